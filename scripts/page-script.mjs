@@ -1,0 +1,66 @@
+// Code that runs inside a page lives in src/widgets/page. It is bundled into one string, at build and when tests, the
+// demo and benchmarks run from source alike: whoever loads src/widgets/page/script.ts gets that string.
+import { fileURLToPath } from 'node:url'
+import { build, buildSync } from 'esbuild'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const SCRIPT = /[\\/]src[\\/]widgets[\\/]page[\\/]script\.ts$/
+
+/** The page code as the text of one expression that yields its API object. */
+export function pageScript() {
+  const result = buildSync({
+    entryPoints: [`${root}src/widgets/page/main.ts`],
+    bundle: true,
+    minify: true,
+    write: false,
+    format: 'iife',
+    target: ['chrome100', 'firefox100', 'safari15'],
+    legalComments: 'none',
+    charset: 'ascii',
+  })
+  return result.outputFiles[0]?.text.trim() ?? ''
+}
+
+/** The module that stands in for src/widgets/page/script.ts. */
+function moduleText() {
+  return `export const pageScript = ${JSON.stringify(pageScript())}\n`
+}
+
+/** @type {import('esbuild').Plugin} */
+export const esbuildPageScript = {
+  name: 'page-script',
+  setup({ onLoad }) {
+    onLoad({ filter: SCRIPT }, () => ({ contents: moduleText(), loader: 'js' }))
+  },
+}
+
+/** The same for Vite, and so for vitest. */
+export const vitePageScript = {
+  name: 'page-script',
+  enforce: /** @type {const} */ ('pre'),
+  /** @param {string} id */
+  load(id) {
+    return SCRIPT.test(id) ? moduleText() : undefined
+  },
+}
+
+/**
+ * Bundles one of our own TypeScript files, with packages left outside, so that plain Node can run it from source.
+ * @param {string} entry path from the project's root
+ * @param {string} outfile where to
+ */
+export async function bundleForNode(entry, outfile) {
+  await build({
+    entryPoints: [`${root}${entry}`],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    packages: 'external',
+    sourcemap: 'inline',
+    plugins: [esbuildPageScript],
+    logLevel: 'warning',
+  })
+  return outfile
+}

@@ -1,0 +1,15 @@
+// Runs one of the project's TypeScript files from source: node scripts/run.mjs src/cli/demo.ts [its arguments]
+import { mkdirSync } from 'node:fs'
+import { basename } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { bundleForNode } from './page-script.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const entry = process.argv[2]
+if (!entry) throw new Error('Say which file to run: node scripts/run.mjs FILE')
+const folder = `${root}node_modules/.cache/solveguard`
+mkdirSync(folder, { recursive: true })
+const outfile = `${folder}/${basename(entry, '.ts')}-${process.pid}.mjs`
+await bundleForNode(entry, outfile)
+process.argv.splice(1, 2, entry)
+await import(pathToFileURL(outfile).href)

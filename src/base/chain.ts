@@ -1,0 +1,9 @@
+/** The last record of one audit file: what the ledger keeps, so that a cut-off tail is seen. */
+export interface ChainHead {
+  /** The file's name, without its folder. */
+  readonly file: string
+  /** The number of the record in its file, from 1. */
+  readonly seq: number
+  /** The hash of that record, hex. */
+  readonly hash: string
+}

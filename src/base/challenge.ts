@@ -1,0 +1,52 @@
+/**
+ * The vocabulary that pages, solvers and the guard share: a challenge is one widget that was found, an answer is what a
+ * solver gives for it.
+ */
+
+/** A family of CAPTCHA. More come as files under `widgets/` and rows under `solvers/`. */
+export type Family = 'recaptcha'
+
+/** Which member of the family; says what a solver has to be told and where a solution goes. */
+export type Variant =
+  | 'v2-checkbox'
+  | 'v2-invisible'
+  | 'v3'
+  | 'enterprise-checkbox'
+  | 'enterprise-invisible'
+  | 'enterprise-score'
+
+/**
+ * What a solver has to know of one widget.
+ *
+ * @example
+ * const challenge: Challenge = {
+ *   family: 'recaptcha', variant: 'v2-checkbox',
+ *   sitekey: '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI', pageUrl: 'https://staging.example.com/login',
+ * }
+ */
+export interface Challenge {
+  readonly family: Family
+  readonly variant: Variant
+  /** The site's public key for the widget. At most 256 characters of `A-Z a-z 0-9 . _ : -`. */
+  readonly sitekey: string
+  /** The address of the top-level page, `http:` or `https:`, at most 2,048 characters. */
+  readonly pageUrl: string
+  /** The address of the frame that the widget stands in, if that is not the page itself. */
+  readonly frameUrl?: string | undefined
+  /** The action that the page's code names (`data-action`, `execute(…, { action })`), at most 100 characters. */
+  readonly action?: string | undefined
+  /** The lowest score that will do, for variants that have one: 0.3, 0.7 or 0.9. */
+  readonly minScore?: 0.3 | 0.7 | 0.9 | undefined
+  /** reCAPTCHA's one-time `data-s` value, at most 4,096 characters. */
+  readonly dataS?: string | undefined
+  /** The host that the widget's script comes from, where that is not the vendor's usual one (`www.recaptcha.net`). */
+  readonly apiHost?: string | undefined
+}
+
+/** What a solver gives for a challenge. */
+export interface Answer {
+  /** What goes into the page. Bounded and printable, but never to be logged. */
+  readonly token: string
+  /** Further values that some families have. */
+  readonly fields?: Readonly<Record<string, string>> | undefined
+}

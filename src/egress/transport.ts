@@ -1,0 +1,35 @@
+import type { Call, Reply, Taken } from '../base/wire.js'
+import type { Secret } from '../secrets/secret.js'
+
+/** How calls leave for one service. The only place that reveals a secret. */
+export interface Transport {
+  /** How calls leave, for messages and records: `direct`, or the proxy's address without its password. */
+  readonly route: string
+  /**
+   * Sends a call with the credential in its slot and gives back the reply, whatever its status.
+   * @throws TransportError when there is no whole reply
+   */
+  send(call: Call, secret: Secret, options?: SendOptions): Promise<Reply>
+  /** Lets go of every connection. */
+  close(): Promise<void>
+}
+
+export interface SendOptions {
+  readonly signal?: AbortSignal | undefined
+  /** How long the whole exchange may take. */
+  readonly timeoutMs?: number | undefined
+}
+
+/** No whole reply came back. Its message never holds a key. */
+export class TransportError extends Error {
+  /** Whether the service may have taken the call. */
+  readonly taken: Taken
+  readonly reason: 'unreachable' | 'timeout' | 'too-large' | 'cut-off' | 'aborted' | 'proxy'
+
+  constructor(reason: TransportError['reason'], taken: Taken, message: string) {
+    super(message)
+    this.name = 'TransportError'
+    this.reason = reason
+    this.taken = taken
+  }
+}

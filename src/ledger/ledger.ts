@@ -1,0 +1,186 @@
+import type { MaybePromise } from '../base/async.js'
+import type { ChainHead } from '../base/chain.js'
+import type { Money } from '../policy/money.js'
+
+/**
+ * The ledger: who has spent what. It is the one place where money, rate and slots are counted, shared by every process
+ * that uses a guard's name. These are its promises; `test/ledger/contract.ts` holds every ledger to them.
+ *
+ * 1. For each budget, `reserved + spent` in any 24 hours is never above its `perDay`, at any instant, in any process,
+ *    after any crash. A reservation counts from the moment it is made; a spent amount counts from when it was settled
+ *    until 24 hours later, rounded up to the end of its five-minute slot.
+ * 2. At most `perMinute` reservations are made in any 60 s (rounded up to whole seconds), at most `concurrent` are
+ *    under way.
+ * 3. A reserve takes from every budget of its path, or from none.
+ * 4. Settling is exactly-once: the first to settle a reservation wins; later ones change nothing and are told so.
+ * 5. A reservation whose owner never settled it lapses at its deadline: its slot is free again and its amount counts as
+ *    spent, until somebody settles it after all. Then the amount is corrected to what it did cost.
+ * 6. Of limits that several live owners declared for one budget, the tighter of each holds.
+ *
+ * Times are wall-clock milliseconds, handed in by the caller. An implementation may answer at once or with a promise;
+ * callers await only promises, so that a ledger in memory costs no turn of the event loop.
+ */
+export interface Ledger {
+  /** What kind it is, for messages: `memory`, `file`. */
+  readonly kind: string
+  /** Where it lies, for messages (a path), without credentials. */
+  readonly place?: string | undefined
+
+  /** Makes the ledger ready (creates files, connects). Called once, before anything else. */
+  open(): MaybePromise<void>
+
+  /**
+   * Makes an owner known, with the limits it has for its budgets, and says whether other live owners have others.
+   * An owner that does not `beat` is taken for dead once `now + leaseMs` has passed.
+   */
+  join(owner: Owner, now: number): MaybePromise<JoinResult>
+  /** Says that the owner still lives: its lease is `owner.leaseMs` from `now` again. */
+  beat(ownerId: string, now: number): MaybePromise<void>
+  /** The owner has gone: its declared limits no longer hold, its noted tasks may be claimed at once. */
+  leave(ownerId: string, now: number): MaybePromise<void>
+
+  /** Checks and takes from all budgets of the path, or from none. One atomic operation. */
+  reserve(request: ReserveRequest, now: number): MaybePromise<ReserveResult>
+  /** Writes down which task at the service the reservation is for. May be written behind, but in order with `settle`. */
+  note(reservationId: string, task: NotedTask): MaybePromise<void>
+  /** Ends a reservation at what it cost (`0` gives all back). Exactly-once. */
+  settle(settlement: Settlement, now: number): MaybePromise<SettleResult>
+
+  /**
+   * Takes over up to `limit` noted tasks whose owner is dead, has left, or whose reservation has lapsed, and that
+   * nobody else claimed within the last minute.
+   */
+  claim(ownerId: string, limit: number, now: number): MaybePromise<readonly ClaimedTask[]>
+
+  /** Pauses everything under a budget until `resume`; the first reason is kept. Seen by every process at its next reserve. */
+  pause(budgetId: string, reason: PauseReason): MaybePromise<void>
+  resume(budgetId: string): MaybePromise<void>
+
+  /** How a budget stands now. Unknown budgets stand at nothing. */
+  usage(budgetId: string, now: number): MaybePromise<Usage>
+
+  /** Keeps the latest head of an audit file, so that a cut-off tail is seen. A head never goes back. */
+  saveHead(head: ChainHead): MaybePromise<void>
+  /** The heads of all audit files known. */
+  heads(): MaybePromise<readonly ChainHead[]>
+
+  /** Writes what is pending and lets go of files and connections. The ledger cannot be used afterwards. */
+  close(): MaybePromise<void>
+}
+
+/** What one budget allows. Absent means: no limit of this kind from here. */
+export interface Limits {
+  readonly perDay?: Money | undefined
+  readonly perMinute?: number | undefined
+  readonly concurrent?: number | undefined
+}
+
+/** One process's (or guard's) presence in the ledger. */
+export interface Owner {
+  /** Unique for each guard instance. */
+  readonly id: string
+  readonly leaseMs: number
+  /** The limits that hold for these budgets for as long as the owner lives. */
+  readonly declares: readonly { readonly budgetId: string; readonly limits: Limits }[]
+}
+
+export interface JoinResult {
+  /** For each declared budget on which live owners differ: the limits that hold for all of them. */
+  readonly differing: readonly { readonly budgetId: string; readonly effective: Limits }[]
+}
+
+/** One budget on the path of a solve, and what the caller's grant allows of it. */
+export interface BudgetClaim {
+  readonly id: string
+  readonly limits: Limits
+  /** Fractions of `perDay` in ascending order (0.5 for half): each crossed one is reported once a window. */
+  readonly alertsAt?: readonly number[] | undefined
+}
+
+export interface ReserveRequest {
+  /** Unique, chosen by the caller. */
+  readonly id: string
+  readonly ownerId: string
+  /** The path, widest budget first. */
+  readonly path: readonly BudgetClaim[]
+  /** The most that the solve may cost. */
+  readonly amount: Money
+  /** When the reservation lapses, wall-clock ms. */
+  readonly deadline: number
+}
+
+export type ReserveResult =
+  | { readonly ok: true; readonly alerts: readonly ThresholdAlert[] }
+  | {
+      readonly ok: false
+      /** The first budget of the path that is in the way, and why. */
+      readonly budgetId: string
+      readonly reason: 'paused' | 'perDay' | 'perMinute' | 'concurrent'
+      /** When it is worth trying again, wall-clock ms, if that is known. */
+      readonly retryAt?: number | undefined
+      /** The limit that holds (the tighter of all declared), and what counts against it now. */
+      readonly limit?: number | undefined
+      readonly used?: number | undefined
+      readonly pause?: PauseReason | undefined
+    }
+
+/** A threshold crossed by `reserved + spent`. Reported to one caller only, once for each budget, threshold and window. */
+export interface ThresholdAlert {
+  readonly budgetId: string
+  readonly threshold: number
+  readonly used: Money
+  readonly limit: Money
+}
+
+/** What another process needs to pick a task up. Holds no key and no solution. */
+export interface NotedTask {
+  readonly solver: string
+  readonly taskId: string
+  /** Which version of the key submitted it: a task is polled with the key that submitted it. */
+  readonly keyVersion: string
+  readonly family: string
+}
+
+export interface ClaimedTask extends NotedTask {
+  readonly reservationId: string
+  readonly amount: Money
+  readonly deadline: number
+  /** The ids of the path's budgets. */
+  readonly path: readonly string[]
+}
+
+export interface Settlement {
+  readonly reservationId: string
+  /** What it cost, or is held to have cost. */
+  readonly cost: Money
+  /** The audit file's head, saved in the same operation. */
+  readonly head?: ChainHead | undefined
+}
+
+export interface SettleResult {
+  /** False when it was settled before (or was never made): nothing was changed. */
+  readonly settled: boolean
+  /** True when the reservation had lapsed, and what counted as spent was corrected. */
+  readonly late?: boolean | undefined
+}
+
+/** Why a guard is paused. */
+export interface PauseReason {
+  /** A code of the error family, or `MANUAL`. */
+  readonly code: string
+  readonly message: string
+  /** When, wall-clock ms. */
+  readonly at: number
+}
+
+export interface Usage {
+  readonly spent: Money
+  readonly reserved: Money
+  /** Reservations made in the last 60 s. */
+  readonly lastMinute: number
+  /** Reservations under way. */
+  readonly active: number
+  /** The tightest limits that live owners declared. */
+  readonly declared: Limits
+  readonly paused?: PauseReason | undefined
+}

@@ -1,0 +1,51 @@
+import { SolveguardError } from '../base/errors.js'
+
+declare const money: unique symbol
+
+/** An amount of money: a whole number of micro-dollars (a millionth of a US dollar), never negative. */
+export type Money = number & { readonly [money]: true }
+
+const MICRO = 1_000_000
+const LARGEST_USD = 1_000_000
+
+/** No money. */
+export const ZERO = 0 as Money
+
+/** A whole number of micro-dollars as `Money`. For amounts that come from our own arithmetic; `usd` is for people. */
+export function micros(amount: number): Money {
+  if (!Number.isSafeInteger(amount) || amount < 0) {
+    throw new SolveguardError('CONFIG_INVALID', `An amount must be a whole number of micro-dollars, not ${amount}.`)
+  }
+  return amount as Money
+}
+
+/**
+ * Dollars as `Money`.
+ *
+ * @param dollars 0 to 1,000,000, with at most six decimals
+ * @throws SolveguardError `CONFIG_INVALID` for anything else
+ * @example
+ * usd(5)        // 5,000,000 micro-dollars
+ * usd('0.003')  // 3,000
+ */
+export function usd(dollars: number | string): Money {
+  const value = typeof dollars === 'string' && /^\d+(\.\d+)?$/.test(dollars) ? Number(dollars) : dollars
+  if (typeof value !== 'number' || !(value >= 0 && value <= LARGEST_USD)) {
+    throw new SolveguardError(
+      'CONFIG_INVALID',
+      `usd() takes an amount from 0 to ${LARGEST_USD} dollars, not ${JSON.stringify(dollars) ?? String(dollars)}.`,
+    )
+  }
+  const amount = Math.round(value * MICRO)
+  // 0.1 + 0.2 is meant as 0.3; 0.00000049 is not meant as nothing.
+  if (Math.abs(value * MICRO - amount) > 1e-3) {
+    throw new SolveguardError('CONFIG_INVALID', `usd() takes at most six decimals, not ${value}.`)
+  }
+  return amount as Money
+}
+
+/** An amount as people write it: `$5.00`, `$0.003`, at least two decimals and at most six. */
+export function formatUsd(amount: Money): string {
+  const [whole, decimals = ''] = (amount / MICRO).toFixed(6).split('.')
+  return `$${whole}.${decimals.replace(/0{1,4}$/, '')}`
+}

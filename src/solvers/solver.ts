@@ -1,0 +1,86 @@
+import type { Answer, Challenge } from '../base/challenge.js'
+import type { Call, Reply } from '../base/wire.js'
+import type { Money } from '../policy/money.js'
+
+/**
+ * A solver is a service that solves, as pure wire mapping: a request becomes a call, a reply becomes an outcome. It does
+ * no I/O, knows no key and no clock. `test/solvers/contract.ts` holds every solver to this interface.
+ */
+export interface Solver {
+  /** How it is called in messages, records and the ledger, e.g. `captchaai`. */
+  readonly name: string
+  /** Where the service is, without a trailing slash. `https:`, or `http:` on a loopback address. */
+  readonly baseUrl: string
+  readonly patience: (challenge: Pick<Challenge, 'family' | 'variant'>) => Patience
+  /** Why the solver cannot do this challenge, or undefined if it can. */
+  readonly unsupported: (challenge: Challenge) => string | undefined
+  /** The most that a solve of this challenge may cost. */
+  readonly price: (challenge: Pick<Challenge, 'family'>) => Price
+  readonly submit: (challenge: Challenge) => Call
+  readonly readSubmit: (reply: Reply) => Submitted | Failure
+  readonly poll: (taskId: string) => Call
+  readonly readPoll: (reply: Reply) => Ready | Pending | Failure
+  readonly balance: () => Call
+  readonly readBalance: (reply: Reply) => { readonly kind: 'balance'; readonly amount: Money } | Failure
+  /** Tells the service how an answer did; undefined where the service has no such call. */
+  readonly report: (taskId: string, good: boolean) => Call | undefined
+  /** Where to white-list an address in the service's settings, for messages. */
+  readonly addressHelp: string
+}
+
+/** How long to wait, by the service's own manners. Milliseconds. */
+export interface Patience {
+  readonly firstPollMs: number
+  readonly everyMs: number
+}
+
+export interface Price {
+  readonly amount: Money
+  /** True where the service charges by thread, and the amount is only what the user says a solve is worth. */
+  readonly imputed: boolean
+}
+
+export interface Submitted {
+  readonly kind: 'submitted'
+  readonly taskId: string
+}
+
+export interface Ready {
+  readonly kind: 'ready'
+  readonly answer: Answer
+  /** What the service says it cost, if it says so. */
+  readonly cost?: Money | undefined
+}
+
+export interface Pending {
+  readonly kind: 'pending'
+}
+
+/** What to do about a failure: the rows of the table of errors. */
+export type FailureClass =
+  | 'busy' // wait and retry, same reservation
+  | 'unsolvable' // this task failed
+  | 'request' // the request is wrong: never retried
+  | 'key' // the key is wrong
+  | 'address' // the address we leave from is wrong
+  | 'balance' // no money in the account
+  | 'invalid' // the reply could not be read
+  | 'unknown' // an error that is not in the table
+
+export interface Failure {
+  readonly kind: 'failure'
+  readonly class: FailureClass
+  /** The service's code as it came, bounded and printable; or a word of ours (`HTML`, `EMPTY`, `HTTP_503`). */
+  readonly code: string
+  /** One sentence, printable, without anything secret. */
+  readonly message: string
+  /** How long to wait before trying again, where the service's manners say so. */
+  readonly retryAfterMs?: number | undefined
+  /** Whether the service charges for it. */
+  readonly charged: boolean
+  /**
+   * Whether the call may have had an effect all the same (a submit whose reply was cut off, say): then its money
+   * counts as spent.
+   */
+  readonly ambiguous: boolean
+}
