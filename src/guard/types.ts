@@ -1,0 +1,131 @@
+import type { Challenge } from '../base/challenge.js'
+import type { Code, Layer, SolveguardError } from '../base/errors.js'
+import type { PauseReason } from '../ledger/ledger.js'
+import type { Money } from '../policy/money.js'
+import type { Policy, PolicyInput, NarrowingInput } from '../policy/schema.js'
+
+/** What a solve gives. Prints and serialises without its token: read `token` where you put it into a page. */
+export interface Solution {
+  /** What goes into the page. */
+  readonly token: string
+  /** Further values that some families have. */
+  readonly fields?: Readonly<Record<string, string>> | undefined
+  /** What it cost. */
+  readonly cost: Money
+  /** True where the service charges by thread and the cost is only what the user says a solve is worth. */
+  readonly imputed: boolean
+  /** The service's name for the task. Empty for a test key's answer, which no service was asked for. */
+  readonly taskId: string
+  /** When the token can no longer be used, by the vendor's rules. */
+  readonly expiresAt: Date
+  /** Tells the service, and the record, that the site took the answer. */
+  reportGood(): Promise<void>
+  /** Tells the service, and the record, that the site refused the answer. */
+  reportBad(): Promise<void>
+}
+
+export interface SolveOptions {
+  /** Aborts the solve. What was already submitted is still followed to its end and accounted for. */
+  signal?: AbortSignal | undefined
+}
+
+/** One challenge of a `stream`, and how it ended. */
+export type StreamResult =
+  | { readonly challenge: Challenge; readonly ok: true; readonly solution: Solution }
+  | { readonly challenge: Challenge; readonly ok: false; readonly error: SolveguardError }
+
+/**
+ * What may solve under a policy: the guard itself, or a narrowed grant of it. A grant is a policy and the path of budgets that it draws
+ * on; a browser context is handed one.
+ */
+export interface Grant {
+  /** The effective policy. */
+  readonly policy: Policy
+  /** The ids of the budgets it draws on, widest first. */
+  readonly path: readonly string[]
+  /** Solves one challenge, or throws: `DeniedError` where a layer says no, `SolveguardError` for all else. */
+  solve(challenge: Challenge, options?: SolveOptions): Promise<Solution>
+  /** Solves many, and gives each as it ends. Ends when all have ended; a failure is a result, not a throw. */
+  stream(challenges: Iterable<Challenge> | AsyncIterable<Challenge>, options?: SolveOptions): AsyncIterable<StreamResult>
+  /** A grant that allows at most what this one and `narrowing` both allow. */
+  narrow(narrowing: NarrowingInput, options?: NarrowOptions): Grant
+  /** How the budgets stand. */
+  status(): Promise<Status>
+  /** For adapters: writes down what became of a solution in its page. */
+  injected(solution: Solution, outcome: { readonly ok: true } | { readonly ok: false; readonly error: SolveguardError }): void
+}
+
+export interface NarrowOptions {
+  /** Names the grant's budget; the same name in another process is the same budget. Default: a name of its own. */
+  name?: string | undefined
+  /** Whom it is for, on the record. */
+  subject?: string | undefined
+}
+
+export interface Status {
+  readonly name: string
+  readonly day: { readonly cap: Money; readonly spent: Money; readonly reserved: Money; readonly left: Money }
+  readonly minute: { readonly cap?: number | undefined; readonly used: number }
+  readonly slots: { readonly cap?: number | undefined; readonly used: number }
+  readonly paused?: PauseReason | undefined
+  readonly key: {
+    /** Where it is kept, never the key. */
+    readonly place: string
+    /** Absent until it was first fetched. */
+    readonly version?: string | undefined
+    readonly fingerprint?: string | undefined
+    readonly createdAt?: Date | undefined
+  }
+  readonly schedule: { readonly open: boolean; readonly changesAt?: Date | undefined }
+  readonly egress: string
+  readonly solver: string
+  readonly ledger: { readonly kind: string; readonly place?: string | undefined }
+  readonly audit: { readonly kind: string; readonly place?: string | undefined }
+}
+
+interface SolveEvent {
+  readonly solveId: string
+  readonly challenge: Challenge
+  readonly at: Date
+}
+
+/** What `guard.on` tells, by name. No event holds a key, a token or a solution. */
+export interface GuardEvents {
+  authorised: SolveEvent & { readonly reserved: Money }
+  submitted: SolveEvent & { readonly taskId: string }
+  solved: SolveEvent & { readonly taskId: string; readonly cost: Money; readonly durationMs: number }
+  failed: SolveEvent & { readonly code: Code; readonly message: string; readonly cost: Money }
+  denied: Omit<SolveEvent, 'solveId'> & {
+    readonly code: Code
+    readonly layer: Layer
+    readonly message: string
+    readonly retryAt?: Date | undefined
+  }
+  abandoned: SolveEvent & { readonly taskId: string }
+  /** A task whose process had died was followed to its end by this one. */
+  recovered: { readonly taskId: string; readonly cost: Money; readonly at: Date }
+  injected: SolveEvent & { readonly ok: boolean; readonly code?: Code | undefined }
+  accepted: SolveEvent
+  rejected: SolveEvent
+  paused: { readonly reason: PauseReason; readonly at: Date }
+  resumed: { readonly at: Date }
+  alert: {
+    readonly code: Code
+    readonly message: string
+    readonly at: Date
+    readonly details?: Readonly<Record<string, string | number | boolean>> | undefined
+  }
+}
+
+/** The guarded core. Made by `createGuard`. */
+export interface Guard extends Grant, AsyncDisposable {
+  readonly name: string
+  /** Calls back for each event of that name; returns a function that stops it. A callback that throws disturbs nothing. */
+  on<K extends keyof GuardEvents>(event: K, callback: (event: GuardEvents[K]) => void): () => void
+  /** Lifts a pause, for every process of this name. */
+  resume(): Promise<void>
+  /** Ends what is under way in this process (tasks at the service are left to the next one), writes what is pending. */
+  close(): Promise<void>
+}
+
+export type { NarrowingInput, Policy, PolicyInput }
