@@ -2,7 +2,7 @@ import type { Challenge } from '../base/challenge.js'
 import type { Code, Layer, SolveguardError } from '../base/errors.js'
 import type { PauseReason } from '../ledger/ledger.js'
 import type { Money } from '../policy/money.js'
-import type { Policy, PolicyInput, NarrowingInput } from '../policy/schema.js'
+import type { NarrowingInput, Policy, PolicyInput } from '../policy/schema.js'
 
 /** What a solve gives. Prints and serialises without its token: read `token` where you put it into a page. */
 export interface Solution {
@@ -46,13 +46,19 @@ export interface Grant {
   /** Solves one challenge, or throws: `DeniedError` where a layer says no, `SolveguardError` for all else. */
   solve(challenge: Challenge, options?: SolveOptions): Promise<Solution>
   /** Solves many, and gives each as it ends. Ends when all have ended; a failure is a result, not a throw. */
-  stream(challenges: Iterable<Challenge> | AsyncIterable<Challenge>, options?: SolveOptions): AsyncIterable<StreamResult>
+  stream(
+    challenges: Iterable<Challenge> | AsyncIterable<Challenge>,
+    options?: SolveOptions,
+  ): AsyncIterable<StreamResult>
   /** A grant that allows at most what this one and `narrowing` both allow. */
   narrow(narrowing: NarrowingInput, options?: NarrowOptions): Grant
   /** How the budgets stand. */
   status(): Promise<Status>
   /** For adapters: writes down what became of a solution in its page. */
-  injected(solution: Solution, outcome: { readonly ok: true } | { readonly ok: false; readonly error: SolveguardError }): void
+  injected(
+    solution: Solution,
+    outcome: { readonly ok: true } | { readonly ok: false; readonly error: SolveguardError },
+  ): void
 }
 
 export interface NarrowOptions {

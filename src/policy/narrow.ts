@@ -1,0 +1,69 @@
+import { intersectOrigins, type OriginPattern } from './origin.js'
+import type { Schedule } from './schedule.js'
+import type { Budget, Policy } from './schema.js'
+
+/**
+ * The policy that allows exactly what both allow. Narrowing is the only operation on policies: it is commutative,
+ * associative and idempotent, and its result never allows what either side denies.
+ *
+ * @example
+ * narrow(parsePolicy({ origins: ['https://*.qa.example.com'] }), parseNarrowing({ origins: ['https://a.qa.example.com'] }))
+ */
+export function narrow(a: Policy, b: Policy): Policy {
+  return {
+    origins: narrowOrigins(a.origins, b.origins),
+    budget: narrowBudget(a.budget, b.budget),
+    schedules: union(a.schedules, b.schedules, JSON.stringify),
+    key: {
+      rotateEveryMs: least(a.key.rotateEveryMs, b.key.rotateEveryMs),
+      expireAfterMs: least(a.key.expireAfterMs, b.key.expireAfterMs),
+    },
+    egress: {
+      proxies: union(a.egress.proxies, b.egress.proxies, String),
+      localAddresses: union(a.egress.localAddresses, b.egress.localAddresses, String),
+    },
+    attempts: least(a.attempts, b.attempts),
+    deadlineMs: least(a.deadlineMs, b.deadlineMs),
+    recaptchaV3: either(a.recaptchaV3, b.recaptchaV3, 'leave'),
+    testKeys: either(a.testKeys, b.testKeys, 'answer'),
+    graceMs: greatest(a.graceMs, b.graceMs),
+  }
+}
+
+function narrowBudget(a: Budget, b: Budget): Budget {
+  return {
+    perDay: least(a.perDay, b.perDay),
+    perMinute: least(a.perMinute, b.perMinute),
+    concurrent: least(a.concurrent, b.concurrent),
+    perSolve: least(a.perSolve, b.perSolve),
+    perOrigin: least(a.perOrigin, b.perOrigin),
+    alertsAt: [...new Set([...a.alertsAt, ...b.alertsAt])].sort((x, y) => x - y),
+    waitMs: least(a.waitMs, b.waitMs),
+  }
+}
+
+function narrowOrigins(
+  a: readonly OriginPattern[] | undefined,
+  b: readonly OriginPattern[] | undefined,
+): readonly OriginPattern[] | undefined {
+  return a && b ? intersectOrigins(a, b) : (a ?? b)
+}
+
+function least<T extends number>(a: T | undefined, b: T | undefined): T | undefined {
+  return a === undefined || (b !== undefined && b < a) ? b : a
+}
+
+function greatest<T extends number>(a: T | undefined, b: T | undefined): T | undefined {
+  return a === undefined || (b !== undefined && b > a) ? b : a
+}
+
+/** Of two choices, the one that spends less, if either side asks for it. */
+function either<T extends string>(a: T | undefined, b: T | undefined, cautious: T): T | undefined {
+  return a === cautious || b === cautious ? cautious : (a ?? b)
+}
+
+/** What either side requires, each once, in an order that does not depend on the sides. */
+function union<T extends Schedule | string>(a: readonly T[], b: readonly T[], key: (value: T) => string): readonly T[] {
+  const byKey = new Map([...a, ...b].map((value) => [key(value), value]))
+  return [...byKey.keys()].sort().map((name) => byKey.get(name) as T)
+}

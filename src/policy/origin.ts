@@ -1,0 +1,114 @@
+import { getDomain, getPublicSuffix } from 'tldts'
+import { printable } from '../base/errors.js'
+
+/**
+ * Origins: which pages a policy names. A pattern is `https://host`, `https://host:port` (exact) or `https://*.host`
+ * (every host below `host`, at any depth, but not `host` itself). `http:` works the same. There is no way to say
+ * "everywhere": a wildcard below a public suffix (`https://*.com`, `https://*.github.io`) is refused.
+ */
+export type OriginPattern = string
+
+const LONGEST_URL = 2_048
+
+/** A page's origin, taken from its address, or why it has none. */
+export type OriginOf =
+  | { readonly ok: true; readonly origin: string; readonly url: URL }
+  | { readonly ok: false; readonly reason: string }
+
+/**
+ * The origin of a page's address, in the one form that patterns are compared with: lower case, IDN as punycode, the
+ * scheme's default port left out. Only `http:` and `https:` pages have one: `blob:` and `about:` pages that borrow
+ * another page's origin do not count, since what they hold did not come from that origin's server.
+ */
+export function originOf(address: string): OriginOf {
+  if (address.length > LONGEST_URL) return { ok: false, reason: `an address of more than ${LONGEST_URL} characters` }
+  const url = parseUrl(address)
+  if (!url) return { ok: false, reason: `not an address: ${printable(address, 60)}` }
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    return { ok: false, reason: `a ${url.protocol} page has no web origin of its own` }
+  }
+  return { ok: true, origin: url.origin, url }
+}
+
+/**
+ * Brings a pattern into its one canonical form.
+ * @returns the pattern, or a sentence that says what is wrong with it
+ */
+export function parseOriginPattern(text: string): { pattern: OriginPattern } | { problem: string } {
+  const match = /^(https?):\/\/(\*\.)?([^/?#@*\\\s]+)\/?$/i.exec(text)
+  if (!match) {
+    return { problem: `expected an origin such as 'https://staging.example.com' or 'https://*.qa.example.com'` }
+  }
+  const [, scheme, wildcard = '', host] = match
+  const url = parseUrl(`${scheme}://${host}`)
+  if (url?.pathname !== '/') return { problem: `'${printable(text, 80)}' is not an origin` }
+  if (url.hostname.endsWith('.')) return { problem: `write the host without a dot at its end` }
+  if (wildcard) {
+    // An address has no hosts below it; a public suffix has everybody's.
+    if (isAddress(url.hostname)) return { problem: 'a wildcard needs a host name, not an address' }
+    if (
+      !url.hostname.includes('.') ||
+      getPublicSuffix(url.hostname, { allowPrivateDomains: true }) === url.hostname ||
+      getDomain(url.hostname) === null
+    ) {
+      return { problem: `'*.${url.hostname}' would name sites of other people; name a domain of your own` }
+    }
+  }
+  return { pattern: `${url.protocol}//${wildcard}${url.host}` }
+}
+
+/** Whether an origin (in canonical form) is one that the pattern names. */
+export function matchesOrigin(pattern: OriginPattern, origin: string): boolean {
+  const star = pattern.indexOf('*.')
+  if (star < 0) return pattern === origin
+  const scheme = pattern.slice(0, star)
+  // '.host' or '.host:port': the dot keeps 'evil-host' out, the port is part of the comparison.
+  const suffix = pattern.slice(star + 1)
+  return (
+    origin.startsWith(scheme) &&
+    origin.endsWith(suffix) &&
+    origin.length > scheme.length + suffix.length &&
+    // No label between the scheme and the suffix may be empty ('https://.host').
+    origin[scheme.length] !== '.'
+  )
+}
+
+/** The patterns that name exactly the origins that both lists name, in canonical order. */
+export function intersectOrigins(a: readonly OriginPattern[], b: readonly OriginPattern[]): readonly OriginPattern[] {
+  const common: OriginPattern[] = []
+  for (const one of a) {
+    for (const other of b) {
+      if (covers(one, other)) common.push(other)
+      else if (covers(other, one)) common.push(one)
+    }
+  }
+  return canonicalOrigins(common)
+}
+
+/** Sorted, without what another pattern of the list covers already. */
+export function canonicalOrigins(patterns: readonly OriginPattern[]): readonly OriginPattern[] {
+  const unique = [...new Set(patterns)].sort()
+  return unique.filter((one) => !unique.some((other) => other !== one && covers(other, one)))
+}
+
+/** Whether every origin that `narrow` names is named by `wide` as well. */
+function covers(wide: OriginPattern, narrow: OriginPattern): boolean {
+  if (wide === narrow) return true
+  const star = wide.indexOf('*.')
+  if (star < 0) return false
+  const host = narrow.replace('*.', '')
+  return matchesOrigin(wide, host)
+}
+
+/** An address as it may stand in a record: origin and path, without user, query and fragment. */
+export function addressForRecord(url: URL): string {
+  return printable(url.origin + url.pathname, 500)
+}
+
+function isAddress(hostname: string): boolean {
+  return hostname.startsWith('[') || /^\d+(\.\d+){3}$/.test(hostname)
+}
+
+function parseUrl(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined
+}

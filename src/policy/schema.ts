@@ -1,0 +1,318 @@
+import { z } from 'zod'
+import { printable, SolveguardError } from '../base/errors.js'
+import { type Duration, durationMs } from './duration.js'
+import { type Money, usd } from './money.js'
+import { canonicalOrigins, type OriginPattern, parseOriginPattern } from './origin.js'
+import { isTimeZone, parseDays, parseTime, type Schedule } from './schedule.js'
+
+/**
+ * A policy is a value: what is allowed, in canonical form. Every field only ever takes something away; an absent field
+ * takes nothing. So the policy without any field is the neutral element of `narrow`, and no policy means "everything":
+ * a guard's own (the root) always names its origins and has a daily budget.
+ */
+export interface Policy {
+  readonly origins?: readonly OriginPattern[] | undefined
+  readonly budget: Budget
+  /** All of them must be open. */
+  readonly schedules: readonly Schedule[]
+  readonly key: { readonly rotateEveryMs?: number | undefined; readonly expireAfterMs?: number | undefined }
+  readonly egress: {
+    /** Ways out that are required; more than one cannot be followed. */
+    readonly proxies: readonly string[]
+    readonly localAddresses: readonly string[]
+  }
+  /** How often one solve may be tried at the service, from 1. */
+  readonly attempts?: number | undefined
+  /** How long one solve may take. */
+  readonly deadlineMs?: number | undefined
+  /** `solve`: pages' `execute` of reCAPTCHA v3 is held and answered; `leave`: left alone. */
+  readonly recaptchaV3?: 'leave' | 'solve' | undefined
+  /** `answer`: vendors' published test keys are answered for free; `solve`: sent to the service like any other. */
+  readonly testKeys?: 'answer' | 'solve' | undefined
+  /** How long a widget that may yet pass by itself is given. */
+  readonly graceMs?: number | undefined
+}
+
+/** The spending layer of a policy, in canonical form. */
+export interface Budget {
+  readonly perDay?: Money | undefined
+  readonly perMinute?: number | undefined
+  readonly concurrent?: number | undefined
+  readonly perSolve?: Money | undefined
+  /** The daily amount for each page origin. */
+  readonly perOrigin?: Money | undefined
+  /** Fractions of `perDay`, ascending. */
+  readonly alertsAt: readonly number[]
+  /** How long a solve may queue for a slot or for the rate; 0 denies at once. */
+  readonly waitMs?: number | undefined
+}
+
+/** What a guard's root policy has where its user says nothing. */
+export const DEFAULTS = {
+  perDay: usd(1),
+  attempts: 1,
+  deadlineMs: durationMs('3m'),
+  graceMs: durationMs('3s'),
+  recaptchaV3: 'leave',
+  testKeys: 'answer',
+  alertsAt: [0.8],
+} as const
+
+const NEUTRAL: Policy = {
+  budget: { alertsAt: [] },
+  schedules: [],
+  key: {},
+  egress: { proxies: [], localAddresses: [] },
+}
+
+const money = z
+  .number({ error: 'expected an amount such as usd(5)' })
+  .int('expected an amount such as usd(5), a whole number of micro-dollars')
+  .min(0, 'an amount cannot be negative')
+  .max(1e12, 'an amount can be at most usd(1000000)')
+  // A plain 5 is five micro-dollars, which buys nothing anywhere: it was meant as usd(5).
+  .refine((value) => value === 0 || value >= 100, 'is less than usd(0.0001); write usd(5) for five dollars')
+  .transform((value) => value as Money)
+
+const duration = z.string({ error: "expected a duration such as '30s' or '60d'" }).transform((text, context) => {
+  try {
+    return durationMs(text)
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message })
+    return z.NEVER
+  }
+})
+
+const count = (max: number) =>
+  z.number({ error: 'expected a whole number' }).int('expected a whole number').min(1).max(max)
+
+const origins = z
+  .array(
+    z.string().transform((text, context) => {
+      const parsed = parseOriginPattern(text)
+      if ('pattern' in parsed) return parsed.pattern
+      context.addIssue({ code: 'custom', message: parsed.problem })
+      return z.NEVER
+    }),
+    { error: "expected a list of origins such as ['https://staging.example.com']" },
+  )
+  .min(1, 'name at least one origin: nothing is allowed that is not named')
+  .max(1000)
+  .transform(canonicalOrigins)
+
+const time = z.string().transform((text, context) => {
+  const minutes = parseTime(text)
+  if (minutes !== undefined) return minutes
+  context.addIssue({ code: 'custom', message: "expected a time such as '09:00', from 00:00 to 24:00" })
+  return z.NEVER
+})
+
+/** `from` and `to` as minutes of the day; a `to` that is not after `from` is on the next day. */
+const hours = { from: time, to: time }
+const span = <T extends { from: number; to: number }>(value: T): T =>
+  value.to > value.from ? value : { ...value, to: value.to + 1440 }
+const someTime = { message: 'a window from a time to the same time is empty; for a whole day say 00:00 to 24:00' }
+const notEmpty = (value: { from: number; to: number }) => value.from !== value.to && value.from < 1440
+
+const window = z
+  .strictObject({
+    days: z.string().transform((text, context) => {
+      const days = parseDays(text)
+      if (days) return days
+      context.addIssue({ code: 'custom', message: "expected weekdays such as 'Mon-Fri' or 'Sat,Sun'" })
+      return z.NEVER
+    }),
+    ...hours,
+  })
+  .refine(notEmpty, someTime)
+  .transform(span)
+
+const date = z
+  .string()
+  .refine((text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && new Date(text).toJSON()?.startsWith(text), {
+    message: "expected a date such as '2026-12-24'",
+  })
+
+const schedule = z
+  .strictObject({
+    timeZone: z.string().refine(isTimeZone, { message: "expected a time zone such as 'Europe/Berlin'" }),
+    windows: z.array(window).min(1, 'name at least one window').max(100),
+    except: z
+      .record(
+        date,
+        z.union([z.literal('closed'), z.array(z.strictObject(hours).refine(notEmpty, someTime).transform(span))]),
+      )
+      .default({}),
+  })
+  .transform(
+    ({ timeZone, windows, except }): Schedule => ({
+      timeZone,
+      windows,
+      except: Object.fromEntries(
+        Object.entries(except)
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([day, own]) => [day, own === 'closed' ? [] : own]),
+      ),
+    }),
+  )
+
+const proxy = z.string().transform((text, context) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url && /^https?:$/.test(url.protocol) && url.hostname && url.pathname === '/' && !url.search && !url.hash) {
+    return url.href.replace(/\/$/, '')
+  }
+  context.addIssue({ code: 'custom', message: "expected an HTTP proxy such as 'http://egress.internal:3128'" })
+  return z.NEVER
+})
+
+const budgetShape = z.strictObject({
+  perDay: money.optional(),
+  perMinute: count(100_000).optional(),
+  concurrent: count(100_000).optional(),
+  perSolve: money.optional(),
+  perOrigin: money.optional(),
+  alertsAt: z
+    .array(
+      z.number().gt(0, 'expected fractions above 0, such as 0.8').max(1, 'expected fractions up to 1, such as 0.8'),
+    )
+    .max(20)
+    .optional(),
+  wait: duration.optional(),
+})
+
+const narrowingShape = z.strictObject({
+  origins: origins.optional(),
+  budget: budgetShape.optional(),
+  schedule: schedule.optional(),
+  key: z.strictObject({ rotateEvery: duration.optional(), expireAfter: duration.optional() }).optional(),
+  egress: z.strictObject({ proxy: proxy.optional(), localAddress: z.ipv4().or(z.ipv6()).optional() }).optional(),
+  attempts: count(10).optional(),
+  deadline: duration.refine((ms) => ms >= 1000 && ms <= 3_600_000, 'expected 1s to 60m').optional(),
+  recaptchaV3: z.enum(['leave', 'solve']).optional(),
+  testKeys: z.enum(['answer', 'solve']).optional(),
+  grace: duration.refine((ms) => ms <= 60_000, 'expected at most 60s').optional(),
+})
+
+const policyShape = narrowingShape.extend({ origins })
+
+/** Working hours, as a user writes them. */
+export interface ScheduleInput {
+  /** An IANA name, e.g. `Europe/Berlin`. */
+  timeZone: string
+  /** `days` such as `Mon-Fri` or `Sat,Sun`; a `to` that is not after `from` is on the next day. */
+  windows: { days: string; from: string; to: string }[]
+  /** Dates with hours of their own, or `closed`. */
+  except?: Record<string, 'closed' | { from: string; to: string }[]> | undefined
+}
+
+/** What narrows a policy, as a user writes it. Every field only takes something away from what the parent allows. */
+export interface NarrowingInput {
+  /** `https://host`, `https://host:port` or `https://*.host`. */
+  origins?: string[] | undefined
+  budget?:
+    | {
+        /** At most that much in any 24 hours. Default at the root: `usd(1)`. */
+        perDay?: Money | undefined
+        /** Solves in any 60 s. */
+        perMinute?: number | undefined
+        /** Solves under way at a time. */
+        concurrent?: number | undefined
+        /** The dearest single solve. */
+        perSolve?: Money | undefined
+        /** At most that much in any 24 hours for each page origin. */
+        perOrigin?: Money | undefined
+        /** Fractions of `perDay` at which an alert is sent. */
+        alertsAt?: number[] | undefined
+        /** How long a solve may queue for a slot or for the rate, instead of being denied at once. */
+        wait?: Duration | undefined
+      }
+    | undefined
+  schedule?: ScheduleInput | undefined
+  key?: { rotateEvery?: Duration | undefined; expireAfter?: Duration | undefined } | undefined
+  egress?:
+    | {
+        /** The only way out to the service, e.g. `http://user:password@egress.internal:3128`. */
+        proxy?: string | undefined
+        /** The local address that calls leave from, where the machine has several. */
+        localAddress?: string | undefined
+      }
+    | undefined
+  /** How often one solve may be tried at the service, each try reserved anew. Default: 1. */
+  attempts?: number | undefined
+  /** How long one solve may take. Default: `3m`. */
+  deadline?: Duration | undefined
+  recaptchaV3?: 'leave' | 'solve' | undefined
+  testKeys?: 'answer' | 'solve' | undefined
+  /** How long a widget that may yet pass by itself is given before anything is spent. Default: `3s`. */
+  grace?: Duration | undefined
+}
+
+/** A guard's policy, as a user writes it. Nothing is allowed that `origins` does not name. */
+export interface PolicyInput extends NarrowingInput {
+  origins: string[]
+}
+
+/**
+ * Checks a guard's own policy and fills in the defaults.
+ * @throws SolveguardError `CONFIG_INVALID` that names each wrong field and what was expected there
+ */
+export function parsePolicy(input: PolicyInput): Policy {
+  const policy = canonical(check(policyShape, input))
+  return {
+    ...policy,
+    budget: {
+      ...policy.budget,
+      perDay: policy.budget.perDay ?? DEFAULTS.perDay,
+      alertsAt: input.budget?.alertsAt ? policy.budget.alertsAt : DEFAULTS.alertsAt,
+    },
+    attempts: policy.attempts ?? DEFAULTS.attempts,
+    deadlineMs: policy.deadlineMs ?? DEFAULTS.deadlineMs,
+    graceMs: policy.graceMs ?? DEFAULTS.graceMs,
+    recaptchaV3: policy.recaptchaV3 ?? DEFAULTS.recaptchaV3,
+    testKeys: policy.testKeys ?? DEFAULTS.testKeys,
+  }
+}
+
+/**
+ * Checks what is to narrow a policy. What it does not mention it leaves as it is.
+ * @throws SolveguardError `CONFIG_INVALID` that names each wrong field and what was expected there
+ */
+export function parseNarrowing(input: NarrowingInput): Policy {
+  return canonical(check(narrowingShape, input))
+}
+
+function canonical(input: z.output<typeof narrowingShape>): Policy {
+  const { wait, alertsAt = [], ...limits } = input.budget ?? {}
+  return {
+    ...NEUTRAL,
+    origins: input.origins,
+    budget: { ...limits, alertsAt: [...new Set(alertsAt)].sort((a, b) => a - b), waitMs: wait },
+    schedules: input.schedule ? [input.schedule] : [],
+    key: { rotateEveryMs: input.key?.rotateEvery, expireAfterMs: input.key?.expireAfter },
+    egress: {
+      proxies: input.egress?.proxy === undefined ? [] : [input.egress.proxy],
+      localAddresses: input.egress?.localAddress === undefined ? [] : [input.egress.localAddress],
+    },
+    attempts: input.attempts,
+    deadlineMs: input.deadline,
+    recaptchaV3: input.recaptchaV3,
+    testKeys: input.testKeys,
+    graceMs: input.grace,
+  }
+}
+
+/** Checks `input` against a shape, and says for each wrong field where it is and what was expected. */
+export function check<T extends z.ZodType>(shape: T, input: unknown, where = 'policy'): z.output<T> {
+  const result = shape.safeParse(input)
+  if (result.success) return result.data
+  const problems = result.error.issues.flatMap((issue) => {
+    const field = [where, ...issue.path]
+      .map(String)
+      .join('.')
+      .replace(/\.(\d+)(?=\.|$)/g, '[$1]')
+    return issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => `${field}.${printable(key, 60)}: there is no such field`)
+      : `${field}: ${issue.message}`
+  })
+  throw new SolveguardError('CONFIG_INVALID', problems.slice(0, 10).join('; '))
+}
