@@ -1,0 +1,4 @@
+export type { ChainHead } from '../base/chain.js'
+export { type JsonlAuditOptions, jsonlAudit } from './jsonl.js'
+export { type AuditRecord, recordSchema } from './schema.js'
+export type { AuditAction, AuditEvent, AuditSink } from './sink.js'

@@ -1,0 +1,191 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, unlinkSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { ChainHead } from '../base/chain.js'
+import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
+import { NOTHING_BEFORE, sealRecord } from './chain.js'
+import { AppendOnlyFile } from './file.js'
+import { type RecordPlace, saneMs, toRecord } from './record.js'
+import type { AuditEvent, AuditSink } from './sink.js'
+
+export interface JsonlAuditOptions {
+  /** The folder, made if it is not there. Default: `audit` in `SOLVEGUARD_STATE_DIR`, or in `.solveguard`. */
+  dir?: string | undefined
+  /**
+   * What a written record survives. `process` (default): the end of the process, `kill -9` included. `power`: also the end of
+   * the machine; every write then waits for the disk.
+   */
+  durability?: 'process' | 'power' | undefined
+  /** A file that has grown to this many bytes is followed by a new one, as at midnight. Default: 256 MiB. */
+  maxFileBytes?: number | undefined
+}
+
+interface Current {
+  readonly file: AppendOnlyFile
+  /** Days since 1970, UTC. */
+  readonly day: number
+  readonly guard: string
+  head: ChainHead
+}
+
+const DAY_MS = 86_400_000
+const SMALLEST_FILE = 65_536
+
+/**
+ * Writes records as JSON lines, hash-chained, one file for each process and day (UTC): `2026-11-24-<pid>-<random>.jsonl`,
+ * mode 0600, in a folder with mode 0700. A file's first record names the file and the guard, and the last record
+ * of the file before. Every write is one system call that is over when the call returns.
+ *
+ * Its `write` throws `DeniedError` `AUDIT_UNAVAILABLE` when it could not write all; nothing was written then, and the next
+ * write is tried anew.
+ *
+ * @example
+ * const guard = await createGuard({ …, audit: jsonlAudit({ dir: '/var/log/solveguard', durability: 'power' }) })
+ */
+export function jsonlAudit(options: JsonlAuditOptions = {}): AuditSink {
+  const { durability = 'process', maxFileBytes = 256 * 1024 * 1024 } = options
+  if (durability !== 'process' && durability !== 'power') {
+    throw new SolveguardError('CONFIG_INVALID', "jsonlAudit: `durability` is 'process' or 'power'.")
+  }
+  if (!Number.isSafeInteger(maxFileBytes) || maxFileBytes < SMALLEST_FILE) {
+    throw new SolveguardError('CONFIG_INVALID', `jsonlAudit: \`maxFileBytes\` is a whole number from ${SMALLEST_FILE}.`)
+  }
+  const dir = resolve(options.dir ?? join(process.env.SOLVEGUARD_STATE_DIR || '.solveguard', 'audit'))
+  return new JsonlAudit(dir, durability === 'power', maxFileBytes)
+}
+
+class JsonlAudit implements AuditSink {
+  readonly kind = 'jsonl'
+  readonly place: string
+  readonly #sync: boolean
+  readonly #maxFileBytes: number
+  #current: Current | undefined
+
+  constructor(dir: string, sync: boolean, maxFileBytes: number) {
+    this.place = dir
+    this.#sync = sync
+    this.#maxFileBytes = maxFileBytes
+  }
+
+  open(guard: string, now: number): void {
+    if (this.#current) {
+      throw new SolveguardError(
+        'CONFIG_INVALID',
+        'This audit log is open already: make one with jsonlAudit() for each guard.',
+      )
+    }
+    try {
+      mkdirSync(this.place, { recursive: true, mode: 0o700 })
+    } catch (error) {
+      throw unavailable(this.place, error)
+    }
+    this.#current = this.#begin(guard, now)
+  }
+
+  write(events: readonly AuditEvent[]): ChainHead | undefined {
+    const open = this.#current
+    if (!open) throw new DeniedError('AUDIT_UNAVAILABLE', `The audit log in ${this.place} is not open.`)
+    const last = events.at(-1)
+    if (!last) return open.head
+    const current = this.#fits(open, last.at) ? open : this.#follow(open, last.at)
+
+    let { seq, hash } = current.head
+    let text = ''
+    for (const event of events) {
+      const sealed = sealRecord(toRecord(event, { sequence: ++seq }), hash)
+      hash = sealed.hash
+      text += sealed.line
+    }
+    append(current.file, text)
+    current.head = { file: current.head.file, seq, hash }
+    return current.head
+  }
+
+  close(): void {
+    const current = this.#current
+    this.#current = undefined
+    current?.file.close()
+  }
+
+  #fits(current: Current, at: number): boolean {
+    // A clock set back does not lead back to an older file.
+    return dayOf(at) <= current.day && current.file.size < this.#maxFileBytes && current.file.intact()
+  }
+
+  #follow(before: Current, at: number): Current {
+    const next = this.#begin(before.guard, Math.max(saneMs(at), before.day * DAY_MS), before.head)
+    before.file.close()
+    this.#current = next
+    return next
+  }
+
+  /** A new file with its first record. The folder is not made anew here: where it has vanished (a lost mount), that has to show. */
+  #begin(guard: string, at: number, continues?: ChainHead): Current {
+    const day = dayOf(at)
+    const name = `${isoDay(day)}-${process.pid}-${randomBytes(6).toString('hex')}.jsonl`
+    const path = join(this.place, name)
+    let file: AppendOnlyFile
+    try {
+      file = new AppendOnlyFile(path, this.#sync)
+    } catch (error) {
+      throw unavailable(path, error)
+    }
+    const place: RecordPlace = { sequence: 1, file: { name, continues } }
+    const { line, hash } = sealRecord(toRecord({ action: 'opened', at, guard }, place), NOTHING_BEFORE)
+    try {
+      append(file, line)
+    } catch (error) {
+      file.close()
+      remove(path)
+      throw error
+    }
+    return { file, day, guard, head: { file: name, seq: 1, hash } }
+  }
+}
+
+function append(file: AppendOnlyFile, text: string): void {
+  try {
+    file.append(text)
+  } catch (error) {
+    throw unavailable(file.path, error)
+  }
+}
+
+/** A file without a whole first record says nothing; where it cannot be removed, verification names it. */
+function remove(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch {}
+}
+
+function dayOf(at: number): number {
+  return Math.floor(saneMs(at) / DAY_MS)
+}
+
+function isoDay(day: number): string {
+  return new Date(day * DAY_MS).toISOString().slice(0, 10)
+}
+
+const WHAT_TO_DO: Readonly<Record<string, string>> = {
+  ENOSPC: 'Free some space on its disk',
+  EDQUOT: "Free some space in the user's quota",
+  EFBIG: 'Raise the limit on file sizes (ulimit -f), or lower `maxFileBytes`',
+  EACCES: 'Give this user leave to write there',
+  EPERM: 'Give this user leave to write there',
+  EROFS: 'Its file system is mounted read-only: mount it writable, or choose another `dir`',
+  ENOENT: 'Its folder is gone: bring it back (is a mount missing?)',
+  ENOTDIR: 'A part of its path is a file: choose another `dir`',
+  EEXIST: 'What is there is not a folder: choose another `dir`',
+  EMFILE: 'Let the process open more files (ulimit -n)',
+  EIO: 'Look after its disk',
+}
+
+function unavailable(path: string, error: unknown): DeniedError {
+  const errno = (error as NodeJS.ErrnoException | undefined)?.code ?? 'unknown'
+  const todo = WHAT_TO_DO[errno] ?? 'Make it writable'
+  return new DeniedError(
+    'AUDIT_UNAVAILABLE',
+    `The audit log ${path} cannot be written (${messageOf(error)}). ${todo}; until then nothing is solved.`,
+    { cause: error, details: { path, errno } },
+  )
+}

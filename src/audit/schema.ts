@@ -1,0 +1,80 @@
+import { z } from 'zod'
+
+/**
+ * The shape of one record, for those who read or verify a log. Names are those of the Elastic Common Schema where it
+ * has one, all else is under `solveguard`, which the schema leaves to us. Amounts are whole micro-dollars, times are
+ * ISO 8601 in UTC, `event.duration` is nanoseconds as the schema wants it.
+ */
+export const recordSchema = z.strictObject({
+  '@timestamp': z.iso.datetime(),
+  ecs: z.strictObject({ version: z.string() }),
+  event: z.strictObject({
+    kind: z.enum(['event', 'alert']),
+    category: z.array(z.string()),
+    type: z.array(z.string()),
+    action: z.string(),
+    outcome: z.enum(['success', 'failure', 'unknown']).optional(),
+    dataset: z.literal('solveguard.audit'),
+    /** The number of the record in its file, from 1. Only where the sink keeps a chain. */
+    sequence: z.int().positive().optional(),
+    /** Why it was so decided, as a sentence: denials, pauses, alerts. */
+    reason: z.string().optional(),
+    duration: z.int().nonnegative().optional(),
+    /** The first and the last of what a counted record stands for. */
+    start: z.iso.datetime().optional(),
+    end: z.iso.datetime().optional(),
+  }),
+  error: z.strictObject({ code: z.string().optional(), message: z.string().optional() }).optional(),
+  /** `name` is the guard's: the name that its user gave. */
+  service: z.strictObject({ name: z.string(), type: z.literal('solveguard') }),
+  process: z.strictObject({ pid: z.int() }),
+  host: z.strictObject({ name: z.string() }),
+  /** Whom the grant was given to. */
+  user: z.strictObject({ name: z.string() }).optional(),
+  /** The page, never with its query, its fragment or a password. */
+  url: z
+    .strictObject({
+      scheme: z.string(),
+      domain: z.string().optional(),
+      port: z.int().optional(),
+      path: z.string().optional(),
+    })
+    .optional(),
+  solveguard: z.strictObject({
+    solve_id: z.string().optional(),
+    /** The budgets that the solve draws on, widest first. */
+    budgets: z.array(z.string()).optional(),
+    layer: z.string().optional(),
+    retry_at: z.iso.datetime().optional(),
+    /** How many like denials this record stands for. */
+    count: z.int().positive().optional(),
+    challenge: z
+      .strictObject({
+        family: z.string().optional(),
+        variant: z.string().optional(),
+        sitekey: z.string().optional(),
+        /** The frame that the widget stands in, where it is not the page itself. */
+        frame: z.string().optional(),
+      })
+      .optional(),
+    solver: z.string().optional(),
+    task_id: z.string().optional(),
+    key: z.strictObject({ version: z.string().optional(), fingerprint: z.string().optional() }).optional(),
+    egress: z.string().optional(),
+    reserved_micros: z.int().nonnegative().optional(),
+    cost_micros: z.int().nonnegative().optional(),
+    imputed: z.boolean().optional(),
+    /** In a file's first record: which file this is, and which one the same process wrote before. */
+    file: z
+      .strictObject({
+        name: z.string(),
+        continues: z.strictObject({ file: z.string(), seq: z.int().positive(), hash: z.string() }).optional(),
+      })
+      .optional(),
+  }),
+  /** Only where the sink keeps a chain: see `chain.ts`. */
+  chain: z.strictObject({ prev: z.string(), hash: z.string() }).optional(),
+})
+
+/** One record, as it is written down. */
+export type AuditRecord = z.infer<typeof recordSchema>
