@@ -47,10 +47,10 @@ export interface Ledger {
   settle(settlement: Settlement, now: number): MaybePromise<SettleResult>
 
   /**
-   * Takes over up to `limit` noted tasks whose owner is dead, has left, or whose reservation has lapsed, and that
-   * nobody else claimed within the last minute.
+   * Takes over up to `limit` noted tasks of one solver, under one budget, whose owner is dead, has left, or whose
+   * reservation has lapsed, and that nobody else claimed within the last minute.
    */
-  claim(ownerId: string, limit: number, now: number): MaybePromise<readonly ClaimedTask[]>
+  claim(request: ClaimRequest, now: number): MaybePromise<readonly ClaimedTask[]>
 
   /** Pauses everything under a budget until `resume`; the first reason is kept. Seen by every process at its next reserve. */
   pause(budgetId: string, reason: PauseReason): MaybePromise<void>
@@ -139,6 +139,15 @@ export interface NotedTask {
   /** Which version of the key submitted it: a task is polled with the key that submitted it. */
   readonly keyVersion: string
   readonly family: string
+}
+
+export interface ClaimRequest {
+  /** Who takes over. */
+  readonly ownerId: string
+  readonly solver: string
+  /** The budget that has to be on the path (a guard's root). */
+  readonly budgetId: string
+  readonly limit: number
 }
 
 export interface ClaimedTask extends NotedTask {
