@@ -2,3 +2,11 @@ export type { ChainHead } from '../base/chain.js'
 export { type JsonlAuditOptions, jsonlAudit } from './jsonl.js'
 export { type AuditRecord, recordSchema } from './schema.js'
 export type { AuditAction, AuditEvent, AuditSink } from './sink.js'
+export {
+  type BadLine,
+  type Problem,
+  type VerifiedFile,
+  type VerifyOptions,
+  type VerifyResult,
+  verifyAudit,
+} from './verify.js'

@@ -1,0 +1,293 @@
+import { open, readdir, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import type { ChainHead } from '../base/chain.js'
+import { messageOf, printable, SolveguardError } from '../base/errors.js'
+import { NOTHING_BEFORE, sealOf } from './chain.js'
+import { LONGEST_LINE, readLines } from './lines.js'
+
+/**
+ * What is wrong with a line.
+ * - `altered`: its bytes are not those that its hash was made of.
+ * - `out-of-order`: a whole line, but not the one that belongs here: lines were removed, added or swapped.
+ * - `rewritten`: it, or lines before it, were written anew with new hashes: a head that somebody kept says otherwise.
+ * - `cut-off`: the file ends within this line, as it does when its process was killed in the middle of a write.
+ * - `missing`: there should be a line here, or (line 0) a file.
+ * - `renamed`: the file was written under another name.
+ * - `unreadable`: not one of our records, far too long, or the file cannot be read (line 0).
+ */
+export type Problem = 'altered' | 'out-of-order' | 'rewritten' | 'cut-off' | 'missing' | 'renamed' | 'unreadable'
+
+export interface BadLine {
+  /** From 1; 0 stands for the file as a whole. */
+  readonly line: number
+  readonly problem: Problem
+  /** One sentence for a person. */
+  readonly reason: string
+}
+
+export interface VerifiedFile {
+  /** The file's name, without its folder. */
+  readonly file: string
+  readonly ok: boolean
+  /** How many good records there are before the first bad line. */
+  readonly records: number
+  readonly firstBad?: BadLine | undefined
+}
+
+export interface VerifyResult {
+  readonly ok: boolean
+  /** In the order of their names. */
+  readonly files: readonly VerifiedFile[]
+  /** Good records, in all files. */
+  readonly records: number
+  /** The first bad line of the first bad file. */
+  readonly firstBad?: (BadLine & { readonly file: string }) | undefined
+}
+
+export interface VerifyOptions {
+  /** The heads that the ledger keeps: without them a tail that was cut off, or rewritten with new hashes, cannot be seen. */
+  readonly heads?: readonly ChainHead[] | undefined
+}
+
+/**
+ * Checks one audit file, or all `*.jsonl` files of a folder, and names the first bad line of each. Files are read as
+ * streams. A file that is being written to is checked as far as it went when the check began.
+ *
+ * @param target a path, or `{ dir }` or `{ file }` where it has to be that
+ * @throws SolveguardError `CONFIG_INVALID` when there is no such file or folder
+ * @example
+ * const result = await verifyAudit('.solveguard/audit')
+ * if (!result.ok) console.error(result.firstBad) // { file, line: 3, problem: 'altered', reason: '…' }
+ */
+export async function verifyAudit(
+  target: string | { readonly dir: string } | { readonly file: string },
+  options: VerifyOptions = {},
+): Promise<VerifyResult> {
+  const { dir, names, whole } = await filesOf(target)
+  const kept = new Map<string, KnownHead[]>()
+  for (const head of options.heads ?? []) {
+    if (whole || names.includes(head.file)) know(kept, { ...head, from: 'the ledger' })
+  }
+  if (whole) {
+    // A file's first record says how the one that its process wrote before ends.
+    for (const name of names) {
+      const continues = await continuedBy(join(dir, name))
+      if (continues) know(kept, { ...continues, from: `the file after it, ${name},`, last: true })
+    }
+  }
+  const files: VerifiedFile[] = []
+  for (const name of names) files.push(await verifyFile(join(dir, name), kept.get(name) ?? []))
+  for (const [file, heads] of kept) {
+    if (names.includes(file)) continue
+    const from = heads[0]?.from
+    const reason = `The file is missing: ${from} knows of it.`
+    files.push({ file: printable(file), ok: false, records: 0, firstBad: { line: 0, problem: 'missing', reason } })
+  }
+  files.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0))
+
+  const bad = files.find((file) => file.firstBad)
+  return {
+    ok: bad === undefined,
+    files,
+    records: files.reduce((sum, file) => sum + file.records, 0),
+    firstBad: bad?.firstBad && { file: bad.file, ...bad.firstBad },
+  }
+}
+
+/** A head that somebody else knows of. */
+interface KnownHead extends ChainHead {
+  /** Who knows, for messages. */
+  readonly from: string
+  /** Whether nothing may follow it. */
+  readonly last?: boolean
+}
+
+function know(kept: Map<string, KnownHead[]>, head: KnownHead): void {
+  const heads = kept.get(head.file)
+  if (heads) heads.push(head)
+  else kept.set(head.file, [head])
+}
+
+async function filesOf(target: string | { readonly dir: string } | { readonly file: string }) {
+  const path = resolve(typeof target === 'string' ? target : 'dir' in target ? target.dir : target.file)
+  const wanted = typeof target === 'string' ? undefined : 'dir' in target ? 'folder' : 'file'
+  let isFolder: boolean
+  try {
+    isFolder = (await stat(path)).isDirectory()
+    if (!isFolder) {
+      if (wanted === 'folder') throw new Error('it is not a folder')
+      return { dir: dirname(path), names: [basename(path)], whole: false }
+    }
+    if (wanted === 'file') throw new Error('it is a folder')
+    const names = (await readdir(path)).filter((name) => name.endsWith('.jsonl')).sort()
+    return { dir: path, names, whole: true }
+  } catch (error) {
+    throw new SolveguardError('CONFIG_INVALID', `No audit log can be read at ${path} (${messageOf(error)}).`, {
+      cause: error,
+    })
+  }
+}
+
+/** What a line says of its place, once its hash was found to be right. */
+interface Place {
+  readonly sequence: unknown
+  readonly prev: unknown
+  readonly file: { readonly name?: unknown; readonly continues?: ChainHead | undefined } | undefined
+}
+
+/** What the first record of a file says of the file before it; nothing where it cannot be believed. */
+async function continuedBy(path: string): Promise<ChainHead | undefined> {
+  try {
+    const file = await open(path)
+    try {
+      for await (const { bytes, end } of readLines(file)) {
+        return end === 'whole' && sealOf(bytes) !== undefined ? placeOf(bytes)?.file?.continues : undefined
+      }
+    } finally {
+      await file.close()
+    }
+  } catch {
+    // It cannot be read, and will be named for that.
+  }
+  return undefined
+}
+
+async function verifyFile(path: string, heads: readonly KnownHead[]): Promise<VerifiedFile> {
+  const name = basename(path)
+  const chain = new ChainCheck(name, heads)
+  const result = (firstBad?: BadLine): VerifiedFile => ({
+    file: printable(name),
+    ok: firstBad === undefined,
+    records: chain.records,
+    firstBad,
+  })
+  try {
+    const file = await open(path)
+    try {
+      for await (const line of readLines(file)) {
+        const bad = chain.next(line.bytes, line.end)
+        if (bad) return result(bad)
+      }
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    return result({ line: 0, problem: 'unreadable', reason: `The file could not be read (${messageOf(error)}).` })
+  }
+  return result(chain.end())
+}
+
+/** Follows one file from its first line to its first bad one. */
+class ChainCheck {
+  /** Good records so far. */
+  records = 0
+  #hash = NOTHING_BEFORE
+  #confirmed = 0
+  readonly #name: string
+  /** By record number. */
+  readonly #heads = new Map<number, KnownHead[]>()
+  readonly #last: KnownHead | undefined
+
+  constructor(name: string, heads: readonly KnownHead[]) {
+    this.#name = name
+    for (const head of heads) this.#heads.set(head.seq, [...(this.#heads.get(head.seq) ?? []), head])
+    this.#last = heads.find((head) => head.last)
+  }
+
+  next(bytes: Buffer, end: 'whole' | 'cut' | 'long'): BadLine | undefined {
+    const line = this.records + 1
+    if (end === 'long') return bad(line, 'unreadable', `Longer than ${LONGEST_LINE} bytes: none of our records.`)
+    if (end === 'cut') {
+      return bad(
+        line,
+        'cut-off',
+        'Cut off in the middle: its process was killed while it wrote, or the end was taken away.',
+      )
+    }
+    const hash = sealOf(bytes)
+    if (hash === undefined) return bad(line, 'altered', 'Not what its hash says: it was altered.')
+    const place = placeOf(bytes)
+    if (!place) return bad(line, 'unreadable', 'Not one of our records.')
+    const wrong = this.#outOfPlace(line, place) ?? this.#unlikeHeads(line, hash)
+    if (wrong) return wrong
+    this.#hash = hash
+    this.records = line
+    return undefined
+  }
+
+  end(): BadLine | undefined {
+    if (this.records === 0 && this.#heads.size === 0) {
+      return bad(1, 'cut-off', 'The file is empty: its process was killed before the first record, or it was emptied.')
+    }
+    for (const head of [...this.#heads.values()].flat()) {
+      if (!(head.seq >= 1 && head.seq <= this.records)) {
+        const reason = `The end is missing: the file has ${this.records} records, and ${head.from} knows of record ${head.seq}.`
+        return bad(this.records + 1, 'missing', reason)
+      }
+    }
+    return undefined
+  }
+
+  #outOfPlace(line: number, place: Place): BadLine | undefined {
+    if (this.#last && line > this.#last.seq) {
+      return bad(line, 'out-of-order', `Too many: ${this.#last.from} says that record ${this.#last.seq} was the last.`)
+    }
+    if (place.sequence !== line) {
+      const found = Number(place.sequence)
+      const what = found > line ? 'a line was removed' : 'a line was added or moved'
+      return bad(line, 'out-of-order', `Record ${found} stands where record ${line} should: ${what}.`)
+    }
+    if (place.prev !== this.#hash) {
+      const reason = 'Does not follow from the line before it: one of the two was rewritten.'
+      return bad(line, 'out-of-order', reason)
+    }
+    if (line === 1 && place.file?.name !== this.#name) {
+      const was = typeof place.file?.name === 'string' ? ` as ${printable(place.file.name)}` : ' elsewhere'
+      return bad(line, 'renamed', `The file was written${was}, and renamed or copied.`)
+    }
+    return undefined
+  }
+
+  #unlikeHeads(line: number, hash: string): BadLine | undefined {
+    const heads = this.#heads.get(line)
+    const other = heads?.find((head) => head.hash !== hash)
+    if (other) {
+      const where = this.#confirmed + 1 === line ? 'It was' : `One of the lines ${this.#confirmed + 1} to ${line} was`
+      return bad(line, 'rewritten', `${where} rewritten: ${other.from} knows another hash of this record.`)
+    }
+    if (heads) this.#confirmed = line
+    return undefined
+  }
+}
+
+function bad(line: number, problem: Problem, reason: string): BadLine {
+  return { line, problem, reason }
+}
+
+function placeOf(bytes: Buffer): Place | undefined {
+  try {
+    const record: unknown = JSON.parse(bytes.toString())
+    const sequence = at(at(record, 'event'), 'sequence')
+    const file = at(at(record, 'solveguard'), 'file')
+    if (!Number.isSafeInteger(sequence)) return undefined
+    return {
+      sequence,
+      prev: at(at(record, 'chain'), 'prev'),
+      file: file === undefined ? undefined : { name: at(file, 'name'), continues: headOf(at(file, 'continues')) },
+    }
+  } catch {
+    return undefined
+  }
+}
+
+function headOf(value: unknown): ChainHead | undefined {
+  const [file, seq, hash] = [at(value, 'file'), at(value, 'seq'), at(value, 'hash')]
+  if (typeof file !== 'string' || typeof seq !== 'number' || typeof hash !== 'string') return undefined
+  return { file, seq, hash }
+}
+
+function at(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+    ? (value as Record<string, unknown>)[key]
+    : undefined
+}
