@@ -35,6 +35,7 @@ export function originOf(address: string): OriginOf {
  * @returns the pattern, or a sentence that says what is wrong with it
  */
 export function parseOriginPattern(text: string): { pattern: OriginPattern } | { problem: string } {
+  if (text.length > LONGEST_URL) return { problem: `an origin is at most ${LONGEST_URL} characters long` }
   const match = /^(https?):\/\/(\*\.)?([^/?#@*\\\s]+)\/?$/i.exec(text)
   if (!match) {
     return { problem: `expected an origin such as 'https://staging.example.com' or 'https://*.qa.example.com'` }
@@ -42,6 +43,8 @@ export function parseOriginPattern(text: string): { pattern: OriginPattern } | {
   const [, scheme, wildcard = '', host] = match
   const url = parseUrl(`${scheme}://${host}`)
   if (url?.pathname !== '/') return { problem: `'${printable(text, 80)}' is not an origin` }
+  // '%2a' and the full-width star become '*' only when the address is parsed.
+  if (url.hostname.includes('*')) return { problem: `a wildcard is '*.' at the start of the host, once` }
   if (url.hostname.endsWith('.')) return { problem: `write the host without a dot at its end` }
   if (wildcard) {
     // An address has no hosts below it; a public suffix has everybody's.

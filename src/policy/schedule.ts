@@ -1,4 +1,4 @@
-import { DateTime, IANAZone } from 'luxon'
+import { IANAZone } from 'luxon'
 
 /** A weekday as it stands in a policy. */
 export const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
@@ -64,13 +64,14 @@ export function parseTime(text: string): number | undefined {
 
 /** Whether the schedule is open at an instant: its wall clock then shows a time inside a window. */
 export function isOpen(schedule: Schedule, at: number): boolean {
-  const local = DateTime.fromMillis(at, { zone: schedule.timeZone })
-  const minute = local.hour * 60 + local.minute
-  const today = hoursOf(schedule, local)
-  if (today.some(({ from, to }) => minute >= from && minute < to)) return true
-  // What began yesterday and runs over midnight.
-  const yesterday = hoursOf(schedule, local.minus({ days: 1 }))
-  return yesterday.some(({ to }) => minute + DAY_MINUTES < to)
+  const wall = at + offsetMs(schedule, at)
+  const day = Math.floor(wall / DAY_MS)
+  const minute = Math.floor((wall - day * DAY_MS) / MINUTE_MS)
+  return (
+    hoursOf(schedule, day).some(({ from, to }) => minute >= from && minute < to) ||
+    // What began yesterday and runs over midnight.
+    hoursOf(schedule, day - 1).some(({ to }) => minute + DAY_MINUTES < to)
+  )
 }
 
 /**
@@ -87,53 +88,60 @@ export function scheduleState(schedules: readonly Schedule[], at: number): Sched
   // Day by day (of 24 hours from `at`), so that the first change found is the first there is, whatever the time zones.
   for (let day = 0; day < HORIZON_DAYS; day++) {
     const start = at + day * DAY_MS
-    const edges = schedules.flatMap((schedule) => [-1, 0, 1].flatMap((offset) => edgesOfDay(schedule, start, offset)))
-    const change = [...new Set(edges)]
+    const end = start + DAY_MS
+    const change = [...new Set(schedules.flatMap((schedule) => edgesBetween(schedule, start, end)))]
+      .filter((edge) => edge > start && edge <= end)
       .sort((a, b) => a - b)
-      .find((edge) => edge > start && edge <= start + DAY_MS && allOpen(edge) !== open)
+      .find((edge) => allOpen(edge) !== open)
     if (change !== undefined) return { open, changesAt: change, validUntil: change }
   }
   return { open, changesAt: undefined, validUntil: at + HORIZON_DAYS * DAY_MS }
 }
 
-/** Every instant of one local day at which the schedule may open or close. */
-function edgesOfDay(schedule: Schedule, at: number, dayOffset: number): number[] {
-  const day = DateTime.fromMillis(at, { zone: schedule.timeZone }).startOf('day').plus({ days: dayOffset })
-  const next = day.plus({ days: 1 })
-  const minutes = new Set<number>([0])
-  for (const { from, to } of hoursOf(schedule, day)) {
-    minutes.add(from)
-    if (to <= DAY_MINUTES) minutes.add(to)
+/** Every instant between two, a day apart, at which the schedule may open or close, and some more around them. */
+function edgesBetween(schedule: Schedule, start: number, end: number): number[] {
+  const before = offsetMs(schedule, start)
+  const after = offsetMs(schedule, end)
+  const edges = before === after ? [] : [offsetChange(schedule, start, end)]
+  // On a day on which the clock jumps, an edge of the wall clock may come by the one offset, the other, both or none.
+  for (const offset of new Set([before, after])) {
+    const last = Math.floor((end + offset) / DAY_MS)
+    // From the day before: its windows may run over midnight.
+    for (let day = Math.floor((start + offset) / DAY_MS) - 1; day <= last; day++) {
+      for (const { from, to } of hoursOf(schedule, day)) {
+        const midnight = day * DAY_MS - offset
+        edges.push(midnight + from * MINUTE_MS, midnight + to * MINUTE_MS)
+      }
+    }
   }
-  for (const { to } of hoursOf(schedule, day.minus({ days: 1 }))) {
-    if (to > DAY_MINUTES) minutes.add(to - DAY_MINUTES)
-  }
-  const edges = [day.toMillis()]
-  const offsets = [day.offset, next.offset]
-  for (const minute of minutes) {
-    // Local wall time less the zone's offset is the instant; on a day on which the offset changes, both are tried.
-    const wall = Date.UTC(day.year, day.month - 1, day.day) + minute * MINUTE_MS
-    for (const offset of offsets) edges.push(wall - offset * MINUTE_MS)
-  }
-  if (day.offset !== next.offset) edges.push(offsetChange(schedule.timeZone, day.toMillis(), next.toMillis()))
   return edges
 }
 
 /** The instant between two at which the zone's offset changes, to the second. */
-function offsetChange(timeZone: string, from: number, to: number): number {
-  const zone = IANAZone.create(timeZone)
-  const before = zone.offset(from)
+function offsetChange(schedule: Schedule, from: number, to: number): number {
+  const before = offsetMs(schedule, from)
   let low = Math.floor(from / 1000)
   let high = Math.ceil(to / 1000)
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2)
-    if (zone.offset(middle * 1000) === before) low = middle
+    if (offsetMs(schedule, middle * 1000) === before) low = middle
     else high = middle
   }
   return high * 1000
 }
 
-function hoursOf(schedule: Schedule, day: DateTime): readonly { from: number; to: number }[] {
-  const own = schedule.except[day.toISODate() ?? '']
-  return own ?? schedule.windows.filter((window) => window.days.includes(day.weekday))
+/** What the zone's wall clock is ahead of UTC at an instant. */
+function offsetMs(schedule: Schedule, at: number): number {
+  return IANAZone.create(schedule.timeZone).offset(at) * MINUTE_MS
+}
+
+/**
+ * The hours of a calendar day, counted from 1970-01-01. By the calendar alone: a date that a zone left out when it
+ * changed sides of the date line still has hours that may run into the next.
+ */
+function hoursOf(schedule: Schedule, day: number): readonly { from: number; to: number }[] {
+  const own = schedule.except[new Date(day * DAY_MS).toISOString().slice(0, 10)]
+  // Day 0 was a Thursday.
+  const weekday = ((((day + 3) % 7) + 7) % 7) + 1
+  return own ?? schedule.windows.filter((window) => window.days.includes(weekday))
 }

@@ -1,0 +1,88 @@
+import fc from 'fast-check'
+import { type Money, usd } from '../../src/policy/money.js'
+import { type NarrowingInput, parseNarrowing, parsePolicy, type ScheduleInput } from '../../src/policy/schema.js'
+
+/** Few names, so that patterns and origins often meet. */
+const host = fc
+  .array(fc.constantFrom('a', 'b', 'evil-a', 'xn--bcher-kva'), { maxLength: 3 })
+  .map((labels) => [...labels, 'shop.example'].join('.'))
+const scheme = fc.constantFrom('https', 'http')
+const port = fc.constantFrom('', '', '', ':8443', ':80', ':443')
+
+/** An origin as a page may have it, in canonical form. */
+export const origin = fc
+  .tuple(scheme, fc.oneof(host, fc.constantFrom('evil.example', 'shop.example.evil.example', '127.0.0.1')), port)
+  .map(([s, h, p]) => new URL(`${s}://${h}${p}`).origin)
+
+/** What a user may write into `origins`. */
+export const originPattern = fc
+  .tuple(scheme, fc.constantFrom('', '*.'), host, port)
+  .map(([s, star, h, p]) => `${s}://${star}${h}${p}`)
+
+const clock = fc.integer({ min: 0, max: 1439 }).map((m) => new Date(m * 60_000).toISOString().slice(11, 16))
+const hours = fc.tuple(clock, fc.oneof(clock, fc.constant('24:00'))).filter(([from, to]) => from !== to)
+const days = fc.constantFrom('Mon', 'Mon-Fri', 'Sat,Sun', 'Fri-Mon', 'Sun', 'Mon,Wed,Fri', 'Mon-Sun')
+
+/** A schedule as a user may write it. Its exceptional dates are taken from `dates`. */
+export const scheduleInput = (zones: readonly string[], dates: readonly string[]): fc.Arbitrary<ScheduleInput> =>
+  fc.record({
+    timeZone: fc.constantFrom(...zones),
+    windows: fc.array(
+      fc.tuple(days, hours).map(([d, [from, to]]) => ({ days: d, from, to })),
+      { minLength: 1, maxLength: 3 },
+    ),
+    except: fc.dictionary(
+      fc.constantFrom(...dates),
+      fc.oneof(
+        fc.constant('closed' as const),
+        fc.array(
+          hours.map(([from, to]) => ({ from, to })),
+          { maxLength: 2 },
+        ),
+      ),
+      { maxKeys: 3 },
+    ),
+  })
+
+const money = fc.integer({ min: 100, max: 5_000_000 }).map((amount) => amount as Money)
+const duration = (maxSeconds: number) => fc.integer({ min: 1, max: maxSeconds }).map((s) => `${s}s` as const)
+const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
+
+/** What a user may write to narrow a policy. */
+export const narrowingInput: fc.Arbitrary<NarrowingInput> = fc.record({
+  origins: maybe(fc.array(originPattern, { minLength: 1, maxLength: 4 })),
+  budget: maybe(
+    fc.record({
+      perDay: maybe(fc.oneof(money, fc.constant(usd(0)))),
+      perMinute: maybe(fc.integer({ min: 1, max: 100 })),
+      concurrent: maybe(fc.integer({ min: 1, max: 100 })),
+      perSolve: maybe(money),
+      perOrigin: maybe(money),
+      alertsAt: maybe(fc.array(fc.constantFrom(0.1, 0.5, 0.8, 1), { maxLength: 3 })),
+      wait: maybe(duration(100)),
+    }),
+  ),
+  schedule: maybe(
+    scheduleInput(['Europe/Berlin', 'America/New_York', 'Asia/Kathmandu'], ['2026-03-29', '2026-07-04', '2026-12-24']),
+  ),
+  key: maybe(fc.record({ rotateEvery: maybe(duration(100)), expireAfter: maybe(duration(100)) })),
+  egress: maybe(
+    fc.record({
+      proxy: maybe(fc.constantFrom('http://one.internal:3128', 'http://user:word@two.internal:3128')),
+      localAddress: maybe(fc.constantFrom('10.0.0.1', '::1')),
+    }),
+  ),
+  attempts: maybe(fc.integer({ min: 1, max: 10 })),
+  deadline: maybe(duration(600)),
+  recaptchaV3: maybe(fc.constantFrom('leave', 'solve')),
+  testKeys: maybe(fc.constantFrom('answer', 'solve')),
+  grace: maybe(duration(60)),
+})
+
+/** Any policy: what narrows one, or (with origins and defaults) a guard's own. */
+export const policy = fc.oneof(
+  narrowingInput.map(parseNarrowing),
+  fc
+    .tuple(narrowingInput, fc.array(originPattern, { minLength: 1, maxLength: 4 }))
+    .map(([input, origins]) => parsePolicy({ ...input, origins })),
+)

@@ -1,0 +1,274 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  addressForRecord,
+  canonicalOrigins,
+  matchesOrigin,
+  originOf,
+  parseOriginPattern,
+} from '../../src/policy/origin.js'
+import { origin, originPattern } from './arbitraries.js'
+
+/** The pattern in canonical form; a test that expects one fails here if there is none. */
+function pattern(text: string): string {
+  const parsed = parseOriginPattern(text)
+  if ('problem' in parsed) throw new Error(`${text}: ${parsed.problem}`)
+  return parsed.pattern
+}
+
+/** Whether a page at `address` is one that the pattern names: what the origin layer asks. */
+function names(text: string, address: string): boolean {
+  const page = originOf(address)
+  return page.ok && matchesOrigin(pattern(text), page.origin)
+}
+
+describe('an exact pattern', () => {
+  const EXACT = 'https://shop.example'
+
+  it.each([
+    'https://shop.example/',
+    'https://shop.example/login?next=/a#top',
+    'https://shop.example:443/',
+    'HTTPS://SHOP.Example/',
+    'https://user:word@shop.example/',
+    'https:\\\\shop.example\\login',
+    ' https://shop.example/ ',
+    'https://sh\top.exa\nmple/',
+    'https://%73hop.example/',
+    'https://shop\u3002example/',
+  ])('names %j, which a browser takes for that host', (address) => {
+    expect(names(EXACT, address)).toBe(true)
+  })
+
+  it.each([
+    ['another scheme', 'http://shop.example/'],
+    ['another port', 'https://shop.example:8443/'],
+    ['a host below it', 'https://www.shop.example/'],
+    ['the host above it', 'https://example/'],
+    ['a dot at the end', 'https://shop.example./'],
+    ['its name before another host', 'https://shop.example.evil.example/'],
+    ['its name behind another name', 'https://evil-shop.example/'],
+    ['its name as the user', 'https://shop.example@evil.example/'],
+    ['its name as user and word', 'https://shop.example:443@evil.example/'],
+    ['its name before a backslash', 'https://evil.example\\@shop.example/'],
+    ['its name in the path', 'https://evil.example/https://shop.example/'],
+    ['its name in the fragment', 'https://evil.example/#@shop.example/'],
+    ['an encoded slash in the host', 'https://evil.example%2f@shop.example:1/'],
+  ])('does not name %s', (_, address) => {
+    expect(names(EXACT, address)).toBe(false)
+  })
+
+  it('takes its port seriously, but for the default one of the scheme', () => {
+    expect(names('https://shop.example:8443', 'https://shop.example:8443/')).toBe(true)
+    expect(names('https://shop.example:8443', 'https://shop.example/')).toBe(false)
+    expect(pattern('https://shop.example:443')).toBe('https://shop.example')
+    expect(pattern('http://shop.example:80/')).toBe('http://shop.example')
+    expect(pattern('http://shop.example:443')).toBe('http://shop.example:443')
+  })
+
+  it('is one and the same however its host is written', () => {
+    for (const text of ['https://bücher.example', 'https://BÜCHER.example', 'https://xn--bcher-kva.example/']) {
+      expect(pattern(text)).toBe('https://xn--bcher-kva.example')
+    }
+    expect(names('https://bücher.example', 'https://xn--bcher-kva.example/a')).toBe(true)
+    // A Cyrillic o is another letter, so this is another host.
+    expect(names('https://shop.example', 'https://sh\u043ep.example/')).toBe(false)
+  })
+
+  it('names an address however its number is written, as browsers do', () => {
+    for (const address of ['http://127.0.0.1:80/', 'http://0x7f000001/', 'http://2130706433/', 'http://127.1/']) {
+      expect(names('http://127.0.0.1', address), address).toBe(true)
+    }
+    expect(pattern('http://0x7f.1:3000')).toBe('http://127.0.0.1:3000')
+    expect(names('http://[::1]:3000', 'http://[0:0:0:0:0:0:0:1]:3000/')).toBe(true)
+    expect(names('http://127.0.0.1', 'http://127.0.0.1.evil.example/')).toBe(false)
+    expect(names('http://127.0.0.1', 'http://[::ffff:127.0.0.1]/')).toBe(false)
+  })
+})
+
+describe('a wildcard pattern', () => {
+  const WILD = 'https://*.qa.shop.example'
+
+  it('names every host below, at any depth', () => {
+    expect(names(WILD, 'https://a.qa.shop.example/')).toBe(true)
+    expect(names(WILD, 'https://a.b.c.qa.shop.example/')).toBe(true)
+    expect(names(WILD, 'https://A.QA.Shop.Example/')).toBe(true)
+    expect(names('https://*.bücher.example', 'https://a.xn--bcher-kva.example/')).toBe(true)
+  })
+
+  it.each([
+    ['the host itself', 'https://qa.shop.example/'],
+    ['an empty name below it', 'https://.qa.shop.example/'],
+    ['a host that merely ends in the same letters', 'https://evil-qa.shop.example/'],
+    ['its name before another host', 'https://a.qa.shop.example.evil.example/'],
+    ['its name as the user', 'https://a.qa.shop.example@evil.example/'],
+    ['another scheme', 'http://a.qa.shop.example/'],
+    ['another port', 'https://a.qa.shop.example:8443/'],
+    ['a dot at the end', 'https://a.qa.shop.example./'],
+  ])('does not name %s', (_, address) => {
+    expect(names(WILD, address)).toBe(false)
+  })
+
+  it('keeps its port', () => {
+    expect(names('https://*.shop.example:8443', 'https://a.shop.example:8443/')).toBe(true)
+    expect(names('https://*.shop.example:8443', 'https://a.shop.example/')).toBe(false)
+    expect(names('https://*.shop.example:443', 'https://a.shop.example/')).toBe(true)
+  })
+
+  it.each([
+    ['everything', 'https://*'],
+    ['everything', 'https://*.'],
+    ['a top-level domain', 'https://*.com'],
+    ['a top-level domain, encoded', 'https://%2a.com'],
+    ['a top-level domain, with a wide star', 'https://\uff0a.com'],
+    ['a public suffix', 'https://*.co.uk'],
+    ['a public suffix behind a rule with a star', 'https://*.kawasaki.jp'],
+    ['hosts of a provider that others share', 'https://*.github.io'],
+    ['the machines of a provider', 'https://*.us-east-1.compute.amazonaws.com'],
+    ['an IDN top-level domain', 'https://*.みんな'],
+    ['a lone name', 'https://*.localhost'],
+    ['an address', 'https://*.127.0.0.1'],
+    ['an address in another form', 'https://*.0x7f.1'],
+    ['an IPv6 address', 'https://*.[::1]'],
+  ])('may not name %s: %s', (_, text) => {
+    expect(parseOriginPattern(text)).toHaveProperty('problem')
+  })
+
+  it('may name what is below a domain that somebody can own', () => {
+    expect(pattern('https://*.shop.co.uk')).toBe('https://*.shop.co.uk')
+    expect(pattern('https://*.me.github.io')).toBe('https://*.me.github.io')
+    expect(pattern('http://*.corp.internal:8080')).toBe('http://*.corp.internal:8080')
+    expect(pattern('http://*.app.localhost')).toBe('http://*.app.localhost')
+  })
+})
+
+describe('a pattern', () => {
+  it.each([
+    '',
+    '*',
+    'shop.example',
+    '//shop.example',
+    'ftp://shop.example',
+    'file:///etc/passwd',
+    'javascript://shop.example',
+    'https://',
+    'https://shop.example/login',
+    'https://shop.example?x',
+    'https://shop.example#x',
+    'https://user@shop.example',
+    'https://shop.example@evil.example',
+    'https://shop.example\\@evil.example',
+    'https://shop.exa mple',
+    'https://shop.exa\nmple',
+    'https://shop.example.',
+    'https://a.*.example',
+    'https://a*.shop.example',
+    'https://*.*.shop.example',
+    'https://a.%2a.shop.example',
+    'https://shop.example:99999',
+    'https://shop.example:x',
+    'https://1.2.3.4.5',
+  ])('is refused when it is no origin: %j', (text) => {
+    expect(parseOriginPattern(text)).toHaveProperty('problem')
+  })
+
+  it('is refused when it is endless, and the problem does not repeat it', () => {
+    const parsed = parseOriginPattern(`https://${'a'.repeat(1_000_000)}.example`)
+    expect(parsed).toHaveProperty('problem')
+    expect(JSON.stringify(parsed).length).toBeLessThan(200)
+  })
+
+  it('is in canonical form once parsed: parsing it again changes nothing', () => {
+    fc.assert(
+      fc.property(originPattern, (text) => {
+        expect(pattern(pattern(text))).toBe(pattern(text))
+      }),
+    )
+  })
+
+  it('names an origin only if scheme, host and port are right by an independent definition', () => {
+    const named = { yes: 0, no: 0 }
+    fc.assert(
+      fc.property(originPattern, origin, (text, page) => {
+        const wanted = new URL(text.replace('*.', ''))
+        const is = new URL(page)
+        const host = wanted.hostname.split('.').reverse()
+        const labels = is.hostname.split('.').reverse()
+        const within = host.every((label, index) => labels[index] === label)
+        const depth = labels.length - host.length
+        const right =
+          is.protocol === wanted.protocol &&
+          is.port === wanted.port &&
+          within &&
+          (text.includes('*') ? depth > 0 : depth === 0)
+        named[right ? 'yes' : 'no']++
+        expect(matchesOrigin(pattern(text), page)).toBe(right)
+      }),
+      { numRuns: 5000 },
+    )
+    expect(named.yes).toBeGreaterThan(50)
+    expect(named.no).toBeGreaterThan(50)
+  })
+})
+
+describe("a page's origin", () => {
+  it.each([
+    'about:blank',
+    'about:srcdoc',
+    'data:text/html,<p>hi',
+    'javascript:alert(1)',
+    'blob:https://shop.example/6f1a9f0e-0000-4000-8000-000000000000',
+    'filesystem:https://shop.example/temporary/a',
+    'file:///home/me/page.html',
+    'view-source:https://shop.example/',
+    'chrome://settings',
+    'chrome-extension://abcdefghijklmnop/page.html',
+    'ws://shop.example/',
+    'ftp://shop.example/',
+    'java\tscript:alert(1)//https://shop.example',
+  ])('is nothing for %s', (address) => {
+    expect(originOf(address)).toMatchObject({ ok: false, reason: expect.stringMatching(/no web origin/) })
+  })
+
+  it.each(['', 'shop.example', '/login', 'https://', 'http://[::1', 'https://exa mple/', 'https://1.2.3.4.5/'])(
+    'is nothing for %j, which is no address',
+    (address) => {
+      expect(originOf(address)).toMatchObject({ ok: false, reason: expect.stringMatching(/not an address/) })
+    },
+  )
+
+  it('is nothing for an address without end, and the reason does not repeat it', () => {
+    const answer = originOf(`https://shop.example/${'a'.repeat(1_000_000)}`)
+    expect(answer).toMatchObject({ ok: false })
+    expect(JSON.stringify(answer).length).toBeLessThan(200)
+  })
+
+  it('is for the record without user, query and fragment', () => {
+    const page = originOf('https://me:word@shop.example/a/b?token=1#2')
+    expect(page.ok && addressForRecord(page.url)).toBe('https://shop.example/a/b')
+  })
+})
+
+describe('a list of patterns', () => {
+  it('is sorted, and says nothing twice', () => {
+    expect(
+      canonicalOrigins([
+        'https://b.example',
+        'https://a.b.shop.example',
+        'https://*.shop.example',
+        'https://b.example',
+      ]),
+    ).toEqual(['https://*.shop.example', 'https://b.example'])
+  })
+
+  it('names the same pages in canonical form', () => {
+    fc.assert(
+      fc.property(fc.array(originPattern, { maxLength: 5 }), origin, (texts, page) => {
+        const patterns = texts.map(pattern)
+        const by = (list: readonly string[]) => list.some((one) => matchesOrigin(one, page))
+        expect(by(canonicalOrigins(patterns))).toBe(by(patterns))
+      }),
+      { numRuns: 500 },
+    )
+  })
+})

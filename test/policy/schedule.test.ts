@@ -1,0 +1,258 @@
+import fc from 'fast-check'
+import { DateTime } from 'luxon'
+import { describe, expect, it } from 'vitest'
+import { isOpen, isTimeZone, parseDays, parseTime, type Schedule, scheduleState } from '../../src/policy/schedule.js'
+import { parseNarrowing, type ScheduleInput } from '../../src/policy/schema.js'
+import { scheduleInput } from './arbitraries.js'
+
+const MINUTE = 60_000
+const DAY = 1440 * MINUTE
+
+function schedule(input: ScheduleInput): Schedule {
+  const [only] = parseNarrowing({ schedule: input }).schedules
+  if (!only) throw new Error('no schedule')
+  return only
+}
+
+const at = (iso: string, zone: string) => DateTime.fromISO(iso, { zone }).toMillis()
+
+const previousDay = (date: string) => new Date(Date.parse(date) - DAY).toISOString().slice(0, 10)
+
+/**
+ * Openness by the words of the definition, and by nothing of the code under test: the wall clock shows a time inside a
+ * window, in text as a user wrote it.
+ */
+function openNaively({ timeZone, windows, except = {} }: ScheduleInput, time: number): boolean {
+  const wall = DateTime.fromMillis(time, { zone: timeZone })
+  const [today = '', clock = ''] = wall.toISO({ includeOffset: false })?.split('T') ?? []
+  const now = clock.slice(0, 5)
+  const spans = (date: string) => {
+    const own = except[date]
+    if (own) return own === 'closed' ? [] : own
+    return windows.filter(({ days }) => listed(days).includes(weekdayOf(date)))
+  }
+  return (
+    spans(today).some(({ from, to }) => (from < to ? now >= from && now < to : now >= from)) ||
+    spans(previousDay(today)).some(({ from, to }) => from > to && now < to)
+  )
+}
+
+/** `Mon` to `Sun`, as the platform says. */
+function weekdayOf(date: string): string {
+  return new Date(date).toUTCString().slice(0, 3)
+}
+
+/** The weekdays that the arbitrary schedules write, spelled out by hand. */
+function listed(days: string): readonly string[] {
+  const ranges: Record<string, string> = {
+    'Mon-Fri': 'Mon,Tue,Wed,Thu,Fri',
+    'Fri-Mon': 'Fri,Sat,Sun,Mon',
+    'Mon-Sun': 'Mon,Tue,Wed,Thu,Fri,Sat,Sun',
+  }
+  return (ranges[days] ?? days).split(',')
+}
+
+/** The first whole minute after `from` at which the naive answer changes, up to `until`. */
+function changeNaively(inputs: readonly ScheduleInput[], from: number, until: number): number | undefined {
+  const openAt = (time: number) => inputs.every((input) => openNaively(input, time))
+  const before = openAt(from)
+  for (let time = Math.floor(from / MINUTE) * MINUTE + MINUTE; time <= until; time += MINUTE) {
+    if (openAt(time) !== before) return time
+  }
+  return undefined
+}
+
+/** Zones and the days around which their clocks jump (or, for Kathmandu, never do but run 45 minutes off). */
+const JUMPS: readonly { zone: string; dates: readonly string[] }[] = [
+  { zone: 'Europe/Berlin', dates: ['2026-03-29', '2026-10-25'] },
+  { zone: 'America/New_York', dates: ['2026-03-08', '2026-11-01'] },
+  { zone: 'Australia/Lord_Howe', dates: ['2026-04-05', '2026-10-04'] },
+  { zone: 'Pacific/Apia', dates: ['2011-12-29', '2011-12-31', '2011-09-24'] },
+  { zone: 'Asia/Kathmandu', dates: ['2026-07-15'] },
+  { zone: 'America/Santiago', dates: ['2026-04-05', '2026-09-06'] },
+]
+
+describe('a schedule', () => {
+  const WORK: ScheduleInput = {
+    timeZone: 'Europe/Berlin',
+    windows: [{ days: 'Mon-Fri', from: '09:00', to: '17:00' }],
+    except: { '2026-12-24': 'closed', '2026-12-26': [{ from: '10:00', to: '12:00' }] },
+  }
+
+  it('is open from its first minute up to, and without, its last', () => {
+    const berlin = (iso: string) => isOpen(schedule(WORK), at(iso, 'Europe/Berlin'))
+    expect(berlin('2026-07-15T08:59:59.999')).toBe(false)
+    expect(berlin('2026-07-15T09:00')).toBe(true)
+    expect(berlin('2026-07-15T16:59:59.999')).toBe(true)
+    expect(berlin('2026-07-15T17:00')).toBe(false)
+    expect(berlin('2026-07-18T12:00')).toBe(false)
+  })
+
+  it('has hours of its own, or none, on exceptional dates', () => {
+    const berlin = (iso: string) => isOpen(schedule(WORK), at(iso, 'Europe/Berlin'))
+    expect(berlin('2026-12-24T12:00')).toBe(false)
+    expect(berlin('2026-12-26T11:00')).toBe(true)
+    expect(berlin('2026-12-26T12:00')).toBe(false)
+  })
+
+  it('runs over midnight into a day that it does not name', () => {
+    const night = schedule({ timeZone: 'Europe/Berlin', windows: [{ days: 'Fri', from: '22:00', to: '02:00' }] })
+    const berlin = (iso: string) => isOpen(night, at(iso, 'Europe/Berlin'))
+    expect(berlin('2026-07-17T21:59')).toBe(false)
+    expect(berlin('2026-07-17T22:00')).toBe(true)
+    expect(berlin('2026-07-18T01:59')).toBe(true)
+    expect(berlin('2026-07-18T02:00')).toBe(false)
+    expect(berlin('2026-07-17T01:00')).toBe(false)
+  })
+
+  it('says when it changes', () => {
+    const friday = at('2026-07-17T17:00', 'Europe/Berlin')
+    expect(scheduleState([schedule(WORK)], friday - 1)).toMatchObject({ open: true, changesAt: friday })
+    expect(scheduleState([schedule(WORK)], friday)).toMatchObject({
+      open: false,
+      changesAt: at('2026-07-20T09:00', 'Europe/Berlin'),
+    })
+  })
+
+  it('skips the hour that the clock skips and repeats the one that comes twice', () => {
+    const early = schedule({ timeZone: 'Europe/Berlin', windows: [{ days: 'Sun', from: '02:00', to: '03:00' }] })
+    // 2026-03-29: there is no 02:xx. The next one is a week later.
+    expect(scheduleState([early], at('2026-03-29T00:00', 'Europe/Berlin')).changesAt).toBe(
+      at('2026-04-05T02:00', 'Europe/Berlin'),
+    )
+    // 2026-10-25: 02:00 to 03:00 comes twice, and is one span of two hours.
+    const opens = Date.UTC(2026, 9, 25, 0)
+    expect(scheduleState([early], opens - 1)).toMatchObject({ open: false, changesAt: opens })
+    expect(scheduleState([early], opens)).toMatchObject({ open: true, changesAt: opens + 2 * 60 * MINUTE })
+  })
+
+  it('opens at the jump when the clock jumps into a window', () => {
+    const half = schedule({ timeZone: 'Europe/Berlin', windows: [{ days: 'Sun', from: '02:30', to: '04:00' }] })
+    const jump = Date.UTC(2026, 2, 29, 1)
+    expect(scheduleState([half], jump - 1)).toMatchObject({ open: false, changesAt: jump })
+    expect(scheduleState([half], jump)).toMatchObject({ open: true, changesAt: jump + 60 * MINUTE })
+  })
+
+  it('knows that a date which was left out of the calendar never came', () => {
+    // In Apia, 2011-12-29 was followed by 2011-12-31.
+    const friday = schedule({ timeZone: 'Pacific/Apia', windows: [{ days: 'Fri', from: '00:00', to: '24:00' }] })
+    expect(scheduleState([friday], at('2011-12-29T12:00', 'Pacific/Apia')).changesAt).toBe(
+      at('2012-01-06T00:00', 'Pacific/Apia'),
+    )
+  })
+})
+
+describe('against a scan of every minute', () => {
+  for (const { zone, dates } of JUMPS) {
+    it(`is open when the wall clock of ${zone} says so`, () => {
+      const around = [...dates, ...dates.map(previousDay)]
+      fc.assert(
+        fc.property(
+          scheduleInput([zone], around),
+          fc.constantFrom(...dates),
+          fc.integer({ min: -DAY, max: 2 * DAY }),
+          (input, date, shift) => {
+            const time = Date.parse(date) + shift
+            expect(isOpen(schedule(input), time)).toBe(openNaively(input, time))
+          },
+        ),
+        { numRuns: 300 },
+      )
+    })
+
+    it(`changes at the very minute in ${zone}`, () => {
+      const around = [...dates, ...dates.map(previousDay)]
+      fc.assert(
+        fc.property(
+          scheduleInput([zone], around),
+          fc.constantFrom(...dates),
+          fc.integer({ min: -DAY, max: DAY }),
+          (input, date, shift) => {
+            const from = Date.parse(date) + shift
+            const until = from + DAY
+            const { changesAt, validUntil } = scheduleState([schedule(input)], from)
+            const naive = changeNaively([input], from, until)
+            if (naive === undefined) expect(validUntil).toBeGreaterThan(Math.floor(until / MINUTE) * MINUTE)
+            else expect(changesAt).toBe(naive)
+          },
+        ),
+        { numRuns: 40 },
+      )
+    })
+  }
+})
+
+describe('several schedules', () => {
+  it('are open when all are, and change at the very minute', () => {
+    const input = scheduleInput(
+      ['Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'Asia/Kathmandu'],
+      ['2026-10-24', '2026-10-25'],
+    )
+    fc.assert(
+      fc.property(
+        fc.array(input, { minLength: 2, maxLength: 3 }),
+        fc.integer({ min: Date.UTC(2026, 9, 23), max: Date.UTC(2026, 9, 26) }),
+        (inputs, from) => {
+          const until = from + DAY
+          const state = scheduleState(inputs.map(schedule), from)
+          expect(state.open).toBe(inputs.every((one) => openNaively(one, from)))
+          const naive = changeNaively(inputs, from, until)
+          if (naive === undefined) expect(state.validUntil).toBeGreaterThan(Math.floor(until / MINUTE) * MINUTE)
+          else expect(state.changesAt).toBe(naive)
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+
+  it('are always open when there are none', () => {
+    expect(scheduleState([], 0)).toEqual({ open: true, changesAt: undefined, validUntil: Number.POSITIVE_INFINITY })
+  })
+
+  it('end in a plain answer when they are never open together', () => {
+    const morning = { timeZone: 'Europe/Berlin', windows: [{ days: 'Mon-Sun', from: '06:00', to: '08:00' }] }
+    const evening = { timeZone: 'Europe/Berlin', windows: [{ days: 'Mon-Sun', from: '18:00', to: '20:00' }] }
+    const from = Date.UTC(2026, 0, 1)
+    const state = scheduleState([schedule(morning), schedule(evening)], from)
+    expect(state).toMatchObject({ open: false, changesAt: undefined })
+    expect(state.validUntil).toBeGreaterThan(from + 365 * DAY)
+  })
+
+  it('end in a plain answer when every minute of the week is named, many times over', () => {
+    const windows = Array.from({ length: 100 }, (_, i) => ({
+      days: 'Mon-Sun',
+      from: '00:00',
+      to: `23:${10 + (i % 50)}`,
+    }))
+    const rest = { days: 'Mon-Sun', from: '23:00', to: '24:00' }
+    const always = schedule({ timeZone: 'America/New_York', windows: [...windows.slice(1), rest] })
+    expect(scheduleState([always], Date.UTC(2026, 0, 1))).toMatchObject({ open: true, changesAt: undefined })
+  })
+})
+
+describe('the words of a schedule', () => {
+  it('name weekdays, alone, in lists and in ranges that may run over the week’s end', () => {
+    expect(parseDays('Mon')).toEqual([1])
+    expect(parseDays('Mon-Fri')).toEqual([1, 2, 3, 4, 5])
+    expect(parseDays('Sun, Sat')).toEqual([6, 7])
+    expect(parseDays('Fri-Mon')).toEqual([1, 5, 6, 7])
+    for (const wrong of ['', 'mon', 'Monday', 'Mon-', '-Fri', 'Mon-Tue-Wed', 'Mon,', 'toString', '1-5']) {
+      expect(parseDays(wrong), wrong).toBeUndefined()
+    }
+  })
+
+  it('name times from 00:00 to 24:00', () => {
+    expect(parseTime('00:00')).toBe(0)
+    expect(parseTime('09:30')).toBe(570)
+    expect(parseTime('24:00')).toBe(1440)
+    for (const wrong of ['', '9:00', '24:01', '12:60', '25:00', '09:00:00', '09.00', '-1:00', '09:0\u0660']) {
+      expect(parseTime(wrong), wrong).toBeUndefined()
+    }
+  })
+
+  it('name time zones that the platform knows', () => {
+    for (const { zone } of JUMPS) expect(isTimeZone(zone)).toBe(true)
+    for (const wrong of ['', 'Mars/Olympus', 'Europe/Berlin ', '../etc', 'local'])
+      expect(isTimeZone(wrong), wrong).toBe(false)
+  })
+})
