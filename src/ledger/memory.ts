@@ -1,0 +1,80 @@
+import { Books, checkSettlement } from './books.js'
+import type { Ledger } from './ledger.js'
+
+/** A ledger in this process's memory. Answers at once, never with a promise, but for what its interface allows. */
+export type MemoryLedger = {
+  [K in keyof Ledger]: Ledger[K] extends (...args: infer A) => infer R ? (...args: A) => Awaited<R> : Ledger[K]
+}
+
+/**
+ * A ledger in this process's memory: for tests, and for one process whose spending may be forgotten when it ends. Guards
+ * that are to share budgets must be given the same one.
+ *
+ * @example
+ * const guard = await createGuard({ ledger: memoryLedger(), … })
+ */
+export function memoryLedger(): MemoryLedger {
+  const books = new Books()
+  return {
+    kind: 'memory',
+    open() {},
+    join(owner, now) {
+      const at = books.advance(now)
+      books.join(owner, at)
+      return books.differing(owner, at)
+    },
+    beat(ownerId, now) {
+      books.beat(ownerId, books.advance(now))
+    },
+    leave(ownerId, now) {
+      books.advance(now)
+      books.leave(ownerId)
+    },
+    reserve(request, now) {
+      const at = books.advance(now)
+      const result = books.reserve(request, at)
+      if (result.ok) {
+        const path = request.path.map(({ id }) => id)
+        books.take(request.id, request.ownerId, request.amount, request.deadline, path, result.alerts, at)
+      }
+      return result
+    },
+    note(reservationId, task) {
+      books.note(reservationId, task)
+    },
+    settle(settlement, now) {
+      checkSettlement(settlement)
+      const at = books.advance(now)
+      const result = books.settleable(settlement.reservationId, at)
+      books.settle(settlement.reservationId, settlement.cost, at)
+      if (result.settled && settlement.head !== undefined) books.saveHead(settlement.head)
+      return result
+    },
+    claim(request, now) {
+      const at = books.advance(now)
+      const tasks = books.claimable(request, at)
+      books.claim(
+        request.ownerId,
+        tasks.map(({ reservationId }) => reservationId),
+        at,
+      )
+      return tasks
+    },
+    pause(budgetId, reason) {
+      books.pause(budgetId, reason)
+    },
+    resume(budgetId) {
+      books.resume(budgetId)
+    },
+    usage(budgetId, now) {
+      return books.usage(budgetId, books.advance(now))
+    },
+    saveHead(head) {
+      books.saveHead(head)
+    },
+    heads() {
+      return books.heads()
+    },
+    close() {},
+  }
+}
