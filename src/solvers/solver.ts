@@ -11,7 +11,7 @@ export interface Solver {
   readonly name: string
   /** Where the service is, without a trailing slash. `https:`, or `http:` on a loopback address. */
   readonly baseUrl: string
-  readonly patience: (challenge: Pick<Challenge, 'family' | 'variant'>) => Patience
+  readonly patience: (challenge: Pick<Challenge, 'family'>) => Patience
   /** Why the solver cannot do this challenge, or undefined if it can. */
   readonly unsupported: (challenge: Challenge) => string | undefined
   /** The most that a solve of this challenge may cost. */

@@ -1,0 +1,161 @@
+import { Socket } from 'node:net'
+import { buildConnector, Client } from 'undici'
+import type { ProxyAddress } from './proxy.js'
+import type { TransportError } from './transport.js'
+
+/** How long a connection (to the proxy, through it, and the TLS handshake: each) may take to come up. */
+export const CONNECT_TIMEOUT_MS = 10_000
+
+/** There is no connection, so nothing was sent. Its message is ours, and holds nothing secret. */
+export class ConnectError extends Error {
+  readonly reason: TransportError['reason']
+
+  constructor(reason: TransportError['reason'], message: string) {
+    super(message)
+    this.reason = reason
+  }
+}
+
+export interface WayOut {
+  readonly connect: buildConnector.connector
+  /** Ends connections that are still coming up. */
+  readonly abort: () => void
+}
+
+export interface WayOutOptions {
+  /** The service's origin, for messages. */
+  readonly origin: string
+  /** The service's host and port, as the proxy is asked for it. */
+  readonly authority: string
+  readonly proxy: ProxyAddress | undefined
+  readonly localAddress: string | undefined
+  readonly ca: string | readonly string[] | undefined
+}
+
+/**
+ * How connections to the service are made. With a proxy, every one of them begins with CONNECT to the proxy, by name:
+ * there is no other branch, so nothing can fall back to a direct connection or look the service's name up here.
+ *
+ * undici's own ProxyAgent is not used because a proxy that closes the connection in answer to CONNECT makes it try again for ever,
+ * and because it drops a user name that has no password.
+ */
+export function wayOut(options: WayOutOptions): WayOut {
+  const pending = new Set<{ destroy(): unknown }>()
+  const connect = options.proxy ? throughProxy(options, options.proxy, pending) : direct(options, pending)
+  return {
+    connect,
+    abort() {
+      for (const one of pending) one.destroy()
+      pending.clear()
+    },
+  }
+}
+
+type Pending = Set<{ destroy(): unknown }>
+
+function tlsOptions(options: WayOutOptions) {
+  return {
+    allowH2: false,
+    timeout: CONNECT_TIMEOUT_MS,
+    // Spelled out, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment cannot turn verification off.
+    rejectUnauthorized: true,
+    ...(options.ca === undefined ? {} : { ca: [options.ca].flat() }),
+  }
+}
+
+function direct(options: WayOutOptions, pending: Pending): buildConnector.connector {
+  const connect = buildConnector({ ...tlsOptions(options), autoSelectFamily: true })
+  return (to, callback) => {
+    watch(pending, connect, { ...to, localAddress: options.localAddress ?? null }, (error, socket) => {
+      if (error) callback(noConnection(options.origin, error), null)
+      else callback(null, socket)
+    })
+  }
+}
+
+function throughProxy(options: WayOutOptions, proxy: ProxyAddress, pending: Pending): buildConnector.connector {
+  const secure = buildConnector(tlsOptions(options))
+  return (to, callback) => {
+    openTunnel(options, proxy, pending).then(
+      (tunnel) => {
+        if (to.protocol !== 'https:') return callback(null, tunnel)
+        watch(pending, secure, { ...to, httpSocket: tunnel }, (error, socket) => {
+          if (!error) return callback(null, socket)
+          tunnel.destroy()
+          callback(noConnection(`${options.origin} through ${proxy.origin}`, error), null)
+        })
+      },
+      (error: Error) => callback(error, null),
+    )
+  }
+}
+
+async function openTunnel(options: WayOutOptions, proxy: ProxyAddress, pending: Pending): Promise<Socket> {
+  const client = new Client(proxy.origin, {
+    connect: {
+      ...tlsOptions(options),
+      autoSelectFamily: true,
+      ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
+    },
+    headersTimeout: CONNECT_TIMEOUT_MS,
+  })
+  pending.add(client)
+  try {
+    const { socket, statusCode } = await client.connect({
+      path: options.authority,
+      headers: {
+        host: options.authority,
+        ...(proxy.authorization === undefined ? {} : { 'proxy-authorization': proxy.authorization }),
+      },
+    })
+    if (statusCode < 200 || statusCode > 299) {
+      socket.on('error', () => {}).destroy()
+      throw new ConnectError('proxy', refusal(options, proxy, statusCode))
+    }
+    // The tunnel is the connection's plain socket, or the TLS socket of an https: proxy.
+    return socket as Socket
+  } catch (error) {
+    if (error instanceof ConnectError) throw error
+    throw new ConnectError('proxy', `No connection to the proxy ${proxy.origin} (${codeOf(error)}); nothing was sent.`)
+  } finally {
+    pending.delete(client)
+    // The tunnel's socket is no longer the client's: this lets go of everything else.
+    void client.destroy()
+  }
+}
+
+function refusal(options: WayOutOptions, proxy: ProxyAddress, status: number): string {
+  const remedy =
+    status === 407 ? 'check the user name and password in its address' : 'it has to allow CONNECT to that host and port'
+  return `The proxy ${proxy.origin} refused a connection to ${options.authority} (${status}): ${remedy}.`
+}
+
+function watch(
+  pending: Pending,
+  connect: buildConnector.connector,
+  to: buildConnector.Options,
+  callback: buildConnector.Callback,
+): void {
+  // undici's connectors return the socket that is coming up, though their type does not say so.
+  const socket: unknown = connect(to, (...result) => {
+    if (socket instanceof Socket) pending.delete(socket)
+    callback(...result)
+  })
+  if (socket instanceof Socket) pending.add(socket)
+}
+
+function noConnection(where: string, error: Error): ConnectError {
+  const code = codeOf(error)
+  if (code === 'UND_ERR_CONNECT_TIMEOUT') {
+    return new ConnectError('timeout', `No connection to ${where} within ${CONNECT_TIMEOUT_MS / 1000} s.`)
+  }
+  const problem = /CERT|SIGNATURE|ISSUER|SELF_SIGNED/.test(code) ? `, its certificate was not accepted` : ''
+  return new ConnectError('unreachable', `No connection to ${where}${problem} (${code}).`)
+}
+
+/** An error's code, or else its kind: never its message, which may hold anything. */
+export function codeOf(error: unknown): string {
+  const { code, name } = error as { code?: unknown; name?: unknown }
+  for (const word of [code, name]) if (typeof word === 'string' && /^\w{1,50}$/.test(word)) return word
+  return 'unknown error'
+}

@@ -1,0 +1,125 @@
+import { constants, type Stats } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { DeniedError, printable, SolveguardError } from '../base/errors.js'
+import { parseKey } from './parse.js'
+import type { SecretProvider, SecretVersion, SecretVersions } from './provider.js'
+
+export interface FileSecretOptions {
+  /** Whether the file's group may read it (mode 640): for files that a secrets manager mounts. */
+  readonly allowGroup?: boolean | undefined
+}
+
+const LARGEST_BYTES = 64 * 1024
+
+/**
+ * A key from a file that only its owner may read (mode 600 or 400). Its first line is the key in use; a second line, if
+ * there is one, is the key before. The key's age is the file's.
+ *
+ * The permissions are those of the file that was opened, links followed, so nothing can be put in its place between look and read.
+ * On Windows, which has no such permissions, they are not looked at.
+ *
+ * @example
+ * createGuard({ secret: fileSecret('/run/secrets/captchaai'), … })
+ */
+export function fileSecret(path: string, { allowGroup = false }: FileSecretOptions = {}): SecretProvider {
+  if (typeof path !== 'string' || !path || path.includes('\0')) {
+    throw new SolveguardError('CONFIG_INVALID', 'fileSecret(path) takes the path of a file.')
+  }
+  const place = printable(path)
+  return {
+    kind: 'file',
+    place,
+    async fetch() {
+      const file = await openFile(path, place)
+      try {
+        const stats = await file.stat()
+        checkFile(stats, path, place, allowGroup)
+        return parseFile(await readBounded(file, place), stats.mtimeMs, place)
+      } catch (error) {
+        throw error instanceof SolveguardError ? error : unavailable(place, error)
+      } finally {
+        await file.close()
+      }
+    },
+  }
+}
+
+async function openFile(path: string, place: string): Promise<FileHandle> {
+  try {
+    // O_NONBLOCK: opening a named pipe must not wait for somebody to write to it.
+    return await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
+      throw new DeniedError(
+        'SECRET_MISSING',
+        `There is no file ${place}: put the service's API key there, with mode 600.`,
+      )
+    }
+    throw unavailable(place, error)
+  }
+}
+
+function checkFile(stats: Stats, path: string, place: string, allowGroup: boolean): void {
+  if (!stats.isFile()) throw new DeniedError('SECRET_INVALID', `${place} is not a regular file.`)
+  if (stats.size > LARGEST_BYTES) throw tooLarge(place)
+  const us = process.geteuid?.()
+  if (us === undefined) return
+  if (stats.uid !== us && stats.uid !== 0) {
+    throw new DeniedError(
+      'SECRET_UNSAFE',
+      `${place} belongs to another user (${stats.uid}), who may read and change it: run chown ${us} ${quoted(path)}`,
+    )
+  }
+  const forbidden = allowGroup ? 0o027 : 0o077
+  if (stats.mode & forbidden) {
+    const mode = (stats.mode & 0o777).toString(8).padStart(3, '0')
+    throw new DeniedError(
+      'SECRET_UNSAFE',
+      `${place} may be used by others (mode ${mode}): run chmod ${allowGroup ? '640' : '600'} ${quoted(path)}`,
+    )
+  }
+}
+
+/** Reads no more than the limit, whatever the file has grown to since it was looked at. */
+async function readBounded(file: FileHandle, place: string): Promise<string> {
+  const buffer = Buffer.alloc(LARGEST_BYTES + 1)
+  let size = 0
+  while (size < buffer.length) {
+    const { bytesRead } = await file.read(buffer, size, buffer.length - size, size)
+    if (bytesRead === 0) break
+    size += bytesRead
+  }
+  if (size > LARGEST_BYTES) throw tooLarge(place)
+  const text = buffer.toString('utf8', 0, size)
+  buffer.fill(0)
+  return text
+}
+
+function parseFile(text: string, modifiedAt: number, place: string): SecretVersions {
+  const [first = '', second = '', ...rest] = text.split(/\r?\n/)
+  if (rest.some((line) => line !== '')) {
+    throw new DeniedError('SECRET_INVALID', `${place} has more than two lines: the key in use, and the key before.`)
+  }
+  const current = { ...version(first, place), createdAt: Math.floor(modifiedAt) }
+  return second === '' ? { current } : { current, previous: version(second, `${place}, line 2,`) }
+}
+
+function version(line: string, place: string): SecretVersion {
+  const value = parseKey(line, place)
+  return { value, version: value.fingerprint }
+}
+
+function tooLarge(place: string): DeniedError {
+  return new DeniedError('SECRET_INVALID', `${place} is larger than ${LARGEST_BYTES / 1024} KiB, so it is not a key.`)
+}
+
+function unavailable(place: string, error: unknown): DeniedError {
+  const code = printable(String((error as NodeJS.ErrnoException).code ?? 'unknown error'), 40)
+  return new DeniedError('SECRET_UNAVAILABLE', `${place} could not be read (${code}).`)
+}
+
+/** A path as a shell takes it. */
+function quoted(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${printable(path).replaceAll("'", "'\\''")}'`
+}

@@ -1,0 +1,25 @@
+import { DeniedError } from '../base/errors.js'
+import { Secret } from './secret.js'
+
+const SHORTEST = 8
+const LONGEST = 512
+
+/**
+ * A key as a store gave it: one trailing newline is taken off, and what is left must be 8 to 512 printable ASCII
+ * characters without spaces.
+ *
+ * @param place where it is kept, for the message
+ * @throws DeniedError `SECRET_INVALID`, which says what is wrong and never repeats the value
+ */
+export function parseKey(text: string, place: string): Secret {
+  const value = text.replace(/\r?\n$/, '')
+  if (value.length < SHORTEST) throw invalid(place, `has ${value.length} characters; at least ${SHORTEST} are expected`)
+  if (value.length > LONGEST) throw invalid(place, `has more than ${LONGEST} characters`)
+  if (!/^[\x21-\x7e]*$/.test(value))
+    throw invalid(place, 'holds spaces, line breaks or characters outside printable ASCII')
+  return new Secret(value)
+}
+
+function invalid(place: string, problem: string): DeniedError {
+  return new DeniedError('SECRET_INVALID', `The key in ${place} ${problem}. Look at what is stored there.`)
+}

@@ -1,0 +1,56 @@
+import type { ErrorTable } from './errors.js'
+import { formCall, formReaders } from './form-family.js'
+import { checkOptions, type SolverOptions } from './options.js'
+import { LIST_PRICES } from './prices.js'
+import { priceList } from './pricing.js'
+import { recaptchaFields, unsupportedRecaptcha } from './recaptcha.js'
+import type { Patience, Solver } from './solver.js'
+
+const BASE_URL = 'https://ocr.captchaai.com'
+
+/** reCAPTCHA takes 10 to 20 s there; after that the service asks for 5 s between polls. */
+const PATIENCE: Patience = { firstPollMs: 15_000, everyMs: 5_000 }
+
+/** Where CaptchaAI's reference (docs.captchaai.com, blog.captchaai.com) means something else by a code. */
+const ERRORS: ErrorTable = {
+  ERROR_ZERO_BALANCE: {
+    class: 'busy',
+    says: 'Every thread of the CaptchaAI plan is in use (lower policy.budget.concurrent, or take a larger plan)',
+    retryAfterMs: 5_000,
+  },
+  ERROR_NO_SLOT_AVAILABLE: {
+    class: 'busy',
+    says: 'Every thread of the CaptchaAI plan is in use (lower policy.budget.concurrent, or take a larger plan)',
+    retryAfterMs: 5_000,
+  },
+  ERROR_KEY_DOES_NOT_EXIST: {
+    class: 'key',
+    says: 'CaptchaAI does not know the key, or its account has no threads (no plan and no trial)',
+  },
+}
+
+/**
+ * CaptchaAI (captchaai.com): the form family, sold by the thread. Does reCAPTCHA v2, v3 and Enterprise.
+ *
+ * @throws SolveguardError `CONFIG_INVALID`, which names the option
+ * @example
+ * createGuard({ solver: captchaAI({ pricing: { per: 'thread', threads: 50, usdPerMonth: 90, imputedUsd: 0.0005 } }), … })
+ */
+export function captchaAI(options: SolverOptions = {}): Solver {
+  const name = 'captchaai'
+  const { baseUrl, patience = PATIENCE } = checkOptions(name, options, BASE_URL)
+  return {
+    name,
+    baseUrl,
+    patience: () => patience,
+    unsupported: unsupportedRecaptcha,
+    price: priceList(options.pricing ?? LIST_PRICES.captchaai.pricing, name),
+    submit: (challenge) => formCall('/in.php', recaptchaFields(challenge)),
+    poll: (taskId) => formCall('/res.php', { action: 'get', id: taskId }),
+    balance: () => formCall('/res.php', { action: 'getbalance' }),
+    report: (taskId, good) => formCall('/res.php', { action: good ? 'reportgood' : 'reportbad', id: taskId }),
+    ...formReaders({ errors: ERRORS, unreadableRetryMs: 5_000, serverErrorRetryMs: 10_000 }),
+    addressHelp:
+      "Allow the address in your account's settings at https://captchaai.com, or take the IP restriction off.",
+  }
+}

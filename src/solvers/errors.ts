@@ -1,0 +1,111 @@
+import type { FailureClass } from './solver.js'
+
+/** What is known of one error code. */
+export interface ErrorRow {
+  readonly class: FailureClass
+  /** One sentence for a person, about the service as "the service". */
+  readonly says: string
+  /** How long to wait before trying again, by the services' manners. */
+  readonly retryAfterMs?: number
+  /**
+   * Whether a task that was submitted is charged for when a poll ends with this code. Default: for what says nothing of
+   * the task's own end, yes, since it may well be solved and charged without us.
+   */
+  readonly charged?: boolean
+}
+
+export type ErrorTable = Readonly<Record<string, ErrorRow>>
+
+const SLOT_MS = 5_000
+const MINUTE_MS = 60_000
+
+/**
+ * The services' error codes, and what to do about each: the one table. A service whose own reference says otherwise overrides a row in its
+ * own file. From 2captcha.com/api-docs/error-codes, anti-captcha.com/apidoc/errors and blog.captchaai.com (2025-09).
+ */
+export const COMMON_ERRORS: ErrorTable = {
+  // Wait and retry.
+  ERROR_NO_SLOT_AVAILABLE: busy('The service has no free slot.', SLOT_MS),
+  ERROR_TOO_MUCH_REQUESTS: busy('The service says that calls come too fast.', 10_000),
+  MAX_USER_TURN: busy('The service says that calls come too fast.', 10_000),
+  ERROR_RATE_LIMIT: busy('The service says that calls come too fast.', 10_000),
+  ERROR_SERVICE_UNAVALIABLE: busy('The service is not available.', 10_000),
+  ERROR_SERVICE_UNAVAILABLE: busy('The service is not available.', 10_000),
+  ERROR_SERVER_ERROR: busy('The service has trouble of its own.', 10_000),
+  ERROR_INTERNAL_SERVER_ERROR: busy('The service has trouble of its own.', 10_000),
+
+  // This task failed.
+  ERROR_CAPTCHA_UNSOLVABLE: unsolvable('The service could not solve this CAPTCHA.'),
+  ERROR_TASK_TIMEOUT: unsolvable('The service did not solve this CAPTCHA in time.'),
+  ERROR_RECAPTCHA_TIMEOUT: unsolvable('The service did not solve this CAPTCHA in time.'),
+  ERROR_BAD_DUPLICATES: unsolvable("The service's workers did not agree on an answer."),
+
+  // The request is wrong.
+  ERROR_BAD_PARAMETERS: request('The service says that a field of the request is missing or wrong.'),
+  ERROR_PAGEURL: request("The service does not accept the page's address."),
+  ERROR_GOOGLEKEY: request('The service does not accept the sitekey.'),
+  ERROR_WRONG_GOOGLEKEY: request('The service does not accept the sitekey.'),
+  ERROR_SITEKEY: request('The service does not accept the sitekey.'),
+  ERROR_BAD_TOKEN_OR_PAGEURL: request(
+    "The service says that the sitekey and the page's address do not belong together.",
+  ),
+  ERROR_METHOD_CALL: request('The service does not know this kind of call.'),
+  ERROR_NO_SUCH_METHOD: request('The service does not know this kind of task.'),
+  ERROR_TASK_NOT_SUPPORTED: request('The service does not know this kind of task.'),
+  ERROR_TASK_ABSENT: request('The service found no task in the request.'),
+  ERROR_EMPTY_ACTION: request('The service found no action in the request.'),
+  ERROR_IMAGE_TYPE_NOT_SUPPORTED: request('The service does not accept this type of image.'),
+  ERROR_WRONG_FILE_EXTENSION: request('The service does not accept this type of image.'),
+  ERROR_ZERO_CAPTCHA_FILESIZE: request('The image is too small for the service.'),
+  ERROR_TOO_BIG_CAPTCHA_FILESIZE: request('The image is too large for the service.'),
+  ERROR_UPLOAD: request('The service could not read the image.'),
+  ERROR_CAPTCHAIMAGE_BLOCKED: request('The service does not take this image any more.'),
+  ERROR_PROXY_FORMAT: request('The service does not accept the proxy it was given for the task.'),
+  ERROR_BAD_PROXY: request('The service could not use the proxy it was given for the task.'),
+  // These speak of a task that the service does not know, or no longer: it may have been solved, and charged, before that.
+  ERROR_WRONG_ID_FORMAT: { ...request("The service does not accept the task's id."), charged: true },
+  ERROR_WRONG_CAPTCHA_ID: { ...request('The service does not know the task (any more).'), charged: true },
+  ERROR_NO_SUCH_CAPCHA_ID: { ...request('The service does not know the task (any more).'), charged: true },
+
+  // The key is wrong.
+  ERROR_WRONG_USER_KEY: { class: 'key', says: 'The service says that the key is not of the right form.' },
+  ERROR_KEY_DOES_NOT_EXIST: { class: 'key', says: 'The service does not know the key.' },
+  ERROR_KEY_DENIED_ACCESS: { class: 'key', says: 'The service does not let this key do that.' },
+
+  // The address is wrong.
+  ERROR_IP_NOT_ALLOWED: address('The service does not accept calls from this address.'),
+  ERROR_IP_BANNED: address('The service has banned this address.', 5 * MINUTE_MS),
+  IP_BANNED: address('The service has banned this address, after repeated calls with a wrong key.', 5 * MINUTE_MS),
+  ERROR_IP_BLOCKED: address('The service has blocked this address.', 5 * MINUTE_MS),
+  ERROR_ACCOUNT_SUSPENDED: address('The service has suspended the account.'),
+
+  // No money.
+  ERROR_ZERO_BALANCE: { class: 'balance', says: 'The account has no money left.', retryAfterMs: MINUTE_MS },
+  ERROR_SETTLEMENT_FAILED: {
+    class: 'balance',
+    says: 'The service could not charge the account.',
+    retryAfterMs: MINUTE_MS,
+  },
+}
+
+function busy(says: string, retryAfterMs: number): ErrorRow {
+  return { class: 'busy', says, retryAfterMs }
+}
+
+function unsolvable(says: string): ErrorRow {
+  return { class: 'unsolvable', says, charged: false }
+}
+
+function request(says: string): ErrorRow {
+  return { class: 'request', says, charged: false }
+}
+
+function address(says: string, retryAfterMs?: number): ErrorRow {
+  return retryAfterMs === undefined ? { class: 'address', says } : { class: 'address', says, retryAfterMs }
+}
+
+/** The row for a code, or undefined if no table knows it. A code is somebody else's text, so only own rows count. */
+export function errorRow(code: string, overrides: ErrorTable): ErrorRow | undefined {
+  if (Object.hasOwn(overrides, code)) return overrides[code]
+  return Object.hasOwn(COMMON_ERRORS, code) ? COMMON_ERRORS[code] : undefined
+}

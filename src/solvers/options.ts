@@ -1,0 +1,48 @@
+import { SolveguardError } from '../base/errors.js'
+import { checkBaseUrl } from '../base/service-url.js'
+import type { Pricing } from './pricing.js'
+import type { Patience } from './solver.js'
+
+/** What every solver takes. */
+export interface SolverOptions {
+  /** Where the service is, if not at its usual address: `https:`, or `http:` on a loopback address. */
+  readonly baseUrl?: string | undefined
+  /** What it charges, if not its list price. */
+  readonly pricing?: Pricing | undefined
+  /**
+   * How often to ask for an answer: for a service of your own, or a stand-in. The vendors block clients that ask more
+   * often than their manners allow, so less than a second is for loopback addresses only.
+   */
+  readonly patience?: Patience | undefined
+}
+
+const SHORTEST_MS = 1_000
+const LONGEST_MS = 10 * 60_000
+
+/**
+ * The base address without its trailing slash, and the patience if there is one.
+ * @throws SolveguardError `CONFIG_INVALID`, which names the field
+ */
+export function checkOptions(
+  solver: string,
+  { baseUrl, patience }: SolverOptions,
+  usualBaseUrl: string,
+): { readonly baseUrl: string; readonly patience: Patience | undefined } {
+  const { origin, prefix, loopback } = checkBaseUrl(baseUrl ?? usualBaseUrl, `${solver}: baseUrl`)
+  if (patience) {
+    const least = loopback ? 0 : SHORTEST_MS
+    for (const field of ['firstPollMs', 'everyMs'] as const) {
+      const ms: unknown = patience[field]
+      if (typeof ms !== 'number' || !(ms >= least && ms <= LONGEST_MS)) {
+        throw new SolveguardError(
+          'CONFIG_INVALID',
+          `${solver}: patience.${field} must be a number of milliseconds from ${least} to ${LONGEST_MS}.`,
+        )
+      }
+    }
+  }
+  return {
+    baseUrl: origin + prefix,
+    patience: patience && { firstPollMs: patience.firstPollMs, everyMs: patience.everyMs },
+  }
+}

@@ -1,0 +1,8 @@
+import { captchaAI } from './captchaai.js'
+import type { SolverOptions } from './options.js'
+import type { Solver } from './solver.js'
+
+/** Every solver there is, by name. A new one is one new file, and a line here and in index.ts. */
+export const SOLVERS: Readonly<Record<string, (options?: SolverOptions) => Solver>> = {
+  captchaai: captchaAI,
+}
