@@ -21,7 +21,7 @@ const MINUTE_MS = 60_000
 
 /**
  * The services' error codes, and what to do about each: the one table. A service whose own reference says otherwise overrides a row in its
- * own file. From 2captcha.com/api-docs/error-codes, anti-captcha.com/apidoc/errors and blog.captchaai.com (2025-09).
+ * own file. From 2captcha.com/api-docs/error-codes, anti-captcha.com/apidoc/errors and blog.captchaai.com.
  */
 export const COMMON_ERRORS: ErrorTable = {
   // Wait and retry.

@@ -6,7 +6,7 @@ import type { Pricing } from './pricing.js'
  */
 export const LIST_PRICES = {
   captchaai: {
-    asOf: '2025-09',
+    asOf: '2025',
     source: 'https://captchaai.com/#pricing (the smallest plan: five threads for a flat price a month)',
     // A solve costs nothing more there. What it is worth is the user's to say: this is a solve's share of a busy plan.
     pricing: { per: 'thread', threads: 5, usdPerMonth: 15, imputedUsd: 0.001 },

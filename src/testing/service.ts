@@ -1,0 +1,257 @@
+import { randomBytes } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type Clock, systemClock } from '../base/clock.js'
+import { type Money, usd } from '../policy/money.js'
+import { Secret } from '../secrets/secret.js'
+import { type Behaviour, doesWork, play, Script, type ServiceEndpoint } from './behaviour.js'
+import { Desk, randomToken, type ServiceTask, type Words } from './desk.js'
+
+export type { Behaviour, ServiceEndpoint } from './behaviour.js'
+export type { ServiceTask } from './desk.js'
+
+export interface ServiceOptions {
+  /** The keys that are let in, and the dollars on each. Default: one random key with $1,000, which is `service.key`. */
+  readonly keys?: Readonly<Record<string, number>> | undefined
+  /** How many tasks may be worked on at a time. Default: no limit. */
+  readonly threads?: number | undefined
+  /** What is said when they are all busy. CaptchaAI says `ERROR_ZERO_BALANCE` in some places. */
+  readonly fullError?: 'ERROR_NO_SLOT_AVAILABLE' | 'ERROR_ZERO_BALANCE' | undefined
+  /** How long a task is worked on. Default: 0. */
+  readonly solveMs?: number | undefined
+  /** Dollars charged for a solved task. Default: 0.001, what `captchaAI()` imputes. */
+  readonly price?: number | undefined
+  /** The answer to a task. Default: random, and looks like a reCAPTCHA token. */
+  readonly answer?: ((task: ServiceTask) => string) | undefined
+  /** Told of each answer when it is first given: where a stand-in verify endpoint learns which tokens are good. */
+  readonly onAnswer?: ((task: ServiceTask, token: string) => void) | undefined
+  readonly clock?: Clock | undefined
+  /** Default: any free port of 127.0.0.1. */
+  readonly port?: number | undefined
+}
+
+/** One request that the service was sent. */
+export interface ServiceRequest {
+  readonly at: number
+  readonly method: string
+  /** Without its query. */
+  readonly path: string
+  readonly endpoint: ServiceEndpoint | undefined
+  /** Its fields, from the body and the URL; the key is replaced by its fingerprint. */
+  readonly fields: Readonly<Record<string, string>>
+  readonly keyOk: boolean
+  readonly keyInUrl: boolean
+}
+
+/** A stand-in for CaptchaAI and its kin, on loopback. */
+export interface SolverService extends AsyncDisposable {
+  /** For a solver's `baseUrl`. */
+  readonly url: string
+  /** A key that it lets in: the first one. */
+  readonly key: string
+  /** What it was sent, oldest first; the last 10,000. */
+  readonly requests: readonly ServiceRequest[]
+  readonly tasks: readonly ServiceTask[]
+  /** How many requests had a key in their URL. */
+  readonly keysInUrls: number
+  /** What it charged, all keys together. */
+  readonly charged: Money
+  /** How many tasks it is working on. */
+  readonly working: number
+  balance(key?: string): Money
+  /** Misbehaves on the next calls of this endpoint, one behaviour each, in order. */
+  next(endpoint: ServiceEndpoint, ...behaviours: Behaviour[]): void
+  /** Misbehaves on every call of this endpoint until told otherwise (`undefined`). */
+  always(endpoint: ServiceEndpoint, behaviour: Behaviour | undefined): void
+  addKey(key: string, dollars: number): void
+  /** No longer lets the key in. */
+  revoke(key: string): void
+  close(): Promise<void>
+}
+
+const MOST_REQUESTS = 10_000
+const LARGEST_BODY = 4 * 1024 * 1024
+
+/**
+ * Starts a stand-in solver service that speaks the form family's wire (`in.php`, `res.php`, plain and JSON), counts and keeps what it was
+ * asked, charges, and misbehaves on demand. Nothing leaves this machine.
+ *
+ * @example
+ * const service = await startSolverService({ keys: { 'a-key-for-tests': 5 }, solveMs: 200 })
+ * service.next('in', { error: 'ERROR_NO_SLOT_AVAILABLE' }, { drop: true })
+ * const guard = await createGuard({ solver: captchaAI({ baseUrl: service.url }), … })
+ */
+export async function startSolverService(options: ServiceOptions = {}): Promise<SolverService> {
+  const { clock = systemClock, keys = { [randomBytes(16).toString('hex')]: 1000 } } = options
+  const desk = new Desk({
+    clock,
+    keys,
+    threads: options.threads ?? Number.POSITIVE_INFINITY,
+    fullError: options.fullError ?? 'ERROR_NO_SLOT_AVAILABLE',
+    solveMs: options.solveMs ?? 0,
+    price: usd(options.price ?? 0.001),
+    answer: options.answer ?? randomToken,
+    onAnswer: options.onAnswer,
+  })
+  const script = new Script()
+  const requests: ServiceRequest[] = []
+  let keysInUrls = 0
+
+  async function handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const asked = await readRequest(message)
+    if (!asked) return void response.destroy()
+    const { key, endpoint, fields } = asked
+    if (asked.keyInUrl) keysInUrls++
+    requests.push({
+      at: clock.now(),
+      method: asked.method,
+      path: asked.path,
+      endpoint,
+      fields: key === undefined ? fields : { ...fields, key: new Secret(key).fingerprint },
+      keyOk: key !== undefined && desk.isKey(key),
+      keyInUrl: asked.keyInUrl,
+    })
+    if (requests.length > MOST_REQUESTS) requests.splice(0, requests.length - MOST_REQUESTS)
+    if (!endpoint) return play(response, { status: 404 }, '')
+
+    const behaviour = script.take(endpoint)
+    const words = answer(desk, endpoint, key, fields, behaviour)
+    const usual = spoken(words, fields)
+    if (behaviour.delayMs !== undefined)
+      await new Promise<void>((resolve) => void clock.after(behaviour.delayMs ?? 0, resolve))
+    if (!response.destroyed) play(response, behaviour, usual)
+  }
+
+  const server = createServer((message, response) => {
+    handle(message, response).catch(() => response.destroy())
+  })
+  // A connection that misbehaves is a client's business, and no reason for this process to end.
+  server.on('clientError', (_, socket) => socket.destroy())
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options.port ?? 0, '127.0.0.1', resolve)
+  })
+  const { port } = server.address() as AddressInfo
+  const [firstKey = ''] = Object.keys(keys)
+
+  async function close(): Promise<void> {
+    if (!server.listening) return
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve())
+      server.closeAllConnections()
+    })
+  }
+
+  return {
+    url: `http://127.0.0.1:${port}`,
+    key: firstKey,
+    requests,
+    get tasks() {
+      return desk.tasks
+    },
+    get keysInUrls() {
+      return keysInUrls
+    },
+    get charged() {
+      return desk.charged
+    },
+    get working() {
+      return desk.working
+    },
+    balance: (key = firstKey) => desk.balance(key),
+    next: (endpoint, ...behaviours) => script.next(endpoint, ...behaviours),
+    always: (endpoint, behaviour) => script.always(endpoint, behaviour),
+    addKey: (key, dollars) => desk.addKey(key, dollars),
+    revoke: (key) => desk.revoke(key),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+/** What the service says to a call, and does about it as far as its behaviour lets it. */
+function answer(
+  desk: Desk,
+  endpoint: ServiceEndpoint,
+  key: string | undefined,
+  fields: Readonly<Record<string, string>>,
+  behaviour: Behaviour,
+): Words {
+  const { error, pendingTimes } = behaviour
+  if (endpoint !== 'res' && error !== undefined) return { error }
+  if (!doesWork(behaviour) && error === undefined) return { ok: '' }
+  const refused = desk.refusesKey(key)
+  if (refused || key === undefined) return { error: error ?? refused ?? 'ERROR_WRONG_USER_KEY' }
+  switch (endpoint) {
+    case 'in':
+      return desk.submit(key, fields, pendingTimes ?? 0)
+    case 'balance':
+      return { ok: String(desk.balance(key) / 1e6) }
+    case 'report':
+      return desk.report(key, fields.id ?? '', fields.action === 'reportgood' ? 'good' : 'bad')
+    case 'res':
+      return fields.ids === undefined
+        ? desk.poll(key, fields.id ?? '', pendingTimes, error)
+        : {
+            ok: fields.ids
+              .split(',')
+              .slice(0, 100)
+              .map((id) => word(desk.poll(key, id, pendingTimes, error)))
+              .join('|'),
+          }
+  }
+}
+
+function word(words: Words): string {
+  return 'ok' in words ? words.ok : words.error
+}
+
+/** The words in the form that was asked for. */
+function spoken(words: Words, fields: Readonly<Record<string, string>>): string {
+  const withPrice = fields.action === 'get2' && 'price' in words ? words.price : undefined
+  if (fields.json === '1') {
+    const price = withPrice === undefined ? {} : { price: withPrice }
+    return JSON.stringify({ status: 'ok' in words ? 1 : 0, request: word(words), ...price })
+  }
+  if ('error' in words || BARE.has(fields.action ?? '') || fields.ids !== undefined) return word(words)
+  return withPrice === undefined ? `OK|${words.ok}` : `OK|${words.ok}|${withPrice}`
+}
+
+/** Actions whose plain answer has no `OK|` before it. */
+const BARE = new Set(['getbalance', 'reportgood', 'reportbad'])
+
+interface Asked {
+  readonly method: string
+  readonly path: string
+  readonly endpoint: ServiceEndpoint | undefined
+  readonly key: string | undefined
+  readonly keyInUrl: boolean
+  readonly fields: Readonly<Record<string, string>>
+}
+
+async function readRequest(message: IncomingMessage): Promise<Asked | undefined> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > LARGEST_BODY) return undefined
+    chunks.push(chunk)
+  }
+  const url = new URL(message.url ?? '/', 'http://stand-in')
+  const body = new URLSearchParams(Buffer.concat(chunks).toString('utf8'))
+  const { key, ...fields } = { ...Object.fromEntries(url.searchParams), ...Object.fromEntries(body) }
+  return {
+    method: message.method ?? '',
+    path: url.pathname,
+    endpoint: endpointOf(url.pathname, fields.action),
+    key,
+    keyInUrl: url.searchParams.has('key'),
+    fields,
+  }
+}
+
+function endpointOf(path: string, action: string | undefined): ServiceEndpoint | undefined {
+  if (path === '/in.php') return 'in'
+  if (path !== '/res.php') return undefined
+  if (action === 'getbalance') return 'balance'
+  return action === 'reportgood' || action === 'reportbad' ? 'report' : 'res'
+}
