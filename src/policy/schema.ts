@@ -83,8 +83,10 @@ const duration = z.string({ error: "expected a duration such as '30s' or '60d'" 
   }
 })
 
-const count = (max: number) =>
-  z.number({ error: 'expected a whole number' }).int('expected a whole number').min(1).max(max)
+const count = (max: number) => {
+  const expected = `expected a whole number from 1 to ${max}`
+  return z.number({ error: expected }).int(expected).min(1, expected).max(max, expected)
+}
 
 const origins = z
   .array(
@@ -100,10 +102,11 @@ const origins = z
   .max(1000)
   .transform(canonicalOrigins)
 
-const time = z.string().transform((text, context) => {
+const expectedTime = "expected a time such as '09:00', from 00:00 to 24:00"
+const time = z.string({ error: expectedTime }).transform((text, context) => {
   const minutes = parseTime(text)
   if (minutes !== undefined) return minutes
-  context.addIssue({ code: 'custom', message: "expected a time such as '09:00', from 00:00 to 24:00" })
+  context.addIssue({ code: 'custom', message: expectedTime })
   return z.NEVER
 })
 
@@ -127,34 +130,44 @@ const window = z
   .refine(notEmpty, someTime)
   .transform(span)
 
-const date = z
-  .string()
-  .refine((text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && new Date(text).toJSON()?.startsWith(text), {
-    message: "expected a date such as '2026-12-24'",
-  })
+const date = z.string().refine((text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && new Date(text).toJSON()?.startsWith(text))
+
+/** Hours of its own for one date; `closed` is a day without any. */
+const ownHours = z.preprocess(
+  (value) => (value === 'closed' ? [] : value),
+  z
+    .array(z.strictObject(hours).refine(notEmpty, someTime).transform(span), {
+      error: "expected 'closed' or a list of hours such as [{ from: '10:00', to: '12:00' }]",
+    })
+    .max(100),
+)
 
 const schedule = z
   .strictObject({
     timeZone: z.string().refine(isTimeZone, { message: "expected a time zone such as 'Europe/Berlin'" }),
     windows: z.array(window).min(1, 'name at least one window').max(100),
     except: z
-      .record(
-        date,
-        z.union([z.literal('closed'), z.array(z.strictObject(hours).refine(notEmpty, someTime).transform(span))]),
-      )
+      .record(date, ownHours, {
+        error: (issue) => (issue.code === 'invalid_key' ? "expected a date such as '2026-12-24'" : undefined),
+      })
+      .refine((value) => Object.keys(value).length <= 1000, 'at most 1000 dates')
       .default({}),
   })
   .transform(
     ({ timeZone, windows, except }): Schedule => ({
       timeZone,
-      windows,
-      except: Object.fromEntries(
-        Object.entries(except)
-          .sort(([a], [b]) => (a < b ? -1 : 1))
-          .map(([day, own]) => [day, own === 'closed' ? [] : own]),
-      ),
+      windows: sorted(windows),
+      except: Object.fromEntries(sorted(Object.entries(except)).map(([day, own]) => [day, sorted(own)])),
     }),
   )
+
+/** In an order that depends on nothing but the values. */
+function sorted<T>(values: readonly T[]): T[] {
+  return values
+    .map((value) => [JSON.stringify(value), value] as const)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, value]) => value)
+}
 
 const proxy = z.string().transform((text, context) => {
   const url = URL.canParse(text) ? new URL(text) : undefined
@@ -164,6 +177,8 @@ const proxy = z.string().transform((text, context) => {
   context.addIssue({ code: 'custom', message: "expected an HTTP proxy such as 'http://egress.internal:3128'" })
   return z.NEVER
 })
+
+const localAddress = z.union([z.ipv4(), z.ipv6()], { error: 'expected an IP address of this machine' })
 
 const budgetShape = z.strictObject({
   perDay: money.optional(),
@@ -185,7 +200,7 @@ const narrowingShape = z.strictObject({
   budget: budgetShape.optional(),
   schedule: schedule.optional(),
   key: z.strictObject({ rotateEvery: duration.optional(), expireAfter: duration.optional() }).optional(),
-  egress: z.strictObject({ proxy: proxy.optional(), localAddress: z.ipv4().or(z.ipv6()).optional() }).optional(),
+  egress: z.strictObject({ proxy: proxy.optional(), localAddress: localAddress.optional() }).optional(),
   attempts: count(10).optional(),
   deadline: duration.refine((ms) => ms >= 1000 && ms <= 3_600_000, 'expected 1s to 60m').optional(),
   recaptchaV3: z.enum(['leave', 'solve']).optional(),

@@ -1,0 +1,241 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { SolveguardError } from '../../src/base/errors.js'
+import { usd } from '../../src/policy/money.js'
+import {
+  DEFAULTS,
+  type NarrowingInput,
+  type PolicyInput,
+  parseNarrowing,
+  parsePolicy,
+} from '../../src/policy/schema.js'
+import { narrowingInput, policy } from './arbitraries.js'
+
+const ORIGINS = ['https://staging.example.com']
+const WINDOW = { days: 'Mon-Fri', from: '09:00', to: '17:00' }
+
+/** The message that a wrong policy gets. */
+function complaint(wrong: unknown, parse: (input: never) => unknown = parsePolicy): string {
+  try {
+    parse(wrong as never)
+  } catch (error) {
+    expect(error).toBeInstanceOf(SolveguardError)
+    expect((error as SolveguardError).code).toBe('CONFIG_INVALID')
+    return (error as Error).message
+  }
+  throw new Error('nothing was wrong with it')
+}
+
+/** A policy that is right but for one field. */
+const but = (wrong: object) => ({ origins: ORIGINS, ...wrong })
+const schedule = (wrong: object) => but({ schedule: { timeZone: 'Europe/Berlin', windows: [WINDOW], ...wrong } })
+const window = (wrong: object) => schedule({ windows: [WINDOW, { ...WINDOW, ...wrong }] })
+const except = (wrong: unknown) => schedule({ except: wrong })
+
+describe('a policy that is wrong', () => {
+  it.each<[string, unknown, RegExp]>([
+    ['policy', undefined, /expected object/],
+    ['policy', 'https://staging.example.com', /expected object/],
+    ['policy', [], /expected object/],
+    ['policy.origins', {}, /expected a list of origins/],
+    ['policy.origins', { origins: 'https://staging.example.com' }, /expected a list of origins/],
+    ['policy.origins', { origins: [] }, /at least one origin/],
+    ['policy.origins[1]', { origins: [...ORIGINS, '*'] }, /expected an origin such as/],
+    ['policy.origins[0]', { origins: ['https://*.com'] }, /sites of other people/],
+    ['policy.origins[0]', { origins: [7] }, /expected string/],
+    ['policy.colour', but({ colour: 'red' }), /no such field/],
+    ['policy.budget', but({ budget: 5 }), /expected object/],
+    ['policy.budget.perHour', but({ budget: { perHour: usd(1) } }), /no such field/],
+    ['policy.budget.perDay', but({ budget: { perDay: -1 } }), /cannot be negative/],
+    ['policy.budget.perDay', but({ budget: { perDay: 5 } }), /write usd\(5\)/],
+    ['policy.budget.perDay', but({ budget: { perDay: '5' } }), /such as usd\(5\)/],
+    ['policy.budget.perDay', but({ budget: { perDay: 1000.5 } }), /such as usd\(5\)/],
+    ['policy.budget.perDay', but({ budget: { perDay: Number.NaN } }), /such as usd\(5\)/],
+    ['policy.budget.perDay', but({ budget: { perDay: Number.POSITIVE_INFINITY } }), /such as usd\(5\)/],
+    ['policy.budget.perSolve', but({ budget: { perSolve: 2e12 } }), /at most usd\(1000000\)/],
+    ['policy.budget.perOrigin', but({ budget: { perOrigin: null } }), /such as usd\(5\)/],
+    ['policy.budget.perMinute', but({ budget: { perMinute: 0 } }), /from 1 to/],
+    ['policy.budget.perMinute', but({ budget: { perMinute: 1.5 } }), /whole number/],
+    ['policy.budget.concurrent', but({ budget: { concurrent: '10' } }), /whole number/],
+    ['policy.budget.alertsAt[1]', but({ budget: { alertsAt: [0.5, 80] } }), /up to 1/],
+    ['policy.budget.alertsAt[0]', but({ budget: { alertsAt: [0] } }), /above 0/],
+    ['policy.budget.wait', but({ budget: { wait: 30 } }), /expected a duration such as/],
+    ['policy.budget.wait', but({ budget: { wait: '30 seconds' } }), /duration is a number and one of/],
+    ['policy.schedule.timeZone', schedule({ timeZone: 'Berlin' }), /expected a time zone such as/],
+    ['policy.schedule.windows', schedule({ windows: [] }), /at least one window/],
+    ['policy.schedule.windows', schedule({ windows: undefined }), /expected array/],
+    ['policy.schedule.windows[1].days', window({ days: 'weekdays' }), /expected weekdays such as/],
+    ['policy.schedule.windows[1].from', window({ from: '9:00' }), /expected a time such as/],
+    ['policy.schedule.windows[1].to', window({ to: '25:00' }), /expected a time such as/],
+    ['policy.schedule.windows[1]', window({ to: '09:00' }), /empty/],
+    ['policy.schedule.windows[1]', window({ from: '24:00' }), /empty/],
+    ['policy.schedule.windows[1].until', window({ until: '17:00' }), /no such field/],
+    ['policy.schedule.except.24 December', except({ '24 December': 'closed' }), /expected a date such as/],
+    ['policy.schedule.except.2026-02-30', except({ '2026-02-30': 'closed' }), /expected a date such as/],
+    ['policy.schedule.except.2026-12-24', except({ '2026-12-24': 'open' }), /expected 'closed' or a list of hours/],
+    ['policy.schedule.except.2026-12-24[0]', except({ '2026-12-24': ['09:00'] }), /expected object/],
+    ['policy.schedule.except.2026-12-24[0].to', except({ '2026-12-24': [{ from: '09:00', to: 12 }] }), /time such as/],
+    ['policy.schedule.except', except(dates(1001)), /at most 1000 dates/],
+    ['policy.key.rotateEvery', but({ key: { rotateEvery: '60' } }), /duration/],
+    ['policy.key.expireAfter', but({ key: { expireAfter: '99y' } }), /duration/],
+    ['policy.egress.proxy', but({ egress: { proxy: 'socks5://egress.internal' } }), /expected an HTTP proxy/],
+    ['policy.egress.proxy', but({ egress: { proxy: 'egress.internal:3128' } }), /expected an HTTP proxy/],
+    ['policy.egress.proxy', but({ egress: { proxy: 'http://egress.internal/path' } }), /expected an HTTP proxy/],
+    ['policy.egress.localAddress', but({ egress: { localAddress: 'eth0' } }), /expected an IP address/],
+    ['policy.attempts', but({ attempts: 0 }), /from 1 to/],
+    ['policy.attempts', but({ attempts: 11 }), /from 1 to 10/],
+    ['policy.deadline', but({ deadline: '500ms' }), /1s to 60m/],
+    ['policy.deadline', but({ deadline: '2h' }), /1s to 60m/],
+    ['policy.grace', but({ grace: '2m' }), /at most 60s/],
+    ['policy.recaptchaV3', but({ recaptchaV3: 'always' }), /"leave".*"solve"/],
+    ['policy.testKeys', but({ testKeys: true }), /"answer".*"solve"/],
+  ])('is told of %s and what was expected there', (field, wrong, expected) => {
+    const message = complaint(wrong)
+    expect(message).toContain(`${field}: `)
+    expect(message).toMatch(expected)
+  })
+
+  it('is told of every wrong field at once', () => {
+    const message = complaint({ origins: [], budget: { perDay: -1 }, attempts: 99 })
+    expect(message).toContain('policy.origins: ')
+    expect(message).toContain('policy.budget.perDay: ')
+    expect(message).toContain('policy.attempts: ')
+  })
+
+  it('is not told without end, nor with control characters of its own', () => {
+    const message = complaint(but(Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`\u001b[2J${i}`, 1]))))
+    expect(message.length).toBeLessThan(1000)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+    expect(message).not.toMatch(/[\u0000-\u001f]/)
+  })
+
+  it("does not have its proxy's password repeated", () => {
+    expect(complaint(but({ egress: { proxy: 'http://me:hunter2@egress.internal/x' } }))).not.toContain('hunter2')
+  })
+
+  it('is told the same when it only narrows, but that origins may be left out', () => {
+    expect(parseNarrowing({}).origins).toBeUndefined()
+    expect(complaint({ origins: [] }, parseNarrowing)).toMatch(/at least one origin/)
+    expect(complaint({ colour: 'red' }, parseNarrowing)).toContain('policy.colour: there is no such field')
+  })
+
+  it('cannot reach into the language itself', () => {
+    const top = JSON.parse('{ "origins": ["https://a.example"], "__proto__": { "attempts": 5 } }')
+    expect(complaint(top)).toContain('policy.__proto__: there is no such field')
+    const dates = JSON.parse('{ "__proto__": { "2026-12-24": "closed" } }')
+    const [schedule] = parsePolicy(except(dates) as PolicyInput).schedules
+    expect(schedule?.except['2026-12-24']).toBeUndefined()
+  })
+})
+
+describe("a guard's own policy", () => {
+  it('has careful defaults where its user says nothing', () => {
+    const { origins, budget, attempts, deadlineMs, graceMs, recaptchaV3, testKeys } = parsePolicy({ origins: ORIGINS })
+    expect({ origins, attempts, deadlineMs, graceMs, recaptchaV3, testKeys }).toEqual({
+      origins: ORIGINS,
+      attempts: 1,
+      deadlineMs: 180_000,
+      graceMs: 3_000,
+      recaptchaV3: 'leave',
+      testKeys: 'answer',
+    })
+    expect(budget).toMatchObject({ perDay: usd(1), alertsAt: [0.8] })
+  })
+
+  it('has what its user says', () => {
+    const input: PolicyInput = {
+      origins: ORIGINS,
+      budget: { perDay: usd(5), perMinute: 20, concurrent: 10, alertsAt: [0.9, 0.5, 0.9], wait: '30s' },
+      key: { rotateEvery: '60d', expireAfter: '90d' },
+      egress: { proxy: 'http://me:word@egress.internal:3128/', localAddress: '10.0.0.1' },
+      attempts: 3,
+      deadline: '2m',
+      recaptchaV3: 'solve',
+      testKeys: 'solve',
+      grace: '0s',
+    }
+    expect(parsePolicy(input)).toMatchObject({
+      budget: { perDay: 5_000_000, perMinute: 20, concurrent: 10, alertsAt: [0.5, 0.9], waitMs: 30_000 },
+      key: { rotateEveryMs: 60 * 86_400_000, expireAfterMs: 90 * 86_400_000 },
+      egress: { proxies: ['http://me:word@egress.internal:3128'], localAddresses: ['10.0.0.1'] },
+      attempts: 3,
+      deadlineMs: 120_000,
+      recaptchaV3: 'solve',
+      testKeys: 'solve',
+      graceMs: 0,
+    })
+  })
+
+  it('may send no alerts, and may have a budget of nothing at all', () => {
+    const { budget } = parsePolicy({ origins: ORIGINS, budget: { alertsAt: [], perDay: usd(0) } })
+    expect(budget).toMatchObject({ alertsAt: [], perDay: 0 })
+  })
+})
+
+describe('a narrowing', () => {
+  it('says only what it mentions: no default of a guard is in it', () => {
+    expect(JSON.parse(JSON.stringify(parseNarrowing({})))).toEqual({
+      budget: { alertsAt: [] },
+      schedules: [],
+      key: {},
+      egress: { proxies: [], localAddresses: [] },
+    })
+    expect(parseNarrowing({ budget: { perDay: usd(0.5) } }).budget.perDay).toBe(500_000)
+    expect(DEFAULTS.perDay).toBe(1_000_000)
+  })
+})
+
+describe('the canonical form', () => {
+  it('survives a round trip through JSON', () => {
+    fc.assert(
+      fc.property(policy, (one) => {
+        expect(JSON.parse(JSON.stringify(one))).toEqual(one)
+      }),
+    )
+  })
+
+  it('is the same text for what means the same', () => {
+    const one: NarrowingInput = {
+      origins: ['https://B.example:443/', 'https://a.shop.example', 'https://*.shop.example'],
+      budget: { perMinute: 5, perDay: usd('0.3'), alertsAt: [1, 0.5, 0.5] },
+      schedule: {
+        timeZone: 'Europe/Berlin',
+        windows: [
+          { days: 'Sat', from: '10:00', to: '12:00' },
+          { days: 'Mon-Wed', from: '22:00', to: '06:00' },
+        ],
+        except: { '2026-12-26': 'closed', '2026-12-24': [] },
+      },
+      deadline: '60s',
+    }
+    const other: NarrowingInput = {
+      deadline: '1m',
+      schedule: {
+        except: { '2026-12-24': 'closed', '2026-12-26': [] },
+        windows: [
+          { to: '06:00', from: '22:00', days: 'Wed,Tue,Mon' },
+          { to: '12:00', from: '10:00', days: 'Sat' },
+        ],
+        timeZone: 'Europe/Berlin',
+      },
+      budget: { alertsAt: [0.5, 1], perDay: usd(0.1 + 0.2), perMinute: 5 },
+      origins: ['https://*.shop.example', 'https://b.example'],
+    }
+    expect(JSON.stringify(parseNarrowing(one))).toBe(JSON.stringify(parseNarrowing(other)))
+  })
+
+  it('depends on nothing but the input, which it leaves as it was', () => {
+    fc.assert(
+      fc.property(narrowingInput, (input) => {
+        const before = JSON.stringify(input)
+        expect(JSON.stringify(parseNarrowing(input))).toBe(JSON.stringify(parseNarrowing(JSON.parse(before))))
+        expect(JSON.stringify(input)).toBe(before)
+      }),
+    )
+  })
+})
+
+function dates(count: number): Record<string, 'closed'> {
+  const day = (i: number) => new Date(Date.UTC(2026, 0, 1 + i)).toISOString().slice(0, 10)
+  return Object.fromEntries(Array.from({ length: count }, (_, i) => [day(i), 'closed']))
+}
