@@ -32,8 +32,8 @@ const DAY_MS = 86_400_000
 const SMALLEST_FILE = 65_536
 
 /**
- * Writes records as JSON lines, hash-chained, one file for each process and day (UTC): `2026-11-24-<pid>-<random>.jsonl`,
- * mode 0600, in a folder with mode 0700. A file's first record names the file and the guard, and the last record
+ * Writes records as JSON lines, hash-chained, one file for each process and day (UTC):
+ * `2026-11-24-<pid>-<random>-0001.jsonl`, mode 0600, in a folder with mode 0700. Names sort by day, then process, then time. A file's first record names the file and the guard, and the last record
  * of the file before. Every write is one system call that is over when the call returns.
  *
  * Its `write` throws `DeniedError` `AUDIT_UNAVAILABLE` when it could not write all; nothing was written then, and the next
@@ -60,6 +60,9 @@ class JsonlAudit implements AuditSink {
   readonly #sync: boolean
   readonly #maxFileBytes: number
   #current: Current | undefined
+  /** The same in the names of all files from one `open` on. */
+  #run = ''
+  #files = 0
 
   constructor(dir: string, sync: boolean, maxFileBytes: number) {
     this.place = dir
@@ -79,6 +82,8 @@ class JsonlAudit implements AuditSink {
     } catch (error) {
       throw unavailable(this.place, error)
     }
+    this.#run = `${process.pid}-${randomBytes(6).toString('hex')}`
+    this.#files = 0
     this.#current = this.#begin(guard, now)
   }
 
@@ -122,7 +127,8 @@ class JsonlAudit implements AuditSink {
   /** A new file with its first record. The folder is not made anew here: where it has vanished (a lost mount), that has to show. */
   #begin(guard: string, at: number, continues?: ChainHead): Current {
     const day = dayOf(at)
-    const name = `${isoDay(day)}-${process.pid}-${randomBytes(6).toString('hex')}.jsonl`
+    // Counted on also when it cannot be made: what is left of a failed attempt must not be in the way of the next.
+    const name = `${isoDay(day)}-${this.#run}-${String(++this.#files).padStart(4, '0')}.jsonl`
     const path = join(this.place, name)
     let file: AppendOnlyFile
     try {

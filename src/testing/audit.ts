@@ -1,0 +1,52 @@
+import { toRecord } from '../audit/record.js'
+import type { AuditRecord } from '../audit/schema.js'
+import type { AuditEvent, AuditSink } from '../audit/sink.js'
+import { DeniedError } from '../base/errors.js'
+
+/** An audit log that is gone when the process is: for tests and trials. */
+export interface MemoryAudit extends AuditSink {
+  /** What was written, in order. */
+  readonly events: readonly AuditEvent[]
+  /** The same, as a file would hold it. */
+  readonly records: readonly AuditRecord[]
+  /** From now on every write fails with this error; `undefined` mends it. */
+  failWith(error: Error | undefined): void
+}
+
+/**
+ * Keeps audit events in memory.
+ *
+ * @example
+ * const audit = memoryAudit()
+ * const guard = await createGuard({ audit, … })
+ * expect(audit.events.map((event) => event.action)).toEqual(['authorised', 'submitted', 'solved'])
+ */
+export function memoryAudit(): MemoryAudit {
+  const events: AuditEvent[] = []
+  let failure: Error | undefined
+  let isOpen = false
+  return {
+    kind: 'memory',
+    events,
+    get records() {
+      // As a file would hold them: what an event does not have is left out.
+      return events.map((event) => JSON.parse(JSON.stringify(toRecord(event))) as AuditRecord)
+    },
+    failWith(error) {
+      failure = error
+    },
+    open() {
+      if (failure) throw failure
+      isOpen = true
+    },
+    write(written) {
+      if (failure) throw failure
+      if (!isOpen) throw new DeniedError('AUDIT_UNAVAILABLE', 'The audit log in memory is not open.')
+      events.push(...written)
+      return undefined
+    },
+    close() {
+      isOpen = false
+    },
+  }
+}

@@ -1,0 +1,128 @@
+import fc from 'fast-check'
+import { afterEach, describe, expect, it } from 'vitest'
+import { type AuditRecord, recordSchema } from '../../src/audit/schema.js'
+import type { AuditSink } from '../../src/audit/sink.js'
+import { DeniedError } from '../../src/base/errors.js'
+import { ACTIONS, anyEvent, authorised, denied, NOON } from './events.js'
+
+/** One sink on a place of its own, as its contract test sees it. */
+export interface SinkUnderTest {
+  readonly sink: AuditSink
+  /** Everything that the place holds, but for what a sink writes about itself. */
+  read(): Promise<readonly AuditRecord[]>
+  /** Makes writing fail until `mend`. */
+  breakPlace(): Promise<void>
+  mendPlace(): Promise<void>
+  dispose(): Promise<void>
+}
+
+/** What every sink promises: `AuditSink` in words that can be run. */
+export function sinkContract(name: string, make: () => Promise<SinkUnderTest>): void {
+  describe(`${name}, as every audit sink`, () => {
+    let made: SinkUnderTest | undefined
+    const fresh = async () => {
+      made = await make()
+      return made
+    }
+    afterEach(async () => {
+      await made?.sink.close()
+      await made?.dispose()
+      made = undefined
+    })
+
+    it('writes every kind of event, in order, as records of the schema', async () => {
+      const { sink, read } = await fresh()
+      await sink.open('checkout-tests', NOON)
+      for (const action of ACTIONS) await sink.write([{ ...authorised, action }])
+      const records = await read()
+      expect(records.map((record) => record.event.action)).toEqual(ACTIONS)
+      for (const record of records) recordSchema.parse(record)
+    })
+
+    it('has written a batch when write is over, whole and in order', async () => {
+      const { sink, read } = await fresh()
+      await sink.open('checkout-tests', NOON)
+      const batch = Array.from({ length: 500 }, (_, index) => ({ ...denied, solveId: `s${index}` }))
+      await sink.write(batch)
+      expect((await read()).map((record) => record.solveguard.solve_id)).toEqual(batch.map((event) => event.solveId))
+    })
+
+    it('writes nothing for an empty batch', async () => {
+      const { sink, read } = await fresh()
+      await sink.open('checkout-tests', NOON)
+      await sink.write([])
+      expect(await read()).toEqual([])
+    })
+
+    it('keeps one record one record, whatever a page or a service put into its strings', async () => {
+      const { sink, read } = await fresh()
+      await sink.open('checkout-tests', NOON)
+      let count = 0
+      await fc.assert(
+        fc.asyncProperty(fc.array(anyEvent, { minLength: 1, maxLength: 5 }), async (events) => {
+          await sink.write(events)
+          count += events.length
+          const records = await read()
+          expect(records).toHaveLength(count)
+          for (const record of records.slice(-events.length)) recordSchema.parse(record)
+        }),
+        { numRuns: 50 },
+      )
+    })
+
+    it('gives the head of its chain after every write, or never', async () => {
+      const { sink } = await fresh()
+      await sink.open('checkout-tests', NOON)
+      const first = await sink.write([authorised])
+      const second = await sink.write([authorised, denied])
+      expect(second === undefined).toBe(first === undefined)
+      if (first && second) {
+        expect(second.seq).toBe(first.seq + 2)
+        expect(second.file).toBe(first.file)
+        expect(second.hash).not.toBe(first.hash)
+      }
+    })
+
+    it('denies, and writes nothing, while it cannot write, and goes on once it can', async () => {
+      const { sink, read, breakPlace, mendPlace } = await fresh()
+      await sink.open('checkout-tests', NOON)
+      await sink.write([{ ...authorised, solveId: 'before' }])
+      await breakPlace()
+      const failed = await errorOf(() => sink.write([{ ...authorised, solveId: 'meanwhile' }, denied]))
+      expect(failed).toBeInstanceOf(DeniedError)
+      expect(failed).toMatchObject({ code: 'AUDIT_UNAVAILABLE', layer: 'audit' })
+      await mendPlace()
+      await sink.write([{ ...authorised, solveId: 'after' }])
+      expect((await read()).map((record) => record.solveguard.solve_id)).toEqual(['before', 'after'])
+    })
+
+    it('denies before it is opened and after it was closed', async () => {
+      const { sink } = await fresh()
+      expect(await errorOf(() => sink.write([authorised]))).toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
+      await sink.open('checkout-tests', NOON)
+      await sink.close()
+      expect(await errorOf(() => sink.write([authorised]))).toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
+    })
+
+    it('may be closed twice, and opened again', async () => {
+      const { sink, read } = await fresh()
+      await sink.open('checkout-tests', NOON)
+      await sink.write([{ ...authorised, solveId: 'one' }])
+      await sink.close()
+      await sink.close()
+      await sink.open('checkout-tests', NOON)
+      await sink.write([{ ...authorised, solveId: 'two' }])
+      const ids = (await read()).map((record) => record.solveguard.solve_id)
+      expect([...ids].sort()).toEqual(['one', 'two'])
+    })
+  })
+}
+
+async function errorOf(action: () => unknown): Promise<unknown> {
+  try {
+    await action()
+  } catch (error) {
+    return error
+  }
+  return undefined
+}

@@ -1,0 +1,192 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { createDenialLog } from '../../src/audit/denials.js'
+import type { AuditEvent } from '../../src/audit/sink.js'
+import { manualClock } from '../../src/testing/clock.js'
+import { denied } from './events.js'
+
+/** A log of denials over a list of batches. */
+function recorder(options: { readonly maxKinds?: number } = {}) {
+  const clock = manualClock()
+  const batches: (readonly AuditEvent[])[] = []
+  const errors: { error: unknown; pending: number }[] = []
+  let failure: Error | undefined
+  const log = createDenialLog({
+    clock,
+    ...options,
+    write: (events) => {
+      if (failure) throw failure
+      batches.push(events)
+    },
+    onError: (error, pending) => errors.push({ error, pending }),
+  })
+  const fail = (error: Error | undefined) => {
+    failure = error
+  }
+  return { clock, batches, errors, log, fail }
+}
+
+describe('createDenialLog', () => {
+  it('writes nothing at once, and everything within the interval, in one batch', async () => {
+    const { clock, batches, log } = recorder()
+    log.add(denied)
+    log.add({ ...denied, code: 'OUTSIDE_SCHEDULE' })
+    await clock.advance(999)
+    expect(batches).toEqual([])
+    expect(log.pending).toBe(2)
+    await clock.advance(1)
+    expect(batches).toEqual([[denied, { ...denied, code: 'OUTSIDE_SCHEDULE' }]])
+    expect(log.pending).toBe(0)
+  })
+
+  it('counts like denials, with the first time and the last, and the latest retryAt', async () => {
+    const { clock, batches, log } = recorder()
+    const start = clock.now()
+    for (let count = 0; count < 500; count++) {
+      log.add({ ...denied, at: clock.now(), retryAt: clock.now() + 60_000 })
+      await clock.advance(1)
+    }
+    await log.flush()
+    expect(batches).toEqual([
+      [{ ...denied, at: start, count: 500, firstAt: start, lastAt: start + 499, retryAt: start + 60_499 }],
+    ])
+  })
+
+  it.each([
+    { code: 'KEY_TOO_OLD' },
+    { page: 'https://elsewhere.example/' },
+    { sitekey: 'other' },
+    { path: ['checkout-tests', 'context-1'] },
+  ])('tells denials apart that differ in %o', async (difference) => {
+    const { batches, log } = recorder()
+    log.add(denied)
+    log.add({ ...denied, ...difference })
+    await log.flush()
+    expect(batches[0]).toHaveLength(2)
+  })
+
+  it('loses no denial of a flood of ever different ones, in bounded room', async () => {
+    const { batches, log } = recorder({ maxKinds: 10 })
+    for (let count = 0; count < 1000; count++) log.add({ ...denied, page: `https://example.com/${count}` })
+    await log.flush()
+    const written = batches[0] ?? []
+    expect(written).toHaveLength(11)
+    expect(written.at(-1)).toMatchObject({ action: 'denied', guard: denied.guard, count: 990 })
+    expect(written.at(-1)?.page).toBeUndefined()
+  })
+
+  it('has a timer only while something is pending', async () => {
+    const { clock, log } = recorder()
+    expect(clock.waiting).toBe(0)
+    log.add(denied)
+    log.add(denied)
+    expect(clock.waiting).toBe(1)
+    await log.flush()
+    expect(clock.waiting).toBe(0)
+  })
+
+  it('keeps what could not be written, says so, and writes it once that works', async () => {
+    const { clock, batches, errors, log, fail } = recorder()
+    const error = new Error('disk full')
+    fail(error)
+    log.add(denied)
+    log.add(denied)
+    await clock.advance(1000)
+    log.add(denied)
+    await clock.advance(1000)
+    expect(errors).toEqual([
+      { error, pending: 2 },
+      { error, pending: 3 },
+    ])
+    expect(log.pending).toBe(3)
+    fail(undefined)
+    await clock.advance(1000)
+    expect(batches).toEqual([[expect.objectContaining({ count: 3 })]])
+    expect(log.pending).toBe(0)
+    expect(clock.waiting).toBe(0)
+  })
+
+  it('stays in bounded room however long writing fails', async () => {
+    const { clock, batches, log, fail } = recorder({ maxKinds: 5 })
+    fail(new Error('disk full'))
+    for (let round = 0; round < 50; round++) {
+      for (let count = 0; count < 20; count++) log.add({ ...denied, page: `https://example.com/${round}/${count}` })
+      await clock.advance(1000)
+    }
+    fail(undefined)
+    await log.flush()
+    expect(batches[0]).toHaveLength(6)
+    expect(sum(batches)).toBe(1000)
+  })
+
+  it('waits for a write under way, then writes what came meanwhile', async () => {
+    const finish: (() => void)[] = []
+    const batches: (readonly AuditEvent[])[] = []
+    const log = createDenialLog({
+      clock: manualClock(),
+      write: (events) =>
+        new Promise<void>((resolve) => {
+          batches.push(events)
+          finish.push(resolve)
+        }),
+    })
+    log.add(denied)
+    const first = log.flush()
+    log.add({ ...denied, code: 'KEY_TOO_OLD' })
+    const second = log.flush()
+    expect(batches).toHaveLength(1)
+    expect(log.pending).toBe(2)
+    finish[0]?.()
+    await first
+    await Promise.resolve()
+    expect(batches).toHaveLength(2)
+    finish[1]?.()
+    await second
+    expect(log.pending).toBe(0)
+  })
+
+  it('keeps what a rejected write did not write', async () => {
+    const errors: unknown[] = []
+    const log = createDenialLog({
+      clock: manualClock(),
+      write: () => Promise.reject(new Error('no answer')),
+      onError: (error) => errors.push(error),
+    })
+    log.add(denied)
+    await log.flush()
+    expect(errors).toEqual([new Error('no answer')])
+    expect(log.pending).toBe(1)
+  })
+
+  it('counts every denial exactly once, whatever fails in between', async () => {
+    const step = fc.oneof(
+      { weight: 5, arbitrary: fc.record({ add: fc.integer({ min: 0, max: 8 }) }) },
+      fc.record({ works: fc.boolean() }),
+      fc.record({ advance: fc.integer({ min: 1, max: 1500 }) }),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        const { clock, batches, log, fail } = recorder({ maxKinds: 4 })
+        let added = 0
+        for (const step of steps) {
+          if ('add' in step) {
+            log.add({ ...denied, sitekey: `key${step.add}` })
+            added++
+          } else if ('works' in step) {
+            fail(step.works ? undefined : new Error('disk full'))
+          } else {
+            await clock.advance(step.advance)
+          }
+          expect(sum(batches) + log.pending).toBe(added)
+        }
+        fail(undefined)
+        await log.flush()
+        expect(sum(batches)).toBe(added)
+      }),
+    )
+  })
+})
+
+function sum(batches: readonly (readonly AuditEvent[])[]): number {
+  return batches.flat().reduce((total, event) => total + (event.count ?? 1), 0)
+}

@@ -1,0 +1,126 @@
+import { hostname } from 'node:os'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { toRecord } from '../../src/audit/record.js'
+import { type AuditRecord, recordSchema } from '../../src/audit/schema.js'
+import type { AuditEvent } from '../../src/audit/sink.js'
+import { usd } from '../../src/policy/money.js'
+import { anyEvent, authorised, denied, NOON } from './events.js'
+
+function written(event: AuditEvent): AuditRecord {
+  return JSON.parse(JSON.stringify(toRecord(event))) as AuditRecord
+}
+
+function orderOf(event: AuditEvent): string[][] {
+  const record = toRecord(event)
+  return [record, record.event, record.solveguard].map((part) => Object.keys(part))
+}
+
+describe('toRecord', () => {
+  it('uses the names of the Elastic Common Schema, and solveguard for the rest', () => {
+    expect(written(authorised)).toEqual({
+      '@timestamp': '2026-11-24T12:00:00.000Z',
+      ecs: { version: '8.17.0' },
+      event: {
+        kind: 'event',
+        category: ['api'],
+        type: ['allowed'],
+        action: 'authorised',
+        outcome: 'success',
+        dataset: 'solveguard.audit',
+      },
+      service: { name: 'checkout-tests', type: 'solveguard' },
+      process: { pid: process.pid },
+      host: { name: hostname() },
+      user: { name: 'ci-4711' },
+      url: { scheme: 'https', domain: 'staging.example.com', port: 8443, path: '/login' },
+      solveguard: {
+        solve_id: '01JDZ3M8Q0',
+        budgets: ['checkout-tests', 'context-1'],
+        challenge: {
+          family: 'recaptcha',
+          variant: 'v2-checkbox',
+          sitekey: '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI',
+          frame: 'https://pay.example.com/form',
+        },
+        solver: 'captchaai',
+        key: { version: '3', fingerprint: '0123456789abcdef' },
+        egress: 'http://egress.internal:3128',
+        reserved_micros: 3000,
+      },
+    })
+  })
+
+  it('gives the reason for a denial with its code and layer', () => {
+    const record = written({ ...denied, retryAt: NOON + 1000 })
+    expect(record.event).toMatchObject({ outcome: 'failure', type: ['denied'], reason: denied.message })
+    expect(record.error).toEqual({ code: 'ORIGIN_NOT_NAMED' })
+    expect(record.solveguard).toMatchObject({ layer: 'origin', retry_at: '2026-11-24T12:00:01.000Z' })
+  })
+
+  it('gives the error of a failure, its cost and its duration in nanoseconds', () => {
+    const event = { ...authorised, action: 'failed', code: 'SOLVE_TIMEOUT', message: 'Too late.' } as const
+    const record = written({ ...event, cost: usd(0.003), durationMs: 1.5 })
+    expect(record.event).toMatchObject({ outcome: 'failure', duration: 1_500_000 })
+    expect(record.error).toEqual({ code: 'SOLVE_TIMEOUT', message: 'Too late.' })
+    expect(record.solveguard.cost_micros).toBe(3000)
+  })
+
+  it('takes an injection with a code for a failed one', () => {
+    const injected = { ...authorised, action: 'injected' } as const
+    expect(written(injected).event.outcome).toBe('success')
+    expect(written({ ...injected, code: 'WIDGET_GONE', message: 'Gone.' }).event.outcome).toBe('failure')
+  })
+
+  it('says how many denials a counted record stands for, and when', () => {
+    const record = written({ ...denied, count: 7, firstAt: NOON, lastAt: NOON + 900 })
+    expect(record.solveguard.count).toBe(7)
+    expect(record.event).toMatchObject({ start: '2026-11-24T12:00:00.000Z', end: '2026-11-24T12:00:00.900Z' })
+  })
+
+  it.each([
+    [
+      'https://user:hunter2@example.com/a?token=hunter2#hunter2',
+      { scheme: 'https', domain: 'example.com', path: '/a' },
+    ],
+    ['https://example.com?token=hunter2', { scheme: 'https', domain: 'example.com' }],
+    ['http://[::1]:8080/', { scheme: 'http', domain: '[::1]', port: 8080, path: '/' }],
+    ['data:text/html,hunter2', { scheme: 'data' }],
+    ['javascript:hunter2', { scheme: 'javascript' }],
+    ['blob:https://example.com/hunter2', { scheme: 'blob' }],
+    ['hunter2', { scheme: 'unknown' }],
+    ['', { scheme: 'unknown' }],
+  ])('keeps of the page %s no password, query, fragment or content', (page, url) => {
+    const record = written({ ...authorised, page, frame: page })
+    expect(record.url).toEqual(url)
+    expect(JSON.stringify(record)).not.toContain('hunter2')
+  })
+
+  it("keeps a proxy's password off the record", () => {
+    expect(written({ ...authorised, egress: 'http://me:p@ss@proxy:3128' }).solveguard.egress).toBe('http://proxy:3128')
+  })
+
+  it('is of the schema, on one short line and printable, for any event', () => {
+    fc.assert(
+      fc.property(anyEvent, (event) => {
+        const line = JSON.stringify(toRecord(event))
+        recordSchema.parse(JSON.parse(line))
+        expect(line.length).toBeLessThan(64 * 1024)
+        expect(line).not.toMatch(/[\n\r\u2028\u2029\u202e]/)
+      }),
+    )
+  })
+
+  it('always has its fields in one order', () => {
+    const order = orderOf(authorised)
+    fc.assert(
+      fc.property(anyEvent, (event) => {
+        expect(orderOf(event)).toEqual(order)
+      }),
+    )
+  })
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, -1, 1e300])('can write down the time %s of a clock gone mad', (at) => {
+    recordSchema.parse(written({ ...authorised, at }))
+  })
+})
