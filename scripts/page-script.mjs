@@ -6,10 +6,12 @@ import { build, buildSync } from 'esbuild'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const SCRIPT = /[\\/]src[\\/]widgets[\\/]page[\\/]script\.ts$/
 
-/** The page code as the text of one expression that yields its API object. */
-export function pageScript() {
+/**
+ * @param {string} entry a file of src/widgets/page
+ */
+function bundlePage(entry) {
   const result = buildSync({
-    entryPoints: [`${root}src/widgets/page/main.ts`],
+    entryPoints: [`${root}src/widgets/page/${entry}`],
     bundle: true,
     minify: true,
     write: false,
@@ -21,9 +23,23 @@ export function pageScript() {
   return result.outputFiles[0]?.text.trim() ?? ''
 }
 
+/** The init script: watches the vendors' scripts from before the page's own run. */
+export function observerScript() {
+  return bundlePage('observer.ts')
+}
+
+/** What finds widgets and puts solutions in. */
+export function pageScript() {
+  return bundlePage('main.ts')
+}
+
 /** The module that stands in for src/widgets/page/script.ts. */
 function moduleText() {
-  return `export const pageScript = ${JSON.stringify(pageScript())}\n`
+  return [
+    `export const observerScript = ${JSON.stringify(observerScript())}`,
+    `export const pageScript = ${JSON.stringify(pageScript())}`,
+    '',
+  ].join('\n')
 }
 
 /** @type {import('esbuild').Plugin} */

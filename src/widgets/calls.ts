@@ -1,0 +1,61 @@
+import { observerScript, pageScript } from './page/script.js'
+
+/**
+ * The texts that are evaluated in a page. Data goes in as JSON, never as code: nothing that a page or a service has said
+ * is ever run.
+ */
+
+const WINDOW_KEY = 'window[Symbol.for("solveguard")]'
+
+/** A vendor's frame below the one that is looked into, as the browser knows it. */
+export interface FrameHint {
+  readonly name: string
+  readonly url: string
+}
+
+/**
+ * The init script.
+ * @param holdMs for how long calls that answer by themselves are held for a solution; 0: not at all
+ */
+export function observerCall(holdMs: number): string {
+  return `((SOLVEGUARD_HOLD_MS)=>{${observerScript}\n})(${json(holdMs)})`
+}
+
+/** Finds the widgets of a frame. With `whole`, brings along what it needs; without, gives null where that is missing. */
+export function findCall(request: { most: number; frames: readonly FrameHint[] }, whole: boolean): string {
+  return call('find', [request], whole)
+}
+
+/**
+ * Puts a solution in, if the frame is still of that origin. An address's origin is among the few things that a page cannot
+ * redefine, so another page that came here meanwhile never gets to see the token.
+ */
+export function placeCall(
+  origin: string,
+  id: string,
+  solution: { token: string; livesMs: number; unlessAnswered: boolean },
+): string {
+  return `location.origin===${json(origin)}?${call('place', [id, solution], false)}:${json('{"result":"page-gone"}')}`
+}
+
+/** Tells the page of the solution that was put in. */
+export const fireCall = (id: string): string => call('fire', [id], false)
+
+/** Tells the page's side that no solution will come. */
+export const releaseCall = (id: string): string => call('release', [id], false)
+
+/** Asks whether the document is still the one that the id was given in. */
+export const aliveCall = (id: string): string => call('alive', [id], false)
+
+/** Takes everything of ours out of the page. */
+export const undoCall = `(s=>{s&&s.undo();return null})(${WINDOW_KEY})`
+
+function call(method: string, args: readonly unknown[], whole: boolean): string {
+  const list = args.map(json).join(',')
+  const text = `(s=>s&&s.main?s.main.${method}(${list}):null)(${WINDOW_KEY})`
+  return whole ? `(()=>{${pageScript}\nreturn ${text}})()` : text
+}
+
+function json(value: unknown): string {
+  return JSON.stringify(value)
+}

@@ -1,0 +1,34 @@
+import type { Primordials } from './primordials.js'
+
+/**
+ * Calls the page's callback as a vendor's script would: a function, or the name of one in the window, dotted names too.
+ * What it throws goes to the page's own error handlers and to nobody else.
+ *
+ * @returns whether there was something to call
+ */
+export function callBack(p: Primordials, callback: unknown, args: readonly unknown[]): boolean {
+  let self: unknown
+  let target = callback
+  try {
+    if (typeof callback === 'string') {
+      self = window
+      target = window
+      let from = 0
+      for (let at = 0; at <= callback.length; at++) {
+        if (at < callback.length && callback[at] !== '.') continue
+        self = target
+        target = (target as Record<string, unknown> | undefined)?.[p.apply(p.slice, callback, [from, at])]
+        from = at + 1
+      }
+    }
+    if (typeof target !== 'function') return false
+    p.apply(target as (...args: unknown[]) => unknown, self, args)
+  } catch (error) {
+    p.apply(p.setTimeout, window, [
+      () => {
+        throw error
+      },
+    ])
+  }
+  return true
+}

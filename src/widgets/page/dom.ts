@@ -1,0 +1,104 @@
+import { type List, list, type Primordials, push } from './primordials.js'
+
+/** More elements than any honest page has; looking through them takes milliseconds. */
+const MOST_ELEMENTS = 50_000
+const MOST_ROOTS = 100
+
+export type Root = Document | ShadowRoot
+
+/**
+ * Reads the document through the prototypes' own methods: `document.querySelectorAll` or `form.parentNode` may be an
+ * element that the page named so.
+ */
+export function createDom(p: Primordials) {
+  const method = <This, Args extends unknown[], Result>(from: (this: This, ...args: Args) => Result) => {
+    return (self: This, ...args: Args): Result => p.apply(from, self, args)
+  }
+  const getter = <This, Result>(prototype: This & object, name: string) => {
+    const get = p.describe(prototype, name)?.get as () => Result
+    return (self: This): Result => p.apply(get, self, [])
+  }
+  const inDocument = method(Document.prototype.querySelectorAll)
+  const inFragment = method(DocumentFragment.prototype.querySelectorAll)
+  const inElement = method(Element.prototype.querySelectorAll)
+  const attribute = method(Element.prototype.getAttribute)
+  const closest = method(Element.prototype.closest)
+  const contains = method(Node.prototype.contains)
+  const rects = method(Element.prototype.getClientRects)
+  const create = method(Document.prototype.createElement)
+  const append = method(Node.prototype.appendChild)
+  const byId = method(Document.prototype.getElementById)
+  const parent = getter<Node, Node | null>(Node.prototype, 'parentNode')
+  const connected = getter<Node, boolean>(Node.prototype, 'isConnected')
+  const owner = getter<Node, Document | null>(Node.prototype, 'ownerDocument')
+  const shadow = getter<Element, ShadowRoot | null>(Element.prototype, 'shadowRoot')
+  const tag = getter<Element, string>(Element.prototype, 'localName')
+  const nodeType = getter<Node, number>(Node.prototype, 'nodeType')
+  const textarea = p.describe(HTMLTextAreaElement.prototype, 'value')
+  const input = p.describe(HTMLInputElement.prototype, 'value')
+
+  const all = (root: Root, selector: string): NodeListOf<Element> =>
+    root === document ? inDocument(document, selector) : inFragment(root as ShadowRoot, selector)
+
+  return {
+    all,
+    inElement: (element: Element, selector: string): NodeListOf<Element> => inElement(element, selector),
+    attribute: (element: Element, name: string): string | undefined => attribute(element, name) ?? undefined,
+    closest: (element: Element, selector: string): Element | null => closest(element, selector),
+    contains: (outer: Node, inner: Node): boolean => contains(outer, inner),
+    byId: (id: string): HTMLElement | null => byId(document, id),
+    parent,
+    tag,
+    append: (to: Node, child: Node) => append(to, child),
+    create: (name: string): HTMLElement => create(document, name),
+
+    /** An element of the document that is shown now, not one that was taken out. */
+    here: (node: Node): boolean => connected(node) && owner(node) === document,
+
+    isElement(value: unknown): value is Element {
+      try {
+        return typeof value === 'object' && value !== null && nodeType(value as Node) === 1
+      } catch {
+        return false
+      }
+    },
+
+    /** Whether the element takes part in the layout and is not hidden. */
+    visible(element: Element): boolean {
+      return rects(element).length > 0 && getComputedStyle(element).visibility === 'visible'
+    },
+
+    /** The document and the open shadow roots in it, theirs too. */
+    roots(): List<Root> {
+      const roots = list<Root>()
+      push<Root>(roots, document)
+      let looked = 0
+      for (let index = 0; index < roots.size && roots.size < MOST_ROOTS; index++) {
+        const elements = all(roots[index] as Root, '*')
+        const many = elements.length
+        for (let at = 0; at < many && looked < MOST_ELEMENTS && roots.size < MOST_ROOTS; at++, looked++) {
+          const root = shadow(elements[at] as Element)
+          if (root) push<Root>(roots, root)
+        }
+      }
+      return roots
+    },
+
+    /** The value of a field, read past whatever a framework put on the element itself. */
+    value(field: Element): string {
+      const property = tag(field) === 'textarea' ? textarea : input
+      try {
+        return `${p.apply(property?.get as () => unknown, field, [])}`
+      } catch {
+        return ''
+      }
+    },
+
+    setValue(field: Element, value: string): void {
+      const property = tag(field) === 'textarea' ? textarea : input
+      p.apply(property?.set as (value: string) => void, field, [value])
+    },
+  }
+}
+
+export type Dom = ReturnType<typeof createDom>

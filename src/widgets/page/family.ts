@@ -1,0 +1,48 @@
+import type { Dom } from './dom.js'
+import type { Observer } from './observe.js'
+import type { List, Primordials } from './primordials.js'
+
+/** What a family is given to look around with. */
+export interface Place {
+  readonly p: Primordials
+  readonly dom: Dom
+  readonly observer: Observer
+  /** The vendors' frames right below this one, as the browser knows them: some stand in closed shadow roots. */
+  readonly frames: List<FrameHint>
+}
+
+export interface FrameHint {
+  readonly name: string
+  readonly url: string
+}
+
+/** A solution on its way into the page. */
+export interface PageSolution {
+  readonly token: string
+  /** Milliseconds until it can no longer be used. */
+  readonly livesMs: number
+  /** The widget was unanswered when the solve began: one that was answered since is left as it is. */
+  readonly unlessAnswered: boolean
+}
+
+/** One widget as it stands in the page right now. */
+export interface Seen {
+  /** Facts for the caller. Strings are clipped, and read with suspicion, on the other side. */
+  readonly facts: Readonly<Record<string, string | boolean | undefined>>
+  /** Whether another look at the page saw this same widget. */
+  same(other: Seen): boolean
+  /** Puts a solution where the page's own code will read it. */
+  place(solution: PageSolution): 'ok' | 'answered'
+  /** Tells the page, as the vendor's script would. Called once for each solution. */
+  fire(token: string): void
+  /** No solution will come: lets what was held for it go on. */
+  release(): void
+}
+
+/** One family of widgets, inside the page. */
+export interface PageFamily {
+  /** Looks for its widgets, at most `most` of them; says how many more there were. */
+  gather(place: Place, most: number): { readonly seen: List<Seen>; readonly leftOut: number }
+  /** Takes away what was left in the page for later. */
+  undo?(): void
+}

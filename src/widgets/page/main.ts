@@ -1,0 +1,140 @@
+// What finds widgets and puts solutions into the page: comes with the first call that needs it.
+import { createDom } from './dom.js'
+import { families } from './families.js'
+import type { FrameHint, PageFamily, PageSolution, Place, Seen } from './family.js'
+import { type Observer, observe } from './observe.js'
+import { type List, list, push } from './primordials.js'
+import { json } from './text.js'
+
+/** What the other side calls. Everything goes in as JSON text and comes out as JSON text. */
+export interface Main {
+  /** All widgets of this frame: `{ doc, origin, leftOut, widgets: [{ id, family, … }] }`. */
+  find(request: FindRequest): string
+  /** Puts a solution in: `{ result: 'ok' | 'answered' | 'page-gone' | 'widget-gone' }`. */
+  place(id: string, solution: PageSolution): string
+  /** Calls the page back for a solution that was put in. */
+  fire(id: string): string
+  /** Nothing will come for this widget. */
+  release(id: string): string
+  /** Whether this is still the document that the id was given in. */
+  alive(id: string): string
+  undo(): void
+}
+
+export interface FindRequest {
+  readonly most: number
+  readonly frames: readonly FrameHint[]
+}
+
+interface Known {
+  readonly id: string
+  readonly family: PageFamily
+  seen: Seen
+  /** A solution was put in and the page was not yet told. */
+  token?: string
+}
+
+/** Longer than anything that is allowed on the other side, so that nothing is cut into something valid. */
+const LONGEST = 4_200
+const MOST_KNOWN = 1_000
+
+function install(observer: Observer): Main {
+  const { p } = observer
+  const dom = createDom(p)
+  const known = list<Known>()
+  // Unguessable from outside, new for each document: an id from another document is never taken for one of ours.
+  const doc = `${p.apply(p.slice, p.random().toString(36), [2, 12])}`
+  let count = 0
+  const names = p.keys(families) as (keyof typeof families)[]
+  const place: Place = { p, dom, observer, frames: list() }
+
+  const idOf = (family: PageFamily, seen: Seen): Known => {
+    for (let index = known.size - 1; index >= 0; index--) {
+      const entry = known[index] as Known
+      if (entry.family === family && entry.seen.same(seen)) {
+        entry.seen = seen
+        return entry
+      }
+    }
+    if (known.size >= MOST_KNOWN) known.size = 0
+    return push(known, { id: `${doc}-${count++}`, family, seen })
+  }
+
+  /** The widget as it stands now, with `error` where it does not. */
+  const look = (id: string): { entry: Known; seen: Seen } | { error: string } => {
+    if (p.apply(p.indexOf, id, [`${doc}-`]) !== 0) return { error: 'page-gone' }
+    for (let index = 0; index < known.size; index++) {
+      const entry = known[index] as Known
+      if (entry.id !== id) continue
+      const { seen } = entry.family.gather(place, MOST_KNOWN)
+      for (let at = 0; at < seen.size; at++) {
+        if ((seen[at] as Seen).same(entry.seen)) return { entry, seen: seen[at] as Seen }
+      }
+    }
+    return { error: 'widget-gone' }
+  }
+
+  const answer = (result: string) => json(p, { result }, 100)
+
+  const main: Main = {
+    find({ most, frames }) {
+      observer.begin()
+      const hints = list<FrameHint>()
+      for (let index = 0; index < frames.length; index++) push(hints, frames[index] as FrameHint)
+      ;(place as { frames: List<FrameHint> }).frames = hints
+      let widgets = ''
+      let found = 0
+      let leftOut = 0
+      for (let index = 0; index < names.length; index++) {
+        const name = names[index] as keyof typeof families
+        const family = families[name]
+        const gathered = family.gather(place, most - found)
+        leftOut += gathered.leftOut
+        for (let at = 0; at < gathered.seen.size; at++, found++) {
+          const seen = gathered.seen[at] as Seen
+          const { id } = idOf(family, seen)
+          widgets += `${widgets && ','}${json(p, { id, family: name, ...seen.facts }, LONGEST)}`
+        }
+      }
+      const head = json(p, { doc, origin: observer.origin, leftOut }, 300)
+      return `${p.apply(p.slice, head, [0, -1])},"widgets":[${widgets}]}`
+    },
+    place(id, solution) {
+      const at = look(id)
+      if ('error' in at) return answer(at.error)
+      const result = at.seen.place(solution)
+      if (result === 'ok') {
+        at.entry.token = solution.token
+        at.entry.seen = at.seen
+      }
+      return answer(result)
+    },
+    fire(id) {
+      for (let index = 0; index < known.size; index++) {
+        const entry = known[index] as Known
+        const { token } = entry
+        if (entry.id !== id || token === undefined) continue
+        // Before the call, not after it: the page's code may find its way back here.
+        delete entry.token
+        entry.seen.fire(token)
+        return answer('ok')
+      }
+      return answer('page-gone')
+    },
+    release(id) {
+      for (let index = 0; index < known.size; index++) {
+        const entry = known[index] as Known
+        if (entry.id === id) entry.seen.release()
+      }
+      return answer('ok')
+    },
+    alive: (id) => answer(p.apply(p.indexOf, id, [`${doc}-`]) === 0 ? 'ok' : 'page-gone'),
+    undo() {
+      for (let index = 0; index < names.length; index++) families[names[index] as keyof typeof families].undo?.()
+    },
+  }
+  return main
+}
+
+const observer = observe()
+observer.main ??= install(observer)

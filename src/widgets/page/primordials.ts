@@ -1,0 +1,54 @@
+/**
+ * Built-ins as they were before the page's own code ran. Pages change built-ins (polyfills, old libraries, malice); what
+ * we read and report must not go through what they changed.
+ */
+export function capture() {
+  return {
+    apply: Reflect.apply,
+    keys: Object.keys,
+    describe: Object.getOwnPropertyDescriptor,
+    define: Object.defineProperty,
+    stringify: JSON.stringify,
+    Promise,
+    now: Date.now,
+    random: Math.random,
+    setTimeout: window.setTimeout,
+    clearTimeout: window.clearTimeout,
+    slice: String.prototype.slice,
+    indexOf: String.prototype.indexOf,
+    listen: EventTarget.prototype.addEventListener,
+    unlisten: EventTarget.prototype.removeEventListener,
+  }
+}
+
+export type Primordials = ReturnType<typeof capture>
+
+/** An object without a prototype, so that nothing that a page puts on `Object.prototype` shows through. */
+export function bare<T>(): Record<string, T | undefined> {
+  return { __proto__: null } as unknown as Record<string, T | undefined>
+}
+
+/** A list that calls no method of `Array.prototype`, and no setter that a page may have put there. */
+export interface List<T> {
+  [index: number]: T
+  size: number
+}
+
+export function list<T>(): List<T> {
+  return { __proto__: null, size: 0 } as unknown as List<T>
+}
+
+export function push<T>(to: List<T>, item: T): T {
+  to[to.size++] = item
+  return item
+}
+
+/** Takes one item out, keeping the order of the others. */
+export function remove<T>(from: List<T>, item: T): void {
+  let kept = 0
+  for (let index = 0; index < from.size; index++) {
+    const other = from[index] as T
+    if (other !== item) from[kept++] = other
+  }
+  while (from.size > kept) delete from[--from.size]
+}

@@ -1,0 +1,248 @@
+import { callBack } from './callback.js'
+import type { PageFamily, PageSolution, Place, Seen } from './family.js'
+import { type List, list, push } from './primordials.js'
+import { gather, type Scene, setting, sitekeyOf, type Widget } from './recaptcha-gather.js'
+import { type Execute, type Given, slot } from './recaptcha-watch.js'
+import { has, hostOf, parameter } from './text.js'
+import { own } from './walk.js'
+
+const FIELD = 'g-recaptcha-response'
+const FIELDS = `textarea[name="${FIELD}"],input[name="${FIELD}"]`
+
+/** What `undo` has to call off: tokens expire two minutes after they were given. */
+const timers = list<unknown>()
+
+interface SeenWidget extends Seen {
+  readonly widget: Widget
+}
+
+/** reCAPTCHA in all its variants, inside the page. */
+export const recaptcha: PageFamily = {
+  gather(place, most) {
+    const scene = gather(place, most)
+    const seen = list<Seen>()
+    for (let index = 0; index < scene.widgets.size; index++) {
+      push(seen, describe(place, scene, scene.widgets[index] as Widget))
+    }
+    return { seen, leftOut: scene.leftOut }
+  },
+  undo() {
+    for (; timers.size > 0; timers.size--) clearTimeout(timers[timers.size - 1] as number)
+  },
+}
+
+function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
+  const { p, dom } = place
+  const log = place.observer.watchers.recaptcha
+  const sitekey = sitekeyOf(place, widget) as string
+  const enterprise = isEnterprise(place, scene, widget)
+  const invisible = isInvisible(place, widget)
+  const kind = widget.score ? 'score' : invisible ? 'invisible' : 'checkbox'
+  const challenged = isChallenged(place, scene, widget)
+
+  const seen: SeenWidget = {
+    widget,
+    facts: {
+      kind,
+      enterprise,
+      sitekey,
+      action: text(widget.action ?? setting(place, widget, 'action')),
+      dataS: text(setting(place, widget, 's')),
+      host: (widget.anchor && hostOf(p, widget.anchor.url)) || scene.scripts.host,
+      visible: kind === 'checkbox' && (!widget.element || dom.visible(widget.element)),
+      answered: kind !== 'score' && isAnswered(),
+      executed: kind === 'score' ? pending() !== undefined : challenged || isExecuted(),
+      challenged,
+    },
+    same(other) {
+      const that = (other as SeenWidget).widget
+      if (widget.score || that.score) {
+        return !!widget.score && !!that.score && widget.action === that.action && sitekeyOf(place, that) === sitekey
+      }
+      if (widget.element && that.element) return widget.element === that.element
+      if (widget.n !== undefined && that.n !== undefined) return widget.n === that.n
+      return !!widget.anchor?.name && widget.anchor.name === that.anchor?.name
+    },
+    place(solution) {
+      const until = p.now() + solution.livesMs
+      if (kind === 'score') {
+        const waiting = pending()
+        if (waiting) waiting.answer(solution.token)
+        else log.ready[slot(sitekey, widget.action)] = { token: solution.token, until }
+        return 'ok'
+      }
+      if (solution.unlessAnswered && isAnswered()) return 'answered'
+      fill(solution, until)
+      return 'ok'
+    },
+    fire(token) {
+      if (kind === 'score') return
+      pending()?.answer(token)
+      callBack(p, setting(place, widget, 'callback'), [token])
+    },
+    release() {
+      for (let waiting = pending(), left = 100; waiting && left > 0; waiting = pending(), left--) waiting.release()
+    },
+  }
+  return seen
+
+  function isFirst(): boolean {
+    for (let index = 0; index < scene.widgets.size; index++) {
+      const { n, score } = scene.widgets[index] as Widget
+      if (n !== undefined && !score) {
+        if (widget.n === undefined || n < widget.n) return false
+      }
+    }
+    return true
+  }
+
+  /** Calls without an id mean the first widget. */
+  function isTarget({ target, action }: Execute): boolean {
+    if (widget.score) {
+      if (target !== sitekey && (target !== widget.n || target === undefined)) return false
+      return widget.action === undefined || widget.action === action
+    }
+    return target === undefined ? isFirst() : `${target as string}` === `${widget.n}`
+  }
+
+  function pending() {
+    for (let index = 0; index < log.executes.size; index++) {
+      const entry = log.executes[index] as Execute
+      if (entry.pending.size > 0 && isTarget(entry)) return entry.pending[0]
+    }
+    return undefined
+  }
+
+  function isExecuted(): boolean {
+    for (let index = 0; index < log.executes.size; index++) {
+      const entry = log.executes[index] as Execute
+      if ((entry.open || entry.pending.size > 0) && isTarget(entry)) return true
+    }
+    return false
+  }
+
+  function isAnswered(): boolean {
+    const fields = fieldsOf(place, scene, widget)
+    for (let index = 0; index < fields.size; index++) if (dom.value(fields[index] as Element)) return true
+    return widget.n !== undefined && !!response(widget.n)
+  }
+
+  /** What the vendor's own script would tell the page. */
+  function response(n: number): unknown {
+    const api = own(p, window, 'grecaptcha')
+    const call = own(p, enterprise ? (own(p, api, 'enterprise') ?? api) : api, 'getResponse')
+    try {
+      return typeof call === 'function' && p.apply(call as (n: number) => unknown, api, [n])
+    } catch {
+      return undefined
+    }
+  }
+
+  function fill({ token, livesMs }: PageSolution, until: number): void {
+    const fields = fieldsOf(place, scene, widget)
+    if (fields.size === 0) push(fields, createField(place, widget))
+    for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
+    const given: Given = { token, until }
+    if (widget.n !== undefined) log.answers[`${widget.n}`] = given
+    if (isFirst()) log.answers[''] = given
+    for (let index = 0; index < log.executes.size; index++) {
+      const entry = log.executes[index] as Execute
+      if (isTarget(entry)) entry.open = false
+    }
+    // As the vendor's script does: a token that is too old is taken away again, and the page is told.
+    const expire = () => {
+      let ours = false
+      for (let index = 0; index < fields.size; index++) {
+        const field = fields[index] as Element
+        if (dom.value(field) !== token) continue
+        dom.setValue(field, '')
+        ours = true
+      }
+      if (ours) callBack(p, setting(place, widget, 'expired-callback'), [])
+    }
+    push(timers, p.apply(p.setTimeout, window, [expire, livesMs]))
+  }
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function isEnterprise({ p }: Place, { scripts }: Scene, widget: Widget): boolean {
+  if (widget.anchor) return has(p, widget.anchor.url, '/recaptcha/enterprise/')
+  return widget.enterprise ?? (scripts.enterprise && !scripts.plain)
+}
+
+function isInvisible(place: Place, widget: Widget): boolean {
+  const { p, dom } = place
+  const size = setting(place, widget, 'size') ?? (widget.anchor && parameter(p, widget.anchor.url, 'size'))
+  if (size !== undefined) return size === 'invisible'
+  if (text(setting(place, widget, 'bind')) !== undefined) return true
+  const tag = widget.element && dom.tag(widget.element)
+  return tag === 'button' || tag === 'input'
+}
+
+/** Whether its challenge stands open before the user: the frame is always there, moved out of sight until then. */
+function isChallenged({ dom, p }: Place, { challenges }: Scene, { anchor, client }: Widget): boolean {
+  const id = anchor?.name ? p.apply(p.slice, anchor.name, [2]) : undefined
+  for (let index = 0; index < challenges.size; index++) {
+    const { element, name } = challenges[index] as { element?: Element; name: string }
+    if (!element || !dom.visible(element)) continue
+    const own = p.apply(p.slice, name, [2])
+    if (id !== undefined && own === id) return true
+    for (let at = 0; client && at < client.words.size; at++) if (client.words[at] === own) return true
+  }
+  return false
+}
+
+/** The response fields that belong to this widget and to no other. */
+function fieldsOf({ dom }: Place, { widgets }: Scene, widget: Widget): List<Element> {
+  const fields = list<Element>()
+  const add = (found: ArrayLike<Element>) => {
+    for (let index = 0; index < found.length && fields.size < 50; index++) {
+      const field = found[index] as Element
+      let known = false
+      for (let at = 0; at < fields.size; at++) if (fields[at] === field) known = true
+      if (!known) push(fields, field)
+    }
+  }
+  if (widget.element) add(dom.inElement(widget.element, FIELDS))
+  if (widget.n !== undefined) {
+    const field = dom.byId(widget.n === 0 ? FIELD : `${FIELD}-${widget.n}`)
+    if (field && (dom.tag(field) === 'textarea' || dom.tag(field) === 'input') && !elsewhere(field)) add([field])
+  }
+  // A site may have put a field of that name into the form itself; it is this widget's if no other is in the form.
+  const form = widget.element && dom.closest(widget.element, 'form')
+  if (form && !shared(form)) add(dom.inElement(form, FIELDS))
+  return fields
+
+  function elsewhere(field: Element): boolean {
+    for (let index = 0; index < widgets.size; index++) {
+      const { element } = widgets[index] as Widget
+      if (element && element !== widget.element && dom.contains(element, field)) return true
+    }
+    return false
+  }
+
+  function shared(form: Element): boolean {
+    for (let index = 0; index < widgets.size; index++) {
+      const { element, score } = widgets[index] as Widget
+      if (!score && element && element !== widget.element && dom.contains(form, element)) return true
+    }
+    return false
+  }
+}
+
+/** A field where the widget has made none: in its element, or beside it if that is a button. */
+function createField({ dom }: Place, { element, n }: Widget): Element {
+  const field = dom.create('textarea')
+  field.setAttribute('name', FIELD)
+  if (!dom.byId(FIELD)) field.id = FIELD
+  else if (n) field.id = `${FIELD}-${n}`
+  field.hidden = true
+  const tag = element && dom.tag(element)
+  const inside = element && tag !== 'button' && tag !== 'input'
+  const around = inside ? element : element && (dom.closest(element, 'form') ?? dom.parent(element))
+  dom.append(around ?? document.body, field)
+  return field
+}

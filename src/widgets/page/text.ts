@@ -1,0 +1,58 @@
+import type { Primordials } from './primordials.js'
+
+/** The value of a parameter in an address, after `?`, `&` or `#`. */
+export function parameter(p: Primordials, url: string, name: string): string | undefined {
+  for (let mark = 0; mark < 3; mark++) {
+    const sign = mark === 0 ? '?' : mark === 1 ? '&' : '#'
+    const start = indexOf(p, url, `${sign}${name}=`)
+    if (start < 0) continue
+    const from = start + name.length + 2
+    let to = from
+    while (to < url.length && url[to] !== '&' && url[to] !== '#') to++
+    try {
+      return decodeURIComponent(slice(p, url, from, to))
+    } catch {
+      return slice(p, url, from, to)
+    }
+  }
+  return undefined
+}
+
+/** The host of an `http:` or `https:` address, or of one that begins with `//`. */
+export function hostOf(p: Primordials, url: string): string {
+  const start = indexOf(p, url, '//')
+  if (start < 0) return ''
+  let to = start + 2
+  while (to < url.length && url[to] !== '/' && url[to] !== '?' && url[to] !== '#') to++
+  return slice(p, url, start + 2, to)
+}
+
+export function indexOf(p: Primordials, text: string, part: string): number {
+  return p.apply(p.indexOf, text, [part])
+}
+
+export function has(p: Primordials, text: string, part: string): boolean {
+  return indexOf(p, text, part) >= 0
+}
+
+export function slice(p: Primordials, text: string, from: number, to?: number): string {
+  return p.apply(p.slice, text, [from, to])
+}
+
+/** Facts as the text of a JSON object; long strings are cut off. */
+export function json(
+  p: Primordials,
+  facts: Readonly<Record<string, string | number | boolean | undefined>>,
+  longest: number,
+): string {
+  let text = ''
+  const names = p.keys(facts)
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index] as string
+    const value = facts[name]
+    if (value === undefined) continue
+    const clipped = typeof value === 'string' && value.length > longest ? slice(p, value, 0, longest) : value
+    text += `${text && ','}${p.stringify(name)}:${p.stringify(clipped)}`
+  }
+  return `{${text}}`
+}

@@ -1,0 +1,66 @@
+import { type List, list, type Primordials, push } from './primordials.js'
+
+const DEEPEST = 5
+const MOST_OBJECTS = 400
+const MOST_PROPERTIES = 200
+
+/**
+ * Walks an object of the vendor's script: nested, minified, full of cycles. Only plain properties are read: a getter is
+ * the page's code, which we do not run. A proxy that throws ends its own branch.
+ *
+ * @param visit is told each value with its name and the object that it stands in; true stops the walk below that value
+ */
+export function walk(
+  p: Primordials,
+  start: object,
+  visit: (name: string, value: unknown, holder: object) => boolean,
+): void {
+  const objects = list<object>()
+  push(objects, start)
+  let levelEnd = 1
+  let depth = 0
+  for (let index = 0; index < objects.size; index++) {
+    if (index === levelEnd) {
+      levelEnd = objects.size
+      if (++depth >= DEEPEST) return
+    }
+    eachProperty(p, objects[index] as object, (name, value, holder) => {
+      if (visit(name, value, holder)) return
+      if (typeof value !== 'object' || value === null || objects.size >= MOST_OBJECTS) return
+      if (!includes(objects, value)) push(objects, value)
+    })
+  }
+}
+
+/** The own, enumerable, plain properties of an object, at most two hundred of them. */
+export function eachProperty(
+  p: Primordials,
+  object: object,
+  visit: (name: string, value: unknown, holder: object) => void,
+): void {
+  try {
+    const names = p.keys(object)
+    for (let at = 0; at < names.length && at < MOST_PROPERTIES; at++) {
+      const name = names[at] as string
+      const described = p.describe(object, name)
+      if (described && 'value' in described) visit(name, described.value, object)
+    }
+  } catch {
+    // What cannot be looked at is not there.
+  }
+}
+
+/** An own plain property, or undefined. */
+export function own(p: Primordials, object: unknown, name: string): unknown {
+  if ((typeof object !== 'object' && typeof object !== 'function') || object === null) return undefined
+  try {
+    return p.describe(object, name)?.value
+  } catch {
+    return undefined
+  }
+}
+
+function includes(objects: List<object>, value: object): boolean {
+  for (let index = 0; index < objects.size; index++) if (objects[index] === value) return true
+  return false
+}

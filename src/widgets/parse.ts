@@ -1,0 +1,94 @@
+import { z } from 'zod'
+import type { Family } from '../base/challenge.js'
+import { WIDGETS } from './table.js'
+import type { Reading, Widget } from './widget.js'
+
+/** What a frame said, after it was checked. */
+export interface FrameReading {
+  /** Names the document; changes with every navigation. */
+  readonly doc: string
+  /** The frame's origin as the frame has it: only good for comparing with what the browser says. */
+  readonly origin: string
+  readonly widgets: readonly WidgetReading[]
+  /** How many more widgets there were. */
+  readonly leftOut: number
+  /** How many entries made no sense. */
+  readonly malformed: number
+}
+
+/** One widget's part of it. */
+export interface WidgetReading extends Reading {
+  /** The page's name for it. */
+  readonly id: string
+  readonly family: Family
+}
+
+/** The most that a frame may say, in characters. */
+export const LONGEST_REPLY = 1_000_000
+/** The most widgets that are taken from one frame. */
+export const MOST_PER_FRAME = 50
+
+const head = z.object({
+  doc: z.string().regex(/^[a-z0-9]{1,20}$/),
+  origin: z.string().max(300),
+  leftOut: z.number().int().min(0).max(1e9).catch(0),
+  widgets: z.array(z.unknown()),
+})
+const entryHead = z.object({
+  id: z.string().regex(/^[a-z0-9]{1,20}-\d{1,9}$/),
+  family: z.enum(Object.keys(WIDGETS) as [Family, ...Family[]]),
+})
+const result = z.object({ result: z.enum(['ok', 'answered', 'page-gone', 'widget-gone']) })
+
+/**
+ * Reads what the code in a page gave for `find`. Never throws: what does not fit is left out and counted.
+ * @returns undefined where nothing of it could be read
+ */
+export function parseFound(reply: unknown): FrameReading | undefined {
+  const read = head.safeParse(parseJson(reply))
+  if (!read.success) return undefined
+  const { doc, origin, widgets: entries } = read.data
+  const widgets: WidgetReading[] = []
+  const ids = new Set<string>()
+  const looked = entries.slice(0, MOST_PER_FRAME)
+  for (const entry of looked) {
+    const widget = parseWidget(entry)
+    // Two widgets of one name would make one solution go to either.
+    if (!widget || ids.has(widget.id)) continue
+    ids.add(widget.id)
+    widgets.push(widget)
+  }
+  return {
+    doc,
+    origin,
+    widgets,
+    leftOut: read.data.leftOut + entries.length - looked.length,
+    malformed: looked.length - widgets.length,
+  }
+}
+
+/** What became of a solution, as the page tells it. */
+export type PageResult = z.output<typeof result>['result']
+
+/** Reads what the page gave for a solution that was put in; undefined where it makes no sense. */
+export function parseResult(reply: unknown): PageResult | undefined {
+  const read = result.safeParse(parseJson(reply))
+  return read.success ? read.data.result : undefined
+}
+
+function parseWidget(entry: unknown): WidgetReading | undefined {
+  const named = entryHead.safeParse(entry)
+  if (!named.success) return undefined
+  const widget: Widget = WIDGETS[named.data.family]
+  const raw = widget.shape.safeParse(entry)
+  return raw.success ? { ...named.data, ...widget.read(raw.data) } : undefined
+}
+
+function parseJson(reply: unknown): unknown {
+  if (typeof reply !== 'string' || reply.length > LONGEST_REPLY) return undefined
+  try {
+    return JSON.parse(reply)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,8 @@
+import type { Family } from '../base/challenge.js'
+import { recaptcha } from './recaptcha.js'
+import type { Widget } from './widget.js'
+
+/** The families, a line each. Their other halves are listed in `page/families.ts`. */
+export const WIDGETS: { readonly [K in Family]: Widget } = {
+  recaptcha,
+}

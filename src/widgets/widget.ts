@@ -1,0 +1,51 @@
+import type { z } from 'zod'
+import type { Challenge, Family } from '../base/challenge.js'
+
+/** A widget that was found in a page: a challenge, and how it stands there. */
+export interface FoundChallenge extends Challenge {
+  /** Names the widget for as long as its document lives. */
+  readonly id: string
+  /** Whether a person would see it. Widgets that work unseen never are. */
+  readonly visible: boolean
+  /** Whether it holds an answer already. */
+  readonly answered: boolean
+  /** Whether the page has set it off and waits for it: `execute` was called, or its challenge is open. */
+  readonly executed: boolean
+  /** Whether a person would now have to deal with it: visible and unanswered, or set off. */
+  readonly due: boolean
+}
+
+/** What became of the page's side: the challenge's own facts, and how it stands. */
+export interface Reading {
+  readonly challenge: Omit<Challenge, 'family' | 'pageUrl' | 'frameUrl'>
+  readonly visible: boolean
+  readonly answered: boolean
+  readonly executed: boolean
+  readonly due: boolean
+}
+
+/** How a found widget is dealt with. */
+export type Manner =
+  /** A person has to deal with it. */
+  | 'waits-for-somebody'
+  /** It was set off, and may pass by itself within the grace. */
+  | 'may-pass-by-itself'
+  /** It always answers by itself; whether that will do is for the policy to say. */
+  | 'answers-by-itself'
+
+/**
+ * One family of widgets, on this side of the wire. Its other half runs inside the page (`page/`). What the page says is
+ * only ever seen through `shape`.
+ */
+export interface Widget<Raw = unknown> {
+  readonly family: Family
+  /** The bounds that everything the page says is checked against; what does not fit is dropped, and counted. */
+  readonly shape: z.ZodType<Raw>
+  /** What the checked facts mean. */
+  read(raw: Raw): Reading
+  /** Whether an address is that of one of the vendor's own frames: a sign of a widget, and never looked into. */
+  isVendorFrame(url: URL): boolean
+  manner(found: FoundChallenge): Manner
+  /** How long a token can be used, ms. */
+  readonly tokenLivesMs: number
+}
