@@ -64,9 +64,13 @@ export interface BooksState {
     readonly paused?: PauseReason | undefined
     readonly alerted?: [number, number][] | undefined
   }[]
-  readonly owners: readonly { readonly id: string; readonly leaseMs: number; readonly declares: Owner['declares']; readonly until: number }[]
+  readonly owners: readonly {
+    readonly id: string
+    readonly leaseMs: number
+    readonly declares: Owner['declares']
+    readonly until: number
+  }[]
   readonly reservations: readonly (Reservation & { readonly id: string; readonly lapsed: boolean })[]
-  readonly heads: readonly ChainHead[]
 }
 
 /**
@@ -106,12 +110,11 @@ export class Books {
       if (lapsed) this.#lapsed.set(id, reservation)
       else this.#enter(id, reservation)
     }
-    for (const head of state.heads) this.#heads.set(head.file, head)
     this.#redeclare()
     this.#due = 0
   }
 
-  /** The state as of now, for the constructor. Leaves out budgets of which there is nothing to say. */
+  /** The state as of now, for the constructor. Leaves out budgets of which there is nothing to say, and the heads. */
   state(): BooksState {
     const accounts: BooksState['accounts'][number][] = []
     for (const [id, account] of this.#accounts) {
@@ -128,7 +131,7 @@ export class Books {
     for (const [id, kept] of this.#open) reservations.push({ id, lapsed: false, ...kept })
     for (const [id, kept] of this.#lapsed) reservations.push({ id, lapsed: true, ...kept })
     const owners = [...this.#owners].map(([id, owner]) => ({ id, ...owner }))
-    return { seen: this.#seen, accounts, owners, reservations, heads: this.heads() }
+    return { seen: this.#seen, accounts, owners, reservations }
   }
 
   /** How many entries' worth of state there is, roughly: what writing it down costs. */
@@ -195,9 +198,12 @@ export class Books {
       const used = account === undefined ? 0 : account.spent.at(at) + account.reserved
       const made = account === undefined ? 0 : account.made.at(at)
       const active = account?.active ?? 0
-      if (perDay !== undefined && used + request.amount > perDay) return this.#denied(request, at, id, 'perDay', perDay, used)
-      if (perMinute !== undefined && made >= perMinute) return this.#denied(request, at, id, 'perMinute', perMinute, made)
-      if (concurrent !== undefined && active >= concurrent) return this.#denied(request, at, id, 'concurrent', concurrent, active)
+      if (perDay !== undefined && used + request.amount > perDay)
+        return this.#denied(request, at, id, 'perDay', perDay, used)
+      if (perMinute !== undefined && made >= perMinute)
+        return this.#denied(request, at, id, 'perMinute', perMinute, made)
+      if (concurrent !== undefined && active >= concurrent)
+        return this.#denied(request, at, id, 'concurrent', concurrent, active)
       if (perDay === undefined || alertsAt === undefined) continue
       for (const threshold of alertsAt) {
         // A threshold is a fraction that a person wrote: what is a millionth of a cent away from it is on it.
@@ -263,7 +269,8 @@ export class Books {
       for (const [id, { task, ownerId, claimedAt, amount, deadline, path }] of reservations) {
         if (found.length >= limit) return found
         if (task?.solver !== solver || claimedAt + CLAIM_MS > at || !path.includes(budgetId)) continue
-        if (lapsed || !this.#lives(ownerId, at)) found.push({ ...task, reservationId: id, amount: amount as Money, deadline, path })
+        if (lapsed || !this.isLive(ownerId, at))
+          found.push({ ...task, reservationId: id, amount: amount as Money, deadline, path })
       }
     }
     return found
@@ -274,11 +281,6 @@ export class Books {
     const reservation = this.#open.get(id) ?? this.#lapsed.get(id)
     if (reservation === undefined) return { settled: false }
     return at >= reservation.deadline ? { settled: true, late: true } : { settled: true }
-  }
-
-  /** Whether the owner is known and within its lease. */
-  isLive(ownerId: string, at: number): boolean {
-    return this.#lives(ownerId, at)
   }
 
   /** Where live owners differ on what one of them declared. */
@@ -292,6 +294,11 @@ export class Books {
       return false
     })
     return { differing: differing.map(({ budgetId }) => ({ budgetId, effective: this.#account(budgetId).declared })) }
+  }
+
+  /** Whether the owner is known and within its lease. */
+  isLive(ownerId: string, at: number): boolean {
+    return (this.#owners.get(ownerId)?.until ?? Number.NEGATIVE_INFINITY) > at
   }
 
   isPaused(budgetId: string): boolean {
@@ -323,12 +330,12 @@ export class Books {
     amount: number,
     deadline: number,
     path: readonly string[],
-    alerts: readonly Pick<ThresholdAlert, 'budgetId' | 'threshold'>[],
+    alerts: readonly (readonly [budgetId: string, threshold: number])[],
     at: number,
   ): void {
     for (const budgetId of path) this.#account(budgetId).made.add(at, 1)
     this.#enter(id, { ownerId, amount, deadline, path, task: undefined, claimedAt: 0 })
-    for (const { budgetId, threshold } of alerts) {
+    for (const [budgetId, threshold] of alerts) {
       const account = this.#account(budgetId)
       account.alerted ??= new Map()
       account.alerted.set(threshold, at)
@@ -439,10 +446,6 @@ export class Books {
     if (account.spent.at(at) > 0 || account.made.at(at) > 0) return false
     for (const alerted of account.alerted?.values() ?? []) if (at < alerted + DAY.spanMs) return false
     return true
-  }
-
-  #lives(ownerId: string, at: number): boolean {
-    return (this.#owners.get(ownerId)?.until ?? Number.NEGATIVE_INFINITY) > at
   }
 
   /** Works out anew what live owners declare. Called when one comes or goes, so it need not be quick. */

@@ -35,7 +35,8 @@ export function memoryLedger(): MemoryLedger {
       const result = books.reserve(request, at)
       if (result.ok) {
         const path = request.path.map(({ id }) => id)
-        books.take(request.id, request.ownerId, request.amount, request.deadline, path, result.alerts, at)
+        const alerts = result.alerts.map(({ budgetId, threshold }) => [budgetId, threshold] as const)
+        books.take(request.id, request.ownerId, request.amount, request.deadline, path, alerts, at)
       }
       return result
     },

@@ -1,0 +1,184 @@
+import { closeSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { ChainHead } from '../base/chain.js'
+
+/** How much a committed entry has to survive: the end of a process, or also the machine losing power. */
+export type Durability = 'process' | 'power'
+
+/** What we use of a SQLite connection. */
+interface Connection {
+  exec(sql: string): unknown
+  prepare(sql: string): Statement
+  close(): unknown
+}
+
+interface Statement {
+  raw(): Statement
+  run(parameters: readonly (string | number)[]): { readonly changes: number }
+  get(parameters: readonly (string | number)[]): unknown
+  all(parameters: readonly (string | number)[]): unknown[]
+}
+
+/** Opens a database file; `timeout` is how long a call may block while another process writes, in ms. */
+export type Connect = new (file: string, options: { readonly timeout: number }) => Connection
+
+/** An error with the code that says what to do about it, as SQLite's own errors have. */
+export class JournalError extends Error {
+  readonly code: string
+  constructor(code: string, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** "SGLG", so that `file ledger.db` and we ourselves can tell the file from others'. */
+const APPLICATION_ID = 0x53474c47
+const SCHEMA = 1
+/** Blocks the event loop at most this long; whoever wants to wait longer tries again later. */
+const BUSY_MS = 10
+
+/*
+ * journal:  what was decided, in order. The row of the highest `seq` is never deleted: it is what an append checks.
+ * snapshot: one row, the books as they stood after entry `seq`; the journal before that is no longer needed.
+ * head:     the latest head of each audit file, as of the snapshot. Apart, because it grows with the number of files.
+ */
+const TABLES = `
+  CREATE TABLE journal (seq INTEGER PRIMARY KEY, entries TEXT NOT NULL);
+  CREATE TABLE snapshot (only INTEGER PRIMARY KEY CHECK (only = 1), seq INTEGER NOT NULL, books TEXT NOT NULL);
+  CREATE TABLE head (file TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL) WITHOUT ROWID;
+`
+
+/** A row of the journal: its number, and its entries as JSON. */
+export type Row = readonly [seq: number, entries: string]
+
+/**
+ * The file under a file ledger: an append-only journal in a SQLite database, with a snapshot so that it stays short. An
+ * append is one statement that writes one page, and happens only if nobody else has appended since (so a decision is
+ * always made on all that was decided before it).
+ */
+export class Journal {
+  readonly #file: string
+  readonly #inode: number
+  readonly #db: Connection
+  readonly #append: Statement
+  readonly #last: Statement
+  readonly #after: Statement
+
+  /** @param empty the JSON of empty books, for a file that is new */
+  constructor(Database: Connect, file: string, durability: Durability, empty: string) {
+    this.#file = file
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    // SQLite gives its -wal and -shm files the permissions of the database file.
+    closeSync(openSync(file, 'a', 0o600))
+    this.#inode = statSync(file).ino
+    this.#db = new Database(file, { timeout: BUSY_MS })
+    try {
+      this.#prepareFile(durability, empty)
+      // Three simple statements, prepared once: each costs about as much as its commit.
+      this.#append = this.#db.prepare('INSERT INTO journal SELECT ?1 + 1, ?2 WHERE (SELECT max(seq) FROM journal) = ?1')
+      this.#last = this.#db.prepare('SELECT max(seq) FROM journal').raw()
+      this.#after = this.#db.prepare('SELECT seq, entries FROM journal WHERE seq > ? ORDER BY seq').raw()
+    } catch (error) {
+      this.#db.close()
+      throw error
+    }
+  }
+
+  #prepareFile(durability: Durability, empty: string): void {
+    const db = this.#db
+    // Small pages: an append writes one whole page.
+    db.exec('PRAGMA page_size = 1024')
+    if (this.#pragma('user_version') > SCHEMA) throw newer(this.#file)
+    const mode = db.prepare('PRAGMA journal_mode = WAL').raw().get([])
+    if (!Array.isArray(mode) || mode[0] !== 'wal') {
+      throw new JournalError(
+        'SQLITE_CANTOPEN',
+        'Its file system does not let processes share memory (a network drive?).',
+      )
+    }
+    db.exec(`PRAGMA synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'}; PRAGMA wal_autocheckpoint = 4000`)
+    this.locked(() => {
+      const version = this.#pragma('user_version')
+      if (version > SCHEMA) throw newer(this.#file)
+      if (version === SCHEMA && this.#pragma('application_id') === APPLICATION_ID) return
+      const tables = db.prepare('SELECT count(*) FROM sqlite_schema').raw().get([]) as [number]
+      if (version !== 0 || tables[0] !== 0)
+        throw new JournalError('SQLITE_NOTADB', 'It is the database of something else.')
+      db.exec(TABLES)
+      db.prepare("INSERT INTO journal VALUES (0, '[]')").run([])
+      db.prepare('INSERT INTO snapshot VALUES (1, 0, ?)').run([empty])
+      db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA}`)
+    })
+  }
+
+  #pragma(name: string): number {
+    return (this.#db.prepare(`PRAGMA ${name}`).raw().get([]) as [number])[0]
+  }
+
+  /** Appends as number `seq + 1`, if `seq` is the last; otherwise changes nothing and says false. */
+  append(seq: number, entries: string): boolean {
+    return this.#append.run([seq, entries]).changes === 1
+  }
+
+  /** The number of the last row. */
+  last(): number {
+    return (this.#last.get([]) as [number])[0]
+  }
+
+  /** The rows after number `seq`. They may begin later than that, if those between were folded into the snapshot. */
+  after(seq: number): readonly Row[] {
+    return this.#after.all([seq]) as Row[]
+  }
+
+  snapshot(): Row {
+    return this.#db.prepare('SELECT seq, books FROM snapshot').raw().get([]) as Row
+  }
+
+  /** Does `work` while nobody else can write; undone as a whole if it throws. */
+  locked<T>(work: () => T): T {
+    this.#db.exec('BEGIN IMMEDIATE')
+    try {
+      const result = work()
+      this.#db.exec('COMMIT')
+      return result
+    } catch (error) {
+      try {
+        this.#db.exec('ROLLBACK')
+      } catch {
+        // SQLite has rolled back by itself, as it does when a disk is full.
+      }
+      throw error
+    }
+  }
+
+  /** Replaces the snapshot by the books as of row `seq`, and drops the rows before that. To be called `locked`. */
+  fold(seq: number, books: string, heads: readonly ChainHead[]): void {
+    this.#db.prepare('UPDATE snapshot SET seq = ?, books = ?').run([seq, books])
+    this.#db.prepare('DELETE FROM journal WHERE seq < ?').run([seq])
+    const keep = this.#db.prepare(
+      'INSERT INTO head VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq, hash = excluded.hash WHERE excluded.seq > seq',
+    )
+    for (const head of heads) keep.run([head.file, head.seq, head.hash])
+  }
+
+  /** The heads as of the snapshot. */
+  heads(): ChainHead[] {
+    const rows = this.#db.prepare('SELECT file, seq, hash FROM head').raw().all([]) as [string, number, string][]
+    return rows.map(([file, seq, hash]) => ({ file, seq, hash }))
+  }
+
+  /** Throws if the file was deleted or replaced: other processes would then count in another one. */
+  checkInPlace(): void {
+    if (statSync(this.#file, { throwIfNoEntry: false })?.ino !== this.#inode) {
+      throw new JournalError('REPLACED', 'The file was removed or replaced while it was in use.')
+    }
+  }
+
+  close(): void {
+    this.#db.close()
+  }
+}
+
+function newer(file: string): JournalError {
+  return new JournalError('NEWER', `${file} has a schema that this version does not know.`)
+}
