@@ -12,8 +12,13 @@ const LONGEST_URL = 2_048
 
 /** A page's origin, taken from its address, or why it has none. */
 export type OriginOf =
-  | { readonly ok: true; readonly origin: string; readonly url: URL }
-  | { readonly ok: false; readonly reason: string }
+  | {
+      readonly ok: true
+      readonly origin: string
+      /** The address as it may stand in a record: origin and path, without user, query and fragment. */
+      readonly record: string
+    }
+  | { readonly ok: false; readonly reason: string; readonly record: string }
 
 /**
  * The origin of a page's address, in the one form that patterns are compared with: lower case, IDN as punycode, the
@@ -21,13 +26,31 @@ export type OriginOf =
  * another page's origin do not count, since what they hold did not come from that origin's server.
  */
 export function originOf(address: string): OriginOf {
-  if (address.length > LONGEST_URL) return { ok: false, reason: `an address of more than ${LONGEST_URL} characters` }
-  const url = parseUrl(address)
-  if (!url) return { ok: false, reason: `not an address: ${printable(address, 60)}` }
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    return { ok: false, reason: `a ${url.protocol} page has no web origin of its own` }
+  const known = recent.get(address)
+  if (known) return known
+  const parsed = parseOrigin(address)
+  if (address.length > LONGEST_URL) return parsed
+  if (recent.size >= MOST_RECENT) recent.clear()
+  recent.set(address, parsed)
+  return parsed
+}
+
+/** A suite asks for the same few pages over and over, and taking an address apart costs more than all the rest. */
+const recent = new Map<string, OriginOf>()
+const MOST_RECENT = 200
+
+function parseOrigin(address: string): OriginOf {
+  // Of an opaque address only the scheme may be told: what follows may be the page itself.
+  const scheme = /^[a-z][a-z0-9+.-]{0,30}:/i.exec(address)?.[0] ?? '?'
+  if (address.length > LONGEST_URL) {
+    return { ok: false, reason: `an address of more than ${LONGEST_URL} characters`, record: scheme }
   }
-  return { ok: true, origin: url.origin, url }
+  const url = parseUrl(address)
+  if (!url) return { ok: false, reason: `not an address: ${printable(address, 60)}`, record: scheme }
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    return { ok: false, reason: `a ${url.protocol} page has no web origin of its own`, record: scheme }
+  }
+  return { ok: true, origin: url.origin, record: printable(url.origin + url.pathname, 500) }
 }
 
 /**
@@ -103,15 +126,14 @@ function covers(wide: OriginPattern, narrow: OriginPattern): boolean {
   return matchesOrigin(wide, host)
 }
 
-/** An address as it may stand in a record: origin and path, without user, query and fragment. */
-export function addressForRecord(url: URL): string {
-  return printable(url.origin + url.pathname, 500)
-}
-
 function isAddress(hostname: string): boolean {
   return hostname.startsWith('[') || /^\d+(\.\d+){3}$/.test(hostname)
 }
 
 function parseUrl(text: string): URL | undefined {
-  return URL.canParse(text) ? new URL(text) : undefined
+  try {
+    return new URL(text)
+  } catch {
+    return undefined
+  }
 }

@@ -1,0 +1,238 @@
+import { randomUUID } from 'node:crypto'
+import { createDenialLog, type DenialLog } from '../audit/denials.js'
+import type { AuditSink } from '../audit/sink.js'
+import { isPromise, type MaybePromise } from '../base/async.js'
+import type { Clock } from '../base/clock.js'
+import { type Code, DeniedError, messageOf, SolveguardError } from '../base/errors.js'
+import type { Transport } from '../egress/transport.js'
+import type { Ledger, Limits, PauseReason, ThresholdAlert } from '../ledger/ledger.js'
+import { formatUsd } from '../policy/money.js'
+import type { Policy } from '../policy/schema.js'
+import type { SecretCache } from '../secrets/cache.js'
+import type { Solver } from '../solvers/solver.js'
+import { Events } from './events.js'
+import { denied } from './gate.js'
+import { Keys } from './keys.js'
+import { Recorder } from './recorder.js'
+import { Turnstile } from './turnstile.js'
+import type { GuardEvents } from './types.js'
+
+/** What a guard is made of. Everything has been checked and opened. */
+export interface Parts {
+  readonly name: string
+  readonly clock: Clock
+  readonly solver: Solver
+  readonly secretPlace: string
+  readonly secrets: SecretCache
+  readonly ledger: Ledger
+  readonly sink: AuditSink
+  readonly transport: (egress: Policy['egress']) => Transport
+  readonly logger?: Logger | undefined
+}
+
+/** What a logger has to have; pino's has it. Messages and fields hold no key, no token and no solution. */
+export interface Logger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+}
+
+/** How long a guard is taken for alive after its last sign of life. */
+const LEASE_MS = 30_000
+const BEAT_MS = 10_000
+
+/** What all grants of one guard share. Knows the rooms; knows nothing of a single solve. */
+export class Core {
+  readonly name: string
+  readonly ownerId = `${process.pid}-${randomUUID()}`
+  readonly clock: Clock
+  readonly solver: Solver
+  readonly secrets: SecretCache
+  readonly secretPlace: string
+  readonly ledger: Ledger
+  readonly sink: AuditSink
+  readonly events = new Events()
+  readonly recorder: Recorder
+  readonly denials: DenialLog
+  readonly keys: Keys
+  readonly turnstile: Turnstile
+  readonly #transportFor: Parts['transport']
+  readonly #transports = new Map<string, Transport>()
+  readonly #logger: Logger | undefined
+  #cancelBeat: (() => void) | undefined
+  /** Set once `close` was called: nothing new begins. */
+  closed = false
+
+  constructor(parts: Parts) {
+    this.name = parts.name
+    this.clock = parts.clock
+    this.solver = parts.solver
+    this.secrets = parts.secrets
+    this.secretPlace = parts.secretPlace
+    this.ledger = parts.ledger
+    this.sink = parts.sink
+    this.#transportFor = parts.transport
+    this.#logger = parts.logger
+    this.recorder = new Recorder(parts.sink, (error) => this.alert(error.code, error.message))
+    this.denials = createDenialLog({
+      clock: parts.clock,
+      write: (events) => this.recorder.require(...events),
+      onError: (error) => this.alert('AUDIT_UNAVAILABLE', messageOf(error)),
+    })
+    this.keys = new Keys(parts.secrets)
+    this.turnstile = new Turnstile(parts.clock)
+  }
+
+  /** Joins the ledger, and keeps saying that this guard lives. `onBeat` is called now and then from then on. */
+  async join(limits: Limits, onBeat: () => void): Promise<void> {
+    const owner = { id: this.ownerId, leaseMs: LEASE_MS, declares: [{ budgetId: this.name, limits }] }
+    const { differing } = await this.ledger.join(owner, this.clock.now())
+    const beat = (): void => {
+      this.#cancelBeat = this.clock.after(BEAT_MS, beat, false)
+      this.background(() => this.ledger.beat(this.ownerId, this.clock.now()), 'LEDGER_UNAVAILABLE')
+      onBeat()
+    }
+    // The first one comes when whoever created the guard has had time to listen.
+    this.#cancelBeat = this.clock.after(
+      0,
+      () => {
+        for (const { effective } of differing) {
+          this.alert(
+            'LIMITS_DIFFER',
+            `Another guard named '${this.name}' has other limits; the tighter of each holds for both: ${formatLimits(effective)}.`,
+          )
+        }
+        this.#cancelBeat = this.clock.after(BEAT_MS, beat, false)
+        onBeat()
+      },
+      false,
+    )
+  }
+
+  /** The way out that a policy asks for. */
+  transport({ egress }: Policy): Transport {
+    const key = JSON.stringify(egress)
+    const known = this.#transports.get(key)
+    if (known) return known
+    if (egress.proxies.length > 1 || egress.localAddresses.length > 1) {
+      throw denied(
+        'EGRESS_CONFLICT',
+        'Two policies on the path each require another way out; set policy.egress in one place.',
+      )
+    }
+    const transport = this.#transportFor(egress)
+    this.#transports.set(key, transport)
+    return transport
+  }
+
+  /** Pauses everything under this guard's budget, in every process. The first reason is kept. */
+  pause(code: Code, message: string): void {
+    const reason: PauseReason = { code, message, at: this.clock.now() }
+    this.background(() => this.ledger.pause(this.name, reason), 'LEDGER_UNAVAILABLE')
+    this.recorder.note({ action: 'paused', at: reason.at, guard: this.name, code, message })
+    this.tell('paused', { reason, at: new Date(reason.at) }, message)
+    this.alert(code, message)
+  }
+
+  async resume(): Promise<void> {
+    const at = this.clock.now()
+    await this.recorder.require({ action: 'resumed', at, guard: this.name })
+    await this.ledger.resume(this.name)
+    this.keys.forgetRefusals()
+    this.tell('resumed', { at: new Date(at) }, 'resumed')
+    this.turnstile.released()
+  }
+
+  alert(code: Code, message: string, details?: Readonly<Record<string, string | number | boolean>>): void {
+    const at = this.clock.now()
+    // An alert about the audit log cannot be written into it.
+    if (code !== 'AUDIT_UNAVAILABLE') this.recorder.note({ action: 'alert', at, guard: this.name, code, message })
+    this.#logger?.warn({ code, ...details }, message)
+    if (this.events.has('alert')) this.events.emit('alert', { code, message, at: new Date(at), details })
+    else if (!this.#logger) process.emitWarning(message, { type: 'SolveguardAlert', code })
+  }
+
+  thresholds(alerts: readonly ThresholdAlert[]): void {
+    for (const { budgetId, threshold, used, limit } of alerts) {
+      this.alert(
+        'BUDGET_THRESHOLD',
+        `Budget '${budgetId}' has used ${formatUsd(used)} of ${formatUsd(limit)} a day (${Math.round(threshold * 100)} % crossed).`,
+        { budgetId, threshold, used, limit },
+      )
+    }
+  }
+
+  /** Tells listeners and the logger. The event holds no key, token or solution by its type. */
+  tell<K extends keyof GuardEvents>(name: K, event: GuardEvents[K], message: string): void {
+    if (this.events.has(name)) this.events.emit(name, event)
+    this.#logger?.info({ event: name, ...event }, message)
+  }
+
+  /** Whether anybody would hear `tell`. */
+  hears(name: keyof GuardEvents): boolean {
+    return this.#logger !== undefined || this.events.has(name)
+  }
+
+  /** Does what need not be waited for; when it fails, that is an alert. */
+  background(work: () => MaybePromise<unknown>, code: Code): void {
+    try {
+      const done = work()
+      if (isPromise(done)) done.catch((error) => this.alert(code, messageOf(error)))
+    } catch (error) {
+      this.alert(code, messageOf(error))
+    }
+  }
+
+  /** Lets go of everything. Solves under way have ended. */
+  async close(): Promise<void> {
+    this.#cancelBeat?.()
+    await settled([
+      async () => this.denials.flush(),
+      async () => this.recorder.note({ action: 'closed', at: this.clock.now(), guard: this.name }),
+      async () => this.recorder.close(),
+      async () => this.recorder.head && this.ledger.saveHead(this.recorder.head),
+      async () => this.ledger.leave(this.ownerId, this.clock.now()),
+      async () => this.ledger.close(),
+    ])
+    this.events.clear()
+  }
+
+  /** Ends every connection; what is being sent fails. */
+  async closeTransports(): Promise<void> {
+    await Promise.all([...this.#transports.values()].map((transport) => transport.close()))
+  }
+}
+
+/** The denial that a failing ledger means. */
+export function ledgerDown(error: unknown): DeniedError {
+  if (error instanceof DeniedError) return error
+  return denied(
+    'LEDGER_UNAVAILABLE',
+    `The ledger did not answer, so nothing is spent: ${messageOf(error)}`,
+    undefined,
+    {
+      cause: error,
+    },
+  )
+}
+
+/** Any thrown value as one of ours. */
+export function asSolveguardError(error: unknown, code: Code): SolveguardError {
+  return error instanceof SolveguardError ? error : new SolveguardError(code, messageOf(error), { cause: error })
+}
+
+/** Does all of it, in order, and throws the first error only then. */
+async function settled(steps: readonly (() => Promise<unknown>)[]): Promise<void> {
+  const errors: unknown[] = []
+  for (const step of steps) await step().catch((error) => errors.push(error))
+  if (errors.length > 0) throw errors[0]
+}
+
+function formatLimits({ perDay, perMinute, concurrent }: Limits): string {
+  const parts = [
+    perDay !== undefined && `${formatUsd(perDay)} a day`,
+    perMinute !== undefined && `${perMinute} a minute`,
+    concurrent !== undefined && `${concurrent} at a time`,
+  ]
+  return parts.filter(Boolean).join(', ')
+}

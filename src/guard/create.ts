@@ -1,0 +1,186 @@
+import { join, resolve } from 'node:path'
+import { z } from 'zod'
+import { jsonlAudit } from '../audit/jsonl.js'
+import type { AuditSink } from '../audit/sink.js'
+import { type Clock, systemClock } from '../base/clock.js'
+import { createTransport } from '../egress/create.js'
+import { fileLedger } from '../ledger/file.js'
+import type { Ledger } from '../ledger/ledger.js'
+import { check, type PolicyInput, parsePolicy } from '../policy/schema.js'
+import { createSecretCache } from '../secrets/cache.js'
+import { envSecret } from '../secrets/env.js'
+import type { SecretProvider } from '../secrets/provider.js'
+import { captchaAI } from '../solvers/captchaai.js'
+import type { Solver } from '../solvers/solver.js'
+import { Core, type Logger, type Parts } from './core.js'
+import { checkName, PolicyGrant } from './grant.js'
+import { Recovery } from './recovery.js'
+import { Service } from './service.js'
+import { Solving } from './solve.js'
+import type { Guard, GuardEvents } from './types.js'
+
+/** What `createGuard` takes. Only `policy.origins` has no default: nothing is allowed that is not named. */
+export interface GuardOptions {
+  /** The budget's name, shared by every process that uses it: 1 to 64 letters, digits and `. _ -`. Default: `default`. */
+  name?: string | undefined
+  /** The service that solves. Default: `captchaAI()`. */
+  solver?: Solver | undefined
+  /** Where the key comes from. Default: `envSecret('SOLVEGUARD_KEY')`. */
+  secret?: SecretProvider | undefined
+  /** What is allowed. */
+  policy: PolicyInput
+  /** Who has spent what. Default: `fileLedger` in `stateDir`, shared by all processes. The guard opens and closes it. */
+  ledger?: Ledger | undefined
+  /** Where records go. Default: `jsonlAudit` in `stateDir`. The guard opens and closes it. */
+  audit?: AuditSink | undefined
+  /** Where the ledger and the audit log lie. Default: `SOLVEGUARD_STATE_DIR`, or `.solveguard`. */
+  stateDir?: string | undefined
+  /** Certificates (PEM) to trust in place of the machine's, for a proxy or a service with a CA of its own. */
+  ca?: string | readonly string[] | undefined
+  /** Told of every event; pino's fits. No message or field holds a key, a token or a solution. */
+  logger?: Logger | undefined
+  /** The time. Default: the machine's. For tests. */
+  clock?: Clock | undefined
+}
+
+const hasMethod = (name: string, method: string) =>
+  z.custom<object>((value) => typeof (value as Record<string, unknown> | null)?.[method] === 'function', {
+    message: `expected ${name}`,
+  })
+
+const optionsShape = z.strictObject({
+  name: z.string().optional(),
+  solver: hasMethod("a solver such as captchaAI(), from 'solveguard/solvers'", 'readSubmit').optional(),
+  secret: hasMethod(
+    "a secret provider such as envSecret('SOLVEGUARD_KEY'), from 'solveguard/secrets'",
+    'fetch',
+  ).optional(),
+  policy: z.looseObject({}, { error: "expected a policy such as { origins: ['https://staging.example.com'] }" }),
+  ledger: hasMethod("a ledger such as fileLedger(), from 'solveguard/ledger'", 'reserve').optional(),
+  audit: hasMethod("an audit sink such as jsonlAudit(), from 'solveguard/audit'", 'write').optional(),
+  stateDir: z.string().min(1).optional(),
+  ca: z.union([z.string(), z.array(z.string())]).optional(),
+  logger: hasMethod('a logger with debug, info and warn, such as pino()', 'info').optional(),
+  clock: hasMethod('a clock', 'now').optional(),
+})
+
+/**
+ * Creates a guard: the one thing that may spend a solver service's balance.
+ *
+ * @throws SolveguardError `CONFIG_INVALID` that names each wrong field; `DeniedError` (`LEDGER_UNAVAILABLE`,
+ *   `AUDIT_UNAVAILABLE`) where the ledger or the audit log cannot be opened
+ * @example
+ * const guard = await createGuard({
+ *   name: 'checkout-tests',
+ *   policy: { origins: ['https://staging.example.com'], budget: { perDay: usd(5), concurrent: 10 } },
+ * })
+ * const { token } = await guard.solve({ family: 'recaptcha', variant: 'v2-checkbox', sitekey, pageUrl })
+ * await guard.close()
+ */
+export async function createGuard(options: GuardOptions): Promise<Guard> {
+  check(optionsShape, options, 'options')
+  const { clock = systemClock, solver = captchaAI(), secret = envSecret(), ca } = options
+  const stateDir = resolve(options.stateDir ?? (process.env.SOLVEGUARD_STATE_DIR || '.solveguard'))
+  return assemble(options.policy, {
+    name: checkName(options.name ?? 'default', 'options.name'),
+    clock,
+    solver,
+    secret,
+    ledger: options.ledger ?? fileLedger({ dir: stateDir }),
+    sink: options.audit ?? jsonlAudit({ dir: join(stateDir, 'audit') }),
+    transport: ({ proxies: [proxy], localAddresses: [localAddress] }) =>
+      createTransport({ baseUrl: solver.baseUrl, proxy, localAddress, ca, clock }),
+    logger: options.logger,
+  })
+}
+
+/** Puts a guard together from parts that may be others than `createGuard`'s: benchmarks do without a network. */
+export async function assemble(
+  policyInput: PolicyInput,
+  parts: Omit<Parts, 'secrets' | 'secretPlace'> & { readonly secret: SecretProvider },
+): Promise<Guard> {
+  const policy = parsePolicy(policyInput)
+  const { clock, ledger, sink, secret } = parts
+  const onStale = ({ message, until }: { message: string; until: number }): void => {
+    const text = `The secrets store does not answer (${message}); the cached key serves until ${new Date(until).toISOString()}.`
+    core.alert('SECRET_STALE', text)
+  }
+  const secrets = createSecretCache(secret, { clock, onStale })
+  const core = new Core({ ...parts, secrets, secretPlace: secret.place })
+  // A way out that cannot be taken is a mistake in the options: said now, not at the first solve.
+  core.transport(policy)
+  await ledger.open()
+  try {
+    await sink.open(parts.name, clock.now())
+    return await GuardedCore.start(core, policy)
+  } catch (error) {
+    await ledger.close()
+    throw error
+  }
+}
+
+/** The root grant, with what only a guard can do. */
+class GuardedCore extends PolicyGrant implements Guard {
+  readonly name: string
+  readonly #core: Core
+  readonly #solving: Solving
+  readonly #recovery: Recovery
+  #closing: Promise<void> | undefined
+  #dueVersion: string | undefined
+
+  private constructor(core: Core, policy: PolicyGrant['policy'], solving: Solving, service: Service) {
+    super(core, solving, policy, [], core.name)
+    this.name = core.name
+    this.#core = core
+    this.#solving = solving
+    this.#recovery = new Recovery(core, service, policy, this.gate)
+  }
+
+  static async start(core: Core, policy: PolicyGrant['policy']): Promise<GuardedCore> {
+    const service = new Service(core)
+    const guard = new GuardedCore(core, policy, new Solving(core, service), service)
+    const { perDay, perMinute, concurrent } = policy.budget
+    await core.join({ perDay, perMinute, concurrent }, () => {
+      core.background(() => guard.#recovery.look(), 'LEDGER_UNAVAILABLE')
+      guard.#warnWhenKeyIsDue()
+    })
+    return guard
+  }
+
+  on<K extends keyof GuardEvents>(event: K, callback: (event: GuardEvents[K]) => void): () => void {
+    return this.#core.events.on(event, callback)
+  }
+
+  resume(): Promise<void> {
+    return this.#core.resume()
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#end()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** Once for each version of the key. */
+  #warnWhenKeyIsDue(): void {
+    const { rotateEveryMs } = this.policy.key
+    const now = this.#core.clock.now()
+    const key = rotateEveryMs === undefined ? undefined : this.#core.secrets.peek(now)?.current
+    if (!key?.createdAt || key.version === this.#dueVersion || now - key.createdAt < (rotateEveryMs ?? 0)) return
+    this.#dueVersion = key.version
+    this.#core.alert(
+      'KEY_DUE',
+      `The key (version ${key.version}) is from ${new Date(key.createdAt).toISOString()}: rotate it.`,
+    )
+  }
+
+  async #end(): Promise<void> {
+    this.#core.closed = true
+    await this.#solving.close()
+    await this.#recovery.close()
+    await this.#core.close()
+  }
+}

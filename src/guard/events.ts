@@ -1,0 +1,36 @@
+import type { GuardEvents } from './types.js'
+
+type Listener<K extends keyof GuardEvents> = (event: GuardEvents[K]) => void
+
+/** A typed emitter. Listeners are called in the order in which they came; one that throws disturbs nothing. */
+export class Events {
+  readonly #listeners = new Map<keyof GuardEvents, Set<Listener<never>>>()
+
+  on<K extends keyof GuardEvents>(name: K, listener: Listener<K>): () => void {
+    const listeners = this.#listeners.get(name) ?? new Set()
+    this.#listeners.set(name, listeners.add(listener as Listener<never>))
+    return () => void listeners.delete(listener as Listener<never>)
+  }
+
+  /** Whether anybody listens: what nobody hears need not be put together. */
+  has(name: keyof GuardEvents): boolean {
+    return (this.#listeners.get(name)?.size ?? 0) > 0
+  }
+
+  emit<K extends keyof GuardEvents>(name: K, event: GuardEvents[K]): void {
+    for (const listener of this.#listeners.get(name) ?? []) {
+      try {
+        ;(listener as Listener<K>)(event)
+      } catch (error) {
+        // A listener is the user's: its fault is theirs to see, and must not change what happens to money.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    }
+  }
+
+  clear(): void {
+    this.#listeners.clear()
+  }
+}

@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto'
+import type { Challenge } from '../base/challenge.js'
+import { SolveguardError } from '../base/errors.js'
+import type { BudgetClaim } from '../ledger/ledger.js'
+import { type Money, micros } from '../policy/money.js'
+import { narrow } from '../policy/narrow.js'
+import { type NarrowingInput, type Policy, parseNarrowing } from '../policy/schema.js'
+import type { Core } from './core.js'
+import { asSolveguardError, ledgerDown } from './core.js'
+import { Gate } from './gate.js'
+import { BoughtSolution } from './solution.js'
+import type { Granted, Solving } from './solve.js'
+import { stream } from './stream.js'
+import type { Grant, NarrowOptions, Solution, SolveOptions, Status, StreamResult } from './types.js'
+
+const NAME = /^[\w.-]{1,64}$/
+/** How many page origins a grant keeps the budgets of at hand. */
+const MOST_ORIGINS = 1_000
+
+/** Checks a budget's name: it becomes part of the ledger's keys and of the records. */
+export function checkName(name: string, field: string): string {
+  if (typeof name === 'string' && NAME.test(name)) return name
+  throw new SolveguardError('CONFIG_INVALID', `${field}: expected 1 to 64 letters, digits and . _ -`)
+}
+
+/** A policy, and the path of budgets that it draws on. */
+export class PolicyGrant implements Grant, Granted {
+  readonly policy: Policy
+  readonly path: readonly string[]
+  readonly subject: string | undefined
+  readonly gate: Gate
+  readonly #core: Core
+  readonly #solving: Solving
+  readonly #claims: readonly BudgetClaim[]
+  readonly #byOrigin = new Map<string, readonly BudgetClaim[]>()
+
+  constructor(
+    core: Core,
+    solving: Solving,
+    policy: Policy,
+    above: readonly BudgetClaim[],
+    id: string,
+    subject?: string,
+  ) {
+    const { perDay, perMinute, concurrent, alertsAt } = policy.budget
+    this.#core = core
+    this.#solving = solving
+    this.policy = policy
+    this.subject = subject
+    this.gate = new Gate(policy)
+    this.#claims = [...above, { id, limits: { perDay, perMinute, concurrent }, alertsAt }]
+    this.path = this.#claims.map((claim) => claim.id)
+  }
+
+  claims(origin: string): readonly BudgetClaim[] {
+    const { perOrigin } = this.policy.budget
+    if (perOrigin === undefined || origin === '') return this.#claims
+    const known = this.#byOrigin.get(origin)
+    if (known) return known
+    const claims = [...this.#claims, { id: `${this.#core.name}@${origin}`, limits: { perDay: perOrigin } }]
+    if (this.#byOrigin.size >= MOST_ORIGINS) this.#byOrigin.clear()
+    this.#byOrigin.set(origin, claims)
+    return claims
+  }
+
+  solve(challenge: Challenge, options?: SolveOptions): Promise<Solution> {
+    return this.#solving.solve(this, challenge, options)
+  }
+
+  stream(
+    challenges: Iterable<Challenge> | AsyncIterable<Challenge>,
+    options?: SolveOptions,
+  ): AsyncIterable<StreamResult> {
+    const solve = async (challenge: Challenge): Promise<StreamResult> => {
+      try {
+        return { challenge, ok: true, solution: await this.solve(challenge, options) }
+      } catch (error) {
+        return { challenge, ok: false, error: asSolveguardError(error, 'SOLVER_ERROR') }
+      }
+    }
+    return stream(challenges, solve, this.policy.budget.concurrent ?? 10)
+  }
+
+  narrow(narrowing: NarrowingInput, { name, subject }: NarrowOptions = {}): Grant {
+    const own = name === undefined ? randomUUID().slice(0, 8) : checkName(name, 'name')
+    const id = `${this.path.at(-1)}/${own}`
+    const policy = narrow(this.policy, parseNarrowing(narrowing))
+    return new PolicyGrant(this.#core, this.#solving, policy, this.#claims, id, subject ?? this.subject)
+  }
+
+  injected(solution: Solution, outcome: { ok: true } | { ok: false; error: SolveguardError }): void {
+    if (solution instanceof BoughtSolution) solution.injected(outcome.ok ? undefined : outcome.error)
+  }
+
+  async status(): Promise<Status> {
+    const { clock, ledger, secrets, secretPlace, solver, sink, name } = this.#core
+    const now = clock.now()
+    const id = this.path.at(-1) as string
+    try {
+      const [usage, root] = await Promise.all([ledger.usage(id, now), ledger.usage(name, now)])
+      const key = secrets.peek(now)?.current
+      const schedule = this.gate.schedule(now)
+      const cap = least(this.policy.budget.perDay, usage.declared.perDay) ?? micros(0)
+      return {
+        name: id,
+        day: {
+          cap,
+          spent: usage.spent,
+          reserved: usage.reserved,
+          left: micros(Math.max(0, cap - usage.spent - usage.reserved)),
+        },
+        minute: { cap: least(this.policy.budget.perMinute, usage.declared.perMinute), used: usage.lastMinute },
+        slots: { cap: least(this.policy.budget.concurrent, usage.declared.concurrent), used: usage.active },
+        paused: usage.paused ?? root.paused,
+        key: {
+          place: secretPlace,
+          version: key?.version,
+          fingerprint: key?.value.fingerprint,
+          createdAt: key?.createdAt === undefined ? undefined : new Date(key.createdAt),
+        },
+        schedule: {
+          open: schedule.open,
+          changesAt: schedule.changesAt === undefined ? undefined : new Date(schedule.changesAt),
+        },
+        egress: this.#core.transport(this.policy).route,
+        solver: solver.name,
+        ledger: { kind: ledger.kind, place: ledger.place },
+        audit: { kind: sink.kind, place: sink.place },
+      }
+    } catch (error) {
+      throw ledgerDown(error)
+    }
+  }
+}
+
+function least<T extends number | Money>(a: T | undefined, b: T | undefined): T | undefined {
+  return a === undefined || (b !== undefined && b < a) ? b : a
+}

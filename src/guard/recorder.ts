@@ -1,0 +1,97 @@
+import type { AuditEvent, AuditSink } from '../audit/sink.js'
+import { isPromise, type MaybePromise } from '../base/async.js'
+import type { ChainHead } from '../base/chain.js'
+import { DeniedError, messageOf } from '../base/errors.js'
+
+/** How many records of what has already happened are kept while the sink cannot take them. */
+const MOST_KEPT = 10_000
+
+/**
+ * Writes to the audit sink. Before a solve a record is *required*: no record, no solve. What has already happened is
+ * *noted*: it is written at once where that works, and otherwise kept and written before anything else is.
+ */
+export class Recorder {
+  readonly #sink: AuditSink
+  readonly #onTrouble: (error: DeniedError) => void
+  #kept: AuditEvent[] = []
+  #writing = new Set<Promise<unknown>>()
+  /** The chain's head after the last record written. */
+  head: ChainHead | undefined
+
+  constructor(sink: AuditSink, onTrouble: (error: DeniedError) => void) {
+    this.#sink = sink
+    this.#onTrouble = onTrouble
+  }
+
+  /** @throws DeniedError `AUDIT_UNAVAILABLE`; the events are then on no record, and what they stand for must not happen */
+  require(...events: readonly AuditEvent[]): MaybePromise<void> {
+    return this.#write(events)
+  }
+
+  /** Never throws. */
+  note(event: AuditEvent): void {
+    this.noteAll([event])
+  }
+
+  /** Never throws. Settles when the events are written, or kept. */
+  noteAll(events: readonly AuditEvent[]): MaybePromise<void> {
+    try {
+      const written = this.#write(events)
+      if (!isPromise(written)) return
+      const done = written.catch((error) => this.#keep(events, error)).finally(() => this.#writing.delete(done))
+      this.#writing.add(done)
+      return done
+    } catch (error) {
+      this.#keep(events, error)
+    }
+  }
+
+  /** Writes what was kept, and waits for what is being written. */
+  async close(): Promise<void> {
+    await Promise.all(this.#writing)
+    if (this.#kept.length > 0) await this.noteAll([])
+    await this.#sink.close()
+  }
+
+  #write(events: readonly AuditEvent[]): MaybePromise<void> {
+    const kept = this.#kept
+    const batch = kept.length > 0 ? [...kept, ...events] : events
+    if (batch.length === 0) return
+    const written = (): void => {
+      if (kept.length > 0) this.#kept = this.#kept.slice(kept.length)
+    }
+    try {
+      const head = this.#sink.write(batch)
+      if (!isPromise(head)) {
+        this.head = head ?? this.head
+        written()
+        return
+      }
+      // What was kept is in this batch now: a second write under way must not write it again.
+      this.#kept = []
+      return head.then(
+        (value) => {
+          this.head = value ?? this.head
+        },
+        (error) => {
+          this.#kept = [...kept, ...this.#kept]
+          throw unavailable(error)
+        },
+      )
+    } catch (error) {
+      throw unavailable(error)
+    }
+  }
+
+  #keep(events: readonly AuditEvent[], error: unknown): void {
+    this.#kept.push(...events.slice(0, MOST_KEPT - this.#kept.length))
+    this.#onTrouble(unavailable(error))
+  }
+}
+
+function unavailable(error: unknown): DeniedError {
+  if (error instanceof DeniedError) return error
+  return new DeniedError('AUDIT_UNAVAILABLE', `The audit record could not be written: ${messageOf(error)}`, {
+    cause: error,
+  })
+}

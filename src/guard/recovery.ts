@@ -1,0 +1,96 @@
+import type { Family } from '../base/challenge.js'
+import { messageOf } from '../base/errors.js'
+import type { ClaimedTask } from '../ledger/ledger.js'
+import type { Policy } from '../policy/schema.js'
+import type { Core } from './core.js'
+import type { Gate } from './gate.js'
+import type { Errand, Service } from './service.js'
+
+/** How many tasks of the dead one process follows at a time. */
+const MOST_AT_A_TIME = 20
+/** How long a claimed task is asked for before what it is held to have cost becomes final. */
+const FOLLOW_FOR_MS = 180_000
+
+/**
+ * Picks up the tasks of processes that died before they could settle: asks the service how each ended, and settles it at
+ * what it cost. The solution itself is of no use any more and is forgotten.
+ */
+export class Recovery {
+  readonly #core: Core
+  readonly #service: Service
+  readonly #policy: Policy
+  readonly #gate: Gate
+  readonly #flows = new Set<Promise<void>>()
+  readonly #errands = new Set<Errand>()
+
+  constructor(core: Core, service: Service, policy: Policy, gate: Gate) {
+    this.#core = core
+    this.#service = service
+    this.#policy = policy
+    this.#gate = gate
+  }
+
+  /** Claims what is there to claim. Called now and then; costs one look at the ledger when nobody died. */
+  async look(): Promise<void> {
+    const { ledger, ownerId, solver, name, clock } = this.#core
+    const limit = MOST_AT_A_TIME - this.#flows.size
+    if (limit <= 0 || this.#core.closed) return
+    const claimed = await ledger.claim({ ownerId, solver: solver.name, budgetId: name, limit }, clock.now())
+    for (const task of claimed) {
+      const flow = this.#follow(task)
+        .catch((error) => this.#core.alert('LEDGER_UNAVAILABLE', `A dead task is not settled yet: ${messageOf(error)}`))
+        .finally(() => this.#flows.delete(flow))
+      this.#flows.add(flow)
+    }
+  }
+
+  /** Leaves what is not settled yet to the next process. */
+  async close(): Promise<void> {
+    for (const { wake } of this.#errands) wake?.()
+    await Promise.all(this.#flows)
+  }
+
+  async #follow(task: ClaimedTask): Promise<void> {
+    const { secrets, keys, clock, solver, ledger, recorder } = this.#core
+    const errand: Errand = {
+      gate: this.#gate,
+      transport: this.#core.transport(this.#policy),
+      // What our own ledger says, written by `note`.
+      family: task.family as Family,
+      amount: task.amount,
+      key: keys.version(await secrets.get(), task.keyVersion),
+      lapsesAt: clock.now() + FOLLOW_FOR_MS,
+      over: true,
+      wake: undefined,
+      lastFailure: undefined,
+    }
+    this.#errands.add(errand)
+    const ended = await this.#service.follow(errand, task.taskId, 0).finally(() => this.#errands.delete(errand))
+    if (ended.kind === 'left') return
+    const now = clock.now()
+    const { settled } = await ledger.settle(
+      { reservationId: task.reservationId, cost: ended.cost, head: recorder.head },
+      now,
+    )
+    // Somebody else was faster: it is on their record.
+    if (!settled) return
+    recorder.note({
+      action: 'recovered',
+      at: now,
+      guard: this.#core.name,
+      solveId: task.reservationId.replace(/\.\d+$/, ''),
+      path: task.path,
+      family: task.family,
+      solver: solver.name,
+      taskId: task.taskId,
+      keyVersion: errand.key.version,
+      keyFingerprint: errand.key.value.fingerprint,
+      egress: errand.transport.route,
+      reserved: task.amount,
+      cost: ended.cost,
+      code: ended.kind === 'failed' ? ended.error.code : undefined,
+    })
+    const told = { taskId: task.taskId, cost: ended.cost, at: new Date(now) }
+    this.#core.tell('recovered', told, 'settled a task of a process that had died')
+  }
+}

@@ -1,0 +1,119 @@
+import { isPromise, type MaybePromise } from '../base/async.js'
+import type { DeniedError } from '../base/errors.js'
+import type { ReserveResult, ThresholdAlert } from '../ledger/ledger.js'
+import { formatMs } from '../policy/duration.js'
+import { formatUsd, type Money } from '../policy/money.js'
+import { type Core, ledgerDown } from './core.js'
+import { denied } from './gate.js'
+import type { Job } from './solve.js'
+
+type Refusal = Extract<ReserveResult, { ok: false }>
+
+/** How often to look for room that another process may have given back. */
+const LOOK_MS = 250
+
+/**
+ * Takes a job's amount from every budget on its path: one ledger operation. With `policy.budget.wait` it stands in line
+ * for rate and slots, in order; money is never waited for, since a day is too long.
+ *
+ * @throws DeniedError of the spending layer
+ */
+export function reserve(core: Core, job: Job): MaybePromise<readonly ThresholdAlert[]> {
+  const waitMs = job.grant.policy.budget.waitMs ?? 0
+  const path = job.grant.claims(job.admitted.origin)
+  if (waitMs > 0) {
+    const ahead = path.find(({ id }) => core.turnstile.busy(id))
+    if (ahead) return standInLine(core, job, ahead.id, waitMs)
+  }
+  const result = ask(core, job)
+  const decide = (answer: ReserveResult): MaybePromise<readonly ThresholdAlert[]> => {
+    if (answer.ok) return answer.alerts
+    if (waitMs > 0 && mayWait(answer)) return standInLine(core, job, answer.budgetId, waitMs)
+    throw refusal(answer, job.amount, core.clock.now())
+  }
+  return isPromise(result) ? result.then(decide) : decide(result)
+}
+
+async function standInLine(core: Core, job: Job, budgetId: string, waitMs: number): Promise<readonly ThresholdAlert[]> {
+  const { clock, turnstile } = core
+  const until = Math.min(clock.monotonic() + waitMs, job.deadlineAt)
+  const leave = await turnstile.enter(budgetId, until - clock.monotonic())
+  try {
+    for (;;) {
+      const answer = await ask(core, job)
+      if (answer.ok) return answer.alerts
+      const left = until - clock.monotonic()
+      if (!leave || !mayWait(answer) || left <= 0 || job.over || core.closed) {
+        throw refusal(answer, job.amount, clock.now())
+      }
+      // The rate says when it has room; a slot may be given back at any moment, in another process too.
+      const pause =
+        answer.reason === 'perMinute' && answer.retryAt !== undefined ? answer.retryAt - clock.now() : LOOK_MS
+      await turnstile.room(Math.min(Math.max(pause, 1), left))
+    }
+  } finally {
+    leave?.()
+  }
+}
+
+function ask(core: Core, job: Job): MaybePromise<ReserveResult> {
+  const now = core.clock.now()
+  const request = {
+    id: job.reservationId,
+    ownerId: core.ownerId,
+    path: job.grant.claims(job.admitted.origin),
+    amount: job.amount,
+    deadline: job.lapsesAt,
+  }
+  try {
+    const result = core.ledger.reserve(request, now)
+    if (!isPromise(result)) return result
+    return result.catch((error) => {
+      throw ledgerDown(error)
+    })
+  } catch (error) {
+    throw ledgerDown(error)
+  }
+}
+
+function mayWait({ reason }: Refusal): boolean {
+  return reason === 'perMinute' || reason === 'concurrent'
+}
+
+function refusal(result: Refusal, amount: Money, now: number): DeniedError {
+  const { budgetId, reason, retryAt, limit = 0, used = 0, pause } = result
+  const again =
+    retryAt === undefined
+      ? ''
+      : ` Worth trying again at ${new Date(retryAt).toISOString()} (in ${formatMs(retryAt - now)}).`
+  const details = { budgetId, limit, used }
+  switch (reason) {
+    case 'paused':
+      return denied(
+        'GUARD_PAUSED',
+        `Paused since ${new Date(pause?.at ?? now).toISOString()}: ${pause?.message ?? 'no reason kept'}`,
+        retryAt,
+        {
+          details: { budgetId, reason: pause?.code ?? 'MANUAL' },
+        },
+      )
+    case 'perDay':
+      return denied(
+        'BUDGET_EXHAUSTED',
+        `Budget '${budgetId}': ${formatUsd(used as Money)} of ${formatUsd(limit as Money)} a day is spent or reserved, and this solve may cost ${formatUsd(amount)}.${again}`,
+        retryAt,
+        { details },
+      )
+    case 'perMinute':
+      return denied(
+        'RATE_EXCEEDED',
+        `Budget '${budgetId}': ${used} of ${limit} solves a minute are used.${again}`,
+        retryAt,
+        { details },
+      )
+    case 'concurrent':
+      return denied('SLOTS_FULL', `Budget '${budgetId}': ${used} of ${limit} slots are in use.${again}`, retryAt, {
+        details,
+      })
+  }
+}

@@ -1,0 +1,232 @@
+import type { Answer, Challenge, Family } from '../base/challenge.js'
+import { type Code, SolveguardError } from '../base/errors.js'
+import type { Call, Reply } from '../base/wire.js'
+import { type Transport, TransportError } from '../egress/transport.js'
+import { type Money, ZERO } from '../policy/money.js'
+import type { SecretVersion } from '../secrets/provider.js'
+import type { Failure, FailureClass, Pending, Ready, Submitted } from '../solvers/solver.js'
+import { asSolveguardError, type Core } from './core.js'
+import type { Gate } from './gate.js'
+
+/** One errand to the service: a challenge to hand in, or a task to follow. Its fields change as it goes on. */
+export interface Errand {
+  readonly gate: Gate
+  readonly transport: Transport
+  readonly family: Family
+  /** The most it may cost, and what it is held to have cost where the service leaves that open. */
+  readonly amount: Money
+  key: SecretVersion
+  /** Wall-clock ms at which its reservation lapses: nothing is asked for after that. */
+  lapsesAt: number
+  /** Nobody waits for the answer any more. What was handed in is still followed, so that it is accounted for. */
+  over: boolean
+  /** Ends the wait between two calls, while there is one. */
+  wake: (() => void) | undefined
+  /** What went wrong last, to tell when the time is up. */
+  lastFailure: Failure | undefined
+}
+
+/** How an errand ended, and what it is held to have cost. */
+export type Ended =
+  | { readonly kind: 'solved'; readonly answer: Answer; readonly cost: Money }
+  | {
+      readonly kind: 'failed'
+      readonly error: SolveguardError
+      readonly cost: Money
+      /** Whether a new attempt, with a reservation of its own, makes sense. */
+      readonly again: boolean
+    }
+  /** The guard closes: the task is noted in the ledger, and left to the next process. */
+  | { readonly kind: 'left' }
+
+const LONGEST_CALL_MS = 30_000
+const LONGEST_BACKOFF_MS = 30_000
+
+/** The conversation with a solver service: hands in, asks, and knows what each failure means for the money. */
+export class Service {
+  readonly #core: Core
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /**
+   * Hands a challenge in. Tries again, under the same reservation, only while the service certainly took nothing. When a reply never
+   * came it may have: then the attempt counts as spent, and another one needs a reservation of its own.
+   */
+  async submit(errand: Errand, challenge: Challenge): Promise<Submitted | Ended> {
+    const { solver } = this.#core
+    const call = solver.submit(challenge)
+    const refused: SecretVersion[] = []
+    for (let tries = 0; ; tries++) {
+      if (errand.over) return failed(new SolveguardError('SOLVE_ABORTED', 'Nobody waits for the solve any more.'), ZERO)
+      const result = await this.#send(errand, call, solver.readSubmit)
+      if (result.kind === 'submitted') return result
+      errand.lastFailure = result
+      if (result.ambiguous) return failed(this.#problem(errand, result), errand.amount, true)
+      switch (result.class) {
+        case 'busy':
+        case 'invalid':
+          await this.#wait(errand, backoff(result, tries))
+          break
+        case 'key': {
+          const problem = await this.#changeKey(errand, refused, result)
+          if (problem) return failed(problem, ZERO)
+          break
+        }
+        default:
+          // An error that nobody knows may have cost something; for each known one the solver's table says whether.
+          return failed(
+            this.#problem(errand, result),
+            result.charged ? errand.amount : ZERO,
+            result.class === 'unsolvable',
+          )
+      }
+    }
+  }
+
+  /** Asks, by the service's manners, until the task has ended, its reservation lapses, or the guard closes. */
+  async follow(errand: Errand, taskId: string, firstWaitMs?: number): Promise<Ended> {
+    const { solver, clock } = this.#core
+    const { firstPollMs, everyMs } = solver.patience(errand)
+    const call = solver.poll(taskId)
+    const refused: SecretVersion[] = []
+    let wait = firstWaitMs ?? firstPollMs
+    for (let failures = 0; ; ) {
+      await this.#wait(errand, wait)
+      if (this.#core.closed) return { kind: 'left' }
+      if (clock.now() >= errand.lapsesAt) {
+        const { lastFailure } = errand
+        const error = lastFailure ? this.#problem(errand, lastFailure) : timeout('The task did not end in time.')
+        return failed(error, errand.amount)
+      }
+      const result = await this.#send(errand, call, solver.readPoll)
+      if (result.kind === 'ready') return { kind: 'solved', answer: result.answer, cost: result.cost ?? errand.amount }
+      wait = everyMs
+      if (result.kind === 'pending') {
+        errand.lastFailure = undefined
+        continue
+      }
+      errand.lastFailure = result
+      switch (result.class) {
+        case 'busy':
+        case 'invalid':
+          wait = Math.max(everyMs, backoff(result, failures++))
+          break
+        case 'key': {
+          const problem = await this.#changeKey(errand, refused, result)
+          if (problem) return failed(problem, errand.amount)
+          break
+        }
+        case 'unsolvable':
+          return failed(this.#problem(errand, result), result.charged ? errand.amount : ZERO, true)
+        default:
+          // The service took the task: whatever it says of it now, it may charge for it.
+          return failed(this.#problem(errand, result), errand.amount)
+      }
+    }
+  }
+
+  /** What kept an errand from ending in time. */
+  late(errand: Errand, what: string): SolveguardError {
+    const { lastFailure } = errand
+    if (!lastFailure) return timeout(what)
+    return new SolveguardError(codeOf(lastFailure), `${what} Last: ${lastFailure.message}`, {
+      details: { solverCode: lastFailure.code },
+    })
+  }
+
+  async #send<T extends Submitted | Ready | Pending>(
+    errand: Errand,
+    call: Call,
+    read: (reply: Reply) => T | Failure,
+  ): Promise<T | Failure> {
+    try {
+      return read(await errand.transport.send(call, errand.key.value, { timeoutMs: LONGEST_CALL_MS }))
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error
+      const unreadable = error.reason === 'too-large' || error.reason === 'cut-off'
+      return {
+        kind: 'failure',
+        class: unreadable ? 'invalid' : 'busy',
+        code: error.reason.toUpperCase(),
+        message: error.message,
+        charged: false,
+        ambiguous: error.taken === 'unknown',
+      }
+    }
+  }
+
+  /** Has the errand go on with another version of the key. When there is none left the guard is paused, and this is why. */
+  async #changeKey(errand: Errand, refused: SecretVersion[], result: Failure): Promise<SolveguardError | undefined> {
+    refused.push(errand.key)
+    try {
+      const key = await this.#core.keys.another(refused, this.#core.clock.monotonic())
+      if (key) {
+        errand.gate.admitKey(key, this.#core.clock.now())
+        errand.key = key
+        return undefined
+      }
+    } catch (error) {
+      return asSolveguardError(error, 'SECRET_UNAVAILABLE')
+    }
+    return this.#problem(errand, result)
+  }
+
+  /** A failure as an error of ours. Those that only a person can mend pause the guard. */
+  #problem(errand: Errand, result: Failure): SolveguardError {
+    const code = codeOf(result)
+    const help =
+      result.class === 'address' ? ` We left by: ${errand.transport.route}. ${this.#core.solver.addressHelp}` : ''
+    const error = new SolveguardError(code, result.message + help, { details: { solverCode: result.code } })
+    if (PAUSING.has(result.class)) this.#core.pause(code, error.message)
+    return error
+  }
+
+  /** Waits between two calls; ends early when nobody needs the answer any more, or the guard closes. */
+  #wait(errand: Errand, ms: number): Promise<void> | undefined {
+    if (ms <= 0 || this.#core.closed) return
+    return new Promise((resolve) => {
+      const done = (): void => {
+        cancel()
+        errand.wake = undefined
+        resolve()
+      }
+      const cancel = this.#core.clock.after(ms, done)
+      errand.wake = done
+    })
+  }
+}
+
+const PAUSING: ReadonlySet<FailureClass> = new Set(['key', 'address', 'balance'])
+
+const CODE_OF_CLASS: Readonly<Record<FailureClass, Code>> = {
+  busy: 'SOLVER_BUSY',
+  invalid: 'SOLVER_REPLY_INVALID',
+  unsolvable: 'CAPTCHA_UNSOLVABLE',
+  request: 'SOLVER_REFUSED',
+  key: 'KEY_REFUSED',
+  address: 'ADDRESS_REFUSED',
+  balance: 'BALANCE_EMPTY',
+  unknown: 'SOLVER_ERROR',
+}
+
+/** The transport's reasons for which the service was never reached, or never answered. */
+const UNREACHED: ReadonlySet<string> = new Set(['UNREACHABLE', 'TIMEOUT', 'PROXY', 'ABORTED'])
+
+function codeOf(result: Failure): Code {
+  return UNREACHED.has(result.code) ? 'SOLVER_UNREACHABLE' : CODE_OF_CLASS[result.class]
+}
+
+function failed(error: SolveguardError, cost: Money, again = false): Ended {
+  return { kind: 'failed', error, cost, again }
+}
+
+function timeout(message: string): SolveguardError {
+  return new SolveguardError('SOLVE_TIMEOUT', message)
+}
+
+/** What the service's manners ask for, or exponential and capped; with jitter, so that many do not come back at once. */
+function backoff({ retryAfterMs }: Failure, tries: number): number {
+  return (retryAfterMs ?? Math.min(1000 * 2 ** tries, LONGEST_BACKOFF_MS)) * (1 + Math.random() * 0.25)
+}

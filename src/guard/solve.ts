@@ -1,0 +1,423 @@
+import { randomUUID } from 'node:crypto'
+import type { AuditAction, AuditEvent } from '../audit/sink.js'
+import { isPromise, type MaybePromise } from '../base/async.js'
+import type { Answer, Challenge } from '../base/challenge.js'
+import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
+import type { Transport } from '../egress/transport.js'
+import type { BudgetClaim } from '../ledger/ledger.js'
+import { formatMs } from '../policy/duration.js'
+import { formatUsd, type Money, ZERO } from '../policy/money.js'
+import { originOf } from '../policy/origin.js'
+import type { Policy } from '../policy/schema.js'
+import type { SecretVersion, SecretVersions } from '../secrets/provider.js'
+import type { Price } from '../solvers/solver.js'
+import { testAnswer } from '../widgets/test-keys.js'
+import { parseChallenge } from './challenge.js'
+import type { Core } from './core.js'
+import { type Admitted, denied, type Gate } from './gate.js'
+import { reserve } from './reserve.js'
+import type { Ended, Errand, Service } from './service.js'
+import { BoughtSolution } from './solution.js'
+import type { Solution, SolveOptions } from './types.js'
+
+/** What a solve needs of the grant that it is made under. */
+export interface Granted {
+  readonly policy: Policy
+  readonly gate: Gate
+  readonly subject: string | undefined
+  /** The budgets to draw on for a page of this origin, widest first. */
+  claims(origin: string): readonly BudgetClaim[]
+}
+
+/** A token's life, by the vendor's rules. */
+const TOKEN_LIFE_MS = 120_000
+/** How long after its solve's deadline a reservation lapses: time for a task to end that nobody waits for any more. */
+const LAPSE_AFTER_MS = 120_000
+
+/** One solve under way. */
+export interface Job extends Errand {
+  readonly id: string
+  readonly grant: Granted
+  readonly challenge: Challenge
+  readonly admitted: Admitted
+  readonly price: Price
+  /** Monotonic ms. */
+  readonly startedAt: number
+  readonly deadlineAt: number
+  attempt: number
+  reservationId: string
+  taskId: string
+}
+
+/** The lifecycle of a solve, from the gate to the settled reservation. */
+export class Solving {
+  readonly #core: Core
+  readonly #service: Service
+  /** For each solve whose caller still waits, what ends it for that caller. */
+  readonly #waiting = new Map<Job, (error: SolveguardError) => void>()
+  readonly #flows = new Set<Promise<void>>()
+
+  constructor(core: Core, service: Service) {
+    this.#core = core
+    this.#service = service
+  }
+
+  async solve(grant: Granted, input: Challenge, { signal }: SolveOptions = {}): Promise<Solution> {
+    if (this.#core.closed) throw new SolveguardError('GUARD_CLOSED', 'The guard was closed.')
+    if (signal?.aborted) throw aborted()
+    const challenge = parseChallenge(input)
+    let admitted: Admitted | undefined
+    try {
+      admitted = grant.gate.admit(challenge, this.#core.clock.now())
+      const answer = grant.policy.testKeys === 'answer' ? testAnswer(challenge) : undefined
+      if (answer) return await this.#free(grant, challenge, admitted, answer)
+      const price = this.#quote(grant, challenge)
+      const found = this.#key(grant, signal)
+      const key = isPromise(found) ? await found : found
+      const transport = this.#core.transport(grant.policy)
+      return await this.#start(this.#job(grant, challenge, admitted, price, key, transport), signal)
+    } catch (error) {
+      if (error instanceof DeniedError) this.#recordDenial(grant, challenge, admitted, error)
+      throw error
+    }
+  }
+
+  /** Ends every solve of this process for its caller, and waits until each is accounted for, or left noted. */
+  async close(): Promise<void> {
+    for (const [job, end] of this.#waiting) {
+      end(new SolveguardError('GUARD_CLOSED', 'The guard was closed while the solve was under way.'))
+      job.wake?.()
+    }
+    this.#core.turnstile.released()
+    // What is being sent has a little time to be answered, so that its task can be noted; then the connections end.
+    let cancel = (): void => {}
+    const patience = new Promise<void>((resolve) => {
+      cancel = this.#core.clock.after(5_000, resolve)
+    })
+    await Promise.race([Promise.all(this.#flows), patience])
+    cancel()
+    await this.#core.closeTransports()
+    await Promise.all(this.#flows)
+  }
+
+  // -- before anything is reserved ------------------------------------------------------------------------------
+
+  #quote(grant: Granted, challenge: Challenge): Price {
+    const { solver } = this.#core
+    const unsupported = solver.unsupported(challenge)
+    if (unsupported !== undefined) throw new SolveguardError('FAMILY_UNSUPPORTED', unsupported)
+    const price = solver.price(challenge)
+    const { perSolve } = grant.policy.budget
+    if (perSolve !== undefined && price.amount > perSolve) {
+      throw denied(
+        'PRICE_TOO_HIGH',
+        `A ${challenge.family} solve may cost ${formatUsd(price.amount)}, more than the ${formatUsd(perSolve)} that policy.budget.perSolve allows.`,
+      )
+    }
+    return price
+  }
+
+  /** The cached key where there is one: nothing is waited for then. */
+  #key(grant: Granted, signal: AbortSignal | undefined): MaybePromise<SecretVersion> {
+    const { clock, secrets, keys } = this.#core
+    const now = clock.now()
+    const choose = (versions: SecretVersions): SecretVersion => {
+      const key = keys.choose(versions, clock.monotonic())
+      grant.gate.admitKey(key, now)
+      return key
+    }
+    const versions = secrets.peek(now) ?? secrets.get(signal)
+    if (!isPromise(versions)) return choose(versions)
+    return versions
+      .catch((error) => {
+        if (signal?.aborted) throw aborted()
+        if (error instanceof SolveguardError) throw error
+        throw denied('SECRET_UNAVAILABLE', `The secrets store did not answer: ${messageOf(error)}`)
+      })
+      .then(choose)
+  }
+
+  #job(
+    grant: Granted,
+    challenge: Challenge,
+    admitted: Admitted,
+    price: Price,
+    key: SecretVersion,
+    transport: Transport,
+  ): Job {
+    const startedAt = this.#core.clock.monotonic()
+    return {
+      id: randomUUID(),
+      grant,
+      gate: grant.gate,
+      challenge,
+      family: challenge.family,
+      admitted,
+      price,
+      amount: price.amount,
+      key,
+      transport,
+      startedAt,
+      deadlineAt: startedAt + deadlineOf(grant),
+      attempt: 0,
+      reservationId: '',
+      lapsesAt: 0,
+      taskId: '',
+      over: false,
+      wake: undefined,
+      lastFailure: undefined,
+    }
+  }
+
+  /** A vendor's published test key: answered with a dummy token, without the service, for nothing, and on the record. */
+  async #free(grant: Granted, challenge: Challenge, admitted: Admitted, answer: Answer): Promise<Solution> {
+    const at = this.#core.clock.now()
+    const solveId = randomUUID()
+    const written = this.#core.recorder.require({
+      ...describe(this.#core, grant, challenge, admitted),
+      action: 'solved',
+      at,
+      solveId,
+      cost: ZERO,
+      code: 'TEST_KEY',
+    })
+    if (isPromise(written)) await written
+    const told = { solveId, challenge, at: new Date(at), taskId: '', cost: ZERO, durationMs: 0 }
+    this.#core.tell('solved', told, 'answered a test key for free')
+    return new BoughtSolution(answer, {
+      cost: ZERO,
+      imputed: false,
+      taskId: '',
+      expiresAt: new Date(at + TOKEN_LIFE_MS),
+      report: async () => {},
+      onInjected: () => {},
+    })
+  }
+
+  // -- the caller's side ----------------------------------------------------------------------------------------
+
+  /** Runs the job. Its caller is answered once: by its outcome, its deadline, its signal, or the guard's end. */
+  #start(job: Job, signal: AbortSignal | undefined): Promise<Solution> {
+    const { clock } = this.#core
+    return new Promise<Solution>((resolve, reject) => {
+      const release = (): void => {
+        cancelDeadline()
+        signal?.removeEventListener('abort', onAbort)
+        this.#waiting.delete(job)
+      }
+      const end = (error: SolveguardError): void => {
+        job.over = true
+        release()
+        reject(error)
+      }
+      const giveUp = (error: SolveguardError): void => {
+        this.#abandoned(job)
+        end(error)
+        // Before the service took the task there is something to give back at once; after that, manners go on.
+        if (job.taskId === '') job.wake?.()
+        this.#core.turnstile.released()
+      }
+      const onAbort = (): void => giveUp(aborted())
+      const cancelDeadline = clock.after(job.deadlineAt - clock.monotonic(), () => {
+        giveUp(this.#service.late(job, `The solve did not end within ${formatMs(deadlineOf(job.grant))}.`))
+      })
+      signal?.addEventListener('abort', onAbort, { once: true })
+      this.#waiting.set(job, end)
+      const flow = this.#attempts(job)
+        .then(resolve, reject)
+        .finally(() => {
+          release()
+          this.#flows.delete(flow)
+        })
+      this.#flows.add(flow)
+    })
+  }
+
+  async #attempts(job: Job): Promise<Solution> {
+    const most = job.grant.policy.attempts ?? 1
+    for (;;) {
+      job.attempt++
+      await this.#take(job)
+      await this.#authorise(job)
+      const ended = await this.#atService(job)
+      if (ended.kind === 'left') throw new SolveguardError('GUARD_CLOSED', 'The guard was closed.')
+      const settled = this.#settle(job, ended.cost)
+      if (isPromise(settled)) await settled
+      if (ended.kind === 'solved') return this.#solved(job, ended)
+      this.#failed(job, ended)
+      if (!ended.again || job.attempt >= most || job.over || this.#core.closed) throw ended.error
+    }
+  }
+
+  // -- spending -------------------------------------------------------------------------------------------------
+
+  /** Takes from every budget of the path, or throws the denial. */
+  async #take(job: Job): Promise<void> {
+    job.reservationId = `${job.id}.${job.attempt}`
+    job.taskId = ''
+    job.lapsesAt = this.#core.clock.now() + deadlineOf(job.grant) + LAPSE_AFTER_MS
+    const reserved = reserve(this.#core, job)
+    const alerts = isPromise(reserved) ? await reserved : reserved
+    if (alerts.length > 0) this.#core.thresholds(alerts)
+  }
+
+  /** No record, no solve. */
+  async #authorise(job: Job): Promise<void> {
+    try {
+      const written = this.#core.recorder.require(this.#event(job, 'authorised', { reserved: job.amount }))
+      if (isPromise(written)) await written
+    } catch (error) {
+      await this.#settle(job, ZERO)
+      throw error
+    }
+    if (this.#core.hears('authorised')) {
+      this.#core.tell('authorised', { ...this.#told(job), reserved: job.amount }, 'authorised')
+    }
+  }
+
+  /** Ends the reservation. Should the ledger fail, it lapses by itself and counts as spent. Never throws. */
+  #settle(job: Job, cost: Money): MaybePromise<void> {
+    const { ledger, clock, recorder, turnstile } = this.#core
+    if (cost > job.amount) {
+      this.#core.alert(
+        'PRICE_ABOVE_RESERVED',
+        `A solve cost ${formatUsd(cost)}, more than the ${formatUsd(job.amount)} reserved for it; correct the solver's pricing.`,
+      )
+    }
+    const lost = (error: unknown): void => {
+      this.#core.alert(
+        'LEDGER_UNAVAILABLE',
+        `A solve could not be settled and will count as spent: ${messageOf(error)}`,
+      )
+    }
+    try {
+      const settled = ledger.settle({ reservationId: job.reservationId, cost, head: recorder.head }, clock.now())
+      if (isPromise(settled)) return settled.then(() => turnstile.released(), lost)
+      turnstile.released()
+    } catch (error) {
+      lost(error)
+    }
+  }
+
+  // -- at the service -------------------------------------------------------------------------------------------
+
+  async #atService(job: Job): Promise<Ended> {
+    const submitted = await this.#service.submit(job, job.challenge)
+    if (submitted.kind !== 'submitted') return submitted
+    const { taskId } = submitted
+    job.taskId = taskId
+    const note = { solver: this.#core.solver.name, taskId, keyVersion: job.key.version, family: job.family }
+    this.#core.background(() => this.#core.ledger.note(job.reservationId, note), 'LEDGER_UNAVAILABLE')
+    if (this.#core.hears('submitted')) this.#core.tell('submitted', { ...this.#told(job), taskId }, 'submitted')
+    return this.#service.follow(job, taskId)
+  }
+
+  // -- what is written down and told ----------------------------------------------------------------------------
+
+  #solved(job: Job, { answer, cost }: Extract<Ended, { kind: 'solved' }>): Solution {
+    const { clock } = this.#core
+    const durationMs = clock.monotonic() - job.startedAt
+    this.#core.recorder.note(this.#event(job, 'solved', { reserved: job.amount, cost, durationMs }))
+    if (this.#core.hears('solved')) {
+      this.#core.tell('solved', { ...this.#told(job), taskId: job.taskId, cost, durationMs }, 'solved')
+    }
+    return new BoughtSolution(answer, {
+      cost,
+      imputed: job.price.imputed,
+      taskId: job.taskId,
+      expiresAt: new Date(clock.now() + TOKEN_LIFE_MS),
+      report: (good) => this.#report(job, good),
+      onInjected: (error) => {
+        const ok = error === undefined
+        this.#core.recorder.note(this.#event(job, 'injected', { code: error?.code, message: error?.message }))
+        if (this.#core.hears('injected')) {
+          this.#core.tell('injected', { ...this.#told(job), ok, code: error?.code }, 'injected')
+        }
+      },
+    })
+  }
+
+  #failed(job: Job, { error, cost }: Extract<Ended, { kind: 'failed' }>): void {
+    const durationMs = this.#core.clock.monotonic() - job.startedAt
+    const { code, message } = error
+    this.#core.recorder.note(this.#event(job, 'failed', { reserved: job.amount, cost, durationMs, code, message }))
+    if (this.#core.hears('failed')) this.#core.tell('failed', { ...this.#told(job), code, message, cost }, message)
+  }
+
+  /** The caller no longer waits. What was handed in is followed to its end all the same. */
+  #abandoned(job: Job): void {
+    this.#core.recorder.note(this.#event(job, 'abandoned', { reserved: job.amount }))
+    if (this.#core.hears('abandoned')) {
+      this.#core.tell('abandoned', { ...this.#told(job), taskId: job.taskId }, 'abandoned')
+    }
+  }
+
+  async #report(job: Job, good: boolean): Promise<void> {
+    const action = good ? 'accepted' : 'rejected'
+    this.#core.recorder.note(this.#event(job, action))
+    if (this.#core.hears(action)) this.#core.tell(action, this.#told(job), action)
+    const call = this.#core.solver.report(job.taskId, good)
+    // The report is a courtesy: the solve is over, and a service that does not take it changes nothing.
+    if (call && !this.#core.closed) await job.transport.send(call, job.key.value).catch(() => {})
+  }
+
+  #recordDenial(grant: Granted, challenge: Challenge, admitted: Admitted | undefined, error: DeniedError): void {
+    const at = this.#core.clock.now()
+    const { code, layer, message, retryAt } = error
+    this.#core.denials.add({
+      ...describe(this.#core, grant, challenge, admitted),
+      action: 'denied',
+      at,
+      code,
+      layer,
+      message,
+      retryAt: retryAt?.getTime(),
+    })
+    if (this.#core.hears('denied')) {
+      this.#core.tell('denied', { challenge, at: new Date(at), code, layer, message, retryAt }, message)
+    }
+  }
+
+  /** One more record of a solve. */
+  #event(job: Job, action: AuditAction, more?: Partial<AuditEvent>): AuditEvent {
+    return {
+      ...describe(this.#core, job.grant, job.challenge, job.admitted),
+      action,
+      at: this.#core.clock.now(),
+      solveId: job.id,
+      taskId: job.taskId || undefined,
+      keyVersion: job.key.version,
+      keyFingerprint: job.key.value.fingerprint,
+      egress: job.transport.route,
+      imputed: job.price.imputed,
+      ...more,
+    }
+  }
+
+  #told(job: Job): { solveId: string; challenge: Challenge; at: Date } {
+    return { solveId: job.id, challenge: job.challenge, at: new Date(this.#core.clock.now()) }
+  }
+}
+
+/** What every record of a solve says of it. */
+function describe(core: Core, grant: Granted, challenge: Challenge, admitted: Admitted | undefined) {
+  return {
+    guard: core.name,
+    path: grant.claims(admitted?.origin ?? '').map(({ id }) => id),
+    subject: grant.subject,
+    family: challenge.family,
+    variant: challenge.variant,
+    sitekey: challenge.sitekey,
+    page: admitted ? admitted.page : originOf(challenge.pageUrl).record,
+    frame: admitted ? admitted.frame : challenge.frameUrl && originOf(challenge.frameUrl).record,
+    solver: core.solver.name,
+  }
+}
+
+function deadlineOf({ policy }: Granted): number {
+  return policy.deadlineMs as number
+}
+
+function aborted(): SolveguardError {
+  return new SolveguardError('SOLVE_ABORTED', 'The solve was aborted by its caller.')
+}
