@@ -1,0 +1,53 @@
+/**
+ * What an adapter tells us of a browser tool: as little as finding and injecting need. A new adapter is one file that
+ * makes a `Driver` of its tool's own objects, and passes the contract test (test/adapters/contract.ts).
+ */
+
+/** A frame of a page. There is one such object for each frame, for as long as the frame lives. */
+export interface DriverFrame {
+  /** Its address, as the browser has it, not as the page says. */
+  url(): string
+  /** Its name, or an empty text. */
+  name(): string
+  parent(): DriverFrame | undefined
+  isDetached(): boolean
+  /**
+   * Evaluates an expression in the page's own world, and gives its value if that is a string. May reject for whatever
+   * reason, and may never settle: the caller bounds it.
+   */
+  evaluate(expression: string): Promise<unknown>
+}
+
+/** What may happen to a page while it is being worked on. */
+export interface PageWatcher {
+  /** A frame has another address; maybe another document too. */
+  navigated(frame: DriverFrame): void
+  detached(frame: DriverFrame): void
+  /** The page was closed, or crashed. */
+  gone(): void
+}
+
+/** A page. */
+export interface DriverPage {
+  /** All frames, the main one first. */
+  frames(): readonly DriverFrame[]
+  isClosed(): boolean
+  /** Watches until the function that it returns is called. */
+  watch(watcher: PageWatcher): () => void
+}
+
+/** A browser context and its pages, of type `P` in the tool's own words. */
+export interface Driver<P> {
+  /**
+   * Our view of a page; the same one for each call with the same page.
+   * @throws SolveguardError `CONFIG_INVALID` for what is no page of this context
+   */
+  page(page: P): DriverPage
+  /** The pages that are open now. */
+  pages(): readonly DriverPage[]
+  /**
+   * Has a script run in every frame to come, before the page's own scripts.
+   * @returns a function that ends this
+   */
+  install(script: string): Promise<() => Promise<void>>
+}

@@ -1,0 +1,186 @@
+import type { Challenge } from '../base/challenge.js'
+import type { Clock } from '../base/clock.js'
+import { SolveguardError } from '../base/errors.js'
+import { type FrameHint, findCall } from '../widgets/calls.js'
+import { type FrameReading, MOST_PER_FRAME, parseFound, type WidgetReading } from '../widgets/parse.js'
+import { WIDGETS } from '../widgets/table.js'
+import type { FoundChallenge } from '../widgets/widget.js'
+import { evaluateWithin } from './bounded.js'
+import type { DriverFrame, DriverPage } from './driver.js'
+
+/** What a look at a page did not take in, because there was too much of it or because it did not answer. */
+export interface LeftOut {
+  /** Widgets beyond 50 in one frame or 200 in the page. */
+  readonly widgets: number
+  /** Widgets that the page told nonsense of. */
+  readonly malformed: number
+  /** Frames that did not answer in time, or not at all. */
+  readonly unresponsive: number
+  /** Frames beyond 200. */
+  readonly frames: number
+}
+
+/** The widgets of a page, and what was left out. */
+export type Found = readonly FoundChallenge[] & { readonly leftOut: LeftOut }
+
+/** Where a widget stands. */
+export interface Place {
+  readonly page: DriverPage
+  readonly frame: DriverFrame
+  /** The page's own name for the widget. */
+  readonly id: string
+  readonly challenge: FoundChallenge
+}
+
+const MOST_FRAMES = 200
+const MOST_WIDGETS = 200
+const MOST_HINTS = 50
+const LONGEST_URL = 2_048
+
+const vendors = Object.values(WIDGETS)
+
+/** Looks for widgets; keeps in mind which frames have our code already, and which names frames were given. */
+export class Finder {
+  readonly #clock: Clock
+  readonly #evaluateMs: number
+  /** Frames where the last look found our code; it is sent along to the others. */
+  readonly #prepared = new WeakSet<DriverFrame>()
+  readonly #numbers = new WeakMap<DriverFrame, number>()
+  #count = 0
+
+  constructor(clock: Clock, evaluateMs: number) {
+    this.#clock = clock
+    this.#evaluateMs = evaluateMs
+  }
+
+  /**
+   * All widgets of a page, one round trip for each frame, all frames at once.
+   * @throws SolveguardError `PAGE_GONE` if it was closed, `PAGE_UNRESPONSIVE` if no frame of it answered
+   */
+  async find(page: DriverPage): Promise<{ places: Place[]; leftOut: LeftOut }> {
+    if (page.isClosed()) throw new SolveguardError('PAGE_GONE', 'The page is closed; open another one.')
+    const all = page.frames()
+    const hints = new Map<DriverFrame, FrameHint[]>()
+    const own: DriverFrame[] = []
+    for (const frame of all.slice(0, MOST_FRAMES)) {
+      const parent = frame.parent()
+      if (parent && isVendorFrame(frame.url())) addHint(hints, parent, frame)
+      else own.push(frame)
+    }
+    const readings = await Promise.all(own.map((frame) => this.#read(frame, hints.get(frame) ?? [])))
+    const left = { widgets: 0, malformed: 0, unresponsive: 0, frames: Math.max(all.length - MOST_FRAMES, 0) }
+    const places: Place[] = []
+    for (const [index, frame] of own.entries()) {
+      const reading = readings[index]
+      // A frame that went away while it was asked has nothing to tell, and nothing to leave out.
+      if (!reading && frame.isDetached()) continue
+      if (!reading) left.unresponsive++
+      else {
+        left.malformed += reading.malformed
+        left.widgets += reading.leftOut
+        for (const widget of reading.widgets) {
+          if (places.length < MOST_WIDGETS) places.push(this.#place(page, all[0], frame, reading, widget))
+          else left.widgets++
+        }
+      }
+    }
+    if (readings.every((reading) => !reading)) throw unanswered(page)
+    return { places, leftOut: left }
+  }
+
+  /** Looks at one widget again. */
+  async again(place: Place): Promise<FoundChallenge | undefined> {
+    if (place.page.isClosed() || place.frame.isDetached()) return undefined
+    const hints = new Map<DriverFrame, FrameHint[]>()
+    for (const frame of place.page.frames().slice(0, MOST_FRAMES)) {
+      if (frame.parent() === place.frame && isVendorFrame(frame.url())) addHint(hints, place.frame, frame)
+    }
+    const reading = await this.#read(place.frame, hints.get(place.frame) ?? [])
+    const widget = reading?.widgets.find(({ id }) => id === place.id)
+    if (!reading || !widget) return undefined
+    return this.#place(place.page, place.page.frames()[0], place.frame, reading, widget).challenge
+  }
+
+  async #read(frame: DriverFrame, frames: readonly FrameHint[]): Promise<FrameReading | undefined> {
+    const request = { most: MOST_PER_FRAME, frames }
+    // Three times: our code may be missing, and a page may navigate just then.
+    let whole = !this.#prepared.has(frame)
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const reply = await evaluateWithin(this.#clock, frame, findCall(request, whole), this.#evaluateMs)
+      if (reply.ok && reply.value !== null && reply.value !== undefined) {
+        this.#prepared.add(frame)
+        return parseFound(reply.value)
+      }
+      if (frame.isDetached() || (!reply.ok && reply.why === 'timeout')) return undefined
+      whole = true
+    }
+    return undefined
+  }
+
+  #place(
+    page: DriverPage,
+    main: DriverFrame | undefined,
+    frame: DriverFrame,
+    { origin }: FrameReading,
+    { id, family, challenge, visible, answered, executed, due }: WidgetReading,
+  ): Place {
+    const known: Challenge = {
+      ...challenge,
+      family,
+      pageUrl: addressOf(main?.url() ?? ''),
+      frameUrl: frame === main ? undefined : frameAddress(frame, origin),
+    }
+    const found = { ...known, id: `${this.#number(frame)}-${id}`, visible, answered, executed, due }
+    return { page, frame, id, challenge: found }
+  }
+
+  /** Documents name themselves; two frames that name themselves alike are still two. */
+  #number(frame: DriverFrame): number {
+    const known = this.#numbers.get(frame)
+    if (known !== undefined) return known
+    this.#numbers.set(frame, ++this.#count)
+    return this.#count
+  }
+}
+
+/**
+ * The address that a frame's widget is judged by, and that a solver is told. A frame without an address of its own
+ * (`about:blank`, `about:srcdoc`) has the origin of the page around it, unless it was sandboxed or came from elsewhere:
+ * then its bare address is left, which no policy names.
+ */
+function frameAddress(frame: DriverFrame, origin: string): string {
+  const url = frame.url()
+  if (!url.startsWith('about:') && url !== '') return addressOf(url)
+  let above = frame.parent()
+  for (let depth = 0; above && depth < 100; above = above.parent(), depth++) {
+    const around = above.url()
+    if (!/^https?:/.test(around)) continue
+    return URL.canParse(around) && new URL(around).origin === origin ? addressOf(around) : url || 'about:blank'
+  }
+  return url || 'about:blank'
+}
+
+/** An address without its fragment, which stays in the browser and may hold secrets; an overlong one without its query. */
+function addressOf(url: string): string {
+  const [address = ''] = url.split('#', 1)
+  return address.length <= LONGEST_URL ? address : (address.split('?', 1)[0] ?? '').slice(0, LONGEST_URL + 1)
+}
+
+function isVendorFrame(address: string): boolean {
+  if (!URL.canParse(address)) return false
+  const url = new URL(address)
+  return /^https?:$/.test(url.protocol) && vendors.some((widget) => widget.isVendorFrame(url))
+}
+
+function addHint(hints: Map<DriverFrame, FrameHint[]>, parent: DriverFrame, frame: DriverFrame): void {
+  const known = hints.get(parent) ?? []
+  const [name, url] = [frame.name(), frame.url()]
+  if (known.length < MOST_HINTS && name.length < 200 && url.length < 4_096) known.push({ name, url })
+  hints.set(parent, known)
+}
+
+function unanswered(page: DriverPage): SolveguardError {
+  return page.isClosed()
+    ? new SolveguardError('PAGE_GONE', 'The page was closed while it was looked at.')
+    : new SolveguardError('PAGE_UNRESPONSIVE', 'No frame of the page answered in time, so nothing is known of it.')
+}

@@ -1,0 +1,55 @@
+import type { DeniedError, SolveguardError } from '../base/errors.js'
+import type { Solution } from '../guard/types.js'
+import type { Money } from '../policy/money.js'
+import type { FoundChallenge } from '../widgets/widget.js'
+import type { LeftOut } from './find.js'
+
+/**
+ * Why nothing was done about a widget, and nothing spent:
+ * - `answered`: it holds an answer already
+ * - `hidden`: no person sees it
+ * - `not-set-off`: it works unseen, and the page has not asked for it; answering would act behind the user's back
+ * - `answers-by-itself`: reCAPTCHA v3, where the policy leaves it alone or the page is not waiting for it
+ * - `passed-by-itself`: it was answered within the grace
+ * - `gone`: it went away within the grace
+ */
+export type SkipReason = 'answered' | 'hidden' | 'not-set-off' | 'answers-by-itself' | 'passed-by-itself' | 'gone'
+
+/** How it went with one widget. */
+export type Outcome =
+  | { readonly kind: 'solved'; readonly challenge: FoundChallenge; readonly solution: Solution }
+  | { readonly kind: 'denied'; readonly challenge: FoundChallenge; readonly error: DeniedError }
+  | {
+      readonly kind: 'failed'
+      readonly challenge: FoundChallenge
+      readonly error: SolveguardError
+      /** There, if a solution was got, and paid for, that could not be put in. */
+      readonly solution?: Solution | undefined
+    }
+  | { readonly kind: 'skipped'; readonly challenge: FoundChallenge; readonly reason: SkipReason }
+
+/** How it went with a page. */
+export interface SolveResult {
+  /** In the page, and the page was told. `shared` where another call of `solve` was already at it: its cost is counted there. */
+  readonly solved: readonly {
+    readonly challenge: FoundChallenge
+    readonly solution: Solution
+    readonly shared: boolean
+  }[]
+  /** A layer said no; nothing was spent. */
+  readonly denied: readonly { readonly challenge: FoundChallenge; readonly error: DeniedError }[]
+  /** Went wrong; `cost` where a solution was got all the same. */
+  readonly failed: readonly {
+    readonly challenge: FoundChallenge
+    readonly error: SolveguardError
+    readonly cost?: Money | undefined
+  }[]
+  /** Needed nothing. */
+  readonly skipped: readonly { readonly challenge: FoundChallenge; readonly reason: SkipReason }[]
+  /**
+   * What this call's solutions cost. A solve that was given up (the page went away, or it was aborted) may still be
+   * charged for by the service: the guard's own status and record have that.
+   */
+  readonly cost: Money
+  readonly leftOut: LeftOut
+}

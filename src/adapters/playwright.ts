@@ -1,0 +1,93 @@
+import type { BrowserContext, Frame, Page } from 'playwright-core'
+import { SolveguardError } from '../base/errors.js'
+import type { Grant, NarrowingInput, NarrowOptions } from '../guard/types.js'
+import { type Captcha, type CaptchaOptions, createCaptcha } from './captcha.js'
+import type { Driver, DriverFrame, DriverPage } from './driver.js'
+
+export type { Captcha, CaptchaOptions, SolvePageOptions } from './captcha.js'
+export type { Found, LeftOut } from './find.js'
+export type { SkipReason, SolveResult } from './outcome.js'
+
+/** How a context is guarded: the budget's name, the subject on the record, and limits on time. */
+export interface GuardContextOptions extends NarrowOptions, CaptchaOptions {}
+
+/**
+ * Guards a Playwright browser context: its pages' CAPTCHAs are found and solved under the guard's policy, or under a
+ * narrower one.
+ *
+ * @param guard the guard, or a grant of it
+ * @param narrowing what this context may do at most
+ * @throws SolveguardError `CONFIG_INVALID` for a narrowing that is none
+ * @example
+ * const captcha = await guardContext(guard, context, { budget: { perDay: usd(0.5) } })
+ * await page.goto('https://staging.example.com/login')
+ * const { solved, denied } = await captcha.solve(page)
+ */
+export function guardContext(
+  guard: Grant,
+  context: BrowserContext,
+  narrowing?: NarrowingInput,
+  options: GuardContextOptions = {},
+): Promise<Captcha<Page>> {
+  const { name, subject } = options
+  const narrower = narrowing !== undefined || name !== undefined || subject !== undefined
+  const grant = narrower ? guard.narrow(narrowing ?? {}, { name, subject }) : guard
+  return createCaptcha(grant, playwrightDriver(context), options)
+}
+
+function playwrightDriver(context: BrowserContext): Driver<Page> {
+  const frames = new WeakMap<Frame, DriverFrame>()
+  const pages = new WeakMap<Page, DriverPage>()
+
+  const frameOf = (frame: Frame): DriverFrame => {
+    const known = frames.get(frame)
+    if (known) return known
+    const made: DriverFrame = {
+      url: () => frame.url(),
+      name: () => frame.name(),
+      parent() {
+        const parent = frame.parentFrame()
+        return parent ? frameOf(parent) : undefined
+      },
+      isDetached: () => frame.isDetached(),
+      evaluate: (expression) => frame.evaluate(expression),
+    }
+    frames.set(frame, made)
+    return made
+  }
+
+  const pageOf = (page: Page): DriverPage => {
+    const known = pages.get(page)
+    if (known) return known
+    const made: DriverPage = {
+      frames() {
+        const main = page.mainFrame()
+        return [main, ...page.frames().filter((frame) => frame !== main)].map(frameOf)
+      },
+      isClosed: () => page.isClosed(),
+      watch(watcher) {
+        const navigated = (frame: Frame) => watcher.navigated(frameOf(frame))
+        const detached = (frame: Frame) => watcher.detached(frameOf(frame))
+        const gone = () => watcher.gone()
+        page.on('framenavigated', navigated).on('framedetached', detached).on('close', gone).on('crash', gone)
+        return () => {
+          page.off('framenavigated', navigated).off('framedetached', detached).off('close', gone).off('crash', gone)
+        }
+      },
+    }
+    pages.set(page, made)
+    return made
+  }
+
+  return {
+    page(page) {
+      if (page.context() === context) return pageOf(page)
+      throw new SolveguardError('CONFIG_INVALID', 'This page belongs to another browser context than the guarded one.')
+    },
+    pages: () => context.pages().map(pageOf),
+    async install(script) {
+      const installed = await context.addInitScript({ content: script })
+      return async () => installed.dispose()
+    },
+  }
+}

@@ -1,0 +1,192 @@
+import type { Clock } from '../base/clock.js'
+import { DeniedError, SolveguardError } from '../base/errors.js'
+import type { Grant, Solution } from '../guard/types.js'
+import { aliveCall, fireCall, placeCall, releaseCall } from '../widgets/calls.js'
+import { parseResult } from '../widgets/parse.js'
+import { WIDGETS } from '../widgets/table.js'
+import type { FoundChallenge } from '../widgets/widget.js'
+import { evaluateWithin } from './bounded.js'
+import type { DriverFrame } from './driver.js'
+import type { Finder, Place } from './find.js'
+import type { Outcome, SkipReason } from './outcome.js'
+
+const DEFAULT_GRACE_MS = 3_000
+
+/** What solving one widget needs. */
+export interface SolveTools {
+  readonly grant: Grant
+  readonly clock: Clock
+  readonly finder: Finder
+  /** How long one call into a page may take. */
+  readonly evaluateMs: number
+}
+
+/** Why a widget that was found is none to be solved now; undefined if it is. */
+export function whyNot(challenge: FoundChallenge, v3: 'leave' | 'solve' | undefined): SkipReason | undefined {
+  if (challenge.answered) return 'answered'
+  const manner = WIDGETS[challenge.family].manner(challenge)
+  if (manner === 'answers-by-itself') return v3 === 'solve' && challenge.due ? undefined : 'answers-by-itself'
+  if (challenge.due) return undefined
+  return manner === 'may-pass-by-itself' ? 'not-set-off' : 'hidden'
+}
+
+/**
+ * Sees one widget through: the grace if it may yet pass by itself, the solve, the solution into the page. Settles with an
+ * outcome; rejects only with errors that are not of our family.
+ *
+ * @param onlyIfDue false where the caller asked for this very widget, whatever its state
+ * @param signal aborts; what was already submitted the core follows to its end
+ */
+export async function solveWidget(
+  tools: SolveTools,
+  place: Place,
+  onlyIfDue: boolean,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { challenge } = place
+  const gone = watchDocument(tools, place)
+  let solution: Solution | undefined
+  try {
+    if (onlyIfDue) {
+      const reason = await waitOutGrace(tools, place, AbortSignal.any([signal, gone.signal]))
+      if (reason) return { kind: 'skipped', challenge, reason }
+    }
+    const standing = await tools.finder.again(place)
+    if (!standing) throw await missing(tools, place)
+    if (onlyIfDue && standing.answered) return { kind: 'skipped', challenge, reason: 'answered' }
+
+    solution = await tools.grant.solve(bare(challenge), { signal: AbortSignal.any([signal, gone.signal]) })
+    await inject(tools, place, solution, !standing.answered)
+    tools.grant.injected(solution, { ok: true })
+    return { kind: 'solved', challenge, solution }
+  } catch (thrown) {
+    await release(tools, place)
+    if (!(thrown instanceof SolveguardError)) throw thrown
+    const error = gone.signal.aborted && thrown.code === 'SOLVE_ABORTED' ? pageGone() : thrown
+    if (solution) tools.grant.injected(solution, { ok: false, error })
+    return error instanceof DeniedError
+      ? { kind: 'denied', challenge, error }
+      : { kind: 'failed', challenge, error, solution }
+  } finally {
+    gone.stop()
+  }
+}
+
+/** Aborts as soon as the document that a widget stands in is gone. */
+function watchDocument(tools: SolveTools, { page, frame, id }: Place): { signal: AbortSignal; stop: () => void } {
+  const controller = new AbortController()
+  const leave = () => controller.abort()
+  const stop = page.watch({
+    navigated(other) {
+      // A new fragment, or the page's own history, keeps the document: ask it.
+      if (other === frame) {
+        void evaluateWithin(tools.clock, frame, aliveCall(id), tools.evaluateMs).then((reply) => {
+          if (reply.ok ? parseResult(reply.value) !== 'ok' : reply.why === 'failed') leave()
+        })
+      }
+    },
+    detached(other) {
+      if (isWithin(frame, other)) leave()
+    },
+    gone: leave,
+  })
+  if (page.isClosed() || frame.isDetached()) leave()
+  return { signal: controller.signal, stop }
+}
+
+function isWithin(frame: DriverFrame, outer: DriverFrame): boolean {
+  let at: DriverFrame | undefined = frame
+  for (let depth = 0; at && depth < 100; at = at.parent(), depth++) if (at === outer) return true
+  return false
+}
+
+/** Gives a widget that may pass by itself the time to do so. Says why there is nothing left to solve. */
+async function waitOutGrace(tools: SolveTools, place: Place, signal: AbortSignal): Promise<SkipReason | undefined> {
+  const { challenge } = place
+  const graceMs = tools.grant.policy.graceMs ?? DEFAULT_GRACE_MS
+  if (WIDGETS[challenge.family].manner(challenge) !== 'may-pass-by-itself' || graceMs === 0) return undefined
+  await sleep(tools.clock, graceMs, signal)
+  const now = signal.aborted ? undefined : await tools.finder.again(place)
+  if (!now) return 'gone'
+  if (now.answered) return 'passed-by-itself'
+  return now.due ? undefined : 'passed-by-itself'
+}
+
+function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      cancel()
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const cancel = clock.after(ms, end)
+    signal.addEventListener('abort', end)
+    if (signal.aborted) end()
+  })
+}
+
+/** Puts a solution into the page, and then tells the page. */
+async function inject(tools: SolveTools, place: Place, solution: Solution, unlessAnswered: boolean): Promise<void> {
+  const { frame, page, id, challenge } = place
+  if (page.isClosed() || frame.isDetached()) throw pageGone()
+  const livesMs = Math.min(WIDGETS[challenge.family].tokenLivesMs, solution.expiresAt.getTime() - tools.clock.now())
+  const call = placeCall(originOf(frame.url()), id, { token: solution.token, livesMs, unlessAnswered })
+  const reply = await evaluateWithin(tools.clock, frame, call, tools.evaluateMs)
+  if (!reply.ok && reply.why === 'timeout') {
+    throw new SolveguardError('PAGE_UNRESPONSIVE', 'The page did not take the solution in time; it was paid for.')
+  }
+  if (!reply.ok || reply.value === null) throw pageGone()
+  const result = parseResult(reply.value)
+  if (result === 'page-gone') throw pageGone()
+  if (result === 'answered') {
+    throw new SolveguardError(
+      'WIDGET_GONE',
+      'The widget was answered by somebody else meanwhile; it was left as it is.',
+    )
+  }
+  if (result !== 'ok') throw widgetGone()
+  // From here on the solution is in the page. Its callback may well submit the form and so end the document, or take
+  // its time: neither takes anything back.
+  await evaluateWithin(tools.clock, frame, fireCall(id), tools.evaluateMs)
+}
+
+/** Lets go on what is held in the page for a solution that will not come. */
+async function release(tools: SolveTools, { frame, page, id, challenge }: Place): Promise<void> {
+  if (WIDGETS[challenge.family].manner(challenge) !== 'answers-by-itself') return
+  if (page.isClosed() || frame.isDetached()) return
+  await evaluateWithin(tools.clock, frame, releaseCall(id), tools.evaluateMs)
+}
+
+async function missing(tools: SolveTools, { page, frame, id }: Place): Promise<SolveguardError> {
+  if (page.isClosed() || frame.isDetached()) return pageGone()
+  const reply = await evaluateWithin(tools.clock, frame, aliveCall(id), tools.evaluateMs)
+  if (!reply.ok && reply.why === 'timeout') {
+    return new SolveguardError('PAGE_UNRESPONSIVE', 'The page does not answer; nothing was spent on it.')
+  }
+  return reply.ok && parseResult(reply.value) === 'ok' ? widgetGone() : pageGone()
+}
+
+function pageGone(): SolveguardError {
+  return new SolveguardError(
+    'PAGE_GONE',
+    'The page or frame navigated, or was closed, before its widget was answered. Solve before you leave the page.',
+  )
+}
+
+function widgetGone(): SolveguardError {
+  return new SolveguardError(
+    'WIDGET_GONE',
+    'The widget is no longer in the page, or refused the solution: find it again.',
+  )
+}
+
+/** What the page's `location.origin` says for an address. */
+function originOf(address: string): string {
+  return URL.canParse(address) ? new URL(address).origin : 'null'
+}
+
+/** Only what a solver has to know. */
+function bare(found: FoundChallenge) {
+  const { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, apiHost } = found
+  return { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, apiHost }
+}
