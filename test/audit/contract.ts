@@ -3,7 +3,8 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { type AuditRecord, recordSchema } from '../../src/audit/schema.js'
 import type { AuditSink } from '../../src/audit/sink.js'
 import { DeniedError } from '../../src/base/errors.js'
-import { ACTIONS, anyEvent, authorised, denied, NOON } from './events.js'
+import { anyEvent } from './arbitraries.js'
+import { ACTIONS, authorised, denied, NOON } from './events.js'
 
 /** One sink on a place of its own, as its contract test sees it. */
 export interface SinkUnderTest {

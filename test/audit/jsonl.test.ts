@@ -3,8 +3,6 @@ import {
   closeSync,
   fstatSync,
   openSync,
-  readdirSync,
-  readlinkSync,
   statSync,
   truncateSync,
   unlinkSync,
@@ -129,8 +127,11 @@ describe('jsonlAudit', () => {
   })
 
   it("writes into nobody else's file when its descriptor was closed and given to another", async () => {
+    // The lowest free number is the next to be given.
+    const fd = openSync(folder.path, 'r')
+    closeSync(fd)
     await sink.open('checkout-tests', NOON)
-    const fd = descriptorOf(fileAt())
+    expect(fstatSync(fd).ino).toBe(statSync(fileAt()).ino)
     closeSync(fd)
     const other = join(folder.path, 'other.txt')
     const taken = openSync(other, 'w')
@@ -161,15 +162,3 @@ describe('jsonlAudit', () => {
     expect(() => jsonlAudit(options as never)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
   })
 })
-
-/** The descriptor under which this process holds a file open. */
-function descriptorOf(path: string): number {
-  for (const fd of readdirSync('/proc/self/fd')) {
-    try {
-      if (readlinkSync(`/proc/self/fd/${fd}`) === path) return Number(fd)
-    } catch {
-      // Closed since the folder was listed.
-    }
-  }
-  throw new Error(`${path} is not open`)
-}

@@ -5,7 +5,8 @@ import { toRecord } from '../../src/audit/record.js'
 import { type AuditRecord, recordSchema } from '../../src/audit/schema.js'
 import type { AuditEvent } from '../../src/audit/sink.js'
 import { usd } from '../../src/policy/money.js'
-import { anyEvent, authorised, denied, NOON } from './events.js'
+import { anyEvent } from './arbitraries.js'
+import { authorised, denied, NOON } from './events.js'
 
 function written(event: AuditEvent): AuditRecord {
   return JSON.parse(JSON.stringify(toRecord(event))) as AuditRecord

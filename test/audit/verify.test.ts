@@ -7,7 +7,8 @@ import { jsonlAudit } from '../../src/audit/jsonl.js'
 import type { AuditEvent } from '../../src/audit/sink.js'
 import { verifyAudit } from '../../src/audit/verify.js'
 import type { ChainHead } from '../../src/base/chain.js'
-import { anyEvent, authorised, NOON } from './events.js'
+import { anyEvent } from './arbitraries.js'
+import { authorised, NOON } from './events.js'
 import { linesOf, logFiles, recordsOf, temporaryFolder } from './folder.js'
 
 let folder: ReturnType<typeof temporaryFolder>
