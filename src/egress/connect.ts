@@ -91,12 +91,11 @@ function throughProxy(options: WayOutOptions, proxy: ProxyAddress, pending: Pend
 }
 
 async function openTunnel(options: WayOutOptions, proxy: ProxyAddress, pending: Pending): Promise<Socket> {
+  const toProxy = buildConnector({ ...tlsOptions(options), autoSelectFamily: true })
   const client = new Client(proxy.origin, {
-    connect: {
-      ...tlsOptions(options),
-      autoSelectFamily: true,
-      ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
-    },
+    // undici would take the name to expect in the proxy's certificate from the host header, which is the service's.
+    connect: (to, callback) =>
+      watch(pending, toProxy, { ...to, servername: '', localAddress: options.localAddress ?? null }, callback),
     headersTimeout: CONNECT_TIMEOUT_MS,
   })
   pending.add(client)
@@ -126,7 +125,10 @@ async function openTunnel(options: WayOutOptions, proxy: ProxyAddress, pending: 
 
 function refusal(options: WayOutOptions, proxy: ProxyAddress, status: number): string {
   const remedy =
-    status === 407 ? 'check the user name and password in its address' : 'it has to allow CONNECT to that host and port'
+    // tinyproxy says 401 for a wrong password, and 407 for none.
+    status === 407 || status === 401
+      ? 'check the user name and password in its address'
+      : 'it has to allow CONNECT to that host and port'
   return `The proxy ${proxy.origin} refused a connection to ${options.authority} (${status}): ${remedy}.`
 }
 

@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest'
+import { checkBaseUrl, createTransport, parseProxy } from '../../src/egress/index.js'
+
+const caught = (action: () => unknown): Error & { code?: string } => {
+  try {
+    action()
+  } catch (error) {
+    return error as Error
+  }
+  throw new Error('nothing was thrown')
+}
+
+describe('a base address', () => {
+  test.each([
+    ['https://ocr.captchaai.com', 'https://ocr.captchaai.com', 'ocr.captchaai.com:443', ''],
+    ['https://ocr.captchaai.com/', 'https://ocr.captchaai.com', 'ocr.captchaai.com:443', ''],
+    ['https://solver.example:8443/deep/er/', 'https://solver.example:8443', 'solver.example:8443', '/deep/er'],
+    ['http://127.0.0.1:8080', 'http://127.0.0.1:8080', '127.0.0.1:8080', ''],
+    ['http://127.9.9.9', 'http://127.9.9.9', '127.9.9.9:80', ''],
+    ['http://127.1', 'http://127.0.0.1', '127.0.0.1:80', ''],
+    ['http://[::1]:99', 'http://[::1]:99', '[::1]:99', ''],
+    ['http://LOCALHOST', 'http://localhost', 'localhost:80', ''],
+  ])('is taken: %s', (baseUrl, origin, authority, prefix) => {
+    expect(checkBaseUrl(baseUrl)).toMatchObject({ origin, authority, prefix })
+  })
+
+  test.each([
+    'http://ocr.captchaai.com',
+    'http://192.168.0.1',
+    'http://128.0.0.1',
+    'http://localhost.example.com',
+    'http://127.0.0.1.example.com',
+    'http://localhost.',
+    'http://[::ffff:127.0.0.1]',
+    'http://0.0.0.0',
+    'ftp://127.0.0.1',
+    'file:///etc/passwd',
+    'javascript:alert(1)',
+    'ocr.captchaai.com',
+    '',
+    'https://',
+    'https://user@solver.example',
+    'https://user:hunter2-word@solver.example',
+    'https://solver.example?key=hunter2-word',
+    'https://solver.example/#x',
+    'https://solver.example/?',
+    'https://solver.example/a//b',
+    `https://${'a'.repeat(3000)}.example`,
+  ])('is refused with the name of its field: %s', (baseUrl) => {
+    const error = caught(() => checkBaseUrl(baseUrl, 'solver.baseUrl'))
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringMatching(/^solver\.baseUrl /) })
+    expect(error.message).not.toContain('hunter2-word')
+  })
+
+  test('that is no text is refused as well', () => {
+    expect(caught(() => checkBaseUrl(undefined as unknown as string)).code).toBe('CONFIG_INVALID')
+  })
+})
+
+describe('a proxy address', () => {
+  test('is known in messages without its credentials', () => {
+    expect(parseProxy('http://alice:p%40ss%3A@proxy.internal:3128')).toEqual({
+      origin: 'http://proxy.internal:3128',
+      authorization: `Basic ${Buffer.from('alice:p@ss:').toString('base64')}`,
+    })
+  })
+
+  test('may have a user name and no password', () => {
+    expect(parseProxy('https://token@proxy.internal').authorization).toBe(
+      `Basic ${Buffer.from('token:').toString('base64')}`,
+    )
+  })
+
+  test.each([
+    'socks5://127.0.0.1:1080',
+    'proxy.internal:3128',
+    '',
+    'http://',
+    'http://proxy.internal/path',
+    'http://proxy.internal?x',
+    'http://proxy.internal/#x',
+    'http://alice:hunter2-word%zz@proxy.internal',
+  ])('is refused with the name of its field: %s', (proxy) => {
+    const error = caught(() => createTransport({ baseUrl: 'https://solver.example', proxy }))
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringMatching(/^proxy /) })
+    expect(error.message).not.toContain('hunter2-word')
+  })
+})
+
+test('a local address that is none is refused', () => {
+  const error = caught(() => createTransport({ baseUrl: 'https://solver.example', localAddress: 'eth0' }))
+  expect(error).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('localAddress') })
+})

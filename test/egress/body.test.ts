@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { checkPath, encodeBody } from '../../src/egress/body.js'
+import { USER_AGENT } from '../../src/egress/index.js'
+import { Secret } from '../../src/secrets/secret.js'
+
+const secret = new Secret('a-key&with=signs+and%20')
+
+describe("a call's path", () => {
+  test.each(['/in.php', '/res.php', '/createTask', '/api/v2/get_balance', '/~x/y-z'])('is taken: %s', (path) => {
+    expect(() => checkPath(path)).not.toThrow()
+  })
+
+  test.each([
+    '',
+    'in.php',
+    '/',
+    '//evil.example/in.php',
+    '/in.php?key=1',
+    '/in.php#x',
+    '/a/../b',
+    '/..',
+    '/.',
+    '/a//b',
+    '/a/',
+    '@evil.example/in.php',
+    '/a@b',
+    '/a\\b',
+    '/a b',
+    '/a\r\nHost: evil.example',
+    '/%2e%2e/in.php',
+    'https://evil.example/in.php',
+    `/${'a'.repeat(300)}`,
+  ])('is refused: %j', (path) => {
+    expect(() => checkPath(path)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
+  })
+
+  test('that is taken never leads to another host, or anywhere but below the base', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom(...'/.@?#%\\:ab~') }), (text) => {
+        const path = `/${text}`
+        try {
+          checkPath(path)
+        } catch {
+          return
+        }
+        expect(new URL(`https://solver.example/base${path}`).href).toBe(`https://solver.example/base${path}`)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+})
+
+describe("a call's body", () => {
+  const call = { path: '/in.php', keyField: 'key' } as const
+
+  test('as a form holds each field as it was, and the key', () => {
+    const fields = { pageurl: 'https://a.example/?x=1&y=ü', invisible: 1, 'data-s': 'a+b/c==', skip: undefined }
+    const form = new URLSearchParams(encodeBody({ ...call, encoding: 'form', fields }, secret))
+    expect(Object.fromEntries(form)).toEqual({
+      pageurl: 'https://a.example/?x=1&y=ü',
+      invisible: '1',
+      'data-s': 'a+b/c==',
+      key: 'a-key&with=signs+and%20',
+    })
+  })
+
+  test('as JSON holds each field as it was, and the key', () => {
+    const fields = { task: { type: 'X', list: [1, 'ü'] } }
+    const body = encodeBody({ ...call, keyField: 'clientKey', encoding: 'json', fields }, secret)
+    expect(JSON.parse(body)).toEqual({ ...fields, clientKey: 'a-key&with=signs+and%20' })
+  })
+
+  test.each(['form', 'json'] as const)('as %s has the key in its slot even where a field claims it', (encoding) => {
+    const body = encodeBody({ ...call, encoding, fields: { key: 'other' } }, secret)
+    const read = encoding === 'json' ? JSON.parse(body) : Object.fromEntries(new URLSearchParams(body))
+    expect(read).toEqual({ key: 'a-key&with=signs+and%20' })
+    expect(body).not.toContain('other')
+  })
+
+  test('as a form takes only what a form can say', () => {
+    expect(() => encodeBody({ ...call, encoding: 'form', fields: { a: { b: 1 } } }, secret)).toThrow(/field a /)
+  })
+})
+
+test("we call ourselves by the package's name and version", () => {
+  const { name, version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  expect(USER_AGENT).toBe(`${name}/${version}`)
+})

@@ -1,0 +1,468 @@
+import dns from 'node:dns'
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import { createServer as createTcpServer, type Socket } from 'node:net'
+import { inspect } from 'node:util'
+import { gzipSync } from 'node:zlib'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import type { Call } from '../../src/base/wire.js'
+import { createTransport, type Transport, TransportError, type TransportOptions } from '../../src/egress/index.js'
+import { Secret } from '../../src/secrets/secret.js'
+import { manualClock } from '../../src/testing/clock.js'
+import { makeCertificate } from '../support/certificate.js'
+import { listen, startTap } from '../support/tap.js'
+
+const KEY = '0123456789abcdef-the-key'
+const secret = new Secret(KEY)
+const call: Call = {
+  path: '/in.php',
+  encoding: 'form',
+  keyField: 'key',
+  fields: { pageurl: 'https://private.example/p' },
+}
+
+const cleanups: (() => unknown)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+})
+
+async function serve(listener: RequestListener): Promise<{ url: string; port: number; server: Server }> {
+  const server = createHttpServer(listener)
+  const port = await listen(server)
+  cleanups.push(() => new Promise((resolve) => server.close(resolve).closeAllConnections()))
+  return { url: `http://127.0.0.1:${port}`, port, server }
+}
+
+/** A server that answers every connection's first bytes with this text, and then does as it is told. */
+async function serveRaw(answer: (socket: Socket) => void): Promise<string> {
+  const sockets = new Set<Socket>()
+  const server = createTcpServer((socket) => {
+    sockets.add(socket.on('error', () => {}))
+    socket.once('data', () => answer(socket))
+  })
+  const port = await listen(server)
+  cleanups.push(() => {
+    for (const socket of sockets) socket.destroy()
+    return new Promise((resolve) => server.close(resolve))
+  })
+  return `http://127.0.0.1:${port}`
+}
+
+function transportTo(baseUrl: string, more: Partial<TransportOptions> = {}): Transport {
+  const transport = createTransport({ baseUrl, ...more })
+  cleanups.push(() => transport.close())
+  return transport
+}
+
+async function failure(sent: Promise<unknown>): Promise<TransportError> {
+  const error = await sent.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )
+  expect(error).toBeInstanceOf(TransportError)
+  const shown = inspect(error, { depth: 9 }) + JSON.stringify(error)
+  for (const word of [KEY, 'private.example']) expect(shown).not.toContain(word)
+  return error as TransportError
+}
+
+describe('a call', () => {
+  test('is a POST whose key stands in the body and nowhere else', async () => {
+    const { port } = await serve((request, response) => {
+      request.resume()
+      response.end('OK|1')
+    })
+    const tap = await startTap(port)
+    cleanups.push(() => tap.close())
+    const reply = await transportTo(`http://127.0.0.1:${tap.port}/base`).send(call, secret)
+    expect(reply).toEqual({ status: 200, contentType: '', body: 'OK|1' })
+    const [head = '', body = ''] = tap.sent().split('\r\n\r\n')
+    expect(head.split('\r\n')[0]).toBe('POST /base/in.php HTTP/1.1')
+    expect(head.toLowerCase()).toContain('accept-encoding: identity')
+    expect(head).not.toContain(KEY)
+    expect(body).toBe(`pageurl=https%3A%2F%2Fprivate.example%2Fp&key=${KEY}`)
+  })
+
+  test('as JSON says so', async () => {
+    const seen: unknown[] = []
+    const { url } = await serve(async (request, response) => {
+      let text = ''
+      for await (const chunk of request) text += chunk
+      seen.push(request.headers['content-type'], JSON.parse(text))
+      response.writeHead(200, { 'content-type': 'application/json' }).end('{"errorId":0}')
+    })
+    const json: Call = { path: '/getBalance', encoding: 'json', keyField: 'clientKey', fields: {} }
+    const reply = await transportTo(url).send(json, secret)
+    expect(reply).toEqual({ status: 200, contentType: 'application/json', body: '{"errorId":0}' })
+    expect(seen).toEqual(['application/json', { clientKey: KEY }])
+  })
+
+  test('uses the connections of those before', async () => {
+    let connections = 0
+    const { url, server } = await serve((request, response) => {
+      request.resume()
+      response.end('OK|1')
+    })
+    server.on('connection', () => connections++)
+    const transport = transportTo(url)
+    for (let i = 0; i < 20; i++) await transport.send(call, secret)
+    // Two, since undici rests a connection for a turn of the event loop before it is used again.
+    expect(connections).toBeLessThanOrEqual(2)
+  })
+
+  test('many at a time all get their own reply', async () => {
+    const { url } = await serve(async (request, response) => {
+      let text = ''
+      for await (const chunk of request) text += chunk
+      response.end(new URLSearchParams(text).get('n'))
+    })
+    const transport = transportTo(url)
+    const numbers = Array.from({ length: 400 }, (_, n) => String(n))
+    const replies = await Promise.all(numbers.map((n) => transport.send({ ...call, fields: { n } }, secret)))
+    expect(replies.map((reply) => reply.body)).toEqual(numbers)
+  })
+
+  test('leaves from the local address that was asked for', async () => {
+    const { url } = await serve((request, response) => {
+      request.resume()
+      response.end(request.socket.remoteAddress)
+    })
+    const reply = await transportTo(url, { localAddress: '127.0.0.2' }).send(call, secret)
+    expect(reply.body).toBe('127.0.0.2')
+  })
+
+  test('takes no proxy from the environment', async () => {
+    const { url } = await serve((request, response) => {
+      request.resume()
+      response.end('OK|1')
+    })
+    const names = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'ALL_PROXY', 'NODE_USE_ENV_PROXY']
+    for (const name of names) process.env[name] = name.startsWith('NODE') ? '1' : 'http://127.0.0.1:9'
+    cleanups.push(() => {
+      for (const name of names) delete process.env[name]
+    })
+    const transport = transportTo(url)
+    expect(transport.route).toBe('direct')
+    expect((await transport.send(call, secret)).body).toBe('OK|1')
+  })
+})
+
+describe('a reply', () => {
+  test.each([301, 302, 303, 307, 308])('that is a redirect (%i) is not followed', async (status) => {
+    let reached = 0
+    const elsewhere = await serve((request, response) => {
+      reached++
+      request.resume()
+      response.end('OK|1')
+    })
+    const { url } = await serve((request, response) => {
+      request.resume()
+      response.writeHead(status, { location: elsewhere.url }).end()
+    })
+    const reply = await transportTo(url).send(call, secret)
+    expect([reply.status, reply.body, reached]).toEqual([status, '', 0])
+  })
+
+  test.each([400, 403, 404, 429, 500, 502, 503])('with status %i is a reply', async (status) => {
+    const { url } = await serve((request, response) => {
+      request.resume()
+      response.writeHead(status).end('words')
+    })
+    expect(await transportTo(url).send(call, secret)).toMatchObject({ status, body: 'words' })
+  })
+
+  test('that is a web page, or nothing, is handed on as it is', async () => {
+    const bodies = ['<html><body>Down for maintenance</body></html>', '']
+    const { url } = await serve((request, response) => {
+      request.resume()
+      response.end(bodies.shift())
+    })
+    const transport = transportTo(url)
+    expect((await transport.send(call, secret)).body).toBe('<html><body>Down for maintenance</body></html>')
+    expect((await transport.send(call, secret)).body).toBe('')
+  })
+
+  test('is text, whatever its bytes are', async () => {
+    const bytes = Buffer.from([0x4f, 0x4b, 0xff, 0xe4, 0x00])
+    const types = ['text/html; charset=UTF-8', 'text/html; charset=ISO-8859-1']
+    const { url } = await serve((request, response) => {
+      request.resume()
+      response.writeHead(200, { 'content-type': types.shift() }).end(bytes)
+    })
+    const transport = transportTo(url)
+    expect((await transport.send(call, secret)).body).toBe('OK\ufffd\ufffd\u0000')
+    expect((await transport.send(call, secret)).body).toBe('OK\u00ff\u00e4\u0000')
+  })
+
+  test('that repeats the key comes without it', async () => {
+    const { url } = await serve((request, response) => {
+      request.resume()
+      response.writeHead(200, { 'content-type': `x/${KEY}` }).end(`ERROR_WRONG_USER_KEY ${KEY} ${KEY}`)
+    })
+    const reply = await transportTo(url).send(call, secret)
+    expect(inspect(reply)).not.toContain(KEY)
+    expect(reply.body).toBe(`ERROR_WRONG_USER_KEY ${secret} ${secret}`)
+  })
+
+  test('is read up to a mebibyte and no further', async () => {
+    const { url } = await serve((request, response) => {
+      request.resume()
+      response.end('x'.repeat(1024 * 1024))
+    })
+    expect((await transportTo(url).send(call, secret)).body).toHaveLength(1024 * 1024)
+  })
+
+  test.each([
+    ['says so beforehand', { 'content-length': 50_000_000 }],
+    ['comes in pieces', {}],
+  ])('of 50 MB that %s is given up, and its connection cut', async (_, headers) => {
+    let written = 0
+    const { url } = await serve((request, response) => {
+      request.resume()
+      response.writeHead(200, headers)
+      const more = () => {
+        while (written < 50_000_000 && !response.destroyed) {
+          written += 100_000
+          if (!response.write(Buffer.alloc(100_000, 'x'))) return void response.once('drain', more)
+        }
+        response.end()
+      }
+      more()
+    })
+    const error = await failure(transportTo(url).send(call, secret))
+    expect(error).toMatchObject({ reason: 'too-large', taken: 'unknown' })
+    expect(written).toBeLessThan(20_000_000)
+  })
+
+  test('that is compressed is not unpacked', async () => {
+    const { url } = await serve((request, response) => {
+      request.resume()
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('OK|1'))
+    })
+    expect(await failure(transportTo(url).send(call, secret))).toMatchObject({ reason: 'cut-off', taken: 'unknown' })
+  })
+
+  test.each([
+    ['in its body', 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nOK|1234'],
+    ['in a chunk', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n64\r\nOK|12'],
+    ['in its headers', 'HTTP/1.1 200 OK\r\ncontent-le'],
+    ['before it began', ''],
+  ])('that is cut off %s is no reply', async (_, text) => {
+    const url = await serveRaw((socket) => socket.end(text))
+    expect(await failure(transportTo(url).send(call, secret))).toMatchObject({ reason: 'cut-off', taken: 'unknown' })
+  })
+
+  test.each([
+    ['not HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
+    ['of two lengths', 'HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx'],
+    ['an upgrade', 'HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n'],
+  ])('that is %s is no reply', async (_, text) => {
+    const url = await serveRaw((socket) => socket.end(text))
+    expect(await failure(transportTo(url).send(call, secret))).toMatchObject({ reason: 'cut-off', taken: 'unknown' })
+  })
+
+  test('with endless headers is given up', async () => {
+    const url = await serveRaw((socket) => socket.write(`HTTP/1.1 200 OK\r\nx: ${'y'.repeat(200_000)}`))
+    expect(await failure(transportTo(url).send(call, secret))).toMatchObject({ taken: 'unknown' })
+  })
+})
+
+describe('time', () => {
+  test('runs out for a reply that never begins', async () => {
+    const { url } = await serve((request) => request.resume())
+    const error = await failure(transportTo(url).send(call, secret, { timeoutMs: 100 }))
+    expect(error).toMatchObject({ reason: 'timeout', taken: 'unknown' })
+  })
+
+  test('runs out for a reply that never ends', async () => {
+    const { url } = await serve((request, response) => {
+      request.resume()
+      const timer = setInterval(() => response.write('x'), 5)
+      response.once('close', () => clearInterval(timer))
+    })
+    const error = await failure(transportTo(url).send(call, secret, { timeoutMs: 200 }))
+    expect(error).toMatchObject({ reason: 'timeout', taken: 'unknown' })
+  })
+
+  test('runs out after 30 s for a reply that would come after an hour', async () => {
+    const clock = manualClock()
+    const arrived = defer()
+    const { url } = await serve((request, response) => {
+      request.resume()
+      clock.after(3_600_000, () => response.end('OK|1'))
+      arrived.resolve(undefined)
+    })
+    let over = false
+    const sent = failure(transportTo(url, { clock }).send(call, secret)).finally(() => {
+      over = true
+    })
+    await arrived.promise
+    await clock.advance(29_999)
+    expect(over).toBe(false)
+    await clock.advance(1)
+    expect(await sent).toMatchObject({ reason: 'timeout', taken: 'unknown' })
+  })
+
+  test('that ran out leaves no timer, and a call that is answered none either', async () => {
+    const clock = manualClock()
+    const { url } = await serve((request, response) => {
+      request.resume()
+      response.end('OK|1')
+    })
+    await transportTo(url, { clock }).send(call, secret)
+    expect(clock.waiting).toBe(0)
+  })
+})
+
+describe('a signal', () => {
+  test('aborts a call that is under way, which may have been taken', async () => {
+    const abort = new AbortController()
+    const { url } = await serve((request) => {
+      request.resume()
+      abort.abort()
+    })
+    const error = await failure(transportTo(url).send(call, secret, { signal: abort.signal }))
+    expect(error).toMatchObject({ reason: 'aborted', taken: 'unknown' })
+  })
+
+  test('that was aborted before keeps the call from being made', async () => {
+    let requests = 0
+    const { url } = await serve(() => requests++)
+    const error = await failure(transportTo(url).send(call, secret, { signal: AbortSignal.abort() }))
+    expect(error).toMatchObject({ reason: 'aborted', taken: 'no' })
+    expect(requests).toBe(0)
+  })
+
+  test('that aborts before there is a connection keeps the call from ever being sent', async () => {
+    const bodies: string[] = []
+    const { url } = await serve(async (request, response) => {
+      let text = ''
+      for await (const chunk of request) text += chunk
+      bodies.push(text)
+      response.end('OK|1')
+    })
+    const transport = transportTo(url)
+    const abort = new AbortController()
+    const sent = failure(transport.send({ ...call, fields: { n: 'aborted' } }, secret, { signal: abort.signal }))
+    abort.abort()
+    expect(await sent).toMatchObject({ reason: 'aborted', taken: 'no' })
+    await transport.send({ ...call, fields: { n: 'second' } }, secret)
+    await transport.send({ ...call, fields: { n: 'third' } }, secret)
+    expect(bodies.map((body) => new URLSearchParams(body).get('n'))).toEqual(['second', 'third'])
+  })
+
+  test('is not held on to by a call that has ended', async () => {
+    const { url } = await serve((request, response) => {
+      request.resume()
+      response.end('OK|1')
+    })
+    const { signal } = new AbortController()
+    let listeners = 0
+    const add = signal.addEventListener.bind(signal)
+    const remove = signal.removeEventListener.bind(signal)
+    signal.addEventListener = ((...words: Parameters<typeof add>) => {
+      listeners++
+      add(...words)
+    }) as typeof signal.addEventListener
+    signal.removeEventListener = ((...words: Parameters<typeof remove>) => {
+      listeners--
+      remove(...words)
+    }) as typeof signal.removeEventListener
+    await transportTo(url).send(call, secret, { signal })
+    expect(listeners).toBe(0)
+  })
+})
+
+describe('a connection', () => {
+  test('that is refused means that nothing was sent', async () => {
+    const { url, server } = await serve(() => {})
+    await new Promise((resolve) => server.close(resolve))
+    const error = await failure(transportTo(url).send(call, secret))
+    expect(error).toMatchObject({
+      reason: 'unreachable',
+      taken: 'no',
+      message: expect.stringContaining('ECONNREFUSED'),
+    })
+  })
+
+  test('to a name that nobody knows means that nothing was sent', async () => {
+    const lookup = vi
+      .spyOn(dns, 'lookup')
+      .mockImplementation(((_name: string, _options: object, done: (e: Error) => void) =>
+        done(Object.assign(new Error(`getaddrinfo ${KEY}`), { code: 'ENOTFOUND' }))) as unknown as typeof dns.lookup)
+    cleanups.push(() => lookup.mockRestore())
+    const error = await failure(transportTo('https://solver.test').send(call, secret))
+    expect(error).toMatchObject({ reason: 'unreachable', taken: 'no' })
+    expect(error.message).toBe('No connection to https://solver.test (ENOTFOUND).')
+  })
+
+  test('whose certificate is not trusted means that nothing was sent, whatever the environment says', async () => {
+    let requests = 0
+    const server = createHttpsServer(makeCertificate('127.0.0.1'), () => requests++)
+    const port = await listen(server)
+    cleanups.push(() => new Promise((resolve) => server.close(resolve).closeAllConnections()))
+    process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'
+    cleanups.push(() => delete process.env.NODE_TLS_REJECT_UNAUTHORIZED)
+    const error = await failure(transportTo(`https://127.0.0.1:${port}`).send(call, secret))
+    expect(error).toMatchObject({ reason: 'unreachable', taken: 'no', message: expect.stringContaining('certificate') })
+    expect(requests).toBe(0)
+  })
+
+  test('is made where the private authority is given, and refused for another name than the certificate says', async () => {
+    const certificate = makeCertificate('127.0.0.1')
+    const server = createHttpsServer(certificate, (request, response) => {
+      request.resume()
+      response.end('OK|1')
+    })
+    const port = await listen(server)
+    cleanups.push(() => new Promise((resolve) => server.close(resolve).closeAllConnections()))
+    const ca = certificate.cert
+    expect((await transportTo(`https://127.0.0.1:${port}`, { ca }).send(call, secret)).body).toBe('OK|1')
+    const error = await failure(transportTo(`https://localhost:${port}`, { ca }).send(call, secret))
+    expect(error).toMatchObject({ reason: 'unreachable', taken: 'no' })
+    expect(error.message).toContain('ERR_TLS_CERT_ALTNAME_INVALID')
+  })
+
+  test('that fails leaves room for the next try', async () => {
+    const { url, server, port } = await serve((request, response) => {
+      request.resume()
+      response.end('OK|1')
+    })
+    const transport = transportTo(url)
+    await new Promise((resolve) => server.close(resolve))
+    await failure(transport.send(call, secret))
+    await new Promise<void>((resolve) => void server.listen(port, '127.0.0.1', resolve))
+    expect((await transport.send(call, secret)).body).toBe('OK|1')
+  })
+})
+
+describe('closing', () => {
+  test('ends calls under way and every connection, and is the end', async () => {
+    const closed: Promise<void>[] = []
+    const arrived = defer()
+    const { url, server } = await serve((request, response) => {
+      request.resume()
+      if (closed.length === 1) response.end('OK|1')
+      else arrived.resolve(undefined)
+    })
+    server.on('connection', (socket) =>
+      closed.push(new Promise((resolve) => void socket.once('close', () => resolve()))),
+    )
+    const transport = transportTo(url)
+    await transport.send(call, secret)
+    const waiting = [failure(transport.send(call, secret)), failure(transport.send(call, secret))]
+    await arrived.promise
+    await transport.close()
+    for (const error of await Promise.all(waiting)) expect(error.reason).toBe('aborted')
+    await Promise.all(closed)
+    expect(await failure(transport.send(call, secret))).toMatchObject({ reason: 'aborted', taken: 'no' })
+    await transport.close()
+  })
+})
+
+function defer() {
+  let resolve: (value: unknown) => void = () => {}
+  const promise = new Promise<unknown>((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
+}

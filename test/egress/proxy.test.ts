@@ -1,0 +1,271 @@
+import dns from 'node:dns'
+import { createServer as createHttpServer, type Server } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import { connect, createServer as createTcpServer, type Socket } from 'node:net'
+import { inspect } from 'node:util'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { Call } from '../../src/base/wire.js'
+import { createTransport, type Transport, TransportError, type TransportOptions } from '../../src/egress/index.js'
+import { Secret } from '../../src/secrets/secret.js'
+import { makeCertificate } from '../support/certificate.js'
+import { type RunningProxy, startSquid, startTinyproxy } from '../support/proxies.js'
+import { listen, startTap } from '../support/tap.js'
+
+const KEY = '0123456789abcdef-the-key'
+const PASSWORD = 'hunter2-the-password'
+const LOGIN = { user: 'alice', password: PASSWORD }
+const secret = new Secret(KEY)
+const call: Call = {
+  path: '/in.php',
+  encoding: 'form',
+  keyField: 'key',
+  fields: { pageurl: 'https://private.example/p' },
+}
+
+/** The service, at a name that only the proxy can look up, and how often it was connected to and asked. */
+const certificate = makeCertificate('solver.test', '127.0.0.1')
+let service: Server
+let port: number
+let asked = 0
+let hang: ((socket: Socket) => void) | undefined
+
+let squid: RunningProxy
+let tinyproxy: RunningProxy
+
+beforeAll(async () => {
+  service = createHttpsServer(certificate, (request, response) => {
+    asked++
+    request.resume()
+    if (hang) hang(request.socket)
+    else response.end('OK|1')
+  })
+  port = await listen(service)
+  ;[squid, tinyproxy] = await Promise.all([startSquid({ 'solver.test': '127.0.0.1' }), startTinyproxy(LOGIN)])
+  await allowPort(squid)
+})
+afterAll(async () => {
+  await Promise.all([squid?.stop(), tinyproxy?.stop()])
+  await new Promise((resolve) => service.close(resolve).closeAllConnections())
+})
+
+const cleanups: (() => unknown)[] = []
+afterEach(async () => {
+  hang = undefined
+  asked = 0
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+})
+
+/** Squid needs a moment after it listens: asks until it lets a tunnel through. */
+async function allowPort(proxy: RunningProxy): Promise<void> {
+  const transport = createTransport({ baseUrl: `https://solver.test:${port}`, proxy: proxy.url, ca: certificate.cert })
+  await transport.send(call, secret)
+  await transport.close()
+}
+
+function through(proxy: string, more: Partial<TransportOptions> = {}): Transport {
+  const transport = createTransport({ baseUrl: `https://solver.test:${port}`, proxy, ca: certificate.cert, ...more })
+  cleanups.push(() => transport.close())
+  return transport
+}
+
+const withLogin = (proxyPort: number, password: string) => `http://alice:${password}@127.0.0.1:${proxyPort}`
+
+async function failure(sent: Promise<unknown>): Promise<TransportError> {
+  const error = await sent.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )
+  expect(error).toBeInstanceOf(TransportError)
+  const shown = inspect(error, { depth: 9 }) + JSON.stringify(error)
+  for (const word of [KEY, PASSWORD, 'private.example', 'alice']) expect(shown).not.toContain(word)
+  return error as TransportError
+}
+
+/** Counts what is looked up on this machine, and connections that reach the service by themselves. */
+function watchLookups(): string[] {
+  const names: string[] = []
+  const real = dns.lookup
+  const spy = vi.spyOn(dns, 'lookup').mockImplementation(((name: string, ...rest: unknown[]) => {
+    names.push(name)
+    return (real as (...words: unknown[]) => unknown)(name, ...rest)
+  }) as typeof dns.lookup)
+  cleanups.push(() => spy.mockRestore())
+  return names
+}
+
+describe('through a proxy', () => {
+  test('a call reaches a service whose name only the proxy can look up', async () => {
+    const names = watchLookups()
+    const transport = through(squid.url)
+    expect(transport.route).toBe(squid.url)
+    expect((await transport.send(call, secret)).body).toBe('OK|1')
+    expect(names).not.toContain('solver.test')
+    expect(await squid.log()).toContain(`CONNECT solver.test:${port}`)
+  })
+
+  test('many calls share a few tunnels', async () => {
+    const tap = await startTap(squid.port)
+    cleanups.push(() => tap.close())
+    const transport = through(`http://127.0.0.1:${tap.port}`)
+    for (let i = 0; i < 20; i++) await transport.send(call, secret)
+    expect(tap.connections).toBeLessThanOrEqual(2)
+  })
+
+  test('that wants a password a call gets through with it, and the password is in no route', async () => {
+    const transport = through(withLogin(tinyproxy.port, PASSWORD), { baseUrl: `https://127.0.0.1:${port}` })
+    expect(transport.route).toBe(tinyproxy.url)
+    expect((await transport.send(call, secret)).body).toBe('OK|1')
+  })
+
+  test('the proxy sees neither the key nor the fields, only the name of the service', async () => {
+    const tap = await startTap(tinyproxy.port)
+    cleanups.push(() => tap.close())
+    const proxy = withLogin(tap.port, PASSWORD)
+    await through(proxy, { baseUrl: `https://127.0.0.1:${port}` }).send(call, secret)
+    const [head = ''] = tap.sent().split('\r\n\r\n')
+    expect(head.split('\r\n')[0]).toBe(`CONNECT 127.0.0.1:${port} HTTP/1.1`)
+    for (const word of [KEY, 'private.example', 'in.php']) expect(tap.sent()).not.toContain(word)
+    expect(await tinyproxy.log()).not.toContain(KEY)
+  })
+
+  test('a loopback service without TLS is reached by a tunnel too', async () => {
+    const plain = createHttpServer((request, response) => {
+      request.resume()
+      response.end('OK|plain')
+    })
+    const plainPort = await listen(plain)
+    cleanups.push(() => new Promise((resolve) => plain.close(resolve).closeAllConnections()))
+    const tap = await startTap(tinyproxy.port)
+    cleanups.push(() => tap.close())
+    const proxy = withLogin(tap.port, PASSWORD)
+    const reply = await through(proxy, { baseUrl: `http://127.0.0.1:${plainPort}` }).send(call, secret)
+    expect(reply.body).toBe('OK|plain')
+    expect(tap.sent()).toMatch(new RegExp(`^CONNECT 127\\.0\\.0\\.1:${plainPort} `))
+  })
+
+  test('that speaks TLS itself, not even the password is in clear', async () => {
+    const proxyCertificate = makeCertificate('127.0.0.1')
+    const proxy = createHttpsServer(proxyCertificate)
+    const logins: unknown[] = []
+    proxy.on('connect', (request, socket) => {
+      logins.push(request.headers['proxy-authorization'])
+      const target = connect(port, '127.0.0.1', () => {
+        socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
+        socket.pipe(target).pipe(socket)
+      })
+      for (const one of [socket, target]) one.on('error', () => {})
+      socket.on('close', () => target.destroy())
+    })
+    const proxyPort = await listen(proxy)
+    cleanups.push(() => new Promise((resolve) => proxy.close(resolve).closeAllConnections()))
+    const tap = await startTap(proxyPort)
+    cleanups.push(() => tap.close())
+    const transport = through(`https://alice:${PASSWORD}@127.0.0.1:${tap.port}`, {
+      ca: [certificate.cert, proxyCertificate.cert],
+    })
+    expect((await transport.send(call, secret)).body).toBe('OK|1')
+    expect(logins).toEqual([`Basic ${Buffer.from(`alice:${PASSWORD}`).toString('base64')}`])
+    expect(tap.sent()).not.toContain('CONNECT')
+    // One whose certificate is not trusted gets nothing.
+    const error = await failure(through(`https://alice:${PASSWORD}@127.0.0.1:${tap.port}`).send(call, secret))
+    expect(error).toMatchObject({ reason: 'proxy', taken: 'no' })
+  })
+
+  test('the service has to have the right certificate', async () => {
+    const error = await failure(through(squid.url, { ca: makeCertificate('solver.test').cert }).send(call, secret))
+    expect(error).toMatchObject({ reason: 'unreachable', taken: 'no', message: expect.stringContaining('certificate') })
+    expect(asked).toBe(0)
+  })
+})
+
+describe('a proxy that fails', () => {
+  test.each([
+    ['wrong', () => withLogin(tinyproxy.port, 'hunter3')],
+    ['missing', () => tinyproxy.url],
+  ])('because the password is %s sends nothing, and the message says what to check', async (_, proxy) => {
+    const error = await failure(through(proxy()).send(call, secret))
+    expect(error).toMatchObject({ reason: 'proxy', taken: 'no', message: expect.stringContaining('and password') })
+    expect(error.message).not.toContain('hunter3')
+    expect(asked).toBe(0)
+  })
+
+  test('because it is down is not gone around, and the service is not looked up', async () => {
+    const gone = await startTap(1)
+    await gone.close()
+    const names = watchLookups()
+    let connections = 0
+    const count = () => connections++
+    service.on('connection', count)
+    cleanups.push(() => service.off('connection', count))
+    for (const baseUrl of [`https://127.0.0.1:${port}`, `https://solver.test:${port}`, `https://localhost:${port}`]) {
+      const error = await failure(through(`http://127.0.0.1:${gone.port}`, { baseUrl }).send(call, secret))
+      expect(error).toMatchObject({ reason: 'proxy', taken: 'no', message: expect.stringContaining('ECONNREFUSED') })
+    }
+    expect(connections).toBe(0)
+    expect(names.filter((name) => name !== '127.0.0.1')).toEqual([])
+  })
+
+  test('because it cannot find the service says so', async () => {
+    const error = await failure(through(squid.url, { baseUrl: `https://elsewhere.test:${port}` }).send(call, secret))
+    expect(error).toMatchObject({ reason: 'proxy', taken: 'no', message: expect.stringContaining('elsewhere.test') })
+  })
+
+  test('in the middle of a call leaves it open whether the service took it', async () => {
+    const proxy = await startTinyproxy()
+    cleanups.push(() => proxy.stop())
+    hang = () => void proxy.kill()
+    const error = await failure(through(proxy.url, { baseUrl: `https://127.0.0.1:${port}` }).send(call, secret))
+    expect(error).toMatchObject({ reason: 'cut-off', taken: 'unknown' })
+    hang = undefined
+    const next = await failure(through(proxy.url, { baseUrl: `https://127.0.0.1:${port}` }).send(call, secret))
+    expect(next).toMatchObject({ reason: 'proxy', taken: 'no' })
+    expect(asked).toBe(1)
+  })
+
+  test.each([
+    ['closes the connection', (socket: Socket) => void socket.end()],
+    ['cuts the connection', (socket: Socket) => void socket.resetAndDestroy()],
+    ['answers something else than HTTP', (socket: Socket) => void socket.end('SSH-2.0-x\r\n')],
+    ['answers half a reply', (socket: Socket) => void socket.end('HTTP/1.1 200 Conn')],
+    ['answers with a web page', (socket: Socket) => void socket.end('HTTP/1.1 403 No\r\ncontent-length: 1\r\n\r\nx')],
+    ['answers 407', (socket: Socket) => void socket.end('HTTP/1.1 407 No\r\ncontent-length: 0\r\n\r\n')],
+    ['opens a tunnel to nowhere', (socket: Socket) => void socket.end('HTTP/1.1 200 OK\r\n\r\n')],
+    ['opens a tunnel to something else', (socket: Socket) => void socket.end('HTTP/1.1 200 OK\r\n\r\n<html>')],
+  ])('because it %s is asked once, and nothing is sent', async (_, answer) => {
+    const fake = await fakeProxy(answer)
+    const error = await failure(through(`http://127.0.0.1:${fake.port}`).send(call, secret))
+    expect(error.taken).toBe('no')
+    expect(['proxy', 'unreachable']).toContain(error.reason)
+    expect(fake.connections()).toBe(1)
+    expect(asked).toBe(0)
+  })
+
+  test('because it never answers is given up with the call, and let go of by close', async () => {
+    const fake = await fakeProxy(() => {})
+    const transport = through(`http://127.0.0.1:${fake.port}`)
+    const error = await failure(transport.send(call, secret, { timeoutMs: 200 }))
+    expect(error).toMatchObject({ reason: 'timeout', taken: 'no' })
+    await transport.close()
+    await fake.allClosed()
+  })
+
+  test('in the TLS of a tunnel is let go of by close', async () => {
+    const fake = await fakeProxy((socket) => void socket.write('HTTP/1.1 200 OK\r\n\r\n'))
+    const transport = through(`http://127.0.0.1:${fake.port}`)
+    await failure(transport.send(call, secret, { timeoutMs: 200 }))
+    await transport.close()
+    await fake.allClosed()
+  })
+})
+
+/** Something that listens where a proxy should, and answers the first bytes of each connection in its own way. */
+async function fakeProxy(answer: (socket: Socket) => void) {
+  const closed: Promise<unknown>[] = []
+  const server = createTcpServer((socket) => {
+    closed.push(new Promise((resolve) => socket.on('error', () => {}).once('close', resolve)))
+    socket.once('data', () => answer(socket))
+  })
+  const proxyPort = await listen(server)
+  cleanups.push(() => new Promise((resolve) => server.close(resolve)))
+  return { port: proxyPort, connections: () => closed.length, allClosed: () => Promise.all(closed) }
+}

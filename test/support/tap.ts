@@ -1,0 +1,61 @@
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+
+/** A wire-tap: passes TCP connections on to a port of loopback, and keeps every byte that goes either way. */
+export interface Tap {
+  readonly port: number
+  /** Everything that clients sent, all connections together, as Latin-1. */
+  sent(): string
+  /** How many connections were made. */
+  readonly connections: number
+  /** Cuts every connection. */
+  cut(): void
+  close(): Promise<void>
+}
+
+export async function startTap(targetPort: number): Promise<Tap> {
+  const sent: Buffer[] = []
+  const sockets = new Set<Socket>()
+  let connections = 0
+  const server = createServer((client) => {
+    connections++
+    const target = connect(targetPort, '127.0.0.1')
+    client.on('data', (chunk) => void sent.push(chunk))
+    for (const [one, other] of [
+      [client, target],
+      [target, client],
+    ] as const) {
+      sockets.add(one)
+      one.pipe(other)
+      one.on('error', () => other.destroy())
+      one.on('close', () => {
+        sockets.delete(one)
+        other.destroy()
+      })
+    }
+  })
+  const port = await listen(server)
+  const cut = () => {
+    for (const socket of sockets) socket.destroy()
+  }
+  return {
+    port,
+    sent: () => Buffer.concat(sent).toString('latin1'),
+    get connections() {
+      return connections
+    },
+    cut,
+    async close() {
+      cut()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+/** Listens on a free port of loopback, and says which. */
+export async function listen(server: {
+  listen(port: number, host: string, done: () => void): unknown
+  address(): AddressInfo | string | null
+}): Promise<number> {
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  return (server.address() as AddressInfo).port
+}
