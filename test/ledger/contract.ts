@@ -1,0 +1,593 @@
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { MaybePromise } from '../../src/base/async.js'
+import type { BudgetClaim, Ledger, Limits, NotedTask, Owner } from '../../src/ledger/ledger.js'
+import { type Money, micros } from '../../src/policy/money.js'
+import { Model } from './model.js'
+
+/** A ledger to be tested, and the same one as another process sees it (a ledger in memory is seen by no other). */
+export interface LedgerPair {
+  readonly ledger: Ledger
+  readonly other: Ledger
+  close(): MaybePromise<void>
+}
+
+const SECOND = 1_000
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+/** The start of a five-minute slot, and so of a second. */
+const T0 = Date.UTC(2026, 0, 5, 12)
+/** When what is settled at `T0` stops counting. */
+const DAY_OUT = T0 + 5 * MINUTE + 24 * HOUR
+const TASK: NotedTask = { solver: 'captchaai', taskId: '4711', keyVersion: 'v1', family: 'recaptcha' }
+
+/** Short forms, so that a test reads as what happens. */
+export function shorthand(ledger: Ledger) {
+  let made = 0
+  return {
+    reserve(
+      path: readonly BudgetClaim[],
+      amount: number,
+      now: number,
+      more: { id?: string; owner?: string; for?: number } = {},
+    ) {
+      const id = more.id ?? `unnamed-${made++}-${Math.random()}`
+      const deadline = now + (more.for ?? 2 * MINUTE)
+      return ledger.reserve({ id, ownerId: more.owner ?? 'me', path, amount: micros(amount), deadline }, now)
+    },
+    settle: (id: string, cost: number, now: number) => ledger.settle({ reservationId: id, cost: micros(cost) }, now),
+    claim: (ownerId: string, now: number, more: { limit?: number; solver?: string; budgetId?: string } = {}) =>
+      ledger.claim({ ownerId, solver: 'captchaai', budgetId: 'a', limit: 10, ...more }, now),
+  }
+}
+
+function budget(
+  id: string,
+  limits: { perDay?: number; perMinute?: number; concurrent?: number },
+  alertsAt?: number[],
+): BudgetClaim {
+  return { id, limits: limits as Limits, alertsAt }
+}
+
+function owner(
+  id: string,
+  limits?: { perDay?: number; perMinute?: number; concurrent?: number },
+  leaseMs = 30 * SECOND,
+): Owner {
+  return { id, leaseMs, declares: limits ? [{ budgetId: 'a', limits: limits as Limits }] : [] }
+}
+
+/** What every ledger promises. Whoever writes another ledger calls this. */
+export function ledgerContract(name: string, make: () => Promise<LedgerPair>): void {
+  describe(`${name} keeps a ledger's promises`, () => {
+    let pair: LedgerPair
+    let ledger: Ledger
+    let other: Ledger
+    let here: ReturnType<typeof shorthand>
+    let there: ReturnType<typeof shorthand>
+
+    beforeEach(async () => {
+      pair = await make()
+      ledger = pair.ledger
+      other = pair.other
+      here = shorthand(ledger)
+      there = shorthand(other)
+    })
+    afterEach(() => pair.close())
+
+    const A = budget('a', { perDay: 100 })
+
+    describe('money', () => {
+      it('counts a reservation from the moment it is made, for everybody', async () => {
+        expect(await here.reserve([A], 60, T0)).toEqual({ ok: true, alerts: [] })
+        expect(await there.reserve([A], 41, T0)).toMatchObject({
+          ok: false,
+          budgetId: 'a',
+          reason: 'perDay',
+          limit: 100,
+          used: 60,
+        })
+        expect(await there.reserve([A], 40, T0)).toMatchObject({ ok: true })
+        expect(await ledger.usage('a', T0)).toMatchObject({ spent: 0, reserved: 100, active: 2, lastMinute: 2 })
+      })
+
+      it('takes from every budget of a path, or from none', async () => {
+        const narrow = budget('b', { perDay: 50 })
+        expect(await here.reserve([A, narrow], 51, T0)).toMatchObject({ ok: false, budgetId: 'b' })
+        expect(await ledger.usage('a', T0)).toMatchObject({ reserved: 0, active: 0, lastMinute: 0 })
+        await here.reserve([A, narrow], 50, T0)
+        expect(await other.usage('a', T0)).toMatchObject({ reserved: 50 })
+        expect(await other.usage('b', T0)).toMatchObject({ reserved: 50 })
+      })
+
+      it('names the first budget of the path that is in the way', async () => {
+        const full = [budget('a', { perDay: 10 }), budget('b', { perDay: 5 })]
+        expect(await here.reserve(full, 11, T0)).toMatchObject({ budgetId: 'a' })
+        expect(await here.reserve(full, 6, T0)).toMatchObject({ budgetId: 'b' })
+      })
+
+      it('settles a reservation exactly once, whoever does', async () => {
+        await here.reserve([A], 60, T0, { id: 'r' })
+        expect(await there.settle('r', 30, T0)).toEqual({ settled: true })
+        expect(await here.settle('r', 10, T0)).toEqual({ settled: false })
+        expect(await here.settle('never-made', 10, T0)).toEqual({ settled: false })
+        expect(await ledger.usage('a', T0)).toMatchObject({ spent: 30, reserved: 0, active: 0 })
+      })
+
+      it('gives all back when it cost nothing, but for the rate', async () => {
+        await here.reserve([A], 100, T0, { id: 'r' })
+        await here.settle('r', 0, T0)
+        expect(await there.reserve([A], 100, T0)).toMatchObject({ ok: true })
+        expect(await ledger.usage('a', T0)).toMatchObject({ lastMinute: 2 })
+      })
+
+      it('records what it did cost, even if that is more than was reserved', async () => {
+        await here.reserve([A], 60, T0, { id: 'r' })
+        await here.settle('r', 130, T0)
+        expect(await other.usage('a', T0)).toMatchObject({ spent: 130, reserved: 0 })
+        expect(await here.reserve([A], 1, T0)).toMatchObject({ ok: false, used: 130, retryAt: DAY_OUT })
+      })
+
+      it('counts what was spent until 24 hours after the end of its five-minute slot', async () => {
+        await here.reserve([A], 100, T0, { id: 'r' })
+        await here.settle('r', 100, T0 + MINUTE)
+        expect(await here.reserve([A], 1, DAY_OUT - 1)).toMatchObject({ ok: false, retryAt: DAY_OUT })
+        expect(await there.reserve([A], 100, DAY_OUT)).toMatchObject({ ok: true })
+      })
+
+      it('frees nothing early when the clock goes back', async () => {
+        await here.reserve([A], 100, T0, { id: 'r' })
+        await here.settle('r', 100, T0)
+        expect(await there.reserve([A], 1, T0 - 30 * 24 * HOUR)).toMatchObject({ ok: false, retryAt: DAY_OUT })
+        // What is settled by a clock that lags counts from the latest time known, not from the lagging one.
+        const B = budget('b', { perDay: 100 })
+        await here.reserve([B], 100, T0, { id: 's', for: HOUR })
+        await there.settle('s', 100, T0 - HOUR)
+        expect(await here.reserve([B], 1, DAY_OUT - 1)).toMatchObject({ ok: false })
+      })
+
+      it('refuses amounts that would falsify the sums', async () => {
+        await here.reserve([A], 10, T0, { id: 'r' })
+        for (const bad of [Number.NaN, -1, 0.5, Infinity, 2 ** 60]) {
+          const cost = bad as Money
+          await expect(async () => ledger.settle({ reservationId: 'r', cost }, T0)).rejects.toMatchObject({
+            code: 'CONFIG_INVALID',
+          })
+          const request = { id: 'x', ownerId: 'me', path: [A], amount: cost, deadline: T0 + MINUTE }
+          await expect(async () => ledger.reserve(request, T0)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+        }
+        expect(await ledger.usage('a', T0)).toMatchObject({ spent: 0, reserved: 10 })
+      })
+
+      it('refuses an id twice, and a budget twice on one path', async () => {
+        await here.reserve([A], 10, T0, { id: 'r' })
+        await expect(async () => there.reserve([A], 10, T0, { id: 'r' })).rejects.toMatchObject({
+          code: 'CONFIG_INVALID',
+        })
+        await expect(async () => here.reserve([A, A], 10, T0)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+        expect(await ledger.usage('a', T0)).toMatchObject({ reserved: 10, active: 1 })
+      })
+
+      it('knows nothing of budgets that nobody used', async () => {
+        expect(await ledger.usage('unheard-of', T0)).toEqual({
+          spent: 0,
+          reserved: 0,
+          lastMinute: 0,
+          active: 0,
+          declared: {},
+          paused: undefined,
+        })
+      })
+    })
+
+    describe('rate and slots', () => {
+      it('counts a reservation in the rate until 60 s after the end of its second', async () => {
+        const twice = budget('a', { perMinute: 2 })
+        await here.reserve([twice], 0, T0)
+        await there.reserve([twice], 0, T0 + 1_500)
+        expect(await here.reserve([twice], 0, T0 + 2_000)).toMatchObject({
+          ok: false,
+          reason: 'perMinute',
+          limit: 2,
+          used: 2,
+          retryAt: T0 + 61_000,
+        })
+        expect(await here.reserve([twice], 0, T0 + 60_999)).toMatchObject({ ok: false })
+        expect(await here.reserve([twice], 0, T0 + 61_000)).toMatchObject({ ok: true })
+        expect(await here.reserve([twice], 0, T0 + 61_000)).toMatchObject({ ok: false, retryAt: T0 + 62_000 })
+      })
+
+      it('lets no more be under way than there are slots', async () => {
+        const two = budget('a', { concurrent: 2 })
+        await here.reserve([two], 0, T0, { id: 'r', for: 50 * SECOND })
+        await there.reserve([two], 0, T0, { for: 40 * SECOND })
+        expect(await here.reserve([two], 0, T0)).toMatchObject({
+          ok: false,
+          reason: 'concurrent',
+          limit: 2,
+          used: 2,
+          retryAt: T0 + 40 * SECOND,
+        })
+        await there.settle('r', 0, T0)
+        expect(await here.reserve([two], 0, T0)).toMatchObject({ ok: true })
+      })
+
+      it('says when enough slots will be free if a tighter limit leaves more than one too many', async () => {
+        const path = (concurrent: number) => [budget('a', { concurrent })]
+        for (const seconds of [50, 30, 40]) await here.reserve(path(3), 0, T0, { for: seconds * SECOND })
+        expect(await here.reserve(path(2), 0, T0)).toMatchObject({ ok: false, retryAt: T0 + 40 * SECOND })
+      })
+    })
+
+    describe('retryAt', () => {
+      it('walks the slots, oldest first, until there is room', async () => {
+        for (const hour of [0, 1, 2]) {
+          await here.reserve([A], 30, T0 + hour * HOUR, { id: `r${hour}` })
+          await here.settle(`r${hour}`, 30, T0 + hour * HOUR)
+        }
+        const now = T0 + 3 * HOUR
+        expect(await there.reserve([A], 40, now)).toMatchObject({ ok: false, retryAt: DAY_OUT })
+        expect(await there.reserve([A], 41, now)).toMatchObject({ ok: false, retryAt: DAY_OUT + HOUR })
+        expect(await there.reserve([A], 100, now)).toMatchObject({ ok: false, retryAt: DAY_OUT + 2 * HOUR })
+      })
+
+      it('is the first deadline where only solves under way are in the way', async () => {
+        await here.reserve([A], 60, T0, { for: 3 * MINUTE })
+        await here.reserve([A], 40, T0, { for: 2 * MINUTE })
+        expect(await there.reserve([A], 1, T0)).toMatchObject({ ok: false, retryAt: T0 + 2 * MINUTE })
+      })
+
+      it('waits for all that is in the way, not only for what is named', async () => {
+        const path = [budget('a', { perMinute: 1 }), budget('b', { perDay: 10 })]
+        await here.reserve(path, 10, T0, { id: 'r' })
+        await here.settle('r', 10, T0)
+        expect(await here.reserve(path, 1, T0)).toMatchObject({
+          ok: false,
+          budgetId: 'a',
+          reason: 'perMinute',
+          retryAt: DAY_OUT,
+        })
+      })
+
+      it('is not given where time changes nothing', async () => {
+        expect(await here.reserve([A], 101, T0)).toMatchObject({ ok: false, retryAt: undefined })
+        expect(await here.reserve([budget('b', { perMinute: 0 })], 1, T0)).toMatchObject({
+          ok: false,
+          retryAt: undefined,
+        })
+        expect(await here.reserve([budget('b', { concurrent: 0 })], 1, T0)).toMatchObject({
+          ok: false,
+          retryAt: undefined,
+        })
+      })
+    })
+
+    describe('lapsing', () => {
+      it('frees the slot at the deadline and counts the amount as spent from then on', async () => {
+        const one = budget('a', { perDay: 100, concurrent: 1 })
+        await here.reserve([one], 60, T0)
+        expect(await ledger.usage('a', T0 + 2 * MINUTE - 1)).toMatchObject({ reserved: 60, spent: 0, active: 1 })
+        expect(await other.usage('a', T0 + 2 * MINUTE)).toMatchObject({ reserved: 0, spent: 60, active: 0 })
+        expect(await there.reserve([one], 41, T0 + 2 * MINUTE)).toMatchObject({ ok: false, reason: 'perDay' })
+        expect(await there.reserve([one], 40, T0 + 2 * MINUTE)).toMatchObject({ ok: true })
+      })
+
+      it('counts from the deadline, however late anybody looks', async () => {
+        await here.reserve([A], 100, T0)
+        expect(await there.reserve([A], 1, DAY_OUT - 1)).toMatchObject({ ok: false, retryAt: DAY_OUT })
+        expect(await there.reserve([A], 100, DAY_OUT)).toMatchObject({ ok: true })
+      })
+
+      it.each([0, 20, 60, 90])('corrects the sum when it is settled late after all, at %i', async (cost) => {
+        await here.reserve([A], 60, T0, { id: 'r' })
+        expect(await there.settle('r', cost, T0 + HOUR)).toEqual({ settled: true, late: true })
+        expect(await ledger.usage('a', T0 + HOUR)).toMatchObject({ spent: cost, reserved: 0, active: 0 })
+        expect(await here.settle('r', 60, T0 + HOUR)).toEqual({ settled: false })
+        // The correction went into the slot of the deadline.
+        expect(await other.usage('a', DAY_OUT - 1)).toMatchObject({ spent: cost })
+        expect(await other.usage('a', DAY_OUT)).toMatchObject({ spent: 0 })
+      })
+
+      it('corrects nothing once the amount has left the window', async () => {
+        await here.reserve([A], 60, T0, { id: 'r' })
+        expect(await here.settle('r', 90, DAY_OUT)).toEqual({ settled: false })
+        expect(await other.usage('a', DAY_OUT)).toMatchObject({ spent: 0 })
+      })
+
+      it('keeps counting what a dead owner reserved, noted or not', async () => {
+        await ledger.join(owner('me'), T0)
+        await here.reserve([A], 60, T0)
+        expect(await other.usage('a', T0 + MINUTE)).toMatchObject({ reserved: 60 })
+        expect(await there.claim('you', T0 + MINUTE)).toEqual([])
+        await ledger.leave('me', T0 + MINUTE)
+        expect(await other.usage('a', T0 + 2 * MINUTE)).toMatchObject({ reserved: 0, spent: 60 })
+      })
+    })
+
+    describe('pausing', () => {
+      const reason = { code: 'KEY_REFUSED', message: 'The key was refused.', at: T0 }
+
+      it('denies whatever has the budget on its path, with the first reason, until it is resumed', async () => {
+        await ledger.pause('a', reason)
+        await other.pause('a', { code: 'MANUAL', message: 'Second.', at: T0 + 1 })
+        const denied = { ok: false, budgetId: 'a', reason: 'paused', pause: reason }
+        expect(await there.reserve([A], 1, T0)).toMatchObject(denied)
+        expect(await here.reserve([budget('b', {}), A], 1, T0)).toMatchObject(denied)
+        expect(await here.reserve([budget('b', {})], 1, T0)).toMatchObject({ ok: true })
+        expect(await other.usage('a', T0)).toMatchObject({ paused: reason })
+        await other.resume('a')
+        await other.resume('a')
+        expect(await here.reserve([A], 1, T0)).toMatchObject({ ok: true })
+        expect(await ledger.usage('a', T0)).toMatchObject({ paused: undefined })
+      })
+
+      it('lets what is under way be settled', async () => {
+        await here.reserve([A], 60, T0, { id: 'r' })
+        await other.pause('a', reason)
+        expect(await here.settle('r', 20, T0)).toEqual({ settled: true })
+      })
+    })
+
+    describe('alerts', () => {
+      const alerting = budget('a', { perDay: 100 }, [0.5, 0.8])
+
+      it('come once for each threshold, to whoever crosses it', async () => {
+        expect(await here.reserve([alerting], 49, T0)).toMatchObject({ alerts: [] })
+        expect(await there.reserve([alerting], 1, T0)).toMatchObject({
+          alerts: [{ budgetId: 'a', threshold: 0.5, used: 50, limit: 100 }],
+        })
+        expect(await here.reserve([alerting], 10, T0)).toMatchObject({ alerts: [] })
+        expect(await here.reserve([alerting], 40, T0)).toMatchObject({ alerts: [{ threshold: 0.8, used: 100 }] })
+      })
+
+      it('come together when one reservation crosses several', async () => {
+        expect(await here.reserve([alerting], 90, T0)).toMatchObject({
+          alerts: [{ threshold: 0.5 }, { threshold: 0.8 }],
+        })
+      })
+
+      it('do not come again when money is given back and taken again, but do after 24 hours', async () => {
+        await here.reserve([alerting], 50, T0, { id: 'r' })
+        await here.settle('r', 0, T0)
+        expect(await there.reserve([alerting], 50, T0 + 24 * HOUR - 1)).toMatchObject({ ok: true, alerts: [] })
+        expect(await there.reserve([alerting], 1, T0 + 24 * HOUR)).toMatchObject({
+          ok: true,
+          alerts: [{ threshold: 0.5 }],
+        })
+      })
+
+      it('do not come for a reservation that is denied', async () => {
+        const narrow = budget('b', { perDay: 10 })
+        expect(await here.reserve([alerting, narrow], 60, T0)).toMatchObject({ ok: false })
+        expect(await here.reserve([alerting], 60, T0)).toMatchObject({ alerts: [{ threshold: 0.5 }] })
+      })
+    })
+
+    describe('owners', () => {
+      it('are told where they differ, and the tighter of each limit holds for all while its owner lives', async () => {
+        expect(await ledger.join(owner('me', { perDay: 100, perMinute: 5 }), T0)).toEqual({ differing: [] })
+        const joined = await other.join(owner('you', { perDay: 70, perMinute: 9 }), T0)
+        expect(joined).toEqual({
+          differing: [{ budgetId: 'a', effective: { perDay: 70, perMinute: 5, concurrent: undefined } }],
+        })
+        expect(await ledger.usage('a', T0)).toMatchObject({ declared: { perDay: 70, perMinute: 5 } })
+        expect(await here.reserve([A], 71, T0)).toMatchObject({ ok: false, limit: 70 })
+        await other.leave('you', T0)
+        expect(await here.reserve([A], 71, T0)).toMatchObject({ ok: true })
+      })
+
+      it('do not differ by saying the same', async () => {
+        await ledger.join(owner('me', { perDay: 100 }), T0)
+        expect(await other.join(owner('you', { perDay: 100 }), T0)).toEqual({ differing: [] })
+      })
+
+      it('no longer limit others once their lease has ended, and do again when they beat after all', async () => {
+        await ledger.join(owner('me', { perDay: 50 }), T0)
+        await ledger.beat('me', T0 + 20 * SECOND)
+        expect(await there.reserve([A], 60, T0 + 50 * SECOND - 1)).toMatchObject({ ok: false, limit: 50 })
+        expect(await there.reserve([A], 60, T0 + 50 * SECOND)).toMatchObject({ ok: true })
+        await ledger.beat('me', T0 + HOUR)
+        expect(await there.reserve([A], 1, T0 + HOUR)).toMatchObject({ ok: false, limit: 50 })
+      })
+
+      it('cannot be kept alive by a beat of somebody unknown', async () => {
+        await other.beat('nobody', T0)
+        expect(await ledger.usage('a', T0)).toMatchObject({ declared: {} })
+      })
+    })
+
+    describe('taking over', () => {
+      async function noted(
+        id: string,
+        more: { owner?: string; for?: number; task?: Partial<NotedTask>; path?: BudgetClaim[] } = {},
+      ) {
+        await here.reserve(more.path ?? [A], 10, T0, { id, ...more })
+        await ledger.note(id, { ...TASK, ...more.task })
+      }
+
+      it('hands over the tasks of an owner that died, with all that it takes to go on', async () => {
+        await ledger.join(owner('me'), T0)
+        await noted('r', { path: [A, budget('b', {})] })
+        expect(await here.claim('you', T0 + 30 * SECOND - 1)).toEqual([])
+        expect(await here.claim('you', T0 + 30 * SECOND)).toEqual([
+          { ...TASK, reservationId: 'r', amount: 10, deadline: T0 + 2 * MINUTE, path: ['a', 'b'] },
+        ])
+        expect(await there.settle('r', 7, T0 + MINUTE)).toEqual({ settled: true })
+        expect(await here.claim('you', T0 + HOUR)).toEqual([])
+      })
+
+      it('hands over at once what an owner left behind, and never what a live one works on', async () => {
+        await ledger.join(owner('me'), T0)
+        await ledger.join(owner('she'), T0)
+        await noted('r')
+        await noted('s', { owner: 'she' })
+        await ledger.leave('me', T0)
+        expect(await here.claim('you', T0)).toMatchObject([{ reservationId: 'r' }])
+      })
+
+      it('hands over what has lapsed, even of a live owner', async () => {
+        await ledger.join(owner('me', undefined, HOUR), T0)
+        await noted('r')
+        expect(await here.claim('you', T0 + 2 * MINUTE - 1)).toEqual([])
+        expect(await here.claim('you', T0 + 2 * MINUTE)).toMatchObject([{ reservationId: 'r' }])
+        expect(await there.settle('r', 0, T0 + 2 * MINUTE)).toEqual({ settled: true, late: true })
+        expect(await ledger.usage('a', T0 + 2 * MINUTE)).toMatchObject({ spent: 0 })
+      })
+
+      it('gives a task to one only, and to another when that one has not ended it within a minute and died', async () => {
+        await noted('r', { for: HOUR })
+        await ledger.join(owner('you', undefined, 30 * SECOND), T0)
+        expect(await here.claim('you', T0)).toHaveLength(1)
+        expect(await there.claim('she', T0)).toEqual([])
+        expect(await there.claim('she', T0 + MINUTE - 1)).toEqual([])
+        expect(await there.claim('she', T0 + MINUTE)).toHaveLength(1)
+      })
+
+      it('leaves a claimed task to its claimer for as long as that one lives', async () => {
+        await noted('r', { for: HOUR })
+        await ledger.join(owner('you', undefined, HOUR), T0)
+        expect(await here.claim('you', T0)).toHaveLength(1)
+        expect(await there.claim('she', T0 + 30 * MINUTE)).toEqual([])
+      })
+
+      it('gives no more than asked for, of the solver and under the budget that was asked for', async () => {
+        await noted('r')
+        await noted('s')
+        await noted('t', { task: { solver: 'another' } })
+        await noted('u', { path: [budget('b', {})] })
+        await here.reserve([A], 10, T0, { id: 'without-a-task' })
+        expect(await here.claim('you', T0, { limit: 1 })).toHaveLength(1)
+        expect(await here.claim('you', T0)).toHaveLength(1)
+        expect(await here.claim('you', T0)).toEqual([])
+        expect(await here.claim('you', T0, { solver: 'another' })).toMatchObject([{ reservationId: 't' }])
+        expect(await here.claim('you', T0, { budgetId: 'b' })).toMatchObject([{ reservationId: 'u' }])
+      })
+    })
+
+    describe('heads of audit files', () => {
+      it('only move forward, and are saved with a settlement that counted', async () => {
+        const head = (seq: number, file = 'x.jsonl') => ({ file, seq, hash: `${seq}` })
+        await ledger.saveHead(head(3))
+        await other.saveHead(head(2))
+        await other.saveHead(head(1, 'y.jsonl'))
+        expect(await ledger.heads()).toEqual(expect.arrayContaining([head(3), head(1, 'y.jsonl')]))
+        await here.reserve([A], 1, T0, { id: 'r' })
+        await ledger.settle({ reservationId: 'r', cost: micros(1), head: head(4) }, T0)
+        await ledger.settle({ reservationId: 'r', cost: micros(1), head: head(9) }, T0)
+        const heads = await other.heads()
+        expect(heads).toHaveLength(2)
+        expect(heads).toContainEqual(head(4))
+      })
+    })
+
+    it('does what the naive model does, whatever happens in whatever order', async () => {
+      let base = T0
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+          base += 10 * 24 * HOUR
+          await compare(pair, steps, base)
+        }),
+        { numRuns: 150 },
+      )
+    })
+  })
+}
+
+type Step =
+  | { do: 'reserve'; path: 0 | 1 | 2; amount: number; for: number }
+  | { do: 'settle'; which: number; share: number }
+  | { do: 'wait'; ms: number }
+  | { do: 'retry' }
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('reserve' as const),
+      path: fc.constantFrom(0 as const, 1 as const, 2 as const),
+      amount: fc.integer({ min: 0, max: 200 }),
+      for: fc.constantFrom(1, 20 * SECOND, 2 * MINUTE, HOUR),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('settle' as const),
+      which: fc.nat(20),
+      share: fc.constantFrom(0, 0.3, 1),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('wait' as const),
+      ms: fc.oneof(
+        fc.constantFrom(1, 500, SECOND, 59 * SECOND, MINUTE, 5 * MINUTE, 12 * HOUR, 24 * HOUR - 1, 24 * HOUR),
+        fc.integer({ min: -2 * HOUR, max: 2 * HOUR }),
+      ),
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant({ do: 'retry' as const }) },
+)
+
+/** Does the steps on ledger and model alike, by turns through either side of the pair, and looks at all after each. */
+async function compare(pair: LedgerPair, steps: readonly Step[], start: number): Promise<void> {
+  const model = new Model()
+  const run = `run-${start}`
+  const limits = {
+    wide: { perDay: 500 as Money, perMinute: 5, concurrent: 4 },
+    narrow: { perDay: 250 as Money, perMinute: 3, concurrent: 2 },
+  }
+  const wide: BudgetClaim = { id: `${run}-wide`, limits: limits.wide }
+  const narrow: BudgetClaim = { id: `${run}-narrow`, limits: limits.narrow }
+  const paths = [[wide], [narrow], [wide, narrow]] as const
+  let now = start
+  let retryAt: number | undefined
+  for (const [turn, each] of steps.entries()) {
+    const ledger = turn % 2 === 0 ? pair.ledger : pair.other
+    if (each.do === 'wait') now += each.ms
+    if (each.do === 'retry' && retryAt !== undefined) now = Math.max(now, retryAt)
+    const at = model.time(now)
+    if (each.do === 'reserve') {
+      const request = {
+        id: `${run}-${turn}`,
+        ownerId: 'me',
+        path: paths[each.path],
+        amount: micros(each.amount),
+        deadline: at + each.for,
+      }
+      const expected = model.verdict(request, at)
+      const result = await ledger.reserve(request, now)
+      expect(result).toMatchObject(expected)
+      if (result.ok) {
+        model.deals.push({ ...request, madeAt: at, path: request.path.map(({ id }) => id) })
+      } else {
+        retryAt = result.retryAt
+        expect(retryAt).toBe(model.retryAt(request, at))
+      }
+    }
+    if (each.do === 'settle' && model.deals.length > 0) {
+      const deal = model.deals[each.which % model.deals.length]
+      if (deal === undefined) throw new Error('unreachable')
+      const cost = Math.floor(deal.amount * each.share)
+      const { settled } = await ledger.settle({ reservationId: deal.id, cost: micros(cost) }, now)
+      if (deal.settled !== undefined) expect(settled).toBe(false)
+      else if (at < deal.deadline + 24 * HOUR) expect(settled).toBe(true)
+      if (settled) deal.settled = { at, cost }
+    }
+    for (const { id, limits } of [wide, narrow]) {
+      const expected = {
+        spent: model.spent(id, at),
+        reserved: model.reserved(id, at),
+        active: model.active(id, at),
+        lastMinute: model.made(id, at),
+      }
+      expect(await pair.ledger.usage(id, now)).toMatchObject(expected)
+      expect(await pair.other.usage(id, now)).toMatchObject(expected)
+      // The promises themselves, without any slots.
+      expect(model.spent(id, at, false) + model.reserved(id, at)).toBeLessThanOrEqual(limits.perDay ?? 0)
+      expect(model.made(id, at, false)).toBeLessThanOrEqual(limits.perMinute ?? 0)
+      expect(model.active(id, at)).toBeLessThanOrEqual(limits.concurrent ?? 0)
+    }
+  }
+}
