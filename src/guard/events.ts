@@ -1,3 +1,4 @@
+import { messageOf } from '../base/errors.js'
 import type { GuardEvents } from './types.js'
 
 type Listener<K extends keyof GuardEvents> = (event: GuardEvents[K]) => void
@@ -23,9 +24,7 @@ export class Events {
         ;(listener as Listener<K>)(event)
       } catch (error) {
         // A listener is the user's: its fault is theirs to see, and must not change what happens to money.
-        queueMicrotask(() => {
-          throw error
-        })
+        process.emitWarning(`A listener of '${name}' threw: ${messageOf(error)}`, { type: 'SolveguardListener' })
       }
     }
   }
