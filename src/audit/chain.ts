@@ -1,5 +1,4 @@
 import { hash as digest } from 'node:crypto'
-import type { AuditRecord } from './schema.js'
 
 /*
  * How the lines of a file hang together. A line ends in
@@ -22,9 +21,9 @@ const AFTER_HASH = '"}}'
 const HASH_LENGTH = 64
 const SEAL_LENGTH = BEFORE_HASH.length + HASH_LENGTH + AFTER_HASH.length
 
-/** A record as a line that follows the line with the hash `prev`. */
-export function sealRecord(record: AuditRecord, prev: string): { readonly line: string; readonly hash: string } {
-  const body = `${JSON.stringify(record).slice(0, -1)},"chain":{"prev":"${prev}"`
+/** A record (one JSON object, as text) as a line that follows the line with the hash `prev`. */
+export function sealRecord(json: string, prev: string): { readonly line: string; readonly hash: string } {
+  const body = `${json.slice(0, -1)},"chain":{"prev":"${prev}"`
   const hash = digest('sha256', body, 'hex')
   return { line: `${body}${BEFORE_HASH}${hash}${AFTER_HASH}\n`, hash }
 }

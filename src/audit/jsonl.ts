@@ -5,7 +5,7 @@ import type { ChainHead } from '../base/chain.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
 import { NOTHING_BEFORE, sealRecord } from './chain.js'
 import { AppendOnlyFile } from './file.js'
-import { type RecordPlace, saneMs, toRecord } from './record.js'
+import { type RecordPlace, recordJson, saneMs } from './record.js'
 import type { AuditEvent, AuditSink } from './sink.js'
 
 export interface JsonlAuditOptions {
@@ -97,7 +97,7 @@ class JsonlAudit implements AuditSink {
     let { seq, hash } = current.head
     let text = ''
     for (const event of events) {
-      const sealed = sealRecord(toRecord(event, { sequence: ++seq }), hash)
+      const sealed = sealRecord(recordJson(event, { sequence: ++seq }), hash)
       hash = sealed.hash
       text += sealed.line
     }
@@ -137,7 +137,7 @@ class JsonlAudit implements AuditSink {
       throw unavailable(path, error)
     }
     const place: RecordPlace = { sequence: 1, file: { name, continues } }
-    const { line, hash } = sealRecord(toRecord({ action: 'opened', at, guard }, place), NOTHING_BEFORE)
+    const { line, hash } = sealRecord(recordJson({ action: 'opened', at, guard }, place), NOTHING_BEFORE)
     try {
       append(file, line)
     } catch (error) {

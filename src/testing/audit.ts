@@ -29,8 +29,7 @@ export function memoryAudit(): MemoryAudit {
     kind: 'memory',
     events,
     get records() {
-      // As a file would hold them: what an event does not have is left out.
-      return events.map((event) => JSON.parse(JSON.stringify(toRecord(event))) as AuditRecord)
+      return events.map((event) => toRecord(event))
     },
     failWith(error) {
       failure = error

@@ -1,3 +1,4 @@
+export { type MemoryAudit, memoryAudit } from './audit.js'
 export { type ManualClock, manualClock } from './clock.js'
 export {
   type Behaviour,

@@ -209,7 +209,7 @@ describe('verifyAudit', () => {
     const { path } = await writeLog(solves(4))
     const lines = linesOf(path)
     const { chain, ...record } = recordsOf(path)[2] ?? fail()
-    const forged = sealRecord({ ...record, user: { name: 'mallory' } }, chain?.prev ?? '')
+    const forged = sealRecord(JSON.stringify({ ...record, user: { name: 'mallory' } }), chain?.prev ?? '')
     writeFileSync(path, `${lines.with(2, forged.line.trimEnd()).join('\n')}\n`)
     expect((await verifyAudit(dir)).firstBad).toMatchObject({ line: 4, problem: 'out-of-order' })
   })
@@ -243,7 +243,7 @@ describe('verifyAudit', () => {
     const whole = readFileSync(first)
     writeFileSync(first, `${linesOf(first).slice(0, 2).join('\n')}\n`)
     expect((await verifyAudit(dir)).firstBad).toMatchObject({ line: 3, problem: 'missing' })
-    const added = sealRecord({ ...(recordsOf(second)[1] ?? fail()), chain: undefined }, 'f'.repeat(64))
+    const added = sealRecord(JSON.stringify({ ...recordsOf(second)[1], chain: undefined }), 'f'.repeat(64))
     writeFileSync(first, Buffer.concat([whole, Buffer.from(added.line)]))
     expect((await verifyAudit(dir)).firstBad).toMatchObject({ line: 5, problem: 'out-of-order' })
   })
@@ -296,7 +296,7 @@ function rewrite(path: string, from: number): void {
   let text = ''
   for (const [index, { chain: _, ...record }] of recordsOf(path).entries()) {
     if (index + 1 >= from) record.user = { name: 'mallory' }
-    const { line, hash } = sealRecord(record, prev)
+    const { line, hash } = sealRecord(JSON.stringify(record), prev)
     prev = hash
     text += line
   }
