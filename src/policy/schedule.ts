@@ -1,7 +1,7 @@
 import { IANAZone } from 'luxon'
 
 /** A weekday as it stands in a policy. */
-export const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
+const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
 
 /** Hours of some weekdays, in minutes of the day. `to` above 1440 means after midnight, on the next day. */
 export interface Window {

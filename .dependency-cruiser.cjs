@@ -1,0 +1,83 @@
+// The rooms of src/, and which way they may look: `npm run check` holds every import, of types as well, to it.
+
+/** What each room may import besides itself. A room that is not here may import nothing. */
+const MAY_IMPORT = {
+  base: [],
+  policy: ['base'],
+  secrets: ['base', 'policy'],
+  ledger: ['base', 'policy'],
+  audit: ['base', 'policy'],
+  solvers: ['base', 'policy'],
+  widgets: ['base', 'policy'],
+  egress: ['base', 'policy', 'secrets'],
+  guard: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'egress'],
+  testing: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'egress', 'guard'],
+  adapters: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'egress', 'guard'],
+}
+
+const BROWSER_LIBRARIES = '(^|/)node_modules/(@playwright|playwright|playwright-core|@puppeteer|puppeteer[^/]*)/'
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    ...Object.entries(MAY_IMPORT).map(([room, rooms]) => ({
+      name: `${room}-looks-down`,
+      comment: `${room} may import ${rooms.length > 0 ? rooms.join(', ') : 'nothing of ours'}`,
+      severity: 'error',
+      from: { path: `^src/${room}/` },
+      to: { path: '^(src|test|bench|scripts|examples)/', pathNot: `^src/(${[room, ...rooms].join('|')})/` },
+    })),
+    {
+      name: 'the-core-has-no-side-doors',
+      comment: 'src/index.ts shows the core: no adapter, no command, nothing for tests',
+      severity: 'error',
+      from: { path: '^src/index\\.ts$' },
+      to: { path: '^src/(adapters|cli|testing)/' },
+    },
+    {
+      name: 'every-room-is-known',
+      comment: 'a new room needs a line in MAY_IMPORT',
+      severity: 'error',
+      from: { path: '^src/', pathNot: `^src/(index\\.ts$|cli/|(${Object.keys(MAY_IMPORT).join('|')})/)` },
+      to: {},
+    },
+    {
+      name: 'page-code-stands-alone',
+      comment: 'what runs inside a page imports nothing from outside its own folder',
+      severity: 'error',
+      from: { path: '^src/widgets/page/' },
+      to: { pathNot: '^src/widgets/page/' },
+    },
+    {
+      name: 'no-browser-in-the-core',
+      comment: 'only adapters and commands know a browser library',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(adapters|cli)/' },
+      to: { path: BROWSER_LIBRARIES },
+    },
+    {
+      name: 'ships-with-what-it-needs',
+      comment: 'what users install is in dependencies, or is a peer whose types alone are used',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/cli/' },
+      to: {
+        dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'],
+        dependencyTypesNot: ['type-only', 'npm-peer'],
+      },
+    },
+    {
+      name: 'no-circles',
+      comment: 'no file waits for itself to be loaded; two that share a type may name each other',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    { name: 'nothing-missing', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+}

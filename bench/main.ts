@@ -1,0 +1,55 @@
+import pc from 'picocolors'
+import type { BenchRow } from './row.js'
+
+/**
+ * Every benchmark, by name, in the order in which they are run: one after the other, for the machine is theirs alone while they run.
+ * Loaded when run, so that what one needs does not weigh on the others.
+ */
+const BENCHMARKS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
+  guard: async () => (await import('./guard.js')).guardBench(),
+  audit: async () => (await import('./audit.js')).auditBench(),
+}
+
+const args = process.argv.slice(2)
+const asJson = args.includes('--json')
+const wanted = args.filter((arg) => !arg.startsWith('--'))
+const chosen = Object.entries(BENCHMARKS).filter(
+  ([name]) => wanted.length === 0 || wanted.some((part) => name.includes(part)),
+)
+if (chosen.length === 0) {
+  console.error(`There is no benchmark by that name; there are: ${Object.keys(BENCHMARKS).join(', ')}.`)
+  process.exit(1)
+}
+
+const rows: (BenchRow & { benchmark: string })[] = []
+for (const [benchmark, run] of chosen) {
+  process.stderr.write(`Measuring ${benchmark}…\n`)
+  rows.push(...(await run()).map((row) => ({ benchmark, ...row })))
+}
+console.log(asJson ? JSON.stringify(rows, null, 2) : table(rows))
+process.exitCode = rows.some(({ ok }) => ok === false) ? 1 : 0
+
+/** The rows as aligned text, with those that missed their target marked. */
+function table(list: readonly (BenchRow & { benchmark: string })[]): string {
+  const cells = list.map((row) => [
+    row.benchmark,
+    row.name,
+    `${figure(row.value)} ${row.unit}`,
+    row.against ? `${figure(row.baseline)} ${row.unit}, ${row.against}` : '',
+    row.ratio === undefined ? '' : `${row.ratio.toFixed(2)} ×`,
+    row.target ?? '',
+  ])
+  const heads = ['', 'what', 'measured', 'against', 'ratio', 'to reach']
+  const widths = heads.map((head, column) => Math.max(head.length, ...cells.map((line) => (line[column] ?? '').length)))
+  const line = (texts: readonly string[]) => texts.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  ')
+  const verdict = ({ ok }: BenchRow) => (ok === undefined ? '' : ok ? pc.green('reached') : pc.red('MISSED'))
+  return [pc.bold(line(heads)), ...cells.map((texts, i) => `${line(texts)}  ${verdict(list[i] as BenchRow)}`)].join(
+    '\n',
+  )
+}
+
+/** Three significant digits. */
+function figure(value: number | undefined): string {
+  if (value === undefined) return ''
+  return value >= 100 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(3)))
+}

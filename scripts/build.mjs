@@ -1,0 +1,77 @@
+// npm run build: src/ to dist/. There is one implementation, in CommonJS, and a thin ES module over each public entry: so
+// `require` and `import` in one process share their classes and their state, and `instanceof` holds across them.
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { basename } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { ENTRIES } from './entries.mjs'
+import { ensurePackages, root } from './setup.mjs'
+
+ensurePackages()
+const esbuild = await import('esbuild')
+const { esbuildPageScript, observerScript, pageScript } = await import('./page-script.mjs')
+const require = createRequire(import.meta.url)
+
+process.chdir(root)
+rmSync('dist', { recursive: true, force: true })
+mkdirSync('dist')
+writeFileSync('dist/package.json', '{ "type": "commonjs" }\n')
+const files = await implementation()
+declarations()
+for (const file of Object.values(ENTRIES)) esmWrapper(file)
+report(files)
+
+/** Every file that the public entries need at run time, one by one, so that they stay modules that share one another. */
+async function implementation() {
+  /** @type {import('esbuild').BuildOptions} */
+  const common = {
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    plugins: [esbuildPageScript],
+    logLevel: 'warning',
+  }
+  const reach = await esbuild.build({
+    ...common,
+    entryPoints: Object.values(ENTRIES).map((file) => `src/${file}.ts`),
+    outdir: 'dist',
+    bundle: true,
+    packages: 'external',
+    metafile: true,
+    write: false,
+  })
+  const entryPoints = Object.keys(reach.metafile?.inputs ?? {}).map((file) => file.replace(/^page-script:/, ''))
+  await esbuild.build({ ...common, entryPoints, outdir: 'dist', outbase: 'src' })
+  return entryPoints
+}
+
+/** Declarations, as CommonJS has them. */
+function declarations() {
+  execFileSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.build.json'], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+}
+
+/**
+ * The ES module of an entry: the same names, from the same objects.
+ * @param {string} file
+ */
+function esmWrapper(file) {
+  const names = Object.keys(require(`${root}dist/${file}.js`)).sort()
+  const from = `./${basename(file)}.js`
+  const list = names.length > 0 ? `export const { ${names.join(', ')} } = entry\n` : ''
+  writeFileSync(`dist/${file}.mjs`, `import entry from '${from}'\n${list}`)
+  writeFileSync(`dist/${file}.d.mts`, `export * from '${from}'\n`)
+}
+
+/** @param {readonly string[]} files */
+function report(files) {
+  const kib = (/** @type {number} */ bytes) => `${(bytes / 1024).toFixed(1)} KiB`
+  const sum = files.reduce((total, file) => total + statSync(file.replace(/^src/, 'dist').replace(/ts$/, 'js')).size, 0)
+  console.log(`code            ${kib(sum)} in ${files.length} files, ${Object.keys(ENTRIES).length} entries`)
+  const scripts = { 'observer script': observerScript(), 'page script': pageScript() }
+  for (const [name, text] of Object.entries(scripts)) {
+    console.log(`${name.padEnd(15)} ${kib(text.length)}, ${kib(gzipSync(text).length)} compressed`)
+  }
+}

@@ -1,0 +1,109 @@
+// npm run check [-- part of a step's name]: everything about the project that is checked without running its tests.
+// One line for each step, and its output only where it fails.
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { compileTypes, installPacked, pack, runConsumer } from './consumers.mjs'
+import { exportsField } from './entries.mjs'
+import { ensurePackages, root } from './setup.mjs'
+
+/**
+ * A step gives what it has to say, and throws if it found something.
+ * @typedef {{ name: string, run: () => Promise<string> | string }} Step
+ */
+
+ensurePackages()
+process.chdir(root)
+const folder = mkdtempSync(join(tmpdir(), 'solveguard-check-'))
+/** The packed package and a project that has it installed: made by their step, used by the ones after it. */
+const packed = { tarball: '', project: '' }
+
+/** @type {readonly Step[]} */
+const STEPS = [
+  { name: 'types', run: () => tool('tsc', '-p', '.') },
+  { name: 'lint, format, reveal() in egress only', run: () => tool('biome', 'check', '--error-on-warnings', '.') },
+  { name: 'direction of imports', run: () => tool('depcruise', 'src', '--config', '.dependency-cruiser.cjs') },
+  { name: 'unused code and packages', run: () => tool('knip') },
+  { name: 'build', run: () => tool(process.execPath, 'scripts/build.mjs') },
+  { name: 'exports of package.json', run: checkExports },
+  { name: 'pack', run: packAndInstall },
+  { name: 'package shape (publint)', run: () => tool('publint', packed.tarball, '--strict') },
+  // Only the resolution of TypeScript before 4.7 knows no subpaths.
+  { name: 'types of the package (attw)', run: () => tool('attw', packed.tarball, '--profile', 'node16') },
+  { name: 'a CommonJS consumer', run: () => runConsumer(packed.project, 'commonjs.cjs') },
+  { name: 'an ESM consumer', run: () => runConsumer(packed.project, 'esm.mjs') },
+  { name: 'a TypeScript consumer, ESM and CommonJS', run: () => compileTypes(packed.project) },
+]
+
+const counts = { passed: 0, failed: 0 }
+try {
+  const wanted = process.argv.slice(2)
+  for (const step of STEPS.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)))) {
+    const start = performance.now()
+    const problem = await attempt(step)
+    counts[problem === undefined ? 'passed' : 'failed']++
+    const seconds = ((performance.now() - start) / 1000).toFixed(1)
+    console.log(`${problem === undefined ? 'ok    ' : 'FAILED'} ${step.name} (${seconds} s)`)
+    if (problem !== undefined) console.log(problem.trimEnd().replace(/^/gm, '       '))
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+console.log(`${counts.passed} passed, ${counts.failed} failed`)
+process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0
+
+/**
+ * What a step found, or undefined if all is well.
+ * @param {Step} step
+ */
+async function attempt(step) {
+  try {
+    await step.run()
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+/**
+ * Runs one of the installed tools, and gives what it said.
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @returns {Promise<string>}
+ */
+function tool(command, ...args) {
+  const path = `${join(root, 'node_modules', '.bin')}${delimiter}${process.env.PATH}`
+  const child = spawn(command, args, {
+    env: { ...process.env, PATH: path },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    shell: process.platform === 'win32',
+  })
+  let output = ''
+  child.stdout.on('data', (chunk) => {
+    output += chunk
+  })
+  child.stderr.on('data', (chunk) => {
+    output += chunk
+  })
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code) =>
+      code === 0 ? resolve(output) : reject(new Error(output || `${command} ended with ${code}`)),
+    )
+  })
+}
+
+function checkExports() {
+  const { exports } = JSON.parse(readFileSync('package.json', 'utf8'))
+  const wanted = exportsField()
+  if (isDeepStrictEqual(exports, wanted)) return 'as scripts/entries.mjs has them'
+  throw new Error(`package.json's "exports" have to be, by scripts/entries.mjs:\n${JSON.stringify(wanted, null, 2)}`)
+}
+
+async function packAndInstall() {
+  packed.tarball = await pack(folder)
+  packed.project = await installPacked(packed.tarball, folder)
+  return packed.tarball
+}

@@ -1,0 +1,80 @@
+// Packs the package and uses it as its users do: test/consumers/, against the tarball, in a project of its own.
+import { execFile } from 'node:child_process'
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { root } from './setup.mjs'
+
+const execute = promisify(execFile)
+const require = createRequire(import.meta.url)
+const consumers = `${root}test/consumers`
+
+/**
+ * The tarball that npm would publish of what is built.
+ * @param {string} folder where to
+ */
+export async function pack(folder) {
+  const { stdout } = await execute('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
+    cwd: root,
+    shell: process.platform === 'win32',
+  })
+  const [{ filename }] = JSON.parse(stdout)
+  return join(folder, filename)
+}
+
+/**
+ * A project with the package and its dependencies installed, and nothing else: no browser library above all. The
+ * dependencies are links to ours, so that no network is needed.
+ * @param {string} tarball
+ * @param {string} folder
+ */
+export async function installPacked(tarball, folder) {
+  const project = join(folder, 'project')
+  const modules = join(project, 'node_modules')
+  mkdirSync(join(modules, 'solveguard'), { recursive: true })
+  await execute('tar', ['-xzf', tarball, '-C', join(modules, 'solveguard'), '--strip-components=1'])
+  const { dependencies } = JSON.parse(readFileSync(join(modules, 'solveguard', 'package.json'), 'utf8'))
+  for (const name of Object.keys(dependencies)) link(modules, name)
+  writeFileSync(join(project, 'package.json'), '{ "private": true }\n')
+  return project
+}
+
+/**
+ * Runs one consumer, with a folder for what it writes.
+ * @param {string} project
+ * @param {string} file
+ */
+export async function runConsumer(project, file) {
+  copyFileSync(join(consumers, file), join(project, file))
+  const state = join(project, `state-${file}`)
+  mkdirSync(state)
+  const { stdout } = await execute(process.execPath, [file, state], { cwd: project, timeout: 60_000 })
+  return stdout
+}
+
+/**
+ * Compiles the TypeScript consumer as an ES module and as CommonJS, by the compiler's strictest rules.
+ * @param {string} project
+ */
+export async function compileTypes(project) {
+  for (const name of ['playwright-core', '@types/node']) link(join(project, 'node_modules'), name)
+  for (const ending of ['mts', 'cts']) copyFileSync(join(consumers, 'types.ts'), join(project, `types.${ending}`))
+  const options = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--module', 'nodenext', '--target', 'es2022']
+  const args = [require.resolve('typescript/bin/tsc'), ...options, '--types', 'node', 'types.mts', 'types.cts']
+  try {
+    const { stdout } = await execute(process.execPath, args, { cwd: project })
+    return stdout
+  } catch (error) {
+    throw new Error(/** @type {{ stdout?: string }} */ (error).stdout || String(error))
+  }
+}
+
+/**
+ * @param {string} modules
+ * @param {string} name
+ */
+function link(modules, name) {
+  mkdirSync(dirname(join(modules, name)), { recursive: true })
+  symlinkSync(`${root}node_modules/${name}`, join(modules, name), 'junction')
+}

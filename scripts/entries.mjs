@@ -1,0 +1,25 @@
+// The public entries of the package: `solveguard` and its subpaths, each with the file of src/ that it shows. The build
+// makes them, and the check holds package.json's `exports` to them.
+
+/** @type {Readonly<Record<string, string>>} */
+export const ENTRIES = {
+  '.': 'index',
+  './solvers': 'solvers/index',
+  './secrets': 'secrets/index',
+  './ledger': 'ledger/index',
+  './audit': 'audit/index',
+  './testing': 'testing/index',
+  './playwright': 'adapters/playwright',
+}
+
+/** What `exports` in package.json has to be. */
+export function exportsField() {
+  const entries = Object.entries(ENTRIES).map(([subpath, file]) => [
+    subpath,
+    {
+      import: { types: `./dist/${file}.d.mts`, default: `./dist/${file}.mjs` },
+      require: { types: `./dist/${file}.d.ts`, default: `./dist/${file}.js` },
+    },
+  ])
+  return { ...Object.fromEntries(entries), './package.json': './package.json' }
+}

@@ -1,0 +1,141 @@
+// Makes ready what a command of the house needs, on a fresh clone as well: packages, a browser, a few programs. Plain
+// Node without packages, for it runs before there are any. What it has to say goes to stderr.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { accessSync, chmodSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = fileURLToPath(new URL('..', import.meta.url))
+
+const OLDEST_NODE = '20.18.1'
+const POLICY_RC = '/usr/sbin/policy-rc.d'
+
+/** A browser comes from the machine, never with the packages. */
+const NO_DOWNLOADS = { PUPPETEER_SKIP_DOWNLOAD: '1', PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD: '1' }
+
+/** Packages, as package-lock.json has them. */
+export function ensurePackages() {
+  const tooOld = process.versions.node.localeCompare(OLDEST_NODE, 'en', { numeric: true }) < 0
+  if (tooOld) giveUp(`Node ${process.versions.node} is too old: install Node ${OLDEST_NODE} or newer.`)
+  if (packagesMatch()) return
+  say('Installing packages…')
+  const result = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    env: { ...process.env, ...NO_DOWNLOADS },
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+  })
+  if (result.status !== 0) {
+    process.stderr.write(`${result.stdout}${result.stderr}`)
+    giveUp('The packages could not be installed: npm ci failed, as above.')
+  }
+}
+
+/** A Chromium that the tests and the demo can drive. */
+export async function ensureBrowser() {
+  const { findBrowser } = await import('./find-browser.mjs')
+  if (findBrowser()) return
+  installDebian(['chromium'])
+  if (findBrowser()) return
+  giveUp(
+    'No browser was found: install Google Chrome or Chromium, run `npx playwright install chromium`, or set CHROMIUM_PATH.',
+  )
+}
+
+/**
+ * Programs that tests run. Named as their Debian packages are.
+ * @param {string[]} names
+ */
+export function ensurePrograms(names) {
+  const missing = () => names.filter((name) => !findProgram(name))
+  if (missing().length === 0) return
+  installDebian(missing())
+  const left = missing()
+  if (left.length > 0) giveUp(`Install ${left.join(' and ')} and put ${left.length > 1 ? 'them' : 'it'} on the PATH.`)
+}
+
+/**
+ * Where a program is, or undefined.
+ * @param {string} name
+ */
+function findProgram(name) {
+  // Debian keeps servers in sbin, which is not on everybody's PATH.
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin']
+  const endings = process.platform === 'win32' ? ['.exe', '.cmd'] : ['']
+  return folders.flatMap((folder) => endings.map((ending) => join(folder, name + ending))).find(isExecutable)
+}
+
+/** @param {string} path */
+function isExecutable(path) {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Whether what is installed is what the lock file asks for. npm keeps a list of what it installed; a package for
+ * another kind of machine is rightly not on it.
+ */
+function packagesMatch() {
+  const installed = `${root}node_modules/.package-lock.json`
+  if (!existsSync(installed)) return false
+  const have = JSON.parse(readFileSync(installed, 'utf8')).packages
+  const wanted = JSON.parse(readFileSync(`${root}package-lock.json`, 'utf8')).packages
+  return Object.keys(wanted).every((path) => {
+    if (path === '') return true
+    return have[path] ? have[path].version === wanted[path].version : wanted[path].optional === true
+  })
+}
+
+/**
+ * Installs Debian packages, where this is Debian and we may; otherwise does nothing.
+ * @param {string[]} names
+ */
+function installDebian(names) {
+  if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version') || !findProgram('apt-get')) return
+  say(`Installing ${names.join(', ')}…`)
+  withoutServices(() => {
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+    try {
+      execFileSync('apt-get', ['update', '-qq'], { env, stdio: 'pipe' })
+      execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], { env, stdio: 'pipe' })
+    } catch (error) {
+      process.stderr.write(String(/** @type {{ stderr?: Buffer }} */ (error).stderr ?? error))
+    }
+  })
+}
+
+/**
+ * Debian starts a server when its package is installed, unless this file says no. Ours are run by the tests, on ports
+ * of their own; a machine that has such a file already has decided for itself.
+ * @param {() => void} install
+ */
+function withoutServices(install) {
+  const ours = !existsSync(POLICY_RC)
+  try {
+    if (ours) {
+      writeFileSync(POLICY_RC, '#!/bin/sh\nexit 101\n')
+      chmodSync(POLICY_RC, 0o755)
+    }
+    install()
+  } finally {
+    if (ours) rmSync(POLICY_RC, { force: true })
+  }
+}
+
+/** @param {string} text */
+function say(text) {
+  process.stderr.write(`${text}\n`)
+}
+
+/**
+ * @param {string} sentence
+ * @returns {never}
+ */
+function giveUp(sentence) {
+  say(sentence)
+  process.exit(1)
+}

@@ -1,0 +1,11 @@
+// npm test [-- vitest's arguments]
+import { ensureBrowser, ensurePackages, ensurePrograms, root } from './setup.mjs'
+
+ensurePackages()
+await ensureBrowser()
+ensurePrograms(['openssl', 'tinyproxy', 'squid'])
+
+process.chdir(root)
+process.argv.splice(1, 1, 'vitest', 'run')
+// vitest's own command, by its file: the package does not export it.
+await import(new URL('../node_modules/vitest/vitest.mjs', import.meta.url).href)

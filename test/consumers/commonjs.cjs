@@ -1,0 +1,37 @@
+// A user who writes CommonJS. Run against the packed package by `npm run check`.
+const assert = require('node:assert/strict')
+const { createGuard, DeniedError, SolveguardError, usd } = require('solveguard')
+const { captchaAI } = require('solveguard/solvers')
+const { envSecret, fileSecret } = require('solveguard/secrets')
+const { memoryLedger, fileLedger } = require('solveguard/ledger')
+const { jsonlAudit, verifyAudit } = require('solveguard/audit')
+const { startSolverService } = require('solveguard/testing')
+const { guardContext } = require('solveguard/playwright')
+
+const named = { envSecret, fileSecret, fileLedger, jsonlAudit, verifyAudit, guardContext, startSolverService }
+for (const [name, value] of Object.entries(named)) assert.equal(typeof value, 'function', name)
+
+async function main() {
+  const es = await import('solveguard')
+  assert.equal(es.DeniedError, DeniedError, 'one class, however it is loaded')
+  assert.equal((await import('solveguard/ledger')).memoryLedger, memoryLedger)
+
+  const stateDir = process.argv[2]
+  const origins = ['https://staging.example.com']
+  const policy = { origins, budget: { perDay: usd(1) } }
+  const guard = await createGuard({ name: 'consumer', solver: captchaAI(), policy, ledger: memoryLedger(), stateDir })
+  const challenge = {
+    family: 'recaptcha',
+    variant: 'v2-checkbox',
+    sitekey: '6Lc',
+    pageUrl: 'https://elsewhere.example/',
+  }
+  await assert.rejects(guard.solve(challenge), (error) => {
+    assert.ok(error instanceof DeniedError && error instanceof SolveguardError && error instanceof es.SolveguardError)
+    assert.equal(error.code, 'ORIGIN_NOT_NAMED')
+    return true
+  })
+  await guard.close()
+}
+
+main()

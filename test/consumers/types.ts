@@ -1,0 +1,60 @@
+// A user who writes TypeScript, as an ES module and as CommonJS. Compiled against the packed package by `npm run check`.
+import type { BrowserContext, Page } from 'playwright-core'
+import {
+  type Challenge,
+  createGuard,
+  DeniedError,
+  formatUsd,
+  type Guard,
+  type Money,
+  type Solution,
+  usd,
+} from 'solveguard'
+import { jsonlAudit, verifyAudit } from 'solveguard/audit'
+import { fileLedger, memoryLedger } from 'solveguard/ledger'
+import { guardContext } from 'solveguard/playwright'
+import { envSecret, type SecretProvider } from 'solveguard/secrets'
+import { captchaAI } from 'solveguard/solvers'
+import { startSolverService } from 'solveguard/testing'
+
+export async function makeGuard(): Promise<Guard> {
+  const secret: SecretProvider = envSecret('SOLVEGUARD_KEY')
+  return createGuard({
+    name: 'checkout-tests',
+    solver: captchaAI(),
+    secret,
+    policy: {
+      origins: ['https://staging.example.com', 'https://*.qa.example.com'],
+      budget: { perDay: usd(5), perMinute: 20, concurrent: 10, alertsAt: [0.5, 0.8] },
+      schedule: { timeZone: 'Europe/Berlin', windows: [{ days: 'Mon-Fri', from: '09:00', to: '17:00' }] },
+      key: { rotateEvery: '60d' },
+    },
+    ledger: process.env.CI ? memoryLedger() : fileLedger({ dir: '.solveguard' }),
+    audit: jsonlAudit({ dir: '.solveguard' }),
+  })
+}
+
+export async function solve(guard: Guard, context: BrowserContext, page: Page): Promise<string> {
+  const captcha = await guardContext(guard, context, { budget: { perDay: usd(0.5) } })
+  const found = await captcha.find(page)
+  const result = await captcha.solve(page, { which: 'all' })
+  const cost: Money = result.cost
+  return `${found.length} found, ${result.solved.length} solved for ${formatUsd(cost)}`
+}
+
+export async function solveOne(guard: Guard, challenge: Challenge): Promise<Solution | Date | undefined> {
+  guard.on('denied', ({ code, layer }) => console.log(code, layer))
+  try {
+    return await guard.solve(challenge, { signal: AbortSignal.timeout(1000) })
+  } catch (error) {
+    if (error instanceof DeniedError) return error.retryAt
+    throw error
+  }
+}
+
+// @ts-expect-error a plain number is no amount of money
+export const wrong: Money = 5
+// @ts-expect-error a family that nobody knows
+export const unknown: Challenge['family'] = 'riddle'
+
+export { startSolverService, verifyAudit }
