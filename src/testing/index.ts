@@ -1,5 +1,6 @@
 export { type MemoryAudit, memoryAudit } from './audit.js'
 export { type ManualClock, manualClock } from './clock.js'
+export { type RecaptchaBehaviour, type RecaptchaOptions, type StandInRecaptcha, startRecaptcha } from './recaptcha.js'
 export {
   type Behaviour,
   type ServiceEndpoint,
@@ -9,3 +10,4 @@ export {
   type SolverService,
   startSolverService,
 } from './service.js'
+export { type SiteOptions, type StandInSite, startSite } from './site.js'

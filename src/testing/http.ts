@@ -1,0 +1,58 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** A server on loopback, on any free port. */
+export interface LoopbackServer {
+  readonly port: number
+  close(): Promise<void>
+}
+
+/** Serves until closed. A handler that throws ends its connection and nothing else. */
+export async function serve(
+  handle: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>,
+  port = 0,
+): Promise<LoopbackServer> {
+  const server = createServer((request, response) => {
+    void Promise.resolve()
+      .then(() => handle(request, response))
+      .catch(() => response.destroy())
+  })
+  server.on('clientError', (_, socket) => socket.destroy())
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, '127.0.0.1', resolve)
+  })
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      if (!server.listening) return
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      })
+    },
+  }
+}
+
+const LARGEST_FORM = 1_000_000
+
+/** The fields of a form that was posted; undefined if it is too long to be one of ours. */
+export async function readForm(request: IncomingMessage): Promise<URLSearchParams | undefined> {
+  let text = ''
+  for await (const chunk of request) {
+    text += chunk
+    if (text.length > LARGEST_FORM) return undefined
+  }
+  return new URLSearchParams(text)
+}
+
+export function reply(
+  response: ServerResponse,
+  type: 'html' | 'javascript' | 'json',
+  body: string,
+  { status = 200, headers = {} }: { status?: number; headers?: Record<string, string> } = {},
+): void {
+  const mime = type === 'json' ? 'application/json' : `text/${type}`
+  response.writeHead(status, { 'content-type': `${mime}; charset=utf-8`, 'cache-control': 'no-store', ...headers })
+  response.end(body)
+}

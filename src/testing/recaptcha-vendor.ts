@@ -1,0 +1,295 @@
+/**
+ * The stand-in's scripts, as they run in a browser. They are served as the text of these functions, so none of them may
+ * refer to anything outside itself. They do what the real ones are documented, and seen, to do: a loader first and the main
+ * part later, state nested under minified names, frames on another origin.
+ */
+
+declare global {
+  interface Window {
+    ___grecaptcha_cfg?: VendorConfig
+    __recaptcha_api?: string
+    grecaptcha?: Record<string, unknown>
+    trustedTypes?: { createPolicy(name: string, rules: { createScriptURL(url: string): string }): TrustedPolicy }
+  }
+}
+
+interface TrustedPolicy {
+  createScriptURL(url: string): string
+}
+
+interface VendorConfig {
+  fns?: (() => void)[]
+  render?: string[]
+  onload?: string[]
+  clients?: Record<string, unknown>
+  count?: number
+  isolated?: number
+  trusted?: TrustedPolicy
+}
+
+/** `/recaptcha/api.js` and `/recaptcha/enterprise.js`: defines `ready`, notes what it was told, fetches the main part. */
+export function loader(told: { base: string; enterprise: boolean; render: string; onload: string }): void {
+  window.___grecaptcha_cfg ??= {}
+  const cfg = window.___grecaptcha_cfg
+  window.grecaptcha ??= {}
+  let api = window.grecaptcha
+  if (told.enterprise) {
+    api.enterprise ??= {}
+    api = api.enterprise as Record<string, unknown>
+  }
+  api.ready ??= (call: () => void) => {
+    cfg.fns ??= []
+    cfg.fns.push(call)
+  }
+  window.__recaptcha_api = `${told.base}/recaptcha/${told.enterprise ? 'enterprise' : 'api2'}/`
+  cfg.render ??= []
+  cfg.render.push(told.render || 'onload')
+  if (told.onload) {
+    cfg.onload ??= []
+    cfg.onload.push(told.onload)
+  }
+  const script = document.createElement('script')
+  script.async = true
+  const nonce = document.querySelector<HTMLScriptElement>('script[nonce]')?.nonce
+  if (nonce) script.nonce = nonce
+  let source = `${told.base}/recaptcha/releases/stand-in/recaptcha__en.js`
+  if (window.trustedTypes) {
+    cfg.trusted ??= window.trustedTypes.createPolicy('goog#html', { createScriptURL: (url) => url })
+    source = cfg.trusted.createScriptURL(source)
+  }
+  script.src = source
+  const first = document.getElementsByTagName('script')[0]
+  if (first?.parentNode) first.parentNode.insertBefore(script, first)
+  else document.head.appendChild(script)
+}
+
+/** `recaptcha__en.js`: the API, the widgets, and the state that it keeps of them. */
+export function mainPart(): void {
+  const base = window.__recaptcha_api ?? ''
+  const enterprise = base.endsWith('/enterprise/')
+  const cfg = window.___grecaptcha_cfg ?? {}
+  const clients = cfg.clients ?? {}
+  cfg.clients = clients
+  const root = window.grecaptcha as Record<string, unknown>
+  const api = enterprise ? (root.enterprise as Record<string, unknown>) : root
+
+  interface Settings {
+    sitekey: string
+    size?: string
+    callback?: unknown
+    action?: string
+    s?: string
+    [name: string]: unknown
+  }
+
+  interface Client {
+    n: number
+    settings: Settings
+    frame: HTMLIFrameElement
+    challenge: HTMLElement
+    field: HTMLTextAreaElement
+    response: string
+    waiting: ((token: string) => void)[]
+    timer?: ReturnType<typeof setTimeout>
+  }
+
+  const live = new Map<number, Client>()
+
+  function named(callback: unknown): ((...args: unknown[]) => void) | undefined {
+    if (typeof callback === 'function') return callback as (...args: unknown[]) => void
+    if (typeof callback !== 'string') return undefined
+    let at: unknown = window
+    for (const part of callback.split('.')) at = (at as Record<string, unknown> | undefined)?.[part]
+    return typeof at === 'function' ? (at as (...args: unknown[]) => void) : undefined
+  }
+
+  function solved(client: Client, token: string): void {
+    client.challenge.style.visibility = 'hidden'
+    client.challenge.style.top = '-10000px'
+    client.response = token
+    client.field.value = token
+    for (const resolve of client.waiting.splice(0)) resolve(token)
+    if (client.n >= 100_000 && client.settings.score) return
+    named(client.settings.callback)?.(token)
+    clearTimeout(client.timer)
+    client.timer = setTimeout(() => {
+      client.response = ''
+      client.field.value = ''
+      named(client.settings['expired-callback'])?.()
+    }, 120_000)
+  }
+
+  function frameAt(kind: 'anchor' | 'bframe', name: string, settings: Settings): HTMLIFrameElement {
+    const frame = document.createElement('iframe')
+    const query = new URLSearchParams({
+      k: settings.sitekey,
+      co: btoa(`${location.protocol}//${location.host}`).replace(/=/g, '.'),
+      hl: 'en',
+      v: 'stand-in',
+      size: settings.size ?? 'normal',
+    })
+    frame.title = 'reCAPTCHA'
+    frame.name = name
+    frame.width = kind === 'anchor' ? '304' : '400'
+    frame.height = kind === 'anchor' ? '78' : '300'
+    frame.style.border = '0'
+    frame.src = `${base}${kind}?${query}`
+    return frame
+  }
+
+  function render(container: unknown, params: Record<string, unknown> = {}, inherit = false): number {
+    const element = typeof container === 'string' ? document.getElementById(container) : (container as HTMLElement)
+    if (!element) throw new Error('reCAPTCHA placeholder element must be an element or id')
+    const settings: Record<string, unknown> = {}
+    if (inherit) for (const [name, value] of Object.entries(element.dataset)) settings[dashed(name)] = value
+    Object.assign(settings, params)
+    if (!settings.sitekey) throw new Error('Missing required parameters: sitekey')
+    const button = element.localName === 'button' || element.localName === 'input'
+    if (button) settings.size = 'invisible'
+    if (element.querySelector('iframe')) throw new Error('reCAPTCHA has already been rendered in this element')
+    cfg.count ??= 0
+    cfg.isolated ??= 100_000
+    const n = settings.isolated || settings.score ? cfg.isolated++ : cfg.count++
+    draw(n, element, button, settings as Settings)
+    return n
+  }
+
+  function dashed(name: string): string {
+    return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  }
+
+  function draw(n: number, element: HTMLElement, button: boolean, settings: Settings): void {
+    const id = Math.random().toString(36).slice(2, 14)
+    const box = document.createElement('div')
+    if (settings.size === 'invisible') box.className = 'grecaptcha-badge'
+    else {
+      box.style.width = '304px'
+      box.style.height = '78px'
+    }
+    const frame = frameAt('anchor', `a-${id}`, settings)
+    const inner = document.createElement('div')
+    inner.appendChild(frame)
+    const field = document.createElement('textarea')
+    field.name = 'g-recaptcha-response'
+    field.id = n === 0 ? 'g-recaptcha-response' : `g-recaptcha-response-${n}`
+    field.className = 'g-recaptcha-response'
+    field.style.display = 'none'
+    box.append(inner, field)
+    if (button) element.after(box)
+    else element.append(box)
+    const challenge = document.createElement('div')
+    challenge.style.position = 'absolute'
+    challenge.style.visibility = 'hidden'
+    challenge.style.top = '-10000px'
+    challenge.appendChild(frameAt('bframe', `c-${id}`, settings))
+    document.body.appendChild(challenge)
+
+    const client: Client = { n, settings, frame, challenge, field, response: '', waiting: [] }
+    live.set(n, client)
+    const state: Record<string, unknown> = { id: n, V: box, l: null, K: { N: 12, u: [1, 2, 3] } }
+    state.l = { l: { l: settings, O: id, X: element }, U: { state }, B: frame, H: () => id }
+    clients[n] = state
+    if (button) {
+      element.addEventListener('click', (event) => {
+        event.preventDefault()
+        start(client)
+      })
+    }
+  }
+
+  function start(client: Client, action?: string): Promise<string> {
+    const go = () => client.frame.contentWindow?.postMessage({ standIn: 'execute', action }, new URL(base).origin)
+    // The frame says when it is there; until then it hears nothing.
+    if (client.frame.dataset.ready) go()
+    else client.frame.addEventListener('stand-in-ready', go, { once: true })
+    return new Promise((resolve) => client.waiting.push(resolve))
+  }
+
+  function clientOf(id: unknown): Client {
+    const first = [...live.keys()].sort((a, b) => a - b)[0]
+    const byKey = [...live.values()].find(({ settings }) => settings.score && settings.sitekey === id)
+    const client = byKey ?? live.get(id === undefined ? (first ?? -1) : Number(id))
+    if (!client) throw new Error(`Invalid site key or not loaded in api.js: ${String(id)}`)
+    return client
+  }
+
+  addEventListener('message', (event) => {
+    if (event.origin !== new URL(base).origin) return
+    const { standIn, token } = event.data as { standIn?: string; token?: string }
+    for (const client of live.values()) {
+      const challenge = client.challenge.querySelector('iframe')
+      if (event.source !== client.frame.contentWindow && event.source !== challenge?.contentWindow) continue
+      if (standIn === 'ready' && event.source === client.frame.contentWindow) {
+        client.frame.dataset.ready = 'yes'
+        client.frame.dispatchEvent(new Event('stand-in-ready'))
+      }
+      if (standIn === 'token' && token) solved(client, token)
+      if (standIn === 'challenge') {
+        client.challenge.style.visibility = 'visible'
+        client.challenge.style.top = '100px'
+      }
+    }
+  })
+
+  api.render = render
+  api.execute = function execute(id?: unknown, options?: { action?: string }): Promise<string> {
+    return start(clientOf(id), options?.action)
+  }
+  api.getResponse = function getResponse(id?: unknown): string {
+    return clientOf(id).response
+  }
+  api.reset = function reset(id?: unknown): void {
+    const client = clientOf(id)
+    clearTimeout(client.timer)
+    client.response = ''
+    client.field.value = ''
+    client.waiting = []
+  }
+  api.ready = (call: () => void) => call()
+
+  const begin = () => {
+    for (const told of cfg.render ?? []) {
+      if (told === 'onload') {
+        for (const element of document.querySelectorAll<HTMLElement>('.g-recaptcha[data-sitekey]')) {
+          if (!element.querySelector('iframe')) render(element, {}, true)
+        }
+      } else if (told !== 'explicit') {
+        const badge = document.createElement('div')
+        document.body.appendChild(badge)
+        render(badge, { sitekey: told, size: 'invisible', score: true })
+      }
+    }
+    cfg.render = (cfg.render ?? []).filter((told) => told !== 'onload')
+    for (const call of (cfg.fns ?? []).splice(0)) call()
+    for (const name of (cfg.onload ?? []).splice(0)) named(name)?.()
+  }
+  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', begin)
+  else begin()
+}
+
+/** The anchor frame: the box that a person ticks, and the one that asks the server. */
+export function anchorFrame(told: { sitekey: string; hostname: string }): void {
+  const say = (message: object) => parent.postMessage(message, '*')
+  const ask = async (action = '') => {
+    const query = new URLSearchParams({ k: told.sitekey, hostname: told.hostname, action })
+    const answer = await fetch(`reload?${query}`, { method: 'POST' })
+    const { token } = (await answer.json()) as { token?: string }
+    say(token ? { standIn: 'token', token } : { standIn: 'challenge' })
+  }
+  document.getElementById('recaptcha-anchor')?.addEventListener('click', () => void ask())
+  addEventListener('message', (event) => {
+    const { standIn, action } = event.data as { standIn?: string; action?: string }
+    if (standIn === 'execute') void ask(action)
+  })
+  say({ standIn: 'ready' })
+}
+
+/** The challenge frame: a person who presses the button has solved it. */
+export function challengeFrame(told: { sitekey: string; hostname: string }): void {
+  document.getElementById('recaptcha-verify-button')?.addEventListener('click', async () => {
+    const query = new URLSearchParams({ k: told.sitekey, hostname: told.hostname })
+    const answer = await fetch(`userverify?${query}`, { method: 'POST' })
+    const { token } = (await answer.json()) as { token: string }
+    parent.postMessage({ standIn: 'token', token }, '*')
+  })
+}

@@ -1,0 +1,163 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Clock, systemClock } from '../base/clock.js'
+import { readForm, reply, serve } from './http.js'
+import { type IssuedToken, Tokens, type Verification } from './recaptcha-tokens.js'
+import { anchorFrame, challengeFrame, loader, mainPart } from './recaptcha-vendor.js'
+
+export type { IssuedToken, Verification } from './recaptcha-tokens.js'
+export { TEST_SITEKEY } from './recaptcha-tokens.js'
+
+/** What a widget of a sitekey does when it is ticked or set off. */
+export interface RecaptchaBehaviour {
+  /** Whether it passes by itself; otherwise its challenge opens. Score widgets always pass. Default: false. */
+  readonly passes?: boolean | undefined
+  /** How long it takes to do so, ms. Default: 0. */
+  readonly afterMs?: number | undefined
+  /** The score of a browser's own token. Default: 0.1. */
+  readonly score?: number | undefined
+}
+
+export interface RecaptchaOptions {
+  /** What tokens expire by. */
+  readonly clock?: Clock | undefined
+  /** Default: any free port. */
+  readonly port?: number | undefined
+}
+
+/** A stand-in for reCAPTCHA: its scripts and frames, and its verify endpoint. */
+export interface StandInRecaptcha extends AsyncDisposable {
+  /**
+   * Where its scripts are, e.g. `${url}/recaptcha/api.js`. On `localhost`, so that a page on 127.0.0.1 has its frames from
+   * another origin.
+   */
+  readonly url: string
+  /** The verify endpoint, for a site's server. */
+  readonly verifyUrl: string
+  secretFor(sitekey: string): string
+  /**
+   * Gives out a token that the verify endpoint will accept, once, for two minutes: what a stand-in solver service sells.
+   * @param details a `token` of one's own is registered as it is
+   */
+  issue(details: {
+    sitekey: string
+    token?: string | undefined
+    action?: string | undefined
+    score?: number | undefined
+    hostname?: string | undefined
+  }): string
+  /** All tokens given out, oldest first. */
+  readonly issued: readonly IssuedToken[]
+  /** How the widgets of a sitekey behave from now on. */
+  behave(sitekey: string, behaviour: RecaptchaBehaviour): void
+  /** The paths that were asked for, oldest first; the last 10,000. */
+  readonly requests: readonly string[]
+  close(): Promise<void>
+}
+
+const MOST_REQUESTS = 10_000
+
+/**
+ * Starts a stand-in reCAPTCHA on loopback. Pages load `${url}/recaptcha/api.js` (or `enterprise.js`) as they would the real one.
+ *
+ * @example
+ * const recaptcha = await startRecaptcha()
+ * const token = recaptcha.issue({ sitekey: 'a-sitekey' })
+ */
+export async function startRecaptcha({ clock = systemClock, port }: RecaptchaOptions = {}): Promise<StandInRecaptcha> {
+  const tokens = new Tokens(clock)
+  const behaviours = new Map<string, RecaptchaBehaviour>()
+  const requests: string[] = []
+  const server = await serve(handle, port)
+  const url = `http://localhost:${server.port}`
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const asked = new URL(request.url ?? '/', url)
+    requests.push(asked.pathname)
+    if (requests.length > MOST_REQUESTS) requests.shift()
+    const query = asked.searchParams
+    const sitekey = query.get('k') ?? ''
+    switch (asked.pathname.replace(/^\/recaptcha\/(?:api2|enterprise)\//, '')) {
+      case '/recaptcha/api.js':
+      case '/recaptcha/enterprise.js': {
+        const told = {
+          base: url,
+          enterprise: asked.pathname.endsWith('enterprise.js'),
+          render: query.get('render') ?? '',
+          onload: query.get('onload') ?? '',
+        }
+        return reply(response, 'javascript', call(loader, told))
+      }
+      case '/recaptcha/releases/stand-in/recaptcha__en.js':
+        return reply(response, 'javascript', `(${mainPart})()`)
+      case 'anchor':
+        return reply(response, 'html', anchorPage(sitekey, hostnameOf(query.get('co'))))
+      case 'bframe':
+        return reply(response, 'html', challengePage(sitekey, hostnameOf(query.get('co'))))
+      case 'reload': {
+        const { passes, afterMs = 0, score = 0.1 } = behaviours.get(sitekey) ?? {}
+        if (afterMs > 0) await new Promise<void>((resolve) => void clock.after(afterMs, resolve))
+        const action = query.get('action') || undefined
+        const hostname = query.get('hostname') ?? ''
+        if (action === undefined && !passes) return reply(response, 'json', '{"challenge":true}')
+        const token = tokens.issue({ sitekey, action, hostname, score: action === undefined ? undefined : score })
+        return reply(response, 'json', JSON.stringify({ token }))
+      }
+      case 'userverify': {
+        const token = tokens.issue({ sitekey, hostname: query.get('hostname') ?? '' })
+        return reply(response, 'json', JSON.stringify({ token }))
+      }
+      case '/recaptcha/api/siteverify': {
+        const form = request.method === 'POST' ? await readForm(request) : undefined
+        const answer: Verification = form
+          ? tokens.verify(form.get('secret'), form.get('response'))
+          : { success: false, 'error-codes': ['bad-request'] }
+        return reply(response, 'json', JSON.stringify(answer))
+      }
+      default:
+        return reply(response, 'html', '', { status: 404 })
+    }
+  }
+
+  return {
+    url,
+    verifyUrl: `http://127.0.0.1:${server.port}/recaptcha/api/siteverify`,
+    secretFor: (sitekey) => tokens.secretFor(sitekey),
+    issue: (details) => tokens.issue(details),
+    get issued() {
+      return tokens.list()
+    },
+    behave: (sitekey, behaviour) => void behaviours.set(sitekey, behaviour),
+    requests,
+    close: server.close,
+    [Symbol.asyncDispose]: server.close,
+  }
+}
+
+function call<T>(run: (told: T) => void, told: T): string {
+  // JSON inside a script element: nothing in it may end the element.
+  return `(${run})(${JSON.stringify(told).replaceAll('<', '\\u003c')})`
+}
+
+function hostnameOf(co: string | null): string {
+  const origin = Buffer.from(co ?? '', 'base64').toString()
+  return URL.canParse(origin) ? new URL(origin).hostname : ''
+}
+
+const STYLE = `body{margin:0;font:14px/1.4 system-ui,sans-serif;color:#333}
+.box{box-sizing:border-box;width:302px;height:76px;border:1px solid #d3d3d3;background:#f9f9f9;border-radius:3px;
+display:flex;align-items:center;gap:12px;padding:0 14px}
+#recaptcha-anchor{width:28px;height:28px;border:2px solid #c1c1c1;border-radius:2px;background:#fff;cursor:pointer}
+small{margin-left:auto;color:#999;font-size:11px}`
+
+function anchorPage(sitekey: string, hostname: string): string {
+  return `<!doctype html><meta charset="utf-8"><title>reCAPTCHA</title><style>${STYLE}</style>
+<div class="box"><button id="recaptcha-anchor" role="checkbox" aria-label="I'm not a robot"></button>
+<span>I'm not a robot</span><small>reCAPTCHA<br>stand-in</small></div>
+<script>${call(anchorFrame, { sitekey, hostname })}</script>`
+}
+
+function challengePage(sitekey: string, hostname: string): string {
+  return `<!doctype html><meta charset="utf-8"><title>reCAPTCHA challenge</title><style>${STYLE}</style>
+<p>Select all squares with traffic lights.</p><button id="recaptcha-verify-button">Verify</button>
+<script>${call(challengeFrame, { sitekey, hostname })}</script>`
+}

@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { readForm, reply, serve } from './http.js'
+import type { StandInRecaptcha, Verification } from './recaptcha.js'
+import { assetScript, documentOf, escapeHtml, PAGES } from './site-pages.js'
+
+export interface SiteOptions {
+  readonly recaptcha: Pick<StandInRecaptcha, 'url' | 'verifyUrl' | 'secretFor'>
+  /** The sitekey of its widgets. Default: one that is good for nothing else. */
+  readonly sitekey?: string | undefined
+  /**
+   * Further pages, by path. In their text `{{vendor}}`, `{{sitekey}}`, `{{other}}` (the site under its other origin) and
+   * `{{nonce}}` are filled in.
+   */
+  readonly pages?: Readonly<Record<string, string>> | undefined
+  /** Response headers for all pages; `{{nonce}}`, `{{vendor}}` are filled in. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly port?: number | undefined
+}
+
+/** A small site whose server verifies the tokens that its forms send. */
+export interface StandInSite extends AsyncDisposable {
+  /** `http://127.0.0.1:<port>`; the same pages are at `otherUrl`, which is another origin. */
+  readonly url: string
+  readonly otherUrl: string
+  readonly sitekey: string
+  /** What the verify endpoint said to each form that was sent, oldest first. */
+  readonly verified: readonly Verification[]
+  close(): Promise<void>
+}
+
+/** What the server says once it has verified a token. */
+export const WELCOME = 'Welcome — the server verified your token'
+
+const DEFAULT_SITEKEY = '6LcStandInSitekeyForTestsOnly-0000000001'
+/** A strict policy as sites with nonces have it, with Trusted Types; the vendor's own policy name is allowed. */
+const STRICT_CSP =
+  "default-src 'none'; script-src 'nonce-{{nonce}}' 'strict-dynamic'; style-src 'nonce-{{nonce}}'; form-action 'self'; " +
+  "frame-src {{vendor}}; base-uri 'none'; require-trusted-types-for 'script'; trusted-types goog#html"
+
+/**
+ * Starts the stand-in site: a login with a widget, in all the ways in which sites put one up. See `PAGES` for the paths
+ * (`/login`, `/explicit`, `/invisible`, `/v3`, `/enterprise`, `/several`, `/frame`, `/shadow`, …); any of them below
+ * `/csp` comes with a strict Content-Security-Policy and Trusted Types.
+ *
+ * @example
+ * const recaptcha = await startRecaptcha()
+ * const site = await startSite({ recaptcha })
+ * await page.goto(`${site.url}/login`)
+ */
+export async function startSite(options: SiteOptions): Promise<StandInSite> {
+  const { recaptcha, sitekey = DEFAULT_SITEKEY, pages = {} } = options
+  const verified: Verification[] = []
+  const server = await serve(handle, options.port)
+  const url = `http://127.0.0.1:${server.port}`
+  const otherUrl = `http://localhost:${server.port}`
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname, searchParams } = new URL(request.url ?? '/', url)
+    if (request.method === 'POST') return signIn(request, response)
+    if (pathname === '/favicon.ico') return reply(response, 'html', '', { status: 204 })
+    if (pathname.startsWith('/assets/')) return reply(response, 'javascript', assetScript())
+    const strict = pathname.startsWith('/csp/')
+    const path = strict ? pathname.slice(4) : pathname === '/' ? '/login' : pathname
+    const nonce = randomBytes(12).toString('base64url')
+    const key = searchParams.get('sitekey') ?? sitekey
+    const fill = (text: string) =>
+      text
+        .replaceAll('{{vendor}}', recaptcha.url)
+        .replaceAll('{{sitekey}}', escapeHtml(key))
+        .replaceAll('{{other}}', otherUrl)
+        .replaceAll('{{nonce}}', nonce)
+    const own = Object.hasOwn(pages, path) ? pages[path] : undefined
+    const made = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined
+    const html =
+      own === undefined ? made?.({ vendor: recaptcha.url, sitekey: key, otherOrigin: otherUrl, nonce }) : fill(own)
+    if (html === undefined) return reply(response, 'html', 'There is no such page.', { status: 404 })
+    const headers: Record<string, string> = strict ? { 'content-security-policy': fill(STRICT_CSP) } : {}
+    for (const [name, value] of Object.entries(options.headers ?? {})) headers[name] = fill(value)
+    reply(response, 'html', html, { headers })
+  }
+
+  async function signIn(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const form = await readForm(request)
+    const answer = await verify(form?.get('g-recaptcha-response') ?? '', form?.get('sitekey') ?? undefined)
+    verified.push(answer)
+    const page = answer.success
+      ? documentOf('Staging · Welcome', `<h1 class="good">${WELCOME}</h1><p>You are signed in.</p>`)
+      : documentOf(
+          'Staging · Refused',
+          `<h1 class="bad">The server did not accept the token</h1><p>${escapeHtml(answer['error-codes']?.join(', ') ?? '')}</p>`,
+        )
+    reply(response, 'html', page, { status: answer.success ? 200 : 403 })
+  }
+
+  async function verify(token: string, key = sitekey): Promise<Verification> {
+    const answer = await fetch(recaptcha.verifyUrl, {
+      method: 'POST',
+      body: new URLSearchParams({ secret: recaptcha.secretFor(key), response: token }),
+    })
+    return (await answer.json()) as Verification
+  }
+
+  return {
+    url,
+    otherUrl,
+    sitekey,
+    verified,
+    close: server.close,
+    [Symbol.asyncDispose]: server.close,
+  }
+}

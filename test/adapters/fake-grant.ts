@@ -1,0 +1,63 @@
+import type { Challenge } from '../../src/base/challenge.js'
+import { DeniedError, SolveguardError } from '../../src/base/errors.js'
+import type { Grant, Solution, SolveOptions } from '../../src/guard/types.js'
+import { usd } from '../../src/policy/money.js'
+import { type Policy, type PolicyInput, parsePolicy } from '../../src/policy/schema.js'
+import type { StandInRecaptcha } from '../../src/testing/recaptcha.js'
+
+export interface FakeGrant extends Grant {
+  /** The challenges that it was asked to solve. */
+  readonly asked: Challenge[]
+  /** What it was told about solutions that went into a page. */
+  readonly told: { readonly token: string; readonly ok: boolean; readonly code: string | undefined }[]
+  /** How solves end, if not at once with a token of the stand-in's. */
+  answer: (challenge: Challenge, options: SolveOptions) => Promise<string>
+}
+
+/** A grant that sells the stand-in's own tokens, for a tenth of a cent each. */
+export function fakeGrant(
+  recaptcha: Pick<StandInRecaptcha, 'issue'>,
+  policy: Omit<PolicyInput, 'origins'> = {},
+): FakeGrant {
+  const asked: Challenge[] = []
+  const told: FakeGrant['told'] = []
+  const full: Policy = parsePolicy({ origins: ['http://127.0.0.1'], grace: '0s', ...policy })
+  const grant: FakeGrant = {
+    asked,
+    told,
+    policy: full,
+    path: ['fake'],
+    answer: async ({ sitekey, action }) => recaptcha.issue({ sitekey, action, score: 0.9 }),
+    async solve(challenge, options = {}) {
+      asked.push(challenge)
+      const aborted = () => new SolveguardError('SOLVE_ABORTED', 'The solve was aborted through its signal.')
+      if (options.signal?.aborted) throw aborted()
+      const token = await new Promise<string>((resolve, reject) => {
+        options.signal?.addEventListener('abort', () => reject(aborted()), { once: true })
+        grant.answer(challenge, options).then(resolve, reject)
+      })
+      return solutionOf(token)
+    },
+    async *stream() {},
+    narrow: () => grant,
+    status: () => Promise.reject(new Error('not for this test')),
+    injected(solution, outcome) {
+      told.push({ token: solution.token, ok: outcome.ok, code: outcome.ok ? undefined : outcome.error.code })
+    },
+  }
+  return grant
+}
+
+export function solutionOf(token: string): Solution {
+  return {
+    token,
+    cost: usd(0.001),
+    imputed: false,
+    taskId: '1',
+    expiresAt: new Date(Date.now() + 120_000),
+    reportGood: async () => {},
+    reportBad: async () => {},
+  }
+}
+
+export const denied = () => new DeniedError('ORIGIN_NOT_NAMED', 'This origin is not named.')
