@@ -21,19 +21,21 @@ interface Meaning {
   readonly category: 'api' | 'web' | 'session' | 'configuration'
   readonly type: 'allowed' | 'denied' | 'start' | 'end' | 'info' | 'change'
   readonly outcome?: 'success' | 'failure' | 'unknown'
-  /** What the event's message is: the reason for a decision, or what went wrong. */
+  /** Where the event's message goes: the reason for a decision, or what went wrong. */
   readonly message: 'reason' | 'error'
+  /** Whether the action is a failed one where the event has a code. */
+  readonly failsByCode?: true
 }
 
 const MEANING: Readonly<Record<AuditAction, Meaning>> = {
   authorised: { category: 'api', type: 'allowed', outcome: 'success', message: 'reason' },
   denied: { category: 'api', type: 'denied', outcome: 'failure', message: 'reason' },
-  submitted: { category: 'api', type: 'start', outcome: 'success', message: 'error' },
-  solved: { category: 'api', type: 'end', outcome: 'success', message: 'error' },
+  submitted: { category: 'api', type: 'start', outcome: 'success', message: 'reason' },
+  solved: { category: 'api', type: 'end', outcome: 'success', message: 'reason' },
   failed: { category: 'api', type: 'end', outcome: 'failure', message: 'error' },
   abandoned: { category: 'api', type: 'end', outcome: 'unknown', message: 'error' },
-  recovered: { category: 'api', type: 'end', outcome: 'success', message: 'error' },
-  injected: { category: 'web', type: 'info', outcome: 'success', message: 'error' },
+  recovered: { category: 'api', type: 'end', outcome: 'success', message: 'error', failsByCode: true },
+  injected: { category: 'web', type: 'info', outcome: 'success', message: 'error', failsByCode: true },
   accepted: { category: 'web', type: 'info', outcome: 'success', message: 'reason' },
   rejected: { category: 'web', type: 'info', outcome: 'failure', message: 'reason' },
   paused: { category: 'configuration', type: 'change', message: 'reason' },
@@ -45,18 +47,25 @@ const MEANING: Readonly<Record<AuditAction, Meaning>> = {
 
 /** The record of an event as one line of JSON. Strings are clipped and printable; what an event does not have is left out. */
 export function recordJson(event: AuditEvent, place: RecordPlace = {}): string {
-  const { message } = MEANING[event.action]
-  const failure = message === 'error'
+  const { message, outcome, failsByCode } = MEANING[event.action]
+  const inError = message === 'error'
+  const failed = failsByCode === true && event.code !== undefined
+  // A code is an error's, but for that of a success, which says how it came about (`TEST_KEY`).
+  const ofSuccess = outcome === 'success' && !failed
   return (
     `{"@timestamp":${time(event.at)},"ecs":{"version":"8.17.0"},"event":{` +
-    HEADS[event.action][failure && event.code !== undefined ? 'failed' : 'usual'] +
+    HEADS[event.action][failed ? 'failed' : 'usual'] +
     number('sequence', place.sequence) +
-    (failure ? '' : string('reason', event.message, 500)) +
+    (ofSuccess ? string('code', event.code) : '') +
+    (inError ? '' : string('reason', event.message, 500)) +
     number('duration', event.durationMs === undefined ? undefined : Math.round(event.durationMs * 1e6)) +
     date('start', event.firstAt) +
     date('end', event.lastAt) +
     '}' +
-    object('error', string('code', event.code) + (failure ? string('message', event.message, 500) : '')) +
+    object(
+      'error',
+      (ofSuccess ? '' : string('code', event.code)) + (inError ? string('message', event.message, 500) : ''),
+    ) +
     `,"service":{"name":${quoted(event.guard)},"type":"solveguard"}${SOURCE}` +
     object('user', string('name', event.subject)) +
     (event.page === undefined ? '' : object('url', page(partsOf(event.page)))) +
@@ -108,9 +117,7 @@ const HEADS = Object.fromEntries(
         outcome,
         dataset: 'solveguard.audit',
       }).slice(1, -1)
-    // Whatever carries an error's code has failed, also where the action alone does not say so.
-    const failed = meaning.outcome === 'success' ? 'failure' : meaning.outcome
-    return [action, { usual: head(meaning.outcome), failed: head(failed) }]
+    return [action, { usual: head(meaning.outcome), failed: head('failure') }]
   }),
 ) as Readonly<Record<AuditAction, { readonly usual: string; readonly failed: string }>>
 

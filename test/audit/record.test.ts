@@ -63,6 +63,12 @@ describe('toRecord', () => {
     expect(toRecord({ ...injected, code: 'WIDGET_GONE', message: 'Gone.' }).event.outcome).toBe('failure')
   })
 
+  it('does not take a solve for a failed one because its code says that it was free', () => {
+    const record = toRecord({ ...authorised, action: 'solved', code: 'TEST_KEY', cost: usd(0) })
+    expect(record.event).toMatchObject({ outcome: 'success', code: 'TEST_KEY' })
+    expect(record.error).toBeUndefined()
+  })
+
   it('says how many denials a counted record stands for, and when', () => {
     const record = toRecord({ ...denied, count: 7, firstAt: NOON, lastAt: NOON + 900 })
     expect(record.solveguard.count).toBe(7)
