@@ -1,0 +1,127 @@
+import { openSync, writeSync } from 'node:fs'
+import { fileLedger } from '../../src/ledger/file.js'
+import type { BudgetClaim } from '../../src/ledger/ledger.js'
+import { type Money, micros } from '../../src/policy/money.js'
+
+/**
+ * A process of its own that uses a file ledger, for the tests that need several, or one that dies. What it is to do
+ * comes as JSON in its first argument; what it found goes to standard output as JSON lines.
+ */
+export type Work =
+  | { readonly do: 'spend'; readonly dir: string; readonly path: readonly BudgetClaim[]; readonly times: number }
+  | {
+      readonly do: 'spend-until-killed'
+      readonly dir: string
+      readonly path: readonly BudgetClaim[]
+      readonly diary: string
+    }
+  | { readonly do: 'spend-until-refused'; readonly dir: string; readonly path: readonly BudgetClaim[] }
+  | { readonly do: 'open-unprivileged'; readonly dir: string }
+
+/** What `spend` and `spend-until-refused` say at the end. */
+export interface Spent {
+  readonly taken: number
+  readonly denied: number
+  readonly cost: number
+  readonly alerts: number
+  readonly error?: { readonly name: string; readonly code: string; readonly message: string } | undefined
+}
+
+const AMOUNT = 1_000
+const me = `worker-${process.pid}`
+const task = (id: string) => ({ solver: 'captchaai', taskId: id, keyVersion: 'v1', family: 'recaptcha' })
+
+function say(what: object): void {
+  writeSync(1, `${JSON.stringify(what)}\n`)
+}
+
+async function spend(work: Extract<Work, { do: 'spend' | 'spend-until-refused' }>): Promise<void> {
+  const ledger = fileLedger({ dir: work.dir })
+  const sums = { taken: 0, denied: 0, cost: 0, alerts: 0 }
+  const times = work.do === 'spend' ? work.times : 1_000_000
+  try {
+    await ledger.open()
+    await ledger.join({ id: me, leaseMs: 30_000, declares: [] }, Date.now())
+    for (let i = 0; i < times; i++) {
+      const id = `${me}-${i}`
+      const now = Date.now()
+      const request = { id, ownerId: me, path: work.path, amount: AMOUNT as Money, deadline: now + 60_000 }
+      const reserved = await ledger.reserve(request, now)
+      if (!reserved.ok) {
+        sums.denied++
+        // Others want to settle.
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 2))
+        continue
+      }
+      sums.taken++
+      sums.alerts += reserved.alerts.length
+      if (i % 3 === 0) ledger.note(id, task(id))
+      const cost = micros(Math.floor(Math.random() * AMOUNT))
+      // Until this is answered it may or may not have been booked: what was reserved is then what counts at most.
+      const settled = await ledger.settle({ reservationId: id, cost }, Date.now())
+      if (!settled.settled) throw new Error('settled by somebody else')
+      sums.cost += cost
+    }
+    await ledger.close()
+    say(sums)
+  } catch (error) {
+    const { name, code, message } = error as Error & { code: string }
+    say({ ...sums, error: { name, code, message } })
+  }
+}
+
+/**
+ * Solves at a pretended service without end, and keeps a diary of what that service charges: written before the ledger
+ * is told, as a real service would know of it before.
+ */
+async function spendUntilKilled({ dir, path, diary }: Extract<Work, { do: 'spend-until-killed' }>): Promise<void> {
+  const ledger = fileLedger({ dir })
+  await ledger.open()
+  await ledger.join({ id: me, leaseMs: 20, declares: [] }, Date.now())
+  const file = openSync(diary, 'a')
+  say({ ready: true })
+  const budgetId = path[0]?.id ?? ''
+  for (let i = 0; ; i++) {
+    const id = `${me}-${i}`
+    const now = Date.now()
+    const request = { id, ownerId: me, path, amount: AMOUNT as Money, deadline: now + 40 }
+    const reserved = await ledger.reserve(request, now)
+    if (reserved.ok) {
+      const cost = Math.floor(Math.random() * AMOUNT)
+      writeSync(file, `${cost}\n`)
+      ledger.note(id, task(id))
+      if (i % 5 === 0) await new Promise((resolve) => setImmediate(resolve))
+      await ledger.settle(
+        { reservationId: id, cost: micros(cost), head: { file: me, seq: i + 1, hash: `${i}` } },
+        Date.now(),
+      )
+    } else {
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    if (i % 50 === 0) {
+      // What the dead have charged is not known here: it is held to be all that they had reserved.
+      for (const claimed of await ledger.claim({ ownerId: me, solver: 'captchaai', budgetId, limit: 5 }, Date.now())) {
+        await ledger.settle({ reservationId: claimed.reservationId, cost: claimed.amount }, Date.now())
+      }
+      await ledger.beat(me, Date.now())
+    }
+  }
+}
+
+/** Tries to open a ledger as somebody with no special rights, whoever runs the tests. */
+async function openUnprivileged({ dir }: Extract<Work, { do: 'open-unprivileged' }>): Promise<void> {
+  await import('libsql')
+  if (process.getuid?.() === 0) process.setuid?.(65_534)
+  try {
+    await fileLedger({ dir }).open()
+    say({ opened: true })
+  } catch (error) {
+    const { name, code, message } = error as Error & { code: string }
+    say({ error: { name, code, message } })
+  }
+}
+
+const work = JSON.parse(process.argv[2] ?? '') as Work
+if (work.do === 'spend-until-killed') await spendUntilKilled(work)
+else if (work.do === 'open-unprivileged') await openUnprivileged(work)
+else await spend(work)
