@@ -19,5 +19,5 @@ export default {
   // Run by name, from scripts/check.mjs.
   ignoreDependencies: ['@arethetypeswrong/cli', '@biomejs/biome', 'publint'],
   // Not packages: scripts/setup.mjs sees to them.
-  ignoreBinaries: ['apt-get', 'openssl'],
+  ignoreBinaries: ['apt-get', 'mkfifo', 'openssl'],
 }

@@ -34,9 +34,9 @@ export function ensurePackages() {
 /** A Chromium that the tests and the demo can drive. */
 export async function ensureBrowser() {
   const { findBrowser } = await import('./find-browser.mjs')
-  if (findBrowser()) return
+  if (await findBrowser()) return
   installDebian(['chromium'])
-  if (findBrowser()) return
+  if (await findBrowser()) return
   giveUp(
     'No browser was found: install Google Chrome or Chromium, run `npx playwright install chromium`, or set CHROMIUM_PATH.',
   )
