@@ -139,6 +139,8 @@ export class Core {
     await this.recorder.require({ action: 'resumed', at, guard: this.name })
     await this.ledger.resume(this.name)
     this.keys.forgetRefusals()
+    // Whoever resumes has changed something, the key perhaps: the cached one is not to be tried again.
+    await this.secrets.refresh().catch(() => {})
     this.tell('resumed', { at: new Date(at) }, 'resumed')
     this.turnstile.released()
   }

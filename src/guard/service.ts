@@ -93,7 +93,7 @@ export class Service {
     const refused: SecretVersion[] = []
     let wait = firstWaitMs ?? firstPollMs
     for (let failures = 0; ; ) {
-      await this.#wait(errand, wait)
+      await this.#wait(errand, Math.min(wait, errand.lapsesAt - clock.now()))
       if (this.#core.closed) return { kind: 'left' }
       if (clock.now() >= errand.lapsesAt) {
         const { lastFailure } = errand

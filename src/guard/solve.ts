@@ -53,9 +53,8 @@ export interface Job extends Errand {
 export class Solving {
   readonly #core: Core
   readonly #service: Service
-  /** For each solve whose caller still waits, what ends it for that caller. */
-  readonly #waiting = new Map<Job, (error: SolveguardError) => void>()
-  readonly #flows = new Set<Promise<void>>()
+  /** Each solve that has not ended, and what ends it for its caller. */
+  readonly #underWay = new Map<Job, { readonly end: (error: SolveguardError) => void; readonly flow: Promise<void> }>()
 
   constructor(core: Core, service: Service) {
     this.#core = core
@@ -84,9 +83,11 @@ export class Solving {
 
   /** Ends every solve of this process for its caller, and waits until each is accounted for, or left noted. */
   async close(): Promise<void> {
-    for (const [job, end] of this.#waiting) {
-      end(new SolveguardError('GUARD_CLOSED', 'The guard was closed while the solve was under way.'))
+    const flows: Promise<void>[] = []
+    for (const [job, { end, flow }] of this.#underWay) {
+      if (!job.over) end(new SolveguardError('GUARD_CLOSED', 'The guard was closed while the solve was under way.'))
       job.wake?.()
+      flows.push(flow)
     }
     this.#core.turnstile.released()
     // What is being sent has a little time to be answered, so that its task can be noted; then the connections end.
@@ -94,10 +95,10 @@ export class Solving {
     const patience = new Promise<void>((resolve) => {
       cancel = this.#core.clock.after(5_000, resolve)
     })
-    await Promise.race([Promise.all(this.#flows), patience])
+    await Promise.race([Promise.all(flows), patience])
     cancel()
     await this.#core.closeTransports()
-    await Promise.all(this.#flows)
+    await Promise.all(flows)
   }
 
   // -- before anything is reserved ------------------------------------------------------------------------------
@@ -203,7 +204,6 @@ export class Solving {
       const release = (): void => {
         cancelDeadline()
         signal?.removeEventListener('abort', onAbort)
-        this.#waiting.delete(job)
       }
       const end = (error: SolveguardError): void => {
         job.over = true
@@ -222,14 +222,13 @@ export class Solving {
         giveUp(this.#service.late(job, `The solve did not end within ${formatMs(deadlineOf(job.grant))}.`))
       })
       signal?.addEventListener('abort', onAbort, { once: true })
-      this.#waiting.set(job, end)
       const flow = this.#attempts(job)
         .then(resolve, reject)
         .finally(() => {
           release()
-          this.#flows.delete(flow)
+          this.#underWay.delete(job)
         })
-      this.#flows.add(flow)
+      this.#underWay.set(job, { end, flow })
     })
   }
 

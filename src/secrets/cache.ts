@@ -179,11 +179,11 @@ export function createSecretCache(provider: SecretProvider, options: SecretCache
     },
     refresh(signal) {
       // A fetch already under way may have read the key that was refused: a refresh begins after it.
-      queued ??= (async () => {
+      queued ??= Promise.resolve().then(async () => {
         while (flight) await flight.catch(() => {})
         queued = undefined
         return fetchNow()
-      })()
+      })
       queued.catch(() => {})
       return waitFor(queued, signal)
     },

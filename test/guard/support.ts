@@ -1,5 +1,4 @@
 import { afterEach } from 'vitest'
-import type { Challenge } from '../../src/base/challenge.js'
 import { createGuard, type GuardOptions } from '../../src/guard/create.js'
 import type { Guard } from '../../src/guard/types.js'
 import type { Ledger } from '../../src/ledger/ledger.js'
@@ -13,12 +12,7 @@ import { type MemoryAudit, memoryAudit } from '../../src/testing/audit.js'
 import type { ManualClock } from '../../src/testing/clock.js'
 import { type ServiceOptions, type SolverService, startSolverService } from '../../src/testing/service.js'
 
-export const challenge: Challenge = {
-  family: 'recaptcha',
-  variant: 'v2-checkbox',
-  sitekey: '6LdyC2cUAAAAACGuDKpXeDorzUDWXmdqeg-xy696',
-  pageUrl: 'https://staging.example.com/login?session=very-private#top',
-}
+export { challenge } from './challenge.js'
 
 /** Asks at once and often: the stand-in has no manners to keep. */
 export const HASTE = { firstPollMs: 0, everyMs: 5 }

@@ -1,0 +1,25 @@
+// A process that solves until it is killed: SERVICE_URL and SERVICE_KEY say where, STATE_DIR where its ledger lies.
+import { createGuard, usd } from '../../../src/index.js'
+import { Secret } from '../../../src/secrets/secret.js'
+import { captchaAI } from '../../../src/solvers/captchaai.js'
+import { challenge } from '../challenge.js'
+
+const { SERVICE_URL = '', SERVICE_KEY = '', STATE_DIR = '', PER_DAY = '1' } = process.env
+const value = new Secret(SERVICE_KEY)
+
+const guard = await createGuard({
+  name: 'killed',
+  solver: captchaAI({
+    baseUrl: SERVICE_URL,
+    patience: { firstPollMs: 2, everyMs: 2 },
+    pricing: { per: 'solve', usd: 0.001 },
+  }),
+  secret: { kind: 'test', place: 'the test', fetch: () => ({ current: { value, version: '1' } }) },
+  policy: { origins: ['https://staging.example.com'], budget: { perDay: usd(PER_DAY) } },
+  stateDir: STATE_DIR,
+})
+guard.on('alert', () => {})
+process.stdout.write('ready\n')
+// Bounded, should nobody kill it.
+const end = Date.now() + 20_000
+while (Date.now() < end) await Promise.all([1, 2, 3].map(() => guard.solve(challenge).catch(() => {})))

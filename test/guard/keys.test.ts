@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest'
+import { usd } from '../../src/policy/money.js'
+import { manualClock } from '../../src/testing/clock.js'
+import { challenge, errorOf, fixedSecret, rig, settleWith } from './support.js'
+
+const OLD = 'the-old-key-0123456789abcdef0123'
+const NEW = 'the-new-key-0123456789abcdef0123'
+
+describe('rotation', () => {
+  it('goes on with the new key when the service refuses the old one: fetched afresh, nothing fails', async () => {
+    const secret = fixedSecret(OLD)
+    const { guard, service } = await rig({ secret, service: { keys: { [OLD]: 10, [NEW]: 10 } } })
+    await guard.solve(challenge)
+    secret.set(NEW, OLD)
+    service.revoke(OLD)
+    await guard.solve(challenge)
+    expect(secret.fetches).toBe(2)
+    expect(service.charged).toBe(usd(0.002))
+  })
+
+  it('tries the version before once when the new key is not valid yet, and does not ask with the new one again at once', async () => {
+    const secret = fixedSecret(NEW)
+    secret.set(NEW, OLD)
+    const { guard, service } = await rig({ secret, service: { keys: { [OLD]: 10 } } })
+    await guard.solve(challenge)
+    await guard.solve(challenge)
+    expect(service.requests.filter(({ keyOk }) => !keyOk)).toHaveLength(1)
+  })
+
+  it('polls a task with the key that submitted it, also when the store has a new one', async () => {
+    const secret = fixedSecret(OLD)
+    const { guard, service } = await rig({ secret, service: { keys: { [OLD]: 10, [NEW]: 10 }, solveMs: 100 } })
+    const solve = guard.solve(challenge)
+    guard.on('submitted', () => secret.set(NEW))
+    await solve
+    expect(new Set(service.requests.map(({ fields }) => fields.key)).size).toBe(1)
+  })
+
+  it('pauses with the reason when no version is accepted, gives the money back, and goes on once resumed', async () => {
+    const secret = fixedSecret('a-key-that-nobody-knows-012345')
+    const { guard, service, actions } = await rig({ secret, service: { keys: { [NEW]: 10 } } })
+    const error = await errorOf(guard.solve(challenge))
+    expect(error.code).toBe('KEY_REFUSED')
+    expect((await guard.status()).paused).toMatchObject({ code: 'KEY_REFUSED' })
+    expect((await guard.status()).day).toMatchObject({ spent: 0, reserved: 0 })
+    expect((await errorOf(guard.solve(challenge))).code).toBe('GUARD_PAUSED')
+    expect(service.requests).toHaveLength(1)
+    expect(actions()).toContain('paused')
+    secret.set(NEW)
+    await guard.resume()
+    await guard.solve(challenge)
+  })
+
+  it('never tells the key in an error, a record, an event or a status', async () => {
+    const key = 'a-key-that-nobody-knows-012345'
+    const { guard, audit } = await rig({ secret: fixedSecret(key), service: { keys: { [NEW]: 10 } } })
+    let told = ''
+    for (const name of ['alert', 'paused', 'failed', 'denied'] as const)
+      guard.on(name, (event) => {
+        told += JSON.stringify(event)
+      })
+    const error = await errorOf(guard.solve(challenge))
+    told += `${error.message}${error.stack}${JSON.stringify(error)}${JSON.stringify(audit.events)}${JSON.stringify(await guard.status())}`
+    expect(told).not.toContain(key)
+  })
+})
+
+describe('a store that is down', () => {
+  it('does not matter while the cached key is fresh, then the stale one serves with an alert, then nothing is solved', async () => {
+    const clock = manualClock()
+    const secret = fixedSecret(NEW)
+    const { guard } = await rig({ clock, secret, service: { keys: { [NEW]: 10 } } })
+    const alerts: string[] = []
+    guard.on('alert', ({ code }) => alerts.push(code))
+    await settleWith(clock, guard.solve(challenge), 10)
+    secret.fail(new Error('sealed'))
+    await clock.advance(10 * 60_000)
+    await settleWith(clock, guard.solve(challenge), 10)
+    expect(alerts).toContain('SECRET_STALE')
+    await clock.advance(61 * 60_000)
+    expect((await errorOf(settleWith(clock, guard.solve(challenge), 10))).code).toBe('SECRET_UNAVAILABLE')
+  })
+})

@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest'
+import type { Challenge } from '../../src/base/challenge.js'
+import { usd } from '../../src/policy/money.js'
+import { challenge, errorOf, rig } from './support.js'
+
+describe('with policy.budget.wait', () => {
+  it('solves stand in line for a slot, in the order in which they came', async () => {
+    const { guard, service } = await rig({
+      service: { solveMs: 15 },
+      policy: { budget: { perDay: usd(1), concurrent: 1, wait: '20s' } },
+    })
+    const order: number[] = []
+    await Promise.all(Array.from({ length: 8 }, (_, i) => guard.solve(challenge).then(() => order.push(i))))
+    expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+    expect(service.tasks).toHaveLength(8)
+  })
+
+  it('are denied when there is no room in time', async () => {
+    const { guard } = await rig({
+      service: { solveMs: 2_000 },
+      policy: { budget: { perDay: usd(1), concurrent: 1, wait: '100ms' } },
+    })
+    const first = guard.solve(challenge)
+    expect((await errorOf(guard.solve(challenge))).code).toBe('SLOTS_FULL')
+    await first
+  })
+
+  it('are not made to wait for money, which takes a day', async () => {
+    const { guard } = await rig({ policy: { budget: { perDay: usd(0.001), wait: '20s' } } })
+    await guard.solve(challenge)
+    expect((await errorOf(guard.solve(challenge))).code).toBe('BUDGET_EXHAUSTED')
+  })
+
+  it('leave the line when their caller aborts', async () => {
+    const { guard, service } = await rig({
+      service: { solveMs: 100 },
+      policy: { budget: { perDay: usd(1), concurrent: 1, wait: '20s' } },
+    })
+    const abort = new AbortController()
+    const first = guard.solve(challenge)
+    const second = errorOf(guard.solve(challenge, { signal: abort.signal }))
+    const third = guard.solve(challenge)
+    abort.abort()
+    expect((await second).code).toBe('SOLVE_ABORTED')
+    await Promise.all([first, third])
+    expect(service.tasks).toHaveLength(2)
+    expect((await guard.status()).day.spent).toBe(usd(0.002))
+  })
+})
+
+describe('a stream', () => {
+  it('gives each result as it arrives, failures too, and holds the producer back', async () => {
+    const { guard, service } = await rig({
+      service: { solveMs: 5 },
+      policy: { budget: { perDay: usd(1), concurrent: 3 } },
+    })
+    let produced = 0
+    let ended = 0
+    let most = 0
+    function* challenges(): Generator<Challenge> {
+      for (let i = 0; i < 12; i++) {
+        produced++
+        most = Math.max(most, produced - ended)
+        yield i === 5 ? { ...challenge, pageUrl: 'https://elsewhere.example/' } : challenge
+      }
+    }
+    const codes: (string | undefined)[] = []
+    for await (const done of guard.stream(challenges())) {
+      ended++
+      codes.push(done.ok ? undefined : done.error.code)
+    }
+    expect(codes).toHaveLength(12)
+    expect(codes.filter(Boolean)).toEqual(['ORIGIN_NOT_NAMED'])
+    expect(service.tasks).toHaveLength(11)
+    expect(most).toBeLessThanOrEqual(4)
+  })
+
+  it('ends with what its source throws', async () => {
+    const { guard } = await rig()
+    async function* broken(): AsyncGenerator<Challenge> {
+      yield challenge
+      throw new Error('the list ended badly')
+    }
+    const drain = async (): Promise<void> => {
+      for await (const _ of guard.stream(broken())) void _
+    }
+    expect((await errorOf(drain())).message).toBe('the list ended badly')
+  })
+
+  it('stops taking from its source when its reader stops', async () => {
+    const { guard } = await rig()
+    let closed = false
+    function* endless(): Generator<Challenge> {
+      try {
+        for (;;) yield challenge
+      } finally {
+        closed = true
+      }
+    }
+    for await (const done of guard.stream(endless())) {
+      expect(done.ok).toBe(true)
+      break
+    }
+    expect(closed).toBe(true)
+  })
+})
