@@ -47,7 +47,8 @@ export function envSecret(name = 'SOLVEGUARD_KEY', { keep = false }: EnvSecretOp
 }
 
 function take(name: string, keep: boolean): void {
-  const text = process.env[name]
+  // Own variables only: `constructor` is a name that a variable may have.
+  const text = Object.hasOwn(process.env, name) ? process.env[name] : undefined
   if (!text) return
   if (!keep) delete process.env[name]
   try {

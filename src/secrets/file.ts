@@ -71,7 +71,7 @@ function checkFile(stats: Stats, path: string, place: string, allowGroup: boolea
       `${place} belongs to another user (${stats.uid}), who may read and change it: run chown ${us} ${quoted(path)}`,
     )
   }
-  const forbidden = allowGroup ? 0o027 : 0o077
+  const forbidden = allowGroup ? 0o037 : 0o077
   if (stats.mode & forbidden) {
     const mode = (stats.mode & 0o777).toString(8).padStart(3, '0')
     throw new DeniedError(

@@ -20,7 +20,8 @@ export interface SecretVersions {
 /**
  * Where a key comes from. One file each; `test/secrets/contract.ts` holds every provider to this interface.
  * `fetch` throws a `DeniedError` of the secret layer (`SECRET_MISSING`, `SECRET_UNSAFE`, `SECRET_INVALID`,
- * `SECRET_UNAVAILABLE`) that says what to do. It is never called twice at a time.
+ * `SECRET_UNAVAILABLE`) that says what to do. It is never called twice at a time, where a call whose signal was aborted
+ * counts as over.
  */
 export interface SecretProvider {
   /** What kind it is, for messages: `env`, `file`. */

@@ -1,0 +1,114 @@
+import { execFileSync } from 'node:child_process'
+import { afterEach, describe, expect, test } from 'vitest'
+import { envSecret } from '../../src/secrets/index.js'
+import { KEY, NEXT_KEY, secretProviderContract } from './contract.js'
+
+// Each test has a variable of its own, since what was taken is remembered by name.
+let count = 0
+const names: string[] = []
+const newName = () => {
+  const name = `SOLVEGUARD_TEST_KEY_${process.pid}_${count++}`
+  names.push(name)
+  return name
+}
+afterEach(() => {
+  for (const name of names.splice(0)) delete process.env[name]
+})
+
+secretProviderContract('envSecret', () => {
+  const name = newName()
+  return {
+    hold(text) {
+      if (text !== undefined) process.env[name] = text
+    },
+    provider: () => envSecret(name),
+    cleanUp() {},
+  }
+})
+
+secretProviderContract('envSecret that keeps its variable', () => {
+  const name = newName()
+  return {
+    hold(text) {
+      if (text !== undefined) process.env[name] = text
+    },
+    provider: () => envSecret(name, { keep: true }),
+    cleanUp() {},
+  }
+})
+
+describe('envSecret', () => {
+  test('takes the variable out of the environment at once, so that no child inherits it', () => {
+    const name = newName()
+    process.env[name] = KEY
+    envSecret(name)
+    expect(process.env).not.toHaveProperty(name)
+    expect(execFileSync('env', { encoding: 'utf8' })).not.toContain(KEY)
+  })
+
+  test('leaves it where it was if told to keep it', async () => {
+    const name = newName()
+    process.env[name] = KEY
+    const provider = envSecret(name, { keep: true })
+    await provider.fetch()
+    expect(process.env[name]).toBe(KEY)
+  })
+
+  test('serves several guards of one process from one variable', async () => {
+    const name = newName()
+    process.env[name] = KEY
+    const [first, second] = [envSecret(name), envSecret(name)]
+    expect((await first.fetch()).current.value.reveal()).toBe(KEY)
+    expect((await second.fetch()).current.value.reveal()).toBe(KEY)
+  })
+
+  test('answers without a promise', () => {
+    const name = newName()
+    process.env[name] = KEY
+    expect(envSecret(name).fetch()).toHaveProperty('current')
+  })
+
+  test('takes a value that is set later, and knows the one before', async () => {
+    const name = newName()
+    process.env[name] = KEY
+    const provider = envSecret(name)
+    await provider.fetch()
+    process.env[name] = NEXT_KEY
+    const { current, previous } = await provider.fetch()
+    expect([current.value.reveal(), previous?.value.reveal()]).toEqual([NEXT_KEY, KEY])
+    expect(process.env).not.toHaveProperty(name)
+  })
+
+  test('takes a first value that is set after the provider was made', async () => {
+    const name = newName()
+    const provider = envSecret(name)
+    process.env[name] = KEY
+    expect((await provider.fetch()).current.value.reveal()).toBe(KEY)
+  })
+
+  test('does not go back to the old key when the new one is no key', async () => {
+    const name = newName()
+    process.env[name] = KEY
+    const provider = envSecret(name)
+    await provider.fetch()
+    process.env[name] = 'oops'
+    expect(() => provider.fetch()).toThrow(expect.objectContaining({ code: 'SECRET_INVALID' }))
+    expect(() => provider.fetch()).toThrow(expect.objectContaining({ code: 'SECRET_INVALID' }))
+    process.env[name] = NEXT_KEY
+    expect((await provider.fetch()).current.value.reveal()).toBe(NEXT_KEY)
+  })
+
+  test('reads SOLVEGUARD_KEY by default, and takes an empty variable for none', () => {
+    expect(envSecret().place).toBe('SOLVEGUARD_KEY')
+    expect(() => envSecret().fetch()).toThrow(/SOLVEGUARD_KEY is not set/)
+  })
+
+  test.each(['', 'A B', 'A=B', '1A', '__proto__\n', 'é'])('does not take %j for a variable', (name) => {
+    expect(() => envSecret(name)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
+  })
+
+  test('takes a variable by any name that there can be', () => {
+    expect(() => envSecret('__proto__').fetch()).toThrow(/is not set/)
+    expect(() => envSecret('constructor').fetch()).toThrow(/is not set/)
+  })
+})
