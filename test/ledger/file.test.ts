@@ -1,15 +1,42 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate as macrotask } from 'node:timers/promises'
+import fc from 'fast-check'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { fileLedger } from '../../src/ledger/file.js'
-import { ledgerContract } from './contract.js'
+import type { BudgetClaim, Ledger, Owner } from '../../src/ledger/ledger.js'
+import { type Money, micros } from '../../src/policy/money.js'
+import { ledgerContract, shorthand } from './contract.js'
+
+interface Connection {
+  exec(sql: string): void
+  prepare(sql: string): { get(): Record<string, unknown> }
+  close(): void
+}
+const Database = createRequire(import.meta.url)('libsql') as new (file: string) => Connection
+
+const T0 = Date.UTC(2026, 0, 5, 12)
+const MINUTE = 60_000
+const A: BudgetClaim = { id: 'a', limits: { perDay: 1e9 as Money }, alertsAt: [1e-9] }
+const ME: Owner = { id: 'me', leaseMs: 30_000, declares: [{ budgetId: 'a', limits: { perDay: 5_000 as Money } }] }
+const TASK = { solver: 'captchaai', taskId: '4711', keyVersion: 'v1', family: 'recaptcha' }
+
+function temporary(): string {
+  return mkdtempSync(join(tmpdir(), 'solveguard-ledger-'))
+}
+
+async function opened(dir: string): Promise<Ledger> {
+  const ledger = fileLedger({ dir })
+  await ledger.open()
+  return ledger
+}
 
 ledgerContract('the ledger in a file', async () => {
-  const dir = mkdtempSync(join(tmpdir(), 'solveguard-ledger-'))
-  const ledger = fileLedger({ dir })
-  const other = fileLedger({ dir })
-  await ledger.open()
-  await other.open()
+  const dir = temporary()
+  const ledger = await opened(dir)
+  const other = await opened(dir)
   return {
     ledger,
     other,
@@ -20,3 +47,266 @@ ledgerContract('the ledger in a file', async () => {
     },
   }
 })
+
+describe('a ledger file', () => {
+  let dir: string
+  let file: string
+  beforeEach(() => {
+    dir = temporary()
+    file = join(dir, 'ledger.db')
+    return () => rmSync(dir, { recursive: true })
+  })
+
+  it('is made for its owner only, with its folder', async () => {
+    const state = join(dir, 'some', 'state')
+    const ledger = await opened(state)
+    expect(ledger).toMatchObject({ kind: 'file', place: join(state, 'ledger.db') })
+    for (const name of ['ledger.db', 'ledger.db-wal', 'ledger.db-shm']) {
+      expect(statSync(join(state, name)).mode & 0o777, name).toBe(0o600)
+    }
+    expect(statSync(state).mode & 0o777).toBe(0o700)
+    await ledger.close()
+  })
+
+  it('may have a name of its own, and wait for the disk at each write', async () => {
+    const options = { file: join(dir, 'mine.sqlite'), durability: 'power' } as const
+    const ledger = fileLedger(options)
+    await ledger.open()
+    await shorthand(ledger).reserve([A], 60, T0)
+    await ledger.close()
+    const later = fileLedger(options)
+    await later.open()
+    expect(await later.usage('a', T0)).toMatchObject({ reserved: 60 })
+    await later.close()
+  })
+
+  it('keeps everything from one process to the next', async () => {
+    const before = await opened(dir)
+    await before.join(ME, T0)
+    await shorthand(before).reserve([A], 60, T0, { id: 'r' })
+    await shorthand(before).reserve([A], 70, T0, { id: 's' })
+    before.note('r', TASK)
+    await shorthand(before).settle('s', 50, T0)
+    await before.pause('b', { code: 'MANUAL', message: 'By hand.', at: T0 })
+    await before.saveHead({ file: 'x.jsonl', seq: 3, hash: 'abc' })
+    const usage = await before.usage('a', T0)
+    await before.close()
+
+    const after = await opened(dir)
+    expect(await after.usage('a', T0)).toEqual(usage)
+    expect(usage).toMatchObject({ spent: 50, reserved: 60, lastMinute: 2, active: 1, declared: { perDay: 5_000 } })
+    expect(await after.usage('b', T0)).toMatchObject({ paused: { message: 'By hand.' } })
+    expect(await after.heads()).toEqual([{ file: 'x.jsonl', seq: 3, hash: 'abc' }])
+    expect(await shorthand(after).reserve([A], 1, T0)).toEqual({ ok: true, alerts: [] })
+    expect(await shorthand(after).claim('you', T0 + MINUTE)).toMatchObject([{ ...TASK, reservationId: 'r' }])
+    await after.close()
+  })
+
+  it('writes a note soon by itself', async () => {
+    const ledger = await opened(dir)
+    const other = await opened(dir)
+    await shorthand(ledger).reserve([A], 60, T0, { id: 'r' })
+    ledger.note('r', TASK)
+    await macrotask()
+    await macrotask()
+    expect(await shorthand(other).claim('you', T0)).toHaveLength(1)
+    await ledger.close()
+    await other.close()
+  })
+
+  it('stays short however much is solved, and whoever slept meanwhile catches up', async () => {
+    const ledger = await opened(dir)
+    const sleeper = await opened(dir)
+    await sleeper.join(ME, T0)
+    await sleeper.pause('b', { code: 'MANUAL', message: 'By hand.', at: T0 })
+    await shorthand(sleeper).reserve([A], 7, T0, { id: 'old', for: 60 * MINUTE })
+    await shorthand(sleeper).reserve([A], 9, T0, { id: 'lapsing' })
+    const rows = () => Number(inside(file, (db) => db.prepare('SELECT count(*) AS n FROM journal').get().n))
+    let longest = 0
+    for (let i = 0; i < 3_500; i++) {
+      const at = T0 + i * 1_000
+      await shorthand(ledger).reserve([A], 1, at, { id: `r${i}` })
+      await ledger.settle(
+        { reservationId: `r${i}`, cost: micros(1), head: { file: `${i % 3}.jsonl`, seq: i, hash: `${i}` } },
+        at,
+      )
+      if (i % 100 === 0) longest = Math.max(longest, rows())
+    }
+    const now = T0 + 3_500_000
+    expect(longest).toBeLessThan(2_300)
+    const fresh = await opened(dir)
+    const expected = { spent: 3_509, reserved: 7, active: 1, lastMinute: 60, declared: {} }
+    for (const each of [ledger, sleeper, fresh]) expect(await each.usage('a', now)).toMatchObject(expected)
+    expect(await sleeper.usage('b', now)).toMatchObject({ paused: { message: 'By hand.' } })
+    expect((await sleeper.heads()).map(({ seq }) => seq).sort()).toEqual([3497, 3498, 3499])
+    expect(await shorthand(sleeper).settle('lapsing', 0, now)).toEqual({ settled: true, late: true })
+    expect(await shorthand(fresh).settle('old', 2, now)).toEqual({ settled: true })
+    for (const each of [ledger, sleeper, fresh]) {
+      expect(await each.usage('a', now)).toMatchObject({ spent: 3_502, reserved: 0, active: 0 })
+      await each.close()
+    }
+  })
+
+  it('shows the same sums to processes whose clocks differ, whatever they do and whenever they look', async () => {
+    const ledgers = [await opened(dir), await opened(dir)] as const
+    const hours = fc.integer({ min: 0, max: 30 })
+    const step = fc.record({
+      who: fc.constantFrom(0 as const, 1 as const),
+      what: fc.constantFrom('reserve', 'reserve', 'settle', 'look'),
+      hours,
+      minutes: fc.integer({ min: 0, max: 59 }),
+      which: fc.nat(9),
+    })
+    let start = T0
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        start += 100 * 60 * MINUTE
+        const path: BudgetClaim[] = [{ id: `from-${start}`, limits: {} }]
+        const ids: string[] = []
+        for (const { who, what, hours, minutes, which } of steps) {
+          const now = start + (hours * 60 + minutes) * MINUTE
+          const each = shorthand(ledgers[who])
+          const id = ids[which % Math.max(1, ids.length)] ?? 'none'
+          if (what === 'look') await ledgers[who].usage(path[0]?.id ?? '', now)
+          if (what === 'settle') await each.settle(id, which * 20, now)
+          if (what === 'reserve') {
+            ids.push(`${start}-${ids.length}`)
+            await each.reserve(path, 90, now, { id: ids.at(-1) ?? '', for: which * 10 * MINUTE + 1 })
+          }
+        }
+        const fresh = await opened(dir)
+        for (const later of [31, 40, 55, 60]) {
+          const now = start + later * 60 * MINUTE
+          const usage = await fresh.usage(path[0]?.id ?? '', now)
+          for (const each of ledgers) expect(await each.usage(path[0]?.id ?? '', now)).toEqual(usage)
+        }
+        await fresh.close()
+      }),
+      { numRuns: 100 },
+    )
+    for (const each of ledgers) await each.close()
+  })
+
+  describe('that another process holds', () => {
+    it('is waited for without blocking this one', async () => {
+      const ledger = await opened(dir)
+      const holder = new Database(file)
+      holder.exec('BEGIN IMMEDIATE')
+      const reserving = shorthand(ledger).reserve([A], 60, T0)
+      expect(reserving).toBeInstanceOf(Promise)
+      for (let turns = 0; turns < 5; turns++) await macrotask()
+      holder.exec('COMMIT')
+      holder.close()
+      expect(await reserving).toMatchObject({ ok: true })
+      expect(await ledger.usage('a', T0)).toMatchObject({ reserved: 60 })
+      await ledger.close()
+    })
+
+    it('denies after some seconds, and serves again as soon as it is free', async () => {
+      const ledger = await opened(dir)
+      const holder = new Database(file)
+      holder.exec('BEGIN IMMEDIATE')
+      await expect(async () => shorthand(ledger).reserve([A], 60, T0)).rejects.toMatchObject({
+        code: 'LEDGER_UNAVAILABLE',
+        message: expect.stringContaining('locked by another process'),
+      })
+      holder.exec('ROLLBACK')
+      holder.close()
+      expect(await ledger.usage('a', T0)).toMatchObject({ reserved: 0 })
+      expect(await shorthand(ledger).reserve([A], 60, T0)).toMatchObject({ ok: true })
+      await ledger.close()
+    })
+  })
+
+  describe('that is not in order', () => {
+    async function refusal(): Promise<unknown> {
+      return opened(dir).then(
+        () => 'opened',
+        (error: unknown) => error,
+      )
+    }
+    const unavailable = (text: string) => ({
+      name: 'DeniedError',
+      code: 'LEDGER_UNAVAILABLE',
+      layer: 'spending',
+      message: expect.stringContaining(text),
+    })
+
+    it('is refused when it is no database', async () => {
+      writeFileSync(file, 'not a database, but long enough to be looked at. '.repeat(100))
+      expect(await refusal()).toMatchObject(unavailable('move it away'))
+      expect(readFileSync(file, 'utf8')).toContain('not a database')
+    })
+
+    it('is refused when it is cut off', async () => {
+      const ledger = await opened(dir)
+      for (let i = 0; i < 200; i++) await shorthand(ledger).reserve([A], 1, T0)
+      await ledger.close()
+      inside(file, (db) => db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get())
+      // As a copy that was not finished would be.
+      writeFileSync(join(dir, 'copy.db'), readFileSync(file).subarray(0, 3_000))
+      await expect(fileLedger({ file: join(dir, 'copy.db') }).open()).rejects.toMatchObject(unavailable('damaged'))
+    })
+
+    it('is refused, and left alone, when it is the database of something else', async () => {
+      inside(file, (db) => db.exec('CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)'))
+      expect(await refusal()).toMatchObject(unavailable('is not a ledger'))
+      expect(inside(file, (db) => db.prepare('SELECT count(*) AS n FROM theirs').get())).toMatchObject({ n: 1 })
+    })
+
+    it('is refused when a newer version wrote it', async () => {
+      await (await opened(dir)).close()
+      inside(file, (db) => db.exec('PRAGMA user_version = 2'))
+      expect(await refusal()).toMatchObject(unavailable('newer solveguard'))
+    })
+
+    it.each([
+      ['an entry of a newer version', '[["unheard-of",1]]', 'newer solveguard'],
+      ['a row that cannot be read', '[["take",', 'damaged'],
+    ])('stops whoever has it open when it gets %s', async (_, entries, text) => {
+      const ledger = await opened(dir)
+      inside(file, (db) => db.exec(`INSERT INTO journal VALUES (1, '${entries}')`))
+      await expect(async () => shorthand(ledger).reserve([A], 1, T0)).rejects.toMatchObject(unavailable(text))
+      await expect(async () => ledger.usage('a', T0)).rejects.toMatchObject(unavailable(text))
+      await ledger.close()
+    })
+
+    it('is refused when its folder cannot be made', async () => {
+      writeFileSync(join(dir, 'in-the-way'), '')
+      const ledger = fileLedger({ dir: join(dir, 'in-the-way', 'state') })
+      await expect(ledger.open()).rejects.toMatchObject(unavailable('give this user leave'))
+    })
+
+    it('is refused when it is a folder', async () => {
+      mkdirSync(file)
+      expect(await refusal()).toMatchObject(unavailable('cannot be opened for writing'))
+    })
+
+    it('stops whoever has it open when it was removed', async () => {
+      const ledger = await opened(dir)
+      await ledger.join(ME, T0)
+      rmSync(file)
+      await expect(async () => ledger.beat('me', T0)).rejects.toMatchObject(unavailable('restart this process'))
+      await ledger.close()
+    })
+  })
+
+  it('answers only between open and close', async () => {
+    const ledger = fileLedger({ dir })
+    const denied = { code: 'LEDGER_UNAVAILABLE', message: expect.stringContaining('call open() first') }
+    await expect(async () => shorthand(ledger).reserve([A], 1, T0)).rejects.toMatchObject(denied)
+    await ledger.open()
+    await ledger.close()
+    await ledger.close()
+    await expect(async () => shorthand(ledger).reserve([A], 1, T0)).rejects.toMatchObject(denied)
+  })
+})
+
+function inside<T>(file: string, work: (db: Connection) => T): T {
+  const db = new Database(file)
+  try {
+    return work(db)
+  } finally {
+    db.close()
+  }
+}
