@@ -39,12 +39,13 @@ const ERRORS: ErrorTable = {
 export function captchaAI(options: SolverOptions = {}): Solver {
   const name = 'captchaai'
   const { baseUrl, patience = PATIENCE } = checkOptions(name, options, BASE_URL)
+  const { pricing = LIST_PRICES.captchaai.pricing } = options
   return {
     name,
     baseUrl,
     patience: () => patience,
     unsupported: unsupportedRecaptcha,
-    price: priceList(options.pricing ?? LIST_PRICES.captchaai.pricing, name),
+    price: priceList(pricing, name),
     submit: (challenge) => formCall('/in.php', recaptchaFields(challenge)),
     poll: (taskId) => formCall('/res.php', { action: 'get', id: taskId }),
     balance: () => formCall('/res.php', { action: 'getbalance' }),

@@ -1,0 +1,301 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import type { Challenge } from '../../src/base/challenge.js'
+import { COMMON_ERRORS } from '../../src/solvers/errors.js'
+import { captchaAI } from '../../src/solvers/index.js'
+import type { Failure, FailureClass } from '../../src/solvers/solver.js'
+import { SOLVERS } from '../../src/solvers/table.js'
+import { CHALLENGE, expectSound, ok, type Recorded, solverContract } from './contract.js'
+
+const fixture = (name: string): string =>
+  readFileSync(new URL(`../../fixtures/replies/captchaai/${name}`, import.meta.url), 'utf8')
+const TOKEN = fixture('ready.txt').slice('OK|'.length)
+
+const json: Recorded = {
+  submitted: { reply: ok(fixture('submit.json')), taskId: '74238956102' },
+  ready: { reply: ok(fixture('ready.json')), token: TOKEN },
+  pending: ok(fixture('pending.json')),
+  balance: { reply: ok(fixture('balance.json')), micros: 12_345_678 },
+  error: (code) => ok(JSON.stringify({ status: 0, request: code })),
+}
+const plain: Recorded = {
+  submitted: { reply: ok(fixture('submit.txt')), taskId: '74238956102' },
+  ready: { reply: ok(fixture('ready.txt')), token: TOKEN },
+  pending: ok(fixture('pending.txt')),
+  balance: { reply: ok(fixture('balance.txt')), micros: 12_345_678 },
+  error: (code) => ok(code),
+}
+
+/** What each service of the table says, in each form that it says it in. */
+const RECORDED: Record<string, Recorded[]> = { captchaai: [json, plain] }
+
+for (const [name, make] of Object.entries(SOLVERS)) {
+  test(`replies of ${name} are recorded`, () => expect(RECORDED[name]?.length).toBeGreaterThan(0))
+  for (const recorded of RECORDED[name] ?? []) solverContract(name, make, recorded)
+}
+
+const solver = captchaAI()
+
+describe('captchaAI tells the service of', () => {
+  const base = { method: 'userrecaptcha', googlekey: CHALLENGE.sitekey, pageurl: CHALLENGE.pageUrl, json: '1' }
+
+  test.each<[string, Partial<Challenge>, Record<string, string>]>([
+    ['a v2 checkbox', {}, {}],
+    ['an invisible v2', { variant: 'v2-invisible' }, { invisible: '1' }],
+    ['a v2 with data-s', { dataS: 'a+b/c==' }, { 'data-s': 'a+b/c==' }],
+    ['a v2 from recaptcha.net', { apiHost: 'www.recaptcha.net' }, { domain: 'recaptcha.net' }],
+    ['a v2 from the usual host', { apiHost: 'www.google.com' }, {}],
+    ['a v2 with an action, which means nothing there', { action: 'login' }, {}],
+    ['a v3', { variant: 'v3' }, { version: 'v3' }],
+    [
+      'a v3 with action and score',
+      { variant: 'v3', action: 'login', minScore: 0.7 },
+      { version: 'v3', action: 'login', min_score: '0.7' },
+    ],
+    ['an Enterprise checkbox', { variant: 'enterprise-checkbox' }, { enterprise: '1' }],
+    [
+      'an Enterprise checkbox with action and data-s from recaptcha.net',
+      { variant: 'enterprise-checkbox', action: 'pay', dataS: 's', apiHost: 'recaptcha.net' },
+      { enterprise: '1', action: 'pay', 'data-s': 's', domain: 'recaptcha.net' },
+    ],
+    ['an invisible Enterprise', { variant: 'enterprise-invisible' }, { enterprise: '1', invisible: '1' }],
+    [
+      'an Enterprise score',
+      { variant: 'enterprise-score', action: 'pay', minScore: 0.9 },
+      { enterprise: '1', version: 'v3', action: 'pay', min_score: '0.9' },
+    ],
+  ])('%s', (_, more, fields) => {
+    expect(solver.submit({ ...CHALLENGE, ...more })).toEqual({
+      path: '/in.php',
+      encoding: 'form',
+      keyField: 'key',
+      fields: { ...base, ...fields },
+    })
+  })
+
+  test('a poll, a look at the balance, a report', () => {
+    const fields = (call: { path: string; fields: unknown } | undefined) => [call?.path, call?.fields]
+    expect(fields(solver.poll('74'))).toEqual(['/res.php', { action: 'get', id: '74', json: '1' }])
+    expect(fields(solver.balance())).toEqual(['/res.php', { action: 'getbalance', json: '1' }])
+    expect(fields(solver.report('74', true))).toEqual(['/res.php', { action: 'reportgood', id: '74', json: '1' }])
+    expect(fields(solver.report('74', false))).toEqual(['/res.php', { action: 'reportbad', id: '74', json: '1' }])
+  })
+})
+
+/** reference: the table of errors, with CaptchaAI's own meanings. Class, wait, charged when a poll ends so. */
+const ROWS: [string, FailureClass, number | undefined, boolean][] = [
+  ['ERROR_NO_SLOT_AVAILABLE', 'busy', 5_000, true],
+  ['ERROR_ZERO_BALANCE', 'busy', 5_000, true],
+  ['ERROR_TOO_MUCH_REQUESTS', 'busy', 10_000, true],
+  ['MAX_USER_TURN', 'busy', 10_000, true],
+  ['ERROR_RATE_LIMIT', 'busy', 10_000, true],
+  ['ERROR_SERVICE_UNAVALIABLE', 'busy', 10_000, true],
+  ['ERROR_SERVICE_UNAVAILABLE', 'busy', 10_000, true],
+  ['ERROR_SERVER_ERROR', 'busy', 10_000, true],
+  ['ERROR_INTERNAL_SERVER_ERROR', 'busy', 10_000, true],
+  ['ERROR_CAPTCHA_UNSOLVABLE', 'unsolvable', undefined, false],
+  ['ERROR_TASK_TIMEOUT', 'unsolvable', undefined, false],
+  ['ERROR_RECAPTCHA_TIMEOUT', 'unsolvable', undefined, false],
+  ['ERROR_BAD_DUPLICATES', 'unsolvable', undefined, false],
+  ['ERROR_BAD_PARAMETERS', 'request', undefined, false],
+  ['ERROR_PAGEURL', 'request', undefined, false],
+  ['ERROR_GOOGLEKEY', 'request', undefined, false],
+  ['ERROR_WRONG_GOOGLEKEY', 'request', undefined, false],
+  ['ERROR_SITEKEY', 'request', undefined, false],
+  ['ERROR_BAD_TOKEN_OR_PAGEURL', 'request', undefined, false],
+  ['ERROR_METHOD_CALL', 'request', undefined, false],
+  ['ERROR_NO_SUCH_METHOD', 'request', undefined, false],
+  ['ERROR_TASK_NOT_SUPPORTED', 'request', undefined, false],
+  ['ERROR_TASK_ABSENT', 'request', undefined, false],
+  ['ERROR_EMPTY_ACTION', 'request', undefined, false],
+  ['ERROR_IMAGE_TYPE_NOT_SUPPORTED', 'request', undefined, false],
+  ['ERROR_WRONG_FILE_EXTENSION', 'request', undefined, false],
+  ['ERROR_ZERO_CAPTCHA_FILESIZE', 'request', undefined, false],
+  ['ERROR_TOO_BIG_CAPTCHA_FILESIZE', 'request', undefined, false],
+  ['ERROR_UPLOAD', 'request', undefined, false],
+  ['ERROR_CAPTCHAIMAGE_BLOCKED', 'request', undefined, false],
+  ['ERROR_PROXY_FORMAT', 'request', undefined, false],
+  ['ERROR_BAD_PROXY', 'request', undefined, false],
+  ['ERROR_WRONG_ID_FORMAT', 'request', undefined, true],
+  ['ERROR_WRONG_CAPTCHA_ID', 'request', undefined, true],
+  ['ERROR_NO_SUCH_CAPCHA_ID', 'request', undefined, true],
+  ['ERROR_WRONG_USER_KEY', 'key', undefined, true],
+  ['ERROR_KEY_DOES_NOT_EXIST', 'key', undefined, true],
+  ['ERROR_KEY_DENIED_ACCESS', 'key', undefined, true],
+  ['ERROR_IP_NOT_ALLOWED', 'address', undefined, true],
+  ['ERROR_IP_BANNED', 'address', 300_000, true],
+  ['IP_BANNED', 'address', 300_000, true],
+  ['ERROR_IP_BLOCKED', 'address', 300_000, true],
+  ['ERROR_ACCOUNT_SUSPENDED', 'address', undefined, true],
+  ['ERROR_SETTLEMENT_FAILED', 'balance', 60_000, true],
+]
+
+describe('captchaAI takes', () => {
+  test.each(ROWS)('%s for %s (wait %s, charged in a poll: %s), in both forms', (code, kind, retryAfterMs, charged) => {
+    for (const { error } of [json, plain]) {
+      const expected = { kind: 'failure', class: kind, code, ambiguous: false }
+      const submitted = solver.readSubmit(error(code)) as Failure
+      expect(submitted).toMatchObject({ ...expected, charged: false })
+      expect(submitted.retryAfterMs).toBe(retryAfterMs)
+      expect(solver.readPoll(error(code))).toMatchObject({ ...expected, charged })
+      expect(solver.readBalance(error(code))).toMatchObject({ ...expected, charged: false })
+      expectSound(submitted)
+    }
+  })
+
+  test('every code of the common table: each has its row above', () => {
+    expect(new Set(ROWS.map(([code]) => code))).toEqual(new Set(Object.keys(COMMON_ERRORS)))
+  })
+
+  test('an error with an explanation beside it for that error', () => {
+    expect(solver.readSubmit(ok(fixture('error.json')))).toMatchObject({ class: 'key', code: 'ERROR_WRONG_USER_KEY' })
+    expect(solver.readSubmit(ok(fixture('error.txt')))).toMatchObject({ class: 'key', code: 'ERROR_WRONG_USER_KEY' })
+  })
+
+  test('an error that claims to be a success for an error', () => {
+    for (const body of ['{"status":1,"request":"ERROR_PAGEURL"}', 'ERROR_PAGEURL\r\n']) {
+      expect(solver.readPoll(ok(body))).toMatchObject({ class: 'request', code: 'ERROR_PAGEURL' })
+    }
+  })
+
+  test('a page of maintenance for a page, to be tried again after 5 s', () => {
+    expect(solver.readSubmit(ok(fixture('maintenance.html')))).toMatchObject({
+      class: 'invalid',
+      code: 'HTML',
+      retryAfterMs: 5_000,
+      ambiguous: false,
+    })
+  })
+
+  test.each([
+    ['EMPTY', ''],
+    ['UNREADABLE', fixture('half.json')],
+    ['UNREADABLE', '[]'],
+    ['UNREADABLE', 'null'],
+    ['UNREADABLE', '{}'],
+    ['UNREADABLE', '{"status":1}'],
+    ['UNREADABLE', '{"status":1,"request":null}'],
+    ['UNREADABLE', '{"status":1,"request":{"a":1}}'],
+    ['UNREADABLE', '{"status":2,"request":"74"}'],
+    ['UNREADABLE', '{"status":1,"request":"7 4"}'],
+    ['UNREADABLE', '{"status":1,"request":"../../x"}'],
+    ['UNREADABLE', `{"status":1,"request":"${'7'.repeat(65)}"}`],
+    ['UNREADABLE', '{"status":1,"request":1e300}'],
+    ['UNREADABLE', 'OK|'],
+    ['UNREADABLE', 'OK'],
+    ['UNREADABLE', 'ok|74'],
+    ['UNREADABLE', 'OK|74|75'],
+    ['TOO_LONG', `OK|${'7'.repeat(90_000)}`],
+  ])('as %s, to be tried again after 5 s: %.40s', (code, body) => {
+    expect(solver.readSubmit(ok(body))).toMatchObject({ class: 'invalid', code, retryAfterMs: 5_000, ambiguous: true })
+  })
+
+  test('a task id that is a number for its digits', () => {
+    expect(solver.readSubmit(ok(fixture('submit-number.json')))).toEqual({ kind: 'submitted', taskId: '74238956102' })
+  })
+
+  test('as a token 64 KiB of printable characters, and nothing else', () => {
+    const token = 'x'.repeat(64 * 1024)
+    expect(solver.readPoll(ok(`OK|${token}`))).toEqual({ kind: 'ready', answer: { token } })
+    for (const bad of [`${token}x`, 'a b', 'a\nb', 'tökén', '', 'a\u0000']) {
+      expect(solver.readPoll(ok(JSON.stringify({ status: 1, request: bad })))).toMatchObject({ class: 'invalid' })
+    }
+  })
+
+  test('what a solve cost, where the service says so', () => {
+    for (const price of ['"0.00299"', '0.00299']) {
+      expect(solver.readPoll(ok(`{"status":1,"request":"t","price":${price}}`))).toMatchObject({ cost: 2_990 })
+    }
+    for (const price of ['"x"', '{}', 'null', '1e300']) {
+      expect(solver.readPoll(ok(`{"status":1,"request":"t","price":${price}}`))).not.toHaveProperty('cost')
+    }
+  })
+
+  test.each([
+    ['0', 0],
+    ['10', 10_000_000],
+    ['0.57', 570_000],
+    ['1.1', 1_100_000],
+    ['12.3456789', 12_345_678],
+    ['-0.5', 0],
+    ['999999999', 999_999_999_000_000],
+  ])('a balance of %s for so many micro-dollars: %i', (balance, amount) => {
+    for (const body of [
+      balance,
+      `OK|${balance}`,
+      `{"status":1,"request":"${balance}"}`,
+      `{"status":1,"request":${balance}}`,
+    ]) {
+      expect(solver.readBalance(ok(body))).toEqual({ kind: 'balance', amount })
+    }
+  })
+
+  test.each(['', 'ten', '1,5', '1e3', '0x10', '1.', '.5', '9999999999', 'NaN', 'Infinity', '1 2'])(
+    'a balance of %j for none',
+    (balance) => {
+      expect(solver.readBalance(ok(`{"status":1,"request":"${balance}"}`))).toMatchObject({ class: 'invalid' })
+    },
+  )
+})
+
+describe('captchaAI waits', () => {
+  test('15 s before the first poll of a reCAPTCHA, and 5 s between polls', () => {
+    expect(solver.patience(CHALLENGE)).toEqual({ firstPollMs: 15_000, everyMs: 5_000 })
+  })
+
+  test('10 s after an error of the server', () => {
+    for (const status of [429, 500, 502, 503, 504]) {
+      expect(solver.readSubmit({ ...ok(''), status })).toMatchObject({ class: 'busy', retryAfterMs: 10_000 })
+    }
+  })
+})
+
+describe('captchaAI costs', () => {
+  test('by the thread, so that a solve is worth what the user says', () => {
+    expect(solver.price(CHALLENGE)).toEqual({ amount: 1_000, imputed: true })
+    const pricing = { per: 'thread', threads: 50, usdPerMonth: 90, imputedUsd: 0.0005 } as const
+    expect(captchaAI({ pricing }).price(CHALLENGE)).toEqual({ amount: 500, imputed: true })
+  })
+
+  test('by the solve where that is what the user has', () => {
+    expect(captchaAI({ pricing: { per: 'solve', usd: 0.003 } }).price(CHALLENGE)).toEqual({
+      amount: 3_000,
+      imputed: false,
+    })
+    const pricing = { per: 'solve', usd: { recaptcha: 0.002 } } as const
+    expect(captchaAI({ pricing }).price(CHALLENGE)).toEqual({ amount: 2_000, imputed: false })
+  })
+
+  test('something for each family, or a solve of it is refused', () => {
+    const { price } = captchaAI({ pricing: { per: 'solve', usd: {} } })
+    expect(() => price(CHALLENGE)).toThrow(/pricing\.usd\.recaptcha is missing/)
+  })
+
+  test.each<[string, unknown]>([
+    ['pricing.per', {}],
+    ['pricing.per', { per: 'month' }],
+    ['pricing.usd', { per: 'solve' }],
+    ['pricing.usd', { per: 'solve', usd: -1 }],
+    ['pricing.usd', { per: 'solve', usd: '0.1' }],
+    ['pricing.usd', { per: 'solve', usd: Number.NaN }],
+    ['pricing.usd', { per: 'solve', usd: 0.000_000_1 }],
+    ['pricing.usd', { per: 'solve', usd: 1e9 }],
+    ['pricing.usd', { per: 'solve', usd: { recaptcha: -1 } }],
+    ['pricing.usd', { per: 'solve', usd: { stranger: 1 } }],
+    ['pricing', { per: 'solve', usd: 1, more: 1 }],
+    ['pricing.threads', { per: 'thread', threads: 0, usdPerMonth: 1, imputedUsd: 1 }],
+    ['pricing.threads', { per: 'thread', threads: 1.5, usdPerMonth: 1, imputedUsd: 1 }],
+    ['pricing.usdPerMonth', { per: 'thread', threads: 1, usdPerMonth: -1, imputedUsd: 1 }],
+    ['pricing.imputedUsd', { per: 'thread', threads: 1, usdPerMonth: 1, imputedUsd: -0.1 }],
+    ['pricing.imputedUsd', { per: 'thread', threads: 1, usdPerMonth: 1 }],
+    ['pricing', 5],
+    ['pricing', null],
+  ])('nothing impossible: %s of %j', (field, pricing) => {
+    expect(() => captchaAI({ pricing: pricing as never })).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        message: expect.stringMatching(new RegExp(`^captchaai: ${field.replaceAll('.', '\\.')}[ .]`)),
+      }),
+    )
+  })
+})

@@ -1,0 +1,287 @@
+import { inspect } from 'node:util'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Challenge, Variant } from '../../src/base/challenge.js'
+import type { Call, Reply } from '../../src/base/wire.js'
+import type { SolverOptions } from '../../src/solvers/options.js'
+import type { Failure, FailureClass, Solver } from '../../src/solvers/solver.js'
+
+export const CHALLENGE: Challenge = {
+  family: 'recaptcha',
+  variant: 'v2-checkbox',
+  sitekey: '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI',
+  pageUrl: 'https://staging.example.com/login?next=%2Fhome',
+}
+
+export const VARIANTS: readonly Variant[] = [
+  'v2-checkbox',
+  'v2-invisible',
+  'v3',
+  'enterprise-checkbox',
+  'enterprise-invisible',
+  'enterprise-score',
+]
+
+const CLASSES: readonly FailureClass[] = [
+  'busy',
+  'unsolvable',
+  'request',
+  'key',
+  'address',
+  'balance',
+  'invalid',
+  'unknown',
+]
+
+export const ok = (body: string): Reply => ({ status: 200, contentType: 'text/html; charset=UTF-8', body })
+
+/** Replies of one service, as it sends them. */
+export interface Recorded {
+  readonly submitted: { readonly reply: Reply; readonly taskId: string }
+  readonly ready: { readonly reply: Reply; readonly token: string }
+  readonly pending: Reply
+  readonly balance: { readonly reply: Reply; readonly micros: number }
+  /** An error, as a reply to anything. */
+  readonly error: (code: string) => Reply
+}
+
+/** What every solver promises, whichever service it speaks to. */
+export function solverContract(name: string, make: (options?: SolverOptions) => Solver, recorded: Recorded): void {
+  describe(`${name} keeps a solver's promises:`, () => {
+    const solver = make()
+    const able = VARIANTS.map((variant) => ({ ...CHALLENGE, variant })).filter((one) => !solver.unsupported(one))
+    const readers = {
+      readSubmit: solver.readSubmit,
+      readPoll: solver.readPoll,
+      readBalance: solver.readBalance,
+    }
+
+    test('it goes by the name it is listed under, at an https address without a trailing slash', () => {
+      expect(solver.name).toBe(name)
+      expect(solver.baseUrl).toMatch(/^https:\/\/[a-z0-9.-]+$/)
+      expect(solver.addressHelp).toMatch(/\.$/)
+    })
+
+    test('its calls are POSTs to a plain path, with an empty slot for the key', () => {
+      const calls: (Call | undefined)[] = [
+        ...able.map((one) => solver.submit(one)),
+        solver.poll('123'),
+        solver.balance(),
+        solver.report('123', true),
+        solver.report('123', false),
+      ]
+      for (const call of calls) {
+        if (!call) continue
+        expect(call.path).toMatch(/^\/[A-Za-z0-9./_-]+$/)
+        expect(call.fields).not.toHaveProperty(call.keyField)
+      }
+    })
+
+    test('it does something, and says why it does not do what it does not', () => {
+      expect(able.length).toBeGreaterThan(0)
+      const stranger = { ...CHALLENGE, family: 'stranger', variant: 'stranger' } as unknown as Challenge
+      expect(solver.unsupported(stranger)).toMatch(/stranger/)
+      for (const name of ['constructor', '__proto__', 'toString']) {
+        expect(solver.unsupported({ ...CHALLENGE, variant: name as Variant })).toMatch(/variant/)
+      }
+    })
+
+    test('the frame is what the service is told of, without credentials and fragment', () => {
+      for (const one of able) {
+        const page = JSON.stringify(solver.submit({ ...one, pageUrl: 'https://u:pw@page.example/a?b=c#d' }))
+        expect(page).toContain('"https://page.example/a?b=c"')
+        const framed = JSON.stringify(solver.submit({ ...one, frameUrl: 'https://u:pw@frame.example/x?y#z' }))
+        expect(framed).toContain('"https://frame.example/x?y"')
+        expect(framed).not.toContain('staging.example.com')
+      }
+    })
+
+    test('a page without a web address is no challenge', () => {
+      for (const pageUrl of ['about:blank', 'javascript:1', 'data:text/html,x', 'file:///x', '', 'x']) {
+        expect(() => solver.submit({ ...CHALLENGE, pageUrl })).toThrow(
+          expect.objectContaining({ code: 'CHALLENGE_INVALID' }),
+        )
+      }
+    })
+
+    test('a solve has a price, of whole micro-dollars', () => {
+      const { amount, imputed } = solver.price(CHALLENGE)
+      expect(Number.isSafeInteger(amount) && amount > 0).toBe(true)
+      expect(typeof imputed).toBe('boolean')
+    })
+
+    test('it is patient: at least a second, at most a minute', () => {
+      for (const one of able) {
+        for (const ms of Object.values(solver.patience(one))) {
+          expect(ms).toBeGreaterThanOrEqual(1_000)
+          expect(ms).toBeLessThanOrEqual(60_000)
+        }
+      }
+    })
+
+    test('impatience is for loopback only', () => {
+      const patience = { firstPollMs: 0, everyMs: 5 }
+      expect(make({ baseUrl: 'http://127.0.0.1:1', patience }).patience(CHALLENGE)).toEqual(patience)
+      for (const field of ['firstPollMs', 'everyMs']) {
+        expect(() => make({ patience: { ...{ firstPollMs: 1000, everyMs: 1000 }, [field]: 999 } })).toThrow(
+          expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(`patience.${field}`) }),
+        )
+      }
+    })
+
+    test('the service may be elsewhere, but not without TLS', () => {
+      expect(make({ baseUrl: 'https://mirror.example/api/' }).baseUrl).toBe('https://mirror.example/api')
+      expect(make({ baseUrl: 'http://127.0.0.1:8080/' }).baseUrl).toBe('http://127.0.0.1:8080')
+      expect(() => make({ baseUrl: 'http://mirror.example' })).toThrow(
+        expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(`${name}: baseUrl`) }),
+      )
+    })
+
+    test('it reads what the service says', () => {
+      const { submitted, ready, pending, balance } = recorded
+      expect(solver.readSubmit(submitted.reply)).toEqual({ kind: 'submitted', taskId: submitted.taskId })
+      expect(solver.readPoll(ready.reply)).toMatchObject({ kind: 'ready', answer: { token: ready.token } })
+      expect(solver.readPoll(pending)).toEqual({ kind: 'pending' })
+      expect(solver.readBalance(balance.reply)).toEqual({ kind: 'balance', amount: balance.micros })
+    })
+
+    test('an error that nobody knows fails, keeps its code, and counts as charged', () => {
+      for (const read of [solver.readSubmit, solver.readPoll]) {
+        const failure = read(recorded.error('ERROR_OF_TOMORROW'))
+        expect(failure).toMatchObject({ class: 'unknown', code: 'ERROR_OF_TOMORROW', charged: true, ambiguous: false })
+      }
+    })
+
+    test('an error by the name of a built-in property is one that nobody knows', () => {
+      for (const code of ['ERROR_constructor', 'ERROR___proto__']) {
+        expect(solver.readPoll(recorded.error(code))).toMatchObject({ class: 'unknown' })
+      }
+    })
+
+    test('a code is bounded and printable, whatever it was', () => {
+      const failure = solver.readSubmit(recorded.error(`ERROR_\u001b[31m\u202e${'x'.repeat(5000)}`)) as Failure
+      expect(failure.code.length).toBeLessThanOrEqual(80)
+      for (const bad of ['\u001b', '\u202e']) expect(failure.code + failure.message).not.toContain(bad)
+    })
+
+    test.each<[string, Reply]>([
+      ['nothing', ok('')],
+      ['blanks', ok(' \r\n ')],
+      ['half of a reply', ok(recorded.submitted.reply.body.slice(0, 2))],
+      ['a megabyte of nonsense', ok('x'.repeat(1024 * 1024))],
+      ['bytes', ok('\u0000\ufffd\ufffd')],
+      ['a gateway that lost the answer (502)', { ...ok('<html>'), status: 502 }],
+      ['a gateway that lost the answer (504)', { ...ok(''), status: 504 }],
+      ['a success under an error of the server', { ...recorded.submitted.reply, status: 500 }],
+      ['what only a poll says', recorded.pending],
+    ])('a submit answered with %s may have been taken', (_, reply) => {
+      expect(solver.readSubmit(reply)).toMatchObject({ kind: 'failure', ambiguous: true })
+    })
+
+    test.each<[string, Reply, FailureClass]>([
+      ['a web page', ok('<!DOCTYPE html><html></html>'), 'invalid'],
+      ['a redirect', { ...ok(''), status: 302 }, 'invalid'],
+      ['403', { ...ok('<html>'), status: 403 }, 'invalid'],
+      ['404', { ...ok(''), status: 404 }, 'invalid'],
+      ['429', { ...ok(''), status: 429 }, 'busy'],
+      ['500', { ...ok('<html>'), status: 500 }, 'busy'],
+      ['503', { ...ok(''), status: 503 }, 'busy'],
+    ])('a submit answered with %s was not taken, and may be tried again', (_, reply, kind) => {
+      const failure = solver.readSubmit(reply) as Failure
+      expect(failure).toMatchObject({ kind: 'failure', class: kind, ambiguous: false, charged: false })
+      expect(failure.retryAfterMs).toBeGreaterThanOrEqual(1_000)
+    })
+
+    test('a whole error is an error under any status', () => {
+      const reply = recorded.error('ERROR_WRONG_USER_KEY')
+      for (const status of [200, 400, 401, 403, 500, 502]) {
+        expect(solver.readSubmit({ ...reply, status })).toMatchObject({ class: 'key', ambiguous: false })
+      }
+    })
+
+    test('a poll has no effect that could go unseen', () => {
+      for (const reply of [ok(''), ok('{"'), ok('<html>'), { ...ok(''), status: 504 }]) {
+        expect(solver.readPoll(reply)).toMatchObject({ kind: 'failure', ambiguous: false, charged: true })
+      }
+    })
+
+    const word = fc.oneof(
+      fc.constantFrom(
+        'OK|',
+        '|',
+        '{',
+        '}',
+        '"status":',
+        '"request":',
+        ':',
+        ',',
+        '1',
+        '0',
+        '"',
+        '[',
+        '\\u0000',
+        '\n',
+        '<',
+      ),
+      fc.constantFrom(
+        '"errorId":',
+        '"taskId":',
+        '"solution":',
+        'null',
+        'ERROR_',
+        'CAPCHA_NOT_READY',
+        '-',
+        '1e999',
+        '.',
+      ),
+      fc.string({ maxLength: 20 }),
+    )
+    const text = fc.oneof(
+      fc.array(word, { maxLength: 20 }).map((words) => words.join('')),
+      fc.json(),
+      fc
+        .record({ status: fc.jsonValue(), request: fc.jsonValue(), price: fc.jsonValue() }, { requiredKeys: [] })
+        .map((value) => JSON.stringify(value)),
+      fc.string({ unit: 'binary', maxLength: 200 }),
+      fc.nat(2_000_000).map((length) => '['.repeat(length)),
+      fc.nat(200_000).map((length) => `OK|${'9'.repeat(length)}`),
+    )
+
+    test('no text at all makes it throw or give more than it may', () => {
+      fc.assert(
+        fc.property(text, fc.constantFrom(200, 200, 200, 204, 302, 403, 429, 500, 502), (body, status) => {
+          const reply = { status, contentType: 'text/html', body }
+          const submitted = readers.readSubmit(reply)
+          if (submitted.kind === 'submitted') expect(submitted.taskId).toMatch(/^[A-Za-z0-9-]{1,64}$/)
+          const polled = readers.readPoll(reply)
+          if (polled.kind === 'ready') {
+            expect(polled.answer.token).toMatch(/^[\x21-\x7e]+$/)
+            expect(polled.answer.token.length).toBeLessThanOrEqual(64 * 1024)
+            expect(polled.cost ?? 0).toBeGreaterThanOrEqual(0)
+          }
+          const balance = readers.readBalance(reply)
+          if (balance.kind === 'balance') expect(Number.isSafeInteger(balance.amount) && balance.amount >= 0).toBe(true)
+          for (const one of [submitted, polled, balance]) if (one.kind === 'failure') expectSound(one)
+        }),
+        { numRuns: 500 },
+      )
+    })
+
+    test('it works without `this`', () => {
+      const { readSubmit, submit, price, patience } = solver
+      expect(readSubmit(ok('')).kind).toBe('failure')
+      expect(submit(CHALLENGE).keyField).toBeTruthy()
+      expect(price(CHALLENGE).amount).toBeGreaterThan(0)
+      expect(patience(CHALLENGE).everyMs).toBeGreaterThan(0)
+    })
+  })
+}
+
+/** What holds for every failure. */
+export function expectSound(failure: Failure): void {
+  expect(CLASSES).toContain(failure.class)
+  expect(failure.code).toMatch(/^[^\p{C}\u2028\u2029]{1,80}$/u)
+  expect(failure.message.length, inspect(failure)).toBeLessThanOrEqual(300)
+  expect(failure.message).toMatch(/^[A-Z].*\.$/)
+  expect(failure.retryAfterMs ?? 1).toBeGreaterThan(0)
+}
