@@ -169,7 +169,7 @@ export const CODES = {
   },
   PAGE_UNRESPONSIVE: {
     meaning: 'The page did not answer in time.',
-    remedy: 'Look at what keeps the page busy; nothing was spent on it.',
+    remedy: 'Look at what keeps the page busy; the message says so if a solution was already paid for.',
   },
   WIDGET_GONE: {
     meaning: 'The widget is no longer in the page, or refused the solution.',
@@ -272,14 +272,25 @@ export class DeniedError extends SolveguardError {
   }
 }
 
-/** The message of an unknown thrown value, clipped and printable. */
+/** The message of an unknown thrown value, clipped and printable. Never throws, whatever was thrown. */
 export function messageOf(error: unknown): string {
-  return printable(error instanceof Error ? error.message : String(error), 300)
+  try {
+    return printable(String(error instanceof Error ? error.message : error), 300)
+  } catch {
+    return 'unknown error'
+  }
 }
 
-/** `text` with control characters replaced and no longer than `max`: safe for a log line or a terminal. */
+/**
+ * `text` with control characters, line separators and marks that turn the direction of writing replaced, and no longer
+ * than `max` (and an ellipsis): safe for a log line or a terminal.
+ */
 export function printable(text: string, max = 200): string {
-  const clipped = text.length > max ? `${text.slice(0, max)}…` : text
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: taking them out is the point
-  return clipped.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '\u00b7')
+  // Not clipped in the middle of a character that takes two units.
+  const clipped = text.length > max ? `${text.slice(0, max).replace(/[\ud800-\udbff]$/, '')}…` : text
+  return clipped.replace(UNPRINTABLE, '\u00b7')
 }
+
+const UNPRINTABLE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: taking them out is the point
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g

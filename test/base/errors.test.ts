@@ -1,0 +1,182 @@
+import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  CODES,
+  type Code,
+  type CodeInfo,
+  DeniedError,
+  messageOf,
+  printable,
+  SolveguardError,
+} from '../../src/base/errors.js'
+
+const codes = Object.keys(CODES) as Code[]
+const page = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8')
+
+/** The page's sections of the third level: the heading, and the text below it. */
+const sections = page
+  .split(/^#{1,2} .*$/m)
+  .flatMap((part) => part.split(/^### /m).slice(1))
+  .map((section) => {
+    const [heading = '', ...text] = section.split('\n')
+    return { heading, text: text.join('\n') }
+  })
+
+describe('docs/errors.md', () => {
+  it('has a section for each code, in the order of the table, and no other', () => {
+    expect(sections.map((section) => section.heading)).toEqual(codes)
+  })
+
+  it.each(codes)('says of %s what the table says, and more', (code) => {
+    const text = sections.find((section) => section.heading === code)?.text ?? ''
+    const info: CodeInfo = CODES[code]
+    expect(text).toContain(info.meaning)
+    expect(text).toContain(`**What to do:** ${info.remedy}`)
+    expect(/\*Layer: (\w+)\.\*/.exec(text)?.[1]).toBe(info.layer)
+    const help = text.slice(text.indexOf(info.remedy) + info.remedy.length).trim()
+    expect(help.length).toBeGreaterThan(40)
+  })
+
+  it('links only to sections that are there', () => {
+    const anchors = new Set(codes.map((code) => code.toLowerCase()))
+    const links = [...page.matchAll(/\]\(#([^)]*)\)/g)].map((match) => match[1] ?? '')
+    expect(links.length).toBeGreaterThan(0)
+    for (const link of links) expect(anchors).toContain(link)
+  })
+
+  it('is where an error points to', () => {
+    for (const code of codes) {
+      const { docs } = new SolveguardError(code, 'message')
+      expect(docs).toMatch(/^https:\/\/\S+\/docs\/errors\.md#[a-z_]+$/)
+      expect(docs.split('#')[1]?.toUpperCase()).toBe(code)
+    }
+  })
+})
+
+describe('the table of codes', () => {
+  it.each(codes)('describes %s in whole sentences', (code) => {
+    const { meaning, remedy }: CodeInfo = CODES[code]
+    for (const sentence of [meaning, remedy]) expect(sentence).toMatch(/^[A-Z].*\.$/)
+  })
+})
+
+describe('SolveguardError', () => {
+  it('carries code, message, retryAt, details and cause', () => {
+    const cause = new Error('underneath')
+    const retryAt = new Date(0)
+    const error = new SolveguardError('SOLVER_BUSY', 'Later.', { cause, retryAt, details: { slots: 3 } })
+    expect(error).toMatchObject({ code: 'SOLVER_BUSY', message: 'Later.', retryAt, cause, details: { slots: 3 } })
+    expect(error.name).toBe('SolveguardError')
+    expect(String(error)).toBe('SolveguardError: Later.')
+    expect(error.layer).toBeUndefined()
+  })
+
+  it('has no cause where there is none', () => {
+    expect('cause' in new SolveguardError('SOLVER_BUSY', 'Later.')).toBe(false)
+  })
+
+  it('becomes JSON without its cause and its stack', () => {
+    const error = new DeniedError('RATE_EXCEEDED', 'Too fast.', {
+      retryAt: new Date(1000),
+      cause: new Error('hunter2'),
+      details: { limit: 20 },
+    })
+    expect(JSON.parse(JSON.stringify(error))).toEqual({
+      name: 'DeniedError',
+      code: 'RATE_EXCEEDED',
+      layer: 'spending',
+      retryAt: '1970-01-01T00:00:01.000Z',
+      message: 'Too fast.',
+      details: { limit: 20 },
+      docs: error.docs,
+    })
+  })
+})
+
+describe('DeniedError', () => {
+  it('is a SolveguardError and an Error, and not the other way round', () => {
+    const denied = new DeniedError('ORIGIN_NOT_NAMED', 'No.')
+    expect(denied).toBeInstanceOf(DeniedError)
+    expect(denied).toBeInstanceOf(SolveguardError)
+    expect(denied).toBeInstanceOf(Error)
+    expect(denied.name).toBe('DeniedError')
+    expect(new SolveguardError('SOLVER_BUSY', 'Later.')).not.toBeInstanceOf(DeniedError)
+  })
+
+  it('has the layer that the table gives its code', () => {
+    for (const code of codes) {
+      const { layer }: CodeInfo = CODES[code]
+      expect(new DeniedError(code, 'No.').layer).toBe(layer)
+    }
+  })
+})
+
+describe('printable', () => {
+  it('leaves ordinary text as it is', () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[\x20-\x7eÀ-ÿ一-龠]{0,200}$/), (text) => {
+        expect(printable(text)).toBe(text)
+      }),
+    )
+  })
+
+  it('leaves nothing that could move a cursor, begin a line or turn the direction of writing, and is bounded', () => {
+    const nasty = fc.constantFrom(
+      '\u0000',
+      '\n',
+      '\r',
+      '\u001b',
+      '\u009b',
+      '\u2028',
+      '\u202e',
+      '\u2066',
+      '\u200f',
+      '\u061c',
+      'a',
+    )
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.array(nasty).map((all) => all.join('')),
+    )
+    fc.assert(
+      fc.property(text, fc.nat({ max: 100 }), (given, max) => {
+        const clean = printable(given, max)
+        expect(clean).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u)
+        expect(clean.length).toBeLessThanOrEqual(max + 1)
+      }),
+    )
+  })
+
+  it('shows where it clipped', () => {
+    expect(printable('abcdef', 3)).toBe('abc…')
+    expect(printable('abc', 3)).toBe('abc')
+  })
+
+  it('does not clip a character in half', () => {
+    expect(printable('ab😀cd', 3)).toBe('ab…')
+  })
+})
+
+describe('messageOf', () => {
+  it.each([
+    [new Error('lost\nconnection'), 'lost·connection'],
+    ['thrown text', 'thrown text'],
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [{ toString: () => 'an object' }, 'an object'],
+  ])('gives the message of %o', (thrown, message) => {
+    expect(messageOf(thrown)).toBe(message)
+  })
+
+  it('gives a message for what cannot be turned into text', () => {
+    const rude = {
+      toString: (): string => {
+        throw new Error('no')
+      },
+    }
+    expect(messageOf(rude)).toBe('unknown error')
+    expect(messageOf(Object.create(null))).toBe('unknown error')
+    expect(messageOf(Symbol('s'))).toBe('Symbol(s)')
+  })
+})
