@@ -1,0 +1,270 @@
+import { join } from 'node:path'
+import type { Browser, BrowserContext, Page } from 'playwright'
+import type { SolveResult } from '../adapters/outcome.js'
+import { type Captcha, guardContext } from '../adapters/playwright.js'
+import { verifyAudit } from '../audit/verify.js'
+import type { Code } from '../base/errors.js'
+import { createGuard } from '../guard/create.js'
+import type { Guard } from '../guard/types.js'
+import { fileLedger } from '../ledger/file.js'
+import { formatMs } from '../policy/duration.js'
+import { formatUsd, usd } from '../policy/money.js'
+import type { NarrowingInput } from '../policy/schema.js'
+import type { SecretProvider } from '../secrets/provider.js'
+import { Secret } from '../secrets/secret.js'
+import { captchaAI } from '../solvers/captchaai.js'
+import { startRecaptcha } from '../testing/recaptcha.js'
+import { type SolverService, startSolverService } from '../testing/service.js'
+import { type StandInSite, startSite } from '../testing/site.js'
+import type { DemoRun } from './demo.js'
+
+const PRICE = 0.001
+const BUDGET = usd(0.01)
+
+/** Everything on this machine: a solver service, a reCAPTCHA, and a site whose server verifies. */
+interface StandIns {
+  readonly service: SolverService
+  readonly site: StandInSite
+}
+
+/** The main job and the layers, on stand-ins. Throws, with what went otherwise than it had to. */
+export async function standInDemo(run: DemoRun): Promise<string> {
+  const { report, folder } = run
+  // Not needed here, and none of the browser's business.
+  delete process.env.SOLVEGUARD_KEY
+  report.title(
+    'solveguard — one guarded solve on a real page. No key, no network, no money: all services are stand-ins.',
+  )
+
+  await using recaptcha = await startRecaptcha()
+  await using service = await startSolverService({
+    solveMs: 400,
+    price: PRICE,
+    onAnswer: ({ fields }, token) => recaptcha.issue({ sitekey: fields.googlekey ?? '', token }),
+  })
+  await using site = await startSite({ recaptcha })
+  const standIns = { service, site }
+  await using guard = await demoGuard(run, standIns, 'demo', keyOf(service.key))
+
+  report.section('What there is')
+  report.step({ what: 'solver', detail: `stand-in CaptchaAI at ${service.url}, ${formatUsd(usd(PRICE))} a solve` })
+  report.step({ what: 'site', detail: `${site.url}/login, whose server asks a stand-in siteverify about each token` })
+  report.step({
+    what: 'guard',
+    detail: `names ${site.url}, may spend ${formatUsd(BUDGET)} a day, writes all of it down`,
+  })
+
+  const browser = await run.browser()
+  report.step({ what: 'browser', detail: `Chromium ${browser.version()}` })
+  await signIn(run, standIns, guard, browser)
+  const layers = await showLayers(run, standIns, guard, browser)
+  const { spent } = (await guard.status()).day
+  await total(run, guard, service, layers)
+
+  await guard.close()
+  const records = await verified(folder)
+  report.place('audit log', `${join(folder, 'audit')} (${records} records, hash chain verified)`)
+  report.place('screenshot', join(folder, 'accepted.png'))
+  return `1 sign-in accepted by the server, ${layers.length} attempts denied, ${formatUsd(spent)} of stand-in money spent`
+}
+
+// -- the good path ----------------------------------------------------------------------------------------------
+
+async function signIn({ report, folder }: DemoRun, { site }: StandIns, guard: Guard, browser: Browser): Promise<void> {
+  report.section('The main job: sign in on a page with a reCAPTCHA v2')
+  const stop = [
+    guard.on('authorised', ({ reserved }) =>
+      report.step({
+        what: 'authorised',
+        detail: `every layer said yes; ${formatUsd(reserved)} reserved, and on the record`,
+      }),
+    ),
+    guard.on('submitted', ({ taskId }) =>
+      report.step({ what: 'submitted', detail: `the service took it as task ${taskId}` }),
+    ),
+    guard.on('solved', ({ cost, durationMs }) =>
+      report.step({ what: 'solved', detail: `after ${formatMs(durationMs)}, for ${formatUsd(cost)}` }),
+    ),
+  ]
+  const context = await browser.newContext({ viewport: { width: 900, height: 700 } })
+  const captcha = await guardContext(guard, context)
+  const page = await context.newPage()
+  await page.goto(`${site.url}/login`)
+  const [found] = await captcha.find(page)
+  expect(report, found !== undefined, 'found', `a ${found?.family} ${found?.variant}, sitekey ${found?.sitekey}`)
+
+  const { solved, failed, denied } = await captcha.solve(page)
+  const problem = failed[0]?.error.message ?? denied[0]?.error.message ?? 'no solution'
+  expect(
+    report,
+    solved.length === 1,
+    'injected',
+    solved.length ? "the token is where the page's own code reads it" : problem,
+  )
+
+  await page.getByRole('button', { name: /sign in/i }).click()
+  const welcome = page.getByRole('heading', { level: 1 })
+  await welcome.waitFor()
+  const text = (await welcome.textContent())?.trim() ?? ''
+  expect(report, site.verified.at(-1)?.success === true, 'accepted', `the page says: “${text}”`)
+  await solved[0]?.solution.reportGood()
+  await page.screenshot({ path: join(folder, 'accepted.png') })
+  for (const off of stop) off()
+  await captcha.close()
+  await context.close()
+}
+
+// -- the layers -------------------------------------------------------------------------------------------------
+
+/** One attempt that had to be denied, and was. */
+interface Denied {
+  readonly layer: string
+  readonly code: Code
+}
+
+async function showLayers(run: DemoRun, standIns: StandIns, guard: Guard, browser: Browser): Promise<Denied[]> {
+  const { report } = run
+  const { site } = standIns
+  report.section('The layers at work: each of these must be denied')
+  return [
+    await inContext(browser, guard, undefined, async (captcha, page) => {
+      await page.goto(`${site.otherUrl}/login`)
+      return deny(report, await captcha.solve(page), 'origin', 'ORIGIN_NOT_NAMED')
+    }),
+    await inContext(browser, guard, { budget: { perDay: usd(2 * PRICE), alertsAt: [] } }, async (captcha, page) => {
+      for (let visit = 1; visit <= 2; visit++) {
+        await page.goto(`${site.url}/login`)
+        const { cost } = await captcha.solve(page)
+        report.step({
+          what: 'spent',
+          detail: `visit ${visit}: ${formatUsd(cost)} of this context's ${formatUsd(usd(2 * PRICE))} a day`,
+        })
+      }
+      await page.goto(`${site.url}/login`)
+      return deny(report, await captcha.solve(page), 'spending', 'BUDGET_EXHAUSTED')
+    }),
+    await inContext(browser, guard, { schedule: notToday() }, async (captcha, page) => {
+      await page.goto(`${site.url}/login`)
+      return deny(report, await captcha.solve(page), 'time', 'OUTSIDE_SCHEDULE')
+    }),
+    await wrongKey(run, standIns, browser),
+  ]
+}
+
+/** A key that the service does not know: the guard pauses, says why, and asks the service no more. */
+async function wrongKey(run: DemoRun, standIns: StandIns, browser: Browser): Promise<Denied> {
+  const { report } = run
+  await using guard = await demoGuard(run, standIns, 'demo-wrong-key', keyOf('00000000000000000000000000000000'))
+  // Awaited here: the guard closes when this function returns.
+  return await inContext(browser, guard, undefined, async (captcha, page) => {
+    await page.goto(`${standIns.site.url}/login`)
+    const { failed } = await captcha.solve(page)
+    const { paused } = await guard.status()
+    expect(report, failed[0]?.error.code === 'KEY_REFUSED', 'wrong key', failed[0]?.error.message ?? 'was not refused')
+    expect(report, paused?.code === 'KEY_REFUSED', 'paused', 'the guard paused itself, for every process of its name')
+    return deny(report, await captcha.solve(page), 'secret', 'GUARD_PAUSED')
+  })
+}
+
+async function inContext<T>(
+  browser: Browser,
+  guard: Guard,
+  narrowing: NarrowingInput | undefined,
+  work: (captcha: Captcha<Page>, page: Page) => Promise<T>,
+): Promise<T> {
+  const context: BrowserContext = await browser.newContext()
+  const captcha = await guardContext(guard, context, narrowing)
+  try {
+    return await work(captcha, await context.newPage())
+  } finally {
+    await captcha.close()
+    await context.close()
+  }
+}
+
+/** Expects the denial, and tells it. */
+function deny(report: DemoRun['report'], { denied, solved }: SolveResult, layer: string, code: Code): Denied {
+  const error = denied[0]?.error
+  const asTold =
+    solved.length === 0 && error?.code === code && (code !== 'BUDGET_EXHAUSTED' || error.retryAt !== undefined)
+  expect(report, asTold, layer, error ? `${error.code}: ${error.message}` : 'was not denied', {
+    code: error?.code,
+    retryAt: error?.retryAt,
+  })
+  return { layer, code }
+}
+
+/** Tells a step that has to be so; the demo has failed if it is not. */
+function expect(report: DemoRun['report'], ok: boolean, what: string, detail: string, facts = {}): void {
+  report.step({ what, detail, ok, facts })
+  if (!ok) throw new Error(`${what}: ${detail}`)
+}
+
+// -- what it was made of ----------------------------------------------------------------------------------------
+
+function demoGuard(
+  { folder }: DemoRun,
+  { service, site }: StandIns,
+  name: string,
+  secret: SecretProvider,
+): Promise<Guard> {
+  return createGuard({
+    name,
+    solver: captchaAI({
+      baseUrl: service.url,
+      pricing: { per: 'solve', usd: PRICE },
+      patience: { firstPollMs: 250, everyMs: 100 },
+    }),
+    secret,
+    policy: { origins: [site.url], budget: { perDay: BUDGET, perMinute: 20, concurrent: 2 } },
+    stateDir: folder,
+    // Alerts are told as steps of the demo where they matter; they need no warning besides.
+    logger: { debug() {}, info() {}, warn() {} },
+  })
+}
+
+/** The stand-in's key. A real one belongs in a secrets store or, at the least, in SOLVEGUARD_KEY. */
+function keyOf(key: string): SecretProvider {
+  const value = new Secret(key)
+  return { kind: 'demo', place: 'the demo', fetch: () => ({ current: { value, version: '1' } }) }
+}
+
+/** Working hours on any day but today and its neighbours, wherever one is. */
+function notToday(): NonNullable<NarrowingInput['schedule']> {
+  const day = ['Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun', 'Mon'][new Date().getUTCDay()] as string
+  return { timeZone: 'Etc/UTC', windows: [{ days: day, from: '09:00', to: '17:00' }] }
+}
+
+async function total(
+  { report }: DemoRun,
+  guard: Guard,
+  service: SolverService,
+  layers: readonly Denied[],
+): Promise<void> {
+  const { day } = await guard.status()
+  const solves = service.tasks.length
+  report.table(
+    ['', 'allowed', 'denied', 'spent', 'reserved', 'left today'],
+    [
+      [
+        'the guard’s ledger',
+        String(solves),
+        String(layers.length),
+        ...[day.spent, day.reserved, day.left].map(formatUsd),
+      ],
+      ['the service’s books', String(solves), '–', formatUsd(service.charged), '–', '–'],
+    ],
+  )
+  expect(report, day.spent === service.charged, 'books', 'what the ledger counts is what the service charged')
+}
+
+async function verified(folder: string): Promise<number> {
+  const ledger = fileLedger({ dir: folder })
+  await ledger.open()
+  const heads = await ledger.heads()
+  await ledger.close()
+  const result = await verifyAudit(join(folder, 'audit'), { heads })
+  if (!result.ok)
+    throw new Error(`audit: ${result.firstBad?.file} line ${result.firstBad?.line}: ${result.firstBad?.reason}`)
+  return result.records
+}

@@ -1,0 +1,65 @@
+// npm run demo: the main job, in a real browser. Without arguments everything it talks to is a stand-in on this machine.
+import { mkdirSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type Browser, chromium } from 'playwright'
+import { CHROMIUM_FLAGS, findBrowser } from '../../scripts/find-browser.mjs'
+import { messageOf } from '../base/errors.js'
+import { realDemo } from './demo-real.js'
+import { standInDemo } from './demo-stand-in.js'
+import { humanReport, jsonReport, type Report } from './report.js'
+
+/** What both kinds of demo are given. */
+export interface DemoRun {
+  readonly report: Report
+  /** Where this run leaves its ledger, audit log and screenshot. */
+  readonly folder: string
+  /** Started only when it is asked for: the key has been taken out of the environment by then. */
+  readonly browser: () => Promise<Browser>
+}
+
+const HELP = `npm run demo                        the whole demo, on stand-ins: no key, no network, no money
+npm run demo -- --headed            shows the browser
+npm run demo -- --json              one JSON object a line
+npm run demo -- --url https://…     a page of your own, with CaptchaAI and your key in SOLVEGUARD_KEY: spends real money`
+
+async function main(): Promise<boolean> {
+  const { values } = parseArgs({
+    options: {
+      headed: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      url: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  const write = (line: string): void => void process.stdout.write(`${line}\n`)
+  if (values.help) {
+    write(HELP)
+    return true
+  }
+  const report = values.json ? jsonReport(write) : humanReport(write)
+  const folder = join('.solveguard', 'demo', new Date().toISOString().slice(0, 19).replaceAll(':', '-'))
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  let browser: Browser | undefined
+  const launch = async (): Promise<Browser> => {
+    const found = await findBrowser()
+    if (!found) throw new Error('no browser was found; install Google Chrome or Chromium, or set CHROMIUM_PATH')
+    browser = await chromium.launch({ executablePath: found.path, args: CHROMIUM_FLAGS, headless: !values.headed })
+    return browser
+  }
+  const started = performance.now()
+  const run: DemoRun = { report, folder: relative('.', folder), browser: launch }
+  try {
+    const text = values.url === undefined ? await standInDemo(run) : await realDemo(run, values.url)
+    report.end(true, `${text}, in ${((performance.now() - started) / 1000).toFixed(1)} s`)
+    return true
+  } catch (error) {
+    // The browser's own messages have many lines; the first says what it is.
+    report.end(false, messageOf(error).split(/[\n·]/)[0] ?? '')
+    return false
+  } finally {
+    await browser?.close()
+  }
+}
+
+process.exitCode = (await main()) ? 0 : 1
