@@ -37,6 +37,9 @@ const MOST_WIDGETS = 200
 const MOST_HINTS = 50
 const LONGEST_URL = 2_048
 
+/** What is known of a frame that answered, but with nothing that can be read. */
+const NONSENSE: FrameReading = { doc: '', origin: '', widgets: [], leftOut: 0, malformed: 1 }
+
 const vendors = Object.values(WIDGETS)
 
 /** Looks for widgets; keeps in mind which frames have our code already, and which names frames were given. */
@@ -109,7 +112,7 @@ export class Finder {
       const reply = await evaluateWithin(this.#clock, frame, findCall(request, whole), this.#evaluateMs)
       if (reply.ok && reply.value !== null && reply.value !== undefined) {
         this.#prepared.add(frame)
-        return parseFound(reply.value)
+        return parseFound(reply.value) ?? NONSENSE
       }
       if (frame.isDetached() || (!reply.ok && reply.why === 'timeout')) return undefined
       whole = true

@@ -1,47 +1,80 @@
-import type { Browser, BrowserContext, Page } from 'playwright'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { EventEmitter } from 'node:events'
+import type { Browser, Page } from 'playwright'
+import { expect, test } from 'vitest'
 import { guardContext } from '../../src/adapters/playwright.js'
-import { type StandInRecaptcha, startRecaptcha } from '../../src/testing/recaptcha.js'
-import { type StandInSite, startSite, WELCOME } from '../../src/testing/site.js'
 import { launchBrowser } from '../support/browser.js'
+import { contract } from './contract.js'
 import { fakeGrant } from './fake-grant.js'
+import type { Tool, ToolPage } from './tool.js'
 
-let browser: Browser
-let recaptcha: StandInRecaptcha
-let site: StandInSite
-let context: BrowserContext
-let page: Page
+let launched: Promise<Browser> | undefined
 
-beforeAll(async () => {
-  browser = await launchBrowser()
-  recaptcha = await startRecaptcha()
-  site = await startSite({ recaptcha })
-})
+function browser(): Promise<Browser> {
+  launched ??= launchBrowser()
+  return launched
+}
 
-afterAll(async () => {
-  await browser?.close()
-  await site?.close()
-  await recaptcha?.close()
-})
+function toolPage(page: Page): ToolPage<Page> {
+  return {
+    native: page,
+    goto: async (url) => void (await page.goto(url)),
+    evaluate: (expression) => page.evaluate(expression),
+    click: (selector) => page.click(selector),
+    async clickInFrame(address, selector) {
+      const frame = page.frames().find((one) => one.url().includes(address))
+      await frame?.click(selector)
+    },
+    text: async (selector) => (await page.textContent(selector)) ?? '',
+    close: () => page.close(),
+  }
+}
 
-beforeEach(async () => {
-  context = await browser.newContext()
-})
+const playwright: Tool<Page> = {
+  name: 'Playwright',
+  async open() {
+    const context = await (await browser()).newContext()
+    return {
+      guard: (grant, narrowing, options) => guardContext(grant, context, narrowing, options),
+      newPage: async () => toolPage(await context.newPage()),
+      close: () => context.close(),
+    }
+  },
+  close: async () => (await launched)?.close(),
+}
 
-afterEach(() => context.close())
+contract(playwright)
 
-test('a checkbox is found, solved and accepted', async () => {
-  const grant = fakeGrant(recaptcha)
+// Both are emitters of Node's; Playwright's types leave that out.
+const listeners = (of: unknown, name: string) => (of as EventEmitter).listenerCount(name)
+
+test('listeners are on a page only while a solve is under way', async () => {
+  const context = await (await browser()).newContext()
+  const page = await context.newPage()
+  const count = () =>
+    ['framenavigated', 'framedetached', 'close', 'crash', 'page'].reduce(
+      (sum, name) => sum + listeners(page, name) + listeners(context, name),
+      0,
+    )
+  const before = count()
+  const grant = fakeGrant({ issue: () => 'a-token' })
   const captcha = await guardContext(grant, context)
-  page = await context.newPage()
-  page.on('pageerror', (e) => console.log('PE', e))
-  page.on('console', (e) => console.log('C', e.text()))
-  await page.goto(`${site.url}/login`)
-  console.log(await captcha.find(page))
-  await page.waitForTimeout(500)
-  console.log(await captcha.find(page))
-  const r = await captcha.solve(page)
-  console.log(r)
-  await page.click('text=Sign in >> nth=-1')
-  await expect(page.textContent('h1')).resolves.toBe(WELCOME)
+  await page.setContent('<div class="g-recaptcha" data-sitekey="abc"></div>')
+  grant.answer = async () => {
+    expect(count()).toBeGreaterThan(before)
+    return 'a-token'
+  }
+  expect(await captcha.solve(page)).toMatchObject({ solved: [{}] })
+  expect(count()).toBe(before)
+  await captcha.close()
+  expect(count()).toBe(before)
+  await context.close()
+})
+
+test('a page of another context is refused', async () => {
+  const context = await (await browser()).newContext()
+  const other = await (await browser()).newContext()
+  const captcha = await guardContext(fakeGrant({ issue: () => '' }), context)
+  await expect(captcha.find(await other.newPage())).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+  await context.close()
+  await other.close()
 })

@@ -1,0 +1,40 @@
+import type { Captcha, CaptchaOptions } from '../../src/adapters/captcha.js'
+import type { Grant, NarrowingInput } from '../../src/guard/types.js'
+
+/** A page in a browser tool's hands, as the contract test needs it. */
+export interface ToolPage<P> {
+  readonly native: P
+  goto(url: string): Promise<void>
+  /** Evaluates an expression in the page. */
+  evaluate(expression: string): Promise<unknown>
+  click(selector: string): Promise<void>
+  /** Clicks in the frame whose address contains a text. */
+  clickInFrame(address: string, selector: string): Promise<void>
+  /** The text of the first such element, once it is there. */
+  text(selector: string): Promise<string>
+  close(): Promise<void>
+}
+
+export interface ToolContext<P> {
+  guard(grant: Grant, narrowing?: NarrowingInput, options?: CaptchaOptions): Promise<Captcha<P>>
+  newPage(): Promise<ToolPage<P>>
+  close(): Promise<void>
+}
+
+/** A browser tool that has an adapter. */
+export interface Tool<P> {
+  readonly name: string
+  /** Opens a fresh browser context. */
+  open(): Promise<ToolContext<P>>
+  close(): Promise<void>
+}
+
+/** Waits until an expression is true in the page; the test's own time limit ends it otherwise. */
+export async function until<P>(page: ToolPage<P>, expression: string): Promise<void> {
+  while (!(await page.evaluate(`!!(${expression})`))) await new Promise((resolve) => setTimeout(resolve, 20))
+}
+
+/** Waits until a condition on this side holds. */
+export async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20))
+}
