@@ -1,38 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { Challenge } from '../../src/base/challenge.js'
 import { COMMON_ERRORS } from '../../src/solvers/errors.js'
 import { captchaAI } from '../../src/solvers/index.js'
 import type { Failure, FailureClass } from '../../src/solvers/solver.js'
-import { SOLVERS } from '../../src/solvers/table.js'
-import { CHALLENGE, expectSound, ok, type Recorded, solverContract } from './contract.js'
-
-const fixture = (name: string): string =>
-  readFileSync(new URL(`../../fixtures/replies/captchaai/${name}`, import.meta.url), 'utf8')
-const TOKEN = fixture('ready.txt').slice('OK|'.length)
-
-const json: Recorded = {
-  submitted: { reply: ok(fixture('submit.json')), taskId: '74238956102' },
-  ready: { reply: ok(fixture('ready.json')), token: TOKEN },
-  pending: ok(fixture('pending.json')),
-  balance: { reply: ok(fixture('balance.json')), micros: 12_345_678 },
-  error: (code) => ok(JSON.stringify({ status: 0, request: code })),
-}
-const plain: Recorded = {
-  submitted: { reply: ok(fixture('submit.txt')), taskId: '74238956102' },
-  ready: { reply: ok(fixture('ready.txt')), token: TOKEN },
-  pending: ok(fixture('pending.txt')),
-  balance: { reply: ok(fixture('balance.txt')), micros: 12_345_678 },
-  error: (code) => ok(code),
-}
-
-/** What each service of the table says, in each form that it says it in. */
-const RECORDED: Record<string, Recorded[]> = { captchaai: [json, plain] }
-
-for (const [name, make] of Object.entries(SOLVERS)) {
-  test(`replies of ${name} are recorded`, () => expect(RECORDED[name]?.length).toBeGreaterThan(0))
-  for (const recorded of RECORDED[name] ?? []) solverContract(name, make, recorded)
-}
+import { CHALLENGE, expectSound, ok } from './contract.js'
+import { fixture, json, plain } from './recorded.js'
 
 const solver = captchaAI()
 
