@@ -1,4 +1,4 @@
-import { SolveguardError } from '../base/errors.js'
+import { printable, SolveguardError } from '../base/errors.js'
 
 /** A length of time as people write it: a whole or decimal number and a unit, e.g. `30s`, `15m`, `1.5h`, `60d`. */
 export type Duration = `${number}${'ms' | 's' | 'm' | 'h' | 'd' | 'w'}`
@@ -7,7 +7,7 @@ const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 6e4, h: 3.
 const LONGEST_MS = 10 * 365 * 8.64e7
 
 /**
- * A duration in milliseconds.
+ * A duration in milliseconds, rounded to whole ones.
  *
  * @throws SolveguardError `CONFIG_INVALID` if it is not one, or longer than ten years
  * @example
@@ -19,7 +19,7 @@ export function durationMs(duration: string): number {
   if (!(ms >= 0 && ms <= LONGEST_MS)) {
     throw new SolveguardError(
       'CONFIG_INVALID',
-      `A duration is a number and one of ms, s, m, h, d, w (for example '30s'), not ${JSON.stringify(duration)}.`,
+      `A duration is a number and one of ms, s, m, h, d, w (for example '30s'), at most ten years; not '${printable(String(duration), 40)}'.`,
     )
   }
   return ms
@@ -27,7 +27,7 @@ export function durationMs(duration: string): number {
 
 /** Milliseconds as people read them: `45 s`, `3 min`, `2 h 5 min`, `3 d`. */
 export function formatMs(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (Math.round(ms) < 1000) return `${Math.round(ms)} ms`
   const seconds = Math.round(ms / 1000)
   if (seconds < 120) return `${seconds} s`
   const minutes = Math.round(seconds / 60)

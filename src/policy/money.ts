@@ -1,4 +1,4 @@
-import { SolveguardError } from '../base/errors.js'
+import { printable, SolveguardError } from '../base/errors.js'
 
 declare const money: unique symbol
 
@@ -14,9 +14,12 @@ export const ZERO = 0 as Money
 /** A whole number of micro-dollars as `Money`. For amounts that come from our own arithmetic; `usd` is for people. */
 export function micros(amount: number): Money {
   if (!Number.isSafeInteger(amount) || amount < 0) {
-    throw new SolveguardError('CONFIG_INVALID', `An amount must be a whole number of micro-dollars, not ${amount}.`)
+    throw new SolveguardError(
+      'CONFIG_INVALID',
+      `An amount must be a whole number of micro-dollars, not ${shown(amount)}.`,
+    )
   }
-  return amount as Money
+  return positive(amount)
 }
 
 /**
@@ -31,21 +34,31 @@ export function micros(amount: number): Money {
 export function usd(dollars: number | string): Money {
   const value = typeof dollars === 'string' && /^\d+(\.\d+)?$/.test(dollars) ? Number(dollars) : dollars
   if (typeof value !== 'number' || !(value >= 0 && value <= LARGEST_USD)) {
-    throw new SolveguardError(
-      'CONFIG_INVALID',
-      `usd() takes an amount from 0 to ${LARGEST_USD} dollars, not ${JSON.stringify(dollars) ?? String(dollars)}.`,
-    )
+    throw new SolveguardError('CONFIG_INVALID', `usd() takes 0 to ${LARGEST_USD} dollars, not ${shown(dollars)}.`)
   }
   const amount = Math.round(value * MICRO)
-  // 0.1 + 0.2 is meant as 0.3; 0.00000049 is not meant as nothing.
-  if (Math.abs(value * MICRO - amount) > 1e-3) {
-    throw new SolveguardError('CONFIG_INVALID', `usd() takes at most six decimals, not ${value}.`)
+  // 0.1 + 0.2 is meant as 0.3: what floating-point arithmetic adds is let pass, and nothing else. A ten-billionth of a
+  // dollar is not meant as nothing.
+  const noise = 4 * Number.EPSILON * amount + 1e-9
+  if (Math.abs(value * MICRO - amount) > noise) {
+    throw new SolveguardError('CONFIG_INVALID', `usd() takes at most six decimals, not ${shown(dollars)}.`)
   }
-  return amount as Money
+  return positive(amount)
 }
 
 /** An amount as people write it: `$5.00`, `$0.003`, at least two decimals and at most six. */
 export function formatUsd(amount: Money): string {
-  const [whole, decimals = ''] = (amount / MICRO).toFixed(6).split('.')
-  return `$${whole}.${decimals.replace(/0{1,4}$/, '')}`
+  // In whole numbers: a division would round the last digit of large amounts.
+  const rest = amount % MICRO
+  const decimals = String(rest).padStart(6, '0')
+  return `$${(amount - rest) / MICRO}.${decimals.replace(/0{1,4}$/, '')}`
+}
+
+/** Without the minus that a zero can have. */
+function positive(amount: number): Money {
+  return (amount === 0 ? 0 : amount) as Money
+}
+
+function shown(value: unknown): string {
+  return printable(typeof value === 'string' ? `'${value}'` : String(value), 40)
 }

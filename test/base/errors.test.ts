@@ -164,17 +164,16 @@ describe('messageOf', () => {
     ['thrown text', 'thrown text'],
     [undefined, 'undefined'],
     [null, 'null'],
-    [{ toString: () => 'an object' }, 'an object'],
+    [['a', 1], 'a,1'],
   ])('gives the message of %o', (thrown, message) => {
     expect(messageOf(thrown)).toBe(message)
   })
 
   it('gives a message for what cannot be turned into text', () => {
-    const rude = {
-      toString: (): string => {
-        throw new Error('no')
-      },
+    const refuse = (): never => {
+      throw new Error('no')
     }
+    const rude: unknown = { toString: refuse }
     expect(messageOf(rude)).toBe('unknown error')
     expect(messageOf(Object.create(null))).toBe('unknown error')
     expect(messageOf(Symbol('s'))).toBe('Symbol(s)')
