@@ -12,7 +12,7 @@ export interface ServiceUrl {
 }
 
 /** Whether a URL's host is this machine itself: 127.0.0.0/8, ::1 or `localhost`. Expects a host as `URL` spells it. */
-export function isLoopback(hostname: string): boolean {
+function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname)
 }
 

@@ -4,7 +4,7 @@ import type { ProxyAddress } from './proxy.js'
 import type { TransportError } from './transport.js'
 
 /** How long a connection (to the proxy, through it, and the TLS handshake: each) may take to come up. */
-export const CONNECT_TIMEOUT_MS = 10_000
+const CONNECT_TIMEOUT_MS = 10_000
 
 /** There is no connection, so nothing was sent. Its message is ours, and holds nothing secret. */
 export class ConnectError extends Error {

@@ -7,7 +7,7 @@ import { ConnectError, codeOf } from './connect.js'
 import { TransportError } from './transport.js'
 
 /** The most of a body that is read. */
-export const LARGEST_REPLY_BYTES = 1024 * 1024
+const LARGEST_REPLY_BYTES = 1024 * 1024
 
 export interface ExchangeOptions {
   readonly clock: Clock

@@ -1,6 +1,5 @@
 /** How calls leave: the only room that reveals a secret. */
-export { checkBaseUrl, isLoopback, type ServiceUrl } from '../base/service-url.js'
+export { checkBaseUrl } from '../base/service-url.js'
 export { createTransport, type TransportOptions, USER_AGENT } from './create.js'
-export { LARGEST_REPLY_BYTES } from './exchange.js'
-export { type ProxyAddress, parseProxy } from './proxy.js'
-export { type SendOptions, type Transport, TransportError } from './transport.js'
+export { parseProxy } from './proxy.js'
+export { type Transport, TransportError } from './transport.js'

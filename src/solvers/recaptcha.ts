@@ -40,7 +40,7 @@ export function recaptchaFields(challenge: Challenge): Record<string, string> {
  * its business.
  * @throws SolveguardError `CHALLENGE_INVALID`
  */
-export function pageAddress({ pageUrl, frameUrl }: Pick<Challenge, 'pageUrl' | 'frameUrl'>): string {
+function pageAddress({ pageUrl, frameUrl }: Pick<Challenge, 'pageUrl' | 'frameUrl'>): string {
   const address = frameUrl ?? pageUrl
   const url = URL.canParse(address) ? new URL(address) : undefined
   if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:')) {

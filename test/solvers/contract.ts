@@ -13,7 +13,7 @@ export const CHALLENGE: Challenge = {
   pageUrl: 'https://staging.example.com/login?next=%2Fhome',
 }
 
-export const VARIANTS: readonly Variant[] = [
+const VARIANTS: readonly Variant[] = [
   'v2-checkbox',
   'v2-invisible',
   'v3',

@@ -1,0 +1,88 @@
+import { inspect } from 'node:util'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Challenge } from '../../src/base/challenge.js'
+import type { Call } from '../../src/base/wire.js'
+import { createTransport, type Transport, TransportError } from '../../src/egress/index.js'
+import { Secret } from '../../src/secrets/secret.js'
+import type { Failure, Solver } from '../../src/solvers/solver.js'
+import { SOLVERS } from '../../src/solvers/table.js'
+import { type Behaviour, type SolverService, startSolverService } from '../../src/testing/index.js'
+
+const CHALLENGE: Challenge = {
+  family: 'recaptcha',
+  variant: 'v2-checkbox',
+  sitekey: '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI',
+  pageUrl: 'https://staging.example.com/login',
+}
+
+// Solver, transport and service together, over a real connection: each speaks as the others expect.
+describe.each(Object.entries(SOLVERS))('%s and the stand-in service', (_, make) => {
+  let service: SolverService
+  let transport: Transport
+  let solver: Solver
+  let secret: Secret
+  beforeEach(async () => {
+    service = await startSolverService()
+    solver = make({ baseUrl: service.url })
+    transport = createTransport({ baseUrl: solver.baseUrl })
+    secret = new Secret(service.key)
+  })
+  afterEach(async () => {
+    await transport.close()
+    await service.close()
+  })
+
+  const send = (call: Call) => transport.send(call, secret, { timeoutMs: 5_000 })
+  const submit = async () => solver.readSubmit(await send(solver.submit(CHALLENGE)))
+
+  test('go through a solve together, and agree on what it cost', async () => {
+    service.next('in', { pendingTimes: 1 })
+    const submitted = await submit()
+    if (submitted.kind !== 'submitted') throw new Error(inspect(submitted))
+    const { taskId } = submitted
+    expect(solver.readPoll(await send(solver.poll(taskId)))).toEqual({ kind: 'pending' })
+    const ready = solver.readPoll(await send(solver.poll(taskId)))
+    expect(ready).toEqual({ kind: 'ready', answer: { token: service.tasks[0]?.answer } })
+    expect(service.charged).toBe(solver.price(CHALLENGE).amount)
+    expect(solver.readBalance(await send(solver.balance()))).toEqual({ kind: 'balance', amount: service.balance() })
+    const report = solver.report(taskId, false)
+    if (report) await send(report)
+    expect(service.tasks[0]?.report).toBe(report ? 'bad' : undefined)
+    expect([service.keysInUrls, service.requests.every(({ keyOk }) => keyOk)]).toEqual([0, true])
+  })
+
+  test.each<[Behaviour, Partial<Failure>]>([
+    [{ error: 'ERROR_NO_SLOT_AVAILABLE' }, { class: 'busy', ambiguous: false }],
+    [{ error: 'ERROR_KEY_DOES_NOT_EXIST' }, { class: 'key', ambiguous: false }],
+    [{ error: 'IP_BANNED' }, { class: 'address', ambiguous: false }],
+    [{ error: 'ERROR_GOOGLEKEY' }, { class: 'request', ambiguous: false }],
+    [{ html: true }, { class: 'invalid', code: 'HTML', ambiguous: false }],
+    [{ empty: true }, { class: 'invalid', code: 'EMPTY', ambiguous: true }],
+    [{ body: '{"status":1,"requ' }, { class: 'invalid', code: 'UNREADABLE', ambiguous: true }],
+    [{ redirect: 'http://127.0.0.1:9/in.php' }, { class: 'invalid', code: 'HTTP_302', ambiguous: false }],
+    [{ status: 429 }, { class: 'busy', code: 'HTTP_429', ambiguous: false }],
+    [
+      { status: 503, html: true },
+      { class: 'busy', code: 'HTTP_503', ambiguous: false },
+    ],
+    [{ status: 504 }, { class: 'busy', code: 'HTTP_504', ambiguous: true }],
+    [{ bytes: 500_000 }, { class: 'invalid', code: 'TOO_LONG', ambiguous: true }],
+  ])('agree on what %j means', async (behaviour, failure) => {
+    service.next('in', behaviour)
+    expect(await submit()).toMatchObject({ kind: 'failure', ...failure })
+    expect(await submit()).toMatchObject({ kind: 'submitted' })
+  })
+
+  test.each<[Behaviour, string]>([
+    [{ half: true }, 'cut-off'],
+    [{ drop: true }, 'cut-off'],
+    [{ dropBefore: true }, 'cut-off'],
+    [{ bytes: 50_000_000 }, 'too-large'],
+  ])('never leave a task unnoticed: %j', async (behaviour, reason) => {
+    service.next('in', behaviour)
+    const error = await submit().catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(TransportError)
+    expect(error).toMatchObject({ reason, taken: 'unknown' })
+    expect(inspect(error)).not.toContain(service.key)
+  })
+})
