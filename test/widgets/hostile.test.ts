@@ -1,0 +1,172 @@
+import type { Browser, BrowserContext, Page } from 'playwright'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Captcha } from '../../src/adapters/captcha.js'
+import { guardContext } from '../../src/adapters/playwright.js'
+import { type StandInRecaptcha, startRecaptcha } from '../../src/testing/recaptcha.js'
+import { type StandInSite, startSite } from '../../src/testing/site.js'
+import { findCall } from '../../src/widgets/calls.js'
+import { parseFound } from '../../src/widgets/parse.js'
+import { type FakeGrant, fakeGrant } from '../adapters/fake-grant.js'
+import { launchBrowser } from '../support/browser.js'
+import { fixturePages } from '../support/fixture-pages.js'
+
+let browser: Browser
+let recaptcha: StandInRecaptcha
+let site: StandInSite
+let context: BrowserContext
+let page: Page
+let grant: FakeGrant
+let captcha: Captcha<Page>
+
+beforeAll(async () => {
+  browser = await launchBrowser()
+  recaptcha = await startRecaptcha()
+  site = await startSite({ recaptcha, pages: fixturePages() })
+})
+
+afterAll(async () => {
+  await browser?.close()
+  await site?.close()
+  await recaptcha?.close()
+})
+
+beforeEach(async () => {
+  context = await browser.newContext()
+  grant = fakeGrant(recaptcha)
+  captcha = await guardContext(grant, context, undefined, { evaluateMs: 2_000 })
+  page = await context.newPage()
+})
+
+afterEach(() => context.close())
+
+const visit = (path: string) => page.goto(`${site.url}${path}`)
+const onlyTheRealOne = () => [{ sitekey: site.sitekey, variant: 'v2-checkbox', due: true }]
+
+test('ten thousand widgets: fifty are taken, the others counted, none paid for without being asked', async () => {
+  await visit('/many')
+  const found = await captcha.find(page)
+  expect(found).toHaveLength(50)
+  expect(found.leftOut).toEqual({ widgets: 9_950, malformed: 0, unresponsive: 0, frames: 0 })
+  expect(grant.asked).toEqual([])
+})
+
+test('a sitekey of a megabyte, or of no such characters, is dropped and counted', async () => {
+  await visit('/huge-sitekey')
+  const found = await captcha.find(page)
+  expect(found).toMatchObject(onlyTheRealOne())
+  expect(found.leftOut.malformed).toBe(2)
+})
+
+test('getters that throw, cycles, proxies, endless and wide objects in the vendor’s state are survived', async () => {
+  await visit('/getters')
+  expect(await captcha.find(page)).toMatchObject(onlyTheRealOne())
+})
+
+test('redefined built-ins change neither what is found nor where the solution goes', async () => {
+  await visit('/builtins?spare')
+  expect(await captcha.find(page)).toMatchObject(onlyTheRealOne())
+  const { solved } = await captcha.solve(page)
+  expect(await page.inputValue('textarea[name="g-recaptcha-response"]')).toBe(solved[0]?.solution.token)
+})
+
+test('where so much is redefined that the browser tool gives up, our own code still tells what is there', async () => {
+  await visit('/builtins')
+  await expect(captcha.find(page)).rejects.toMatchObject({ code: 'PAGE_UNRESPONSIVE' })
+  const devtools = await context.newCDPSession(page)
+  const call = { expression: findCall({ most: 50, frames: [] }, true) }
+  const { result } = await devtools.send('Runtime.evaluate', call)
+  expect(parseFound(result.value)).toMatchObject({ widgets: [{ challenge: { sitekey: site.sitekey } }], malformed: 0 })
+})
+
+test('elements that are named as methods are in nobody’s way', async () => {
+  await visit('/clobber')
+  expect(await captcha.find(page)).toMatchObject(onlyTheRealOne())
+  const { solved } = await captcha.solve(page)
+  expect(await page.inputValue('textarea[name="g-recaptcha-response"]')).toBe(solved[0]?.solution.token)
+})
+
+test('an API that throws, or is frozen, throws and works as before', async () => {
+  await visit('/throws-render')
+  expect(await page.evaluate('seen')).toEqual(['vendor', 5, true])
+  expect(await captcha.find(page)).toMatchObject(onlyTheRealOne())
+})
+
+test('a callback’s name is looked up, never run as code', async () => {
+  await visit('/names')
+  expect(await captcha.solve(page)).toMatchObject({ solved: [{}, {}, {}, {}], failed: [] })
+  expect(await page.evaluate('alerted')).toBe(0)
+})
+
+test.each([
+  ['nothing', 'undefined'],
+  ['a number', '5'],
+  ['no JSON', '"{"'],
+  ['JSON of another kind', '"[1,2]"'],
+  ['an object', '({ widgets: [] })'],
+  ['two megabytes', '"x".repeat(2e6)'],
+  ['deep JSON', '"[".repeat(9e4) + "]".repeat(9e4)'],
+  ['something that throws', '({ toString: function () { throw 1 }, toJSON: function () { throw 1 } })'],
+])('a page that answers %s in our name gets nothing, and nothing is spent', async (_, lie) => {
+  await visit('/liar')
+  await page.evaluate(`window.lie = ${lie}; 0`)
+  const found = await captcha.find(page).catch((error: { code?: string }) => error.code)
+  if (typeof found === 'string') expect(found).toBe('PAGE_UNRESPONSIVE')
+  else expect(found).toHaveLength(0)
+  expect(grant.asked).toEqual([])
+})
+
+test('a page that tells of widgets in our name gets no token without taking it as it should', async () => {
+  await visit('/liar')
+  const widget = { id: 'abc-0', family: 'recaptcha', kind: 'checkbox', enterprise: false, sitekey: 'made-up' }
+  const state = { visible: true, answered: false, executed: false, challenged: false }
+  const lie = { doc: 'abc', origin: 'https://other.example', leftOut: -5, widgets: [{ ...widget, ...state }, null, 7] }
+  await page.evaluate(`window.lie = ${JSON.stringify(JSON.stringify(lie))}; 0`)
+  const found = await captcha.find(page)
+  expect(found).toMatchObject([{ sitekey: 'made-up', pageUrl: `${site.url}/liar` }])
+  expect(found.leftOut).toMatchObject({ widgets: 0, malformed: 2 })
+  expect(await captcha.solve(page)).toMatchObject({ failed: [{ error: { code: 'WIDGET_GONE' } }] })
+})
+
+test('a frame that never gives its thread back does not keep the others from being found', async () => {
+  await visit('/hangs-beside')
+  await page.waitForFunction('document.querySelector("iframe")')
+  await new Promise((resolve) => setTimeout(resolve, 600))
+  const found = await captcha.find(page)
+  expect(found).toMatchObject(onlyTheRealOne())
+  expect(found.leftOut.unresponsive).toBe(1)
+})
+
+test('a page that never gives its thread back is named as such', async () => {
+  await visit('/hangs')
+  await new Promise((resolve) => setTimeout(resolve, 600))
+  await expect(captcha.find(page)).rejects.toMatchObject({ code: 'PAGE_UNRESPONSIVE' })
+})
+
+test('a crashed page is named as such', async () => {
+  await visit('/login')
+  const crashed = page.waitForEvent('crash')
+  await page.goto('chrome://crash').catch(() => undefined)
+  await crashed
+  await expect(captcha.solve(page)).rejects.toMatchObject({ code: expect.stringMatching(/^PAGE_/) })
+})
+
+test('three hundred frames: two hundred are looked into, the others counted', async () => {
+  await visit('/frames')
+  const found = await captcha.find(page)
+  expect(found).toMatchObject(onlyTheRealOne())
+  expect(found.leftOut.frames).toBe(101)
+})
+
+test('shadow roots in shadow roots are followed as far as is reasonable', async () => {
+  await visit('/shadows')
+  expect(await captcha.find(page)).toMatchObject(onlyTheRealOne())
+})
+
+test('a closed page is named as such', async () => {
+  await page.close()
+  await expect(captcha.find(page)).rejects.toMatchObject({ code: 'PAGE_GONE' })
+})
+
+test('a blank page has no widgets', async () => {
+  expect(await captcha.find(page)).toHaveLength(0)
+})

@@ -1,0 +1,172 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { LONGEST_REPLY, MOST_PER_FRAME, parseFound, parseResult } from '../../src/widgets/parse.js'
+
+const raw = {
+  id: 'abc-0',
+  family: 'recaptcha',
+  kind: 'checkbox',
+  enterprise: false,
+  sitekey: '6Lc-key',
+  visible: true,
+  answered: false,
+  executed: false,
+  challenged: false,
+}
+
+const found = (...widgets: unknown[]) =>
+  parseFound(JSON.stringify({ doc: 'abc', origin: 'https://staging.example.com', leftOut: 0, widgets }))
+
+const only = (widget: object) => found({ ...raw, ...widget })?.widgets[0]
+
+describe('what a page says of its widgets', () => {
+  test('becomes a challenge', () => {
+    expect(found(raw)).toEqual({
+      doc: 'abc',
+      origin: 'https://staging.example.com',
+      leftOut: 0,
+      malformed: 0,
+      widgets: [
+        {
+          id: 'abc-0',
+          family: 'recaptcha',
+          challenge: { variant: 'v2-checkbox', sitekey: '6Lc-key' },
+          visible: true,
+          answered: false,
+          executed: false,
+          due: true,
+        },
+      ],
+    })
+  })
+
+  test.each([
+    ['checkbox', false, 'v2-checkbox'],
+    ['invisible', false, 'v2-invisible'],
+    ['score', false, 'v3'],
+    ['checkbox', true, 'enterprise-checkbox'],
+    ['invisible', true, 'enterprise-invisible'],
+    ['score', true, 'enterprise-score'],
+  ])('%s, enterprise %s, is %s', (kind, enterprise, variant) => {
+    expect(only({ kind, enterprise })?.challenge.variant).toBe(variant)
+  })
+
+  test.each([
+    ['a visible checkbox', { visible: true }, true],
+    ['a hidden checkbox', { visible: false }, false],
+    ['a checkbox whose challenge is open', { visible: false, challenged: true }, true],
+    ['an answered checkbox', { answered: true }, false],
+    ['an invisible widget', { kind: 'invisible', visible: false }, false],
+    ['an invisible widget that was set off', { kind: 'invisible', executed: true }, true],
+    ['an answered invisible widget', { kind: 'invisible', executed: true, answered: true }, false],
+    ['a score widget whose execute waits', { kind: 'score', executed: true }, true],
+    ['a score widget', { kind: 'score' }, false],
+  ])('%s: due is told', (_, state, due) => {
+    expect(only(state)?.due).toBe(due)
+  })
+
+  test.each(['www.recaptcha.net', 'recaptcha.net'])('a script from %s is told to the solver', (host) => {
+    expect(only({ host })?.challenge.apiHost).toBe(host)
+  })
+
+  test('a script from anywhere else is not told to the solver', () => {
+    expect(only({ host: 'evil.example' })?.challenge.apiHost).toBeUndefined()
+    expect(only({ host: 'www.google.com' })?.challenge.apiHost).toBeUndefined()
+  })
+
+  test.each([
+    ['an odd action', { action: 'a\nb' }],
+    ['an overlong action', { action: 'x'.repeat(101) }],
+    ['an odd data-s', { dataS: '\u0000' }],
+  ])('%s is left out, the widget is kept', (_, extra) => {
+    expect(only(extra)?.challenge).toMatchObject({ sitekey: '6Lc-key' })
+    expect(only(extra)?.challenge.action).toBeUndefined()
+    expect(only(extra)?.challenge.dataS).toBeUndefined()
+  })
+
+  test.each([
+    ['an empty sitekey', { sitekey: '' }],
+    ['a sitekey with other characters', { sitekey: 'a"b' }],
+    ['an overlong sitekey', { sitekey: 'x'.repeat(257) }],
+    ['a family that we do not know', { family: 'toString' }],
+    ['a kind that we do not know', { kind: 'constructor' }],
+    ['a state that is none', { visible: 'yes' }],
+    ['an id that is none', { id: '../x' }],
+  ])('%s: the widget is dropped and counted', (_, wrong) => {
+    expect(found({ ...raw, ...wrong }, { ...raw, id: 'abc-1' })).toMatchObject({
+      widgets: [{ id: 'abc-1' }],
+      malformed: 1,
+    })
+  })
+
+  test('two widgets of one name are one, and one that is counted as nonsense', () => {
+    expect(found(raw, raw)).toMatchObject({ widgets: [{}], malformed: 1 })
+  })
+
+  test('more than may come from one frame are counted', () => {
+    const many = Array.from({ length: MOST_PER_FRAME + 7 }, (_, n) => ({ ...raw, id: `abc-${n}` }))
+    expect(found(...many)?.widgets).toHaveLength(MOST_PER_FRAME)
+    expect(found(...many)?.leftOut).toBe(7)
+  })
+
+  test('an overlong reply is not read', () => {
+    expect(
+      parseFound(JSON.stringify({ doc: 'a', origin: '', widgets: [], more: 'x'.repeat(LONGEST_REPLY) })),
+    ).toBeUndefined()
+  })
+})
+
+describe('whatever a page says', () => {
+  const entry = fc.oneof(
+    fc.anything(),
+    fc.record(
+      Object.fromEntries(
+        Object.entries(raw).map(([name, value]) => [name, fc.oneof(fc.constant(value), fc.anything())]),
+      ),
+      { requiredKeys: [] },
+    ),
+  )
+  const reply = fc.oneof(
+    fc.anything(),
+    fc.string(),
+    fc.json(),
+    fc
+      .record({ doc: fc.string(), origin: fc.string(), leftOut: fc.anything(), widgets: fc.array(entry) })
+      .map((said) => text({ ...said, doc: 'abc' })),
+  )
+
+  function text(value: unknown): string {
+    try {
+      return JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? `${part}` : part)) ?? ''
+    } catch {
+      return ''
+    }
+  }
+
+  test('nothing is thrown, and what comes through is within its bounds', () => {
+    fc.assert(
+      fc.property(reply, (said) => {
+        const read = parseFound(said)
+        if (!read) return
+        expect(read.widgets.length).toBeLessThanOrEqual(MOST_PER_FRAME)
+        expect(Number.isSafeInteger(read.leftOut + read.malformed)).toBe(true)
+        for (const { challenge, id, due } of read.widgets) {
+          expect(challenge.sitekey).toMatch(/^[\w.:-]{1,256}$/)
+          expect(challenge.action ?? 'a').toMatch(/^[\x20-\x7e]{1,100}$/)
+          expect(id).toMatch(/^[a-z0-9]+-\d+$/)
+          expect(typeof due).toBe('boolean')
+        }
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
+  test('a result is one of ours or none', () => {
+    fc.assert(
+      fc.property(reply, (said) => {
+        expect([undefined, 'ok', 'answered', 'page-gone', 'widget-gone']).toContain(parseResult(said))
+      }),
+    )
+    expect(parseResult('{"result":"ok"}')).toBe('ok')
+  })
+})
