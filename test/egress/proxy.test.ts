@@ -41,7 +41,6 @@ beforeAll(async () => {
   })
   port = await listen(service)
   ;[squid, tinyproxy] = await Promise.all([startSquid({ 'solver.test': '127.0.0.1' }), startTinyproxy(LOGIN)])
-  await allowPort(squid)
 })
 afterAll(async () => {
   await Promise.all([squid?.stop(), tinyproxy?.stop()])
@@ -54,13 +53,6 @@ afterEach(async () => {
   asked = 0
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
 })
-
-/** Squid needs a moment after it listens: asks until it lets a tunnel through. */
-async function allowPort(proxy: RunningProxy): Promise<void> {
-  const transport = createTransport({ baseUrl: `https://solver.test:${port}`, proxy: proxy.url, ca: certificate.cert })
-  await transport.send(call, secret)
-  await transport.close()
-}
 
 function through(proxy: string, more: Partial<TransportOptions> = {}): Transport {
   const transport = createTransport({ baseUrl: `https://solver.test:${port}`, proxy, ca: certificate.cert, ...more })
@@ -81,7 +73,7 @@ async function failure(sent: Promise<unknown>): Promise<TransportError> {
   return error as TransportError
 }
 
-/** Counts what is looked up on this machine, and connections that reach the service by themselves. */
+/** The names that are looked up on this machine from here on. */
 function watchLookups(): string[] {
   const names: string[] = []
   const real = dns.lookup
