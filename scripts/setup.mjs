@@ -35,6 +35,8 @@ export function ensurePackages() {
 export async function ensureBrowser() {
   const { findBrowser } = await import('./find-browser.mjs')
   if (await findBrowser()) return
+  if (process.env.CHROMIUM_PATH)
+    giveUp('CHROMIUM_PATH names no program: correct it, or unset it to have one looked for.')
   installDebian(['chromium'])
   if (await findBrowser()) return
   giveUp(
@@ -114,15 +116,17 @@ function installDebian(names) {
  * @param {() => void} install
  */
 function withoutServices(install) {
-  const ours = !existsSync(POLICY_RC)
+  if (existsSync(POLICY_RC)) return install()
+  // Whoever interrupts us is not to be left with the file.
+  const interrupted = () => process.exit(130)
+  process.on('SIGINT', interrupted).on('SIGTERM', interrupted)
   try {
-    if (ours) {
-      writeFileSync(POLICY_RC, '#!/bin/sh\nexit 101\n')
-      chmodSync(POLICY_RC, 0o755)
-    }
+    writeFileSync(POLICY_RC, '#!/bin/sh\nexit 101\n')
+    chmodSync(POLICY_RC, 0o755)
     install()
   } finally {
-    if (ours) rmSync(POLICY_RC, { force: true })
+    rmSync(POLICY_RC, { force: true })
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
   }
 }
 
