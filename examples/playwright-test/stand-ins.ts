@@ -1,0 +1,15 @@
+import { startRecaptcha, startSite, startSolverService } from 'solveguard/testing'
+
+/** What a suite of your own does not have: a site, its reCAPTCHA and the solver service, on this machine. */
+export default async function setUp(): Promise<() => Promise<void>> {
+  const recaptcha = await startRecaptcha()
+  const site = await startSite({ recaptcha })
+  const service = await startSolverService({
+    price: 0.001,
+    onAnswer: ({ fields }, token) => recaptcha.issue({ sitekey: fields.googlekey ?? '', token }),
+  })
+  Object.assign(process.env, { SITE_URL: site.url, SERVICE_URL: service.url, SOLVEGUARD_KEY: service.key })
+  return async () => {
+    await Promise.all([site, recaptcha, service].map((server) => server.close()))
+  }
+}
