@@ -227,7 +227,7 @@ class FileLedger implements Ledger {
   }
 
   #write(journal: Journal, decided: readonly Entry[]): boolean {
-    const entries = this.#pending.length > 0 ? [...this.#pending, ...decided] : decided
+    const entries = this.#withNotes(decided)
     if (!journal.append(this.#seq, JSON.stringify(entries))) return false
     this.#booked(entries)
     this.#foldIfLong(journal)
@@ -240,7 +240,7 @@ class FileLedger implements Ledger {
       this.#catchUp()
       const sure = decide(this.#books.advance(now))
       if (sure.entries !== undefined) {
-        written = [...this.#pending, ...sure.entries]
+        written = this.#withNotes(sure.entries)
         if (!journal.append(this.#seq, JSON.stringify(written)))
           throw new JournalError('REPLACED', 'The journal went back.')
       }
@@ -248,6 +248,14 @@ class FileLedger implements Ledger {
     })
     if (written !== undefined) this.#booked(written)
     return result
+  }
+
+  /** What is to be written, with the notes that wait: but for one whose reservation ends here, which nobody needs now. */
+  #withNotes(decided: readonly Entry[]): readonly Entry[] {
+    if (this.#pending.length === 0) return decided
+    const [first] = decided
+    const settled = first?.[0] === 'settle' ? first[2] : undefined
+    return [...this.#pending.filter(([, id]) => id !== settled), ...decided]
   }
 
   /** Books what this process has just appended, pending notes included. */

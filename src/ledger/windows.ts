@@ -33,8 +33,6 @@ export class SlidingSum {
   readonly #slots: number[] = []
   readonly #amounts: number[] = []
   #sum = 0
-  /** Slots below this one have been dropped for good. */
-  #dropped = Number.NEGATIVE_INFINITY
 
   constructor(kind: WindowKind, kept: readonly (readonly [slot: number, amount: number])[] = []) {
     this.#kind = kind
@@ -42,15 +40,14 @@ export class SlidingSum {
   }
 
   /**
-   * Counts `amount` (negative to correct) as of the moment `at`. A slot never falls below zero, and one that no longer
-   * counts stays so: time does not go back for money.
+   * Counts `amount` (negative to correct) as of the moment `at`. A slot never falls below zero; one that no longer
+   * counts is dropped again by the next look at the sum.
    */
   add(at: number, amount: number): void {
     this.#addTo(slotOf(this.#kind, at), amount)
   }
 
   #addTo(slot: number, amount: number): void {
-    if (slot < this.#dropped) return
     const slots = this.#slots
     let i = slots.length - 1
     while (i >= 0 && (slots[i] as number) > slot) i--
@@ -74,14 +71,13 @@ export class SlidingSum {
       gone++
     }
     if (gone > 0) {
-      this.#dropped = (this.#slots[gone - 1] as number) + 1
       this.#slots.splice(0, gone)
       this.#amounts.splice(0, gone)
     }
     return this.#sum
   }
 
-  /** When at least `excess` of the sum will no longer count, if nothing is added; undefined if the sum is less. */
+  /** After `at`: when at least `excess` of the sum will no longer count, if nothing is added; undefined if the sum is less. */
   goneAt(excess: number): number | undefined {
     let gone = 0
     for (let i = 0; i < this.#slots.length; i++) {

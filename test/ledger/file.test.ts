@@ -175,8 +175,8 @@ describe('a ledger file', () => {
           }
         }
         const fresh = await opened(dir)
-        for (const later of [31, 40, 55, 60]) {
-          const now = start + later * 60 * MINUTE
+        for (let later = 31 * 60; later < 60 * 60; later += 10) {
+          const now = start + later * MINUTE
           const usage = await fresh.usage(path[0]?.id ?? '', now)
           for (const each of ledgers) expect(await each.usage(path[0]?.id ?? '', now)).toEqual(usage)
         }
