@@ -19,7 +19,7 @@ import { Secret } from '../src/secrets/secret.js'
 import { captchaAI } from '../src/solvers/captchaai.js'
 import type { BenchRow } from './row.js'
 
-const challenge = {
+export const challenge = {
   family: 'recaptcha',
   variant: 'v2-checkbox',
   sitekey: '6LdyC2cUAAAAACGuDKpXeDorzUDWXmdqeg-xy696',
@@ -29,7 +29,7 @@ const challenge = {
 const SITEKEY_ANSWER = `03AF${'x'.repeat(500)}`
 
 /** A service that answers at once: what is left is the guard's own time. */
-function instantService(gate?: Promise<void>): Transport {
+export function instantService(gate?: Promise<void>): Transport {
   let tasks = 0
   return {
     route: 'direct',
@@ -47,9 +47,9 @@ function json(body: string): Reply {
 }
 
 /** A sink that keeps nothing: for measuring the guard without it, and nowhere else. */
-const noSink: AuditSink = { kind: 'none', open() {}, write: () => undefined, close() {} }
+export const noSink: AuditSink = { kind: 'none', open() {}, write: () => undefined, close() {} }
 
-function benchGuard(ledger: Ledger, sink: AuditSink, transport: Transport): Promise<Guard> {
+export function benchGuard(ledger: Ledger, sink: AuditSink, transport: Transport): Promise<Guard> {
   const versions = { current: { value: new Secret('0123456789abcdef0123456789abcdef'), version: '1' } }
   return assemble(
     {

@@ -23,6 +23,16 @@ export function checkName(name: string, field: string): string {
   throw new SolveguardError('CONFIG_INVALID', `${field}: expected 1 to 64 letters, digits and . _ -`)
 }
 
+/** The budgets on a path, and their ids. */
+interface Budgets {
+  readonly claims: readonly BudgetClaim[]
+  readonly path: readonly string[]
+}
+
+function budgetsOf(claims: readonly BudgetClaim[]): Budgets {
+  return { claims, path: claims.map(({ id }) => id) }
+}
+
 /** A policy, and the path of budgets that it draws on. */
 export class PolicyGrant implements Grant, Granted {
   readonly policy: Policy
@@ -31,8 +41,8 @@ export class PolicyGrant implements Grant, Granted {
   readonly gate: Gate
   readonly #core: Core
   readonly #solving: Solving
-  readonly #claims: readonly BudgetClaim[]
-  readonly #byOrigin = new Map<string, readonly BudgetClaim[]>()
+  readonly #budgets: Budgets
+  readonly #byOrigin = new Map<string, Budgets>()
 
   constructor(
     core: Core,
@@ -48,19 +58,30 @@ export class PolicyGrant implements Grant, Granted {
     this.policy = policy
     this.subject = subject
     this.gate = new Gate(policy)
-    this.#claims = [...above, { id, limits: { perDay, perMinute, concurrent }, alertsAt }]
-    this.path = this.#claims.map((claim) => claim.id)
+    this.#budgets = budgetsOf([...above, { id, limits: { perDay, perMinute, concurrent }, alertsAt }])
+    this.path = this.#budgets.path
   }
 
   claims(origin: string): readonly BudgetClaim[] {
+    return this.#forOrigin(origin).claims
+  }
+
+  pathFor(origin: string): readonly string[] {
+    return this.#forOrigin(origin).path
+  }
+
+  #forOrigin(origin: string): Budgets {
     const { perOrigin } = this.policy.budget
-    if (perOrigin === undefined || origin === '') return this.#claims
+    if (perOrigin === undefined) return this.#budgets
     const known = this.#byOrigin.get(origin)
     if (known) return known
-    const claims = [...this.#claims, { id: `${this.#core.name}@${origin}`, limits: { perDay: perOrigin } }]
+    const budgets = budgetsOf([
+      ...this.#budgets.claims,
+      { id: `${this.#core.name}@${origin}`, limits: { perDay: perOrigin } },
+    ])
     if (this.#byOrigin.size >= MOST_ORIGINS) this.#byOrigin.clear()
-    this.#byOrigin.set(origin, claims)
-    return claims
+    this.#byOrigin.set(origin, budgets)
+    return budgets
   }
 
   solve(challenge: Challenge, options?: SolveOptions): Promise<Solution> {
@@ -85,7 +106,7 @@ export class PolicyGrant implements Grant, Granted {
     const own = name === undefined ? randomUUID().slice(0, 8) : checkName(name, 'name')
     const id = `${this.path.at(-1)}/${own}`
     const policy = narrow(this.policy, parseNarrowing(narrowing))
-    return new PolicyGrant(this.#core, this.#solving, policy, this.#claims, id, subject ?? this.subject)
+    return new PolicyGrant(this.#core, this.#solving, policy, this.#budgets.claims, id, subject ?? this.subject)
   }
 
   injected(solution: Solution, outcome: { ok: true } | { ok: false; error: SolveguardError }): void {

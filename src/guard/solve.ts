@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import type { AuditAction, AuditEvent } from '../audit/sink.js'
 import { isPromise, type MaybePromise } from '../base/async.js'
 import type { Answer, Challenge } from '../base/challenge.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
@@ -7,13 +6,13 @@ import type { Transport } from '../egress/transport.js'
 import type { BudgetClaim } from '../ledger/ledger.js'
 import { formatMs } from '../policy/duration.js'
 import { formatUsd, type Money, ZERO } from '../policy/money.js'
-import { originOf } from '../policy/origin.js'
 import type { Policy } from '../policy/schema.js'
 import type { SecretVersion, SecretVersions } from '../secrets/provider.js'
 import type { Price } from '../solvers/solver.js'
 import { testAnswer } from '../widgets/test-keys.js'
 import { parseChallenge } from './challenge.js'
 import type { Core } from './core.js'
+import { describe, describeJob } from './describe.js'
 import { type Admitted, denied, type Gate } from './gate.js'
 import { reserve } from './reserve.js'
 import type { Ended, Errand, Service } from './service.js'
@@ -27,6 +26,10 @@ export interface Granted {
   readonly subject: string | undefined
   /** The budgets to draw on for a page of this origin, widest first. */
   claims(origin: string): readonly BudgetClaim[]
+  /** Their ids. */
+  pathFor(origin: string): readonly string[]
+  /** The same without those of an origin. */
+  readonly path: readonly string[]
 }
 
 /** A token's life, by the vendor's rules. */
@@ -174,14 +177,8 @@ export class Solving {
   async #free(grant: Granted, challenge: Challenge, admitted: Admitted, answer: Answer): Promise<Solution> {
     const at = this.#core.clock.now()
     const solveId = randomUUID()
-    const written = this.#core.recorder.require({
-      ...describe(this.#core, grant, challenge, admitted),
-      action: 'solved',
-      at,
-      solveId,
-      cost: ZERO,
-      code: 'TEST_KEY',
-    })
+    const record = { solveId, cost: ZERO, code: 'TEST_KEY' }
+    const written = this.#core.recorder.require(describe(this.#core, 'solved', grant, challenge, admitted, record))
     if (isPromise(written)) await written
     const told = { solveId, challenge, at: new Date(at), taskId: '', cost: ZERO, durationMs: 0 }
     this.#core.tell('solved', told, 'answered a test key for free')
@@ -263,7 +260,7 @@ export class Solving {
   /** No record, no solve. */
   async #authorise(job: Job): Promise<void> {
     try {
-      const written = this.#core.recorder.require(this.#event(job, 'authorised', { reserved: job.amount }))
+      const written = this.#core.recorder.require(describeJob(this.#core, 'authorised', job, { reserved: job.amount }))
       if (isPromise(written)) await written
     } catch (error) {
       await this.#settle(job, ZERO)
@@ -316,7 +313,7 @@ export class Solving {
   #solved(job: Job, { answer, cost }: Extract<Ended, { kind: 'solved' }>): Solution {
     const { clock } = this.#core
     const durationMs = clock.monotonic() - job.startedAt
-    this.#core.recorder.note(this.#event(job, 'solved', { reserved: job.amount, cost, durationMs }))
+    this.#core.recorder.note(describeJob(this.#core, 'solved', job, { reserved: job.amount, cost, durationMs }))
     if (this.#core.hears('solved')) {
       this.#core.tell('solved', { ...this.#told(job), taskId: job.taskId, cost, durationMs }, 'solved')
     }
@@ -328,7 +325,9 @@ export class Solving {
       report: (good) => this.#report(job, good),
       onInjected: (error) => {
         const ok = error === undefined
-        this.#core.recorder.note(this.#event(job, 'injected', { code: error?.code, message: error?.message }))
+        this.#core.recorder.note(
+          describeJob(this.#core, 'injected', job, { code: error?.code, message: error?.message }),
+        )
         if (this.#core.hears('injected')) {
           this.#core.tell('injected', { ...this.#told(job), ok, code: error?.code }, 'injected')
         }
@@ -339,13 +338,15 @@ export class Solving {
   #failed(job: Job, { error, cost }: Extract<Ended, { kind: 'failed' }>): void {
     const durationMs = this.#core.clock.monotonic() - job.startedAt
     const { code, message } = error
-    this.#core.recorder.note(this.#event(job, 'failed', { reserved: job.amount, cost, durationMs, code, message }))
+    this.#core.recorder.note(
+      describeJob(this.#core, 'failed', job, { reserved: job.amount, cost, durationMs, code, message }),
+    )
     if (this.#core.hears('failed')) this.#core.tell('failed', { ...this.#told(job), code, message, cost }, message)
   }
 
   /** The caller no longer waits. What was handed in is followed to its end all the same. */
   #abandoned(job: Job): void {
-    this.#core.recorder.note(this.#event(job, 'abandoned', { reserved: job.amount }))
+    this.#core.recorder.note(describeJob(this.#core, 'abandoned', job, { reserved: job.amount }))
     if (this.#core.hears('abandoned')) {
       this.#core.tell('abandoned', { ...this.#told(job), taskId: job.taskId }, 'abandoned')
     }
@@ -353,7 +354,7 @@ export class Solving {
 
   async #report(job: Job, good: boolean): Promise<void> {
     const action = good ? 'accepted' : 'rejected'
-    this.#core.recorder.note(this.#event(job, action))
+    this.#core.recorder.note(describeJob(this.#core, action, job))
     if (this.#core.hears(action)) this.#core.tell(action, this.#told(job), action)
     const call = this.#core.solver.report(job.taskId, good)
     // The report is a courtesy: the solve is over, and a service that does not take it changes nothing.
@@ -361,55 +362,17 @@ export class Solving {
   }
 
   #recordDenial(grant: Granted, challenge: Challenge, admitted: Admitted | undefined, error: DeniedError): void {
-    const at = this.#core.clock.now()
     const { code, layer, message, retryAt } = error
-    this.#core.denials.add({
-      ...describe(this.#core, grant, challenge, admitted),
-      action: 'denied',
-      at,
-      code,
-      layer,
-      message,
-      retryAt: retryAt?.getTime(),
-    })
+    const record = { code, layer, message, retryAt: retryAt?.getTime() }
+    this.#core.denials.add(describe(this.#core, 'denied', grant, challenge, admitted, record))
     if (this.#core.hears('denied')) {
-      this.#core.tell('denied', { challenge, at: new Date(at), code, layer, message, retryAt }, message)
-    }
-  }
-
-  /** One more record of a solve. */
-  #event(job: Job, action: AuditAction, more?: Partial<AuditEvent>): AuditEvent {
-    return {
-      ...describe(this.#core, job.grant, job.challenge, job.admitted),
-      action,
-      at: this.#core.clock.now(),
-      solveId: job.id,
-      taskId: job.taskId || undefined,
-      keyVersion: job.key.version,
-      keyFingerprint: job.key.value.fingerprint,
-      egress: job.transport.route,
-      imputed: job.price.imputed,
-      ...more,
+      const at = new Date(this.#core.clock.now())
+      this.#core.tell('denied', { challenge, at, code, layer, message, retryAt }, message)
     }
   }
 
   #told(job: Job): { solveId: string; challenge: Challenge; at: Date } {
     return { solveId: job.id, challenge: job.challenge, at: new Date(this.#core.clock.now()) }
-  }
-}
-
-/** What every record of a solve says of it. */
-function describe(core: Core, grant: Granted, challenge: Challenge, admitted: Admitted | undefined) {
-  return {
-    guard: core.name,
-    path: grant.claims(admitted?.origin ?? '').map(({ id }) => id),
-    subject: grant.subject,
-    family: challenge.family,
-    variant: challenge.variant,
-    sitekey: challenge.sitekey,
-    page: admitted ? admitted.page : originOf(challenge.pageUrl).record,
-    frame: admitted ? admitted.frame : challenge.frameUrl && originOf(challenge.frameUrl).record,
-    solver: core.solver.name,
   }
 }
 

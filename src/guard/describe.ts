@@ -1,0 +1,61 @@
+import type { AuditAction, AuditEvent } from '../audit/sink.js'
+import type { Challenge } from '../base/challenge.js'
+import { originOf } from '../policy/origin.js'
+import type { Core } from './core.js'
+import type { Admitted } from './gate.js'
+import type { Granted, Job } from './solve.js'
+
+/** What a record of a solve says besides whose solve it is. */
+export type More = Pick<
+  AuditEvent,
+  'solveId' | 'reserved' | 'cost' | 'durationMs' | 'code' | 'layer' | 'message' | 'retryAt'
+>
+
+const NOTHING_MORE: More = {}
+
+/**
+ * The record of something that happened to a challenge. Field by field, and all of them: merging objects of ever new shapes
+ * took half of the guard's own time.
+ */
+export function describe(
+  core: Core,
+  action: AuditAction,
+  grant: Granted,
+  challenge: Challenge,
+  admitted: Admitted | undefined,
+  more: More = NOTHING_MORE,
+  job?: Job,
+): AuditEvent {
+  const { pageUrl, frameUrl } = challenge
+  return {
+    action,
+    at: core.clock.now(),
+    guard: core.name,
+    solveId: job ? job.id : more.solveId,
+    path: admitted ? grant.pathFor(admitted.origin) : grant.path,
+    subject: grant.subject,
+    family: challenge.family,
+    variant: challenge.variant,
+    sitekey: challenge.sitekey,
+    page: admitted ? admitted.page : originOf(pageUrl).record,
+    frame: admitted ? admitted.frame : frameUrl && originOf(frameUrl).record,
+    solver: core.solver.name,
+    taskId: job?.taskId || undefined,
+    keyVersion: job?.key.version,
+    keyFingerprint: job?.key.value.fingerprint,
+    egress: job?.transport.route,
+    imputed: job?.price.imputed,
+    reserved: more.reserved,
+    cost: more.cost,
+    durationMs: more.durationMs,
+    code: more.code,
+    layer: more.layer,
+    message: more.message,
+    retryAt: more.retryAt,
+  }
+}
+
+/** One more record of a solve under way. */
+export function describeJob(core: Core, action: AuditAction, job: Job, more?: More): AuditEvent {
+  return describe(core, action, job.grant, job.challenge, job.admitted, more, job)
+}
