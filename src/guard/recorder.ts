@@ -46,6 +46,12 @@ export class Recorder {
     }
   }
 
+  /** Never throws. Written a little later, together with whatever comes until then: for what need not be there at once. */
+  later(event: AuditEvent): void {
+    if (this.#kept.length >= MOST_KEPT) return
+    if (this.#kept.push(event) === 1) setImmediate(() => this.noteAll([]))
+  }
+
   /** Writes what was kept, and waits for what is being written. */
   async close(): Promise<void> {
     await Promise.all(this.#writing)

@@ -304,6 +304,7 @@ export class Solving {
     job.taskId = taskId
     const note = { solver: this.#core.solver.name, taskId, keyVersion: job.key.version, family: job.family }
     this.#core.background(() => this.#core.ledger.note(job.reservationId, note), 'LEDGER_UNAVAILABLE')
+    this.#core.recorder.later(describeJob(this.#core, 'submitted', job))
     if (this.#core.hears('submitted')) this.#core.tell('submitted', { ...this.#told(job), taskId }, 'submitted')
     return this.#service.follow(job, taskId)
   }

@@ -41,7 +41,7 @@ describe('when the service fails for good, the caller is told and the money is a
     const error = await errorOf(guard.solve(challenge))
     expect(error.code).toMatch(new RegExp(`^${code}`))
     expect((await guard.status()).day).toMatchObject({ spent, reserved: 0 })
-    expect(actions()).toEqual(['authorised', 'failed'])
+    expect(actions()).toEqual(endpoint === 'in' ? ['authorised', 'failed'] : ['authorised', 'submitted', 'failed'])
     // What we count is never less than what they charged.
     expect(service.charged).toBeLessThanOrEqual(spent)
   })
@@ -55,7 +55,7 @@ describe('when the service recovers, the solve goes on under the same reservatio
     const solution = await settleWith(clock, guard.solve(challenge))
     expect(solution.cost).toBe(PRICE)
     expect(service.tasks).toHaveLength(1)
-    expect(actions()).toEqual(['authorised', 'solved'])
+    expect(actions()).toEqual(['authorised', 'submitted', 'solved'])
     expect((await guard.status()).day).toMatchObject({ spent: PRICE, reserved: 0 })
   })
 })
@@ -105,7 +105,17 @@ describe('attempts', () => {
     service.next('res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' }, { error: 'ERROR_CAPTCHA_UNSOLVABLE' })
     await guard.solve(challenge)
     expect(service.tasks).toHaveLength(3)
-    expect(actions()).toEqual(['authorised', 'failed', 'authorised', 'failed', 'authorised', 'solved'])
+    expect(actions()).toEqual([
+      'authorised',
+      'submitted',
+      'failed',
+      'authorised',
+      'submitted',
+      'failed',
+      'authorised',
+      'submitted',
+      'solved',
+    ])
   })
 
   it('after a reply that never came need a reservation of their own, so nothing is spent twice under one', async () => {

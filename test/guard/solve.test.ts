@@ -34,8 +34,8 @@ describe('a solve that is allowed', () => {
   it('is on the record before it is sent, and after it has ended', async () => {
     const { guard, audit, service } = await rig()
     await guard.solve(challenge)
-    const [authorised, solved] = audit.events
-    expect(audit.events.map(({ action }) => action)).toEqual(['authorised', 'solved'])
+    const [authorised, , solved] = audit.events
+    expect(audit.events.map(({ action }) => action)).toEqual(['authorised', 'submitted', 'solved'])
     expect(authorised).toMatchObject({
       guard: 'tests',
       path: ['tests'],
@@ -78,7 +78,16 @@ describe('a solve that is allowed', () => {
     await good.reportGood()
     const bad = await guard.solve(challenge)
     await bad.reportBad()
-    expect(actions()).toEqual(['authorised', 'solved', 'accepted', 'authorised', 'solved', 'rejected'])
+    expect(actions()).toEqual([
+      'authorised',
+      'submitted',
+      'solved',
+      'accepted',
+      'authorised',
+      'submitted',
+      'solved',
+      'rejected',
+    ])
   })
 
   it('asks the service for nothing when the sitekey is a published test key', async () => {
@@ -138,7 +147,7 @@ describe('a caller who does not wait', () => {
     expect((await errorOf(solve)).code).toBe('SOLVE_ABORTED')
     await expect.poll(async () => (await guard.status()).day).toMatchObject({ spent: usd(0.001), reserved: 0 })
     expect(service.charged).toBe(usd(0.001))
-    expect(actions()).toEqual(['authorised', 'abandoned', 'solved'])
+    expect(actions()).toEqual(['authorised', 'submitted', 'abandoned', 'solved'])
   })
 
   it('spends nothing when it aborts before anything was sent', async () => {
