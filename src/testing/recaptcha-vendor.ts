@@ -8,6 +8,7 @@ declare global {
   interface Window {
     ___grecaptcha_cfg?: VendorConfig
     __recaptcha_api?: string
+    __google_recaptcha_client?: boolean
     grecaptcha?: Record<string, unknown>
     trustedTypes?: { createPolicy(name: string, rules: { createScriptURL(url: string): string }): TrustedPolicy }
   }
@@ -67,6 +68,7 @@ export function loader(told: { base: string; enterprise: boolean; render: string
 export function mainPart(): void {
   const base = window.__recaptcha_api ?? ''
   const enterprise = base.endsWith('/enterprise/')
+  window.__google_recaptcha_client = true
   const cfg = window.___grecaptcha_cfg ?? {}
   const clients = cfg.clients ?? {}
   cfg.clients = clients
@@ -186,8 +188,8 @@ export function mainPart(): void {
 
     const client: Client = { n, settings, frame, challenge, field, response: '', waiting: [] }
     live.set(n, client)
-    const state: Record<string, unknown> = { id: n, V: box, l: null, K: { N: 12, u: [1, 2, 3] } }
-    state.l = { l: { l: settings, O: id, X: element }, U: { state }, B: frame, H: () => id }
+    const state: Record<string, unknown> = { id: n, O: id, V: box, l: null, K: { N: 12, u: [1, 2, 3] } }
+    state.l = { l: settings, X: element, U: { state }, B: frame, H: () => id }
     clients[n] = state
     if (button) {
       element.addEventListener('click', (event) => {

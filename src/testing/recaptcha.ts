@@ -22,6 +22,8 @@ export interface RecaptchaOptions {
   readonly clock?: Clock | undefined
   /** Default: any free port. */
   readonly port?: number | undefined
+  /** Where browsers reach it, if they are told to look for another host there. Default: its own address. */
+  readonly url?: string | undefined
 }
 
 /** A stand-in for reCAPTCHA: its scripts and frames, and its verify endpoint. */
@@ -63,12 +65,13 @@ const MOST_REQUESTS = 10_000
  * const recaptcha = await startRecaptcha()
  * const token = recaptcha.issue({ sitekey: 'a-sitekey' })
  */
-export async function startRecaptcha({ clock = systemClock, port }: RecaptchaOptions = {}): Promise<StandInRecaptcha> {
+export async function startRecaptcha(options: RecaptchaOptions = {}): Promise<StandInRecaptcha> {
+  const { clock = systemClock } = options
   const tokens = new Tokens(clock)
   const behaviours = new Map<string, RecaptchaBehaviour>()
   const requests: string[] = []
-  const server = await serve(handle, port)
-  const url = `http://localhost:${server.port}`
+  const server = await serve(handle, options.port)
+  const url = options.url ?? `http://localhost:${server.port}`
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const asked = new URL(request.url ?? '/', url)
