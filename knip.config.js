@@ -8,10 +8,11 @@ export default {
     // Bundled into strings by scripts/page-script.mjs.
     'src/widgets/page/{main,observer}.ts',
     'scripts/*.mjs',
-    'bench/main.ts',
+    'bench/{main,ledger-worker}.ts',
     // Processes that tests start, and kill.
     'test/**/children/*.ts',
     'test/consumers/*',
+    'examples/**/*.{ts,mjs}',
   ],
   project: ['src/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.mjs', 'test/**/*.ts'],
   // A type that explains another one of its file may be exported for its name alone.

@@ -7,6 +7,8 @@ import type { BenchRow } from './row.js'
  */
 const BENCHMARKS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   guard: async () => (await import('./guard.js')).guardBench(),
+  ledger: async () => (await import('./ledger.js')).ledgerBench(),
+  egress: async () => (await import('./egress.js')).egressBench(),
   audit: async () => (await import('./audit.js')).auditBench(),
 }
 

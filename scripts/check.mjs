@@ -5,16 +5,17 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { compileTypes, installPacked, pack, runConsumer } from './consumers.mjs'
+import { compileTypes, installPacked, pack, runConsumer, runExamples } from './consumers.mjs'
 import { exportsField } from './entries.mjs'
-import { ensurePackages, root } from './setup.mjs'
+import { ensureBrowser, ensurePackages, root } from './setup.mjs'
 
 /**
- * A step gives what it has to say, and throws if it found something.
- * @typedef {{ name: string, run: () => Promise<string> | string }} Step
+ * A step throws if it found something; the message says what.
+ * @typedef {{ name: string, run: () => unknown }} Step
  */
 
 ensurePackages()
+await ensureBrowser()
 process.chdir(root)
 const folder = mkdtempSync(join(tmpdir(), 'solveguard-check-'))
 /** The packed package and a project that has it installed: made by their step, used by the ones after it. */
@@ -35,6 +36,7 @@ const STEPS = [
   { name: 'a CommonJS consumer', run: () => runConsumer(packed.project, 'commonjs.cjs') },
   { name: 'an ESM consumer', run: () => runConsumer(packed.project, 'esm.mjs') },
   { name: 'a TypeScript consumer, ESM and CommonJS', run: () => compileTypes(packed.project) },
+  { name: 'the examples', run: () => runExamples(packed.project) },
 ]
 
 const counts = { passed: 0, failed: 0 }
@@ -68,10 +70,10 @@ async function attempt(step) {
 }
 
 /**
- * Runs one of the installed tools, and gives what it said.
+ * Runs one of the installed tools; what it said is the error, if it fails.
  * @param {string} command
  * @param {readonly string[]} args
- * @returns {Promise<string>}
+ * @returns {Promise<void>}
  */
 function tool(command, ...args) {
   const path = `${join(root, 'node_modules', '.bin')}${delimiter}${process.env.PATH}`
@@ -89,21 +91,19 @@ function tool(command, ...args) {
   })
   return new Promise((resolve, reject) => {
     child.on('error', reject)
-    child.on('close', (code) =>
-      code === 0 ? resolve(output) : reject(new Error(output || `${command} ended with ${code}`)),
-    )
+    child.on('close', (code) => (code === 0 ? resolve() : reject(new Error(output || `${command} ended with ${code}`))))
   })
 }
 
 function checkExports() {
   const { exports } = JSON.parse(readFileSync('package.json', 'utf8'))
   const wanted = exportsField()
-  if (isDeepStrictEqual(exports, wanted)) return 'as scripts/entries.mjs has them'
-  throw new Error(`package.json's "exports" have to be, by scripts/entries.mjs:\n${JSON.stringify(wanted, null, 2)}`)
+  if (!isDeepStrictEqual(exports, wanted)) {
+    throw new Error(`package.json's "exports" have to be, by scripts/entries.mjs:\n${JSON.stringify(wanted, null, 2)}`)
+  }
 }
 
 async function packAndInstall() {
   packed.tarball = await pack(folder)
   packed.project = await installPacked(packed.tarball, folder)
-  return packed.tarball
 }

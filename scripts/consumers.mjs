@@ -1,9 +1,19 @@
-// Packs the package and uses it as its users do: test/consumers/, against the tarball, in a project of its own.
+// Packs the package and uses it as its users do: test/consumers/ and examples/, against the tarball, in a project of its own.
 import { execFile } from 'node:child_process'
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { findBrowser } from './find-browser.mjs'
 import { root } from './setup.mjs'
 
 const execute = promisify(execFile)
@@ -49,25 +59,65 @@ export async function runConsumer(project, file) {
   copyFileSync(join(consumers, file), join(project, file))
   const state = join(project, `state-${file}`)
   mkdirSync(state)
-  const { stdout } = await execute(process.execPath, [file, state], { cwd: project, timeout: 60_000 })
-  return stdout
+  return execute(process.execPath, [file, state], { cwd: project, timeout: 60_000 }).catch(tell)
 }
 
 /**
- * Compiles the TypeScript consumer as an ES module and as CommonJS, by the compiler's strictest rules.
+ * Compiles the TypeScript consumer as an ES module and as CommonJS, by the compiler's strictest rules, and the examples.
  * @param {string} project
  */
 export async function compileTypes(project) {
-  for (const name of ['playwright-core', '@types/node']) link(join(project, 'node_modules'), name)
+  for (const name of ['playwright', 'playwright-core', '@types/node']) link(join(project, 'node_modules'), name)
   for (const ending of ['mts', 'cts']) copyFileSync(join(consumers, 'types.ts'), join(project, `types.${ending}`))
+  const examples = readdirSync(copyExamples(project), { recursive: true, encoding: 'utf8' })
+  const files = examples.filter((file) => file.endsWith('.ts')).map((file) => join('examples', file))
   const options = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--module', 'nodenext', '--target', 'es2022']
-  const args = [require.resolve('typescript/bin/tsc'), ...options, '--types', 'node', 'types.mts', 'types.cts']
-  try {
-    const { stdout } = await execute(process.execPath, args, { cwd: project })
-    return stdout
-  } catch (error) {
-    throw new Error(/** @type {{ stdout?: string }} */ (error).stdout || String(error))
+  const args = [
+    require.resolve('typescript/bin/tsc'),
+    ...options,
+    '--types',
+    'node',
+    'types.mts',
+    'types.cts',
+    ...files,
+  ]
+  return execute(process.execPath, args, { cwd: project }).catch(tell)
+}
+
+/**
+ * Runs every example, with a browser where one asks for it. They start the stand-ins that they need themselves.
+ * @param {string} project
+ */
+export async function runExamples(project) {
+  for (const name of ['playwright', 'playwright-core']) link(join(project, 'node_modules'), name)
+  const folder = copyExamples(project)
+  const env = { ...process.env, CHROMIUM_PATH: (await findBrowser())?.path ?? '' }
+  for (const script of readdirSync(join(folder, 'script'))) {
+    await execute(process.execPath, [join('script', script)], { cwd: folder, env, timeout: 60_000 }).catch(tell)
   }
+  const playwright = join(project, 'node_modules', 'playwright', 'cli.js')
+  await execute(process.execPath, [playwright, 'test', '--config', 'playwright-test'], {
+    cwd: folder,
+    env,
+    timeout: 120_000,
+  }).catch(tell)
+}
+
+/** @param {string} project */
+function copyExamples(project) {
+  const folder = join(project, 'examples')
+  cpSync(`${root}examples`, folder, { recursive: true })
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n')
+  return folder
+}
+
+/**
+ * What a program that failed said, as the error's message.
+ * @param {Error & { stdout?: string, stderr?: string }} error
+ * @returns {never}
+ */
+function tell(error) {
+  throw new Error(`${error.stdout ?? ''}${error.stderr ?? ''}` || error.message)
 }
 
 /**
@@ -75,6 +125,7 @@ export async function compileTypes(project) {
  * @param {string} name
  */
 function link(modules, name) {
+  if (existsSync(join(modules, name))) return
   mkdirSync(dirname(join(modules, name)), { recursive: true })
   symlinkSync(`${root}node_modules/${name}`, join(modules, name), 'junction')
 }
