@@ -6,7 +6,7 @@ import { formatMs } from '../policy/duration.js'
 import { formatUsd, usd } from '../policy/money.js'
 import { originOf } from '../policy/origin.js'
 import { envSecret } from '../secrets/env.js'
-import type { DemoRun } from './demo.js'
+import type { DemoRun } from './run.js'
 
 /** Enough for a look, and no more: whoever tries this with a real key has not set a budget yet. */
 const BUDGET = usd(0.05)

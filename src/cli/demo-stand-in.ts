@@ -16,7 +16,7 @@ import { captchaAI } from '../solvers/captchaai.js'
 import { startRecaptcha } from '../testing/recaptcha.js'
 import { type SolverService, startSolverService } from '../testing/service.js'
 import { type StandInSite, startSite } from '../testing/site.js'
-import type { DemoRun } from './demo.js'
+import type { DemoRun } from './run.js'
 
 const PRICE = 0.001
 const BUDGET = usd(0.01)

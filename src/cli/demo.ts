@@ -7,16 +7,8 @@ import { CHROMIUM_FLAGS, findBrowser } from '../../scripts/find-browser.mjs'
 import { messageOf } from '../base/errors.js'
 import { realDemo } from './demo-real.js'
 import { standInDemo } from './demo-stand-in.js'
-import { humanReport, jsonReport, type Report } from './report.js'
-
-/** What both kinds of demo are given. */
-export interface DemoRun {
-  readonly report: Report
-  /** Where this run leaves its ledger, audit log and screenshot. */
-  readonly folder: string
-  /** Started only when it is asked for: the key has been taken out of the environment by then. */
-  readonly browser: () => Promise<Browser>
-}
+import { humanReport, jsonReport } from './report.js'
+import type { DemoRun } from './run.js'
 
 const HELP = `npm run demo                        the whole demo, on stand-ins: no key, no network, no money
 npm run demo -- --headed            shows the browser

@@ -3,7 +3,7 @@ import type { Challenge } from '../base/challenge.js'
 import { originOf } from '../policy/origin.js'
 import type { Core } from './core.js'
 import type { Admitted } from './gate.js'
-import type { Granted, Job } from './solve.js'
+import type { Granted, Job } from './job.js'
 
 /** What a record of a solve says besides whose solve it is. */
 export type More = Pick<

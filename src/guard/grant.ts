@@ -8,8 +8,9 @@ import { type NarrowingInput, type Policy, parseNarrowing } from '../policy/sche
 import type { Core } from './core.js'
 import { asSolveguardError, ledgerDown } from './core.js'
 import { Gate } from './gate.js'
+import type { Granted } from './job.js'
 import { BoughtSolution } from './solution.js'
-import type { Granted, Solving } from './solve.js'
+import type { Solving } from './solve.js'
 import { stream } from './stream.js'
 import type { Grant, NarrowOptions, Solution, SolveOptions, Status, StreamResult } from './types.js'
 

@@ -5,7 +5,7 @@ import { formatMs } from '../policy/duration.js'
 import { formatUsd, type Money } from '../policy/money.js'
 import { type Core, ledgerDown } from './core.js'
 import { denied } from './gate.js'
-import type { Job } from './solve.js'
+import type { Job } from './job.js'
 
 type Refusal = Extract<ReserveResult, { ok: false }>
 

@@ -3,54 +3,25 @@ import { isPromise, type MaybePromise } from '../base/async.js'
 import type { Answer, Challenge } from '../base/challenge.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
 import type { Transport } from '../egress/transport.js'
-import type { BudgetClaim } from '../ledger/ledger.js'
 import { formatMs } from '../policy/duration.js'
 import { formatUsd, type Money, ZERO } from '../policy/money.js'
-import type { Policy } from '../policy/schema.js'
 import type { SecretVersion, SecretVersions } from '../secrets/provider.js'
 import type { Price } from '../solvers/solver.js'
 import { testAnswer } from '../widgets/test-keys.js'
 import { parseChallenge } from './challenge.js'
 import type { Core } from './core.js'
 import { describe, describeJob } from './describe.js'
-import { type Admitted, denied, type Gate } from './gate.js'
+import { type Admitted, denied } from './gate.js'
+import type { Granted, Job } from './job.js'
 import { reserve } from './reserve.js'
 import type { Ended, Errand, Service } from './service.js'
 import { BoughtSolution } from './solution.js'
 import type { Solution, SolveOptions } from './types.js'
 
-/** What a solve needs of the grant that it is made under. */
-export interface Granted {
-  readonly policy: Policy
-  readonly gate: Gate
-  readonly subject: string | undefined
-  /** The budgets to draw on for a page of this origin, widest first. */
-  claims(origin: string): readonly BudgetClaim[]
-  /** Their ids. */
-  pathFor(origin: string): readonly string[]
-  /** The same without those of an origin. */
-  readonly path: readonly string[]
-}
-
 /** A token's life, by the vendor's rules. */
 const TOKEN_LIFE_MS = 120_000
 /** How long after its solve's deadline a reservation lapses: time for a task to end that nobody waits for any more. */
 const LAPSE_AFTER_MS = 120_000
-
-/** One solve under way. */
-export interface Job extends Errand {
-  readonly id: string
-  readonly grant: Granted
-  readonly challenge: Challenge
-  readonly admitted: Admitted
-  readonly price: Price
-  /** Monotonic ms. */
-  readonly startedAt: number
-  readonly deadlineAt: number
-  attempt: number
-  reservationId: string
-  taskId: string
-}
 
 /** The lifecycle of a solve, from the gate to the settled reservation. */
 export class Solving {

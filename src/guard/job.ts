@@ -1,0 +1,34 @@
+import type { Challenge } from '../base/challenge.js'
+import type { BudgetClaim } from '../ledger/ledger.js'
+import type { Policy } from '../policy/schema.js'
+import type { Price } from '../solvers/solver.js'
+import type { Admitted, Gate } from './gate.js'
+import type { Errand } from './service.js'
+
+/** What a solve needs of the grant that it is made under. */
+export interface Granted {
+  readonly policy: Policy
+  readonly gate: Gate
+  readonly subject: string | undefined
+  /** The budgets to draw on for a page of this origin, widest first. */
+  claims(origin: string): readonly BudgetClaim[]
+  /** Their ids. */
+  pathFor(origin: string): readonly string[]
+  /** The same without those of an origin. */
+  readonly path: readonly string[]
+}
+
+/** One solve under way. */
+export interface Job extends Errand {
+  readonly id: string
+  readonly grant: Granted
+  readonly challenge: Challenge
+  readonly admitted: Admitted
+  readonly price: Price
+  /** Monotonic ms. */
+  readonly startedAt: number
+  readonly deadlineAt: number
+  attempt: number
+  reservationId: string
+  taskId: string
+}
