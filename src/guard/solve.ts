@@ -14,7 +14,7 @@ import { describe, describeJob } from './describe.js'
 import { type Admitted, denied } from './gate.js'
 import type { Granted, Job } from './job.js'
 import { reserve } from './reserve.js'
-import type { Ended, Errand, Service } from './service.js'
+import type { Ended, Service } from './service.js'
 import { BoughtSolution } from './solution.js'
 import type { Solution, SolveOptions } from './types.js'
 
