@@ -17,7 +17,8 @@ import type { Money } from '../policy/money.js'
  *    spent, until somebody settles it after all. Then the amount is corrected to what it did cost.
  * 6. Of limits that several live owners declared for one budget, the tighter of each holds.
  *
- * Times are wall-clock milliseconds, handed in by the caller. An implementation may answer at once or with a promise;
+ * Times are wall-clock milliseconds, handed in by the caller. A time before one that the ledger has already booked is
+ * taken for that one: a clock that is set back frees nothing early. An implementation may answer at once or with a promise;
  * callers await only promises, so that a ledger in memory costs no turn of the event loop.
  */
 export interface Ledger {
@@ -93,7 +94,10 @@ export interface JoinResult {
 export interface BudgetClaim {
   readonly id: string
   readonly limits: Limits
-  /** Fractions of `perDay` in ascending order (0.5 for half): each crossed one is reported once a window. */
+  /**
+   * Fractions of `perDay` in ascending order (0.5 for half). Each is reported by the first reservation that brings
+   * `reserved + spent` to it or finds it there, and then not again for 24 hours, whatever is given back meanwhile.
+   */
   readonly alertsAt?: readonly number[] | undefined
 }
 
@@ -116,7 +120,11 @@ export type ReserveResult =
       /** The first budget of the path that is in the way, and why. */
       readonly budgetId: string
       readonly reason: 'paused' | 'perDay' | 'perMinute' | 'concurrent'
-      /** When it is worth trying again, wall-clock ms, if that is known. */
+      /**
+       * When it is worth trying again, wall-clock ms: the first moment at which nothing on the whole path is in the way
+       * any more, if nothing else happens. Where that hangs on the amounts of solves under way, their first deadline: by
+       * then it is known what that one cost. Absent where time alone changes nothing (a pause, an amount above the cap).
+       */
       readonly retryAt?: number | undefined
       /** The limit that holds (the tighter of all declared), and what counts against it now. */
       readonly limit?: number | undefined

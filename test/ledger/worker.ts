@@ -71,7 +71,7 @@ async function spend(work: Extract<Work, { do: 'spend' | 'spend-until-refused' }
 }
 
 /**
- * Solves at a pretended service without end, and keeps a diary of what that service charges: written before the ledger
+ * Solves at a pretended service until it is killed, and keeps a diary of what that service charges: written before the ledger
  * is told, as a real service would know of it before.
  */
 async function spendUntilKilled({ dir, path, diary }: Extract<Work, { do: 'spend-until-killed' }>): Promise<void> {
@@ -81,7 +81,9 @@ async function spendUntilKilled({ dir, path, diary }: Extract<Work, { do: 'spend
   const file = openSync(diary, 'a')
   say({ ready: true })
   const budgetId = path[0]?.id ?? ''
-  for (let i = 0; ; i++) {
+  // If nobody kills it, it is not to run for ever.
+  const latest = Date.now() + 20_000
+  for (let i = 0; Date.now() < latest; i++) {
     const id = `${me}-${i}`
     const now = Date.now()
     const request = { id, ownerId: me, path, amount: AMOUNT as Money, deadline: now + 40 }
