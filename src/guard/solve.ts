@@ -7,6 +7,7 @@ import { formatMs } from '../policy/duration.js'
 import { formatUsd, type Money, ZERO } from '../policy/money.js'
 import type { SecretVersion, SecretVersions } from '../secrets/provider.js'
 import type { Price } from '../solvers/solver.js'
+import { WIDGETS } from '../widgets/table.js'
 import { testAnswer } from '../widgets/test-keys.js'
 import { parseChallenge } from './challenge.js'
 import type { Core } from './core.js'
@@ -18,8 +19,6 @@ import type { Ended, Service } from './service.js'
 import { BoughtSolution } from './solution.js'
 import type { Solution, SolveOptions } from './types.js'
 
-/** A token's life, by the vendor's rules. */
-const TOKEN_LIFE_MS = 120_000
 /** How long after its solve's deadline a reservation lapses: time for a task to end that nobody waits for any more. */
 const LAPSE_AFTER_MS = 120_000
 
@@ -157,7 +156,7 @@ export class Solving {
       cost: ZERO,
       imputed: false,
       taskId: '',
-      expiresAt: new Date(at + TOKEN_LIFE_MS),
+      expiresAt: new Date(at + WIDGETS[challenge.family].tokenLivesMs),
       report: async () => {},
       onInjected: () => {},
     })
@@ -293,7 +292,7 @@ export class Solving {
       cost,
       imputed: job.price.imputed,
       taskId: job.taskId,
-      expiresAt: new Date(clock.now() + TOKEN_LIFE_MS),
+      expiresAt: new Date(clock.now() + WIDGETS[job.family].tokenLivesMs),
       report: (good) => this.#report(job, good),
       onInjected: (error) => {
         const ok = error === undefined
