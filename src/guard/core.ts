@@ -125,13 +125,19 @@ export class Core {
     return transport
   }
 
-  /** Pauses everything under this guard's budget, in every process. The first reason is kept. */
+  /** Pauses everything under this guard's budget, in every process. The first reason is kept, and told once. */
   pause(code: Code, message: string): void {
     const reason: PauseReason = { code, message, at: this.clock.now() }
-    this.background(() => this.ledger.pause(this.name, reason), 'LEDGER_UNAVAILABLE')
-    this.recorder.note({ action: 'paused', at: reason.at, guard: this.name, code, message })
-    this.tell('paused', { reason, at: new Date(reason.at) }, message)
-    this.alert(code, message)
+    const tell = (first: boolean): void => {
+      if (!first) return
+      this.recorder.note({ action: 'paused', at: reason.at, guard: this.name, code, message })
+      this.tell('paused', { reason, at: new Date(reason.at) }, message)
+      this.alert(code, message)
+    }
+    this.background(() => {
+      const paused = this.ledger.pause(this.name, reason)
+      return isPromise(paused) ? paused.then(tell) : tell(paused)
+    }, 'LEDGER_UNAVAILABLE')
   }
 
   async resume(): Promise<void> {

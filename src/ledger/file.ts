@@ -153,11 +153,10 @@ class FileLedger implements Ledger {
     )
   }
 
-  pause(budgetId: string, reason: PauseReason): MaybePromise<void> {
-    return this.#decide(0, () => ({
-      entries: this.#books.isPaused(budgetId) ? undefined : [['pause', budgetId, reason]],
-      result: undefined,
-    }))
+  pause(budgetId: string, reason: PauseReason): MaybePromise<boolean> {
+    return this.#decide<boolean>(0, () =>
+      this.#books.isPaused(budgetId) ? { result: false } : { entries: [['pause', budgetId, reason]], result: true },
+    )
   }
 
   resume(budgetId: string): MaybePromise<void> {

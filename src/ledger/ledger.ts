@@ -53,8 +53,11 @@ export interface Ledger {
    */
   claim(request: ClaimRequest, now: number): MaybePromise<readonly ClaimedTask[]>
 
-  /** Pauses everything under a budget until `resume`; the first reason is kept. Seen by every process at its next reserve. */
-  pause(budgetId: string, reason: PauseReason): MaybePromise<void>
+  /**
+   * Pauses everything under a budget until `resume`; the first reason is kept. Seen by every process at its next reserve.
+   * @returns whether it was not paused before: whoever paused it is the one to say so
+   */
+  pause(budgetId: string, reason: PauseReason): MaybePromise<boolean>
   resume(budgetId: string): MaybePromise<void>
 
   /** How a budget stands now. Unknown budgets stand at nothing. */

@@ -62,7 +62,9 @@ export function memoryLedger(): MemoryLedger {
       return tasks
     },
     pause(budgetId, reason) {
+      const first = !books.isPaused(budgetId)
       books.pause(budgetId, reason)
+      return first
     },
     resume(budgetId) {
       books.resume(budgetId)

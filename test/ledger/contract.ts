@@ -308,8 +308,8 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
       const reason = { code: 'KEY_REFUSED', message: 'The key was refused.', at: T0 }
 
       it('denies whatever has the budget on its path, with the first reason, until it is resumed', async () => {
-        await ledger.pause('a', reason)
-        await other.pause('a', { code: 'MANUAL', message: 'Second.', at: T0 + 1 })
+        expect(await ledger.pause('a', reason)).toBe(true)
+        expect(await other.pause('a', { code: 'MANUAL', message: 'Second.', at: T0 + 1 })).toBe(false)
         const denied = { ok: false, budgetId: 'a', reason: 'paused', pause: reason }
         expect(await there.reserve([A], 1, T0)).toMatchObject(denied)
         expect(await here.reserve([budget('b', {}), A], 1, T0)).toMatchObject(denied)
