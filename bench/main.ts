@@ -10,6 +10,8 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   ledger: async () => (await import('./ledger.js')).ledgerBench(),
   egress: async () => (await import('./egress.js')).egressBench(),
   audit: async () => (await import('./audit.js')).auditBench(),
+  find: async () => (await import('./find.js')).findBench(),
+  'page-load': async () => (await import('./page-load.js')).pageLoadBench(),
 }
 
 const args = process.argv.slice(2)
