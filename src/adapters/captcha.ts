@@ -5,8 +5,8 @@ import { type Money, micros, ZERO } from '../policy/money.js'
 import { observerCall, undoCall } from '../widgets/calls.js'
 import type { FoundChallenge } from '../widgets/widget.js'
 import { evaluateWithin } from './bounded.js'
-import type { Driver, DriverPage } from './driver.js'
-import { Finder, type Found, type LeftOut, type Place } from './find.js'
+import type { Driver, DriverFrame, DriverPage } from './driver.js'
+import { Finder, type Found, isVendorFrame, type LeftOut, type Place } from './find.js'
 import type { Outcome, SolveResult } from './outcome.js'
 import { Shared } from './shared.js'
 import { type SolveTools, solveWidget, whyNot } from './solve.js'
@@ -70,15 +70,15 @@ export async function createCaptcha<P>(
 ): Promise<Captcha<P>> {
   const observer = observerCall(grant.policy.recaptchaV3 === 'solve' ? holdMs : 0)
   const uninstall = await driver.install(observer)
-  await inAllFrames(observer)
+  await inAllFrames(observer, (frame) => !isVendorFrame(frame.url()))
 
   const tools: SolveTools = { grant, clock, evaluateMs, finder: new Finder(clock, evaluateMs) }
   const shared = new Shared()
   const places = new WeakMap<DriverPage, Map<string, Place>>()
   let closing: Promise<void> | undefined
 
-  async function inAllFrames(script: string): Promise<void> {
-    const frames = driver.pages().flatMap((page) => (page.isClosed() ? [] : page.frames()))
+  async function inAllFrames(script: string, wanted = (_: DriverFrame) => true): Promise<void> {
+    const frames = driver.pages().flatMap((page) => (page.isClosed() ? [] : page.frames().filter(wanted)))
     await Promise.all(frames.map((frame) => evaluateWithin(clock, frame, script, evaluateMs)))
   }
 

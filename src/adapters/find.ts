@@ -16,7 +16,7 @@ export interface LeftOut {
   readonly malformed: number
   /** Frames that did not answer in time, or not at all. */
   readonly unresponsive: number
-  /** Frames beyond 200. */
+  /** Frames beyond 100. */
   readonly frames: number
 }
 
@@ -32,7 +32,7 @@ export interface Place {
   readonly challenge: FoundChallenge
 }
 
-const MOST_FRAMES = 200
+const MOST_FRAMES = 100
 const MOST_WIDGETS = 200
 const MOST_HINTS = 50
 const LONGEST_URL = 2_048
@@ -169,7 +169,8 @@ function addressOf(url: string): string {
   return address.length <= LONGEST_URL ? address : (address.split('?', 1)[0] ?? '').slice(0, LONGEST_URL + 1)
 }
 
-function isVendorFrame(address: string): boolean {
+/** Whether an address is that of a vendor's own frame: a sign of a widget, and nothing that we look into. */
+export function isVendorFrame(address: string): boolean {
   if (!URL.canParse(address)) return false
   const url = new URL(address)
   return /^https?:$/.test(url.protocol) && vendors.some((widget) => widget.isVendorFrame(url))
@@ -185,5 +186,5 @@ function addHint(hints: Map<DriverFrame, FrameHint[]>, parent: DriverFrame, fram
 function unanswered(page: DriverPage): SolveguardError {
   return page.isClosed()
     ? new SolveguardError('PAGE_GONE', 'The page was closed while it was looked at.')
-    : new SolveguardError('PAGE_UNRESPONSIVE', 'No frame of the page answered in time, so nothing is known of it.')
+    : new SolveguardError('PAGE_UNRESPONSIVE', 'No frame of the page answered, so nothing is known of it.')
 }

@@ -55,7 +55,7 @@ export async function solveWidget(
     if (!standing) throw await missing(tools, place)
     if (onlyIfDue && standing.answered) return { kind: 'skipped', challenge, reason: 'answered' }
 
-    solution = await tools.grant.solve(bare(challenge), { signal: AbortSignal.any([signal, gone.signal]) })
+    solution = await tools.grant.solve(challengeOf(challenge), { signal: AbortSignal.any([signal, gone.signal]) })
     await inject(tools, place, solution, !standing.answered)
     tools.grant.injected(solution, { ok: true })
     return { kind: 'solved', challenge, solution }
@@ -129,7 +129,8 @@ function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
 async function inject(tools: SolveTools, place: Place, solution: Solution, unlessAnswered: boolean): Promise<void> {
   const { frame, page, id, challenge } = place
   if (page.isClosed() || frame.isDetached()) throw pageGone()
-  const livesMs = Math.min(WIDGETS[challenge.family].tokenLivesMs, solution.expiresAt.getTime() - tools.clock.now())
+  const leftMs = solution.expiresAt.getTime() - tools.clock.now()
+  const livesMs = Math.max(0, Math.min(WIDGETS[challenge.family].tokenLivesMs, leftMs))
   const call = placeCall(originOf(frame.url()), id, { token: solution.token, livesMs, unlessAnswered })
   const reply = await evaluateWithin(tools.clock, frame, call, tools.evaluateMs)
   if (!reply.ok && reply.why === 'timeout') {
@@ -186,7 +187,7 @@ function originOf(address: string): string {
 }
 
 /** Only what a solver has to know. */
-function bare(found: FoundChallenge) {
+function challengeOf(found: FoundChallenge) {
   const { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, apiHost } = found
   return { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, apiHost }
 }

@@ -318,6 +318,32 @@ export function contract<P>(tool: Tool<P>): void {
       expect(await page.text('h1.good')).toBe(WELCOME)
     })
 
+    test('a challenge that stands open is closed once its widget is answered', async () => {
+      await visit('/invisible-execute')
+      await page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
+      await page.click(GO)
+      await eventually(async () => (await find())[0]?.due === true)
+      const shown =
+        '[...document.querySelectorAll("iframe[name^=c-]")].some((f) => getComputedStyle(f).visibility === "visible")'
+      await until(page, shown)
+      const { solved } = await captcha.solve(page.native)
+      expect(await page.evaluate(shown)).toBe(false)
+      await until(page, 'window.promised')
+      expect(await page.evaluate('promised')).toBe(solved[0]?.solution.token)
+      expect(await calls()).toBe(1)
+    })
+
+    test('a solution that has grown too old is taken away again, and the page is told', async () => {
+      await visit('/named')
+      await page.evaluate('window.expired = 0; widgetExpired = function () { expired++ }; 0')
+      await page.evaluate('document.querySelector(".g-recaptcha").dataset.expiredCallback = "widgetExpired"; 0')
+      grant.livesMs = 200
+      await captcha.solve(page.native)
+      await until(page, 'expired')
+      expect(await page.evaluate('grecaptcha.getResponse() + document.querySelector("textarea").value')).toBe('')
+      expect(await find()).toMatchObject([{ answered: false, due: true }])
+    })
+
     test('an invisible widget whose page goes away within its grace costs nothing', async () => {
       const clock = manualClock(Date.now())
       await visit('/invisible-execute', RENDERED, { grace: '3s' }, { clock })

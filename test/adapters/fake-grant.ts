@@ -10,6 +10,8 @@ export interface FakeGrant extends Grant {
   readonly asked: Challenge[]
   /** What it was told about solutions that went into a page. */
   readonly told: { readonly token: string; readonly ok: boolean; readonly code: string | undefined }[]
+  /** How long its tokens can be used. */
+  livesMs: number
   /** How solves end, if not at once with a token of the stand-in's. */
   answer: (challenge: Challenge, options: SolveOptions) => Promise<string>
 }
@@ -25,6 +27,7 @@ export function fakeGrant(
   const grant: FakeGrant = {
     asked,
     told,
+    livesMs: 120_000,
     policy: full,
     path: ['fake'],
     answer: async ({ sitekey, action }) => recaptcha.issue({ sitekey, action, score: 0.9 }),
@@ -36,7 +39,7 @@ export function fakeGrant(
         options.signal?.addEventListener('abort', () => reject(aborted()), { once: true })
         grant.answer(challenge, options).then(resolve, reject)
       })
-      return solutionOf(token)
+      return solutionOf(token, grant.livesMs)
     },
     async *stream() {},
     narrow: () => grant,
@@ -48,13 +51,13 @@ export function fakeGrant(
   return grant
 }
 
-export function solutionOf(token: string): Solution {
+function solutionOf(token: string, livesMs: number): Solution {
   return {
     token,
     cost: usd(0.001),
     imputed: false,
     taskId: '1',
-    expiresAt: new Date(Date.now() + 120_000),
+    expiresAt: new Date(Date.now() + livesMs),
     reportGood: async () => {},
     reportBad: async () => {},
   }

@@ -150,16 +150,43 @@ test('a crashed page is named as such', async () => {
   await expect(captcha.solve(page)).rejects.toMatchObject({ code: expect.stringMatching(/^PAGE_/) })
 })
 
-test('three hundred frames: two hundred are looked into, the others counted', async () => {
+test('a hundred and fifty frames: a hundred are looked into, the others counted', async () => {
+  // A browser on a busy machine takes its time to open that many.
+  const patient = await guardContext(grant, context, undefined, { evaluateMs: 25_000 })
   await visit('/frames')
-  const found = await captcha.find(page)
+  const found = await patient.find(page)
   expect(found).toMatchObject(onlyTheRealOne())
-  expect(found.leftOut.frames).toBe(101)
+  expect(found.leftOut.frames).toBe(51)
 })
 
 test('shadow roots in shadow roots are followed as far as is reasonable', async () => {
   await visit('/shadows')
   expect(await captcha.find(page)).toMatchObject(onlyTheRealOne())
+})
+
+test('a widget in a closed shadow root shows by the vendor’s frame alone', async () => {
+  await visit('/closed')
+  await page.waitForFunction('document.readyState === "complete"')
+  expect(await captcha.find(page)).toMatchObject(onlyTheRealOne())
+  const { solved } = await captcha.solve(page)
+  expect(await page.inputValue('textarea[name="g-recaptcha-response"]')).toBe(solved[0]?.solution.token)
+})
+
+test('a page that asks what the vendor’s object has hears what it would hear without us', async () => {
+  const plain = await (await browser.newContext()).newPage()
+  const seen = []
+  for (const one of [page, plain]) {
+    await one.goto(`${site.url}/asks`)
+    await one.waitForFunction('window.widget !== undefined')
+    seen.push(await one.evaluate('seen'))
+  }
+  await plain.context().close()
+  const [guarded, unguarded] = seen as { before: string; after: string }[]
+  expect(guarded?.after).toBe(unguarded?.after)
+  // All but its prototype, until the last function is there.
+  expect(guarded?.before.replace('|false|[object', '|true|[object')).toBe(unguarded?.before)
+  await captcha.solve(page)
+  expect(await page.evaluate('got')).toBe(await page.inputValue('textarea'))
 })
 
 test('a closed page is named as such', async () => {

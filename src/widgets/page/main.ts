@@ -43,7 +43,7 @@ function install(observer: Observer): Main {
   const dom = createDom(p)
   const known = list<Known>()
   // Unguessable from outside, new for each document: an id from another document is never taken for one of ours.
-  const doc = `${p.apply(p.slice, p.random().toString(36), [2, 12])}`
+  const doc = `d${p.apply(p.slice, p.random().toString(36), [2, 12])}`
   let count = 0
   const names = p.keys(families) as (keyof typeof families)[]
   const place: Place = { p, dom, observer, frames: list() }

@@ -1,6 +1,6 @@
 import type { Observer, Watcher } from './observe.js'
 import { bare, type List, list, push, remove } from './primordials.js'
-import { standIn, type Trap, trap, untrap } from './trap.js'
+import { type Handler, type Stand, standAside, standBefore } from './stand.js'
 
 /** A call of `grecaptcha.render` that we saw. */
 export interface Render {
@@ -58,7 +58,7 @@ export const slot = (sitekey: string, action?: string): string =>
  */
 export function watchRecaptcha(observer: Observer): RecaptchaLog {
   const { p } = observer
-  const traps = list<Trap>()
+  const stands = list<Stand>()
   const log: RecaptchaLog = {
     renders: list(),
     executes: list(),
@@ -69,7 +69,7 @@ export function watchRecaptcha(observer: Observer): RecaptchaLog {
       if (api) watch(api, false)
     },
     undo() {
-      untrap(p, traps)
+      standAside(p, stands)
       for (let index = 0; index < log.executes.size; index++) {
         const { pending } = log.executes[index] as Execute
         while (pending.size > 0) (pending[0] as Pending).release()
@@ -80,30 +80,25 @@ export function watchRecaptcha(observer: Observer): RecaptchaLog {
 
   function watch(api: unknown, enterprise: boolean): void {
     if ((typeof api !== 'object' && typeof api !== 'function') || api === null) return
-    const on = (name: string, handle: Parameters<typeof standIn>[2]) =>
-      trap(p, traps, api, name, (original) =>
-        standIn(p, original, (call, self, args) =>
-          observer.over ? p.apply(call, self, args) : handle(call, self, args),
-        ),
-      )
-    on('render', (call, self, args) => {
-      const n = p.apply(call, self, args)
-      note(log.renders, { n, container: args[0], params: args[1], enterprise })
-      return n
+    const unlessOver =
+      (handle: Handler): Handler =>
+      (call, self, args) =>
+        observer.over ? p.apply(call, self, args) : handle(call, self, args)
+    standBefore(p, stands, api, {
+      render: unlessOver((call, self, args) => {
+        const n = p.apply(call, self, args)
+        note(log.renders, { n, container: args[0], params: args[1], enterprise })
+        return n
+      }),
+      execute: unlessOver((call, self, args) => execute(enterprise, call, self, args)),
+      getResponse: unlessOver((call, self, args) => current(args[0])?.token ?? p.apply(call, self, args)),
+      reset: unlessOver((call, self, args) => {
+        forget(args[0])
+        return p.apply(call, self, args)
+      }),
     })
-    on('execute', (call, self, args) => execute(enterprise, call, self, args))
-    on('getResponse', (call, self, args) => current(args[0])?.token ?? p.apply(call, self, args))
-    on('reset', (call, self, args) => {
-      forget(args[0])
-      return p.apply(call, self, args)
-    })
-    if (!enterprise) {
-      trap(p, traps, api, 'enterprise', (inner) => {
-        watch(inner, true)
-        return inner
-      })
-      watch(p.describe(api, 'enterprise')?.value, true)
-    }
+    // The loader makes this object before the main part comes, so a look after each script is soon enough.
+    if (!enterprise) watch(p.describe(api, 'enterprise')?.value, true)
   }
 
   function execute(

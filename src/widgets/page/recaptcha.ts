@@ -1,7 +1,7 @@
 import { callBack } from './callback.js'
 import type { PageFamily, PageSolution, Place, Seen } from './family.js'
 import { type List, list, push } from './primordials.js'
-import { gather, type Scene, setting, sitekeyOf, type Widget } from './recaptcha-gather.js'
+import { type Frame, gather, type Scene, setting, sitekeyOf, type Widget } from './recaptcha-gather.js'
 import { type Execute, type Given, slot } from './recaptcha-watch.js'
 import { has, hostOf, parameter } from './text.js'
 import { own } from './walk.js'
@@ -142,6 +142,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     const fields = fieldsOf(place, scene, widget)
     if (fields.size === 0) push(fields, createField(place, widget))
     for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
+    closeChallenge(place, scene, widget)
     const given: Given = { token, until }
     if (widget.n !== undefined) log.answers[`${widget.n}`] = given
     if (isFirst()) log.answers[''] = given
@@ -183,16 +184,32 @@ function isInvisible(place: Place, widget: Widget): boolean {
 }
 
 /** Whether its challenge stands open before the user: the frame is always there, moved out of sight until then. */
-function isChallenged({ dom, p }: Place, { challenges }: Scene, { anchor, client }: Widget): boolean {
+function isChallenged(place: Place, scene: Scene, widget: Widget): boolean {
+  return openChallenge(place, scene, widget) !== undefined
+}
+
+function openChallenge({ dom, p }: Place, { challenges }: Scene, { anchor, client }: Widget): Element | undefined {
   const id = anchor?.name ? p.apply(p.slice, anchor.name, [2]) : undefined
   for (let index = 0; index < challenges.size; index++) {
-    const { element, name } = challenges[index] as { element?: Element; name: string }
+    const { element, name } = challenges[index] as Frame
     if (!element || !dom.visible(element)) continue
     const own = p.apply(p.slice, name, [2])
-    if (id !== undefined && own === id) return true
-    for (let at = 0; client && at < client.words.size; at++) if (client.words[at] === own) return true
+    if (id !== undefined && own === id) return element
+    for (let at = 0; client && at < client.words.size; at++) if (client.words[at] === own) return element
   }
-  return false
+  return undefined
+}
+
+/** Takes the open challenge out of the user's way, as the vendor's script does once it is solved. */
+function closeChallenge(place: Place, scene: Scene, widget: Widget): void {
+  const { dom } = place
+  let node: Node | null | undefined = openChallenge(place, scene, widget)
+  for (let depth = 0; node && depth < 20; depth++) {
+    const above: Node | null = dom.parent(node)
+    if (above === document.body || !above) break
+    node = above
+  }
+  if (dom.isElement(node)) (node as HTMLElement).style.visibility = 'hidden'
 }
 
 /** The response fields that belong to this widget and to no other. */

@@ -1,0 +1,118 @@
+import { bare, type List, type Primordials, push } from './primordials.js'
+
+type Call = (...args: never[]) => unknown
+
+/** Answers a call in the place of the vendor's function. */
+export type Handler = (original: Call, self: unknown, args: ArrayLike<unknown>) => unknown
+
+/** A vendor's object, and the functions of it that we stand before. */
+export interface Stand {
+  readonly object: object
+  readonly handlers: Readonly<Record<string, Handler>>
+  /** What we put in, and what was there. */
+  readonly placed: Record<string, { readonly original: Call; readonly wrapped: Call } | undefined>
+  /** Waits, as the object's prototype, for functions that are yet to be assigned. */
+  waiting: object | undefined
+}
+
+/**
+ * Stands before functions of a vendor's object: at once before those that are there, and before the others as soon as the
+ * vendor's script assigns them. Until then setters wait on a prototype of ours, which goes again with the last of them: the
+ * object itself never has a property that the vendor did not give it, for pages ask it what it has.
+ *
+ * Called again, it stands before what was replaced meanwhile. An object that cannot be changed is left alone.
+ */
+export function standBefore(
+  p: Primordials,
+  stands: List<Stand>,
+  object: object,
+  handlers: Readonly<Record<string, Handler>>,
+): void {
+  let stand: Stand | undefined
+  for (let index = 0; index < stands.size; index++) if (stands[index]?.object === object) stand = stands[index]
+  if (!stand) stand = push(stands, { object, handlers, placed: bare(), waiting: undefined })
+  if (place(p, stand) || stand.waiting) return
+  const prototype = p.prototypeOf(object)
+  if (prototype !== p.plain) return
+  stand.waiting = waitingRoom(p, stand, prototype)
+  p.setPrototype(object, stand.waiting)
+}
+
+/** Puts every original back where our own function still stands. */
+export function standAside(p: Primordials, stands: List<Stand>): void {
+  for (let index = 0; index < stands.size; index++) {
+    const stand = stands[index] as Stand
+    for (const name in stand.placed) {
+      const placed = stand.placed[name]
+      const now = p.describe(stand.object, name)
+      if (!placed || now?.value !== placed.wrapped || !now.writable) continue
+      p.define(stand.object, name, { ...now, value: placed.original })
+    }
+    stopWaiting(p, stand)
+  }
+  stands.size = 0
+}
+
+/** Puts our functions before those that are there. Says whether all of them are. */
+function place(p: Primordials, stand: Stand): boolean {
+  let all = true
+  const names = p.keys(stand.handlers)
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index] as string
+    const now = p.describe(stand.object, name)
+    if (!now) all = false
+    else if (now.writable && now.configurable) put(p, stand, name, now.value, now.enumerable)
+  }
+  if (all) stopWaiting(p, stand)
+  return all
+}
+
+function put(p: Primordials, stand: Stand, name: string, value: unknown, enumerable = true): void {
+  if (typeof value !== 'function' || stand.placed[name]?.wrapped === value) {
+    if (!p.describe(stand.object, name)) define(p, stand.object, name, value, enumerable)
+    return
+  }
+  const original = value as Call
+  const wrapped = wrap(p, original, stand.handlers[name] as Handler)
+  stand.placed[name] = { original, wrapped }
+  define(p, stand.object, name, wrapped, enumerable)
+}
+
+function define(p: Primordials, object: object, name: string, value: unknown, enumerable: boolean): void {
+  p.define(object, name, { value, enumerable, writable: true, configurable: true })
+}
+
+/** A prototype whose setters hand on what is assigned, and which shows nothing. */
+function waitingRoom(p: Primordials, stand: Stand, prototype: object): object {
+  const room = p.create(prototype)
+  const names = p.keys(stand.handlers)
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index] as string
+    p.define(room, name, {
+      get: () => undefined,
+      set(value: unknown) {
+        put(p, stand, name, value)
+        place(p, stand)
+      },
+      configurable: true,
+    })
+  }
+  return room
+}
+
+function stopWaiting(p: Primordials, stand: Stand): void {
+  const { object, waiting } = stand
+  stand.waiting = undefined
+  if (waiting && p.prototypeOf(object) === waiting) p.setPrototype(object, p.plain)
+}
+
+/** A function with the name and the length of the original, that answers through `handle`. */
+function wrap(p: Primordials, original: Call, handle: Handler): Call {
+  const wrapped = function (this: unknown): unknown {
+    // biome-ignore lint/complexity/noArguments: a rest parameter would change what the function does with its length
+    return handle(original, this, arguments)
+  }
+  p.define(wrapped, 'name', { value: original.name, configurable: true })
+  p.define(wrapped, 'length', { value: original.length, configurable: true })
+  return wrapped
+}

@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest'
+import type { Outcome } from '../../src/adapters/outcome.js'
+import { Shared } from '../../src/adapters/shared.js'
+import type { FoundChallenge } from '../../src/widgets/widget.js'
+
+const challenge: FoundChallenge = {
+  id: '1-dabc-0',
+  family: 'recaptcha',
+  variant: 'v2-checkbox',
+  sitekey: '6Lc',
+  pageUrl: 'https://staging.example.com/',
+  visible: true,
+  answered: false,
+  executed: false,
+  due: true,
+}
+
+const skipped: Outcome = { kind: 'skipped', challenge, reason: 'gone' }
+
+/** A solve that ends when it is told to, or when it is aborted. */
+function slow() {
+  let end: (outcome: Outcome) => void = () => {}
+  let begun = 0
+  let aborted = false
+  const begin = (signal: AbortSignal) => {
+    begun++
+    return new Promise<Outcome>((resolve) => {
+      end = resolve
+      signal.addEventListener('abort', () => {
+        aborted = true
+        resolve(skipped)
+      })
+    })
+  }
+  return { begin, end: (outcome: Outcome) => end(outcome), begun: () => begun, aborted: () => aborted }
+}
+
+test('a second call for a widget joins the first one', async () => {
+  const shared = new Shared()
+  const solve = slow()
+  const calls = [shared.run(challenge, undefined, solve.begin), shared.run(challenge, undefined, solve.begin)]
+  solve.end(skipped)
+  expect(await Promise.all(calls)).toEqual([
+    { outcome: skipped, own: true },
+    { outcome: skipped, own: false },
+  ])
+  expect(solve.begun()).toBe(1)
+})
+
+test('a solve goes on while one of its callers wants it, and no longer', async () => {
+  const shared = new Shared()
+  const solve = slow()
+  const [one, other] = [new AbortController(), new AbortController()]
+  const first = shared.run(challenge, one.signal, solve.begin)
+  const second = shared.run(challenge, other.signal, solve.begin)
+  one.abort()
+  expect((await first).outcome).toMatchObject({ kind: 'failed', error: { code: 'SOLVE_ABORTED' } })
+  expect(solve.aborted()).toBe(false)
+  other.abort()
+  expect((await second).outcome).toBe(skipped)
+  expect(solve.aborted()).toBe(true)
+})
+
+test('a call that was aborted before it began begins nothing', async () => {
+  const shared = new Shared()
+  const solve = slow()
+  const { outcome } = await shared.run(challenge, AbortSignal.abort(), solve.begin)
+  expect(outcome).toMatchObject({ error: { code: 'SOLVE_ABORTED' } })
+  expect(solve.begun()).toBe(0)
+})
+
+test('a look at the page that is older than a solve is known to be so', async () => {
+  const shared = new Shared()
+  const before = shared.now()
+  await shared.run(challenge, undefined, async () => ({ kind: 'solved', challenge, solution: {} as never }))
+  expect(shared.solvedSince(challenge.id, before)).toBe(true)
+  expect(shared.solvedSince(challenge.id, shared.now())).toBe(false)
+  expect(shared.solvedSince('another', before)).toBe(false)
+})
+
+test('a solve that fails leaves the widget to be solved again', async () => {
+  const shared = new Shared()
+  await expect(shared.run(challenge, undefined, () => Promise.reject(new Error('a bug')))).rejects.toThrow('a bug')
+  expect(await shared.run(challenge, undefined, async () => skipped)).toEqual({ outcome: skipped, own: true })
+})
