@@ -11,7 +11,7 @@ import { ensureBrowser, ensurePackages, root } from './setup.mjs'
 
 /**
  * A step throws if it found something; the message says what.
- * @typedef {{ name: string, run: () => unknown }} Step
+ * @typedef {{ name: string, run: () => unknown, needs?: string[] }} Step
  */
 
 ensurePackages()
@@ -29,20 +29,21 @@ const STEPS = [
   { name: 'unused code and packages', run: () => tool('knip') },
   { name: 'build', run: () => tool(process.execPath, 'scripts/build.mjs') },
   { name: 'exports of package.json', run: checkExports },
-  { name: 'pack', run: packAndInstall },
-  { name: 'package shape (publint)', run: () => tool('publint', packed.tarball, '--strict') },
-  // Only the resolution of TypeScript before 4.7 knows no subpaths.
-  { name: 'types of the package (attw)', run: () => tool('attw', packed.tarball, '--profile', 'node16') },
-  { name: 'a CommonJS consumer', run: () => runConsumer(packed.project, 'commonjs.cjs') },
-  { name: 'an ESM consumer', run: () => runConsumer(packed.project, 'esm.mjs') },
-  { name: 'a TypeScript consumer, ESM and CommonJS', run: () => compileTypes(packed.project) },
-  { name: 'the examples', run: () => runExamples(packed.project) },
+  { name: 'pack', run: packAndInstall, needs: ['build'] },
+  ...ofThePackage([
+    { name: 'package shape (publint)', run: () => tool('publint', packed.tarball, '--strict') },
+    // Only the resolution of TypeScript before 4.7 knows no subpaths.
+    { name: 'types of the package (attw)', run: () => tool('attw', packed.tarball, '--profile', 'node16') },
+    { name: 'a CommonJS consumer', run: () => runConsumer(packed.project, 'commonjs.cjs') },
+    { name: 'an ESM consumer', run: () => runConsumer(packed.project, 'esm.mjs') },
+    { name: 'a TypeScript consumer, ESM and CommonJS', run: () => compileTypes(packed.project) },
+    { name: 'the examples', run: () => runExamples(packed.project) },
+  ]),
 ]
 
 const counts = { passed: 0, failed: 0 }
 try {
-  const wanted = process.argv.slice(2)
-  for (const step of STEPS.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)))) {
+  for (const step of chosen(process.argv.slice(2))) {
     const start = performance.now()
     const problem = await attempt(step)
     counts[problem === undefined ? 'passed' : 'failed']++
@@ -55,6 +56,21 @@ try {
 }
 console.log(`${counts.passed} passed, ${counts.failed} failed`)
 process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0
+
+/** @param {readonly Step[]} steps */
+function ofThePackage(steps) {
+  return steps.map((step) => ({ ...step, needs: ['build', 'pack'] }))
+}
+
+/**
+ * The steps whose name holds one of these words, and what they need; without words, all.
+ * @param {readonly string[]} words
+ */
+function chosen(words) {
+  const named = STEPS.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)))
+  const needed = new Set(named.flatMap(({ needs = [] }) => needs))
+  return STEPS.filter((step) => named.includes(step) || needed.has(step.name))
+}
 
 /**
  * What a step found, or undefined if all is well.

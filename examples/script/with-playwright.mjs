@@ -16,7 +16,11 @@ process.env.SOLVEGUARD_KEY = service.key
 // The guard comes first: it takes the key out of the environment before there is a browser that would inherit it.
 const guard = await createGuard({
   name: 'example',
-  solver: captchaAI({ baseUrl: service.url, pricing: { per: 'solve', usd: 0.001 }, patience: { firstPollMs: 0, everyMs: 50 } }),
+  solver: captchaAI({
+    baseUrl: service.url,
+    pricing: { per: 'solve', usd: 0.001 },
+    patience: { firstPollMs: 0, everyMs: 50 },
+  }),
   policy: { origins: [site.url], budget: { perDay: usd(1) } },
   stateDir: process.argv[2] ?? '.solveguard/example',
 })

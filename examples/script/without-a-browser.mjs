@@ -9,7 +9,11 @@ process.env.SOLVEGUARD_KEY = service.key
 const guard = await createGuard({
   name: 'example',
   // With the real service: captchaAI(), and no more.
-  solver: captchaAI({ baseUrl: service.url, pricing: { per: 'solve', usd: 0.001 }, patience: { firstPollMs: 0, everyMs: 10 } }),
+  solver: captchaAI({
+    baseUrl: service.url,
+    pricing: { per: 'solve', usd: 0.001 },
+    patience: { firstPollMs: 0, everyMs: 10 },
+  }),
   policy: { origins: ['https://staging.example.com'], budget: { perDay: usd(0.002) } },
   // Left out, both lie in .solveguard, for all processes of this machine.
   audit: memoryAudit(),

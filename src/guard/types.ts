@@ -2,7 +2,7 @@ import type { Challenge } from '../base/challenge.js'
 import type { Code, Layer, SolveguardError } from '../base/errors.js'
 import type { PauseReason } from '../ledger/ledger.js'
 import type { Money } from '../policy/money.js'
-import type { NarrowingInput, Policy, PolicyInput } from '../policy/schema.js'
+import type { NarrowingInput, Policy } from '../policy/schema.js'
 
 /** What a solve gives. Prints and serialises without its token: read `token` where you put it into a page. */
 export interface Solution {
@@ -134,4 +134,4 @@ export interface Guard extends Grant, AsyncDisposable {
   close(): Promise<void>
 }
 
-export type { NarrowingInput, Policy, PolicyInput }
+export type { NarrowingInput }

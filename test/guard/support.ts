@@ -15,7 +15,7 @@ import { type ServiceOptions, type SolverService, startSolverService } from '../
 export { challenge } from './challenge.js'
 
 /** Asks at once and often: the stand-in has no manners to keep. */
-export const HASTE = { firstPollMs: 0, everyMs: 5 }
+const HASTE = { firstPollMs: 0, everyMs: 5 }
 
 export interface Rig {
   readonly service: SolverService
