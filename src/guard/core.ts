@@ -125,6 +125,15 @@ export class Core {
     return transport
   }
 
+  /** The same, for telling: a way out that cannot be taken is no reason to tell nothing. */
+  route(policy: Policy): string {
+    try {
+      return this.transport(policy).route
+    } catch (error) {
+      return messageOf(error)
+    }
+  }
+
   /** Pauses everything under this guard's budget, in every process. The first reason is kept, and told once. */
   pause(code: Code, message: string): void {
     const reason: PauseReason = { code, message, at: this.clock.now() }

@@ -144,7 +144,7 @@ export class PolicyGrant implements Grant, Granted {
           open: schedule.open,
           changesAt: schedule.changesAt === undefined ? undefined : new Date(schedule.changesAt),
         },
-        egress: this.#core.transport(this.policy).route,
+        egress: this.#core.route(this.policy),
         solver: solver.name,
         ledger: { kind: ledger.kind, place: ledger.place },
         audit: { kind: sink.kind, place: sink.place },

@@ -1,0 +1,85 @@
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { jsonlAudit } from '../../src/audit/jsonl.js'
+import { verifyAudit } from '../../src/audit/verify.js'
+import { fileLedger } from '../../src/ledger/file.js'
+import { usd } from '../../src/policy/money.js'
+import { after, challenge, errorOf, type Rig, rig } from './support.js'
+
+let dir: string
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'solveguard-files-'))
+  after(async () => rmSync(dir, { recursive: true, force: true }))
+})
+
+/** A guard with its ledger and audit log in files. */
+function onDisk(at?: Rig['service']): Promise<Rig> {
+  return rig({
+    ...(at && { at }),
+    ledger: fileLedger({ dir }),
+    more: { audit: jsonlAudit({ dir: join(dir, 'audit') }) },
+  })
+}
+
+describe('with its ledger and audit log in files', () => {
+  it('a guard goes on where the one before it ended', async () => {
+    const first = await onDisk()
+    await first.guard.solve(challenge)
+    await first.guard.close()
+    const second = await onDisk(first.service)
+    expect((await second.guard.status()).day.spent).toBe(usd(0.001))
+  })
+
+  it('the log verifies against the heads in the ledger, and a cut-off tail is seen', async () => {
+    const { guard, service } = await onDisk()
+    for (let i = 0; i < 3; i++) await guard.solve(challenge)
+    await guard.close()
+    expect(service.tasks).toHaveLength(3)
+    const ledger = fileLedger({ dir })
+    await ledger.open()
+    after(async () => ledger.close())
+    const heads = await ledger.heads()
+    const verified = await verifyAudit(join(dir, 'audit'), { heads })
+    // opened, three times authorised, submitted and solved, closed
+    expect(verified).toMatchObject({ ok: true, records: 11 })
+    const file = join(dir, 'audit', verified.files[0]?.file ?? '')
+    writeFileSync(file, readFileSync(file, 'utf8').split('\n').slice(0, -2).join('\n').concat('\n'))
+    expect(await verifyAudit(join(dir, 'audit'), { heads })).toMatchObject({
+      ok: false,
+      firstBad: { line: 11, problem: 'missing' },
+    })
+  })
+
+  it('nothing is created where they cannot be written', async () => {
+    writeFileSync(join(dir, 'a-file'), '')
+    const nowhere = join(dir, 'a-file', 'below')
+    const noLedger = await errorOf(rig({ ledger: fileLedger({ dir: nowhere }) }))
+    expect(noLedger).toMatchObject({ name: 'DeniedError', code: 'LEDGER_UNAVAILABLE' })
+    const noAudit = await errorOf(rig({ more: { audit: jsonlAudit({ dir: nowhere }) } }))
+    expect(noAudit).toMatchObject({ name: 'DeniedError', code: 'AUDIT_UNAVAILABLE' })
+  })
+
+  it('nothing is sent when the audit folder is taken away, and solves go on when it is back', async () => {
+    const { guard, service } = await onDisk()
+    await guard.solve(challenge)
+    rmSync(join(dir, 'audit'), { recursive: true })
+    guard.on('alert', () => {})
+    expect(await errorOf(guard.solve(challenge))).toMatchObject({ code: 'AUDIT_UNAVAILABLE', layer: 'audit' })
+    expect(service.tasks).toHaveLength(1)
+    expect((await guard.status()).day).toMatchObject({ spent: usd(0.001), reserved: 0 })
+    mkdirSync(join(dir, 'audit'))
+    await guard.solve(challenge)
+    expect(service.tasks).toHaveLength(2)
+  })
+
+  it('a ledger that was replaced behind its back is noticed by the next sign of life', async () => {
+    const { guard, ledger } = await onDisk()
+    guard.on('alert', () => {})
+    renameSync(join(dir, 'ledger.db'), join(dir, 'stolen.db'))
+    const beat = async (): Promise<void> => ledger.beat('anybody', Date.now())
+    expect((await errorOf(beat())).code).toBe('LEDGER_UNAVAILABLE')
+  })
+})
