@@ -8,7 +8,7 @@ import { median } from './median.js'
 import type { BenchRow } from './row.js'
 
 const WARM_UP = 20
-const PAIRS = 300
+const PAIRS = 150
 
 /**
  * How much longer a page without a widget takes to load in a guarded context than in a plain one: pairs of loads in one browser,

@@ -89,6 +89,8 @@ test('an API that throws, or is frozen, throws and works as before', async () =>
   await visit('/throws-render')
   expect(await page.evaluate('seen')).toEqual(['vendor', 5, true])
   expect(await captcha.find(page)).toMatchObject(onlyTheRealOne())
+  await captcha.close()
+  expect(await page.evaluate('Symbol.for("solveguard") in window')).toBe(false)
 })
 
 test('a callback’s name is looked up, never run as code', async () => {

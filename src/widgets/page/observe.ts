@@ -30,7 +30,7 @@ export interface Observer {
 }
 
 /** One property on the window, that no enumeration shows, under a symbol that no page meets by chance. */
-export const KEY = Symbol.for('solveguard')
+const KEY = Symbol.for('solveguard')
 
 declare global {
   interface Window {
@@ -75,9 +75,9 @@ function create(): Observer {
     undo() {
       observer.over = true
       p.apply(p.unlisten, document, ['load', loaded, true])
+      delete (window as Partial<Window>)[KEY]
       for (const family in made) made[family]?.undo()
       observer.main?.undo()
-      delete (window as Partial<Window>)[KEY]
     },
   }
   const names = p.keys(watchers) as (keyof typeof watchers)[]

@@ -7,10 +7,11 @@ export function capture() {
     apply: Reflect.apply,
     keys: Object.keys,
     describe: Object.getOwnPropertyDescriptor,
-    define: Object.defineProperty,
+    // Reflect's own: they say false where Object's would throw, on objects that a page has frozen.
+    define: Reflect.defineProperty,
     create: Object.create as (prototype: object) => object,
     prototypeOf: Object.getPrototypeOf as (object: object) => object | null,
-    setPrototype: Object.setPrototypeOf as (object: object, prototype: object) => object,
+    setPrototype: Reflect.setPrototypeOf,
     plain: Object.prototype,
     stringify: JSON.stringify,
     Promise,

@@ -27,7 +27,7 @@ export function hostOf(p: Primordials, url: string): string {
   return slice(p, url, start + 2, to)
 }
 
-export function indexOf(p: Primordials, text: string, part: string): number {
+function indexOf(p: Primordials, text: string, part: string): number {
   return p.apply(p.indexOf, text, [part])
 }
 
