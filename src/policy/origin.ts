@@ -17,6 +17,8 @@ export type OriginOf =
       readonly origin: string
       /** The address as it may stand in a record: origin and path, without user, query and fragment. */
       readonly record: string
+      /** The address as a solver may be told: without user name, password and fragment, which are none of its business. */
+      readonly told: string
     }
   | { readonly ok: false; readonly reason: string; readonly record: string }
 
@@ -50,7 +52,8 @@ function parseOrigin(address: string): OriginOf {
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
     return { ok: false, reason: `a ${url.protocol} page has no web origin of its own`, record: scheme }
   }
-  return { ok: true, origin: url.origin, record: printable(url.origin + url.pathname, 500) }
+  const record = printable(url.origin + url.pathname, 500)
+  return { ok: true, origin: url.origin, record, told: url.origin + url.pathname + url.search }
 }
 
 /**

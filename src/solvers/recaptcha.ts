@@ -1,5 +1,6 @@
 import type { Challenge, Variant } from '../base/challenge.js'
 import { SolveguardError } from '../base/errors.js'
+import { originOf } from '../policy/origin.js'
 
 const VARIANT_FIELDS: Readonly<Record<Variant, Readonly<Record<string, string>>>> = {
   'v2-checkbox': {},
@@ -41,14 +42,8 @@ export function recaptchaFields(challenge: Challenge): Record<string, string> {
  * @throws SolveguardError `CHALLENGE_INVALID`
  */
 function pageAddress({ pageUrl, frameUrl }: Pick<Challenge, 'pageUrl' | 'frameUrl'>): string {
-  const address = frameUrl ?? pageUrl
-  const url = URL.canParse(address) ? new URL(address) : undefined
-  if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
-    const field = frameUrl === undefined ? 'pageUrl' : 'frameUrl'
-    throw new SolveguardError('CHALLENGE_INVALID', `The challenge's ${field} is not an http: or https: address.`)
-  }
-  url.username = ''
-  url.password = ''
-  url.hash = ''
-  return url.href
+  const address = originOf(frameUrl ?? pageUrl)
+  if (address.ok) return address.told
+  const field = frameUrl === undefined ? 'pageUrl' : 'frameUrl'
+  throw new SolveguardError('CHALLENGE_INVALID', `The challenge's ${field} is not an http: or https: address.`)
 }
