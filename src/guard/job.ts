@@ -31,4 +31,8 @@ export interface Job extends Errand {
   attempt: number
   reservationId: string
   taskId: string
+  /** Answers the caller with an error, unless it was answered already. */
+  reject: (error: unknown) => void
+  /** Lets go of the deadline and of the caller's signal. */
+  release: () => void
 }

@@ -19,6 +19,8 @@ import type { Ended, Service } from './service.js'
 import { BoughtSolution } from './solution.js'
 import type { Solution, SolveOptions } from './types.js'
 
+const noop = (): void => {}
+
 /** How long after its solve's deadline a reservation lapses: time for a task to end that nobody waits for any more. */
 const LAPSE_AFTER_MS = 120_000
 
@@ -26,8 +28,8 @@ const LAPSE_AFTER_MS = 120_000
 export class Solving {
   readonly #core: Core
   readonly #service: Service
-  /** Each solve that has not ended, and what ends it for its caller. */
-  readonly #underWay = new Map<Job, { readonly end: (error: SolveguardError) => void; readonly flow: Promise<void> }>()
+  /** The solves that have not ended. */
+  readonly #underWay = new Map<Job, Promise<void>>()
 
   constructor(core: Core, service: Service) {
     this.#core = core
@@ -35,7 +37,7 @@ export class Solving {
   }
 
   async solve(grant: Granted, input: Challenge, { signal }: SolveOptions = {}): Promise<Solution> {
-    if (this.#core.closed) throw new SolveguardError('GUARD_CLOSED', 'The guard was closed.')
+    if (this.#core.closed) throw closed()
     if (signal?.aborted) throw aborted()
     const challenge = parseChallenge(input)
     let admitted: Admitted | undefined
@@ -56,22 +58,21 @@ export class Solving {
 
   /** Ends every solve of this process for its caller, and waits until each is accounted for, or left noted. */
   async close(): Promise<void> {
-    const flows: Promise<void>[] = []
-    for (const [job, { end, flow }] of this.#underWay) {
-      if (!job.over) end(new SolveguardError('GUARD_CLOSED', 'The guard was closed while the solve was under way.'))
+    for (const job of this.#underWay.keys()) {
+      if (!job.over) this.#end(job, closed())
       job.wake?.()
-      flows.push(flow)
     }
+    const flows = Promise.all(this.#underWay.values())
     this.#core.turnstile.released()
     // What is being sent has a little time to be answered, so that its task can be noted; then the connections end.
     let cancel = (): void => {}
     const patience = new Promise<void>((resolve) => {
       cancel = this.#core.clock.after(5_000, resolve)
     })
-    await Promise.race([Promise.all(flows), patience])
+    await Promise.race([flows, patience])
     cancel()
     await this.#core.closeTransports()
-    await Promise.all(flows)
+    await flows
   }
 
   // -- before anything is reserved ------------------------------------------------------------------------------
@@ -140,6 +141,8 @@ export class Solving {
       over: false,
       wake: undefined,
       lastFailure: undefined,
+      reject: noop,
+      release: noop,
     }
   }
 
@@ -168,77 +171,104 @@ export class Solving {
   #start(job: Job, signal: AbortSignal | undefined): Promise<Solution> {
     const { clock } = this.#core
     return new Promise<Solution>((resolve, reject) => {
-      const release = (): void => {
-        cancelDeadline()
-        signal?.removeEventListener('abort', onAbort)
-      }
-      const end = (error: SolveguardError): void => {
-        job.over = true
-        release()
-        reject(error)
-      }
-      const giveUp = (error: SolveguardError): void => {
-        this.#abandoned(job)
-        end(error)
-        // Before the service took the task there is something to give back at once; after that, manners go on.
-        if (job.taskId === '') job.wake?.()
-        this.#core.turnstile.released()
-      }
-      const onAbort = (): void => giveUp(aborted())
+      job.reject = reject
       const cancelDeadline = clock.after(job.deadlineAt - clock.monotonic(), () => {
-        giveUp(this.#service.late(job, `The solve did not end within ${formatMs(deadlineOf(job.grant))}.`))
+        this.#giveUp(job, this.#service.late(job, `The solve did not end within ${formatMs(deadlineOf(job.grant))}.`))
       })
-      signal?.addEventListener('abort', onAbort, { once: true })
-      const flow = this.#attempts(job)
-        .then(resolve, reject)
-        .finally(() => {
-          release()
-          this.#underWay.delete(job)
-        })
-      this.#underWay.set(job, { end, flow })
+      if (signal) {
+        const onAbort = (): void => this.#giveUp(job, aborted())
+        signal.addEventListener('abort', onAbort, { once: true })
+        job.release = () => {
+          cancelDeadline()
+          signal.removeEventListener('abort', onAbort)
+        }
+      } else job.release = cancelDeadline
+      this.#underWay.set(job, this.#run(job, resolve))
     })
   }
 
-  async #attempts(job: Job): Promise<Solution> {
+  /** From the reservation to the solution, as often as the policy allows. Settles when all is accounted for, or left noted. */
+  async #run(job: Job, resolve: (solution: Solution) => void): Promise<void> {
     const most = job.grant.policy.attempts ?? 1
-    for (;;) {
-      job.attempt++
-      await this.#take(job)
-      await this.#authorise(job)
-      const ended = await this.#atService(job)
-      if (ended.kind === 'left') throw new SolveguardError('GUARD_CLOSED', 'The guard was closed.')
-      const settled = this.#settle(job, ended.cost)
-      if (isPromise(settled)) await settled
-      if (ended.kind === 'solved') return this.#solved(job, ended)
-      this.#failed(job, ended)
-      if (!ended.again || job.attempt >= most || job.over || this.#core.closed) throw ended.error
+    try {
+      for (;;) {
+        job.attempt++
+        const taken = this.#take(job)
+        if (isPromise(taken)) await taken
+        const authorised = this.#authorise(job)
+        if (isPromise(authorised)) await authorised
+        const submitted = await this.#service.submit(job, job.challenge)
+        if (submitted.kind === 'submitted') this.#submitted(job, submitted.taskId)
+        const ended = submitted.kind === 'submitted' ? await this.#service.follow(job, submitted.taskId) : submitted
+        if (ended.kind === 'left') throw closed()
+        const settled = this.#settle(job, ended.cost)
+        if (isPromise(settled)) await settled
+        if (ended.kind === 'solved') return resolve(this.#solved(job, ended))
+        this.#failed(job, ended)
+        if (!ended.again || job.attempt >= most || job.over || this.#core.closed) throw ended.error
+      }
+    } catch (error) {
+      job.reject(error)
+    } finally {
+      job.release()
+      this.#underWay.delete(job)
     }
+  }
+
+  /** Nobody waits any more. What was handed in is followed to its end all the same. */
+  #giveUp(job: Job, error: SolveguardError): void {
+    this.#core.recorder.note(describeJob(this.#core, 'abandoned', job, { reserved: job.amount }))
+    if (this.#core.hears('abandoned')) {
+      this.#core.tell('abandoned', { ...this.#told(job), taskId: job.taskId }, 'abandoned')
+    }
+    this.#end(job, error)
+    // Before the service took the task there is something to give back at once; after that, its manners go on.
+    if (job.taskId === '') job.wake?.()
+    this.#core.turnstile.released()
+  }
+
+  #end(job: Job, error: SolveguardError): void {
+    job.over = true
+    job.release()
+    job.reject(error)
   }
 
   // -- spending -------------------------------------------------------------------------------------------------
 
   /** Takes from every budget of the path, or throws the denial. */
-  async #take(job: Job): Promise<void> {
+  #take(job: Job): MaybePromise<void> {
     job.reservationId = `${job.id}.${job.attempt}`
     job.taskId = ''
     job.lapsesAt = this.#core.clock.now() + deadlineOf(job.grant) + LAPSE_AFTER_MS
-    const reserved = reserve(this.#core, job)
-    const alerts = isPromise(reserved) ? await reserved : reserved
-    if (alerts.length > 0) this.#core.thresholds(alerts)
+    const alerts = reserve(this.#core, job)
+    if (isPromise(alerts)) return alerts.then((given) => this.#core.thresholds(given))
+    this.#core.thresholds(alerts)
   }
 
   /** No record, no solve. */
-  async #authorise(job: Job): Promise<void> {
+  #authorise(job: Job): MaybePromise<void> {
     try {
       const written = this.#core.recorder.require(describeJob(this.#core, 'authorised', job, { reserved: job.amount }))
-      if (isPromise(written)) await written
+      if (isPromise(written)) {
+        return written.then(
+          () => this.#authorised(job),
+          (error) => this.#unrecorded(job, error),
+        )
+      }
     } catch (error) {
-      await this.#settle(job, ZERO)
-      throw error
+      return this.#unrecorded(job, error)
     }
-    if (this.#core.hears('authorised')) {
-      this.#core.tell('authorised', { ...this.#told(job), reserved: job.amount }, 'authorised')
-    }
+    this.#authorised(job)
+  }
+
+  #authorised(job: Job): void {
+    if (!this.#core.hears('authorised')) return
+    this.#core.tell('authorised', { ...this.#told(job), reserved: job.amount }, 'authorised')
+  }
+
+  async #unrecorded(job: Job, error: unknown): Promise<void> {
+    await this.#settle(job, ZERO)
+    throw error
   }
 
   /** Ends the reservation. Should the ledger fail, it lapses by itself and counts as spent. Never throws. */
@@ -265,21 +295,15 @@ export class Solving {
     }
   }
 
-  // -- at the service -------------------------------------------------------------------------------------------
+  // -- what is written down and told ----------------------------------------------------------------------------
 
-  async #atService(job: Job): Promise<Ended> {
-    const submitted = await this.#service.submit(job, job.challenge)
-    if (submitted.kind !== 'submitted') return submitted
-    const { taskId } = submitted
+  #submitted(job: Job, taskId: string): void {
     job.taskId = taskId
     const note = { solver: this.#core.solver.name, taskId, keyVersion: job.key.version, family: job.family }
     this.#core.background(() => this.#core.ledger.note(job.reservationId, note), 'LEDGER_UNAVAILABLE')
     this.#core.recorder.later(describeJob(this.#core, 'submitted', job))
     if (this.#core.hears('submitted')) this.#core.tell('submitted', { ...this.#told(job), taskId }, 'submitted')
-    return this.#service.follow(job, taskId)
   }
-
-  // -- what is written down and told ----------------------------------------------------------------------------
 
   #solved(job: Job, { answer, cost }: Extract<Ended, { kind: 'solved' }>): Solution {
     const { clock } = this.#core
@@ -315,14 +339,6 @@ export class Solving {
     if (this.#core.hears('failed')) this.#core.tell('failed', { ...this.#told(job), code, message, cost }, message)
   }
 
-  /** The caller no longer waits. What was handed in is followed to its end all the same. */
-  #abandoned(job: Job): void {
-    this.#core.recorder.note(describeJob(this.#core, 'abandoned', job, { reserved: job.amount }))
-    if (this.#core.hears('abandoned')) {
-      this.#core.tell('abandoned', { ...this.#told(job), taskId: job.taskId }, 'abandoned')
-    }
-  }
-
   async #report(job: Job, good: boolean): Promise<void> {
     const action = good ? 'accepted' : 'rejected'
     this.#core.recorder.note(describeJob(this.#core, action, job))
@@ -349,6 +365,13 @@ export class Solving {
 
 function deadlineOf({ policy }: Granted): number {
   return policy.deadlineMs as number
+}
+
+function closed(): SolveguardError {
+  return new SolveguardError(
+    'GUARD_CLOSED',
+    'The guard was closed; a task that the service took is left to the next one.',
+  )
 }
 
 function aborted(): SolveguardError {
