@@ -110,7 +110,7 @@ export class Core {
   }
 
   /** The way out that a policy asks for. */
-  transport({ egress }: Policy): Transport {
+  transport(egress: Policy['egress']): Transport {
     const key = JSON.stringify(egress)
     const known = this.#transports.get(key)
     if (known) return known
@@ -126,9 +126,9 @@ export class Core {
   }
 
   /** The same, for telling: a way out that cannot be taken is no reason to tell nothing. */
-  route(policy: Policy): string {
+  route(egress: Policy['egress']): string {
     try {
-      return this.transport(policy).route
+      return this.transport(egress).route
     } catch (error) {
       return messageOf(error)
     }

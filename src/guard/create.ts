@@ -108,7 +108,7 @@ export async function assemble(
   const secrets = createSecretCache(secret, { clock, onStale })
   const core = new Core({ ...parts, secrets, secretPlace: secret.place })
   // A way out that cannot be taken is a mistake in the options: said now, not at the first solve.
-  core.transport(policy)
+  core.transport(policy.egress)
   await ledger.open()
   try {
     await sink.open(parts.name, clock.now())

@@ -42,6 +42,8 @@ export class PolicyGrant implements Grant, Granted {
   readonly gate: Gate
   readonly #core: Core
   readonly #solving: Solving
+  /** With the proxies' passwords, which nobody sees who looks at a grant. */
+  readonly #whole: Policy
   readonly #budgets: Budgets
   readonly #byOrigin = new Map<string, Budgets>()
 
@@ -56,7 +58,8 @@ export class PolicyGrant implements Grant, Granted {
     const { perDay, perMinute, concurrent, alertsAt } = policy.budget
     this.#core = core
     this.#solving = solving
-    this.policy = policy
+    this.#whole = policy
+    this.policy = { ...policy, egress: { ...policy.egress, proxies: policy.egress.proxies.map(withoutPassword) } }
     this.subject = subject
     this.gate = new Gate(policy)
     this.#budgets = budgetsOf([...above, { id, limits: { perDay, perMinute, concurrent }, alertsAt }])
@@ -65,6 +68,10 @@ export class PolicyGrant implements Grant, Granted {
 
   claims(origin: string): readonly BudgetClaim[] {
     return this.#forOrigin(origin).claims
+  }
+
+  wayOut(): Policy['egress'] {
+    return this.#whole.egress
   }
 
   pathFor(origin: string): readonly string[] {
@@ -106,7 +113,7 @@ export class PolicyGrant implements Grant, Granted {
   narrow(narrowing: NarrowingInput, { name, subject }: NarrowOptions = {}): Grant {
     const own = name === undefined ? randomUUID().slice(0, 8) : checkName(name, 'name')
     const id = `${this.path.at(-1)}/${own}`
-    const policy = narrow(this.policy, parseNarrowing(narrowing))
+    const policy = narrow(this.#whole, parseNarrowing(narrowing))
     return new PolicyGrant(this.#core, this.#solving, policy, this.#budgets.claims, id, subject ?? this.subject)
   }
 
@@ -144,7 +151,7 @@ export class PolicyGrant implements Grant, Granted {
           open: schedule.open,
           changesAt: schedule.changesAt === undefined ? undefined : new Date(schedule.changesAt),
         },
-        egress: this.#core.route(this.policy),
+        egress: this.#core.route(this.#whole.egress),
         solver: solver.name,
         ledger: { kind: ledger.kind, place: ledger.place },
         audit: { kind: sink.kind, place: sink.place },
@@ -157,4 +164,12 @@ export class PolicyGrant implements Grant, Granted {
 
 function least<T extends number | Money>(a: T | undefined, b: T | undefined): T | undefined {
   return a === undefined || (b !== undefined && b < a) ? b : a
+}
+
+function withoutPassword(proxy: string): string {
+  const url = new URL(proxy)
+  if (!url.username && !url.password) return proxy
+  url.username = '***'
+  url.password = ''
+  return url.href.replace(/\/$/, '')
 }

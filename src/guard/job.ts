@@ -9,6 +9,8 @@ import type { Errand } from './service.js'
 export interface Granted {
   readonly policy: Policy
   readonly gate: Gate
+  /** The way out, with what it takes to get through; `policy` has it without. */
+  wayOut(): Policy['egress']
   readonly subject: string | undefined
   /** The budgets to draw on for a page of this origin, widest first. */
   claims(origin: string): readonly BudgetClaim[]

@@ -54,7 +54,7 @@ export class Recovery {
     const { secrets, keys, clock, solver, ledger, recorder } = this.#core
     const errand: Errand = {
       gate: this.#gate,
-      transport: this.#core.transport(this.#policy),
+      transport: this.#core.transport(this.#policy.egress),
       // What our own ledger says, written by `note`.
       family: task.family as Family,
       amount: task.amount,

@@ -48,7 +48,7 @@ export class Solving {
       const price = this.#quote(grant, challenge)
       const found = this.#key(grant, signal)
       const key = isPromise(found) ? await found : found
-      const transport = this.#core.transport(grant.policy)
+      const transport = this.#core.transport(grant.wayOut())
       return await this.#start(this.#job(grant, challenge, admitted, price, key, transport), signal)
     } catch (error) {
       if (error instanceof DeniedError) this.#recordDenial(grant, challenge, admitted, error)

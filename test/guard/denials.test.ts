@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
@@ -213,6 +214,16 @@ describe('a grant', () => {
     expect((await guard.status()).day.spent).toBe(usd(0.001))
     expect((await grant.status()).day).toMatchObject({ cap: usd(0.001), spent: usd(0.001), left: 0 })
     await guard.solve(challenge)
+  })
+
+  it("shows its policy without the proxy's password, and keeps to it all the same", async () => {
+    const { guard } = await rig({ policy: { egress: { proxy: 'http://egress:s3cret-word@127.0.0.1:1' } } })
+    const grant = guard.narrow({ egress: { proxy: 'http://egress:s3cret-word@127.0.0.1:1' } })
+    const shown =
+      inspect(guard, { depth: 9, showHidden: true }) + inspect(grant, { depth: 9 }) + JSON.stringify([guard, grant])
+    expect(shown).not.toContain('s3cret-word')
+    expect(grant.policy.egress.proxies).toEqual(['http://***@127.0.0.1:1'])
+    expect((await grant.status()).egress).toContain('127.0.0.1:1')
   })
 
   it('cannot be wider than what it was made from', async () => {
