@@ -49,6 +49,7 @@ export interface Captcha<P> extends AsyncDisposable {
   close(): Promise<void>
 }
 
+/** Limits on the time that a context's pages are given. */
 export interface CaptchaOptions {
   clock?: Clock | undefined
   /** How long one call into a frame may take, ms. Default: 5,000. */

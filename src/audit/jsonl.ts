@@ -8,6 +8,7 @@ import { AppendOnlyFile } from './file.js'
 import { type RecordPlace, recordJson, saneMs } from './record.js'
 import type { AuditEvent, AuditSink } from './sink.js'
 
+/** Where a `jsonlAudit` writes, and what its records survive. */
 export interface JsonlAuditOptions {
   /** The folder, made if it is not there. Default: `audit` in `SOLVEGUARD_STATE_DIR`, or in `.solveguard`. */
   dir?: string | undefined

@@ -17,6 +17,7 @@ import { LONGEST_LINE, readLines } from './lines.js'
  */
 export type Problem = 'altered' | 'out-of-order' | 'rewritten' | 'cut-off' | 'missing' | 'renamed' | 'unreadable'
 
+/** The first line of a file that is not as it was written. */
 export interface BadLine {
   /** From 1; 0 stands for the file as a whole. */
   readonly line: number
@@ -25,6 +26,7 @@ export interface BadLine {
   readonly reason: string
 }
 
+/** What verification found in one file. */
 export interface VerifiedFile {
   /** The file's name, without its folder. */
   readonly file: string
@@ -34,6 +36,7 @@ export interface VerifiedFile {
   readonly firstBad?: BadLine | undefined
 }
 
+/** What verification found, in all files. */
 export interface VerifyResult {
   readonly ok: boolean
   /** In the order of their names. */
@@ -44,6 +47,7 @@ export interface VerifyResult {
   readonly firstBad?: (BadLine & { readonly file: string }) | undefined
 }
 
+/** What verification is given besides the files. */
 export interface VerifyOptions {
   /** The heads that the ledger keeps: without them a tail that was cut off, or rewritten with new hashes, cannot be seen. */
   readonly heads?: readonly ChainHead[] | undefined

@@ -24,6 +24,7 @@ export interface Solution {
   reportBad(): Promise<void>
 }
 
+/** What a caller may say about one solve. */
 export interface SolveOptions {
   /** Aborts the solve. What was already submitted is still followed to its end and accounted for. */
   signal?: AbortSignal | undefined
@@ -61,6 +62,7 @@ export interface Grant {
   ): void
 }
 
+/** How a narrowed grant is called, and whom it is for. */
 export interface NarrowOptions {
   /** Names the grant's budget; the same name in another process is the same budget. Default: a name of its own. */
   name?: string | undefined
@@ -68,6 +70,7 @@ export interface NarrowOptions {
   subject?: string | undefined
 }
 
+/** How a guard or grant stands: its budgets, its key (never the key itself), its schedule, and what it is made of. */
 export interface Status {
   readonly name: string
   readonly day: { readonly cap: Money; readonly spent: Money; readonly reserved: Money; readonly left: Money }

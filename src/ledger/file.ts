@@ -21,6 +21,7 @@ import type {
   Usage,
 } from './ledger.js'
 
+/** Where a `fileLedger` lies, and what it survives. */
 export interface FileLedgerOptions {
   /** The database file. Default: `ledger.db` in `dir`. */
   readonly file?: string | undefined

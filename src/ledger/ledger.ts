@@ -88,6 +88,7 @@ export interface Owner {
   readonly declares: readonly { readonly budgetId: string; readonly limits: Limits }[]
 }
 
+/** What an owner is told when it joins. */
 export interface JoinResult {
   /** For each declared budget on which live owners differ: the limits that hold for all of them. */
   readonly differing: readonly { readonly budgetId: string; readonly effective: Limits }[]
@@ -104,6 +105,7 @@ export interface BudgetClaim {
   readonly alertsAt?: readonly number[] | undefined
 }
 
+/** What a solve wants to take, and from which budgets. */
 export interface ReserveRequest {
   /** Unique, chosen by the caller. */
   readonly id: string
@@ -116,6 +118,7 @@ export interface ReserveRequest {
   readonly deadline: number
 }
 
+/** Taken from every budget of the path; or from none, and why. */
 export type ReserveResult =
   | { readonly ok: true; readonly alerts: readonly ThresholdAlert[] }
   | {
@@ -152,6 +155,7 @@ export interface NotedTask {
   readonly family: string
 }
 
+/** Which tasks of the dead a process would take over. */
 export interface ClaimRequest {
   /** Who takes over. */
   readonly ownerId: string
@@ -161,6 +165,7 @@ export interface ClaimRequest {
   readonly limit: number
 }
 
+/** A task that was taken over, with the reservation that it stands under. */
 export interface ClaimedTask extends NotedTask {
   readonly reservationId: string
   readonly amount: Money
@@ -169,6 +174,7 @@ export interface ClaimedTask extends NotedTask {
   readonly path: readonly string[]
 }
 
+/** How a reservation ends. */
 export interface Settlement {
   readonly reservationId: string
   /** What it cost, or is held to have cost. */
@@ -177,6 +183,7 @@ export interface Settlement {
   readonly head?: ChainHead | undefined
 }
 
+/** What settling changed. */
 export interface SettleResult {
   /** False when it was settled before (or was never made): nothing was changed. */
   readonly settled: boolean
@@ -193,6 +200,7 @@ export interface PauseReason {
   readonly at: number
 }
 
+/** How a budget stands. */
 export interface Usage {
   readonly spent: Money
   readonly reserved: Money

@@ -2,6 +2,7 @@ import { DeniedError, SolveguardError } from '../base/errors.js'
 import { parseKey } from './parse.js'
 import type { SecretProvider, SecretVersion, SecretVersions } from './provider.js'
 
+/** How `envSecret` treats the variable. */
 export interface EnvSecretOptions {
   /**
    * Whether the variable stays in the environment. By default it is taken out as soon as it was read, so that browsers

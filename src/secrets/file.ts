@@ -4,6 +4,7 @@ import { DeniedError, printable, SolveguardError } from '../base/errors.js'
 import { parseKey } from './parse.js'
 import type { SecretProvider, SecretVersion, SecretVersions } from './provider.js'
 
+/** How `fileSecret` treats the file. */
 export interface FileSecretOptions {
   /** Whether the file's group may read it (mode 640): for files that a secrets manager mounts. */
   readonly allowGroup?: boolean | undefined

@@ -34,17 +34,20 @@ export interface Patience {
   readonly everyMs: number
 }
 
+/** What one solve may cost. */
 export interface Price {
   readonly amount: Money
   /** True where the service charges by thread, and the amount is only what the user says a solve is worth. */
   readonly imputed: boolean
 }
 
+/** The service took the challenge as a task. */
 export interface Submitted {
   readonly kind: 'submitted'
   readonly taskId: string
 }
 
+/** The task is done. */
 export interface Ready {
   readonly kind: 'ready'
   readonly answer: Answer
@@ -52,6 +55,7 @@ export interface Ready {
   readonly cost?: Money | undefined
 }
 
+/** The task is not done yet: ask again, by the service's manners. */
 export interface Pending {
   readonly kind: 'pending'
 }
@@ -67,6 +71,7 @@ export type FailureClass =
   | 'invalid' // the reply could not be read
   | 'unknown' // an error that is not in the table
 
+/** A reply that says no, or says nothing that can be read: what it means, and what it means for the money. */
 export interface Failure {
   readonly kind: 'failure'
   readonly class: FailureClass

@@ -17,6 +17,7 @@ export interface RecaptchaBehaviour {
   readonly score?: number | undefined
 }
 
+/** How the stand-in reCAPTCHA is started. */
 export interface RecaptchaOptions {
   /** What tokens expire by. */
   readonly clock?: Clock | undefined

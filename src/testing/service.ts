@@ -10,6 +10,7 @@ import { Desk, randomToken, type ServiceTask, type Words } from './desk.js'
 export type { Behaviour, ServiceEndpoint } from './behaviour.js'
 export type { ServiceTask } from './desk.js'
 
+/** How the stand-in solver service is started: keys, price, speed, and what it answers. */
 export interface ServiceOptions {
   /** The keys that are let in, and the dollars on each. Default: one random key with $1,000, which is `service.key`. */
   readonly keys?: Readonly<Record<string, number>> | undefined

@@ -4,6 +4,7 @@ import { readForm, reply, serve } from './http.js'
 import type { StandInRecaptcha, Verification } from './recaptcha.js'
 import { assetScript, documentOf, escapeHtml, PAGES } from './site-pages.js'
 
+/** How the stand-in site is started. */
 export interface SiteOptions {
   readonly recaptcha: Pick<StandInRecaptcha, 'url' | 'verifyUrl' | 'secretFor'>
   /** The sitekey of its widgets. Default: one that is good for nothing else. */
