@@ -34,6 +34,9 @@ export async function realDemo({ report, folder, browser: launch }: DemoRun, add
     report.step({ what: 'authorised', detail: `${formatUsd(reserved)} reserved` }),
   )
   guard.on('submitted', ({ taskId }) => report.step({ what: 'submitted', detail: `task ${taskId}` }))
+  guard.on('retrying', ({ message, inMs }) =>
+    report.step({ what: 'waiting', detail: `${message} Again in ${formatMs(inMs)}.` }),
+  )
   guard.on('solved', ({ cost, durationMs }) =>
     report.step({ what: 'solved', detail: `after ${formatMs(durationMs)}, for ${formatUsd(cost)}` }),
   )

@@ -22,7 +22,6 @@ export interface Granted {
 
 /** One solve under way. */
 export interface Job extends Errand {
-  readonly id: string
   readonly grant: Granted
   readonly challenge: Challenge
   readonly admitted: Admitted

@@ -53,6 +53,7 @@ export class Recovery {
   async #follow(task: ClaimedTask): Promise<void> {
     const { secrets, keys, clock, solver, ledger, recorder } = this.#core
     const errand: Errand = {
+      id: task.reservationId.replace(/\.\d+$/, ''),
       gate: this.#gate,
       transport: this.#core.transport(this.#policy.egress),
       // What our own ledger says, written by `note`.
@@ -78,7 +79,7 @@ export class Recovery {
       action: 'recovered',
       at: now,
       guard: this.#core.name,
-      solveId: task.reservationId.replace(/\.\d+$/, ''),
+      solveId: errand.id,
       path: task.path,
       family: task.family,
       solver: solver.name,

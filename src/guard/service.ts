@@ -10,6 +10,8 @@ import type { Gate } from './gate.js'
 
 /** One errand to the service: a challenge to hand in, or a task to follow. Its fields change as it goes on. */
 export interface Errand {
+  /** One solve from its first record to its last. */
+  readonly id: string
   readonly gate: Gate
   readonly transport: Transport
   readonly family: Family
@@ -67,7 +69,7 @@ export class Service {
       switch (result.class) {
         case 'busy':
         case 'invalid':
-          await this.#wait(errand, backoff(result, tries))
+          await this.#wait(errand, this.#retry(errand, result, backoff(result, tries)))
           break
         case 'key': {
           const problem = await this.#changeKey(errand, refused, result)
@@ -111,7 +113,7 @@ export class Service {
       switch (result.class) {
         case 'busy':
         case 'invalid':
-          wait = Math.max(everyMs, backoff(result, failures++))
+          wait = this.#retry(errand, result, Math.max(everyMs, backoff(result, failures++)))
           break
         case 'key': {
           const problem = await this.#changeKey(errand, refused, result)
@@ -181,6 +183,16 @@ export class Service {
     const error = new SolveguardError(code, result.message + help, { details: { solverCode: result.code } })
     if (PAUSING.has(result.class)) this.#core.pause(code, error.message)
     return error
+  }
+
+  /** Tells that a call is going to be made again, and why. */
+  #retry(errand: Errand, result: Failure, inMs: number): number {
+    if (this.#core.hears('retrying')) {
+      const at = new Date(this.#core.clock.now())
+      const { message } = result
+      this.#core.tell('retrying', { solveId: errand.id, code: codeOf(result), message, inMs, at }, message)
+    }
+    return inMs
   }
 
   /** Waits between two calls; ends early when nobody needs the answer any more, or the guard closes. */

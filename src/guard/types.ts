@@ -102,6 +102,14 @@ interface SolveEvent {
 export interface GuardEvents {
   authorised: SolveEvent & { readonly reserved: Money }
   submitted: SolveEvent & { readonly taskId: string }
+  /** The service was busy, or not to be reached or understood: it is asked again in `inMs`. */
+  retrying: {
+    readonly solveId: string
+    readonly code: Code
+    readonly message: string
+    readonly inMs: number
+    readonly at: Date
+  }
   solved: SolveEvent & { readonly taskId: string; readonly cost: Money; readonly durationMs: number }
   failed: SolveEvent & { readonly code: Code; readonly message: string; readonly cost: Money }
   denied: Omit<SolveEvent, 'solveId'> & {

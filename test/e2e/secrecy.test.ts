@@ -114,6 +114,7 @@ afterAll(async () => {
 const EVENTS: (keyof GuardEvents)[] = [
   'authorised',
   'submitted',
+  'retrying',
   'solved',
   'failed',
   'denied',

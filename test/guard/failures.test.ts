@@ -52,8 +52,15 @@ describe('when the service recovers, the solve goes on under the same reservatio
     const clock = manualClock()
     const { guard, service, actions } = await rig({ clock })
     service.next(endpoint, behaviour, behaviour)
+    let retries = 0
+    guard.on('retrying', ({ inMs }) => {
+      expect(inMs).toBeGreaterThan(0)
+      retries++
+    })
     const solution = await settleWith(clock, guard.solve(challenge))
     expect(solution.cost).toBe(PRICE)
+    // Not being ready is no trouble; everything else is told.
+    expect(retries).toBe('error' in behaviour && behaviour.error === 'CAPCHA_NOT_READY' ? 0 : 2)
     expect(service.tasks).toHaveLength(1)
     expect(actions()).toEqual(['authorised', 'submitted', 'solved'])
     expect((await guard.status()).day).toMatchObject({ spent: PRICE, reserved: 0 })
