@@ -5,7 +5,7 @@ import { type Captcha, guardContext } from '../adapters/playwright.js'
 import { verifyAudit } from '../audit/verify.js'
 import type { Code } from '../base/errors.js'
 import { createGuard } from '../guard/create.js'
-import type { Guard } from '../guard/types.js'
+import type { Guard, Status } from '../guard/types.js'
 import { fileLedger } from '../ledger/file.js'
 import { formatMs } from '../policy/duration.js'
 import { formatUsd, usd } from '../policy/money.js'
@@ -45,6 +45,7 @@ export async function standInDemo(run: DemoRun): Promise<string> {
   await using site = await startSite({ recaptcha })
   const standIns = { service, site }
   await using guard = await demoGuard(run, standIns, 'demo', keyOf(service.key))
+  const books = booksOf(guard)
 
   report.section('What there is')
   report.step({ what: 'solver', detail: `stand-in CaptchaAI at ${service.url}, ${formatUsd(usd(PRICE))} a solve` })
@@ -57,15 +58,15 @@ export async function standInDemo(run: DemoRun): Promise<string> {
   const browser = await run.browser()
   report.step({ what: 'browser', detail: `Chromium ${browser.version()}` })
   await signIn(run, standIns, guard, browser)
-  const layers = await showLayers(run, standIns, guard, browser)
-  const { spent } = (await guard.status()).day
-  await total(run, guard, service, layers)
+  const { layers, otherBooks } = await showLayers(run, standIns, guard, browser)
+  const own = await books()
+  total(run, [own, otherBooks], service)
 
   await guard.close()
   const records = await verified(folder)
   report.place('audit log', `${join(folder, 'audit')} (${records} records, hash chain verified)`)
   report.place('screenshot', join(folder, 'accepted.png'))
-  return `1 sign-in accepted by the server, ${layers.length} attempts denied, ${formatUsd(spent)} of stand-in money spent`
+  return `1 sign-in accepted by the server, ${layers.length} attempts denied, ${formatUsd(own.day.spent)} of stand-in money spent`
 }
 
 // -- the good path ----------------------------------------------------------------------------------------------
@@ -124,11 +125,16 @@ interface Denied {
   readonly code: Code
 }
 
-async function showLayers(run: DemoRun, standIns: StandIns, guard: Guard, browser: Browser): Promise<Denied[]> {
+async function showLayers(
+  run: DemoRun,
+  standIns: StandIns,
+  guard: Guard,
+  browser: Browser,
+): Promise<{ readonly layers: readonly Denied[]; readonly otherBooks: Books }> {
   const { report } = run
   const { site } = standIns
   report.section('The layers at work: each of these must be denied')
-  return [
+  const layers = [
     await inContext(browser, guard, undefined, async (captcha, page) => {
       await page.goto(`${site.otherUrl}/login`)
       return deny(report, await captcha.solve(page), 'origin', 'ORIGIN_NOT_NAMED')
@@ -149,16 +155,21 @@ async function showLayers(run: DemoRun, standIns: StandIns, guard: Guard, browse
       await page.goto(`${site.url}/login`)
       return deny(report, await captcha.solve(page), 'time', 'OUTSIDE_SCHEDULE')
     }),
-    await wrongKey(run, standIns, browser),
   ]
+  const { denied, books } = await wrongKey(run, standIns, browser)
+  return { layers: [...layers, denied], otherBooks: books }
 }
 
 /** A key that the service does not know: the guard pauses, says why, and asks the service no more. */
-async function wrongKey(run: DemoRun, standIns: StandIns, browser: Browser): Promise<Denied> {
+async function wrongKey(
+  run: DemoRun,
+  standIns: StandIns,
+  browser: Browser,
+): Promise<{ readonly denied: Denied; readonly books: Books }> {
   const { report } = run
   await using guard = await demoGuard(run, standIns, 'demo-wrong-key', keyOf('00000000000000000000000000000000'))
-  // Awaited here: the guard closes when this function returns.
-  return await inContext(browser, guard, undefined, async (captcha, page) => {
+  const books = booksOf(guard)
+  const denied = await inContext(browser, guard, undefined, async (captcha, page) => {
     await page.goto(`${standIns.site.url}/login`)
     const { failed } = await captcha.solve(page)
     const { paused } = await guard.status()
@@ -166,6 +177,7 @@ async function wrongKey(run: DemoRun, standIns: StandIns, browser: Browser): Pro
     expect(report, paused?.code === 'KEY_REFUSED', 'paused', 'the guard paused itself, for every process of its name')
     return deny(report, await captcha.solve(page), 'secret', 'GUARD_PAUSED')
   })
+  return { denied, books: await books() }
 }
 
 async function inContext<T>(
@@ -237,27 +249,38 @@ function notToday(): NonNullable<NarrowingInput['schedule']> {
   return { timeZone: 'Etc/UTC', windows: [{ days: day, from: '09:00', to: '17:00' }] }
 }
 
-async function total(
-  { report }: DemoRun,
-  guard: Guard,
-  service: SolverService,
-  layers: readonly Denied[],
-): Promise<void> {
-  const { day } = await guard.status()
-  const solves = service.tasks.length
+/** What one guard allowed and denied, by its own word, and how its ledger stands. */
+interface Books {
+  readonly name: string
+  readonly allowed: number
+  readonly denied: number
+  readonly day: Status['day']
+}
+
+/** Counts from now on. */
+function booksOf(guard: Guard): () => Promise<Books> {
+  let allowed = 0
+  let denied = 0
+  guard.on('authorised', () => void allowed++)
+  guard.on('denied', () => void denied++)
+  return async () => ({ name: guard.name, allowed, denied, day: (await guard.status()).day })
+}
+
+function total({ report }: DemoRun, guards: readonly Books[], service: SolverService): void {
   report.table(
     ['', 'allowed', 'denied', 'spent', 'reserved', 'left today'],
     [
-      [
-        'the guard’s ledger',
-        String(solves),
-        String(layers.length),
+      ...guards.map(({ name, allowed, denied, day }) => [
+        `guard ${name}`,
+        String(allowed),
+        String(denied),
         ...[day.spent, day.reserved, day.left].map(formatUsd),
-      ],
-      ['the service’s books', String(solves), '–', formatUsd(service.charged), '–', '–'],
+      ]),
+      ['the service’s books', String(service.tasks.length), '–', formatUsd(service.charged), '–', '–'],
     ],
   )
-  expect(report, day.spent === service.charged, 'books', 'what the ledger counts is what the service charged')
+  const spent = guards.reduce((sum, { day }) => sum + day.spent, 0)
+  expect(report, spent === service.charged, 'books', 'what the ledger counts is what the service charged')
 }
 
 async function verified(folder: string): Promise<number> {

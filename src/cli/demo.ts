@@ -1,5 +1,5 @@
 // npm run demo: the main job, in a real browser. Without arguments everything it talks to is a stand-in on this machine.
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Browser, chromium } from 'playwright'
@@ -12,19 +12,23 @@ import type { DemoRun } from './run.js'
 
 const HELP = `npm run demo                        the whole demo, on stand-ins: no key, no network, no money
 npm run demo -- --headed            shows the browser
-npm run demo -- --json              one JSON object a line
+npm run -s demo -- --json           one JSON object a line, and nothing else
 npm run demo -- --url https://…     a page of your own, with CaptchaAI and your key in SOLVEGUARD_KEY: spends real money`
 
+const OPTIONS = {
+  headed: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+  url: { type: 'string' },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const
+
 async function main(): Promise<boolean> {
-  const { values } = parseArgs({
-    options: {
-      headed: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-      url: { type: 'string' },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  })
   const write = (line: string): void => void process.stdout.write(`${line}\n`)
+  const values = readArguments()
+  if (typeof values === 'string') {
+    process.stderr.write(`${values}\n\n${HELP}\n`)
+    return false
+  }
   if (values.help) {
     write(HELP)
     return true
@@ -51,6 +55,17 @@ async function main(): Promise<boolean> {
     return false
   } finally {
     await browser?.close()
+    // A run that got nowhere leaves no folder behind.
+    if (readdirSync(folder).length === 0) rmdirSync(folder)
+  }
+}
+
+/** The options, or a sentence that says what is wrong with them. */
+function readArguments() {
+  try {
+    return parseArgs({ options: OPTIONS }).values
+  } catch (error) {
+    return messageOf(error).split('. ')[0] ?? ''
   }
 }
 

@@ -9,6 +9,7 @@ const PLAIN = { PATH: process.env.PATH, HOME: process.env.HOME, CHROMIUM_PATH: p
 interface Ran {
   readonly code: number | null
   readonly lines: string[]
+  readonly complaint: string
 }
 
 /** Runs the demo as a person would, but for what sets the machine up. */
@@ -17,13 +18,18 @@ function demo(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran
     const child = spawn(process.execPath, ['scripts/run.mjs', 'src/cli/demo.ts', ...args], {
       cwd: root,
       env: { ...PLAIN, ...env },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     })
     let output = ''
     child.stdout.on('data', (chunk) => {
       output += chunk
     })
-    child.once('exit', (code) => resolve({ code, lines: output.trimEnd().split('\n') }))
+    let complaint = ''
+    child.stderr.on('data', (chunk) => {
+      complaint += chunk
+      process.stderr.write(chunk)
+    })
+    child.once('close', (code) => resolve({ code, lines: output.trimEnd().split('\n'), complaint }))
   })
 }
 
@@ -84,5 +90,17 @@ describe('with --url', () => {
 it('says in one sentence what to install when there is no browser', async () => {
   const { code, lines } = await demo([], { CHROMIUM_PATH: '/nowhere/chromium' })
   expect(lines.at(-1)).toMatch(/^demo failed: no browser was found; install/)
+  expect(code).toBe(1)
+})
+
+it.each([
+  [['--hedaed'], "Unknown option '--hedaed'"],
+  [['--url'], "Option '--url <value>' argument missing"],
+  [['login'], "Unexpected argument 'login'"],
+])('says what is wrong with %j, and what there is', async (args, sentence) => {
+  const { code, complaint } = await demo(args)
+  expect(complaint.split('\n')[0]).toBe(sentence)
+  expect(complaint).toContain('npm run demo -- --headed')
+  expect(complaint).not.toContain('    at ')
   expect(code).toBe(1)
 })
