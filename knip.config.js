@@ -11,7 +11,7 @@ export default {
     'bench/{main,ledger-worker}.ts',
     // Processes that tests start, and kill.
     'test/**/children/*.ts',
-    'test/consumers/*',
+    'test/consumers/**',
     'examples/**/*.{ts,mjs}',
   ],
   project: ['src/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.mjs', 'test/**/*.ts'],

@@ -29,6 +29,8 @@ async function implementation() {
     platform: 'node',
     format: 'cjs',
     target: 'node20',
+    // What ES modules know themselves by, as CommonJS has it.
+    define: { 'import.meta.filename': '__filename' },
     plugins: [esbuildPageScript],
     logLevel: 'warning',
   }
@@ -58,11 +60,17 @@ function declarations() {
  * @param {string} file
  */
 function esmWrapper(file) {
-  const names = Object.keys(require(`${root}dist/${file}.js`)).sort()
+  const all = Object.keys(require(`${root}dist/${file}.js`)).sort()
   const from = `./${basename(file)}.js`
+  const names = all.filter((name) => name !== 'default')
   const list = names.length > 0 ? `export const { ${names.join(', ')} } = entry\n` : ''
-  writeFileSync(`dist/${file}.mjs`, `import entry from '${from}'\n${list}`)
-  writeFileSync(`dist/${file}.d.mts`, `export * from '${from}'\n`)
+  const whole = all.length > names.length
+  writeFileSync(
+    `dist/${file}.mjs`,
+    `import entry from '${from}'\n${list}${whole ? 'export default entry.default\n' : ''}`,
+  )
+  const typed = `import entry from '${from}'\ndeclare const whole: typeof entry.default\nexport default whole\n`
+  writeFileSync(`dist/${file}.d.mts`, `${whole ? typed : ''}export * from '${from}'\n`)
 }
 
 /** @param {readonly string[]} files */

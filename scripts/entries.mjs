@@ -10,6 +10,8 @@ export const ENTRIES = {
   './audit': 'audit/index',
   './testing': 'testing/index',
   './playwright': 'adapters/playwright',
+  './playwright-test': 'adapters/playwright-test',
+  './playwright-test-reporter': 'adapters/playwright-test-reporter',
 }
 
 /** What `exports` in package.json has to be. */

@@ -1,15 +1,29 @@
 import { defineConfig } from 'playwright/test'
+import { usd } from 'solveguard'
+import type { CaptchaTestArgs, CaptchaWorkerArgs } from 'solveguard/playwright-test'
+import { captchaAI } from 'solveguard/solvers'
 
-export default defineConfig({
+const { SITE_URL = '', SERVICE_URL, CHROMIUM_PATH } = process.env
+
+export default defineConfig<CaptchaTestArgs, CaptchaWorkerArgs>({
   globalSetup: './stand-ins.ts',
   workers: 2,
   fullyParallel: true,
-  reporter: 'line',
+  reporter: [['line'], ['solveguard/playwright-test-reporter']],
   use: {
-    baseURL: process.env.SITE_URL,
-    launchOptions: {
-      ...(process.env.CHROMIUM_PATH && { executablePath: process.env.CHROMIUM_PATH }),
-      args: ['--no-sandbox'],
+    baseURL: SITE_URL,
+    launchOptions: { ...(CHROMIUM_PATH && { executablePath: CHROMIUM_PATH }), args: ['--no-sandbox'] },
+    // One guard for each worker. All of them share the budget named here.
+    captchaGuardOptions: {
+      name: 'example-suite',
+      // With the real service: captchaAI(), and no more.
+      solver: captchaAI({
+        ...(SERVICE_URL && { baseUrl: SERVICE_URL, patience: { firstPollMs: 0, everyMs: 50 } }),
+        pricing: { per: 'solve', usd: 0.001 },
+      }),
+      policy: { origins: [SITE_URL], budget: { perDay: usd(0.01), concurrent: 4 } },
     },
+    // What each test may do at most.
+    captchaPolicy: { budget: { perDay: usd(0.002) } },
   },
 })

@@ -7,8 +7,18 @@ const { memoryLedger, fileLedger } = require('solveguard/ledger')
 const { jsonlAudit, verifyAudit } = require('solveguard/audit')
 const { startSolverService } = require('solveguard/testing')
 const { guardContext } = require('solveguard/playwright')
+const { default: CaptchaReporter } = require('solveguard/playwright-test-reporter')
 
-const named = { envSecret, fileSecret, fileLedger, jsonlAudit, verifyAudit, guardContext, startSolverService }
+const named = {
+  envSecret,
+  fileSecret,
+  fileLedger,
+  jsonlAudit,
+  verifyAudit,
+  guardContext,
+  startSolverService,
+  CaptchaReporter,
+}
 for (const [name, value] of Object.entries(named)) assert.equal(typeof value, 'function', name)
 
 async function main() {

@@ -5,11 +5,13 @@ import { createGuard, DeniedError, usd } from 'solveguard'
 import { jsonlAudit, verifyAudit } from 'solveguard/audit'
 import { fileLedger } from 'solveguard/ledger'
 import { guardContext } from 'solveguard/playwright'
+import CaptchaReporter from 'solveguard/playwright-test-reporter'
 import { fileSecret } from 'solveguard/secrets'
 import { captchaAI } from 'solveguard/solvers'
 import { startSolverService } from 'solveguard/testing'
 
-for (const value of [fileSecret, guardContext, startSolverService]) assert.equal(typeof value, 'function')
+for (const value of [fileSecret, guardContext, CaptchaReporter, startSolverService])
+  assert.equal(typeof value, 'function')
 assert.equal(createRequire(import.meta.url)('solveguard').DeniedError, DeniedError, 'one class, however it is loaded')
 
 const dir = process.argv[2]

@@ -13,6 +13,8 @@ import {
 import { jsonlAudit, verifyAudit } from 'solveguard/audit'
 import { fileLedger, memoryLedger } from 'solveguard/ledger'
 import { guardContext } from 'solveguard/playwright'
+import { test as captchaTest, expect } from 'solveguard/playwright-test'
+import CaptchaReporter from 'solveguard/playwright-test-reporter'
 import { envSecret, type SecretProvider } from 'solveguard/secrets'
 import { captchaAI } from 'solveguard/solvers'
 import { startSolverService } from 'solveguard/testing'
@@ -51,6 +53,14 @@ export async function solveOne(guard: Guard, challenge: Challenge): Promise<Solu
     throw error
   }
 }
+
+captchaTest.use({ captchaPolicy: { budget: { perDay: usd(0.2) } } })
+captchaTest('sign in', async ({ page, captcha, captchaGuard }) => {
+  const { cost }: { cost: Money } = await captcha.solve()
+  await captcha.solve(page, { which: 'all' })
+  expect(cost).toBeLessThan((await captchaGuard.status()).day.cap)
+})
+export const reporter = new CaptchaReporter()
 
 // @ts-expect-error a plain number is no amount of money
 export const wrong: Money = 5

@@ -1,0 +1,158 @@
+import type {
+  Page,
+  PlaywrightTestArgs,
+  PlaywrightTestOptions,
+  PlaywrightWorkerArgs,
+  PlaywrightWorkerOptions,
+  TestInfo,
+  TestType,
+} from 'playwright/test'
+import { SolveguardError } from '../base/errors.js'
+import { createGuard, type GuardOptions } from '../guard/create.js'
+import type { Grant, Guard, NarrowingInput } from '../guard/types.js'
+import { formatUsd, micros } from '../policy/money.js'
+import type { Captcha, SolvePageOptions } from './captcha.js'
+import type { Found } from './find.js'
+import type { SolveResult } from './outcome.js'
+import { guardContext } from './playwright.js'
+import { loadRunner } from './playwright-runner.js'
+import { formatCounts, REPORTED_AS, spendingOf, type WidgetReport, widgetReports } from './test-spending.js'
+
+export type { SolvePageOptions } from './captcha.js'
+export type { Found, LeftOut } from './find.js'
+export type { SkipReason, SolveResult } from './outcome.js'
+export type { TestSpending, WidgetReport } from './test-spending.js'
+
+/** The CAPTCHAs of a test's pages: those of its `context`. Without a page, the test's own `page` is meant. */
+export interface TestCaptcha {
+  /** The grant that the test solves under. */
+  readonly grant: Grant
+  /**
+   * The widgets of a page. Spends nothing and changes nothing.
+   * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`
+   */
+  find(page?: Page): Promise<Found>
+  /**
+   * Solves what is due in the test's own page. A denial is a result, not a throw, unless `throwOnDenied` is set.
+   * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `CONFIG_INVALID`; `DeniedError` with `throwOnDenied`
+   * @example
+   * await captcha.solve()
+   * await captcha.solve({ which: 'all', throwOnDenied: true })
+   */
+  solve(options?: SolvePageOptions): Promise<SolveResult>
+  /** The same in another page of the test's context. */
+  solve(page: Page, options?: SolvePageOptions): Promise<SolveResult>
+}
+
+/** What each test may use and set. */
+export interface CaptchaTestArgs {
+  /** Finds and solves CAPTCHAs in the test's pages. */
+  captcha: TestCaptcha
+  /**
+   * What each test may do at most: never more than the guard. Default: what the guard may.
+   * @example
+   * test.use({ captchaPolicy: { budget: { perDay: usd(0.2) } } })
+   */
+  captchaPolicy: NarrowingInput | undefined
+}
+
+/** What each worker has and can be set. */
+export interface CaptchaWorkerArgs {
+  /**
+   * What the guard is made of. Set it in the configuration's `use`; where the key is to come from elsewhere than
+   * `SOLVEGUARD_KEY`, as a fixture function, which runs in the worker: `async ({}, use) => use({ secret: envSecret('MY_KEY'), … })`.
+   */
+  captchaGuardOptions: GuardOptions | undefined
+  /** The worker's guard. It is made before the browser is started, so that no browser inherits the key. */
+  captchaGuard: Guard
+}
+
+type Base = TestType<PlaywrightTestArgs & PlaywrightTestOptions, PlaywrightWorkerArgs & PlaywrightWorkerOptions>
+
+const runner = loadRunner()
+const base: Base = runner.test
+
+/**
+ * Playwright's `test`, with `captcha` for each test, and one guard for each worker. All workers whose guards have one name
+ * share its budget. What a test spent stands in its report, as the annotation and the attachment `captchas`.
+ *
+ * @example
+ * test('sign in', async ({ page, captcha }) => {
+ *   await page.goto('/login')
+ *   await captcha.solve()
+ *   await page.getByRole('button', { name: 'Sign in' }).click()
+ * })
+ */
+export const test = base.extend<CaptchaTestArgs, CaptchaWorkerArgs>({
+  captchaGuardOptions: [undefined, { option: true, scope: 'worker' }],
+  captchaPolicy: [undefined, { option: true }],
+  captchaGuard: [
+    async ({ captchaGuardOptions }, use) => {
+      if (!captchaGuardOptions) throw unnamed()
+      await using guard = await createGuard(captchaGuardOptions)
+      await use(guard)
+    },
+    { scope: 'worker', auto: true },
+  ],
+  async captcha({ captchaGuard, captchaPolicy, context, page }, use, info) {
+    const captcha = await guardContext(captchaGuard, context, captchaPolicy ?? {}, { subject: subjectOf(info) })
+    const seen: WidgetReport[] = []
+    await use(ofTest(captcha, page, seen))
+    await captcha.close()
+    if (seen.length > 0) await report(info, captcha.grant, seen)
+  },
+})
+
+/** Playwright's own `expect`. */
+export const expect: typeof runner.expect = runner.expect
+
+function unnamed(): SolveguardError {
+  return new SolveguardError(
+    'CONFIG_INVALID',
+    "Say which pages may be solved on, in playwright.config.ts: use: { captchaGuardOptions: { name: 'my-suite', " +
+      "policy: { origins: ['https://staging.example.com'] } } }",
+  )
+}
+
+/**
+ * Each call is a step of the trace and the report, at the line of the test that made it: a boxed step's place is the caller of
+ * the function that awaits it.
+ */
+function ofTest(captcha: Captcha<Page>, own: Page, seen: WidgetReport[]): TestCaptcha {
+  return {
+    grant: captcha.grant,
+    async find(page = own) {
+      return await test.step('captcha.find', () => captcha.find(page), { box: true })
+    },
+    async solve(first?: Page | SolvePageOptions, second?: SolvePageOptions) {
+      const [page, options] = isPage(first) ? [first, second] : [own, first]
+      const solve = async () => {
+        const { throwOnDenied, ...others } = options ?? {}
+        const result = await captcha.solve(page, others)
+        seen.push(...widgetReports(result))
+        if (throwOnDenied && result.denied[0]) throw result.denied[0].error
+        return result
+      }
+      return await test.step('captcha.solve', solve, { box: true })
+    },
+  }
+}
+
+function isPage(value: Page | SolvePageOptions | undefined): value is Page {
+  return value !== undefined && 'mainFrame' in value
+}
+
+function subjectOf({ titlePath, project }: TestInfo): string {
+  return [project.name, ...titlePath].filter((part) => part !== '').join(' › ')
+}
+
+async function report(info: TestInfo, grant: Grant, widgets: readonly WidgetReport[]): Promise<void> {
+  // The test's budget is its own, so that the ledger knows what it took, solves that were given up included.
+  const { day } = await grant.status()
+  const spending = spendingOf(widgets, micros(day.spent + day.reserved))
+  info.annotations.push({
+    type: REPORTED_AS,
+    description: `${formatCounts(spending)}; ${formatUsd(spending.spent)} spent`,
+  })
+  await info.attach(REPORTED_AS, { body: JSON.stringify(spending, null, 2), contentType: 'application/json' })
+}

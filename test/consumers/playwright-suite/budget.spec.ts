@@ -1,0 +1,40 @@
+import { expect, mergeTests, test as plain } from '@playwright/test'
+import { usd } from 'solveguard'
+import { test as guarded } from 'solveguard/playwright-test'
+
+// One copy of the runner, whichever name it was loaded by: fixtures of two would not merge.
+const test = mergeTests(plain, guarded)
+
+// Four solves in two workers, and a budget for three.
+for (const path of ['/login', '/explicit', '/enterprise', '/named']) {
+  test(`sign in on ${path}`, async ({ page, captcha }) => {
+    await page.goto(path)
+    expect(await captcha.find()).toHaveLength(1)
+    const { solved } = await captcha.solve({ throwOnDenied: true })
+    expect(solved).toHaveLength(1)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await expect(page.getByRole('heading', { level: 1 })).toContainText('Welcome')
+  })
+}
+
+test.describe('with a policy of its own', () => {
+  test.use({ captchaPolicy: { budget: { perDay: usd(0) } } })
+
+  test('may not spend a cent', async ({ page, context, captcha, captchaGuard }) => {
+    expect(captcha.grant.policy.budget.perDay).toBe(0)
+    expect(captcha.grant.path).toHaveLength(2)
+    expect(captchaGuard.policy.budget.perDay).toBe(usd(0.003))
+    const other = await context.newPage()
+    await other.goto('/login')
+    await page.goto('/tiny')
+    expect(await captcha.find()).toHaveLength(0)
+    expect(await captcha.find(other)).toHaveLength(1)
+    expect(await captcha.solve()).toMatchObject({ denied: [] })
+    expect(await captcha.solve(other)).toMatchObject({ denied: [{ error: { code: 'BUDGET_EXHAUSTED' } }] })
+  })
+})
+
+test('a test without captcha is left alone', async ({ page }) => {
+  await page.goto('/tiny')
+  expect(process.env.SOLVEGUARD_KEY).toBeUndefined()
+})
