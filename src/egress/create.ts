@@ -106,9 +106,26 @@ function requestHeaders(contentType: string): Record<string, string> {
   }
 }
 
-/** A service that repeats the key in an error must not carry it into our messages. */
+/**
+ * A service that repeats the key in an error must not carry it into our messages: neither as it is, nor as JSON and
+ * forms spell it (PHP writes `/` as `\\/` in JSON).
+ */
 function withoutKey(reply: Reply, secret: Secret): Reply {
-  if (!secret.isIn(reply.body) && !secret.isIn(reply.contentType)) return reply
-  const mask = (text: string) => text.replaceAll(secret.reveal(), secret.toString())
-  return { ...reply, body: mask(reply.body), contentType: mask(reply.contentType) }
+  const { body, contentType } = reply
+  const escaped = /[\\%]/.test(body)
+  if (!escaped && !secret.isIn(body) && !secret.isIn(contentType)) return reply
+  const spellings = new RegExp([...secret.reveal()].map(spellingsOf).join(''), 'g')
+  const mask = (text: string) => text.replace(spellings, () => secret.toString())
+  return { ...reply, body: mask(body), contentType: mask(contentType) }
+}
+
+/** One character of a key, which is printable ASCII, as a pattern for all the ways to write it. */
+function spellingsOf(character: string): string {
+  const hex = character
+    .charCodeAt(0)
+    .toString(16)
+    .padStart(2, '0')
+    .replace(/[a-f]/g, (x) => `[${x}${x.toUpperCase()}]`)
+  const itself = /\w/.test(character) ? character : `\\${character}`
+  return `(?:\\\\u00${hex}|%${hex}|\\\\?${itself})`
 }

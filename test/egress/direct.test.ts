@@ -203,6 +203,26 @@ describe('a reply', () => {
     expect(reply.body).toBe(`ERROR_WRONG_USER_KEY ${secret} ${secret}`)
   })
 
+  test.each([
+    ['as JSON writes it', (key: string) => JSON.stringify({ request: `ERROR ${key}` })],
+    ['as PHP writes JSON', (key: string) => JSON.stringify({ request: `ERROR ${key}` }).replaceAll('/', '\\/')],
+    [
+      'as escapes',
+      (key: string) => `{"request":"${key.replace(/./g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`)}"}`,
+    ],
+    ['as forms write it', (key: string) => `ERROR ${encodeURIComponent(key)}`],
+    ['percent-encoded in lower case', (key: string) => `ERROR ${encodeURIComponent(key).toLowerCase()}`],
+  ])('that repeats the key %s comes without it', async (_, spell) => {
+    const key = 'abc/def+ghi"jkl\\mno=='
+    const { url } = await serve((request, response) => {
+      request.resume()
+      response.end(spell(key))
+    })
+    const { body } = await transportTo(url).send(call, new Secret(key))
+    const read = body.startsWith('{') ? (JSON.parse(body) as { request: string }).request : decodeURIComponent(body)
+    expect(read).toMatch(/^(ERROR )?\[secret [0-9a-f]{4}…\]$/)
+  })
+
   test('is read up to a mebibyte and no further', async () => {
     const { url } = await serve((request, response) => {
       request.resume()
