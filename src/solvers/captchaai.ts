@@ -50,7 +50,12 @@ export function captchaAI(options: SolverOptions = {}): Solver {
     poll: (taskId) => formCall('/res.php', { action: 'get', id: taskId }),
     balance: () => formCall('/res.php', { action: 'getbalance' }),
     report: (taskId, good) => formCall('/res.php', { action: good ? 'reportgood' : 'reportbad', id: taskId }),
-    ...formReaders({ errors: ERRORS, unreadableRetryMs: 5_000, serverErrorRetryMs: 10_000 }),
+    ...formReaders({
+      errors: ERRORS,
+      unreadableRetryMs: 5_000,
+      serverErrorRetryMs: 10_000,
+      pricesCount: pricing.per === 'solve',
+    }),
     addressHelp:
       "Allow the address in your account's settings at https://captchaai.com, or take the IP restriction off.",
   }

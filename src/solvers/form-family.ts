@@ -17,6 +17,8 @@ export interface FormService {
   readonly unreadableRetryMs: number
   /** How long to wait after an HTTP error of the server. */
   readonly serverErrorRetryMs: number
+  /** Whether a price in a reply is what the solve costs. Under threads it is none, and a 0 would let a budget last for ever. */
+  readonly pricesCount: boolean
 }
 
 /** A call without its key. Ours are always POST, with the key in the body, and ask for JSON. */
@@ -37,7 +39,7 @@ export function formReaders(service: FormService) {
       const read = readReply(reply, service, 'poll')
       if (read.kind !== 'value') return read
       if (!TOKEN.test(read.value) || read.value.length > LONGEST_TOKEN) return unreadable(service, 'poll')
-      const cost = read.price === undefined ? undefined : parseMoney(read.price)
+      const cost = service.pricesCount ? parseCost(read.price) : undefined
       const answer = { token: read.value }
       return cost === undefined ? { kind: 'ready', answer } : { kind: 'ready', answer, cost }
     },
@@ -45,7 +47,7 @@ export function formReaders(service: FormService) {
     readBalance(reply: Reply): { kind: 'balance'; amount: Money } | Failure {
       const read = readReply(reply, service, 'balance')
       if (read.kind !== 'value') return read.kind === 'pending' ? unreadable(service, 'balance') : read
-      const amount = parseMoney(read.value)
+      const amount = parseBalance(read.value)
       return amount === undefined ? unreadable(service, 'balance') : { kind: 'balance', amount }
     },
   }
@@ -205,11 +207,23 @@ function unreadable(service: FormService, asked: Asked, code = 'UNREADABLE'): Fa
 
 const DECIMAL = /^-?\d{1,9}(?:\.\d{1,18})?$/
 
-/** Dollars as a decimal, to the micro-dollar below. A negative balance is none. */
-function parseMoney(value: unknown): Money | undefined {
+/** A balance, to the micro-dollar below. A negative one is none. */
+function parseBalance(value: unknown): Money | undefined {
+  return parseMoney(value)?.below
+}
+
+/** What a solve cost, to the micro-dollar above: nothing is counted as less than it was. A negative price is no price. */
+function parseCost(value: unknown): Money | undefined {
+  const money = parseMoney(value)
+  return money?.negative ? undefined : money?.above
+}
+
+/** Dollars as a decimal, in whole micro-dollars. */
+function parseMoney(value: unknown): { below: Money; above: Money; negative: boolean } | undefined {
   const text = typeof value === 'number' && Math.abs(value) < 1e9 ? value.toFixed(9) : value
   if (typeof text !== 'string' || !DECIMAL.test(text)) return undefined
-  if (text.startsWith('-')) return micros(0)
+  if (text.startsWith('-')) return { below: micros(0), above: micros(0), negative: true }
   const [whole = '0', decimals = ''] = text.split('.')
-  return micros(Number(whole) * 1_000_000 + Number(decimals.slice(0, 6).padEnd(6, '0')))
+  const below = Number(whole) * 1_000_000 + Number(decimals.slice(0, 6).padEnd(6, '0'))
+  return { below: micros(below), above: micros(/[1-9]/.test(decimals.slice(6)) ? below + 1 : below), negative: false }
 }

@@ -175,12 +175,17 @@ describe('captchaAI takes', () => {
   })
 
   test('what a solve cost, where the service says so', () => {
-    for (const price of ['"0.00299"', '0.00299']) {
-      expect(solver.readPoll(ok(`{"status":1,"request":"t","price":${price}}`))).toMatchObject({ cost: 2_990 })
-    }
-    for (const price of ['"x"', '{}', 'null', '1e300']) {
-      expect(solver.readPoll(ok(`{"status":1,"request":"t","price":${price}}`))).not.toHaveProperty('cost')
-    }
+    const { readPoll } = captchaAI({ pricing: { per: 'solve', usd: 0.003 } })
+    const read = (price: string) => readPoll(ok(`{"status":1,"request":"t","price":${price}}`))
+    for (const price of ['"0.00299"', '0.00299']) expect(read(price)).toMatchObject({ cost: 2_990 })
+    for (const price of ['"x"', '{}', 'null', '1e300']) expect(read(price)).not.toHaveProperty('cost')
+    // Nothing is counted as less than it was.
+    for (const price of ['"0.0029901"', '0.0029901']) expect(read(price)).toMatchObject({ cost: 2_991 })
+    for (const price of ['"-0.002"', '-0.002']) expect(read(price)).not.toHaveProperty('cost')
+  })
+
+  test('no price of a solve where threads are paid for: a 0 would let a budget last for ever', () => {
+    expect(solver.readPoll(ok('{"status":1,"request":"t","price":"0"}'))).not.toHaveProperty('cost')
   })
 
   test.each([
