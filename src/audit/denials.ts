@@ -20,6 +20,8 @@ export interface DenialLog {
   add(event: AuditEvent): void
   /** Writes what is pending, in one batch. Never throws: failures go to `onError`, and what failed stays pending. */
   flush(): MaybePromise<void>
+  /** Writes what is pending, as `flush` does, but once: nothing is tried again after that, and nothing taken note of. */
+  close(): MaybePromise<void>
   /** How many denials are not written yet. */
   readonly pending: number
 }
@@ -47,18 +49,28 @@ export function createDenialLog(options: DenialLogOptions): DenialLog {
   let kinds = new Map<string, Kind>()
   let inFlight: { readonly done: Promise<void>; readonly count: number } | undefined
   let cancelTimer: (() => void) | undefined
+  let closed = false
 
   const log: DenialLog = {
     add(event) {
+      if (closed) return
       count(keyOf(event), { first: event, last: event, count: 1 })
-      cancelTimer ??= clock.after(intervalMs, flush, false)
+      soon()
     },
     flush,
+    close() {
+      closed = true
+      return flush()
+    },
     get pending() {
       return total(kinds) + (inFlight?.count ?? 0)
     },
   }
   return log
+
+  function soon(): void {
+    if (!closed) cancelTimer ??= clock.after(intervalMs, flush, false)
+  }
 
   function count(key: string, some: Kind): void {
     const kind = kinds.get(key)
@@ -103,7 +115,7 @@ export function createDenialLog(options: DenialLogOptions): DenialLog {
     const since = kinds
     kinds = taken
     for (const [key, kind] of since) count(key, kind)
-    cancelTimer ??= clock.after(intervalMs, flush, false)
+    soon()
     onError?.(error, log.pending)
   }
 }

@@ -158,6 +158,19 @@ describe('createDenialLog', () => {
     expect(log.pending).toBe(1)
   })
 
+  it('tries no more once it was closed', async () => {
+    const { clock, batches, log, fail } = recorder()
+    log.add(denied)
+    fail(new Error('disk full'))
+    await log.close()
+    log.add(denied)
+    expect(clock.waiting).toBe(0)
+    fail(undefined)
+    await clock.advance(5_000)
+    expect(batches).toEqual([])
+    expect(log.pending).toBe(1)
+  })
+
   it('counts every denial exactly once, whatever fails in between', async () => {
     const step = fc.oneof(
       { weight: 5, arbitrary: fc.record({ add: fc.integer({ min: 0, max: 8 }) }) },
