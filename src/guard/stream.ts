@@ -47,15 +47,20 @@ export async function* stream<T, R>(
         yield arrival.result
       } else {
         pulling = false
+        if (arrival.kind !== 'item') ended = true
         if (arrival.kind === 'error') throw arrival.error
-        if (arrival.kind === 'end') ended = true
-        else {
+        if (arrival.kind === 'item') {
           underWay++
           void work(arrival.item).then((result) => arrive({ kind: 'result', result }))
         }
       }
     }
   } finally {
-    if (!ended) await source.return?.()
+    if (!ended) {
+      const returned = source.return?.()
+      // A generator that is at its next item would have us wait for that, and it may never come.
+      if (!pulling) await returned
+      else Promise.resolve(returned).catch(() => {})
+    }
   }
 }

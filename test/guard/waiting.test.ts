@@ -87,6 +87,20 @@ describe('a stream', () => {
     expect((await errorOf(drain())).message).toBe('the list ended badly')
   })
 
+  it('ends when its reader stops, though its source is at an item that never comes', async () => {
+    const { guard } = await rig()
+    async function* stuck(): AsyncGenerator<Challenge> {
+      yield challenge
+      await new Promise(() => {})
+    }
+    let read = 0
+    for await (const done of guard.stream(stuck())) {
+      if (done.ok) read++
+      break
+    }
+    expect(read).toBe(1)
+  })
+
   it('stops taking from its source when its reader stops', async () => {
     const { guard } = await rig()
     let closed = false
