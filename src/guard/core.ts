@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { createDenialLog, type DenialLog } from '../audit/denials.js'
 import type { AuditSink } from '../audit/sink.js'
 import { isPromise, type MaybePromise } from '../base/async.js'
+import type { Challenge } from '../base/challenge.js'
 import type { Clock } from '../base/clock.js'
 import { type Code, DeniedError, messageOf, SolveguardError } from '../base/errors.js'
 import type { Transport } from '../egress/transport.js'
 import type { Ledger, Limits, PauseReason, ThresholdAlert } from '../ledger/ledger.js'
 import { formatUsd } from '../policy/money.js'
+import { originOf } from '../policy/origin.js'
 import type { Policy } from '../policy/schema.js'
 import type { SecretCache } from '../secrets/cache.js'
 import type { Solver } from '../solvers/solver.js'
@@ -60,6 +62,8 @@ export class Core {
   readonly #transports = new Map<string, Transport>()
   readonly #logger: Logger | undefined
   #cancelBeat: (() => void) | undefined
+  /** What is being done and nobody waits for, until the guard closes. */
+  readonly #background = new Set<Promise<unknown>>()
   /** Set once `close` was called: nothing new begins. */
   closed = false
 
@@ -164,7 +168,7 @@ export class Core {
     const at = this.clock.now()
     // An alert about the audit log cannot be written into it.
     if (code !== 'AUDIT_UNAVAILABLE') this.recorder.note({ action: 'alert', at, guard: this.name, code, message })
-    this.#logger?.warn({ code, ...details }, message)
+    this.#log('warn', { code, ...details }, message)
     if (this.events.has('alert')) this.events.emit('alert', { code, message, at: new Date(at), details })
     else if (!this.#logger) process.emitWarning(message, { type: 'SolveguardAlert', code })
   }
@@ -182,7 +186,16 @@ export class Core {
   /** Tells listeners and the logger. The event holds no key, token or solution by its type. */
   tell<K extends keyof GuardEvents>(name: K, event: GuardEvents[K], message: string): void {
     if (this.events.has(name)) this.events.emit(name, event)
-    this.#logger?.info({ event: name, ...event }, message)
+    if (this.#logger) this.#log('info', { event: name, ...event, ...forLog(event) }, message)
+  }
+
+  /** A logger is the user's, like a listener: one that throws disturbs nothing. */
+  #log(level: 'info' | 'warn', fields: object, message: string): void {
+    try {
+      this.#logger?.[level](fields, message)
+    } catch (error) {
+      process.emitWarning(`The logger threw: ${messageOf(error)}`, { type: 'SolveguardLogger' })
+    }
   }
 
   /** Whether anybody would hear `tell`. */
@@ -194,7 +207,11 @@ export class Core {
   background(work: () => MaybePromise<unknown>, code: Code): void {
     try {
       const done = work()
-      if (isPromise(done)) done.catch((error) => this.alert(code, messageOf(error)))
+      if (!isPromise(done)) return
+      const quiet = done
+        .catch((error) => this.alert(code, messageOf(error)))
+        .finally(() => this.#background.delete(quiet))
+      this.#background.add(quiet)
     } catch (error) {
       this.alert(code, messageOf(error))
     }
@@ -204,7 +221,9 @@ export class Core {
   async close(): Promise<void> {
     this.#cancelBeat?.()
     await settled([
-      async () => this.denials.flush(),
+      // A task is noted before it is left to the next process, and a pause is kept.
+      async () => Promise.all(this.#background),
+      async () => this.denials.close(),
       async () => this.recorder.note({ action: 'closed', at: this.clock.now(), guard: this.name }),
       async () => this.recorder.close(),
       async () => this.recorder.head && this.ledger.saveHead(this.recorder.head),
@@ -218,6 +237,15 @@ export class Core {
   async closeTransports(): Promise<void> {
     await Promise.all([...this.#transports.values()].map((transport) => transport.close()))
   }
+}
+
+/** A challenge as it may stand in a log, as in a record: addresses may hold sessions and passwords. */
+function forLog(event: object): { challenge?: object } {
+  if (!('challenge' in event)) return {}
+  const { family, variant, sitekey, pageUrl, frameUrl } = event.challenge as Challenge
+  const page = originOf(pageUrl).record
+  const frame = frameUrl === undefined ? undefined : originOf(frameUrl).record
+  return { challenge: { family, variant, sitekey, pageUrl: page, frameUrl: frame } }
 }
 
 /** The denial that a failing ledger means. */

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { jsonlAudit } from '../audit/jsonl.js'
 import type { AuditSink } from '../audit/sink.js'
+import type { MaybePromise } from '../base/async.js'
 import { type Clock, systemClock } from '../base/clock.js'
 import { createTransport } from '../egress/create.js'
 import { fileLedger } from '../ledger/file.js'
@@ -110,13 +111,23 @@ export async function assemble(
   // A way out that cannot be taken is a mistake in the options: said now, not at the first solve.
   core.transport(policy.egress)
   await ledger.open()
+  let opened = false
   try {
     await sink.open(parts.name, clock.now())
+    opened = true
     return await GuardedCore.start(core, policy)
   } catch (error) {
-    await ledger.close()
+    // What went wrong first is what has to be told.
+    if (opened) await quietly(() => sink.close())
+    await quietly(() => ledger.close())
     throw error
   }
+}
+
+async function quietly(work: () => MaybePromise<void>): Promise<void> {
+  try {
+    await work()
+  } catch {}
 }
 
 /** The root grant, with what only a guard can do. */

@@ -20,11 +20,14 @@ export class Events {
 
   emit<K extends keyof GuardEvents>(name: K, event: GuardEvents[K]): void {
     for (const listener of this.#listeners.get(name) ?? []) {
-      try {
-        ;(listener as Listener<K>)(event)
-      } catch (error) {
-        // A listener is the user's: its fault is theirs to see, and must not change what happens to money.
+      // A listener is the user's: its fault is theirs to see, and must not change what happens to money.
+      const threw = (error: unknown): void =>
         process.emitWarning(`A listener of '${name}' threw: ${messageOf(error)}`, { type: 'SolveguardListener' })
+      try {
+        const done: unknown = (listener as Listener<K>)(event)
+        if (done instanceof Promise) done.catch(threw)
+      } catch (error) {
+        threw(error)
       }
     }
   }

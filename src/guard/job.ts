@@ -36,4 +36,6 @@ export interface Job extends Errand {
   reject: (error: unknown) => void
   /** Lets go of the deadline and of the caller's signal. */
   release: () => void
+  /** Settles when all is accounted for. Absent until the first step that has to be waited for. */
+  flow: Promise<void> | undefined
 }

@@ -20,7 +20,8 @@ export class Recovery {
   readonly #service: Service
   readonly #policy: Policy
   readonly #gate: Gate
-  readonly #flows = new Set<Promise<void>>()
+  /** By reservation. */
+  readonly #flows = new Map<string, Promise<void>>()
   readonly #errands = new Set<Errand>()
 
   constructor(core: Core, service: Service, policy: Policy, gate: Gate) {
@@ -37,17 +38,20 @@ export class Recovery {
     if (limit <= 0 || this.#core.closed) return
     const claimed = await ledger.claim({ ownerId, solver: solver.name, budgetId: name, limit }, clock.now())
     for (const task of claimed) {
+      // A lapsed task may be claimed again after a while, by whoever follows it too.
+      const { reservationId } = task
+      if (this.#flows.has(reservationId)) continue
       const flow = this.#follow(task)
         .catch((error) => this.#core.alert('LEDGER_UNAVAILABLE', `A dead task is not settled yet: ${messageOf(error)}`))
-        .finally(() => this.#flows.delete(flow))
-      this.#flows.add(flow)
+        .finally(() => this.#flows.delete(reservationId))
+      this.#flows.set(reservationId, flow)
     }
   }
 
   /** Leaves what is not settled yet to the next process. */
   async close(): Promise<void> {
     for (const { wake } of this.#errands) wake?.()
-    await Promise.all(this.#flows)
+    await Promise.all(this.#flows.values())
   }
 
   async #follow(task: ClaimedTask): Promise<void> {

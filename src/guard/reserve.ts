@@ -1,5 +1,5 @@
 import { isPromise, type MaybePromise } from '../base/async.js'
-import type { DeniedError } from '../base/errors.js'
+import { type DeniedError, SolveguardError } from '../base/errors.js'
 import type { ReserveResult, ThresholdAlert } from '../ledger/ledger.js'
 import { formatMs } from '../policy/duration.js'
 import { formatUsd, type Money } from '../policy/money.js'
@@ -40,6 +40,8 @@ async function standInLine(core: Core, job: Job, budgetId: string, waitMs: numbe
   const leave = await turnstile.enter(budgetId, until - clock.monotonic())
   try {
     for (;;) {
+      // Its caller has been answered: it must not take what others wait for, if only to give it back.
+      if (job.over) throw new SolveguardError('SOLVE_ABORTED', 'Nobody waits for the solve any more.')
       const answer = await ask(core, job)
       if (answer.ok) return answer.alerts
       const left = until - clock.monotonic()

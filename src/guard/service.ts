@@ -61,7 +61,8 @@ export class Service {
     const call = solver.submit(challenge)
     const refused: SecretVersion[] = []
     for (let tries = 0; ; tries++) {
-      if (errand.over) return failed(new SolveguardError('SOLVE_ABORTED', 'Nobody waits for the solve any more.'), ZERO)
+      if (errand.over || this.#core.closed)
+        return failed(new SolveguardError('SOLVE_ABORTED', 'Nobody waits for the solve any more.'), ZERO)
       const result = await this.#send(errand, call, solver.readSubmit)
       if (result.kind === 'submitted') return result
       errand.lastFailure = result

@@ -29,7 +29,7 @@ export class Solving {
   readonly #core: Core
   readonly #service: Service
   /** The solves that have not ended. */
-  readonly #underWay = new Map<Job, Promise<void>>()
+  readonly #underWay = new Set<Job>()
 
   constructor(core: Core, service: Service) {
     this.#core = core
@@ -48,6 +48,9 @@ export class Solving {
       const price = this.#quote(grant, challenge)
       const found = this.#key(grant, signal)
       const key = isPromise(found) ? await found : found
+      // While the key was waited for, much may have happened; nobody would hear of it once the solve has begun.
+      if (this.#core.closed) throw closed()
+      if (signal?.aborted) throw aborted()
       const transport = this.#core.transport(grant.wayOut())
       return await this.#start(this.#job(grant, challenge, admitted, price, key, transport), signal)
     } catch (error) {
@@ -58,12 +61,14 @@ export class Solving {
 
   /** Ends every solve of this process for its caller, and waits until each is accounted for, or left noted. */
   async close(): Promise<void> {
-    for (const job of this.#underWay.keys()) {
+    for (const job of this.#underWay) {
       if (!job.over) this.#end(job, closed())
       job.wake?.()
     }
-    const flows = Promise.all(this.#underWay.values())
     this.#core.turnstile.released()
+    // A listener may close the guard in the middle of a step: that step is done after this turn.
+    await Promise.resolve()
+    const flows = Promise.all([...this.#underWay].map(({ flow }) => flow))
     // What is being sent has a little time to be answered, so that its task can be noted; then the connections end.
     let cancel = (): void => {}
     const patience = new Promise<void>((resolve) => {
@@ -143,6 +148,7 @@ export class Solving {
       lastFailure: undefined,
       reject: noop,
       release: noop,
+      flow: undefined,
     }
   }
 
@@ -183,7 +189,9 @@ export class Solving {
           signal.removeEventListener('abort', onAbort)
         }
       } else job.release = cancelDeadline
-      this.#underWay.set(job, this.#run(job, resolve))
+      // Before it begins: one that is denied at once has ended, and is forgotten, when `run` returns.
+      this.#underWay.add(job)
+      job.flow = this.#run(job, resolve)
     })
   }
 

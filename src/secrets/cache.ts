@@ -199,8 +199,8 @@ function waitFor<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promi
   if (!signal) return promise
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(new SolveguardError('SOLVE_ABORTED', 'Aborted while waiting for the key.'))
-    if (signal.aborted) return onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort, { once: true })
   })
 }
