@@ -50,7 +50,11 @@ function parseOrigin(address: string): OriginOf {
   const url = parseUrl(address)
   if (!url) return { ok: false, reason: `not an address: ${printable(address, 60)}`, record: scheme }
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    return { ok: false, reason: `a ${url.protocol} page has no web origin of its own`, record: scheme }
+    return {
+      ok: false,
+      reason: `an address that begins with ${url.protocol} has no web origin of its own`,
+      record: scheme,
+    }
   }
   const record = printable(url.origin + url.pathname, 500)
   return { ok: true, origin: url.origin, record, told: url.origin + url.pathname + url.search }
