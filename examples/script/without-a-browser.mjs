@@ -1,4 +1,5 @@
-// A script that needs no browser: one challenge, solved under a guard. On stand-ins; node examples/script/without-a-browser.mjs
+// A script that needs no browser: three challenges under a budget that is enough for two. On stand-ins. After npm run build:
+// node examples/script/without-a-browser.mjs
 import { createGuard, formatUsd, usd } from 'solveguard'
 import { captchaAI } from 'solveguard/solvers'
 import { memoryAudit, startSolverService } from 'solveguard/testing'
