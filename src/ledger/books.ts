@@ -484,6 +484,14 @@ function checkAmount(amount: number): void {
   }
 }
 
+/**
+ * When a request's reservation lapses by the books' time. As long after it was made as the caller meant: on a clock that
+ * was set back, the deadline itself may be in the books' past.
+ */
+export function deadlineOf({ deadline }: ReserveRequest, now: number, at: number): number {
+  return deadline + Math.max(0, at - now)
+}
+
 /** Refuses a settlement that would falsify the sums. */
 export function checkSettlement({ cost }: Settlement): void {
   checkAmount(cost)

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { MaybePromise } from '../base/async.js'
 import type { ChainHead } from '../base/chain.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
-import { Books, type BooksState, checkSettlement } from './books.js'
+import { Books, type BooksState, checkSettlement, deadlineOf } from './books.js'
 import { book, type Entry } from './entries.js'
 import { type Connect, type Durability, Journal, JournalError } from './journal.js'
 import type {
@@ -74,6 +74,8 @@ class FileLedger implements Ledger {
   /** Notes that are not in the journal yet. They go with whatever is appended next, or soon by themselves. */
   #pending: Entry[] = []
   #flushing: NodeJS.Immediate | undefined
+  /** The file may no longer be in its place: each sign of life has that looked at. */
+  #displaced = false
   /** Who joined by this instance, to join again after a sleep longer than the ledger remembers. */
   readonly #joined = new Map<string, Owner>()
 
@@ -99,7 +101,8 @@ class FileLedger implements Ledger {
 
   beat(ownerId: string, now: number): MaybePromise<void> {
     return this.#decide(now, (at) => {
-      this.#opened().checkInPlace()
+      this.#displaced = true
+      this.#opened()
       if (this.#books.isLive(ownerId, at)) return { entries: [['beat', at, ownerId]], result: undefined }
       const owner = this.#joined.get(ownerId)
       return { entries: owner && [['join', at, owner]], result: undefined }
@@ -115,7 +118,8 @@ class FileLedger implements Ledger {
     return this.#decide<ReserveResult>(now, (at) => {
       const result = this.#books.reserve(request, at)
       if (!result.ok) return { result }
-      const { id, ownerId, amount, deadline } = request
+      const { id, ownerId, amount } = request
+      const deadline = deadlineOf(request, now, at)
       const path = request.path.map((claim) => claim.id)
       const alerts = result.alerts.map(({ budgetId, threshold }) => [budgetId, threshold] as const)
       return { entries: [['take', at, id, ownerId, amount, deadline, path, alerts]], result }
@@ -205,6 +209,9 @@ class FileLedger implements Ledger {
 
   #opened(): Journal {
     if (this.#journal === undefined) throw new JournalError('CLOSED', 'It is not open.')
+    // Others would count in another file: nothing more is booked in this one, until it is back in its place.
+    if (this.#displaced) this.#journal.checkInPlace()
+    this.#displaced = false
     return this.#journal
   }
 

@@ -18,7 +18,8 @@ import type { Money } from '../policy/money.js'
  * 6. Of limits that several live owners declared for one budget, the tighter of each holds.
  *
  * Times are wall-clock milliseconds, handed in by the caller. A time before one that the ledger has already booked is
- * taken for that one: a clock that is set back frees nothing early. An implementation may answer at once or with a promise;
+ * taken for that one: a clock that is set back frees nothing early, and a reservation lapses as long after it was made as
+ * its deadline was after the caller's `now`. An implementation may answer at once or with a promise;
  * callers await only promises, so that a ledger in memory costs no turn of the event loop.
  */
 export interface Ledger {

@@ -1,4 +1,4 @@
-import { Books, checkSettlement } from './books.js'
+import { Books, checkSettlement, deadlineOf } from './books.js'
 import type { Ledger } from './ledger.js'
 
 /** A ledger in this process's memory. Answers at once, never with a promise, but for what its interface allows. */
@@ -36,7 +36,7 @@ export function memoryLedger(): MemoryLedger {
       if (result.ok) {
         const path = request.path.map(({ id }) => id)
         const alerts = result.alerts.map(({ budgetId, threshold }) => [budgetId, threshold] as const)
-        books.take(request.id, request.ownerId, request.amount, request.deadline, path, alerts, at)
+        books.take(request.id, request.ownerId, request.amount, deadlineOf(request, now, at), path, alerts, at)
       }
       return result
     },

@@ -75,11 +75,17 @@ describe('with its ledger and audit log in files', () => {
     expect(service.tasks).toHaveLength(2)
   })
 
-  it('a ledger that was replaced behind its back is noticed by the next sign of life', async () => {
-    const { guard, ledger } = await onDisk()
+  it('a ledger that was taken away is noticed by the next sign of life, and nothing is spent until it is back', async () => {
+    const { guard, ledger, service } = await onDisk()
     guard.on('alert', () => {})
     renameSync(join(dir, 'ledger.db'), join(dir, 'stolen.db'))
     const beat = async (): Promise<void> => ledger.beat('anybody', Date.now())
     expect((await errorOf(beat())).code).toBe('LEDGER_UNAVAILABLE')
+    // Other processes count in a new file by now.
+    expect((await errorOf(guard.solve(challenge))).code).toBe('LEDGER_UNAVAILABLE')
+    expect(service.requests).toHaveLength(0)
+    renameSync(join(dir, 'stolen.db'), join(dir, 'ledger.db'))
+    await guard.solve(challenge)
+    expect(service.tasks).toHaveLength(1)
   })
 })

@@ -146,6 +146,16 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await here.reserve([B], 1, DAY_OUT - 1)).toMatchObject({ ok: false })
       })
 
+      it('holds slots for as long as was asked, and counts what lapses in them, when the clock goes back', async () => {
+        const B = budget('b', { perDay: 100, concurrent: 1 })
+        await here.reserve([A], 1, T0)
+        // By the books it is T0, whatever this clock says.
+        expect(await here.reserve([B], 100, T0 - HOUR)).toMatchObject({ ok: true })
+        expect(await there.reserve([B], 0, T0 - HOUR)).toMatchObject({ ok: false, reason: 'concurrent' })
+        expect(await there.reserve([B], 0, T0 + 2 * MINUTE - 1)).toMatchObject({ ok: false, reason: 'concurrent' })
+        expect(await other.usage('b', T0 + 2 * MINUTE)).toMatchObject({ active: 0, spent: 100 })
+      })
+
       it('refuses amounts that would falsify the sums', async () => {
         await here.reserve([A], 10, T0, { id: 'r' })
         for (const bad of [Number.NaN, -1, 0.5, Infinity, 2 ** 60]) {
@@ -554,13 +564,13 @@ async function compare(pair: LedgerPair, steps: readonly Step[], start: number):
         ownerId: 'me',
         path: paths[each.path],
         amount: micros(each.amount),
-        deadline: at + each.for,
+        deadline: now + each.for,
       }
       const expected = model.verdict(request, at)
       const result = await ledger.reserve(request, now)
       expect(result).toMatchObject(expected)
       if (result.ok) {
-        model.deals.push({ ...request, madeAt: at, path: request.path.map(({ id }) => id) })
+        model.deals.push({ ...request, deadline: at + each.for, madeAt: at, path: request.path.map(({ id }) => id) })
       } else {
         retryAt = result.retryAt
         expect(retryAt).toBe(model.retryAt(request, at))
