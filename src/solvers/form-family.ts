@@ -64,6 +64,9 @@ const LONGEST_REPLY = LONGEST_TOKEN + 16 * 1024
 const CODE = /^(?:ERROR|CAPT?CHA_|IP_BANNED|MAX_USER_TURN|TOO_MANY_)/
 const NOT_READY = /^CAPT?CHA_NOT_READY$/
 
+/** A gateway had no answer, or none that it understood; 520 and 524 are Cloudflare's. */
+const GATEWAY_LOST: ReadonlySet<number> = new Set([502, 504, 520, 524])
+
 /** The steps from text to a value. What the service says in its own words counts for more than the HTTP status around it. */
 function readReply(reply: Reply, service: FormService, asked: Asked): Value | Pending | Failure {
   const text = reply.body.length > LONGEST_REPLY ? undefined : reply.body.trim()
@@ -71,7 +74,7 @@ function readReply(reply: Reply, service: FormService, asked: Asked): Value | Pe
   if (said && 'code' in said) return NOT_READY.test(said.code) ? { kind: 'pending' } : coded(said.code, service, asked)
 
   const { status } = reply
-  if (status === 502 || status === 504) {
+  if (GATEWAY_LOST.has(status)) {
     // A gateway lost the service's answer: the call itself may have got through.
     return failure(
       'busy',

@@ -172,6 +172,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       ['bytes', ok('\u0000\ufffd\ufffd')],
       ['a gateway that lost the answer (502)', { ...ok('<html>'), status: 502 }],
       ['a gateway that lost the answer (504)', { ...ok(''), status: 504 }],
+      ['a gateway that waited in vain (524)', { ...ok('<html>'), status: 524 }],
       ['a success under an error of the server', { ...recorded.submitted.reply, status: 500 }],
       ['what only a poll says', recorded.pending],
     ])('a submit answered with %s may have been taken', (_, reply) => {
