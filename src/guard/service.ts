@@ -63,6 +63,10 @@ export class Service {
     for (let tries = 0; ; tries++) {
       if (errand.over || this.#core.closed)
         return failed(new SolveguardError('SOLVE_ABORTED', 'Nobody waits for the solve any more.'), ZERO)
+      // Asleep for too long, perhaps: what is sent now would count as of a time that is long past.
+      if (this.#core.clock.now() >= errand.lapsesAt) {
+        return failed(this.late(errand, 'The reservation lapsed before the service took the task.'), ZERO)
+      }
       const result = await this.#send(errand, call, solver.readSubmit)
       if (result.kind === 'submitted') return result
       errand.lastFailure = result
@@ -171,6 +175,8 @@ export class Service {
         return undefined
       }
     } catch (error) {
+      // Paused all the same: the next solve would send the refused key again, and that gets an address banned.
+      this.#problem(errand, result)
       return asSolveguardError(error, 'SECRET_UNAVAILABLE')
     }
     return this.#problem(errand, result)

@@ -66,6 +66,19 @@ describe('rotation', () => {
 })
 
 describe('a store that is down', () => {
+  it('while the service refuses the key has the guard paused, so that the key is not sent over and over', async () => {
+    const secret = fixedSecret(OLD)
+    const { guard, service } = await rig({ secret, service: { keys: { [OLD]: 10 } } })
+    guard.on('alert', () => {})
+    await guard.solve(challenge)
+    service.revoke(OLD)
+    secret.fail(new Error('sealed'))
+    expect((await errorOf(guard.solve(challenge))).code).toBe('SECRET_UNAVAILABLE')
+    expect((await guard.status()).paused).toMatchObject({ code: 'KEY_REFUSED' })
+    expect((await errorOf(guard.solve(challenge))).code).toBe('GUARD_PAUSED')
+    expect(service.requests.filter(({ keyOk }) => !keyOk)).toHaveLength(1)
+  })
+
   it('does not matter while the cached key is fresh, then the stale one serves with an alert, then nothing is solved', async () => {
     const clock = manualClock()
     const secret = fixedSecret(NEW)

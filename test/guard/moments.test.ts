@@ -63,6 +63,22 @@ describe('while the key is being fetched', () => {
   })
 })
 
+describe('when the machine has slept', () => {
+  it('a submit that waited for its next try is not sent under a reservation that has lapsed', async () => {
+    const clock = manualClock()
+    const { guard, service, ledger } = await rig({ clock })
+    service.next('in', { error: 'ERROR_NO_SLOT_AVAILABLE' })
+    const retrying = new Promise<void>((resolve) => void guard.on('retrying', () => resolve()))
+    const solve = errorOf(guard.solve(challenge))
+    await retrying
+    // The wall clock goes on while a machine sleeps; the monotonic one, and timers, do not.
+    clock.set(clock.now() + 8 * 3_600_000)
+    expect((await settleWith(clock, solve)).code).toBe('SOLVER_BUSY')
+    expect(service.tasks).toHaveLength(0)
+    expect(await ledger.usage('tests', clock.now())).toMatchObject({ spent: 0, reserved: 0 })
+  })
+})
+
 describe('what the user hands in', () => {
   it('a logger that throws changes nothing, at the deadline neither', async () => {
     const clock = manualClock()
