@@ -130,7 +130,7 @@ export async function createCaptcha<P>(
         found.map(async (place): Promise<Ended> => {
           const { challenge } = place
           const due = which === 'due'
-          const reason = due ? whyNot(challenge, grant.policy.recaptchaV3) : undefined
+          const reason = due ? whyNot(challenge, grant.policy) : undefined
           if (reason) return { outcome: { kind: 'skipped', challenge, reason }, own: true }
           // Solved by another call since we looked.
           if (due && shared.solvedSince(challenge.id, since)) {

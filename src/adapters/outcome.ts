@@ -10,10 +10,18 @@ import type { LeftOut } from './find.js'
  * - `hidden`: no person sees it
  * - `not-set-off`: it works unseen, and the page has not asked for it; answering would act behind the user's back
  * - `answers-by-itself`: reCAPTCHA v3, where the policy leaves it alone or the page is not waiting for it
+ * - `meant-to-block`: its sitekey is one that the vendor publishes to fail, and the policy answers test keys as they are meant
  * - `passed-by-itself`: it was answered within the grace
  * - `gone`: it went away within the grace
  */
-export type SkipReason = 'answered' | 'hidden' | 'not-set-off' | 'answers-by-itself' | 'passed-by-itself' | 'gone'
+export type SkipReason =
+  | 'answered'
+  | 'hidden'
+  | 'not-set-off'
+  | 'answers-by-itself'
+  | 'meant-to-block'
+  | 'passed-by-itself'
+  | 'gone'
 
 /** How it went with one widget. */
 export type Outcome =

@@ -1,9 +1,12 @@
+import type { Challenge } from '../base/challenge.js'
 import type { Clock } from '../base/clock.js'
 import { DeniedError, SolveguardError } from '../base/errors.js'
 import type { Grant, Solution } from '../guard/types.js'
+import type { Policy } from '../policy/schema.js'
 import { aliveCall, fireCall, placeCall, releaseCall } from '../widgets/calls.js'
 import { parseResult } from '../widgets/parse.js'
 import { WIDGETS } from '../widgets/table.js'
+import { isBlockingTestKey } from '../widgets/test-keys.js'
 import type { FoundChallenge } from '../widgets/widget.js'
 import { evaluateWithin } from './bounded.js'
 import type { DriverFrame } from './driver.js'
@@ -22,12 +25,16 @@ export interface SolveTools {
 }
 
 /** Why a widget that was found is none to be solved now; undefined if it is. */
-export function whyNot(challenge: FoundChallenge, v3: 'leave' | 'solve' | undefined): SkipReason | undefined {
+export function whyNot(
+  challenge: FoundChallenge,
+  { recaptchaV3, testKeys }: Pick<Policy, 'recaptchaV3' | 'testKeys'>,
+): SkipReason | undefined {
   if (challenge.answered) return 'answered'
+  if (testKeys === 'answer' && isBlockingTestKey(challenge)) return 'meant-to-block'
   const manner = WIDGETS[challenge.family].manner(challenge)
-  if (manner === 'answers-by-itself') return v3 === 'solve' && challenge.due ? undefined : 'answers-by-itself'
+  if (manner === 'answers-by-itself') return recaptchaV3 === 'solve' && challenge.due ? undefined : 'answers-by-itself'
   if (challenge.due) return undefined
-  return manner === 'may-pass-by-itself' ? 'not-set-off' : 'hidden'
+  return manner === 'may-pass-by-itself' && !challenge.executed ? 'not-set-off' : 'hidden'
 }
 
 /**
@@ -187,7 +194,6 @@ function originOf(address: string): string {
 }
 
 /** Only what a solver has to know. */
-function challengeOf(found: FoundChallenge) {
-  const { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, apiHost } = found
-  return { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, apiHost }
+function challengeOf({ id, visible, answered, executed, due, ...challenge }: FoundChallenge): Challenge {
+  return challenge
 }

@@ -3,17 +3,24 @@
  * solver gives for it.
  */
 
-/** A family of CAPTCHA. More come as files under `widgets/` and rows under `solvers/`. */
-export type Family = 'recaptcha'
+/** The families, and the members of each. More come as files under `widgets/` and rows under `solvers/`. */
+export interface Variants {
+  readonly recaptcha:
+    | 'v2-checkbox'
+    | 'v2-invisible'
+    | 'v3'
+    | 'enterprise-checkbox'
+    | 'enterprise-invisible'
+    | 'enterprise-score'
+  /** One for all: whether it shows itself is the sitekey's setting, and the same to a solver. */
+  readonly turnstile: 'turnstile'
+}
+
+/** A family of CAPTCHA. */
+export type Family = keyof Variants
 
 /** Which member of the family; says what a solver has to be told and where a solution goes. */
-export type Variant =
-  | 'v2-checkbox'
-  | 'v2-invisible'
-  | 'v3'
-  | 'enterprise-checkbox'
-  | 'enterprise-invisible'
-  | 'enterprise-score'
+export type Variant = Variants[Family]
 
 /**
  * What a solver has to know of one widget.
@@ -39,6 +46,10 @@ export interface Challenge {
   readonly minScore?: 0.3 | 0.7 | 0.9 | undefined
   /** reCAPTCHA's one-time `data-s` value, at most 4,096 characters. */
   readonly dataS?: string | undefined
+  /** Turnstile's `cData`: what the page wants to find in the verification again; at most 255 characters. */
+  readonly cData?: string | undefined
+  /** Turnstile's `chlPageData`, at most 4,096 characters. */
+  readonly pageData?: string | undefined
   /** The host that the widget's script comes from, where that is not the vendor's usual one (`www.recaptcha.net`). */
   readonly apiHost?: string | undefined
 }

@@ -110,6 +110,11 @@ export const CODES = {
     meaning: 'The challenge is not of the shape it has to be (a page may have lied about it).',
     remedy: 'Look at the field that the message names.',
   },
+  TEST_KEY_BLOCKS: {
+    meaning: 'The sitekey is one that its vendor publishes to fail: whoever uses it wants the failure.',
+    remedy:
+      "Let it block, use the vendor's passing test key, or ask the service all the same with `policy.testKeys: 'solve'`.",
+  },
   FAMILY_UNSUPPORTED: {
     meaning: 'The solver cannot do this family or variant of CAPTCHA.',
     remedy: 'Use a solver that can.',

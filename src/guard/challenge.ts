@@ -1,9 +1,10 @@
-import type { Challenge, Family, Variant } from '../base/challenge.js'
+import type { Challenge, Family, Variant, Variants } from '../base/challenge.js'
 import { printable, SolveguardError } from '../base/errors.js'
 
 /** The variants of each family, for the check below. */
-const VARIANTS: Readonly<Record<Family, readonly Variant[]>> = {
+const VARIANTS: { readonly [F in Family]: readonly Variants[F][] } = {
   recaptcha: ['v2-checkbox', 'v2-invisible', 'v3', 'enterprise-checkbox', 'enterprise-invisible', 'enterprise-score'],
+  turnstile: ['turnstile'],
 }
 
 const SITEKEY = /^[\w.:-]{1,256}$/
@@ -19,9 +20,10 @@ const SCORES: readonly unknown[] = [0.3, 0.7, 0.9]
  */
 export function parseChallenge(input: Challenge): Challenge {
   if (typeof input !== 'object' || input === null) throw invalid('the challenge', 'expected an object')
-  const { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, apiHost } = input
+  const { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, cData, pageData, apiHost } = input
   if (!Object.hasOwn(VARIANTS, family)) throw invalid('family', `expected one of ${Object.keys(VARIANTS).join(', ')}`)
-  if (!VARIANTS[family].includes(variant)) throw invalid('variant', `expected one of ${VARIANTS[family].join(', ')}`)
+  const variants: readonly Variant[] = VARIANTS[family]
+  if (!variants.includes(variant)) throw invalid('variant', `expected one of ${variants.join(', ')}`)
   if (typeof sitekey !== 'string' || !SITEKEY.test(sitekey)) {
     throw invalid('sitekey', 'expected 1 to 256 letters, digits and . _ : -')
   }
@@ -35,6 +37,8 @@ export function parseChallenge(input: Challenge): Challenge {
     action: text('action', action, 100),
     minScore: SCORES.includes(minScore) ? minScore : undefined,
     dataS: text('dataS', dataS, 4_096),
+    cData: text('cData', cData, 255),
+    pageData: text('pageData', pageData, 4_096),
     apiHost: apiHost === undefined || HOST.test(apiHost) ? apiHost : undefined,
   }
 }

@@ -7,8 +7,9 @@ import { formatMs } from '../policy/duration.js'
 import { formatUsd, type Money, ZERO } from '../policy/money.js'
 import type { SecretVersion, SecretVersions } from '../secrets/provider.js'
 import type { Price } from '../solvers/solver.js'
+import { solversFor } from '../solvers/table.js'
 import { WIDGETS } from '../widgets/table.js'
-import { testAnswer } from '../widgets/test-keys.js'
+import { isBlockingTestKey, testAnswer } from '../widgets/test-keys.js'
 import { parseChallenge } from './challenge.js'
 import type { Core } from './core.js'
 import { describe, describeJob } from './describe.js'
@@ -43,7 +44,9 @@ export class Solving {
     let admitted: Admitted | undefined
     try {
       admitted = grant.gate.admit(challenge, this.#core.clock.now())
-      const answer = grant.policy.testKeys === 'answer' ? testAnswer(challenge) : undefined
+      const asMeant = grant.policy.testKeys === 'answer'
+      if (asMeant && isBlockingTestKey(challenge)) throw meantToBlock(challenge)
+      const answer = asMeant ? testAnswer(challenge) : undefined
       if (answer) return await this.#free(grant, challenge, admitted, answer)
       const price = this.#quote(grant, challenge)
       const found = this.#key(grant, signal)
@@ -85,7 +88,7 @@ export class Solving {
   #quote(grant: Granted, challenge: Challenge): Price {
     const { solver } = this.#core
     const unsupported = solver.unsupported(challenge)
-    if (unsupported !== undefined) throw new SolveguardError('FAMILY_UNSUPPORTED', unsupported)
+    if (unsupported !== undefined) throw cannot(solver.name, unsupported, challenge)
     const price = solver.price(challenge)
     const { perSolve } = grant.policy.budget
     if (perSolve !== undefined && price.amount > perSolve) {
@@ -384,4 +387,17 @@ function closed(): SolveguardError {
 
 function aborted(): SolveguardError {
   return new SolveguardError('SOLVE_ABORTED', 'The solve was aborted by its caller.')
+}
+
+function meantToBlock({ sitekey }: Challenge): SolveguardError {
+  return new SolveguardError(
+    'TEST_KEY_BLOCKS',
+    `The sitekey ${sitekey} is the vendor's own for tests of a failure, so it is left to fail.`,
+  )
+}
+
+function cannot(solver: string, what: string, challenge: Challenge): SolveguardError {
+  const able = solversFor(challenge).filter((name) => name !== solver)
+  const instead = able.length > 0 ? `Solvers that can: ${able.join(', ')}.` : 'No solver of this package can.'
+  return new SolveguardError('FAMILY_UNSUPPORTED', `The solver ${solver} cannot do ${what}. ${instead}`)
 }

@@ -1,15 +1,26 @@
+import type { Family } from '../base/challenge.js'
 import type { ErrorTable } from './errors.js'
 import { formCall, formReaders } from './form-family.js'
+import { fieldsFor, missingFrom, type Offer } from './offer.js'
 import { checkOptions, type SolverOptions } from './options.js'
 import { LIST_PRICES } from './prices.js'
 import { priceList } from './pricing.js'
-import { recaptchaFields, unsupportedRecaptcha } from './recaptcha.js'
+import { RECAPTCHA_VARIANTS, recaptchaFields } from './recaptcha.js'
 import type { Patience, Solver } from './solver.js'
+import { turnstileFields } from './turnstile.js'
 
 const BASE_URL = 'https://ocr.captchaai.com'
 
-/** reCAPTCHA takes 10 to 20 s there; after that the service asks for 5 s between polls. */
-const PATIENCE: Patience = { firstPollMs: 15_000, everyMs: 5_000 }
+/** reCAPTCHA takes 10 to 20 s there, Turnstile 10 to 15; after that the service asks for 5 s between polls. */
+const PATIENCE: { readonly [family in Family]: Patience } = {
+  recaptcha: { firstPollMs: 15_000, everyMs: 5_000 },
+  turnstile: { firstPollMs: 10_000, everyMs: 5_000 },
+}
+
+const OFFER: Offer = {
+  recaptcha: { variants: RECAPTCHA_VARIANTS, fields: recaptchaFields },
+  turnstile: { variants: ['turnstile'], fields: turnstileFields },
+}
 
 /** Where CaptchaAI's reference (docs.captchaai.com, blog.captchaai.com) means something else by a code. */
 const ERRORS: ErrorTable = {
@@ -30,7 +41,7 @@ const ERRORS: ErrorTable = {
 }
 
 /**
- * CaptchaAI (captchaai.com): the form family, sold by the thread. Does reCAPTCHA v2, v3 and Enterprise.
+ * CaptchaAI (captchaai.com): the form family, sold by the thread. Does reCAPTCHA v2, v3 and Enterprise, and Turnstile.
  *
  * @throws SolveguardError `CONFIG_INVALID`, which names the option
  * @example
@@ -38,15 +49,15 @@ const ERRORS: ErrorTable = {
  */
 export function captchaAI(options: SolverOptions = {}): Solver {
   const name = 'captchaai'
-  const { baseUrl, patience = PATIENCE } = checkOptions(name, options, BASE_URL)
+  const { baseUrl, patience } = checkOptions(name, options, BASE_URL)
   const { pricing = LIST_PRICES.captchaai.pricing } = options
   return {
     name,
     baseUrl,
-    patience: () => patience,
-    unsupported: unsupportedRecaptcha,
+    patience: ({ family }) => patience ?? PATIENCE[family],
+    unsupported: (challenge) => missingFrom(OFFER, challenge),
     price: priceList(pricing, name),
-    submit: (challenge) => formCall('/in.php', recaptchaFields(challenge)),
+    submit: (challenge) => formCall('/in.php', fieldsFor(OFFER, challenge)),
     poll: (taskId) => formCall('/res.php', { action: 'get', id: taskId }),
     balance: () => formCall('/res.php', { action: 'getbalance' }),
     report: (taskId, good) => formCall('/res.php', { action: good ? 'reportgood' : 'reportbad', id: taskId }),

@@ -12,7 +12,7 @@ export interface Solver {
   /** Where the service is, without a trailing slash. `https:`, or `http:` on a loopback address. */
   readonly baseUrl: string
   readonly patience: (challenge: Pick<Challenge, 'family'>) => Patience
-  /** Why the solver cannot do this challenge, or undefined if it can. */
+  /** What of this challenge the solver cannot do (`the family …`), or undefined if it can do it. */
   readonly unsupported: (challenge: Challenge) => string | undefined
   /** The most that a solve of this challenge may cost. */
   readonly price: (challenge: Pick<Challenge, 'family'>) => Price

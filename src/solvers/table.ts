@@ -1,3 +1,4 @@
+import type { Challenge } from '../base/challenge.js'
 import { captchaAI } from './captchaai.js'
 import type { SolverOptions } from './options.js'
 import type { Solver } from './solver.js'
@@ -5,4 +6,9 @@ import type { Solver } from './solver.js'
 /** Every solver there is, by name. A new one is one new file, and a line here and in index.ts. */
 export const SOLVERS: Readonly<Record<string, (options?: SolverOptions) => Solver>> = {
   captchaai: captchaAI,
+}
+
+/** The names of the solvers that can do a challenge. */
+export function solversFor(challenge: Challenge): string[] {
+  return Object.entries(SOLVERS).flatMap(([name, make]) => (make().unsupported(challenge) === undefined ? [name] : []))
 }

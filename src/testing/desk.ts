@@ -214,9 +214,17 @@ export class Desk {
   }
 }
 
-function wrongField({ method, googlekey, pageurl }: Readonly<Record<string, string>>): string | undefined {
-  if (method !== 'userrecaptcha') return 'ERROR_BAD_PARAMETERS'
-  if (!googlekey) return 'ERROR_GOOGLEKEY'
+/** The field that each method names the sitekey in, and the error where it is missing. */
+const SITEKEYS = new Map([
+  ['userrecaptcha', { field: 'googlekey', missing: 'ERROR_GOOGLEKEY' }],
+  ['turnstile', { field: 'sitekey', missing: 'ERROR_SITEKEY' }],
+])
+
+function wrongField(fields: Readonly<Record<string, string>>): string | undefined {
+  const { method = '', pageurl } = fields
+  const sitekey = SITEKEYS.get(method)
+  if (!sitekey) return 'ERROR_BAD_PARAMETERS'
+  if (!fields[sitekey.field]) return sitekey.missing
   return pageurl && URL.canParse(pageurl) ? undefined : 'ERROR_PAGEURL'
 }
 

@@ -10,4 +10,6 @@ export {
   type SolverService,
   startSolverService,
 } from './service.js'
-export { type SiteOptions, type StandInSite, startSite } from './site.js'
+export { type SiteOptions, type SiteVendor, type StandInSite, startSite } from './site.js'
+export type { IssuedToken, TokenDetails, Verification } from './tokens.js'
+export { type StandInTurnstile, startTurnstile, type TurnstileBehaviour, type TurnstileOptions } from './turnstile.js'

@@ -1,11 +1,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Clock, systemClock } from '../base/clock.js'
 import { readForm, reply, serve } from './http.js'
-import { type IssuedToken, Tokens, type Verification } from './recaptcha-tokens.js'
 import { anchorFrame, challengeFrame, loader, mainPart } from './recaptcha-vendor.js'
+import { calling } from './text.js'
+import { type IssuedToken, type TokenDetails, type TokenRules, Tokens, type Verification } from './tokens.js'
 
-export type { IssuedToken, Verification } from './recaptcha-tokens.js'
-export { TEST_SITEKEY } from './recaptcha-tokens.js'
+/** The key pair that the vendor publishes for tests: every verification passes. */
+export const TEST_SITEKEY = '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI'
+const TEST_SECRET = '6LeIxAcTAAAAAGG-vFI1TnRWxMZNFuojJ4WifJWe'
+
+const RULES: TokenRules = {
+  prefix: '03A',
+  livesMs: 120_000,
+  testSecrets: { [TEST_SITEKEY]: TEST_SECRET },
+  verifyTest: (secret, _, now) =>
+    secret === TEST_SECRET ? { success: true, challenge_ts: now, hostname: 'testkey.google.com' } : undefined,
+}
 
 /** What a widget of a sitekey does when it is ticked or set off. */
 export interface RecaptchaBehaviour {
@@ -41,13 +51,7 @@ export interface StandInRecaptcha extends AsyncDisposable {
    * Gives out a token that the verify endpoint will accept, once, for two minutes: what a stand-in solver service sells.
    * @param details a `token` of one's own is registered as it is
    */
-  issue(details: {
-    sitekey: string
-    token?: string | undefined
-    action?: string | undefined
-    score?: number | undefined
-    hostname?: string | undefined
-  }): string
+  issue(details: TokenDetails): string
   /** All tokens given out, oldest first. */
   readonly issued: readonly IssuedToken[]
   /** How the widgets of a sitekey behave from now on. */
@@ -68,7 +72,7 @@ const MOST_REQUESTS = 10_000
  */
 export async function startRecaptcha(options: RecaptchaOptions = {}): Promise<StandInRecaptcha> {
   const { clock = systemClock } = options
-  const tokens = new Tokens(clock)
+  const tokens = new Tokens(clock, RULES)
   const behaviours = new Map<string, RecaptchaBehaviour>()
   const requests: string[] = []
   const server = await serve(handle, options.port)
@@ -89,7 +93,7 @@ export async function startRecaptcha(options: RecaptchaOptions = {}): Promise<St
           render: query.get('render') ?? '',
           onload: query.get('onload') ?? '',
         }
-        return reply(response, 'javascript', call(loader, told))
+        return reply(response, 'javascript', calling(loader, told))
       }
       case '/recaptcha/releases/stand-in/recaptcha__en.js':
         return reply(response, 'javascript', `(${mainPart})()`)
@@ -137,11 +141,6 @@ export async function startRecaptcha(options: RecaptchaOptions = {}): Promise<St
   }
 }
 
-function call<T>(run: (told: T) => void, told: T): string {
-  // JSON inside a script element: nothing in it may end the element.
-  return `(${run})(${JSON.stringify(told).replaceAll('<', '\\u003c')})`
-}
-
 function hostnameOf(co: string | null): string {
   const origin = Buffer.from(co ?? '', 'base64').toString()
   return URL.canParse(origin) ? new URL(origin).hostname : ''
@@ -157,11 +156,11 @@ function anchorPage(sitekey: string, hostname: string): string {
   return `<!doctype html><meta charset="utf-8"><title>reCAPTCHA</title><style>${STYLE}</style>
 <div class="box"><button id="recaptcha-anchor" role="checkbox" aria-label="I'm not a robot"></button>
 <span>I'm not a robot</span><small>reCAPTCHA<br>stand-in</small></div>
-<script>${call(anchorFrame, { sitekey, hostname })}</script>`
+<script>${calling(anchorFrame, { sitekey, hostname })}</script>`
 }
 
 function challengePage(sitekey: string, hostname: string): string {
   return `<!doctype html><meta charset="utf-8"><title>reCAPTCHA challenge</title><style>${STYLE}</style>
 <p>Select all squares with traffic lights.</p><button id="recaptcha-verify-button">Verify</button>
-<script>${call(challengeFrame, { sitekey, hostname })}</script>`
+<script>${calling(challengeFrame, { sitekey, hostname })}</script>`
 }

@@ -1,6 +1,8 @@
+import { escapeHtml } from './text.js'
+
 /** What a page of the stand-in site is made with. */
 export interface PageContext {
-  /** Where the stand-in reCAPTCHA is. */
+  /** Where the vendor's stand-in is. */
   readonly vendor: string
   readonly sitekey: string
   /** The site under its other name, which is another origin. */
@@ -8,7 +10,8 @@ export interface PageContext {
   readonly nonce: string
 }
 
-type Page = (context: PageContext) => string
+/** A page of the stand-in site. */
+export type Page = (context: PageContext) => string
 
 const STYLE = `*{box-sizing:border-box}
 body{margin:0;min-height:100vh;display:grid;place-items:center;background:#eef1f6;color:#1c2733;font:16px/1.5 system-ui,sans-serif}
@@ -22,11 +25,6 @@ button,.button{width:100%;padding:.65rem;border:0;border-radius:8px;background:#
 .stage{display:inline-block;margin-bottom:1rem;padding:.1rem .6rem;border-radius:99px;background:#fff3d6;color:#8a5a00;font-size:.75rem;font-weight:600}
 .good{color:#0a7a3d}.bad{color:#b3261e}`
 
-/** Text in HTML. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)
-}
-
 /** A whole document with the site's looks. */
 export function documentOf(title: string, body: string, nonce = ''): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(title)}</title>
@@ -37,15 +35,17 @@ export function documentOf(title: string, body: string, nonce = ''): string {
 const RECORDER = `window.calls=[];window.answered=function(token){calls.push(token)};
 window.app={auth:{token:'',onCaptcha:function(token){calls.push(token);this.token=token}}};`
 
-function form(widget: string, button = '<button type="submit">Sign in</button>'): string {
+/** A login with a widget. */
+export function form(widget: string, button = '<button type="submit">Sign in</button>', action = '/login'): string {
   return `<span class="stage">STAGING</span><h1>Sign in</h1><p>Please show that you are not a robot.</p>
-<form id="login" method="post" action="/login">
+<form id="login" method="post" action="${action}">
 <label>E-mail<input name="user" type="email" value="tester@example.com"></label>
 <label>Password<input name="password" type="password" value="correct horse"></label>
 <div class="widget">${widget}</div>${button}</form>`
 }
 
-function page(body: string, { vendor, nonce }: PageContext, script = '/recaptcha/api.js', more = ''): string {
+/** A whole page with the vendor's script, and one of its own before it. */
+export function page(body: string, { vendor, nonce }: PageContext, script = '/recaptcha/api.js', more = ''): string {
   return documentOf(
     'Staging · Sign in',
     `${body}<script nonce="${nonce}">${RECORDER}${more}</script>

@@ -1,16 +1,29 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Family } from '../base/challenge.js'
 import { readForm, reply, serve } from './http.js'
-import type { StandInRecaptcha, Verification } from './recaptcha.js'
-import { assetScript, documentOf, escapeHtml, PAGES } from './site-pages.js'
+import { assetScript, documentOf, PAGES } from './site-pages.js'
+import { escapeHtml } from './text.js'
+import { refuse, type Verification } from './tokens.js'
+import { TURNSTILE_PAGES } from './turnstile-pages.js'
+
+/** What the site needs of a vendor. */
+export interface SiteVendor {
+  readonly url: string
+  readonly verifyUrl: string
+  secretFor(sitekey: string): string
+}
 
 /** How the stand-in site is started. */
 export interface SiteOptions {
-  readonly recaptcha: Pick<StandInRecaptcha, 'url' | 'verifyUrl' | 'secretFor'>
-  /** The sitekey of its widgets. Default: one that is good for nothing else. */
+  /** For the pages with a reCAPTCHA. */
+  readonly recaptcha?: SiteVendor | undefined
+  /** For the pages with a Turnstile, which are below `/turnstile`. */
+  readonly turnstile?: SiteVendor | undefined
+  /** The sitekey of its widgets. Default: one for each family that is good for nothing else. A page's query may name another. */
   readonly sitekey?: string | undefined
   /**
-   * Further pages, by path. In their text `{{vendor}}`, `{{sitekey}}`, `{{other}}` (the site under its other origin) and
+   * Further pages, by path; those whose path begins with `/turnstile` are that vendor's. In their text `{{vendor}}`, `{{sitekey}}`, `{{other}}` (the site under its other origin) and
    * `{{nonce}}` are filled in.
    */
   readonly pages?: Readonly<Record<string, string>> | undefined
@@ -24,7 +37,10 @@ export interface StandInSite extends AsyncDisposable {
   /** `http://127.0.0.1:<port>`; the same pages are at `otherUrl`, which is another origin. */
   readonly url: string
   readonly otherUrl: string
+  /** Of the pages with a reCAPTCHA. */
   readonly sitekey: string
+  /** Of all pages, by family. */
+  readonly sitekeys: Readonly<Record<Family, string>>
   /** What the verify endpoint said to each form that was sent, oldest first. */
   readonly verified: readonly Verification[]
   close(): Promise<void>
@@ -33,7 +49,16 @@ export interface StandInSite extends AsyncDisposable {
 /** What the server says once it has verified a token. */
 export const WELCOME = 'Welcome — the server verified your token'
 
-const DEFAULT_SITEKEY = '6LcStandInSitekeyForTestsOnly-0000000001'
+const SITEKEYS: Readonly<Record<Family, string>> = {
+  recaptcha: '6LcStandInSitekeyForTestsOnly-0000000001',
+  turnstile: '0x4AAAAAAAStandInForTests01',
+}
+
+/** The fields that a form may send its token in. */
+const FIELDS: Readonly<Record<Family, readonly string[]>> = {
+  recaptcha: ['g-recaptcha-response'],
+  turnstile: ['cf-turnstile-response', 'token'],
+}
 /** A strict policy as sites with nonces have it, with Trusted Types; the vendor's own policy name is allowed. */
 const STRICT_CSP =
   "default-src 'none'; script-src 'nonce-{{nonce}}' 'strict-dynamic'; style-src 'nonce-{{nonce}}'; form-action 'self'; " +
@@ -41,8 +66,8 @@ const STRICT_CSP =
 
 /**
  * Starts the stand-in site: a login with a widget, in all the ways in which sites put one up. See `PAGES` for the paths
- * (`/login`, `/explicit`, `/invisible`, `/v3`, `/enterprise`, `/several`, `/frame`, `/shadow`, …); any of them below
- * `/csp` comes with a strict Content-Security-Policy and Trusted Types.
+ * (`/login`, `/explicit`, `/invisible`, `/v3`, `/enterprise`, `/several`, `/frame`, `/shadow`, …, `/turnstile`, `/turnstile/execute`, …); any of
+ * them below `/csp` comes with a strict Content-Security-Policy and Trusted Types.
  *
  * @example
  * const recaptcha = await startRecaptcha()
@@ -50,7 +75,12 @@ const STRICT_CSP =
  * await page.goto(`${site.url}/login`)
  */
 export async function startSite(options: SiteOptions): Promise<StandInSite> {
-  const { recaptcha, sitekey = DEFAULT_SITEKEY, pages = {} } = options
+  const { sitekey, pages = {} } = options
+  const sitekeys = sitekey === undefined ? SITEKEYS : { recaptcha: sitekey, turnstile: sitekey }
+  const vendors: Readonly<Record<Family, SiteVendor | undefined>> = {
+    recaptcha: options.recaptcha,
+    turnstile: options.turnstile,
+  }
   const verified: Verification[] = []
   const server = await serve(handle, options.port)
   const url = `http://127.0.0.1:${server.port}`
@@ -58,32 +88,35 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', url)
-    if (request.method === 'POST') return signIn(request, response)
+    if (request.method === 'POST') return signIn(pathname, request, response)
     if (pathname === '/favicon.ico') return reply(response, 'html', '', { status: 204 })
     if (pathname.startsWith('/assets/')) return reply(response, 'javascript', assetScript())
     const strict = pathname.startsWith('/csp/')
     const path = strict ? pathname.slice(4) : pathname === '/' ? '/login' : pathname
     const nonce = randomBytes(12).toString('base64url')
-    const key = searchParams.get('sitekey') ?? sitekey
+    const family = familyOf(path)
+    const vendor = vendors[family]?.url ?? ''
+    const key = searchParams.get('sitekey') ?? sitekeys[family]
     const fill = (text: string) =>
       text
-        .replaceAll('{{vendor}}', recaptcha.url)
+        .replaceAll('{{vendor}}', vendor)
         .replaceAll('{{sitekey}}', escapeHtml(key))
         .replaceAll('{{other}}', otherUrl)
         .replaceAll('{{nonce}}', nonce)
     const own = Object.hasOwn(pages, path) ? pages[path] : undefined
-    const made = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined
-    const html =
-      own === undefined ? made?.({ vendor: recaptcha.url, sitekey: key, otherOrigin: otherUrl, nonce }) : fill(own)
+    const made = Object.hasOwn(ALL_PAGES, path) ? ALL_PAGES[path] : undefined
+    const html = own === undefined ? made?.({ vendor, sitekey: key, otherOrigin: otherUrl, nonce }) : fill(own)
     if (html === undefined) return reply(response, 'html', 'There is no such page.', { status: 404 })
     const headers: Record<string, string> = strict ? { 'content-security-policy': fill(STRICT_CSP) } : {}
     for (const [name, value] of Object.entries(options.headers ?? {})) headers[name] = fill(value)
     reply(response, 'html', html, { headers })
   }
 
-  async function signIn(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function signIn(pathname: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const form = await readForm(request)
-    const answer = await verify(form?.get('g-recaptcha-response') ?? '', form?.get('sitekey') ?? undefined)
+    const family = familyOf(pathname)
+    const token = FIELDS[family].map((name) => form?.get(name)).find(Boolean) ?? ''
+    const answer = await verify(family, token, form?.get('sitekey') ?? sitekeys[family])
     verified.push(answer)
     const page = answer.success
       ? documentOf('Staging · Welcome', `<h1 class="good">${WELCOME}</h1><p>You are signed in.</p>`)
@@ -94,10 +127,12 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
     reply(response, 'html', page, { status: answer.success ? 200 : 403 })
   }
 
-  async function verify(token: string, key = sitekey): Promise<Verification> {
-    const answer = await fetch(recaptcha.verifyUrl, {
+  async function verify(family: Family, token: string, key: string): Promise<Verification> {
+    const vendor = vendors[family]
+    if (!vendor) return refuse('vendor-not-started')
+    const answer = await fetch(vendor.verifyUrl, {
       method: 'POST',
-      body: new URLSearchParams({ secret: recaptcha.secretFor(key), response: token }),
+      body: new URLSearchParams({ secret: vendor.secretFor(key), response: token }),
     })
     return (await answer.json()) as Verification
   }
@@ -105,9 +140,17 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
   return {
     url,
     otherUrl,
-    sitekey,
+    sitekey: sitekeys.recaptcha,
+    sitekeys,
     verified,
     close: server.close,
     [Symbol.asyncDispose]: server.close,
   }
+}
+
+const ALL_PAGES = { ...PAGES, ...TURNSTILE_PAGES }
+
+/** Whose widgets a page has. */
+function familyOf(path: string): Family {
+  return path.startsWith('/turnstile') ? 'turnstile' : 'recaptcha'
 }

@@ -1,8 +1,10 @@
 import type { Family } from '../base/challenge.js'
 import { recaptcha } from './recaptcha.js'
+import { turnstile } from './turnstile.js'
 import type { Widget } from './widget.js'
 
 /** The families, a line each. Their other halves are listed in `page/families.ts`. */
 export const WIDGETS: { readonly [K in Family]: Widget } = {
   recaptcha,
+  turnstile,
 }

@@ -1,21 +1,42 @@
-import type { Answer, Challenge } from '../base/challenge.js'
+import type { Answer, Challenge, Family } from '../base/challenge.js'
+
+const BLOCKS = 'blocks'
+
+const turnstileDummy: Answer = { token: 'XXXX.DUMMY.TOKEN.XXXX' }
 
 /**
  * The sitekeys that vendors publish for tests, and what to answer them with: no service has to be asked, and nothing is
- * spent. A key that is published to *fail* is not listed: a test that uses it wants the failure.
+ * spent. A key that is published to *fail* gets no answer: a test that uses it wants the failure.
  */
-const ANSWERS: { readonly [family in Challenge['family']]: Readonly<Record<string, Answer>> } = {
+const KEYS: { readonly [family in Family]: Readonly<Record<string, Answer | typeof BLOCKS>> } = {
   // Its secret accepts every token; the vendor names none in particular, so ours says where it is from.
   recaptcha: { '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI': { token: 'solveguard.recaptcha.test-key.dummy-token' } },
+  turnstile: {
+    '1x00000000000000000000AA': turnstileDummy,
+    '1x00000000000000000000BB': turnstileDummy,
+    '2x00000000000000000000AB': BLOCKS,
+    '2x00000000000000000000BB': BLOCKS,
+    '3x00000000000000000000FF': turnstileDummy,
+  },
 }
 
 /**
  * The answer to a vendor's published test key.
- * @returns undefined for any other sitekey
+ * @returns undefined for any other sitekey, and for keys that are published to fail
  * @example
  * testAnswer({ family: 'recaptcha', variant: 'v2-checkbox', sitekey: '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI', pageUrl })
  */
 export function testAnswer(challenge: Pick<Challenge, 'family' | 'sitekey'>): Answer | undefined {
-  const answers = ANSWERS[challenge.family]
-  return Object.hasOwn(answers, challenge.sitekey) ? answers[challenge.sitekey] : undefined
+  const known = lookUp(challenge)
+  return known === BLOCKS ? undefined : known
+}
+
+/** Whether a sitekey is one that its vendor publishes to fail, whatever the answer. */
+export function isBlockingTestKey(challenge: Pick<Challenge, 'family' | 'sitekey'>): boolean {
+  return lookUp(challenge) === BLOCKS
+}
+
+function lookUp({ family, sitekey }: Pick<Challenge, 'family' | 'sitekey'>): Answer | typeof BLOCKS | undefined {
+  const keys = KEYS[family]
+  return Object.hasOwn(keys, sitekey) ? keys[sitekey] : undefined
 }

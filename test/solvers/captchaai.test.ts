@@ -3,7 +3,7 @@ import type { Challenge } from '../../src/base/challenge.js'
 import { COMMON_ERRORS } from '../../src/solvers/errors.js'
 import { captchaAI } from '../../src/solvers/index.js'
 import type { Failure, FailureClass } from '../../src/solvers/solver.js'
-import { CHALLENGE, expectSound, ok } from './contract.js'
+import { CHALLENGE, expectSound, ok, TURNSTILE } from './contract.js'
 import { fixture, json, plain } from './recorded.js'
 
 const solver = captchaAI()
@@ -42,6 +42,26 @@ describe('captchaAI tells the service of', () => {
       encoding: 'form',
       keyField: 'key',
       fields: { ...base, ...fields },
+    })
+  })
+
+  test.each<[string, Partial<Challenge>, Record<string, string>]>([
+    ['a Turnstile', {}, {}],
+    ['a Turnstile with an action', { action: 'login' }, { action: 'login' }],
+    [
+      'a Turnstile with all that it may have',
+      { action: 'pay', cData: 'order-17', pageData: 'p' },
+      { action: 'pay', data: 'order-17', pagedata: 'p' },
+    ],
+    ['a Turnstile in a frame', { frameUrl: 'https://pay.example.com/x#y' }, { pageurl: 'https://pay.example.com/x' }],
+  ])('%s', (_, more, fields) => {
+    const { sitekey, pageUrl } = TURNSTILE
+    expect(solver.submit({ ...TURNSTILE, ...more }).fields).toEqual({
+      method: 'turnstile',
+      sitekey,
+      pageurl: pageUrl,
+      json: '1',
+      ...fields,
     })
   })
 
@@ -218,6 +238,10 @@ describe('captchaAI takes', () => {
 describe('captchaAI waits', () => {
   test('15 s before the first poll of a reCAPTCHA, and 5 s between polls', () => {
     expect(solver.patience(CHALLENGE)).toEqual({ firstPollMs: 15_000, everyMs: 5_000 })
+  })
+
+  test('10 s before the first poll of a Turnstile', () => {
+    expect(solver.patience(TURNSTILE)).toEqual({ firstPollMs: 10_000, everyMs: 5_000 })
   })
 
   test('10 s after an error of the server', () => {

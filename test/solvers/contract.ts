@@ -13,13 +13,22 @@ export const CHALLENGE: Challenge = {
   pageUrl: 'https://staging.example.com/login?next=%2Fhome',
 }
 
-const VARIANTS: readonly Variant[] = [
-  'v2-checkbox',
-  'v2-invisible',
-  'v3',
-  'enterprise-checkbox',
-  'enterprise-invisible',
-  'enterprise-score',
+export const TURNSTILE: Challenge = {
+  family: 'turnstile',
+  variant: 'turnstile',
+  sitekey: '0x4AAAAAAAC3DHQFLr1GavRN',
+  pageUrl: CHALLENGE.pageUrl,
+}
+
+/** One challenge of each family and variant. */
+const EVERY: readonly Challenge[] = [
+  CHALLENGE,
+  { ...CHALLENGE, variant: 'v2-invisible' },
+  { ...CHALLENGE, variant: 'v3' },
+  { ...CHALLENGE, variant: 'enterprise-checkbox' },
+  { ...CHALLENGE, variant: 'enterprise-invisible' },
+  { ...CHALLENGE, variant: 'enterprise-score' },
+  TURNSTILE,
 ]
 
 const CLASSES: readonly FailureClass[] = [
@@ -49,7 +58,7 @@ export interface Recorded {
 export function solverContract(name: string, make: (options?: SolverOptions) => Solver, recorded: Recorded): void {
   describe(`${name} keeps a solver's promises:`, () => {
     const solver = make()
-    const able = VARIANTS.map((variant) => ({ ...CHALLENGE, variant })).filter((one) => !solver.unsupported(one))
+    const able = EVERY.filter((one) => !solver.unsupported(one))
     const readers = {
       readSubmit: solver.readSubmit,
       readPoll: solver.readPoll,
@@ -98,16 +107,20 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
 
     test('a page without a web address is no challenge', () => {
       for (const pageUrl of ['about:blank', 'javascript:1', 'data:text/html,x', 'file:///x', '', 'x']) {
-        expect(() => solver.submit({ ...CHALLENGE, pageUrl })).toThrow(
-          expect.objectContaining({ code: 'CHALLENGE_INVALID' }),
-        )
+        for (const one of able) {
+          expect(() => solver.submit({ ...one, pageUrl })).toThrow(
+            expect.objectContaining({ code: 'CHALLENGE_INVALID' }),
+          )
+        }
       }
     })
 
     test('a solve has a price, of whole micro-dollars', () => {
-      const { amount, imputed } = solver.price(CHALLENGE)
-      expect(Number.isSafeInteger(amount) && amount > 0).toBe(true)
-      expect(typeof imputed).toBe('boolean')
+      for (const one of able) {
+        const { amount, imputed } = solver.price(one)
+        expect(Number.isSafeInteger(amount) && amount > 0).toBe(true)
+        expect(typeof imputed).toBe('boolean')
+      }
     })
 
     test('it is patient: at least a second, at most a minute', () => {

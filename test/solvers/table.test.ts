@@ -1,10 +1,15 @@
 import { expect, test } from 'vitest'
-import { SOLVERS } from '../../src/solvers/table.js'
-import { solverContract } from './contract.js'
+import { SOLVERS, solversFor } from '../../src/solvers/table.js'
+import { CHALLENGE, solverContract, TURNSTILE } from './contract.js'
 import { RECORDED } from './recorded.js'
 
 test('for every solver of the table its replies are recorded', () => {
   expect(Object.keys(RECORDED)).toEqual(Object.keys(SOLVERS))
+})
+
+test('the solvers that can do a challenge are known by name', () => {
+  expect(solversFor(TURNSTILE)).toContain('captchaai')
+  expect(solversFor({ ...CHALLENGE, variant: 'turnstile' })).toEqual([])
 })
 
 for (const [name, make] of Object.entries(SOLVERS)) {

@@ -14,6 +14,19 @@ const raw = {
   challenged: false,
 }
 
+const rawTurnstile = {
+  id: 'abc-1',
+  family: 'turnstile',
+  sitekey: '0x4AAAAAAA-key',
+  action: 'login',
+  cData: 'order-17',
+  pageData: 'page',
+  waits: false,
+  visible: true,
+  answered: false,
+  executed: false,
+}
+
 const found = (...widgets: unknown[]) =>
   parseFound(JSON.stringify({ doc: 'abc', origin: 'https://staging.example.com', leftOut: 0, widgets }))
 
@@ -99,6 +112,49 @@ describe('what a page says of its widgets', () => {
     })
   })
 
+  test('of a Turnstile too', () => {
+    expect(found(rawTurnstile)?.widgets).toEqual([
+      {
+        id: 'abc-1',
+        family: 'turnstile',
+        challenge: {
+          variant: 'turnstile',
+          sitekey: '0x4AAAAAAA-key',
+          action: 'login',
+          cData: 'order-17',
+          pageData: 'page',
+        },
+        visible: true,
+        answered: false,
+        executed: true,
+        due: true,
+      },
+    ])
+  })
+
+  test.each([
+    ['that is hidden', { visible: false }, false],
+    ['that is answered', { answered: true }, false],
+    ['that waits for the page', { waits: true }, false],
+    ['that the page has set off', { waits: true, executed: true }, true],
+    ['that the page has set off where nobody sees it', { waits: true, executed: true, visible: false }, true],
+  ])('of a Turnstile %s: due is told', (_, state, due) => {
+    expect(found({ ...rawTurnstile, ...state })?.widgets[0]?.due).toBe(due)
+  })
+
+  test.each([
+    ['action', 'x'.repeat(33)],
+    ['action', 'a\nb'],
+    ['cData', 'x'.repeat(256)],
+    ['cData', 7],
+    ['pageData', 'x'.repeat(4_097)],
+    ['pageData', '\u0000'],
+  ])('of a Turnstile an odd %s is left out, the widget is kept', (name, value) => {
+    const challenge = found({ ...rawTurnstile, [name]: value })?.widgets[0]?.challenge
+    expect(challenge).toMatchObject({ sitekey: '0x4AAAAAAA-key' })
+    expect(challenge).toHaveProperty(name, undefined)
+  })
+
   test('two widgets of one name are one, and one that is counted as nonsense', () => {
     expect(found(raw, raw)).toMatchObject({ widgets: [{}], malformed: 1 })
   })
@@ -117,15 +173,21 @@ describe('what a page says of its widgets', () => {
 })
 
 describe('whatever a page says', () => {
-  const entry = fc.oneof(
-    fc.anything(),
+  const like = (widget: object) =>
     fc.record(
       Object.fromEntries(
-        Object.entries(raw).map(([name, value]) => [name, fc.oneof(fc.constant(value), fc.anything())]),
+        Object.entries(widget).map(([name, value]) => [
+          name,
+          fc.oneof(
+            { weight: 5, arbitrary: fc.constant(value) },
+            fc.anything(),
+            fc.string({ unit: 'binary', maxLength: 300 }),
+          ),
+        ]),
       ),
       { requiredKeys: [] },
-    ),
-  )
+    )
+  const entry = fc.oneof(fc.anything(), like(raw), like(rawTurnstile))
   const reply = fc.oneof(
     fc.anything(),
     fc.string(),
@@ -153,6 +215,8 @@ describe('whatever a page says', () => {
         for (const { challenge, id, due } of read.widgets) {
           expect(challenge.sitekey).toMatch(/^[\w.:-]{1,256}$/)
           expect(challenge.action ?? 'a').toMatch(/^[\x20-\x7e]{1,100}$/)
+          expect(challenge.cData ?? 'a').toMatch(/^[\x20-\x7e]{1,255}$/)
+          expect(challenge.pageData ?? 'a').toMatch(/^[\x20-\x7e]{1,4096}$/)
           expect(id).toMatch(/^[a-z0-9]+-\d+$/)
           expect(typeof due).toBe('boolean')
         }

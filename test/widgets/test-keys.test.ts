@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { startRecaptcha, TEST_SITEKEY } from '../../src/testing/recaptcha.js'
-import { testAnswer } from '../../src/widgets/test-keys.js'
+import { startTurnstile } from '../../src/testing/turnstile.js'
+import { isBlockingTestKey, testAnswer } from '../../src/widgets/test-keys.js'
 
 test('the vendor’s test key has an answer that its own secret accepts', async () => {
   await using recaptcha = await startRecaptcha()
@@ -15,3 +16,26 @@ test('the vendor’s test key has an answer that its own secret accepts', async 
 test.each(['', 'another', 'toString', '__proto__', `${TEST_SITEKEY} `])('%j is no test key', (sitekey) => {
   expect(testAnswer({ family: 'recaptcha', sitekey })).toBeUndefined()
 })
+
+test.each(['1x00000000000000000000AA', '1x00000000000000000000BB', '3x00000000000000000000FF'])(
+  'Turnstile’s test key %s has the dummy token that its secret accepts',
+  async (sitekey) => {
+    await using turnstile = await startTurnstile()
+    const answer = testAnswer({ family: 'turnstile', sitekey })
+    const reply = await fetch(turnstile.verifyUrl, {
+      method: 'POST',
+      body: new URLSearchParams({ secret: turnstile.secretFor(sitekey), response: answer?.token ?? '' }),
+    })
+    expect(await reply.json()).toMatchObject({ success: true })
+    expect(isBlockingTestKey({ family: 'turnstile', sitekey })).toBe(false)
+  },
+)
+
+test.each(['2x00000000000000000000AB', '2x00000000000000000000BB'])(
+  '%s is published to fail, and has no answer',
+  (key) => {
+    expect(testAnswer({ family: 'turnstile', sitekey: key })).toBeUndefined()
+    expect(isBlockingTestKey({ family: 'turnstile', sitekey: key })).toBe(true)
+    expect(isBlockingTestKey({ family: 'recaptcha', sitekey: key })).toBe(false)
+  },
+)

@@ -18,6 +18,7 @@ export function createDom(p: Primordials) {
     const get = p.describe(prototype, name)?.get as () => Result
     return (self: This): Result => p.apply(get, self, [])
   }
+  const select = method(Document.prototype.querySelector)
   const inDocument = method(Document.prototype.querySelectorAll)
   const inFragment = method(DocumentFragment.prototype.querySelectorAll)
   const inElement = method(Element.prototype.querySelectorAll)
@@ -47,6 +48,16 @@ export function createDom(p: Primordials) {
     closest: (element: Element, selector: string): Element | null => closest(element, selector),
     contains: (outer: Node, inner: Node): boolean => contains(outer, inner),
     byId: (id: string): HTMLElement | null => byId(document, id),
+
+    /** The first such element of the document; undefined for what is no selector. */
+    select(selector: string): Element | undefined {
+      try {
+        return select(document, selector) ?? undefined
+      } catch {
+        return undefined
+      }
+    },
+
     parent,
     tag,
     append: (to: Node, child: Node) => append(to, child),

@@ -1,8 +1,10 @@
 import type { PageFamily } from './family.js'
 import { recaptcha } from './recaptcha.js'
 import { watchRecaptcha } from './recaptcha-watch.js'
+import { turnstile } from './turnstile.js'
+import { watchTurnstile } from './turnstile-watch.js'
 
 /** The families of widgets, a line each. Watchers go into the init script, the rest comes with the first `find`. */
-export const watchers = { recaptcha: watchRecaptcha }
+export const watchers = { recaptcha: watchRecaptcha, turnstile: watchTurnstile }
 
-export const families: { readonly [K in keyof typeof watchers]: PageFamily } = { recaptcha }
+export const families: { readonly [K in keyof typeof watchers]: PageFamily } = { recaptcha, turnstile }

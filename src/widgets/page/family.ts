@@ -43,6 +43,4 @@ export interface Seen {
 export interface PageFamily {
   /** Looks for its widgets, at most `most` of them; says how many more there were. */
   gather(place: Place, most: number): { readonly seen: List<Seen>; readonly leftOut: number }
-  /** Takes away what was left in the page for later. */
-  undo?(): void
 }

@@ -1,5 +1,6 @@
 // What finds widgets and puts solutions into the page: comes with the first call that needs it.
 import { createDom } from './dom.js'
+import { callOffExpiries } from './expiry.js'
 import { families } from './families.js'
 import type { FrameHint, PageFamily, PageSolution, Place, Seen } from './family.js'
 import { type Observer, observe } from './observe.js'
@@ -129,9 +130,7 @@ function install(observer: Observer): Main {
       return answer('ok')
     },
     alive: (id) => answer(p.apply(p.indexOf, id, [`${doc}-`]) === 0 ? 'ok' : 'page-gone'),
-    undo() {
-      for (let index = 0; index < names.length; index++) families[names[index] as keyof typeof families].undo?.()
-    },
+    undo: () => callOffExpiries(place),
   }
   return main
 }

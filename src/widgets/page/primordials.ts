@@ -48,6 +48,15 @@ export function push<T>(to: List<T>, item: T): T {
   return item
 }
 
+/** A page that renders or executes without end shall not fill its memory with our notes. */
+const MOST_NOTES = 200
+
+/** Adds an item to a list of notes; the oldest goes when there are too many. */
+export function note<T>(notes: List<T>, item: T): T {
+  if (notes.size >= MOST_NOTES) remove(notes, notes[0] as T)
+  return push(notes, item)
+}
+
 /** Takes one item out, keeping the order of the others. */
 export function remove<T>(from: List<T>, item: T): void {
   let kept = 0
@@ -56,4 +65,9 @@ export function remove<T>(from: List<T>, item: T): void {
     if (other !== item) from[kept++] = other
   }
   while (from.size > kept) delete from[--from.size]
+}
+
+export function includes<T>(items: List<T>, item: T): boolean {
+  for (let index = 0; index < items.size; index++) if (items[index] === item) return true
+  return false
 }

@@ -1,8 +1,9 @@
+import { isTakenByTurnstile } from './compat.js'
 import type { Place } from './family.js'
 import { type List, list, push } from './primordials.js'
 import type { Execute, Render } from './recaptcha-watch.js'
 import { has, hostOf, parameter, slice } from './text.js'
-import { eachProperty, own, walk } from './walk.js'
+import { eachProperty, own, read, walk } from './walk.js'
 
 /** One reCAPTCHA, put together from whatever knows of it. Every part may be missing. */
 export interface Widget {
@@ -64,7 +65,8 @@ export function gather(place: Place, most: number): Scene {
   for (let index = 0; index < roots.size; index++) lookAtFrames(roots[index] as Document)
   lookAtClients()
   for (let index = renders.size - 1; index >= 0; index--) addRender(renders[index] as Render)
-  for (let index = 0; index < roots.size; index++) lookAtElements(roots[index] as Document)
+  const taken = isTakenByTurnstile(place)
+  for (let index = 0; index < roots.size && !taken; index++) lookAtElements(roots[index] as Document)
   for (let index = 0; index < frames.size; index++) addFrame(frames[index] as Frame)
   for (let index = 0; index < place.frames.size; index++) {
     const { name, url } = place.frames[index] as Frame
@@ -268,18 +270,6 @@ export function gather(place: Place, most: number): Scene {
 export function setting({ p, dom }: Place, { params, client, element }: Widget, name: string): unknown {
   const given = read(p, params, name) ?? read(p, client?.params, name)
   return given ?? (element && dom.attribute(element, `data-${name}`))
-}
-
-/** The page's own object, so it may be a getter: run it, as the vendor's script does. */
-function read(p: Place['p'], object: object | undefined, name: string): unknown {
-  if (!object) return undefined
-  const plain = own(p, object, name)
-  if (plain !== undefined) return plain
-  try {
-    return (object as Record<string, unknown>)[name]
-  } catch {
-    return undefined
-  }
 }
 
 export function sitekeyOf(place: Place, widget: Widget): string | undefined {

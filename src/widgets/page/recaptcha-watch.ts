@@ -1,6 +1,6 @@
 import type { Observer, Watcher } from './observe.js'
-import { bare, type List, list, push, remove } from './primordials.js'
-import { type Handler, type Stand, standAside, standBefore } from './stand.js'
+import { bare, type List, list, note, push, remove } from './primordials.js'
+import { type Stand, standAside, standBefore } from './stand.js'
 
 /** A call of `grecaptcha.render` that we saw. */
 export interface Render {
@@ -45,9 +45,6 @@ export interface RecaptchaLog extends Watcher {
   readonly ready: Record<string, Given | undefined>
 }
 
-/** A page that renders or executes without end shall not fill its memory with our notes. */
-const MOST_NOTES = 200
-
 /** The name under which a token waits for the next `execute`; without an action, for one with any action. */
 export const slot = (sitekey: string, action?: string): string =>
   action === undefined ? sitekey : `${sitekey}\n${action}`
@@ -66,7 +63,8 @@ export function watchRecaptcha(observer: Observer): RecaptchaLog {
     ready: bare(),
     check() {
       const api = p.describe(window, 'grecaptcha')?.value
-      if (api) watch(api, false)
+      // Turnstile takes reCAPTCHA's name where a page asks it to (`compat=recaptcha`).
+      if (api && api !== p.describe(window, 'turnstile')?.value) watch(api, false)
     },
     undo() {
       standAside(p, stands)
@@ -80,22 +78,18 @@ export function watchRecaptcha(observer: Observer): RecaptchaLog {
 
   function watch(api: unknown, enterprise: boolean): void {
     if ((typeof api !== 'object' && typeof api !== 'function') || api === null) return
-    const unlessOver =
-      (handle: Handler): Handler =>
-      (call, self, args) =>
-        observer.over ? p.apply(call, self, args) : handle(call, self, args)
-    standBefore(p, stands, api, {
-      render: unlessOver((call, self, args) => {
+    standBefore(observer, stands, api, {
+      render(call, self, args) {
         const n = p.apply(call, self, args)
         note(log.renders, { n, container: args[0], params: args[1], enterprise })
         return n
-      }),
-      execute: unlessOver((call, self, args) => execute(enterprise, call, self, args)),
-      getResponse: unlessOver((call, self, args) => current(args[0])?.token ?? p.apply(call, self, args)),
-      reset: unlessOver((call, self, args) => {
+      },
+      execute: (call, self, args) => execute(enterprise, call, self, args),
+      getResponse: (call, self, args) => current(args[0])?.token ?? p.apply(call, self, args),
+      reset(call, self, args) {
         forget(args[0])
         return p.apply(call, self, args)
-      }),
+      },
     })
     // The loader makes this object before the main part comes, so a look after each script is soon enough.
     if (!enterprise) watch(p.describe(api, 'enterprise')?.value, true)
@@ -207,11 +201,6 @@ export function watchRecaptcha(observer: Observer): RecaptchaLog {
 /** Widget ids are numbers; pages pass them as strings too. */
 function nameOf(id: unknown): string {
   return typeof id === 'number' || typeof id === 'string' ? `${id}` : ''
-}
-
-function note<T>(notes: List<T>, item: T): T {
-  if (notes.size >= MOST_NOTES) remove(notes, notes[0] as T)
-  return push(notes, item)
 }
 
 function actionOf(options: unknown): string | undefined {

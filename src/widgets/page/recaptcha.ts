@@ -1,14 +1,12 @@
 import { callBack } from './callback.js'
+import { expireLater } from './expiry.js'
 import type { PageFamily, PageSolution, Place, Seen } from './family.js'
 import { list, push } from './primordials.js'
 import { createField, fieldsOf } from './recaptcha-fields.js'
 import { type Frame, gather, type Scene, setting, sitekeyOf, type Widget } from './recaptcha-gather.js'
 import { type Execute, type Given, slot } from './recaptcha-watch.js'
-import { has, hostOf, parameter } from './text.js'
+import { has, hostOf, parameter, text } from './text.js'
 import { own } from './walk.js'
-
-/** What `undo` has to call off: tokens expire two minutes after they were given. */
-const timers = list<() => void>()
 
 interface SeenWidget extends Seen {
   readonly widget: Widget
@@ -23,9 +21,6 @@ export const recaptcha: PageFamily = {
       push(seen, describe(place, scene, scene.widgets[index] as Widget))
     }
     return { seen, leftOut: scene.leftOut }
-  },
-  undo() {
-    for (; timers.size > 0; timers.size--) timers[timers.size - 1]?.()
   },
 }
 
@@ -148,24 +143,8 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       const entry = log.executes[index] as Execute
       if (isTarget(entry)) entry.open = false
     }
-    // As the vendor's script does: a token that is too old is taken away again, and the page is told.
-    const expire = () => {
-      let ours = false
-      for (let index = 0; index < fields.size; index++) {
-        const field = fields[index] as Element
-        if (dom.value(field) !== token) continue
-        dom.setValue(field, '')
-        ours = true
-      }
-      if (ours) callBack(p, setting(place, widget, 'expired-callback'), [])
-    }
-    const timer: unknown = p.apply(p.setTimeout, window, [expire, livesMs])
-    push(timers, () => p.apply(p.clearTimeout, window, [timer]))
+    expireLater(place, fields, token, livesMs, () => callBack(p, setting(place, widget, 'expired-callback'), []))
   }
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined
 }
 
 function isEnterprise({ p }: Place, { scripts }: Scene, widget: Widget): boolean {

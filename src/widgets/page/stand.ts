@@ -1,12 +1,14 @@
+import type { Observer } from './observe.js'
 import { bare, type List, type Primordials, push } from './primordials.js'
 
 type Call = (...args: never[]) => unknown
 
-/** Answers a call in the place of the vendor's function. */
+/** Answers a call in the place of the vendor's function, until the observer is over. */
 export type Handler = (original: Call, self: unknown, args: ArrayLike<unknown>) => unknown
 
 /** A vendor's object, and the functions of it that we stand before. */
 export interface Stand {
+  readonly observer: Observer
   readonly object: object
   readonly handlers: Readonly<Record<string, Handler>>
   /** What we put in, and what was there. */
@@ -23,14 +25,15 @@ export interface Stand {
  * Called again, it stands before what was replaced meanwhile. An object that cannot be changed is left alone.
  */
 export function standBefore(
-  p: Primordials,
+  observer: Observer,
   stands: List<Stand>,
   object: object,
   handlers: Readonly<Record<string, Handler>>,
 ): void {
+  const { p } = observer
   let stand: Stand | undefined
   for (let index = 0; index < stands.size; index++) if (stands[index]?.object === object) stand = stands[index]
-  if (!stand) stand = push(stands, { object, handlers, placed: bare(), waiting: undefined })
+  if (!stand) stand = push(stands, { observer, object, handlers, placed: bare(), waiting: undefined })
   if (place(p, stand) || stand.waiting) return
   const prototype = p.prototypeOf(object)
   if (prototype !== p.plain) return
@@ -73,7 +76,7 @@ function put(p: Primordials, stand: Stand, name: string, value: unknown, enumera
     return
   }
   const original = value as Call
-  const wrapped = wrap(p, original, stand.handlers[name] as Handler)
+  const wrapped = wrap(stand.observer, original, stand.handlers[name] as Handler)
   stand.placed[name] = { original, wrapped }
   define(p, stand.object, name, wrapped, enumerable)
 }
@@ -107,10 +110,11 @@ function stopWaiting(p: Primordials, stand: Stand): void {
 }
 
 /** A function with the name and the length of the original, that answers through `handle`. */
-function wrap(p: Primordials, original: Call, handle: Handler): Call {
+function wrap(observer: Observer, original: Call, handle: Handler): Call {
+  const { p } = observer
   const wrapped = function (this: unknown): unknown {
     // biome-ignore lint/complexity/noArguments: a rest parameter would change what the function does with its length
-    return handle(original, this, arguments)
+    return observer.over ? p.apply(original, this, arguments) : handle(original, this, arguments)
   }
   p.define(wrapped, 'name', { value: original.name, configurable: true })
   p.define(wrapped, 'length', { value: original.length, configurable: true })

@@ -39,20 +39,25 @@ export function slice(p: Primordials, text: string, from: number, to?: number): 
   return p.apply(p.slice, text, [from, to])
 }
 
+/** A string that says something. */
+export function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
 /** Facts as the text of a JSON object; long strings are cut off. */
 export function json(
   p: Primordials,
   facts: Readonly<Record<string, string | number | boolean | undefined>>,
   longest: number,
 ): string {
-  let text = ''
+  let written = ''
   const names = p.keys(facts)
   for (let index = 0; index < names.length; index++) {
     const name = names[index] as string
     const value = facts[name]
     if (value === undefined) continue
     const clipped = typeof value === 'string' && value.length > longest ? slice(p, value, 0, longest) : value
-    text += `${text && ','}${p.stringify(name)}:${p.stringify(clipped)}`
+    written += `${written && ','}${p.stringify(name)}:${p.stringify(clipped)}`
   }
-  return `{${text}}`
+  return `{${written}}`
 }

@@ -1,4 +1,4 @@
-import { type List, list, type Primordials, push } from './primordials.js'
+import { includes, list, type Primordials, push } from './primordials.js'
 
 const DEEPEST = 5
 const MOST_OBJECTS = 400
@@ -60,7 +60,14 @@ export function own(p: Primordials, object: unknown, name: string): unknown {
   }
 }
 
-function includes(objects: List<object>, value: object): boolean {
-  for (let index = 0; index < objects.size; index++) if (objects[index] === value) return true
-  return false
+/** A parameter that the page gave: its own object, so it may be a getter. Run it, as the vendor's script does. */
+export function read(p: Primordials, object: unknown, name: string): unknown {
+  if (typeof object !== 'object' || object === null) return undefined
+  const plain = own(p, object, name)
+  if (plain !== undefined) return plain
+  try {
+    return (object as Record<string, unknown>)[name]
+  } catch {
+    return undefined
+  }
 }

@@ -1,0 +1,15 @@
+import type { Challenge } from '../base/challenge.js'
+import { SolveguardError } from '../base/errors.js'
+import { originOf } from '../policy/origin.js'
+
+/**
+ * The address a solver is told: that of the frame in which the widget stands, without user name, password and fragment, which are none of
+ * its business.
+ * @throws SolveguardError `CHALLENGE_INVALID`
+ */
+export function pageAddress({ pageUrl, frameUrl }: Pick<Challenge, 'pageUrl' | 'frameUrl'>): string {
+  const address = originOf(frameUrl ?? pageUrl)
+  if (address.ok) return address.told
+  const field = frameUrl === undefined ? 'pageUrl' : 'frameUrl'
+  throw new SolveguardError('CHALLENGE_INVALID', `The challenge's ${field} is not an http: or https: address.`)
+}

@@ -1,0 +1,38 @@
+import type { Place } from './family.js'
+import { type List, list, push, remove } from './primordials.js'
+
+/** What `undo` has to call off. */
+const timers = list<unknown>()
+
+/**
+ * Takes a token away again when it is too old, as the vendors' scripts do, and tells the page of it. Where fields hold
+ * something else by then, they are left as they are.
+ *
+ * @param tell called if the token still stood
+ */
+export function expireLater(
+  { p, dom }: Place,
+  fields: List<Element>,
+  token: string,
+  livesMs: number,
+  tell: () => void,
+): void {
+  const expire = () => {
+    remove(timers, timer)
+    let ours = fields.size === 0
+    for (let index = 0; index < fields.size; index++) {
+      const field = fields[index] as Element
+      if (dom.value(field) !== token) continue
+      dom.setValue(field, '')
+      ours = true
+    }
+    if (ours) tell()
+  }
+  const timer: unknown = p.apply(p.setTimeout, window, [expire, livesMs])
+  push(timers, timer)
+}
+
+/** No token will be taken away any more. */
+export function callOffExpiries({ p }: Pick<Place, 'p'>): void {
+  for (; timers.size > 0; timers.size--) p.apply(p.clearTimeout, window, [timers[timers.size - 1]])
+}

@@ -1,0 +1,95 @@
+import { callBack } from './callback.js'
+import { expireLater } from './expiry.js'
+import type { PageFamily, PageSolution, Place, Seen } from './family.js'
+import { includes, list, note, push, remove } from './primordials.js'
+import { text } from './text.js'
+import { createField, fieldsOf } from './turnstile-fields.js'
+import { gather, lastOf, means, type Scene, setting, sitekeyOf, type Widget } from './turnstile-gather.js'
+import type { Given } from './turnstile-watch.js'
+import { own } from './walk.js'
+
+interface SeenWidget extends Seen {
+  readonly widget: Widget
+}
+
+/** Cloudflare Turnstile, inside the page. */
+export const turnstile: PageFamily = {
+  gather(place, most) {
+    const scene = gather(place, most)
+    const seen = list<Seen>()
+    for (let index = 0; index < scene.widgets.size; index++) {
+      push(seen, describe(place, scene, scene.widgets[index] as Widget))
+    }
+    return { seen, leftOut: scene.leftOut }
+  },
+}
+
+function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
+  const { p, dom } = place
+  const { given } = place.observer.watchers.turnstile
+  const { id, element } = widget
+
+  const seen: SeenWidget = {
+    widget,
+    facts: {
+      sitekey: sitekeyOf(place, widget),
+      action: text(setting(place, widget, 'action')),
+      cData: text(setting(place, widget, 'cData', 'cdata')),
+      pageData: text(setting(place, widget, 'chlPageData')),
+      waits: setting(place, widget, 'execution') === 'execute',
+      visible: !element || dom.visible(element),
+      answered: isAnswered(),
+      executed: widget.last === 'execute',
+    },
+    same(other) {
+      const that = (other as SeenWidget).widget
+      if (element && that.element) return element === that.element
+      return id !== undefined && id === that.id
+    },
+    place(solution) {
+      if (solution.unlessAnswered && isAnswered()) return 'answered'
+      fill(solution)
+      return 'ok'
+    },
+    fire: (token) => void callBack(p, setting(place, widget, 'callback'), [token]),
+    release() {},
+  }
+  return seen
+
+  function isAnswered(): boolean {
+    const fields = fieldsOf(place, scene, widget)
+    for (let index = 0; index < fields.size; index++) if (dom.value(fields[index] as Element)) return true
+    return !!response()
+  }
+
+  /** What the vendor's own script would tell the page. */
+  function response(): unknown {
+    const api = own(p, window, 'turnstile')
+    const call = own(p, api, 'getResponse')
+    try {
+      return typeof call === 'function' && p.apply(call as (target: unknown) => unknown, api, [id ?? element])
+    } catch {
+      return undefined
+    }
+  }
+
+  function fill({ token, livesMs }: PageSolution): void {
+    const fields = fieldsOf(place, scene, widget)
+    const made = fields.size === 0 ? createField(place, widget) : undefined
+    if (made) push(fields, made)
+    for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
+    const entry: Given = {
+      token,
+      until: p.now() + livesMs,
+      last: lastOf(scene.widgets) === widget,
+      means: (target) => means(place, widget, target),
+    }
+    note(given, entry)
+    expireLater(place, fields, token, livesMs, () => {
+      // A widget without a field was perhaps reset meanwhile: then nothing of ours is left to expire.
+      if (!includes(given, entry)) return
+      remove(given, entry)
+      callBack(p, setting(place, widget, 'expired-callback'), [token])
+    })
+  }
+}

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest'
+import type { Challenge } from '../../src/base/challenge.js'
+import { captchaAI } from '../../src/solvers/captchaai.js'
+import { challenge, rig } from './support.js'
+
+const turnstile: Challenge = {
+  family: 'turnstile',
+  variant: 'turnstile',
+  sitekey: '0x4AAAAAAAC3DHQFLr1GavRN',
+  pageUrl: challenge.pageUrl,
+}
+
+describe('a Turnstile', () => {
+  it('is solved with all that the page told of it, and its token lives five minutes', async () => {
+    const { guard, service } = await rig()
+    const before = Date.now()
+    const { expiresAt } = await guard.solve({ ...turnstile, action: 'pay', cData: 'order-17', pageData: 'p' })
+    expect(service.tasks).toMatchObject([
+      { fields: { method: 'turnstile', sitekey: turnstile.sitekey, action: 'pay', data: 'order-17', pagedata: 'p' } },
+    ])
+    expect(expiresAt.getTime()).toBeGreaterThan(before + 290_000)
+  })
+
+  it.each([
+    ['variant', { variant: 'v3' }],
+    ['cData', { cData: 'x'.repeat(256) }],
+    ['cData', { cData: 'a\nb' }],
+    ['pageData', { pageData: 'x'.repeat(4_097) }],
+    ['pageData', { pageData: 5 }],
+  ])('with an odd %s is none', async (field, odd) => {
+    const { guard, service } = await rig()
+    await expect(guard.solve({ ...turnstile, ...odd } as Challenge)).rejects.toMatchObject({
+      code: 'CHALLENGE_INVALID',
+      message: expect.stringContaining(`challenge.${field}`),
+    })
+    expect(service.requests).toHaveLength(0)
+  })
+
+  it('with the vendor’s blocking test key is left to block, unless test keys are to be solved', async () => {
+    const blocking = { ...turnstile, sitekey: '2x00000000000000000000AB' }
+    const strict = await rig()
+    await expect(strict.guard.solve(blocking)).rejects.toMatchObject({ code: 'TEST_KEY_BLOCKS' })
+    expect(strict.service.requests).toHaveLength(0)
+    const { guard, service } = await rig({ policy: { testKeys: 'solve' } })
+    await guard.solve(blocking)
+    expect(service.tasks).toHaveLength(1)
+  })
+})
+
+describe('a family that the solver cannot do', () => {
+  it('is refused before anything is sent, with the solvers that can', async () => {
+    const modest = { ...captchaAI(), name: 'modest', unsupported: () => 'the family turnstile' }
+    const { guard, service } = await rig({ more: { solver: modest } })
+    await expect(guard.solve(turnstile)).rejects.toMatchObject({
+      code: 'FAMILY_UNSUPPORTED',
+      message: expect.stringMatching(
+        /^The solver modest cannot do the family turnstile\. Solvers that can: .*captchaai/,
+      ),
+    })
+    expect(service.requests).toHaveLength(0)
+  })
+})
