@@ -19,6 +19,8 @@ import { root } from './setup.mjs'
 const execute = promisify(execFile)
 const require = createRequire(import.meta.url)
 const consumers = `${root}test/consumers`
+/** What users of the adapters have installed themselves. */
+const BROWSER_TOOLS = ['playwright', 'playwright-core', 'puppeteer-core']
 
 /**
  * The tarball that npm would publish of what is built.
@@ -67,7 +69,7 @@ export async function runConsumer(project, file) {
  * @param {string} project
  */
 export async function compileTypes(project) {
-  for (const name of ['playwright', 'playwright-core', '@types/node']) link(join(project, 'node_modules'), name)
+  for (const name of [...BROWSER_TOOLS, '@types/node']) link(join(project, 'node_modules'), name)
   for (const ending of ['mts', 'cts']) copyFileSync(join(consumers, 'types.ts'), join(project, `types.${ending}`))
   const examples = readdirSync(copyExamples(project), { recursive: true, encoding: 'utf8' })
   const files = examples.filter((file) => file.endsWith('.ts')).map((file) => join('examples', file))
@@ -89,7 +91,7 @@ export async function compileTypes(project) {
  * @param {string} project
  */
 export async function runExamples(project) {
-  for (const name of ['playwright', 'playwright-core']) link(join(project, 'node_modules'), name)
+  for (const name of BROWSER_TOOLS) link(join(project, 'node_modules'), name)
   const folder = copyExamples(project)
   const env = { ...process.env, CHROMIUM_PATH: (await findBrowser())?.path ?? '' }
   for (const script of readdirSync(join(folder, 'script'))) {

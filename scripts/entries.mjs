@@ -12,6 +12,7 @@ export const ENTRIES = {
   './playwright': 'adapters/playwright',
   './playwright-test': 'adapters/playwright-test',
   './playwright-test-reporter': 'adapters/playwright-test-reporter',
+  './puppeteer': 'adapters/puppeteer',
 }
 
 /** What `exports` in package.json has to be. */

@@ -1,15 +1,14 @@
 import type { BrowserContext, Frame, Page } from 'playwright-core'
 import { SolveguardError } from '../base/errors.js'
-import type { Grant, NarrowingInput, NarrowOptions } from '../guard/types.js'
-import { type Captcha, type CaptchaOptions, createCaptcha } from './captcha.js'
+import type { Grant, NarrowingInput } from '../guard/types.js'
+import type { Captcha } from './captcha.js'
+import { type GuardContextOptions, guardDriver } from './context.js'
 import type { Driver, DriverFrame, DriverPage } from './driver.js'
 
 export type { Captcha, CaptchaOptions, SolvePageOptions } from './captcha.js'
+export type { GuardContextOptions } from './context.js'
 export type { Found, LeftOut } from './find.js'
 export type { SkipReason, SolveResult } from './outcome.js'
-
-/** How a context is guarded: the budget's name, the subject on the record, and limits on time. */
-export interface GuardContextOptions extends NarrowOptions, CaptchaOptions {}
 
 /**
  * Guards a Playwright browser context: its pages' CAPTCHAs are found and solved under the guard's policy, or under a
@@ -29,10 +28,7 @@ export function guardContext(
   narrowing?: NarrowingInput,
   options: GuardContextOptions = {},
 ): Promise<Captcha<Page>> {
-  const { name, subject } = options
-  const narrower = narrowing !== undefined || name !== undefined || subject !== undefined
-  const grant = narrower ? guard.narrow(narrowing ?? {}, { name, subject }) : guard
-  return createCaptcha(grant, playwrightDriver(context), options)
+  return guardDriver(guard, playwrightDriver(context), narrowing, options)
 }
 
 function playwrightDriver(context: BrowserContext): Driver<Page> {

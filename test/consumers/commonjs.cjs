@@ -7,6 +7,7 @@ const { memoryLedger, fileLedger } = require('solveguard/ledger')
 const { jsonlAudit, verifyAudit } = require('solveguard/audit')
 const { startSolverService } = require('solveguard/testing')
 const { guardContext } = require('solveguard/playwright')
+const { guardContext: guardPuppeteer } = require('solveguard/puppeteer')
 const { default: CaptchaReporter } = require('solveguard/playwright-test-reporter')
 
 const named = {
@@ -18,6 +19,7 @@ const named = {
   guardContext,
   startSolverService,
   CaptchaReporter,
+  guardPuppeteer,
 }
 for (const [name, value] of Object.entries(named)) assert.equal(typeof value, 'function', name)
 

@@ -1,5 +1,6 @@
 // A user who writes TypeScript, as an ES module and as CommonJS. Compiled against the packed package by `npm run check`.
 import type { BrowserContext, Page } from 'playwright-core'
+import type { Browser } from 'puppeteer-core'
 import {
   type Challenge,
   createGuard,
@@ -15,6 +16,7 @@ import { fileLedger, memoryLedger } from 'solveguard/ledger'
 import { guardContext } from 'solveguard/playwright'
 import { test as captchaTest, expect } from 'solveguard/playwright-test'
 import CaptchaReporter from 'solveguard/playwright-test-reporter'
+import { guardContext as guardPuppeteer } from 'solveguard/puppeteer'
 import { envSecret, type SecretProvider } from 'solveguard/secrets'
 import { captchaAI } from 'solveguard/solvers'
 import { startSolverService } from 'solveguard/testing'
@@ -42,6 +44,11 @@ export async function solve(guard: Guard, context: BrowserContext, page: Page): 
   const result = await captcha.solve(page, { which: 'all' })
   const cost: Money = result.cost
   return `${found.length} found, ${result.solved.length} solved for ${formatUsd(cost)}`
+}
+
+export async function solveInPuppeteer(guard: Guard, browser: Browser): Promise<Money> {
+  const captcha = await guardPuppeteer(guard, browser.defaultBrowserContext(), { budget: { perDay: usd(0.5) } })
+  return (await captcha.solve(await browser.newPage())).cost
 }
 
 export async function solveOne(guard: Guard, challenge: Challenge): Promise<Solution | Date | undefined> {

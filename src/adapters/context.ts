@@ -1,0 +1,18 @@
+import type { Grant, NarrowingInput, NarrowOptions } from '../guard/types.js'
+import { type Captcha, type CaptchaOptions, createCaptcha } from './captcha.js'
+import type { Driver } from './driver.js'
+
+/** How a context is guarded: the budget's name, the subject on the record, and limits on time. */
+export interface GuardContextOptions extends NarrowOptions, CaptchaOptions {}
+
+/** Guards what a driver drives: under the guard's own grant, or under a narrower one where anything was said. */
+export function guardDriver<P>(
+  guard: Grant,
+  driver: Driver<P>,
+  narrowing: NarrowingInput | undefined,
+  options: GuardContextOptions,
+): Promise<Captcha<P>> {
+  const { name, subject } = options
+  const narrower = narrowing !== undefined || name !== undefined || subject !== undefined
+  return createCaptcha(narrower ? guard.narrow(narrowing ?? {}, { name, subject }) : guard, driver, options)
+}

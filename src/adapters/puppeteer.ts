@@ -1,0 +1,125 @@
+import type { BrowserContext, Frame, Page, Target } from 'puppeteer-core'
+import { SolveguardError } from '../base/errors.js'
+import type { Grant, NarrowingInput } from '../guard/types.js'
+import type { Captcha } from './captcha.js'
+import { type GuardContextOptions, guardDriver } from './context.js'
+import type { Driver, DriverFrame, DriverPage } from './driver.js'
+
+export type { Captcha, CaptchaOptions, SolvePageOptions } from './captcha.js'
+export type { GuardContextOptions } from './context.js'
+export type { Found, LeftOut } from './find.js'
+export type { SkipReason, SolveResult } from './outcome.js'
+
+/**
+ * Guards a Puppeteer browser context: its pages' CAPTCHAs are found and solved under the guard's policy, or under a
+ * narrower one. Pages that are open already and pages to come are guarded alike.
+ *
+ * @param guard the guard, or a grant of it
+ * @param context `browser.defaultBrowserContext()`, or one from `browser.createBrowserContext()`
+ * @param narrowing what this context may do at most
+ * @throws SolveguardError `CONFIG_INVALID` for a narrowing that is none
+ * @example
+ * const captcha = await guardContext(guard, browser.defaultBrowserContext(), { budget: { perDay: usd(0.5) } })
+ * await page.goto('https://staging.example.com/login')
+ * const { solved, denied } = await captcha.solve(page)
+ */
+export function guardContext(
+  guard: Grant,
+  context: BrowserContext,
+  narrowing?: NarrowingInput,
+  options: GuardContextOptions = {},
+): Promise<Captcha<Page>> {
+  return guardDriver(guard, puppeteerDriver(context), narrowing, options)
+}
+
+function puppeteerDriver(context: BrowserContext): Driver<Page> {
+  const frames = new WeakMap<Frame, DriverFrame>()
+  const pages = new WeakMap<Page, DriverPage>()
+  /** Puppeteer gives the list of pages only to those who wait for it. */
+  const open = new Set<Page>()
+
+  const frameOf = (frame: Frame): DriverFrame => {
+    const known = frames.get(frame)
+    if (known) return known
+    const made: DriverFrame = {
+      url: () => frame.url(),
+      name: () => frame.name(),
+      parent() {
+        const parent = frame.parentFrame()
+        return parent ? frameOf(parent) : undefined
+      },
+      isDetached: () => frame.detached,
+      evaluate: (expression) => frame.evaluate(expression),
+    }
+    frames.set(frame, made)
+    return made
+  }
+
+  const pageOf = (page: Page): DriverPage => {
+    const known = pages.get(page)
+    if (known) return known
+    const made: DriverPage = {
+      frames() {
+        const main = page.mainFrame()
+        return [main, ...page.frames().filter((frame) => frame !== main)].map(frameOf)
+      },
+      isClosed: () => page.isClosed(),
+      watch(watcher) {
+        const navigated = (frame: Frame) => watcher.navigated(frameOf(frame))
+        const detached = (frame: Frame) => watcher.detached(frameOf(frame))
+        const gone = () => watcher.gone()
+        // `error` is Puppeteer's word for a crash.
+        page.on('framenavigated', navigated).on('framedetached', detached).on('close', gone).on('error', gone)
+        return () => {
+          page.off('framenavigated', navigated).off('framedetached', detached).off('close', gone).off('error', gone)
+        }
+      },
+    }
+    pages.set(page, made)
+    return made
+  }
+
+  return {
+    page(page) {
+      if (page.browserContext() === context) return pageOf(page)
+      throw new SolveguardError('CONFIG_INVALID', 'This page belongs to another browser context than the guarded one.')
+    },
+    pages: () => [...open].map(pageOf),
+    async install(script) {
+      /** By page, how the script is taken out again. */
+      const installed = new Map<Page, Promise<() => Promise<void>>>()
+      const add = (page: Page): void => {
+        if (installed.has(page)) return
+        open.add(page)
+        installed.set(page, installIn(page, script))
+        page.once('close', () => {
+          open.delete(page)
+          installed.delete(page)
+        })
+      }
+      const created = async (target: Target): Promise<void> => {
+        if (`${target.type()}` !== 'page') return
+        // Null, or an error, for a page that was closed at once.
+        const page = await target.page().catch(() => null)
+        if (page) add(page)
+      }
+      context.on('targetcreated', created)
+      for (const page of await context.pages()) add(page)
+      await Promise.all(installed.values())
+      return async () => {
+        context.off('targetcreated', created)
+        await Promise.all([...installed.values()].map(async (remove) => (await remove)()))
+      }
+    },
+  }
+}
+
+/** Has a script run in a page's documents to come. A page that goes away meanwhile needs nothing. */
+async function installIn(page: Page, script: string): Promise<() => Promise<void>> {
+  try {
+    const { identifier } = await page.evaluateOnNewDocument(script)
+    return () => page.removeScriptToEvaluateOnNewDocument(identifier).catch(() => undefined)
+  } catch {
+    return async () => {}
+  }
+}

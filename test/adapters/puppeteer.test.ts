@@ -1,0 +1,99 @@
+import { type Browser, launch, type Page } from 'puppeteer-core'
+import { expect, test } from 'vitest'
+import { CHROMIUM_FLAGS, findBrowser } from '../../scripts/find-browser.mjs'
+import { guardContext } from '../../src/adapters/puppeteer.js'
+import { contract } from './contract.js'
+import { fakeGrant } from './fake-grant.js'
+import type { Tool, ToolPage } from './tool.js'
+
+let launched: Promise<Browser> | undefined
+
+function browser(): Promise<Browser> {
+  launched ??= findBrowser().then((found) => launch({ executablePath: found?.path ?? '', args: CHROMIUM_FLAGS }))
+  return launched
+}
+
+function toolPage(page: Page): ToolPage<Page> {
+  return {
+    native: page,
+    goto: async (url) => void (await page.goto(url)),
+    evaluate: (expression) => page.evaluate(expression),
+    // Locators wait until what they click stands still.
+    click: (selector) => page.locator(selector).click(),
+    async clickInFrame(address, selector) {
+      const frame = page.frames().find((one) => one.url().includes(address))
+      await frame?.locator(selector).click()
+    },
+    async text(selector) {
+      const element = await page.waitForSelector(selector)
+      return (await element?.evaluate(({ textContent }) => textContent)) ?? ''
+    },
+    close: () => page.close(),
+  }
+}
+
+const puppeteer: Tool<Page> = {
+  name: 'Puppeteer',
+  async open() {
+    const context = await (await browser()).createBrowserContext()
+    return {
+      guard: (grant, narrowing, options) => guardContext(grant, context, narrowing, options),
+      newPage: async () => toolPage(await context.newPage()),
+      close: () => context.close(),
+    }
+  },
+  close: async () => (await launched)?.close(),
+}
+
+contract(puppeteer)
+
+test('listeners are on a page only while a solve is under way, and on the context until it is let go', async () => {
+  const context = await (await browser()).createBrowserContext()
+  const page = await context.newPage()
+  const onPage = () =>
+    (['framenavigated', 'framedetached', 'error'] as const).reduce((sum, name) => sum + page.listenerCount(name), 0)
+  const before = onPage()
+  const grant = fakeGrant({ issue: () => 'a-token' })
+  const captcha = await guardContext(grant, context)
+  expect(context.listenerCount('targetcreated')).toBe(1)
+  await page.setContent('<div class="g-recaptcha" data-sitekey="abc"></div>')
+  grant.answer = async () => {
+    expect(onPage()).toBe(before + 3)
+    return 'a-token'
+  }
+  expect(await captcha.solve(page)).toMatchObject({ solved: [{}] })
+  expect(onPage()).toBe(before)
+  await captcha.close()
+  expect(context.listenerCount('targetcreated')).toBe(0)
+  await context.close()
+})
+
+test('a page of another context is refused', async () => {
+  const context = await (await browser()).createBrowserContext()
+  const other = await (await browser()).createBrowserContext()
+  const captcha = await guardContext(fakeGrant({ issue: () => '' }), context)
+  await expect(captcha.find(await other.newPage())).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+  await context.close()
+  await other.close()
+})
+
+test('the first document of a new page is watched, and a pop-up too once it has navigated', async () => {
+  const context = await (await browser()).createBrowserContext()
+  const captcha = await guardContext(fakeGrant({ issue: () => '' }), context)
+  const watched = 'Symbol.for("solveguard") in window'
+  for (let count = 0; count < 5; count++) {
+    const page = await context.newPage()
+    await page.goto('data:text/html,first')
+    expect(await page.evaluate(watched)).toBe(true)
+  }
+  const page = await context.newPage()
+  const opened = new Promise<Page | null>((resolve) => page.once('popup', resolve))
+  await page.evaluate('void window.open("about:blank")')
+  const popup = await opened
+  await popup?.goto('data:text/html,second')
+  expect(await popup?.evaluate(watched)).toBe(true)
+  await captcha.close()
+  await page.goto('data:text/html,third')
+  expect(await page.evaluate(watched)).toBe(false)
+  await context.close()
+})
