@@ -19,7 +19,8 @@ const SCORES: readonly unknown[] = [0.3, 0.7, 0.9]
  * @throws SolveguardError `CHALLENGE_INVALID` that names the field
  */
 export function parseChallenge(input: Challenge): Challenge {
-  if (typeof input !== 'object' || input === null) throw invalid('the challenge', 'expected an object')
+  if (typeof input !== 'object' || input === null)
+    throw new SolveguardError('CHALLENGE_INVALID', 'solve() takes a challenge: { family, variant, sitekey, pageUrl }.')
   const { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, cData, pageData, apiHost } = input
   if (!Object.hasOwn(VARIANTS, family)) throw invalid('family', `expected one of ${Object.keys(VARIANTS).join(', ')}`)
   const variants: readonly Variant[] = VARIANTS[family]

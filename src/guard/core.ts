@@ -248,6 +248,14 @@ function forLog(event: object): { challenge?: object } {
   return { challenge: { family, variant, sitekey, pageUrl: page, frameUrl: frame } }
 }
 
+/** What a guard says to whoever comes after its end. */
+export function closed(): SolveguardError {
+  return new SolveguardError(
+    'GUARD_CLOSED',
+    'The guard was closed; a task that the service took is left to the next one.',
+  )
+}
+
 /** The denial that a failing ledger means. */
 export function ledgerDown(error: unknown): DeniedError {
   if (error instanceof DeniedError) return error

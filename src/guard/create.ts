@@ -1,3 +1,4 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { jsonlAudit } from '../audit/jsonl.js'
@@ -13,7 +14,7 @@ import { envSecret } from '../secrets/env.js'
 import type { SecretProvider } from '../secrets/provider.js'
 import { captchaAI } from '../solvers/captchaai.js'
 import type { Solver } from '../solvers/solver.js'
-import { Core, type Logger, type Parts } from './core.js'
+import { Core, closed, type Logger, type Parts } from './core.js'
 import { checkName, PolicyGrant } from './grant.js'
 import { Recovery } from './recovery.js'
 import { Service } from './service.js'
@@ -49,21 +50,29 @@ const hasMethod = (name: string, method: string) =>
     message: `expected ${name}`,
   })
 
-const optionsShape = z.strictObject({
-  name: z.string().optional(),
-  solver: hasMethod("a solver such as captchaAI(), from 'solveguard/solvers'", 'readSubmit').optional(),
-  secret: hasMethod(
-    "a secret provider such as envSecret('SOLVEGUARD_KEY'), from 'solveguard/secrets'",
-    'fetch',
-  ).optional(),
-  policy: z.looseObject({}, { error: "expected a policy such as { origins: ['https://staging.example.com'] }" }),
-  ledger: hasMethod("a ledger such as fileLedger(), from 'solveguard/ledger'", 'reserve').optional(),
-  audit: hasMethod("an audit sink such as jsonlAudit(), from 'solveguard/audit'", 'write').optional(),
-  stateDir: z.string().min(1).optional(),
-  ca: z.union([z.string(), z.array(z.string())]).optional(),
-  logger: hasMethod('a logger with debug, info and warn, such as pino()', 'info').optional(),
-  clock: hasMethod('a clock', 'now').optional(),
-})
+const optionsShape = z.strictObject(
+  {
+    name: z.string().optional(),
+    solver: hasMethod("a solver such as captchaAI(), from 'solveguard/solvers'", 'readSubmit').optional(),
+    secret: hasMethod(
+      "a secret provider such as envSecret('SOLVEGUARD_KEY'), from 'solveguard/secrets'",
+      'fetch',
+    ).optional(),
+    policy: z.looseObject({}, { error: "expected a policy such as { origins: ['https://staging.example.com'] }" }),
+    ledger: hasMethod("a ledger such as fileLedger(), from 'solveguard/ledger'", 'reserve').optional(),
+    audit: hasMethod("an audit sink such as jsonlAudit(), from 'solveguard/audit'", 'write').optional(),
+    stateDir: z.string().min(1).optional(),
+    ca: z.union([z.string(), z.array(z.string())]).optional(),
+    logger: hasMethod('a logger with debug, info and warn, such as pino()', 'info').optional(),
+    clock: hasMethod('a clock', 'now').optional(),
+  },
+  {
+    error: (issue) =>
+      issue.code === 'invalid_type'
+        ? "expected options such as { policy: { origins: ['https://staging.example.com'] } }"
+        : undefined,
+  },
+)
 
 /**
  * Creates a guard: the one thing that may spend a solver service's balance.
@@ -82,6 +91,7 @@ export async function createGuard(options: GuardOptions): Promise<Guard> {
   check(optionsShape, options, 'options')
   const { clock = systemClock, solver = captchaAI(), secret = envSecret(), ca } = options
   const stateDir = resolve(options.stateDir ?? (process.env.SOLVEGUARD_STATE_DIR || '.solveguard'))
+  if (!options.ledger || !options.audit) keepOutOfGit(stateDir)
   return assemble(options.policy, {
     name: checkName(options.name ?? 'default', 'options.name'),
     clock,
@@ -93,6 +103,16 @@ export async function createGuard(options: GuardOptions): Promise<Guard> {
       createTransport({ baseUrl: solver.baseUrl, proxy, localAddress, ca, clock }),
     logger: options.logger,
   })
+}
+
+/** A new state folder says itself that it belongs into no repository. */
+function keepOutOfGit(stateDir: string): void {
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+    writeFileSync(join(stateDir, '.gitignore'), '*\n', { flag: 'wx' })
+  } catch {
+    // It is there already, or the folder cannot be written: the ledger will say so, and better.
+  }
 }
 
 /** Puts a guard together from parts that may be others than `createGuard`'s: benchmarks do without a network. */
@@ -162,8 +182,9 @@ class GuardedCore extends PolicyGrant implements Guard {
     return this.#core.events.on(event, callback)
   }
 
-  resume(): Promise<void> {
-    return this.#core.resume()
+  async resume(): Promise<void> {
+    if (this.#core.closed) throw closed()
+    await this.#core.resume()
   }
 
   close(): Promise<void> {

@@ -1,13 +1,36 @@
-import { messageOf } from '../base/errors.js'
+import { messageOf, SolveguardError } from '../base/errors.js'
 import type { GuardEvents } from './types.js'
 
 type Listener<K extends keyof GuardEvents> = (event: GuardEvents[K]) => void
+
+const NAMES: Readonly<Record<keyof GuardEvents, true>> = {
+  authorised: true,
+  submitted: true,
+  retrying: true,
+  solved: true,
+  failed: true,
+  denied: true,
+  abandoned: true,
+  recovered: true,
+  injected: true,
+  accepted: true,
+  rejected: true,
+  paused: true,
+  resumed: true,
+  alert: true,
+}
 
 /** A typed emitter. Listeners are called in the order in which they came; one that throws disturbs nothing. */
 export class Events {
   readonly #listeners = new Map<keyof GuardEvents, Set<Listener<never>>>()
 
   on<K extends keyof GuardEvents>(name: K, listener: Listener<K>): () => void {
+    if (!Object.hasOwn(NAMES, name) || typeof listener !== 'function') {
+      throw new SolveguardError(
+        'CONFIG_INVALID',
+        `guard.on takes one of ${Object.keys(NAMES).join(', ')}, and a function.`,
+      )
+    }
     const listeners = this.#listeners.get(name) ?? new Set()
     this.#listeners.set(name, listeners.add(listener as Listener<never>))
     return () => void listeners.delete(listener as Listener<never>)

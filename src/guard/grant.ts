@@ -6,7 +6,7 @@ import { type Money, micros } from '../policy/money.js'
 import { narrow } from '../policy/narrow.js'
 import { type NarrowingInput, type Policy, parseNarrowing } from '../policy/schema.js'
 import type { Core } from './core.js'
-import { asSolveguardError, ledgerDown } from './core.js'
+import { asSolveguardError, closed, ledgerDown } from './core.js'
 import { Gate } from './gate.js'
 import type { Granted } from './job.js'
 import { BoughtSolution } from './solution.js'
@@ -122,6 +122,7 @@ export class PolicyGrant implements Grant, Granted {
   }
 
   async status(): Promise<Status> {
+    if (this.#core.closed) throw closed()
     const { clock, ledger, secrets, secretPlace, solver, sink, name } = this.#core
     const now = clock.now()
     const id = this.path.at(-1) as string

@@ -11,7 +11,7 @@ import { solversFor } from '../solvers/table.js'
 import { WIDGETS } from '../widgets/table.js'
 import { isBlockingTestKey, testAnswer } from '../widgets/test-keys.js'
 import { parseChallenge } from './challenge.js'
-import type { Core } from './core.js'
+import { type Core, closed } from './core.js'
 import { describe, describeJob } from './describe.js'
 import { type Admitted, denied } from './gate.js'
 import type { Granted, Job } from './job.js'
@@ -376,13 +376,6 @@ export class Solving {
 
 function deadlineOf({ policy }: Granted): number {
   return policy.deadlineMs as number
-}
-
-function closed(): SolveguardError {
-  return new SolveguardError(
-    'GUARD_CLOSED',
-    'The guard was closed; a task that the service took is left to the next one.',
-  )
 }
 
 function aborted(): SolveguardError {

@@ -1,4 +1,4 @@
-import { SolveguardError } from '../base/errors.js'
+import { printable, SolveguardError } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
 import type { Pricing } from './pricing.js'
 import type { Patience } from './solver.js'
@@ -18,6 +18,7 @@ export interface SolverOptions {
 
 const SHORTEST_MS = 1_000
 const LONGEST_MS = 10 * 60_000
+const FIELDS: ReadonlySet<string> = new Set(['baseUrl', 'pricing', 'patience'] satisfies (keyof SolverOptions)[])
 
 /**
  * The base address without its trailing slash, and the patience if there is one.
@@ -25,9 +26,19 @@ const LONGEST_MS = 10 * 60_000
  */
 export function checkOptions(
   solver: string,
-  { baseUrl, patience }: SolverOptions,
+  options: SolverOptions,
   usualBaseUrl: string,
 ): { readonly baseUrl: string; readonly patience: Patience | undefined } {
+  // A mistyped `baseUrl` must not lead to the real service.
+  const unknown = Object.keys(options).find((field) => !FIELDS.has(field))
+  if (unknown !== undefined) {
+    const known = [...FIELDS].join(', ')
+    throw new SolveguardError(
+      'CONFIG_INVALID',
+      `${solver}: there is no option ${printable(unknown, 60)}, only ${known}.`,
+    )
+  }
+  const { baseUrl, patience } = options
   const { origin, prefix, loopback } = checkBaseUrl(baseUrl ?? usualBaseUrl, `${solver}: baseUrl`)
   if (patience) {
     const least = loopback ? 0 : SHORTEST_MS

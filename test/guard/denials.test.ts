@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { createGuard } from '../../src/guard/create.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
 import { captchaAI } from '../../src/solvers/captchaai.js'
@@ -253,5 +254,26 @@ describe('options that make no sense', () => {
 
   it('include a service address without TLS that is not loopback', () => {
     expect(() => captchaAI({ baseUrl: 'http://ocr.captchaai.com' })).toThrow(/https/)
+  })
+})
+
+describe('a guard that was closed', () => {
+  it('says so, whatever it is asked for', async () => {
+    const { guard } = await rig()
+    await guard.close()
+    for (const asked of [guard.solve(challenge), guard.status(), guard.resume()]) {
+      expect((await errorOf(asked)).code).toBe('GUARD_CLOSED')
+    }
+  })
+})
+
+describe('what is mistyped', () => {
+  it('is refused: an event that there is none of, a listener that is none, an option of the solver', async () => {
+    const { guard } = await rig()
+    expect(() => guard.on('sovled' as never, () => {})).toThrow(/takes one of .*solved/)
+    expect(() => guard.on('solved', undefined as never)).toThrow(/and a function/)
+    expect(() => captchaAI({ baseURL: 'http://127.0.0.1' } as never)).toThrow(/no option baseURL, only baseUrl/)
+    expect((await errorOf(createGuard(undefined as never))).message).toContain('expected options such as')
+    expect((await errorOf(guard.solve(undefined as never))).message).toContain('solve() takes a challenge')
   })
 })

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { jsonlAudit } from '../../src/audit/jsonl.js'
 import { verifyAudit } from '../../src/audit/verify.js'
+import { createGuard } from '../../src/guard/create.js'
 import { fileLedger } from '../../src/ledger/file.js'
 import { usd } from '../../src/policy/money.js'
-import { after, challenge, errorOf, type Rig, rig } from './support.js'
+import { after, challenge, errorOf, fixedSecret, type Rig, rig } from './support.js'
 
 let dir: string
 
@@ -51,6 +52,17 @@ describe('with its ledger and audit log in files', () => {
       ok: false,
       firstBad: { line: 11, problem: 'missing' },
     })
+  })
+
+  it('a new state folder keeps itself out of git', async () => {
+    const stateDir = join(dir, 'state')
+    const guard = await createGuard({
+      policy: { origins: ['https://staging.example.com'] },
+      stateDir,
+      secret: fixedSecret('a-key-for-the-tests'),
+    })
+    await guard.close()
+    expect(readFileSync(join(stateDir, '.gitignore'), 'utf8')).toBe('*\n')
   })
 
   it('nothing is created where they cannot be written', async () => {
