@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../base/clock.js'
-import { SolveguardError } from '../base/errors.js'
+import { printable, SolveguardError } from '../base/errors.js'
 import type { Grant } from '../guard/types.js'
 import { type Money, micros, ZERO } from '../policy/money.js'
 import { observerCall, undoCall } from '../widgets/calls.js'
@@ -117,7 +117,9 @@ export async function createCaptcha<P>(
       const list = found.places.map(({ challenge }) => challenge)
       return Object.defineProperty(list, 'leftOut', { value: found.leftOut }) as unknown as Found
     },
-    async solve(page, { which = 'due', signal, throwOnDenied } = {}) {
+    async solve(page, options = {}) {
+      checkOptions(options)
+      const { which = 'due', signal, throwOnDenied } = options
       const view = driver.page(page)
       const since = shared.now()
       const list = Array.isArray(which)
@@ -150,6 +152,22 @@ export async function createCaptcha<P>(
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+const OPTIONS: ReadonlySet<string> = new Set(['which', 'signal', 'throwOnDenied'] satisfies (keyof SolvePageOptions)[])
+
+/** A mistyped option would solve other widgets than those that were meant, for money. */
+function checkOptions(options: SolvePageOptions): void {
+  const unknown = Object.keys(options).find((name) => !OPTIONS.has(name))
+  if (unknown !== undefined) {
+    throw new SolveguardError(
+      'CONFIG_INVALID',
+      `solve() has no option ${printable(unknown, 60)}, only ${[...OPTIONS].join(', ')}.`,
+    )
+  }
+  const { which } = options
+  if (which === undefined || which === 'due' || which === 'all' || Array.isArray(which)) return
+  throw new SolveguardError('CONFIG_INVALID', "solve() takes `which: 'due'`, `'all'`, or a list of what find() gave.")
 }
 
 const NOTHING_LEFT_OUT: LeftOut = { widgets: 0, malformed: 0, unresponsive: 0, frames: 0 }

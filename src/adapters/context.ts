@@ -1,3 +1,4 @@
+import { SolveguardError } from '../base/errors.js'
 import type { Grant, NarrowingInput, NarrowOptions } from '../guard/types.js'
 import { type Captcha, type CaptchaOptions, createCaptcha } from './captcha.js'
 import type { Driver } from './driver.js'
@@ -6,12 +7,18 @@ import type { Driver } from './driver.js'
 export interface GuardContextOptions extends NarrowOptions, CaptchaOptions {}
 
 /** Guards what a driver drives: under the guard's own grant, or under a narrower one where anything was said. */
-export function guardDriver<P>(
+export async function guardDriver<P>(
   guard: Grant,
   driver: Driver<P>,
   narrowing: NarrowingInput | undefined,
   options: GuardContextOptions,
 ): Promise<Captcha<P>> {
+  if (typeof (guard as Partial<Grant> | undefined)?.narrow !== 'function') {
+    throw new SolveguardError(
+      'CONFIG_INVALID',
+      'guardContext takes a guard of createGuard first, then the browser context.',
+    )
+  }
   const { name, subject } = options
   const narrower = narrowing !== undefined || name !== undefined || subject !== undefined
   return createCaptcha(narrower ? guard.narrow(narrowing ?? {}, { name, subject }) : guard, driver, options)

@@ -491,6 +491,14 @@ export function contract<P>(tool: Tool<P>): void {
     })
   })
 
+  describe('refuses what is mistyped', () => {
+    test.each([{ wich: 'all' }, { which: 'al' }, { which: null }])('%j', async (options) => {
+      await visit('/named')
+      await expect(captcha.solve(page.native, options as never)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+      expect(grant.asked).toHaveLength(0)
+    })
+  })
+
   describe('leaves nothing behind', () => {
     const KEY = 'Symbol.for("solveguard")'
 
