@@ -12,7 +12,7 @@ export default {
     // Processes that tests start, and kill.
     'test/**/children/*.ts',
     'test/consumers/**',
-    'examples/**/*.{ts,mjs}',
+    'examples/**/*.{ts,mjs,cjs}',
   ],
   project: ['src/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.mjs', 'test/**/*.ts'],
   // A type that explains another one of its file may be exported for its name alone.

@@ -1,7 +1,7 @@
+import { createRequire } from 'node:module'
 import { chromium } from 'playwright'
 import puppeteer from 'puppeteer-core'
 import { addExtra } from 'puppeteer-extra'
-import RecaptchaPlugin from 'puppeteer-extra-plugin-recaptcha'
 import { CHROMIUM_FLAGS, findBrowser } from '../scripts/find-browser.mjs'
 import { guardContext } from '../src/adapters/playwright.js'
 import { startRecaptcha } from '../src/testing/recaptcha.js'
@@ -9,6 +9,10 @@ import { startSite } from '../src/testing/site.js'
 import { fakeGrant } from '../test/adapters/fake-grant.js'
 import { median } from './median.js'
 import type { BenchRow } from './row.js'
+
+// Without its types: they give puppeteer's pages methods of the same names as ours.
+const require = createRequire(import.meta.url)
+const RecaptchaPlugin: unknown = require('puppeteer-extra-plugin-recaptcha')
 
 const WARM_UP = 20
 const ROUNDS = 200
@@ -36,7 +40,7 @@ export async function findBench(): Promise<BenchRow[]> {
   const ours = await chromium.launch({ executablePath, args })
   const extra = addExtra(puppeteer as unknown as Parameters<typeof addExtra>[0])
   // Its types say otherwise than what it exports.
-  const plugin = RecaptchaPlugin as unknown as () => Parameters<typeof extra.use>[0]
+  const plugin = RecaptchaPlugin as () => Parameters<typeof extra.use>[0]
   extra.use(plugin())
   const theirs = await extra.launch({ executablePath, args })
   try {

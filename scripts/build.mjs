@@ -1,7 +1,7 @@
 // npm run build: src/ to dist/. There is one implementation, in CommonJS, and a thin ES module over each public entry: so
 // `require` and `import` in one process share their classes and their state, and `instanceof` holds across them.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -19,7 +19,10 @@ mkdirSync('dist')
 writeFileSync('dist/package.json', '{ "type": "commonjs" }\n')
 const files = await implementation()
 declarations()
-for (const file of Object.values(ENTRIES)) esmWrapper(file)
+for (const file of Object.values(ENTRIES)) {
+  callable(file)
+  esmWrapper(file)
+}
 report(files)
 
 /** Every file that the public entries need at run time, one by one, so that they stay modules that share one another. */
@@ -53,6 +56,16 @@ function declarations() {
   execFileSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.build.json'], {
     stdio: ['ignore', 'inherit', 'inherit'],
   })
+}
+
+/**
+ * Where an entry has a default export, `require` gives that, with all names on it: CommonJS users call what they required.
+ * @param {string} file
+ */
+function callable(file) {
+  if (!/^export default /m.test(readFileSync(`src/${file}.ts`, 'utf8'))) return
+  const whole = 'Object.defineProperty(Object.assign(exports.default, exports), "__esModule", { value: true })'
+  appendFileSync(`dist/${file}.js`, `{ const { exports } = module; module.exports = ${whole} }\n`)
 }
 
 /**

@@ -13,6 +13,7 @@ export const ENTRIES = {
   './playwright-test': 'adapters/playwright-test',
   './playwright-test-reporter': 'adapters/playwright-test-reporter',
   './puppeteer': 'adapters/puppeteer',
+  './puppeteer-extra': 'adapters/puppeteer-extra',
 }
 
 /** What `exports` in package.json has to be. */

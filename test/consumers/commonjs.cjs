@@ -8,6 +8,7 @@ const { jsonlAudit, verifyAudit } = require('solveguard/audit')
 const { startSolverService } = require('solveguard/testing')
 const { guardContext } = require('solveguard/playwright')
 const { guardContext: guardPuppeteer } = require('solveguard/puppeteer')
+const solveguard = require('solveguard/puppeteer-extra')
 const { default: CaptchaReporter } = require('solveguard/playwright-test-reporter')
 
 const named = {
@@ -20,8 +21,11 @@ const named = {
   startSolverService,
   CaptchaReporter,
   guardPuppeteer,
+  solveguard,
 }
 for (const [name, value] of Object.entries(named)) assert.equal(typeof value, 'function', name)
+
+assert.equal(solveguard.default, solveguard, 'callable as it was required, and by its name for compilers')
 
 async function main() {
   const es = await import('solveguard')

@@ -7,12 +7,14 @@ import { fileLedger } from 'solveguard/ledger'
 import { guardContext } from 'solveguard/playwright'
 import CaptchaReporter from 'solveguard/playwright-test-reporter'
 import { guardContext as guardPuppeteer } from 'solveguard/puppeteer'
+import solveguard from 'solveguard/puppeteer-extra'
 import { fileSecret } from 'solveguard/secrets'
 import { captchaAI } from 'solveguard/solvers'
 import { startSolverService } from 'solveguard/testing'
 
-for (const value of [fileSecret, guardContext, guardPuppeteer, CaptchaReporter, startSolverService])
+for (const value of [fileSecret, guardContext, guardPuppeteer, solveguard, CaptchaReporter, startSolverService])
   assert.equal(typeof value, 'function')
+assert.equal(createRequire(import.meta.url)('solveguard/puppeteer-extra'), solveguard)
 assert.equal(createRequire(import.meta.url)('solveguard').DeniedError, DeniedError, 'one class, however it is loaded')
 
 const dir = process.argv[2]
