@@ -89,6 +89,17 @@ export default function solveguard(options: PluginOptions): PuppeteerExtraPlugin
   return new Plugin(options) as unknown as PuppeteerExtraPlugin
 }
 
+const OPTIONS: ReadonlySet<string> = new Set([
+  'guard',
+  'policy',
+  'throwOnError',
+  'solveScoreBased',
+  'solveInactiveChallenges',
+  'visualFeedback',
+  'solveInViewportOnly',
+  'provider',
+] satisfies (keyof PluginOptions)[])
+
 function check(options: PluginOptions | undefined): void {
   const { guard, provider, solveInViewportOnly } = options ?? ({} as Partial<PluginOptions>)
   if (typeof provider?.token === 'string' && provider.token !== '') {
@@ -96,6 +107,14 @@ function check(options: PluginOptions | undefined): void {
       'A key in `provider.token` is a key in your code, and it is not used: take it out, and change it at the service if the ' +
         'code was ever shared. The guard reads its key from SOLVEGUARD_KEY, or from where createGuard({ secret }) says.',
       { code: 'SOLVEGUARD_KEY_IN_CODE' },
+    )
+  }
+  const unknown = Object.keys(options ?? {}).find((name) => !OPTIONS.has(name))
+  if (unknown !== undefined) {
+    // A mistyped `policy` would allow more than was meant.
+    throw new SolveguardError(
+      'CONFIG_INVALID',
+      `solveguard() has no option ${printable(unknown, 60)}, only ${[...OPTIONS].join(', ')}.`,
     )
   }
   if (!guard) {
@@ -169,6 +188,9 @@ class Plugin {
     const { policy } = this.#options
     const narrowing = typeof policy === 'function' ? policy(context) : policy
     const guard = await this.#guard
+    if (typeof (guard as Partial<Grant> | undefined)?.narrow !== 'function') {
+      throw new SolveguardError('CONFIG_INVALID', 'solveguard({ guard }) takes what createGuard gives.')
+    }
     const { grant, hand } = withHanded(narrowing ? guard.narrow(narrowing) : guard)
     return { grant, hand, captcha: await guardContext(grant, context) }
   }

@@ -177,8 +177,10 @@ test('each context can have a policy of its own, and a page that was there befor
   expect(narrowings).toHaveLength(2)
 })
 
-test('a guard that could not be made stops the launch', async () => {
-  const failed = Promise.reject(new Error('no guard'))
+test.each([
+  ['a guard that could not be made', () => Promise.reject(new Error('no guard')), 'no guard'],
+  ['what is no guard', () => ({}), 'createGuard'],
+])('%s stops the launch', async (_, guard, message) => {
   const extra = addExtra(puppeteer as unknown as Parameters<typeof addExtra>[0])
   const launched: Browser[] = []
   const launching = puppeteer.launch.bind(puppeteer)
@@ -187,8 +189,8 @@ test('a guard that could not be made stops the launch', async () => {
     launched.push(browser)
     return browser
   })
-  extra.use(solveguard({ guard: failed }))
-  await expect(extra.launch({ executablePath, args: CHROMIUM_FLAGS })).rejects.toThrow('no guard')
+  extra.use(solveguard({ guard: guard() as PluginOptions['guard'] }))
+  await expect(extra.launch({ executablePath, args: CHROMIUM_FLAGS })).rejects.toThrow(message)
   vi.restoreAllMocks()
   browsers.push(...launched)
 })
@@ -205,6 +207,7 @@ test('a key in the options is warned of and not shown; what cannot be followed i
     () => solveguard(undefined as unknown as PluginOptions),
     () => solveguard({ guard, provider: { fn: async () => ({}) } }),
     () => solveguard({ guard, solveInViewportOnly: true }),
+    () => solveguard({ guard, polciy: {} } as PluginOptions),
   ]
   for (const refuse of refused) expect(refuse).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
   expect(refused[0]).toThrow("'2captcha'")
