@@ -14,6 +14,8 @@ export interface Variants {
     | 'enterprise-score'
   /** One for all: whether it shows itself is the sitekey's setting, and the same to a solver. */
   readonly turnstile: 'turnstile'
+  /** Enterprise is either of them, with `rqdata`. */
+  readonly hcaptcha: 'checkbox' | 'invisible'
 }
 
 /** A family of CAPTCHA. */
@@ -50,6 +52,8 @@ export interface Challenge {
   readonly cData?: string | undefined
   /** Turnstile's `chlPageData`, at most 4,096 characters. */
   readonly pageData?: string | undefined
+  /** hCaptcha Enterprise's one-time `rqdata`, at most 4,096 characters. */
+  readonly rqdata?: string | undefined
   /** The host that the widget's script comes from, where that is not the vendor's usual one (`www.recaptcha.net`). */
   readonly apiHost?: string | undefined
 }

@@ -5,6 +5,7 @@ import { printable, SolveguardError } from '../base/errors.js'
 const VARIANTS: { readonly [F in Family]: readonly Variants[F][] } = {
   recaptcha: ['v2-checkbox', 'v2-invisible', 'v3', 'enterprise-checkbox', 'enterprise-invisible', 'enterprise-score'],
   turnstile: ['turnstile'],
+  hcaptcha: ['checkbox', 'invisible'],
 }
 
 const SITEKEY = /^[\w.:-]{1,256}$/
@@ -21,7 +22,8 @@ const SCORES: readonly unknown[] = [0.3, 0.7, 0.9]
 export function parseChallenge(input: Challenge): Challenge {
   if (typeof input !== 'object' || input === null)
     throw new SolveguardError('CHALLENGE_INVALID', 'solve() takes a challenge: { family, variant, sitekey, pageUrl }.')
-  const { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, cData, pageData, apiHost } = input
+  const { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, cData, pageData, rqdata, apiHost } =
+    input
   if (!Object.hasOwn(VARIANTS, family)) throw invalid('family', `expected one of ${Object.keys(VARIANTS).join(', ')}`)
   const variants: readonly Variant[] = VARIANTS[family]
   if (!variants.includes(variant)) throw invalid('variant', `expected one of ${variants.join(', ')}`)
@@ -40,6 +42,7 @@ export function parseChallenge(input: Challenge): Challenge {
     dataS: text('dataS', dataS, 4_096),
     cData: text('cData', cData, 255),
     pageData: text('pageData', pageData, 4_096),
+    rqdata: text('rqdata', rqdata, 4_096),
     apiHost: apiHost === undefined || HOST.test(apiHost) ? apiHost : undefined,
   }
 }

@@ -12,10 +12,8 @@ import { turnstileFields } from './turnstile.js'
 const BASE_URL = 'https://ocr.captchaai.com'
 
 /** reCAPTCHA takes 10 to 20 s there, Turnstile 10 to 15; after that the service asks for 5 s between polls. */
-const PATIENCE: { readonly [family in Family]: Patience } = {
-  recaptcha: { firstPollMs: 15_000, everyMs: 5_000 },
-  turnstile: { firstPollMs: 10_000, everyMs: 5_000 },
-}
+const PATIENCE: Patience = { firstPollMs: 15_000, everyMs: 5_000 }
+const SHORTER: { readonly [family in Family]?: Patience } = { turnstile: { firstPollMs: 10_000, everyMs: 5_000 } }
 
 const OFFER: Offer = {
   recaptcha: { variants: RECAPTCHA_VARIANTS, fields: recaptchaFields },
@@ -54,7 +52,7 @@ export function captchaAI(options: SolverOptions = {}): Solver {
   return {
     name,
     baseUrl,
-    patience: ({ family }) => patience ?? PATIENCE[family],
+    patience: ({ family }) => patience ?? SHORTER[family] ?? PATIENCE,
     unsupported: (challenge) => missingFrom(OFFER, challenge),
     price: priceList(pricing, name),
     submit: (challenge) => formCall('/in.php', fieldsFor(OFFER, challenge)),

@@ -30,7 +30,7 @@ const perSolve = z
   .max(DEAREST_SOLVE_USD)
   .refine((value) => Math.abs(value * 1e6 - Math.round(value * 1e6)) < 1e-3, 'has more than six decimals')
 
-const families: readonly Family[] = ['recaptcha', 'turnstile']
+const families: readonly Family[] = ['recaptcha', 'turnstile', 'hcaptcha']
 
 const schema = z.discriminatedUnion('per', [
   z.strictObject({

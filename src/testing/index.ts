@@ -1,5 +1,6 @@
 export { type MemoryAudit, memoryAudit } from './audit.js'
 export { type ManualClock, manualClock } from './clock.js'
+export { type HcaptchaBehaviour, type HcaptchaOptions, type StandInHcaptcha, startHcaptcha } from './hcaptcha.js'
 export { type RecaptchaBehaviour, type RecaptchaOptions, type StandInRecaptcha, startRecaptcha } from './recaptcha.js'
 export {
   type Behaviour,

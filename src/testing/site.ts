@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Family } from '../base/challenge.js'
+import { HCAPTCHA_PAGES } from './hcaptcha-pages.js'
 import { readForm, reply, serve } from './http.js'
 import { assetScript, documentOf, PAGES } from './site-pages.js'
 import { escapeHtml } from './text.js'
@@ -20,10 +21,12 @@ export interface SiteOptions {
   readonly recaptcha?: SiteVendor | undefined
   /** For the pages with a Turnstile, which are below `/turnstile`. */
   readonly turnstile?: SiteVendor | undefined
+  /** For the pages with an hCaptcha, which are below `/hcaptcha`. */
+  readonly hcaptcha?: SiteVendor | undefined
   /** The sitekey of its widgets. Default: one for each family that is good for nothing else. A page's query may name another. */
   readonly sitekey?: string | undefined
   /**
-   * Further pages, by path; those whose path begins with `/turnstile` are that vendor's. In their text `{{vendor}}`, `{{sitekey}}`, `{{other}}` (the site under its other origin) and
+   * Further pages, by path; those whose path begins with `/turnstile` or `/hcaptcha` are that vendor's. In their text `{{vendor}}`, `{{sitekey}}`, `{{other}}` (the site under its other origin) and
    * `{{nonce}}` are filled in.
    */
   readonly pages?: Readonly<Record<string, string>> | undefined
@@ -52,12 +55,14 @@ export const WELCOME = 'Welcome — the server verified your token'
 const SITEKEYS: Readonly<Record<Family, string>> = {
   recaptcha: '6LcStandInSitekeyForTestsOnly-0000000001',
   turnstile: '0x4AAAAAAAStandInForTests01',
+  hcaptcha: '5a1c0000-0000-4000-8000-00000000cafe',
 }
 
 /** The fields that a form may send its token in. */
 const FIELDS: Readonly<Record<Family, readonly string[]>> = {
   recaptcha: ['g-recaptcha-response'],
   turnstile: ['cf-turnstile-response', 'token'],
+  hcaptcha: ['h-captcha-response'],
 }
 /** A strict policy as sites with nonces have it, with Trusted Types; the vendor's own policy name is allowed. */
 const STRICT_CSP =
@@ -76,10 +81,11 @@ const STRICT_CSP =
  */
 export async function startSite(options: SiteOptions): Promise<StandInSite> {
   const { sitekey, pages = {} } = options
-  const sitekeys = sitekey === undefined ? SITEKEYS : { recaptcha: sitekey, turnstile: sitekey }
+  const sitekeys = sitekey === undefined ? SITEKEYS : { recaptcha: sitekey, turnstile: sitekey, hcaptcha: sitekey }
   const vendors: Readonly<Record<Family, SiteVendor | undefined>> = {
     recaptcha: options.recaptcha,
     turnstile: options.turnstile,
+    hcaptcha: options.hcaptcha,
   }
   const verified: Verification[] = []
   const server = await serve(handle, options.port)
@@ -148,9 +154,10 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
   }
 }
 
-const ALL_PAGES = { ...PAGES, ...TURNSTILE_PAGES }
+const ALL_PAGES = { ...PAGES, ...TURNSTILE_PAGES, ...HCAPTCHA_PAGES }
 
 /** Whose widgets a page has. */
 function familyOf(path: string): Family {
-  return path.startsWith('/turnstile') ? 'turnstile' : 'recaptcha'
+  if (path.startsWith('/turnstile')) return 'turnstile'
+  return path.startsWith('/hcaptcha') ? 'hcaptcha' : 'recaptcha'
 }

@@ -1,4 +1,5 @@
 import type { Family } from '../base/challenge.js'
+import { hcaptcha } from './hcaptcha.js'
 import { recaptcha } from './recaptcha.js'
 import { turnstile } from './turnstile.js'
 import type { Widget } from './widget.js'
@@ -7,4 +8,5 @@ import type { Widget } from './widget.js'
 export const WIDGETS: { readonly [K in Family]: Widget } = {
   recaptcha,
   turnstile,
+  hcaptcha,
 }

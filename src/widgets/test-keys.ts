@@ -18,6 +18,11 @@ const KEYS: { readonly [family in Family]: Readonly<Record<string, Answer | type
     '2x00000000000000000000BB': BLOCKS,
     '3x00000000000000000000FF': turnstileDummy,
   },
+  hcaptcha: {
+    '10000000-ffff-ffff-ffff-000000000001': { token: '10000000-aaaa-bbbb-cccc-000000000001' },
+    '20000000-ffff-ffff-ffff-000000000002': { token: '20000000-aaaa-bbbb-cccc-000000000002' },
+    '30000000-ffff-ffff-ffff-000000000003': { token: '30000000-aaaa-bbbb-cccc-000000000003' },
+  },
 }
 
 /**

@@ -47,6 +47,36 @@ describe('a Turnstile', () => {
   })
 })
 
+describe('an hCaptcha', () => {
+  const hcaptcha: Challenge = { ...turnstile, family: 'hcaptcha', variant: 'checkbox', sitekey: '5a1c0000-cafe' }
+
+  it('is refused by a solver that has none on its list, before anything is sent', async () => {
+    const { guard, service } = await rig()
+    await expect(guard.solve(hcaptcha)).rejects.toMatchObject({
+      code: 'FAMILY_UNSUPPORTED',
+      message: expect.stringMatching(/^The solver captchaai cannot do the family hcaptcha\. .*olver/),
+    })
+    expect(service.requests).toHaveLength(0)
+  })
+
+  it('with odd rqdata is none', async () => {
+    const { guard } = await rig()
+    for (const rqdata of ['x'.repeat(4_097), 'a\nb', 5]) {
+      await expect(guard.solve({ ...hcaptcha, rqdata } as Challenge)).rejects.toMatchObject({
+        code: 'CHALLENGE_INVALID',
+        message: expect.stringContaining('challenge.rqdata'),
+      })
+    }
+  })
+
+  it('with a published test key is answered for nothing', async () => {
+    const { guard, service } = await rig()
+    const { token, cost } = await guard.solve({ ...hcaptcha, sitekey: '10000000-ffff-ffff-ffff-000000000001' })
+    expect([token, cost]).toEqual(['10000000-aaaa-bbbb-cccc-000000000001', 0])
+    expect(service.requests).toHaveLength(0)
+  })
+})
+
 describe('a family that the solver cannot do', () => {
   it('is refused before anything is sent, with the solvers that can', async () => {
     const modest = { ...captchaAI(), name: 'modest', unsupported: () => 'the family turnstile' }

@@ -3,7 +3,7 @@ import type { Challenge } from '../../src/base/challenge.js'
 import { COMMON_ERRORS } from '../../src/solvers/errors.js'
 import { captchaAI } from '../../src/solvers/index.js'
 import type { Failure, FailureClass } from '../../src/solvers/solver.js'
-import { CHALLENGE, expectSound, ok, TURNSTILE } from './contract.js'
+import { CHALLENGE, expectSound, HCAPTCHA, ok, TURNSTILE } from './contract.js'
 import { fixture, json, plain } from './recorded.js'
 
 const solver = captchaAI()
@@ -63,6 +63,10 @@ describe('captchaAI tells the service of', () => {
       json: '1',
       ...fields,
     })
+  })
+
+  test('no hCaptcha, which is not on its list', () => {
+    expect(solver.unsupported(HCAPTCHA)).toBe('the family hcaptcha')
   })
 
   test('a poll, a look at the balance, a report', () => {

@@ -20,6 +20,13 @@ export const TURNSTILE: Challenge = {
   pageUrl: CHALLENGE.pageUrl,
 }
 
+export const HCAPTCHA: Challenge = {
+  family: 'hcaptcha',
+  variant: 'checkbox',
+  sitekey: '5a1c0000-0000-4000-8000-00000000cafe',
+  pageUrl: CHALLENGE.pageUrl,
+}
+
 /** One challenge of each family and variant. */
 const EVERY: readonly Challenge[] = [
   CHALLENGE,
@@ -29,6 +36,8 @@ const EVERY: readonly Challenge[] = [
   { ...CHALLENGE, variant: 'enterprise-invisible' },
   { ...CHALLENGE, variant: 'enterprise-score' },
   TURNSTILE,
+  HCAPTCHA,
+  { ...HCAPTCHA, variant: 'invisible', rqdata: 'one-time' },
 ]
 
 const CLASSES: readonly FailureClass[] = [

@@ -27,6 +27,18 @@ const rawTurnstile = {
   executed: false,
 }
 
+const rawHcaptcha = {
+  id: 'abc-2',
+  family: 'hcaptcha',
+  kind: 'checkbox',
+  sitekey: '5a1c0000-0000-4000-8000-00000000cafe',
+  rqdata: 'one-time',
+  visible: true,
+  answered: false,
+  executed: false,
+  challenged: false,
+}
+
 const found = (...widgets: unknown[]) =>
   parseFound(JSON.stringify({ doc: 'abc', origin: 'https://staging.example.com', leftOut: 0, widgets }))
 
@@ -155,6 +167,30 @@ describe('what a page says of its widgets', () => {
     expect(challenge).toHaveProperty(name, undefined)
   })
 
+  test.each([
+    ['a visible checkbox', {}, 'checkbox', true],
+    ['a hidden checkbox', { visible: false }, 'checkbox', false],
+    ['a hidden checkbox whose challenge is open', { visible: false, challenged: true }, 'checkbox', true],
+    ['an answered checkbox', { answered: true }, 'checkbox', false],
+    ['an invisible one', { kind: 'invisible', visible: false }, 'invisible', false],
+    ['an invisible one that was set off', { kind: 'invisible', executed: true }, 'invisible', true],
+    [
+      'an invisible one that was set off and answered',
+      { kind: 'invisible', executed: true, answered: true },
+      'invisible',
+      false,
+    ],
+  ])('of an hCaptcha, %s: due is told', (_, state, variant, due) => {
+    expect(found({ ...rawHcaptcha, ...state })?.widgets).toMatchObject([
+      { family: 'hcaptcha', challenge: { variant, rqdata: 'one-time' }, due },
+    ])
+  })
+
+  test.each(['x'.repeat(4_097), 'a b', '\u0000', '', 7])('of an hCaptcha odd rqdata is left out', (rqdata) => {
+    const challenge = found({ ...rawHcaptcha, rqdata })?.widgets[0]?.challenge
+    expect(challenge).toMatchObject({ sitekey: rawHcaptcha.sitekey, rqdata: undefined })
+  })
+
   test('two widgets of one name are one, and one that is counted as nonsense', () => {
     expect(found(raw, raw)).toMatchObject({ widgets: [{}], malformed: 1 })
   })
@@ -187,7 +223,7 @@ describe('whatever a page says', () => {
       ),
       { requiredKeys: [] },
     )
-  const entry = fc.oneof(fc.anything(), like(raw), like(rawTurnstile))
+  const entry = fc.oneof(fc.anything(), like(raw), like(rawTurnstile), like(rawHcaptcha))
   const reply = fc.oneof(
     fc.anything(),
     fc.string(),
@@ -216,6 +252,7 @@ describe('whatever a page says', () => {
           expect(challenge.sitekey).toMatch(/^[\w.:-]{1,256}$/)
           expect(challenge.action ?? 'a').toMatch(/^[\x20-\x7e]{1,100}$/)
           expect(challenge.cData ?? 'a').toMatch(/^[\x20-\x7e]{1,255}$/)
+          expect(challenge.rqdata ?? 'a').toMatch(/^[\x21-\x7e]{1,4096}$/)
           expect(challenge.pageData ?? 'a').toMatch(/^[\x20-\x7e]{1,4096}$/)
           expect(id).toMatch(/^[a-z0-9]+-\d+$/)
           expect(typeof due).toBe('boolean')

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { startHcaptcha } from '../../src/testing/hcaptcha.js'
 import { startRecaptcha, TEST_SITEKEY } from '../../src/testing/recaptcha.js'
 import { startTurnstile } from '../../src/testing/turnstile.js'
 import { isBlockingTestKey, testAnswer } from '../../src/widgets/test-keys.js'
@@ -39,3 +40,15 @@ test.each(['2x00000000000000000000AB', '2x00000000000000000000BB'])(
     expect(isBlockingTestKey({ family: 'recaptcha', sitekey: key })).toBe(false)
   },
 )
+
+test.each([1, 2, 3])('hCaptcha’s test key %s has the token that its secret accepts', async (n) => {
+  await using hcaptcha = await startHcaptcha()
+  const sitekey = `${n}0000000-ffff-ffff-ffff-00000000000${n}`
+  const answer = testAnswer({ family: 'hcaptcha', sitekey })
+  expect(answer?.token).toBe(`${n}0000000-aaaa-bbbb-cccc-00000000000${n}`)
+  const reply = await fetch(hcaptcha.verifyUrl, {
+    method: 'POST',
+    body: new URLSearchParams({ secret: hcaptcha.secretFor(sitekey), response: answer?.token ?? '' }),
+  })
+  expect(await reply.json()).toMatchObject({ success: true })
+})

@@ -130,6 +130,15 @@ describe('a Turnstile is found and solved, until the server is content:', () => 
     expect(await calls()).toEqual([token])
   })
 
+  test('an element of reCAPTCHA’s that Turnstile is to take is not taken for a reCAPTCHA while the script is on its way', async () => {
+    grant = fakeGrant(turnstile)
+    captcha = await guardContext(grant, context)
+    page = await context.newPage()
+    await page.route('**/api.js*', (route) => route.abort())
+    await page.goto(`${site.url}/turnstile/compat`)
+    expect(await find()).toMatchObject([{ family: 'turnstile', sitekey }])
+  })
+
   test('one that was there before the context was guarded', async () => {
     page = await context.newPage()
     await page.goto(`${site.url}/turnstile/explicit`)

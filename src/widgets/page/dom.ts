@@ -23,6 +23,7 @@ export function createDom(p: Primordials) {
   const inFragment = method(DocumentFragment.prototype.querySelectorAll)
   const inElement = method(Element.prototype.querySelectorAll)
   const attribute = method(Element.prototype.getAttribute)
+  const setAttribute = method(Element.prototype.setAttribute)
   const closest = method(Element.prototype.closest)
   const contains = method(Node.prototype.contains)
   const rects = method(Element.prototype.getClientRects)
@@ -45,6 +46,7 @@ export function createDom(p: Primordials) {
     all,
     inElement: (element: Element, selector: string): NodeListOf<Element> => inElement(element, selector),
     attribute: (element: Element, name: string): string | undefined => attribute(element, name) ?? undefined,
+    setAttribute: (element: Element, name: string, value: string) => setAttribute(element, name, value),
     closest: (element: Element, selector: string): Element | null => closest(element, selector),
     contains: (outer: Node, inner: Node): boolean => contains(outer, inner),
     byId: (id: string): HTMLElement | null => byId(document, id),

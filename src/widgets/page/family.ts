@@ -19,6 +19,8 @@ export interface FrameHint {
 /** A solution on its way into the page. */
 export interface PageSolution {
   readonly token: string
+  /** What some vendors have beside the token. */
+  readonly key?: string
   /** Milliseconds until it can no longer be used. */
   readonly livesMs: number
   /** The widget was unanswered when the solve began: one that was answered since is left as it is. */
@@ -34,7 +36,7 @@ export interface Seen {
   /** Puts a solution where the page's own code will read it. */
   place(solution: PageSolution): 'ok' | 'answered'
   /** Tells the page, as the vendor's script would. Called once for each solution. */
-  fire(token: string): void
+  fire(solution: PageSolution): void
   /** No solution will come: lets what was held for it go on. */
   release(): void
 }

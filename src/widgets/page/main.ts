@@ -32,7 +32,7 @@ interface Known {
   readonly family: PageFamily
   seen: Seen
   /** A solution was put in and the page was not yet told. */
-  token?: string
+  solution?: PageSolution
 }
 
 /** Longer than anything that is allowed on the other side, so that nothing is cut into something valid. */
@@ -105,7 +105,7 @@ function install(observer: Observer): Main {
       if ('error' in at) return answer(at.error)
       const result = at.seen.place(solution)
       if (result === 'ok') {
-        at.entry.token = solution.token
+        at.entry.solution = solution
         at.entry.seen = at.seen
       }
       return answer(result)
@@ -113,11 +113,11 @@ function install(observer: Observer): Main {
     fire(id) {
       for (let index = 0; index < known.size; index++) {
         const entry = known[index] as Known
-        const { token } = entry
-        if (entry.id !== id || token === undefined) continue
+        const { solution } = entry
+        if (entry.id !== id || !solution) continue
         // Before the call, not after it: the page's code may find its way back here.
-        delete entry.token
-        entry.seen.fire(token)
+        delete entry.solution
+        entry.seen.fire(solution)
         return answer('ok')
       }
       return answer('page-gone')

@@ -1,4 +1,4 @@
-import { isTakenByTurnstile } from './compat.js'
+import { elementsTakenBy } from './compat.js'
 import type { Place } from './family.js'
 import { type List, list, push } from './primordials.js'
 import type { Execute, Render } from './recaptcha-watch.js'
@@ -65,7 +65,7 @@ export function gather(place: Place, most: number): Scene {
   for (let index = 0; index < roots.size; index++) lookAtFrames(roots[index] as Document)
   lookAtClients()
   for (let index = renders.size - 1; index >= 0; index--) addRender(renders[index] as Render)
-  const taken = isTakenByTurnstile(place)
+  const taken = elementsTakenBy(place) !== undefined
   for (let index = 0; index < roots.size && !taken; index++) lookAtElements(roots[index] as Document)
   for (let index = 0; index < frames.size; index++) addFrame(frames[index] as Frame)
   for (let index = 0; index < place.frames.size; index++) {

@@ -1,3 +1,5 @@
+import { thenable } from './api-watch.js'
+import { takenBy } from './compat.js'
 import type { Observer, Watcher } from './observe.js'
 import { bare, type List, list, note, push, remove } from './primordials.js'
 import { type Stand, standAside, standBefore } from './stand.js'
@@ -63,8 +65,7 @@ export function watchRecaptcha(observer: Observer): RecaptchaLog {
     ready: bare(),
     check() {
       const api = p.describe(window, 'grecaptcha')?.value
-      // Turnstile takes reCAPTCHA's name where a page asks it to (`compat=recaptcha`).
-      if (api && api !== p.describe(window, 'turnstile')?.value) watch(api, false)
+      if (api && !takenBy(p)) watch(api, false)
     },
     undo() {
       standAside(p, stands)
@@ -209,13 +210,5 @@ function actionOf(options: unknown): string | undefined {
     return typeof action === 'string' ? action : undefined
   } catch {
     return undefined
-  }
-}
-
-function thenable(value: unknown): value is PromiseLike<unknown> {
-  try {
-    return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function'
-  } catch {
-    return false
   }
 }

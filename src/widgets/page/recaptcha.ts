@@ -1,4 +1,5 @@
 import { callBack } from './callback.js'
+import { hideChallenge } from './challenge.js'
 import { expireLater } from './expiry.js'
 import type { PageFamily, PageSolution, Place, Seen } from './family.js'
 import { list, push } from './primordials.js'
@@ -68,7 +69,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       fill(solution, until)
       return 'ok'
     },
-    fire(token) {
+    fire({ token }) {
       if (kind === 'score') return
       pending()?.answer(token)
       callBack(p, setting(place, widget, 'callback'), [token])
@@ -135,7 +136,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     const fields = fieldsOf(place, scene, widget)
     if (fields.size === 0) push(fields, createField(place, widget))
     for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
-    closeChallenge(place, scene, widget)
+    hideChallenge(place, openChallenge(place, scene, widget))
     const given: Given = { token, until }
     if (widget.n !== undefined) log.answers[`${widget.n}`] = given
     if (isFirst()) log.answers[''] = given
@@ -176,16 +177,4 @@ function openChallenge({ dom, p }: Place, { challenges }: Scene, { anchor, clien
     for (let at = 0; client && at < client.words.size; at++) if (client.words[at] === own) return element
   }
   return undefined
-}
-
-/** Takes the open challenge out of the user's way, as the vendor's script does once it is solved. */
-function closeChallenge(place: Place, scene: Scene, widget: Widget): void {
-  const { dom } = place
-  let node: Node | null | undefined = openChallenge(place, scene, widget)
-  for (let depth = 0; node && depth < 20; depth++) {
-    const above: Node | null = dom.parent(node)
-    if (above === document.body || !above) break
-    node = above
-  }
-  if (dom.isElement(node)) (node as HTMLElement).style.visibility = 'hidden'
 }

@@ -1,8 +1,8 @@
-import { isTakenByTurnstile } from './compat.js'
+import type { Call } from './api-watch.js'
+import { elementsTakenBy } from './compat.js'
 import type { FrameHint, Place } from './family.js'
 import { type List, list, push } from './primordials.js'
 import { has, slice, text } from './text.js'
-import type { Call } from './turnstile-watch.js'
 import { own, read } from './walk.js'
 
 /** One Turnstile, put together from whatever knows of it. Every part may be missing. */
@@ -34,7 +34,7 @@ export function gather(place: Place, most: number): Scene {
   const { p, dom } = place
   const { calls } = place.observer.watchers.turnstile
   const widgets = list<Widget>()
-  const compat = isTakenByTurnstile(place)
+  const compat = elementsTakenBy(place) === 'turnstile'
   let leftOut = 0
   // A page that stands before a whole site is Cloudflare's own, and not a widget of the site's.
   if (own(p, window, '_cf_chl_opt') !== undefined) return { widgets, leftOut, compat }
@@ -45,14 +45,14 @@ export function gather(place: Place, most: number): Scene {
   for (let index = 0; index < roots.size; index++) lookAtFields(roots[index] as Document)
   lookAtFrames()
   for (let index = 0; index < calls.size; index++) {
-    const { name, target, id } = calls[index] as Call
-    const widget = (name === 'render' && first((other) => other.id === id)) || meant(target)
+    const { name, target, result } = calls[index] as Call
+    const widget = (name === 'render' && first((other) => other.id === result)) || meant(target)
     if (widget) widget.last = name
   }
   return { widgets: standing(), leftOut, compat }
 
   /** What `execute` is given may render as well. */
-  function addRender({ name, target, params, id }: Call): void {
+  function addRender({ name, target, params, result: id }: Call): void {
     if (name !== 'render' && (name !== 'execute' || !text(read(p, params, 'sitekey')) || meant(target))) return
     if (widgets.size >= MOST_FOUND) return
     const element = elementOf(place, target)

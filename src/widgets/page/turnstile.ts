@@ -1,3 +1,4 @@
+import type { Given } from './api-watch.js'
 import { callBack } from './callback.js'
 import { expireLater } from './expiry.js'
 import type { PageFamily, PageSolution, Place, Seen } from './family.js'
@@ -5,7 +6,6 @@ import { includes, list, note, push, remove } from './primordials.js'
 import { text } from './text.js'
 import { createField, fieldsOf } from './turnstile-fields.js'
 import { gather, lastOf, means, type Scene, setting, sitekeyOf, type Widget } from './turnstile-gather.js'
-import type { Given } from './turnstile-watch.js'
 import { own } from './walk.js'
 
 interface SeenWidget extends Seen {
@@ -51,7 +51,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       fill(solution)
       return 'ok'
     },
-    fire: (token) => void callBack(p, setting(place, widget, 'callback'), [token]),
+    fire: ({ token }) => void callBack(p, setting(place, widget, 'callback'), [token]),
     release() {},
   }
   return seen
@@ -80,8 +80,9 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
     const entry: Given = {
       token,
+      key: '',
       until: p.now() + livesMs,
-      last: lastOf(scene.widgets) === widget,
+      default: lastOf(scene.widgets) === widget,
       means: (target) => means(place, widget, target),
     }
     note(given, entry)

@@ -1,0 +1,249 @@
+/**
+ * The stand-in's scripts, as they run in a browser. They are served as the text of these functions, so none of them may
+ * refer to anything outside itself. They do what the real one is documented, and seen, to do: two response fields, an answer
+ * on the frame too, promises of `execute`, frames on another origin that speak in JSON strings.
+ */
+
+declare global {
+  interface Window {
+    hcaptcha?: Record<string, unknown>
+  }
+}
+
+/** `/1/api.js`: the whole API, at once. */
+export function api(told: { base: string; render: string; onload: string; compat: boolean }): void {
+  interface Client {
+    id: string
+    element: HTMLElement
+    box: HTMLElement
+    frame: HTMLIFrameElement
+    overlay: HTMLElement
+    fields: HTMLTextAreaElement[]
+    settings: Record<string, unknown>
+    invisible: boolean
+    ready: boolean
+    queued: boolean
+    response: string
+    key: string
+    waiting?: { resolve: (answer: object) => void; reject: (reason: string) => void } | undefined
+    timer?: ReturnType<typeof setTimeout>
+  }
+
+  /** In the order in which they were rendered. */
+  const clients = new Map<string, Client>()
+
+  function named(callback: unknown): ((...args: unknown[]) => unknown) | undefined {
+    const at = typeof callback === 'string' ? (window as unknown as Record<string, unknown>)[callback] : callback
+    return typeof at === 'function' ? (at as (...args: unknown[]) => unknown) : undefined
+  }
+
+  function clientOf(id: unknown): Client {
+    const client = id === undefined ? [...clients.values()][0] : clients.get(String(id))
+    if (!client) throw new Error(`[hCaptcha] invalid-captcha-id: ${String(id)}`)
+    return client
+  }
+
+  function frameOf(kind: string, id: string, settings: Record<string, unknown>): HTMLIFrameElement {
+    const frame = document.createElement('iframe')
+    const facts = new URLSearchParams({
+      frame: kind,
+      id,
+      host: location.hostname,
+      hl: 'en',
+      sitekey: String(settings.sitekey),
+    })
+    frame.src = `${told.base}/captcha/v1/stand-in/static/hcaptcha.html#${facts}`
+    frame.title =
+      kind === 'challenge' ? 'hCaptcha challenge' : 'Widget containing checkbox for hCaptcha security challenge'
+    frame.dataset.hcaptchaWidgetId = id
+    frame.dataset.hcaptchaResponse = ''
+    frame.style.border = '0'
+    return frame
+  }
+
+  function render(container: unknown, params: Record<string, unknown> = {}): string {
+    const element = typeof container === 'string' ? document.getElementById(container) : (container as HTMLElement)
+    if (!element) throw new Error(`[hCaptcha] Element with id does not exist: ${String(container)}`)
+    const settings: Record<string, unknown> = {}
+    for (const { name, value } of element.attributes) if (name.startsWith('data-')) settings[name.slice(5)] = value
+    Object.assign(settings, params)
+    if (!settings.sitekey) throw new Error('[hCaptcha] missing-sitekey')
+    const id = `0${Math.random().toString(36).slice(2, 13)}`
+    const button = element.localName === 'button' || element.localName === 'input'
+    const invisible = button || settings.size === 'invisible'
+    const frame = frameOf(invisible ? 'checkbox-invisible' : 'checkbox', id, settings)
+    frame.width = '303'
+    frame.height = '78'
+    if (invisible) frame.style.display = 'none'
+    const box = document.createElement('div')
+    box.append(frame)
+    const fields = ['h-captcha-response', ...(told.compat ? ['g-recaptcha-response'] : [])].map((name) => {
+      const field = document.createElement('textarea')
+      field.name = name
+      field.id = `${name}-${id}`
+      field.style.display = 'none'
+      box.append(field)
+      return field
+    })
+    if (button) element.after(box)
+    else element.append(box)
+    const overlay = document.createElement('div')
+    overlay.style.position = 'absolute'
+    overlay.style.visibility = 'hidden'
+    overlay.style.top = '-10000px'
+    const inner = document.createElement('div')
+    inner.append(frameOf('challenge', id, settings))
+    overlay.append(inner)
+    document.body.append(overlay)
+    const client: Client = {
+      id,
+      element,
+      box,
+      frame,
+      overlay,
+      fields,
+      settings,
+      invisible,
+      ready: false,
+      queued: false,
+      response: '',
+      key: '',
+    }
+    clients.set(id, client)
+    if (button) {
+      element.addEventListener('click', (event) => {
+        event.preventDefault()
+        start(client)
+      })
+    }
+    return id
+  }
+
+  function start(client: Client): void {
+    client.queued = !client.ready
+    if (client.queued) return
+    const message = JSON.stringify({ source: 'hcaptcha', label: 'execute', id: client.id })
+    client.frame.contentWindow?.postMessage(message, new URL(told.base).origin)
+  }
+
+  function open(client: Client, shown: boolean): void {
+    client.overlay.style.visibility = shown ? 'visible' : 'hidden'
+    client.overlay.style.top = shown ? '10px' : '-10000px'
+    if (shown) named(client.settings['open-callback'])?.()
+  }
+
+  function put(client: Client, response: string, key: string): void {
+    client.response = response
+    client.key = key
+    client.frame.dataset.hcaptchaResponse = response
+    for (const field of client.fields) field.value = response
+    clearTimeout(client.timer)
+  }
+
+  function pass(client: Client, response: string, key: string): void {
+    put(client, response, key)
+    client.waiting?.resolve({ response, key })
+    client.waiting = undefined
+    named(client.settings.callback)?.(response, key)
+    client.timer = setTimeout(() => {
+      put(client, '', '')
+      named(client.settings['expired-callback'])?.()
+    }, 120_000)
+  }
+
+  addEventListener('message', (event) => {
+    if (event.origin !== new URL(told.base).origin || typeof event.data !== 'string') return
+    const data = JSON.parse(event.data) as {
+      source?: string
+      label?: string
+      id?: string
+      contents?: { event?: string; response?: string; key?: string }
+    }
+    const client = clients.get(data.id ?? '')
+    if (data.source !== 'hcaptcha' || !client) return
+    const { event: what, response, key = '' } = data.contents ?? {}
+    if (data.label === 'checkbox-ready') {
+      client.ready = true
+      if (client.queued) start(client)
+    } else if (data.label === 'challenge-open') open(client, true)
+    else if (data.label === 'challenge-closed') {
+      open(client, false)
+      if (what === 'challenge-passed' && response) pass(client, response, key)
+      else {
+        client.waiting?.reject('challenge-closed')
+        client.waiting = undefined
+        named(client.settings['close-callback'])?.()
+      }
+    }
+  })
+
+  const hcaptcha = {
+    render,
+    execute(id?: unknown, options?: { async?: boolean; rqdata?: string }): Promise<object> | undefined {
+      const client = clientOf(id)
+      if (options?.rqdata !== undefined) client.settings.rqdata = options.rqdata
+      start(client)
+      if (!options?.async) return undefined
+      return new Promise((resolve, reject) => {
+        client.waiting = { resolve, reject }
+      })
+    },
+    getResponse: (id?: unknown): string => clientOf(id).response,
+    getRespKey: (id?: unknown): string => clientOf(id).key,
+    setData(id: unknown, data: Record<string, unknown>): void {
+      Object.assign(clientOf(id).settings, data)
+    },
+    reset(id?: unknown): void {
+      const client = clientOf(id)
+      put(client, '', '')
+      open(client, false)
+    },
+    remove(id?: unknown): void {
+      const client = clientOf(id)
+      clearTimeout(client.timer)
+      client.box.remove()
+      client.overlay.remove()
+      clients.delete(client.id)
+    },
+  }
+  window.hcaptcha = hcaptcha
+  if (told.compat) window.grecaptcha = hcaptcha
+
+  const implicit = () => {
+    const selector = told.compat ? '.h-captcha,.g-recaptcha' : '.h-captcha'
+    for (const element of document.querySelectorAll(selector)) render(element)
+  }
+  const begin = () => {
+    if (told.render !== 'explicit') implicit()
+    named(told.onload)?.()
+  }
+  if (document.readyState === 'loading') addEventListener('DOMContentLoaded', begin)
+  else setTimeout(begin, 0)
+}
+
+/** `hcaptcha.html`, which is every frame of the vendor's; its fragment says which one it is. */
+export function frame(): void {
+  const facts = new URLSearchParams(location.hash.slice(1))
+  const say = (label: string, contents?: object) =>
+    parent.postMessage(JSON.stringify({ source: 'hcaptcha', label, id: facts.get('id'), contents }), '*')
+  const ask = async (what: string) => {
+    const query = new URLSearchParams({ host: facts.get('host') ?? '' })
+    const reply = await fetch(`/${what}/${facts.get('sitekey')}?${query}`, { method: 'POST' })
+    const { response, key } = (await reply.json()) as { response?: string; key?: string }
+    if (response) say('challenge-closed', { event: 'challenge-passed', response, key, expiration: 120 })
+    else say('challenge-open')
+  }
+  const challenge = facts.get('frame') === 'challenge'
+  const shown = document.getElementById(challenge ? 'challenge' : 'checkbox')
+  if (shown) shown.hidden = false
+  document.getElementById('tick')?.addEventListener('click', () => void ask('getcaptcha'))
+  document.getElementById('verify')?.addEventListener('click', () => void ask('checkcaptcha'))
+  document.getElementById('close')?.addEventListener('click', () => {
+    say('challenge-closed', { event: 'challenge-escaped' })
+  })
+  if (challenge) return
+  addEventListener('message', ({ data, source }) => {
+    if (source === parent && typeof data === 'string' && data.includes('"execute"')) void ask('getcaptcha')
+  })
+  say('checkbox-ready')
+}

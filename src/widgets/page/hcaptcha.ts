@@ -1,0 +1,140 @@
+import type { Call, Given, Pending } from './api-watch.js'
+import { callBack } from './callback.js'
+import { hideChallenge } from './challenge.js'
+import { expireLater } from './expiry.js'
+import type { PageFamily, PageSolution, Place, Seen } from './family.js'
+import { createField, fieldsOf } from './hcaptcha-fields.js'
+import { type Frame, firstOf, gather, type Scene, setting, sitekeyOf, type Widget } from './hcaptcha-gather.js'
+import { list, note, push, remove } from './primordials.js'
+import { has, text } from './text.js'
+import { own } from './walk.js'
+
+const FRAME_ANSWER = 'data-hcaptcha-response'
+
+interface SeenWidget extends Seen {
+  readonly widget: Widget
+}
+
+/** hCaptcha, inside the page. */
+export const hcaptcha: PageFamily = {
+  gather(place, most) {
+    const scene = gather(place, most)
+    const seen = list<Seen>()
+    for (let index = 0; index < scene.widgets.size; index++) {
+      push(seen, describe(place, scene, scene.widgets[index] as Widget))
+    }
+    return { seen, leftOut: scene.leftOut }
+  },
+}
+
+function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
+  const { p, dom } = place
+  const { calls, given, pending } = place.observer.watchers.hcaptcha
+  const { id, element, frame } = widget
+  const invisible = isInvisible(place, widget)
+  const isFirst = firstOf(scene.widgets) === widget
+
+  const seen: SeenWidget = {
+    widget,
+    facts: {
+      kind: invisible ? 'invisible' : 'checkbox',
+      sitekey: sitekeyOf(place, widget),
+      rqdata: widget.rqdata ?? text(setting(place, widget, 'rqdata')),
+      visible: !invisible && (!element || dom.visible(element)),
+      answered: isAnswered(),
+      executed: widget.executed === true || waiting() !== undefined,
+      challenged: openChallenge(place, scene, widget) !== undefined,
+    },
+    same(other) {
+      const that = (other as SeenWidget).widget
+      if (element && that.element) return element === that.element
+      return id !== undefined && id === that.id
+    },
+    place(solution) {
+      if (solution.unlessAnswered && isAnswered()) return 'answered'
+      fill(solution)
+      return 'ok'
+    },
+    fire({ token, key = '' }) {
+      waiting()?.answer({ response: token, key })
+      callBack(p, setting(place, widget, 'callback'), [token, key])
+    },
+    release() {},
+  }
+  return seen
+
+  /** The promise of an asynchronous `execute` that the page waits for. */
+  function waiting(): Pending | undefined {
+    for (let index = 0; index < pending.size; index++) {
+      const one = pending[index] as Pending
+      if (means(one.target)) return one
+    }
+    return undefined
+  }
+
+  function means(target: unknown): boolean {
+    return target === undefined ? isFirst : id !== undefined && target === id
+  }
+
+  /** What the page had set off has ended. */
+  function endExecutes(): void {
+    for (let index = calls.size - 1; index >= 0; index--) {
+      const call = calls[index] as Call
+      if (call.name === 'execute' && means(call.target)) remove(calls, call)
+    }
+  }
+
+  function isAnswered(): boolean {
+    const fields = fieldsOf(place, scene, widget)
+    for (let index = 0; index < fields.size; index++) if (dom.value(fields[index] as Element)) return true
+    return !!(frame?.element && dom.attribute(frame.element, FRAME_ANSWER)) || !!response()
+  }
+
+  /** What the vendor's own script would tell the page. */
+  function response(): unknown {
+    const api = own(p, window, 'hcaptcha')
+    const call = own(p, api, 'getResponse')
+    if (id === undefined || typeof call !== 'function') return undefined
+    try {
+      return p.apply(call as (id: string) => unknown, api, [id])
+    } catch {
+      return undefined
+    }
+  }
+
+  function fill({ token, key = '', livesMs }: PageSolution): void {
+    const fields = fieldsOf(place, scene, widget)
+    if (fields.size === 0) push(fields, createField(place, widget))
+    for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
+    if (frame?.element) dom.setAttribute(frame.element, FRAME_ANSWER, token)
+    hideChallenge(place, openChallenge(place, scene, widget))
+    const entry: Given = { token, key, until: p.now() + livesMs, default: isFirst, means }
+    note(given, entry)
+    endExecutes()
+    expireLater(place, fields, token, livesMs, () => {
+      remove(given, entry)
+      if (frame?.element) dom.setAttribute(frame.element, FRAME_ANSWER, '')
+      callBack(p, setting(place, widget, 'expired-callback'), [])
+    })
+  }
+}
+
+function isInvisible(place: Place, widget: Widget): boolean {
+  const { p, dom } = place
+  const size = setting(place, widget, 'size')
+  if (typeof size === 'string' && size !== '') return size === 'invisible'
+  if (widget.frame && (has(p, widget.frame.url, 'checkbox-invisible') || has(p, widget.frame.url, 'size=invisible'))) {
+    return true
+  }
+  const tag = widget.element && dom.tag(widget.element)
+  return tag === 'button' || tag === 'input'
+}
+
+/** The challenge that stands open before the user: the frame is always there, moved out of sight until then. */
+function openChallenge({ dom }: Place, { challenges }: Scene, { id }: Widget): Element | undefined {
+  for (let index = 0; index < challenges.size; index++) {
+    const one = challenges[index] as Frame
+    if (id !== undefined && one.id === id && one.element && dom.visible(one.element)) return one.element
+  }
+  return undefined
+}
