@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Captcha, CaptchaOptions } from '../../src/adapters/captcha.js'
 import type { PolicyInput } from '../../src/policy/schema.js'
@@ -25,7 +26,12 @@ export function contract<P>(tool: Tool<P>): void {
   let captcha: Captcha<P>
 
   beforeAll(async () => {
-    recaptcha = await startRecaptcha({ clock: vendorClock })
+    const port = await freePort()
+    recaptcha = await startRecaptcha({
+      clock: vendorClock,
+      port,
+      url: `http://${tool.vendorHost ?? 'localhost'}:${port}`,
+    })
     site = await startSite({ recaptcha })
   })
 
@@ -550,6 +556,15 @@ export function contract<P>(tool: Tool<P>): void {
       expect(await page.evaluate('gotToken()')).toBe(solved[0]?.solution.token)
       await page.click(SUBMIT)
       expect(await page.text('h1.good')).toBe(WELCOME)
+    })
+  })
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => resolve(port))
     })
   })
 }

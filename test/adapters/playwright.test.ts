@@ -5,7 +5,7 @@ import { guardContext } from '../../src/adapters/playwright.js'
 import { launchBrowser } from '../support/browser.js'
 import { contract } from './contract.js'
 import { fakeGrant } from './fake-grant.js'
-import type { Tool, ToolPage } from './tool.js'
+import { eventually, type Tool, type ToolPage } from './tool.js'
 
 let launched: Promise<Browser> | undefined
 
@@ -21,8 +21,11 @@ function toolPage(page: Page): ToolPage<Page> {
     evaluate: (expression) => page.evaluate(expression),
     click: (selector) => page.click(selector),
     async clickInFrame(address, selector) {
-      const frame = page.frames().find((one) => one.url().includes(address))
-      await frame?.click(selector)
+      const find = () => page.frames().find((one) => one.url().includes(address))
+      await eventually(() => find() !== undefined)
+      // Before that the frame does not listen for clicks.
+      await find()?.waitForLoadState()
+      await find()?.click(selector)
     },
     text: async (selector) => (await page.textContent(selector)) ?? '',
     close: () => page.close(),

@@ -4,7 +4,7 @@ import { CHROMIUM_FLAGS, findBrowser } from '../../scripts/find-browser.mjs'
 import { guardContext } from '../../src/adapters/puppeteer.js'
 import { contract } from './contract.js'
 import { fakeGrant } from './fake-grant.js'
-import type { Tool, ToolPage } from './tool.js'
+import { eventually, type Tool, type ToolPage } from './tool.js'
 
 let launched: Promise<Browser> | undefined
 
@@ -21,8 +21,11 @@ function toolPage(page: Page): ToolPage<Page> {
     // Locators wait until what they click stands still.
     click: (selector) => page.locator(selector).click(),
     async clickInFrame(address, selector) {
-      const frame = page.frames().find((one) => one.url().includes(address))
-      await frame?.locator(selector).click()
+      const find = () => page.frames().find((one) => one.url().includes(address))
+      await eventually(() => find() !== undefined)
+      // Before that the frame does not listen for clicks.
+      await eventually(async () => (await find()?.evaluate('document.readyState')) === 'complete')
+      await find()?.locator(selector).click()
     },
     async text(selector) {
       const element = await page.waitForSelector(selector)
@@ -34,6 +37,9 @@ function toolPage(page: Page): ToolPage<Page> {
 
 const puppeteer: Tool<Page> = {
   name: 'Puppeteer',
+  // The same site as the page, and so its process: of a frame of another process that has only just come, Puppeteer may miss
+  // that it is there, and wait for it without end. Frames of other processes are looked into in tests of their own.
+  vendorHost: '127.0.0.1',
   async open() {
     const context = await (await browser()).createBrowserContext()
     return {

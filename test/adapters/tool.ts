@@ -24,6 +24,8 @@ export interface ToolContext<P> {
 /** A browser tool that has an adapter. */
 export interface Tool<P> {
   readonly name: string
+  /** The host of the vendor's frames. Default: one that is another site than the page's, and so another process. */
+  readonly vendorHost?: string
   /** Opens a fresh browser context. */
   open(): Promise<ToolContext<P>>
   close(): Promise<void>
