@@ -6,6 +6,7 @@ import type { Call } from '../src/base/wire.js'
 import { createTransport } from '../src/egress/index.js'
 import { createSecretCache } from '../src/secrets/cache.js'
 import { Secret } from '../src/secrets/secret.js'
+import { median } from './median.js'
 import type { BenchRow } from './row.js'
 
 const ROUNDS = 30
@@ -91,9 +92,4 @@ function peekRow(): BenchRow {
     target: '≤ 1,000 ns',
     ok: nanoseconds <= 1000,
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }

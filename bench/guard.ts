@@ -17,6 +17,7 @@ import { memoryLedger } from '../src/ledger/memory.js'
 import { usd } from '../src/policy/money.js'
 import { Secret } from '../src/secrets/secret.js'
 import { captchaAI } from '../src/solvers/captchaai.js'
+import { median } from './median.js'
 import type { BenchRow } from './row.js'
 
 export const challenge = {
@@ -207,8 +208,4 @@ function heap(): number {
   setFlagsFromString('--expose-gc')
   runInNewContext('gc')()
   return process.memoryUsage().heapUsed
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] as number
 }

@@ -3,7 +3,7 @@ import { SolveguardError } from '../base/errors.js'
 import type { Grant, NarrowingInput } from '../guard/types.js'
 import type { Captcha } from './captcha.js'
 import { type GuardContextOptions, guardDriver } from './context.js'
-import type { Driver, DriverFrame, DriverPage } from './driver.js'
+import { type Driver, type DriverFrame, type DriverPage, eachOnce } from './driver.js'
 
 export type { Captcha, CaptchaOptions, SolvePageOptions } from './captcha.js'
 export type { GuardContextOptions } from './context.js'
@@ -32,13 +32,8 @@ export function guardContext(
 }
 
 function playwrightDriver(context: BrowserContext): Driver<Page> {
-  const frames = new WeakMap<Frame, DriverFrame>()
-  const pages = new WeakMap<Page, DriverPage>()
-
-  const frameOf = (frame: Frame): DriverFrame => {
-    const known = frames.get(frame)
-    if (known) return known
-    const made: DriverFrame = {
+  const frameOf: (frame: Frame) => DriverFrame = eachOnce(
+    (frame: Frame): DriverFrame => ({
       url: () => frame.url(),
       name: () => frame.name(),
       parent() {
@@ -47,15 +42,11 @@ function playwrightDriver(context: BrowserContext): Driver<Page> {
       },
       isDetached: () => frame.isDetached(),
       evaluate: (expression) => frame.evaluate(expression),
-    }
-    frames.set(frame, made)
-    return made
-  }
+    }),
+  )
 
-  const pageOf = (page: Page): DriverPage => {
-    const known = pages.get(page)
-    if (known) return known
-    const made: DriverPage = {
+  const pageOf: (page: Page) => DriverPage = eachOnce(
+    (page: Page): DriverPage => ({
       frames() {
         const main = page.mainFrame()
         return [main, ...page.frames().filter((frame) => frame !== main)].map(frameOf)
@@ -70,10 +61,8 @@ function playwrightDriver(context: BrowserContext): Driver<Page> {
           page.off('framenavigated', navigated).off('framedetached', detached).off('close', gone).off('crash', gone)
         }
       },
-    }
-    pages.set(page, made)
-    return made
-  }
+    }),
+  )
 
   return {
     page(page) {

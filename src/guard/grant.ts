@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import type { Challenge } from '../base/challenge.js'
 import { SolveguardError } from '../base/errors.js'
 import type { BudgetClaim } from '../ledger/ledger.js'
-import { type Money, micros } from '../policy/money.js'
-import { narrow } from '../policy/narrow.js'
+import { micros } from '../policy/money.js'
+import { least, narrow } from '../policy/narrow.js'
 import { type NarrowingInput, type Policy, parseNarrowing } from '../policy/schema.js'
 import type { Core } from './core.js'
 import { asSolveguardError, closed, ledgerDown } from './core.js'
@@ -161,10 +161,6 @@ export class PolicyGrant implements Grant, Granted {
       throw ledgerDown(error)
     }
   }
-}
-
-function least<T extends number | Money>(a: T | undefined, b: T | undefined): T | undefined {
-  return a === undefined || (b !== undefined && b < a) ? b : a
 }
 
 function withoutPassword(proxy: string): string {

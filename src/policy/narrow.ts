@@ -49,7 +49,8 @@ function narrowOrigins(
   return a && b ? intersectOrigins(a, b) : (a ?? b)
 }
 
-function least<T extends number>(a: T | undefined, b: T | undefined): T | undefined {
+/** The smaller of two limits; an absent one limits nothing. */
+export function least<T extends number>(a: T | undefined, b: T | undefined): T | undefined {
   return a === undefined || (b !== undefined && b < a) ? b : a
 }
 

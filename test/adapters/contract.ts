@@ -1,10 +1,10 @@
-import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Captcha, CaptchaOptions } from '../../src/adapters/captcha.js'
 import type { PolicyInput } from '../../src/policy/schema.js'
 import { type ManualClock, manualClock } from '../../src/testing/clock.js'
 import { type StandInRecaptcha, startRecaptcha } from '../../src/testing/recaptcha.js'
 import { type StandInSite, startSite, WELCOME } from '../../src/testing/site.js'
+import { freePort } from '../support/proxies.js'
 import { denied, type FakeGrant, fakeGrant } from './fake-grant.js'
 import { eventually, type Tool, type ToolContext, type ToolPage, until } from './tool.js'
 
@@ -556,15 +556,6 @@ export function contract<P>(tool: Tool<P>): void {
       expect(await page.evaluate('gotToken()')).toBe(solved[0]?.solution.token)
       await page.click(SUBMIT)
       expect(await page.text('h1.good')).toBe(WELCOME)
-    })
-  })
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
     })
   })
 }

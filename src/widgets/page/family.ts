@@ -1,6 +1,6 @@
 import type { Dom } from './dom.js'
 import type { Observer } from './observe.js'
-import type { List, Primordials } from './primordials.js'
+import { type List, list, type Primordials, push } from './primordials.js'
 
 /** What a family is given to look around with. */
 export interface Place {
@@ -45,4 +45,14 @@ export interface Seen {
 export interface PageFamily {
   /** Looks for its widgets, at most `most` of them; says how many more there were. */
   gather(place: Place, most: number): { readonly seen: List<Seen>; readonly leftOut: number }
+}
+
+/** What a family's `gather` gives, from what it found: each widget described as it stands. */
+export function seenIn<W>(
+  { widgets, leftOut }: { readonly widgets: List<W>; readonly leftOut: number },
+  describe: (widget: W) => Seen,
+): { readonly seen: List<Seen>; readonly leftOut: number } {
+  const seen = list<Seen>()
+  for (let index = 0; index < widgets.size; index++) push(seen, describe(widgets[index] as W))
+  return { seen, leftOut }
 }

@@ -2,10 +2,10 @@ import type { Call, Given, Pending } from './api-watch.js'
 import { callBack } from './callback.js'
 import { hideChallenge } from './challenge.js'
 import { expireLater } from './expiry.js'
-import type { PageFamily, PageSolution, Place, Seen } from './family.js'
+import { type PageFamily, type PageSolution, type Place, type Seen, seenIn } from './family.js'
 import { createField, fieldsOf } from './hcaptcha-fields.js'
 import { type Frame, firstOf, gather, type Scene, setting, sitekeyOf, type Widget } from './hcaptcha-gather.js'
-import { list, note, push, remove } from './primordials.js'
+import { note, push, remove } from './primordials.js'
 import { has, text } from './text.js'
 import { own } from './walk.js'
 
@@ -19,11 +19,7 @@ interface SeenWidget extends Seen {
 export const hcaptcha: PageFamily = {
   gather(place, most) {
     const scene = gather(place, most)
-    const seen = list<Seen>()
-    for (let index = 0; index < scene.widgets.size; index++) {
-      push(seen, describe(place, scene, scene.widgets[index] as Widget))
-    }
-    return { seen, leftOut: scene.leftOut }
+    return seenIn(scene, (widget) => describe(place, scene, widget))
   },
 }
 

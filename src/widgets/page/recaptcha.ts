@@ -1,8 +1,8 @@
 import { callBack } from './callback.js'
 import { hideChallenge } from './challenge.js'
 import { expireLater } from './expiry.js'
-import type { PageFamily, PageSolution, Place, Seen } from './family.js'
-import { list, push } from './primordials.js'
+import { type PageFamily, type PageSolution, type Place, type Seen, seenIn } from './family.js'
+import { push } from './primordials.js'
 import { createField, fieldsOf } from './recaptcha-fields.js'
 import { type Frame, gather, type Scene, setting, sitekeyOf, type Widget } from './recaptcha-gather.js'
 import { type Execute, type Given, slot } from './recaptcha-watch.js'
@@ -17,11 +17,7 @@ interface SeenWidget extends Seen {
 export const recaptcha: PageFamily = {
   gather(place, most) {
     const scene = gather(place, most)
-    const seen = list<Seen>()
-    for (let index = 0; index < scene.widgets.size; index++) {
-      push(seen, describe(place, scene, scene.widgets[index] as Widget))
-    }
-    return { seen, leftOut: scene.leftOut }
+    return seenIn(scene, (widget) => describe(place, scene, widget))
   },
 }
 

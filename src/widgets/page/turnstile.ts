@@ -1,8 +1,8 @@
 import type { Given } from './api-watch.js'
 import { callBack } from './callback.js'
 import { expireLater } from './expiry.js'
-import type { PageFamily, PageSolution, Place, Seen } from './family.js'
-import { includes, list, note, push, remove } from './primordials.js'
+import { type PageFamily, type PageSolution, type Place, type Seen, seenIn } from './family.js'
+import { includes, note, push, remove } from './primordials.js'
 import { text } from './text.js'
 import { createField, fieldsOf } from './turnstile-fields.js'
 import { gather, lastOf, means, type Scene, setting, sitekeyOf, type Widget } from './turnstile-gather.js'
@@ -16,11 +16,7 @@ interface SeenWidget extends Seen {
 export const turnstile: PageFamily = {
   gather(place, most) {
     const scene = gather(place, most)
-    const seen = list<Seen>()
-    for (let index = 0; index < scene.widgets.size; index++) {
-      push(seen, describe(place, scene, scene.widgets[index] as Widget))
-    }
-    return { seen, leftOut: scene.leftOut }
+    return seenIn(scene, (widget) => describe(place, scene, widget))
   },
 }
 
