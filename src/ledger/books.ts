@@ -1,6 +1,7 @@
 import type { ChainHead } from '../base/chain.js'
 import { SolveguardError } from '../base/errors.js'
 import type { Money } from '../policy/money.js'
+import { Facts, type FactsState } from './facts.js'
 import type {
   ClaimedTask,
   ClaimRequest,
@@ -71,6 +72,7 @@ export interface BooksState {
     readonly until: number
   }[]
   readonly reservations: readonly (Reservation & { readonly id: string; readonly lapsed: boolean })[]
+  readonly facts?: FactsState | undefined
 }
 
 /**
@@ -91,12 +93,14 @@ export class Books {
   /** Lapsed and not settled. Kept for as long as their amount counts, so that it can be corrected. */
   readonly #lapsed = new Map<string, Reservation>()
   readonly #heads = new Map<string, ChainHead>()
+  readonly facts: Facts
   /** Nothing happens by itself before this moment: a lower bound, so that most calls look at nothing else. */
   #due = Number.POSITIVE_INFINITY
   #sweepAt = 0
 
   constructor(state?: BooksState) {
     this.#seen = state?.seen ?? 0
+    this.facts = new Facts(state?.facts)
     if (state === undefined) return
     for (const kept of state.accounts) {
       const account = newAccount(new SlidingSum(DAY, kept.spent), new SlidingSum(MINUTE, kept.made))
@@ -131,12 +135,12 @@ export class Books {
     for (const [id, kept] of this.#open) reservations.push({ id, lapsed: false, ...kept })
     for (const [id, kept] of this.#lapsed) reservations.push({ id, lapsed: true, ...kept })
     const owners = [...this.#owners].map(([id, owner]) => ({ id, ...owner }))
-    return { seen: this.#seen, accounts, owners, reservations }
+    return { seen: this.#seen, accounts, owners, reservations, facts: this.facts.state(this.#seen) }
   }
 
   /** How many entries' worth of state there is, roughly: what writing it down costs. */
   get size(): number {
-    return this.#open.size + this.#lapsed.size + this.#accounts.size + this.#owners.size
+    return this.#open.size + this.#lapsed.size + this.#accounts.size + this.#owners.size + this.facts.size
   }
 
   /**
@@ -178,6 +182,7 @@ export class Books {
     if (at >= this.#sweepAt) {
       this.#sweepAt = at + SWEEP_MS
       for (const [id, account] of this.#accounts) if (this.#isIdle(account)) this.#accounts.delete(id)
+      this.facts.sweep(at)
     }
     this.#due = due
   }

@@ -26,6 +26,7 @@ export type Entry =
   | readonly [kind: 'leave', ownerId: string]
   | readonly [kind: 'pause', budgetId: string, reason: PauseReason]
   | readonly [kind: 'resume', budgetId: string]
+  | readonly [kind: 'fact', at: number, scope: string, name: string, value: string, until: number]
   | readonly [kind: 'head', file: string, seq: number, hash: string]
 
 /** Books one entry. */
@@ -61,6 +62,9 @@ export function book(books: Books, entry: Entry): void {
       break
     case 'resume':
       books.resume(entry[1])
+      break
+    case 'fact':
+      books.facts.book(entry[2], entry[3], entry[4], entry[5])
       break
     case 'head':
       books.saveHead({ file: entry[1], seq: entry[2], hash: entry[3] })

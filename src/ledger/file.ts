@@ -9,8 +9,10 @@ import { type Connect, type Durability, Journal, JournalError } from './journal.
 import type {
   ClaimedTask,
   ClaimRequest,
+  Fact,
   JoinResult,
   Ledger,
+  NewFact,
   NotedTask,
   Owner,
   PauseReason,
@@ -173,6 +175,17 @@ class FileLedger implements Ledger {
 
   usage(budgetId: string, now: number): MaybePromise<Usage> {
     return this.#decide(now, (at) => ({ result: this.#books.usage(budgetId, at) }))
+  }
+
+  remember(fact: NewFact, now: number): MaybePromise<string> {
+    return this.#decide<string>(now, (at) => {
+      const { value, until } = this.#books.facts.decide(fact, at)
+      return { entries: [['fact', at, fact.scope, fact.name, value, until]], result: value }
+    })
+  }
+
+  recall(scope: string, now: number): MaybePromise<readonly Fact[]> {
+    return this.#decide(now, (at) => ({ result: this.#books.facts.recall(scope, at) }))
   }
 
   saveHead(head: ChainHead): MaybePromise<void> {

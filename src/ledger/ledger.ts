@@ -64,6 +64,15 @@ export interface Ledger {
   /** How a budget stands now. Unknown budgets stand at nothing. */
   usage(budgetId: string, now: number): MaybePromise<Usage>
 
+  /**
+   * Keeps a small fact for every process, for as long as it says. It takes the place of one by its name; with `ifNew` one that is
+   * still kept stays what it is, and is kept for at least as long.
+   * @returns the value that stands under the name now
+   */
+  remember(fact: NewFact, now: number): MaybePromise<string>
+  /** What is kept under a scope. */
+  recall(scope: string, now: number): MaybePromise<readonly Fact[]>
+
   /** Keeps the latest head of an audit file, so that a cut-off tail is seen. A head never goes back. */
   saveHead(head: ChainHead): MaybePromise<void>
   /** The heads of all audit files known. */
@@ -199,6 +208,24 @@ export interface PauseReason {
   readonly message: string
   /** When, wall-clock ms. */
   readonly at: number
+}
+
+/** A small thing that all processes of a ledger know, e.g. when a key was last used. Holds no key and no solution. */
+export interface Fact {
+  /** Unique in its scope, up to 200 characters. */
+  readonly name: string
+  /** Up to 2,000 characters. */
+  readonly value: string
+}
+
+/** A fact to be kept. */
+export interface NewFact extends Fact {
+  /** What it is about, up to 200 characters. Facts of different scopes know nothing of each other. */
+  readonly scope: string
+  /** For how long from now on; 0 forgets it. */
+  readonly forMs: number
+  /** Whether one by that name that is still kept stays what it is. */
+  readonly ifNew?: boolean | undefined
 }
 
 /** How a budget stands. */

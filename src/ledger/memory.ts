@@ -72,6 +72,15 @@ export function memoryLedger(): MemoryLedger {
     usage(budgetId, now) {
       return books.usage(budgetId, books.advance(now))
     },
+    remember(fact, now) {
+      const { scope, name } = fact
+      const { value, until } = books.facts.decide(fact, books.advance(now))
+      books.facts.book(scope, name, value, until)
+      return value
+    },
+    recall(scope, now) {
+      return books.facts.recall(scope, books.advance(now))
+    },
     saveHead(head) {
       books.saveHead(head)
     },

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { MaybePromise } from '../../src/base/async.js'
-import type { BudgetClaim, Ledger, Limits, NotedTask, Owner } from '../../src/ledger/ledger.js'
+import type { BudgetClaim, Ledger, Limits, NewFact, NotedTask, Owner } from '../../src/ledger/ledger.js'
 import { type Money, micros } from '../../src/policy/money.js'
 import { Model } from './model.js'
 
@@ -404,6 +404,57 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         await other.beat('nobody', T0)
         expect(await ledger.usage('a', T0)).toMatchObject({ declared: {} })
       })
+    })
+
+    describe('facts', () => {
+      const fact = (value: string, more: Partial<NewFact> = {}): NewFact => ({
+        scope: 'keys',
+        name: 'k',
+        value,
+        forMs: HOUR,
+        ...more,
+      })
+
+      it('are known to everybody, the latest of each name, apart for each scope', async () => {
+        expect(await ledger.remember(fact('one'), T0)).toBe('one')
+        expect(await other.remember(fact('two'), T0)).toBe('two')
+        await ledger.remember(fact('ü "\n', { name: 'l' }), T0)
+        await ledger.remember(fact('elsewhere', { scope: 'others' }), T0)
+        const known = await ledger.recall('keys', T0)
+        expect([...known].sort((a, b) => (a.name < b.name ? -1 : 1))).toEqual([
+          { name: 'k', value: 'two' },
+          { name: 'l', value: 'ü "\n' },
+        ])
+        expect(await other.recall('others', T0)).toEqual([{ name: 'k', value: 'elsewhere' }])
+        expect(await other.recall('nowhere', T0)).toEqual([])
+      })
+
+      it('are kept for as long as they say', async () => {
+        await ledger.remember(fact('one'), T0)
+        expect(await other.recall('keys', T0 + HOUR - 1)).toHaveLength(1)
+        expect(await other.recall('keys', T0 + HOUR)).toEqual([])
+        await ledger.remember(fact('two'), T0 + HOUR)
+        await other.remember(fact('two', { forMs: 0 }), T0 + HOUR)
+        expect(await ledger.recall('keys', T0 + HOUR)).toEqual([])
+      })
+
+      it('that are only for whoever comes first stay what they are, and are kept for longer', async () => {
+        expect(await ledger.remember(fact('mine', { ifNew: true }), T0)).toBe('mine')
+        expect(await other.remember(fact('theirs', { ifNew: true }), T0 + MINUTE)).toBe('mine')
+        expect(await ledger.recall('keys', T0 + HOUR + MINUTE - 1)).toEqual([{ name: 'k', value: 'mine' }])
+        expect(await other.remember(fact('theirs', { ifNew: true }), T0 + HOUR + MINUTE)).toBe('theirs')
+        expect(await other.remember(fact('brief', { ifNew: true, forMs: 1 }), T0 + HOUR + MINUTE)).toBe('theirs')
+        expect(await ledger.recall('keys', T0 + 2 * HOUR)).toEqual([{ name: 'k', value: 'theirs' }])
+      })
+
+      it.each([{ name: '' }, { name: 'x'.repeat(201) }, { scope: '' }, { value: 'x'.repeat(2001) }, { forMs: -1 }])(
+        'have to be small (%#)',
+        async (more) => {
+          await expect(Promise.resolve().then(() => ledger.remember(fact('v', more), T0))).rejects.toMatchObject({
+            code: 'CONFIG_INVALID',
+          })
+        },
+      )
     })
 
     describe('taking over', () => {

@@ -119,6 +119,8 @@ describe('a ledger file', () => {
     const sleeper = await opened(dir)
     await sleeper.join(ME, T0)
     await sleeper.pause('b', { code: 'MANUAL', message: 'By hand.', at: T0 })
+    await sleeper.remember({ scope: 'keys', name: 'k', value: 'known', forMs: 120 * MINUTE }, T0)
+    await sleeper.remember({ scope: 'keys', name: 'l', value: 'over', forMs: MINUTE }, T0)
     await shorthand(sleeper).reserve([A], 7, T0, { id: 'old', for: 60 * MINUTE })
     await shorthand(sleeper).reserve([A], 9, T0, { id: 'lapsing' })
     const rows = () => Number(inside(file, (db) => db.prepare('SELECT count(*) AS n FROM journal').get().n))
@@ -136,7 +138,10 @@ describe('a ledger file', () => {
     expect(longest).toBeLessThan(2_300)
     const fresh = await opened(dir)
     const expected = { spent: 3_509, reserved: 7, active: 1, lastMinute: 60, declared: {} }
-    for (const each of [ledger, sleeper, fresh]) expect(await each.usage('a', now)).toMatchObject(expected)
+    for (const each of [ledger, sleeper, fresh]) {
+      expect(await each.usage('a', now)).toMatchObject(expected)
+      expect(await each.recall('keys', now)).toEqual([{ name: 'k', value: 'known' }])
+    }
     expect(await sleeper.usage('b', now)).toMatchObject({ paused: { message: 'By hand.' } })
     expect((await sleeper.heads()).map(({ seq }) => seq).sort()).toEqual([3497, 3498, 3499])
     expect(await shorthand(sleeper).settle('lapsing', 0, now)).toEqual({ settled: true, late: true })

@@ -1,0 +1,76 @@
+import { SolveguardError } from '../base/errors.js'
+import type { Fact, NewFact } from './ledger.js'
+
+const LONGEST_NAME = 200
+const LONGEST_VALUE = 2_000
+
+/** What is kept, by scope and name: to be written down and read again. */
+export type FactsState = readonly (readonly [scope: string, name: string, value: string, until: number])[]
+
+interface Kept {
+  readonly value: string
+  readonly until: number
+}
+
+/** The part of the books that is not about money: small facts, each kept for a while. */
+export class Facts {
+  readonly #scopes = new Map<string, Map<string, Kept>>()
+
+  constructor(state: FactsState = []) {
+    for (const [scope, name, value, until] of state) this.book(scope, name, value, until)
+  }
+
+  state(at: number): FactsState {
+    const state: [string, string, string, number][] = []
+    for (const [scope, facts] of this.#scopes) {
+      for (const [name, { value, until }] of facts) if (until > at) state.push([scope, name, value, until])
+    }
+    return state
+  }
+
+  get size(): number {
+    let size = 0
+    for (const facts of this.#scopes.values()) size += facts.size
+    return size
+  }
+
+  /** What will stand under the fact's name, and until when. Nothing is booked. */
+  decide({ scope, name, value, forMs, ifNew = false }: NewFact, at: number): Kept {
+    if (
+      [scope, name].some((text) => text.length === 0 || text.length > LONGEST_NAME) ||
+      value.length > LONGEST_VALUE ||
+      !(forMs >= 0 && Number.isFinite(forMs))
+    ) {
+      throw new SolveguardError(
+        'CONFIG_INVALID',
+        `A fact has a scope and a name of 1 to ${LONGEST_NAME} characters, a value of up to ${LONGEST_VALUE}, and a time to be kept for.`,
+      )
+    }
+    const until = at + forMs
+    const before = ifNew ? this.#scopes.get(scope)?.get(name) : undefined
+    return before && before.until > at
+      ? { value: before.value, until: Math.max(before.until, until) }
+      : { value, until }
+  }
+
+  recall(scope: string, at: number): Fact[] {
+    const facts: Fact[] = []
+    for (const [name, { value, until }] of this.#scopes.get(scope) ?? []) if (until > at) facts.push({ name, value })
+    return facts
+  }
+
+  /** Books a fact as it was decided. */
+  book(scope: string, name: string, value: string, until: number): void {
+    const facts = this.#scopes.get(scope) ?? new Map<string, Kept>()
+    this.#scopes.set(scope, facts)
+    facts.set(name, { value, until })
+  }
+
+  /** Lets go of what is over: nobody can tell. */
+  sweep(at: number): void {
+    for (const [scope, facts] of this.#scopes) {
+      for (const [name, { until }] of facts) if (until <= at) facts.delete(name)
+      if (facts.size === 0) this.#scopes.delete(scope)
+    }
+  }
+}
