@@ -138,8 +138,8 @@ async function inject(tools: SolveTools, place: Place, solution: Solution, unles
   if (page.isClosed() || frame.isDetached()) throw pageGone()
   const leftMs = solution.expiresAt.getTime() - tools.clock.now()
   const livesMs = Math.max(0, Math.min(WIDGETS[challenge.family].tokenLivesMs, leftMs))
-  const { token, fields } = solution
-  const call = placeCall(originOf(frame.url()), id, { token, key: fields?.respKey, livesMs, unlessAnswered })
+  const { token, fields = {} } = solution
+  const call = placeCall(originOf(frame.url()), id, { token, fields, livesMs, unlessAnswered })
   const reply = await evaluateWithin(tools.clock, frame, call, tools.evaluateMs)
   if (!reply.ok && reply.why === 'timeout') {
     throw new SolveguardError('PAGE_UNRESPONSIVE', 'The page did not take the solution in time; it was paid for.')

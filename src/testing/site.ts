@@ -1,32 +1,23 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Family } from '../base/challenge.js'
-import { HCAPTCHA_PAGES } from './hcaptcha-pages.js'
 import { readForm, reply, serve } from './http.js'
-import { assetScript, documentOf, PAGES } from './site-pages.js'
+import { SITE_FAMILIES, type SiteVendor } from './site-families.js'
+import { assetScript, documentOf } from './site-pages.js'
 import { escapeHtml } from './text.js'
 import { refuse, type Verification } from './tokens.js'
-import { TURNSTILE_PAGES } from './turnstile-pages.js'
 
-/** What the site needs of a vendor. */
-export interface SiteVendor {
-  readonly url: string
-  readonly verifyUrl: string
-  secretFor(sitekey: string): string
-}
+export type { SiteVendor } from './site-families.js'
 
-/** How the stand-in site is started. */
-export interface SiteOptions {
-  /** For the pages with a reCAPTCHA. */
-  readonly recaptcha?: SiteVendor | undefined
-  /** For the pages with a Turnstile, which are below `/turnstile`. */
-  readonly turnstile?: SiteVendor | undefined
-  /** For the pages with an hCaptcha, which are below `/hcaptcha`. */
-  readonly hcaptcha?: SiteVendor | undefined
+/** The vendors, by family. reCAPTCHA's pages are at the root, every other family's below its name (`/turnstile`, `/turnstile/…`). */
+export type SiteVendors = { readonly [family in Family]?: SiteVendor | undefined }
+
+/** How the stand-in site is started: with the vendors that its pages need. */
+export interface SiteOptions extends SiteVendors {
   /** The sitekey of its widgets. Default: one for each family that is good for nothing else. A page's query may name another. */
   readonly sitekey?: string | undefined
   /**
-   * Further pages, by path; those whose path begins with `/turnstile` or `/hcaptcha` are that vendor's. In their text `{{vendor}}`, `{{sitekey}}`, `{{other}}` (the site under its other origin) and
+   * Further pages, by path; those whose path begins with a family's name are that vendor's. In their text `{{vendor}}`, `{{sitekey}}`, `{{other}}` (the site under its other origin) and
    * `{{nonce}}` are filled in.
    */
   readonly pages?: Readonly<Record<string, string>> | undefined
@@ -52,18 +43,6 @@ export interface StandInSite extends AsyncDisposable {
 /** What the server says once it has verified a token. */
 export const WELCOME = 'Welcome — the server verified your token'
 
-const SITEKEYS: Readonly<Record<Family, string>> = {
-  recaptcha: '6LcStandInSitekeyForTestsOnly-0000000001',
-  turnstile: '0x4AAAAAAAStandInForTests01',
-  hcaptcha: '5a1c0000-0000-4000-8000-00000000cafe',
-}
-
-/** The fields that a form may send its token in. */
-const FIELDS: Readonly<Record<Family, readonly string[]>> = {
-  recaptcha: ['g-recaptcha-response'],
-  turnstile: ['cf-turnstile-response', 'token'],
-  hcaptcha: ['h-captcha-response'],
-}
 /** A strict policy as sites with nonces have it, with Trusted Types; the vendor's own policy name is allowed. */
 const STRICT_CSP =
   "default-src 'none'; script-src 'nonce-{{nonce}}' 'strict-dynamic'; style-src 'nonce-{{nonce}}'; form-action 'self'; " +
@@ -81,12 +60,9 @@ const STRICT_CSP =
  */
 export async function startSite(options: SiteOptions): Promise<StandInSite> {
   const { sitekey, pages = {} } = options
-  const sitekeys = sitekey === undefined ? SITEKEYS : { recaptcha: sitekey, turnstile: sitekey, hcaptcha: sitekey }
-  const vendors: Readonly<Record<Family, SiteVendor | undefined>> = {
-    recaptcha: options.recaptcha,
-    turnstile: options.turnstile,
-    hcaptcha: options.hcaptcha,
-  }
+  const sitekeys = Object.fromEntries(
+    Object.entries(SITE_FAMILIES).map(([family, { sitekey: own }]) => [family, sitekey ?? own]),
+  ) as Record<Family, string>
   const verified: Verification[] = []
   const server = await serve(handle, options.port)
   const url = `http://127.0.0.1:${server.port}`
@@ -101,7 +77,7 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
     const path = strict ? pathname.slice(4) : pathname === '/' ? '/login' : pathname
     const nonce = randomBytes(12).toString('base64url')
     const family = familyOf(path)
-    const vendor = vendors[family]?.url ?? ''
+    const vendor = options[family]?.url ?? ''
     const key = searchParams.get('sitekey') ?? sitekeys[family]
     const fill = (text: string) =>
       text
@@ -110,7 +86,8 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
         .replaceAll('{{other}}', otherUrl)
         .replaceAll('{{nonce}}', nonce)
     const own = Object.hasOwn(pages, path) ? pages[path] : undefined
-    const made = Object.hasOwn(ALL_PAGES, path) ? ALL_PAGES[path] : undefined
+    const { pages: theirs } = SITE_FAMILIES[family]
+    const made = Object.hasOwn(theirs, path) ? theirs[path] : undefined
     const html = own === undefined ? made?.({ vendor, sitekey: key, otherOrigin: otherUrl, nonce }) : fill(own)
     if (html === undefined) return reply(response, 'html', 'There is no such page.', { status: 404 })
     const headers: Record<string, string> = strict ? { 'content-security-policy': fill(STRICT_CSP) } : {}
@@ -121,8 +98,11 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
   async function signIn(pathname: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const form = await readForm(request)
     const family = familyOf(pathname)
-    const token = FIELDS[family].map((name) => form?.get(name)).find(Boolean) ?? ''
-    const answer = await verify(family, token, form?.get('sitekey') ?? sitekeys[family])
+    const vendor = options[family]
+    const answer =
+      form && vendor
+        ? await SITE_FAMILIES[family].verify(form, vendor, form.get('sitekey') ?? sitekeys[family])
+        : refuse('vendor-not-started')
     verified.push(answer)
     const page = answer.success
       ? documentOf('Staging · Welcome', `<h1 class="good">${WELCOME}</h1><p>You are signed in.</p>`)
@@ -131,16 +111,6 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
           `<h1 class="bad">The server did not accept the token</h1><p>${escapeHtml(answer['error-codes']?.join(', ') ?? '')}</p>`,
         )
     reply(response, 'html', page, { status: answer.success ? 200 : 403 })
-  }
-
-  async function verify(family: Family, token: string, key: string): Promise<Verification> {
-    const vendor = vendors[family]
-    if (!vendor) return refuse('vendor-not-started')
-    const answer = await fetch(vendor.verifyUrl, {
-      method: 'POST',
-      body: new URLSearchParams({ secret: vendor.secretFor(key), response: token }),
-    })
-    return (await answer.json()) as Verification
   }
 
   return {
@@ -154,10 +124,9 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
   }
 }
 
-const ALL_PAGES = { ...PAGES, ...TURNSTILE_PAGES, ...HCAPTCHA_PAGES }
+const FAMILIES = Object.keys(SITE_FAMILIES) as Family[]
 
 /** Whose widgets a page has. */
 function familyOf(path: string): Family {
-  if (path.startsWith('/turnstile')) return 'turnstile'
-  return path.startsWith('/hcaptcha') ? 'hcaptcha' : 'recaptcha'
+  return FAMILIES.find((family) => path.startsWith(`/${family}`)) ?? 'recaptcha'
 }

@@ -33,7 +33,7 @@ export function findCall(request: { most: number; frames: readonly FrameHint[] }
 export function placeCall(
   origin: string,
   id: string,
-  solution: { token: string; key: string | undefined; livesMs: number; unlessAnswered: boolean },
+  solution: { token: string; fields: Readonly<Record<string, string>>; livesMs: number; unlessAnswered: boolean },
 ): string {
   return `location.origin===${json(origin)}?${call('place', [id, solution], false)}:${json('{"result":"page-gone"}')}`
 }

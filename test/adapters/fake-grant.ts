@@ -1,9 +1,9 @@
-import type { Challenge } from '../../src/base/challenge.js'
+import type { Answer, Challenge } from '../../src/base/challenge.js'
 import { DeniedError, SolveguardError } from '../../src/base/errors.js'
 import type { Grant, Solution, SolveOptions } from '../../src/guard/types.js'
 import { usd } from '../../src/policy/money.js'
 import { type Policy, type PolicyInput, parsePolicy } from '../../src/policy/schema.js'
-import type { StandInRecaptcha } from '../../src/testing/recaptcha.js'
+import type { TokenDetails } from '../../src/testing/tokens.js'
 
 export interface FakeGrant extends Grant {
   /** The challenges that it was asked to solve. */
@@ -13,14 +13,16 @@ export interface FakeGrant extends Grant {
   /** How long its tokens can be used. */
   livesMs: number
   /** How solves end, if not at once with a token of the stand-in's. */
-  answer: (challenge: Challenge, options: SolveOptions) => Promise<string>
+  answer: (challenge: Challenge, options: SolveOptions) => Promise<string | Answer>
+}
+
+/** A vendor's stand-in that gives out what its verify endpoint accepts: a token, or one with further values. */
+export interface Seller {
+  issue(details: TokenDetails): string | Answer
 }
 
 /** A grant that sells the stand-in's own tokens, for a tenth of a cent each. */
-export function fakeGrant(
-  recaptcha: Pick<StandInRecaptcha, 'issue'>,
-  policy: Omit<PolicyInput, 'origins'> = {},
-): FakeGrant {
+export function fakeGrant(vendor: Seller, policy: Omit<PolicyInput, 'origins'> = {}): FakeGrant {
   const asked: Challenge[] = []
   const told: FakeGrant['told'] = []
   const full: Policy = parsePolicy({ origins: ['http://127.0.0.1'], grace: '0s', ...policy })
@@ -30,16 +32,16 @@ export function fakeGrant(
     livesMs: 120_000,
     policy: full,
     path: ['fake'],
-    answer: async ({ sitekey, action }) => recaptcha.issue({ sitekey, action, score: 0.9 }),
+    answer: async ({ sitekey, action }) => vendor.issue({ sitekey, action, score: 0.9 }),
     async solve(challenge, options = {}) {
       asked.push(challenge)
       const aborted = () => new SolveguardError('SOLVE_ABORTED', 'The solve was aborted through its signal.')
       if (options.signal?.aborted) throw aborted()
-      const token = await new Promise<string>((resolve, reject) => {
+      const answer = await new Promise<string | Answer>((resolve, reject) => {
         options.signal?.addEventListener('abort', () => reject(aborted()), { once: true })
         grant.answer(challenge, options).then(resolve, reject)
       })
-      return solutionOf(token, grant.livesMs)
+      return solutionOf(typeof answer === 'string' ? { token: answer } : answer, grant.livesMs)
     },
     async *stream() {},
     narrow: () => grant,
@@ -51,9 +53,9 @@ export function fakeGrant(
   return grant
 }
 
-function solutionOf(token: string, livesMs: number): Solution {
+function solutionOf(answer: Answer, livesMs: number): Solution {
   return {
-    token,
+    ...answer,
     cost: usd(0.001),
     imputed: false,
     taskId: '1',

@@ -19,8 +19,8 @@ export interface FrameHint {
 /** A solution on its way into the page. */
 export interface PageSolution {
   readonly token: string
-  /** What some vendors have beside the token. */
-  readonly key?: string
+  /** What some vendors have beside the token, under the vendors' own names. */
+  readonly fields: Readonly<Record<string, string | undefined>>
   /** Milliseconds until it can no longer be used. */
   readonly livesMs: number
   /** The widget was unanswered when the solve began: one that was answered since is left as it is. */

@@ -51,7 +51,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       fill(solution)
       return 'ok'
     },
-    fire({ token, key = '' }) {
+    fire({ token, fields: { respKey: key = '' } }) {
       waiting()?.answer({ response: token, key })
       callBack(p, setting(place, widget, 'callback'), [token, key])
     },
@@ -98,16 +98,16 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     }
   }
 
-  function fill({ token, key = '', livesMs }: PageSolution): void {
-    const fields = fieldsOf(place, scene, widget)
-    if (fields.size === 0) push(fields, createField(place, widget))
-    for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
+  function fill({ token, fields: { respKey: key = '' }, livesMs }: PageSolution): void {
+    const places = fieldsOf(place, scene, widget)
+    if (places.size === 0) push(places, createField(place, widget))
+    for (let index = 0; index < places.size; index++) dom.setValue(places[index] as Element, token)
     if (frame?.element) dom.setAttribute(frame.element, FRAME_ANSWER, token)
     hideChallenge(place, openChallenge(place, scene, widget))
     const entry: Given = { token, key, until: p.now() + livesMs, default: isFirst, means }
     note(given, entry)
     endExecutes()
-    expireLater(place, fields, token, livesMs, () => {
+    expireLater(place, places, token, livesMs, () => {
       remove(given, entry)
       if (frame?.element) dom.setAttribute(frame.element, FRAME_ANSWER, '')
       callBack(p, setting(place, widget, 'expired-callback'), [])

@@ -1,0 +1,53 @@
+import type { Family } from '../base/challenge.js'
+import { HCAPTCHA_PAGES } from './hcaptcha-pages.js'
+import { PAGES, type Page } from './site-pages.js'
+import type { Verification } from './tokens.js'
+import { TURNSTILE_PAGES } from './turnstile-pages.js'
+
+/** What the site needs of a vendor. */
+export interface SiteVendor {
+  readonly url: string
+  readonly verifyUrl: string
+  secretFor(sitekey: string): string
+}
+
+/** What the stand-in site has of one family. */
+interface SiteFamily {
+  /** Of its widgets, where nobody names another. */
+  readonly sitekey: string
+  readonly pages: Readonly<Record<string, Page>>
+  /** Asks the vendor what it makes of a form that was sent. */
+  readonly verify: (form: URLSearchParams, vendor: SiteVendor, sitekey: string) => Promise<Verification>
+}
+
+/** The families, a row each. */
+export const SITE_FAMILIES: { readonly [family in Family]: SiteFamily } = {
+  recaptcha: {
+    sitekey: '6LcStandInSitekeyForTestsOnly-0000000001',
+    pages: PAGES,
+    verify: tokenIn('g-recaptcha-response'),
+  },
+  turnstile: {
+    sitekey: '0x4AAAAAAAStandInForTests01',
+    pages: TURNSTILE_PAGES,
+    verify: tokenIn('cf-turnstile-response', 'token'),
+  },
+  hcaptcha: {
+    sitekey: '5a1c0000-0000-4000-8000-00000000cafe',
+    pages: HCAPTCHA_PAGES,
+    verify: tokenIn('h-captcha-response'),
+  },
+}
+
+/** For vendors that verify one token, which a form sends in one of these fields. */
+function tokenIn(...names: readonly string[]): SiteFamily['verify'] {
+  return (form, vendor, sitekey) => {
+    const response = names.map((name) => form.get(name)).find(Boolean) ?? ''
+    return asked(vendor.verifyUrl, { secret: vendor.secretFor(sitekey), response })
+  }
+}
+
+async function asked(url: string, fields: Record<string, string>): Promise<Verification> {
+  const answer = await fetch(url, { method: 'POST', body: new URLSearchParams(fields) })
+  return (await answer.json()) as Verification
+}

@@ -1,0 +1,141 @@
+import type { Browser, BrowserContext, Frame, Page } from 'playwright'
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
+import type { Captcha } from '../../src/adapters/captcha.js'
+import type { GuardContextOptions } from '../../src/adapters/context.js'
+import { guardContext } from '../../src/adapters/playwright.js'
+import type { Family } from '../../src/base/challenge.js'
+import type { PolicyInput } from '../../src/policy/schema.js'
+import { type ManualClock, manualClock } from '../../src/testing/clock.js'
+import { type SiteVendor, type StandInSite, startSite, WELCOME } from '../../src/testing/site.js'
+import type { FoundChallenge } from '../../src/widgets/widget.js'
+import { type FakeGrant, fakeGrant, type Seller } from '../adapters/fake-grant.js'
+import { eventually } from '../adapters/tool.js'
+import { launchBrowser } from '../support/browser.js'
+import { fixturePages } from '../support/fixture-pages.js'
+
+/** A vendor's stand-in, as the tests of one family need it. */
+interface Vendor extends SiteVendor, Seller {
+  behave(sitekey: string, behaviour: object): void
+  close(): Promise<void>
+}
+
+/** What the tests of one family's widgets share: one browser, vendor and site; for each test a context, its page and its guard. */
+export interface Stage<V> {
+  readonly browser: Browser
+  readonly vendor: V
+  readonly vendorClock: ManualClock
+  readonly site: StandInSite
+  readonly sitekey: string
+  readonly context: BrowserContext
+  readonly page: Page
+  readonly grant: FakeGrant
+  readonly captcha: Captcha<Page>
+  /** Guards the context under a grant that sells the vendor's tokens. */
+  guard(policy?: Omit<PolicyInput, 'origins'>, options?: GuardContextOptions): Promise<void>
+  newPage(): Promise<void>
+  /** Opens a page of the site, unguarded if nothing has guarded the context. */
+  open(path: string): Promise<void>
+  /** Guards, opens, and waits until the vendor's frames are there. */
+  visit(path: string, policy?: Omit<PolicyInput, 'origins'>, options?: GuardContextOptions): Promise<void>
+  /** The vendor's frames, which no selector of the page may find. */
+  frames(): Frame[]
+  framed(many?: number): Promise<void>
+  find(): Promise<FoundChallenge[]>
+  /** Until the first widget is due. */
+  due(): Promise<void>
+  /** What the page's callback was called with. */
+  calls(): Promise<unknown[]>
+  /** The site's server has let us in. */
+  welcomed(): Promise<void>
+}
+
+/**
+ * Sets the stage for the tests of a family.
+ *
+ * @param start starts the vendor's stand-in
+ * @param frames by which addresses the frames are known that each widget has; none: it has none
+ */
+export function stage<V extends Vendor>(
+  family: Family,
+  start: (options: { clock: ManualClock }) => Promise<V>,
+  frames?: RegExp,
+): Stage<V> {
+  const now = {} as {
+    -readonly [K in 'browser' | 'vendor' | 'site' | 'context' | 'page' | 'grant' | 'captcha']: Stage<V>[K]
+  }
+  const vendorClock = manualClock(Date.now())
+
+  beforeAll(async () => {
+    now.browser = await launchBrowser()
+    now.vendor = await start({ clock: vendorClock })
+    now.site = await startSite({ [family]: now.vendor, pages: fixturePages() })
+  })
+
+  afterAll(async () => {
+    await now.browser?.close()
+    await now.site?.close()
+    await now.vendor?.close()
+  })
+
+  beforeEach(async () => {
+    now.context = await now.browser.newContext()
+  })
+
+  afterEach(async () => {
+    now.vendor.behave(now.site.sitekeys[family], {})
+    await now.context.close()
+  })
+
+  const at: Stage<V> = {
+    vendorClock,
+    get browser() {
+      return now.browser
+    },
+    get vendor() {
+      return now.vendor
+    },
+    get site() {
+      return now.site
+    },
+    get sitekey() {
+      return now.site.sitekeys[family]
+    },
+    get context() {
+      return now.context
+    },
+    get page() {
+      return now.page
+    },
+    get grant() {
+      return now.grant
+    },
+    get captcha() {
+      return now.captcha
+    },
+    async guard(policy = {}, options = {}) {
+      now.grant = fakeGrant(now.vendor, policy)
+      now.captcha = await guardContext(now.grant, now.context, undefined, options)
+    },
+    async newPage() {
+      now.page = await now.context.newPage()
+    },
+    async open(path) {
+      await at.newPage()
+      await now.page.goto(`${now.site.url}${path}`)
+    },
+    async visit(path, policy, options) {
+      await at.guard(policy, options)
+      await at.open(path)
+      if (frames) await at.framed()
+    },
+    frames: () => now.page.frames().filter((frame) => frames?.test(frame.url())),
+    framed: (many = 1) => eventually(() => at.frames().length >= many),
+    find: async () => [...(await now.captcha.find(now.page))],
+    due: () => eventually(async () => (await at.find())[0]?.due === true),
+    calls: () => now.page.evaluate('calls'),
+    async welcomed() {
+      expect(await now.page.textContent('h1.good')).toBe(WELCOME)
+    },
+  }
+  return at
+}
