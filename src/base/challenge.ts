@@ -4,19 +4,16 @@
  */
 
 /** The families, and the members of each. More come as files under `widgets/` and rows under `solvers/`. */
-export interface Variants {
-  readonly recaptcha:
-    | 'v2-checkbox'
-    | 'v2-invisible'
-    | 'v3'
-    | 'enterprise-checkbox'
-    | 'enterprise-invisible'
-    | 'enterprise-score'
+export const VARIANTS = {
+  recaptcha: ['v2-checkbox', 'v2-invisible', 'v3', 'enterprise-checkbox', 'enterprise-invisible', 'enterprise-score'],
   /** One for all: whether it shows itself is the sitekey's setting, and the same to a solver. */
-  readonly turnstile: 'turnstile'
+  turnstile: ['turnstile'],
   /** Enterprise is either of them, with `rqdata`. */
-  readonly hcaptcha: 'checkbox' | 'invisible'
-}
+  hcaptcha: ['checkbox', 'invisible'],
+} as const
+
+/** The same as types. */
+export type Variants = { readonly [F in keyof typeof VARIANTS]: (typeof VARIANTS)[F][number] }
 
 /** A family of CAPTCHA. */
 export type Family = keyof Variants

@@ -1,12 +1,5 @@
-import type { Challenge, Family, Variant, Variants } from '../base/challenge.js'
+import { type Challenge, VARIANTS, type Variant } from '../base/challenge.js'
 import { printable, SolveguardError } from '../base/errors.js'
-
-/** The variants of each family, for the check below. */
-const VARIANTS: { readonly [F in Family]: readonly Variants[F][] } = {
-  recaptcha: ['v2-checkbox', 'v2-invisible', 'v3', 'enterprise-checkbox', 'enterprise-invisible', 'enterprise-score'],
-  turnstile: ['turnstile'],
-  hcaptcha: ['checkbox', 'invisible'],
-}
 
 const SITEKEY = /^[\w.:-]{1,256}$/
 const HOST = /^[a-z0-9.-]{1,253}(:\d{1,5})?$/

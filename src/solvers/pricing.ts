@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Family } from '../base/challenge.js'
+import { type Family, VARIANTS } from '../base/challenge.js'
 import { SolveguardError } from '../base/errors.js'
 import { usd } from '../policy/money.js'
 import type { Price } from './solver.js'
@@ -30,7 +30,7 @@ const perSolve = z
   .max(DEAREST_SOLVE_USD)
   .refine((value) => Math.abs(value * 1e6 - Math.round(value * 1e6)) < 1e-3, 'has more than six decimals')
 
-const families: readonly Family[] = ['recaptcha', 'turnstile', 'hcaptcha']
+const families = Object.keys(VARIANTS) as Family[]
 
 const schema = z.discriminatedUnion('per', [
   z.strictObject({
