@@ -77,7 +77,7 @@ export class Core {
     this.sink = parts.sink
     this.#transportFor = parts.transport
     this.#logger = parts.logger
-    this.recorder = new Recorder(parts.sink, (error) => this.alert(error.code, error.message))
+    this.recorder = new Recorder(parts.sink, parts.clock, (error) => this.alert(error.code, error.message))
     this.denials = createDenialLog({
       clock: parts.clock,
       write: (events) => this.recorder.require(...events),

@@ -1,8 +1,11 @@
 import type { AuditEvent, AuditSink } from '../audit/sink.js'
 import { isPromise, type MaybePromise } from '../base/async.js'
 import type { ChainHead } from '../base/chain.js'
+import type { Clock } from '../base/clock.js'
 import { DeniedError, messageOf } from '../base/errors.js'
 
+/** A sink that has not answered by then has failed, as far as the guard is concerned. */
+const PATIENCE_MS = 10_000
 /** How many records of what has already happened are kept while the sink cannot take them. */
 const MOST_KEPT = 10_000
 
@@ -12,14 +15,16 @@ const MOST_KEPT = 10_000
  */
 export class Recorder {
   readonly #sink: AuditSink
+  readonly #clock: Clock
   readonly #onTrouble: (error: DeniedError) => void
   #kept: AuditEvent[] = []
   #writing = new Set<Promise<unknown>>()
   /** The chain's head after the last record written. */
   head: ChainHead | undefined
 
-  constructor(sink: AuditSink, onTrouble: (error: DeniedError) => void) {
+  constructor(sink: AuditSink, clock: Clock, onTrouble: (error: DeniedError) => void) {
     this.#sink = sink
+    this.#clock = clock
     this.#onTrouble = onTrouble
   }
 
@@ -56,7 +61,8 @@ export class Recorder {
   async close(): Promise<void> {
     await Promise.all(this.#writing)
     if (this.#kept.length > 0) await this.noteAll([])
-    await this.#sink.close()
+    const closing = this.#sink.close()
+    if (isPromise(closing)) await this.#inTime(closing)
   }
 
   #write(events: readonly AuditEvent[]): MaybePromise<void> {
@@ -75,7 +81,7 @@ export class Recorder {
       }
       // What was kept is in this batch now: a second write under way must not write it again.
       this.#kept = []
-      return head.then(
+      return this.#inTime(head).then(
         (value) => {
           this.head = value ?? this.head
         },
@@ -87,6 +93,16 @@ export class Recorder {
     } catch (error) {
       throw unavailable(error)
     }
+  }
+
+  /** A sink that hangs must not hang the guard: what it may yet write comes twice rather than never. */
+  #inTime<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#clock.after(PATIENCE_MS, () =>
+        reject(new Error(`the ${this.#sink.kind} sink has not answered for ${PATIENCE_MS / 1000} s`)),
+      )
+      work.finally(cancel).then(resolve, reject)
+    })
   }
 
   #keep(events: readonly AuditEvent[], error: unknown): void {

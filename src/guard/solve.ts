@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { AuditEvent } from '../audit/sink.js'
 import { isPromise, type MaybePromise } from '../base/async.js'
 import type { Answer, Challenge } from '../base/challenge.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
@@ -212,9 +213,13 @@ export class Solving {
         if (submitted.kind === 'submitted') this.#submitted(job, submitted.taskId)
         const ended = submitted.kind === 'submitted' ? await this.#service.follow(job, submitted.taskId) : submitted
         if (ended.kind === 'left') throw closed()
+        // On the record before it is settled: what was settled and not recorded could be told by nobody.
+        const durationMs = this.#core.clock.monotonic() - job.startedAt
+        const recorded = this.#core.recorder.noteAll([this.#outcome(job, ended, durationMs)])
+        if (isPromise(recorded)) await recorded
         const settled = this.#settle(job, ended.cost)
         if (isPromise(settled)) await settled
-        if (ended.kind === 'solved') return resolve(this.#solved(job, ended))
+        if (ended.kind === 'solved') return resolve(this.#solved(job, ended, durationMs))
         this.#failed(job, ended)
         if (!ended.again || job.attempt >= most || job.over || this.#core.closed) throw ended.error
       }
@@ -316,10 +321,17 @@ export class Solving {
     if (this.#core.hears('submitted')) this.#core.tell('submitted', { ...this.#told(job), taskId }, 'submitted')
   }
 
-  #solved(job: Job, { answer, cost }: Extract<Ended, { kind: 'solved' }>): Solution {
+  #outcome(job: Job, ended: Exclude<Ended, { kind: 'left' }>, durationMs: number): AuditEvent {
+    const { cost } = ended
+    const more =
+      ended.kind === 'solved'
+        ? { reserved: job.amount, cost, durationMs }
+        : { reserved: job.amount, cost, durationMs, code: ended.error.code, message: ended.error.message }
+    return describeJob(this.#core, ended.kind, job, more)
+  }
+
+  #solved(job: Job, { answer, cost }: Extract<Ended, { kind: 'solved' }>, durationMs: number): Solution {
     const { clock } = this.#core
-    const durationMs = clock.monotonic() - job.startedAt
-    this.#core.recorder.note(describeJob(this.#core, 'solved', job, { reserved: job.amount, cost, durationMs }))
     if (this.#core.hears('solved')) {
       this.#core.tell('solved', { ...this.#told(job), taskId: job.taskId, cost, durationMs }, 'solved')
     }
@@ -342,11 +354,7 @@ export class Solving {
   }
 
   #failed(job: Job, { error, cost }: Extract<Ended, { kind: 'failed' }>): void {
-    const durationMs = this.#core.clock.monotonic() - job.startedAt
     const { code, message } = error
-    this.#core.recorder.note(
-      describeJob(this.#core, 'failed', job, { reserved: job.amount, cost, durationMs, code, message }),
-    )
     if (this.#core.hears('failed')) this.#core.tell('failed', { ...this.#told(job), code, message, cost }, message)
   }
 
