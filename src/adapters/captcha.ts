@@ -79,7 +79,8 @@ export async function createCaptcha<P>(
   let closing: Promise<void> | undefined
 
   async function inAllFrames(script: string, wanted = (_: DriverFrame) => true): Promise<void> {
-    const frames = driver.pages().flatMap((page) => (page.isClosed() ? [] : page.frames().filter(wanted)))
+    const pages = await driver.pages()
+    const frames = pages.flatMap((page) => (page.isClosed() ? [] : page.frames().filter(wanted)))
     await Promise.all(frames.map((frame) => evaluateWithin(clock, frame, script, evaluateMs)))
   }
 
@@ -105,7 +106,7 @@ export async function createCaptcha<P>(
   function close(): Promise<void> {
     closing ??= (async () => {
       shared.abort()
-      await Promise.all([uninstall().catch(() => undefined), inAllFrames(undoCall)])
+      await Promise.all([uninstall().catch(() => undefined), inAllFrames(undoCall).catch(() => undefined)])
     })()
     return closing
   }

@@ -23,6 +23,8 @@ export interface DriverFrame {
   name(): string
   parent(): DriverFrame | undefined
   isDetached(): boolean
+  /** The origin of its document, where the browser says so. Left out, or undefined: what the page says is taken. */
+  origin?(): string | undefined
   /**
    * Evaluates an expression in the page's own world, and gives its value if that is a string. May reject for whatever
    * reason, and may never settle: the caller bounds it.
@@ -41,6 +43,11 @@ export interface PageWatcher {
 
 /** A page. */
 export interface DriverPage {
+  /**
+   * For tools that do not tell what happens but have to be asked: brings everything else here up to date. Called before each
+   * look; may reject for whatever reason, and take any time.
+   */
+  refresh?(): Promise<void>
   /** All frames, the main one first. */
   frames(): readonly DriverFrame[]
   isClosed(): boolean
@@ -55,8 +62,8 @@ export interface Driver<P> {
    * @throws SolveguardError `CONFIG_INVALID` for what is no page of this context
    */
   page(page: P): DriverPage
-  /** The pages that are open now. */
-  pages(): readonly DriverPage[]
+  /** The pages that are open now, up to date. */
+  pages(): readonly DriverPage[] | Promise<readonly DriverPage[]>
   /**
    * Has a script run in every frame to come, before the page's own scripts.
    * @returns a function that ends this

@@ -5,7 +5,7 @@ import { type FrameHint, findCall } from '../widgets/calls.js'
 import { type FrameReading, MOST_PER_FRAME, parseFound, type WidgetReading } from '../widgets/parse.js'
 import { WIDGETS } from '../widgets/table.js'
 import type { FoundChallenge } from '../widgets/widget.js'
-import { evaluateWithin } from './bounded.js'
+import { evaluateWithin, refreshWithin } from './bounded.js'
 import type { DriverFrame, DriverPage } from './driver.js'
 
 /** What a look at a page did not take in, because there was too much of it or because it did not answer. */
@@ -61,7 +61,9 @@ export class Finder {
    * @throws SolveguardError `PAGE_GONE` if it was closed, `PAGE_UNRESPONSIVE` if no frame of it answered
    */
   async find(page: DriverPage): Promise<{ places: Place[]; leftOut: LeftOut }> {
+    const answered = await refreshWithin(this.#clock, page, this.#evaluateMs)
     if (page.isClosed()) throw new SolveguardError('PAGE_GONE', 'The page is closed; open another one.')
+    if (!answered) throw unanswered(page)
     const all = page.frames()
     const hints = new Map<DriverFrame, FrameHint[]>()
     const own: DriverFrame[] = []
@@ -93,6 +95,7 @@ export class Finder {
 
   /** Looks at one widget again. */
   async again(place: Place): Promise<FoundChallenge | undefined> {
+    if (!(await refreshWithin(this.#clock, place.page, this.#evaluateMs))) return undefined
     if (place.page.isClosed() || place.frame.isDetached()) return undefined
     const hints = new Map<DriverFrame, FrameHint[]>()
     for (const frame of place.page.frames().slice(0, MOST_FRAMES)) {
@@ -131,7 +134,7 @@ export class Finder {
       ...challenge,
       family,
       pageUrl: addressOf(main?.url() ?? ''),
-      frameUrl: frame === main ? undefined : frameAddress(frame, origin),
+      frameUrl: frame === main ? undefined : frameAddress(frame, frame.origin?.() ?? origin),
     }
     const found = { ...known, id: `${this.#number(frame)}-${id}`, visible, answered, executed, due }
     return { page, frame, id, challenge: found }
