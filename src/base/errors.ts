@@ -37,7 +37,7 @@ export const CODES = {
   },
   KEY_TOO_OLD: {
     layer: 'time',
-    meaning: 'The key is older than `policy.key.expireAfter`.',
+    meaning: 'The key has expired, or is older than `policy.key.expireAfter`.',
     remedy: 'Create a new key at the service and put it into the secrets store.',
   },
   SECRET_MISSING: {
@@ -54,6 +54,11 @@ export const CODES = {
     layer: 'secret',
     meaning: 'What the secret provider gave cannot be a key (empty, too long, or with control characters in it).',
     remedy: 'Look at what is stored under that name.',
+  },
+  SECRET_DENIED: {
+    layer: 'secret',
+    meaning: 'The secrets store does not let us read the key.',
+    remedy: 'Give the login that the message names leave to read it, or log in as somebody who has it.',
   },
   SECRET_UNAVAILABLE: {
     layer: 'secret',

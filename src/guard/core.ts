@@ -91,6 +91,7 @@ export class Core {
   async join(limits: Limits, onBeat: () => void): Promise<void> {
     const owner = { id: this.ownerId, leaseMs: LEASE_MS, declares: [{ budgetId: this.name, limits }] }
     const { differing } = await this.ledger.join(owner, this.clock.now())
+    this.secrets.open()
     const beat = (): void => {
       this.#cancelBeat = this.clock.after(BEAT_MS, beat, false)
       this.background(() => this.ledger.beat(this.ownerId, this.clock.now()), 'LEDGER_UNAVAILABLE')
@@ -220,6 +221,7 @@ export class Core {
   /** Lets go of everything. Solves under way have ended. */
   async close(): Promise<void> {
     this.#cancelBeat?.()
+    this.secrets.close()
     await settled([
       // A task is noted before it is left to the next process, and a pause is kept.
       async () => Promise.all(this.#background),

@@ -8,8 +8,9 @@ import { type Clock, systemClock } from '../base/clock.js'
 import { createTransport } from '../egress/create.js'
 import { fileLedger } from '../ledger/file.js'
 import type { Ledger } from '../ledger/ledger.js'
-import { check, type PolicyInput, parsePolicy } from '../policy/schema.js'
-import { createSecretCache } from '../secrets/cache.js'
+import type { Duration } from '../policy/duration.js'
+import { check, duration, type PolicyInput, parsePolicy } from '../policy/schema.js'
+import { createSecretCache, type SecretCacheOptions } from '../secrets/cache.js'
 import { envSecret } from '../secrets/env.js'
 import type { SecretProvider } from '../secrets/provider.js'
 import { captchaAI } from '../solvers/captchaai.js'
@@ -29,6 +30,11 @@ export interface GuardOptions {
   solver?: Solver | undefined
   /** Where the key comes from. Default: `envSecret('SOLVEGUARD_KEY')`. */
   secret?: SecretProvider | undefined
+  /**
+   * For how long a key that was fetched is taken for fresh (default: `5m`), and how long after that it may still serve
+   * while the store does not answer (default: `1h`; `0s`: not at all).
+   */
+  secretCache?: { ttl?: Duration | undefined; staleFor?: Duration | undefined } | undefined
   /** What is allowed. */
   policy: PolicyInput
   /** Who has spent what. Default: `fileLedger` in `stateDir`, shared by all processes. The guard opens and closes it. */
@@ -58,6 +64,12 @@ const optionsShape = z.strictObject(
       "a secret provider such as envSecret('SOLVEGUARD_KEY'), from 'solveguard/secrets'",
       'fetch',
     ).optional(),
+    secretCache: z
+      .strictObject({
+        ttl: duration.refine((ms) => ms >= 1000 && ms <= 86_400_000, 'expected 1s to 1d').optional(),
+        staleFor: duration.refine((ms) => ms <= 7 * 86_400_000, 'expected at most 7d').optional(),
+      })
+      .optional(),
     policy: z.looseObject({}, { error: "expected a policy such as { origins: ['https://staging.example.com'] }" }),
     ledger: hasMethod("a ledger such as fileLedger(), from 'solveguard/ledger'", 'reserve').optional(),
     audit: hasMethod("an audit sink such as jsonlAudit(), from 'solveguard/audit'", 'write').optional(),
@@ -88,7 +100,7 @@ const optionsShape = z.strictObject(
  * await guard.close()
  */
 export async function createGuard(options: GuardOptions): Promise<Guard> {
-  check(optionsShape, options, 'options')
+  const { secretCache } = check(optionsShape, options, 'options')
   const { clock = systemClock, solver = captchaAI(), secret = envSecret(), ca } = options
   const stateDir = resolve(options.stateDir ?? (process.env.SOLVEGUARD_STATE_DIR || '.solveguard'))
   if (!options.ledger || !options.audit) keepOutOfGit(stateDir)
@@ -97,6 +109,7 @@ export async function createGuard(options: GuardOptions): Promise<Guard> {
     clock,
     solver,
     secret,
+    secretCache: { ttlMs: secretCache?.ttl, staleForMs: secretCache?.staleFor },
     ledger: options.ledger ?? fileLedger({ dir: stateDir }),
     sink: options.audit ?? jsonlAudit({ dir: join(stateDir, 'audit') }),
     transport: ({ proxies: [proxy], localAddresses: [localAddress] }) =>
@@ -118,7 +131,10 @@ function keepOutOfGit(stateDir: string): void {
 /** Puts a guard together from parts that may be others than `createGuard`'s: benchmarks do without a network. */
 export async function assemble(
   policyInput: PolicyInput,
-  parts: Omit<Parts, 'secrets' | 'secretPlace'> & { readonly secret: SecretProvider },
+  parts: Omit<Parts, 'secrets' | 'secretPlace'> & {
+    readonly secret: SecretProvider
+    readonly secretCache?: Pick<SecretCacheOptions, 'ttlMs' | 'staleForMs'>
+  },
 ): Promise<Guard> {
   const policy = parsePolicy(policyInput)
   const { clock, ledger, sink, secret } = parts
@@ -126,7 +142,7 @@ export async function assemble(
     const text = `The secrets store does not answer (${message}); the cached key serves until ${new Date(until).toISOString()}.`
     core.alert('SECRET_STALE', text)
   }
-  const secrets = createSecretCache(secret, { clock, onStale })
+  const secrets = createSecretCache(secret, { ...parts.secretCache, clock, onStale })
   const core = new Core({ ...parts, secrets, secretPlace: secret.place })
   // A way out that cannot be taken is a mistake in the options: said now, not at the first solve.
   core.transport(policy.egress)

@@ -9,6 +9,9 @@ export interface KeySource {
 /** For how long a key that the service refused is not offered again: asking over and over gets an address banned. */
 const REFUSED_FOR_MS = 5 * 60_000
 
+/** A moment, by what is known of the key: how often it had been fetched anew because the service refused one. */
+export type KeyRound = number
+
 /**
  * Which version of the key to use. When the service refuses one: fetch afresh once, then try the other valid version
  * once, then there is none left and the guard pauses.
@@ -17,9 +20,16 @@ export class Keys {
   readonly #source: KeySource
   /** Fingerprints of refused keys, and until when (monotonic ms). */
   readonly #refused = new Map<string, number>()
+  #round: KeyRound = 0
+  #fetched: Promise<SecretVersions> | undefined
 
   constructor(source: KeySource) {
     this.#source = source
+  }
+
+  /** To be kept with each call to the service, for `another`. */
+  get round(): KeyRound {
+    return this.#round
   }
 
   /** The version to start with: the current one, or the one before while the current one is known to be refused. */
@@ -30,11 +40,21 @@ export class Keys {
 
   /**
    * The version to try after `refused` were refused, or undefined when none is left.
+   * @param sentIn the round in which the refused call was sent: when the key was fetched anew since, as it is for all but the first of many
+   *   calls that are refused together, it is not fetched again
    * @throws DeniedError of the secret layer when the store cannot be asked
    */
-  async another(refused: readonly SecretVersion[], monotonic: number): Promise<SecretVersion | undefined> {
+  async another(
+    refused: readonly SecretVersion[],
+    sentIn: KeyRound,
+    monotonic: number,
+  ): Promise<SecretVersion | undefined> {
     for (const version of refused) this.#refused.set(version.value.fingerprint, monotonic + REFUSED_FOR_MS)
-    const versions = await this.#source.refresh()
+    if (this.#fetched === undefined || sentIn === this.#round) {
+      this.#round++
+      this.#fetched = this.#source.refresh()
+    }
+    const versions = await this.#fetched
     return this.#candidates(versions).find((version) => !this.#isRefused(version, monotonic))
   }
 

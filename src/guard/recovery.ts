@@ -64,6 +64,7 @@ export class Recovery {
       family: task.family as Family,
       amount: task.amount,
       key: keys.version(await secrets.get(), task.keyVersion),
+      sentIn: 0,
       lapsesAt: clock.now() + FOLLOW_FOR_MS,
       over: true,
       wake: undefined,

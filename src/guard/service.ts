@@ -7,6 +7,7 @@ import type { SecretVersion } from '../secrets/provider.js'
 import type { Failure, FailureClass, Pending, Ready, Submitted } from '../solvers/solver.js'
 import { asSolveguardError, type Core } from './core.js'
 import type { Gate } from './gate.js'
+import type { KeyRound } from './keys.js'
 
 /** One errand to the service: a challenge to hand in, or a task to follow. Its fields change as it goes on. */
 export interface Errand {
@@ -18,6 +19,8 @@ export interface Errand {
   /** The most it may cost, and what it is held to have cost where the service leaves that open. */
   readonly amount: Money
   key: SecretVersion
+  /** When its last call was sent, in rounds of the key. */
+  sentIn: KeyRound
   /** Wall-clock ms at which its reservation lapses: nothing is asked for after that. */
   lapsesAt: number
   /** Nobody waits for the answer any more. What was handed in is still followed, so that it is accounted for. */
@@ -148,6 +151,7 @@ export class Service {
     call: Call,
     read: (reply: Reply) => T | Failure,
   ): Promise<T | Failure> {
+    errand.sentIn = this.#core.keys.round
     try {
       return read(await errand.transport.send(call, errand.key.value, { timeoutMs: LONGEST_CALL_MS }))
     } catch (error) {
@@ -168,7 +172,7 @@ export class Service {
   async #changeKey(errand: Errand, refused: SecretVersion[], result: Failure): Promise<SolveguardError | undefined> {
     refused.push(errand.key)
     try {
-      const key = await this.#core.keys.another(refused, this.#core.clock.monotonic())
+      const key = await this.#core.keys.another(refused, errand.sentIn, this.#core.clock.monotonic())
       if (key) {
         errand.gate.admitKey(key, this.#core.clock.now())
         errand.key = key

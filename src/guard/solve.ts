@@ -140,6 +140,7 @@ export class Solving {
       price,
       amount: price.amount,
       key,
+      sentIn: 0,
       transport,
       startedAt,
       deadlineAt: startedAt + deadlineOf(grant),

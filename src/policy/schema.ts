@@ -74,7 +74,8 @@ const money = z
   .refine((value) => value === 0 || value >= 100, 'is less than usd(0.0001); write usd(5) for five dollars')
   .transform((value) => value as Money)
 
-const duration = z.string({ error: "expected a duration such as '30s' or '60d'" }).transform((text, context) => {
+/** A duration as a user writes it, in milliseconds. */
+export const duration = z.string({ error: "expected a duration such as '30s' or '60d'" }).transform((text, context) => {
   try {
     return durationMs(text)
   } catch (error) {

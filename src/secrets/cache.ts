@@ -37,6 +37,12 @@ export interface SecretCache {
   get(signal?: AbortSignal): MaybePromise<SecretVersions>
   /** Fetches afresh, for a key that the service refused. A stale value does not serve here. */
   refresh(signal?: AbortSignal): Promise<SecretVersions>
+  /** What `get` may still give out, also while the store is down; undefined once that is over. */
+  held(): SecretVersions | undefined
+  /** Begins to listen to the provider, where it tells of changes. */
+  open(): void
+  /** Listens no more. */
+  close(): void
 }
 
 const PROVIDER_TIMEOUT_MS = 10_000
@@ -64,13 +70,16 @@ export function createSecretCache(provider: SecretProvider, options: SecretCache
   let retryAt = Number.NEGATIVE_INFINITY
   let outage: Outage | undefined
   let told = false
+  let stop: (() => void) | undefined
 
-  function keep(versions: SecretVersions): SecretVersions {
+  function keep(fetched: SecretVersions): SecretVersions {
     const now = clock.now()
+    const gone = (fetched.previous?.expiresAt ?? Number.POSITIVE_INFINITY) <= now
+    const versions = gone ? { current: fetched.current } : fetched
     const expires = versions.current.expiresAt ?? Number.POSITIVE_INFINITY
     if (expires <= now) {
       throw new DeniedError(
-        'SECRET_INVALID',
+        'KEY_TOO_OLD',
         `The key in ${provider.place} expired at ${new Date(expires).toISOString()}: put a valid one there.`,
       )
     }
@@ -160,8 +169,28 @@ export function createSecretCache(provider: SecretProvider, options: SecretCache
     return held.versions
   }
 
+  function refresh(): Promise<SecretVersions> {
+    // A fetch already under way may have read the key that was refused: a refresh begins after it.
+    queued ??= Promise.resolve().then(async () => {
+      while (flight) await flight.catch(() => {})
+      queued = undefined
+      return fetchNow()
+    })
+    queued.catch(() => {})
+    return queued
+  }
+
   return {
     peek,
+    held: () => (held && clock.monotonic() < held.usableUntil ? held.versions : undefined),
+    open() {
+      // What nobody has asked for yet is not fetched for being new.
+      stop ??= provider.start?.({ clock, changed: () => void (held && refresh()) })
+    },
+    close() {
+      stop?.()
+      stop = undefined
+    },
     get(signal) {
       const fresh = peek(clock.now())
       if (fresh) return fresh
@@ -177,16 +206,7 @@ export function createSecretCache(provider: SecretProvider, options: SecretCache
         return staleOr(error)
       }
     },
-    refresh(signal) {
-      // A fetch already under way may have read the key that was refused: a refresh begins after it.
-      queued ??= Promise.resolve().then(async () => {
-        while (flight) await flight.catch(() => {})
-        queued = undefined
-        return fetchNow()
-      })
-      queued.catch(() => {})
-      return waitFor(queued, signal)
-    },
+    refresh: (signal) => waitFor(refresh(), signal),
   }
 }
 

@@ -3,30 +3,51 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { DeniedError, printable, SolveguardError } from '../base/errors.js'
 import { parseKey } from './parse.js'
 import type { SecretProvider, SecretVersion, SecretVersions } from './provider.js'
+import { watchFile } from './watch.js'
 
 /** How `fileSecret` treats the file. */
 export interface FileSecretOptions {
-  /** Whether the file's group may read it (mode 640): for files that a secrets manager mounts. */
+  /** Whether the file's group may read it (mode 640), as with `fsGroup` in Kubernetes. */
   readonly allowGroup?: boolean | undefined
+  /**
+   * Whether everybody may read it, and nobody else write it: for a file that is mounted into a container, where nobody
+   * else is. Docker mounts secrets with mode 444, Kubernetes with 644 unless told (`defaultMode: 0400`).
+   */
+  readonly mounted?: boolean | undefined
+}
+
+/** What others may not be given, and the mode to set. */
+interface Rule {
+  readonly forbidden: number
+  readonly mode: string
 }
 
 const LARGEST_BYTES = 64 * 1024
 
 /**
  * A key from a file that only its owner may read (mode 600 or 400). Its first line is the key in use; a second line, if
- * there is one, is the key before. The key's age is the file's.
+ * there is one, is the key before. The key's age is the file's. Read again when it changes, also through links as in a
+ * mounted Kubernetes secret.
  *
  * The permissions are those of the file that was opened, links followed, so nothing can be put in its place between look and read.
  * On Windows, which has no such permissions, they are not looked at.
  *
  * @example
- * createGuard({ secret: fileSecret('/run/secrets/captchaai'), … })
+ * createGuard({ secret: fileSecret('/run/secrets/captchaai', { mounted: true }), … })
  */
-export function fileSecret(path: string, { allowGroup = false }: FileSecretOptions = {}): SecretProvider {
+export function fileSecret(
+  path: string,
+  { allowGroup = false, mounted = false }: FileSecretOptions = {},
+): SecretProvider {
   if (typeof path !== 'string' || !path || path.includes('\0')) {
     throw new SolveguardError('CONFIG_INVALID', 'fileSecret(path) takes the path of a file.')
   }
   const place = printable(path)
+  const rule: Rule = mounted
+    ? { forbidden: 0o033, mode: '644' }
+    : allowGroup
+      ? { forbidden: 0o037, mode: '640' }
+      : { forbidden: 0o077, mode: '600' }
   return {
     kind: 'file',
     place,
@@ -34,7 +55,7 @@ export function fileSecret(path: string, { allowGroup = false }: FileSecretOptio
       const file = await openFile(path, place)
       try {
         const stats = await file.stat()
-        checkFile(stats, path, place, allowGroup)
+        checkFile(stats, path, place, rule)
         return parseFile(await readBounded(file, place), stats.mtimeMs, place)
       } catch (error) {
         throw error instanceof SolveguardError ? error : unavailable(place, error)
@@ -42,6 +63,7 @@ export function fileSecret(path: string, { allowGroup = false }: FileSecretOptio
         await file.close()
       }
     },
+    start: ({ clock, changed }) => watchFile(path, clock, changed),
   }
 }
 
@@ -61,7 +83,7 @@ async function openFile(path: string, place: string): Promise<FileHandle> {
   }
 }
 
-function checkFile(stats: Stats, path: string, place: string, allowGroup: boolean): void {
+function checkFile(stats: Stats, path: string, place: string, { forbidden, mode }: Rule): void {
   if (!stats.isFile()) throw new DeniedError('SECRET_INVALID', `${place} is not a regular file.`)
   if (stats.size > LARGEST_BYTES) throw tooLarge(place)
   const us = process.geteuid?.()
@@ -72,12 +94,13 @@ function checkFile(stats: Stats, path: string, place: string, allowGroup: boolea
       `${place} belongs to another user (${stats.uid}), who may read and change it: run chown ${us} ${quoted(path)}`,
     )
   }
-  const forbidden = allowGroup ? 0o037 : 0o077
   if (stats.mode & forbidden) {
-    const mode = (stats.mode & 0o777).toString(8).padStart(3, '0')
+    const found = (stats.mode & 0o777).toString(8).padStart(3, '0')
+    // A mount is often read-only, so that nobody can change the mode there.
+    const mounted = stats.mode & 0o033 ? '' : ', or, if it is mounted into a container, say { mounted: true }'
     throw new DeniedError(
       'SECRET_UNSAFE',
-      `${place} may be used by others (mode ${mode}): run chmod ${allowGroup ? '640' : '600'} ${quoted(path)}`,
+      `${place} may be used by others (mode ${found})${mounted}: run chmod ${mode} ${quoted(path)}`,
     )
   }
 }

@@ -1,5 +1,5 @@
 /** Where a key comes from: `solveguard/secrets`. A new provider is one new file and a line here. */
 export { type EnvSecretOptions, envSecret } from './env.js'
 export { type FileSecretOptions, fileSecret } from './file.js'
-export type { SecretProvider, SecretVersion, SecretVersions } from './provider.js'
+export type { ProviderUse, SecretProvider, SecretVersion, SecretVersions } from './provider.js'
 export { Secret } from './secret.js'

@@ -1,4 +1,5 @@
 import type { MaybePromise } from '../base/async.js'
+import type { Clock } from '../base/clock.js'
 import type { Secret } from './secret.js'
 
 /** One version of a key, as a store keeps it. */
@@ -20,7 +21,7 @@ export interface SecretVersions {
 /**
  * Where a key comes from. One file each; `test/secrets/contract.ts` holds every provider to this interface.
  * `fetch` throws a `DeniedError` of the secret layer (`SECRET_MISSING`, `SECRET_UNSAFE`, `SECRET_INVALID`,
- * `SECRET_UNAVAILABLE`) that says what to do. It is never called twice at a time, where a call whose signal was aborted
+ * `SECRET_DENIED`, `SECRET_UNAVAILABLE`) that says what to do. It is never called twice at a time, where a call whose signal was aborted
  * counts as over.
  */
 export interface SecretProvider {
@@ -29,4 +30,16 @@ export interface SecretProvider {
   /** Where the key is kept, for messages: a variable's or a file's name, never the key. */
   readonly place: string
   fetch(signal?: AbortSignal): MaybePromise<SecretVersions>
+  /**
+   * For providers that hear of changes, or have something to keep alive: called by each guard when it begins, returns
+   * what ends it. Must not keep the process from ending.
+   */
+  start?(use: ProviderUse): () => void
+}
+
+/** What a guard hands to a provider when it begins to use it. */
+export interface ProviderUse {
+  readonly clock: Clock
+  /** Has the key fetched anew. */
+  changed(): void
 }

@@ -27,6 +27,36 @@ describe('rotation', () => {
     expect(service.requests.filter(({ keyOk }) => !keyOk)).toHaveLength(1)
   })
 
+  it('asks the store once when many solves are refused together, and none fails', async () => {
+    const secret = fixedSecret(OLD)
+    const { guard, service } = await rig({
+      secret,
+      service: { keys: { [OLD]: 10, [NEW]: 10 } },
+      policy: { budget: { perDay: usd(1), concurrent: 50 } },
+    })
+    await guard.solve(challenge)
+    secret.set(NEW, OLD)
+    service.revoke(OLD)
+    service.always('in', { delayMs: 50 })
+    await Promise.all(Array.from({ length: 30 }, () => guard.solve(challenge)))
+    expect(service.requests.filter(({ keyOk }) => !keyOk)).toHaveLength(30)
+    expect(secret.fetches).toBe(2)
+  })
+
+  it('asks the store anew when the key that it gave is refused later', async () => {
+    const third = 'the-third-key-0123456789abcdef01'
+    const secret = fixedSecret(OLD)
+    const { guard, service } = await rig({ secret, service: { keys: { [OLD]: 10, [NEW]: 10, [third]: 10 } } })
+    await guard.solve(challenge)
+    secret.set(NEW)
+    service.revoke(OLD)
+    await guard.solve(challenge)
+    secret.set(third)
+    service.revoke(NEW)
+    await guard.solve(challenge)
+    expect(secret.fetches).toBe(3)
+  })
+
   it('polls a task with the key that submitted it, also when the store has a new one', async () => {
     const secret = fixedSecret(OLD)
     const { guard, service } = await rig({ secret, service: { keys: { [OLD]: 10, [NEW]: 10 }, solveMs: 100 } })

@@ -110,7 +110,7 @@ describe('while a value is fresh', () => {
     expect(cache.peek(clock.now())).toBeDefined()
     await clock.advance(1)
     expect(cache.peek(clock.now())).toBeUndefined()
-    expect(await codeOf(Promise.resolve().then(() => cache.get()))).toBe('SECRET_INVALID')
+    expect(await codeOf(Promise.resolve().then(() => cache.get()))).toBe('KEY_TOO_OLD')
   })
 
   test('setting the wall clock back does not make it last', async () => {
@@ -285,6 +285,69 @@ describe('refresh', () => {
     expect(await codeOf(cache.refresh(AbortSignal.abort()))).toBe('SOLVE_ABORTED')
     expect((await cache.refresh()).current.version).toBeDefined()
   })
+})
+
+describe('a provider that tells of changes', () => {
+  const telling = (clock: ManualClock) => {
+    let fetches = 0
+    let told = () => {}
+    let stops = 0
+    const provider: SecretProvider = {
+      kind: 'test',
+      place: 'x',
+      fetch: async () => versions(++fetches),
+      start({ changed }) {
+        told = changed
+        return () => {
+          stops++
+        }
+      },
+    }
+    const cache = createSecretCache(provider, { clock, ttlMs: TTL, staleForMs: STALE })
+    return { cache, fetches: () => fetches, told: () => told(), stops: () => stops }
+  }
+
+  test('is asked again when it does, and not before somebody has asked', async () => {
+    const clock = manualClock()
+    const { cache, fetches, told } = telling(clock)
+    cache.open()
+    told()
+    await clock.advance(0)
+    expect(fetches()).toBe(0)
+    await cache.get()
+    told()
+    await clock.advance(0)
+    expect(cache.peek(clock.now())?.current.version).toBe('2')
+  })
+
+  test('is listened to once, and no more once the cache is closed', () => {
+    const { cache, stops } = telling(manualClock())
+    cache.open()
+    cache.open()
+    cache.close()
+    cache.close()
+    expect(stops()).toBe(1)
+  })
+})
+
+test('what is held is what may still be given out', async () => {
+  const clock = manualClock()
+  const { cache } = store(clock)
+  expect(cache.held()).toBeUndefined()
+  await cache.get()
+  await clock.advance(TTL + STALE - 1)
+  expect(cache.held()?.current.version).toBe('1')
+  await clock.advance(1)
+  expect(cache.held()).toBeUndefined()
+})
+
+test('a version before that has expired is not given', async () => {
+  const clock = manualClock()
+  const { cache, answers } = store(clock)
+  answers(() => ({ current: versions(2).current, previous: versions(1, clock.now()).current }))
+  expect((await cache.get()).previous).toBeUndefined()
+  answers(() => ({ current: versions(2).current, previous: versions(1, clock.now() + 1).current }))
+  expect((await cache.refresh()).previous?.version).toBe('1')
 })
 
 test('a store that answers at once is asked without a promise', () => {

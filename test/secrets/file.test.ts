@@ -83,6 +83,20 @@ describe('fileSecret', () => {
     }
   })
 
+  test('lets everybody read, and nobody else write, what is mounted into a container', async () => {
+    const provider = fileSecret(path, { mounted: true })
+    for (const mode of [0o444, 0o644, 0o440, 0o400]) {
+      chmodSync(path, mode)
+      expect((await provider.fetch()).current.value.reveal()).toBe(KEY)
+    }
+    for (const mode of [0o664, 0o646, 0o755]) {
+      chmodSync(path, mode)
+      expect((await refusal(provider)).message).toContain('chmod 644')
+    }
+    chmodSync(path, 0o444)
+    expect((await refusal()).message).toContain('{ mounted: true }')
+  })
+
   test('looks at the file, not at the link to it', async () => {
     const link = join(folder, 'link')
     symlinkSync(path, link)
