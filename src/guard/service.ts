@@ -110,7 +110,7 @@ export class Service {
         const error = lastFailure ? this.#problem(errand, lastFailure) : timeout('The task did not end in time.')
         return failed(error, errand.amount)
       }
-      const result = await this.#send(errand, call, solver.readPoll)
+      const result = await this.#send(errand, call, (reply) => solver.readPoll(reply, errand.family))
       if (result.kind === 'ready') return { kind: 'solved', answer: result.answer, cost: result.cost ?? errand.amount }
       wait = everyMs
       if (result.kind === 'pending') {
@@ -228,6 +228,7 @@ const CODE_OF_CLASS: Readonly<Record<FailureClass, Code>> = {
   invalid: 'SOLVER_REPLY_INVALID',
   unsolvable: 'CAPTCHA_UNSOLVABLE',
   request: 'SOLVER_REFUSED',
+  unsupported: 'FAMILY_UNSUPPORTED',
   key: 'KEY_REFUSED',
   address: 'ADDRESS_REFUSED',
   balance: 'BALANCE_EMPTY',

@@ -363,7 +363,7 @@ export class Solving {
     const action = good ? 'accepted' : 'rejected'
     this.#core.recorder.note(describeJob(this.#core, action, job))
     if (this.#core.hears(action)) this.#core.tell(action, this.#told(job), action)
-    const call = this.#core.solver.report(job.taskId, good)
+    const call = this.#core.solver.report(job.taskId, good, job.family)
     // The report is a courtesy: the solve is over, and a service that does not take it changes nothing.
     if (call && !this.#core.closed) await job.transport.send(call, job.key.value).catch(() => {})
   }

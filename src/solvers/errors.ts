@@ -21,7 +21,8 @@ const MINUTE_MS = 60_000
 
 /**
  * The services' error codes, and what to do about each: the one table. A service whose own reference says otherwise overrides a row in its
- * own file. From 2captcha.com/api-docs/error-codes, anti-captcha.com/apidoc/errors and blog.captchaai.com.
+ * own file. From 2captcha.com/api-docs/error-codes, anti-captcha.com/apidoc/errors,
+ * docs.capmonster.cloud, docs.capsolver.com/guide/api-error and blog.captchaai.com.
  */
 export const COMMON_ERRORS: ErrorTable = {
   // Wait and retry.
@@ -31,6 +32,7 @@ export const COMMON_ERRORS: ErrorTable = {
   ERROR_RATE_LIMIT: busy('The service says that calls come too fast.', 10_000),
   ERROR_SERVICE_UNAVALIABLE: busy('The service is not available.', 10_000),
   ERROR_SERVICE_UNAVAILABLE: busy('The service is not available.', 10_000),
+  ERROR_SERVICE_NOT_AVAILABLE: busy('The service is not available.', 10_000),
   ERROR_SERVER_ERROR: busy('The service has trouble of its own.', 10_000),
   ERROR_INTERNAL_SERVER_ERROR: busy('The service has trouble of its own.', 10_000),
 
@@ -38,6 +40,9 @@ export const COMMON_ERRORS: ErrorTable = {
   ERROR_CAPTCHA_UNSOLVABLE: unsolvable('The service could not solve this CAPTCHA.'),
   ERROR_TASK_TIMEOUT: unsolvable('The service did not solve this CAPTCHA in time.'),
   ERROR_RECAPTCHA_TIMEOUT: unsolvable('The service did not solve this CAPTCHA in time.'),
+  ERROR_TOKEN_EXPIRED: unsolvable(
+    'The one-time value of the page was used up, or too old, when the service came to it.',
+  ),
   ERROR_BAD_DUPLICATES: unsolvable("The service's workers did not agree on an answer."),
 
   // The request is wrong.
@@ -49,9 +54,18 @@ export const COMMON_ERRORS: ErrorTable = {
   ERROR_BAD_TOKEN_OR_PAGEURL: request(
     "The service says that the sitekey and the page's address do not belong together.",
   ),
+  ERROR_RECAPTCHA_INVALID_SITEKEY: request('The service says that the sitekey is not valid.'),
+  ERROR_RECAPTCHA_INVALID_DOMAIN: request(
+    "The service says that the sitekey and the page's address do not belong together.",
+  ),
+  ERROR_RECAPTCHA_OLD_BROWSER: request('The service says that the browser named in the request is too old.'),
+  ERROR_WRONG_USERAGENT: request('The service says that the browser named in the request is too old.'),
+  ERROR_DOMAIN_NOT_ALLOWED: request('The service does not solve for this site.'),
+  ERROR_INVALID_TASK: request('The service says that a field of the request is missing or wrong.'),
+  ERROR_INVALID_TASK_DATA: request('The service says that a field of the request is missing or wrong.'),
+  ERROR_BAD_REQUEST: request('The service could not make anything of the request.'),
+  ERROR_INCORRECT_SESSION_DATA: request('The service says that a field of the request is missing or wrong.'),
   ERROR_METHOD_CALL: request('The service does not know this kind of call.'),
-  ERROR_NO_SUCH_METHOD: request('The service does not know this kind of task.'),
-  ERROR_TASK_NOT_SUPPORTED: request('The service does not know this kind of task.'),
   ERROR_TASK_ABSENT: request('The service found no task in the request.'),
   ERROR_EMPTY_ACTION: request('The service found no action in the request.'),
   ERROR_IMAGE_TYPE_NOT_SUPPORTED: request('The service does not accept this type of image.'),
@@ -60,16 +74,43 @@ export const COMMON_ERRORS: ErrorTable = {
   ERROR_TOO_BIG_CAPTCHA_FILESIZE: request('The image is too large for the service.'),
   ERROR_UPLOAD: request('The service could not read the image.'),
   ERROR_CAPTCHAIMAGE_BLOCKED: request('The service does not take this image any more.'),
+  ERROR_INVALID_IMAGE: request('The image is not of the size that the service accepts.'),
+  ERROR_PARSE_IMAGE_FAIL: request('The service could not read the image.'),
+  ERROR_BAD_IMGINSTRUCTIONS: request('The service could not read the picture with the instruction.'),
+  ERROR_UNKNOWN_QUESTION: request('The service does not know this question.'),
   ERROR_PROXY_FORMAT: request('The service does not accept the proxy it was given for the task.'),
   ERROR_BAD_PROXY: request('The service could not use the proxy it was given for the task.'),
+  ERROR_PROXY_MISSING: request('The service wants a proxy for this kind of task.'),
+  ERROR_PROXY_TRANSPARENT: request('The proxy it was given for the task shows who is behind it.'),
+  ERROR_PROXY_NOT_AUTHORISED: request('The proxy it was given for the task did not accept its user name and password.'),
+  ERROR_PROXY_CREDENTIALS_INVALID_CHARACTER: request(
+    'The user name or password of the proxy has a sign in it that the service does not take.',
+  ),
+  ERROR_PROXY_HAS_NO_IMAGE_SUPPORT: request('The proxy it was given for the task does not pass on pictures.'),
+  ERROR_PROXY_INCOMPATIBLE_HTTP_VERSION: request(
+    'The proxy it was given for the task does not pass on what it has to.',
+  ),
+  ERROR_PROXY_CONNECT_REFUSED: request('The service could not connect to the proxy it was given for the task.'),
+  ERROR_PROXY_CONNECTION_FAILED: request('The service could not connect to the proxy it was given for the task.'),
+  ERR_PROXY_CONNECTION_FAILED: request('The service could not connect to the proxy it was given for the task.'),
+  ERROR_PROXY_CONNECT_TIMEOUT: request('The proxy it was given for the task did not answer in time.'),
+  ERROR_PROXY_READ_TIMEOUT: request('The proxy it was given for the task did not answer in time.'),
+  ERROR_PROXY_BANNED: request('The site has banned the proxy that the service was given for the task.'),
   // These speak of a task that the service does not know, or no longer: it may have been solved, and charged, before that.
   ERROR_WRONG_ID_FORMAT: { ...request("The service does not accept the task's id."), charged: true },
   ERROR_WRONG_CAPTCHA_ID: { ...request('The service does not know the task (any more).'), charged: true },
+  WRONG_CAPTCHA_ID: { ...request('The service does not know the task (any more).'), charged: true },
+  ERROR_TASKID_INVALID: { ...request('The service does not know the task (any more).'), charged: true },
   ERROR_NO_SUCH_CAPCHA_ID: { ...request('The service does not know the task (any more).'), charged: true },
+
+  // The service does not do this kind of task (any more).
+  ERROR_NO_SUCH_METHOD: unsupported('The service does not know this kind of task.'),
+  ERROR_TASK_NOT_SUPPORTED: unsupported('The service does not know this kind of task.'),
 
   // The key is wrong.
   ERROR_WRONG_USER_KEY: { class: 'key', says: 'The service says that the key is not of the right form.' },
   ERROR_KEY_DOES_NOT_EXIST: { class: 'key', says: 'The service does not know the key.' },
+  ERROR_KEY_TEMP_BLOCKED: { class: 'key', says: 'The service has blocked the key for a while.' },
   ERROR_KEY_DENIED_ACCESS: { class: 'key', says: 'The service does not let this key do that.' },
 
   // The address is wrong.
@@ -98,6 +139,10 @@ function unsolvable(says: string): ErrorRow {
 
 function request(says: string): ErrorRow {
   return { class: 'request', says, charged: false }
+}
+
+function unsupported(says: string): ErrorRow {
+  return { class: 'unsupported', says, charged: false }
 }
 
 function address(says: string, retryAfterMs?: number): ErrorRow {

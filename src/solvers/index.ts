@@ -1,5 +1,10 @@
 /** The services that solve: `solveguard/solvers`. */
+export { antiCaptcha } from './anti-captcha.js'
+export { capMonster } from './cap-monster.js'
+export { type CapSolverOptions, capSolver } from './cap-solver.js'
 export { captchaAI } from './captchaai.js'
 export type { SolverOptions } from './options.js'
 export type { Pricing } from './pricing.js'
 export type { Failure, FailureClass, Patience, Pending, Price, Ready, Solver, Submitted } from './solver.js'
+export type { TaskOptions } from './task-solver.js'
+export { type TwoCaptchaOptions, twoCaptcha } from './two-captcha.js'

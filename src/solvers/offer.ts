@@ -1,9 +1,14 @@
-import type { Challenge, Family, Variant, Variants } from '../base/challenge.js'
+import type { Answer, Challenge, Family, Variant, Variants } from '../base/challenge.js'
 
-/** What one service does of a family: the variants, and the fields that say a challenge. */
+/** What a service says of an answer: in the form family the whole reply, in the task family its `solution`. Hostile. */
+export type Said = Readonly<Record<string, unknown>>
+
+/** What one service does of a family: the variants, the fields that say a challenge, and where the answer stands. */
 export interface Method<F extends Family> {
   readonly variants: readonly Variants[F][]
-  readonly fields: (challenge: Challenge) => Record<string, string>
+  readonly fields: (challenge: Challenge) => Record<string, unknown>
+  /** Reads the answer, with bounds; undefined where it cannot be read. Default: the wire family's one token. */
+  readonly answer?: (said: Said) => Answer | undefined
 }
 
 /** What a service does, family by family. A family that is not there it cannot do. */
@@ -14,16 +19,29 @@ export function missingFrom(
   offer: Offer,
   { family, variant }: Pick<Challenge, 'family' | 'variant'>,
 ): string | undefined {
-  const method: { readonly variants: readonly Variant[] } | undefined = Object.hasOwn(offer, family)
-    ? offer[family]
-    : undefined
+  const method = methodOf(offer, family)
   if (!method) return `the family ${family}`
-  return method.variants.includes(variant) ? undefined : `the variant ${variant} of ${family}`
+  const variants: readonly Variant[] = method.variants
+  return variants.includes(variant) ? undefined : `the variant ${variant} of ${family}`
 }
 
 /** The fields that say a challenge. It is in the offer: whoever asks has looked. */
-export function fieldsFor(offer: Offer, challenge: Challenge): Record<string, string> {
+export function fieldsFor(offer: Offer, challenge: Challenge): Record<string, unknown> {
   const method = offer[challenge.family]
   if (!method) throw new TypeError(`No fields for ${challenge.family}.`)
   return method.fields(challenge)
+}
+
+/** The answer in what a service says. */
+export function answerOf(
+  offer: Offer,
+  family: Family,
+  said: Said,
+  usual: (said: Said) => Answer | undefined,
+): Answer | undefined {
+  return (methodOf(offer, family)?.answer ?? usual)(said)
+}
+
+function methodOf(offer: Offer, family: Family): Method<Family> | undefined {
+  return Object.hasOwn(offer, family) ? (offer[family] as Method<Family> | undefined) : undefined
 }

@@ -18,21 +18,24 @@ export interface SolverOptions {
 
 const SHORTEST_MS = 1_000
 const LONGEST_MS = 10 * 60_000
-const FIELDS: ReadonlySet<string> = new Set(['baseUrl', 'pricing', 'patience'] satisfies (keyof SolverOptions)[])
+const FIELDS = ['baseUrl', 'pricing', 'patience'] as const satisfies readonly (keyof SolverOptions)[]
 
 /**
  * The base address without its trailing slash, and the patience if there is one.
+ * @param more what this solver takes besides the usual options
  * @throws SolveguardError `CONFIG_INVALID`, which names the field
  */
 export function checkOptions(
   solver: string,
   options: SolverOptions,
   usualBaseUrl: string,
+  more: readonly string[] = [],
 ): { readonly baseUrl: string; readonly patience: Patience | undefined } {
   // A mistyped `baseUrl` must not lead to the real service.
-  const unknown = Object.keys(options).find((field) => !FIELDS.has(field))
+  const fields = new Set([...FIELDS, ...more])
+  const unknown = Object.keys(options).find((field) => !fields.has(field))
   if (unknown !== undefined) {
-    const known = [...FIELDS].join(', ')
+    const known = [...fields].join(', ')
     throw new SolveguardError(
       'CONFIG_INVALID',
       `${solver}: there is no option ${printable(unknown, 60)}, only ${known}.`,

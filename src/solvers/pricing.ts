@@ -1,19 +1,23 @@
 import { z } from 'zod'
-import { type Family, VARIANTS } from '../base/challenge.js'
+import { type Challenge, type Family, VARIANTS, type Variants } from '../base/challenge.js'
 import { SolveguardError } from '../base/errors.js'
-import { usd } from '../policy/money.js'
+import { type Money, usd } from '../policy/money.js'
 import type { Price } from './solver.js'
 
+/** A family, or one variant of it: `recaptcha`, `recaptcha/enterprise-score`. */
+export type PriceKey = { [F in Family]: F | `${F}/${Variants[F]}` }[Family]
+
 /**
- * What a service charges: for each solve (one amount, or one for each family), or by the month for so many solves at a time. Under
- * threads a solve costs nothing more: `imputedUsd` is what it counts for in budgets, and results say that it is imputed.
+ * What a service charges: for each solve (one amount, or one for each family, or variant of one), or by the month for so many solves at
+ * a time. Families that are not named keep their list price. Under threads a solve costs nothing more: `imputedUsd` is what it counts for
+ * in budgets, and results say that it is imputed.
  *
  * @example
  * captchaAI({ pricing: { per: 'thread', threads: 50, usdPerMonth: 90, imputedUsd: 0.0005 } })
- * captchaAI({ pricing: { per: 'solve', usd: { recaptcha: 0.003 } } })
+ * twoCaptcha({ pricing: { per: 'solve', usd: { recaptcha: 0.001, 'recaptcha/v3': 0.00145 } } })
  */
 export type Pricing =
-  | { readonly per: 'solve'; readonly usd: number | Readonly<Partial<Record<Family, number>>> }
+  | { readonly per: 'solve'; readonly usd: number | Readonly<Partial<Record<PriceKey, number>>> }
   | {
       readonly per: 'thread'
       readonly threads: number
@@ -30,12 +34,14 @@ const perSolve = z
   .max(DEAREST_SOLVE_USD)
   .refine((value) => Math.abs(value * 1e6 - Math.round(value * 1e6)) < 1e-3, 'has more than six decimals')
 
-const families = Object.keys(VARIANTS) as Family[]
+const priceKey = z.enum(
+  Object.entries(VARIANTS).flatMap(([family, variants]) => [family, ...variants.map((one) => `${family}/${one}`)]),
+)
 
 const schema = z.discriminatedUnion('per', [
   z.strictObject({
     per: z.literal('solve'),
-    usd: z.union([perSolve, z.partialRecord(z.enum(families), perSolve)]),
+    usd: z.union([perSolve, z.partialRecord(priceKey, perSolve)]),
   }),
   z.strictObject({
     per: z.literal('thread'),
@@ -45,12 +51,15 @@ const schema = z.discriminatedUnion('per', [
   }),
 ])
 
+type Priced = Pick<Challenge, 'family' | 'variant'>
+
 /**
- * Checks a pricing and gives back the function from family to price.
+ * Checks a pricing and gives back the function from challenge to price.
  * @param solver for messages
+ * @param listed the service's list, for what the pricing does not name
  * @throws SolveguardError `CONFIG_INVALID`, which names the field
  */
-export function priceList(pricing: Pricing, solver: string): (challenge: { readonly family: Family }) => Price {
+export function priceList(pricing: Pricing, solver: string, listed: Pricing): (challenge: Priced) => Price {
   const parsed = schema.safeParse(pricing)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
@@ -58,18 +67,13 @@ export function priceList(pricing: Pricing, solver: string): (challenge: { reado
     throw new SolveguardError('CONFIG_INVALID', `${solver}: ${field} is not valid: ${issue?.message ?? 'wrong shape'}.`)
   }
   const list = parsed.data
-  if (list.per === 'thread') {
-    const price: Price = { amount: usd(list.imputedUsd), imputed: true }
-    return () => price
-  }
-  const { usd: amounts } = list
-  if (typeof amounts === 'number') {
-    const price: Price = { amount: usd(amounts), imputed: false }
-    return () => price
-  }
-  const prices = new Map(Object.entries(amounts).map(([family, amount]) => [family, usd(amount)]))
-  return ({ family }) => {
-    const amount = prices.get(family)
+  if (list.per === 'thread') return always({ amount: usd(list.imputedUsd), imputed: true })
+  if (typeof list.usd === 'number') return always({ amount: usd(list.usd), imputed: false })
+  const own = amounts(list)
+  const usual = amounts(listed)
+  return ({ family, variant }) => {
+    const key = `${family}/${variant}`
+    const amount = own.get(key) ?? own.get(family) ?? usual.get(key) ?? usual.get(family)
     if (amount === undefined) {
       throw new SolveguardError(
         'CONFIG_INVALID',
@@ -78,4 +82,13 @@ export function priceList(pricing: Pricing, solver: string): (challenge: { reado
     }
     return { amount, imputed: false }
   }
+}
+
+function always(price: Price): () => Price {
+  return () => price
+}
+
+function amounts(pricing: Pricing): ReadonlyMap<string, Money> {
+  if (pricing.per === 'thread' || typeof pricing.usd === 'number') return new Map()
+  return new Map(Object.entries(pricing.usd).map(([key, amount]) => [key, usd(amount)]))
 }

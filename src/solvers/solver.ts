@@ -1,4 +1,4 @@
-import type { Answer, Challenge } from '../base/challenge.js'
+import type { Answer, Challenge, Family } from '../base/challenge.js'
 import type { Call, Reply } from '../base/wire.js'
 import type { Money } from '../policy/money.js'
 
@@ -15,15 +15,16 @@ export interface Solver {
   /** What of this challenge the solver cannot do (`the family …`), or undefined if it can do it. */
   readonly unsupported: (challenge: Challenge) => string | undefined
   /** The most that a solve of this challenge may cost. */
-  readonly price: (challenge: Pick<Challenge, 'family'>) => Price
+  readonly price: (challenge: Pick<Challenge, 'family' | 'variant'>) => Price
   readonly submit: (challenge: Challenge) => Call
   readonly readSubmit: (reply: Reply) => Submitted | Failure
   readonly poll: (taskId: string) => Call
-  readonly readPoll: (reply: Reply) => Ready | Pending | Failure
+  /** @param family of the challenge that the task is for: it says where the answer stands */
+  readonly readPoll: (reply: Reply, family: Family) => Ready | Pending | Failure
   readonly balance: () => Call
   readonly readBalance: (reply: Reply) => { readonly kind: 'balance'; readonly amount: Money } | Failure
   /** Tells the service how an answer did; undefined where the service has no such call. */
-  readonly report: (taskId: string, good: boolean) => Call | undefined
+  readonly report: (taskId: string, good: boolean, family: Family) => Call | undefined
   /** Where to white-list an address in the service's settings, for messages. */
   readonly addressHelp: string
 }
@@ -53,6 +54,8 @@ export interface Ready {
   readonly answer: Answer
   /** What the service says it cost, if it says so. */
   readonly cost?: Money | undefined
+  /** How long the service says that it took over it, in milliseconds, if it says so. */
+  readonly tookMs?: number | undefined
 }
 
 /** The task is not done yet: ask again, by the service's manners. */
@@ -65,6 +68,7 @@ export type FailureClass =
   | 'busy' // wait and retry, same reservation
   | 'unsolvable' // this task failed
   | 'request' // the request is wrong: never retried
+  | 'unsupported' // the service does not do this kind of task (any more): another one may
   | 'key' // the key is wrong
   | 'address' // the address we leave from is wrong
   | 'balance' // no money in the account

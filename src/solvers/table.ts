@@ -1,11 +1,19 @@
 import type { Challenge } from '../base/challenge.js'
+import { antiCaptcha } from './anti-captcha.js'
+import { capMonster } from './cap-monster.js'
+import { capSolver } from './cap-solver.js'
 import { captchaAI } from './captchaai.js'
 import type { SolverOptions } from './options.js'
 import type { Solver } from './solver.js'
+import { twoCaptcha } from './two-captcha.js'
 
 /** Every solver there is, by name. A new one is one new file, and a line here and in index.ts. */
 export const SOLVERS: Readonly<Record<string, (options?: SolverOptions) => Solver>> = {
   captchaai: captchaAI,
+  twocaptcha: twoCaptcha,
+  anticaptcha: antiCaptcha,
+  capmonster: capMonster,
+  capsolver: capSolver,
 }
 
 /** The names of the solvers that can do a challenge. */

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import type { Spoken } from './wire.js'
 
 /** What the stand-in service can be told to misbehave on. */
 export type ServiceEndpoint = 'in' | 'res' | 'balance' | 'report'
@@ -67,20 +68,19 @@ export class Script {
 const PAGE = '<!DOCTYPE html><html><head><title>Just a moment…</title></head><body><h1>503</h1></body></html>'
 
 /** Sends what the behaviour says, or else the usual reply. */
-export function play(response: ServerResponse, behaviour: Behaviour, usual: string): void {
+export function play(response: ServerResponse, behaviour: Behaviour, usual: Spoken): void {
   const { html, bytes, status, body, redirect } = behaviour
   if (behaviour.hang) return
   if (behaviour.drop || behaviour.dropBefore) response.destroy()
-  else if (behaviour.half) sendHalf(response, usual)
+  else if (behaviour.half) sendHalf(response, usual.text)
   else if (bytes !== undefined) sendBytes(response, bytes)
   else if (redirect !== undefined) send(response, 302, '', { location: redirect })
   else if (html !== undefined) send(response, status ?? 200, html === true ? PAGE : html)
   else if (behaviour.empty) send(response, status ?? 200, '')
   else if (status !== undefined || body !== undefined) send(response, status ?? 200, body ?? '')
-  else send(response, 200, usual)
+  else send(response, usual.status ?? 200, usual.text, { 'content-type': usual.type })
 }
 
-// Services of this family run on PHP, whose replies say text/html whatever they are.
 const HEADERS = { 'content-type': 'text/html; charset=UTF-8', 'cache-control': 'no-store' }
 
 function send(response: ServerResponse, status: number, text: string, more: Record<string, string> = {}): void {

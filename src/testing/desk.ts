@@ -1,16 +1,23 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
+import type { Family } from '../base/challenge.js'
 import type { Clock } from '../base/clock.js'
 import { type Money, usd, ZERO } from '../policy/money.js'
 import { Secret } from '../secrets/secret.js'
+import type { Order, Words } from './wire.js'
 
 /** One task that the stand-in service was given. */
 export interface ServiceTask {
   readonly id: string
+  readonly family: Family | undefined
+  readonly sitekey: string
+  readonly pageUrl: string
   /** The fields it was submitted with, but for the key. */
   readonly fields: Readonly<Record<string, string>>
   /** The fingerprint of the key that submitted it, as in audit records. */
   readonly key: string
   readonly submittedAt: number
+  /** When it is, or will be, solved. */
+  readonly readyAt: number
   readonly state: 'working' | 'ready' | 'failed'
   /** What the account was charged for it. Charged once it is solved, whether or not anybody asks for the answer. */
   readonly charged: Money
@@ -21,7 +28,7 @@ export interface ServiceTask {
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
-type DeskTask = Writable<ServiceTask> & { readyAt: number; pendingLeft: number }
+type DeskTask = Writable<ServiceTask> & { pendingLeft: number }
 
 interface Account {
   readonly mark: string
@@ -37,14 +44,13 @@ export interface DeskOptions {
   readonly keys: Readonly<Record<string, number>>
   readonly threads: number
   readonly fullError: string
-  readonly solveMs: number
+  readonly solveMs: number | ((order: Order) => number)
+  /** How tasks are numbered. */
+  readonly ids: 'numbers' | 'uuids'
   readonly price: Money
   readonly answer: (task: ServiceTask) => string
   readonly onAnswer: ((task: ServiceTask, token: string) => void) | undefined
 }
-
-/** A reply in the service's words: `ok` and a value, or an error's code. */
-export type Words = { readonly ok: string; readonly price?: string } | { readonly error: string }
 
 const MOST_TASKS = 200_000
 const ENDS_A_TASK = /UNSOLVABLE|TIMEOUT|DUPLICATES/
@@ -103,25 +109,27 @@ export class Desk {
     return this.#accounts.has(key) ? undefined : 'ERROR_KEY_DOES_NOT_EXIST'
   }
 
-  submit(key: string, fields: Readonly<Record<string, string>>, pendingTimes: number): Words {
+  submit(key: string, order: Order, pendingTimes: number): Words {
     this.#work()
     const account = this.#accounts.get(key)
     if (!account) return { error: 'ERROR_KEY_DOES_NOT_EXIST' }
-    const wrong = wrongField(fields)
-    if (wrong) return { error: wrong }
+    if (order.wrong !== undefined) return { error: order.wrong }
     const { price, threads, fullError, clock, solveMs } = this.#options
     if (account.paidIn - account.spent - account.working * price < price) return { error: 'ERROR_ZERO_BALANCE' }
     if (this.#open.size >= threads) return { error: fullError }
     const submittedAt = clock.now()
     const task: DeskTask = {
-      id: String(++this.#lastId),
-      fields,
+      id: this.#options.ids === 'uuids' ? randomUUID() : String(++this.#lastId),
+      family: order.family,
+      sitekey: order.sitekey,
+      pageUrl: order.pageUrl,
+      fields: order.fields,
       key: account.mark,
       submittedAt,
       state: 'working',
       charged: ZERO,
       polls: 0,
-      readyAt: submittedAt + solveMs,
+      readyAt: submittedAt + (typeof solveMs === 'number' ? solveMs : solveMs(order)),
       pendingLeft: pendingTimes,
     }
     this.#tasks.set(task.id, task)
@@ -151,7 +159,7 @@ export class Desk {
       task.answer = this.#options.answer(task)
       this.#options.onAnswer?.(task, task.answer)
     }
-    return { ok: task.answer, price: (task.charged / 1e6).toFixed(6) }
+    return { ok: task.answer, price: (task.charged / 1e6).toFixed(6), task }
   }
 
   report(key: string, id: string, report: 'good' | 'bad'): Words {
@@ -163,7 +171,7 @@ export class Desk {
   }
 
   #find(key: string, id: string): DeskTask | { error: string } {
-    if (!/^\d{1,20}$/.test(id)) return { error: 'ERROR_WRONG_ID_FORMAT' }
+    if (!/^(?:\d{1,20}|[\da-f-]{36})$/.test(id)) return { error: 'ERROR_WRONG_ID_FORMAT' }
     const task = this.#tasks.get(id)
     return task && task.key === this.#accounts.get(key)?.mark ? task : { error: 'ERROR_WRONG_CAPTCHA_ID' }
   }
@@ -171,9 +179,13 @@ export class Desk {
   /** Solves what has been worked on for long enough, and charges for it. */
   #work(): void {
     const now = this.#options.clock.now()
+    const alike = typeof this.#options.solveMs === 'number'
     for (const task of this.#open) {
-      // All take the same time, so those behind it are not ready either.
-      if (task.readyAt > now) break
+      if (task.readyAt > now) {
+        // All take the same time, so those behind it are not ready either.
+        if (alike) break
+        continue
+      }
       if (task.pendingLeft > 0) continue
       task.state = 'ready'
       this.#end(task)
@@ -212,20 +224,6 @@ export class Desk {
     for (const account of this.#accounts.values()) if (account.mark === task.key) return account
     return undefined
   }
-}
-
-/** The field that each method names the sitekey in, and the error where it is missing. */
-const SITEKEYS = new Map([
-  ['userrecaptcha', { field: 'googlekey', missing: 'ERROR_GOOGLEKEY' }],
-  ['turnstile', { field: 'sitekey', missing: 'ERROR_SITEKEY' }],
-])
-
-function wrongField(fields: Readonly<Record<string, string>>): string | undefined {
-  const { method = '', pageurl } = fields
-  const sitekey = SITEKEYS.get(method)
-  if (!sitekey) return 'ERROR_BAD_PARAMETERS'
-  if (!fields[sitekey.field]) return sitekey.missing
-  return pageurl && URL.canParse(pageurl) ? undefined : 'ERROR_PAGEURL'
 }
 
 /** A token that looks like reCAPTCHA's. */

@@ -4,7 +4,9 @@ export { type HcaptchaBehaviour, type HcaptchaOptions, type StandInHcaptcha, sta
 export { type RecaptchaBehaviour, type RecaptchaOptions, type StandInRecaptcha, startRecaptcha } from './recaptcha.js'
 export {
   type Behaviour,
+  type Order,
   type ServiceEndpoint,
+  type ServiceName,
   type ServiceOptions,
   type ServiceRequest,
   type ServiceTask,

@@ -5,13 +5,22 @@ import { type Clock, systemClock } from '../base/clock.js'
 import { type Money, usd } from '../policy/money.js'
 import { Secret } from '../secrets/secret.js'
 import { type Behaviour, doesWork, play, Script, type ServiceEndpoint } from './behaviour.js'
-import { Desk, randomToken, type ServiceTask, type Words } from './desk.js'
+import { Desk, randomToken, type ServiceTask } from './desk.js'
+import { formWire } from './form-wire.js'
+import { type TaskDialect, taskWire } from './task-wire.js'
+import type { Order, RawRequest, Understood, Wire, Words } from './wire.js'
 
 export type { Behaviour, ServiceEndpoint } from './behaviour.js'
 export type { ServiceTask } from './desk.js'
+export type { Order } from './wire.js'
+
+/** A service that the stand-in can pass for. */
+export type ServiceName = 'captchaai' | 'twocaptcha' | 'anticaptcha' | 'capmonster' | 'capsolver'
 
 /** How the stand-in solver service is started: keys, price, speed, and what it answers. */
 export interface ServiceOptions {
+  /** The service it passes for: its wires, its kind of task ids, what it says. Default: all wires, as 2Captcha speaks them. */
+  readonly as?: ServiceName | undefined
   /** The keys that are let in, and the dollars on each. Default: one random key with $1,000, which is `service.key`. */
   readonly keys?: Readonly<Record<string, number>> | undefined
   /** How many tasks may be worked on at a time. Default: no limit. */
@@ -19,7 +28,7 @@ export interface ServiceOptions {
   /** What is said when they are all busy. CaptchaAI says `ERROR_ZERO_BALANCE` in some places. */
   readonly fullError?: 'ERROR_NO_SLOT_AVAILABLE' | 'ERROR_ZERO_BALANCE' | undefined
   /** How long a task is worked on. Default: 0. */
-  readonly solveMs?: number | undefined
+  readonly solveMs?: number | ((order: Order) => number) | undefined
   /** Dollars charged for a solved task. Default: 0.001, what `captchaAI()` imputes. */
   readonly price?: number | undefined
   /** The answer to a task. Default: random, and looks like a reCAPTCHA token. */
@@ -44,7 +53,7 @@ export interface ServiceRequest {
   readonly keyInUrl: boolean
 }
 
-/** A stand-in for CaptchaAI and its kin, on loopback. */
+/** A stand-in for a solver service, on loopback. */
 export interface SolverService extends AsyncDisposable {
   /** For a solver's `baseUrl`. */
   readonly url: string
@@ -73,9 +82,19 @@ export interface SolverService extends AsyncDisposable {
 const MOST_REQUESTS = 10_000
 const LARGEST_BODY = 4 * 1024 * 1024
 
+/** What each service speaks. */
+const SERVICES: Readonly<Record<ServiceName, { form?: true; tasks?: TaskDialect; ids?: 'uuids' }>> = {
+  captchaai: { form: true },
+  twocaptcha: { form: true, tasks: { tells: true, statuses: false } },
+  anticaptcha: { tasks: { tells: true, statuses: false } },
+  capmonster: { tasks: { tells: false, statuses: false } },
+  capsolver: { tasks: { tells: false, statuses: true }, ids: 'uuids' },
+}
+
 /**
- * Starts a stand-in solver service that speaks the form family's wire (`in.php`, `res.php`, plain and JSON), counts and keeps what it was
- * asked, charges, and misbehaves on demand. Nothing leaves this machine.
+ * Starts a stand-in solver service that speaks the form family's wire (`in.php`, `res.php`, plain and JSON) and the task family's (JSON to
+ * `createTask`, `getTaskResult` and so on), counts and keeps what it was asked, charges, and misbehaves on demand. Nothing leaves this
+ * machine.
  *
  * @example
  * const service = await startSolverService({ keys: { 'a-key-for-tests': 5 }, solveMs: 200 })
@@ -84,7 +103,10 @@ const LARGEST_BODY = 4 * 1024 * 1024
  */
 export async function startSolverService(options: ServiceOptions = {}): Promise<SolverService> {
   const { clock = systemClock, keys = { [randomBytes(16).toString('hex')]: 1000 } } = options
+  const { form, tasks, ids = 'numbers' } = SERVICES[options.as ?? 'twocaptcha']
+  const wires: readonly Wire[] = [...(form ? [formWire] : []), ...(tasks ? [taskWire(tasks)] : [])]
   const desk = new Desk({
+    ids,
     clock,
     keys,
     threads: options.threads ?? Number.POSITIVE_INFINITY,
@@ -99,25 +121,25 @@ export async function startSolverService(options: ServiceOptions = {}): Promise<
   let keysInUrls = 0
 
   async function handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
-    const asked = await readRequest(message)
-    if (!asked) return void response.destroy()
-    const { key, endpoint, fields } = asked
-    if (asked.keyInUrl) keysInUrls++
+    const raw = await readRequest(message)
+    if (!raw) return void response.destroy()
+    const understood = hear(wires, raw)
+    const { key, keyInUrl = false, endpoint, fields = {} } = understood ?? {}
+    if (keyInUrl) keysInUrls++
     requests.push({
       at: clock.now(),
-      method: asked.method,
-      path: asked.path,
+      method: raw.method,
+      path: raw.path,
       endpoint,
       fields: key === undefined ? fields : { ...fields, key: new Secret(key).fingerprint },
       keyOk: key !== undefined && desk.isKey(key),
-      keyInUrl: asked.keyInUrl,
+      keyInUrl,
     })
     if (requests.length > MOST_REQUESTS) requests.splice(0, requests.length - MOST_REQUESTS)
-    if (!endpoint) return play(response, { status: 404 }, '')
+    if (!understood) return play(response, { status: 404 }, { text: '', type: 'text/plain' })
 
-    const behaviour = script.take(endpoint)
-    const words = answer(desk, endpoint, key, fields, behaviour)
-    const usual = spoken(words, fields)
+    const behaviour = script.take(understood.endpoint)
+    const usual = understood.speak(answer(desk, understood, behaviour))
     if (behaviour.delayMs !== undefined)
       await new Promise<void>((resolve) => void clock.after(behaviour.delayMs ?? 0, resolve))
     if (!response.destroyed) play(response, behaviour, usual)
@@ -169,67 +191,35 @@ export async function startSolverService(options: ServiceOptions = {}): Promise<
   }
 }
 
-/** What the service says to a call, and does about it as far as its behaviour lets it. */
-function answer(
-  desk: Desk,
-  endpoint: ServiceEndpoint,
-  key: string | undefined,
-  fields: Readonly<Record<string, string>>,
-  behaviour: Behaviour,
-): Words {
+/** What the service says to a call, and does about it as far as its behaviour lets it: a word for each task asked for. */
+function answer(desk: Desk, asked: Understood, behaviour: Behaviour): Words[] {
   const { error, pendingTimes } = behaviour
-  if (endpoint !== 'res' && error !== undefined) return { error }
-  if (!doesWork(behaviour) && error === undefined) return { ok: '' }
+  const { endpoint, key, order, ids = [] } = asked
+  if (endpoint !== 'res' && error !== undefined) return [{ error }]
+  if (!doesWork(behaviour) && error === undefined) return [{ ok: '' }]
   const refused = desk.refusesKey(key)
-  if (refused || key === undefined) return { error: error ?? refused ?? 'ERROR_WRONG_USER_KEY' }
+  if (refused || key === undefined) return [{ error: error ?? refused ?? 'ERROR_WRONG_USER_KEY' }]
   switch (endpoint) {
     case 'in':
-      return desk.submit(key, fields, pendingTimes ?? 0)
+      return [order ? desk.submit(key, order, pendingTimes ?? 0) : { error: 'ERROR_BAD_PARAMETERS' }]
     case 'balance':
-      return { ok: String(desk.balance(key) / 1e6) }
+      return [{ ok: String(desk.balance(key) / 1e6) }]
     case 'report':
-      return desk.report(key, fields.id ?? '', fields.action === 'reportgood' ? 'good' : 'bad')
+      return ids.map((id) => desk.report(key, id, asked.good ? 'good' : 'bad'))
     case 'res':
-      return fields.ids === undefined
-        ? desk.poll(key, fields.id ?? '', pendingTimes, error)
-        : {
-            ok: fields.ids
-              .split(',')
-              .slice(0, 100)
-              .map((id) => word(desk.poll(key, id, pendingTimes, error)))
-              .join('|'),
-          }
+      return ids.map((id) => desk.poll(key, id, pendingTimes, error))
   }
 }
 
-function word(words: Words): string {
-  return 'ok' in words ? words.ok : words.error
-}
-
-/** The words in the form that was asked for. */
-function spoken(words: Words, fields: Readonly<Record<string, string>>): string {
-  const withPrice = fields.action === 'get2' && 'price' in words ? words.price : undefined
-  if (fields.json === '1') {
-    const price = withPrice === undefined ? {} : { price: withPrice }
-    return JSON.stringify({ status: 'ok' in words ? 1 : 0, request: word(words), ...price })
+function hear(wires: readonly Wire[], request: RawRequest): Understood | undefined {
+  for (const wire of wires) {
+    const understood = wire(request)
+    if (understood) return understood
   }
-  if ('error' in words || BARE.has(fields.action ?? '') || fields.ids !== undefined) return word(words)
-  return withPrice === undefined ? `OK|${words.ok}` : `OK|${words.ok}|${withPrice}`
+  return undefined
 }
 
-/** Actions whose plain answer has no `OK|` before it. */
-const BARE = new Set(['getbalance', 'reportgood', 'reportbad'])
-
-interface Asked {
-  readonly method: string
-  readonly path: string
-  readonly endpoint: ServiceEndpoint | undefined
-  readonly key: string | undefined
-  readonly keyInUrl: boolean
-  readonly fields: Readonly<Record<string, string>>
-}
-
-async function readRequest(message: IncomingMessage): Promise<Asked | undefined> {
+async function readRequest(message: IncomingMessage): Promise<RawRequest | undefined> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of message as AsyncIterable<Buffer>) {
@@ -238,21 +228,10 @@ async function readRequest(message: IncomingMessage): Promise<Asked | undefined>
     chunks.push(chunk)
   }
   const url = new URL(message.url ?? '/', 'http://stand-in')
-  const body = new URLSearchParams(Buffer.concat(chunks).toString('utf8'))
-  const { key, ...fields } = { ...Object.fromEntries(url.searchParams), ...Object.fromEntries(body) }
   return {
     method: message.method ?? '',
     path: url.pathname,
-    endpoint: endpointOf(url.pathname, fields.action),
-    key,
-    keyInUrl: url.searchParams.has('key'),
-    fields,
+    query: Object.fromEntries(url.searchParams),
+    body: Buffer.concat(chunks).toString('utf8'),
   }
-}
-
-function endpointOf(path: string, action: string | undefined): ServiceEndpoint | undefined {
-  if (path === '/in.php') return 'in'
-  if (path !== '/res.php') return undefined
-  if (action === 'getbalance') return 'balance'
-  return action === 'reportgood' || action === 'reportbad' ? 'report' : 'res'
 }

@@ -1,10 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Challenge } from '../../src/base/challenge.js'
-import { COMMON_ERRORS } from '../../src/solvers/errors.js'
 import { captchaAI } from '../../src/solvers/index.js'
-import type { Failure, FailureClass } from '../../src/solvers/solver.js'
-import { CHALLENGE, expectSound, HCAPTCHA, ok, TURNSTILE } from './contract.js'
-import { fixture, json, plain } from './recorded.js'
+import { CHALLENGE, HCAPTCHA, ok, TURNSTILE } from './contract.js'
+import { fixture } from './recorded.js'
 
 const solver = captchaAI()
 
@@ -73,76 +71,18 @@ describe('captchaAI tells the service of', () => {
     const fields = (call: { path: string; fields: unknown } | undefined) => [call?.path, call?.fields]
     expect(fields(solver.poll('74'))).toEqual(['/res.php', { action: 'get', id: '74', json: '1' }])
     expect(fields(solver.balance())).toEqual(['/res.php', { action: 'getbalance', json: '1' }])
-    expect(fields(solver.report('74', true))).toEqual(['/res.php', { action: 'reportgood', id: '74', json: '1' }])
-    expect(fields(solver.report('74', false))).toEqual(['/res.php', { action: 'reportbad', id: '74', json: '1' }])
+    expect(fields(solver.report('74', true, 'recaptcha'))).toEqual([
+      '/res.php',
+      { action: 'reportgood', id: '74', json: '1' },
+    ])
+    expect(fields(solver.report('74', false, 'recaptcha'))).toEqual([
+      '/res.php',
+      { action: 'reportbad', id: '74', json: '1' },
+    ])
   })
 })
 
-/** reference: the table of errors, with CaptchaAI's own meanings. Class, wait, charged when a poll ends so. */
-const ROWS: [string, FailureClass, number | undefined, boolean][] = [
-  ['ERROR_NO_SLOT_AVAILABLE', 'busy', 5_000, true],
-  ['ERROR_ZERO_BALANCE', 'busy', 5_000, true],
-  ['ERROR_TOO_MUCH_REQUESTS', 'busy', 10_000, true],
-  ['MAX_USER_TURN', 'busy', 10_000, true],
-  ['ERROR_RATE_LIMIT', 'busy', 10_000, true],
-  ['ERROR_SERVICE_UNAVALIABLE', 'busy', 10_000, true],
-  ['ERROR_SERVICE_UNAVAILABLE', 'busy', 10_000, true],
-  ['ERROR_SERVER_ERROR', 'busy', 10_000, true],
-  ['ERROR_INTERNAL_SERVER_ERROR', 'busy', 10_000, true],
-  ['ERROR_CAPTCHA_UNSOLVABLE', 'unsolvable', undefined, false],
-  ['ERROR_TASK_TIMEOUT', 'unsolvable', undefined, false],
-  ['ERROR_RECAPTCHA_TIMEOUT', 'unsolvable', undefined, false],
-  ['ERROR_BAD_DUPLICATES', 'unsolvable', undefined, false],
-  ['ERROR_BAD_PARAMETERS', 'request', undefined, false],
-  ['ERROR_PAGEURL', 'request', undefined, false],
-  ['ERROR_GOOGLEKEY', 'request', undefined, false],
-  ['ERROR_WRONG_GOOGLEKEY', 'request', undefined, false],
-  ['ERROR_SITEKEY', 'request', undefined, false],
-  ['ERROR_BAD_TOKEN_OR_PAGEURL', 'request', undefined, false],
-  ['ERROR_METHOD_CALL', 'request', undefined, false],
-  ['ERROR_NO_SUCH_METHOD', 'request', undefined, false],
-  ['ERROR_TASK_NOT_SUPPORTED', 'request', undefined, false],
-  ['ERROR_TASK_ABSENT', 'request', undefined, false],
-  ['ERROR_EMPTY_ACTION', 'request', undefined, false],
-  ['ERROR_IMAGE_TYPE_NOT_SUPPORTED', 'request', undefined, false],
-  ['ERROR_WRONG_FILE_EXTENSION', 'request', undefined, false],
-  ['ERROR_ZERO_CAPTCHA_FILESIZE', 'request', undefined, false],
-  ['ERROR_TOO_BIG_CAPTCHA_FILESIZE', 'request', undefined, false],
-  ['ERROR_UPLOAD', 'request', undefined, false],
-  ['ERROR_CAPTCHAIMAGE_BLOCKED', 'request', undefined, false],
-  ['ERROR_PROXY_FORMAT', 'request', undefined, false],
-  ['ERROR_BAD_PROXY', 'request', undefined, false],
-  ['ERROR_WRONG_ID_FORMAT', 'request', undefined, true],
-  ['ERROR_WRONG_CAPTCHA_ID', 'request', undefined, true],
-  ['ERROR_NO_SUCH_CAPCHA_ID', 'request', undefined, true],
-  ['ERROR_WRONG_USER_KEY', 'key', undefined, true],
-  ['ERROR_KEY_DOES_NOT_EXIST', 'key', undefined, true],
-  ['ERROR_KEY_DENIED_ACCESS', 'key', undefined, true],
-  ['ERROR_IP_NOT_ALLOWED', 'address', undefined, true],
-  ['ERROR_IP_BANNED', 'address', 300_000, true],
-  ['IP_BANNED', 'address', 300_000, true],
-  ['ERROR_IP_BLOCKED', 'address', 300_000, true],
-  ['ERROR_ACCOUNT_SUSPENDED', 'address', undefined, true],
-  ['ERROR_SETTLEMENT_FAILED', 'balance', 60_000, true],
-]
-
 describe('captchaAI takes', () => {
-  test.each(ROWS)('%s for %s (wait %s, charged in a poll: %s), in both forms', (code, kind, retryAfterMs, charged) => {
-    for (const { error } of [json, plain]) {
-      const expected = { kind: 'failure', class: kind, code, ambiguous: false }
-      const submitted = solver.readSubmit(error(code)) as Failure
-      expect(submitted).toMatchObject({ ...expected, charged: false })
-      expect(submitted.retryAfterMs).toBe(retryAfterMs)
-      expect(solver.readPoll(error(code))).toMatchObject({ ...expected, charged })
-      expect(solver.readBalance(error(code))).toMatchObject({ ...expected, charged: false })
-      expectSound(submitted)
-    }
-  })
-
-  test('every code of the common table: each has its row above', () => {
-    expect(new Set(ROWS.map(([code]) => code))).toEqual(new Set(Object.keys(COMMON_ERRORS)))
-  })
-
   test('an error with an explanation beside it for that error', () => {
     expect(solver.readSubmit(ok(fixture('error.json')))).toMatchObject({ class: 'key', code: 'ERROR_WRONG_USER_KEY' })
     expect(solver.readSubmit(ok(fixture('error.txt')))).toMatchObject({ class: 'key', code: 'ERROR_WRONG_USER_KEY' })
@@ -150,7 +90,7 @@ describe('captchaAI takes', () => {
 
   test('an error that claims to be a success for an error', () => {
     for (const body of ['{"status":1,"request":"ERROR_PAGEURL"}', 'ERROR_PAGEURL\r\n']) {
-      expect(solver.readPoll(ok(body))).toMatchObject({ class: 'request', code: 'ERROR_PAGEURL' })
+      expect(solver.readPoll(ok(body), 'recaptcha')).toMatchObject({ class: 'request', code: 'ERROR_PAGEURL' })
     }
   })
 
@@ -192,15 +132,17 @@ describe('captchaAI takes', () => {
 
   test('as a token 64 KiB of printable characters, and nothing else', () => {
     const token = 'x'.repeat(64 * 1024)
-    expect(solver.readPoll(ok(`OK|${token}`))).toEqual({ kind: 'ready', answer: { token } })
+    expect(solver.readPoll(ok(`OK|${token}`), 'recaptcha')).toEqual({ kind: 'ready', answer: { token } })
     for (const bad of [`${token}x`, 'a b', 'a\nb', 'tökén', '', 'a\u0000']) {
-      expect(solver.readPoll(ok(JSON.stringify({ status: 1, request: bad })))).toMatchObject({ class: 'invalid' })
+      expect(solver.readPoll(ok(JSON.stringify({ status: 1, request: bad })), 'recaptcha')).toMatchObject({
+        class: 'invalid',
+      })
     }
   })
 
   test('what a solve cost, where the service says so', () => {
     const { readPoll } = captchaAI({ pricing: { per: 'solve', usd: 0.003 } })
-    const read = (price: string) => readPoll(ok(`{"status":1,"request":"t","price":${price}}`))
+    const read = (price: string) => readPoll(ok(`{"status":1,"request":"t","price":${price}}`), 'recaptcha')
     for (const price of ['"0.00299"', '0.00299']) expect(read(price)).toMatchObject({ cost: 2_990 })
     for (const price of ['"x"', '{}', 'null', '1e300']) expect(read(price)).not.toHaveProperty('cost')
     // Nothing is counted as less than it was.
@@ -209,7 +151,7 @@ describe('captchaAI takes', () => {
   })
 
   test('no price of a solve where threads are paid for: a 0 would let a budget last for ever', () => {
-    expect(solver.readPoll(ok('{"status":1,"request":"t","price":"0"}'))).not.toHaveProperty('cost')
+    expect(solver.readPoll(ok('{"status":1,"request":"t","price":"0"}'), 'recaptcha')).not.toHaveProperty('cost')
   })
 
   test.each([

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Challenge, Variant } from '../../src/base/challenge.js'
+import type { Challenge, Family, Variant } from '../../src/base/challenge.js'
 import type { Call, Reply } from '../../src/base/wire.js'
 import type { SolverOptions } from '../../src/solvers/options.js'
 import type { Failure, FailureClass, Solver } from '../../src/solvers/solver.js'
@@ -44,6 +44,7 @@ const CLASSES: readonly FailureClass[] = [
   'busy',
   'unsolvable',
   'request',
+  'unsupported',
   'key',
   'address',
   'balance',
@@ -70,7 +71,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
     const able = EVERY.filter((one) => !solver.unsupported(one))
     const readers = {
       readSubmit: solver.readSubmit,
-      readPoll: solver.readPoll,
+      readPoll: (reply: Reply, family: Family = 'recaptcha') => solver.readPoll(reply, family),
       readBalance: solver.readBalance,
     }
 
@@ -85,8 +86,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
         ...able.map((one) => solver.submit(one)),
         solver.poll('123'),
         solver.balance(),
-        solver.report('123', true),
-        solver.report('123', false),
+        ...able.flatMap(({ family }) => [solver.report('123', true, family), solver.report('123', false, family)]),
       ]
       for (const call of calls) {
         if (!call) continue
@@ -162,13 +162,13 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
     test('it reads what the service says', () => {
       const { submitted, ready, pending, balance } = recorded
       expect(solver.readSubmit(submitted.reply)).toEqual({ kind: 'submitted', taskId: submitted.taskId })
-      expect(solver.readPoll(ready.reply)).toMatchObject({ kind: 'ready', answer: { token: ready.token } })
-      expect(solver.readPoll(pending)).toEqual({ kind: 'pending' })
+      expect(readers.readPoll(ready.reply)).toMatchObject({ kind: 'ready', answer: { token: ready.token } })
+      expect(readers.readPoll(pending)).toEqual({ kind: 'pending' })
       expect(solver.readBalance(balance.reply)).toEqual({ kind: 'balance', amount: balance.micros })
     })
 
     test('an error that nobody knows fails, keeps its code, and counts as charged', () => {
-      for (const read of [solver.readSubmit, solver.readPoll]) {
+      for (const read of [readers.readSubmit, readers.readPoll]) {
         const failure = read(recorded.error('ERROR_OF_TOMORROW'))
         expect(failure).toMatchObject({ class: 'unknown', code: 'ERROR_OF_TOMORROW', charged: true, ambiguous: false })
       }
@@ -176,7 +176,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
 
     test('an error by the name of a built-in property is one that nobody knows', () => {
       for (const code of ['ERROR_constructor', 'ERROR___proto__']) {
-        expect(solver.readPoll(recorded.error(code))).toMatchObject({ class: 'unknown' })
+        expect(readers.readPoll(recorded.error(code))).toMatchObject({ class: 'unknown' })
       }
     })
 
@@ -196,7 +196,10 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       ['a gateway that lost the answer (504)', { ...ok(''), status: 504 }],
       ['a gateway that waited in vain (524)', { ...ok('<html>'), status: 524 }],
       ['a success under an error of the server', { ...recorded.submitted.reply, status: 500 }],
-      ['what only a poll says', recorded.pending],
+      // CapSolver names the task in it, which makes a whole reply of it.
+      ...(recorded.pending.body.includes('"taskId"')
+        ? []
+        : [['what only a poll says', recorded.pending] as [string, Reply]]),
     ])('a submit answered with %s may have been taken', (_, reply) => {
       expect(solver.readSubmit(reply)).toMatchObject({ kind: 'failure', ambiguous: true })
     })
@@ -224,7 +227,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
 
     test('a poll has no effect that could go unseen', () => {
       for (const reply of [ok(''), ok('{"'), ok('<html>'), { ...ok(''), status: 504 }]) {
-        expect(solver.readPoll(reply)).toMatchObject({ kind: 'failure', ambiguous: false, charged: true })
+        expect(readers.readPoll(reply)).toMatchObject({ kind: 'failure', ambiguous: false, charged: true })
       }
     })
 
@@ -263,6 +266,24 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       fc.array(word, { maxLength: 20 }).map((words) => words.join('')),
       fc.json(),
       fc
+        .record(
+          {
+            errorId: fc.constantFrom(0, 1, '0', null),
+            status: fc.constantFrom('ready', 'processing', 1, {}),
+            taskId: fc.jsonValue(),
+            solution: fc.oneof(
+              fc.jsonValue(),
+              fc.record({ gRecaptchaResponse: fc.jsonValue(), token: fc.jsonValue(), userAgent: fc.jsonValue() }),
+            ),
+            cost: fc.jsonValue(),
+            balance: fc.jsonValue(),
+            createTime: fc.jsonValue(),
+            endTime: fc.jsonValue(),
+          },
+          { requiredKeys: ['errorId'] },
+        )
+        .map((value) => JSON.stringify(value)),
+      fc
         .record({ status: fc.jsonValue(), request: fc.jsonValue(), price: fc.jsonValue() }, { requiredKeys: [] })
         .map((value) => JSON.stringify(value)),
       fc.string({ unit: 'binary', maxLength: 200 }),
@@ -270,22 +291,32 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       fc.nat(200_000).map((length) => `OK|${'9'.repeat(length)}`),
     )
 
+    const families = fc.constantFrom(...new Set(able.map(({ family }) => family)))
     test('no text at all makes it throw or give more than it may', () => {
       fc.assert(
-        fc.property(text, fc.constantFrom(200, 200, 200, 204, 302, 403, 429, 500, 502), (body, status) => {
-          const reply = { status, contentType: 'text/html', body }
-          const submitted = readers.readSubmit(reply)
-          if (submitted.kind === 'submitted') expect(submitted.taskId).toMatch(/^[A-Za-z0-9-]{1,64}$/)
-          const polled = readers.readPoll(reply)
-          if (polled.kind === 'ready') {
-            expect(polled.answer.token).toMatch(/^[\x21-\x7e]+$/)
-            expect(polled.answer.token.length).toBeLessThanOrEqual(64 * 1024)
-            expect(polled.cost ?? 0).toBeGreaterThanOrEqual(0)
-          }
-          const balance = readers.readBalance(reply)
-          if (balance.kind === 'balance') expect(Number.isSafeInteger(balance.amount) && balance.amount >= 0).toBe(true)
-          for (const one of [submitted, polled, balance]) if (one.kind === 'failure') expectSound(one)
-        }),
+        fc.property(
+          text,
+          fc.constantFrom(200, 200, 200, 204, 302, 403, 429, 500, 502),
+          families,
+          (body, status, family) => {
+            const reply = { status, contentType: 'text/html', body }
+            const submitted = readers.readSubmit(reply)
+            if (submitted.kind === 'submitted') expect(submitted.taskId).toMatch(/^[A-Za-z0-9-]{1,64}$/)
+            const polled = readers.readPoll(reply, family)
+            if (polled.kind === 'ready') {
+              expect(polled.answer.token).toMatch(/^[\x21-\x7e]+$/)
+              expect(polled.answer.token.length).toBeLessThanOrEqual(64 * 1024)
+              expect(polled.cost ?? 0).toBeGreaterThanOrEqual(0)
+              expect(polled.tookMs ?? 0).toBeGreaterThanOrEqual(0)
+              for (const value of Object.values(polled.answer.fields ?? {}))
+                expect(value).toMatch(/^[\x20-\x7e]{1,65536}$/)
+            }
+            const balance = readers.readBalance(reply)
+            if (balance.kind === 'balance')
+              expect(Number.isSafeInteger(balance.amount) && balance.amount >= 0).toBe(true)
+            for (const one of [submitted, polled, balance]) if (one.kind === 'failure') expectSound(one)
+          },
+        ),
         { numRuns: 500 },
       )
     })

@@ -4,9 +4,11 @@ import type { Challenge } from '../../src/base/challenge.js'
 import type { Call } from '../../src/base/wire.js'
 import { createTransport, type Transport, TransportError } from '../../src/egress/index.js'
 import { Secret } from '../../src/secrets/secret.js'
-import type { Failure, Solver } from '../../src/solvers/solver.js'
+import type { SolverOptions } from '../../src/solvers/options.js'
+import type { Failure, Ready, Solver } from '../../src/solvers/solver.js'
 import { SOLVERS } from '../../src/solvers/table.js'
-import { type Behaviour, type SolverService, startSolverService } from '../../src/testing/index.js'
+import { type Behaviour, type ServiceName, type SolverService, startSolverService } from '../../src/testing/index.js'
+import { OTHER_WAYS } from '../solvers/recorded.js'
 
 const CHALLENGE: Challenge = {
   family: 'recaptcha',
@@ -15,14 +17,20 @@ const CHALLENGE: Challenge = {
   pageUrl: 'https://staging.example.com/login',
 }
 
+const WAYS: [string, (options?: SolverOptions) => Solver][] = [
+  ...Object.entries(SOLVERS),
+  ...Object.entries(OTHER_WAYS).map(([name, { make }]): [string, typeof make] => [name, make]),
+]
+
 // Solver, transport and service together, over a real connection: each speaks as the others expect.
-describe.each(Object.entries(SOLVERS))('%s and the stand-in service', (_, make) => {
+describe.each(WAYS)('%s and the stand-in service', (name, make) => {
   let service: SolverService
   let transport: Transport
   let solver: Solver
   let secret: Secret
   beforeEach(async () => {
-    service = await startSolverService()
+    const price = make().price(CHALLENGE).amount / 1e6
+    service = await startSolverService({ as: name as ServiceName, price })
     solver = make({ baseUrl: service.url })
     transport = createTransport({ baseUrl: solver.baseUrl })
     secret = new Secret(service.key)
@@ -40,12 +48,13 @@ describe.each(Object.entries(SOLVERS))('%s and the stand-in service', (_, make) 
     const submitted = await submit()
     if (submitted.kind !== 'submitted') throw new Error(inspect(submitted))
     const { taskId } = submitted
-    expect(solver.readPoll(await send(solver.poll(taskId)))).toEqual({ kind: 'pending' })
-    const ready = solver.readPoll(await send(solver.poll(taskId)))
-    expect(ready).toEqual({ kind: 'ready', answer: { token: service.tasks[0]?.answer } })
-    expect(service.charged).toBe(solver.price(CHALLENGE).amount)
+    expect(solver.readPoll(await send(solver.poll(taskId)), 'recaptcha')).toEqual({ kind: 'pending' })
+    const ready = solver.readPoll(await send(solver.poll(taskId)), 'recaptcha')
+    expect(ready).toMatchObject({ kind: 'ready', answer: { token: service.tasks[0]?.answer } })
+    const { amount } = solver.price(CHALLENGE)
+    expect([service.charged, (ready as Ready).cost ?? amount]).toEqual([amount, amount])
     expect(solver.readBalance(await send(solver.balance()))).toEqual({ kind: 'balance', amount: service.balance() })
-    const report = solver.report(taskId, false)
+    const report = solver.report(taskId, false, 'recaptcha')
     if (report) await send(report)
     expect(service.tasks[0]?.report).toBe(report ? 'bad' : undefined)
     expect([service.keysInUrls, service.requests.every(({ keyOk }) => keyOk)]).toEqual([0, true])

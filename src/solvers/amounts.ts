@@ -1,0 +1,31 @@
+import { type Money, micros } from '../policy/money.js'
+
+/** Amounts of money in replies: dollars as a decimal, as text or as a number. */
+
+const DECIMAL = /^-?\d{1,9}(?:\.\d{1,18})?$/
+
+/** Whether a text could be an amount. */
+export function isDecimal(text: string): boolean {
+  return DECIMAL.test(text)
+}
+
+/** A balance, to the micro-dollar below. A negative one is none. */
+export function parseBalance(value: unknown): Money | undefined {
+  return parseMoney(value)?.below
+}
+
+/** What a solve cost, to the micro-dollar above: nothing is counted as less than it was. A negative price is no price. */
+export function parseCost(value: unknown): Money | undefined {
+  const money = parseMoney(value)
+  return money?.negative ? undefined : money?.above
+}
+
+/** Dollars as a decimal, in whole micro-dollars. */
+function parseMoney(value: unknown): { below: Money; above: Money; negative: boolean } | undefined {
+  const text = typeof value === 'number' && Math.abs(value) < 1e9 ? value.toFixed(9) : value
+  if (typeof text !== 'string' || !DECIMAL.test(text)) return undefined
+  if (text.startsWith('-')) return { below: micros(0), above: micros(0), negative: true }
+  const [whole = '0', decimals = ''] = text.split('.')
+  const below = Number(whole) * 1_000_000 + Number(decimals.slice(0, 6).padEnd(6, '0'))
+  return { below: micros(below), above: micros(/[1-9]/.test(decimals.slice(6)) ? below + 1 : below), negative: false }
+}

@@ -1,0 +1,60 @@
+import type { ErrorTable } from './errors.js'
+import type { Offer } from './offer.js'
+import { recaptchaTask } from './recaptcha.js'
+import type { ServiceRow } from './row.js'
+import type { Solver } from './solver.js'
+import { type TaskOptions, taskSolver } from './task-solver.js'
+import { turnstileTask } from './turnstile.js'
+
+const OFFER: Offer = {
+  recaptcha: recaptchaTask({
+    v2: 'RecaptchaV2Task',
+    enterprise: 'RecaptchaV2EnterpriseTask',
+    v3: 'RecaptchaV3TaskProxyless',
+    v3Enterprise: 'RecaptchaV3EnterpriseTask',
+    dataS: 'recaptchaDataSValue',
+    recaptchaNet: 'www.recaptcha.net',
+    enterpriseAction: true,
+  }),
+  // Its pageData belongs to Cloudflare's challenge pages, which are no widgets.
+  turnstile: turnstileTask('TurnstileTask', ({ action, cData }) => ({ pageAction: action, data: cData })),
+}
+
+/** Where CapMonster Cloud's reference (docs.capmonster.cloud, "API errors") means something else by a code, or is stricter. */
+const ERRORS: ErrorTable = {
+  // A page's one-time value was used up before the task came to it: the service charges for finding out.
+  ERROR_TOKEN_EXPIRED: {
+    class: 'unsolvable',
+    says: 'The one-time value of the page was used up, or too old, when the service came to it.',
+    charged: true,
+  },
+  ERROR_IP_BANNED: {
+    class: 'address',
+    says: 'The service has banned this address for a while, after repeated calls with a wrong key.',
+    retryAfterMs: 300_000,
+  },
+}
+
+const ROW: ServiceRow = {
+  name: 'capmonster',
+  baseUrl: 'https://api.capmonster.cloud',
+  offer: OFFER,
+  // At most 120 polls for a task, and no two of them within 2 s.
+  patience: { firstPollMs: 2_000, everyMs: 2_000 },
+  errors: ERRORS,
+  unreadableRetryMs: 5_000,
+  serverErrorRetryMs: 10_000,
+  addressHelp: 'Add the address to the trusted ones at https://dash.capmonster.cloud/Account/Settings.',
+}
+
+/**
+ * CapMonster Cloud (capmonster.cloud): the task family, paid by the solve. Does reCAPTCHA v2, v3 and Enterprise, and Turnstile.
+ *
+ * @throws SolveguardError `CONFIG_INVALID`, which names the option
+ * @example
+ * createGuard({ solver: capMonster(), secret: envSecret('CAPMONSTER_KEY'), … })
+ */
+export function capMonster(options: TaskOptions = {}): Solver {
+  // It takes complaints only.
+  return taskSolver(ROW, options, (taskId, good) => (good ? undefined : ['/reportIncorrectTokenCaptcha', { taskId }]))
+}

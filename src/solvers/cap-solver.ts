@@ -1,0 +1,79 @@
+import { SolveguardError } from '../base/errors.js'
+import type { ErrorTable } from './errors.js'
+import type { Offer } from './offer.js'
+import type { SolverOptions } from './options.js'
+import { recaptchaTask } from './recaptcha.js'
+import type { ServiceRow } from './row.js'
+import type { Solver } from './solver.js'
+import { taskSolver } from './task-solver.js'
+import { turnstileTask } from './turnstile.js'
+
+const OFFER: Offer = {
+  recaptcha: recaptchaTask({
+    v2: 'ReCaptchaV2TaskProxyLess',
+    enterprise: 'ReCaptchaV2EnterpriseTaskProxyLess',
+    v3: 'ReCaptchaV3TaskProxyLess',
+    v3Enterprise: 'ReCaptchaV3EnterpriseTaskProxyLess',
+    dataS: 'enterprisePayload',
+    recaptchaNet: 'www.recaptcha.net',
+    enterpriseAction: true,
+  }),
+  turnstile: turnstileTask('AntiTurnstileTaskProxyLess', ({ action, cData }) => ({
+    metadata: action === undefined && cData === undefined ? undefined : { action, cdata: cData },
+  })),
+}
+
+/** Where CapSolver's reference (docs.capsolver.com/guide/api-error) means something else by a code, or is stricter. */
+const ERRORS: ErrorTable = {
+  ERROR_KEY_DENIED_ACCESS: { class: 'key', says: 'The service does not know the key.' },
+  ERROR_IP_BANNED: {
+    class: 'address',
+    says: 'The service has banned this address for ten minutes.',
+    retryAfterMs: 600_000,
+  },
+}
+
+const ROW: ServiceRow = {
+  name: 'capsolver',
+  baseUrl: 'https://api.capsolver.com',
+  offer: OFFER,
+  patience: { firstPollMs: 1_000, everyMs: 1_000 },
+  errors: ERRORS,
+  unreadableRetryMs: 5_000,
+  serverErrorRetryMs: 10_000,
+  addressHelp: "Allow the address in your account's settings at https://dashboard.capsolver.com.",
+}
+
+/** What `capSolver` takes. */
+export interface CapSolverOptions extends SolverOptions {
+  /** Tells the service which program a task comes from, if you have such an id of your own. Default: nothing. */
+  readonly appId?: string | undefined
+}
+
+/**
+ * CapSolver (capsolver.com): the task family, paid by the solve. Does reCAPTCHA v2, v3 and Enterprise, and Turnstile.
+ *
+ * @throws SolveguardError `CONFIG_INVALID`, which names the option
+ * @example
+ * createGuard({ solver: capSolver(), secret: envSecret('CAPSOLVER_KEY'), … })
+ */
+export function capSolver({ appId, ...options }: CapSolverOptions = {}): Solver {
+  if (appId !== undefined && !(typeof appId === 'string' && /^[\w-]{1,64}$/.test(appId))) {
+    throw new SolveguardError('CONFIG_INVALID', 'capsolver: appId must be 1 to 64 letters, digits, _ and -.')
+  }
+  const solver = taskSolver(
+    ROW,
+    options,
+    (taskId, good) => [
+      '/feedbackTask',
+      { taskId, result: good ? { invalid: false } : { invalid: true, code: 1001, message: 'invalid token' } },
+    ],
+    [],
+  )
+  if (appId === undefined) return solver
+  const submit: Solver['submit'] = (challenge) => {
+    const call = solver.submit(challenge)
+    return { ...call, fields: { ...call.fields, appId } }
+  }
+  return { ...solver, submit }
+}

@@ -1,0 +1,103 @@
+import type { Family } from '../base/challenge.js'
+import type { Call, Reply } from '../base/wire.js'
+import type { Money } from '../policy/money.js'
+import { parseBalance, parseCost } from './amounts.js'
+import { tokenAnswer } from './answers.js'
+import { answerOf, type Offer, type Said } from './offer.js'
+import { type Asked, type Habits, readReply, unreadable, type Words } from './reply.js'
+import type { Failure, Pending, Ready, Submitted } from './solver.js'
+
+/**
+ * The task family's wire: JSON to `createTask`, `getTaskResult`, `getBalance`, as Anti-Captcha, CapMonster Cloud, CapSolver and
+ * 2Captcha's API v2 speak it. Every reply is read from hostile text with bounds.
+ */
+
+/** A call without its key. */
+export function taskCall(path: `/${string}`, fields: Readonly<Record<string, unknown>>): Call {
+  return { path, encoding: 'json', keyField: 'clientKey', fields }
+}
+
+/** A task's id as its service counts: most by numbers, which they want back as numbers. */
+export function taskId(id: string): string | number {
+  return /^[1-9]\d*$/.test(id) && Number.isSafeInteger(Number(id)) ? Number(id) : id
+}
+
+/** Readers for one service's replies. None of them throws. */
+export function taskReaders(habits: Habits, offer: Offer) {
+  return {
+    readSubmit(reply: Reply): Submitted | Failure {
+      const read = readReply(reply, habits, 'submit', (text) => readWords(text, 'submit'))
+      if (read.kind !== 'value') return read
+      const id = idOf(read.value.taskId)
+      return id === undefined ? unreadable(habits, 'submit') : { kind: 'submitted', taskId: id }
+    },
+
+    readPoll(reply: Reply, family: Family): Ready | Pending | Failure {
+      const read = readReply(reply, habits, 'poll', (text) => readWords(text, 'poll'))
+      if (read.kind !== 'value') return read
+      const { status, solution, cost, createTime, endTime } = read.value
+      const answer = status === 'ready' && isObject(solution) ? answerOf(offer, family, solution, oneToken) : undefined
+      if (!answer) return unreadable(habits, 'poll')
+      const charged = habits.pricesCount ? parseCost(cost) : undefined
+      const tookMs = between(createTime, endTime)
+      return {
+        kind: 'ready',
+        answer,
+        ...(charged !== undefined && { cost: charged }),
+        ...(tookMs !== undefined && { tookMs }),
+      }
+    },
+
+    readBalance(reply: Reply): { kind: 'balance'; amount: Money } | Failure {
+      const read = readReply(reply, habits, 'balance', (text) => readWords(text, 'balance'))
+      if (read.kind !== 'value') return read
+      const amount = parseBalance(read.value.balance)
+      return amount === undefined ? unreadable(habits, 'balance') : { kind: 'balance', amount }
+    },
+  }
+}
+
+/** Most families' answer: one token, by either of its names, and perhaps the browser that it is for. */
+function oneToken({ gRecaptchaResponse, token, userAgent, respKey }: Said) {
+  return tokenAnswer(gRecaptchaResponse ?? token, { userAgent, respKey })
+}
+
+const TASK_ID = /^[A-Za-z0-9-]{1,64}$/
+/** CapMonster says by a code what the others say by a status. */
+const NOT_READY = /^(?:ERROR_)?CAPT?CHA_NOT_READY$/
+/** `idle` is CapSolver's: the task has not been begun. */
+const UNDER_WAY: ReadonlySet<unknown> = new Set(['processing', 'idle'])
+const LONGEST_SOLVE_S = 3_600
+
+function readWords(text: string, asked: Asked): Words<Said> | undefined {
+  if (!text.startsWith('{')) return undefined
+  let said: Said
+  try {
+    said = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  const { errorId, errorCode, status } = said
+  if (typeof errorCode === 'string' && errorCode !== '') {
+    return NOT_READY.test(errorCode) ? { kind: 'pending' } : { kind: 'code', code: errorCode }
+  }
+  if (typeof errorId !== 'number') return undefined
+  if (errorId !== 0) return { kind: 'code', code: `ERROR_ID_${errorId}` }
+  return asked === 'poll' && UNDER_WAY.has(status) ? { kind: 'pending' } : { kind: 'value', value: said }
+}
+
+function idOf(value: unknown): string | undefined {
+  if (typeof value === 'number') return Number.isSafeInteger(value) && value > 0 ? String(value) : undefined
+  return typeof value === 'string' && TASK_ID.test(value) ? value : undefined
+}
+
+/** Milliseconds between two times in whole seconds; undefined where they make no sense. */
+function between(from: unknown, to: unknown): number | undefined {
+  if (typeof from !== 'number' || typeof to !== 'number') return undefined
+  const seconds = to - from
+  return seconds >= 0 && seconds <= LONGEST_SOLVE_S ? seconds * 1000 : undefined
+}
+
+function isObject(value: unknown): value is Said {
+  return typeof value === 'object' && value !== null
+}

@@ -1,0 +1,90 @@
+import { SolveguardError } from '../base/errors.js'
+import type { ErrorTable } from './errors.js'
+import { formCall, formReaders } from './form-family.js'
+import { hcaptchaForm, hcaptchaTask } from './hcaptcha.js'
+import { fieldsFor, type Offer } from './offer.js'
+import { recaptchaForm, recaptchaTask } from './recaptcha.js'
+import { fromRow, type ServiceRow } from './row.js'
+import type { Solver } from './solver.js'
+import { checkSoftId, type TaskOptions, taskSolver } from './task-solver.js'
+import { turnstileForm, turnstileTask } from './turnstile.js'
+
+/** API v2, the task family. */
+const OFFER: Offer = {
+  recaptcha: recaptchaTask({
+    v2: 'RecaptchaV2TaskProxyless',
+    enterprise: 'RecaptchaV2EnterpriseTaskProxyless',
+    v3: 'RecaptchaV3TaskProxyless',
+    dataS: 'recaptchaDataSValue',
+    recaptchaNet: 'recaptcha.net',
+    enterpriseAction: false,
+  }),
+  turnstile: turnstileTask('TurnstileTaskProxyless', ({ action, cData, pageData }) => ({
+    action,
+    data: cData,
+    pagedata: pageData,
+  })),
+  hcaptcha: hcaptchaTask,
+}
+
+/** The older API, the form family. */
+const FORM_OFFER: Offer = { recaptcha: recaptchaForm, turnstile: turnstileForm, hcaptcha: hcaptchaForm }
+
+/** Where 2Captcha's reference (2captcha.com/api-docs/error-codes) means something else by a code, or is stricter. */
+const ERRORS: ErrorTable = {}
+
+const ROW: ServiceRow = {
+  name: 'twocaptcha',
+  baseUrl: 'https://api.2captcha.com',
+  offer: OFFER,
+  // 5 s before the first poll, 10 to 20 for a reCAPTCHA, and 5 between polls: clients that do not are blocked.
+  patience: { firstPollMs: 5_000, everyMs: 5_000 },
+  patienceFor: { recaptcha: { firstPollMs: 10_000, everyMs: 5_000 } },
+  errors: ERRORS,
+  unreadableRetryMs: 5_000,
+  serverErrorRetryMs: 10_000,
+  addressHelp: 'Add the address to the trusted ones at https://2captcha.com/setting, or empty that list.',
+}
+
+/** What `twoCaptcha` takes. */
+export interface TwoCaptchaOptions extends TaskOptions {
+  /**
+   * Which of its two interfaces to speak: `v2`, JSON tasks, or `v1`, the older `in.php` and `res.php` that many other services
+   * imitate. Default: `v2`, for every answer of it says what it cost.
+   */
+  readonly api?: 'v1' | 'v2' | undefined
+}
+
+/**
+ * 2Captcha (2captcha.com): the task family (API v2), or the form family (its older API); paid by the solve. Does reCAPTCHA v2, v3 and
+ * Enterprise, hCaptcha and Turnstile.
+ *
+ * @throws SolveguardError `CONFIG_INVALID`, which names the option
+ * @example
+ * createGuard({ solver: twoCaptcha(), secret: envSecret('TWOCAPTCHA_KEY'), … })
+ * createGuard({ solver: twoCaptcha({ api: 'v1', baseUrl: 'https://imitator.example' }), … })
+ */
+export function twoCaptcha({ api = 'v2', ...options }: TwoCaptchaOptions = {}): Solver {
+  if (api === 'v1') return olderApi(options)
+  if (api !== 'v2') throw new SolveguardError('CONFIG_INVALID', "twocaptcha: api must be 'v1' or 'v2'.")
+  return taskSolver(ROW, options, (taskId, good) => [good ? '/reportCorrect' : '/reportIncorrect', { taskId }])
+}
+
+function olderApi(options: TaskOptions): Solver {
+  const row = { ...ROW, baseUrl: 'https://2captcha.com', offer: FORM_OFFER }
+  const { common, habits } = fromRow(row, options, ['softId'])
+  const softId = checkSoftId(options.softId, row.name)
+  return {
+    ...common,
+    submit: (challenge) =>
+      formCall('/in.php', {
+        ...fieldsFor(FORM_OFFER, challenge),
+        ...(softId !== undefined && { soft_id: String(softId) }),
+      }),
+    // With what it cost.
+    poll: (taskId) => formCall('/res.php', { action: 'get2', id: taskId }),
+    balance: () => formCall('/res.php', { action: 'getbalance' }),
+    report: (taskId, good) => formCall('/res.php', { action: good ? 'reportgood' : 'reportbad', id: taskId }),
+    ...formReaders(habits, FORM_OFFER),
+  }
+}

@@ -1,0 +1,65 @@
+import type { Family } from '../base/challenge.js'
+import { asTexts, jsonFields, type Order, type RawRequest, type Understood, type Words, word } from './wire.js'
+
+/** The form family as a service hears and speaks it: `in.php` and `res.php`, in plain words and in JSON. */
+export function formWire(request: RawRequest): Understood | undefined {
+  const { path, query, body } = request
+  if (path !== '/in.php' && path !== '/res.php') return undefined
+  // 2Captcha takes JSON in a body too: its own client sends pictures that way.
+  const sent = body.startsWith('{') ? asTexts(jsonFields(body) ?? {}) : Object.fromEntries(new URLSearchParams(body))
+  const { key, ...fields } = { ...query, ...sent } as Record<string, string>
+  const asked = {
+    key,
+    keyInUrl: Object.hasOwn(query, 'key'),
+    fields,
+    speak: (words: readonly Words[]) => ({
+      // Services of this family run on PHP, whose replies say text/html whatever they are.
+      type: 'text/html; charset=UTF-8',
+      text: spoken(words, fields),
+    }),
+  }
+  if (path === '/in.php') return { ...asked, endpoint: 'in', order: orderOf(fields) }
+  const { action, id = '', ids } = fields
+  if (action === 'getbalance') return { ...asked, endpoint: 'balance' }
+  if (action === 'reportgood' || action === 'reportbad') {
+    return { ...asked, endpoint: 'report', ids: [id], good: action === 'reportgood' }
+  }
+  return { ...asked, endpoint: 'res', ids: ids === undefined ? [id] : ids.split(',').slice(0, 100) }
+}
+
+/** What each method is, the field that it names the sitekey in, and the error where that is missing. */
+const METHODS = new Map<string, { family: Family; field: string; missing: string }>([
+  ['userrecaptcha', { family: 'recaptcha', field: 'googlekey', missing: 'ERROR_GOOGLEKEY' }],
+  ['turnstile', { family: 'turnstile', field: 'sitekey', missing: 'ERROR_SITEKEY' }],
+  ['hcaptcha', { family: 'hcaptcha', field: 'sitekey', missing: 'ERROR_SITEKEY' }],
+])
+
+function orderOf(fields: Readonly<Record<string, string>>): Order {
+  const method = METHODS.get(fields.method ?? '')
+  const sitekey = method ? (fields[method.field] ?? '') : ''
+  const pageUrl = fields.pageurl ?? ''
+  return { family: method?.family, sitekey, pageUrl, fields, wrong: wrongWith() }
+
+  function wrongWith(): string | undefined {
+    if (!method) return 'ERROR_BAD_PARAMETERS'
+    if (sitekey === '') return method.missing
+    return URL.canParse(pageUrl) ? undefined : 'ERROR_PAGEURL'
+  }
+}
+
+/** The words in the form that was asked for. */
+function spoken(list: readonly Words[], fields: Readonly<Record<string, string>>): string {
+  const [words] = list
+  const many = fields.ids !== undefined
+  const said = many ? list.map(word).join('|') : word(words)
+  const ok = many || (words !== undefined && 'ok' in words)
+  const price = !many && fields.action === 'get2' && words && 'price' in words ? words.price : undefined
+  if (fields.json === '1') {
+    return JSON.stringify({ status: ok ? 1 : 0, request: said, ...(price !== undefined && { price }) })
+  }
+  if (!ok || many || BARE.has(fields.action ?? '')) return said
+  return price === undefined ? `OK|${said}` : `OK|${said}|${price}`
+}
+
+/** Actions whose plain answer has no `OK|` before it. */
+const BARE = new Set(['getbalance', 'reportgood', 'reportbad'])

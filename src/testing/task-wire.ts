@@ -1,0 +1,132 @@
+import type { Family } from '../base/challenge.js'
+import type { ServiceEndpoint } from './behaviour.js'
+import { asTexts, jsonFields, type Order, type Spoken, type Understood, type Wire, type Words } from './wire.js'
+
+/** What one service of the task family does its own way. */
+export interface TaskDialect {
+  /** Whether an answer says what it cost, and when it was begun and done. */
+  readonly tells: boolean
+  /** Whether an error has an HTTP status of its own, and one `errorId` for all. */
+  readonly statuses: boolean
+}
+
+/** The task family as a service hears and speaks it: JSON to `createTask`, `getTaskResult`, `getBalance` and reports. */
+export function taskWire(dialect: TaskDialect): Wire {
+  return ({ path, body }) => {
+    const endpoint = PATHS.get(path)
+    if (!endpoint) return undefined
+    const { clientKey, ...sent } = jsonFields(body) ?? {}
+    const task =
+      typeof sent.task === 'object' && sent.task !== null ? (sent.task as Record<string, unknown>) : undefined
+    const asked = {
+      endpoint,
+      key: typeof clientKey === 'string' ? clientKey : undefined,
+      keyInUrl: false,
+      fields: asTexts({ ...sent, ...task }),
+      speak: ([words]: readonly Words[]) => speak(words ?? { error: 'ERROR_BAD_REQUEST' }, endpoint, dialect),
+    } satisfies Understood
+    if (endpoint === 'in') return { ...asked, order: orderOf(task) }
+    const id = typeof sent.taskId === 'number' || typeof sent.taskId === 'string' ? String(sent.taskId) : ''
+    return { ...asked, ids: [id], good: isGood(path, sent.result) }
+  }
+}
+
+const PATHS = new Map<string, ServiceEndpoint>([
+  ['/createTask', 'in'],
+  ['/getTaskResult', 'res'],
+  ['/getBalance', 'balance'],
+  ['/reportCorrect', 'report'],
+  ['/reportIncorrect', 'report'],
+  ['/reportCorrectRecaptcha', 'report'],
+  ['/reportIncorrectRecaptcha', 'report'],
+  ['/reportIncorrectHcaptcha', 'report'],
+  ['/reportIncorrectImageCaptcha', 'report'],
+  ['/reportIncorrectTokenCaptcha', 'report'],
+  ['/feedbackTask', 'report'],
+])
+
+function isGood(path: string, result: unknown): boolean {
+  return path === '/feedbackTask'
+    ? (result as { invalid?: unknown } | undefined)?.invalid !== true
+    : path.startsWith('/reportCorrect')
+}
+
+/** The families by the names of their tasks: the services spell them alike, but for capitals and what comes before and after. */
+const TYPES: readonly (readonly [RegExp, Family])[] = [
+  [/^(?:recaptchav[23](?:enterprise)?|nocaptcha)task/i, 'recaptcha'],
+  [/^(?:anti)?turnstiletask/i, 'turnstile'],
+  [/^hcaptchatask/i, 'hcaptcha'],
+]
+
+function orderOf(task: Readonly<Record<string, unknown>> | undefined): Order {
+  if (!task) return { sitekey: '', pageUrl: '', fields: {}, wrong: 'ERROR_TASK_ABSENT' }
+  const fields = asTexts(task)
+  const { type = '', websiteURL = '', websiteKey = '' } = fields
+  const family = TYPES.find(([name]) => name.test(type))?.[1]
+  return { family, sitekey: websiteKey, pageUrl: websiteURL, fields, wrong: wrongWith() }
+
+  function wrongWith(): string | undefined {
+    if (!family) return 'ERROR_TASK_NOT_SUPPORTED'
+    if (websiteKey === '') return 'ERROR_RECAPTCHA_INVALID_SITEKEY'
+    return URL.canParse(websiteURL) ? undefined : 'ERROR_RECAPTCHA_INVALID_DOMAIN'
+  }
+}
+
+/** The numbers of some errors (anti-captcha.com/apidoc/errors, 2captcha.com/api-docs/error-codes). */
+const ERROR_IDS: Readonly<Record<string, number>> = {
+  ERROR_KEY_DOES_NOT_EXIST: 1,
+  ERROR_NO_SLOT_AVAILABLE: 2,
+  ERROR_ZERO_BALANCE: 10,
+  ERROR_IP_NOT_ALLOWED: 11,
+  ERROR_CAPTCHA_UNSOLVABLE: 12,
+  ERROR_NO_SUCH_CAPCHA_ID: 16,
+  ERROR_IP_BLOCKED: 21,
+  ERROR_TASK_ABSENT: 22,
+  ERROR_TASK_NOT_SUPPORTED: 23,
+  ERROR_RECAPTCHA_INVALID_SITEKEY: 31,
+  ERROR_RECAPTCHA_INVALID_DOMAIN: 32,
+}
+
+/** What the desk says in the older family's words. */
+const TRANSLATED: Readonly<Record<string, string>> = {
+  ERROR_WRONG_USER_KEY: 'ERROR_KEY_DOES_NOT_EXIST',
+  ERROR_WRONG_ID_FORMAT: 'ERROR_NO_SUCH_CAPCHA_ID',
+  ERROR_WRONG_CAPTCHA_ID: 'ERROR_NO_SUCH_CAPCHA_ID',
+}
+
+function speak(words: Words, endpoint: ServiceEndpoint, { tells, statuses }: TaskDialect): Spoken {
+  if ('error' in words) {
+    if (words.error === 'CAPCHA_NOT_READY') return json({ errorId: 0, status: 'processing' })
+    const errorCode = TRANSLATED[words.error] ?? words.error
+    const errorId = statuses ? 1 : (ERROR_IDS[errorCode] ?? 1)
+    const status = !statuses ? 200 : errorCode.includes('KEY') ? 401 : 400
+    return json({ errorId, errorCode, errorDescription: `Described at length: ${errorCode}` }, status)
+  }
+  switch (endpoint) {
+    case 'in':
+      return json({ errorId: 0, taskId: /^\d+$/.test(words.ok) ? Number(words.ok) : words.ok })
+    case 'balance':
+      return json({ errorId: 0, balance: Number(words.ok) })
+    case 'report':
+      return json({ errorId: 0, status: 'success' })
+    case 'res': {
+      const { task, price } = words
+      const told = task && tells && { cost: price, ip: '127.0.0.1', ...times(task), solveCount: 1 }
+      return json({ errorId: 0, status: 'ready', solution: solution(task?.family, words.ok), ...told })
+    }
+  }
+}
+
+function times(task: { submittedAt: number; readyAt?: number | undefined }): { createTime: number; endTime: number } {
+  const seconds = (ms: number): number => Math.floor(ms / 1000)
+  return { createTime: seconds(task.submittedAt), endTime: seconds(task.readyAt ?? task.submittedAt) }
+}
+
+/** The answer under the name that each family's has. */
+function solution(family: Family | undefined, answer: string): Record<string, unknown> {
+  return family === 'turnstile' ? { token: answer } : { gRecaptchaResponse: answer }
+}
+
+function json(value: object, status = 200): Spoken {
+  return { text: JSON.stringify(value), type: 'application/json; charset=utf-8', status }
+}
