@@ -11,7 +11,6 @@ const AWAITED = [
   '@angular/platform-browser-dynamic',
   '@antiadmin/anticaptchaofficial',
   '@aws-sdk/client-secrets-manager',
-  '@cap.js/widget',
   '@friendlycaptcha/sdk',
   '@hcaptcha/react-hcaptcha',
   '@hcaptcha/vue3-hcaptcha',
@@ -22,7 +21,6 @@ const AWAITED = [
   '@types/react-dom',
   '@types/selenium-webdriver',
   '@zennolab_com/capmonstercloud-client',
-  'altcha',
   'dotenv-vault',
   'friendly-challenge',
   'ioredis',
@@ -52,6 +50,8 @@ export default {
     // Processes that tests start, and kill.
     'test/**/children/*.ts',
     'test/consumers/**',
+    // Bundled into pages by the tests beside them.
+    'test/widgets/npm/apps/*',
     'examples/**/*.{ts,mjs,cjs}',
   ],
   project: ['src/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.mjs', 'test/**/*.ts'],

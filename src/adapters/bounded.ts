@@ -37,3 +37,17 @@ function within(clock: Clock, ms: number, run: () => Promise<unknown>): Promise<
     }
   })
 }
+
+/** Waits, or until the signal. */
+export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      cancel()
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const cancel = clock.after(ms, end)
+    signal.addEventListener('abort', end)
+    if (signal.aborted) end()
+  })
+}

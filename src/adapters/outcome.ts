@@ -9,7 +9,8 @@ import type { LeftOut } from './find.js'
  * - `answered`: it holds an answer already
  * - `hidden`: no person sees it
  * - `not-set-off`: it works unseen, and the page has not asked for it; answering would act behind the user's back
- * - `answers-by-itself`: reCAPTCHA v3, where the policy leaves it alone or the page is not waiting for it
+ * - `answers-by-itself`: reCAPTCHA v3, where the policy leaves it alone or the page is not waiting for it; a proof of work that
+ *   begins by itself when the form is sent
  * - `meant-to-block`: its sitekey is one that the vendor publishes to fail, and the policy answers test keys as they are meant
  * - `passed-by-itself`: it was answered within the grace
  * - `gone`: it went away within the grace

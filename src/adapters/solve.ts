@@ -8,10 +8,12 @@ import { parseResult } from '../widgets/parse.js'
 import { WIDGETS } from '../widgets/table.js'
 import { isBlockingTestKey } from '../widgets/test-keys.js'
 import type { FoundChallenge } from '../widgets/widget.js'
-import { evaluateWithin } from './bounded.js'
+import { evaluateWithin, sleep } from './bounded.js'
 import type { DriverFrame } from './driver.js'
 import type { Finder, Place } from './find.js'
+import { pageGone, widgetGone } from './gone.js'
 import type { Outcome, SkipReason } from './outcome.js'
+import { ownWork } from './own-work.js'
 
 const DEFAULT_GRACE_MS = 3_000
 
@@ -34,6 +36,7 @@ export function whyNot(
   const manner = WIDGETS[challenge.family].manner(challenge)
   if (manner === 'answers-by-itself') return recaptchaV3 === 'solve' && challenge.due ? undefined : 'answers-by-itself'
   if (challenge.due) return undefined
+  if (manner === 'browser-works-it-out') return challenge.visible ? 'answers-by-itself' : 'hidden'
   return manner === 'may-pass-by-itself' && !challenge.executed ? 'not-set-off' : 'hidden'
 }
 
@@ -62,7 +65,13 @@ export async function solveWidget(
     if (!standing) throw await missing(tools, place)
     if (onlyIfDue && standing.answered) return { kind: 'skipped', challenge, reason: 'answered' }
 
-    solution = await tools.grant.solve(challengeOf(challenge), { signal: AbortSignal.any([signal, gone.signal]) })
+    const options = { signal: AbortSignal.any([signal, gone.signal]) }
+    if (WIDGETS[challenge.family].manner(challenge) === 'browser-works-it-out') {
+      const work = (until: AbortSignal) => ownWork(tools, place, until)
+      solution = await tools.grant.solve(challengeOf(challenge), { ...options, work })
+      return { kind: 'solved', challenge, solution }
+    }
+    solution = await tools.grant.solve(challengeOf(challenge), options)
     await inject(tools, place, solution, !standing.answered)
     tools.grant.injected(solution, { ok: true })
     return { kind: 'solved', challenge, solution }
@@ -119,19 +128,6 @@ async function waitOutGrace(tools: SolveTools, place: Place, signal: AbortSignal
   return now.due ? undefined : 'passed-by-itself'
 }
 
-function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      cancel()
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const cancel = clock.after(ms, end)
-    signal.addEventListener('abort', end)
-    if (signal.aborted) end()
-  })
-}
-
 /** Puts a solution into the page, and then tells the page. */
 async function inject(tools: SolveTools, place: Place, solution: Solution, unlessAnswered: boolean): Promise<void> {
   const { frame, page, id, challenge } = place
@@ -173,20 +169,6 @@ async function missing(tools: SolveTools, { page, frame, id }: Place): Promise<S
     return new SolveguardError('PAGE_UNRESPONSIVE', 'The page does not answer; nothing was spent on it.')
   }
   return reply.ok && parseResult(reply.value) === 'ok' ? widgetGone() : pageGone()
-}
-
-function pageGone(): SolveguardError {
-  return new SolveguardError(
-    'PAGE_GONE',
-    'The page or frame navigated, or was closed, before its widget was answered. Solve before you leave the page.',
-  )
-}
-
-function widgetGone(): SolveguardError {
-  return new SolveguardError(
-    'WIDGET_GONE',
-    'The widget is no longer in the page, or refused the solution: find it again.',
-  )
 }
 
 /** What the page's `location.origin` says for an address. */

@@ -50,7 +50,7 @@ export function recordJson(event: AuditEvent, place: RecordPlace = {}): string {
   const { message, outcome, failsByCode } = MEANING[event.action]
   const inError = message === 'error'
   const failed = failsByCode === true && event.code !== undefined
-  // A code is an error's, but for that of a success, which says how it came about (`TEST_KEY`).
+  // A code is an error's, but for that of a success, which says how it came about (`TEST_KEY`, `PROOF_OF_WORK`).
   const ofSuccess = outcome === 'success' && !failed
   return (
     `{"@timestamp":${time(event.at)},"ecs":{"version":"8.17.0"},"event":{` +

@@ -17,7 +17,7 @@ export const recordSchema = z.strictObject({
     dataset: z.literal('solveguard.audit'),
     /** The number of the record in its file, from 1. Only where the sink keeps a chain. */
     sequence: z.int().positive().optional(),
-    /** How a success came about, where that is special: `TEST_KEY`. */
+    /** How a success came about, where that is special: `TEST_KEY`, `PROOF_OF_WORK`. */
     code: z.string().optional(),
     /** Why it was so decided, as a sentence: denials, pauses, alerts. */
     reason: z.string().optional(),

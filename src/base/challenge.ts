@@ -10,6 +10,10 @@ export const VARIANTS = {
   turnstile: ['turnstile'],
   /** Enterprise is either of them, with `rqdata`. */
   hcaptcha: ['checkbox', 'invisible'],
+  /** A proof of work, which the browser itself works out: no solver is asked. */
+  altcha: ['altcha'],
+  /** The same. */
+  cap: ['cap'],
 } as const
 
 /** The same as types. */
@@ -33,7 +37,10 @@ export type Variant = Variants[Family]
 export interface Challenge {
   readonly family: Family
   readonly variant: Variant
-  /** The site's public key for the widget. At most 256 characters of `A-Z a-z 0-9 . _ : -`. */
+  /**
+   * The site's public key for the widget. At most 256 characters of `A-Z a-z 0-9 . _ : -`. `self-hosted` where a proof of work
+   * names none.
+   */
   readonly sitekey: string
   /** The address of the top-level page, `http:` or `https:`, at most 2,048 characters. */
   readonly pageUrl: string

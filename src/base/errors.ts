@@ -185,6 +185,10 @@ export const CODES = {
     meaning: 'The widget is no longer in the page, or refused the solution.',
     remedy: 'Find it again: pages may remove and draw widgets anew.',
   },
+  WIDGET_FAILED: {
+    meaning: 'A widget that has the browser work out its answer (ALTCHA, Cap) came to none.',
+    remedy: "Look at the site's own endpoints for that widget; the message carries what it says.",
+  },
 
   // Alerts only (never thrown).
   BUDGET_THRESHOLD: {

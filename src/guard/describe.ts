@@ -8,7 +8,7 @@ import type { Granted, Job } from './job.js'
 /** What a record of a solve says besides whose solve it is. */
 export type More = Pick<
   AuditEvent,
-  'solveId' | 'reserved' | 'cost' | 'durationMs' | 'code' | 'layer' | 'message' | 'retryAt'
+  'solveId' | 'solver' | 'reserved' | 'cost' | 'durationMs' | 'code' | 'layer' | 'message' | 'retryAt'
 >
 
 const NOTHING_MORE: More = {}
@@ -39,7 +39,7 @@ export function describe(
     sitekey: challenge.sitekey,
     page: admitted ? admitted.page : originOf(pageUrl).record,
     frame: admitted ? admitted.frame : frameUrl && originOf(frameUrl).record,
-    solver: core.solver.name,
+    solver: more.solver ?? core.solver.name,
     taskId: job?.taskId || undefined,
     keyVersion: job?.key.version,
     keyFingerprint: job?.key.value.fingerprint,

@@ -16,6 +16,7 @@ import { type Core, closed } from './core.js'
 import { describe, describeJob } from './describe.js'
 import { type Admitted, denied } from './gate.js'
 import type { Granted, Job } from './job.js'
+import { isOwnWork, OwnWork } from './own-work.js'
 import { reserve } from './reserve.js'
 import type { Ended, Service } from './service.js'
 import { BoughtSolution } from './solution.js'
@@ -30,21 +31,25 @@ const LAPSE_AFTER_MS = 120_000
 export class Solving {
   readonly #core: Core
   readonly #service: Service
+  readonly #ownWork: OwnWork
   /** The solves that have not ended. */
   readonly #underWay = new Set<Job>()
 
   constructor(core: Core, service: Service) {
     this.#core = core
     this.#service = service
+    this.#ownWork = new OwnWork(core)
   }
 
-  async solve(grant: Granted, input: Challenge, { signal }: SolveOptions = {}): Promise<Solution> {
+  async solve(grant: Granted, input: Challenge, options: SolveOptions = {}): Promise<Solution> {
+    const { signal } = options
     if (this.#core.closed) throw closed()
     if (signal?.aborted) throw aborted()
     const challenge = parseChallenge(input)
     let admitted: Admitted | undefined
     try {
       admitted = grant.gate.admit(challenge, this.#core.clock.now())
+      if (isOwnWork(challenge)) return await this.#ownWork.solve(grant, challenge, admitted, options)
       const asMeant = grant.policy.testKeys === 'answer'
       if (asMeant && isBlockingTestKey(challenge)) throw meantToBlock(challenge)
       const answer = asMeant ? testAnswer(challenge) : undefined
@@ -65,6 +70,7 @@ export class Solving {
 
   /** Ends every solve of this process for its caller, and waits until each is accounted for, or left noted. */
   async close(): Promise<void> {
+    this.#ownWork.close()
     for (const job of this.#underWay) {
       if (!job.over) this.#end(job, closed())
       job.wake?.()

@@ -1,4 +1,4 @@
-import type { Challenge } from '../base/challenge.js'
+import type { Answer, Challenge } from '../base/challenge.js'
 import type { Code, Layer, SolveguardError } from '../base/errors.js'
 import type { PauseReason } from '../ledger/ledger.js'
 import type { Money } from '../policy/money.js'
@@ -6,7 +6,7 @@ import type { NarrowingInput, Policy } from '../policy/schema.js'
 
 /** What a solve gives. Prints and serialises without its token: read `token` where you put it into a page. */
 export interface Solution {
-  /** What goes into the page. */
+  /** What goes into the page. Empty where the browser worked it out and the widget keeps it to itself (in a cookie, say). */
   readonly token: string
   /** Further values that some families have. */
   readonly fields?: Readonly<Record<string, string>> | undefined
@@ -14,7 +14,7 @@ export interface Solution {
   readonly cost: Money
   /** True where the service charges by thread and the cost is only what the user says a solve is worth. */
   readonly imputed: boolean
-  /** The service's name for the task. Empty for a test key's answer, which no service was asked for. */
+  /** The service's name for the task. Empty where no service was asked: a test key's answer, or the browser's own. */
   readonly taskId: string
   /** When the token can no longer be used, by the vendor's rules. */
   readonly expiresAt: Date
@@ -28,6 +28,11 @@ export interface Solution {
 export interface SolveOptions {
   /** Aborts the solve. What was already submitted is still followed to its end and accounted for. */
   signal?: AbortSignal | undefined
+  /**
+   * For adapters: does the work of a challenge that no solver is needed for (`altcha`, `cap`), in its page. It is called once the
+   * layers have allowed it and it is on the record, and must end with its signal. Of no effect for other challenges.
+   */
+  work?: ((signal: AbortSignal) => Promise<Answer>) | undefined
 }
 
 /** One challenge of a `stream`, and how it ended. */

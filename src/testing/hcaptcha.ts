@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Clock, systemClock } from '../base/clock.js'
 import { api, frame } from './hcaptcha-vendor.js'
-import { readForm, reply, serve } from './http.js'
+import { askedOrigin, readForm, reply, serve } from './http.js'
 import { calling } from './text.js'
 import { type IssuedToken, refuse, type TokenDetails, type TokenRules, Tokens, type Verification } from './tokens.js'
 
@@ -25,6 +25,8 @@ export interface HcaptchaOptions {
 export interface StandInHcaptcha extends AsyncDisposable {
   /** Where its script is: `${url}/1/api.js`. On `localhost`, so that a page on 127.0.0.1 has its frames from another origin. */
   readonly url: string
+  /** The vendor's own addresses, for `routeVendors`. */
+  readonly vendorAddresses: readonly string[]
   /** The verify endpoint, for a site's server. */
   readonly verifyUrl: string
   secretFor(sitekey: string): string
@@ -43,6 +45,7 @@ const TEST_TOKENS = new Map([
   ['20000000-ffff-ffff-ffff-000000000002', '20000000-aaaa-bbbb-cccc-000000000002'],
   ['30000000-ffff-ffff-ffff-000000000003', '30000000-aaaa-bbbb-cccc-000000000003'],
 ])
+const VENDOR_ADDRESSES = ['js.hcaptcha.com/', 'hcaptcha.com/', 'newassets.hcaptcha.com/']
 const TEST_SECRET = '0x0000000000000000000000000000000000000000'
 
 const RULES: TokenRules = {
@@ -76,7 +79,7 @@ export async function startHcaptcha(options: HcaptchaOptions = {}): Promise<Stan
     switch (what) {
       case '1': {
         const told = {
-          base: url,
+          base: framesOrigin(askedOrigin(request, url)),
           render: searchParams.get('render') ?? '',
           onload: searchParams.get('onload') ?? '',
           compat: searchParams.get('recaptchacompat') !== 'off',
@@ -111,6 +114,7 @@ export async function startHcaptcha(options: HcaptchaOptions = {}): Promise<Stan
 
   return {
     url,
+    vendorAddresses: VENDOR_ADDRESSES,
     verifyUrl: `http://127.0.0.1:${server.port}/siteverify`,
     secretFor: (sitekey) => tokens.secretFor(sitekey),
     issue: (details) => tokens.issue(details),
@@ -121,6 +125,11 @@ export async function startHcaptcha(options: HcaptchaOptions = {}): Promise<Stan
     close: server.close,
     [Symbol.asyncDispose]: server.close,
   }
+}
+
+/** The vendor's frames have a host of their own. */
+function framesOrigin(asked: string): string {
+  return /\bhcaptcha\.com$/.test(asked) ? 'https://newassets.hcaptcha.com' : asked
 }
 
 const FRAME_PAGE = `<!doctype html><meta charset="utf-8"><title>hCaptcha stand-in</title>

@@ -34,16 +34,31 @@ export async function serve(
   }
 }
 
+const HOST = /^[a-z0-9.-]{1,253}(?::\d{1,5})?$/
+
+/** The origin that a browser asked: a server's own, or what whoever stands before it says that it was. */
+export function askedOrigin({ headers }: IncomingMessage, own: string): string {
+  const host = headers['x-forwarded-host']
+  if (typeof host !== 'string' || !HOST.test(host)) return own
+  return `${headers['x-forwarded-proto'] === 'http' ? 'http' : 'https'}://${host}`
+}
+
 const LARGEST_FORM = 1_000_000
 
 /** The fields of a form that was posted; undefined if it is too long to be one of ours. */
 export async function readForm(request: IncomingMessage): Promise<URLSearchParams | undefined> {
+  const text = await readText(request)
+  return text === undefined ? undefined : new URLSearchParams(text)
+}
+
+/** What was posted; undefined if it is too long to be for us. */
+export async function readText(request: IncomingMessage): Promise<string | undefined> {
   let text = ''
   for await (const chunk of request) {
     text += chunk
     if (text.length > LARGEST_FORM) return undefined
   }
-  return new URLSearchParams(text)
+  return text
 }
 
 export function reply(

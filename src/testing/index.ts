@@ -1,4 +1,6 @@
+export { type AltchaOptions, type StandInAltcha, startAltcha } from './altcha.js'
 export { type MemoryAudit, memoryAudit } from './audit.js'
+export { type CapBehaviour, type CapOptions, type StandInCap, startCap } from './cap.js'
 export { type ManualClock, manualClock } from './clock.js'
 export { type HcaptchaBehaviour, type HcaptchaOptions, type StandInHcaptcha, startHcaptcha } from './hcaptcha.js'
 export { type RecaptchaBehaviour, type RecaptchaOptions, type StandInRecaptcha, startRecaptcha } from './recaptcha.js'
@@ -13,6 +15,15 @@ export {
   type SolverService,
   startSolverService,
 } from './service.js'
-export { type SiteOptions, type SiteVendor, type StandInSite, startSite } from './site.js'
+export { type SiteOptions, type SiteVendor, type SiteVendors, type StandInSite, startSite } from './site.js'
 export type { IssuedToken, TokenDetails, Verification } from './tokens.js'
 export { type StandInTurnstile, startTurnstile, type TurnstileBehaviour, type TurnstileOptions } from './turnstile.js'
+export {
+  answerAsVendor,
+  type Routable,
+  routeVendors,
+  type VendorReply,
+  type VendorRequest,
+  type VendorRoute,
+  type VendorStandIn,
+} from './vendors.js'

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Clock, systemClock } from '../base/clock.js'
-import { readForm, reply, serve } from './http.js'
+import { askedOrigin, readForm, reply, serve } from './http.js'
 import { anchorFrame, challengeFrame, loader, mainPart } from './recaptcha-vendor.js'
 import { calling } from './text.js'
 import { type IssuedToken, type TokenDetails, type TokenRules, Tokens, type Verification } from './tokens.js'
@@ -44,6 +44,8 @@ export interface StandInRecaptcha extends AsyncDisposable {
    * another origin.
    */
   readonly url: string
+  /** The vendor's own addresses, for `routeVendors`. */
+  readonly vendorAddresses: readonly string[]
   /** The verify endpoint, for a site's server. */
   readonly verifyUrl: string
   secretFor(sitekey: string): string
@@ -61,6 +63,9 @@ export interface StandInRecaptcha extends AsyncDisposable {
   close(): Promise<void>
 }
 
+const VENDOR_ADDRESSES = ['www.google.com', 'google.com', 'www.recaptcha.net', 'recaptcha.net'].map(
+  (host) => `${host}/recaptcha/`,
+)
 const MOST_REQUESTS = 10_000
 
 /**
@@ -88,7 +93,7 @@ export async function startRecaptcha(options: RecaptchaOptions = {}): Promise<St
       case '/recaptcha/api.js':
       case '/recaptcha/enterprise.js': {
         const told = {
-          base: url,
+          base: askedOrigin(request, url),
           enterprise: asked.pathname.endsWith('enterprise.js'),
           render: query.get('render') ?? '',
           onload: query.get('onload') ?? '',
@@ -128,6 +133,7 @@ export async function startRecaptcha(options: RecaptchaOptions = {}): Promise<St
 
   return {
     url,
+    vendorAddresses: VENDOR_ADDRESSES,
     verifyUrl: `http://127.0.0.1:${server.port}/recaptcha/api/siteverify`,
     secretFor: (sitekey) => tokens.secretFor(sitekey),
     issue: (details) => tokens.issue(details),

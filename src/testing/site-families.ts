@@ -37,6 +37,9 @@ export const SITE_FAMILIES: { readonly [family in Family]: SiteFamily } = {
     pages: HCAPTCHA_PAGES,
     verify: tokenIn('h-captcha-response'),
   },
+  // Their widgets are packages of their vendors': pages with them are the user's own.
+  altcha: { sitekey: 'self-hosted', pages: {}, verify: tokenIn('altcha') },
+  cap: { sitekey: 'a0b1c2d3e4', pages: {}, verify: tokenIn('cap-token') },
 }
 
 /** For vendors that verify one token, which a form sends in one of these fields. */

@@ -17,7 +17,7 @@ export interface SiteOptions extends SiteVendors {
   /** The sitekey of its widgets. Default: one for each family that is good for nothing else. A page's query may name another. */
   readonly sitekey?: string | undefined
   /**
-   * Further pages, by path; those whose path begins with a family's name are that vendor's. In their text `{{vendor}}`, `{{sitekey}}`, `{{other}}` (the site under its other origin) and
+   * Further pages and scripts (`….js`), by path; those whose path begins with a family's name are that vendor's. In their text `{{vendor}}`, `{{sitekey}}`, `{{other}}` (the site under its other origin) and
    * `{{nonce}}` are filled in.
    */
   readonly pages?: Readonly<Record<string, string>> | undefined
@@ -92,7 +92,7 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
     if (html === undefined) return reply(response, 'html', 'There is no such page.', { status: 404 })
     const headers: Record<string, string> = strict ? { 'content-security-policy': fill(STRICT_CSP) } : {}
     for (const [name, value] of Object.entries(options.headers ?? {})) headers[name] = fill(value)
-    reply(response, 'html', html, { headers })
+    reply(response, path.endsWith('.js') ? 'javascript' : 'html', html, { headers })
   }
 
   async function signIn(pathname: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -128,5 +128,6 @@ const FAMILIES = Object.keys(SITE_FAMILIES) as Family[]
 
 /** Whose widgets a page has. */
 function familyOf(path: string): Family {
-  return FAMILIES.find((family) => path.startsWith(`/${family}`)) ?? 'recaptcha'
+  const [, first] = path.split(/[/-]/)
+  return FAMILIES.find((family) => family === first) ?? 'recaptcha'
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Clock, systemClock } from '../base/clock.js'
-import { readForm, reply, serve } from './http.js'
+import { askedOrigin, readForm, reply, serve } from './http.js'
 import { calling } from './text.js'
 import { type IssuedToken, refuse, type TokenDetails, type TokenRules, Tokens, type Verification } from './tokens.js'
 import { api, frame } from './turnstile-vendor.js'
@@ -28,6 +28,8 @@ export interface StandInTurnstile extends AsyncDisposable {
    * another origin.
    */
   readonly url: string
+  /** The vendor's own addresses, for `routeVendors`. */
+  readonly vendorAddresses: readonly string[]
   /** The verify endpoint, for a site's server. */
   readonly verifyUrl: string
   secretFor(sitekey: string): string
@@ -96,7 +98,7 @@ export async function startTurnstile(options: TurnstileOptions = {}): Promise<St
     }
     if (pathname === '/turnstile/v0/b/stand-in/api.js') {
       const told = {
-        base: url,
+        base: askedOrigin(request, url),
         render: searchParams.get('render') ?? '',
         onload: searchParams.get('onload') ?? '',
         compat: searchParams.get('compat') === 'recaptcha',
@@ -128,6 +130,7 @@ export async function startTurnstile(options: TurnstileOptions = {}): Promise<St
 
   return {
     url,
+    vendorAddresses: ['challenges.cloudflare.com/'],
     verifyUrl: `http://127.0.0.1:${server.port}/turnstile/v0/siteverify`,
     secretFor: (sitekey) => tokens.secretFor(sitekey),
     issue: (details) => tokens.issue(details),

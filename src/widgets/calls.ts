@@ -44,6 +44,9 @@ export const fireCall = (id: string): string => call('fire', [id], false)
 /** Tells the page's side that no solution will come. */
 export const releaseCall = (id: string): string => call('release', [id], false)
 
+/** Asks how far a widget's own work has come, and sets it off first if `begin` says so. */
+export const workCall = (id: string, begin: boolean): string => call('work', [id, begin], false)
+
 /** Asks whether the document is still the one that the id was given in. */
 export const aliveCall = (id: string): string => call('alive', [id], false)
 

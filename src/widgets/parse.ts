@@ -76,6 +76,25 @@ export function parseResult(reply: unknown): PageResult | undefined {
   return read.success ? read.data.result : undefined
 }
 
+const work = z.object({
+  state: z.enum(['waiting', 'begun', 'working', 'failed', 'asks', 'answered']),
+  // The widget's own answer stays where it is: one that cannot be read is no reason to call it unanswered.
+  token: z
+    .string()
+    .regex(/^[\x21-\x7e]{0,16384}$/)
+    .catch(''),
+  why: z.string().max(200).catch(''),
+})
+
+/** How far a widget's own work has come, as the page tells it. `why` is what the widget says of a failure. */
+export type Work = z.output<typeof work>
+
+/** Reads what the page gave for a widget's own work: that, or why there is none; undefined where it makes no sense. */
+export function parseWork(reply: unknown): Work | PageResult | undefined {
+  const read = work.safeParse(parseJson(reply))
+  return read.success ? read.data : parseResult(reply)
+}
+
 function parseWidget(entry: unknown): WidgetReading | undefined {
   const named = entryHead.safeParse(entry)
   if (!named.success) return undefined

@@ -1,4 +1,6 @@
 import type { Family } from '../base/challenge.js'
+import { altcha } from './altcha.js'
+import { cap } from './cap.js'
 import { hcaptcha } from './hcaptcha.js'
 import { recaptcha } from './recaptcha.js'
 import { turnstile } from './turnstile.js'
@@ -9,4 +11,6 @@ export const WIDGETS: { readonly [K in Family]: Widget } = {
   recaptcha,
   turnstile,
   hcaptcha,
+  altcha,
+  cap,
 }

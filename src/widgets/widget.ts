@@ -32,6 +32,8 @@ export type Manner =
   | 'may-pass-by-itself'
   /** It always answers by itself; whether that will do is for the policy to say. */
   | 'answers-by-itself'
+  /** A proof of work: the browser works the answer out once it is set off, for nothing, and no solver is asked. */
+  | 'browser-works-it-out'
 
 /**
  * One family of widgets, on this side of the wire. Its other half runs inside the page (`page/`). What the page says is
@@ -45,7 +47,7 @@ export interface Widget<Raw = unknown> {
   read(raw: Raw): Reading
   /** Whether an address is that of one of the vendor's own frames: a sign of a widget, and never looked into. */
   isVendorFrame(url: URL): boolean
-  manner(found: FoundChallenge): Manner
+  manner(challenge: Pick<Challenge, 'variant'>): Manner
   /** How long a token can be used, ms. */
   readonly tokenLivesMs: number
 }

@@ -61,6 +61,8 @@ export function createDom(p: Primordials) {
     },
 
     parent,
+    /** An element's open shadow root. */
+    shadow: (element: Element): ShadowRoot | undefined => shadow(element) ?? undefined,
     tag,
     append: (to: Node, child: Node) => append(to, child),
     create: (name: string): HTMLElement => create(document, name),

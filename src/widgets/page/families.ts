@@ -1,3 +1,5 @@
+import { altcha } from './altcha.js'
+import { cap } from './cap.js'
 import type { PageFamily } from './family.js'
 import { hcaptcha } from './hcaptcha.js'
 import { watchHcaptcha } from './hcaptcha-watch.js'
@@ -6,7 +8,8 @@ import { watchRecaptcha } from './recaptcha-watch.js'
 import { turnstile } from './turnstile.js'
 import { watchTurnstile } from './turnstile-watch.js'
 
-/** The families of widgets, a line each. Watchers go into the init script, the rest comes with the first `find`. */
+/** Who watches a vendor's API: a line each, in the init script. */
 export const watchers = { recaptcha: watchRecaptcha, turnstile: watchTurnstile, hcaptcha: watchHcaptcha }
 
-export const families: { readonly [K in keyof typeof watchers]: PageFamily } = { recaptcha, turnstile, hcaptcha }
+/** The families of widgets, a line each. They come with the first `find`. */
+export const families: Readonly<Record<string, PageFamily>> = { recaptcha, turnstile, hcaptcha, altcha, cap }

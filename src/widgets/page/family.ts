@@ -27,6 +27,14 @@ export interface PageSolution {
   readonly unlessAnswered: boolean
 }
 
+/** How far a widget's own work has come. */
+export interface Work {
+  /** `begun`: it was set off just now. */
+  readonly state: 'waiting' | 'begun' | 'working' | 'failed' | 'asks' | 'answered'
+  readonly token: string
+  readonly why: string
+}
+
 /** One widget as it stands in the page right now. */
 export interface Seen {
   /** Facts for the caller. Strings are clipped, and read with suspicion, on the other side. */
@@ -39,6 +47,8 @@ export interface Seen {
   fire(solution: PageSolution): void
   /** No solution will come: lets what was held for it go on. */
   release(): void
+  /** For widgets that have the browser work out their answer: how far that has come. Sets it off, if asked to and it rests. */
+  work?(begin: boolean): Work
 }
 
 /** One family of widgets, inside the page. */

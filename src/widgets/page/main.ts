@@ -5,6 +5,7 @@ import { families } from './families.js'
 import type { FrameHint, PageFamily, PageSolution, Place, Seen } from './family.js'
 import { type Observer, observe } from './observe.js'
 import { type List, list, push } from './primordials.js'
+import { stopListening } from './proof-of-work.js'
 import { json } from './text.js'
 
 /** What the other side calls. Everything goes in as JSON text and comes out as JSON text. */
@@ -17,6 +18,10 @@ export interface Main {
   fire(id: string): string
   /** Nothing will come for this widget. */
   release(id: string): string
+  /**
+   * How far a widget's own work has come, set off first if asked to: `{ state, token, why }`, or a `result` as `place` has it.
+   */
+  work(id: string, begin: boolean): string
   /** Whether this is still the document that the id was given in. */
   alive(id: string): string
   undo(): void
@@ -37,6 +42,9 @@ interface Known {
 
 /** Longer than anything that is allowed on the other side, so that nothing is cut into something valid. */
 const LONGEST = 4_200
+/** A proof of work holds its challenge again, and is longer than other tokens. */
+const LONGEST_TOKEN = 20_000
+const MOST_WHY = 200
 const MOST_KNOWN = 1_000
 
 function install(observer: Observer): Main {
@@ -46,7 +54,7 @@ function install(observer: Observer): Main {
   // Unguessable from outside, new for each document: an id from another document is never taken for one of ours.
   const doc = `d${p.apply(p.slice, p.random().toString(36), [2, 12])}`
   let count = 0
-  const names = p.keys(families) as (keyof typeof families)[]
+  const names = p.keys(families)
   const place: Place = { p, dom, observer, frames: list() }
 
   const idOf = (family: PageFamily, seen: Seen): Known => {
@@ -87,8 +95,8 @@ function install(observer: Observer): Main {
       let found = 0
       let leftOut = 0
       for (let index = 0; index < names.length; index++) {
-        const name = names[index] as keyof typeof families
-        const family = families[name]
+        const name = names[index] as string
+        const family = families[name] as PageFamily
         const gathered = family.gather(place, most - found)
         leftOut += gathered.leftOut
         for (let at = 0; at < gathered.seen.size; at++, found++) {
@@ -129,8 +137,17 @@ function install(observer: Observer): Main {
       }
       return answer('ok')
     },
+    work(id, begin) {
+      const at = look(id)
+      if ('error' in at) return answer(at.error)
+      const { state, token, why } = at.seen.work?.(begin) ?? { state: 'failed', token: '', why: '' }
+      return json(p, { state, token, why: p.apply(p.slice, why, [0, MOST_WHY]) }, LONGEST_TOKEN)
+    },
     alive: (id) => answer(p.apply(p.indexOf, id, [`${doc}-`]) === 0 ? 'ok' : 'page-gone'),
-    undo: () => callOffExpiries(place),
+    undo() {
+      callOffExpiries(place)
+      stopListening(place)
+    },
   }
   return main
 }
