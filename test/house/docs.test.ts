@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ts from 'typescript'
 import { expect, it } from 'vitest'
 import { ENTRIES } from '../../scripts/entries.mjs'
+import { type Challenge, type Family, VARIANTS } from '../../src/base/challenge.js'
+import { SOLVERS, solversFor } from '../../src/solvers/table.js'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -28,3 +31,23 @@ it('every public name has a doc comment', () => {
   expect(looked).toBeGreaterThan(50)
   expect(bare).toEqual([])
 })
+
+it('docs/widgets.md names each family, its variants, and the solvers that do it', () => {
+  const page = readFileSync(join(root, 'docs/widgets.md'), 'utf8')
+  const rows = [...page.matchAll(/^\| \[`(\w+)`\]\(#[\w-]+\) \| (.+?) \| (.+?) \|$/gm)]
+  const named = rows.map(([, family, variants, solvers]) => ({
+    family,
+    variants: [...(variants ?? '').matchAll(/`([\w-]+)`/g)].map(([, variant]) => variant),
+    solvers: (solvers ?? '').split(/[^\w]+/).filter((word) => Object.hasOwn(SOLVERS, word)),
+  }))
+  const known = (Object.keys(VARIANTS) as Family[]).map((family) => ({
+    family,
+    variants: VARIANTS[family],
+    solvers: Object.keys(SOLVERS).filter((solver) =>
+      VARIANTS[family].some((variant) => solversFor({ ...ANY, family, variant }).includes(solver)),
+    ),
+  }))
+  expect(named).toEqual(known)
+})
+
+const ANY: Omit<Challenge, 'family' | 'variant'> = { sitekey: 'x', pageUrl: 'https://staging.example.com/' }
