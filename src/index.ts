@@ -1,5 +1,18 @@
 /** The core's public face: everything that needs no browser. */
-export type { Answer, Challenge, Family, Variant } from './base/challenge.js'
+export type {
+  Answer,
+  AnyChallenge,
+  Challenge,
+  ChallengeFacts,
+  Family,
+  GridChallenge,
+  ImageChallenge,
+  PictureChallenge,
+  PictureFamily,
+  TextHints,
+  Variant,
+  WidgetFamily,
+} from './base/challenge.js'
 export { type Clock, systemClock } from './base/clock.js'
 export { CODES, type Code, type CodeInfo, DeniedError, type Layer, SolveguardError } from './base/errors.js'
 export * from './guard/index.js'

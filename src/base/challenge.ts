@@ -1,6 +1,6 @@
 /**
- * The vocabulary that pages, solvers and the guard share: a challenge is one widget that was found, an answer is what a
- * solver gives for it.
+ * The vocabulary that pages, solvers and the guard share: a challenge is one widget that was found, or a picture that the
+ * caller shows; an answer is what a solver gives for it.
  */
 
 /** The families, and the members of each. More come as files under `widgets/` and rows under `solvers/`. */
@@ -14,6 +14,10 @@ export const VARIANTS = {
   altcha: ['altcha'],
   /** The same. */
   cap: ['cap'],
+  /** Text to be read off a picture. */
+  image: ['text'],
+  /** Nine pictures, some of which an instruction means. */
+  bls: ['grid'],
 } as const
 
 /** The same as types. */
@@ -21,6 +25,12 @@ export type Variants = { readonly [F in keyof typeof VARIANTS]: (typeof VARIANTS
 
 /** A family of CAPTCHA. */
 export type Family = keyof Variants
+
+/** Families that nothing in a page gives away: the caller shows the picture. */
+export type PictureFamily = 'image' | 'bls'
+
+/** Families whose widgets are found in pages. */
+export type WidgetFamily = Exclude<Family, PictureFamily>
 
 /** Which member of the family; says what a solver has to be told and where a solution goes. */
 export type Variant = Variants[Family]
@@ -35,7 +45,7 @@ export type Variant = Variants[Family]
  * }
  */
 export interface Challenge {
-  readonly family: Family
+  readonly family: WidgetFamily
   readonly variant: Variant
   /**
    * The site's public key for the widget. At most 256 characters of `A-Z a-z 0-9 . _ : -`. `self-hosted` where a proof of work
@@ -62,9 +72,89 @@ export interface Challenge {
   readonly apiHost?: string | undefined
 }
 
+/** Where a picture stands: what it is judged by. */
+interface ShownIn {
+  /** As a `Challenge` has it. */
+  readonly pageUrl: string
+  readonly frameUrl?: string | undefined
+}
+
+/** What may be said of a text that is to be read off a picture. All of it is optional; services differ in what they heed. */
+export interface TextHints {
+  /**
+   * What the text is made of, as the services count: 0 anything (default), 1 digits only, 2 letters only, 3 either only digits
+   * or only letters, 4 digits and letters.
+   */
+  readonly numeric?: 0 | 1 | 2 | 3 | 4 | undefined
+  /** How long the text is at least and at most, in characters: 1 to 100. */
+  readonly minLength?: number | undefined
+  readonly maxLength?: number | undefined
+  /** Whether it is of two words or more. */
+  readonly phrase?: boolean | undefined
+  /** Whether capitals matter. */
+  readonly case?: boolean | undefined
+  /** Whether it is a sum to be worked out. */
+  readonly math?: boolean | undefined
+  /** A word to whoever solves it, at most 140 printable characters. */
+  readonly comment?: string | undefined
+}
+
+/**
+ * Text to be read off a picture.
+ *
+ * @example
+ * const { token } = await guard.solve({ family: 'image', variant: 'text', pageUrl, image: await readFile('captcha.png'), numeric: 1 })
+ */
+export interface ImageChallenge extends ShownIn, TextHints {
+  readonly family: 'image'
+  readonly variant: 'text'
+  /** A PNG, JPEG or GIF of 100 bytes to 1 MiB. */
+  readonly image: Uint8Array
+}
+
+/** Nine pictures in reading order, and which of them are meant. The answer is a JSON list of cells from 1, such as `[1,4,7]`. */
+export interface GridChallenge extends ShownIn {
+  readonly family: 'bls'
+  readonly variant: 'grid'
+  /** Each a PNG, JPEG or GIF of 100 bytes to 256 KiB. */
+  readonly images: readonly Uint8Array[]
+  /** The number that is asked for, or the sentence that has it; at most 200 printable characters. */
+  readonly instruction: string
+}
+
+/** A challenge that is not in the page's markup, but in what it looks like. */
+export type PictureChallenge = ImageChallenge | GridChallenge
+
+/** Whatever a guard can be asked to solve. */
+export type AnyChallenge = Challenge | PictureChallenge
+
+/** The challenge of a family. */
+export type ChallengeOf<F extends Family> = F extends WidgetFamily
+  ? Challenge
+  : Extract<PictureChallenge, { readonly family: F }>
+
+/** What is told and kept of a challenge: all but its pictures. */
+export type ChallengeFacts = Challenge | Omit<ImageChallenge, 'image'> | Omit<GridChallenge, 'images'>
+
+/** Whether a challenge is a picture, and not a widget of a page. */
+export function isPicture(challenge: AnyChallenge): challenge is PictureChallenge {
+  return challenge.family === 'image' || challenge.family === 'bls'
+}
+
+/** A challenge without its pictures: they are large, and nobody's business once they were sent. */
+export function withoutPictures(challenge: AnyChallenge): ChallengeFacts {
+  if (!isPicture(challenge)) return challenge
+  if (challenge.family === 'image') {
+    const { image, ...facts } = challenge
+    return facts
+  }
+  const { images, ...facts } = challenge
+  return facts
+}
+
 /** What a solver gives for a challenge. */
 export interface Answer {
-  /** What goes into the page. Bounded and printable, but never to be logged. */
+  /** What goes into the page: a token, the text of a picture, a grid's cells. Bounded and printable, but never to be logged. */
   readonly token: string
   /** Further values that some families have. */
   readonly fields?: Readonly<Record<string, string>> | undefined

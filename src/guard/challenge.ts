@@ -1,5 +1,14 @@
-import { type Challenge, VARIANTS, type Variant } from '../base/challenge.js'
+import {
+  type AnyChallenge,
+  type Challenge,
+  isPicture,
+  type PictureChallenge,
+  type TextHints,
+  VARIANTS,
+  type Variant,
+} from '../base/challenge.js'
 import { printable, SolveguardError } from '../base/errors.js'
+import { pictureType } from '../base/picture.js'
 
 const SITEKEY = /^[\w.:-]{1,256}$/
 const HOST = /^[a-z0-9.-]{1,253}(:\d{1,5})?$/
@@ -12,18 +21,23 @@ const SCORES: readonly unknown[] = [0.3, 0.7, 0.9]
  *
  * @throws SolveguardError `CHALLENGE_INVALID` that names the field
  */
-export function parseChallenge(input: Challenge): Challenge {
+export function parseChallenge(input: AnyChallenge): AnyChallenge {
   if (typeof input !== 'object' || input === null)
     throw new SolveguardError('CHALLENGE_INVALID', 'solve() takes a challenge: { family, variant, sitekey, pageUrl }.')
-  const { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, cData, pageData, rqdata, apiHost } =
-    input
+  const { family, variant, pageUrl } = input
   if (!Object.hasOwn(VARIANTS, family)) throw invalid('family', `expected one of ${Object.keys(VARIANTS).join(', ')}`)
   const variants: readonly Variant[] = VARIANTS[family]
   if (!variants.includes(variant)) throw invalid('variant', `expected one of ${variants.join(', ')}`)
+  if (typeof pageUrl !== 'string') throw invalid('pageUrl', "expected the page's address")
+  return isPicture(input) ? parsePicture(input) : parseWidget(input)
+}
+
+function parseWidget(input: Challenge): Challenge {
+  const { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, cData, pageData, rqdata, apiHost } =
+    input
   if (typeof sitekey !== 'string' || !SITEKEY.test(sitekey)) {
     throw invalid('sitekey', 'expected 1 to 256 letters, digits and . _ : -')
   }
-  if (typeof pageUrl !== 'string') throw invalid('pageUrl', "expected the page's address")
   return {
     family,
     variant,
@@ -38,6 +52,70 @@ export function parseChallenge(input: Challenge): Challenge {
     rqdata: text('rqdata', rqdata, 4_096),
     apiHost: apiHost === undefined || HOST.test(apiHost) ? apiHost : undefined,
   }
+}
+
+function parsePicture(input: PictureChallenge): PictureChallenge {
+  const shownIn = { pageUrl: input.pageUrl, frameUrl: text('frameUrl', input.frameUrl, 2_048) }
+  if (input.family === 'image') {
+    const image = picture('image', input.image, LARGEST_IMAGE)
+    return { family: 'image', variant: 'text', ...shownIn, ...parseHints(input), image }
+  }
+  const { images, instruction } = input
+  if (!Array.isArray(images) || images.length !== CELLS) throw invalid('images', `expected a list of ${CELLS} pictures`)
+  const asked = text('instruction', instruction, 200)?.trim()
+  if (!asked) throw invalid('instruction', 'expected the number that is asked for, or the sentence that has it')
+  const cells = images.map((one, at) => picture(`images[${at}]`, one, LARGEST_CELL))
+  return { family: 'bls', variant: 'grid', ...shownIn, images: cells, instruction: asked }
+}
+
+/**
+ * Checks what is said of a picture's text.
+ * @throws SolveguardError `CHALLENGE_INVALID` that names the field
+ */
+export function parseHints(hints: TextHints): TextHints {
+  const { numeric, minLength, maxLength, phrase, case: capitals, math, comment } = hints
+  if (numeric !== undefined && ![0, 1, 2, 3, 4].includes(numeric)) throw invalid('numeric', 'expected 0, 1, 2, 3 or 4')
+  const least = length('minLength', minLength)
+  const most = length('maxLength', maxLength)
+  if (least !== undefined && most !== undefined && least > most) throw invalid('minLength', 'is above maxLength')
+  return {
+    numeric,
+    minLength: least,
+    maxLength: most,
+    phrase: flag('phrase', phrase),
+    case: flag('case', capitals),
+    math: flag('math', math),
+    comment: text('comment', comment, 140),
+  }
+}
+
+/** What any service takes; each has limits of its own besides. */
+const SMALLEST = 100
+const LARGEST_IMAGE = 1024 * 1024
+/** Nine of these are sent at once. */
+const LARGEST_CELL = 256 * 1024
+const CELLS = 9
+
+function picture(field: string, value: unknown, most: number): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw invalid(field, 'expected the bytes of a picture')
+  if (value.length < SMALLEST || value.length > most) {
+    throw invalid(field, `expected ${SMALLEST} to ${most} bytes, not ${value.length}`)
+  }
+  if (!pictureType(value)) throw invalid(field, 'expected a PNG, JPEG or GIF')
+  return value
+}
+
+function length(field: string, value: unknown): number | undefined {
+  if (value === undefined) return undefined
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > 100) {
+    throw invalid(field, 'expected a whole number from 1 to 100')
+  }
+  return value
+}
+
+function flag(field: string, value: unknown): boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return value
+  throw invalid(field, 'expected true or false')
 }
 
 function text(field: string, value: unknown, max: number): string | undefined {

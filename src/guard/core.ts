@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createDenialLog, type DenialLog } from '../audit/denials.js'
 import type { AuditSink } from '../audit/sink.js'
 import { isPromise, type MaybePromise } from '../base/async.js'
-import type { Challenge } from '../base/challenge.js'
+import type { ChallengeFacts } from '../base/challenge.js'
 import type { Clock } from '../base/clock.js'
 import { type Code, DeniedError, messageOf, SolveguardError } from '../base/errors.js'
 import type { Transport } from '../egress/transport.js'
@@ -244,7 +244,9 @@ export class Core {
 /** A challenge as it may stand in a log, as in a record: addresses may hold sessions and passwords. */
 function forLog(event: object): { challenge?: object } {
   if (!('challenge' in event)) return {}
-  const { family, variant, sitekey, pageUrl, frameUrl } = event.challenge as Challenge
+  const challenge = event.challenge as ChallengeFacts
+  const { family, variant, pageUrl, frameUrl } = challenge
+  const sitekey = 'sitekey' in challenge ? challenge.sitekey : undefined
   const page = originOf(pageUrl).record
   const frame = frameUrl === undefined ? undefined : originOf(frameUrl).record
   return { challenge: { family, variant, sitekey, pageUrl: page, frameUrl: frame } }

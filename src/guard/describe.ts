@@ -1,5 +1,5 @@
 import type { AuditAction, AuditEvent } from '../audit/sink.js'
-import type { Challenge } from '../base/challenge.js'
+import type { ChallengeFacts } from '../base/challenge.js'
 import { originOf } from '../policy/origin.js'
 import type { Core } from './core.js'
 import type { Admitted } from './gate.js'
@@ -21,7 +21,7 @@ export function describe(
   core: Core,
   action: AuditAction,
   grant: Granted,
-  challenge: Challenge,
+  challenge: ChallengeFacts,
   admitted: Admitted | undefined,
   more: More = NOTHING_MORE,
   job?: Job,
@@ -36,7 +36,7 @@ export function describe(
     subject: grant.subject,
     family: challenge.family,
     variant: challenge.variant,
-    sitekey: challenge.sitekey,
+    sitekey: 'sitekey' in challenge ? challenge.sitekey : undefined,
     page: admitted ? admitted.page : originOf(pageUrl).record,
     frame: admitted ? admitted.frame : frameUrl && originOf(frameUrl).record,
     solver: more.solver ?? core.solver.name,

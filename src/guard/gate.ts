@@ -1,4 +1,4 @@
-import type { Challenge } from '../base/challenge.js'
+import type { ChallengeFacts } from '../base/challenge.js'
 import { type Code, DeniedError, type ErrorDetails } from '../base/errors.js'
 import { formatMs } from '../policy/duration.js'
 import { matchesOrigin, originOf } from '../policy/origin.js'
@@ -28,7 +28,7 @@ export class Gate {
   }
 
   /** @throws DeniedError of the origin or time layer */
-  admit(challenge: Challenge, now: number): Admitted {
+  admit(challenge: ChallengeFacts, now: number): Admitted {
     const page = this.#named('page', challenge.pageUrl)
     const frame = challenge.frameUrl === undefined ? undefined : this.#named('frame', challenge.frameUrl)
     const { open, changesAt } = this.schedule(now)

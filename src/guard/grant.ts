@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Challenge } from '../base/challenge.js'
+import type { AnyChallenge } from '../base/challenge.js'
 import { SolveguardError } from '../base/errors.js'
 import type { BudgetClaim } from '../ledger/ledger.js'
 import { micros } from '../policy/money.js'
@@ -92,15 +92,15 @@ export class PolicyGrant implements Grant, Granted {
     return budgets
   }
 
-  solve(challenge: Challenge, options?: SolveOptions): Promise<Solution> {
+  solve(challenge: AnyChallenge, options?: SolveOptions): Promise<Solution> {
     return this.#solving.solve(this, challenge, options)
   }
 
   stream(
-    challenges: Iterable<Challenge> | AsyncIterable<Challenge>,
+    challenges: Iterable<AnyChallenge> | AsyncIterable<AnyChallenge>,
     options?: SolveOptions,
   ): AsyncIterable<StreamResult> {
-    const solve = async (challenge: Challenge): Promise<StreamResult> => {
+    const solve = async (challenge: AnyChallenge): Promise<StreamResult> => {
       try {
         return { challenge, ok: true, solution: await this.solve(challenge, options) }
       } catch (error) {

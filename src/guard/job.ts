@@ -1,4 +1,4 @@
-import type { Challenge } from '../base/challenge.js'
+import type { ChallengeFacts } from '../base/challenge.js'
 import type { BudgetClaim } from '../ledger/ledger.js'
 import type { Policy } from '../policy/schema.js'
 import type { Price } from '../solvers/solver.js'
@@ -23,7 +23,8 @@ export interface Granted {
 /** One solve under way. */
 export interface Job extends Errand {
   readonly grant: Granted
-  readonly challenge: Challenge
+  /** Without pictures: they are large, and whoever keeps a solution keeps its job. */
+  readonly challenge: ChallengeFacts
   readonly admitted: Admitted
   readonly price: Price
   /** Monotonic ms. */

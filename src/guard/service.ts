@@ -1,4 +1,4 @@
-import type { Answer, Challenge, Family } from '../base/challenge.js'
+import type { Answer, AnyChallenge, Family } from '../base/challenge.js'
 import { type Code, SolveguardError } from '../base/errors.js'
 import type { Call, Reply } from '../base/wire.js'
 import { type Transport, TransportError } from '../egress/transport.js'
@@ -59,7 +59,7 @@ export class Service {
    * Hands a challenge in. Tries again, under the same reservation, only while the service certainly took nothing. When a reply never
    * came it may have: then the attempt counts as spent, and another one needs a reservation of its own.
    */
-  async submit(errand: Errand, challenge: Challenge): Promise<Submitted | Ended> {
+  async submit(errand: Errand, challenge: AnyChallenge): Promise<Submitted | Ended> {
     const { solver } = this.#core
     const call = solver.submit(challenge)
     const refused: SecretVersion[] = []

@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import type { AuditEvent } from '../audit/sink.js'
 import { isPromise, type MaybePromise } from '../base/async.js'
-import type { Answer, Challenge } from '../base/challenge.js'
+import {
+  type Answer,
+  type AnyChallenge,
+  type Challenge,
+  type ChallengeFacts,
+  isPicture,
+  withoutPictures,
+} from '../base/challenge.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
 import type { Transport } from '../egress/transport.js'
 import { formatMs } from '../policy/duration.js'
@@ -9,7 +16,7 @@ import { formatUsd, type Money, ZERO } from '../policy/money.js'
 import type { SecretVersion, SecretVersions } from '../secrets/provider.js'
 import type { Price } from '../solvers/solver.js'
 import { solversFor } from '../solvers/table.js'
-import { WIDGETS } from '../widgets/table.js'
+import { answerLivesMs } from '../widgets/table.js'
 import { isBlockingTestKey, testAnswer } from '../widgets/test-keys.js'
 import { parseChallenge } from './challenge.js'
 import { type Core, closed } from './core.js'
@@ -41,7 +48,7 @@ export class Solving {
     this.#ownWork = new OwnWork(core)
   }
 
-  async solve(grant: Granted, input: Challenge, options: SolveOptions = {}): Promise<Solution> {
+  async solve(grant: Granted, input: AnyChallenge, options: SolveOptions = {}): Promise<Solution> {
     const { signal } = options
     if (this.#core.closed) throw closed()
     if (signal?.aborted) throw aborted()
@@ -49,11 +56,13 @@ export class Solving {
     let admitted: Admitted | undefined
     try {
       admitted = grant.gate.admit(challenge, this.#core.clock.now())
-      if (isOwnWork(challenge)) return await this.#ownWork.solve(grant, challenge, admitted, options)
-      const asMeant = grant.policy.testKeys === 'answer'
-      if (asMeant && isBlockingTestKey(challenge)) throw meantToBlock(challenge)
-      const answer = asMeant ? testAnswer(challenge) : undefined
-      if (answer) return await this.#free(grant, challenge, admitted, answer)
+      if (!isPicture(challenge)) {
+        if (isOwnWork(challenge)) return await this.#ownWork.solve(grant, challenge, admitted, options)
+        const asMeant = grant.policy.testKeys === 'answer'
+        if (asMeant && isBlockingTestKey(challenge)) throw meantToBlock(challenge)
+        const answer = asMeant ? testAnswer(challenge) : undefined
+        if (answer) return await this.#free(grant, challenge, admitted, answer)
+      }
       const price = this.#quote(grant, challenge)
       const found = this.#key(grant, signal)
       const key = isPromise(found) ? await found : found
@@ -61,7 +70,7 @@ export class Solving {
       if (this.#core.closed) throw closed()
       if (signal?.aborted) throw aborted()
       const transport = this.#core.transport(grant.wayOut())
-      return await this.#start(this.#job(grant, challenge, admitted, price, key, transport), signal)
+      return await this.#start(this.#job(grant, challenge, admitted, price, key, transport), challenge, signal)
     } catch (error) {
       if (error instanceof DeniedError) this.#recordDenial(grant, challenge, admitted, error)
       throw error
@@ -92,7 +101,7 @@ export class Solving {
 
   // -- before anything is reserved ------------------------------------------------------------------------------
 
-  #quote(grant: Granted, challenge: Challenge): Price {
+  #quote(grant: Granted, challenge: AnyChallenge): Price {
     const { solver } = this.#core
     const unsupported = solver.unsupported(challenge)
     if (unsupported !== undefined) throw cannot(solver.name, unsupported, challenge)
@@ -129,7 +138,7 @@ export class Solving {
 
   #job(
     grant: Granted,
-    challenge: Challenge,
+    challenge: AnyChallenge,
     admitted: Admitted,
     price: Price,
     key: SecretVersion,
@@ -140,7 +149,7 @@ export class Solving {
       id: randomUUID(),
       grant,
       gate: grant.gate,
-      challenge,
+      challenge: withoutPictures(challenge),
       family: challenge.family,
       admitted,
       price,
@@ -176,7 +185,7 @@ export class Solving {
       cost: ZERO,
       imputed: false,
       taskId: '',
-      expiresAt: new Date(at + WIDGETS[challenge.family].tokenLivesMs),
+      expiresAt: new Date(at + answerLivesMs(challenge.family)),
       report: async () => {},
       onInjected: () => {},
     })
@@ -185,29 +194,32 @@ export class Solving {
   // -- the caller's side ----------------------------------------------------------------------------------------
 
   /** Runs the job. Its caller is answered once: by its outcome, its deadline, its signal, or the guard's end. */
-  #start(job: Job, signal: AbortSignal | undefined): Promise<Solution> {
+  #start(job: Job, challenge: AnyChallenge, signal: AbortSignal | undefined): Promise<Solution> {
     const { clock } = this.#core
-    return new Promise<Solution>((resolve, reject) => {
-      job.reject = reject
-      const cancelDeadline = clock.after(job.deadlineAt - clock.monotonic(), () => {
-        this.#giveUp(job, this.#service.late(job, `The solve did not end within ${formatMs(deadlineOf(job.grant))}.`))
-      })
-      if (signal) {
-        const onAbort = (): void => this.#giveUp(job, aborted())
-        signal.addEventListener('abort', onAbort, { once: true })
-        job.release = () => {
-          cancelDeadline()
-          signal.removeEventListener('abort', onAbort)
-        }
-      } else job.release = cancelDeadline
-      // Before it begins: one that is denied at once has ended, and is forgotten, when `run` returns.
-      this.#underWay.add(job)
-      job.flow = this.#run(job, resolve)
+    let resolve: (solution: Solution) => void = noop
+    const answered = new Promise<Solution>((yes, no) => {
+      resolve = yes
+      job.reject = no
     })
+    const cancelDeadline = clock.after(job.deadlineAt - clock.monotonic(), () => {
+      this.#giveUp(job, this.#service.late(job, `The solve did not end within ${formatMs(deadlineOf(job.grant))}.`))
+    })
+    if (signal) {
+      const onAbort = (): void => this.#giveUp(job, aborted())
+      signal.addEventListener('abort', onAbort, { once: true })
+      job.release = () => {
+        cancelDeadline()
+        signal.removeEventListener('abort', onAbort)
+      }
+    } else job.release = cancelDeadline
+    // Before it begins: one that is denied at once has ended, and is forgotten, when `run` returns.
+    this.#underWay.add(job)
+    job.flow = this.#run(job, challenge, resolve)
+    return answered
   }
 
   /** From the reservation to the solution, as often as the policy allows. Settles when all is accounted for, or left noted. */
-  async #run(job: Job, resolve: (solution: Solution) => void): Promise<void> {
+  async #run(job: Job, challenge: AnyChallenge, resolve: (solution: Solution) => void): Promise<void> {
     const most = job.grant.policy.attempts ?? 1
     try {
       for (;;) {
@@ -216,7 +228,7 @@ export class Solving {
         if (isPromise(taken)) await taken
         const authorised = this.#authorise(job)
         if (isPromise(authorised)) await authorised
-        const submitted = await this.#service.submit(job, job.challenge)
+        const submitted = await this.#service.submit(job, challenge)
         if (submitted.kind === 'submitted') this.#submitted(job, submitted.taskId)
         const ended = submitted.kind === 'submitted' ? await this.#service.follow(job, submitted.taskId) : submitted
         if (ended.kind === 'left') throw closed()
@@ -346,7 +358,7 @@ export class Solving {
       cost,
       imputed: job.price.imputed,
       taskId: job.taskId,
-      expiresAt: new Date(clock.now() + WIDGETS[job.family].tokenLivesMs),
+      expiresAt: new Date(clock.now() + answerLivesMs(job.family)),
       report: (good) => this.#report(job, good),
       onInjected: (error) => {
         const ok = error === undefined
@@ -374,17 +386,17 @@ export class Solving {
     if (call && !this.#core.closed) await job.transport.send(call, job.key.value).catch(() => {})
   }
 
-  #recordDenial(grant: Granted, challenge: Challenge, admitted: Admitted | undefined, error: DeniedError): void {
+  #recordDenial(grant: Granted, challenge: AnyChallenge, admitted: Admitted | undefined, error: DeniedError): void {
     const { code, layer, message, retryAt } = error
     const record = { code, layer, message, retryAt: retryAt?.getTime() }
     this.#core.denials.add(describe(this.#core, 'denied', grant, challenge, admitted, record))
     if (this.#core.hears('denied')) {
       const at = new Date(this.#core.clock.now())
-      this.#core.tell('denied', { challenge, at, code, layer, message, retryAt }, message)
+      this.#core.tell('denied', { challenge: withoutPictures(challenge), at, code, layer, message, retryAt }, message)
     }
   }
 
-  #told(job: Job): { solveId: string; challenge: Challenge; at: Date } {
+  #told(job: Job): { solveId: string; challenge: ChallengeFacts; at: Date } {
     return { solveId: job.id, challenge: job.challenge, at: new Date(this.#core.clock.now()) }
   }
 }
@@ -404,7 +416,7 @@ function meantToBlock({ sitekey }: Challenge): SolveguardError {
   )
 }
 
-function cannot(solver: string, what: string, challenge: Challenge): SolveguardError {
+function cannot(solver: string, what: string, challenge: AnyChallenge): SolveguardError {
   const able = solversFor(challenge).filter((name) => name !== solver)
   const instead = able.length > 0 ? `Solvers that can: ${able.join(', ')}.` : 'No solver of this package can.'
   return new SolveguardError('FAMILY_UNSUPPORTED', `The solver ${solver} cannot do ${what}. ${instead}`)

@@ -1,4 +1,4 @@
-import type { Answer, Challenge } from '../base/challenge.js'
+import type { Answer, AnyChallenge, ChallengeFacts } from '../base/challenge.js'
 import type { Code, Layer, SolveguardError } from '../base/errors.js'
 import type { PauseReason } from '../ledger/ledger.js'
 import type { Money } from '../policy/money.js'
@@ -6,7 +6,10 @@ import type { NarrowingInput, Policy } from '../policy/schema.js'
 
 /** What a solve gives. Prints and serialises without its token: read `token` where you put it into a page. */
 export interface Solution {
-  /** What goes into the page. Empty where the browser worked it out and the widget keeps it to itself (in a cookie, say). */
+  /**
+   * What goes into the page: a token; the text of a picture; for a grid a JSON list of its cells from 1, such as `[1,4,7]`. Empty
+   * where the browser worked it out and the widget keeps it to itself (in a cookie, say).
+   */
   readonly token: string
   /** Further values that some families have. */
   readonly fields?: Readonly<Record<string, string>> | undefined
@@ -16,7 +19,7 @@ export interface Solution {
   readonly imputed: boolean
   /** The service's name for the task. Empty where no service was asked: a test key's answer, or the browser's own. */
   readonly taskId: string
-  /** When the token can no longer be used, by the vendor's rules. */
+  /** When the token can no longer be used, by the vendor's rules; for pictures, ten minutes from now. */
   readonly expiresAt: Date
   /** Tells the service, and the record, that the site took the answer. */
   reportGood(): Promise<void>
@@ -37,8 +40,8 @@ export interface SolveOptions {
 
 /** One challenge of a `stream`, and how it ended. */
 export type StreamResult =
-  | { readonly challenge: Challenge; readonly ok: true; readonly solution: Solution }
-  | { readonly challenge: Challenge; readonly ok: false; readonly error: SolveguardError }
+  | { readonly challenge: AnyChallenge; readonly ok: true; readonly solution: Solution }
+  | { readonly challenge: AnyChallenge; readonly ok: false; readonly error: SolveguardError }
 
 /**
  * What may solve under a policy: the guard itself, or a narrowed grant of it. A grant is a policy and the path of budgets that it draws
@@ -50,10 +53,10 @@ export interface Grant {
   /** The ids of the budgets it draws on, widest first. */
   readonly path: readonly string[]
   /** Solves one challenge, or throws: `DeniedError` where a layer says no, `SolveguardError` for all else. */
-  solve(challenge: Challenge, options?: SolveOptions): Promise<Solution>
+  solve(challenge: AnyChallenge, options?: SolveOptions): Promise<Solution>
   /** Solves many, and gives each as it ends. Ends when all have ended; a failure is a result, not a throw. */
   stream(
-    challenges: Iterable<Challenge> | AsyncIterable<Challenge>,
+    challenges: Iterable<AnyChallenge> | AsyncIterable<AnyChallenge>,
     options?: SolveOptions,
   ): AsyncIterable<StreamResult>
   /** A grant that allows at most what this one and `narrowing` both allow. */
@@ -99,7 +102,8 @@ export interface Status {
 
 interface SolveEvent {
   readonly solveId: string
-  readonly challenge: Challenge
+  /** Without its pictures, if it had some. */
+  readonly challenge: ChallengeFacts
   readonly at: Date
 }
 

@@ -28,6 +28,25 @@ export function tokenAnswer(
   }
 }
 
+/** People type what they read, in any script; what turns or breaks a line is nothing that stands in a picture. */
+const WRITTEN = /^[^\p{C}\p{Zl}\p{Zp}]{1,256}$/u
+
+/** The text of a picture. */
+export function writtenAnswer(value: unknown): Answer | undefined {
+  return typeof value === 'string' && WRITTEN.test(value) && value.trim() !== '' ? { token: value } : undefined
+}
+
+const CELLS = /^\[[1-9](?:,[1-9]){0,8}\]$/
+
+/** Different cells from 1 to 9, a JSON list as it is or as text. An empty one answers nothing: every instruction means some. */
+export function cellsAnswer(value: unknown): Answer | undefined {
+  const list = Array.isArray(value) && value.length <= 9 ? JSON.stringify(value) : value
+  if (typeof list !== 'string' || list.length > 100) return undefined
+  const token = list.replaceAll(/\s/g, '')
+  const cells = CELLS.test(token) ? (token.match(/\d/g) ?? []) : []
+  return cells.length > 0 && new Set(cells).size === cells.length ? { token } : undefined
+}
+
 function text(value: unknown, longest: number): string | undefined {
   return typeof value === 'string' && value.length <= longest && PRINTABLE.test(value) ? value : undefined
 }

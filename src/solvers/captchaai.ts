@@ -2,12 +2,19 @@ import type { ErrorTable } from './errors.js'
 import { formCall, formReaders } from './form-family.js'
 import { fieldsFor, type Offer } from './offer.js'
 import type { SolverOptions } from './options.js'
+import { gridForm, imageForm } from './picture.js'
 import { recaptchaForm } from './recaptcha.js'
 import { fromRow, type ServiceRow } from './row.js'
 import type { Solver } from './solver.js'
 import { turnstileForm } from './turnstile.js'
 
-const OFFER: Offer = { recaptcha: recaptchaForm, turnstile: turnstileForm }
+const OFFER: Offer = {
+  recaptcha: recaptchaForm,
+  turnstile: turnstileForm,
+  // Its pages disagree on the smallest, 100 bytes or 1 KB: in between the service itself decides.
+  image: imageForm({ names: { minLength: 'minLen', maxLength: 'maxLen' }, bytes: [100, 1024 * 1024] }),
+  bls: gridForm,
+}
 
 /** Where CaptchaAI's reference (docs.captchaai.com, blog.captchaai.com) means something else by a code. */
 const ERRORS: ErrorTable = {
@@ -31,9 +38,13 @@ const ROW: ServiceRow = {
   name: 'captchaai',
   baseUrl: 'https://ocr.captchaai.com',
   offer: OFFER,
-  // reCAPTCHA takes 10 to 20 s there, Turnstile 10 to 15; after that the service asks for 5 s between polls.
+  // reCAPTCHA takes 10 to 20 s there, Turnstile 10 to 15, pictures up to 5; after that the service asks for 5 s between polls.
   patience: { firstPollMs: 15_000, everyMs: 5_000 },
-  patienceFor: { turnstile: { firstPollMs: 10_000, everyMs: 5_000 } },
+  patienceFor: {
+    turnstile: { firstPollMs: 10_000, everyMs: 5_000 },
+    image: { firstPollMs: 5_000, everyMs: 5_000 },
+    bls: { firstPollMs: 5_000, everyMs: 5_000 },
+  },
   errors: ERRORS,
   unreadableRetryMs: 5_000,
   serverErrorRetryMs: 10_000,
@@ -41,7 +52,8 @@ const ROW: ServiceRow = {
 }
 
 /**
- * CaptchaAI (captchaai.com): the form family, sold by the thread. Does reCAPTCHA v2, v3 and Enterprise, and Turnstile.
+ * CaptchaAI (captchaai.com): the form family, sold by the thread. Does reCAPTCHA v2, v3 and Enterprise, Turnstile, pictures
+ * with text, and BLS grids.
  *
  * @throws SolveguardError `CONFIG_INVALID`, which names the option
  * @example

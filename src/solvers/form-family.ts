@@ -87,7 +87,7 @@ function readCode(code: string): Words<Said> {
 }
 
 /** A text, or a number as the text that it is. */
-function plain(value: unknown): string | undefined {
+export function plain(value: unknown): string | undefined {
   if (typeof value === 'number' && Number.isFinite(value)) return String(value)
   return typeof value === 'string' ? value : undefined
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Challenge, type Family, VARIANTS, type Variants } from '../base/challenge.js'
+import { type AnyChallenge, type Family, VARIANTS, type Variants } from '../base/challenge.js'
 import { SolveguardError } from '../base/errors.js'
 import { type Money, usd } from '../policy/money.js'
 import type { Price } from './solver.js'
@@ -51,7 +51,7 @@ const schema = z.discriminatedUnion('per', [
   }),
 ])
 
-type Priced = Pick<Challenge, 'family' | 'variant'>
+type Priced = Pick<AnyChallenge, 'family' | 'variant'>
 
 /**
  * Checks a pricing and gives back the function from challenge to price.

@@ -1,4 +1,4 @@
-import type { Answer, Challenge, Family } from '../base/challenge.js'
+import type { Answer, AnyChallenge, Family } from '../base/challenge.js'
 import type { Call, Reply } from '../base/wire.js'
 import type { Money } from '../policy/money.js'
 
@@ -11,12 +11,12 @@ export interface Solver {
   readonly name: string
   /** Where the service is, without a trailing slash. `https:`, or `http:` on a loopback address. */
   readonly baseUrl: string
-  readonly patience: (challenge: Pick<Challenge, 'family'>) => Patience
+  readonly patience: (challenge: Pick<AnyChallenge, 'family'>) => Patience
   /** What of this challenge the solver cannot do (`the family …`), or undefined if it can do it. */
-  readonly unsupported: (challenge: Challenge) => string | undefined
+  readonly unsupported: (challenge: AnyChallenge) => string | undefined
   /** The most that a solve of this challenge may cost. */
-  readonly price: (challenge: Pick<Challenge, 'family' | 'variant'>) => Price
-  readonly submit: (challenge: Challenge) => Call
+  readonly price: (challenge: Pick<AnyChallenge, 'family' | 'variant'>) => Price
+  readonly submit: (challenge: AnyChallenge) => Call
   readonly readSubmit: (reply: Reply) => Submitted | Failure
   readonly poll: (taskId: string) => Call
   /** @param family of the challenge that the task is for: it says where the answer stands */

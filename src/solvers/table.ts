@@ -1,4 +1,4 @@
-import type { Challenge } from '../base/challenge.js'
+import type { AnyChallenge } from '../base/challenge.js'
 import { antiCaptcha } from './anti-captcha.js'
 import { capMonster } from './cap-monster.js'
 import { capSolver } from './cap-solver.js'
@@ -17,6 +17,6 @@ export const SOLVERS: Readonly<Record<string, (options?: SolverOptions) => Solve
 }
 
 /** The names of the solvers that can do a challenge. */
-export function solversFor(challenge: Challenge): string[] {
+export function solversFor(challenge: AnyChallenge): string[] {
   return Object.entries(SOLVERS).flatMap(([name, make]) => (make().unsupported(challenge) === undefined ? [name] : []))
 }

@@ -3,6 +3,7 @@ import type { Family } from '../base/challenge.js'
 import type { Clock } from '../base/clock.js'
 import { type Money, usd, ZERO } from '../policy/money.js'
 import { Secret } from '../secrets/secret.js'
+import { readDigits } from './picture.js'
 import type { Order, Words } from './wire.js'
 
 /** One task that the stand-in service was given. */
@@ -11,6 +12,10 @@ export interface ServiceTask {
   readonly family: Family | undefined
   readonly sitekey: string
   readonly pageUrl: string
+  /** In base64, where it is about pictures. */
+  readonly pictures?: readonly string[] | undefined
+  /** What was asked about them. */
+  readonly instruction?: string | undefined
   /** The fields it was submitted with, but for the key. */
   readonly fields: Readonly<Record<string, string>>
   /** The fingerprint of the key that submitted it, as in audit records. */
@@ -123,6 +128,8 @@ export class Desk {
       family: order.family,
       sitekey: order.sitekey,
       pageUrl: order.pageUrl,
+      pictures: order.pictures,
+      instruction: order.instruction,
       fields: order.fields,
       key: account.mark,
       submittedAt,
@@ -226,7 +233,18 @@ export class Desk {
   }
 }
 
+/** What the service answers where nobody says: what it can read off the stand-in site's pictures, else anything. */
+export function usualAnswer({ family, pictures = [], instruction }: ServiceTask): string {
+  const read = pictures.map((base64) => readDigits(Buffer.from(base64, 'base64')))
+  if (family === 'image') return read[0] ?? randomBytes(3).toString('hex')
+  if (family === 'bls') {
+    const meant = read.flatMap((digits, at) => (digits === instruction ? [at + 1] : []))
+    return JSON.stringify(meant.length > 0 ? meant : [1])
+  }
+  return randomToken()
+}
+
 /** A token that looks like reCAPTCHA's. */
-export function randomToken(): string {
+function randomToken(): string {
   return `03AF${randomBytes(360).toString('base64url')}`
 }

@@ -1,4 +1,4 @@
-import type { Family } from '../base/challenge.js'
+import type { Family, PictureFamily } from '../base/challenge.js'
 import { asTexts, jsonFields, type Order, type RawRequest, type Understood, type Words, word } from './wire.js'
 
 /** The form family as a service hears and speaks it: `in.php` and `res.php`, in plain words and in JSON. */
@@ -34,7 +34,21 @@ const METHODS = new Map<string, { family: Family; field: string; missing: string
   ['hcaptcha', { family: 'hcaptcha', field: 'sitekey', missing: 'ERROR_SITEKEY' }],
 ])
 
+/** The pictures of each method that is about pictures, in order. */
+const PICTURES = new Map<string, { family: PictureFamily; fields: readonly string[] }>([
+  ['base64', { family: 'image', fields: ['body'] }],
+  ['bls', { family: 'bls', fields: Array.from({ length: 9 }, (_, at) => `image_base64_${at + 1}`) }],
+])
+
 function orderOf(fields: Readonly<Record<string, string>>): Order {
+  const shown = PICTURES.get(fields.method ?? '')
+  if (shown) {
+    const pictures = shown.fields.map((name) =>
+      (fields[name] ?? '').replace(/^data:image\/(?:png|jpeg|gif);base64,/, ''),
+    )
+    const wrong = shown.family === 'bls' && !fields.instructions ? 'ERROR_BAD_PARAMETERS' : wrongPicture(pictures)
+    return { family: shown.family, sitekey: '', pageUrl: '', fields, pictures, instruction: fields.instructions, wrong }
+  }
   const method = METHODS.get(fields.method ?? '')
   const sitekey = method ? (fields[method.field] ?? '') : ''
   const pageUrl = fields.pageurl ?? ''
@@ -45,6 +59,16 @@ function orderOf(fields: Readonly<Record<string, string>>): Order {
     if (sitekey === '') return method.missing
     return URL.canParse(pageUrl) ? undefined : 'ERROR_PAGEURL'
   }
+}
+
+function wrongPicture(pictures: readonly string[]): string | undefined {
+  for (const base64 of pictures) {
+    if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return 'ERROR_UPLOAD'
+    const { length } = Buffer.from(base64, 'base64')
+    if (length < 100) return 'ERROR_ZERO_CAPTCHA_FILESIZE'
+    if (length > 1024 * 1024) return 'ERROR_TOO_BIG_CAPTCHA_FILESIZE'
+  }
+  return undefined
 }
 
 /** The words in the form that was asked for. */

@@ -5,7 +5,7 @@ import { type Clock, systemClock } from '../base/clock.js'
 import { type Money, usd } from '../policy/money.js'
 import { Secret } from '../secrets/secret.js'
 import { type Behaviour, doesWork, play, Script, type ServiceEndpoint } from './behaviour.js'
-import { Desk, randomToken, type ServiceTask } from './desk.js'
+import { Desk, type ServiceTask, usualAnswer } from './desk.js'
 import { formWire } from './form-wire.js'
 import { type TaskDialect, taskWire } from './task-wire.js'
 import type { Order, RawRequest, Understood, Wire, Words } from './wire.js'
@@ -31,7 +31,7 @@ export interface ServiceOptions {
   readonly solveMs?: number | ((order: Order) => number) | undefined
   /** Dollars charged for a solved task. Default: 0.001, what `captchaAI()` imputes. */
   readonly price?: number | undefined
-  /** The answer to a task. Default: random, and looks like a reCAPTCHA token. */
+  /** The answer to a task. Default: what can be read off the stand-in site's pictures; else random, and looks like a reCAPTCHA token. */
   readonly answer?: ((task: ServiceTask) => string) | undefined
   /** Told of each answer when it is first given: where a stand-in verify endpoint learns which tokens are good. */
   readonly onAnswer?: ((task: ServiceTask, token: string) => void) | undefined
@@ -113,7 +113,7 @@ export async function startSolverService(options: ServiceOptions = {}): Promise<
     fullError: options.fullError ?? 'ERROR_NO_SLOT_AVAILABLE',
     solveMs: options.solveMs ?? 0,
     price: usd(options.price ?? 0.001),
-    answer: options.answer ?? randomToken,
+    answer: options.answer ?? usualAnswer,
     onAnswer: options.onAnswer,
   })
   const script = new Script()

@@ -1,4 +1,4 @@
-import type { Family } from '../base/challenge.js'
+import type { WidgetFamily } from '../base/challenge.js'
 import { HCAPTCHA_PAGES } from './hcaptcha-pages.js'
 import { PAGES, type Page } from './site-pages.js'
 import type { Verification } from './tokens.js'
@@ -21,7 +21,7 @@ interface SiteFamily {
 }
 
 /** The families, a row each. */
-export const SITE_FAMILIES: { readonly [family in Family]: SiteFamily } = {
+export const SITE_FAMILIES: { readonly [family in WidgetFamily]: SiteFamily } = {
   recaptcha: {
     sitekey: '6LcStandInSitekeyForTestsOnly-0000000001',
     pages: PAGES,

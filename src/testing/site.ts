@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Family } from '../base/challenge.js'
+import type { WidgetFamily } from '../base/challenge.js'
 import { readForm, reply, serve } from './http.js'
 import { SITE_FAMILIES, type SiteVendor } from './site-families.js'
 import { assetScript, documentOf } from './site-pages.js'
@@ -10,7 +10,7 @@ import { refuse, type Verification } from './tokens.js'
 export type { SiteVendor } from './site-families.js'
 
 /** The vendors, by family. reCAPTCHA's pages are at the root, every other family's below its name (`/turnstile`, `/turnstile/…`). */
-export type SiteVendors = { readonly [family in Family]?: SiteVendor | undefined }
+export type SiteVendors = { readonly [family in WidgetFamily]?: SiteVendor | undefined }
 
 /** How the stand-in site is started: with the vendors that its pages need. */
 export interface SiteOptions extends SiteVendors {
@@ -34,7 +34,7 @@ export interface StandInSite extends AsyncDisposable {
   /** Of the pages with a reCAPTCHA. */
   readonly sitekey: string
   /** Of all pages, by family. */
-  readonly sitekeys: Readonly<Record<Family, string>>
+  readonly sitekeys: Readonly<Record<WidgetFamily, string>>
   /** What the verify endpoint said to each form that was sent, oldest first. */
   readonly verified: readonly Verification[]
   close(): Promise<void>
@@ -62,7 +62,7 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
   const { sitekey, pages = {} } = options
   const sitekeys = Object.fromEntries(
     Object.entries(SITE_FAMILIES).map(([family, { sitekey: own }]) => [family, sitekey ?? own]),
-  ) as Record<Family, string>
+  ) as Record<WidgetFamily, string>
   const verified: Verification[] = []
   const server = await serve(handle, options.port)
   const url = `http://127.0.0.1:${server.port}`
@@ -124,10 +124,10 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
   }
 }
 
-const FAMILIES = Object.keys(SITE_FAMILIES) as Family[]
+const FAMILIES = Object.keys(SITE_FAMILIES) as WidgetFamily[]
 
 /** Whose widgets a page has. */
-function familyOf(path: string): Family {
+function familyOf(path: string): WidgetFamily {
   const [, first] = path.split(/[/-]/)
   return FAMILIES.find((family) => family === first) ?? 'recaptcha'
 }

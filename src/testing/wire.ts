@@ -17,6 +17,10 @@ export interface Order {
   readonly family?: Family | undefined
   readonly sitekey: string
   readonly pageUrl: string
+  /** In base64, where it is about pictures. */
+  readonly pictures?: readonly string[] | undefined
+  /** What is asked about them. */
+  readonly instruction?: string | undefined
   /** The fields as they were sent, but for the key; what is not a text as JSON. */
   readonly fields: Readonly<Record<string, string>>
   /** The error where something in it is wrong. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Family } from '../base/challenge.js'
+import type { WidgetFamily } from '../base/challenge.js'
 import { WIDGETS } from './table.js'
 import type { Reading, Widget } from './widget.js'
 
@@ -20,7 +20,7 @@ export interface FrameReading {
 export interface WidgetReading extends Reading {
   /** The page's name for it. */
   readonly id: string
-  readonly family: Family
+  readonly family: WidgetFamily
 }
 
 /** The most that a frame may say, in characters. */
@@ -36,7 +36,7 @@ const head = z.object({
 })
 const entryHead = z.object({
   id: z.string().regex(/^[a-z0-9]{1,20}-\d{1,9}$/),
-  family: z.enum(Object.keys(WIDGETS) as [Family, ...Family[]]),
+  family: z.enum(Object.keys(WIDGETS) as [WidgetFamily, ...WidgetFamily[]]),
 })
 const result = z.object({ result: z.enum(['ok', 'answered', 'page-gone', 'widget-gone']) })
 

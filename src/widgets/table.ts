@@ -1,4 +1,4 @@
-import type { Family } from '../base/challenge.js'
+import type { Family, WidgetFamily } from '../base/challenge.js'
 import { altcha } from './altcha.js'
 import { cap } from './cap.js'
 import { hcaptcha } from './hcaptcha.js'
@@ -7,10 +7,18 @@ import { turnstile } from './turnstile.js'
 import type { Widget } from './widget.js'
 
 /** The families, a line each. Their other halves are listed in `page/families.ts`. */
-export const WIDGETS: { readonly [K in Family]: Widget } = {
+export const WIDGETS: { readonly [K in WidgetFamily]: Widget } = {
   recaptcha,
   turnstile,
   hcaptcha,
   altcha,
   cap,
+}
+
+/** What a picture says is good for as long as the site remembers the picture; sessions rarely last less. */
+const PICTURE_LIVES_MS = 10 * 60_000
+
+/** How long an answer to a challenge of this family can be used, ms. */
+export function answerLivesMs(family: Family): number {
+  return family === 'image' || family === 'bls' ? PICTURE_LIVES_MS : WIDGETS[family].tokenLivesMs
 }

@@ -1,4 +1,4 @@
-import type { Answer, Challenge, Family } from '../base/challenge.js'
+import type { Answer, Challenge, WidgetFamily } from '../base/challenge.js'
 
 const BLOCKS = 'blocks'
 
@@ -8,7 +8,7 @@ const turnstileDummy: Answer = { token: 'XXXX.DUMMY.TOKEN.XXXX' }
  * The sitekeys that vendors publish for tests, and what to answer them with: no service has to be asked, and nothing is
  * spent. A key that is published to *fail* gets no answer: a test that uses it wants the failure.
  */
-const KEYS: { readonly [family in Family]: Readonly<Record<string, Answer | typeof BLOCKS>> } = {
+const KEYS: { readonly [family in WidgetFamily]: Readonly<Record<string, Answer | typeof BLOCKS>> } = {
   // Its secret accepts every token; the vendor names none in particular, so ours says where it is from.
   recaptcha: { '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI': { token: 'solveguard.recaptcha.test-key.dummy-token' } },
   turnstile: {

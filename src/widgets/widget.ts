@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { Challenge, Family } from '../base/challenge.js'
+import type { Challenge, WidgetFamily } from '../base/challenge.js'
 
 /** A widget that was found in a page: a challenge, and how it stands there. */
 export interface FoundChallenge extends Challenge {
@@ -40,7 +40,7 @@ export type Manner =
  * only ever seen through `shape`.
  */
 export interface Widget<Raw = unknown> {
-  readonly family: Family
+  readonly family: WidgetFamily
   /** The bounds that everything the page says is checked against; what does not fit is dropped, and counted. */
   readonly shape: z.ZodType<Raw>
   /** What the checked facts mean. */

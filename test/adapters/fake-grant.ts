@@ -1,4 +1,4 @@
-import type { Answer, Challenge } from '../../src/base/challenge.js'
+import { type Answer, type Challenge, isPicture, type PictureChallenge } from '../../src/base/challenge.js'
 import { DeniedError, SolveguardError } from '../../src/base/errors.js'
 import type { Grant, Solution, SolveOptions } from '../../src/guard/types.js'
 import { usd } from '../../src/policy/money.js'
@@ -6,14 +6,18 @@ import { type Policy, type PolicyInput, parsePolicy } from '../../src/policy/sch
 import type { TokenDetails } from '../../src/testing/tokens.js'
 
 export interface FakeGrant extends Grant {
-  /** The challenges that it was asked to solve. */
+  /** The widgets that it was asked to solve. */
   readonly asked: Challenge[]
+  /** The pictures that it was asked to solve. */
+  readonly shown: PictureChallenge[]
   /** What it was told about solutions that went into a page. */
   readonly told: { readonly token: string; readonly ok: boolean; readonly code: string | undefined }[]
   /** How long its tokens can be used. */
   livesMs: number
   /** How solves end, if not at once with a token of the stand-in's. */
   answer: (challenge: Challenge, options: SolveOptions) => Promise<string | Answer>
+  /** The same for pictures. */
+  read: (challenge: PictureChallenge, options: SolveOptions) => Promise<string>
 }
 
 /** A vendor's stand-in that gives out what its verify endpoint accepts: a token, or one with further values. */
@@ -24,22 +28,27 @@ export interface Seller {
 /** A grant that sells the stand-in's own tokens, for a tenth of a cent each. */
 export function fakeGrant(vendor: Seller, policy: Omit<PolicyInput, 'origins'> = {}): FakeGrant {
   const asked: Challenge[] = []
+  const shown: PictureChallenge[] = []
   const told: FakeGrant['told'] = []
   const full: Policy = parsePolicy({ origins: ['http://127.0.0.1'], grace: '0s', ...policy })
   const grant: FakeGrant = {
     asked,
+    shown,
     told,
     livesMs: 120_000,
     policy: full,
     path: ['fake'],
     answer: async ({ sitekey, action }) => vendor.issue({ sitekey, action, score: 0.9 }),
+    read: async (challenge) => (challenge.family === 'bls' ? '[1,4,7]' : '4711'),
     async solve(challenge, options = {}) {
-      asked.push(challenge)
+      if (isPicture(challenge)) shown.push(challenge)
+      else asked.push(challenge)
       const aborted = () => new SolveguardError('SOLVE_ABORTED', 'The solve was aborted through its signal.')
       if (options.signal?.aborted) throw aborted()
       const answer = await new Promise<string | Answer>((resolve, reject) => {
         options.signal?.addEventListener('abort', () => reject(aborted()), { once: true })
-        grant.answer(challenge, options).then(resolve, reject)
+        const answering = isPicture(challenge) ? grant.read(challenge, options) : grant.answer(challenge, options)
+        answering.then(resolve, reject)
       })
       return solutionOf(typeof answer === 'string' ? { token: answer } : answer, grant.livesMs)
     },

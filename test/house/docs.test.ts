@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import ts from 'typescript'
 import { expect, it } from 'vitest'
 import { ENTRIES } from '../../scripts/entries.mjs'
-import { type Challenge, type Family, VARIANTS } from '../../src/base/challenge.js'
+import { type AnyChallenge, type Family, VARIANTS } from '../../src/base/challenge.js'
 import { SOLVERS, solversFor } from '../../src/solvers/table.js'
 
 const root = join(import.meta.dirname, '../..')
@@ -44,10 +44,10 @@ it('docs/widgets.md names each family, its variants, and the solvers that do it'
     family,
     variants: VARIANTS[family],
     solvers: Object.keys(SOLVERS).filter((solver) =>
-      VARIANTS[family].some((variant) => solversFor({ ...ANY, family, variant }).includes(solver)),
+      VARIANTS[family].some((variant) => solversFor({ ...ANY, family, variant } as AnyChallenge).includes(solver)),
     ),
   }))
   expect(named).toEqual(known)
 })
 
-const ANY: Omit<Challenge, 'family' | 'variant'> = { sitekey: 'x', pageUrl: 'https://staging.example.com/' }
+const ANY = { sitekey: 'x', pageUrl: 'https://staging.example.com/', image: new Uint8Array(5_000) }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { Challenge } from '../../src/base/challenge.js'
+import type { Challenge, TextHints } from '../../src/base/challenge.js'
 import { captchaAI } from '../../src/solvers/index.js'
-import { CHALLENGE, HCAPTCHA, ok, TURNSTILE } from './contract.js'
+import { CHALLENGE, GRID, HCAPTCHA, IMAGE, ok, TURNSTILE } from './contract.js'
 import { fixture } from './recorded.js'
 
 const solver = captchaAI()
@@ -61,6 +61,43 @@ describe('captchaAI tells the service of', () => {
       json: '1',
       ...fields,
     })
+  })
+
+  test.each<[string, TextHints, Record<string, string>]>([
+    ['a picture', {}, {}],
+    [
+      'a picture of five digits',
+      { numeric: 1, minLength: 5, maxLength: 5 },
+      { numeric: '1', minLen: '5', maxLen: '5' },
+    ],
+    ['a picture of words', { phrase: true, case: true }, { phrase: '1', regsense: '1' }],
+    ['a picture of a sum', { math: true, case: false }, { calc: '1', regsense: '0' }],
+    ['a picture with a word to the solver', { comment: 'the red ones' }, { textinstructions: 'the red ones' }],
+  ])('%s', (_, hints, fields) => {
+    const body = Buffer.from(IMAGE.image).toString('base64')
+    expect(solver.submit({ ...IMAGE, ...hints }).fields).toEqual({ method: 'base64', body, json: '1', ...fields })
+  })
+
+  test.each([
+    ['Please select all boxes with number 664', '664'],
+    ['664', '664'],
+    ['664 or 123', '664 or 123'],
+    ['all buses', 'all buses'],
+  ])('a grid with the instruction %j as %j', (instruction, told) => {
+    const { method, instructions, ...fields } = solver.submit({ ...GRID, instruction }).fields
+    expect([method, instructions]).toEqual(['bls', told])
+    const cells = GRID.images.map((image) => `data:image/png;base64,${Buffer.from(image).toString('base64')}`)
+    expect(fields).toEqual({
+      ...Object.fromEntries(cells.map((cell, at) => [`image_base64_${at + 1}`, cell])),
+      json: '1',
+    })
+  })
+
+  test('no picture that is too small or too large for it', () => {
+    for (const size of [99, 1024 * 1024 + 1]) {
+      const image = new Uint8Array(size)
+      expect(solver.unsupported({ ...IMAGE, image })).toBe(`a picture of ${size} bytes (it takes 100 to 1048576)`)
+    }
   })
 
   test('no hCaptcha, which is not on its list', () => {
@@ -140,6 +177,44 @@ describe('captchaAI takes', () => {
     }
   })
 
+  test.each(['four words of text', 'Ünïcödé', '二 + 三', '0', 'x'.repeat(256)])(
+    'as the text of a picture: %.30s',
+    (token) => {
+      for (const body of [`OK|${token}`, JSON.stringify({ status: 1, request: token })]) {
+        expect(solver.readPoll(ok(body), 'image')).toEqual({ kind: 'ready', answer: { token } })
+      }
+    },
+  )
+
+  test.each(['', ' ', 'a\nb', 'a\u2028b', 'a\u202eb', 'x'.repeat(257)])('as no text of a picture: %j', (request) => {
+    expect(solver.readPoll(ok(JSON.stringify({ status: 1, request })), 'image')).toMatchObject({ class: 'invalid' })
+  })
+
+  test('cells of a grid, as a text or as a list', () => {
+    for (const body of ['OK|[1, 4,7]', '{"status":1,"request":"[1,4,7]"}', '{"status":1,"request":[1,4,7]}']) {
+      expect(solver.readPoll(ok(body), 'bls')).toEqual({ kind: 'ready', answer: { token: '[1,4,7]' } })
+    }
+  })
+
+  test.each(['[]', '[0]', '[10]', '[1,1]', '[1.5]', '["1"]', '[1,[2]]', '[1,2', '1,2', '{}', 'null', '[-1]', '[1e0]'])(
+    'no cells of a grid: %s',
+    (request) => {
+      for (const body of [
+        `OK|${request}`,
+        JSON.stringify({ status: 1, request }),
+        `{"status":1,"request":${request}}`,
+      ]) {
+        // JSON has its own ways to write a 1.
+        if (request === '[1e0]' && body.includes(':[1e0]')) continue
+        expect(solver.readPoll(ok(body), 'bls')).toMatchObject({ kind: 'failure', class: 'invalid' })
+      }
+    },
+  )
+
+  test('a list for no token', () => {
+    expect(solver.readPoll(ok('{"status":1,"request":[1,4]}'), 'recaptcha')).toMatchObject({ class: 'invalid' })
+  })
+
   test('what a solve cost, where the service says so', () => {
     const { readPoll } = captchaAI({ pricing: { per: 'solve', usd: 0.003 } })
     const read = (price: string) => readPoll(ok(`{"status":1,"request":"t","price":${price}}`), 'recaptcha')
@@ -188,6 +263,10 @@ describe('captchaAI waits', () => {
 
   test('10 s before the first poll of a Turnstile', () => {
     expect(solver.patience(TURNSTILE)).toEqual({ firstPollMs: 10_000, everyMs: 5_000 })
+  })
+
+  test('5 s before the first poll of a picture', () => {
+    for (const one of [IMAGE, GRID]) expect(solver.patience(one)).toEqual({ firstPollMs: 5_000, everyMs: 5_000 })
   })
 
   test('10 s after an error of the server', () => {

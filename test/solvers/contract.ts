@@ -1,10 +1,11 @@
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Challenge, Family, Variant } from '../../src/base/challenge.js'
+import type { Challenge, Family, GridChallenge, ImageChallenge, Variant } from '../../src/base/challenge.js'
 import type { Call, Reply } from '../../src/base/wire.js'
 import type { SolverOptions } from '../../src/solvers/options.js'
 import type { Failure, FailureClass, Solver } from '../../src/solvers/solver.js'
+import { drawDigits } from '../../src/testing/picture.js'
 
 export const CHALLENGE: Challenge = {
   family: 'recaptcha',
@@ -27,7 +28,22 @@ export const HCAPTCHA: Challenge = {
   pageUrl: CHALLENGE.pageUrl,
 }
 
-/** One challenge of each family and variant. */
+export const IMAGE: ImageChallenge = {
+  family: 'image',
+  variant: 'text',
+  pageUrl: CHALLENGE.pageUrl,
+  image: drawDigits('4711'),
+}
+
+export const GRID: GridChallenge = {
+  family: 'bls',
+  variant: 'grid',
+  pageUrl: CHALLENGE.pageUrl,
+  images: ['664', '123', '546', '664', '812', '907', '664', '111', '230'].map((digits) => drawDigits(digits)),
+  instruction: 'Please select all boxes with number 664',
+}
+
+/** One challenge of each family and variant whose widgets are found in pages. */
 const EVERY: readonly Challenge[] = [
   CHALLENGE,
   { ...CHALLENGE, variant: 'v2-invisible' },
@@ -69,6 +85,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
   describe(`${name} keeps a solver's promises:`, () => {
     const solver = make()
     const able = EVERY.filter((one) => !solver.unsupported(one))
+    const all = [...able, ...[IMAGE, GRID].filter((one) => !solver.unsupported(one))]
     const readers = {
       readSubmit: solver.readSubmit,
       readPoll: (reply: Reply, family: Family = 'recaptcha') => solver.readPoll(reply, family),
@@ -83,10 +100,10 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
 
     test('its calls are POSTs to a plain path, with an empty slot for the key', () => {
       const calls: (Call | undefined)[] = [
-        ...able.map((one) => solver.submit(one)),
+        ...all.map((one) => solver.submit(one)),
         solver.poll('123'),
         solver.balance(),
-        ...able.flatMap(({ family }) => [solver.report('123', true, family), solver.report('123', false, family)]),
+        ...all.flatMap(({ family }) => [solver.report('123', true, family), solver.report('123', false, family)]),
       ]
       for (const call of calls) {
         if (!call) continue
@@ -125,7 +142,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
     })
 
     test('a solve has a price, of whole micro-dollars', () => {
-      for (const one of able) {
+      for (const one of all) {
         const { amount, imputed } = solver.price(one)
         expect(Number.isSafeInteger(amount) && amount > 0).toBe(true)
         expect(typeof imputed).toBe('boolean')
@@ -133,7 +150,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
     })
 
     test('it is patient: at least a second, at most a minute', () => {
-      for (const one of able) {
+      for (const one of all) {
         for (const ms of Object.values(solver.patience(one))) {
           expect(ms).toBeGreaterThanOrEqual(1_000)
           expect(ms).toBeLessThanOrEqual(60_000)
@@ -291,7 +308,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       fc.nat(200_000).map((length) => `OK|${'9'.repeat(length)}`),
     )
 
-    const families = fc.constantFrom(...new Set(able.map(({ family }) => family)))
+    const families = fc.constantFrom(...new Set(all.map(({ family }) => family)))
     test('no text at all makes it throw or give more than it may', () => {
       fc.assert(
         fc.property(
@@ -304,7 +321,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
             if (submitted.kind === 'submitted') expect(submitted.taskId).toMatch(/^[A-Za-z0-9-]{1,64}$/)
             const polled = readers.readPoll(reply, family)
             if (polled.kind === 'ready') {
-              expect(polled.answer.token).toMatch(/^[\x21-\x7e]+$/)
+              expect(polled.answer.token).toMatch(ANSWERS[family] ?? /^[\x21-\x7e]+$/)
               expect(polled.answer.token.length).toBeLessThanOrEqual(64 * 1024)
               expect(polled.cost ?? 0).toBeGreaterThanOrEqual(0)
               expect(polled.tookMs ?? 0).toBeGreaterThanOrEqual(0)
@@ -329,6 +346,12 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       expect(patience(CHALLENGE).everyMs).toBeGreaterThan(0)
     })
   })
+}
+
+/** What the answers look like that are no tokens. */
+const ANSWERS: { readonly [family in Family]?: RegExp } = {
+  image: /^[^\p{C}\p{Zl}\p{Zp}]{1,256}$/u,
+  bls: /^\[[1-9](,[1-9]){0,8}\]$/,
 }
 
 /** What holds for every failure. */

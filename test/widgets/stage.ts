@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
 import type { Captcha } from '../../src/adapters/captcha.js'
 import type { GuardContextOptions } from '../../src/adapters/context.js'
 import { guardContext } from '../../src/adapters/playwright.js'
-import type { Family } from '../../src/base/challenge.js'
+import type { WidgetFamily } from '../../src/base/challenge.js'
 import type { PolicyInput } from '../../src/policy/schema.js'
 import { type ManualClock, manualClock } from '../../src/testing/clock.js'
 import { type SiteVendor, type StandInSite, startSite, WELCOME } from '../../src/testing/site.js'
@@ -56,7 +56,7 @@ export interface Stage<V> {
  * @param frames by which addresses the frames are known that each widget has; none: it has none
  */
 export function stage<V extends Vendor>(
-  family: Family,
+  family: WidgetFamily,
   start: (options: { clock: ManualClock }) => Promise<V>,
   frames?: RegExp,
 ): Stage<V> {
