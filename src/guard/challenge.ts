@@ -72,7 +72,7 @@ function parsePicture(input: PictureChallenge): PictureChallenge {
  * Checks what is said of a picture's text.
  * @throws SolveguardError `CHALLENGE_INVALID` that names the field
  */
-export function parseHints(hints: TextHints): TextHints {
+function parseHints(hints: TextHints): TextHints {
   const { numeric, minLength, maxLength, phrase, case: capitals, math, comment } = hints
   if (numeric !== undefined && ![0, 1, 2, 3, 4].includes(numeric)) throw invalid('numeric', 'expected 0, 1, 2, 3 or 4')
   const least = length('minLength', minLength)
