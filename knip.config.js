@@ -10,7 +10,6 @@ const AWAITED = [
   '@angular/platform-browser',
   '@angular/platform-browser-dynamic',
   '@antiadmin/anticaptchaofficial',
-  '@aws-sdk/client-secrets-manager',
   '@friendlycaptcha/sdk',
   '@hcaptcha/react-hcaptcha',
   '@hcaptcha/vue3-hcaptcha',

@@ -60,7 +60,7 @@ export function ensurePrograms(names) {
  * Where a program is, or undefined.
  * @param {string} name
  */
-function findProgram(name) {
+export function findProgram(name) {
   // Debian keeps servers in sbin, which is not on everybody's PATH.
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin']
   const endings = process.platform === 'win32' ? ['.exe', '.cmd'] : ['']
@@ -96,7 +96,7 @@ function packagesMatch() {
  * Installs Debian packages, where this is Debian and we may; otherwise does nothing.
  * @param {string[]} names
  */
-function installDebian(names) {
+export function installDebian(names) {
   if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version') || !findProgram('apt-get')) return
   say(`Installing ${names.join(', ')}…`)
   withoutServices(() => {
@@ -131,7 +131,7 @@ function withoutServices(install) {
 }
 
 /** @param {string} text */
-function say(text) {
+export function say(text) {
   process.stderr.write(`${text}\n`)
 }
 
@@ -139,7 +139,7 @@ function say(text) {
  * @param {string} sentence
  * @returns {never}
  */
-function giveUp(sentence) {
+export function giveUp(sentence) {
   say(sentence)
   process.exit(1)
 }

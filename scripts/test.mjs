@@ -1,9 +1,11 @@
 // npm test [-- vitest's arguments]
+import { ensureSecretStores } from './secret-stores.mjs'
 import { ensureBrowser, ensurePackages, ensurePrograms, root } from './setup.mjs'
 
 ensurePackages()
 await ensureBrowser()
 ensurePrograms(['openssl', 'tinyproxy', 'squid'])
+ensureSecretStores()
 
 process.chdir(root)
 process.argv.splice(1, 1, 'vitest', 'run')

@@ -1,0 +1,138 @@
+import { z } from 'zod'
+import { type Code, DeniedError, printable, SolveguardError } from '../base/errors.js'
+import { checkBaseUrl } from '../base/service-url.js'
+import { check } from '../policy/schema.js'
+import { keyIn } from './json.js'
+import { parseKey } from './parse.js'
+import type { SecretProvider, SecretVersion } from './provider.js'
+
+/** Where an `awsSecret` looks. */
+export interface AwsSecretOptions {
+  /** Default: that of the ARN, or else what AWS's tools use too (`AWS_REGION`, the profile). */
+  readonly region?: string | undefined
+  /** Another address of the service, such as a VPC endpoint's. `https:`, or `http:` on a loopback address. */
+  readonly endpoint?: string | undefined
+  /** The field that holds the key, where the secret is JSON, e.g. `apiKey` or `captcha.key`. */
+  readonly field?: string | undefined
+}
+
+const optionsShape = z.strictObject({
+  region: z
+    .string()
+    .regex(/^[a-z0-9-]{1,40}$/, "expected a region such as 'eu-central-1'")
+    .optional(),
+  endpoint: z.string().optional(),
+  field: z.string().min(1).max(200).optional(),
+})
+
+const STAGES = { current: 'AWSCURRENT', previous: 'AWSPREVIOUS' } as const
+
+/** What we use of an answer. */
+interface Found {
+  readonly SecretString?: string | undefined
+  readonly VersionId?: string | undefined
+  readonly CreatedDate?: Date | undefined
+}
+
+type Get = (stage: string, signal: AbortSignal | undefined) => Promise<Found>
+
+/**
+ * A key in AWS Secrets Manager: the version at `AWSCURRENT`, and that at `AWSPREVIOUS` while the service does not accept the new one.
+ * Credentials come from where AWS's own tools take them (environment, profile, container, instance). Needs the package
+ * `@aws-sdk/client-secrets-manager`, which is loaded at the first fetch.
+ *
+ * @param secretId the secret's name or ARN
+ * @throws SolveguardError `CONFIG_INVALID` that names each wrong option
+ * @example
+ * createGuard({ secret: awsSecret('captcha/staging', { region: 'eu-central-1', field: 'apiKey' }), … })
+ */
+export function awsSecret(secretId: string, options: AwsSecretOptions = {}): SecretProvider {
+  if (typeof secretId !== 'string' || !/^[\w/+=.@:-]{1,2048}$/.test(secretId)) {
+    throw new SolveguardError('CONFIG_INVALID', 'awsSecret(secretId) takes the name or the ARN of a secret.')
+  }
+  const { field, endpoint, ...given } = check(optionsShape, options, 'options')
+  if (endpoint !== undefined) checkBaseUrl(endpoint, 'awsSecret: endpoint')
+  const region = given.region ?? /^arn:[^:]*:secretsmanager:([a-z0-9-]+):/.exec(secretId)?.[1]
+  const place = `${secretId} in AWS Secrets Manager`
+  let get: Promise<Get> | undefined
+
+  function version({ SecretString: text, VersionId: id, CreatedDate: created }: Found): SecretVersion {
+    if (text === undefined) {
+      throw new DeniedError('SECRET_INVALID', `What ${place} holds is binary: put the service's API key there as text.`)
+    }
+    const value = parseKey(keyIn(text, field, place), place)
+    return { value, version: id ?? value.fingerprint, createdAt: created?.getTime() }
+  }
+
+  return {
+    kind: 'aws',
+    place,
+    async fetch(signal) {
+      get ??= connect(secretId, region, endpoint)
+      try {
+        const call = await get
+        // That there is no version before, or none that is a key, is no reason to fail.
+        const [current, previous] = await Promise.all([
+          call(STAGES.current, signal).then(version),
+          call(STAGES.previous, signal)
+            .then(version)
+            .catch(() => undefined),
+        ])
+        return previous?.value.fingerprint === current.value.fingerprint ? { current } : { current, previous }
+      } catch (error) {
+        throw error instanceof SolveguardError ? error : refusal(error, place)
+      }
+    },
+  }
+}
+
+async function connect(secretId: string, region: string | undefined, endpoint: string | undefined): Promise<Get> {
+  const { SecretsManagerClient, GetSecretValueCommand } = await load()
+  const client = new SecretsManagerClient({ ...(region && { region }), ...(endpoint && { endpoint }) })
+  return (VersionStage, signal) =>
+    client.send(new GetSecretValueCommand({ SecretId: secretId, VersionStage }), {
+      ...(signal && { abortSignal: signal }),
+    })
+}
+
+async function load() {
+  try {
+    return await import('@aws-sdk/client-secrets-manager')
+  } catch {
+    throw new DeniedError(
+      'SECRET_UNAVAILABLE',
+      'awsSecret needs the package @aws-sdk/client-secrets-manager: npm install @aws-sdk/client-secrets-manager',
+    )
+  }
+}
+
+/** What AWS's own errors mean, by their names. */
+const MEANING: Readonly<Record<string, readonly [code: Code, sentence: string]>> = {
+  ResourceNotFoundException: [
+    'SECRET_MISSING',
+    "there is no such secret in that region; put the service's API key there",
+  ],
+  InvalidRequestException: ['SECRET_MISSING', 'it has no value, or is going to be deleted; restore it'],
+  InvalidParameterException: ['SECRET_MISSING', 'that is no name of a secret'],
+  ValidationException: ['SECRET_MISSING', 'that is no name of a secret'],
+  AccessDeniedException: ['SECRET_DENIED', 'these credentials may not call secretsmanager:GetSecretValue on it'],
+  DecryptionFailure: ['SECRET_DENIED', 'these credentials may not call kms:Decrypt with its key'],
+  UnrecognizedClientException: ['SECRET_DENIED', 'AWS does not know these credentials'],
+  InvalidSignatureException: [
+    'SECRET_DENIED',
+    'AWS does not accept the signature; look at the credentials and the clock',
+  ],
+  ExpiredTokenException: ['SECRET_DENIED', 'these credentials have expired'],
+  CredentialsProviderError: ['SECRET_UNAVAILABLE', 'no credentials were found where AWS looks for them'],
+}
+
+function refusal(error: unknown, place: string): DeniedError {
+  const { name, code, message } = error as { name?: unknown; code?: unknown; message?: unknown }
+  const word = String([name, code].find((one) => typeof one === 'string' && one !== 'Error') ?? 'unknown error')
+  const missing = message === 'Region is missing'
+  const [meant, sentence] = MEANING[word] ?? [
+    'SECRET_UNAVAILABLE',
+    missing ? 'say which region (`region`, or AWS_REGION)' : `no answer (${printable(word, 60)})`,
+  ]
+  return new DeniedError(meant, `The key could not be read from ${place}: ${sentence}.`)
+}
