@@ -10,6 +10,8 @@ export const VARIANTS = {
   turnstile: ['turnstile'],
   /** Enterprise is either of them, with `rqdata`. */
   hcaptcha: ['checkbox', 'invisible'],
+  /** Two generations that have nothing in common but the name. */
+  friendly: ['v1', 'v2'],
   /** A proof of work, which the browser itself works out: no solver is asked. */
   altcha: ['altcha'],
   /** The same. */
@@ -68,8 +70,13 @@ export interface Challenge {
   readonly pageData?: string | undefined
   /** hCaptcha Enterprise's one-time `rqdata`, at most 4,096 characters. */
   readonly rqdata?: string | undefined
-  /** The host that the widget's script comes from, where that is not the vendor's usual one (`www.recaptcha.net`). */
+  /**
+   * The host that the widget has its script or its challenges from, where that is not the vendor's usual one
+   * (`www.recaptcha.net`, `eu.frcapi.com`).
+   */
   readonly apiHost?: string | undefined
+  /** The address of the vendor's script as the page loads it, `http:` or `https:`, at most 2,048 characters. */
+  readonly scriptUrl?: string | undefined
 }
 
 /** Where a picture stands: what it is judged by. */

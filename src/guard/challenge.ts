@@ -33,8 +33,8 @@ export function parseChallenge(input: AnyChallenge): AnyChallenge {
 }
 
 function parseWidget(input: Challenge): Challenge {
-  const { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, cData, pageData, rqdata, apiHost } =
-    input
+  const { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, cData, pageData, rqdata } = input
+  const { apiHost, scriptUrl } = input
   if (typeof sitekey !== 'string' || !SITEKEY.test(sitekey)) {
     throw invalid('sitekey', 'expected 1 to 256 letters, digits and . _ : -')
   }
@@ -51,6 +51,7 @@ function parseWidget(input: Challenge): Challenge {
     pageData: text('pageData', pageData, 4_096),
     rqdata: text('rqdata', rqdata, 4_096),
     apiHost: apiHost === undefined || HOST.test(apiHost) ? apiHost : undefined,
+    scriptUrl: scriptAddress(scriptUrl),
   }
 }
 
@@ -116,6 +117,14 @@ function length(field: string, value: unknown): number | undefined {
 function flag(field: string, value: unknown): boolean | undefined {
   if (value === undefined || typeof value === 'boolean') return value
   throw invalid(field, 'expected true or false')
+}
+
+function scriptAddress(value: unknown): string | undefined {
+  const address = text('scriptUrl', value, 2_048)
+  if (address !== undefined && !(/^https?:/.test(address) && URL.canParse(address))) {
+    throw invalid('scriptUrl', "expected an address that begins with 'https:' or 'http:'")
+  }
+  return address
 }
 
 function text(field: string, value: unknown, max: number): string | undefined {

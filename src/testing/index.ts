@@ -2,6 +2,7 @@ export { type AltchaOptions, type StandInAltcha, startAltcha } from './altcha.js
 export { type MemoryAudit, memoryAudit } from './audit.js'
 export { type CapBehaviour, type CapOptions, type StandInCap, startCap } from './cap.js'
 export { type ManualClock, manualClock } from './clock.js'
+export { type FriendlyBehaviour, type FriendlyOptions, type StandInFriendly, startFriendly } from './friendly.js'
 export { type HcaptchaBehaviour, type HcaptchaOptions, type StandInHcaptcha, startHcaptcha } from './hcaptcha.js'
 export { type RecaptchaBehaviour, type RecaptchaOptions, type StandInRecaptcha, startRecaptcha } from './recaptcha.js'
 export {

@@ -1,7 +1,8 @@
 import type { WidgetFamily } from '../base/challenge.js'
+import { FRIENDLY_PAGES } from './friendly-pages.js'
 import { HCAPTCHA_PAGES } from './hcaptcha-pages.js'
 import { PAGES, type Page } from './site-pages.js'
-import type { Verification } from './tokens.js'
+import { refuse, type Verification } from './tokens.js'
 import { TURNSTILE_PAGES } from './turnstile-pages.js'
 
 /** What the site needs of a vendor. */
@@ -37,6 +38,7 @@ export const SITE_FAMILIES: { readonly [family in WidgetFamily]: SiteFamily } = 
     pages: HCAPTCHA_PAGES,
     verify: tokenIn('h-captcha-response'),
   },
+  friendly: { sitekey: 'FCMSTANDIN000001', pages: FRIENDLY_PAGES, verify: verifyFriendly },
   // Their widgets are packages of their vendors': pages with them are the user's own.
   altcha: { sitekey: 'self-hosted', pages: {}, verify: tokenIn('altcha') },
   cap: { sitekey: 'a0b1c2d3e4', pages: {}, verify: tokenIn('cap-token') },
@@ -53,4 +55,20 @@ function tokenIn(...names: readonly string[]): SiteFamily['verify'] {
 async function asked(url: string, fields: Record<string, string>): Promise<Verification> {
   const answer = await fetch(url, { method: 'POST', body: new URLSearchParams(fields) })
   return (await answer.json()) as Verification
+}
+
+/** By version 1's endpoint if a form has its field, else by version 2's. */
+async function verifyFriendly(form: URLSearchParams, vendor: SiteVendor, sitekey: string): Promise<Verification> {
+  const solution = form.get('frc-captcha-solution')
+  const secret = vendor.secretFor(sitekey)
+  const ask = async (url: string | URL, fields: Record<string, string>) => {
+    const body = new URLSearchParams(fields)
+    const answer = await fetch(url, { method: 'POST', headers: { 'x-api-key': secret }, body })
+    return (await answer.json()) as { success: boolean; errors?: string[]; error?: { error_code: string } }
+  }
+  const { success, errors, error } =
+    solution === null
+      ? await ask(vendor.verifyUrl, { response: form.get('frc-captcha-response') ?? form.get('token') ?? '' })
+      : await ask(new URL('/api/v1/siteverify', vendor.verifyUrl), { solution, secret })
+  return success ? { success } : refuse(errors?.[0] ?? error?.error_code ?? 'unknown')
 }

@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { sitekey } from './bounds.js'
 import type { Widget } from './widget.js'
 
 const shape = z.object({
   kind: z.enum(['checkbox', 'invisible']),
-  sitekey: z.string().regex(/^[\w.:-]{1,256}$/),
+  sitekey,
   // Dropped by itself: a widget with odd data can still be solved.
   rqdata: z
     .string()

@@ -1,17 +1,14 @@
 import { z } from 'zod'
 import type { Variant } from '../base/challenge.js'
+import { printable, sitekey } from './bounds.js'
 import type { Widget } from './widget.js'
 
 const shape = z.object({
   kind: z.enum(['checkbox', 'invisible', 'score']),
   enterprise: z.boolean(),
-  sitekey: z.string().regex(/^[\w.:-]{1,256}$/),
+  sitekey,
   // Dropped by themselves: a widget with an odd action can still be solved.
-  action: z
-    .string()
-    .regex(/^[\x20-\x7e]{1,100}$/)
-    .optional()
-    .catch(undefined),
+  action: printable(100),
   dataS: z
     .string()
     .regex(/^[\x21-\x7e]{1,4096}$/)

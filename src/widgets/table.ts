@@ -1,6 +1,7 @@
 import type { Family, WidgetFamily } from '../base/challenge.js'
 import { altcha } from './altcha.js'
 import { cap } from './cap.js'
+import { friendly } from './friendly.js'
 import { hcaptcha } from './hcaptcha.js'
 import { recaptcha } from './recaptcha.js'
 import { turnstile } from './turnstile.js'
@@ -13,6 +14,7 @@ export const WIDGETS: { readonly [K in WidgetFamily]: Widget } = {
   hcaptcha,
   altcha,
   cap,
+  friendly,
 }
 
 /** What a picture says is good for as long as the site remembers the picture; sessions rarely last less. */

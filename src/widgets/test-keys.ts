@@ -25,6 +25,8 @@ const KEYS: { readonly [family in WidgetFamily]: Readonly<Record<string, Answer 
   },
   altcha: {},
   cap: {},
+  // Publishes none.
+  friendly: {},
 }
 
 /**

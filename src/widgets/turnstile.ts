@@ -1,17 +1,9 @@
 import { z } from 'zod'
+import { printable, sitekey } from './bounds.js'
 import type { Widget } from './widget.js'
 
-/** A value that is dropped by itself where it is odd: the widget can still be solved. */
-const printable = (most: number) =>
-  z
-    .string()
-    .regex(/^[\x20-\x7e]+$/)
-    .max(most)
-    .optional()
-    .catch(undefined)
-
 const shape = z.object({
-  sitekey: z.string().regex(/^[\w.:-]{1,256}$/),
+  sitekey,
   action: printable(32),
   cData: printable(255),
   pageData: printable(4_096),

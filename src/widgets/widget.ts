@@ -47,7 +47,7 @@ export interface Widget<Raw = unknown> {
   read(raw: Raw): Reading
   /** Whether an address is that of one of the vendor's own frames: a sign of a widget, and never looked into. */
   isVendorFrame(url: URL): boolean
-  manner(challenge: Pick<Challenge, 'variant'>): Manner
+  manner(challenge: Pick<Challenge, 'variant'> & Partial<Pick<FoundChallenge, 'executed'>>): Manner
   /** How long a token can be used, ms. */
   readonly tokenLivesMs: number
 }

@@ -77,6 +77,26 @@ describe('an hCaptcha', () => {
   })
 })
 
+describe('a Friendly Captcha', () => {
+  const friendly: Challenge = { ...turnstile, family: 'friendly', variant: 'v2', sitekey: 'FCMSTANDIN000001' }
+
+  it('with an odd address of its script is none', async () => {
+    const { guard } = await rig()
+    for (const scriptUrl of ['javascript:alert(1)', `https://a.example/${'x'.repeat(2_048)}`, 'https://\n', 5]) {
+      await expect(guard.solve({ ...friendly, scriptUrl } as Challenge)).rejects.toMatchObject({
+        code: 'CHALLENGE_INVALID',
+        message: expect.stringContaining('challenge.scriptUrl'),
+      })
+    }
+  })
+
+  it('is refused by a solver that has none on its list, before anything is sent', async () => {
+    const { guard, service } = await rig()
+    await expect(guard.solve(friendly)).rejects.toMatchObject({ code: 'FAMILY_UNSUPPORTED' })
+    expect(service.requests).toHaveLength(0)
+  })
+})
+
 describe('a family that the solver cannot do', () => {
   it('is refused before anything is sent, with the solvers that can', async () => {
     const modest = { ...captchaAI(), name: 'modest', unsupported: () => 'the family turnstile' }

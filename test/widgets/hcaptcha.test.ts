@@ -3,7 +3,7 @@ import { manualClock } from '../../src/testing/clock.js'
 import { startHcaptcha } from '../../src/testing/hcaptcha.js'
 import { denied } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
-import { stage } from './stage.js'
+import { inGrace, stage } from './stage.js'
 
 const FIELD = 'textarea[name="h-captcha-response"]'
 const SUBMIT = '#login button'
@@ -160,11 +160,7 @@ describe('of an hCaptcha only what is due is paid for:', () => {
     await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; hcaptcha.execute(); 0')
     await eventually(() => at.vendorClock.waiting > 0)
     const solving = at.captcha.solve(at.page)
-    let quiet = 0
-    await eventually(() => {
-      quiet = clock.waiting === 1 ? quiet + 1 : 0
-      return quiet > 10
-    })
+    await inGrace(clock)
     await at.vendorClock.advance(2_000)
     await at.page.waitForFunction('calls.length')
     await clock.advance(3_000)

@@ -39,6 +39,18 @@ const rawHcaptcha = {
   challenged: false,
 }
 
+const rawFriendly = {
+  id: 'abc-3',
+  family: 'friendly',
+  version: 'v2',
+  sitekey: 'FCMSTANDIN000001',
+  endpoint: 'https://eu.frcapi.com/api/v2/captcha/widget?sitekey=FCMSTANDIN000001',
+  script: 'https://cdn.example/sdk/site.min.js',
+  visible: true,
+  answered: false,
+  working: false,
+}
+
 const found = (...widgets: unknown[]) =>
   parseFound(JSON.stringify({ doc: 'abc', origin: 'https://staging.example.com', leftOut: 0, widgets }))
 
@@ -191,6 +203,47 @@ describe('what a page says of its widgets', () => {
     expect(challenge).toMatchObject({ sitekey: rawHcaptcha.sitekey, rqdata: undefined })
   })
 
+  test.each([
+    ['one that is seen', {}, 'v2', true],
+    ['one that is hidden', { visible: false }, 'v2', false],
+    ['a hidden one that is at work', { visible: false, working: true }, 'v2', true],
+    ['an answered one', { answered: true, version: 'v1' }, 'v1', false],
+  ])('of a Friendly Captcha, %s: due is told', (_, state, variant, due) => {
+    expect(found({ ...rawFriendly, ...state })?.widgets).toMatchObject([
+      { family: 'friendly', challenge: { variant, scriptUrl: rawFriendly.script }, due },
+    ])
+  })
+
+  test.each([
+    ['https://api.friendlycaptcha.com/api/v1/puzzle', undefined],
+    [
+      'https://eu-api.friendlycaptcha.eu/api/v1/puzzle,https://api.friendlycaptcha.com/api/v1/puzzle',
+      'eu-api.friendlycaptcha.eu',
+    ],
+    ['https://global.frcapi.com/api/v2/captcha/widget', undefined],
+    ['https://eu0.frcapi.com/api/v2/captcha/widget?sitekey=a', 'eu0.frcapi.com'],
+    ['eu', 'eu.frcapi.com'],
+    ['https://frcapi.com.evil.example/', undefined],
+    ['javascript:alert(1)', undefined],
+    [undefined, undefined],
+  ])('of a Friendly Captcha the vendor’s other hosts are told: %s', (endpoint, apiHost) => {
+    expect(found({ ...rawFriendly, endpoint })?.widgets[0]?.challenge.apiHost).toBe(apiHost)
+  })
+
+  test.each([
+    'javascript:alert(1)',
+    'https://user:secret@cdn.example/a.js',
+    `https://cdn.example/${'x'.repeat(2_048)}`,
+    'https://',
+    'data:text/javascript,1',
+    7,
+  ])('an odd address of a script is left out: %s', (script) => {
+    expect(found({ ...rawFriendly, script })?.widgets[0]?.challenge).toMatchObject({
+      sitekey: rawFriendly.sitekey,
+      scriptUrl: undefined,
+    })
+  })
+
   test('two widgets of one name are one, and one that is counted as nonsense', () => {
     expect(found(raw, raw)).toMatchObject({ widgets: [{}], malformed: 1 })
   })
@@ -223,7 +276,7 @@ describe('whatever a page says', () => {
       ),
       { requiredKeys: [] },
     )
-  const entry = fc.oneof(fc.anything(), like(raw), like(rawTurnstile), like(rawHcaptcha))
+  const entry = fc.oneof(fc.anything(), like(raw), like(rawTurnstile), like(rawHcaptcha), like(rawFriendly))
   const reply = fc.oneof(
     fc.anything(),
     fc.string(),
@@ -254,6 +307,8 @@ describe('whatever a page says', () => {
           expect(challenge.cData ?? 'a').toMatch(/^[\x20-\x7e]{1,255}$/)
           expect(challenge.rqdata ?? 'a').toMatch(/^[\x21-\x7e]{1,4096}$/)
           expect(challenge.pageData ?? 'a').toMatch(/^[\x20-\x7e]{1,4096}$/)
+          expect(challenge.scriptUrl ?? 'https://a').toMatch(/^https?:\/\/[\x21-\x7e]{1,2048}$/)
+          expect(challenge.apiHost ?? 'a').toMatch(/^[a-z0-9.-]{1,253}$/)
           expect(id).toMatch(/^[a-z0-9]+-\d+$/)
           expect(typeof due).toBe('boolean')
         }

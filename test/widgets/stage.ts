@@ -139,3 +139,12 @@ export function stage<V extends Vendor>(
   }
   return at
 }
+
+/** Until nothing but the grace of a solve that is under way waits for a clock. */
+export async function inGrace(clock: ManualClock): Promise<void> {
+  let quiet = 0
+  await eventually(() => {
+    quiet = clock.waiting === 1 ? quiet + 1 : 0
+    return quiet > 10
+  })
+}

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { manualClock } from '../../src/testing/clock.js'
 import { startTurnstile } from '../../src/testing/turnstile.js'
 import { eventually } from '../adapters/tool.js'
-import { stage } from './stage.js'
+import { inGrace, stage } from './stage.js'
 
 const FIELD = 'input[name="cf-turnstile-response"]'
 const SUBMIT = '#login button'
@@ -139,11 +139,7 @@ describe('of a Turnstile only what is due is paid for:', () => {
     await at.visit('/turnstile/named', { grace: '3s' }, { clock })
     await eventually(() => at.vendorClock.waiting > 0)
     const solving = at.captcha.solve(at.page)
-    let quiet = 0
-    await eventually(() => {
-      quiet = clock.waiting === 1 ? quiet + 1 : 0
-      return quiet > 10
-    })
+    await inGrace(clock)
     await at.vendorClock.advance(2_000)
     await at.page.waitForFunction('calls.length')
     await clock.advance(3_000)

@@ -15,6 +15,11 @@ export function takenBy(p: Primordials): Taker | undefined {
   return api === own(p, window, 'hcaptcha') ? 'hcaptcha' : undefined
 }
 
+/** Whether an element has a Friendly Captcha in it, whose script can stand in for those of reCAPTCHA and hCaptcha as well. */
+export function isFriendly(p: Primordials, element: Element): boolean {
+  return own(p, element, 'frcWidget') !== undefined
+}
+
 /** Whose widgets stand, or will stand once the script has come, in the elements that are otherwise reCAPTCHA's. */
 export function elementsTakenBy({ p, dom }: Place): Taker | undefined {
   if (own(p, window, 'grecaptcha') !== undefined) return takenBy(p)

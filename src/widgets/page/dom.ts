@@ -36,6 +36,7 @@ export function createDom(p: Primordials) {
   const shadow = getter<Element, ShadowRoot | null>(Element.prototype, 'shadowRoot')
   const tag = getter<Element, string>(Element.prototype, 'localName')
   const nodeType = getter<Node, number>(Node.prototype, 'nodeType')
+  const source = getter<Element, string>(HTMLScriptElement.prototype, 'src')
   const textarea = p.describe(HTMLTextAreaElement.prototype, 'value')
   const input = p.describe(HTMLInputElement.prototype, 'value')
 
@@ -64,6 +65,8 @@ export function createDom(p: Primordials) {
     /** An element's open shadow root. */
     shadow: (element: Element): ShadowRoot | undefined => shadow(element) ?? undefined,
     tag,
+    /** The whole address of a script. */
+    source: (script: Element): string => source(script),
     append: (to: Node, child: Node) => append(to, child),
     create: (name: string): HTMLElement => create(document, name),
 

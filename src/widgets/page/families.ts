@@ -1,6 +1,7 @@
 import { altcha } from './altcha.js'
 import { cap } from './cap.js'
 import type { PageFamily } from './family.js'
+import { friendly } from './friendly.js'
 import { hcaptcha } from './hcaptcha.js'
 import { watchHcaptcha } from './hcaptcha-watch.js'
 import { recaptcha } from './recaptcha.js'
@@ -12,4 +13,4 @@ import { watchTurnstile } from './turnstile-watch.js'
 export const watchers = { recaptcha: watchRecaptcha, turnstile: watchTurnstile, hcaptcha: watchHcaptcha }
 
 /** The families of widgets, a line each. They come with the first `find`. */
-export const families: Readonly<Record<string, PageFamily>> = { recaptcha, turnstile, hcaptcha, altcha, cap }
+export const families: Readonly<Record<string, PageFamily>> = { recaptcha, turnstile, hcaptcha, friendly, altcha, cap }

@@ -1,5 +1,5 @@
 import type { Call } from './api-watch.js'
-import { elementsTakenBy } from './compat.js'
+import { elementsTakenBy, isFriendly } from './compat.js'
 import type { Place } from './family.js'
 import { type List, list, push } from './primordials.js'
 import { has, parameter, text } from './text.js'
@@ -72,7 +72,7 @@ export function gather(place: Place, most: number): Scene {
         leftOut += found.length - index
         return
       }
-      if (!first((other) => other.element === element)) push(widgets, { element })
+      if (!isFriendly(p, element) && !first((other) => other.element === element)) push(widgets, { element })
     }
   }
 

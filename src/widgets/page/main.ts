@@ -6,6 +6,7 @@ import type { FrameHint, PageFamily, PageSolution, Place, Seen } from './family.
 import { type Observer, observe } from './observe.js'
 import { type List, list, push } from './primordials.js'
 import { stopListening } from './proof-of-work.js'
+import { takeShadowsAway } from './shadow.js'
 import { json } from './text.js'
 
 /** What the other side calls. Everything goes in as JSON text and comes out as JSON text. */
@@ -147,6 +148,7 @@ function install(observer: Observer): Main {
     undo() {
       callOffExpiries(place)
       stopListening(place)
+      takeShadowsAway()
     },
   }
   return main

@@ -9,6 +9,7 @@ export function capture() {
     describe: Object.getOwnPropertyDescriptor,
     // Reflect's own: they say false where Object's would throw, on objects that a page has frozen.
     define: Reflect.defineProperty,
+    remove: Reflect.deleteProperty,
     create: Object.create as (prototype: object) => object,
     prototypeOf: Object.getPrototypeOf as (object: object) => object | null,
     setPrototype: Reflect.setPrototypeOf,

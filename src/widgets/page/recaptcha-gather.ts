@@ -1,4 +1,4 @@
-import { elementsTakenBy } from './compat.js'
+import { elementsTakenBy, isFriendly } from './compat.js'
 import type { Place } from './family.js'
 import { type List, list, push } from './primordials.js'
 import type { Execute, Render } from './recaptcha-watch.js'
@@ -190,6 +190,7 @@ export function gather(place: Place, most: number): Scene {
         leftOut += found.length - index
         return
       }
+      if (isFriendly(p, element)) continue
       const widget = first(
         (other) => other.element !== undefined && (other.element === element || dom.contains(element, other.element)),
       )

@@ -110,7 +110,7 @@ function stopWaiting(p: Primordials, stand: Stand): void {
 }
 
 /** A function with the name and the length of the original, that answers through `handle`. */
-function wrap(observer: Observer, original: Call, handle: Handler): Call {
+export function wrap(observer: Observer, original: Call, handle: Handler): Call {
   const { p } = observer
   const wrapped = function (this: unknown): unknown {
     // biome-ignore lint/complexity/noArguments: a rest parameter would change what the function does with its length

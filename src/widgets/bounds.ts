@@ -1,0 +1,25 @@
+import { z } from 'zod'
+
+/** A sitekey as most vendors have them. */
+export const sitekey = z.string().regex(/^[\w.:-]{1,256}$/)
+
+/** A value that is dropped by itself where it is odd: the widget can still be solved. */
+export const printable = (most: number) =>
+  z
+    .string()
+    .regex(/^[\x20-\x7e]+$/)
+    .max(most)
+    .optional()
+    .catch(undefined)
+
+/** A whole address of the web, without credentials; dropped by itself where it is odd. */
+export const address = z
+  .string()
+  .max(2_048)
+  .refine((text) => {
+    if (!/^https?:\/\/[\x21-\x7e]+$/.test(text) || !URL.canParse(text)) return false
+    const { username, password } = new URL(text)
+    return !username && !password
+  })
+  .optional()
+  .catch(undefined)
