@@ -64,11 +64,16 @@ export function benchGuard(ledger: Ledger, sink: AuditSink, transport: Transport
     {
       name: 'bench',
       clock: systemClock,
-      solver: captchaAI({ baseUrl: 'http://127.0.0.1:9', patience: { firstPollMs: 0, everyMs: 0 } }),
-      secret: { kind: 'bench', place: 'the benchmark', fetch: () => versions },
+      accounts: [
+        {
+          name: 'captchaai',
+          solver: captchaAI({ baseUrl: 'http://127.0.0.1:9', patience: { firstPollMs: 0, everyMs: 0 } }),
+          secret: { kind: 'bench', place: 'the benchmark', fetch: () => versions },
+          transport: () => transport,
+        },
+      ],
       ledger,
       sink,
-      transport: () => transport,
     },
   )
 }

@@ -5,16 +5,13 @@ import { isPromise, type MaybePromise } from '../base/async.js'
 import type { ChallengeFacts } from '../base/challenge.js'
 import type { Clock } from '../base/clock.js'
 import { type Code, DeniedError, messageOf, SolveguardError } from '../base/errors.js'
-import type { Transport } from '../egress/transport.js'
 import type { Ledger, Limits, PauseReason, ThresholdAlert } from '../ledger/ledger.js'
 import { formatUsd } from '../policy/money.js'
 import { originOf } from '../policy/origin.js'
-import type { Policy } from '../policy/schema.js'
-import type { SecretCache } from '../secrets/cache.js'
-import type { Solver } from '../solvers/solver.js'
+import type { Outage } from '../secrets/cache.js'
+import { Account, type AccountParts } from './account.js'
 import { Events } from './events.js'
 import { denied } from './gate.js'
-import { Keys } from './keys.js'
 import { Recorder } from './recorder.js'
 import { Turnstile } from './turnstile.js'
 import type { GuardEvents } from './types.js'
@@ -23,12 +20,10 @@ import type { GuardEvents } from './types.js'
 export interface Parts {
   readonly name: string
   readonly clock: Clock
-  readonly solver: Solver
-  readonly secretPlace: string
-  readonly secrets: SecretCache
+  /** In the order in which they are asked; at least one. */
+  readonly accounts: readonly AccountParts[]
   readonly ledger: Ledger
   readonly sink: AuditSink
-  readonly transport: (egress: Policy['egress']) => Transport
   readonly logger?: Logger | undefined
 }
 
@@ -48,18 +43,14 @@ export class Core {
   readonly name: string
   readonly ownerId = `${process.pid}-${randomUUID()}`
   readonly clock: Clock
-  readonly solver: Solver
-  readonly secrets: SecretCache
-  readonly secretPlace: string
+  /** In the order in which they are asked; at least one. */
+  readonly accounts: readonly Account[]
   readonly ledger: Ledger
   readonly sink: AuditSink
   readonly events = new Events()
   readonly recorder: Recorder
   readonly denials: DenialLog
-  readonly keys: Keys
   readonly turnstile: Turnstile
-  readonly #transportFor: Parts['transport']
-  readonly #transports = new Map<string, Transport>()
   readonly #logger: Logger | undefined
   #cancelBeat: (() => void) | undefined
   /** What is being done and nobody waits for, until the guard closes. */
@@ -70,12 +61,12 @@ export class Core {
   constructor(parts: Parts) {
     this.name = parts.name
     this.clock = parts.clock
-    this.solver = parts.solver
-    this.secrets = parts.secrets
-    this.secretPlace = parts.secretPlace
+    this.accounts = parts.accounts.map((account) => {
+      const onStale = ({ message, until }: Outage): void => this.#stale(account, message, until)
+      return new Account(account, parts.clock, onStale)
+    })
     this.ledger = parts.ledger
     this.sink = parts.sink
-    this.#transportFor = parts.transport
     this.#logger = parts.logger
     this.recorder = new Recorder(parts.sink, parts.clock, (error) => this.alert(error.code, error.message))
     this.denials = createDenialLog({
@@ -83,15 +74,18 @@ export class Core {
       write: (events) => this.recorder.require(...events),
       onError: (error) => this.alert('AUDIT_UNAVAILABLE', messageOf(error)),
     })
-    this.keys = new Keys(parts.secrets)
     this.turnstile = new Turnstile(parts.clock)
   }
 
   /** Joins the ledger, and keeps saying that this guard lives. `onBeat` is called now and then from then on. */
   async join(limits: Limits, onBeat: () => void): Promise<void> {
-    const owner = { id: this.ownerId, leaseMs: LEASE_MS, declares: [{ budgetId: this.name, limits }] }
+    const declares = [
+      { budgetId: this.name, limits },
+      ...this.accounts.flatMap(({ claim }) => (claim ? [{ budgetId: claim.id, limits: claim.limits }] : [])),
+    ]
+    const owner = { id: this.ownerId, leaseMs: LEASE_MS, declares }
     const { differing } = await this.ledger.join(owner, this.clock.now())
-    this.secrets.open()
+    for (const { secrets } of this.accounts) secrets.open()
     const beat = (): void => {
       this.#cancelBeat = this.clock.after(BEAT_MS, beat, false)
       this.background(() => this.ledger.beat(this.ownerId, this.clock.now()), 'LEDGER_UNAVAILABLE')
@@ -101,10 +95,10 @@ export class Core {
     this.#cancelBeat = this.clock.after(
       0,
       () => {
-        for (const { effective } of differing) {
+        for (const { budgetId, effective } of differing) {
           this.alert(
             'LIMITS_DIFFER',
-            `Another guard named '${this.name}' has other limits; the tighter of each holds for both: ${formatLimits(effective)}.`,
+            `Another guard has other limits for the budget '${budgetId}'; the tighter of each holds for both: ${formatLimits(effective)}.`,
           )
         }
         this.#cancelBeat = this.clock.after(BEAT_MS, beat, false)
@@ -114,42 +108,26 @@ export class Core {
     )
   }
 
-  /** The way out that a policy asks for. */
-  transport(egress: Policy['egress']): Transport {
-    const key = JSON.stringify(egress)
-    const known = this.#transports.get(key)
-    if (known) return known
-    if (egress.proxies.length > 1 || egress.localAddresses.length > 1) {
-      throw denied(
-        'EGRESS_CONFLICT',
-        'Two policies on the path each require another way out; set policy.egress in one place.',
-      )
-    }
-    const transport = this.#transportFor(egress)
-    this.#transports.set(key, transport)
-    return transport
+  /** Whether a solve may be taken to another account than this one. */
+  get several(): boolean {
+    return this.accounts.length > 1
   }
 
-  /** The same, for telling: a way out that cannot be taken is no reason to tell nothing. */
-  route(egress: Policy['egress']): string {
-    try {
-      return this.transport(egress).route
-    } catch (error) {
-      return messageOf(error)
-    }
-  }
-
-  /** Pauses everything under this guard's budget, in every process. The first reason is kept, and told once. */
-  pause(code: Code, message: string): void {
+  /**
+   * Pauses an account in every process; everything under this guard's budget, where there is no other. The first reason is kept,
+   * and told once.
+   */
+  pause(account: Account, code: Code, message: string): void {
+    const budgetId = account.claim?.id ?? this.name
     const reason: PauseReason = { code, message, at: this.clock.now() }
     const tell = (first: boolean): void => {
       if (!first) return
-      this.recorder.note({ action: 'paused', at: reason.at, guard: this.name, code, message })
-      this.tell('paused', { reason, at: new Date(reason.at) }, message)
+      this.recorder.note({ action: 'paused', at: reason.at, guard: this.name, solver: account.name, code, message })
+      this.tell('paused', { reason, solver: account.name, at: new Date(reason.at) }, message)
       this.alert(code, message)
     }
     this.background(() => {
-      const paused = this.ledger.pause(this.name, reason)
+      const paused = this.ledger.pause(budgetId, reason)
       return isPromise(paused) ? paused.then(tell) : tell(paused)
     }, 'LEDGER_UNAVAILABLE')
   }
@@ -158,9 +136,12 @@ export class Core {
     const at = this.clock.now()
     await this.recorder.require({ action: 'resumed', at, guard: this.name })
     await this.ledger.resume(this.name)
-    this.keys.forgetRefusals()
-    // Whoever resumes has changed something, the key perhaps: the cached one is not to be tried again.
-    await this.secrets.refresh().catch(() => {})
+    for (const { claim, keys, secrets } of this.accounts) {
+      if (claim) await this.ledger.resume(claim.id)
+      keys.forgetRefusals()
+      // Whoever resumes has changed something, the key perhaps: the cached one is not to be tried again.
+      await secrets.refresh().catch(() => {})
+    }
     this.tell('resumed', { at: new Date(at) }, 'resumed')
     this.turnstile.released()
   }
@@ -172,6 +153,28 @@ export class Core {
     this.#log('warn', { code, ...details }, message)
     if (this.events.has('alert')) this.events.emit('alert', { code, message, at: new Date(at), details })
     else if (!this.#logger) process.emitWarning(message, { type: 'SolveguardAlert', code })
+  }
+
+  /** Tells of each key that has just come to be due for rotation. */
+  warnOfDueKeys(rotateEveryMs: number | undefined): void {
+    const now = this.clock.now()
+    for (const account of this.accounts) {
+      const key = account.newlyDue(rotateEveryMs, now)
+      if (!key?.createdAt) continue
+      const whose = this.several ? `The key for ${account.name}` : 'The key'
+      this.alert(
+        'KEY_DUE',
+        `${whose} (version ${key.version}) is from ${new Date(key.createdAt).toISOString()}: rotate it.`,
+      )
+    }
+  }
+
+  #stale({ name }: AccountParts, message: string, until: number): void {
+    const whose = this.several ? `the cached key for ${name}` : 'the cached key'
+    this.alert(
+      'SECRET_STALE',
+      `The secrets store does not answer (${message}); ${whose} serves until ${new Date(until).toISOString()}.`,
+    )
   }
 
   thresholds(alerts: readonly ThresholdAlert[]): void {
@@ -221,7 +224,7 @@ export class Core {
   /** Lets go of everything. Solves under way have ended. */
   async close(): Promise<void> {
     this.#cancelBeat?.()
-    this.secrets.close()
+    for (const { secrets } of this.accounts) secrets.close()
     await settled([
       // A task is noted before it is left to the next process, and a pause is kept.
       async () => Promise.all(this.#background),
@@ -237,7 +240,7 @@ export class Core {
 
   /** Ends every connection; what is being sent fails. */
   async closeTransports(): Promise<void> {
-    await Promise.all([...this.#transports.values()].map((transport) => transport.close()))
+    await Promise.all(this.accounts.map((account) => account.closeTransports()))
   }
 }
 

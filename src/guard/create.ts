@@ -10,11 +10,9 @@ import { fileLedger } from '../ledger/file.js'
 import type { Ledger } from '../ledger/ledger.js'
 import type { Duration } from '../policy/duration.js'
 import { check, duration, type PolicyInput, parsePolicy } from '../policy/schema.js'
-import { createSecretCache, type SecretCacheOptions } from '../secrets/cache.js'
-import { envSecret } from '../secrets/env.js'
 import type { SecretProvider } from '../secrets/provider.js'
-import { captchaAI } from '../solvers/captchaai.js'
 import type { Solver } from '../solvers/solver.js'
+import { accountsOf, accountsShape, aSecret, aSolver, hasMethod, type SolverAccount } from './account-options.js'
 import { Core, closed, type Logger, type Parts } from './core.js'
 import { checkName, PolicyGrant } from './grant.js'
 import { Recovery } from './recovery.js'
@@ -30,6 +28,12 @@ export interface GuardOptions {
   solver?: Solver | undefined
   /** Where the key comes from. Default: `envSecret('SOLVEGUARD_KEY')`. */
   secret?: SecretProvider | undefined
+  /**
+   * Several services in place of one, each with its own key and, if you like, a budget of its own, in the order in which they are asked. A
+   * solve is taken to the next one where one cannot do it, has no room, no money, no valid key, or cannot be reached; never when the
+   * service may have taken it already.
+   */
+  solvers?: readonly SolverAccount[] | undefined
   /**
    * For how long a key that was fetched is taken for fresh (default: `5m`), and how long after that it may still serve
    * while the store does not answer (default: `1h`; `0s`: not at all).
@@ -51,19 +55,12 @@ export interface GuardOptions {
   clock?: Clock | undefined
 }
 
-const hasMethod = (name: string, method: string) =>
-  z.custom<object>((value) => typeof (value as Record<string, unknown> | null)?.[method] === 'function', {
-    message: `expected ${name}`,
-  })
-
 const optionsShape = z.strictObject(
   {
     name: z.string().optional(),
-    solver: hasMethod("a solver such as captchaAI(), from 'solveguard/solvers'", 'readSubmit').optional(),
-    secret: hasMethod(
-      "a secret provider such as envSecret('SOLVEGUARD_KEY'), from 'solveguard/secrets'",
-      'fetch',
-    ).optional(),
+    solver: aSolver.optional(),
+    secret: aSecret.optional(),
+    solvers: accountsShape.optional(),
     secretCache: z
       .strictObject({
         ttl: duration.refine((ms) => ms >= 1000 && ms <= 86_400_000, 'expected 1s to 1d').optional(),
@@ -101,19 +98,21 @@ const optionsShape = z.strictObject(
  */
 export async function createGuard(options: GuardOptions): Promise<Guard> {
   const { secretCache } = check(optionsShape, options, 'options')
-  const { clock = systemClock, solver = captchaAI(), secret = envSecret(), ca } = options
+  const { clock = systemClock, ca } = options
+  const name = checkName(options.name ?? 'default', 'options.name')
   const stateDir = resolve(options.stateDir ?? (process.env.SOLVEGUARD_STATE_DIR || '.solveguard'))
   if (!options.ledger || !options.audit) keepOutOfGit(stateDir)
   return assemble(options.policy, {
-    name: checkName(options.name ?? 'default', 'options.name'),
+    name,
     clock,
-    solver,
-    secret,
-    secretCache: { ttlMs: secretCache?.ttl, staleForMs: secretCache?.staleFor },
+    accounts: accountsOf(options, {
+      guard: name,
+      secretCache: { ttlMs: secretCache?.ttl, staleForMs: secretCache?.staleFor },
+      transport: ({ baseUrl }, { proxies: [proxy], localAddresses: [localAddress] }) =>
+        createTransport({ baseUrl, proxy, localAddress, ca, clock }),
+    }),
     ledger: options.ledger ?? fileLedger({ dir: stateDir }),
     sink: options.audit ?? jsonlAudit({ dir: join(stateDir, 'audit') }),
-    transport: ({ proxies: [proxy], localAddresses: [localAddress] }) =>
-      createTransport({ baseUrl: solver.baseUrl, proxy, localAddress, ca, clock }),
     logger: options.logger,
   })
 }
@@ -129,23 +128,12 @@ function keepOutOfGit(stateDir: string): void {
 }
 
 /** Puts a guard together from parts that may be others than `createGuard`'s: benchmarks do without a network. */
-export async function assemble(
-  policyInput: PolicyInput,
-  parts: Omit<Parts, 'secrets' | 'secretPlace'> & {
-    readonly secret: SecretProvider
-    readonly secretCache?: Pick<SecretCacheOptions, 'ttlMs' | 'staleForMs'>
-  },
-): Promise<Guard> {
+export async function assemble(policyInput: PolicyInput, parts: Parts): Promise<Guard> {
   const policy = parsePolicy(policyInput)
-  const { clock, ledger, sink, secret } = parts
-  const onStale = ({ message, until }: { message: string; until: number }): void => {
-    const text = `The secrets store does not answer (${message}); the cached key serves until ${new Date(until).toISOString()}.`
-    core.alert('SECRET_STALE', text)
-  }
-  const secrets = createSecretCache(secret, { ...parts.secretCache, clock, onStale })
-  const core = new Core({ ...parts, secrets, secretPlace: secret.place })
+  const { clock, ledger, sink } = parts
+  const core = new Core(parts)
   // A way out that cannot be taken is a mistake in the options: said now, not at the first solve.
-  core.transport(policy.egress)
+  for (const account of core.accounts) account.transport(policy.egress)
   await ledger.open()
   let opened = false
   try {
@@ -173,7 +161,6 @@ class GuardedCore extends PolicyGrant implements Guard {
   readonly #solving: Solving
   readonly #recovery: Recovery
   #closing: Promise<void> | undefined
-  #dueVersion: string | undefined
 
   private constructor(core: Core, policy: PolicyGrant['policy'], solving: Solving, service: Service) {
     super(core, solving, policy, [], core.name)
@@ -189,7 +176,7 @@ class GuardedCore extends PolicyGrant implements Guard {
     const { perDay, perMinute, concurrent } = policy.budget
     await core.join({ perDay, perMinute, concurrent }, () => {
       core.background(() => guard.#recovery.look(), 'LEDGER_UNAVAILABLE')
-      guard.#warnWhenKeyIsDue()
+      core.warnOfDueKeys(policy.key.rotateEveryMs)
     })
     return guard
   }
@@ -210,19 +197,6 @@ class GuardedCore extends PolicyGrant implements Guard {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
-  }
-
-  /** Once for each version of the key. */
-  #warnWhenKeyIsDue(): void {
-    const { rotateEveryMs } = this.policy.key
-    const now = this.#core.clock.now()
-    const key = rotateEveryMs === undefined ? undefined : this.#core.secrets.peek(now)?.current
-    if (!key?.createdAt || key.version === this.#dueVersion || now - key.createdAt < (rotateEveryMs ?? 0)) return
-    this.#dueVersion = key.version
-    this.#core.alert(
-      'KEY_DUE',
-      `The key (version ${key.version}) is from ${new Date(key.createdAt).toISOString()}: rotate it.`,
-    )
   }
 
   async #end(): Promise<void> {

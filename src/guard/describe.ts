@@ -32,14 +32,15 @@ export function describe(
     at: core.clock.now(),
     guard: core.name,
     solveId: job ? job.id : more.solveId,
-    path: admitted ? grant.pathFor(admitted.origin) : grant.path,
+    path: pathOf(grant, admitted, job),
     subject: grant.subject,
     family: challenge.family,
     variant: challenge.variant,
     sitekey: 'sitekey' in challenge ? challenge.sitekey : undefined,
     page: admitted ? admitted.page : originOf(pageUrl).record,
     frame: admitted ? admitted.frame : frameUrl && originOf(frameUrl).record,
-    solver: more.solver ?? core.solver.name,
+    // A denial is nobody's in particular; where there is one solver only, it is that one's.
+    solver: more.solver ?? (job ? job.account.name : core.several ? undefined : core.accounts[0]?.name),
     taskId: job?.taskId || undefined,
     keyVersion: job?.key.version,
     keyFingerprint: job?.key.value.fingerprint,
@@ -53,6 +54,11 @@ export function describe(
     message: more.message,
     retryAt: more.retryAt,
   }
+}
+
+function pathOf(grant: Granted, admitted: Admitted | undefined, job: Job | undefined): readonly string[] {
+  const path = admitted ? grant.pathFor(admitted.origin) : grant.path
+  return job?.account.claim ? [...path, job.account.claim.id] : path
 }
 
 /** One more record of a solve under way. */

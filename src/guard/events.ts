@@ -10,6 +10,7 @@ const NAMES: Readonly<Record<keyof GuardEvents, true>> = {
   solved: true,
   failed: true,
   denied: true,
+  movedOn: true,
   abandoned: true,
   recovered: true,
   injected: true,

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { AnyChallenge } from '../base/challenge.js'
 import { SolveguardError } from '../base/errors.js'
-import type { BudgetClaim } from '../ledger/ledger.js'
+import type { BudgetClaim, Usage } from '../ledger/ledger.js'
 import { micros } from '../policy/money.js'
 import { least, narrow } from '../policy/narrow.js'
 import { type NarrowingInput, type Policy, parseNarrowing } from '../policy/schema.js'
+import type { Account } from './account.js'
 import type { Core } from './core.js'
 import { asSolveguardError, closed, ledgerDown } from './core.js'
 import { Gate } from './gate.js'
@@ -12,7 +13,16 @@ import type { Granted } from './job.js'
 import { BoughtSolution } from './solution.js'
 import type { Solving } from './solve.js'
 import { stream } from './stream.js'
-import type { Grant, NarrowOptions, Solution, SolveOptions, Status, StreamResult } from './types.js'
+import type {
+  Grant,
+  KeyStatus,
+  NarrowOptions,
+  Solution,
+  SolveOptions,
+  SolverStatus,
+  Status,
+  StreamResult,
+} from './types.js'
 
 const NAME = /^[\w.-]{1,64}$/
 /** How many page origins a grant keeps the budgets of at hand. */
@@ -123,12 +133,17 @@ export class PolicyGrant implements Grant, Granted {
 
   async status(): Promise<Status> {
     if (this.#core.closed) throw closed()
-    const { clock, ledger, secrets, secretPlace, solver, sink, name } = this.#core
+    const { clock, ledger, accounts, sink, name } = this.#core
     const now = clock.now()
     const id = this.path.at(-1) as string
     try {
-      const [usage, root] = await Promise.all([ledger.usage(id, now), ledger.usage(name, now)])
-      const key = secrets.peek(now)?.current
+      const [usage, root, ...own] = await Promise.all([
+        ledger.usage(id, now),
+        ledger.usage(name, now),
+        ...accounts.map(({ claim }) => claim && ledger.usage(claim.id, now)),
+      ])
+      const solvers = accounts.map((account, index) => solverStatus(account, own[index], now))
+      const [first] = solvers as [SolverStatus]
       const schedule = this.gate.schedule(now)
       const cap = least(this.policy.budget.perDay, usage.declared.perDay) ?? micros(0)
       return {
@@ -142,24 +157,40 @@ export class PolicyGrant implements Grant, Granted {
         minute: { cap: least(this.policy.budget.perMinute, usage.declared.perMinute), used: usage.lastMinute },
         slots: { cap: least(this.policy.budget.concurrent, usage.declared.concurrent), used: usage.active },
         paused: usage.paused ?? root.paused,
-        key: {
-          place: secretPlace,
-          version: key?.version,
-          fingerprint: key?.value.fingerprint,
-          createdAt: key?.createdAt === undefined ? undefined : new Date(key.createdAt),
-        },
+        key: first.key,
         schedule: {
           open: schedule.open,
           changesAt: schedule.changesAt === undefined ? undefined : new Date(schedule.changesAt),
         },
-        egress: this.#core.route(this.#whole.egress),
-        solver: solver.name,
+        egress: accounts[0]?.route(this.#whole.egress) ?? '',
+        solver: first.name,
+        solvers,
         ledger: { kind: ledger.kind, place: ledger.place },
         audit: { kind: sink.kind, place: sink.place },
       }
     } catch (error) {
       throw ledgerDown(error)
     }
+  }
+}
+
+function solverStatus({ name, secrets, secretPlace }: Account, usage: Usage | undefined, now: number): SolverStatus {
+  const key = secrets.peek(now)?.current
+  const shown: KeyStatus = {
+    place: secretPlace,
+    version: key?.version,
+    fingerprint: key?.value.fingerprint,
+    createdAt: key?.createdAt === undefined ? undefined : new Date(key.createdAt),
+  }
+  if (!usage) return { name, key: shown }
+  const { spent, reserved, lastMinute, active, declared, paused } = usage
+  return {
+    name,
+    key: shown,
+    paused,
+    day: { cap: declared.perDay, spent, reserved },
+    minute: { cap: declared.perMinute, used: lastMinute },
+    slots: { cap: declared.concurrent, used: active },
   }
 }
 

@@ -1,13 +1,16 @@
 /** The guarded core: its public names. */
+export type { AccountBudget, SolverAccount } from './account-options.js'
 export type { Logger } from './core.js'
 export { createGuard, type GuardOptions } from './create.js'
 export type {
   Grant,
   Guard,
   GuardEvents,
+  KeyStatus,
   NarrowOptions,
   Solution,
   SolveOptions,
+  SolverStatus,
   Status,
   StreamResult,
 } from './types.js'

@@ -1,4 +1,5 @@
 import type { ChallengeFacts } from '../base/challenge.js'
+import type { SolveguardError } from '../base/errors.js'
 import type { BudgetClaim } from '../ledger/ledger.js'
 import type { Policy } from '../policy/schema.js'
 import type { Price } from '../solvers/solver.js'
@@ -26,11 +27,19 @@ export interface Job extends Errand {
   /** Without pictures: they are large, and whoever keeps a solution keeps its job. */
   readonly challenge: ChallengeFacts
   readonly admitted: Admitted
-  readonly price: Price
+  price: Price
+  /** Which of the guard's accounts it is taken to now. */
+  index: number
+  /** An account that only had no room, and may be asked again when the others could not take it. */
+  busyIndex: number | undefined
+  /** Why accounts were passed over, in order. */
+  readonly passedOver: SolveguardError[]
   /** Monotonic ms. */
   readonly startedAt: number
   readonly deadlineAt: number
   attempt: number
+  /** How often it was reserved for, whatever came of it. */
+  reservations: number
   reservationId: string
   taskId: string
   /** Answers the caller with an error, unless it was answered already. */

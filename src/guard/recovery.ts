@@ -2,6 +2,7 @@ import type { Family } from '../base/challenge.js'
 import { messageOf } from '../base/errors.js'
 import type { ClaimedTask } from '../ledger/ledger.js'
 import type { Policy } from '../policy/schema.js'
+import type { Account } from './account.js'
 import type { Core } from './core.js'
 import type { Gate } from './gate.js'
 import type { Errand, Service } from './service.js'
@@ -33,15 +34,19 @@ export class Recovery {
 
   /** Claims what is there to claim. Called now and then; costs one look at the ledger when nobody died. */
   async look(): Promise<void> {
-    const { ledger, ownerId, solver, name, clock } = this.#core
+    for (const account of this.#core.accounts) await this.#lookFor(account)
+  }
+
+  async #lookFor(account: Account): Promise<void> {
+    const { ledger, ownerId, name, clock } = this.#core
     const limit = MOST_AT_A_TIME - this.#flows.size
     if (limit <= 0 || this.#core.closed) return
-    const claimed = await ledger.claim({ ownerId, solver: solver.name, budgetId: name, limit }, clock.now())
+    const claimed = await ledger.claim({ ownerId, solver: account.name, budgetId: name, limit }, clock.now())
     for (const task of claimed) {
       // A lapsed task may be claimed again after a while, by whoever follows it too.
       const { reservationId } = task
       if (this.#flows.has(reservationId)) continue
-      const flow = this.#follow(task)
+      const flow = this.#follow(account, task)
         .catch((error) => this.#core.alert('LEDGER_UNAVAILABLE', `A dead task is not settled yet: ${messageOf(error)}`))
         .finally(() => this.#flows.delete(reservationId))
       this.#flows.set(reservationId, flow)
@@ -54,16 +59,18 @@ export class Recovery {
     await Promise.all(this.#flows.values())
   }
 
-  async #follow(task: ClaimedTask): Promise<void> {
-    const { secrets, keys, clock, solver, ledger, recorder } = this.#core
+  async #follow(account: Account, task: ClaimedTask): Promise<void> {
+    const { clock, ledger, recorder } = this.#core
     const errand: Errand = {
       id: task.reservationId.replace(/\.\d+$/, ''),
       gate: this.#gate,
-      transport: this.#core.transport(this.#policy.egress),
+      account,
+      transport: account.transport(this.#policy.egress),
+      moveOnAfterMs: undefined,
       // What our own ledger says, written by `note`.
       family: task.family as Family,
       amount: task.amount,
-      key: keys.version(await secrets.get(), task.keyVersion),
+      key: account.keys.version(await account.secrets.get(), task.keyVersion),
       sentIn: 0,
       lapsesAt: clock.now() + FOLLOW_FOR_MS,
       over: true,
@@ -87,7 +94,7 @@ export class Recovery {
       solveId: errand.id,
       path: task.path,
       family: task.family,
-      solver: solver.name,
+      solver: account.name,
       taskId: task.taskId,
       keyVersion: errand.key.version,
       keyFingerprint: errand.key.value.fingerprint,

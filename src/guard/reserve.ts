@@ -1,6 +1,6 @@
 import { isPromise, type MaybePromise } from '../base/async.js'
 import { type DeniedError, SolveguardError } from '../base/errors.js'
-import type { ReserveResult, ThresholdAlert } from '../ledger/ledger.js'
+import type { BudgetClaim, ReserveResult, ThresholdAlert } from '../ledger/ledger.js'
 import { formatMs } from '../policy/duration.js'
 import { formatUsd, type Money } from '../policy/money.js'
 import { type Core, ledgerDown } from './core.js'
@@ -20,7 +20,7 @@ const LOOK_MS = 250
  */
 export function reserve(core: Core, job: Job): MaybePromise<readonly ThresholdAlert[]> {
   const waitMs = job.grant.policy.budget.waitMs ?? 0
-  const path = job.grant.claims(job.admitted.origin)
+  const path = pathOf(job)
   if (waitMs > 0) {
     const ahead = path.find(({ id }) => core.turnstile.busy(id))
     if (ahead) return standInLine(core, job, ahead.id, waitMs)
@@ -32,6 +32,12 @@ export function reserve(core: Core, job: Job): MaybePromise<readonly ThresholdAl
     throw refusal(answer, job.amount, core.clock.now())
   }
   return isPromise(result) ? result.then(decide) : decide(result)
+}
+
+/** The budgets of the grant, and that of the account. */
+function pathOf({ grant, admitted, account }: Job): readonly BudgetClaim[] {
+  const claims = grant.claims(admitted.origin)
+  return account.claim ? [...claims, account.claim] : claims
 }
 
 async function standInLine(core: Core, job: Job, budgetId: string, waitMs: number): Promise<readonly ThresholdAlert[]> {
@@ -63,7 +69,7 @@ function ask(core: Core, job: Job): MaybePromise<ReserveResult> {
   const request = {
     id: job.reservationId,
     ownerId: core.ownerId,
-    path: job.grant.claims(job.admitted.origin),
+    path: pathOf(job),
     amount: job.amount,
     deadline: job.lapsesAt,
   }

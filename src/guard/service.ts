@@ -5,6 +5,7 @@ import { type Transport, TransportError } from '../egress/transport.js'
 import { type Money, ZERO } from '../policy/money.js'
 import type { SecretVersion } from '../secrets/provider.js'
 import type { Failure, FailureClass, Pending, Ready, Submitted } from '../solvers/solver.js'
+import type { Account } from './account.js'
 import { asSolveguardError, type Core } from './core.js'
 import type { Gate } from './gate.js'
 import type { KeyRound } from './keys.js'
@@ -14,10 +15,14 @@ export interface Errand {
   /** One solve from its first record to its last. */
   readonly id: string
   readonly gate: Gate
-  readonly transport: Transport
   readonly family: Family
+  /** Whom it is taken to. */
+  account: Account
+  transport: Transport
   /** The most it may cost, and what it is held to have cost where the service leaves that open. */
-  readonly amount: Money
+  amount: Money
+  /** How long to go on asking a service that has no room; absent where there is no other one to ask. */
+  moveOnAfterMs: number | undefined
   key: SecretVersion
   /** When its last call was sent, in rounds of the key. */
   sentIn: KeyRound
@@ -40,6 +45,11 @@ export type Ended =
       readonly cost: Money
       /** Whether a new attempt, with a reservation of its own, makes sense. */
       readonly again: boolean
+      /**
+       * The service took nothing, and another one may take it: `busy` where this one only had no room, `refused` where it does not take
+       * anything for now.
+       */
+      readonly moveOn?: 'busy' | 'refused' | undefined
     }
   /** The guard closes: the task is noted in the ledger, and left to the next process. */
   | { readonly kind: 'left' }
@@ -60,9 +70,10 @@ export class Service {
    * came it may have: then the attempt counts as spent, and another one needs a reservation of its own.
    */
   async submit(errand: Errand, challenge: AnyChallenge): Promise<Submitted | Ended> {
-    const { solver } = this.#core
+    const { solver } = errand.account
     const call = solver.submit(challenge)
     const refused: SecretVersion[] = []
+    let busySince: number | undefined
     for (let tries = 0; ; tries++) {
       if (errand.over || this.#core.closed)
         return failed(new SolveguardError('SOLVE_ABORTED', 'Nobody waits for the solve any more.'), ZERO)
@@ -76,14 +87,25 @@ export class Service {
       if (result.ambiguous) return failed(this.#problem(errand, result), errand.amount, true)
       switch (result.class) {
         case 'busy':
-        case 'invalid':
-          await this.#wait(errand, this.#retry(errand, result, backoff(result, tries)))
-          break
-        case 'key': {
-          const problem = await this.#changeKey(errand, refused, result)
-          if (problem) return failed(problem, ZERO)
+        case 'invalid': {
+          const wait = backoff(result, tries)
+          const now = this.#core.clock.monotonic()
+          busySince ??= now
+          if (errand.moveOnAfterMs !== undefined && now - busySince + wait > errand.moveOnAfterMs) {
+            return { ...failed(this.#problem(errand, result), ZERO), moveOn: 'busy' }
+          }
+          await this.#wait(errand, this.#retry(errand, result, wait))
           break
         }
+        case 'key': {
+          const problem = await this.#changeKey(errand, refused, result)
+          if (problem) return { ...failed(problem, ZERO), moveOn: 'refused' }
+          break
+        }
+        case 'address':
+        case 'balance':
+        case 'unsupported':
+          return { ...failed(this.#problem(errand, result), ZERO), moveOn: 'refused' }
         default:
           // An error that nobody knows may have cost something; for each known one the solver's table says whether.
           return failed(
@@ -97,7 +119,8 @@ export class Service {
 
   /** Asks, by the service's manners, until the task has ended, its reservation lapses, or the guard closes. */
   async follow(errand: Errand, taskId: string, firstWaitMs?: number): Promise<Ended> {
-    const { solver, clock } = this.#core
+    const { clock } = this.#core
+    const { solver } = errand.account
     const { firstPollMs, everyMs } = solver.patience(errand)
     const call = solver.poll(taskId)
     const refused: SecretVersion[] = []
@@ -151,7 +174,7 @@ export class Service {
     call: Call,
     read: (reply: Reply) => T | Failure,
   ): Promise<T | Failure> {
-    errand.sentIn = this.#core.keys.round
+    errand.sentIn = errand.account.keys.round
     try {
       return read(await errand.transport.send(call, errand.key.value, { timeoutMs: LONGEST_CALL_MS }))
     } catch (error) {
@@ -172,7 +195,7 @@ export class Service {
   async #changeKey(errand: Errand, refused: SecretVersion[], result: Failure): Promise<SolveguardError | undefined> {
     refused.push(errand.key)
     try {
-      const key = await this.#core.keys.another(refused, errand.sentIn, this.#core.clock.monotonic())
+      const key = await errand.account.keys.another(refused, errand.sentIn, this.#core.clock.monotonic())
       if (key) {
         errand.gate.admitKey(key, this.#core.clock.now())
         errand.key = key
@@ -190,9 +213,9 @@ export class Service {
   #problem(errand: Errand, result: Failure): SolveguardError {
     const code = codeOf(result)
     const help =
-      result.class === 'address' ? ` We left by: ${errand.transport.route}. ${this.#core.solver.addressHelp}` : ''
+      result.class === 'address' ? ` We left by: ${errand.transport.route}. ${errand.account.solver.addressHelp}` : ''
     const error = new SolveguardError(code, result.message + help, { details: { solverCode: result.code } })
-    if (PAUSING.has(result.class)) this.#core.pause(code, error.message)
+    if (PAUSING.has(result.class)) this.#core.pause(errand.account, code, error.message)
     return error
   }
 
@@ -242,7 +265,7 @@ function codeOf(result: Failure): Code {
   return UNREACHED.has(result.code) ? 'SOLVER_UNREACHABLE' : CODE_OF_CLASS[result.class]
 }
 
-function failed(error: SolveguardError, cost: Money, again = false): Ended {
+function failed(error: SolveguardError, cost: Money, again = false): Extract<Ended, { kind: 'failed' }> {
   return { kind: 'failed', error, cost, again }
 }
 

@@ -10,18 +10,16 @@ import {
   withoutPictures,
 } from '../base/challenge.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
-import type { Transport } from '../egress/transport.js'
+import type { ThresholdAlert } from '../ledger/ledger.js'
 import { formatMs } from '../policy/duration.js'
 import { formatUsd, type Money, ZERO } from '../policy/money.js'
-import type { SecretVersion, SecretVersions } from '../secrets/provider.js'
-import type { Price } from '../solvers/solver.js'
-import { solversFor } from '../solvers/table.js'
 import { answerLivesMs } from '../widgets/table.js'
 import { isBlockingTestKey, testAnswer } from '../widgets/test-keys.js'
 import { parseChallenge } from './challenge.js'
+import { aborted, type Choice, Chooser, whyNone } from './choose.js'
 import { type Core, closed } from './core.js'
 import { describe, describeJob } from './describe.js'
-import { type Admitted, denied } from './gate.js'
+import type { Admitted } from './gate.js'
 import type { Granted, Job } from './job.js'
 import { isOwnWork, OwnWork } from './own-work.js'
 import { reserve } from './reserve.js'
@@ -39,6 +37,7 @@ export class Solving {
   readonly #core: Core
   readonly #service: Service
   readonly #ownWork: OwnWork
+  readonly #chooser: Chooser
   /** The solves that have not ended. */
   readonly #underWay = new Set<Job>()
 
@@ -46,6 +45,7 @@ export class Solving {
     this.#core = core
     this.#service = service
     this.#ownWork = new OwnWork(core)
+    this.#chooser = new Chooser(core)
   }
 
   async solve(grant: Granted, input: AnyChallenge, options: SolveOptions = {}): Promise<Solution> {
@@ -63,14 +63,14 @@ export class Solving {
         const answer = asMeant ? testAnswer(challenge) : undefined
         if (answer) return await this.#free(grant, challenge, admitted, answer)
       }
-      const price = this.#quote(grant, challenge)
-      const found = this.#key(grant, signal)
-      const key = isPromise(found) ? await found : found
+      const passedOver: SolveguardError[] = []
+      const found = this.#chooser.choose(grant, challenge, 0, passedOver, signal)
+      const choice = isPromise(found) ? await found : found
+      if (!choice) throw whyNone(passedOver)
       // While the key was waited for, much may have happened; nobody would hear of it once the solve has begun.
       if (this.#core.closed) throw closed()
       if (signal?.aborted) throw aborted()
-      const transport = this.#core.transport(grant.wayOut())
-      return await this.#start(this.#job(grant, challenge, admitted, price, key, transport), challenge, signal)
+      return await this.#start(this.#job(grant, challenge, admitted, choice, passedOver), challenge, signal)
     } catch (error) {
       if (error instanceof DeniedError) this.#recordDenial(grant, challenge, admitted, error)
       throw error
@@ -101,49 +101,14 @@ export class Solving {
 
   // -- before anything is reserved ------------------------------------------------------------------------------
 
-  #quote(grant: Granted, challenge: AnyChallenge): Price {
-    const { solver } = this.#core
-    const unsupported = solver.unsupported(challenge)
-    if (unsupported !== undefined) throw cannot(solver.name, unsupported, challenge)
-    const price = solver.price(challenge)
-    const { perSolve } = grant.policy.budget
-    if (perSolve !== undefined && price.amount > perSolve) {
-      throw denied(
-        'PRICE_TOO_HIGH',
-        `A ${challenge.family} solve may cost ${formatUsd(price.amount)}, more than the ${formatUsd(perSolve)} that policy.budget.perSolve allows.`,
-      )
-    }
-    return price
-  }
-
-  /** The cached key where there is one: nothing is waited for then. */
-  #key(grant: Granted, signal: AbortSignal | undefined): MaybePromise<SecretVersion> {
-    const { clock, secrets, keys } = this.#core
-    const now = clock.now()
-    const choose = (versions: SecretVersions): SecretVersion => {
-      const key = keys.choose(versions, clock.monotonic())
-      grant.gate.admitKey(key, now)
-      return key
-    }
-    const versions = secrets.peek(now) ?? secrets.get(signal)
-    if (!isPromise(versions)) return choose(versions)
-    return versions
-      .catch((error) => {
-        if (signal?.aborted) throw aborted()
-        if (error instanceof SolveguardError) throw error
-        throw denied('SECRET_UNAVAILABLE', `The secrets store did not answer: ${messageOf(error)}`)
-      })
-      .then(choose)
-  }
-
   #job(
     grant: Granted,
     challenge: AnyChallenge,
     admitted: Admitted,
-    price: Price,
-    key: SecretVersion,
-    transport: Transport,
+    choice: Choice,
+    passedOver: SolveguardError[],
   ): Job {
+    const { index, account, price, key, transport } = choice
     const startedAt = this.#core.clock.monotonic()
     return {
       id: randomUUID(),
@@ -152,6 +117,11 @@ export class Solving {
       challenge: withoutPictures(challenge),
       family: challenge.family,
       admitted,
+      index,
+      busyIndex: undefined,
+      passedOver,
+      account,
+      moveOnAfterMs: this.#patience(grant, challenge, index),
       price,
       amount: price.amount,
       key,
@@ -160,6 +130,7 @@ export class Solving {
       startedAt,
       deadlineAt: startedAt + deadlineOf(grant),
       attempt: 0,
+      reservations: 0,
       reservationId: '',
       lapsesAt: 0,
       taskId: '',
@@ -170,6 +141,11 @@ export class Solving {
       release: noop,
       flow: undefined,
     }
+  }
+
+  /** How long an account may be busy before another one is asked; undefined where there is no other. */
+  #patience(grant: Granted, challenge: AnyChallenge, index: number): number | undefined {
+    return this.#chooser.hasAnother(index, challenge) ? (grant.policy.budget.waitMs ?? 0) : undefined
   }
 
   /** A vendor's published test key: answered with a dummy token, without the service, for nothing, and on the record. */
@@ -223,9 +199,12 @@ export class Solving {
     const most = job.grant.policy.attempts ?? 1
     try {
       for (;;) {
-        job.attempt++
         const taken = this.#take(job)
-        if (isPromise(taken)) await taken
+        const denial = isPromise(taken) ? await taken : taken
+        if (denial) {
+          await this.#moveOn(job, challenge, denial, 'refused')
+          continue
+        }
         const authorised = this.#authorise(job)
         if (isPromise(authorised)) await authorised
         const submitted = await this.#service.submit(job, challenge)
@@ -240,7 +219,13 @@ export class Solving {
         if (isPromise(settled)) await settled
         if (ended.kind === 'solved') return resolve(this.#solved(job, ended, durationMs))
         this.#failed(job, ended)
-        if (!ended.again || job.attempt >= most || job.over || this.#core.closed) throw ended.error
+        if (job.over || this.#core.closed) throw ended.error
+        if (ended.moveOn) await this.#moveOn(job, challenge, ended.error, ended.moveOn)
+        else {
+          if (!ended.again || ++job.attempt >= most) throw ended.error
+          // Another service may fare better; where there is none, this one is asked again.
+          await this.#next(job, challenge, ended.error)
+        }
       }
     } catch (error) {
       job.reject(error)
@@ -248,6 +233,40 @@ export class Solving {
       job.release()
       this.#underWay.delete(job)
     }
+  }
+
+  /** Takes the job to another account, which took nothing here. @throws SolveguardError why no account takes it */
+  async #moveOn(job: Job, challenge: AnyChallenge, why: SolveguardError, because: 'busy' | 'refused'): Promise<void> {
+    job.passedOver.push(why)
+    if (because === 'busy') job.busyIndex ??= job.index
+    if (await this.#next(job, challenge, why)) return
+    const { busyIndex } = job
+    if (busyIndex === undefined) throw whyNone(job.passedOver)
+    // One that only had no room is asked again, for as long as there is time: there is no other.
+    job.busyIndex = undefined
+    job.index = busyIndex - 1
+    if (!(await this.#next(job, challenge, why))) throw whyNone(job.passedOver)
+    job.moveOnAfterMs = undefined
+  }
+
+  /** Takes the job to the next account that can do it, if there is one. */
+  async #next(job: Job, challenge: AnyChallenge, why: SolveguardError): Promise<boolean> {
+    const from = job.account.name
+    const choice = await this.#chooser.choose(job.grant, challenge, job.index + 1, job.passedOver)
+    if (!choice) return false
+    job.index = choice.index
+    job.account = choice.account
+    job.transport = choice.transport
+    job.price = choice.price
+    job.amount = choice.price.amount
+    job.key = choice.key
+    job.moveOnAfterMs = this.#patience(job.grant, challenge, choice.index)
+    const { code, message } = why
+    if (this.#core.hears('movedOn')) {
+      const to = job.account.name
+      this.#core.tell('movedOn', { ...this.#told(job), from, to, code, message }, `${message} Asking ${to} instead.`)
+    }
+    return true
   }
 
   /** Nobody waits any more. What was handed in is followed to its end all the same. */
@@ -270,14 +289,27 @@ export class Solving {
 
   // -- spending -------------------------------------------------------------------------------------------------
 
-  /** Takes from every budget of the path, or throws the denial. */
-  #take(job: Job): MaybePromise<void> {
-    job.reservationId = `${job.id}.${job.attempt}`
+  /**
+   * Takes from every budget of the path.
+   * @returns the denial, where it is only the account's own budget that is in the way
+   * @throws DeniedError any other denial
+   */
+  #take(job: Job): MaybePromise<DeniedError | undefined> {
+    job.reservationId = `${job.id}.${++job.reservations}`
     job.taskId = ''
     job.lapsesAt = this.#core.clock.now() + deadlineOf(job.grant) + LAPSE_AFTER_MS
-    const alerts = reserve(this.#core, job)
-    if (isPromise(alerts)) return alerts.then((given) => this.#core.thresholds(given))
-    this.#core.thresholds(alerts)
+    const refused = (error: unknown): DeniedError => {
+      const { claim } = job.account
+      if (claim && error instanceof DeniedError && error.details?.budgetId === claim.id) return error
+      throw error
+    }
+    const told = (alerts: readonly ThresholdAlert[]): undefined => this.#core.thresholds(alerts) as undefined
+    try {
+      const alerts = reserve(this.#core, job)
+      return isPromise(alerts) ? alerts.then(told, refused) : told(alerts)
+    } catch (error) {
+      return refused(error)
+    }
   }
 
   /** No record, no solve. */
@@ -334,7 +366,7 @@ export class Solving {
 
   #submitted(job: Job, taskId: string): void {
     job.taskId = taskId
-    const note = { solver: this.#core.solver.name, taskId, keyVersion: job.key.version, family: job.family }
+    const note = { solver: job.account.name, taskId, keyVersion: job.key.version, family: job.family }
     this.#core.background(() => this.#core.ledger.note(job.reservationId, note), 'LEDGER_UNAVAILABLE')
     this.#core.recorder.later(describeJob(this.#core, 'submitted', job))
     if (this.#core.hears('submitted')) this.#core.tell('submitted', { ...this.#told(job), taskId }, 'submitted')
@@ -381,7 +413,7 @@ export class Solving {
     const action = good ? 'accepted' : 'rejected'
     this.#core.recorder.note(describeJob(this.#core, action, job))
     if (this.#core.hears(action)) this.#core.tell(action, this.#told(job), action)
-    const call = this.#core.solver.report(job.taskId, good, job.family)
+    const call = job.account.solver.report(job.taskId, good, job.family)
     // The report is a courtesy: the solve is over, and a service that does not take it changes nothing.
     if (call && !this.#core.closed) await job.transport.send(call, job.key.value).catch(() => {})
   }
@@ -405,19 +437,9 @@ function deadlineOf({ policy }: Granted): number {
   return policy.deadlineMs as number
 }
 
-function aborted(): SolveguardError {
-  return new SolveguardError('SOLVE_ABORTED', 'The solve was aborted by its caller.')
-}
-
 function meantToBlock({ sitekey }: Challenge): SolveguardError {
   return new SolveguardError(
     'TEST_KEY_BLOCKS',
     `The sitekey ${sitekey} is the vendor's own for tests of a failure, so it is left to fail.`,
   )
-}
-
-function cannot(solver: string, what: string, challenge: AnyChallenge): SolveguardError {
-  const able = solversFor(challenge).filter((name) => name !== solver)
-  const instead = able.length > 0 ? `Solvers that can: ${able.join(', ')}.` : 'No solver of this package can.'
-  return new SolveguardError('FAMILY_UNSUPPORTED', `The solver ${solver} cannot do ${what}. ${instead}`)
 }

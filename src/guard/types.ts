@@ -78,6 +78,27 @@ export interface NarrowOptions {
   subject?: string | undefined
 }
 
+/** A key as it may be shown: where it is kept and which one it is, never the key. */
+export interface KeyStatus {
+  readonly place: string
+  /** Absent until it was first fetched. */
+  readonly version?: string | undefined
+  readonly fingerprint?: string | undefined
+  readonly createdAt?: Date | undefined
+}
+
+/** How one of a guard's accounts stands. */
+export interface SolverStatus {
+  readonly name: string
+  readonly key: KeyStatus
+  /** Why nothing is taken to it now. */
+  readonly paused?: PauseReason | undefined
+  /** What was spent and is reserved with it in 24 hours, and what its own budget allows; only where there are several. */
+  readonly day?: { readonly cap?: Money | undefined; readonly spent: Money; readonly reserved: Money } | undefined
+  readonly minute?: { readonly cap?: number | undefined; readonly used: number } | undefined
+  readonly slots?: { readonly cap?: number | undefined; readonly used: number } | undefined
+}
+
 /** How a guard or grant stands: its budgets, its key (never the key itself), its schedule, and what it is made of. */
 export interface Status {
   readonly name: string
@@ -85,17 +106,13 @@ export interface Status {
   readonly minute: { readonly cap?: number | undefined; readonly used: number }
   readonly slots: { readonly cap?: number | undefined; readonly used: number }
   readonly paused?: PauseReason | undefined
-  readonly key: {
-    /** Where it is kept, never the key. */
-    readonly place: string
-    /** Absent until it was first fetched. */
-    readonly version?: string | undefined
-    readonly fingerprint?: string | undefined
-    readonly createdAt?: Date | undefined
-  }
+  readonly key: KeyStatus
   readonly schedule: { readonly open: boolean; readonly changesAt?: Date | undefined }
   readonly egress: string
+  /** The account that is asked first; `key` is its. */
   readonly solver: string
+  /** Every account, in the order in which they are asked. */
+  readonly solvers: readonly SolverStatus[]
   readonly ledger: { readonly kind: string; readonly place?: string | undefined }
   readonly audit: { readonly kind: string; readonly place?: string | undefined }
 }
@@ -127,13 +144,21 @@ export interface GuardEvents {
     readonly message: string
     readonly retryAt?: Date | undefined
   }
+  /** One account could not take the solve, and took nothing: it is taken to another. */
+  movedOn: SolveEvent & {
+    readonly from: string
+    readonly to: string
+    readonly code: Code
+    readonly message: string
+  }
   abandoned: SolveEvent & { readonly taskId: string }
   /** A task whose process had died was followed to its end by this one. */
   recovered: { readonly taskId: string; readonly cost: Money; readonly at: Date }
   injected: SolveEvent & { readonly ok: boolean; readonly code?: Code | undefined }
   accepted: SolveEvent
   rejected: SolveEvent
-  paused: { readonly reason: PauseReason; readonly at: Date }
+  /** `solver` alone is paused where there are others; else everything under the guard's name. */
+  paused: { readonly reason: PauseReason; readonly solver: string; readonly at: Date }
   resumed: { readonly at: Date }
   alert: {
     readonly code: Code

@@ -1,0 +1,89 @@
+import type { Clock } from '../base/clock.js'
+import { messageOf } from '../base/errors.js'
+import type { Transport } from '../egress/transport.js'
+import type { BudgetClaim } from '../ledger/ledger.js'
+import type { Money } from '../policy/money.js'
+import type { Policy } from '../policy/schema.js'
+import { createSecretCache, type SecretCache, type SecretCacheOptions } from '../secrets/cache.js'
+import type { SecretProvider, SecretVersion } from '../secrets/provider.js'
+import type { Solver } from '../solvers/solver.js'
+import { denied } from './gate.js'
+import { Keys } from './keys.js'
+
+/** What an account is made of. Everything has been checked. */
+export interface AccountParts {
+  /** How it is called in budgets, records and the ledger. */
+  readonly name: string
+  readonly solver: Solver
+  readonly secret: SecretProvider
+  readonly secretCache?: Pick<SecretCacheOptions, 'ttlMs' | 'staleForMs'> | undefined
+  readonly transport: (egress: Policy['egress']) => Transport
+  /** The budget of its own that each of its solves draws on, where a guard has several accounts. */
+  readonly claim?: BudgetClaim | undefined
+  /** The dearest single solve here. */
+  readonly perSolve?: Money | undefined
+}
+
+/** One service with one key: what a solve is taken to. */
+export class Account {
+  readonly name: string
+  readonly solver: Solver
+  readonly secrets: SecretCache
+  readonly secretPlace: string
+  readonly keys: Keys
+  readonly claim: BudgetClaim | undefined
+  readonly perSolve: Money | undefined
+  readonly #transportFor: AccountParts['transport']
+  readonly #transports = new Map<string, Transport>()
+  #dueVersion: string | undefined
+
+  /** @param onStale told when the secrets store is down and a cached key serves */
+  constructor(parts: AccountParts, clock: Clock, onStale: NonNullable<SecretCacheOptions['onStale']>) {
+    this.name = parts.name
+    this.solver = parts.solver
+    this.secretPlace = parts.secret.place
+    this.claim = parts.claim
+    this.perSolve = parts.perSolve
+    this.#transportFor = parts.transport
+    this.secrets = createSecretCache(parts.secret, { ...parts.secretCache, clock, onStale })
+    this.keys = new Keys(this.secrets)
+  }
+
+  /** The way out that a policy asks for. */
+  transport(egress: Policy['egress']): Transport {
+    const key = JSON.stringify(egress)
+    const known = this.#transports.get(key)
+    if (known) return known
+    if (egress.proxies.length > 1 || egress.localAddresses.length > 1) {
+      throw denied(
+        'EGRESS_CONFLICT',
+        'Two policies on the path each require another way out; set policy.egress in one place.',
+      )
+    }
+    const transport = this.#transportFor(egress)
+    this.#transports.set(key, transport)
+    return transport
+  }
+
+  /** The same, for telling: a way out that cannot be taken is no reason to tell nothing. */
+  route(egress: Policy['egress']): string {
+    try {
+      return this.transport(egress).route
+    } catch (error) {
+      return messageOf(error)
+    }
+  }
+
+  /** The key, if it has just been found to be due for rotation: once for each version. */
+  newlyDue(rotateEveryMs: number | undefined, now: number): SecretVersion | undefined {
+    const key = rotateEveryMs === undefined ? undefined : this.secrets.peek(now)?.current
+    if (!key?.createdAt || key.version === this.#dueVersion || now - key.createdAt < (rotateEveryMs ?? 0)) return
+    this.#dueVersion = key.version
+    return key
+  }
+
+  /** Ends every connection; what is being sent fails. */
+  async closeTransports(): Promise<void> {
+    await Promise.all([...this.#transports.values()].map((transport) => transport.close()))
+  }
+}
