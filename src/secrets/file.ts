@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { DeniedError, printable, SolveguardError } from '../base/errors.js'
 import { parseKey } from './parse.js'
 import type { SecretProvider, SecretVersion, SecretVersions } from './provider.js'
+import { readBounded } from './read.js'
 import { watchFile } from './watch.js'
 
 /** How `fileSecret` treats the file. */
@@ -56,7 +57,9 @@ export function fileSecret(
       try {
         const stats = await file.stat()
         checkFile(stats, path, place, rule)
-        return parseFile(await readBounded(file, place), stats.mtimeMs, place)
+        const text = await readBounded(file, LARGEST_BYTES)
+        if (text === undefined) throw tooLarge(place)
+        return parseFile(text, stats.mtimeMs, place)
       } catch (error) {
         throw error instanceof SolveguardError ? error : unavailable(place, error)
       } finally {
@@ -103,21 +106,6 @@ function checkFile(stats: Stats, path: string, place: string, { forbidden, mode 
       `${place} may be used by others (mode ${found})${mounted}: run chmod ${mode} ${quoted(path)}`,
     )
   }
-}
-
-/** Reads no more than the limit, whatever the file has grown to since it was looked at. */
-async function readBounded(file: FileHandle, place: string): Promise<string> {
-  const buffer = Buffer.alloc(LARGEST_BYTES + 1)
-  let size = 0
-  while (size < buffer.length) {
-    const { bytesRead } = await file.read(buffer, size, buffer.length - size, size)
-    if (bytesRead === 0) break
-    size += bytesRead
-  }
-  if (size > LARGEST_BYTES) throw tooLarge(place)
-  const text = buffer.toString('utf8', 0, size)
-  buffer.fill(0)
-  return text
 }
 
 function parseFile(text: string, modifiedAt: number, place: string): SecretVersions {

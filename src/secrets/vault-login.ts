@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { type Clock, systemClock } from '../base/clock.js'
 import { DeniedError, messageOf, printable, SolveguardError } from '../base/errors.js'
 import { takeVariable } from './environment.js'
 import type { StoreClient } from './http.js'
+import { readTextFile } from './read.js'
 
 /**
  * How to log in. A token in a file is read again each time, as a Vault Agent writes it; one that is given, or stands in
@@ -33,10 +33,12 @@ export type VaultLogin =
       }
     }
 
+const LARGEST_TOKEN = 64 * 1024
+
 /** What can stand in a header. */
 const text = z
   .string()
-  .max(64 * 1024)
+  .max(LARGEST_TOKEN)
   .regex(/^[\x21-\x7e]+$/, 'expected printable ASCII without spaces')
 const mount = text.regex(/^[\w.-]+(\/[\w.-]+)*$/, 'expected the path of a mount').optional()
 
@@ -222,7 +224,7 @@ export class VaultSession {
 async function readToken(path: string, place: string): Promise<string> {
   let found: string
   try {
-    found = (await readFile(path, 'utf8')).trim()
+    found = (await readTextFile(path, LARGEST_TOKEN))?.trim() ?? ''
   } catch (error) {
     const code = printable(String((error as NodeJS.ErrnoException).code ?? messageOf(error)), 40)
     throw new DeniedError(

@@ -1,0 +1,204 @@
+import { execFileSync } from 'node:child_process'
+import { createCipheriv, randomBytes } from 'node:crypto'
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect, parseEnv } from 'node:util'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { systemClock } from '../../src/base/clock.js'
+import type { DeniedError } from '../../src/base/errors.js'
+import { createSecretCache } from '../../src/secrets/cache.js'
+import { type DotenvVaultSecretOptions, dotenvVaultSecret, type SecretProvider } from '../../src/secrets/index.js'
+import { KEY, NEXT_KEY, secretProviderContract } from './contract.js'
+
+const root = join(import.meta.dirname, '../..')
+/** Built by `dotenv-vault local build` (1.26.2) from three files; these are the keys that it printed, and they open nothing else. */
+const BUILT = join(root, 'fixtures/dotenv-vault')
+const KEYS = parseEnv(readFileSync(join(BUILT, 'env.keys'), 'utf8')) as Record<string, string>
+
+/** The same as dotenv-vault does, for vaults that tests make up. */
+function seal(text: string, key: string): string {
+  const nonce = randomBytes(12)
+  const cipher = createCipheriv('aes-256-gcm', Buffer.from(key, 'hex'), nonce)
+  return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString('base64')
+}
+const opener = (key: string, environment: string) =>
+  `dotenv://:key_${key}@dotenv.local/vault/.env.vault?environment=${environment}`
+
+let count = 0
+const newVariable = () => `SOLVEGUARD_TEST_DOTENV_KEY_${process.pid}_${count++}`
+const used: string[] = []
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'solveguard-dotenv-'))
+})
+afterEach(() => {
+  for (const name of used.splice(0)) delete process.env[name]
+  rmSync(folder, { recursive: true })
+})
+
+const opened = (dotenvKey: string, more: DotenvVaultSecretOptions = {}) => {
+  const keyVariable = newVariable()
+  used.push(keyVariable)
+  process.env[keyVariable] = dotenvKey
+  return dotenvVaultSecret({ path: join(BUILT, 'env.vault'), keyVariable, ...more })
+}
+
+async function refusal(provider: SecretProvider): Promise<DeniedError> {
+  try {
+    await provider.fetch()
+  } catch (error) {
+    return error as DeniedError
+  }
+  throw new Error('the key was given')
+}
+
+secretProviderContract('dotenvVaultSecret', () => {
+  const home = mkdtempSync(join(tmpdir(), 'solveguard-dotenv-'))
+  const path = join(home, '.env.vault')
+  const key = randomBytes(32).toString('hex')
+  const write = (text: string) => writeFileSync(path, `DOTENV_VAULT_CI="${seal(text, key)}"\n`)
+  return {
+    hold(text) {
+      write(text === undefined ? 'OTHER=x' : `SOLVEGUARD_KEY="${text.replace('\n', '\\n')}"`)
+    },
+    provider: () => opened(opener(key, 'ci'), { path }),
+    cleanUp: () => rmSync(home, { recursive: true }),
+  }
+})
+
+describe('a vault that dotenv-vault built', () => {
+  test.each([
+    ['development', KEY],
+    ['ci', 'the-key-of-ci-0123456789abcdef'],
+    ['production', NEXT_KEY],
+  ])('gives the key of %s to whoever has its DOTENV_KEY', async (environment, key) => {
+    const provider = opened(KEYS[`DOTENV_KEY_${environment.toUpperCase()}`] ?? '')
+    expect((await provider.fetch()).current.value.reveal()).toBe(key)
+  })
+
+  test('gives the key before, and how old the key is, where they stand beside it', async () => {
+    const { previous } = await opened(KEYS.DOTENV_KEY_PRODUCTION ?? '').fetch()
+    expect(previous?.value.reveal()).toBe(KEY)
+    const key = randomBytes(32).toString('hex')
+    const path = join(folder, '.env.vault')
+    const write = (date: string) => {
+      const text = `CAPTCHA=${KEY}\nCAPTCHA_CREATED_AT=${date}`
+      writeFileSync(path, `DOTENV_VAULT_CI=${seal(text, key)}`)
+    }
+    const provider = opened(opener(key, 'ci'), { path, name: 'CAPTCHA' })
+    write('2026-03-01')
+    expect((await provider.fetch()).current.createdAt).toBe(Date.UTC(2026, 2, 1))
+    write('lately')
+    expect((await refusal(provider)).code).toBe('SECRET_INVALID')
+  })
+
+  test('opens with the first of several keys that fits, as when the vault gets new ones', async () => {
+    const lost = opener('0'.repeat(64), 'production')
+    const other = opener('0'.repeat(64), 'staging')
+    const provider = opened(`${lost}, ${other},${KEYS.DOTENV_KEY_CI}`)
+    expect((await provider.fetch()).current.value.reveal()).toBe('the-key-of-ci-0123456789abcdef')
+  })
+
+  test('does not open with the key of another environment, and says which', async () => {
+    const { password } = new URL(KEYS.DOTENV_KEY_CI ?? '')
+    const error = await refusal(opened(opener(password.slice(4), 'production')))
+    expect([error.code, error.message]).toEqual(['SECRET_DENIED', expect.stringContaining('production')])
+    expect(inspect(error)).not.toContain(password)
+  })
+
+  test('that was altered does not open', async () => {
+    const path = join(folder, '.env.vault')
+    const text = readFileSync(join(BUILT, 'env.vault'), 'utf8')
+    writeFileSync(path, text.replace('VAULT_CI="0', 'VAULT_CI="1'))
+    expect((await refusal(opened(KEYS.DOTENV_KEY_CI ?? '', { path }))).code).toBe('SECRET_DENIED')
+  })
+
+  test('has nothing for an environment that it was not built for', async () => {
+    const error = await refusal(opened(opener('0'.repeat(64), 'staging')))
+    expect([error.code, error.message]).toEqual(['SECRET_MISSING', expect.stringContaining('staging')])
+  })
+})
+
+test("dotenv-vault's own command opens what these tests seal, as it does what it built itself", () => {
+  const key = randomBytes(32).toString('hex')
+  cpSync(join(BUILT, 'env.vault'), join(folder, '.env.vault'))
+  appendFileSync(join(folder, '.env.vault'), `DOTENV_VAULT_OURS="${seal(`A=${KEY}`, key)}"\n`)
+  const command = join(root, 'node_modules/dotenv-vault/bin/run')
+  const { PATH } = process.env
+  const decrypt = (dotenvKey: string) =>
+    execFileSync(process.execPath, [command, 'decrypt', dotenvKey], {
+      cwd: folder,
+      encoding: 'utf8',
+      env: { PATH, HOME: folder },
+    })
+  expect(decrypt(opener(key, 'ours'))).toContain(`A=${KEY}`)
+  expect(decrypt(KEYS.DOTENV_KEY_CI ?? '')).toContain('SOLVEGUARD_KEY=the-key-of-ci')
+}, 60_000)
+
+describe('DOTENV_KEY', () => {
+  test('is taken out of the environment at once, unless told to keep it', async () => {
+    const keyVariable = newVariable()
+    used.push(keyVariable)
+    process.env[keyVariable] = KEYS.DOTENV_KEY_CI
+    const options = { path: join(BUILT, 'env.vault'), keyVariable }
+    const provider = dotenvVaultSecret(options)
+    expect(process.env).not.toHaveProperty(keyVariable)
+    await provider.fetch()
+    expect((await dotenvVaultSecret(options).fetch()).current.value.fingerprint).toBeDefined()
+    process.env[keyVariable] = KEYS.DOTENV_KEY_PRODUCTION
+    const kept = dotenvVaultSecret({ ...options, keep: true })
+    expect((await kept.fetch()).current.value.reveal()).toBe(NEXT_KEY)
+    expect(process.env[keyVariable]).toBe(KEYS.DOTENV_KEY_PRODUCTION)
+  })
+
+  test('that is not set is SECRET_MISSING', async () => {
+    const error = await refusal(dotenvVaultSecret({ keyVariable: newVariable() }))
+    expect([error.code, error.message]).toEqual(['SECRET_MISSING', expect.stringContaining('is not set')])
+  })
+
+  test.each([
+    'nonsense',
+    'dotenv://:key_123@dotenv.local/vault/.env.vault?environment=ci',
+    `dotenv://:key_${'0'.repeat(64)}@dotenv.local/vault/.env.vault`,
+    `dotenv://:key_${'0'.repeat(64)}@dotenv.local/vault/.env.vault?environment=a%20b`,
+  ])('that is none (%s) is SECRET_DENIED, and is not repeated', async (text) => {
+    const error = await refusal(opened(text))
+    expect(error.code).toBe('SECRET_DENIED')
+    expect(error.message).not.toContain(text.slice(0, 16))
+  })
+})
+
+test('a vault that is built anew is noticed', async () => {
+  const path = join(folder, '.env.vault')
+  const key = randomBytes(32).toString('hex')
+  const write = (value: string) => writeFileSync(path, `DOTENV_VAULT_CI=${seal(`SOLVEGUARD_KEY=${value}`, key)}`)
+  write(KEY)
+  const cache = createSecretCache(opened(opener(key, 'ci'), { path }), { clock: systemClock })
+  cache.open()
+  await cache.get()
+  write(NEXT_KEY)
+  const now = () => cache.peek(Date.now())?.current.value.reveal()
+  await vi.waitFor(() => expect(now()).toBe(NEXT_KEY), { timeout: 10_000 })
+  cache.close()
+})
+
+test('a file that is not there, is far too large, or is none', async () => {
+  const at = (path: string) => refusal(opened(opener('0'.repeat(64), 'ci'), { path: join(folder, path) }))
+  expect((await at('no-such-file')).code).toBe('SECRET_MISSING')
+  mkdirSync(join(folder, 'folder'))
+  expect((await at('folder')).code).toBe('SECRET_UNAVAILABLE')
+  writeFileSync(join(folder, 'large'), 'x'.repeat(1024 * 1024 + 1))
+  expect((await at('large')).code).toBe('SECRET_INVALID')
+  writeFileSync(join(folder, 'short'), 'DOTENV_VAULT_CI=AAAA')
+  expect((await at('short')).code).toBe('SECRET_DENIED')
+})
+
+test.each<[string, object]>([
+  ['an empty path', { path: '' }],
+  ['a path with a zero byte', { path: 'a\0b' }],
+  ['a name that is no variable', { name: 'a b' }],
+  ['an option that there is not', { file: 'x' }],
+])('does not take %s', (_, options) => {
+  expect(() => dotenvVaultSecret(options)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
+})
