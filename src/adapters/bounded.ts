@@ -20,7 +20,8 @@ export async function refreshWithin(clock: Clock, page: DriverPage, ms: number):
   return reply.ok
 }
 
-function within(clock: Clock, ms: number, run: () => Promise<unknown>): Promise<Evaluated> {
+/** Does something that may fail, or never end, for at most `ms`. Never rejects. */
+export function within(clock: Clock, ms: number, run: () => Promise<unknown>): Promise<Evaluated> {
   return new Promise((resolve) => {
     const cancel = clock.after(ms, () => resolve({ ok: false, why: 'timeout' }))
     const end = (result: Evaluated) => {

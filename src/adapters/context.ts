@@ -7,12 +7,12 @@ import type { Driver } from './driver.js'
 export interface GuardContextOptions extends NarrowOptions, CaptchaOptions {}
 
 /** Guards what a driver drives: under the guard's own grant, or under a narrower one where anything was said. */
-export async function guardDriver<P>(
+export async function guardDriver<P, E>(
   guard: Grant,
-  driver: Driver<P>,
+  driver: Driver<P, E>,
   narrowing: NarrowingInput | undefined,
   options: GuardContextOptions,
-): Promise<Captcha<P>> {
+): Promise<Captcha<P, E>> {
   if (typeof (guard as Partial<Grant> | undefined)?.narrow !== 'function') {
     throw new SolveguardError(
       'CONFIG_INVALID',

@@ -55,13 +55,34 @@ export interface DriverPage {
   watch(watcher: PageWatcher): () => void
 }
 
-/** A browser context and its pages, of type `P` in the tool's own words. */
-export interface Driver<P> {
+/** An element that the caller named, as it was found once: what takes its place in the page is another one. */
+export interface DriverElement {
+  readonly page: DriverPage
+  readonly frame: DriverFrame
+  /** Calls a function that refers to nothing outside itself with the element, in the page, and gives what it returns or resolves to. */
+  evaluate(run: (element: Element) => unknown): Promise<unknown>
+  /** What is seen of it, as a PNG. */
+  screenshot(): Promise<Uint8Array>
+  /** Puts a text into a field, in place of what stands in it, as if it were typed. */
+  fill(text: string): Promise<void>
+  click(): Promise<void>
+  /** It is not needed any more. */
+  release(): Promise<void>
+}
+
+/** A browser context and its pages and elements, of types `P` and `E` in the tool's own words. */
+export interface Driver<P, E = never> {
   /**
    * Our view of a page; the same one for each call with the same page.
    * @throws SolveguardError `CONFIG_INVALID` for what is no page of this context
    */
   page(page: P): DriverPage
+  /**
+   * Finds an element, for at most so long. Left out where a tool's elements cannot be named. Calls on it may reject for whatever
+   * reason, and may never settle: the caller bounds them.
+   * @throws SolveguardError `CONFIG_INVALID` for what names no element of this context
+   */
+  element?(element: E, ms: number): Promise<DriverElement>
   /** The pages that are open now, up to date. */
   pages(): readonly DriverPage[] | Promise<readonly DriverPage[]>
   /**

@@ -7,6 +7,7 @@ import { WIDGETS } from '../widgets/table.js'
 import type { FoundChallenge } from '../widgets/widget.js'
 import { evaluateWithin, refreshWithin } from './bounded.js'
 import type { DriverFrame, DriverPage } from './driver.js'
+import { pageGone } from './gone.js'
 
 /** What a look at a page did not take in, because there was too much of it or because it did not answer. */
 export interface LeftOut {
@@ -31,6 +32,9 @@ export interface Place {
   readonly id: string
   readonly challenge: FoundChallenge
 }
+
+/** Where something stands that is no widget: its document, and the addresses that it is judged by. */
+export interface Whereabouts extends Pick<Place, 'page' | 'frame' | 'id'>, Pick<Challenge, 'pageUrl' | 'frameUrl'> {}
 
 const MOST_FRAMES = 100
 const MOST_WIDGETS = 200
@@ -84,7 +88,7 @@ export class Finder {
         left.malformed += reading.malformed
         left.widgets += reading.leftOut
         for (const widget of reading.widgets) {
-          if (places.length < MOST_WIDGETS) places.push(this.#place(page, all[0], frame, reading, widget))
+          if (places.length < MOST_WIDGETS) places.push(this.#place(page, frame, reading, widget))
           else left.widgets++
         }
       }
@@ -104,7 +108,18 @@ export class Finder {
     const reading = await this.#read(place.frame, hints.get(place.frame) ?? [])
     const widget = reading?.widgets.find(({ id }) => id === place.id)
     if (!reading || !widget) return undefined
-    return this.#place(place.page, place.page.frames()[0], place.frame, reading, widget).challenge
+    return this.#place(place.page, place.frame, reading, widget).challenge
+  }
+
+  /**
+   * Where something stands that the caller named: the document, by an id of it, and the addresses that it is judged by.
+   * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`
+   */
+  async where(page: DriverPage, frame: DriverFrame): Promise<Whereabouts> {
+    await refreshWithin(this.#clock, page, this.#evaluateMs)
+    const reading = page.isClosed() || frame.isDetached() ? undefined : await this.#read(frame, [])
+    if (!reading) throw frame.isDetached() ? pageGone() : unanswered(page)
+    return { page, frame, id: `${reading.doc}-0`, ...this.#addresses(page, frame, reading.origin) }
   }
 
   async #read(frame: DriverFrame, frames: readonly FrameHint[]): Promise<FrameReading | undefined> {
@@ -123,19 +138,21 @@ export class Finder {
     return undefined
   }
 
+  #addresses(page: DriverPage, frame: DriverFrame, origin: string): Pick<Challenge, 'pageUrl' | 'frameUrl'> {
+    const [main] = page.frames()
+    return {
+      pageUrl: addressOf(main?.url() ?? ''),
+      frameUrl: frame === main ? undefined : frameAddress(frame, frame.origin?.() ?? origin),
+    }
+  }
+
   #place(
     page: DriverPage,
-    main: DriverFrame | undefined,
     frame: DriverFrame,
     { origin }: FrameReading,
     { id, family, challenge, visible, answered, executed, due }: WidgetReading,
   ): Place {
-    const known: Challenge = {
-      ...challenge,
-      family,
-      pageUrl: addressOf(main?.url() ?? ''),
-      frameUrl: frame === main ? undefined : frameAddress(frame, frame.origin?.() ?? origin),
-    }
+    const known: Challenge = { ...challenge, family, ...this.#addresses(page, frame, origin) }
     const found = { ...known, id: `${this.#number(frame)}-${id}`, visible, answered, executed, due }
     return { page, frame, id, challenge: found }
   }

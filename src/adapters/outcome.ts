@@ -1,6 +1,6 @@
 import type { DeniedError, SolveguardError } from '../base/errors.js'
 import type { Solution } from '../guard/types.js'
-import type { Money } from '../policy/money.js'
+import { type Money, micros, ZERO } from '../policy/money.js'
 import type { FoundChallenge } from '../widgets/widget.js'
 import type { LeftOut } from './find.js'
 
@@ -61,4 +61,33 @@ export interface SolveResult {
    */
   readonly cost: Money
   readonly leftOut: LeftOut
+}
+
+/** How one call did about one widget. */
+export interface Ended {
+  readonly outcome: Outcome
+  /** False where another call had begun it: the cost is in that one's result. */
+  readonly own: boolean
+}
+
+/** What a call came to. */
+export function sum(results: readonly Ended[], leftOut: LeftOut): SolveResult {
+  const solved: SolveResult['solved'][number][] = []
+  const denied: SolveResult['denied'][number][] = []
+  const failed: SolveResult['failed'][number][] = []
+  const skipped: SolveResult['skipped'][number][] = []
+  let cost: Money = ZERO
+  for (const { outcome, own } of results) {
+    const { challenge } = outcome
+    if (outcome.kind === 'solved') {
+      solved.push({ challenge, solution: outcome.solution, shared: !own })
+      if (own) cost = micros(cost + outcome.solution.cost)
+    } else if (outcome.kind === 'denied') denied.push({ challenge, error: outcome.error })
+    else if (outcome.kind === 'skipped') skipped.push({ challenge, reason: outcome.reason })
+    else {
+      failed.push({ challenge, error: outcome.error, cost: outcome.solution?.cost })
+      if (own && outcome.solution) cost = micros(cost + outcome.solution.cost)
+    }
+  }
+  return { solved, denied, failed, skipped, cost, leftOut }
 }

@@ -1,11 +1,11 @@
-import type { BrowserContext, Frame, Page } from 'playwright-core'
+import type { BrowserContext, Frame, Locator, Page } from 'playwright-core'
 import { SolveguardError } from '../base/errors.js'
 import type { Grant, NarrowingInput } from '../guard/types.js'
 import type { Captcha } from './captcha.js'
 import { type GuardContextOptions, guardDriver } from './context.js'
 import { type Driver, type DriverFrame, type DriverPage, eachOnce } from './driver.js'
 
-export type { Captcha, CaptchaOptions, SolvePageOptions } from './captcha.js'
+export type { Captcha, CaptchaOptions, SolveGridOptions, SolveImageOptions, SolvePageOptions } from './captcha.js'
 export type { GuardContextOptions } from './context.js'
 export type { Found, LeftOut } from './find.js'
 export type { SkipReason, SolveResult } from './outcome.js'
@@ -27,11 +27,11 @@ export function guardContext(
   context: BrowserContext,
   narrowing?: NarrowingInput,
   options: GuardContextOptions = {},
-): Promise<Captcha<Page>> {
+): Promise<Captcha<Page, Locator>> {
   return guardDriver(guard, playwrightDriver(context), narrowing, options)
 }
 
-function playwrightDriver(context: BrowserContext): Driver<Page> {
+function playwrightDriver(context: BrowserContext): Driver<Page, Locator> {
   const frameOf: (frame: Frame) => DriverFrame = eachOnce(
     (frame: Frame): DriverFrame => ({
       url: () => frame.url(),
@@ -67,7 +67,26 @@ function playwrightDriver(context: BrowserContext): Driver<Page> {
   return {
     page(page) {
       if (page.context() === context) return pageOf(page)
-      throw new SolveguardError('CONFIG_INVALID', 'This page belongs to another browser context than the guarded one.')
+      throw foreign()
+    },
+    async element(locator, ms) {
+      if (typeof (locator as Partial<Locator> | undefined)?.elementHandle !== 'function') {
+        throw new SolveguardError('CONFIG_INVALID', "Name elements by locators: page.locator('img.captcha').")
+      }
+      const page = locator.page()
+      if (page.context() !== context) throw foreign()
+      const handle = await locator.elementHandle({ timeout: ms })
+      const frame = await handle.ownerFrame()
+      if (!frame) throw new Error('It stands in no frame.')
+      return {
+        page: pageOf(page),
+        frame: frameOf(frame),
+        evaluate: (run) => handle.evaluate(run as (element: Node) => unknown),
+        screenshot: () => handle.screenshot({ timeout: ms }),
+        fill: (text) => handle.fill(text, { timeout: ms }),
+        click: () => handle.click({ timeout: ms }),
+        release: () => handle.dispose(),
+      }
     },
     pages: () => context.pages().map(pageOf),
     async install(script) {
@@ -75,4 +94,8 @@ function playwrightDriver(context: BrowserContext): Driver<Page> {
       return async () => installed.dispose()
     },
   }
+}
+
+function foreign(): SolveguardError {
+  return new SolveguardError('CONFIG_INVALID', 'This page belongs to another browser context than the guarded one.')
 }

@@ -1,11 +1,11 @@
-import type { BrowserContext, Frame, Page, Target } from 'puppeteer-core'
+import type { BrowserContext, ElementHandle, Frame, Page, Target } from 'puppeteer-core'
 import { SolveguardError } from '../base/errors.js'
 import type { Grant, NarrowingInput } from '../guard/types.js'
 import type { Captcha } from './captcha.js'
 import { type GuardContextOptions, guardDriver } from './context.js'
 import { type Driver, type DriverFrame, type DriverPage, eachOnce } from './driver.js'
 
-export type { Captcha, CaptchaOptions, SolvePageOptions } from './captcha.js'
+export type { Captcha, CaptchaOptions, SolveGridOptions, SolveImageOptions, SolvePageOptions } from './captcha.js'
 export type { GuardContextOptions } from './context.js'
 export type { Found, LeftOut } from './find.js'
 export type { SkipReason, SolveResult } from './outcome.js'
@@ -28,11 +28,11 @@ export function guardContext(
   context: BrowserContext,
   narrowing?: NarrowingInput,
   options: GuardContextOptions = {},
-): Promise<Captcha<Page>> {
+): Promise<Captcha<Page, ElementHandle>> {
   return guardDriver(guard, puppeteerDriver(context), narrowing, options)
 }
 
-function puppeteerDriver(context: BrowserContext): Driver<Page> {
+function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle> {
   /** Puppeteer gives the list of pages only to those who wait for it. */
   const open = new Set<Page>()
 
@@ -72,7 +72,36 @@ function puppeteerDriver(context: BrowserContext): Driver<Page> {
   return {
     page(page) {
       if (page.browserContext() === context) return pageOf(page)
-      throw new SolveguardError('CONFIG_INVALID', 'This page belongs to another browser context than the guarded one.')
+      throw foreign()
+    },
+    async element(handle) {
+      if (typeof (handle as Partial<ElementHandle> | null)?.asElement !== 'function') {
+        throw new SolveguardError(
+          'CONFIG_INVALID',
+          "Name elements by handles: await page.$('img.captcha'), which is null if there is none.",
+        )
+      }
+      const page = handle.frame.page()
+      if (page.browserContext() !== context) throw foreign()
+      return {
+        page: pageOf(page),
+        frame: frameOf(handle.frame),
+        evaluate: (run) => handle.evaluate(run),
+        screenshot: () => handle.screenshot(),
+        async fill(text) {
+          await handle.focus()
+          // What is typed goes wherever the focus is, and takes the place of what is selected.
+          const ready = await handle.evaluate((field) => {
+            ;(field as HTMLInputElement).select?.()
+            return field.isConnected && (field.getRootNode() as Document | ShadowRoot).activeElement === field
+          })
+          if (!ready) throw new Error('The field cannot be typed into.')
+          await handle.type(text)
+        },
+        click: () => handle.click(),
+        // It is the caller's own.
+        release: async () => {},
+      }
     },
     pages: () => [...open].map(pageOf),
     async install(script) {
@@ -102,6 +131,10 @@ function puppeteerDriver(context: BrowserContext): Driver<Page> {
       }
     },
   }
+}
+
+function foreign(): SolveguardError {
+  return new SolveguardError('CONFIG_INVALID', 'This page belongs to another browser context than the guarded one.')
 }
 
 /** Has a script run in a page's documents to come. A page that goes away meanwhile needs nothing. */

@@ -9,11 +9,11 @@ import { WIDGETS } from '../widgets/table.js'
 import { isBlockingTestKey } from '../widgets/test-keys.js'
 import type { FoundChallenge } from '../widgets/widget.js'
 import { evaluateWithin, sleep } from './bounded.js'
-import type { DriverFrame } from './driver.js'
 import type { Finder, Place } from './find.js'
 import { pageGone, widgetGone } from './gone.js'
 import type { Outcome, SkipReason } from './outcome.js'
 import { ownWork } from './own-work.js'
+import { watchDocument } from './watch-document.js'
 
 const DEFAULT_GRACE_MS = 3_000
 
@@ -86,34 +86,6 @@ export async function solveWidget(
   } finally {
     gone.stop()
   }
-}
-
-/** Aborts as soon as the document that a widget stands in is gone. */
-function watchDocument(tools: SolveTools, { page, frame, id }: Place): { signal: AbortSignal; stop: () => void } {
-  const controller = new AbortController()
-  const leave = () => controller.abort()
-  const stop = page.watch({
-    navigated(other) {
-      // A new fragment, or the page's own history, keeps the document: ask it.
-      if (other === frame) {
-        void evaluateWithin(tools.clock, frame, aliveCall(id), tools.evaluateMs).then((reply) => {
-          if (reply.ok ? parseResult(reply.value) !== 'ok' : reply.why === 'failed') leave()
-        })
-      }
-    },
-    detached(other) {
-      if (isWithin(frame, other)) leave()
-    },
-    gone: leave,
-  })
-  if (page.isClosed() || frame.isDetached()) leave()
-  return { signal: controller.signal, stop }
-}
-
-function isWithin(frame: DriverFrame, outer: DriverFrame): boolean {
-  let at: DriverFrame | undefined = frame
-  for (let depth = 0; at && depth < 100; at = at.parent(), depth++) if (at === outer) return true
-  return false
 }
 
 /** Gives a widget that may pass by itself the time to do so. Says why there is nothing left to solve. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { WidgetFamily } from '../base/challenge.js'
 import { readForm, reply, serve } from './http.js'
+import { SitePictures } from './picture-pages.js'
 import { SITE_FAMILIES, type SiteVendor } from './site-families.js'
 import { assetScript, documentOf } from './site-pages.js'
 import { escapeHtml } from './text.js'
@@ -50,8 +51,8 @@ const STRICT_CSP =
 
 /**
  * Starts the stand-in site: a login with a widget, in all the ways in which sites put one up. See `PAGES` for the paths
- * (`/login`, `/explicit`, `/invisible`, `/v3`, `/enterprise`, `/several`, `/frame`, `/shadow`, …, `/turnstile`, `/turnstile/execute`, …); any of
- * them below `/csp` comes with a strict Content-Security-Policy and Trusted Types.
+ * (`/login`, `/explicit`, `/invisible`, `/v3`, `/enterprise`, `/several`, `/frame`, `/shadow`, …, `/turnstile`, `/turnstile/execute`, …,
+ * `/picture`, `/picture/grid`); any of them below `/csp` comes with a strict Content-Security-Policy and Trusted Types.
  *
  * @example
  * const recaptcha = await startRecaptcha()
@@ -64,6 +65,7 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
     Object.entries(SITE_FAMILIES).map(([family, { sitekey: own }]) => [family, sitekey ?? own]),
   ) as Record<WidgetFamily, string>
   const verified: Verification[] = []
+  const pictures = new SitePictures()
   const server = await serve(handle, options.port)
   const url = `http://127.0.0.1:${server.port}`
   const otherUrl = `http://localhost:${server.port}`
@@ -73,6 +75,7 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
     if (request.method === 'POST') return signIn(pathname, request, response)
     if (pathname === '/favicon.ico') return reply(response, 'html', '', { status: 204 })
     if (pathname.startsWith('/assets/')) return reply(response, 'javascript', assetScript())
+    if (pathname.endsWith('.png')) return replyPicture(response, pictures.picture(pathname))
     const strict = pathname.startsWith('/csp/')
     const path = strict ? pathname.slice(4) : pathname === '/' ? '/login' : pathname
     const nonce = randomBytes(12).toString('base64url')
@@ -88,7 +91,8 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
     const own = Object.hasOwn(pages, path) ? pages[path] : undefined
     const { pages: theirs } = SITE_FAMILIES[family]
     const made = Object.hasOwn(theirs, path) ? theirs[path] : undefined
-    const html = own === undefined ? made?.({ vendor, sitekey: key, otherOrigin: otherUrl, nonce }) : fill(own)
+    const usual = made ?? (() => pictures.page(path, otherUrl))
+    const html = own === undefined ? usual({ vendor, sitekey: key, otherOrigin: otherUrl, nonce }) : fill(own)
     if (html === undefined) return reply(response, 'html', 'There is no such page.', { status: 404 })
     const headers: Record<string, string> = strict ? { 'content-security-policy': fill(STRICT_CSP) } : {}
     for (const [name, value] of Object.entries(options.headers ?? {})) headers[name] = fill(value)
@@ -97,12 +101,7 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
 
   async function signIn(pathname: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const form = await readForm(request)
-    const family = familyOf(pathname)
-    const vendor = options[family]
-    const answer =
-      form && vendor
-        ? await SITE_FAMILIES[family].verify(form, vendor, form.get('sitekey') ?? sitekeys[family])
-        : refuse('vendor-not-started')
+    const answer = form ? await judge(pathname, form) : refuse('bad-request')
     verified.push(answer)
     const page = answer.success
       ? documentOf('Staging · Welcome', `<h1 class="good">${WELCOME}</h1><p>You are signed in.</p>`)
@@ -111,6 +110,14 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
           `<h1 class="bad">The server did not accept the token</h1><p>${escapeHtml(answer['error-codes']?.join(', ') ?? '')}</p>`,
         )
     reply(response, 'html', page, { status: answer.success ? 200 : 403 })
+  }
+
+  function judge(pathname: string, form: URLSearchParams): Verification | Promise<Verification> {
+    if (pathname === '/picture') return pictures.verify(form)
+    const family = familyOf(pathname)
+    const vendor = options[family]
+    if (!vendor) return refuse('vendor-not-started')
+    return SITE_FAMILIES[family].verify(form, vendor, form.get('sitekey') ?? sitekeys[family])
   }
 
   return {
@@ -125,6 +132,10 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
 }
 
 const FAMILIES = Object.keys(SITE_FAMILIES) as WidgetFamily[]
+
+function replyPicture(response: ServerResponse, bytes: Uint8Array | undefined): void {
+  response.writeHead(bytes ? 200 : 404, { 'content-type': 'image/png', 'cache-control': 'no-store' }).end(bytes)
+}
 
 /** Whose widgets a page has. */
 function familyOf(path: string): WidgetFamily {

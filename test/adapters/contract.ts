@@ -16,14 +16,14 @@ const RENDERED = 'document.querySelector("iframe[name^=a-]")'
  * What every adapter has to do, whatever tool it stands on: find each variant, solve what is due and nothing else, put the
  * solution where the site's own code and server take it, survive pages that go away, and leave nothing behind.
  */
-export function contract<P>(tool: Tool<P>): void {
+export function contract<P, E>(tool: Tool<P, E>): void {
   const vendorClock = manualClock(Date.now())
   let recaptcha: StandInRecaptcha
   let site: StandInSite
-  let context: ToolContext<P>
+  let context: ToolContext<P, E>
   let page: ToolPage<P>
   let grant: FakeGrant
-  let captcha: Captcha<P>
+  let captcha: Captcha<P, E>
 
   beforeAll(async () => {
     const port = await freePort()

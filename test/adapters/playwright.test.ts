@@ -1,11 +1,12 @@
 import type { EventEmitter } from 'node:events'
-import type { Browser, Page } from 'playwright'
+import type { Browser, Locator, Page } from 'playwright'
 import { expect, test } from 'vitest'
 import { guardContext } from '../../src/adapters/playwright.js'
 import { launchBrowser } from '../support/browser.js'
 import { contract } from './contract.js'
 import { fakeGrant } from './fake-grant.js'
-import { eventually, type Tool, type ToolPage } from './tool.js'
+import { picturesContract } from './pictures-contract.js'
+import { type ElementPage, type ElementTool, eventually } from './tool.js'
 
 let launched: Promise<Browser> | undefined
 
@@ -14,7 +15,7 @@ function browser(): Promise<Browser> {
   return launched
 }
 
-function toolPage(page: Page): ToolPage<Page> {
+function toolPage(page: Page): ElementPage<Page, Locator> {
   return {
     native: page,
     goto: async (url) => void (await page.goto(url)),
@@ -29,10 +30,15 @@ function toolPage(page: Page): ToolPage<Page> {
     },
     text: async (selector) => (await page.textContent(selector)) ?? '',
     close: () => page.close(),
+    async element(selector, address) {
+      const frame = address === undefined ? undefined : page.frames().find((one) => one.url().includes(address))
+      return (frame ?? page).locator(selector).first()
+    },
+    elements: (selector) => page.locator(selector).all(),
   }
 }
 
-const playwright: Tool<Page> = {
+const playwright: ElementTool<Page, Locator> = {
   name: 'Playwright',
   async open() {
     const context = await (await browser()).newContext()
@@ -46,6 +52,7 @@ const playwright: Tool<Page> = {
 }
 
 contract(playwright)
+picturesContract(playwright)
 
 // Both are emitters of Node's; Playwright's types leave that out.
 const listeners = (of: unknown, name: string) => (of as EventEmitter).listenerCount(name)

@@ -1,10 +1,11 @@
-import { type Browser, launch, type Page } from 'puppeteer-core'
+import { type Browser, type ElementHandle, launch, type Page } from 'puppeteer-core'
 import { expect, test } from 'vitest'
 import { CHROMIUM_FLAGS, findBrowser } from '../../scripts/find-browser.mjs'
 import { guardContext } from '../../src/adapters/puppeteer.js'
 import { contract } from './contract.js'
 import { fakeGrant } from './fake-grant.js'
-import { eventually, type Tool, type ToolPage } from './tool.js'
+import { picturesContract } from './pictures-contract.js'
+import { type ElementPage, type ElementTool, eventually } from './tool.js'
 
 let launched: Promise<Browser> | undefined
 
@@ -13,7 +14,7 @@ function browser(): Promise<Browser> {
   return launched
 }
 
-function toolPage(page: Page): ToolPage<Page> {
+function toolPage(page: Page): ElementPage<Page, ElementHandle> {
   return {
     native: page,
     goto: async (url) => void (await page.goto(url)),
@@ -32,10 +33,15 @@ function toolPage(page: Page): ToolPage<Page> {
       return (await element?.evaluate(({ textContent }) => textContent)) ?? ''
     },
     close: () => page.close(),
+    async element(selector, address) {
+      const frame = address === undefined ? undefined : page.frames().find((one) => one.url().includes(address))
+      return (await (frame ?? page).waitForSelector(selector)) as ElementHandle
+    },
+    elements: (selector) => page.$$(selector),
   }
 }
 
-const puppeteer: Tool<Page> = {
+const puppeteer: ElementTool<Page, ElementHandle> = {
   name: 'Puppeteer',
   // The same site as the page, and so its process: of a frame of another process that has only just come, Puppeteer may miss
   // that it is there, and wait for it without end. Frames of other processes are looked into in tests of their own.
@@ -52,6 +58,7 @@ const puppeteer: Tool<Page> = {
 }
 
 contract(puppeteer)
+picturesContract(puppeteer)
 
 test('listeners are on a page only while a solve is under way, and on the context until it is let go', async () => {
   const context = await (await browser()).createBrowserContext()

@@ -15,21 +15,31 @@ export interface ToolPage<P> {
   close(): Promise<void>
 }
 
-export interface ToolContext<P> {
-  guard(grant: Grant, narrowing?: NarrowingInput, options?: CaptchaOptions): Promise<Captcha<P>>
-  newPage(): Promise<ToolPage<P>>
+/** A page of a tool whose elements can be named. */
+export interface ElementPage<P, E> extends ToolPage<P> {
+  /** The first such element of the page, or of the frame whose address contains a text, once it is there. */
+  element(selector: string, address?: string): Promise<E>
+  elements(selector: string): Promise<E[]>
+}
+
+export interface ToolContext<P, E = never, Page extends ToolPage<P> = ToolPage<P>> {
+  guard(grant: Grant, narrowing?: NarrowingInput, options?: CaptchaOptions): Promise<Captcha<P, E>>
+  newPage(): Promise<Page>
   close(): Promise<void>
 }
 
 /** A browser tool that has an adapter. */
-export interface Tool<P> {
+export interface Tool<P, E = never, Page extends ToolPage<P> = ToolPage<P>> {
   readonly name: string
   /** The host of the vendor's frames. Default: one that is another site than the page's, and so another process. */
   readonly vendorHost?: string
   /** Opens a fresh browser context. */
-  open(): Promise<ToolContext<P>>
+  open(): Promise<ToolContext<P, E, Page>>
   close(): Promise<void>
 }
+
+/** A browser tool that has an adapter, and whose elements can be named. */
+export type ElementTool<P, E> = Tool<P, E, ElementPage<P, E>>
 
 /** Waits until an expression is true in the page; the test's own time limit ends it otherwise. */
 export async function until<P>(page: ToolPage<P>, expression: string): Promise<void> {

@@ -1,0 +1,226 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Captcha } from '../../src/adapters/captcha.js'
+import type { PictureChallenge } from '../../src/base/challenge.js'
+import { readDigits } from '../../src/testing/picture.js'
+import { type StandInSite, startSite, WELCOME } from '../../src/testing/site.js'
+import { denied, type FakeGrant, fakeGrant } from './fake-grant.js'
+import { type ElementPage, type ElementTool, eventually, type ToolContext, until } from './tool.js'
+
+const SUBMIT = '#login button'
+const LOADED = '[...document.images].every((image) => image.complete && image.naturalWidth)'
+
+/** Reads what was really in the picture, as a service would. */
+async function read(shown: PictureChallenge): Promise<string> {
+  if (shown.family === 'image') return readDigits(shown.image) ?? 'nothing'
+  const asked = /\d+/.exec(shown.instruction)?.[0]
+  return JSON.stringify(shown.images.flatMap((image, at) => (readDigits(image) === asked ? [at + 1] : [])))
+}
+
+/** What an adapter has to do whose tool can name elements: show pictures to the guard, and use what it says of them. */
+export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
+  describe('pictures', () => {
+    let site: StandInSite
+    let context: ToolContext<P, E, ElementPage<P, E>>
+    let page: ElementPage<P, E>
+    let grant: FakeGrant
+    let captcha: Captcha<P, E>
+
+    beforeAll(async () => {
+      site = await startSite({
+        pages: {
+          '/field': '<p id="captcha">4711</p><input id="answer" value="something else">',
+        },
+      })
+    })
+    afterAll(() => site?.close())
+    beforeEach(async () => {
+      context = await tool.open()
+    })
+    afterEach(() => context.close())
+
+    async function visit(path: string, ready = 'true'): Promise<void> {
+      grant = fakeGrant({ issue: () => 'a-token' })
+      grant.read = read
+      captcha = await context.guard(grant)
+      page = await context.newPage()
+      await page.goto(site.url + path)
+      await until(page, ready)
+    }
+
+    const into = async () => ({ into: await page.element('#answer') })
+
+    test.each([
+      ['an image', '/picture', LOADED],
+      ['a canvas', '/picture/canvas', 'document.querySelector("canvas").dataset.drawn'],
+      ['an image from another origin', '/picture/other-origin', LOADED],
+      ['a background', '/picture/background', 'true'],
+    ])('%s is read, and the text typed, until the server is content', async (_, path, ready) => {
+      await visit(path, ready)
+      const { token, cost } = await captcha.solveImage(await page.element('#captcha'), await into())
+      expect(token).toMatch(/^\d{5}$/)
+      expect(cost).toBe(1000)
+      expect(grant.shown).toMatchObject([{ family: 'image', variant: 'text', pageUrl: site.url + path }])
+      expect(grant.told).toEqual([{ token, ok: true, code: undefined }])
+      await page.click(SUBMIT)
+      expect(await page.text('h1.good')).toBe(WELCOME)
+    })
+
+    test('an image is waited for until it has loaded', async () => {
+      await visit('/picture')
+      const { token } = await captcha.solveImage(await page.element('#captcha'))
+      expect(token).toMatch(/^\d{5}$/)
+    })
+
+    test('what holds one image is as good as the image', async () => {
+      await visit('/picture', LOADED)
+      expect((await captcha.solveImage(await page.element('#shown'))).token).toMatch(/^\d{5}$/)
+    })
+
+    test('the hints go along, and what stood in the field goes', async () => {
+      await visit('/picture', LOADED)
+      await page.evaluate('document.getElementById("answer").value = "something else"; 0')
+      const hints = {
+        numeric: 1,
+        minLength: 5,
+        maxLength: 5,
+        phrase: false,
+        case: true,
+        math: false,
+        comment: 'x',
+      } as const
+      const { token } = await captcha.solveImage(await page.element('#captcha'), { ...hints, ...(await into()) })
+      expect(grant.shown).toMatchObject([hints])
+      expect(await page.evaluate('document.getElementById("answer").value')).toBe(token)
+    })
+
+    test('in a frame it is judged by the page and the frame', async () => {
+      await visit('/picture/frame')
+      await until(page, 'document.querySelector("iframe").contentDocument.querySelector("#captcha")?.naturalWidth')
+      const [picture, field] = [await page.element('#captcha', '/picture#'), await page.element('#answer', '/picture#')]
+      const { token } = await captcha.solveImage(picture, { into: field })
+      expect(grant.shown).toMatchObject([{ pageUrl: `${site.url}/picture/frame`, frameUrl: `${site.url}/picture` }])
+      expect(
+        await page.evaluate('document.querySelector("iframe").contentDocument.querySelector("#answer").value'),
+      ).toBe(token)
+    })
+
+    test('a grid: those that are meant are clicked, until the server is content', async () => {
+      await visit('/picture/grid', LOADED)
+      const cells = await page.elements('.cell')
+      const { token } = await captcha.solveGrid({ cells, instruction: await page.element('#instruction') })
+      expect(JSON.parse(token)).toHaveLength(4)
+      expect(grant.shown).toMatchObject([
+        { family: 'bls', instruction: expect.stringMatching(/^Please select .* \d{3}$/) },
+      ])
+      expect(grant.told).toMatchObject([{ ok: true }])
+      await page.click(SUBMIT)
+      expect(await page.text('h1.good')).toBe(WELCOME)
+    })
+
+    test('a grid takes its instruction as a text as well', async () => {
+      await visit('/picture/grid', LOADED)
+      const instruction = String(await page.evaluate('document.getElementById("instruction").textContent'))
+      await captcha.solveGrid({ cells: await page.elements('.cell'), instruction })
+      expect(grant.shown).toMatchObject([{ instruction }])
+    })
+
+    test('a denial is thrown, and nothing is typed', async () => {
+      await visit('/picture', LOADED)
+      grant.read = () => Promise.reject(denied())
+      const solving = captcha.solveImage(await page.element('#captcha'), await into())
+      await expect(solving).rejects.toMatchObject({ code: 'ORIGIN_NOT_NAMED', layer: 'origin' })
+      expect(await page.evaluate('document.getElementById("answer").value')).toBe('')
+    })
+
+    test('a picture that did not load is not paid for', async () => {
+      await visit('/picture/broken', 'document.images[0].complete')
+      await expect(captcha.solveImage(await page.element('#captcha'))).rejects.toMatchObject({ code: 'WIDGET_GONE' })
+      expect(grant.shown).toEqual([])
+    })
+
+    test('a field that went away meanwhile: the money is counted, and the error holds no text', async () => {
+      await visit('/picture', LOADED)
+      grant.read = async () => {
+        await page.evaluate('document.getElementById("answer").remove()')
+        return 'the-text-of-the-picture'
+      }
+      const error = await captcha.solveImage(await page.element('#captcha'), await into()).catch((thrown) => thrown)
+      expect(error).toMatchObject({ code: 'WIDGET_GONE' })
+      expect(`${error.message}${error.stack}${JSON.stringify(error)}`).not.toContain('the-text-of-the-picture')
+      expect(grant.told).toMatchObject([{ ok: false, code: 'WIDGET_GONE' }])
+    })
+
+    test.each([
+      ['navigates', (at: ElementPage<P, E>) => at.goto(`${site.url}/field`)],
+      ['is closed', (at: ElementPage<P, E>) => at.close()],
+    ])('a page that %s while a solve is under way', async (_, leave) => {
+      await visit('/picture', LOADED)
+      grant.read = () => new Promise(() => {})
+      const solving = captcha.solveImage(await page.element('#captcha'), await into())
+      solving.catch(() => undefined)
+      await eventually(() => grant.shown.length === 1)
+      await leave(page)
+      await expect(solving).rejects.toMatchObject({ code: 'PAGE_GONE' })
+    })
+
+    test('a text never goes into the page that came after', async () => {
+      await visit('/picture', LOADED)
+      grant.read = async () => {
+        await page.goto(`${site.url}/field`)
+        return '4711'
+      }
+      const solving = captcha.solveImage(await page.element('#captcha'), await into())
+      await expect(solving).rejects.toMatchObject({ code: 'PAGE_GONE' })
+      expect(await page.evaluate('document.getElementById("answer").value')).toBe('something else')
+    })
+
+    test('an aborted solve, and a closed captcha', async () => {
+      await visit('/picture', LOADED)
+      grant.read = () => new Promise(() => {})
+      const controller = new AbortController()
+      const picture = await page.element('#captcha')
+      const solving = captcha.solveImage(picture, { signal: controller.signal })
+      solving.catch(() => undefined)
+      await eventually(() => grant.shown.length === 1)
+      controller.abort()
+      await expect(solving).rejects.toMatchObject({ code: 'SOLVE_ABORTED' })
+      const other = captcha.solveImage(picture)
+      other.catch(() => undefined)
+      await eventually(() => grant.shown.length === 2)
+      await captcha.close()
+      await expect(other).rejects.toMatchObject({ code: 'SOLVE_ABORTED' })
+      await expect(captcha.solveImage(picture)).rejects.toMatchObject({ code: 'GUARD_CLOSED' })
+    })
+
+    test('what is mistyped is refused, before anything is spent', async () => {
+      await visit('/picture/grid', LOADED)
+      const cells = await page.elements('.cell')
+      const wrong = [
+        captcha.solveImage('img' as never),
+        captcha.solveImage(null as never),
+        captcha.solveImage(cells[0] as E, { inot: cells[1] } as never),
+        captcha.solveGrid({ cells: cells.slice(1), instruction: '664' }),
+        captcha.solveGrid({ cells: undefined, instruction: '664' } as never),
+        captcha.solveGrid({ cells, instruction: '664', clicks: true } as never),
+      ]
+      for (const one of wrong) await expect(one).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+      expect(grant.shown).toEqual([])
+    })
+
+    test('elements of two documents are not of one CAPTCHA', async () => {
+      await visit('/picture', LOADED)
+      const other = await context.newPage()
+      await other.goto(`${site.url}/field`)
+      const solving = captcha.solveImage(await page.element('#captcha'), { into: await other.element('#answer') })
+      await expect(solving).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+    })
+
+    test('a solver of the user’s own that gives no cells clicks nothing', async () => {
+      await visit('/picture/grid', LOADED)
+      grant.read = async () => '[1,10]'
+      const solving = captcha.solveGrid({ cells: await page.elements('.cell'), instruction: '664' })
+      await expect(solving).rejects.toMatchObject({ code: 'SOLVER_REPLY_INVALID' })
+      expect(await page.evaluate('document.getElementById("cells").value')).toBe('')
+    })
+  })
+}
