@@ -1,8 +1,8 @@
 import { constants, type Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { DeniedError, printable, SolveguardError } from '../base/errors.js'
-import { parseKey } from './parse.js'
-import type { SecretProvider, SecretVersion, SecretVersions } from './provider.js'
+import { parseLines } from './lines.js'
+import type { SecretProvider } from './provider.js'
 import { readBounded } from './read.js'
 import { watchFile } from './watch.js'
 
@@ -59,7 +59,8 @@ export function fileSecret(
         checkFile(stats, path, place, rule)
         const text = await readBounded(file, LARGEST_BYTES)
         if (text === undefined) throw tooLarge(place)
-        return parseFile(text, stats.mtimeMs, place)
+        const { current, previous } = parseLines(text, place)
+        return { current: { ...current, createdAt: Math.floor(stats.mtimeMs) }, previous }
       } catch (error) {
         throw error instanceof SolveguardError ? error : unavailable(place, error)
       } finally {
@@ -106,20 +107,6 @@ function checkFile(stats: Stats, path: string, place: string, { forbidden, mode 
       `${place} may be used by others (mode ${found})${mounted}: run chmod ${mode} ${quoted(path)}`,
     )
   }
-}
-
-function parseFile(text: string, modifiedAt: number, place: string): SecretVersions {
-  const [first = '', second = '', ...rest] = text.split(/\r?\n/)
-  if (rest.some((line) => line !== '')) {
-    throw new DeniedError('SECRET_INVALID', `${place} has more than two lines: the key in use, and the key before.`)
-  }
-  const current = { ...version(first, place), createdAt: Math.floor(modifiedAt) }
-  return second === '' ? { current } : { current, previous: version(second, `${place}, line 2,`) }
-}
-
-function version(line: string, place: string): SecretVersion {
-  const value = parseKey(line, place)
-  return { value, version: value.fingerprint }
 }
 
 function tooLarge(place: string): DeniedError {

@@ -2,6 +2,7 @@
 export { type AwsSecretOptions, awsSecret } from './aws.js'
 export { type DotenvVaultSecretOptions, dotenvVaultSecret } from './dotenv-vault.js'
 export { type EnvSecretOptions, envSecret } from './env.js'
+export { type ExecSecretOptions, execSecret } from './exec.js'
 export { type FileSecretOptions, fileSecret } from './file.js'
 export type { ProviderUse, SecretProvider, SecretVersion, SecretVersions } from './provider.js'
 export { Secret } from './secret.js'

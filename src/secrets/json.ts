@@ -4,7 +4,7 @@ import { DeniedError, printable } from '../base/errors.js'
  * The text at a path of JSON, such as `apiKey` or `attributes.created`; a part that is a number counts in a list. Undefined where
  * there is nothing, or something that is neither text nor a number.
  */
-function textAt(value: unknown, path: string): string | undefined {
+export function textAt(value: unknown, path: string): string | undefined {
   let at: unknown = value
   for (const part of path.split('.')) {
     if (typeof at !== 'object' || at === null || !Object.hasOwn(at, part)) return undefined
@@ -17,7 +17,7 @@ function textAt(value: unknown, path: string): string | undefined {
  * What a store holds, as JSON.
  * @throws DeniedError `SECRET_INVALID`, which does not repeat it
  */
-function parseJson(text: string, place: string): unknown {
+export function parseJson(text: string, place: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
