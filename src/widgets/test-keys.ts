@@ -25,8 +25,9 @@ const KEYS: { readonly [family in WidgetFamily]: Readonly<Record<string, Answer 
   },
   altcha: {},
   cap: {},
-  // Publishes none.
+  // These publish none. MTCaptcha has test keys, one for each site, which only its owner sees.
   friendly: {},
+  mtcaptcha: {},
 }
 
 /**
