@@ -1,7 +1,11 @@
 export type { ChainHead } from '../base/chain.js'
+export { type CopyAuditOptions, copyAudit } from './copy.js'
+export { type ElasticsearchAuditOptions, elasticsearchAudit } from './elasticsearch.js'
+export { type FunctionAuditOptions, functionAudit } from './function.js'
 export { type JsonlAuditOptions, jsonlAudit } from './jsonl.js'
 export { type AuditRecord, recordSchema } from './schema.js'
 export type { AuditAction, AuditEvent, AuditSink } from './sink.js'
+export { type StdoutAuditOptions, stdoutAudit } from './stdout.js'
 export {
   type BadLine,
   type Problem,

@@ -195,6 +195,10 @@ export const CODES = {
     meaning: 'A threshold in `policy.budget.alertsAt` was crossed.',
     remedy: 'Nothing, if expected.',
   },
+  AUDIT_COPY_BEHIND: {
+    meaning: 'A copy of the audit log cannot be written, or is written again.',
+    remedy: 'Look at the place that it is written to.',
+  },
   LIMITS_DIFFER: {
     meaning: 'Two guards of one name have different limits; the tighter of each holds for both.',
     remedy: 'Give both the same `policy.budget`, or different names.',

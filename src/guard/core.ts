@@ -69,6 +69,7 @@ export class Core {
     this.sink = parts.sink
     this.#logger = parts.logger
     this.recorder = new Recorder(parts.sink, parts.clock, (error) => this.alert(error.code, error.message))
+    parts.sink.onTrouble?.((message) => this.alert('AUDIT_COPY_BEHIND', message))
     this.denials = createDenialLog({
       clock: parts.clock,
       write: (events) => this.recorder.require(...events),

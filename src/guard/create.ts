@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { jsonlAudit } from '../audit/jsonl.js'
+import { severalAudits } from '../audit/several.js'
 import type { AuditSink } from '../audit/sink.js'
 import type { MaybePromise } from '../base/async.js'
 import { type Clock, systemClock } from '../base/clock.js'
@@ -43,8 +44,11 @@ export interface GuardOptions {
   policy: PolicyInput
   /** Who has spent what. Default: `fileLedger` in `stateDir`, shared by all processes. The guard opens and closes it. */
   ledger?: Ledger | undefined
-  /** Where records go. Default: `jsonlAudit` in `stateDir`. The guard opens and closes it. */
-  audit?: AuditSink | undefined
+  /**
+   * Where records go. Default: `jsonlAudit` in `stateDir`. Of several each is required, but for those of `copyAudit`. The guard
+   * opens and closes them.
+   */
+  audit?: AuditSink | readonly AuditSink[] | undefined
   /** Where the ledger and the audit log lie. Default: `SOLVEGUARD_STATE_DIR`, or `.solveguard`. */
   stateDir?: string | undefined
   /** Certificates (PEM) to trust in place of the machine's, for a proxy or a service with a CA of its own. */
@@ -54,6 +58,9 @@ export interface GuardOptions {
   /** The time. Default: the machine's. For tests. */
   clock?: Clock | undefined
 }
+
+const EXPECTED_SINK = "expected an audit sink such as jsonlAudit(), from 'solveguard/audit', or a list of them"
+const auditSink = hasMethod('an audit sink', 'write')
 
 const optionsShape = z.strictObject(
   {
@@ -69,7 +76,7 @@ const optionsShape = z.strictObject(
       .optional(),
     policy: z.looseObject({}, { error: "expected a policy such as { origins: ['https://staging.example.com'] }" }),
     ledger: hasMethod("a ledger such as fileLedger(), from 'solveguard/ledger'", 'reserve').optional(),
-    audit: hasMethod("an audit sink such as jsonlAudit(), from 'solveguard/audit'", 'write').optional(),
+    audit: z.union([auditSink, z.array(auditSink)], { error: EXPECTED_SINK }).optional(),
     stateDir: z.string().min(1).optional(),
     ca: z.union([z.string(), z.array(z.string())]).optional(),
     logger: hasMethod('a logger with debug, info and warn, such as pino()', 'info').optional(),
@@ -112,7 +119,7 @@ export async function createGuard(options: GuardOptions): Promise<Guard> {
         createTransport({ baseUrl, proxy, localAddress, ca, clock }),
     }),
     ledger: options.ledger ?? fileLedger({ dir: stateDir }),
-    sink: options.audit ?? jsonlAudit({ dir: join(stateDir, 'audit') }),
+    sink: severalAudits([options.audit ?? jsonlAudit({ dir: join(stateDir, 'audit') })].flat()),
     logger: options.logger,
   })
 }

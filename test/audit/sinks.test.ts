@@ -1,8 +1,15 @@
 import { cpSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { expect } from 'vitest'
+import { elasticsearchAudit } from '../../src/audit/elasticsearch.js'
+import { functionAudit } from '../../src/audit/function.js'
 import { jsonlAudit } from '../../src/audit/jsonl.js'
+import type { AuditRecord } from '../../src/audit/schema.js'
+import { severalAudits } from '../../src/audit/several.js'
+import { stdoutAudit } from '../../src/audit/stdout.js'
 import { DeniedError } from '../../src/base/errors.js'
 import { memoryAudit } from '../../src/testing/audit.js'
+import { startElasticsearch } from '../support/elasticsearch.js'
 import { type SinkUnderTest, sinkContract } from './contract.js'
 import { logFiles, recordsOf, temporaryFolder } from './folder.js'
 
@@ -20,6 +27,63 @@ const SINKS: Readonly<Record<string, () => Promise<SinkUnderTest>>> = {
   },
   jsonlAudit: () => jsonl('process'),
   'jsonlAudit that waits for the disk': () => jsonl('power'),
+  functionAudit: async () => {
+    const records: AuditRecord[] = []
+    let broken = false
+    return {
+      sink: functionAudit(async (batch) => {
+        if (broken) throw new Error('broken by the test')
+        records.push(...batch)
+      }),
+      read: async () => records,
+      breakPlace: async () => {
+        broken = true
+      },
+      mendPlace: async () => {
+        broken = false
+      },
+      dispose: async () => {},
+    }
+  },
+  stdoutAudit: async () => {
+    const { stream, lines, state } = pipe()
+    return {
+      sink: stdoutAudit({ stream }),
+      read: async () => lines().map(withoutPino),
+      breakPlace: async () => {
+        state.broken = true
+      },
+      mendPlace: async () => {
+        state.broken = false
+      },
+      dispose: async () => {},
+    }
+  },
+  elasticsearchAudit: async () => {
+    const server = await startElasticsearch()
+    return {
+      sink: elasticsearchAudit({ url: server.url }),
+      read: async () => {
+        expect(server.complaints).toEqual([])
+        return (server.documents as AuditRecord[]).filter(isNotItsOwn(server.documents))
+      },
+      breakPlace: async () => server.always({ status: 403, body: '{"error":{"type":"security_exception"}}' }),
+      mendPlace: async () => server.always(undefined),
+      dispose: () => server.close(),
+    }
+  },
+  'several sinks at once': async () => {
+    const first = await jsonl('process')
+    const second = memoryAudit()
+    return {
+      ...first,
+      sink: severalAudits([first.sink, second]),
+      // Only one of the two is broken: the other must not have a record twice when it is mended.
+      breakPlace: async () => second.failWith(new DeniedError('AUDIT_UNAVAILABLE', 'Broken by the test.')),
+      mendPlace: async () => second.failWith(undefined),
+      read: async () => second.records,
+    }
+  },
 }
 
 async function jsonl(durability: 'process' | 'power'): Promise<SinkUnderTest> {
@@ -41,6 +105,38 @@ async function jsonl(durability: 'process' | 'power'): Promise<SinkUnderTest> {
     },
     dispose: async () => folder.remove(),
   }
+}
+
+/** A stream that keeps what is written, and fails while it is broken, as a pipe whose reader has gone does. */
+function pipe() {
+  let text = ''
+  const state = { broken: false }
+  const stream = {
+    write(chunk: string, done: (error?: Error | null) => void): boolean {
+      if (!state.broken) text += chunk
+      setImmediate(done, state.broken ? Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }) : null)
+      return true
+    },
+    on: () => stream,
+    off: () => stream,
+  }
+  return { stream, state, lines: () => text.split('\n').slice(0, -1) }
+}
+
+function withoutPino(line: string): AuditRecord {
+  const { level, time, msg, ...record } = JSON.parse(line) as AuditRecord & Record<'level' | 'time' | 'msg', unknown>
+  expect(level === 30 || level === 40).toBe(true)
+  expect(new Date(time as number).toISOString()).toBe(record['@timestamp'])
+  expect(msg).toMatch(/^\w+/)
+  return record
+}
+
+/** Elasticsearch is told of each opening, too. */
+function isNotItsOwn(documents: readonly unknown[]): (record: AuditRecord) => boolean {
+  const [first] = documents as AuditRecord[]
+  const own = (record: AuditRecord) =>
+    record.event.action === 'opened' && record.solveguard.solve_id === undefined && record.url === undefined
+  return (record) => record !== first && !own(record)
 }
 
 for (const [name, make] of Object.entries(SINKS)) sinkContract(name, make)

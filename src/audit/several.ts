@@ -1,0 +1,107 @@
+import { isPromise, type MaybePromise } from '../base/async.js'
+import type { ChainHead } from '../base/chain.js'
+import { SolveguardError } from '../base/errors.js'
+import { isCopy } from './copy.js'
+import type { AuditEvent, AuditSink } from './sink.js'
+
+/**
+ * Several sinks as one. Each is required: where one cannot write, nothing is solved. Those of `copyAudit` hold nothing up.
+ * A record that only some could write is handed, when it is tried again, to those that lack it.
+ *
+ * The chain whose head the ledger keeps is that of the first sink that has one.
+ *
+ * @throws SolveguardError `CONFIG_INVALID` when none of them is required
+ */
+export function severalAudits(sinks: readonly AuditSink[]): AuditSink {
+  const [only] = sinks
+  if (only === undefined || sinks.every(isCopy)) {
+    throw new SolveguardError(
+      'CONFIG_INVALID',
+      'options.audit: at least one audit sink has to be required, not a copy.',
+    )
+  }
+  return sinks.length === 1 ? only : new Several(sinks)
+}
+
+type Result = { readonly head: ChainHead | undefined } | { readonly error: unknown }
+
+class Several implements AuditSink {
+  readonly kind: string
+  readonly place: string
+  readonly #members: readonly Member[]
+
+  constructor(sinks: readonly AuditSink[]) {
+    this.kind = sinks.map(({ kind }) => kind).join(' and ')
+    this.place = sinks.map(({ place, kind }) => place ?? kind).join(', ')
+    this.#members = sinks.map((sink) => new Member(sink))
+  }
+
+  onTrouble(tell: (message: string) => void): void {
+    for (const { sink } of this.#members) sink.onTrouble?.(tell)
+  }
+
+  async open(guard: string, now: number): Promise<void> {
+    const opened: AuditSink[] = []
+    try {
+      for (const { sink } of this.#members) {
+        await sink.open(guard, now)
+        opened.push(sink)
+      }
+    } catch (error) {
+      await Promise.allSettled(opened.map((sink) => (async () => sink.close())()))
+      throw error
+    }
+  }
+
+  write(events: readonly AuditEvent[]): MaybePromise<ChainHead | undefined> {
+    const results = this.#members.map((member) => member.write(events))
+    if (!results.some(isPromise)) return this.#decide(events, results as Result[])
+    return Promise.all(results).then((settled) => this.#decide(events, settled))
+  }
+
+  async close(): Promise<void> {
+    const closed = await Promise.allSettled(this.#members.map(async ({ sink }) => sink.close()))
+    for (const result of closed) if (result.status === 'rejected') throw result.reason
+  }
+
+  #decide(events: readonly AuditEvent[], results: readonly Result[]): ChainHead | undefined {
+    const failed = results.find((result) => 'error' in result)
+    if (failed && 'error' in failed) {
+      for (const [index, result] of results.entries()) if ('head' in result) this.#members[index]?.has(events)
+      throw failed.error
+    }
+    let first: ChainHead | undefined
+    for (const result of results) if ('head' in result) first ??= result.head
+    return first
+  }
+}
+
+/** One of several, and what it has written that another could not. */
+class Member {
+  readonly sink: AuditSink
+  #has: WeakSet<AuditEvent> | undefined
+
+  constructor(sink: AuditSink) {
+    this.sink = sink
+  }
+
+  has(events: readonly AuditEvent[]): void {
+    this.#has ??= new WeakSet()
+    for (const event of events) this.#has.add(event)
+  }
+
+  write(events: readonly AuditEvent[]): MaybePromise<Result> {
+    const has = this.#has
+    const missing = has === undefined ? events : events.filter((event) => !has.has(event))
+    try {
+      const head = this.sink.write(missing)
+      if (!isPromise(head)) return { head }
+      return head.then(
+        (value) => ({ head: value }),
+        (error: unknown) => ({ error }),
+      )
+    } catch (error) {
+      return { error }
+    }
+  }
+}
