@@ -24,6 +24,7 @@ const packed = { tarball: '', project: '' }
 /** @type {readonly Step[]} */
 const STEPS = [
   { name: 'types', run: () => tool('tsc', '-p', '.') },
+  { name: 'types of the apps in tests', run: () => tool('tsc', '-p', 'test/widgets/npm/apps') },
   { name: 'lint, format, reveal() in egress only', run: () => tool('biome', 'check', '--error-on-warnings', '.') },
   { name: 'direction of imports', run: () => tool('depcruise', 'src', '--config', '.dependency-cruiser.cjs') },
   { name: 'unused code and packages', run: () => tool('knip') },

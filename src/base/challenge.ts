@@ -12,7 +12,6 @@ export const VARIANTS = {
   hcaptcha: ['checkbox', 'invisible'],
   /** Two generations that have nothing in common but the name. */
   friendly: ['v1', 'v2'],
-  mtcaptcha: ['mtcaptcha'],
   /** A proof of work, which the browser itself works out: no solver is asked. */
   altcha: ['altcha'],
   /** The same. */

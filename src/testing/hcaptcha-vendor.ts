@@ -151,6 +151,14 @@ export function api(told: { base: string; render: string; onload: string; compat
     }, 120_000)
   }
 
+  /** The user has closed its challenge. */
+  function closed(client: Client): void {
+    open(client, false)
+    client.waiting?.reject('challenge-closed')
+    client.waiting = undefined
+    named(client.settings['close-callback'])?.()
+  }
+
   addEventListener('message', (event) => {
     if (event.origin !== new URL(told.base).origin || typeof event.data !== 'string') return
     const data = JSON.parse(event.data) as {
@@ -170,9 +178,7 @@ export function api(told: { base: string; render: string; onload: string; compat
       open(client, false)
       if (what === 'challenge-passed' && response) pass(client, response, key)
       else {
-        client.waiting?.reject('challenge-closed')
-        client.waiting = undefined
-        named(client.settings['close-callback'])?.()
+        closed(client)
       }
     }
   })
@@ -197,6 +203,9 @@ export function api(told: { base: string; render: string; onload: string; compat
       const client = clientOf(id)
       put(client, '', '')
       open(client, false)
+    },
+    close(id?: unknown): void {
+      closed(clientOf(id))
     },
     remove(id?: unknown): void {
       const client = clientOf(id)

@@ -68,6 +68,9 @@ export function reply(
   { status = 200, headers = {} }: { status?: number; headers?: Record<string, string> } = {},
 ): void {
   const mime = type === 'json' ? 'application/json' : `text/${type}`
-  response.writeHead(status, { 'content-type': `${mime}; charset=utf-8`, 'cache-control': 'no-store', ...headers })
+  // Pages load vendors' scripts with `crossorigin`, too.
+  const shared = type === 'javascript' ? { 'access-control-allow-origin': '*' } : {}
+  const common = { 'content-type': `${mime}; charset=utf-8`, 'cache-control': 'no-store' }
+  response.writeHead(status, { ...common, ...shared, ...headers })
   response.end(body)
 }

@@ -4,7 +4,6 @@ export { type CapBehaviour, type CapOptions, type StandInCap, startCap } from '.
 export { type ManualClock, manualClock } from './clock.js'
 export { type FriendlyBehaviour, type FriendlyOptions, type StandInFriendly, startFriendly } from './friendly.js'
 export { type HcaptchaBehaviour, type HcaptchaOptions, type StandInHcaptcha, startHcaptcha } from './hcaptcha.js'
-export { type MtcaptchaBehaviour, type MtcaptchaOptions, type StandInMtcaptcha, startMtcaptcha } from './mtcaptcha.js'
 export { type RecaptchaBehaviour, type RecaptchaOptions, type StandInRecaptcha, startRecaptcha } from './recaptcha.js'
 export {
   type Behaviour,

@@ -26,10 +26,18 @@ interface VendorConfig {
   count?: number
   isolated?: number
   trusted?: TrustedPolicy
+  /** Goes through what was asked for since; there once the main part has run. */
+  begin?: () => void
 }
 
 /** `/recaptcha/api.js` and `/recaptcha/enterprise.js`: defines `ready`, notes what it was told, fetches the main part. */
-export function loader(told: { base: string; enterprise: boolean; render: string; onload: string }): void {
+export function loader(told: {
+  base: string
+  releases: string
+  enterprise: boolean
+  render: string
+  onload: string
+}): void {
   window.___grecaptcha_cfg ??= {}
   const cfg = window.___grecaptcha_cfg
   window.grecaptcha ??= {}
@@ -51,9 +59,10 @@ export function loader(told: { base: string; enterprise: boolean; render: string
   }
   const script = document.createElement('script')
   script.async = true
+  script.crossOrigin = 'anonymous'
   const nonce = document.querySelector<HTMLScriptElement>('script[nonce]')?.nonce
   if (nonce) script.nonce = nonce
-  let source = `${told.base}/recaptcha/releases/stand-in/recaptcha__en.js`
+  let source = `${told.releases}/recaptcha/releases/stand-in/recaptcha__en.js`
   if (window.trustedTypes) {
     cfg.trusted ??= window.trustedTypes.createPolicy('goog#html', { createScriptURL: (url) => url })
     source = cfg.trusted.createScriptURL(source)
@@ -70,6 +79,11 @@ export function mainPart(): void {
   const enterprise = base.endsWith('/enterprise/')
   window.__google_recaptcha_client = true
   const cfg = window.___grecaptcha_cfg ?? {}
+  // Asked for twice, it has nothing to do but what was asked for with it.
+  if (cfg.begin) {
+    cfg.begin()
+    return
+  }
   const clients = cfg.clients ?? {}
   cfg.clients = clients
   const root = window.grecaptcha as Record<string, unknown>
@@ -208,6 +222,7 @@ export function mainPart(): void {
   }
 
   function clientOf(id: unknown): Client {
+    if (live.size === 0) throw new Error('No reCAPTCHA clients exist.')
     const first = [...live.keys()].sort((a, b) => a - b)[0]
     const byKey = [...live.values()].find(({ settings }) => settings.score && settings.sitekey === id)
     const client = byKey ?? live.get(id === undefined ? (first ?? -1) : Number(id))
@@ -250,12 +265,16 @@ export function mainPart(): void {
   api.ready = (call: () => void) => call()
 
   const begin = () => {
+    cfg.begin = begin
     for (const told of cfg.render ?? []) {
       if (told === 'onload') {
         for (const element of document.querySelectorAll<HTMLElement>('.g-recaptcha[data-sitekey]')) {
           if (!element.querySelector('iframe')) render(element, {}, true)
         }
-      } else if (told !== 'explicit') {
+      } else if (
+        told !== 'explicit' &&
+        ![...live.values()].some(({ settings: { score, sitekey } }) => score && sitekey === told)
+      ) {
         const badge = document.createElement('div')
         document.body.appendChild(badge)
         render(badge, { sitekey: told, size: 'invisible', score: true })
@@ -263,7 +282,11 @@ export function mainPart(): void {
     }
     cfg.render = (cfg.render ?? []).filter((told) => told !== 'onload')
     for (const call of (cfg.fns ?? []).splice(0)) call()
-    for (const name of (cfg.onload ?? []).splice(0)) named(name)?.()
+    for (const name of (cfg.onload ?? []).splice(0)) {
+      const call = named(name)
+      if (call) call()
+      else console.warn(`reCAPTCHA couldn't find user-provided function: ${name}`)
+    }
   }
   if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', begin)
   else begin()

@@ -63,9 +63,8 @@ export interface StandInRecaptcha extends AsyncDisposable {
   close(): Promise<void>
 }
 
-const VENDOR_ADDRESSES = ['www.google.com', 'google.com', 'www.recaptcha.net', 'recaptcha.net'].map(
-  (host) => `${host}/recaptcha/`,
-)
+const HOSTS = ['www.google.com', 'google.com', 'www.recaptcha.net', 'recaptcha.net', 'www.gstatic.com']
+const VENDOR_ADDRESSES = HOSTS.map((host) => `${host}/recaptcha/`)
 const MOST_REQUESTS = 10_000
 
 /**
@@ -94,6 +93,7 @@ export async function startRecaptcha(options: RecaptchaOptions = {}): Promise<St
       case '/recaptcha/enterprise.js': {
         const told = {
           base: askedOrigin(request, url),
+          releases: releasesOrigin(askedOrigin(request, url)),
           enterprise: asked.pathname.endsWith('enterprise.js'),
           render: query.get('render') ?? '',
           onload: query.get('onload') ?? '',
@@ -145,6 +145,11 @@ export async function startRecaptcha(options: RecaptchaOptions = {}): Promise<St
     close: server.close,
     [Symbol.asyncDispose]: server.close,
   }
+}
+
+/** The vendor's main part has a host of its own. */
+function releasesOrigin(asked: string): string {
+  return /^https:\/\/(?:www\.)?(?:google\.com|recaptcha\.net)$/.test(asked) ? 'https://www.gstatic.com' : asked
 }
 
 function hostnameOf(co: string | null): string {

@@ -3,7 +3,6 @@ import { altcha } from './altcha.js'
 import { cap } from './cap.js'
 import { friendly } from './friendly.js'
 import { hcaptcha } from './hcaptcha.js'
-import { mtcaptcha } from './mtcaptcha.js'
 import { recaptcha } from './recaptcha.js'
 import { turnstile } from './turnstile.js'
 import type { Widget } from './widget.js'
@@ -16,7 +15,6 @@ export const WIDGETS: { readonly [K in WidgetFamily]: Widget } = {
   altcha,
   cap,
   friendly,
-  mtcaptcha,
 }
 
 /** What a picture says is good for as long as the site remembers the picture; sessions rarely last less. */

@@ -25,9 +25,8 @@ const KEYS: { readonly [family in WidgetFamily]: Readonly<Record<string, Answer 
   },
   altcha: {},
   cap: {},
-  // These publish none. MTCaptcha has test keys, one for each site, which only its owner sees.
+  // Publishes none.
   friendly: {},
-  mtcaptcha: {},
 }
 
 /**

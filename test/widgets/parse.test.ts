@@ -51,15 +51,6 @@ const rawFriendly = {
   working: false,
 }
 
-const rawMtcaptcha = {
-  id: 'abc-4',
-  family: 'mtcaptcha',
-  sitekey: 'MTPublic-standin01',
-  action: 'login',
-  visible: true,
-  answered: false,
-}
-
 const found = (...widgets: unknown[]) =>
   parseFound(JSON.stringify({ doc: 'abc', origin: 'https://staging.example.com', leftOut: 0, widgets }))
 
@@ -253,16 +244,6 @@ describe('what a page says of its widgets', () => {
     })
   })
 
-  test.each([
-    ['one that is seen', {}, true],
-    ['one that is verified unseen', { visible: false }, false],
-    ['an answered one', { answered: true }, false],
-  ])('of an MTCaptcha, %s: due is told', (_, state, due) => {
-    expect(found({ ...rawMtcaptcha, ...state })?.widgets).toMatchObject([
-      { family: 'mtcaptcha', challenge: { variant: 'mtcaptcha', action: 'login' }, executed: false, due },
-    ])
-  })
-
   test('two widgets of one name are one, and one that is counted as nonsense', () => {
     expect(found(raw, raw)).toMatchObject({ widgets: [{}], malformed: 1 })
   })
@@ -295,14 +276,7 @@ describe('whatever a page says', () => {
       ),
       { requiredKeys: [] },
     )
-  const entry = fc.oneof(
-    fc.anything(),
-    like(raw),
-    like(rawTurnstile),
-    like(rawHcaptcha),
-    like(rawFriendly),
-    like(rawMtcaptcha),
-  )
+  const entry = fc.oneof(fc.anything(), like(raw), like(rawTurnstile), like(rawHcaptcha), like(rawFriendly))
   const reply = fc.oneof(
     fc.anything(),
     fc.string(),

@@ -14,7 +14,7 @@ import { launchBrowser } from '../support/browser.js'
 import { fixturePages } from '../support/fixture-pages.js'
 
 /** A vendor's stand-in, as the tests of one family need it. */
-interface Vendor extends SiteVendor, Seller {
+export interface Vendor extends SiteVendor, Seller {
   behave(sitekey: string, behaviour: object): void
   close(): Promise<void>
 }
@@ -49,6 +49,14 @@ export interface Stage<V> {
   welcomed(): Promise<void>
 }
 
+/** What some tests have that others have not. */
+export interface StageOptions<V> {
+  /** The site's further pages and scripts. Default: those of `fixtures/pages`. */
+  readonly pages?: () => Promise<Record<string, string>>
+  /** Done to each context. */
+  readonly prepare?: (context: BrowserContext, vendor: V) => Promise<void>
+}
+
 /**
  * Sets the stage for the tests of a family.
  *
@@ -59,6 +67,7 @@ export function stage<V extends Vendor>(
   family: WidgetFamily,
   start: (options: { clock: ManualClock }) => Promise<V>,
   frames?: RegExp,
+  { pages = async () => fixturePages(), prepare = async () => {} }: StageOptions<V> = {},
 ): Stage<V> {
   const now = {} as {
     -readonly [K in 'browser' | 'vendor' | 'site' | 'context' | 'page' | 'grant' | 'captcha']: Stage<V>[K]
@@ -68,7 +77,7 @@ export function stage<V extends Vendor>(
   beforeAll(async () => {
     now.browser = await launchBrowser()
     now.vendor = await start({ clock: vendorClock })
-    now.site = await startSite({ [family]: now.vendor, pages: fixturePages() })
+    now.site = await startSite({ [family]: now.vendor, pages: await pages() })
   })
 
   afterAll(async () => {
@@ -79,6 +88,7 @@ export function stage<V extends Vendor>(
 
   beforeEach(async () => {
     now.context = await now.browser.newContext()
+    await prepare(now.context, now.vendor)
   })
 
   afterEach(async () => {

@@ -4,7 +4,6 @@ import type { PageFamily } from './family.js'
 import { friendly } from './friendly.js'
 import { hcaptcha } from './hcaptcha.js'
 import { watchHcaptcha } from './hcaptcha-watch.js'
-import { mtcaptcha } from './mtcaptcha.js'
 import { recaptcha } from './recaptcha.js'
 import { watchRecaptcha } from './recaptcha-watch.js'
 import { turnstile } from './turnstile.js'
@@ -14,12 +13,4 @@ import { watchTurnstile } from './turnstile-watch.js'
 export const watchers = { recaptcha: watchRecaptcha, turnstile: watchTurnstile, hcaptcha: watchHcaptcha }
 
 /** The families of widgets, a line each. They come with the first `find`. */
-export const families: Readonly<Record<string, PageFamily>> = {
-  recaptcha,
-  turnstile,
-  hcaptcha,
-  friendly,
-  mtcaptcha,
-  altcha,
-  cap,
-}
+export const families: Readonly<Record<string, PageFamily>> = { recaptcha, turnstile, hcaptcha, friendly, altcha, cap }

@@ -1,0 +1,102 @@
+import { expect } from 'vitest'
+import type { WidgetFamily } from '../../../src/base/challenge.js'
+import type { PolicyInput } from '../../../src/policy/schema.js'
+import type { ManualClock } from '../../../src/testing/clock.js'
+import { routeVendors, type VendorStandIn } from '../../../src/testing/vendors.js'
+import { eventually } from '../../adapters/tool.js'
+import { type Stage, stage, type Vendor } from '../stage.js'
+import { bundle } from './bundle.js'
+
+declare global {
+  interface Window {
+    /** What an app notes, see `apps/site.ts`. */
+    told: [name: string, ...values: unknown[]][]
+  }
+}
+
+/** An app of `apps/`. */
+interface App {
+  readonly file: string
+  /** Bundled for development, where frameworks do more: React's Strict Mode draws everything twice. */
+  readonly development?: true
+}
+
+/** Apps on a stage, and what a test does with them. */
+export interface AppStage<V> {
+  readonly at: Stage<V>
+  /** Guards the context and opens an app's page. */
+  start(app: string, query?: Record<string, string>, policy?: Omit<PolicyInput, 'origins'>): Promise<void>
+  /** Until so many widgets are due. */
+  dues(many: number): Promise<void>
+  /** Presses the n-th button of that name. */
+  press(button: string, n?: number): Promise<void>
+  /** Presses `Sign in`, and waits for what the server says. */
+  signIn(n?: number): Promise<string>
+  /** What the server says to what was sent last. */
+  answer(): Promise<string>
+  /** What the app's callbacks were called with, by name. */
+  told(): Promise<unknown[][]>
+  /** Until one of them was called. */
+  toldOf(name: string): Promise<void>
+}
+
+/**
+ * The vendor's stand-in at the vendor's own addresses, a site whose pages are these apps, and one browser.
+ *
+ * @param apps by the name that tests open them under
+ */
+export function appStage<V extends Vendor & VendorStandIn>(
+  family: WidgetFamily,
+  startVendor: (options: { clock: ManualClock }) => Promise<V>,
+  apps: Readonly<Record<string, App>>,
+): AppStage<V> {
+  const at = stage(family, startVendor, undefined, {
+    pages: async () => Object.fromEntries((await Promise.all(Object.entries(apps).map(pagesOf))).flat()),
+    prepare: (context, vendor) => routeVendors(context, vendor),
+  })
+
+  async function pagesOf([name, { file, development }]: [string, App]): Promise<[string, string][]> {
+    const script = `/${family}/${name}.js`
+    return [
+      [`/${family}/${name}`, document(script)],
+      [script, await bundle(file, development ? 'development' : 'production')],
+    ]
+  }
+
+  async function start(app: string, query: Record<string, string> = {}, policy: Omit<PolicyInput, 'origins'> = {}) {
+    await at.guard(policy)
+    await at.newPage()
+    at.page.on('pageerror', (error) => expect.soft(String(error)).toBe('no error in the page'))
+    await at.page.goto(`${at.site.url}/${family}/${app}?${new URLSearchParams(query)}`)
+  }
+
+  async function press(button: string, n = 0) {
+    await at.page.locator(`button:text-is("${button}")`).nth(n).click()
+  }
+
+  async function answer() {
+    const shown = await at.page.waitForSelector('#answer')
+    return (await shown.textContent()) ?? ''
+  }
+
+  return {
+    at,
+    start,
+    dues: (many) => eventually(async () => (await at.find()).filter(({ due }) => due).length === many),
+    press,
+    async signIn(n) {
+      await press('Sign in', n)
+      return answer()
+    },
+    answer,
+    told: () => at.page.evaluate('told'),
+    async toldOf(name) {
+      await at.page.waitForFunction((wanted) => window.told.some(([told]) => told === wanted), name)
+    },
+  }
+}
+
+function document(script: string): string {
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Sign in</title></head>
+<body><script>window.SITEKEY='{{sitekey}}'</script><main id="app"></main><script src="${script}"></script></body></html>`
+}

@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest'
+import { startRecaptcha } from '../../../src/testing/recaptcha.js'
+import { eventually } from '../../adapters/tool.js'
+import { appStage } from './apps-stage.js'
+
+const { at, start, dues, press, signIn, answer, told } = appStage('recaptcha', startRecaptcha, {
+  app: { file: 'ng-recaptcha.ts' },
+})
+
+describe('ng-recaptcha', () => {
+  test('a checkbox as the control of a reactive form', async () => {
+    await start('app')
+    await dues(1)
+    const { solved } = await at.captcha.solve(at.page)
+    expect(at.grant.asked).toMatchObject([{ variant: 'v2-checkbox', sitekey: at.sitekey }])
+    expect(await told()).toEqual([['resolved', 0, solved[0]?.solution.token]])
+    expect(await signIn()).toBe('accepted')
+  })
+
+  test('an invisible one that the button sets off', async () => {
+    await start('app', { app: 'invisible' })
+    await at.page.waitForSelector('.grecaptcha-badge', { state: 'attached' })
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-set-off' }] })
+    await press('Sign in')
+    await dues(1)
+    await at.captcha.solve(at.page)
+    expect(await answer()).toBe('accepted')
+  })
+
+  test.each([
+    ['leave', 0.1],
+    ['solve', 0.9],
+  ] as const)('the v3 service, with recaptchaV3: %s', async (recaptchaV3, score) => {
+    await start('app', { app: 'score' }, { recaptchaV3 })
+    await press('Sign in')
+    if (recaptchaV3 === 'solve') {
+      await eventually(async () => (await at.find()).some(({ executed }) => executed))
+      await at.captcha.solve(at.page)
+    }
+    expect(await answer()).toBe('accepted')
+    expect(at.site.verified.at(-1)).toMatchObject({ score, action: 'login' })
+  })
+
+  test('drawn late, taken out and drawn again', async () => {
+    await start('app', { late: '' })
+    expect(await at.find()).toEqual([])
+    for (let time = 0; time < 2; time++) {
+      await press('Form')
+      await dues(1)
+      await at.captcha.solve(at.page)
+      expect(await signIn()).toBe('accepted')
+      await press('Form')
+      expect(await at.find()).toEqual([])
+    }
+  })
+
+  test('two on one page have a token each', async () => {
+    await start('app', { many: '2' })
+    await dues(2)
+    await at.captcha.solve(at.page)
+    expect(await signIn(0)).toBe('accepted')
+    expect(await signIn(1)).toBe('accepted')
+  })
+
+  test('a token that is too old is taken back, and reset makes it due again', async () => {
+    await start('app')
+    await dues(1)
+    at.grant.livesMs = 100
+    await at.captcha.solve(at.page)
+    await at.page.waitForFunction(() => window.told.some(([, , token]) => token === null))
+    expect(await signIn()).toBe('refused')
+    at.grant.livesMs = 120_000
+    await dues(1)
+    await at.captcha.solve(at.page)
+    expect(await signIn()).toBe('accepted')
+    await press('Reset')
+    await dues(1)
+    await at.captcha.solve(at.page)
+    expect(await signIn()).toBe('accepted')
+  })
+})

@@ -1,0 +1,95 @@
+import { describe, expect, test } from 'vitest'
+import { startTurnstile } from '../../../src/testing/turnstile.js'
+import { eventually } from '../../adapters/tool.js'
+import { appStage } from './apps-stage.js'
+
+const { at, start, dues, press, signIn, answer, told, toldOf } = appStage('turnstile', startTurnstile, {
+  app: { file: 'react-turnstile.tsx' },
+  strict: { file: 'react-turnstile.tsx', development: true },
+})
+
+describe('@marsidev/react-turnstile', () => {
+  test.each(['success', 'ref', 'field'])('with the token from its %s', async (by) => {
+    await start('app', { by })
+    await dues(1)
+    const { solved } = await at.captcha.solve(at.page)
+    expect(at.grant.asked).toMatchObject([
+      { family: 'turnstile', sitekey: at.sitekey, action: 'login', cData: 'order-0' },
+    ])
+    expect(await told()).toEqual([['success', 0, solved[0]?.solution.token]])
+    expect(await signIn()).toBe('accepted')
+  })
+
+  test('one that passes by itself within the grace costs nothing', async () => {
+    at.vendor.behave(at.sitekey, { does: 'pass' })
+    await start('app', {}, { grace: '10s' })
+    await toldOf('success')
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'answered' }], cost: 0 })
+    expect(await signIn()).toBe('accepted')
+    expect(at.grant.asked).toEqual([])
+  })
+
+  test('execution: execute, set off by its ref', async () => {
+    await start('app', { by: 'execute' })
+    await eventually(async () => (await at.find()).length === 1)
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-set-off' }] })
+    await press('Sign in')
+    await dues(1)
+    await at.captcha.solve(at.page)
+    expect(await answer()).toBe('accepted')
+  })
+
+  test('drawn late, taken out and drawn again', async () => {
+    await start('app', { late: '' })
+    expect(await at.find()).toEqual([])
+    for (let time = 0; time < 2; time++) {
+      await press('Form')
+      await dues(1)
+      await at.captcha.solve(at.page)
+      expect(await signIn()).toBe('accepted')
+      await press('Form')
+      expect(await at.find()).toEqual([])
+    }
+  })
+
+  test('two on one page have a token each', async () => {
+    await start('app', { many: '2', by: 'ref' })
+    await dues(2)
+    await at.captcha.solve(at.page)
+    expect(new Set(at.grant.asked.map(({ cData }) => cData))).toEqual(new Set(['order-0', 'order-1']))
+    expect(await signIn(0)).toBe('accepted')
+    expect(await signIn(1)).toBe('accepted')
+  })
+
+  test('a token that is too old is taken back, and another one is solved for', async () => {
+    await start('app', { by: 'ref' })
+    await dues(1)
+    at.grant.livesMs = 100
+    await at.captcha.solve(at.page)
+    await toldOf('expire')
+    at.grant.livesMs = 300_000
+    await dues(1)
+    await at.captcha.solve(at.page)
+    expect(await signIn()).toBe('accepted')
+  })
+
+  test('reset by its ref, it is due again', async () => {
+    await start('app', { by: 'ref' })
+    await dues(1)
+    await at.captcha.solve(at.page)
+    expect(await signIn()).toBe('accepted')
+    expect(await signIn()).toBe('refused')
+    await press('Reset')
+    await dues(1)
+    await at.captcha.solve(at.page)
+    expect(await signIn()).toBe('accepted')
+  })
+
+  test('in Strict Mode, which renders, removes and renders it', async () => {
+    await start('strict', { strict: '' })
+    await dues(1)
+    await at.captcha.solve(at.page)
+    expect(at.grant.asked).toHaveLength(1)
+    expect(await signIn()).toBe('accepted')
+  })
+})
