@@ -2,8 +2,9 @@ import { type Clock, systemClock } from '../base/clock.js'
 import type { Grant, Solution } from '../guard/types.js'
 import { observerCall, undoCall } from '../widgets/calls.js'
 import { evaluateWithin } from './bounded.js'
-import type { Driver, DriverFrame } from './driver.js'
+import type { Driver, DriverFrame, DriverPage } from './driver.js'
 import { Finder, type Found, isVendorFrame } from './find.js'
+import { type AskForChallenge, freshener } from './fresh.js'
 import type { SolveResult } from './outcome.js'
 import { Pictures, type SolveGridOptions, type SolveImageOptions } from './pictures.js'
 import type { SolveTools } from './solve.js'
@@ -58,13 +59,15 @@ export interface Captcha<P, E = never> extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** Limits on the time that a context's pages are given. */
-export interface CaptchaOptions {
+/** Limits on the time that a context's pages are given, and what its pages have to be asked for. */
+export interface CaptchaOptions<P = unknown> {
   clock?: Clock | undefined
   /** How long one call into a frame may take, ms. Default: 5,000. */
   evaluateMs?: number | undefined
   /** With `recaptchaV3: 'solve'`, for how long the page's `execute` is held for a solution, ms. Default: 20,000. */
   holdMs?: number | undefined
+  /** How to get a GeeTest v3 a fresh `challenge`. Default: the one that the page was seen with, which its widget may have used up. */
+  geetestChallenge?: AskForChallenge<P> | undefined
 }
 
 const EVALUATE_MS = 5_000
@@ -76,13 +79,20 @@ const HOLD_MS = 20_000
 export async function createCaptcha<P, E>(
   grant: Grant,
   driver: Driver<P, E>,
-  { clock = systemClock, evaluateMs = EVALUATE_MS, holdMs = HOLD_MS }: CaptchaOptions = {},
+  { clock = systemClock, evaluateMs = EVALUATE_MS, holdMs = HOLD_MS, geetestChallenge }: CaptchaOptions<P> = {},
 ): Promise<Captcha<P, E>> {
   const observer = observerCall(grant.policy.recaptchaV3 === 'solve' ? holdMs : 0)
   const uninstall = await driver.install(observer)
   await inAllFrames(observer, (frame) => !isVendorFrame(frame.url()))
 
-  const tools: SolveTools = { grant, clock, evaluateMs, finder: new Finder(clock, evaluateMs) }
+  const natives = new WeakMap<DriverPage, P>()
+  const tools: SolveTools = {
+    grant,
+    clock,
+    evaluateMs,
+    finder: new Finder(clock, evaluateMs),
+    freshen: freshener(geetestChallenge, (page) => natives.get(page), clock),
+  }
   const closing = new AbortController()
   const solver = new PageSolver(tools, closing.signal)
   const pictures = new Pictures(tools, driver, closing.signal)
@@ -100,14 +110,20 @@ export async function createCaptcha<P, E>(
     await closed
   }
 
+  function viewOf(page: P): DriverPage {
+    const view = driver.page(page)
+    natives.set(view, page)
+    return view
+  }
+
   return {
     grant,
     async find(page) {
-      const found = await solver.look(driver.page(page))
+      const found = await solver.look(viewOf(page))
       const list = found.places.map(({ challenge }) => challenge)
       return Object.defineProperty(list, 'leftOut', { value: found.leftOut }) as unknown as Found
     },
-    solve: async (page, options = {}) => solver.solve(driver.page(page), options),
+    solve: async (page, options = {}) => solver.solve(viewOf(page), options),
     solveImage: async (element, options) => pictures.solveImage(element, options),
     solveGrid: async (options) => pictures.solveGrid(options),
     close,

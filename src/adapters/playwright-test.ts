@@ -11,15 +11,16 @@ import { SolveguardError } from '../base/errors.js'
 import { createGuard, type GuardOptions } from '../guard/create.js'
 import type { Grant, Guard, NarrowingInput } from '../guard/types.js'
 import { formatUsd, micros } from '../policy/money.js'
-import type { Captcha, SolvePageOptions } from './captcha.js'
+import type { Captcha, CaptchaOptions, SolvePageOptions } from './captcha.js'
 import type { Found } from './find.js'
 import type { SolveResult } from './outcome.js'
 import { guardContext } from './playwright.js'
 import { loadRunner } from './playwright-runner.js'
 import { formatCounts, REPORTED_AS, spendingOf, type WidgetReport, widgetReports } from './test-spending.js'
 
-export type { SolvePageOptions } from './captcha.js'
+export type { CaptchaOptions, SolvePageOptions } from './captcha.js'
 export type { Found, LeftOut } from './find.js'
+export type { AskForChallenge } from './fresh.js'
 export type { SkipReason, SolveResult } from './outcome.js'
 export type { TestSpending, WidgetReport } from './test-spending.js'
 
@@ -54,6 +55,12 @@ export interface CaptchaTestArgs {
    * test.use({ captchaPolicy: { budget: { perDay: usd(0.2) } } })
    */
   captchaPolicy: NarrowingInput | undefined
+  /**
+   * How each test's pages are worked on.
+   * @example
+   * test.use({ captchaOptions: { geetestChallenge: (page) => page.evaluate(askTheServer) } })
+   */
+  captchaOptions: CaptchaOptions<Page>
 }
 
 /** What each worker has and can be set. */
@@ -86,6 +93,7 @@ const base: Base = runner.test
 export const test = base.extend<CaptchaTestArgs, CaptchaWorkerArgs>({
   captchaGuardOptions: [undefined, { option: true, scope: 'worker' }],
   captchaPolicy: [undefined, { option: true }],
+  captchaOptions: [{}, { option: true }],
   captchaGuard: [
     async ({ captchaGuardOptions }, use) => {
       if (!captchaGuardOptions) throw unnamed()
@@ -94,8 +102,9 @@ export const test = base.extend<CaptchaTestArgs, CaptchaWorkerArgs>({
     },
     { scope: 'worker', auto: true },
   ],
-  async captcha({ captchaGuard, captchaPolicy, context, page }, use, info) {
-    const captcha = await guardContext(captchaGuard, context, captchaPolicy ?? {}, { subject: subjectOf(info) })
+  async captcha({ captchaGuard, captchaPolicy, captchaOptions, context, page }, use, info) {
+    const options = { ...captchaOptions, subject: subjectOf(info) }
+    const captcha = await guardContext(captchaGuard, context, captchaPolicy ?? {}, options)
     const seen: WidgetReport[] = []
     await use(ofTest(captcha, page, seen))
     await captcha.close()

@@ -8,6 +8,7 @@ import { type Driver, type DriverFrame, type DriverPage, eachOnce } from './driv
 export type { Captcha, CaptchaOptions, SolveGridOptions, SolveImageOptions, SolvePageOptions } from './captcha.js'
 export type { GuardContextOptions } from './context.js'
 export type { Found, LeftOut } from './find.js'
+export type { AskForChallenge } from './fresh.js'
 export type { SkipReason, SolveResult } from './outcome.js'
 
 /**
@@ -26,7 +27,7 @@ export function guardContext(
   guard: Grant,
   context: BrowserContext,
   narrowing?: NarrowingInput,
-  options: GuardContextOptions = {},
+  options: GuardContextOptions<Page> = {},
 ): Promise<Captcha<Page, Locator>> {
   return guardDriver(guard, playwrightDriver(context), narrowing, options)
 }

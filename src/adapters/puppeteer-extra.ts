@@ -4,6 +4,7 @@ import { printable, SolveguardError } from '../base/errors.js'
 import type { Grant, NarrowingInput } from '../guard/types.js'
 import type { FoundChallenge } from '../widgets/widget.js'
 import type { SolvePageOptions } from './captcha.js'
+import type { AskForChallenge } from './fresh.js'
 import { withHanded } from './handed.js'
 import type { SolveResult } from './outcome.js'
 import { guardContext } from './puppeteer.js'
@@ -36,6 +37,8 @@ export interface PluginOptions {
   guard: Grant | Promise<Grant>
   /** What each browser context may do at most; a function gives each its own. Default: what the guard may. */
   policy?: NarrowingInput | ((context: BrowserContext) => NarrowingInput | undefined) | undefined
+  /** How to get a GeeTest v3 a fresh `challenge`, for `solveCaptchas`. */
+  geetestChallenge?: AskForChallenge<Page> | undefined
   /** `find…`, `get…`, `enter…` and `solveRecaptchas` throw where they would return an `error`. */
   throwOnError?: boolean | undefined
   /** `solveRecaptchas` solves widgets that only give a score, too. */
@@ -92,6 +95,7 @@ export default function solveguard(options: PluginOptions): PuppeteerExtraPlugin
 const OPTIONS: ReadonlySet<string> = new Set([
   'guard',
   'policy',
+  'geetestChallenge',
   'throwOnError',
   'solveScoreBased',
   'solveInactiveChallenges',
@@ -185,14 +189,14 @@ class Plugin {
   }
 
   async #make(context: BrowserContext): Promise<Guarded> {
-    const { policy } = this.#options
+    const { policy, geetestChallenge } = this.#options
     const narrowing = typeof policy === 'function' ? policy(context) : policy
     const guard = await this.#guard
     if (typeof (guard as Partial<Grant> | undefined)?.narrow !== 'function') {
       throw new SolveguardError('CONFIG_INVALID', 'solveguard({ guard }) takes what createGuard gives.')
     }
     const { grant, hand } = withHanded(narrowing ? guard.narrow(narrowing) : guard)
-    return { grant, hand, captcha: await guardContext(grant, context) }
+    return { grant, hand, captcha: await guardContext(grant, context, undefined, { geetestChallenge }) }
   }
 
   #equip(page: Page): void {

@@ -10,6 +10,7 @@ import { isBlockingTestKey } from '../widgets/test-keys.js'
 import type { FoundChallenge } from '../widgets/widget.js'
 import { evaluateWithin, sleep } from './bounded.js'
 import type { Finder, Place } from './find.js'
+import type { Freshen } from './fresh.js'
 import { pageGone, widgetGone } from './gone.js'
 import type { Outcome, SkipReason } from './outcome.js'
 import { ownWork } from './own-work.js'
@@ -24,6 +25,7 @@ export interface SolveTools {
   readonly finder: Finder
   /** How long one call into a page may take. */
   readonly evaluateMs: number
+  readonly freshen: Freshen
 }
 
 /** Why a widget that was found is none to be solved now; undefined if it is. */
@@ -65,13 +67,14 @@ export async function solveWidget(
     if (!standing) throw await missing(tools, place)
     if (onlyIfDue && standing.answered) return { kind: 'skipped', challenge, reason: 'answered' }
 
-    const options = { signal: AbortSignal.any([signal, gone.signal]) }
+    const abort = AbortSignal.any([signal, gone.signal])
     if (WIDGETS[challenge.family].manner(challenge) === 'browser-works-it-out') {
       const work = (until: AbortSignal) => ownWork(tools, place, until)
-      solution = await tools.grant.solve(challengeOf(challenge), { ...options, work })
+      solution = await tools.grant.solve(challengeOf(challenge), { signal: abort, work })
       return { kind: 'solved', challenge, solution }
     }
-    solution = await tools.grant.solve(challengeOf(challenge), options)
+    const fresh = await tools.freshen(challenge, place.page, abort)
+    solution = await tools.grant.solve(challengeOf(fresh), { signal: abort })
     await inject(tools, place, solution, !standing.answered)
     tools.grant.injected(solution, { ok: true })
     return { kind: 'solved', challenge, solution }

@@ -12,6 +12,8 @@ export const VARIANTS = {
   hcaptcha: ['checkbox', 'invisible'],
   /** Two generations that have nothing in common but the name. */
   friendly: ['v1', 'v2'],
+  /** Two products of one vendor: `v3` takes a one-time `challenge` from the site's server, `v4` does not. */
+  geetest: ['v3', 'v4'],
   /** A proof of work, which the browser itself works out: no solver is asked. */
   altcha: ['altcha'],
   /** The same. */
@@ -50,8 +52,8 @@ export interface Challenge {
   readonly family: WidgetFamily
   readonly variant: Variant
   /**
-   * The site's public key for the widget. At most 256 characters of `A-Z a-z 0-9 . _ : -`. `self-hosted` where a proof of work
-   * names none.
+   * The site's public key for the widget: reCAPTCHA's sitekey, GeeTest's `gt` (v3) or `captcha_id` (v4). At most 256
+   * characters of `A-Z a-z 0-9 . _ : -`. `self-hosted` where a proof of work names none.
    */
   readonly sitekey: string
   /** The address of the top-level page, `http:` or `https:`, at most 2,048 characters. */
@@ -70,9 +72,11 @@ export interface Challenge {
   readonly pageData?: string | undefined
   /** hCaptcha Enterprise's one-time `rqdata`, at most 4,096 characters. */
   readonly rqdata?: string | undefined
+  /** GeeTest v3's `challenge`, which the site's server asks the vendor for: at most 256 characters of `A-Z a-z 0-9 _ -`. */
+  readonly challenge?: string | undefined
   /**
-   * The host that the widget has its script or its challenges from, where that is not the vendor's usual one
-   * (`www.recaptcha.net`, `eu.frcapi.com`).
+   * The vendor's host that the widget has its script or its challenges from, where that is not the usual one
+   * (`www.recaptcha.net`, `eu.frcapi.com`, what GeeTest v3 was told as `api_server`).
    */
   readonly apiHost?: string | undefined
   /** The address of the vendor's script as the page loads it, `http:` or `https:`, at most 2,048 characters. */
@@ -163,6 +167,10 @@ export function withoutPictures(challenge: AnyChallenge): ChallengeFacts {
 export interface Answer {
   /** What goes into the page: a token, the text of a picture, a grid's cells. Bounded and printable, but never to be logged. */
   readonly token: string
-  /** Further values that some families have. */
+  /**
+   * Further values that some families have, under the vendors' own names: `respKey` of hCaptcha; all that a site's server
+   * verifies of GeeTest (`geetest_challenge`, `geetest_validate`, `geetest_seccode`; of v4 `captcha_id`, `lot_number`,
+   * `pass_token`, `gen_time`, `captcha_output`), whose token is `geetest_validate` or `pass_token`.
+   */
   readonly fields?: Readonly<Record<string, string>> | undefined
 }

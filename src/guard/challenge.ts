@@ -12,6 +12,7 @@ import { pictureType } from '../base/picture.js'
 
 const SITEKEY = /^[\w.:-]{1,256}$/
 const HOST = /^[a-z0-9.-]{1,253}(:\d{1,5})?$/
+const ONE_TIME = /^[\w-]{1,256}$/
 const PRINTABLE = /^[\x20-\x7e]*$/
 const SCORES: readonly unknown[] = [0.3, 0.7, 0.9]
 
@@ -34,9 +35,13 @@ export function parseChallenge(input: AnyChallenge): AnyChallenge {
 
 function parseWidget(input: Challenge): Challenge {
   const { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, cData, pageData, rqdata } = input
-  const { apiHost, scriptUrl } = input
+  const { challenge, apiHost, scriptUrl } = input
   if (typeof sitekey !== 'string' || !SITEKEY.test(sitekey)) {
     throw invalid('sitekey', 'expected 1 to 256 letters, digits and . _ : -')
+  }
+  const oneTime = family === 'geetest' && variant === 'v3'
+  if (oneTime && !(typeof challenge === 'string' && ONE_TIME.test(challenge))) {
+    throw invalid('challenge', "expected what the site's server was given for this widget, of letters, digits and _ -")
   }
   return {
     family,
@@ -50,6 +55,7 @@ function parseWidget(input: Challenge): Challenge {
     cData: text('cData', cData, 255),
     pageData: text('pageData', pageData, 4_096),
     rqdata: text('rqdata', rqdata, 4_096),
+    challenge: oneTime ? challenge : undefined,
     apiHost: apiHost === undefined || HOST.test(apiHost) ? apiHost : undefined,
     scriptUrl: scriptAddress(scriptUrl),
   }

@@ -5,6 +5,7 @@ import { type Transport, TransportError } from '../egress/transport.js'
 import { type Money, ZERO } from '../policy/money.js'
 import type { SecretVersion } from '../secrets/provider.js'
 import type { Failure, FailureClass, Pending, Ready, Submitted } from '../solvers/solver.js'
+import { isWhole } from '../widgets/table.js'
 import type { Account } from './account.js'
 import { asSolveguardError, type Core } from './core.js'
 import type { Gate } from './gate.js'
@@ -134,7 +135,12 @@ export class Service {
         return failed(error, errand.amount)
       }
       const result = await this.#send(errand, call, (reply) => solver.readPoll(reply, errand.family))
-      if (result.kind === 'ready') return { kind: 'solved', answer: result.answer, cost: result.cost ?? errand.amount }
+      if (result.kind === 'ready') {
+        const cost = result.cost ?? errand.amount
+        return isWhole(errand.family, result.answer)
+          ? { kind: 'solved', answer: result.answer, cost }
+          : failed(partial(), cost)
+      }
       wait = everyMs
       if (result.kind === 'pending') {
         errand.lastFailure = undefined
@@ -271,6 +277,10 @@ function failed(error: SolveguardError, cost: Money, again = false): Extract<End
 
 function timeout(message: string): SolveguardError {
   return new SolveguardError('SOLVE_TIMEOUT', message)
+}
+
+function partial(): SolveguardError {
+  return new SolveguardError('SOLVER_REPLY_INVALID', "The service's answer lacks values that this family has to have.")
 }
 
 /** What the service's manners ask for, or exponential and capped; with jitter, so that many do not come back at once. */

@@ -1,4 +1,5 @@
 import type { ErrorTable } from './errors.js'
+import { geetestTask } from './geetest.js'
 import { hcaptchaTask } from './hcaptcha.js'
 import type { Offer } from './offer.js'
 import { recaptchaTask } from './recaptcha.js'
@@ -22,6 +23,7 @@ const OFFER: Offer = {
     chlPageData: pageData,
   })),
   hcaptcha: hcaptchaTask,
+  geetest: geetestTask('GeeTestTaskProxyless'),
 }
 
 /** Where Anti-Captcha's reference (anti-captcha.com/apidoc/errors) means something else by a code, or is stricter. */
@@ -40,7 +42,8 @@ const ROW: ServiceRow = {
 }
 
 /**
- * Anti-Captcha (anti-captcha.com): the task family, paid by the solve. Does reCAPTCHA v2, v3 and Enterprise, hCaptcha and Turnstile.
+ * Anti-Captcha (anti-captcha.com): the task family, paid by the solve. Does reCAPTCHA v2, v3 and Enterprise, hCaptcha,
+ * Turnstile, GeeTest v3 and v4.
  *
  * @throws SolveguardError `CONFIG_INVALID`, which names the option
  * @example

@@ -1,5 +1,6 @@
 import { SolveguardError } from '../base/errors.js'
 import type { ErrorTable } from './errors.js'
+import { geetestTask } from './geetest.js'
 import type { Offer } from './offer.js'
 import type { SolverOptions } from './options.js'
 import { recaptchaTask } from './recaptcha.js'
@@ -21,6 +22,7 @@ const OFFER: Offer = {
   turnstile: turnstileTask('AntiTurnstileTaskProxyLess', ({ action, cData }) => ({
     metadata: action === undefined && cData === undefined ? undefined : { action, cdata: cData },
   })),
+  geetest: geetestTask('GeeTestTaskProxyLess', (captchaId) => ({ captchaId })),
 }
 
 /** Where CapSolver's reference (docs.capsolver.com/guide/api-error) means something else by a code, or is stricter. */
@@ -51,7 +53,8 @@ export interface CapSolverOptions extends SolverOptions {
 }
 
 /**
- * CapSolver (capsolver.com): the task family, paid by the solve. Does reCAPTCHA v2, v3 and Enterprise, and Turnstile.
+ * CapSolver (capsolver.com): the task family, paid by the solve. Does reCAPTCHA v2, v3 and Enterprise,
+ * Turnstile, GeeTest v3 and v4.
  *
  * @throws SolveguardError `CONFIG_INVALID`, which names the option
  * @example

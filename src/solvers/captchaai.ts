@@ -1,5 +1,6 @@
 import type { ErrorTable } from './errors.js'
 import { formCall, formReaders } from './form-family.js'
+import { geetestForm } from './geetest.js'
 import { fieldsFor, type Offer } from './offer.js'
 import type { SolverOptions } from './options.js'
 import { gridForm, imageForm } from './picture.js'
@@ -11,6 +12,7 @@ import { turnstileForm } from './turnstile.js'
 const OFFER: Offer = {
   recaptcha: recaptchaForm,
   turnstile: turnstileForm,
+  geetest: geetestForm('captchaai'),
   // Its pages disagree on the smallest, 100 bytes or 1 KB: in between the service itself decides.
   image: imageForm({ names: { minLength: 'minLen', maxLength: 'maxLen' }, bytes: [100, 1024 * 1024] }),
   bls: gridForm,
@@ -52,8 +54,8 @@ const ROW: ServiceRow = {
 }
 
 /**
- * CaptchaAI (captchaai.com): the form family, sold by the thread. Does reCAPTCHA v2, v3 and Enterprise, Turnstile, pictures
- * with text, and BLS grids.
+ * CaptchaAI (captchaai.com): the form family, sold by the thread. Does reCAPTCHA v2, v3 and Enterprise, Turnstile, GeeTest v3 and v4,
+ * pictures with text, and BLS grids.
  *
  * @throws SolveguardError `CONFIG_INVALID`, which names the option
  * @example

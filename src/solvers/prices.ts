@@ -15,7 +15,7 @@ export const LIST_PRICES = {
   twocaptcha: {
     asOf: '2025',
     source: 'https://2captcha.com/pricing',
-    pricing: { per: 'solve', usd: { recaptcha: 0.00299, turnstile: 0.00145, hcaptcha: 0.00299 } },
+    pricing: { per: 'solve', usd: { recaptcha: 0.00299, turnstile: 0.00145, hcaptcha: 0.00299, geetest: 0.00299 } },
   },
   anticaptcha: {
     asOf: '2025',
@@ -29,6 +29,7 @@ export const LIST_PRICES = {
         'recaptcha/enterprise-score': 0.005,
         turnstile: 0.002,
         hcaptcha: 0.003,
+        geetest: 0.0018,
       },
     },
   },
@@ -44,6 +45,7 @@ export const LIST_PRICES = {
         'recaptcha/enterprise-invisible': 0.001,
         'recaptcha/enterprise-score': 0.002,
         turnstile: 0.0013,
+        geetest: 0.0012,
       },
     },
   },
@@ -59,6 +61,7 @@ export const LIST_PRICES = {
         'recaptcha/enterprise-invisible': 0.001,
         'recaptcha/enterprise-score': 0.003,
         turnstile: 0.0012,
+        geetest: 0.0012,
       },
     },
   },

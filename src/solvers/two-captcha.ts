@@ -1,6 +1,7 @@
 import { SolveguardError } from '../base/errors.js'
 import type { ErrorTable } from './errors.js'
 import { formCall, formReaders } from './form-family.js'
+import { geetestForm, geetestTask } from './geetest.js'
 import { hcaptchaForm, hcaptchaTask } from './hcaptcha.js'
 import { fieldsFor, type Offer } from './offer.js'
 import { recaptchaForm, recaptchaTask } from './recaptcha.js'
@@ -25,10 +26,16 @@ const OFFER: Offer = {
     pagedata: pageData,
   })),
   hcaptcha: hcaptchaTask,
+  geetest: geetestTask('GeeTestTaskProxyless'),
 }
 
 /** The older API, the form family. */
-const FORM_OFFER: Offer = { recaptcha: recaptchaForm, turnstile: turnstileForm, hcaptcha: hcaptchaForm }
+const FORM_OFFER: Offer = {
+  recaptcha: recaptchaForm,
+  turnstile: turnstileForm,
+  hcaptcha: hcaptchaForm,
+  geetest: geetestForm('twocaptcha'),
+}
 
 /** Where 2Captcha's reference (2captcha.com/api-docs/error-codes) means something else by a code, or is stricter. */
 const ERRORS: ErrorTable = {}

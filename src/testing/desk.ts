@@ -32,6 +32,9 @@ export interface ServiceTask {
   readonly report?: 'good' | 'bad' | undefined
 }
 
+/** What is answered: a token, or several values by name. */
+export type ServiceAnswer = string | Readonly<Record<string, string>>
+
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 type DeskTask = Writable<ServiceTask> & { pendingLeft: number }
 
@@ -53,7 +56,7 @@ export interface DeskOptions {
   /** How tasks are numbered. */
   readonly ids: 'numbers' | 'uuids'
   readonly price: Money
-  readonly answer: (task: ServiceTask) => string
+  readonly answer: (task: ServiceTask) => ServiceAnswer
   readonly onAnswer: ((task: ServiceTask, token: string) => void) | undefined
 }
 
@@ -163,10 +166,25 @@ export class Desk {
       return { error: 'CAPCHA_NOT_READY' }
     }
     if (task.answer === undefined) {
-      task.answer = this.#options.answer(task)
-      this.#options.onAnswer?.(task, task.answer)
+      const answer = this.#answer(task)
+      if (answer === undefined) {
+        this.#fail(key, task)
+        return { error: 'ERROR_CAPTCHA_UNSOLVABLE' }
+      }
+      task.answer = answer
+      this.#options.onAnswer?.(task, answer)
     }
     return { ok: task.answer, price: (task.charged / 1e6).toFixed(6), task }
+  }
+
+  /** Several values as JSON: each wire says them its own way. */
+  #answer(task: DeskTask): string | undefined {
+    try {
+      const answer = this.#options.answer(task)
+      return typeof answer === 'string' ? answer : JSON.stringify(answer)
+    } catch {
+      return undefined
+    }
   }
 
   report(key: string, id: string, report: 'good' | 'bad'): Words {
@@ -234,7 +252,8 @@ export class Desk {
 }
 
 /** What the service answers where nobody says: what it can read off the stand-in site's pictures, else anything. */
-export function usualAnswer({ family, pictures = [], instruction }: ServiceTask): string {
+export function usualAnswer({ family, pictures = [], instruction, sitekey, fields }: ServiceTask): ServiceAnswer {
+  if (family === 'geetest') return geetestAnswer(sitekey, fields.challenge)
   const read = pictures.map((base64) => readDigits(Buffer.from(base64, 'base64')))
   if (family === 'image') return read[0] ?? randomBytes(3).toString('hex')
   if (family === 'bls') {
@@ -242,6 +261,20 @@ export function usualAnswer({ family, pictures = [], instruction }: ServiceTask)
     return JSON.stringify(meant.length > 0 ? meant : [1])
   }
   return randomToken()
+}
+
+function geetestAnswer(sitekey: string, challenge: string | undefined): ServiceAnswer {
+  const hex = (bytes: number) => randomBytes(bytes).toString('hex')
+  if (challenge === undefined) {
+    const times = { lot_number: hex(16), gen_time: String(Math.floor(Date.now() / 1000)) }
+    return { captcha_id: sitekey, ...times, pass_token: hex(32), captcha_output: randomBytes(90).toString('base64') }
+  }
+  const validate = hex(16)
+  return {
+    geetest_challenge: challenge + hex(1),
+    geetest_validate: validate,
+    geetest_seccode: `${validate}|jordan`,
+  }
 }
 
 /** A token that looks like reCAPTCHA's. */

@@ -1,8 +1,24 @@
 import type { Family, PictureFamily } from '../base/challenge.js'
-import { asTexts, jsonFields, type Order, type RawRequest, type Understood, type Words, word } from './wire.js'
+import {
+  asTexts,
+  jsonFields,
+  type Order,
+  type RawRequest,
+  type Understood,
+  type Wire,
+  type Words,
+  word,
+} from './wire.js'
+
+/** How a service says an answer of several values. */
+export type Several = 'in-words' | 'as-objects'
 
 /** The form family as a service hears and speaks it: `in.php` and `res.php`, in plain words and in JSON. */
-export function formWire(request: RawRequest): Understood | undefined {
+export function formWire(several: Several): Wire {
+  return (request) => hear(request, several)
+}
+
+function hear(request: RawRequest, several: Several): Understood | undefined {
   const { path, query, body } = request
   if (path !== '/in.php' && path !== '/res.php') return undefined
   // 2Captcha takes JSON in a body too: its own client sends pictures that way.
@@ -15,7 +31,7 @@ export function formWire(request: RawRequest): Understood | undefined {
     speak: (words: readonly Words[]) => ({
       // Services of this family run on PHP, whose replies say text/html whatever they are.
       type: 'text/html; charset=UTF-8',
-      text: spoken(words, fields),
+      text: spoken(words, fields, several),
     }),
   }
   if (path === '/in.php') return { ...asked, endpoint: 'in', order: orderOf(fields) }
@@ -32,6 +48,8 @@ const METHODS = new Map<string, { family: Family; field: string; missing: string
   ['userrecaptcha', { family: 'recaptcha', field: 'googlekey', missing: 'ERROR_GOOGLEKEY' }],
   ['turnstile', { family: 'turnstile', field: 'sitekey', missing: 'ERROR_SITEKEY' }],
   ['hcaptcha', { family: 'hcaptcha', field: 'sitekey', missing: 'ERROR_SITEKEY' }],
+  ['geetest', { family: 'geetest', field: 'gt', missing: 'ERROR_BAD_PARAMETERS' }],
+  ['geetest_v4', { family: 'geetest', field: 'captcha_id', missing: 'ERROR_BAD_PARAMETERS' }],
 ])
 
 /** The pictures of each method that is about pictures, in order. */
@@ -57,6 +75,8 @@ function orderOf(fields: Readonly<Record<string, string>>): Order {
   function wrongWith(): string | undefined {
     if (!method) return 'ERROR_BAD_PARAMETERS'
     if (sitekey === '') return method.missing
+    const oneTime = fields.method === 'geetest' && fields.version !== '4'
+    if (oneTime && !fields.challenge) return 'ERROR_BAD_PARAMETERS'
     return URL.canParse(pageUrl) ? undefined : 'ERROR_PAGEURL'
   }
 }
@@ -72,17 +92,27 @@ function wrongPicture(pictures: readonly string[]): string | undefined {
 }
 
 /** The words in the form that was asked for. */
-function spoken(list: readonly Words[], fields: Readonly<Record<string, string>>): string {
+function spoken(list: readonly Words[], fields: Readonly<Record<string, string>>, several: Several): string {
   const [words] = list
   const many = fields.ids !== undefined
   const said = many ? list.map(word).join('|') : word(words)
   const ok = many || (words !== undefined && 'ok' in words)
   const price = !many && fields.action === 'get2' && words && 'price' in words ? words.price : undefined
+  const values = !many && words && 'task' in words && words.task?.family === 'geetest' ? jsonFields(said) : undefined
   if (fields.json === '1') {
-    return JSON.stringify({ status: ok ? 1 : 0, request: said, ...(price !== undefined && { price }) })
+    const request = values ? severally(values, several) : said
+    return JSON.stringify({ status: ok ? 1 : 0, request, ...(price !== undefined && { price }) })
   }
   if (!ok || many || BARE.has(fields.action ?? '')) return said
   return price === undefined ? `OK|${said}` : `OK|${said}|${price}`
+}
+
+/** CaptchaAI says v3's in words, without what the vendor puts before their names. */
+function severally(values: Readonly<Record<string, unknown>>, several: Several): string | object {
+  if (several === 'as-objects' || !Object.hasOwn(values, 'geetest_challenge')) return values
+  return Object.entries(values)
+    .map(([name, value]) => `${name.replace(/^geetest_/, '')}:${value}`)
+    .join(',')
 }
 
 /** Actions whose plain answer has no `OK|` before it. */

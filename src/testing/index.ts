@@ -3,11 +3,19 @@ export { type MemoryAudit, memoryAudit } from './audit.js'
 export { type CapBehaviour, type CapOptions, type StandInCap, startCap } from './cap.js'
 export { type ManualClock, manualClock } from './clock.js'
 export { type FriendlyBehaviour, type FriendlyOptions, type StandInFriendly, startFriendly } from './friendly.js'
+export {
+  type GeetestBehaviour,
+  type GeetestDetails,
+  type GeetestOptions,
+  type StandInGeetest,
+  startGeetest,
+} from './geetest.js'
 export { type HcaptchaBehaviour, type HcaptchaOptions, type StandInHcaptcha, startHcaptcha } from './hcaptcha.js'
 export { type RecaptchaBehaviour, type RecaptchaOptions, type StandInRecaptcha, startRecaptcha } from './recaptcha.js'
 export {
   type Behaviour,
   type Order,
+  type ServiceAnswer,
   type ServiceEndpoint,
   type ServiceName,
   type ServiceOptions,

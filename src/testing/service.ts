@@ -5,13 +5,13 @@ import { type Clock, systemClock } from '../base/clock.js'
 import { type Money, usd } from '../policy/money.js'
 import { Secret } from '../secrets/secret.js'
 import { type Behaviour, doesWork, play, Script, type ServiceEndpoint } from './behaviour.js'
-import { Desk, type ServiceTask, usualAnswer } from './desk.js'
-import { formWire } from './form-wire.js'
+import { Desk, type ServiceAnswer, type ServiceTask, usualAnswer } from './desk.js'
+import { formWire, type Several } from './form-wire.js'
 import { type TaskDialect, taskWire } from './task-wire.js'
 import type { Order, RawRequest, Understood, Wire, Words } from './wire.js'
 
 export type { Behaviour, ServiceEndpoint } from './behaviour.js'
-export type { ServiceTask } from './desk.js'
+export type { ServiceAnswer, ServiceTask } from './desk.js'
 export type { Order } from './wire.js'
 
 /** A service that the stand-in can pass for. */
@@ -31,8 +31,11 @@ export interface ServiceOptions {
   readonly solveMs?: number | ((order: Order) => number) | undefined
   /** Dollars charged for a solved task. Default: 0.001, what `captchaAI()` imputes. */
   readonly price?: number | undefined
-  /** The answer to a task. Default: what can be read off the stand-in site's pictures; else random, and looks like a reCAPTCHA token. */
-  readonly answer?: ((task: ServiceTask) => string) | undefined
+  /**
+   * The answer to a task: a token, or several values by name, as GeeTest's are. A function that throws leaves the task unsolved.
+   * Default: what can be read off the stand-in site's pictures; else random, and looks like the vendor's.
+   */
+  readonly answer?: ((task: ServiceTask) => ServiceAnswer) | undefined
   /** Told of each answer when it is first given: where a stand-in verify endpoint learns which tokens are good. */
   readonly onAnswer?: ((task: ServiceTask, token: string) => void) | undefined
   readonly clock?: Clock | undefined
@@ -83,9 +86,9 @@ const MOST_REQUESTS = 10_000
 const LARGEST_BODY = 4 * 1024 * 1024
 
 /** What each service speaks. */
-const SERVICES: Readonly<Record<ServiceName, { form?: true; tasks?: TaskDialect; ids?: 'uuids' }>> = {
-  captchaai: { form: true },
-  twocaptcha: { form: true, tasks: { tells: true, statuses: false } },
+const SERVICES: Readonly<Record<ServiceName, { form?: Several; tasks?: TaskDialect; ids?: 'uuids' }>> = {
+  captchaai: { form: 'in-words' },
+  twocaptcha: { form: 'as-objects', tasks: { tells: true, statuses: false } },
   anticaptcha: { tasks: { tells: true, statuses: false } },
   capmonster: { tasks: { tells: false, statuses: false } },
   capsolver: { tasks: { tells: false, statuses: true }, ids: 'uuids' },
@@ -104,7 +107,7 @@ const SERVICES: Readonly<Record<ServiceName, { form?: true; tasks?: TaskDialect;
 export async function startSolverService(options: ServiceOptions = {}): Promise<SolverService> {
   const { clock = systemClock, keys = { [randomBytes(16).toString('hex')]: 1000 } } = options
   const { form, tasks, ids = 'numbers' } = SERVICES[options.as ?? 'twocaptcha']
-  const wires: readonly Wire[] = [...(form ? [formWire] : []), ...(tasks ? [taskWire(tasks)] : [])]
+  const wires: readonly Wire[] = [...(form ? [formWire(form)] : []), ...(tasks ? [taskWire(tasks)] : [])]
   const desk = new Desk({
     ids,
     clock,

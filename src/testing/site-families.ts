@@ -1,5 +1,7 @@
+import { createHmac } from 'node:crypto'
 import type { WidgetFamily } from '../base/challenge.js'
 import { FRIENDLY_PAGES } from './friendly-pages.js'
+import { GEETEST_PAGES } from './geetest-pages.js'
 import { HCAPTCHA_PAGES } from './hcaptcha-pages.js'
 import { PAGES, type Page } from './site-pages.js'
 import { refuse, type Verification } from './tokens.js'
@@ -19,6 +21,8 @@ interface SiteFamily {
   readonly pages: Readonly<Record<string, Page>>
   /** Asks the vendor what it makes of a form that was sent. */
   readonly verify: (form: URLSearchParams, vendor: SiteVendor, sitekey: string) => Promise<Verification>
+  /** What the site's server tells its own pages, as JSON by path: before a widget can be made. */
+  readonly tells?: Readonly<Record<string, (vendor: SiteVendor, sitekey: string) => Promise<object>>>
 }
 
 /** The families, a row each. */
@@ -39,6 +43,17 @@ export const SITE_FAMILIES: { readonly [family in WidgetFamily]: SiteFamily } = 
     verify: tokenIn('h-captcha-response'),
   },
   friendly: { sitekey: 'FCMSTANDIN000001', pages: FRIENDLY_PAGES, verify: verifyFriendly },
+  geetest: {
+    sitekey: '5a1c0000000040008000000000c0ffee',
+    pages: GEETEST_PAGES,
+    verify: verifyGeetest,
+    tells: {
+      '/geetest/register': async ({ url }, gt) => {
+        const { challenge } = await asked<{ challenge: string }>(`${url}/register.php?gt=${encodeURIComponent(gt)}`, {})
+        return { success: 1, gt, challenge, new_captcha: true }
+      },
+    },
+  },
   // Their widgets are packages of their vendors': pages with them are the user's own.
   altcha: { sitekey: 'self-hosted', pages: {}, verify: tokenIn('altcha') },
   cap: { sitekey: 'a0b1c2d3e4', pages: {}, verify: tokenIn('cap-token') },
@@ -52,9 +67,25 @@ function tokenIn(...names: readonly string[]): SiteFamily['verify'] {
   }
 }
 
-async function asked(url: string, fields: Record<string, string>): Promise<Verification> {
+/** v3 and v4 by what the form sends. The vendor's words for yes and no are not those of the others. */
+async function verifyGeetest(form: URLSearchParams, vendor: SiteVendor, sitekey: string): Promise<Verification> {
+  const part = (name: string) => form.get(name) ?? ''
+  const lot_number = part('lot_number')
+  if (!lot_number) {
+    const fields = { challenge: part('geetest_challenge'), seccode: part('geetest_seccode') }
+    const { seccode } = await asked<{ seccode: string }>(`${vendor.url}/validate.php`, fields)
+    return seccode === 'false' ? refuse('fail') : { success: true }
+  }
+  const sign_token = createHmac('sha256', vendor.secretFor(sitekey)).update(lot_number).digest('hex')
+  const fields = Object.fromEntries(['captcha_output', 'pass_token', 'gen_time'].map((name) => [name, part(name)]))
+  const url = `${vendor.verifyUrl}?captcha_id=${encodeURIComponent(sitekey)}`
+  const { result, reason } = await asked<{ result: string; reason: string }>(url, { lot_number, sign_token, ...fields })
+  return result === 'success' ? { success: true } : refuse(reason)
+}
+
+async function asked<T = Verification>(url: string, fields: Record<string, string>): Promise<T> {
   const answer = await fetch(url, { method: 'POST', body: new URLSearchParams(fields) })
-  return (await answer.json()) as Verification
+  return (await answer.json()) as T
 }
 
 /** By version 1's endpoint if a form has its field, else by version 2's. */

@@ -82,6 +82,8 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
     const family = familyOf(path)
     const vendor = options[family]?.url ?? ''
     const key = searchParams.get('sitekey') ?? sitekeys[family]
+    const tell = SITE_FAMILIES[family].tells?.[path]
+    if (tell && options[family]) return reply(response, 'json', JSON.stringify(await tell(options[family], key)))
     const fill = (text: string) =>
       text
         .replaceAll('{{vendor}}', vendor)

@@ -56,18 +56,22 @@ const TYPES: readonly (readonly [RegExp, Family])[] = [
   [/^(?:recaptchav[23](?:enterprise)?|nocaptcha)task/i, 'recaptcha'],
   [/^(?:anti)?turnstiletask/i, 'turnstile'],
   [/^hcaptchatask/i, 'hcaptcha'],
+  [/^geetesttask/i, 'geetest'],
 ]
 
 function orderOf(task: Readonly<Record<string, unknown>> | undefined): Order {
   if (!task) return { sitekey: '', pageUrl: '', fields: {}, wrong: 'ERROR_TASK_ABSENT' }
   const fields = asTexts(task)
-  const { type = '', websiteURL = '', websiteKey = '' } = fields
+  const { type = '', websiteURL = '' } = fields
+  const websiteKey = fields.websiteKey ?? fields.gt ?? fields.captchaId ?? ''
   const family = TYPES.find(([name]) => name.test(type))?.[1]
   return { family, sitekey: websiteKey, pageUrl: websiteURL, fields, wrong: wrongWith() }
 
   function wrongWith(): string | undefined {
     if (!family) return 'ERROR_TASK_NOT_SUPPORTED'
     if (websiteKey === '') return 'ERROR_RECAPTCHA_INVALID_SITEKEY'
+    const oneTime = family === 'geetest' && fields.version !== '4' && !fields.captchaId
+    if (oneTime && !fields.challenge) return 'ERROR_BAD_REQUEST'
     return URL.canParse(websiteURL) ? undefined : 'ERROR_RECAPTCHA_INVALID_DOMAIN'
   }
 }
@@ -124,7 +128,15 @@ function times(task: { submittedAt: number; readyAt?: number | undefined }): { c
 
 /** The answer under the name that each family's has. */
 function solution(family: Family | undefined, answer: string): Record<string, unknown> {
+  if (family === 'geetest') return geetestSolution(answer)
   return family === 'turnstile' ? { token: answer } : { gRecaptchaResponse: answer }
+}
+
+/** v3's without what the vendor puts before their names. */
+function geetestSolution(answer: string): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(jsonFields(answer) ?? {}).map(([name, value]) => [name.replace(/^geetest_/, ''), value]),
+  )
 }
 
 function json(value: object, status = 200): Spoken {

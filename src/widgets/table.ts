@@ -1,7 +1,8 @@
-import type { Family, WidgetFamily } from '../base/challenge.js'
+import type { Answer, Family, WidgetFamily } from '../base/challenge.js'
 import { altcha } from './altcha.js'
 import { cap } from './cap.js'
 import { friendly } from './friendly.js'
+import { geetest } from './geetest.js'
 import { hcaptcha } from './hcaptcha.js'
 import { recaptcha } from './recaptcha.js'
 import { turnstile } from './turnstile.js'
@@ -12,6 +13,7 @@ export const WIDGETS: { readonly [K in WidgetFamily]: Widget } = {
   recaptcha,
   turnstile,
   hcaptcha,
+  geetest,
   altcha,
   cap,
   friendly,
@@ -23,4 +25,10 @@ const PICTURE_LIVES_MS = 10 * 60_000
 /** How long an answer to a challenge of this family can be used, ms. */
 export function answerLivesMs(family: Family): number {
   return family === 'image' || family === 'bls' ? PICTURE_LIVES_MS : WIDGETS[family].tokenLivesMs
+}
+
+/** Whether an answer has all that a site's server verifies of its family. */
+export function isWhole(family: Family, { fields = {} }: Answer): boolean {
+  const wanted = family === 'image' || family === 'bls' ? undefined : WIDGETS[family].fields
+  return !wanted || wanted.some((names) => names.every((name) => Object.hasOwn(fields, name)))
 }

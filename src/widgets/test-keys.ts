@@ -23,6 +23,7 @@ const KEYS: { readonly [family in WidgetFamily]: Readonly<Record<string, Answer 
     '20000000-ffff-ffff-ffff-000000000002': { token: '20000000-aaaa-bbbb-cccc-000000000002' },
     '30000000-ffff-ffff-ffff-000000000003': { token: '30000000-aaaa-bbbb-cccc-000000000003' },
   },
+  geetest: {},
   altcha: {},
   cap: {},
   // Publishes none.

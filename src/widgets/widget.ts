@@ -47,7 +47,9 @@ export interface Widget<Raw = unknown> {
   read(raw: Raw): Reading
   /** Whether an address is that of one of the vendor's own frames: a sign of a widget, and never looked into. */
   isVendorFrame(url: URL): boolean
-  manner(challenge: Pick<Challenge, 'variant'> & Partial<Pick<FoundChallenge, 'executed'>>): Manner
+  manner(challenge: Pick<Challenge, 'variant'> & Partial<Pick<FoundChallenge, 'executed' | 'visible'>>): Manner
+  /** The fields without which an answer is none: all of one of these lists. Default: the token alone will do. */
+  readonly fields?: readonly (readonly string[])[]
   /** How long a token can be used, ms. */
   readonly tokenLivesMs: number
 }

@@ -22,7 +22,7 @@ export interface FakeGrant extends Grant {
 
 /** A vendor's stand-in that gives out what its verify endpoint accepts: a token, or one with further values. */
 export interface Seller {
-  issue(details: TokenDetails): string | Answer
+  issue(details: TokenDetails & { challenge?: string | undefined }): string | Answer
 }
 
 /** A grant that sells the stand-in's own tokens, for a tenth of a cent each. */
@@ -38,7 +38,7 @@ export function fakeGrant(vendor: Seller, policy: Omit<PolicyInput, 'origins'> =
     livesMs: 120_000,
     policy: full,
     path: ['fake'],
-    answer: async ({ sitekey, action }) => vendor.issue({ sitekey, action, score: 0.9 }),
+    answer: async ({ sitekey, action, challenge }) => vendor.issue({ sitekey, action, score: 0.9, challenge }),
     read: async (challenge) => (challenge.family === 'bls' ? '[1,4,7]' : '4711'),
     async solve(challenge, options = {}) {
       if (isPicture(challenge)) shown.push(challenge)

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Challenge } from '../../src/base/challenge.js'
 import { captchaAI } from '../../src/solvers/captchaai.js'
+import type { Solver } from '../../src/solvers/solver.js'
+import { startSolverService } from '../../src/testing/service.js'
 import { challenge, rig } from './support.js'
 
 const turnstile: Challenge = {
@@ -94,6 +96,50 @@ describe('a Friendly Captcha', () => {
     const { guard, service } = await rig()
     await expect(guard.solve(friendly)).rejects.toMatchObject({ code: 'FAMILY_UNSUPPORTED' })
     expect(service.requests).toHaveLength(0)
+  })
+})
+
+describe('a GeeTest', () => {
+  const v3: Challenge = {
+    ...turnstile,
+    family: 'geetest',
+    variant: 'v3',
+    sitekey: '5a1c0000',
+    challenge: 'd93591bdf786',
+  }
+  const v4: Challenge = { ...turnstile, family: 'geetest', variant: 'v4', sitekey: 'e392e1d7' }
+
+  it('is solved, and its answer has all that the site’s server verifies', async () => {
+    const { guard, service } = await rig()
+    const third = await guard.solve({ ...v3, apiHost: 'api-na.geetest.com' })
+    expect(service.tasks).toMatchObject([
+      { fields: { gt: v3.sitekey, challenge: v3.challenge, api_server: 'api-na.geetest.com' } },
+    ])
+    expect(Object.keys(third.fields ?? {})).toEqual(['geetest_challenge', 'geetest_validate', 'geetest_seccode'])
+    expect(third.token).toBe(third.fields?.geetest_validate)
+    const fourth = await guard.solve({ ...v4, challenge: 'of no use to it' })
+    expect(fourth.fields).toMatchObject({ captcha_id: v4.sitekey, pass_token: fourth.token })
+    expect(JSON.stringify(fourth)).not.toContain(fourth.token)
+  })
+
+  it.each(['a b', '', 'x'.repeat(257), 5, undefined])('with the odd challenge %j is none', async (odd) => {
+    const { guard, service } = await rig()
+    await expect(guard.solve({ ...v3, challenge: odd } as Challenge)).rejects.toMatchObject({
+      code: 'CHALLENGE_INVALID',
+      message: expect.stringContaining('challenge.challenge'),
+    })
+    expect(service.requests).toHaveLength(0)
+  })
+
+  it('is not solved by an answer that lacks something, whichever solver read it; what that cost is counted', async () => {
+    const service = await startSolverService({ as: 'captchaai' })
+    await using _ = service
+    const solver = captchaAI({ baseUrl: service.url, patience: { firstPollMs: 0, everyMs: 1 } })
+    const answer = { token: 'x', fields: { lot_number: 'x' } }
+    const careless: Solver = { ...solver, readPoll: () => ({ kind: 'ready', answer }) }
+    const other = await rig({ at: service, more: { solver: careless } })
+    await expect(other.guard.solve(v4)).rejects.toMatchObject({ code: 'SOLVER_REPLY_INVALID' })
+    expect((await other.guard.status()).day.spent).toBe(1_000)
   })
 })
 

@@ -28,6 +28,22 @@ export const HCAPTCHA: Challenge = {
   pageUrl: CHALLENGE.pageUrl,
 }
 
+/** v3; v4 is `GEETEST_V4`. */
+export const GEETEST: Challenge = {
+  family: 'geetest',
+  variant: 'v3',
+  sitekey: '81dc9bdb52d04dc20036dbd8313ed055',
+  challenge: 'd93591bdf7860e1e4ee2fca799911215',
+  pageUrl: CHALLENGE.pageUrl,
+}
+
+export const GEETEST_V4: Challenge = {
+  family: 'geetest',
+  variant: 'v4',
+  sitekey: 'e392e1d7fd421dc63325744d5a2b9c73',
+  pageUrl: CHALLENGE.pageUrl,
+}
+
 export const IMAGE: ImageChallenge = {
   family: 'image',
   variant: 'text',
@@ -54,6 +70,9 @@ const EVERY: readonly Challenge[] = [
   TURNSTILE,
   HCAPTCHA,
   { ...HCAPTCHA, variant: 'invisible', rqdata: 'one-time' },
+  GEETEST,
+  { ...GEETEST, apiHost: 'api-na.geetest.com' },
+  GEETEST_V4,
 ]
 
 const CLASSES: readonly FailureClass[] = [

@@ -8,6 +8,7 @@ import type { SolverOptions } from '../../src/solvers/options.js'
 import type { Failure, Ready, Solver } from '../../src/solvers/solver.js'
 import { SOLVERS } from '../../src/solvers/table.js'
 import { type Behaviour, type ServiceName, type SolverService, startSolverService } from '../../src/testing/index.js'
+import { GEETEST, GEETEST_V4 } from '../solvers/contract.js'
 import { OTHER_WAYS } from '../solvers/recorded.js'
 
 const CHALLENGE: Challenge = {
@@ -58,6 +59,18 @@ describe.each(WAYS)('%s and the stand-in service', (name, make) => {
     if (report) await send(report)
     expect(service.tasks[0]?.report).toBe(report ? 'bad' : undefined)
     expect([service.keysInUrls, service.requests.every(({ keyOk }) => keyOk)]).toEqual([0, true])
+  })
+
+  test.each([GEETEST, GEETEST_V4])('say an answer of several values alike: GeeTest $variant', async (challenge) => {
+    const submitted = solver.readSubmit(await send(solver.submit(challenge)))
+    if (submitted.kind !== 'submitted') throw new Error(inspect(submitted))
+    const ready = solver.readPoll(await send(solver.poll(submitted.taskId)), 'geetest')
+    expect(service.tasks).toMatchObject([{ family: 'geetest', sitekey: challenge.sitekey }])
+    expect((ready as Ready).answer.fields).toEqual(JSON.parse(service.tasks[0]?.answer ?? ''))
+    if (challenge.variant === 'v3') {
+      const refused = solver.readSubmit(await send(solver.submit({ ...challenge, challenge: undefined })))
+      expect(refused).toMatchObject({ kind: 'failure' })
+    }
   })
 
   test.each<[Behaviour, Partial<Failure>]>([

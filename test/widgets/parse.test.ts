@@ -51,6 +51,19 @@ const rawFriendly = {
   working: false,
 }
 
+const rawGeetest = {
+  id: 'abc-4',
+  family: 'geetest',
+  v4: false,
+  sitekey: '5a1c0000000040008000000000c0ffee',
+  challenge: '0123456789abcdef0123456789abcdef',
+  host: 'api-na.geetest.com',
+  bound: false,
+  visible: true,
+  answered: false,
+  executed: false,
+}
+
 const found = (...widgets: unknown[]) =>
   parseFound(JSON.stringify({ doc: 'abc', origin: 'https://staging.example.com', leftOut: 0, widgets }))
 
@@ -244,6 +257,56 @@ describe('what a page says of its widgets', () => {
     })
   })
 
+  test('of a GeeTest v3 too', () => {
+    expect(found(rawGeetest)?.widgets).toMatchObject([
+      {
+        id: 'abc-4',
+        challenge: {
+          variant: 'v3',
+          sitekey: rawGeetest.sitekey,
+          challenge: rawGeetest.challenge,
+          apiHost: 'api-na.geetest.com',
+        },
+        due: true,
+      },
+    ])
+  })
+
+  test('of a GeeTest v4 there is neither a challenge nor a server', () => {
+    expect(found({ ...rawGeetest, v4: true })?.widgets[0]?.challenge).toEqual({
+      variant: 'v4',
+      sitekey: rawGeetest.sitekey,
+    })
+  })
+
+  test.each([
+    ['that is seen', {}, true],
+    ['that is hidden', { visible: false }, false],
+    ['that is answered', { answered: true, executed: true }, false],
+    ['that is bound to a button', { bound: true, visible: false }, false],
+    ['that claims to be seen, but is bound to a button', { bound: true }, false],
+    ['that is bound to a button, and open', { bound: true, visible: false, executed: true }, true],
+  ])('of a GeeTest %s: due is told', (_, state, due) => {
+    expect(found({ ...rawGeetest, ...state })?.widgets[0]?.due).toBe(due)
+  })
+
+  test.each([
+    ['challenge', 'a b'],
+    ['challenge', 'x'.repeat(257)],
+    ['challenge', 7],
+    ['host', 'https://evil.example/'],
+    ['host', 'EVIL'],
+    ['host', 'x'.repeat(254)],
+  ])('of a GeeTest an odd %s is left out, the widget is kept', (name, value) => {
+    const challenge = found({ ...rawGeetest, [name]: value })?.widgets[0]?.challenge
+    expect(challenge).toMatchObject({ sitekey: rawGeetest.sitekey })
+    expect(challenge).toHaveProperty(name === 'host' ? 'apiHost' : name, undefined)
+  })
+
+  test('of a GeeTest the usual server is not worth telling', () => {
+    expect(found({ ...rawGeetest, host: 'api.geetest.com' })?.widgets[0]?.challenge.apiHost).toBeUndefined()
+  })
+
   test('two widgets of one name are one, and one that is counted as nonsense', () => {
     expect(found(raw, raw)).toMatchObject({ widgets: [{}], malformed: 1 })
   })
@@ -276,7 +339,14 @@ describe('whatever a page says', () => {
       ),
       { requiredKeys: [] },
     )
-  const entry = fc.oneof(fc.anything(), like(raw), like(rawTurnstile), like(rawHcaptcha), like(rawFriendly))
+  const entry = fc.oneof(
+    fc.anything(),
+    like(raw),
+    like(rawTurnstile),
+    like(rawHcaptcha),
+    like(rawFriendly),
+    like(rawGeetest),
+  )
   const reply = fc.oneof(
     fc.anything(),
     fc.string(),
@@ -307,8 +377,9 @@ describe('whatever a page says', () => {
           expect(challenge.cData ?? 'a').toMatch(/^[\x20-\x7e]{1,255}$/)
           expect(challenge.rqdata ?? 'a').toMatch(/^[\x21-\x7e]{1,4096}$/)
           expect(challenge.pageData ?? 'a').toMatch(/^[\x20-\x7e]{1,4096}$/)
+          expect(challenge.challenge ?? 'a').toMatch(/^[\w-]{1,256}$/)
           expect(challenge.scriptUrl ?? 'https://a').toMatch(/^https?:\/\/[\x21-\x7e]{1,2048}$/)
-          expect(challenge.apiHost ?? 'a').toMatch(/^[a-z0-9.-]{1,253}$/)
+          expect(challenge.apiHost ?? 'a').toMatch(/^[a-z0-9.-]{1,253}(:\d{1,5})?$/)
           expect(id).toMatch(/^[a-z0-9]+-\d+$/)
           expect(typeof due).toBe('boolean')
         }

@@ -31,12 +31,12 @@ export interface Stage<V> {
   readonly grant: FakeGrant
   readonly captcha: Captcha<Page>
   /** Guards the context under a grant that sells the vendor's tokens. */
-  guard(policy?: Omit<PolicyInput, 'origins'>, options?: GuardContextOptions): Promise<void>
+  guard(policy?: Omit<PolicyInput, 'origins'>, options?: GuardContextOptions<Page>): Promise<void>
   newPage(): Promise<void>
   /** Opens a page of the site, unguarded if nothing has guarded the context. */
   open(path: string): Promise<void>
   /** Guards, opens, and waits until the vendor's frames are there. */
-  visit(path: string, policy?: Omit<PolicyInput, 'origins'>, options?: GuardContextOptions): Promise<void>
+  visit(path: string, policy?: Omit<PolicyInput, 'origins'>, options?: GuardContextOptions<Page>): Promise<void>
   /** The vendor's frames, which no selector of the page may find. */
   frames(): Frame[]
   framed(many?: number): Promise<void>

@@ -17,8 +17,7 @@ export function expireLater(
   livesMs: number,
   tell: () => void,
 ): void {
-  const expire = () => {
-    remove(timers, timer)
+  later({ p }, livesMs, () => {
     let ours = fields.size === 0
     for (let index = 0; index < fields.size; index++) {
       const field = fields[index] as Element
@@ -27,8 +26,18 @@ export function expireLater(
       ours = true
     }
     if (ours) tell()
-  }
-  const timer: unknown = p.apply(p.setTimeout, window, [expire, livesMs])
+  })
+}
+
+/** Runs something later, unless all of that is called off before. */
+export function later({ p }: Pick<Place, 'p'>, ms: number, run: () => void): void {
+  const timer: unknown = p.apply(p.setTimeout, window, [
+    () => {
+      remove(timers, timer)
+      run()
+    },
+    ms,
+  ])
   push(timers, timer)
 }
 

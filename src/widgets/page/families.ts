@@ -2,6 +2,8 @@ import { altcha } from './altcha.js'
 import { cap } from './cap.js'
 import type { PageFamily } from './family.js'
 import { friendly } from './friendly.js'
+import { geetest } from './geetest.js'
+import { watchGeetest } from './geetest-watch.js'
 import { hcaptcha } from './hcaptcha.js'
 import { watchHcaptcha } from './hcaptcha-watch.js'
 import { recaptcha } from './recaptcha.js'
@@ -10,7 +12,20 @@ import { turnstile } from './turnstile.js'
 import { watchTurnstile } from './turnstile-watch.js'
 
 /** Who watches a vendor's API: a line each, in the init script. */
-export const watchers = { recaptcha: watchRecaptcha, turnstile: watchTurnstile, hcaptcha: watchHcaptcha }
+export const watchers = {
+  recaptcha: watchRecaptcha,
+  turnstile: watchTurnstile,
+  hcaptcha: watchHcaptcha,
+  geetest: watchGeetest,
+}
 
 /** The families of widgets, a line each. They come with the first `find`. */
-export const families: Readonly<Record<string, PageFamily>> = { recaptcha, turnstile, hcaptcha, friendly, altcha, cap }
+export const families: Readonly<Record<string, PageFamily>> = {
+  recaptcha,
+  turnstile,
+  hcaptcha,
+  friendly,
+  geetest,
+  altcha,
+  cap,
+}

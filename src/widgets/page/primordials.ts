@@ -5,6 +5,8 @@
 export function capture() {
   return {
     apply: Reflect.apply,
+    construct: Reflect.construct,
+    Proxy,
     keys: Object.keys,
     describe: Object.getOwnPropertyDescriptor,
     // Reflect's own: they say false where Object's would throw, on objects that a page has frozen.

@@ -1,16 +1,28 @@
 import type { Observer } from './observe.js'
 import { bare, type List, type Primordials, push } from './primordials.js'
+import { own } from './walk.js'
 
 type Call = (...args: never[]) => unknown
 
+/** More classes than any vendor's object is made of, and more objects than any page has. */
+const MOST_CLASSES = 5
+const MOST_STANDS = 500
+
 /** Answers a call in the place of the vendor's function, until the observer is over. */
 export type Handler = (original: Call, self: unknown, args: ArrayLike<unknown>) => unknown
+
+/** Is told of each object that a vendor's constructor made. */
+export interface Maker {
+  made(object: object, args: ArrayLike<unknown>): void
+}
+
+type Handlers = Readonly<Record<string, Handler | Maker>>
 
 /** A vendor's object, and the functions of it that we stand before. */
 export interface Stand {
   readonly observer: Observer
   readonly object: object
-  readonly handlers: Readonly<Record<string, Handler>>
+  readonly handlers: Handlers
   /** What we put in, and what was there. */
   readonly placed: Record<string, { readonly original: Call; readonly wrapped: Call } | undefined>
   /** Waits, as the object's prototype, for functions that are yet to be assigned. */
@@ -24,12 +36,7 @@ export interface Stand {
  *
  * Called again, it stands before what was replaced meanwhile. An object that cannot be changed is left alone.
  */
-export function standBefore(
-  observer: Observer,
-  stands: List<Stand>,
-  object: object,
-  handlers: Readonly<Record<string, Handler>>,
-): void {
+export function standBefore(observer: Observer, stands: List<Stand>, object: object, handlers: Handlers): void {
   const { p } = observer
   let stand: Stand | undefined
   for (let index = 0; index < stands.size; index++) if (stands[index]?.object === object) stand = stands[index]
@@ -39,6 +46,30 @@ export function standBefore(
   if (prototype !== p.plain) return
   stand.waiting = waitingRoom(p, stand, prototype)
   p.setPrototype(object, stand.waiting)
+}
+
+/**
+ * Stands before the methods of an object wherever they are: its own, or those of the classes behind it. An object that has
+ * none of a name never gets one.
+ */
+export function standBeforeMethods(
+  observer: Observer,
+  stands: List<Stand>,
+  object: object,
+  handlers: Readonly<Record<string, Handler>>,
+): void {
+  const { p } = observer
+  const names = p.keys(handlers)
+  let holder: object | null = object
+  for (let depth = 0; holder && holder !== p.plain && depth < MOST_CLASSES && stands.size < MOST_STANDS; depth++) {
+    const there = bare<Handler>() as Record<string, Handler>
+    for (let index = 0; index < names.length; index++) {
+      const name = names[index] as string
+      if (typeof own(p, holder, name) === 'function') there[name] = handlers[name] as Handler
+    }
+    if (p.keys(there).length > 0) standBefore(observer, stands, holder, there)
+    holder = p.prototypeOf(holder)
+  }
 }
 
 /** Puts every original back where our own function still stands. */
@@ -64,26 +95,29 @@ function place(p: Primordials, stand: Stand): boolean {
     const name = names[index] as string
     const now = p.describe(stand.object, name)
     if (!now) all = false
-    else if (now.writable && now.configurable) put(p, stand, name, now.value, now.enumerable)
+    else if (now.writable) put(p, stand, name, now.value, now)
   }
   if (all) stopWaiting(p, stand)
   return all
 }
 
-function put(p: Primordials, stand: Stand, name: string, value: unknown, enumerable = true): void {
+function put(p: Primordials, stand: Stand, name: string, value: unknown, now: PropertyDescriptor = ASSIGNED): void {
   if (typeof value !== 'function' || stand.placed[name]?.wrapped === value) {
-    if (!p.describe(stand.object, name)) define(p, stand.object, name, value, enumerable)
+    if (!p.describe(stand.object, name)) p.define(stand.object, name, { ...now, value })
     return
   }
   const original = value as Call
-  const wrapped = wrap(stand.observer, original, stand.handlers[name] as Handler)
-  stand.placed[name] = { original, wrapped }
-  define(p, stand.object, name, wrapped, enumerable)
+  const handler = stand.handlers[name] as Handler | Maker
+  const wrapped =
+    typeof handler === 'function'
+      ? wrap(stand.observer, original, handler)
+      : watchMaker(stand.observer, original, handler)
+  // A function that a script declared can be replaced, but not described anew.
+  if (p.define(stand.object, name, { ...now, value: wrapped })) stand.placed[name] = { original, wrapped }
 }
 
-function define(p: Primordials, object: object, name: string, value: unknown, enumerable: boolean): void {
-  p.define(object, name, { value, enumerable, writable: true, configurable: true })
-}
+/** How a property is that came by assignment. */
+const ASSIGNED: PropertyDescriptor = { enumerable: true, writable: true, configurable: true }
 
 /** A prototype whose setters hand on what is assigned, and which shows nothing. */
 function waitingRoom(p: Primordials, stand: Stand, prototype: object): object {
@@ -119,4 +153,16 @@ export function wrap(observer: Observer, original: Call, handle: Handler): Call 
   p.define(wrapped, 'name', { value: original.name, configurable: true })
   p.define(wrapped, 'length', { value: original.length, configurable: true })
   return wrapped
+}
+
+/** A constructor that tells of what it makes, and is the same in everything else. */
+function watchMaker(observer: Observer, original: Call, maker: Maker): Call {
+  const { p } = observer
+  return new p.Proxy(original, {
+    construct(target, args, as) {
+      const object: object = p.construct(target, args, as)
+      if (!observer.over) maker.made(object, args)
+      return object
+    },
+  })
 }
