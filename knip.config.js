@@ -4,12 +4,10 @@ import { ENTRIES } from './scripts/entries.mjs'
 const AWAITED = [
   '@2captcha/captcha-solver',
   '@antiadmin/anticaptchaofficial',
-  '@friendlycaptcha/sdk',
   '@opentelemetry/sdk-metrics',
   '@opentelemetry/sdk-trace-node',
   '@types/selenium-webdriver',
   '@zennolab_com/capmonstercloud-client',
-  'friendly-challenge',
   'ioredis',
   'rate-limiter-flexible',
   'selenium-webdriver',

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Clock, systemClock } from '../base/clock.js'
 import { widgets } from './friendly-v1-vendor.js'
 import { agent, site, widget } from './friendly-v2-vendor.js'
-import { readForm, reply, serve } from './http.js'
+import { askedOrigin, readForm, reply, serve } from './http.js'
 import { calling } from './text.js'
 import { type IssuedToken, refuse, type TokenDetails, type TokenRules, Tokens } from './tokens.js'
 
@@ -34,6 +34,8 @@ export interface StandInFriendly extends AsyncDisposable {
    * 127.0.0.1 has its frames from another origin. The vendor's own packages work with it as well.
    */
   readonly url: string
+  /** The vendor's own addresses, for `routeVendors`: its hosts, and its packages at jsDelivr. */
+  readonly vendorAddresses: readonly string[]
   /** Version 2's verify endpoint, for a site's server; version 1's is `/api/v1/siteverify` beside it. */
   readonly verifyUrl: string
   /** The API key that goes with a sitekey. */
@@ -48,6 +50,12 @@ export interface StandInFriendly extends AsyncDisposable {
 }
 
 const RULES: TokenRules = { prefix: '', livesMs: 300_000, testSecrets: {}, verifyTest: () => undefined }
+
+const CDN = 'https://cdn.jsdelivr.net'
+const VENDOR_ADDRESSES = [
+  ...['api.friendlycaptcha.com/', 'eu-api.friendlycaptcha.eu/', 'global.frcapi.com/', 'eu.frcapi.com/'],
+  ...['cdn.jsdelivr.net/npm/friendly-challenge', 'cdn.jsdelivr.net/npm/@friendlycaptcha/sdk'],
+]
 
 /** Its pages are of another origin, and ask with a header of their own. */
 const OPEN = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*' }
@@ -77,10 +85,17 @@ export async function startFriendly(options: FriendlyOptions = {}): Promise<Stan
     if (request.method === 'OPTIONS') return reply(response, 'json', '', { status: 204, headers: OPEN })
     if (/^\/npm\/friendly-challenge(?:@[\d.]+)?\/widget(?:\.module)?(?:\.min)?\.js$/.test(pathname)) {
       const passes = [...behaviours].flatMap(([key, behaviour]) => (behaviour.passes ? [key] : []))
-      return reply(response, 'javascript', calling(widgets, { base: url, passes }), { headers: OPEN })
+      return reply(
+        response,
+        'javascript',
+        calling(widgets, { base: apiFor(request, 'https://api.friendlycaptcha.com'), passes }),
+        { headers: OPEN },
+      )
     }
     if (/^\/npm\/@friendlycaptcha\/sdk(?:@[\d.]+)?\/site(?:\.compat)?(?:\.min)?\.js$/.test(pathname)) {
-      return reply(response, 'javascript', calling(site, { base: url }), { headers: OPEN })
+      return reply(response, 'javascript', calling(site, { base: apiFor(request, 'https://global.frcapi.com') }), {
+        headers: OPEN,
+      })
     }
     switch (pathname) {
       case '/api/v1/puzzle':
@@ -102,6 +117,12 @@ export async function startFriendly(options: FriendlyOptions = {}): Promise<Stan
       default:
         return reply(response, 'html', '', { status: 404 })
     }
+  }
+
+  /** What a script asks: the vendor's API where the script was asked for at the vendor's place, else this server. */
+  function apiFor(request: IncomingMessage, vendors: string): string {
+    const asked = askedOrigin(request, url)
+    return asked === CDN ? vendors : asked
   }
 
   async function pause(sitekey: string): Promise<void> {
@@ -164,6 +185,7 @@ export async function startFriendly(options: FriendlyOptions = {}): Promise<Stan
 
   return {
     url,
+    vendorAddresses: VENDOR_ADDRESSES,
     verifyUrl: `http://127.0.0.1:${server.port}/api/v2/captcha/siteverify`,
     secretFor: (sitekey) => tokens.secretFor(sitekey),
     issue: tokenFor,
