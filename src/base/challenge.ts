@@ -14,6 +14,7 @@ export const VARIANTS = {
   friendly: ['v1', 'v2'],
   /** Two products of one vendor: `v3` takes a one-time `challenge` from the site's server, `v4` does not. */
   geetest: ['v3', 'v4'],
+  mtcaptcha: ['mtcaptcha'],
   /** A proof of work, which the browser itself works out: no solver is asked. */
   altcha: ['altcha'],
   /** The same. */

@@ -11,6 +11,7 @@ export {
   startGeetest,
 } from './geetest.js'
 export { type HcaptchaBehaviour, type HcaptchaOptions, type StandInHcaptcha, startHcaptcha } from './hcaptcha.js'
+export { type MtcaptchaBehaviour, type MtcaptchaOptions, type StandInMtcaptcha, startMtcaptcha } from './mtcaptcha.js'
 export { type RecaptchaBehaviour, type RecaptchaOptions, type StandInRecaptcha, startRecaptcha } from './recaptcha.js'
 export {
   type Behaviour,

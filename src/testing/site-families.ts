@@ -3,6 +3,7 @@ import type { WidgetFamily } from '../base/challenge.js'
 import { FRIENDLY_PAGES } from './friendly-pages.js'
 import { GEETEST_PAGES } from './geetest-pages.js'
 import { HCAPTCHA_PAGES } from './hcaptcha-pages.js'
+import { MTCAPTCHA_PAGES } from './mtcaptcha-pages.js'
 import { PAGES, type Page } from './site-pages.js'
 import { refuse, type Verification } from './tokens.js'
 import { TURNSTILE_PAGES } from './turnstile-pages.js'
@@ -54,6 +55,7 @@ export const SITE_FAMILIES: { readonly [family in WidgetFamily]: SiteFamily } = 
       },
     },
   },
+  mtcaptcha: { sitekey: 'MTPublic-standin01', pages: MTCAPTCHA_PAGES, verify: verifyMtcaptcha },
   // Their widgets are packages of their vendors': pages with them are the user's own.
   altcha: { sitekey: 'self-hosted', pages: {}, verify: tokenIn('altcha') },
   cap: { sitekey: 'a0b1c2d3e4', pages: {}, verify: tokenIn('cap-token') },
@@ -102,4 +104,18 @@ async function verifyFriendly(form: URLSearchParams, vendor: SiteVendor, sitekey
       ? await ask(vendor.verifyUrl, { response: form.get('frc-captcha-response') ?? form.get('token') ?? '' })
       : await ask(new URL('/api/v1/siteverify', vendor.verifyUrl), { solution, secret })
   return success ? { success } : refuse(errors?.[0] ?? error?.error_code ?? 'unknown')
+}
+
+/** By GET, as the vendor's reference has it. */
+async function verifyMtcaptcha(form: URLSearchParams, vendor: SiteVendor, sitekey: string): Promise<Verification> {
+  const token = form.get('mtcaptcha-verifiedtoken') ?? form.get('own') ?? ''
+  const query = new URLSearchParams({ privatekey: vendor.secretFor(sitekey), token })
+  const answer = (await (await fetch(`${vendor.verifyUrl}?${query}`)).json()) as {
+    success: boolean
+    fail_codes?: string[]
+    tokeninfo?: { action: string }
+  }
+  return answer.success
+    ? { success: true, action: answer.tokeninfo?.action ?? '' }
+    : refuse(answer.fail_codes?.[0] ?? 'unknown')
 }

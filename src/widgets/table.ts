@@ -4,6 +4,7 @@ import { cap } from './cap.js'
 import { friendly } from './friendly.js'
 import { geetest } from './geetest.js'
 import { hcaptcha } from './hcaptcha.js'
+import { mtcaptcha } from './mtcaptcha.js'
 import { recaptcha } from './recaptcha.js'
 import { turnstile } from './turnstile.js'
 import type { Widget } from './widget.js'
@@ -17,6 +18,7 @@ export const WIDGETS: { readonly [K in WidgetFamily]: Widget } = {
   altcha,
   cap,
   friendly,
+  mtcaptcha,
 }
 
 /** What a picture says is good for as long as the site remembers the picture; sessions rarely last less. */

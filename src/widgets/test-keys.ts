@@ -26,8 +26,9 @@ const KEYS: { readonly [family in WidgetFamily]: Readonly<Record<string, Answer 
   geetest: {},
   altcha: {},
   cap: {},
-  // Publishes none.
+  // These publish none. MTCaptcha has test keys, one for each site, which only its owner sees.
   friendly: {},
+  mtcaptcha: {},
 }
 
 /**

@@ -64,6 +64,15 @@ const rawGeetest = {
   executed: false,
 }
 
+const rawMtcaptcha = {
+  id: 'abc-4',
+  family: 'mtcaptcha',
+  sitekey: 'MTPublic-standin01',
+  action: 'login',
+  visible: true,
+  answered: false,
+}
+
 const found = (...widgets: unknown[]) =>
   parseFound(JSON.stringify({ doc: 'abc', origin: 'https://staging.example.com', leftOut: 0, widgets }))
 
@@ -307,6 +316,16 @@ describe('what a page says of its widgets', () => {
     expect(found({ ...rawGeetest, host: 'api.geetest.com' })?.widgets[0]?.challenge.apiHost).toBeUndefined()
   })
 
+  test.each([
+    ['one that is seen', {}, true],
+    ['one that is verified unseen', { visible: false }, false],
+    ['an answered one', { answered: true }, false],
+  ])('of an MTCaptcha, %s: due is told', (_, state, due) => {
+    expect(found({ ...rawMtcaptcha, ...state })?.widgets).toMatchObject([
+      { family: 'mtcaptcha', challenge: { variant: 'mtcaptcha', action: 'login' }, executed: false, due },
+    ])
+  })
+
   test('two widgets of one name are one, and one that is counted as nonsense', () => {
     expect(found(raw, raw)).toMatchObject({ widgets: [{}], malformed: 1 })
   })
@@ -346,6 +365,7 @@ describe('whatever a page says', () => {
     like(rawHcaptcha),
     like(rawFriendly),
     like(rawGeetest),
+    like(rawMtcaptcha),
   )
   const reply = fc.oneof(
     fc.anything(),

@@ -6,6 +6,7 @@ import { geetest } from './geetest.js'
 import { watchGeetest } from './geetest-watch.js'
 import { hcaptcha } from './hcaptcha.js'
 import { watchHcaptcha } from './hcaptcha-watch.js'
+import { mtcaptcha } from './mtcaptcha.js'
 import { recaptcha } from './recaptcha.js'
 import { watchRecaptcha } from './recaptcha-watch.js'
 import { turnstile } from './turnstile.js'
@@ -26,6 +27,7 @@ export const families: Readonly<Record<string, PageFamily>> = {
   hcaptcha,
   friendly,
   geetest,
+  mtcaptcha,
   altcha,
   cap,
 }

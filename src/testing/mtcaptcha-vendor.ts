@@ -1,0 +1,169 @@
+/**
+ * The stand-in's scripts, as they run in a browser. They are served as the text of these functions, so none of them may
+ * refer to anything outside itself. They do what the real one is documented, and seen, to do: it is told everything by
+ * `window.mtcaptchaConfig`, keeps its answers inside, and its frames, on another origin, speak in JSON strings.
+ */
+
+/** `mtcaptcha.min.js`: `window.mtcaptcha`. */
+export function client(told: { base: string }): void {
+  interface Instance {
+    domID: string
+    element: HTMLElement
+    frame: HTMLIFrameElement
+    field: HTMLInputElement
+    token: string
+    shown: boolean
+    expired: boolean
+    timer?: ReturnType<typeof setTimeout>
+  }
+
+  const page = window as unknown as Record<string, unknown>
+  // A second address of the vendor's serves the same again, for where the first one cannot be reached.
+  if (page.mtcaptcha) return
+  const config = (page.mtcaptchaConfig ?? {}) as Record<string, unknown>
+  const instances = new Map<string, Instance>()
+  let count = 0
+
+  function tell(name: string, instance?: Instance): void {
+    const callback = config[`${name}-callback`]
+    const at = typeof callback === 'string' ? page[callback] : callback
+    if (typeof at === 'function') at(instance && status(instance))
+  }
+
+  function status({ element, domID, token, shown, expired }: Instance) {
+    return {
+      element,
+      domID,
+      verifiedToken: token || null,
+      isVerified: token !== '',
+      isVisible: shown,
+      statusDesc: token ? 'Verified' : expired ? 'Verified Token Expired' : 'Not Verified',
+    }
+  }
+
+  function draw(element: HTMLElement): void {
+    const domID = element.id || 'mtcaptcha'
+    if (instances.has(domID)) return
+    const n = ++count
+    const inner = document.createElement('div')
+    const frame = document.createElement('iframe')
+    frame.id = `mtcaptcha-iframe-${n}`
+    const facts = {
+      v: 'stand-in',
+      sitekey: String(config.sitekey),
+      iframeId: frame.id,
+      widgetSize: String(config.widgetSize ?? 'standard'),
+      widgetInstance: domID,
+      action: String(config.action ?? ''),
+      host: location.origin,
+      hostname: location.hostname,
+      lowFrictionInvisible: String(config.lowFrictionInvisible ?? ''),
+    }
+    frame.src = `${told.base}/mtcv1/client/iframe.html?${new URLSearchParams(facts)}`
+    frame.style.border = '0'
+    frame.style.width = '300px'
+    frame.style.height = '80px'
+    frame.style.visibility = 'hidden'
+    inner.append(frame)
+    const field = document.createElement('input')
+    field.type = 'hidden'
+    field.name = 'mtcaptcha-verifiedtoken'
+    field.className = 'mtcaptcha-verifiedtoken'
+    field.id = `mtcaptcha-verifiedtoken-${n}`
+    element.replaceChildren(inner, field)
+    const instance: Instance = { domID, element, frame, field, token: '', shown: false, expired: false }
+    instances.set(domID, instance)
+    tell('rendered', instance)
+  }
+
+  function put(instance: Instance, token: string): void {
+    instance.token = token
+    instance.field.value = token
+    clearTimeout(instance.timer)
+  }
+
+  function instanceOf(domID: unknown): Instance | undefined {
+    return domID === undefined ? [...instances.values()][0] : instances.get(String(domID))
+  }
+
+  addEventListener('message', ({ origin, data }) => {
+    if (origin !== new URL(told.base).origin || typeof data !== 'string') return
+    const said = JSON.parse(data) as { event?: string; iframeId?: string; verifiedToken?: string; ttl?: number }
+    const instance = [...instances.values()].find(({ frame }) => frame.id === said.iframeId)
+    if (!instance) return
+    if (said.event === 'show') {
+      instance.shown = true
+      instance.frame.style.visibility = 'visible'
+    } else if (said.event === 'verifystatuschange' && said.verifiedToken) {
+      put(instance, said.verifiedToken)
+      tell('verified', instance)
+      instance.timer = setTimeout(() => {
+        put(instance, '')
+        instance.expired = true
+        tell('verifyexpired', instance)
+      }, said.ttl)
+    }
+  })
+
+  function drawAll(domID?: unknown): void {
+    const queue = Array.isArray(config.renderQueue) ? (config.renderQueue as string[]) : []
+    const named = domID === undefined ? queue : [String(domID)]
+    for (const id of named) {
+      const element = document.getElementById(id)
+      if (element) draw(element)
+    }
+    if (domID === undefined) for (const element of document.querySelectorAll<HTMLElement>('.mtcaptcha')) draw(element)
+  }
+
+  page.mtcaptcha = {
+    getConfiguration: () => ({ ...config }),
+    getStatus: (domID?: string) => {
+      const instance = instanceOf(domID)
+      return instance ? status(instance) : null
+    },
+    getVerifiedToken: (domID?: string) => instanceOf(domID)?.token || null,
+    renderUI: (domID?: string) => drawAll(domID),
+    resetUI(domID?: string) {
+      const instance = instanceOf(domID)
+      if (instance) put(instance, '')
+    },
+    destroyUI(domID?: string) {
+      const instance = instanceOf(domID)
+      if (!instance) return
+      clearTimeout(instance.timer)
+      instance.element.replaceChildren()
+      instances.delete(instance.domID)
+    },
+  }
+
+  const begin = () => {
+    tell('jsloaded')
+    if (config.render !== 'explicit') drawAll()
+  }
+  if (document.readyState === 'loading') addEventListener('DOMContentLoaded', begin)
+  else setTimeout(begin, 0)
+}
+
+/** `iframe.html`: shows a picture with a text that is to be typed, or verifies without showing anything. */
+export function frame(): void {
+  const facts = new URLSearchParams(location.search)
+  const say = (event: string, more: object = {}) =>
+    parent.postMessage(JSON.stringify({ event, iframeId: facts.get('iframeId'), ...more }), facts.get('host') ?? '*')
+  const ask = async (what: string, more: Record<string, string> = {}) => {
+    const query = new URLSearchParams({
+      sk: facts.get('sitekey') ?? '',
+      act: facts.get('action') ?? '',
+      bd: facts.get('hostname') ?? '',
+      ...more,
+    })
+    const reply = (await (await fetch(`/mtcv1/api/${what}.json?${query}`)).json()) as { vt?: string; vtttl?: number }
+    if (reply.vt) say('verifystatuschange', { verifiedToken: reply.vt, ttl: reply.vtttl })
+    else say('show')
+  }
+  const field = document.querySelector('input')
+  document.querySelector('form')?.addEventListener('submit', (event) => {
+    event.preventDefault()
+    void ask('solvechallenge', { st: field?.value ?? '' })
+  })
+  void ask('getchallenge')
+}
