@@ -64,7 +64,7 @@ export function book(books: Books, entry: Entry): void {
       books.resume(entry[1])
       break
     case 'fact':
-      books.facts.book(entry[2], entry[3], entry[4], entry[5])
+      books.facts.book(entry[2], entry[3], entry[4], entry[5], entry[1])
       break
     case 'head':
       books.saveHead({ file: entry[1], seq: entry[2], hash: entry[3] })

@@ -5,11 +5,12 @@ const LONGEST_NAME = 200
 const LONGEST_VALUE = 2_000
 
 /** What is kept, by scope and name: to be written down and read again. */
-export type FactsState = readonly (readonly [scope: string, name: string, value: string, until: number])[]
+export type FactsState = readonly (readonly [scope: string, name: string, value: string, until: number, at: number])[]
 
 interface Kept {
   readonly value: string
   readonly until: number
+  readonly at: number
 }
 
 /** The part of the books that is not about money: small facts, each kept for a while. */
@@ -17,13 +18,13 @@ export class Facts {
   readonly #scopes = new Map<string, Map<string, Kept>>()
 
   constructor(state: FactsState = []) {
-    for (const [scope, name, value, until] of state) this.book(scope, name, value, until)
+    for (const [scope, name, value, until, at] of state) this.book(scope, name, value, until, at)
   }
 
-  state(at: number): FactsState {
-    const state: [string, string, string, number][] = []
+  state(now: number): FactsState {
+    const state: [string, string, string, number, number][] = []
     for (const [scope, facts] of this.#scopes) {
-      for (const [name, { value, until }] of facts) if (until > at) state.push([scope, name, value, until])
+      for (const [name, { value, until, at }] of facts) if (until > now) state.push([scope, name, value, until, at])
     }
     return state
   }
@@ -48,22 +49,23 @@ export class Facts {
     }
     const until = at + forMs
     const before = ifNew ? this.#scopes.get(scope)?.get(name) : undefined
-    return before && before.until > at
-      ? { value: before.value, until: Math.max(before.until, until) }
-      : { value, until }
+    if (!before || before.until <= at) return { value, until, at }
+    return { value: before.value, until: Math.max(before.until, until), at }
   }
 
-  recall(scope: string, at: number): Fact[] {
+  recall(scope: string, now: number): Fact[] {
     const facts: Fact[] = []
-    for (const [name, { value, until }] of this.#scopes.get(scope) ?? []) if (until > at) facts.push({ name, value })
+    for (const [name, { value, until, at }] of this.#scopes.get(scope) ?? []) {
+      if (until > now) facts.push({ name, value, at })
+    }
     return facts
   }
 
   /** Books a fact as it was decided. */
-  book(scope: string, name: string, value: string, until: number): void {
+  book(scope: string, name: string, value: string, until: number, at: number): void {
     const facts = this.#scopes.get(scope) ?? new Map<string, Kept>()
     this.#scopes.set(scope, facts)
-    facts.set(name, { value, until })
+    facts.set(name, { value, until, at })
   }
 
   /** Lets go of what is over: nobody can tell. */

@@ -210,16 +210,18 @@ export interface PauseReason {
   readonly at: number
 }
 
-/** A small thing that all processes of a ledger know, e.g. when a key was last used. Holds no key and no solution. */
+/** A small thing that all processes of a ledger know, e.g. that a key is in use. Holds no key and no solution. */
 export interface Fact {
   /** Unique in its scope, up to 200 characters. */
   readonly name: string
   /** Up to 2,000 characters. */
   readonly value: string
+  /** When it was last remembered, also where that left its value as it was; wall-clock ms, by the ledger's time. */
+  readonly at: number
 }
 
 /** A fact to be kept. */
-export interface NewFact extends Fact {
+export interface NewFact extends Omit<Fact, 'at'> {
   /** What it is about, up to 200 characters. Facts of different scopes know nothing of each other. */
   readonly scope: string
   /** For how long from now on; 0 forgets it. */

@@ -74,8 +74,8 @@ export function memoryLedger(): MemoryLedger {
     },
     remember(fact, now) {
       const { scope, name } = fact
-      const { value, until } = books.facts.decide(fact, books.advance(now))
-      books.facts.book(scope, name, value, until)
+      const { value, until, at } = books.facts.decide(fact, books.advance(now))
+      books.facts.book(scope, name, value, until, at)
       return value
     },
     recall(scope, now) {

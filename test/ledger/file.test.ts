@@ -140,7 +140,7 @@ describe('a ledger file', () => {
     const expected = { spent: 3_509, reserved: 7, active: 1, lastMinute: 60, declared: {} }
     for (const each of [ledger, sleeper, fresh]) {
       expect(await each.usage('a', now)).toMatchObject(expected)
-      expect(await each.recall('keys', now)).toEqual([{ name: 'k', value: 'known' }])
+      expect(await each.recall('keys', now)).toEqual([{ name: 'k', value: 'known', at: T0 }])
     }
     expect(await sleeper.usage('b', now)).toMatchObject({ paused: { message: 'By hand.' } })
     expect((await sleeper.heads()).map(({ seq }) => seq).sort()).toEqual([3497, 3498, 3499])
