@@ -60,6 +60,11 @@ export const CODES = {
     meaning: 'The secrets store does not let us read the key.',
     remedy: 'Give the login that the message names leave to read it, or log in as somebody who has it.',
   },
+  KEY_OF_ANOTHER_ENVIRONMENT: {
+    layer: 'secret',
+    meaning: 'The ledger knows the key as that of another environment.',
+    remedy: 'Give each environment a key of its own, or name the other one in `sharedWith`.',
+  },
   SECRET_UNAVAILABLE: {
     layer: 'secret',
     meaning: 'The secret provider did not answer, and no cached key is fresh enough.',
@@ -214,6 +219,11 @@ export const CODES = {
   KEY_DUE: {
     meaning: 'The key is older than `policy.key.rotateEvery`.',
     remedy: 'Rotate it: create a new key at the service and put it into the secrets store.',
+  },
+  KEY_REVOCABLE: {
+    meaning:
+      'An old key is no longer used by anybody: unused for 24 hours, nothing under way, every process on another one.',
+    remedy: 'Revoke it at the service, and take it out of the secrets store.',
   },
 } as const satisfies Record<string, CodeInfo>
 

@@ -31,6 +31,9 @@ export class Account {
   readonly secrets: SecretCache
   readonly secretPlace: string
   readonly keys: Keys
+  /** Which environment the key has to be of, and which others it may be of. */
+  readonly environment: string | undefined
+  readonly sharedWith: readonly string[]
   readonly claim: BudgetClaim | undefined
   readonly perSolve: Money | undefined
   readonly #transportFor: AccountParts['transport']
@@ -42,6 +45,8 @@ export class Account {
     this.name = parts.name
     this.solver = parts.solver
     this.secretPlace = parts.secret.place
+    this.environment = parts.secret.environment
+    this.sharedWith = parts.secret.sharedWith ?? []
     this.claim = parts.claim
     this.perSolve = parts.perSolve
     this.#transportFor = parts.transport

@@ -30,7 +30,9 @@ const CONCERNS_ONE: ReadonlySet<Code> = new Set<Code>([
   'SECRET_MISSING',
   'SECRET_UNSAFE',
   'SECRET_INVALID',
+  'SECRET_DENIED',
   'SECRET_UNAVAILABLE',
+  'KEY_OF_ANOTHER_ENVIRONMENT',
 ])
 
 /** Chooses the first account, from a place in the list on, that can do a challenge and has a key for it. */
@@ -105,13 +107,15 @@ export class Chooser {
   }
 
   /** The cached key where there is one: nothing is waited for then. */
-  #key(grant: Granted, { secrets, keys }: Account, signal: AbortSignal | undefined): MaybePromise<SecretVersion> {
-    const { clock } = this.#core
+  #key(grant: Granted, account: Account, signal: AbortSignal | undefined): MaybePromise<SecretVersion> {
+    const { clock, keyWatch } = this.#core
+    const { secrets, keys } = account
     const now = clock.now()
-    const choose = (versions: SecretVersions): SecretVersion => {
+    const choose = (versions: SecretVersions): MaybePromise<SecretVersion> => {
       const key = keys.choose(versions, clock.monotonic())
-      grant.gate.admitKey(key, now)
-      return key
+      grant.gate.admitKey(key, this.#core.keyTime())
+      const admitted = keyWatch.admit(account, key)
+      return isPromise(admitted) ? admitted.then(() => key) : key
     }
     const versions = secrets.peek(now) ?? secrets.get(signal)
     if (!isPromise(versions)) return choose(versions)

@@ -4,15 +4,16 @@ import type { AuditSink } from '../audit/sink.js'
 import { isPromise, type MaybePromise } from '../base/async.js'
 import type { ChallengeFacts } from '../base/challenge.js'
 import type { Clock } from '../base/clock.js'
-import { type Code, DeniedError, messageOf, SolveguardError } from '../base/errors.js'
+import { type Code, messageOf, SolveguardError } from '../base/errors.js'
 import type { Ledger, Limits, PauseReason, ThresholdAlert } from '../ledger/ledger.js'
 import { formatUsd } from '../policy/money.js'
 import { originOf } from '../policy/origin.js'
 import type { Outage } from '../secrets/cache.js'
 import { Account, type AccountParts } from './account.js'
 import { Events } from './events.js'
-import { denied } from './gate.js'
+import { KeyWatch } from './key-watch.js'
 import { Recorder } from './recorder.js'
+import type { Errand } from './service.js'
 import { Turnstile } from './turnstile.js'
 import type { GuardEvents } from './types.js'
 
@@ -51,6 +52,10 @@ export class Core {
   readonly recorder: Recorder
   readonly denials: DenialLog
   readonly turnstile: Turnstile
+  readonly keyWatch: KeyWatch
+  /** Solves, and tasks of the dead, that are under way here. */
+  readonly errands = new Set<Errand>()
+  readonly #startedAt: { readonly wall: number; readonly monotonic: number }
   readonly #logger: Logger | undefined
   #cancelBeat: (() => void) | undefined
   /** What is being done and nobody waits for, until the guard closes. */
@@ -76,6 +81,14 @@ export class Core {
       onError: (error) => this.alert('AUDIT_UNAVAILABLE', messageOf(error)),
     })
     this.turnstile = new Turnstile(parts.clock)
+    this.keyWatch = new KeyWatch(this, () => this.errands)
+    this.#startedAt = { wall: parts.clock.now(), monotonic: parts.clock.monotonic() }
+  }
+
+  /** The time that the age of a key is told by: a clock that is set back while we run makes no key younger. */
+  keyTime(): number {
+    const { wall, monotonic } = this.#startedAt
+    return Math.max(this.clock.now(), wall + this.clock.monotonic() - monotonic)
   }
 
   /** Joins the ledger, and keeps saying that this guard lives. `onBeat` is called now and then from then on. */
@@ -90,6 +103,7 @@ export class Core {
     const beat = (): void => {
       this.#cancelBeat = this.clock.after(BEAT_MS, beat, false)
       this.background(() => this.ledger.beat(this.ownerId, this.clock.now()), 'LEDGER_UNAVAILABLE')
+      this.background(() => this.keyWatch.beat(), 'LEDGER_UNAVAILABLE')
       onBeat()
     }
     // The first one comes when whoever created the guard has had time to listen.
@@ -233,6 +247,7 @@ export class Core {
       async () => this.recorder.note({ action: 'closed', at: this.clock.now(), guard: this.name }),
       async () => this.recorder.close(),
       async () => this.recorder.head && this.ledger.saveHead(this.recorder.head),
+      async () => this.keyWatch.leave(),
       async () => this.ledger.leave(this.ownerId, this.clock.now()),
       async () => this.ledger.close(),
     ])
@@ -261,19 +276,6 @@ export function closed(): SolveguardError {
   return new SolveguardError(
     'GUARD_CLOSED',
     'The guard was closed; a task that the service took is left to the next one.',
-  )
-}
-
-/** The denial that a failing ledger means. */
-export function ledgerDown(error: unknown): DeniedError {
-  if (error instanceof DeniedError) return error
-  return denied(
-    'LEDGER_UNAVAILABLE',
-    `The ledger did not answer, so nothing is spent: ${messageOf(error)}`,
-    undefined,
-    {
-      cause: error,
-    },
   )
 }
 

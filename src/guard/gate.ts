@@ -1,5 +1,5 @@
 import type { ChallengeFacts } from '../base/challenge.js'
-import { type Code, DeniedError, type ErrorDetails } from '../base/errors.js'
+import { type Code, DeniedError, type ErrorDetails, messageOf } from '../base/errors.js'
 import { formatMs } from '../policy/duration.js'
 import { matchesOrigin, originOf } from '../policy/origin.js'
 import { type ScheduleState, scheduleState } from '../policy/schedule.js'
@@ -14,6 +14,9 @@ export interface Admitted {
   readonly page: string
   readonly frame: string | undefined
 }
+
+/** How far ahead a store's clock may be before ours is taken for wrong. */
+const CLOCKS_DIFFER_MS = 3_600_000
 
 /**
  * The free layers of the gate, in their order: origin, then time. They wait for nothing.
@@ -56,6 +59,12 @@ export class Gate {
           'Use a store that does, such as fileSecret, or leave expireAfter out.',
       )
     }
+    if (key.createdAt > now + CLOCKS_DIFFER_MS) {
+      throw denied(
+        'KEY_TOO_OLD',
+        `The key (version ${key.version}) is from ${iso(key.createdAt)}, which is yet to come by this machine's clock, so its age is not known. Set the clock right.`,
+      )
+    }
     if (now - key.createdAt > expireAfterMs) {
       throw denied(
         'KEY_TOO_OLD',
@@ -93,6 +102,19 @@ export function denied(
   more: Omit<ErrorDetails, 'retryAt'> = {},
 ): DeniedError {
   return new DeniedError(code, message, retryAt === undefined ? more : { ...more, retryAt: new Date(retryAt) })
+}
+
+/** The denial that a failing ledger means. */
+export function ledgerDown(error: unknown): DeniedError {
+  if (error instanceof DeniedError) return error
+  return denied(
+    'LEDGER_UNAVAILABLE',
+    `The ledger did not answer, so nothing is spent: ${messageOf(error)}`,
+    undefined,
+    {
+      cause: error,
+    },
+  )
 }
 
 function opening(changesAt: number | undefined, now: number): string {

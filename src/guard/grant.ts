@@ -7,9 +7,10 @@ import { least, narrow } from '../policy/narrow.js'
 import { type NarrowingInput, type Policy, parseNarrowing } from '../policy/schema.js'
 import type { Account } from './account.js'
 import type { Core } from './core.js'
-import { asSolveguardError, closed, ledgerDown } from './core.js'
-import { Gate } from './gate.js'
+import { asSolveguardError, closed } from './core.js'
+import { Gate, ledgerDown } from './gate.js'
 import type { Granted } from './job.js'
+import type { KnownKey } from './key-report.js'
 import { BoughtSolution } from './solution.js'
 import type { Solving } from './solve.js'
 import { stream } from './stream.js'
@@ -133,16 +134,20 @@ export class PolicyGrant implements Grant, Granted {
 
   async status(): Promise<Status> {
     if (this.#core.closed) throw closed()
-    const { clock, ledger, accounts, sink, name } = this.#core
+    const { clock, ledger, accounts, sink, name, keyWatch } = this.#core
     const now = clock.now()
     const id = this.path.at(-1) as string
     try {
-      const [usage, root, ...own] = await Promise.all([
+      const [usage, root, facts, ...own] = await Promise.all([
         ledger.usage(id, now),
         ledger.usage(name, now),
+        keyWatch.recall(),
         ...accounts.map(({ claim }) => claim && ledger.usage(claim.id, now)),
       ])
-      const solvers = accounts.map((account, index) => solverStatus(account, own[index], now))
+      const solvers = accounts.map((account, index) => {
+        const known = keyWatch.known(account, facts, now)
+        return solverStatus(account, own[index], known, this.policy.key.rotateEveryMs)
+      })
       const [first] = solvers as [SolverStatus]
       const schedule = this.gate.schedule(now)
       const cap = least(this.policy.budget.perDay, usage.declared.perDay) ?? micros(0)
@@ -174,13 +179,23 @@ export class PolicyGrant implements Grant, Granted {
   }
 }
 
-function solverStatus({ name, secrets, secretPlace }: Account, usage: Usage | undefined, now: number): SolverStatus {
-  const key = secrets.peek(now)?.current
+function solverStatus(
+  { name, secrets, secretPlace }: Account,
+  usage: Usage | undefined,
+  known: readonly KnownKey[],
+  rotateEveryMs: number | undefined,
+): SolverStatus {
+  const key = secrets.held()?.current
+  const date = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms))
+  const due = key?.createdAt === undefined || rotateEveryMs === undefined ? undefined : key.createdAt + rotateEveryMs
   const shown: KeyStatus = {
     place: secretPlace,
     version: key?.version,
     fingerprint: key?.value.fingerprint,
-    createdAt: key?.createdAt === undefined ? undefined : new Date(key.createdAt),
+    createdAt: date(key?.createdAt),
+    expiresAt: date(key?.expiresAt),
+    dueAt: date(due),
+    known,
   }
   if (!usage) return { name, key: shown }
   const { spent, reserved, lastMinute, active, declared, paused } = usage

@@ -78,7 +78,11 @@ export class Recovery {
       lastFailure: undefined,
     }
     this.#errands.add(errand)
-    const ended = await this.#service.follow(errand, task.taskId, 0).finally(() => this.#errands.delete(errand))
+    this.#core.errands.add(errand)
+    const ended = await this.#service.follow(errand, task.taskId, 0).finally(() => {
+      this.#errands.delete(errand)
+      this.#core.errands.delete(errand)
+    })
     if (ended.kind === 'left') return
     const now = clock.now()
     const { settled } = await ledger.settle(

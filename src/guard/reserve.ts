@@ -3,8 +3,8 @@ import { type DeniedError, SolveguardError } from '../base/errors.js'
 import type { BudgetClaim, ReserveResult, ThresholdAlert } from '../ledger/ledger.js'
 import { formatMs } from '../policy/duration.js'
 import { formatUsd, type Money } from '../policy/money.js'
-import { type Core, ledgerDown } from './core.js'
-import { denied } from './gate.js'
+import type { Core } from './core.js'
+import { denied, ledgerDown } from './gate.js'
 import type { Job } from './job.js'
 
 type Refusal = Extract<ReserveResult, { ok: false }>

@@ -181,6 +181,7 @@ export class Service {
     read: (reply: Reply) => T | Failure,
   ): Promise<T | Failure> {
     errand.sentIn = errand.account.keys.round
+    this.#core.keyWatch.used(errand.account, errand.key)
     try {
       return read(await errand.transport.send(call, errand.key.value, { timeoutMs: LONGEST_CALL_MS }))
     } catch (error) {
@@ -203,7 +204,8 @@ export class Service {
     try {
       const key = await errand.account.keys.another(refused, errand.sentIn, this.#core.clock.monotonic())
       if (key) {
-        errand.gate.admitKey(key, this.#core.clock.now())
+        errand.gate.admitKey(key, this.#core.keyTime())
+        await this.#core.keyWatch.admit(errand.account, key)
         errand.key = key
         return undefined
       }

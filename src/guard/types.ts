@@ -3,6 +3,7 @@ import type { Code, Layer, SolveguardError } from '../base/errors.js'
 import type { PauseReason } from '../ledger/ledger.js'
 import type { Money } from '../policy/money.js'
 import type { NarrowingInput, Policy } from '../policy/schema.js'
+import type { KnownKey } from './key-report.js'
 
 /** What a solve gives. Prints and serialises without its token: read `token` where you put it into a page. */
 export interface Solution {
@@ -85,6 +86,12 @@ export interface KeyStatus {
   readonly version?: string | undefined
   readonly fingerprint?: string | undefined
   readonly createdAt?: Date | undefined
+  /** When it ends, by the store's own word. */
+  readonly expiresAt?: Date | undefined
+  /** When it is due for rotation, by `policy.key.rotateEvery`. */
+  readonly dueAt?: Date | undefined
+  /** Every key that was used in the last 90 days, the one in use first: which ones may be revoked at the service, and why. */
+  readonly known: readonly KnownKey[]
 }
 
 /** How one of a guard's accounts stands. */

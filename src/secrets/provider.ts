@@ -29,6 +29,9 @@ export interface SecretProvider {
   readonly kind: string
   /** Where the key is kept, for messages: a variable's or a file's name, never the key. */
   readonly place: string
+  /** Which environment the key is for, and which others may have the same: `secretFor` says so. */
+  readonly environment?: string | undefined
+  readonly sharedWith?: readonly string[] | undefined
   fetch(signal?: AbortSignal): MaybePromise<SecretVersions>
   /**
    * For providers that hear of changes, or have something to keep alive: called by each guard when it begins, returns
