@@ -29,11 +29,11 @@ export function guardContext(
   context: BrowserContext,
   narrowing?: NarrowingInput,
   options: GuardContextOptions<Page> = {},
-): Promise<Captcha<Page, ElementHandle>> {
+): Promise<Captcha<Page, ElementHandle | null>> {
   return guardDriver(guard, puppeteerDriver(context), narrowing, options)
 }
 
-function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle> {
+function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | null> {
   /** Puppeteer gives the list of pages only to those who wait for it. */
   const open = new Set<Page>()
 
@@ -76,7 +76,7 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle> {
       throw foreign()
     },
     async element(handle) {
-      if (typeof (handle as Partial<ElementHandle> | null)?.asElement !== 'function') {
+      if (typeof (handle as Partial<ElementHandle> | null)?.asElement !== 'function' || !handle) {
         throw new SolveguardError(
           'CONFIG_INVALID',
           "Name elements by handles: await page.$('img.captcha'), which is null if there is none.",

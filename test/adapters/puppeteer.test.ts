@@ -14,7 +14,7 @@ function browser(): Promise<Browser> {
   return launched
 }
 
-function toolPage(page: Page): ElementPage<Page, ElementHandle> {
+function toolPage(page: Page): ElementPage<Page, ElementHandle | null> {
   return {
     native: page,
     goto: async (url) => void (await page.goto(url)),
@@ -35,13 +35,13 @@ function toolPage(page: Page): ElementPage<Page, ElementHandle> {
     close: () => page.close(),
     async element(selector, address) {
       const frame = address === undefined ? undefined : page.frames().find((one) => one.url().includes(address))
-      return (await (frame ?? page).waitForSelector(selector)) as ElementHandle
+      return (frame ?? page).waitForSelector(selector)
     },
     elements: (selector) => page.$$(selector),
   }
 }
 
-const puppeteer: ElementTool<Page, ElementHandle> = {
+const puppeteer: ElementTool<Page, ElementHandle | null> = {
   name: 'Puppeteer',
   // The same site as the page, and so its process: of a frame of another process that has only just come, Puppeteer may miss
   // that it is there, and wait for it without end. Frames of other processes are looked into in tests of their own.
