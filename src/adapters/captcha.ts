@@ -3,7 +3,7 @@ import type { Grant, Solution } from '../guard/types.js'
 import { observerCall, undoCall } from '../widgets/calls.js'
 import { evaluateWithin } from './bounded.js'
 import type { Driver, DriverFrame, DriverPage } from './driver.js'
-import { Finder, type Found, isVendorFrame } from './find.js'
+import { Finder, type Found, foundIn, isVendorFrame } from './find.js'
 import { type AskForChallenge, freshener } from './fresh.js'
 import type { SolveResult } from './outcome.js'
 import { Pictures, type SolveGridOptions, type SolveImageOptions } from './pictures.js'
@@ -119,9 +119,7 @@ export async function createCaptcha<P, E>(
   return {
     grant,
     async find(page) {
-      const found = await solver.look(viewOf(page))
-      const list = found.places.map(({ challenge }) => challenge)
-      return Object.defineProperty(list, 'leftOut', { value: found.leftOut }) as unknown as Found
+      return foundIn(await solver.look(viewOf(page)))
     },
     solve: async (page, options = {}) => solver.solve(viewOf(page), options),
     solveImage: async (element, options) => pictures.solveImage(element, options),

@@ -4,6 +4,7 @@ import { SolveguardError } from '../base/errors.js'
 import { type FrameHint, findCall } from '../widgets/calls.js'
 import { type FrameReading, MOST_PER_FRAME, parseFound, type WidgetReading } from '../widgets/parse.js'
 import { WIDGETS } from '../widgets/table.js'
+import { type UnknownWidget, unknownIn } from '../widgets/unknown.js'
 import type { FoundChallenge } from '../widgets/widget.js'
 import { evaluateWithin, refreshWithin } from './bounded.js'
 import type { DriverFrame, DriverPage } from './driver.js'
@@ -21,8 +22,24 @@ export interface LeftOut {
   readonly frames: number
 }
 
-/** The widgets of a page, and what was left out. */
-export type Found = readonly FoundChallenge[] & { readonly leftOut: LeftOut }
+/** The widgets of a page, what looks like one and is none that we know, and what was left out. */
+export type Found = readonly FoundChallenge[] & {
+  readonly unknown: readonly UnknownWidget[]
+  readonly leftOut: LeftOut
+}
+
+/** What a look at a page gave. */
+export interface Look {
+  readonly places: Place[]
+  readonly unknown: UnknownWidget[]
+  readonly leftOut: LeftOut
+}
+
+/** A look as callers get it: the list is of the widgets, and tells the rest when asked. */
+export function foundIn({ places, unknown, leftOut }: Look): Found {
+  const list = places.map(({ challenge }) => challenge)
+  return Object.defineProperties(list, { unknown: { value: unknown }, leftOut: { value: leftOut } }) as unknown as Found
+}
 
 /** Where a widget stands. */
 export interface Place {
@@ -38,11 +55,12 @@ export interface Whereabouts extends Pick<Place, 'page' | 'frame' | 'id'>, Pick<
 
 const MOST_FRAMES = 100
 const MOST_WIDGETS = 200
+const MOST_UNKNOWN = 50
 const MOST_HINTS = 50
 const LONGEST_URL = 2_048
 
 /** What is known of a frame that answered, but with nothing that can be read. */
-const NONSENSE: FrameReading = { doc: '', origin: '', widgets: [], leftOut: 0, malformed: 1 }
+const NONSENSE: FrameReading = { doc: '', origin: '', widgets: [], signs: [], leftOut: 0, malformed: 1 }
 
 const vendors = Object.values(WIDGETS)
 
@@ -64,7 +82,7 @@ export class Finder {
    * All widgets of a page, one round trip for each frame, all frames at once.
    * @throws SolveguardError `PAGE_GONE` if it was closed, `PAGE_UNRESPONSIVE` if no frame of it answered
    */
-  async find(page: DriverPage): Promise<{ places: Place[]; leftOut: LeftOut }> {
+  async find(page: DriverPage): Promise<Look> {
     const answered = await refreshWithin(this.#clock, page, this.#evaluateMs)
     if (page.isClosed()) throw new SolveguardError('PAGE_GONE', 'The page is closed; open another one.')
     if (!answered) throw unanswered(page)
@@ -79,6 +97,7 @@ export class Finder {
     const readings = await Promise.all(own.map((frame) => this.#read(frame, hints.get(frame) ?? [])))
     const left = { widgets: 0, malformed: 0, unresponsive: 0, frames: Math.max(all.length - MOST_FRAMES, 0) }
     const places: Place[] = []
+    const unknown: UnknownWidget[] = []
     for (const [index, frame] of own.entries()) {
       const reading = readings[index]
       // A frame that went away while it was asked has nothing to tell, and nothing to leave out.
@@ -87,6 +106,7 @@ export class Finder {
       else {
         left.malformed += reading.malformed
         left.widgets += reading.leftOut
+        unknown.push(...unknownIn(reading.signs, this.#addresses(page, frame, reading.origin)))
         for (const widget of reading.widgets) {
           if (places.length < MOST_WIDGETS) places.push(this.#place(page, frame, reading, widget))
           else left.widgets++
@@ -94,7 +114,7 @@ export class Finder {
       }
     }
     if (readings.every((reading) => !reading)) throw unanswered(page)
-    return { places, leftOut: left }
+    return { places, unknown: unknown.slice(0, MOST_UNKNOWN), leftOut: left }
   }
 
   /** Looks at one widget again. */

@@ -1,6 +1,7 @@
 import type { DeniedError, SolveguardError } from '../base/errors.js'
 import type { Solution } from '../guard/types.js'
 import { type Money, micros, ZERO } from '../policy/money.js'
+import type { UnknownWidget } from '../widgets/unknown.js'
 import type { FoundChallenge } from '../widgets/widget.js'
 import type { LeftOut } from './find.js'
 
@@ -37,6 +38,11 @@ export type Outcome =
     }
   | { readonly kind: 'skipped'; readonly challenge: FoundChallenge; readonly reason: SkipReason }
 
+/** Something about which nothing was done: a widget, and why; or what looks like one, and is of no family that we know. */
+export type Skipped =
+  | { readonly challenge: FoundChallenge; readonly reason: SkipReason }
+  | { readonly challenge: UnknownWidget; readonly reason: 'unknown' }
+
 /** How it went with a page. */
 export interface SolveResult {
   /** In the page, and the page was told. `shared` where another call of `solve` was already at it: its cost is counted there. */
@@ -53,8 +59,8 @@ export interface SolveResult {
     readonly error: SolveguardError
     readonly cost?: Money | undefined
   }[]
-  /** Needed nothing. */
-  readonly skipped: readonly { readonly challenge: FoundChallenge; readonly reason: SkipReason }[]
+  /** Needed nothing, or is nothing that we know. */
+  readonly skipped: readonly Skipped[]
   /**
    * What this call's solutions cost. A solve that was given up (the page went away, or it was aborted) may still be
    * charged for by the service: the guard's own status and record have that.
@@ -71,11 +77,11 @@ export interface Ended {
 }
 
 /** What a call came to. */
-export function sum(results: readonly Ended[], leftOut: LeftOut): SolveResult {
+export function sum(results: readonly Ended[], leftOut: LeftOut, unknown: readonly UnknownWidget[] = []): SolveResult {
   const solved: SolveResult['solved'][number][] = []
   const denied: SolveResult['denied'][number][] = []
   const failed: SolveResult['failed'][number][] = []
-  const skipped: SolveResult['skipped'][number][] = []
+  const skipped: Skipped[] = []
   let cost: Money = ZERO
   for (const { outcome, own } of results) {
     const { challenge } = outcome
@@ -89,5 +95,6 @@ export function sum(results: readonly Ended[], leftOut: LeftOut): SolveResult {
       if (own && outcome.solution) cost = micros(cost + outcome.solution.cost)
     }
   }
+  for (const challenge of unknown) skipped.push({ challenge, reason: 'unknown' })
   return { solved, denied, failed, skipped, cost, leftOut }
 }

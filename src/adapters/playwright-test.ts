@@ -18,10 +18,11 @@ import { guardContext } from './playwright.js'
 import { loadRunner } from './playwright-runner.js'
 import { formatCounts, REPORTED_AS, spendingOf, type WidgetReport, widgetReports } from './test-spending.js'
 
+export type { Sign, UnknownWidget } from '../widgets/unknown.js'
 export type { CaptchaOptions, SolvePageOptions } from './captcha.js'
 export type { Found, LeftOut } from './find.js'
 export type { AskForChallenge } from './fresh.js'
-export type { SkipReason, SolveResult } from './outcome.js'
+export type { Skipped, SkipReason, SolveResult } from './outcome.js'
 export type { TestSpending, WidgetReport } from './test-spending.js'
 
 /** The CAPTCHAs of a test's pages: those of its `context`. Without a page, the test's own `page` is meant. */

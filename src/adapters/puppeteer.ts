@@ -5,11 +5,12 @@ import type { Captcha } from './captcha.js'
 import { type GuardContextOptions, guardDriver } from './context.js'
 import { type Driver, type DriverFrame, type DriverPage, eachOnce } from './driver.js'
 
+export type { Sign, UnknownWidget } from '../widgets/unknown.js'
 export type { Captcha, CaptchaOptions, SolveGridOptions, SolveImageOptions, SolvePageOptions } from './captcha.js'
 export type { GuardContextOptions } from './context.js'
 export type { Found, LeftOut } from './find.js'
 export type { AskForChallenge } from './fresh.js'
-export type { SkipReason, SolveResult } from './outcome.js'
+export type { Skipped, SkipReason, SolveResult } from './outcome.js'
 
 /**
  * Guards a Puppeteer browser context: its pages' CAPTCHAs are found and solved under the guard's policy, or under a

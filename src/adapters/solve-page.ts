@@ -1,7 +1,7 @@
 import { printable, SolveguardError } from '../base/errors.js'
 import type { FoundChallenge } from '../widgets/widget.js'
 import type { DriverPage } from './driver.js'
-import type { LeftOut, Place } from './find.js'
+import type { LeftOut, Look, Place } from './find.js'
 import { type Ended, type SolveResult, sum } from './outcome.js'
 import { Shared } from './shared.js'
 import { type SolveTools, solveWidget, whyNot } from './solve.js'
@@ -36,7 +36,7 @@ export class PageSolver {
   }
 
   /** @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `GUARD_CLOSED` */
-  async look(page: DriverPage): Promise<{ places: Place[]; leftOut: LeftOut }> {
+  async look(page: DriverPage): Promise<Look> {
     this.#checkOpen()
     const found = await this.#tools.finder.find(page)
     this.#places.set(page, new Map(found.places.map((place) => [place.challenge.id, place])))
@@ -47,8 +47,8 @@ export class PageSolver {
     checkOptions(options)
     const { which = 'due', signal, throwOnDenied } = options
     const since = this.#shared.now()
-    const { places, leftOut } = Array.isArray(which)
-      ? { places: this.#placesOf(page, which), leftOut: NOTHING_LEFT_OUT }
+    const { places, unknown, leftOut } = Array.isArray(which)
+      ? { places: this.#placesOf(page, which), unknown: [], leftOut: NOTHING_LEFT_OUT }
       : await this.look(page)
     this.#checkOpen()
     const ended = await Promise.allSettled(places.map((place) => this.#solveOne(place, which === 'due', since, signal)))
@@ -56,7 +56,7 @@ export class PageSolver {
       if (end.status === 'rejected') throw end.reason
       return end.value
     })
-    const result = sum(results, leftOut)
+    const result = sum(results, leftOut, unknown)
     if (throwOnDenied && result.denied[0]) throw result.denied[0].error
     return result
   }

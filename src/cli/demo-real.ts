@@ -54,7 +54,10 @@ export async function realDemo({ report, folder, browser: launch }: DemoRun, add
   for (const { error } of [...denied, ...failed])
     report.step({ what: 'no', ok: false, detail: `${error.code}: ${error.message}` })
   for (const { challenge, reason } of skipped)
-    report.step({ what: 'skipped', detail: `${challenge.variant}: ${reason}` })
+    report.step({
+      what: 'skipped',
+      detail: `${'variant' in challenge ? challenge.variant : (challenge.vendor ?? challenge.signs[0]?.what)}: ${reason}`,
+    })
   const shot = join(folder, 'solved.png')
   await tab.screenshot({ path: shot })
   const { day, audit } = await guard.status()

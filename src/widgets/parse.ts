@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { WidgetFamily } from '../base/challenge.js'
 import { WIDGETS } from './table.js'
+import { parseSigns, type VendorSign } from './unknown.js'
 import type { Reading, Widget } from './widget.js'
 
 /** What a frame said, after it was checked. */
@@ -10,6 +11,8 @@ export interface FrameReading {
   /** The frame's origin as the frame has it: only good for comparing with what the browser says. */
   readonly origin: string
   readonly widgets: readonly WidgetReading[]
+  /** What looks like a CAPTCHA and is none that we know. */
+  readonly signs: readonly VendorSign[]
   /** How many more widgets there were. */
   readonly leftOut: number
   /** How many entries made no sense. */
@@ -33,6 +36,7 @@ const head = z.object({
   origin: z.string().max(300),
   leftOut: z.number().int().min(0).max(1e9).catch(0),
   widgets: z.array(z.unknown()),
+  unknown: z.unknown().optional(),
 })
 const entryHead = z.object({
   id: z.string().regex(/^[a-z0-9]{1,20}-\d{1,9}$/),
@@ -62,6 +66,7 @@ export function parseFound(reply: unknown): FrameReading | undefined {
     doc,
     origin,
     widgets,
+    signs: parseSigns(read.data.unknown),
     leftOut: read.data.leftOut + entries.length - looked.length,
     malformed: looked.length - widgets.length,
   }

@@ -12,6 +12,8 @@ const GO = '#go'
 const SUBMIT = '#login button'
 const RENDERED = 'document.querySelector("iframe[name^=a-]")'
 
+const UNKNOWN = '<div class="smart-captcha" data-sitekey="ysc1_stranger" style="height:100px"></div>'
+
 /**
  * What every adapter has to do, whatever tool it stands on: find each variant, solve what is due and nothing else, put the
  * solution where the site's own code and server take it, survive pages that go away, and leave nothing behind.
@@ -32,7 +34,7 @@ export function contract<P, E>(tool: Tool<P, E>): void {
       port,
       url: `http://${tool.vendorHost ?? 'localhost'}:${port}`,
     })
-    site = await startSite({ recaptcha })
+    site = await startSite({ recaptcha, pages: { '/unknown': UNKNOWN } })
   })
 
   afterAll(async () => {
@@ -79,7 +81,11 @@ export function contract<P, E>(tool: Tool<P, E>): void {
     return promise
   }
 
-  const find = async () => [...(await captcha.find(page.native))]
+  const find = async () => {
+    const found = await captcha.find(page.native)
+    expect(found.unknown).toEqual([])
+    return [...found]
+  }
   const calls = () => page.evaluate('calls.length')
 
   describe('finds and solves, until the server is content', () => {
@@ -191,6 +197,20 @@ export function contract<P, E>(tool: Tool<P, E>): void {
       const { solved } = await captcha.solve(page.native)
       expect(await page.evaluate('calls.join()')).toBe(solved[0]?.solution.token)
       expect(await page.evaluate('grecaptcha.getResponse(widget)')).toBe(solved[0]?.solution.token)
+    })
+
+    test('a widget that we do not know is told, and never solved', async () => {
+      await visit('/unknown', 'true')
+      const stranger = { family: 'unknown', vendor: 'yandex', pageUrl: `${site.url}/unknown`, visible: true }
+      expect((await captcha.find(page.native)).unknown).toMatchObject([stranger])
+      for (const which of ['due', 'all'] as const) {
+        expect(await captcha.solve(page.native, { which })).toMatchObject({
+          solved: [],
+          failed: [],
+          skipped: [{ challenge: stranger, reason: 'unknown' }],
+        })
+      }
+      expect(grant.asked).toEqual([])
     })
 
     test('a page without a widget has none', async () => {

@@ -83,6 +83,7 @@ describe('what a page says of its widgets', () => {
     expect(found(raw)).toEqual({
       doc: 'abc',
       origin: 'https://staging.example.com',
+      signs: [],
       leftOut: 0,
       malformed: 0,
       widgets: [

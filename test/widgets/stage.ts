@@ -140,7 +140,11 @@ export function stage<V extends Vendor>(
     },
     frames: () => now.page.frames().filter((frame) => frames?.test(frame.url())),
     framed: (many = 1) => eventually(() => at.frames().length >= many),
-    find: async () => [...(await now.captcha.find(now.page))],
+    async find() {
+      const found = await now.captcha.find(now.page)
+      expect(found.unknown).toEqual([])
+      return [...found]
+    },
     due: () => eventually(async () => (await at.find())[0]?.due === true),
     calls: () => now.page.evaluate('calls'),
     async welcomed() {

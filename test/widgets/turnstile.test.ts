@@ -190,7 +190,9 @@ describe('of a Turnstile only what is due is paid for:', () => {
   test('Cloudflare’s own page before a whole site is no widget of the site’s', async () => {
     await at.visit('/turnstile')
     await at.page.evaluate('window._cf_chl_opt = {}; 0')
-    expect(await at.find()).toEqual([])
+    const found = await at.captcha.find(at.page)
+    expect(found).toHaveLength(0)
+    expect(found.unknown).toMatchObject([{ vendor: 'cloudflare-challenge-page' }])
   })
 })
 

@@ -43,7 +43,14 @@ export function createDom(p: Primordials) {
   const all = (root: Root, selector: string): NodeListOf<Element> =>
     root === document ? inDocument(document, selector) : inFragment(root as ShadowRoot, selector)
 
+  let known: List<Root> | undefined
+
   return {
+    /** Looks anew: what `roots` gave before is of the past. */
+    look(): void {
+      known = undefined
+    },
+
     all,
     inElement: (element: Element, selector: string): NodeListOf<Element> => inElement(element, selector),
     attribute: (element: Element, name: string): string | undefined => attribute(element, name) ?? undefined,
@@ -86,9 +93,11 @@ export function createDom(p: Primordials) {
       return rects(element).length > 0 && getComputedStyle(element).visibility === 'visible'
     },
 
-    /** The document and the open shadow roots in it, theirs too. */
+    /** The document and the open shadow roots in it, theirs too; the same for all who ask within one look. */
     roots(): List<Root> {
+      if (known) return known
       const roots = list<Root>()
+      known = roots
       push<Root>(roots, document)
       let looked = 0
       for (let index = 0; index < roots.size && roots.size < MOST_ROOTS; index++) {

@@ -7,11 +7,12 @@ import { type Observer, observe } from './observe.js'
 import { type List, list, push } from './primordials.js'
 import { stopListening } from './proof-of-work.js'
 import { takeShadowsAway } from './shadow.js'
-import { json } from './text.js'
+import { json, text } from './text.js'
+import { strangers } from './unknown.js'
 
 /** What the other side calls. Everything goes in as JSON text and comes out as JSON text. */
 export interface Main {
-  /** All widgets of this frame: `{ doc, origin, leftOut, widgets: [{ id, family, … }] }`. */
+  /** All widgets of this frame: `{ doc, origin, leftOut, widgets: [{ id, family, … }], unknown: [{ kind, what, … }] }`. */
   find(request: FindRequest): string
   /** Puts a solution in: `{ result: 'ok' | 'answered' | 'page-gone' | 'widget-gone' }`. */
   place(id: string, solution: PageSolution): string
@@ -76,6 +77,7 @@ function install(observer: Observer): Main {
     for (let index = 0; index < known.size; index++) {
       const entry = known[index] as Known
       if (entry.id !== id) continue
+      dom.look()
       const { seen } = entry.family.gather(place, MOST_KNOWN)
       for (let at = 0; at < seen.size; at++) {
         if ((seen[at] as Seen).same(entry.seen)) return { entry, seen: seen[at] as Seen }
@@ -95,6 +97,8 @@ function install(observer: Observer): Main {
       let widgets = ''
       let found = 0
       let leftOut = 0
+      const sitekeys = list<string>()
+      dom.look()
       for (let index = 0; index < names.length; index++) {
         const name = names[index] as string
         const family = families[name] as PageFamily
@@ -103,11 +107,14 @@ function install(observer: Observer): Main {
         for (let at = 0; at < gathered.seen.size; at++, found++) {
           const seen = gathered.seen[at] as Seen
           const { id } = idOf(family, seen)
+          const sitekey = text(seen.facts.sitekey)
+          if (sitekey) push(sitekeys, sitekey)
           widgets += `${widgets && ','}${json(p, { id, family: name, ...seen.facts }, LONGEST)}`
         }
       }
       const head = json(p, { doc, origin: observer.origin, leftOut }, 300)
-      return `${p.apply(p.slice, head, [0, -1])},"widgets":[${widgets}]}`
+      const unknown = strangers(place, leftOut === 0 ? sitekeys : undefined)
+      return `${p.apply(p.slice, head, [0, -1])},"widgets":[${widgets}],"unknown":${unknown}}`
     },
     place(id, solution) {
       const at = look(id)

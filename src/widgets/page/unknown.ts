@@ -1,0 +1,146 @@
+import type { Root } from './dom.js'
+import type { Place } from './family.js'
+import { includes, type List, list, push } from './primordials.js'
+import { has, hostOf, json, slice } from './text.js'
+import { own } from './walk.js'
+
+/** A vendor whose widgets we do not know. A row goes from here when its family is learnt. */
+interface Stranger {
+  readonly vendor: string
+  /** Of its scripts and frames; what stands below them is meant as well. */
+  readonly hosts: readonly string[]
+  readonly elements?: string
+}
+
+export const STRANGERS: readonly Stranger[] = [
+  { vendor: 'aliyun', hosts: ['captcha-open.aliyuncs.com', 'captcha-open-southeast.aliyuncs.com'] },
+  { vendor: 'amazon-waf', hosts: ['captcha-sdk.awswaf.com', 'captcha.awswaf.com'], elements: 'awswaf-captcha' },
+  { vendor: 'arkose', hosts: ['arkoselabs.com', 'funcaptcha.com'], elements: '[data-pkey]' },
+  { vendor: 'botdetect', hosts: [], elements: '.BDC_CaptchaDiv' },
+  { vendor: 'capy', hosts: ['capy.me'] },
+  { vendor: 'cybersiara', hosts: ['mycybersiara.com'] },
+  { vendor: 'datadome', hosts: ['captcha-delivery.com'] },
+  { vendor: 'keycaptcha', hosts: ['keycaptcha.com'], elements: '#div_for_keycaptcha' },
+  { vendor: 'lemin', hosts: ['leminnow.com'], elements: '#lemin-cropped-captcha' },
+  { vendor: 'netease', hosts: ['dun.163.com', 'dun.163yun.com', 'cstaticdun.126.net'], elements: '.yidun' },
+  { vendor: 'perimeterx', hosts: ['captcha.px-cdn.net', 'captcha.px-cloud.net'], elements: '#px-captcha' },
+  { vendor: 'prosopo', hosts: ['prosopo.io'], elements: '.procaptcha' },
+  { vendor: 'tencent', hosts: ['captcha.qcloud.com', 'captcha.gtimg.com', 'captcha.qq.com'] },
+  { vendor: 'yandex', hosts: ['smartcaptcha.yandexcloud.net', 'captcha-api.yandex.ru'], elements: '.smart-captcha' },
+]
+
+/** Hosts of vendors that we know: whatever of theirs we did not make out is no stranger's. */
+const KNOWN_HOSTS = [
+  'hcaptcha.com',
+  'recaptcha.net',
+  'friendlycaptcha.com',
+  'friendlycaptcha.eu',
+  'mtcaptcha.com',
+  'mtcaptcha.org',
+]
+
+/** Pictures that are called so. A person may have to read them: no widget of anybody's, but the caller can name them. */
+const PICTURES = 'img[src*="captcha" i],img[id*="captcha" i],img[class*="captcha" i],canvas[id*="captcha" i]'
+
+const MOST_SIGNS = 20
+const MOST_LOOKED_AT = 500
+const LONGEST = 260
+
+/**
+ * What looks like a CAPTCHA and is none that we know, as the text of a JSON list: `{ kind, what, vendor, sitekey, visible }`.
+ *
+ * @param sitekeys of the widgets that we know; undefined where there were too many to tell
+ */
+export function strangers(place: Place, sitekeys: List<string> | undefined): string {
+  const { p, dom } = place
+  const signs = list<string>()
+  const told = list<Element>()
+  const roots = dom.roots()
+  // A whole page that stands before a site is Cloudflare's, and no widget of the site's.
+  if (own(p, window, '_cf_chl_opt') !== undefined) {
+    add('element', 'html', 'cloudflare-challenge-page', undefined, true)
+    return `[${signs[0]}]`
+  }
+  // A vendor's own document has its own scripts.
+  const here = addressVendor(place.observer.origin) === undefined
+  for (let index = 0; index < roots.size; index++) {
+    const root = roots[index] as Root
+    for (let row = 0; row < STRANGERS.length; row++) {
+      const { vendor, elements } = STRANGERS[row] as Stranger
+      if (elements) each(root, elements, (element) => mark(element, vendor))
+    }
+    if (sitekeys) {
+      each(root, '[data-sitekey],[data-site-key]', (element) => {
+        const key = dom.attribute(element, 'data-sitekey') ?? dom.attribute(element, 'data-site-key')
+        if (key && !includes(sitekeys, key)) mark(element, undefined, key)
+      })
+    }
+    if (here) {
+      each(root, 'iframe[src],script[src]', (element) => {
+        const address = dom.attribute(element, 'src') ?? ''
+        const vendor = addressVendor(address)
+        const frame = dom.tag(element) === 'iframe'
+        if (vendor !== undefined) {
+          add(
+            frame ? 'frame' : 'script',
+            hostOf(p, address),
+            vendor || undefined,
+            undefined,
+            frame && dom.visible(element),
+          )
+        }
+      })
+    }
+    each(root, PICTURES, (element) => {
+      if (dom.visible(element)) add('picture', nameOf(element), undefined, undefined, true)
+    })
+  }
+  let written = ''
+  for (let index = 0; index < signs.size; index++) written += `${written && ','}${signs[index]}`
+  return `[${written}]`
+
+  function each(root: Root, selector: string, look: (element: Element) => void): void {
+    const found = dom.all(root, selector)
+    const many = found.length
+    for (let at = 0; at < many && at < MOST_LOOKED_AT; at++) look(found[at] as Element)
+  }
+
+  /** An element is one sign, whatever gave it away. */
+  function mark(element: Element, vendor: string | undefined, sitekey?: string): void {
+    if (includes(told, element)) return
+    push(told, element)
+    add('element', nameOf(element), vendor, sitekey ?? dom.attribute(element, 'data-sitekey'), dom.visible(element))
+  }
+
+  function add(kind: string, what: string, vendor?: string, sitekey?: string, visible?: boolean): void {
+    const sign = json(p, { kind, what, vendor, sitekey, visible: visible === true }, LONGEST)
+    if (signs.size < MOST_SIGNS && !includes(signs, sign)) push(signs, sign)
+  }
+
+  /** The vendor whose address this is; an empty text where it only sounds like a CAPTCHA's, undefined where it does not. */
+  function addressVendor(address: string): string | undefined {
+    const host = hostOf(p, address)
+    if (host === '') return undefined
+    for (let row = 0; row < STRANGERS.length; row++) {
+      const { vendor, hosts } = STRANGERS[row] as Stranger
+      for (let at = 0; at < hosts.length; at++) if (isBelow(host, hosts[at] as string)) return vendor
+    }
+    for (let at = 0; at < KNOWN_HOSTS.length; at++) if (isBelow(host, KNOWN_HOSTS[at] as string)) return undefined
+    return has(p, host, 'captcha') ? '' : undefined
+  }
+
+  function isBelow(host: string, domain: string): boolean {
+    if (host === domain) return true
+    return host.length > domain.length && slice(p, host, host.length - domain.length - 1) === `.${domain}`
+  }
+
+  /** `div#id.class`, with the first of its classes only. */
+  function nameOf(element: Element): string {
+    const id = dom.attribute(element, 'id')
+    const classes = dom.attribute(element, 'class') ?? ''
+    let end = 0
+    while (end < classes.length && classes[end] !== ' ' && end < 60) end++
+    const first = slice(p, classes, 0, end)
+    return `${dom.tag(element)}${id ? `#${slice(p, id, 0, 60)}` : ''}${first && `.${first}`}`
+  }
+}

@@ -1,0 +1,173 @@
+import type { Browser, BrowserContext, Page } from 'playwright'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Captcha } from '../../src/adapters/captcha.js'
+import type { Found } from '../../src/adapters/find.js'
+import { guardContext } from '../../src/adapters/playwright.js'
+import { type StandInSite, startSite } from '../../src/testing/site.js'
+import { STRANGERS } from '../../src/widgets/page/unknown.js'
+import { parseFound } from '../../src/widgets/parse.js'
+import { WIDGETS } from '../../src/widgets/table.js'
+import { parseSigns } from '../../src/widgets/unknown.js'
+import { fakeGrant } from '../adapters/fake-grant.js'
+import { launchBrowser } from '../support/browser.js'
+
+describe('in a page', () => {
+  let browser: Browser
+  let site: StandInSite
+  let context: BrowserContext
+  let page: Page
+  let captcha: Captcha<Page, never>
+
+  beforeAll(async () => {
+    browser = await launchBrowser()
+    site = await startSite({
+      pages: { '/ordinary-words': '<p class="captcha-help">What is a captcha?</p><a href="/captcha">x</a>' },
+    })
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await site?.close()
+  })
+  beforeEach(async () => {
+    context = await browser.newContext()
+    captcha = (await guardContext(fakeGrant({ issue: () => 'x' }), context)) as Captcha<Page, never>
+    page = await context.newPage()
+    // Vendors' addresses are nobody's here.
+    await context.route(/^https:/, (route) => route.fulfill({ contentType: 'text/html', body: '' }))
+    await page.goto(`${site.url}/tiny`)
+  })
+  afterEach(() => context.close())
+
+  async function unknownWith(html: string): Promise<Found['unknown']> {
+    await page.evaluate((text) => {
+      document.body.innerHTML = text
+    }, html)
+    return (await captcha.find(page)).unknown
+  }
+
+  test('a frame of a vendor that we do not know, with whose it is and whether it is seen', async () => {
+    const frame = '<iframe src="https://geo.captcha-delivery.com/captcha/?x=secret" width="300" height="200"></iframe>'
+    expect(await unknownWith(frame)).toEqual([
+      {
+        family: 'unknown',
+        vendor: 'datadome',
+        pageUrl: `${site.url}/tiny`,
+        frameUrl: undefined,
+        visible: true,
+        signs: [{ kind: 'frame', what: 'geo.captcha-delivery.com', visible: true }],
+      },
+    ])
+    expect(await unknownWith(frame.replace('<iframe', '<iframe style="display:none"'))).toMatchObject([
+      { visible: false },
+    ])
+  })
+
+  test('all signs of one vendor are one widget', async () => {
+    const seen = await unknownWith(
+      '<div class="smart-captcha box" id="here" data-sitekey="ysc1_x">x</div>' +
+        '<iframe src="https://smartcaptcha.yandexcloud.net/checkbox"></iframe>' +
+        '<script src="https://smartcaptcha.yandexcloud.net/captcha.js"></script>',
+    )
+    expect(seen).toMatchObject([
+      {
+        vendor: 'yandex',
+        signs: [
+          { kind: 'element', what: 'div#here.smart-captcha', sitekey: 'ysc1_x', visible: true },
+          { kind: 'frame', visible: true },
+          { kind: 'script', what: 'smartcaptcha.yandexcloud.net', visible: false },
+        ],
+      },
+    ])
+  })
+
+  test('an element with a sitekey that is no known widget’s', async () => {
+    expect(await unknownWith('<div class="my-captcha" data-sitekey="abc">x</div>')).toMatchObject([
+      { vendor: undefined, visible: true, signs: [{ kind: 'element', what: 'div.my-captcha', sitekey: 'abc' }] },
+    ])
+  })
+
+  test('a host that only sounds like it', async () => {
+    expect(await unknownWith('<script src="//captcha.example.org/a.js"></script>')).toMatchObject([
+      { vendor: undefined, visible: false, signs: [{ kind: 'script', what: 'captcha.example.org' }] },
+    ])
+  })
+
+  test('a picture that is called so, which can be named to solveImage', async () => {
+    await page.goto(`${site.url}/picture`)
+    await page.waitForFunction(() => document.images[0]?.naturalWidth)
+    expect((await captcha.find(page)).unknown).toMatchObject([
+      { visible: true, signs: [{ kind: 'picture', what: 'img#captcha' }] },
+    ])
+  })
+
+  test('an open shadow root, and a frame', async () => {
+    await page.evaluate(() => {
+      const root = document.body.appendChild(document.createElement('div')).attachShadow({ mode: 'open' })
+      root.innerHTML = '<div class="procaptcha" data-sitekey="5P">x</div>'
+    })
+    expect((await captcha.find(page)).unknown).toMatchObject([{ vendor: 'prosopo' }])
+    await page.evaluate(() => {
+      document.body.innerHTML = `<iframe srcdoc='<div class="yidun">x</div>'></iframe>`
+    })
+    await page.frameLocator('iframe').locator('.yidun').waitFor()
+    expect((await captcha.find(page)).unknown).toMatchObject([{ vendor: 'netease', frameUrl: `${site.url}/tiny` }])
+  })
+
+  test('a page that stands before a whole site', async () => {
+    await page.evaluate(() => Object.assign(window, { _cf_chl_opt: {} }))
+    expect((await captcha.find(page)).unknown).toMatchObject([{ vendor: 'cloudflare-challenge-page', visible: true }])
+  })
+
+  test.each([
+    ['a page that writes about it', ''],
+    [
+      'known vendors’ scripts',
+      '<script src="https://js.hcaptcha.com/1/api.js"></script><script src="https://www.recaptcha.net/recaptcha/api.js"></script>',
+    ],
+    ['addresses that only end alike', '<script src="https://notarkoselabs.com/x.js"></script>'],
+    ['a known widget', '<div class="g-recaptcha" data-sitekey="abc">x</div>'],
+  ])('nothing of %s', async (_, html) => {
+    if (html === '') {
+      await page.goto(`${site.url}/ordinary-words`)
+      expect((await captcha.find(page)).unknown).toEqual([])
+    } else expect(await unknownWith(html)).toEqual([])
+  })
+
+  test('a thousand of them: some are told', async () => {
+    const many = Array.from({ length: 1_000 }, (_, n) => `<div class="c" data-sitekey="k${n}">x</div>`).join('')
+    expect(await unknownWith(many)).toHaveLength(20)
+  })
+})
+
+describe('what a page says of strangers', () => {
+  const sign = { kind: 'frame', what: 'captcha.example', visible: true }
+
+  test.each([
+    ['nothing', undefined],
+    ['no list', { length: 5 }],
+    ['another kind', [{ ...sign, kind: 'window' }]],
+    ['a name with a line end', [{ ...sign, what: 'a\nb' }]],
+    ['a name that is too long', [{ ...sign, what: 'x'.repeat(300) }]],
+    ['numbers', [1, null, []]],
+  ])('is dropped: %s', (_, given) => {
+    expect(parseSigns(given)).toEqual([])
+  })
+
+  test('is cut where there is too much of it', () => {
+    expect(parseSigns(Array(1_000).fill(sign))).toHaveLength(20)
+  })
+
+  test('loses odd parts by themselves', () => {
+    const odd = { ...sign, vendor: '<b>', sitekey: 'a b', visible: 'yes' }
+    expect(parseSigns([odd])).toEqual([{ kind: 'frame', what: 'captcha.example', visible: false }])
+  })
+
+  test('does not keep its widgets from being read', () => {
+    const said = JSON.stringify({ doc: 'dabc', origin: '', widgets: [], unknown: 'x'.repeat(1_000) })
+    expect(parseFound(said)).toMatchObject({ widgets: [], signs: [] })
+  })
+
+  test('no vendor among them has a family of its own', () => {
+    expect(STRANGERS.map(({ vendor }) => vendor).filter((name) => Object.hasOwn(WIDGETS, name))).toEqual([])
+  })
+})
