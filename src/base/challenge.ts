@@ -15,6 +15,8 @@ export const VARIANTS = {
   /** Two products of one vendor: `v3` takes a one-time `challenge` from the site's server, `v4` does not. */
   geetest: ['v3', 'v4'],
   mtcaptcha: ['mtcaptcha'],
+  /** The CAPTCHA that a page draws itself by the JavaScript API, not the page that stands before a whole site. */
+  'aws-waf': ['widget'],
   /** A proof of work, which the browser itself works out: no solver is asked. */
   altcha: ['altcha'],
   /** The same. */
@@ -54,7 +56,8 @@ export interface Challenge {
   readonly variant: Variant
   /**
    * The site's public key for the widget: reCAPTCHA's sitekey, GeeTest's `gt` (v3) or `captcha_id` (v4). At most 256
-   * characters of `A-Z a-z 0-9 . _ : -`. `self-hosted` where a proof of work names none.
+   * characters of `A-Z a-z 0-9 . _ : -`; of Amazon WAF the API key, at most 2,048 of `A-Z a-z 0-9 + / = _ -`. `self-hosted`
+   * where a proof of work names none.
    */
   readonly sitekey: string
   /** The address of the top-level page, `http:` or `https:`, at most 2,048 characters. */

@@ -1,6 +1,7 @@
 import {
   type AnyChallenge,
   type Challenge,
+  type Family,
   isPicture,
   type PictureChallenge,
   type TextHints,
@@ -10,7 +11,11 @@ import {
 import { printable, SolveguardError } from '../base/errors.js'
 import { pictureType } from '../base/picture.js'
 
-const SITEKEY = /^[\w.:-]{1,256}$/
+const SITEKEY = { shape: /^[\w.:-]{1,256}$/, expected: '1 to 256 letters, digits and . _ : -' }
+/** Where a vendor's keys are of another kind. */
+const SITEKEYS: { readonly [family in Family]?: typeof SITEKEY } = {
+  'aws-waf': { shape: /^[\w+/=-]{1,2048}$/, expected: "AWS's API key, 1 to 2,048 letters, digits and + / = _ -" },
+}
 const HOST = /^[a-z0-9.-]{1,253}(:\d{1,5})?$/
 const ONE_TIME = /^[\w-]{1,256}$/
 const PRINTABLE = /^[\x20-\x7e]*$/
@@ -36,9 +41,8 @@ export function parseChallenge(input: AnyChallenge): AnyChallenge {
 function parseWidget(input: Challenge): Challenge {
   const { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, cData, pageData, rqdata } = input
   const { challenge, apiHost, scriptUrl } = input
-  if (typeof sitekey !== 'string' || !SITEKEY.test(sitekey)) {
-    throw invalid('sitekey', 'expected 1 to 256 letters, digits and . _ : -')
-  }
+  const { shape, expected } = SITEKEYS[family] ?? SITEKEY
+  if (typeof sitekey !== 'string' || !shape.test(sitekey)) throw invalid('sitekey', `expected ${expected}`)
   const oneTime = family === 'geetest' && variant === 'v3'
   if (oneTime && !(typeof challenge === 'string' && ONE_TIME.test(challenge))) {
     throw invalid('challenge', "expected what the site's server was given for this widget, of letters, digits and _ -")

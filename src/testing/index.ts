@@ -1,5 +1,6 @@
 export { type AltchaOptions, type StandInAltcha, startAltcha } from './altcha.js'
 export { type MemoryAudit, memoryAudit } from './audit.js'
+export { type AwsWafBehaviour, type AwsWafOptions, type StandInAwsWaf, startAwsWaf } from './aws-waf.js'
 export { type CapBehaviour, type CapOptions, type StandInCap, startCap } from './cap.js'
 export { type ManualClock, manualClock } from './clock.js'
 export { type FriendlyBehaviour, type FriendlyOptions, type StandInFriendly, startFriendly } from './friendly.js'

@@ -1,5 +1,7 @@
 import { createHmac } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { WidgetFamily } from '../base/challenge.js'
+import { AWS_WAF_PAGES } from './aws-waf-pages.js'
 import { FRIENDLY_PAGES } from './friendly-pages.js'
 import { GEETEST_PAGES } from './geetest-pages.js'
 import { HCAPTCHA_PAGES } from './hcaptcha-pages.js'
@@ -21,10 +23,18 @@ interface SiteFamily {
   readonly sitekey: string
   readonly pages: Readonly<Record<string, Page>>
   /** Asks the vendor what it makes of a form that was sent. */
-  readonly verify: (form: URLSearchParams, vendor: SiteVendor, sitekey: string) => Promise<Verification>
+  readonly verify: (
+    form: URLSearchParams,
+    vendor: SiteVendor,
+    sitekey: string,
+    headers: IncomingHttpHeaders,
+  ) => Promise<Verification>
   /** What the site's server tells its own pages, as JSON by path: before a widget can be made. */
   readonly tells?: Readonly<Record<string, (vendor: SiteVendor, sitekey: string) => Promise<object>>>
 }
+
+/** As long as the real ones are, and of the same signs. */
+const AWS_API_KEY = `${'StandIn+For/Tests='.repeat(50)}_0_1`
 
 /** The families, a row each. */
 export const SITE_FAMILIES: { readonly [family in WidgetFamily]: SiteFamily } = {
@@ -56,6 +66,7 @@ export const SITE_FAMILIES: { readonly [family in WidgetFamily]: SiteFamily } = 
     },
   },
   mtcaptcha: { sitekey: 'MTPublic-standin01', pages: MTCAPTCHA_PAGES, verify: verifyMtcaptcha },
+  'aws-waf': { sitekey: AWS_API_KEY, pages: AWS_WAF_PAGES, verify: lookedAtByAwsWaf },
   // Their widgets are packages of their vendors': pages with them are the user's own.
   altcha: { sitekey: 'self-hosted', pages: {}, verify: tokenIn('altcha') },
   cap: { sitekey: 'a0b1c2d3e4', pages: {}, verify: tokenIn('cap-token') },
@@ -118,4 +129,17 @@ async function verifyMtcaptcha(form: URLSearchParams, vendor: SiteVendor, siteke
   return answer.success
     ? { success: true, action: answer.tokeninfo?.action ?? '' }
     : refuse(answer.fail_codes?.[0] ?? 'unknown')
+}
+
+/** The firewall stands before the site: it looks at a request's header, or its cookie, and lets it through or does not. */
+function lookedAtByAwsWaf(
+  _: URLSearchParams,
+  vendor: SiteVendor,
+  sitekey: string,
+  { cookie = '', 'x-aws-waf-token': header }: IncomingHttpHeaders,
+): Promise<Verification> {
+  const kept = [...cookie.matchAll(/(?:^|; )aws-waf-token=([^;]*)/g)]
+  // Of two cookies of one name nobody knows which counts.
+  const response = typeof header === 'string' ? header : kept.length === 1 ? (kept[0]?.[1] ?? '') : ''
+  return asked(vendor.verifyUrl, { secret: vendor.secretFor(sitekey), response })
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { WidgetFamily } from '../base/challenge.js'
 import { readForm, reply, serve } from './http.js'
 import { SitePictures } from './picture-pages.js'
@@ -103,7 +103,7 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
 
   async function signIn(pathname: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const form = await readForm(request)
-    const answer = form ? await judge(pathname, form) : refuse('bad-request')
+    const answer = form ? await judge(pathname, form, request.headers) : refuse('bad-request')
     verified.push(answer)
     const page = answer.success
       ? documentOf('Staging · Welcome', `<h1 class="good">${WELCOME}</h1><p>You are signed in.</p>`)
@@ -114,12 +114,16 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
     reply(response, 'html', page, { status: answer.success ? 200 : 403 })
   }
 
-  function judge(pathname: string, form: URLSearchParams): Verification | Promise<Verification> {
+  function judge(
+    pathname: string,
+    form: URLSearchParams,
+    headers: IncomingHttpHeaders,
+  ): Verification | Promise<Verification> {
     if (pathname === '/picture') return pictures.verify(form)
     const family = familyOf(pathname)
     const vendor = options[family]
     if (!vendor) return refuse('vendor-not-started')
-    return SITE_FAMILIES[family].verify(form, vendor, form.get('sitekey') ?? sitekeys[family])
+    return SITE_FAMILIES[family].verify(form, vendor, form.get('sitekey') ?? sitekeys[family], headers)
   }
 
   return {
@@ -141,6 +145,6 @@ function replyPicture(response: ServerResponse, bytes: Uint8Array | undefined): 
 
 /** Whose widgets a page has. */
 function familyOf(path: string): WidgetFamily {
-  const [, first] = path.split(/[/-]/)
-  return FAMILIES.find((family) => family === first) ?? 'recaptcha'
+  const [, first = ''] = path.split('/')
+  return FAMILIES.find((family) => first === family || first.startsWith(`${family}-`)) ?? 'recaptcha'
 }

@@ -40,6 +40,8 @@ export interface TokenRules {
   /** How tokens begin. */
   readonly prefix: string
   readonly livesMs: number
+  /** Whether a token is good for more than one use. Default: false. */
+  readonly reusable?: boolean | undefined
   /** The published secrets, by the sitekeys that they are published with. */
   readonly testSecrets: Readonly<Record<string, string>>
   /** What a published secret makes of a token; undefined for any other secret. */
@@ -88,7 +90,8 @@ export class Tokens {
     if (!secret.startsWith('secret-of-')) return refuse('invalid-input-secret')
     const issued = this.#issued.get(response)
     if (!issued || this.secretFor(issued.sitekey) !== secret) return refuse('invalid-input-response')
-    if (issued.used || this.#clock.now() - issued.at > this.#rules.livesMs) return refuse('timeout-or-duplicate')
+    if ((issued.used && !this.#rules.reusable) || this.#clock.now() - issued.at > this.#rules.livesMs)
+      return refuse('timeout-or-duplicate')
     issued.used = true
     const { hostname, action, score, cdata, at } = issued
     return {

@@ -3,6 +3,9 @@ import { z } from 'zod'
 /** A sitekey as most vendors have them. */
 export const sitekey = z.string().regex(/^[\w.:-]{1,256}$/)
 
+/** An API key of Amazon WAF's: what AWS has encrypted, in Base64. */
+export const encryptedKey = z.string().regex(/^[\w+/=-]{1,2048}$/)
+
 /** A value that is dropped by itself where it is odd: the widget can still be solved. */
 export const printable = (most: number) =>
   z

@@ -42,7 +42,7 @@ const entryHead = z.object({
   id: z.string().regex(/^[a-z0-9]{1,20}-\d{1,9}$/),
   family: z.enum(Object.keys(WIDGETS) as [WidgetFamily, ...WidgetFamily[]]),
 })
-const result = z.object({ result: z.enum(['ok', 'answered', 'page-gone', 'widget-gone']) })
+const result = z.object({ result: z.enum(['ok', 'answered', 'refused', 'page-gone', 'widget-gone']) })
 
 /**
  * Reads what the code in a page gave for `find`. Never throws: what does not fit is left out and counted.

@@ -1,5 +1,6 @@
 import type { Answer, Family, WidgetFamily } from '../base/challenge.js'
 import { altcha } from './altcha.js'
+import { awsWaf } from './aws-waf.js'
 import { cap } from './cap.js'
 import { friendly } from './friendly.js'
 import { geetest } from './geetest.js'
@@ -19,6 +20,7 @@ export const WIDGETS: { readonly [K in WidgetFamily]: Widget } = {
   cap,
   friendly,
   mtcaptcha,
+  'aws-waf': awsWaf,
 }
 
 /** What a picture says is good for as long as the site remembers the picture; sessions rarely last less. */

@@ -29,6 +29,7 @@ const KEYS: { readonly [family in WidgetFamily]: Readonly<Record<string, Answer 
   // These publish none. MTCaptcha has test keys, one for each site, which only its owner sees.
   friendly: {},
   mtcaptcha: {},
+  'aws-waf': {},
 }
 
 /**

@@ -143,6 +143,26 @@ describe('a GeeTest', () => {
   })
 })
 
+describe('Amazon WAF’s CAPTCHA', () => {
+  const sitekey = `${'An+API/key='.repeat(80)}_0_1`
+  const waf: Challenge = { ...turnstile, family: 'aws-waf', variant: 'widget', sitekey }
+
+  it('has keys of its own kind, which no other family has', async () => {
+    const { guard } = await rig({ more: { solver: { ...captchaAI(), unsupported: () => 'any' } } })
+    await expect(guard.solve(waf)).rejects.toMatchObject({ code: 'FAMILY_UNSUPPORTED' })
+    for (const odd of [
+      { ...waf, sitekey: 'a b' },
+      { ...waf, sitekey: 'x'.repeat(2_049) },
+      { ...turnstile, sitekey },
+    ]) {
+      await expect(guard.solve(odd)).rejects.toMatchObject({
+        code: 'CHALLENGE_INVALID',
+        message: expect.stringContaining('challenge.sitekey'),
+      })
+    }
+  })
+})
+
 describe('a family that the solver cannot do', () => {
   it('is refused before anything is sent, with the solvers that can', async () => {
     const modest = { ...captchaAI(), name: 'modest', unsupported: () => 'the family turnstile' }

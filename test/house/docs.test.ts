@@ -34,7 +34,7 @@ it('every public name has a doc comment', () => {
 
 it('docs/widgets.md names each family, its variants, and the solvers that do it', () => {
   const page = readFileSync(join(root, 'docs/widgets.md'), 'utf8')
-  const rows = [...page.matchAll(/^\| \[`(\w+)`\]\(#[\w-]+\) \| (.+?) \| (.+?) \|$/gm)]
+  const rows = [...page.matchAll(/^\| \[`([\w-]+)`\]\(#[\w-]+\) \| (.+?) \| (.+?) \|$/gm)]
   const named = rows.map(([, family, variants, solvers]) => ({
     family,
     variants: [...(variants ?? '').matchAll(/`([\w-]+)`/g)].map(([, variant]) => variant),

@@ -73,6 +73,15 @@ const rawMtcaptcha = {
   answered: false,
 }
 
+const rawAwsWaf = {
+  id: 'abc-5',
+  family: 'aws-waf',
+  sitekey: `${'An+API/key='.repeat(80)}_0_1`,
+  script: 'https://f4df.us-east-1.captcha-sdk.awswaf.com/f4df/jsapi.js',
+  visible: true,
+  answered: false,
+}
+
 const found = (...widgets: unknown[]) =>
   parseFound(JSON.stringify({ doc: 'abc', origin: 'https://staging.example.com', leftOut: 0, widgets }))
 
@@ -327,6 +336,24 @@ describe('what a page says of its widgets', () => {
     ])
   })
 
+  test.each([
+    ['one that is seen', {}, true],
+    ['one that is hidden', { visible: false }, false],
+    ['an answered one', { answered: true }, false],
+  ])('of Amazon WAF’s CAPTCHA, %s: due is told', (_, state, due) => {
+    const { sitekey, script: scriptUrl } = rawAwsWaf
+    expect(found({ ...rawAwsWaf, ...state })?.widgets).toMatchObject([
+      { family: 'aws-waf', challenge: { variant: 'widget', sitekey, scriptUrl }, executed: false, due },
+    ])
+  })
+
+  test.each(['x'.repeat(2_049), '', 'a b', '"', 'a:b', 7])(
+    'of Amazon WAF an odd key makes it nonsense: %s',
+    (sitekey) => {
+      expect(found({ ...rawAwsWaf, sitekey })).toMatchObject({ widgets: [], malformed: 1 })
+    },
+  )
+
   test('two widgets of one name are one, and one that is counted as nonsense', () => {
     expect(found(raw, raw)).toMatchObject({ widgets: [{}], malformed: 1 })
   })
@@ -367,6 +394,7 @@ describe('whatever a page says', () => {
     like(rawFriendly),
     like(rawGeetest),
     like(rawMtcaptcha),
+    like(rawAwsWaf),
   )
   const reply = fc.oneof(
     fc.anything(),
@@ -392,8 +420,8 @@ describe('whatever a page says', () => {
         if (!read) return
         expect(read.widgets.length).toBeLessThanOrEqual(MOST_PER_FRAME)
         expect(Number.isSafeInteger(read.leftOut + read.malformed)).toBe(true)
-        for (const { challenge, id, due } of read.widgets) {
-          expect(challenge.sitekey).toMatch(/^[\w.:-]{1,256}$/)
+        for (const { family, challenge, id, due } of read.widgets) {
+          expect(challenge.sitekey).toMatch(family === 'aws-waf' ? /^[\w+/=-]{1,2048}$/ : /^[\w.:-]{1,256}$/)
           expect(challenge.action ?? 'a').toMatch(/^[\x20-\x7e]{1,100}$/)
           expect(challenge.cData ?? 'a').toMatch(/^[\x20-\x7e]{1,255}$/)
           expect(challenge.rqdata ?? 'a').toMatch(/^[\x21-\x7e]{1,4096}$/)
@@ -412,7 +440,7 @@ describe('whatever a page says', () => {
   test('a result is one of ours or none', () => {
     fc.assert(
       fc.property(reply, (said) => {
-        expect([undefined, 'ok', 'answered', 'page-gone', 'widget-gone']).toContain(parseResult(said))
+        expect([undefined, 'ok', 'answered', 'refused', 'page-gone', 'widget-gone']).toContain(parseResult(said))
       }),
     )
     expect(parseResult('{"result":"ok"}')).toBe('ok')

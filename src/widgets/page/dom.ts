@@ -37,6 +37,7 @@ export function createDom(p: Primordials) {
   const tag = getter<Element, string>(Element.prototype, 'localName')
   const nodeType = getter<Node, number>(Node.prototype, 'nodeType')
   const source = getter<Element, string>(HTMLScriptElement.prototype, 'src')
+  const cookie = p.describe(Document.prototype, 'cookie')
   const textarea = p.describe(HTMLTextAreaElement.prototype, 'value')
   const input = p.describe(HTMLInputElement.prototype, 'value')
 
@@ -72,6 +73,7 @@ export function createDom(p: Primordials) {
     /** An element's open shadow root. */
     shadow: (element: Element): ShadowRoot | undefined => shadow(element) ?? undefined,
     tag,
+    setCookie: (text: string) => void p.apply(cookie?.set as (text: string) => void, document, [text]),
     /** The whole address of a script. */
     source: (script: Element): string => source(script),
     append: (to: Node, child: Node) => append(to, child),

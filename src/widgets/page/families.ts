@@ -1,4 +1,6 @@
 import { altcha } from './altcha.js'
+import { awsWaf } from './aws-waf.js'
+import { watchAwsWaf } from './aws-waf-watch.js'
 import { cap } from './cap.js'
 import type { PageFamily } from './family.js'
 import { friendly } from './friendly.js'
@@ -18,6 +20,7 @@ export const watchers = {
   turnstile: watchTurnstile,
   hcaptcha: watchHcaptcha,
   geetest: watchGeetest,
+  awsWaf: watchAwsWaf,
 }
 
 /** The families of widgets, a line each. They come with the first `find`. */
@@ -28,6 +31,7 @@ export const families: Readonly<Record<string, PageFamily>> = {
   friendly,
   geetest,
   mtcaptcha,
+  'aws-waf': awsWaf,
   altcha,
   cap,
 }

@@ -42,7 +42,7 @@ export interface Seen {
   /** Whether another look at the page saw this same widget. */
   same(other: Seen): boolean
   /** Puts a solution where the page's own code will read it. */
-  place(solution: PageSolution): 'ok' | 'answered'
+  place(solution: PageSolution): 'ok' | 'answered' | 'refused'
   /** Tells the page, as the vendor's script would. Called once for each solution. */
   fire(solution: PageSolution): void
   /** No solution will come: lets what was held for it go on. */

@@ -14,7 +14,7 @@ import { strangers } from './unknown.js'
 export interface Main {
   /** All widgets of this frame: `{ doc, origin, leftOut, widgets: [{ id, family, … }], unknown: [{ kind, what, … }] }`. */
   find(request: FindRequest): string
-  /** Puts a solution in: `{ result: 'ok' | 'answered' | 'page-gone' | 'widget-gone' }`. */
+  /** Puts a solution in: `{ result: 'ok' | 'answered' | 'refused' | 'page-gone' | 'widget-gone' }`. */
   place(id: string, solution: PageSolution): string
   /** Calls the page back for a solution that was put in. */
   fire(id: string): string
