@@ -17,7 +17,8 @@ export function withHanded(grant: Grant): {
       path: grant.path,
       solve(challenge, options) {
         const solution = handed.getStore()
-        return solution ? Promise.resolve(solution) : grant.solve(challenge, options)
+        // What the browser works out by itself cannot be handed in.
+        return solution && !options?.work ? Promise.resolve(solution) : grant.solve(challenge, options)
       },
       stream: (challenges, options) => grant.stream(challenges, options),
       narrow: (narrowing, options) => grant.narrow(narrowing, options),
