@@ -1,21 +1,18 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Pool, request } from 'undici'
-import { systemClock } from '../src/base/clock.js'
 import type { Call } from '../src/base/wire.js'
 import { createTransport } from '../src/egress/index.js'
-import { createSecretCache } from '../src/secrets/cache.js'
 import { Secret } from '../src/secrets/secret.js'
 import { median } from './median.js'
 import type { BenchRow } from './row.js'
 
 const ROUNDS = 30
 const CALLS = 100
-const PEEKS = 1_000_000
 
-/** What a call through the transport costs beside a bare one, and what looking at the cached key costs. */
+/** What a call through the transport costs beside a bare one. */
 export async function egressBench(): Promise<BenchRow[]> {
-  return [await callRow(), peekRow()]
+  return [await callRow()]
 }
 
 async function callRow(): Promise<BenchRow> {
@@ -67,29 +64,5 @@ async function callRow(): Promise<BenchRow> {
     ratio,
     target: '≤ 1.3 ×',
     ok: ratio <= 1.3,
-  }
-}
-
-function peekRow(): BenchRow {
-  const value = new Secret('0123456789abcdef0123456789abcdef')
-  const versions = { current: { value, version: value.fingerprint } }
-  const cache = createSecretCache({ kind: 'bench', place: 'bench', fetch: () => versions }, { clock: systemClock })
-  cache.get()
-  let found = 0
-  const loop = () => {
-    const now = systemClock.now()
-    for (let i = 0; i < PEEKS; i++) if (cache.peek(now)) found++
-  }
-  loop()
-  const start = performance.now()
-  loop()
-  const nanoseconds = ((performance.now() - start) * 1e6) / PEEKS
-  if (found !== 2 * PEEKS) throw new Error('the key was not in the cache')
-  return {
-    name: 'a look at the cached key',
-    value: nanoseconds,
-    unit: 'ns',
-    target: '≤ 1,000 ns',
-    ok: nanoseconds <= 1000,
   }
 }

@@ -8,6 +8,7 @@ import type { BenchRow } from './row.js'
 const BENCHMARKS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   guard: async () => (await import('./guard.js')).guardBench(),
   ledger: async () => (await import('./ledger.js')).ledgerBench(),
+  secrets: async () => (await import('./secrets.js')).secretsBench(),
   egress: async () => (await import('./egress.js')).egressBench(),
   audit: async () => (await import('./audit.js')).auditBench(),
   find: async () => (await import('./find.js')).findBench(),

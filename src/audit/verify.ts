@@ -1,8 +1,9 @@
-import { open, readdir, stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { open } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import type { ChainHead } from '../base/chain.js'
-import { messageOf, printable, SolveguardError } from '../base/errors.js'
+import { messageOf, printable } from '../base/errors.js'
 import { NOTHING_BEFORE, sealOf } from './chain.js'
+import { type AuditTarget, filesOf } from './files.js'
 import { LONGEST_LINE, readLines } from './lines.js'
 
 /**
@@ -63,10 +64,7 @@ export interface VerifyOptions {
  * const result = await verifyAudit('.solveguard/audit')
  * if (!result.ok) console.error(result.firstBad) // { file, line: 3, problem: 'altered', reason: '…' }
  */
-export async function verifyAudit(
-  target: string | { readonly dir: string } | { readonly file: string },
-  options: VerifyOptions = {},
-): Promise<VerifyResult> {
+export async function verifyAudit(target: AuditTarget, options: VerifyOptions = {}): Promise<VerifyResult> {
   const { dir, names, whole } = await filesOf(target)
   const kept = new Map<string, KnownHead[]>()
   for (const head of options.heads ?? []) {
@@ -110,26 +108,6 @@ function know(kept: Map<string, KnownHead[]>, head: KnownHead): void {
   const heads = kept.get(head.file)
   if (heads) heads.push(head)
   else kept.set(head.file, [head])
-}
-
-async function filesOf(target: string | { readonly dir: string } | { readonly file: string }) {
-  const path = resolve(typeof target === 'string' ? target : 'dir' in target ? target.dir : target.file)
-  const wanted = typeof target === 'string' ? undefined : 'dir' in target ? 'folder' : 'file'
-  let isFolder: boolean
-  try {
-    isFolder = (await stat(path)).isDirectory()
-    if (!isFolder) {
-      if (wanted === 'folder') throw new Error('it is not a folder')
-      return { dir: dirname(path), names: [basename(path)], whole: false }
-    }
-    if (wanted === 'file') throw new Error('it is a folder')
-    const names = (await readdir(path)).filter((name) => name.endsWith('.jsonl')).sort()
-    return { dir: path, names, whole: true }
-  } catch (error) {
-    throw new SolveguardError('CONFIG_INVALID', `No audit log can be read at ${path} (${messageOf(error)}).`, {
-      cause: error,
-    })
-  }
 }
 
 /** What a line says of its place, once its hash was found to be right. */

@@ -13,7 +13,6 @@ import { Account, type AccountParts } from './account.js'
 import { Events } from './events.js'
 import { KeyWatch } from './key-watch.js'
 import { Recorder } from './recorder.js'
-import type { Errand } from './service.js'
 import { Turnstile } from './turnstile.js'
 import type { GuardEvents } from './types.js'
 
@@ -53,8 +52,6 @@ export class Core {
   readonly denials: DenialLog
   readonly turnstile: Turnstile
   readonly keyWatch: KeyWatch
-  /** Solves, and tasks of the dead, that are under way here. */
-  readonly errands = new Set<Errand>()
   readonly #startedAt: { readonly wall: number; readonly monotonic: number }
   readonly #logger: Logger | undefined
   #cancelBeat: (() => void) | undefined
@@ -81,7 +78,7 @@ export class Core {
       onError: (error) => this.alert('AUDIT_UNAVAILABLE', messageOf(error)),
     })
     this.turnstile = new Turnstile(parts.clock)
-    this.keyWatch = new KeyWatch(this, () => this.errands)
+    this.keyWatch = new KeyWatch(this)
     this.#startedAt = { wall: parts.clock.now(), monotonic: parts.clock.monotonic() }
   }
 

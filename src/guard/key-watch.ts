@@ -26,6 +26,7 @@ interface Used {
 
 /** An errand, as far as its key goes. */
 interface UnderWay {
+  readonly account: Account
   readonly key: SecretVersion
 }
 
@@ -35,18 +36,18 @@ interface UnderWay {
  */
 export class KeyWatch {
   readonly #core: Core
-  readonly #underWay: () => Iterable<UnderWay>
+  readonly #underWay = new Set<UnderWay>()
   /** Fingerprints of keys that were found to be ours to use. */
   readonly #ours = new Set<string>()
   readonly #used = new Map<string, Used>()
   /** Fingerprints of keys that were found to be revocable. */
   readonly #told = new Set<string>()
   #present = false
+  #soon: Promise<void> | undefined
   #beats = 0
 
-  constructor(core: Core, underWay: () => Iterable<UnderWay>) {
+  constructor(core: Core) {
     this.#core = core
-    this.#underWay = underWay
   }
 
   /**
@@ -85,7 +86,19 @@ export class KeyWatch {
       return
     }
     this.#used.set(value.fingerprint, { account, version, fresh: true })
-    this.#core.background(() => this.#tell(), 'LEDGER_UNAVAILABLE')
+    this.#tellSoon()
+  }
+
+  /** An errand is under way, with whatever key it has at a time. */
+  begin(errand: UnderWay): void {
+    this.#underWay.add(errand)
+  }
+
+  /** And is over. Where it was one of the last with an old key, others want to know that soon. */
+  end(errand: UnderWay): void {
+    this.#underWay.delete(errand)
+    const held = errand.account.secrets.held()?.current
+    if (held && held.value.fingerprint !== errand.key.value.fingerprint) this.#tellSoon()
   }
 
   /** To be called at every beat: says what this process holds, and now and then whether a key may go. */
@@ -110,6 +123,14 @@ export class KeyWatch {
     if (this.#present) await this.#remember(`owner/${this.#core.ownerId}`, '{}', 0)
   }
 
+  /** Once for all that happens at a time. */
+  #tellSoon(): void {
+    this.#soon ??= Promise.resolve().then(() => {
+      this.#soon = undefined
+      if (!this.#core.closed) this.#core.background(() => this.#tell(), 'LEDGER_UNAVAILABLE')
+    })
+  }
+
   async #tellUsed(): Promise<void> {
     for (const [fingerprint, used] of this.#used) {
       if (!used.fresh) continue
@@ -131,7 +152,7 @@ export class KeyWatch {
   #presence(): Presence {
     const holds = this.#core.accounts.flatMap(({ secrets }) => secrets.held()?.current.value.fingerprint ?? [])
     const underWay: Record<string, number> = {}
-    for (const { key } of this.#underWay()) {
+    for (const { key } of this.#underWay) {
       const { fingerprint } = key.value
       underWay[fingerprint] = (underWay[fingerprint] ?? 0) + 1
     }

@@ -78,10 +78,10 @@ export class Recovery {
       lastFailure: undefined,
     }
     this.#errands.add(errand)
-    this.#core.errands.add(errand)
+    this.#core.keyWatch.begin(errand)
     const ended = await this.#service.follow(errand, task.taskId, 0).finally(() => {
       this.#errands.delete(errand)
-      this.#core.errands.delete(errand)
+      this.#core.keyWatch.end(errand)
     })
     if (ended.kind === 'left') return
     const now = clock.now()

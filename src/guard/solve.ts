@@ -190,7 +190,7 @@ export class Solving {
     } else job.release = cancelDeadline
     // Before it begins: one that is denied at once has ended, and is forgotten, when `run` returns.
     this.#underWay.add(job)
-    this.#core.errands.add(job)
+    this.#core.keyWatch.begin(job)
     job.flow = this.#run(job, challenge, resolve)
     return answered
   }
@@ -233,7 +233,7 @@ export class Solving {
     } finally {
       job.release()
       this.#underWay.delete(job)
-      this.#core.errands.delete(job)
+      this.#core.keyWatch.end(job)
     }
   }
 

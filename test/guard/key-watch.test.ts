@@ -98,7 +98,7 @@ describe('which key may go', () => {
     expect(await known()).toEqual([])
     await solve(0)
     await solve(1)
-    await clock.advance(48 * HOUR)
+    await clock.advance(25 * HOUR)
     expect(await known()).toMatchObject([{ heldBy: 0, underWay: 0, revocable: false, reason: 'it is the key in use' }])
   })
 

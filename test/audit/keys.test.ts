@@ -1,0 +1,105 @@
+import { appendFileSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { type AuditEvent, jsonlAudit, keysInAudit } from '../../src/audit/index.js'
+import { authorised, NOON } from './events.js'
+import { logFiles, temporaryFolder } from './folder.js'
+
+let folder: ReturnType<typeof temporaryFolder>
+let dir: string
+beforeEach(() => {
+  folder = temporaryFolder()
+  dir = join(folder.path, 'audit')
+})
+afterEach(() => folder.remove())
+
+async function write(...events: AuditEvent[]): Promise<void> {
+  const sink = jsonlAudit({ dir })
+  await sink.open('checkout-tests', NOON)
+  await sink.write(events)
+  await sink.close()
+}
+
+const of = (key: string, solveId: string, action: AuditEvent['action'], at: number, more = {}): AuditEvent => ({
+  ...authorised,
+  keyFingerprint: `fingerprint-${key}`,
+  keyVersion: key,
+  solveId,
+  action,
+  at: NOON + at,
+  ...more,
+})
+
+it('solves are counted by key, the one that was used last first', async () => {
+  await write(
+    of('1', 'a', 'authorised', 0),
+    of('1', 'a', 'submitted', 1),
+    of('1', 'b', 'authorised', 2),
+    of('1', 'a', 'solved', 3),
+    of('2', 'c', 'authorised', 4),
+    of('1', 'b', 'failed', 5, { code: 'SOLVE_TIMEOUT' }),
+    of('2', 'c', 'solved', 6),
+    of('2', 'd', 'authorised', 7),
+    of('2', 'd', 'abandoned', 8),
+    of('1', 'a', 'injected', 9),
+    { ...authorised, action: 'denied', at: NOON, keyFingerprint: undefined, keyVersion: undefined },
+  )
+  const at = (ms: number) => new Date(NOON + ms)
+  expect(await keysInAudit(dir)).toMatchObject([
+    {
+      version: '2',
+      fingerprint: 'fingerprint-2',
+      solved: 1,
+      failed: 0,
+      open: 1,
+      firstUsedAt: at(4),
+      lastUsedAt: at(8),
+    },
+    {
+      version: '1',
+      fingerprint: 'fingerprint-1',
+      solved: 1,
+      failed: 1,
+      open: 0,
+      firstUsedAt: at(0),
+      lastUsedAt: at(5),
+    },
+  ])
+})
+
+it('a solve that another process picked up has ended, whichever file is read first', async () => {
+  await write(
+    of('1', 'a', 'recovered', 9),
+    of('1', 'b', 'authorised', 1),
+    of('1', 'c', 'recovered', 9, { code: 'CAPTCHA_UNSOLVABLE' }),
+  )
+  await write(of('1', 'a', 'authorised', 0), of('1', 'b', 'recovered', 9), of('1', 'c', 'authorised', 0))
+  expect(await keysInAudit({ dir })).toMatchObject([{ solved: 2, failed: 1, open: 0 }])
+})
+
+it('a solve that was tried twice is counted twice, and is open once', async () => {
+  await write(
+    of('1', 'a', 'authorised', 0),
+    of('1', 'a', 'failed', 1),
+    of('1', 'a', 'authorised', 2),
+    of('1', 'a', 'solved', 3),
+    of('1', 'b', 'authorised', 4),
+  )
+  expect(await keysInAudit(dir)).toMatchObject([{ solved: 1, failed: 1, open: 1 }])
+})
+
+it('what cannot be read in a log is passed over', async () => {
+  await write(of('1', 'a', 'authorised', 0), of('1', 'a', 'solved', 1))
+  const [name = ''] = logFiles(dir)
+  appendFileSync(
+    join(dir, name),
+    'nonsense\nnull\n[]\n{"solveguard":{"key":{"fingerprint":1}}}\n{"solveguard":5}\n{"half',
+  )
+  expect(await keysInAudit({ file: join(dir, name) })).toMatchObject([{ solved: 1 }])
+})
+
+it('a folder without a log is one without keys; what is not there is an error', async () => {
+  mkdirSync(dir)
+  expect(await keysInAudit(dir)).toEqual([])
+  await expect(keysInAudit(join(dir, 'none'))).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+})

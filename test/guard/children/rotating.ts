@@ -1,0 +1,51 @@
+// A process that solves at a steady rate while the key in KEY_FILE is exchanged under it: SERVICE_URL says where, STATE_DIR where its
+// ledger lies. Says `ready` when it begins, and when its input ends what came of all of it.
+import { createGuard, usd } from '../../../src/index.js'
+import { fileSecret } from '../../../src/secrets/index.js'
+import { captchaAI } from '../../../src/solvers/captchaai.js'
+import { challenge } from '../challenge.js'
+
+const { SERVICE_URL = '', KEY_FILE = '', STATE_DIR = '', EVERY_MS = '80' } = process.env
+/** Bounded, should nobody end it. */
+const LONGEST_MS = 90_000
+const MOST_AT_A_TIME = 100
+
+const guard = await createGuard({
+  name: 'rotating',
+  solver: captchaAI({
+    baseUrl: SERVICE_URL,
+    patience: { firstPollMs: 50, everyMs: 50 },
+    pricing: { per: 'solve', usd: 0.001 },
+  }),
+  secret: fileSecret(KEY_FILE),
+  policy: { origins: ['https://staging.example.com'], budget: { perDay: usd(100) } },
+  stateDir: STATE_DIR,
+})
+const alerts: string[] = []
+guard.on('alert', ({ code }) => alerts.push(code))
+
+let solved = 0
+const failures: string[] = []
+const underWay = new Set<Promise<void>>()
+const timer = setInterval(() => {
+  // A machine that is too busy for the rate is given less, not an ever longer queue.
+  if (underWay.size >= MOST_AT_A_TIME) return
+  const solve: Promise<void> = guard
+    .solve(challenge)
+    .then(
+      () => void solved++,
+      (error) => void failures.push(String(error.code ?? error)),
+    )
+    .finally(() => underWay.delete(solve))
+  underWay.add(solve)
+}, Number(EVERY_MS))
+
+process.stdout.write('ready\n')
+await new Promise<void>((resolve) => {
+  process.stdin.on('end', resolve).resume()
+  setTimeout(resolve, LONGEST_MS).unref()
+})
+clearInterval(timer)
+await Promise.all(underWay)
+await guard.close()
+process.stdout.write(`${JSON.stringify({ solved, failures, alerts })}\n`)
