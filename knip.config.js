@@ -11,7 +11,6 @@ const AWAITED = [
   'ioredis',
   'rate-limiter-flexible',
   'selenium-webdriver',
-  'socks',
   'webdriverio',
 ]
 

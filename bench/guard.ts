@@ -34,6 +34,7 @@ export function instantService(gate?: Promise<void>): Transport {
   let tasks = 0
   return {
     route: 'direct',
+    verify() {},
     async send({ path }: Call): Promise<Reply> {
       if (path === '/in.php') return json(`{"status":1,"request":"${++tasks}"}`)
       await gate

@@ -44,14 +44,17 @@ export async function ensureBrowser() {
   )
 }
 
+/** Debian packages that are not named as their program is. */
+const PACKAGES = /** @type {Readonly<Record<string, string>>} */ ({ danted: 'dante-server' })
+
 /**
- * Programs that tests run. Named as their Debian packages are.
+ * Programs that tests run.
  * @param {string[]} names
  */
 export function ensurePrograms(names) {
   const missing = () => names.filter((name) => !findProgram(name))
   if (missing().length === 0) return
-  installDebian(missing())
+  installDebian(missing().map((name) => PACKAGES[name] ?? name))
   const left = missing()
   if (left.length > 0) giveUp(`Install ${left.join(' and ')} and put ${left.length > 1 ? 'them' : 'it'} on the PATH.`)
 }

@@ -4,7 +4,7 @@ import { ensureBrowser, ensurePackages, ensurePrograms, root } from './setup.mjs
 
 ensurePackages()
 await ensureBrowser()
-ensurePrograms(['openssl', 'tinyproxy', 'squid'])
+ensurePrograms(['openssl', 'tinyproxy', 'squid', 'danted', 'strace'])
 ensureSecretStores()
 
 process.chdir(root)

@@ -75,6 +75,16 @@ export const CODES = {
     meaning: 'Two policies on the path each require another way out to the network.',
     remedy: 'Set `policy.egress` in one place, or to the same values.',
   },
+  EGRESS_ADDRESS: {
+    layer: 'network',
+    meaning: 'Our calls leave from an address that `policy.egress.expectIp` does not have.',
+    remedy: 'Mend the way out, or name that address.',
+  },
+  EGRESS_UNVERIFIED: {
+    layer: 'network',
+    meaning: 'Which address our calls leave from could not be found out.',
+    remedy: 'Look at `policy.egress.ipCheckUrl`, and whether it can be reached by the way out that the policy has.',
+  },
   BUDGET_EXHAUSTED: {
     layer: 'spending',
     meaning: 'The solve would go over an amount of money that a budget on its path allows in 24 hours.',

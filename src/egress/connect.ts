@@ -1,10 +1,11 @@
 import { Socket } from 'node:net'
 import { buildConnector, Client } from 'undici'
-import type { ProxyAddress } from './proxy.js'
+import type { HttpProxyAddress, ProxyAddress } from './proxy.js'
+import { openSocksTunnel } from './socks.js'
 import type { TransportError } from './transport.js'
 
 /** How long a connection (to the proxy, through it, and the TLS handshake: each) may take to come up. */
-const CONNECT_TIMEOUT_MS = 10_000
+export const CONNECT_TIMEOUT_MS = 10_000
 
 /** There is no connection, so nothing was sent. Its message is ours, and holds nothing secret. */
 export class ConnectError extends Error {
@@ -33,7 +34,7 @@ export interface WayOutOptions {
 }
 
 /**
- * How connections to the service are made. With a proxy, every one of them begins with CONNECT to the proxy, by name:
+ * How connections to the service are made. With a proxy, every one of them begins with a connection to the proxy, which is asked by name:
  * there is no other branch, so nothing can fall back to a direct connection or look the service's name up here.
  *
  * undici's own ProxyAgent is not used because a proxy that closes the connection in answer to CONNECT makes it try again for ever,
@@ -51,7 +52,7 @@ export function wayOut(options: WayOutOptions): WayOut {
   }
 }
 
-type Pending = Set<{ destroy(): unknown }>
+export type Pending = Set<{ destroy(): unknown }>
 
 function tlsOptions(options: WayOutOptions) {
   return {
@@ -76,7 +77,9 @@ function direct(options: WayOutOptions, pending: Pending): buildConnector.connec
 function throughProxy(options: WayOutOptions, proxy: ProxyAddress, pending: Pending): buildConnector.connector {
   const secure = buildConnector(tlsOptions(options))
   return (to, callback) => {
-    openTunnel(options, proxy, pending).then(
+    const opening =
+      proxy.kind === 'http' ? openTunnel(options, proxy, pending) : openSocksTunnel(options, proxy, pending)
+    opening.then(
       (tunnel) => {
         if (to.protocol !== 'https:') return callback(null, tunnel)
         watch(pending, secure, { ...to, httpSocket: tunnel }, (error, socket) => {
@@ -90,7 +93,7 @@ function throughProxy(options: WayOutOptions, proxy: ProxyAddress, pending: Pend
   }
 }
 
-async function openTunnel(options: WayOutOptions, proxy: ProxyAddress, pending: Pending): Promise<Socket> {
+async function openTunnel(options: WayOutOptions, proxy: HttpProxyAddress, pending: Pending): Promise<Socket> {
   const toProxy = buildConnector({ ...tlsOptions(options), autoSelectFamily: true })
   const client = new Client(proxy.origin, {
     // undici would take the name to expect in the proxy's certificate from the host header, which is the service's.
@@ -123,7 +126,7 @@ async function openTunnel(options: WayOutOptions, proxy: ProxyAddress, pending: 
   }
 }
 
-function refusal(options: WayOutOptions, proxy: ProxyAddress, status: number): string {
+function refusal(options: WayOutOptions, proxy: HttpProxyAddress, status: number): string {
   const remedy =
     // tinyproxy says 401 for a wrong password, and 407 for none.
     status === 407 || status === 401

@@ -8,6 +8,7 @@ import type { Secret } from '../secrets/secret.js'
 import { checkPath, encodeBody } from './body.js'
 import { wayOut } from './connect.js'
 import { exchange } from './exchange.js'
+import { type ExpectedAddress, IpCheck } from './ip-check.js'
 import { parseProxy } from './proxy.js'
 import { type Transport, TransportError } from './transport.js'
 
@@ -20,12 +21,14 @@ const MOST_CONNECTIONS = 128
 export interface TransportOptions {
   /** Where the service is: the only host that is ever asked for. `https:`, or `http:` on a loopback address. */
   readonly baseUrl: string
-  /** The only way out, where set: `http(s)://[user:password@]host:port`. */
+  /** The only way out, where set: `http(s)://[user:password@]host:port`, or `socks5://…`. */
   readonly proxy?: string | undefined
   /** The local address to leave from, one of this machine's. */
   readonly localAddress?: string | undefined
   /** Certificates (PEM) to trust in place of the machine's, for the service and for an `https:` proxy. */
   readonly ca?: string | readonly string[] | undefined
+  /** Which addresses calls are to leave from, by whose word. All of them have to hold. */
+  readonly expect?: readonly ExpectedAddress[] | undefined
   /** Times the whole exchange. Connecting is timed by the machine's own clock. */
   readonly clock?: Clock | undefined
 }
@@ -66,10 +69,16 @@ export function createTransport(options: TransportOptions): Transport {
     form: requestHeaders('application/x-www-form-urlencoded'),
     json: requestHeaders('application/json'),
   }
+  const { localAddress, ca, expect = [] } = options
+  const check = new IpCheck(expect, { proxy, localAddress, ca }, clock)
   let closed: Promise<void> | undefined
 
   return {
     route: proxy?.origin ?? 'direct',
+    get address() {
+      return check.address
+    },
+    verify: () => check.verify(),
 
     async send(call, secret, { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = {}): Promise<Reply> {
       checkPath(call.path)

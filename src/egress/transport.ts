@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../base/async.js'
 import type { Call, Reply, Taken } from '../base/wire.js'
 import type { Secret } from '../secrets/secret.js'
 
@@ -5,6 +6,14 @@ import type { Secret } from '../secrets/secret.js'
 export interface Transport {
   /** How calls leave, for messages and records: `direct`, or the proxy's address without its password. */
   readonly route: string
+  /** The address that calls were last seen to leave from, where that is looked at. */
+  readonly address?: string | undefined
+  /**
+   * Makes sure that calls leave from where the policy has them leave from. Done at once where nothing is expected, or
+   * the last look still holds.
+   * @throws DeniedError `EGRESS_ADDRESS`, `EGRESS_UNVERIFIED`
+   */
+  verify(): MaybePromise<void>
   /**
    * Sends a call with the credential in its slot and gives back the reply, whatever its status.
    * @throws TransportError when there is no whole reply

@@ -62,8 +62,11 @@ export class Chooser {
       try {
         const price = this.#quote(grant, account, challenge)
         const found = this.#key(grant, account, signal)
-        const chosen = (key: SecretVersion): Choice => {
-          return { index, account, price, key, transport: account.transport(grant.wayOut()) }
+        const chosen = (key: SecretVersion): MaybePromise<Choice> => {
+          const transport = account.transport(grant.wayOut())
+          const choice = { index, account, price, key, transport }
+          const verified = transport.verify()
+          return isPromise(verified) ? verified.then(() => choice) : choice
         }
         if (!isPromise(found)) return chosen(found)
         return found.then(chosen).catch((error: unknown) => {

@@ -115,8 +115,8 @@ export async function createGuard(options: GuardOptions): Promise<Guard> {
     accounts: accountsOf(options, {
       guard: name,
       secretCache: { ttlMs: secretCache?.ttl, staleForMs: secretCache?.staleFor },
-      transport: ({ baseUrl }, { proxies: [proxy], localAddresses: [localAddress] }) =>
-        createTransport({ baseUrl, proxy, localAddress, ca, clock }),
+      transport: ({ baseUrl }, { proxies: [proxy], localAddresses: [localAddress], expected: expect }) =>
+        createTransport({ baseUrl, proxy, localAddress, expect, ca, clock }),
     }),
     ledger: options.ledger ?? fileLedger({ dir: stateDir }),
     sink: severalAudits([options.audit ?? jsonlAudit({ dir: join(stateDir, 'audit') })].flat()),

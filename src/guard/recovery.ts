@@ -77,6 +77,7 @@ export class Recovery {
       wake: undefined,
       lastFailure: undefined,
     }
+    await errand.transport.verify()
     this.#errands.add(errand)
     this.#core.keyWatch.begin(errand)
     const ended = await this.#service.follow(errand, task.taskId, 0).finally(() => {

@@ -221,7 +221,7 @@ export class Service {
   #problem(errand: Errand, result: Failure): SolveguardError {
     const code = codeOf(result)
     const help =
-      result.class === 'address' ? ` We left by: ${errand.transport.route}. ${errand.account.solver.addressHelp}` : ''
+      result.class === 'address' ? ` We left by: ${leftBy(errand.transport)}. ${errand.account.solver.addressHelp}` : ''
     const error = new SolveguardError(code, result.message + help, { details: { solverCode: result.code } })
     if (PAUSING.has(result.class)) this.#core.pause(errand.account, code, error.message)
     return error
@@ -250,6 +250,10 @@ export class Service {
       errand.wake = done
     })
   }
+}
+
+function leftBy({ route, address }: Transport): string {
+  return address === undefined ? route : `${route}, from ${address}`
 }
 
 const PAUSING: ReadonlySet<FailureClass> = new Set(['key', 'address', 'balance'])

@@ -1,5 +1,4 @@
 import { intersectOrigins, type OriginPattern } from './origin.js'
-import type { Schedule } from './schedule.js'
 import type { Budget, Policy } from './schema.js'
 
 /**
@@ -21,6 +20,7 @@ export function narrow(a: Policy, b: Policy): Policy {
     egress: {
       proxies: union(a.egress.proxies, b.egress.proxies, String),
       localAddresses: union(a.egress.localAddresses, b.egress.localAddresses, String),
+      expected: union(a.egress.expected, b.egress.expected, JSON.stringify),
     },
     attempts: least(a.attempts, b.attempts),
     deadlineMs: least(a.deadlineMs, b.deadlineMs),
@@ -64,7 +64,7 @@ function either<T extends string>(a: T | undefined, b: T | undefined, cautious: 
 }
 
 /** What either side requires, each once, in an order that does not depend on the sides. */
-function union<T extends Schedule | string>(a: readonly T[], b: readonly T[], key: (value: T) => string): readonly T[] {
+function union<T>(a: readonly T[], b: readonly T[], key: (value: T) => string): readonly T[] {
   const byKey = new Map([...a, ...b].map((value) => [key(value), value]))
   return [...byKey.keys()].sort().map((name) => byKey.get(name) as T)
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { printable, SolveguardError } from '../base/errors.js'
+import { checkBaseUrl } from '../base/service-url.js'
 import { type Duration, durationMs } from './duration.js'
 import { type Money, usd } from './money.js'
 import { canonicalOrigins, type OriginPattern, parseOriginPattern } from './origin.js'
@@ -20,6 +21,8 @@ export interface Policy {
     /** Ways out that are required; more than one cannot be followed. */
     readonly proxies: readonly string[]
     readonly localAddresses: readonly string[]
+    /** Where calls have to be seen to leave from, each by one service's word; all of them hold. */
+    readonly expected: readonly { readonly url: string; readonly ranges: readonly string[] }[]
   }
   /** How often one solve may be tried at the service, from 1. */
   readonly attempts?: number | undefined
@@ -62,7 +65,7 @@ const NEUTRAL: Policy = {
   budget: { alertsAt: [] },
   schedules: [],
   key: {},
-  egress: { proxies: [], localAddresses: [] },
+  egress: { proxies: [], localAddresses: [], expected: [] },
 }
 
 const money = z
@@ -172,14 +175,40 @@ function sorted<T>(values: readonly T[]): T[] {
 
 const proxy = z.string().transform((text, context) => {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url && /^https?:$/.test(url.protocol) && url.hostname && url.pathname === '/' && !url.search && !url.hash) {
-    return url.href.replace(/\/$/, '')
-  }
-  context.addIssue({ code: 'custom', message: "expected an HTTP proxy such as 'http://egress.internal:3128'" })
+  const known = url && /^(https?|socks5h?):$/.test(url.protocol) && url.hostname && /^\/?$/.test(url.pathname)
+  if (known && !url.search && !url.hash) return url.href.replace(/\/$/, '').replace(/^socks5h:/, 'socks5:')
+  context.addIssue({
+    code: 'custom',
+    message: "expected a proxy such as 'http://egress.internal:3128' or 'socks5://egress.internal:1080'",
+  })
   return z.NEVER
 })
 
 const localAddress = z.union([z.ipv4(), z.ipv6()], { error: 'expected an IP address of this machine' })
+
+const expectedRange = 'expected addresses or networks such as 203.0.113.7 or 203.0.113.0/24'
+const range = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], { error: expectedRange })
+
+const ipCheckUrl = z.string().transform((text, context) => {
+  try {
+    const url = new URL(text)
+    const { origin } = checkBaseUrl(url.origin, 'ipCheckUrl')
+    if (!url.username && !url.password && !url.hash) return `${origin}${url.pathname}${url.search}`
+  } catch {}
+  context.addIssue({ code: 'custom', message: 'expected an https: address that answers with the address of who asks' })
+  return z.NEVER
+})
+
+const egressShape = z
+  .strictObject({
+    proxy: proxy.optional(),
+    localAddress: localAddress.optional(),
+    expectIp: z.array(range, { error: expectedRange }).min(1, expectedRange).max(100).optional(),
+    ipCheckUrl: ipCheckUrl.optional(),
+  })
+  .refine(({ expectIp, ipCheckUrl: url }) => (expectIp === undefined) === (url === undefined), {
+    message: 'expectIp and ipCheckUrl go together: who is expected, and who is asked',
+  })
 
 const budgetShape = z.strictObject({
   perDay: money.optional(),
@@ -201,7 +230,7 @@ const narrowingShape = z.strictObject({
   budget: budgetShape.optional(),
   schedule: schedule.optional(),
   key: z.strictObject({ rotateEvery: duration.optional(), expireAfter: duration.optional() }).optional(),
-  egress: z.strictObject({ proxy: proxy.optional(), localAddress: localAddress.optional() }).optional(),
+  egress: egressShape.optional(),
   attempts: count(10).optional(),
   deadline: duration.refine((ms) => ms >= 1000 && ms <= 3_600_000, 'expected 1s to 60m').optional(),
   recaptchaV3: z.enum(['leave', 'solve']).optional(),
@@ -247,10 +276,17 @@ export interface NarrowingInput {
   key?: { rotateEvery?: Duration | undefined; expireAfter?: Duration | undefined } | undefined
   egress?:
     | {
-        /** The only way out to the service, e.g. `http://user:password@egress.internal:3128`. */
+        /**
+         * The only way out to the service: `http://user:password@egress.internal:3128`, `https://…` or `socks5://…`. The proxy
+         * is given the service's name; it is never looked up here.
+         */
         proxy?: string | undefined
         /** The local address that calls leave from, where the machine has several. */
         localAddress?: string | undefined
+        /** The addresses and networks that calls may leave from, e.g. `['203.0.113.7/32']`. Asked for first, and then every hour. */
+        expectIp?: string[] | undefined
+        /** Who is asked, through the same way out: it answers a GET with the caller's address, as text or as JSON. */
+        ipCheckUrl?: string | undefined
       }
     | undefined
   /** How often one solve may be tried at the service, each try reserved anew. Default: 1. */
@@ -308,6 +344,7 @@ function canonical(input: z.output<typeof narrowingShape>): Policy {
     egress: {
       proxies: input.egress?.proxy === undefined ? [] : [input.egress.proxy],
       localAddresses: input.egress?.localAddress === undefined ? [] : [input.egress.localAddress],
+      expected: expectedOf(input.egress),
     },
     attempts: input.attempts,
     deadlineMs: input.deadline,
@@ -315,6 +352,11 @@ function canonical(input: z.output<typeof narrowingShape>): Policy {
     testKeys: input.testKeys,
     graceMs: input.grace,
   }
+}
+
+function expectedOf(egress: z.output<typeof egressShape> | undefined): Policy['egress']['expected'] {
+  if (!egress?.expectIp || egress.ipCheckUrl === undefined) return []
+  return [{ url: egress.ipCheckUrl, ranges: [...new Set(egress.expectIp)].sort() }]
 }
 
 /** Checks `input` against a shape, and says for each wrong field where it is and what was expected. */

@@ -60,19 +60,33 @@ describe('a base address', () => {
 describe('a proxy address', () => {
   test('is known in messages without its credentials', () => {
     expect(parseProxy('http://alice:p%40ss%3A@proxy.internal:3128')).toEqual({
+      kind: 'http',
       origin: 'http://proxy.internal:3128',
       authorization: `Basic ${Buffer.from('alice:p@ss:').toString('base64')}`,
     })
   })
 
   test('may have a user name and no password', () => {
-    expect(parseProxy('https://token@proxy.internal').authorization).toBe(
-      `Basic ${Buffer.from('token:').toString('base64')}`,
-    )
+    expect(parseProxy('https://token@proxy.internal')).toMatchObject({
+      authorization: `Basic ${Buffer.from('token:').toString('base64')}`,
+    })
+  })
+
+  test('may be that of a SOCKS5 proxy, which is always given names', () => {
+    expect(parseProxy('socks5h://alice:p%40ss@proxy.internal')).toEqual({
+      kind: 'socks5',
+      origin: 'socks5://proxy.internal:1080',
+      host: 'proxy.internal',
+      port: 1080,
+      login: { user: 'alice', password: 'p@ss' },
+    })
+    expect(parseProxy('socks5://[::1]:9050')).toMatchObject({ host: '::1', port: 9050, login: undefined })
   })
 
   test.each([
-    'socks5://127.0.0.1:1080',
+    'socks4://127.0.0.1:1080',
+    'socks5://',
+    `socks5://alice:${'x'.repeat(256)}@127.0.0.1`,
     'proxy.internal:3128',
     '',
     'http://',

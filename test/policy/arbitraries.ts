@@ -67,10 +67,15 @@ export const narrowingInput: fc.Arbitrary<NarrowingInput> = fc.record({
   ),
   key: maybe(fc.record({ rotateEvery: maybe(duration(100)), expireAfter: maybe(duration(100)) })),
   egress: maybe(
-    fc.record({
-      proxy: maybe(fc.constantFrom('http://one.internal:3128', 'http://user:word@two.internal:3128')),
-      localAddress: maybe(fc.constantFrom('10.0.0.1', '::1')),
-    }),
+    fc
+      .record({
+        proxy: maybe(fc.constantFrom('http://one.internal:3128', 'socks5://user:word@two.internal:1080')),
+        localAddress: maybe(fc.constantFrom('10.0.0.1', '::1')),
+        seen: maybe(fc.constantFrom<string[][]>(['203.0.113.7/32'], ['2001:db8::/32', '203.0.113.7'])),
+      })
+      .map(({ seen, ...egress }) =>
+        seen ? { ...egress, expectIp: seen, ipCheckUrl: 'https://address.internal/' } : egress,
+      ),
   ),
   attempts: maybe(fc.integer({ min: 1, max: 10 })),
   deadline: maybe(duration(600)),

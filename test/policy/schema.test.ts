@@ -78,9 +78,20 @@ describe('a policy that is wrong', () => {
     ['policy.schedule.except', except(dates(1001)), /at most 1000 dates/],
     ['policy.key.rotateEvery', but({ key: { rotateEvery: '60' } }), /duration/],
     ['policy.key.expireAfter', but({ key: { expireAfter: '99y' } }), /duration/],
-    ['policy.egress.proxy', but({ egress: { proxy: 'socks5://egress.internal' } }), /expected an HTTP proxy/],
-    ['policy.egress.proxy', but({ egress: { proxy: 'egress.internal:3128' } }), /expected an HTTP proxy/],
-    ['policy.egress.proxy', but({ egress: { proxy: 'http://egress.internal/path' } }), /expected an HTTP proxy/],
+    ['policy.egress.proxy', but({ egress: { proxy: 'socks4://egress.internal' } }), /expected a proxy such as/],
+    ['policy.egress', but({ egress: { expectIp: ['203.0.113.7'] } }), /expectIp and ipCheckUrl go together/],
+    [
+      'policy.egress.expectIp[0]',
+      but({ egress: { expectIp: ['203.0.113.7/33'], ipCheckUrl: 'https://a.example/' } }),
+      /expected addresses/,
+    ],
+    [
+      'policy.egress.ipCheckUrl',
+      but({ egress: { expectIp: ['203.0.113.7'], ipCheckUrl: 'http://a.example/' } }),
+      /expected an https: address/,
+    ],
+    ['policy.egress.proxy', but({ egress: { proxy: 'egress.internal:3128' } }), /expected a proxy such as/],
+    ['policy.egress.proxy', but({ egress: { proxy: 'http://egress.internal/path' } }), /expected a proxy such as/],
     ['policy.egress.localAddress', but({ egress: { localAddress: 'eth0' } }), /expected an IP address/],
     ['policy.attempts', but({ attempts: 0 }), /from 1 to/],
     ['policy.attempts', but({ attempts: 11 }), /from 1 to 10/],
@@ -178,7 +189,7 @@ describe('a narrowing', () => {
       budget: { alertsAt: [] },
       schedules: [],
       key: {},
-      egress: { proxies: [], localAddresses: [] },
+      egress: { proxies: [], localAddresses: [], expected: [] },
     })
     expect(parseNarrowing({ budget: { perDay: usd(0.5) } }).budget.perDay).toBe(500_000)
     expect(DEFAULTS.perDay).toBe(1_000_000)

@@ -36,8 +36,11 @@ export function startTinyproxy(login?: { user: string; password: string }): Prom
   }))
 }
 
-/** squid, which looks these names up in a table of its own: names that nobody else knows. */
-export function startSquid(names: Readonly<Record<string, string>> = {}): Promise<RunningProxy> {
+/** squid, which looks these names up in a table of its own (names that nobody else knows); with a login, if one is given. */
+export function startSquid(
+  names: Readonly<Record<string, string>> = {},
+  login?: { user: string; password: string },
+): Promise<RunningProxy> {
   return startProxy('squid', ['/usr/sbin/squid'], async (port, folder) => {
     const hosts = join(folder, 'hosts')
     await writeFile(
@@ -48,11 +51,26 @@ export function startSquid(names: Readonly<Record<string, string>> = {}): Promis
     )
     // squid gives up root for a user of its own, who has to be able to write here.
     await chmod(folder, 0o777)
+    const helper = join(folder, 'login.sh')
+    if (login) {
+      // squid asks a program of ours, a line for each login: percent-encoded user and password.
+      const wanted = `${encodeURIComponent(login.user)} ${encodeURIComponent(login.password)}`
+      const script = `#!/bin/sh\nwhile read -r line; do [ "$line" = '${wanted}' ] && echo OK || echo ERR; done\n`
+      await writeFile(helper, script, { mode: 0o755 })
+    }
     return {
       arguments: ['-N', '-f', join(folder, 'conf')],
       configuration: [
         `http_port 127.0.0.1:${port}`,
         `hosts_file ${hosts}`,
+        ...(login
+          ? [
+              `auth_param basic program ${helper}`,
+              'auth_param basic children 1 startup=1',
+              'acl known proxy_auth REQUIRED',
+              'http_access deny !known',
+            ]
+          : []),
         'http_access allow localhost',
         'http_access deny all',
         'cache deny all',
@@ -67,9 +85,29 @@ export function startSquid(names: Readonly<Record<string, string>> = {}): Promis
   })
 }
 
+/** dante, a SOCKS5 proxy; with a login, that of a user of this machine. It connects to loopback alone. */
+export function startDante(method: 'none' | 'username' = 'none'): Promise<RunningProxy> {
+  return startProxy('danted', ['/usr/sbin/danted'], (port, folder) => ({
+    arguments: ['-f', join(folder, 'conf')],
+    package: 'dante-server',
+    configuration: [
+      `logoutput: ${join(folder, 'log')}`,
+      `internal: 127.0.0.1 port = ${port}`,
+      'external: lo',
+      `socksmethod: ${method}`,
+      'clientmethod: none',
+      'client pass { from: 127.0.0.0/8 to: 0.0.0.0/0 }',
+      'socks block { from: 0.0.0.0/0 to: 127.0.0.9/32 command: connect }',
+      'socks pass { from: 127.0.0.0/8 to: 127.0.0.0/8 command: connect }',
+    ],
+  }))
+}
+
 interface Setup {
   readonly arguments: string[]
   readonly configuration: string[]
+  /** The Debian package, where it is not named as the program. */
+  readonly package?: string
 }
 
 async function startProxy(
@@ -78,10 +116,10 @@ async function startProxy(
   setup: (port: number, folder: string) => Setup | Promise<Setup>,
 ): Promise<RunningProxy> {
   const program = paths.find((path) => existsSync(path))
-  if (!program) throw new Error(`These tests need ${name}: install it with \`apt-get install ${name}\`.`)
   const folder = await mkdtemp(join(tmpdir(), `solveguard-${name}-`))
   const port = await freePort()
-  const { arguments: words, configuration } = await setup(port, folder)
+  const { arguments: words, configuration, package: debian = name } = await setup(port, folder)
+  if (!program) throw new Error(`These tests need ${name}: install it with \`apt-get install ${debian}\`.`)
   await writeFile(join(folder, 'conf'), `${configuration.join('\n')}\n`)
   const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], cwd: folder })
   let output = ''

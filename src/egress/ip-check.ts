@@ -1,0 +1,165 @@
+import { BlockList, isIP } from 'node:net'
+import { Pool } from 'undici'
+import type { MaybePromise } from '../base/async.js'
+import type { Clock } from '../base/clock.js'
+import { DeniedError, messageOf } from '../base/errors.js'
+import { type WayOutOptions, wayOut } from './connect.js'
+import { exchange } from './exchange.js'
+
+/** Which addresses our calls are to leave from, and who is asked. */
+export interface ExpectedAddress {
+  /** Answers a GET with the caller's address, as text or as JSON with `ip`, `origin` or `address`. */
+  readonly url: string
+  /** Addresses and networks in CIDR form, of either family. */
+  readonly ranges: readonly string[]
+}
+
+/** How long an answer holds, when the next one is asked for ahead of that, and how long a bad one keeps us from asking again. */
+const HOLDS_MS = 3_600_000
+const AHEAD_MS = 300_000
+const AGAIN_MS = 30_000
+const TIMEOUT_MS = 10_000
+
+/**
+ * Makes sure that calls leave from an expected address: asks, through the same way out, at first and then every hour.
+ * Where that cannot be known, or is another address, the answer is no.
+ */
+export class IpCheck {
+  readonly #expected: readonly (ExpectedAddress & { readonly list: BlockList })[]
+  readonly #way: Omit<WayOutOptions, 'origin' | 'authority'>
+  readonly #clock: Clock
+  #asking: Promise<void> | undefined
+  #askedAt = Number.NEGATIVE_INFINITY
+  #goodAt = Number.NEGATIVE_INFINITY
+  #problem: DeniedError | undefined
+  /** The address that was seen last. */
+  address: string | undefined
+
+  constructor(expected: readonly ExpectedAddress[], way: Omit<WayOutOptions, 'origin' | 'authority'>, clock: Clock) {
+    this.#expected = expected.map((one) => ({ ...one, list: listOf(one.ranges) }))
+    this.#way = way
+    this.#clock = clock
+  }
+
+  /**
+   * At once while the last answer holds; the next one is asked for in time.
+   * @throws DeniedError `EGRESS_ADDRESS`, `EGRESS_UNVERIFIED`
+   */
+  verify(): MaybePromise<void> {
+    if (this.#expected.length === 0) return
+    const now = this.#clock.monotonic()
+    const age = now - this.#goodAt
+    if (age < HOLDS_MS) {
+      if (age >= HOLDS_MS - AHEAD_MS && now - this.#askedAt >= AGAIN_MS) void this.#ask().catch(() => {})
+      return
+    }
+    if (this.#problem && now - this.#askedAt < AGAIN_MS) throw this.#problem
+    return this.#ask()
+  }
+
+  #ask(): Promise<void> {
+    this.#asking ??= this.#askAll().finally(() => {
+      this.#asking = undefined
+    })
+    return this.#asking
+  }
+
+  async #askAll(): Promise<void> {
+    this.#askedAt = this.#clock.monotonic()
+    try {
+      for (const one of this.#expected) await this.#askOne(one)
+      this.#goodAt = this.#clock.monotonic()
+      this.#problem = undefined
+    } catch (error) {
+      const problem = error instanceof DeniedError ? error : this.#unverified(messageOf(error))
+      this.#problem = problem
+      // Another address is a fact; that nobody answered is none, and what was known holds until its time is up.
+      if (problem.code === 'EGRESS_ADDRESS') this.#goodAt = Number.NEGATIVE_INFINITY
+      throw problem
+    }
+  }
+
+  async #askOne({ url, ranges, list }: ExpectedAddress & { readonly list: BlockList }): Promise<void> {
+    const { origin, hostname, port, protocol, pathname, search } = new URL(url)
+    const authority = `${hostname}:${port || (protocol === 'https:' ? '443' : '80')}`
+    const way = wayOut({ ...this.#way, origin, authority })
+    const pool = new Pool(origin, {
+      connect: way.connect,
+      connections: 1,
+      allowH2: false,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    })
+    try {
+      const { status, body } = await exchange(
+        pool,
+        {
+          method: 'GET',
+          path: pathname + search,
+          headers: { accept: 'text/plain, application/json', 'accept-encoding': 'identity' },
+        },
+        { clock: this.#clock, timeoutMs: TIMEOUT_MS, signal: undefined, service: origin },
+      )
+      const address = status === 200 ? addressIn(body) : undefined
+      if (address === undefined) throw new Error(`${origin} answered with no address (HTTP ${status})`)
+      this.address = address
+      if (list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')) return
+      throw new DeniedError(
+        'EGRESS_ADDRESS',
+        `Our calls leave from ${address}, and policy.egress.expectIp has ${ranges.join(', ')}. Mend the way out, or name that address.`,
+        { retryAt: this.#again(), details: { address } },
+      )
+    } finally {
+      await pool.destroy()
+      way.abort()
+    }
+  }
+
+  #unverified(why: string): DeniedError {
+    return new DeniedError(
+      'EGRESS_UNVERIFIED',
+      `Which address our calls leave from could not be found out: ${why}. Nothing is sent until it is known.`,
+      { retryAt: this.#again() },
+    )
+  }
+
+  #again(): Date {
+    return new Date(this.#clock.now() + AGAIN_MS)
+  }
+}
+
+/** The longest answer that can be about one address. */
+const LONGEST_ANSWER = 4_096
+
+/** The one address in an answer: the text itself, a field of a JSON object, or a line `ip=…`. */
+export function addressIn(body: string): string | undefined {
+  if (body.length > LONGEST_ANSWER) return undefined
+  const text = body.trim()
+  const candidates = [text, /^ip=(.+)$/m.exec(text)?.[1]?.trim(), ...fieldsOf(text)]
+  const found = candidates.find((candidate) => typeof candidate === 'string' && isIP(candidate) !== 0)
+  if (typeof found !== 'string') return undefined
+  // An IPv4 address in IPv6 clothes is that IPv4 address.
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(found)?.[1]
+  return mapped ?? found
+}
+
+function fieldsOf(text: string): unknown[] {
+  if (!text.startsWith('{')) return []
+  try {
+    const { ip, origin, address } = JSON.parse(text) as Record<string, unknown>
+    return [ip, origin, address]
+  } catch {
+    return []
+  }
+}
+
+function listOf(ranges: readonly string[]): BlockList {
+  const list = new BlockList()
+  for (const range of ranges) {
+    const [address = '', bits] = range.split('/')
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+    if (bits === undefined) list.addAddress(address, family)
+    else list.addSubnet(address, Number(bits), family)
+  }
+  return list
+}
