@@ -1,36 +1,13 @@
 import { Socket } from 'node:net'
 import { buildConnector, Client } from 'undici'
+import { CONNECT_TIMEOUT_MS, ConnectError, codeOf, type Pending, type WayOutOptions } from './connection.js'
 import type { HttpProxyAddress, ProxyAddress } from './proxy.js'
 import { openSocksTunnel } from './socks.js'
-import type { TransportError } from './transport.js'
-
-/** How long a connection (to the proxy, through it, and the TLS handshake: each) may take to come up. */
-export const CONNECT_TIMEOUT_MS = 10_000
-
-/** There is no connection, so nothing was sent. Its message is ours, and holds nothing secret. */
-export class ConnectError extends Error {
-  readonly reason: TransportError['reason']
-
-  constructor(reason: TransportError['reason'], message: string) {
-    super(message)
-    this.reason = reason
-  }
-}
 
 export interface WayOut {
   readonly connect: buildConnector.connector
   /** Ends connections that are still coming up. */
   readonly abort: () => void
-}
-
-export interface WayOutOptions {
-  /** The service's origin, for messages. */
-  readonly origin: string
-  /** The service's host and port, as the proxy is asked for it. */
-  readonly authority: string
-  readonly proxy: ProxyAddress | undefined
-  readonly localAddress: string | undefined
-  readonly ca: string | readonly string[] | undefined
 }
 
 /**
@@ -51,8 +28,6 @@ export function wayOut(options: WayOutOptions): WayOut {
     },
   }
 }
-
-export type Pending = Set<{ destroy(): unknown }>
 
 function tlsOptions(options: WayOutOptions) {
   return {
@@ -156,11 +131,4 @@ function noConnection(where: string, error: Error): ConnectError {
   }
   const problem = /CERT|SIGNATURE|ISSUER|SELF_SIGNED/.test(code) ? `, its certificate was not accepted` : ''
   return new ConnectError('unreachable', `No connection to ${where}${problem} (${code}).`)
-}
-
-/** An error's code, or else its kind: never its message, which may hold anything. */
-export function codeOf(error: unknown): string {
-  const { code, name } = error as { code?: unknown; name?: unknown }
-  for (const word of [code, name]) if (typeof word === 'string' && /^\w{1,50}$/.test(word)) return word
-  return 'unknown error'
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.js'
 import { printable } from '../base/errors.js'
 import type { Reply } from '../base/wire.js'
 import { formatMs } from '../policy/duration.js'
-import { ConnectError, codeOf } from './connect.js'
+import { ConnectError, codeOf } from './connection.js'
 import { TransportError } from './transport.js'
 
 /** The most of a body that is read. */

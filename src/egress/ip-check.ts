@@ -3,7 +3,8 @@ import { Pool } from 'undici'
 import type { MaybePromise } from '../base/async.js'
 import type { Clock } from '../base/clock.js'
 import { DeniedError, messageOf } from '../base/errors.js'
-import { type WayOutOptions, wayOut } from './connect.js'
+import { wayOut } from './connect.js'
+import type { WayOutOptions } from './connection.js'
 import { exchange } from './exchange.js'
 
 /** Which addresses our calls are to leave from, and who is asked. */

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { SocksClient } from 'socks'
-import { CONNECT_TIMEOUT_MS, ConnectError, codeOf, type Pending, type WayOutOptions } from './connect.js'
+import { CONNECT_TIMEOUT_MS, ConnectError, codeOf, type Pending, type WayOutOptions } from './connection.js'
 import type { SocksAddress } from './proxy.js'
 
 /**
