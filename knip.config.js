@@ -36,5 +36,5 @@ export default {
   // Run by name, from scripts/check.mjs and from tests.
   ignoreDependencies: ['@arethetypeswrong/cli', '@biomejs/biome', 'dotenv-vault', 'publint', ...AWAITED],
   // Not packages: scripts/setup.mjs sees to them.
-  ignoreBinaries: ['apt-get', 'mkfifo', 'openssl'],
+  ignoreBinaries: ['apt-get', 'mkfifo', 'openssl', 'strace'],
 }
