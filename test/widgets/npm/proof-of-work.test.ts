@@ -1,3 +1,4 @@
+import { createChallenge, type Payload, pbkdf2, verifySolution } from 'altcha/lib'
 import type { Browser, BrowserContext, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Captcha } from '../../../src/adapters/captcha.js'
@@ -244,6 +245,31 @@ describe('however the page has it:', () => {
     await upgraded('altcha-widget')
     expect(await captcha.solve(page)).toMatchObject({ solved: [{ solution: { token: '' } }] })
     expect(await page.evaluate('document.cookie')).toMatch(/^proof=./)
+  })
+
+  test('a challenge of its own server’s library, in the second version of its protocol', async () => {
+    const secret = 'the site’s own'
+    const { deriveKey } = pbkdf2
+    const challenge = await createChallenge({
+      algorithm: 'PBKDF2/SHA-256',
+      cost: 10,
+      counter: 20,
+      deriveKey,
+      hmacSignatureSecret: secret,
+    })
+    await visit('/altcha/late')
+    await upgraded('altcha-widget')
+    await page.evaluate((json) => {
+      const widget = document.createElement('altcha-widget')
+      widget.setAttribute('challenge', json)
+      document.getElementById('here')?.replaceChildren(widget)
+    }, JSON.stringify(challenge))
+    await eventually(async () => (await find())[0]?.due === true)
+    const { solved } = await captcha.solve(page)
+    const payload = JSON.parse(Buffer.from(solved[0]?.solution.token ?? '', 'base64').toString()) as Payload
+    expect(payload.challenge.parameters.algorithm).toBe('PBKDF2/SHA-256')
+    const verified = await verifySolution({ ...payload, deriveKey, hmacSignatureSecret: secret })
+    expect(verified).toMatchObject({ verified: true, expired: false })
   })
 
   test('drawn late, reset, taken out and drawn again', async () => {
