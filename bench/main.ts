@@ -10,6 +10,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   ledger: async () => (await import('./ledger.js')).ledgerBench(),
   secrets: async () => (await import('./secrets.js')).secretsBench(),
   egress: async () => (await import('./egress.js')).egressBench(),
+  polls: async () => (await import('./polls.js')).pollsBench(),
   audit: async () => (await import('./audit.js')).auditBench(),
   find: async () => (await import('./find.js')).findBench(),
   'page-load': async () => (await import('./page-load.js')).pageLoadBench(),

@@ -1,3 +1,4 @@
+import type { Family } from '../base/challenge.js'
 import type { Clock } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
 import type { Transport } from '../egress/transport.js'
@@ -7,8 +8,10 @@ import type { Policy } from '../policy/schema.js'
 import { createSecretCache, type SecretCache, type SecretCacheOptions } from '../secrets/cache.js'
 import type { SecretProvider, SecretVersion } from '../secrets/provider.js'
 import type { Solver } from '../solvers/solver.js'
+import type { Round } from './asking.js'
 import { denied } from './gate.js'
 import { Keys } from './keys.js'
+import { Pace } from './pace.js'
 
 /** What an account is made of. Everything has been checked. */
 export interface AccountParts {
@@ -36,6 +39,9 @@ export class Account {
   readonly sharedWith: readonly string[]
   readonly claim: BudgetClaim | undefined
   readonly perSolve: Money | undefined
+  /** Its tasks that wait to be asked for together. */
+  readonly round: Round = new Set()
+  readonly #paces = new Map<Family, Pace>()
   readonly #transportFor: AccountParts['transport']
   readonly #transports = new Map<string, Transport>()
   #dueVersion: string | undefined
@@ -52,6 +58,15 @@ export class Account {
     this.#transportFor = parts.transport
     this.secrets = createSecretCache(parts.secret, { ...parts.secretCache, clock, onStale })
     this.keys = new Keys(this.secrets)
+  }
+
+  /** When to ask for tasks of a family: what has been learnt so far. */
+  pace(family: Family): Pace {
+    const known = this.#paces.get(family)
+    if (known) return known
+    const pace = new Pace(this.solver.patience({ family }))
+    this.#paces.set(family, pace)
+    return pace
   }
 
   /** The way out that a policy asks for. */

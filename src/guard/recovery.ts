@@ -80,7 +80,7 @@ export class Recovery {
     await errand.transport.verify()
     this.#errands.add(errand)
     this.#core.keyWatch.begin(errand)
-    const ended = await this.#service.follow(errand, task.taskId, 0).finally(() => {
+    const ended = await this.#service.follow(errand, task.taskId, false).finally(() => {
       this.#errands.delete(errand)
       this.#core.keyWatch.end(errand)
     })

@@ -4,9 +4,10 @@ import type { Call, Reply } from '../base/wire.js'
 import { type Transport, TransportError } from '../egress/transport.js'
 import { type Money, ZERO } from '../policy/money.js'
 import type { SecretVersion } from '../secrets/provider.js'
-import type { Failure, FailureClass, Pending, Ready, Submitted } from '../solvers/solver.js'
+import type { Failure, FailureClass, Submitted } from '../solvers/solver.js'
 import { isWhole } from '../widgets/table.js'
 import type { Account } from './account.js'
+import { Asking, type Send } from './asking.js'
 import { asSolveguardError, type Core } from './core.js'
 import type { Gate } from './gate.js'
 import type { KeyRound } from './keys.js'
@@ -118,14 +119,24 @@ export class Service {
     }
   }
 
-  /** Asks, by the service's manners, until the task has ended, its reservation lapses, or the guard closes. */
-  async follow(errand: Errand, taskId: string, firstWaitMs?: number): Promise<Ended> {
+  /**
+   * Asks, by the service's manners, until the task has ended, its reservation lapses, or the guard closes.
+   * @param handedIn whether it has just been handed in: the task of a process that died was handed in some time ago
+   */
+  async follow(errand: Errand, taskId: string, handedIn = true): Promise<Ended> {
+    const asking = new Asking(errand, taskId, this.#core.clock, handedIn)
+    try {
+      return await this.#follow(errand, asking)
+    } finally {
+      asking.end()
+    }
+  }
+
+  async #follow(errand: Errand, asking: Asking): Promise<Ended> {
     const { clock } = this.#core
-    const { solver } = errand.account
-    const { firstPollMs, everyMs } = solver.patience(errand)
-    const call = solver.poll(taskId)
+    const send: Send = (call, read) => this.#send(errand, call, read)
     const refused: SecretVersion[] = []
-    let wait = firstWaitMs ?? firstPollMs
+    let { wait } = asking
     for (let failures = 0; ; ) {
       await this.#wait(errand, Math.min(wait, errand.lapsesAt - clock.now()))
       if (this.#core.closed) return { kind: 'left' }
@@ -134,14 +145,14 @@ export class Service {
         const error = lastFailure ? this.#problem(errand, lastFailure) : timeout('The task did not end in time.')
         return failed(error, errand.amount)
       }
-      const result = await this.#send(errand, call, (reply) => solver.readPoll(reply, errand.family))
+      const result = await asking.ask(send)
       if (result.kind === 'ready') {
         const cost = result.cost ?? errand.amount
         return isWhole(errand.family, result.answer)
           ? { kind: 'solved', answer: result.answer, cost }
           : failed(partial(), cost)
       }
-      wait = everyMs
+      wait = asking.wait
       if (result.kind === 'pending') {
         errand.lastFailure = undefined
         continue
@@ -150,7 +161,7 @@ export class Service {
       switch (result.class) {
         case 'busy':
         case 'invalid':
-          wait = this.#retry(errand, result, Math.max(everyMs, backoff(result, failures++)))
+          wait = this.#retry(errand, result, Math.max(wait, backoff(result, failures++)))
           break
         case 'key': {
           const problem = await this.#changeKey(errand, refused, result)
@@ -175,7 +186,7 @@ export class Service {
     })
   }
 
-  async #send<T extends Submitted | Ready | Pending>(
+  async #send<T extends { readonly kind: string }>(
     errand: Errand,
     call: Call,
     read: (reply: Reply) => T | Failure,

@@ -33,7 +33,8 @@ const ROW: ServiceRow = {
   name: 'anticaptcha',
   baseUrl: 'https://api.anti-captcha.com',
   offer: OFFER,
-  patience: { firstPollMs: 5_000, everyMs: 2_000 },
+  // Its own client asks after 5 s, and then every 2.
+  patience: { firstPollMs: 5_000, everyMs: 1_000, usual: { medianMs: 10_000, spread: 0.5, idleMs: 1_040 } },
   errors: ERRORS,
   unreadableRetryMs: 5_000,
   serverErrorRetryMs: 10_000,

@@ -42,7 +42,7 @@ const ROW: ServiceRow = {
   baseUrl: 'https://api.capmonster.cloud',
   offer: OFFER,
   // At most 120 polls for a task, and no two of them within 2 s.
-  patience: { firstPollMs: 2_000, everyMs: 2_000 },
+  patience: { firstPollMs: 2_000, everyMs: 2_000, usual: { medianMs: 10_000, spread: 0.6, idleMs: 1_560 } },
   errors: ERRORS,
   unreadableRetryMs: 5_000,
   serverErrorRetryMs: 10_000,

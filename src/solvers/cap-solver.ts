@@ -39,7 +39,8 @@ const ROW: ServiceRow = {
   name: 'capsolver',
   baseUrl: 'https://api.capsolver.com',
   offer: OFFER,
-  patience: { firstPollMs: 1_000, everyMs: 1_000 },
+  // It has most answers within 1 to 10 s, and takes at most 120 polls for a task.
+  patience: { firstPollMs: 1_000, everyMs: 2_000, usual: { medianMs: 6_000, spread: 0.6, idleMs: 1_500 } },
   errors: ERRORS,
   unreadableRetryMs: 5_000,
   serverErrorRetryMs: 10_000,

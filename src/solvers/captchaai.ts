@@ -6,7 +6,7 @@ import type { SolverOptions } from './options.js'
 import { gridForm, imageForm } from './picture.js'
 import { recaptchaForm } from './recaptcha.js'
 import { fromRow, type ServiceRow } from './row.js'
-import type { Solver } from './solver.js'
+import type { Patience, Solver } from './solver.js'
 import { turnstileForm } from './turnstile.js'
 
 const OFFER: Offer = {
@@ -36,16 +36,22 @@ const ERRORS: ErrorTable = {
   },
 }
 
+const PICTURES: Patience = {
+  firstPollMs: 5_000,
+  everyMs: 5_000,
+  usual: { medianMs: 4_000, spread: 0.5, idleMs: 2_600 },
+}
+
 const ROW: ServiceRow = {
   name: 'captchaai',
   baseUrl: 'https://ocr.captchaai.com',
   offer: OFFER,
   // reCAPTCHA takes 10 to 20 s there, Turnstile 10 to 15, pictures up to 5; after that the service asks for 5 s between polls.
-  patience: { firstPollMs: 15_000, everyMs: 5_000 },
+  patience: { firstPollMs: 15_000, everyMs: 5_000, usual: { medianMs: 17_000, spread: 0.4, idleMs: 2_600 } },
   patienceFor: {
-    turnstile: { firstPollMs: 10_000, everyMs: 5_000 },
-    image: { firstPollMs: 5_000, everyMs: 5_000 },
-    bls: { firstPollMs: 5_000, everyMs: 5_000 },
+    turnstile: { firstPollMs: 10_000, everyMs: 5_000, usual: { medianMs: 12_000, spread: 0.4, idleMs: 2_600 } },
+    image: PICTURES,
+    bls: PICTURES,
   },
   errors: ERRORS,
   unreadableRetryMs: 5_000,

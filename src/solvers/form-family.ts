@@ -4,8 +4,8 @@ import type { Money } from '../policy/money.js'
 import { isDecimal, parseBalance, parseCost } from './amounts.js'
 import { tokenAnswer } from './answers.js'
 import { answerOf, type Offer, type Said } from './offer.js'
-import { type Asked, type Habits, readReply, unreadable, type Words } from './reply.js'
-import type { Failure, Pending, Ready, Submitted } from './solver.js'
+import { type Asked, coded, type Habits, readReply, unreadable, type Words } from './reply.js'
+import type { Failure, ManyPolls, Pending, Ready, Submitted } from './solver.js'
 
 /**
  * The form family's wire: `in.php` and `res.php`, as CaptchaAI, 2Captcha's older API and their imitators speak it. Every reply is
@@ -40,6 +40,43 @@ export function formReaders(habits: Habits, offer: Offer) {
       return amount === undefined ? unreadable(habits, 'balance') : { kind: 'balance', amount }
     },
   }
+}
+
+/** Polls for several tasks in one call. The reply is in plain words, `answer|CAPCHA_NOT_READY|ERROR_…`, whatever is asked for. */
+export function formMany(habits: Habits, offer: Offer, which: Pick<ManyPolls, 'most' | 'families'>): ManyPolls {
+  return {
+    ...which,
+    poll: (ids) => ({
+      path: '/res.php',
+      encoding: 'form',
+      keyField: 'key',
+      fields: { action: 'get', ids: ids.join(',') },
+    }),
+    read(reply, families) {
+      const read = readReply(reply, habits, 'poll', (text) => readMany(text, families.length))
+      if (read.kind === 'pending') return { kind: 'told', results: families.map(() => read) }
+      if (read.kind === 'failure') return read
+      return {
+        kind: 'told',
+        results: read.value.map((part, i) => {
+          if (NOT_READY.test(part)) return { kind: 'pending' }
+          if (CODE.test(part)) return coded(part, habits, 'poll')
+          return readAnswer({ request: part }, families[i] as Family, habits, offer)
+        }),
+      }
+    },
+  }
+}
+
+/** So many parts as were asked for, or one error for all of them. */
+function readMany(text: string, count: number): Words<readonly string[]> | undefined {
+  if (text.startsWith('{')) {
+    const said = readJson(text)
+    return !said || said.kind === 'value' ? undefined : said
+  }
+  const parts = text.replace(/^OK\|/, '').split('|')
+  if (parts.length === count) return { kind: 'value', value: parts }
+  return parts.length === 1 && CODE.test(text) ? readCode(text) : undefined
 }
 
 function readAnswer(said: Said, family: Family, habits: Habits, offer: Offer): Ready | Failure {
@@ -82,7 +119,7 @@ function readJson(text: string): Words<Said> | undefined {
   return value === undefined && !isObject(request) ? undefined : { kind: 'value', value: said }
 }
 
-function readCode(code: string): Words<Said> {
+function readCode(code: string): Words<never> {
   return NOT_READY.test(code) ? { kind: 'pending' } : { kind: 'code', code }
 }
 

@@ -56,7 +56,7 @@ export function readReply<V>(
 ): Value<V> | Pending | Failure {
   const text = reply.body.length > LONGEST_REPLY ? undefined : reply.body.trim()
   const said = text === undefined ? undefined : words(text)
-  if (said?.kind === 'code') return coded(printable(said.code, 79), habits, asked)
+  if (said?.kind === 'code') return coded(said.code, habits, asked)
   // Nothing but a poll is answered by "not yet".
   if (said?.kind === 'pending') return asked === 'poll' ? said : unreadable(habits, asked)
 
@@ -85,7 +85,8 @@ export function readReply<V>(
 }
 
 /** What an error in the service's own words means. */
-function coded(code: string, habits: Habits, asked: Asked): Failure {
+export function coded(said: string, habits: Habits, asked: Asked): Failure {
+  const code = printable(said, 79)
   const row = errorRow(code, habits.errors)
   if (!row) {
     // Nothing is known of it, so its money counts as spent.

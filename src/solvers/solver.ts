@@ -21,6 +21,8 @@ export interface Solver {
   readonly poll: (taskId: string) => Call
   /** @param family of the challenge that the task is for: it says where the answer stands */
   readonly readPoll: (reply: Reply, family: Family) => Ready | Pending | Failure
+  /** Where the service can be asked for several tasks in one call. */
+  readonly many?: ManyPolls | undefined
   readonly balance: () => Call
   readonly readBalance: (reply: Reply) => { readonly kind: 'balance'; readonly amount: Money } | Failure
   /** Tells the service how an answer did; undefined where the service has no such call. */
@@ -29,10 +31,40 @@ export interface Solver {
   readonly addressHelp: string
 }
 
+/** Polls for several tasks in one call. */
+export interface ManyPolls {
+  /** How many at most. */
+  readonly most: number
+  /** The families whose answers can be told apart in such a reply. */
+  readonly families: readonly Family[]
+  readonly poll: (taskIds: readonly string[]) => Call
+  /** @param families those of the tasks, in the order in which they were asked for */
+  readonly read: (reply: Reply, families: readonly Family[]) => Told | Failure
+}
+
+/** What a call for several tasks says of them, in the order in which they were asked for. */
+export interface Told {
+  readonly kind: 'told'
+  readonly results: readonly (Ready | Pending | Failure)[]
+}
+
 /** How long to wait, by the service's own manners. Milliseconds. */
 export interface Patience {
+  /** From handing a task in to asking for it first, at least. */
   readonly firstPollMs: number
+  /** From one poll of a task to its next, at least. */
   readonly everyMs: number
+  /** What is known of how long tasks take. With it the times are learnt; without, they are exactly those above. */
+  readonly usual?: UsualTimes | undefined
+}
+
+/** How long a service's tasks take, to begin with: what is seen of them counts for more. */
+export interface UsualTimes {
+  readonly medianMs: number
+  /** How much they differ: the standard deviation of the logarithm, 0.4 for "half of them within a quarter of the median". */
+  readonly spread: number
+  /** How long an answer may lie at the service before it is asked for, on average. */
+  readonly idleMs: number
 }
 
 /** What one solve may cost. */

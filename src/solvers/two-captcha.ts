@@ -1,6 +1,6 @@
 import { SolveguardError } from '../base/errors.js'
 import type { ErrorTable } from './errors.js'
-import { formCall, formReaders } from './form-family.js'
+import { formCall, formMany, formReaders } from './form-family.js'
 import { geetestForm, geetestTask } from './geetest.js'
 import { hcaptchaForm, hcaptchaTask } from './hcaptcha.js'
 import { fieldsFor, type Offer } from './offer.js'
@@ -45,8 +45,10 @@ const ROW: ServiceRow = {
   baseUrl: 'https://api.2captcha.com',
   offer: OFFER,
   // 5 s before the first poll, 10 to 20 for a reCAPTCHA, and 5 between polls: clients that do not are blocked.
-  patience: { firstPollMs: 5_000, everyMs: 5_000 },
-  patienceFor: { recaptcha: { firstPollMs: 10_000, everyMs: 5_000 } },
+  patience: { firstPollMs: 5_000, everyMs: 5_000, usual: { medianMs: 12_000, spread: 0.5, idleMs: 2_550 } },
+  patienceFor: {
+    recaptcha: { firstPollMs: 10_000, everyMs: 5_000, usual: { medianMs: 16_000, spread: 0.5, idleMs: 2_550 } },
+  },
   errors: ERRORS,
   unreadableRetryMs: 5_000,
   serverErrorRetryMs: 10_000,
@@ -90,6 +92,8 @@ function olderApi(options: TaskOptions): Solver {
       }),
     // With what it cost.
     poll: (taskId) => formCall('/res.php', { action: 'get2', id: taskId }),
+    // Without what they cost: each is held to have cost its price. Tokens of these families have no | in them.
+    many: formMany(habits, FORM_OFFER, { most: 50, families: ['recaptcha', 'turnstile', 'hcaptcha'] }),
     balance: () => formCall('/res.php', { action: 'getbalance' }),
     report: (taskId, good) => formCall('/res.php', { action: good ? 'reportgood' : 'reportbad', id: taskId }),
     ...formReaders(habits, FORM_OFFER),

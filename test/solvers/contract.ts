@@ -170,10 +170,15 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
 
     test('it is patient: at least a second, at most a minute', () => {
       for (const one of all) {
-        for (const ms of Object.values(solver.patience(one))) {
+        const { usual, ...manners } = solver.patience(one)
+        for (const ms of Object.values(manners)) {
           expect(ms).toBeGreaterThanOrEqual(1_000)
           expect(ms).toBeLessThanOrEqual(60_000)
         }
+        expect(usual?.medianMs).toBeGreaterThanOrEqual(1_000)
+        expect(usual?.spread).toBeGreaterThan(0)
+        // Asked for every so often, answers lie there for half of that.
+        expect(usual?.idleMs).toBeGreaterThanOrEqual(manners.everyMs / 2)
       }
     })
 
@@ -265,6 +270,33 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       for (const reply of [ok(''), ok('{"'), ok('<html>'), { ...ok(''), status: 504 }]) {
         expect(readers.readPoll(reply)).toMatchObject({ kind: 'failure', ambiguous: false, charged: true })
       }
+    })
+
+    test('several tasks in one call: what it says of each, in order', () => {
+      const { many } = solver
+      if (!many) return
+      const families = all.map(({ family }) => family).filter((family) => many.families.includes(family))
+      const call = many.poll(families.map((_, i) => String(i + 1)))
+      expect(call.fields).not.toHaveProperty(call.keyField)
+      expect(JSON.stringify(call.fields)).toContain(families.map((_, i) => i + 1).join())
+      const words = families.map((_, i) => ['CAPCHA_NOT_READY', `token-${i}`, 'ERROR_CAPTCHA_UNSOLVABLE'][i % 3])
+      expect(many.read(ok(words.join('|')), families)).toMatchObject({
+        kind: 'told',
+        results: families.map(
+          (_, i) =>
+            [
+              { kind: 'pending' },
+              { kind: 'ready', answer: { token: `token-${i}` } },
+              { kind: 'failure', class: 'unsolvable' },
+            ][i % 3],
+        ),
+      })
+      // One part too many or too few: nobody knows which is whose.
+      for (const odd of [[...words, 'x'], words.slice(1), ['x']]) {
+        expect(many.read(ok(odd.join('|')), families)).toMatchObject({ kind: 'failure', class: 'invalid' })
+      }
+      expect(many.read(ok('ERROR_WRONG_USER_KEY'), families)).toMatchObject({ kind: 'failure', class: 'key' })
+      expect(many.read(ok('<html>'), families)).toMatchObject({ kind: 'failure', class: 'invalid' })
     })
 
     const word = fc.oneof(
