@@ -144,7 +144,7 @@ async function together(): Promise<BenchRow[]> {
           name: 'twocaptcha',
           solver: twoCaptcha({ api: 'v1' }),
           secret: { kind: 'bench', place: 'the benchmark', fetch: () => ({ current: version }) },
-          transport: () => ({ route: 'direct', send, async close() {} }),
+          transport: () => ({ route: 'direct', verify() {}, send, async close() {} }),
         },
       ],
       ledger: memoryLedger(),
