@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import type { WidgetFamily } from '../../src/base/challenge.js'
+import { startFriendly } from '../../src/testing/friendly.js'
+import { startHcaptcha } from '../../src/testing/hcaptcha.js'
+import { startMtcaptcha } from '../../src/testing/mtcaptcha.js'
+import { startRecaptcha } from '../../src/testing/recaptcha.js'
+import { startTurnstile } from '../../src/testing/turnstile.js'
+import { stage, type Vendor } from './stage.js'
+
+/*
+ * A solver's answer is text from outside: it goes into the page as it is, and is nothing but text there. That an answer is
+ * bounded before it gets this far is the solvers' contract.
+ */
+
+const SOLUTIONS: Record<string, string> = JSON.parse(
+  readFileSync(new URL('../../fixtures/hostile/solutions.json', import.meta.url), 'utf8'),
+)
+const HUNDRED_KILOBYTES = '0\'"<'.repeat(25_600)
+
+const FAMILIES: readonly [WidgetFamily, (options: object) => Promise<Vendor>, string, string][] = [
+  ['recaptcha', startRecaptcha, '/named', 'textarea[name="g-recaptcha-response"]'],
+  ['hcaptcha', startHcaptcha, '/hcaptcha/named', 'textarea[name="h-captcha-response"]'],
+  ['turnstile', startTurnstile, '/turnstile/named', 'input[name="cf-turnstile-response"]'],
+  ['friendly', startFriendly, '/friendly/v1/named', 'input[name="frc-captcha-solution"]'],
+  ['mtcaptcha', startMtcaptcha, '/mtcaptcha/named', 'input[name="mtcaptcha-verifiedtoken"]'],
+]
+
+describe.each(FAMILIES)('a %s takes what a solver answers as text:', (family, start, path, field) => {
+  const at = stage(family, start as Parameters<typeof stage>[1])
+
+  test.each([...Object.entries(SOLUTIONS), ['a hundred kilobytes', HUNDRED_KILOBYTES]])('%s', async (_, token) => {
+    await at.visit(path)
+    at.grant.answer = async () => token
+    await at.page.waitForFunction('document.querySelectorAll("script").length > 0')
+    await at.due()
+    const scripts = await at.page.evaluate('document.querySelectorAll("script, img").length')
+    const { solved, failed } = await at.captcha.solve(at.page)
+    expect(failed).toEqual([])
+    expect(solved).toHaveLength(1)
+    expect(await at.calls()).toEqual([token])
+    // A field keeps the ends of its lines in one way only.
+    const kept = await at.page.inputValue(field)
+    expect(kept.replace(/\r\n?/g, '\n')).toBe(token.replace(/\r\n?/g, '\n'))
+    expect(await at.page.evaluate('document.querySelectorAll("script, img").length')).toBe(scripts)
+    expect(await at.page.evaluate('window.ran')).toBeUndefined()
+  })
+})
