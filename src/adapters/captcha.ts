@@ -9,9 +9,11 @@ import type { SolveResult } from './outcome.js'
 import { Pictures, type SolveGridOptions, type SolveImageOptions } from './pictures.js'
 import type { SolveTools } from './solve.js'
 import { PageSolver, type SolvePageOptions } from './solve-page.js'
+import { type WaitForOptions, waitForWidgets } from './wait.js'
 
 export type { SolveGridOptions, SolveImageOptions } from './pictures.js'
 export type { SolvePageOptions } from './solve-page.js'
+export type { WaitForOptions } from './wait.js'
 
 /** CAPTCHAs in the pages of one browser context: pages are of type `P`, elements of type `E`. */
 export interface Captcha<P, E = never> extends AsyncDisposable {
@@ -33,6 +35,17 @@ export interface Captcha<P, E = never> extends AsyncDisposable {
    * const { solved, cost } = await captcha.solve(page)
    */
   solve(page: P, options?: SolvePageOptions): Promise<SolveResult>
+  /**
+   * Waits until there is a widget in a page: by default one that `solve` would now solve. The page says when it is worth another look, so that
+   * nothing is done meanwhile. Goes on over navigations, and looks into frames that come late. Spends nothing.
+   *
+   * @returns the widgets that were waited for
+   * @throws SolveguardError `WAIT_TIMEOUT`, `SOLVE_ABORTED`, `PAGE_GONE`, `GUARD_CLOSED`, `CONFIG_INVALID`
+   * @example
+   * await captcha.waitFor(page, { timeout: 10_000 })
+   * await captcha.solve(page)
+   */
+  waitFor(page: P, options?: WaitForOptions): Promise<Found>
   /**
    * Has the text of a picture read, and types it into a field. The picture is the one that the page shows now: it is not asked for
    * again. The guard's layers hold as for any solve, by the page and frame that the element stands in.
@@ -122,6 +135,8 @@ export async function createCaptcha<P, E>(
       return foundIn(await solver.look(viewOf(page)))
     },
     solve: async (page, options = {}) => solver.solve(viewOf(page), options),
+    waitFor: async (page, options = {}) =>
+      foundIn(await waitForWidgets(tools, solver, viewOf(page), options, closing.signal)),
     solveImage: async (element, options) => pictures.solveImage(element, options),
     solveGrid: async (options) => pictures.solveGrid(options),
     close,

@@ -30,6 +30,11 @@ export interface DriverFrame {
    * reason, and may never settle: the caller bounds it.
    */
   evaluate(expression: string): Promise<unknown>
+  /**
+   * The same for an expression that gives a promise: its value, once it has settled. Others may evaluate meanwhile. Left out where calls
+   * wait for one another: then a page is looked at every now and then, instead of being waited for.
+   */
+  settled?(expression: string): Promise<unknown>
 }
 
 /** What may happen to a page while it is being worked on. */

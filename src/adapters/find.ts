@@ -1,14 +1,14 @@
 import type { Challenge } from '../base/challenge.js'
 import type { Clock } from '../base/clock.js'
 import { SolveguardError } from '../base/errors.js'
-import { type FrameHint, findCall } from '../widgets/calls.js'
+import { type FrameHint, findCall, waitCall } from '../widgets/calls.js'
 import { type FrameReading, MOST_PER_FRAME, parseFound, type WidgetReading } from '../widgets/parse.js'
 import { WIDGETS } from '../widgets/table.js'
 import { type UnknownWidget, unknownIn } from '../widgets/unknown.js'
 import type { FoundChallenge } from '../widgets/widget.js'
-import { evaluateWithin, refreshWithin } from './bounded.js'
+import { evaluateWithin, refreshWithin, within } from './bounded.js'
 import type { DriverFrame, DriverPage } from './driver.js'
-import { pageGone } from './gone.js'
+import { pageClosed, pageGone } from './gone.js'
 
 /** What a look at a page did not take in, because there was too much of it or because it did not answer. */
 export interface LeftOut {
@@ -84,21 +84,15 @@ export class Finder {
    */
   async find(page: DriverPage): Promise<Look> {
     const answered = await refreshWithin(this.#clock, page, this.#evaluateMs)
-    if (page.isClosed()) throw new SolveguardError('PAGE_GONE', 'The page is closed; open another one.')
+    if (page.isClosed()) throw pageClosed()
     if (!answered) throw unanswered(page)
     const all = page.frames()
-    const hints = new Map<DriverFrame, FrameHint[]>()
-    const own: DriverFrame[] = []
-    for (const frame of all.slice(0, MOST_FRAMES)) {
-      const parent = frame.parent()
-      if (parent && isVendorFrame(frame.url())) addHint(hints, parent, frame)
-      else own.push(frame)
-    }
-    const readings = await Promise.all(own.map((frame) => this.#read(frame, hints.get(frame) ?? [])))
+    const own = [...framesOf(page)]
+    const readings = await Promise.all(own.map(([frame, hints]) => this.#read(frame, hints)))
     const left = { widgets: 0, malformed: 0, unresponsive: 0, frames: Math.max(all.length - MOST_FRAMES, 0) }
     const places: Place[] = []
     const unknown: UnknownWidget[] = []
-    for (const [index, frame] of own.entries()) {
+    for (const [index, [frame]] of own.entries()) {
       const reading = readings[index]
       // A frame that went away while it was asked has nothing to tell, and nothing to leave out.
       if (!reading && frame.isDetached()) continue
@@ -121,11 +115,7 @@ export class Finder {
   async again(place: Place): Promise<FoundChallenge | undefined> {
     if (!(await refreshWithin(this.#clock, place.page, this.#evaluateMs))) return undefined
     if (place.page.isClosed() || place.frame.isDetached()) return undefined
-    const hints = new Map<DriverFrame, FrameHint[]>()
-    for (const frame of place.page.frames().slice(0, MOST_FRAMES)) {
-      if (frame.parent() === place.frame && isVendorFrame(frame.url())) addHint(hints, place.frame, frame)
-    }
-    const reading = await this.#read(place.frame, hints.get(place.frame) ?? [])
+    const reading = await this.#read(place.frame, framesOf(place.page).get(place.frame) ?? [])
     const widget = reading?.widgets.find(({ id }) => id === place.id)
     if (!reading || !widget) return undefined
     return this.#place(place.page, place.frame, reading, widget).challenge
@@ -140,6 +130,16 @@ export class Finder {
     const reading = page.isClosed() || frame.isDetached() ? undefined : await this.#read(frame, [])
     if (!reading) throw frame.isDetached() ? pageGone() : unanswered(page)
     return { page, frame, id: `${reading.doc}-0`, ...this.#addresses(page, frame, reading.origin) }
+  }
+
+  /**
+   * Waits in a frame until a look at it would find something else, for at most `ms`. Looks that are begun after this see what is not waited
+   * for. Never rejects, and may end for no reason.
+   */
+  async wait(frame: DriverFrame, frames: readonly FrameHint[], ticket: string, ms: number): Promise<void> {
+    const request = { most: MOST_PER_FRAME, frames }
+    const call = waitCall(ticket, request, ms, !this.#prepared.has(frame))
+    await within(this.#clock, ms + this.#evaluateMs, () => frame.settled?.(call) ?? Promise.resolve())
   }
 
   async #read(frame: DriverFrame, frames: readonly FrameHint[]): Promise<FrameReading | undefined> {
@@ -214,6 +214,18 @@ export function isVendorFrame(address: string): boolean {
   if (!URL.canParse(address)) return false
   const url = new URL(address)
   return /^https?:$/.test(url.protocol) && vendors.some((widget) => widget.isVendorFrame(url))
+}
+
+/** The frames that are looked into, each with the vendors' frames right below it. */
+export function framesOf(page: DriverPage): ReadonlyMap<DriverFrame, readonly FrameHint[]> {
+  const hints = new Map<DriverFrame, FrameHint[]>()
+  const own: DriverFrame[] = []
+  for (const frame of page.frames().slice(0, MOST_FRAMES)) {
+    const parent = frame.parent()
+    if (parent && isVendorFrame(frame.url())) addHint(hints, parent, frame)
+    else own.push(frame)
+  }
+  return new Map(own.map((frame) => [frame, hints.get(frame) ?? []]))
 }
 
 function addHint(hints: Map<DriverFrame, FrameHint[]>, parent: DriverFrame, frame: DriverFrame): void {

@@ -15,3 +15,8 @@ export function widgetGone(): SolveguardError {
     'The widget is no longer in the page, or refused the solution: find it again.',
   )
 }
+
+/** Said of a page that was closed before it was asked. */
+export function pageClosed(): SolveguardError {
+  return new SolveguardError('PAGE_GONE', 'The page is closed; open another one.')
+}

@@ -2,6 +2,7 @@ import type { TextHints } from '../base/challenge.js'
 import { printable, SolveguardError } from '../base/errors.js'
 import type { Solution } from '../guard/types.js'
 import { within } from './bounded.js'
+import { checkNames } from './check-names.js'
 import type { Driver, DriverElement } from './driver.js'
 import type { Whereabouts } from './find.js'
 import { pageGone, widgetGone } from './gone.js'
@@ -35,7 +36,7 @@ const LONGEST_TEXT = 2_000
 /** In base64, the largest picture that a guard takes. */
 const LONGEST_PICTURE = 1_400_000
 
-const IMAGE_OPTIONS: ReadonlySet<string> = new Set([
+const IMAGE_OPTIONS = [
   'into',
   'signal',
   'numeric',
@@ -45,12 +46,8 @@ const IMAGE_OPTIONS: ReadonlySet<string> = new Set([
   'case',
   'math',
   'comment',
-] satisfies (keyof SolveImageOptions<unknown>)[])
-const GRID_OPTIONS: ReadonlySet<string> = new Set([
-  'cells',
-  'instruction',
-  'signal',
-] satisfies (keyof SolveGridOptions<unknown>)[])
+] satisfies (keyof SolveImageOptions<unknown>)[]
+const GRID_OPTIONS = ['cells', 'instruction', 'signal'] satisfies (keyof SolveGridOptions<unknown>)[]
 
 /** Solves pictures that the caller shows, through a driver's elements. */
 export class Pictures<E> {
@@ -67,7 +64,7 @@ export class Pictures<E> {
 
   async solveImage(element: E, options: SolveImageOptions<E> = {}): Promise<Solution> {
     if (this.#closing.aborted) throw captchaClosed()
-    check('solveImage', options, IMAGE_OPTIONS)
+    checkNames('solveImage', options, IMAGE_OPTIONS)
     const { into, signal, ...hints } = options
     return this.#withElements(
       [element, ...(into === undefined ? [] : [into])],
@@ -83,7 +80,7 @@ export class Pictures<E> {
 
   async solveGrid(options: SolveGridOptions<E>): Promise<Solution> {
     if (this.#closing.aborted) throw captchaClosed()
-    check('solveGrid', options, GRID_OPTIONS)
+    checkNames('solveGrid', options, GRID_OPTIONS)
     const { cells, instruction, signal } = options
     if (!Array.isArray(cells) || cells.length !== CELLS) {
       throw new SolveguardError('CONFIG_INVALID', `solveGrid() takes nine \`cells\`, in reading order.`)
@@ -199,16 +196,6 @@ type Shown =
       readonly images: readonly Uint8Array[]
       readonly instruction: string
     }
-
-/** A mistyped option would be paid for, and of no effect. */
-function check(method: string, options: object, known: ReadonlySet<string>): void {
-  const unknown = Object.keys(options ?? {}).find((name) => !known.has(name))
-  if (unknown === undefined) return
-  throw new SolveguardError(
-    'CONFIG_INVALID',
-    `${method}() has no option ${printable(unknown, 60)}, only ${[...known].join(', ')}.`,
-  )
-}
 
 function bytesOf(uri: string): Uint8Array | undefined {
   const base64 =

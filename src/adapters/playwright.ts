@@ -6,7 +6,14 @@ import { type GuardContextOptions, guardDriver } from './context.js'
 import { type Driver, type DriverFrame, type DriverPage, eachOnce } from './driver.js'
 
 export type { Sign, UnknownWidget } from '../widgets/unknown.js'
-export type { Captcha, CaptchaOptions, SolveGridOptions, SolveImageOptions, SolvePageOptions } from './captcha.js'
+export type {
+  Captcha,
+  CaptchaOptions,
+  SolveGridOptions,
+  SolveImageOptions,
+  SolvePageOptions,
+  WaitForOptions,
+} from './captcha.js'
 export type { GuardContextOptions } from './context.js'
 export type { Found, LeftOut } from './find.js'
 export type { AskForChallenge } from './fresh.js'
@@ -44,6 +51,7 @@ function playwrightDriver(context: BrowserContext): Driver<Page, Locator> {
       },
       isDetached: () => frame.isDetached(),
       evaluate: (expression) => frame.evaluate(expression),
+      settled: (expression) => frame.evaluate(expression),
     }),
   )
 

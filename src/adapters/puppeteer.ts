@@ -6,7 +6,14 @@ import { type GuardContextOptions, guardDriver } from './context.js'
 import { type Driver, type DriverFrame, type DriverPage, eachOnce } from './driver.js'
 
 export type { Sign, UnknownWidget } from '../widgets/unknown.js'
-export type { Captcha, CaptchaOptions, SolveGridOptions, SolveImageOptions, SolvePageOptions } from './captcha.js'
+export type {
+  Captcha,
+  CaptchaOptions,
+  SolveGridOptions,
+  SolveImageOptions,
+  SolvePageOptions,
+  WaitForOptions,
+} from './captcha.js'
 export type { GuardContextOptions } from './context.js'
 export type { Found, LeftOut } from './find.js'
 export type { AskForChallenge } from './fresh.js'
@@ -48,6 +55,7 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | 
       },
       isDetached: () => frame.detached,
       evaluate: (expression) => frame.evaluate(expression),
+      settled: (expression) => frame.evaluate(expression),
     }),
   )
 

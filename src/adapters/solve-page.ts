@@ -1,5 +1,6 @@
-import { printable, SolveguardError } from '../base/errors.js'
+import { SolveguardError } from '../base/errors.js'
 import type { FoundChallenge } from '../widgets/widget.js'
+import { checkNames } from './check-names.js'
 import type { DriverPage } from './driver.js'
 import type { LeftOut, Look, Place } from './find.js'
 import { type Ended, type SolveResult, sum } from './outcome.js'
@@ -96,17 +97,8 @@ export function captchaClosed(): SolveguardError {
   return new SolveguardError('GUARD_CLOSED', 'This captcha was closed: guard the context again.')
 }
 
-const OPTIONS: ReadonlySet<string> = new Set(['which', 'signal', 'throwOnDenied'] satisfies (keyof SolvePageOptions)[])
-
-/** A mistyped option would solve other widgets than those that were meant, for money. */
 function checkOptions(options: SolvePageOptions): void {
-  const unknown = Object.keys(options).find((name) => !OPTIONS.has(name))
-  if (unknown !== undefined) {
-    throw new SolveguardError(
-      'CONFIG_INVALID',
-      `solve() has no option ${printable(unknown, 60)}, only ${[...OPTIONS].join(', ')}.`,
-    )
-  }
+  checkNames('solve', options, ['which', 'signal', 'throwOnDenied'] satisfies (keyof SolvePageOptions)[])
   const { which } = options
   if (which === undefined || which === 'due' || which === 'all' || Array.isArray(which)) return
   throw new SolveguardError('CONFIG_INVALID', "solve() takes `which: 'due'`, `'all'`, or a list of what find() gave.")

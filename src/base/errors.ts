@@ -200,6 +200,10 @@ export const CODES = {
     meaning: 'The widget is no longer in the page, or refused the solution.',
     remedy: 'Find it again: pages may remove and draw widgets anew.',
   },
+  WAIT_TIMEOUT: {
+    meaning: 'No widget came up in the page within the time that it was waited for.',
+    remedy: 'Wait for longer, or look at what the page does; `captcha.find` tells what is there.',
+  },
   WIDGET_FAILED: {
     meaning: 'A widget that has the browser work out its answer (ALTCHA, Cap) came to none.',
     remedy: "Look at the site's own endpoints for that widget; the message carries what it says.",

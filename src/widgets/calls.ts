@@ -47,6 +47,19 @@ export const releaseCall = (id: string): string => call('release', [id], false)
 /** Asks how far a widget's own work has come, and sets it off first if `begin` says so. */
 export const workCall = (id: string, begin: boolean): string => call('work', [id, begin], false)
 
+/** Waits in a frame until `findCall` would say something else, for at most `ms`. The value is a promise. */
+export function waitCall(
+  ticket: string,
+  request: { most: number; frames: readonly FrameHint[] },
+  ms: number,
+  whole: boolean,
+): string {
+  return call('wait', [ticket, request, ms], whole)
+}
+
+/** Ends such a wait. */
+export const endWaitCall = (ticket: string): string => call('endWait', [ticket], false)
+
 /** Asks whether the document is still the one that the id was given in. */
 export const aliveCall = (id: string): string => call('alive', [id], false)
 

@@ -7,6 +7,7 @@ import { contract } from './contract.js'
 import { fakeGrant } from './fake-grant.js'
 import { picturesContract } from './pictures-contract.js'
 import { type ElementPage, type ElementTool, eventually } from './tool.js'
+import { waitContract } from './wait-contract.js'
 
 let launched: Promise<Browser> | undefined
 
@@ -53,6 +54,7 @@ const playwright: ElementTool<Page, Locator> = {
 
 contract(playwright)
 picturesContract(playwright)
+waitContract(playwright)
 
 // Both are emitters of Node's; Playwright's types leave that out.
 const listeners = (of: unknown, name: string) => (of as EventEmitter).listenerCount(name)

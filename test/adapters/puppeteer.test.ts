@@ -6,6 +6,7 @@ import { contract } from './contract.js'
 import { fakeGrant } from './fake-grant.js'
 import { picturesContract } from './pictures-contract.js'
 import { type ElementPage, type ElementTool, eventually } from './tool.js'
+import { waitContract } from './wait-contract.js'
 
 let launched: Promise<Browser> | undefined
 
@@ -59,6 +60,7 @@ const puppeteer: ElementTool<Page, ElementHandle | null> = {
 
 contract(puppeteer)
 picturesContract(puppeteer)
+waitContract(puppeteer)
 
 test('listeners are on a page only while a solve is under way, and on the context until it is let go', async () => {
   const context = await (await browser()).createBrowserContext()

@@ -23,7 +23,7 @@ export interface ElementPage<P, E> extends ToolPage<P> {
 }
 
 export interface ToolContext<P, E = never, Page extends ToolPage<P> = ToolPage<P>> {
-  guard(grant: Grant, narrowing?: NarrowingInput, options?: CaptchaOptions): Promise<Captcha<P, E>>
+  guard(grant: Grant, narrowing?: NarrowingInput, options?: CaptchaOptions<P>): Promise<Captcha<P, E>>
   newPage(): Promise<Page>
   close(): Promise<void>
 }

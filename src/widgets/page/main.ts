@@ -1,4 +1,5 @@
 // What finds widgets and puts solutions into the page: comes with the first call that needs it.
+import { Changes } from './changes.js'
 import { createDom } from './dom.js'
 import { callOffExpiries } from './expiry.js'
 import { families } from './families.js'
@@ -24,6 +25,10 @@ export interface Main {
    * How far a widget's own work has come, set off first if asked to: `{ state, token, why }`, or a `result` as `place` has it.
    */
   work(id: string, begin: boolean): string
+  /** Waits, for at most `ms`, until `find` would say something else: `{ result: 'changed' | 'ended' }`. */
+  wait(ticket: string, request: FindRequest, ms: number): Promise<string>
+  /** Ends a wait before its time. */
+  endWait(ticket: string): string
   /** Whether this is still the document that the id was given in. */
   alive(id: string): string
   undo(): void
@@ -58,6 +63,7 @@ function install(observer: Observer): Main {
   let count = 0
   const names = p.keys(families)
   const place: Place = { p, dom, observer, frames: list() }
+  const changes = new Changes(observer, dom)
 
   const idOf = (family: PageFamily, seen: Seen): Known => {
     for (let index = known.size - 1; index >= 0; index--) {
@@ -151,11 +157,17 @@ function install(observer: Observer): Main {
       const { state, token, why } = at.seen.work?.(begin) ?? { state: 'failed', token: '', why: '' }
       return json(p, { state, token, why: p.apply(p.slice, why, [0, MOST_WHY]) }, LONGEST_TOKEN)
     },
+    wait: (ticket, request, ms) => changes.wait(ticket, ms, () => main.find(request)),
+    endWait(ticket) {
+      changes.end(ticket)
+      return answer('ok')
+    },
     alive: (id) => answer(p.apply(p.indexOf, id, [`${doc}-`]) === 0 ? 'ok' : 'page-gone'),
     undo() {
       callOffExpiries(place)
       stopListening(place)
       takeShadowsAway()
+      changes.endAll()
     },
   }
   return main

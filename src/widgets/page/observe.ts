@@ -25,6 +25,8 @@ export interface Observer {
   /** Starts, or starts over for another document of the same window. */
   begin(holdMs?: number): void
   undo(): void
+  /** Told of whatever may have changed what is to be found; there while somebody waits for that. */
+  stirred?: () => void
   /** What finds widgets and puts solutions in; comes with the first call that needs it. */
   main?: Main
 }
@@ -99,5 +101,6 @@ function create(): Observer {
 
   function loaded(event: Event): void {
     if ((event.target as Element | null)?.localName === 'script') check()
+    observer.stirred?.()
   }
 }

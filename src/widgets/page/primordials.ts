@@ -26,6 +26,10 @@ export function capture() {
     indexOf: String.prototype.indexOf,
     listen: EventTarget.prototype.addEventListener,
     unlisten: EventTarget.prototype.removeEventListener,
+    microtask: window.queueMicrotask,
+    MutationObserver,
+    observe: MutationObserver.prototype.observe,
+    disconnect: MutationObserver.prototype.disconnect,
   }
 }
 

@@ -148,7 +148,11 @@ export function wrap(observer: Observer, original: Call, handle: Handler): Call 
   const { p } = observer
   const wrapped = function (this: unknown): unknown {
     // biome-ignore lint/complexity/noArguments: a rest parameter would change what the function does with its length
-    return observer.over ? p.apply(original, this, arguments) : handle(original, this, arguments)
+    if (observer.over) return p.apply(original, this, arguments)
+    // biome-ignore lint/complexity/noArguments: the same
+    const result = handle(original, this, arguments)
+    observer.stirred?.()
+    return result
   }
   p.define(wrapped, 'name', { value: original.name, configurable: true })
   p.define(wrapped, 'length', { value: original.length, configurable: true })
@@ -161,7 +165,10 @@ function watchMaker(observer: Observer, original: Call, maker: Maker): Call {
   return new p.Proxy(original, {
     construct(target, args, as) {
       const object: object = p.construct(target, args, as)
-      if (!observer.over) maker.made(object, args)
+      if (!observer.over) {
+        maker.made(object, args)
+        observer.stirred?.()
+      }
       return object
     },
   })

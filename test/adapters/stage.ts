@@ -1,0 +1,81 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
+import type { Captcha, CaptchaOptions } from '../../src/adapters/captcha.js'
+import type { PolicyInput } from '../../src/policy/schema.js'
+import { type StandInRecaptcha, startRecaptcha } from '../../src/testing/recaptcha.js'
+import { type StandInSite, startSite } from '../../src/testing/site.js'
+import { freePort } from '../support/proxies.js'
+import { type FakeGrant, fakeGrant } from './fake-grant.js'
+import { type Tool, type ToolContext, type ToolPage, until } from './tool.js'
+
+/** What the tests that every adapter has to pass share: one vendor and site; for each test a context, its page and its guard. */
+export interface ToolStage<P, E, Page extends ToolPage<P>> {
+  readonly recaptcha: StandInRecaptcha
+  readonly site: StandInSite
+  readonly context: ToolContext<P, E, Page>
+  readonly page: Page
+  readonly grant: FakeGrant
+  readonly captcha: Captcha<P, E>
+  /** Guards the context and opens a page of the site in it. */
+  visit(path: string, ready?: string, policy?: Omit<PolicyInput, 'origins'>, options?: CaptchaOptions<P>): Promise<void>
+  /** What the page's callback was called with. */
+  calls(): Promise<unknown[]>
+}
+
+/** The vendor has drawn its first widget. */
+export const RENDERED = 'document.querySelector("iframe[name^=a-]")'
+
+/** @param pages further pages of the site */
+export function toolStage<P, E, Page extends ToolPage<P>>(
+  tool: Tool<P, E, Page>,
+  pages: Readonly<Record<string, string>> = {},
+): ToolStage<P, E, Page> {
+  type Stage = ToolStage<P, E, Page>
+  const now = {} as { -readonly [K in 'recaptcha' | 'site' | 'context' | 'page' | 'grant' | 'captcha']: Stage[K] }
+
+  beforeAll(async () => {
+    const port = await freePort()
+    now.recaptcha = await startRecaptcha({ port, url: `http://${tool.vendorHost ?? 'localhost'}:${port}` })
+    now.site = await startSite({ recaptcha: now.recaptcha, pages })
+  })
+  afterAll(async () => {
+    await now.site?.close()
+    await now.recaptcha?.close()
+  })
+  beforeEach(async () => {
+    now.context = await tool.open()
+  })
+  afterEach(() => now.context.close())
+
+  return {
+    get recaptcha() {
+      return now.recaptcha
+    },
+    get site() {
+      return now.site
+    },
+    get context() {
+      return now.context
+    },
+    get page() {
+      return now.page
+    },
+    get grant() {
+      return now.grant
+    },
+    get captcha() {
+      return now.captcha
+    },
+    async visit(path, ready = 'true', policy = {}, options = {}) {
+      now.grant = fakeGrant(now.recaptcha, policy)
+      now.captcha = await now.context.guard(now.grant, undefined, options)
+      now.page = await now.context.newPage()
+      await now.page.goto(`${now.site.url}${path}`)
+      await until(now.page, ready)
+    },
+    async calls() {
+      const list: unknown = JSON.parse(String(await now.page.evaluate('JSON.stringify(window.calls || [])')))
+      expect(Array.isArray(list)).toBe(true)
+      return list as unknown[]
+    },
+  }
+}

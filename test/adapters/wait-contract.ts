@@ -1,0 +1,159 @@
+import { describe, expect, test } from 'vitest'
+import { manualClock } from '../../src/testing/clock.js'
+import { RENDERED, toolStage } from './stage.js'
+import { eventually, type Tool, type ToolPage, until } from './tool.js'
+
+const API = 'window.grecaptcha && grecaptcha.render'
+const KEY = 'window[Symbol.for("solveguard")]'
+
+/** What every adapter has to do about widgets that are yet to come. */
+export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>): void {
+  describe('waits', () => {
+    const at = toolStage(tool, { '/busy': BUSY })
+
+    test('for a widget that is there already, and gives it', async () => {
+      await at.visit('/login', RENDERED)
+      const found = await at.captcha.waitFor(at.page.native)
+      expect(found).toMatchObject([{ variant: 'v2-checkbox', due: true }])
+      expect(found.leftOut.widgets).toBe(0)
+    })
+
+    test('for one that its framework draws later', async () => {
+      await at.visit('/late', API)
+      const waiting = at.captcha.waitFor(at.page.native)
+      await at.page.evaluate('setTimeout(draw, 300); 0')
+      expect(await waiting).toMatchObject([{ variant: 'v2-checkbox', due: true }])
+      expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [{}] })
+    })
+
+    test('over navigations', async () => {
+      await at.visit('/tiny')
+      const waiting = at.captcha.waitFor(at.page.native)
+      await at.page.goto(`${at.site.url}/ordinary`)
+      await at.page.goto(`${at.site.url}/login`)
+      expect(await waiting).toMatchObject([{ pageUrl: `${at.site.url}/login` }])
+    })
+
+    test('for a frame that comes late', async () => {
+      await at.visit('/tiny')
+      const waiting = at.captcha.waitFor(at.page.native)
+      await at.page.evaluate(
+        `setTimeout(() => { document.body.appendChild(document.createElement('iframe')).src = '${at.site.otherUrl}/login' }, 300); 0`,
+      )
+      expect(await waiting).toMatchObject([{ frameUrl: `${at.site.otherUrl}/login` }])
+    })
+
+    test('until an invisible widget is set off, and no sooner', async () => {
+      await at.visit('/invisible-execute', RENDERED)
+      let over = false
+      const waiting = at.captcha.waitFor(at.page.native).finally(() => {
+        over = true
+      })
+      // Seen, and not taken for one that is due.
+      expect(await at.captcha.find(at.page.native)).toMatchObject([{ due: false }])
+      expect(over).toBe(false)
+      await at.page.click('#go')
+      expect(await waiting).toMatchObject([{ variant: 'v2-invisible', executed: true }])
+    })
+
+    test('for any widget, where all are wanted', async () => {
+      await at.visit('/invisible', RENDERED)
+      expect(await at.captcha.waitFor(at.page.native, { which: 'all' })).toMatchObject([{ due: false }])
+    })
+
+    test('for one that was hidden', async () => {
+      await at.visit('/login', RENDERED)
+      await at.page.evaluate('document.querySelector("main").style.display = "none"')
+      const waiting = at.captcha.waitFor(at.page.native)
+      await at.page.evaluate('setTimeout(() => { document.querySelector("main").style.display = "" }, 300); 0')
+      expect(await waiting).toMatchObject([{ visible: true, due: true }])
+    })
+
+    test('for so long, and then says what it saw', async () => {
+      await at.visit('/invisible', RENDERED)
+      await expect(at.captcha.waitFor(at.page.native, { timeout: 200 })).rejects.toMatchObject({
+        code: 'WAIT_TIMEOUT',
+        message: 'No widget was due in the page within 200 ms; 1 is there that is not.',
+      })
+      await at.page.goto(`${at.site.url}/tiny`)
+      await expect(at.captcha.waitFor(at.page.native, { timeout: 200, which: 'all' })).rejects.toMatchObject({
+        message: 'There was no widget in the page within 200 ms.',
+      })
+    })
+
+    test('no longer than its signal, its page and its captcha', async () => {
+      await at.visit('/tiny')
+      const controller = new AbortController()
+      const ended = async (wait: Promise<unknown>, code: string) => expect(wait).rejects.toMatchObject({ code })
+      const aborted = ended(at.captcha.waitFor(at.page.native, { signal: controller.signal }), 'SOLVE_ABORTED')
+      controller.abort()
+      await aborted
+      const other = await at.context.newPage()
+      await other.goto(`${at.site.url}/tiny`)
+      const gone = ended(at.captcha.waitFor(other.native), 'PAGE_GONE')
+      await other.close()
+      await gone
+      const closed = ended(at.captcha.waitFor(at.page.native), 'SOLVE_ABORTED')
+      await at.captcha.close()
+      await closed
+      await ended(at.captcha.waitFor(at.page.native), 'GUARD_CLOSED')
+    })
+
+    test('on a page that is never at rest, and does not look at it all the time', async () => {
+      await at.visit('/busy', 'window.turns > 3')
+      const waiting = at.captcha.waitFor(at.page.native)
+      await until(at.page, 'turns > 60')
+      await at.page.evaluate('widget(); 0')
+      expect(await waiting).toMatchObject([{ variant: 'v2-checkbox' }])
+    })
+
+    test('and leaves nothing of it in the page', async () => {
+      await at.visit('/tiny')
+      const controller = new AbortController()
+      const waiting = at.captcha.waitFor(at.page.native, { signal: controller.signal }).catch(() => undefined)
+      await eventually(async () => (await at.page.evaluate(`!!${KEY}?.main`)) === true)
+      controller.abort()
+      await waiting
+      await eventually(async () => (await at.page.evaluate(`"stirred" in ${KEY}`)) === false)
+    })
+
+    test('by the clock that it was given', async () => {
+      const clock = manualClock(Date.now())
+      await at.visit('/tiny', 'true', {}, { clock })
+      let over = false
+      const waiting = at.captcha.waitFor(at.page.native, { timeout: 60_000 }).catch((error) => {
+        over = true
+        return error
+      })
+      await clock.advance(59_000)
+      expect(over).toBe(false)
+      await eventually(async () => {
+        await clock.advance(1_000)
+        return over
+      })
+      expect(await waiting).toMatchObject({ code: 'WAIT_TIMEOUT' })
+    })
+
+    test.each([{ wich: 'all' }, { which: 'each' }, { timeout: -1 }, { timeout: '5s' }])(
+      'for nothing that is mistyped: %j',
+      async (options) => {
+        await at.visit('/login', RENDERED)
+        await expect(at.captcha.waitFor(at.page.native, options as never)).rejects.toMatchObject({
+          code: 'CONFIG_INVALID',
+        })
+      },
+    )
+  })
+}
+
+/** Changes its document hundreds of times a second. */
+const BUSY = `<!doctype html><p id="at"></p><script>
+window.turns = 0
+setInterval(function () { turns++; document.getElementById('at').replaceChildren(document.createElement('b')) }, 4)
+window.widget = function () {
+  var element = document.body.appendChild(document.createElement('div'))
+  element.className = 'g-recaptcha'
+  element.dataset.sitekey = 'abc'
+  element.textContent = 'x'
+}
+</script>`
