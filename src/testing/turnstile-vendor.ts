@@ -130,6 +130,7 @@ export function api(told: { base: string; render: string; onload: string; compat
     widget.timer = setTimeout(() => {
       widget.expired = true
       named(widget.settings['expired-callback'])?.(token)
+      if ((widget.settings['refresh-expired'] ?? 'auto') === 'auto') turnstile.reset(widget.id)
     }, 300_000)
   }
 

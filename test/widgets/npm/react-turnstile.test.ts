@@ -29,6 +29,18 @@ describe('@marsidev/react-turnstile', () => {
     expect(at.grant.asked).toEqual([])
   })
 
+  test('the widget renews by itself what it has passed, for nothing', async () => {
+    at.vendor.behave(at.sitekey, { does: 'pass' })
+    await at.context.clock.install()
+    await start('app', { by: 'ref' })
+    await toldOf('success')
+    await at.context.clock.fastForward(300_000)
+    await at.page.waitForFunction(() => window.told.length === 3)
+    expect((await told()).map(([name]) => name)).toEqual(['success', 'expire', 'success'])
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'answered' }] })
+    expect(await signIn()).toBe('accepted')
+  })
+
   test('execution: execute, set off by its ref', async () => {
     await start('app', { by: 'execute' })
     await eventually(async () => (await at.find()).length === 1)
