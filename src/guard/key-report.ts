@@ -37,16 +37,18 @@ interface Seen {
 /**
  * The keys of one place (a guard and an account of it), the one in use first, and what is to be said of each.
  * @param facts what the ledger has on keys, of every guard
+ * @param own what this process would say of itself now
  */
 export function weigh(
   current: SecretVersion | undefined,
   facts: readonly Fact[],
+  own: Presence,
   place: string,
   now: number,
 ): KnownKey[] {
   const seen = new Map<string, Seen>()
   const lastUsed = new Map<string, number>()
-  const presences: Presence[] = []
+  const presences: Presence[] = [own]
   for (const { name, value, at } of facts) {
     if (name.startsWith('owner/')) presences.push(presenceIn(value))
     if (!name.startsWith('used/')) continue

@@ -109,7 +109,9 @@ export class KeyWatch {
 
   /** The keys that an account has used or holds, the one in use first. */
   known(account: Account, facts: readonly Fact[], now: number): KnownKey[] {
-    return weigh(account.secrets.held()?.current, facts, this.#place(account.name), now)
+    // What this process has said of itself is some seconds old.
+    const others = facts.filter(({ name }) => name !== this.#name)
+    return weigh(account.secrets.held()?.current, others, this.#presence(), this.#place(account.name), now)
   }
 
   /** What the ledger has on keys, for `known`. */
@@ -120,7 +122,7 @@ export class KeyWatch {
   /** This process holds nothing any more. */
   async leave(): Promise<void> {
     await this.#tellUsed()
-    if (this.#present) await this.#remember(`owner/${this.#core.ownerId}`, '{}', 0)
+    if (this.#present) await this.#remember(this.#name, '{}', 0)
   }
 
   /** Once for all that happens at a time. */
@@ -146,7 +148,7 @@ export class KeyWatch {
     const nothing = presence.holds.length === 0 && Object.keys(presence.underWay).length === 0
     if (nothing && !this.#present) return
     this.#present = true
-    await this.#remember(`owner/${this.#core.ownerId}`, JSON.stringify(presence), PRESENT_MS)
+    await this.#remember(this.#name, JSON.stringify(presence), PRESENT_MS)
   }
 
   #presence(): Presence {
@@ -186,6 +188,11 @@ export class KeyWatch {
 
   #remember(name: string, value: string, forMs: number): MaybePromise<string> {
     return this.#core.ledger.remember({ scope: SCOPE, name, value, forMs }, this.#core.clock.now())
+  }
+
+  /** How what this process says of itself is called. */
+  get #name(): string {
+    return `owner/${this.#core.ownerId}`
   }
 
   #place(account: string): string {

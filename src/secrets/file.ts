@@ -101,10 +101,11 @@ function checkFile(stats: Stats, path: string, place: string, { forbidden, mode 
   if (stats.mode & forbidden) {
     const found = (stats.mode & 0o777).toString(8).padStart(3, '0')
     // A mount is often read-only, so that nobody can change the mode there.
-    const mounted = stats.mode & 0o033 ? '' : ', or, if it is mounted into a container, say { mounted: true }'
+    const mounted =
+      stats.mode & 0o033 ? ': run' : '. If it is mounted into a container, say { mounted: true }; otherwise run'
     throw new DeniedError(
       'SECRET_UNSAFE',
-      `${place} may be used by others (mode ${found})${mounted}: run chmod ${mode} ${quoted(path)}`,
+      `${place} may be used by others (mode ${found})${mounted} chmod ${mode} ${quoted(path)}`,
     )
   }
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { usd } from '../../src/policy/money.js'
-import { manualClock } from '../../src/testing/clock.js'
+import type { SecretProvider } from '../../src/secrets/provider.js'
+import { Secret } from '../../src/secrets/secret.js'
+import { type ManualClock, manualClock } from '../../src/testing/clock.js'
 import { challenge, errorOf, fixedSecret, rig, settleWith } from './support.js'
 
 const OLD = 'the-old-key-0123456789abcdef0123'
@@ -92,6 +94,46 @@ describe('rotation', () => {
     const error = await errorOf(guard.solve(challenge))
     told += `${error.message}${error.stack}${JSON.stringify(error)}${JSON.stringify(audit.events)}${JSON.stringify(await guard.status())}`
     expect(told).not.toContain(key)
+  })
+})
+
+describe('a store that is slow', () => {
+  const slow = (clock: ManualClock, ms: () => number): SecretProvider & { fetches: number } => {
+    const value = new Secret(NEW)
+    return {
+      kind: 'test',
+      place: 'the test',
+      fetches: 0,
+      fetch() {
+        this.fetches++
+        return new Promise((resolve) => void clock.after(ms(), () => resolve({ current: { value, version: '1' } })))
+      },
+    }
+  }
+
+  it('is waited for once, by all who solve meanwhile', async () => {
+    const clock = manualClock()
+    const secret = slow(clock, () => 9_000)
+    const { guard } = await rig({ clock, secret, service: { keys: { [NEW]: 10 } } })
+    const solves = Promise.all(Array.from({ length: 20 }, () => guard.solve(challenge)))
+    await settleWith(clock, solves, 100)
+    expect(secret.fetches).toBe(1)
+  })
+
+  it('and slower than ten seconds denies, with nothing reserved, until it is quicker', async () => {
+    const clock = manualClock()
+    let ms = 11_000
+    const { guard, actions, service } = await rig({
+      clock,
+      secret: slow(clock, () => ms),
+      service: { keys: { [NEW]: 10 } },
+    })
+    const error = await errorOf(settleWith(clock, guard.solve(challenge), 100))
+    expect([error.code, error.message]).toEqual(['SECRET_UNAVAILABLE', expect.stringContaining('10 s')])
+    expect(actions()).not.toContain('authorised')
+    expect(service.requests).toEqual([])
+    ms = 100
+    await settleWith(clock, guard.solve(challenge), 100)
   })
 })
 
