@@ -1,4 +1,6 @@
+import { awsWafTask } from './aws-waf.js'
 import type { ErrorTable } from './errors.js'
+import { friendlyTask } from './friendly.js'
 import { geetestTask } from './geetest.js'
 import { hcaptchaTask } from './hcaptcha.js'
 import type { Offer } from './offer.js'
@@ -24,6 +26,12 @@ const OFFER: Offer = {
   })),
   hcaptcha: hcaptchaTask,
   geetest: geetestTask('GeeTestTaskProxyless'),
+  friendly: friendlyTask,
+  'aws-waf': awsWafTask('AmazonTaskProxyless', ({ sitekey, scriptUrl }) => ({
+    wafType: 'widget',
+    websiteKey: sitekey,
+    jsapiScript: scriptUrl,
+  })),
 }
 
 /** Where Anti-Captcha's reference (anti-captcha.com/apidoc/errors) means something else by a code, or is stricter. */
@@ -44,7 +52,7 @@ const ROW: ServiceRow = {
 
 /**
  * Anti-Captcha (anti-captcha.com): the task family, paid by the solve. Does reCAPTCHA v2, v3 and Enterprise, hCaptcha,
- * Turnstile, GeeTest v3 and v4.
+ * Turnstile, GeeTest v3 and v4, Friendly Captcha v1, Amazon WAF.
  *
  * @throws SolveguardError `CONFIG_INVALID`, which names the option
  * @example

@@ -1,5 +1,6 @@
 import type { ErrorTable } from './errors.js'
 import { geetestTask } from './geetest.js'
+import { mtcaptchaTask } from './mtcaptcha.js'
 import type { Offer } from './offer.js'
 import { recaptchaTask } from './recaptcha.js'
 import type { ServiceRow } from './row.js'
@@ -20,6 +21,7 @@ const OFFER: Offer = {
   // Its pageData belongs to Cloudflare's challenge pages, which are no widgets.
   turnstile: turnstileTask('TurnstileTask', ({ action, cData }) => ({ pageAction: action, data: cData })),
   geetest: geetestTask('GeeTestTask'),
+  mtcaptcha: mtcaptchaTask('MTCaptchaTask', 'pageAction'),
 }
 
 /** Where CapMonster Cloud's reference (docs.capmonster.cloud, "API errors") means something else by a code, or is stricter. */
@@ -51,7 +53,7 @@ const ROW: ServiceRow = {
 
 /**
  * CapMonster Cloud (capmonster.cloud): the task family, paid by the solve. Does reCAPTCHA v2, v3 and Enterprise,
- * Turnstile, GeeTest v3 and v4.
+ * Turnstile, GeeTest v3 and v4, MTCaptcha.
  *
  * @throws SolveguardError `CONFIG_INVALID`, which names the option
  * @example

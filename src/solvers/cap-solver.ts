@@ -1,6 +1,9 @@
 import { SolveguardError } from '../base/errors.js'
+import { awsWafTask } from './aws-waf.js'
 import type { ErrorTable } from './errors.js'
+import { friendlyTask } from './friendly.js'
 import { geetestTask } from './geetest.js'
+import { mtcaptchaTask } from './mtcaptcha.js'
 import type { Offer } from './offer.js'
 import type { SolverOptions } from './options.js'
 import { recaptchaTask } from './recaptcha.js'
@@ -23,6 +26,9 @@ const OFFER: Offer = {
     metadata: action === undefined && cData === undefined ? undefined : { action, cdata: cData },
   })),
   geetest: geetestTask('GeeTestTaskProxyLess', (captchaId) => ({ captchaId })),
+  friendly: friendlyTask,
+  mtcaptcha: mtcaptchaTask('MtCaptchaTaskProxyLess'),
+  'aws-waf': awsWafTask('AntiAwsWafTaskProxyLess', ({ scriptUrl }) => ({ awsApiJs: scriptUrl })),
 }
 
 /** Where CapSolver's reference (docs.capsolver.com/guide/api-error) means something else by a code, or is stricter. */
@@ -55,7 +61,7 @@ export interface CapSolverOptions extends SolverOptions {
 
 /**
  * CapSolver (capsolver.com): the task family, paid by the solve. Does reCAPTCHA v2, v3 and Enterprise,
- * Turnstile, GeeTest v3 and v4.
+ * Turnstile, GeeTest v3 and v4, Friendly Captcha v1, MTCaptcha, Amazon WAF.
  *
  * @throws SolveguardError `CONFIG_INVALID`, which names the option
  * @example

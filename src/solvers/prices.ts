@@ -3,7 +3,8 @@ import type { Pricing } from './pricing.js'
 /**
  * List prices, which change: look at the source before you rely on one, and override it with `pricing`.
  * One row for each service; each row says when it was looked up, and where. Where a price has a range this is its upper end, for that
- * is what has to be reserved; a service that says what a solve did cost is believed.
+ * is what has to be reserved; a service that says what a solve did cost is believed. Where no figure was to be had (Friendly Captcha,
+ * MTCaptcha, Amazon WAF) it is that of the service's dearest other family.
  */
 export const LIST_PRICES = {
   captchaai: {
@@ -15,7 +16,17 @@ export const LIST_PRICES = {
   twocaptcha: {
     asOf: '2025',
     source: 'https://2captcha.com/pricing',
-    pricing: { per: 'solve', usd: { recaptcha: 0.00299, turnstile: 0.00145, hcaptcha: 0.00299, geetest: 0.00299 } },
+    pricing: {
+      per: 'solve',
+      usd: {
+        recaptcha: 0.00299,
+        turnstile: 0.00145,
+        hcaptcha: 0.00299,
+        geetest: 0.00299,
+        friendly: 0.00299,
+        mtcaptcha: 0.00299,
+      },
+    },
   },
   anticaptcha: {
     asOf: '2025',
@@ -30,6 +41,8 @@ export const LIST_PRICES = {
         turnstile: 0.002,
         hcaptcha: 0.003,
         geetest: 0.0018,
+        friendly: 0.005,
+        'aws-waf': 0.005,
       },
     },
   },
@@ -46,6 +59,7 @@ export const LIST_PRICES = {
         'recaptcha/enterprise-score': 0.002,
         turnstile: 0.0013,
         geetest: 0.0012,
+        mtcaptcha: 0.002,
       },
     },
   },
@@ -62,6 +76,9 @@ export const LIST_PRICES = {
         'recaptcha/enterprise-score': 0.003,
         turnstile: 0.0012,
         geetest: 0.0012,
+        friendly: 0.003,
+        mtcaptcha: 0.003,
+        'aws-waf': 0.003,
       },
     },
   },

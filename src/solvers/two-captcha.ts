@@ -1,8 +1,10 @@
 import { SolveguardError } from '../base/errors.js'
 import type { ErrorTable } from './errors.js'
 import { formCall, formMany, formReaders } from './form-family.js'
+import { friendlyForm, friendlyTask } from './friendly.js'
 import { geetestForm, geetestTask } from './geetest.js'
 import { hcaptchaForm, hcaptchaTask } from './hcaptcha.js'
+import { mtcaptchaForm, mtcaptchaTask } from './mtcaptcha.js'
 import { fieldsFor, type Offer } from './offer.js'
 import { recaptchaForm, recaptchaTask } from './recaptcha.js'
 import { fromRow, type ServiceRow } from './row.js'
@@ -27,6 +29,8 @@ const OFFER: Offer = {
   })),
   hcaptcha: hcaptchaTask,
   geetest: geetestTask('GeeTestTaskProxyless'),
+  friendly: friendlyTask,
+  mtcaptcha: mtcaptchaTask('MtCaptchaTaskProxyless'),
 }
 
 /** The older API, the form family. */
@@ -35,6 +39,8 @@ const FORM_OFFER: Offer = {
   turnstile: turnstileForm,
   hcaptcha: hcaptchaForm,
   geetest: geetestForm('twocaptcha'),
+  friendly: friendlyForm,
+  mtcaptcha: mtcaptchaForm,
 }
 
 /** Where 2Captcha's reference (2captcha.com/api-docs/error-codes) means something else by a code, or is stricter. */
@@ -66,7 +72,7 @@ export interface TwoCaptchaOptions extends TaskOptions {
 
 /**
  * 2Captcha (2captcha.com): the task family (API v2), or the form family (its older API); paid by the solve. Does reCAPTCHA v2, v3 and
- * Enterprise, hCaptcha and Turnstile.
+ * Enterprise, hCaptcha, Turnstile, GeeTest v3 and v4, Friendly Captcha v1, MTCaptcha.
  *
  * @throws SolveguardError `CONFIG_INVALID`, which names the option
  * @example

@@ -48,6 +48,8 @@ const METHODS = new Map<string, { family: Family; field: string; missing: string
   ['userrecaptcha', { family: 'recaptcha', field: 'googlekey', missing: 'ERROR_GOOGLEKEY' }],
   ['turnstile', { family: 'turnstile', field: 'sitekey', missing: 'ERROR_SITEKEY' }],
   ['hcaptcha', { family: 'hcaptcha', field: 'sitekey', missing: 'ERROR_SITEKEY' }],
+  ['friendly_captcha', { family: 'friendly', field: 'sitekey', missing: 'ERROR_SITEKEY' }],
+  ['mt_captcha', { family: 'mtcaptcha', field: 'sitekey', missing: 'ERROR_SITEKEY' }],
   ['geetest', { family: 'geetest', field: 'gt', missing: 'ERROR_BAD_PARAMETERS' }],
   ['geetest_v4', { family: 'geetest', field: 'captcha_id', missing: 'ERROR_BAD_PARAMETERS' }],
 ])

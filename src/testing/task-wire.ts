@@ -57,13 +57,16 @@ const TYPES: readonly (readonly [RegExp, Family])[] = [
   [/^(?:anti)?turnstiletask/i, 'turnstile'],
   [/^hcaptchatask/i, 'hcaptcha'],
   [/^geetesttask/i, 'geetest'],
+  [/^friendlycaptchatask/i, 'friendly'],
+  [/^mtcaptchatask/i, 'mtcaptcha'],
+  [/^(?:amazon|antiawswaf)task/i, 'aws-waf'],
 ]
 
 function orderOf(task: Readonly<Record<string, unknown>> | undefined): Order {
   if (!task) return { sitekey: '', pageUrl: '', fields: {}, wrong: 'ERROR_TASK_ABSENT' }
   const fields = asTexts(task)
   const { type = '', websiteURL = '' } = fields
-  const websiteKey = fields.websiteKey ?? fields.gt ?? fields.captchaId ?? ''
+  const websiteKey = fields.websiteKey ?? fields.gt ?? fields.captchaId ?? fields.awsApiJs ?? ''
   const family = TYPES.find(([name]) => name.test(type))?.[1]
   return { family, sitekey: websiteKey, pageUrl: websiteURL, fields, wrong: wrongWith() }
 
@@ -129,7 +132,7 @@ function times(task: { submittedAt: number; readyAt?: number | undefined }): { c
 /** The answer under the name that each family's has. */
 function solution(family: Family | undefined, answer: string): Record<string, unknown> {
   if (family === 'geetest') return geetestSolution(answer)
-  return family === 'turnstile' ? { token: answer } : { gRecaptchaResponse: answer }
+  return family === 'recaptcha' || family === 'hcaptcha' ? { gRecaptchaResponse: answer } : { token: answer }
 }
 
 /** v3's without what the vendor puts before their names. */

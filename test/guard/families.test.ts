@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { Challenge } from '../../src/base/challenge.js'
+import { capSolver } from '../../src/solvers/cap-solver.js'
 import { captchaAI } from '../../src/solvers/captchaai.js'
 import type { Solver } from '../../src/solvers/solver.js'
 import { startSolverService } from '../../src/testing/service.js'
+import { AWS_WAF, FRIENDLY, MTCAPTCHA } from '../solvers/contract.js'
 import { challenge, rig } from './support.js'
 
 const turnstile: Challenge = {
@@ -161,6 +163,22 @@ describe('Amazon WAF’s CAPTCHA', () => {
       })
     }
   })
+})
+
+describe('Friendly Captcha, MTCaptcha and Amazon WAF', () => {
+  it.each<Challenge>([FRIENDLY, MTCAPTCHA, AWS_WAF])(
+    'are solved by a service that does them: $family',
+    async (challenge) => {
+      const service = await startSolverService({ as: 'capsolver', onAnswer: () => undefined })
+      await using _ = service
+      const solver = capSolver({ baseUrl: service.url, patience: { firstPollMs: 0, everyMs: 1 } })
+      const { guard } = await rig({ at: service, more: { solver } })
+      const { token, cost } = await guard.solve({ ...challenge, pageUrl: turnstile.pageUrl })
+      expect(token).toMatch(/^[\x21-\x7e]{20,}$/)
+      expect(cost).toBe(3_000)
+      expect(service.tasks).toMatchObject([{ family: challenge.family }])
+    },
+  )
 })
 
 describe('a family that the solver cannot do', () => {

@@ -50,4 +50,9 @@ it('docs/widgets.md names each family, its variants, and the solvers that do it'
   expect(named).toEqual(known)
 })
 
-const ANY = { sitekey: 'x', pageUrl: 'https://staging.example.com/', image: new Uint8Array(5_000) }
+const ANY = {
+  sitekey: 'x',
+  pageUrl: 'https://staging.example.com/',
+  scriptUrl: 'https://cdn.example/a.js',
+  image: new Uint8Array(5_000),
+}

@@ -44,6 +44,29 @@ export const GEETEST_V4: Challenge = {
   pageUrl: CHALLENGE.pageUrl,
 }
 
+/** Version 1; no service's reference knows the other. */
+export const FRIENDLY: Challenge = {
+  family: 'friendly',
+  variant: 'v1',
+  sitekey: 'FCMDESUD3M34857N',
+  pageUrl: CHALLENGE.pageUrl,
+}
+
+export const MTCAPTCHA: Challenge = {
+  family: 'mtcaptcha',
+  variant: 'mtcaptcha',
+  sitekey: 'MTPublic-KzqLY1cKH',
+  pageUrl: CHALLENGE.pageUrl,
+}
+
+export const AWS_WAF: Challenge = {
+  family: 'aws-waf',
+  variant: 'widget',
+  sitekey: `${'An+API/key='.repeat(80)}_0_1`,
+  scriptUrl: 'https://f4df95ce5d70.us-east-1.captcha-sdk.awswaf.com/f4df95ce5d70/jsapi.js',
+  pageUrl: CHALLENGE.pageUrl,
+}
+
 export const IMAGE: ImageChallenge = {
   family: 'image',
   variant: 'text',
@@ -73,6 +96,10 @@ const EVERY: readonly Challenge[] = [
   GEETEST,
   { ...GEETEST, apiHost: 'api-na.geetest.com' },
   GEETEST_V4,
+  FRIENDLY,
+  MTCAPTCHA,
+  { ...MTCAPTCHA, action: 'login' },
+  AWS_WAF,
 ]
 
 const CLASSES: readonly FailureClass[] = [

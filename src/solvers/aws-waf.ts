@@ -1,0 +1,29 @@
+import type { Challenge } from '../base/challenge.js'
+import { tokenAnswer } from './answers.js'
+import type { Method } from './offer.js'
+import { pageAddress } from './page-address.js'
+
+const COOKIE = 'aws-waf-token='
+
+/**
+ * A CAPTCHA of Amazon WAF's as the task family says it. Services that sell a voucher, which is yet to be changed for a token at
+ * AWS, are none for it.
+ *
+ * @param rest how a service names the page's key and its script, which all of them load
+ */
+export function awsWafTask(
+  type: string,
+  rest: (challenge: Challenge) => Readonly<Record<string, unknown>>,
+): Method<'aws-waf'> {
+  return {
+    variants: ['widget'],
+    refuses: ({ scriptUrl }) => (scriptUrl === undefined ? 'a challenge of aws-waf without its scriptUrl' : undefined),
+    fields: (challenge) => ({ type, websiteURL: pageAddress(challenge), ...rest(challenge) }),
+    // One service gives the value, another the cookie.
+    answer({ token, cookie, userAgent }) {
+      const value = token ?? cookie
+      const bare = typeof value === 'string' && value.startsWith(COOKIE) ? value.slice(COOKIE.length) : value
+      return tokenAnswer(bare, { userAgent })
+    },
+  }
+}

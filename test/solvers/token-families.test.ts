@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'vitest'
+import type { Challenge, Family } from '../../src/base/challenge.js'
+import type { Solver } from '../../src/solvers/solver.js'
+import { SOLVERS, solversFor } from '../../src/solvers/table.js'
+import { twoCaptcha } from '../../src/solvers/two-captcha.js'
+import { AWS_WAF, FRIENDLY, MTCAPTCHA, ok } from './contract.js'
+
+const { pageUrl } = FRIENDLY
+
+const made = (name: string): Solver => {
+  const make = name === 'twocaptcha v1' ? () => twoCaptcha({ api: 'v1' }) : SOLVERS[name]
+  if (!make) throw new Error(name)
+  return make()
+}
+
+/** What a service is told of a challenge. */
+function told(name: string, challenge: Challenge): unknown {
+  const { fields } = made(name).submit(challenge)
+  return 'task' in fields ? fields.task : fields
+}
+
+/** What a service of the task family makes of a solution. */
+const read = (name: string, family: Family, solution: object) =>
+  made(name).readPoll(ok(JSON.stringify({ errorId: 0, status: 'ready', solution })), family)
+
+describe('a Friendly Captcha', () => {
+  const task = { type: 'FriendlyCaptchaTaskProxyless', websiteURL: pageUrl, websiteKey: FRIENDLY.sitekey }
+  test.each([
+    ['twocaptcha', task],
+    ['twocaptcha v1', { method: 'friendly_captcha', sitekey: FRIENDLY.sitekey, pageurl: pageUrl, json: '1' }],
+    ['anticaptcha', task],
+    ['capsolver', task],
+  ])('as %s is told of it', (name, wire) => {
+    expect(told(name, FRIENDLY)).toEqual(wire)
+  })
+
+  test('of version 2 is one that no service’s reference knows', () => {
+    const second: Challenge = { ...FRIENDLY, variant: 'v2' }
+    expect(solversFor(second)).toEqual([])
+    expect(made('capsolver').unsupported(second)).toBe('the variant v2 of friendly')
+    expect(made('captchaai').unsupported(FRIENDLY)).toBe('the family friendly')
+  })
+})
+
+describe('an MTCaptcha', () => {
+  const { sitekey } = MTCAPTCHA
+  const task = { websiteURL: pageUrl, websiteKey: sitekey }
+  test.each([
+    ['twocaptcha', { ...task, type: 'MtCaptchaTaskProxyless' }, {}],
+    ['twocaptcha v1', { method: 'mt_captcha', sitekey, pageurl: pageUrl, json: '1' }, {}],
+    ['capmonster', { ...task, type: 'MTCaptchaTask' }, { pageAction: 'login' }],
+    ['capsolver', { ...task, type: 'MtCaptchaTaskProxyLess' }, {}],
+  ])('as %s is told of it, and of its action where the service takes one', (name, wire, action) => {
+    expect(told(name, MTCAPTCHA)).toEqual(wire)
+    expect(told(name, { ...MTCAPTCHA, action: 'login' })).toEqual({ ...wire, ...action })
+  })
+})
+
+describe('Amazon WAF’s CAPTCHA', () => {
+  const { sitekey, scriptUrl } = AWS_WAF
+  test.each([
+    [
+      'anticaptcha',
+      {
+        type: 'AmazonTaskProxyless',
+        websiteURL: pageUrl,
+        wafType: 'widget',
+        websiteKey: sitekey,
+        jsapiScript: scriptUrl,
+      },
+    ],
+    ['capsolver', { type: 'AntiAwsWafTaskProxyLess', websiteURL: pageUrl, awsApiJs: scriptUrl }],
+  ])('as %s is told of it', (name, wire) => {
+    expect(told(name, AWS_WAF)).toEqual(wire)
+  })
+
+  test('without the address of its script is nothing that a service could begin with', () => {
+    const bare: Challenge = { ...AWS_WAF, scriptUrl: undefined }
+    expect(solversFor(AWS_WAF)).toEqual(['anticaptcha', 'capsolver'])
+    expect(solversFor(bare)).toEqual([])
+    expect(made('capsolver').unsupported(bare)).toBe('a challenge of aws-waf without its scriptUrl')
+  })
+
+  test.each([{ token: 'uuid:a+b/c=:d' }, { cookie: 'uuid:a+b/c=:d' }, { cookie: 'aws-waf-token=uuid:a+b/c=:d' }])(
+    'is answered with the token, however a service gives it: %j',
+    (solution) => {
+      const answer = { token: 'uuid:a+b/c=:d' }
+      expect(read('capsolver', 'aws-waf', solution)).toEqual({ kind: 'ready', answer })
+      expect(read('anticaptcha', 'aws-waf', { ...solution, userAgent: 'Mozilla/5.0' })).toEqual({
+        kind: 'ready',
+        answer: { ...answer, fields: { userAgent: 'Mozilla/5.0' } },
+      })
+    },
+  )
+
+  test.each([
+    {},
+    { token: '' },
+    { cookie: 'aws-waf-token=' },
+    { cookie: 'a b' },
+    { token: 7 },
+    { captcha_voucher: 'eyJ', existing_token: 'uuid:a:b' },
+  ])('is not answered by %j', (solution) => {
+    expect(read('capsolver', 'aws-waf', solution)).toMatchObject({ kind: 'failure', class: 'invalid' })
+  })
+})
