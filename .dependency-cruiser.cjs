@@ -15,7 +15,8 @@ const MAY_IMPORT = {
   adapters: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'egress', 'guard'],
 }
 
-const BROWSER_LIBRARIES = '(^|/)node_modules/(@playwright|playwright|playwright-core|@puppeteer|puppeteer[^/]*)/'
+const BROWSER_LIBRARIES =
+  '(^|/)node_modules/(@playwright|playwright|playwright-core|@puppeteer|puppeteer[^/]*|selenium-webdriver|webdriverio)/'
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {

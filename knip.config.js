@@ -6,12 +6,9 @@ const AWAITED = [
   '@antiadmin/anticaptchaofficial',
   '@opentelemetry/sdk-metrics',
   '@opentelemetry/sdk-trace-node',
-  '@types/selenium-webdriver',
   '@zennolab_com/capmonstercloud-client',
   'ioredis',
   'rate-limiter-flexible',
-  'selenium-webdriver',
-  'webdriverio',
 ]
 
 /** @type {import('knip').KnipConfig} */
@@ -36,5 +33,5 @@ export default {
   // Run by name, from scripts/check.mjs and from tests.
   ignoreDependencies: ['@arethetypeswrong/cli', '@biomejs/biome', 'dotenv-vault', 'publint', ...AWAITED],
   // Not packages: scripts/setup.mjs sees to them.
-  ignoreBinaries: ['apt-get', 'mkfifo', 'openssl', 'strace'],
+  ignoreBinaries: ['apt-get', 'chromedriver', 'mkfifo', 'openssl', 'strace'],
 }

@@ -1,4 +1,4 @@
-// Finds a browser of the Chromium family: what the user names, Playwright's own, Chrome, Chromium.
+// Finds browsers. Of the Chromium family: what the user names, Playwright's own, Chrome, Chromium.
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
@@ -14,6 +14,7 @@ export const CHROMIUM_FLAGS = [
 ]
 
 const NAMES = ['google-chrome', 'google-chrome-stable', 'chrome', 'chromium', 'chromium-browser']
+const FIREFOX_NAMES = ['firefox', 'firefox-esr']
 const MAC = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
   '/Applications/Chromium.app/Contents/MacOS/Chromium',
@@ -27,15 +28,33 @@ export async function findBrowser() {
   if (named) return isProgram(named) ? { path: named, source: 'CHROMIUM_PATH' } : undefined
   const own = await playwrightsOwn()
   if (own) return { path: own, source: 'playwright' }
-  const folders = (process.env.PATH ?? '').split(delimiter)
-  for (const name of NAMES) {
-    for (const folder of folders) {
+  const onPath = findOnPath(NAMES)
+  if (onPath) return onPath
+  const mac = MAC.find(isProgram)
+  return mac ? { path: mac, source: 'Applications' } : undefined
+}
+
+/**
+ * @returns {string | undefined} the Firefox that FIREFOX_PATH names, or that is on the PATH
+ */
+export function findFirefox() {
+  const named = process.env.FIREFOX_PATH
+  if (named) return isProgram(named) ? named : undefined
+  return findOnPath(FIREFOX_NAMES)?.path
+}
+
+/**
+ * @param {readonly string[]} names
+ * @returns {{ path: string, source: string } | undefined}
+ */
+function findOnPath(names) {
+  for (const name of names) {
+    for (const folder of (process.env.PATH ?? '').split(delimiter)) {
       const path = join(folder, process.platform === 'win32' ? `${name}.exe` : name)
       if (folder && isProgram(path)) return { path, source: name }
     }
   }
-  const mac = MAC.find(isProgram)
-  return mac ? { path: mac, source: 'Applications' } : undefined
+  return undefined
 }
 
 async function playwrightsOwn() {

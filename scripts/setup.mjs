@@ -44,8 +44,20 @@ export async function ensureBrowser() {
   )
 }
 
+/** A Firefox that the tests can drive. */
+export async function ensureFirefox() {
+  const { findFirefox } = await import('./find-browser.mjs')
+  if (findFirefox()) return
+  if (process.env.FIREFOX_PATH) giveUp('FIREFOX_PATH names no program: correct it, or unset it to have one looked for.')
+  installDebian(['firefox-esr'])
+  if (!findFirefox()) giveUp('No Firefox was found: install it, or set FIREFOX_PATH.')
+}
+
 /** Debian packages that are not named as their program is. */
-const PACKAGES = /** @type {Readonly<Record<string, string>>} */ ({ danted: 'dante-server' })
+const PACKAGES = /** @type {Readonly<Record<string, string>>} */ ({
+  chromedriver: 'chromium-driver',
+  danted: 'dante-server',
+})
 
 /**
  * Programs that tests run.

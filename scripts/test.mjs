@@ -1,10 +1,11 @@
 // npm test [-- vitest's arguments]
 import { ensureSecretStores } from './secret-stores.mjs'
-import { ensureBrowser, ensurePackages, ensurePrograms, root } from './setup.mjs'
+import { ensureBrowser, ensureFirefox, ensurePackages, ensurePrograms, root } from './setup.mjs'
 
 ensurePackages()
 await ensureBrowser()
-ensurePrograms(['openssl', 'tinyproxy', 'squid', 'danted', 'strace'])
+await ensureFirefox()
+ensurePrograms(['openssl', 'tinyproxy', 'squid', 'danted', 'strace', 'chromedriver'])
 ensureSecretStores()
 
 process.chdir(root)

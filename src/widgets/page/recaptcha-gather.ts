@@ -202,6 +202,8 @@ export function gather(place: Place, most: number): Scene {
   function addFrame(frame: Frame): void {
     if (first(({ anchor }) => anchor !== undefined && anchor.name === frame.name && frame.name !== '')) return
     if (first(({ anchor }) => anchor?.element !== undefined && anchor.element === frame.element)) return
+    // Some browser tools do not know frames by name: one that the page shows is known by its address, which is drawn by lot.
+    if (!frame.element && frame.name === '' && first(({ anchor }) => anchor?.url === frame.url)) return
     const key = parameter(p, frame.url, 'k')
     const { element } = frame
     const widget =

@@ -1,0 +1,4 @@
+import { contract } from './contract.js'
+import { seleniumTool } from './selenium.js'
+
+contract(seleniumTool({ bidi: true }))
