@@ -7,8 +7,6 @@ const AWAITED = [
   '@opentelemetry/sdk-metrics',
   '@opentelemetry/sdk-trace-node',
   '@zennolab_com/capmonstercloud-client',
-  'ioredis',
-  'rate-limiter-flexible',
 ]
 
 /** @type {import('knip').KnipConfig} */
@@ -33,5 +31,5 @@ export default {
   // Run by name, from scripts/check.mjs and from tests.
   ignoreDependencies: ['@arethetypeswrong/cli', '@biomejs/biome', 'dotenv-vault', 'publint', ...AWAITED],
   // Not packages: scripts/setup.mjs sees to them.
-  ignoreBinaries: ['apt-get', 'chromedriver', 'mkfifo', 'openssl', 'strace'],
+  ignoreBinaries: ['apt-get', 'chromedriver', 'mkfifo', 'openssl', 'redis-cli', 'strace'],
 }

@@ -13,6 +13,7 @@ import { fileLedger } from '../src/ledger/file.js'
 import type { BudgetClaim, Ledger } from '../src/ledger/ledger.js'
 import { memoryLedger } from '../src/ledger/memory.js'
 import { type Money, micros, usd } from '../src/policy/money.js'
+import { mediansByTurns } from './median.js'
 import type { BenchRow } from './row.js'
 
 const PATH: readonly BudgetClaim[] = [
@@ -20,8 +21,6 @@ const PATH: readonly BudgetClaim[] = [
   { id: 'checkout-tests/context-1', limits: { perDay: usd(1_000_000) } },
 ]
 const TASK = { solver: 'captchaai', taskId: '2122988149', keyVersion: '3', family: 'recaptcha' }
-const ROUNDS = 40
-const CALLS_A_ROUND = 200
 
 /** What the ledgers cost for each solve, and whether that stays so. */
 export async function ledgerBench(): Promise<BenchRow[]> {
@@ -44,22 +43,6 @@ function solve(ledger: Ledger): void {
   reserve(ledger, id, now)
   ledger.note(id, TASK)
   ledger.settle({ reservationId: id, cost: micros(2_990) }, now)
-}
-
-/** The median of each, in microseconds, measured by turns so that what disturbs one disturbs all. */
-async function medians(works: readonly (() => unknown)[]): Promise<number[]> {
-  const samples = works.map((): number[] => [])
-  for (let round = -2; round < ROUNDS; round++) {
-    for (const [i, work] of works.entries()) {
-      for (let call = 0; call < CALLS_A_ROUND; call++) {
-        const began = process.hrtime.bigint()
-        const done = work()
-        if (done instanceof Promise) await done
-        if (round >= 0) samples[i]?.push(Number(process.hrtime.bigint() - began) / 1e3)
-      }
-    }
-  }
-  return samples.map((list) => list.sort((a, b) => a - b)[list.length >> 1] ?? Number.NaN)
 }
 
 function memorySpeed(): BenchRow {
@@ -124,7 +107,7 @@ async function fileSpeed(dir: string): Promise<BenchRow[]> {
   const ledger = fileLedger({ dir: join(dir, 'speed') })
   await ledger.open()
   const bare = bareTransactions(join(dir, 'bare.db'))
-  const [solved = 0, apart = 0, insert = 0, update = 0] = await medians([
+  const [solved = 0, apart = 0, insert = 0, update = 0] = await mediansByTurns([
     () => solve(ledger),
     async () => {
       const id = randomUUID()
@@ -191,7 +174,7 @@ async function aged(dir: string, solves: number): Promise<Ledger> {
 
 async function history(dir: string): Promise<BenchRow> {
   const [few, many] = [await aged(join(dir, 'few'), 1_000), await aged(join(dir, 'many'), 1_000_000)]
-  const [baseline = 0, value = 0] = await medians([() => solve(few), () => solve(many)])
+  const [baseline = 0, value = 0] = await mediansByTurns([() => solve(few), () => solve(many)])
   await few.close()
   await many.close()
   const ratio = value / baseline

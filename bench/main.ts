@@ -9,6 +9,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   guard: async () => (await import('./guard.js')).guardBench(),
   ledger: async () => (await import('./ledger.js')).ledgerBench(),
   secrets: async () => (await import('./secrets.js')).secretsBench(),
+  'ledger-redis': async () => (await import('./ledger-redis.js')).redisBench(),
   egress: async () => (await import('./egress.js')).egressBench(),
   polls: async () => (await import('./polls.js')).pollsBench(),
   audit: async () => (await import('./audit.js')).auditBench(),

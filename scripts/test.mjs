@@ -5,7 +5,7 @@ import { ensureBrowser, ensureFirefox, ensurePackages, ensurePrograms, root } fr
 ensurePackages()
 await ensureBrowser()
 await ensureFirefox()
-ensurePrograms(['openssl', 'tinyproxy', 'squid', 'danted', 'strace', 'chromedriver'])
+ensurePrograms(['openssl', 'tinyproxy', 'squid', 'danted', 'redis-server', 'strace', 'chromedriver'])
 ensureSecretStores()
 
 process.chdir(root)

@@ -115,6 +115,11 @@ export const CODES = {
     meaning: 'The ledger could not be read or written, so nothing may be spent.',
     remedy: 'Make the ledger reachable and writable.',
   },
+  LEDGER_UNSAFE: {
+    layer: 'spending',
+    meaning: 'The ledger lies where what was spent may be thrown away.',
+    remedy: 'Set up its server as the message says.',
+  },
   AUDIT_UNAVAILABLE: {
     layer: 'audit',
     meaning: 'The audit record could not be written, so nothing may be spent.',

@@ -191,9 +191,9 @@ export class Books {
 
   /** Whether the request may be taken at `at`, and which thresholds it would cross. */
   reserve(request: ReserveRequest, at: number): ReserveResult {
-    check(request)
+    checkRequest(request)
     if (this.#open.has(request.id) || this.#lapsed.has(request.id)) {
-      throw new SolveguardError('CONFIG_INVALID', 'A reservation id was used twice; each reservation needs its own.')
+      throw usedTwice()
     }
     let alerts = NO_ALERTS as ThresholdAlert[]
     for (const { id, limits, alertsAt } of request.path) {
@@ -475,7 +475,8 @@ function lapsedUntil(deadline: number): number {
   return slotEnds(DAY, slotOf(DAY, deadline))
 }
 
-function check({ amount, deadline, path }: ReserveRequest): void {
+/** Refuses a request that would falsify the sums. */
+export function checkRequest({ amount, deadline, path }: ReserveRequest): void {
   checkAmount(amount)
   if (!Number.isFinite(deadline)) throw new SolveguardError('CONFIG_INVALID', 'A reservation needs a deadline.')
   if (path.length > 1 && path.some(({ id }, i) => path.findIndex((other) => other.id === id) !== i)) {
@@ -495,6 +496,11 @@ function checkAmount(amount: number): void {
  */
 export function deadlineOf({ deadline }: ReserveRequest, now: number, at: number): number {
   return deadline + Math.max(0, at - now)
+}
+
+/** What an id means that stands for another reservation already. */
+export function usedTwice(): SolveguardError {
+  return new SolveguardError('CONFIG_INVALID', 'A reservation id was used twice; each reservation needs its own.')
 }
 
 /** Refuses a settlement that would falsify the sums. */

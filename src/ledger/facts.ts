@@ -36,17 +36,9 @@ export class Facts {
   }
 
   /** What will stand under the fact's name, and until when. Nothing is booked. */
-  decide({ scope, name, value, forMs, ifNew = false }: NewFact, at: number): Kept {
-    if (
-      [scope, name].some((text) => text.length === 0 || text.length > LONGEST_NAME) ||
-      value.length > LONGEST_VALUE ||
-      !(forMs >= 0 && Number.isFinite(forMs))
-    ) {
-      throw new SolveguardError(
-        'CONFIG_INVALID',
-        `A fact has a scope and a name of 1 to ${LONGEST_NAME} characters, a value of up to ${LONGEST_VALUE}, and a time to be kept for.`,
-      )
-    }
+  decide(fact: NewFact, at: number): Kept {
+    checkFact(fact)
+    const { scope, name, value, forMs, ifNew = false } = fact
     const until = at + forMs
     const before = ifNew ? this.#scopes.get(scope)?.get(name) : undefined
     if (!before || before.until <= at) return { value, until, at }
@@ -74,5 +66,19 @@ export class Facts {
       for (const [name, { until }] of facts) if (until <= at) facts.delete(name)
       if (facts.size === 0) this.#scopes.delete(scope)
     }
+  }
+}
+
+/** Refuses a fact that is not small. */
+export function checkFact({ scope, name, value, forMs }: NewFact): void {
+  if (
+    [scope, name].some((text) => text.length === 0 || text.length > LONGEST_NAME) ||
+    value.length > LONGEST_VALUE ||
+    !(forMs >= 0 && Number.isFinite(forMs))
+  ) {
+    throw new SolveguardError(
+      'CONFIG_INVALID',
+      `A fact has a scope and a name of 1 to ${LONGEST_NAME} characters, a value of up to ${LONGEST_VALUE}, and a time to be kept for.`,
+    )
   }
 }

@@ -1,3 +1,5 @@
 export { type FileLedgerOptions, fileLedger } from './file.js'
 export type * from './ledger.js'
 export { type MemoryLedger, memoryLedger } from './memory.js'
+export type { RedisClient } from './redis/server.js'
+export { type RedisLedgerOptions, redisLedger } from './redis.js'

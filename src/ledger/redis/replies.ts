@@ -1,0 +1,118 @@
+import type { ChainHead } from '../../base/chain.js'
+import { DeniedError } from '../../base/errors.js'
+import type { Money } from '../../policy/money.js'
+import type {
+  BudgetClaim,
+  ClaimedTask,
+  Limits,
+  NotedTask,
+  PauseReason,
+  ReserveResult,
+  ThresholdAlert,
+  Usage,
+} from '../ledger.js'
+import type { Reply } from './link.js'
+
+/** What the scripts answer, as the interface has it. Numbers that are not there are `-1`, texts are empty. */
+type Word = string | number | undefined
+
+/** A list by groups of `size`. */
+export function inGroups(words: readonly Word[], size: number): (readonly Word[])[] {
+  return Array.from({ length: Math.floor(words.length / size) }, (_, i) => words.slice(i * size, (i + 1) * size))
+}
+
+/** @param path the path of the request, by whose places alerts are told */
+export function readReserved([what, ...words]: Reply, path: readonly BudgetClaim[]): ReserveResult {
+  const [budgetId = '', reason, limit, used, retryAt] = words
+  if (what === 'ok')
+    return { ok: true, alerts: words.length === 0 ? [] : inGroups(words, 4).map((each) => readAlert(each, path)) }
+  if (what === 'paused') return { ok: false, budgetId: String(budgetId), reason: 'paused', pause: readReason(reason) }
+  if (what === 'denied' && (reason === 'perDay' || reason === 'perMinute' || reason === 'concurrent')) {
+    return {
+      ok: false,
+      budgetId: String(budgetId),
+      reason,
+      limit: Number(limit),
+      used: Number(used),
+      retryAt: retryAt === '' ? undefined : Number(retryAt),
+    }
+  }
+  throw unreadable()
+}
+
+function readAlert([at, which, used, limit]: readonly Word[], path: readonly BudgetClaim[]): ThresholdAlert {
+  const claim = path[Number(at)]
+  const threshold = claim?.alertsAt?.[Number(which)]
+  if (claim === undefined || threshold === undefined) throw unreadable()
+  return { budgetId: claim.id, threshold, used: Number(used) as Money, limit: Number(limit) as Money }
+}
+
+export function readLimits([perDay, perMinute, concurrent]: readonly Word[]): Limits {
+  const limits = {
+    perDay: limit(perDay) as Money | undefined,
+    perMinute: limit(perMinute),
+    concurrent: limit(concurrent),
+  }
+  return limits
+}
+
+function limit(word: Word): number | undefined {
+  return word === -1 ? undefined : Number(word)
+}
+
+export function readUsage([
+  ,
+  spent,
+  reserved,
+  lastMinute,
+  active,
+  perDay,
+  perMinute,
+  concurrent,
+  paused,
+]: Reply): Usage {
+  return {
+    spent: Number(spent) as Money,
+    reserved: Number(reserved) as Money,
+    lastMinute: Number(lastMinute),
+    active: Number(active),
+    declared: readLimits([perDay, perMinute, concurrent]),
+    paused: paused === '' ? undefined : readReason(paused),
+  }
+}
+
+export function readTask([reservationId, amount, deadline, path, task]: readonly Word[]): ClaimedTask {
+  const { solver, taskId, keyVersion, family } = parse<NotedTask>(task)
+  return {
+    solver,
+    taskId,
+    keyVersion,
+    family,
+    reservationId: String(reservationId),
+    amount: Number(amount) as Money,
+    deadline: Number(deadline),
+    path: parse<string[]>(path),
+  }
+}
+
+function readReason(word: Word): PauseReason {
+  const { code, message, at } = parse<PauseReason>(word)
+  return { code, message, at }
+}
+
+export function readHead([file, head]: readonly Word[]): ChainHead {
+  const [seq, hash = ''] = String(head).split(' ')
+  return { file: String(file), seq: Number(seq), hash }
+}
+
+function parse<T>(word: Word): T {
+  try {
+    return JSON.parse(String(word)) as T
+  } catch {
+    throw unreadable()
+  }
+}
+
+function unreadable(): DeniedError {
+  return new DeniedError('LEDGER_UNAVAILABLE', 'What the ledger in Redis answered cannot be read: it is damaged.')
+}

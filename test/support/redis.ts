@@ -1,0 +1,116 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePort } from './proxies.js'
+
+/** A real Redis server, on a free port of loopback and with a folder of its own, that this process started and stops. */
+export interface RunningRedis {
+  readonly port: number
+  readonly url: string
+  /** Has redis-cli say something to it, and gives what it answers. */
+  cli(...words: string[]): string
+  /** Ends it at once, as a crash would. */
+  kill(): Promise<void>
+  /** Starts it again on what it left behind, and waits until it serves. */
+  restart(): Promise<void>
+  /** Holds it, as a machine that is busy or asleep would; and lets it go on. */
+  hold(): void
+  release(): void
+  log(): Promise<string>
+  stop(): Promise<void>
+}
+
+const PATHS = ['/usr/bin/redis-server', '/usr/local/bin/redis-server', '/opt/homebrew/bin/redis-server']
+const READY_WITHIN_MS = 20_000
+
+/** What a server is started with, besides an append-only file. */
+export interface RedisSetup {
+  /** Lines of its configuration. */
+  readonly lines?: readonly string[]
+  /** Files that lie in its folder before it is started, by name. */
+  readonly files?: Readonly<Record<string, string>>
+  /** What redis-cli needs to be let in. */
+  readonly login?: readonly string[]
+  /** What it listens on in place of a plain port. */
+  readonly listen?: (port: number) => readonly string[]
+}
+
+export async function startRedis({
+  lines = [],
+  files = {},
+  login = [],
+  listen,
+}: RedisSetup = {}): Promise<RunningRedis> {
+  const program = PATHS.find((path) => existsSync(path))
+  if (program === undefined)
+    throw new Error('These tests need redis-server: install it with `apt-get install redis-server`.')
+  const folder = await mkdtemp(join(tmpdir(), 'solveguard-redis-'))
+  const port = await freePort()
+  const configuration = [
+    ...(listen?.(port) ?? [`port ${port}`]),
+    'bind 127.0.0.1',
+    `dir ${folder}`,
+    `logfile ${join(folder, 'log')}`,
+    'save ""',
+    'appendonly yes',
+    'daemonize no',
+    ...lines,
+  ]
+  await writeFile(join(folder, 'redis.conf'), `${configuration.join('\n')}\n`)
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
+
+  const cli = (...words: string[]) =>
+    execFileSync('redis-cli', ['-p', `${port}`, ...login, ...words], {
+      cwd: folder,
+      encoding: 'utf8',
+      timeout: 20_000,
+    }).trim()
+  let child: ChildProcess | undefined
+  let ended: Promise<void> = Promise.resolve()
+  const start = async () => {
+    const started = spawn(program, [join(folder, 'redis.conf')], { stdio: 'ignore', cwd: folder })
+    child = started
+    // Should this process end before it stops the server.
+    const orphan = () => started.kill('SIGKILL')
+    process.once('exit', orphan)
+    ended = new Promise((resolve) => {
+      started.once('exit', () => {
+        process.off('exit', orphan)
+        resolve()
+      })
+    })
+    const until = Date.now() + READY_WITHIN_MS
+    for (;;) {
+      try {
+        if (cli('PING') === 'PONG') return
+      } catch {}
+      if (started.exitCode !== null || Date.now() > until) {
+        await kill()
+        throw new Error(`redis-server did not start: ${(await log()).slice(-2_000)}`)
+      }
+      await new Promise((resolve) => setTimeout(resolve, 30))
+    }
+  }
+  const kill = async () => {
+    if (child?.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+    await ended
+  }
+  const log = () => readFile(join(folder, 'log'), 'utf8').catch(() => 'it wrote nothing')
+  await start()
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    cli,
+    kill,
+    restart: start,
+    hold: () => void child?.kill('SIGSTOP'),
+    release: () => void child?.kill('SIGCONT'),
+    log,
+    async stop() {
+      await kill()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
