@@ -251,7 +251,7 @@ class RedisLedger implements Ledger {
 
   async recall(scope: string, now: number): Promise<readonly Fact[]> {
     const [, ...words] = await this.#link.call('recall', now, [scope])
-    return inGroups(words, 2).map(([name, value]) => ({ name: String(name), value: String(value) }))
+    return inGroups(words, 3).map(([name, value, at]) => ({ name: String(name), value: String(value), at: Number(at) }))
   }
 
   async saveHead({ file, seq, hash }: ChainHead): Promise<void> {

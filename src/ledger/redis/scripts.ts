@@ -310,24 +310,25 @@ const REMEMBER = /* lua */ `
 local to = at + ARGV[6]
 local before = found[3] and parse('>d', found[3])
 if ARGV[7] == '1' and before and before > at then
-  value, to = found[3]:sub(9), max(before, to)
+  value, to = found[3]:sub(17), max(before, to)
 end
-writes[1], writes[2] = field, pack('>d', to) .. value
+writes[1], writes[2] = field, pack('>dd', to, at) .. value
 call('ZADD', OLD, to, field)
 if not before then call('ZADD', NAMES, 0, field) end
 commit()
 return { 'ok', value }
 `
 
-/** ARGV: 3 scope. Answers names and values, by turns. */
+/** ARGV: 3 scope. Answers by turns names, values, and when they were last remembered. */
 const RECALL = /* lua */ `
 local beginning = 'f' .. #ARGV[3] .. ':' .. ARGV[3] .. ':'
 local reply = { 'ok' }
 for _, field in ipairs(rare.named(beginning)) do
   local fact = call('HGET', BOOKS, field)
-  if parse('>d', fact) > at then
-    reply[#reply + 1] = field:sub(#beginning + 1)
-    reply[#reply + 1] = fact:sub(9)
+  local to, since = parse('>dd', fact)
+  if to > at then
+    local n = #reply
+    reply[n + 1], reply[n + 2], reply[n + 3] = field:sub(#beginning + 1), fact:sub(17), since + shift
   end
 end
 commit()
