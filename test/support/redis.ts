@@ -66,6 +66,7 @@ export async function startRedis({
       cwd: folder,
       encoding: 'utf8',
       timeout: 20_000,
+      stdio: 'pipe',
     }).trim()
   let child: ChildProcess | undefined
   let ended: Promise<void> = Promise.resolve()
