@@ -161,7 +161,9 @@ describe('of a CAPTCHA of Amazon WAF’s only what is due is paid for:', () => {
     await at.guard()
     await at.open('/aws-waf/late')
     await at.page.evaluate('document.getElementById("app").append(document.createElement("awswaf-captcha")); 0')
-    expect(await at.find()).toEqual([])
+    const found = await at.captcha.find(at.page)
+    expect([...found]).toEqual([])
+    expect(found.unknown).toMatchObject([{ vendor: 'amazon-waf' }])
   })
 })
 

@@ -57,3 +57,13 @@ function describe(place: Place, render: Render): SeenWidget | undefined {
     release() {},
   }
 }
+
+/** Whether an element stands in what the page's code had drawn. */
+export function isDrawn({ dom, observer }: Place, element: Element): boolean {
+  const { renders } = observer.watchers.awsWaf
+  for (let index = 0; index < renders.size; index++) {
+    const container = renders[index]?.container
+    if (dom.isElement(container) && dom.contains(container, element)) return true
+  }
+  return false
+}

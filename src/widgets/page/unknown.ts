@@ -1,3 +1,4 @@
+import { isDrawn } from './aws-waf.js'
 import type { Root } from './dom.js'
 import type { Place } from './family.js'
 import { includes, type List, list, push } from './primordials.js'
@@ -10,11 +11,14 @@ interface Stranger {
   /** Of its scripts and frames; what stands below them is meant as well. */
   readonly hosts: readonly string[]
   readonly elements?: string
+  /** Whether one of these elements is a widget that we know all the same. */
+  readonly known?: (place: Place, element: Element) => boolean
 }
 
 export const STRANGERS: readonly Stranger[] = [
   { vendor: 'aliyun', hosts: ['captcha-open.aliyuncs.com', 'captcha-open-southeast.aliyuncs.com'] },
-  { vendor: 'amazon-waf', hosts: ['captcha-sdk.awswaf.com', 'captcha.awswaf.com'], elements: 'awswaf-captcha' },
+  // The page that stands before a whole site, or a widget that was drawn before we could see it.
+  { vendor: 'amazon-waf', hosts: ['captcha.awswaf.com'], elements: 'awswaf-captcha', known: isDrawn },
   { vendor: 'arkose', hosts: ['arkoselabs.com', 'funcaptcha.com'], elements: '[data-pkey]' },
   { vendor: 'botdetect', hosts: [], elements: '.BDC_CaptchaDiv' },
   { vendor: 'capy', hosts: ['capy.me'] },
@@ -31,6 +35,7 @@ export const STRANGERS: readonly Stranger[] = [
 
 /** Hosts of vendors that we know: whatever of theirs we did not make out is no stranger's. */
 const KNOWN_HOSTS = [
+  'captcha-sdk.awswaf.com',
   'hcaptcha.com',
   'recaptcha.net',
   'friendlycaptcha.com',
@@ -66,8 +71,11 @@ export function strangers(place: Place, sitekeys: List<string> | undefined): str
   for (let index = 0; index < roots.size; index++) {
     const root = roots[index] as Root
     for (let row = 0; row < STRANGERS.length; row++) {
-      const { vendor, elements } = STRANGERS[row] as Stranger
-      if (elements) each(root, elements, (element) => mark(element, vendor))
+      const { vendor, elements, known } = STRANGERS[row] as Stranger
+      if (!elements) continue
+      each(root, elements, (element) => {
+        if (!known?.(place, element)) mark(element, vendor)
+      })
     }
     if (sitekeys) {
       each(root, '[data-sitekey],[data-site-key]', (element) => {
