@@ -1,11 +1,11 @@
-import { type Browser, type ElementHandle, launch, type Page } from 'puppeteer-core'
+import { type Browser, launch, type Page } from 'puppeteer-core'
 import { expect, test } from 'vitest'
 import { CHROMIUM_FLAGS, findBrowser } from '../../scripts/find-browser.mjs'
 import { guardContext } from '../../src/adapters/puppeteer.js'
 import { contract } from './contract.js'
 import { fakeGrant } from './fake-grant.js'
 import { picturesContract } from './pictures-contract.js'
-import { type ElementPage, type ElementTool, eventually } from './tool.js'
+import { puppeteerTool } from './puppeteer-tool.js'
 import { waitContract } from './wait-contract.js'
 
 let launched: Promise<Browser> | undefined
@@ -15,48 +15,7 @@ function browser(): Promise<Browser> {
   return launched
 }
 
-function toolPage(page: Page): ElementPage<Page, ElementHandle | null> {
-  return {
-    native: page,
-    goto: async (url) => void (await page.goto(url)),
-    evaluate: (expression) => page.evaluate(expression),
-    // Locators wait until what they click stands still.
-    click: (selector) => page.locator(selector).click(),
-    async clickInFrame(address, selector) {
-      const find = () => page.frames().find((one) => one.url().includes(address))
-      await eventually(() => find() !== undefined)
-      // Before that the frame does not listen for clicks.
-      await eventually(async () => (await find()?.evaluate('document.readyState')) === 'complete')
-      await find()?.locator(selector).click()
-    },
-    async text(selector) {
-      const element = await page.waitForSelector(selector)
-      return (await element?.evaluate(({ textContent }) => textContent)) ?? ''
-    },
-    close: () => page.close(),
-    async element(selector, address) {
-      const frame = address === undefined ? undefined : page.frames().find((one) => one.url().includes(address))
-      return (frame ?? page).waitForSelector(selector)
-    },
-    elements: (selector) => page.$$(selector),
-  }
-}
-
-const puppeteer: ElementTool<Page, ElementHandle | null> = {
-  name: 'Puppeteer',
-  // The same site as the page, and so its process: of a frame of another process that has only just come, Puppeteer may miss
-  // that it is there, and wait for it without end. Frames of other processes are looked into in tests of their own.
-  vendorHost: '127.0.0.1',
-  async open() {
-    const context = await (await browser()).createBrowserContext()
-    return {
-      guard: (grant, narrowing, options) => guardContext(grant, context, narrowing, options),
-      newPage: async () => toolPage(await context.newPage()),
-      close: () => context.close(),
-    }
-  },
-  close: async () => (await launched)?.close(),
-}
+const puppeteer = puppeteerTool('Puppeteer', browser)
 
 contract(puppeteer)
 picturesContract(puppeteer)

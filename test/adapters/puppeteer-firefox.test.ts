@@ -1,0 +1,17 @@
+import { type Browser, launch } from 'puppeteer-core'
+import { findFirefox } from '../../scripts/find-browser.mjs'
+import { contract } from './contract.js'
+import { picturesContract } from './pictures-contract.js'
+import { puppeteerTool } from './puppeteer-tool.js'
+import { waitContract } from './wait-contract.js'
+
+/** Firefox, over WebDriver BiDi, which is the only way in which Puppeteer drives it. */
+function start(): Promise<Browser> {
+  return launch({ browser: 'firefox', executablePath: findFirefox() ?? '', headless: true })
+}
+
+const firefox = puppeteerTool('Puppeteer on Firefox', start)
+
+contract(firefox)
+picturesContract(firefox)
+waitContract(firefox)
