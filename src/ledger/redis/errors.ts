@@ -27,7 +27,11 @@ export function failure(error: unknown, sent: boolean): RedisError {
   const message = messageOf(error)
   const { name, code } = (error ?? {}) as { readonly name?: unknown; readonly code?: unknown }
   // An answer: nothing was done.
-  if (name === 'ReplyError') return new RedisError(/^[A-Z]+/.exec(message)?.[0] ?? 'ERR', message)
+  if (name === 'ReplyError') {
+    // What a user may not do is told in other words when a script does it.
+    const forbidden = /can't run this command|ACL failure in script|can't access at least one of the keys/.test(message)
+    return new RedisError(forbidden ? 'NOPERM' : (/^[A-Z]+/.exec(message)?.[0] ?? 'ERR'), message)
+  }
   // What ioredis says when it has no connection. All else may mean one that was lost when the words had been sent.
   const maybe = sent && !/isn't writeable/.test(message)
   return new RedisError(typeof code === 'string' ? code : 'OFFLINE', message, maybe)

@@ -96,10 +96,14 @@ export class Link {
 
   async #again<T>(work: Work<T>, began: number, patience: number, first: RedisError): Promise<T> {
     let failed = first
+    // That there is no connection says less than why there is none, or than what the server said before.
+    let told = first
     let maybe = false
     for (let pause = 5; ; pause = Math.min(2 * pause, 200)) {
       maybe ||= failed.maybe
-      const { code, message } = failed.code === 'OFFLINE' ? (this.#trouble ?? failed) : failed
+      if (failed.code !== 'OFFLINE') told = failed
+      else if (this.#trouble !== undefined) told = this.#trouble
+      const { code, message } = told
       if (isHopeless(code) || performance.now() - began + pause > patience) {
         this.#gaveUp(code)
         throw this.unavailable(new RedisError(code, message, maybe))

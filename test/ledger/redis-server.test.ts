@@ -1,0 +1,321 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Cluster, Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { BudgetClaim, Ledger } from '../../src/ledger/ledger.js'
+import { ledgerInRedis, type RedisLedgerOptions, redisLedger } from '../../src/ledger/redis.js'
+import { type Money, micros } from '../../src/policy/money.js'
+import { makeCertificate } from '../support/certificate.js'
+import { type RedisSetup, type RunningRedis, startRedis } from '../support/redis.js'
+import { startTap } from '../support/tap.js'
+import { shorthand } from './contract.js'
+
+const A: BudgetClaim = { id: 'a', limits: { perDay: 1e9 as Money } }
+const TASK = { solver: 'captchaai', taskId: '4711', keyVersion: 'v1', family: 'recaptcha' }
+
+const cleanUps: (() => unknown)[] = []
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
+})
+
+async function server(setup?: RedisSetup): Promise<RunningRedis> {
+  const running = await startRedis(setup)
+  cleanUps.push(() => running.stop())
+  return running
+}
+
+async function opened(options: RedisLedgerOptions, time: 'server' | 'caller' = 'server'): Promise<Ledger> {
+  const ledger = ledgerInRedis(options, time)
+  await ledger.open()
+  cleanUps.push(() => ledger.close())
+  return ledger
+}
+
+/** One of everything that a ledger does. */
+async function useAll(ledger: Ledger): Promise<void> {
+  const now = Date.now()
+  const here = shorthand(ledger)
+  await ledger.join({ id: 'me', leaseMs: 30_000, declares: [{ budgetId: 'a', limits: { perMinute: 100 } }] }, now)
+  await ledger.beat('me', now)
+  expect(await here.reserve([A], 10, now, { id: 'r' })).toMatchObject({ ok: true })
+  expect(await here.reserve([A], 2e9, now)).toMatchObject({ ok: false, reason: 'perDay' })
+  await ledger.note('r', TASK)
+  expect(await here.settle('r', 7, now)).toEqual({ settled: true })
+  expect(await here.claim('you', now)).toEqual([])
+  await ledger.pause('b', { code: 'MANUAL', message: 'By hand.', at: now })
+  await ledger.resume('b')
+  expect(await ledger.remember({ scope: 's', name: 'n', value: 'v', forMs: 1_000 }, now)).toBe('v')
+  expect(await ledger.recall('s', now)).toMatchObject([{ value: 'v' }])
+  await ledger.saveHead({ file: 'x.jsonl', seq: 1, hash: 'abc' })
+  expect(await ledger.heads()).toEqual([{ file: 'x.jsonl', seq: 1, hash: 'abc' }])
+  await ledger.leave('me', now)
+  expect(await ledger.usage('a', now)).toMatchObject({ spent: 7, reserved: 0 })
+}
+
+const unavailable = (text: string) => ({
+  name: 'DeniedError',
+  code: 'LEDGER_UNAVAILABLE',
+  layer: 'spending',
+  message: expect.stringContaining(text),
+})
+
+describe('a ledger in Redis', () => {
+  let shared: RunningRedis
+  beforeAll(async () => {
+    shared = await startRedis()
+  })
+  afterAll(() => shared.stop())
+  const fresh = (more: Partial<RedisLedgerOptions> = {}) => ({ url: shared.url, prefix: randomUUID(), ...more })
+
+  it('goes by the clock of the server, whatever those of its hosts say', async () => {
+    const options = fresh()
+    const [ahead, behind] = [await opened(options), await opened(options)]
+    const hour = 3_600_000
+    const one: BudgetClaim = { id: 'a', limits: { concurrent: 1 } }
+    expect(await shorthand(ahead).reserve([one], 60, Date.now() + hour, { for: 400 })).toMatchObject({ ok: true })
+    const early = await shorthand(behind).reserve([one], 60, Date.now() - hour)
+    if (early.ok) throw new Error('there was no slot')
+    // When to try again is told by the clock of whoever asks.
+    expect(early.retryAt).toBeGreaterThan(Date.now() - hour - 1_000)
+    expect(early.retryAt).toBeLessThan(Date.now() - hour + 1_000)
+    await expect.poll(async () => (await ahead.usage('a', 0)).active, { timeout: 10_000, interval: 20 }).toBe(0)
+    expect(await behind.usage('a', 0)).toMatchObject({ spent: 60, reserved: 0 })
+  })
+
+  it('takes a time before the latest that was booked for that one, should the clock of the server be set back', async () => {
+    const options = fresh()
+    const before = await opened(options, 'caller')
+    const later = Date.now() + 3_600_000
+    await shorthand(before).reserve([A], 10, later, { id: 'r', for: 1_000 })
+    const after = await opened(options)
+    expect(await after.usage('a', Date.now())).toMatchObject({ reserved: 10, lastMinute: 1 })
+    await shorthand(after).reserve([A], 20, Date.now(), { for: 500 })
+    // By the books it is an hour later, and stays so: nothing lapses before they are past that.
+    await sleep(600)
+    expect(await after.usage('a', Date.now())).toMatchObject({ reserved: 30, active: 2, lastMinute: 2 })
+  })
+
+  it('gives the same answer to a call that is made again, and knows it from another with the same id', async () => {
+    const tap = await startTap(shared.port)
+    cleanUps.push(() => tap.close())
+    const options = fresh({ url: `redis://127.0.0.1:${tap.port}` })
+    const ledger = await opened(options)
+    const direct = await opened({ ...options, url: shared.url })
+    const alerting: BudgetClaim = { ...A, limits: { perDay: 1e6 as Money }, alertsAt: [1e-5] }
+    // The connection breaks at random moments, mostly while an answer is under way.
+    let taken = 0
+    let alerts = 0
+    let cutting = true
+    const cutter = (async () => {
+      while (cutting) {
+        await sleep(20 + Math.random() * 100)
+        tap.cut()
+      }
+    })()
+    for (let i = 0; tap.connections < 15 && i < 20_000; i++) {
+      const id = `r${i}`
+      const reserved = await shorthand(ledger).reserve([alerting], 1, Date.now(), { id })
+      if (!reserved.ok) throw new Error('there was room')
+      taken++
+      alerts += reserved.alerts.length
+      expect(await shorthand(ledger).settle(id, 1, Date.now())).toEqual({ settled: true })
+    }
+    cutting = false
+    await cutter
+    expect(tap.connections).toBeGreaterThanOrEqual(15)
+    expect(alerts).toBe(1)
+    expect(await direct.usage('a', Date.now())).toMatchObject({ spent: taken, reserved: 0, active: 0 })
+  })
+
+  it('forgets what is past, at a bounded piece for each call', async () => {
+    const options = fresh()
+    const ledger = await opened(options, 'caller')
+    const size = () => Number(shared.cli('HLEN', `{${options.prefix}}:books`))
+    const T0 = Date.UTC(2026, 0, 5, 12)
+    for (let i = 0; i < 300; i++) {
+      const path = [A, { id: `a/${i}`, limits: {} }]
+      await shorthand(ledger).reserve(path, 1, T0 + i, { id: `r${i}`, for: 1_000 })
+      await ledger.note(`r${i}`, TASK)
+      if (i % 2 === 0) await shorthand(ledger).settle(`r${i}`, 1, T0 + i)
+    }
+    expect(size()).toBeGreaterThan(1_000)
+    for (let hours = 1; hours < 100; hours++) await ledger.usage('a', T0 + hours * 3_600_000)
+    expect(size()).toBeLessThan(5)
+    for (const key of ['open', 'old', 'tasks']) {
+      expect(Number(shared.cli('ZCARD', `{${options.prefix}}:${key}`)), key).toBeLessThan(2)
+    }
+  })
+
+  it('names every key that a script touches, all in one slot', async () => {
+    const options = fresh()
+    await useAll(await opened(options))
+    const keys = shared.cli('KEYS', `*${options.prefix}*`).split('\n')
+    expect(keys.every((key) => key.startsWith(`{${options.prefix}}:`))).toBe(true)
+    expect(new Set(keys.map((key) => shared.cli('CLUSTER', 'KEYSLOT', key))).size).toBe(1)
+  })
+
+  it('refuses options that contradict each other, and shows no password', () => {
+    const refused = (options: object) => {
+      try {
+        redisLedger(options as RedisLedgerOptions)
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'CONFIG_INVALID' })
+        return String(error)
+      }
+      throw new Error('it was taken')
+    }
+    refused({})
+    refused({ url: 'redis://localhost', client: new Redis({ lazyConnect: true }) })
+    refused({ url: 'redis://localhost', ca: 'x' })
+    refused({ url: 'redis://localhost', prefix: '{x}' })
+    refused({ url: 'redis://localhost', retries: 3 })
+    expect(refused({ url: 'http://user:hunter2@localhost' })).not.toContain('hunter2')
+    expect(redisLedger({ url: 'redis://user:hunter2@localhost:1/3' }).place).toBe('redis://localhost:1/3')
+  })
+})
+
+describe('the server of a ledger in Redis', () => {
+  it('is refused when it may evict what was spent, also when that is set later', async () => {
+    const redis = await server({ lines: ['maxmemory-policy allkeys-lru'] })
+    const unsafe = { name: 'DeniedError', code: 'LEDGER_UNSAFE', message: expect.stringContaining('noeviction') }
+    await expect(redisLedger({ url: redis.url }).open()).rejects.toMatchObject(unsafe)
+    redis.cli('CONFIG', 'SET', 'maxmemory-policy', 'volatile-lru')
+    const ledger = await opened({ url: redis.url })
+    redis.cli('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-random')
+    await expect(ledger.beat('me', Date.now())).rejects.toMatchObject(unsafe)
+    await expect(shorthand(ledger).reserve([A], 1, Date.now())).rejects.toMatchObject(unsafe)
+    redis.cli('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
+    await ledger.beat('me', Date.now())
+    expect(await shorthand(ledger).reserve([A], 1, Date.now())).toMatchObject({ ok: true })
+  })
+
+  it('needs to allow its user only what docs/ledgers.md says, and says at once what it does not', async () => {
+    const redis = await server()
+    const commands =
+      '+info +hello +select +eval +evalsha +time +hget +hmget +hset +hsetnx +hdel +zadd +zrem +zrange +zrangebyscore +zrangebylex +zscore'
+    const rule = ['resetkeys', '~{solveguard}:*', 'resetchannels', '-@all', ...commands.split(' ')]
+    redis.cli('ACL', 'SETUSER', 'guard', 'on', '>hunter2', ...rule)
+    const url = redis.url.replace('//', '//guard:hunter2@')
+    await useAll(await opened({ url }))
+    redis.cli('ACL', 'SETUSER', 'guard', '-zadd')
+    await expect(redisLedger({ url }).open()).rejects.toMatchObject(unavailable('docs/ledgers.md'))
+    const wrong = redisLedger({ url: url.replace('hunter2', 'hunter3') })
+    const error = await Promise.resolve(wrong.open()).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject(unavailable('does not accept the user or the password'))
+    const { inspect } = await import('node:util')
+    expect(inspect(error, { depth: 10 })).not.toContain('hunter')
+  })
+
+  it('is spoken to over TLS, and has to have a certificate that is trusted', async () => {
+    const { cert, key } = makeCertificate('127.0.0.1')
+    const redis = await server({
+      files: { 'cert.pem': cert, 'key.pem': key },
+      listen: (port) => ['port 0', `tls-port ${port}`],
+      lines: ['tls-cert-file cert.pem', 'tls-key-file key.pem', 'tls-ca-cert-file cert.pem', 'tls-auth-clients no'],
+      login: ['--tls', '--cacert', 'cert.pem'],
+    })
+    const url = redis.url.replace('redis:', 'rediss:')
+    await useAll(await opened({ url, ca: cert }))
+    await expect(redisLedger({ url }).open()).rejects.toMatchObject(unavailable('is not trusted'))
+    await expect(redisLedger({ url: redis.url, commandTimeoutMs: 500 }).open()).rejects.toMatchObject(
+      unavailable('rediss://'),
+    )
+  })
+
+  it('may be a cluster, by a client that knows it', async () => {
+    const redis = await server({ lines: ['cluster-enabled yes', 'cluster-announce-ip 127.0.0.1'] })
+    redis.cli('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+    await expect.poll(() => redis.cli('CLUSTER', 'INFO'), { timeout: 20_000 }).toContain('cluster_state:ok')
+    const client = new Cluster([{ host: '127.0.0.1', port: redis.port }])
+    cleanUps.push(() => client.disconnect())
+    const ledger = await opened({ client })
+    await useAll(ledger)
+    await ledger.close()
+    // It is its owner's to close.
+    expect(await client.ping()).toBe('PONG')
+  })
+
+  it('denies while it is away, and goes on with all that was answered when it is back', async () => {
+    const redis = await server({ lines: ['appendfsync always'] })
+    const ledger = await opened({ url: redis.url, commandTimeoutMs: 400 })
+    await shorthand(ledger).reserve([A], 60, Date.now(), { id: 'r' })
+    await shorthand(ledger).reserve([A], 5, Date.now(), { id: 's' })
+    await shorthand(ledger).settle('r', 50, Date.now())
+    await redis.kill()
+    await expect(shorthand(ledger).reserve([A], 1, Date.now())).rejects.toMatchObject(unavailable('cannot be reached'))
+    await redis.restart()
+    await expect
+      .poll(async () => shorthand(ledger).settle('s', 4, Date.now()), { timeout: 10_000 })
+      .toEqual({ settled: true })
+    expect(await ledger.usage('a', Date.now())).toMatchObject({ spent: 54, reserved: 0 })
+  })
+
+  it('that lost its books is refused by whoever has them open, and begins new ones for others', async () => {
+    const redis = await server({ lines: ['appendonly no'] })
+    const ledger = await opened({ url: redis.url })
+    await redis.kill()
+    await redis.restart()
+    await expect(shorthand(ledger).reserve([A], 1, Date.now())).rejects.toMatchObject(
+      unavailable('restart this process'),
+    )
+    const next = await opened({ url: redis.url })
+    expect(await shorthand(next).reserve([A], 1, Date.now())).toMatchObject({ ok: true })
+    await expect(shorthand(ledger).reserve([A], 1, Date.now())).rejects.toMatchObject(
+      unavailable('restart this process'),
+    )
+  })
+
+  it('that hangs is not waited for, nor at close; what it took for a solve that was denied is given back', async () => {
+    const redis = await server()
+    const ledger = await opened({ url: redis.url, commandTimeoutMs: 300 })
+    const watcher = await opened({ url: redis.url })
+    await shorthand(ledger).reserve([A], 1, Date.now())
+    redis.hold()
+    const denied = shorthand(ledger).reserve([A], 100, Date.now(), { id: 'ghost' })
+    await expect(denied).rejects.toMatchObject(unavailable('did not answer'))
+    const closing = await openedInVain(redis.url)
+    await closing.close()
+    redis.release()
+    await expect
+      .poll(async () => shorthand(ledger).reserve([A], 1, Date.now()), { timeout: 10_000 })
+      .toMatchObject({ ok: true })
+    await expect
+      .poll(async () => (await watcher.usage('a', Date.now())).reserved, { timeout: 10_000 })
+      .toBeLessThan(100)
+    await expect(shorthand(watcher).reserve([A], 1, Date.now(), { id: 'ghost' })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    })
+  })
+
+  it('that has become the replica of another is left for the one that took its place', async () => {
+    const [old, next] = [await server(), await server()]
+    next.cli('REPLICAOF', '127.0.0.1', `${old.port}`)
+    await expect.poll(() => next.cli('INFO', 'replication'), { timeout: 20_000 }).toContain('master_link_status:up')
+    const ledger = await opened({ url: old.url, commandTimeoutMs: 300 })
+    await shorthand(ledger).reserve([A], 60, Date.now(), { id: 'r' })
+    await expect.poll(() => next.cli('HEXISTS', '{solveguard}:books', 'rr'), { timeout: 10_000 }).toBe('1')
+    next.cli('REPLICAOF', 'NO', 'ONE')
+    old.cli('REPLICAOF', '127.0.0.1', `${next.port}`)
+    await expect(shorthand(ledger).reserve([A], 1, Date.now())).rejects.toMatchObject(
+      unavailable('takes no writes now'),
+    )
+    const moved = await opened({ url: next.url })
+    expect(await shorthand(moved).settle('r', 5, Date.now())).toEqual({ settled: true })
+  })
+})
+
+/** A ledger whose server hangs already: it is let go of, opened or not. */
+async function openedInVain(url: string): Promise<Ledger> {
+  const ledger = redisLedger({ url, commandTimeoutMs: 300 })
+  await expect(ledger.open()).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
+  return ledger
+}
+
+it('sums stay whole numbers of micro-dollars, as large as they get', async () => {
+  const redis = await server()
+  const ledger = await opened({ url: redis.url })
+  const path: BudgetClaim[] = [{ id: 'big', limits: {} }]
+  const amount = micros(4_000_000_000_000_001)
+  await ledger.reserve({ id: 'r', ownerId: 'me', path, amount, deadline: Date.now() + 60_000 }, Date.now())
+  expect(await ledger.usage('big', Date.now())).toMatchObject({ reserved: 4_000_000_000_000_001 })
+})
