@@ -17,6 +17,8 @@ export const VARIANTS = {
   mtcaptcha: ['mtcaptcha'],
   /** The CAPTCHA that a page draws itself by the JavaScript API, not the page that stands before a whole site. */
   'aws-waf': ['widget'],
+  /** One for all: whether there is a challenge is for the vendor to say, and which. */
+  arkose: ['arkose'],
   /** A proof of work, which the browser itself works out: no solver is asked. */
   altcha: ['altcha'],
   /** The same. */
@@ -55,8 +57,8 @@ export interface Challenge {
   readonly family: WidgetFamily
   readonly variant: Variant
   /**
-   * The site's public key for the widget: reCAPTCHA's sitekey, GeeTest's `gt` (v3) or `captcha_id` (v4). At most 256
-   * characters of `A-Z a-z 0-9 . _ : -`; of Amazon WAF the API key, at most 2,048 of `A-Z a-z 0-9 + / = _ -`. `self-hosted`
+   * The site's public key for the widget: reCAPTCHA's sitekey, GeeTest's `gt` (v3) or `captcha_id` (v4), Arkose's
+   * public key. At most 256 characters of `A-Z a-z 0-9 . _ : -`; of Amazon WAF the API key, at most 2,048 of `A-Z a-z 0-9 + / = _ -`. `self-hosted`
    * where a proof of work names none.
    */
   readonly sitekey: string
@@ -78,9 +80,11 @@ export interface Challenge {
   readonly rqdata?: string | undefined
   /** GeeTest v3's `challenge`, which the site's server asks the vendor for: at most 256 characters of `A-Z a-z 0-9 _ -`. */
   readonly challenge?: string | undefined
+  /** Arkose's one-time `data.blob`, at most 4,096 characters. */
+  readonly blob?: string | undefined
   /**
    * The vendor's host that the widget has its script or its challenges from, where that is not the usual one
-   * (`www.recaptcha.net`, `eu.frcapi.com`, what GeeTest v3 was told as `api_server`).
+   * (`www.recaptcha.net`, `eu.frcapi.com`, what GeeTest v3 was told as `api_server`, a company's own of Arkose).
    */
   readonly apiHost?: string | undefined
   /** The address of the vendor's script as the page loads it, `http:` or `https:`, at most 2,048 characters. */

@@ -40,7 +40,7 @@ export function parseChallenge(input: AnyChallenge): AnyChallenge {
 
 function parseWidget(input: Challenge): Challenge {
   const { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, cData, pageData, rqdata } = input
-  const { challenge, apiHost, scriptUrl } = input
+  const { challenge, blob, apiHost, scriptUrl } = input
   const { shape, expected } = SITEKEYS[family] ?? SITEKEY
   if (typeof sitekey !== 'string' || !shape.test(sitekey)) throw invalid('sitekey', `expected ${expected}`)
   const oneTime = family === 'geetest' && variant === 'v3'
@@ -59,6 +59,7 @@ function parseWidget(input: Challenge): Challenge {
     cData: text('cData', cData, 255),
     pageData: text('pageData', pageData, 4_096),
     rqdata: text('rqdata', rqdata, 4_096),
+    blob: text('blob', blob, 4_096),
     challenge: oneTime ? challenge : undefined,
     apiHost: apiHost === undefined || HOST.test(apiHost) ? apiHost : undefined,
     scriptUrl: scriptAddress(scriptUrl),

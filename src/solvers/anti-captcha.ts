@@ -1,3 +1,4 @@
+import { arkoseTask } from './arkose.js'
 import { awsWafTask } from './aws-waf.js'
 import type { ErrorTable } from './errors.js'
 import { friendlyTask } from './friendly.js'
@@ -32,6 +33,7 @@ const OFFER: Offer = {
     websiteKey: sitekey,
     jsapiScript: scriptUrl,
   })),
+  arkose: arkoseTask,
 }
 
 /** Where Anti-Captcha's reference (anti-captcha.com/apidoc/errors) means something else by a code, or is stricter. */
@@ -52,7 +54,7 @@ const ROW: ServiceRow = {
 
 /**
  * Anti-Captcha (anti-captcha.com): the task family, paid by the solve. Does reCAPTCHA v2, v3 and Enterprise, hCaptcha,
- * Turnstile, GeeTest v3 and v4, Friendly Captcha v1, Amazon WAF.
+ * Turnstile, GeeTest v3 and v4, Friendly Captcha v1, Amazon WAF, Arkose.
  *
  * @throws SolveguardError `CONFIG_INVALID`, which names the option
  * @example

@@ -1,4 +1,5 @@
 import { SolveguardError } from '../base/errors.js'
+import { arkoseForm, arkoseTask } from './arkose.js'
 import type { ErrorTable } from './errors.js'
 import { formCall, formMany, formReaders } from './form-family.js'
 import { friendlyForm, friendlyTask } from './friendly.js'
@@ -31,6 +32,7 @@ const OFFER: Offer = {
   geetest: geetestTask('GeeTestTaskProxyless'),
   friendly: friendlyTask,
   mtcaptcha: mtcaptchaTask('MtCaptchaTaskProxyless'),
+  arkose: arkoseTask,
 }
 
 /** The older API, the form family. */
@@ -41,6 +43,7 @@ const FORM_OFFER: Offer = {
   geetest: geetestForm('twocaptcha'),
   friendly: friendlyForm,
   mtcaptcha: mtcaptchaForm,
+  arkose: arkoseForm,
 }
 
 /** Where 2Captcha's reference (2captcha.com/api-docs/error-codes) means something else by a code, or is stricter. */

@@ -51,6 +51,7 @@ const METHODS = new Map<string, { family: Family; field: string; missing: string
   ['friendly_captcha', { family: 'friendly', field: 'sitekey', missing: 'ERROR_SITEKEY' }],
   ['mt_captcha', { family: 'mtcaptcha', field: 'sitekey', missing: 'ERROR_SITEKEY' }],
   ['geetest', { family: 'geetest', field: 'gt', missing: 'ERROR_BAD_PARAMETERS' }],
+  ['funcaptcha', { family: 'arkose', field: 'publickey', missing: 'ERROR_BAD_PARAMETERS' }],
   ['geetest_v4', { family: 'geetest', field: 'captcha_id', missing: 'ERROR_BAD_PARAMETERS' }],
 ])
 

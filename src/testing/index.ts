@@ -1,4 +1,5 @@
 export { type AltchaOptions, type StandInAltcha, startAltcha } from './altcha.js'
+export { type ArkoseBehaviour, type ArkoseOptions, type StandInArkose, startArkose } from './arkose.js'
 export { type MemoryAudit, memoryAudit } from './audit.js'
 export { type AwsWafBehaviour, type AwsWafOptions, type StandInAwsWaf, startAwsWaf } from './aws-waf.js'
 export { type CapBehaviour, type CapOptions, type StandInCap, startCap } from './cap.js'

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { WidgetFamily } from '../base/challenge.js'
+import { ARKOSE_PAGES } from './arkose-pages.js'
 import { AWS_WAF_PAGES } from './aws-waf-pages.js'
 import { FRIENDLY_PAGES } from './friendly-pages.js'
 import { GEETEST_PAGES } from './geetest-pages.js'
@@ -54,6 +55,7 @@ export const SITE_FAMILIES: { readonly [family in WidgetFamily]: SiteFamily } = 
     verify: tokenIn('h-captcha-response'),
   },
   friendly: { sitekey: 'FCMSTANDIN000001', pages: FRIENDLY_PAGES, verify: verifyFriendly },
+  arkose: { sitekey: '5A1C0000-0000-4000-8000-0000000000A1', pages: ARKOSE_PAGES, verify: verifyArkose },
   geetest: {
     sitekey: '5a1c0000000040008000000000c0ffee',
     pages: GEETEST_PAGES,
@@ -78,6 +80,16 @@ function tokenIn(...names: readonly string[]): SiteFamily['verify'] {
     const response = names.map((name) => form.get(name)).find(Boolean) ?? ''
     return asked(vendor.verifyUrl, { secret: vendor.secretFor(sitekey), response })
   }
+}
+
+/** In the vendor's words a yes is what it knows of the session. */
+async function verifyArkose(form: URLSearchParams, vendor: SiteVendor, sitekey: string): Promise<Verification> {
+  const token = ['token', 'fc-token'].map((name) => form.get(name)).find(Boolean) ?? ''
+  // Of several keys, the token itself says whose it is.
+  const publicKey = /\|pk=([\w-]+)/.exec(token)?.[1] ?? sitekey
+  const fields = { private_key: vendor.secretFor(publicKey), session_token: token }
+  const said = await asked<{ session_details?: { solved?: boolean }; error?: string }>(vendor.verifyUrl, fields)
+  return said.session_details?.solved ? { success: true } : refuse(said.error ?? 'not-solved')
 }
 
 /** v3 and v4 by what the form sends. The vendor's words for yes and no are not those of the others. */

@@ -60,13 +60,15 @@ const TYPES: readonly (readonly [RegExp, Family])[] = [
   [/^friendlycaptchatask/i, 'friendly'],
   [/^mtcaptchatask/i, 'mtcaptcha'],
   [/^(?:amazon|antiawswaf)task/i, 'aws-waf'],
+  [/^funcaptchatask/i, 'arkose'],
 ]
 
 function orderOf(task: Readonly<Record<string, unknown>> | undefined): Order {
   if (!task) return { sitekey: '', pageUrl: '', fields: {}, wrong: 'ERROR_TASK_ABSENT' }
   const fields = asTexts(task)
   const { type = '', websiteURL = '' } = fields
-  const websiteKey = fields.websiteKey ?? fields.gt ?? fields.captchaId ?? fields.awsApiJs ?? ''
+  const websiteKey =
+    fields.websiteKey ?? fields.websitePublicKey ?? fields.gt ?? fields.captchaId ?? fields.awsApiJs ?? ''
   const family = TYPES.find(([name]) => name.test(type))?.[1]
   return { family, sitekey: websiteKey, pageUrl: websiteURL, fields, wrong: wrongWith() }
 

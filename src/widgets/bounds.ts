@@ -26,3 +26,10 @@ export const address = z
   })
   .optional()
   .catch(undefined)
+
+/** A host, with a port perhaps; dropped by itself where it is odd. */
+export const host = z
+  .string()
+  .regex(/^[a-z0-9.-]{1,253}(:\d{1,5})?$/)
+  .optional()
+  .catch(undefined)

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { sitekey } from './bounds.js'
+import { host, sitekey } from './bounds.js'
 import type { Widget } from './widget.js'
 
 const shape = z.object({
@@ -11,11 +11,7 @@ const shape = z.object({
     .regex(/^[\w-]{1,256}$/)
     .optional()
     .catch(undefined),
-  host: z
-    .string()
-    .regex(/^[a-z0-9.-]{1,253}(:\d{1,5})?$/)
-    .optional()
-    .catch(undefined),
+  host,
   bound: z.boolean(),
   visible: z.boolean(),
   answered: z.boolean(),

@@ -1,5 +1,6 @@
 import type { Answer, Family, WidgetFamily } from '../base/challenge.js'
 import { altcha } from './altcha.js'
+import { arkose } from './arkose.js'
 import { awsWaf } from './aws-waf.js'
 import { cap } from './cap.js'
 import { friendly } from './friendly.js'
@@ -16,6 +17,7 @@ export const WIDGETS: { readonly [K in WidgetFamily]: Widget } = {
   turnstile,
   hcaptcha,
   geetest,
+  arkose,
   altcha,
   cap,
   friendly,

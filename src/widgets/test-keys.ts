@@ -24,6 +24,7 @@ const KEYS: { readonly [family in WidgetFamily]: Readonly<Record<string, Answer 
     '30000000-ffff-ffff-ffff-000000000003': { token: '30000000-aaaa-bbbb-cccc-000000000003' },
   },
   geetest: {},
+  arkose: {},
   altcha: {},
   cap: {},
   // These publish none. MTCaptcha has test keys, one for each site, which only its owner sees.

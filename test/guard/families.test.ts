@@ -181,6 +181,27 @@ describe('Friendly Captcha, MTCaptcha and Amazon WAF', () => {
   )
 })
 
+describe('an Arkose', () => {
+  const arkose: Challenge = { ...turnstile, family: 'arkose', variant: 'arkose', sitekey: '5A1C0000-A1' }
+
+  it('is refused by a solver that has none on its list, with the solvers that can', async () => {
+    const { guard, service } = await rig()
+    await expect(guard.solve(arkose)).rejects.toMatchObject({
+      code: 'FAMILY_UNSUPPORTED',
+      message: expect.stringMatching(/cannot do the family arkose\. Solvers that can: twocaptcha, anticaptcha/),
+    })
+    expect(service.requests).toHaveLength(0)
+  })
+
+  it.each(['x'.repeat(4_097), 'a\nb', 5])('with the odd blob %j is none', async (blob) => {
+    const { guard } = await rig()
+    await expect(guard.solve({ ...arkose, blob } as Challenge)).rejects.toMatchObject({
+      code: 'CHALLENGE_INVALID',
+      message: expect.stringContaining('challenge.blob'),
+    })
+  })
+})
+
 describe('a family that the solver cannot do', () => {
   it('is refused before anything is sent, with the solvers that can', async () => {
     const modest = { ...captchaAI(), name: 'modest', unsupported: () => 'the family turnstile' }

@@ -67,6 +67,13 @@ export const AWS_WAF: Challenge = {
   pageUrl: CHALLENGE.pageUrl,
 }
 
+export const ARKOSE: Challenge = {
+  family: 'arkose',
+  variant: 'arkose',
+  sitekey: '69A21A01-CC7B-B9C6-0F9A-E7FA06677FFC',
+  pageUrl: CHALLENGE.pageUrl,
+}
+
 export const IMAGE: ImageChallenge = {
   family: 'image',
   variant: 'text',
@@ -100,6 +107,8 @@ const EVERY: readonly Challenge[] = [
   MTCAPTCHA,
   { ...MTCAPTCHA, action: 'login' },
   AWS_WAF,
+  ARKOSE,
+  { ...ARKOSE, blob: 'one-time', apiHost: 'company-api.arkoselabs.com' },
 ]
 
 const CLASSES: readonly FailureClass[] = [

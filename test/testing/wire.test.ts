@@ -8,7 +8,7 @@ import type { SolverOptions } from '../../src/solvers/options.js'
 import type { Failure, Ready, Solver } from '../../src/solvers/solver.js'
 import { SOLVERS } from '../../src/solvers/table.js'
 import { type Behaviour, type ServiceName, type SolverService, startSolverService } from '../../src/testing/index.js'
-import { GEETEST, GEETEST_V4 } from '../solvers/contract.js'
+import { ARKOSE, GEETEST, GEETEST_V4 } from '../solvers/contract.js'
 import { OTHER_WAYS } from '../solvers/recorded.js'
 
 const CHALLENGE: Challenge = {
@@ -59,6 +59,22 @@ describe.each(WAYS)('%s and the stand-in service', (name, make) => {
     if (report) await send(report)
     expect(service.tasks[0]?.report).toBe(report ? 'bad' : undefined)
     expect([service.keysInUrls, service.requests.every(({ keyOk }) => keyOk)]).toEqual([0, true])
+  })
+
+  test('speak of an Arkose, if the service does it', async () => {
+    if (solver.unsupported(ARKOSE)) return expect(name).toMatch(/^(?:captchaai|capmonster|capsolver)$/)
+    const asked = { ...ARKOSE, blob: 'one-time', apiHost: 'company-api.arkoselabs.com' }
+    await service.close()
+    service = await startSolverService({ as: name as ServiceName, price: solver.price(ARKOSE).amount / 1e6 })
+    solver = make({ baseUrl: service.url })
+    await transport.close()
+    transport = createTransport({ baseUrl: solver.baseUrl })
+    secret = new Secret(service.key)
+    const submitted = solver.readSubmit(await send(solver.submit(asked)))
+    if (submitted.kind !== 'submitted') throw new Error(inspect(submitted))
+    const ready = solver.readPoll(await send(solver.poll(submitted.taskId)), 'arkose')
+    expect(service.tasks).toMatchObject([{ family: 'arkose', sitekey: ARKOSE.sitekey }])
+    expect((ready as Ready).answer.token).toBe(service.tasks[0]?.answer)
   })
 
   test.each([GEETEST, GEETEST_V4])('say an answer of several values alike: GeeTest $variant', async (challenge) => {

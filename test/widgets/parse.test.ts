@@ -82,6 +82,17 @@ const rawAwsWaf = {
   answered: false,
 }
 
+const rawArkose = {
+  id: 'abc-6',
+  family: 'arkose',
+  sitekey: '5A1C0000-0000-4000-8000-0000000000A1',
+  host: 'company-api.arkoselabs.com',
+  blob: 'one-time',
+  visible: true,
+  answered: false,
+  executed: false,
+}
+
 const found = (...widgets: unknown[]) =>
   parseFound(JSON.stringify({ doc: 'abc', origin: 'https://staging.example.com', leftOut: 0, widgets }))
 
@@ -354,6 +365,29 @@ describe('what a page says of its widgets', () => {
     },
   )
 
+  test.each([
+    ['that is seen', {}, true],
+    ['that is set off', { visible: false, executed: true }, true],
+    ['that is neither', { visible: false }, false],
+    ['that is answered', { answered: true, executed: true }, false],
+  ])('of an Arkose %s: due is told, with its data and its host', (_, state, due) => {
+    expect(found({ ...rawArkose, ...state })?.widgets).toMatchObject([
+      { challenge: { variant: 'arkose', blob: 'one-time', apiHost: 'company-api.arkoselabs.com' }, due },
+    ])
+  })
+
+  test.each([
+    ['blob', 'apiless', 'x'.repeat(4_097)],
+    ['blob', 'blank', 'a b'],
+    ['blob', 'number', 7],
+    ['host', 'usual', 'client-api.arkoselabs.com'],
+    ['host', 'odd', 'https://evil.example'],
+  ])('of an Arkose a %s that is of no use is left out (%s)', (name, _, value) => {
+    const challenge = found({ ...rawArkose, [name]: value })?.widgets[0]?.challenge
+    expect(challenge).toMatchObject({ sitekey: rawArkose.sitekey })
+    expect(challenge).toHaveProperty(name === 'host' ? 'apiHost' : name, undefined)
+  })
+
   test('two widgets of one name are one, and one that is counted as nonsense', () => {
     expect(found(raw, raw)).toMatchObject({ widgets: [{}], malformed: 1 })
   })
@@ -393,6 +427,7 @@ describe('whatever a page says', () => {
     like(rawHcaptcha),
     like(rawFriendly),
     like(rawGeetest),
+    like(rawArkose),
     like(rawMtcaptcha),
     like(rawAwsWaf),
   )
@@ -426,6 +461,7 @@ describe('whatever a page says', () => {
           expect(challenge.cData ?? 'a').toMatch(/^[\x20-\x7e]{1,255}$/)
           expect(challenge.rqdata ?? 'a').toMatch(/^[\x21-\x7e]{1,4096}$/)
           expect(challenge.pageData ?? 'a').toMatch(/^[\x20-\x7e]{1,4096}$/)
+          expect(challenge.blob ?? 'a').toMatch(/^[\x21-\x7e]{1,4096}$/)
           expect(challenge.challenge ?? 'a').toMatch(/^[\w-]{1,256}$/)
           expect(challenge.scriptUrl ?? 'https://a').toMatch(/^https?:\/\/[\x21-\x7e]{1,2048}$/)
           expect(challenge.apiHost ?? 'a').toMatch(/^[a-z0-9.-]{1,253}(:\d{1,5})?$/)

@@ -1,4 +1,6 @@
 import { altcha } from './altcha.js'
+import { arkose } from './arkose.js'
+import { watchArkose } from './arkose-watch.js'
 import { awsWaf } from './aws-waf.js'
 import { watchAwsWaf } from './aws-waf-watch.js'
 import { cap } from './cap.js'
@@ -21,6 +23,7 @@ export const watchers = {
   hcaptcha: watchHcaptcha,
   geetest: watchGeetest,
   awsWaf: watchAwsWaf,
+  arkose: watchArkose,
 }
 
 /** The families of widgets, a line each. They come with the first `find`. */
@@ -32,6 +35,7 @@ export const families: Readonly<Record<string, PageFamily>> = {
   geetest,
   mtcaptcha,
   'aws-waf': awsWaf,
+  arkose,
   altcha,
   cap,
 }

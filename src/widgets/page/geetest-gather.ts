@@ -38,12 +38,12 @@ const MOST_FOUND = 1_000
 /** Puts together what the page's code made, and what it shows. */
 export function gather(place: Place, most: number): Scene {
   const { dom, p } = place
-  const { instances } = place.observer.watchers.geetest
+  const { handed } = place.observer.watchers.geetest
   const widgets = list<Widget>()
   const roots = dom.roots()
   let leftOut = 0
 
-  for (let index = 0; index < instances.size; index++) addInstance(instances[index] as Instance)
+  for (let index = 0; index < handed.size; index++) addInstance(handed[index] as Instance)
   for (let at = 0; at < VERSIONS.length; at++) {
     const version = VERSIONS[at] as (typeof VERSIONS)[number]
     for (let index = 0; index < roots.size; index++) lookAtHolders(roots[index] as Document, version)
@@ -52,9 +52,9 @@ export function gather(place: Place, most: number): Scene {
   return { widgets: standing(), leftOut }
 
   function addInstance(instance: Instance): void {
-    const widget: Widget = { v4: instance.v4, instance }
-    const element = elementOf(place, instance.place)
-    const form = elementOf(place, instance.form)
+    const widget: Widget = { v4: isV4(instance), instance }
+    const element = elementOf(place, instance.told.appendTo)
+    const form = elementOf(place, instance.told.bindForm)
     if (element) widget.element = element
     if (form) widget.form = form
     push(widgets, widget)
@@ -95,6 +95,11 @@ export function gather(place: Place, most: number): Scene {
         host: v4 ? undefined : text(hostOf(p, src)),
       }
     }
+  }
+
+  /** v3 has nothing that shows it: its one function of the kind opens those that are bound to a button. */
+  function isV4({ object }: Instance): boolean {
+    return typeof read(p, object, 'showBox') === 'function' || typeof read(p, object, 'showCaptcha') === 'function'
   }
 
   /** Without those that were taken out, that no key is known of, or that the vendor does not answer for; at most `most`. */

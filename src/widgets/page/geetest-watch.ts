@@ -1,40 +1,30 @@
+import { type Handed, heard, type ObjectWatch, watchObjects } from './object-watch.js'
 import type { Observer, Watcher } from './observe.js'
-import { type List, list, note, push, remove } from './primordials.js'
-import { type Handler, type Stand, standAside, standBefore, standBeforeMethods } from './stand.js'
-import { own } from './walk.js'
+import { type List, list, push, remove } from './primordials.js'
+import { type Handler, type Stand, standAside, standBefore } from './stand.js'
+import { own, read } from './walk.js'
 
 /** A GeeTest of the page's, as its code has it in hand. */
-export interface Instance {
-  readonly object: object
-  readonly v4: boolean
-  /** What it was made with; undefined where it was made before we were there. */
-  params: unknown
-  /** What `appendTo` and `bindForm` were given last. */
-  place?: unknown
-  form?: unknown
+export interface Instance extends Handed {
   /** What `onSuccess` was given. */
-  readonly callbacks: List<unknown>
-  /** Whether the page has opened it, and nothing tells us that it has ended. */
-  opened: boolean
+  callbacks?: List<unknown>
   /** The solution that was put in. */
   given?: Given | undefined
 }
 
 /** A solution in the page, for `getValidate`. */
 export interface Given {
-  /** A copy for the page, under the vendor's names. */
-  values(): object
-  readonly until: number
+  /** A copy for the page, under the vendor's names; undefined where it is too old. */
+  values(): object | undefined
   /** Takes it out of the page's fields. */
   clear(): void
 }
 
 /** What the page's code told GeeTest's script. */
-export interface GeetestLog extends Watcher {
-  /** Oldest first. */
-  readonly instances: List<Instance>
-}
+export interface GeetestLog extends Watcher, Pick<ObjectWatch, 'handed'> {}
 
+/** Said of one that its user closed. */
+const CLOSED = 'onClose'
 const MOST_CALLBACKS = 50
 
 /**
@@ -44,108 +34,60 @@ const MOST_CALLBACKS = 50
 export function watchGeetest(observer: Observer): GeetestLog {
   const { p } = observer
   const stands = list<Stand>()
-  const instances = list<Instance>()
-  const third = methods(false)
-  const fourth = methods(true)
-  const globals = {
-    initGeetest: initiator(false),
-    initGeetest4: initiator(true),
-    Geetest: { made: (object: object, args: ArrayLike<unknown>) => adopt(object, args[0], false) },
-    Geetest4: { made: (object: object, args: ArrayLike<unknown>) => adopt(object, args[0], true) },
+  const names = ['appendTo', 'bindForm', 'onSuccess', 'verify', 'showCaptcha', 'showBox', 'reset', 'destroy']
+  const watch = watchObjects(observer, stands, names, see, { getValidate: ({ given }: Instance) => given?.values() })
+  const init: Handler = (call, self, args) => {
+    const [params, ready] = [args[0], args[1]]
+    if (typeof ready === 'function') {
+      ;(args as Record<number, unknown>)[1] = heard(observer, ready, (object) => adopt(object, params))
+    }
+    return p.apply(call, self, args)
   }
+  const maker = { made: (object: object, args: ArrayLike<unknown>) => adopt(object, args[0]) }
+  const globals = { initGeetest: init, initGeetest4: init, Geetest: maker, Geetest4: maker }
 
   return {
-    instances,
+    handed: watch.handed,
     check() {
       standBefore(observer, stands, window, globals)
       // Objects that were made before we were there show themselves as soon as the page uses them.
-      for (let v4 = 0; v4 < 2; v4++) {
-        const made = own(p, own(p, window, v4 ? 'Geetest4' : 'Geetest'), 'prototype')
-        if (typeof made === 'object' && made !== null) standBeforeMethods(observer, stands, made, v4 ? fourth : third)
-      }
+      watch.standBehind(own(p, own(p, window, 'Geetest'), 'prototype'))
+      watch.standBehind(own(p, own(p, window, 'Geetest4'), 'prototype'))
     },
     undo: () => standAside(p, stands),
   }
 
-  function initiator(v4: boolean): Handler {
-    return (init, self, args) => {
-      const [params, ready] = [args[0], args[1]]
-      if (typeof ready !== 'function') return p.apply(init, self, args)
-      const told = function (this: unknown, object: unknown): unknown {
-        if (!observer.over && typeof object === 'object' && object !== null) adopt(object, params, v4)
-        // biome-ignore lint/complexity/noArguments: a rest parameter would go through the page's own iterators
-        return p.apply(ready as (...args: never[]) => unknown, this, arguments)
-      }
-      ;(args as Record<number, unknown>)[1] = told
-      return p.apply(init, self, args)
-    }
-  }
-
-  function adopt(object: object, params: unknown, v4: boolean): Instance {
-    const known = find(object)
-    if (known) {
-      known.params ??= params
-      return known
-    }
-    const instance: Instance = { object, v4, params, callbacks: list(), opened: false }
-    note(instances, instance)
+  function adopt(object: unknown, params: unknown): void {
+    const known = watch.find(object)
+    const instance = watch.adopt(object, params)
+    const onClose = read(p, object, CLOSED)
+    if (known || !instance || typeof onClose !== 'function') return
     try {
-      // One that its user closes is no longer open.
-      p.apply((object as { onClose: (...args: never[]) => unknown }).onClose, object, [() => (instance.opened = false)])
-    } catch {
-      // It has no such thing.
-    }
-    standBeforeMethods(observer, stands, object, v4 ? fourth : third)
-    return instance
-  }
-
-  function find(object: unknown): Instance | undefined {
-    for (let index = 0; index < instances.size; index++) {
-      if (instances[index]?.object === object) return instances[index]
-    }
-    return undefined
-  }
-
-  function methods(v4: boolean): Readonly<Record<string, Handler>> {
-    const noting = (see: (instance: Instance, value: unknown) => void): Handler => {
-      return (call, self, args) => {
-        const instance =
-          find(self) ?? (typeof self === 'object' && self !== null ? adopt(self, undefined, v4) : undefined)
-        if (instance) see(instance, args[0])
-        return p.apply(call, self, args)
+      const closed = () => {
+        instance.last = CLOSED
       }
-    }
-    const open = noting((instance) => {
-      instance.opened = true
-    })
-    const end = (instance: Instance) => {
-      const { given } = instance
-      instance.opened = false
-      instance.given = undefined
-      given?.clear()
-    }
-    return {
-      appendTo: noting((instance, place) => {
-        instance.place = place
-      }),
-      bindForm: noting((instance, form) => {
-        instance.form = form
-      }),
-      onSuccess: noting(({ callbacks }, callback) => {
-        if (callbacks.size < MOST_CALLBACKS) push(callbacks, callback)
-      }),
-      verify: open,
-      showCaptcha: open,
-      showBox: open,
-      reset: noting(end),
-      destroy: noting((instance) => {
-        end(instance)
-        remove(instances, instance)
-      }),
-      getValidate(call, self, args) {
-        const given = find(self)?.given
-        return given && given.until > p.now() ? given.values() : p.apply(call, self, args)
-      },
+      p.apply(onClose as (closed: () => void) => void, object, [closed])
+    } catch {
+      // Then we do not hear of it.
     }
   }
+
+  function see(instance: Instance, name: string, args: ArrayLike<unknown>): void {
+    if (name === 'appendTo' || name === 'bindForm') return
+    if (name === 'onSuccess') {
+      instance.callbacks ??= list()
+      if (instance.callbacks.size < MOST_CALLBACKS) push(instance.callbacks, args[0])
+      return
+    }
+    instance.last = name
+    if (name !== 'reset' && name !== 'destroy') return
+    instance.given?.clear()
+    instance.given = undefined
+    if (name === 'destroy') remove(watch.handed, instance)
+  }
+}
+
+/** Whether the page has opened it, and nothing tells us that it has ended. */
+export function isOpen({ last }: Handed): boolean {
+  return last === 'verify' || last === 'showCaptcha' || last === 'showBox'
 }

@@ -3,7 +3,7 @@ import { later } from './expiry.js'
 import { type PageFamily, type PageSolution, type Place, type Seen, seenIn } from './family.js'
 import { createField, fieldsOf, namesOf, proofOf, uncover } from './geetest-fields.js'
 import { gather, keyOf, type Scene, setting, type Widget } from './geetest-gather.js'
-import type { Given } from './geetest-watch.js'
+import { type Given, isOpen } from './geetest-watch.js'
 import { type List, list, push } from './primordials.js'
 import { text } from './text.js'
 import { read } from './walk.js'
@@ -35,7 +35,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       bound,
       visible: !bound && !!element && dom.visible(element),
       answered: isAnswered(),
-      executed: instance?.opened === true,
+      executed: instance !== undefined && isOpen(instance),
     },
     same(other) {
       const that = (other as SeenWidget).widget
@@ -48,9 +48,10 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       return 'ok'
     },
     fire() {
+      // A copy: a page may add to them while it is called.
       const callbacks = list<unknown>()
-      for (let index = 0; instance && index < instance.callbacks.size; index++)
-        push(callbacks, instance.callbacks[index])
+      const told = instance?.callbacks
+      for (let index = 0; told && index < told.size; index++) push(callbacks, told[index])
       for (let index = 0; index < callbacks.size; index++) callBack(p, callbacks[index], [])
     },
     release() {},
@@ -90,22 +91,21 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       }
     }
     if (instance) {
-      const given: Given = {
-        values() {
-          const copy = {}
-          for (let at = 0; at < names.length; at++) {
-            const name = names[at] as string
-            p.define(copy, name, { value: values[name] ?? '', enumerable: true, writable: true, configurable: true })
-          }
-          return copy
-        },
-        until: p.now() + livesMs,
-        clear,
-      }
+      const until = p.now() + livesMs
+      const given: Given = { values: () => (p.now() < until ? copyOf(values, names) : undefined), clear }
+      if (isOpen(instance) || scene.widgets.size === 1) uncover(place)
       instance.given = given
-      if (instance.opened || scene.widgets.size === 1) uncover(place)
-      instance.opened = false
+      instance.last = ''
     }
     later(place, livesMs, clear)
+  }
+
+  function copyOf(values: PageSolution['fields'], names: readonly string[]): object {
+    const copy = {}
+    for (let at = 0; at < names.length; at++) {
+      const name = names[at] as string
+      p.define(copy, name, { value: values[name] ?? '', enumerable: true, writable: true, configurable: true })
+    }
+    return copy
   }
 }

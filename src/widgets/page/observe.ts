@@ -4,8 +4,11 @@ import { bare, capture, type Primordials } from './primordials.js'
 
 /** What watches one family's API. */
 export interface Watcher {
-  /** A script has just run: is the vendor's object there, and are we standing before it? */
-  check(): void
+  /**
+   * A script has just run: is the vendor's object there, and are we standing before it?
+   * @param script the script; without it, any of them may have
+   */
+  check(script?: Element): void
   /** Puts everything back as it was. */
   undo(): void
 }
@@ -89,10 +92,10 @@ function create(): Observer {
   }
   return observer
 
-  function check(): void {
+  function check(script?: Element): void {
     for (const family in made) {
       try {
-        made[family]?.check()
+        made[family]?.check(script)
       } catch {
         // A page's object that throws when it is looked at is not ours to mend.
       }
@@ -100,7 +103,8 @@ function create(): Observer {
   }
 
   function loaded(event: Event): void {
-    if ((event.target as Element | null)?.localName === 'script') check()
+    const script = event.target as Element | null
+    if (script?.localName === 'script') check(script)
     observer.stirred?.()
   }
 }

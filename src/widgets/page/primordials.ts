@@ -7,6 +7,8 @@ export function capture() {
     apply: Reflect.apply,
     construct: Reflect.construct,
     Proxy,
+    has: Reflect.has,
+    attribute: Element.prototype.getAttribute,
     keys: Object.keys,
     describe: Object.getOwnPropertyDescriptor,
     // Reflect's own: they say false where Object's would throw, on objects that a page has frozen.

@@ -1,0 +1,185 @@
+/**
+ * The stand-in's scripts, as they run in a browser. They are served as the text of these functions, so none of them may
+ * refer to anything outside itself. They do what the real ones are documented, and seen, to do: the page's callback is waited for and
+ * called once the settings have come, the challenge stands in a frame on another origin, answers are kept inside.
+ */
+
+declare global {
+  interface Window {
+    FunCaptcha?: object
+  }
+}
+
+/** `/v2/<public key>/api.js`. */
+export function api({ base, key }: { base: string; key: string }): void {
+  type Callback = (response: object) => void
+  interface Config {
+    selector?: string
+    mode?: string
+    data?: { blob?: string }
+    [callback: string]: unknown
+  }
+  const name = document.currentScript?.dataset.callback ?? ''
+  const globals = window as unknown as Record<string, unknown>
+  let config: Config = {}
+  let frame: HTMLIFrameElement | undefined
+  let holder: HTMLElement | undefined
+  let token = ''
+  let bound: Element | null = null
+  let loaded = false
+  let queued = false
+
+  const tell = (what: string, more: object = {}): void => {
+    const callback = config[what]
+    if (typeof callback === 'function') (callback as Callback).call(config, { token, ...more })
+  }
+  const open = (shown: boolean): void => {
+    if (!holder) return
+    holder.style.visibility = shown ? 'visible' : 'hidden'
+    for (const what of shown ? ['onShown', 'onShow'] : ['onHide']) tell(what)
+  }
+  const say = (what: string) =>
+    frame?.contentWindow?.postMessage(JSON.stringify({ eventId: what, key, data: config.data }), base)
+  const complete = (suppressed: boolean): void => {
+    if (suppressed) tell('onSuppress')
+    tell('onCompleted', { completed: true, suppressed })
+  }
+  const draw = (): void => {
+    if (frame) return
+    frame = document.createElement('iframe')
+    frame.src = `${base}/v2/2.4.4/enforcement.stand-in.html#${key}&${crypto.randomUUID()}`
+    frame.title = 'Verification challenge'
+    frame.dataset.e2e = 'enforcement-frame'
+    frame.style.cssText = 'border:0;width:320px;height:200px'
+    holder = document.createElement('div')
+    holder.style.visibility = 'hidden'
+    holder.append(frame)
+    const inside = config.mode === 'inline' ? document.querySelector(config.selector ?? '') : null
+    if (!inside) holder.style.cssText += ';position:fixed;inset:0;background:#0008'
+    ;(inside ?? document.body).append(holder)
+  }
+  const run = (): void => {
+    draw()
+    if (loaded) say('run')
+    else queued = true
+  }
+  const onClick = (event: Event): void => {
+    event.preventDefault()
+    run()
+  }
+
+  addEventListener('message', (event) => {
+    if (event.origin !== new URL(base).origin || event.source !== frame?.contentWindow) return
+    const said = JSON.parse(event.data as string) as { eventId: string; token?: string; suppressed?: boolean }
+    token = said.token ?? token
+    if (said.eventId === 'loaded') {
+      loaded = true
+      tell('onReady')
+      if (queued || config.mode === 'inline') run()
+    } else if (said.eventId === 'show') open(true)
+    else if (said.eventId === 'closed') open(false)
+    else if (said.eventId === 'complete') {
+      complete(said.suppressed === true)
+      if (holder?.style.visibility === 'visible') open(false)
+    }
+  })
+
+  const enforcement = {
+    version: '2.4.4',
+    setConfig(next: Config): void {
+      config = { ...config, ...next }
+      bound?.removeEventListener('click', onClick)
+      bound = config.mode === 'inline' ? null : document.querySelector(config.selector ?? 'none')
+      bound?.addEventListener('click', onClick)
+      draw()
+    },
+    getConfig: (): Config => ({ ...config }),
+    run,
+    reset(): void {
+      token = ''
+      say('reset')
+      if (holder) holder.style.visibility = 'hidden'
+      tell('onReset')
+    },
+  }
+
+  const begin = (tries: number): void => {
+    const callback = globals[name]
+    if (typeof callback === 'function') (callback as (given: object) => void)(enforcement)
+    else if (tries > 0) setTimeout(begin, 50, tries - 1)
+  }
+  // It needs a body to draw into.
+  const parsed = new Promise<void>((resolve) => {
+    if (document.readyState !== 'loading') resolve()
+    else addEventListener('DOMContentLoaded', () => resolve())
+  })
+  void Promise.all([fetch(`${base}/v2/${key}/settings`), parsed]).then(() => begin(200))
+}
+
+/** `enforcement.<hash>.html`: asks for a session, shows its challenge where there is one. */
+export function enforcementFrame(): void {
+  const key = location.hash.slice(1).split('&')[0] ?? ''
+  const host = new URL(document.referrer || location.href).hostname
+  const say = (said: object) => parent.postMessage(JSON.stringify(said), '*')
+  let token = ''
+  const ask = async (path: string, facts: Record<string, string>): Promise<Record<string, string>> =>
+    (await fetch(path, { method: 'POST', body: new URLSearchParams(facts) })).json()
+  addEventListener('message', async ({ data, source }) => {
+    if (source !== parent || typeof data !== 'string') return
+    const { eventId, data: sent } = JSON.parse(data) as { eventId: string; data?: { blob?: string } }
+    if (eventId !== 'run') return
+    const session = await ask(`/fc/gt2/public_key/${key}`, { host, blob: sent?.blob ?? '' })
+    token = session.token ?? ''
+    if (session.suppressed) say({ eventId: 'complete', token, suppressed: true })
+    else say({ eventId: 'show', token })
+  })
+  document.getElementById('verify')?.addEventListener('click', async () => {
+    await ask('/fc/ca/', { session_token: token })
+    say({ eventId: 'complete', token })
+  })
+  document.getElementById('close')?.addEventListener('click', () => say({ eventId: 'closed' }))
+  say({ eventId: 'loaded' })
+}
+
+/** `/fc/api/`: the older kind, which draws itself into each element with a public key. */
+export function boxApi({ base }: { base: string }): void {
+  const globals = window as unknown as Record<string, unknown>
+  const draw = async (box: HTMLElement): Promise<void> => {
+    const key = box.dataset.pkey ?? ''
+    const body = new URLSearchParams({ host: location.hostname, box: '1' })
+    const reply = await fetch(`${base}/fc/gt2/public_key/${key}`, { method: 'POST', body })
+    const { token } = (await reply.json()) as { token: string }
+    for (const [id, name] of [
+      ['FunCaptcha-Token', 'fc-token'],
+      ['verification-token', 'verification-token'],
+    ] as const) {
+      const field = document.createElement('input')
+      field.type = 'hidden'
+      field.id = id
+      field.name = name
+      field.value = token
+      box.append(field)
+    }
+    const frame = document.createElement('iframe')
+    frame.id = 'fc-iframe-wrap'
+    frame.src = `${base}/fc/gc/?token=${encodeURIComponent(token)}&pk=${key}`
+    frame.style.cssText = 'border:0;width:308px;height:200px'
+    box.append(frame)
+    addEventListener('message', (event) => {
+      if (event.source !== frame.contentWindow || event.data !== 'complete') return
+      const callback = globals[box.dataset.callback ?? '']
+      if (typeof callback === 'function') (callback as (token: string) => void)(token)
+    })
+  }
+  window.FunCaptcha = {}
+  for (const box of document.querySelectorAll<HTMLElement>('[data-pkey]')) void draw(box)
+}
+
+/** `/fc/gc/`: the older kind's frame. */
+export function boxFrame(): void {
+  const token = new URLSearchParams(location.search).get('token') ?? ''
+  document.getElementById('verify')?.addEventListener('click', async () => {
+    await fetch('/fc/ca/', { method: 'POST', body: new URLSearchParams({ session_token: token }) })
+    parent.postMessage('complete', '*')
+  })
+}
