@@ -170,10 +170,10 @@ export class Finder {
     page: DriverPage,
     frame: DriverFrame,
     { origin }: FrameReading,
-    { id, family, challenge, visible, answered, executed, due }: WidgetReading,
+    { id, family, challenge, visible, answered, executed, due, expired }: WidgetReading,
   ): Place {
     const known: Challenge = { ...challenge, family, ...this.#addresses(page, frame, origin) }
-    const found = { ...known, id: `${this.#number(frame)}-${id}`, visible, answered, executed, due }
+    const found = { ...known, id: `${this.#number(frame)}-${id}`, visible, answered, executed, due, expired }
     return { page, frame, id, challenge: found }
   }
 

@@ -12,6 +12,7 @@ import type { LeftOut } from './find.js'
  * - `not-set-off`: it works unseen, and the page has not asked for it; answering would act behind the user's back
  * - `answers-by-itself`: reCAPTCHA v3, where the policy leaves it alone or the page is not waiting for it; a proof of work that
  *   begins by itself when the form is sent
+ * - `expired`: a solution that was put in grew too old before the page used it, and the policy has no (more) `renewals`
  * - `meant-to-block`: its sitekey is one that the vendor publishes to fail, and the policy answers test keys as they are meant
  * - `passed-by-itself`: it was answered within the grace
  * - `gone`: it went away within the grace
@@ -21,6 +22,7 @@ export type SkipReason =
   | 'hidden'
   | 'not-set-off'
   | 'answers-by-itself'
+  | 'expired'
   | 'meant-to-block'
   | 'passed-by-itself'
   | 'gone'

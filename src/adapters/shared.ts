@@ -17,7 +17,8 @@ const MOST_REMEMBERED = 1_000
  */
 export class Shared {
   readonly #running = new Map<string, Running>()
-  readonly #solved = new Map<string, number>()
+  /** When each was solved last, by the count; and how often it was because its token had expired. */
+  readonly #solved = new Map<string, { readonly at: number; readonly renewed: number }>()
   #count = 0
 
   /** A moment, for `solvedSince`. */
@@ -27,7 +28,12 @@ export class Shared {
 
   /** Whether a widget was solved after that moment: whoever looked at the page before saw it unanswered. */
   solvedSince(id: string, moment: number): boolean {
-    return (this.#solved.get(id) ?? 0) > moment
+    return (this.#solved.get(id)?.at ?? 0) > moment
+  }
+
+  /** How often a widget was solved anew because its token had expired, one after the other. */
+  renewed(id: string): number {
+    return this.#solved.get(id)?.renewed ?? 0
   }
 
   /**
@@ -41,7 +47,7 @@ export class Shared {
   ): Promise<{ outcome: Outcome; own: boolean }> {
     if (signal?.aborted) return { outcome: aborted(challenge), own: false }
     const known = this.#running.get(challenge.id)
-    const running = known ?? this.#begin(challenge.id, begin)
+    const running = known ?? this.#begin(challenge, begin)
     running.callers++
     return { outcome: await this.#wait(running, challenge, signal), own: !known }
   }
@@ -51,12 +57,12 @@ export class Shared {
     for (const { controller } of this.#running.values()) controller.abort()
   }
 
-  #begin(id: string, begin: (abort: AbortSignal) => Promise<Outcome>): Running {
+  #begin({ id, expired }: FoundChallenge, begin: (abort: AbortSignal) => Promise<Outcome>): Running {
     const controller = new AbortController()
     const outcome = begin(controller.signal).finally(() => this.#running.delete(id))
     const running: Running = {
       outcome: outcome.then((end) => {
-        if (end.kind === 'solved') this.#remember(id)
+        if (end.kind === 'solved') this.#remember(id, expired ? this.renewed(id) + 1 : 0)
         return end
       }),
       controller,
@@ -66,9 +72,9 @@ export class Shared {
     return running
   }
 
-  #remember(id: string): void {
+  #remember(id: string, renewed: number): void {
     this.#solved.delete(id)
-    this.#solved.set(id, ++this.#count)
+    this.#solved.set(id, { at: ++this.#count, renewed })
     if (this.#solved.size > MOST_REMEMBERED) {
       const [oldest] = this.#solved.keys()
       if (oldest !== undefined) this.#solved.delete(oldest)

@@ -3,7 +3,7 @@ import type { FoundChallenge } from '../widgets/widget.js'
 import { checkNames } from './check-names.js'
 import type { DriverPage } from './driver.js'
 import type { LeftOut, Look, Place } from './find.js'
-import { type Ended, type SolveResult, sum } from './outcome.js'
+import { type Ended, type SkipReason, type SolveResult, sum } from './outcome.js'
 import { Shared } from './shared.js'
 import { type SolveTools, solveWidget, whyNot } from './solve.js'
 
@@ -44,6 +44,11 @@ export class PageSolver {
     return found
   }
 
+  /** Why a widget that was found is none to be solved now; undefined if it is. */
+  whyNot(challenge: FoundChallenge): SkipReason | undefined {
+    return whyNot(challenge, this.#tools.grant.policy, this.#shared.renewed(challenge.id))
+  }
+
   async solve(page: DriverPage, options: SolvePageOptions): Promise<SolveResult> {
     checkOptions(options)
     const { which = 'due', signal, throwOnDenied } = options
@@ -65,7 +70,7 @@ export class PageSolver {
   /** @param since when the page was looked at, by the count of `Shared` */
   async #solveOne(place: Place, onlyIfDue: boolean, since: number, signal: AbortSignal | undefined): Promise<Ended> {
     const { challenge } = place
-    const reason = onlyIfDue ? whyNot(challenge, this.#tools.grant.policy) : undefined
+    const reason = onlyIfDue ? this.whyNot(challenge) : undefined
     if (reason) return { outcome: { kind: 'skipped', challenge, reason }, own: true }
     // Solved by another call since we looked.
     if (onlyIfDue && this.#shared.solvedSince(challenge.id, since)) {

@@ -28,16 +28,20 @@ export interface SolveTools {
   readonly freshen: Freshen
 }
 
-/** Why a widget that was found is none to be solved now; undefined if it is. */
+/**
+ * Why a widget that was found is none to be solved now; undefined if it is.
+ * @param renewed how often it was solved anew because its token had expired
+ */
 export function whyNot(
   challenge: FoundChallenge,
-  { recaptchaV3, testKeys }: Pick<Policy, 'recaptchaV3' | 'testKeys'>,
+  { recaptchaV3, testKeys, renewals = 0 }: Pick<Policy, 'recaptchaV3' | 'testKeys' | 'renewals'>,
+  renewed: number,
 ): SkipReason | undefined {
   if (challenge.answered) return 'answered'
   if (testKeys === 'answer' && isBlockingTestKey(challenge)) return 'meant-to-block'
   const manner = WIDGETS[challenge.family].manner(challenge)
   if (manner === 'answers-by-itself') return recaptchaV3 === 'solve' && challenge.due ? undefined : 'answers-by-itself'
-  if (challenge.due) return undefined
+  if (challenge.due) return challenge.expired && renewed >= renewals ? 'expired' : undefined
   if (manner === 'browser-works-it-out') return challenge.visible ? 'answers-by-itself' : 'hidden'
   return manner === 'may-pass-by-itself' && !challenge.executed ? 'not-set-off' : 'hidden'
 }
@@ -152,6 +156,6 @@ function originOf(address: string): string {
 }
 
 /** Only what a solver has to know. */
-function challengeOf({ id, visible, answered, executed, due, ...challenge }: FoundChallenge): Challenge {
+function challengeOf({ id, visible, answered, executed, due, expired, ...challenge }: FoundChallenge): Challenge {
   return challenge
 }

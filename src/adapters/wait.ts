@@ -4,7 +4,7 @@ import { checkNames } from './check-names.js'
 import type { DriverPage } from './driver.js'
 import type { Look } from './find.js'
 import { pageClosed } from './gone.js'
-import { type SolveTools, whyNot } from './solve.js'
+import type { SolveTools } from './solve.js'
 import type { PageSolver } from './solve-page.js'
 
 /** What is waited for, and for how long. */
@@ -47,8 +47,7 @@ export async function waitForWidgets(
         if (error instanceof SolveguardError && error.code === 'PAGE_UNRESPONSIVE') return undefined
         throw error
       })
-      const wanted =
-        look?.places.filter(({ challenge }) => which === 'all' || !whyNot(challenge, tools.grant.policy)) ?? []
+      const wanted = look?.places.filter(({ challenge }) => which === 'all' || !solver.whyNot(challenge)) ?? []
       if (look && wanted.length > 0) return { ...look, places: wanted }
       if (page.isClosed()) throw pageClosed()
       seen = look?.places.length ?? 0

@@ -26,6 +26,7 @@ export function narrow(a: Policy, b: Policy): Policy {
     deadlineMs: least(a.deadlineMs, b.deadlineMs),
     recaptchaV3: either(a.recaptchaV3, b.recaptchaV3, 'leave'),
     testKeys: either(a.testKeys, b.testKeys, 'answer'),
+    renewals: least(a.renewals, b.renewals),
     graceMs: greatest(a.graceMs, b.graceMs),
   }
 }

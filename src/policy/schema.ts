@@ -32,6 +32,8 @@ export interface Policy {
   readonly recaptchaV3?: 'leave' | 'solve' | undefined
   /** `answer`: vendors' published test keys are answered for free; `solve`: sent to the service like any other. */
   readonly testKeys?: 'answer' | 'solve' | undefined
+  /** How often a token that expired unused may be bought anew, for each widget. */
+  readonly renewals?: number | undefined
   /** How long a widget that may yet pass by itself is given. */
   readonly graceMs?: number | undefined
 }
@@ -58,6 +60,7 @@ export const DEFAULTS = {
   graceMs: durationMs('3s'),
   recaptchaV3: 'leave',
   testKeys: 'answer',
+  renewals: 0,
   alertsAt: [0.8],
 } as const
 
@@ -225,6 +228,8 @@ const budgetShape = z.strictObject({
   wait: duration.optional(),
 })
 
+const RENEWALS = 'expected a whole number from 0 to 100'
+
 const narrowingShape = z.strictObject({
   origins: origins.optional(),
   budget: budgetShape.optional(),
@@ -235,6 +240,7 @@ const narrowingShape = z.strictObject({
   deadline: duration.refine((ms) => ms >= 1000 && ms <= 3_600_000, 'expected 1s to 60m').optional(),
   recaptchaV3: z.enum(['leave', 'solve']).optional(),
   testKeys: z.enum(['answer', 'solve']).optional(),
+  renewals: z.number({ error: RENEWALS }).int(RENEWALS).min(0, RENEWALS).max(100, RENEWALS).optional(),
   grace: duration.refine((ms) => ms <= 60_000, 'expected at most 60s').optional(),
 })
 
@@ -295,6 +301,10 @@ export interface NarrowingInput {
   deadline?: Duration | undefined
   recaptchaV3?: 'leave' | 'solve' | undefined
   testKeys?: 'answer' | 'solve' | undefined
+  /**
+   * How often a widget whose token has expired, before the page used it up, may be solved again by itself, each for money. Default: 0.
+   */
+  renewals?: number | undefined
   /** How long a widget that may yet pass by itself is given before anything is spent. Default: `3s`. */
   grace?: Duration | undefined
 }
@@ -322,6 +332,7 @@ export function parsePolicy(input: PolicyInput): Policy {
     graceMs: policy.graceMs ?? DEFAULTS.graceMs,
     recaptchaV3: policy.recaptchaV3 ?? DEFAULTS.recaptchaV3,
     testKeys: policy.testKeys ?? DEFAULTS.testKeys,
+    renewals: policy.renewals ?? DEFAULTS.renewals,
   }
 }
 
@@ -350,6 +361,7 @@ function canonical(input: z.output<typeof narrowingShape>): Policy {
     deadlineMs: input.deadline,
     recaptchaV3: input.recaptchaV3,
     testKeys: input.testKeys,
+    renewals: input.renewals,
     graceMs: input.grace,
   }
 }

@@ -24,6 +24,8 @@ export interface WidgetReading extends Reading {
   /** The page's name for it. */
   readonly id: string
   readonly family: WidgetFamily
+  /** Whether a solution of ours stood in it until it was too old. */
+  readonly expired: boolean
 }
 
 /** The most that a frame may say, in characters. */
@@ -41,6 +43,7 @@ const head = z.object({
 const entryHead = z.object({
   id: z.string().regex(/^[a-z0-9]{1,20}-\d{1,9}$/),
   family: z.enum(Object.keys(WIDGETS) as [WidgetFamily, ...WidgetFamily[]]),
+  expired: z.boolean().catch(false),
 })
 const result = z.object({ result: z.enum(['ok', 'answered', 'refused', 'page-gone', 'widget-gone']) })
 

@@ -13,6 +13,8 @@ export interface FoundChallenge extends Challenge {
   readonly executed: boolean
   /** Whether a person would now have to deal with it: visible and unanswered, or set off. */
   readonly due: boolean
+  /** Whether a solution was put in that nothing used before it was too old. */
+  readonly expired: boolean
 }
 
 /** What became of the page's side: the challenge's own facts, and how it stands. */

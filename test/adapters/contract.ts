@@ -367,7 +367,47 @@ export function contract<P, E>(tool: Tool<P, E>): void {
       await captcha.solve(page.native)
       await until(page, 'expired')
       expect(await page.evaluate('grecaptcha.getResponse() + document.querySelector("textarea").value')).toBe('')
-      expect(await find()).toMatchObject([{ answered: false, due: true }])
+      expect(await find()).toMatchObject([{ answered: false, due: true, expired: true }])
+      expect(await captcha.solve(page.native)).toMatchObject({ solved: [], skipped: [{ reason: 'expired' }], cost: 0 })
+      grant.livesMs = 120_000
+      expect(await captcha.solve(page.native, { which: 'all' })).toMatchObject({ solved: [{}] })
+      expect(await find()).toMatchObject([{ answered: true, expired: false }])
+    })
+
+    test('a token that expired is asked for again as often as the policy says', async () => {
+      await visit('/named', RENDERED, { renewals: 2 })
+      grant.livesMs = 100
+      for (let count = 1; count <= 3; count++) {
+        expect(await captcha.solve(page.native)).toMatchObject({ solved: [{}] })
+        expect(await calls()).toBe(count)
+        await eventually(async () => (await find())[0]?.expired === true)
+      }
+      expect(await captcha.solve(page.native)).toMatchObject({ solved: [], skipped: [{ reason: 'expired' }] })
+      expect(grant.asked).toHaveLength(3)
+    })
+
+    test('a widget that was reset before its token was too old is asked for anew, and not expired', async () => {
+      await visit('/named')
+      grant.livesMs = 300
+      await captcha.solve(page.native)
+      await page.evaluate('window.passed = 0; setTimeout(function () { passed = 1 }, 400); grecaptcha.reset(); 0')
+      await until(page, 'passed')
+      expect(await find()).toMatchObject([{ answered: false, due: true, expired: false }])
+      expect(await captcha.solve(page.native)).toMatchObject({ solved: [{}] })
+    })
+
+    test('an invisible widget that is set off again after its token was too old is asked for anew', async () => {
+      await visit('/invisible-execute')
+      await page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
+      await page.click(GO)
+      await eventually(async () => (await find())[0]?.due === true)
+      grant.livesMs = 100
+      await captcha.solve(page.native)
+      await eventually(async () => (await find())[0]?.answered === false)
+      expect(await captcha.solve(page.native)).toMatchObject({ solved: [] })
+      await page.click(GO)
+      await eventually(async () => (await find())[0]?.due === true)
+      expect(await captcha.solve(page.native)).toMatchObject({ solved: [{}] })
     })
 
     test('an invisible widget whose page goes away within its grace costs nothing', async () => {

@@ -13,6 +13,7 @@ const challenge: FoundChallenge = {
   answered: false,
   executed: false,
   due: true,
+  expired: false,
 }
 
 const skipped: Outcome = { kind: 'skipped', challenge, reason: 'gone' }
@@ -82,4 +83,17 @@ test('a solve that fails leaves the widget to be solved again', async () => {
   const shared = new Shared()
   await expect(shared.run(challenge, undefined, () => Promise.reject(new Error('a bug')))).rejects.toThrow('a bug')
   expect(await shared.run(challenge, undefined, async () => skipped)).toEqual({ outcome: skipped, own: true })
+})
+
+test('how often a widget was solved anew because its token had expired is counted, until it is solved for another reason', async () => {
+  const shared = new Shared()
+  const solve = (expired: boolean) =>
+    shared.run({ ...challenge, expired }, undefined, async () => ({ kind: 'solved', challenge, solution: {} as never }))
+  const counts: number[] = []
+  for (const expired of [false, true, true, false, true]) {
+    await solve(expired)
+    counts.push(shared.renewed(challenge.id))
+  }
+  expect(counts).toEqual([0, 1, 2, 0, 1])
+  expect(shared.renewed('another')).toBe(0)
 })

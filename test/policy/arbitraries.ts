@@ -81,6 +81,7 @@ export const narrowingInput: fc.Arbitrary<NarrowingInput> = fc.record({
   deadline: maybe(duration(600)),
   recaptchaV3: maybe(fc.constantFrom('leave', 'solve')),
   testKeys: maybe(fc.constantFrom('answer', 'solve')),
+  renewals: maybe(fc.integer({ min: 0, max: 100 })),
   grace: maybe(duration(60)),
 })
 

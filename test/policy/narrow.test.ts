@@ -24,6 +24,7 @@ const caps = (p: Policy): Record<string, number | undefined> => ({
   expireAfter: p.key.expireAfterMs,
   attempts: p.attempts,
   deadline: p.deadlineMs,
+  renewals: p.renewals,
 })
 
 /** Whether `inner` allows nothing that `outer` denies. */

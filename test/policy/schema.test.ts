@@ -100,6 +100,8 @@ describe('a policy that is wrong', () => {
     ['policy.grace', but({ grace: '2m' }), /at most 60s/],
     ['policy.recaptchaV3', but({ recaptchaV3: 'always' }), /"leave".*"solve"/],
     ['policy.testKeys', but({ testKeys: true }), /"answer".*"solve"/],
+    ['policy.renewals', but({ renewals: -1 }), /from 0 to 100/],
+    ['policy.renewals', but({ renewals: true }), /from 0 to 100/],
   ])('is told of %s and what was expected there', (field, wrong, expected) => {
     const message = complaint(wrong)
     expect(message).toContain(`${field}: `)
@@ -141,14 +143,15 @@ describe('a policy that is wrong', () => {
 
 describe("a guard's own policy", () => {
   it('has careful defaults where its user says nothing', () => {
-    const { origins, budget, attempts, deadlineMs, graceMs, recaptchaV3, testKeys } = parsePolicy({ origins: ORIGINS })
-    expect({ origins, attempts, deadlineMs, graceMs, recaptchaV3, testKeys }).toEqual({
+    const { budget, ...others } = parsePolicy({ origins: ORIGINS })
+    expect(others).toMatchObject({
       origins: ORIGINS,
       attempts: 1,
       deadlineMs: 180_000,
       graceMs: 3_000,
       recaptchaV3: 'leave',
       testKeys: 'answer',
+      renewals: 0,
     })
     expect(budget).toMatchObject({ perDay: usd(1), alertsAt: [0.8] })
   })
@@ -163,6 +166,7 @@ describe("a guard's own policy", () => {
       deadline: '2m',
       recaptchaV3: 'solve',
       testKeys: 'solve',
+      renewals: 2,
       grace: '0s',
     }
     expect(parsePolicy(input)).toMatchObject({
@@ -173,6 +177,7 @@ describe("a guard's own policy", () => {
       deadlineMs: 120_000,
       recaptchaV3: 'solve',
       testKeys: 'solve',
+      renewals: 2,
       graceMs: 0,
     })
   })

@@ -115,6 +115,7 @@ describe('what a page says of its widgets', () => {
           answered: false,
           executed: false,
           due: true,
+          expired: false,
         },
       ],
     })
@@ -195,6 +196,7 @@ describe('what a page says of its widgets', () => {
         answered: false,
         executed: true,
         due: true,
+        expired: false,
       },
     ])
   })

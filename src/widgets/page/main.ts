@@ -1,7 +1,7 @@
 // What finds widgets and puts solutions into the page: comes with the first call that needs it.
 import { Changes } from './changes.js'
 import { createDom } from './dom.js'
-import { callOffExpiries } from './expiry.js'
+import { callOffExpiries, later } from './expiry.js'
 import { families } from './families.js'
 import type { FrameHint, PageFamily, PageSolution, Place, Seen } from './family.js'
 import { type Observer, observe } from './observe.js'
@@ -45,6 +45,10 @@ interface Known {
   seen: Seen
   /** A solution was put in and the page was not yet told. */
   solution?: PageSolution
+  /** The token that was put in last grew too old where it stood; and whether the page had the widget set off by then. */
+  expired?: { readonly executed: unknown }
+  /** The solution that was put in last. */
+  last?: PageSolution
 }
 
 /** Longer than anything that is allowed on the other side, so that nothing is cut into something valid. */
@@ -92,6 +96,12 @@ function install(observer: Observer): Main {
     return { error: 'widget-gone' }
   }
 
+  /** How a widget stands, if this solution is the last that was put into it. */
+  const factsSince = (entry: Known, solution: PageSolution): Seen['facts'] | undefined => {
+    const now = entry.last === solution ? look(entry.id) : undefined
+    return now && 'seen' in now ? now.seen.facts : undefined
+  }
+
   const answer = (result: string) => json(p, { result }, 100)
 
   const main: Main = {
@@ -112,10 +122,14 @@ function install(observer: Observer): Main {
         leftOut += gathered.leftOut
         for (let at = 0; at < gathered.seen.size; at++, found++) {
           const seen = gathered.seen[at] as Seen
-          const { id } = idOf(family, seen)
-          const sitekey = text(seen.facts.sitekey)
+          const entry = idOf(family, seen)
+          const { id } = entry
+          const { facts } = seen
+          // Set off again since: that is another asking.
+          if (facts.answered || (facts.executed && !entry.expired?.executed)) delete entry.expired
+          const sitekey = text(facts.sitekey)
           if (sitekey) push(sitekeys, sitekey)
-          widgets += `${widgets && ','}${json(p, { id, family: name, ...seen.facts }, LONGEST)}`
+          widgets += `${widgets && ','}${json(p, { id, family: name, expired: !!entry.expired, ...facts }, LONGEST)}`
         }
       }
       const head = json(p, { doc, origin: observer.origin, leftOut }, 300)
@@ -125,10 +139,23 @@ function install(observer: Observer): Main {
     place(id, solution) {
       const at = look(id)
       if ('error' in at) return answer(at.error)
+      // These two frame the family's own timer, which takes the token away: was it there before, and is it not after?
+      let stood = false
+      later(place, solution.livesMs, () => {
+        stood = !!factsSince(at.entry, solution)?.answered
+      })
       const result = at.seen.place(solution)
       if (result === 'ok') {
         at.entry.solution = solution
+        at.entry.last = solution
         at.entry.seen = at.seen
+        delete at.entry.expired
+        later(place, solution.livesMs, () => {
+          const facts = factsSince(at.entry, solution)
+          if (!stood || !facts || facts.answered) return
+          at.entry.expired = { executed: facts.executed }
+          observer.stirred?.()
+        })
       }
       return answer(result)
     },
