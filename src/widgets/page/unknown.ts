@@ -19,7 +19,6 @@ export const STRANGERS: readonly Stranger[] = [
   { vendor: 'aliyun', hosts: ['captcha-open.aliyuncs.com', 'captcha-open-southeast.aliyuncs.com'] },
   // The page that stands before a whole site, or a widget that was drawn before we could see it.
   { vendor: 'amazon-waf', hosts: ['captcha.awswaf.com'], elements: 'awswaf-captcha', known: isDrawn },
-  { vendor: 'arkose', hosts: ['arkoselabs.com', 'funcaptcha.com'], elements: '[data-pkey]' },
   { vendor: 'botdetect', hosts: [], elements: '.BDC_CaptchaDiv' },
   { vendor: 'capy', hosts: ['capy.me'] },
   { vendor: 'cybersiara', hosts: ['mycybersiara.com'] },
@@ -35,6 +34,9 @@ export const STRANGERS: readonly Stranger[] = [
 
 /** Hosts of vendors that we know: whatever of theirs we did not make out is no stranger's. */
 const KNOWN_HOSTS = [
+  'arkoselabs.com',
+  'funcaptcha.com',
+  'geetest.com',
   'captcha-sdk.awswaf.com',
   'hcaptcha.com',
   'recaptcha.net',
