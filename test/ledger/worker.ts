@@ -1,22 +1,19 @@
 import { openSync, writeSync } from 'node:fs'
-import { fileLedger } from '../../src/ledger/file.js'
-import type { BudgetClaim } from '../../src/ledger/ledger.js'
+import type { BudgetClaim, Ledger } from '../../src/ledger/ledger.js'
 import { type Money, micros } from '../../src/policy/money.js'
+import { ledgerAt, type WorkPlace } from './place.js'
 
 /**
- * A process of its own that uses a file ledger, for the tests that need several, or one that dies. What it is to do
+ * A process of its own that uses a ledger, for the tests that need several, or one that dies. What it is to do
  * comes as JSON in its first argument; what it found goes to standard output as JSON lines.
  */
-export type Work =
-  | { readonly do: 'spend'; readonly dir: string; readonly path: readonly BudgetClaim[]; readonly times: number }
-  | {
-      readonly do: 'spend-until-killed'
-      readonly dir: string
-      readonly path: readonly BudgetClaim[]
-      readonly diary: string
-    }
-  | { readonly do: 'spend-until-refused'; readonly dir: string; readonly path: readonly BudgetClaim[] }
-  | { readonly do: 'open-unprivileged'; readonly dir: string }
+export type Work = WorkPlace &
+  (
+    | { readonly do: 'spend'; readonly path: readonly BudgetClaim[]; readonly times: number }
+    | { readonly do: 'spend-until-killed'; readonly path: readonly BudgetClaim[]; readonly diary: string }
+    | { readonly do: 'spend-until-refused'; readonly path: readonly BudgetClaim[] }
+    | { readonly do: 'open-unprivileged' }
+  )
 
 /** What `spend` and `spend-until-refused` say at the end. */
 export interface Spent {
@@ -36,7 +33,7 @@ function say(what: object): void {
 }
 
 async function spend(work: Extract<Work, { do: 'spend' | 'spend-until-refused' }>): Promise<void> {
-  const ledger = fileLedger({ dir: work.dir })
+  const ledger = ledgerAt(work)
   const sums = { taken: 0, denied: 0, cost: 0, alerts: 0 }
   const times = work.do === 'spend' ? work.times : 1_000_000
   try {
@@ -55,7 +52,7 @@ async function spend(work: Extract<Work, { do: 'spend' | 'spend-until-refused' }
       }
       sums.taken++
       sums.alerts += reserved.alerts.length
-      if (i % 3 === 0) ledger.note(id, task(id))
+      if (i % 3 === 0) void ledger.note(id, task(id))
       const cost = micros(Math.floor(Math.random() * AMOUNT))
       // Until this is answered it may or may not have been booked: what was reserved is then what counts at most.
       const settled = await ledger.settle({ reservationId: id, cost }, Date.now())
@@ -74,48 +71,57 @@ async function spend(work: Extract<Work, { do: 'spend' | 'spend-until-refused' }
  * Solves at a pretended service until it is killed, and keeps a diary of what that service charges: written before the ledger
  * is told, as a real service would know of it before.
  */
-async function spendUntilKilled({ dir, path, diary }: Extract<Work, { do: 'spend-until-killed' }>): Promise<void> {
-  const ledger = fileLedger({ dir })
+async function spendUntilKilled(work: Extract<Work, { do: 'spend-until-killed' }>): Promise<void> {
+  const ledger = ledgerAt(work)
   await ledger.open()
   await ledger.join({ id: me, leaseMs: 20, declares: [] }, Date.now())
-  const file = openSync(diary, 'a')
+  const file = openSync(work.diary, 'a')
   say({ ready: true })
-  const budgetId = path[0]?.id ?? ''
   // If nobody kills it, it is not to run for ever.
   const latest = Date.now() + 20_000
   for (let i = 0; Date.now() < latest; i++) {
-    const id = `${me}-${i}`
-    const now = Date.now()
-    const request = { id, ownerId: me, path, amount: AMOUNT as Money, deadline: now + 40 }
-    const reserved = await ledger.reserve(request, now)
-    if (reserved.ok) {
-      const cost = Math.floor(Math.random() * AMOUNT)
-      writeSync(file, `${cost}\n`)
-      ledger.note(id, task(id))
-      if (i % 5 === 0) await new Promise((resolve) => setImmediate(resolve))
-      await ledger.settle(
-        { reservationId: id, cost: micros(cost), head: { file: me, seq: i + 1, hash: `${i}` } },
-        Date.now(),
-      )
-    } else {
-      await new Promise((resolve) => setTimeout(resolve, 1))
-    }
-    if (i % 50 === 0) {
-      // What the dead have charged is not known here: it is held to be all that they had reserved.
-      for (const claimed of await ledger.claim({ ownerId: me, solver: 'captchaai', budgetId, limit: 5 }, Date.now())) {
-        await ledger.settle({ reservationId: claimed.reservationId, cost: claimed.amount }, Date.now())
-      }
-      await ledger.beat(me, Date.now())
+    try {
+      await solveOnce(ledger, work.path, file, i)
+    } catch (error) {
+      // A server may be away for a while. What is not settled lapses, and counts as spent.
+      if ((error as { code?: string }).code !== 'LEDGER_UNAVAILABLE' || !('redis' in work)) throw error
     }
   }
 }
 
+async function solveOnce(ledger: Ledger, path: readonly BudgetClaim[], diary: number, i: number): Promise<void> {
+  const id = `${me}-${i}`
+  const now = Date.now()
+  const request = { id, ownerId: me, path, amount: AMOUNT as Money, deadline: now + 40 }
+  const reserved = await ledger.reserve(request, now)
+  if (reserved.ok) {
+    const cost = Math.floor(Math.random() * AMOUNT)
+    writeSync(diary, `${cost}\n`)
+    const noted = ledger.note(id, task(id))
+    if (noted instanceof Promise) noted.catch(() => {})
+    if (i % 5 === 0) await new Promise((resolve) => setImmediate(resolve))
+    await ledger.settle(
+      { reservationId: id, cost: micros(cost), head: { file: me, seq: i + 1, hash: `${i}` } },
+      Date.now(),
+    )
+  } else {
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  if (i % 50 !== 0) return
+  const budgetId = path[0]?.id ?? ''
+  // What the dead have charged is not known here: it is held to be all that they had reserved.
+  for (const claimed of await ledger.claim({ ownerId: me, solver: 'captchaai', budgetId, limit: 5 }, Date.now())) {
+    await ledger.settle({ reservationId: claimed.reservationId, cost: claimed.amount }, Date.now())
+  }
+  await ledger.beat(me, Date.now())
+}
+
 /** Tries to open a ledger as somebody with no special rights, whoever runs the tests. */
-async function openUnprivileged({ dir }: Extract<Work, { do: 'open-unprivileged' }>): Promise<void> {
+async function openUnprivileged(work: Extract<Work, { do: 'open-unprivileged' }>): Promise<void> {
   await import('libsql')
   if (process.getuid?.() === 0) process.setuid?.(65_534)
   try {
-    await fileLedger({ dir }).open()
+    await ledgerAt(work).open()
     say({ opened: true })
   } catch (error) {
     const { name, code, message } = error as Error & { code: string }
