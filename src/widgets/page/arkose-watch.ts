@@ -38,11 +38,8 @@ export function watchArkose(observer: Observer): ArkoseLog {
     if (name === 'setConfig') configure(enforcement, args)
     else enforcement.last = name
   })
-  // Scripts that the page adds have run by then, and may have declared what is looked for; those of the document run right after.
-  const added = new p.MutationObserver(() => {
-    look()
-    p.apply(p.setTimeout, window, [look])
-  })
+  /** There while a callback is looked for. */
+  let added: MutationObserver | undefined
 
   return {
     handed: watch.handed,
@@ -50,11 +47,10 @@ export function watchArkose(observer: Observer): ArkoseLog {
     check(script) {
       if (script) add(script)
       else each('script[src*="/api"]', add)
-      look()
+      if (p.keys(handlers).length > 0) look()
     },
     undo() {
-      p.apply(p.disconnect, added, [])
-      p.apply(p.unlisten, document, ['DOMContentLoaded', look, true])
+      rest()
       for (const name in handlers) if (p.describe(window, name)?.get === waiting) p.remove(window, name)
       standAside(p, stands)
     },
@@ -114,11 +110,23 @@ export function watchArkose(observer: Observer): ArkoseLog {
       p.define(window, name, { get: waiting, set, enumerable: true, configurable: true })
     }
     standBefore(observer, stands, window, handlers)
-    p.apply(p.disconnect, added, [])
+    rest()
     if (!missing) return
+    // Scripts that the page adds have run by then, and may have declared what is looked for; those of the document run right after.
+    added ??= new p.MutationObserver(() => {
+      look()
+      p.apply(p.setTimeout, window, [look])
+    })
     p.apply(p.observe, added, [document, { childList: true, subtree: true }])
     // All of the document's own scripts have run.
     p.apply(p.listen, document, ['DOMContentLoaded', look, true])
+  }
+
+  /** Looks no further. */
+  function rest(): void {
+    if (!added) return
+    p.apply(p.disconnect, added, [])
+    p.apply(p.unlisten, document, ['DOMContentLoaded', look, true])
   }
 
   function waiting(): undefined {}
