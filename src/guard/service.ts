@@ -4,7 +4,7 @@ import type { Call, Reply } from '../base/wire.js'
 import { type Transport, TransportError } from '../egress/transport.js'
 import { type Money, ZERO } from '../policy/money.js'
 import type { SecretVersion } from '../secrets/provider.js'
-import type { Failure, FailureClass, Submitted } from '../solvers/solver.js'
+import type { Failure, FailureClass, Ready, Submitted } from '../solvers/solver.js'
 import { isWhole } from '../widgets/table.js'
 import type { Account } from './account.js'
 import { Asking, type Send } from './asking.js'
@@ -83,7 +83,7 @@ export class Service {
       if (this.#core.clock.now() >= errand.lapsesAt) {
         return failed(this.late(errand, 'The reservation lapsed before the service took the task.'), ZERO)
       }
-      const result = await this.#send(errand, call, solver.readSubmit)
+      const result = await this.#send(errand, call, (reply) => solver.readSubmit(reply, errand.family))
       if (result.kind === 'submitted') return result
       errand.lastFailure = result
       if (result.ambiguous) return failed(this.#problem(errand, result), errand.amount, true)
@@ -146,12 +146,7 @@ export class Service {
         return failed(error, errand.amount)
       }
       const result = await asking.ask(send)
-      if (result.kind === 'ready') {
-        const cost = result.cost ?? errand.amount
-        return isWhole(errand.family, result.answer)
-          ? { kind: 'solved', answer: result.answer, cost }
-          : failed(partial(), cost)
-      }
+      if (result.kind === 'ready') return this.answered(errand, result)
       wait = asking.wait
       if (result.kind === 'pending') {
         errand.lastFailure = undefined
@@ -175,6 +170,11 @@ export class Service {
           return failed(this.#problem(errand, result), errand.amount)
       }
     }
+  }
+
+  /** The end of an errand that the service has answered. */
+  answered(errand: Errand, { answer, cost = errand.amount }: Ready): Ended {
+    return isWhole(errand.family, answer) ? { kind: 'solved', answer, cost } : failed(partial(), cost)
   }
 
   /** What kept an errand from ending in time. */

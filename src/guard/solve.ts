@@ -210,7 +210,12 @@ export class Solving {
         if (isPromise(authorised)) await authorised
         const submitted = await this.#service.submit(job, challenge)
         if (submitted.kind === 'submitted') this.#submitted(job, submitted.taskId)
-        const ended = submitted.kind === 'submitted' ? await this.#service.follow(job, submitted.taskId) : submitted
+        const ended =
+          submitted.kind !== 'submitted'
+            ? submitted
+            : submitted.ready
+              ? this.#service.answered(job, submitted.ready)
+              : await this.#service.follow(job, submitted.taskId)
         if (ended.kind === 'left') throw closed()
         // On the record before it is settled: what was settled and not recorded could be told by nobody.
         const durationMs = this.#core.clock.monotonic() - job.startedAt

@@ -1,10 +1,11 @@
 import { arkoseTask } from './arkose.js'
 import { awsWafTask } from './aws-waf.js'
 import type { ErrorTable } from './errors.js'
-import { friendlyTask } from './friendly.js'
+import { friendlyFirstTask } from './friendly.js'
 import { geetestTask } from './geetest.js'
 import { hcaptchaTask } from './hcaptcha.js'
 import type { Offer } from './offer.js'
+import { imageTask } from './picture.js'
 import { recaptchaTask } from './recaptcha.js'
 import type { ServiceRow } from './row.js'
 import type { Solver } from './solver.js'
@@ -27,17 +28,29 @@ const OFFER: Offer = {
   })),
   hcaptcha: hcaptchaTask,
   geetest: geetestTask('GeeTestTaskProxyless'),
-  friendly: friendlyTask,
+  friendly: friendlyFirstTask,
   'aws-waf': awsWafTask('AmazonTaskProxyless', ({ sitekey, scriptUrl }) => ({
     wafType: 'widget',
     websiteKey: sitekey,
     jsapiScript: scriptUrl,
   })),
   arkose: arkoseTask,
+  image: imageTask({
+    bytes: [100, 500_000],
+    // It knows digits only, and letters only.
+    hints: ({ numeric, ...hints }) => ({ ...hints, ...((numeric === 1 || numeric === 2) && { numeric }) }),
+  }),
 }
 
 /** Where Anti-Captcha's reference (anti-captcha.com/apidoc/errors) means something else by a code, or is stricter. */
-const ERRORS: ErrorTable = {}
+const ERRORS: ErrorTable = {
+  // Five workers have tried a picture by then, and are paid.
+  ERROR_CAPTCHA_UNSOLVABLE: {
+    class: 'unsolvable',
+    says: 'The service could not solve this CAPTCHA.',
+    charged: ['image'],
+  },
+}
 
 const ROW: ServiceRow = {
   name: 'anticaptcha',
@@ -54,7 +67,7 @@ const ROW: ServiceRow = {
 
 /**
  * Anti-Captcha (anti-captcha.com): the task family, paid by the solve. Does reCAPTCHA v2, v3 and Enterprise, hCaptcha,
- * Turnstile, GeeTest v3 and v4, Friendly Captcha v1, Amazon WAF, Arkose.
+ * Turnstile, GeeTest v3 and v4, Friendly Captcha v1, Amazon WAF, Arkose, and pictures with text.
  *
  * @throws SolveguardError `CONFIG_INVALID`, which names the option
  * @example
@@ -62,8 +75,10 @@ const ROW: ServiceRow = {
  */
 export function antiCaptcha(options: TaskOptions = {}): Solver {
   return taskSolver(ROW, options, (taskId, good, family) => {
-    // It has no word for a good hCaptcha, nor for any other family.
+    // It has a word for a good reCAPTCHA only, and for some families none at all.
     if (family === 'recaptcha') return [good ? '/reportCorrectRecaptcha' : '/reportIncorrectRecaptcha', { taskId }]
-    return family === 'hcaptcha' && !good ? ['/reportIncorrectHcaptcha', { taskId }] : undefined
+    if (good) return undefined
+    if (family === 'image') return ['/reportIncorrectImageCaptcha', { taskId }]
+    return family === 'hcaptcha' ? ['/reportIncorrectHcaptcha', { taskId }] : undefined
   })
 }

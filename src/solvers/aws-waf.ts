@@ -3,7 +3,8 @@ import { tokenAnswer } from './answers.js'
 import type { Method } from './offer.js'
 import { pageAddress } from './page-address.js'
 
-const COOKIE = 'aws-waf-token='
+const NAME = 'aws-waf-token'
+const COOKIE = `${NAME}=`
 
 /**
  * A CAPTCHA of Amazon WAF's as the task family says it. Services that sell a voucher, which is yet to be changed for a token at
@@ -19,9 +20,9 @@ export function awsWafTask(
     variants: ['widget'],
     refuses: ({ scriptUrl }) => (scriptUrl === undefined ? 'a challenge of aws-waf without its scriptUrl' : undefined),
     fields: (challenge) => ({ type, websiteURL: pageAddress(challenge), ...rest(challenge) }),
-    // One service gives the value, another the cookie.
-    answer({ token, cookie, userAgent }) {
-      const value = token ?? cookie
+    // One service gives the value, another the cookie, a third all cookies.
+    answer({ token, cookie, cookies, userAgent }) {
+      const value = token ?? cookie ?? (cookies as Readonly<Record<string, unknown>> | null | undefined)?.[NAME]
       const bare = typeof value === 'string' && value.startsWith(COOKIE) ? value.slice(COOKIE.length) : value
       return tokenAnswer(bare, { userAgent })
     },

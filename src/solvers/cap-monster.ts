@@ -1,12 +1,18 @@
+import { awsWafTask } from './aws-waf.js'
 import type { ErrorTable } from './errors.js'
+import { friendlyCustomTask } from './friendly.js'
 import { geetestTask } from './geetest.js'
 import { mtcaptchaTask } from './mtcaptcha.js'
 import type { Offer } from './offer.js'
+import { gridTask, imageTask } from './picture.js'
 import { recaptchaTask } from './recaptcha.js'
 import type { ServiceRow } from './row.js'
 import type { Solver } from './solver.js'
 import { type TaskOptions, taskSolver } from './task-solver.js'
 import { turnstileTask } from './turnstile.js'
+
+/** The smallest and the largest picture that it takes. */
+const IMAGE_BYTES = [100, 50 * 1024] as const
 
 const OFFER: Offer = {
   recaptcha: recaptchaTask({
@@ -22,6 +28,21 @@ const OFFER: Offer = {
   turnstile: turnstileTask('TurnstileTask', ({ action, cData }) => ({ pageAction: action, data: cData })),
   geetest: geetestTask('GeeTestTask'),
   mtcaptcha: mtcaptchaTask('MTCaptchaTask', 'pageAction'),
+  friendly: friendlyCustomTask,
+  'aws-waf': awsWafTask('AmazonTask', ({ sitekey, scriptUrl }) => ({
+    websiteKey: sitekey,
+    captchaScript: scriptUrl,
+    cookieSolution: true,
+  })),
+  image: imageTask({
+    bytes: IMAGE_BYTES,
+    hints: ({ numeric, math, case: capitals }) => ({
+      case: capitals,
+      math,
+      numeric: numeric === 1 ? 1 : undefined,
+    }),
+  }),
+  bls: gridTask(IMAGE_BYTES),
 }
 
 /** Where CapMonster Cloud's reference (docs.capmonster.cloud, "API errors") means something else by a code, or is stricter. */
@@ -53,7 +74,7 @@ const ROW: ServiceRow = {
 
 /**
  * CapMonster Cloud (capmonster.cloud): the task family, paid by the solve. Does reCAPTCHA v2, v3 and Enterprise,
- * Turnstile, GeeTest v3 and v4, MTCaptcha.
+ * Turnstile, GeeTest v3 and v4, MTCaptcha, Friendly Captcha, Amazon WAF, pictures with text, and BLS grids.
  *
  * @throws SolveguardError `CONFIG_INVALID`, which names the option
  * @example
@@ -61,5 +82,9 @@ const ROW: ServiceRow = {
  */
 export function capMonster(options: TaskOptions = {}): Solver {
   // It takes complaints only.
-  return taskSolver(ROW, options, (taskId, good) => (good ? undefined : ['/reportIncorrectTokenCaptcha', { taskId }]))
+  return taskSolver(ROW, options, (taskId, good, family) => {
+    if (good) return undefined
+    const isPicture = family === 'image' || family === 'bls'
+    return [isPicture ? '/reportIncorrectImageCaptcha' : '/reportIncorrectTokenCaptcha', { taskId }]
+  })
 }

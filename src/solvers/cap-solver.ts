@@ -1,11 +1,11 @@
 import { SolveguardError } from '../base/errors.js'
 import { awsWafTask } from './aws-waf.js'
 import type { ErrorTable } from './errors.js'
-import { friendlyTask } from './friendly.js'
 import { geetestTask } from './geetest.js'
 import { mtcaptchaTask } from './mtcaptcha.js'
 import type { Offer } from './offer.js'
 import type { SolverOptions } from './options.js'
+import { imageTask } from './picture.js'
 import { recaptchaTask } from './recaptcha.js'
 import type { ServiceRow } from './row.js'
 import type { Solver } from './solver.js'
@@ -26,9 +26,10 @@ const OFFER: Offer = {
     metadata: action === undefined && cData === undefined ? undefined : { action, cdata: cData },
   })),
   geetest: geetestTask('GeeTestTaskProxyLess', (captchaId) => ({ captchaId })),
-  friendly: friendlyTask,
   mtcaptcha: mtcaptchaTask('MtCaptchaTaskProxyLess'),
   'aws-waf': awsWafTask('AntiAwsWafTaskProxyLess', ({ scriptUrl }) => ({ awsApiJs: scriptUrl })),
+  // It is read at once, by a machine that takes no hints.
+  image: imageTask({ bytes: [100, 1024 * 1024], hints: () => ({ module: 'common' }) }),
 }
 
 /** Where CapSolver's reference (docs.capsolver.com/guide/api-error) means something else by a code, or is stricter. */
@@ -61,7 +62,7 @@ export interface CapSolverOptions extends SolverOptions {
 
 /**
  * CapSolver (capsolver.com): the task family, paid by the solve. Does reCAPTCHA v2, v3 and Enterprise,
- * Turnstile, GeeTest v3 and v4, Friendly Captcha v1, MTCaptcha, Amazon WAF.
+ * Turnstile, GeeTest v3 and v4, MTCaptcha, Amazon WAF, and pictures with text.
  *
  * @throws SolveguardError `CONFIG_INVALID`, which names the option
  * @example

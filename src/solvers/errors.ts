@@ -1,3 +1,4 @@
+import type { Family } from '../base/challenge.js'
 import type { FailureClass } from './solver.js'
 
 /** What is known of one error code. */
@@ -8,10 +9,10 @@ export interface ErrorRow {
   /** How long to wait before trying again, by the services' manners. */
   readonly retryAfterMs?: number
   /**
-   * Whether a task that was submitted is charged for when a poll ends with this code. Default: for what says nothing of
-   * the task's own end, yes, since it may well be solved and charged without us.
+   * Whether a task that was submitted is charged for when a poll ends with this code; or for which families. Default: for what says nothing
+   * of the task's own end, yes, since it may well be solved and charged without us.
    */
-  readonly charged?: boolean
+  readonly charged?: boolean | readonly Family[]
 }
 
 export type ErrorTable = Readonly<Record<string, ErrorRow>>

@@ -28,7 +28,7 @@ export function formReaders(habits: Habits, offer: Offer) {
     },
 
     readPoll(reply: Reply, family: Family): Ready | Pending | Failure {
-      const read = readReply(reply, habits, 'poll', (text) => readWords(text, 'poll'))
+      const read = readReply(reply, habits, 'poll', (text) => readWords(text, 'poll'), family)
       if (read.kind !== 'value') return read
       return readAnswer(read.value, family, habits, offer)
     },
@@ -60,7 +60,7 @@ export function formMany(habits: Habits, offer: Offer, which: Pick<ManyPolls, 'm
         kind: 'told',
         results: read.value.map((part, i) => {
           if (NOT_READY.test(part)) return { kind: 'pending' }
-          if (CODE.test(part)) return coded(part, habits, 'poll')
+          if (CODE.test(part)) return coded(part, habits, 'poll', families[i])
           return readAnswer({ request: part }, families[i] as Family, habits, offer)
         }),
       }

@@ -1,28 +1,54 @@
+import { tokenAnswer } from './answers.js'
 import type { Method } from './offer.js'
 import { pageAddress } from './page-address.js'
 
-/**
- * The services' references know one Friendly Captcha, and it is version 1 that their examples show: a token of the one is
- * nothing to the other.
- */
-const variants: Method<'friendly'>['variants'] = ['v1']
-
-/** A Friendly Captcha as the form family's fields say it. */
+/** 2Captcha's older API: it takes the version, and the script that the page loads (2captcha.com/api-docs/friendly-captcha). */
 export const friendlyForm: Method<'friendly'> = {
-  variants,
+  variants: ['v1', 'v2'],
   fields: (challenge) => ({
     method: 'friendly_captcha',
     sitekey: challenge.sitekey,
     pageurl: pageAddress(challenge),
+    version: challenge.variant,
+    ...(challenge.scriptUrl !== undefined && { module_script: challenge.scriptUrl }),
   }),
 }
 
-/** A Friendly Captcha as the task family says it. */
+/** The same in its API v2. */
 export const friendlyTask: Method<'friendly'> = {
-  variants,
+  variants: ['v1', 'v2'],
+  fields: (challenge) => ({
+    type: 'FriendlyCaptchaTaskProxyless',
+    websiteURL: pageAddress(challenge),
+    websiteKey: challenge.sitekey,
+    version: challenge.variant,
+    ...(challenge.scriptUrl !== undefined && { moduleScript: challenge.scriptUrl }),
+  }),
+}
+
+/**
+ * Anti-Captcha's reference knows one Friendly Captcha, and it is version 1 that its examples show: a token of the one is nothing to
+ * the other.
+ */
+export const friendlyFirstTask: Method<'friendly'> = {
+  variants: ['v1'],
   fields: (challenge) => ({
     type: 'FriendlyCaptchaTaskProxyless',
     websiteURL: pageAddress(challenge),
     websiteKey: challenge.sitekey,
   }),
+}
+
+/** CapMonster Cloud tells the versions apart by the script that the page loads (docs.capmonster.cloud/docs/captchas/friendly-task). */
+export const friendlyCustomTask: Method<'friendly'> = {
+  variants: ['v1', 'v2'],
+  refuses: ({ scriptUrl }) => (scriptUrl === undefined ? 'a challenge of friendly without its scriptUrl' : undefined),
+  fields: (challenge) => ({
+    type: 'CustomTask',
+    class: 'friendly',
+    websiteURL: pageAddress(challenge),
+    websiteKey: challenge.sitekey,
+    metadata: { apiGetLib: challenge.scriptUrl },
+  }),
+  answer: ({ data, userAgent }) => tokenAnswer((data as { token?: unknown } | null | undefined)?.token, { userAgent }),
 }

@@ -1,4 +1,4 @@
-import type { GridChallenge, ImageChallenge } from '../base/challenge.js'
+import type { GridChallenge, ImageChallenge, TextHints } from '../base/challenge.js'
 import { pictureType } from '../base/picture.js'
 import { cellsAnswer, writtenAnswer } from './answers.js'
 import { plain } from './form-family.js'
@@ -13,12 +13,11 @@ interface ImageForm {
 }
 
 /** The text of a picture, as the form family's fields ask for it. */
-export function imageForm({ names, bytes: [least, most] }: ImageForm): Method<'image'> {
+export function imageForm({ names, bytes }: ImageForm): Method<'image'> {
   return {
     variants: ['text'],
     fields: (challenge) => imageFields(challenge, names),
-    refuses: ({ image: { length } }) =>
-      length >= least && length <= most ? undefined : `a picture of ${length} bytes (it takes ${least} to ${most})`,
+    refuses: ({ image }) => wrongSize(image, bytes),
     answer: ({ request }) => writtenAnswer(plain(request)),
   }
 }
@@ -39,6 +38,61 @@ function imageFields(challenge: ImageChallenge, names: ImageForm['names']): Reco
   }
 }
 
+/** What services of the task family do each their own way. */
+interface ImageTask {
+  readonly bytes: readonly [least: number, most: number]
+  /** What they make of the hints. */
+  readonly hints: (hints: TextHints) => Readonly<Record<string, unknown>>
+}
+
+/** The text of a picture, as the task family asks for it. */
+export function imageTask({ bytes, hints }: ImageTask): Method<'image'> {
+  return {
+    variants: ['text'],
+    fields: ({ image, numeric, minLength, maxLength, phrase, math, comment, case: capitals }) => ({
+      type: 'ImageToTextTask',
+      body: base64(image),
+      ...given(hints(given({ numeric, minLength, maxLength, phrase, case: capitals, math, comment }))),
+    }),
+    refuses: ({ image }) => wrongSize(image, bytes),
+    answer: ({ text }) => writtenAnswer(text),
+  }
+}
+
+function wrongSize({ length }: Uint8Array, [least, most]: readonly [number, number]): string | undefined {
+  return length >= least && length <= most ? undefined : `a picture of ${length} bytes (it takes ${least} to ${most})`
+}
+
+/** Those that have a value. */
+function given<T extends object>(values: T): T {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T
+}
+
+/** A BLS grid as CapMonster Cloud says it (docs.capmonster.cloud/docs/captchas/compleximage/bls). */
+export function gridTask(bytes: readonly [least: number, most: number]): Method<'bls'> {
+  return {
+    variants: ['grid'],
+    fields: ({ images, instruction }) => ({
+      type: 'ComplexImageTask',
+      class: 'recognition',
+      imagesBase64: images.map(base64),
+      metadata: { Task: 'bls_3x3', TaskArgument: numberIn(instruction) },
+    }),
+    refuses: ({ images }) => images.map((image) => wrongSize(image, bytes)).find((wrong) => wrong !== undefined),
+    // For each picture whether it is one of those that are meant.
+    answer: ({ answer }) =>
+      Array.isArray(answer) && answer.length === 9
+        ? cellsAnswer(answer.flatMap((meant, at) => (meant === true ? [at + 1] : [])))
+        : undefined,
+  }
+}
+
+/** "Please select all boxes with number 664": the service wants the number. Of several nobody knows which. */
+function numberIn(instruction: string): string {
+  const numbers = instruction.match(/\d+/g)
+  return numbers?.length === 1 ? numbers[0] : instruction
+}
+
 /** A BLS grid as CaptchaAI's fields say it (docs.captchaai.com/guides/bls-captcha). */
 export const gridForm: Method<'bls'> = {
   variants: ['grid'],
@@ -48,12 +102,7 @@ export const gridForm: Method<'bls'> = {
 
 /** The number alone, and nine data URIs. */
 function gridFields({ images, instruction }: GridChallenge): Record<string, string> {
-  const numbers = instruction.match(/\d+/g)
-  const fields: Record<string, string> = {
-    method: 'bls',
-    // "Please select all boxes with number 664": the service wants the number. Of several nobody knows which.
-    instructions: numbers?.length === 1 ? numbers[0] : instruction,
-  }
+  const fields: Record<string, string> = { method: 'bls', instructions: numberIn(instruction) }
   for (const [at, image] of images.entries()) {
     fields[`image_base64_${at + 1}`] = `data:${pictureType(image) ?? 'image/png'};base64,${base64(image)}`
   }

@@ -2,7 +2,7 @@ import type { Pricing } from './pricing.js'
 
 /**
  * List prices, which change: look at the source before you rely on one, and override it with `pricing`.
- * One row for each service; each row says when it was looked up, and where. Where a price has a range this is its upper end, for that
+ * One row for each service; each says as of when it is, and where the list stands. Where a price has a range this is its upper end, for that
  * is what has to be reserved; a service that says what a solve did cost is believed. Where no figure was to be had (Friendly Captcha,
  * MTCaptcha, Amazon WAF) it is that of the service's dearest other family.
  */
@@ -26,6 +26,7 @@ export const LIST_PRICES = {
         friendly: 0.00299,
         mtcaptcha: 0.00299,
         arkose: 0.05,
+        image: 0.001,
       },
     },
   },
@@ -45,6 +46,7 @@ export const LIST_PRICES = {
         friendly: 0.005,
         'aws-waf': 0.005,
         arkose: 0.003,
+        image: 0.0007,
       },
     },
   },
@@ -62,6 +64,10 @@ export const LIST_PRICES = {
         turnstile: 0.0013,
         geetest: 0.0012,
         mtcaptcha: 0.002,
+        friendly: 0.002,
+        'aws-waf': 0.002,
+        image: 0.0003,
+        bls: 0.0003,
       },
     },
   },
@@ -78,9 +84,9 @@ export const LIST_PRICES = {
         'recaptcha/enterprise-score': 0.003,
         turnstile: 0.0012,
         geetest: 0.0012,
-        friendly: 0.003,
         mtcaptcha: 0.003,
         'aws-waf': 0.003,
+        image: 0.0004,
       },
     },
   },

@@ -1,7 +1,8 @@
+import type { Family } from '../base/challenge.js'
 import { printable } from '../base/errors.js'
 import type { Reply } from '../base/wire.js'
 import { LONGEST_TOKEN } from './answers.js'
-import { type ErrorTable, errorRow } from './errors.js'
+import { type ErrorRow, type ErrorTable, errorRow } from './errors.js'
 import type { Failure, Pending } from './solver.js'
 
 /**
@@ -39,6 +40,7 @@ const LONGEST_REPLY = LONGEST_TOKEN + 16 * 1024
 const GATEWAY_LOST: ReadonlySet<number> = new Set([502, 504, 520, 524])
 
 /**
+ * @param family of the task that was asked for, where it was
  * @param words reads the text: undefined where it says nothing that can be read. Gets at most 80 KiB, trimmed.
  * @returns the value, or what to make of the reply otherwise; never throws
  */
@@ -47,16 +49,18 @@ export function readReply<V, A extends Asked>(
   habits: Habits,
   asked: A,
   words: (text: string) => Words<V> | undefined,
+  family?: Family,
 ): Value<V> | Failure | (A extends 'poll' ? Pending : never)
 export function readReply<V>(
   reply: Reply,
   habits: Habits,
   asked: Asked,
   words: (text: string) => Words<V> | undefined,
+  family?: Family,
 ): Value<V> | Pending | Failure {
   const text = reply.body.length > LONGEST_REPLY ? undefined : reply.body.trim()
   const said = text === undefined ? undefined : words(text)
-  if (said?.kind === 'code') return coded(said.code, habits, asked)
+  if (said?.kind === 'code') return coded(said.code, habits, asked, family)
   // Nothing but a poll is answered by "not yet".
   if (said?.kind === 'pending') return asked === 'poll' ? said : unreadable(habits, asked)
 
@@ -85,7 +89,7 @@ export function readReply<V>(
 }
 
 /** What an error in the service's own words means. */
-export function coded(said: string, habits: Habits, asked: Asked): Failure {
+export function coded(said: string, habits: Habits, asked: Asked, family?: Family): Failure {
   const code = printable(said, 79)
   const row = errorRow(code, habits.errors)
   if (!row) {
@@ -106,9 +110,13 @@ export function coded(said: string, habits: Habits, asked: Asked): Failure {
     message: `${row.says.replace(/\.$/, '')} (${code}).`,
     ...(row.retryAfterMs === undefined ? {} : { retryAfterMs: row.retryAfterMs }),
     // An error in place of a task's id: there is no task, and nothing to charge.
-    charged: asked === 'poll' && (row.charged ?? true),
+    charged: asked === 'poll' && isCharged(row.charged ?? true, family),
     ambiguous: false,
   }
+}
+
+function isCharged(charged: NonNullable<ErrorRow['charged']>, family: Family | undefined): boolean {
+  return typeof charged === 'boolean' ? charged : family === undefined || charged.includes(family)
 }
 
 const UNREADABLE = {

@@ -17,7 +17,8 @@ export interface Solver {
   /** The most that a solve of this challenge may cost. */
   readonly price: (challenge: Pick<AnyChallenge, 'family' | 'variant'>) => Price
   readonly submit: (challenge: AnyChallenge) => Call
-  readonly readSubmit: (reply: Reply) => Submitted | Failure
+  /** @param family of the challenge: some services answer it at once, and it says where the answer stands */
+  readonly readSubmit: (reply: Reply, family?: Family) => Submitted | Failure
   readonly poll: (taskId: string) => Call
   /** @param family of the challenge that the task is for: it says where the answer stands */
   readonly readPoll: (reply: Reply, family: Family) => Ready | Pending | Failure
@@ -78,6 +79,8 @@ export interface Price {
 export interface Submitted {
   readonly kind: 'submitted'
   readonly taskId: string
+  /** The answer, where the service gives it at once. */
+  readonly ready?: Ready | undefined
 }
 
 /** The task is done. */

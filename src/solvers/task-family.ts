@@ -24,28 +24,34 @@ export function taskId(id: string): string | number {
 
 /** Readers for one service's replies. None of them throws. */
 export function taskReaders(habits: Habits, offer: Offer) {
+  function readAnswer({ status, solution, cost, createTime, endTime }: Said, family: Family): Ready | undefined {
+    const answer = status === 'ready' && isObject(solution) ? answerOf(offer, family, solution, oneToken) : undefined
+    if (!answer) return undefined
+    const charged = habits.pricesCount ? parseCost(cost) : undefined
+    const tookMs = between(createTime, endTime)
+    return {
+      kind: 'ready',
+      answer,
+      ...(charged !== undefined && { cost: charged }),
+      ...(tookMs !== undefined && { tookMs }),
+    }
+  }
+
   return {
-    readSubmit(reply: Reply): Submitted | Failure {
+    readSubmit(reply: Reply, family?: Family): Submitted | Failure {
       const read = readReply(reply, habits, 'submit', (text) => readWords(text, 'submit'))
       if (read.kind !== 'value') return read
-      const id = idOf(read.value.taskId)
-      return id === undefined ? unreadable(habits, 'submit') : { kind: 'submitted', taskId: id }
+      const taskId = idOf(read.value.taskId)
+      if (taskId === undefined) return unreadable(habits, 'submit')
+      if (family === undefined || read.value.status !== 'ready') return { kind: 'submitted', taskId }
+      const ready = readAnswer(read.value, family)
+      return ready ? { kind: 'submitted', taskId, ready } : { kind: 'submitted', taskId }
     },
 
     readPoll(reply: Reply, family: Family): Ready | Pending | Failure {
-      const read = readReply(reply, habits, 'poll', (text) => readWords(text, 'poll'))
+      const read = readReply(reply, habits, 'poll', (text) => readWords(text, 'poll'), family)
       if (read.kind !== 'value') return read
-      const { status, solution, cost, createTime, endTime } = read.value
-      const answer = status === 'ready' && isObject(solution) ? answerOf(offer, family, solution, oneToken) : undefined
-      if (!answer) return unreadable(habits, 'poll')
-      const charged = habits.pricesCount ? parseCost(cost) : undefined
-      const tookMs = between(createTime, endTime)
-      return {
-        kind: 'ready',
-        answer,
-        ...(charged !== undefined && { cost: charged }),
-        ...(tookMs !== undefined && { tookMs }),
-      }
+      return readAnswer(read.value, family) ?? unreadable(habits, 'poll')
     },
 
     readBalance(reply: Reply): { kind: 'balance'; amount: Money } | Failure {

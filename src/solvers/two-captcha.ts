@@ -7,11 +7,15 @@ import { geetestForm, geetestTask } from './geetest.js'
 import { hcaptchaForm, hcaptchaTask } from './hcaptcha.js'
 import { mtcaptchaForm, mtcaptchaTask } from './mtcaptcha.js'
 import { fieldsFor, type Offer } from './offer.js'
+import { imageForm, imageTask } from './picture.js'
 import { recaptchaForm, recaptchaTask } from './recaptcha.js'
 import { fromRow, type ServiceRow } from './row.js'
 import type { Solver } from './solver.js'
 import { checkSoftId, type TaskOptions, taskSolver } from './task-solver.js'
 import { turnstileForm, turnstileTask } from './turnstile.js'
+
+/** The smallest and the largest picture that it takes. */
+const IMAGE_BYTES = [100, 100 * 1024] as const
 
 /** API v2, the task family. */
 const OFFER: Offer = {
@@ -33,6 +37,7 @@ const OFFER: Offer = {
   friendly: friendlyTask,
   mtcaptcha: mtcaptchaTask('MtCaptchaTaskProxyless'),
   arkose: arkoseTask,
+  image: imageTask({ bytes: IMAGE_BYTES, hints: (hints) => ({ ...hints }) }),
 }
 
 /** The older API, the form family. */
@@ -44,6 +49,7 @@ const FORM_OFFER: Offer = {
   friendly: friendlyForm,
   mtcaptcha: mtcaptchaForm,
   arkose: arkoseForm,
+  image: imageForm({ names: { minLength: 'min_len', maxLength: 'max_len' }, bytes: IMAGE_BYTES }),
 }
 
 /** Where 2Captcha's reference (2captcha.com/api-docs/error-codes) means something else by a code, or is stricter. */
@@ -75,7 +81,8 @@ export interface TwoCaptchaOptions extends TaskOptions {
 
 /**
  * 2Captcha (2captcha.com): the task family (API v2), or the form family (its older API); paid by the solve. Does reCAPTCHA v2, v3 and
- * Enterprise, hCaptcha, Turnstile, GeeTest v3 and v4, Friendly Captcha v1, MTCaptcha.
+ * Enterprise, hCaptcha, Turnstile, GeeTest v3 and v4, Friendly Captcha, MTCaptcha,
+ * Arkose, and pictures with text.
  *
  * @throws SolveguardError `CONFIG_INVALID`, which names the option
  * @example

@@ -8,6 +8,7 @@ import {
   type Wire,
   type Words,
   word,
+  wrongPicture,
 } from './wire.js'
 
 /** How a service says an answer of several values. */
@@ -82,16 +83,6 @@ function orderOf(fields: Readonly<Record<string, string>>): Order {
     if (oneTime && !fields.challenge) return 'ERROR_BAD_PARAMETERS'
     return URL.canParse(pageUrl) ? undefined : 'ERROR_PAGEURL'
   }
-}
-
-function wrongPicture(pictures: readonly string[]): string | undefined {
-  for (const base64 of pictures) {
-    if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return 'ERROR_UPLOAD'
-    const { length } = Buffer.from(base64, 'base64')
-    if (length < 100) return 'ERROR_ZERO_CAPTCHA_FILESIZE'
-    if (length > 1024 * 1024) return 'ERROR_TOO_BIG_CAPTCHA_FILESIZE'
-  }
-  return undefined
 }
 
 /** The words in the form that was asked for. */

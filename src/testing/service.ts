@@ -91,7 +91,7 @@ const SERVICES: Readonly<Record<ServiceName, { form?: Several; tasks?: TaskDiale
   twocaptcha: { form: 'as-objects', tasks: { tells: true, statuses: false } },
   anticaptcha: { tasks: { tells: true, statuses: false } },
   capmonster: { tasks: { tells: false, statuses: false } },
-  capsolver: { tasks: { tells: false, statuses: true }, ids: 'uuids' },
+  capsolver: { tasks: { tells: false, statuses: true, readsAtOnce: true }, ids: 'uuids' },
 }
 
 /**
@@ -204,7 +204,7 @@ function answer(desk: Desk, asked: Understood, behaviour: Behaviour): Words[] {
   if (refused || key === undefined) return [{ error: error ?? refused ?? 'ERROR_WRONG_USER_KEY' }]
   switch (endpoint) {
     case 'in':
-      return [order ? desk.submit(key, order, pendingTimes ?? 0) : { error: 'ERROR_BAD_PARAMETERS' }]
+      return order ? submit(desk, key, asked, order, pendingTimes) : [{ error: 'ERROR_BAD_PARAMETERS' }]
     case 'balance':
       return [{ ok: String(desk.balance(key) / 1e6) }]
     case 'report':
@@ -212,6 +212,18 @@ function answer(desk: Desk, asked: Understood, behaviour: Behaviour): Words[] {
     case 'res':
       return ids.map((id) => desk.poll(key, id, pendingTimes, error))
   }
+}
+
+/** The task's id, and the answer where that is given at once. */
+function submit(
+  desk: Desk,
+  key: string,
+  { atOnce }: Understood,
+  order: Order,
+  pendingTimes: number | undefined,
+): Words[] {
+  const words = desk.submit(key, order, pendingTimes ?? 0)
+  return atOnce && 'ok' in words ? [words, desk.poll(key, words.ok, undefined, undefined)] : [words]
 }
 
 function hear(wires: readonly Wire[], request: RawRequest): Understood | undefined {

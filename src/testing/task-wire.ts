@@ -1,6 +1,16 @@
-import type { Family } from '../base/challenge.js'
+import type { Family, PictureFamily } from '../base/challenge.js'
 import type { ServiceEndpoint } from './behaviour.js'
-import { asTexts, jsonFields, type Order, type Spoken, type Understood, type Wire, type Words } from './wire.js'
+import { taskSolution } from './task-solution.js'
+import {
+  asTexts,
+  jsonFields,
+  type Order,
+  type Spoken,
+  type Understood,
+  type Wire,
+  type Words,
+  wrongPicture,
+} from './wire.js'
 
 /** What one service of the task family does its own way. */
 export interface TaskDialect {
@@ -8,6 +18,8 @@ export interface TaskDialect {
   readonly tells: boolean
   /** Whether an error has an HTTP status of its own, and one `errorId` for all. */
   readonly statuses: boolean
+  /** Whether pictures are read while the customer waits. */
+  readonly readsAtOnce?: boolean
 }
 
 /** The task family as a service hears and speaks it: JSON to `createTask`, `getTaskResult`, `getBalance` and reports. */
@@ -23,9 +35,13 @@ export function taskWire(dialect: TaskDialect): Wire {
       key: typeof clientKey === 'string' ? clientKey : undefined,
       keyInUrl: false,
       fields: asTexts({ ...sent, ...task }),
-      speak: ([words]: readonly Words[]) => speak(words ?? { error: 'ERROR_BAD_REQUEST' }, endpoint, dialect),
+      speak: ([words, answered]: readonly Words[]) =>
+        speak(words ?? { error: 'ERROR_BAD_REQUEST' }, endpoint, dialect, answered),
     } satisfies Understood
-    if (endpoint === 'in') return { ...asked, order: orderOf(task) }
+    if (endpoint === 'in') {
+      const order = orderOf(task)
+      return { ...asked, order, atOnce: dialect.readsAtOnce === true && order.family === 'image' }
+    }
     const id = typeof sent.taskId === 'number' || typeof sent.taskId === 'string' ? String(sent.taskId) : ''
     return { ...asked, ids: [id], good: isGood(path, sent.result) }
   }
@@ -61,6 +77,7 @@ const TYPES: readonly (readonly [RegExp, Family])[] = [
   [/^mtcaptchatask/i, 'mtcaptcha'],
   [/^(?:amazon|antiawswaf)task/i, 'aws-waf'],
   [/^funcaptchatask/i, 'arkose'],
+  [/^imagetotexttask$/i, 'image'],
 ]
 
 function orderOf(task: Readonly<Record<string, unknown>> | undefined): Order {
@@ -69,7 +86,8 @@ function orderOf(task: Readonly<Record<string, unknown>> | undefined): Order {
   const { type = '', websiteURL = '' } = fields
   const websiteKey =
     fields.websiteKey ?? fields.websitePublicKey ?? fields.gt ?? fields.captchaId ?? fields.awsApiJs ?? ''
-  const family = TYPES.find(([name]) => name.test(type))?.[1]
+  const family = TYPES.find(([name]) => name.test(type))?.[1] ?? familyOfClass(task)
+  if (family === 'image' || family === 'bls') return pictureOrder(family, task, fields)
   return { family, sitekey: websiteKey, pageUrl: websiteURL, fields, wrong: wrongWith() }
 
   function wrongWith(): string | undefined {
@@ -78,6 +96,33 @@ function orderOf(task: Readonly<Record<string, unknown>> | undefined): Order {
     const oneTime = family === 'geetest' && fields.version !== '4' && !fields.captchaId
     if (oneTime && !fields.challenge) return 'ERROR_BAD_REQUEST'
     return URL.canParse(websiteURL) ? undefined : 'ERROR_RECAPTCHA_INVALID_DOMAIN'
+  }
+}
+
+/** CapMonster Cloud's types that say by a class, or by a name, what they are about. */
+function familyOfClass({ type, class: kind, metadata }: Readonly<Record<string, unknown>>): Family | undefined {
+  if (type === 'CustomTask' && kind === 'friendly') return 'friendly'
+  const task = (metadata as { Task?: unknown } | null | undefined)?.Task
+  return type === 'ComplexImageTask' && kind === 'recognition' && task === 'bls_3x3' ? 'bls' : undefined
+}
+
+function pictureOrder(
+  family: PictureFamily,
+  task: Readonly<Record<string, unknown>>,
+  fields: Readonly<Record<string, string>>,
+): Order {
+  const { body, imagesBase64, metadata } = task
+  const pictures = (family === 'image' ? [body] : Array.isArray(imagesBase64) ? imagesBase64 : []).map(String)
+  const instruction = (metadata as { TaskArgument?: unknown } | null | undefined)?.TaskArgument
+  const wrong = family === 'bls' && pictures.length !== 9 ? 'ERROR_BAD_REQUEST' : wrongPicture(pictures)
+  return {
+    family,
+    sitekey: '',
+    pageUrl: '',
+    fields,
+    pictures,
+    instruction: typeof instruction === 'string' ? instruction : undefined,
+    wrong,
   }
 }
 
@@ -103,7 +148,8 @@ const TRANSLATED: Readonly<Record<string, string>> = {
   ERROR_WRONG_CAPTCHA_ID: 'ERROR_NO_SUCH_CAPCHA_ID',
 }
 
-function speak(words: Words, endpoint: ServiceEndpoint, { tells, statuses }: TaskDialect): Spoken {
+function speak(words: Words, endpoint: ServiceEndpoint, dialect: TaskDialect, answered?: Words): Spoken {
+  const { tells, statuses } = dialect
   if ('error' in words) {
     if (words.error === 'CAPCHA_NOT_READY') return json({ errorId: 0, status: 'processing' })
     const errorCode = TRANSLATED[words.error] ?? words.error
@@ -113,7 +159,13 @@ function speak(words: Words, endpoint: ServiceEndpoint, { tells, statuses }: Tas
   }
   switch (endpoint) {
     case 'in':
-      return json({ errorId: 0, taskId: /^\d+$/.test(words.ok) ? Number(words.ok) : words.ok })
+      return json({
+        errorId: 0,
+        taskId: /^\d+$/.test(words.ok) ? Number(words.ok) : words.ok,
+        ...(answered && 'task' in answered && answered.task
+          ? { status: 'ready', solution: taskSolution(answered.task, answered.ok) }
+          : {}),
+      })
     case 'balance':
       return json({ errorId: 0, balance: Number(words.ok) })
     case 'report':
@@ -121,7 +173,7 @@ function speak(words: Words, endpoint: ServiceEndpoint, { tells, statuses }: Tas
     case 'res': {
       const { task, price } = words
       const told = task && tells && { cost: price, ip: '127.0.0.1', ...times(task), solveCount: 1 }
-      return json({ errorId: 0, status: 'ready', solution: solution(task?.family, words.ok), ...told })
+      return json({ errorId: 0, status: 'ready', solution: task ? taskSolution(task, words.ok) : {}, ...told })
     }
   }
 }
@@ -129,19 +181,6 @@ function speak(words: Words, endpoint: ServiceEndpoint, { tells, statuses }: Tas
 function times(task: { submittedAt: number; readyAt?: number | undefined }): { createTime: number; endTime: number } {
   const seconds = (ms: number): number => Math.floor(ms / 1000)
   return { createTime: seconds(task.submittedAt), endTime: seconds(task.readyAt ?? task.submittedAt) }
-}
-
-/** The answer under the name that each family's has. */
-function solution(family: Family | undefined, answer: string): Record<string, unknown> {
-  if (family === 'geetest') return geetestSolution(answer)
-  return family === 'recaptcha' || family === 'hcaptcha' ? { gRecaptchaResponse: answer } : { token: answer }
-}
-
-/** v3's without what the vendor puts before their names. */
-function geetestSolution(answer: string): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(jsonFields(answer) ?? {}).map(([name, value]) => [name.replace(/^geetest_/, ''), value]),
-  )
 }
 
 function json(value: object, status = 200): Spoken {

@@ -53,6 +53,8 @@ export interface Understood {
   readonly fields: Readonly<Record<string, string>>
   /** At `in`. */
   readonly order?: Order
+  /** At `in`: whether the answer comes with the task's id. */
+  readonly atOnce?: boolean
   /** At `res` and `report`: the tasks that are meant. */
   readonly ids?: readonly string[]
   /** At `report`. */
@@ -68,6 +70,17 @@ export type Wire = (request: RawRequest) => Understood | undefined
 export function word(words: Words | undefined): string {
   if (!words) return ''
   return 'ok' in words ? words.ok : words.error
+}
+
+/** What is wrong with pictures in base64, if anything is. */
+export function wrongPicture(pictures: readonly string[]): string | undefined {
+  for (const base64 of pictures) {
+    if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return 'ERROR_UPLOAD'
+    const { length } = Buffer.from(base64, 'base64')
+    if (length < 100) return 'ERROR_ZERO_CAPTCHA_FILESIZE'
+    if (length > 1024 * 1024) return 'ERROR_TOO_BIG_CAPTCHA_FILESIZE'
+  }
+  return undefined
 }
 
 /** Values of any type as texts. */

@@ -4,6 +4,7 @@ import ts from 'typescript'
 import { expect, it } from 'vitest'
 import { ENTRIES } from '../../scripts/entries.mjs'
 import { type AnyChallenge, type Family, VARIANTS } from '../../src/base/challenge.js'
+import { LIST_PRICES } from '../../src/solvers/prices.js'
 import { SOLVERS, solversFor } from '../../src/solvers/table.js'
 
 const root = join(import.meta.dirname, '../..')
@@ -50,9 +51,34 @@ it('docs/widgets.md names each family, its variants, and the solvers that do it'
   expect(named).toEqual(known)
 })
 
+it('docs/solvers.md has the list price of each solver, family and variant', () => {
+  const page = readFileSync(join(root, 'docs/solvers.md'), 'utf8')
+  const solvers = ['twocaptcha', 'anticaptcha', 'capmonster', 'capsolver'] as const
+  const shown = new Map<string, string>()
+  for (const [, keys = '', ...cells] of page.matchAll(
+    /^\| (`[a-z0-9/`, -]+) \| (\S+) \| (\S+) \| (\S+) \| (\S+) \|$/gm,
+  )) {
+    const [first = '', ...rest] = [...keys.matchAll(/`([\w/-]+)`/g)].map(([, key = '']) => key)
+    for (const key of [first, ...rest.map((end) => first.replace(/-\w+$/, end))])
+      solvers.forEach((solver, i) => {
+        shown.set(`${solver} ${key}`, cells[i] ?? '')
+      })
+  }
+  for (const solver of solvers) {
+    const usd: Readonly<Record<string, number>> = LIST_PRICES[solver].pricing.usd
+    for (const key of Object.keys(usd)) expect([key, shown.has(`${solver} ${key}`)]).toEqual([key, true])
+    for (const [at, price] of shown) {
+      const [of, key = ''] = at.split(' ')
+      if (of !== solver) continue
+      expect(`${at} ${price}`).toBe(`${at} ${usd[key] ?? usd[key.split('/')[0] ?? ''] ?? '–'}`)
+    }
+  }
+})
+
 const ANY = {
   sitekey: 'x',
   pageUrl: 'https://staging.example.com/',
   scriptUrl: 'https://cdn.example/a.js',
   image: new Uint8Array(5_000),
+  images: Array(9).fill(new Uint8Array(5_000)),
 }

@@ -90,7 +90,7 @@ export const GRID: GridChallenge = {
 }
 
 /** One challenge of each family and variant whose widgets are found in pages. */
-const EVERY: readonly Challenge[] = [
+export const EVERY: readonly Challenge[] = [
   CHALLENGE,
   { ...CHALLENGE, variant: 'v2-invisible' },
   { ...CHALLENGE, variant: 'v3' },

@@ -24,21 +24,36 @@ const read = (name: string, family: Family, solution: object) =>
   made(name).readPoll(ok(JSON.stringify({ errorId: 0, status: 'ready', solution })), family)
 
 describe('a Friendly Captcha', () => {
-  const task = { type: 'FriendlyCaptchaTaskProxyless', websiteURL: pageUrl, websiteKey: FRIENDLY.sitekey }
+  const { sitekey } = FRIENDLY
+  const scriptUrl = 'https://cdn.example/friendly-challenge@0.9.19/widget.module.min.js'
+  const task = { type: 'FriendlyCaptchaTaskProxyless', websiteURL: pageUrl, websiteKey: sitekey }
   test.each([
-    ['twocaptcha', task],
-    ['twocaptcha v1', { method: 'friendly_captcha', sitekey: FRIENDLY.sitekey, pageurl: pageUrl, json: '1' }],
+    ['twocaptcha', { ...task, version: 'v1', moduleScript: scriptUrl }],
+    [
+      'twocaptcha v1',
+      { method: 'friendly_captcha', sitekey, pageurl: pageUrl, version: 'v1', module_script: scriptUrl, json: '1' },
+    ],
     ['anticaptcha', task],
-    ['capsolver', task],
+    ['capmonster', { ...task, type: 'CustomTask', class: 'friendly', metadata: { apiGetLib: scriptUrl } }],
   ])('as %s is told of it', (name, wire) => {
-    expect(told(name, FRIENDLY)).toEqual(wire)
+    expect(told(name, { ...FRIENDLY, scriptUrl })).toEqual(wire)
   })
 
-  test('of version 2 is one that no service’s reference knows', () => {
-    const second: Challenge = { ...FRIENDLY, variant: 'v2' }
-    expect(solversFor(second)).toEqual([])
-    expect(made('capsolver').unsupported(second)).toBe('the variant v2 of friendly')
+  test('of version 2 is one for the services that are told which it is, or by which script', () => {
+    const second: Challenge = { ...FRIENDLY, variant: 'v2', scriptUrl }
+    expect(solversFor(second)).toEqual(['twocaptcha', 'capmonster'])
+    expect(told('twocaptcha', second)).toMatchObject({ version: 'v2' })
+    expect(solversFor({ ...second, scriptUrl: undefined })).toEqual(['twocaptcha'])
+    expect(made('anticaptcha').unsupported(second)).toBe('the variant v2 of friendly')
     expect(made('captchaai').unsupported(FRIENDLY)).toBe('the family friendly')
+  })
+
+  test('is answered one level down by CapMonster Cloud', () => {
+    const answer = { kind: 'ready', answer: { token: '56a3.ac7W.AgAB' } }
+    expect(read('capmonster', 'friendly', { data: { token: '56a3.ac7W.AgAB' } })).toEqual(answer)
+    for (const odd of [{}, { data: null }, { data: 'x' }, { data: { token: 7 } }, { token: 'x' }]) {
+      expect(read('capmonster', 'friendly', odd)).toMatchObject({ kind: 'failure', class: 'invalid' })
+    }
   })
 })
 
@@ -70,28 +85,40 @@ describe('Amazon WAF’s CAPTCHA', () => {
       },
     ],
     ['capsolver', { type: 'AntiAwsWafTaskProxyLess', websiteURL: pageUrl, awsApiJs: scriptUrl }],
+    [
+      'capmonster',
+      {
+        type: 'AmazonTask',
+        websiteURL: pageUrl,
+        websiteKey: sitekey,
+        captchaScript: scriptUrl,
+        cookieSolution: true,
+      },
+    ],
   ])('as %s is told of it', (name, wire) => {
     expect(told(name, AWS_WAF)).toEqual(wire)
   })
 
   test('without the address of its script is nothing that a service could begin with', () => {
     const bare: Challenge = { ...AWS_WAF, scriptUrl: undefined }
-    expect(solversFor(AWS_WAF)).toEqual(['anticaptcha', 'capsolver'])
+    expect(solversFor(AWS_WAF)).toEqual(['anticaptcha', 'capmonster', 'capsolver'])
     expect(solversFor(bare)).toEqual([])
     expect(made('capsolver').unsupported(bare)).toBe('a challenge of aws-waf without its scriptUrl')
   })
 
-  test.each([{ token: 'uuid:a+b/c=:d' }, { cookie: 'uuid:a+b/c=:d' }, { cookie: 'aws-waf-token=uuid:a+b/c=:d' }])(
-    'is answered with the token, however a service gives it: %j',
-    (solution) => {
-      const answer = { token: 'uuid:a+b/c=:d' }
-      expect(read('capsolver', 'aws-waf', solution)).toEqual({ kind: 'ready', answer })
-      expect(read('anticaptcha', 'aws-waf', { ...solution, userAgent: 'Mozilla/5.0' })).toEqual({
-        kind: 'ready',
-        answer: { ...answer, fields: { userAgent: 'Mozilla/5.0' } },
-      })
-    },
-  )
+  test.each([
+    { token: 'uuid:a+b/c=:d' },
+    { cookie: 'uuid:a+b/c=:d' },
+    { cookie: 'aws-waf-token=uuid:a+b/c=:d' },
+    { cookies: { 'aws-waf-token': 'uuid:a+b/c=:d' } },
+  ])('is answered with the token, however a service gives it: %j', (solution) => {
+    const answer = { token: 'uuid:a+b/c=:d' }
+    expect(read('capsolver', 'aws-waf', solution)).toEqual({ kind: 'ready', answer })
+    expect(read('anticaptcha', 'aws-waf', { ...solution, userAgent: 'Mozilla/5.0' })).toEqual({
+      kind: 'ready',
+      answer: { ...answer, fields: { userAgent: 'Mozilla/5.0' } },
+    })
+  })
 
   test.each([
     {},

@@ -8,7 +8,7 @@ import type { SolverOptions } from '../../src/solvers/options.js'
 import type { Failure, Ready, Solver } from '../../src/solvers/solver.js'
 import { SOLVERS } from '../../src/solvers/table.js'
 import { type Behaviour, type ServiceName, type SolverService, startSolverService } from '../../src/testing/index.js'
-import { ARKOSE, GEETEST, GEETEST_V4 } from '../solvers/contract.js'
+import { ARKOSE, EVERY, GEETEST, GEETEST_V4, GRID, IMAGE } from '../solvers/contract.js'
 import { OTHER_WAYS } from '../solvers/recorded.js'
 
 const CHALLENGE: Challenge = {
@@ -87,6 +87,29 @@ describe.each(WAYS)('%s and the stand-in service', (name, make) => {
       const refused = solver.readSubmit(await send(solver.submit({ ...challenge, challenge: undefined })))
       expect(refused).toMatchObject({ kind: 'failure' })
     }
+  })
+
+  test('go through every family that the solver does, and the answer is read where the service has it', async () => {
+    const able = [...EVERY, IMAGE, GRID].filter((one) => solver.unsupported(one) === undefined)
+    expect(able.length).toBeGreaterThan(5)
+    for (const [i, challenge] of able.entries()) {
+      const { family } = challenge
+      const submitted = solver.readSubmit(await send(solver.submit(challenge)), family)
+      if (submitted.kind !== 'submitted') throw new Error(`${family}: ${inspect(submitted)}`)
+      const ready = submitted.ready ?? solver.readPoll(await send(solver.poll(submitted.taskId)), family)
+      if (ready.kind !== 'ready') throw new Error(`${family}: ${inspect(ready)}`)
+      const task = service.tasks[i]
+      expect(task).toMatchObject({ id: submitted.taskId, family, state: 'ready' })
+      if (family === 'image') expect(ready.answer.token).toBe('4711')
+      else if (family === 'bls') expect(ready.answer.token).toBe('[1,4,7]')
+      else if (family !== 'geetest') expect(ready.answer.token).toBe(task?.answer)
+      for (const good of [true, false]) {
+        const report = solver.report(submitted.taskId, good, family)
+        if (report) solver.readBalance(await send(report))
+      }
+      if (solver.report(submitted.taskId, false, family)) expect(service.tasks[i]?.report).toBeDefined()
+    }
+    expect(service.keysInUrls).toBe(0)
   })
 
   test.each<[Behaviour, Partial<Failure>]>([
