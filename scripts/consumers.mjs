@@ -20,7 +20,7 @@ const execute = promisify(execFile)
 const require = createRequire(import.meta.url)
 const consumers = `${root}test/consumers`
 /** What users of the adapters have installed themselves. */
-const BROWSER_TOOLS = ['playwright', 'playwright-core', 'puppeteer-core', 'puppeteer-extra']
+const BROWSER_TOOLS = ['playwright', 'playwright-core', 'playwright-extra', 'puppeteer-core', 'puppeteer-extra']
 
 /**
  * The tarball that npm would publish of what is built.

@@ -14,6 +14,7 @@ export const ENTRIES = {
   './playwright-test-reporter': 'adapters/playwright-test-reporter',
   './puppeteer': 'adapters/puppeteer',
   './puppeteer-extra': 'adapters/puppeteer-extra',
+  './playwright-extra': 'adapters/playwright-extra',
   './webdriver': 'adapters/webdriver',
 }
 

@@ -1,24 +1,16 @@
+import type { Browser as PlaywrightBrowser, BrowserContext as PlaywrightContext } from 'playwright-core'
 import type { Browser, BrowserContext, Frame, Page, Target } from 'puppeteer-core'
 import type { PuppeteerExtraPlugin } from 'puppeteer-extra-plugin'
 import { printable, SolveguardError } from '../base/errors.js'
-import type { Grant, NarrowingInput } from '../guard/types.js'
-import type { FoundChallenge } from '../widgets/widget.js'
-import type { SolvePageOptions } from './captcha.js'
-import type { AskForChallenge } from './fresh.js'
+import type { Grant } from '../guard/types.js'
+import type { CaptchaMethods, ExtraOptions } from './extra-options.js'
 import { withHanded } from './handed.js'
-import type { SolveResult } from './outcome.js'
+import { guardContext as guardPlaywright } from './playwright.js'
 import { guardContext } from './puppeteer.js'
 import { type Guarded, type Memory, type MethodOptions, noProvider, RecaptchaMethods } from './recaptcha-methods.js'
-import type {
-  CaptchaInfo,
-  CaptchaSolution,
-  EnterRecaptchaSolutionsResult,
-  FindRecaptchasResult,
-  GetSolutionsResult,
-  SolveRecaptchasResult,
-} from './recaptcha-shapes.js'
 
 export type { SolvePageOptions } from './captcha.js'
+export type { CaptchaMethods, ExtraOptions } from './extra-options.js'
 export type { SolveResult } from './outcome.js'
 export type {
   CaptchaInfo,
@@ -31,43 +23,8 @@ export type {
   SolveRecaptchasResult,
 } from './recaptcha-shapes.js'
 
-/** What the plugin takes: a guard, and those options of puppeteer-extra-plugin-recaptcha that have a meaning here. */
-export interface PluginOptions {
-  /** The guard, or a promise of one, which launching waits for: `guard: createGuard({ … })`. */
-  guard: Grant | Promise<Grant>
-  /** What each browser context may do at most; a function gives each its own. Default: what the guard may. */
-  policy?: NarrowingInput | ((context: BrowserContext) => NarrowingInput | undefined) | undefined
-  /** How to get a GeeTest v3 a fresh `challenge`, for `solveCaptchas`. */
-  geetestChallenge?: AskForChallenge<Page> | undefined
-  /** `find…`, `get…`, `enter…` and `solveRecaptchas` throw where they would return an `error`. */
-  throwOnError?: boolean | undefined
-  /** `solveRecaptchas` solves widgets that only give a score, too. */
-  solveScoreBased?: boolean | undefined
-  /** `solveRecaptchas` solves unseen widgets that the page has not set off, too. */
-  solveInactiveChallenges?: boolean | undefined
-  /** Has no effect: nothing is painted into pages. */
-  visualFeedback?: boolean | undefined
-  /** Cannot be had; `true` is refused. */
-  solveInViewportOnly?: boolean | undefined
-  /** Of no use: the guard has its service and its key. A key that is given here is warned of, and not used. */
-  provider?: { id?: string; token?: string; fn?: unknown; opts?: unknown } | undefined
-}
-
-/** What pages and frames get. */
-export interface CaptchaMethods {
-  /** The widgets. Spends nothing and changes nothing. */
-  findCaptchas(): Promise<readonly FoundChallenge[]>
-  /** Solves what is due. */
-  solveCaptchas(options?: SolvePageOptions): Promise<SolveResult>
-  /** The widgets, as puppeteer-extra-plugin-recaptcha tells of them. */
-  findRecaptchas(): Promise<FindRecaptchasResult>
-  /** Buys solutions for widgets that `findRecaptchas` gave. */
-  getRecaptchaSolutions(captchas: readonly CaptchaInfo[]): Promise<GetSolutionsResult>
-  /** Puts solutions in. */
-  enterRecaptchaSolutions(solutions: readonly CaptchaSolution[]): Promise<EnterRecaptchaSolutionsResult>
-  /** All three. */
-  solveRecaptchas(): Promise<SolveRecaptchasResult>
-}
+/** What the plugin takes. */
+export interface PluginOptions extends ExtraOptions<BrowserContext, Page> {}
 
 declare module 'puppeteer-core' {
   interface Page extends CaptchaMethods {}
@@ -146,7 +103,9 @@ class Plugin {
   readonly data: never[] = []
   readonly #options: PluginOptions
   readonly #guard: Promise<Grant>
-  readonly #contexts = new WeakMap<BrowserContext, Promise<Guarded>>()
+  /** Asked by playwright-extra: it is to hand out Playwright's own objects, not ones that pass for Puppeteer's. */
+  readonly noPuppeteerShim = true
+  readonly #contexts = new WeakMap<AnyContext, Promise<Guarded>>()
   readonly #pages = new WeakSet<Page>()
 
   constructor(options: PluginOptions) {
@@ -171,6 +130,30 @@ class Plugin {
     for (const page of await browser.pages()) this.#equip(page)
   }
 
+  /** A launch waits for the guard, and fails with it; but for playwright-extra, which tells of the error and goes on. */
+  async beforeLaunch(): Promise<void> {
+    await this.#guard
+  }
+
+  async beforeConnect(): Promise<void> {
+    await this.#guard
+  }
+
+  /** playwright-extra's, for each browser: one that was connected to has contexts already. */
+  onBrowser(browser: PlaywrightBrowser): void {
+    for (const context of browser.contexts()) this.onContextCreated(context)
+  }
+
+  /** playwright-extra's, for each context. */
+  onContextCreated(context: PlaywrightContext): void {
+    if (this.#contexts.has(context)) return
+    const guarded = this.#guarded(context)
+    // What the methods use of pages and frames both tools have alike.
+    const equip = (page: unknown) => this.#equip(page as Page, guarded)
+    context.on('page', equip)
+    for (const page of context.pages()) equip(page)
+  }
+
   async #onTarget(target: Target): Promise<void> {
     if (`${target.type()}` !== 'page') return
     // Null, or an error, for a page that was closed at once.
@@ -178,7 +161,7 @@ class Plugin {
     if (page) this.#equip(page)
   }
 
-  #guarded(context: BrowserContext): Promise<Guarded> {
+  #guarded(context: AnyContext): Promise<Guarded> {
     const known = this.#contexts.get(context)
     if (known) return known
     const made = this.#make(context)
@@ -188,21 +171,23 @@ class Plugin {
     return made
   }
 
-  async #make(context: BrowserContext): Promise<Guarded> {
+  async #make(context: AnyContext): Promise<Guarded> {
     const { policy, geetestChallenge } = this.#options
-    const narrowing = typeof policy === 'function' ? policy(context) : policy
+    const narrowing = typeof policy === 'function' ? policy(context as BrowserContext) : policy
     const guard = await this.#guard
     if (typeof (guard as Partial<Grant> | undefined)?.narrow !== 'function') {
       throw new SolveguardError('CONFIG_INVALID', 'solveguard({ guard }) takes what createGuard gives.')
     }
     const { grant, hand } = withHanded(narrowing ? guard.narrow(narrowing) : guard)
-    return { grant, hand, captcha: await guardContext(grant, context, undefined, { geetestChallenge }) }
+    const captcha = isPlaywrights(context)
+      ? await guardPlaywright(grant, context, undefined, { geetestChallenge: geetestChallenge as never })
+      : await guardContext(grant, context, undefined, { geetestChallenge })
+    return { grant, hand, captcha: captcha as Guarded['captcha'] }
   }
 
-  #equip(page: Page): void {
+  #equip(page: Page, guarded = this.#guarded(page.browserContext())): void {
     if (this.#pages.has(page)) return
     this.#pages.add(page)
-    const guarded = this.#guarded(page.browserContext())
     const memory: Memory = { known: new Map(), bought: new Map() }
     const { throwOnError = false, solveScoreBased = false, solveInactiveChallenges = false } = this.#options
     const options = { throwOnError, wanted: { score: solveScoreBased, inactive: solveInactiveChallenges } }
@@ -211,6 +196,12 @@ class Plugin {
     for (const frame of page.frames()) equipFrame(frame)
     page.on('frameattached', equipFrame)
   }
+}
+
+type AnyContext = BrowserContext | PlaywrightContext
+
+function isPlaywrights(context: AnyContext): context is PlaywrightContext {
+  return 'addInitScript' in context
 }
 
 function addMethods(

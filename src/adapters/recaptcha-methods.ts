@@ -37,6 +37,7 @@ export interface Guarded {
 }
 
 const WIDGET_MS = 10_000
+const POLL_MS = 50
 const FOREIGN_LIVES_MS = 120_000
 const SCRIPT = 'script[src*="/recaptcha/api.js"], script[src*="/recaptcha/enterprise.js"]'
 const READY = 'Object.keys((window.___grecaptcha_cfg || {}).clients || {}).length > 0'
@@ -135,7 +136,7 @@ export class RecaptchaMethods {
   /** Looks for widgets; on a page that is about to have one, waits for it. */
   async #look(): Promise<{ captchas: CaptchaInfo[]; filtered: FilteredCaptcha[] }> {
     const frame = this.#frame ?? this.#page.mainFrame()
-    if (await frame.$(SCRIPT)) await frame.waitForFunction(READY, { timeout: WIDGET_MS }).catch(() => undefined)
+    if (await frame.$(SCRIPT)) await untilTrue(frame, READY)
     const infos = (await this.findCaptchas()).map((one) => infoOf(one, this.#options.wanted))
     return {
       captchas: infos.filter((one) => !isFiltered(one)),
@@ -195,6 +196,15 @@ export class RecaptchaMethods {
     }
     if (this.#options.throwOnError && result.error !== null) throw new Error(result.error)
     return result
+  }
+}
+
+/** Waits for an expression to be true in a frame, for a while; Puppeteer and Playwright have this in common. */
+async function untilTrue(frame: Frame, expression: string): Promise<void> {
+  for (let waited = 0; waited < WIDGET_MS; waited += POLL_MS) {
+    // A frame that is gone is found to be so by whoever looks next.
+    if (await frame.evaluate(expression).catch(() => true)) return
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
 }
 

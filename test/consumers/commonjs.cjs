@@ -9,6 +9,8 @@ const { startSolverService } = require('solveguard/testing')
 const { guardContext } = require('solveguard/playwright')
 const { guardContext: guardPuppeteer } = require('solveguard/puppeteer')
 const solveguard = require('solveguard/puppeteer-extra')
+const solveguardPlaywright = require('solveguard/playwright-extra')
+const { guardContext: guardWebDriver } = require('solveguard/webdriver')
 const { default: CaptchaReporter } = require('solveguard/playwright-test-reporter')
 
 const named = {
@@ -21,7 +23,9 @@ const named = {
   startSolverService,
   CaptchaReporter,
   guardPuppeteer,
+  guardWebDriver,
   solveguard,
+  solveguardPlaywright,
 }
 for (const [name, value] of Object.entries(named)) assert.equal(typeof value, 'function', name)
 

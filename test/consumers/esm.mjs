@@ -5,14 +5,25 @@ import { createGuard, DeniedError, usd } from 'solveguard'
 import { jsonlAudit, verifyAudit } from 'solveguard/audit'
 import { fileLedger } from 'solveguard/ledger'
 import { guardContext } from 'solveguard/playwright'
+import solveguardPlaywright from 'solveguard/playwright-extra'
 import CaptchaReporter from 'solveguard/playwright-test-reporter'
 import { guardContext as guardPuppeteer } from 'solveguard/puppeteer'
 import solveguard from 'solveguard/puppeteer-extra'
 import { fileSecret } from 'solveguard/secrets'
 import { captchaAI } from 'solveguard/solvers'
 import { startSolverService } from 'solveguard/testing'
+import { guardContext as guardWebDriver } from 'solveguard/webdriver'
 
-for (const value of [fileSecret, guardContext, guardPuppeteer, solveguard, CaptchaReporter, startSolverService])
+for (const value of [
+  fileSecret,
+  guardContext,
+  guardPuppeteer,
+  guardWebDriver,
+  solveguard,
+  solveguardPlaywright,
+  CaptchaReporter,
+  startSolverService,
+])
   assert.equal(typeof value, 'function')
 assert.equal(createRequire(import.meta.url)('solveguard/puppeteer-extra'), solveguard)
 assert.equal(createRequire(import.meta.url)('solveguard').DeniedError, DeniedError, 'one class, however it is loaded')

@@ -14,12 +14,14 @@ import {
 import { jsonlAudit, verifyAudit } from 'solveguard/audit'
 import { fileLedger, memoryLedger } from 'solveguard/ledger'
 import { guardContext } from 'solveguard/playwright'
+import solveguardPlaywright from 'solveguard/playwright-extra'
 import { test as captchaTest, expect } from 'solveguard/playwright-test'
 import CaptchaReporter from 'solveguard/playwright-test-reporter'
 import { guardContext as guardPuppeteer } from 'solveguard/puppeteer'
 import { envSecret, type SecretProvider } from 'solveguard/secrets'
 import { captchaAI } from 'solveguard/solvers'
 import { startSolverService } from 'solveguard/testing'
+import { guardContext as guardSession, type WebDriverSession } from 'solveguard/webdriver'
 
 export async function makeGuard(): Promise<Guard> {
   const secret: SecretProvider = envSecret('SOLVEGUARD_KEY')
@@ -49,6 +51,21 @@ export async function solve(guard: Guard, context: BrowserContext, page: Page): 
 export async function solveInPuppeteer(guard: Guard, browser: Browser): Promise<Money> {
   const captcha = await guardPuppeteer(guard, browser.defaultBrowserContext(), { budget: { perDay: usd(0.5) } })
   return (await captcha.solve(await browser.newPage())).cost
+}
+
+/** playwright-extra's own types do not agree with Playwright's newest, so they are left out here. */
+export async function solveInPlaywrightExtra(guard: Guard, extra: PlaywrightExtra, page: Page): Promise<string | null> {
+  extra.use(solveguardPlaywright({ guard, policy: (context) => (context.pages().length > 9 ? {} : undefined) }))
+  return (await page.solveRecaptchas()).error
+}
+
+interface PlaywrightExtra {
+  use(plugin: { _isPuppeteerExtraPlugin: boolean; name?: string }): unknown
+}
+
+export async function solveInSession(guard: Guard, session: WebDriverSession): Promise<Money> {
+  await using captcha = await guardSession(guard, session, { budget: { perDay: usd(0.5) } })
+  return (await captcha.solve({ which: 'all' })).cost
 }
 
 export async function solveOne(guard: Guard, challenge: Challenge): Promise<Solution | Date | undefined> {

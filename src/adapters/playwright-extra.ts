@@ -1,0 +1,37 @@
+import type { BrowserContext, Page } from 'playwright-core'
+import type { CaptchaMethods, ExtraOptions } from './extra-options.js'
+import plugin, { type PluginOptions as PuppeteerOptions } from './puppeteer-extra.js'
+
+export type { SolvePageOptions } from './captcha.js'
+export type { CaptchaMethods, ExtraOptions } from './extra-options.js'
+export type { SolveResult } from './outcome.js'
+
+/** What the plugin takes: as under puppeteer-extra, but with Playwright's contexts and pages. */
+export interface PluginOptions extends ExtraOptions<BrowserContext, Page> {}
+
+/** What playwright-extra's `use` takes. */
+export interface ExtraPlugin {
+  _isPuppeteerExtraPlugin: boolean
+  name: string
+}
+
+declare module 'playwright-core' {
+  interface Page extends CaptchaMethods {}
+  interface Frame extends CaptchaMethods {}
+}
+
+/**
+ * The plugin of `solveguard/puppeteer-extra` for playwright-extra: pages and frames get the same methods.
+ *
+ * @throws SolveguardError `CONFIG_INVALID` for options that cannot be followed
+ * @example
+ * chromium.use(solveguard({ guard: await createGuard({ policy: { origins: ['https://staging.example.com'] } }) }))
+ * const browser = await chromium.launch()
+ * const context = await browser.newContext()
+ * const page = await context.newPage()
+ * await page.goto('https://staging.example.com/login')
+ * const { solved, error } = await page.solveRecaptchas()
+ */
+export default function solveguard(options: PluginOptions): ExtraPlugin {
+  return plugin(options as unknown as PuppeteerOptions) as unknown as ExtraPlugin
+}
