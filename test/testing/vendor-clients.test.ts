@@ -1,0 +1,165 @@
+import { createRequire } from 'node:module'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type ServiceName, type SolverService, startSolverService } from '../../src/testing/index.js'
+
+/*
+ * The services' own published clients, against the stand-in: what they take for an answer, an error or a balance is what it says.
+ * They are called as they are; only the address that they call is another.
+ */
+
+const PAGE = 'https://staging.example.com/login'
+const SITEKEY = '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI'
+const NO_KEY = 'f'.repeat(32)
+
+/** What all of them can be asked for. */
+interface Client {
+  recaptcha(): Promise<string | undefined>
+  turnstile(): Promise<string | undefined>
+  balance(): Promise<number>
+  reportBad?(id: string): Promise<unknown>
+}
+
+const load = createRequire(import.meta.url)
+
+function twoCaptchaClient(url: string, key: string): Client {
+  interface Data {
+    readonly data: string
+  }
+  interface Solver {
+    recaptcha(params: object): Promise<Data>
+    cloudflareTurnstile(params: object): Promise<Data>
+    balance(): Promise<number>
+    badReport(id: string): Promise<unknown>
+  }
+  const { Solver } = load('@2captcha/captcha-solver') as { Solver: new (key: string, everyMs: number) => Solver }
+  const client = Object.defineProperties(new Solver(key, 5), {
+    in: { value: `${url}/in.php` },
+    res: { value: `${url}/res.php` },
+  })
+  return {
+    recaptcha: async () => (await client.recaptcha({ pageurl: PAGE, googlekey: SITEKEY })).data,
+    turnstile: async () =>
+      (await client.cloudflareTurnstile({ pageurl: PAGE, sitekey: '0x4AAAAAAADnPIDROzLqMNXs' })).data,
+    balance: () => client.balance(),
+    reportBad: (id) => client.badReport(id),
+  }
+}
+
+function antiCaptchaClient(url: string, key: string): Client {
+  interface Official {
+    settings: Record<string, unknown>
+    getBalance(): Promise<number>
+    solveRecaptchaV2Proxyless(url: string, key: string): Promise<string>
+    solveTurnstileProxyless(url: string, key: string): Promise<string>
+    reportIncorrectRecaptcha(): Promise<unknown>
+  }
+  interface Axios {
+    interceptors: { request: { clear(): void; use(change: (config: { url: string }) => object): void } }
+  }
+  const client = load('@antiadmin/anticaptchaofficial') as Official
+  const axios = createRequire(load.resolve('@antiadmin/anticaptchaofficial'))('axios') as Axios
+  axios.interceptors.request.clear()
+  axios.interceptors.request.use((config) => ({
+    ...config,
+    proxy: false,
+    url: config.url.replace('https://api.anti-captcha.com', url),
+  }))
+  Object.assign(client.settings, {
+    clientKey: key,
+    isVerbose: false,
+    firstAttemptWaitingInterval: 0,
+    normalWaitingInterval: 0,
+  })
+  return {
+    recaptcha: () => client.solveRecaptchaV2Proxyless(PAGE, SITEKEY),
+    turnstile: () => client.solveTurnstileProxyless(PAGE, '0x4AAAAAAADnPIDROzLqMNXs'),
+    balance: () => client.getBalance(),
+    reportBad: () => client.reportIncorrectRecaptcha(),
+  }
+}
+
+function capMonsterClient(url: string, key: string): Client {
+  type Made = new (options: object) => object
+  interface Solved {
+    readonly error?: string
+    readonly solution?: { readonly gRecaptchaResponse?: string; readonly token?: string }
+  }
+  interface Cloud {
+    Solve(request: object, timeouts: object): Promise<Solved>
+    getBalance(): Promise<{ balance: number }>
+  }
+  const { CapMonsterCloudClientFactory, ClientOptions, RecaptchaV2Request, TurnstileRequest } = load(
+    '@zennolab_com/capmonstercloud-client',
+  ) as Record<'ClientOptions' | 'RecaptchaV2Request' | 'TurnstileRequest', Made> & {
+    CapMonsterCloudClientFactory: { Create(options: object): Cloud }
+  }
+  const client = CapMonsterCloudClientFactory.Create(new ClientOptions({ clientKey: key, serviceUrl: url }))
+  const solve = async (request: object) => {
+    const haste = { firstRequestDelay: 0, requestsInterval: 5, timeout: 30_000 }
+    const { error, solution } = await client.Solve(request, haste)
+    if (error !== undefined) throw new Error(error)
+    return solution?.gRecaptchaResponse ?? solution?.token
+  }
+  return {
+    recaptcha: () => solve(new RecaptchaV2Request({ websiteURL: PAGE, websiteKey: SITEKEY })),
+    turnstile: () => solve(new TurnstileRequest({ websiteURL: PAGE, websiteKey: '0x4AAAAAAADnPIDROzLqMNXs' })),
+    balance: async () => (await client.getBalance()).balance,
+  }
+}
+
+const CLIENTS: [ServiceName, (url: string, key: string) => Client][] = [
+  ['twocaptcha', twoCaptchaClient],
+  ['anticaptcha', antiCaptchaClient],
+  ['capmonster', capMonsterClient],
+]
+
+describe.each(CLIENTS)('the own client of %s, against the stand-in that passes for it,', (as, make) => {
+  let service: SolverService
+  let client: Client
+  beforeEach(async () => {
+    service = await startSolverService({ as })
+    client = make(service.url, service.key)
+  })
+  afterEach(() => service.close())
+
+  test.each(['recaptcha', 'turnstile'] as const)('has a task of %s solved', async (family) => {
+    const token = await client[family]()
+    expect(service.tasks).toMatchObject([{ family, pageUrl: PAGE, state: 'ready', answer: token }])
+    expect(token).toMatch(/^[\w.-]{20,}$/)
+  })
+
+  test('asks again while a task is not ready', async () => {
+    service.next('in', { pendingTimes: 3 })
+    expect(await client.recaptcha()).toBe(service.tasks[0]?.answer)
+    expect(service.tasks[0]?.polls).toBe(4)
+  })
+
+  test('reads the balance', async () => {
+    expect(await client.balance()).toBe(1_000)
+  })
+
+  test('fails by the name of the error that the service says', async () => {
+    service.next('in', { error: 'ERROR_ZERO_BALANCE' })
+    await expect(client.recaptcha()).rejects.toSatisfy((error) => /zero.?balance/i.test(said(error)))
+    service.next('res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' })
+    await expect(client.recaptcha()).rejects.toSatisfy((error) => /unsolvable/i.test(said(error)))
+  })
+
+  test('is refused with a key that is not known', async () => {
+    await expect(make(service.url, NO_KEY).recaptcha()).rejects.toSatisfy((error) => /key/i.test(said(error)))
+    expect(service.tasks).toEqual([])
+  })
+
+  // CapMonster Cloud's has no word for that.
+  if (as === 'capmonster') return
+  test('reports a bad answer', async () => {
+    await client.recaptcha()
+    await client.reportBad?.(service.tasks[0]?.id ?? '')
+    expect(service.tasks[0]?.report).toBe('bad')
+  })
+})
+
+/** Some throw a string, some an error, some an error whose code says it. */
+function said(error: unknown): string {
+  return error instanceof Error ? `${error.name} ${error.message} ${JSON.stringify(error)}` : String(error)
+}
