@@ -14,6 +14,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   polls: async () => (await import('./polls.js')).pollsBench(),
   audit: async () => (await import('./audit.js')).auditBench(),
   find: async () => (await import('./find.js')).findBench(),
+  inject: async () => (await import('./inject.js')).injectBench(),
   'page-load': async () => (await import('./page-load.js')).pageLoadBench(),
 }
 

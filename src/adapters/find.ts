@@ -100,7 +100,9 @@ export class Finder {
       else {
         left.malformed += reading.malformed
         left.widgets += reading.leftOut
-        unknown.push(...unknownIn(reading.signs, this.#addresses(page, frame, reading.origin)))
+        if (reading.signs.length > 0) {
+          unknown.push(...unknownIn(reading.signs, this.#addresses(page, frame, reading.origin)))
+        }
         for (const widget of reading.widgets) {
           if (places.length < MOST_WIDGETS) places.push(this.#place(page, frame, reading, widget))
           else left.widgets++

@@ -1,0 +1,81 @@
+import { createRequire } from 'node:module'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright'
+import puppeteer, { type Page as PuppeteerPage } from 'puppeteer-core'
+import { addExtra } from 'puppeteer-extra'
+import { CHROMIUM_FLAGS, findBrowser } from '../scripts/find-browser.mjs'
+import type { Captcha } from '../src/adapters/captcha.js'
+import { guardContext } from '../src/adapters/playwright.js'
+import { type FakeGrant, fakeGrant, type Seller } from '../test/adapters/fake-grant.js'
+
+// Without its types: they give puppeteer's pages methods of the same names as ours.
+const require = createRequire(import.meta.url)
+const RecaptchaPlugin: unknown = require('puppeteer-extra-plugin-recaptcha')
+
+/** A page in puppeteer's hands that has the methods of puppeteer-extra-plugin-recaptcha. */
+export interface Plugged {
+  findRecaptchas(): Promise<{ captchas: { id: string }[] }>
+  enterRecaptchaSolutions(solutions: object[]): Promise<{ solved: { isSolved?: boolean }[] }>
+}
+
+/** The same browser binary twice: in Playwright's hands, and in puppeteer's with the plugin. */
+export interface Browsers extends AsyncDisposable {
+  readonly ours: Browser
+  newPluggedPage(): Promise<PuppeteerPage & Plugged>
+}
+
+export async function openBrowsers(flags: readonly string[] = []): Promise<Browsers> {
+  const found = await findBrowser()
+  if (!found) throw new Error('No Chromium: set CHROMIUM_PATH, or run `npx playwright install chromium`.')
+  const options = { executablePath: found.path, args: [...CHROMIUM_FLAGS, ...flags] }
+  const extra = addExtra(puppeteer as unknown as Parameters<typeof addExtra>[0])
+  // Its types say otherwise than what it exports.
+  const plugin = RecaptchaPlugin as () => Parameters<typeof extra.use>[0]
+  extra.use(plugin())
+  const [ours, theirs] = await Promise.all([chromium.launch(options), extra.launch(options)])
+  return {
+    ours,
+    newPluggedPage: async () => (await theirs.newPage()) as unknown as PuppeteerPage & Plugged,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([ours.close(), theirs.close()])
+    },
+  }
+}
+
+/** A guarded page of a context of its own. */
+export interface GuardedPage {
+  readonly context: BrowserContext
+  readonly page: Page
+  readonly captcha: Captcha<Page>
+  readonly grant: FakeGrant
+}
+
+export async function guardedPage(browser: Browser, vendor: Seller): Promise<GuardedPage> {
+  const context = await browser.newContext()
+  const grant = fakeGrant(vendor)
+  const captcha = await guardContext(grant, context)
+  return { context, captcha, grant, page: await context.newPage() }
+}
+
+/** How long something takes, ms. */
+export async function time(action: () => Promise<unknown>): Promise<number> {
+  const start = performance.now()
+  await action()
+  return performance.now() - start
+}
+
+/** Times several things in turn, each round in another order, and leaves the first rounds out. */
+export async function inTurn(
+  actions: readonly (() => Promise<number>)[],
+  rounds: number,
+  warmUp: number,
+): Promise<number[][]> {
+  const took = actions.map((): number[] => [])
+  for (let round = 0; round < warmUp + rounds; round++) {
+    for (let step = 0; step < actions.length; step++) {
+      const index = (step + round) % actions.length
+      const ms = (await actions[index]?.()) ?? Number.NaN
+      if (round >= warmUp) took[index]?.push(ms)
+    }
+  }
+  return took
+}
