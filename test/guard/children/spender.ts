@@ -1,10 +1,12 @@
-// A process that solves until it is killed: SERVICE_URL and SERVICE_KEY say where, STATE_DIR where its ledger lies.
+// A process that solves until it is killed: SERVICE_URL and SERVICE_KEY say where, STATE_DIR where its ledger lies, or LEDGER_URL in
+// which Redis.
 import { createGuard, usd } from '../../../src/index.js'
+import { redisLedger } from '../../../src/ledger/redis.js'
 import { Secret } from '../../../src/secrets/secret.js'
 import { captchaAI } from '../../../src/solvers/captchaai.js'
 import { challenge } from '../challenge.js'
 
-const { SERVICE_URL = '', SERVICE_KEY = '', STATE_DIR = '', PER_DAY = '1' } = process.env
+const { SERVICE_URL = '', SERVICE_KEY = '', STATE_DIR = '', LEDGER_URL, PER_DAY = '1' } = process.env
 const value = new Secret(SERVICE_KEY)
 
 const guard = await createGuard({
@@ -16,6 +18,7 @@ const guard = await createGuard({
   }),
   secret: { kind: 'test', place: 'the test', fetch: () => ({ current: { value, version: '1' } }) },
   policy: { origins: ['https://staging.example.com'], budget: { perDay: usd(PER_DAY) } },
+  ledger: LEDGER_URL === undefined ? undefined : redisLedger({ url: LEDGER_URL }),
   stateDir: STATE_DIR,
 })
 guard.on('alert', () => {})

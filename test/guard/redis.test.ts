@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { bundleForNode } from '../../scripts/page-script.mjs'
+import { redisLedger } from '../../src/ledger/redis.js'
+import { usd } from '../../src/policy/money.js'
+import { startSolverService } from '../../src/testing/service.js'
+import { startRedis } from '../support/redis.js'
+import { after, challenge, errorOf, rig } from './support.js'
+
+const spender = join(import.meta.dirname, '../../node_modules/.cache/solveguard/redis-spender.mjs')
+
+it('guards in several processes, with nothing else in common, spend one budget in Redis to the cent and no further', async () => {
+  await bundleForNode('test/guard/children/spender.ts', spender)
+  const server = await startRedis()
+  after(() => server.stop())
+  const service = await startSolverService({ solveMs: 15, price: 0.001 })
+  after(() => service.close())
+  const perDay = 0.04
+  // A third guard, here: it sees what they spend, and may not spend it again.
+  const { guard } = await rig({
+    at: service,
+    ledger: redisLedger({ url: server.url }),
+    policy: { budget: { perDay: usd(perDay) } },
+    more: { name: 'killed' },
+  })
+  // Paused, until both are there: so that neither has spent it all before the other begins.
+  const ledger = redisLedger({ url: server.url })
+  await ledger.open()
+  after(async () => ledger.close())
+  await ledger.pause('killed', { code: 'MANUAL', message: 'Not yet.', at: Date.now() })
+  const folders = [0, 1].map(() => mkdtempSync(join(tmpdir(), 'solveguard-redis-guard-')))
+  const children = folders.map((folder) =>
+    spawn(process.execPath, [spender], {
+      env: {
+        PATH: process.env.PATH,
+        SERVICE_URL: service.url,
+        SERVICE_KEY: service.key,
+        STATE_DIR: folder,
+        LEDGER_URL: server.url,
+        PER_DAY: `${perDay}`,
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
+  )
+  after(async () => {
+    for (const child of children) if (child.exitCode === null && child.kill('SIGKILL')) await once(child, 'exit')
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+  })
+  await Promise.all(children.map(({ stdout }) => once(stdout, 'data')))
+  expect(service.tasks).toHaveLength(0)
+  await guard.resume()
+  await expect.poll(async () => (await guard.status()).day.spent, { timeout: 25_000, interval: 50 }).toBe(usd(perDay))
+  expect(service.tasks).toHaveLength(40)
+  expect(await errorOf(guard.solve(challenge))).toMatchObject({ code: 'BUDGET_EXHAUSTED', layer: 'spending' })
+  expect((await guard.status()).ledger).toEqual({ kind: 'redis', place: server.url })
+  // Both did: each has records of its own.
+  for (const folder of folders) {
+    const audit = join(folder, 'audit')
+    const records = readdirSync(audit).map((file) => readFileSync(join(audit, file), 'utf8'))
+    expect(records.join('')).toContain('solved')
+  }
+}, 60_000)
