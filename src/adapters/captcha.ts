@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../base/clock.js'
 import type { Grant, Solution } from '../guard/types.js'
 import { observerCall, undoCall } from '../widgets/calls.js'
+import { type AutoOptions, type AutoSolving, solveAutomatically } from './auto.js'
 import { evaluateWithin } from './bounded.js'
 import type { Driver, DriverFrame, DriverPage } from './driver.js'
 import { Finder, type Found, foundIn, isVendorFrame } from './find.js'
@@ -11,6 +12,7 @@ import type { SolveTools } from './solve.js'
 import { PageSolver, type SolvePageOptions } from './solve-page.js'
 import { type WaitForOptions, waitForWidgets } from './wait.js'
 
+export type { AutoOptions, AutoResult, AutoSolving } from './auto.js'
 export type { SolveGridOptions, SolveImageOptions } from './pictures.js'
 export type { SolvePageOptions } from './solve-page.js'
 export type { WaitForOptions } from './wait.js'
@@ -46,6 +48,16 @@ export interface Captcha<P, E = never> extends AsyncDisposable {
    * await captcha.solve(page)
    */
   waitFor(page: P, options?: WaitForOptions): Promise<Found>
+  /**
+   * Solves whatever becomes due in a page, until it is told to stop, the page or the captcha is closed, or `most` is reached. One asking of a
+   * widget is solved once: what failed, or was denied, is left alone until the page asks anew, or until the denial's `retryAt`.
+   *
+   * @throws SolveguardError `CONFIG_INVALID`
+   * @example
+   * await using solving = captcha.auto(page)
+   * await page.goto('https://staging.example.com/login')
+   */
+  auto(page: P, options?: AutoOptions): AutoSolving
   /**
    * Has the text of a picture read, and types it into a field. The picture is the one that the page shows now: it is not asked for
    * again. The guard's layers hold as for any solve, by the page and frame that the element stands in.
@@ -137,6 +149,7 @@ export async function createCaptcha<P, E>(
     solve: async (page, options = {}) => solver.solve(viewOf(page), options),
     waitFor: async (page, options = {}) =>
       foundIn(await waitForWidgets(tools, solver, viewOf(page), options, closing.signal)),
+    auto: (page, options = {}) => solveAutomatically(tools, solver, viewOf(page), options, closing.signal),
     solveImage: async (element, options) => pictures.solveImage(element, options),
     solveGrid: async (options) => pictures.solveGrid(options),
     close,

@@ -48,6 +48,8 @@ export interface Place {
   /** The page's own name for the widget. */
   readonly id: string
   readonly challenge: FoundChallenge
+  /** Whether its document was still being loaded. */
+  readonly loading: boolean
 }
 
 /** Where something stands that is no widget: its document, and the addresses that it is judged by. */
@@ -60,7 +62,7 @@ const MOST_HINTS = 50
 const LONGEST_URL = 2_048
 
 /** What is known of a frame that answered, but with nothing that can be read. */
-const NONSENSE: FrameReading = { doc: '', origin: '', widgets: [], signs: [], leftOut: 0, malformed: 1 }
+const NONSENSE: FrameReading = { doc: '', origin: '', loading: false, widgets: [], signs: [], leftOut: 0, malformed: 1 }
 
 const vendors = Object.values(WIDGETS)
 
@@ -171,12 +173,12 @@ export class Finder {
   #place(
     page: DriverPage,
     frame: DriverFrame,
-    { origin }: FrameReading,
+    { origin, loading }: FrameReading,
     { id, family, challenge, visible, answered, executed, due, expired }: WidgetReading,
   ): Place {
     const known: Challenge = { ...challenge, family, ...this.#addresses(page, frame, origin) }
     const found = { ...known, id: `${this.#number(frame)}-${id}`, visible, answered, executed, due, expired }
-    return { page, frame, id, challenge: found }
+    return { page, frame, id, challenge: found, loading }
   }
 
   /** Documents name themselves; two frames that name themselves alike are still two. */

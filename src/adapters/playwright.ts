@@ -7,6 +7,9 @@ import { type Driver, type DriverFrame, type DriverPage, eachOnce } from './driv
 
 export type { Sign, UnknownWidget } from '../widgets/unknown.js'
 export type {
+  AutoOptions,
+  AutoResult,
+  AutoSolving,
   Captcha,
   CaptchaOptions,
   SolveGridOptions,
@@ -17,7 +20,7 @@ export type {
 export type { GuardContextOptions } from './context.js'
 export type { Found, LeftOut } from './find.js'
 export type { AskForChallenge } from './fresh.js'
-export type { Skipped, SkipReason, SolveResult } from './outcome.js'
+export type { Outcome, Skipped, SkipReason, SolveResult } from './outcome.js'
 
 /**
  * Guards a Playwright browser context: its pages' CAPTCHAs are found and solved under the guard's policy, or under a

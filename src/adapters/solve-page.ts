@@ -67,6 +67,17 @@ export class PageSolver {
     return result
   }
 
+  /**
+   * Solves one widget of the last look, if it is still due.
+   * @throws SolveguardError `GUARD_CLOSED`, `CONFIG_INVALID`
+   */
+  async solveFound(page: DriverPage, challenge: FoundChallenge, signal: AbortSignal): Promise<Ended> {
+    this.#checkOpen()
+    const [place] = this.#placesOf(page, [challenge])
+    if (!place) throw new TypeError('No widget was named.')
+    return this.#solveOne(place, true, this.#shared.now(), signal)
+  }
+
   /** @param since when the page was looked at, by the count of `Shared` */
   async #solveOne(place: Place, onlyIfDue: boolean, since: number, signal: AbortSignal | undefined): Promise<Ended> {
     const { challenge } = place

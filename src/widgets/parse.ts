@@ -10,6 +10,8 @@ export interface FrameReading {
   readonly doc: string
   /** The frame's origin as the frame has it: only good for comparing with what the browser says. */
   readonly origin: string
+  /** Whether it is still being loaded: its own scripts may not have run yet. */
+  readonly loading: boolean
   readonly widgets: readonly WidgetReading[]
   /** What looks like a CAPTCHA and is none that we know. */
   readonly signs: readonly VendorSign[]
@@ -36,6 +38,7 @@ export const MOST_PER_FRAME = 50
 const head = z.object({
   doc: z.string().regex(/^[a-z0-9]{1,20}$/),
   origin: z.string().max(300),
+  loading: z.boolean().catch(false),
   leftOut: z.number().int().min(0).max(1e9).catch(0),
   widgets: z.array(z.unknown()),
   unknown: z.unknown().optional(),
@@ -54,7 +57,7 @@ const result = z.object({ result: z.enum(['ok', 'answered', 'refused', 'page-gon
 export function parseFound(reply: unknown): FrameReading | undefined {
   const read = head.safeParse(parseJson(reply))
   if (!read.success) return undefined
-  const { doc, origin, widgets: entries } = read.data
+  const { doc, origin, loading, widgets: entries } = read.data
   const widgets: WidgetReading[] = []
   const ids = new Set<string>()
   const looked = entries.slice(0, MOST_PER_FRAME)
@@ -68,6 +71,7 @@ export function parseFound(reply: unknown): FrameReading | undefined {
   return {
     doc,
     origin,
+    loading,
     widgets,
     signs: parseSigns(read.data.unknown),
     leftOut: read.data.leftOut + entries.length - looked.length,

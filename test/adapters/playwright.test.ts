@@ -3,6 +3,7 @@ import type { Browser, Locator, Page } from 'playwright'
 import { expect, test } from 'vitest'
 import { guardContext } from '../../src/adapters/playwright.js'
 import { launchBrowser } from '../support/browser.js'
+import { autoContract } from './auto-contract.js'
 import { contract } from './contract.js'
 import { fakeGrant } from './fake-grant.js'
 import { picturesContract } from './pictures-contract.js'
@@ -55,6 +56,7 @@ const playwright: ElementTool<Page, Locator> = {
 contract(playwright)
 picturesContract(playwright)
 waitContract(playwright)
+autoContract(playwright)
 
 // Both are emitters of Node's; Playwright's types leave that out.
 const listeners = (of: unknown, name: string) => (of as EventEmitter).listenerCount(name)

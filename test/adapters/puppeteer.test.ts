@@ -2,6 +2,7 @@ import { type Browser, launch, type Page } from 'puppeteer-core'
 import { expect, test } from 'vitest'
 import { CHROMIUM_FLAGS, findBrowser } from '../../scripts/find-browser.mjs'
 import { guardContext } from '../../src/adapters/puppeteer.js'
+import { autoContract } from './auto-contract.js'
 import { contract } from './contract.js'
 import { fakeGrant } from './fake-grant.js'
 import { picturesContract } from './pictures-contract.js'
@@ -20,6 +21,7 @@ const puppeteer = puppeteerTool('Puppeteer', browser)
 contract(puppeteer)
 picturesContract(puppeteer)
 waitContract(puppeteer)
+autoContract(puppeteer)
 
 test('listeners are on a page only while a solve is under way, and on the context until it is let go', async () => {
   const context = await (await browser()).createBrowserContext()

@@ -103,6 +103,7 @@ describe('what a page says of its widgets', () => {
     expect(found(raw)).toEqual({
       doc: 'abc',
       origin: 'https://staging.example.com',
+      loading: false,
       signs: [],
       leftOut: 0,
       malformed: 0,

@@ -35,6 +35,7 @@ export class Changes {
   #gapMs = SHORTEST_GAP_MS
   /** A look is going to be taken, or is being taken: what it sets off itself is no change. */
   #busy = false
+  readonly #stirred = () => this.#stir()
 
   constructor(observer: Observer, dom: Dom) {
     this.#observer = observer
@@ -58,7 +59,8 @@ export class Changes {
       }
       push(this.#waits, wait)
       this.#observe()
-      this.#observer.stirred = () => this.#stir()
+      this.#observer.stirred = this.#stirred
+      p.apply(p.listen, document, ['readystatechange', this.#stirred])
       p.apply(p.setTimeout, window, [() => includes(this.#waits, wait) && wait.end('ended'), ms])
     })
   }
@@ -102,6 +104,7 @@ export class Changes {
     this.#mutations = undefined
     this.#roots.size = 0
     delete this.#observer.stirred
+    p.apply(p.unlisten, document, ['readystatechange', this.#stirred])
   }
 
   /** Something happened. Looks soon, and not within the page's own call. */

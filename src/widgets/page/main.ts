@@ -132,7 +132,7 @@ function install(observer: Observer): Main {
           widgets += `${widgets && ','}${json(p, { id, family: name, expired: !!entry.expired, ...facts }, LONGEST)}`
         }
       }
-      const head = json(p, { doc, origin: observer.origin, leftOut }, 300)
+      const head = json(p, { doc, origin: observer.origin, leftOut, loading: document.readyState !== 'complete' }, 300)
       const unknown = strangers(place, leftOut === 0 ? sitekeys : undefined)
       return `${p.apply(p.slice, head, [0, -1])},"widgets":[${widgets}],"unknown":${unknown}}`
     },

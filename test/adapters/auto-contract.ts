@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest'
+import type { Outcome } from '../../src/adapters/outcome.js'
+import { DeniedError, SolveguardError } from '../../src/base/errors.js'
+import { WELCOME } from '../../src/testing/site.js'
+import { denied } from './fake-grant.js'
+import { RENDERED, toolStage } from './stage.js'
+import { eventually, type Tool, type ToolPage, until } from './tool.js'
+
+/** What every adapter has to do that solves whatever comes up. */
+export function autoContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>): void {
+  describe('solves by itself', () => {
+    const at = toolStage(tool)
+
+    test('what becomes due on page after page, until it is stopped', async () => {
+      await at.visit('/tiny')
+      const outcomes: Outcome[] = []
+      const solving = at.captcha.auto(at.page.native, { onOutcome: (outcome) => void outcomes.push(outcome) })
+      for (let count = 1; count <= 2; count++) {
+        await at.page.goto(`${at.site.url}/submits`)
+        expect(await at.page.text('h1.good')).toBe(WELCOME)
+        await eventually(() => outcomes.length >= count)
+      }
+      expect(await solving.stop()).toEqual({ solved: 2, denied: 0, failed: 0, cost: 2000 })
+      expect(outcomes.map(({ kind }) => kind)).toEqual(['solved', 'solved'])
+      await at.page.goto(`${at.site.url}/named`)
+      await eventually(async () => (await at.captcha.find(at.page.native))[0]?.due === true)
+      expect(at.grant.asked).toHaveLength(2)
+    })
+
+    test('each asking once: a reset is another one', async () => {
+      await at.visit('/named', RENDERED)
+      await using _solving = at.captcha.auto(at.page.native)
+      await until(at.page, 'calls.length === 1')
+      await at.page.evaluate('grecaptcha.reset(); 0')
+      await until(at.page, 'calls.length === 2')
+      expect(at.grant.asked).toHaveLength(2)
+    })
+
+    test('nothing twice that failed or was denied', async () => {
+      for (const error of [denied(), new SolveguardError('CAPTCHA_UNSOLVABLE', 'No.')]) {
+        await at.visit('/named', RENDERED)
+        at.grant.answer = () => Promise.reject(error)
+        const outcomes: Outcome[] = []
+        const solving = at.captcha.auto(at.page.native, { onOutcome: (outcome) => void outcomes.push(outcome) })
+        await eventually(() => outcomes.length === 1)
+        await at.page.evaluate(
+          'window.ticks = 0; setInterval(function () { ticks++; document.body.append("x") }, 20); 0',
+        )
+        await until(at.page, 'ticks > 20')
+        await solving.stop()
+        expect(at.grant.asked).toHaveLength(1)
+        await at.captcha.close()
+      }
+    })
+
+    test('what was denied until then, when it is then', async () => {
+      await at.visit('/named', RENDERED)
+      const later = new DeniedError('RATE_EXCEEDED', 'Later.', { retryAt: new Date(Date.now() + 700) })
+      const usual = at.grant.answer
+      at.grant.answer = (challenge, options) => {
+        at.grant.answer = usual
+        void options
+        return challenge ? Promise.reject(later) : Promise.reject(later)
+      }
+      await using _solving = at.captcha.auto(at.page.native)
+      await until(at.page, 'calls.length === 1')
+      expect(at.grant.asked).toHaveLength(2)
+      expect(Date.now()).toBeGreaterThanOrEqual(later.retryAt?.getTime() ?? 0)
+    })
+
+    test('nothing where there is nothing, and ends with its page', async () => {
+      await at.visit('/ordinary')
+      const solving = at.captcha.auto(at.page.native)
+      await at.page.close()
+      expect(await solving.ended).toEqual({ solved: 0, denied: 0, failed: 0, cost: 0 })
+      expect(at.grant.asked).toEqual([])
+    })
+
+    test('no more than it may, and ends there', async () => {
+      await at.visit('/named', RENDERED)
+      const solving = at.captcha.auto(at.page.native, { most: 1 })
+      expect(await solving.ended).toMatchObject({ solved: 1 })
+    })
+
+    test('not what is mistyped', async () => {
+      await at.visit('/tiny')
+      for (const options of [{ most: 0 }, { moost: 1 }]) {
+        expect(() => at.captcha.auto(at.page.native, options as never)).toThrow(/auto\(\)/)
+      }
+    })
+  })
+}
