@@ -25,6 +25,8 @@ export interface DriverFrame {
   isDetached(): boolean
   /** The origin of its document, where the browser says so. Left out, or undefined: what the page says is taken. */
   origin?(): string | undefined
+  /** For tools that have to be asked: a number that is another one once another document was seen in it. */
+  documents?(): number
   /**
    * Evaluates an expression in the page's own world, and gives its value if that is a string. May reject for whatever
    * reason, and may never settle: the caller bounds it.

@@ -66,6 +66,8 @@ const NONSENSE: FrameReading = { doc: '', origin: '', loading: false, widgets: [
 
 const vendors = Object.values(WIDGETS)
 
+const documentOf = (frame: DriverFrame): string => `${frame.documents?.() ?? 0} ${frame.url()}`
+
 /** Looks for widgets; keeps in mind which frames have our code already, and which names frames were given. */
 export class Finder {
   readonly #clock: Clock
@@ -88,9 +90,15 @@ export class Finder {
     const answered = await refreshWithin(this.#clock, page, this.#evaluateMs)
     if (page.isClosed()) throw pageClosed()
     if (!answered) throw unanswered(page)
-    const all = page.frames()
-    const own = [...framesOf(page)]
-    const readings = await Promise.all(own.map(([frame, hints]) => this.#read(frame, hints)))
+    let all = page.frames()
+    let own = [...framesOf(page)]
+    let { readings, moved } = await this.#readAll(page, own)
+    for (let attempt = 1; moved && attempt < 3; attempt++) {
+      all = page.frames()
+      own = [...framesOf(page)]
+      ;({ readings, moved } = await this.#readAll(page, own))
+    }
+    if (page.isClosed()) throw pageClosed()
     const left = { widgets: 0, malformed: 0, unresponsive: 0, frames: Math.max(all.length - MOST_FRAMES, 0) }
     const places: Place[] = []
     const unknown: UnknownWidget[] = []
@@ -131,7 +139,8 @@ export class Finder {
    */
   async where(page: DriverPage, frame: DriverFrame): Promise<Whereabouts> {
     await refreshWithin(this.#clock, page, this.#evaluateMs)
-    const reading = page.isClosed() || frame.isDetached() ? undefined : await this.#read(frame, [])
+    const { readings } = await this.#readAll(page, page.isClosed() || frame.isDetached() ? [] : [[frame, []]])
+    const [reading] = readings
     if (!reading) throw frame.isDetached() ? pageGone() : unanswered(page)
     return { page, frame, id: `${reading.doc}-0`, ...this.#addresses(page, frame, reading.origin) }
   }
@@ -144,6 +153,30 @@ export class Finder {
     const request = { most: MOST_PER_FRAME, frames }
     const call = waitCall(ticket, request, ms, !this.#prepared.has(frame))
     await within(this.#clock, ms + this.#evaluateMs, () => frame.settled?.(call) ?? Promise.resolve())
+  }
+
+  /**
+   * What frames say. Where a tool has to be asked for addresses, only what was said by documents that were there before and after
+   * it: nothing is judged by the address of the document that was there before it.
+   */
+  async #readAll(
+    page: DriverPage,
+    own: readonly (readonly [DriverFrame, readonly FrameHint[]])[],
+  ): Promise<{ readings: (FrameReading | undefined)[]; moved: boolean }> {
+    const standing = () => {
+      const [main] = page.frames()
+      return own.map(([frame]) => `${main && documentOf(main)} ${documentOf(frame)}`)
+    }
+    const before = standing()
+    const readings = await Promise.all(own.map(([frame, hints]) => this.#read(frame, hints)))
+    if (!page.refresh) return { readings, moved: false }
+    const answered = await refreshWithin(this.#clock, page, this.#evaluateMs)
+    const after = standing()
+    const stayed = before.map((one, index) => answered && one === after[index])
+    return {
+      readings: readings.map((reading, index) => (stayed[index] ? reading : undefined)),
+      moved: stayed.includes(false),
+    }
   }
 
   async #read(frame: DriverFrame, frames: readonly FrameHint[]): Promise<FrameReading | undefined> {

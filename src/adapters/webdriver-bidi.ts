@@ -132,7 +132,9 @@ class BidiPage implements DriverPage {
 
   navigated(id: string): void {
     const frame = this.#frames.find((one) => one.id === id)
-    if (frame) for (const watcher of [...this.#watchers]) watcher.navigated(frame)
+    if (!frame) return
+    frame.hasNavigated()
+    for (const watcher of [...this.#watchers]) watcher.navigated(frame)
   }
 
   lost(id: string): void {
@@ -161,6 +163,7 @@ class BidiFrame implements DriverFrame {
   readonly #parent: BidiFrame | undefined
   #url = 'about:blank'
   #origin: string | undefined
+  #documents = 0
   #detached = false
 
   constructor(bidi: Bidi, id: string, parent: BidiFrame | undefined) {
@@ -207,6 +210,14 @@ class BidiFrame implements DriverFrame {
   isAt(url: string): void {
     this.#url = url
     this.#origin = undefined
+  }
+
+  documents(): number {
+    return this.#documents
+  }
+
+  hasNavigated(): void {
+    this.#documents++
   }
 
   hasOrigin(origin: string): void {

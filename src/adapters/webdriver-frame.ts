@@ -29,6 +29,7 @@ export class ClassicFrame implements DriverFrame {
   #url: string
   #name = ''
   #document = ''
+  #documents = 0
   /** Of the page's own origin, by the word of documents that are. */
   #own: boolean
   #detached = false
@@ -91,7 +92,12 @@ export class ClassicFrame implements DriverFrame {
   shows(document: string): boolean {
     const changed = this.#document !== '' && this.#document !== document
     this.#document = document
+    if (changed) this.#documents++
     return changed
+  }
+
+  documents(): number {
+    return this.#documents
   }
 
   detach(): void {

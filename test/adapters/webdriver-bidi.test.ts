@@ -1,4 +1,8 @@
 import { contract } from './contract.js'
 import { seleniumTool } from './selenium.js'
+import { waitContract } from './wait-contract.js'
 
-contract(seleniumTool({ bidi: true }))
+const selenium = seleniumTool({ bidi: true })
+
+contract(selenium)
+waitContract(selenium)

@@ -1,4 +1,8 @@
 import { contract } from './contract.js'
 import { seleniumTool } from './selenium.js'
+import { waitContract } from './wait-contract.js'
 
-contract(seleniumTool({ bidi: false }))
+const selenium = seleniumTool({ bidi: false })
+
+contract(selenium)
+waitContract(selenium)
