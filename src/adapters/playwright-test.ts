@@ -11,7 +11,7 @@ import { SolveguardError } from '../base/errors.js'
 import { createGuard, type GuardOptions } from '../guard/create.js'
 import type { Grant, Guard, NarrowingInput } from '../guard/types.js'
 import { formatUsd, micros } from '../policy/money.js'
-import type { Captcha, CaptchaOptions, SolvePageOptions } from './captcha.js'
+import type { Captcha, CaptchaOptions, SolvePageOptions, WaitForOptions } from './captcha.js'
 import type { Found } from './find.js'
 import type { SolveResult } from './outcome.js'
 import { guardContext } from './playwright.js'
@@ -19,7 +19,7 @@ import { loadRunner } from './playwright-runner.js'
 import { formatCounts, REPORTED_AS, spendingOf, type WidgetReport, widgetReports } from './test-spending.js'
 
 export type { Sign, UnknownWidget } from '../widgets/unknown.js'
-export type { CaptchaOptions, SolvePageOptions } from './captcha.js'
+export type { CaptchaOptions, SolvePageOptions, WaitForOptions } from './captcha.js'
 export type { Found, LeftOut } from './find.js'
 export type { AskForChallenge } from './fresh.js'
 export type { Skipped, SkipReason, SolveResult } from './outcome.js'
@@ -44,6 +44,11 @@ export interface TestCaptcha {
   solve(options?: SolvePageOptions): Promise<SolveResult>
   /** The same in another page of the test's context. */
   solve(page: Page, options?: SolvePageOptions): Promise<SolveResult>
+  /**
+   * Waits until a widget is due in the test's own page. Spends nothing.
+   * @throws SolveguardError `WAIT_TIMEOUT`, `SOLVE_ABORTED`, `PAGE_GONE`, `CONFIG_INVALID`
+   */
+  waitFor(options?: WaitForOptions): Promise<Found>
 }
 
 /** What each test may use and set. */
@@ -133,6 +138,9 @@ function ofTest(captcha: Captcha<Page>, own: Page, seen: WidgetReport[]): TestCa
     grant: captcha.grant,
     async find(page = own) {
       return await test.step('captcha.find', () => captcha.find(page), { box: true })
+    },
+    async waitFor(options) {
+      return await test.step('captcha.waitFor', () => captcha.waitFor(own, options), { box: true })
     },
     async solve(first?: Page | SolvePageOptions, second?: SolvePageOptions) {
       const [page, options] = isPage(first) ? [first, second] : [own, first]
