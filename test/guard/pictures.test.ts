@@ -3,9 +3,11 @@ import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import type { AnyChallenge, GridChallenge, ImageChallenge } from '../../src/base/challenge.js'
 import type { Solution } from '../../src/guard/types.js'
+import { capSolver } from '../../src/solvers/cap-solver.js'
 import { captchaAI } from '../../src/solvers/captchaai.js'
 import { drawDigits } from '../../src/testing/picture.js'
-import { challenge, rig } from './support.js'
+import { startSolverService } from '../../src/testing/service.js'
+import { after, challenge, rig } from './support.js'
 
 const { pageUrl } = challenge
 const image: ImageChallenge = { family: 'image', variant: 'text', pageUrl, image: drawDigits('4711') }
@@ -31,6 +33,19 @@ describe('a picture', () => {
     const { guard, service } = await rig()
     expect((await guard.solve(grid)).token).toBe('[1,4,7]')
     expect(service.tasks).toMatchObject([{ fields: { method: 'bls', instructions: '664' } }])
+  })
+
+  it('that the service reads while it is waited for is paid for, recorded and reported as any other, and never polled', async () => {
+    const at = await startSolverService({ as: 'capsolver' })
+    after(() => at.close())
+    const solver = capSolver({ baseUrl: at.url, pricing: { per: 'solve', usd: 0.001 } })
+    const { guard, actions } = await rig({ at, more: { solver } })
+    const solution = await guard.solve(image)
+    expect([solution.token, solution.cost, (await guard.status()).day.spent]).toEqual(['4711', 1000, 1000])
+    await solution.reportBad()
+    expect(at.tasks).toMatchObject([{ state: 'ready', charged: 1000, report: 'bad' }])
+    expect(at.requests.map(({ path }) => path)).toEqual(['/createTask', '/feedbackTask'])
+    expect(actions()).toEqual(expect.arrayContaining(['authorised', 'solved']))
   })
 
   it('is on the record, in events and in logs without itself', async () => {
