@@ -23,6 +23,12 @@ const MOST_SCRIPTS = 50
 const TOLD = ['onShow', 'onShown', 'onHide', 'onCompleted', 'onReset', 'onFailed', 'onError']
 const ALWAYS = 5
 
+/** Whether a script may be one of Arkose's; without one, whether the document has such a script. */
+export function isArkoses(p: Primordials, script?: Element): boolean {
+  if (!script) return document.querySelector('script[src*="/api"]') !== null
+  return has(p, p.apply(p.attribute, script, ['src']) ?? '', '/api')
+}
+
 /**
  * Watches Arkose's API. Its script names a function of the page's, which is called with an object once the rest has come: the function may
  * be there by then, be assigned, or be declared by another script of the page.

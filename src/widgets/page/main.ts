@@ -201,4 +201,5 @@ function install(observer: Observer): Main {
 }
 
 const observer = observe()
+observer.watchAll()
 observer.main ??= install(observer)

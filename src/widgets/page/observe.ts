@@ -1,4 +1,4 @@
-import { watchers } from './families.js'
+import { signs, watchers } from './families.js'
 import type { Main } from './main.js'
 import { bare, capture, type Primordials } from './primordials.js'
 
@@ -16,6 +16,7 @@ export interface Watcher {
 /** What we keep in a window, from before the page's own scripts until `undo`. */
 export interface Observer {
   readonly p: Primordials
+  /** All of them are there once `watchAll` was called; until then those whose vendor has shown itself. */
   readonly watchers: { readonly [K in keyof typeof watchers]: ReturnType<(typeof watchers)[K]> }
   /** For how long calls that answer by themselves are held for us; 0: not at all. */
   holdMs: number
@@ -27,6 +28,7 @@ export interface Observer {
   document: Document
   /** Starts, or starts over for another document of the same window. */
   begin(holdMs?: number): void
+  watchAll(): void
   undo(): void
   /** Told of whatever may have changed what is to be found; there while somebody waits for that. */
   stirred?: () => void
@@ -77,6 +79,7 @@ function create(): Observer {
       p.apply(p.listen, document, ['load', loaded, true])
       check()
     },
+    watchAll: () => check(undefined, true),
     undo() {
       observer.over = true
       p.apply(p.unlisten, document, ['load', loaded, true])
@@ -85,17 +88,19 @@ function create(): Observer {
       observer.main?.undo()
     },
   }
-  const names = p.keys(watchers) as (keyof typeof watchers)[]
-  for (let index = 0; index < names.length; index++) {
-    const family = names[index] as keyof typeof watchers
-    made[family] = watchers[family](observer)
-  }
   return observer
 
-  function check(script?: Element): void {
-    for (const family in made) {
+  /** @param all whether those of whom nothing is seen are wanted as well */
+  function check(script?: Element, all = false): void {
+    for (const family in watchers) {
+      const name = family as keyof typeof watchers
       try {
-        made[family]?.check(script)
+        const known = made[name]
+        if (known) known.check(script)
+        else if (all || signs[name](p, script)) {
+          made[name] = watchers[name](observer)
+          made[name]?.check()
+        }
       } catch {
         // A page's object that throws when it is looked at is not ours to mend.
       }
