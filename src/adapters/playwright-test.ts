@@ -1,4 +1,6 @@
 import type {
+  Expect,
+  Locator,
   Page,
   PlaywrightTestArgs,
   PlaywrightTestOptions,
@@ -9,20 +11,40 @@ import type {
 } from 'playwright/test'
 import { SolveguardError } from '../base/errors.js'
 import { createGuard, type GuardOptions } from '../guard/create.js'
-import type { Grant, Guard, NarrowingInput } from '../guard/types.js'
+import type { Grant, Guard, NarrowingInput, Solution } from '../guard/types.js'
 import { formatUsd, micros } from '../policy/money.js'
-import type { Captcha, CaptchaOptions, SolvePageOptions, WaitForOptions } from './captcha.js'
+import type {
+  AutoOptions,
+  AutoSolving,
+  Captcha,
+  CaptchaOptions,
+  SolveGridOptions,
+  SolveImageOptions,
+  SolvePageOptions,
+  WaitForOptions,
+} from './captcha.js'
 import type { Found } from './find.js'
 import type { SolveResult } from './outcome.js'
 import { guardContext } from './playwright.js'
+import { type CaptchaMatchers, lookInto, matchers } from './playwright-matchers.js'
 import { loadRunner } from './playwright-runner.js'
 import { formatCounts, REPORTED_AS, spendingOf, type WidgetReport, widgetReports } from './test-spending.js'
 
 export type { Sign, UnknownWidget } from '../widgets/unknown.js'
-export type { CaptchaOptions, SolvePageOptions, WaitForOptions } from './captcha.js'
+export type {
+  AutoOptions,
+  AutoResult,
+  AutoSolving,
+  CaptchaOptions,
+  SolveGridOptions,
+  SolveImageOptions,
+  SolvePageOptions,
+  WaitForOptions,
+} from './captcha.js'
 export type { Found, LeftOut } from './find.js'
 export type { AskForChallenge } from './fresh.js'
 export type { Skipped, SkipReason, SolveResult } from './outcome.js'
+export type { CaptchaMatchers } from './playwright-matchers.js'
 export type { TestSpending, WidgetReport } from './test-spending.js'
 
 /** The CAPTCHAs of a test's pages: those of its `context`. Without a page, the test's own `page` is meant. */
@@ -49,6 +71,15 @@ export interface TestCaptcha {
    * @throws SolveguardError `WAIT_TIMEOUT`, `SOLVE_ABORTED`, `PAGE_GONE`, `CONFIG_INVALID`
    */
   waitFor(options?: WaitForOptions): Promise<Found>
+  /**
+   * Solves whatever becomes due in the test's own page from now on, until it is stopped or the test ends.
+   * @throws SolveguardError `CONFIG_INVALID`
+   */
+  auto(options?: AutoOptions): AutoSolving
+  /** Has the text of a picture read, and typed into a field: see `Captcha.solveImage`. */
+  solveImage(element: Locator, options?: SolveImageOptions<Locator>): Promise<Solution>
+  /** Has it said which of nine pictures are meant, and clicks those: see `Captcha.solveGrid`. */
+  solveGrid(options: SolveGridOptions<Locator>): Promise<Solution>
 }
 
 /** What each test may use and set. */
@@ -111,6 +142,7 @@ export const test = base.extend<CaptchaTestArgs, CaptchaWorkerArgs>({
   async captcha({ captchaGuard, captchaPolicy, captchaOptions, context, page }, use, info) {
     const options = { ...captchaOptions, subject: subjectOf(info) }
     const captcha = await guardContext(captchaGuard, context, captchaPolicy ?? {}, options)
+    lookInto(context, captcha)
     const seen: WidgetReport[] = []
     await use(ofTest(captcha, page, seen))
     await captcha.close()
@@ -118,8 +150,13 @@ export const test = base.extend<CaptchaTestArgs, CaptchaWorkerArgs>({
   },
 })
 
-/** Playwright's own `expect`. */
-export const expect: typeof runner.expect = runner.expect
+/**
+ * Playwright's own `expect`, with `toHaveNoCaptcha` for pages.
+ *
+ * @example
+ * await expect(page).toHaveNoCaptcha()
+ */
+export const expect: Expect<CaptchaMatchers> = runner.expect.extend(matchers)
 
 function unnamed(): SolveguardError {
   return new SolveguardError(
@@ -133,7 +170,7 @@ function unnamed(): SolveguardError {
  * Each call is a step of the trace and the report, at the line of the test that made it: a boxed step's place is the caller of
  * the function that awaits it.
  */
-function ofTest(captcha: Captcha<Page>, own: Page, seen: WidgetReport[]): TestCaptcha {
+function ofTest(captcha: Captcha<Page, Locator>, own: Page, seen: WidgetReport[]): TestCaptcha {
   return {
     grant: captcha.grant,
     async find(page = own) {
@@ -141,6 +178,14 @@ function ofTest(captcha: Captcha<Page>, own: Page, seen: WidgetReport[]): TestCa
     },
     async waitFor(options) {
       return await test.step('captcha.waitFor', () => captcha.waitFor(own, options), { box: true })
+    },
+    // What it solves, it solves between other steps: none of its own.
+    auto: (options) => captcha.auto(own, options),
+    async solveImage(element, options) {
+      return await test.step('captcha.solveImage', () => captcha.solveImage(element, options), { box: true })
+    },
+    async solveGrid(options) {
+      return await test.step('captcha.solveGrid', () => captcha.solveGrid(options), { box: true })
     },
     async solve(first?: Page | SolvePageOptions, second?: SolvePageOptions) {
       const [page, options] = isPage(first) ? [first, second] : [own, first]

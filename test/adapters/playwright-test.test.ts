@@ -3,6 +3,7 @@ import { chmod, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import manifest from '../../package.json' with { type: 'json' }
 import { CHROMIUM_FLAGS, findBrowser } from '../../scripts/find-browser.mjs'
 import { type SolverService, startRecaptcha, startSite, startSolverService } from '../../src/testing/index.js'
 import { installInto } from '../support/installed.js'
@@ -45,7 +46,12 @@ beforeAll(async () => {
   stop.push(site.close, recaptcha.close, service.close)
   await cp(suite, folder, { recursive: true })
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
-  await installInto(folder, ['@playwright/test', 'playwright', 'playwright-core', ...DEPENDENCIES])
+  await installInto(folder, [
+    '@playwright/test',
+    'playwright',
+    'playwright-core',
+    ...Object.keys(manifest.dependencies),
+  ])
   output = await run({ SOLVEGUARD_KEY: KEY }, 'budget.spec.ts')
   results = await report()
 }, 120_000)
@@ -55,7 +61,6 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-const DEPENDENCIES = ['libsql', 'luxon', 'tldts', 'undici', 'zod']
 const SIGN_INS = ['/login', '/explicit', '/enterprise', '/named'].map((path) => `sign in on ${path}`)
 const signIns = () => SIGN_INS.map((title) => results.get(title))
 const attached = (title: string) => {

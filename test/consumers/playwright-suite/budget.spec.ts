@@ -1,6 +1,6 @@
-import { expect, mergeTests, test as plain } from '@playwright/test'
+import { mergeTests, test as plain } from '@playwright/test'
 import { usd } from 'solveguard'
-import { test as guarded } from 'solveguard/playwright-test'
+import { expect, test as guarded } from 'solveguard/playwright-test'
 
 // One copy of the runner, whichever name it was loaded by: fixtures of two would not merge.
 const test = mergeTests(plain, guarded)
@@ -12,6 +12,7 @@ for (const path of ['/login', '/explicit', '/enterprise', '/named']) {
     expect(await captcha.find()).toHaveLength(1)
     const { solved } = await captcha.solve({ throwOnDenied: true })
     expect(solved).toHaveLength(1)
+    await expect(page).toHaveNoCaptcha()
     await page.getByRole('button', { name: 'Sign in' }).click()
     await expect(page.getByRole('heading', { level: 1 })).toContainText('Welcome')
   })
@@ -31,6 +32,13 @@ test.describe('with a policy of its own', () => {
     expect(await captcha.find(other)).toHaveLength(1)
     expect(await captcha.solve()).toMatchObject({ denied: [] })
     expect(await captcha.solve(other)).toMatchObject({ denied: [{ error: { code: 'BUDGET_EXHAUSTED' } }] })
+    await expect(page).toHaveNoCaptcha()
+    await expect(other).not.toHaveNoCaptcha()
+    const failure = await expect(other)
+      .toHaveNoCaptcha({ timeout: 200 })
+      .catch((error: Error) => error.message)
+    expect(failure).toContain('recaptcha v2-checkbox, sitekey')
+    await captcha.auto().stop()
   })
 })
 
