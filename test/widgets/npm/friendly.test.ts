@@ -90,7 +90,7 @@ describe('@friendlycaptcha/sdk', () => {
   })
 
   test('a token that is too old is taken back, and another one is solved for', async () => {
-    await start('v2', { by: 'handle' })
+    await start('v2', { by: 'handle' }, { renewals: 1 })
     await dues(1)
     at.grant.livesMs = 100
     await at.captcha.solve(at.page)

@@ -63,7 +63,7 @@ describe.each(['react', 'vue'])('%s', (app) => {
   })
 
   test('a token that is too old is taken back, and another one is solved for', async () => {
-    await start(app, { by: app === 'react' ? 'ref' : 'verify' })
+    await start(app, { by: app === 'react' ? 'ref' : 'verify' }, { renewals: 1 })
     await dues(1)
     at.grant.livesMs = 100
     await at.captcha.solve(at.page)

@@ -63,7 +63,7 @@ describe('ng-recaptcha', () => {
   })
 
   test('a token that is too old is taken back, and reset makes it due again', async () => {
-    await start('app')
+    await start('app', {}, { renewals: 1 })
     await dues(1)
     at.grant.livesMs = 100
     await at.captcha.solve(at.page)

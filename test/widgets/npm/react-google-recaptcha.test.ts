@@ -69,7 +69,7 @@ describe('react-google-recaptcha', () => {
   })
 
   test('a token that is too old is taken back, by onExpired, and another one is solved for', async () => {
-    await start('app', { by: 'ref', expired: '' })
+    await start('app', { by: 'ref', expired: '' }, { renewals: 1 })
     await dues(1)
     at.grant.livesMs = 100
     await at.captcha.solve(at.page)

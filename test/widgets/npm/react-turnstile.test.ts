@@ -74,7 +74,7 @@ describe('@marsidev/react-turnstile', () => {
   })
 
   test('a token that is too old is taken back, and another one is solved for', async () => {
-    await start('app', { by: 'ref' })
+    await start('app', { by: 'ref' }, { renewals: 1 })
     await dues(1)
     at.grant.livesMs = 100
     await at.captcha.solve(at.page)
