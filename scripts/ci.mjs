@@ -1,10 +1,16 @@
-// What .ci/run does: the tests by the README's command, the checks, and the tests again on a current Node. The last lines
-// name what failed and add everything up.
+// What .ci/run does: the tests by the README's command, the checks, and the tests again on a current Node, but for those that
+// are about pages and browser tools more than about Node. The last lines name what failed and add everything up.
 import { spawn } from 'node:child_process'
 import { installNode } from './node-versions.mjs'
 import { ensurePackages, root } from './setup.mjs'
 
 const CURRENT_NODE = 26
+
+/** Pages, and all browser tools but one. */
+const NOT_ABOUT_NODE = ['test/widgets/**', 'test/adapters/{webdriver,puppeteer}*'].flatMap((path) => [
+  '--exclude',
+  path,
+])
 
 /** More files than this do not fail for want of a quiet machine. */
 const MOST_AGAIN = 3
@@ -16,7 +22,7 @@ ensurePackages()
 await step('npm test', 'npm', ['test', '--'])
 await step('npm run check', 'npm', ['run', 'check'])
 const node = installNode(CURRENT_NODE)
-await step(`the tests on Node ${CURRENT_NODE}`, node, ['scripts/test.mjs'])
+await step(`the tests on Node ${CURRENT_NODE}`, node, ['scripts/test.mjs', ...NOT_ABOUT_NODE])
 for (const remark of remarks) console.log(remark)
 console.log(`\n${totals.passed} passed, ${totals.failed} failed`)
 process.exitCode = totals.failed > 0 ? 1 : 0
