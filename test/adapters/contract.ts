@@ -401,10 +401,11 @@ export function contract<P, E>(tool: Tool<P, E>): void {
       await page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
       await page.click(GO)
       await eventually(async () => (await find())[0]?.due === true)
-      grant.livesMs = 100
+      grant.livesMs = 500
       await captcha.solve(page.native)
       await eventually(async () => (await find())[0]?.answered === false)
       expect(await captcha.solve(page.native)).toMatchObject({ solved: [] })
+      grant.livesMs = 120_000
       await page.click(GO)
       await eventually(async () => (await find())[0]?.due === true)
       expect(await captcha.solve(page.native)).toMatchObject({ solved: [{}] })
