@@ -186,6 +186,9 @@ describe('of an hCaptcha only what is due is paid for:', () => {
     await at.page.click('#go')
     await at.due()
     expect(await at.captcha.solve(at.page)).toMatchObject({ denied: [{}] })
+    await eventually(() => challengeFrame() !== undefined)
+    // Its button is there before its script listens.
+    await challengeFrame()?.waitForFunction('document.readyState === "complete"')
     await challengeFrame()?.click('#close')
     await at.page.waitForFunction('window.refused')
     expect(await at.page.evaluate('refused')).toBe('challenge-closed')
