@@ -7,6 +7,7 @@ import { NOTHING_BEFORE, sealRecord } from './chain.js'
 import { AppendOnlyFile } from './file.js'
 import { type RecordPlace, recordJson, saneMs } from './record.js'
 import type { AuditEvent, AuditSink } from './sink.js'
+import { notOpen } from './trouble.js'
 
 /** Where a `jsonlAudit` writes, and what its records survive. */
 export interface JsonlAuditOptions {
@@ -90,7 +91,7 @@ class JsonlAudit implements AuditSink {
 
   write(events: readonly AuditEvent[]): ChainHead | undefined {
     const open = this.#current
-    if (!open) throw new DeniedError('AUDIT_UNAVAILABLE', `The audit log in ${this.place} is not open.`)
+    if (!open) throw notOpen(`in ${this.place}`)
     const last = events.at(-1)
     if (!last) return open.head
     const current = this.#fits(open, last.at) ? open : this.#follow(open, last.at)

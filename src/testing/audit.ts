@@ -1,7 +1,7 @@
 import { toRecord } from '../audit/record.js'
 import type { AuditRecord } from '../audit/schema.js'
 import type { AuditEvent, AuditSink } from '../audit/sink.js'
-import { DeniedError } from '../base/errors.js'
+import { notOpen } from '../audit/trouble.js'
 
 /** An audit log that is gone when the process is: for tests and trials. */
 export interface MemoryAudit extends AuditSink {
@@ -40,7 +40,7 @@ export function memoryAudit(): MemoryAudit {
     },
     write(written) {
       if (failure) throw failure
-      if (!isOpen) throw new DeniedError('AUDIT_UNAVAILABLE', 'The audit log in memory is not open.')
+      if (!isOpen) throw notOpen('in memory')
       events.push(...written)
       return undefined
     },

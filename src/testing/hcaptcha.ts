@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Clock, systemClock } from '../base/clock.js'
 import { api, frame } from './hcaptcha-vendor.js'
-import { askedOrigin, readForm, reply, serve } from './http.js'
+import { askedOrigin, reply, serve } from './http.js'
+import { siteverify } from './siteverify.js'
 import { calling } from './text.js'
-import { type IssuedToken, refuse, type TokenDetails, type TokenRules, Tokens, type Verification } from './tokens.js'
+import { type IssuedToken, refuse, type TokenDetails, type TokenRules, Tokens } from './tokens.js'
 
 /** What an hCaptcha of a sitekey does once it is ticked or set off. */
 export interface HcaptchaBehaviour {
@@ -95,13 +96,8 @@ export async function startHcaptcha(options: HcaptchaOptions = {}): Promise<Stan
       }
       case 'checkcaptcha':
         return reply(response, 'json', answer(sitekey, searchParams.get('host')))
-      case 'siteverify': {
-        const form = request.method === 'POST' ? await readForm(request) : undefined
-        const verified: Verification = form
-          ? tokens.verify(form.get('secret'), form.get('response'))
-          : refuse('bad-request')
-        return reply(response, 'json', JSON.stringify(verified))
-      }
+      case 'siteverify':
+        return reply(response, 'json', JSON.stringify(await siteverify(request, tokens)))
       default:
         return reply(response, 'html', '', { status: 404 })
     }

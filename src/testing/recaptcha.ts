@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Clock, systemClock } from '../base/clock.js'
-import { askedOrigin, readForm, reply, serve } from './http.js'
+import { askedOrigin, reply, serve } from './http.js'
 import { anchorFrame, challengeFrame, loader, mainPart } from './recaptcha-vendor.js'
+import { siteverify } from './siteverify.js'
 import { calling } from './text.js'
-import { type IssuedToken, type TokenDetails, type TokenRules, Tokens, type Verification } from './tokens.js'
+import { type IssuedToken, type TokenDetails, type TokenRules, Tokens } from './tokens.js'
 
 /** The key pair that the vendor publishes for tests: every verification passes. */
 export const TEST_SITEKEY = '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI'
@@ -119,13 +120,8 @@ export async function startRecaptcha(options: RecaptchaOptions = {}): Promise<St
         const token = tokens.issue({ sitekey, hostname: query.get('hostname') ?? '' })
         return reply(response, 'json', JSON.stringify({ token }))
       }
-      case '/recaptcha/api/siteverify': {
-        const form = request.method === 'POST' ? await readForm(request) : undefined
-        const answer: Verification = form
-          ? tokens.verify(form.get('secret'), form.get('response'))
-          : { success: false, 'error-codes': ['bad-request'] }
-        return reply(response, 'json', JSON.stringify(answer))
-      }
+      case '/recaptcha/api/siteverify':
+        return reply(response, 'json', JSON.stringify(await siteverify(request, tokens)))
       default:
         return reply(response, 'html', '', { status: 404 })
     }

@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Clock, systemClock } from '../base/clock.js'
-import { askedOrigin, readForm, reply, serve } from './http.js'
+import { askedOrigin, reply, serve } from './http.js'
+import { siteverify } from './siteverify.js'
 import { calling } from './text.js'
-import { type IssuedToken, refuse, type TokenDetails, type TokenRules, Tokens, type Verification } from './tokens.js'
+import { type IssuedToken, refuse, type TokenDetails, type TokenRules, Tokens } from './tokens.js'
 import { api, frame } from './turnstile-vendor.js'
 
 /** What a Turnstile of a sitekey does once it is set off. */
@@ -106,11 +107,7 @@ export async function startTurnstile(options: TurnstileOptions = {}): Promise<St
       return reply(response, 'javascript', calling(api, told))
     }
     if (pathname === '/turnstile/v0/siteverify') {
-      const form = request.method === 'POST' ? await readForm(request) : undefined
-      const answer: Verification = form
-        ? tokens.verify(form.get('secret'), form.get('response'))
-        : refuse('bad-request')
-      return reply(response, 'json', JSON.stringify(answer))
+      return reply(response, 'json', JSON.stringify(await siteverify(request, tokens)))
     }
     const [, widget, sitekey = '', flow] = FRAME.exec(pathname) ?? []
     if (widget === undefined) return reply(response, 'html', '', { status: 404 })
