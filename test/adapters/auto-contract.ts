@@ -3,7 +3,7 @@ import type { Outcome } from '../../src/adapters/outcome.js'
 import { DeniedError, SolveguardError } from '../../src/base/errors.js'
 import { WELCOME } from '../../src/testing/site.js'
 import { denied } from './fake-grant.js'
-import { RENDERED, toolStage } from './stage.js'
+import { toolStage } from './stage.js'
 import { eventually, type Tool, type ToolPage, until } from './tool.js'
 
 /** What every adapter has to do that solves whatever comes up. */
@@ -12,7 +12,7 @@ export function autoContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
     const at = toolStage(tool)
 
     test('what becomes due on page after page, until it is stopped', async () => {
-      await at.visit('/tiny')
+      await at.visit('/tiny', 'true')
       const outcomes: Outcome[] = []
       const solving = at.captcha.auto(at.page.native, { onOutcome: (outcome) => void outcomes.push(outcome) })
       for (let count = 1; count <= 2; count++) {
@@ -28,7 +28,7 @@ export function autoContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
     })
 
     test('each asking once: a reset is another one', async () => {
-      await at.visit('/named', RENDERED)
+      await at.visit('/named')
       await using _solving = at.captcha.auto(at.page.native)
       await until(at.page, 'calls.length === 1')
       await at.page.evaluate('grecaptcha.reset(); 0')
@@ -38,7 +38,7 @@ export function autoContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
 
     test('nothing twice that failed or was denied', async () => {
       for (const error of [denied(), new SolveguardError('CAPTCHA_UNSOLVABLE', 'No.')]) {
-        await at.visit('/named', RENDERED)
+        await at.visit('/named')
         at.grant.answer = () => Promise.reject(error)
         const outcomes: Outcome[] = []
         const solving = at.captcha.auto(at.page.native, { onOutcome: (outcome) => void outcomes.push(outcome) })
@@ -54,7 +54,7 @@ export function autoContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
     })
 
     test('what was denied until then, when it is then', async () => {
-      await at.visit('/named', RENDERED)
+      await at.visit('/named')
       const later = new DeniedError('RATE_EXCEEDED', 'Later.', { retryAt: new Date(Date.now() + 700) })
       const usual = at.grant.answer
       at.grant.answer = (challenge, options) => {
@@ -69,7 +69,7 @@ export function autoContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
     })
 
     test('nothing where there is nothing, and ends with its page', async () => {
-      await at.visit('/ordinary')
+      await at.visit('/ordinary', 'true')
       const solving = at.captcha.auto(at.page.native)
       await at.page.close()
       expect(await solving.ended).toEqual({ solved: 0, denied: 0, failed: 0, cost: 0 })
@@ -77,13 +77,13 @@ export function autoContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
     })
 
     test('no more than it may, and ends there', async () => {
-      await at.visit('/named', RENDERED)
+      await at.visit('/named')
       const solving = at.captcha.auto(at.page.native, { most: 1 })
       expect(await solving.ended).toMatchObject({ solved: 1 })
     })
 
     test('not what is mistyped', async () => {
-      await at.visit('/tiny')
+      await at.visit('/tiny', 'true')
       for (const options of [{ most: 0 }, { moost: 1 }]) {
         expect(() => at.captcha.auto(at.page.native, options as never)).toThrow(/auto\(\)/)
       }

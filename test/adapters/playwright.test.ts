@@ -5,6 +5,7 @@ import { guardContext } from '../../src/adapters/playwright.js'
 import { launchBrowser } from '../support/browser.js'
 import { autoContract } from './auto-contract.js'
 import { contract } from './contract.js'
+import { dueContract } from './due-contract.js'
 import { fakeGrant } from './fake-grant.js'
 import { picturesContract } from './pictures-contract.js'
 import { type ElementPage, type ElementTool, eventually } from './tool.js'
@@ -54,6 +55,7 @@ const playwright: ElementTool<Page, Locator> = {
 }
 
 contract(playwright)
+dueContract(playwright)
 picturesContract(playwright)
 waitContract(playwright)
 autoContract(playwright)

@@ -1,6 +1,7 @@
 import { type Browser, launch } from 'puppeteer-core'
 import { findFirefox } from '../../scripts/find-browser.mjs'
 import { contract } from './contract.js'
+import { dueContract } from './due-contract.js'
 import { picturesContract } from './pictures-contract.js'
 import { puppeteerTool } from './puppeteer-tool.js'
 import { waitContract } from './wait-contract.js'
@@ -13,5 +14,6 @@ function start(): Promise<Browser> {
 const firefox = puppeteerTool('Puppeteer on Firefox', start)
 
 contract(firefox)
+dueContract(firefox)
 picturesContract(firefox)
 waitContract(firefox)

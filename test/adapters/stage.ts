@@ -1,8 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
 import type { Captcha, CaptchaOptions } from '../../src/adapters/captcha.js'
+import type { Clock } from '../../src/base/clock.js'
 import type { PolicyInput } from '../../src/policy/schema.js'
 import { type StandInRecaptcha, startRecaptcha } from '../../src/testing/recaptcha.js'
 import { type StandInSite, startSite } from '../../src/testing/site.js'
+import type { FoundChallenge } from '../../src/widgets/widget.js'
 import { freePort } from '../support/proxies.js'
 import { type FakeGrant, fakeGrant } from './fake-grant.js'
 import { type Tool, type ToolContext, type ToolPage, until } from './tool.js'
@@ -15,26 +17,36 @@ export interface ToolStage<P, E, Page extends ToolPage<P>> {
   readonly page: Page
   readonly grant: FakeGrant
   readonly captcha: Captcha<P, E>
-  /** Guards the context and opens a page of the site in it. */
+  /** Guards the context and opens a page of the site in it. Default for `ready`: the vendor has drawn its first widget. */
   visit(path: string, ready?: string, policy?: Omit<PolicyInput, 'origins'>, options?: CaptchaOptions<P>): Promise<void>
-  /** What the page's callback was called with. */
-  calls(): Promise<unknown[]>
+  /** What there is to solve; nothing in the page is unknown. */
+  find(): Promise<FoundChallenge[]>
+  /** How often the page's callback was called. */
+  calls(): Promise<unknown>
 }
+
+/** Buttons of the site's pages. */
+export const GO = '#go'
+export const SUBMIT = '#login button'
 
 /** The vendor has drawn its first widget. */
 export const RENDERED = 'document.querySelector("iframe[name^=a-]")'
 
-/** @param pages further pages of the site */
+/**
+ * @param pages further pages of the site
+ * @param clock the vendor's
+ */
 export function toolStage<P, E, Page extends ToolPage<P>>(
   tool: Tool<P, E, Page>,
   pages: Readonly<Record<string, string>> = {},
+  clock?: Clock,
 ): ToolStage<P, E, Page> {
   type Stage = ToolStage<P, E, Page>
   const now = {} as { -readonly [K in 'recaptcha' | 'site' | 'context' | 'page' | 'grant' | 'captcha']: Stage[K] }
 
   beforeAll(async () => {
     const port = await freePort()
-    now.recaptcha = await startRecaptcha({ port, url: `http://${tool.vendorHost ?? 'localhost'}:${port}` })
+    now.recaptcha = await startRecaptcha({ clock, port, url: `http://${tool.vendorHost ?? 'localhost'}:${port}` })
     now.site = await startSite({ recaptcha: now.recaptcha, pages })
   })
   afterAll(async () => {
@@ -44,7 +56,10 @@ export function toolStage<P, E, Page extends ToolPage<P>>(
   beforeEach(async () => {
     now.context = await tool.open()
   })
-  afterEach(() => now.context.close())
+  afterEach(async () => {
+    now.recaptcha.behave(now.site.sitekey, {})
+    await now.context.close()
+  })
 
   return {
     get recaptcha() {
@@ -65,17 +80,18 @@ export function toolStage<P, E, Page extends ToolPage<P>>(
     get captcha() {
       return now.captcha
     },
-    async visit(path, ready = 'true', policy = {}, options = {}) {
+    async visit(path, ready = RENDERED, policy = {}, options = {}) {
       now.grant = fakeGrant(now.recaptcha, policy)
       now.captcha = await now.context.guard(now.grant, undefined, options)
       now.page = await now.context.newPage()
       await now.page.goto(`${now.site.url}${path}`)
       await until(now.page, ready)
     },
-    async calls() {
-      const list: unknown = JSON.parse(String(await now.page.evaluate('JSON.stringify(window.calls || [])')))
-      expect(Array.isArray(list)).toBe(true)
-      return list as unknown[]
+    async find() {
+      const found = await now.captcha.find(now.page.native)
+      expect(found.unknown).toEqual([])
+      return [...found]
     },
+    calls: () => now.page.evaluate('calls.length'),
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { manualClock } from '../../src/testing/clock.js'
-import { RENDERED, toolStage } from './stage.js'
+import { toolStage } from './stage.js'
 import { eventually, type Tool, type ToolPage, until } from './tool.js'
 
 const API = 'window.grecaptcha && grecaptcha.render'
@@ -12,7 +12,7 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
     const at = toolStage(tool, { '/busy': BUSY })
 
     test('for a widget that is there already, and gives it', async () => {
-      await at.visit('/login', RENDERED)
+      await at.visit('/login')
       const found = await at.captcha.waitFor(at.page.native)
       expect(found).toMatchObject([{ variant: 'v2-checkbox', due: true }])
       expect(found.leftOut.widgets).toBe(0)
@@ -27,7 +27,7 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
     })
 
     test('over navigations', async () => {
-      await at.visit('/tiny')
+      await at.visit('/tiny', 'true')
       const waiting = at.captcha.waitFor(at.page.native)
       await at.page.goto(`${at.site.url}/ordinary`)
       await at.page.goto(`${at.site.url}/login`)
@@ -35,7 +35,7 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
     })
 
     test('for a frame that comes late', async () => {
-      await at.visit('/tiny')
+      await at.visit('/tiny', 'true')
       const waiting = at.captcha.waitFor(at.page.native)
       await at.page.evaluate(
         `setTimeout(() => { document.body.appendChild(document.createElement('iframe')).src = '${at.site.otherUrl}/login' }, 300); 0`,
@@ -44,7 +44,7 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
     })
 
     test('until an invisible widget is set off, and no sooner', async () => {
-      await at.visit('/invisible-execute', RENDERED)
+      await at.visit('/invisible-execute')
       let over = false
       const waiting = at.captcha.waitFor(at.page.native).finally(() => {
         over = true
@@ -57,12 +57,12 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
     })
 
     test('for any widget, where all are wanted', async () => {
-      await at.visit('/invisible', RENDERED)
+      await at.visit('/invisible')
       expect(await at.captcha.waitFor(at.page.native, { which: 'all' })).toMatchObject([{ due: false }])
     })
 
     test('for one that was hidden', async () => {
-      await at.visit('/login', RENDERED)
+      await at.visit('/login')
       await at.page.evaluate('document.querySelector("main").style.display = "none"')
       const waiting = at.captcha.waitFor(at.page.native)
       await at.page.evaluate('setTimeout(() => { document.querySelector("main").style.display = "" }, 300); 0')
@@ -70,7 +70,7 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
     })
 
     test('for so long, and then says what it saw', async () => {
-      await at.visit('/invisible', RENDERED)
+      await at.visit('/invisible')
       await expect(at.captcha.waitFor(at.page.native, { timeout: 200 })).rejects.toMatchObject({
         code: 'WAIT_TIMEOUT',
         message: 'No widget was due in the page within 200 ms; 1 is there that is not.',
@@ -82,7 +82,7 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
     })
 
     test('no longer than its signal, its page and its captcha', async () => {
-      await at.visit('/tiny')
+      await at.visit('/tiny', 'true')
       const controller = new AbortController()
       const ended = async (wait: Promise<unknown>, code: string) => expect(wait).rejects.toMatchObject({ code })
       const aborted = ended(at.captcha.waitFor(at.page.native, { signal: controller.signal }), 'SOLVE_ABORTED')
@@ -108,7 +108,7 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
     })
 
     test('and leaves nothing of it in the page', async () => {
-      await at.visit('/tiny')
+      await at.visit('/tiny', 'true')
       const controller = new AbortController()
       const waiting = at.captcha.waitFor(at.page.native, { signal: controller.signal }).catch(() => undefined)
       await eventually(async () => (await at.page.evaluate(`!!${KEY}?.main`)) === true)
@@ -137,7 +137,7 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
     test.each([{ wich: 'all' }, { which: 'each' }, { timeout: -1 }, { timeout: '5s' }])(
       'for nothing that is mistyped: %j',
       async (options) => {
-        await at.visit('/login', RENDERED)
+        await at.visit('/login')
         await expect(at.captcha.waitFor(at.page.native, options as never)).rejects.toMatchObject({
           code: 'CONFIG_INVALID',
         })

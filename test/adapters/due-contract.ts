@@ -1,0 +1,224 @@
+import { describe, expect, test } from 'vitest'
+import { type ManualClock, manualClock } from '../../src/testing/clock.js'
+import { WELCOME } from '../../src/testing/site.js'
+import { denied } from './fake-grant.js'
+import { GO, RENDERED, toolStage } from './stage.js'
+import { eventually, type Tool, type ToolPage, until } from './tool.js'
+
+/** Until the call of `find` is over and the wait for the grace is all that is under way: one timer, and it stays. */
+async function graceBegins(clock: ManualClock): Promise<void> {
+  let quiet = 0
+  await eventually(() => {
+    quiet = clock.waiting === 1 ? quiet + 1 : 0
+    return quiet > 10
+  })
+}
+
+/** Lets the grace pass, and no more: calls into the page take what time they take. */
+async function finish<T>(clock: ManualClock, promise: Promise<T>): Promise<T> {
+  await clock.advance(3_000)
+  return promise
+}
+
+/**
+ * What money is spent on, and what not. It is decided in the page and in what the adapters share, so it is tried with one tool for
+ * each kind of page script: in Chromium by both of its tools, and in Firefox.
+ */
+export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>): void {
+  describe('spends only on what is due', () => {
+    const vendorClock = manualClock(Date.now())
+    const at = toolStage(tool, {}, vendorClock)
+    const { visit, find, calls } = at
+
+    test('a widget that a person answered is left alone, unless all are asked for', async () => {
+      await visit('/named')
+      await at.page.clickInFrame('/anchor', '#recaptcha-anchor')
+      await at.page.clickInFrame('/bframe', '#recaptcha-verify-button')
+      await until(at.page, 'calls.length')
+      expect(await at.captcha.solve(at.page.native)).toMatchObject({
+        solved: [],
+        skipped: [{ reason: 'answered' }],
+        cost: 0,
+      })
+      expect(at.grant.asked).toEqual([])
+      const { solved } = await at.captcha.solve(at.page.native, { which: 'all' })
+      expect(await at.page.evaluate('grecaptcha.getResponse()')).toBe(solved[0]?.solution.token)
+    })
+
+    test('a widget that we answered is not answered twice', async () => {
+      await visit('/named')
+      await at.captcha.solve(at.page.native)
+      expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }] })
+      expect(await calls()).toBe(1)
+    })
+
+    test('an invisible widget that was not set off is left alone', async () => {
+      await visit('/invisible')
+      expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [], skipped: [{ reason: 'not-set-off' }] })
+      expect(await calls()).toBe(0)
+    })
+
+    test('a hidden checkbox is left alone', async () => {
+      await visit('/login')
+      await at.page.evaluate('document.querySelector("main").style.display = "none"')
+      expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [], skipped: [{ reason: 'hidden' }] })
+    })
+
+    test('v3 is left to the browser by default', async () => {
+      await visit('/v3')
+      await at.page.click(GO)
+      expect(await at.page.text('h1.good')).toBe(WELCOME)
+      expect(at.site.verified.at(-1)).toMatchObject({ success: true, score: 0.1 })
+      await at.page.goto(`${at.site.url}/v3`)
+      expect(await at.captcha.solve(at.page.native)).toMatchObject({
+        solved: [],
+        skipped: [{ reason: 'answers-by-itself' }],
+      })
+    })
+
+    test('a held v3 execute goes on by itself when no solution comes by the deadline', async () => {
+      await visit('/v3', RENDERED, { recaptchaV3: 'solve' }, { holdMs: 50 })
+      await at.page.click(GO)
+      expect(await at.page.text('h1.good')).toBe(WELCOME)
+      expect(at.site.verified.at(-1)).toMatchObject({ score: 0.1 })
+    })
+
+    test('a held v3 execute goes on at once when the solve was denied', async () => {
+      await visit('/v3', RENDERED, { recaptchaV3: 'solve' }, { holdMs: 1_000_000 })
+      at.grant.answer = () => Promise.reject(denied())
+      await at.page.click(GO)
+      await eventually(async () => (await find())[0]?.due === true)
+      expect(await at.captcha.solve(at.page.native)).toMatchObject({ denied: [{}] })
+      expect(await at.page.text('h1.good')).toBe(WELCOME)
+    })
+
+    test('an invisible widget that passes within its grace costs nothing', async () => {
+      const clock = manualClock(Date.now())
+      at.recaptcha.behave(at.site.sitekey, { passes: true, afterMs: 2_000 })
+      await visit('/invisible-execute', RENDERED, { grace: '3s' }, { clock })
+      await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; grecaptcha.execute(); 0')
+      await eventually(() => vendorClock.waiting > 0)
+      const solving = at.captcha.solve(at.page.native)
+      await graceBegins(clock)
+      await vendorClock.advance(2_000)
+      await until(at.page, 'calls.length')
+      expect(await finish(clock, solving)).toMatchObject({ solved: [], skipped: [{ reason: 'passed-by-itself' }] })
+      expect(at.grant.asked).toEqual([])
+    })
+
+    test('an invisible widget whose challenge opens is solved after its grace', async () => {
+      const clock = manualClock(Date.now())
+      await visit('/invisible-execute', RENDERED, { grace: '3s' }, { clock })
+      await at.page.click(GO)
+      await eventually(async () => (await find())[0]?.due === true)
+      const solving = at.captcha.solve(at.page.native)
+      await graceBegins(clock)
+      expect(at.grant.asked).toEqual([])
+      expect(await finish(clock, solving)).toMatchObject({ solved: [{}] })
+      expect(await at.page.text('h1.good')).toBe(WELCOME)
+    })
+
+    test('a challenge that stands open is closed once its widget is answered', async () => {
+      await visit('/invisible-execute')
+      await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
+      await at.page.click(GO)
+      await eventually(async () => (await find())[0]?.due === true)
+      const shown =
+        '[...document.querySelectorAll("iframe[name^=c-]")].some((f) => getComputedStyle(f).visibility === "visible")'
+      await until(at.page, shown)
+      const { solved } = await at.captcha.solve(at.page.native)
+      expect(await at.page.evaluate(shown)).toBe(false)
+      await until(at.page, 'window.promised')
+      expect(await at.page.evaluate('promised')).toBe(solved[0]?.solution.token)
+      expect(await calls()).toBe(1)
+    })
+
+    test('a solution that has grown too old is taken away again, and the page is told', async () => {
+      await visit('/named')
+      await at.page.evaluate('window.expired = 0; widgetExpired = function () { expired++ }; 0')
+      await at.page.evaluate('document.querySelector(".g-recaptcha").dataset.expiredCallback = "widgetExpired"; 0')
+      at.grant.livesMs = 200
+      await at.captcha.solve(at.page.native)
+      await until(at.page, 'expired')
+      expect(await at.page.evaluate('grecaptcha.getResponse() + document.querySelector("textarea").value')).toBe('')
+      expect(await find()).toMatchObject([{ answered: false, due: true, expired: true }])
+      expect(await at.captcha.solve(at.page.native)).toMatchObject({
+        solved: [],
+        skipped: [{ reason: 'expired' }],
+        cost: 0,
+      })
+      at.grant.livesMs = 120_000
+      expect(await at.captcha.solve(at.page.native, { which: 'all' })).toMatchObject({ solved: [{}] })
+      expect(await find()).toMatchObject([{ answered: true, expired: false }])
+    })
+
+    test('a token that expired is asked for again as often as the policy says', async () => {
+      await visit('/named', RENDERED, { renewals: 2 })
+      at.grant.livesMs = 100
+      for (let count = 1; count <= 3; count++) {
+        expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [{}] })
+        expect(await calls()).toBe(count)
+        await eventually(async () => (await find())[0]?.expired === true)
+      }
+      expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [], skipped: [{ reason: 'expired' }] })
+      expect(at.grant.asked).toHaveLength(3)
+    })
+
+    test('a widget that was reset before its token was too old is asked for anew, and not expired', async () => {
+      await visit('/named')
+      at.grant.livesMs = 300
+      await at.captcha.solve(at.page.native)
+      await at.page.evaluate('window.passed = 0; setTimeout(function () { passed = 1 }, 400); grecaptcha.reset(); 0')
+      await until(at.page, 'passed')
+      expect(await find()).toMatchObject([{ answered: false, due: true, expired: false }])
+      expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [{}] })
+    })
+
+    test('an invisible widget that is set off again after its token was too old is asked for anew', async () => {
+      await visit('/invisible-execute')
+      await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
+      await at.page.click(GO)
+      await eventually(async () => (await find())[0]?.due === true)
+      at.grant.livesMs = 500
+      await at.captcha.solve(at.page.native)
+      await eventually(async () => (await find())[0]?.answered === false)
+      expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [] })
+      at.grant.livesMs = 120_000
+      await at.page.click(GO)
+      await eventually(async () => (await find())[0]?.due === true)
+      expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [{}] })
+    })
+
+    test('an invisible widget whose page goes away within its grace costs nothing', async () => {
+      const clock = manualClock(Date.now())
+      await visit('/invisible-execute', RENDERED, { grace: '3s' }, { clock })
+      await at.page.click(GO)
+      await eventually(async () => (await find())[0]?.due === true)
+      const solving = at.captcha.solve(at.page.native)
+      await graceBegins(clock)
+      await at.page.goto(`${at.site.url}/tiny`)
+      expect(await finish(clock, solving)).toMatchObject({ solved: [], skipped: [{ reason: 'gone' }] })
+      expect(at.grant.asked).toEqual([])
+    })
+
+    test('two calls for one page pay once for each widget', async () => {
+      await visit('/named')
+      const both = await Promise.all([at.captcha.solve(at.page.native), at.captcha.solve(at.page.native)])
+      expect(at.grant.asked).toHaveLength(1)
+      expect(both[0].cost + both[1].cost).toBe(1000)
+      expect(await calls()).toBe(1)
+    })
+
+    test('a list is solved as it is, with what the caller has added', async () => {
+      await visit('/v3')
+      const which = (await find()).map((challenge) => ({ ...challenge, action: 'buy', minScore: 0.7 as const }))
+      await at.captcha.solve(at.page.native, { which })
+      expect(at.grant.asked).toMatchObject([{ action: 'buy', minScore: 0.7 }])
+      await expect(
+        at.captcha.solve(at.page.native, { which: [{ ...which[0], id: 'no' } as never] }),
+      ).rejects.toMatchObject({
+        code: 'CONFIG_INVALID',
+      })
+    })
+  })
+}
