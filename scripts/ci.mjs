@@ -6,8 +6,8 @@ import { ensurePackages, root } from './setup.mjs'
 
 const CURRENT_NODE = 26
 
-/** Pages and browser tools; Playwright Test, playwright-extra and the demo stay. */
-const NOT_ABOUT_NODE = ['test/widgets/**', 'test/adapters/{webdriver,puppeteer,playwright.}*'].flatMap((path) => [
+/** Pages, browser tools, what is pure and what is text; Playwright Test, playwright-extra and the demo stay. */
+const NOT_ABOUT_NODE = ['test/{widgets,policy,house}/**', 'test/adapters/{webdriver,puppeteer,playwright.}*'].flatMap((path) => [
   '--exclude',
   path,
 ])
