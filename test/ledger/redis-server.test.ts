@@ -302,6 +302,30 @@ describe('the server of a ledger in Redis', () => {
     const moved = await opened({ url: next.url })
     expect(await shorthand(moved).settle('r', 5, Date.now())).toEqual({ settled: true })
   })
+
+  it('may be one of several that sentinels watch, by a client that asks them: the one that took over has the books', async () => {
+    const [first, second] = [await server(), await server()]
+    second.cli('REPLICAOF', '127.0.0.1', `${first.port}`)
+    await expect.poll(() => second.cli('INFO', 'replication'), { timeout: 20_000 }).toContain('master_link_status:up')
+    const sentinel = await server({ sentinelOf: first.port })
+    await expect.poll(() => sentinel.cli('SENTINEL', 'REPLICAS', 'main'), { timeout: 20_000 }).toContain('127.0.0.1')
+    const client = new Redis({ sentinels: [{ host: '127.0.0.1', port: sentinel.port }], name: 'main' })
+    client.on('error', () => {})
+    cleanUps.push(() => client.disconnect())
+    const ledger = await opened({ client, commandTimeoutMs: 500 })
+    expect(await shorthand(ledger).reserve([A], 60, Date.now(), { id: 'r' })).toMatchObject({ ok: true })
+    await expect.poll(() => second.cli('HEXISTS', '{solveguard}:books', 'rr'), { timeout: 10_000 }).toBe('1')
+    await first.kill()
+    await expect(shorthand(ledger).reserve([A], 1, Date.now())).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
+    // One that was not answered in time may be carried out yet: then the next finds nothing to settle.
+    const settle = async () => shorthand(ledger).settle('r', 50, Date.now())
+    await expect.poll(settle, { timeout: 30_000 }).toHaveProperty('settled')
+    // What was denied is given back, should it have been taken after all.
+    await shorthand(ledger).reserve([A], 7, Date.now(), { id: 's' })
+    const usage = async () => ledger.usage('a', Date.now())
+    await expect.poll(usage, { timeout: 10_000 }).toMatchObject({ spent: 50, reserved: 7 })
+    expect(second.cli('INFO', 'replication')).toContain('role:master')
+  }, 60_000)
 })
 
 /** A ledger whose server hangs already: it is let go of, opened or not. */

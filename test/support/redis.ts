@@ -35,13 +35,23 @@ export interface RedisSetup {
   readonly login?: readonly string[]
   /** What it listens on in place of a plain port. */
   readonly listen?: (port: number) => readonly string[]
+  /** Makes it a sentinel that watches the server on that port, as `main`, and decides alone. */
+  readonly sentinelOf?: number
 }
+
+const KEEPS = ['save ""', 'appendonly yes']
+const watches = (port: number) => [
+  `sentinel monitor main 127.0.0.1 ${port} 1`,
+  'sentinel down-after-milliseconds main 500',
+  'sentinel failover-timeout main 3000',
+]
 
 export async function startRedis({
   lines = [],
   files = {},
   login = [],
   listen,
+  sentinelOf,
 }: RedisSetup = {}): Promise<RunningRedis> {
   const program = PATHS.find((path) => existsSync(path))
   if (program === undefined)
@@ -53,9 +63,8 @@ export async function startRedis({
     'bind 127.0.0.1',
     `dir ${folder}`,
     `logfile ${join(folder, 'log')}`,
-    'save ""',
-    'appendonly yes',
     'daemonize no',
+    ...(sentinelOf === undefined ? KEEPS : watches(sentinelOf)),
     ...lines,
   ]
   await writeFile(join(folder, 'redis.conf'), `${configuration.join('\n')}\n`)
@@ -71,7 +80,8 @@ export async function startRedis({
   let child: ChildProcess | undefined
   let ended: Promise<void> = Promise.resolve()
   const start = async () => {
-    const started = spawn(program, [join(folder, 'redis.conf')], { stdio: 'ignore', cwd: folder })
+    const mode = sentinelOf === undefined ? [] : ['--sentinel']
+    const started = spawn(program, [join(folder, 'redis.conf'), ...mode], { stdio: 'ignore', cwd: folder })
     child = started
     // Should this process end before it stops the server.
     const orphan = () => started.kill('SIGKILL')
