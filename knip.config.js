@@ -3,14 +3,6 @@ import { ENTRIES } from './scripts/entries.mjs'
 /** Shown in docs/migrating.md, whose snippets a test compiles. */
 const SHOWN = ['@2captcha/captcha-solver', '@antiadmin/anticaptchaofficial', '@zennolab_com/capmonstercloud-client']
 
-/** Wanted by work under way. */
-const AWAITED = [
-  '@opentelemetry/api',
-  '@opentelemetry/context-async-hooks',
-  '@opentelemetry/sdk-metrics',
-  '@opentelemetry/sdk-trace-base',
-]
-
 /** @type {import('knip').KnipConfig} */
 export default {
   entry: [
@@ -31,7 +23,7 @@ export default {
   // A type that explains another one of its file may be exported for its name alone.
   ignoreExportsUsedInFile: { interface: true, type: true },
   // Run by name, from scripts/check.mjs and from tests.
-  ignoreDependencies: ['@arethetypeswrong/cli', '@biomejs/biome', 'dotenv-vault', 'publint', ...SHOWN, ...AWAITED],
+  ignoreDependencies: ['@arethetypeswrong/cli', '@biomejs/biome', 'dotenv-vault', 'publint', ...SHOWN],
   // Not packages: scripts/setup.mjs sees to them.
   ignoreBinaries: ['apt-get', 'chromedriver', 'mkfifo', 'openssl', 'redis-cli', 'strace'],
 }

@@ -3,6 +3,7 @@ import { Pool } from 'undici'
 import { type Clock, systemClock } from '../base/clock.js'
 import { SolveguardError } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
+import { VERSION } from '../base/version.js'
 import type { Reply } from '../base/wire.js'
 import type { Secret } from '../secrets/secret.js'
 import { checkPath, encodeBody } from './body.js'
@@ -13,7 +14,7 @@ import { parseProxy } from './proxy.js'
 import { type Transport, TransportError } from './transport.js'
 
 /** What we call ourselves to services. */
-export const USER_AGENT = 'solveguard/0.1.0'
+export const USER_AGENT = `solveguard/${VERSION}`
 
 const DEFAULT_TIMEOUT_MS = 30_000
 const MOST_CONNECTIONS = 128

@@ -23,7 +23,12 @@ export interface Transport {
   close(): Promise<void>
 }
 
+/** What a call to a service is made for. */
+export type Purpose = 'submit' | 'poll' | 'report' | 'balance'
+
 export interface SendOptions {
+  /** For traces and wire logs. */
+  readonly purpose?: Purpose | undefined
   readonly signal?: AbortSignal | undefined
   /** How long the whole exchange may take. */
   readonly timeoutMs?: number | undefined

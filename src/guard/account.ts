@@ -12,6 +12,7 @@ import type { Round } from './asking.js'
 import { denied } from './gate.js'
 import { Keys } from './keys.js'
 import { Pace } from './pace.js'
+import type { Telemetry } from './telemetry.js'
 
 /** What an account is made of. Everything has been checked. */
 export interface AccountParts {
@@ -44,10 +45,16 @@ export class Account {
   readonly #paces = new Map<Family, Pace>()
   readonly #transportFor: AccountParts['transport']
   readonly #transports = new Map<string, Transport>()
+  readonly #telemetry: Telemetry | undefined
   #dueVersion: string | undefined
 
   /** @param onStale told when the secrets store is down and a cached key serves */
-  constructor(parts: AccountParts, clock: Clock, onStale: NonNullable<SecretCacheOptions['onStale']>) {
+  constructor(
+    parts: AccountParts,
+    clock: Clock,
+    onStale: NonNullable<SecretCacheOptions['onStale']>,
+    telemetry?: Telemetry,
+  ) {
     this.name = parts.name
     this.solver = parts.solver
     this.secretPlace = parts.secret.place
@@ -56,6 +63,7 @@ export class Account {
     this.claim = parts.claim
     this.perSolve = parts.perSolve
     this.#transportFor = parts.transport
+    this.#telemetry = telemetry
     this.secrets = createSecretCache(parts.secret, { ...parts.secretCache, clock, onStale })
     this.keys = new Keys(this.secrets)
   }
@@ -80,7 +88,8 @@ export class Account {
         'Two policies on the path each require another way out; set policy.egress in one place.',
       )
     }
-    const transport = this.#transportFor(egress)
+    const plain = this.#transportFor(egress)
+    const transport = this.#telemetry?.transport(plain, this) ?? plain
     this.#transports.set(key, transport)
     return transport
   }

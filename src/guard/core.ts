@@ -13,6 +13,7 @@ import { Account, type AccountParts } from './account.js'
 import { Events } from './events.js'
 import { KeyWatch } from './key-watch.js'
 import { Recorder } from './recorder.js'
+import type { Telemetry } from './telemetry.js'
 import { Turnstile } from './turnstile.js'
 import type { GuardEvents } from './types.js'
 
@@ -25,6 +26,7 @@ export interface Parts {
   readonly ledger: Ledger
   readonly sink: AuditSink
   readonly logger?: Logger | undefined
+  readonly telemetry?: Telemetry | undefined
 }
 
 /** What a logger has to have; pino's has it. Messages and fields hold no key, no token and no solution. */
@@ -52,6 +54,7 @@ export class Core {
   readonly denials: DenialLog
   readonly turnstile: Turnstile
   readonly keyWatch: KeyWatch
+  readonly telemetry: Telemetry | undefined
   readonly #startedAt: { readonly wall: number; readonly monotonic: number }
   readonly #logger: Logger | undefined
   #cancelBeat: (() => void) | undefined
@@ -63,9 +66,10 @@ export class Core {
   constructor(parts: Parts) {
     this.name = parts.name
     this.clock = parts.clock
+    this.telemetry = parts.telemetry
     this.accounts = parts.accounts.map((account) => {
       const onStale = ({ message, until }: Outage): void => this.#stale(account, message, until)
-      return new Account(account, parts.clock, onStale)
+      return new Account(account, parts.clock, onStale, parts.telemetry)
     })
     this.ledger = parts.ledger
     this.sink = parts.sink
@@ -236,6 +240,7 @@ export class Core {
   /** Lets go of everything. Solves under way have ended. */
   async close(): Promise<void> {
     this.#cancelBeat?.()
+    this.telemetry?.close()
     for (const { secrets } of this.accounts) secrets.close()
     await settled([
       // A task is noted before it is left to the next process, and a pause is kept.

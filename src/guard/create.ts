@@ -19,6 +19,7 @@ import { checkName, PolicyGrant } from './grant.js'
 import { Recovery } from './recovery.js'
 import { Service } from './service.js'
 import { Solving } from './solve.js'
+import { loadTelemetry } from './telemetry.js'
 import type { Guard, GuardEvents } from './types.js'
 
 /** What `createGuard` takes. Only `policy.origins` has no default: nothing is allowed that is not named. */
@@ -121,6 +122,7 @@ export async function createGuard(options: GuardOptions): Promise<Guard> {
     ledger: options.ledger ?? fileLedger({ dir: stateDir }),
     sink: severalAudits([options.audit ?? jsonlAudit({ dir: join(stateDir, 'audit') })].flat()),
     logger: options.logger,
+    telemetry: await loadTelemetry(),
   })
 }
 
@@ -185,6 +187,7 @@ class GuardedCore extends PolicyGrant implements Guard {
       core.background(() => guard.#recovery.look(), 'LEDGER_UNAVAILABLE')
       core.warnOfDueKeys(policy.key.rotateEveryMs)
     })
+    core.telemetry?.watch(core, policy.budget)
     return guard
   }
 

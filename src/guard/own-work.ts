@@ -48,7 +48,7 @@ export class OwnWork {
     const written = recorder.require(event('authorised', { code: CODE, reserved: ZERO }))
     if (isPromise(written)) await written
     const startedAt = clock.monotonic()
-    const told = () => ({ solveId, challenge, at: new Date(clock.now()) })
+    const told = () => ({ solveId, solver: 'browser', challenge, at: new Date(clock.now()) })
     this.#core.tell('authorised', { ...told(), reserved: ZERO }, 'authorised, for nothing: the browser works it out')
     try {
       const answer = await this.#within(grant.policy.deadlineMs as number, signal, work)
@@ -66,8 +66,9 @@ export class OwnWork {
     } catch (thrown) {
       const error = asSolveguardError(thrown, 'WIDGET_FAILED')
       const { code, message } = error
-      recorder.note(event('failed', { code, message, cost: ZERO, durationMs: clock.monotonic() - startedAt }))
-      this.#core.tell('failed', { ...told(), code, message, cost: ZERO }, message)
+      const durationMs = clock.monotonic() - startedAt
+      recorder.note(event('failed', { code, message, cost: ZERO, durationMs }))
+      this.#core.tell('failed', { ...told(), code, message, cost: ZERO, durationMs }, message)
       throw error
     }
   }

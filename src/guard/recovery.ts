@@ -108,7 +108,7 @@ export class Recovery {
       cost: ended.cost,
       code: ended.kind === 'failed' ? ended.error.code : undefined,
     })
-    const told = { taskId: task.taskId, cost: ended.cost, at: new Date(now) }
+    const told = { taskId: task.taskId, family: task.family, solver: account.name, cost: ended.cost, at: new Date(now) }
     this.#core.tell('recovered', told, 'settled a task of a process that had died')
   }
 }

@@ -1,7 +1,7 @@
 import type { Answer, AnyChallenge, Family } from '../base/challenge.js'
 import { type Code, SolveguardError } from '../base/errors.js'
 import type { Call, Reply } from '../base/wire.js'
-import { type Transport, TransportError } from '../egress/transport.js'
+import { type Purpose, type Transport, TransportError } from '../egress/transport.js'
 import { type Money, ZERO } from '../policy/money.js'
 import type { SecretVersion } from '../secrets/provider.js'
 import type { Failure, FailureClass, Ready, Submitted } from '../solvers/solver.js'
@@ -83,7 +83,7 @@ export class Service {
       if (this.#core.clock.now() >= errand.lapsesAt) {
         return failed(this.late(errand, 'The reservation lapsed before the service took the task.'), ZERO)
       }
-      const result = await this.#send(errand, call, (reply) => solver.readSubmit(reply, errand.family))
+      const result = await this.#send(errand, 'submit', call, (reply) => solver.readSubmit(reply, errand.family))
       if (result.kind === 'submitted') return result
       errand.lastFailure = result
       if (result.ambiguous) return failed(this.#problem(errand, result), errand.amount, true)
@@ -134,7 +134,7 @@ export class Service {
 
   async #follow(errand: Errand, asking: Asking): Promise<Ended> {
     const { clock } = this.#core
-    const send: Send = (call, read) => this.#send(errand, call, read)
+    const send: Send = (call, read) => this.#send(errand, 'poll', call, read)
     const refused: SecretVersion[] = []
     let { wait } = asking
     for (let failures = 0; ; ) {
@@ -188,13 +188,14 @@ export class Service {
 
   async #send<T extends { readonly kind: string }>(
     errand: Errand,
+    purpose: Purpose,
     call: Call,
     read: (reply: Reply) => T | Failure,
   ): Promise<T | Failure> {
     errand.sentIn = errand.account.keys.round
     this.#core.keyWatch.used(errand.account, errand.key)
     try {
-      return read(await errand.transport.send(call, errand.key.value, { timeoutMs: LONGEST_CALL_MS }))
+      return read(await errand.transport.send(call, errand.key.value, { purpose, timeoutMs: LONGEST_CALL_MS }))
     } catch (error) {
       if (!(error instanceof TransportError)) throw error
       const unreadable = error.reason === 'too-large' || error.reason === 'cut-off'

@@ -53,6 +53,13 @@ export class Solving {
     if (this.#core.closed) throw closed()
     if (signal?.aborted) throw aborted()
     const challenge = parseChallenge(input)
+    const { telemetry } = this.#core
+    if (!telemetry) return this.#solve(grant, challenge, options)
+    return telemetry.solve(challenge, grant.path.at(-1) as string, () => this.#solve(grant, challenge, options))
+  }
+
+  async #solve(grant: Granted, challenge: AnyChallenge, options: SolveOptions): Promise<Solution> {
+    const { signal } = options
     let admitted: Admitted | undefined
     try {
       admitted = grant.gate.admit(challenge, this.#core.clock.now())
@@ -224,7 +231,7 @@ export class Solving {
         const settled = this.#settle(job, ended.cost)
         if (isPromise(settled)) await settled
         if (ended.kind === 'solved') return resolve(this.#solved(job, ended, durationMs))
-        this.#failed(job, ended)
+        this.#failed(job, ended, durationMs)
         if (job.over || this.#core.closed) throw ended.error
         if (ended.moveOn) await this.#moveOn(job, challenge, ended.error, ended.moveOn)
         else {
@@ -411,9 +418,11 @@ export class Solving {
     })
   }
 
-  #failed(job: Job, { error, cost }: Extract<Ended, { kind: 'failed' }>): void {
+  #failed(job: Job, { error, cost }: Extract<Ended, { kind: 'failed' }>, durationMs: number): void {
     const { code, message } = error
-    if (this.#core.hears('failed')) this.#core.tell('failed', { ...this.#told(job), code, message, cost }, message)
+    if (this.#core.hears('failed')) {
+      this.#core.tell('failed', { ...this.#told(job), code, message, cost, durationMs }, message)
+    }
   }
 
   async #report(job: Job, good: boolean): Promise<void> {
@@ -422,7 +431,7 @@ export class Solving {
     if (this.#core.hears(action)) this.#core.tell(action, this.#told(job), action)
     const call = job.account.solver.report(job.taskId, good, job.family)
     // The report is a courtesy: the solve is over, and a service that does not take it changes nothing.
-    if (call && !this.#core.closed) await job.transport.send(call, job.key.value).catch(() => {})
+    if (call && !this.#core.closed) await job.transport.send(call, job.key.value, { purpose: 'report' }).catch(() => {})
   }
 
   #recordDenial(grant: Granted, challenge: AnyChallenge, admitted: Admitted | undefined, error: DeniedError): void {
@@ -435,8 +444,9 @@ export class Solving {
     }
   }
 
-  #told(job: Job): { solveId: string; challenge: ChallengeFacts; at: Date } {
-    return { solveId: job.id, challenge: job.challenge, at: new Date(this.#core.clock.now()) }
+  #told(job: Job): { solveId: string; solver: string; challenge: ChallengeFacts; at: Date } {
+    const at = new Date(this.#core.clock.now())
+    return { solveId: job.id, solver: job.account.name, challenge: job.challenge, at }
   }
 }
 

@@ -126,6 +126,8 @@ export interface Status {
 
 interface SolveEvent {
   readonly solveId: string
+  /** The account that it is taken to; `browser` where that works it out; absent where nobody was asked. */
+  readonly solver?: string | undefined
   /** Without its pictures, if it had some. */
   readonly challenge: ChallengeFacts
   readonly at: Date
@@ -144,7 +146,12 @@ export interface GuardEvents {
     readonly at: Date
   }
   solved: SolveEvent & { readonly taskId: string; readonly cost: Money; readonly durationMs: number }
-  failed: SolveEvent & { readonly code: Code; readonly message: string; readonly cost: Money }
+  failed: SolveEvent & {
+    readonly code: Code
+    readonly message: string
+    readonly cost: Money
+    readonly durationMs: number
+  }
   denied: Omit<SolveEvent, 'solveId'> & {
     readonly code: Code
     readonly layer: Layer
@@ -160,7 +167,13 @@ export interface GuardEvents {
   }
   abandoned: SolveEvent & { readonly taskId: string }
   /** A task whose process had died was followed to its end by this one. */
-  recovered: { readonly taskId: string; readonly cost: Money; readonly at: Date }
+  recovered: {
+    readonly taskId: string
+    readonly family?: string | undefined
+    readonly solver: string
+    readonly cost: Money
+    readonly at: Date
+  }
   injected: SolveEvent & { readonly ok: boolean; readonly code?: Code | undefined }
   accepted: SolveEvent
   rejected: SolveEvent

@@ -1,0 +1,51 @@
+import type { AnyChallenge } from '../base/challenge.js'
+import type { Clock } from '../base/clock.js'
+import type { Transport } from '../egress/transport.js'
+import type { Ledger } from '../ledger/ledger.js'
+import type { Policy } from '../policy/schema.js'
+import type { Account } from './account.js'
+import type { Events } from './events.js'
+import type { Solution } from './types.js'
+
+/** What is told to OpenTelemetry, as the guard sees it: it knows of no span and no instrument. */
+export interface Telemetry {
+  /** Begins to watch a guard, whose own budget is capped so. */
+  watch(guard: Watched, caps: Caps): void
+  /** Runs one solve, with a span of its own around it in its caller's trace. `budget` is the id of the grant's own. */
+  solve(challenge: AnyChallenge, budget: string, run: () => Promise<Solution>): Promise<Solution>
+  /** The same transport, with a span around each call. */
+  transport(of: Transport, account: Pick<Account, 'name' | 'solver'>): Transport
+  /** Nothing more is told. */
+  close(): void
+}
+
+/** What a budget is held to. */
+export type Caps = Pick<Policy['budget'], 'perDay' | 'concurrent'>
+
+/** What there is to watch of a guard. */
+export interface Watched {
+  readonly name: string
+  readonly clock: Clock
+  readonly events: Events
+  readonly ledger: Ledger
+  readonly accounts: readonly Account[]
+  /** The time that the age of a key is told by. */
+  keyTime(): number
+}
+
+/**
+ * OpenTelemetry, where the application has its API installed; else nothing. The API is one for the whole process, whichever copy of it is
+ * loaded, and does nothing until an SDK is registered with it.
+ */
+export async function loadTelemetry(): Promise<Telemetry | undefined> {
+  try {
+    const api = await import('@opentelemetry/api')
+    // Before 1.3 it had no metrics.
+    if (typeof api.trace?.getTracer !== 'function' || typeof api.metrics?.getMeterProvider !== 'function') return
+    const { OpenTelemetry } = await import('./otel.js')
+    return new OpenTelemetry(api)
+  } catch {
+    // Not installed, or not whole: a guard does without.
+    return
+  }
+}
