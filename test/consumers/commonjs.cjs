@@ -2,8 +2,8 @@
 const assert = require('node:assert/strict')
 const { createGuard, DeniedError, SolveguardError, usd } = require('solveguard')
 const { captchaAI } = require('solveguard/solvers')
-const { envSecret, fileSecret } = require('solveguard/secrets')
-const { memoryLedger, fileLedger } = require('solveguard/ledger')
+const { awsSecret, envSecret, fileSecret } = require('solveguard/secrets')
+const { memoryLedger, fileLedger, redisLedger } = require('solveguard/ledger')
 const { jsonlAudit, verifyAudit } = require('solveguard/audit')
 const { startSolverService } = require('solveguard/testing')
 const { guardContext } = require('solveguard/playwright')
@@ -35,6 +35,11 @@ async function main() {
   const es = await import('solveguard')
   assert.equal(es.DeniedError, DeniedError, 'one class, however it is loaded')
   assert.equal((await import('solveguard/ledger')).memoryLedger, memoryLedger)
+
+  // Neither package is installed here; both are named with what to do.
+  await assert.rejects(async () => redisLedger({ url: 'redis://127.0.0.1:1' }).open(), /npm install ioredis/)
+  const inAws = awsSecret('captchaai', { region: 'eu-central-1' })
+  await assert.rejects(async () => inAws.fetch(), /npm install @aws-sdk\/client-secrets-manager/)
 
   const stateDir = process.argv[2]
   const origins = ['https://staging.example.com']
