@@ -1,7 +1,9 @@
 import { open } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { z } from 'zod'
 import type { ChainHead } from '../base/chain.js'
 import { messageOf, printable } from '../base/errors.js'
+import { check } from '../policy/schema.js'
 import { NOTHING_BEFORE, sealOf } from './chain.js'
 import { type AuditTarget, filesOf } from './files.js'
 import { LONGEST_LINE, readLines } from './lines.js'
@@ -52,7 +54,18 @@ export interface VerifyResult {
 export interface VerifyOptions {
   /** The heads that the ledger keeps: without them a tail that was cut off, or rewritten with new hashes, cannot be seen. */
   readonly heads?: readonly ChainHead[] | undefined
+  /** The first day that is still kept, such as `2026-10-01`: of a folder, files of days before it are neither read nor missed. */
+  readonly since?: string | undefined
 }
+
+const optionsShape = z.strictObject({
+  heads: z
+    .array(z.looseObject({ file: z.string(), seq: z.number(), hash: z.string() }), {
+      error: 'expected what ledger.heads() gives',
+    })
+    .optional(),
+  since: z.iso.date({ error: "expected a day such as '2026-10-01'" }).optional(),
+})
 
 /**
  * Checks one audit file, or all `*.jsonl` files of a folder, and names the first bad line of each. Files are read as
@@ -65,16 +78,20 @@ export interface VerifyOptions {
  * if (!result.ok) console.error(result.firstBad) // { file, line: 3, problem: 'altered', reason: '…' }
  */
 export async function verifyAudit(target: AuditTarget, options: VerifyOptions = {}): Promise<VerifyResult> {
-  const { dir, names, whole } = await filesOf(target)
+  const { heads = [], since = '' } = check(optionsShape, options, 'verifyAudit')
+  const { dir, names: all, whole } = await filesOf(target)
+  // Names begin with their day; whatever is called otherwise sorts behind them, and is looked at.
+  const names = whole ? all.filter((name) => name >= since) : all
   const kept = new Map<string, KnownHead[]>()
-  for (const head of options.heads ?? []) {
-    if (whole || names.includes(head.file)) know(kept, { ...head, from: 'the ledger' })
+  for (const head of heads) {
+    if (whole ? head.file >= since : names.includes(head.file)) know(kept, { ...head, from: 'the ledger' })
   }
   if (whole) {
     // A file's first record says how the one that its process wrote before ends.
     for (const name of names) {
       const continues = await continuedBy(join(dir, name))
-      if (continues) know(kept, { ...continues, from: `the file after it, ${name},`, last: true })
+      if (continues && continues.file >= since)
+        know(kept, { ...continues, from: `the file after it, ${name},`, last: true })
     }
   }
   const files: VerifiedFile[] = []

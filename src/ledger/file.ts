@@ -90,8 +90,18 @@ class FileLedger implements Ledger {
     const Database = await loadDriver()
     const empty = JSON.stringify(new Books().state())
     await this.#patiently(0, () => {
+      const held = this.#journal
       this.#journal ??= new Journal(Database, this.place, this.#durability, empty)
-      this.#reload()
+      try {
+        this.#reload()
+      } catch (error) {
+        // Nobody closes what could not be opened.
+        if (held === undefined) {
+          this.#journal.close()
+          this.#journal = undefined
+        }
+        throw error
+      }
     })
   }
 

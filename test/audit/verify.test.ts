@@ -223,6 +223,27 @@ describe('verifyAudit', () => {
     expect(result.firstBad).toMatchObject({ file: name, line: 0, problem: 'missing' })
   })
 
+  it('neither reads nor misses what is older than the first day that is kept', async () => {
+    const gone = await writeLog(solves(2))
+    const sink = jsonlAudit({ dir })
+    await sink.open('checkout-tests', NOON)
+    await sink.write(solves(1))
+    await sink.write([{ ...authorised, at: NOON + 86_400_000 }])
+    await sink.close()
+    unlinkSync(gone.path)
+    const kept = logFiles(dir)
+    for (const [since, problem] of [
+      ['2026-11-24', 'missing'],
+      ['2026-11-25', undefined],
+    ] as const) {
+      const { files, firstBad } = await verifyAudit(dir, { heads: gone.heads, since })
+      expect(firstBad?.problem).toBe(problem)
+      expect(files.map(({ file }) => file)).toEqual(problem ? [gone.name, ...kept].sort() : kept.slice(1))
+    }
+    await expect(verifyAudit(dir, { since: 'October' })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+    await expect(verifyAudit(dir, { heads: 'none' as never })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+  })
+
   it('names a file that was renamed, and one that was copied', async () => {
     const { path } = await writeLog(solves(2))
     const other = join(dir, '2026-11-30-1-000000000000.jsonl')
