@@ -75,7 +75,7 @@ export interface Ledger {
 
   /** Keeps the latest head of an audit file, so that a cut-off tail is seen. A head never goes back. */
   saveHead(head: ChainHead): MaybePromise<void>
-  /** The heads of all audit files known. */
+  /** The heads of all audit files known, for 400 days at least. */
   heads(): MaybePromise<readonly ChainHead[]>
 
   /** Writes what is pending and lets go of files and connections. The ledger cannot be used afterwards. */

@@ -531,11 +531,11 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
     describe('heads of audit files', () => {
       it('only move forward, and are saved with a settlement that counted', async () => {
         const head = (seq: number, file = 'x.jsonl') => ({ file, seq, hash: `${seq}` })
+        await here.reserve([A], 1, T0, { id: 'r' })
         await ledger.saveHead(head(3))
         await other.saveHead(head(2))
         await other.saveHead(head(1, 'y.jsonl'))
         expect(await ledger.heads()).toEqual(expect.arrayContaining([head(3), head(1, 'y.jsonl')]))
-        await here.reserve([A], 1, T0, { id: 'r' })
         await ledger.settle({ reservationId: 'r', cost: micros(1), head: head(4) }, T0)
         await ledger.settle({ reservationId: 'r', cost: micros(1), head: head(9) }, T0)
         const heads = await other.heads()

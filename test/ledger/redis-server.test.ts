@@ -146,6 +146,23 @@ describe('a ledger in Redis', () => {
     }
   })
 
+  it('keeps the head of an audit file for 400 days', async () => {
+    const options = fresh()
+    const ledger = await opened(options, 'caller')
+    const DAY_MS = 86_400_000
+    const T0 = Date.UTC(2026, 0, 5, 12)
+    await ledger.usage('a', T0)
+    await ledger.saveHead({ file: 'x.jsonl', seq: 1, hash: 'abc' })
+    for (const [day, kept] of [
+      [399, 1],
+      [401, 0],
+    ] as const) {
+      await ledger.usage('a', T0 + day * DAY_MS)
+      expect(await ledger.heads()).toHaveLength(kept)
+    }
+    expect(Number(shared.cli('ZCARD', `{${options.prefix}}:names`))).toBe(0)
+  })
+
   it('names every key that a script touches, all in one slot', async () => {
     const options = fresh()
     await useAll(await opened(options))

@@ -182,13 +182,13 @@ end
 -- Forgets a piece of what is past.
 local function sweep()
   local members = call('ZRANGEBYSCORE', OLD, '-inf', at, 'LIMIT', 0, BATCH)
-  local fields, ids, facts, gone = {}, {}, {}, {}
+  local fields, ids, named, gone = {}, {}, {}, {}
   for _, member in ipairs(members) do
     local kind, name = member:sub(1, 1), member:sub(2)
     if kind == 'r' then
       ids[#ids + 1] = name
-    elseif kind == 'f' then
-      facts[#facts + 1] = member
+    elseif kind == 'f' or kind == 'h' then
+      named[#named + 1] = member
       fields[#fields + 1] = member
     elseif isIdle(name) then
       for _, letter in ipairs({ 'a', 'd', 'n', 'l', 'p' }) do fields[#fields + 1] = letter .. name end
@@ -205,7 +205,7 @@ local function sweep()
   end
   forget(ids)
   if #fields > 0 then call('HDEL', BOOKS, unpack(fields)) end
-  if #facts > 0 then call('ZREM', NAMES, unpack(facts)) end
+  if #named > 0 then call('ZREM', NAMES, unpack(named)) end
   if #gone > 0 then call('ZREM', OLD, unpack(gone)) end
   -- Soon again where there is more.
   sweepAt = at + (max(#members, forgetSettled()) == BATCH and SWEEP_SOON_MS or SWEEP_MS)

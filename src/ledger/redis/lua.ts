@@ -15,8 +15,8 @@ import { createHash } from 'node:crypto'
  *           q<number>  a settled reservation, in the queue of those to be forgotten
  *           h<file>  the head of an audit file        f<length of scope>:<scope>:<name>  a fact
  *   open    reservations under way, by deadline
- *   old     what is to be forgotten, and when: r<id> lapsed reservations, f… facts, a<budget> accounts to
- *           look at
+ *   old     what is to be forgotten, and when: r<id> lapsed reservations, f… facts, h<file> heads, a<budget> accounts
+ *           to look at
  *   tasks   reservations with a task, by the time from which they may be claimed
  *   owners  owners, by the end of their lease
  *   names   which fields h… and f… there are
@@ -46,6 +46,8 @@ const CONSTANTS: Readonly<Record<string, string | number>> = {
   ...{ DAY_SLOT_MS: 300_000, MINUTE_SLOT_MS: 1_000, DAY_MS: 86_400_000 },
   /** How long a settled reservation is remembered at least, and a claimed task is its claimer's alone. */
   KEPT_MS: 60_000,
+  /** How long the head of an audit file is kept, from when it was first told of: 400 days. */
+  HEAD_KEPT_MS: 34_560_000_000,
   ...{ SWEEP_MS: 1_000, SWEEP_SOON_MS: 10 },
   META: "'>dddddd'",
   /** No limit, never. */

@@ -160,7 +160,10 @@ function saveHead(file: string, head: string, known: string): string {
   if not ${known} or tonumber(${known}:match('^%d+')) < tonumber(${head}:match('^%d+')) then
     local n = #writes
     writes[n + 1], writes[n + 2] = 'h' .. ${file}, ${head}
-    if not ${known} then call('ZADD', NAMES, 0, 'h' .. ${file}) end
+    if not ${known} then
+      call('ZADD', NAMES, 0, 'h' .. ${file})
+      call('ZADD', OLD, at + HEAD_KEPT_MS, 'h' .. ${file})
+    end
   end
 `
 }
