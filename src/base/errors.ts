@@ -85,6 +85,11 @@ export const CODES = {
     meaning: 'Which address our calls leave from could not be found out.',
     remedy: 'Look at `policy.egress.ipCheckUrl`, and whether it can be reached by the way out that the policy has.',
   },
+  PAGE_PROXY_CONFLICT: {
+    layer: 'network',
+    meaning: 'Two policies on the path each have pages browsed through another proxy.',
+    remedy: 'Set `policy.pageProxy` in one place, or to the same proxy.',
+  },
   BUDGET_EXHAUSTED: {
     layer: 'spending',
     meaning: 'The solve would go over an amount of money that a budget on its path allows in 24 hours.',
@@ -144,6 +149,10 @@ export const CODES = {
     meaning: 'The solver cannot do this family or variant of CAPTCHA.',
     remedy: 'Use a solver that can.',
   },
+  PAGE_PROXY_UNSUPPORTED: {
+    meaning: 'The solver cannot solve this kind of CAPTCHA through the proxy in `policy.pageProxy`.',
+    remedy: 'Use a solver that can, or do without `policy.pageProxy` if the site takes a token from another address.',
+  },
   GUARD_CLOSED: { meaning: 'The guard was closed.', remedy: 'Create a new guard, or close it later.' },
   SOLVE_ABORTED: {
     meaning: 'The caller aborted the solve through its signal.',
@@ -174,6 +183,11 @@ export const CODES = {
   SOLVER_REFUSED: {
     meaning: 'The service says that the request itself is wrong.',
     remedy: "Compare the sitekey and the page's address with what the page shows.",
+  },
+  PAGE_PROXY_FAILED: {
+    meaning: 'The service could not solve through the proxy in `policy.pageProxy`.',
+    remedy:
+      'Look at that proxy, as the message says: the service has to reach it and log in to it, from its own addresses.',
   },
   SOLVER_ERROR: {
     meaning: 'The service answered with an error that is not in our table; the message carries it.',

@@ -3,6 +3,7 @@ import type { AnyChallenge } from '../base/challenge.js'
 import { type Code, DeniedError, messageOf, SolveguardError } from '../base/errors.js'
 import type { Transport } from '../egress/transport.js'
 import { formatUsd, type Money } from '../policy/money.js'
+import type { PageProxy } from '../policy/page-proxy.js'
 import type { SecretVersion, SecretVersions } from '../secrets/provider.js'
 import type { Price } from '../solvers/solver.js'
 import { solversFor } from '../solvers/table.js'
@@ -24,6 +25,7 @@ export interface Choice {
 /** What is in the way of one account and of no other. */
 const CONCERNS_ONE: ReadonlySet<Code> = new Set<Code>([
   'FAMILY_UNSUPPORTED',
+  'PAGE_PROXY_UNSUPPORTED',
   'CONFIG_INVALID',
   'PRICE_TOO_HIGH',
   'KEY_TOO_OLD',
@@ -94,19 +96,22 @@ export class Chooser {
   #quote(grant: Granted, account: Account, challenge: AnyChallenge): Price {
     const { solver } = account
     const unsupported = solver.unsupported(challenge)
-    if (unsupported !== undefined) throw this.#cannot(unsupported, challenge)
+    if (unsupported !== undefined) throw this.#cannot(`do ${unsupported}`, challenge)
+    const proxy = grant.pageProxy()
+    const proxyless = proxy && solver.proxyUnsupported(challenge, proxy)
+    if (proxyless !== undefined) throw this.#cannot(proxyless, challenge, proxy)
     const price = solver.price(challenge)
     dearerThan(grant.policy.budget.perSolve, price, challenge, 'policy.budget.perSolve')
     dearerThan(account.perSolve, price, challenge, `the budget of ${account.name}`)
     return price
   }
 
-  #cannot(what: string, challenge: AnyChallenge): SolveguardError {
+  #cannot(what: string, challenge: AnyChallenge, proxy?: PageProxy): SolveguardError {
     const names = this.#core.accounts.map(({ solver }) => solver.name)
-    const able = solversFor(challenge).filter((name) => !names.includes(name))
+    const able = solversFor(challenge, proxy).filter((name) => !names.includes(name))
     const instead = able.length > 0 ? `Solvers that can: ${able.join(', ')}.` : 'No solver of this package can.'
     const who = names.length > 1 ? `None of the solvers ${names.join(', ')} can` : `The solver ${names[0]} cannot`
-    return new SolveguardError('FAMILY_UNSUPPORTED', `${who} do ${what}. ${instead}`)
+    return new SolveguardError(proxy ? 'PAGE_PROXY_UNSUPPORTED' : 'FAMILY_UNSUPPORTED', `${who} ${what}. ${instead}`)
   }
 
   /** The cached key where there is one: nothing is waited for then. */

@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import type { AnyChallenge } from '../base/challenge.js'
 import { SolveguardError } from '../base/errors.js'
+import { canReach } from '../base/public-host.js'
 import type { BudgetClaim, Usage } from '../ledger/ledger.js'
 import { micros } from '../policy/money.js'
 import { least, narrow } from '../policy/narrow.js'
+import { type PageProxy, parsePageProxy } from '../policy/page-proxy.js'
 import { type NarrowingInput, type Policy, parseNarrowing } from '../policy/schema.js'
 import type { Account } from './account.js'
 import type { Core } from './core.js'
 import { asSolveguardError, closed } from './core.js'
-import { Gate, ledgerDown } from './gate.js'
+import { denied, Gate, ledgerDown } from './gate.js'
 import type { Granted } from './job.js'
 import type { KnownKey } from './key-report.js'
 import { BoughtSolution } from './solution.js'
@@ -57,6 +59,7 @@ export class PolicyGrant implements Grant, Granted {
   readonly #whole: Policy
   readonly #budgets: Budgets
   readonly #byOrigin = new Map<string, Budgets>()
+  readonly #pageProxies: readonly PageProxy[]
 
   constructor(
     core: Core,
@@ -70,7 +73,13 @@ export class PolicyGrant implements Grant, Granted {
     this.#core = core
     this.#solving = solving
     this.#whole = policy
-    this.policy = { ...policy, egress: { ...policy.egress, proxies: policy.egress.proxies.map(withoutPassword) } }
+    this.policy = {
+      ...policy,
+      egress: { ...policy.egress, proxies: policy.egress.proxies.map(withoutPassword) },
+      pageProxies: policy.pageProxies.map(withoutPassword),
+    }
+    this.#pageProxies = policy.pageProxies.map(pageProxyOf)
+    for (const { host } of this.#pageProxies) checkReach(core, host)
     this.subject = subject
     this.gate = new Gate(policy)
     this.#budgets = budgetsOf([...above, { id, limits: { perDay, perMinute, concurrent }, alertsAt }])
@@ -83,6 +92,14 @@ export class PolicyGrant implements Grant, Granted {
 
   wayOut(): Policy['egress'] {
     return this.#whole.egress
+  }
+
+  pageProxy(): PageProxy | undefined {
+    if (this.#pageProxies.length < 2) return this.#pageProxies[0]
+    throw denied(
+      'PAGE_PROXY_CONFLICT',
+      'Two policies on the path each have pages browsed through another proxy; set policy.pageProxy in one place.',
+    )
   }
 
   pathFor(origin: string): readonly string[] {
@@ -207,6 +224,21 @@ function solverStatus(
     minute: { cap: declared.perMinute, used: lastMinute },
     slots: { cap: declared.concurrent, used: active },
   }
+}
+
+function pageProxyOf(canonical: string): PageProxy {
+  const parsed = parsePageProxy(canonical)
+  if ('problem' in parsed) throw new SolveguardError('CONFIG_INVALID', `policy.pageProxy: ${parsed.problem}`)
+  return parsed
+}
+
+/** A proxy that no service could reach is a mistake: said now, not at the first solve. */
+function checkReach({ accounts }: Core, host: string): void {
+  if (accounts.some(({ solver }) => canReach(solver.baseUrl, host))) return
+  throw new SolveguardError(
+    'CONFIG_INVALID',
+    'policy.pageProxy: a service elsewhere cannot reach a proxy of this machine or of a private network; give one that it can.',
+  )
 }
 
 function withoutPassword(proxy: string): string {

@@ -1,6 +1,7 @@
 import type { ChallengeFacts } from '../base/challenge.js'
 import type { SolveguardError } from '../base/errors.js'
 import type { BudgetClaim } from '../ledger/ledger.js'
+import type { PageProxy } from '../policy/page-proxy.js'
 import type { Policy } from '../policy/schema.js'
 import type { Price } from '../solvers/solver.js'
 import type { Admitted, Gate } from './gate.js'
@@ -12,6 +13,11 @@ export interface Granted {
   readonly gate: Gate
   /** The way out, with what it takes to get through; `policy` has it without. */
   wayOut(): Policy['egress']
+  /**
+   * The proxy that the service has to solve through, if there is one.
+   * @throws DeniedError `PAGE_PROXY_CONFLICT`
+   */
+  pageProxy(): PageProxy | undefined
   readonly subject: string | undefined
   /** The budgets to draw on for a page of this origin, widest first. */
   claims(origin: string): readonly BudgetClaim[]

@@ -3,6 +3,7 @@ import { type Code, SolveguardError } from '../base/errors.js'
 import type { Call, Reply } from '../base/wire.js'
 import { type Purpose, type Transport, TransportError } from '../egress/transport.js'
 import { type Money, ZERO } from '../policy/money.js'
+import type { PageProxy } from '../policy/page-proxy.js'
 import type { SecretVersion } from '../secrets/provider.js'
 import type { Failure, FailureClass, Ready, Submitted } from '../solvers/solver.js'
 import { isWhole } from '../widgets/table.js'
@@ -71,9 +72,9 @@ export class Service {
    * Hands a challenge in. Tries again, under the same reservation, only while the service certainly took nothing. When a reply never
    * came it may have: then the attempt counts as spent, and another one needs a reservation of its own.
    */
-  async submit(errand: Errand, challenge: AnyChallenge): Promise<Submitted | Ended> {
+  async submit(errand: Errand, challenge: AnyChallenge, proxy: PageProxy | undefined): Promise<Submitted | Ended> {
     const { solver } = errand.account
-    const call = solver.submit(challenge)
+    const call = solver.submit(challenge, proxy)
     const refused: SecretVersion[] = []
     let busySince: number | undefined
     for (let tries = 0; ; tries++) {
@@ -164,7 +165,12 @@ export class Service {
           break
         }
         case 'unsolvable':
-          return failed(this.#problem(errand, result), result.charged ? errand.amount : ZERO, true)
+        case 'proxy':
+          return failed(
+            this.#problem(errand, result),
+            result.charged ? errand.amount : ZERO,
+            result.class === 'unsolvable',
+          )
         default:
           // The service took the task: whatever it says of it now, it may charge for it.
           return failed(this.#problem(errand, result), errand.amount)
@@ -195,7 +201,8 @@ export class Service {
     errand.sentIn = errand.account.keys.round
     this.#core.keyWatch.used(errand.account, errand.key)
     try {
-      return read(await errand.transport.send(call, errand.key.value, { purpose, timeoutMs: LONGEST_CALL_MS }))
+      const result = read(await errand.transport.send(call, errand.key.value, { purpose, timeoutMs: LONGEST_CALL_MS }))
+      return result.kind === 'failure' && call.hidden ? withoutHidden(result as Failure, call.hidden) : result
     } catch (error) {
       if (!(error instanceof TransportError)) throw error
       const unreadable = error.reason === 'too-large' || error.reason === 'cut-off'
@@ -276,6 +283,7 @@ const CODE_OF_CLASS: Readonly<Record<FailureClass, Code>> = {
   unsolvable: 'CAPTCHA_UNSOLVABLE',
   request: 'SOLVER_REFUSED',
   unsupported: 'FAMILY_UNSUPPORTED',
+  proxy: 'PAGE_PROXY_FAILED',
   key: 'KEY_REFUSED',
   address: 'ADDRESS_REFUSED',
   balance: 'BALANCE_EMPTY',
@@ -291,6 +299,12 @@ function codeOf(result: Failure): Code {
 
 function failed(error: SolveguardError, cost: Money, again = false): Extract<Ended, { kind: 'failed' }> {
   return { kind: 'failed', error, cost, again }
+}
+
+/** A service that repeats a proxy's password in its code of an error must not carry it into our messages. */
+function withoutHidden(failure: Failure, hidden: readonly string[]): Failure {
+  const mask = (text: string): string => hidden.reduce((masked, part) => masked.replaceAll(part, '***'), text)
+  return { ...failure, code: mask(failure.code), message: mask(failure.message) }
 }
 
 function timeout(message: string): SolveguardError {

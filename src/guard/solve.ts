@@ -215,7 +215,7 @@ export class Solving {
         }
         const authorised = this.#authorise(job)
         if (isPromise(authorised)) await authorised
-        const submitted = await this.#service.submit(job, challenge)
+        const submitted = await this.#service.submit(job, challenge, job.grant.pageProxy())
         if (submitted.kind === 'submitted') this.#submitted(job, submitted.taskId)
         const ended =
           submitted.kind !== 'submitted'

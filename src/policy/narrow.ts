@@ -22,6 +22,7 @@ export function narrow(a: Policy, b: Policy): Policy {
       localAddresses: union(a.egress.localAddresses, b.egress.localAddresses, String),
       expected: union(a.egress.expected, b.egress.expected, JSON.stringify),
     },
+    pageProxies: union(a.pageProxies, b.pageProxies, String),
     attempts: least(a.attempts, b.attempts),
     deadlineMs: least(a.deadlineMs, b.deadlineMs),
     recaptchaV3: either(a.recaptchaV3, b.recaptchaV3, 'leave'),

@@ -4,6 +4,7 @@ import { checkBaseUrl } from '../base/service-url.js'
 import { type Duration, durationMs } from './duration.js'
 import { type Money, usd } from './money.js'
 import { canonicalOrigins, type OriginPattern, parseOriginPattern } from './origin.js'
+import { canonicalPageProxy, parsePageProxy } from './page-proxy.js'
 import { isTimeZone, parseDays, parseTime, type Schedule } from './schedule.js'
 
 /**
@@ -24,6 +25,8 @@ export interface Policy {
     /** Where calls have to be seen to leave from, each by one service's word; all of them hold. */
     readonly expected: readonly { readonly url: string; readonly ranges: readonly string[] }[]
   }
+  /** The proxies that the service has to solve through; more than one cannot be followed. Never a way out of ours. */
+  readonly pageProxies: readonly string[]
   /** How often one solve may be tried at the service, from 1. */
   readonly attempts?: number | undefined
   /** How long one solve may take. */
@@ -69,6 +72,7 @@ const NEUTRAL: Policy = {
   schedules: [],
   key: {},
   egress: { proxies: [], localAddresses: [], expected: [] },
+  pageProxies: [],
 }
 
 const money = z
@@ -187,6 +191,13 @@ const proxy = z.string().transform((text, context) => {
   return z.NEVER
 })
 
+const pageProxy = z.string().transform((text, context) => {
+  const parsed = parsePageProxy(text)
+  if (!('problem' in parsed)) return canonicalPageProxy(parsed)
+  context.addIssue({ code: 'custom', message: parsed.problem })
+  return z.NEVER
+})
+
 const localAddress = z.union([z.ipv4(), z.ipv6()], { error: 'expected an IP address of this machine' })
 
 const expectedRange = 'expected addresses or networks such as 203.0.113.7 or 203.0.113.0/24'
@@ -236,6 +247,7 @@ const narrowingShape = z.strictObject({
   schedule: schedule.optional(),
   key: z.strictObject({ rotateEvery: duration.optional(), expireAfter: duration.optional() }).optional(),
   egress: egressShape.optional(),
+  pageProxy: pageProxy.optional(),
   attempts: count(10).optional(),
   deadline: duration.refine((ms) => ms >= 1000 && ms <= 3_600_000, 'expected 1s to 60m').optional(),
   recaptchaV3: z.enum(['leave', 'solve']).optional(),
@@ -295,6 +307,11 @@ export interface NarrowingInput {
         ipCheckUrl?: string | undefined
       }
     | undefined
+  /**
+   * The proxy that the pages are browsed through: `http://user:password@203.0.113.9:3128`, `socks5://…` or `socks4://…`. The service
+   * is told of it and solves through it, so that the token belongs to that address. It is never our own way out: that is `egress.proxy`.
+   */
+  pageProxy?: string | undefined
   /** How often one solve may be tried at the service, each try reserved anew. Default: 1. */
   attempts?: number | undefined
   /** How long one solve may take. Default: `3m`. */
@@ -357,6 +374,7 @@ function canonical(input: z.output<typeof narrowingShape>): Policy {
       localAddresses: input.egress?.localAddress === undefined ? [] : [input.egress.localAddress],
       expected: expectedOf(input.egress),
     },
+    pageProxies: input.pageProxy === undefined ? [] : [input.pageProxy],
     attempts: input.attempts,
     deadlineMs: input.deadline,
     recaptchaV3: input.recaptchaV3,

@@ -56,6 +56,8 @@ const ROW: ServiceRow = {
   name: 'anticaptcha',
   baseUrl: 'https://api.anti-captcha.com',
   offer: OFFER,
+  // Its other tasks that take a proxy want the browser's user agent along (anti-captcha.com/apidoc/task-types), which nobody here knows.
+  throughProxy: { solves: ['turnstile', 'friendly', 'aws-waf'], names: false },
   // Its own client asks after 5 s, and then every 2.
   patience: { firstPollMs: 5_000, everyMs: 1_000, usual: { medianMs: 10_000, spread: 0.5, idleMs: 1_040 } },
   errors: ERRORS,

@@ -64,6 +64,21 @@ const ROW: ServiceRow = {
   name: 'capmonster',
   baseUrl: 'https://api.capmonster.cloud',
   offer: OFFER,
+  // All but v3 (docs.capmonster.cloud).
+  throughProxy: {
+    solves: [
+      'recaptcha/v2-checkbox',
+      'recaptcha/v2-invisible',
+      'recaptcha/enterprise-checkbox',
+      'recaptcha/enterprise-invisible',
+      'turnstile',
+      'geetest',
+      'mtcaptcha',
+      'friendly',
+      'aws-waf',
+    ],
+    names: false,
+  },
   // At most 120 polls for a task, and no two of them within 2 s.
   patience: { firstPollMs: 2_000, everyMs: 2_000, usual: { medianMs: 10_000, spread: 0.6, idleMs: 1_560 } },
   errors: ERRORS,

@@ -46,6 +46,8 @@ const ROW: ServiceRow = {
   name: 'capsolver',
   baseUrl: 'https://api.capsolver.com',
   offer: OFFER,
+  // It has Turnstile and GeeTest only without one (docs.capsolver.com).
+  throughProxy: { solves: ['recaptcha', 'mtcaptcha', 'aws-waf'], names: true },
   // It has most answers within 1 to 10 s, and takes at most 120 polls for a task.
   patience: { firstPollMs: 1_000, everyMs: 2_000, usual: { medianMs: 6_000, spread: 0.6, idleMs: 1_500 } },
   errors: ERRORS,
@@ -82,8 +84,8 @@ export function capSolver({ appId, ...options }: CapSolverOptions = {}): Solver 
     [],
   )
   if (appId === undefined) return solver
-  const submit: Solver['submit'] = (challenge) => {
-    const call = solver.submit(challenge)
+  const submit: Solver['submit'] = (challenge, proxy) => {
+    const call = solver.submit(challenge, proxy)
     return { ...call, fields: { ...call.fields, appId } }
   }
   return { ...solver, submit }

@@ -3,6 +3,7 @@ import { formCall, formReaders } from './form-family.js'
 import { geetestForm } from './geetest.js'
 import { fieldsFor, type Offer } from './offer.js'
 import type { SolverOptions } from './options.js'
+import { formThrough, hiddenIn } from './page-proxy.js'
 import { gridForm, imageForm } from './picture.js'
 import { recaptchaForm } from './recaptcha.js'
 import { fromRow, type ServiceRow } from './row.js'
@@ -46,6 +47,8 @@ const ROW: ServiceRow = {
   name: 'captchaai',
   baseUrl: 'https://ocr.captchaai.com',
   offer: OFFER,
+  // Two fields that all of its methods have in common (blog.captchaai.com, quick reference card).
+  throughProxy: { solves: ['recaptcha', 'turnstile', 'geetest'], names: true },
   // reCAPTCHA takes 10 to 20 s there, Turnstile 10 to 15, pictures up to 5; after that the service asks for 5 s between polls.
   patience: { firstPollMs: 15_000, everyMs: 5_000, usual: { medianMs: 17_000, spread: 0.4, idleMs: 2_600 } },
   patienceFor: {
@@ -71,7 +74,10 @@ export function captchaAI(options: SolverOptions = {}): Solver {
   const { common, habits } = fromRow(ROW, options)
   return {
     ...common,
-    submit: (challenge) => formCall('/in.php', fieldsFor(OFFER, challenge)),
+    submit: (challenge, proxy) => ({
+      ...formCall('/in.php', formThrough(fieldsFor(OFFER, challenge), challenge, proxy)),
+      ...hiddenIn(proxy),
+    }),
     poll: (taskId) => formCall('/res.php', { action: 'get', id: taskId }),
     balance: () => formCall('/res.php', { action: 'getbalance' }),
     report: (taskId, good) => formCall('/res.php', { action: good ? 'reportgood' : 'reportbad', id: taskId }),

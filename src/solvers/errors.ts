@@ -20,6 +20,9 @@ export type ErrorTable = Readonly<Record<string, ErrorRow>>
 const SLOT_MS = 5_000
 const MINUTE_MS = 60_000
 
+const NO_CONNECTION =
+  "The service got no connection to the page's proxy: does it run, and are the service's addresses let in?"
+
 /**
  * The services' error codes, and what to do about each: the one table. A service whose own reference says otherwise overrides a row in its
  * own file. From 2captcha.com/api-docs/error-codes, anti-captcha.com/apidoc/errors,
@@ -79,24 +82,26 @@ export const COMMON_ERRORS: ErrorTable = {
   ERROR_PARSE_IMAGE_FAIL: request('The service could not read the image.'),
   ERROR_BAD_IMGINSTRUCTIONS: request('The service could not read the picture with the instruction.'),
   ERROR_UNKNOWN_QUESTION: request('The service does not know this question.'),
-  ERROR_PROXY_FORMAT: request('The service does not accept the proxy it was given for the task.'),
-  ERROR_BAD_PROXY: request('The service could not use the proxy it was given for the task.'),
   ERROR_PROXY_MISSING: request('The service wants a proxy for this kind of task.'),
-  ERROR_PROXY_TRANSPARENT: request('The proxy it was given for the task shows who is behind it.'),
-  ERROR_PROXY_NOT_AUTHORISED: request('The proxy it was given for the task did not accept its user name and password.'),
-  ERROR_PROXY_CREDENTIALS_INVALID_CHARACTER: request(
-    'The user name or password of the proxy has a sign in it that the service does not take.',
+
+  // The proxy that the page is browsed through, which the service was told of.
+  ERROR_PROXY_FORMAT: proxy(
+    "The service does not accept the page's proxy as it is written: give it by its IP address.",
   ),
-  ERROR_PROXY_HAS_NO_IMAGE_SUPPORT: request('The proxy it was given for the task does not pass on pictures.'),
-  ERROR_PROXY_INCOMPATIBLE_HTTP_VERSION: request(
-    'The proxy it was given for the task does not pass on what it has to.',
+  ERROR_BAD_PROXY: proxy("The service has given up on the page's proxy: use another one."),
+  ERROR_PROXY_TRANSPARENT: proxy("The page's proxy tells the site who is behind it: use one that does not."),
+  ERROR_PROXY_NOT_AUTHORISED: proxy("The page's proxy did not take its user name and password from the service."),
+  ERROR_PROXY_CREDENTIALS_INVALID_CHARACTER: proxy(
+    "The user name or password of the page's proxy has a sign in it that the service does not take: choose other ones.",
   ),
-  ERROR_PROXY_CONNECT_REFUSED: request('The service could not connect to the proxy it was given for the task.'),
-  ERROR_PROXY_CONNECTION_FAILED: request('The service could not connect to the proxy it was given for the task.'),
-  ERR_PROXY_CONNECTION_FAILED: request('The service could not connect to the proxy it was given for the task.'),
-  ERROR_PROXY_CONNECT_TIMEOUT: request('The proxy it was given for the task did not answer in time.'),
-  ERROR_PROXY_READ_TIMEOUT: request('The proxy it was given for the task did not answer in time.'),
-  ERROR_PROXY_BANNED: request('The site has banned the proxy that the service was given for the task.'),
+  ERROR_PROXY_HAS_NO_IMAGE_SUPPORT: proxy("The page's proxy does not pass on pictures: use one that does."),
+  ERROR_PROXY_INCOMPATIBLE_HTTP_VERSION: proxy("The page's proxy does not let HTTPS through: use one that does."),
+  ERROR_PROXY_CONNECT_REFUSED: proxy(NO_CONNECTION),
+  ERROR_PROXY_CONNECTION_FAILED: proxy(NO_CONNECTION),
+  ERR_PROXY_CONNECTION_FAILED: proxy(NO_CONNECTION),
+  ERROR_PROXY_CONNECT_TIMEOUT: proxy(NO_CONNECTION),
+  ERROR_PROXY_READ_TIMEOUT: proxy("The page's proxy is too slow for the service: use a faster one."),
+  ERROR_PROXY_BANNED: proxy("The site has banned the page's proxy: use another one."),
   // These speak of a task that the service does not know, or no longer: it may have been solved, and charged, before that.
   ERROR_WRONG_ID_FORMAT: { ...request("The service does not accept the task's id."), charged: true },
   ERROR_WRONG_CAPTCHA_ID: { ...request('The service does not know the task (any more).'), charged: true },
@@ -140,6 +145,10 @@ function unsolvable(says: string): ErrorRow {
 
 function request(says: string): ErrorRow {
   return { class: 'request', says, charged: false }
+}
+
+function proxy(says: string): ErrorRow {
+  return { class: 'proxy', says, charged: false }
 }
 
 function unsupported(says: string): ErrorRow {

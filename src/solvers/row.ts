@@ -2,6 +2,7 @@ import type { Family } from '../base/challenge.js'
 import type { ErrorTable } from './errors.js'
 import { missingFrom, type Offer } from './offer.js'
 import { checkOptions, type SolverOptions } from './options.js'
+import { proxyUnsupported, type ThroughProxy } from './page-proxy.js'
 import { LIST_PRICES } from './prices.js'
 import { priceList } from './pricing.js'
 import type { Habits } from './reply.js'
@@ -12,6 +13,7 @@ export interface ServiceRow {
   readonly name: keyof typeof LIST_PRICES
   readonly baseUrl: string
   readonly offer: Offer
+  readonly throughProxy: ThroughProxy
   /** What most families need, and those that need something else. */
   readonly patience: Patience
   readonly patienceFor?: { readonly [family in Family]?: Patience }
@@ -21,7 +23,10 @@ export interface ServiceRow {
   readonly addressHelp: string
 }
 
-type Common = Pick<Solver, 'name' | 'baseUrl' | 'patience' | 'unsupported' | 'price' | 'addressHelp'>
+type Common = Pick<
+  Solver,
+  'name' | 'baseUrl' | 'patience' | 'unsupported' | 'proxyUnsupported' | 'price' | 'addressHelp'
+>
 
 /**
  * What all solvers have in common, from a service's row and its user's options.
@@ -43,6 +48,7 @@ export function fromRow(
       baseUrl,
       patience: ({ family }) => patience ?? row.patienceFor?.[family] ?? row.patience,
       unsupported: (challenge) => missingFrom(offer, challenge),
+      proxyUnsupported: (challenge, proxy) => proxyUnsupported(row.throughProxy, baseUrl, challenge, proxy),
       price: priceList(pricing, name, listed),
       addressHelp,
     },

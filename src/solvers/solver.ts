@@ -1,6 +1,7 @@
 import type { Answer, AnyChallenge, Family } from '../base/challenge.js'
 import type { Call, Reply } from '../base/wire.js'
 import type { Money } from '../policy/money.js'
+import type { PageProxy } from '../policy/page-proxy.js'
 
 /**
  * A solver is a service that solves, as pure wire mapping: a request becomes a call, a reply becomes an outcome. It does
@@ -14,9 +15,12 @@ export interface Solver {
   readonly patience: (challenge: Pick<AnyChallenge, 'family'>) => Patience
   /** What of this challenge the solver cannot do (`the family …`), or undefined if it can do it. */
   readonly unsupported: (challenge: AnyChallenge) => string | undefined
+  /** Why the service cannot solve this challenge through such a proxy (`a reCAPTCHA through …`); undefined if it can, or needs none. */
+  readonly proxyUnsupported: (challenge: AnyChallenge, proxy: PageProxy) => string | undefined
   /** The most that a solve of this challenge may cost. */
   readonly price: (challenge: Pick<AnyChallenge, 'family' | 'variant'>) => Price
-  readonly submit: (challenge: AnyChallenge) => Call
+  /** @param proxy what the page is browsed through: the service is told to solve through it too */
+  readonly submit: (challenge: AnyChallenge, proxy?: PageProxy) => Call
   /** @param family of the challenge: some services answer it at once, and it says where the answer stands */
   readonly readSubmit: (reply: Reply, family?: Family) => Submitted | Failure
   readonly poll: (taskId: string) => Call
@@ -104,6 +108,7 @@ export type FailureClass =
   | 'unsolvable' // this task failed
   | 'request' // the request is wrong: never retried
   | 'unsupported' // the service does not do this kind of task (any more): another one may
+  | 'proxy' // the service could not use the proxy that the page is browsed through
   | 'key' // the key is wrong
   | 'address' // the address we leave from is wrong
   | 'balance' // no money in the account

@@ -1,4 +1,5 @@
 import type { AnyChallenge } from '../base/challenge.js'
+import type { PageProxy } from '../policy/page-proxy.js'
 import { antiCaptcha } from './anti-captcha.js'
 import { capMonster } from './cap-monster.js'
 import { capSolver } from './cap-solver.js'
@@ -16,7 +17,11 @@ export const SOLVERS: Readonly<Record<string, (options?: SolverOptions) => Solve
   capsolver: capSolver,
 }
 
-/** The names of the solvers that can do a challenge. */
-export function solversFor(challenge: AnyChallenge): string[] {
-  return Object.entries(SOLVERS).flatMap(([name, make]) => (make().unsupported(challenge) === undefined ? [name] : []))
+/** The names of the solvers that can do a challenge, through a proxy if there is one. */
+export function solversFor(challenge: AnyChallenge, proxy?: PageProxy): string[] {
+  return Object.entries(SOLVERS).flatMap(([name, make]) => {
+    const solver = make()
+    const cannot = solver.unsupported(challenge) ?? (proxy && solver.proxyUnsupported(challenge, proxy))
+    return cannot === undefined ? [name] : []
+  })
 }

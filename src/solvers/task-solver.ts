@@ -2,6 +2,7 @@ import type { Family } from '../base/challenge.js'
 import { SolveguardError } from '../base/errors.js'
 import { fieldsFor } from './offer.js'
 import type { SolverOptions } from './options.js'
+import { hiddenIn, taskThrough } from './page-proxy.js'
 import { fromRow, type ServiceRow } from './row.js'
 import type { Solver } from './solver.js'
 import { taskCall, taskId, taskReaders } from './task-family.js'
@@ -33,8 +34,10 @@ export function taskSolver(
   const softId = checkSoftId(options.softId, row.name)
   return {
     ...common,
-    submit: (challenge) =>
-      taskCall('/createTask', { task: fieldsFor(row.offer, challenge), ...(softId !== undefined && { softId }) }),
+    submit(challenge, proxy) {
+      const task = taskThrough(fieldsFor(row.offer, challenge), challenge, proxy)
+      return { ...taskCall('/createTask', { task, ...(softId !== undefined && { softId }) }), ...hiddenIn(proxy) }
+    },
     poll: (id) => taskCall('/getTaskResult', { taskId: taskId(id) }),
     balance: () => taskCall('/getBalance', {}),
     report(id, good, family) {

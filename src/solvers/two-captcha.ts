@@ -7,6 +7,7 @@ import { geetestForm, geetestTask } from './geetest.js'
 import { hcaptchaForm, hcaptchaTask } from './hcaptcha.js'
 import { mtcaptchaForm, mtcaptchaTask } from './mtcaptcha.js'
 import { fieldsFor, type Offer } from './offer.js'
+import { formThrough, hiddenIn } from './page-proxy.js'
 import { imageForm, imageTask } from './picture.js'
 import { recaptchaForm, recaptchaTask } from './recaptcha.js'
 import { fromRow, type ServiceRow } from './row.js'
@@ -59,6 +60,22 @@ const ROW: ServiceRow = {
   name: 'twocaptcha',
   baseUrl: 'https://api.2captcha.com',
   offer: OFFER,
+  // All but v3, which its workers solve from addresses of their own (2captcha.com/api-docs/recaptcha-v3).
+  throughProxy: {
+    solves: [
+      'recaptcha/v2-checkbox',
+      'recaptcha/v2-invisible',
+      'recaptcha/enterprise-checkbox',
+      'recaptcha/enterprise-invisible',
+      'turnstile',
+      'hcaptcha',
+      'geetest',
+      'friendly',
+      'mtcaptcha',
+      'arkose',
+    ],
+    names: true,
+  },
   // 5 s before the first poll, 10 to 20 for a reCAPTCHA, and 5 between polls: clients that do not are blocked.
   patience: { firstPollMs: 5_000, everyMs: 5_000, usual: { medianMs: 12_000, spread: 0.5, idleMs: 2_550 } },
   patienceFor: {
@@ -101,11 +118,13 @@ function olderApi(options: TaskOptions): Solver {
   const softId = checkSoftId(options.softId, row.name)
   return {
     ...common,
-    submit: (challenge) =>
-      formCall('/in.php', {
-        ...fieldsFor(FORM_OFFER, challenge),
+    submit: (challenge, proxy) => ({
+      ...formCall('/in.php', {
+        ...formThrough(fieldsFor(FORM_OFFER, challenge), challenge, proxy),
         ...(softId !== undefined && { soft_id: String(softId) }),
       }),
+      ...hiddenIn(proxy),
+    }),
     // With what it cost.
     poll: (taskId) => formCall('/res.php', { action: 'get2', id: taskId }),
     // Without what they cost: each is held to have cost its price. Tokens of these families have no | in them.

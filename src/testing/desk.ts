@@ -16,6 +16,8 @@ export interface ServiceTask {
   readonly pictures?: readonly string[] | undefined
   /** What was asked about them. */
   readonly instruction?: string | undefined
+  /** What it is to be solved through, as it was told: `http://user:password@203.0.113.9:3128`. */
+  readonly proxy?: string | undefined
   /** The fields it was submitted with, but for the key. */
   readonly fields: Readonly<Record<string, string>>
   /** The fingerprint of the key that submitted it, as in audit records. */
@@ -61,7 +63,7 @@ export interface DeskOptions {
 }
 
 const MOST_TASKS = 200_000
-const ENDS_A_TASK = /UNSOLVABLE|TIMEOUT|DUPLICATES/
+const ENDS_A_TASK = /UNSOLVABLE|TIMEOUT|DUPLICATES|PROXY/
 
 /** The service behind its counter: keys, balances, threads and tasks. Knows nothing of HTTP. */
 export class Desk {
@@ -133,6 +135,7 @@ export class Desk {
       pageUrl: order.pageUrl,
       pictures: order.pictures,
       instruction: order.instruction,
+      proxy: order.proxy,
       fields: order.fields,
       key: account.mark,
       submittedAt,

@@ -1,6 +1,7 @@
 import type { Family, PictureFamily } from '../base/challenge.js'
 import {
   asTexts,
+  isProxy,
   jsonFields,
   type Order,
   type RawRequest,
@@ -74,10 +75,12 @@ function orderOf(fields: Readonly<Record<string, string>>): Order {
   const method = METHODS.get(fields.method ?? '')
   const sitekey = method ? (fields[method.field] ?? '') : ''
   const pageUrl = fields.pageurl ?? ''
-  return { family: method?.family, sitekey, pageUrl, fields, wrong: wrongWith() }
+  const proxy = fields.proxy === undefined ? undefined : `${fields.proxytype?.toLowerCase()}://${fields.proxy}`
+  return { family: method?.family, sitekey, pageUrl, fields, proxy, wrong: wrongWith() }
 
   function wrongWith(): string | undefined {
     if (!method) return 'ERROR_BAD_PARAMETERS'
+    if (proxy !== undefined && !isProxy(proxy)) return 'ERROR_PROXY_FORMAT'
     if (sitekey === '') return method.missing
     const oneTime = fields.method === 'geetest' && fields.version !== '4'
     if (oneTime && !fields.challenge) return 'ERROR_BAD_PARAMETERS'

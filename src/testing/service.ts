@@ -90,7 +90,7 @@ const SERVICES: Readonly<Record<ServiceName, { form?: Several; tasks?: TaskDiale
   captchaai: { form: 'in-words' },
   twocaptcha: { form: 'as-objects', tasks: { tells: true, statuses: false } },
   anticaptcha: { tasks: { tells: true, statuses: false } },
-  capmonster: { tasks: { tells: false, statuses: false } },
+  capmonster: { tasks: { tells: false, statuses: false, oneType: true } },
   capsolver: { tasks: { tells: false, statuses: true, readsAtOnce: true }, ids: 'uuids' },
 }
 

@@ -35,6 +35,6 @@ function meant(answer: string): boolean[] {
 }
 
 function awsWafSolution(fields: ServiceTask['fields'], answer: string): Record<string, unknown> {
-  if (fields.type === 'AntiAwsWafTaskProxyLess') return { cookie: answer }
+  if (fields.type?.startsWith('AntiAwsWafTask')) return { cookie: answer }
   return fields.cookieSolution === 'true' ? { cookies: { 'aws-waf-token': answer } } : { token: answer }
 }

@@ -3,6 +3,7 @@ import type { ServiceEndpoint } from './behaviour.js'
 import { taskSolution } from './task-solution.js'
 import {
   asTexts,
+  isProxy,
   jsonFields,
   type Order,
   type Spoken,
@@ -18,6 +19,8 @@ export interface TaskDialect {
   readonly tells: boolean
   /** Whether an error has an HTTP status of its own, and one `errorId` for all. */
   readonly statuses: boolean
+  /** Whether one type is for tasks with a proxy and for those without; else those without are called that. */
+  readonly oneType?: boolean
   /** Whether pictures are read while the customer waits. */
   readonly readsAtOnce?: boolean
 }
@@ -39,7 +42,7 @@ export function taskWire(dialect: TaskDialect): Wire {
         speak(words ?? { error: 'ERROR_BAD_REQUEST' }, endpoint, dialect, answered),
     } satisfies Understood
     if (endpoint === 'in') {
-      const order = orderOf(task)
+      const order = orderOf(task, dialect)
       return { ...asked, order, atOnce: dialect.readsAtOnce === true && order.family === 'image' }
     }
     const id = typeof sent.taskId === 'number' || typeof sent.taskId === 'string' ? String(sent.taskId) : ''
@@ -80,7 +83,7 @@ const TYPES: readonly (readonly [RegExp, Family])[] = [
   [/^imagetotexttask$/i, 'image'],
 ]
 
-function orderOf(task: Readonly<Record<string, unknown>> | undefined): Order {
+function orderOf(task: Readonly<Record<string, unknown>> | undefined, { oneType = false }: TaskDialect): Order {
   if (!task) return { sitekey: '', pageUrl: '', fields: {}, wrong: 'ERROR_TASK_ABSENT' }
   const fields = asTexts(task)
   const { type = '', websiteURL = '' } = fields
@@ -88,15 +91,26 @@ function orderOf(task: Readonly<Record<string, unknown>> | undefined): Order {
     fields.websiteKey ?? fields.websitePublicKey ?? fields.gt ?? fields.captchaId ?? fields.awsApiJs ?? ''
   const family = TYPES.find(([name]) => name.test(type))?.[1] ?? familyOfClass(task)
   if (family === 'image' || family === 'bls') return pictureOrder(family, task, fields)
-  return { family, sitekey: websiteKey, pageUrl: websiteURL, fields, wrong: wrongWith() }
+  const proxy = proxyIn(fields)
+  return { family, sitekey: websiteKey, pageUrl: websiteURL, fields, proxy, wrong: wrongWith() }
 
   function wrongWith(): string | undefined {
     if (!family) return 'ERROR_TASK_NOT_SUPPORTED'
     if (websiteKey === '') return 'ERROR_RECAPTCHA_INVALID_SITEKEY'
+    const wants = !oneType && !/Proxyless$/i.test(type)
+    if (proxy === undefined && wants) return 'ERROR_PROXY_MISSING'
+    if (proxy !== undefined && !isProxy(proxy)) return 'ERROR_PROXY_FORMAT'
     const oneTime = family === 'geetest' && fields.version !== '4' && !fields.captchaId
     if (oneTime && !fields.challenge) return 'ERROR_BAD_REQUEST'
     return URL.canParse(websiteURL) ? undefined : 'ERROR_RECAPTCHA_INVALID_DOMAIN'
   }
+}
+
+function proxyIn(fields: Readonly<Record<string, string>>): string | undefined {
+  const { proxyType, proxyAddress = '', proxyPort, proxyLogin, proxyPassword = '' } = fields
+  if (proxyType === undefined) return undefined
+  const login = proxyLogin ? `${encodeURIComponent(proxyLogin)}:${encodeURIComponent(proxyPassword)}@` : ''
+  return `${proxyType}://${login}${proxyAddress.includes(':') ? `[${proxyAddress}]` : proxyAddress}:${proxyPort}`
 }
 
 /** CapMonster Cloud's types that say by a class, or by a name, what they are about. */

@@ -21,6 +21,8 @@ export interface Order {
   readonly pictures?: readonly string[] | undefined
   /** What is asked about them. */
   readonly instruction?: string | undefined
+  /** What it is to be solved through, as a URL. */
+  readonly proxy?: string | undefined
   /** The fields as they were sent, but for the key; what is not a text as JSON. */
   readonly fields: Readonly<Record<string, string>>
   /** The error where something in it is wrong. */
@@ -81,6 +83,11 @@ export function wrongPicture(pictures: readonly string[]): string | undefined {
     if (length > 1024 * 1024) return 'ERROR_TOO_BIG_CAPTCHA_FILESIZE'
   }
   return undefined
+}
+
+/** Whether a proxy is one that a service takes: of a kind that it knows, with a port. */
+export function isProxy(proxy: string): boolean {
+  return /^(?:https?|socks[45]):\/\/.+:\d{1,5}$/.test(proxy) && URL.canParse(proxy)
 }
 
 /** Values of any type as texts. */

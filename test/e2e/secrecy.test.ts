@@ -17,6 +17,8 @@ import { unzip } from '../support/unzip.js'
 
 const KEY = 'k3y-0f-th3-t3st-which-must-not-be-seen'
 const PROXY_PASSWORD = 'pr0xy-p4ssw0rd-which-must-not-be-seen'
+/** That of the proxy that the page is browsed through: only the service is told. */
+const PAGE_PASSWORD = 'p4ge-p4ssw0rd-which-must-not-be-seen'
 
 /** Everything that was written, said or kept on the way, by where it was. */
 const traces = new Map<string, string>()
@@ -71,7 +73,9 @@ beforeAll(async () => {
 
   const context = await browser.newContext({ recordHar: { path: join(folder, 'page.har') } })
   await context.tracing.start({ snapshots: true, screenshots: false })
-  await using captcha = await guardContext(guard, context)
+  await using captcha = await guardContext(guard, context, {
+    pageProxy: `http://browser:${PAGE_PASSWORD}@203.0.113.9:3128`,
+  })
   const page = await context.newPage()
   await page.goto(`${site.url}/login`)
   const result = await captcha.solve(page)
@@ -83,7 +87,12 @@ beforeAll(async () => {
   await result.solved[0]?.solution.reportBad()
 
   // What goes wrong must not tell more than what goes right.
-  for (const behaviour of [{ half: true }, { html: `<p>${KEY}</p>` }, { error: `ERROR_${KEY}` }] as const) {
+  for (const behaviour of [
+    { half: true },
+    { html: `<p>${KEY}</p>` },
+    { error: `ERROR_${KEY}` },
+    { error: `ERROR_${PAGE_PASSWORD}` },
+  ] as const) {
     service.next('in', behaviour)
     const abort = AbortSignal.timeout(500)
     await page.goto(`${site.url}/login`)
@@ -159,6 +168,11 @@ it('the key is in no file, log, event, error, trace, HAR, environment or command
 
 it('the proxy password is in none of them either', () => {
   for (const secret of spellings(PROXY_PASSWORD)) expect(found(secret)).toEqual([])
+})
+
+it('nor is that of the proxy that the page is browsed through, which the service was told', () => {
+  expect(service.tasks.every(({ proxy }) => proxy?.includes(PAGE_PASSWORD))).toBe(true)
+  for (const secret of spellings(PAGE_PASSWORD)) expect(found(secret)).toEqual([])
 })
 
 it('a solution is in none of ours: only in the page that it was bought for, and in what that sends', () => {

@@ -30,6 +30,7 @@ let asked = 0
 let hang: ((socket: Socket) => void) | undefined
 
 let squid: RunningProxy
+let strictSquid: RunningProxy
 let tinyproxy: RunningProxy
 
 beforeAll(async () => {
@@ -40,10 +41,15 @@ beforeAll(async () => {
     else response.end('OK|1')
   })
   port = await listen(service)
-  ;[squid, tinyproxy] = await Promise.all([startSquid({ 'solver.test': '127.0.0.1' }), startTinyproxy(LOGIN)])
+  const names = { 'solver.test': '127.0.0.1' }
+  ;[squid, strictSquid, tinyproxy] = await Promise.all([
+    startSquid(names),
+    startSquid(names, LOGIN),
+    startTinyproxy(LOGIN),
+  ])
 })
 afterAll(async () => {
-  await Promise.all([squid?.stop(), tinyproxy?.stop()])
+  await Promise.all([squid?.stop(), strictSquid?.stop(), tinyproxy?.stop()])
   await new Promise((resolve) => service.close(resolve).closeAllConnections())
 })
 
@@ -105,11 +111,18 @@ describe('through a proxy', () => {
     expect(tap.connections).toBeLessThanOrEqual(2)
   })
 
-  test('that wants a password a call gets through with it, and the password is in no route', async () => {
-    const transport = through(withLogin(tinyproxy.port, PASSWORD), { baseUrl: `https://127.0.0.1:${port}` })
-    expect(transport.route).toBe(tinyproxy.url)
-    expect((await transport.send(call, secret)).body).toBe('OK|1')
-  })
+  test.each([
+    ['tinyproxy', () => tinyproxy],
+    ['squid', () => strictSquid],
+  ])(
+    'that wants a password (%s) a call gets through with it, and the password is in no route and no log',
+    async (_, of) => {
+      const transport = through(withLogin(of().port, PASSWORD), { baseUrl: `https://127.0.0.1:${port}` })
+      expect(transport.route).toBe(of().url)
+      expect((await transport.send(call, secret)).body).toBe('OK|1')
+      expect(await of().log()).not.toContain(PASSWORD)
+    },
+  )
 
   test('the proxy sees neither the key nor the fields, only the name of the service', async () => {
     const tap = await startTap(tinyproxy.port)
@@ -174,14 +187,21 @@ describe('through a proxy', () => {
 
 describe('a proxy that fails', () => {
   test.each([
-    ['wrong', () => withLogin(tinyproxy.port, 'hunter3')],
-    ['missing', () => tinyproxy.url],
-  ])('because the password is %s sends nothing, and the message says what to check', async (_, proxy) => {
-    const error = await failure(through(proxy()).send(call, secret))
-    expect(error).toMatchObject({ reason: 'proxy', taken: 'no', message: expect.stringContaining('and password') })
-    expect(error.message).not.toContain('hunter3')
-    expect(asked).toBe(0)
-  })
+    ['wrong', 'tinyproxy', () => withLogin(tinyproxy.port, 'hunter3'), 401],
+    ['missing', 'tinyproxy', () => tinyproxy.url, 407],
+    ['wrong', 'squid', () => withLogin(strictSquid.port, 'hunter3'), 407],
+    ['missing', 'squid', () => strictSquid.url, 407],
+  ])(
+    'because the password is %s (%s) sends nothing, and the message says what to check',
+    async (_, __, proxy, status) => {
+      const error = await failure(through(proxy()).send(call, secret))
+      expect(error).toMatchObject({ reason: 'proxy', taken: 'no' })
+      expect(error.message).toBe(
+        `The proxy ${new URL(proxy()).origin} refused a connection to solver.test:${port} (${status}): check the user name and password in its address.`,
+      )
+      expect(asked).toBe(0)
+    },
+  )
 
   test('because it is down is not gone around, and the service is not looked up', async () => {
     const gone = await startTap(1)

@@ -77,6 +77,7 @@ export const narrowingInput: fc.Arbitrary<NarrowingInput> = fc.record({
         seen ? { ...egress, expectIp: seen, ipCheckUrl: 'https://address.internal/' } : egress,
       ),
   ),
+  pageProxy: maybe(fc.constantFrom('http://203.0.113.9:3128', 'socks5://user:word@proxy.example:1080')),
   attempts: maybe(fc.integer({ min: 1, max: 10 })),
   deadline: maybe(duration(600)),
   recaptchaV3: maybe(fc.constantFrom('leave', 'solve')),

@@ -40,6 +40,7 @@ function expectWithin(inner: Policy, outer: Policy, page: string, at: number): v
   if (outer.testKeys === 'answer') expect(inner.testKeys).toBe('answer')
   expect(inner.budget.alertsAt).toEqual(expect.arrayContaining([...outer.budget.alertsAt]))
   expect(inner.egress.proxies).toEqual(expect.arrayContaining([...outer.egress.proxies]))
+  expect(inner.pageProxies).toEqual(expect.arrayContaining([...outer.pageProxies]))
   expect(inner.egress.localAddresses).toEqual(expect.arrayContaining([...outer.egress.localAddresses]))
 }
 

@@ -195,6 +195,7 @@ describe('a narrowing', () => {
       schedules: [],
       key: {},
       egress: { proxies: [], localAddresses: [], expected: [] },
+      pageProxies: [],
     })
     expect(parseNarrowing({ budget: { perDay: usd(0.5) } }).budget.perDay).toBe(500_000)
     expect(DEFAULTS.perDay).toBe(1_000_000)

@@ -116,6 +116,7 @@ const CLASSES: readonly FailureClass[] = [
   'unsolvable',
   'request',
   'unsupported',
+  'proxy',
   'key',
   'address',
   'balance',
@@ -193,6 +194,39 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
             expect.objectContaining({ code: 'CHALLENGE_INVALID' }),
           )
         }
+      }
+    })
+
+    test('the proxy that a page is browsed through is told whole, or it says why not; its password stands in nothing else', () => {
+      const login = { user: 'browser', password: 'pa55-word' }
+      const proxy = { type: 'socks5', host: '203.0.113.9', port: 1080, login } as const
+      for (const one of all) {
+        const without = solver.submit(one)
+        expect([JSON.stringify(without).match(/proxy(?!less)(?:type|address)?":/i), without.hidden]).toEqual([
+          null,
+          undefined,
+        ])
+        const why = solver.proxyUnsupported(one, proxy)
+        if (why !== undefined) {
+          expect(why).not.toContain('pa55')
+          continue
+        }
+        const call = solver.submit(one, proxy)
+        if (one.family === 'image' || one.family === 'bls') expect(call.fields).toEqual(without.fields)
+        else {
+          const told = JSON.stringify(call.fields)
+          for (const part of ['203.0.113.9', '1080', 'browser', 'pa55-word']) expect(told).toContain(part)
+          expect(told).toMatch(/"socks5"/i)
+          expect(call.hidden).toEqual(['pa55-word'])
+        }
+      }
+    })
+
+    test('a proxy that it could not reach is none that it takes', () => {
+      const [one] = able as [Challenge]
+      for (const host of ['127.0.0.1', '10.1.2.3', '192.168.0.9', 'fe80::1', 'proxy', 'proxy.internal', 'localhost']) {
+        const proxy = { type: 'http', host, port: 3128 } as const
+        expect(solver.proxyUnsupported(one, proxy)).toMatch(/private network|through a proxy/)
       }
     })
 

@@ -1,0 +1,45 @@
+import { BlockList, isIP } from 'node:net'
+
+/** Networks that mean another machine, or none, to somebody elsewhere (RFC 6890). */
+const ELSEWHERE = new BlockList()
+for (const [network, bits] of [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+  ['224.0.0.0', 3],
+] as const) {
+  ELSEWHERE.addSubnet(network, bits, 'ipv4')
+}
+for (const [network, bits] of [
+  ['::', 127],
+  ['fc00::', 7],
+  ['fe80::', 10],
+  ['ff00::', 8],
+] as const) {
+  ELSEWHERE.addSubnet(network, bits, 'ipv6')
+}
+
+/** Names of which nobody outside knows (RFC 6761, 6762, 8375, and `.internal`, which ICANN keeps for that). */
+const LOCAL_NAME = /(?:^|\.)(?:localhost|local|internal|lan|home\.arpa|test)$/i
+
+/**
+ * Whether a host means the same machine everywhere: an address of the public internet, or a name that could be one. Nothing is
+ * looked up.
+ *
+ * @param host a name or an address; IPv6 with brackets or without
+ */
+export function isPublicHost(host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, '')
+  const version = isIP(bare)
+  if (version !== 0) return !ELSEWHERE.check(bare, version === 6 ? 'ipv6' : 'ipv4')
+  return bare.includes('.') && !LOCAL_NAME.test(bare)
+}
+
+/** Whether what runs at `url` could reach a host: one that is within a network itself may know its neighbours. */
+export function canReach(url: string, host: string): boolean {
+  return isPublicHost(host) || !isPublicHost(new URL(url).hostname)
+}

@@ -1,0 +1,58 @@
+import { isIP } from 'node:net'
+
+/** A proxy that a page is browsed through, as a solving service has to be told of it. Holds a password: not to be kept or shown. */
+export interface PageProxy {
+  readonly type: 'http' | 'socks4' | 'socks5'
+  /** A name or an address; IPv6 without brackets. */
+  readonly host: string
+  readonly port: number
+  readonly login?: { readonly user: string; readonly password: string } | undefined
+}
+
+const PORTS = { http: 80, socks4: 1080, socks5: 1080 } as const
+const NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/
+/** What a user name or a password is made of that every wire can carry. */
+const PRINTABLE = /^[\x21-\x7e]{1,255}$/
+
+/**
+ * Takes a page's proxy apart: `http://user:password@203.0.113.9:3128`, `socks5://…`, `socks4://…`.
+ * @returns what is wrong with it, in words that never repeat it, where it is none
+ */
+export function parsePageProxy(text: string): PageProxy | { readonly problem: string } {
+  const url = text.length <= 1024 && URL.canParse(text) ? new URL(text) : undefined
+  const scheme = url?.protocol.replace(/[ha]?:$/, '')
+  if (url?.protocol === 'https:') {
+    return {
+      problem: 'a service speaks to a proxy without TLS, and has it let TLS through: write http:// for such a one',
+    }
+  }
+  if (!url || (scheme !== 'http' && scheme !== 'socks5' && scheme !== 'socks4')) return { problem: EXPECTED }
+  if (!/^\/?$/.test(url.pathname) || /[?#]/.test(text)) return { problem: EXPECTED }
+  const host = url.hostname.replace(/^\[|\]$/g, '').toLowerCase()
+  if (isIP(host) === 0 && !NAME.test(host)) return { problem: EXPECTED }
+  const port = Number(url.port || PORTS[scheme])
+  if (port === 0) return { problem: EXPECTED }
+  const place = { type: scheme, host, port } as const
+  if (url.username === '' && url.password === '') return place
+  let login: { user: string; password: string }
+  try {
+    login = { user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) }
+  } catch {
+    return { problem: 'its user name or password is not percent-encoded correctly (write % as %25)' }
+  }
+  if (!PRINTABLE.test(login.user) || !(login.password === '' || PRINTABLE.test(login.password))) {
+    return {
+      problem: 'its user name and password may have up to 255 letters, digits and signs of ASCII, without blanks',
+    }
+  }
+  return { ...place, login }
+}
+
+const EXPECTED =
+  "expected the proxy that the page is browsed through, such as 'http://user:password@203.0.113.9:3128' or 'socks5://…'"
+
+/** One spelling for each proxy: two policies that mean the same one agree. */
+export function canonicalPageProxy({ type, host, port, login }: PageProxy): string {
+  const who = login ? `${encodeURIComponent(login.user)}:${encodeURIComponent(login.password)}@` : ''
+  return `${type}://${who}${isIP(host) === 6 ? `[${host}]` : host}:${port}`
+}

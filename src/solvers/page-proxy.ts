@@ -1,0 +1,67 @@
+import { isIP } from 'node:net'
+import { type AnyChallenge, isPicture } from '../base/challenge.js'
+import { canReach } from '../base/public-host.js'
+import type { Call } from '../base/wire.js'
+import type { PageProxy } from '../policy/page-proxy.js'
+import type { PriceKey } from './pricing.js'
+
+/** What a service does through a proxy of its customer's. */
+export interface ThroughProxy {
+  /** The families, or variants of one, that it solves through a proxy. */
+  readonly solves: readonly PriceKey[]
+  /** Whether it takes a proxy by its name, and not only by its address. */
+  readonly names: boolean
+}
+
+/**
+ * Why a service cannot solve a challenge through a proxy, as an end of a sentence. A picture is read where it is: nobody has to
+ * look at the page, so there is nothing to be done through a proxy.
+ */
+export function proxyUnsupported(
+  through: ThroughProxy,
+  baseUrl: string,
+  challenge: AnyChallenge,
+  { host }: PageProxy,
+): string | undefined {
+  if (isPicture(challenge)) return undefined
+  const { family, variant } = challenge
+  if (!through.solves.some((key) => key === family || key === `${family}/${variant}`)) {
+    return `solve ${family} (${variant}) through a proxy`
+  }
+  if (!canReach(baseUrl, host)) return 'reach the proxy in policy.pageProxy, which has an address of a private network'
+  if (!through.names && isIP(host) === 0) {
+    return 'take a proxy by its name: give policy.pageProxy with an IP address'
+  }
+  return undefined
+}
+
+type Fields = Record<string, unknown>
+
+/** A task of the task family; to be solved through a proxy, if there is one: of another type, and with five more fields. */
+export function taskThrough(task: Fields, challenge: AnyChallenge, proxy: PageProxy | undefined): Fields {
+  if (!proxy || isPicture(challenge)) return task
+  const { type, host, port, login } = proxy
+  return {
+    ...task,
+    type: String(task.type).replace(/Proxyless$/i, ''),
+    proxyType: type,
+    proxyAddress: host,
+    proxyPort: port,
+    ...(login && { proxyLogin: login.user, proxyPassword: login.password }),
+  }
+}
+
+/** The same in the form family's two fields. */
+export function formThrough(fields: Fields, challenge: AnyChallenge, proxy: PageProxy | undefined): Fields {
+  if (!proxy || isPicture(challenge)) return fields
+  const { type, host, port, login } = proxy
+  const who = login ? `${login.user}:${login.password}@` : ''
+  const where = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
+  return { ...fields, proxy: who + where, proxytype: type.toUpperCase() }
+}
+
+/** What of a call with such a proxy in it must not be shown. */
+export function hiddenIn(proxy: PageProxy | undefined): Pick<Call, 'hidden'> {
+  const password = proxy?.login?.password
+  return password ? { hidden: [password] } : {}
+}

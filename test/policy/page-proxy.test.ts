@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest'
+import { canonicalPageProxy, parsePageProxy } from '../../src/policy/page-proxy.js'
+import { parseNarrowing } from '../../src/policy/schema.js'
+
+describe('the proxy that a page is browsed through', () => {
+  test.each([
+    ['http://203.0.113.9:3128', { type: 'http', host: '203.0.113.9', port: 3128 }],
+    ['http://Proxy.Example/', { type: 'http', host: 'proxy.example', port: 80 }],
+    ['socks5://203.0.113.9', { type: 'socks5', host: '203.0.113.9', port: 1080 }],
+    ['socks5h://203.0.113.9:9', { type: 'socks5', host: '203.0.113.9', port: 9 }],
+    ['socks4://PROXY.example:1', { type: 'socks4', host: 'proxy.example', port: 1 }],
+    ['http://[2001:DB8::1]:3128', { type: 'http', host: '2001:db8::1', port: 3128 }],
+    [
+      'http://us%40er:p%3Aa%20ss@203.0.113.9:3128'.replace('%20', ''),
+      { type: 'http', host: '203.0.113.9', port: 3128, login: { user: 'us@er', password: 'p:ass' } },
+    ],
+    [
+      'http://user@203.0.113.9:1',
+      { type: 'http', host: '203.0.113.9', port: 1, login: { user: 'user', password: '' } },
+    ],
+  ])('%s is taken apart', (text, parts) => {
+    const parsed = parsePageProxy(text)
+    expect(parsed).toEqual(parts)
+    // And the canonical form means the same.
+    if (!('problem' in parsed)) expect(parsePageProxy(canonicalPageProxy(parsed))).toEqual(parsed)
+  })
+
+  test.each([
+    ['', /expected the proxy/],
+    ['203.0.113.9:3128', /expected the proxy/],
+    ['ftp://203.0.113.9:3128', /expected the proxy/],
+    ['http://203.0.113.9:3128/path', /expected the proxy/],
+    ['http://203.0.113.9:3128?x=1', /expected the proxy/],
+    ['http://203.0.113.9:0', /expected the proxy/],
+    ['socks5://-host-:1080', /expected the proxy/],
+    [`http://${'x'.repeat(2000)}:3128`, /expected the proxy/],
+    ['https://203.0.113.9:3128', /without TLS.*write http/],
+    ['http://user:s3cret%zz@203.0.113.9:3128', /percent-encoded/],
+    ['http://user:s3cret%0a@203.0.113.9:3128', /ASCII/],
+    [`http://user:s3cret${'x'.repeat(260)}@203.0.113.9:3128`, /255/],
+    ['http://:s3cret@203.0.113.9:3128', /ASCII/],
+  ])('%s is refused, and not repeated', (text, problem) => {
+    const wrong = () => parseNarrowing({ pageProxy: text })
+    expect(wrong).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(problem) }))
+    expect(wrong).toThrow(
+      expect.objectContaining({ message: expect.stringMatching(/^policy\.pageProxy: (?!.*s3cret)/) }),
+    )
+  })
+
+  test('two that mean the same are one', () => {
+    const one = parseNarrowing({ pageProxy: 'http://u:p%21@Proxy.example:80/' })
+    expect(one.pageProxies).toEqual(parseNarrowing({ pageProxy: 'http://u:p!@proxy.example' }).pageProxies)
+  })
+})

@@ -1,0 +1,164 @@
+import { describe, expect, test } from 'vitest'
+import type { AnyChallenge } from '../../src/base/challenge.js'
+import type { PageProxy } from '../../src/policy/page-proxy.js'
+import { SOLVERS } from '../../src/solvers/table.js'
+import { twoCaptcha } from '../../src/solvers/two-captcha.js'
+import { startSolverService } from '../../src/testing/service.js'
+import {
+  ARKOSE,
+  AWS_WAF,
+  CHALLENGE,
+  FRIENDLY,
+  GEETEST,
+  GEETEST_V4,
+  HCAPTCHA,
+  IMAGE,
+  MTCAPTCHA,
+  TURNSTILE,
+} from './contract.js'
+
+const PROXY: PageProxy = { type: 'http', host: '203.0.113.9', port: 3128, login: { user: 'browser', password: 'pa55' } }
+const SCRIPT = { scriptUrl: 'https://cdn.example/friendly.js' }
+
+const CHALLENGES: Readonly<Record<string, AnyChallenge>> = {
+  checkbox: CHALLENGE,
+  invisible: { ...CHALLENGE, variant: 'v2-invisible' },
+  enterprise: { ...CHALLENGE, variant: 'enterprise-checkbox' },
+  v3: { ...CHALLENGE, variant: 'v3' },
+  score: { ...CHALLENGE, variant: 'enterprise-score' },
+  turnstile: TURNSTILE,
+  hcaptcha: HCAPTCHA,
+  geetest: GEETEST,
+  geetest4: GEETEST_V4,
+  friendly: { ...FRIENDLY, ...SCRIPT },
+  mtcaptcha: MTCAPTCHA,
+  'aws-waf': AWS_WAF,
+  arkose: ARKOSE,
+}
+
+/** reference: the type of task that each service has for a proxy; by its own pages, see the rows. */
+const TYPES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  captchaai: {
+    checkbox: 'userrecaptcha',
+    invisible: 'userrecaptcha',
+    enterprise: 'userrecaptcha',
+    v3: 'userrecaptcha',
+    score: 'userrecaptcha',
+    turnstile: 'turnstile',
+    geetest: 'geetest',
+    geetest4: 'geetest',
+  },
+  twocaptcha: {
+    checkbox: 'RecaptchaV2Task',
+    invisible: 'RecaptchaV2Task',
+    enterprise: 'RecaptchaV2EnterpriseTask',
+    turnstile: 'TurnstileTask',
+    hcaptcha: 'HCaptchaTask',
+    geetest: 'GeeTestTask',
+    geetest4: 'GeeTestTask',
+    friendly: 'FriendlyCaptchaTask',
+    mtcaptcha: 'MtCaptchaTask',
+    arkose: 'FunCaptchaTask',
+  },
+  anticaptcha: { turnstile: 'TurnstileTask', friendly: 'FriendlyCaptchaTask', 'aws-waf': 'AmazonTask' },
+  capmonster: {
+    checkbox: 'RecaptchaV2Task',
+    invisible: 'RecaptchaV2Task',
+    enterprise: 'RecaptchaV2EnterpriseTask',
+    turnstile: 'TurnstileTask',
+    geetest: 'GeeTestTask',
+    geetest4: 'GeeTestTask',
+    mtcaptcha: 'MTCaptchaTask',
+    friendly: 'CustomTask',
+    'aws-waf': 'AmazonTask',
+  },
+  capsolver: {
+    checkbox: 'ReCaptchaV2Task',
+    invisible: 'ReCaptchaV2Task',
+    enterprise: 'ReCaptchaV2EnterpriseTask',
+    v3: 'ReCaptchaV3Task',
+    score: 'ReCaptchaV3EnterpriseTask',
+    mtcaptcha: 'MtCaptchaTask',
+    'aws-waf': 'AntiAwsWafTask',
+  },
+}
+
+describe.each(Object.entries(SOLVERS))('%s', (name, make) => {
+  const solver = make()
+
+  test('solves through a proxy what its reference says, by the type of task that it has for that', () => {
+    const types: Record<string, unknown> = {}
+    for (const [which, challenge] of Object.entries(CHALLENGES)) {
+      if (solver.unsupported(challenge) ?? solver.proxyUnsupported(challenge, PROXY)) continue
+      const { fields } = solver.submit(challenge, PROXY)
+      types[which] = (fields.task as { type?: unknown } | undefined)?.type ?? fields.method
+    }
+    expect(types).toEqual(TYPES[name])
+  })
+
+  test('is told what it is told without a proxy, and the proxy', () => {
+    for (const which of Object.keys(TYPES[name] ?? {})) {
+      const challenge = CHALLENGES[which] as AnyChallenge
+      const { fields: without } = solver.submit(challenge)
+      const { fields } = solver.submit(challenge, PROXY)
+      if (without.task === undefined) {
+        expect(fields).toEqual({ ...without, proxy: 'browser:pa55@203.0.113.9:3128', proxytype: 'HTTP' })
+        continue
+      }
+      expect(fields.task).toEqual({
+        ...without.task,
+        type: TYPES[name]?.[which],
+        proxyType: 'http',
+        proxyAddress: '203.0.113.9',
+        proxyPort: 3128,
+        proxyLogin: 'browser',
+        proxyPassword: 'pa55',
+      })
+    }
+  })
+
+  test('reads a picture without any', () => {
+    if (solver.unsupported(IMAGE)) return
+    expect(solver.proxyUnsupported(IMAGE, PROXY)).toBeUndefined()
+    expect(solver.submit(IMAGE, PROXY).fields).toEqual(solver.submit(IMAGE).fields)
+  })
+
+  test('takes a proxy by its name only where its reference says so', () => {
+    const named = solver.proxyUnsupported(TURNSTILE, { ...PROXY, host: 'proxy.example.com' })
+    if (name === 'anticaptcha' || name === 'capmonster') expect(named).toMatch(/by its name.*IP address/)
+    else expect(named ?? '').not.toMatch(/by its name/)
+  })
+
+  test('the stand-in that passes for it takes such tasks, keeps the proxy, and refuses one that is none', async () => {
+    await using service = await startSolverService({ as: name as 'captchaai' })
+    const told = make({ baseUrl: service.url })
+    for (const which of Object.keys(TYPES[name] ?? {})) {
+      const call = told.submit(CHALLENGES[which] as AnyChallenge, PROXY)
+      const send = async (fields: object) => {
+        const form = call.encoding === 'form'
+        const body = form ? new URLSearchParams(fields as Record<string, string>).toString() : JSON.stringify(fields)
+        return (await fetch(service.url + call.path, { method: 'POST', body })).text()
+      }
+      const key = { [call.keyField]: service.key }
+      await send({ ...call.fields, ...key })
+      expect([which, service.tasks.at(-1)?.proxy]).toEqual([which, 'http://browser:pa55@203.0.113.9:3128'])
+      const task = call.fields.task as object | undefined
+      const wrong = task ? { task: { ...task, proxyPort: 'none' } } : { proxy: 'nowhere' }
+      expect(await send({ ...call.fields, ...key, ...wrong })).toContain('ERROR_PROXY_FORMAT')
+      if (!task || name === 'capmonster') continue
+      const without = { ...task, proxyType: undefined }
+      expect(await send({ ...call.fields, ...key, task: without })).toContain('ERROR_PROXY_MISSING')
+    }
+  })
+})
+
+test("2Captcha's older API is told in two fields, and has no proxy for v3 either", () => {
+  const solver = twoCaptcha({ api: 'v1', softId: 7 })
+  const v6: PageProxy = { type: 'socks5', host: '2001:db8::1', port: 1080 }
+  expect(solver.submit(TURNSTILE, v6).fields).toMatchObject({
+    proxy: '[2001:db8::1]:1080',
+    proxytype: 'SOCKS5',
+    soft_id: '7',
+  })
+  expect(solver.proxyUnsupported({ ...CHALLENGE, variant: 'v3' }, v6)).toBe('solve recaptcha (v3) through a proxy')
+})
