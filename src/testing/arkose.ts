@@ -1,10 +1,11 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Clock, systemClock } from '../base/clock.js'
 import { api, boxApi, boxFrame, enforcementFrame } from './arkose-vendor.js'
-import { askedOrigin, readForm, reply, serve } from './http.js'
+import { askedOrigin, readForm, reply } from './http.js'
+import { type StandIn, type StandInOptions, startStandIn } from './stand-in.js'
 import { calling } from './text.js'
-import { type IssuedToken, refuse, type TokenDetails, type TokenRules, Tokens, type Verification } from './tokens.js'
+import { refuse, type TokenDetails, type TokenRules, type Verification } from './tokens.js'
+import type { VendorStandIn } from './vendors.js'
 
 /** What an Arkose of a public key does. */
 export interface ArkoseBehaviour {
@@ -14,36 +15,13 @@ export interface ArkoseBehaviour {
   readonly afterMs?: number | undefined
 }
 
-/** How the stand-in Arkose is started. */
-export interface ArkoseOptions {
-  /** What tokens expire by. */
-  readonly clock?: Clock | undefined
-  /** Default: any free port. */
-  readonly port?: number | undefined
-}
-
-/** A stand-in for Arkose (FunCaptcha): its scripts and frames, and its verify endpoint. */
-export interface StandInArkose extends AsyncDisposable {
-  /**
-   * Where its scripts are: `${url}/v2/<public key>/api.js`, and `${url}/fc/api/` of the older kind. On `localhost`, so that a page on
-   * 127.0.0.1 has its frames from another origin.
-   */
-  readonly url: string
-  /** The vendor's own addresses, for `routeVendors`. */
-  readonly vendorAddresses: readonly string[]
-  /** The verify endpoint, for a site's server. */
-  readonly verifyUrl: string
-  /** The private key that goes with a public one. */
-  secretFor(publicKey: string): string
-  /** Gives out a token that the verify endpoint will accept, once, for five minutes: what a stand-in solver service sells. */
-  issue(details: TokenDetails): string
-  /** All tokens given out, oldest first. */
-  readonly issued: readonly IssuedToken[]
+/**
+ * A stand-in for Arkose (FunCaptcha): its scripts and frames, and its verify endpoint. Scripts are at `${url}/v2/<public key>/api.js`, and
+ * `${url}/fc/api/` of the older kind; a public key stands for a sitekey. Tokens are good once, for five minutes.
+ */
+export interface StandInArkose extends StandIn<ArkoseBehaviour>, VendorStandIn {
   /** The `data.blob` that each session was asked for with, oldest first. */
   readonly blobs: readonly string[]
-  /** How the enforcements of a public key behave from now on. */
-  behave(publicKey: string, behaviour: ArkoseBehaviour): void
-  close(): Promise<void>
 }
 
 const RULES: TokenRules = { prefix: '', livesMs: 300_000, testSecrets: {}, verifyTest: () => undefined }
@@ -56,15 +34,12 @@ const MOST_BLOBS = 1_000
  * const arkose = await startArkose()
  * const site = await startSite({ arkose }) // its pages are below /arkose
  */
-export async function startArkose(options: ArkoseOptions = {}): Promise<StandInArkose> {
-  const { clock = systemClock } = options
-  const tokens = new Tokens(clock, RULES)
-  const behaviours = new Map<string, ArkoseBehaviour>()
+export async function startArkose(options: StandInOptions = {}): Promise<StandInArkose> {
   /** Sessions that were not completed yet. */
   const sessions = new Map<string, TokenDetails>()
   const blobs: string[] = []
-  const server = await serve(handle, options.port)
-  const url = `http://localhost:${server.port}`
+  const workings = await startStandIn<ArkoseBehaviour>(RULES, options, handle)
+  const { tokens, url } = workings
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname } = new URL(request.url ?? '/', url)
@@ -94,8 +69,7 @@ export async function startArkose(options: ArkoseOptions = {}): Promise<StandInA
   }
 
   async function session(sitekey: string, form: URLSearchParams | undefined, base: string): Promise<object> {
-    const { suppresses = false, afterMs = 0 } = behaviours.get(sitekey) ?? {}
-    if (afterMs > 0) await new Promise<void>((resolve) => void clock.after(afterMs, resolve))
+    const { suppresses = false } = await workings.behaviour(sitekey)
     const token = sessionToken(sitekey, base)
     const details = { sitekey, token, hostname: form?.get('host') ?? '' }
     if (form?.has('blob')) blobs.push(form.get('blob') ?? '')
@@ -122,20 +96,12 @@ export async function startArkose(options: ArkoseOptions = {}): Promise<StandInA
     return { session_details: { solved: true, session: form?.get('session_token'), hostname: verified.hostname } }
   }
 
-  return {
-    url,
+  return workings.standIn('/api/v4/verify/', {
     vendorAddresses: ['client-api.arkoselabs.com/', 'funcaptcha.com/', 'api.funcaptcha.com/'],
-    verifyUrl: `http://127.0.0.1:${server.port}/api/v4/verify/`,
-    secretFor: (publicKey) => tokens.secretFor(publicKey),
-    issue: (details) => tokens.issue({ ...details, token: details.token ?? sessionToken(details.sitekey, url) }),
-    get issued() {
-      return tokens.list()
-    },
+    issue: (details: TokenDetails) =>
+      tokens.issue({ ...details, token: details.token ?? sessionToken(details.sitekey, url) }),
     blobs,
-    behave: (publicKey, behaviour) => void behaviours.set(publicKey, behaviour),
-    close: server.close,
-    [Symbol.asyncDispose]: server.close,
-  }
+  })
 }
 
 /** A session's text as the real ones are: an id, and what was agreed on. */

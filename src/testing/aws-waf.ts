@@ -1,10 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Clock, systemClock } from '../base/clock.js'
 import { captcha } from './aws-waf-vendor.js'
-import { readForm, reply, serve } from './http.js'
+import { readForm, reply } from './http.js'
+import { type StandIn, type StandInOptions, startStandIn } from './stand-in.js'
 import { calling } from './text.js'
-import { type IssuedToken, refuse, type TokenDetails, type TokenRules, Tokens } from './tokens.js'
+import { refuse, type TokenDetails, type TokenRules } from './tokens.js'
 
 /** How the CAPTCHA of an API key behaves. */
 export interface AwsWafBehaviour {
@@ -12,30 +12,12 @@ export interface AwsWafBehaviour {
   readonly afterMs?: number | undefined
 }
 
-/** How the stand-in Amazon WAF is started. */
-export interface AwsWafOptions {
-  /** What tokens expire by. */
-  readonly clock?: Clock | undefined
-  /** Default: any free port. */
-  readonly port?: number | undefined
-}
-
-/** A stand-in for Amazon WAF's CAPTCHA: its script, and the firewall's look at a token. */
-export interface StandInAwsWaf extends AsyncDisposable {
-  /** Where its script is: `${url}/jsapi.js`. */
-  readonly url: string
-  /** What the firewall makes of a token (`secret`, `response`): the real one stands before the site, and has no such endpoint. */
-  readonly verifyUrl: string
-  /** What the firewall is asked with, for an API key. */
-  secretFor(apiKey: string): string
-  /** Gives out a token with which a puzzle was solved; good for five minutes, as often as one likes. */
-  issue(details: TokenDetails): string
-  /** All tokens given out, oldest first. */
-  readonly issued: readonly IssuedToken[]
-  /** How the CAPTCHA of an API key behaves from now on. */
-  behave(apiKey: string, behaviour: AwsWafBehaviour): void
-  close(): Promise<void>
-}
+/**
+ * A stand-in for Amazon WAF's CAPTCHA: its script, at `${url}/jsapi.js`, and the firewall's look at a token (`secret`, `response`) as its
+ * verify endpoint: the real one stands before the site, and has none. An API key stands for a sitekey. Tokens are those of a puzzle
+ * that was solved, and good for five minutes, as often as one likes.
+ */
+export interface StandInAwsWaf extends StandIn<AwsWafBehaviour> {}
 
 const RULES: TokenRules = {
   prefix: '',
@@ -54,12 +36,9 @@ const OPEN = { 'access-control-allow-origin': '*' }
  * const waf = await startAwsWaf()
  * const site = await startSite({ 'aws-waf': waf })
  */
-export async function startAwsWaf(options: AwsWafOptions = {}): Promise<StandInAwsWaf> {
-  const { clock = systemClock } = options
-  const tokens = new Tokens(clock, RULES)
-  const behaviours = new Map<string, AwsWafBehaviour>()
-  const server = await serve(handle, options.port)
-  const url = `http://localhost:${server.port}`
+export async function startAwsWaf(options: StandInOptions = {}): Promise<StandInAwsWaf> {
+  const workings = await startStandIn<AwsWafBehaviour>(RULES, options, handle)
+  const { tokens, url } = workings
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', url)
@@ -70,8 +49,7 @@ export async function startAwsWaf(options: AwsWafOptions = {}): Promise<StandInA
       case '/jsapi.js':
         return reply(response, 'javascript', calling(captcha, { base: url }))
       case '/verify': {
-        const { afterMs = 0 } = behaviours.get(sitekey) ?? {}
-        if (afterMs > 0) await new Promise<void>((resolve) => void clock.after(afterMs, resolve))
+        await workings.behaviour(sitekey)
         return json({ token: tokenFor({ sitekey, hostname }) })
       }
       // One that no puzzle stands behind is known to nobody.
@@ -95,16 +73,5 @@ export async function startAwsWaf(options: AwsWafOptions = {}): Promise<StandInA
     return tokens.issue({ ...details, token: details.token ?? textOf() })
   }
 
-  return {
-    url,
-    verifyUrl: `http://127.0.0.1:${server.port}/check`,
-    secretFor: (apiKey) => tokens.secretFor(apiKey),
-    issue: tokenFor,
-    get issued() {
-      return tokens.list()
-    },
-    behave: (apiKey, behaviour) => void behaviours.set(apiKey, behaviour),
-    close: server.close,
-    [Symbol.asyncDispose]: server.close,
-  }
+  return workings.standIn('/check', { issue: tokenFor })
 }

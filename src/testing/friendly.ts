@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Clock, systemClock } from '../base/clock.js'
 import { widgets } from './friendly-v1-vendor.js'
 import { agent, site, widget } from './friendly-v2-vendor.js'
-import { askedOrigin, readForm, reply, serve } from './http.js'
+import { askedOrigin, readForm, reply } from './http.js'
+import { type StandIn, type StandInOptions, startStandIn } from './stand-in.js'
 import { calling } from './text.js'
-import { type IssuedToken, refuse, type TokenDetails, type TokenRules, Tokens } from './tokens.js'
+import { refuse, type TokenDetails, type TokenRules } from './tokens.js'
+import type { VendorStandIn } from './vendors.js'
 
 /** What a Friendly Captcha of a sitekey does once it is set off. */
 export interface FriendlyBehaviour {
@@ -18,36 +19,13 @@ export interface FriendlyBehaviour {
   readonly afterMs?: number | undefined
 }
 
-/** How the stand-in Friendly Captcha is started. */
-export interface FriendlyOptions {
-  /** What tokens expire by. */
-  readonly clock?: Clock | undefined
-  /** Default: any free port. */
-  readonly port?: number | undefined
-}
-
-/** A stand-in for Friendly Captcha, versions 1 and 2: their scripts, puzzles and frames, and their verify endpoints. */
-export interface StandInFriendly extends AsyncDisposable {
-  /**
-   * Version 1's script is at `${url}/npm/friendly-challenge/widget.module.min.js`, its puzzles at `${url}/api/v1/puzzle`; version
-   * 2's at `${url}/npm/@friendlycaptcha/sdk/site.min.js`, with `url` as its API endpoint. On `localhost`, so that a page on
-   * 127.0.0.1 has its frames from another origin. The vendor's own packages work with it as well.
-   */
-  readonly url: string
-  /** The vendor's own addresses, for `routeVendors`: its hosts, and its packages at jsDelivr. */
-  readonly vendorAddresses: readonly string[]
-  /** Version 2's verify endpoint, for a site's server; version 1's is `/api/v1/siteverify` beside it. */
-  readonly verifyUrl: string
-  /** The API key that goes with a sitekey. */
-  secretFor(sitekey: string): string
-  /** Gives out a token that both verify endpoints will accept, once, for five minutes: what a stand-in solver service sells. */
-  issue(details: TokenDetails): string
-  /** All puzzles and tokens given out, oldest first. */
-  readonly issued: readonly IssuedToken[]
-  /** How the widgets of a sitekey behave from now on. */
-  behave(sitekey: string, behaviour: FriendlyBehaviour): void
-  close(): Promise<void>
-}
+/**
+ * A stand-in for Friendly Captcha, versions 1 and 2: their scripts, puzzles and frames, and their verify endpoints. Version 1's script
+ * is at `${url}/npm/friendly-challenge/widget.module.min.js`, its puzzles at `${url}/api/v1/puzzle`; version 2's at
+ * `${url}/npm/@friendlycaptcha/sdk/site.min.js`, with `url` as its API endpoint. The vendor's own packages work with it as well.
+ * `verifyUrl` is version 2's; version 1's is `/api/v1/siteverify` beside it. Tokens are good once at both, for five minutes.
+ */
+export interface StandInFriendly extends StandIn<FriendlyBehaviour>, VendorStandIn {}
 
 const RULES: TokenRules = { prefix: '', livesMs: 300_000, testSecrets: {}, verifyTest: () => undefined }
 
@@ -70,12 +48,9 @@ const PUZZLES = 4
  * const friendly = await startFriendly()
  * friendly.behave('a-sitekey', { passes: true })
  */
-export async function startFriendly(options: FriendlyOptions = {}): Promise<StandInFriendly> {
-  const { clock = systemClock } = options
-  const tokens = new Tokens(clock, RULES)
-  const behaviours = new Map<string, FriendlyBehaviour>()
-  const server = await serve(handle, options.port)
-  const url = `http://localhost:${server.port}`
+export async function startFriendly(options: StandInOptions = {}): Promise<StandInFriendly> {
+  const workings = await startStandIn<FriendlyBehaviour>(RULES, options, handle)
+  const { behaviours, clock, tokens, url } = workings
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', url)
@@ -99,7 +74,7 @@ export async function startFriendly(options: FriendlyOptions = {}): Promise<Stan
     }
     switch (pathname) {
       case '/api/v1/puzzle':
-        await pause(sitekey)
+        await workings.behaviour(sitekey)
         return json({ data: { puzzle: puzzleFor({ sitekey }) } })
       case '/api/v1/siteverify':
         return json(...(await verifyV1(request)))
@@ -108,8 +83,7 @@ export async function startFriendly(options: FriendlyOptions = {}): Promise<Stan
       case '/api/v2/captcha/widget':
         return reply(response, 'html', WIDGET_PAGE)
       case '/api/v2/captcha/activate':
-        await pause(sitekey)
-        return json({ interactive: !behaviours.get(sitekey)?.passes })
+        return json({ interactive: !(await workings.behaviour(sitekey)).passes })
       case '/api/v2/captcha/quote':
         return json({ response: tokenFor({ sitekey }) })
       case '/api/v2/captcha/siteverify':
@@ -123,11 +97,6 @@ export async function startFriendly(options: FriendlyOptions = {}): Promise<Stan
   function apiFor(request: IncomingMessage, vendors: string): string {
     const asked = askedOrigin(request, url)
     return asked === CDN ? vendors : asked
-  }
-
-  async function pause(sitekey: string): Promise<void> {
-    const { afterMs = 0 } = behaviours.get(sitekey) ?? {}
-    if (afterMs > 0) await new Promise<void>((resolve) => void clock.after(afterMs, resolve))
   }
 
   /** A puzzle, which is known by its signature: `<signature>.<puzzle>`. */
@@ -183,19 +152,7 @@ export async function startFriendly(options: FriendlyOptions = {}): Promise<Stan
     return no(why === 'timeout-or-duplicate' ? 'response_duplicate' : 'response_invalid', 200)
   }
 
-  return {
-    url,
-    vendorAddresses: VENDOR_ADDRESSES,
-    verifyUrl: `http://127.0.0.1:${server.port}/api/v2/captcha/siteverify`,
-    secretFor: (sitekey) => tokens.secretFor(sitekey),
-    issue: tokenFor,
-    get issued() {
-      return tokens.list()
-    },
-    behave: (sitekey, behaviour) => void behaviours.set(sitekey, behaviour),
-    close: server.close,
-    [Symbol.asyncDispose]: server.close,
-  }
+  return workings.standIn('/api/v2/captcha/siteverify', { vendorAddresses: VENDOR_ADDRESSES, issue: tokenFor })
 }
 
 const WIDGET_PAGE = `<!doctype html><meta charset="utf-8"><title>Friendly Captcha stand-in</title>

@@ -1,11 +1,12 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Answer } from '../base/challenge.js'
-import { type Clock, systemClock } from '../base/clock.js'
 import { loader, mainPart3, mainPart4 } from './geetest-vendor.js'
-import { askedOrigin, readForm, reply, serve } from './http.js'
+import { askedOrigin, readForm, reply } from './http.js'
+import { type StandIn, type StandInOptions, startStandIn } from './stand-in.js'
 import { calling } from './text.js'
-import { type IssuedToken, type TokenRules, Tokens } from './tokens.js'
+import type { TokenRules } from './tokens.js'
+import type { VendorStandIn } from './vendors.js'
 
 /** What a GeeTest of a `gt` or `captcha_id` does. */
 export interface GeetestBehaviour {
@@ -17,14 +18,6 @@ export interface GeetestBehaviour {
   readonly challengesLast?: boolean | undefined
 }
 
-/** How the stand-in GeeTest is started. */
-export interface GeetestOptions {
-  /** What answers and challenges expire by. */
-  readonly clock?: Clock | undefined
-  /** Default: any free port. */
-  readonly port?: number | undefined
-}
-
 /** What an answer is given out for. */
 export interface GeetestDetails {
   /** `gt` of v3, `captcha_id` of v4. */
@@ -34,27 +27,14 @@ export interface GeetestDetails {
   readonly hostname?: string | undefined
 }
 
-/** A stand-in for GeeTest v3 and v4: their loaders, main parts, and what site's servers ask. */
-export interface StandInGeetest extends AsyncDisposable {
-  /** Where its scripts are: `${url}/static/tools/gt.js` and `${url}/v4/gt4.js`. */
-  readonly url: string
-  /** The vendor's own addresses, for `routeVendors`. */
-  readonly vendorAddresses: readonly string[]
-  /** What a site's server verifies at: v4's, and `${url}/validate.php` for v3. */
-  readonly verifyUrl: string
-  secretFor(sitekey: string): string
+/**
+ * A stand-in for GeeTest v3 and v4: their loaders, at `${url}/static/tools/gt.js` and `${url}/v4/gt4.js`, main parts, and what sites'
+ * servers ask. `verifyUrl` is v4's; v3's is `${url}/validate.php`. Answers are good once, for ten minutes; `issue` throws for a v3
+ * challenge that is unknown or used up.
+ */
+export interface StandInGeetest extends StandIn<GeetestBehaviour, GeetestDetails, Answer>, VendorStandIn {
   /** A `challenge` for a v3 widget, as a site's server asks for at `${url}/register.php?gt=…`: good for one use within ten minutes. */
   register(gt: string): string
-  /**
-   * Gives out an answer that the verify endpoint will accept, once, for ten minutes: what a stand-in solver service sells.
-   * @throws Error for a v3 challenge that is unknown or used up
-   */
-  issue(details: GeetestDetails): Answer
-  /** All answers given out, oldest first. */
-  readonly issued: readonly IssuedToken[]
-  /** How the widgets of a `gt` or `captcha_id` behave from now on. */
-  behave(sitekey: string, behaviour: GeetestBehaviour): void
-  close(): Promise<void>
 }
 
 const LIVES_MS = 600_000
@@ -69,13 +49,10 @@ const RULES: TokenRules = { prefix: '', livesMs: LIVES_MS, testSecrets: {}, veri
  * const geetest = await startGeetest()
  * const site = await startSite({ geetest }) // its pages are below /geetest
  */
-export async function startGeetest(options: GeetestOptions = {}): Promise<StandInGeetest> {
-  const { clock = systemClock } = options
-  const tokens = new Tokens(clock, RULES)
-  const behaviours = new Map<string, GeetestBehaviour>()
+export async function startGeetest(options: StandInOptions = {}): Promise<StandInGeetest> {
   const challenges = new Map<string, { readonly gt: string; readonly at: number; used: boolean }>()
-  const server = await serve(handle, options.port)
-  const url = `http://localhost:${server.port}`
+  const workings = await startStandIn<GeetestBehaviour>(RULES, options, handle)
+  const { behaviours, clock, tokens, url } = workings
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', url)
@@ -126,8 +103,7 @@ export async function startGeetest(options: GeetestOptions = {}): Promise<StandI
   }
 
   async function clicked(sitekey: string): Promise<boolean> {
-    const { passes = false, afterMs = 0 } = behaviours.get(sitekey) ?? {}
-    if (afterMs > 0) await new Promise<void>((resolve) => void clock.after(afterMs, resolve))
+    const { passes = false } = await workings.behaviour(sitekey)
     return passes
   }
 
@@ -203,18 +179,9 @@ export async function startGeetest(options: GeetestOptions = {}): Promise<StandI
     return { token: fields.geetest_validate ?? '', fields }
   }
 
-  return {
-    url,
+  return workings.standIn('/validate', {
     vendorAddresses: ['static.geetest.com/', 'api.geetest.com/', 'gcaptcha4.geetest.com/'],
-    verifyUrl: `http://127.0.0.1:${server.port}/validate`,
-    secretFor: (sitekey) => tokens.secretFor(sitekey),
     register,
     issue,
-    get issued() {
-      return tokens.list()
-    },
-    behave: (sitekey, behaviour) => void behaviours.set(sitekey, behaviour),
-    close: server.close,
-    [Symbol.asyncDispose]: server.close,
-  }
+  })
 }

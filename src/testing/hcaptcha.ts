@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Clock, systemClock } from '../base/clock.js'
 import { api, frame } from './hcaptcha-vendor.js'
-import { askedOrigin, reply, serve } from './http.js'
+import { askedOrigin, reply } from './http.js'
 import { siteverify } from './siteverify.js'
+import { type StandIn, type StandInOptions, startStandIn } from './stand-in.js'
 import { calling } from './text.js'
-import { type IssuedToken, refuse, type TokenDetails, type TokenRules, Tokens } from './tokens.js'
+import { refuse, type TokenRules } from './tokens.js'
+import type { VendorStandIn } from './vendors.js'
 
 /** What an hCaptcha of a sitekey does once it is ticked or set off. */
 export interface HcaptchaBehaviour {
@@ -14,31 +15,8 @@ export interface HcaptchaBehaviour {
   readonly afterMs?: number | undefined
 }
 
-/** How the stand-in hCaptcha is started. */
-export interface HcaptchaOptions {
-  /** What tokens expire by. */
-  readonly clock?: Clock | undefined
-  /** Default: any free port. */
-  readonly port?: number | undefined
-}
-
-/** A stand-in for hCaptcha: its script and frames, and its verify endpoint. */
-export interface StandInHcaptcha extends AsyncDisposable {
-  /** Where its script is: `${url}/1/api.js`. On `localhost`, so that a page on 127.0.0.1 has its frames from another origin. */
-  readonly url: string
-  /** The vendor's own addresses, for `routeVendors`. */
-  readonly vendorAddresses: readonly string[]
-  /** The verify endpoint, for a site's server. */
-  readonly verifyUrl: string
-  secretFor(sitekey: string): string
-  /** Gives out a token that the verify endpoint will accept, once, for two minutes: what a stand-in solver service sells. */
-  issue(details: TokenDetails): string
-  /** All tokens given out, oldest first. */
-  readonly issued: readonly IssuedToken[]
-  /** How the widgets of a sitekey behave from now on. */
-  behave(sitekey: string, behaviour: HcaptchaBehaviour): void
-  close(): Promise<void>
-}
+/** A stand-in for hCaptcha: its script, at `${url}/1/api.js`, and frames, and its verify endpoint. Tokens are good once, for two minutes. */
+export interface StandInHcaptcha extends StandIn<HcaptchaBehaviour>, VendorStandIn {}
 
 /** The keys that the vendor publishes for tests, and the tokens of each. */
 const TEST_TOKENS = new Map([
@@ -67,12 +45,9 @@ const RULES: TokenRules = {
  * const hcaptcha = await startHcaptcha()
  * hcaptcha.behave('a-sitekey', { passes: true })
  */
-export async function startHcaptcha(options: HcaptchaOptions = {}): Promise<StandInHcaptcha> {
-  const { clock = systemClock } = options
-  const tokens = new Tokens(clock, RULES)
-  const behaviours = new Map<string, HcaptchaBehaviour>()
-  const server = await serve(handle, options.port)
-  const url = `http://localhost:${server.port}`
+export async function startHcaptcha(options: StandInOptions = {}): Promise<StandInHcaptcha> {
+  const workings = await startStandIn<HcaptchaBehaviour>(RULES, options, handle)
+  const { tokens, url } = workings
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', url)
@@ -90,8 +65,7 @@ export async function startHcaptcha(options: HcaptchaOptions = {}): Promise<Stan
       case 'captcha':
         return reply(response, 'html', FRAME_PAGE)
       case 'getcaptcha': {
-        const { passes = TEST_TOKENS.has(sitekey), afterMs = 0 } = behaviours.get(sitekey) ?? {}
-        if (afterMs > 0) await new Promise<void>((resolve) => void clock.after(afterMs, resolve))
+        const { passes = TEST_TOKENS.has(sitekey) } = await workings.behaviour(sitekey)
         return reply(response, 'json', passes ? answer(sitekey, searchParams.get('host')) : '{}')
       }
       case 'checkcaptcha':
@@ -108,19 +82,7 @@ export async function startHcaptcha(options: HcaptchaOptions = {}): Promise<Stan
     return JSON.stringify({ response: token, key: `E0_${token.slice(-12)}` })
   }
 
-  return {
-    url,
-    vendorAddresses: VENDOR_ADDRESSES,
-    verifyUrl: `http://127.0.0.1:${server.port}/siteverify`,
-    secretFor: (sitekey) => tokens.secretFor(sitekey),
-    issue: (details) => tokens.issue(details),
-    get issued() {
-      return tokens.list()
-    },
-    behave: (sitekey, behaviour) => void behaviours.set(sitekey, behaviour),
-    close: server.close,
-    [Symbol.asyncDispose]: server.close,
-  }
+  return workings.standIn('/siteverify', { vendorAddresses: VENDOR_ADDRESSES })
 }
 
 /** The vendor's frames have a host of their own. */

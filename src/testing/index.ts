@@ -1,19 +1,18 @@
 export { type AltchaOptions, type StandInAltcha, startAltcha } from './altcha.js'
-export { type ArkoseBehaviour, type ArkoseOptions, type StandInArkose, startArkose } from './arkose.js'
+export { type ArkoseBehaviour, type StandInArkose, startArkose } from './arkose.js'
 export { type MemoryAudit, memoryAudit } from './audit.js'
-export { type AwsWafBehaviour, type AwsWafOptions, type StandInAwsWaf, startAwsWaf } from './aws-waf.js'
+export { type AwsWafBehaviour, type StandInAwsWaf, startAwsWaf } from './aws-waf.js'
 export { type CapBehaviour, type CapOptions, type StandInCap, startCap } from './cap.js'
 export { type ManualClock, manualClock } from './clock.js'
-export { type FriendlyBehaviour, type FriendlyOptions, type StandInFriendly, startFriendly } from './friendly.js'
+export { type FriendlyBehaviour, type StandInFriendly, startFriendly } from './friendly.js'
 export {
   type GeetestBehaviour,
   type GeetestDetails,
-  type GeetestOptions,
   type StandInGeetest,
   startGeetest,
 } from './geetest.js'
-export { type HcaptchaBehaviour, type HcaptchaOptions, type StandInHcaptcha, startHcaptcha } from './hcaptcha.js'
-export { type MtcaptchaBehaviour, type MtcaptchaOptions, type StandInMtcaptcha, startMtcaptcha } from './mtcaptcha.js'
+export { type HcaptchaBehaviour, type StandInHcaptcha, startHcaptcha } from './hcaptcha.js'
+export { type MtcaptchaBehaviour, type StandInMtcaptcha, startMtcaptcha } from './mtcaptcha.js'
 export { type RecaptchaBehaviour, type RecaptchaOptions, type StandInRecaptcha, startRecaptcha } from './recaptcha.js'
 export {
   type Behaviour,
@@ -28,8 +27,9 @@ export {
   startSolverService,
 } from './service.js'
 export { type SiteOptions, type SiteVendor, type SiteVendors, type StandInSite, startSite } from './site.js'
+export type { StandIn, StandInOptions } from './stand-in.js'
 export type { IssuedToken, TokenDetails, Verification } from './tokens.js'
-export { type StandInTurnstile, startTurnstile, type TurnstileBehaviour, type TurnstileOptions } from './turnstile.js'
+export { type StandInTurnstile, startTurnstile, type TurnstileBehaviour } from './turnstile.js'
 export {
   answerAsVendor,
   type Routable,

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Clock, systemClock } from '../base/clock.js'
-import { reply, serve } from './http.js'
+import { reply } from './http.js'
 import { client, frame } from './mtcaptcha-vendor.js'
+import { type StandIn, type StandInOptions, startStandIn } from './stand-in.js'
 import { calling } from './text.js'
-import { type IssuedToken, type TokenDetails, type TokenRules, Tokens } from './tokens.js'
+import type { TokenDetails, TokenRules } from './tokens.js'
 
 /** What an MTCaptcha of a sitekey does once it is drawn. */
 export interface MtcaptchaBehaviour {
@@ -14,30 +14,11 @@ export interface MtcaptchaBehaviour {
   readonly afterMs?: number | undefined
 }
 
-/** How the stand-in MTCaptcha is started. */
-export interface MtcaptchaOptions {
-  /** What tokens expire by. */
-  readonly clock?: Clock | undefined
-  /** Default: any free port. */
-  readonly port?: number | undefined
-}
-
-/** A stand-in for MTCaptcha: its script and frames, and its check of tokens. */
-export interface StandInMtcaptcha extends AsyncDisposable {
-  /** Where its script is: `${url}/mtcv1/client/mtcaptcha.min.js`. On `localhost`, so that a page on 127.0.0.1 has its frames from another origin. */
-  readonly url: string
-  /** The `checktoken` endpoint, for a site's server, which asks it by GET with `privatekey` and `token`. */
-  readonly verifyUrl: string
-  /** The private key that goes with a sitekey. */
-  secretFor(sitekey: string): string
-  /** Gives out a token that `checktoken` will accept, once, for two minutes: what a stand-in solver service sells. */
-  issue(details: TokenDetails): string
-  /** All tokens given out, oldest first. */
-  readonly issued: readonly IssuedToken[]
-  /** How the widgets of a sitekey behave from now on. */
-  behave(sitekey: string, behaviour: MtcaptchaBehaviour): void
-  close(): Promise<void>
-}
+/**
+ * A stand-in for MTCaptcha: its script, at `${url}/mtcv1/client/mtcaptcha.min.js`, and frames, and its `checktoken` endpoint, which is
+ * asked by GET with `privatekey` and `token`. Tokens are good once, for two minutes.
+ */
+export interface StandInMtcaptcha extends StandIn<MtcaptchaBehaviour> {}
 
 /** What is to be typed: the stand-in's picture is text. */
 const SOLUTION = 'bike'
@@ -51,12 +32,9 @@ const RULES: TokenRules = { prefix: 'v1(', livesMs: 120_000, testSecrets: {}, ve
  * const mtcaptcha = await startMtcaptcha()
  * mtcaptcha.behave('MTPublic-standin01', { passes: true })
  */
-export async function startMtcaptcha(options: MtcaptchaOptions = {}): Promise<StandInMtcaptcha> {
-  const { clock = systemClock } = options
-  const tokens = new Tokens(clock, RULES)
-  const behaviours = new Map<string, MtcaptchaBehaviour>()
-  const server = await serve(handle, options.port)
-  const url = `http://localhost:${server.port}`
+export async function startMtcaptcha(options: StandInOptions = {}): Promise<StandInMtcaptcha> {
+  const workings = await startStandIn<MtcaptchaBehaviour>(RULES, options, handle)
+  const { tokens, url } = workings
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams: query } = new URL(request.url ?? '/', url)
@@ -70,8 +48,7 @@ export async function startMtcaptcha(options: MtcaptchaOptions = {}): Promise<St
       case '/mtcv1/client/iframe.html':
         return reply(response, 'html', FRAME_PAGE)
       case '/mtcv1/api/getchallenge.json': {
-        const { passes = false, afterMs = 0 } = behaviours.get(sitekey) ?? {}
-        if (afterMs > 0) await new Promise<void>((resolve) => void clock.after(afterMs, resolve))
+        const { passes = false } = await workings.behaviour(sitekey)
         return json(passes ? verified() : {})
       }
       case '/mtcv1/api/solvechallenge.json':
@@ -105,18 +82,7 @@ export async function startMtcaptcha(options: MtcaptchaOptions = {}): Promise<St
     return { success, fail_codes: [FAILURES[why ?? ''] ?? 'bad-request'] }
   }
 
-  return {
-    url,
-    verifyUrl: `http://127.0.0.1:${server.port}/mtcv1/api/checktoken`,
-    secretFor: (sitekey) => tokens.secretFor(sitekey),
-    issue: tokenFor,
-    get issued() {
-      return tokens.list()
-    },
-    behave: (sitekey, behaviour) => void behaviours.set(sitekey, behaviour),
-    close: server.close,
-    [Symbol.asyncDispose]: server.close,
-  }
+  return workings.standIn('/mtcv1/api/checktoken', { issue: tokenFor })
 }
 
 /** The vendor's words for why a token is not accepted. */

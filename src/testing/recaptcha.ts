@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Clock, systemClock } from '../base/clock.js'
-import { askedOrigin, reply, serve } from './http.js'
+import { askedOrigin, reply } from './http.js'
 import { anchorFrame, challengeFrame, loader, mainPart } from './recaptcha-vendor.js'
 import { siteverify } from './siteverify.js'
+import { type StandIn, type StandInOptions, startStandIn } from './stand-in.js'
 import { calling } from './text.js'
-import { type IssuedToken, type TokenDetails, type TokenRules, Tokens } from './tokens.js'
+import type { TokenRules } from './tokens.js'
+import type { VendorStandIn } from './vendors.js'
 
 /** The key pair that the vendor publishes for tests: every verification passes. */
 export const TEST_SITEKEY = '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI'
@@ -29,39 +30,18 @@ export interface RecaptchaBehaviour {
 }
 
 /** How the stand-in reCAPTCHA is started. */
-export interface RecaptchaOptions {
-  /** What tokens expire by. */
-  readonly clock?: Clock | undefined
-  /** Default: any free port. */
-  readonly port?: number | undefined
+export interface RecaptchaOptions extends StandInOptions {
   /** Where browsers reach it, if they are told to look for another host there. Default: its own address. */
   readonly url?: string | undefined
 }
 
-/** A stand-in for reCAPTCHA: its scripts and frames, and its verify endpoint. */
-export interface StandInRecaptcha extends AsyncDisposable {
-  /**
-   * Where its scripts are, e.g. `${url}/recaptcha/api.js`. On `localhost`, so that a page on 127.0.0.1 has its frames from
-   * another origin.
-   */
-  readonly url: string
-  /** The vendor's own addresses, for `routeVendors`. */
-  readonly vendorAddresses: readonly string[]
-  /** The verify endpoint, for a site's server. */
-  readonly verifyUrl: string
-  secretFor(sitekey: string): string
-  /**
-   * Gives out a token that the verify endpoint will accept, once, for two minutes: what a stand-in solver service sells.
-   * @param details a `token` of one's own is registered as it is
-   */
-  issue(details: TokenDetails): string
-  /** All tokens given out, oldest first. */
-  readonly issued: readonly IssuedToken[]
-  /** How the widgets of a sitekey behave from now on. */
-  behave(sitekey: string, behaviour: RecaptchaBehaviour): void
+/**
+ * A stand-in for reCAPTCHA: its scripts, such as `${url}/recaptcha/api.js`, and frames, and its verify endpoint. Tokens are good once, for
+ * two minutes.
+ */
+export interface StandInRecaptcha extends StandIn<RecaptchaBehaviour>, VendorStandIn {
   /** The paths that were asked for, oldest first; the last 10,000. */
   readonly requests: readonly string[]
-  close(): Promise<void>
 }
 
 const HOSTS = ['www.google.com', 'google.com', 'www.recaptcha.net', 'recaptcha.net', 'www.gstatic.com']
@@ -76,12 +56,10 @@ const MOST_REQUESTS = 10_000
  * const token = recaptcha.issue({ sitekey: 'a-sitekey' })
  */
 export async function startRecaptcha(options: RecaptchaOptions = {}): Promise<StandInRecaptcha> {
-  const { clock = systemClock } = options
-  const tokens = new Tokens(clock, RULES)
-  const behaviours = new Map<string, RecaptchaBehaviour>()
   const requests: string[] = []
-  const server = await serve(handle, options.port)
-  const url = options.url ?? `http://localhost:${server.port}`
+  const workings = await startStandIn<RecaptchaBehaviour>(RULES, options, handle)
+  const { tokens } = workings
+  const url = options.url ?? workings.url
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const asked = new URL(request.url ?? '/', url)
@@ -108,8 +86,7 @@ export async function startRecaptcha(options: RecaptchaOptions = {}): Promise<St
       case 'bframe':
         return reply(response, 'html', challengePage(sitekey, hostnameOf(query.get('co'))))
       case 'reload': {
-        const { passes, afterMs = 0, score = 0.1 } = behaviours.get(sitekey) ?? {}
-        if (afterMs > 0) await new Promise<void>((resolve) => void clock.after(afterMs, resolve))
+        const { passes, score = 0.1 } = await workings.behaviour(sitekey)
         const action = query.get('action') || undefined
         const hostname = query.get('hostname') ?? ''
         if (action === undefined && !passes) return reply(response, 'json', '{"challenge":true}')
@@ -127,20 +104,7 @@ export async function startRecaptcha(options: RecaptchaOptions = {}): Promise<St
     }
   }
 
-  return {
-    url,
-    vendorAddresses: VENDOR_ADDRESSES,
-    verifyUrl: `http://127.0.0.1:${server.port}/recaptcha/api/siteverify`,
-    secretFor: (sitekey) => tokens.secretFor(sitekey),
-    issue: (details) => tokens.issue(details),
-    get issued() {
-      return tokens.list()
-    },
-    behave: (sitekey, behaviour) => void behaviours.set(sitekey, behaviour),
-    requests,
-    close: server.close,
-    [Symbol.asyncDispose]: server.close,
-  }
+  return workings.standIn('/recaptcha/api/siteverify', { url, vendorAddresses: VENDOR_ADDRESSES, requests })
 }
 
 /** The vendor's main part has a host of its own. */

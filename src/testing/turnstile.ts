@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Clock, systemClock } from '../base/clock.js'
-import { askedOrigin, reply, serve } from './http.js'
+import { askedOrigin, reply } from './http.js'
 import { siteverify } from './siteverify.js'
+import { type StandIn, type StandInOptions, startStandIn } from './stand-in.js'
 import { calling } from './text.js'
-import { type IssuedToken, refuse, type TokenDetails, type TokenRules, Tokens } from './tokens.js'
+import { refuse, type TokenRules } from './tokens.js'
 import { api, frame } from './turnstile-vendor.js'
+import type { VendorStandIn } from './vendors.js'
 
 /** What a Turnstile of a sitekey does once it is set off. */
 export interface TurnstileBehaviour {
@@ -14,34 +15,11 @@ export interface TurnstileBehaviour {
   readonly afterMs?: number | undefined
 }
 
-/** How the stand-in Turnstile is started. */
-export interface TurnstileOptions {
-  /** What tokens expire by. */
-  readonly clock?: Clock | undefined
-  /** Default: any free port. */
-  readonly port?: number | undefined
-}
-
-/** A stand-in for Cloudflare Turnstile: its script and frames, and its verify endpoint. */
-export interface StandInTurnstile extends AsyncDisposable {
-  /**
-   * Where its script is: `${url}/turnstile/v0/api.js`. On `localhost`, so that a page on 127.0.0.1 has its frames from
-   * another origin.
-   */
-  readonly url: string
-  /** The vendor's own addresses, for `routeVendors`. */
-  readonly vendorAddresses: readonly string[]
-  /** The verify endpoint, for a site's server. */
-  readonly verifyUrl: string
-  secretFor(sitekey: string): string
-  /** Gives out a token that the verify endpoint will accept, once, for five minutes: what a stand-in solver service sells. */
-  issue(details: TokenDetails): string
-  /** All tokens given out, oldest first. */
-  readonly issued: readonly IssuedToken[]
-  /** How the widgets of a sitekey behave from now on. The vendor's test keys do what they are published for. */
-  behave(sitekey: string, behaviour: TurnstileBehaviour): void
-  close(): Promise<void>
-}
+/**
+ * A stand-in for Cloudflare Turnstile: its script, at `${url}/turnstile/v0/api.js`, and frames, and its verify endpoint. Tokens are
+ * good once, for five minutes. The vendor's test keys do what they are published for.
+ */
+export interface StandInTurnstile extends StandIn<TurnstileBehaviour>, VendorStandIn {}
 
 const DUMMY = 'XXXX.DUMMY.TOKEN.XXXX'
 const PASSING_SECRET = '1x0000000000000000000000000000000AA'
@@ -81,12 +59,9 @@ const FRAME = /^\/cdn-cgi\/challenge-platform\/h\/b\/turnstile\/f\/ov2\/av0\/rch
  * const turnstile = await startTurnstile()
  * turnstile.behave('a-sitekey', { does: 'pass' })
  */
-export async function startTurnstile(options: TurnstileOptions = {}): Promise<StandInTurnstile> {
-  const { clock = systemClock } = options
-  const tokens = new Tokens(clock, RULES)
-  const behaviours = new Map<string, TurnstileBehaviour>()
-  const server = await serve(handle, options.port)
-  const url = `http://localhost:${server.port}`
+export async function startTurnstile(options: StandInOptions = {}): Promise<StandInTurnstile> {
+  const workings = await startStandIn<TurnstileBehaviour>(RULES, options, handle)
+  const { tokens, url } = workings
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, search, searchParams } = new URL(request.url ?? '/', url)
@@ -116,8 +91,7 @@ export async function startTurnstile(options: TurnstileOptions = {}): Promise<St
   }
 
   async function decide(sitekey: string, asked: URLSearchParams): Promise<object> {
-    const { does = TEST_KEYS.get(sitekey) ?? 'ask', afterMs = 0 } = behaviours.get(sitekey) ?? {}
-    if (afterMs > 0) await new Promise<void>((resolve) => void clock.after(afterMs, resolve))
+    const { does = TEST_KEYS.get(sitekey) ?? 'ask' } = await workings.behaviour(sitekey)
     if (does === 'block') return { code: '300030' }
     if (does === 'ask' && !asked.has('clicked')) return { interactive: true }
     if (TEST_KEYS.has(sitekey)) return { token: DUMMY }
@@ -125,19 +99,7 @@ export async function startTurnstile(options: TurnstileOptions = {}): Promise<St
     return { token: tokens.issue({ sitekey, ...details, hostname: asked.get('hostname') ?? '' }) }
   }
 
-  return {
-    url,
-    vendorAddresses: ['challenges.cloudflare.com/'],
-    verifyUrl: `http://127.0.0.1:${server.port}/turnstile/v0/siteverify`,
-    secretFor: (sitekey) => tokens.secretFor(sitekey),
-    issue: (details) => tokens.issue(details),
-    get issued() {
-      return tokens.list()
-    },
-    behave: (sitekey, behaviour) => void behaviours.set(sitekey, behaviour),
-    close: server.close,
-    [Symbol.asyncDispose]: server.close,
-  }
+  return workings.standIn('/turnstile/v0/siteverify', { vendorAddresses: ['challenges.cloudflare.com/'] })
 }
 
 function framePage(widgetId: string): string {
