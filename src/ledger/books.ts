@@ -3,6 +3,7 @@ import { SolveguardError } from '../base/errors.js'
 import type { Money } from '../policy/money.js'
 import { Facts, type FactsState } from './facts.js'
 import type {
+  CalendarCap,
   ClaimedTask,
   ClaimRequest,
   JoinResult,
@@ -17,7 +18,18 @@ import type {
   ThresholdAlert,
   Usage,
 } from './ledger.js'
-import { DAY, MINUTE, SlidingSum, sameLimits, slotEnds, slotOf, tightest } from './windows.js'
+import {
+  countsFrom,
+  DAY,
+  LONGEST_DAY_MS,
+  MINUTE,
+  resetsAt,
+  SlidingSum,
+  sameLimits,
+  slotEnds,
+  slotOf,
+  tightest,
+} from './windows.js'
 
 /** How long a claimed task is its claimer's alone. */
 const CLAIM_MS = 60_000
@@ -26,6 +38,18 @@ const OWNER_KEPT_MS = DAY.spanMs
 const SWEEP_MS = 5 * 60_000
 const NO_LIMITS: Limits = {}
 const NO_ALERTS: readonly ThresholdAlert[] = []
+const NO_THRESHOLDS: readonly number[] = []
+const NO_CAPS: readonly CalendarCap[] = []
+
+/** An alert that a reservation gave, as it is booked. */
+export type TakenAlert = readonly [budgetId: string, threshold: number, timeZone?: string]
+
+/** The alerts of a reservation, to be booked. */
+export function takenAlerts(alerts: readonly ThresholdAlert[]): TakenAlert[] {
+  return alerts.map(({ budgetId, threshold, timeZone }) =>
+    timeZone === undefined ? [budgetId, threshold] : [budgetId, threshold, timeZone],
+  )
+}
 
 /** One budget's account. */
 interface Account {
@@ -34,8 +58,8 @@ interface Account {
   reserved: number
   active: number
   paused: PauseReason | undefined
-  /** When each threshold's alert was last given. */
-  alerted: Map<number, number> | undefined
+  /** When each threshold's alert was last given; those of a calendar's day by `alertName`. */
+  alerted: Map<number | string, number> | undefined
   /** The tightest that live owners declared. */
   declared: Limits
 }
@@ -63,7 +87,7 @@ export interface BooksState {
     readonly spent: [number, number][]
     readonly made: [number, number][]
     readonly paused?: PauseReason | undefined
-    readonly alerted?: [number, number][] | undefined
+    readonly alerted?: [number | string, number][] | undefined
   }[]
   readonly owners: readonly {
     readonly id: string
@@ -196,28 +220,40 @@ export class Books {
       throw usedTwice()
     }
     let alerts = NO_ALERTS as ThresholdAlert[]
-    for (const { id, limits, alertsAt } of request.path) {
+    for (const { id, limits, alertsAt = NO_THRESHOLDS } of request.path) {
       const account = this.#accounts.get(id)
       if (account?.paused !== undefined) return { ok: false, budgetId: id, reason: 'paused', pause: account.paused }
-      const { perDay, perMinute, concurrent } = account === undefined ? limits : tightest(limits, account.declared)
+      const { perDay, perCalendarDay, perMinute, concurrent } =
+        account === undefined ? limits : tightest(limits, account.declared)
       const used = account === undefined ? 0 : account.spent.at(at) + account.reserved
+      if (perDay !== undefined) {
+        if (used + request.amount > perDay) return this.#denied(request, at, id, 'perDay', perDay, used)
+        for (const threshold of alertsAt) {
+          if (!reaches(used + request.amount, threshold, perDay)) break
+          const last = account?.alerted?.get(threshold)
+          if (last !== undefined && at < last + DAY.spanMs) continue
+          if (alerts === NO_ALERTS) alerts = []
+          alerts.push({ budgetId: id, threshold, used: (used + request.amount) as Money, limit: perDay })
+        }
+      }
+      for (const cap of perCalendarDay ?? NO_CAPS) {
+        const { amount: limit, timeZone } = cap
+        const that = account === undefined ? 0 : account.spent.since(countsFrom(cap, at)) + account.reserved
+        if (that + request.amount > limit) return this.#denied(request, at, id, 'perDay', limit, that, timeZone)
+        for (const threshold of alertsAt) {
+          if (!reaches(that + request.amount, threshold, limit)) break
+          const last = account?.alerted?.get(alertName(threshold, timeZone))
+          if (last !== undefined && last >= countsFrom(cap, at)) continue
+          if (alerts === NO_ALERTS) alerts = []
+          alerts.push({ budgetId: id, threshold, used: (that + request.amount) as Money, limit, timeZone })
+        }
+      }
       const made = account === undefined ? 0 : account.made.at(at)
       const active = account?.active ?? 0
-      if (perDay !== undefined && used + request.amount > perDay)
-        return this.#denied(request, at, id, 'perDay', perDay, used)
       if (perMinute !== undefined && made >= perMinute)
         return this.#denied(request, at, id, 'perMinute', perMinute, made)
       if (concurrent !== undefined && active >= concurrent)
         return this.#denied(request, at, id, 'concurrent', concurrent, active)
-      if (perDay === undefined || alertsAt === undefined) continue
-      for (const threshold of alertsAt) {
-        // A threshold is a fraction that a person wrote: what is a millionth of a cent away from it is on it.
-        if (used + request.amount + 1e-6 < threshold * perDay) break
-        const last = account?.alerted?.get(threshold)
-        if (last !== undefined && at < last + DAY.spanMs) continue
-        if (alerts === NO_ALERTS) alerts = []
-        alerts.push({ budgetId: id, threshold, used: (used + request.amount) as Money, limit: perDay })
-      }
     }
     return { ok: true, alerts }
   }
@@ -229,8 +265,9 @@ export class Books {
     reason: 'perDay' | 'perMinute' | 'concurrent',
     limit: number,
     used: number,
+    timeZone?: string,
   ): ReserveResult {
-    return { ok: false, budgetId, reason, limit, used, retryAt: this.#roomAt(request, at) }
+    return { ok: false, budgetId, reason, limit, used, timeZone, retryAt: this.#roomAt(request, at) }
   }
 
   /**
@@ -242,12 +279,19 @@ export class Books {
     let room = at
     for (const { id, limits } of request.path) {
       const account = this.#accounts.get(id)
-      const { perDay, perMinute, concurrent } = account === undefined ? limits : tightest(limits, account.declared)
+      const { perDay, perCalendarDay, perMinute, concurrent } =
+        account === undefined ? limits : tightest(limits, account.declared)
       if ((perDay ?? Infinity) < request.amount || (perMinute ?? 1) < 1 || (concurrent ?? 1) < 1) return undefined
+      if (perCalendarDay?.some((cap) => cap.amount < request.amount)) return undefined
       if (account === undefined) continue
       if (account.paused !== undefined) return undefined
       const excess = perDay === undefined ? 0 : account.spent.at(at) + account.reserved + request.amount - perDay
       if (excess > 0) room = Math.max(room, account.spent.goneAt(excess) ?? this.#deadline(id, 1))
+      for (const cap of perCalendarDay ?? NO_CAPS) {
+        const spent = account.spent.since(countsFrom(cap, at))
+        const over = spent + account.reserved + request.amount - cap.amount
+        if (over > 0) room = Math.max(room, spent >= over ? resetsAt(cap, at) : this.#deadline(id, 1))
+      }
       const tooMany = perMinute === undefined ? 0 : account.made.at(at) + 1 - perMinute
       if (tooMany > 0) room = Math.max(room, account.made.goneAt(tooMany) ?? at)
       const tooBusy = concurrent === undefined ? 0 : account.active + 1 - concurrent
@@ -310,14 +354,20 @@ export class Books {
     return this.#accounts.get(budgetId)?.paused !== undefined
   }
 
-  usage(budgetId: string, at: number): Usage {
+  usage(budgetId: string, at: number, days?: readonly CalendarCap[]): Usage {
     const account = this.#accounts.get(budgetId)
+    const spent = (account?.spent.at(at) ?? 0) as Money
+    const { perCalendarDay } = tightest({ perCalendarDay: days }, account?.declared ?? NO_LIMITS)
     return {
-      spent: (account?.spent.at(at) ?? 0) as Money,
+      spent,
       reserved: (account?.reserved ?? 0) as Money,
       lastMinute: account?.made.at(at) ?? 0,
       active: account?.active ?? 0,
       declared: account?.declared ?? NO_LIMITS,
+      days: perCalendarDay?.map((cap) => {
+        const start = countsFrom(cap, at)
+        return { ...cap, start, end: resetsAt(cap, at), spent: (account?.spent.since(start) ?? 0) as Money }
+      }),
       paused: account?.paused,
     }
   }
@@ -335,15 +385,15 @@ export class Books {
     amount: number,
     deadline: number,
     path: readonly string[],
-    alerts: readonly (readonly [budgetId: string, threshold: number])[],
+    alerts: readonly TakenAlert[],
     at: number,
   ): void {
     for (const budgetId of path) this.#account(budgetId).made.add(at, 1)
     this.#enter(id, { ownerId, amount, deadline, path, task: undefined, claimedAt: 0 })
-    for (const [budgetId, threshold] of alerts) {
+    for (const [budgetId, threshold, timeZone] of alerts) {
       const account = this.#account(budgetId)
       account.alerted ??= new Map()
-      account.alerted.set(threshold, at)
+      account.alerted.set(timeZone === undefined ? threshold : alertName(threshold, timeZone), at)
     }
   }
 
@@ -448,8 +498,8 @@ export class Books {
   #isIdle(account: Account): boolean {
     const at = this.#seen
     if (account.active > 0 || account.paused !== undefined || account.declared !== NO_LIMITS) return false
-    if (account.spent.at(at) > 0 || account.made.at(at) > 0) return false
-    for (const alerted of account.alerted?.values() ?? []) if (at < alerted + DAY.spanMs) return false
+    if (account.spent.at(at) > 0 || !account.spent.isEmpty || account.made.at(at) > 0) return false
+    for (const alerted of account.alerted?.values() ?? []) if (at < alerted + LONGEST_DAY_MS) return false
     return true
   }
 
@@ -470,6 +520,15 @@ function newAccount(spent: SlidingSum, made: SlidingSum): Account {
   return { spent, made, reserved: 0, active: 0, paused: undefined, alerted: undefined, declared: NO_LIMITS }
 }
 
+function alertName(threshold: number, timeZone: string): string {
+  return `${threshold} ${timeZone}`
+}
+
+/** Whether an amount is at a threshold. It is a fraction that a person wrote: what is a millionth of a cent away from it is on it. */
+function reaches(used: number, threshold: number, limit: number): boolean {
+  return used + 1e-6 >= threshold * limit
+}
+
 /** A lapsed reservation is kept until its amount no longer counts in any process's books. */
 function lapsedUntil(deadline: number): number {
   return slotEnds(DAY, slotOf(DAY, deadline))
@@ -482,6 +541,12 @@ export function checkRequest({ amount, deadline, path }: ReserveRequest): void {
   if (path.length > 1 && path.some(({ id }, i) => path.findIndex((other) => other.id === id) !== i)) {
     throw new SolveguardError('CONFIG_INVALID', 'A budget stands twice on the path of one reservation.')
   }
+  for (const { limits } of path) if (limits.perCalendarDay !== undefined) limits.perCalendarDay.forEach(checkDay)
+}
+
+function checkDay({ timeZone, start, end }: CalendarCap): void {
+  if (end > start && end - start <= LONGEST_DAY_MS) return
+  throw new SolveguardError('CONFIG_INVALID', `A calendar day in ${timeZone} is at most 27 hours.`)
 }
 
 function checkAmount(amount: number): void {

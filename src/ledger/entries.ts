@@ -1,4 +1,4 @@
-import type { Books } from './books.js'
+import type { Books, TakenAlert } from './books.js'
 import { JournalError } from './journal.js'
 import type { NotedTask, Owner, PauseReason } from './ledger.js'
 
@@ -16,7 +16,7 @@ export type Entry =
       amount: number,
       deadline: number,
       path: readonly string[],
-      alerts: readonly (readonly [budgetId: string, threshold: number])[],
+      alerts: readonly TakenAlert[],
     ]
   | readonly [kind: 'note', id: string, task: NotedTask]
   | readonly [kind: 'settle', at: number, id: string, cost: number]

@@ -3,10 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { MaybePromise } from '../base/async.js'
 import type { ChainHead } from '../base/chain.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
-import { Books, type BooksState, checkSettlement, deadlineOf } from './books.js'
+import { Books, type BooksState, checkSettlement, deadlineOf, takenAlerts } from './books.js'
 import { book, type Entry } from './entries.js'
 import { type Connect, type Durability, Journal, JournalError } from './journal.js'
 import type {
+  CalendarCap,
   ClaimedTask,
   ClaimRequest,
   Fact,
@@ -133,8 +134,10 @@ class FileLedger implements Ledger {
       const { id, ownerId, amount } = request
       const deadline = deadlineOf(request, now, at)
       const path = request.path.map((claim) => claim.id)
-      const alerts = result.alerts.map(({ budgetId, threshold }) => [budgetId, threshold] as const)
-      return { entries: [['take', at, id, ownerId, amount, deadline, path, alerts]], result }
+      return {
+        entries: [['take', at, id, ownerId, amount, deadline, path, takenAlerts(result.alerts)]],
+        result,
+      }
     })
   }
 
@@ -183,8 +186,8 @@ class FileLedger implements Ledger {
     }))
   }
 
-  usage(budgetId: string, now: number): MaybePromise<Usage> {
-    return this.#decide(now, (at) => ({ result: this.#books.usage(budgetId, at) }))
+  usage(budgetId: string, now: number, days?: readonly CalendarCap[]): MaybePromise<Usage> {
+    return this.#decide(now, (at) => ({ result: this.#books.usage(budgetId, at, days) }))
   }
 
   remember(fact: NewFact, now: number): MaybePromise<string> {

@@ -9,6 +9,8 @@ import type { Money } from '../policy/money.js'
  * 1. For each budget, `reserved + spent` in any 24 hours is never above its `perDay`, at any instant, in any process,
  *    after any crash. A reservation counts from the moment it is made; a spent amount counts from when it was settled
  *    until 24 hours later, rounded up to the end of its five-minute slot.
+ *    Likewise in any day of each calendar of `perCalendarDay`: what was settled in it and what is reserved. A reservation that
+ *    is open at midnight so counts for both days, for the one it was made in and for the one it ends in.
  * 2. At most `perMinute` reservations are made in any 60 s (rounded up to whole seconds), at most `concurrent` are
  *    under way.
  * 3. A reserve takes from every budget of its path, or from none.
@@ -61,8 +63,11 @@ export interface Ledger {
   pause(budgetId: string, reason: PauseReason): MaybePromise<boolean>
   resume(budgetId: string): MaybePromise<void>
 
-  /** How a budget stands now. Unknown budgets stand at nothing. */
-  usage(budgetId: string, now: number): MaybePromise<Usage>
+  /**
+   * How a budget stands now. Unknown budgets stand at nothing.
+   * @param days for which calendar days besides those that live owners declared
+   */
+  usage(budgetId: string, now: number, days?: readonly CalendarCap[]): MaybePromise<Usage>
 
   /**
    * Keeps a small fact for every process, for as long as it says. It takes the place of one by its name; with `ifNew` one that is
@@ -82,9 +87,24 @@ export interface Ledger {
   close(): MaybePromise<void>
 }
 
+/**
+ * An amount for each day of a calendar. Only callers know time zones: whoever names the cap says which day it is there by its own
+ * clock. Where that day is over by the ledger's time, or has not begun, it is counted against the spender.
+ */
+export interface CalendarCap {
+  /** Which calendar, for the ledger only a name: `Europe/Berlin`. */
+  readonly timeZone: string
+  readonly amount: Money
+  /** When the caller's day began and when it ends, wall-clock ms; at most 27 hours. */
+  readonly start: number
+  readonly end: number
+}
+
 /** What one budget allows. Absent means: no limit of this kind from here. */
 export interface Limits {
   readonly perDay?: Money | undefined
+  /** At most one for each time zone; all of them hold. */
+  readonly perCalendarDay?: readonly CalendarCap[] | undefined
   readonly perMinute?: number | undefined
   readonly concurrent?: number | undefined
 }
@@ -109,8 +129,9 @@ export interface BudgetClaim {
   readonly id: string
   readonly limits: Limits
   /**
-   * Fractions of `perDay` in ascending order (0.5 for half). Each is reported by the first reservation that brings
-   * `reserved + spent` to it or finds it there, and then not again for 24 hours, whatever is given back meanwhile.
+   * Fractions of each daily amount in ascending order (0.5 for half). Each is reported by the first reservation that brings
+   * `reserved + spent` to it or finds it there, and then not again for 24 hours, or until midnight of the calendar that it is
+   * about, whatever is given back meanwhile.
    */
   readonly alertsAt?: readonly number[] | undefined
 }
@@ -145,6 +166,8 @@ export type ReserveResult =
       /** The limit that holds (the tighter of all declared), and what counts against it now. */
       readonly limit?: number | undefined
       readonly used?: number | undefined
+      /** Whose calendar day it is that has no room, with `perDay`; absent for the sliding one. */
+      readonly timeZone?: string | undefined
       readonly pause?: PauseReason | undefined
     }
 
@@ -154,6 +177,8 @@ export interface ThresholdAlert {
   readonly threshold: number
   readonly used: Money
   readonly limit: Money
+  /** Which calendar's day it is about; absent for the sliding one. */
+  readonly timeZone?: string | undefined
 }
 
 /** What another process needs to pick a task up. Holds no key and no solution. */
@@ -230,6 +255,12 @@ export interface NewFact extends Omit<Fact, 'at'> {
   readonly ifNew?: boolean | undefined
 }
 
+/** How a budget stands in a calendar's day: the cap that holds, on the day that it is by the ledger's time. */
+export interface CalendarUsage extends CalendarCap {
+  /** What was settled, or lapsed, on that day. What is reserved counts besides. */
+  readonly spent: Money
+}
+
 /** How a budget stands. */
 export interface Usage {
   readonly spent: Money
@@ -240,5 +271,7 @@ export interface Usage {
   readonly active: number
   /** The tightest limits that live owners declared. */
   readonly declared: Limits
+  /** For each calendar that was asked for or that live owners declared. */
+  readonly days?: readonly CalendarUsage[] | undefined
   readonly paused?: PauseReason | undefined
 }

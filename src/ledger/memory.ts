@@ -1,4 +1,4 @@
-import { Books, checkSettlement, deadlineOf } from './books.js'
+import { Books, checkSettlement, deadlineOf, takenAlerts } from './books.js'
 import type { Ledger } from './ledger.js'
 
 /** A ledger in this process's memory. Answers at once, never with a promise, but for what its interface allows. */
@@ -35,8 +35,8 @@ export function memoryLedger(): MemoryLedger {
       const result = books.reserve(request, at)
       if (result.ok) {
         const path = request.path.map(({ id }) => id)
-        const alerts = result.alerts.map(({ budgetId, threshold }) => [budgetId, threshold] as const)
-        books.take(request.id, request.ownerId, request.amount, deadlineOf(request, now, at), path, alerts, at)
+        const { id, ownerId, amount } = request
+        books.take(id, ownerId, amount, deadlineOf(request, now, at), path, takenAlerts(result.alerts), at)
       }
       return result
     },
@@ -69,8 +69,8 @@ export function memoryLedger(): MemoryLedger {
     resume(budgetId) {
       books.resume(budgetId)
     },
-    usage(budgetId, now) {
-      return books.usage(budgetId, books.advance(now))
+    usage(budgetId, now, days) {
+      return books.usage(budgetId, books.advance(now), days)
     },
     remember(fact, now) {
       const { scope, name } = fact

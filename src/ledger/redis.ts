@@ -7,6 +7,7 @@ import { checkRequest, checkSettlement, usedTwice } from './books.js'
 import { checkFact } from './facts.js'
 import type {
   BudgetClaim,
+  CalendarCap,
   ClaimedTask,
   ClaimRequest,
   Fact,
@@ -26,7 +27,7 @@ import type {
 import { isForbidden, mayHaveHappened, RedisError } from './redis/errors.js'
 import { Link } from './redis/link.js'
 import type { Time } from './redis/lua.js'
-import { inGroups, readHead, readLimits, readReserved, readTask, readUsage } from './redis/replies.js'
+import { capWords, inGroups, readHead, readLimits, readReserved, readTask, readUsage } from './redis/replies.js'
 import {
   connect,
   type Keeping,
@@ -163,7 +164,7 @@ class RedisLedger implements Ledger {
     const words = [owner.id, owner.leaseMs, JSON.stringify(declares)]
     const [, ...differing] = await this.#link.call('join', now, words)
     return {
-      differing: inGroups(differing, 4).map(([budgetId, ...limits]) => ({
+      differing: inGroups(differing, 5).map(([budgetId, ...limits]) => ({
         budgetId: String(budgetId),
         effective: readLimits(limits),
       })),
@@ -238,8 +239,8 @@ class RedisLedger implements Ledger {
     await this.#link.call('resume', 0, [budgetId])
   }
 
-  async usage(budgetId: string, now: number): Promise<Usage> {
-    return readUsage(await this.#link.call('usage', now, [budgetId]))
+  async usage(budgetId: string, now: number, days: readonly CalendarCap[] = []): Promise<Usage> {
+    return readUsage(await this.#link.call('usage', now, [budgetId, JSON.stringify(days.map(capWords))]))
   }
 
   async remember(fact: NewFact, now: number): Promise<string> {
@@ -340,16 +341,17 @@ const PATHS = new WeakMap<readonly BudgetClaim[], PathWords>()
 function wordsOf(path: readonly BudgetClaim[]): PathWords {
   const known = PATHS.get(path)
   if (known) return known
-  const claims = path.map(({ id, limits, alertsAt }) => [
-    id,
-    ...limitWords(limits),
-    alertsAt?.length ? alertsAt : false,
-  ])
+  const claims = path.map(({ id, limits, alertsAt }) => {
+    const [perDay, perMinute, concurrent, days] = limitWords(limits)
+    return [id, perDay, perMinute, concurrent, alertsAt?.length ? alertsAt : false, days]
+  })
   const words = { ids: JSON.stringify(path.map(({ id }) => id)), claims: JSON.stringify(claims) }
   PATHS.set(path, words)
   return words
 }
 
-function limitWords({ perDay, perMinute, concurrent }: Limits): (number | false)[] {
-  return [perDay, perMinute, concurrent].map((limit) => (limit === undefined || limit === Infinity ? false : limit))
+function limitWords({ perDay, perMinute, concurrent, perCalendarDay }: Limits) {
+  const limits = [perDay, perMinute, concurrent]
+  const words = limits.map((limit) => (limit === undefined || limit === Infinity ? false : limit))
+  return [...words, perCalendarDay?.map(capWords) ?? false]
 }

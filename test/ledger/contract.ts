@@ -1,9 +1,11 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { MaybePromise } from '../../src/base/async.js'
-import type { BudgetClaim, Ledger, Limits, NewFact, NotedTask, Owner } from '../../src/ledger/ledger.js'
+import type { BudgetClaim, CalendarCap, Ledger, Limits, NewFact, NotedTask, Owner } from '../../src/ledger/ledger.js'
 import { type Money, micros } from '../../src/policy/money.js'
+import { calendarContract } from './calendar-contract.js'
 import { Model } from './model.js'
+import { shorthand } from './shorthand.js'
 
 /** A ledger to be tested, and the same one as another process sees it (a ledger in memory is seen by no other). */
 export interface LedgerPair {
@@ -20,26 +22,6 @@ const T0 = Date.UTC(2026, 0, 5, 12)
 /** When what is settled at `T0` stops counting. */
 const DAY_OUT = T0 + 5 * MINUTE + 24 * HOUR
 const TASK: NotedTask = { solver: 'captchaai', taskId: '4711', keyVersion: 'v1', family: 'recaptcha' }
-
-/** Short forms, so that a test reads as what happens. */
-export function shorthand(ledger: Ledger) {
-  let made = 0
-  return {
-    reserve(
-      path: readonly BudgetClaim[],
-      amount: number,
-      now: number,
-      more: { id?: string; owner?: string; for?: number } = {},
-    ) {
-      const id = more.id ?? `unnamed-${made++}-${Math.random()}`
-      const deadline = now + (more.for ?? 2 * MINUTE)
-      return ledger.reserve({ id, ownerId: more.owner ?? 'me', path, amount: micros(amount), deadline }, now)
-    },
-    settle: (id: string, cost: number, now: number) => ledger.settle({ reservationId: id, cost: micros(cost) }, now),
-    claim: (ownerId: string, now: number, more: { limit?: number; solver?: string; budgetId?: string } = {}) =>
-      ledger.claim({ ownerId, solver: 'captchaai', budgetId: 'a', limit: 10, ...more }, now),
-  }
-}
 
 function budget(
   id: string,
@@ -189,6 +171,8 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         })
       })
     })
+
+    describe('calendar days', () => calendarContract(() => pair))
 
     describe('rate and slots', () => {
       it('counts a reservation in the rate until 60 s after the end of its second', async () => {
@@ -558,7 +542,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
 }
 
 type Step =
-  | { do: 'reserve'; path: 0 | 1 | 2; amount: number; for: number }
+  | { do: 'reserve'; path: number; amount: number; for: number; skew: number }
   | { do: 'settle'; which: number; share: number }
   | { do: 'wait'; ms: number }
   | { do: 'retry' }
@@ -568,9 +552,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 5,
     arbitrary: fc.record({
       do: fc.constant('reserve' as const),
-      path: fc.constantFrom(0 as const, 1 as const, 2 as const),
+      path: fc.nat(4),
       amount: fc.integer({ min: 0, max: 200 }),
       for: fc.constantFrom(1, 20 * SECOND, 2 * MINUTE, HOUR),
+      /** How far from the time the caller's idea of the day is. */
+      skew: fc.constantFrom(0, 0, 0, 0, -2 * HOUR, 2 * HOUR, -40 * HOUR, 30 * HOUR),
     }),
   },
   {
@@ -594,6 +580,16 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ do: 'retry' as const }) },
 )
 
+/** The day of a made-up calendar at a moment: its days are of these lengths by turns. */
+function dayOf(timeZone: string, amount: number, from: number, hours: readonly number[], at: number): CalendarCap {
+  let start = from
+  for (let day = 0; ; day++) {
+    const end = start + (hours[day % hours.length] ?? 24) * HOUR
+    if (at < end) return { timeZone, amount: micros(amount), start, end }
+    start = end
+  }
+}
+
 /** Does the steps on ledger and model alike, by turns through either side of the pair, and looks at all after each. */
 async function compare(pair: LedgerPair, steps: readonly Step[], start: number): Promise<void> {
   const model = new Model()
@@ -603,8 +599,17 @@ async function compare(pair: LedgerPair, steps: readonly Step[], start: number):
     narrow: { perDay: 250 as Money, perMinute: 3, concurrent: 2 },
   }
   const wide: BudgetClaim = { id: `${run}-wide`, limits: limits.wide }
-  const narrow: BudgetClaim = { id: `${run}-narrow`, limits: limits.narrow }
-  const paths = [[wide], [narrow], [wide, narrow]] as const
+  const narrow: BudgetClaim = { id: `${run}-narrow`, limits: limits.narrow, alertsAt: [0.5, 0.8] }
+  const capsAt = (at: number) => [
+    dayOf('Odd/Place', 300, start - 70 * HOUR, [24, 23, 25, 24, 26], at),
+    dayOf('Other/Place', 400, start - 61.5 * HOUR, [24], at),
+  ]
+  const days = (at: number): BudgetClaim => ({
+    id: `${run}-days`,
+    limits: { perDay: 450 as Money, perCalendarDay: capsAt(at) },
+    alertsAt: [0.1, 0.5, 0.9],
+  })
+  const paths = (at: number) => [[wide], [narrow], [wide, narrow], [days(at)], [days(at), narrow]]
   let now = start
   let retryAt: number | undefined
   for (const [turn, each] of steps.entries()) {
@@ -616,7 +621,7 @@ async function compare(pair: LedgerPair, steps: readonly Step[], start: number):
       const request = {
         id: `${run}-${turn}`,
         ownerId: 'me',
-        path: paths[each.path],
+        path: paths(now + each.skew)[each.path] ?? [],
         amount: micros(each.amount),
         deadline: now + each.for,
       }
@@ -624,6 +629,7 @@ async function compare(pair: LedgerPair, steps: readonly Step[], start: number):
       const result = await ledger.reserve(request, now)
       expect(result).toMatchObject(expected)
       if (result.ok) {
+        expect(result.alerts).toEqual(model.alerts(request, at))
         model.deals.push({ ...request, deadline: at + each.for, madeAt: at, path: request.path.map(({ id }) => id) })
       } else {
         retryAt = result.retryAt
@@ -639,19 +645,26 @@ async function compare(pair: LedgerPair, steps: readonly Step[], start: number):
       else if (at < deal.deadline + 24 * HOUR) expect(settled).toBe(true)
       if (settled) deal.settled = { at, cost }
     }
-    for (const { id, limits } of [wide, narrow]) {
+    for (const { id, limits } of [wide, narrow, days(at)]) {
       const expected = {
         spent: model.spent(id, at),
         reserved: model.reserved(id, at),
         active: model.active(id, at),
         lastMinute: model.made(id, at),
       }
-      expect(await pair.ledger.usage(id, now)).toMatchObject(expected)
-      expect(await pair.other.usage(id, now)).toMatchObject(expected)
+      const { perDay, perCalendarDay, perMinute = Infinity, concurrent = Infinity } = limits
+      const told = perCalendarDay?.map((cap) => ({ ...cap, spent: model.spentSince(id, cap.start, at) }))
+      expect(await pair.ledger.usage(id, now, perCalendarDay)).toMatchObject(expected)
+      expect(await pair.other.usage(id, now, perCalendarDay)).toMatchObject({ ...expected, days: told })
       // The promises themselves, without any slots.
-      expect(model.spent(id, at, false) + model.reserved(id, at)).toBeLessThanOrEqual(limits.perDay ?? 0)
-      expect(model.made(id, at, false)).toBeLessThanOrEqual(limits.perMinute ?? 0)
-      expect(model.active(id, at)).toBeLessThanOrEqual(limits.concurrent ?? 0)
+      expect(model.spent(id, at, false) + model.reserved(id, at)).toBeLessThanOrEqual(perDay ?? 0)
+      expect(model.made(id, at, false)).toBeLessThanOrEqual(perMinute)
+      expect(model.active(id, at)).toBeLessThanOrEqual(concurrent)
+      for (const cap of perCalendarDay ?? []) {
+        const spent = model.spentSince(id, cap.start, at)
+        expect(spent + model.reserved(id, at)).toBeLessThanOrEqual(cap.amount)
+        expect(model.takenIn(id, cap, at)).toBeLessThanOrEqual(cap.amount)
+      }
     }
   }
 }

@@ -8,7 +8,8 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { fileLedger } from '../../src/ledger/file.js'
 import type { BudgetClaim, Ledger, Owner } from '../../src/ledger/ledger.js'
 import { type Money, micros } from '../../src/policy/money.js'
-import { ledgerContract, shorthand } from './contract.js'
+import { ledgerContract } from './contract.js'
+import { shorthand } from './shorthand.js'
 
 interface Connection {
   exec(sql: string): void

@@ -8,7 +8,7 @@ import { type Money, micros } from '../../src/policy/money.js'
 import { makeCertificate } from '../support/certificate.js'
 import { type RedisSetup, type RunningRedis, startRedis } from '../support/redis.js'
 import { startTap } from '../support/tap.js'
-import { shorthand } from './contract.js'
+import { shorthand } from './shorthand.js'
 
 const A: BudgetClaim = { id: 'a', limits: { perDay: 1e9 as Money } }
 const TASK = { solver: 'captchaai', taskId: '4711', keyVersion: 'v1', family: 'recaptcha' }

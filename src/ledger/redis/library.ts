@@ -3,6 +3,8 @@ export const LIBRARY = /* lua */ `
 library = function()
 local SLOT_MS = { [DAY] = DAY_SLOT_MS, [MINUTE] = MINUTE_SLOT_MS }
 local SLOTS = { [DAY] = 288, [MINUTE] = 60 }
+-- For how many more slots those are kept that no longer count.
+local KEPT = { [DAY] = (LONGEST_DAY_MS - DAY_MS) / DAY_SLOT_MS, [MINUTE] = 0 }
 local CLOSED = { [DAY] = 'd', [MINUTE] = 'n' }
 
 local function write(field, value)
@@ -10,10 +12,19 @@ local function write(field, value)
   writes[#writes + 1] = value
 end
 
+local function slotEnds(window, slot)
+  return (slot + 1 + SLOTS[window]) * SLOT_MS[window]
+end
+
+local function dayOf(moment)
+  return floor(moment / DAY_SLOT_MS)
+end
+
 -- Both at once: a slot that is closed but still in its account, or the other way round, would falsify a sum.
 local function writeClosed(id, a, window, closed)
   a[CHANGED] = true
-  call('HSET', BOOKS, CLOSED[window] .. id, closed, 'a' .. id, pack(ACCOUNT, unpack(a, 1, PAUSED)))
+  call('HSET', BOOKS, CLOSED[window] .. id, closed, 'a' .. id, pack(ACCOUNT, unpack(a, 1, CALENDARS)))
+  if window == DAY then call('HDEL', BOOKS, 's' .. id) end
 end
 
 -- Lets a window of an account slide to now.
@@ -25,14 +36,16 @@ local function slideWindow(id, a, window)
   if a[window] == 0 then return end
   local closed = call('HGET', BOOKS, CLOSED[window] .. id) or ''
   if amount > 0 then closed = closed .. pack('>dd', before, amount) end
-  local from = 1
+  local from, kept = 1, 1
   while from < #closed do
     local s, n = parse('>dd', closed, from)
     if s + 1 + SLOTS[window] > slot then break end
-    a[window] = a[window] - n
+    -- Those before it had left the window when it slid last.
+    if s + 1 + SLOTS[window] > before then a[window] = a[window] - n end
     from = from + 16
+    if s + 1 + SLOTS[window] + KEPT[window] <= slot then kept = from end
   end
-  writeClosed(id, a, window, closed:sub(from))
+  writeClosed(id, a, window, closed:sub(kept))
 end
 
 -- A slot of the day ends with one of the minute.
@@ -41,7 +54,7 @@ local function slide(id, a)
   slideWindow(id, a, MINUTE)
 end
 
--- Counts an amount (negative to correct) in a slot of the day that still counts. A slot never falls below zero.
+-- Counts an amount (negative to correct) in a slot of the day that is still kept. A slot never falls below zero.
 local function spend(id, a, slot, amount)
   a[CHANGED] = true
   local now = a[DAY + 1]
@@ -49,7 +62,7 @@ local function spend(id, a, slot, amount)
     local after = max(0, a[DAY + 2] + amount)
     a[DAY] = a[DAY] + after - a[DAY + 2]
     a[DAY + 2] = after
-  elseif slot < now and slot + 1 + SLOTS[DAY] > now then
+  elseif slot < now and slot + 1 + SLOTS[DAY] + KEPT[DAY] > now then
     local closed = call('HGET', BOOKS, 'd' .. id) or ''
     local from, s, n = 1, nil, 0
     while from < #closed do
@@ -60,17 +73,91 @@ local function spend(id, a, slot, amount)
     local found = from < #closed and s == slot
     local before = found and n or 0
     local after = max(0, before + amount)
-    a[DAY] = a[DAY] + after - before
+    if slot + 1 + SLOTS[DAY] > now then a[DAY] = a[DAY] + after - before end
     writeClosed(id, a, DAY, closed:sub(1, from - 1) .. pack('>dd', slot, after) .. closed:sub(found and from + 16 or from))
   end
 end
 
-local function slotEnds(window, slot)
-  return (slot + 1 + SLOTS[window]) * SLOT_MS[window]
+-- A calendar cap is a list of its time zone, its amount, when the day began and when it ends. What follows does as books.ts does.
+local function countsFrom(cap)
+  if at >= cap[4] then return max(cap[4], at - LONGEST_DAY_MS) end
+  return at >= cap[3] and cap[3] or at - LONGEST_DAY_MS
 end
 
-local function dayOf(moment)
-  return floor(moment / DAY_SLOT_MS)
+local function resetsAt(cap)
+  if at < cap[3] then return cap[3] end
+  return at < cap[4] and cap[4] or max(cap[4] + DAY_MS, at)
+end
+
+-- Of each calendar the tighter amount, on the later of two days.
+local function tighterDays(some, others)
+  local caps = { unpack(some) }
+  for _, cap in ipairs(others) do
+    local place = #caps + 1
+    for i, each in ipairs(caps) do
+      if each[1] == cap[1] then place = i end
+    end
+    local same = caps[place] or cap
+    local later = same[4] >= cap[4] and same or cap
+    caps[place] = { cap[1], min(same[2], cap[2]), later[3], later[4] }
+  end
+  return caps
+end
+
+-- The calendar caps that hold for a budget: what the caller says, and what live owners declared.
+local function daysOf(id, a, claimed)
+  local declared = a[CALENDARS] > 0 and call('HGET', BOOKS, 'k' .. id)
+  return tighterDays(claimed or {}, declared and cjson.decode(declared) or {})
+end
+
+-- What was counted in the slot of a moment and after it. The closed ones are added up once for as long as they stay what they are.
+local function since(id, a, from)
+  local beginning, sum = dayOf(from), nil
+  local known = call('HGET', BOOKS, 's' .. id)
+  local sums = known and cmsgpack.unpack(known) or {}
+  for i = 1, #sums, 2 do
+    if sums[i] == beginning then sum = sums[i + 1] end
+  end
+  if not sum then
+    local closed = call('HGET', BOOKS, 'd' .. id) or ''
+    sum = 0
+    for place = #closed - 15, 1, -16 do
+      local s, n = parse('>dd', closed, place)
+      if s < beginning then break end
+      sum = sum + n
+    end
+    if #sums >= 8 then sums = {} end
+    sums[#sums + 1], sums[#sums + 2] = beginning, sum
+    call('HSET', BOOKS, 's' .. id, cmsgpack.pack(sums))
+  end
+  return a[DAY + 1] >= beginning and sum + a[DAY + 2] or sum
+end
+
+-- The first calendar cap that has no room for an amount, and what counts for it; or nil. Each cap gets what counts as its fifth.
+local function overDay(id, a, caps, amount)
+  for _, cap in ipairs(caps) do
+    cap[5] = since(id, a, countsFrom(cap)) + a[RESERVED]
+    if cap[5] + amount > cap[2] then return cap end
+  end
+end
+
+-- Adds to a reply the alerts of a budget's calendar days, and to 'alerted' when each was last given.
+local function alertDays(budget, caps, amount, place, thresholds, alerted, reply)
+  local past
+  for _, cap in ipairs(caps) do
+    for i, threshold in ipairs(thresholds) do
+      if cap[5] + amount + 1e-6 < threshold * cap[2] then break end
+      past = past or alerted[budget] or cjson.decode(call('HGET', BOOKS, 'l' .. budget) or '{}')
+      local name = string.format('%.17g ', threshold) .. cap[1]
+      if not past[name] or past[name] < countsFrom(cap) then
+        past[name] = at
+        alerted[budget] = past
+        local n = #reply
+        reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] =
+          place - 1, i - 1, cap[5] + amount, cap[2], cap[1]
+      end
+    end
+  end
 end
 
 -- state, deadline, when claimed, amount, which call, owner, path
@@ -99,6 +186,16 @@ local function lapse()
   due = tonumber(next[2]) or NONE
 end
 
+-- Whether two lists of calendar caps say the same, whatever day it is.
+local function sameDays(some, others)
+  local amounts = {}
+  for _, cap in ipairs(some) do amounts[cap[1]] = cap[2] end
+  for _, cap in ipairs(others) do
+    if amounts[cap[1]] ~= cap[2] then return false end
+  end
+  return #some == #others
+end
+
 -- Works out anew what live owners declare. For one that joins: also on which of its budgets they differ.
 local function redeclare(mine)
   local live = call('ZRANGEBYSCORE', OWNERS, '(' .. at, '+inf', 'WITHSCORES')
@@ -108,7 +205,7 @@ local function redeclare(mine)
     local owner = call('HGET', BOOKS, 'o' .. live[i])
     for _, declared in ipairs(owner and cjson.decode(owner)[2] or {}) do
       local budget = declared[1]
-      local t = tightest[budget] or { NONE, NONE, NONE }
+      local t = tightest[budget] or { NONE, NONE, NONE, {} }
       tightest[budget] = t
       local own = mine and mine[budget]
       for k = 1, 3 do
@@ -116,19 +213,23 @@ local function redeclare(mine)
         t[k] = min(t[k], limit)
         if own and (own[k + 1] or NONE) ~= limit then differing[budget] = t end
       end
+      local days = declared[5] or {}
+      t[4] = tighterDays(t[4], days)
+      if own and not sameDays(own[5] or {}, days) then differing[budget] = t end
     end
   end
   for _, budget in ipairs(cjson.decode(call('HGET', BOOKS, 'c') or '[]')) do
-    tightest[budget] = tightest[budget] or { NONE, NONE, NONE }
+    tightest[budget] = tightest[budget] or { NONE, NONE, NONE, {} }
   end
   local budgets = {}
   for budget, t in pairs(tightest) do
     local a = current(budget)
-    if a[PER_DAY] ~= t[1] or a[PER_MINUTE] ~= t[2] or a[CONCURRENT] ~= t[3] then
-      a[PER_DAY], a[PER_MINUTE], a[CONCURRENT] = t[1], t[2], t[3]
+    if a[PER_DAY] ~= t[1] or a[PER_MINUTE] ~= t[2] or a[CONCURRENT] ~= t[3] or a[CALENDARS] ~= #t[4] then
+      a[PER_DAY], a[PER_MINUTE], a[CONCURRENT], a[CALENDARS] = t[1], t[2], t[3], #t[4]
       a[CHANGED] = true
     end
-    if min(t[1], t[2], t[3]) < NONE then budgets[#budgets + 1] = budget end
+    if #t[4] > 0 then write('k' .. budget, cjson.encode(t[4])) end
+    if min(t[1], t[2], t[3]) < NONE or #t[4] > 0 then budgets[#budgets + 1] = budget end
   end
   write('c', #budgets > 0 and cjson.encode(budgets) or '[]')
   return differing
@@ -146,9 +247,12 @@ end
 local function isIdle(id)
   local a = current(id)
   if a[ACTIVE] > 0 or a[DAY] > 0 or a[MINUTE] > 0 or a[PAUSED] > 0 then return false end
-  if min(a[PER_DAY], a[PER_MINUTE], a[CONCURRENT]) < NONE then return false end
+  if min(a[PER_DAY], a[PER_MINUTE], a[CONCURRENT]) < NONE or a[CALENDARS] > 0 then return false end
+  -- What no longer counts in any 24 hours may count in a calendar day.
+  local closed = call('HGET', BOOKS, 'd' .. id) or ''
+  if #closed > 0 and parse('>d', closed, #closed - 15) + 1 + SLOTS[DAY] + KEPT[DAY] > a[DAY + 1] then return false end
   for _, given in pairs(cjson.decode(call('HGET', BOOKS, 'l' .. id) or '{}')) do
-    if at < given + DAY_MS then return false end
+    if at < given + LONGEST_DAY_MS then return false end
   end
   return true
 end
@@ -191,7 +295,7 @@ local function sweep()
       named[#named + 1] = member
       fields[#fields + 1] = member
     elseif isIdle(name) then
-      for _, letter in ipairs({ 'a', 'd', 'n', 'l', 'p' }) do fields[#fields + 1] = letter .. name end
+      for _, letter in ipairs({ 'a', 'd', 'n', 'l', 'p', 'k', 's' }) do fields[#fields + 1] = letter .. name end
       accounts[name] = nil
     else
       call('ZADD', OLD, at + DAY_MS, member)
@@ -237,7 +341,7 @@ local function goneAt(budget, a, window, excess)
   local gone, from = 0, 1
   while from < #closed do
     local s, n = parse('>dd', closed, from)
-    gone = gone + n
+    if s + 1 + SLOTS[window] > a[window + 1] then gone = gone + n end
     if gone >= excess then return slotEnds(window, s) end
     from = from + 16
   end
@@ -272,6 +376,12 @@ local function roomAt(path, amount)
     if perDay < amount or perMinute < 1 or concurrent < 1 or a[PAUSED] > 0 then return nil end
     local excess = a[DAY] + a[RESERVED] + amount - perDay
     if excess > 0 then room = max(room, goneAt(budget, a, DAY, excess) or deadlineOf(budget, 1)) end
+    for _, cap in ipairs(daysOf(budget, a, claim[6])) do
+      if cap[2] < amount then return nil end
+      local spent = since(budget, a, countsFrom(cap))
+      local over = spent + a[RESERVED] + amount - cap[2]
+      if over > 0 then room = max(room, spent >= over and resetsAt(cap) or deadlineOf(budget, 1)) end
+    end
     local tooMany = a[MINUTE] + 1 - perMinute
     if tooMany > 0 then room = max(room, goneAt(budget, a, MINUTE, tooMany) or at) end
     local tooBusy = a[ACTIVE] + 1 - concurrent
@@ -291,6 +401,12 @@ return {
   named = named,
   includes = includes,
   roomAt = roomAt,
+  daysOf = daysOf,
+  overDay = overDay,
+  alertDays = alertDays,
+  countsFrom = countsFrom,
+  resetsAt = resetsAt,
+  since = since,
 }
 end
 `

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { LONGEST_DAY_MS } from '../windows.js'
 
 /*
  * The books of `books.ts`, in the words of Redis: the same rules, carried out by the server, so that each operation is one
@@ -10,6 +11,8 @@ import { createHash } from 'node:crypto'
  *           a<budget>  its account (ACCOUNT below)     d<budget>, n<budget>  closed slots of its day, of its minute
  *           p<budget>  why it is paused, if its account says that it is
  *           l<budget>  when each threshold's alert was last given
+ *           k<budget>  the calendar caps that live owners declared, if its account says that there are some
+ *           s<budget>  sums of its day's closed slots from some slots on, for calendar days; without it they are added up anew
  *           r<id>  a reservation (RECORD below)        t<id>  its task        g<id>  the alerts that it gave
  *           o<owner>  lease and limits of an owner     c  the budgets on which live owners declared limits
  *           q<number>  a settled reservation, in the queue of those to be forgotten
@@ -36,14 +39,24 @@ const CONSTANTS: Readonly<Record<string, string | number>> = {
   ...Object.fromEntries(KEYS.map((name, i) => [name.toUpperCase(), `KEYS[${i + 1}]`])),
   // An account is a list of numbers. Each of its two windows begins with: the sum that counts, the current slot, what is
   // in that slot. The slots before are apart (d<budget>, n<budget>), and touched only when a slot ends.
-  ACCOUNT: `'>${'d'.repeat(12)}'`,
-  ...{ DAY: 1, MINUTE: 4, RESERVED: 7, ACTIVE: 8, PER_DAY: 9, PER_MINUTE: 10, CONCURRENT: 11, PAUSED: 12 },
+  ACCOUNT: `'>${'d'.repeat(13)}'`,
+  ...{
+    DAY: 1,
+    MINUTE: 4,
+    RESERVED: 7,
+    ACTIVE: 8,
+    PER_DAY: 9,
+    PER_MINUTE: 10,
+    CONCURRENT: 11,
+    PAUSED: 12,
+    CALENDARS: 13,
+  },
   // Of an account that was read: whether it is to be written, and whether it is not in the books yet.
-  ...{ CHANGED: 13, NEW: 14 },
+  ...{ CHANGED: 14, NEW: 15 },
   // A record begins with its state, O(pen), L(apsed) or S(ettled). A settled one goes on with when, whether that was late,
   // and by which call; another with its deadline, when it was last claimed, its amount, which call made it, its owner, its path.
   RECORD: "'>dddsss'",
-  ...{ DAY_SLOT_MS: 300_000, MINUTE_SLOT_MS: 1_000, DAY_MS: 86_400_000 },
+  ...{ DAY_SLOT_MS: 300_000, MINUTE_SLOT_MS: 1_000, DAY_MS: 86_400_000, LONGEST_DAY_MS },
   /** How long a settled reservation is remembered at least, and a claimed task is its claimer's alone. */
   KEPT_MS: 60_000,
   /** How long the head of an audit file is kept, from when it was first told of: 400 days. */
@@ -75,7 +88,7 @@ local function current(id, raw)
     a = { parse(ACCOUNT, raw) }
     a[CHANGED] = false
   else
-    a = { 0, 0, 0, 0, 0, 0, 0, 0, NONE, NONE, NONE, 0, false, true }
+    a = { 0, 0, 0, 0, 0, 0, 0, 0, NONE, NONE, NONE, 0, 0, false, true }
   end
   accounts[id] = a
   if at >= (a[MINUTE + 1] + 1) * MINUTE_SLOT_MS then
@@ -91,7 +104,7 @@ local function commit()
   writes[n - 1], writes[n] = 'm', pack(META, at, due, leases, sweepAt, first, last)
   for id, a in pairs(accounts) do
     if a[CHANGED] then
-      writes[n + 1], writes[n + 2] = 'a' .. id, pack(ACCOUNT, unpack(a, 1, PAUSED))
+      writes[n + 1], writes[n + 2] = 'a' .. id, pack(ACCOUNT, unpack(a, 1, CALENDARS))
       n = n + 2
       if a[NEW] then call('ZADD', OLD, at + DAY_MS, 'a' .. id) end
     end

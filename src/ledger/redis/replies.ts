@@ -3,6 +3,7 @@ import { DeniedError } from '../../base/errors.js'
 import type { Money } from '../../policy/money.js'
 import type {
   BudgetClaim,
+  CalendarCap,
   ClaimedTask,
   Limits,
   NotedTask,
@@ -23,9 +24,9 @@ export function inGroups(words: readonly Word[], size: number): (readonly Word[]
 
 /** @param path the path of the request, by whose places alerts are told */
 export function readReserved([what, ...words]: Reply, path: readonly BudgetClaim[]): ReserveResult {
-  const [budgetId = '', reason, limit, used, retryAt] = words
+  const [budgetId = '', reason, limit, used, retryAt, timeZone] = words
   if (what === 'ok')
-    return { ok: true, alerts: words.length === 0 ? [] : inGroups(words, 4).map((each) => readAlert(each, path)) }
+    return { ok: true, alerts: words.length === 0 ? [] : inGroups(words, 5).map((each) => readAlert(each, path)) }
   if (what === 'paused') return { ok: false, budgetId: String(budgetId), reason: 'paused', pause: readReason(reason) }
   if (what === 'denied' && (reason === 'perDay' || reason === 'perMinute' || reason === 'concurrent')) {
     return {
@@ -35,25 +36,38 @@ export function readReserved([what, ...words]: Reply, path: readonly BudgetClaim
       limit: Number(limit),
       used: Number(used),
       retryAt: retryAt === '' ? undefined : Number(retryAt),
+      timeZone: timeZone === '' ? undefined : String(timeZone),
     }
   }
   throw unreadable()
 }
 
-function readAlert([at, which, used, limit]: readonly Word[], path: readonly BudgetClaim[]): ThresholdAlert {
+function readAlert([at, which, used, limit, timeZone]: readonly Word[], path: readonly BudgetClaim[]): ThresholdAlert {
   const claim = path[Number(at)]
   const threshold = claim?.alertsAt?.[Number(which)]
   if (claim === undefined || threshold === undefined) throw unreadable()
-  return { budgetId: claim.id, threshold, used: Number(used) as Money, limit: Number(limit) as Money }
+  const alert = { budgetId: claim.id, threshold, used: Number(used) as Money, limit: Number(limit) as Money }
+  return timeZone === '' ? alert : { ...alert, timeZone: String(timeZone) }
 }
 
-export function readLimits([perDay, perMinute, concurrent]: readonly Word[]): Limits {
-  const limits = {
+export function readLimits([perDay, perMinute, concurrent, days]: readonly Word[]): Limits {
+  return {
     perDay: limit(perDay) as Money | undefined,
+    perCalendarDay: days === '' ? undefined : parse<CapWords[]>(days).map(readCap),
     perMinute: limit(perMinute),
     concurrent: limit(concurrent),
   }
-  return limits
+}
+
+/** A calendar cap as the scripts have it. */
+export type CapWords = readonly [timeZone: string, amount: number, start: number, end: number]
+
+export function capWords({ timeZone, amount, start, end }: CalendarCap): CapWords {
+  return [timeZone, amount, start, end]
+}
+
+function readCap([timeZone, amount, start, end]: readonly Word[]): CalendarCap {
+  return { timeZone: String(timeZone), amount: Number(amount) as Money, start: Number(start), end: Number(end) }
 }
 
 function limit(word: Word): number | undefined {
@@ -70,13 +84,19 @@ export function readUsage([
   perMinute,
   concurrent,
   paused,
+  declaredDays,
+  ...days
 ]: Reply): Usage {
   return {
     spent: Number(spent) as Money,
     reserved: Number(reserved) as Money,
     lastMinute: Number(lastMinute),
     active: Number(active),
-    declared: readLimits([perDay, perMinute, concurrent]),
+    declared: readLimits([perDay, perMinute, concurrent, declaredDays]),
+    days:
+      days.length === 0
+        ? undefined
+        : inGroups(days, 5).map((words) => ({ ...readCap(words), spent: Number(words[4]) as Money })),
     paused: paused === '' ? undefined : readReason(paused),
   }
 }

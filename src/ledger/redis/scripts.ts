@@ -7,7 +7,7 @@ import { HEAD, look, type Script, script, type Time } from './lua.js'
 
 /**
  * ARGV: 3 id, 4 amount, 5 for how long (ms), 6 which call, 7 owner, 8 the ids of the path as JSON, 9 for each budget of it
- * [id, perDay, perMinute, concurrent, thresholds] as JSON, `false` where there is none.
+ * [id, perDay, perMinute, concurrent, thresholds, calendar caps] as JSON, `false` where there is none.
  */
 const RESERVE_FIELDS = /* lua */ `
 local id, amount, path = ARGV[3], tonumber(ARGV[4]), cjson.decode(ARGV[9])
@@ -33,11 +33,18 @@ for k, claim in ipairs(path) do
   if claim[3] and claim[3] < perMinute then perMinute = claim[3] end
   if claim[4] and claim[4] < concurrent then concurrent = claim[4] end
   local used = a[DAY] + a[RESERVED]
-  local reason, limit, counted
+  local reason, limit, counted, days, over
+  if claim[6] or a[CALENDARS] > 0 then
+    rare = rare or library()
+    days = rare.daysOf(budget, a, claim[6])
+    over = rare.overDay(budget, a, days, amount)
+  end
   if a[PAUSED] > 0 then
     reason = 'paused'
   elseif used + amount > perDay then
-    reason, limit, counted = 'perDay', perDay, used
+    reason, limit, counted, over = 'perDay', perDay, used, nil
+  elseif over then
+    reason, limit, counted = 'perDay', over[2], over[5]
   elseif a[MINUTE] >= perMinute then
     reason, limit, counted = 'perMinute', perMinute, a[MINUTE]
   elseif a[ACTIVE] >= concurrent then
@@ -48,7 +55,7 @@ for k, claim in ipairs(path) do
     local room = rare.roomAt(path, amount)
     commit()
     if reason == 'paused' then return { 'paused', budget, call('HGET', BOOKS, 'p' .. budget) } end
-    return { 'denied', budget, reason, limit, counted, room and room + shift or '' }
+    return { 'denied', budget, reason, limit, counted, room and room + shift or '', over and over[1] or '' }
   end
   -- A threshold is a fraction that a person wrote: what is a millionth of a cent away from it is on it.
   if claim[5] and perDay < NONE and used + amount + 1e-6 >= claim[5][1] * perDay then
@@ -61,9 +68,13 @@ for k, claim in ipairs(path) do
         alerted = alerted or {}
         alerted[budget] = past
         local n = #reply
-        reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = k - 1, i - 1, used + amount, perDay
+        reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] = k - 1, i - 1, used + amount, perDay, ''
       end
     end
+  end
+  if claim[5] and days then
+    alerted = alerted or {}
+    rare.alertDays(budget, days, amount, k, claim[5], alerted, reply)
   end
 end
 
@@ -79,7 +90,7 @@ end
 -- As long from now as the caller meant, whatever its clock says.
 local deadline = at + ARGV[5]
 writes[1], writes[2] = 'r' .. id, 'O' .. pack(RECORD, deadline, 0, amount, ARGV[6], ARGV[7], ARGV[8])
-if alerted then
+if alerted and #reply > 1 then
   for budget, past in pairs(alerted) do
     local n = #writes
     writes[n + 1], writes[n + 2] = 'l' .. budget, cjson.encode(past)
@@ -168,7 +179,7 @@ function saveHead(file: string, head: string, known: string): string {
 `
 }
 
-/** ARGV: 3 budget. */
+/** ARGV: 3 budget, 4 calendar caps as JSON. Answers, last, for each of them and of those declared: its zone, amount, day and sum. */
 const USAGE_FIELDS = /* lua */ `
 local fields = { 'a' .. ARGV[3], 'p' .. ARGV[3] }
 `
@@ -178,6 +189,13 @@ local a = current(ARGV[3], found[3])
 local reply = { 'ok', a[DAY], a[RESERVED], a[MINUTE], a[ACTIVE] }
 for k = PER_DAY, CONCURRENT do reply[#reply + 1] = a[k] < NONE and a[k] or -1 end
 reply[#reply + 1] = a[PAUSED] > 0 and found[4] or ''
+rare = rare or library()
+reply[#reply + 1] = a[CALENDARS] > 0 and call('HGET', BOOKS, 'k' .. ARGV[3]) or ''
+for _, cap in ipairs(rare.daysOf(ARGV[3], a, cjson.decode(ARGV[4]))) do
+  local n, from = #reply, rare.countsFrom(cap)
+  reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] =
+    cap[1], cap[2], from + shift, rare.resetsAt(cap) + shift, rare.since(ARGV[3], a, from)
+end
 commit()
 return reply
 `
@@ -186,7 +204,7 @@ const NO_FIELDS = /* lua */ `
 local fields = {}
 `
 
-/** ARGV: 3 owner, 4 lease (ms), 5 what it declares: [[budget, perDay, perMinute, concurrent], …] as JSON. */
+/** ARGV: 3 owner, 4 lease (ms), 5 what it declares: [[budget, perDay, perMinute, concurrent, calendar caps], …] as JSON. */
 const JOIN = /* lua */ `
 call('HSET', BOOKS, 'o' .. ARGV[3], '[' .. ARGV[4] .. ',' .. ARGV[5] .. ']')
 call('ZADD', OWNERS, at + ARGV[4], ARGV[3])
@@ -195,6 +213,7 @@ for _, declared in ipairs(cjson.decode(ARGV[5])) do mine[declared[1]] = declared
 for budget, t in pairs(rare.redeclare(mine)) do
   reply[#reply + 1] = budget
   for k = 1, 3 do reply[#reply + 1] = t[k] < NONE and t[k] or -1 end
+  reply[#reply + 1] = #t[4] > 0 and cjson.encode(t[4]) or ''
 end
 commit()
 return reply

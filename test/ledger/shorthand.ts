@@ -1,0 +1,22 @@
+import type { BudgetClaim, Ledger } from '../../src/ledger/ledger.js'
+import { micros } from '../../src/policy/money.js'
+
+/** Short forms, so that a test reads as what happens. */
+export function shorthand(ledger: Ledger) {
+  let made = 0
+  return {
+    reserve(
+      path: readonly BudgetClaim[],
+      amount: number,
+      now: number,
+      more: { id?: string; owner?: string; for?: number } = {},
+    ) {
+      const id = more.id ?? `unnamed-${made++}-${Math.random()}`
+      const deadline = now + (more.for ?? 120_000)
+      return ledger.reserve({ id, ownerId: more.owner ?? 'me', path, amount: micros(amount), deadline }, now)
+    },
+    settle: (id: string, cost: number, now: number) => ledger.settle({ reservationId: id, cost: micros(cost) }, now),
+    claim: (ownerId: string, now: number, more: { limit?: number; solver?: string; budgetId?: string } = {}) =>
+      ledger.claim({ ownerId, solver: 'captchaai', budgetId: 'a', limit: 10, ...more }, now),
+  }
+}
