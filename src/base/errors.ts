@@ -92,7 +92,7 @@ export const CODES = {
   },
   BUDGET_EXHAUSTED: {
     layer: 'spending',
-    meaning: 'The solve would go over an amount of money that a budget on its path allows in 24 hours.',
+    meaning: 'The solve would go over an amount of money that a budget on its path allows in a day.',
     remedy: 'Try again at `retryAt`, or raise `policy.budget.perDay`.',
   },
   RATE_EXCEEDED: {

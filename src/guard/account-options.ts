@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import { SolveguardError } from '../base/errors.js'
 import type { Transport } from '../egress/transport.js'
-import { type NarrowingInput, type Policy, parseNarrowing } from '../policy/schema.js'
+import { type Budget as BudgetPolicy, type NarrowingInput, type Policy, parseNarrowing } from '../policy/schema.js'
 import type { SecretCacheOptions } from '../secrets/cache.js'
 import { envSecret } from '../secrets/env.js'
 import type { SecretProvider } from '../secrets/provider.js'
 import { captchaAI } from '../solvers/captchaai.js'
 import type { Solver } from '../solvers/solver.js'
 import type { AccountParts } from './account.js'
+import { Budget, termsOf } from './budgets.js'
 import { checkName } from './grant.js'
 
 /** One of several services that a guard may take a solve to, with the key for it. */
@@ -45,6 +46,8 @@ interface Said {
 /** What each account gets from the guard. */
 interface Given {
   readonly guard: string
+  /** Whose midnight the days of its budget begin at, where that names none. */
+  readonly timeZone: string
   readonly secretCache: Pick<SecretCacheOptions, 'ttlMs' | 'staleForMs'>
   readonly transport: (solver: Solver, egress: Policy['egress']) => Transport
 }
@@ -78,7 +81,7 @@ export const accountsShape = z
  * The accounts of a guard, in the order in which they are asked.
  * @throws SolveguardError `CONFIG_INVALID` that names the field
  */
-export function accountsOf(said: Said, { guard, secretCache, transport }: Given): AccountParts[] {
+export function accountsOf(said: Said, { guard, timeZone, secretCache, transport }: Given): AccountParts[] {
   const account = (solver: Solver, secret: SecretProvider, name: string): AccountParts => ({
     name,
     solver,
@@ -105,18 +108,21 @@ export function accountsOf(said: Said, { guard, secretCache, transport }: Given)
       )
     }
     names.add(name)
-    const { perSolve, ...claim } = limitsOf(budget, `${field}.budget`)
-    return { ...account(solver, secret, name), perSolve, claim: { id: `${guard}:${name}`, ...claim } }
+    const itsOwn = budgetOf(budget, `${field}.budget`, timeZone)
+    return {
+      ...account(solver, secret, name),
+      perSolve: itsOwn.perSolve,
+      claim: new Budget(`${guard}:${name}`, termsOf(itsOwn)),
+    }
   })
 }
 
-function limitsOf(budget: AccountBudget | undefined, field: string) {
+function budgetOf(budget: AccountBudget | undefined, field: string, timeZone: string): BudgetPolicy {
   for (const key of Object.keys(budget ?? {})) {
     // The others are about pages and waiting, which is the policy's.
     if (!BUDGET_FIELDS.has(key)) {
       throw new SolveguardError('CONFIG_INVALID', `${field}: expected only ${[...BUDGET_FIELDS].join(', ')}.`)
     }
   }
-  const { perDay, perMinute, concurrent, perSolve, alertsAt } = parseNarrowing({ budget }).budget
-  return { limits: { perDay, perMinute, concurrent }, perSolve, alertsAt }
+  return parseNarrowing({ budget }, timeZone).budget
 }

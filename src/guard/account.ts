@@ -2,13 +2,13 @@ import type { Family } from '../base/challenge.js'
 import type { Clock } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
 import type { Transport } from '../egress/transport.js'
-import type { BudgetClaim } from '../ledger/ledger.js'
 import type { Money } from '../policy/money.js'
 import type { Policy } from '../policy/schema.js'
 import { createSecretCache, type SecretCache, type SecretCacheOptions } from '../secrets/cache.js'
 import type { SecretProvider, SecretVersion } from '../secrets/provider.js'
 import type { Solver } from '../solvers/solver.js'
 import type { Round } from './asking.js'
+import type { Budget } from './budgets.js'
 import { denied } from './gate.js'
 import { Keys } from './keys.js'
 import { Pace } from './pace.js'
@@ -23,7 +23,7 @@ export interface AccountParts {
   readonly secretCache?: Pick<SecretCacheOptions, 'ttlMs' | 'staleForMs'> | undefined
   readonly transport: (egress: Policy['egress']) => Transport
   /** The budget of its own that each of its solves draws on, where a guard has several accounts. */
-  readonly claim?: BudgetClaim | undefined
+  readonly claim?: Budget | undefined
   /** The dearest single solve here. */
   readonly perSolve?: Money | undefined
 }
@@ -38,7 +38,7 @@ export class Account {
   /** Which environment the key has to be of, and which others it may be of. */
   readonly environment: string | undefined
   readonly sharedWith: readonly string[]
-  readonly claim: BudgetClaim | undefined
+  readonly claim: Budget | undefined
   readonly perSolve: Money | undefined
   /** Its tasks that wait to be asked for together. */
   readonly round: Round = new Set()

@@ -5,11 +5,12 @@ import { isPromise, type MaybePromise } from '../base/async.js'
 import type { ChallengeFacts } from '../base/challenge.js'
 import type { Clock } from '../base/clock.js'
 import { type Code, messageOf, SolveguardError } from '../base/errors.js'
-import type { Ledger, Limits, PauseReason, ThresholdAlert } from '../ledger/ledger.js'
+import type { BudgetClaim, Ledger, Limits, Owner, PauseReason, ThresholdAlert } from '../ledger/ledger.js'
 import { formatUsd } from '../policy/money.js'
 import { originOf } from '../policy/origin.js'
 import type { Outage } from '../secrets/cache.js'
 import { Account, type AccountParts } from './account.js'
+import { aDay, type Budget } from './budgets.js'
 import { Events } from './events.js'
 import { KeyWatch } from './key-watch.js'
 import { Recorder } from './recorder.js'
@@ -93,17 +94,28 @@ export class Core {
   }
 
   /** Joins the ledger, and keeps saying that this guard lives. `onBeat` is called now and then from then on. */
-  async join(limits: Limits, onBeat: () => void): Promise<void> {
-    const declares = [
-      { budgetId: this.name, limits },
-      ...this.accounts.flatMap(({ claim }) => (claim ? [{ budgetId: claim.id, limits: claim.limits }] : [])),
-    ]
-    const owner = { id: this.ownerId, leaseMs: LEASE_MS, declares }
-    const { differing } = await this.ledger.join(owner, this.clock.now())
+  async join(budget: Budget, onBeat: () => void): Promise<void> {
+    const budgets = [budget, ...this.accounts.flatMap(({ claim }) => claim ?? [])]
+    let declared: readonly BudgetClaim[] = []
+    const owner = (now: number): Owner => {
+      declared = budgets.map((each) => each.at(now))
+      return {
+        id: this.ownerId,
+        leaseMs: LEASE_MS,
+        declares: declared.map(({ id, limits }) => ({ budgetId: id, limits })),
+      }
+    }
+    const { differing } = await this.ledger.join(owner(this.clock.now()), this.clock.now())
+    const stillLives = (): MaybePromise<unknown> => {
+      const now = this.clock.now()
+      // After midnight, what is declared is for another day.
+      const anew = budgets.some((each, i) => each.at(now) !== declared[i])
+      return anew ? this.ledger.join(owner(now), now) : this.ledger.beat(this.ownerId, now)
+    }
     for (const { secrets } of this.accounts) secrets.open()
     const beat = (): void => {
       this.#cancelBeat = this.clock.after(BEAT_MS, beat, false)
-      this.background(() => this.ledger.beat(this.ownerId, this.clock.now()), 'LEDGER_UNAVAILABLE')
+      this.background(stillLives, 'LEDGER_UNAVAILABLE')
       this.background(() => this.keyWatch.beat(), 'LEDGER_UNAVAILABLE')
       onBeat()
     }
@@ -194,11 +206,11 @@ export class Core {
   }
 
   thresholds(alerts: readonly ThresholdAlert[]): void {
-    for (const { budgetId, threshold, used, limit } of alerts) {
+    for (const { budgetId, threshold, used, limit, timeZone } of alerts) {
       this.alert(
         'BUDGET_THRESHOLD',
-        `Budget '${budgetId}' has used ${formatUsd(used)} of ${formatUsd(limit)} a day (${Math.round(threshold * 100)} % crossed).`,
-        { budgetId, threshold, used, limit },
+        `Budget '${budgetId}' has used ${formatUsd(used)} of ${formatUsd(limit)} ${aDay(timeZone)} (${Math.round(threshold * 100)} % crossed).`,
+        { budgetId, threshold, used, limit, ...(timeZone !== undefined && { timeZone }) },
       )
     }
   }
@@ -293,9 +305,10 @@ async function settled(steps: readonly (() => Promise<unknown>)[]): Promise<void
   if (errors.length > 0) throw errors[0]
 }
 
-function formatLimits({ perDay, perMinute, concurrent }: Limits): string {
+function formatLimits({ perDay, perCalendarDay = [], perMinute, concurrent }: Limits): string {
   const parts = [
     perDay !== undefined && `${formatUsd(perDay)} a day`,
+    ...perCalendarDay.map(({ amount, timeZone }) => `${formatUsd(amount)} ${aDay(timeZone)}`),
     perMinute !== undefined && `${perMinute} a minute`,
     concurrent !== undefined && `${concurrent} at a time`,
   ]

@@ -10,10 +10,11 @@ import { createTransport } from '../egress/create.js'
 import { fileLedger } from '../ledger/file.js'
 import type { Ledger } from '../ledger/ledger.js'
 import type { Duration } from '../policy/duration.js'
-import { check, duration, type PolicyInput, parsePolicy } from '../policy/schema.js'
+import { check, duration, type PolicyInput, parsePolicy, zoneOf } from '../policy/schema.js'
 import type { SecretProvider } from '../secrets/provider.js'
 import type { Solver } from '../solvers/solver.js'
 import { accountsOf, accountsShape, aSecret, aSolver, hasMethod, type SolverAccount } from './account-options.js'
+import { Budget, BudgetPath, termsOf } from './budgets.js'
 import { Core, closed, type Logger, type Parts } from './core.js'
 import { checkName, PolicyGrant } from './grant.js'
 import { Recovery } from './recovery.js'
@@ -115,6 +116,7 @@ export async function createGuard(options: GuardOptions): Promise<Guard> {
     clock,
     accounts: accountsOf(options, {
       guard: name,
+      timeZone: zoneOf(parsePolicy(options.policy)),
       secretCache: { ttlMs: secretCache?.ttl, staleForMs: secretCache?.staleFor },
       transport: ({ baseUrl }, { proxies: [proxy], localAddresses: [localAddress], expected: expect }) =>
         createTransport({ baseUrl, proxy, localAddress, expect, ca, clock }),
@@ -172,7 +174,7 @@ class GuardedCore extends PolicyGrant implements Guard {
   #closing: Promise<void> | undefined
 
   private constructor(core: Core, policy: PolicyGrant['policy'], solving: Solving, service: Service) {
-    super(core, solving, policy, [], core.name)
+    super(core, solving, policy, new BudgetPath([]), core.name)
     this.name = core.name
     this.#core = core
     this.#solving = solving
@@ -182,8 +184,7 @@ class GuardedCore extends PolicyGrant implements Guard {
   static async start(core: Core, policy: PolicyGrant['policy']): Promise<GuardedCore> {
     const service = new Service(core)
     const guard = new GuardedCore(core, policy, new Solving(core, service), service)
-    const { perDay, perMinute, concurrent } = policy.budget
-    await core.join({ perDay, perMinute, concurrent }, () => {
+    await core.join(new Budget(core.name, termsOf(policy.budget)), () => {
       core.background(() => guard.#recovery.look(), 'LEDGER_UNAVAILABLE')
       core.warnOfDueKeys(policy.key.rotateEveryMs)
     })

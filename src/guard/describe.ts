@@ -3,7 +3,7 @@ import type { ChallengeFacts } from '../base/challenge.js'
 import { originOf } from '../policy/origin.js'
 import type { Core } from './core.js'
 import type { Admitted } from './gate.js'
-import type { Granted, Job } from './job.js'
+import { type Granted, idsOf, type Job } from './job.js'
 
 /** What a record of a solve says besides whose solve it is. */
 export type More = Pick<
@@ -57,8 +57,8 @@ export function describe(
 }
 
 function pathOf(grant: Granted, admitted: Admitted | undefined, job: Job | undefined): readonly string[] {
-  const path = admitted ? grant.pathFor(admitted.origin) : grant.path
-  return job?.account.claim ? [...path, job.account.claim.id] : path
+  if (job) return idsOf(job)
+  return admitted ? grant.pathFor(admitted.origin) : grant.path
 }
 
 /** One more record of a solve under way. */

@@ -3,11 +3,11 @@ import type { AnyChallenge } from '../base/challenge.js'
 import { SolveguardError } from '../base/errors.js'
 import { canReach } from '../base/public-host.js'
 import type { BudgetClaim, Usage } from '../ledger/ledger.js'
-import { micros } from '../policy/money.js'
 import { least, narrow } from '../policy/narrow.js'
 import { type PageProxy, parsePageProxy } from '../policy/page-proxy.js'
-import { type NarrowingInput, type Policy, parseNarrowing } from '../policy/schema.js'
+import { type NarrowingInput, type Policy, parseNarrowing, zoneOf } from '../policy/schema.js'
 import type { Account } from './account.js'
+import { Budget, type BudgetPath, dayStatus, originTermsOf, type Terms, termsOf } from './budgets.js'
 import type { Core } from './core.js'
 import { asSolveguardError, closed } from './core.js'
 import { denied, Gate, ledgerDown } from './gate.js'
@@ -37,16 +37,6 @@ export function checkName(name: string, field: string): string {
   throw new SolveguardError('CONFIG_INVALID', `${field}: expected 1 to 64 letters, digits and . _ -`)
 }
 
-/** The budgets on a path, and their ids. */
-interface Budgets {
-  readonly claims: readonly BudgetClaim[]
-  readonly path: readonly string[]
-}
-
-function budgetsOf(claims: readonly BudgetClaim[]): Budgets {
-  return { claims, path: claims.map(({ id }) => id) }
-}
-
 /** A policy, and the path of budgets that it draws on. */
 export class PolicyGrant implements Grant, Granted {
   readonly policy: Policy
@@ -57,19 +47,12 @@ export class PolicyGrant implements Grant, Granted {
   readonly #solving: Solving
   /** With the proxies' passwords, which nobody sees who looks at a grant. */
   readonly #whole: Policy
-  readonly #budgets: Budgets
-  readonly #byOrigin = new Map<string, Budgets>()
+  readonly #budgets: BudgetPath
+  readonly #perOrigin: Terms | undefined
+  readonly #byOrigin = new Map<string, BudgetPath>()
   readonly #pageProxies: readonly PageProxy[]
 
-  constructor(
-    core: Core,
-    solving: Solving,
-    policy: Policy,
-    above: readonly BudgetClaim[],
-    id: string,
-    subject?: string,
-  ) {
-    const { perDay, perMinute, concurrent, alertsAt } = policy.budget
+  constructor(core: Core, solving: Solving, policy: Policy, above: BudgetPath, id: string, subject?: string) {
     this.#core = core
     this.#solving = solving
     this.#whole = policy
@@ -82,12 +65,13 @@ export class PolicyGrant implements Grant, Granted {
     for (const { host } of this.#pageProxies) checkReach(core, host)
     this.subject = subject
     this.gate = new Gate(policy)
-    this.#budgets = budgetsOf([...above, { id, limits: { perDay, perMinute, concurrent }, alertsAt }])
-    this.path = this.#budgets.path
+    this.#budgets = above.with(new Budget(id, termsOf(policy.budget)))
+    this.#perOrigin = originTermsOf(policy.budget)
+    this.path = this.#budgets.ids
   }
 
-  claims(origin: string): readonly BudgetClaim[] {
-    return this.#forOrigin(origin).claims
+  claims(origin: string, now: number): readonly BudgetClaim[] {
+    return this.#forOrigin(origin).at(now)
   }
 
   wayOut(): Policy['egress'] {
@@ -103,18 +87,14 @@ export class PolicyGrant implements Grant, Granted {
   }
 
   pathFor(origin: string): readonly string[] {
-    return this.#forOrigin(origin).path
+    return this.#forOrigin(origin).ids
   }
 
-  #forOrigin(origin: string): Budgets {
-    const { perOrigin } = this.policy.budget
-    if (perOrigin === undefined) return this.#budgets
+  #forOrigin(origin: string): BudgetPath {
+    if (this.#perOrigin === undefined) return this.#budgets
     const known = this.#byOrigin.get(origin)
     if (known) return known
-    const budgets = budgetsOf([
-      ...this.#budgets.claims,
-      { id: `${this.#core.name}@${origin}`, limits: { perDay: perOrigin } },
-    ])
+    const budgets = this.#budgets.with(new Budget(`${this.#core.name}@${origin}`, this.#perOrigin))
     if (this.#byOrigin.size >= MOST_ORIGINS) this.#byOrigin.clear()
     this.#byOrigin.set(origin, budgets)
     return budgets
@@ -141,8 +121,8 @@ export class PolicyGrant implements Grant, Granted {
   narrow(narrowing: NarrowingInput, { name, subject }: NarrowOptions = {}): Grant {
     const own = name === undefined ? randomUUID().slice(0, 8) : checkName(name, 'name')
     const id = `${this.path.at(-1)}/${own}`
-    const policy = narrow(this.#whole, parseNarrowing(narrowing))
-    return new PolicyGrant(this.#core, this.#solving, policy, this.#budgets.claims, id, subject ?? this.subject)
+    const policy = narrow(this.#whole, parseNarrowing(narrowing, zoneOf(this.#whole)))
+    return new PolicyGrant(this.#core, this.#solving, policy, this.#budgets, id, subject ?? this.subject)
   }
 
   injected(solution: Solution, outcome: { ok: true } | { ok: false; error: SolveguardError }): void {
@@ -156,10 +136,10 @@ export class PolicyGrant implements Grant, Granted {
     const id = this.path.at(-1) as string
     try {
       const [usage, root, facts, ...own] = await Promise.all([
-        ledger.usage(id, now),
+        ledger.usage(id, now, this.#budgets.at(now).at(-1)?.limits.perCalendarDay),
         ledger.usage(name, now),
         keyWatch.recall(),
-        ...accounts.map(({ claim }) => claim && ledger.usage(claim.id, now)),
+        ...accounts.map(({ claim }) => claim && ledger.usage(claim.id, now, claim.at(now).limits.perCalendarDay)),
       ])
       const solvers = accounts.map((account, index) => {
         const known = keyWatch.known(account, facts, now)
@@ -167,15 +147,9 @@ export class PolicyGrant implements Grant, Granted {
       })
       const [first] = solvers as [SolverStatus]
       const schedule = this.gate.schedule(now)
-      const cap = least(this.policy.budget.perDay, usage.declared.perDay) ?? micros(0)
       return {
         name: id,
-        day: {
-          cap,
-          spent: usage.spent,
-          reserved: usage.reserved,
-          left: micros(Math.max(0, cap - usage.spent - usage.reserved)),
-        },
+        day: dayStatus(usage, this.policy.budget.perDay),
         minute: { cap: least(this.policy.budget.perMinute, usage.declared.perMinute), used: usage.lastMinute },
         slots: { cap: least(this.policy.budget.concurrent, usage.declared.concurrent), used: usage.active },
         paused: usage.paused ?? root.paused,
@@ -215,12 +189,12 @@ function solverStatus(
     known,
   }
   if (!usage) return { name, key: shown }
-  const { spent, reserved, lastMinute, active, declared, paused } = usage
+  const { spent, reserved, lastMinute, active, declared, days, paused } = usage
   return {
     name,
     key: shown,
     paused,
-    day: { cap: declared.perDay, spent, reserved },
+    day: declared.perDay === undefined && !days ? { cap: undefined, spent, reserved } : dayStatus(usage, undefined),
     minute: { cap: declared.perMinute, used: lastMinute },
     slots: { cap: declared.concurrent, used: active },
   }

@@ -19,8 +19,8 @@ export interface Granted {
    */
   pageProxy(): PageProxy | undefined
   readonly subject: string | undefined
-  /** The budgets to draw on for a page of this origin, widest first. */
-  claims(origin: string): readonly BudgetClaim[]
+  /** The budgets to draw on for a page of this origin, widest first, as they are now. */
+  claims(origin: string, now: number): readonly BudgetClaim[]
   /** Their ids. */
   pathFor(origin: string): readonly string[]
   /** The same without those of an origin. */
@@ -54,4 +54,10 @@ export interface Job extends Errand {
   release: () => void
   /** Settles when all is accounted for. Absent until the first step that has to be waited for. */
   flow: Promise<void> | undefined
+}
+
+/** The ids of the budgets that a solve draws on: those of its grant, and that of the account. */
+export function idsOf({ grant, admitted, account }: Job): readonly string[] {
+  const ids = grant.pathFor(admitted.origin)
+  return account.claim ? [...ids, account.claim.id] : ids
 }

@@ -3,9 +3,10 @@ import { type DeniedError, SolveguardError } from '../base/errors.js'
 import type { BudgetClaim, ReserveResult, ThresholdAlert } from '../ledger/ledger.js'
 import { formatMs } from '../policy/duration.js'
 import { formatUsd, type Money } from '../policy/money.js'
+import { aDay } from './budgets.js'
 import type { Core } from './core.js'
 import { denied, ledgerDown } from './gate.js'
-import type { Job } from './job.js'
+import { idsOf, type Job } from './job.js'
 
 type Refusal = Extract<ReserveResult, { ok: false }>
 
@@ -20,10 +21,9 @@ const LOOK_MS = 250
  */
 export function reserve(core: Core, job: Job): MaybePromise<readonly ThresholdAlert[]> {
   const waitMs = job.grant.policy.budget.waitMs ?? 0
-  const path = pathOf(job)
   if (waitMs > 0) {
-    const ahead = path.find(({ id }) => core.turnstile.busy(id))
-    if (ahead) return standInLine(core, job, ahead.id, waitMs)
+    const ahead = idsOf(job).find((id) => core.turnstile.busy(id))
+    if (ahead) return standInLine(core, job, ahead, waitMs)
   }
   const result = ask(core, job)
   const decide = (answer: ReserveResult): MaybePromise<readonly ThresholdAlert[]> => {
@@ -35,9 +35,9 @@ export function reserve(core: Core, job: Job): MaybePromise<readonly ThresholdAl
 }
 
 /** The budgets of the grant, and that of the account. */
-function pathOf({ grant, admitted, account }: Job): readonly BudgetClaim[] {
-  const claims = grant.claims(admitted.origin)
-  return account.claim ? [...claims, account.claim] : claims
+function pathOf({ grant, admitted, account }: Job, now: number): readonly BudgetClaim[] {
+  const claims = grant.claims(admitted.origin, now)
+  return account.claim ? [...claims, account.claim.at(now)] : claims
 }
 
 async function standInLine(core: Core, job: Job, budgetId: string, waitMs: number): Promise<readonly ThresholdAlert[]> {
@@ -69,7 +69,7 @@ function ask(core: Core, job: Job): MaybePromise<ReserveResult> {
   const request = {
     id: job.reservationId,
     ownerId: core.ownerId,
-    path: pathOf(job),
+    path: pathOf(job, now),
     amount: job.amount,
     deadline: job.lapsesAt,
   }
@@ -89,12 +89,12 @@ function mayWait({ reason }: Refusal): boolean {
 }
 
 function refusal(result: Refusal, amount: Money, now: number): DeniedError {
-  const { budgetId, reason, retryAt, limit = 0, used = 0, pause } = result
+  const { budgetId, reason, retryAt, limit = 0, used = 0, timeZone, pause } = result
   const again =
     retryAt === undefined
       ? ''
       : ` Worth trying again at ${new Date(retryAt).toISOString()} (in ${formatMs(retryAt - now)}).`
-  const details = { budgetId, limit, used }
+  const details = { budgetId, limit, used, ...(timeZone !== undefined && { timeZone }) }
   switch (reason) {
     case 'paused':
       return denied(
@@ -108,7 +108,7 @@ function refusal(result: Refusal, amount: Money, now: number): DeniedError {
     case 'perDay':
       return denied(
         'BUDGET_EXHAUSTED',
-        `Budget '${budgetId}': ${formatUsd(used as Money)} of ${formatUsd(limit as Money)} a day is spent or reserved, and this solve may cost ${formatUsd(amount)}.${again}`,
+        `Budget '${budgetId}': ${formatUsd(used as Money)} of ${formatUsd(limit as Money)} ${aDay(timeZone)} is spent or reserved, and this solve may cost ${formatUsd(amount)}.${again}`,
         retryAt,
         { details },
       )

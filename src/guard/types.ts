@@ -94,14 +94,27 @@ export interface KeyStatus {
   readonly known: readonly KnownKey[]
 }
 
+/** What a day's budget has left, by the amount that leaves the least. */
+export interface DayStatus {
+  readonly cap: Money
+  readonly spent: Money
+  readonly reserved: Money
+  readonly left: Money
+  /** The midnight at which it begins anew, and where that is; absent for an amount in any 24 hours. */
+  readonly resetsAt?: Date | undefined
+  readonly timeZone?: string | undefined
+}
+
 /** How one of a guard's accounts stands. */
 export interface SolverStatus {
   readonly name: string
   readonly key: KeyStatus
   /** Why nothing is taken to it now. */
   readonly paused?: PauseReason | undefined
-  /** What was spent and is reserved with it in 24 hours, and what its own budget allows; only where there are several. */
-  readonly day?: { readonly cap?: Money | undefined; readonly spent: Money; readonly reserved: Money } | undefined
+  /** What was spent and is reserved with it in its day, and what its own budget allows; only where there are several. */
+  readonly day?:
+    | (Omit<DayStatus, 'cap' | 'left'> & { readonly cap?: Money | undefined; readonly left?: Money | undefined })
+    | undefined
   readonly minute?: { readonly cap?: number | undefined; readonly used: number } | undefined
   readonly slots?: { readonly cap?: number | undefined; readonly used: number } | undefined
 }
@@ -109,7 +122,7 @@ export interface SolverStatus {
 /** How a guard or grant stands: its budgets, its key (never the key itself), its schedule, and what it is made of. */
 export interface Status {
   readonly name: string
-  readonly day: { readonly cap: Money; readonly spent: Money; readonly reserved: Money; readonly left: Money }
+  readonly day: DayStatus
   readonly minute: { readonly cap?: number | undefined; readonly used: number }
   readonly slots: { readonly cap?: number | undefined; readonly used: number }
   readonly paused?: PauseReason | undefined

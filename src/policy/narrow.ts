@@ -1,3 +1,4 @@
+import type { CalendarAmount } from './calendar.js'
 import { intersectOrigins, type OriginPattern } from './origin.js'
 import type { Budget, Policy } from './schema.js'
 
@@ -35,13 +36,26 @@ export function narrow(a: Policy, b: Policy): Policy {
 function narrowBudget(a: Budget, b: Budget): Budget {
   return {
     perDay: least(a.perDay, b.perDay),
+    perCalendarDay: leastDays(a.perCalendarDay, b.perCalendarDay),
     perMinute: least(a.perMinute, b.perMinute),
     concurrent: least(a.concurrent, b.concurrent),
     perSolve: least(a.perSolve, b.perSolve),
     perOrigin: least(a.perOrigin, b.perOrigin),
+    perOriginCalendarDay: leastDays(a.perOriginCalendarDay, b.perOriginCalendarDay),
     alertsAt: [...new Set([...a.alertsAt, ...b.alertsAt])].sort((x, y) => x - y),
     waitMs: least(a.waitMs, b.waitMs),
   }
+}
+
+/** The smaller amount for each calendar: days of different ones cannot be compared, so all of them hold. */
+function leastDays(a: Budget['perCalendarDay'], b: Budget['perCalendarDay']): Budget['perCalendarDay'] {
+  if (!a || !b) return a ?? b
+  const byZone = new Map<string, CalendarAmount>()
+  for (const day of [...a, ...b]) {
+    const same = byZone.get(day.timeZone)
+    if (!same || day.amount < same.amount) byZone.set(day.timeZone, day)
+  }
+  return union([...byZone.values()], [], ({ timeZone }) => timeZone)
 }
 
 function narrowOrigins(

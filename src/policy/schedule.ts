@@ -64,7 +64,7 @@ export function parseTime(text: string): number | undefined {
 
 /** Whether the schedule is open at an instant: its wall clock then shows a time inside a window. */
 export function isOpen(schedule: Schedule, at: number): boolean {
-  const wall = at + offsetMs(schedule, at)
+  const wall = at + offsetMs(schedule.timeZone, at)
   const day = Math.floor(wall / DAY_MS)
   const minute = Math.floor((wall - day * DAY_MS) / MINUTE_MS)
   return (
@@ -100,8 +100,8 @@ export function scheduleState(schedules: readonly Schedule[], at: number): Sched
 
 /** Every instant between two, a day apart, at which the schedule may open or close, and some more around them. */
 function edgesBetween(schedule: Schedule, start: number, end: number): number[] {
-  const before = offsetMs(schedule, start)
-  const after = offsetMs(schedule, end)
+  const before = offsetMs(schedule.timeZone, start)
+  const after = offsetMs(schedule.timeZone, end)
   const edges = before === after ? [] : [offsetChange(schedule, start, end)]
   // On a day on which the clock jumps, an edge of the wall clock may come by the one offset, the other, both or none.
   for (const offset of new Set([before, after])) {
@@ -119,20 +119,20 @@ function edgesBetween(schedule: Schedule, start: number, end: number): number[] 
 
 /** The instant between two at which the zone's offset changes, to the second. */
 function offsetChange(schedule: Schedule, from: number, to: number): number {
-  const before = offsetMs(schedule, from)
+  const before = offsetMs(schedule.timeZone, from)
   let low = Math.floor(from / 1000)
   let high = Math.ceil(to / 1000)
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2)
-    if (offsetMs(schedule, middle * 1000) === before) low = middle
+    if (offsetMs(schedule.timeZone, middle * 1000) === before) low = middle
     else high = middle
   }
   return high * 1000
 }
 
 /** What the zone's wall clock is ahead of UTC at an instant. */
-function offsetMs(schedule: Schedule, at: number): number {
-  return IANAZone.create(schedule.timeZone).offset(at) * MINUTE_MS
+export function offsetMs(timeZone: string, at: number): number {
+  return IANAZone.create(timeZone).offset(at) * MINUTE_MS
 }
 
 /**

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { printable, SolveguardError } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
+import type { CalendarAmount } from './calendar.js'
 import { type Duration, durationMs } from './duration.js'
 import { type Money, usd } from './money.js'
 import { canonicalOrigins, type OriginPattern, parseOriginPattern } from './origin.js'
@@ -43,13 +44,17 @@ export interface Policy {
 
 /** The spending layer of a policy, in canonical form. */
 export interface Budget {
+  /** In any 24 hours. */
   readonly perDay?: Money | undefined
+  /** From midnight to midnight; one for each time zone, ascending by its name. All of them hold. */
+  readonly perCalendarDay?: readonly CalendarAmount[] | undefined
   readonly perMinute?: number | undefined
   readonly concurrent?: number | undefined
   readonly perSolve?: Money | undefined
-  /** The daily amount for each page origin. */
+  /** The daily amount for each page origin: in any 24 hours, and from midnight to midnight. */
   readonly perOrigin?: Money | undefined
-  /** Fractions of `perDay`, ascending. */
+  readonly perOriginCalendarDay?: readonly CalendarAmount[] | undefined
+  /** Fractions of the daily amounts, ascending. */
   readonly alertsAt: readonly number[]
   /** How long a solve may queue for a slot or for the rate; 0 denies at once. */
   readonly waitMs?: number | undefined
@@ -83,6 +88,25 @@ const money = z
   // A plain 5 is five micro-dollars, which buys nothing anywhere: it was meant as usd(5).
   .refine((value) => value === 0 || value >= 100, 'is less than usd(0.0001); write usd(5) for five dollars')
   .transform((value) => value as Money)
+
+const timeZone = z.string().refine(isTimeZone, { message: "expected a time zone such as 'Europe/Berlin'" })
+
+const fromMidnight = z.strictObject({
+  amount: money,
+  resets: z.literal('calendar', { error: "expected 'calendar'; an amount in any 24 hours is written usd(5)" }),
+  timeZone: timeZone.optional(),
+})
+
+/** A daily amount: in any 24 hours, or from midnight to midnight. */
+const daily = z.unknown().transform((value, context) => {
+  const shape = typeof value === 'object' && value !== null ? fromMidnight : money
+  const result = shape.safeParse(value)
+  if (result.success) return result.data
+  for (const issue of result.error.issues) {
+    context.issues.push({ ...issue, input: value } as (typeof context.issues)[number])
+  }
+  return z.NEVER
+})
 
 /** A duration as a user writes it, in milliseconds. */
 export const duration = z.string({ error: "expected a duration such as '30s' or '60d'" }).transform((text, context) => {
@@ -155,7 +179,7 @@ const ownHours = z.preprocess(
 
 const schedule = z
   .strictObject({
-    timeZone: z.string().refine(isTimeZone, { message: "expected a time zone such as 'Europe/Berlin'" }),
+    timeZone,
     windows: z.array(window).min(1, 'name at least one window').max(100),
     except: z
       .record(date, ownHours, {
@@ -225,11 +249,11 @@ const egressShape = z
   })
 
 const budgetShape = z.strictObject({
-  perDay: money.optional(),
+  perDay: daily.optional(),
   perMinute: count(100_000).optional(),
   concurrent: count(100_000).optional(),
   perSolve: money.optional(),
-  perOrigin: money.optional(),
+  perOrigin: daily.optional(),
   alertsAt: z
     .array(
       z.number().gt(0, 'expected fractions above 0, such as 0.8').max(1, 'expected fractions up to 1, such as 0.8'),
@@ -268,22 +292,28 @@ export interface ScheduleInput {
   except?: Record<string, 'closed' | { from: string; to: string }[]> | undefined
 }
 
+/**
+ * A daily amount, as a user writes it: `usd(5)` in any 24 hours, or with `resets: 'calendar'` from midnight to midnight, in `timeZone`
+ * (default: that of the schedule; without one, UTC).
+ */
+export type DailyAmount = Money | { amount: Money; resets: 'calendar'; timeZone?: string | undefined }
+
 /** What narrows a policy, as a user writes it. Every field only takes something away from what the parent allows. */
 export interface NarrowingInput {
   /** `https://host`, `https://host:port` or `https://*.host`. */
   origins?: string[] | undefined
   budget?:
     | {
-        /** At most that much in any 24 hours. Default at the root: `usd(1)`. */
-        perDay?: Money | undefined
+        /** At most that much in any 24 hours, or on any calendar day. Default at the root: `usd(1)`. */
+        perDay?: DailyAmount | undefined
         /** Solves in any 60 s. */
         perMinute?: number | undefined
         /** Solves under way at a time. */
         concurrent?: number | undefined
         /** The dearest single solve. */
         perSolve?: Money | undefined
-        /** At most that much in any 24 hours for each page origin. */
-        perOrigin?: Money | undefined
+        /** At most that much in any 24 hours, or on any calendar day, for each page origin. */
+        perOrigin?: DailyAmount | undefined
         /** Fractions of `perDay` at which an alert is sent. */
         alertsAt?: number[] | undefined
         /** How long a solve may queue for a slot or for the rate, instead of being denied at once. */
@@ -341,7 +371,7 @@ export function parsePolicy(input: PolicyInput): Policy {
     ...policy,
     budget: {
       ...policy.budget,
-      perDay: policy.budget.perDay ?? DEFAULTS.perDay,
+      perDay: policy.budget.perDay ?? (policy.budget.perCalendarDay ? undefined : DEFAULTS.perDay),
       alertsAt: input.budget?.alertsAt ? policy.budget.alertsAt : DEFAULTS.alertsAt,
     },
     attempts: policy.attempts ?? DEFAULTS.attempts,
@@ -355,18 +385,36 @@ export function parsePolicy(input: PolicyInput): Policy {
 
 /**
  * Checks what is to narrow a policy. What it does not mention it leaves as it is.
+ * @param zone whose midnight it is where the input names neither a time zone nor a schedule
  * @throws SolveguardError `CONFIG_INVALID` that names each wrong field and what was expected there
  */
-export function parseNarrowing(input: NarrowingInput): Policy {
-  return canonical(check(narrowingShape, input))
+export function parseNarrowing(input: NarrowingInput, zone?: string): Policy {
+  return canonical(check(narrowingShape, input), zone)
 }
 
-function canonical(input: z.output<typeof narrowingShape>): Policy {
-  const { wait, alertsAt = [], ...limits } = input.budget ?? {}
+/** The time zone of a policy's schedules, where they agree on one: what days of a calendar are those of, unless another is named. */
+export function zoneOf({ schedules: [first, ...others] }: Policy): string {
+  return first && others.every((other) => other.timeZone === first.timeZone) ? first.timeZone : 'UTC'
+}
+
+function canonical(input: z.output<typeof narrowingShape>, zone = 'UTC'): Policy {
+  const { wait, alertsAt = [], perDay, perOrigin, ...limits } = input.budget ?? {}
+  const calendar = (daily: DailyAmount | undefined): CalendarAmount[] | undefined =>
+    typeof daily === 'object'
+      ? [{ timeZone: daily.timeZone ?? input.schedule?.timeZone ?? zone, amount: daily.amount }]
+      : undefined
   return {
     ...NEUTRAL,
     origins: input.origins,
-    budget: { ...limits, alertsAt: [...new Set(alertsAt)].sort((a, b) => a - b), waitMs: wait },
+    budget: {
+      ...limits,
+      perDay: typeof perDay === 'object' ? undefined : perDay,
+      perCalendarDay: calendar(perDay),
+      perOrigin: typeof perOrigin === 'object' ? undefined : perOrigin,
+      perOriginCalendarDay: calendar(perOrigin),
+      alertsAt: [...new Set(alertsAt)].sort((a, b) => a - b),
+      waitMs: wait,
+    },
     schedules: input.schedule ? [input.schedule] : [],
     key: { rotateEveryMs: input.key?.rotateEvery, expireAfterMs: input.key?.expireAfter },
     egress: {

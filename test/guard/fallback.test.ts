@@ -171,6 +171,16 @@ describe('a budget of its own', () => {
     ])
   })
 
+  test('may begin anew at midnight where the schedule is', async () => {
+    const budget = { perDay: { amount: usd(0.001), resets: 'calendar' } } as const
+    const schedule = { timeZone: 'Asia/Tokyo', windows: [{ days: 'Mon-Sun', from: '00:00', to: '24:00' }] }
+    const { guard, submits } = await pair({ accounts: [{ budget }, {}], policy: { schedule } })
+    for (let i = 0; i < 2; i++) await guard.solve(challenge)
+    expect(submits()).toEqual([1, 1])
+    const [first] = (await guard.status()).solvers
+    expect(first?.day).toMatchObject({ cap: 1_000, spent: 1_000, left: 0, timeZone: 'Asia/Tokyo' })
+  })
+
   test('with nothing left anywhere the solve is denied, with when it is worth trying again', async () => {
     const { guard, audit } = await pair({
       accounts: [{ budget: { perMinute: 1 } }, { budget: { perSolve: usd(0.001) } }],

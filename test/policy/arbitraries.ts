@@ -45,6 +45,15 @@ export const scheduleInput = (zones: readonly string[], dates: readonly string[]
   })
 
 const money = fc.integer({ min: 100, max: 5_000_000 }).map((amount) => amount as Money)
+/** A daily amount: of any 24 hours, or of a calendar. */
+const daily = fc.oneof(
+  money,
+  fc.record({
+    amount: money,
+    resets: fc.constant('calendar' as const),
+    timeZone: fc.constantFrom(undefined, 'Europe/Berlin', 'Asia/Tokyo', 'UTC'),
+  }),
+)
 const duration = (maxSeconds: number) => fc.integer({ min: 1, max: maxSeconds }).map((s) => `${s}s` as const)
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
 
@@ -53,11 +62,11 @@ export const narrowingInput: fc.Arbitrary<NarrowingInput> = fc.record({
   origins: maybe(fc.array(originPattern, { minLength: 1, maxLength: 4 })),
   budget: maybe(
     fc.record({
-      perDay: maybe(fc.oneof(money, fc.constant(usd(0)))),
+      perDay: maybe(fc.oneof(daily, fc.constant(usd(0)))),
       perMinute: maybe(fc.integer({ min: 1, max: 100 })),
       concurrent: maybe(fc.integer({ min: 1, max: 100 })),
       perSolve: maybe(money),
-      perOrigin: maybe(money),
+      perOrigin: maybe(daily),
       alertsAt: maybe(fc.array(fc.constantFrom(0.1, 0.5, 0.8, 1), { maxLength: 3 })),
       wait: maybe(duration(100)),
     }),

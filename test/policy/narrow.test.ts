@@ -12,8 +12,16 @@ const instant = fc.integer({ min: Date.UTC(2026, 0, 1), max: Date.UTC(2027, 0, 1
 const names = (p: Policy, page: string) => !p.origins || p.origins.some((pattern) => matchesOrigin(pattern, page))
 const isOpen = (p: Policy, at: number) => p.schedules.every((one) => isScheduleOpen(one, at))
 
+/** Amounts from midnight to midnight, by what they are for and where. */
+const days = (p: Policy): Record<string, number> =>
+  Object.fromEntries([
+    ...(p.budget.perCalendarDay ?? []).map(({ timeZone, amount }) => [`perDay ${timeZone}`, amount]),
+    ...(p.budget.perOriginCalendarDay ?? []).map(({ timeZone, amount }) => [`perOrigin ${timeZone}`, amount]),
+  ])
+
 /** Everything of a policy that is a "not more than". */
 const caps = (p: Policy): Record<string, number | undefined> => ({
+  ...days(p),
   perDay: p.budget.perDay,
   perMinute: p.budget.perMinute,
   concurrent: p.budget.concurrent,

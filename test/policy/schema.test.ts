@@ -52,6 +52,18 @@ describe('a policy that is wrong', () => {
     ['policy.budget.perDay', but({ budget: { perDay: 1000.5 } }), /such as usd\(5\)/],
     ['policy.budget.perDay', but({ budget: { perDay: Number.NaN } }), /such as usd\(5\)/],
     ['policy.budget.perDay', but({ budget: { perDay: Number.POSITIVE_INFINITY } }), /such as usd\(5\)/],
+    ['policy.budget.perDay.amount', but({ budget: { perDay: { amount: 5, resets: 'calendar' } } }), /write usd\(5\)/],
+    ['policy.budget.perDay.resets', but({ budget: { perDay: { amount: usd(5) } } }), /expected 'calendar'/],
+    [
+      'policy.budget.perOrigin.timeZone',
+      but({ budget: { perOrigin: { amount: usd(5), resets: 'calendar', timeZone: 'Mars' } } }),
+      /such as 'Europe\/Berlin'/,
+    ],
+    [
+      'policy.budget.perDay.timezone',
+      but({ budget: { perDay: { amount: usd(5), resets: 'calendar', timezone: 'UTC' } } }),
+      /no such field/,
+    ],
     ['policy.budget.perSolve', but({ budget: { perSolve: 2e12 } }), /at most usd\(1000000\)/],
     ['policy.budget.perOrigin', but({ budget: { perOrigin: null } }), /such as usd\(5\)/],
     ['policy.budget.perMinute', but({ budget: { perMinute: 0 } }), /from 1 to/],
@@ -180,6 +192,26 @@ describe("a guard's own policy", () => {
       renewals: 2,
       graceMs: 0,
     })
+  })
+
+  it('may have days that begin at midnight: where it says, or its schedule, or in UTC', () => {
+    const perDay = { amount: usd(5), resets: 'calendar' } as const
+    const schedule = { timeZone: 'Europe/Berlin', windows: [{ days: 'Mon', from: '09:00', to: '17:00' }] }
+    const zones = (input: Omit<PolicyInput, 'origins'>, zone?: string) => {
+      const { budget } = zone ? parseNarrowing(input, zone) : parsePolicy({ origins: ORIGINS, ...input })
+      return [budget.perDay, budget.perCalendarDay, budget.perOrigin, budget.perOriginCalendarDay]
+    }
+    const amount = usd(5)
+    expect(zones({ budget: { perDay } })).toEqual([undefined, [{ timeZone: 'UTC', amount }], undefined, undefined])
+    expect(zones({ budget: { perOrigin: perDay }, schedule })).toEqual([
+      usd(1),
+      undefined,
+      undefined,
+      [{ timeZone: 'Europe/Berlin', amount }],
+    ])
+    const tokyo = { ...perDay, timeZone: 'Asia/Tokyo' }
+    expect(zones({ budget: { perDay: tokyo }, schedule })[1]).toEqual([{ timeZone: 'Asia/Tokyo', amount }])
+    expect(zones({ budget: { perDay } }, 'Asia/Kathmandu')[1]).toEqual([{ timeZone: 'Asia/Kathmandu', amount }])
   })
 
   it('may send no alerts, and may have a budget of nothing at all', () => {

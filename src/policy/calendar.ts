@@ -1,0 +1,58 @@
+import type { Money } from './money.js'
+import { offsetMs } from './schedule.js'
+
+/** An amount for each day of a calendar, from midnight to midnight there. */
+export interface CalendarAmount {
+  /** An IANA name, e.g. `Europe/Berlin`. */
+  readonly timeZone: string
+  readonly amount: Money
+}
+
+/** When a day began and when it ends, wall-clock ms. */
+export interface CalendarDay {
+  readonly start: number
+  readonly end: number
+}
+
+const DAY_MS = 86_400_000
+/** Midnights, and changes of a zone's offset, are on quarters of an hour, today and in nearly all zones' past. */
+const STEP_MS = 15 * 60_000
+/** No zone is further from UTC. */
+const FURTHEST_MS = 16 * 3_600_000
+
+/** The day that was last asked for, by zone: it is asked for again until it ends. */
+const KNOWN = new Map<string, CalendarDay>()
+
+/**
+ * The calendar day in a time zone that a moment falls into. Days follow each other without a gap, also where the clock jumps over
+ * midnight or goes back over it: a day then begins when the wall clock first shows its date, or a later one.
+ */
+export function dayAt(timeZone: string, at: number): CalendarDay {
+  const known = KNOWN.get(timeZone)
+  if (known && at >= known.start && at < known.end) return known
+  let date = dateAt(timeZone, at)
+  let day = { start: beginning(timeZone, date), end: beginning(timeZone, date + 1) }
+  // A clock that went back over midnight shows yesterday's date again, and a date that was left out is no day.
+  while (at >= day.end) day = { start: day.end, end: beginning(timeZone, ++date + 1) }
+  KNOWN.set(timeZone, day)
+  return day
+}
+
+/** The date that the wall clock of a zone shows, in days since 1970-01-01. */
+function dateAt(timeZone: string, at: number): number {
+  return Math.floor((at + offsetMs(timeZone, at)) / DAY_MS)
+}
+
+/** When the wall clock of a zone first shows a date, or a later one. */
+function beginning(timeZone: string, date: number): number {
+  const last = date * DAY_MS + FURTHEST_MS
+  let after = date * DAY_MS - FURTHEST_MS
+  while (after < last && dateAt(timeZone, after) < date) after += STEP_MS
+  let before = after - STEP_MS
+  while (after - before > 1_000) {
+    const middle = Math.floor((before + after) / 2_000) * 1_000
+    if (dateAt(timeZone, middle) < date) before = middle
+    else after = middle
+  }
+  return after
+}
