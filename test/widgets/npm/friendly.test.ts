@@ -1,18 +1,22 @@
 import { describe, expect, test } from 'vitest'
 import { startFriendly } from '../../../src/testing/friendly.js'
 import { appStage } from './apps-stage.js'
+import { formContract } from './form-contract.js'
 
-const { at, start, dues, press, signIn, told, toldOf } = appStage('friendly', startFriendly, {
+const stage = appStage('friendly', startFriendly, {
   v1: { file: 'friendly-challenge.tsx' },
   v2: { file: 'friendly-sdk.tsx' },
   'v1-strict': { file: 'friendly-challenge.tsx', development: true },
   'v2-strict': { file: 'friendly-sdk.tsx', development: true },
 })
+const { at, start, dues, signIn, told, toldOf } = stage
 
 describe.each([
   ['friendly-challenge', 'v1', ['callback', 'field']],
   ['@friendlycaptcha/sdk', 'v2', ['event', 'handle', 'field']],
 ] as const)('%s', (_, app, ways) => {
+  formContract(stage, app, { strict: `${app}-strict` })
+
   test.each(ways)('at rest, with the token from its %s', async (by) => {
     await start(app, { by })
     await dues(1)
@@ -24,48 +28,6 @@ describe.each([
     await at.page.fill('input[name=user]', 'tester@example.com')
     expect(await signIn()).toBe('accepted')
     expect(await told()).toEqual(calls)
-  })
-
-  test('drawn late, taken out and drawn again', async () => {
-    await start(app, { late: '' })
-    expect(await at.find()).toEqual([])
-    for (let time = 0; time < 2; time++) {
-      await press('Form')
-      await dues(1)
-      await at.captcha.solve(at.page)
-      expect(await signIn()).toBe('accepted')
-      await press('Form')
-      expect(await at.find()).toEqual([])
-    }
-  })
-
-  test('two on one page have a token each', async () => {
-    await start(app, { many: '2' })
-    await dues(2)
-    const { solved } = await at.captcha.solve(at.page)
-    expect(new Set(solved.map(({ solution }) => solution.token)).size).toBe(2)
-    expect(await signIn(0)).toBe('accepted')
-    expect(await signIn(1)).toBe('accepted')
-  })
-
-  test('reset, it is due again', async () => {
-    await start(app)
-    await dues(1)
-    await at.captcha.solve(at.page)
-    expect(await signIn()).toBe('accepted')
-    expect(await signIn()).toBe('refused')
-    await press('Reset')
-    await dues(1)
-    await at.captcha.solve(at.page)
-    expect(await signIn()).toBe('accepted')
-  })
-
-  test('in Strict Mode, which does everything twice', async () => {
-    await start(`${app}-strict`, { strict: '' })
-    await dues(1)
-    await at.captcha.solve(at.page)
-    expect(at.grant.asked).toHaveLength(1)
-    expect(await signIn()).toBe('accepted')
   })
 })
 

@@ -2,12 +2,16 @@ import { describe, expect, test } from 'vitest'
 import { startRecaptcha } from '../../../src/testing/recaptcha.js'
 import { eventually } from '../../adapters/tool.js'
 import { appStage } from './apps-stage.js'
+import { formContract } from './form-contract.js'
 
-const { at, start, dues, press, signIn, answer, told } = appStage('recaptcha', startRecaptcha, {
+const stage = appStage('recaptcha', startRecaptcha, {
   app: { file: 'ng-recaptcha.ts' },
 })
+const { at, start, dues, press, signIn, answer, told } = stage
 
 describe('ng-recaptcha', () => {
+  formContract(stage, 'app')
+
   test('a checkbox as the control of a reactive form', async () => {
     await start('app')
     await dues(1)
@@ -41,28 +45,7 @@ describe('ng-recaptcha', () => {
     expect(at.site.verified.at(-1)).toMatchObject({ score, action: 'login' })
   })
 
-  test('drawn late, taken out and drawn again', async () => {
-    await start('app', { late: '' })
-    expect(await at.find()).toEqual([])
-    for (let time = 0; time < 2; time++) {
-      await press('Form')
-      await dues(1)
-      await at.captcha.solve(at.page)
-      expect(await signIn()).toBe('accepted')
-      await press('Form')
-      expect(await at.find()).toEqual([])
-    }
-  })
-
-  test('two on one page have a token each', async () => {
-    await start('app', { many: '2' })
-    await dues(2)
-    await at.captcha.solve(at.page)
-    expect(await signIn(0)).toBe('accepted')
-    expect(await signIn(1)).toBe('accepted')
-  })
-
-  test('a token that is too old is taken back, and reset makes it due again', async () => {
+  test('a token that is too old is taken back, and another one is solved for', async () => {
     await start('app', {}, { renewals: 1 })
     await dues(1)
     at.grant.livesMs = 100
@@ -70,10 +53,6 @@ describe('ng-recaptcha', () => {
     await at.page.waitForFunction(() => window.told.some(([, , token]) => token === null))
     expect(await signIn()).toBe('refused')
     at.grant.livesMs = 120_000
-    await dues(1)
-    await at.captcha.solve(at.page)
-    expect(await signIn()).toBe('accepted')
-    await press('Reset')
     await dues(1)
     await at.captcha.solve(at.page)
     expect(await signIn()).toBe('accepted')

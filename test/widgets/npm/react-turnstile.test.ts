@@ -2,13 +2,17 @@ import { describe, expect, test } from 'vitest'
 import { startTurnstile } from '../../../src/testing/turnstile.js'
 import { eventually } from '../../adapters/tool.js'
 import { appStage } from './apps-stage.js'
+import { formContract } from './form-contract.js'
 
-const { at, start, dues, press, signIn, answer, told, toldOf } = appStage('turnstile', startTurnstile, {
+const stage = appStage('turnstile', startTurnstile, {
   app: { file: 'react-turnstile.tsx' },
   strict: { file: 'react-turnstile.tsx', development: true },
 })
+const { at, start, dues, press, signIn, answer, told, toldOf } = stage
 
 describe('@marsidev/react-turnstile', () => {
+  formContract(stage, 'app', { by: 'ref', strict: 'strict' })
+
   test.each(['success', 'ref', 'field'])('with the token from its %s', async (by) => {
     await start('app', { by })
     await dues(1)
@@ -51,28 +55,6 @@ describe('@marsidev/react-turnstile', () => {
     expect(await answer()).toBe('accepted')
   })
 
-  test('drawn late, taken out and drawn again', async () => {
-    await start('app', { late: '' })
-    expect(await at.find()).toEqual([])
-    for (let time = 0; time < 2; time++) {
-      await press('Form')
-      await dues(1)
-      await at.captcha.solve(at.page)
-      expect(await signIn()).toBe('accepted')
-      await press('Form')
-      expect(await at.find()).toEqual([])
-    }
-  })
-
-  test('two on one page have a token each', async () => {
-    await start('app', { many: '2', by: 'ref' })
-    await dues(2)
-    await at.captcha.solve(at.page)
-    expect(new Set(at.grant.asked.map(({ cData }) => cData))).toEqual(new Set(['order-0', 'order-1']))
-    expect(await signIn(0)).toBe('accepted')
-    expect(await signIn(1)).toBe('accepted')
-  })
-
   test('a token that is too old is taken back, and another one is solved for', async () => {
     await start('app', { by: 'ref' }, { renewals: 1 })
     await dues(1)
@@ -82,26 +64,6 @@ describe('@marsidev/react-turnstile', () => {
     at.grant.livesMs = 300_000
     await dues(1)
     await at.captcha.solve(at.page)
-    expect(await signIn()).toBe('accepted')
-  })
-
-  test('reset by its ref, it is due again', async () => {
-    await start('app', { by: 'ref' })
-    await dues(1)
-    await at.captcha.solve(at.page)
-    expect(await signIn()).toBe('accepted')
-    expect(await signIn()).toBe('refused')
-    await press('Reset')
-    await dues(1)
-    await at.captcha.solve(at.page)
-    expect(await signIn()).toBe('accepted')
-  })
-
-  test('in Strict Mode, which renders, removes and renders it', async () => {
-    await start('strict', { strict: '' })
-    await dues(1)
-    await at.captcha.solve(at.page)
-    expect(at.grant.asked).toHaveLength(1)
     expect(await signIn()).toBe('accepted')
   })
 })

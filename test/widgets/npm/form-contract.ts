@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest'
+import type { AppStage } from './apps-stage.js'
+
+/**
+ * What a form is able to do, whatever component draws its widget: be drawn late and again, be there twice, and be used again.
+ *
+ * @param by how the form gets at its token, where that is not by itself
+ * @param strict the same app in React's Strict Mode
+ */
+export function formContract<V>(
+  { at, start, dues, press, signIn }: AppStage<V>,
+  app: string,
+  { by, strict }: { by?: string; strict?: string | undefined } = {},
+): void {
+  const query = by === undefined ? {} : { by }
+
+  async function solveAndSignIn(): Promise<void> {
+    await dues(1)
+    await at.captcha.solve(at.page)
+    expect(await signIn()).toBe('accepted')
+  }
+
+  test('drawn late, taken out and drawn again', async () => {
+    await start(app, { ...query, late: '' })
+    expect(await at.find()).toEqual([])
+    const ids = new Set<unknown>()
+    for (let time = 0; time < 2; time++) {
+      await press('Form')
+      await dues(1)
+      ids.add((await at.find())[0]?.id)
+      await solveAndSignIn()
+      await press('Form')
+      expect(await at.find()).toEqual([])
+    }
+    expect(ids.size).toBe(2)
+  })
+
+  test('two on one page have a token each', async () => {
+    await start(app, { ...query, many: '2' })
+    await dues(2)
+    const { solved } = await at.captcha.solve(at.page)
+    expect(new Set(solved.map(({ solution }) => solution.token)).size).toBe(2)
+    expect(await signIn(0)).toBe('accepted')
+    expect(await signIn(1)).toBe('accepted')
+  })
+
+  test('reset, it is due again', async () => {
+    await start(app, query)
+    await solveAndSignIn()
+    expect(await signIn()).toBe('refused')
+    await press('Reset')
+    await solveAndSignIn()
+  })
+
+  if (strict === undefined) return
+  test('in Strict Mode, which does everything twice', async () => {
+    await start(strict, { strict: '' })
+    await solveAndSignIn()
+    expect(at.grant.asked).toHaveLength(1)
+  })
+}
