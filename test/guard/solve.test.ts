@@ -96,7 +96,7 @@ describe('a solve that is allowed', () => {
     expect(solution.cost).toBe(0)
     expect(solution.token).not.toBe('')
     expect(service.requests).toHaveLength(0)
-    expect(audit.events).toMatchObject([{ action: 'solved', cost: 0, code: 'TEST_KEY' }])
+    expect(audit.events).toMatchObject([{ action: 'solved', cost: 0, code: 'TEST_KEY', solver: undefined }])
   })
 
   it('sends a test key to the service like any other when told to', async () => {
