@@ -1,6 +1,7 @@
 import { SolveguardError } from '../base/errors.js'
 import type { Call } from '../base/wire.js'
 import type { Secret } from '../secrets/secret.js'
+import { maskFields } from './har-masks.js'
 
 const PATH = /^(?:\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$/
 
@@ -16,14 +17,23 @@ export function checkPath(path: string): void {
 
 /** The body of a call with the key in its slot. From here on the key is in clear: the caller hands the body to the socket. */
 export function encodeBody(call: Call, secret: Secret): string {
-  return call.encoding === 'json' ? jsonBody(call, secret) : formBody(call, secret)
+  return encode(call, secret.reveal())
 }
 
-function jsonBody(call: Call, secret: Secret): string {
-  return JSON.stringify({ ...call.fields, [call.keyField]: secret.reveal() })
+/** The body of a call as it may be shown: with a mark in the place of the key, and without what else is secret. */
+export function shownBody(call: Call, secret: Secret): string {
+  return encode({ ...call, fields: maskFields(call.fields) }, secret.toString())
 }
 
-function formBody(call: Call, secret: Secret): string {
+function encode(call: Call, key: string): string {
+  return call.encoding === 'json' ? jsonBody(call, key) : formBody(call, key)
+}
+
+function jsonBody(call: Call, key: string): string {
+  return JSON.stringify({ ...call.fields, [call.keyField]: key })
+}
+
+function formBody(call: Call, key: string): string {
   const form = new URLSearchParams()
   for (const [name, value] of Object.entries(call.fields)) {
     if (value === undefined) continue
@@ -32,6 +42,6 @@ function formBody(call: Call, secret: Secret): string {
     }
     form.append(name, String(value))
   }
-  form.set(call.keyField, secret.reveal())
+  form.set(call.keyField, key)
   return form.toString()
 }

@@ -5,13 +5,15 @@ import { SolveguardError } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
 import { VERSION } from '../base/version.js'
 import type { Reply } from '../base/wire.js'
-import type { Secret } from '../secrets/secret.js'
-import { checkPath, encodeBody } from './body.js'
+import { checkPath, encodeBody, shownBody } from './body.js'
 import { wayOut } from './connect.js'
 import { exchange } from './exchange.js'
+import { logged, type Seen, type WireLog } from './har.js'
+import { maskReply } from './har-masks.js'
 import { type ExpectedAddress, IpCheck } from './ip-check.js'
+import { maskOf, withoutKey } from './key-mask.js'
 import { parseProxy } from './proxy.js'
-import { type Transport, TransportError } from './transport.js'
+import { type Purpose, type Transport, TransportError } from './transport.js'
 
 /** What we call ourselves to services. */
 export const USER_AGENT = `solveguard/${VERSION}`
@@ -30,6 +32,8 @@ export interface TransportOptions {
   readonly ca?: string | readonly string[] | undefined
   /** Which addresses calls are to leave from, by whose word. All of them have to hold. */
   readonly expect?: readonly ExpectedAddress[] | undefined
+  /** Where each call and its reply are written down. */
+  readonly log?: WireLog | undefined
   /** Times the whole exchange. Connecting is timed by the machine's own clock. */
   readonly clock?: Clock | undefined
 }
@@ -57,8 +61,15 @@ export function createTransport(options: TransportOptions): Transport {
     localAddress: options.localAddress,
     ca: options.ca,
   })
+  /** The service's, as far as we have seen it ourselves; of several, nobody can tell which call went where. */
+  const addresses = new Set<string>()
   const pool = new Pool(service.origin, {
-    connect: way.connect,
+    connect: (to, callback) =>
+      way.connect(to, (...made) => {
+        const address = proxy ? undefined : made[1]?.remoteAddress
+        if (address !== undefined) addresses.add(address)
+        callback(...made)
+      }),
     connections: MOST_CONNECTIONS,
     pipelining: 1,
     allowH2: false,
@@ -70,8 +81,8 @@ export function createTransport(options: TransportOptions): Transport {
     form: requestHeaders('application/x-www-form-urlencoded'),
     json: requestHeaders('application/json'),
   }
-  const { localAddress, ca, expect = [] } = options
-  const check = new IpCheck(expect, { proxy, localAddress, ca }, clock)
+  const { localAddress, ca, expect = [], log } = options
+  const check = new IpCheck(expect, { proxy, localAddress, ca }, clock, log)
   let closed: Promise<void> | undefined
 
   return {
@@ -81,21 +92,39 @@ export function createTransport(options: TransportOptions): Transport {
     },
     verify: () => check.verify(),
 
-    async send(call, secret, { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = {}): Promise<Reply> {
+    async send(call, secret, options = {}): Promise<Reply> {
+      const { signal, timeoutMs = DEFAULT_TIMEOUT_MS, purpose } = options
+      const { mayAnswer = () => purpose !== 'report' && purpose !== 'balance' } = options
       checkPath(call.path)
       if (closed) throw new TransportError('aborted', 'no', `The transport to ${service.origin} is closed.`)
       if (signal?.aborted) throw new TransportError('aborted', 'no', `The call to ${service.origin} was aborted.`)
-      const reply = await exchange(
-        pool,
+      const path = service.prefix + call.path
+      const body = encodeBody(call, secret)
+      const send = async (seen?: Seen): Promise<Reply> => {
+        const request = { method: 'POST', path, headers: headers[call.encoding], body } as const
+        return withoutKey(
+          await exchange(pool, request, { clock, timeoutMs, signal, service: service.origin, seen }),
+          secret,
+        )
+      }
+      if (!log) return send()
+      const mask = maskOf(secret, call.hidden)
+      return logged(
+        log,
+        clock,
         {
           method: 'POST',
-          path: service.prefix + call.path,
-          headers: headers[call.encoding],
-          body: encodeBody(call, secret),
+          url: service.origin + path,
+          headers: { host: new URL(service.origin).host, ...headers[call.encoding] },
+          body: mask(shownBody(call, secret)),
+          bodyBytes: Buffer.byteLength(body),
+          comment: commentOf(purpose, proxy?.origin, check.address),
+          serverAddress: () => (addresses.size === 1 ? [...addresses][0] : undefined),
+          mask,
+          show: (reply) => mask(mayAnswer(reply) ? maskReply(reply.body) : reply.body),
         },
-        { clock, timeoutMs, signal, service: service.origin },
+        send,
       )
-      return withoutKey(reply, secret)
     },
 
     close() {
@@ -106,6 +135,11 @@ export function createTransport(options: TransportOptions): Transport {
   }
 }
 
+function commentOf(purpose: Purpose | undefined, proxy: string | undefined, address: string | undefined): string {
+  const from = address === undefined ? '' : `, from ${address}`
+  return `${purpose ?? 'call'}: ${proxy === undefined ? 'direct' : `by ${proxy}`}${from}`
+}
+
 function requestHeaders(contentType: string): Record<string, string> {
   return {
     'content-type': contentType,
@@ -114,28 +148,4 @@ function requestHeaders(contentType: string): Record<string, string> {
     'accept-encoding': 'identity',
     'user-agent': USER_AGENT,
   }
-}
-
-/**
- * A service that repeats the key in an error must not carry it into our messages: neither as it is, nor as JSON and
- * forms spell it (PHP writes `/` as `\\/` in JSON).
- */
-function withoutKey(reply: Reply, secret: Secret): Reply {
-  const { body, contentType } = reply
-  const escaped = /[\\%]/.test(body)
-  if (!escaped && !secret.isIn(body) && !secret.isIn(contentType)) return reply
-  const spellings = new RegExp([...secret.reveal()].map(spellingsOf).join(''), 'g')
-  const mask = (text: string) => text.replace(spellings, () => secret.toString())
-  return { ...reply, body: mask(body), contentType: mask(contentType) }
-}
-
-/** One character of a key, which is printable ASCII, as a pattern for all the ways to write it. */
-function spellingsOf(character: string): string {
-  const hex = character
-    .charCodeAt(0)
-    .toString(16)
-    .padStart(2, '0')
-    .replace(/[a-f]/g, (x) => `[${x}${x.toUpperCase()}]`)
-  const itself = /\w/.test(character) ? character : `\\${character}`
-  return `(?:\\\\u00${hex}|%${hex}|\\\\?${itself})`
 }

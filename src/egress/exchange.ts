@@ -4,6 +4,7 @@ import { printable } from '../base/errors.js'
 import type { Reply } from '../base/wire.js'
 import { formatMs } from '../policy/duration.js'
 import { ConnectError, codeOf } from './connection.js'
+import type { Seen } from './har.js'
 import { TransportError } from './transport.js'
 
 /** The most of a body that is read. */
@@ -15,6 +16,8 @@ export interface ExchangeOptions {
   readonly signal: AbortSignal | undefined
   /** How the service is called in messages. */
   readonly service: string
+  /** Told what a wire log wants to know. */
+  readonly seen?: Seen | undefined
 }
 
 /**
@@ -24,7 +27,7 @@ export interface ExchangeOptions {
 export function exchange(
   pool: Dispatcher,
   request: Dispatcher.DispatchOptions,
-  { clock, timeoutMs, signal, service }: ExchangeOptions,
+  { clock, timeoutMs, signal, service, seen }: ExchangeOptions,
 ): Promise<Reply> {
   return new Promise((resolve, reject) => {
     let controller: Dispatcher.DispatchController | undefined
@@ -59,9 +62,12 @@ export function exchange(
         // Given up while it waited for a connection: aborting here keeps it from being written.
         if (over) started.abort(new Error('given up'))
         else controller = started
+        if (seen) seen.sentAt ??= clock.monotonic()
       },
-      onResponseStart(_, code, headers) {
+      onResponseStart(_, code, headers, statusText = '') {
         if (code < 200) return
+        if (seen)
+          Object.assign(seen, { answeredAt: clock.monotonic(), statusText: printable(statusText, 100), headers })
         status = code
         contentType = printable(String(headers['content-type'] ?? ''), 100)
         const coding = String(headers['content-encoding'] ?? 'identity').toLowerCase()

@@ -3,9 +3,11 @@ import { Pool } from 'undici'
 import type { MaybePromise } from '../base/async.js'
 import type { Clock } from '../base/clock.js'
 import { DeniedError, messageOf } from '../base/errors.js'
+import type { Reply } from '../base/wire.js'
 import { wayOut } from './connect.js'
 import type { WayOutOptions } from './connection.js'
 import { exchange } from './exchange.js'
+import { logged, type Seen, type WireLog } from './har.js'
 
 /** Which addresses our calls are to leave from, and who is asked. */
 export interface ExpectedAddress {
@@ -29,6 +31,7 @@ export class IpCheck {
   readonly #expected: readonly (ExpectedAddress & { readonly list: BlockList })[]
   readonly #way: Omit<WayOutOptions, 'origin' | 'authority'>
   readonly #clock: Clock
+  readonly #log: WireLog | undefined
   #asking: Promise<void> | undefined
   #askedAt = Number.NEGATIVE_INFINITY
   #goodAt = Number.NEGATIVE_INFINITY
@@ -36,7 +39,13 @@ export class IpCheck {
   /** The address that was seen last. */
   address: string | undefined
 
-  constructor(expected: readonly ExpectedAddress[], way: Omit<WayOutOptions, 'origin' | 'authority'>, clock: Clock) {
+  constructor(
+    expected: readonly ExpectedAddress[],
+    way: Omit<WayOutOptions, 'origin' | 'authority'>,
+    clock: Clock,
+    log?: WireLog,
+  ) {
+    this.#log = log
     this.#expected = expected.map((one) => ({ ...one, list: listOf(one.ranges) }))
     this.#way = way
     this.#clock = clock
@@ -92,15 +101,14 @@ export class IpCheck {
       bodyTimeout: 0,
     })
     try {
-      const { status, body } = await exchange(
-        pool,
-        {
-          method: 'GET',
-          path: pathname + search,
-          headers: { accept: 'text/plain, application/json', 'accept-encoding': 'identity' },
-        },
-        { clock: this.#clock, timeoutMs: TIMEOUT_MS, signal: undefined, service: origin },
-      )
+      const headers = { accept: 'text/plain, application/json', 'accept-encoding': 'identity' }
+      const ask = (seen?: Seen): Promise<Reply> =>
+        exchange(
+          pool,
+          { method: 'GET', path: pathname + search, headers },
+          { clock: this.#clock, timeoutMs: TIMEOUT_MS, signal: undefined, service: origin, seen },
+        )
+      const { status, body } = await (this.#log ? this.#logged(this.#log, origin + pathname, headers, ask) : ask())
       const address = status === 200 ? addressIn(body) : undefined
       if (address === undefined) throw new Error(`${origin} answered with no address (HTTP ${status})`)
       this.address = address
@@ -114,6 +122,30 @@ export class IpCheck {
       await pool.destroy()
       way.abort()
     }
+  }
+
+  #logged(
+    log: WireLog,
+    url: string,
+    headers: Readonly<Record<string, string>>,
+    ask: (seen: Seen) => Promise<Reply>,
+  ): Promise<Reply> {
+    const { proxy } = this.#way
+    return logged(
+      log,
+      this.#clock,
+      {
+        method: 'GET',
+        url,
+        headers,
+        bodyBytes: 0,
+        comment: `which address we leave from: ${proxy === undefined ? 'direct' : `by ${proxy.origin}`}`,
+        serverAddress: () => undefined,
+        mask: (text) => text,
+        show: ({ body }) => body,
+      },
+      ask,
+    )
   }
 
   #unverified(why: string): DeniedError {

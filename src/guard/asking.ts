@@ -7,7 +7,7 @@ import type { Errand } from './service.js'
 type Answered = Ready | Pending | Failure
 
 /** Sends a call, and reads the reply; a call without a reply is a failure too. */
-export type Send = <T extends { readonly kind: string }>(
+export type Send = <T extends Ready | Pending | Told>(
   call: Call,
   read: (reply: Reply) => T | Failure,
 ) => Promise<T | Failure>

@@ -5,6 +5,7 @@ import { isPromise, type MaybePromise } from '../base/async.js'
 import type { ChallengeFacts } from '../base/challenge.js'
 import type { Clock } from '../base/clock.js'
 import { type Code, messageOf, SolveguardError } from '../base/errors.js'
+import type { WireLog } from '../egress/har.js'
 import type { BudgetClaim, Ledger, Limits, Owner, PauseReason, ThresholdAlert } from '../ledger/ledger.js'
 import { formatUsd } from '../policy/money.js'
 import { originOf } from '../policy/origin.js'
@@ -28,6 +29,8 @@ export interface Parts {
   readonly sink: AuditSink
   readonly logger?: Logger | undefined
   readonly telemetry?: Telemetry | undefined
+  /** Closed with the guard. */
+  readonly wireLog?: WireLog | undefined
 }
 
 /** What a logger has to have; pino's has it. Messages and fields hold no key, no token and no solution. */
@@ -56,6 +59,7 @@ export class Core {
   readonly turnstile: Turnstile
   readonly keyWatch: KeyWatch
   readonly telemetry: Telemetry | undefined
+  readonly wireLog: WireLog | undefined
   readonly #startedAt: { readonly wall: number; readonly monotonic: number }
   readonly #logger: Logger | undefined
   #cancelBeat: (() => void) | undefined
@@ -68,6 +72,7 @@ export class Core {
     this.name = parts.name
     this.clock = parts.clock
     this.telemetry = parts.telemetry
+    this.wireLog = parts.wireLog
     this.accounts = parts.accounts.map((account) => {
       const onStale = ({ message, until }: Outage): void => this.#stale(account, message, until)
       return new Account(account, parts.clock, onStale, parts.telemetry)
@@ -264,6 +269,7 @@ export class Core {
       async () => this.keyWatch.leave(),
       async () => this.ledger.leave(this.ownerId, this.clock.now()),
       async () => this.ledger.close(),
+      async () => this.wireLog?.close(),
     ])
     this.events.clear()
   }

@@ -7,6 +7,7 @@ import type { AuditSink } from '../audit/sink.js'
 import type { MaybePromise } from '../base/async.js'
 import { type Clock, systemClock } from '../base/clock.js'
 import { createTransport } from '../egress/create.js'
+import { wireLog } from '../egress/wire-log.js'
 import { fileLedger } from '../ledger/file.js'
 import type { Ledger } from '../ledger/ledger.js'
 import type { Duration } from '../policy/duration.js'
@@ -55,6 +56,11 @@ export interface GuardOptions {
   stateDir?: string | undefined
   /** Certificates (PEM) to trust in place of the machine's, for a proxy or a service with a CA of its own. */
   ca?: string | readonly string[] | undefined
+  /**
+   * A wire log: each call to a service and its reply as they went, as HAR 1.2, with secrets and answers masked. `wire.har` is written as
+   * `wire.<pid>.har`, one file for each process; it ends at 64 MiB.
+   */
+  trace?: string | undefined
   /** Told of every event; pino's fits. No message or field holds a key, a token or a solution. */
   logger?: Logger | undefined
   /** The time. Default: the machine's. For tests. */
@@ -81,6 +87,7 @@ const optionsShape = z.strictObject(
     audit: z.union([auditSink, z.array(auditSink)], { error: EXPECTED_SINK }).optional(),
     stateDir: z.string().min(1).optional(),
     ca: z.union([z.string(), z.array(z.string())]).optional(),
+    trace: z.string().min(1).optional(),
     logger: hasMethod('a logger with debug, info and warn, such as pino()', 'info').optional(),
     clock: hasMethod('a clock', 'now').optional(),
   },
@@ -111,6 +118,7 @@ export async function createGuard(options: GuardOptions): Promise<Guard> {
   const name = checkName(options.name ?? 'default', 'options.name')
   const stateDir = resolve(options.stateDir ?? (process.env.SOLVEGUARD_STATE_DIR || '.solveguard'))
   if (!options.ledger || !options.audit) keepOutOfGit(stateDir)
+  const log = options.trace === undefined ? undefined : wireLog(options.trace)
   return assemble(options.policy, {
     name,
     clock,
@@ -119,12 +127,13 @@ export async function createGuard(options: GuardOptions): Promise<Guard> {
       timeZone: zoneOf(parsePolicy(options.policy)),
       secretCache: { ttlMs: secretCache?.ttl, staleForMs: secretCache?.staleFor },
       transport: ({ baseUrl }, { proxies: [proxy], localAddresses: [localAddress], expected: expect }) =>
-        createTransport({ baseUrl, proxy, localAddress, expect, ca, clock }),
+        createTransport({ baseUrl, proxy, localAddress, expect, ca, clock, log }),
     }),
     ledger: options.ledger ?? fileLedger({ dir: stateDir }),
     sink: severalAudits([options.audit ?? jsonlAudit({ dir: join(stateDir, 'audit') })].flat()),
     logger: options.logger,
     telemetry: await loadTelemetry(),
+    wireLog: log,
   })
 }
 
@@ -148,6 +157,7 @@ export async function assemble(policyInput: PolicyInput, parts: Parts): Promise<
   await ledger.open()
   let opened = false
   try {
+    parts.wireLog?.open()
     await sink.open(parts.name, clock.now())
     opened = true
     return await GuardedCore.start(core, policy)
@@ -155,6 +165,7 @@ export async function assemble(policyInput: PolicyInput, parts: Parts): Promise<
     // What went wrong first is what has to be told.
     if (opened) await quietly(() => sink.close())
     await quietly(() => ledger.close())
+    await quietly(() => parts.wireLog?.close())
     throw error
   }
 }

@@ -5,7 +5,7 @@ import { type Purpose, type Transport, TransportError } from '../egress/transpor
 import { type Money, ZERO } from '../policy/money.js'
 import type { PageProxy } from '../policy/page-proxy.js'
 import type { SecretVersion } from '../secrets/provider.js'
-import type { Failure, FailureClass, Ready, Submitted } from '../solvers/solver.js'
+import type { Failure, FailureClass, Pending, Ready, Submitted, Told } from '../solvers/solver.js'
 import { isWhole } from '../widgets/table.js'
 import type { Account } from './account.js'
 import { Asking, type Send } from './asking.js'
@@ -192,7 +192,7 @@ export class Service {
     })
   }
 
-  async #send<T extends { readonly kind: string }>(
+  async #send<T extends Submitted | Ready | Pending | Told>(
     errand: Errand,
     purpose: Purpose,
     call: Call,
@@ -201,7 +201,12 @@ export class Service {
     errand.sentIn = errand.account.keys.round
     this.#core.keyWatch.used(errand.account, errand.key)
     try {
-      const result = read(await errand.transport.send(call, errand.key.value, { purpose, timeoutMs: LONGEST_CALL_MS }))
+      const reply = await errand.transport.send(call, errand.key.value, {
+        purpose,
+        timeoutMs: LONGEST_CALL_MS,
+        mayAnswer: (reply) => mayAnswer(read(reply)),
+      })
+      const result = read(reply)
       return result.kind === 'failure' && call.hidden ? withoutHidden(result as Failure, call.hidden) : result
     } catch (error) {
       if (!(error instanceof TransportError)) throw error
@@ -268,6 +273,20 @@ export class Service {
       const cancel = this.#core.clock.after(ms, done)
       errand.wake = done
     })
+  }
+}
+
+/** Whether a reply that was read so may hold an answer: it does, or nobody knows what it holds. */
+function mayAnswer(said: Submitted | Ready | Pending | Told | Failure): boolean {
+  switch (said.kind) {
+    case 'submitted':
+      return said.ready !== undefined
+    case 'told':
+      return said.results.some(mayAnswer)
+    case 'failure':
+      return said.class === 'invalid'
+    default:
+      return said.kind !== 'pending'
   }
 }
 

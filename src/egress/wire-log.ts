@@ -1,0 +1,119 @@
+import { closeSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { dirname, format, parse, resolve } from 'node:path'
+import { messageOf, SolveguardError } from '../base/errors.js'
+import { VERSION } from '../base/version.js'
+import type { HarEntry, WireLog } from './har.js'
+
+const HEAD = `{"log":{"version":"1.2","creator":{"name":"solveguard","version":"${VERSION}"},"pages":[],"entries":[`
+const TAIL = '\n]}}\n'
+/** A wire log is for a look at some calls; one that was forgotten must not fill the disk. */
+const MOST_BYTES = 64 * 1024 * 1024
+/** How many files of one process may bear the same name before something is wrong. */
+const MOST_FILES = 1_000
+
+/**
+ * A wire log: HAR 1.2, mode 0600, one file for each process and guard. `wire.har` is written as `wire.<pid>.har`, or
+ * `wire.<pid>-2.har` where that is there already; nothing is overwritten. After each entry the file is whole, so that one of a process that
+ * was killed can be opened too.
+ *
+ * Its `open` throws `CONFIG_INVALID` where it cannot be written.
+ */
+export function wireLog(path: string, mostBytes = MOST_BYTES): WireLog {
+  return new HarFile(path, mostBytes)
+}
+
+class HarFile implements WireLog {
+  readonly #path: string
+  readonly #mostBytes: number
+  place: string
+  /** Undefined before it is opened, and once nothing more is written. */
+  #fd: number | undefined
+  /** Where the next entry goes: over the tail. */
+  #end = 0
+  #empty = true
+
+  constructor(path: string, mostBytes: number) {
+    this.#path = path
+    this.place = path
+    this.#mostBytes = mostBytes
+  }
+
+  open(): void {
+    const [place, fd] = create(this.#path)
+    this.place = place
+    this.#fd = fd
+    try {
+      this.#write(HEAD, TAIL)
+    } catch (error) {
+      this.close()
+      throw unwritable(this.#path, error)
+    }
+  }
+
+  add(entry: HarEntry): void {
+    if (this.#fd === undefined) return
+    try {
+      const text = `${this.#empty ? '' : ','}\n${JSON.stringify(entry)}`
+      if (this.#end + text.length > this.#mostBytes) this.#stop(`it has reached ${this.#mostBytes} bytes`)
+      this.#write(text, TAIL)
+      this.#empty = false
+    } catch (error) {
+      this.#stop(messageOf(error))
+    }
+  }
+
+  close(): void {
+    const fd = this.#fd
+    this.#fd = undefined
+    if (fd !== undefined) closeSync(fd)
+  }
+
+  /** Writes no more, and says so: in the file where that can still be done. */
+  #stop(why: string): void {
+    const note = `Nothing more is written into the wire log ${this.place}: ${why}.`
+    try {
+      // First over what is there already: that needs no room on a full disk.
+      this.#write('', TAIL)
+      if (this.#fd !== undefined) ftruncateSync(this.#fd, this.#end + TAIL.length)
+      this.#write('', `\n],"comment":${JSON.stringify(note)}}}\n`)
+    } catch {
+      // What was written before is whole, or was as whole as it could be made.
+    } finally {
+      this.close()
+    }
+    process.emitWarning(note, { type: 'SolveguardTrace' })
+  }
+
+  /** One system call for both, so that a process that is killed leaves either what was there or all of it. */
+  #write(text: string, tail: string): void {
+    if (this.#fd === undefined) return
+    const bytes = Buffer.from(text + tail)
+    for (let done = 0; done < bytes.length; ) {
+      done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#end + done)
+    }
+    this.#end += bytes.length - Buffer.byteLength(tail)
+  }
+}
+
+function create(path: string): [place: string, fd: number] {
+  const { dir, name, ext } = parse(resolve(path))
+  try {
+    mkdirSync(dir, { recursive: true })
+    for (let nth = 1; nth <= MOST_FILES; nth++) {
+      const own = nth === 1 ? `${process.pid}` : `${process.pid}-${nth}`
+      const place = format({ dir, name: `${name}.${own}`, ext: ext || '.har' })
+      try {
+        return [place, openSync(place, 'wx', 0o600)]
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      }
+    }
+    throw new Error(`there are ${MOST_FILES} of them in ${dirname(path)} already`)
+  } catch (error) {
+    throw unwritable(path, error)
+  }
+}
+
+function unwritable(path: string, error: unknown): SolveguardError {
+  return new SolveguardError('CONFIG_INVALID', `options.trace: ${path} cannot be written: ${messageOf(error)}.`)
+}

@@ -1,0 +1,101 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { bundleForNode } from '../../scripts/page-script.mjs'
+import type { HarEntry } from '../../src/egress/har.js'
+import { wireLog } from '../../src/egress/wire-log.js'
+import { parseHar } from '../support/har.js'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'solveguard-har-'))
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const entry: HarEntry = {
+  startedDateTime: '2026-11-24T12:00:00.000Z',
+  time: 0,
+  request: {
+    ...{ method: 'POST', url: 'https://solver.example/in.php', httpVersion: 'HTTP/1.1' },
+    ...{ cookies: [], headers: [], queryString: [], headersSize: -1, bodySize: -1 },
+  },
+  response: {
+    ...{ status: 200, statusText: 'OK', httpVersion: 'HTTP/1.1', cookies: [], headers: [] },
+    ...{ content: { size: 2, mimeType: 'text/plain', text: 'ä€' }, redirectURL: '', headersSize: -1, bodySize: -1 },
+  },
+  cache: {},
+  timings: { blocked: 0, send: 0, wait: 0, receive: 0 },
+  comment: 'a test',
+}
+
+const read = (place: string) => parseHar(readFileSync(place, 'utf8'))
+
+it('is a whole file after each entry, that nobody else may read', () => {
+  const log = wireLog(join(folder, 'logs', 'wire.har'))
+  log.open()
+  expect(log.place).toBe(join(folder, 'logs', `wire.${process.pid}.har`))
+  expect(read(log.place).entries).toHaveLength(0)
+  for (let n = 1; n <= 3; n++) {
+    log.add(entry)
+    expect(read(log.place).entries).toHaveLength(n)
+  }
+  log.close()
+  log.add(entry)
+  expect(read(log.place).entries).toHaveLength(3)
+  expect(statSync(log.place).mode & 0o777).toBe(0o600)
+})
+
+it('overwrites nothing: a second one of a process has a file of its own', () => {
+  writeFileSync(join(folder, `wire.${process.pid}.har`), 'of an earlier process with this number')
+  const logs = [wireLog(join(folder, 'wire')), wireLog(join(folder, 'wire'))]
+  for (const log of logs) {
+    log.open()
+    log.add(entry)
+    log.close()
+  }
+  expect(readdirSync(folder).sort()).toEqual(['', '-2', '-3'].map((nth) => `wire.${process.pid}${nth}.har`).sort())
+  expect(readFileSync(join(folder, `wire.${process.pid}.har`), 'utf8')).toContain('earlier')
+  for (const { place } of logs) expect(read(place).entries).toHaveLength(1)
+})
+
+it('that cannot be written is a mistake in the options', () => {
+  writeFileSync(join(folder, 'file'), '')
+  expect(() => wireLog(join(folder, 'file', 'wire.har')).open()).toThrow(
+    expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('options.trace') }),
+  )
+})
+
+it('ends at its size with a note, and stays a whole file', () => {
+  const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  const log = wireLog(join(folder, 'wire.har'), 2_000)
+  log.open()
+  for (let i = 0; i < 20; i++) log.add(entry)
+  const { entries, comment } = read(log.place)
+  expect(entries.length).toBeGreaterThan(1)
+  expect(entries.length).toBeLessThan(5)
+  expect(statSync(log.place).size).toBeLessThan(2_300)
+  expect(comment).toMatch(/Nothing more is written .* it has reached 2000 bytes/)
+  expect(warned).toHaveBeenCalledTimes(1)
+})
+
+it('of a process that is killed can be opened', async () => {
+  const program = join(folder, 'writer.mjs')
+  await bundleForNode('test/egress/children/har-writer.ts', program)
+  for (let round = 0; round < 6; round++) {
+    const child = spawn(process.execPath, [program, join(folder, 'wire.har')], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const [line] = await once(child.stdout, 'data')
+    const place = String(line).trim()
+    await vi.waitFor(() => expect(statSync(place).size).toBeGreaterThan(50_000), { timeout: 20_000, interval: 5 })
+    await sleep(round * 3)
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    expect(read(place).entries.length).toBeGreaterThan(10)
+  }
+}, 60_000)
