@@ -10,9 +10,10 @@ const MAY_IMPORT = {
   solvers: ['base', 'policy'],
   widgets: ['base', 'policy'],
   egress: ['base', 'policy', 'secrets'],
-  guard: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'egress'],
-  testing: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'egress', 'guard'],
-  adapters: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'egress', 'guard'],
+  alerts: ['base', 'policy', 'secrets', 'egress'],
+  guard: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'egress', 'alerts'],
+  testing: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'egress', 'alerts', 'guard'],
+  adapters: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'egress', 'alerts', 'guard'],
 }
 
 const BROWSER_LIBRARIES =

@@ -8,6 +8,7 @@ export const ENTRIES = {
   './secrets': 'secrets/index',
   './ledger': 'ledger/index',
   './audit': 'audit/index',
+  './alerts': 'alerts/index',
   './testing': 'testing/index',
   './playwright': 'adapters/playwright',
   './playwright-test': 'adapters/playwright-test',

@@ -233,6 +233,10 @@ export const CODES = {
     meaning: 'A threshold in `policy.budget.alertsAt` was crossed.',
     remedy: 'Nothing, if expected.',
   },
+  ALERT_UNDELIVERED: {
+    meaning: 'Alerts cannot be delivered to one of the places that `alerts` names, or are delivered again.',
+    remedy: 'Look at the place that the message names.',
+  },
   AUDIT_COPY_BEHIND: {
     meaning: 'A copy of the audit log cannot be written, or is written again.',
     remedy: 'Look at the place that it is written to.',
@@ -264,6 +268,11 @@ export const CODES = {
 export type Code = keyof typeof CODES
 
 const DOCS = 'https://github.com/solveguard/solveguard/blob/main/docs/errors.md#'
+
+/** The page that explains a code. */
+export function docsOf(code: Code): string {
+  return DOCS + code.toLowerCase()
+}
 
 /** What an error may carry besides its code and message. */
 export interface ErrorDetails {
@@ -303,7 +312,7 @@ export class SolveguardError extends Error {
 
   /** The page that explains this code. */
   get docs(): string {
-    return DOCS + this.code.toLowerCase()
+    return docsOf(this.code)
   }
 
   override get name(): string {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { AlertChannel } from '../alerts/channel.js'
 import { createDenialLog, type DenialLog } from '../audit/denials.js'
 import type { AuditSink } from '../audit/sink.js'
 import { isPromise, type MaybePromise } from '../base/async.js'
@@ -14,6 +15,7 @@ import { Account, type AccountParts } from './account.js'
 import { aDay, type Budget } from './budgets.js'
 import { Events } from './events.js'
 import { KeyWatch } from './key-watch.js'
+import { Outbox, type Telling } from './outbox.js'
 import { Recorder } from './recorder.js'
 import type { Telemetry } from './telemetry.js'
 import { Turnstile } from './turnstile.js'
@@ -31,6 +33,8 @@ export interface Parts {
   readonly telemetry?: Telemetry | undefined
   /** Closed with the guard. */
   readonly wireLog?: WireLog | undefined
+  /** Where alerts go, besides to those who listen. */
+  readonly alerts?: readonly AlertChannel[] | undefined
 }
 
 /** What a logger has to have; pino's has it. Messages and fields hold no key, no token and no solution. */
@@ -60,6 +64,7 @@ export class Core {
   readonly keyWatch: KeyWatch
   readonly telemetry: Telemetry | undefined
   readonly wireLog: WireLog | undefined
+  readonly outbox: Outbox
   readonly #startedAt: { readonly wall: number; readonly monotonic: number }
   readonly #logger: Logger | undefined
   #cancelBeat: (() => void) | undefined
@@ -80,6 +85,14 @@ export class Core {
     this.ledger = parts.ledger
     this.sink = parts.sink
     this.#logger = parts.logger
+    this.outbox = new Outbox({
+      name: parts.name,
+      ownerId: this.ownerId,
+      clock: parts.clock,
+      ledger: parts.ledger,
+      channels: parts.alerts ?? [],
+      tell: (message) => this.alert('ALERT_UNDELIVERED', message),
+    })
     this.recorder = new Recorder(parts.sink, parts.clock, (error) => this.alert(error.code, error.message))
     parts.sink.onTrouble?.((message) => this.alert('AUDIT_COPY_BEHIND', message))
     this.denials = createDenialLog({
@@ -122,6 +135,7 @@ export class Core {
       this.#cancelBeat = this.clock.after(BEAT_MS, beat, false)
       this.background(stillLives, 'LEDGER_UNAVAILABLE')
       this.background(() => this.keyWatch.beat(), 'LEDGER_UNAVAILABLE')
+      this.background(() => this.outbox.beat(), 'LEDGER_UNAVAILABLE')
       onBeat()
     }
     // The first one comes when whoever created the guard has had time to listen.
@@ -135,6 +149,7 @@ export class Core {
           )
         }
         this.#cancelBeat = this.clock.after(BEAT_MS, beat, false)
+        this.background(() => this.outbox.beat(), 'LEDGER_UNAVAILABLE')
         onBeat()
       },
       false,
@@ -157,7 +172,7 @@ export class Core {
       if (!first) return
       this.recorder.note({ action: 'paused', at: reason.at, guard: this.name, solver: account.name, code, message })
       this.tell('paused', { reason, solver: account.name, at: new Date(reason.at) }, message)
-      this.alert(code, message)
+      this.alert(code, message, undefined, { once: true })
     }
     this.background(() => {
       const paused = this.ledger.pause(budgetId, reason)
@@ -179,25 +194,34 @@ export class Core {
     this.turnstile.released()
   }
 
-  alert(code: Code, message: string, details?: Readonly<Record<string, string | number | boolean>>): void {
+  /** Tells of what a person should know: those who listen, the record, the channels. Never throws. */
+  alert(
+    code: Code,
+    message: string,
+    details?: Readonly<Record<string, string | number | boolean>>,
+    telling?: Telling,
+  ): void {
     const at = this.clock.now()
     // An alert about the audit log cannot be written into it.
     if (code !== 'AUDIT_UNAVAILABLE') this.recorder.note({ action: 'alert', at, guard: this.name, code, message })
     this.#log('warn', { code, ...details }, message)
+    this.outbox.raise({ code, message, at: new Date(at), details }, telling)
     if (this.events.has('alert')) this.events.emit('alert', { code, message, at: new Date(at), details })
-    else if (!this.#logger) process.emitWarning(message, { type: 'SolveguardAlert', code })
+    else if (!this.#logger && !this.outbox.takes(code)) process.emitWarning(message, { type: 'SolveguardAlert', code })
   }
 
-  /** Tells of each key that has just come to be due for rotation. */
-  warnOfDueKeys(rotateEveryMs: number | undefined): void {
+  /** Tells of each key that has just come to be due for rotation: once, whichever process finds out. */
+  async warnOfDueKeys(rotateEveryMs: number | undefined): Promise<void> {
     const now = this.clock.now()
     for (const account of this.accounts) {
       const key = account.newlyDue(rotateEveryMs, now)
-      if (!key?.createdAt) continue
+      if (!key?.createdAt || !(await this.keyWatch.isFirstToTell('due', key.value.fingerprint))) continue
       const whose = this.several ? `The key for ${account.name}` : 'The key'
       this.alert(
         'KEY_DUE',
         `${whose} (version ${key.version}) is from ${new Date(key.createdAt).toISOString()}: rotate it.`,
+        undefined,
+        { once: true },
       )
     }
   }
@@ -207,6 +231,9 @@ export class Core {
     this.alert(
       'SECRET_STALE',
       `The secrets store does not answer (${message}); ${whose} serves until ${new Date(until).toISOString()}.`,
+      undefined,
+      // Each process has its own hour; that the store is down is one thing.
+      { about: name },
     )
   }
 
@@ -216,6 +243,7 @@ export class Core {
         'BUDGET_THRESHOLD',
         `Budget '${budgetId}' has used ${formatUsd(used)} of ${formatUsd(limit)} ${aDay(timeZone)} (${Math.round(threshold * 100)} % crossed).`,
         { budgetId, threshold, used, limit, ...(timeZone !== undefined && { timeZone }) },
+        { once: true },
       )
     }
   }
@@ -266,6 +294,7 @@ export class Core {
       async () => this.recorder.note({ action: 'closed', at: this.clock.now(), guard: this.name }),
       async () => this.recorder.close(),
       async () => this.recorder.head && this.ledger.saveHead(this.recorder.head),
+      async () => this.outbox.close(),
       async () => this.keyWatch.leave(),
       async () => this.ledger.leave(this.ownerId, this.clock.now()),
       async () => this.ledger.close(),

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
+import type { AlertChannel } from '../alerts/channel.js'
 import { jsonlAudit } from '../audit/jsonl.js'
 import { severalAudits } from '../audit/several.js'
 import type { AuditSink } from '../audit/sink.js'
@@ -52,6 +53,11 @@ export interface GuardOptions {
    * opens and closes them.
    */
   audit?: AuditSink | readonly AuditSink[] | undefined
+  /**
+   * Where alerts go, besides to `guard.on('alert')`: `webhookAlerts`, `slackAlerts`, `commandAlerts`. Each alert once, however many
+   * processes there are; give all of them the same.
+   */
+  alerts?: readonly AlertChannel[] | undefined
   /** Where the ledger and the audit log lie. Default: `SOLVEGUARD_STATE_DIR`, or `.solveguard`. */
   stateDir?: string | undefined
   /** Certificates (PEM) to trust in place of the machine's, for a proxy or a service with a CA of its own. */
@@ -70,6 +76,15 @@ export interface GuardOptions {
 const EXPECTED_SINK = "expected an audit sink such as jsonlAudit(), from 'solveguard/audit', or a list of them"
 const auditSink = hasMethod('an audit sink', 'write')
 
+const EXPECTED_CHANNEL = "an alert channel such as webhookAlerts(…), from 'solveguard/alerts'"
+const channelsShape = z
+  .array(hasMethod(EXPECTED_CHANNEL, 'deliver') as z.ZodType<AlertChannel>, {
+    error: `expected a list of ${EXPECTED_CHANNEL}`,
+  })
+  .max(20, 'at most 20 channels')
+  .refine((all) => all.every(({ id }) => /^[\w-]{1,64}$/.test(id)), 'a channel has an id of letters, digits, - and _')
+  .refine((all) => new Set(all.map(({ id }) => id)).size === all.length, 'two of them lead to the same place')
+
 const optionsShape = z.strictObject(
   {
     name: z.string().optional(),
@@ -85,6 +100,7 @@ const optionsShape = z.strictObject(
     policy: z.looseObject({}, { error: "expected a policy such as { origins: ['https://staging.example.com'] }" }),
     ledger: hasMethod("a ledger such as fileLedger(), from 'solveguard/ledger'", 'reserve').optional(),
     audit: z.union([auditSink, z.array(auditSink)], { error: EXPECTED_SINK }).optional(),
+    alerts: channelsShape.optional(),
     stateDir: z.string().min(1).optional(),
     ca: z.union([z.string(), z.array(z.string())]).optional(),
     trace: z.string().min(1).optional(),
@@ -134,6 +150,7 @@ export async function createGuard(options: GuardOptions): Promise<Guard> {
     logger: options.logger,
     telemetry: await loadTelemetry(),
     wireLog: log,
+    alerts: options.alerts,
   })
 }
 
@@ -197,7 +214,7 @@ class GuardedCore extends PolicyGrant implements Guard {
     const guard = new GuardedCore(core, policy, new Solving(core, service), service)
     await core.join(new Budget(core.name, termsOf(policy.budget)), () => {
       core.background(() => guard.#recovery.look(), 'LEDGER_UNAVAILABLE')
-      core.warnOfDueKeys(policy.key.rotateEveryMs)
+      core.background(() => core.warnOfDueKeys(policy.key.rotateEveryMs), 'LEDGER_UNAVAILABLE')
     })
     core.telemetry?.watch(core, policy.budget)
     return guard

@@ -131,11 +131,12 @@ export class PolicyGrant implements Grant, Granted {
 
   async status(): Promise<Status> {
     if (this.#core.closed) throw closed()
-    const { clock, ledger, accounts, sink, name, keyWatch } = this.#core
+    const { clock, ledger, accounts, sink, name, keyWatch, outbox } = this.#core
     const now = clock.now()
     const id = this.path.at(-1) as string
     try {
-      const [usage, root, facts, ...own] = await Promise.all([
+      const [alerts, usage, root, facts, ...own] = await Promise.all([
+        outbox.status(),
         ledger.usage(id, now, this.#budgets.at(now).at(-1)?.limits.perCalendarDay),
         ledger.usage(name, now),
         keyWatch.recall(),
@@ -163,6 +164,7 @@ export class PolicyGrant implements Grant, Granted {
         solvers,
         ledger: { kind: ledger.kind, place: ledger.place },
         audit: { kind: sink.kind, place: sink.place },
+        alerts,
       }
     } catch (error) {
       throw ledgerDown(error)

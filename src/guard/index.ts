@@ -3,6 +3,7 @@ export type { AccountBudget, SolverAccount } from './account-options.js'
 export type { Logger } from './core.js'
 export { createGuard, type GuardOptions } from './create.js'
 export type { KnownKey } from './key-report.js'
+export type { ChannelStatus } from './outbox.js'
 export type {
   Grant,
   Guard,

@@ -163,27 +163,32 @@ export class KeyWatch {
 
   /** Says of each key that nobody uses any more that it may go: once, whichever process finds out. */
   async #tellRevocable(): Promise<void> {
-    const { accounts, ownerId, clock } = this.#core
+    const { accounts, clock } = this.#core
     const facts = await this.recall()
     for (const account of accounts) {
       for (const key of this.known(account, facts, clock.now())) {
         if (!key.revocable || this.#told.has(key.fingerprint)) continue
         this.#told.add(key.fingerprint)
-        const fact = {
-          scope: SCOPE,
-          name: `told/${key.fingerprint}`,
-          value: ownerId,
-          forMs: REMEMBERED_MS,
-          ifNew: true,
-        }
-        if ((await this.#core.ledger.remember(fact, clock.now())) !== ownerId) continue
+        if (!(await this.isFirstToTell('told', key.fingerprint))) continue
         const whose = this.#core.several ? `An old key for ${account.name}` : 'An old key'
         const which = `(version ${key.version}, fingerprint ${key.fingerprint})`
-        this.#core.alert('KEY_REVOCABLE', `${whose} ${which} may be revoked at the service: ${key.reason}.`, {
-          fingerprint: key.fingerprint,
-        })
+        this.#core.alert(
+          'KEY_REVOCABLE',
+          `${whose} ${which} may be revoked at the service: ${key.reason}.`,
+          {
+            fingerprint: key.fingerprint,
+          },
+          { once: true },
+        )
       }
     }
+  }
+
+  /** Whether nobody has told that of a key yet: whoever is answered yes is the one to do it. */
+  async isFirstToTell(what: 'told' | 'due', fingerprint: string): Promise<boolean> {
+    const { ledger, clock, ownerId } = this.#core
+    const fact = { scope: SCOPE, name: `${what}/${fingerprint}`, value: ownerId, forMs: REMEMBERED_MS, ifNew: true }
+    return (await ledger.remember(fact, clock.now())) === ownerId
   }
 
   #remember(name: string, value: string, forMs: number): MaybePromise<string> {

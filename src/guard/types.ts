@@ -4,6 +4,7 @@ import type { PauseReason } from '../ledger/ledger.js'
 import type { Money } from '../policy/money.js'
 import type { NarrowingInput, Policy } from '../policy/schema.js'
 import type { KnownKey } from './key-report.js'
+import type { ChannelStatus } from './outbox.js'
 
 /** What a solve gives. Prints and serialises without its token: read `token` where you put it into a page. */
 export interface Solution {
@@ -135,6 +136,8 @@ export interface Status {
   readonly solvers: readonly SolverStatus[]
   readonly ledger: { readonly kind: string; readonly place?: string | undefined }
   readonly audit: { readonly kind: string; readonly place?: string | undefined }
+  /** Where alerts go, and what is not delivered yet. */
+  readonly alerts: readonly ChannelStatus[]
 }
 
 interface SolveEvent {

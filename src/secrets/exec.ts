@@ -1,6 +1,5 @@
-import { spawn } from 'node:child_process'
-import { basename } from 'node:path'
 import { z } from 'zod'
+import { CommandError, commandName, isWord, runCommand } from '../base/command.js'
 import { DeniedError, printable, SolveguardError } from '../base/errors.js'
 import { type Duration, formatMs } from '../policy/duration.js'
 import { check, duration } from '../policy/schema.js'
@@ -36,7 +35,7 @@ export interface ExecSecretOptions {
 }
 
 const where = z.string().min(1).max(200)
-const noZero = z.string().refine((text) => !text.includes('\0'), 'must not hold a zero byte')
+const noZero = z.string().refine(isWord, 'must not hold a zero byte')
 const commandShape = z.array(noZero, { error: "expected a list such as ['op', 'read', 'op://…']" }).min(1).max(100)
 const optionsShape = z.strictObject({
   env: z.record(z.string(), noZero.optional()).optional(),
@@ -54,11 +53,6 @@ const optionsShape = z.strictObject({
 })
 
 const LARGEST_OUTPUT_BYTES = 64 * 1024
-/** What any command may need to find its way about, and what Windows' programs do not start without. */
-const INHERITED = [
-  ...['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'XDG_RUNTIME_DIR', 'XDG_CONFIG_HOME'],
-  ...['SYSTEMROOT', 'PATHEXT', 'COMSPEC', 'USERPROFILE', 'APPDATA', 'LOCALAPPDATA', 'PROGRAMDATA', 'TEMP', 'TMP'],
-]
 
 /**
  * A key that a command prints: `op`, `pass`, `gopass`, `bw`, `gcloud`, `az` or any other. Its first line is the key in use, a second
@@ -74,7 +68,7 @@ export function execSecret(command: readonly [string, ...string[]], options: Exe
   const [program = '', ...words] = check(commandShape, command, 'command')
   if (program === '') throw new SolveguardError('CONFIG_INVALID', 'command[0]: expected a program.')
   const { json, firstLine = false, timeout = 10_000, env = {}, cwd } = check(optionsShape, options, 'options')
-  const place = `the command ${printable(basename(program), 60)}`
+  const place = commandName(program)
 
   function read(output: string): SecretVersions {
     if (output.trim() === '') {
@@ -88,7 +82,13 @@ export function execSecret(command: readonly [string, ...string[]], options: Exe
   return {
     kind: 'exec',
     place,
-    fetch: async (signal) => read(await run(program, words, { env: environment(env), cwd, timeout, signal, place })),
+    async fetch(signal) {
+      const bounds = { timeoutMs: timeout, largestOutputBytes: LARGEST_OUTPUT_BYTES, signal }
+      const printed = await runCommand({ program, words, env, cwd, ...bounds }).catch((error: unknown) => {
+        throw noKey(place, error, timeout)
+      })
+      return read(printed)
+    },
   }
 }
 
@@ -111,73 +111,13 @@ function fromJson(output: string, at: NonNullable<ExecSecretOptions['json']>, pl
   }
 }
 
-function environment(more: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
-  const env: NodeJS.ProcessEnv = {}
-  for (const name of INHERITED) if (process.env[name] !== undefined) env[name] = process.env[name]
-  return { ...env, ...more }
-}
-
-interface RunOptions {
-  readonly env: NodeJS.ProcessEnv
-  readonly cwd: string | undefined
-  readonly timeout: number
-  readonly signal: AbortSignal | undefined
-  readonly place: string
-}
-
-/** What a command prints, once it has ended well. */
-function run(program: string, words: readonly string[], options: RunOptions): Promise<string> {
-  const { env, cwd, timeout, signal, place } = options
-  return new Promise((resolve, reject) => {
-    const fail = (code: 'SECRET_UNAVAILABLE' | 'SECRET_INVALID', problem: string): void => {
-      end()
-      reject(new DeniedError(code, `${place} gave no key: ${problem}.`))
-    }
-    // A group of its own, so that what it has started ends with it; and no terminal, at which it could wait for a password.
-    const detached = process.platform !== 'win32'
-    const child = spawn(program, words, { env, cwd, detached, stdio: ['ignore', 'pipe', 'ignore'], windowsHide: true })
-    const chunks: Buffer[] = []
-    let size = 0
-    let closed = false
-    const timer = setTimeout(() => {
-      fail('SECRET_UNAVAILABLE', `it did not end within ${formatMs(timeout)}; is it waiting for somebody to log in?`)
-    }, timeout)
-    const onAbort = () => fail('SECRET_UNAVAILABLE', 'it was not waited for any longer')
-    signal?.addEventListener('abort', onAbort)
-
-    function end(): void {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
-      child.stdout.removeAllListeners('data').destroy()
-      if (child.pid !== undefined && !closed) kill(child.pid, detached)
-    }
-
-    child.stdout.on('data', (chunk: Buffer) => {
-      size += chunk.length
-      chunks.push(chunk)
-      if (size > LARGEST_OUTPUT_BYTES) fail('SECRET_INVALID', `it printed more than ${LARGEST_OUTPUT_BYTES / 1024} KiB`)
-    })
-    child.on('error', (error: NodeJS.ErrnoException) => {
-      const known = error.code === 'ENOENT' ? 'there is no such program (or folder to run it in)' : (error.code ?? '')
-      fail('SECRET_UNAVAILABLE', `it could not be started (${printable(known, 80)})`)
-    })
-    child.on('close', (code, killedBy) => {
-      closed = true
-      if (code === 0) {
-        end()
-        resolve(Buffer.concat(chunks).toString('utf8'))
-        return
-      }
-      fail('SECRET_UNAVAILABLE', `it ended with ${killedBy ?? `status ${code}`}; run it by hand to see what it says`)
-    })
-    if (signal?.aborted) onAbort()
-  })
-}
-
-function kill(pid: number, group: boolean): void {
-  try {
-    process.kill(group ? -pid : pid, 'SIGKILL')
-  } catch {
-    // It has ended already.
-  }
+function noKey(place: string, error: unknown, timeoutMs: number): unknown {
+  if (!(error instanceof CommandError)) return error
+  const { reason, message } = error
+  const problem =
+    reason === 'timeout'
+      ? `it did not end within ${formatMs(timeoutMs)}; is it waiting for somebody to log in?`
+      : message
+  const code = reason === 'too-much' ? 'SECRET_INVALID' : 'SECRET_UNAVAILABLE'
+  return new DeniedError(code, `${place} gave no key: ${problem}.`)
 }

@@ -1,0 +1,11 @@
+import { CODES, docsOf } from '../base/errors.js'
+import type { Alert } from './channel.js'
+
+/** An alert as JSON, for machines: what a webhook is sent, and a command reads. */
+export function alertJson({ id, code, guard, message, at, details }: Alert): string {
+  return JSON.stringify({
+    type: 'solveguard.alert',
+    timestamp: at.toISOString(),
+    data: { id, code, guard, message, remedy: CODES[code].remedy, docs: docsOf(code), details },
+  })
+}

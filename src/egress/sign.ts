@@ -1,0 +1,42 @@
+import { createHmac } from 'node:crypto'
+import { SolveguardError } from '../base/errors.js'
+import type { Secret } from '../secrets/secret.js'
+
+/*
+ * Signatures as the Standard Webhooks specification has them (github.com/standard-webhooks/standard-webhooks, version 1.0.0): HMAC-SHA256
+ * over `id.timestamp.body`, with a secret of 24 to 64 bytes that is written in base64 behind `whsec_`.
+ */
+
+const PREFIX = 'whsec_'
+const SHORTEST_BYTES = 24
+const LONGEST_BYTES = 64
+
+/**
+ * Checks a secret that webhooks are signed with.
+ * @throws SolveguardError `CONFIG_INVALID`, which names the field and does not repeat the secret
+ */
+export function checkSigningSecret(secret: Secret, field: string): void {
+  const text = secret.reveal()
+  const encoded = text.slice(PREFIX.length)
+  const bytes = Buffer.from(encoded, 'base64')
+  const whole = text.startsWith(PREFIX) && /^[A-Za-z0-9+/]+={0,2}$/.test(encoded)
+  if (whole && bytes.length >= SHORTEST_BYTES && bytes.length <= LONGEST_BYTES) return
+  throw new SolveguardError(
+    'CONFIG_INVALID',
+    `${field}: expected whsec_ and ${SHORTEST_BYTES} to ${LONGEST_BYTES} random bytes in base64, such as \`echo whsec_$(openssl rand -base64 32)\` gives.`,
+  )
+}
+
+/**
+ * The value of the header `webhook-signature`: a signature by each secret, so that a secret can be exchanged while the receiver still has
+ * the one before.
+ * @param seconds the time of this try, since 1970
+ */
+export function signaturesOf(secrets: readonly Secret[], id: string, seconds: number, body: string): string {
+  return secrets
+    .map((secret) => {
+      const key = Buffer.from(secret.reveal().slice(PREFIX.length), 'base64')
+      return `v1,${createHmac('sha256', key).update(`${id}.${seconds}.${body}`).digest('base64')}`
+    })
+    .join(' ')
+}

@@ -1,0 +1,93 @@
+import { inspect } from 'node:util'
+import { afterEach, describe, expect, it } from 'vitest'
+import { type Alert, type AlertChannel, DeliveryError } from '../../src/alerts/index.js'
+import { systemClock } from '../../src/base/clock.js'
+
+export const ALERT: Alert = {
+  id: 'alert_5f0c',
+  code: 'BUDGET_THRESHOLD',
+  message: "Budget 'checkout' has used $4.00 of $5.00 a day (80 % crossed) & <!channel> @here.",
+  guard: 'checkout',
+  at: new Date('2026-01-02T03:04:05.678Z'),
+  details: { threshold: 0.8 },
+}
+
+/** One channel that leads to a place of the test's. */
+export interface ChannelUnderTest {
+  readonly channel: AlertChannel
+  /** The same again, as another process would make it. */
+  again(): AlertChannel
+  /** What arrived, as text. */
+  arrived(): Promise<readonly string[]>
+  /** Has the place refuse what it is sent, or never answer, until `undefined`. */
+  misbehave(how: 'refuse' | 'hang' | undefined): Promise<void>
+  /** What nobody may see: an address, a secret. */
+  readonly secrets: readonly string[]
+  dispose(): Promise<void>
+}
+
+export const deliver = (channel: AlertChannel, alert = ALERT, signal = new AbortController().signal) =>
+  channel.deliver(alert, { clock: systemClock, signal })
+
+/** What every channel promises: `AlertChannel` in words that can be run. */
+export function channelContract(name: string, make: () => Promise<ChannelUnderTest>): void {
+  describe(`${name}, as every alert channel`, () => {
+    let made: ChannelUnderTest | undefined
+    const fresh = async () => {
+      made = await make()
+      return made
+    }
+    afterEach(async () => {
+      await made?.dispose()
+      made = undefined
+    })
+
+    it('delivers an alert: its code, its guard, its words, and what to do about it', async () => {
+      const { channel, arrived } = await fresh()
+      await deliver(channel)
+      const [text = ''] = await arrived()
+      for (const part of ['BUDGET_THRESHOLD', 'checkout', '80 % crossed', 'Nothing, if expected.']) {
+        expect(text).toContain(part)
+      }
+      expect(() => JSON.parse(text)).not.toThrow()
+    })
+
+    it('says that it was not delivered, with a DeliveryError, and delivers the next one', async () => {
+      const { channel, arrived, misbehave } = await fresh()
+      await misbehave('refuse')
+      await expect(deliver(channel)).rejects.toBeInstanceOf(DeliveryError)
+      await misbehave(undefined)
+      const before = (await arrived()).length
+      await deliver(channel)
+      expect(await arrived()).toHaveLength(before + 1)
+    })
+
+    it('ends when it is not waited for any longer, and says that it may be tried again', async () => {
+      const { channel, misbehave } = await fresh()
+      await misbehave('hang')
+      const abort = new AbortController()
+      const failed = deliver(channel, ALERT, abort.signal).then(
+        () => undefined,
+        (error: unknown) => error,
+      )
+      setTimeout(() => abort.abort(), 50)
+      expect(await failed).toMatchObject({ name: 'DeliveryError', again: true })
+    })
+
+    it('is told apart by an id and a place that give nothing away, nor do its errors', async () => {
+      const { channel, again, misbehave, secrets } = await fresh()
+      expect(channel.id).toMatch(/^[\w-]{1,64}$/)
+      expect(again().id).toBe(channel.id)
+      await misbehave('refuse')
+      const error = await deliver(channel).catch((thrown: unknown) => thrown)
+      const shown = [
+        channel.id,
+        channel.place,
+        channel.kind,
+        inspect(channel, { depth: 9 }),
+        inspect(error, { depth: 9 }),
+      ]
+      for (const secret of secrets) expect(shown.join('\n')).not.toContain(secret)
+    })
+  })
+}
