@@ -86,32 +86,45 @@ export class Lane {
   }
 
   async #run(): Promise<void> {
-    for (let tries = 0; ; ) {
+    let failure: DeliveryError | undefined
+    for (;;) {
       const owed = this.#waiting[0]
       if (!owed || this.#abort.signal.aborted) return
+      if (failure && this.#parts.clock.now() >= owed.until) {
+        this.#over(owed, failure)
+        failure = undefined
+        continue
+      }
       const old = this.#parts.clock.monotonic() - owed.since > ASK_AFTER_MS
-      if ((tries > 0 || old) && !(await this.#stillOurs(owed))) {
+      if ((failure || old) && !(await this.#stillOurs(owed))) {
         this.#waiting.shift()
-        tries = 0
+        failure = undefined
         continue
       }
-      const failure = await this.#try(owed)
+      failure = await this.#try(owed)
       // Whether it got there, nobody knows: whoever comes next tries again.
-      if (this.#abort.signal.aborted && failure) return
-      if (!failure?.again || this.#parts.clock.now() >= owed.until) {
-        this.#waiting.shift()
-        this.#parts.done(owed)
-        if (failure) this.#givenUp(owed, failure)
-        else this.#works()
-        tries = 0
+      if (failure && this.#abort.signal.aborted) return
+      if (!failure?.again) {
+        this.#over(owed, failure)
+        failure = undefined
         continue
       }
-      tries++
       if (++this.#failures >= TROUBLE_AFTER) this.#trouble(failure.message)
-      if (this.#closing) return
-      await this.#wait(failure)
+      if (!this.#closing) await this.#wait(failure)
       if (this.#closing) return
     }
+  }
+
+  /** It was delivered, or is given up. */
+  #over(owed: Owed, failure: DeliveryError | undefined): void {
+    this.#waiting.shift()
+    this.#parts.done(owed)
+    if (!failure) {
+      this.#works()
+      return
+    }
+    this.#lost++
+    this.#trouble(`${owed.alert.code} was given up: ${failure.message}`)
   }
 
   async #try({ alert }: Owed): Promise<DeliveryError | undefined> {
@@ -150,11 +163,6 @@ export class Lane {
         resolve()
       }
     })
-  }
-
-  #givenUp({ alert }: Owed, { message }: DeliveryError): void {
-    this.#lost++
-    this.#trouble(`${alert.code} was given up: ${message}`)
   }
 
   #trouble(message: string): void {

@@ -1,4 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import ts from 'typescript'
 import { afterEach, describe, expect, it, test } from 'vitest'
 import { type DeliveryError, type WebhookAlertsOptions, webhookAlerts } from '../../src/alerts/index.js'
 import { Secret } from '../../src/secrets/secret.js'
@@ -66,6 +69,24 @@ describe('a webhook', () => {
         details: ALERT.details,
       },
     })
+  })
+
+  it('is verified by the lines that docs/alerts.md shows', async () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/alerts.md'), 'utf8')
+    const shown =
+      page
+        .split('```ts\n')
+        .find((code) => code.includes('function isOurs'))
+        ?.split('```')[0] ?? ''
+    const code = ts.transpile(`${shown}\nexport { isOurs }`, { module: ts.ModuleKind.ES2022 })
+    const { isOurs } = await import(`data:text/javascript,${encodeURIComponent(code)}`)
+    const to = await receiver()
+    await deliver(webhookAlerts({ url: to.url, secret: SECRET }))
+    const [got] = to.received
+    expect(isOurs(got?.headers, got?.body, SECRET)).toBe(true)
+    expect(isOurs(got?.headers, got?.body, secretOf(2))).toBe(false)
+    expect(isOurs(got?.headers, `${got?.body} `, SECRET)).toBe(false)
+    expect(isOurs({ ...got?.headers, 'webhook-timestamp': '1700000000' }, got?.body, SECRET)).toBe(false)
   })
 
   it("agrees with the specification's own example of a signature", async () => {

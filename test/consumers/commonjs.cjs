@@ -5,6 +5,7 @@ const { captchaAI } = require('solveguard/solvers')
 const { awsSecret, envSecret, fileSecret } = require('solveguard/secrets')
 const { memoryLedger, fileLedger, redisLedger } = require('solveguard/ledger')
 const { jsonlAudit, verifyAudit } = require('solveguard/audit')
+const { commandAlerts, slackAlerts } = require('solveguard/alerts')
 const { startSolverService } = require('solveguard/testing')
 const { guardContext } = require('solveguard/playwright')
 const { guardContext: guardPuppeteer } = require('solveguard/puppeteer')
@@ -18,6 +19,8 @@ const named = {
   fileSecret,
   fileLedger,
   jsonlAudit,
+  commandAlerts,
+  slackAlerts,
   verifyAudit,
   guardContext,
   startSolverService,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { createGuard, DeniedError, usd } from 'solveguard'
+import { webhookAlerts } from 'solveguard/alerts'
 import { jsonlAudit, verifyAudit } from 'solveguard/audit'
 import { fileLedger } from 'solveguard/ledger'
 import { guardContext } from 'solveguard/playwright'
@@ -23,6 +24,7 @@ for (const value of [
   solveguardPlaywright,
   CaptchaReporter,
   startSolverService,
+  webhookAlerts,
 ])
   assert.equal(typeof value, 'function')
 assert.equal(createRequire(import.meta.url)('solveguard/puppeteer-extra'), solveguard)

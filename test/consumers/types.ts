@@ -11,6 +11,7 @@ import {
   type Solution,
   usd,
 } from 'solveguard'
+import { type AlertChannel, slackAlerts } from 'solveguard/alerts'
 import { jsonlAudit, verifyAudit } from 'solveguard/audit'
 import { fileLedger, memoryLedger } from 'solveguard/ledger'
 import { guardContext } from 'solveguard/playwright'
@@ -22,6 +23,8 @@ import { envSecret, type SecretProvider } from 'solveguard/secrets'
 import { captchaAI } from 'solveguard/solvers'
 import { startSolverService } from 'solveguard/testing'
 import { guardContext as guardSession, type WebDriverSession } from 'solveguard/webdriver'
+
+const channel: AlertChannel = slackAlerts({ url: 'https://hooks.slack.com/services/T/B/x' })
 
 export async function makeGuard(): Promise<Guard> {
   const secret: SecretProvider = envSecret('SOLVEGUARD_KEY')
@@ -37,6 +40,7 @@ export async function makeGuard(): Promise<Guard> {
     },
     ledger: process.env.CI ? memoryLedger() : fileLedger({ dir: '.solveguard' }),
     audit: jsonlAudit({ dir: '.solveguard' }),
+    alerts: [channel],
   })
 }
 

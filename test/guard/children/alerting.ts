@@ -1,0 +1,50 @@
+// A process that solves when it is told to, and whose alerts go to a webhook: SERVICE_URL and SERVICE_KEY say where it solves, HOOK_URL
+// and HOOK_SECRET where alerts go, STATE_DIR where its ledger lies, or LEDGER_URL in which Redis. It reads commands, a line each: `solve 5`,
+// `resume`, `status`, `end`; and writes what it does and hears, a line of JSON each.
+import { createInterface } from 'node:readline'
+import { webhookAlerts } from '../../../src/alerts/index.js'
+import { createGuard, usd } from '../../../src/index.js'
+import { redisLedger } from '../../../src/ledger/redis.js'
+import { Secret } from '../../../src/secrets/secret.js'
+import { captchaAI } from '../../../src/solvers/captchaai.js'
+import { challenge } from '../challenge.js'
+
+const { SERVICE_URL = '', SERVICE_KEY = '', HOOK_URL = '', HOOK_SECRET = '', STATE_DIR = '', LEDGER_URL } = process.env
+const value = new Secret(SERVICE_KEY)
+
+const guard = await createGuard({
+  name: 'alerting',
+  solver: captchaAI({
+    baseUrl: SERVICE_URL,
+    patience: { firstPollMs: 2, everyMs: 2 },
+    pricing: { per: 'solve', usd: 0.001 },
+  }),
+  secret: { kind: 'test', place: 'the test', fetch: () => ({ current: { value, version: '1' } }) },
+  policy: { origins: ['https://staging.example.com'], budget: { perDay: usd(0.02), alertsAt: [0.5, 0.8] } },
+  alerts: [webhookAlerts({ url: HOOK_URL, secret: HOOK_SECRET })],
+  ledger: LEDGER_URL === undefined ? undefined : redisLedger({ url: LEDGER_URL }),
+  stateDir: STATE_DIR,
+})
+const say = (what: string, more: object = {}): void =>
+  void process.stdout.write(`${JSON.stringify({ what, ...more })}\n`)
+guard.on('alert', ({ code }) => say('alert', { code }))
+guard.on('paused', ({ reason }) => say('paused', { code: reason.code }))
+guard.on('resumed', () => say('resumed'))
+
+// Bounded, should nobody end it.
+setTimeout(() => process.exit(1), 90_000).unref()
+say('ready')
+for await (const line of createInterface({ input: process.stdin })) {
+  const [command, times = '1'] = line.split(' ')
+  if (command === 'end') break
+  if (command === 'resume') await guard.resume()
+  if (command === 'status') say('status', { paused: (await guard.status()).paused?.code ?? null })
+  if (command !== 'solve') continue
+  const solves = Array.from({ length: Number(times) }, () => guard.solve(challenge))
+  const failures = (await Promise.allSettled(solves)).flatMap((one) =>
+    one.status === 'rejected' ? [(one.reason as { code?: string }).code] : [],
+  )
+  say('solved', { failures })
+}
+await guard.close()
+process.stdin.destroy()
