@@ -153,6 +153,10 @@ export const CODES = {
     meaning: 'The solver cannot solve this kind of CAPTCHA through the proxy in `policy.pageProxy`.',
     remedy: 'Use a solver that can, or do without `policy.pageProxy` if the site takes a token from another address.',
   },
+  BATCH_UNDER_WAY: {
+    meaning: 'Another process is at work on the batch of that name.',
+    remedy: 'Let it end, or give this batch another name.',
+  },
   GUARD_CLOSED: { meaning: 'The guard was closed.', remedy: 'Create a new guard, or close it later.' },
   SOLVE_ABORTED: {
     meaning: 'The caller aborted the solve through its signal.',

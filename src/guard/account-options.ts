@@ -9,7 +9,7 @@ import { captchaAI } from '../solvers/captchaai.js'
 import type { Solver } from '../solvers/solver.js'
 import type { AccountParts } from './account.js'
 import { Budget, termsOf } from './budgets.js'
-import { checkName } from './grant.js'
+import { checkName } from './grant-name.js'
 
 /** One of several services that a guard may take a solve to, with the key for it. */
 export interface SolverAccount {

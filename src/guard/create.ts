@@ -7,6 +7,7 @@ import { severalAudits } from '../audit/several.js'
 import type { AuditSink } from '../audit/sink.js'
 import type { MaybePromise } from '../base/async.js'
 import { type Clock, systemClock } from '../base/clock.js'
+import { SolveguardError } from '../base/errors.js'
 import { createTransport } from '../egress/create.js'
 import { wireLog } from '../egress/wire-log.js'
 import { fileLedger } from '../ledger/file.js'
@@ -16,14 +17,17 @@ import { check, duration, type PolicyInput, parsePolicy, zoneOf } from '../polic
 import type { SecretProvider } from '../secrets/provider.js'
 import type { Solver } from '../solvers/solver.js'
 import { accountsOf, accountsShape, aSecret, aSolver, hasMethod, type SolverAccount } from './account-options.js'
+import { batchItems } from './batch.js'
 import { Budget, BudgetPath, termsOf } from './budgets.js'
 import { Core, closed, type Logger, type Parts } from './core.js'
-import { checkName, PolicyGrant } from './grant.js'
+import { Gate, ledgerDown } from './gate.js'
+import { PolicyGrant } from './grant.js'
+import { checkName } from './grant-name.js'
 import { Recovery } from './recovery.js'
 import { Service } from './service.js'
 import { Solving } from './solve.js'
 import { loadTelemetry } from './telemetry.js'
-import type { Guard, GuardEvents } from './types.js'
+import type { BatchItem, Guard, GuardEvents } from './types.js'
 
 /** What `createGuard` takes. Only `policy.origins` has no default: nothing is allowed that is not named. */
 export interface GuardOptions {
@@ -201,19 +205,20 @@ class GuardedCore extends PolicyGrant implements Guard {
   readonly #recovery: Recovery
   #closing: Promise<void> | undefined
 
-  private constructor(core: Core, policy: PolicyGrant['policy'], solving: Solving, service: Service) {
+  private constructor(core: Core, policy: PolicyGrant['policy'], solving: Solving, recovery: Recovery) {
     super(core, solving, policy, new BudgetPath([]), core.name)
     this.name = core.name
     this.#core = core
     this.#solving = solving
-    this.#recovery = new Recovery(core, service, policy, this.gate)
+    this.#recovery = recovery
   }
 
   static async start(core: Core, policy: PolicyGrant['policy']): Promise<GuardedCore> {
     const service = new Service(core)
-    const guard = new GuardedCore(core, policy, new Solving(core, service), service)
+    const recovery = new Recovery(core, service, policy, new Gate(policy))
+    const guard = new GuardedCore(core, policy, new Solving(core, service, recovery), recovery)
     await core.join(new Budget(core.name, termsOf(policy.budget)), () => {
-      core.background(() => guard.#recovery.look(), 'LEDGER_UNAVAILABLE')
+      core.background(() => recovery.look(), 'LEDGER_UNAVAILABLE')
       core.background(() => core.warnOfDueKeys(policy.key.rotateEveryMs), 'LEDGER_UNAVAILABLE')
     })
     core.telemetry?.watch(core, policy.budget)
@@ -222,6 +227,15 @@ class GuardedCore extends PolicyGrant implements Guard {
 
   on<K extends keyof GuardEvents>(event: K, callback: (event: GuardEvents[K]) => void): () => void {
     return this.#core.events.on(event, callback)
+  }
+
+  async batch(name: string): Promise<readonly BatchItem[]> {
+    if (this.#core.closed) throw closed()
+    try {
+      return await batchItems(this.#core, checkName(name, 'name'))
+    } catch (error) {
+      throw error instanceof SolveguardError ? error : ledgerDown(error)
+    }
   }
 
   async resume(): Promise<void> {

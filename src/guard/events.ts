@@ -16,6 +16,7 @@ const NAMES: Readonly<Record<keyof GuardEvents, true>> = {
   injected: true,
   accepted: true,
   rejected: true,
+  item: true,
   paused: true,
   resumed: true,
   alert: true,

@@ -9,13 +9,14 @@ import { type NarrowingInput, type Policy, parseNarrowing, zoneOf } from '../pol
 import type { Account } from './account.js'
 import { Budget, type BudgetPath, dayStatus, originTermsOf, type Terms, termsOf } from './budgets.js'
 import type { Core } from './core.js'
-import { asSolveguardError, closed } from './core.js'
+import { closed } from './core.js'
 import { denied, Gate, ledgerDown } from './gate.js'
+import { checkName } from './grant-name.js'
 import type { Granted } from './job.js'
 import type { KnownKey } from './key-report.js'
 import { BoughtSolution } from './solution.js'
 import type { Solving } from './solve.js'
-import { stream } from './stream.js'
+import { solveStream } from './solve-stream.js'
 import type {
   Grant,
   KeyStatus,
@@ -23,19 +24,13 @@ import type {
   Solution,
   SolveOptions,
   SolverStatus,
+  SolveStream,
   Status,
-  StreamResult,
+  StreamOptions,
 } from './types.js'
 
-const NAME = /^[\w.-]{1,64}$/
 /** How many page origins a grant keeps the budgets of at hand. */
 const MOST_ORIGINS = 1_000
-
-/** Checks a budget's name: it becomes part of the ledger's keys and of the records. */
-export function checkName(name: string, field: string): string {
-  if (typeof name === 'string' && NAME.test(name)) return name
-  throw new SolveguardError('CONFIG_INVALID', `${field}: expected 1 to 64 letters, digits and . _ -`)
-}
 
 /** A policy, and the path of budgets that it draws on. */
 export class PolicyGrant implements Grant, Granted {
@@ -104,18 +99,8 @@ export class PolicyGrant implements Grant, Granted {
     return this.#solving.solve(this, challenge, options)
   }
 
-  stream(
-    challenges: Iterable<AnyChallenge> | AsyncIterable<AnyChallenge>,
-    options?: SolveOptions,
-  ): AsyncIterable<StreamResult> {
-    const solve = async (challenge: AnyChallenge): Promise<StreamResult> => {
-      try {
-        return { challenge, ok: true, solution: await this.solve(challenge, options) }
-      } catch (error) {
-        return { challenge, ok: false, error: asSolveguardError(error, 'SOLVER_ERROR') }
-      }
-    }
-    return stream(challenges, solve, this.policy.budget.concurrent ?? 10)
+  stream(challenges: Iterable<AnyChallenge> | AsyncIterable<AnyChallenge>, options?: StreamOptions): SolveStream {
+    return solveStream(this.#core, this.#solving, this, challenges, options)
   }
 
   narrow(narrowing: NarrowingInput, { name, subject }: NarrowOptions = {}): Grant {

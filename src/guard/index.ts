@@ -5,6 +5,8 @@ export { createGuard, type GuardOptions } from './create.js'
 export type { KnownKey } from './key-report.js'
 export type { ChannelStatus } from './outbox.js'
 export type {
+  BatchItem,
+  BatchOptions,
   Grant,
   Guard,
   GuardEvents,
@@ -13,6 +15,10 @@ export type {
   Solution,
   SolveOptions,
   SolverStatus,
+  SolveStream,
   Status,
+  StreamItem,
+  StreamOptions,
   StreamResult,
+  StreamTally,
 } from './types.js'

@@ -1,6 +1,7 @@
-import type { ChallengeFacts } from '../base/challenge.js'
+import type { ChallengeFacts, Family } from '../base/challenge.js'
 import type { SolveguardError } from '../base/errors.js'
 import type { BudgetClaim } from '../ledger/ledger.js'
+import type { Money } from '../policy/money.js'
 import type { PageProxy } from '../policy/page-proxy.js'
 import type { Policy } from '../policy/schema.js'
 import type { Price } from '../solvers/solver.js'
@@ -27,6 +28,19 @@ export interface Granted {
   readonly path: readonly string[]
 }
 
+/** A task that the service has taken: all that is needed to ask for its answer again. */
+export interface HandedIn {
+  /** The account. */
+  readonly solver: string
+  readonly taskId: string
+  readonly keyVersion: string
+  readonly family: Family
+  /** What it was reserved as, and how much. */
+  readonly reservationId: string
+  readonly amount: Money
+  readonly path: readonly string[]
+}
+
 /** One solve under way. */
 export interface Job extends Errand {
   readonly grant: Granted
@@ -48,6 +62,8 @@ export interface Job extends Errand {
   reservations: number
   reservationId: string
   taskId: string
+  /** Told of the task once the service has taken it, before it is asked for. Never rejects. */
+  readonly onHandedIn: ((task: HandedIn) => Promise<void>) | undefined
   /** Answers the caller with an error, unless it was answered already. */
   reject: (error: unknown) => void
   /** Lets go of the deadline and of the caller's signal. */

@@ -3,18 +3,30 @@ import { messageOf } from '../base/errors.js'
 import type { ClaimedTask } from '../ledger/ledger.js'
 import type { Policy } from '../policy/schema.js'
 import type { Account } from './account.js'
-import type { Core } from './core.js'
+import { type Core, closed } from './core.js'
 import type { Gate } from './gate.js'
-import type { Errand, Service } from './service.js'
+import type { Ended, Errand, Service } from './service.js'
+
+/** What has to be known of a task to follow it. */
+type DeadTask = Pick<ClaimedTask, 'reservationId' | 'taskId' | 'keyVersion' | 'family' | 'amount' | 'path'>
 
 /** How many tasks of the dead one process follows at a time. */
 const MOST_AT_A_TIME = 20
 /** How long a claimed task is asked for before what it is held to have cost becomes final. */
 const FOLLOW_FOR_MS = 180_000
 
+/** How a task of the dead ended. */
+export interface PickedUp {
+  readonly ended: Ended
+  /** When it was last heard not to be ready; wall-clock ms. */
+  readonly notReadyAt: number | undefined
+  /** What reports on the answer are sent with. */
+  readonly errand: Errand
+}
+
 /**
  * Picks up the tasks of processes that died before they could settle: asks the service how each ended, and settles it at
- * what it cost. The solution itself is of no use any more and is forgotten.
+ * what it cost. The solution itself is forgotten, unless somebody asks for it meanwhile.
  */
 export class Recovery {
   readonly #core: Core
@@ -22,7 +34,7 @@ export class Recovery {
   readonly #policy: Policy
   readonly #gate: Gate
   /** By reservation. */
-  readonly #flows = new Map<string, Promise<void>>()
+  readonly #flows = new Map<string, Promise<PickedUp>>()
   readonly #errands = new Set<Errand>()
 
   constructor(core: Core, service: Service, policy: Policy, gate: Gate) {
@@ -46,20 +58,35 @@ export class Recovery {
       // A lapsed task may be claimed again after a while, by whoever follows it too.
       const { reservationId } = task
       if (this.#flows.has(reservationId)) continue
-      const flow = this.#follow(account, task)
-        .catch((error) => this.#core.alert('LEDGER_UNAVAILABLE', `A dead task is not settled yet: ${messageOf(error)}`))
-        .finally(() => this.#flows.delete(reservationId))
-      this.#flows.set(reservationId, flow)
+      this.#begin(account, task).catch((error) =>
+        this.#core.alert('LEDGER_UNAVAILABLE', `A dead task is not settled yet: ${messageOf(error)}`),
+      )
     }
+  }
+
+  /**
+   * How a task ended that a process which died, or has left, had handed in: followed now if it is not already. It is settled, unless
+   * somebody has settled it before.
+   */
+  async pickUp(account: Account, task: DeadTask): Promise<PickedUp> {
+    if (this.#core.closed) throw closed()
+    return this.#flows.get(task.reservationId) ?? this.#begin(account, task)
+  }
+
+  #begin(account: Account, task: DeadTask): Promise<PickedUp> {
+    const { reservationId } = task
+    const flow = this.#follow(account, task).finally(() => this.#flows.delete(reservationId))
+    this.#flows.set(reservationId, flow)
+    return flow
   }
 
   /** Leaves what is not settled yet to the next process. */
   async close(): Promise<void> {
     for (const { wake } of this.#errands) wake?.()
-    await Promise.all(this.#flows.values())
+    await Promise.allSettled(this.#flows.values())
   }
 
-  async #follow(account: Account, task: ClaimedTask): Promise<void> {
+  async #follow(account: Account, task: DeadTask): Promise<PickedUp> {
     const { clock, ledger, recorder } = this.#core
     const errand: Errand = {
       id: task.reservationId.replace(/\.\d+$/, ''),
@@ -76,6 +103,7 @@ export class Recovery {
       over: true,
       wake: undefined,
       lastFailure: undefined,
+      notReadyAt: undefined,
     }
     await errand.transport.verify()
     this.#errands.add(errand)
@@ -84,14 +112,15 @@ export class Recovery {
       this.#errands.delete(errand)
       this.#core.keyWatch.end(errand)
     })
-    if (ended.kind === 'left') return
+    const pickedUp = { ended, notReadyAt: errand.notReadyAt, errand }
+    if (ended.kind === 'left') return pickedUp
     const now = clock.now()
     const { settled } = await ledger.settle(
       { reservationId: task.reservationId, cost: ended.cost, head: recorder.head },
       now,
     )
     // Somebody else was faster: it is on their record.
-    if (!settled) return
+    if (!settled) return pickedUp
     recorder.note({
       action: 'recovered',
       at: now,
@@ -110,5 +139,6 @@ export class Recovery {
     })
     const told = { taskId: task.taskId, family: task.family, solver: account.name, cost: ended.cost, at: new Date(now) }
     this.#core.tell('recovered', told, 'settled a task of a process that had died')
+    return pickedUp
   }
 }

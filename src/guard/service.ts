@@ -37,6 +37,8 @@ export interface Errand {
   wake: (() => void) | undefined
   /** What went wrong last, to tell when the time is up. */
   lastFailure: Failure | undefined
+  /** When its task was last heard not to be ready: wall-clock ms. */
+  notReadyAt: number | undefined
 }
 
 /** How an errand ended, and what it is held to have cost. */
@@ -151,6 +153,7 @@ export class Service {
       wait = asking.wait
       if (result.kind === 'pending') {
         errand.lastFailure = undefined
+        errand.notReadyAt = clock.now()
         continue
       }
       errand.lastFailure = result

@@ -20,8 +20,9 @@ import { aborted, type Choice, Chooser, whyNone } from './choose.js'
 import { type Core, closed } from './core.js'
 import { describe, describeJob } from './describe.js'
 import type { Admitted } from './gate.js'
-import type { Granted, Job } from './job.js'
+import type { Granted, HandedIn, Job } from './job.js'
 import { isOwnWork, OwnWork } from './own-work.js'
+import type { Recovery } from './recovery.js'
 import { reserve } from './reserve.js'
 import type { Ended, Service } from './service.js'
 import { BoughtSolution } from './solution.js'
@@ -36,29 +37,43 @@ const LAPSE_AFTER_MS = 120_000
 export class Solving {
   readonly #core: Core
   readonly #service: Service
+  /** For what others have left: their tasks. */
+  readonly recovery: Recovery
   readonly #ownWork: OwnWork
   readonly #chooser: Chooser
   /** The solves that have not ended. */
   readonly #underWay = new Set<Job>()
 
-  constructor(core: Core, service: Service) {
+  constructor(core: Core, service: Service, recovery: Recovery) {
     this.#core = core
     this.#service = service
+    this.recovery = recovery
     this.#ownWork = new OwnWork(core)
     this.#chooser = new Chooser(core)
   }
 
-  async solve(grant: Granted, input: AnyChallenge, options: SolveOptions = {}): Promise<Solution> {
+  /** @param onHandedIn told of each task that the service takes for it, before that is asked for */
+  async solve(
+    grant: Granted,
+    input: AnyChallenge,
+    options: SolveOptions = {},
+    onHandedIn?: Job['onHandedIn'],
+  ): Promise<Solution> {
     const { signal } = options
     if (this.#core.closed) throw closed()
     if (signal?.aborted) throw aborted()
     const challenge = parseChallenge(input)
     const { telemetry } = this.#core
-    if (!telemetry) return this.#solve(grant, challenge, options)
-    return telemetry.solve(challenge, grant.path.at(-1) as string, () => this.#solve(grant, challenge, options))
+    const solve = (): Promise<Solution> => this.#solve(grant, challenge, options, onHandedIn)
+    return telemetry ? telemetry.solve(challenge, grant.path.at(-1) as string, solve) : solve()
   }
 
-  async #solve(grant: Granted, challenge: AnyChallenge, options: SolveOptions): Promise<Solution> {
+  async #solve(
+    grant: Granted,
+    challenge: AnyChallenge,
+    options: SolveOptions,
+    onHandedIn: Job['onHandedIn'],
+  ): Promise<Solution> {
     const { signal } = options
     let admitted: Admitted | undefined
     try {
@@ -77,7 +92,7 @@ export class Solving {
       // While the key was waited for, much may have happened; nobody would hear of it once the solve has begun.
       if (this.#core.closed) throw closed()
       if (signal?.aborted) throw aborted()
-      return await this.#start(this.#job(grant, challenge, admitted, choice, passedOver), challenge, signal)
+      return await this.#start(this.#job(grant, challenge, admitted, choice, passedOver, onHandedIn), challenge, signal)
     } catch (error) {
       if (error instanceof DeniedError) this.#recordDenial(grant, challenge, admitted, error)
       throw error
@@ -114,6 +129,7 @@ export class Solving {
     admitted: Admitted,
     choice: Choice,
     passedOver: SolveguardError[],
+    onHandedIn: Job['onHandedIn'],
   ): Job {
     const { index, account, price, key, transport } = choice
     const startedAt = this.#core.clock.monotonic()
@@ -144,6 +160,8 @@ export class Solving {
       over: false,
       wake: undefined,
       lastFailure: undefined,
+      notReadyAt: undefined,
+      onHandedIn,
       reject: noop,
       release: noop,
       flow: undefined,
@@ -218,7 +236,10 @@ export class Solving {
         const authorised = this.#authorise(job)
         if (isPromise(authorised)) await authorised
         const submitted = await this.#service.submit(job, challenge, job.grant.pageProxy())
-        if (submitted.kind === 'submitted') this.#submitted(job, submitted.taskId)
+        if (submitted.kind === 'submitted') {
+          this.#submitted(job, submitted.taskId)
+          if (job.onHandedIn) await job.onHandedIn(handedIn(job))
+        }
         const ended =
           submitted.kind !== 'submitted'
             ? submitted
@@ -450,6 +471,11 @@ export class Solving {
     const at = new Date(this.#core.clock.now())
     return { solveId: job.id, solver: job.account.name, challenge: job.challenge, at }
   }
+}
+
+function handedIn({ account, taskId, key, family, reservationId, amount, grant, admitted }: Job): HandedIn {
+  const path = grant.pathFor(admitted.origin)
+  return { solver: account.name, taskId, keyVersion: key.version, family, reservationId, amount, path }
 }
 
 function deadlineOf({ policy }: Granted): number {

@@ -1,6 +1,7 @@
 import type { Answer, AnyChallenge, ChallengeFacts } from '../base/challenge.js'
 import type { Code, Layer, SolveguardError } from '../base/errors.js'
 import type { PauseReason } from '../ledger/ledger.js'
+import type { Duration } from '../policy/duration.js'
 import type { Money } from '../policy/money.js'
 import type { NarrowingInput, Policy } from '../policy/schema.js'
 import type { KnownKey } from './key-report.js'
@@ -40,10 +41,78 @@ export interface SolveOptions {
   work?: ((signal: AbortSignal) => Promise<Answer>) | undefined
 }
 
+/** How a stream goes about its challenges. */
+export interface StreamOptions {
+  /** `arrival`: each result as it ends (default). `input`: in the order of the challenges; one that is slow holds the others up. */
+  order?: 'arrival' | 'input' | undefined
+  /** How many are solved at a time, up to `policy.budget.concurrent`. Default: that, or 10. */
+  concurrency?: number | undefined
+  /** Ends it: no further challenge is taken, what is under way is aborted, and accounted for. */
+  signal?: AbortSignal | undefined
+  /**
+   * Names the batch, so that another process can take it up where this one was killed: by a name alone, or with more. The ledger then keeps
+   * of each item whether it was solved, and which task the service has for it; never a solution. Names: 1 to 64 letters, digits and `. _ -`.
+   */
+  batch?: string | BatchOptions | undefined
+}
+
+/** A batch that can be taken up again. */
+export interface BatchOptions {
+  name: string
+  /**
+   * What each item goes by, the same each time: up to 128 printable characters, kept as they are. Default: what the challenge is, as a
+   * digest; of several alike the first, the second and so on.
+   */
+  key?: ((challenge: AnyChallenge, index: number) => string) | undefined
+  /** For how long the items are remembered. Default: `1d`. */
+  keepFor?: Duration | undefined
+}
+
 /** One challenge of a `stream`, and how it ended. */
-export type StreamResult =
-  | { readonly challenge: AnyChallenge; readonly ok: true; readonly solution: Solution }
-  | { readonly challenge: AnyChallenge; readonly ok: false; readonly error: SolveguardError }
+export type StreamResult = StreamItem &
+  ({ readonly ok: true; readonly solution: Solution } | { readonly ok: false; readonly error: SolveguardError })
+
+/** Which challenge of a stream. */
+export interface StreamItem {
+  readonly challenge: AnyChallenge
+  /** Its place among the challenges, from 0. */
+  readonly index: number
+  /** What it goes by in its batch, if there is one. */
+  readonly key?: string | undefined
+}
+
+/** What a stream came to. */
+export interface StreamTally {
+  readonly solved: number
+  readonly failed: number
+  /** Items of the batch that were solved by a process before this one: they were passed over. */
+  readonly before: number
+  /** What it cost. */
+  readonly cost: Money
+}
+
+/**
+ * Results, one by one: to be iterated once, or given to a callback. Nothing is solved before that begins, and a challenge is taken only when
+ * there is room for it: whoever is slow to take results holds the source back.
+ */
+export interface SolveStream extends AsyncIterable<StreamResult> {
+  /**
+   * Calls back with each result, waits for what the callback returns, and gives the sum of it all. What the callback throws ends the stream.
+   */
+  forEach(callback: (result: StreamResult) => unknown): Promise<StreamTally>
+}
+
+/** An item of a batch, as the ledger knows it. Items that were not begun it does not know. */
+export interface BatchItem {
+  readonly key: string
+  /** `handed-in`: the service has its task, and nobody has taken its answer yet. */
+  readonly state: 'solved' | 'failed' | 'handed-in'
+  readonly cost?: Money | undefined
+  /** Why it failed. */
+  readonly code?: Code | undefined
+  /** When it was last heard of. */
+  readonly at: Date
+}
 
 /**
  * What may solve under a policy: the guard itself, or a narrowed grant of it. A grant is a policy and the path of budgets that it draws
@@ -56,11 +125,16 @@ export interface Grant {
   readonly path: readonly string[]
   /** Solves one challenge, or throws: `DeniedError` where a layer says no, `SolveguardError` for all else. */
   solve(challenge: AnyChallenge, options?: SolveOptions): Promise<Solution>
-  /** Solves many, and gives each as it ends. Ends when all have ended; a failure is a result, not a throw. */
-  stream(
-    challenges: Iterable<AnyChallenge> | AsyncIterable<AnyChallenge>,
-    options?: SolveOptions,
-  ): AsyncIterable<StreamResult>
+  /**
+   * Solves many, and gives each result. Ends when all have ended; a failure is a result, not a throw.
+   *
+   * @throws SolveguardError `CONFIG_INVALID` for options that are none; while it is iterated, `BATCH_UNDER_WAY` where another process
+   *   is at the batch
+   * @example
+   * for await (const { index, ...result } of guard.stream(challenges, { order: 'input', batch: 'nightly-2026-11-24' })) { … }
+   * const { solved, failed, cost } = await guard.stream(challenges).forEach((result) => save(result))
+   */
+  stream(challenges: Iterable<AnyChallenge> | AsyncIterable<AnyChallenge>, options?: StreamOptions): SolveStream
   /** A grant that allows at most what this one and `narrowing` both allow. */
   narrow(narrowing: NarrowingInput, options?: NarrowOptions): Grant
   /** How the budgets stand. */
@@ -193,6 +267,16 @@ export interface GuardEvents {
   injected: SolveEvent & { readonly ok: boolean; readonly code?: Code | undefined }
   accepted: SolveEvent
   rejected: SolveEvent
+  /** An item of a stream is over; `before` is one that an earlier process had solved. */
+  item: {
+    readonly batch?: string | undefined
+    readonly index: number
+    readonly key?: string | undefined
+    readonly outcome: 'solved' | 'failed' | 'before'
+    readonly code?: Code | undefined
+    readonly cost?: Money | undefined
+    readonly at: Date
+  }
   /** `solver` alone is paused where there are others; else everything under the guard's name. */
   paused: { readonly reason: PauseReason; readonly solver: string; readonly at: Date }
   resumed: { readonly at: Date }
@@ -209,6 +293,8 @@ export interface Guard extends Grant, AsyncDisposable {
   readonly name: string
   /** Calls back for each event of that name; returns a function that stops it. A callback that throws disturbs nothing. */
   on<K extends keyof GuardEvents>(event: K, callback: (event: GuardEvents[K]) => void): () => void
+  /** What the ledger knows of the items of a batch, in the order in which they were last heard of; none, if it knows of no such batch. */
+  batch(name: string): Promise<readonly BatchItem[]>
   /** Lifts a pause, for every process of this name. */
   resume(): Promise<void>
   /** Ends what is under way in this process (tasks at the service are left to the next one), writes what is pending. */

@@ -52,7 +52,9 @@ export function fakeGrant(vendor: Seller, policy: Omit<PolicyInput, 'origins'> =
       })
       return solutionOf(typeof answer === 'string' ? { token: answer } : answer, grant.livesMs)
     },
-    async *stream() {},
+    stream: () => {
+      throw new Error('not for this test')
+    },
     narrow: () => grant,
     status: () => Promise.reject(new Error('not for this test')),
     injected(solution, outcome) {
