@@ -197,6 +197,15 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       }
     })
 
+    test('nobody is told which program a task comes from, unless its user says so', () => {
+      for (const one of all) {
+        const { fields } = solver.submit(one)
+        expect(JSON.stringify(fields)).not.toMatch(
+          /"(?:soft_?id|app_?id|developer|ref(?:erral)?|pingback|callbackUrl)"/i,
+        )
+      }
+    })
+
     test('the proxy that a page is browsed through is told whole, or it says why not; its password stands in nothing else', () => {
       const login = { user: 'browser', password: 'pa55-word' }
       const proxy = { type: 'socks5', host: '203.0.113.9', port: 1080, login } as const

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Challenge, Family } from '../../src/base/challenge.js'
+import { antiCaptcha, capMonster, capSolver, twoCaptcha } from '../../src/solvers/index.js'
 import { SOLVERS } from '../../src/solvers/table.js'
 
 const at = { websiteURL: 'https://staging.example.com/', websiteKey: 'SITEKEY' }
@@ -80,6 +81,17 @@ describe.each(Object.entries(TASKS))('%s is told of a challenge', (name, tasks) 
     if (task) expect(solver.submit(challenge).fields).toEqual({ task: { ...at, ...task } })
     else expect(solver.unsupported(challenge)).toBe(`the family ${challenge.family}`)
   })
+})
+
+test('which program a task comes from is told where its user says so', () => {
+  const told = [twoCaptcha({ softId: 7 }), twoCaptcha({ api: 'v1', softId: 7 }), antiCaptcha({ softId: 7 })]
+  const all = [...told, capMonster({ softId: 7 }), capSolver({ appId: 'A-1' })]
+  const fields = all.map((solver) => solver.submit(CHALLENGES.turnstile).fields)
+  expect(fields.map(({ softId, soft_id, appId }) => softId ?? soft_id ?? appId)).toEqual([7, '7', 7, 7, 'A-1'])
+  for (const softId of [0, -1, 1.5, '7' as never]) {
+    expect(() => antiCaptcha({ softId })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
+  }
+  expect(() => capSolver({ appId: 'a b' })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
 })
 
 describe('whether a site took the answer', () => {
