@@ -44,8 +44,11 @@ const NO_CAPS: readonly CalendarCap[] = []
 /** An alert that a reservation gave, as it is booked. */
 export type TakenAlert = readonly [budgetId: string, threshold: number, timeZone?: string]
 
+const NONE_TAKEN: readonly TakenAlert[] = []
+
 /** The alerts of a reservation, to be booked. */
-export function takenAlerts(alerts: readonly ThresholdAlert[]): TakenAlert[] {
+export function takenAlerts(alerts: readonly ThresholdAlert[]): readonly TakenAlert[] {
+  if (alerts.length === 0) return NONE_TAKEN
   return alerts.map(({ budgetId, threshold, timeZone }) =>
     timeZone === undefined ? [budgetId, threshold] : [budgetId, threshold, timeZone],
   )
@@ -220,14 +223,15 @@ export class Books {
       throw usedTwice()
     }
     let alerts = NO_ALERTS as ThresholdAlert[]
-    for (const { id, limits, alertsAt = NO_THRESHOLDS } of request.path) {
+    for (const { id, limits, alertsAt } of request.path) {
       const account = this.#accounts.get(id)
       if (account?.paused !== undefined) return { ok: false, budgetId: id, reason: 'paused', pause: account.paused }
       const { perDay, perCalendarDay, perMinute, concurrent } =
         account === undefined ? limits : tightest(limits, account.declared)
       const used = account === undefined ? 0 : account.spent.at(at) + account.reserved
-      if (perDay !== undefined) {
-        if (used + request.amount > perDay) return this.#denied(request, at, id, 'perDay', perDay, used)
+      if (perDay !== undefined && used + request.amount > perDay)
+        return this.#denied(request, at, id, 'perDay', perDay, used)
+      if (perDay !== undefined && alertsAt !== undefined) {
         for (const threshold of alertsAt) {
           if (!reaches(used + request.amount, threshold, perDay)) break
           const last = account?.alerted?.get(threshold)
@@ -236,16 +240,18 @@ export class Books {
           alerts.push({ budgetId: id, threshold, used: (used + request.amount) as Money, limit: perDay })
         }
       }
-      for (const cap of perCalendarDay ?? NO_CAPS) {
-        const { amount: limit, timeZone } = cap
-        const that = account === undefined ? 0 : account.spent.since(countsFrom(cap, at)) + account.reserved
-        if (that + request.amount > limit) return this.#denied(request, at, id, 'perDay', limit, that, timeZone)
-        for (const threshold of alertsAt) {
-          if (!reaches(that + request.amount, threshold, limit)) break
-          const last = account?.alerted?.get(alertName(threshold, timeZone))
-          if (last !== undefined && last >= countsFrom(cap, at)) continue
-          if (alerts === NO_ALERTS) alerts = []
-          alerts.push({ budgetId: id, threshold, used: (that + request.amount) as Money, limit, timeZone })
+      if (perCalendarDay !== undefined) {
+        for (const cap of perCalendarDay) {
+          const { amount: limit, timeZone } = cap
+          const that = account === undefined ? 0 : account.spent.since(countsFrom(cap, at)) + account.reserved
+          if (that + request.amount > limit) return this.#denied(request, at, id, 'perDay', limit, that, timeZone)
+          for (const threshold of alertsAt ?? NO_THRESHOLDS) {
+            if (!reaches(that + request.amount, threshold, limit)) break
+            const last = account?.alerted?.get(alertName(threshold, timeZone))
+            if (last !== undefined && last >= countsFrom(cap, at)) continue
+            if (alerts === NO_ALERTS) alerts = []
+            alerts.push({ budgetId: id, threshold, used: (that + request.amount) as Money, limit, timeZone })
+          }
         }
       }
       const made = account === undefined ? 0 : account.made.at(at)

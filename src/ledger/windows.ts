@@ -143,15 +143,17 @@ function tighter<T extends number>(a: T | undefined, b: T | undefined): T | unde
 export function tightest(a: Limits, b: Limits): Limits {
   return {
     perDay: tighter(a.perDay, b.perDay),
-    perCalendarDay: tighterDays(a.perCalendarDay, b.perCalendarDay),
+    perCalendarDay:
+      a.perCalendarDay === undefined || b.perCalendarDay === undefined
+        ? (a.perCalendarDay ?? b.perCalendarDay)
+        : tighterDays(a.perCalendarDay, b.perCalendarDay),
     perMinute: tighter(a.perMinute, b.perMinute),
     concurrent: tighter(a.concurrent, b.concurrent),
   }
 }
 
 /** Of each calendar the tighter amount, on the later of two days: who named the other has not noticed midnight yet. */
-function tighterDays(a: Limits['perCalendarDay'], b: Limits['perCalendarDay']): Limits['perCalendarDay'] {
-  if (a === undefined || b === undefined) return a ?? b
+function tighterDays(a: readonly CalendarCap[], b: readonly CalendarCap[]): readonly CalendarCap[] {
   const caps: CalendarCap[] = [...a]
   for (const cap of b) {
     const at = caps.findIndex(({ timeZone }) => timeZone === cap.timeZone)
