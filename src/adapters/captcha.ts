@@ -131,6 +131,7 @@ export async function createCaptcha<P, E>(
 
   async function close(): Promise<void> {
     closing.abort()
+    tools.finder.close()
     closed ??= Promise.all([uninstall().catch(() => undefined), inAllFrames(undoCall).catch(() => undefined)])
     await closed
   }

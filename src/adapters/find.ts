@@ -9,6 +9,7 @@ import type { FoundChallenge } from '../widgets/widget.js'
 import { evaluateWithin, refreshWithin, within } from './bounded.js'
 import type { DriverFrame, DriverPage } from './driver.js'
 import { pageClosed, pageGone } from './gone.js'
+import { PageLoads } from './page-load.js'
 
 /** What a look at a page did not take in, because there was too much of it or because it did not answer. */
 export interface LeftOut {
@@ -26,6 +27,8 @@ export interface LeftOut {
 export type Found = readonly FoundChallenge[] & {
   readonly unknown: readonly UnknownWidget[]
   readonly leftOut: LeftOut
+  /** Which load of the page they are of: whoever hands one of them to `guard.solve` says it there. */
+  readonly pageLoad: object
 }
 
 /** What a look at a page gave. */
@@ -33,12 +36,17 @@ export interface Look {
   readonly places: Place[]
   readonly unknown: UnknownWidget[]
   readonly leftOut: LeftOut
+  readonly load: object
 }
 
 /** A look as callers get it: the list is of the widgets, and tells the rest when asked. */
-export function foundIn({ places, unknown, leftOut }: Look): Found {
+export function foundIn({ places, unknown, leftOut, load }: Look): Found {
   const list = places.map(({ challenge }) => challenge)
-  return Object.defineProperties(list, { unknown: { value: unknown }, leftOut: { value: leftOut } }) as unknown as Found
+  return Object.defineProperties(list, {
+    unknown: { value: unknown },
+    leftOut: { value: leftOut },
+    pageLoad: { value: load },
+  }) as unknown as Found
 }
 
 /** Where a widget stands. */
@@ -48,12 +56,16 @@ export interface Place {
   /** The page's own name for the widget. */
   readonly id: string
   readonly challenge: FoundChallenge
+  /** Which load of the page it stands in. */
+  readonly load: object
   /** Whether its document was still being loaded. */
   readonly loading: boolean
 }
 
 /** Where something stands that is no widget: its document, and the addresses that it is judged by. */
-export interface Whereabouts extends Pick<Place, 'page' | 'frame' | 'id'>, Pick<Challenge, 'pageUrl' | 'frameUrl'> {}
+export interface Whereabouts
+  extends Pick<Place, 'page' | 'frame' | 'id' | 'load'>,
+    Pick<Challenge, 'pageUrl' | 'frameUrl'> {}
 
 const MOST_FRAMES = 100
 const MOST_WIDGETS = 200
@@ -75,6 +87,7 @@ export class Finder {
   /** Frames where the last look found our code; it is sent along to the others. */
   readonly #prepared = new WeakSet<DriverFrame>()
   readonly #numbers = new WeakMap<DriverFrame, number>()
+  readonly #loads = new PageLoads()
   #count = 0
 
   constructor(clock: Clock, evaluateMs: number) {
@@ -100,6 +113,7 @@ export class Finder {
     }
     if (page.isClosed()) throw pageClosed()
     const left = { widgets: 0, malformed: 0, unresponsive: 0, frames: Math.max(all.length - MOST_FRAMES, 0) }
+    const load = this.#loads.of(page, readings[0]?.doc)
     const places: Place[] = []
     const unknown: UnknownWidget[] = []
     for (const [index, [frame]] of own.entries()) {
@@ -114,13 +128,13 @@ export class Finder {
           unknown.push(...unknownIn(reading.signs, this.#addresses(page, frame, reading.origin)))
         }
         for (const widget of reading.widgets) {
-          if (places.length < MOST_WIDGETS) places.push(this.#place(page, frame, reading, widget))
+          if (places.length < MOST_WIDGETS) places.push(this.#place(page, frame, load, reading, widget))
           else left.widgets++
         }
       }
     }
     if (readings.every((reading) => !reading)) throw unanswered(page)
-    return { places, unknown: unknown.slice(0, MOST_UNKNOWN), leftOut: left }
+    return { places, unknown: unknown.slice(0, MOST_UNKNOWN), leftOut: left, load }
   }
 
   /** Looks at one widget again. */
@@ -130,7 +144,7 @@ export class Finder {
     const reading = await this.#read(place.frame, framesOf(place.page).get(place.frame) ?? [])
     const widget = reading?.widgets.find(({ id }) => id === place.id)
     if (!reading || !widget) return undefined
-    return this.#place(place.page, place.frame, reading, widget).challenge
+    return this.#place(place.page, place.frame, place.load, reading, widget).challenge
   }
 
   /**
@@ -139,10 +153,16 @@ export class Finder {
    */
   async where(page: DriverPage, frame: DriverFrame): Promise<Whereabouts> {
     await refreshWithin(this.#clock, page, this.#evaluateMs)
-    const { readings } = await this.#readAll(page, page.isClosed() || frame.isDetached() ? [] : [[frame, []]])
-    const [reading] = readings
+    const [main = frame] = page.frames()
+    const asked = page.isClosed() || frame.isDetached() ? [] : [...new Set([main, frame])]
+    const { readings } = await this.#readAll(
+      page,
+      asked.map((one) => [one, []]),
+    )
+    const reading = readings[asked.indexOf(frame)]
     if (!reading) throw frame.isDetached() ? pageGone() : unanswered(page)
-    return { page, frame, id: `${reading.doc}-0`, ...this.#addresses(page, frame, reading.origin) }
+    const load = this.#loads.of(page, readings[0]?.doc)
+    return { page, frame, load, id: `${reading.doc}-0`, ...this.#addresses(page, frame, reading.origin) }
   }
 
   /**
@@ -206,12 +226,18 @@ export class Finder {
   #place(
     page: DriverPage,
     frame: DriverFrame,
+    load: object,
     { origin, loading }: FrameReading,
     { id, family, challenge, visible, answered, executed, due, expired }: WidgetReading,
   ): Place {
     const known: Challenge = { ...challenge, family, ...this.#addresses(page, frame, origin) }
     const found = { ...known, id: `${this.#number(frame)}-${id}`, visible, answered, executed, due, expired }
-    return { page, frame, id, challenge: found, loading }
+    return { page, frame, id, challenge: found, load, loading }
+  }
+
+  /** Watches no page any more. */
+  close(): void {
+    this.#loads.close()
   }
 
   /** Documents name themselves; two frames that name themselves alike are still two. */

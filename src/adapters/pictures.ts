@@ -131,10 +131,10 @@ export class Pictures<E> {
     }
   }
 
-  #work({ pageUrl, frameUrl }: Whereabouts, signal: AbortSignal): Work {
+  #work({ pageUrl, frameUrl, load: pageLoad }: Whereabouts, signal: AbortSignal): Work {
     const { grant, clock } = this.#tools
     return {
-      solve: (shown) => grant.solve({ ...shown, pageUrl, frameUrl }, { signal }),
+      solve: (shown) => grant.solve({ ...shown, pageUrl, frameUrl }, { signal, pageLoad }),
       async put(solution, use) {
         const done = signal.aborted ? undefined : await within(clock, ELEMENT_MS, () => use(solution.token))
         if (done?.ok) return grant.injected(solution, { ok: true })

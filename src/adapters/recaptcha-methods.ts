@@ -50,7 +50,7 @@ export class RecaptchaMethods {
   readonly #frame: Frame | undefined
   readonly #options: MethodOptions
   /** What the last looks at the page have found, by id. */
-  readonly #known: Map<string, FoundChallenge>
+  readonly #known: Memory['known']
   /** What was bought and not put in yet, by its token. */
   readonly #bought: Map<string, Solution>
 
@@ -68,7 +68,7 @@ export class RecaptchaMethods {
     const all = await captcha.find(this.#page)
     const found = all.filter((one) => this.#isHere(one))
     this.#known.clear()
-    for (const one of all) this.#known.set(one.id, one)
+    for (const one of all) this.#known.set(one.id, { found: one, pageLoad: all.pageLoad })
     return found
   }
 
@@ -117,7 +117,7 @@ export class RecaptchaMethods {
         const { captcha } = await this.#guarded
         // What nobody has to deal with is left alone: it is answered, or out of sight.
         const due = captchas
-          .map(({ id }) => this.#find(id))
+          .map(({ id }) => this.#find(id).found)
           .filter((one) => !one.answered && (one.visible || !isCheckbox(one)))
         const requestAt = new Date()
         const result = await captcha.solve(this.#page, { which: due })
@@ -144,12 +144,12 @@ export class RecaptchaMethods {
     }
   }
 
-  async #buy(grant: Grant, found: FoundChallenge): Promise<CaptchaSolution> {
+  async #buy(grant: Grant, { found, pageLoad }: Known): Promise<CaptchaSolution> {
     const { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, apiHost } = found
     const challenge = { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, apiHost }
     const requestAt = new Date()
     try {
-      const solution = await grant.solve(challenge)
+      const solution = await grant.solve(challenge, { pageLoad })
       this.#bought.set(solution.token, solution)
       return solutionOf(found, solution, requestAt, new Date())
     } catch (error) {
@@ -159,7 +159,7 @@ export class RecaptchaMethods {
   }
 
   async #enter({ id, text = '' }: CaptchaSolution): Promise<CaptchaSolved> {
-    const found = this.#find(id)
+    const { found } = this.#find(id)
     const { captcha, hand } = await this.#guarded
     const solution = this.#bought.get(text) ?? foreign(text)
     this.#bought.delete(text)
@@ -170,9 +170,9 @@ export class RecaptchaMethods {
       : entered(id, found.family, new Date())
   }
 
-  #find(id: string): FoundChallenge {
-    const found = this.#known.get(id)
-    if (found) return found
+  #find(id: string): Known {
+    const known = this.#known.get(id)
+    if (known) return known
     throw new SolveguardError(
       'WIDGET_GONE',
       'No such widget was found in this page lately: call findRecaptchas() again.',
@@ -208,9 +208,15 @@ async function untilTrue(frame: Frame, expression: string): Promise<void> {
   }
 }
 
+/** A widget, and which load of the page it is of. */
+interface Known {
+  readonly found: FoundChallenge
+  readonly pageLoad: object
+}
+
 /** What the methods of a page and of its frames know in common. */
 export interface Memory {
-  readonly known: Map<string, FoundChallenge>
+  readonly known: Map<string, Known>
   readonly bought: Map<string, Solution>
 }
 

@@ -74,11 +74,11 @@ export async function solveWidget(
     const abort = AbortSignal.any([signal, gone.signal])
     if (WIDGETS[challenge.family].manner(challenge) === 'browser-works-it-out') {
       const work = (until: AbortSignal) => ownWork(tools, place, until)
-      solution = await tools.grant.solve(challengeOf(challenge), { signal: abort, work })
+      solution = await tools.grant.solve(challengeOf(challenge), { signal: abort, work, pageLoad: place.load })
       return { kind: 'solved', challenge, solution }
     }
     const fresh = await tools.freshen(challenge, place.page, abort)
-    solution = await tools.grant.solve(challengeOf(fresh), { signal: abort })
+    solution = await tools.grant.solve(challengeOf(fresh), { signal: abort, pageLoad: place.load })
     await inject(tools, place, solution, !standing.answered)
     tools.grant.injected(solution, { ok: true })
     return { kind: 'solved', challenge, solution }

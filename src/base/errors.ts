@@ -105,6 +105,11 @@ export const CODES = {
     meaning: 'As many solves are under way as `policy.budget.concurrent` allows.',
     remedy: 'Try again when one has ended, or set `policy.budget.wait` to have solves queue.',
   },
+  PAGE_LIMIT_REACHED: {
+    layer: 'spending',
+    meaning: 'As many solves were spent on this load of the page, or are under way, as `policy.budget.perPage` allows.',
+    remedy: 'Look at what the page keeps asking for, or raise `policy.budget.perPage`.',
+  },
   PRICE_TOO_HIGH: {
     layer: 'spending',
     meaning: 'One solve of this kind may cost more than `policy.budget.perSolve` allows.',
@@ -240,6 +245,10 @@ export const CODES = {
   ALERT_UNDELIVERED: {
     meaning: 'Alerts cannot be delivered to one of the places that `alerts` names, or are delivered again.',
     remedy: 'Look at the place that the message names.',
+  },
+  PAGE_DRAIN_SUSPECTED: {
+    meaning: 'One load of a page puts up more challenges than its budget allows.',
+    remedy: 'Look at that page: it may be broken, or after your money. What it asked for beyond the limits was denied.',
   },
   AUDIT_COPY_BEHIND: {
     meaning: 'A copy of the audit log cannot be written, or is written again.',

@@ -58,6 +58,8 @@ export interface Job extends Errand {
   readonly startedAt: number
   readonly deadlineAt: number
   attempt: number
+  /** Whether something was spent on it, or may have been. */
+  spent: boolean
   /** How often it was reserved for, whatever came of it. */
   reservations: number
   reservationId: string
@@ -66,6 +68,8 @@ export interface Job extends Errand {
   readonly onHandedIn: ((task: HandedIn) => Promise<void>) | undefined
   /** Answers the caller with an error, unless it was answered already. */
   reject: (error: unknown) => void
+  /** To be called if nothing was spent on it: it then is none of its page's solves. */
+  readonly forgetOnPage: () => void
   /** Lets go of the deadline and of the caller's signal. */
   release: () => void
   /** Settles when all is accounted for. Absent until the first step that has to be waited for. */

@@ -22,6 +22,7 @@ import { describe, describeJob } from './describe.js'
 import type { Admitted } from './gate.js'
 import type { Granted, HandedIn, Job } from './job.js'
 import { isOwnWork, OwnWork } from './own-work.js'
+import { PageLoads } from './page-loads.js'
 import type { Recovery } from './recovery.js'
 import { reserve } from './reserve.js'
 import type { Ended, Service } from './service.js'
@@ -41,6 +42,7 @@ export class Solving {
   readonly recovery: Recovery
   readonly #ownWork: OwnWork
   readonly #chooser: Chooser
+  readonly #pageLoads: PageLoads
   /** The solves that have not ended. */
   readonly #underWay = new Set<Job>()
 
@@ -50,6 +52,7 @@ export class Solving {
     this.recovery = recovery
     this.#ownWork = new OwnWork(core)
     this.#chooser = new Chooser(core)
+    this.#pageLoads = new PageLoads(core)
   }
 
   /** @param onHandedIn told of each task that the service takes for it, before that is asked for */
@@ -76,6 +79,7 @@ export class Solving {
   ): Promise<Solution> {
     const { signal } = options
     let admitted: Admitted | undefined
+    let forgetOnPage = noop
     try {
       admitted = grant.gate.admit(challenge, this.#core.clock.now())
       if (!isPicture(challenge)) {
@@ -85,6 +89,7 @@ export class Solving {
         const answer = asMeant ? testAnswer(challenge) : undefined
         if (answer) return await this.#free(grant, challenge, admitted, answer)
       }
+      forgetOnPage = this.#pageLoads.begin(grant, options.pageLoad)
       const passedOver: SolveguardError[] = []
       const found = this.#chooser.choose(grant, challenge, 0, passedOver, signal)
       const choice = isPromise(found) ? await found : found
@@ -92,9 +97,16 @@ export class Solving {
       // While the key was waited for, much may have happened; nobody would hear of it once the solve has begun.
       if (this.#core.closed) throw closed()
       if (signal?.aborted) throw aborted()
-      return await this.#start(this.#job(grant, challenge, admitted, choice, passedOver, onHandedIn), challenge, signal)
+      const job = this.#job(grant, challenge, admitted, choice, passedOver, forgetOnPage, onHandedIn)
+      // From here on the job knows whether anything was spent.
+      forgetOnPage = noop
+      return await this.#start(job, challenge, signal)
     } catch (error) {
-      if (error instanceof DeniedError) this.#recordDenial(grant, challenge, admitted, error)
+      forgetOnPage()
+      if (error instanceof DeniedError) {
+        this.#recordDenial(grant, challenge, admitted, error)
+        if (admitted) this.#pageLoads.denied(options.pageLoad, admitted.origin, error)
+      }
       throw error
     }
   }
@@ -129,6 +141,7 @@ export class Solving {
     admitted: Admitted,
     choice: Choice,
     passedOver: SolveguardError[],
+    forgetOnPage: () => void,
     onHandedIn: Job['onHandedIn'],
   ): Job {
     const { index, account, price, key, transport } = choice
@@ -153,6 +166,8 @@ export class Solving {
       startedAt,
       deadlineAt: startedAt + deadlineOf(grant),
       attempt: 0,
+      spent: false,
+      forgetOnPage,
       reservations: 0,
       reservationId: '',
       lapsesAt: 0,
@@ -267,6 +282,7 @@ export class Solving {
       job.reject(error)
     } finally {
       job.release()
+      if (!job.spent) job.forgetOnPage()
       this.#underWay.delete(job)
       this.#core.keyWatch.end(job)
     }
@@ -378,6 +394,7 @@ export class Solving {
   /** Ends the reservation. Should the ledger fail, it lapses by itself and counts as spent. Never throws. */
   #settle(job: Job, cost: Money): MaybePromise<void> {
     const { ledger, clock, recorder, turnstile } = this.#core
+    if (cost > 0) job.spent = true
     if (cost > job.amount) {
       this.#core.alert(
         'PRICE_ABOVE_RESERVED',
@@ -385,6 +402,7 @@ export class Solving {
       )
     }
     const lost = (error: unknown): void => {
+      job.spent = true
       this.#core.alert(
         'LEDGER_UNAVAILABLE',
         `A solve could not be settled and will count as spent: ${messageOf(error)}`,

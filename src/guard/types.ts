@@ -35,6 +35,11 @@ export interface SolveOptions {
   /** Aborts the solve. What was already submitted is still followed to its end and accounted for. */
   signal?: AbortSignal | undefined
   /**
+   * Which load of a page it is for: any object, the same one for all solves of that load. `policy.budget.perPage` counts by it; a solve
+   * that names none is the only one of a load of its own. Adapters name it.
+   */
+  pageLoad?: object | undefined
+  /**
    * For adapters: does the work of a challenge that no solver is needed for (`altcha`, `cap`), in its page. It is called once the
    * layers have allowed it and it is on the record, and must end with its signal. Of no effect for other challenges.
    */

@@ -40,6 +40,7 @@ function narrowBudget(a: Budget, b: Budget): Budget {
     perMinute: least(a.perMinute, b.perMinute),
     concurrent: least(a.concurrent, b.concurrent),
     perSolve: least(a.perSolve, b.perSolve),
+    perPage: least(a.perPage, b.perPage),
     perOrigin: least(a.perOrigin, b.perOrigin),
     perOriginCalendarDay: leastDays(a.perOriginCalendarDay, b.perOriginCalendarDay),
     alertsAt: [...new Set([...a.alertsAt, ...b.alertsAt])].sort((x, y) => x - y),

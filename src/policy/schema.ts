@@ -51,6 +51,8 @@ export interface Budget {
   readonly perMinute?: number | undefined
   readonly concurrent?: number | undefined
   readonly perSolve?: Money | undefined
+  /** Solves for one load of a page. */
+  readonly perPage?: number | undefined
   /** The daily amount for each page origin: in any 24 hours, and from midnight to midnight. */
   readonly perOrigin?: Money | undefined
   readonly perOriginCalendarDay?: readonly CalendarAmount[] | undefined
@@ -253,6 +255,7 @@ const budgetShape = z.strictObject({
   perMinute: count(100_000).optional(),
   concurrent: count(100_000).optional(),
   perSolve: money.optional(),
+  perPage: count(100_000).optional(),
   perOrigin: daily.optional(),
   alertsAt: z
     .array(
@@ -312,6 +315,8 @@ export interface NarrowingInput {
         concurrent?: number | undefined
         /** The dearest single solve. */
         perSolve?: Money | undefined
+        /** Solves for one load of a page: until its main frame has another document. */
+        perPage?: number | undefined
         /** At most that much in any 24 hours, or on any calendar day, for each page origin. */
         perOrigin?: DailyAmount | undefined
         /** Fractions of `perDay` at which an alert is sent. */

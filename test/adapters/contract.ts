@@ -98,6 +98,25 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
       })
     })
 
+    test('says which load of the page a solve is for: another one for another document, but for nothing less', async () => {
+      await visit('/several', 'document.querySelectorAll("iframe[name^=a-]").length === 3')
+      const solve = async () => {
+        const before = at.grant.loads.length
+        await at.captcha.solve(at.page.native, { which: 'all' })
+        return at.grant.loads.slice(before)
+      }
+      const [load, ...others] = await solve()
+      expect(load).toBeInstanceOf(Object)
+      expect(others.map((other) => other === load)).toEqual([true, true])
+      await at.page.evaluate('history.pushState({}, "", "/elsewhere"); location.hash = "here"; "done"')
+      expect((await solve()).map((other) => other === load)).toEqual([true, true, true])
+      await at.page.goto(`${at.site.url}/several`)
+      await until(at.page, 'document.querySelectorAll("iframe[name^=a-]").length === 3')
+      const after = await solve()
+      expect(after.map((other) => other === load)).toEqual([false, false, false])
+      expect(new Set(after).size).toBe(1)
+    })
+
     describe('tells what it found', () => {
       test('data-s and action', async () => {
         await visit('/data-s')

@@ -8,6 +8,8 @@ import type { TokenDetails } from '../../src/testing/tokens.js'
 export interface FakeGrant extends Grant {
   /** The widgets that it was asked to solve. */
   readonly asked: Challenge[]
+  /** Which loads of pages those were for, and the pictures. */
+  readonly loads: (object | undefined)[]
   /** The pictures that it was asked to solve. */
   readonly shown: PictureChallenge[]
   /** What it was told about solutions that went into a page. */
@@ -29,11 +31,13 @@ export interface Seller {
 export function fakeGrant(vendor: Seller, policy: Omit<PolicyInput, 'origins'> = {}): FakeGrant {
   const asked: Challenge[] = []
   const shown: PictureChallenge[] = []
+  const loads: FakeGrant['loads'] = []
   const told: FakeGrant['told'] = []
   const full: Policy = parsePolicy({ origins: ['http://127.0.0.1'], grace: '0s', ...policy })
   const grant: FakeGrant = {
     asked,
     shown,
+    loads,
     told,
     livesMs: 120_000,
     policy: full,
@@ -43,6 +47,7 @@ export function fakeGrant(vendor: Seller, policy: Omit<PolicyInput, 'origins'> =
     async solve(challenge, options = {}) {
       if (isPicture(challenge)) shown.push(challenge)
       else asked.push(challenge)
+      loads.push(options.pageLoad)
       const aborted = () => new SolveguardError('SOLVE_ABORTED', 'The solve was aborted through its signal.')
       if (options.signal?.aborted) throw aborted()
       const answer = await new Promise<string | Answer>((resolve, reject) => {

@@ -66,6 +66,7 @@ export const narrowingInput: fc.Arbitrary<NarrowingInput> = fc.record({
       perMinute: maybe(fc.integer({ min: 1, max: 100 })),
       concurrent: maybe(fc.integer({ min: 1, max: 100 })),
       perSolve: maybe(money),
+      perPage: maybe(fc.integer({ min: 1, max: 100 })),
       perOrigin: maybe(daily),
       alertsAt: maybe(fc.array(fc.constantFrom(0.1, 0.5, 0.8, 1), { maxLength: 3 })),
       wait: maybe(duration(100)),

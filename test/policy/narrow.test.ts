@@ -26,6 +26,7 @@ const caps = (p: Policy): Record<string, number | undefined> => ({
   perMinute: p.budget.perMinute,
   concurrent: p.budget.concurrent,
   perSolve: p.budget.perSolve,
+  perPage: p.budget.perPage,
   perOrigin: p.budget.perOrigin,
   wait: p.budget.waitMs,
   rotateEvery: p.key.rotateEveryMs,

@@ -66,6 +66,7 @@ describe('a policy that is wrong', () => {
     ],
     ['policy.budget.perSolve', but({ budget: { perSolve: 2e12 } }), /at most usd\(1000000\)/],
     ['policy.budget.perOrigin', but({ budget: { perOrigin: null } }), /such as usd\(5\)/],
+    ['policy.budget.perPage', but({ budget: { perPage: 0 } }), /from 1 to/],
     ['policy.budget.perMinute', but({ budget: { perMinute: 0 } }), /from 1 to/],
     ['policy.budget.perMinute', but({ budget: { perMinute: 1.5 } }), /whole number/],
     ['policy.budget.concurrent', but({ budget: { concurrent: '10' } }), /whole number/],
