@@ -95,11 +95,12 @@ export class Account {
   }
 
   /** The same, for telling: a way out that cannot be taken is no reason to tell nothing. */
-  route(egress: Policy['egress']): string {
+  wayOut(egress: Policy['egress']): Pick<Transport, 'route' | 'address'> {
     try {
-      return this.transport(egress).route
+      const { route, address } = this.transport(egress)
+      return { route, address }
     } catch (error) {
-      return messageOf(error)
+      return { route: messageOf(error) }
     }
   }
 

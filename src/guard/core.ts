@@ -3,18 +3,17 @@ import type { AlertChannel } from '../alerts/channel.js'
 import { createDenialLog, type DenialLog } from '../audit/denials.js'
 import type { AuditSink } from '../audit/sink.js'
 import { isPromise, type MaybePromise } from '../base/async.js'
-import type { ChallengeFacts } from '../base/challenge.js'
 import type { Clock } from '../base/clock.js'
 import { type Code, messageOf, SolveguardError } from '../base/errors.js'
 import type { WireLog } from '../egress/har.js'
 import type { BudgetClaim, Ledger, Limits, Owner, PauseReason, ThresholdAlert } from '../ledger/ledger.js'
 import { formatUsd } from '../policy/money.js'
-import { originOf } from '../policy/origin.js'
 import type { Outage } from '../secrets/cache.js'
 import { Account, type AccountParts } from './account.js'
 import { aDay, type Budget } from './budgets.js'
 import { Events } from './events.js'
 import { KeyWatch } from './key-watch.js'
+import { Log, type Logger } from './log.js'
 import { Outbox, type Telling } from './outbox.js'
 import { Recorder } from './recorder.js'
 import type { Telemetry } from './telemetry.js'
@@ -37,13 +36,6 @@ export interface Parts {
   readonly alerts?: readonly AlertChannel[] | undefined
 }
 
-/** What a logger has to have; pino's has it. Messages and fields hold no key, no token and no solution. */
-export interface Logger {
-  debug(fields: object, message: string): void
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-}
-
 /** How long a guard is taken for alive after its last sign of life. */
 const LEASE_MS = 30_000
 const BEAT_MS = 10_000
@@ -61,12 +53,14 @@ export class Core {
   readonly recorder: Recorder
   readonly denials: DenialLog
   readonly turnstile: Turnstile
+  /** How many solves were denied, by code. */
+  readonly denied = new Map<Code, number>()
   readonly keyWatch: KeyWatch
   readonly telemetry: Telemetry | undefined
   readonly wireLog: WireLog | undefined
   readonly outbox: Outbox
   readonly #startedAt: { readonly wall: number; readonly monotonic: number }
-  readonly #logger: Logger | undefined
+  readonly #log: Log | undefined
   #cancelBeat: (() => void) | undefined
   /** What is being done and nobody waits for, until the guard closes. */
   readonly #background = new Set<Promise<unknown>>()
@@ -84,7 +78,7 @@ export class Core {
     })
     this.ledger = parts.ledger
     this.sink = parts.sink
-    this.#logger = parts.logger
+    this.#log = parts.logger && new Log(parts.logger, parts.name)
     this.outbox = new Outbox({
       name: parts.name,
       ownerId: this.ownerId,
@@ -204,10 +198,10 @@ export class Core {
     const at = this.clock.now()
     // An alert about the audit log cannot be written into it.
     if (code !== 'AUDIT_UNAVAILABLE') this.recorder.note({ action: 'alert', at, guard: this.name, code, message })
-    this.#log('warn', { code, ...details }, message)
+    this.#log?.alert(code, message, details)
     this.outbox.raise({ code, message, at: new Date(at), details }, telling)
     if (this.events.has('alert')) this.events.emit('alert', { code, message, at: new Date(at), details })
-    else if (!this.#logger && !this.outbox.takes(code)) process.emitWarning(message, { type: 'SolveguardAlert', code })
+    else if (!this.#log && !this.outbox.takes(code)) process.emitWarning(message, { type: 'SolveguardAlert', code })
   }
 
   /** Tells of each key that has just come to be due for rotation: once, whichever process finds out. */
@@ -251,21 +245,12 @@ export class Core {
   /** Tells listeners and the logger. The event holds no key, token or solution by its type. */
   tell<K extends keyof GuardEvents>(name: K, event: GuardEvents[K], message: string): void {
     if (this.events.has(name)) this.events.emit(name, event)
-    if (this.#logger) this.#log('info', { event: name, ...event, ...forLog(event) }, message)
-  }
-
-  /** A logger is the user's, like a listener: one that throws disturbs nothing. */
-  #log(level: 'info' | 'warn', fields: object, message: string): void {
-    try {
-      this.#logger?.[level](fields, message)
-    } catch (error) {
-      process.emitWarning(`The logger threw: ${messageOf(error)}`, { type: 'SolveguardLogger' })
-    }
+    this.#log?.event(name, event, message)
   }
 
   /** Whether anybody would hear `tell`. */
   hears(name: keyof GuardEvents): boolean {
-    return this.#logger !== undefined || this.events.has(name)
+    return this.#log !== undefined || this.events.has(name)
   }
 
   /** Does what need not be waited for; when it fails, that is an alert. */
@@ -307,17 +292,6 @@ export class Core {
   async closeTransports(): Promise<void> {
     await Promise.all(this.accounts.map((account) => account.closeTransports()))
   }
-}
-
-/** A challenge as it may stand in a log, as in a record: addresses may hold sessions and passwords. */
-function forLog(event: object): { challenge?: object } {
-  if (!('challenge' in event)) return {}
-  const challenge = event.challenge as ChallengeFacts
-  const { family, variant, pageUrl, frameUrl } = challenge
-  const sitekey = 'sitekey' in challenge ? challenge.sitekey : undefined
-  const page = originOf(pageUrl).record
-  const frame = frameUrl === undefined ? undefined : originOf(frameUrl).record
-  return { challenge: { family, variant, sitekey, pageUrl: page, frameUrl: frame } }
 }
 
 /** What a guard says to whoever comes after its end. */

@@ -19,10 +19,11 @@ import type { Solver } from '../solvers/solver.js'
 import { accountsOf, accountsShape, aSecret, aSolver, hasMethod, type SolverAccount } from './account-options.js'
 import { batchItems } from './batch.js'
 import { Budget, BudgetPath, termsOf } from './budgets.js'
-import { Core, closed, type Logger, type Parts } from './core.js'
+import { Core, closed, type Parts } from './core.js'
 import { Gate, ledgerDown } from './gate.js'
 import { PolicyGrant } from './grant.js'
 import { checkName } from './grant-name.js'
+import type { Logger } from './log.js'
 import { Recovery } from './recovery.js'
 import { Service } from './service.js'
 import { Solving } from './solve.js'
@@ -71,7 +72,10 @@ export interface GuardOptions {
    * `wire.<pid>.har`, one file for each process; it ends at 64 MiB.
    */
   trace?: string | undefined
-  /** Told of every event; pino's fits. No message or field holds a key, a token or a solution. */
+  /**
+   * Told of every event; pino's fits: steps on the way as `debug`, how a solve ended as `info`, denials, failures and alerts as `warn`. No
+   * message or field holds a key, a token or a solution.
+   */
   logger?: Logger | undefined
   /** The time. Default: the machine's. For tests. */
   clock?: Clock | undefined
@@ -88,6 +92,14 @@ const channelsShape = z
   .max(20, 'at most 20 channels')
   .refine((all) => all.every(({ id }) => /^[\w-]{1,64}$/.test(id)), 'a channel has an id of letters, digits, - and _')
   .refine((all) => new Set(all.map(({ id }) => id)).size === all.length, 'two of them lead to the same place')
+
+const aLogger = z.custom<object>(
+  (value) =>
+    ['debug', 'info', 'warn'].every(
+      (method) => typeof (value as Record<string, unknown> | null)?.[method] === 'function',
+    ),
+  { message: 'expected a logger with debug, info and warn, such as pino()' },
+)
 
 const optionsShape = z.strictObject(
   {
@@ -108,7 +120,7 @@ const optionsShape = z.strictObject(
     stateDir: z.string().min(1).optional(),
     ca: z.union([z.string(), z.array(z.string())]).optional(),
     trace: z.string().min(1).optional(),
-    logger: hasMethod('a logger with debug, info and warn, such as pino()', 'info').optional(),
+    logger: aLogger.optional(),
     clock: hasMethod('a clock', 'now').optional(),
   },
   {
@@ -221,7 +233,7 @@ class GuardedCore extends PolicyGrant implements Guard {
       core.background(() => recovery.look(), 'LEDGER_UNAVAILABLE')
       core.background(() => core.warnOfDueKeys(policy.key.rotateEveryMs), 'LEDGER_UNAVAILABLE')
     })
-    core.telemetry?.watch(core, policy.budget)
+    core.telemetry?.watch(core, () => guard.look())
     return guard
   }
 

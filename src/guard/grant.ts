@@ -12,6 +12,7 @@ import type { Core } from './core.js'
 import { closed } from './core.js'
 import { denied, Gate, ledgerDown } from './gate.js'
 import { checkName } from './grant-name.js'
+import { inHand, inTime } from './in-hand.js'
 import type { Granted } from './job.js'
 import type { KnownKey } from './key-report.js'
 import { BoughtSolution } from './solution.js'
@@ -31,6 +32,11 @@ import type {
 
 /** How many page origins a grant keeps the budgets of at hand. */
 const MOST_ORIGINS = 1_000
+
+/** How a budget stands. */
+export interface Standing extends Pick<Status, 'day' | 'minute' | 'slots'> {
+  readonly usage: Usage
+}
 
 /** A policy, and the path of budgets that it draws on. */
 export class PolicyGrant implements Grant, Granted {
@@ -114,41 +120,60 @@ export class PolicyGrant implements Grant, Granted {
     if (solution instanceof BoughtSolution) solution.injected(outcome.ok ? undefined : outcome.error)
   }
 
+  /** How its own budget stands: one question to the ledger. */
+  async look(): Promise<Standing> {
+    const { clock, ledger } = this.#core
+    const now = clock.now()
+    const usage = await ledger.usage(
+      this.path.at(-1) as string,
+      now,
+      this.#budgets.at(now).at(-1)?.limits.perCalendarDay,
+    )
+    const { perDay, perMinute, concurrent } = this.policy.budget
+    return {
+      usage,
+      day: dayStatus(usage, perDay),
+      minute: { cap: least(perMinute, usage.declared.perMinute), used: usage.lastMinute },
+      slots: { cap: least(concurrent, usage.declared.concurrent), used: usage.active },
+    }
+  }
+
   async status(): Promise<Status> {
     if (this.#core.closed) throw closed()
-    const { clock, ledger, accounts, sink, name, keyWatch, outbox } = this.#core
+    const { clock, ledger, accounts, name, keyWatch, outbox } = this.#core
     const now = clock.now()
     const id = this.path.at(-1) as string
     try {
-      const [alerts, usage, root, facts, ...own] = await Promise.all([
+      const asked = Promise.all([
         outbox.status(),
-        ledger.usage(id, now, this.#budgets.at(now).at(-1)?.limits.perCalendarDay),
-        ledger.usage(name, now),
+        this.look(),
+        id === name ? undefined : ledger.usage(name, now),
         keyWatch.recall(),
         ...accounts.map(({ claim }) => claim && ledger.usage(claim.id, now, claim.at(now).limits.perCalendarDay)),
       ])
+      const [alerts, { usage, ...standing }, root, facts, ...own] = await inTime(clock, asked)
       const solvers = accounts.map((account, index) => {
         const known = keyWatch.known(account, facts, now)
         return solverStatus(account, own[index], known, this.policy.key.rotateEveryMs)
       })
       const [first] = solvers as [SolverStatus]
       const schedule = this.gate.schedule(now)
+      const way = accounts[0]?.wayOut(this.#whole.egress)
       return {
         name: id,
-        day: dayStatus(usage, this.policy.budget.perDay),
-        minute: { cap: least(this.policy.budget.perMinute, usage.declared.perMinute), used: usage.lastMinute },
-        slots: { cap: least(this.policy.budget.concurrent, usage.declared.concurrent), used: usage.active },
-        paused: usage.paused ?? root.paused,
+        ...standing,
+        paused: usage.paused ?? root?.paused,
         key: first.key,
         schedule: {
           open: schedule.open,
           changesAt: schedule.changesAt === undefined ? undefined : new Date(schedule.changesAt),
         },
-        egress: accounts[0]?.route(this.#whole.egress) ?? '',
+        egress: way?.route ?? '',
+        egressAddress: way?.address,
         solver: first.name,
         solvers,
         ledger: { kind: ledger.kind, place: ledger.place },
-        audit: { kind: sink.kind, place: sink.place },
+        ...inHand(this.#core, this.#solving),
         alerts,
       }
     } catch (error) {

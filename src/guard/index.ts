@@ -1,10 +1,11 @@
 /** The guarded core: its public names. */
 export type { AccountBudget, SolverAccount } from './account-options.js'
-export type { Logger } from './core.js'
 export { createGuard, type GuardOptions } from './create.js'
 export type { KnownKey } from './key-report.js'
+export type { Logger } from './log.js'
 export type { ChannelStatus } from './outbox.js'
 export type {
+  AuditStatus,
   BatchItem,
   BatchOptions,
   Grant,
@@ -12,6 +13,7 @@ export type {
   GuardEvents,
   KeyStatus,
   NarrowOptions,
+  ProcessStatus,
   Solution,
   SolveOptions,
   SolverStatus,

@@ -1,9 +1,8 @@
 import type * as Api from '@opentelemetry/api'
-import type { Usage } from '../ledger/ledger.js'
-import { type Money, micros } from '../policy/money.js'
-import { least } from '../policy/narrow.js'
+import type { Money } from '../policy/money.js'
+import type { Standing } from './grant.js'
 import { ATTRIBUTE, inUsd } from './otel-names.js'
-import type { Caps, Watched } from './telemetry.js'
+import type { Watched } from './telemetry.js'
 
 /** Solves take seconds to minutes; the API's own boundaries are for milliseconds. */
 const SOLVE_SECONDS = [0.1, 1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180]
@@ -11,16 +10,16 @@ const SOLVE_SECONDS = [0.1, 1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180]
 /** The instruments of one guard at one meter, fed by what the guard tells and, at each collection, by one look at the ledger. */
 export class Instruments {
   readonly #guard: Watched
-  readonly #caps: Caps
+  readonly #look: () => Promise<Standing>
   readonly #meter: Api.Meter
   readonly #mine: Api.Attributes
   readonly #solves: Api.Counter
   readonly #polls: Api.Counter
   readonly #stops: (() => void)[]
-  #looking: Promise<Usage> | undefined
+  #looking: Promise<Standing> | undefined
 
-  constructor(meter: Api.Meter, guard: Watched, caps: Caps) {
-    this.#caps = caps
+  constructor(meter: Api.Meter, guard: Watched, look: () => Promise<Standing>) {
+    this.#look = look
     this.#guard = guard
     this.#meter = meter
     this.#mine = { [ATTRIBUTE.guard]: guard.name }
@@ -101,8 +100,8 @@ export class Instruments {
   #observe(): () => void {
     const gauge = (name: string, unit: string, description: string): Api.ObservableGauge =>
       this.#meter.createObservableGauge(`solveguard.${name}`, { unit, description })
-    const limit = gauge('budget.limit', '{USD}', 'What may be spent in 24 hours.')
-    const spent = gauge('budget.spent', '{USD}', 'What was spent in the last 24 hours, in all processes.')
+    const limit = gauge('budget.limit', '{USD}', 'What may be spent in a day: the cap that leaves the least.')
+    const spent = gauge('budget.spent', '{USD}', 'What was spent in that day, in all processes.')
     const reserved = gauge('budget.reserved', '{USD}', 'What is set aside for solves under way, in all processes.')
     const left = gauge('budget.left', '{USD}', 'What may still be spent now.')
     const used = gauge('slots.used', '{solve}', 'Solves under way, in all processes.')
@@ -113,18 +112,16 @@ export class Instruments {
     const look = async (result: Api.BatchObservableResult): Promise<void> => {
       this.#keys(result, age)
       try {
-        const usage = await this.#usage()
-        const { perDay, concurrent } = this.#caps
-        const cap = least(perDay, usage.declared.perDay) ?? micros(0)
+        const standing = await this.#standing()
+        const { day } = standing
         const mine = this.#mine
-        result.observe(limit, inUsd(cap), mine)
-        result.observe(spent, inUsd(usage.spent), mine)
-        result.observe(reserved, inUsd(usage.reserved), mine)
-        result.observe(left, inUsd(micros(Math.max(0, cap - usage.spent - usage.reserved))), mine)
-        result.observe(used, usage.active, mine)
-        const most = least(concurrent, usage.declared.concurrent)
-        if (most !== undefined) result.observe(slots, most, mine)
-        result.observe(paused, usage.paused ? 1 : 0, mine)
+        result.observe(limit, inUsd(day.cap), mine)
+        result.observe(spent, inUsd(day.spent), mine)
+        result.observe(reserved, inUsd(day.reserved), mine)
+        result.observe(left, inUsd(day.left), mine)
+        result.observe(used, standing.slots.used, mine)
+        if (standing.slots.cap !== undefined) result.observe(slots, standing.slots.cap, mine)
+        result.observe(paused, standing.usage.paused ? 1 : 0, mine)
       } catch {
         // A ledger that does not answer is told of where it matters; a gauge without a value says as much.
       }
@@ -135,13 +132,10 @@ export class Instruments {
   }
 
   /** One look at a time: readers that collect at once, or faster than the ledger answers, share it. */
-  #usage(): Promise<Usage> {
-    const { ledger, name, clock } = this.#guard
-    this.#looking ??= Promise.resolve()
-      .then(() => ledger.usage(name, clock.now()))
-      .finally(() => {
-        this.#looking = undefined
-      })
+  #standing(): Promise<Standing> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined
+    })
     return this.#looking
   }
 

@@ -5,9 +5,10 @@ import { VERSION } from '../base/version.js'
 import { type Transport, TransportError } from '../egress/transport.js'
 import { originOf } from '../policy/origin.js'
 import type { Account } from './account.js'
+import type { Standing } from './grant.js'
 import { Instruments } from './otel-metrics.js'
 import { ATTRIBUTE, inUsd } from './otel-names.js'
-import type { Caps, Telemetry, Watched } from './telemetry.js'
+import type { Telemetry, Watched } from './telemetry.js'
 import type { Solution } from './types.js'
 
 const SCOPE = 'solveguard'
@@ -17,7 +18,7 @@ export class OpenTelemetry implements Telemetry {
   readonly #api: typeof Api
   readonly #tracer: Api.Tracer
   #guard: Watched | undefined
-  #caps: Caps = {}
+  #look: (() => Promise<Standing>) | undefined
   #provider: Api.MeterProvider | undefined
   #instruments: Instruments | undefined
   #unwatch: (() => void) | undefined
@@ -27,9 +28,9 @@ export class OpenTelemetry implements Telemetry {
     this.#tracer = api.trace.getTracer(SCOPE, VERSION)
   }
 
-  watch(guard: Watched, caps: Caps): void {
+  watch(guard: Watched, look: () => Promise<Standing>): void {
     this.#guard = guard
-    this.#caps = caps
+    this.#look = look
     this.#meet()
   }
 
@@ -154,12 +155,12 @@ export class OpenTelemetry implements Telemetry {
   /** An SDK may be registered, or exchanged, at any time: for meters, unlike tracers, the API does not see to that. */
   #meet(): void {
     const provider = this.#api.metrics.getMeterProvider()
-    if (provider === this.#provider || !this.#guard) return
+    if (provider === this.#provider || !this.#guard || !this.#look) return
     this.#provider = provider
     this.#instruments?.close()
     const meter = provider.getMeter(SCOPE, VERSION)
     this.#instruments =
-      meter === this.#api.createNoopMeter() ? undefined : new Instruments(meter, this.#guard, this.#caps)
+      meter === this.#api.createNoopMeter() ? undefined : new Instruments(meter, this.#guard, this.#look)
   }
 }
 

@@ -73,6 +73,10 @@ export class OwnWork {
     }
   }
 
+  get underWay(): number {
+    return this.#underWay.size
+  }
+
   /** Ends every one of this process for its caller. */
   close(): void {
     for (const end of this.#underWay) end(closed())

@@ -19,6 +19,8 @@ export class Recorder {
   readonly #onTrouble: (error: DeniedError) => void
   #kept: AuditEvent[] = []
   #writing = new Set<Promise<unknown>>()
+  /** Why records cannot be written, since the last one that could be. */
+  trouble: { readonly message: string; readonly since: number } | undefined
   /** The chain's head after the last record written. */
   head: ChainHead | undefined
 
@@ -26,6 +28,11 @@ export class Recorder {
     this.#sink = sink
     this.#clock = clock
     this.#onTrouble = onTrouble
+  }
+
+  /** How many records of what has happened are not written yet. */
+  get pending(): number {
+    return this.#kept.length
   }
 
   /** @throws DeniedError `AUDIT_UNAVAILABLE`; the events are then on no record, and what they stand for must not happen */
@@ -70,6 +77,7 @@ export class Recorder {
     const batch = kept.length > 0 ? [...kept, ...events] : events
     if (batch.length === 0) return
     const written = (): void => {
+      this.trouble = undefined
       if (kept.length > 0) this.#kept = this.#kept.slice(kept.length)
     }
     try {
@@ -83,16 +91,23 @@ export class Recorder {
       this.#kept = []
       return this.#inTime(head).then(
         (value) => {
+          this.trouble = undefined
           this.head = value ?? this.head
         },
         (error) => {
           this.#kept = [...kept, ...this.#kept]
-          throw unavailable(error)
+          throw this.#troubled(error)
         },
       )
     } catch (error) {
-      throw unavailable(error)
+      throw this.#troubled(error)
     }
+  }
+
+  #troubled(error: unknown): DeniedError {
+    const denied = unavailable(error)
+    this.trouble = { message: denied.message, since: this.trouble?.since ?? this.#clock.now() }
+    return denied
   }
 
   /** A sink that hangs must not hang the guard: what it may yet write comes twice rather than never. */

@@ -80,6 +80,11 @@ export class Recovery {
     return flow
   }
 
+  /** How many tasks it follows. */
+  get following(): number {
+    return this.#flows.size
+  }
+
   /** Leaves what is not settled yet to the next process. */
   async close(): Promise<void> {
     for (const { wake } of this.#errands) wake?.()

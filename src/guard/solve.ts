@@ -111,6 +111,11 @@ export class Solving {
     }
   }
 
+  /** How many solves of this process have not ended. */
+  get underWay(): number {
+    return this.#underWay.size + this.#ownWork.underWay
+  }
+
   /** Ends every solve of this process for its caller, and waits until each is accounted for, or left noted. */
   async close(): Promise<void> {
     this.#ownWork.close()
@@ -477,6 +482,8 @@ export class Solving {
 
   #recordDenial(grant: Granted, challenge: AnyChallenge, admitted: Admitted | undefined, error: DeniedError): void {
     const { code, layer, message, retryAt } = error
+    const { denied } = this.#core
+    denied.set(code, (denied.get(code) ?? 0) + 1)
     const record = { code, layer, message, retryAt: retryAt?.getTime() }
     this.#core.denials.add(describe(this.#core, 'denied', grant, challenge, admitted, record))
     if (this.#core.hears('denied')) {

@@ -1,16 +1,14 @@
 import type { AnyChallenge } from '../base/challenge.js'
-import type { Clock } from '../base/clock.js'
 import type { Transport } from '../egress/transport.js'
-import type { Ledger } from '../ledger/ledger.js'
-import type { Policy } from '../policy/schema.js'
 import type { Account } from './account.js'
 import type { Events } from './events.js'
+import type { Standing } from './grant.js'
 import type { Solution } from './types.js'
 
 /** What is told to OpenTelemetry, as the guard sees it: it knows of no span and no instrument. */
 export interface Telemetry {
-  /** Begins to watch a guard, whose own budget is capped so. */
-  watch(guard: Watched, caps: Caps): void
+  /** Begins to watch a guard. `look` says how its budget stands, with one question to the ledger. */
+  watch(guard: Watched, look: () => Promise<Standing>): void
   /** Runs one solve, with a span of its own around it in its caller's trace. `budget` is the id of the grant's own. */
   solve(challenge: AnyChallenge, budget: string, run: () => Promise<Solution>): Promise<Solution>
   /** The same transport, with a span around each call. */
@@ -19,15 +17,10 @@ export interface Telemetry {
   close(): void
 }
 
-/** What a budget is held to. */
-export type Caps = Pick<Policy['budget'], 'perDay' | 'concurrent'>
-
 /** What there is to watch of a guard. */
 export interface Watched {
   readonly name: string
-  readonly clock: Clock
   readonly events: Events
-  readonly ledger: Ledger
   readonly accounts: readonly Account[]
   /** The time that the age of a key is told by. */
   keyTime(): number

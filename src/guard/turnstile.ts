@@ -18,6 +18,13 @@ export class Turnstile {
     return this.#lines.has(budgetId)
   }
 
+  /** How many wait, those whose turn it is among them. */
+  get waiting(): number {
+    let waiting = 0
+    for (const line of this.#lines.values()) waiting += 1 + line.length
+    return waiting
+  }
+
   /**
    * Stands in line for a budget until it is this caller's turn, or `ms` have passed.
    * @returns a function that leaves the line, or undefined when the time was up before

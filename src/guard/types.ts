@@ -199,6 +199,30 @@ export interface SolverStatus {
   readonly slots?: { readonly cap?: number | undefined; readonly used: number } | undefined
 }
 
+/** Where records go, and whether they get there. */
+export interface AuditStatus {
+  readonly kind: string
+  readonly place?: string | undefined
+  /** The last record of this process's chain: its file, and its number in there. Absent for sinks without one. */
+  readonly head?: { readonly file: string; readonly seq: number } | undefined
+  /** How many records, of what has happened or was denied, are still to be written. */
+  readonly pending: number
+  /** Why nothing can be written, and since when. Nothing is solved then. */
+  readonly trouble?: { readonly message: string; readonly since: Date } | undefined
+}
+
+/** What one process has in hand, for the guard and all grants of it. */
+export interface ProcessStatus {
+  /** Solves that have not ended, those that wait for room among them. */
+  readonly solving: number
+  /** Solves that wait for room in a budget. */
+  readonly waiting: number
+  /** Tasks of processes that died, which this one follows to their end. */
+  readonly recovering: number
+  /** How many solves were denied since the guard was made, by code. */
+  readonly denied: Readonly<Partial<Record<Code, number>>>
+}
+
 /** How a guard or grant stands: its budgets, its key (never the key itself), its schedule, and what it is made of. */
 export interface Status {
   readonly name: string
@@ -208,15 +232,21 @@ export interface Status {
   readonly paused?: PauseReason | undefined
   readonly key: KeyStatus
   readonly schedule: { readonly open: boolean; readonly changesAt?: Date | undefined }
+  /** How calls leave: `direct`, or the proxy's address without its password. */
   readonly egress: string
+  /** The address that calls were last seen to leave from, where `policy.egress.expectIp` has that looked at. */
+  readonly egressAddress?: string | undefined
   /** The account that is asked first; `key` is its. */
   readonly solver: string
   /** Every account, in the order in which they are asked. */
   readonly solvers: readonly SolverStatus[]
   readonly ledger: { readonly kind: string; readonly place?: string | undefined }
-  readonly audit: { readonly kind: string; readonly place?: string | undefined }
+  readonly audit: AuditStatus
   /** Where alerts go, and what is not delivered yet. */
   readonly alerts: readonly ChannelStatus[]
+  readonly process: ProcessStatus
+  /** The file of the wire log, where there is one. */
+  readonly trace?: string | undefined
 }
 
 interface SolveEvent {

@@ -1,0 +1,117 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { jsonlAudit } from '../../src/audit/jsonl.js'
+import type { Ledger } from '../../src/ledger/ledger.js'
+import { memoryLedger } from '../../src/ledger/memory.js'
+import { usd } from '../../src/policy/money.js'
+import { memoryAudit } from '../../src/testing/audit.js'
+import { manualClock } from '../../src/testing/clock.js'
+import { listen } from '../support/tap.js'
+import { after, challenge, errorOf, rig } from './support.js'
+
+it('says what this process has in hand: solves under way, those that wait for room, and what was denied', async () => {
+  const { guard } = await rig({
+    service: { solveMs: 60_000 },
+    policy: { budget: { perDay: usd(1), concurrent: 1, wait: '30s' } },
+  })
+  expect((await guard.status()).process).toEqual({ solving: 0, waiting: 0, recovering: 0, denied: {} })
+  const abort = new AbortController()
+  const solves = [1, 2, 3].map(() => errorOf(guard.solve(challenge, { signal: abort.signal })))
+  await expect.poll(async () => (await guard.status()).process).toMatchObject({ solving: 3, waiting: 2 })
+  for (const pageUrl of ['https://elsewhere.example/', 'https://elsewhere.example/', 'about:blank']) {
+    await errorOf(guard.solve({ ...challenge, pageUrl }))
+  }
+  expect((await guard.narrow({}).status()).process.denied).toEqual({ ORIGIN_NOT_NAMED: 2, ORIGIN_OPAQUE: 1 })
+  abort.abort()
+  await Promise.all(solves)
+  await expect.poll(async () => (await guard.status()).process.waiting).toBe(0)
+})
+
+it('counts the tasks of processes that ended, which it follows', async () => {
+  const ledger = memoryLedger()
+  const before = await rig({ ledger, service: { solveMs: 60_000 } })
+  const submitted = new Promise((resolve) => before.guard.on('submitted', resolve))
+  const solve = errorOf(before.guard.solve(challenge))
+  await submitted
+  await before.guard.close()
+  await solve
+  const { guard } = await rig({ ledger, at: before.service })
+  await expect.poll(async () => (await guard.status()).process).toMatchObject({ solving: 0, recovering: 1 })
+})
+
+it('says where the records are: the last one of this process’s file', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'solveguard-status-'))
+  after(async () => rmSync(dir, { recursive: true }))
+  const { guard } = await rig({ more: { audit: jsonlAudit({ dir }) } })
+  await guard.solve(challenge)
+  const { audit } = await guard.status()
+  expect(audit).toMatchObject({ kind: 'jsonl', place: dir, pending: 0, trouble: undefined })
+  expect(audit.head?.file).toMatch(/\.jsonl$/)
+  expect(audit.head?.seq).toBeGreaterThanOrEqual(3)
+})
+
+it('says why records cannot be written, since when, and how many wait; and forgets it when they can', async () => {
+  const audit = memoryAudit()
+  const clock = manualClock(Date.UTC(2026, 10, 24, 12))
+  const { guard } = await rig({ clock, more: { audit, logger: { debug() {}, info() {}, warn() {} } } })
+  const solution = await guard.solve(challenge)
+  audit.failWith(new Error('the disk is full'))
+  await solution.reportGood()
+  const since = new Date(clock.now())
+  await clock.advance(5_000)
+  await errorOf(guard.solve(challenge))
+  const { audit: stuck } = await guard.status()
+  expect(stuck.trouble).toMatchObject({ since, message: expect.stringContaining('the disk is full') })
+  expect(stuck.pending).toBeGreaterThan(0)
+  audit.failWith(undefined)
+  await clock.advance(5_000)
+  await guard.solve(challenge)
+  expect((await guard.status()).audit).toMatchObject({ pending: 0, trouble: undefined })
+})
+
+it('says by which address calls were seen to leave', async () => {
+  const server = createServer((request, response) => response.end(request.socket.remoteAddress))
+  const ipCheckUrl = `http://127.0.0.1:${await listen(server)}/`
+  after(() => new Promise((resolve) => server.close(resolve).closeAllConnections()))
+  const { guard } = await rig({ policy: { egress: { expectIp: ['127.0.0.0/8'], ipCheckUrl } } })
+  expect(await guard.status()).toMatchObject({ egress: 'direct', egressAddress: undefined })
+  await guard.solve(challenge)
+  expect(await guard.status()).toMatchObject({ egress: 'direct', egressAddress: '127.0.0.1' })
+})
+
+it('names the wire log, if there is one', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'solveguard-status-'))
+  after(async () => rmSync(dir, { recursive: true }))
+  const { guard } = await rig({ more: { trace: join(dir, 'wire.har') } })
+  expect((await guard.status()).trace).toBe(join(dir, `wire.${process.pid}.har`))
+  expect((await (await rig()).guard.status()).trace).toBeUndefined()
+})
+
+it('of a guard asks the ledger once for its budget', async () => {
+  let asked = 0
+  const ledger = memoryLedger()
+  const counting: Ledger = {
+    ...ledger,
+    usage(...args) {
+      asked++
+      return ledger.usage(...args)
+    },
+  }
+  const { guard } = await rig({ ledger: counting })
+  await guard.status()
+  expect(asked).toBe(1)
+})
+
+it.each([
+  ['throws', () => Promise.reject(new Error('connection lost'))],
+  ['hangs', () => new Promise<never>(() => {})],
+])('with a ledger that %s is a denial, and no wait without end', async (_, usage) => {
+  const clock = manualClock()
+  const { guard } = await rig({ clock, ledger: { ...memoryLedger(), usage } })
+  const asked = errorOf(guard.status())
+  await clock.advance(5_000)
+  expect(await asked).toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
+})
