@@ -65,6 +65,9 @@ interface Account {
   alerted: Map<number | string, number> | undefined
   /** The tightest that live owners declared. */
   declared: Limits
+  settled: number
+  unsure: number
+  solves: number
 }
 
 interface Reservation {
@@ -91,6 +94,7 @@ export interface BooksState {
     readonly made: [number, number][]
     readonly paused?: PauseReason | undefined
     readonly alerted?: [number | string, number][] | undefined
+    readonly ever?: readonly [settled: number, unsure: number, solves: number] | undefined
   }[]
   readonly owners: readonly {
     readonly id: string
@@ -132,6 +136,7 @@ export class Books {
     for (const kept of state.accounts) {
       const account = newAccount(new SlidingSum(DAY, kept.spent), new SlidingSum(MINUTE, kept.made))
       account.paused = kept.paused
+      ;[account.settled, account.unsure, account.solves] = kept.ever ?? [0, 0, 0]
       if (kept.alerted !== undefined) account.alerted = new Map(kept.alerted)
       this.#accounts.set(kept.id, account)
     }
@@ -156,6 +161,7 @@ export class Books {
         made: account.made.slots(),
         paused: account.paused,
         alerted: account.alerted && [...account.alerted],
+        ever: [account.settled, account.unsure, account.solves],
       })
     }
     const reservations: BooksState['reservations'][number][] = []
@@ -194,6 +200,8 @@ export class Books {
         account.reserved -= reservation.amount
         account.active--
         account.spent.add(reservation.deadline, reservation.amount)
+        account.unsure += reservation.amount
+        account.solves++
       }
     }
     for (const [id, { deadline }] of this.#lapsed) {
@@ -375,6 +383,11 @@ export class Books {
         return { ...cap, start, end: resetsAt(cap, at), spent: (account?.spent.since(start) ?? 0) as Money }
       }),
       paused: account?.paused,
+      ever: {
+        settled: (account?.settled ?? 0) as Money,
+        unsure: (account?.unsure ?? 0) as Money,
+        solves: account?.solves ?? 0,
+      },
     }
   }
 
@@ -419,7 +432,7 @@ export class Books {
   }
 
   /** Ends a reservation. In time its cost counts from `at`; later, from its deadline, where its amount has counted since. */
-  settle(id: string, cost: number, at: number): void {
+  settle(id: string, cost: number, at: number, unsure = false): void {
     const open = this.#open.get(id)
     const reservation = open ?? this.#lapsed.get(id)
     if (reservation === undefined) return
@@ -438,6 +451,16 @@ export class Books {
         account.spent.add(deadline, -amount)
         account.spent.add(countsFrom, cost)
       }
+      if (open === undefined && at < deadline) {
+        account.unsure -= amount
+        account.solves--
+      }
+      // One that had lapsed by anybody's time is among the unsure already.
+      if (at < deadline) {
+        if (cost > 0) account.solves++
+        if (unsure) account.unsure += cost
+      }
+      if (!unsure) account.settled += cost
     }
     if (open !== undefined) this.#open.delete(id)
     else this.#lapsed.delete(id)
@@ -523,7 +546,18 @@ export class Books {
 }
 
 function newAccount(spent: SlidingSum, made: SlidingSum): Account {
-  return { spent, made, reserved: 0, active: 0, paused: undefined, alerted: undefined, declared: NO_LIMITS }
+  return {
+    spent,
+    made,
+    reserved: 0,
+    active: 0,
+    paused: undefined,
+    alerted: undefined,
+    declared: NO_LIMITS,
+    settled: 0,
+    unsure: 0,
+    solves: 0,
+  }
 }
 
 function alertName(threshold: number, timeZone: string): string {

@@ -19,7 +19,7 @@ export type Entry =
       alerts: readonly TakenAlert[],
     ]
   | readonly [kind: 'note', id: string, task: NotedTask]
-  | readonly [kind: 'settle', at: number, id: string, cost: number]
+  | readonly [kind: 'settle', at: number, id: string, cost: number, unsure?: boolean]
   | readonly [kind: 'claim', at: number, ownerId: string, ids: readonly string[]]
   | readonly [kind: 'join', at: number, owner: Owner]
   | readonly [kind: 'beat', at: number, ownerId: string]
@@ -43,7 +43,7 @@ export function book(books: Books, entry: Entry): void {
       books.note(entry[1], entry[2])
       break
     case 'settle':
-      books.settle(entry[2], entry[3], entry[1])
+      books.settle(entry[2], entry[3], entry[1], entry[4])
       break
     case 'claim':
       books.claim(entry[2], entry[3], entry[1])

@@ -154,11 +154,11 @@ class FileLedger implements Ledger {
 
   settle(settlement: Settlement, now: number): MaybePromise<SettleResult> {
     checkSettlement(settlement)
-    const { reservationId, cost, head } = settlement
+    const { reservationId, cost, head, unsure } = settlement
     return this.#decide(now, (at) => {
       const result = this.#books.settleable(reservationId, at)
       if (!result.settled) return { result }
-      const settled: Entry = ['settle', at, reservationId, cost]
+      const settled: Entry = unsure ? ['settle', at, reservationId, cost, true] : ['settle', at, reservationId, cost]
       return { entries: head === undefined ? [settled] : [settled, headEntry(head)], result }
     })
   }

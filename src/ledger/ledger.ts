@@ -214,6 +214,8 @@ export interface Settlement {
   readonly reservationId: string
   /** What it cost, or is held to have cost. */
   readonly cost: Money
+  /** Whether nobody knows if, and when, the service takes that: no reply came, say. */
+  readonly unsure?: boolean | undefined
   /** The audit file's head, saved in the same operation. */
   readonly head?: ChainHead | undefined
 }
@@ -274,4 +276,18 @@ export interface Usage {
   /** For each calendar that was asked for or that live owners declared. */
   readonly days?: readonly CalendarUsage[] | undefined
   readonly paused?: PauseReason | undefined
+  readonly ever: Totals
+}
+
+/**
+ * What a budget has ever come to, whatever window it was in. It only grows, and begins anew when nothing was to be said of the budget for a
+ * day and nobody who declared limits for it lives.
+ */
+export interface Totals {
+  /** Settled at what it did cost. */
+  readonly settled: Money
+  /** Settled without knowing whether it did, or lapsed: also where it was settled after all. */
+  readonly unsure: Money
+  /** How many reservations ended that cost something, or may have. */
+  readonly solves: number
 }

@@ -47,7 +47,7 @@ export function memoryLedger(): MemoryLedger {
       checkSettlement(settlement)
       const at = books.advance(now)
       const result = books.settleable(settlement.reservationId, at)
-      books.settle(settlement.reservationId, settlement.cost, at)
+      books.settle(settlement.reservationId, settlement.cost, at, settlement.unsure)
       if (result.settled && settlement.head !== undefined) books.saveHead(settlement.head)
       return result
     },

@@ -209,9 +209,9 @@ class RedisLedger implements Ledger {
 
   async settle(settlement: Settlement, now: number): Promise<SettleResult> {
     checkSettlement(settlement)
-    const { reservationId, cost, head } = settlement
+    const { reservationId, cost, head, unsure } = settlement
     const told = head === undefined ? '' : `${head.seq} ${head.hash}`
-    const words = [reservationId, cost, this.#name(), head?.file ?? '', told]
+    const words = [reservationId, cost, this.#name(), head?.file ?? '', told, unsure ? '1' : '']
     const [settled, late] = await this.#link.call('settle', now, words)
     if (settled !== 'ok') return { settled: false }
     return late === '1' ? { settled: true, late: true } : { settled: true }

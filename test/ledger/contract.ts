@@ -168,7 +168,37 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
           active: 0,
           declared: {},
           paused: undefined,
+          ever: { settled: 0, unsure: 0, solves: 0 },
         })
+      })
+
+      it('tells what a budget ever came to, whatever window it was in, and how much of that nobody is sure of', async () => {
+        const B = budget('b', {})
+        await ledger.join(owner('me', { perDay: 1_000 }, 9 * 24 * HOUR), T0)
+        const ever = async (at: number) => Object.values((await other.usage('a', at)).ever)
+        for (const [id, amount] of [
+          ['r', 60],
+          ['s', 10],
+          ['t', 7],
+          ['u', 5],
+          ['v', 3],
+        ] as const) {
+          await here.reserve([A, B], amount, T0, { id })
+        }
+        expect(await ever(T0)).toEqual([0, 0, 0])
+        await there.settle('r', 30, T0)
+        await here.settle('s', 0, T0)
+        await ledger.settle({ reservationId: 't', cost: 7 as Money, unsure: true }, T0)
+        expect(await ever(T0)).toEqual([30, 7, 2])
+        // Two lapse; one of them is settled after all, at less.
+        expect(await ever(T0 + 2 * MINUTE)).toEqual([30, 15, 4])
+        await there.settle('u', 2, T0 + HOUR)
+        expect(await ever(T0 + HOUR)).toEqual([32, 15, 4])
+        expect((await ledger.usage('b', T0 + HOUR)).ever).toEqual({ settled: 32, unsure: 15, solves: 4 })
+        expect(await ledger.usage('a', DAY_OUT + HOUR)).toMatchObject({ spent: 0, ever: { settled: 32, unsure: 15 } })
+        await here.reserve([A], 1, DAY_OUT + HOUR, { id: 'w' })
+        await here.settle('w', 1, DAY_OUT + HOUR)
+        expect(await ever(DAY_OUT + HOUR)).toEqual([33, 15, 5])
       })
     })
 

@@ -23,7 +23,7 @@ end
 -- Both at once: a slot that is closed but still in its account, or the other way round, would falsify a sum.
 local function writeClosed(id, a, window, closed)
   a[CHANGED] = true
-  call('HSET', BOOKS, CLOSED[window] .. id, closed, 'a' .. id, pack(ACCOUNT, unpack(a, 1, CALENDARS)))
+  call('HSET', BOOKS, CLOSED[window] .. id, closed, 'a' .. id, pack(ACCOUNT, unpack(a, 1, SOLVES)))
   if window == DAY then call('HDEL', BOOKS, 's' .. id) end
 end
 
@@ -176,6 +176,8 @@ local function lapse()
       local a = current(budget)
       a[RESERVED] = a[RESERVED] - amount
       a[ACTIVE] = a[ACTIVE] - 1
+      a[UNSURE] = a[UNSURE] + amount
+      a[SOLVES] = a[SOLVES] + 1
       spend(budget, a, dayOf(deadline), amount)
     end
     write('r' .. id, 'L' .. record:sub(2))

@@ -39,7 +39,7 @@ const CONSTANTS: Readonly<Record<string, string | number>> = {
   ...Object.fromEntries(KEYS.map((name, i) => [name.toUpperCase(), `KEYS[${i + 1}]`])),
   // An account is a list of numbers. Each of its two windows begins with: the sum that counts, the current slot, what is
   // in that slot. The slots before are apart (d<budget>, n<budget>), and touched only when a slot ends.
-  ACCOUNT: `'>${'d'.repeat(13)}'`,
+  ACCOUNT: `'>${'d'.repeat(16)}'`,
   ...{
     DAY: 1,
     MINUTE: 4,
@@ -50,9 +50,13 @@ const CONSTANTS: Readonly<Record<string, string | number>> = {
     CONCURRENT: 11,
     PAUSED: 12,
     CALENDARS: 13,
+    // What it has ever come to: the last of them.
+    SETTLED: 14,
+    UNSURE: 15,
+    SOLVES: 16,
   },
   // Of an account that was read: whether it is to be written, and whether it is not in the books yet.
-  ...{ CHANGED: 14, NEW: 15 },
+  ...{ CHANGED: 17, NEW: 18 },
   // A record begins with its state, O(pen), L(apsed) or S(ettled). A settled one goes on with when, whether that was late,
   // and by which call; another with its deadline, when it was last claimed, its amount, which call made it, its owner, its path.
   RECORD: "'>dddsss'",
@@ -88,7 +92,7 @@ local function current(id, raw)
     a = { parse(ACCOUNT, raw) }
     a[CHANGED] = false
   else
-    a = { 0, 0, 0, 0, 0, 0, 0, 0, NONE, NONE, NONE, 0, 0, false, true }
+    a = { 0, 0, 0, 0, 0, 0, 0, 0, NONE, NONE, NONE, 0, 0, 0, 0, 0, false, true }
   end
   accounts[id] = a
   if at >= (a[MINUTE + 1] + 1) * MINUTE_SLOT_MS then
@@ -104,7 +108,7 @@ local function commit()
   writes[n - 1], writes[n] = 'm', pack(META, at, due, leases, sweepAt, first, last)
   for id, a in pairs(accounts) do
     if a[CHANGED] then
-      writes[n + 1], writes[n + 2] = 'a' .. id, pack(ACCOUNT, unpack(a, 1, CALENDARS))
+      writes[n + 1], writes[n + 2] = 'a' .. id, pack(ACCOUNT, unpack(a, 1, SOLVES))
       n = n + 2
       if a[NEW] then call('ZADD', OLD, at + DAY_MS, 'a' .. id) end
     end

@@ -80,6 +80,9 @@ export function readUsage([
   reserved,
   lastMinute,
   active,
+  settled,
+  unsure,
+  solves,
   perDay,
   perMinute,
   concurrent,
@@ -98,6 +101,7 @@ export function readUsage([
         ? undefined
         : inGroups(days, 5).map((words) => ({ ...readCap(words), spent: Number(words[4]) as Money })),
     paused: paused === '' ? undefined : readReason(paused),
+    ever: { settled: Number(settled) as Money, unsure: Number(unsure) as Money, solves: Number(solves) },
   }
 }
 

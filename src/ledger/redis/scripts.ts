@@ -104,7 +104,10 @@ commit()
 return reply
 `
 
-/** ARGV: 3 id, 4 cost, 5 which call, 6 an audit file's name (or empty), 7 the number and hash of its head. */
+/**
+ * ARGV: 3 id, 4 cost, 5 which call, 6 an audit file's name (or empty), 7 the number and hash of its head, 8 `1` if nobody knows whether
+ * it did cost that.
+ */
 const SETTLE_FIELDS = /* lua */ `
 local id, cost, made, file = ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
 local fields = { 'r' .. id, 'h' .. file }
@@ -150,6 +153,12 @@ if record then
       a[DAY] = a[DAY] + cost
       a[DAY + 2] = a[DAY + 2] + cost
       a[CHANGED] = true
+      if cost > 0 then a[SOLVES] = a[SOLVES] + 1 end
+      if ARGV[8] == '1' then a[UNSURE] = a[UNSURE] + cost end
+    end
+    if ARGV[8] ~= '1' then
+      a[SETTLED] = a[SETTLED] + cost
+      a[CHANGED] = true
     end
   end
 end
@@ -186,7 +195,7 @@ local fields = { 'a' .. ARGV[3], 'p' .. ARGV[3] }
 
 const USAGE = /* lua */ `
 local a = current(ARGV[3], found[3])
-local reply = { 'ok', a[DAY], a[RESERVED], a[MINUTE], a[ACTIVE] }
+local reply = { 'ok', a[DAY], a[RESERVED], a[MINUTE], a[ACTIVE], a[SETTLED], a[UNSURE], a[SOLVES] }
 for k = PER_DAY, CONCURRENT do reply[#reply + 1] = a[k] < NONE and a[k] or -1 end
 reply[#reply + 1] = a[PAUSED] > 0 and found[4] or ''
 rare = rare or library()
