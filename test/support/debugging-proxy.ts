@@ -1,0 +1,53 @@
+import { createServer } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { createSecureContext, TLSSocket } from 'node:tls'
+import { makeAuthority } from './certificate.js'
+import { listen } from './tap.js'
+
+/** A proxy that looks into TLS, as mitmproxy does: it poses as the host it is asked for, with a certificate of its own authority. */
+export interface DebuggingProxy {
+  readonly url: string
+  /** The certificate of its authority (PEM). */
+  readonly ca: string
+  /** Which hosts it was asked for. */
+  readonly asked: readonly string[]
+  /** What it has read of what clients sent, as Latin-1. */
+  read(): string
+  close(): Promise<void>
+}
+
+/** @param targetPort where everything is taken to, on loopback and without TLS, whatever host was asked for */
+export async function startDebuggingProxy(targetPort: number): Promise<DebuggingProxy> {
+  const authority = makeAuthority()
+  const asked: string[] = []
+  const seen: Buffer[] = []
+  const sockets = new Set<Socket>()
+  const server = createServer()
+  server.on('connect', (request, socket: Socket) => {
+    const [host = ''] = (request.url ?? '').split(':')
+    asked.push(request.url ?? '')
+    socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
+    const secure = new TLSSocket(socket, { isServer: true, secureContext: createSecureContext(authority.sign(host)) })
+    const target = connect(targetPort, '127.0.0.1')
+    for (const [one, other] of [
+      [secure, target],
+      [target, secure],
+    ] as const) {
+      sockets.add(one)
+      one.on('error', () => other.destroy()).on('close', () => other.destroy())
+    }
+    secure.on('data', (chunk) => void seen.push(chunk))
+    secure.pipe(target).pipe(secure)
+  })
+  const port = await listen(server)
+  return {
+    url: `http://127.0.0.1:${port}`,
+    ca: authority.cert,
+    asked,
+    read: () => Buffer.concat(seen).toString('latin1'),
+    async close() {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve).closeAllConnections())
+    },
+  }
+}
