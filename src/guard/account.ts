@@ -77,6 +77,11 @@ export class Account {
     return pace
   }
 
+  /** What was learnt, by family. */
+  get paces(): ReadonlyMap<Family, Pace> {
+    return this.#paces
+  }
+
   /** The way out that a policy asks for. */
   transport(egress: Policy['egress']): Transport {
     const key = JSON.stringify(egress)

@@ -56,6 +56,8 @@ export class Core {
   /** How many solves were denied, by code. */
   readonly denied = new Map<Code, number>()
   readonly keyWatch: KeyWatch
+  /** What streams have yet to begin, as far as they know. */
+  readonly backlogs = new Set<{ left: number }>()
   readonly telemetry: Telemetry | undefined
   readonly wireLog: WireLog | undefined
   readonly outbox: Outbox

@@ -17,6 +17,7 @@ import { check, duration, type PolicyInput, parsePolicy, zoneOf } from '../polic
 import type { SecretProvider } from '../secrets/provider.js'
 import type { Solver } from '../solvers/solver.js'
 import { accountsOf, accountsShape, aSecret, aSolver, hasMethod, type SolverAccount } from './account-options.js'
+import { Advisor } from './advisor.js'
 import { batchItems } from './batch.js'
 import { Budget, BudgetPath, termsOf } from './budgets.js'
 import { Core, closed, type Parts } from './core.js'
@@ -28,7 +29,7 @@ import { Recovery } from './recovery.js'
 import { Service } from './service.js'
 import { Solving } from './solve.js'
 import { loadTelemetry } from './telemetry.js'
-import type { BatchItem, Guard, GuardEvents } from './types.js'
+import type { Advice, AdviceOptions, BatchItem, Guard, GuardEvents } from './types.js'
 
 /** What `createGuard` takes. Only `policy.origins` has no default: nothing is allowed that is not named. */
 export interface GuardOptions {
@@ -215,6 +216,7 @@ class GuardedCore extends PolicyGrant implements Guard {
   readonly #core: Core
   readonly #solving: Solving
   readonly #recovery: Recovery
+  readonly #advisor: Advisor
   #closing: Promise<void> | undefined
 
   private constructor(core: Core, policy: PolicyGrant['policy'], solving: Solving, recovery: Recovery) {
@@ -223,6 +225,7 @@ class GuardedCore extends PolicyGrant implements Guard {
     this.#core = core
     this.#solving = solving
     this.#recovery = recovery
+    this.#advisor = new Advisor(core, this, () => this.status())
   }
 
   static async start(core: Core, policy: PolicyGrant['policy']): Promise<GuardedCore> {
@@ -231,6 +234,7 @@ class GuardedCore extends PolicyGrant implements Guard {
     const guard = new GuardedCore(core, policy, new Solving(core, service, recovery), recovery)
     await core.join(new Budget(core.name, termsOf(policy.budget)), () => {
       core.background(() => recovery.look(), 'LEDGER_UNAVAILABLE')
+      core.background(() => guard.#advisor.beat(), 'LEDGER_UNAVAILABLE')
       core.background(() => core.warnOfDueKeys(policy.key.rotateEveryMs), 'LEDGER_UNAVAILABLE')
     })
     core.telemetry?.watch(core, () => guard.look())
@@ -239,6 +243,10 @@ class GuardedCore extends PolicyGrant implements Guard {
 
   on<K extends keyof GuardEvents>(event: K, callback: (event: GuardEvents[K]) => void): () => void {
     return this.#core.events.on(event, callback)
+  }
+
+  advice(options?: AdviceOptions): Promise<Advice> {
+    return this.#advisor.advice(options)
   }
 
   async batch(name: string): Promise<readonly BatchItem[]> {

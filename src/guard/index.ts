@@ -5,6 +5,9 @@ export type { KnownKey } from './key-report.js'
 export type { Logger } from './log.js'
 export type { ChannelStatus } from './outbox.js'
 export type {
+  Advice,
+  AdviceOptions,
+  AdviceReason,
   AuditStatus,
   BatchItem,
   BatchOptions,

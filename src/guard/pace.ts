@@ -32,6 +32,9 @@ export class Pace {
   /** How many tasks in a row were ready when they were first asked for. */
   #atOnce = 0
   #plan: Plan | undefined
+  /** How long tasks took until their answers were here, in all, and as how many they count. */
+  #took = 0
+  #count = 0
 
   constructor(patience: Patience) {
     this.#patience = patience
@@ -52,8 +55,17 @@ export class Pace {
     return Math.max(at * SOONER ** Math.floor(this.#atOnce / AT_ONCE), firstPollMs)
   }
 
+  /** How long a task takes until its answer is here, on average, and as how many tasks that counts; 0 where it is only a guess. */
+  get times(): { readonly meanMs: number; readonly seen: number } {
+    const { firstPollMs, everyMs, usual } = this.#patience
+    const guess = usual ? usual.medianMs * Math.exp(usual.spread ** 2 / 2) + usual.idleMs : firstPollMs + everyMs
+    return { meanMs: (this.#took + GUESS.weight * guess) / (this.#count + GUESS.weight), seen: this.#count }
+  }
+
   /** A task was ready after the one time and by the other, in ms since it was handed in. */
   saw(seen: Seen): void {
+    this.#took = this.#took * FORGET + seen.by
+    this.#count = this.#count * FORGET + 1
     if (!this.#guess || !(seen.by > seen.after)) return
     this.#atOnce = seen.after > 0 ? 0 : this.#atOnce + 1
     this.#seen.push(seen)

@@ -61,10 +61,13 @@ export function solveStream(
   const batch =
     name === undefined ? undefined : new Batch(core, { name: checkName(name, 'stream.batch'), key, keepForMs })
   const over = signal && batch ? AbortSignal.any([signal, batch.lost]) : (signal ?? batch?.lost)
+  // What a generator has yet to give nobody knows.
+  const backlog = { left: Array.isArray(challenges) ? challenges.length : 0 }
   const tally = { solved: 0, failed: 0, before: 0, cost: 0 }
 
   async function work(challenge: AnyChallenge, index: number): Promise<StreamResult | undefined> {
     let item: StreamItem = { challenge, index }
+    backlog.left = Math.max(backlog.left - 1, 0)
     try {
       if (batch) item = { challenge, index, key: batch.keyOf(challenge, index) }
       const solution = await solved(item)
@@ -111,10 +114,12 @@ export function solveStream(
 
   async function* results(): AsyncGenerator<StreamResult, void, undefined> {
     try {
+      core.backlogs.add(backlog)
       await batch?.open()
       yield* stream(challenges, work, { most, ordered: order === 'input', signal: over, taken })
       batch?.lost.throwIfAborted()
     } finally {
+      core.backlogs.delete(backlog)
       await batch?.close()
     }
   }

@@ -1,4 +1,4 @@
-import type { Answer, AnyChallenge, ChallengeFacts } from '../base/challenge.js'
+import type { Answer, AnyChallenge, ChallengeFacts, Family } from '../base/challenge.js'
 import type { Code, Layer, SolveguardError } from '../base/errors.js'
 import type { PauseReason } from '../ledger/ledger.js'
 import type { Duration } from '../policy/duration.js'
@@ -249,6 +249,50 @@ export interface Status {
   readonly trace?: string | undefined
 }
 
+/** What advice is asked for. */
+export interface AdviceOptions {
+  /** How many wait in a queue of your own, besides those that wait here. Default: 0. */
+  queued?: number | undefined
+  /** What is to be solved: it has its price and its time. Default: what was solved most of late, or reCAPTCHA. */
+  family?: Family | undefined
+}
+
+/** One thing that is in the way of more workers. */
+export interface AdviceReason {
+  /**
+   * `queue`: nothing more waits. `concurrent`, `rate`, `budget`: what policies allow. `threads`, `balance`: what was paid to the service.
+   * `paused`, `schedule`: nothing may begin now.
+   */
+  readonly code: 'queue' | 'concurrent' | 'rate' | 'budget' | 'threads' | 'balance' | 'paused' | 'schedule'
+  /** So many workers it allows. */
+  readonly limit: number
+  /** The same as a sentence, with its numbers. */
+  readonly message: string
+}
+
+/** How many workers are worth having now, in all processes together, and why. A worker is whatever solves one challenge at a time. */
+export interface Advice {
+  readonly workers: number
+  /** Where the service is paid by the thread: how many there are, and how many would be worth having. */
+  readonly threads?: { readonly has: number; readonly worth: number } | undefined
+  /** What is in the way, the nearest first. */
+  readonly because: readonly AdviceReason[]
+  /** With no workers: when it is worth asking again, if that is known. */
+  readonly retryAt?: Date | undefined
+  /** Solves that wait: in your queue, in lines and streams here, and as far as the ledger knows in other processes. */
+  readonly queued: number
+  /** Solves under way, in all processes. */
+  readonly underWay: number
+  /** How long one takes up a worker, on average: as learnt, until then as the service says. */
+  readonly solveMs: number
+  /** What so many workers get done. */
+  readonly solvesPerMinute: number
+  /** For how long the day's budget is enough for that. */
+  readonly budgetLastsMs?: number | undefined
+  /** When the working hours end. */
+  readonly closesAt?: Date | undefined
+}
+
 interface SolveEvent {
   readonly solveId: string
   /** The account that it is taken to; `browser` where that works it out; absent where nobody was asked. */
@@ -328,6 +372,16 @@ export interface Guard extends Grant, AsyncDisposable {
   readonly name: string
   /** Calls back for each event of that name; returns a function that stops it. A callback that throws disturbs nothing. */
   on<K extends keyof GuardEvents>(event: K, callback: (event: GuardEvents[K]) => void): () => void
+  /**
+   * How many workers, or threads of the service, are worth having now, and why. Asks the service for its balance, which costs nothing, where
+   * that is not known already; no more than once a minute.
+   *
+   * @throws SolveguardError `CONFIG_INVALID`, `GUARD_CLOSED`; `DeniedError` `LEDGER_UNAVAILABLE`
+   * @example
+   * const { workers, because } = await guard.advice({ queued: await queue.count() })
+   * pool.resize(workers) // because[0].message says why not more
+   */
+  advice(options?: AdviceOptions): Promise<Advice>
   /** What the ledger knows of the items of a batch, in the order in which they were last heard of; none, if it knows of no such batch. */
   batch(name: string): Promise<readonly BatchItem[]>
   /** Lifts a pause, for every process of this name. */

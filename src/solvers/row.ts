@@ -25,7 +25,7 @@ export interface ServiceRow {
 
 type Common = Pick<
   Solver,
-  'name' | 'baseUrl' | 'patience' | 'unsupported' | 'proxyUnsupported' | 'price' | 'addressHelp'
+  'name' | 'baseUrl' | 'patience' | 'unsupported' | 'proxyUnsupported' | 'price' | 'threads' | 'addressHelp'
 >
 
 /**
@@ -50,6 +50,7 @@ export function fromRow(
       unsupported: (challenge) => missingFrom(offer, challenge),
       proxyUnsupported: (challenge, proxy) => proxyUnsupported(row.throughProxy, baseUrl, challenge, proxy),
       price: priceList(pricing, name, listed),
+      threads: pricing.per === 'thread' ? pricing.threads : undefined,
       addressHelp,
     },
     habits: { errors, unreadableRetryMs, serverErrorRetryMs, pricesCount: pricing.per === 'solve' },

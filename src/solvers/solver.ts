@@ -19,6 +19,8 @@ export interface Solver {
   readonly proxyUnsupported: (challenge: AnyChallenge, proxy: PageProxy) => string | undefined
   /** The most that a solve of this challenge may cost. */
   readonly price: (challenge: Pick<AnyChallenge, 'family' | 'variant'>) => Price
+  /** How many tasks at a time were paid for, where the service charges by thread. */
+  readonly threads?: number | undefined
   /** @param proxy what the page is browsed through: the service is told to solve through it too */
   readonly submit: (challenge: AnyChallenge, proxy?: PageProxy) => Call
   /** @param family of the challenge: some services answer it at once, and it says where the answer stands */
