@@ -67,7 +67,8 @@ export class BatchLock {
     this.#cancelBeat()
     if (this.#turn === 0) return
     OURS.delete(this.#mark)
-    if (this.lost.aborted) return
+    // With the guard closed so is its ledger: the lock is known to be nobody's here, and is over in a while elsewhere.
+    if (this.lost.aborted || this.#core.closed) return
     const name = String(this.#turn)
     await this.#core.ledger.remember({ scope: this.#scope, name, value: this.#mark, forMs: 0 }, this.#core.clock.now())
   }
@@ -93,6 +94,7 @@ export class BatchLock {
   }
 
   async #beat(): Promise<void> {
+    if (this.#core.closed) return
     const stands = await this.#claim(this.#turn)
     const holder = await this.#holder()
     if (stands === this.#mark && (holder?.turn ?? this.#turn) <= this.#turn) this.#beatLater()

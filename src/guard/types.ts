@@ -137,7 +137,7 @@ export interface Grant {
    *   is at the batch
    * @example
    * for await (const { index, ...result } of guard.stream(challenges, { order: 'input', batch: 'nightly-2026-11-24' })) { … }
-   * const { solved, failed, cost } = await guard.stream(challenges).forEach((result) => save(result))
+   * const { solved, failed, cost } = await guard.stream(challenges).forEach(async (result) => { … })
    */
   stream(challenges: Iterable<AnyChallenge> | AsyncIterable<AnyChallenge>, options?: StreamOptions): SolveStream
   /** A grant that allows at most what this one and `narrowing` both allow. */

@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Challenge } from '../../src/base/challenge.js'
 import type { Guard, GuardEvents, StreamOptions, StreamResult } from '../../src/guard/types.js'
+import { fileLedger } from '../../src/ledger/file.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
 import { manualClock } from '../../src/testing/clock.js'
@@ -212,6 +216,27 @@ describe('a batch that is taken up again', () => {
     const { guard } = await rig({ at, ledger, policy: { origins: ['https://other.example.com'] } })
     const [result] = await all(guard, pages(1), { batch: 'b' })
     expect(result).toMatchObject({ ok: false, error: { code: 'ORIGIN_NOT_NAMED' } })
+  })
+})
+
+describe('a guard that is closed while its batch is worked on', () => {
+  it('ends the batch, with nothing that could not be taken up: on disk too', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'solveguard-batch-'))
+    after(async () => rmSync(dir, { recursive: true, force: true }))
+    const { at } = await shared()
+    const one = await rig({ at, ledger: fileLedger({ dir }) })
+    const alerts: string[] = []
+    one.guard.on('alert', ({ code }) => alerts.push(code))
+    const outcomes: unknown[] = []
+    for await (const result of one.guard.stream(pages(4), { batch: 'b', concurrency: 1 })) {
+      outcomes.push(result.ok || result.error.code)
+      if (outcomes.length === 2) await one.guard.close()
+    }
+    expect([outcomes, alerts]).toEqual([[true, true, 'GUARD_CLOSED', 'GUARD_CLOSED'], []])
+    const next = await rig({ at, ledger: fileLedger({ dir }) })
+    const tally = await next.guard.stream(pages(4), { batch: 'b' }).forEach(() => {})
+    // The second had been taken by nobody who came back for more.
+    expect([tally.before, tally.solved, at.tasks.length]).toEqual([1, 3, 4])
   })
 })
 
