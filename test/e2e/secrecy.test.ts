@@ -1,224 +1,338 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
-import { mkdtemp } from 'node:fs/promises'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { inspect } from 'node:util'
-import { pino } from 'pino'
-import type { Browser } from 'playwright'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { guardContext } from '../../src/adapters/playwright.js'
-import { createGuard, type GuardEvents, usd } from '../../src/index.js'
-import { envSecret } from '../../src/secrets/index.js'
-import { captchaAI } from '../../src/solvers/index.js'
+import { join, relative } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { bundleForNode } from '../../scripts/page-script.mjs'
 import { type SolverService, startRecaptcha, startSite, startSolverService } from '../../src/testing/index.js'
-import { launchBrowser } from '../support/browser.js'
-import { type RunningProxy, startTinyproxy } from '../support/proxies.js'
+import { needles } from '../support/needles.js'
+import { freePort, startTinyproxy } from '../support/proxies.js'
+import { listen, startTap, type Tap } from '../support/tap.js'
 import { unzip } from '../support/unzip.js'
 
-const KEY = 'k3y-0f-th3-t3st-which-must-not-be-seen'
-const PROXY_PASSWORD = 'pr0xy-p4ssw0rd-which-must-not-be-seen'
-/** That of the proxy that the page is browsed through: only the service is told. */
-const PAGE_PASSWORD = 'p4ge-p4ssw0rd-which-must-not-be-seen'
+/** Signs and all: each is spelt differently in forms, addresses, JSON and the rest. */
+const KEY = 'k3y/of+th3=t3st&which~must!not*be@seen'
+const PROXY_PASSWORD = randomBytes(24).toString('base64url')
+const PAGE_PROXY_PASSWORD = randomBytes(24).toString('base64url')
+const WEBHOOK_SECRET = `whsec_${randomBytes(32).toString('base64')}`
+/** What a page's address has in its query. */
+const QUERY = 'qu3ry-of-the-page-which-may-be-a-session'
+/** What may be seen: it was put where the search has to find it. */
+const CANARY = 'canary-that-is-found-wherever-we-look'
 
-/** Everything that was written, said or kept on the way, by where it was. */
-const traces = new Map<string, string>()
-/** Where a solution may be: what the page itself holds and sends is the user's own. */
-const OF_THE_PAGE = /^(browser trace|HAR)/
+/** What the service does with the solves that follow the first: each ends its solve, or that is aborted before it is tried again. */
+const FAILURES = [
+  { error: 'ERROR_CAPTCHA_UNSOLVABLE' },
+  { half: true },
+  { drop: true },
+  { html: `<p>${KEY}</p>` },
+  { error: `ERROR_${KEY}` },
+  { body: JSON.stringify({ status: 0, request: 'ERROR_WRONG_GOOGLEKEY', was: { KEY, PAGE_PROXY_PASSWORD } }) },
+  { status: 502, body: `Bad gateway: ${encodeURIComponent(KEY)}` },
+  { error: 'ERROR_KEY_DOES_NOT_EXIST' },
+] as const
+
+/** Everything that was written, said, sent or kept on the way, by where it was. */
+const places = new Map<string, Buffer[]>()
+/** The kind of place that a file of the job's folder is. */
+const FILES: readonly (readonly [RegExp, string])[] = [
+  [/^state\/ledger\.db/, 'ledger'],
+  [/^state\/audit\//, 'audit log'],
+  [/^wire\.\d+\.har$/, 'wire log'],
+  [/^logger\.jsonl$/, 'logger'],
+  [/^telemetry\.txt$/, 'telemetry'],
+  [/^events\.txt$/, 'events'],
+  [/^printed\.txt$/, 'printed'],
+  [/^alerts\.txt$/, 'alert command'],
+  [/^page\.har$/, 'HAR of the page'],
+  [/^trace\.zip$/, 'trace of the page'],
+  // What it would show the page again with, its form as it was sent: how much of it, and when, is the browser's business.
+  [/^profile\/Default\/Sessions\//, 'browser session'],
+  [/^profile\//, 'browser profile'],
+  // Until they are put together.
+  [/^tmp\/playwright/, 'trace of the page'],
+]
 const tokens: string[] = []
 let folder: string
 let service: SolverService
-let proxy: RunningProxy
-let browser: Browser
+const cleanups: (() => unknown)[] = []
 
-const keep = (where: string, text: string): void => void traces.set(where, (traces.get(where) ?? '') + text)
+function keep(where: string, bytes: Buffer | string): void {
+  places.set(where, [...(places.get(where) ?? []), typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes])
+}
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'solveguard-secrecy-'))
-  proxy = await startTinyproxy({ user: 'egress', password: PROXY_PASSWORD })
-  const recaptcha = await startRecaptcha()
+  folder = mkdtempSync(join(tmpdir(), 'solveguard-secrecy-'))
+  const program = join(import.meta.dirname, '../../node_modules/.cache/solveguard/main-job.mjs')
+  await bundleForNode('test/e2e/children/main-job.ts', program)
+  const recaptchaPort = await freePort()
+  const vendor = await tapped(recaptchaPort)
+  const taps = { vendor, webhook: await startWebhook(), ...(await startServers(recaptchaPort, vendor)) }
+  const job = startJob(program, {
+    SERVICE: at(taps.service),
+    SITE: at(taps.site),
+    PROXY: `http://egress:${PROXY_PASSWORD}@127.0.0.1:${taps.proxy.port}`,
+    PAGE_PROXY: `http://somebody:${PAGE_PROXY_PASSWORD}@203.0.113.9:3128`,
+    WEBHOOK: `${at(taps.webhook)}/alerts`,
+    TEST_SOLVER_KEY: KEY,
+    TEST_WEBHOOK_SECRET: WEBHOOK_SECRET,
+    FAILURES: String(FAILURES.length),
+  })
+  await Promise.race([once(job, 'message'), once(job, 'exit').then(([code]) => Promise.reject(new Error(`${code}`)))])
+  keepFiles()
+  keepProcesses(job.pid ?? 0)
+  job.send('go on')
+  await once(job, 'exit')
+  expect(readdirSync(folder)).toContain('done')
+  keepFiles()
+  for (const [name, tap] of Object.entries(taps)) keep(`sent to the ${name}`, tap.sent())
+}, 180_000)
+
+afterAll(async () => {
+  for (const cleanUp of cleanups.reverse()) await cleanUp()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const at = ({ port }: Tap): string => `http://127.0.0.1:${port}`
+
+async function tapped(port: number): Promise<Tap> {
+  const tap = await startTap(port)
+  cleanups.push(() => tap.close())
+  return tap
+}
+
+async function startServers(recaptchaPort: number, vendor: Tap): Promise<{ service: Tap; site: Tap; proxy: Tap }> {
+  const recaptcha = await startRecaptcha({ port: recaptchaPort, url: `http://localhost:${vendor.port}` })
   service = await startSolverService({
     keys: { [KEY]: 10 },
     price: 0.001,
+    solveMs: 20,
     onAnswer: ({ fields }, token) => {
       tokens.push(token)
       recaptcha.issue({ sitekey: fields.googlekey ?? '', token })
     },
   })
-  const site = await startSite({ recaptcha })
-
-  const written = [hear(process.stdout, 'stdout'), hear(process.stderr, 'stderr')]
-  process.env.TEST_SOLVER_KEY = KEY
-  const guard = await createGuard({
-    name: 'secrecy',
-    solver: captchaAI({
-      baseUrl: service.url,
-      pricing: { per: 'solve', usd: 0.001 },
-      patience: { firstPollMs: 0, everyMs: 5 },
-    }),
-    secret: envSecret('TEST_SOLVER_KEY'),
-    policy: {
-      origins: [site.url],
-      budget: { perDay: usd(0.01), alertsAt: [0.1] },
-      egress: { proxy: proxy.url.replace('://', `://egress:${PROXY_PASSWORD}@`) },
-    },
-    stateDir: join(folder, 'state'),
-    logger: pino({ level: 'trace' }, { write: (line: string) => keep('logger', line) }),
+  // The first submit is answered as usual.
+  service.next('in', {}, ...FAILURES)
+  const site = await startSite({ recaptcha, sitekey: CANARY })
+  const proxy = await startTinyproxy({ user: 'egress', password: PROXY_PASSWORD })
+  cleanups.push(() => Promise.all([recaptcha.close(), service.close(), site.close()]))
+  cleanups.push(async () => {
+    await proxy.stop()
   })
-  for (const name of EVENTS)
-    guard.on(name, (event) => keep('events', inspect(event, { depth: 9 }) + JSON.stringify(event)))
+  return {
+    service: await tapped(Number(new URL(service.url).port)),
+    site: await tapped(Number(new URL(site.url).port)),
+    proxy: await tapped(proxy.port),
+  }
+}
 
-  browser = await launchBrowser()
-  for (const [pid, text] of processes('environ')) keep(`environment of process ${pid}`, text)
-  for (const [pid, text] of processes('cmdline')) keep(`command line of process ${pid}`, text)
-
-  const context = await browser.newContext({ recordHar: { path: join(folder, 'page.har') } })
-  await context.tracing.start({ snapshots: true, screenshots: false })
-  await using captcha = await guardContext(guard, context, {
-    pageProxy: `http://browser:${PAGE_PASSWORD}@203.0.113.9:3128`,
+async function startWebhook(): Promise<Tap> {
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => response.writeHead(204).end())
   })
-  const page = await context.newPage()
-  await page.goto(`${site.url}/login`)
-  const result = await captcha.solve(page)
-  console.log(result)
-  keep('result', inspect(result, { depth: 9 }) + JSON.stringify(result))
-  await page.getByRole('button', { name: /sign in/i }).click()
-  await page.getByRole('heading', { level: 1 }).waitFor()
-  expect(site.verified.at(-1)?.success).toBe(true)
-  await result.solved[0]?.solution.reportBad()
-
-  // What goes wrong must not tell more than what goes right.
-  for (const behaviour of [
-    { half: true },
-    { html: `<p>${KEY}</p>` },
-    { error: `ERROR_${KEY}` },
-    { error: `ERROR_${PAGE_PASSWORD}` },
-  ] as const) {
-    service.next('in', behaviour)
-    const abort = AbortSignal.timeout(500)
-    await page.goto(`${site.url}/login`)
-    keep('result', inspect(await captcha.solve(page, { signal: abort }), { depth: 9 }))
-  }
-  keep('status', inspect(await guard.status(), { depth: 9 }) + JSON.stringify(await guard.status()))
-  await captcha.close()
-  await context.tracing.stop({ path: join(folder, 'trace.zip') })
-  await context.close()
-  await guard.close()
-  for (const restore of written) restore()
-  for (const name of readdirSync(join(folder, 'state'), { recursive: true, withFileTypes: true })) {
-    if (name.isFile()) keep(`file ${name.name}`, readFileSync(join(name.parentPath, name.name), 'latin1'))
-  }
-  keep('HAR', readFileSync(join(folder, 'page.har'), 'utf8'))
-  for (const [name, text] of unzip(readFileSync(join(folder, 'trace.zip')))) keep(`browser trace ${name}`, text)
-  keep("proxy's log", await proxy.log())
-  await Promise.all([site.close(), recaptcha.close()])
-}, 120_000)
-
-afterAll(async () => {
-  await browser?.close()
-  await service?.close()
-  await proxy?.stop()
-  rmSync(folder, { recursive: true, force: true })
-})
-
-const EVENTS: (keyof GuardEvents)[] = [
-  'authorised',
-  'submitted',
-  'retrying',
-  'solved',
-  'failed',
-  'denied',
-  'abandoned',
-  'recovered',
-  'injected',
-  'accepted',
-  'rejected',
-  'paused',
-  'resumed',
-  'alert',
-]
-
-it('looks where there is something to find', () => {
-  const places = [...traces.keys()].join('\n')
-  for (const place of [
-    'logger',
-    'events',
-    'status',
-    'stdout',
-    'ledger.db',
-    '.jsonl',
-    'HAR',
-    'trace',
-    'environment',
-    'command line',
-    'proxy',
-  ]) {
-    expect(places).toContain(place)
-  }
-  for (const [where, text] of traces) expect(`${where}: ${text.length > 0}`).toBe(`${where}: true`)
-  // And the search itself finds what is there: the page's own request has the token in it.
-  expect(tokens.length).toBeGreaterThan(0)
-  expect(traces.get('HAR')).toContain(tokens[0])
-})
-
-it('the key is in no file, log, event, error, trace, HAR, environment or command line', () => {
-  expect(service.requests.length).toBeGreaterThan(0)
-  expect(service.keysInUrls).toBe(0)
-  for (const secret of spellings(KEY)) expect(found(secret)).toEqual([])
-})
-
-it('the proxy password is in none of them either', () => {
-  for (const secret of spellings(PROXY_PASSWORD)) expect(found(secret)).toEqual([])
-})
-
-it('nor is that of the proxy that the page is browsed through, which the service was told', () => {
-  expect(service.tasks.every(({ proxy }) => proxy?.includes(PAGE_PASSWORD))).toBe(true)
-  for (const secret of spellings(PAGE_PASSWORD)) expect(found(secret)).toEqual([])
-})
-
-it('a solution is in none of ours: only in the page that it was bought for, and in what that sends', () => {
-  for (const token of tokens) expect(found(token).filter((where) => !OF_THE_PAGE.test(where))).toEqual([])
-})
-
-function found(secret: string): string[] {
-  return [...traces].filter(([, text]) => text.includes(secret)).map(([where]) => where)
+  const port = await listen(server)
+  cleanups.push(() => new Promise((resolve) => server.close(resolve).closeAllConnections()))
+  return tapped(port)
 }
 
-/** A secret, and the ways in which one may come out by accident. */
-function spellings(secret: string): string[] {
-  const bytes = Buffer.from(secret)
-  return [secret, bytes.toString('base64').slice(0, -4), bytes.toString('hex'), encodeURIComponent(secret)]
+/** The job, in a folder and with variables of its own. What is said on its way out is kept. */
+function startJob(program: string, env: Record<string, string>): ChildProcess {
+  const [home, temporary] = [join(folder, 'home'), join(folder, 'tmp')]
+  for (const dir of [home, temporary]) mkdirSync(dir)
+  const { PATH, CHROMIUM_PATH, PLAYWRIGHT_BROWSERS_PATH } = process.env
+  const kept = { PATH, CHROMIUM_PATH, PLAYWRIGHT_BROWSERS_PATH, HOME: home, TMPDIR: temporary, CANARY, QUERY }
+  const job = spawn(process.execPath, [program, `--for=${CANARY}`], {
+    cwd: folder,
+    env: { ...kept, ...env },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  })
+  cleanups.push(() => void job.kill('SIGKILL'))
+  job.stdout?.on('data', (chunk: Buffer) => keep('standard output', chunk))
+  job.stderr?.on('data', (chunk: Buffer) => keep('standard error', chunk))
+  return job
 }
 
-/** What the kernel keeps of every process that this one started, the browser's among them. */
-function processes(file: 'environ' | 'cmdline'): [string, string][] {
-  const parents = new Map<string, string>()
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    const stat = read(`/proc/${pid}/stat`)
-    const parent = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]
-    if (parent !== undefined) parents.set(pid, parent)
+/** Every file that the job has written, archives opened. */
+function keepFiles(): void {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const path = join(entry.parentPath, entry.name)
+    const name = relative(folder, path)
+    const kind = FILES.find(([pattern]) => pattern.test(name))?.[1] ?? 'another file'
+    const bytes = readIfThere(path)
+    keep(kind, Buffer.concat([Buffer.from(`${name}\n`), bytes]))
+    if (name === 'trace.zip' && bytes.length > 0)
+      for (const [member, text] of unzip(bytes)) keep(kind, `${member}\n${text}`)
   }
-  const isOurs = (pid: string | undefined): boolean =>
-    pid !== undefined && (parents.get(pid) === String(process.pid) || isOurs(parents.get(pid)))
-  return [...parents.keys()].filter(isOurs).map((pid) => [pid, read(`/proc/${pid}/${file}`) || '(gone)'])
 }
 
-function read(path: string): string {
+/** What the kernel keeps of the job's process, and of those that it started, which are the browser's. */
+function keepProcesses(job: number): void {
+  const parents = new Map<number, number>()
+  for (const name of readdirSync('/proc').filter((one) => /^\d+$/.test(one))) {
+    const stat = readIfThere(`/proc/${name}/stat`).toString('latin1')
+    parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]))
+  }
+  const below = (pid: number | undefined): boolean => pid !== undefined && (pid === job || below(parents.get(pid)))
+  for (const pid of [...parents.keys()].filter(below)) {
+    const whose = pid === job ? 'job' : 'browser'
+    keep(`environment of the ${whose}`, readIfThere(`/proc/${pid}/environ`))
+    keep(`command line of the ${whose}`, readIfThere(`/proc/${pid}/cmdline`))
+  }
+}
+
+/** What comes and goes while we look, files and processes, may be gone. */
+function readIfThere(path: string): Buffer {
   try {
-    return readFileSync(path, 'latin1')
+    return readFileSync(path)
   } catch {
-    return ''
+    return Buffer.alloc(0)
   }
 }
 
-/** Keeps what is written to a stream from now on. */
-function hear(stream: NodeJS.WriteStream, name: string): () => void {
-  const write = stream.write.bind(stream)
-  keep(name, ' ')
-  stream.write = ((chunk: string | Uint8Array, ...rest: never[]) => {
-    keep(name, String(chunk))
-    return write(chunk, ...rest)
-  }) as typeof stream.write
-  return () => {
-    stream.write = write
-  }
+/** The kinds of places in which a secret, or a part of it, stands in any spelling. */
+function whereIs(secret: string): string[] {
+  const all = needles(secret)
+  return [...places]
+    .filter(([, parts]) => parts.some((bytes) => all.some((needle) => bytes.includes(needle))))
+    .map(([where]) => where)
+    .sort()
 }
+
+/** The requests that a tap has heard, apart. */
+function requests(where: string): { head: string; body: string }[] {
+  const text = Buffer.concat(places.get(where) ?? []).toString('latin1')
+  return text.split(/(?=(?:POST|GET|CONNECT) [^\r\n]{1,2000} HTTP\/1\.1\r\n)/).map((request) => ({
+    head: request.split('\r\n\r\n', 1)[0] ?? '',
+    body: request.slice(request.indexOf('\r\n\r\n')),
+  }))
+}
+
+const OF_THE_PAGE = ['HAR of the page', 'sent to the site', 'trace of the page']
+const TO_THE_SERVICE = ['sent to the proxy', 'sent to the service']
+
+describe('the search', () => {
+  it('finds what was put into each kind of place', () => {
+    expect([...new Set([...whereIs(CANARY), 'browser session'])].sort()).toEqual(
+      [
+        ...[...new Set(FILES.map(([, kind]) => kind)), 'standard output', 'standard error'],
+        ...[
+          'environment of the job',
+          'environment of the browser',
+          'command line of the job',
+          'command line of the browser',
+        ],
+        ...[
+          'sent to the service',
+          'sent to the proxy',
+          'sent to the site',
+          'sent to the vendor',
+          'sent to the webhook',
+        ],
+      ].sort(),
+    )
+  })
+
+  it('knows of no file that it has no name for', () => {
+    const others = (places.get('another file') ?? []).map((bytes) => bytes.toString('latin1').split('\n', 1)[0])
+    expect(others.filter((name) => !/^(done$|state\/\.gitignore$|home\/|tmp\/)/.test(name ?? ''))).toEqual([])
+  })
+
+  it.each([
+    ['itself', (text: string) => text],
+    ['a part of it', (text: string) => text.slice(0, 20)],
+    ['an address', (text: string) => `https://a.example/?key=${encodeURIComponent(text)}`],
+    ['a form', (text: string) => new URLSearchParams({ key: text }).toString()],
+    ['JSON', (text: string) => JSON.stringify({ key: text })],
+    ['JSON of PHP', (text: string) => JSON.stringify({ key: text }).replaceAll('/', '\\/')],
+    ['hexadecimal digits', (text: string) => Buffer.from(`a${text}b`).toString('hex').toUpperCase()],
+    ['base64, at the beginning', (text: string) => Buffer.from(`${text}:password`).toString('base64')],
+    ['base64, in the middle', (text: string) => Buffer.from(`a:${text}:b`).toString('base64url')],
+    ['base64, at the end', (text: string) => Buffer.from(`a${text}`).toString('base64')],
+    ['UTF-16', (text: string) => Buffer.from(text, 'utf16le')],
+    ['UTF-16, the other way round', (text: string) => Buffer.from(text, 'utf16le').swap16()],
+    ['escapes', (text: string) => [...text].map((c) => `\\u00${c.charCodeAt(0).toString(16)}`).join('')],
+  ])('finds a secret as %s', (_, spelt) => {
+    const bytes = Buffer.concat([randomBytes(100), Buffer.from(spelt(KEY)), randomBytes(100)])
+    expect(needles(KEY).some((needle) => bytes.includes(needle))).toBe(true)
+    expect(needles(`${KEY.slice(1)}?`.split('').reverse().join('')).some((needle) => bytes.includes(needle))).toBe(
+      false,
+    )
+  })
+})
+
+it('the whole job was done: a page signed in, and every kind of failure', () => {
+  expect(tokens.length).toBeGreaterThan(0)
+  expect(service.tasks.some(({ state, report }) => state === 'ready' && report === 'bad')).toBe(true)
+  const printed = Buffer.concat(places.get('printed') ?? []).toString()
+  for (const code of [
+    ...['ORIGIN_NOT_NAMED', 'CHALLENGE_INVALID', 'CAPTCHA_UNSOLVABLE', 'SOLVER_REPLY_INVALID', 'SOLVE_ABORTED'],
+    ...['SOLVER_ERROR', 'SOLVER_REFUSED', 'KEY_REFUSED'],
+  ]) {
+    expect(printed).toContain(`"code":"${code}"`)
+  }
+  const told = Buffer.concat(places.get('telemetry') ?? []).toString()
+  for (const name of ['sign in', 'solveguard.solve', 'solveguard.submit', 'solveguard.poll', 'solveguard.report']) {
+    expect(told).toContain(`"name":"${name}"`)
+  }
+  expect(told).toContain('solveguard.budget.left')
+})
+
+describe('the key', () => {
+  it('is where it comes from, and in what is sent to the service: in no other place', () => {
+    expect(whereIs(KEY)).toEqual(['environment of the job', ...TO_THE_SERVICE])
+  })
+
+  it('stands there in the body of each call, and in no head', () => {
+    expect(service.keysInUrls).toBe(0)
+    for (const where of TO_THE_SERVICE) {
+      const calls = requests(where).filter(({ head }) => head.startsWith('POST '))
+      expect(calls.length).toBeGreaterThan(FAILURES.length)
+      const key = new URLSearchParams({ key: KEY }).toString()
+      for (const { body } of calls) expect(body.split(key)).toHaveLength(2)
+      const heads = requests(where).map(({ head }) => head)
+      expect(
+        heads.filter((head) => needles(KEY).some((needle) => Buffer.from(head, 'latin1').includes(needle))),
+      ).toEqual([])
+    }
+  })
+})
+
+it('a solution is in the page that it was bought for, in what that sends, and in what its own tools record of it: in no place of ours', () => {
+  for (const token of tokens) {
+    // The first one was put into the page. Others came too late for anybody.
+    const found = whereIs(token.slice(3)).filter((where) => where !== 'browser session')
+    expect(found).toEqual(token === tokens[0] ? OF_THE_PAGE : [])
+  }
+})
+
+it('the password of the way out is sent to that proxy alone', () => {
+  expect(whereIs(PROXY_PASSWORD)).toEqual(['environment of the job', 'sent to the proxy'])
+})
+
+it('the password of the page’s proxy is told to the service alone', () => {
+  expect(whereIs(PAGE_PROXY_PASSWORD)).toEqual(['environment of the job', ...TO_THE_SERVICE])
+})
+
+it('what alerts are signed with is sent to nobody', () => {
+  expect(whereIs(WEBHOOK_SECRET.slice(6))).toEqual(['environment of the job'])
+})
+
+it('a page’s query is told to the service, and to those who listen for events: it is in no log, record, trace or alert of ours', () => {
+  const ours = [
+    'ledger',
+    'audit log',
+    'wire log',
+    'logger',
+    'telemetry',
+    'alert command',
+    'standard output',
+    'standard error',
+  ]
+  expect(whereIs(QUERY).filter((where) => [...ours, 'sent to the webhook'].includes(where))).toEqual([])
+  expect(whereIs(QUERY)).toContain('sent to the service')
+})
