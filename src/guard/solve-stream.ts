@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { z } from 'zod'
 import type { AnyChallenge } from '../base/challenge.js'
 import type { Code } from '../base/errors.js'
@@ -60,7 +61,7 @@ export function solveStream(
   const { name, key, keepForMs } = planOf(said, options)
   const batch =
     name === undefined ? undefined : new Batch(core, { name: checkName(name, 'stream.batch'), key, keepForMs })
-  const over = signal && batch ? AbortSignal.any([signal, batch.lost]) : (signal ?? batch?.lost)
+  const over = endOf(signal, batch?.lost)
   // What a generator has yet to give nobody knows.
   const backlog = { left: Array.isArray(challenges) ? challenges.length : 0 }
   const tally = { solved: 0, failed: 0, before: 0, cost: 0 }
@@ -132,6 +133,15 @@ export function solveStream(
       return { ...tally, cost: micros(tally.cost) }
     },
   }
+}
+
+/** One signal of our own for all of them: every solve under way listens to it, and there may be many. */
+function endOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal | undefined {
+  const given = signals.filter((signal) => signal !== undefined)
+  if (given.length === 0) return undefined
+  const any = AbortSignal.any(given)
+  setMaxListeners(0, any)
+  return any
 }
 
 /** Whether the item is not over: its task is with the service, which may yet have an answer to it. */

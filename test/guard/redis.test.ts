@@ -64,3 +64,32 @@ it('guards in several processes, with nothing else in common, spend one budget i
     expect(records.join('')).toContain('solved')
   }
 }, 60_000)
+
+it('a batch that one process left is taken up by another that has the same Redis, and is refused to a third meanwhile', async () => {
+  const server = await startRedis()
+  after(() => server.stop())
+  const service = await startSolverService()
+  after(() => service.close())
+  const at = () => rig({ at: service, ledger: redisLedger({ url: server.url }) })
+  const pages = Array.from({ length: 12 }, (_, n) => ({ ...challenge, pageUrl: `https://staging.example.com/${n}` }))
+
+  const first = await at()
+  service.always('in', { pendingTimes: 1_000_000 })
+  const left = first.guard.stream(pages.slice(0, 5), { batch: 'nightly' }).forEach(() => {})
+  await expect.poll(() => service.tasks.filter(({ polls }) => polls > 0).length, { timeout: 20_000 }).toBe(5)
+  const third = await at()
+  expect(await errorOf(third.guard.stream(pages, { batch: 'nightly' }).forEach(() => {}))).toMatchObject({
+    code: 'BATCH_UNDER_WAY',
+  })
+  await first.guard.close()
+  expect(await left).toMatchObject({ failed: 5 })
+
+  service.always('in', undefined)
+  service.always('res', { pendingTimes: 0 })
+  const second = await at()
+  const tally = await second.guard.stream(pages, { batch: 'nightly' }).forEach(() => {})
+  expect(tally).toEqual({ solved: 12, failed: 0, before: 0, cost: usd(0.012) })
+  expect(service.tasks).toHaveLength(12)
+  expect((await second.guard.batch('nightly')).map(({ state }) => state)).toEqual(Array(12).fill('solved'))
+  expect((await second.guard.status()).day).toMatchObject({ spent: usd(0.012), reserved: 0 })
+}, 60_000)

@@ -189,6 +189,19 @@ describe('guard.stream', () => {
     expect((await guard.status()).day.reserved).toBe(4_000)
   })
 
+  it('with many at a time warns of nothing', async () => {
+    const { guard } = await rig({ service: { solveMs: 20 } })
+    const warnings: string[] = []
+    const hear = ({ name }: Error): void => void warnings.push(name)
+    process.on('warning', hear)
+    const { solved } = await guard
+      .stream(list(60), { concurrency: 40, signal: new AbortController().signal })
+      .forEach(() => {})
+    await turns()
+    process.off('warning', hear)
+    expect([solved, warnings.filter((name) => name !== 'SolveguardAlert')]).toEqual([60, []])
+  })
+
   it('that was aborted before it began takes nothing at all', async () => {
     const { guard } = await rig()
     let asked = false
