@@ -13,6 +13,7 @@ import { Account, type AccountParts } from './account.js'
 import { aDay, type Budget } from './budgets.js'
 import { Events } from './events.js'
 import { KeyWatch } from './key-watch.js'
+import { Lines } from './lines.js'
 import { Log, type Logger } from './log.js'
 import { Outbox, type Telling } from './outbox.js'
 import { Recorder } from './recorder.js'
@@ -53,6 +54,7 @@ export class Core {
   readonly recorder: Recorder
   readonly denials: DenialLog
   readonly turnstile: Turnstile
+  readonly lines: Lines
   /** How many solves were denied, by code. */
   readonly denied = new Map<Code, number>()
   readonly keyWatch: KeyWatch
@@ -97,6 +99,7 @@ export class Core {
       onError: (error) => this.alert('AUDIT_UNAVAILABLE', messageOf(error)),
     })
     this.turnstile = new Turnstile(parts.clock)
+    this.lines = new Lines(this)
     this.keyWatch = new KeyWatch(this)
     this.#startedAt = { wall: parts.clock.now(), monotonic: parts.clock.monotonic() }
   }
@@ -130,6 +133,7 @@ export class Core {
     const beat = (): void => {
       this.#cancelBeat = this.clock.after(BEAT_MS, beat, false)
       this.background(stillLives, 'LEDGER_UNAVAILABLE')
+      this.background(() => this.lines.read(), 'LEDGER_UNAVAILABLE')
       this.background(() => this.keyWatch.beat(), 'LEDGER_UNAVAILABLE')
       this.background(() => this.outbox.beat(), 'LEDGER_UNAVAILABLE')
       onBeat()
@@ -272,6 +276,7 @@ export class Core {
   /** Lets go of everything. Solves under way have ended. */
   async close(): Promise<void> {
     this.#cancelBeat?.()
+    this.lines.close()
     this.telemetry?.close()
     for (const { secrets } of this.accounts) secrets.close()
     await settled([

@@ -54,6 +54,8 @@ export interface Job extends Errand {
   busyIndex: number | undefined
   /** Why accounts were passed over, in order. */
   readonly passedOver: SolveguardError[]
+  /** Whoever came before in this process has a smaller one. */
+  readonly turn: number
   /** Monotonic ms. */
   readonly startedAt: number
   readonly deadlineAt: number

@@ -7,31 +7,37 @@ import { aDay } from './budgets.js'
 import type { Core } from './core.js'
 import { denied, ledgerDown } from './gate.js'
 import { idsOf, type Job } from './job.js'
+import type { Refusal } from './turnstile.js'
 
-type Refusal = Extract<ReserveResult, { ok: false }>
-
-/** How often to look for room that another process may have given back. */
+/** How often the first of a line looks for a slot that another process may have given back, and for room in the rate. */
 const LOOK_MS = 250
+const LOOK_FOR_RATE_MS = 5_000
 
 /**
  * Takes a job's amount from every budget on its path: one ledger operation. With `policy.budget.wait` it stands in line
- * for rate and slots, in order; money is never waited for, since a day is too long.
+ * for rate and slots, in order; money is never waited for, since a day is too long. Nobody overtakes who came before and still waits.
  *
  * @throws DeniedError of the spending layer
  */
 export function reserve(core: Core, job: Job): MaybePromise<readonly ThresholdAlert[]> {
-  const waitMs = job.grant.policy.budget.waitMs ?? 0
-  if (waitMs > 0) {
-    const ahead = idsOf(job).find((id) => core.turnstile.busy(id))
-    if (ahead) return standInLine(core, job, ahead, waitMs)
-  }
-  const result = ask(core, job)
-  const decide = (answer: ReserveResult): MaybePromise<readonly ThresholdAlert[]> => {
-    if (answer.ok) return answer.alerts
-    if (waitMs > 0 && mayWait(answer)) return standInLine(core, job, answer.budgetId, waitMs)
+  const waits = (job.grant.policy.budget.waitMs ?? 0) > 0
+  const refused = (answer: Refusal): Promise<readonly ThresholdAlert[]> => {
+    if (waits && mayWait(answer)) return standInLine(core, job, answer)
     throw refusal(answer, job.amount, core.clock.now())
   }
+  const ahead = inTheWay(core, job)
+  if (ahead) return refused(ahead)
+  const result = ask(core, job)
+  const decide = (answer: ReserveResult): MaybePromise<readonly ThresholdAlert[]> =>
+    answer.ok ? answer.alerts : refused(answer)
   return isPromise(result) ? result.then(decide) : decide(result)
+}
+
+/** Why a job must not even ask: somebody waits who came before. */
+function inTheWay({ turnstile, lines, clock }: Core, job: Job): Refusal | undefined {
+  if (turnstile.isEmpty && lines.isEmpty) return undefined
+  const path = idsOf(job)
+  return turnstile.ahead(path, job.turn) ?? lines.ahead(path, clock.monotonic() - job.startedAt)
 }
 
 /** The budgets of the grant, and that of the account. */
@@ -40,28 +46,44 @@ function pathOf({ grant, admitted, account }: Job, now: number): readonly Budget
   return account.claim ? [...claims, account.claim.at(now)] : claims
 }
 
-async function standInLine(core: Core, job: Job, budgetId: string, waitMs: number): Promise<readonly ThresholdAlert[]> {
-  const { clock, turnstile } = core
-  const until = Math.min(clock.monotonic() + waitMs, job.deadlineAt)
-  const leave = await turnstile.enter(budgetId, until - clock.monotonic())
+async function standInLine(core: Core, job: Job, why: Refusal): Promise<readonly ThresholdAlert[]> {
+  const { clock, turnstile, lines } = core
+  const until = Math.min(clock.monotonic() + (job.grant.policy.budget.waitMs ?? 0), job.deadlineAt)
+  const path = idsOf(job)
+  const waiter = turnstile.enter(job.turn, why)
   try {
     for (;;) {
       // Its caller has been answered: it must not take what others wait for, if only to give it back.
       if (job.over) throw new SolveguardError('SOLVE_ABORTED', 'Nobody waits for the solve any more.')
-      const answer = await ask(core, job)
+      waiter.asks()
+      const ahead = turnstile.ahead(path, job.turn)
+      const answer = ahead ?? (await askInTurn(core, job))
       if (answer.ok) return answer.alerts
+      turnstile.refused(waiter, answer)
       const left = until - clock.monotonic()
-      if (!leave || !mayWait(answer) || left <= 0 || job.over || core.closed) {
-        throw refusal(answer, job.amount, clock.now())
-      }
-      // The rate says when it has room; a slot may be given back at any moment, in another process too.
-      const pause =
-        answer.reason === 'perMinute' && answer.retryAt !== undefined ? answer.retryAt - clock.now() : LOOK_MS
-      await turnstile.room(Math.min(Math.max(pause, 1), left))
+      if (!mayWait(answer) || left <= 0 || job.over || core.closed) throw refusal(answer, job.amount, clock.now())
+      const waited = clock.monotonic() - job.startedAt
+      if (!ahead && waited >= LOOK_MS) lines.say(answer, waited)
+      await waiter.pause(ahead ? left : Math.min(pauseFor(answer, clock.now()), left))
     }
   } finally {
-    leave?.()
+    turnstile.leave(waiter)
+    if (turnstile.isEmptyAt(waiter.refusal.budgetId)) lines.takeBack(waiter.refusal.budgetId)
   }
+}
+
+/** Asks, at once, unless somebody in another process has waited longer. */
+function askInTurn(core: Core, job: Job): MaybePromise<ReserveResult> {
+  const { clock, lines } = core
+  const waited = clock.monotonic() - job.startedAt
+  if (waited >= LOOK_MS) lines.look()
+  return lines.ahead(idsOf(job), waited) ?? ask(core, job)
+}
+
+/** The rate says when it has room; a slot may be given back at any moment, in another process too. */
+function pauseFor({ reason, retryAt }: Refusal, now: number): number {
+  if (reason !== 'perMinute' || retryAt === undefined) return LOOK_MS
+  return Math.min(Math.max(retryAt - now, 1), LOOK_FOR_RATE_MS)
 }
 
 function ask(core: Core, job: Job): MaybePromise<ReserveResult> {
@@ -89,7 +111,9 @@ function mayWait({ reason }: Refusal): boolean {
 }
 
 function refusal(result: Refusal, amount: Money, now: number): DeniedError {
-  const { budgetId, reason, retryAt, limit = 0, used = 0, timeZone, pause } = result
+  const { budgetId, reason, limit = 0, used = 0, timeZone, pause } = result
+  // What others were told a while ago may be over.
+  const retryAt = result.retryAt !== undefined && result.retryAt > now ? result.retryAt : undefined
   const again =
     retryAt === undefined
       ? ''

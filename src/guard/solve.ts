@@ -168,6 +168,7 @@ export class Solving {
       key,
       sentIn: 0,
       transport,
+      turn: this.#core.turnstile.come(),
       startedAt,
       deadlineAt: startedAt + deadlineOf(grant),
       attempt: 0,

@@ -1,76 +1,135 @@
 import type { Clock } from '../base/clock.js'
+import type { ReserveResult } from '../ledger/ledger.js'
+
+/** Why there was no room. */
+export type Refusal = Extract<ReserveResult, { ok: false }>
+
+/** One who waits for room. */
+export class Waiter {
+  /** Its turn: whoever came before has a smaller one. */
+  readonly turn: number
+  /** Why it waits: the budget that is named has no room for it, or somebody before it waits there. */
+  refusal: Refusal
+  readonly #clock: Clock
+  #end: (() => void) | undefined
+  #woken = false
+
+  constructor(turn: number, refusal: Refusal, clock: Clock) {
+    this.turn = turn
+    this.refusal = refusal
+    this.#clock = clock
+  }
+
+  /** From here on it counts that it is woken. To be called before it asks. */
+  asks(): void {
+    this.#woken = false
+  }
+
+  /** It may be worth asking again. */
+  wake(): void {
+    this.#woken = true
+    this.#end?.()
+  }
+
+  /** Waits `ms`, or until it is woken; not at all if it was since it asked. */
+  pause(ms: number): Promise<void> {
+    if (this.#woken) return Promise.resolve()
+    return new Promise((resolve) => {
+      const end = (): void => {
+        cancel()
+        this.#end = undefined
+        resolve()
+      }
+      const cancel = this.#clock.after(ms, end)
+      this.#end = end
+    })
+  }
+}
 
 /**
- * Solves that wait for room, in the order in which they came: one line for each budget that is in the way. Only the
- * first of a line asks the ledger again, so a long line costs no more than a short one.
+ * Solves that wait for room in this process, in the order in which they came. Each stands in the line of the one budget that is in
+ * its way; when another one is, it changes lines and keeps its turn. Nobody asks the ledger while somebody who came before stands
+ * in line for a budget that it draws on too; whom such a budget does not concern is not held up. Of each line only the first asks, so a long
+ * line costs no more than a short one.
  */
 export class Turnstile {
   readonly #clock: Clock
-  readonly #lines = new Map<string, (() => void)[]>()
-  readonly #wakers = new Set<() => void>()
+  /** By budget, each in order of turns. A line that is there is not empty. */
+  readonly #lines = new Map<string, Waiter[]>()
+  #turns = 0
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  /** Whether somebody waits for this budget already, so that a newcomer has to stand behind. */
-  busy(budgetId: string): boolean {
-    return this.#lines.has(budgetId)
+  /** The turn of whoever comes now. */
+  come(): number {
+    return ++this.#turns
   }
 
   /** How many wait, those whose turn it is among them. */
   get waiting(): number {
     let waiting = 0
-    for (const line of this.#lines.values()) waiting += 1 + line.length
+    for (const line of this.#lines.values()) waiting += line.length
     return waiting
   }
 
-  /**
-   * Stands in line for a budget until it is this caller's turn, or `ms` have passed.
-   * @returns a function that leaves the line, or undefined when the time was up before
-   */
-  enter(budgetId: string, ms: number): Promise<(() => void) | undefined> {
-    const line = this.#lines.get(budgetId)
-    const leave = () => this.#next(budgetId)
-    if (!line) {
-      this.#lines.set(budgetId, [])
-      return Promise.resolve(leave)
+  /** Whether nobody waits. */
+  get isEmpty(): boolean {
+    return this.#lines.size === 0
+  }
+
+  /** Whether nobody stands in line for a budget. */
+  isEmptyAt(budgetId: string): boolean {
+    return !this.#lines.has(budgetId)
+  }
+
+  /** Why somebody must not ask now: what the first one waits for who came before, and who stands in line for a budget of its path. */
+  ahead(path: readonly string[], turn: number): Refusal | undefined {
+    for (const id of path) {
+      const first = this.#lines.get(id)?.[0]
+      if (first && first.turn < turn) return first.refusal
     }
-    return new Promise((resolve) => {
-      const turn = () => {
-        cancel()
-        resolve(leave)
-      }
-      const cancel = this.#clock.after(ms, () => {
-        const at = line.indexOf(turn)
-        if (at >= 0) line.splice(at, 1)
-        resolve(undefined)
-      })
-      line.push(turn)
-    })
+    return undefined
   }
 
-  /** Waits `ms`, or until something was given back in this process. */
-  room(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        cancel()
-        this.#wakers.delete(done)
-        resolve()
-      }
-      const cancel = this.#clock.after(ms, done)
-      this.#wakers.add(done)
-    })
+  /** Stands in line for the budget that a refusal names. To be left with `leave`. */
+  enter(turn: number, refusal: Refusal): Waiter {
+    const waiter = new Waiter(turn, refusal, this.#clock)
+    this.#stand(waiter)
+    return waiter
   }
 
-  /** Something was given back: whoever waits for room may look again. */
+  /** It has no room yet: it stands where that is the case now, and keeps its turn. */
+  refused(waiter: Waiter, refusal: Refusal): void {
+    const moves = waiter.refusal.budgetId !== refusal.budgetId
+    if (moves) this.leave(waiter)
+    waiter.refusal = refusal
+    if (moves) this.#stand(waiter)
+  }
+
+  leave(waiter: Waiter): void {
+    const { budgetId } = waiter.refusal
+    const line = this.#lines.get(budgetId) ?? []
+    const at = line.indexOf(waiter)
+    if (at < 0) return
+    line.splice(at, 1)
+    if (line.length === 0) this.#lines.delete(budgetId)
+    else if (at === 0) line[0]?.wake()
+  }
+
+  /** Something was given back: the first of each line may ask again, whoever came first before the others. */
   released(): void {
-    for (const wake of [...this.#wakers]) wake()
+    const first = [...this.#lines.values()].flatMap(([one]) => one ?? [])
+    for (const one of first.sort((a, b) => a.turn - b.turn)) one.wake()
   }
 
-  #next(budgetId: string): void {
-    const next = this.#lines.get(budgetId)?.shift()
-    if (next) next()
-    else this.#lines.delete(budgetId)
+  #stand(waiter: Waiter): void {
+    const { budgetId } = waiter.refusal
+    const line = this.#lines.get(budgetId) ?? []
+    let at = line.length
+    while (at > 0 && (line[at - 1] as Waiter).turn > waiter.turn) at--
+    line.splice(at, 0, waiter)
+    this.#lines.set(budgetId, line)
   }
 }
