@@ -37,7 +37,7 @@ export function reserve(core: Core, job: Job): MaybePromise<readonly ThresholdAl
 function inTheWay({ turnstile, lines, clock }: Core, job: Job): Refusal | undefined {
   if (turnstile.isEmpty && lines.isEmpty) return undefined
   const path = idsOf(job)
-  return turnstile.ahead(path, job.turn) ?? lines.ahead(path, clock.monotonic() - job.startedAt)
+  return turnstile.ahead(path, job.turn)?.refusal ?? lines.ahead(path, clock.monotonic() - job.startedAt)
 }
 
 /** The budgets of the grant, and that of the account. */
@@ -50,14 +50,20 @@ async function standInLine(core: Core, job: Job, why: Refusal): Promise<readonly
   const { clock, turnstile, lines } = core
   const until = Math.min(clock.monotonic() + (job.grant.policy.budget.waitMs ?? 0), job.deadlineAt)
   const path = idsOf(job)
-  const waiter = turnstile.enter(job.turn, why)
+  const waiter = turnstile.enter(job.turn, path, why)
   try {
     for (;;) {
       // Its caller has been answered: it must not take what others wait for, if only to give it back.
       if (job.over) throw new SolveguardError('SOLVE_ABORTED', 'Nobody waits for the solve any more.')
+      const pending = turnstile.pending(waiter)
+      if (pending) {
+        await pending.untilItRests()
+        continue
+      }
       waiter.asks()
       const ahead = turnstile.ahead(path, job.turn)
-      const answer = ahead ?? (await askInTurn(core, job))
+      const asked = ahead?.refusal ?? askInTurn(core, job)
+      const answer = isPromise(asked) ? await asked : asked
       if (answer.ok) return answer.alerts
       turnstile.refused(waiter, answer)
       const left = until - clock.monotonic()

@@ -4,23 +4,29 @@ import type { ReserveResult } from '../ledger/ledger.js'
 /** Why there was no room. */
 export type Refusal = Extract<ReserveResult, { ok: false }>
 
-/** One who waits for room. */
+/** One who waits for room. It is restless from when it is woken until it has asked, and so knows where it stands. */
 export class Waiter {
   /** Its turn: whoever came before has a smaller one. */
   readonly turn: number
+  /** The budgets that it draws on. */
+  readonly path: readonly string[]
   /** Why it waits: the budget that is named has no room for it, or somebody before it waits there. */
   refusal: Refusal
   readonly #clock: Clock
+  readonly #restless: Set<Waiter>
+  readonly #onRest: (() => void)[] = []
   #end: (() => void) | undefined
   #woken = false
 
-  constructor(turn: number, refusal: Refusal, clock: Clock) {
+  constructor(turn: number, path: readonly string[], refusal: Refusal, clock: Clock, restless: Set<Waiter>) {
     this.turn = turn
+    this.path = path
     this.refusal = refusal
     this.#clock = clock
+    this.#restless = restless.add(this)
   }
 
-  /** From here on it counts that it is woken. To be called before it asks. */
+  /** It asks: from here on it counts that it is woken. */
   asks(): void {
     this.#woken = false
   }
@@ -34,15 +40,27 @@ export class Waiter {
   /** Waits `ms`, or until it is woken; not at all if it was since it asked. */
   pause(ms: number): Promise<void> {
     if (this.#woken) return Promise.resolve()
+    this.rests()
     return new Promise((resolve) => {
       const end = (): void => {
         cancel()
         this.#end = undefined
+        this.#restless.add(this)
         resolve()
       }
       const cancel = this.#clock.after(ms, end)
       this.#end = end
     })
+  }
+
+  /** It has asked all that there was to ask. */
+  rests(): void {
+    this.#restless.delete(this)
+    for (const tell of this.#onRest.splice(0)) tell()
+  }
+
+  untilItRests(): Promise<void> {
+    return new Promise((resolve) => this.#onRest.push(resolve))
   }
 }
 
@@ -56,6 +74,7 @@ export class Turnstile {
   readonly #clock: Clock
   /** By budget, each in order of turns. A line that is there is not empty. */
   readonly #lines = new Map<string, Waiter[]>()
+  readonly #restless = new Set<Waiter>()
   #turns = 0
 
   constructor(clock: Clock) {
@@ -84,18 +103,26 @@ export class Turnstile {
     return !this.#lines.has(budgetId)
   }
 
-  /** Why somebody must not ask now: what the first one waits for who came before, and who stands in line for a budget of its path. */
-  ahead(path: readonly string[], turn: number): Refusal | undefined {
+  /** Whom somebody must not overtake: the first one who came before and stands in line for a budget of its path. */
+  ahead(path: readonly string[], turn: number): Waiter | undefined {
     for (const id of path) {
       const first = this.#lines.get(id)?.[0]
-      if (first && first.turn < turn) return first.refusal
+      if (first && first.turn < turn) return first
+    }
+    return undefined
+  }
+
+  /** One who came before, draws on one of the same budgets, and is about to ask, or to be answered. */
+  pending({ path, turn }: Waiter): Waiter | undefined {
+    for (const other of this.#restless) {
+      if (other.turn < turn && other.path.some((id) => path.includes(id))) return other
     }
     return undefined
   }
 
   /** Stands in line for the budget that a refusal names. To be left with `leave`. */
-  enter(turn: number, refusal: Refusal): Waiter {
-    const waiter = new Waiter(turn, refusal, this.#clock)
+  enter(turn: number, path: readonly string[], refusal: Refusal): Waiter {
+    const waiter = new Waiter(turn, path, refusal, this.#clock, this.#restless)
     this.#stand(waiter)
     return waiter
   }
@@ -103,12 +130,17 @@ export class Turnstile {
   /** It has no room yet: it stands where that is the case now, and keeps its turn. */
   refused(waiter: Waiter, refusal: Refusal): void {
     const moves = waiter.refusal.budgetId !== refusal.budgetId
-    if (moves) this.leave(waiter)
+    if (moves) this.#goFrom(waiter)
     waiter.refusal = refusal
     if (moves) this.#stand(waiter)
   }
 
   leave(waiter: Waiter): void {
+    this.#goFrom(waiter)
+    waiter.rests()
+  }
+
+  #goFrom(waiter: Waiter): void {
     const { budgetId } = waiter.refusal
     const line = this.#lines.get(budgetId) ?? []
     const at = line.indexOf(waiter)

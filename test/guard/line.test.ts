@@ -105,7 +105,7 @@ describe('solves that wait for room', () => {
           expect(asked.filter(({ outcome }) => !['waits', 'granted'].includes(outcome))).toEqual([])
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 500 },
     )
   })
 
