@@ -4,11 +4,11 @@ import { SolveguardError } from '../base/errors.js'
 import { type Money, micros } from '../policy/money.js'
 import { check } from '../policy/schema.js'
 import type { Account } from './account.js'
-import { type AdvisedAccount, advise, type Situation } from './advise.js'
+import { type Advice, type AdviceOptions, type AdvisedAccount, advise, type Situation } from './advise.js'
 import { type Core, closed } from './core.js'
 import { ledgerDown } from './gate.js'
 import type { Granted } from './job.js'
-import type { Advice, AdviceOptions, SolverStatus, Status } from './types.js'
+import type { SolverStatus, Status } from './types.js'
 
 const queued = 'expected a whole number from 0 on'
 const shape = z.strictObject({

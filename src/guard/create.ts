@@ -17,6 +17,7 @@ import { check, duration, type PolicyInput, parsePolicy, zoneOf } from '../polic
 import type { SecretProvider } from '../secrets/provider.js'
 import type { Solver } from '../solvers/solver.js'
 import { accountsOf, accountsShape, aSecret, aSolver, hasMethod, type SolverAccount } from './account-options.js'
+import type { Advice, AdviceOptions } from './advise.js'
 import { Advisor } from './advisor.js'
 import { batchItems } from './batch.js'
 import { Budget, BudgetPath, termsOf } from './budgets.js'
@@ -29,7 +30,7 @@ import { Recovery } from './recovery.js'
 import { Service } from './service.js'
 import { Solving } from './solve.js'
 import { loadTelemetry } from './telemetry.js'
-import type { Advice, AdviceOptions, BatchItem, Guard, GuardEvents } from './types.js'
+import type { BatchItem, Guard, GuardEvents } from './types.js'
 
 /** What `createGuard` takes. Only `policy.origins` has no default: nothing is allowed that is not named. */
 export interface GuardOptions {

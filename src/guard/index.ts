@@ -1,13 +1,11 @@
 /** The guarded core: its public names. */
 export type { AccountBudget, SolverAccount } from './account-options.js'
+export type { Advice, AdviceOptions, AdviceReason } from './advise.js'
 export { createGuard, type GuardOptions } from './create.js'
 export type { KnownKey } from './key-report.js'
 export type { Logger } from './log.js'
 export type { ChannelStatus } from './outbox.js'
 export type {
-  Advice,
-  AdviceOptions,
-  AdviceReason,
   AuditStatus,
   BatchItem,
   BatchOptions,

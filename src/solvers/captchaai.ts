@@ -48,7 +48,7 @@ const ROW: ServiceRow = {
   baseUrl: 'https://ocr.captchaai.com',
   offer: OFFER,
   // Two fields that all of its methods have in common (blog.captchaai.com, quick reference card).
-  throughProxy: { solves: ['recaptcha', 'turnstile', 'geetest'], names: true },
+  throughProxy: { solves: ['recaptcha', 'turnstile', 'geetest'], names: true, inOneText: true },
   // reCAPTCHA takes 10 to 20 s there, Turnstile 10 to 15, pictures up to 5; after that the service asks for 5 s between polls.
   patience: { firstPollMs: 15_000, everyMs: 5_000, usual: { medianMs: 17_000, spread: 0.4, idleMs: 2_600 } },
   patienceFor: {

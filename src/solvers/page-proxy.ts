@@ -11,7 +11,13 @@ export interface ThroughProxy {
   readonly solves: readonly PriceKey[]
   /** Whether it takes a proxy by its name, and not only by its address. */
   readonly names: boolean
+  /** Whether it is told in one text, in which some signs would be read as its seams. */
+  readonly inOneText?: boolean
 }
+
+/** What ends a user name, and what ends a login, in `user:password@host:port`. */
+const SEAM_IN_USER = /[:@/]/
+const SEAM_IN_PASSWORD = /[@/]/
 
 /**
  * Why a service cannot solve a challenge through a proxy, as an end of a sentence. A picture is read where it is: nobody has to
@@ -21,7 +27,7 @@ export function proxyUnsupported(
   through: ThroughProxy,
   baseUrl: string,
   challenge: AnyChallenge,
-  { host }: PageProxy,
+  { host, login }: PageProxy,
 ): string | undefined {
   if (isPicture(challenge)) return undefined
   const { family, variant } = challenge
@@ -31,6 +37,9 @@ export function proxyUnsupported(
   if (!canReach(baseUrl, host)) return 'reach the proxy in policy.pageProxy, which has an address of a private network'
   if (!through.names && isIP(host) === 0) {
     return 'take a proxy by its name: give policy.pageProxy with an IP address'
+  }
+  if (through.inOneText && login && (SEAM_IN_USER.test(login.user) || SEAM_IN_PASSWORD.test(login.password))) {
+    return 'take the login in policy.pageProxy: a user name with : @ or /, or a password with @ or /, cannot be told to it'
   }
   return undefined
 }

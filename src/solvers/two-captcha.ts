@@ -113,7 +113,8 @@ export function twoCaptcha({ api = 'v2', ...options }: TwoCaptchaOptions = {}): 
 }
 
 function olderApi(options: TaskOptions): Solver {
-  const row = { ...ROW, baseUrl: 'https://2captcha.com', offer: FORM_OFFER }
+  const throughProxy = { ...ROW.throughProxy, inOneText: true }
+  const row = { ...ROW, baseUrl: 'https://2captcha.com', offer: FORM_OFFER, throughProxy }
   const { common, habits } = fromRow(row, options, ['softId'])
   const softId = checkSoftId(options.softId, row.name)
   return {

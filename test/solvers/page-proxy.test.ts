@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { AnyChallenge } from '../../src/base/challenge.js'
 import type { PageProxy } from '../../src/policy/page-proxy.js'
+import { captchaAI } from '../../src/solvers/captchaai.js'
 import { SOLVERS } from '../../src/solvers/table.js'
 import { twoCaptcha } from '../../src/solvers/two-captcha.js'
 import { startSolverService } from '../../src/testing/service.js'
@@ -161,4 +162,15 @@ test("2Captcha's older API is told in two fields, and has no proxy for v3 either
     soft_id: '7',
   })
   expect(solver.proxyUnsupported({ ...CHALLENGE, variant: 'v3' }, v6)).toBe('solve recaptcha (v3) through a proxy')
+})
+
+test('a login that would not be understood in one text is refused where it is told in one', () => {
+  const of = (user: string, password: string): PageProxy => ({ ...PROXY, login: { user, password } })
+  for (const solver of [captchaAI(), twoCaptcha({ api: 'v1' })]) {
+    for (const odd of [of('a:b', 'c'), of('a@b', 'c'), of('a', 'b@c'), of('a', 'b/c')]) {
+      expect(solver.proxyUnsupported(TURNSTILE, odd)).toMatch(/cannot be told/)
+    }
+    expect(solver.proxyUnsupported(TURNSTILE, of('a', 'b:c'))).toBeUndefined()
+  }
+  expect(twoCaptcha().proxyUnsupported(TURNSTILE, of('a:b', 'c@d/e'))).toBeUndefined()
 })
