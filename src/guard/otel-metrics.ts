@@ -34,10 +34,10 @@ export class Instruments {
     this.#stops = [...this.#count(), this.#observe()]
   }
 
-  solve(family: string, outcome: string, code?: string): void {
+  solve(family: string | undefined, outcome: string, code?: string): void {
     this.#solves.add(1, {
       ...this.#mine,
-      [ATTRIBUTE.family]: family,
+      ...(family !== undefined && { [ATTRIBUTE.family]: family }),
       [ATTRIBUTE.outcome]: outcome,
       ...(code !== undefined && { [ATTRIBUTE.error]: code }),
     })

@@ -13,6 +13,8 @@ import type { Solution } from './types.js'
 
 const SCOPE = 'solveguard'
 
+const unheard = (): void => {}
+
 /** Spans and measurements by OpenTelemetry's API. Costs next to nothing until an SDK is registered with that. */
 export class OpenTelemetry implements Telemetry {
   readonly #api: typeof Api
@@ -41,23 +43,29 @@ export class OpenTelemetry implements Telemetry {
     this.#unwatch?.()
   }
 
-  solve(challenge: AnyChallenge, budget: string, run: () => Promise<Solution>): Promise<Solution> {
+  solve(budget: string, run: (onParsed: (challenge: AnyChallenge) => void) => Promise<Solution>): Promise<Solution> {
     this.#meet()
     const { context, trace, SpanKind } = this.#api
     const outer = context.active()
     const span = this.#tracer.startSpan('solveguard.solve', { kind: SpanKind.INTERNAL }, outer)
     const recording = span.isRecording()
-    if (!recording && !this.#instruments) return run()
-    if (!recording) return this.#ended(run(), challenge, undefined)
+    if (!recording && !this.#instruments) return run(unheard)
+    let family: string | undefined
+    const onParsed = (challenge: AnyChallenge): void => {
+      family = challenge.family
+      if (!recording) return
+      span.setAttributes({
+        [ATTRIBUTE.family]: family,
+        [ATTRIBUTE.variant]: challenge.variant,
+        [ATTRIBUTE.page]: pageOrigin(challenge),
+      })
+    }
+    const told = () => family
+    if (!recording) return this.#ended(run(onParsed), told, undefined)
     this.#watchSpans()
-    span.setAttributes({
-      [ATTRIBUTE.guard]: this.#guard?.name,
-      [ATTRIBUTE.budget]: budget,
-      [ATTRIBUTE.family]: challenge.family,
-      [ATTRIBUTE.variant]: challenge.variant,
-      [ATTRIBUTE.page]: pageOrigin(challenge),
-    })
-    return this.#ended(context.with(trace.setSpan(outer, span), run), challenge, span)
+    span.setAttributes({ [ATTRIBUTE.guard]: this.#guard?.name, [ATTRIBUTE.budget]: budget })
+    const solve = context.with(trace.setSpan(outer, span), () => run(onParsed))
+    return this.#ended(solve, told, span)
   }
 
   transport(of: Transport, { name, solver }: Pick<Account, 'name' | 'solver'>): Transport {
@@ -105,10 +113,10 @@ export class OpenTelemetry implements Telemetry {
   }
 
   /** Tells how a solve ended, when it has. */
-  #ended(solve: Promise<Solution>, challenge: AnyChallenge, span: Api.Span | undefined): Promise<Solution> {
+  #ended(solve: Promise<Solution>, family: () => string | undefined, span: Api.Span | undefined): Promise<Solution> {
     return solve.then(
       (solution) => {
-        this.#instruments?.solve(challenge.family, 'solved')
+        this.#instruments?.solve(family(), 'solved')
         if (span) {
           span.setAttributes({ [ATTRIBUTE.outcome]: 'solved', [ATTRIBUTE.cost]: inUsd(solution.cost) })
           if (solution.taskId !== '') span.setAttribute(ATTRIBUTE.taskId, solution.taskId)
@@ -124,7 +132,7 @@ export class OpenTelemetry implements Telemetry {
             : code === 'SOLVE_ABORTED' || code === 'GUARD_CLOSED'
               ? 'aborted'
               : 'failed'
-        this.#instruments?.solve(challenge.family, outcome, code)
+        this.#instruments?.solve(family(), outcome, code)
         if (span) {
           span.setAttributes({ [ATTRIBUTE.outcome]: outcome, [ATTRIBUTE.error]: code })
           if (error instanceof DeniedError) span.setAttribute(ATTRIBUTE.layer, error.layer)

@@ -56,28 +56,30 @@ export class Solving {
   }
 
   /** @param onHandedIn told of each task that the service takes for it, before that is asked for */
-  async solve(
+  solve(
     grant: Granted,
     input: AnyChallenge,
     options: SolveOptions = {},
     onHandedIn?: Job['onHandedIn'],
   ): Promise<Solution> {
-    const { signal } = options
-    if (this.#core.closed) throw closed()
-    if (signal?.aborted) throw aborted()
-    const challenge = parseChallenge(input)
     const { telemetry } = this.#core
-    const solve = (): Promise<Solution> => this.#solve(grant, challenge, options, onHandedIn)
-    return telemetry ? telemetry.solve(challenge, grant.path.at(-1) as string, solve) : solve()
+    if (!telemetry) return this.#solve(grant, input, options, onHandedIn)
+    const budget = grant.path.at(-1) as string
+    return telemetry.solve(budget, (onParsed) => this.#solve(grant, input, options, onHandedIn, onParsed))
   }
 
   async #solve(
     grant: Granted,
-    challenge: AnyChallenge,
+    input: AnyChallenge,
     options: SolveOptions,
     onHandedIn: Job['onHandedIn'],
+    onParsed: (challenge: AnyChallenge) => void = noop,
   ): Promise<Solution> {
     const { signal } = options
+    if (this.#core.closed) throw closed()
+    if (signal?.aborted) throw aborted()
+    const challenge = parseChallenge(input)
+    onParsed(challenge)
     let admitted: Admitted | undefined
     let forgetOnPage = noop
     try {

@@ -9,8 +9,12 @@ import type { Solution } from './types.js'
 export interface Telemetry {
   /** Begins to watch a guard. `look` says how its budget stands, with one question to the ledger. */
   watch(guard: Watched, look: () => Promise<Standing>): void
-  /** Runs one solve, with a span of its own around it in its caller's trace. `budget` is the id of the grant's own. */
-  solve(challenge: AnyChallenge, budget: string, run: () => Promise<Solution>): Promise<Solution>
+  /**
+   * Runs one solve, with a span of its own around it in its caller's trace.
+   * @param budget the id of the grant's own
+   * @param run is to tell what is solved, once it knows
+   */
+  solve(budget: string, run: (onParsed: (challenge: AnyChallenge) => void) => Promise<Solution>): Promise<Solution>
   /** The same transport, with a span around each call. */
   transport(of: Transport, account: Pick<Account, 'name' | 'solver'>): Transport
   /** Nothing more is told. */

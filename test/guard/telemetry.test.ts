@@ -116,6 +116,7 @@ it("solves under way at once keep to their own callers' traces", async () => {
 it('a denial, a failure and a call without a reply are errors with their codes; a solve that its caller ends is not', async () => {
   const { guard, service } = await rig({ service: { solveMs: 60_000 } })
   await errorOf(guard.solve({ ...challenge, pageUrl: 'https://elsewhere.example/login?session=4711' }))
+  await errorOf(guard.solve({ ...challenge, sitekey: '' }))
   service.next('in', { error: 'ERROR_WRONG_GOOGLEKEY' })
   await errorOf(guard.solve(challenge))
   service.next('in', { drop: true })
@@ -126,13 +127,14 @@ it('a denial, a failure and a call without a reply are errors with their codes; 
   abort.abort()
   await ended
 
-  const [denied, failed, lost, aborted] = named('solveguard.solve')
+  const [denied, invalid, failed, lost, aborted] = named('solveguard.solve')
   expect(denied?.attributes).toMatchObject({
     'solveguard.outcome': 'denied',
     'solveguard.layer': 'origin',
     'error.type': 'ORIGIN_NOT_NAMED',
   })
   expect(denied?.status).toEqual({ code: SpanStatusCode.ERROR, message: expect.stringContaining('elsewhere.example') })
+  expect(invalid?.attributes).toMatchObject({ 'solveguard.outcome': 'failed', 'error.type': 'CHALLENGE_INVALID' })
   expect(failed?.attributes).toMatchObject({ 'solveguard.outcome': 'failed', 'error.type': 'SOLVER_REFUSED' })
   expect(failed?.status.code).toBe(SpanStatusCode.ERROR)
   expect(lost?.attributes['error.type']).toBe('SOLVER_REPLY_INVALID')
