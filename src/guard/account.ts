@@ -2,13 +2,14 @@ import type { Family } from '../base/challenge.js'
 import type { Clock } from '../base/clock.js'
 import { messageOf } from '../base/errors.js'
 import type { Transport } from '../egress/transport.js'
+import type { BudgetClaim } from '../ledger/ledger.js'
 import type { Money } from '../policy/money.js'
 import type { Policy } from '../policy/schema.js'
 import { createSecretCache, type SecretCache, type SecretCacheOptions } from '../secrets/cache.js'
 import type { SecretProvider, SecretVersion } from '../secrets/provider.js'
 import type { Solver } from '../solvers/solver.js'
 import type { Round } from './asking.js'
-import type { Budget } from './budgets.js'
+import { Budget } from './budgets.js'
 import { denied } from './gate.js'
 import { Keys } from './keys.js'
 import { Pace } from './pace.js'
@@ -44,6 +45,8 @@ export class Account {
   readonly round: Round = new Set()
   readonly #paces = new Map<Family, Pace>()
   readonly #transportFor: AccountParts['transport']
+  #threads: Budget | undefined
+  readonly #paths = new WeakMap<readonly BudgetClaim[], readonly BudgetClaim[]>()
   readonly #transports = new Map<string, Transport>()
   readonly #telemetry: Telemetry | undefined
   #dueVersion: string | undefined
@@ -66,6 +69,34 @@ export class Account {
     this.#telemetry = telemetry
     this.secrets = createSecretCache(parts.secret, { ...parts.secretCache, clock, onStale })
     this.keys = new Keys(this.secrets)
+  }
+
+  /**
+   * The threads that were paid for with a key, as a budget of slots: every guard of the ledger that has the key draws on it, whatever
+   * its name is. Undefined where the user has not said how many there are.
+   */
+  threads({ value: { fingerprint } }: SecretVersion): Budget | undefined {
+    const { name, mostAtATime } = this.solver
+    if (mostAtATime === undefined) return undefined
+    const id = `threads/${name}/${fingerprint}`
+    if (this.#threads?.id !== id) this.#threads = new Budget(id, { concurrent: mostAtATime })
+    return this.#threads
+  }
+
+  /** The ids of the budgets that are this account's own. */
+  ownIds(key: SecretVersion): readonly string[] {
+    return [this.claim, this.threads(key)].flatMap((budget) => budget?.id ?? [])
+  }
+
+  /** A grant's claims with those on the account: the same list for as long as they are the same. */
+  path(claims: readonly BudgetClaim[], key: SecretVersion, now: number): readonly BudgetClaim[] {
+    const own = [this.claim, this.threads(key)].flatMap((budget) => budget?.at(now) ?? [])
+    if (own.length === 0) return claims
+    const known = this.#paths.get(claims)
+    if (known && own.every((claim, i) => known[known.length - own.length + i] === claim)) return known
+    const path = [...claims, ...own]
+    this.#paths.set(claims, path)
+    return path
   }
 
   /** When to ask for tasks of a family: what has been learnt so far. */

@@ -150,11 +150,16 @@ export class PolicyGrant implements Grant, Granted {
         id === name ? undefined : ledger.usage(name, now),
         keyWatch.recall(),
         ...accounts.map(({ claim }) => claim && ledger.usage(claim.id, now, claim.at(now).limits.perCalendarDay)),
+        ...accounts.map((account) => {
+          const key = account.secrets.held()?.current
+          const threads = key && account.threads(key)
+          return threads && ledger.usage(threads.id, now)
+        }),
       ])
       const [alerts, { usage, ...standing }, root, facts, ...own] = await inTime(clock, asked)
       const solvers = accounts.map((account, index) => {
         const known = keyWatch.known(account, facts, now)
-        return solverStatus(account, own[index], known, this.policy.key.rotateEveryMs)
+        return solverStatus(account, own[index], own[accounts.length + index], known, this.policy.key.rotateEveryMs)
       })
       const [first] = solvers as [SolverStatus]
       const schedule = this.gate.schedule(now)
@@ -183,8 +188,9 @@ export class PolicyGrant implements Grant, Granted {
 }
 
 function solverStatus(
-  { name, secrets, secretPlace }: Account,
+  { name, secrets, secretPlace, solver: { mostAtATime: has } }: Account,
   usage: Usage | undefined,
+  inUse: Usage | undefined,
   known: readonly KnownKey[],
   rotateEveryMs: number | undefined,
 ): SolverStatus {
@@ -200,7 +206,8 @@ function solverStatus(
     dueAt: date(due),
     known,
   }
-  if (!usage) return { name, key: shown }
+  const threads = has === undefined ? undefined : { has, used: inUse?.active ?? 0 }
+  if (!usage) return { name, key: shown, threads }
   const { spent, reserved, lastMinute, active, declared, days, paused } = usage
   return {
     name,
@@ -209,6 +216,7 @@ function solverStatus(
     day: declared.perDay === undefined && !days ? { cap: undefined, spent, reserved } : dayStatus(usage, undefined),
     minute: { cap: declared.perMinute, used: lastMinute },
     slots: { cap: declared.concurrent, used: active },
+    threads,
   }
 }
 

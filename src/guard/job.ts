@@ -78,8 +78,9 @@ export interface Job extends Errand {
   flow: Promise<void> | undefined
 }
 
-/** The ids of the budgets that a solve draws on: those of its grant, and that of the account. */
-export function idsOf({ grant, admitted, account }: Job): readonly string[] {
+/** The ids of the budgets that a solve draws on: those of its grant, and those of the account. */
+export function idsOf({ grant, admitted, account, key }: Job): readonly string[] {
   const ids = grant.pathFor(admitted.origin)
-  return account.claim ? [...ids, account.claim.id] : ids
+  const own = account.ownIds(key)
+  return own.length > 0 ? [...ids, ...own] : ids
 }

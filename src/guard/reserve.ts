@@ -1,6 +1,6 @@
 import { isPromise, type MaybePromise } from '../base/async.js'
 import { type DeniedError, SolveguardError } from '../base/errors.js'
-import type { BudgetClaim, ReserveResult, ThresholdAlert } from '../ledger/ledger.js'
+import type { ReserveResult, ThresholdAlert } from '../ledger/ledger.js'
 import { formatMs } from '../policy/duration.js'
 import { formatUsd, type Money } from '../policy/money.js'
 import { aDay } from './budgets.js'
@@ -38,12 +38,6 @@ function inTheWay({ turnstile, lines, clock }: Core, job: Job): Refusal | undefi
   if (turnstile.isEmpty && lines.isEmpty) return undefined
   const path = idsOf(job)
   return turnstile.ahead(path, job.turn)?.refusal ?? lines.ahead(path, clock.monotonic() - job.startedAt)
-}
-
-/** The budgets of the grant, and that of the account. */
-function pathOf({ grant, admitted, account }: Job, now: number): readonly BudgetClaim[] {
-  const claims = grant.claims(admitted.origin, now)
-  return account.claim ? [...claims, account.claim.at(now)] : claims
 }
 
 async function standInLine(core: Core, job: Job, why: Refusal): Promise<readonly ThresholdAlert[]> {
@@ -97,7 +91,7 @@ function ask(core: Core, job: Job): MaybePromise<ReserveResult> {
   const request = {
     id: job.reservationId,
     ownerId: core.ownerId,
-    path: pathOf(job, now),
+    path: job.account.path(job.grant.claims(job.admitted.origin, now), job.key, now),
     amount: job.amount,
     deadline: job.lapsesAt,
   }

@@ -360,8 +360,8 @@ export class Solving {
     job.taskId = ''
     job.lapsesAt = this.#core.clock.now() + deadlineOf(job.grant) + LAPSE_AFTER_MS
     const refused = (error: unknown): DeniedError => {
-      const { claim } = job.account
-      if (claim && error instanceof DeniedError && error.details?.budgetId === claim.id) return error
+      const budgetId = error instanceof DeniedError ? error.details?.budgetId : undefined
+      if (job.account.ownIds(job.key).some((id) => id === budgetId)) return error as DeniedError
       throw error
     }
     const told = (alerts: readonly ThresholdAlert[]): undefined => this.#core.thresholds(alerts) as undefined

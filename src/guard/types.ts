@@ -198,6 +198,11 @@ export interface SolverStatus {
     | undefined
   readonly minute?: { readonly cap?: number | undefined; readonly used: number } | undefined
   readonly slots?: { readonly cap?: number | undefined; readonly used: number } | undefined
+  /**
+   * Where you said in `pricing` that it is paid by the thread: how many threads there are, and how many are in use, by all guards with the
+   * same key. Amounts are imputed there.
+   */
+  readonly threads?: { readonly has: number; readonly used: number } | undefined
 }
 
 /** Where records go, and whether they get there. */

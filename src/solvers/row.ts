@@ -25,7 +25,15 @@ export interface ServiceRow {
 
 type Common = Pick<
   Solver,
-  'name' | 'baseUrl' | 'patience' | 'unsupported' | 'proxyUnsupported' | 'price' | 'threads' | 'addressHelp'
+  | 'name'
+  | 'baseUrl'
+  | 'patience'
+  | 'unsupported'
+  | 'proxyUnsupported'
+  | 'price'
+  | 'threads'
+  | 'mostAtATime'
+  | 'addressHelp'
 >
 
 /**
@@ -51,6 +59,7 @@ export function fromRow(
       proxyUnsupported: (challenge, proxy) => proxyUnsupported(row.throughProxy, baseUrl, challenge, proxy),
       price: priceList(pricing, name, listed),
       threads: pricing.per === 'thread' ? pricing.threads : undefined,
+      mostAtATime: options.pricing?.per === 'thread' ? options.pricing.threads : undefined,
       addressHelp,
     },
     habits: { errors, unreadableRetryMs, serverErrorRetryMs, pricesCount: pricing.per === 'solve' },

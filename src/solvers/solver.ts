@@ -21,6 +21,8 @@ export interface Solver {
   readonly price: (challenge: Pick<AnyChallenge, 'family' | 'variant'>) => Price
   /** How many tasks at a time were paid for, where the service charges by thread. */
   readonly threads?: number | undefined
+  /** The same, where that is the user's own word and not only the list's: then no more are under way at a time. */
+  readonly mostAtATime?: number | undefined
   /** @param proxy what the page is browsed through: the service is told to solve through it too */
   readonly submit: (challenge: AnyChallenge, proxy?: PageProxy) => Call
   /** @param family of the challenge: some services answer it at once, and it says where the answer stands */
