@@ -81,7 +81,6 @@ describe('an account that is paid by the thread', () => {
   it('with none free has the next account asked', async () => {
     const service = await started(200)
     const dear = await startSolverService({ price: 0.003 })
-    after(() => dear.close())
     const guard = await createGuard({
       name: 'tests',
       solvers: [
@@ -95,7 +94,7 @@ describe('an account that is paid by the thread', () => {
       ledger: memoryLedger(),
       audit: memoryAudit(),
     })
-    after(() => guard.close())
+    after(() => guard.close().then(() => dear.close()))
     const solutions = await Promise.all([guard.solve(challenge), guard.solve(challenge)])
     expect(solutions.map(({ cost, imputed }) => [cost, imputed])).toEqual([
       [usd(0.002), true],
