@@ -11,6 +11,8 @@ const SOLVE_SECONDS = [0.1, 1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180]
 export class Instruments {
   readonly #guard: Watched
   readonly #look: () => Promise<Standing>
+  /** As services have said, by account. */
+  readonly #balances: ReadonlyMap<string, Money>
   readonly #meter: Api.Meter
   readonly #mine: Api.Attributes
   readonly #solves: Api.Counter
@@ -18,7 +20,8 @@ export class Instruments {
   readonly #stops: (() => void)[]
   #looking: Promise<Standing> | undefined
 
-  constructor(meter: Api.Meter, guard: Watched, look: () => Promise<Standing>) {
+  constructor(meter: Api.Meter, guard: Watched, look: () => Promise<Standing>, balances: ReadonlyMap<string, Money>) {
+    this.#balances = balances
     this.#look = look
     this.#guard = guard
     this.#meter = meter
@@ -107,10 +110,20 @@ export class Instruments {
     const used = gauge('slots.used', '{solve}', 'Solves under way, in all processes.')
     const slots = gauge('slots.limit', '{solve}', 'How many solves may be under way.')
     const paused = gauge('paused', '1', '1 while the guard is paused, else 0.')
+    const balance = gauge('balance', '{USD}', 'What an account at a service has left, as that said last.')
+    // This one is of each process alone.
+    const waiting = this.#meter.createObservableUpDownCounter('solveguard.solves.waiting', {
+      description: 'Solves of this process that wait for room in a budget.',
+      unit: '{solve}',
+    })
     const age = gauge('key.age', 's', 'How long ago the key was made, where its store says so.')
 
     const look = async (result: Api.BatchObservableResult): Promise<void> => {
       this.#keys(result, age)
+      result.observe(waiting, this.#guard.turnstile.waiting, this.#mine)
+      for (const [solver, amount] of this.#balances) {
+        result.observe(balance, inUsd(amount), { ...this.#mine, [ATTRIBUTE.solver]: solver })
+      }
       try {
         const standing = await this.#standing()
         const { day } = standing
@@ -126,7 +139,7 @@ export class Instruments {
         // A ledger that does not answer is told of where it matters; a gauge without a value says as much.
       }
     }
-    const all = [limit, spent, reserved, left, used, slots, paused, age]
+    const all = [limit, spent, reserved, left, used, slots, paused, balance, waiting, age]
     this.#meter.addBatchObservableCallback(look, all)
     return () => this.#meter.removeBatchObservableCallback(look, all)
   }

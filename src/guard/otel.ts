@@ -2,7 +2,9 @@ import type * as Api from '@opentelemetry/api'
 import type { AnyChallenge } from '../base/challenge.js'
 import { DeniedError, SolveguardError } from '../base/errors.js'
 import { VERSION } from '../base/version.js'
+import type { Reply } from '../base/wire.js'
 import { type Transport, TransportError } from '../egress/transport.js'
+import type { Money } from '../policy/money.js'
 import { originOf } from '../policy/origin.js'
 import type { Account } from './account.js'
 import type { Standing } from './grant.js'
@@ -24,6 +26,8 @@ export class OpenTelemetry implements Telemetry {
   #provider: Api.MeterProvider | undefined
   #instruments: Instruments | undefined
   #unwatch: (() => void) | undefined
+  /** What each account's service said last. */
+  readonly #balances = new Map<string, Money>()
 
   constructor(api: typeof Api) {
     this.#api = api
@@ -90,11 +94,17 @@ export class OpenTelemetry implements Telemetry {
         if (purpose === 'poll') this.#instruments?.polled(name)
         const outer = context.active()
         const span = this.#tracer.startSpan(`solveguard.${purpose}`, { kind: SpanKind.CLIENT }, outer)
-        if (!span.isRecording()) return of.send(call, secret, options)
+        const send = async (): Promise<Reply> => {
+          const reply = await of.send(call, secret, options)
+          const said = purpose === 'balance' ? solver.readBalance(reply) : undefined
+          if (said?.kind === 'balance') this.#balances.set(name, said.amount)
+          return reply
+        }
+        if (!span.isRecording()) return send()
         span.setAttributes({ ...where, [ATTRIBUTE.url]: solver.baseUrl + call.path })
         try {
           // Spans of whatever else watches HTTP hang below.
-          const reply = await context.with(trace.setSpan(outer, span), () => of.send(call, secret, options))
+          const reply = await context.with(trace.setSpan(outer, span), send)
           span.setAttribute(ATTRIBUTE.status, reply.status)
           if (reply.status >= 400) {
             span.setAttribute(ATTRIBUTE.error, String(reply.status))
@@ -168,7 +178,9 @@ export class OpenTelemetry implements Telemetry {
     this.#instruments?.close()
     const meter = provider.getMeter(SCOPE, VERSION)
     this.#instruments =
-      meter === this.#api.createNoopMeter() ? undefined : new Instruments(meter, this.#guard, this.#look)
+      meter === this.#api.createNoopMeter()
+        ? undefined
+        : new Instruments(meter, this.#guard, this.#look, this.#balances)
   }
 }
 

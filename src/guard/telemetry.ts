@@ -3,6 +3,7 @@ import type { Transport } from '../egress/transport.js'
 import type { Account } from './account.js'
 import type { Events } from './events.js'
 import type { Standing } from './grant.js'
+import type { Turnstile } from './turnstile.js'
 import type { Solution } from './types.js'
 
 /** What is told to OpenTelemetry, as the guard sees it: it knows of no span and no instrument. */
@@ -26,6 +27,7 @@ export interface Watched {
   readonly name: string
   readonly events: Events
   readonly accounts: readonly Account[]
+  readonly turnstile: Pick<Turnstile, 'waiting'>
   /** The time that the age of a key is told by. */
   keyTime(): number
 }

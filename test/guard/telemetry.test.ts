@@ -204,6 +204,28 @@ it('gauges say how the budget, the slots and the key stand, with one look at the
   expect(value('key.age')).toBeGreaterThanOrEqual(60)
 })
 
+it('says what a service said of the balance, once it was asked, and how many solves wait', async () => {
+  const collect = meter()
+  const { guard } = await rig({
+    service: { solveMs: 60_000 },
+    policy: { budget: { perDay: usd(1), concurrent: 1, wait: '30s' } },
+  })
+  expect((await collect()).has('solveguard.balance')).toBe(false)
+  await guard.advice()
+  const abort = new AbortController()
+  const solves = [1, 2, 3].map(() => errorOf(guard.solve(challenge, { signal: abort.signal })))
+  await expect.poll(async () => (await collect()).get('solveguard.solves.waiting')?.[0]?.value).toBe(2)
+  expect((await collect()).get('solveguard.balance')).toEqual([
+    {
+      unit: '{USD}',
+      value: 1000,
+      attributes: { 'solveguard.guard': 'tests', 'solveguard.solver': 'captchaai' },
+    },
+  ])
+  abort.abort()
+  await Promise.all(solves)
+})
+
 it('a ledger that does not answer disturbs no collection, and is not asked twice', async () => {
   const collect = meter()
   const { ledger, looks, hang } = counting()
@@ -248,6 +270,7 @@ it('docs/observability.md names each span, each attribute, and each measurement 
   service.next('in', { error: 'ERROR_WRONG_GOOGLEKEY' })
   await errorOf(guard.solve(challenge))
   await errorOf(guard.solve({ ...challenge, pageUrl: 'https://elsewhere.example/' }))
+  await guard.advice()
   const told = [...(await collect())].map(([name, [{ unit } = { unit: '' }]]) => `${name} ${unit}`)
   const shown = [...page.matchAll(/^\| `(solveguard\.[\w.]+)` \| `([^`]+)` \|/gm)].map(
     ([, name, unit]) => `${name} ${unit}`,

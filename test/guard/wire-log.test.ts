@@ -33,6 +33,7 @@ it('`trace` writes each call of a guard down, in its order, as soon as it is ove
   service.next('in', { error: 'ERROR_WRONG_GOOGLEKEY' }, { drop: true })
   await errorOf(guard.solve(challenge))
   await errorOf(guard.solve(challenge))
+  await guard.advice()
   const { entries } = traced().log
   const polls = service.requests.filter(({ endpoint }) => endpoint === 'res').length
   expect(entries.map(({ comment }) => comment)).toEqual([
@@ -41,9 +42,11 @@ it('`trace` writes each call of a guard down, in its order, as soon as it is ove
     'report: direct',
     'submit: direct',
     'submit: direct',
+    'balance: direct',
   ])
-  expect(entries.at(-2)?.response.content.text).toContain('ERROR_WRONG_GOOGLEKEY')
-  expect(entries.at(-1)?._error).toMatch(/cut off/)
+  expect(entries.at(-1)?.response.content.text).toMatch(/"request":"?\d/)
+  expect(entries.at(-3)?.response.content.text).toContain('ERROR_WRONG_GOOGLEKEY')
+  expect(entries.at(-2)?._error).toMatch(/cut off/)
   expect(readdirSync(folder)).toEqual([`wire.${process.pid}.har`])
 })
 
