@@ -29,6 +29,8 @@ export interface AccountParts {
   readonly perSolve?: Money | undefined
 }
 
+const NONE: readonly string[] = []
+
 /** One service with one key: what a solve is taken to. */
 export class Account {
   readonly name: string
@@ -45,6 +47,8 @@ export class Account {
   readonly round: Round = new Set()
   readonly #paces = new Map<Family, Pace>()
   readonly #transportFor: AccountParts['transport']
+  /** It has no budget of its own: most have none, and each solve asks several times. */
+  readonly #ownsNone: boolean
   #threads: Budget | undefined
   readonly #paths = new WeakMap<readonly BudgetClaim[], readonly BudgetClaim[]>()
   readonly #transports = new Map<string, Transport>()
@@ -65,6 +69,7 @@ export class Account {
     this.sharedWith = parts.secret.sharedWith ?? []
     this.claim = parts.claim
     this.perSolve = parts.perSolve
+    this.#ownsNone = parts.claim === undefined && parts.solver.mostAtATime === undefined
     this.#transportFor = parts.transport
     this.#telemetry = telemetry
     this.secrets = createSecretCache(parts.secret, { ...parts.secretCache, clock, onStale })
@@ -85,13 +90,14 @@ export class Account {
 
   /** The ids of the budgets that are this account's own. */
   ownIds(key: SecretVersion): readonly string[] {
+    if (this.#ownsNone) return NONE
     return [this.claim, this.threads(key)].flatMap((budget) => budget?.id ?? [])
   }
 
   /** A grant's claims with those on the account: the same list for as long as they are the same. */
   path(claims: readonly BudgetClaim[], key: SecretVersion, now: number): readonly BudgetClaim[] {
+    if (this.#ownsNone) return claims
     const own = [this.claim, this.threads(key)].flatMap((budget) => budget?.at(now) ?? [])
-    if (own.length === 0) return claims
     const known = this.#paths.get(claims)
     if (known && own.every((claim, i) => known[known.length - own.length + i] === claim)) return known
     const path = [...claims, ...own]
