@@ -12,7 +12,7 @@ import type { Round } from './asking.js'
 import { Budget } from './budgets.js'
 import { denied } from './gate.js'
 import { Keys } from './keys.js'
-import { Pace } from './pace.js'
+import { type Learnt, Pace } from './pace.js'
 import type { Telemetry } from './telemetry.js'
 
 /** What an account is made of. Everything has been checked. */
@@ -46,6 +46,7 @@ export class Account {
   /** Its tasks that wait to be asked for together. */
   readonly round: Round = new Set()
   readonly #paces = new Map<Family, Pace>()
+  readonly #learntElsewhere = new Map<Family, Learnt>()
   readonly #transportFor: AccountParts['transport']
   /** It has no budget of its own: most have none, and each solve asks several times. */
   readonly #ownsNone: boolean
@@ -110,8 +111,16 @@ export class Account {
     const known = this.#paces.get(family)
     if (known) return known
     const pace = new Pace(this.solver.patience({ family }))
+    const learnt = this.#learntElsewhere.get(family)
+    if (learnt) pace.begin(learnt)
     this.#paces.set(family, pace)
     return pace
+  }
+
+  /** What other processes have learnt of a family: this one begins with it. */
+  hear(family: Family, learnt: Learnt): void {
+    this.#learntElsewhere.set(family, learnt)
+    this.#paces.get(family)?.begin(learnt)
   }
 
   /** What was learnt, by family. */

@@ -6,6 +6,7 @@ import { check } from '../policy/schema.js'
 import type { Account } from './account.js'
 import { type Advice, type AdviceOptions, type AdvisedAccount, advise, type Situation } from './advise.js'
 import { type Core, closed } from './core.js'
+import type { Experience } from './experience.js'
 import { ledgerDown } from './gate.js'
 import type { Granted } from './job.js'
 import type { SolverStatus, Status } from './types.js'
@@ -20,29 +21,23 @@ const shape = z.strictObject({
 const BALANCE_HOLDS_MS = 60_000
 /** How long another process's word on its queue holds: a little longer than the time between two of them. */
 const QUEUE_HOLDS_MS = 25_000
-/** How long what was learnt of solve times is kept, and as how many tasks the word of others counts at most. */
-const TIMES_KEPT_MS = 7 * 86_400_000
-const MOST_OF_OTHERS = 20
-
-/** Times as they are kept in the ledger, for processes that have seen none of their own. */
-const TIMES = z.object({ meanMs: z.number().positive().max(3_600_000), seen: z.number().min(0) })
-
 /** Gathers what advice is made of, and tells the other processes what they need for theirs. */
 export class Advisor {
   readonly #core: Core
   readonly #grant: Granted
+  readonly #experience: Experience
   readonly #status: () => Promise<Status>
   readonly #balances = new Map<Account, { readonly amount: Money | undefined; readonly at: number }>()
   #toldQueue = 0
-  readonly #toldTimes = new Map<string, number>()
 
-  constructor(core: Core, grant: Granted, status: () => Promise<Status>) {
+  constructor(core: Core, grant: Granted, experience: Experience, status: () => Promise<Status>) {
     this.#core = core
+    this.#experience = experience
     this.#grant = grant
     this.#status = status
   }
 
-  /** Called now and then: tells of the line here, and of what was learnt. Nothing new is told to nobody. */
+  /** Called now and then: tells of the line here, while there is one. */
   async beat(): Promise<void> {
     const { clock, ledger, ownerId, name } = this.#core
     const waiting = this.#waiting()
@@ -50,15 +45,6 @@ export class Advisor {
       this.#toldQueue = waiting
       const forMs = waiting > 0 ? QUEUE_HOLDS_MS : 0
       await ledger.remember({ scope: `queue:${name}`, name: ownerId, value: String(waiting), forMs }, clock.now())
-    }
-    for (const account of this.#core.accounts) {
-      for (const [family, { times }] of account.paces) {
-        const fact = `${account.name}/${family}`
-        if (times.seen < 1 || times.seen === this.#toldTimes.get(fact)) continue
-        this.#toldTimes.set(fact, times.seen)
-        const value = JSON.stringify(times)
-        await ledger.remember({ scope: `times:${name}`, name: fact, value, forMs: TIMES_KEPT_MS }, clock.now())
-      }
     }
   }
 
@@ -68,6 +54,7 @@ export class Advisor {
     if (this.#core.closed) throw closed()
     const status = await this.#status()
     try {
+      await this.#experience.listen()
       return advise(await this.#situation(status, queued, family))
     } catch (error) {
       throw error instanceof SolveguardError ? error : ledgerDown(error)
@@ -84,7 +71,8 @@ export class Advisor {
       throw new SolveguardError('FAMILY_UNSUPPORTED', `None of the guard's solvers has a price for ${family}.`)
     }
     const asked = able.filter(({ of }) => !of.paused)
-    const stopped = stoppedBy(status, asked.length === 0 ? able[0]?.of : undefined)
+    const [first] = (asked.length > 0 ? asked : able) as [(typeof able)[number]]
+    const stopped = stoppedBy(status, asked.length === 0 ? first.of : undefined)
     const advised = stopped
       ? able.map(({ account, price }) => ({ name: account.name, price }))
       : await this.#accounts(asked)
@@ -93,7 +81,7 @@ export class Advisor {
     return {
       queued: queued + this.#waiting() + (await this.#waitingElsewhere()),
       underWay: slots.used,
-      solveMs: await this.#solveMs((asked[0] ?? able[0])?.account as Account, family),
+      solveMs: first.account.pace(family).meanMs,
       stopped,
       closesAt: schedule.open ? schedule.changesAt : undefined,
       left: day.left,
@@ -156,17 +144,6 @@ export class Advisor {
     )
   }
 
-  /** What was seen here counts for more than the word of others, and that for more than the service's own. */
-  async #solveMs(account: Account, family: Family): Promise<number> {
-    const { clock, ledger, name } = this.#core
-    const own = account.pace(family).times
-    const facts = await ledger.recall(`times:${name}`, clock.now())
-    const others = timesIn(facts.find((fact) => fact.name === `${account.name}/${family}`)?.value)
-    if (!others) return own.meanMs
-    const weight = Math.max(0, Math.min(others.seen, MOST_OF_OTHERS) - own.seen)
-    return (own.meanMs * (own.seen + 1) + others.meanMs * weight) / (own.seen + 1 + weight)
-  }
-
   /** When the ledger would have money again: it is asked for some, which it refuses, and says when not. */
   async #moneyBackAt(amount: Money): Promise<Date | undefined> {
     const { clock, ledger, ownerId } = this.#core
@@ -184,9 +161,9 @@ export class Advisor {
     let usual: Family = 'recaptcha'
     let most = 0
     for (const { paces } of this.#core.accounts) {
-      for (const [family, { times }] of paces) {
-        if (times.seen <= most) continue
-        most = times.seen
+      for (const [family, { count }] of paces) {
+        if (count <= most) continue
+        most = count
         usual = family
       }
     }
@@ -212,12 +189,4 @@ function stoppedBy({ paused, schedule }: Status, all: SolverStatus | undefined):
   const retryAt = schedule.changesAt
   const when = retryAt ? `; they begin at ${retryAt.toISOString()}` : ''
   return { code: 'schedule', message: `It is outside the working hours${when}.`, retryAt }
-}
-
-function timesIn(value: string | undefined): z.output<typeof TIMES> | undefined {
-  try {
-    return value === undefined ? undefined : TIMES.parse(JSON.parse(value))
-  } catch {
-    return undefined
-  }
 }

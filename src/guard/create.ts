@@ -22,6 +22,7 @@ import { Advisor } from './advisor.js'
 import { batchItems } from './batch.js'
 import { Budget, BudgetPath, termsOf } from './budgets.js'
 import { Core, closed, type Parts } from './core.js'
+import { Experience } from './experience.js'
 import { Gate, ledgerDown } from './gate.js'
 import { PolicyGrant } from './grant.js'
 import { checkName } from './grant-name.js'
@@ -217,6 +218,7 @@ class GuardedCore extends PolicyGrant implements Guard {
   readonly #core: Core
   readonly #solving: Solving
   readonly #recovery: Recovery
+  readonly #experience: Experience
   readonly #advisor: Advisor
   #closing: Promise<void> | undefined
 
@@ -226,7 +228,8 @@ class GuardedCore extends PolicyGrant implements Guard {
     this.#core = core
     this.#solving = solving
     this.#recovery = recovery
-    this.#advisor = new Advisor(core, this, () => this.status())
+    this.#experience = new Experience(core)
+    this.#advisor = new Advisor(core, this, this.#experience, () => this.status())
   }
 
   static async start(core: Core, policy: PolicyGrant['policy']): Promise<GuardedCore> {
@@ -236,6 +239,7 @@ class GuardedCore extends PolicyGrant implements Guard {
     await core.join(new Budget(core.name, termsOf(policy.budget)), () => {
       core.background(() => recovery.look(), 'LEDGER_UNAVAILABLE')
       core.background(() => guard.#advisor.beat(), 'LEDGER_UNAVAILABLE')
+      core.background(() => guard.#experience.share(), 'LEDGER_UNAVAILABLE')
       core.background(() => core.warnOfDueKeys(policy.key.rotateEveryMs), 'LEDGER_UNAVAILABLE')
     })
     core.telemetry?.watch(core, () => guard.look())
@@ -277,6 +281,8 @@ class GuardedCore extends PolicyGrant implements Guard {
     this.#core.closed = true
     await this.#solving.close()
     await this.#recovery.close()
+    // The next process need not find out anew.
+    this.#core.background(() => this.#experience.tell(), 'LEDGER_UNAVAILABLE')
     await this.#core.close()
   }
 }

@@ -1,5 +1,5 @@
 import type { Patience } from '../solvers/solver.js'
-import { type LogNormal, likeliest, readyBy, type Seen } from './log-normal.js'
+import { type Belief, type LogNormal, likeliest, readyBy, type Seen } from './log-normal.js'
 
 /** How many of the latest tasks are remembered, and how much less each counts than the one after it. */
 const REMEMBERED = 200
@@ -8,6 +8,8 @@ const FORGET = 0.988
 const GUESS = { weight: 2, spreadWeight: 4 }
 /** What was learnt never moves the median further than this from the table's, either way. */
 const FURTHEST = Math.log(5)
+/** As how many tasks the word of others counts at most: what is seen here soon counts for more. */
+const MOST_OF_OTHERS = 10
 /** A new plan is made after at most so many more tasks; sooner at first, for the first ones teach most. */
 const PLAN_EVERY = 20
 
@@ -18,6 +20,11 @@ const PLAN_EVERY = 20
 const AT_ONCE = 4
 const SOONER = 0.75
 
+/** What was learnt of how long tasks take, and from how many. */
+export interface Learnt extends LogNormal {
+  readonly seen: number
+}
+
 /**
  * When to ask for a task of one family at one service. Learns from how long tasks took: it asks later and less often than the
  * service's manners would allow, as long as answers do not lie there for longer, on average, than the table says.
@@ -26,7 +33,10 @@ const SOONER = 0.75
  */
 export class Pace {
   readonly #patience: Patience
+  /** What the table says. */
   readonly #guess: LogNormal | undefined
+  /** What is believed before anything was seen here: the table, or what others have learnt. */
+  #belief: Belief | undefined
   readonly #seen: Seen[] = []
   #sincePlan = 0
   /** How many tasks in a row were ready when they were first asked for. */
@@ -40,6 +50,7 @@ export class Pace {
     this.#patience = patience
     const { usual } = patience
     this.#guess = usual && { mu: Math.log(usual.medianMs), sigma: usual.spread }
+    this.#belief = this.#guess && { ...this.#guess, ...GUESS }
   }
 
   /**
@@ -48,18 +59,47 @@ export class Pace {
    */
   next(polledMs?: number): number {
     const { firstPollMs, everyMs, usual } = this.#patience
-    if (!usual) return polledMs === undefined ? firstPollMs : polledMs + everyMs
-    this.#plan ??= new Plan(this.#believed(), { firstPollMs, everyMs, idleMs: usual.idleMs })
+    if (!usual || !this.#belief) return polledMs === undefined ? firstPollMs : polledMs + everyMs
+    this.#plan ??= new Plan(this.#believed(this.#belief), { firstPollMs, everyMs, idleMs: usual.idleMs })
     const at = this.#plan.next(polledMs)
     if (polledMs !== undefined) return at
     return Math.max(at * SOONER ** Math.floor(this.#atOnce / AT_ONCE), firstPollMs)
   }
 
-  /** How long a task takes until its answer is here, on average, and as how many tasks that counts; 0 where it is only a guess. */
-  get times(): { readonly meanMs: number; readonly seen: number } {
+  /** How long a task takes until its answer is here, on average, in ms. */
+  get meanMs(): number {
     const { firstPollMs, everyMs, usual } = this.#patience
-    const guess = usual ? usual.medianMs * Math.exp(usual.spread ** 2 / 2) + usual.idleMs : firstPollMs + everyMs
-    return { meanMs: (this.#took + GUESS.weight * guess) / (this.#count + GUESS.weight), seen: this.#count }
+    const { mu, sigma, weight } = this.#belief ?? {
+      mu: Math.log(firstPollMs + everyMs),
+      sigma: 0,
+      weight: GUESS.weight,
+    }
+    const believed = Math.exp(mu + sigma ** 2 / 2) + (usual?.idleMs ?? 0)
+    return (this.#took + weight * believed) / (this.#count + weight)
+  }
+
+  /** As how many tasks what was seen here counts; those of long ago count less. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** What was learnt here, for others; undefined while that is nothing. */
+  get learnt(): Learnt | undefined {
+    if (!this.#belief || this.#seen.length === 0) return undefined
+    return { ...this.#believed(this.#belief), seen: this.#seen.length }
+  }
+
+  /** Begins with what others have learnt, in place of the table. Whoever has seen tasks of its own goes by those. */
+  begin({ mu, sigma, seen }: Learnt): void {
+    if (!this.#guess || this.#seen.length > 0) return
+    const weight = Math.min(seen, MOST_OF_OTHERS)
+    this.#belief = {
+      mu: this.#near(mu, this.#guess),
+      sigma,
+      weight: GUESS.weight + weight,
+      spreadWeight: GUESS.spreadWeight + weight,
+    }
+    this.#plan = undefined
   }
 
   /** A task was ready after the one time and by the other, in ms since it was handed in. */
@@ -76,11 +116,14 @@ export class Pace {
   }
 
   /** What is believed of how long tasks take now. */
-  #believed(): LogNormal {
-    const guess = this.#guess as LogNormal
-    if (this.#seen.length === 0) return guess
-    const { mu, sigma } = likeliest({ ...guess, ...GUESS }, this.#seen, FORGET)
-    return { mu: Math.min(Math.max(mu, guess.mu - FURTHEST), guess.mu + FURTHEST), sigma }
+  #believed(belief: Belief): LogNormal {
+    if (this.#seen.length === 0) return belief
+    const { mu, sigma } = likeliest(belief, this.#seen, FORGET)
+    return { mu: this.#near(mu, this.#guess ?? belief), sigma }
+  }
+
+  #near(mu: number, guess: LogNormal): number {
+    return Math.min(Math.max(mu, guess.mu - FURTHEST), guess.mu + FURTHEST)
   }
 }
 
