@@ -33,7 +33,8 @@ function asking(core: Core, path: readonly BudgetClaim[], waitMs: number) {
   const job = {
     grant: { policy: { budget: { waitMs } }, claims: () => path, pathFor: () => ids },
     admitted: { origin: '' },
-    account: {},
+    // One without budgets of its own.
+    account: { ownIds: () => [], path: (claims: readonly BudgetClaim[]) => claims },
     amount: ZERO,
     turn: turnstile.come(),
     startedAt,
