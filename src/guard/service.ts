@@ -99,7 +99,9 @@ export class Service {
           if (errand.moveOnAfterMs !== undefined && now - busySince + wait > errand.moveOnAfterMs) {
             return { ...failed(this.#problem(errand, result), ZERO), moveOn: 'busy' }
           }
-          await this.#wait(errand, this.#retry(errand, result, wait))
+          const inMs = this.#retry(errand, result, wait)
+          // Whoever was told may have given up.
+          if (!errand.over) await this.#wait(errand, inMs)
           break
         }
         case 'key': {

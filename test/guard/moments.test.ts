@@ -80,6 +80,18 @@ describe('when the machine has slept', () => {
 })
 
 describe('what the user hands in', () => {
+  it('a caller that gives up when it hears of a retry has its money back at once', async () => {
+    const clock = manualClock()
+    const { guard, service } = await rig({ clock })
+    service.next('in', { error: 'ERROR_NO_SLOT_AVAILABLE' })
+    const abort = new AbortController()
+    guard.on('retrying', () => abort.abort())
+    expect((await errorOf(guard.solve(challenge, { signal: abort.signal }))).code).toBe('SOLVE_ABORTED')
+    // No time passes: the clock stands still.
+    await expect.poll(async () => (await guard.status()).day).toMatchObject({ spent: 0, reserved: 0 })
+    expect(service.requests).toHaveLength(1)
+  })
+
   it('a logger that throws changes nothing, at the deadline neither', async () => {
     const clock = manualClock()
     const fault = (): never => {
