@@ -44,6 +44,8 @@ export interface Advice {
   readonly budgetLastsMs?: number | undefined
   /** When the working hours end. */
   readonly closesAt?: Date | undefined
+  /** How many of those that wait would not have begun by then. */
+  readonly leftOver?: number | undefined
 }
 
 /** One account that could be asked, as far as it is known. What is absent limits nothing, or is not known. */
@@ -70,8 +72,9 @@ export interface Situation {
   readonly stopped?:
     | { readonly code: 'paused' | 'schedule'; readonly message: string; readonly retryAt?: Date | undefined }
     | undefined
-  /** When the working hours end. */
+  /** When the working hours end, and how long that is from now. */
   readonly closesAt?: Date | undefined
+  readonly closesInMs?: number | undefined
   /** What the day's budget has left, and when it has more. */
   readonly left: Money
   readonly refilledAt?: Date | undefined
@@ -85,7 +88,7 @@ const MINUTE_MS = 60_000
 
 /** How many workers are worth having, and why: the least of what each thing in the way allows. Says nothing of who they are. */
 export function advise(situation: Situation): Advice {
-  const { queued, underWay, solveMs, stopped, closesAt } = situation
+  const { queued, underWay, solveMs, stopped, closesAt, closesInMs } = situation
   const limits: Limit[] = stopped
     ? [{ ...stopped, limit: 0 }]
     : [...limitsOf(situation)].sort((a, b) => a.limit - b.limit)
@@ -104,6 +107,10 @@ export function advise(situation: Situation): Advice {
     solvesPerMinute,
     budgetLastsMs: workers === 0 ? undefined : (affordable(situation) / solvesPerMinute) * MINUTE_MS,
     closesAt,
+    leftOver:
+      closesInMs === undefined
+        ? undefined
+        : Math.max(0, queued - Math.floor((solvesPerMinute * closesInMs) / MINUTE_MS)),
   }
 }
 

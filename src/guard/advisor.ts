@@ -77,13 +77,15 @@ export class Advisor {
       ? able.map(({ account, price }) => ({ name: account.name, price }))
       : await this.#accounts(asked)
     const { day, minute, slots, schedule } = status
+    const closesAt = schedule.open ? schedule.changesAt : undefined
     const dearest = Math.max(...advised.map(({ price }) => price))
     return {
       queued: queued + this.#waiting() + (await this.#waitingElsewhere()),
       underWay: slots.used,
       solveMs: first.account.pace(family).meanMs,
       stopped,
-      closesAt: schedule.open ? schedule.changesAt : undefined,
+      closesAt,
+      closesInMs: closesAt && closesAt.getTime() - this.#core.clock.now(),
       left: day.left,
       refilledAt: day.left < dearest ? (day.resetsAt ?? (await this.#moneyBackAt(micros(dearest)))) : undefined,
       concurrent: slots.cap,

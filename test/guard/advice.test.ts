@@ -180,7 +180,10 @@ describe('guard.advice', () => {
     const { guard, clock, service } = await paidBySolve({
       policy: { schedule: { timeZone: 'UTC', windows: [{ days: 'Mon-Fri', from: '09:00', to: '17:00' }] } },
     })
-    expect((await adviceOf(guard, { queued: 5 })).closesAt).toEqual(new Date(Date.UTC(2025, 0, 6, 17)))
+    expect(await adviceOf(guard, { queued: 5 })).toMatchObject({
+      closesAt: new Date(Date.UTC(2025, 0, 6, 17)),
+      leftOver: 0,
+    })
     service.next('in', { error: 'ERROR_ZERO_BALANCE' })
     await errorOf(settleWith(clock, guard.solve(challenge)))
     const paused = await adviceOf(guard, { queued: 5 })

@@ -143,6 +143,15 @@ describe('advice', () => {
     expect(advise(BASE).threads).toBeUndefined()
   })
 
+  it('says how many of those that wait would not have begun when the working hours end', () => {
+    const closesAt = new Date(Date.UTC(2025, 0, 6, 17))
+    // Ten workers at four solves a minute, for two minutes.
+    const closing = { ...BASE, concurrent: 10, closesAt, closesInMs: 120_000 }
+    expect(advise(closing)).toMatchObject({ workers: 10, closesAt, leftOver: 20 })
+    expect(advise({ ...closing, queued: 50 }).leftOver).toBe(0)
+    expect(advise(BASE).leftOver).toBeUndefined()
+  })
+
   it('says what the workers get done, and how long the money lasts', () => {
     const { workers, solvesPerMinute, budgetLastsMs } = advise({ ...BASE, concurrent: 10, left: usd(0.3) })
     // Ten workers at four solves a minute; a hundred solves.

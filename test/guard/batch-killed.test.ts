@@ -58,8 +58,12 @@ it('a batch whose process is killed again and again ends, each item once, and no
       if (--left === 0) setTimeout(() => child.kill('SIGKILL'), Math.random() * 30)
     }
     const [code] = await exited
+    // Theirs is read first: what is charged later must have been counted before.
+    const { charged } = service
     if (code === 0) expect(through).toBe(true)
     else expect([++kills, code]).toEqual([kills, null])
+    const { spent, reserved } = await ledger.usage('batches', Date.now())
+    expect(spent + reserved).toBeGreaterThanOrEqual(charged)
     for (const { value } of await ledger.recall('batch:batches/nightly', Date.now())) {
       const { taskId } = JSON.parse(value) as { taskId?: string }
       if (taskId !== undefined) noted.add(taskId)
