@@ -21,6 +21,7 @@ export { type Duration, durationMs } from './policy/duration.js'
 export { formatUsd, type Money, usd } from './policy/money.js'
 export { narrow } from './policy/narrow.js'
 export {
+  type DailyAmount,
   type NarrowingInput,
   type Policy,
   type PolicyInput,

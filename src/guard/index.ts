@@ -9,6 +9,7 @@ export type {
   AuditStatus,
   BatchItem,
   BatchOptions,
+  DayStatus,
   Grant,
   Guard,
   GuardEvents,

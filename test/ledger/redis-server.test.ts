@@ -112,7 +112,7 @@ describe('a ledger in Redis', () => {
         tap.cut()
       }
     })()
-    for (let i = 0; tap.connections < 15 && i < 20_000; i++) {
+    for (let i = 0; (tap.connections < 15 || taken < 20) && i < 20_000; i++) {
       const id = `r${i}`
       const reserved = await shorthand(ledger).reserve([alerting], 1, Date.now(), { id })
       if (!reserved.ok) throw new Error('there was room')
