@@ -242,6 +242,11 @@ export const CODES = {
     meaning: 'A threshold in `policy.budget.alertsAt` was crossed.',
     remedy: 'Nothing, if expected.',
   },
+  KEY_LEAK_SUSPECTED: {
+    meaning: "More of the service's balance is gone than was spent here: somebody else may be using the key.",
+    remedy:
+      'Revoke the key at the service and put a new one into the secrets store; if the key is meant to be shared, say `sharedKey: true`.',
+  },
   ALERT_UNDELIVERED: {
     meaning: 'Alerts cannot be delivered to one of the places that `alerts` names, or are delivered again.',
     remedy: 'Look at the place that the message names.',

@@ -18,6 +18,8 @@ export interface SolverAccount {
   secret: SecretProvider
   /** How it is called in budgets, records and events; to be set where two have the same solver. Default: the solver's name. */
   name?: string | undefined
+  /** Whether others use its key too: see `sharedKey` of the guard's options. */
+  sharedKey?: boolean | undefined
   /** What may be spent with it, besides what the policy allows for all. */
   budget?: AccountBudget | undefined
 }
@@ -41,6 +43,7 @@ interface Said {
   readonly solver?: Solver | undefined
   readonly secret?: SecretProvider | undefined
   readonly solvers?: readonly SolverAccount[] | undefined
+  readonly sharedKey?: boolean | undefined
 }
 
 /** What each account gets from the guard. */
@@ -71,6 +74,7 @@ export const accountsShape = z
       secret: aSecret,
       name: z.string().optional(),
       budget: z.looseObject({}).optional(),
+      sharedKey: z.boolean().optional(),
     }),
     { error: 'expected a list such as [{ solver: captchaAI(), secret: envSecret(…) }, …]' },
   )
@@ -87,6 +91,7 @@ export function accountsOf(said: Said, { guard, timeZone, secretCache, transport
     solver,
     secret,
     secretCache,
+    sharedKey: said.sharedKey,
     transport: (egress) => transport(solver, egress),
   })
   const { solvers } = said
@@ -98,7 +103,7 @@ export function accountsOf(said: Said, { guard, timeZone, secretCache, transport
     throw new SolveguardError('CONFIG_INVALID', 'options: say either solver and secret, or solvers.')
   }
   const names = new Set<string>()
-  return solvers.map(({ solver, secret, name: own, budget }, index) => {
+  return solvers.map(({ solver, secret, name: own, budget, sharedKey = said.sharedKey }, index) => {
     const field = `options.solvers[${index}]`
     const name = checkName(own ?? solver.name, `${field}.name`)
     if (names.has(name)) {
@@ -112,6 +117,7 @@ export function accountsOf(said: Said, { guard, timeZone, secretCache, transport
     return {
       ...account(solver, secret, name),
       perSolve: itsOwn.perSolve,
+      sharedKey,
       claim: new Budget(`${guard}:${name}`, termsOf(itsOwn)),
     }
   })

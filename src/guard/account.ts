@@ -27,6 +27,8 @@ export interface AccountParts {
   readonly claim?: Budget | undefined
   /** The dearest single solve here. */
   readonly perSolve?: Money | undefined
+  /** Whether others use the key too, beyond what this ledger knows of. */
+  readonly sharedKey?: boolean | undefined
 }
 
 const NONE: readonly string[] = []
@@ -43,6 +45,7 @@ export class Account {
   readonly sharedWith: readonly string[]
   readonly claim: Budget | undefined
   readonly perSolve: Money | undefined
+  readonly sharedKey: boolean
   /** Its tasks that wait to be asked for together. */
   readonly round: Round = new Set()
   readonly #paces = new Map<Family, Pace>()
@@ -71,6 +74,7 @@ export class Account {
     this.claim = parts.claim
     this.perSolve = parts.perSolve
     this.#ownsNone = parts.claim === undefined && parts.solver.mostAtATime === undefined
+    this.sharedKey = parts.sharedKey ?? false
     this.#transportFor = parts.transport
     this.#telemetry = telemetry
     this.secrets = createSecretCache(parts.secret, { ...parts.secretCache, clock, onStale })

@@ -10,12 +10,14 @@ import type { BudgetClaim, Ledger, Limits, Owner, PauseReason, ThresholdAlert } 
 import { formatUsd } from '../policy/money.js'
 import type { Outage } from '../secrets/cache.js'
 import { Account, type AccountParts } from './account.js'
+import { BalanceWatch } from './balance-watch.js'
 import { aDay, type Budget } from './budgets.js'
 import { Events } from './events.js'
 import { KeyWatch } from './key-watch.js'
 import { Lines } from './lines.js'
 import { Log, type Logger } from './log.js'
 import { Outbox, type Telling } from './outbox.js'
+import { budgetOf, Pauses } from './pauses.js'
 import { Recorder } from './recorder.js'
 import type { Telemetry } from './telemetry.js'
 import { Turnstile } from './turnstile.js'
@@ -35,6 +37,8 @@ export interface Parts {
   readonly wireLog?: WireLog | undefined
   /** Where alerts go, besides to those who listen. */
   readonly alerts?: readonly AlertChannel[] | undefined
+  /** What a suspected leak of a key does besides telling of it. */
+  readonly onLeak?: 'alert' | 'pause' | undefined
 }
 
 /** How long a guard is taken for alive after its last sign of life. */
@@ -63,6 +67,9 @@ export class Core {
   readonly telemetry: Telemetry | undefined
   readonly wireLog: WireLog | undefined
   readonly outbox: Outbox
+  readonly pauses = new Pauses(this)
+  readonly balances = new BalanceWatch(this)
+  readonly onLeak: 'alert' | 'pause'
   readonly #startedAt: { readonly wall: number; readonly monotonic: number }
   readonly #log: Log | undefined
   #cancelBeat: (() => void) | undefined
@@ -101,6 +108,7 @@ export class Core {
     this.turnstile = new Turnstile(parts.clock)
     this.lines = new Lines(this)
     this.keyWatch = new KeyWatch(this)
+    this.onLeak = parts.onLeak ?? 'alert'
     this.#startedAt = { wall: parts.clock.now(), monotonic: parts.clock.monotonic() }
   }
 
@@ -111,7 +119,7 @@ export class Core {
   }
 
   /** Joins the ledger, and keeps saying that this guard lives. `onBeat` is called now and then from then on. */
-  async join(budget: Budget, onBeat: () => void): Promise<void> {
+  async join(budget: Budget, onBeat: (isFirst: boolean) => void): Promise<void> {
     const budgets = [budget, ...this.accounts.flatMap(({ claim }) => claim ?? [])]
     let declared: readonly BudgetClaim[] = []
     const owner = (now: number): Owner => {
@@ -136,7 +144,7 @@ export class Core {
       this.background(() => this.lines.read(), 'LEDGER_UNAVAILABLE')
       this.background(() => this.keyWatch.beat(), 'LEDGER_UNAVAILABLE')
       this.background(() => this.outbox.beat(), 'LEDGER_UNAVAILABLE')
-      onBeat()
+      onBeat(false)
     }
     // The first one comes when whoever created the guard has had time to listen.
     this.#cancelBeat = this.clock.after(
@@ -150,7 +158,7 @@ export class Core {
         }
         this.#cancelBeat = this.clock.after(BEAT_MS, beat, false)
         this.background(() => this.outbox.beat(), 'LEDGER_UNAVAILABLE')
-        onBeat()
+        onBeat(true)
       },
       false,
     )
@@ -164,15 +172,16 @@ export class Core {
   /**
    * Pauses an account in every process; everything under this guard's budget, where there is no other. The first reason is kept,
    * and told once.
+   * @param isTold whether an alert has told why
    */
-  pause(account: Account, code: Code, message: string): void {
-    const budgetId = account.claim?.id ?? this.name
+  pause(account: Account, code: Code, message: string, isTold = false): void {
+    const budgetId = budgetOf(account, this.name)
     const reason: PauseReason = { code, message, at: this.clock.now() }
     const tell = (first: boolean): void => {
       if (!first) return
       this.recorder.note({ action: 'paused', at: reason.at, guard: this.name, solver: account.name, code, message })
-      this.tell('paused', { reason, solver: account.name, at: new Date(reason.at) }, message)
-      this.alert(code, message, undefined, { once: true })
+      this.pauses.saw(budgetId, reason)
+      if (!isTold) this.alert(code, message, undefined, { once: true })
     }
     this.background(() => {
       const paused = this.ledger.pause(budgetId, reason)
@@ -180,27 +189,35 @@ export class Core {
     }, 'LEDGER_UNAVAILABLE')
   }
 
+  /** Another process has lifted what paused this guard: the cause was mended. */
+  resumed(): void {
+    for (const { keys, secrets } of this.accounts) {
+      keys.forgetRefusals()
+      if (secrets.held()) secrets.refresh().catch(() => {})
+    }
+    this.tell('resumed', { at: new Date(this.clock.now()) }, 'resumed')
+    this.turnstile.released()
+  }
+
   async resume(): Promise<void> {
     const at = this.clock.now()
     await this.recorder.require({ action: 'resumed', at, guard: this.name })
     await this.ledger.resume(this.name)
-    for (const { claim, keys, secrets } of this.accounts) {
+    for (const account of this.accounts) {
+      const { claim, keys, secrets } = account
       if (claim) await this.ledger.resume(claim.id)
+      await this.balances.forget(account)
       keys.forgetRefusals()
       // Whoever resumes has changed something, the key perhaps: the cached one is not to be tried again.
       await secrets.refresh().catch(() => {})
     }
+    this.pauses.lifted()
     this.tell('resumed', { at: new Date(at) }, 'resumed')
     this.turnstile.released()
   }
 
   /** Tells of what a person should know: those who listen, the record, the channels. Never throws. */
-  alert(
-    code: Code,
-    message: string,
-    details?: Readonly<Record<string, string | number | boolean>>,
-    telling?: Telling,
-  ): void {
+  alert(code: Code, message: string, details?: GuardEvents['alert']['details'], telling?: Telling): void {
     const at = this.clock.now()
     // An alert about the audit log cannot be written into it.
     if (code !== 'AUDIT_UNAVAILABLE') this.recorder.note({ action: 'alert', at, guard: this.name, code, message })

@@ -66,6 +66,13 @@ export interface GuardOptions {
    * processes there are; give all of them the same.
    */
   alerts?: readonly AlertChannel[] | undefined
+  /**
+   * What is done when money goes from the service's balance that was not spent here (`KEY_LEAK_SUSPECTED`), besides telling of it. Default:
+   * `alert`, which is no more than that; `pause` pauses the account until somebody resumes it.
+   */
+  onLeak?: 'alert' | 'pause' | undefined
+  /** Whether others use the key too, beyond what this ledger knows of: then nobody looks at the balance. Default: false. */
+  sharedKey?: boolean | undefined
   /** Where the ledger and the audit log lie. Default: `SOLVEGUARD_STATE_DIR`, or `.solveguard`. */
   stateDir?: string | undefined
   /** Certificates (PEM) to trust in place of the machine's, for a proxy or a service with a CA of its own. */
@@ -120,6 +127,8 @@ const optionsShape = z.strictObject(
     ledger: hasMethod("a ledger such as fileLedger(), from 'solveguard/ledger'", 'reserve').optional(),
     audit: z.union([auditSink, z.array(auditSink)], { error: EXPECTED_SINK }).optional(),
     alerts: channelsShape.optional(),
+    onLeak: z.enum(['alert', 'pause'], { error: "expected 'alert' or 'pause'" }).optional(),
+    sharedKey: z.boolean({ error: 'expected true or false' }).optional(),
     stateDir: z.string().min(1).optional(),
     ca: z.union([z.string(), z.array(z.string())]).optional(),
     trace: z.string().min(1).optional(),
@@ -170,6 +179,7 @@ export async function createGuard(options: GuardOptions): Promise<Guard> {
     telemetry: await loadTelemetry(),
     wireLog: log,
     alerts: options.alerts,
+    onLeak: options.onLeak,
   })
 }
 
@@ -236,11 +246,14 @@ class GuardedCore extends PolicyGrant implements Guard {
     const service = new Service(core)
     const recovery = new Recovery(core, service, policy, new Gate(policy))
     const guard = new GuardedCore(core, policy, new Solving(core, service, recovery), recovery)
-    await core.join(new Budget(core.name, termsOf(policy.budget)), () => {
+    await core.join(new Budget(core.name, termsOf(policy.budget)), (isFirst) => {
       core.background(() => recovery.look(), 'LEDGER_UNAVAILABLE')
       core.background(() => guard.#advisor.beat(), 'LEDGER_UNAVAILABLE')
       core.background(() => guard.#experience.share(), 'LEDGER_UNAVAILABLE')
       core.background(() => core.warnOfDueKeys(policy.key.rotateEveryMs), 'LEDGER_UNAVAILABLE')
+      // Whoever has only just begun asks nobody how things stand: many are over before it is of use.
+      if (isFirst) return
+      core.background(async () => core.balances.beat(policy, await core.pauses.look()), 'LEDGER_UNAVAILABLE')
     })
     core.telemetry?.watch(core, () => guard.look())
     return guard

@@ -140,12 +140,13 @@ export class PolicyGrant implements Grant, Granted {
 
   async status(): Promise<Status> {
     if (this.#core.closed) throw closed()
-    const { clock, ledger, accounts, name, keyWatch, outbox } = this.#core
+    const { clock, ledger, accounts, name, keyWatch, outbox, balances } = this.#core
     const now = clock.now()
     const id = this.path.at(-1) as string
     try {
       const asked = Promise.all([
         outbox.status(),
+        balances.recall(),
         this.look(),
         id === name ? undefined : ledger.usage(name, now),
         keyWatch.recall(),
@@ -156,10 +157,17 @@ export class PolicyGrant implements Grant, Granted {
           return threads && ledger.usage(threads.id, now)
         }),
       ])
-      const [alerts, { usage, ...standing }, root, facts, ...own] = await inTime(clock, asked)
+      const [alerts, looks, { usage, ...standing }, root, facts, ...own] = await inTime(clock, asked)
       const solvers = accounts.map((account, index) => {
         const known = keyWatch.known(account, facts, now)
-        return solverStatus(account, own[index], own[accounts.length + index], known, this.policy.key.rotateEveryMs)
+        const shown = solverStatus(
+          account,
+          own[index],
+          own[accounts.length + index],
+          known,
+          this.policy.key.rotateEveryMs,
+        )
+        return { ...shown, balance: balances.status(account, looks) }
       })
       const [first] = solvers as [SolverStatus]
       const schedule = this.gate.schedule(now)

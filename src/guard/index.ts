@@ -1,6 +1,7 @@
 /** The guarded core: its public names. */
 export type { AccountBudget, SolverAccount } from './account-options.js'
 export type { Advice, AdviceOptions, AdviceReason } from './advise.js'
+export type { BalanceStatus } from './balance-watch.js'
 export { createGuard, type GuardOptions } from './create.js'
 export type { KnownKey } from './key-report.js'
 export type { Logger } from './log.js'

@@ -77,6 +77,26 @@ export function weigh(
   })
 }
 
+/** A guard's account, the keys that it has used, and the budget that their solves draw on. */
+export interface Place {
+  readonly budget: string
+  readonly fingerprints: readonly string[]
+}
+
+/** Who has used which keys, by what the ledger has on keys. */
+export function placesIn(facts: readonly Fact[]): readonly Place[] {
+  const places = new Map<string, { budget: string; fingerprints: string[] }>()
+  for (const { name, value } of facts) {
+    const [, place, guard, fingerprint] = /^used\/(([^/]+)\/[^/]+)\/([^/]+)$/.exec(name) ?? []
+    if (place === undefined || guard === undefined || fingerprint === undefined) continue
+    const { budget } = parsed(value) as { budget?: unknown }
+    const known = places.get(place) ?? { budget: typeof budget === 'string' ? budget : guard, fingerprints: [] }
+    places.set(place, known)
+    known.fingerprints.push(fingerprint)
+  }
+  return [...places.values()]
+}
+
 type Verdict = Pick<KnownKey, 'revocable' | 'revocableAt' | 'reason'>
 
 function verdict(

@@ -137,7 +137,9 @@ export class KeyWatch {
     for (const [fingerprint, used] of this.#used) {
       if (!used.fresh) continue
       used.fresh = false
-      const value = JSON.stringify({ version: used.version.slice(0, 200) })
+      const account = this.#core.accounts.find(({ name }) => name === used.account)
+      const budget = account?.claim?.id ?? this.#core.name
+      const value = JSON.stringify({ version: used.version.slice(0, 200), budget })
       await this.#remember(`used/${this.#place(used.account)}/${fingerprint}`, value, REMEMBERED_MS)
     }
   }

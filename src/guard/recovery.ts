@@ -121,7 +121,12 @@ export class Recovery {
     if (ended.kind === 'left') return pickedUp
     const now = clock.now()
     const { settled } = await ledger.settle(
-      { reservationId: task.reservationId, cost: ended.cost, head: recorder.head },
+      {
+        reservationId: task.reservationId,
+        cost: ended.cost,
+        unsure: ended.kind === 'failed' && ended.cost > 0,
+        head: recorder.head,
+      },
       now,
     )
     // Somebody else was faster: it is on their record.

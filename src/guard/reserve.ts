@@ -22,6 +22,7 @@ const LOOK_FOR_RATE_MS = 5_000
 export function reserve(core: Core, job: Job): MaybePromise<readonly ThresholdAlert[]> {
   const waits = (job.grant.policy.budget.waitMs ?? 0) > 0
   const refused = (answer: Refusal): Promise<readonly ThresholdAlert[]> => {
+    if (answer.reason === 'paused') core.pauses.saw(answer.budgetId, answer.pause)
     if (waits && mayWait(answer)) return standInLine(core, job, answer)
     throw refusal(answer, job.amount, core.clock.now())
   }

@@ -274,7 +274,8 @@ export class Solving {
         const durationMs = this.#core.clock.monotonic() - job.startedAt
         const recorded = this.#core.recorder.noteAll([this.#outcome(job, ended, durationMs)])
         if (isPromise(recorded)) await recorded
-        const settled = this.#settle(job, ended.cost)
+        // What it costs to have failed is what it may cost at most, but for what the service's table says.
+        const settled = this.#settle(job, ended.cost, ended.kind === 'failed' && ended.cost > 0)
         if (isPromise(settled)) await settled
         if (ended.kind === 'solved') return resolve(this.#solved(job, ended, durationMs))
         this.#failed(job, ended, durationMs)
@@ -400,7 +401,7 @@ export class Solving {
   }
 
   /** Ends the reservation. Should the ledger fail, it lapses by itself and counts as spent. Never throws. */
-  #settle(job: Job, cost: Money): MaybePromise<void> {
+  #settle(job: Job, cost: Money, unsure = false): MaybePromise<void> {
     const { ledger, clock, recorder, turnstile } = this.#core
     if (cost > 0) job.spent = true
     if (cost > job.amount) {
@@ -417,7 +418,10 @@ export class Solving {
       )
     }
     try {
-      const settled = ledger.settle({ reservationId: job.reservationId, cost, head: recorder.head }, clock.now())
+      const settled = ledger.settle(
+        { reservationId: job.reservationId, cost, unsure, head: recorder.head },
+        clock.now(),
+      )
       if (isPromise(settled)) return settled.then(() => turnstile.released(), lost)
       turnstile.released()
     } catch (error) {

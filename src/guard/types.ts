@@ -5,6 +5,7 @@ import type { Duration } from '../policy/duration.js'
 import type { Money } from '../policy/money.js'
 import type { NarrowingInput, Policy } from '../policy/schema.js'
 import type { Advice, AdviceOptions } from './advise.js'
+import type { BalanceStatus } from './balance-watch.js'
 import type { KnownKey } from './key-report.js'
 import type { ChannelStatus } from './outbox.js'
 
@@ -190,6 +191,8 @@ export interface DayStatus {
 export interface SolverStatus {
   readonly name: string
   readonly key: KeyStatus
+  /** What the service said that is left, when it was last looked at; absent until then, and where nobody looks. */
+  readonly balance?: BalanceStatus | undefined
   /** Why nothing is taken to it now. */
   readonly paused?: PauseReason | undefined
   /** What was spent and is reserved with it in its day, and what its own budget allows; only where there are several. */

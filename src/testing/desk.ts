@@ -113,6 +113,13 @@ export class Desk {
     return account ? (Math.max(account.paidIn - account.spent, 0) as Money) : ZERO
   }
 
+  /** Takes money from an account, as another client with its key would. */
+  spend(key: string, amount: Money): void {
+    const account = this.#accounts.get(key)
+    if (account) account.spent += amount
+    this.#charged += account ? amount : 0
+  }
+
   /** Why a key is not let in, or undefined. */
   refusesKey(key: string | undefined): string | undefined {
     if (!key) return 'ERROR_WRONG_USER_KEY'

@@ -72,6 +72,8 @@ export interface SolverService extends AsyncDisposable {
   /** How many tasks it is working on. */
   readonly working: number
   balance(key?: string): Money
+  /** Takes so many dollars from a key's balance, as another client that has it would: a thief, say. */
+  spendElsewhere(dollars: number, key?: string): void
   /** Misbehaves on the next calls of this endpoint, one behaviour each, in order. */
   next(endpoint: ServiceEndpoint, ...behaviours: Behaviour[]): void
   /** Misbehaves on every call of this endpoint until told otherwise (`undefined`). */
@@ -185,6 +187,7 @@ export async function startSolverService(options: ServiceOptions = {}): Promise<
       return desk.working
     },
     balance: (key = firstKey) => desk.balance(key),
+    spendElsewhere: (dollars, key = firstKey) => desk.spend(key, usd(dollars)),
     next: (endpoint, ...behaviours) => script.next(endpoint, ...behaviours),
     always: (endpoint, behaviour) => script.always(endpoint, behaviour),
     addKey: (key, dollars) => desk.addKey(key, dollars),
