@@ -104,13 +104,15 @@ export class Advisor {
         left: of.day?.cap === undefined ? undefined : micros(Math.max(0, of.day.cap - of.day.spent - of.day.reserved)),
         threads: account.solver.threads,
         // Under threads an account is paid up, whatever its balance says.
-        balance: account.solver.threads === undefined ? await this.#balance(account) : undefined,
+        balance: account.solver.threads === undefined ? await this.#balance(account, of.balance) : undefined,
       })),
     )
   }
 
   /** As the service says, or said within a minute; undefined where it does not say. */
-  async #balance(account: Account): Promise<Money | undefined> {
+  async #balance(account: Account, seen: SolverStatus['balance']): Promise<Money | undefined> {
+    // Somebody looked at it for another reason.
+    if (seen && this.#core.clock.now() - seen.at.getTime() < BALANCE_HOLDS_MS) return seen.amount
     const now = this.#core.clock.monotonic()
     const known = this.#balances.get(account)
     if (known && now - known.at < BALANCE_HOLDS_MS) return known.amount

@@ -27,6 +27,8 @@ interface How {
 const SCOPE = 'balances'
 const EVERY_MS = 5 * 60_000
 const EVERY_SOLVES = 50
+/** Services do not like to be asked more often. */
+const LEAST_MS = 30_000
 /** How long a look may take before another process may look. */
 const LOOK_MS = 60_000
 const TIMEOUT_MS = 15_000
@@ -92,8 +94,8 @@ export class BalanceWatch {
     if (this.#seen.get(mark)?.at !== (state?.last.at ?? 0)) this.#seen.set(mark, { at: state?.last.at ?? 0, solves })
     const since = solves - (this.#seen.get(mark)?.solves ?? 0)
     const now = this.#core.clock.now()
-    const isDue = (of: BalanceState | undefined) => !of || now - of.last.at >= EVERY_MS || now < of.last.at
-    if (!isDue(state) && since < EVERY_SOLVES) return
+    const age = state ? now - state.last.at : Number.POSITIVE_INFINITY
+    if (age >= 0 && age < (since >= EVERY_SOLVES ? LEAST_MS : EVERY_MS)) return
     // Asked for by another process at this moment, or in vain a moment ago.
     if (facts.some(({ name }) => name === `look/${mark}`)) return
     const { ownerId } = this.#core

@@ -181,7 +181,7 @@ describe('a look', () => {
     await pass(10_000)
     expect(looks()).toHaveLength(1)
     await solve(1)
-    await pass(10_000)
+    await pass(20_000)
     expect(looks()).toHaveLength(2)
   })
 

@@ -99,7 +99,7 @@ describe('which key may go', () => {
     await solve(0)
     await solve(1)
     await clock.advance(25 * HOUR)
-    expect(await known()).toMatchObject([{ heldBy: 0, underWay: 0, revocable: false, reason: 'it is the key in use' }])
+    expect(await known()).toMatchObject([{ underWay: 0, revocable: false, reason: 'it is the key in use' }])
   })
 
   it('is told by status and alert: the old one once every process is on the new one and it was unused for a day', async () => {
