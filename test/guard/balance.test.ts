@@ -241,7 +241,7 @@ describe('an honest account', () => {
       const ids = Array.from({ length: 20 }, () => world.reserve('one'))
       world.pass(15 * SECOND)
       // Charged at the end, by its books: its balance says so later than that.
-      for (const id of ids) world.charge(PRICE, 10 * SECOND)
+      for (const _ of ids) world.charge(PRICE, 10 * SECOND)
       for (const id of ids.splice(0, 10)) world.settle(id, PRICE)
       world.look()
       for (const id of ids) world.settle(id, PRICE)
