@@ -321,7 +321,10 @@ export interface GuardEvents {
     readonly cost?: Money | undefined
     readonly at: Date
   }
-  /** `solver` alone is paused where there are others; else everything under the guard's name. */
+  /**
+   * `solver` alone is paused where there are others; else everything under the guard's name. Heard in every process: at once where a solve
+   * is denied for it, and else within ten seconds of it, as `resumed` is.
+   */
   paused: { readonly reason: PauseReason; readonly solver: string; readonly at: Date }
   resumed: { readonly at: Date }
   alert: {
