@@ -1,74 +1,32 @@
 import type { ChainHead } from '../base/chain.js'
-import { SolveguardError } from '../base/errors.js'
 import type { Money } from '../policy/money.js'
+import { Account, NO_LIMITS, type TakenAlert } from './account.js'
+import { checkRequest, usedTwice } from './checks.js'
 import { Facts, type FactsState } from './facts.js'
 import type {
   CalendarCap,
   ClaimedTask,
   ClaimRequest,
   JoinResult,
-  Limits,
   NotedTask,
   Owner,
   PauseReason,
   ReserveRequest,
   ReserveResult,
-  Settlement,
   SettleResult,
   ThresholdAlert,
   Usage,
 } from './ledger.js'
-import {
-  countsFrom,
-  DAY,
-  LONGEST_DAY_MS,
-  MINUTE,
-  resetsAt,
-  SlidingSum,
-  sameLimits,
-  slotEnds,
-  slotOf,
-  tightest,
-} from './windows.js'
+import { DAY, MINUTE, SlidingSum, sameLimits, slotEnds, slotOf, tightest } from './windows.js'
 
 /** How long a claimed task is its claimer's alone. */
 const CLAIM_MS = 60_000
 /** How long an owner is remembered after its lease ended, so that a late beat brings it back with its limits. */
 const OWNER_KEPT_MS = DAY.spanMs
 const SWEEP_MS = 5 * 60_000
-const NO_LIMITS: Limits = {}
 const NO_ALERTS: readonly ThresholdAlert[] = []
-const NO_THRESHOLDS: readonly number[] = []
-const NO_CAPS: readonly CalendarCap[] = []
-
-/** An alert that a reservation gave, as it is booked. */
-export type TakenAlert = readonly [budgetId: string, threshold: number, timeZone?: string]
-
-const NONE_TAKEN: readonly TakenAlert[] = []
-
-/** The alerts of a reservation, to be booked. */
-export function takenAlerts(alerts: readonly ThresholdAlert[]): readonly TakenAlert[] {
-  if (alerts.length === 0) return NONE_TAKEN
-  return alerts.map(({ budgetId, threshold, timeZone }) =>
-    timeZone === undefined ? [budgetId, threshold] : [budgetId, threshold, timeZone],
-  )
-}
-
-/** One budget's account. */
-interface Account {
-  readonly spent: SlidingSum
-  readonly made: SlidingSum
-  reserved: number
-  active: number
-  paused: PauseReason | undefined
-  /** When each threshold's alert was last given; those of a calendar's day by `alertName`. */
-  alerted: Map<number | string, number> | undefined
-  /** The tightest that live owners declared. */
-  declared: Limits
-  settled: number
-  unsure: number
-  solves: number
-}
+/** Of a budget that nobody has used yet. Nothing is ever booked in it. */
+const UNUSED = new Account()
 
 interface Reservation {
   ownerId: string
@@ -128,13 +86,15 @@ export class Books {
   /** Nothing happens by itself before this moment: a lower bound, so that most calls look at nothing else. */
   #due = Number.POSITIVE_INFINITY
   #sweepAt = 0
+  /** Those that a reservation gives, while it is looked at: most give none. */
+  readonly #alerts: ThresholdAlert[] = []
 
   constructor(state?: BooksState) {
     this.#seen = state?.seen ?? 0
     this.facts = new Facts(state?.facts)
     if (state === undefined) return
     for (const kept of state.accounts) {
-      const account = newAccount(new SlidingSum(DAY, kept.spent), new SlidingSum(MINUTE, kept.made))
+      const account = new Account(new SlidingSum(DAY, kept.spent), new SlidingSum(MINUTE, kept.made))
       account.paused = kept.paused
       ;[account.settled, account.unsure, account.solves] = kept.ever ?? [0, 0, 0]
       if (kept.alerted !== undefined) account.alerted = new Map(kept.alerted)
@@ -154,7 +114,7 @@ export class Books {
   state(): BooksState {
     const accounts: BooksState['accounts'][number][] = []
     for (const [id, account] of this.#accounts) {
-      if (this.#isIdle(account)) continue
+      if (account.isIdle(this.#seen)) continue
       accounts.push({
         id,
         spent: account.spent.slots(),
@@ -216,7 +176,7 @@ export class Books {
     this.#redeclare()
     if (at >= this.#sweepAt) {
       this.#sweepAt = at + SWEEP_MS
-      for (const [id, account] of this.#accounts) if (this.#isIdle(account)) this.#accounts.delete(id)
+      for (const [id, account] of this.#accounts) if (account.isIdle(this.#seen)) this.#accounts.delete(id)
       this.facts.sweep(at)
     }
     this.#due = due
@@ -230,58 +190,16 @@ export class Books {
     if (this.#open.has(request.id) || this.#lapsed.has(request.id)) {
       throw usedTwice()
     }
-    let alerts = NO_ALERTS as ThresholdAlert[]
-    for (const { id, limits, alertsAt } of request.path) {
-      const account = this.#accounts.get(id)
-      if (account?.paused !== undefined) return { ok: false, budgetId: id, reason: 'paused', pause: account.paused }
-      const { perDay, perCalendarDay, perMinute, concurrent } =
-        account === undefined ? limits : tightest(limits, account.declared)
-      const used = account === undefined ? 0 : account.spent.at(at) + account.reserved
-      if (perDay !== undefined && used + request.amount > perDay)
-        return this.#denied(request, at, id, 'perDay', perDay, used)
-      if (perDay !== undefined && alertsAt !== undefined) {
-        for (const threshold of alertsAt) {
-          if (!reaches(used + request.amount, threshold, perDay)) break
-          const last = account?.alerted?.get(threshold)
-          if (last !== undefined && at < last + DAY.spanMs) continue
-          if (alerts === NO_ALERTS) alerts = []
-          alerts.push({ budgetId: id, threshold, used: (used + request.amount) as Money, limit: perDay })
-        }
-      }
-      if (perCalendarDay !== undefined) {
-        for (const cap of perCalendarDay) {
-          const { amount: limit, timeZone } = cap
-          const that = account === undefined ? 0 : account.spent.since(countsFrom(cap, at)) + account.reserved
-          if (that + request.amount > limit) return this.#denied(request, at, id, 'perDay', limit, that, timeZone)
-          for (const threshold of alertsAt ?? NO_THRESHOLDS) {
-            if (!reaches(that + request.amount, threshold, limit)) break
-            const last = account?.alerted?.get(alertName(threshold, timeZone))
-            if (last !== undefined && last >= countsFrom(cap, at)) continue
-            if (alerts === NO_ALERTS) alerts = []
-            alerts.push({ budgetId: id, threshold, used: (that + request.amount) as Money, limit, timeZone })
-          }
-        }
-      }
-      const made = account === undefined ? 0 : account.made.at(at)
-      const active = account?.active ?? 0
-      if (perMinute !== undefined && made >= perMinute)
-        return this.#denied(request, at, id, 'perMinute', perMinute, made)
-      if (concurrent !== undefined && active >= concurrent)
-        return this.#denied(request, at, id, 'concurrent', concurrent, active)
+    const alerts = this.#alerts
+    alerts.length = 0
+    for (const claim of request.path) {
+      const account = this.#accounts.get(claim.id) ?? UNUSED
+      const obstacle = account.obstacle(claim, request.amount, at, alerts)
+      if (obstacle === undefined) continue
+      const retryAt = obstacle.reason === 'paused' ? undefined : this.#roomAt(request, at)
+      return { ok: false, budgetId: claim.id, ...obstacle, retryAt }
     }
-    return { ok: true, alerts }
-  }
-
-  #denied(
-    request: ReserveRequest,
-    at: number,
-    budgetId: string,
-    reason: 'perDay' | 'perMinute' | 'concurrent',
-    limit: number,
-    used: number,
-    timeZone?: string,
-  ): ReserveResult {
-    return { ok: false, budgetId, reason, limit, used, timeZone, retryAt: this.#roomAt(request, at) }
+    return { ok: true, alerts: alerts.length === 0 ? NO_ALERTS : alerts.splice(0) }
   }
 
   /**
@@ -292,24 +210,10 @@ export class Books {
   #roomAt(request: ReserveRequest, at: number): number | undefined {
     let room = at
     for (const { id, limits } of request.path) {
-      const account = this.#accounts.get(id)
-      const { perDay, perCalendarDay, perMinute, concurrent } =
-        account === undefined ? limits : tightest(limits, account.declared)
-      if ((perDay ?? Infinity) < request.amount || (perMinute ?? 1) < 1 || (concurrent ?? 1) < 1) return undefined
-      if (perCalendarDay?.some((cap) => cap.amount < request.amount)) return undefined
-      if (account === undefined) continue
-      if (account.paused !== undefined) return undefined
-      const excess = perDay === undefined ? 0 : account.spent.at(at) + account.reserved + request.amount - perDay
-      if (excess > 0) room = Math.max(room, account.spent.goneAt(excess) ?? this.#deadline(id, 1))
-      for (const cap of perCalendarDay ?? NO_CAPS) {
-        const spent = account.spent.since(countsFrom(cap, at))
-        const over = spent + account.reserved + request.amount - cap.amount
-        if (over > 0) room = Math.max(room, spent >= over ? resetsAt(cap, at) : this.#deadline(id, 1))
-      }
-      const tooMany = perMinute === undefined ? 0 : account.made.at(at) + 1 - perMinute
-      if (tooMany > 0) room = Math.max(room, account.made.goneAt(tooMany) ?? at)
-      const tooBusy = concurrent === undefined ? 0 : account.active + 1 - concurrent
-      if (tooBusy > 0) room = Math.max(room, this.#deadline(id, tooBusy))
+      const account = this.#accounts.get(id) ?? UNUSED
+      const here = account.roomAt(limits, request.amount, at, (n) => this.#deadline(id, n))
+      if (here === undefined) return undefined
+      room = Math.max(room, here)
     }
     return room
   }
@@ -369,26 +273,7 @@ export class Books {
   }
 
   usage(budgetId: string, at: number, days?: readonly CalendarCap[]): Usage {
-    const account = this.#accounts.get(budgetId)
-    const spent = (account?.spent.at(at) ?? 0) as Money
-    const { perCalendarDay } = tightest({ perCalendarDay: days }, account?.declared ?? NO_LIMITS)
-    return {
-      spent,
-      reserved: (account?.reserved ?? 0) as Money,
-      lastMinute: account?.made.at(at) ?? 0,
-      active: account?.active ?? 0,
-      declared: account?.declared ?? NO_LIMITS,
-      days: perCalendarDay?.map((cap) => {
-        const start = countsFrom(cap, at)
-        return { ...cap, start, end: resetsAt(cap, at), spent: (account?.spent.since(start) ?? 0) as Money }
-      }),
-      paused: account?.paused,
-      ever: {
-        settled: (account?.settled ?? 0) as Money,
-        unsure: (account?.unsure ?? 0) as Money,
-        solves: account?.solves ?? 0,
-      },
-    }
+    return (this.#accounts.get(budgetId) ?? UNUSED).usage(at, days)
   }
 
   heads(): ChainHead[] {
@@ -409,11 +294,7 @@ export class Books {
   ): void {
     for (const budgetId of path) this.#account(budgetId).made.add(at, 1)
     this.#enter(id, { ownerId, amount, deadline, path, task: undefined, claimedAt: 0 })
-    for (const [budgetId, threshold, timeZone] of alerts) {
-      const account = this.#account(budgetId)
-      account.alerted ??= new Map()
-      account.alerted.set(timeZone === undefined ? threshold : alertName(threshold, timeZone), at)
-    }
+    for (const alert of alerts) this.#account(alert[0]).alert(alert, at)
   }
 
   #enter(id: string, reservation: Reservation): void {
@@ -518,18 +399,10 @@ export class Books {
   #account(id: string): Account {
     let account = this.#accounts.get(id)
     if (account === undefined) {
-      account = newAccount(new SlidingSum(DAY), new SlidingSum(MINUTE))
+      account = new Account()
       this.#accounts.set(id, account)
     }
     return account
-  }
-
-  #isIdle(account: Account): boolean {
-    const at = this.#seen
-    if (account.active > 0 || account.paused !== undefined || account.declared !== NO_LIMITS) return false
-    if (account.spent.at(at) > 0 || !account.spent.isEmpty || account.made.at(at) > 0) return false
-    for (const alerted of account.alerted?.values() ?? []) if (at < alerted + LONGEST_DAY_MS) return false
-    return true
   }
 
   /** Works out anew what live owners declare. Called when one comes or goes, so it need not be quick. */
@@ -545,70 +418,7 @@ export class Books {
   }
 }
 
-function newAccount(spent: SlidingSum, made: SlidingSum): Account {
-  return {
-    spent,
-    made,
-    reserved: 0,
-    active: 0,
-    paused: undefined,
-    alerted: undefined,
-    declared: NO_LIMITS,
-    settled: 0,
-    unsure: 0,
-    solves: 0,
-  }
-}
-
-function alertName(threshold: number, timeZone: string): string {
-  return `${threshold} ${timeZone}`
-}
-
-/** Whether an amount is at a threshold. It is a fraction that a person wrote: what is a millionth of a cent away from it is on it. */
-function reaches(used: number, threshold: number, limit: number): boolean {
-  return used + 1e-6 >= threshold * limit
-}
-
 /** A lapsed reservation is kept until its amount no longer counts in any process's books. */
 function lapsedUntil(deadline: number): number {
   return slotEnds(DAY, slotOf(DAY, deadline))
-}
-
-/** Refuses a request that would falsify the sums. */
-export function checkRequest({ amount, deadline, path }: ReserveRequest): void {
-  checkAmount(amount)
-  if (!Number.isFinite(deadline)) throw new SolveguardError('CONFIG_INVALID', 'A reservation needs a deadline.')
-  if (path.length > 1 && path.some(({ id }, i) => path.findIndex((other) => other.id === id) !== i)) {
-    throw new SolveguardError('CONFIG_INVALID', 'A budget stands twice on the path of one reservation.')
-  }
-  for (const { limits } of path) if (limits.perCalendarDay !== undefined) limits.perCalendarDay.forEach(checkDay)
-}
-
-function checkDay({ timeZone, start, end }: CalendarCap): void {
-  if (end > start && end - start <= LONGEST_DAY_MS) return
-  throw new SolveguardError('CONFIG_INVALID', `A calendar day in ${timeZone} is at most 27 hours.`)
-}
-
-function checkAmount(amount: number): void {
-  if (!Number.isSafeInteger(amount) || amount < 0) {
-    throw new SolveguardError('CONFIG_INVALID', `An amount must be a whole number of micro-dollars, not ${amount}.`)
-  }
-}
-
-/**
- * When a request's reservation lapses by the books' time. As long after it was made as the caller meant: on a clock that
- * was set back, the deadline itself may be in the books' past.
- */
-export function deadlineOf({ deadline }: ReserveRequest, now: number, at: number): number {
-  return deadline + Math.max(0, at - now)
-}
-
-/** What an id means that stands for another reservation already. */
-export function usedTwice(): SolveguardError {
-  return new SolveguardError('CONFIG_INVALID', 'A reservation id was used twice; each reservation needs its own.')
-}
-
-/** Refuses a settlement that would falsify the sums. */
-export function checkSettlement({ cost }: Settlement): void {
-  checkAmount(cost)
 }

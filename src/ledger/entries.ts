@@ -1,4 +1,5 @@
-import type { Books, TakenAlert } from './books.js'
+import type { TakenAlert } from './account.js'
+import type { Books } from './books.js'
 import { JournalError } from './journal.js'
 import type { NotedTask, Owner, PauseReason } from './ledger.js'
 

@@ -1,4 +1,6 @@
-import { Books, checkSettlement, deadlineOf, takenAlerts } from './books.js'
+import { takenAlerts } from './account.js'
+import { Books } from './books.js'
+import { checkSettlement, deadlineOf } from './checks.js'
 import type { Ledger } from './ledger.js'
 
 /** A ledger in this process's memory. Answers at once, never with a promise, but for what its interface allows. */

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { ChainHead } from '../base/chain.js'
 import { DeniedError, SolveguardError } from '../base/errors.js'
 import { check } from '../policy/schema.js'
-import { checkRequest, checkSettlement, usedTwice } from './books.js'
+import { checkRequest, checkSettlement, usedTwice } from './checks.js'
 import { checkFact } from './facts.js'
 import type {
   BudgetClaim,

@@ -1,0 +1,42 @@
+import { SolveguardError } from '../base/errors.js'
+import type { CalendarCap, ReserveRequest, Settlement } from './ledger.js'
+import { LONGEST_DAY_MS } from './windows.js'
+
+/** Refuses a request that would falsify the sums. */
+export function checkRequest({ amount, deadline, path }: ReserveRequest): void {
+  checkAmount(amount)
+  if (!Number.isFinite(deadline)) throw new SolveguardError('CONFIG_INVALID', 'A reservation needs a deadline.')
+  if (path.length > 1 && path.some(({ id }, i) => path.findIndex((other) => other.id === id) !== i)) {
+    throw new SolveguardError('CONFIG_INVALID', 'A budget stands twice on the path of one reservation.')
+  }
+  for (const { limits } of path) if (limits.perCalendarDay !== undefined) limits.perCalendarDay.forEach(checkDay)
+}
+
+function checkDay({ timeZone, start, end }: CalendarCap): void {
+  if (end > start && end - start <= LONGEST_DAY_MS) return
+  throw new SolveguardError('CONFIG_INVALID', `A calendar day in ${timeZone} is at most 27 hours.`)
+}
+
+function checkAmount(amount: number): void {
+  if (!Number.isSafeInteger(amount) || amount < 0) {
+    throw new SolveguardError('CONFIG_INVALID', `An amount must be a whole number of micro-dollars, not ${amount}.`)
+  }
+}
+
+/**
+ * When a request's reservation lapses by the books' time. As long after it was made as the caller meant: on a clock that
+ * was set back, the deadline itself may be in the books' past.
+ */
+export function deadlineOf({ deadline }: ReserveRequest, now: number, at: number): number {
+  return deadline + Math.max(0, at - now)
+}
+
+/** What an id means that stands for another reservation already. */
+export function usedTwice(): SolveguardError {
+  return new SolveguardError('CONFIG_INVALID', 'A reservation id was used twice; each reservation needs its own.')
+}
+
+/** Refuses a settlement that would falsify the sums. */
+export function checkSettlement({ cost }: Settlement): void {
+  checkAmount(cost)
+}
