@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Challenge } from '../../src/base/challenge.js'
 import { usd } from '../../src/policy/money.js'
-import { challenge, errorOf, rig } from './support.js'
+import { manualClock } from '../../src/testing/clock.js'
+import { challenge, errorOf, rig, settleWith } from './support.js'
 
 describe('with policy.budget.wait', () => {
   it('solves stand in line for a slot, in the order in which they came', async () => {
@@ -46,6 +47,21 @@ describe('with policy.budget.wait', () => {
     expect(service.tasks).toHaveLength(2)
     expect((await guard.status()).day.spent).toBe(usd(0.002))
   })
+})
+
+it('a guard hears with each sign of life who waits in other processes, and lets go first who has waited longer', async () => {
+  const clock = manualClock()
+  const { guard, ledger } = await rig({ clock, policy: { budget: { perDay: usd(1), concurrent: 3 } } })
+  await clock.advance(9_500)
+  const waits = JSON.stringify(['tests', 60_000, 'concurrent', 3])
+  await ledger.remember({ scope: 'lines/tests', name: 'one of another', value: waits, forMs: 3_000 }, clock.now())
+  await settleWith(clock, guard.solve(challenge), 1)
+  await clock.advance(10_000 - 9_500)
+  const error = await errorOf(guard.solve(challenge))
+  expect(error).toMatchObject({ code: 'SLOTS_FULL', details: { budgetId: 'tests', limit: 3 } })
+  // It has not said so again: it has had its turn, or is gone.
+  await clock.advance(3_000)
+  await settleWith(clock, guard.solve(challenge), 1)
 })
 
 describe('a stream', () => {

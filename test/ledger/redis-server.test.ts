@@ -127,6 +127,27 @@ describe('a ledger in Redis', () => {
     expect(await direct.usage('a', Date.now())).toMatchObject({ spent: taken, reserved: 0, active: 0 })
   })
 
+  it('by the server’s time a calendar day ends at its midnight, and not by how long the call was on its way before it', async () => {
+    const ledger = await opened(fresh())
+    // A day that ends in an hour, by clocks that agree.
+    const end = (Math.floor(Date.now() / 3_600_000) + 2) * 3_600_000
+    const cap = { timeZone: 'UTC', amount: micros(100), start: end - 24 * 3_600_000, end }
+    const day: BudgetClaim = { id: 'day', limits: { perCalendarDay: [cap] } }
+    await shorthand(ledger).reserve([day], 100, Date.now(), { id: 'r' })
+    await shorthand(ledger).settle('r', 100, Date.now())
+    expect(await shorthand(ledger).reserve([day], 1, Date.now())).toMatchObject({ ok: false, used: 100, retryAt: end })
+    expect((await ledger.usage('day', Date.now(), [cap])).days).toEqual([{ ...cap, spent: 100 }])
+    // Where this machine is two hours ahead of the server, that day has long ended here, and not begun there.
+    const ahead = 2 * 3_600_000
+    const next: BudgetClaim = {
+      id: 'day',
+      limits: { perCalendarDay: [{ ...cap, start: end, end: end + 24 * 3_600_000 }] },
+    }
+    const refused = await shorthand(ledger).reserve([next], 1, Date.now() + ahead)
+    expect(refused).toMatchObject({ ok: false, used: 100 })
+    expect(Math.abs(Number(Object(refused).retryAt) - end - ahead)).toBeLessThan(60_000)
+  })
+
   it('forgets what is past, at a bounded piece for each call', async () => {
     const options = fresh()
     const ledger = await opened(options, 'caller')

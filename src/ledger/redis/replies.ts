@@ -35,11 +35,20 @@ export function readReserved([what, ...words]: Reply, path: readonly BudgetClaim
       reason,
       limit: Number(limit),
       used: Number(used),
-      retryAt: retryAt === '' ? undefined : Number(retryAt),
+      retryAt: retryAt === '' ? undefined : toMidnight(Number(retryAt), path),
       timeZone: timeZone === '' ? undefined : String(timeZone),
     }
   }
   throw unreadable()
+}
+
+/** How much later than the caller's now a call may reach the server, ms, without a midnight being told as the moment before it. */
+const ON_ITS_WAY_MS = 1_000
+
+/** A time by the caller's clock: a midnight of its own claims as that, and not earlier by how long the call was on its way. */
+function toMidnight(time: number, path: readonly BudgetClaim[]): number {
+  const ends = path.flatMap(({ limits }) => (limits.perCalendarDay ?? []).map(({ end }) => end))
+  return ends.find((end) => Math.abs(end - time) < ON_ITS_WAY_MS) ?? time
 }
 
 function readAlert([at, which, used, limit, timeZone]: readonly Word[], path: readonly BudgetClaim[]): ThresholdAlert {

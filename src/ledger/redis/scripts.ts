@@ -203,7 +203,7 @@ reply[#reply + 1] = a[CALENDARS] > 0 and call('HGET', BOOKS, 'k' .. ARGV[3]) or 
 for _, cap in ipairs(rare.daysOf(ARGV[3], a, cjson.decode(ARGV[4]))) do
   local n, from = #reply, rare.countsFrom(cap)
   reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] =
-    cap[1], cap[2], from + shift, rare.resetsAt(cap) + shift, rare.since(ARGV[3], a, from)
+    cap[1], cap[2], from, rare.resetsAt(cap), rare.since(ARGV[3], a, from)
 end
 commit()
 return reply
