@@ -75,10 +75,14 @@ export class BudgetPath {
 }
 
 /** How a budget's day stands, by the cap that leaves the least: of any 24 hours, or of a calendar. */
-export function dayStatus({ spent, reserved, declared, days = [] }: Usage, perDay: Money | undefined): DayStatus {
+export function dayStatus(
+  { spent, reserved, declared, days = [], moreAt }: Usage,
+  perDay: Money | undefined,
+): DayStatus {
   const cap = least(perDay, declared.perDay)
   const all = days.map((day) => standing(day.amount, day.spent, reserved, day))
-  if (cap !== undefined) all.unshift(standing(cap, spent, reserved))
+  const more = moreAt !== undefined && { moreAt: new Date(moreAt) }
+  if (cap !== undefined) all.unshift({ ...standing(cap, spent, reserved), ...more })
   return all.reduce((a, b) => (b.left < a.left ? b : a), all[0] ?? standing(micros(0), spent, reserved))
 }
 

@@ -182,6 +182,11 @@ export interface DayStatus {
   readonly spent: Money
   readonly reserved: Money
   readonly left: Money
+  /**
+   * For an amount in any 24 hours: when the first of what was spent no longer counts. A budget of which nothing is left is paused until then, and
+   * goes on by itself.
+   */
+  readonly moreAt?: Date | undefined
   /** The midnight at which it begins anew, and where that is; absent for an amount in any 24 hours. */
   readonly resetsAt?: Date | undefined
   readonly timeZone?: string | undefined

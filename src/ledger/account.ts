@@ -147,6 +147,7 @@ export class Account {
         return { ...cap, start, end: resetsAt(cap, at), spent: this.spent.since(start) as Money }
       }),
       paused: this.paused,
+      moreAt: this.spent.goneAt(1),
       ever: { settled: this.settled as Money, unsure: this.unsure as Money, solves: this.solves },
     }
   }

@@ -276,6 +276,8 @@ export interface Usage {
   /** For each calendar that was asked for or that live owners declared. */
   readonly days?: readonly CalendarUsage[] | undefined
   readonly paused?: PauseReason | undefined
+  /** When the first of what was spent in 24 hours will no longer count; absent where nothing was. */
+  readonly moreAt?: number | undefined
   readonly ever: Totals
 }
 

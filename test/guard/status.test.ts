@@ -115,3 +115,17 @@ it.each([
   await clock.advance(5_000)
   expect(await asked).toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
 })
+
+it('says of a budget that is used up when the first of it comes back, and that is when it goes on', async () => {
+  const clock = manualClock(Date.UTC(2026, 10, 24, 12, 1))
+  const { guard } = await rig({ clock, policy: { budget: { perDay: usd(0.002), alertsAt: [] } } })
+  expect((await guard.status()).day).not.toHaveProperty('moreAt')
+  for (let i = 0; i < 2; i++) await guard.solve(challenge)
+  const { day, paused } = await guard.status()
+  expect(day).toMatchObject({ left: 0, moreAt: new Date(Date.UTC(2026, 10, 25, 12, 5)) })
+  expect(paused).toBeUndefined()
+  const denied = await errorOf(guard.solve(challenge))
+  expect([denied.code, denied.retryAt]).toEqual(['BUDGET_EXHAUSTED', day.moreAt])
+  clock.set(Date.UTC(2026, 10, 25, 12, 5))
+  await guard.solve(challenge)
+})

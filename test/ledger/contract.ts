@@ -114,7 +114,10 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         await here.reserve([A], 100, T0, { id: 'r' })
         await here.settle('r', 100, T0 + MINUTE)
         expect(await here.reserve([A], 1, DAY_OUT - 1)).toMatchObject({ ok: false, retryAt: DAY_OUT })
+        expect((await there.reserve([A], 1, DAY_OUT - 1)).ok).toBe(false)
+        expect(await other.usage('a', DAY_OUT - 1)).toMatchObject({ spent: 100, moreAt: DAY_OUT })
         expect(await there.reserve([A], 100, DAY_OUT)).toMatchObject({ ok: true })
+        expect((await other.usage('a', DAY_OUT)).moreAt).toBeUndefined()
       })
 
       it('frees nothing early when the clock goes back', async () => {
@@ -168,6 +171,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
           active: 0,
           declared: {},
           paused: undefined,
+          moreAt: undefined,
           ever: { settled: 0, unsure: 0, solves: 0 },
         })
       })

@@ -402,6 +402,7 @@ return {
   pass = pass,
   named = named,
   includes = includes,
+  goneAt = goneAt,
   roomAt = roomAt,
   daysOf = daysOf,
   overDay = overDay,

@@ -92,6 +92,7 @@ export function readUsage([
   settled,
   unsure,
   solves,
+  moreAt,
   perDay,
   perMinute,
   concurrent,
@@ -110,6 +111,7 @@ export function readUsage([
         ? undefined
         : inGroups(days, 5).map((words) => ({ ...readCap(words), spent: Number(words[4]) as Money })),
     paused: paused === '' ? undefined : readReason(paused),
+    moreAt: moreAt === '' ? undefined : Number(moreAt),
     ever: { settled: Number(settled) as Money, unsure: Number(unsure) as Money, solves: Number(solves) },
   }
 }

@@ -195,10 +195,11 @@ local fields = { 'a' .. ARGV[3], 'p' .. ARGV[3] }
 
 const USAGE = /* lua */ `
 local a = current(ARGV[3], found[3])
-local reply = { 'ok', a[DAY], a[RESERVED], a[MINUTE], a[ACTIVE], a[SETTLED], a[UNSURE], a[SOLVES] }
+rare = rare or library()
+local moreAt = rare.goneAt(ARGV[3], a, DAY, 1)
+local reply = { 'ok', a[DAY], a[RESERVED], a[MINUTE], a[ACTIVE], a[SETTLED], a[UNSURE], a[SOLVES], moreAt and moreAt + shift or '' }
 for k = PER_DAY, CONCURRENT do reply[#reply + 1] = a[k] < NONE and a[k] or -1 end
 reply[#reply + 1] = a[PAUSED] > 0 and found[4] or ''
-rare = rare or library()
 reply[#reply + 1] = a[CALENDARS] > 0 and call('HGET', BOOKS, 'k' .. ARGV[3]) or ''
 for _, cap in ipairs(rare.daysOf(ARGV[3], a, cjson.decode(ARGV[4]))) do
   local n, from = #reply, rare.countsFrom(cap)
