@@ -15,14 +15,19 @@ export function withoutKey(reply: Reply, secret: Secret): Reply {
 
 /** Puts a mark in the place of the key, and of what else is hidden, in a text, however it is spelt there. */
 export function maskOf(secret: Secret, hidden: readonly string[] = []): (text: string) => string {
-  const pattern = (word: string): RegExp => new RegExp([...word].map(spellingsOf).join(''), 'g')
-  const key = pattern(secret.reveal())
-  const others = hidden.map(pattern)
-  return (text) =>
-    others.reduce(
-      (shown, other) => shown.replace(other, '[masked]'),
-      text.replace(key, () => secret.toString()),
-    )
+  const key = patternOf(secret.reveal())
+  const others = maskWords(hidden, '[masked]')
+  return (text) => others(text.replace(key, () => secret.toString()))
+}
+
+/** Puts a mark in the place of words, however they are spelt in a text. */
+export function maskWords(words: readonly string[], mark: string): (text: string) => string {
+  const patterns = words.map(patternOf)
+  return (text) => patterns.reduce((shown, pattern) => shown.replace(pattern, mark), text)
+}
+
+function patternOf(word: string): RegExp {
+  return new RegExp([...word].map(spellingsOf).join(''), 'g')
 }
 
 /** One character of a key or a password, which are printable ASCII, as a pattern for all the ways to write it. */

@@ -80,11 +80,12 @@ export class Asking {
     this.#from = Number.POSITIVE_INFINITY
     if (!many || others.length === 0) {
       const read = (reply: Reply): Answered => this.#solver.readPoll(reply, this.#errand.family)
-      return this.#heard(await send<Ready | Pending>(this.#solver.poll(this.#taskId), read), at)
+      return this.#heard(await send<Ready | Pending>(this.#hiding(this.#solver.poll(this.#taskId)), read), at)
     }
     const all: readonly Asking[] = [this, ...others]
     const families = all.map((one) => one.#errand.family)
-    const sent = send<Told>(many.poll(all.map((one) => one.#taskId)), (reply) => many.read(reply, families))
+    const call = this.#hiding(many.poll(all.map((one) => one.#taskId)), others)
+    const sent = send<Told>(call, (reply) => many.read(reply, families))
     const results = sent.then(
       (heard) => (heard.kind === 'told' ? heard.results : []),
       () => [],
@@ -94,6 +95,12 @@ export class Asking {
     }
     const heard = await sent
     return this.#heard(heard.kind === 'told' ? heard.results[0] : heard, at)
+  }
+
+  /** A call in the reply to which what is hidden may be repeated. */
+  #hiding(call: Call, others: readonly Asking[] = []): Call {
+    const hidden = new Set([this, ...others].flatMap((one) => one.#errand.hidden))
+    return hidden.size > 0 ? { ...call, hidden: [...hidden] } : call
   }
 
   /** No longer to be asked for. */

@@ -1,5 +1,6 @@
 import { type AnyChallenge, isPicture, withoutPictures } from '../base/challenge.js'
 import type { Code } from '../base/errors.js'
+import { hiddenOf } from '../solvers/page-proxy.js'
 import { answerLivesMs } from '../widgets/table.js'
 import type { KnownItem } from './batch.js'
 import { aborted } from './choose.js'
@@ -9,6 +10,9 @@ import type { Granted } from './job.js'
 import type { PickedUp, Recovery } from './recovery.js'
 import { BoughtSolution } from './solution.js'
 import type { Solution } from './types.js'
+
+/** An item whose task the service has, as far as is known. */
+export type LeftItem = Extract<KnownItem, { state: 'handed-in' }>
 
 /** After these nobody knows what became of the task: it may well be solved, and must not be bought a second time. */
 export const OPEN_ENDED: ReadonlySet<Code> = new Set<Code>([
@@ -21,7 +25,7 @@ export const OPEN_ENDED: ReadonlySet<Code> = new Set<Code>([
   'SECRET_UNAVAILABLE',
 ])
 /** The service's own word that the task came to nothing: an end like any other. */
-const CAME_TO_NOTHING: ReadonlySet<Code> = new Set<Code>(['CAPTCHA_UNSOLVABLE', 'PAGE_PROXY_FAILED'])
+export const CAME_TO_NOTHING: ReadonlySet<Code> = new Set<Code>(['CAPTCHA_UNSOLVABLE', 'PAGE_PROXY_FAILED'])
 
 /**
  * The solution of a task that another process had handed in: asked for at the service, which keeps answers for some minutes. Nothing
@@ -35,14 +39,15 @@ export async function reattach(
   recovery: Recovery,
   grant: Granted,
   challenge: AnyChallenge,
-  item: Extract<KnownItem, { state: 'handed-in' }>,
+  item: LeftItem,
   signal: AbortSignal | undefined,
 ): Promise<Solution | undefined> {
   const { clock } = core
   const account = core.accounts.find(({ name }) => name === item.solver)
   const admitted = grant.gate.admit(challenge, clock.now())
   if (!account) return undefined
-  const pickedUp = await unlessAborted(recovery.pickUp(account, item), signal)
+  const following = { egress: grant.wayOut(), hidden: hiddenOf(grant.pageProxy()) }
+  const pickedUp = await unlessAborted(recovery.pickUp(account, item, following), signal)
   const { ended, notReadyAt = item.at } = pickedUp
   if (ended.kind === 'left') throw closed()
   if (ended.kind === 'failed') {
@@ -85,7 +90,9 @@ async function report(
   note(good ? 'accepted' : 'rejected')
   const call = errand.account.solver.report(taskId, good, errand.family)
   // A courtesy, as ever.
-  if (call && !core.closed) await errand.transport.send(call, errand.key.value, { purpose: 'report' }).catch(() => {})
+  if (!call || core.closed) return
+  const { hidden, key, transport } = errand
+  await transport.send({ ...call, hidden }, key.value, { purpose: 'report' }).catch(() => {})
 }
 
 /** The task is followed to its end all the same: it has to be accounted for. */

@@ -1,7 +1,9 @@
 import type { Family } from '../base/challenge.js'
-import { messageOf } from '../base/errors.js'
+import { messageOf, SolveguardError } from '../base/errors.js'
 import type { ClaimedTask } from '../ledger/ledger.js'
+import { parsePageProxy } from '../policy/page-proxy.js'
 import type { Policy } from '../policy/schema.js'
+import { hiddenOf } from '../solvers/page-proxy.js'
 import type { Account } from './account.js'
 import { type Core, closed } from './core.js'
 import type { Gate } from './gate.js'
@@ -14,6 +16,14 @@ type DeadTask = Pick<ClaimedTask, 'reservationId' | 'taskId' | 'keyVersion' | 'f
 const MOST_AT_A_TIME = 20
 /** How long a claimed task is asked for before what it is held to have cost becomes final. */
 const FOLLOW_FOR_MS = 180_000
+
+/** How a task is asked for. */
+export interface Following {
+  /** The way out. */
+  readonly egress: Policy['egress']
+  /** What a service may repeat, and must be shown to nobody. */
+  readonly hidden: readonly string[]
+}
 
 /** How a task of the dead ended. */
 export interface PickedUp {
@@ -31,7 +41,7 @@ export interface PickedUp {
 export class Recovery {
   readonly #core: Core
   readonly #service: Service
-  readonly #policy: Policy
+  readonly #usual: Following
   readonly #gate: Gate
   /** By reservation. */
   readonly #flows = new Map<string, Promise<PickedUp>>()
@@ -40,7 +50,7 @@ export class Recovery {
   constructor(core: Core, service: Service, policy: Policy, gate: Gate) {
     this.#core = core
     this.#service = service
-    this.#policy = policy
+    this.#usual = { egress: policy.egress, hidden: policy.pageProxies.flatMap(passwordsIn) }
     this.#gate = gate
   }
 
@@ -65,17 +75,17 @@ export class Recovery {
   }
 
   /**
-   * How a task ended that a process which died, or has left, had handed in: followed now if it is not already. It is settled, unless
-   * somebody has settled it before.
+   * How a task ended that a process which died, or has left, had handed in: followed now if it is not already, as its grant would have it. It is
+   * settled, unless somebody has settled it before.
    */
-  async pickUp(account: Account, task: DeadTask): Promise<PickedUp> {
+  async pickUp(account: Account, task: DeadTask, following: Following): Promise<PickedUp> {
     if (this.#core.closed) throw closed()
-    return this.#flows.get(task.reservationId) ?? this.#begin(account, task)
+    return this.#flows.get(task.reservationId) ?? this.#begin(account, task, following)
   }
 
-  #begin(account: Account, task: DeadTask): Promise<PickedUp> {
+  #begin(account: Account, task: DeadTask, following = this.#usual): Promise<PickedUp> {
     const { reservationId } = task
-    const flow = this.#follow(account, task).finally(() => this.#flows.delete(reservationId))
+    const flow = this.#follow(account, task, following).finally(() => this.#flows.delete(reservationId))
     this.#flows.set(reservationId, flow)
     return flow
   }
@@ -91,13 +101,14 @@ export class Recovery {
     await Promise.allSettled(this.#flows.values())
   }
 
-  async #follow(account: Account, task: DeadTask): Promise<PickedUp> {
-    const { clock, ledger, recorder } = this.#core
+  async #follow(account: Account, task: DeadTask, { egress, hidden }: Following): Promise<PickedUp> {
+    const { clock, recorder } = this.#core
     const errand: Errand = {
       id: task.reservationId.replace(/\.\d+$/, ''),
       gate: this.#gate,
+      hidden,
       account,
-      transport: account.transport(this.#policy.egress),
+      transport: account.transport(egress),
       moveOnAfterMs: undefined,
       // What our own ledger says, written by `note`.
       family: task.family as Family,
@@ -120,15 +131,7 @@ export class Recovery {
     const pickedUp = { ended, notReadyAt: errand.notReadyAt, errand }
     if (ended.kind === 'left') return pickedUp
     const now = clock.now()
-    const { settled } = await ledger.settle(
-      {
-        reservationId: task.reservationId,
-        cost: ended.cost,
-        unsure: ended.kind === 'failed' && ended.cost > 0,
-        head: recorder.head,
-      },
-      now,
-    )
+    const settled = await this.#settle(task, ended, now)
     // Somebody else was faster: it is on their record.
     if (!settled) return pickedUp
     recorder.note({
@@ -151,4 +154,24 @@ export class Recovery {
     this.#core.tell('recovered', told, 'settled a task of a process that had died')
     return pickedUp
   }
+
+  /** @returns whether it was us who settled it */
+  async #settle({ reservationId }: DeadTask, ended: Exclude<Ended, { kind: 'left' }>, now: number): Promise<boolean> {
+    const { cost, kind } = ended
+    const { ledger, recorder } = this.#core
+    try {
+      return (
+        await ledger.settle({ reservationId, cost, unsure: kind === 'failed' && cost > 0, head: recorder.head }, now)
+      ).settled
+    } catch (error) {
+      throw new SolveguardError('LEDGER_UNAVAILABLE', `The ledger did not answer: ${messageOf(error)}`, {
+        cause: error,
+      })
+    }
+  }
+}
+
+function passwordsIn(pageProxy: string): readonly string[] {
+  const parsed = parsePageProxy(pageProxy)
+  return 'problem' in parsed ? [] : hiddenOf(parsed)
 }

@@ -11,6 +11,7 @@ import type { Account } from './account.js'
 import { Asking, type Send } from './asking.js'
 import { asSolveguardError, type Core } from './core.js'
 import type { Gate } from './gate.js'
+import { withoutHidden } from './hidden.js'
 import type { KeyRound } from './keys.js'
 
 /** One errand to the service: a challenge to hand in, or a task to follow. Its fields change as it goes on. */
@@ -19,6 +20,8 @@ export interface Errand {
   readonly id: string
   readonly gate: Gate
   readonly family: Family
+  /** What a service that repeats it must not carry into messages, records or logs: the password of the page's proxy. */
+  readonly hidden: readonly string[]
   /** Whom it is taken to. */
   account: Account
   transport: Transport
@@ -211,8 +214,7 @@ export class Service {
         timeoutMs: LONGEST_CALL_MS,
         mayAnswer: (reply) => mayAnswer(read(reply)),
       })
-      const result = read(reply)
-      return result.kind === 'failure' && call.hidden ? withoutHidden(result as Failure, call.hidden) : result
+      return withoutHidden(reply, read, call.hidden)
     } catch (error) {
       if (!(error instanceof TransportError)) throw error
       const unreadable = error.reason === 'too-large' || error.reason === 'cut-off'
@@ -323,12 +325,6 @@ function codeOf(result: Failure): Code {
 
 function failed(error: SolveguardError, cost: Money, again = false): Extract<Ended, { kind: 'failed' }> {
   return { kind: 'failed', error, cost, again }
-}
-
-/** A service that repeats a proxy's password in its code of an error must not carry it into our messages. */
-function withoutHidden(failure: Failure, hidden: readonly string[]): Failure {
-  const mask = (text: string): string => hidden.reduce((masked, part) => masked.replaceAll(part, '***'), text)
-  return { ...failure, code: mask(failure.code), message: mask(failure.message) }
 }
 
 function timeout(message: string): SolveguardError {

@@ -1,14 +1,14 @@
 import { setMaxListeners } from 'node:events'
 import { z } from 'zod'
 import type { AnyChallenge } from '../base/challenge.js'
-import type { Code } from '../base/errors.js'
+import { type Code, SolveguardError } from '../base/errors.js'
 import { micros } from '../policy/money.js'
 import { check, duration } from '../policy/schema.js'
 import { Batch } from './batch.js'
 import { asSolveguardError, type Core } from './core.js'
 import { checkName } from './grant-name.js'
 import type { Granted } from './job.js'
-import { OPEN_ENDED, reattach } from './reattach.js'
+import { CAME_TO_NOTHING, type LeftItem, OPEN_ENDED, reattach } from './reattach.js'
 import type { Solving } from './solve.js'
 import { stream } from './stream.js'
 import type {
@@ -65,6 +65,8 @@ export function solveStream(
   // What a generator has yet to give nobody knows.
   const backlog = { left: Array.isArray(challenges) ? challenges.length : 0 }
   const tally = { solved: 0, failed: 0, before: 0, cost: 0 }
+  /** Items whose task is with the service, and could not be asked for. */
+  const open = new Set<string>()
 
   async function work(challenge: AnyChallenge, index: number): Promise<StreamResult | undefined> {
     let item: StreamItem = { challenge, index }
@@ -88,8 +90,18 @@ export function solveStream(
       return undefined
     }
     const left = known?.state === 'handed-in' && batch.isOf(known, challenge) ? known : undefined
-    const had = left && (await reattach(core, solving.recovery, grant, challenge, left, over))
+    const had = left && (await answerOf(left, challenge, itemKey))
     return had ?? solving.solve(grant, challenge, { signal: over }, (task) => batch.handedIn(itemKey, challenge, task))
+  }
+
+  /** What the service has for a task that was handed in before. Unless it came to nothing by the service's own word, the item is not over. */
+  async function answerOf(left: LeftItem, challenge: AnyChallenge, itemKey: string): Promise<Solution | undefined> {
+    try {
+      return await reattach(core, solving.recovery, grant, challenge, left, over)
+    } catch (error) {
+      if (!(error instanceof SolveguardError && CAME_TO_NOTHING.has(error.code))) open.add(itemKey)
+      throw error
+    }
   }
 
   /** Whoever iterates has come back: the result was dealt with, and the item is over. */
@@ -104,7 +116,8 @@ export function solveStream(
     } else {
       const { code } = result.error
       tally.failed++
-      if (batch && itemKey !== undefined && !leftOpen(batch, itemKey, code)) await batch.failed(itemKey, code)
+      if (batch && itemKey !== undefined && !open.has(itemKey) && !leftOpen(batch, itemKey, code))
+        await batch.failed(itemKey, code)
       tell({ index, key: itemKey, outcome: 'failed', code })
     }
   }

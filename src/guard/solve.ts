@@ -13,6 +13,7 @@ import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
 import type { ThresholdAlert } from '../ledger/ledger.js'
 import { formatMs } from '../policy/duration.js'
 import { formatUsd, type Money, ZERO } from '../policy/money.js'
+import { hiddenOf } from '../solvers/page-proxy.js'
 import { answerLivesMs } from '../widgets/table.js'
 import { isBlockingTestKey, testAnswer } from '../widgets/test-keys.js'
 import { parseChallenge } from './challenge.js'
@@ -159,6 +160,7 @@ export class Solving {
       gate: grant.gate,
       challenge: withoutPictures(challenge),
       family: challenge.family,
+      hidden: hiddenOf(grant.pageProxy()),
       admitted,
       index,
       busyIndex: undefined,
@@ -484,7 +486,8 @@ export class Solving {
     if (this.#core.hears(action)) this.#core.tell(action, this.#told(job), action)
     const call = job.account.solver.report(job.taskId, good, job.family)
     // The report is a courtesy: the solve is over, and a service that does not take it changes nothing.
-    if (call && !this.#core.closed) await job.transport.send(call, job.key.value, { purpose: 'report' }).catch(() => {})
+    if (!call || this.#core.closed) return
+    await job.transport.send({ ...call, hidden: job.hidden }, job.key.value, { purpose: 'report' }).catch(() => {})
   }
 
   #recordDenial(grant: Granted, challenge: AnyChallenge, admitted: Admitted | undefined, error: DeniedError): void {

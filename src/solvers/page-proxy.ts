@@ -71,6 +71,12 @@ export function formThrough(fields: Fields, challenge: AnyChallenge, proxy: Page
 
 /** What of a call with such a proxy in it must not be shown. */
 export function hiddenIn(proxy: PageProxy | undefined): Pick<Call, 'hidden'> {
+  const hidden = hiddenOf(proxy)
+  return hidden.length > 0 ? { hidden } : {}
+}
+
+/** What of such a proxy must not be shown wherever a service may repeat it. */
+export function hiddenOf(proxy: PageProxy | undefined): readonly string[] {
   const password = proxy?.login?.password
-  return password ? { hidden: [password] } : {}
+  return password ? [password] : []
 }

@@ -7,8 +7,11 @@ import type { Guard, GuardEvents, StreamOptions, StreamResult } from '../../src/
 import { fileLedger } from '../../src/ledger/file.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
+import type { PolicyInput } from '../../src/policy/schema.js'
 import { manualClock } from '../../src/testing/clock.js'
 import { type SolverService, startSolverService } from '../../src/testing/service.js'
+import { startTinyproxy } from '../support/proxies.js'
+import { startTap } from '../support/tap.js'
 import { after, challenge, errorOf, rig, settleWith } from './support.js'
 
 const pages = (count: number): Challenge[] =>
@@ -149,6 +152,52 @@ describe('a batch that is taken up again', () => {
     expect(at.tasks).toHaveLength(3)
     const [, second] = results as (StreamResult & { ok: true })[]
     expect(second?.solution.expiresAt.getTime()).toBeGreaterThan(clock.now())
+  })
+
+  it.each(['OUTSIDE_SCHEDULE', 'ORIGIN_NOT_NAMED', 'LEDGER_UNAVAILABLE', 'EGRESS_UNVERIFIED'] as const)(
+    'does not buy again what could not be asked for (%s)',
+    async (code) => {
+      const { at, ledger } = await shared()
+      await leftAmid(at, ledger, pages(2))
+      const settle = ledger.settle.bind(ledger)
+      if (code === 'LEDGER_UNAVAILABLE') {
+        ledger.settle = () => {
+          throw new Error('the disk is full')
+        }
+      }
+      const tomorrow = new Date(Date.now() + 86_400_000).toLocaleDateString('en', { weekday: 'short', timeZone: 'UTC' })
+      const policy = {
+        OUTSIDE_SCHEDULE: { schedule: { timeZone: 'UTC', windows: [{ days: tomorrow, from: '09:00', to: '17:00' }] } },
+        ORIGIN_NOT_NAMED: { origins: ['https://other.example.com'] },
+        LEDGER_UNAVAILABLE: {},
+        EGRESS_UNVERIFIED: { egress: { expectIp: ['203.0.113.7'], ipCheckUrl: 'http://127.0.0.1:9/' } },
+      }[code]
+      const one = await rig({ at, ledger, policy: policy as Partial<PolicyInput> })
+      const results = await all(one.guard, pages(2), { batch: 'b' })
+      expect(results.map((result) => !result.ok && result.error.code)).toEqual([code, code])
+      expect((await one.guard.batch('b')).map(({ state }) => state)).toEqual(['handed-in', 'handed-in'])
+      await one.guard.close()
+      ledger.settle = settle
+      const next = await rig({ at, ledger })
+      expect((await all(next.guard, pages(2), { batch: 'b' })).map(({ ok }) => ok)).toEqual([true, true])
+      expect(at.tasks).toHaveLength(2)
+    },
+  )
+
+  it('asks for answers by the way out of its own policy', async () => {
+    const proxy = await startTinyproxy()
+    const tap = await startTap(proxy.port)
+    after(() => Promise.all([proxy.stop(), tap.close()]))
+    const { at, ledger } = await shared()
+    await leftAmid(at, ledger, pages(1))
+    const { guard } = await rig({ at, ledger })
+    const grant = guard.narrow({ egress: { proxy: `http://127.0.0.1:${tap.port}` } })
+    const asked = () => at.requests.filter(({ endpoint }) => endpoint === 'res').length
+    const before = asked()
+    for await (const result of grant.stream(pages(1), { batch: 'b' })) expect(result.ok).toBe(true)
+    expect(asked()).toBeGreaterThan(before)
+    expect(tap.sent()).toContain(`CONNECT ${new URL(at.url).host}`)
+    expect(at.tasks).toHaveLength(1)
   })
 
   it('does not buy again while nobody knows what became of a task', async () => {

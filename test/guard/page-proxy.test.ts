@@ -1,3 +1,6 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { createGuard } from '../../src/guard/create.js'
@@ -125,6 +128,32 @@ describe('the proxy that pages are browsed through', () => {
     const shown = [guard, guard.policy, await guard.status(), error, solution, audit.events, lines, guard.narrow({})]
     for (const one of shown) expect(inspect(one, { depth: 12, showHidden: true })).not.toContain(PASSWORD)
     expect(JSON.stringify(shown)).not.toContain(PASSWORD)
+  })
+
+  test.each([
+    ['as it is', (word: string) => word],
+    ['as forms spell it', (word: string) => word.replaceAll('&', '%26')],
+    ['where a long text is cut short', (word: string) => `${'X'.repeat(64)}_${word}`],
+  ])('shows its password to nobody when a task fails, and the service repeats it %s', async (_, spelt) => {
+    const password = 'pa55&of-the-page'
+    const dir = mkdtempSync(join(tmpdir(), 'solveguard-page-proxy-'))
+    after(async () => rmSync(dir, { recursive: true, force: true }))
+    const lines: unknown[] = []
+    const note = (...line: unknown[]) => lines.push(line)
+    const { guard, audit, service } = await rig({
+      policy: { pageProxy: `http://browser:${encodeURIComponent(password)}@203.0.113.9:3128` },
+      more: { trace: join(dir, 'wire.har'), logger: { debug: note, info: note, warn: note } },
+    })
+    service.next('in', { error: `ERROR_IN_${spelt(password)}` })
+    service.next('res', { error: `ERROR_PROXY_${spelt(password)}` })
+    const errors = [await errorOf(guard.solve(challenge)), await errorOf(guard.solve(challenge))]
+    for (const error of errors) expect(error).toMatchObject({ code: 'SOLVER_ERROR' })
+    await guard.close()
+    const har = readdirSync(dir).map((file) => readFileSync(join(dir, file), 'utf8'))
+    expect(har).toHaveLength(1)
+    expect(har[0]).toContain('ERROR_PROXY_')
+    const shown = inspect([errors, lines, audit.events, har], { depth: 12, maxStringLength: null })
+    for (const word of ['pa55', 'of-the-page']) expect(shown).not.toContain(word)
   })
 
   test.each(['127.0.0.1', '10.0.0.7', 'proxy.internal', '[::1]'])(
