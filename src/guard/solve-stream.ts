@@ -61,7 +61,9 @@ export function solveStream(
   const { name, key, keepForMs } = planOf(said, options)
   const batch =
     name === undefined ? undefined : new Batch(core, { name: checkName(name, 'stream.batch'), key, keepForMs })
-  const over = endOf(signal, batch?.lost)
+  /** Whoever leaves early has no use for what is under way: what stands in line must not be bought for nobody. */
+  const left = new AbortController()
+  const over = endOf(left.signal, signal, batch?.lost)
   // What a generator has yet to give nobody knows.
   const backlog = { left: Array.isArray(challenges) ? challenges.length : 0 }
   const tally = { solved: 0, failed: 0, before: 0, cost: 0 }
@@ -133,6 +135,7 @@ export function solveStream(
       yield* stream(challenges, work, { most, ordered: order === 'input', signal: over, taken })
       batch?.lost.throwIfAborted()
     } finally {
+      left.abort()
       core.backlogs.delete(backlog)
       await batch?.close()
     }
@@ -149,10 +152,8 @@ export function solveStream(
 }
 
 /** One signal of our own for all of them: every solve under way listens to it, and there may be many. */
-function endOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal | undefined {
-  const given = signals.filter((signal) => signal !== undefined)
-  if (given.length === 0) return undefined
-  const any = AbortSignal.any(given)
+function endOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
+  const any = AbortSignal.any(signals.filter((signal) => signal !== undefined))
   setMaxListeners(0, any)
   return any
 }

@@ -100,7 +100,7 @@ export interface StreamTally {
 
 /**
  * Results, one by one: to be iterated once, or given to a callback. Nothing is solved before that begins, and a challenge is taken only when
- * there is room for it: whoever is slow to take results holds the source back.
+ * there is room for it: whoever is slow to take results holds the source back. Whoever ends the iteration early aborts what is under way.
  */
 export interface SolveStream extends AsyncIterable<StreamResult> {
   /**

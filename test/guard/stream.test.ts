@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Challenge } from '../../src/base/challenge.js'
 import { stream } from '../../src/guard/stream.js'
 import type { GuardEvents, StreamOptions } from '../../src/guard/types.js'
@@ -226,4 +226,19 @@ describe('guard.stream', () => {
       expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }),
     )
   })
+})
+
+it('whoever leaves a stream early buys nothing more: what stands in line is given up', async () => {
+  const budget = { perDay: usd(1), perMinute: 3, wait: '30s' } as const
+  const { guard, service } = await rig({ policy: { budget } })
+  const challenges = Array.from({ length: 20 }, () => challenge)
+  for await (const result of guard.stream(challenges, { concurrency: 10 })) {
+    expect(result.ok).toBe(true)
+    break
+  }
+  await vi.waitFor(async () => {
+    const { process, day } = await guard.status()
+    expect([process.solving, process.waiting, day.reserved]).toEqual([0, 0, 0])
+  })
+  expect(service.tasks.length).toBeLessThanOrEqual(3)
 })
