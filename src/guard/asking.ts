@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.js'
 import type { Call, Reply } from '../base/wire.js'
-import type { Failure, Pending, Ready, Solver, Told } from '../solvers/solver.js'
+import type { Failure, ManyPolls, Pending, Ready, Solver, Told } from '../solvers/solver.js'
 import type { Pace } from './pace.js'
 import type { Errand } from './service.js'
 
@@ -8,6 +8,7 @@ type Answered = Ready | Pending | Failure
 
 /** Sends a call, and reads the reply; a call without a reply is a failure too. */
 export type Send = <T extends Ready | Pending | Told>(
+  errand: Errand,
   call: Call,
   read: (reply: Reply) => T | Failure,
 ) => Promise<T | Failure>
@@ -17,6 +18,8 @@ export type Round = Set<Asking>
 
 /** What a service says of its time, in whole seconds, may be off by so much. */
 const TOLD_WITHIN_MS = 1_000
+
+const NOBODY: readonly Asking[] = []
 
 /**
  * Asks for one task: when its pace says so, together with all others that may be asked for by then, or in the call of one of those. No
@@ -68,24 +71,34 @@ export class Asking {
   }
 
   /** What the service says of the task: already told, or asked for now. */
-  async ask(send: Send): Promise<Answered> {
+  ask(send: Send): Promise<Answered> {
     // Its own turn came while another's call was under way.
-    if (this.#asked) await this.#asked
+    return this.#asked ? this.#asked.then(() => this.#ask(send)) : this.#ask(send)
+  }
+
+  // Thousands of these wait at a time: a function that awaits would hold several times as much as what is handed on here.
+  #ask(send: Send): Promise<Answered> {
     const told = this.#told
     this.#told = undefined
-    if (told) return this.#heard(told.result, told.at)
+    if (told) return Promise.resolve(this.#heard(told.result, told.at))
     const at = this.#clock.monotonic()
     const { many } = this.#solver
-    const others = many && this.#round ? this.#alongWith(this.#round, at, many.most - 1) : []
+    const others = many && this.#round ? this.#alongWith(this.#round, at, many.most - 1) : NOBODY
     this.#from = Number.POSITIVE_INFINITY
-    if (!many || others.length === 0) {
-      const read = (reply: Reply): Answered => this.#solver.readPoll(reply, this.#errand.family)
-      return this.#heard(await send<Ready | Pending>(this.#hiding(this.#solver.poll(this.#taskId)), read), at)
-    }
+    return many && others.length > 0 ? this.#askAlong(many, others, send, at) : this.#askAlone(send, at)
+  }
+
+  #askAlone(send: Send, at: number): Promise<Answered> {
+    const read = (reply: Reply): Answered => this.#solver.readPoll(reply, this.#errand.family)
+    const call = this.#hiding(this.#solver.poll(this.#taskId), NOBODY)
+    return send<Ready | Pending>(this.#errand, call, read).then((heard) => this.#heard(heard, at))
+  }
+
+  #askAlong(many: ManyPolls, others: readonly Asking[], send: Send, at: number): Promise<Answered> {
     const all: readonly Asking[] = [this, ...others]
     const families = all.map((one) => one.#errand.family)
     const call = this.#hiding(many.poll(all.map((one) => one.#taskId)), others)
-    const sent = send<Told>(call, (reply) => many.read(reply, families))
+    const sent = send<Told>(this.#errand, call, (reply) => many.read(reply, families))
     const results = sent.then(
       (heard) => (heard.kind === 'told' ? heard.results : []),
       () => [],
@@ -93,14 +106,14 @@ export class Asking {
     for (const [i, other] of others.entries()) {
       other.#asked = results.then((list) => other.#tell(list[i + 1], at))
     }
-    const heard = await sent
-    return this.#heard(heard.kind === 'told' ? heard.results[0] : heard, at)
+    return sent.then((heard) => this.#heard(heard.kind === 'told' ? heard.results[0] : heard, at))
   }
 
   /** A call in the reply to which what is hidden may be repeated. */
-  #hiding(call: Call, others: readonly Asking[] = []): Call {
-    const hidden = new Set([this, ...others].flatMap((one) => one.#errand.hidden))
-    return hidden.size > 0 ? { ...call, hidden: [...hidden] } : call
+  #hiding(call: Call, others: readonly Asking[]): Call {
+    const all = [this, ...others]
+    if (all.every((one) => one.#errand.hidden.length === 0)) return call
+    return { ...call, hidden: [...new Set(all.flatMap((one) => one.#errand.hidden))] }
   }
 
   /** No longer to be asked for. */

@@ -1,7 +1,7 @@
 import type { Answer, AnyChallenge, Family } from '../base/challenge.js'
 import { type Code, SolveguardError } from '../base/errors.js'
 import type { Call, Reply } from '../base/wire.js'
-import { type Purpose, type Transport, TransportError } from '../egress/transport.js'
+import { type Purpose, type SendOptions, type Transport, TransportError } from '../egress/transport.js'
 import { type Money, ZERO } from '../policy/money.js'
 import type { PageProxy } from '../policy/page-proxy.js'
 import type { SecretVersion } from '../secrets/provider.js'
@@ -65,9 +65,19 @@ export type Ended =
 const LONGEST_CALL_MS = 30_000
 const LONGEST_BACKOFF_MS = 30_000
 
+/** How calls are sent. */
+const CALLS: Readonly<Record<Purpose, SendOptions>> = {
+  submit: { purpose: 'submit', timeoutMs: LONGEST_CALL_MS },
+  poll: { purpose: 'poll', timeoutMs: LONGEST_CALL_MS },
+  report: { purpose: 'report', timeoutMs: LONGEST_CALL_MS },
+  balance: { purpose: 'balance', timeoutMs: LONGEST_CALL_MS },
+}
+
 /** The conversation with a solver service: hands in, asks, and knows what each failure means for the money. */
 export class Service {
   readonly #core: Core
+  /** Made once: thousands of errands wait at a time. */
+  readonly #poll: Send = (errand, call, read) => this.#send(errand, 'poll', call, read)
 
   constructor(core: Core) {
     this.#core = core
@@ -132,57 +142,53 @@ export class Service {
    * @param handedIn whether it has just been handed in: the task of a process that died was handed in some time ago
    */
   async follow(errand: Errand, taskId: string, handedIn = true): Promise<Ended> {
-    const asking = new Asking(errand, taskId, this.#core.clock, handedIn)
+    const { clock } = this.#core
+    const asking = new Asking(errand, taskId, clock, handedIn)
     try {
-      return await this.#follow(errand, asking)
+      let refused: SecretVersion[] | undefined
+      let { wait } = asking
+      for (let failures = 0; ; ) {
+        await this.#wait(errand, Math.min(wait, errand.lapsesAt - clock.now()))
+        if (this.#core.closed) return { kind: 'left' }
+        if (clock.now() >= errand.lapsesAt) {
+          const { lastFailure } = errand
+          const error = lastFailure ? this.#problem(errand, lastFailure) : timeout('The task did not end in time.')
+          return failed(error, errand.amount)
+        }
+        const result = await asking.ask(this.#poll)
+        if (result.kind === 'ready') return this.answered(errand, result)
+        wait = asking.wait
+        if (result.kind === 'pending') {
+          errand.lastFailure = undefined
+          errand.notReadyAt = clock.now()
+          continue
+        }
+        errand.lastFailure = result
+        switch (result.class) {
+          case 'busy':
+          case 'invalid':
+            wait = this.#retry(errand, result, Math.max(wait, backoff(result, failures++)))
+            break
+          case 'key': {
+            refused ??= []
+            const problem = await this.#changeKey(errand, refused, result)
+            if (problem) return failed(problem, errand.amount)
+            break
+          }
+          case 'unsolvable':
+          case 'proxy':
+            return failed(
+              this.#problem(errand, result),
+              result.charged ? errand.amount : ZERO,
+              result.class === 'unsolvable',
+            )
+          default:
+            // The service took the task: whatever it says of it now, it may charge for it.
+            return failed(this.#problem(errand, result), errand.amount)
+        }
+      }
     } finally {
       asking.end()
-    }
-  }
-
-  async #follow(errand: Errand, asking: Asking): Promise<Ended> {
-    const { clock } = this.#core
-    const send: Send = (call, read) => this.#send(errand, 'poll', call, read)
-    const refused: SecretVersion[] = []
-    let { wait } = asking
-    for (let failures = 0; ; ) {
-      await this.#wait(errand, Math.min(wait, errand.lapsesAt - clock.now()))
-      if (this.#core.closed) return { kind: 'left' }
-      if (clock.now() >= errand.lapsesAt) {
-        const { lastFailure } = errand
-        const error = lastFailure ? this.#problem(errand, lastFailure) : timeout('The task did not end in time.')
-        return failed(error, errand.amount)
-      }
-      const result = await asking.ask(send)
-      if (result.kind === 'ready') return this.answered(errand, result)
-      wait = asking.wait
-      if (result.kind === 'pending') {
-        errand.lastFailure = undefined
-        errand.notReadyAt = clock.now()
-        continue
-      }
-      errand.lastFailure = result
-      switch (result.class) {
-        case 'busy':
-        case 'invalid':
-          wait = this.#retry(errand, result, Math.max(wait, backoff(result, failures++)))
-          break
-        case 'key': {
-          const problem = await this.#changeKey(errand, refused, result)
-          if (problem) return failed(problem, errand.amount)
-          break
-        }
-        case 'unsolvable':
-        case 'proxy':
-          return failed(
-            this.#problem(errand, result),
-            result.charged ? errand.amount : ZERO,
-            result.class === 'unsolvable',
-          )
-        default:
-          // The service took the task: whatever it says of it now, it may charge for it.
-          return failed(this.#problem(errand, result), errand.amount)
-      }
     }
   }
 
@@ -209,11 +215,8 @@ export class Service {
     errand.sentIn = errand.account.keys.round
     this.#core.keyWatch.used(errand.account, errand.key)
     try {
-      const reply = await errand.transport.send(call, errand.key.value, {
-        purpose,
-        timeoutMs: LONGEST_CALL_MS,
-        mayAnswer: (reply) => mayAnswer(read(reply)),
-      })
+      const options = this.#core.wireLog ? logged(purpose, read) : CALLS[purpose]
+      const reply = await errand.transport.send(call, errand.key.value, options)
       return withoutHidden(reply, read, call.hidden)
     } catch (error) {
       if (!(error instanceof TransportError)) throw error
@@ -281,6 +284,11 @@ export class Service {
       errand.wake = done
     })
   }
+}
+
+/** How a call is sent of which a wire log is kept: that has to know what a reply is, before it is read here. */
+function logged(purpose: Purpose, read: (reply: Reply) => Submitted | Ready | Pending | Told | Failure): SendOptions {
+  return { ...CALLS[purpose], mayAnswer: (reply) => mayAnswer(read(reply)) }
 }
 
 /** Whether a reply that was read so may hold an answer: it does, or nobody knows what it holds. */

@@ -32,6 +32,11 @@ import type { Solution, SolveOptions } from './types.js'
 
 const noop = (): void => {}
 
+/** Names a solve. In one piece: Node puts a UUID together from sixteen, which take up six times as much for as long as it is kept. */
+function solveId(): string {
+  return Buffer.from(randomUUID(), 'latin1').toString('latin1')
+}
+
 /** How long after its solve's deadline a reservation lapses: time for a task to end that nobody waits for any more. */
 const LAPSE_AFTER_MS = 120_000
 
@@ -155,7 +160,7 @@ export class Solving {
     const { index, account, price, key, transport } = choice
     const startedAt = this.#core.clock.monotonic()
     return {
-      id: randomUUID(),
+      id: solveId(),
       grant,
       gate: grant.gate,
       challenge: withoutPictures(challenge),

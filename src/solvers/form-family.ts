@@ -14,7 +14,8 @@ import type { Failure, ManyPolls, Pending, Ready, Submitted } from './solver.js'
 
 /** A call without its key. Ours are always POST, with the key in the body, and ask for JSON. */
 export function formCall(path: '/in.php' | '/res.php', fields: Readonly<Record<string, unknown>>): Call {
-  return { path, encoding: 'form', keyField: 'key', fields: { ...fields, json: '1' } }
+  // Not by spreading: V8 then makes a hidden class for each object, which takes up more than what is in it.
+  return { path, encoding: 'form', keyField: 'key', fields: Object.assign({}, fields, { json: '1' }) }
 }
 
 /** Readers for one service's replies. None of them throws. */

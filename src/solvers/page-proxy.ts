@@ -75,8 +75,10 @@ export function hiddenIn(proxy: PageProxy | undefined): Pick<Call, 'hidden'> {
   return hidden.length > 0 ? { hidden } : {}
 }
 
+const NOTHING: readonly string[] = []
+
 /** What of such a proxy must not be shown wherever a service may repeat it. */
 export function hiddenOf(proxy: PageProxy | undefined): readonly string[] {
   const password = proxy?.login?.password
-  return password ? [password] : []
+  return password ? [password] : NOTHING
 }
