@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
+import { z } from 'zod'
 import type { Alert, AlertChannel } from '../alerts/channel.js'
 import { isPromise, type MaybePromise } from '../base/async.js'
 import type { Clock } from '../base/clock.js'
@@ -46,6 +47,7 @@ const LAST_MS = 5_000
 const MOST_TAKEN = 20
 const MOST_SAID = 1_000
 const LONGEST_FACT = 2_000
+const LONGEST_MESSAGE = 1_000
 
 /**
  * What is owed to the channels. An alert is raised by one process; what it owes stands in the ledger until it is delivered, so that another
@@ -85,7 +87,7 @@ export class Outbox {
   raise(alert: Omit<Alert, 'id' | 'guard'>, { once = false, about }: Telling = {}): void {
     if (this.#closed || !this.takes(alert.code)) return
     const id = `alert_${randomUUID()}`
-    const raised = { ...alert, id, guard: this.#parts.name, message: printable(alert.message, 1_000) }
+    const raised = { ...alert, id, guard: this.#parts.name, message: printable(alert.message, LONGEST_MESSAGE) }
     if (once) {
       this.#owe(raised)
       return
@@ -248,14 +250,28 @@ function factOf({ id, code, message, at, details }: Alert, until: number, owner:
   return bare.length <= LONGEST_FACT ? bare : JSON.stringify({ ...kept, message: message.slice(0, 300) })
 }
 
+const moment = z.number().min(0).max(8.64e15)
+const OWED = z.object({
+  owner: z.string().max(200),
+  until: moment,
+  id: z.string().regex(/^[\w-]{1,100}$/),
+  code: z
+    .string()
+    .refine((code) => Object.hasOwn(CODES, code))
+    .transform((code) => code as Code),
+  at: moment.transform((at) => new Date(at)),
+  message: z.string().transform((message) => printable(message, LONGEST_MESSAGE)),
+  details: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+})
+
 /** What stands in a fact. Another version may have written it: what it does not know it leaves alone. */
 function readOwed({ name, value }: Fact): { owner: string; until: number; alert: Omit<Alert, 'guard'> } | undefined {
   if (!name.startsWith('owed/')) return undefined
   try {
-    const { owner, until, id, code, at, message, details } = JSON.parse(value)
-    const known = typeof code === 'string' && Object.hasOwn(CODES, code)
-    if (!known || typeof id !== 'string' || typeof message !== 'string' || typeof owner !== 'string') return undefined
-    return { owner, until: Number(until), alert: { id, code: code as Code, message, at: new Date(at), details } }
+    const { success, data } = OWED.safeParse(JSON.parse(value))
+    if (!success) return undefined
+    const { owner, until, ...alert } = data
+    return { owner, until, alert }
   } catch {
     return undefined
   }

@@ -304,6 +304,33 @@ describe('an alert that is owed', () => {
     expect([other.told.length, again.told.length]).toEqual([0, 1])
   })
 
+  it.each([
+    ['no time', { at: undefined }],
+    ['a time that is none', { at: 1e300 }],
+    ['no end', { until: undefined }],
+    ['a name for a header to break', { id: 'alert_1\r\nx: y' }],
+    ['details that are no figures', { details: { of: { a: ['structure'] } } }],
+    ['a code that is none', { code: 'toString' }],
+  ])('and stands in the ledger with %s is left alone, and holds no other up', async (_, broken) => {
+    const { channel: plain, codes } = testChannel()
+    const deliver: AlertChannel['deliver'] = async (alert, delivery) => {
+      alert.at.toISOString()
+      await plain.deliver(alert, delivery)
+    }
+    const channel = { ...plain, deliver }
+    const message = 'Budget spent.'
+    const fine = { owner: '', until: clock.now() + HOUR, id: 'alert_1', code: 'KEY_DUE', at: clock.now(), message }
+    const name = 'owed/alert_1/test-1'
+    const owe = { scope: 'alerts/tests', name, value: JSON.stringify({ ...fine, ...broken }), forMs: 24 * HOUR }
+    await ledger.remember(owe, clock.now())
+    const { solve, guard } = await aProcess([channel])
+    expect((await guard.status()).alerts).toMatchObject([{ owed: 0 }])
+    // Some beats, at which it would be taken over.
+    for (let i = 0; i < 20; i++) await clock.advance(3_000)
+    await solve(6)
+    await vi.waitFor(() => expect(codes()).toEqual(['BUDGET_THRESHOLD']))
+  })
+
   it('holds no key and no token', async () => {
     const facts = vi.spyOn(ledger, 'remember')
     const { channel, told, fail } = testChannel()
