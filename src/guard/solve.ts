@@ -1,14 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { AuditEvent } from '../audit/sink.js'
 import { isPromise, type MaybePromise } from '../base/async.js'
-import {
-  type Answer,
-  type AnyChallenge,
-  type Challenge,
-  type ChallengeFacts,
-  isPicture,
-  withoutPictures,
-} from '../base/challenge.js'
+import { type Answer, type AnyChallenge, type Challenge, isPicture, withoutPictures } from '../base/challenge.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
 import type { ThresholdAlert } from '../ledger/ledger.js'
 import { formatMs } from '../policy/duration.js'
@@ -26,8 +18,9 @@ import { isOwnWork, OwnWork } from './own-work.js'
 import { PageLoads } from './page-loads.js'
 import type { Recovery } from './recovery.js'
 import { reserve } from './reserve.js'
-import type { Ended, Service } from './service.js'
+import type { Service } from './service.js'
 import { BoughtSolution } from './solution.js'
+import { Telling } from './telling.js'
 import type { Solution, SolveOptions } from './types.js'
 
 const noop = (): void => {}
@@ -44,6 +37,7 @@ const LAPSE_AFTER_MS = 120_000
 export class Solving {
   readonly #core: Core
   readonly #service: Service
+  readonly #telling: Telling
   /** For what others have left: their tasks. */
   readonly recovery: Recovery
   readonly #ownWork: OwnWork
@@ -55,6 +49,7 @@ export class Solving {
   constructor(core: Core, service: Service, recovery: Recovery) {
     this.#core = core
     this.#service = service
+    this.#telling = new Telling(core)
     this.recovery = recovery
     this.#ownWork = new OwnWork(core)
     this.#chooser = new Chooser(core)
@@ -112,7 +107,7 @@ export class Solving {
     } catch (error) {
       forgetOnPage()
       if (error instanceof DeniedError) {
-        this.#recordDenial(grant, challenge, admitted, error)
+        this.#telling.denied(grant, challenge, admitted, error)
         if (admitted) this.#pageLoads.denied(options.pageLoad, admitted.origin, error)
       }
       throw error
@@ -279,13 +274,13 @@ export class Solving {
         if (ended.kind === 'left') throw closed()
         // On the record before it is settled: what was settled and not recorded could be told by nobody.
         const durationMs = this.#core.clock.monotonic() - job.startedAt
-        const recorded = this.#core.recorder.noteAll([this.#outcome(job, ended, durationMs)])
+        const recorded = this.#core.recorder.noteAll([this.#telling.outcome(job, ended, durationMs)])
         if (isPromise(recorded)) await recorded
         // What it costs to have failed is what it may cost at most, but for what the service's table says.
         const settled = this.#settle(job, ended.cost, ended.kind === 'failed' && ended.cost > 0)
         if (isPromise(settled)) await settled
-        if (ended.kind === 'solved') return resolve(this.#solved(job, ended, durationMs))
-        this.#failed(job, ended, durationMs)
+        if (ended.kind === 'solved') return resolve(this.#telling.solved(job, ended, durationMs))
+        this.#telling.failed(job, ended, durationMs)
         if (job.over || this.#core.closed) throw ended.error
         if (ended.moveOn) await this.#moveOn(job, challenge, ended.error, ended.moveOn)
         else {
@@ -330,20 +325,13 @@ export class Solving {
     job.amount = choice.price.amount
     job.key = choice.key
     job.moveOnAfterMs = this.#patience(job.grant, challenge, choice.index)
-    const { code, message } = why
-    if (this.#core.hears('movedOn')) {
-      const to = job.account.name
-      this.#core.tell('movedOn', { ...this.#told(job), from, to, code, message }, `${message} Asking ${to} instead.`)
-    }
+    this.#telling.movedOn(job, from, why)
     return true
   }
 
   /** Nobody waits any more. What was handed in is followed to its end all the same. */
   #giveUp(job: Job, error: SolveguardError): void {
-    this.#core.recorder.note(describeJob(this.#core, 'abandoned', job, { reserved: job.amount }))
-    if (this.#core.hears('abandoned')) {
-      this.#core.tell('abandoned', { ...this.#told(job), taskId: job.taskId }, 'abandoned')
-    }
+    this.#telling.abandoned(job)
     this.#end(job, error)
     // Before the service took the task there is something to give back at once; after that, its manners go on.
     if (job.taskId === '') job.wake?.()
@@ -354,6 +342,14 @@ export class Solving {
     job.over = true
     job.release()
     job.reject(error)
+  }
+
+  /** The service has taken the task. It is noted in the ledger, for whoever comes after a death. */
+  #submitted(job: Job, taskId: string): void {
+    job.taskId = taskId
+    const note = { solver: job.account.name, taskId, keyVersion: job.key.version, family: job.family }
+    this.#core.background(() => this.#core.ledger.note(job.reservationId, note), 'LEDGER_UNAVAILABLE')
+    this.#telling.submitted(job)
   }
 
   // -- spending -------------------------------------------------------------------------------------------------
@@ -387,19 +383,14 @@ export class Solving {
       const written = this.#core.recorder.require(describeJob(this.#core, 'authorised', job, { reserved: job.amount }))
       if (isPromise(written)) {
         return written.then(
-          () => this.#authorised(job),
+          () => this.#telling.authorised(job),
           (error) => this.#unrecorded(job, error),
         )
       }
     } catch (error) {
       return this.#unrecorded(job, error)
     }
-    this.#authorised(job)
-  }
-
-  #authorised(job: Job): void {
-    if (!this.#core.hears('authorised')) return
-    this.#core.tell('authorised', { ...this.#told(job), reserved: job.amount }, 'authorised')
+    this.#telling.authorised(job)
   }
 
   async #unrecorded(job: Job, error: unknown): Promise<void> {
@@ -434,82 +425,6 @@ export class Solving {
     } catch (error) {
       lost(error)
     }
-  }
-
-  // -- what is written down and told ----------------------------------------------------------------------------
-
-  #submitted(job: Job, taskId: string): void {
-    job.taskId = taskId
-    const note = { solver: job.account.name, taskId, keyVersion: job.key.version, family: job.family }
-    this.#core.background(() => this.#core.ledger.note(job.reservationId, note), 'LEDGER_UNAVAILABLE')
-    this.#core.recorder.later(describeJob(this.#core, 'submitted', job))
-    if (this.#core.hears('submitted')) this.#core.tell('submitted', { ...this.#told(job), taskId }, 'submitted')
-  }
-
-  #outcome(job: Job, ended: Exclude<Ended, { kind: 'left' }>, durationMs: number): AuditEvent {
-    const { cost } = ended
-    const more =
-      ended.kind === 'solved'
-        ? { reserved: job.amount, cost, durationMs }
-        : { reserved: job.amount, cost, durationMs, code: ended.error.code, message: ended.error.message }
-    return describeJob(this.#core, ended.kind, job, more)
-  }
-
-  #solved(job: Job, { answer, cost }: Extract<Ended, { kind: 'solved' }>, durationMs: number): Solution {
-    const { clock } = this.#core
-    if (this.#core.hears('solved')) {
-      this.#core.tell('solved', { ...this.#told(job), taskId: job.taskId, cost, durationMs }, 'solved')
-    }
-    return new BoughtSolution(answer, {
-      cost,
-      imputed: job.price.imputed,
-      taskId: job.taskId,
-      expiresAt: new Date(clock.now() + answerLivesMs(job.family)),
-      report: (good) => this.#report(job, good),
-      onInjected: (error) => {
-        const ok = error === undefined
-        this.#core.recorder.note(
-          describeJob(this.#core, 'injected', job, { code: error?.code, message: error?.message }),
-        )
-        if (this.#core.hears('injected')) {
-          this.#core.tell('injected', { ...this.#told(job), ok, code: error?.code }, 'injected')
-        }
-      },
-    })
-  }
-
-  #failed(job: Job, { error, cost }: Extract<Ended, { kind: 'failed' }>, durationMs: number): void {
-    const { code, message } = error
-    if (this.#core.hears('failed')) {
-      this.#core.tell('failed', { ...this.#told(job), code, message, cost, durationMs }, message)
-    }
-  }
-
-  async #report(job: Job, good: boolean): Promise<void> {
-    const action = good ? 'accepted' : 'rejected'
-    this.#core.recorder.note(describeJob(this.#core, action, job))
-    if (this.#core.hears(action)) this.#core.tell(action, this.#told(job), action)
-    const call = job.account.solver.report(job.taskId, good, job.family)
-    // The report is a courtesy: the solve is over, and a service that does not take it changes nothing.
-    if (!call || this.#core.closed) return
-    await job.transport.send({ ...call, hidden: job.hidden }, job.key.value, { purpose: 'report' }).catch(() => {})
-  }
-
-  #recordDenial(grant: Granted, challenge: AnyChallenge, admitted: Admitted | undefined, error: DeniedError): void {
-    const { code, layer, message, retryAt } = error
-    const { denied } = this.#core
-    denied.set(code, (denied.get(code) ?? 0) + 1)
-    const record = { code, layer, message, retryAt: retryAt?.getTime() }
-    this.#core.denials.add(describe(this.#core, 'denied', grant, challenge, admitted, record))
-    if (this.#core.hears('denied')) {
-      const at = new Date(this.#core.clock.now())
-      this.#core.tell('denied', { challenge: withoutPictures(challenge), at, code, layer, message, retryAt }, message)
-    }
-  }
-
-  #told(job: Job): { solveId: string; solver: string; challenge: ChallengeFacts; at: Date } {
-    const at = new Date(this.#core.clock.now())
-    return { solveId: job.id, solver: job.account.name, challenge: job.challenge, at }
   }
 }
 
