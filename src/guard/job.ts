@@ -70,8 +70,8 @@ export interface Job extends Errand {
   readonly onHandedIn: ((task: HandedIn) => Promise<void>) | undefined
   /** Answers the caller with an error, unless it was answered already. */
   reject: (error: unknown) => void
-  /** To be called if nothing was spent on it: it then is none of its page's solves. */
-  readonly forgetOnPage: () => void
+  /** The load of the page that it is for; until it has ended. */
+  pageLoad: object | undefined
   /** Lets go of the deadline and of the caller's signal. */
   release: () => void
   /** Settles when all is accounted for. Absent until the first step that has to be waited for. */

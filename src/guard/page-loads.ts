@@ -15,8 +15,6 @@ interface Load {
   suspected: boolean
 }
 
-const noop = (): void => {}
-
 /**
  * Counts solves by page load, in this process: that is where a page lives. What a page load is, its caller knows; here it is an
  * object that is the same for all solves of one, and nothing is kept of it once nobody else has it.
@@ -31,11 +29,10 @@ export class PageLoads {
 
   /**
    * Counts a solve. One without a page load is the only one of its own.
-   * @returns what is to be called if nothing was spent on it
    * @throws DeniedError `PAGE_LIMIT_REACHED`
    */
-  begin({ policy }: Granted, pageLoad: object | undefined): () => void {
-    if (pageLoad === undefined) return noop
+  begin({ policy }: Granted, pageLoad: object | undefined): void {
+    if (pageLoad === undefined) return
     const load = this.#of(pageLoad)
     const { perPage } = policy.budget
     if (perPage !== undefined && load.solves >= perPage) {
@@ -47,7 +44,11 @@ export class PageLoads {
       )
     }
     load.solves++
-    return () => load.solves--
+  }
+
+  /** Nothing was spent on a solve: it is none of its page's. */
+  forget(pageLoad: object | undefined): void {
+    if (pageLoad !== undefined) this.#of(pageLoad).solves--
   }
 
   /** Takes in that a page was denied a solve. One that asks for more than it may have is told of, once. */

@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { isPromise, type MaybePromise } from '../base/async.js'
-import { type Answer, type AnyChallenge, type Challenge, isPicture, withoutPictures } from '../base/challenge.js'
+import {
+  type Answer,
+  type AnyChallenge,
+  type Challenge,
+  type ChallengeFacts,
+  isPicture,
+  withoutPictures,
+} from '../base/challenge.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
 import type { ThresholdAlert } from '../ledger/ledger.js'
 import { formatMs } from '../policy/duration.js'
@@ -76,13 +83,13 @@ export class Solving {
     onHandedIn: Job['onHandedIn'],
     onParsed: (challenge: AnyChallenge) => void = noop,
   ): Promise<Solution> {
-    const { signal } = options
+    const { signal, pageLoad } = options
     if (this.#core.closed) throw closed()
     if (signal?.aborted) throw aborted()
     const challenge = parseChallenge(input)
     onParsed(challenge)
     let admitted: Admitted | undefined
-    let forgetOnPage = noop
+    let counted = false
     try {
       admitted = grant.gate.admit(challenge, this.#core.clock.now())
       if (!isPicture(challenge)) {
@@ -92,7 +99,8 @@ export class Solving {
         const answer = asMeant ? testAnswer(challenge) : undefined
         if (answer) return await this.#free(grant, challenge, admitted, answer)
       }
-      forgetOnPage = this.#pageLoads.begin(grant, options.pageLoad)
+      this.#pageLoads.begin(grant, pageLoad)
+      counted = true
       const passedOver: SolveguardError[] = []
       const found = this.#chooser.choose(grant, challenge, 0, passedOver, signal)
       const choice = isPromise(found) ? await found : found
@@ -100,18 +108,28 @@ export class Solving {
       // While the key was waited for, much may have happened; nobody would hear of it once the solve has begun.
       if (this.#core.closed) throw closed()
       if (signal?.aborted) throw aborted()
-      const job = this.#job(grant, challenge, admitted, choice, passedOver, forgetOnPage, onHandedIn)
-      // From here on the job knows whether anything was spent.
-      forgetOnPage = noop
-      return await this.#start(job, challenge, signal)
+      const job = this.#job(grant, challenge, admitted, choice, passedOver, pageLoad, onHandedIn)
+      // From here on the job knows whether anything was spent, and says itself how it was refused: thousands wait at a time.
+      counted = false
+      return this.#start(job, challenge, signal)
     } catch (error) {
-      forgetOnPage()
-      if (error instanceof DeniedError) {
-        this.#telling.denied(grant, challenge, admitted, error)
-        if (admitted) this.#pageLoads.denied(options.pageLoad, admitted.origin, error)
-      }
+      if (counted) this.#pageLoads.forget(pageLoad)
+      this.#refused(grant, withoutPictures(challenge), admitted, pageLoad, error)
       throw error
     }
+  }
+
+  /** What a denial leaves behind. */
+  #refused(
+    grant: Granted,
+    challenge: ChallengeFacts,
+    admitted: Admitted | undefined,
+    pageLoad: object | undefined,
+    error: unknown,
+  ): void {
+    if (!(error instanceof DeniedError)) return
+    this.#telling.denied(grant, challenge, admitted, error)
+    if (admitted) this.#pageLoads.denied(pageLoad, admitted.origin, error)
   }
 
   /** How many solves of this process have not ended. */
@@ -149,7 +167,7 @@ export class Solving {
     admitted: Admitted,
     choice: Choice,
     passedOver: SolveguardError[],
-    forgetOnPage: () => void,
+    pageLoad: object | undefined,
     onHandedIn: Job['onHandedIn'],
   ): Job {
     const { index, account, price, key, transport } = choice
@@ -177,7 +195,7 @@ export class Solving {
       deadlineAt: startedAt + deadlineOf(grant),
       attempt: 0,
       spent: false,
-      forgetOnPage,
+      pageLoad,
       reservations: 0,
       reservationId: '',
       lapsesAt: 0,
@@ -290,13 +308,22 @@ export class Solving {
         }
       }
     } catch (error) {
+      const { grant, admitted, pageLoad } = job
+      this.#leavePage(job)
+      // One that nobody waits for was told of already.
+      if (!job.over) this.#refused(grant, job.challenge, admitted, pageLoad, error)
       job.reject(error)
     } finally {
       job.release()
-      if (!job.spent) job.forgetOnPage()
+      this.#leavePage(job)
       this.#underWay.delete(job)
       this.#core.keyWatch.end(job)
     }
+  }
+
+  #leavePage(job: Job): void {
+    if (!job.spent) this.#pageLoads.forget(job.pageLoad)
+    job.pageLoad = undefined
   }
 
   /** Takes the job to another account, which took nothing here. @throws SolveguardError why no account takes it */

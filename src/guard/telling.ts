@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../audit/sink.js'
-import { type AnyChallenge, type ChallengeFacts, withoutPictures } from '../base/challenge.js'
+import type { ChallengeFacts } from '../base/challenge.js'
 import type { DeniedError, SolveguardError } from '../base/errors.js'
 import { answerLivesMs } from '../widgets/table.js'
 import type { Core } from './core.js'
@@ -93,7 +93,7 @@ export class Telling {
   }
 
   /** Told, counted, and written down behind. */
-  denied(grant: Granted, challenge: AnyChallenge, admitted: Admitted | undefined, error: DeniedError): void {
+  denied(grant: Granted, challenge: ChallengeFacts, admitted: Admitted | undefined, error: DeniedError): void {
     const { code, layer, message, retryAt } = error
     const { denied } = this.#core
     denied.set(code, (denied.get(code) ?? 0) + 1)
@@ -101,7 +101,7 @@ export class Telling {
     this.#core.denials.add(describe(this.#core, 'denied', grant, challenge, admitted, record))
     if (this.#core.hears('denied')) {
       const at = new Date(this.#core.clock.now())
-      this.#core.tell('denied', { challenge: withoutPictures(challenge), at, code, layer, message, retryAt }, message)
+      this.#core.tell('denied', { challenge, at, code, layer, message, retryAt }, message)
     }
   }
 
