@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -355,12 +356,20 @@ describe('one batch in two places', () => {
   it('belongs to a process elsewhere until that has given no sign of life for a while', async () => {
     const clock = manualClock()
     const { guard, ledger } = await rig({ clock })
-    const elsewhere = { scope: 'batch-lock:tests/b', name: '3', value: 'other-machine:1:99-x', forMs: 15_000 }
+    const mark = 'other-machine:1:99-x'
+    const elsewhere = { scope: 'batch-lock:tests/b', name: 'turn/3', value: mark, forMs: 60_000 }
+    const sign = {
+      ...elsewhere,
+      name: `here/${createHash('sha256').update(mark).digest('hex').slice(0, 32)}`,
+      value: '',
+      forMs: 15_000,
+    }
     await ledger.remember(elsewhere, clock.now())
+    await ledger.remember(sign, clock.now())
     // It lives.
     const refused = errorOf(all(guard, pages(1), { batch: 'b' }))
     await clock.advance(5_000)
-    await ledger.remember(elsewhere, clock.now())
+    await ledger.remember(sign, clock.now())
     expect(await settleWith(clock, refused)).toMatchObject({ code: 'BATCH_UNDER_WAY' })
     // It does not any more.
     expect((await settleWith(clock, all(guard, pages(1), { batch: 'b' }))).map(({ ok }) => ok)).toEqual([true])
@@ -374,7 +383,7 @@ describe('one batch in two places', () => {
       guard.stream(pages(200), { batch: 'b', concurrency: 1 }).forEach(async (result) => {
         results.push(result)
         if (results.length > 1) return
-        const taken = { scope: 'batch-lock:tests/b', name: '2', value: 'other-machine:1:99-x', forMs: 60_000 }
+        const taken = { scope: 'batch-lock:tests/b', name: 'turn/2', value: 'other-machine:1:99-x', forMs: 60_000 }
         await ledger.remember(taken, clock.now())
         await clock.advance(6_000)
       }),
