@@ -107,7 +107,9 @@ export class BalanceWatch {
       if (fresh?.last.at !== state?.last.at) return
       const look = await this.#look(account, how.egress, mark)
       if (!look) return await this.#putOff(mark)
-      await this.#judge(account, mark, weighBalance(fresh, look, how.dearest))
+      const finding = weighBalance(fresh, look, how.dearest)
+      this.#seen.set(mark, { at: finding.state.last.at, solves })
+      await this.#judge(account, mark, finding)
     } finally {
       this.#looking.delete(mark)
     }

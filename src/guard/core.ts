@@ -44,6 +44,9 @@ export interface Parts {
 /** How long a guard is taken for alive after its last sign of life. */
 const LEASE_MS = 30_000
 const BEAT_MS = 10_000
+/** What has not failed for that long is news when it fails again. */
+const QUIET_MS = 60_000
+const MOST_FAILING = 100
 
 /** What all grants of one guard share. Knows the rooms; knows nothing of a single solve. */
 export class Core {
@@ -75,6 +78,8 @@ export class Core {
   #cancelBeat: (() => void) | undefined
   /** What is being done and nobody waits for, until the guard closes. */
   readonly #background = new Set<Promise<unknown>>()
+  /** What fails in the background, in its words, and when it did last (monotonic ms). */
+  readonly #failing = new Map<string, number>()
   /** Set once `close` was called: nothing new begins. */
   closed = false
 
@@ -276,18 +281,26 @@ export class Core {
     return this.#log !== undefined || this.events.has(name)
   }
 
-  /** Does what need not be waited for; when it fails, that is an alert. */
+  /** Does what need not be waited for; when it fails, that is an alert: one for as long as it goes on failing. */
   background(work: () => MaybePromise<unknown>, code: Code): void {
     try {
       const done = work()
       if (!isPromise(done)) return
       const quiet = done
-        .catch((error) => this.alert(code, messageOf(error)))
+        .catch((error) => this.#failed(code, messageOf(error)))
         .finally(() => this.#background.delete(quiet))
       this.#background.add(quiet)
     } catch (error) {
-      this.alert(code, messageOf(error))
+      this.#failed(code, messageOf(error))
     }
+  }
+
+  #failed(code: Code, message: string): void {
+    const now = this.clock.monotonic()
+    for (const [words, at] of this.#failing) if (now - at > QUIET_MS) this.#failing.delete(words)
+    const isKnown = this.#failing.has(`${code} ${message}`)
+    if (isKnown || this.#failing.size < MOST_FAILING) this.#failing.set(`${code} ${message}`, now)
+    if (!isKnown) this.alert(code, message)
   }
 
   /** Lets go of everything. Solves under way have ended. */

@@ -175,13 +175,13 @@ describe('a look', () => {
   it('is made sooner after fifty solves', async () => {
     const { solve } = await aProcess()
     await solve()
-    await pass(20_000)
+    await pass(11_000)
     expect(looks()).toHaveLength(1)
     await solve(49)
-    await pass(10_000)
+    await pass(60_000)
     expect(looks()).toHaveLength(1)
     await solve(1)
-    await pass(20_000)
+    await pass(10_000)
     expect(looks()).toHaveLength(2)
   })
 

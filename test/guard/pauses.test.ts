@@ -29,7 +29,7 @@ async function processes(count: number, more: (url: string) => Partial<GuardOpti
   }
   const all = []
   for (let i = 0; i < count; i++) all.push(await start())
-  return { clock, at, all, start }
+  return { clock, at, ledger, all, start }
 }
 
 describe('a pause', () => {
@@ -177,3 +177,23 @@ it('a pause and its end take effect at once, and are heard, in real processes on
   }
   await Promise.all([everywhere({}), everywhere({ LEDGER_URL: server.url })])
 }, 90_000)
+
+it('a ledger that fails in the background, at every beat and in several ways, is told once, and again when it fails anew', async () => {
+  const { clock, ledger, all } = await processes(1)
+  const [{ heard }] = all as [(typeof all)[0]]
+  const { usage, beat } = ledger
+  const breakIt = () => {
+    ledger.beat = ledger.usage = () => {
+      throw new Error('the disk is full')
+    }
+  }
+  breakIt()
+  await clock.advance(120_000)
+  expect(heard).toEqual(['alert LEDGER_UNAVAILABLE'])
+  Object.assign(ledger, { usage, beat })
+  await clock.advance(80_000)
+  breakIt()
+  await clock.advance(120_000)
+  expect(heard).toEqual(['alert LEDGER_UNAVAILABLE', 'alert LEDGER_UNAVAILABLE'])
+  Object.assign(ledger, { usage, beat })
+})
