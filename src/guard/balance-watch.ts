@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { type Family, VARIANTS, type Variant } from '../base/challenge.js'
 import type { Fact, Totals, Usage } from '../ledger/ledger.js'
 import { formatUsd, type Money, micros } from '../policy/money.js'
@@ -249,16 +250,22 @@ function dearestOf({ solver, perSolve }: Account, { budget }: Pick<Policy, 'budg
   return Math.min(dearest, perSolve ?? dearest, budget.perSolve ?? dearest)
 }
 
+const since = { at: z.number(), balance: z.number(), settled: z.number(), reserved: z.number(), unsure: z.number() }
+const amount = z.int().nonnegative()
+const stateShape: z.ZodType<BalanceState> = z.object({
+  last: z.object({ ...since, balance: amount, unsureNow: z.number(), solves: z.number(), budgets: z.string() }),
+  anchor: z.object(since),
+  lag: z.object({ unsure: z.number(), next: z.number(), nextAt: z.number() }),
+  found: z
+    .object({ since: z.number(), dropped: amount, ours: amount, missing: amount, foundAt: z.number(), told: amount })
+    .optional(),
+})
+
 /** What a fact holds. Another version may have written it: what cannot be read says nothing. */
 function stateIn(facts: readonly Fact[], mark: string | undefined): BalanceState | undefined {
   const fact = facts.find(({ name }) => name === `state/${mark}`)
   try {
-    const state = JSON.parse(fact?.value ?? '') as BalanceState
-    const numbers = [state.last, state.anchor].flatMap(({ at, balance, settled, reserved, unsure }) => [
-      ...[at, balance, settled, reserved, unsure],
-    ])
-    const { lag } = state
-    return [...numbers, lag.unsure, lag.next, lag.nextAt].every(Number.isFinite) ? state : undefined
+    return stateShape.safeParse(JSON.parse(fact?.value ?? '')).data
   } catch {
     return undefined
   }

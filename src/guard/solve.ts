@@ -433,6 +433,8 @@ export class Solving {
       this.#core.alert(
         'PRICE_ABOVE_RESERVED',
         `A solve cost ${formatUsd(cost)}, more than the ${formatUsd(job.amount)} reserved for it; correct the solver's pricing.`,
+        undefined,
+        { about: job.account.name },
       )
     }
     const lost = (error: unknown): void => {

@@ -19,7 +19,17 @@ let ledger: Ledger
 let at: SolverService
 beforeEach(async () => {
   clock = manualClock()
-  ledger = memoryLedger()
+  const books = memoryLedger()
+  looking = 0
+  ledger = {
+    ...books,
+    remember(fact, now) {
+      const value = books.remember(fact, now)
+      // Claimed by whoever looks, and given up or put off when that is done.
+      if (fact.name.startsWith('look/')) looking += fact.ifNew ? Number(value === fact.value) : -1
+      return value
+    },
+  }
   at = await startSolverService({ keys: { [KEY]: 100, [OTHER_KEY]: 100 }, clock })
   after(() => at.close())
 })
@@ -48,15 +58,15 @@ async function aProcess(more: Partial<GuardOptions> = {}, secret = fixedSecret(K
   return { ...made, leaks, heard, solve, balance, secret }
 }
 
-/** Lets time pass, with real calls in between. */
+/** Looks that have begun and not ended: while there is one, no time passes. */
+let looking = 0
+
+/** Lets time pass, a beat at a time, and real calls take their real time. */
 async function pass(ms: number): Promise<void> {
-  const before = clock.monotonic()
-  const gone = (async () => {
-    while (clock.monotonic() - before < ms) await new Promise((resolve) => setTimeout(resolve, 1))
-    // A look that began on the last beat ends.
-    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 1))
-  })()
-  await settleWith(clock, gone, 10_000)
+  for (let left = ms; left > 0; left -= 10_000) {
+    await clock.advance(Math.min(left, 10_000))
+    for (let turn = 0; looking > 0 && turn < 5_000; turn++) await new Promise((resolve) => setTimeout(resolve, 1))
+  }
 }
 
 const looks = () => at.requests.filter(({ endpoint }) => endpoint === 'balance')
@@ -216,7 +226,8 @@ describe('a look', () => {
     const { solve, guard } = await aProcess()
     await solve()
     at.always('balance', { hang: true })
-    await pass(20_000)
+    await clock.advance(10_000)
+    await expect.poll(looks).toHaveLength(1)
     await solve(3)
     expect(looks()).toHaveLength(1)
     await settleWith(clock, guard.close(), 1_000)
@@ -322,3 +333,17 @@ describe('no alarm', () => {
     expect(solvers.map(({ balance }) => balance?.amount)).toEqual([undefined, at.balance(OTHER_KEY)])
   })
 })
+
+it.each(['', '{}', 'null', '{"last":{"at":1}}', '[1', '{"last":{},"anchor":{},"lag":{},"found":{"missing":-1}}'])(
+  'what the ledger keeps of a look, and is none (%s), is as if there had been none',
+  async (value) => {
+    const { solve, leaks, balance, guard } = await aProcess()
+    await solve()
+    const { fingerprint } = (await guard.status()).key
+    await ledger.remember({ scope: 'balances', name: `state/${fingerprint}`, value, forMs: 3_600_000 }, clock.now())
+    expect(await balance()).toBeUndefined()
+    await pass(20_000)
+    expect(await balance()).toMatchObject({ amount: usd(99.999), missing: 0 })
+    expect(leaks).toEqual([])
+  },
+)
