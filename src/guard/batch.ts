@@ -7,7 +7,7 @@ import { type Money, micros } from '../policy/money.js'
 import { BatchLock } from './batch-lock.js'
 import { parseChallenge } from './challenge.js'
 import type { Core } from './core.js'
-import type { HandedIn } from './job.js'
+import type { HandingIn } from './job.js'
 import type { BatchItem } from './types.js'
 
 const DAY_MS = 86_400_000
@@ -55,6 +55,8 @@ export class Batch {
   readonly #known = new Map<string, KnownItem>()
   readonly #seen = new Map<string, number>()
   readonly #keys = new Set<string>()
+  /** Items that the service may be about to take. */
+  readonly #handingIn = new Set<Promise<void>>()
 
   constructor(core: Core, plan: BatchPlan) {
     this.#core = core
@@ -74,8 +76,10 @@ export class Batch {
     for (const { name, item } of await itemsOf(this.#core, this.#scope)) this.#known.set(name, item)
   }
 
-  close(): Promise<void> {
-    return this.#lock.release()
+  /** Waits until each task is written down that is being handed in: whoever takes the batch up at once would buy it a second time. */
+  async close(): Promise<void> {
+    await Promise.all(this.#handingIn)
+    await this.#lock.release()
   }
 
   /**
@@ -110,9 +114,28 @@ export class Batch {
     return item.identity === identityOf(challenge)
   }
 
-  /** The service has taken its task. Written before it is asked for: from here on the answer can be had again. */
-  handedIn(key: string, challenge: AnyChallenge, task: HandedIn): Promise<void> {
-    return this.#write(key, { state: 'handed-in', identity: identityOf(challenge), ...task, path: [...task.path] })
+  /** For an item that is solved: its task is written down before it is asked for, since from then on the answer can be had again. */
+  handingIn(key: string, challenge: AnyChallenge): HandingIn {
+    let end = (): void => {}
+    return {
+      begin: () => {
+        end()
+        const written = new Promise<void>((resolve) => {
+          end = resolve
+        }).finally(() => this.#handingIn.delete(written))
+        this.#handingIn.add(written)
+      },
+      handedIn: async (task) => {
+        await this.#write(key, {
+          state: 'handed-in',
+          identity: identityOf(challenge),
+          ...task,
+          path: [...task.path],
+        })
+        end()
+      },
+      end: () => end(),
+    }
   }
 
   solved(key: string, cost: Money): Promise<void> {

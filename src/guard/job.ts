@@ -41,6 +41,16 @@ export interface HandedIn {
   readonly path: readonly string[]
 }
 
+/** Who wants to know which task the service has for a solve. */
+export interface HandingIn {
+  /** From here on the service may take one. */
+  begin(): void
+  /** It has taken one, which is not asked for before this has settled. Never rejects. */
+  handedIn(task: HandedIn): Promise<void>
+  /** It takes none any more. */
+  end(): void
+}
+
 /** One solve under way. */
 export interface Job extends Errand {
   readonly grant: Granted
@@ -66,8 +76,7 @@ export interface Job extends Errand {
   reservations: number
   reservationId: string
   taskId: string
-  /** Told of the task once the service has taken it, before it is asked for. Never rejects. */
-  readonly onHandedIn: ((task: HandedIn) => Promise<void>) | undefined
+  readonly handingIn: HandingIn | undefined
   /** Answers the caller with an error, unless it was answered already. */
   reject: (error: unknown) => void
   /** The load of the page that it is for; until it has ended. */

@@ -93,7 +93,7 @@ export function solveStream(
     }
     const left = known?.state === 'handed-in' && batch.isOf(known, challenge) ? known : undefined
     const had = left && (await answerOf(left, challenge, itemKey))
-    return had ?? solving.solve(grant, challenge, { signal: over }, (task) => batch.handedIn(itemKey, challenge, task))
+    return had ?? solving.solve(grant, challenge, { signal: over }, batch.handingIn(itemKey, challenge))
   }
 
   /** What the service has for a task that was handed in before. Unless it came to nothing by the service's own word, the item is not over. */

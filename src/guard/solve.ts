@@ -20,7 +20,7 @@ import { aborted, type Choice, Chooser, whyNone } from './choose.js'
 import { type Core, closed } from './core.js'
 import { describe, describeJob } from './describe.js'
 import type { Admitted } from './gate.js'
-import type { Granted, HandedIn, Job } from './job.js'
+import type { Granted, HandedIn, HandingIn, Job } from './job.js'
 import { isOwnWork, OwnWork } from './own-work.js'
 import { PageLoads } from './page-loads.js'
 import type { Recovery } from './recovery.js'
@@ -63,24 +63,19 @@ export class Solving {
     this.#pageLoads = new PageLoads(core)
   }
 
-  /** @param onHandedIn told of each task that the service takes for it, before that is asked for */
-  solve(
-    grant: Granted,
-    input: AnyChallenge,
-    options: SolveOptions = {},
-    onHandedIn?: Job['onHandedIn'],
-  ): Promise<Solution> {
+  /** @param handingIn told of each task that the service takes for it, before that is asked for */
+  solve(grant: Granted, input: AnyChallenge, options: SolveOptions = {}, handingIn?: HandingIn): Promise<Solution> {
     const { telemetry } = this.#core
-    if (!telemetry) return this.#solve(grant, input, options, onHandedIn)
+    if (!telemetry) return this.#solve(grant, input, options, handingIn)
     const budget = grant.path.at(-1) as string
-    return telemetry.solve(budget, (onParsed) => this.#solve(grant, input, options, onHandedIn, onParsed))
+    return telemetry.solve(budget, (onParsed) => this.#solve(grant, input, options, handingIn, onParsed))
   }
 
   async #solve(
     grant: Granted,
     input: AnyChallenge,
     options: SolveOptions,
-    onHandedIn: Job['onHandedIn'],
+    handingIn: HandingIn | undefined,
     onParsed: (challenge: AnyChallenge) => void = noop,
   ): Promise<Solution> {
     const { signal, pageLoad } = options
@@ -108,7 +103,7 @@ export class Solving {
       // While the key was waited for, much may have happened; nobody would hear of it once the solve has begun.
       if (this.#core.closed) throw closed()
       if (signal?.aborted) throw aborted()
-      const job = this.#job(grant, challenge, admitted, choice, passedOver, pageLoad, onHandedIn)
+      const job = this.#job(grant, challenge, admitted, choice, passedOver, pageLoad, handingIn)
       // From here on the job knows whether anything was spent, and says itself how it was refused: thousands wait at a time.
       counted = false
       return this.#start(job, challenge, signal)
@@ -168,7 +163,7 @@ export class Solving {
     choice: Choice,
     passedOver: SolveguardError[],
     pageLoad: object | undefined,
-    onHandedIn: Job['onHandedIn'],
+    handingIn: HandingIn | undefined,
   ): Job {
     const { index, account, price, key, transport } = choice
     const startedAt = this.#core.clock.monotonic()
@@ -204,7 +199,7 @@ export class Solving {
       wake: undefined,
       lastFailure: undefined,
       notReadyAt: undefined,
-      onHandedIn,
+      handingIn,
       reject: noop,
       release: noop,
       flow: undefined,
@@ -278,10 +273,11 @@ export class Solving {
         }
         const authorised = this.#authorise(job)
         if (isPromise(authorised)) await authorised
+        job.handingIn?.begin()
         const submitted = await this.#service.submit(job, challenge, job.grant.pageProxy())
         if (submitted.kind === 'submitted') {
           this.#submitted(job, submitted.taskId)
-          if (job.onHandedIn) await job.onHandedIn(handedIn(job))
+          if (job.handingIn) await job.handingIn.handedIn(handedIn(job))
         }
         const ended =
           submitted.kind !== 'submitted'
@@ -318,6 +314,7 @@ export class Solving {
       this.#leavePage(job)
       this.#underWay.delete(job)
       this.#core.keyWatch.end(job)
+      job.handingIn?.end()
     }
   }
 

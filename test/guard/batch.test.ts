@@ -353,6 +353,16 @@ describe('one batch in two places', () => {
     expect((await other.guard.stream(pages(3), { batch: 'b' }).forEach(() => {})).before).toBe(3)
   })
 
+  it('is let go of, by one who leaves it early, only when each task is written down that is being handed in', async () => {
+    const { at, ledger } = await shared({ solveMs: 0 })
+    const [one, other] = [await rig({ at, ledger }), await rig({ at, ledger })]
+    at.always('in', { delayMs: 200 })
+    at.next('in', { delayMs: 0 })
+    for await (const result of one.guard.stream(pages(4), { batch: 'b', concurrency: 4 })) if (result.ok) break
+    await all(other.guard, pages(4), { batch: 'b' })
+    expect(at.tasks.map(({ pageUrl }) => pageUrl).sort()).toEqual(pages(4).map(({ pageUrl }) => pageUrl))
+  })
+
   it('belongs to a process elsewhere until that has given no sign of life for a while', async () => {
     const clock = manualClock()
     const { guard, ledger } = await rig({ clock })
