@@ -149,8 +149,8 @@ export class Batch {
   /** The solve goes on whatever comes of this: what is not written down may be bought again, and never lost twice. */
   async #write(key: string, item: Kept): Promise<void> {
     this.#known.set(key, { ...item, at: this.#core.clock.now() })
-    // Its ledger is closed: the item stays what it was, and its answer is to be had again.
-    if (this.#core.closed) return
+    // Its ledger is closed: the item stays what it was, and its answer is to be had again. But for what is being handed in it waits.
+    if (this.#core.closed && item.state !== 'handed-in') return
     try {
       const fact = { scope: this.#scope, name: key, value: JSON.stringify(item), forMs: this.#plan.keepForMs ?? DAY_MS }
       await this.#core.ledger.remember(fact, this.#core.clock.now())

@@ -118,6 +118,21 @@ describe('a batch that is taken up again', () => {
     for (const word of ['s3cret', 'staging', challenge.sitekey, at.key]) expect(written).not.toContain(word)
   })
 
+  it('knows of tasks that the service took while the guard was being closed', async () => {
+    const { at, ledger } = await shared()
+    const one = await rig({ at, ledger })
+    at.always('in', { delayMs: 200 })
+    const streaming = all(one.guard, pages(2), { batch: 'b' })
+    await until(() => at.requests.length === 2)
+    await one.guard.close()
+    expect((await streaming).map((result) => !result.ok && result.error.code)).toEqual(['GUARD_CLOSED', 'GUARD_CLOSED'])
+    at.always('in', undefined)
+    const next = await rig({ at, ledger })
+    expect((await next.guard.batch('b')).map(({ state }) => state)).toEqual(['handed-in', 'handed-in'])
+    expect((await all(next.guard, pages(2), { batch: 'b' })).map(({ ok }) => ok)).toEqual([true, true])
+    expect(at.tasks).toHaveLength(2)
+  })
+
   it('buys anew what the service has forgotten', async () => {
     const { at, ledger } = await shared()
     await leftAmid(at, ledger, pages(1))
