@@ -124,6 +124,7 @@ export class Advisor {
   async #askBalance(account: Account): Promise<Money | undefined> {
     const { clock, keyWatch } = this.#core
     const key = account.keys.choose(await account.secrets.get(), clock.monotonic())
+    this.#grant.gate.admitKey(key, this.#core.keyTime())
     await keyWatch.admit(account, key)
     const transport = account.transport(this.#grant.wayOut())
     await transport.verify()

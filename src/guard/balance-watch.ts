@@ -6,6 +6,7 @@ import type { Policy } from '../policy/schema.js'
 import type { Account } from './account.js'
 import { type BalanceState, type Finding, type Look, type Missing, weighBalance } from './balance.js'
 import type { Core } from './core.js'
+import { Gate } from './gate.js'
 import { placesIn } from './key-report.js'
 import { budgetOf } from './pauses.js'
 
@@ -21,7 +22,7 @@ export interface BalanceStatus {
 interface How {
   /** The dearest solve that the account may do. */
   readonly dearest: number
-  readonly egress: Policy['egress']
+  readonly policy: Policy
 }
 
 /** By the fingerprint of a key: guards of several names may have the same. */
@@ -65,7 +66,7 @@ export class BalanceWatch {
       // A key that was refused is not sent again and again; and what was told need not be told again.
       if (!usage || usage.paused || dearest === undefined) continue
       this.#pauseIfLeaked(account, this.#markOf(account) ?? '', stateIn(facts, this.#markOf(account)))
-      await this.#lookIfDue(account, { dearest, egress: policy.egress }, usage.ever, facts)
+      await this.#lookIfDue(account, { dearest, policy }, usage.ever, facts)
     }
   }
 
@@ -106,7 +107,7 @@ export class BalanceWatch {
       // Another one may have looked between our look at the facts and our claim.
       const fresh = stateIn(await this.#recall(), mark)
       if (fresh?.last.at !== state?.last.at) return
-      const look = await this.#look(account, how.egress, mark)
+      const look = await this.#look(account, how.policy, mark)
       if (!look) return await this.#putOff(mark)
       const finding = weighBalance(fresh, look, how.dearest)
       this.#seen.set(mark, { at: finding.state.last.at, solves })
@@ -141,10 +142,10 @@ export class BalanceWatch {
   }
 
   /** The ledger, the service, and the ledger again: what is spent meanwhile is between the two. */
-  async #look(account: Account, egress: Policy['egress'], mark: string): Promise<Look | undefined> {
+  async #look(account: Account, policy: Policy, mark: string): Promise<Look | undefined> {
     const budgets = await this.#budgetsOf(account, mark)
     const before = await this.#totals(budgets)
-    const balance = await this.#ask(account, egress, mark)
+    const balance = await this.#ask(account, policy, mark)
     if (balance === undefined) return undefined
     const after = await this.#totals(budgets)
     return {
@@ -159,11 +160,13 @@ export class BalanceWatch {
     }
   }
 
-  async #ask(account: Account, egress: Policy['egress'], mark: string): Promise<Money | undefined> {
+  async #ask(account: Account, policy: Policy, mark: string): Promise<Money | undefined> {
     try {
       const { current: key } = await account.secrets.get()
       if (key.value.fingerprint !== mark || this.#core.closed) return undefined
-      const transport = account.transport(egress)
+      // What no solve may be sent with is not sent with this either.
+      new Gate(policy).admitKey(key, this.#core.keyTime())
+      const transport = account.transport(policy.egress)
       await transport.verify()
       const reply = await transport.send(account.solver.balance(), key.value, {
         timeoutMs: TIMEOUT_MS,

@@ -229,3 +229,10 @@ describe('guard.advice', () => {
     expect(await errorOf(guard.advice())).toMatchObject({ code: 'GUARD_CLOSED' })
   })
 })
+
+it('a key that is too old for a solve is too old to ask for a balance', async () => {
+  const secret = fixedSecret('a-key-for-tests', { createdAt: Date.UTC(2024, 0, 1) })
+  const { guard, balances, clock } = await paidBySolve({ secret, policy: { key: { expireAfter: '30d' } } })
+  const { because } = await settleWith(clock, guard.advice({ queued: 5, family: 'recaptcha' }))
+  expect([balances(), because.some(({ code }) => code === 'balance')]).toEqual([0, false])
+})

@@ -4,6 +4,7 @@ import type { GuardEvents } from '../../src/guard/types.js'
 import type { Ledger } from '../../src/ledger/ledger.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
+import type { PolicyInput } from '../../src/policy/schema.js'
 import { captchaAI } from '../../src/solvers/captchaai.js'
 import { twoCaptcha } from '../../src/solvers/two-captcha.js'
 import { type ManualClock, manualClock } from '../../src/testing/clock.js'
@@ -203,6 +204,18 @@ describe('a look', () => {
     await short.solve()
     await clock.advance(1_000)
     expect(looks()).toEqual([])
+  })
+
+  it('is not made with a key that no solve may be sent with', async () => {
+    const secret = fixedSecret(KEY, { createdAt: clock.now() - 10 * MINUTE })
+    const policy: PolicyInput = { origins: ['https://staging.example.com'], key: { expireAfter: '30m' } }
+    const { solve } = await aProcess({ policy }, secret)
+    await solve()
+    await pass(20 * MINUTE)
+    const last = looks().length
+    expect(last).toBeGreaterThan(2)
+    await pass(20 * MINUTE)
+    expect(looks()).toHaveLength(last)
   })
 
   it('that comes to nothing is no alarm, and is made again five minutes later', async () => {
