@@ -16,22 +16,29 @@ import type { Duration } from '../policy/duration.js'
 import { check, duration, type PolicyInput, parsePolicy, zoneOf } from '../policy/schema.js'
 import type { SecretProvider } from '../secrets/provider.js'
 import type { Solver } from '../solvers/solver.js'
-import { accountsOf, accountsShape, aSecret, aSolver, hasMethod, type SolverAccount } from './account-options.js'
-import type { Advice, AdviceOptions } from './advise.js'
-import { Advisor } from './advisor.js'
-import { batchItems } from './batch.js'
-import { Budget, BudgetPath, termsOf } from './budgets.js'
+import {
+  accountsOf,
+  accountsShape,
+  aSecret,
+  aSolver,
+  hasMethod,
+  type SolverAccount,
+} from './accounts/account-options.js'
 import { Core, closed, type Parts } from './core.js'
-import { Experience } from './experience.js'
 import { Gate, ledgerDown } from './gate.js'
 import { PolicyGrant } from './grant.js'
 import { checkName } from './grant-name.js'
-import type { Logger } from './log.js'
-import { Recovery } from './recovery.js'
-import { Service } from './service.js'
+import type { Advice, AdviceOptions } from './many/advise.js'
+import { Advisor } from './many/advisor.js'
+import { batchItems } from './many/batch.js'
+import { Experience } from './service/experience.js'
+import { Recovery } from './service/recovery.js'
+import { Service } from './service/service.js'
 import { Solving } from './solve.js'
-import { loadTelemetry } from './telemetry.js'
+import { Budget, BudgetPath, termsOf } from './spending/budgets.js'
 import type { BatchItem, Guard, GuardEvents } from './types.js'
+import type { Logger } from './watching/log.js'
+import { loadTelemetry } from './watching/telemetry.js'
 
 /** What `createGuard` takes. Only `policy.origins` has no default: nothing is allowed that is not named. */
 export interface GuardOptions {

@@ -6,18 +6,17 @@ import type { BudgetClaim, Usage } from '../ledger/ledger.js'
 import { least, narrow } from '../policy/narrow.js'
 import { type PageProxy, parsePageProxy } from '../policy/page-proxy.js'
 import { type NarrowingInput, type Policy, parseNarrowing, zoneOf } from '../policy/schema.js'
-import type { Account } from './account.js'
-import { Budget, type BudgetPath, dayStatus, originTermsOf, type Terms, termsOf } from './budgets.js'
+import type { Account } from './accounts/account.js'
 import type { Core } from './core.js'
 import { closed } from './core.js'
 import { denied, Gate, ledgerDown } from './gate.js'
 import { checkName } from './grant-name.js'
-import { inHand, inTime } from './in-hand.js'
 import type { Granted } from './job.js'
-import type { KnownKey } from './key-report.js'
+import type { KnownKey } from './keys/key-report.js'
+import { solveStream } from './many/solve-stream.js'
 import { BoughtSolution } from './solution.js'
 import type { Solving } from './solve.js'
-import { solveStream } from './solve-stream.js'
+import { Budget, type BudgetPath, dayStatus, originTermsOf, type Terms, termsOf } from './spending/budgets.js'
 import type {
   Grant,
   KeyStatus,
@@ -29,6 +28,7 @@ import type {
   Status,
   StreamOptions,
 } from './types.js'
+import { inHand, inTime } from './watching/in-hand.js'
 
 /** How many page origins a grant keeps the budgets of at hand. */
 const MOST_ORIGINS = 1_000

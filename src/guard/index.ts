@@ -1,11 +1,9 @@
 /** The guarded core: its public names. */
-export type { AccountBudget, SolverAccount } from './account-options.js'
-export type { Advice, AdviceOptions, AdviceReason } from './advise.js'
-export type { BalanceStatus } from './balance-watch.js'
+export type { AccountBudget, SolverAccount } from './accounts/account-options.js'
+export type { BalanceStatus } from './accounts/balance-watch.js'
 export { createGuard, type GuardOptions } from './create.js'
-export type { KnownKey } from './key-report.js'
-export type { Logger } from './log.js'
-export type { ChannelStatus } from './outbox.js'
+export type { KnownKey } from './keys/key-report.js'
+export type { Advice, AdviceOptions, AdviceReason } from './many/advise.js'
 export type {
   AuditStatus,
   BatchItem,
@@ -27,3 +25,5 @@ export type {
   StreamResult,
   StreamTally,
 } from './types.js'
+export type { Logger } from './watching/log.js'
+export type { ChannelStatus } from './watching/outbox.js'

@@ -6,7 +6,7 @@ import type { PageProxy } from '../policy/page-proxy.js'
 import type { Policy } from '../policy/schema.js'
 import type { Price } from '../solvers/solver.js'
 import type { Admitted, Gate } from './gate.js'
-import type { Errand } from './service.js'
+import type { Errand } from './service/service.js'
 
 /** What a solve needs of the grant that it is made under. */
 export interface Granted {

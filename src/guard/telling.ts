@@ -6,7 +6,7 @@ import type { Core } from './core.js'
 import { describe, describeJob } from './describe.js'
 import type { Admitted } from './gate.js'
 import type { Granted, Job } from './job.js'
-import type { Ended } from './service.js'
+import type { Ended } from './service/service.js'
 import { BoughtSolution } from './solution.js'
 import type { Solution } from './types.js'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { likeliest } from '../../src/guard/log-normal.js'
-import { Pace } from '../../src/guard/pace.js'
+import { likeliest } from '../../src/guard/service/log-normal.js'
+import { Pace } from '../../src/guard/service/pace.js'
 import type { Patience } from '../../src/solvers/solver.js'
 
 const PATIENCE: Patience = {

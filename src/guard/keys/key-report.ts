@@ -1,0 +1,156 @@
+import type { Fact } from '../../ledger/ledger.js'
+import type { SecretVersion } from '../../secrets/provider.js'
+
+/** What one process says of itself: the keys that it would use, and how many tasks are under way with each. */
+export interface Presence {
+  readonly holds: readonly string[]
+  readonly underWay: Readonly<Record<string, number>>
+}
+
+/** A key that is in use, or was lately, and whether it may be revoked at the service. */
+export interface KnownKey {
+  /** What the store calls it. */
+  readonly version: string
+  readonly fingerprint: string
+  /** By any process that shares the ledger; to within some seconds. */
+  readonly lastUsedAt?: Date | undefined
+  /** How many processes would use it now. */
+  readonly heldBy: number
+  /** How many tasks are under way with it. */
+  readonly underWay: number
+  /** Whether nobody needs it any more: unused for 24 hours, nothing under way, every process on another one. */
+  readonly revocable: boolean
+  /** When it may be revoked, if nothing else happens; absent while it is in use. */
+  readonly revocableAt?: Date | undefined
+  /** Why it may be revoked, or not, for a person. */
+  readonly reason: string
+}
+
+/** For how long a key must not have been used: longer than any process holds on to one. */
+const UNUSED_MS = 24 * 3_600_000
+
+interface Seen {
+  version: string
+  lastUsedAt: number | undefined
+}
+
+/**
+ * The keys of one place (a guard and an account of it), the one in use first, and what is to be said of each.
+ * @param facts what the ledger has on keys, of every guard
+ * @param own what this process would say of itself now
+ */
+export function weigh(
+  current: SecretVersion | undefined,
+  facts: readonly Fact[],
+  own: Presence,
+  place: string,
+  now: number,
+): KnownKey[] {
+  const seen = new Map<string, Seen>()
+  const lastUsed = new Map<string, number>()
+  const presences: Presence[] = [own]
+  for (const { name, value, at } of facts) {
+    if (name.startsWith('owner/')) presences.push(presenceIn(value))
+    if (!name.startsWith('used/')) continue
+    const fingerprint = name.slice(name.lastIndexOf('/') + 1)
+    // Whoever else uses the same key, by whatever name: it is the same key at the service.
+    lastUsed.set(fingerprint, Math.max(lastUsed.get(fingerprint) ?? 0, at))
+    if (name === `used/${place}/${fingerprint}`) seen.set(fingerprint, { version: versionIn(value), lastUsedAt: at })
+  }
+  if (current && !seen.has(current.value.fingerprint)) {
+    seen.set(current.value.fingerprint, { version: current.version, lastUsedAt: undefined })
+  }
+  const holders = (fingerprint: string) => presences.filter(({ holds }) => holds.includes(fingerprint)).length
+  const keys = [...seen].map(([fingerprint, { version }]) => ({
+    fingerprint,
+    version,
+    lastUsedAt: lastUsed.get(fingerprint),
+    heldBy: holders(fingerprint),
+    underWay: presences.reduce((sum, { underWay }) => sum + (underWay[fingerprint] ?? 0), 0),
+    current: fingerprint === current?.value.fingerprint,
+  }))
+  keys.sort((a, b) => Number(b.current) - Number(a.current) || (b.lastUsedAt ?? now) - (a.lastUsedAt ?? now))
+  return keys.map(({ current: mine, ...key }, index) => {
+    // The one in use, or, where nobody holds any, the one that was used last.
+    const needed = mine || (index === 0 && !keys.some(({ heldBy }) => heldBy > 0))
+    return { ...key, lastUsedAt: dateOf(key.lastUsedAt), ...verdict(key, needed, now) }
+  })
+}
+
+/** A guard's account, the keys that it has used, and the budget that their solves draw on. */
+export interface Place {
+  readonly budget: string
+  readonly fingerprints: readonly string[]
+}
+
+/** Who has used which keys, by what the ledger has on keys. */
+export function placesIn(facts: readonly Fact[]): readonly Place[] {
+  const places = new Map<string, { budget: string; fingerprints: string[] }>()
+  for (const { name, value } of facts) {
+    const [, place, guard, fingerprint] = /^used\/(([^/]+)\/[^/]+)\/([^/]+)$/.exec(name) ?? []
+    if (place === undefined || guard === undefined || fingerprint === undefined) continue
+    const { budget } = parsed(value) as { budget?: unknown }
+    const known = places.get(place) ?? { budget: typeof budget === 'string' ? budget : guard, fingerprints: [] }
+    places.set(place, known)
+    known.fingerprints.push(fingerprint)
+  }
+  return [...places.values()]
+}
+
+type Verdict = Pick<KnownKey, 'revocable' | 'revocableAt' | 'reason'>
+
+function verdict(
+  key: { heldBy: number; underWay: number; lastUsedAt?: number | undefined },
+  needed: boolean,
+  now: number,
+): Verdict {
+  const { heldBy, underWay, lastUsedAt } = key
+  if (needed) return { revocable: false, reason: 'it is the key in use' }
+  if (heldBy > 0) return { revocable: false, reason: `${count(heldBy, 'process', 'es')} would still use it` }
+  if (underWay > 0) return { revocable: false, reason: `${count(underWay, 'task')} under way with it` }
+  const at = (lastUsedAt ?? now) + UNUSED_MS
+  const revocable = now >= at
+  return {
+    revocable,
+    revocableAt: new Date(at),
+    reason: revocable
+      ? 'unused for 24 hours, nothing under way, every process on another key'
+      : `it was used within the last 24 hours; unless it is used again it may be revoked from ${new Date(at).toISOString()} on`,
+  }
+}
+
+function count(n: number, what: string, more = 's'): string {
+  return `${n} ${what}${n === 1 ? '' : more}`
+}
+
+function dateOf(ms: number | undefined): Date | undefined {
+  return ms === undefined ? undefined : new Date(ms)
+}
+
+/** What a process said of itself. Another version of this package may have written it: what cannot be read says nothing. */
+function presenceIn(value: string): Presence {
+  const found = parsed(value) as { holds?: unknown; underWay?: unknown }
+  const { holds, underWay } = found
+  return {
+    holds: Array.isArray(holds) ? holds : [],
+    underWay: Object.fromEntries(
+      Object.entries(typeof underWay === 'object' && underWay !== null ? underWay : {}).filter(
+        ([, n]) => Number.isSafeInteger(n) && n >= 0,
+      ),
+    ),
+  }
+}
+
+function versionIn(value: string): string {
+  const { version } = parsed(value) as { version?: unknown }
+  return typeof version === 'string' ? version : 'unknown'
+}
+
+function parsed(value: string): object {
+  try {
+    const found: unknown = JSON.parse(value)
+    return typeof found === 'object' && found !== null ? found : {}
+  } catch {
+    return {}
+  }
+}

@@ -1,0 +1,177 @@
+import type { Family } from '../../base/challenge.js'
+import { messageOf, SolveguardError } from '../../base/errors.js'
+import type { ClaimedTask } from '../../ledger/ledger.js'
+import { parsePageProxy } from '../../policy/page-proxy.js'
+import type { Policy } from '../../policy/schema.js'
+import { hiddenOf } from '../../solvers/page-proxy.js'
+import type { Account } from '../accounts/account.js'
+import { type Core, closed } from '../core.js'
+import type { Gate } from '../gate.js'
+import type { Ended, Errand, Service } from './service.js'
+
+/** What has to be known of a task to follow it. */
+type DeadTask = Pick<ClaimedTask, 'reservationId' | 'taskId' | 'keyVersion' | 'family' | 'amount' | 'path'>
+
+/** How many tasks of the dead one process follows at a time. */
+const MOST_AT_A_TIME = 20
+/** How long a claimed task is asked for before what it is held to have cost becomes final. */
+const FOLLOW_FOR_MS = 180_000
+
+/** How a task is asked for. */
+export interface Following {
+  /** The way out. */
+  readonly egress: Policy['egress']
+  /** What a service may repeat, and must be shown to nobody. */
+  readonly hidden: readonly string[]
+}
+
+/** How a task of the dead ended. */
+export interface PickedUp {
+  readonly ended: Ended
+  /** When it was last heard not to be ready; wall-clock ms. */
+  readonly notReadyAt: number | undefined
+  /** What reports on the answer are sent with. */
+  readonly errand: Errand
+}
+
+/**
+ * Picks up the tasks of processes that died before they could settle: asks the service how each ended, and settles it at
+ * what it cost. The solution itself is forgotten, unless somebody asks for it meanwhile.
+ */
+export class Recovery {
+  readonly #core: Core
+  readonly #service: Service
+  readonly #usual: Following
+  readonly #gate: Gate
+  /** By reservation. */
+  readonly #flows = new Map<string, Promise<PickedUp>>()
+  readonly #errands = new Set<Errand>()
+
+  constructor(core: Core, service: Service, policy: Policy, gate: Gate) {
+    this.#core = core
+    this.#service = service
+    this.#usual = { egress: policy.egress, hidden: policy.pageProxies.flatMap(passwordsIn) }
+    this.#gate = gate
+  }
+
+  /** Claims what is there to claim. Called now and then; costs one look at the ledger when nobody died. */
+  async look(): Promise<void> {
+    for (const account of this.#core.accounts) await this.#lookFor(account)
+  }
+
+  async #lookFor(account: Account): Promise<void> {
+    const { ledger, ownerId, name, clock } = this.#core
+    const limit = MOST_AT_A_TIME - this.#flows.size
+    if (limit <= 0 || this.#core.closed) return
+    const claimed = await ledger.claim({ ownerId, solver: account.name, budgetId: name, limit }, clock.now())
+    for (const task of claimed) {
+      // A lapsed task may be claimed again after a while, by whoever follows it too.
+      const { reservationId } = task
+      if (this.#flows.has(reservationId)) continue
+      this.#begin(account, task).catch((error) =>
+        this.#core.alert('LEDGER_UNAVAILABLE', `A dead task is not settled yet: ${messageOf(error)}`),
+      )
+    }
+  }
+
+  /**
+   * How a task ended that a process which died, or has left, had handed in: followed now if it is not already, as its grant would have it. It is
+   * settled, unless somebody has settled it before.
+   */
+  async pickUp(account: Account, task: DeadTask, following: Following): Promise<PickedUp> {
+    if (this.#core.closed) throw closed()
+    return this.#flows.get(task.reservationId) ?? this.#begin(account, task, following)
+  }
+
+  #begin(account: Account, task: DeadTask, following = this.#usual): Promise<PickedUp> {
+    const { reservationId } = task
+    const flow = this.#follow(account, task, following).finally(() => this.#flows.delete(reservationId))
+    this.#flows.set(reservationId, flow)
+    return flow
+  }
+
+  /** How many tasks it follows. */
+  get following(): number {
+    return this.#flows.size
+  }
+
+  /** Leaves what is not settled yet to the next process. */
+  async close(): Promise<void> {
+    for (const { wake } of this.#errands) wake?.()
+    await Promise.allSettled(this.#flows.values())
+  }
+
+  async #follow(account: Account, task: DeadTask, { egress, hidden }: Following): Promise<PickedUp> {
+    const { clock, recorder } = this.#core
+    const errand: Errand = {
+      id: task.reservationId.replace(/\.\d+$/, ''),
+      gate: this.#gate,
+      hidden,
+      account,
+      transport: account.transport(egress),
+      moveOnAfterMs: undefined,
+      // What our own ledger says, written by `note`.
+      family: task.family as Family,
+      amount: task.amount,
+      key: account.keys.version(await account.secrets.get(), task.keyVersion),
+      sentIn: 0,
+      lapsesAt: clock.now() + FOLLOW_FOR_MS,
+      over: true,
+      wake: undefined,
+      lastFailure: undefined,
+      notReadyAt: undefined,
+    }
+    await errand.transport.verify()
+    this.#errands.add(errand)
+    this.#core.keyWatch.begin(errand)
+    const ended = await this.#service.follow(errand, task.taskId, false).finally(() => {
+      this.#errands.delete(errand)
+      this.#core.keyWatch.end(errand)
+    })
+    const pickedUp = { ended, notReadyAt: errand.notReadyAt, errand }
+    if (ended.kind === 'left') return pickedUp
+    const now = clock.now()
+    const settled = await this.#settle(task, ended, now)
+    // Somebody else was faster: it is on their record.
+    if (!settled) return pickedUp
+    recorder.note({
+      action: 'recovered',
+      at: now,
+      guard: this.#core.name,
+      solveId: errand.id,
+      path: task.path,
+      family: task.family,
+      solver: account.name,
+      taskId: task.taskId,
+      keyVersion: errand.key.version,
+      keyFingerprint: errand.key.value.fingerprint,
+      egress: errand.transport.route,
+      reserved: task.amount,
+      cost: ended.cost,
+      code: ended.kind === 'failed' ? ended.error.code : undefined,
+    })
+    const told = { taskId: task.taskId, family: task.family, solver: account.name, cost: ended.cost, at: new Date(now) }
+    this.#core.tell('recovered', told, 'settled a task of a process that had died')
+    return pickedUp
+  }
+
+  /** @returns whether it was us who settled it */
+  async #settle({ reservationId }: DeadTask, ended: Exclude<Ended, { kind: 'left' }>, now: number): Promise<boolean> {
+    const { cost, kind } = ended
+    const { ledger, recorder } = this.#core
+    try {
+      return (
+        await ledger.settle({ reservationId, cost, unsure: kind === 'failed' && cost > 0, head: recorder.head }, now)
+      ).settled
+    } catch (error) {
+      throw new SolveguardError('LEDGER_UNAVAILABLE', `The ledger did not answer: ${messageOf(error)}`, {
+        cause: error,
+      })
+    }
+  }
+}
+
+function passwordsIn(pageProxy: string): readonly string[] {
+  const parsed = parsePageProxy(pageProxy)
+  return 'problem' in parsed ? [] : hiddenOf(parsed)
+}

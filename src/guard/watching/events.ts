@@ -1,0 +1,63 @@
+import { messageOf, SolveguardError } from '../../base/errors.js'
+import type { GuardEvents } from '../types.js'
+
+type Listener<K extends keyof GuardEvents> = (event: GuardEvents[K]) => void
+
+const NAMES: Readonly<Record<keyof GuardEvents, true>> = {
+  authorised: true,
+  submitted: true,
+  retrying: true,
+  solved: true,
+  failed: true,
+  denied: true,
+  movedOn: true,
+  abandoned: true,
+  recovered: true,
+  injected: true,
+  accepted: true,
+  rejected: true,
+  item: true,
+  paused: true,
+  resumed: true,
+  alert: true,
+}
+
+/** A typed emitter. Listeners are called in the order in which they came; one that throws disturbs nothing. */
+export class Events {
+  readonly #listeners = new Map<keyof GuardEvents, Set<Listener<never>>>()
+
+  on<K extends keyof GuardEvents>(name: K, listener: Listener<K>): () => void {
+    if (!Object.hasOwn(NAMES, name) || typeof listener !== 'function') {
+      throw new SolveguardError(
+        'CONFIG_INVALID',
+        `guard.on takes one of ${Object.keys(NAMES).join(', ')}, and a function.`,
+      )
+    }
+    const listeners = this.#listeners.get(name) ?? new Set()
+    this.#listeners.set(name, listeners.add(listener as Listener<never>))
+    return () => void listeners.delete(listener as Listener<never>)
+  }
+
+  /** Whether anybody listens: what nobody hears need not be put together. */
+  has(name: keyof GuardEvents): boolean {
+    return (this.#listeners.get(name)?.size ?? 0) > 0
+  }
+
+  emit<K extends keyof GuardEvents>(name: K, event: GuardEvents[K]): void {
+    for (const listener of this.#listeners.get(name) ?? []) {
+      // A listener is the user's: its fault is theirs to see, and must not change what happens to money.
+      const threw = (error: unknown): void =>
+        process.emitWarning(`A listener of '${name}' threw: ${messageOf(error)}`, { type: 'SolveguardListener' })
+      try {
+        const done: unknown = (listener as Listener<K>)(event)
+        if (done instanceof Promise) done.catch(threw)
+      } catch (error) {
+        threw(error)
+      }
+    }
+  }
+
+  clear(): void {
+    this.#listeners.clear()
+  }
+}

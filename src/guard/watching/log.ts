@@ -1,0 +1,72 @@
+import type { ChallengeFacts } from '../../base/challenge.js'
+import { type Code, messageOf } from '../../base/errors.js'
+import { originOf } from '../../policy/origin.js'
+import type { GuardEvents } from '../types.js'
+
+/** What a logger has to have; pino's has it. Messages and fields hold no key, no token and no solution. */
+export interface Logger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+}
+
+/** Steps on the way are for whoever looks closely; how a solve ended, for everybody; what somebody may have to see to, first. */
+const LEVELS: Readonly<Record<Exclude<keyof GuardEvents, 'alert'>, keyof Logger>> = {
+  authorised: 'debug',
+  submitted: 'debug',
+  retrying: 'debug',
+  injected: 'debug',
+  item: 'debug',
+  solved: 'info',
+  movedOn: 'info',
+  abandoned: 'info',
+  recovered: 'info',
+  accepted: 'info',
+  resumed: 'info',
+  failed: 'warn',
+  denied: 'warn',
+  rejected: 'warn',
+  paused: 'warn',
+}
+
+/** Tells a user's logger of what a guard does: a line for each event, with its fields. */
+export class Log {
+  readonly #logger: Logger
+  readonly #guard: string
+
+  constructor(logger: Logger, guard: string) {
+    this.#logger = logger
+    this.#guard = guard
+  }
+
+  event<K extends keyof GuardEvents>(name: K, event: GuardEvents[K], message: string): void {
+    // The message is the line's: pino may be told to call that `message` too.
+    const { message: _, ...fields } = { message, ...event }
+    const level = name === 'alert' ? 'warn' : LEVELS[name as keyof typeof LEVELS]
+    this.#write(level, { event: name, guard: this.#guard, ...fields, ...forLog(event) }, message)
+  }
+
+  alert(code: Code, message: string, details: Readonly<Record<string, string | number | boolean>> | undefined): void {
+    this.#write('warn', { event: 'alert', guard: this.#guard, code, ...(details && { details }) }, message)
+  }
+
+  /** A logger is the user's, like a listener: one that throws disturbs nothing. */
+  #write(level: keyof Logger, fields: object, message: string): void {
+    try {
+      this.#logger[level](fields, message)
+    } catch (error) {
+      process.emitWarning(`The logger threw: ${messageOf(error)}`, { type: 'SolveguardLogger' })
+    }
+  }
+}
+
+/** A challenge as it may stand in a log, as in a record: addresses may hold sessions and passwords. */
+function forLog(event: object): { challenge?: object } {
+  if (!('challenge' in event)) return {}
+  const challenge = event.challenge as ChallengeFacts
+  const { family, variant, pageUrl, frameUrl } = challenge
+  const sitekey = 'sitekey' in challenge ? challenge.sitekey : undefined
+  const page = originOf(pageUrl).record
+  const frame = frameUrl === undefined ? undefined : originOf(frameUrl).record
+  return { challenge: { family, variant, sitekey, pageUrl: page, frameUrl: frame } }
+}
