@@ -37,7 +37,7 @@ export function checkBaseUrl(baseUrl: string, field = 'baseUrl'): ServiceUrl {
   if (url.protocol === 'http:' && !loopback) {
     throw invalid(
       field,
-      `must be https: for ${url.hostname}; http: is for loopback addresses only, since the key goes there`,
+      `must be https: for ${url.hostname}; http: is for loopback addresses only, since anybody on the way can read it`,
     )
   }
   const port = url.port || (url.protocol === 'https:' ? '443' : '80')

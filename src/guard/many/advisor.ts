@@ -154,7 +154,8 @@ export class Advisor {
     const { clock, ledger, ownerId } = this.#core
     const now = clock.now()
     const id = `advice-${ownerId}-${now}`
-    const path = this.#grant.claims('', now)
+    // Without thresholds: what it takes, should it get some, is no reason to alert anybody.
+    const path = this.#grant.claims('', now).map((claim) => ({ ...claim, alertsAt: undefined }))
     const answer = await ledger.reserve({ id, ownerId, path, amount, deadline: now + 1_000 }, now)
     if (!answer.ok) return answer.retryAt === undefined ? undefined : new Date(answer.retryAt)
     // Some came back meanwhile.
