@@ -371,7 +371,9 @@ export class Solving {
   /** The service has taken the task. It is noted in the ledger, for whoever comes after a death. */
   #submitted(job: Job, taskId: string): void {
     job.taskId = taskId
-    const note = { solver: job.account.name, taskId, keyVersion: job.key.version, family: job.family }
+    const wayOut = this.recovery.wayOut(job.grant)
+    const task = { solver: job.account.name, taskId, keyVersion: job.key.version, family: job.family }
+    const note = wayOut === undefined ? task : { ...task, wayOut }
     this.#core.background(() => this.#core.ledger.note(job.reservationId, note), 'LEDGER_UNAVAILABLE')
     this.#telling.submitted(job)
   }

@@ -227,7 +227,7 @@ export class Books {
   }
 
   /** The reservations whose noted task may be taken over at `at`. */
-  claimable({ solver, budgetId, limit }: ClaimRequest, at: number): ClaimedTask[] {
+  claimable({ solver, budgetId, limit, waysOut = [] }: ClaimRequest, at: number): ClaimedTask[] {
     const found: ClaimedTask[] = []
     for (const [reservations, lapsed] of [
       [this.#open, false],
@@ -236,6 +236,7 @@ export class Books {
       for (const [id, { task, ownerId, claimedAt, amount, deadline, path }] of reservations) {
         if (found.length >= limit) return found
         if (task?.solver !== solver || claimedAt + CLAIM_MS > at || !path.includes(budgetId)) continue
+        if (task.wayOut !== undefined && !waysOut.includes(task.wayOut)) continue
         if (lapsed || !this.isLive(ownerId, at))
           found.push({ ...task, reservationId: id, amount: amount as Money, deadline, path })
       }

@@ -188,6 +188,8 @@ export interface NotedTask {
   /** Which version of the key submitted it: a task is polled with the key that submitted it. */
   readonly keyVersion: string
   readonly family: string
+  /** Names the way out by which it was handed in, where that is another than its guard's: it is asked for by that one. */
+  readonly wayOut?: string | undefined
 }
 
 /** Which tasks of the dead a process would take over. */
@@ -198,6 +200,8 @@ export interface ClaimRequest {
   /** The budget that has to be on the path (a guard's root). */
   readonly budgetId: string
   readonly limit: number
+  /** Which other ways out than its guard's own it has. */
+  readonly waysOut?: readonly string[] | undefined
 }
 
 /** A task that was taken over, with the reservation that it stands under. */

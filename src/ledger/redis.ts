@@ -217,11 +217,12 @@ class RedisLedger implements Ledger {
     return late === '1' ? { settled: true, late: true } : { settled: true }
   }
 
-  async claim({ ownerId, solver, budgetId, limit }: ClaimRequest, now: number): Promise<readonly ClaimedTask[]> {
+  async claim(request: ClaimRequest, now: number): Promise<readonly ClaimedTask[]> {
+    const { ownerId, solver, budgetId, limit, waysOut = [] } = request
     const claimed: ClaimedTask[] = []
     let passed = 0
     while (passed >= 0 && claimed.length < limit) {
-      const words = [ownerId, solver, budgetId, limit - claimed.length, passed]
+      const words = [ownerId, solver, budgetId, limit - claimed.length, passed, JSON.stringify(waysOut)]
       const [, next, ...tasks] = await this.#link.call('claim', now, words)
       claimed.push(...inGroups(tasks, 5).map(readTask))
       passed = Number(next)

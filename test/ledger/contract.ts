@@ -532,6 +532,16 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await there.claim('she', T0 + 30 * MINUTE)).toEqual([])
       })
 
+      it('hands over what was handed in by another way out only to who has that', async () => {
+        await noted('r', { task: { wayOut: 'proxy-1' } })
+        await noted('s')
+        expect(await here.claim('you', T0, { waysOut: ['proxy-2'] })).toMatchObject([{ reservationId: 's' }])
+        expect(await there.claim('she', T0)).toEqual([])
+        expect(await there.claim('she', T0, { waysOut: ['proxy-2', 'proxy-1'] })).toEqual([
+          { ...TASK, wayOut: 'proxy-1', reservationId: 'r', amount: 10, deadline: T0 + 2 * MINUTE, path: ['a'] },
+        ])
+      })
+
       it('gives no more than asked for, of the solver and under the budget that was asked for', async () => {
         await noted('r')
         await noted('s')

@@ -1,4 +1,4 @@
-import type { BudgetClaim, Ledger } from '../../src/ledger/ledger.js'
+import type { BudgetClaim, ClaimRequest, Ledger } from '../../src/ledger/ledger.js'
 import { micros } from '../../src/policy/money.js'
 
 /** Short forms, so that a test reads as what happens. */
@@ -16,7 +16,7 @@ export function shorthand(ledger: Ledger) {
       return ledger.reserve({ id, ownerId: more.owner ?? 'me', path, amount: micros(amount), deadline }, now)
     },
     settle: (id: string, cost: number, now: number) => ledger.settle({ reservationId: id, cost: micros(cost) }, now),
-    claim: (ownerId: string, now: number, more: { limit?: number; solver?: string; budgetId?: string } = {}) =>
+    claim: (ownerId: string, now: number, more: Partial<ClaimRequest> = {}) =>
       ledger.claim({ ownerId, solver: 'captchaai', budgetId: 'a', limit: 10, ...more }, now),
   }
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Family } from '../../base/challenge.js'
 import { messageOf, SolveguardError } from '../../base/errors.js'
 import type { ClaimedTask } from '../../ledger/ledger.js'
@@ -7,6 +8,7 @@ import { hiddenOf } from '../../solvers/page-proxy.js'
 import type { Account } from '../accounts/account.js'
 import { type Core, closed } from '../core.js'
 import type { Gate } from '../gate.js'
+import type { Granted } from '../job.js'
 import type { Ended, Errand, Service } from './service.js'
 
 /** What has to be known of a task to follow it. */
@@ -16,6 +18,8 @@ type DeadTask = Pick<ClaimedTask, 'reservationId' | 'taskId' | 'keyVersion' | 'f
 const MOST_AT_A_TIME = 20
 /** How long a claimed task is asked for before what it is held to have cost becomes final. */
 const FOLLOW_FOR_MS = 180_000
+/** How many other ways out are known at a time. */
+const MOST_WAYS = 1_000
 
 /** How a task is asked for. */
 export interface Following {
@@ -42,6 +46,10 @@ export class Recovery {
   readonly #core: Core
   readonly #service: Service
   readonly #usual: Following
+  /** Other ways out that grants of this process have, by their names. */
+  readonly #others = new Map<string, Following>()
+  readonly #names = new WeakMap<Policy['egress'], string>()
+  readonly #usualName: string
   readonly #gate: Gate
   /** By reservation. */
   readonly #flows = new Map<string, Promise<PickedUp>>()
@@ -51,7 +59,25 @@ export class Recovery {
     this.#core = core
     this.#service = service
     this.#usual = { egress: policy.egress, hidden: policy.pageProxies.flatMap(passwordsIn) }
+    this.#usualName = nameOf(policy.egress)
     this.#gate = gate
+  }
+
+  /**
+   * Names a grant's way out, where it is another than the guard's own. A task that was handed in by it is asked for by a process that has such
+   * a grant too, and by no other way.
+   */
+  wayOut(grant: Granted): string | undefined {
+    const egress = grant.wayOut()
+    if (egress === this.#usual.egress) return undefined
+    const name = this.#names.get(egress) ?? nameOf(egress)
+    this.#names.set(egress, name)
+    if (name === this.#usualName) return undefined
+    if (!this.#others.has(name)) {
+      if (this.#others.size >= MOST_WAYS) this.#others.clear()
+      this.#others.set(name, { egress, hidden: hiddenOf(grant.pageProxy()) })
+    }
+    return name
   }
 
   /** Claims what is there to claim. Called now and then; costs one look at the ledger when nobody died. */
@@ -63,12 +89,15 @@ export class Recovery {
     const { ledger, ownerId, name, clock } = this.#core
     const limit = MOST_AT_A_TIME - this.#flows.size
     if (limit <= 0 || this.#core.closed) return
-    const claimed = await ledger.claim({ ownerId, solver: account.name, budgetId: name, limit }, clock.now())
+    const request = { ownerId, solver: account.name, budgetId: name, limit, waysOut: [...this.#others.keys()] }
+    const claimed = await ledger.claim(request, clock.now())
     for (const task of claimed) {
       // A lapsed task may be claimed again after a while, by whoever follows it too.
       const { reservationId } = task
       if (this.#flows.has(reservationId)) continue
-      this.#begin(account, task).catch((error) =>
+      const following = task.wayOut === undefined ? this.#usual : this.#others.get(task.wayOut)
+      if (!following) continue
+      this.#begin(account, task, following).catch((error) =>
         this.#core.alert('LEDGER_UNAVAILABLE', `A dead task is not settled yet: ${messageOf(error)}`),
       )
     }
@@ -83,7 +112,7 @@ export class Recovery {
     return this.#flows.get(task.reservationId) ?? this.#begin(account, task, following)
   }
 
-  #begin(account: Account, task: DeadTask, following = this.#usual): Promise<PickedUp> {
+  #begin(account: Account, task: DeadTask, following: Following): Promise<PickedUp> {
     const { reservationId } = task
     const flow = this.#follow(account, task, following).finally(() => this.#flows.delete(reservationId))
     this.#flows.set(reservationId, flow)
@@ -169,6 +198,15 @@ export class Recovery {
       })
     }
   }
+}
+
+/** Without what proxies ask for: it stands in the ledger. */
+function nameOf({ proxies, localAddresses, expected }: Policy['egress']): string {
+  const bare = proxies.map((proxy) => new URL(proxy)).map(({ protocol, host }) => `${protocol}//${host}`)
+  return createHash('sha256')
+    .update(JSON.stringify([bare, localAddresses, expected]))
+    .digest('hex')
+    .slice(0, 16)
 }
 
 function passwordsIn(pageProxy: string): readonly string[] {

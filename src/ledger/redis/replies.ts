@@ -117,12 +117,13 @@ export function readUsage([
 }
 
 export function readTask([reservationId, amount, deadline, path, task]: readonly Word[]): ClaimedTask {
-  const { solver, taskId, keyVersion, family } = parse<NotedTask>(task)
+  const { solver, taskId, keyVersion, family, wayOut } = parse<NotedTask>(task)
   return {
     solver,
     taskId,
     keyVersion,
     family,
+    ...(wayOut !== undefined && { wayOut }),
     reservationId: String(reservationId),
     amount: Number(amount) as Money,
     deadline: Number(deadline),

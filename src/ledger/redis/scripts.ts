@@ -269,11 +269,12 @@ commit()
 return { 'ok' }
 `
 
-/** ARGV: 3 owner, 4 solver, 5 budget, 6 how many, 7 how many tasks to pass over. Answers how to go on, and what was claimed. */
+/** ARGV: 3 owner, 4 solver, 5 budget, 6 how many, 7 how many tasks to pass over, 8 its other ways out, as JSON. Answers how to go on, and what was claimed. */
 const CLAIM = /* lua */ `
 local limit, passed = tonumber(ARGV[6]), tonumber(ARGV[7])
 local ids = call('ZRANGEBYSCORE', TASKS, '-inf', at, 'LIMIT', passed, BATCH)
 local live, reply = {}, {}
+local waysOut = cjson.decode(ARGV[8])
 
 local function lives(owner)
   if live[owner] == nil then live[owner] = (tonumber(call('ZSCORE', OWNERS, owner)) or 0) > at end
@@ -289,7 +290,9 @@ for _, id in ipairs(ids) do
   else
     local state, deadline, _, amount, made, owner, path = rare.readRecord(record)
     local free = state == 'L' or not lives(owner)
-    if free and rare.includes(path, ARGV[5]) and cjson.decode(task).solver == ARGV[4] then
+    local noted = cjson.decode(task)
+    local can = noted.solver == ARGV[4] and (not noted.wayOut or rare.includes(waysOut, noted.wayOut))
+    if free and can and rare.includes(path, ARGV[5]) then
       local n = #reply
       reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] =
         id, amount, deadline + shift, cjson.encode(path), task
