@@ -43,7 +43,7 @@ async function step(title, command, args) {
   const failures = plain(first.output).filter((line) => /^\s*FAIL(ED)? /.test(line))
   const files = [...new Set(failures.flatMap((line) => /test\/\S+\.test\.ts/.exec(line) ?? []))]
   for (const line of new Set(failures)) remarks.push(`${title}: ${line.trim()}`)
-  if (failed > 0 && files.length > 0 && files.length <= MOST_AGAIN) {
+  if (files.length > 0 && files.length <= MOST_AGAIN) {
     console.log(`\n── ${title}, once more: ${files.join(' ')}`)
     const again = await run(command, [...args, ...files, '--maxWorkers=1'])
     if (again.code === 0 && count(again).passed > 0) {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,6 +18,7 @@ export interface RunningProxy {
 }
 
 const READY_WITHIN_MS = 20_000
+const SHARED_MEMORY = '/dev/shm'
 
 /** tinyproxy; with a user and a password, if they are given. */
 export function startTinyproxy(login?: { user: string; password: string }): Promise<RunningProxy> {
@@ -59,7 +60,9 @@ export function startSquid(
       await writeFile(helper, script, { mode: 0o755 })
     }
     return {
-      arguments: ['-N', '-f', join(folder, 'conf')],
+      // A name of its own: what several of one name share in memory is in each other's way.
+      shared: `solveguard${port}-`,
+      arguments: ['-N', '-n', `solveguard${port}`, '-f', join(folder, 'conf')],
       configuration: [
         `http_port 127.0.0.1:${port}`,
         `hosts_file ${hosts}`,
@@ -106,11 +109,24 @@ export function startDante(method: 'none' | 'username' = 'none'): Promise<Runnin
 interface Setup {
   readonly arguments: string[]
   readonly configuration: string[]
+  /** How the files begin that it leaves in shared memory. */
+  readonly shared?: string
   /** The Debian package, where it is not named as the program. */
   readonly package?: string
 }
 
-async function startProxy(
+/** Its port was free a moment ago: somebody else may have it by now, and then another one is tried. */
+async function startProxy(...words: Parameters<typeof tryProxy>): Promise<RunningProxy> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await tryProxy(...words)
+    } catch (error) {
+      if (tries === 3) throw error
+    }
+  }
+}
+
+async function tryProxy(
   name: string,
   paths: readonly string[],
   setup: (port: number, folder: string) => Setup | Promise<Setup>,
@@ -118,7 +134,7 @@ async function startProxy(
   const program = paths.find((path) => existsSync(path))
   const folder = await mkdtemp(join(tmpdir(), `solveguard-${name}-`))
   const port = await freePort()
-  const { arguments: words, configuration, package: debian = name } = await setup(port, folder)
+  const { arguments: words, configuration, shared, package: debian = name } = await setup(port, folder)
   if (!program) throw new Error(`These tests need ${name}: install it with \`apt-get install ${debian}\`.`)
   await writeFile(join(folder, 'conf'), `${configuration.join('\n')}\n`)
   const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], cwd: folder })
@@ -134,7 +150,11 @@ async function startProxy(
     await untilReachable(port, child)
   } catch (error) {
     await end('SIGKILL')
-    throw new Error(`${name} did not start: ${output.slice(-2000)}`, { cause: error })
+    const logs = await Promise.all(
+      ['log', 'cache.log'].map((file) => readFile(join(folder, file), 'latin1').catch(() => '')),
+    )
+    await rm(folder, { recursive: true, force: true })
+    throw new Error(`${name} did not start: ${[output, ...logs].join('').slice(-2000)}`, { cause: error })
   }
   return {
     port,
@@ -144,8 +164,14 @@ async function startProxy(
     async stop() {
       await end('SIGKILL')
       await rm(folder, { recursive: true, force: true })
+      if (shared !== undefined) await forget(shared)
     },
   }
+}
+
+async function forget(shared: string): Promise<void> {
+  const files = await readdir(SHARED_MEMORY).catch(() => [])
+  for (const file of files.filter((one) => one.startsWith(shared))) await rm(join(SHARED_MEMORY, file), { force: true })
 }
 
 /** A port of loopback that nobody listens on. */
