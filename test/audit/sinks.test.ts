@@ -134,8 +134,7 @@ function withoutPino(line: string): AuditRecord {
 /** Elasticsearch is told of each opening, too. */
 function isNotItsOwn(documents: readonly unknown[]): (record: AuditRecord) => boolean {
   const [first] = documents as AuditRecord[]
-  const own = (record: AuditRecord) =>
-    record.event.action === 'opened' && record.solveguard.solve_id === undefined && record.url === undefined
+  const own = (record: AuditRecord) => record.event.action === 'opened' && record.service.name === 'checkout-tests'
   return (record) => record !== first && !own(record)
 }
 

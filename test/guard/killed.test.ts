@@ -70,7 +70,8 @@ it('a process killed at any moment leaves money that counts, tasks that the next
   const recovered: string[] = []
   next.guard.on('recovered', ({ taskId }) => recovered.push(taskId))
   const noted = (await tasksLeft(outside)) > 0
-  await settleWith(clock, quiet(next.guard), 500)
+  // In small steps: its calls are real, and time out by this clock.
+  await settleWith(clock, quiet(next.guard), 100, 20_000)
   // Every task that was noted is settled at what it cost. One of which only the service knows lapses, and counts as spent.
   const { day } = await next.guard.status()
   expect(day.spent).toBeGreaterThanOrEqual(service.charged)
