@@ -134,7 +134,11 @@ function withoutPino(line: string): AuditRecord {
 /** Elasticsearch is told of each opening, too. */
 function isNotItsOwn(documents: readonly unknown[]): (record: AuditRecord) => boolean {
   const [first] = documents as AuditRecord[]
-  const own = (record: AuditRecord) => record.event.action === 'opened' && record.service.name === 'checkout-tests'
+  const own = (record: AuditRecord) =>
+    record.event.action === 'opened' &&
+    record.service.name === 'checkout-tests' &&
+    record.url === undefined &&
+    record.solveguard.solve_id === undefined
   return (record) => record !== first && !own(record)
 }
 
