@@ -8,6 +8,7 @@ import { Gate } from '../gate.js'
 import { placesIn } from '../keys/key-report.js'
 import { budgetOf } from '../spending/pauses.js'
 import type { Account } from './account.js'
+import { askBalance, wayToBalance } from './ask-balance.js'
 import { type BalanceState, type Finding, type Look, type Missing, weighBalance } from './balance.js'
 
 /** What was seen of an account's balance, for `status`. */
@@ -164,16 +165,8 @@ export class BalanceWatch {
     try {
       const { current: key } = await account.secrets.get()
       if (key.value.fingerprint !== mark || this.#core.closed) return undefined
-      // What no solve may be sent with is not sent with this either.
-      new Gate(policy).admitKey(key, this.#core.keyTime())
-      const transport = account.transport(policy.egress)
-      await transport.verify()
-      const reply = await transport.send(account.solver.balance(), key.value, {
-        timeoutMs: TIMEOUT_MS,
-        purpose: 'balance',
-      })
-      const said = account.solver.readBalance(reply)
-      return said.kind === 'balance' ? said.amount : undefined
+      const transport = await wayToBalance(this.#core, account, key, new Gate(policy), policy.egress)
+      return await askBalance(account, key, transport, TIMEOUT_MS)
     } catch {
       // The next solve tells of it, and of what to do.
       return undefined

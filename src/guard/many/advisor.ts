@@ -4,6 +4,7 @@ import { SolveguardError } from '../../base/errors.js'
 import { type Money, micros } from '../../policy/money.js'
 import { check } from '../../policy/schema.js'
 import type { Account } from '../accounts/account.js'
+import { askBalance, wayToBalance } from '../accounts/ask-balance.js'
 import { type Core, closed } from '../core.js'
 import { ledgerDown } from '../gate.js'
 import type { Granted } from '../job.js'
@@ -19,8 +20,10 @@ const shape = z.strictObject({
 
 /** How long a balance that was asked for is taken for true: services do not like to be asked more often than every 30 s. */
 const BALANCE_HOLDS_MS = 60_000
+const BALANCE_TIMEOUT_MS = 10_000
 /** How long another process's word on its queue holds: a little longer than the time between two of them. */
 const QUEUE_HOLDS_MS = 25_000
+
 /** Gathers what advice is made of, and tells the other processes what they need for theirs. */
 export class Advisor {
   readonly #core: Core
@@ -124,14 +127,9 @@ export class Advisor {
   async #askBalance(account: Account): Promise<Money | undefined> {
     const { clock, keyWatch } = this.#core
     const key = account.keys.choose(await account.secrets.get(), clock.monotonic())
-    this.#grant.gate.admitKey(key, this.#core.keyTime())
-    await keyWatch.admit(account, key)
-    const transport = account.transport(this.#grant.wayOut())
-    await transport.verify()
+    const transport = await wayToBalance(this.#core, account, key, this.#grant.gate, this.#grant.wayOut())
     keyWatch.used(account, key)
-    const reply = await transport.send(account.solver.balance(), key.value, { purpose: 'balance', timeoutMs: 10_000 })
-    const read = account.solver.readBalance(reply)
-    return read.kind === 'balance' ? read.amount : undefined
+    return askBalance(account, key, transport, BALANCE_TIMEOUT_MS)
   }
 
   #waiting(): number {
