@@ -1,13 +1,12 @@
 import { BlockList, isIP } from 'node:net'
-import { Pool } from 'undici'
 import type { MaybePromise } from '../base/async.js'
 import type { Clock } from '../base/clock.js'
 import { DeniedError, messageOf } from '../base/errors.js'
 import type { Reply } from '../base/wire.js'
-import { wayOut } from './connect.js'
 import type { WayOutOptions } from './connection.js'
 import { exchange } from './exchange.js'
 import { logged, type Seen, type WireLog } from './har.js'
+import { oneOff } from './one-off.js'
 
 /** Which addresses our calls are to leave from, and who is asked. */
 export interface ExpectedAddress {
@@ -90,38 +89,27 @@ export class IpCheck {
   }
 
   async #askOne({ url, ranges, list }: ExpectedAddress & { readonly list: BlockList }): Promise<void> {
-    const { origin, hostname, port, protocol, pathname, search } = new URL(url)
-    const authority = `${hostname}:${port || (protocol === 'https:' ? '443' : '80')}`
-    const way = wayOut({ ...this.#way, origin, authority })
-    const pool = new Pool(origin, {
-      connect: way.connect,
-      connections: 1,
-      allowH2: false,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    })
-    try {
-      const headers = { accept: 'text/plain, application/json', 'accept-encoding': 'identity' }
+    const asked = new URL(url)
+    const { origin, pathname, search } = asked
+    const headers = { accept: 'text/plain, application/json', 'accept-encoding': 'identity' }
+    const { status, body } = await oneOff(asked, this.#way, (pool) => {
       const ask = (seen?: Seen): Promise<Reply> =>
         exchange(
           pool,
           { method: 'GET', path: pathname + search, headers },
           { clock: this.#clock, timeoutMs: TIMEOUT_MS, signal: undefined, service: origin, seen },
         )
-      const { status, body } = await (this.#log ? this.#logged(this.#log, origin + pathname, headers, ask) : ask())
-      const address = status === 200 ? addressIn(body) : undefined
-      if (address === undefined) throw new Error(`${origin} answered with no address (HTTP ${status})`)
-      this.address = address
-      if (list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')) return
-      throw new DeniedError(
-        'EGRESS_ADDRESS',
-        `Our calls leave from ${address}, and policy.egress.expectIp has ${ranges.join(', ')}. Mend the way out, or name that address.`,
-        { retryAt: this.#again(), details: { address } },
-      )
-    } finally {
-      await pool.destroy()
-      way.abort()
-    }
+      return this.#log ? this.#logged(this.#log, origin + pathname, headers, ask) : ask()
+    })
+    const address = status === 200 ? addressIn(body) : undefined
+    if (address === undefined) throw new Error(`${origin} answered with no address (HTTP ${status})`)
+    this.address = address
+    if (list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')) return
+    throw new DeniedError(
+      'EGRESS_ADDRESS',
+      `Our calls leave from ${address}, and policy.egress.expectIp has ${ranges.join(', ')}. Mend the way out, or name that address.`,
+      { retryAt: this.#again(), details: { address } },
+    )
   }
 
   #logged(

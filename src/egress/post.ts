@@ -1,12 +1,11 @@
-import { Pool } from 'undici'
 import type { Clock } from '../base/clock.js'
 import { SolveguardError } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
 import type { Secret } from '../secrets/secret.js'
-import { wayOut } from './connect.js'
 import { USER_AGENT } from './create.js'
 import { exchange } from './exchange.js'
 import type { Seen } from './har.js'
+import { oneOff } from './one-off.js'
 import { parseProxy } from './proxy.js'
 import { signaturesOf } from './sign.js'
 
@@ -57,50 +56,25 @@ function parse(address: Secret, field: string): URL {
  */
 export async function post(posting: Posting): Promise<Posted> {
   const { body, signed, ca, clock, timeoutMs, signal } = posting
-  const { origin, host, hostname, port, protocol, pathname, search } = parse(posting.url, 'url')
-  const authority = `${hostname}:${port || (protocol === 'https:' ? '443' : '80')}`
+  const url = parse(posting.url, 'url')
   const proxy = posting.proxy === undefined ? undefined : parseProxy(posting.proxy)
-  const way = wayOut({ origin, authority, proxy, localAddress: undefined, ca })
-  const pool = new Pool(origin, {
-    connect: way.connect,
-    connections: 1,
-    allowH2: false,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  })
   const seconds = Math.floor(clock.now() / 1000)
   const seen: Seen = {}
-  try {
-    const { status } = await exchange(
-      pool,
-      {
-        method: 'POST',
-        path: pathname + search,
-        headers: {
-          'content-type': 'application/json',
-          'accept-encoding': 'identity',
-          'user-agent': USER_AGENT,
-          ...(signed && {
-            'webhook-id': signed.id,
-            'webhook-timestamp': String(seconds),
-            'webhook-signature': signaturesOf(signed.secrets, signed.id, seconds, body),
-          }),
-        },
-        body,
-      },
-      {
-        clock,
-        timeoutMs,
-        signal,
-        service: host,
-        seen,
-      },
-    )
-    return { status, retryAfterMs: waitIn(seen.headers?.['retry-after'], clock.now()) }
-  } finally {
-    await pool.destroy()
-    way.abort()
+  const headers = {
+    'content-type': 'application/json',
+    'accept-encoding': 'identity',
+    'user-agent': USER_AGENT,
+    ...(signed && {
+      'webhook-id': signed.id,
+      'webhook-timestamp': String(seconds),
+      'webhook-signature': signaturesOf(signed.secrets, signed.id, seconds, body),
+    }),
   }
+  const request = { method: 'POST', path: url.pathname + url.search, headers, body } as const
+  const { status } = await oneOff(url, { proxy, localAddress: undefined, ca }, (pool) =>
+    exchange(pool, request, { clock, timeoutMs, signal, service: url.host, seen }),
+  )
+  return { status, retryAfterMs: waitIn(seen.headers?.['retry-after'], clock.now()) }
 }
 
 /** What `retry-after` says: seconds, or a date. */
