@@ -84,7 +84,10 @@ class HarFile implements WireLog {
     process.emitWarning(note, { type: 'SolveguardTrace' })
   }
 
-  /** One system call for both, so that a process that is killed leaves either what was there or all of it. */
+  /**
+   * One system call for both, so that a process that is killed leaves what was there or all of it; but for a kill between two pages of memory
+   * of one call, which leaves the last entry cut off.
+   */
   #write(text: string, tail: string): void {
     if (this.#fd === undefined) return
     const bytes = Buffer.from(text + tail)
