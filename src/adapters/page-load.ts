@@ -5,6 +5,8 @@ interface Known {
   load: object
   document: string
   moved: boolean
+  /** The number of the main frame's document, for tools that have to be asked. */
+  documents: number | undefined
 }
 
 /**
@@ -20,15 +22,21 @@ export class PageLoads {
   of(page: DriverPage, document = ''): object {
     const known = this.#pages.get(page) ?? this.#begin(page, document)
     if (document === '') return known.load
-    if (known.moved && known.document !== '' && document !== known.document) known.load = {}
+    const documents = documentsOf(page)
+    const moved = known.moved || documents !== known.documents
+    if (moved && known.document !== '' && document !== known.document) known.load = {}
     known.document = document
     known.moved = false
+    known.documents = documents
     return known.load
   }
 
   #begin(page: DriverPage, document: string): Known {
-    const known: Known = { load: {}, document, moved: false }
+    const documents = documentsOf(page)
+    const known: Known = { load: {}, document, moved: false, documents }
     this.#pages.set(page, known)
+    // A tool that has to be asked is not watched all the time: that would be asking all the time, in between its user's own commands.
+    if (documents !== undefined) return known
     const unwatch = page.watch({
       navigated(frame) {
         if (frame === page.frames()[0]) known.moved = true
@@ -48,4 +56,8 @@ export class PageLoads {
   close(): void {
     for (const stop of [...this.#unwatch]) stop()
   }
+}
+
+function documentsOf(page: DriverPage): number | undefined {
+  return page.frames()[0]?.documents?.()
 }

@@ -45,6 +45,20 @@ test('a page has no more loads for calling itself something else, for saying not
   expect(loads.of(driven, 'd')).not.toBe(first)
 })
 
+test('a tool that has to be asked is not watched: a load ends when it has seen another document', () => {
+  const loads = new PageLoads()
+  let documents = 1
+  const watch = () => expect.fail('it is watched')
+  const driven = { frames: () => [{ documents: () => documents }], watch } as unknown as DriverPage
+  const first = loads.of(driven, 'a')
+  expect(loads.of(driven, 'b')).toBe(first)
+  documents++
+  expect(loads.of(driven)).toBe(first)
+  expect(loads.of(driven, 'b')).toBe(first)
+  documents++
+  expect(loads.of(driven, 'c')).not.toBe(first)
+})
+
 test('nothing is watched any more once the page is gone, or all is closed', () => {
   const loads = new PageLoads()
   const [one, two] = [page(), page()]
