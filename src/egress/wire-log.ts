@@ -14,7 +14,7 @@ const MOST_FILES = 1_000
 /**
  * A wire log: HAR 1.2, mode 0600, one file for each process and guard. `wire.har` is written as `wire.<pid>.har`, or
  * `wire.<pid>-2.har` where that is there already; nothing is overwritten. After each entry the file is whole, so that one of a process that
- * was killed can be opened too.
+ * was killed can be opened too; in the middle of an entry it is whole but for its last line.
  *
  * Its `open` throws `CONFIG_INVALID` where it cannot be written.
  */
@@ -86,7 +86,7 @@ class HarFile implements WireLog {
 
   /**
    * One system call for both, so that a process that is killed leaves what was there or all of it; but for a kill between two pages of memory
-   * of one call, which leaves the last entry cut off.
+   * of one call, which leaves the last line cut off.
    */
   #write(text: string, tail: string): void {
     if (this.#fd === undefined) return

@@ -34,15 +34,19 @@ export class Gate {
   admit(challenge: ChallengeFacts, now: number): Admitted {
     const page = this.#named('page', challenge.pageUrl)
     const frame = challenge.frameUrl === undefined ? undefined : this.#named('frame', challenge.frameUrl)
-    const { open, changesAt } = this.schedule(now)
-    if (!open) {
-      throw denied('OUTSIDE_SCHEDULE', `It is outside the working hours${opening(changesAt, now)}.`, changesAt)
-    }
+    this.admitTime(now)
     return {
       origin: page.origin,
       page: page.record,
       frame: frame?.record,
     }
+  }
+
+  /** To be asked again at each reservation: a solve may have waited since it came. @throws DeniedError of the time layer */
+  admitTime(now: number): void {
+    const { open, changesAt } = this.schedule(now)
+    if (open) return
+    throw denied('OUTSIDE_SCHEDULE', `It is outside the working hours${opening(changesAt, now)}.`, changesAt)
   }
 
   /** @throws DeniedError when the key is older than the policy allows */

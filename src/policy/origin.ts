@@ -4,7 +4,8 @@ import { printable } from '../base/errors.js'
 /**
  * Origins: which pages a policy names. A pattern is `https://host`, `https://host:port` (exact) or `https://*.host`
  * (every host below `host`, at any depth, but not `host` itself). `http:` works the same. There is no way to say
- * "everywhere": a wildcard below a public suffix (`https://*.com`, `https://*.github.io`) is refused.
+ * "everywhere": a wildcard below a public suffix (`https://*.com`, `https://*.github.io`) is refused, and one above a public
+ * suffix does not reach below that (`https://*.amazonaws.com` does not name `https://somebody.s3.amazonaws.com`).
  */
 export type OriginPattern = string
 
@@ -102,8 +103,15 @@ export function matchesOrigin(pattern: OriginPattern, origin: string): boolean {
     origin.endsWith(suffix) &&
     origin.length > scheme.length + suffix.length &&
     // No label between the scheme and the suffix may be empty ('https://.host').
-    origin[scheme.length] !== '.'
+    origin[scheme.length] !== '.' &&
+    !isGivenOut(new URL(origin).hostname, suffix)
   )
+}
+
+/** Whether a host is of a domain that a public suffix below the wildcard's own host gives out: it is somebody else's. */
+function isGivenOut(hostname: string, suffix: string): boolean {
+  const given = getPublicSuffix(hostname, { allowPrivateDomains: true })
+  return given !== null && `.${given}`.endsWith(suffix.replace(/:\d+$/, ''))
 }
 
 /** The patterns that name exactly the origins that both lists name, in canonical order. */

@@ -40,7 +40,8 @@ const CELLS = /^\[[1-9](?:,[1-9]){0,8}\]$/
 
 /** Different cells from 1 to 9, a JSON list as it is or as text. An empty one answers nothing: every instruction means some. */
 export function cellsAnswer(value: unknown): Answer | undefined {
-  const list = Array.isArray(value) && value.length <= 9 ? JSON.stringify(value) : value
+  const isFlat = Array.isArray(value) && value.length <= 9 && value.every((cell) => typeof cell === 'number')
+  const list = isFlat ? JSON.stringify(value) : value
   if (typeof list !== 'string' || list.length > 100) return undefined
   const token = list.replaceAll(/\s/g, '')
   const cells = CELLS.test(token) ? (token.match(/\d/g) ?? []) : []

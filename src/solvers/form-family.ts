@@ -24,7 +24,9 @@ export function formReaders(habits: Habits, offer: Offer) {
     readSubmit(reply: Reply): Submitted | Failure {
       const read = readReply(reply, habits, 'submit', (text) => readWords(text, 'submit'))
       if (read.kind !== 'value') return read
-      const id = plain(read.value.request)
+      const { request } = read.value
+      // A number that JSON rounds is somebody else's task.
+      const id = typeof request === 'number' && !Number.isSafeInteger(request) ? undefined : plain(request)
       return id !== undefined && TASK_ID.test(id) ? { kind: 'submitted', taskId: id } : unreadable(habits, 'submit')
     },
 

@@ -33,6 +33,7 @@ function asking(core: Core, path: readonly BudgetClaim[], waitMs: number) {
   const job = {
     grant: { policy: { budget: { waitMs } }, claims: () => path, pathFor: () => ids },
     admitted: { origin: '' },
+    gate: { admitTime() {} },
     // One without budgets of its own.
     account: { ownIds: () => [], path: (claims: readonly BudgetClaim[]) => claims },
     amount: ZERO,

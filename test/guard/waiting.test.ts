@@ -32,6 +32,25 @@ describe('with policy.budget.wait', () => {
     expect((await errorOf(guard.solve(challenge))).code).toBe('BUDGET_EXHAUSTED')
   })
 
+  it('are denied when the working hours end meanwhile', async () => {
+    const clock = manualClock(Date.UTC(2025, 0, 6, 12))
+    const { guard, service } = await rig({
+      clock,
+      service: { solveMs: 60_000, clock },
+      policy: {
+        budget: { perDay: usd(1), concurrent: 1, wait: '10m' },
+        deadline: '10m',
+        schedule: { timeZone: 'UTC', windows: [{ days: 'Mon', from: '09:00', to: '12:01' }] },
+      },
+    })
+    const first = guard.solve(challenge)
+    const second = errorOf(guard.solve(challenge))
+    await settleWith(clock, first)
+    expect(await settleWith(clock, second)).toMatchObject({ code: 'OUTSIDE_SCHEDULE', layer: 'time' })
+    expect(service.tasks).toHaveLength(1)
+    expect((await guard.status()).day).toMatchObject({ spent: usd(0.001), reserved: 0 })
+  })
+
   it('leave the line when their caller aborts', async () => {
     const { guard, service } = await rig({
       service: { solveMs: 100 },

@@ -4,8 +4,12 @@ import { type NarrowingInput, parseNarrowing, parsePolicy, type ScheduleInput } 
 
 /** Few names, so that patterns and origins often meet. */
 const host = fc
-  .array(fc.constantFrom('a', 'b', 'evil-a', 'xn--bcher-kva'), { maxLength: 3 })
-  .map((labels) => [...labels, 'shop.example'].join('.'))
+  .tuple(
+    fc.array(fc.constantFrom('a', 'b', 'evil-a', 'xn--bcher-kva'), { maxLength: 3 }),
+    // Below the second lies a public suffix, which is no name for a wildcard itself.
+    fc.constantFrom(...Array(6).fill('shop.example'), 'amazonaws.com', 'a.s3.amazonaws.com'),
+  )
+  .map(([labels, domain]) => [...labels, domain].join('.'))
 const scheme = fc.constantFrom('https', 'http')
 const port = fc.constantFrom('', '', '', ':8443', ':80', ':443')
 

@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { canonicalOrigins, matchesOrigin, originOf, parseOriginPattern } from '../../src/policy/origin.js'
+import {
+  canonicalOrigins,
+  intersectOrigins,
+  matchesOrigin,
+  originOf,
+  parseOriginPattern,
+} from '../../src/policy/origin.js'
 import { origin, originPattern } from './arbitraries.js'
 
 /** The pattern in canonical form; a test that expects one fails here if there is none. */
@@ -128,6 +134,16 @@ describe('a wildcard pattern', () => {
     expect(parseOriginPattern(text)).toHaveProperty('problem')
   })
 
+  it('does not reach below a public suffix that lies below its own host: those sites are other people’s', () => {
+    expect(names('https://*.amazonaws.com', 'https://docs.amazonaws.com/')).toBe(true)
+    expect(names('https://*.amazonaws.com', 'https://somebody.s3.amazonaws.com/')).toBe(false)
+    expect(names('https://*.amazonaws.com:8443', 'https://somebody.s3.amazonaws.com:8443/')).toBe(false)
+    expect(names('https://*.mine.s3.amazonaws.com', 'https://a.mine.s3.amazonaws.com/')).toBe(true)
+    const both = [pattern('https://*.amazonaws.com'), pattern('https://*.mine.s3.amazonaws.com')]
+    expect(canonicalOrigins(both)).toEqual(both)
+    expect(intersectOrigins(both.slice(0, 1), both.slice(1))).toEqual([])
+  })
+
   it('may name what is below a domain that somebody can own', () => {
     expect(pattern('https://*.shop.co.uk')).toBe('https://*.shop.co.uk')
     expect(pattern('https://*.me.github.io')).toBe('https://*.me.github.io')
@@ -194,14 +210,16 @@ describe('a pattern', () => {
           is.protocol === wanted.protocol &&
           is.port === wanted.port &&
           within &&
-          (text.includes('*') ? depth > 0 : depth === 0)
+          (text.includes('*') ? depth > 0 : depth === 0) &&
+          // What Amazon gives out is not for a wildcard over all of Amazon.
+          !(text.includes('*') && is.hostname.endsWith('.s3.amazonaws.com') && !wanted.hostname.includes('.s3.'))
         named[right ? 'yes' : 'no']++
         expect(matchesOrigin(pattern(text), page)).toBe(right)
       }),
       { numRuns: 5000 },
     )
-    expect(named.yes).toBeGreaterThan(50)
-    expect(named.no).toBeGreaterThan(50)
+    expect(named.yes).toBeGreaterThan(30)
+    expect(named.no).toBeGreaterThan(30)
   })
 })
 

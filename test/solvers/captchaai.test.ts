@@ -154,6 +154,8 @@ describe('captchaAI takes', () => {
     ['UNREADABLE', '{"status":1,"request":"../../x"}'],
     ['UNREADABLE', `{"status":1,"request":"${'7'.repeat(65)}"}`],
     ['UNREADABLE', '{"status":1,"request":1e300}'],
+    // Rounded, it would be somebody else's.
+    ['UNREADABLE', '{"status":1,"request":72345678901234567890}'],
     ['UNREADABLE', 'OK|'],
     ['UNREADABLE', 'OK'],
     ['UNREADABLE', 'ok|74'],
@@ -210,6 +212,11 @@ describe('captchaAI takes', () => {
       }
     },
   )
+
+  test('a list of endless depth for no cells of a grid', () => {
+    const body = `{"status":1,"request":${'['.repeat(35_000)}${']'.repeat(35_000)}}`
+    expect(solver.readPoll(ok(body), 'bls')).toMatchObject({ kind: 'failure', class: 'invalid' })
+  })
 
   test('a list for no token', () => {
     expect(solver.readPoll(ok('{"status":1,"request":[1,4]}'), 'recaptcha')).toMatchObject({ class: 'invalid' })

@@ -435,6 +435,9 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
         .map((value) => JSON.stringify(value)),
       fc.string({ unit: 'binary', maxLength: 200 }),
       fc.nat(2_000_000).map((length) => '['.repeat(length)),
+      fc
+        .tuple(fc.constantFrom('{"status":1,"request":', '{"errorId":0,"status":"ready","solution":'), fc.nat(40_000))
+        .map(([start, depth]) => `${start}${'['.repeat(depth)}${']'.repeat(depth)}}`),
       fc.nat(200_000).map((length) => `OK|${'9'.repeat(length)}`),
     )
 

@@ -17,7 +17,7 @@ const LOOK_FOR_RATE_MS = 5_000
  * Takes a job's amount from every budget on its path: one ledger operation. With `policy.budget.wait` it stands in line
  * for rate and slots, in order; money is never waited for, since a day is too long. Nobody overtakes who came before and still waits.
  *
- * @throws DeniedError of the spending layer
+ * @throws DeniedError of the spending layer; of the time layer where the working hours ended meanwhile
  */
 export function reserve(core: Core, job: Job): MaybePromise<readonly ThresholdAlert[]> {
   const waits = (job.grant.policy.budget.waitMs ?? 0) > 0
@@ -89,6 +89,7 @@ function pauseFor({ reason, retryAt }: Refusal, now: number): number {
 
 function ask(core: Core, job: Job): MaybePromise<ReserveResult> {
   const now = core.clock.now()
+  job.gate.admitTime(now)
   const request = {
     id: job.reservationId,
     ownerId: core.ownerId,
