@@ -15,6 +15,17 @@ export function eachOnce<K extends object, V>(make: (key: K) => V): (key: K) => 
   }
 }
 
+/** The element that a frame stands in. */
+export interface FrameHolder {
+  readonly src: string | null
+  readonly readable: boolean
+}
+
+/** Runs in the document around a frame, with the element that it stands in. Refers to nothing outside itself. */
+export function readHolder(element: Element): FrameHolder {
+  return { src: element.getAttribute('src'), readable: !!(element as HTMLIFrameElement).contentDocument }
+}
+
 /** A frame of a page. There is one such object for each frame, for as long as the frame lives. */
 export interface DriverFrame {
   /** Its address, as the browser has it, not as the page says. */
@@ -25,6 +36,11 @@ export interface DriverFrame {
   isDetached(): boolean
   /** The origin of its document, where the browser says so. Left out, or undefined: what the page says is taken. */
   origin?(): string | undefined
+  /**
+   * The element that it stands in, as the document around it has it: the `src` that it was given, and whether that document may read what
+   * is in it. Left out where a tool cannot say. May reject for whatever reason, and may never settle: the caller bounds it.
+   */
+  holder?(): Promise<FrameHolder>
   /** For tools that have to be asked: a number that is another one once another document was seen in it. */
   documents?(): number
   /**

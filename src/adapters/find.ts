@@ -7,7 +7,7 @@ import { WIDGETS } from '../widgets/table.js'
 import { type UnknownWidget, unknownIn } from '../widgets/unknown.js'
 import type { FoundChallenge } from '../widgets/widget.js'
 import { evaluateWithin, refreshWithin, within } from './bounded.js'
-import type { DriverFrame, DriverPage } from './driver.js'
+import type { DriverFrame, DriverPage, FrameHolder } from './driver.js'
 import { pageClosed, pageGone } from './gone.js'
 import { PageLoads } from './page-load.js'
 
@@ -60,11 +60,13 @@ export interface Place {
   readonly load: object
   /** Whether its document was still being loaded. */
   readonly loading: boolean
+  /** Whose document that was, see `ownerOf`. */
+  readonly owner: string
 }
 
 /** Where something stands that is no widget: its document, and the addresses that it is judged by. */
 export interface Whereabouts
-  extends Pick<Place, 'page' | 'frame' | 'id' | 'load'>,
+  extends Pick<Place, 'page' | 'frame' | 'id' | 'load' | 'owner'>,
     Pick<Challenge, 'pageUrl' | 'frameUrl'> {}
 
 const MOST_FRAMES = 100
@@ -144,7 +146,10 @@ export class Finder {
     const reading = await this.#read(place.frame, framesOf(place.page).get(place.frame) ?? [])
     const widget = reading?.widgets.find(({ id }) => id === place.id)
     if (!reading || !widget) return undefined
-    return this.#place(place.page, place.frame, place.load, reading, widget).challenge
+    const { owner, challenge } = this.#place(place.page, place.frame, place.load, reading, widget)
+    // Another document may have learnt its name: what was asked for one origin's widget is never another's.
+    const same = owner === place.owner && judgedBy(challenge) === judgedBy(place.challenge)
+    return same ? challenge : undefined
   }
 
   /**
@@ -158,11 +163,19 @@ export class Finder {
     const { readings } = await this.#readAll(
       page,
       asked.map((one) => [one, []]),
+      true,
     )
     const reading = readings[asked.indexOf(frame)]
     if (!reading) throw frame.isDetached() ? pageGone() : unanswered(page)
     const load = this.#loads.of(page, readings[0]?.doc)
-    return { page, frame, load, id: `${reading.doc}-0`, ...this.#addresses(page, frame, reading.origin) }
+    return {
+      page,
+      frame,
+      load,
+      owner: ownerOf(frame),
+      id: `${reading.doc}-0`,
+      ...this.#addresses(page, frame, reading.origin),
+    }
   }
 
   /**
@@ -182,13 +195,14 @@ export class Finder {
   async #readAll(
     page: DriverPage,
     own: readonly (readonly [DriverFrame, readonly FrameHint[]])[],
+    named = false,
   ): Promise<{ readings: (FrameReading | undefined)[]; moved: boolean }> {
     const standing = () => {
       const [main] = page.frames()
       return own.map(([frame]) => `${main && documentOf(main)} ${documentOf(frame)}`)
     }
     const before = standing()
-    const readings = await Promise.all(own.map(([frame, hints]) => this.#read(frame, hints)))
+    const readings = await Promise.all(own.map(([frame, hints]) => this.#read(frame, hints, named)))
     if (!page.refresh) return { readings, moved: false }
     const answered = await refreshWithin(this.#clock, page, this.#evaluateMs)
     const after = standing()
@@ -199,7 +213,32 @@ export class Finder {
     }
   }
 
-  async #read(frame: DriverFrame, frames: readonly FrameHint[]): Promise<FrameReading | undefined> {
+  /** @param named whether its origin is wanted though there be nothing in it */
+  async #read(frame: DriverFrame, hints: readonly FrameHint[], named = false): Promise<FrameReading | undefined> {
+    const reading = await this.#ask(frame, hints)
+    if (!reading || !isBlank(frame.url())) return reading
+    if (!named && reading.widgets.length === 0 && reading.signs.length === 0) return reading
+    return { ...reading, origin: await this.#inherited(frame, reading.origin) }
+  }
+
+  /**
+   * The origin of a frame that has no address of its own. A page in it may say that it is whose it likes, so the document around it is asked
+   * whether it may read it, and the one around that, up to one that has an address.
+   */
+  async #inherited(frame: DriverFrame, said: string): Promise<string> {
+    const told = frame.origin?.()
+    if (told !== undefined) return told
+    let at: DriverFrame | undefined = frame
+    for (let depth = 0; at && isBlank(at.url()) && depth < 100; at = at.parent(), depth++) {
+      const { holder } = at
+      if (!holder) return said
+      const reply = await within(this.#clock, this.#evaluateMs, holder)
+      if (!reply.ok || (reply.value as Partial<FrameHolder> | null)?.readable !== true) return 'null'
+    }
+    return at ? originOf(at.url()) : 'null'
+  }
+
+  async #ask(frame: DriverFrame, frames: readonly FrameHint[]): Promise<FrameReading | undefined> {
     const request = { most: MOST_PER_FRAME, frames }
     // Three times: our code may be missing, and a page may navigate just then.
     let whole = !this.#prepared.has(frame)
@@ -232,7 +271,7 @@ export class Finder {
   ): Place {
     const known: Challenge = { ...challenge, family, ...this.#addresses(page, frame, origin) }
     const found = { ...known, id: `${this.#number(frame)}-${id}`, visible, answered, executed, due, expired }
-    return { page, frame, id, challenge: found, load, loading }
+    return { page, frame, id, challenge: found, load, loading, owner: ownerOf(frame) }
   }
 
   /** Watches no page any more. */
@@ -256,14 +295,32 @@ export class Finder {
  */
 function frameAddress(frame: DriverFrame, origin: string): string {
   const url = frame.url()
-  if (!url.startsWith('about:') && url !== '') return addressOf(url)
+  if (!isBlank(url)) return addressOf(url)
   let above = frame.parent()
   for (let depth = 0; above && depth < 100; above = above.parent(), depth++) {
     const around = above.url()
     if (!/^https?:/.test(around)) continue
-    return URL.canParse(around) && new URL(around).origin === origin ? addressOf(around) : url || 'about:blank'
+    return originOf(around) === origin ? addressOf(around) : url || 'about:blank'
   }
   return url || 'about:blank'
+}
+
+const isBlank = (url: string): boolean => url === '' || url.startsWith('about:')
+
+/** What `location.origin` says for an address. */
+function originOf(address: string): string {
+  return URL.canParse(address) ? new URL(address).origin : 'null'
+}
+
+/** Whose document stands in a frame, by the browser's word: its origin, or the bare address of one that is of no site. */
+export function ownerOf(frame: DriverFrame): string {
+  const url = frame.url()
+  return /^https?:/.test(url) ? originOf(url) : addressOf(url)
+}
+
+/** The origins that a widget is judged by. */
+function judgedBy({ pageUrl, frameUrl }: Challenge): string {
+  return `${originOf(pageUrl)} ${frameUrl === undefined ? '' : originOf(frameUrl)}`
 }
 
 /** An address without its fragment, which stays in the browser and may hold secrets; an overlong one without its query. */

@@ -3,7 +3,7 @@ import { SolveguardError } from '../base/errors.js'
 import type { Grant, NarrowingInput } from '../guard/types.js'
 import type { Captcha } from './captcha.js'
 import { type GuardContextOptions, guardDriver } from './context.js'
-import { type Driver, type DriverFrame, type DriverPage, eachOnce } from './driver.js'
+import { type Driver, type DriverFrame, type DriverPage, eachOnce, type FrameHolder, readHolder } from './driver.js'
 
 export type { Sign, UnknownWidget } from '../widgets/unknown.js'
 export type {
@@ -53,6 +53,10 @@ function playwrightDriver(context: BrowserContext): Driver<Page, Locator> {
         return parent ? frameOf(parent) : undefined
       },
       isDetached: () => frame.isDetached(),
+      async holder() {
+        const element = await frame.frameElement()
+        return element.evaluate(readHolder as (element: Node) => FrameHolder).finally(() => element.dispose())
+      },
       evaluate: (expression) => frame.evaluate(expression),
       settled: (expression) => frame.evaluate(expression),
     }),

@@ -3,7 +3,7 @@ import { SolveguardError } from '../base/errors.js'
 import type { Grant, NarrowingInput } from '../guard/types.js'
 import type { Captcha } from './captcha.js'
 import { type GuardContextOptions, guardDriver } from './context.js'
-import { type Driver, type DriverFrame, type DriverPage, eachOnce } from './driver.js'
+import { type Driver, type DriverFrame, type DriverPage, eachOnce, readHolder } from './driver.js'
 
 export type { Sign, UnknownWidget } from '../widgets/unknown.js'
 export type {
@@ -57,6 +57,11 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | 
         return parent ? frameOf(parent) : undefined
       },
       isDetached: () => frame.detached,
+      async holder() {
+        const element = await frame.frameElement()
+        if (!element) throw new Error('It stands in no element.')
+        return element.evaluate(readHolder).finally(() => element.dispose())
+      },
       evaluate: (expression) => frame.evaluate(expression),
       settled: (expression) => frame.evaluate(expression),
     }),

@@ -9,7 +9,7 @@ import { WIDGETS } from '../widgets/table.js'
 import { isBlockingTestKey } from '../widgets/test-keys.js'
 import type { FoundChallenge } from '../widgets/widget.js'
 import { evaluateWithin, sleep } from './bounded.js'
-import type { Finder, Place } from './find.js'
+import { type Finder, ownerOf, type Place } from './find.js'
 import type { Freshen } from './fresh.js'
 import { pageGone, widgetGone } from './gone.js'
 import type { Outcome, SkipReason } from './outcome.js'
@@ -109,12 +109,13 @@ async function waitOutGrace(tools: SolveTools, place: Place, signal: AbortSignal
 
 /** Puts a solution into the page, and then tells the page. */
 async function inject(tools: SolveTools, place: Place, solution: Solution, unlessAnswered: boolean): Promise<void> {
-  const { frame, page, id, challenge } = place
-  if (page.isClosed() || frame.isDetached()) throw pageGone()
+  const { frame, page, id, challenge, owner } = place
+  if (page.isClosed() || frame.isDetached() || ownerOf(frame) !== owner) throw pageGone()
   const leftMs = solution.expiresAt.getTime() - tools.clock.now()
   const livesMs = Math.max(0, Math.min(WIDGETS[challenge.family].tokenLivesMs, leftMs))
   const { token, fields = {} } = solution
-  const call = placeCall(originOf(frame.url()), id, { token, fields, livesMs, unlessAnswered })
+  const addresses = [frame.url(), challenge.frameUrl ?? challenge.pageUrl]
+  const call = placeCall(addresses, id, { token, fields, livesMs, unlessAnswered })
   const reply = await evaluateWithin(tools.clock, frame, call, tools.evaluateMs)
   if (!reply.ok && reply.why === 'timeout') {
     throw new SolveguardError('PAGE_UNRESPONSIVE', 'The page did not take the solution in time; it was paid for.')
@@ -148,11 +149,6 @@ async function missing(tools: SolveTools, { page, frame, id }: Place): Promise<S
     return new SolveguardError('PAGE_UNRESPONSIVE', 'The page does not answer; nothing was spent on it.')
   }
   return reply.ok && parseResult(reply.value) === 'ok' ? widgetGone() : pageGone()
-}
-
-/** What the page's `location.origin` says for an address. */
-function originOf(address: string): string {
-  return URL.canParse(address) ? new URL(address).origin : 'null'
 }
 
 /** Only what a solver has to know. */

@@ -2,20 +2,21 @@ import { aliveCall } from '../widgets/calls.js'
 import { parseResult } from '../widgets/parse.js'
 import { evaluateWithin } from './bounded.js'
 import type { DriverFrame } from './driver.js'
-import type { Place } from './find.js'
+import { ownerOf, type Place } from './find.js'
 import type { SolveTools } from './solve.js'
 
 /** Aborts as soon as the document is gone that an id was given in. */
 export function watchDocument(
   { clock, evaluateMs }: Pick<SolveTools, 'clock' | 'evaluateMs'>,
-  { page, frame, id }: Pick<Place, 'page' | 'frame' | 'id'>,
+  { page, frame, id, owner }: Pick<Place, 'page' | 'frame' | 'id' | 'owner'>,
 ): { readonly signal: AbortSignal; stop(): void } {
   const controller = new AbortController()
   const leave = () => controller.abort()
   const stop = page.watch({
     navigated(other) {
-      // A new fragment, or the page's own history, keeps the document: ask it.
       if (other === frame) {
+        if (ownerOf(frame) !== owner) return leave()
+        // A new fragment, or the page's own history, keeps the document: ask it.
         void evaluateWithin(clock, frame, aliveCall(id), evaluateMs).then((reply) => {
           if (reply.ok ? parseResult(reply.value) !== 'ok' : reply.why === 'failed') leave()
         })

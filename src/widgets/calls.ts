@@ -27,15 +27,21 @@ export function findCall(request: { most: number; frames: readonly FrameHint[] }
 }
 
 /**
- * Puts a solution in, if the frame is still of that origin. An address's origin is among the few things that a page cannot
- * redefine, so another page that came here meanwhile never gets to see the token.
+ * Puts a solution in, if the frame's document is still of one of these addresses' origins. What `location` says is among the few things that
+ * a page cannot redefine, so another page that came here meanwhile never gets to see the token.
+ *
+ * @param addresses the frame's, and the one that its widget is judged by: a blank document has the latter once its parent has written it
  */
 export function placeCall(
-  origin: string,
+  addresses: readonly string[],
   id: string,
   solution: { token: string; fields: Readonly<Record<string, string>>; livesMs: number; unlessAnswered: boolean },
 ): string {
-  return `location.origin===${json(origin)}?${call('place', [id, solution], false)}:${json('{"result":"page-gone"}')}`
+  const same = addresses.map((address) => {
+    const { protocol, origin } = new URL(URL.canParse(address) ? address : 'about:blank')
+    return `location.protocol+location.origin===${json(protocol + origin)}`
+  })
+  return `${same.join('||')}?${call('place', [id, solution], false)}:${json('{"result":"page-gone"}')}`
 }
 
 /** Tells the page of the solution that was put in. */

@@ -2,11 +2,13 @@ import type { Browser, BrowserContext, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Captcha } from '../../src/adapters/captcha.js'
 import { guardContext } from '../../src/adapters/playwright.js'
+import { manualClock } from '../../src/testing/clock.js'
 import { type StandInRecaptcha, startRecaptcha } from '../../src/testing/recaptcha.js'
 import { type StandInSite, startSite } from '../../src/testing/site.js'
 import { findCall } from '../../src/widgets/calls.js'
 import { parseFound } from '../../src/widgets/parse.js'
 import { type FakeGrant, fakeGrant } from '../adapters/fake-grant.js'
+import { eventually } from '../adapters/tool.js'
 import { launchBrowser } from '../support/browser.js'
 import { fixturePages } from '../support/fixture-pages.js'
 
@@ -127,6 +129,64 @@ test('a page that tells of widgets in our name gets no token without taking it a
   expect(found).toMatchObject([{ sitekey: 'made-up', pageUrl: `${site.url}/liar` }])
   expect(found.leftOut).toMatchObject({ widgets: 0, malformed: 2 })
   expect(await captcha.solve(page)).toMatchObject({ failed: [{ error: { code: 'WIDGET_GONE' } }] })
+})
+
+test.each([
+  ['a page', '/named', (origin: string) => page.goto(`${origin}/impostor`)],
+  ['a frame', '/frame', (origin: string) => page.frames()[1]?.goto(`${origin}/impostor`)],
+])(
+  '%s of another origin that comes in the middle of a solve and plays our part gets no token',
+  async (_, path, leave) => {
+    await visit(path)
+    await eventually(async () => (await captcha.find(page))[0]?.due === true)
+    grant.answer = async ({ sitekey }) => {
+      await leave(site.otherUrl)
+      return recaptcha.issue({ sitekey })
+    }
+    expect(await captcha.solve(page)).toMatchObject({ solved: [], failed: [{ error: { code: 'PAGE_GONE' } }] })
+    expect(
+      await page
+        .frames()
+        .at(path === '/frame' ? 1 : 0)
+        ?.evaluate('got'),
+    ).toEqual([])
+  },
+)
+
+test('a page of another origin that comes within the grace, and plays our part, has nothing bought for it', async () => {
+  const clock = manualClock(Date.now())
+  captcha = await guardContext(fakeGrant(recaptcha, { grace: '3s' }), context, undefined, { clock })
+  await visit('/invisible-execute')
+  await page.waitForSelector('iframe[name^=a-]')
+  await page.click('#go')
+  await eventually(async () => (await captcha.find(page))[0]?.due === true)
+  const solving = captcha.solve(page)
+  await eventually(() => clock.waiting === 1)
+  await page.goto(`${site.otherUrl}/impostor`)
+  await clock.advance(3_000)
+  expect(await solving).toMatchObject({ solved: [], failed: [], skipped: [{ reason: 'gone' }] })
+  expect(await page.evaluate('got')).toEqual([])
+})
+
+test('a sandboxed frame that says that it is of the page around it is not judged by that', async () => {
+  await visit('/tiny')
+  const html = fixturePages()['/impostor']?.replace('var got', `var claims = ${JSON.stringify(site.url)}, got`)
+  await page.evaluate(
+    `{ const frame = document.createElement('iframe'); frame.sandbox = 'allow-scripts'; frame.srcdoc = ${JSON.stringify(html).replaceAll('</', '<\\/')}; document.body.append(frame) }`,
+  )
+  await eventually(async () => (await captcha.find(page)).length === 1)
+  expect(await captcha.find(page)).toMatchObject([{ pageUrl: `${site.url}/tiny`, frameUrl: 'about:srcdoc' }])
+})
+
+test('a blank frame that its page has written is solved as the page’s own', async () => {
+  await visit('/tiny')
+  const html = `<form><div class="g-recaptcha" data-sitekey="${site.sitekey}"></div></form>`
+  await page.evaluate(
+    `{ const frame = document.createElement('iframe'); document.body.append(frame); const inner = frame.contentDocument
+    inner.open(); inner.write(${JSON.stringify(html)}); inner.close() }`,
+  )
+  expect(await captcha.find(page)).toMatchObject([{ frameUrl: `${site.url}/tiny` }])
+  expect(await captcha.solve(page)).toMatchObject({ solved: [{}], failed: [] })
 })
 
 test('a frame that never gives its thread back does not keep the others from being found', async () => {
