@@ -34,6 +34,13 @@ export async function findBrowser() {
   return mac ? { path: mac, source: 'Applications' } : undefined
 }
 
+/** What to say when there is none. */
+export function noBrowser() {
+  return process.env.CHROMIUM_PATH
+    ? 'CHROMIUM_PATH names no program: correct it, or unset it to have a browser looked for.'
+    : 'No browser was found: install Google Chrome or Chromium, run `npx playwright install chromium`, or set CHROMIUM_PATH.'
+}
+
 /**
  * @returns {string | undefined} the Firefox that FIREFOX_PATH names, or that is on the PATH
  */

@@ -13,10 +13,13 @@ const POLICY_RC = '/usr/sbin/policy-rc.d'
 /** A browser comes from the machine, never with the packages. */
 const NO_DOWNLOADS = { PUPPETEER_SKIP_DOWNLOAD: '1', PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD: '1' }
 
-/** Packages, as package-lock.json has them. */
-export function ensurePackages() {
+/**
+ * Packages, as package-lock.json has them.
+ * @param {(sentence: string) => never} fail
+ */
+export function ensurePackages(fail = giveUp) {
   const tooOld = process.versions.node.localeCompare(OLDEST_NODE, 'en', { numeric: true }) < 0
-  if (tooOld) giveUp(`Node ${process.versions.node} is too old: install Node ${OLDEST_NODE} or newer.`)
+  if (tooOld) fail(`Node ${process.versions.node} is too old: install Node ${OLDEST_NODE} or newer.`)
   if (packagesMatch()) return
   say('Installing packages…')
   const result = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
@@ -27,21 +30,19 @@ export function ensurePackages() {
   })
   if (result.status !== 0) {
     process.stderr.write(`${result.stdout}${result.stderr}`)
-    giveUp('The packages could not be installed: npm ci failed, as above.')
+    fail('The packages could not be installed: npm ci failed, as above.')
   }
 }
 
-/** A Chromium that the tests and the demo can drive. */
-export async function ensureBrowser() {
-  const { findBrowser } = await import('./find-browser.mjs')
+/**
+ * A Chromium that the tests and the demo can drive.
+ * @param {(sentence: string) => never} fail
+ */
+export async function ensureBrowser(fail = giveUp) {
+  const { findBrowser, noBrowser } = await import('./find-browser.mjs')
   if (await findBrowser()) return
-  if (process.env.CHROMIUM_PATH)
-    giveUp('CHROMIUM_PATH names no program: correct it, or unset it to have one looked for.')
-  installDebian(['chromium'])
-  if (await findBrowser()) return
-  giveUp(
-    'No browser was found: install Google Chrome or Chromium, run `npx playwright install chromium`, or set CHROMIUM_PATH.',
-  )
+  if (!process.env.CHROMIUM_PATH) installDebian(['chromium'])
+  if (!(await findBrowser())) fail(noBrowser())
 }
 
 /** A Firefox that the tests can drive. */

@@ -1,6 +1,8 @@
 import { join } from 'node:path'
+import type { Page } from 'playwright'
+import type { Skipped } from '../adapters/outcome.js'
 import { guardContext } from '../adapters/playwright.js'
-import { printable } from '../base/errors.js'
+import { messageOf, printable } from '../base/errors.js'
 import { createGuard } from '../guard/create.js'
 import { formatMs } from '../policy/duration.js'
 import { formatUsd, usd } from '../policy/money.js'
@@ -21,6 +23,7 @@ export async function realDemo({ report, folder, browser: launch }: DemoRun, add
   if (!process.env.SOLVEGUARD_KEY)
     throw new Error('--url needs your CaptchaAI key in the environment variable SOLVEGUARD_KEY')
   report.title(`solveguard — one guarded solve on ${page.record}, by CaptchaAI, with your key`)
+  report.section('The main job')
   report.step({ what: 'leave', detail: `by running this you say that you own ${page.origin}, or may automate it` })
 
   // The secret is taken out of the environment here, before there is a browser that would inherit it.
@@ -44,8 +47,7 @@ export async function realDemo({ report, folder, browser: launch }: DemoRun, add
   const context = await browser.newContext()
   await using captcha = await guardContext(guard, context)
   const tab = await context.newPage()
-  await tab.goto(address)
-  await tab.waitForLoadState('networkidle').catch(() => {})
+  const status = await open(tab, address)
   const found = await captcha.find(tab)
   for (const { family, variant, sitekey, due } of found) {
     report.step({ what: 'found', detail: `${family} ${variant} ${printable(sitekey, 60)}${due ? '' : ' (not due)'}` })
@@ -63,13 +65,31 @@ export async function realDemo({ report, folder, browser: launch }: DemoRun, add
   const { day, audit } = await guard.status()
   report.table(
     ['', 'allowed', 'denied', 'spent', 'left today'],
-    [['the guard’s ledger', String(solved.length), String(denied.length), formatUsd(day.spent), formatUsd(day.left)]],
+    [['the guard’s ledger', solved.length, denied.length, formatUsd(day.spent), formatUsd(day.left)]],
   )
   report.place('audit log', audit.place ?? audit.kind)
   report.place('screenshot', shot)
-  if (solved.length === 0) {
-    const why = denied[0]?.error.message ?? failed[0]?.error.message ?? 'no widget on this page is due'
-    throw new Error(why)
-  }
+  if (solved.length === 0)
+    throw new Error(denied[0]?.error.message ?? failed[0]?.error.message ?? whyNone(skipped, status))
   return `${solved.length} solved for ${formatUsd(cost)}`
+}
+
+/** @returns the status of the reply */
+async function open(tab: Page, address: string): Promise<number | undefined> {
+  const reply = await tab.goto(address).catch((error: unknown) => {
+    const [, reason] = /(net::\w+|Timeout \d+ms exceeded)/.exec(messageOf(error)) ?? []
+    throw new Error(
+      `${address} could not be opened (${reason ?? messageOf(error)}): see that a browser on this machine can`,
+    )
+  })
+  // Widgets come with scripts of their own; there are pages that are never done loading.
+  await tab.waitForLoadState('networkidle', { timeout: 10_000 }).catch(() => {})
+  return reply?.status()
+}
+
+function whyNone(skipped: readonly Skipped[], status: number | undefined): string {
+  if (skipped.length > 0)
+    return `nothing on this page is due: ${skipped.map(({ reason }) => reason).join(', ')} (docs/widgets.md says what that means)`
+  const answered = status !== undefined && status >= 400 ? `, which the server answered with ${status}` : ''
+  return `there is no CAPTCHA on this page${answered}: look at the screenshot, and give the address of a page that shows one`
 }

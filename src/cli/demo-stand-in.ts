@@ -36,6 +36,8 @@ export async function standInDemo(run: DemoRun): Promise<string> {
     'solveguard — one guarded solve on a real page. No key, no network, no money: all services are stand-ins.',
   )
 
+  // First, for one that does not start is to leave nothing behind. A browser is started after the guard where there is a key to be kept from it.
+  const browser = await run.browser()
   await using recaptcha = await startRecaptcha()
   await using service = await startSolverService({
     solveMs: 400,
@@ -55,7 +57,6 @@ export async function standInDemo(run: DemoRun): Promise<string> {
     detail: `names ${site.url}, may spend ${formatUsd(BUDGET)} a day, writes all of it down`,
   })
 
-  const browser = await run.browser()
   report.step({ what: 'browser', detail: `Chromium ${browser.version()}` })
   await signIn(run, standIns, guard, browser)
   const { layers, otherBooks } = await showLayers(run, standIns, guard, browser)
@@ -64,7 +65,7 @@ export async function standInDemo(run: DemoRun): Promise<string> {
 
   await guard.close()
   const records = await verified(folder)
-  report.place('audit log', `${join(folder, 'audit')} (${records} records, hash chain verified)`)
+  report.place('audit log', join(folder, 'audit'), `${records} records, hash chain verified`)
   report.place('screenshot', join(folder, 'accepted.png'))
   return `1 sign-in accepted by the server, ${layers.length} attempts denied, ${formatUsd(own.day.spent)} of stand-in money spent`
 }
@@ -272,11 +273,11 @@ function total({ report }: DemoRun, guards: readonly Books[], service: SolverSer
     [
       ...guards.map(({ name, allowed, denied, day }) => [
         `guard ${name}`,
-        String(allowed),
-        String(denied),
+        allowed,
+        denied,
         ...[day.spent, day.reserved, day.left].map(formatUsd),
       ]),
-      ['the service’s books', String(service.tasks.length), '–', formatUsd(service.charged), '–', '–'],
+      ['the service’s books', service.tasks.length, undefined, formatUsd(service.charged), undefined, undefined],
     ],
   )
   const spent = guards.reduce((sum, { day }) => sum + day.spent, 0)

@@ -1,5 +1,7 @@
 import pc from 'picocolors'
 
+const { createColors, isColorSupported } = pc
+
 /** One thing that happened, as a person or a program is told of it. */
 export interface Step {
   /** What was asked of the guard, or what it did: one or two words. */
@@ -17,39 +19,68 @@ export interface Report {
   title(text: string): void
   section(text: string): void
   step(step: Step): void
-  table(head: readonly string[], rows: readonly (readonly string[])[]): void
-  /** Where something lies. */
-  place(what: string, path: string): void
-  /** The last line: starts with `demo ok` or `demo failed:`. */
+  /** Rows of cells; an absent one has nothing to say. */
+  table(head: readonly string[], rows: readonly (readonly Cell[])[]): void
+  /** Where something lies, and what there is to say of it. */
+  place(what: string, path: string, note?: string): void
+  /** The last line: starts with `demo ok` or `demo failed:`. What is told after it is no news, and is dropped. */
   end(ok: boolean, text: string): void
 }
 
+/** A cell of a table. */
+type Cell = string | number | undefined
+
 const WHAT_WIDTH = 12
+/** Where a step's one line about it begins. */
+const DETAIL_AT = WHAT_WIDTH + 5
 
 /** For people: colour where there is a terminal, plain otherwise. */
-export function humanReport(write: (line: string) => void): Report {
+export function humanReport(
+  write: (line: string) => void,
+  { isTTY, columns }: Pick<NodeJS.WriteStream, 'isTTY' | 'columns'> = process.stdout,
+): Report {
+  // Servers that build and test often say that they show colours; but a file that is written there has none.
+  const pc = createColors(isColorSupported && (isTTY || Boolean(process.env.FORCE_COLOR)))
+  const wrapped = (text: string, at: number) => (isTTY ? wrap(text, at, columns) : text)
   return {
-    title: (text) => write(`\n${pc.bold(text)}\n`),
+    title: (text) => write(`\n${pc.bold(wrapped(text, 0))}`),
     section: (text) => write(`\n  ${pc.bold(text)}`),
     step({ what, detail, ok }) {
       const mark = ok === undefined ? pc.dim('·') : ok ? pc.green('✓') : pc.red('✗')
-      write(`  ${mark} ${what.padEnd(WHAT_WIDTH)} ${ok === undefined ? pc.dim(detail) : detail}`)
+      const text = wrapped(detail, DETAIL_AT)
+      write(`  ${mark} ${what.padEnd(WHAT_WIDTH)} ${ok === undefined ? pc.dim(text) : text}`)
     },
     table(head, rows) {
-      const width = head.map((cell, column) =>
-        Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0), cell.length),
-      )
-      const line = (row: readonly string[]) =>
+      const lines = [head, ...rows].map((row) => row.map((cell) => String(cell ?? '–')))
+      const widths = head.map((_, column) => Math.max(...lines.map((row) => row[column]?.length ?? 0)))
+      const [first = '', ...others] = lines.map((row) =>
         row
-          .map((cell, column) => (column === 0 ? cell.padEnd(width[0] ?? 0) : cell.padStart(width[column] ?? 0)))
-          .join('   ')
-      write(`\n    ${pc.dim(line(head))}`)
-      for (const row of rows) write(`    ${line(row)}`)
+          .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+          .join('   '),
+      )
+      write(`\n    ${pc.dim(first)}`)
+      for (const line of others) write(`    ${line}`)
       write('')
     },
-    place: (what, path) => write(`  ${what.padEnd(WHAT_WIDTH + 2)} ${pc.underline(path)}`),
-    end: (ok, text) => write(ok ? `\ndemo ok: ${text}` : `\ndemo failed: ${text}`),
+    place: (what, path, note) =>
+      write(`  ${what.padEnd(WHAT_WIDTH + 2)} ${pc.underline(path)}${note ? ` (${note})` : ''}`),
+    end(ok, text) {
+      write(ok ? `\ndemo ok: ${text}` : `\ndemo failed: ${text}`)
+      write = () => {}
+    },
   }
+}
+
+/** `text` in lines that begin in column `at` and end before column `columns`, so that a terminal need not break words. */
+function wrap(text: string, at: number, columns: number): string {
+  if (columns - at < 40) return text
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const longer = `${lines.at(-1)} ${word}`
+    if (lines.length === 0 || longer.length > columns - at) lines.push(word)
+    else lines[lines.length - 1] = longer
+  }
+  return lines.join(`\n${' '.repeat(at)}`)
 }
 
 /** For programs: one JSON object a line. */
@@ -64,9 +95,12 @@ export function jsonReport(write: (line: string) => void): Report {
     step: ({ what, detail, ok, facts }) => put({ type: 'step', section: under, what, ok, detail, ...facts }),
     table: (head, rows) => {
       for (const row of rows)
-        put({ type: 'total', ...Object.fromEntries(head.map((name, i) => [name || 'budget', row[i]])) })
+        put({ type: 'total', ...Object.fromEntries(head.map((name, i) => [name || 'books', row[i]])) })
     },
-    place: (what, path) => put({ type: 'place', what, path }),
-    end: (ok, text) => put({ type: 'end', ok, text: ok ? `demo ok: ${text}` : `demo failed: ${text}` }),
+    place: (what, path, note) => put({ type: 'place', what, path, note }),
+    end(ok, text) {
+      put({ type: 'end', ok, text: ok ? `demo ok: ${text}` : `demo failed: ${text}` })
+      write = () => {}
+    },
   }
 }

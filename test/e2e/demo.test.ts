@@ -1,10 +1,16 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { humanReport } from '../../src/cli/report.js'
 
 const root = join(import.meta.dirname, '../..')
 const PLAIN = { PATH: process.env.PATH, HOME: process.env.HOME, CHROMIUM_PATH: process.env.CHROMIUM_PATH }
+
+const KEY = { SOLVEGUARD_KEY: '0123456789abcdef0123456789abcdef' }
 
 interface Ran {
   readonly code: number | null
@@ -12,10 +18,14 @@ interface Ran {
   readonly complaint: string
 }
 
-/** Runs the demo as a person would, but for what sets the machine up. */
-function demo(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+/** Runs the demo as a person would; `seen` is told of its output so far, and may send it a signal. */
+function demo(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  seen = (_output: string, _kill: (signal: NodeJS.Signals) => void) => {},
+): Promise<Ran> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['scripts/run.mjs', 'src/cli/demo.ts', ...args], {
+    const child = spawn(process.execPath, ['scripts/demo.mjs', ...args], {
       cwd: root,
       env: { ...PLAIN, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -23,6 +33,7 @@ function demo(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran
     let output = ''
     child.stdout.on('data', (chunk) => {
       output += chunk
+      seen(output, (signal) => child.kill(signal))
     })
     let complaint = ''
     child.stderr.on('data', (chunk) => {
@@ -36,7 +47,8 @@ function demo(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran
 describe('the demo', () => {
   let ran: Ran
   beforeAll(async () => {
-    ran = await demo([])
+    // Where servers build and test, CI is set: picocolors would take that for a terminal.
+    ran = await demo([], { CI: 'true' })
   })
 
   it('goes as told, says so in its last line, and exits with 0', () => {
@@ -71,7 +83,33 @@ it('prints one JSON object a line with --json, and nothing else', async () => {
   const objects = lines.map((line) => JSON.parse(line))
   expect(objects.at(-1)).toMatchObject({ type: 'end', ok: true })
   expect(objects.filter(({ ok }) => ok === false)).toEqual([])
+  expect(objects.filter(({ path }) => path !== undefined && !existsSync(join(root, path)))).toEqual([])
+  expect(objects).toContainEqual(expect.objectContaining({ type: 'total', books: 'guard demo', allowed: 3, denied: 3 }))
   expect(code).toBe(0)
+})
+
+it('ends at once when it is stopped, and leaves nothing behind', async () => {
+  const before = readdirSync(join(root, '.solveguard/demo'))
+  let stopped = false
+  const { code, lines } = await demo([], {}, (output, kill) => {
+    if (!stopped && output.includes('The main job')) kill('SIGINT')
+    stopped ||= output.includes('The main job')
+  })
+  expect(lines.at(-1)).toBe('demo failed: interrupted')
+  expect(lines.join('\n')).not.toContain('✗')
+  expect(code).toBe(130)
+  expect(readdirSync(join(root, '.solveguard/demo'))).toEqual(before)
+})
+
+it('breaks its lines between words where a terminal ends', () => {
+  const lines: string[] = []
+  const report = humanReport((line) => lines.push(...line.split('\n')), { isTTY: true, columns: 60 })
+  report.step({ what: 'origin', detail: 'one two three four five six seven eight nine ten eleven', ok: true })
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are made of them
+  expect(lines.map((line) => line.replace(/\u001b\[\d+m/g, ''))).toEqual([
+    '  ✓ origin       one two three four five six seven eight',
+    '                 nine ten eleven',
+  ])
 })
 
 describe('with --url', () => {
@@ -81,26 +119,52 @@ describe('with --url', () => {
     expect(code).toBe(1)
   })
 
+  it('says what is the matter where a page has no widget', async () => {
+    const page = createServer((_, response) => response.end('<h1>hello</h1>')).listen(0, '127.0.0.1')
+    await once(page, 'listening')
+    const { port } = page.address() as AddressInfo
+    const { lines } = await demo(['--url', `http://127.0.0.1:${port}/login`], KEY)
+    expect(lines.at(-1)).toMatch(/^demo failed: there is no CAPTCHA on this page: look at the screenshot/)
+    page.close()
+  })
+
   it('takes the address of a page, and says what is wrong with another', async () => {
-    const { lines } = await demo(['--url', 'data:text/html,x'], { SOLVEGUARD_KEY: '0123456789abcdef0123456789abcdef' })
+    const { lines } = await demo(['--url', 'data:text/html,x'], KEY)
     expect(lines.at(-1)).toMatch(/^demo failed: --url takes the address/)
   })
 })
 
-it('says in one sentence what to install when there is no browser', async () => {
-  const { code, lines } = await demo([], { CHROMIUM_PATH: '/nowhere/chromium' })
-  expect(lines.at(-1)).toMatch(/^demo failed: no browser was found; install/)
-  expect(code).toBe(1)
-})
+describe('when it cannot begin', () => {
+  it.each([
+    [
+      'a browser is named that is none',
+      [],
+      { CHROMIUM_PATH: '/nowhere/chromium' },
+      /CHROMIUM_PATH names no program: corr/,
+    ],
+    [
+      'the browser does not start',
+      [],
+      { CHROMIUM_PATH: '/bin/false' },
+      /the browser \/bin\/false did not start: see what/,
+    ],
+    [
+      'there is no screen to show it on',
+      ['--headed'],
+      { DISPLAY: '' },
+      /--headed needs a screen, and DISPLAY names none/,
+    ],
+    ['an option is misspelt', ['--hedaed'], {}, /Unknown option '--hedaed'$/],
+  ])('says so in its last line, and what to do, when %s', async (_, args, env, sentence) => {
+    const { code, lines, complaint } = await demo(args, env)
+    expect(lines.at(-1)).toMatch(new RegExp(`^demo failed: ${sentence.source}`))
+    expect(lines.join('\n') + complaint).not.toContain('    at ')
+    expect(complaint).toMatch(/^$|npm run demo -- --headed/)
+    expect(code).toBe(1)
+  })
 
-it.each([
-  [['--hedaed'], "Unknown option '--hedaed'"],
-  [['--url'], "Option '--url <value>' argument missing"],
-  [['login'], "Unexpected argument 'login'"],
-])('says what is wrong with %j, and what there is', async (args, sentence) => {
-  const { code, complaint } = await demo(args)
-  expect(complaint.split('\n')[0]).toBe(sentence)
-  expect(complaint).toContain('npm run demo -- --headed')
-  expect(complaint).not.toContain('    at ')
-  expect(code).toBe(1)
+  it('says so to programs too', async () => {
+    const { lines } = await demo(['--json'], { CHROMIUM_PATH: '/nowhere/chromium' })
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ type: 'end', ok: false }])
+  })
 })
