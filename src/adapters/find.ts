@@ -69,6 +69,11 @@ export interface Whereabouts
   extends Pick<Place, 'page' | 'frame' | 'id' | 'load' | 'owner'>,
     Pick<Challenge, 'pageUrl' | 'frameUrl'> {}
 
+/** A vendor's frame. */
+interface Hint extends FrameHint {
+  readonly frame: DriverFrame
+}
+
 const MOST_FRAMES = 100
 const MOST_WIDGETS = 200
 const MOST_UNKNOWN = 50
@@ -79,6 +84,11 @@ const LONGEST_URL = 2_048
 const NONSENSE: FrameReading = { doc: '', origin: '', loading: false, widgets: [], signs: [], leftOut: 0, malformed: 1 }
 
 const vendors = Object.values(WIDGETS)
+
+const requestFor = (hints: readonly Hint[]) => ({
+  most: MOST_PER_FRAME,
+  frames: hints.map(({ name, url }) => ({ name, url })),
+})
 
 const documentOf = (frame: DriverFrame): string => `${frame.documents?.() ?? 0} ${frame.url()}`
 
@@ -182,9 +192,8 @@ export class Finder {
    * Waits in a frame until a look at it would find something else, for at most `ms`. Looks that are begun after this see what is not waited
    * for. Never rejects, and may end for no reason.
    */
-  async wait(frame: DriverFrame, frames: readonly FrameHint[], ticket: string, ms: number): Promise<void> {
-    const request = { most: MOST_PER_FRAME, frames }
-    const call = waitCall(ticket, request, ms, !this.#prepared.has(frame))
+  async wait(frame: DriverFrame, hints: readonly Hint[], ticket: string, ms: number): Promise<void> {
+    const call = waitCall(ticket, requestFor(hints), ms, !this.#prepared.has(frame))
     await within(this.#clock, ms + this.#evaluateMs, () => frame.settled?.(call) ?? Promise.resolve())
   }
 
@@ -194,7 +203,7 @@ export class Finder {
    */
   async #readAll(
     page: DriverPage,
-    own: readonly (readonly [DriverFrame, readonly FrameHint[]])[],
+    own: readonly (readonly [DriverFrame, readonly Hint[]])[],
     named = false,
   ): Promise<{ readings: (FrameReading | undefined)[]; moved: boolean }> {
     const standing = () => {
@@ -214,11 +223,36 @@ export class Finder {
   }
 
   /** @param named whether its origin is wanted though there be nothing in it */
-  async #read(frame: DriverFrame, hints: readonly FrameHint[], named = false): Promise<FrameReading | undefined> {
-    const reading = await this.#ask(frame, hints)
+  async #read(frame: DriverFrame, hints: readonly Hint[], named = false): Promise<FrameReading | undefined> {
+    const reading = await this.#sure(frame, hints)
     if (!reading || !isBlank(frame.url())) return reading
     if (!named && reading.widgets.length === 0 && reading.signs.length === 0) return reading
     return { ...reading, origin: await this.#inherited(frame, reading.origin) }
+  }
+
+  /**
+   * What a frame says, without widgets that are none of its own. Where nothing but a vendor's frame tells of one, that frame may have gone with
+   * the document before this one, or may be somebody else's, who went to the vendor's address by himself.
+   */
+  async #sure(frame: DriverFrame, hints: readonly Hint[]): Promise<FrameReading | undefined> {
+    const reading = await this.#ask(frame, hints)
+    if (!reading?.widgets.some(({ hinted }) => hinted)) return reading
+    const placed = await Promise.all(hints.map((hint) => this.#isPlaced(hint.frame)))
+    return placed.includes(false)
+      ? this.#ask(
+          frame,
+          hints.filter((_, index) => placed[index]),
+        )
+      : reading
+  }
+
+  /** Whether the document around a vendor's frame has put it there as that. */
+  async #isPlaced(frame: DriverFrame): Promise<boolean> {
+    const reply = await within(this.#clock, this.#evaluateMs, async () => frame.holder?.())
+    const src = reply.ok ? (reply.value as Partial<FrameHolder> | null | undefined)?.src : undefined
+    const around = frame.parent()?.url()
+    if (typeof src !== 'string' || !URL.canParse(src, around)) return false
+    return !frame.isDetached() && isVendorFrame(new URL(src, around).href)
   }
 
   /**
@@ -238,8 +272,8 @@ export class Finder {
     return at ? originOf(at.url()) : 'null'
   }
 
-  async #ask(frame: DriverFrame, frames: readonly FrameHint[]): Promise<FrameReading | undefined> {
-    const request = { most: MOST_PER_FRAME, frames }
+  async #ask(frame: DriverFrame, hints: readonly Hint[]): Promise<FrameReading | undefined> {
+    const request = requestFor(hints)
     // Three times: our code may be missing, and a page may navigate just then.
     let whole = !this.#prepared.has(frame)
     for (let attempt = 0; attempt < 3; attempt++) {
@@ -337,8 +371,8 @@ export function isVendorFrame(address: string): boolean {
 }
 
 /** The frames that are looked into, each with the vendors' frames right below it. */
-export function framesOf(page: DriverPage): ReadonlyMap<DriverFrame, readonly FrameHint[]> {
-  const hints = new Map<DriverFrame, FrameHint[]>()
+export function framesOf(page: DriverPage): ReadonlyMap<DriverFrame, readonly Hint[]> {
+  const hints = new Map<DriverFrame, Hint[]>()
   const own: DriverFrame[] = []
   for (const frame of page.frames().slice(0, MOST_FRAMES)) {
     const parent = frame.parent()
@@ -348,10 +382,10 @@ export function framesOf(page: DriverPage): ReadonlyMap<DriverFrame, readonly Fr
   return new Map(own.map((frame) => [frame, hints.get(frame) ?? []]))
 }
 
-function addHint(hints: Map<DriverFrame, FrameHint[]>, parent: DriverFrame, frame: DriverFrame): void {
+function addHint(hints: Map<DriverFrame, Hint[]>, parent: DriverFrame, frame: DriverFrame): void {
   const known = hints.get(parent) ?? []
   const [name, url] = [frame.name(), frame.url()]
-  if (known.length < MOST_HINTS && name.length < 200 && url.length < 4_096) known.push({ name, url })
+  if (known.length < MOST_HINTS && name.length < 200 && url.length < 4_096) known.push({ name, url, frame })
   hints.set(parent, known)
 }
 

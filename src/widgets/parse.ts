@@ -28,6 +28,8 @@ export interface WidgetReading extends Reading {
   readonly family: WidgetFamily
   /** Whether a solution of ours stood in it until it was too old. */
   readonly expired: boolean
+  /** Nothing in the page tells of it but a frame of the vendor's. */
+  readonly hinted: boolean
 }
 
 /** The most that a frame may say, in characters. */
@@ -47,6 +49,7 @@ const entryHead = z.object({
   id: z.string().regex(/^[a-z0-9]{1,20}-\d{1,9}$/),
   family: z.enum(Object.keys(WIDGETS) as [WidgetFamily, ...WidgetFamily[]]),
   expired: z.boolean().catch(false),
+  hinted: z.boolean().catch(false),
 })
 const result = z.object({ result: z.enum(['ok', 'answered', 'refused', 'page-gone', 'widget-gone']) })
 

@@ -70,6 +70,23 @@ test('each frame is asked once, the vendor’s own never; our code is brought al
   expect(main.evaluated[1]).toContain(JSON.stringify(ANCHOR))
 })
 
+test.each([
+  ['whose element the document around it shows as the vendor’s', async () => ({ src: ANCHOR, readable: false }), 1],
+  ['that went there by itself', async () => ({ src: '/an-advertisement', readable: false }), 0],
+  ['that has no address from the document around it', async () => ({ src: null, readable: false }), 0],
+  ['that went with the document before this one', () => Promise.reject(new Error('No frame.')), 0],
+  ['of which the tool can say nothing', undefined, 0],
+])('a widget of which nothing tells but a vendor’s frame %s', async (_, holder, many) => {
+  const main = frame('https://staging.example.com/', undefined, (expression) =>
+    expression.includes(ANCHOR)
+      ? reply('https://staging.example.com', { hinted: true })
+      : reply('https://staging.example.com'),
+  )
+  const anchor: FakeFrame = { ...frame(ANCHOR, main), ...(holder && { holder }) }
+  expect((await finder().find(page(main, anchor))).places).toHaveLength(many)
+  expect(main.evaluated).toHaveLength(many === 1 ? 1 : 2)
+})
+
 test('a frame that has lost our code is brought it again', async () => {
   const answers = [reply(''), null, reply('')]
   const main = frame('https://staging.example.com/', undefined, () => answers.shift())

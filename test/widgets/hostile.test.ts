@@ -178,6 +178,21 @@ test('a sandboxed frame that says that it is of the page around it is not judged
   expect(await captcha.find(page)).toMatchObject([{ pageUrl: `${site.url}/tiny`, frameUrl: 'about:srcdoc' }])
 })
 
+test('a frame of another origin that goes to a vendor’s address by itself sets off no solve in the page’s name', async () => {
+  await visit('/tiny')
+  await page.evaluate(
+    `{ const ad = document.createElement('iframe'); ad.src = ${JSON.stringify(`${site.otherUrl}/tiny`)}; document.body.append(ad); 0 }`,
+  )
+  await eventually(() => page.frames()[1]?.url().endsWith('/tiny') === true)
+  await page
+    .frames()[1]
+    ?.evaluate('window.name = "a-0123456789ab"; location.href = "/recaptcha/api2/anchor?k=drain&size=normal"; 0')
+  await eventually(() => page.frames()[1]?.url().includes('/anchor') === true)
+  expect(await captcha.find(page)).toHaveLength(0)
+  expect(await captcha.solve(page, { which: 'all' })).toMatchObject({ solved: [], failed: [] })
+  expect(grant.asked).toEqual([])
+})
+
 test('a blank frame that its page has written is solved as the page’s own', async () => {
   await visit('/tiny')
   const html = `<form><div class="g-recaptcha" data-sitekey="${site.sitekey}"></div></form>`

@@ -117,6 +117,7 @@ describe('what a page says of its widgets', () => {
           executed: false,
           due: true,
           expired: false,
+          hinted: false,
         },
       ],
     })
@@ -198,6 +199,7 @@ describe('what a page says of its widgets', () => {
         executed: true,
         due: true,
         expired: false,
+        hinted: false,
       },
     ])
   })

@@ -17,6 +17,8 @@ export interface Widget {
   frame?: Element
   /** The field that holds its session. */
   field?: Element
+  /** The browser's list of frames alone tells of it. */
+  hinted?: boolean
 }
 
 export interface Scene {
@@ -89,7 +91,7 @@ export function gather(place: Place, most: number): Scene {
     if (!has(p, src, '/enforcement.') && !has(p, src, '/fc/')) return
     const key = parameter(p, src, 'pkey') ?? parameter(p, src, 'pk') ?? keyIn(p, src)
     const inBox = frame && first(({ box }) => !!box && dom.contains(box, frame))
-    const widget = inBox ?? (key === undefined ? undefined : (known(key) ?? add(from(key, src))))
+    const widget = inBox ?? (key === undefined ? undefined : (known(key) ?? add({ ...from(key, src), hinted: !frame })))
     if (widget && frame) widget.frame ??= frame
   }
 

@@ -40,6 +40,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       visible: isVisible(),
       answered: isAnswered(),
       executed: last === 'run' || shown,
+      hinted: widget.hinted === true,
     },
     same(other) {
       const that = (other as SeenWidget).widget

@@ -37,7 +37,10 @@ export interface Work {
 
 /** One widget as it stands in the page right now. */
 export interface Seen {
-  /** Facts for the caller. Strings are clipped, and read with suspicion, on the other side. */
+  /**
+   * Facts for the caller. Strings are clipped, and read with suspicion, on the other side. `hinted`: nothing in the page tells of it, only the
+   * browser's list of frames.
+   */
   readonly facts: Readonly<Record<string, string | boolean | undefined>>
   /** Whether another look at the page saw this same widget. */
   same(other: Seen): boolean

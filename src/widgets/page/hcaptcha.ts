@@ -40,6 +40,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       answered: isAnswered(),
       executed: widget.executed === true || waiting() !== undefined,
       challenged: openChallenge(place, scene, widget) !== undefined,
+      hinted: !element && !widget.params && !widget.frame?.element,
     },
     same(other) {
       const that = (other as SeenWidget).widget

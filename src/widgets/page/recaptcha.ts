@@ -43,6 +43,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       answered: kind !== 'score' && isAnswered(),
       executed: kind === 'score' ? pending() !== undefined : challenged || isExecuted(),
       challenged,
+      hinted: !widget.element && !widget.params && widget.n === undefined && !widget.anchor?.element,
     },
     same(other) {
       const that = (other as SeenWidget).widget

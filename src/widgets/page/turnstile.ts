@@ -36,6 +36,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       visible: !element || dom.visible(element),
       answered: isAnswered(),
       executed: widget.last === 'execute',
+      hinted: !element && !widget.params,
     },
     same(other) {
       const that = (other as SeenWidget).widget
