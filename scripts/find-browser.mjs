@@ -13,6 +13,9 @@ export const CHROMIUM_FLAGS = [
   '--disable-sync',
 ]
 
+/** Chromium without windows: what Playwright runs where none is asked for, and a third of the work for the machine. */
+export const HEADLESS_SHELL = 'chromium-headless-shell'
+
 const NAMES = ['google-chrome', 'google-chrome-stable', 'chrome', 'chromium', 'chromium-browser']
 const FIREFOX_NAMES = ['firefox', 'firefox-esr']
 const MAC = [
@@ -21,14 +24,15 @@ const MAC = [
 ]
 
 /**
+ * @param {{ windows?: boolean }} [wanted] without windows, Debian's headless shell comes before the browsers that have them
  * @returns {Promise<{ path: string, source: string } | undefined>} the program, and where it was found
  */
-export async function findBrowser() {
+export async function findBrowser({ windows = true } = {}) {
   const named = process.env.CHROMIUM_PATH
   if (named) return isProgram(named) ? { path: named, source: 'CHROMIUM_PATH' } : undefined
   const own = await playwrightsOwn()
   if (own) return { path: own, source: 'playwright' }
-  const onPath = findOnPath(NAMES)
+  const onPath = findOnPath(windows ? NAMES : [HEADLESS_SHELL, ...NAMES])
   if (onPath) return onPath
   const mac = MAC.find(isProgram)
   return mac ? { path: mac, source: 'Applications' } : undefined

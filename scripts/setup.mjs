@@ -45,6 +45,17 @@ export async function ensureBrowser(fail = giveUp) {
   if (!(await findBrowser())) fail(noBrowser())
 }
 
+/**
+ * The browser of those tests that need no windows: theirs is the most work of a run. Any Chromium does where this one cannot be had.
+ */
+export async function ensureHeadlessShell() {
+  const { findBrowser, HEADLESS_SHELL } = await import('./find-browser.mjs')
+  const found = await findBrowser({ windows: false })
+  if (found && ![HEADLESS_SHELL, 'CHROMIUM_PATH', 'playwright'].includes(found.source)) {
+    installDebian([HEADLESS_SHELL], { optional: true })
+  }
+}
+
 /** A Firefox that the tests can drive. */
 export async function ensureFirefox() {
   const { findFirefox } = await import('./find-browser.mjs')
@@ -111,8 +122,9 @@ function packagesMatch() {
 /**
  * Installs Debian packages, where this is Debian and we may; otherwise does nothing.
  * @param {string[]} names
+ * @param {{ optional?: boolean }} [options] whether nothing is missing without them
  */
-export function installDebian(names) {
+export function installDebian(names, { optional = false } = {}) {
   if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version') || !findProgram('apt-get')) return
   say(`Installing ${names.join(', ')}…`)
   withoutServices(() => {
@@ -121,7 +133,7 @@ export function installDebian(names) {
       execFileSync('apt-get', ['update', '-qq'], { env, stdio: 'pipe' })
       execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], { env, stdio: 'pipe' })
     } catch (error) {
-      process.stderr.write(String(/** @type {{ stderr?: Buffer }} */ (error).stderr ?? error))
+      if (!optional) process.stderr.write(String(/** @type {{ stderr?: Buffer }} */ (error).stderr ?? error))
     }
   })
 }

@@ -1,9 +1,10 @@
 // npm test [-- vitest's arguments]
 import { ensureSecretStores } from './secret-stores.mjs'
-import { ensureBrowser, ensureFirefox, ensurePackages, ensurePrograms, root } from './setup.mjs'
+import { ensureBrowser, ensureFirefox, ensureHeadlessShell, ensurePackages, ensurePrograms, root } from './setup.mjs'
 
 ensurePackages()
 await ensureBrowser()
+await ensureHeadlessShell()
 await ensureFirefox()
 ensurePrograms(['openssl', 'tinyproxy', 'squid', 'danted', 'redis-server', 'strace', 'chromedriver'])
 ensureSecretStores()

@@ -32,7 +32,7 @@ async function launch(options: Partial<PluginOptions> = {}): Promise<Browser> {
   grant = fakeGrant(recaptcha, { recaptchaV3: 'solve' })
   const chromium = addExtra(plain)
   chromium.use(solveguard({ guard: Promise.resolve(grant), ...options }))
-  const executablePath = (await findBrowser())?.path ?? ''
+  const executablePath = (await findBrowser({ windows: false }))?.path ?? ''
   const browser = await chromium.launch({ executablePath, args: CHROMIUM_FLAGS })
   browsers.push(browser)
   return browser

@@ -152,7 +152,7 @@ it('options can be made in the worker; without any it says what to write, and wh
 
 /** Runs a part of the suite; what it said. A test that fails is a result. */
 async function run(variables: Record<string, string>, ...args: string[]): Promise<string> {
-  const browser = await findBrowser()
+  const browser = await findBrowser({ windows: false })
   const wrapper = join(folder, 'browser.sh')
   const script = `#!/bin/sh\nenv > ${folder}/browser-environment\nexec '${browser?.path}' ${CHROMIUM_FLAGS.join(' ')} "$@"\n`
   await writeFile(wrapper, script)

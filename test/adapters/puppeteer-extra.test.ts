@@ -18,7 +18,7 @@ let grant: FakeGrant
 const browsers: Browser[] = []
 
 beforeAll(async () => {
-  executablePath = (await findBrowser())?.path ?? ''
+  executablePath = (await findBrowser({ windows: false }))?.path ?? ''
   recaptcha = await startRecaptcha()
   site = await startSite({ recaptcha })
 })

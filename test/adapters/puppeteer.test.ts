@@ -13,7 +13,9 @@ import { waitContract } from './wait-contract.js'
 let launched: Promise<Browser> | undefined
 
 function browser(): Promise<Browser> {
-  launched ??= findBrowser().then((found) => launch({ executablePath: found?.path ?? '', args: CHROMIUM_FLAGS }))
+  launched ??= findBrowser({ windows: false }).then((found) =>
+    launch({ executablePath: found?.path ?? '', args: CHROMIUM_FLAGS }),
+  )
   return launched
 }
 

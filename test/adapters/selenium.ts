@@ -1,18 +1,29 @@
 import { Browser, Builder, By, type WebDriver, type WebElement } from 'selenium-webdriver'
 import { Options, ServiceBuilder } from 'selenium-webdriver/chrome.js'
-import { CHROMIUM_FLAGS } from '../../scripts/find-browser.mjs'
+import { CHROMIUM_FLAGS, findBrowser, HEADLESS_SHELL } from '../../scripts/find-browser.mjs'
 import { guardContext, type SessionCaptcha } from '../../src/adapters/webdriver.js'
 import type { Tool } from './tool.js'
 import { bodyOf, type Client, windowPage } from './webdriver-tool.js'
 
-/** Starts a session of chromedriver's, with the Chromium that it finds or that CHROMIUM_PATH names. */
-export function startSelenium({ bidi }: { bidi: boolean }): Promise<WebDriver> {
+/**
+ * Starts a session of chromedriver's, with the Chromium that it finds or that CHROMIUM_PATH names; without windows, with Debian's
+ * headless shell where that is there.
+ */
+export async function startSelenium({
+  bidi,
+  windows = true,
+}: {
+  bidi: boolean
+  windows?: boolean
+}): Promise<WebDriver> {
+  const found = await findBrowser({ windows })
   const options = new Options()
   options.addArguments('--headless=new', ...CHROMIUM_FLAGS)
-  if (process.env.CHROMIUM_PATH) options.setChromeBinaryPath(process.env.CHROMIUM_PATH)
+  // Another one, as Playwright's own, may be too new or too old for chromedriver.
+  if (found && ['CHROMIUM_PATH', HEADLESS_SHELL].includes(found.source)) options.setChromeBinaryPath(found.path)
   if (bidi) options.enableBidi()
   const builder = new Builder().forBrowser(Browser.CHROME).setChromeOptions(options)
-  return builder.setChromeService(new ServiceBuilder('chromedriver')).build() as unknown as Promise<WebDriver>
+  return (await builder.setChromeService(new ServiceBuilder('chromedriver')).build()) as unknown as WebDriver
 }
 
 function seleniumClient(driver: WebDriver): Client<WebElement> {
@@ -38,7 +49,7 @@ export function seleniumTool({ bidi }: { bidi: boolean }): Tool<string> {
   return {
     name: bidi ? 'Selenium, with BiDi' : 'Selenium',
     async open() {
-      started ??= startSelenium({ bidi })
+      started ??= startSelenium({ bidi, windows: false })
       const driver = await started
       const client = seleniumClient(driver)
       const home = await driver.getWindowHandle()
