@@ -1,6 +1,7 @@
 import type { BrowserContext, Frame, Locator, Page } from 'playwright-core'
 import { SolveguardError } from '../base/errors.js'
 import type { Grant, NarrowingInput } from '../guard/types.js'
+import { undoCall } from '../widgets/calls.js'
 import type { Captcha } from './captcha.js'
 import { type GuardContextOptions, guardDriver } from './context.js'
 import { type Driver, type DriverFrame, type DriverPage, eachOnce, type FrameHolder, readHolder } from './driver.js'
@@ -107,8 +108,9 @@ function playwrightDriver(context: BrowserContext): Driver<Page, Locator> {
     },
     pages: () => context.pages().map(pageOf),
     async install(script) {
-      const installed = await context.addInitScript({ content: script })
-      return async () => installed.dispose()
+      const installed: { dispose(): Promise<void> } | undefined = await context.addInitScript({ content: script })
+      // Older versions take no script back: another one undoes it then, in each document to come, before the page's own run.
+      return async () => (installed ? installed.dispose() : void (await context.addInitScript({ content: undoCall })))
     },
   }
 }

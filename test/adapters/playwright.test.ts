@@ -89,6 +89,24 @@ test('a page has more listeners while a solve is under way, and none of ours onc
   await context.close()
 })
 
+test('nothing is left in later documents by versions of Playwright that take no init script back, and the context can be guarded again', async () => {
+  const context = await (await browser()).newContext()
+  const add = context.addInitScript.bind(context)
+  context.addInitScript = async (script) => void (await add(script)) as never
+  const page = await context.newPage()
+  const there = async () => {
+    await page.goto('data:text/html,<p>A page')
+    return page.evaluate('Symbol.for("solveguard") in window')
+  }
+  for (let time = 0; time < 2; time++) {
+    const captcha = await guardContext(fakeGrant({ issue: () => '' }), context)
+    expect(await there()).toBe(true)
+    await captcha.close()
+    expect(await there()).toBe(false)
+  }
+  await context.close()
+})
+
 test('a page of another context is refused', async () => {
   const context = await (await browser()).newContext()
   const other = await (await browser()).newContext()
