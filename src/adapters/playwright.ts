@@ -1,9 +1,9 @@
 import type { BrowserContext, Frame, Locator, Page } from 'playwright-core'
-import { SolveguardError } from '../base/errors.js'
+import type { SolveguardError } from '../base/errors.js'
 import type { Grant, NarrowingInput } from '../guard/types.js'
 import { undoCall } from '../widgets/calls.js'
 import type { Captcha } from './captcha.js'
-import { type GuardContextOptions, guardDriver } from './context.js'
+import { type GuardContextOptions, guardDriver, hasMethods, mistaken } from './context.js'
 import { type Driver, type DriverFrame, type DriverPage, eachOnce, type FrameHolder, readHolder } from './driver.js'
 
 export type { Sign, UnknownWidget } from '../widgets/unknown.js'
@@ -29,7 +29,7 @@ export type { Outcome, Skipped, SkipReason, SolveResult } from './outcome.js'
  *
  * @param guard the guard, or a grant of it
  * @param narrowing what this context may do at most
- * @throws SolveguardError `CONFIG_INVALID` for a narrowing that is none
+ * @throws SolveguardError `CONFIG_INVALID` for a narrowing, a guard or a context that is none
  * @example
  * const captcha = await guardContext(guard, context, { budget: { perDay: usd(0.5) } })
  * await page.goto('https://staging.example.com/login')
@@ -84,13 +84,13 @@ function playwrightDriver(context: BrowserContext): Driver<Page, Locator> {
 
   return {
     page(page) {
+      if (!hasMethods(page, 'context')) throw mistaken('Say which page: captcha.solve(page).')
       if (page.context() === context) return pageOf(page)
       throw foreign()
     },
     async element(locator, ms) {
-      if (typeof (locator as Partial<Locator> | undefined)?.elementHandle !== 'function') {
-        throw new SolveguardError('CONFIG_INVALID', "Name elements by locators: page.locator('img.captcha').")
-      }
+      if (!hasMethods(locator, 'elementHandle'))
+        throw mistaken("Name elements by locators: page.locator('img.captcha').")
       const page = locator.page()
       if (page.context() !== context) throw foreign()
       const handle = await locator.elementHandle({ timeout: ms })
@@ -108,6 +108,9 @@ function playwrightDriver(context: BrowserContext): Driver<Page, Locator> {
     },
     pages: () => context.pages().map(pageOf),
     async install(script) {
+      // Pages and browsers have some of the same methods.
+      if (!hasMethods(context, 'addInitScript', 'newPage'))
+        throw mistaken('guardContext takes a browser context second: await browser.newContext(), or page.context().')
       const installed: { dispose(): Promise<void> } | undefined = await context.addInitScript({ content: script })
       // Older versions take no script back: another one undoes it then, in each document to come, before the page's own run.
       return async () => (installed ? installed.dispose() : void (await context.addInitScript({ content: undoCall })))
@@ -116,5 +119,5 @@ function playwrightDriver(context: BrowserContext): Driver<Page, Locator> {
 }
 
 function foreign(): SolveguardError {
-  return new SolveguardError('CONFIG_INVALID', 'This page belongs to another browser context than the guarded one.')
+  return mistaken('This page belongs to another browser context than the guarded one.')
 }

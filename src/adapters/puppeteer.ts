@@ -1,8 +1,8 @@
 import type { BrowserContext, ElementHandle, Frame, Page, Target } from 'puppeteer-core'
-import { SolveguardError } from '../base/errors.js'
+import type { SolveguardError } from '../base/errors.js'
 import type { Grant, NarrowingInput } from '../guard/types.js'
 import type { Captcha } from './captcha.js'
-import { type GuardContextOptions, guardDriver } from './context.js'
+import { type GuardContextOptions, guardDriver, hasMethods, mistaken } from './context.js'
 import { type Driver, type DriverFrame, type DriverPage, eachOnce, readHolder } from './driver.js'
 
 export type { Sign, UnknownWidget } from '../widgets/unknown.js'
@@ -29,7 +29,7 @@ export type { Outcome, Skipped, SkipReason, SolveResult } from './outcome.js'
  * @param guard the guard, or a grant of it
  * @param context `browser.defaultBrowserContext()`, or one from `browser.createBrowserContext()`
  * @param narrowing what this context may do at most
- * @throws SolveguardError `CONFIG_INVALID` for a narrowing that is none
+ * @throws SolveguardError `CONFIG_INVALID` for a narrowing, a guard or a context that is none
  * @example
  * const captcha = await guardContext(guard, browser.defaultBrowserContext(), { budget: { perDay: usd(0.5) } })
  * await page.goto('https://staging.example.com/login')
@@ -89,16 +89,13 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | 
 
   return {
     page(page) {
+      if (!hasMethods(page, 'browserContext')) throw mistaken('Say which page: captcha.solve(page).')
       if (page.browserContext() === context) return pageOf(page)
       throw foreign()
     },
     async element(handle) {
-      if (typeof (handle as Partial<ElementHandle> | null)?.asElement !== 'function' || !handle) {
-        throw new SolveguardError(
-          'CONFIG_INVALID',
-          "Name elements by handles: await page.$('img.captcha'), which is null if there is none.",
-        )
-      }
+      if (!hasMethods(handle, 'asElement') || !handle)
+        throw mistaken("Name elements by handles: await page.$('img.captcha'), which is null if there is none.")
       const page = handle.frame.page()
       if (page.browserContext() !== context) throw foreign()
       return {
@@ -123,6 +120,11 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | 
     },
     pages: () => [...open].map(pageOf),
     async install(script) {
+      // A browser has the methods of a context too.
+      if (!hasMethods(context, 'newPage', 'pages', 'on') || hasMethods(context, 'defaultBrowserContext'))
+        throw mistaken(
+          'guardContext takes a browser context second: browser.defaultBrowserContext(), or await browser.createBrowserContext().',
+        )
       /** By page, how the script is taken out again. */
       const installed = new Map<Page, Promise<() => Promise<void>>>()
       const add = (page: Page): void => {
@@ -152,7 +154,7 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | 
 }
 
 function foreign(): SolveguardError {
-  return new SolveguardError('CONFIG_INVALID', 'This page belongs to another browser context than the guarded one.')
+  return mistaken('This page belongs to another browser context than the guarded one.')
 }
 
 /** Has a script run in a page's documents to come. A page that goes away meanwhile needs nothing. */

@@ -107,11 +107,17 @@ test('nothing is left in later documents by versions of Playwright that take no 
   await context.close()
 })
 
-test('a page of another context is refused', async () => {
+test('a page of another context is refused, and what is no page or no context', async () => {
   const context = await (await browser()).newContext()
   const other = await (await browser()).newContext()
   const captcha = await guardContext(fakeGrant({ issue: () => '' }), context)
-  await expect(captcha.find(await other.newPage())).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+  const page = await other.newPage()
+  await expect(captcha.find(page)).rejects.toThrow('This page belongs to another browser context')
+  await expect(captcha.solve(undefined as never)).rejects.toThrow('Say which page: captcha.solve(page).')
+  for (const wrong of [page, await browser(), undefined])
+    await expect(guardContext(fakeGrant({ issue: () => '' }), wrong as never)).rejects.toThrow(
+      /takes a browser context second: .*browser\.newContext\(\)/,
+    )
   await context.close()
   await other.close()
 })
