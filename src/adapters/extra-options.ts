@@ -12,6 +12,9 @@ import type {
 } from './recaptcha-shapes.js'
 import type { SolvePageOptions } from './solve-page.js'
 
+/** What the `use` of puppeteer-extra and of playwright-extra takes. A plain shape: nothing has to be installed for its type. */
+export type ExtraPlugin = { _isPuppeteerExtraPlugin: boolean; name: string }
+
 /** What the plugin takes: a guard, and those options of puppeteer-extra-plugin-recaptcha that have a meaning here. */
 export interface ExtraOptions<C, P> {
   /** The guard, or a promise of one, which launching waits for: `guard: createGuard({ … })`. */

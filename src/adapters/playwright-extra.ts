@@ -1,19 +1,13 @@
 import type { BrowserContext, Page } from 'playwright-core'
-import type { CaptchaMethods, ExtraOptions } from './extra-options.js'
+import type { CaptchaMethods, ExtraOptions, ExtraPlugin } from './extra-options.js'
 import plugin, { type PluginOptions as PuppeteerOptions } from './puppeteer-extra.js'
 
 export type { SolvePageOptions } from './captcha.js'
-export type { CaptchaMethods, ExtraOptions } from './extra-options.js'
+export type { CaptchaMethods, ExtraOptions, ExtraPlugin } from './extra-options.js'
 export type { SolveResult } from './outcome.js'
 
 /** What the plugin takes: as under puppeteer-extra, but with Playwright's contexts and pages. */
 export interface PluginOptions extends ExtraOptions<BrowserContext, Page> {}
-
-/** What playwright-extra's `use` takes. */
-export interface ExtraPlugin {
-  _isPuppeteerExtraPlugin: boolean
-  name: string
-}
 
 declare module 'playwright-core' {
   interface Page extends CaptchaMethods {}
@@ -33,5 +27,5 @@ declare module 'playwright-core' {
  * const { solved, error } = await page.solveRecaptchas()
  */
 export default function solveguard(options: PluginOptions): ExtraPlugin {
-  return plugin(options as unknown as PuppeteerOptions) as unknown as ExtraPlugin
+  return plugin(options as unknown as PuppeteerOptions)
 }

@@ -1,16 +1,15 @@
 import type { Browser as PlaywrightBrowser, BrowserContext as PlaywrightContext } from 'playwright-core'
 import type { Browser, BrowserContext, Frame, Page, Target } from 'puppeteer-core'
-import type { PuppeteerExtraPlugin } from 'puppeteer-extra-plugin'
 import { printable, SolveguardError } from '../base/errors.js'
 import type { Grant } from '../guard/types.js'
-import type { CaptchaMethods, ExtraOptions } from './extra-options.js'
+import type { CaptchaMethods, ExtraOptions, ExtraPlugin } from './extra-options.js'
 import { withHanded } from './handed.js'
 import { guardContext as guardPlaywright } from './playwright.js'
 import { guardContext } from './puppeteer.js'
 import { type Guarded, type Memory, type MethodOptions, noProvider, RecaptchaMethods } from './recaptcha-methods.js'
 
 export type { SolvePageOptions } from './captcha.js'
-export type { CaptchaMethods, ExtraOptions } from './extra-options.js'
+export type { CaptchaMethods, ExtraOptions, ExtraPlugin } from './extra-options.js'
 export type { SolveResult } from './outcome.js'
 export type {
   CaptchaInfo,
@@ -43,10 +42,10 @@ declare module 'puppeteer-core' {
  * await page.goto('https://staging.example.com/login')
  * const { solved, error } = await page.solveRecaptchas()
  */
-export default function solveguard(options: PluginOptions): PuppeteerExtraPlugin {
+export default function solveguard(options: PluginOptions): ExtraPlugin {
   check(options)
   // What puppeteer-extra asks of a plugin, and no more: its base class brings a logger and a merge of options along.
-  return new Plugin(options) as unknown as PuppeteerExtraPlugin
+  return new Plugin(options)
 }
 
 const OPTIONS: ReadonlySet<string> = new Set([

@@ -19,6 +19,7 @@ import solveguardPlaywright from 'solveguard/playwright-extra'
 import { test as captchaTest, expect } from 'solveguard/playwright-test'
 import CaptchaReporter from 'solveguard/playwright-test-reporter'
 import { guardContext as guardPuppeteer } from 'solveguard/puppeteer'
+import solveguardPuppeteer from 'solveguard/puppeteer-extra'
 import { envSecret, type SecretProvider } from 'solveguard/secrets'
 import { captchaAI } from 'solveguard/solvers'
 import { startSolverService } from 'solveguard/testing'
@@ -61,6 +62,15 @@ export async function solveInPuppeteer(guard: Guard, browser: Browser): Promise<
 export async function solveInPlaywrightExtra(guard: Guard, extra: PlaywrightExtra, page: Page): Promise<string | null> {
   extra.use(solveguardPlaywright({ guard, policy: (context) => (context.pages().length > 9 ? {} : undefined) }))
   return (await page.solveRecaptchas()).error
+}
+
+/** puppeteer-extra's own types want the whole of `puppeteer` installed; its `use` takes no more than this. */
+export function useInPuppeteerExtra(guard: Guard, extra: PuppeteerExtra): unknown {
+  return extra.use(solveguardPuppeteer({ guard, policy: { budget: { perDay: usd(0.5) } } }))
+}
+
+interface PuppeteerExtra {
+  use(plugin: { _isPuppeteerExtraPlugin: boolean; [name: string]: unknown }): unknown
 }
 
 interface PlaywrightExtra {
