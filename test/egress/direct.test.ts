@@ -223,6 +223,19 @@ describe('a reply', () => {
     expect(read).toMatch(/^(ERROR )?\[secret [0-9a-f]{4}…\]$/)
   })
 
+  test.each(['base64', 'base64url'] as const)('that repeats the key in %s comes without it', async (encoding) => {
+    // Wherever it stands in a group of three bytes, nothing that is read from what is left has the most of it.
+    for (const before of ['', 'x', 'me:']) {
+      const key = '~~~abc/def+ghi???'
+      const { url } = await serve((request, response) => {
+        request.resume()
+        response.end(`ERROR ${Buffer.from(`${before}${key}:more`).toString(encoding)}`)
+      })
+      const { body } = await transportTo(url).send(call, new Secret(key))
+      expect(body).toMatch(/^ERROR [\w+/-]{0,6}\[secret [0-9a-f]{4}…\][\w+/-]{0,9}=*$/)
+    }
+  })
+
   test('is read up to a mebibyte and no further', async () => {
     const { url } = await serve((request, response) => {
       request.resume()

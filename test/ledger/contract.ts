@@ -161,6 +161,10 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         })
         await expect(async () => here.reserve([A, A], 10, T0)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
         expect(await ledger.usage('a', T0)).toMatchObject({ reserved: 10, active: 1 })
+        // Nor once it has lapsed: whoever settles it would settle either.
+        await expect(async () => there.reserve([A], 10, T0 + HOUR, { id: 'r' })).rejects.toMatchObject({
+          code: 'CONFIG_INVALID',
+        })
       })
 
       it('knows nothing of budgets that nobody used', async () => {
@@ -314,6 +318,12 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         // The correction went into the slot of the deadline.
         expect(await other.usage('a', DAY_OUT - 1)).toMatchObject({ spent: cost })
         expect(await other.usage('a', DAY_OUT)).toMatchObject({ spent: 0 })
+      })
+
+      it('corrects for as long as the amount is in the window', async () => {
+        await here.reserve([A], 60, T0, { id: 's' })
+        expect(await there.settle('s', 90, DAY_OUT - 1)).toEqual({ settled: true, late: true })
+        expect(await ledger.usage('a', DAY_OUT - 1)).toMatchObject({ spent: 90 })
       })
 
       it('corrects nothing once the amount has left the window', async () => {

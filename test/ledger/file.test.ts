@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setImmediate as macrotask } from 'node:timers/promises'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { Books } from '../../src/ledger/books.js'
 import { fileLedger } from '../../src/ledger/file.js'
 import type { BudgetClaim, Ledger, Owner } from '../../src/ledger/ledger.js'
 import { type Money, micros } from '../../src/policy/money.js'
@@ -119,11 +120,17 @@ describe('a ledger file', () => {
     const ledger = await opened(dir)
     const sleeper = await opened(dir)
     await sleeper.join(ME, T0)
+    await sleeper.join(
+      { id: 'lives', leaseMs: 120 * MINUTE, declares: [{ budgetId: 'c', limits: { perDay: 5_000 as Money } }] },
+      T0,
+    )
     await sleeper.pause('b', { code: 'MANUAL', message: 'By hand.', at: T0 })
     await sleeper.remember({ scope: 'keys', name: 'k', value: 'known', forMs: 120 * MINUTE }, T0)
     await sleeper.remember({ scope: 'keys', name: 'l', value: 'over', forMs: MINUTE }, T0)
     await shorthand(sleeper).reserve([A], 7, T0, { id: 'old', for: 60 * MINUTE })
     await shorthand(sleeper).reserve([A], 9, T0, { id: 'lapsing' })
+    // Of a process that has long gone.
+    await sleeper.saveHead({ file: 'old.jsonl', seq: 7, hash: 'abc' })
     const rows = () => Number(inside(file, (db) => db.prepare('SELECT count(*) AS n FROM journal').get().n))
     let longest = 0
     for (let i = 0; i < 3_500; i++) {
@@ -144,13 +151,25 @@ describe('a ledger file', () => {
       expect(await each.recall('keys', now)).toEqual([{ name: 'k', value: 'known', at: T0 }])
     }
     expect(await sleeper.usage('b', now)).toMatchObject({ paused: { message: 'By hand.' } })
-    expect((await sleeper.heads()).map(({ seq }) => seq).sort()).toEqual([3497, 3498, 3499])
+    expect(await fresh.usage('c', now)).toMatchObject({ declared: { perDay: 5_000 } })
+    // Of its threshold there was an alert before the journal was folded.
+    expect(await shorthand(fresh).reserve([A], 0, now, { id: 'free' })).toEqual({ ok: true, alerts: [] })
+    await shorthand(fresh).settle('free', 0, now)
+    for (const each of [sleeper, fresh]) {
+      expect((await each.heads()).map(({ seq }) => seq).sort((a, b) => a - b)).toEqual([7, 3497, 3498, 3499])
+    }
     expect(await shorthand(sleeper).settle('lapsing', 0, now)).toEqual({ settled: true, late: true })
     expect(await shorthand(fresh).settle('old', 2, now)).toEqual({ settled: true })
     for (const each of [ledger, sleeper, fresh]) {
       expect(await each.usage('a', now)).toMatchObject({ spent: 3_502, reserved: 0, active: 0 })
       await each.close()
     }
+  })
+
+  it('knows in its snapshot what time it was', () => {
+    const books = new Books()
+    books.advance(T0)
+    expect(new Books(books.state()).advance(T0 - MINUTE)).toBe(T0)
   })
 
   it('shows the same sums to processes whose clocks differ, whatever they do and whenever they look', async () => {
