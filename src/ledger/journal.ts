@@ -1,6 +1,7 @@
-import { closeSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { accessSync, chmodSync, constants, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { ChainHead } from '../base/chain.js'
+import { messageOf } from '../base/errors.js'
 
 /** How much a committed entry has to survive: the end of a process, or also the machine losing power. */
 export type Durability = 'process' | 'power'
@@ -68,11 +69,15 @@ export class Journal {
   constructor(Database: Connect, file: string, durability: Durability, empty: string) {
     this.#file = file
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    // SQLite gives its -wal and -shm files the permissions of the database file.
-    closeSync(openSync(file, 'a', 0o600))
-    this.#inode = statSync(file).ino
-    this.#db = new Database(file, { timeout: BUSY_MS })
+    // Not by opening it ourselves: a process that closes a file lets go of all its locks on it, those of its other connections too. Whoever
+    // closes the database elsewhere then takes itself for the last one, and does away with what those have yet to write.
+    const isNew = !statSync(file, { throwIfNoEntry: false })
+    accessSync(isNew ? dirname(file) : file, constants.R_OK | constants.W_OK)
+    this.#db = connect(Database, file)
     try {
+      // SQLite gives its -wal and -shm files, which come with the first look, the permissions of the database file.
+      if (isNew) chmodSync(file, 0o600)
+      this.#inode = statSync(file).ino
       this.#prepareFile(durability, empty)
       // Three simple statements, prepared once: each costs about as much as its commit.
       this.#append = this.#db.prepare('INSERT INTO journal SELECT ?1 + 1, ?2 WHERE (SELECT max(seq) FROM journal) = ?1')
@@ -176,6 +181,14 @@ export class Journal {
 
   close(): void {
     this.#db.close()
+  }
+}
+
+function connect(Database: Connect, file: string): Connection {
+  try {
+    return new Database(file, { timeout: BUSY_MS })
+  } catch (error) {
+    throw new JournalError('SQLITE_CANTOPEN', messageOf(error))
   }
 }
 

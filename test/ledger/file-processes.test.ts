@@ -42,6 +42,21 @@ describe('a ledger file that several processes use at once', () => {
     return () => rmSync(dir, { recursive: true })
   })
 
+  it('keeps what a process with several guards writes, whoever else opens and closes it meanwhile', async () => {
+    const [ledger, second] = [fileLedger({ dir }), fileLedger({ dir })]
+    await ledger.open()
+    await second.open()
+    const path = (id: string) => [{ id, limits: { perDay: 1_000 as Money } }]
+    const anotherSpends = async (id: string) =>
+      (await startWorker(script, { do: 'spend', dir, path: path(id), times: 1 }).ended)[0] as Spent
+    expect(await anotherSpends('b')).toMatchObject({ taken: 1 })
+    const request = { id: 'r', ownerId: 'me', path: path('a'), amount: 1_000 as Money, deadline: Date.now() + 60_000 }
+    expect(await ledger.reserve(request, Date.now())).toMatchObject({ ok: true })
+    expect(await anotherSpends('a')).toMatchObject({ taken: 0, denied: 1 })
+    await ledger.close()
+    await second.close()
+  })
+
   it('denies once the disk is full, and has counted all that it had allowed', async () => {
     const path = [{ id: 'a', limits: { perDay: 1e12 as Money } }]
     const [said] = (await startWorker(script, { do: 'spend-until-refused', dir, path }, 256).ended) as [Spent]
