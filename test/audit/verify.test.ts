@@ -156,6 +156,7 @@ describe('verifyAudit', () => {
   const cases: readonly (readonly [string, (lines: string[]) => string[], object])[] = [
     ['an altered line', (l) => l.with(2, (l[2] ?? '').replace('s1', 's7')), { line: 3, problem: 'altered' }],
     ['a line that lost its last byte', (l) => l.with(2, (l[2] ?? '').slice(0, -1)), { line: 3, problem: 'altered' }],
+    ['a line with another last byte', (l) => l.with(2, `${l[2]?.slice(0, -1)}]`), { line: 3, problem: 'altered' }],
     ['a removed line', (l) => l.toSpliced(2, 1), { line: 3, problem: 'out-of-order' }],
     ['swapped lines', (l) => l.with(2, l[3] ?? '').with(3, l[2] ?? ''), { line: 3, problem: 'out-of-order' }],
     ['a line that is there twice', (l) => l.toSpliced(3, 0, l[2] ?? ''), { line: 4, problem: 'out-of-order' }],
@@ -214,6 +215,14 @@ describe('verifyAudit', () => {
     expect((await verifyAudit(dir)).firstBad).toMatchObject({ line: 4, problem: 'out-of-order' })
   })
 
+  it('names a line that follows from the one before but has another number', async () => {
+    const { path, heads } = await writeLog(solves(4))
+    const { chain, ...record } = recordsOf(path)[2] ?? fail()
+    const forged = sealRecord(JSON.stringify(record), heads.at(-1)?.hash ?? '')
+    writeFileSync(path, `${linesOf(path).join('\n')}\n${forged.line}`)
+    expect((await verifyAudit(dir)).firstBad).toMatchObject({ line: 6, problem: 'out-of-order' })
+  })
+
   it('names a file that a head knows of and that is not there', async () => {
     const { path, name, heads } = await writeLog(solves(2))
     await writeLog(solves(1))
@@ -264,8 +273,13 @@ describe('verifyAudit', () => {
     const whole = readFileSync(first)
     writeFileSync(first, `${linesOf(first).slice(0, 2).join('\n')}\n`)
     expect((await verifyAudit(dir)).firstBad).toMatchObject({ line: 3, problem: 'missing' })
-    const added = sealRecord(JSON.stringify({ ...recordsOf(second)[1], chain: undefined }), 'f'.repeat(64))
+    // By somebody who knows how the lines hang together.
+    const { chain, ...record } = recordsOf(second)[1] ?? fail()
+    writeFileSync(first, whole)
+    const last = recordsOf(first)[3]?.chain?.hash ?? ''
+    const added = sealRecord(JSON.stringify({ ...record, event: { ...record.event, sequence: 5 } }), last)
     writeFileSync(first, Buffer.concat([whole, Buffer.from(added.line)]))
+    expect((await verifyAudit(first)).ok).toBe(true)
     expect((await verifyAudit(dir)).firstBad).toMatchObject({ line: 5, problem: 'out-of-order' })
   })
 

@@ -53,6 +53,9 @@ describe('a solve that a layer denies', () => {
     const error = await errorOf(guard.solve(challenge))
     expect(error).toMatchObject({ code: 'OUTSIDE_SCHEDULE', layer: 'time' })
     expect(error.retryAt?.toISOString()).toBe('2025-01-07T08:00:00.000Z')
+    // Whose page is not named is told that, at any time.
+    const elsewhere = { ...challenge, pageUrl: 'https://elsewhere.example/' }
+    expect((await errorOf(guard.solve(elsewhere))).code).toBe('ORIGIN_NOT_NAMED')
     clock.set((error.retryAt as Date).getTime())
     await settleWith(clock, guard.solve(challenge), 10)
   })

@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { functionAudit } from '../../src/audit/function.js'
+import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
 import { manualClock } from '../../src/testing/clock.js'
 import type { Behaviour, ServiceEndpoint } from '../../src/testing/service.js'
@@ -36,11 +38,13 @@ const RECOVERS: [string, ServiceEndpoint, Behaviour][] = [
 
 describe('when the service fails for good, the caller is told and the money is accounted for', () => {
   it.each(ENDS)('%s', async (_, endpoint, behaviour, code, spent) => {
-    const { guard, service, actions } = await rig()
+    const { guard, service, actions, ledger } = await rig()
     service.next(endpoint, behaviour)
     const error = await errorOf(guard.solve(challenge))
     expect(error.code).toMatch(new RegExp(`^${code}`))
     expect((await guard.status()).day).toMatchObject({ spent, reserved: 0 })
+    // What failed may have been charged, or not: nobody knows.
+    expect((await ledger.usage('tests', Date.now())).ever).toMatchObject({ settled: 0, unsure: spent })
     expect(actions()).toEqual(endpoint === 'in' ? ['authorised', 'failed'] : ['authorised', 'submitted', 'failed'])
     // What we count is never less than what they charged.
     expect(service.charged).toBeLessThanOrEqual(spent)
@@ -106,12 +110,42 @@ describe('when the service never gets better', () => {
   })
 })
 
+it('a solve that costs more than was reserved for it counts in full, and is told of', async () => {
+  const { guard, service } = await rig()
+  service.always('res', { body: JSON.stringify({ status: 1, request: 'a-token', price: '0.005' }) })
+  const alerts: string[] = []
+  guard.on('alert', ({ code, message }) => alerts.push(`${code}: ${message}`))
+  expect((await guard.solve(challenge)).cost).toBe(usd(0.005))
+  expect((await guard.status()).day).toMatchObject({ spent: usd(0.005), reserved: 0 })
+  expect(alerts).toEqual([expect.stringMatching(/^PRICE_ABOVE_RESERVED: .*\$0\.005.*\$0\.001/)])
+})
+
+it('how a solve ended is on the record before it is settled, however slow the log is', async () => {
+  const steps: string[] = []
+  const ledger = memoryLedger()
+  const settle = ledger.settle.bind(ledger)
+  ledger.settle = (settlement, now) => {
+    steps.push('settled')
+    return settle(settlement, now)
+  }
+  const audit = functionAudit(async (records) => {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    steps.push(...records.map(({ event }) => event.action))
+  })
+  const { guard } = await rig({ ledger, more: { audit } })
+  await guard.solve(challenge)
+  expect(steps).toEqual(['authorised', 'submitted', 'solved', 'settled'])
+})
+
 describe('attempts', () => {
   it('are each reserved and recorded by themselves', async () => {
-    const { guard, service, actions } = await rig({ policy: { attempts: 3 } })
+    const ledger = memoryLedger()
+    const reserve = vi.spyOn(ledger, 'reserve')
+    const { guard, service, actions } = await rig({ ledger, policy: { attempts: 3 } })
     service.next('res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' }, { error: 'ERROR_CAPTCHA_UNSOLVABLE' })
     await guard.solve(challenge)
     expect(service.tasks).toHaveLength(3)
+    expect(new Set(reserve.mock.calls.map(([{ id }]) => id)).size).toBe(3)
     expect(actions()).toEqual([
       'authorised',
       'submitted',

@@ -99,6 +99,7 @@ describe('a wildcard pattern', () => {
   it.each([
     ['the host itself', 'https://qa.shop.example/'],
     ['an empty name below it', 'https://.qa.shop.example/'],
+    ['an empty name further below', 'https://.a.qa.shop.example/'],
     ['a host that merely ends in the same letters', 'https://evil-qa.shop.example/'],
     ['its name before another host', 'https://a.qa.shop.example.evil.example/'],
     ['its name as the user', 'https://a.qa.shop.example@evil.example/'],
