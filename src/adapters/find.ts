@@ -19,7 +19,7 @@ export interface LeftOut {
   readonly malformed: number
   /** Frames that did not answer in time, or not at all. */
   readonly unresponsive: number
-  /** Frames beyond 100. */
+  /** Frames beyond 100, and open shadow roots beyond 1,000 in one of them. */
   readonly frames: number
 }
 
@@ -81,7 +81,16 @@ const MOST_HINTS = 50
 const LONGEST_URL = 2_048
 
 /** What is known of a frame that answered, but with nothing that can be read. */
-const NONSENSE: FrameReading = { doc: '', origin: '', loading: false, widgets: [], signs: [], leftOut: 0, malformed: 1 }
+const NONSENSE: FrameReading = {
+  doc: '',
+  origin: '',
+  loading: false,
+  widgets: [],
+  signs: [],
+  leftOut: 0,
+  roots: 0,
+  malformed: 1,
+}
 
 const vendors = Object.values(WIDGETS)
 
@@ -136,6 +145,7 @@ export class Finder {
       else {
         left.malformed += reading.malformed
         left.widgets += reading.leftOut
+        left.frames += reading.roots
         if (reading.signs.length > 0) {
           unknown.push(...unknownIn(reading.signs, this.#addresses(page, frame, reading.origin)))
         }

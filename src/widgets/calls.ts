@@ -1,3 +1,4 @@
+import { LONGEST_REPLY } from './bounds.js'
 import { observerScript, pageScript } from './page/script.js'
 
 /**
@@ -60,7 +61,7 @@ export function waitCall(
   ms: number,
   whole: boolean,
 ): string {
-  return call('wait', [ticket, request, ms], whole)
+  return `(async()=>(${BOUNDED})(await ${call('wait', [ticket, request, ms], whole, '')}))()`
 }
 
 /** Ends such a wait. */
@@ -72,9 +73,16 @@ export const aliveCall = (id: string): string => call('alive', [id], false)
 /** Takes everything of ours out of the page. */
 export const undoCall = `(s=>{s&&s.undo();return null})(${WINDOW_KEY})`
 
-function call(method: string, args: readonly unknown[], whole: boolean): string {
+/**
+ * Lets a text through, and nothing longer than anybody will read: a page may answer in our name, and half a gigabyte would end the process that
+ * the browser's tool runs in.
+ */
+const BOUNDED = `r=>typeof r==="string"&&r.length<=${LONGEST_REPLY}?r:null`
+
+function call(method: string, args: readonly unknown[], whole: boolean, bound = BOUNDED): string {
   const list = args.map(json).join(',')
-  const text = `(s=>s&&s.main?s.main.${method}(${list}):null)(${WINDOW_KEY})`
+  const said = `(s=>s&&s.main?s.main.${method}(${list}):null)(${WINDOW_KEY})`
+  const text = bound ? `(${bound})(${said})` : said
   return whole ? `(()=>{${pageScript}\nreturn ${text}})()` : text
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { WidgetFamily } from '../base/challenge.js'
+import { LONGEST_REPLY } from './bounds.js'
 import { WIDGETS } from './table.js'
 import { parseSigns, type VendorSign } from './unknown.js'
 import type { Reading, Widget } from './widget.js'
@@ -17,6 +18,8 @@ export interface FrameReading {
   readonly signs: readonly VendorSign[]
   /** How many more widgets there were. */
   readonly leftOut: number
+  /** How many shadow roots were not looked into. */
+  readonly roots: number
   /** How many entries made no sense. */
   readonly malformed: number
 }
@@ -32,8 +35,6 @@ export interface WidgetReading extends Reading {
   readonly hinted: boolean
 }
 
-/** The most that a frame may say, in characters. */
-export const LONGEST_REPLY = 1_000_000
 /** The most widgets that are taken from one frame. */
 export const MOST_PER_FRAME = 50
 
@@ -42,6 +43,7 @@ const head = z.object({
   origin: z.string().max(300),
   loading: z.boolean().catch(false),
   leftOut: z.number().int().min(0).max(1e9).catch(0),
+  roots: z.number().int().min(0).max(1e9).catch(0),
   widgets: z.array(z.unknown()),
   unknown: z.unknown().optional(),
 })
@@ -77,6 +79,7 @@ export function parseFound(reply: unknown): FrameReading | undefined {
     loading,
     widgets,
     signs: parseSigns(read.data.unknown),
+    roots: read.data.roots,
     leftOut: read.data.leftOut + entries.length - looked.length,
     malformed: looked.length - widgets.length,
   }

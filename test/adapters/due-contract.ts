@@ -193,6 +193,33 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       expect(await at.captcha.solve(at.page.native)).toMatchObject({ skipped: [], failed: [], solved: [{}] })
     })
 
+    test('an invisible widget is set off again although the challenge of the first time opened after its solution', async () => {
+      at.recaptcha.behave(at.site.sitekey, { afterMs: 1_000 })
+      await visit('/invisible-execute')
+      await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
+      await at.page.click(GO)
+      await eventually(async () => vendorClock.waiting > 0 && (await find())[0]?.due === true)
+      at.grant.livesMs = 300
+      await at.captcha.solve(at.page.native)
+      await vendorClock.advance(1_000)
+      await eventually(async () => (await find())[0]?.executed === true)
+      await eventually(async () => (await find())[0]?.expired === true)
+      await at.page.evaluate('void grecaptcha.execute(); 0')
+      expect(await find()).toMatchObject([{ due: true, expired: false }])
+    })
+
+    test('everybody who waits for an invisible widget gets its token', async () => {
+      await visit('/invisible-execute')
+      const execute = 'grecaptcha.execute().then(function (token) { got.push(token) });'
+      await at.page.evaluate(
+        `submitLogin = function (token) { calls.push(token) }; window.got = []; ${execute.repeat(2)} 0`,
+      )
+      const { solved } = await at.captcha.solve(at.page.native)
+      await until(at.page, 'got.length === 2')
+      expect(await at.page.evaluate('got.join()')).toBe(`${solved[0]?.solution.token},${solved[0]?.solution.token}`)
+      expect(await calls()).toBe(1)
+    })
+
     test('an invisible widget whose page goes away within its grace costs nothing', async () => {
       const clock = manualClock(Date.now())
       await visit('/invisible-execute', RENDERED, { grace: '3s' }, { clock })

@@ -5,11 +5,11 @@ import { guardContext } from '../../src/adapters/playwright.js'
 import { manualClock } from '../../src/testing/clock.js'
 import { type StandInRecaptcha, startRecaptcha } from '../../src/testing/recaptcha.js'
 import { type StandInSite, startSite } from '../../src/testing/site.js'
-import { findCall } from '../../src/widgets/calls.js'
+import { findCall, waitCall } from '../../src/widgets/calls.js'
 import { parseFound } from '../../src/widgets/parse.js'
 import { type FakeGrant, fakeGrant } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
-import { launchBrowser } from '../support/browser.js'
+import { APART, launchBrowser } from '../support/browser.js'
 import { fixturePages } from '../support/fixture-pages.js'
 
 let browser: Browser
@@ -21,7 +21,7 @@ let grant: FakeGrant
 let captcha: Captcha<Page>
 
 beforeAll(async () => {
-  browser = await launchBrowser()
+  browser = await launchBrowser(APART)
   recaptcha = await startRecaptcha()
   site = await startSite({ recaptcha, pages: fixturePages() })
 })
@@ -202,6 +202,50 @@ test('a blank frame that its page has written is solved as the page’s own', as
   )
   expect(await captcha.find(page)).toMatchObject([{ frameUrl: `${site.url}/tiny` }])
   expect(await captcha.solve(page)).toMatchObject({ solved: [{}], failed: [] })
+})
+
+test('a page that answers in our name with more than anybody reads does not get it out of the page', async () => {
+  await visit('/liar')
+  await page.evaluate('window.lie = "x".repeat(1e6 + 1); 0')
+  const request = { most: 50, frames: [] }
+  expect(await page.evaluate(findCall(request, false))).toBe(null)
+  expect(await page.evaluate(waitCall('ticket', request, 1_000, false).replace('main.wait', 'main.find'))).toBe(null)
+  await page.evaluate('window.lie = "x".repeat(1e6); 0')
+  expect(await page.evaluate(findCall(request, false))).toHaveLength(1e6)
+})
+
+test.each([
+  [
+    'asks for a widget by what is no name',
+    'grecaptcha.execute(Symbol()), grecaptcha.execute({ toString: function () { throw 1 } })',
+  ],
+  [
+    'says wrongly how far it is loaded',
+    'Object.defineProperty(document, "readyState", { get: function () { throw 1 } })',
+  ],
+])('a page that %s is looked at all the same', async (_, odd) => {
+  await visit('/named')
+  await page.waitForSelector('iframe[name^=a-]')
+  await page.evaluate(`try { ${odd} } catch {} 0`)
+  expect(await captcha.find(page)).toMatchObject(onlyTheRealOne())
+})
+
+test('what a page lets nobody look at is counted, and hides nothing else', async () => {
+  await visit('/login')
+  await page.evaluate('window.getComputedStyle = function () { throw 1 }; 0')
+  const found = await captcha.find(page)
+  expect(found).toHaveLength(0)
+  expect(found.leftOut.widgets).toBeGreaterThan(0)
+})
+
+test('hundreds of shadow roots are looked into, and those that are too many are counted', async () => {
+  await visit('/tiny')
+  const add = `for (let n = 0; n < 400; n++) { const host = document.createElement('p'); document.body.append(host)
+    host.attachShadow({ mode: 'open' }).innerHTML = n === 399 ? '<div class="g-recaptcha" data-sitekey="${site.sitekey}"></div>' : '' } 0`
+  await page.evaluate(add)
+  expect(await captcha.find(page)).toMatchObject(onlyTheRealOne())
+  await page.evaluate(`${add}; ${add}`)
+  expect((await captcha.find(page)).leftOut.frames).toBe(201)
 })
 
 test('a frame that never gives its thread back does not keep the others from being found', async () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { LONGEST_REPLY, MOST_PER_FRAME, parseFound, parseResult } from '../../src/widgets/parse.js'
+import { LONGEST_REPLY } from '../../src/widgets/bounds.js'
+import { MOST_PER_FRAME, parseFound, parseResult } from '../../src/widgets/parse.js'
 
 const raw = {
   id: 'abc-0',
@@ -105,6 +106,7 @@ describe('what a page says of its widgets', () => {
       origin: 'https://staging.example.com',
       loading: false,
       signs: [],
+      roots: 0,
       leftOut: 0,
       malformed: 0,
       widgets: [

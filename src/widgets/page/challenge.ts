@@ -5,7 +5,7 @@ export function hideChallenge({ dom }: Place, challenge: Element | undefined): v
   let node: Node | null | undefined = challenge
   for (let depth = 0; node && depth < 20; depth++) {
     const above: Node | null = dom.parent(node)
-    if (above === document.body || !above) break
+    if (above === dom.body() || !above) break
     node = above
   }
   if (dom.isElement(node)) (node as HTMLElement).style.visibility = 'hidden'

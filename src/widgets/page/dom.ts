@@ -1,8 +1,9 @@
 import { type List, list, type Primordials, push } from './primordials.js'
 
 /** More elements than any honest page has; looking through them takes milliseconds. */
-const MOST_ELEMENTS = 50_000
-const MOST_ROOTS = 100
+const MOST_ELEMENTS = 200_000
+/** Pages that are made of web components have hundreds. */
+const MOST_ROOTS = 1_000
 
 export type Root = Document | ShadowRoot
 
@@ -36,6 +37,8 @@ export function createDom(p: Primordials) {
   const shadow = getter<Element, ShadowRoot | null>(Element.prototype, 'shadowRoot')
   const tag = getter<Element, string>(Element.prototype, 'localName')
   const nodeType = getter<Node, number>(Node.prototype, 'nodeType')
+  const body = getter<Document, HTMLElement | null>(Document.prototype, 'body')
+  const readyState = getter<Document, string>(Document.prototype, 'readyState')
   const source = getter<Element, string>(HTMLScriptElement.prototype, 'src')
   const cookie = p.describe(Document.prototype, 'cookie')
   const textarea = p.describe(HTMLTextAreaElement.prototype, 'value')
@@ -45,12 +48,17 @@ export function createDom(p: Primordials) {
     root === document ? inDocument(document, selector) : inFragment(root as ShadowRoot, selector)
 
   let known: List<Root> | undefined
+  let unseen = 0
 
   return {
     /** Looks anew: what `roots` gave before is of the past. */
     look(): void {
       known = undefined
     },
+    /** How many roots `roots` left out, one for what lies beyond the last element that was looked at. */
+    unseen: (): number => unseen,
+    loading: (): boolean => readyState(document) !== 'complete',
+    body: (): HTMLElement => body(document) as HTMLElement,
 
     all,
     inElement: (element: Element, selector: string): NodeListOf<Element> => inElement(element, selector),
@@ -101,15 +109,19 @@ export function createDom(p: Primordials) {
       const roots = list<Root>()
       known = roots
       push<Root>(roots, document)
-      let looked = 0
-      for (let index = 0; index < roots.size && roots.size < MOST_ROOTS; index++) {
+      unseen = 0
+      let left = MOST_ELEMENTS
+      for (let index = 0; index < roots.size && left > 0; index++) {
         const elements = all(roots[index] as Root, '*')
         const many = elements.length
-        for (let at = 0; at < many && looked < MOST_ELEMENTS && roots.size < MOST_ROOTS; at++, looked++) {
+        for (let at = 0; at < many && left > 0; at++, left--) {
           const root = shadow(elements[at] as Element)
-          if (root) push<Root>(roots, root)
+          if (!root) continue
+          if (roots.size < MOST_ROOTS) push<Root>(roots, root)
+          else unseen++
         }
       }
+      if (left === 0) unseen++
       return roots
     },
 

@@ -44,6 +44,8 @@ export interface Seen {
   readonly facts: Readonly<Record<string, string | boolean | undefined>>
   /** Whether another look at the page saw this same widget. */
   same(other: Seen): boolean
+  /** How often the page has set it off, where a challenge that stands open says no more that it has done so anew. */
+  executions?(): number
   /** Puts a solution where the page's own code will read it. */
   place(solution: PageSolution): 'ok' | 'answered' | 'refused'
   /** Tells the page, as the vendor's script would. Called once for each solution. */
@@ -60,12 +62,20 @@ export interface PageFamily {
   gather(place: Place, most: number): { readonly seen: List<Seen>; readonly leftOut: number }
 }
 
-/** What a family's `gather` gives, from what it found: each widget described as it stands. */
+/** What a family's `gather` gives, from what it found: each widget described as it stands. One whose page lets nobody look is left out. */
 export function seenIn<W>(
-  { widgets, leftOut }: { readonly widgets: List<W>; readonly leftOut: number },
+  found: { readonly widgets: List<W>; readonly leftOut: number },
   describe: (widget: W) => Seen,
 ): { readonly seen: List<Seen>; readonly leftOut: number } {
+  const { widgets } = found
   const seen = list<Seen>()
-  for (let index = 0; index < widgets.size; index++) push(seen, describe(widgets[index] as W))
+  let { leftOut } = found
+  for (let index = 0; index < widgets.size; index++) {
+    try {
+      push(seen, describe(widgets[index] as W))
+    } catch {
+      leftOut++
+    }
+  }
   return { seen, leftOut }
 }

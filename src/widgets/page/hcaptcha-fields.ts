@@ -29,6 +29,6 @@ export function createField({ dom }: Place, { element, id }: Widget): Element {
   const tag = element && dom.tag(element)
   const inside = element && tag !== 'button' && tag !== 'input'
   const around = inside ? element : element && (dom.closest(element, 'form') ?? dom.parent(element))
-  dom.append(around ?? document.body, field)
+  dom.append(around ?? dom.body(), field)
   return field
 }

@@ -13,7 +13,7 @@ import { strangers } from './unknown.js'
 
 /** What the other side calls. Everything goes in as JSON text and comes out as JSON text. */
 export interface Main {
-  /** All widgets of this frame: `{ doc, origin, leftOut, widgets: [{ id, family, … }], unknown: [{ kind, what, … }] }`. */
+  /** All widgets of this frame: `{ doc, origin, leftOut, roots, loading, widgets: [{ id, family, … }], unknown: [{ kind, what, … }] }`. */
   find(request: FindRequest): string
   /** Puts a solution in: `{ result: 'ok' | 'answered' | 'refused' | 'page-gone' | 'widget-gone' }`. */
   place(id: string, solution: PageSolution): string
@@ -45,8 +45,8 @@ interface Known {
   seen: Seen
   /** A solution was put in and the page was not yet told. */
   solution?: PageSolution
-  /** The token that was put in last grew too old where it stood; and whether the page had the widget set off by then. */
-  expired?: { readonly executed: unknown }
+  /** The token that was put in last grew too old where it stood; whether the page had the widget set off by then, and how often. */
+  expired?: { readonly executed: unknown; readonly executions: number | undefined }
   /** The solution that was put in last. */
   last?: PageSolution
 }
@@ -81,6 +81,15 @@ function install(observer: Observer): Main {
     return push(known, { id: `${doc}-${count++}`, family, seen })
   }
 
+  /** A family's widgets; none where the page lets nobody look for them, and that counts as one that makes no sense. */
+  const gather = (family: PageFamily, most: number) => {
+    try {
+      return { ...family.gather(place, most), broken: '' }
+    } catch {
+      return { seen: list<Seen>(), leftOut: 0, broken: 'null' }
+    }
+  }
+
   /** The widget as it stands now, with `error` where it does not. */
   const look = (id: string): { entry: Known; seen: Seen } | { error: string } => {
     if (p.apply(p.indexOf, id, [`${doc}-`]) !== 0) return { error: 'page-gone' }
@@ -88,7 +97,7 @@ function install(observer: Observer): Main {
       const entry = known[index] as Known
       if (entry.id !== id) continue
       dom.look()
-      const { seen } = entry.family.gather(place, MOST_KNOWN)
+      const { seen } = gather(entry.family, MOST_KNOWN)
       for (let at = 0; at < seen.size; at++) {
         if ((seen[at] as Seen).same(entry.seen)) return { entry, seen: seen[at] as Seen }
       }
@@ -97,9 +106,9 @@ function install(observer: Observer): Main {
   }
 
   /** How a widget stands, if this solution is the last that was put into it. */
-  const factsSince = (entry: Known, solution: PageSolution): Seen['facts'] | undefined => {
+  const since = (entry: Known, solution: PageSolution): Seen | undefined => {
     const now = entry.last === solution ? look(entry.id) : undefined
-    return now && 'seen' in now ? now.seen.facts : undefined
+    return now && 'seen' in now ? now.seen : undefined
   }
 
   const answer = (result: string) => json(p, { result }, 100)
@@ -118,21 +127,25 @@ function install(observer: Observer): Main {
       for (let index = 0; index < names.length; index++) {
         const name = names[index] as string
         const family = families[name] as PageFamily
-        const gathered = family.gather(place, most - found)
+        const gathered = gather(family, most - found)
         leftOut += gathered.leftOut
+        if (gathered.broken) widgets += `${widgets && ','}${gathered.broken}`
         for (let at = 0; at < gathered.seen.size; at++, found++) {
           const seen = gathered.seen[at] as Seen
           const entry = idOf(family, seen)
           const { id } = entry
           const { facts } = seen
           // Set off again since: that is another asking.
-          if (facts.answered || (facts.executed && !entry.expired?.executed)) delete entry.expired
+          const { expired } = entry
+          const anew = !expired?.executed || expired.executions !== seen.executions?.()
+          if (facts.answered || (facts.executed && anew)) delete entry.expired
           const sitekey = text(facts.sitekey)
           if (sitekey) push(sitekeys, sitekey)
           widgets += `${widgets && ','}${json(p, { id, family: name, expired: !!entry.expired, ...facts }, LONGEST)}`
         }
       }
-      const head = json(p, { doc, origin: observer.origin, leftOut, loading: document.readyState !== 'complete' }, 300)
+      const roots = dom.unseen()
+      const head = json(p, { doc, origin: observer.origin, leftOut, roots, loading: dom.loading() }, 300)
       const unknown = strangers(place, leftOut === 0 ? sitekeys : undefined)
       return `${p.apply(p.slice, head, [0, -1])},"widgets":[${widgets}],"unknown":${unknown}}`
     },
@@ -142,7 +155,7 @@ function install(observer: Observer): Main {
       // These two frame the family's own timer, which takes the token away: was it there before, and is it not after?
       let stood = false
       later(place, solution.livesMs, () => {
-        stood = !!factsSince(at.entry, solution)?.answered
+        stood = !!since(at.entry, solution)?.facts.answered
       })
       const result = at.seen.place(solution)
       if (result === 'ok') {
@@ -151,9 +164,9 @@ function install(observer: Observer): Main {
         at.entry.seen = at.seen
         delete at.entry.expired
         later(place, solution.livesMs, () => {
-          const facts = factsSince(at.entry, solution)
-          if (!stood || !facts || facts.answered) return
-          at.entry.expired = { executed: facts.executed }
+          const now = since(at.entry, solution)
+          if (!stood || !now || now.facts.answered) return
+          at.entry.expired = { executed: now.facts.executed, executions: now.executions?.() }
           observer.stirred?.()
         })
       }

@@ -101,7 +101,11 @@ export function gather(place: Place, most: number): Scene {
 
   function lookAtFrames(root: Document): void {
     const found = dom.all(root, 'iframe[src*="/recaptcha/"]')
-    for (let index = 0; index < found.length && frames.size < MOST_FRAMES && challenges.size < MOST_FRAMES; index++) {
+    for (let index = 0; index < found.length; index++) {
+      if (frames.size >= MOST_FRAMES || challenges.size >= MOST_FRAMES) {
+        leftOut += found.length - index
+        return
+      }
       const element = found[index] as Element
       const url = dom.attribute(element, 'src') ?? ''
       sortFrame({ element, url, name: dom.attribute(element, 'name') ?? '' }, (frame) => push(frames, frame))
@@ -116,7 +120,7 @@ export function gather(place: Place, most: number): Scene {
   function lookAtClients(): void {
     const clients = own(p, own(p, window, '___grecaptcha_cfg'), 'clients')
     if (typeof clients !== 'object' || clients === null) return
-    eachProperty(p, clients, (name, value) => {
+    leftOut += eachProperty(p, clients, (name, value) => {
       const n = +name
       if (typeof value !== 'object' || value === null || !(n >= 0)) return
       if (widgets.size >= MOST_CLIENTS) {

@@ -27,6 +27,8 @@ export interface Execute {
   readonly action: string | undefined
   readonly enterprise: boolean
   readonly pending: List<Pending>
+  /** How often it was called. */
+  calls: number
   /** It was called, and nothing tells us whether it has ended. */
   open: boolean
 }
@@ -110,6 +112,7 @@ export function watchRecaptcha(observer: Observer): RecaptchaLog {
       if (token !== undefined) return new p.Promise((resolve) => resolve(token))
     }
     const entry = entryOf(target, action, enterprise)
+    entry.calls++
     const go = () => p.apply(call, self, args)
     if (bySitekey && observer.holdMs > 0) return hold(entry, go)
     entry.open = !bySitekey
@@ -195,12 +198,12 @@ export function watchRecaptcha(observer: Observer): RecaptchaLog {
       const entry = log.executes[index] as Execute
       if (entry.target === target && entry.action === action) return entry
     }
-    return note(log.executes, { target, action, enterprise, pending: list(), open: false })
+    return note(log.executes, { target, action, enterprise, pending: list(), calls: 0, open: false })
   }
 }
 
 /** Widget ids are numbers; pages pass them as strings too. */
-function nameOf(id: unknown): string {
+export function nameOf(id: unknown): string {
   return typeof id === 'number' || typeof id === 'string' ? `${id}` : ''
 }
 

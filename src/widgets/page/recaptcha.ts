@@ -5,9 +5,12 @@ import { type PageFamily, type PageSolution, type Place, type Seen, seenIn } fro
 import { push } from './primordials.js'
 import { createField, fieldsOf } from './recaptcha-fields.js'
 import { type Frame, gather, type Scene, setting, sitekeyOf, type Widget } from './recaptcha-gather.js'
-import { type Execute, type Given, slot } from './recaptcha-watch.js'
+import { type Execute, type Given, nameOf, slot } from './recaptcha-watch.js'
 import { has, hostOf, parameter, text } from './text.js'
 import { own } from './walk.js'
+
+/** A page that makes more calls for one widget waits for none of them. */
+const MOST_WAITING = 100
 
 interface SeenWidget extends Seen {
   readonly widget: Widget
@@ -54,6 +57,14 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       if (widget.n !== undefined && that.n !== undefined) return widget.n === that.n
       return !!widget.anchor?.name && widget.anchor.name === that.anchor?.name
     },
+    executions() {
+      let many = 0
+      for (let index = 0; index < log.executes.size; index++) {
+        const entry = log.executes[index] as Execute
+        if (isTarget(entry)) many += entry.calls
+      }
+      return many
+    },
     place(solution) {
       const until = p.now() + solution.livesMs
       if (kind === 'score') {
@@ -68,11 +79,13 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     },
     fire({ token }) {
       if (kind === 'score') return
-      pending()?.answer(token)
+      for (let waiting = pending(), left = MOST_WAITING; waiting && left > 0; waiting = pending(), left--)
+        waiting.answer(token)
       callBack(p, setting(place, widget, 'callback'), [token])
     },
     release() {
-      for (let waiting = pending(), left = 100; waiting && left > 0; waiting = pending(), left--) waiting.release()
+      for (let waiting = pending(), left = MOST_WAITING; waiting && left > 0; waiting = pending(), left--)
+        waiting.release()
     },
   }
   return seen
@@ -93,7 +106,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       if (target !== sitekey && (target !== widget.n || target === undefined)) return false
       return widget.action === undefined || widget.action === action
     }
-    return target === undefined ? isFirst() : `${target as string}` === `${widget.n}`
+    return target === undefined ? isFirst() : nameOf(target) === `${widget.n}`
   }
 
   function pending() {

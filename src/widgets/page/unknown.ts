@@ -59,6 +59,15 @@ const LONGEST = 260
  * @param sitekeys of the widgets that we know; undefined where there were too many to tell
  */
 export function strangers(place: Place, sitekeys: List<string> | undefined): string {
+  try {
+    return signsIn(place, sitekeys)
+  } catch {
+    // A page that lets nobody look shows nothing.
+    return '[]'
+  }
+}
+
+function signsIn(place: Place, sitekeys: List<string> | undefined): string {
   const { p, dom } = place
   const signs = list<string>()
   const told = list<Element>()

@@ -32,12 +32,12 @@ export function walk(
   }
 }
 
-/** The own, enumerable, plain properties of an object, at most two hundred of them. */
+/** The own, enumerable, plain properties of an object, at most two hundred of them. Says how many more there were. */
 export function eachProperty(
   p: Primordials,
   object: object,
   visit: (name: string, value: unknown, holder: object) => void,
-): void {
+): number {
   try {
     const names = p.keys(object)
     for (let at = 0; at < names.length && at < MOST_PROPERTIES; at++) {
@@ -45,8 +45,10 @@ export function eachProperty(
       const described = p.describe(object, name)
       if (described && 'value' in described) visit(name, described.value, object)
     }
+    return names.length > MOST_PROPERTIES ? names.length - MOST_PROPERTIES : 0
   } catch {
     // What cannot be looked at is not there.
+    return 0
   }
 }
 
