@@ -102,9 +102,14 @@ const EXPECTED_SINK = "expected an audit sink such as jsonlAudit(), from 'solveg
 const auditSink = hasMethod('an audit sink', 'write')
 
 const EXPECTED_CHANNEL = "an alert channel such as webhookAlerts(…), from 'solveguard/alerts'"
+const EXPECTED_STATE_DIR = "expected the path of a folder such as '.solveguard'"
+const EXPECTED_TRACE = "expected the path of a file such as 'wire.har'"
+/** A path in its place would be a certificate that certifies nothing. */
+const EXPECTED_CA = 'expected certificates themselves, in PEM (-----BEGIN CERTIFICATE-----), not the path of a file'
+const pem = z.string({ error: EXPECTED_CA }).includes('-----BEGIN ', { error: EXPECTED_CA })
 const channelsShape = z
   .array(hasMethod(EXPECTED_CHANNEL, 'deliver') as z.ZodType<AlertChannel>, {
-    error: `expected a list of ${EXPECTED_CHANNEL}`,
+    error: "expected a list of alert channels such as [webhookAlerts(…)], from 'solveguard/alerts'",
   })
   .max(20, 'at most 20 channels')
   .refine((all) => all.every(({ id }) => /^[\w-]{1,64}$/.test(id)), 'a channel has an id of letters, digits, - and _')
@@ -136,11 +141,11 @@ const optionsShape = z.strictObject(
     alerts: channelsShape.optional(),
     onLeak: z.enum(['alert', 'pause'], { error: "expected 'alert' or 'pause'" }).optional(),
     sharedKey: z.boolean({ error: 'expected true or false' }).optional(),
-    stateDir: z.string().min(1).optional(),
-    ca: z.union([z.string(), z.array(z.string())]).optional(),
-    trace: z.string().min(1).optional(),
+    stateDir: z.string({ error: EXPECTED_STATE_DIR }).min(1, EXPECTED_STATE_DIR).optional(),
+    ca: z.union([pem, z.array(pem)], { error: EXPECTED_CA }).optional(),
+    trace: z.string({ error: EXPECTED_TRACE }).min(1, EXPECTED_TRACE).optional(),
     logger: aLogger.optional(),
-    clock: hasMethod('a clock', 'now').optional(),
+    clock: hasMethod("a clock such as manualClock(), from 'solveguard/testing'", 'monotonic').optional(),
   },
   {
     error: (issue) =>

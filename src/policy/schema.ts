@@ -85,13 +85,14 @@ const NEUTRAL: Policy = {
 const money = z
   .number({ error: 'expected an amount such as usd(5)' })
   .int('expected an amount such as usd(5), a whole number of micro-dollars')
-  .min(0, 'an amount cannot be negative')
+  .min(0, { error: 'an amount cannot be negative', abort: true })
   .max(1e12, 'an amount can be at most usd(1000000)')
   // A plain 5 is five micro-dollars, which buys nothing anywhere: it was meant as usd(5).
   .refine((value) => value === 0 || value >= 100, 'is less than usd(0.0001); write usd(5) for five dollars')
   .transform((value) => value as Money)
 
-const timeZone = z.string().refine(isTimeZone, { message: "expected a time zone such as 'Europe/Berlin'" })
+const expectedZone = "expected a time zone such as 'Europe/Berlin'"
+const timeZone = z.string({ error: expectedZone }).refine(isTimeZone, { error: expectedZone })
 
 const fromMidnight = z.strictObject({
   amount: money,
@@ -127,7 +128,7 @@ const count = (max: number) => {
 
 const origins = z
   .array(
-    z.string().transform((text, context) => {
+    z.string({ error: "expected an origin such as 'https://staging.example.com'" }).transform((text, context) => {
       const parsed = parseOriginPattern(text)
       if ('pattern' in parsed) return parsed.pattern
       context.addIssue({ code: 'custom', message: parsed.problem })
@@ -154,12 +155,13 @@ const span = <T extends { from: number; to: number }>(value: T): T =>
 const someTime = { message: 'a window from a time to the same time is empty; for a whole day say 00:00 to 24:00' }
 const notEmpty = (value: { from: number; to: number }) => value.from !== value.to && value.from < 1440
 
+const expectedDays = "expected weekdays such as 'Mon-Fri' or 'Sat,Sun'"
 const window = z
   .strictObject({
-    days: z.string().transform((text, context) => {
+    days: z.string({ error: expectedDays }).transform((text, context) => {
       const days = parseDays(text)
       if (days) return days
-      context.addIssue({ code: 'custom', message: "expected weekdays such as 'Mon-Fri' or 'Sat,Sun'" })
+      context.addIssue({ code: 'custom', message: expectedDays })
       return z.NEVER
     }),
     ...hours,
@@ -179,10 +181,11 @@ const ownHours = z.preprocess(
     .max(100),
 )
 
+const expectedWindows = "expected a list of windows such as [{ days: 'Mon-Fri', from: '09:00', to: '17:00' }]"
 const schedule = z
   .strictObject({
     timeZone,
-    windows: z.array(window).min(1, 'name at least one window').max(100),
+    windows: z.array(window, { error: expectedWindows }).min(1, expectedWindows).max(100),
     except: z
       .record(date, ownHours, {
         error: (issue) => (issue.code === 'invalid_key' ? "expected a date such as '2026-12-24'" : undefined),
@@ -250,6 +253,8 @@ const egressShape = z
     message: 'expectIp and ipCheckUrl go together: who is expected, and who is asked',
   })
 
+const FRACTIONS = 'expected a list of fractions above 0 and up to 1, such as [0.5, 0.8]'
+
 const budgetShape = z.strictObject({
   perDay: daily.optional(),
   perMinute: count(100_000).optional(),
@@ -258,9 +263,7 @@ const budgetShape = z.strictObject({
   perPage: count(100_000).optional(),
   perOrigin: daily.optional(),
   alertsAt: z
-    .array(
-      z.number().gt(0, 'expected fractions above 0, such as 0.8').max(1, 'expected fractions up to 1, such as 0.8'),
-    )
+    .array(z.number({ error: FRACTIONS }).gt(0, FRACTIONS).max(1, FRACTIONS), { error: FRACTIONS })
     .max(20)
     .optional(),
   wait: duration.optional(),
@@ -444,16 +447,43 @@ function expectedOf(egress: z.output<typeof egressShape> | undefined): Policy['e
 
 /** Checks `input` against a shape, and says for each wrong field where it is and what was expected. */
 export function check<T extends z.ZodType>(shape: T, input: unknown, where = 'policy'): z.output<T> {
-  const result = shape.safeParse(input)
+  const result = shape.safeParse(input, { error: expected })
   if (result.success) return result.data
   const problems = result.error.issues.flatMap((issue) => {
-    const field = [where, ...issue.path]
-      .map(String)
-      .join('.')
-      .replace(/\.(\d+)(?=\.|$)/g, '[$1]')
-    return issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => `${field}.${printable(key, 60)}: there is no such field`)
-      : `${field}: ${issue.message}`
+    const field = issue.path.reduce<string>(
+      (path, key) => `${path}${typeof key === 'number' ? `[${key}]` : `.${printable(String(key), 60)}`}`,
+      where,
+    )
+    if (issue.code !== 'unrecognized_keys') return `${field}: ${issue.message}`
+    const unknown = issue.keys.map((key) => `${field}.${printable(key, 60)}: there is no such field`)
+    // Which there are is said once, with the first of them.
+    return unknown.with(0, `${unknown[0]}${issue.message}`)
   })
   throw new SolveguardError('CONFIG_INVALID', problems.slice(0, 10).join('; '))
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  string: 'a text',
+  array: 'a list',
+  object: 'an object',
+  boolean: 'true or false',
+}
+
+/** What is said of a field where the shape itself says nothing. */
+const expected: z.core.$ZodErrorMap = (issue) => {
+  switch (issue.code) {
+    case 'unrecognized_keys': {
+      const fields = issue.inst instanceof z.ZodObject ? Object.keys(issue.inst.shape) : []
+      return fields.length > 0 ? `, only ${fields.join(', ')}` : ''
+    }
+    case 'invalid_type': {
+      const kind =
+        issue.expected === 'object' && issue.inst instanceof z.ZodObject ? Object.keys(issue.inst.shape).join(', ') : ''
+      return `expected ${KINDS[issue.expected] ?? `a ${issue.expected}`}${kind && ` with ${kind}`}`
+    }
+    case 'invalid_value':
+      return `expected ${issue.values.map((value) => `'${String(value)}'`).join(' or ')}`
+    default:
+      return undefined
+  }
 }

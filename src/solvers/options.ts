@@ -31,6 +31,16 @@ export function checkOptions(
   usualBaseUrl: string,
   more: readonly string[] = [],
 ): { readonly baseUrl: string; readonly patience: Patience | undefined } {
+  // A text in place of options has its characters as fields.
+  if (
+    typeof options !== 'object' ||
+    options === null ||
+    Object.keys(options).some((field) => /^(0|(api)?key)$/i.test(field))
+  )
+    throw new SolveguardError(
+      'CONFIG_INVALID',
+      `${solver}: takes options such as { baseUrl }, and no key: put the key into SOLVEGUARD_KEY, or say where it is by createGuard({ secret }).`,
+    )
   // A mistyped `baseUrl` must not lead to the real service.
   const fields = new Set([...FIELDS, ...more])
   const unknown = Object.keys(options).find((field) => !fields.has(field))

@@ -27,29 +27,36 @@ export type Pricing =
 
 const DEAREST_SOLVE_USD = 100
 
+const DOLLARS = `is a number of dollars from 0 to ${DEAREST_SOLVE_USD}, such as 0.003 (not usd(…))`
+
 // At most six decimals: a solve that rounds to nothing would let a budget last for ever.
 const perSolve = z
-  .number()
-  .min(0)
-  .max(DEAREST_SOLVE_USD)
+  .number({ error: DOLLARS })
+  .min(0, DOLLARS)
+  .max(DEAREST_SOLVE_USD, DOLLARS)
   .refine((value) => Math.abs(value * 1e6 - Math.round(value * 1e6)) < 1e-3, 'has more than six decimals')
 
 const priceKey = z.enum(
   Object.entries(VARIANTS).flatMap(([family, variants]) => [family, ...variants.map((one) => `${family}/${one}`)]),
 )
 
-const schema = z.discriminatedUnion('per', [
-  z.strictObject({
-    per: z.literal('solve'),
-    usd: z.union([perSolve, z.partialRecord(priceKey, perSolve)]),
-  }),
-  z.strictObject({
-    per: z.literal('thread'),
-    threads: z.int().min(1).max(100_000),
-    usdPerMonth: z.number().min(0).max(1_000_000),
-    imputedUsd: perSolve,
-  }),
-])
+const EACH = `${DOLLARS}, or such numbers by family: { recaptcha: 0.003, turnstile: 0.002 }`
+const schema = z.discriminatedUnion(
+  'per',
+  [
+    z.strictObject({
+      per: z.literal('solve'),
+      usd: z.union([perSolve, z.partialRecord(priceKey, perSolve)], { error: EACH }),
+    }),
+    z.strictObject({
+      per: z.literal('thread'),
+      threads: z.int().min(1).max(100_000),
+      usdPerMonth: z.number().min(0).max(1_000_000),
+      imputedUsd: perSolve,
+    }),
+  ],
+  { error: "is { per: 'solve', usd: 0.003 } or { per: 'thread', threads: 5, usdPerMonth: 15, imputedUsd: 0.001 }" },
+)
 
 type Priced = Pick<AnyChallenge, 'family' | 'variant'>
 

@@ -312,9 +312,15 @@ describe('the list of solvers', () => {
       /budget: expected only/,
     ],
     [
+      'with the path of a certificate for the certificate',
+      { ca: '/etc/ssl/ca.pem' },
+      /options.ca: .*in PEM.*not the path/,
+    ],
+    ['without a folder', { stateDir: '' }, /options.stateDir: expected the path of a folder/],
+    [
       'with a mistyped field',
       { solvers: [{ ...account, secrets: 1 } as never] },
-      /solvers\[0\]\.secrets: there is no such field/,
+      /solvers\[0\]\.secrets: there is no such field, only solver, secret,/,
     ],
   ])('is refused %s', async (_, options, message) => {
     const error = await make(options)

@@ -279,6 +279,18 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       )
     })
 
+    test.each([
+      ['a key in place of options', '0123456789abcdef', /no key: put the key into SOLVEGUARD_KEY/],
+      ['a key among the options', { key: '0123456789abcdef' }, /no key: put the key into SOLVEGUARD_KEY/],
+      ['a price without a unit', { pricing: 0.001 }, /pricing is not valid: is \{ per: 'solve', usd: 0.003 \}/],
+      ['a price in micro-dollars', { pricing: { per: 'solve', usd: 1000 } }, /from 0 to 100, such as 0.003 \(not usd/],
+      ['a price of no family', { pricing: { per: 'solve', usd: { recapcha: 1 } } }, /pricing.usd .*recapcha/],
+    ])('is told what to write in place of %s', (_, options, message) => {
+      expect(() => make(options as never)).toThrow(
+        expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }),
+      )
+    })
+
     test('it reads what the service says', () => {
       const { submitted, ready, pending, balance } = recorded
       expect(solver.readSubmit(submitted.reply)).toEqual({ kind: 'submitted', taskId: submitted.taskId })
