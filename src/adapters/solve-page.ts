@@ -26,8 +26,8 @@ export class PageSolver {
   readonly #tools: SolveTools
   readonly #closing: AbortSignal
   readonly #shared = new Shared()
-  /** What the last look at each page found, by the challenges' ids. */
-  readonly #places = new WeakMap<DriverPage, Map<string, Place>>()
+  /** What the last look at each page found, by the challenges' ids; and when it was begun, by the count of `Shared`. */
+  readonly #looks = new WeakMap<DriverPage, { readonly places: Map<string, Place>; readonly since: number }>()
 
   /** @param closing ends what is under way */
   constructor(tools: SolveTools, closing: AbortSignal) {
@@ -39,8 +39,9 @@ export class PageSolver {
   /** @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `GUARD_CLOSED` */
   async look(page: DriverPage): Promise<Look> {
     this.#checkOpen()
+    const since = this.#shared.now()
     const found = await this.#tools.finder.find(page)
-    this.#places.set(page, new Map(found.places.map((place) => [place.challenge.id, place])))
+    this.#looks.set(page, { places: new Map(found.places.map((place) => [place.challenge.id, place])), since })
     return found
   }
 
@@ -75,7 +76,8 @@ export class PageSolver {
     this.#checkOpen()
     const [place] = this.#placesOf(page, [challenge])
     if (!place) throw new TypeError('No widget was named.')
-    return this.#solveOne(place, true, this.#shared.now(), signal)
+    // Its look may have been a slow one, that another solve of the widget has overtaken.
+    return this.#solveOne(place, true, this.#looks.get(page)?.since ?? 0, signal)
   }
 
   /** @param since when the page was looked at, by the count of `Shared` */
@@ -93,7 +95,7 @@ export class PageSolver {
   /** Where listed challenges stand: what they are is as it was found, whatever the caller made of it. */
   #placesOf(page: DriverPage, list: readonly FoundChallenge[]): Place[] {
     return list.map(({ id, action, minScore, dataS }) => {
-      const place = this.#places.get(page)?.get(id)
+      const place = this.#looks.get(page)?.places.get(id)
       if (place) return { ...place, challenge: { ...place.challenge, action, minScore, dataS } }
       throw new SolveguardError(
         'CONFIG_INVALID',

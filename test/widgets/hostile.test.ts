@@ -230,6 +230,21 @@ test.each([
   expect(await captcha.find(page)).toMatchObject(onlyTheRealOne())
 })
 
+test('a widget keeps its name, however many others its page draws beside it', async () => {
+  await visit('/tiny')
+  const box = (key: string) => `<div class="g-recaptcha" data-sitekey="${key}"></div>`
+  await page.evaluate(`document.body.innerHTML = ${JSON.stringify(`${box(site.sitekey)}<p></p>`)}; 0`)
+  const names = new Set<string | undefined>()
+  const all = new Set<string>()
+  while (all.size <= 1_100) {
+    await page.evaluate(`document.querySelector('p').innerHTML = ${JSON.stringify(box('other').repeat(49))}; 0`)
+    const found = await captcha.find(page)
+    names.add(found.find(({ sitekey }) => sitekey === site.sitekey)?.id)
+    for (const { id } of found) all.add(id)
+  }
+  expect([...names]).toHaveLength(1)
+})
+
 test('what a page lets nobody look at is counted, and hides nothing else', async () => {
   await visit('/login')
   await page.evaluate('window.getComputedStyle = function () { throw 1 }; 0')

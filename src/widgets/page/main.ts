@@ -5,7 +5,7 @@ import { callOffExpiries, later } from './expiry.js'
 import { families } from './families.js'
 import type { FrameHint, PageFamily, PageSolution, Place, Seen } from './family.js'
 import { type Observer, observe } from './observe.js'
-import { type List, list, push } from './primordials.js'
+import { type List, list, push, remove } from './primordials.js'
 import { stopListening } from './proof-of-work.js'
 import { takeShadowsAway } from './shadow.js'
 import { json, text } from './text.js'
@@ -74,10 +74,12 @@ function install(observer: Observer): Main {
       const entry = known[index] as Known
       if (entry.family === family && entry.seen.same(seen)) {
         entry.seen = seen
-        return entry
+        remove(known, entry)
+        return push(known, entry)
       }
     }
-    if (known.size >= MOST_KNOWN) known.size = 0
+    // The one that was not seen for longest: a page that draws widgets all day still keeps the names of those that stand.
+    if (known.size >= MOST_KNOWN) remove(known, known[0] as Known)
     return push(known, { id: `${doc}-${count++}`, family, seen })
   }
 
