@@ -118,19 +118,38 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       expect(await at.page.text('h1.good')).toBe(WELCOME)
     })
 
+    const shown =
+      '[...document.querySelectorAll("iframe[name^=c-]")].some((f) => getComputedStyle(f).visibility === "visible")'
+
     test('a challenge that stands open is closed once its widget is answered', async () => {
       await visit('/invisible-execute')
       await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
       await at.page.click(GO)
       await eventually(async () => (await find())[0]?.due === true)
-      const shown =
-        '[...document.querySelectorAll("iframe[name^=c-]")].some((f) => getComputedStyle(f).visibility === "visible")'
       await until(at.page, shown)
       const { solved } = await at.captcha.solve(at.page.native)
       expect(await at.page.evaluate(shown)).toBe(false)
       await until(at.page, 'window.promised')
       expect(await at.page.evaluate('promised')).toBe(solved[0]?.solution.token)
       expect(await calls()).toBe(1)
+    })
+
+    test('a challenge that opens when its widget is answered already is closed too, until the page asks anew', async () => {
+      at.recaptcha.behave(at.site.sitekey, { afterMs: 2_000 })
+      await visit('/invisible-execute')
+      await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
+      await at.page.click(GO)
+      await eventually(() => vendorClock.waiting > 0)
+      expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [{}] })
+      await at.page.evaluate(`window.opened = 0; new MutationObserver(() => { opened++ })
+        .observe(document.body, { attributes: true, subtree: true }); 0`)
+      await vendorClock.advance(2_000)
+      await until(at.page, 'opened')
+      expect(await at.page.evaluate(shown)).toBe(false)
+      await at.page.evaluate('grecaptcha.reset(); grecaptcha.execute(); 0')
+      await eventually(() => vendorClock.waiting > 0)
+      await vendorClock.advance(2_000)
+      await until(at.page, shown)
     })
 
     test('a solution that has grown too old is taken away again, and the page is told', async () => {

@@ -41,8 +41,11 @@ export interface Tool<P, E = never, Page extends ToolPage<P> = ToolPage<P>> {
 /** A browser tool that has an adapter, and whose elements can be named. */
 export type ElementTool<P, E> = Tool<P, E, ElementPage<P, E>>
 
-/** Waits until an expression is true in the page; the test's own time limit ends it otherwise. */
-export async function until<P>(page: ToolPage<P>, expression: string): Promise<void> {
+/** Waits until an expression is true in the page, whatever its policy says of `eval`; the test's own time limit ends it otherwise. */
+export async function until(
+  page: { evaluate(expression: string): Promise<unknown> },
+  expression: string,
+): Promise<void> {
   while (!(await page.evaluate(`!!(${expression})`))) await new Promise((resolve) => setTimeout(resolve, 20))
 }
 

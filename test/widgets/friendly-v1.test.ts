@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { manualClock } from '../../src/testing/clock.js'
 import { startFriendly } from '../../src/testing/friendly.js'
 import { denied } from '../adapters/fake-grant.js'
-import { eventually } from '../adapters/tool.js'
+import { eventually, until } from '../adapters/tool.js'
 import { inGrace, stage } from './stage.js'
 
 const FIELD = 'input[name="frc-captcha-solution"]'
@@ -12,7 +12,7 @@ const at = stage('friendly', startFriendly)
 /** Opens a page, and waits until the vendor's script has made its widgets. */
 async function visit(...args: Parameters<typeof at.visit>): Promise<void> {
   await at.visit(...args)
-  await at.page.waitForFunction('document.querySelector(".frc-container")')
+  await until(at.page, 'document.querySelector(".frc-container")')
 }
 
 const value = () => at.page.inputValue(FIELD)

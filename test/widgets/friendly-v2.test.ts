@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { manualClock } from '../../src/testing/clock.js'
 import { startFriendly } from '../../src/testing/friendly.js'
 import { denied } from '../adapters/fake-grant.js'
-import { eventually } from '../adapters/tool.js'
+import { eventually, until } from '../adapters/tool.js'
 import { inGrace, stage } from './stage.js'
 
 const FIELD = 'input[name="frc-captcha-response"]'
@@ -16,7 +16,7 @@ async function visit(...args: Parameters<typeof at.visit>): Promise<void> {
 }
 
 const handle = 'frcaptcha.getAllWidgets()[0]'
-const state = (wanted: string) => at.page.waitForFunction(`${handle} && ${handle}.getState() === '${wanted}'`)
+const state = (wanted: string) => until(at.page, `${handle} && ${handle}.getState() === '${wanted}'`)
 const value = () => at.page.inputValue(FIELD)
 const events = () => at.page.evaluate('events')
 

@@ -168,16 +168,35 @@ describe('of an hCaptcha only what is due is paid for:', () => {
     expect(at.grant.asked).toEqual([])
   })
 
+  const shown =
+    '[...document.querySelectorAll("iframe")].some((f) => /challenge/.test(f.src) && getComputedStyle(f).visibility === "visible")'
+
   test('a challenge that stands open is closed once its widget is answered', async () => {
     await at.visit('/hcaptcha/invisible')
     await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
     await at.page.click('#go')
-    const shown =
-      '[...document.querySelectorAll("iframe")].some((f) => /challenge/.test(f.src) && getComputedStyle(f).visibility === "visible")'
     await at.page.waitForFunction(shown)
     const { solved } = await at.captcha.solve(at.page)
     expect(await at.page.evaluate(shown)).toBe(false)
     expect(await at.calls()).toEqual([solved[0]?.solution.token])
+  })
+
+  test('a challenge that opens when its widget is answered already is closed too, until the page asks anew', async () => {
+    at.vendor.behave(at.sitekey, { afterMs: 2_000 })
+    await at.visit('/hcaptcha/invisible')
+    await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
+    await at.page.click('#go')
+    await eventually(() => at.vendorClock.waiting > 0)
+    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
+    await at.page.evaluate(`window.opened = 0; new MutationObserver(() => { opened++ })
+      .observe(document.body, { attributes: true, subtree: true }); 0`)
+    await at.vendorClock.advance(2_000)
+    await at.page.waitForFunction('opened')
+    expect(await at.page.evaluate(shown)).toBe(false)
+    await at.page.evaluate('hcaptcha.reset(); hcaptcha.execute(); 0')
+    await eventually(() => at.vendorClock.waiting > 0)
+    await at.vendorClock.advance(2_000)
+    await at.page.waitForFunction(shown)
   })
 
   test('a promise that the vendor breaks, or a solve that is denied, is the page’s to hear of', async () => {

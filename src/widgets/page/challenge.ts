@@ -1,12 +1,58 @@
 import type { Place } from './family.js'
+import { type List, list, push, remove } from './primordials.js'
 
-/** Takes an open challenge out of the user's way, as the vendors' scripts do once it is solved: all that was put over the page. */
-export function hideChallenge({ dom }: Place, challenge: Element | undefined): void {
-  let node: Node | null | undefined = challenge
-  for (let depth = 0; node && depth < 20; depth++) {
-    const above: Node | null = dom.parent(node)
-    if (above === dom.body() || !above) break
-    node = above
+/** For how long after an answer of ours a vendor that has not heard of it may yet open its challenge. */
+const LATE_MS = 30_000
+/** More often than a vendor opens one; a page that shows again what we hide is left to it. */
+const MOST_TIMES = 10
+
+/** What waits for challenges that open too late. */
+const late = list<MutationObserver>()
+
+/** Takes a challenge out of the user's way, as the vendors' scripts do once it is solved: all that was put over the page. */
+export function hideChallenge(place: Place, challenge: Element): void {
+  coverOf(place, challenge).style.visibility = 'hidden'
+}
+
+/**
+ * Takes the challenge away that stands open in one of these frames, and one that opens too late: a vendor that was still asking its server when
+ * we answered does not know of that.
+ *
+ * @param stands whether our answer is still the last word
+ */
+export function hideChallenges(place: Place, frames: List<Element>, stands: () => boolean): void {
+  const { p, dom } = place
+  for (let index = 0; index < frames.size; index++) {
+    const frame = frames[index] as Element
+    let left = MOST_TIMES
+    const end = p.now() + LATE_MS
+    const watch = new p.MutationObserver(() => {
+      if (left === 0 || p.now() > end || !stands()) {
+        p.apply(p.disconnect, watch, [])
+        remove(late, watch)
+      } else if (dom.visible(frame)) {
+        left--
+        hideChallenge(place, frame)
+      }
+    })
+    if (dom.visible(frame)) hideChallenge(place, frame)
+    p.apply(p.observe, watch, [coverOf(place, frame), { attributes: true, subtree: true }])
+    push(late, watch)
   }
-  if (dom.isElement(node)) (node as HTMLElement).style.visibility = 'hidden'
+}
+
+/** No challenge will be taken away any more. */
+export function leaveChallenges({ p }: Pick<Place, 'p'>): void {
+  for (; late.size > 0; late.size--) p.apply(p.disconnect, late[late.size - 1], [])
+}
+
+/** The outermost element that the challenge stands in. */
+function coverOf({ dom }: Place, challenge: Element): HTMLElement {
+  let cover = challenge
+  for (let depth = 0; depth < 20; depth++) {
+    const above: Node | null = dom.parent(cover)
+    if (above === dom.body() || !dom.isElement(above)) break
+    cover = above
+  }
+  return cover as HTMLElement
 }

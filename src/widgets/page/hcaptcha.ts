@@ -1,11 +1,11 @@
 import type { Call, Given, Pending } from './api-watch.js'
 import { callBack } from './callback.js'
-import { hideChallenge } from './challenge.js'
+import { hideChallenges } from './challenge.js'
 import { expireLater } from './expiry.js'
 import { type PageFamily, type PageSolution, type Place, type Seen, seenIn } from './family.js'
 import { createField, fieldsOf } from './hcaptcha-fields.js'
 import { type Frame, firstOf, gather, type Scene, setting, sitekeyOf, type Widget } from './hcaptcha-gather.js'
-import { note, push, remove } from './primordials.js'
+import { includes, type List, list, note, push, remove } from './primordials.js'
 import { has, text } from './text.js'
 import { own } from './walk.js'
 
@@ -39,7 +39,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       visible: !invisible && (!element || dom.visible(element)),
       answered: isAnswered(),
       executed: widget.executed === true || waiting() !== undefined,
-      challenged: openChallenge(place, scene, widget) !== undefined,
+      challenged: isChallenged(place, scene, widget),
       hinted: !element && !widget.params && !widget.frame?.element,
     },
     same(other) {
@@ -75,10 +75,15 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
 
   /** What the page had set off has ended. */
   function endExecutes(): void {
-    for (let index = calls.size - 1; index >= 0; index--) {
+    for (let call = executeCall(); call; call = executeCall()) remove(calls, call)
+  }
+
+  function executeCall(): Call | undefined {
+    for (let index = 0; index < calls.size; index++) {
       const call = calls[index] as Call
-      if (call.name === 'execute' && means(call.target)) remove(calls, call)
+      if (call.name === 'execute' && means(call.target)) return call
     }
+    return undefined
   }
 
   function isAnswered(): boolean {
@@ -104,10 +109,10 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     if (places.size === 0) push(places, createField(place, widget))
     for (let index = 0; index < places.size; index++) dom.setValue(places[index] as Element, token)
     if (frame?.element) dom.setAttribute(frame.element, FRAME_ANSWER, token)
-    hideChallenge(place, openChallenge(place, scene, widget))
     const entry: Given = { token, key, until: p.now() + livesMs, default: isFirst, means }
     note(given, entry)
     endExecutes()
+    hideChallenges(place, challengesOf(scene, widget), () => includes(given, entry) && !executeCall())
     expireLater(place, places, token, livesMs, () => {
       remove(given, entry)
       if (frame?.element) dom.setAttribute(frame.element, FRAME_ANSWER, '')
@@ -127,11 +132,18 @@ function isInvisible(place: Place, widget: Widget): boolean {
   return tag === 'button' || tag === 'input'
 }
 
-/** The challenge that stands open before the user: the frame is always there, moved out of sight until then. */
-function openChallenge({ dom }: Place, { challenges }: Scene, { id }: Widget): Element | undefined {
+/** Whether its challenge stands open before the user: the frame is always there, moved out of sight until then. */
+function isChallenged({ dom }: Place, scene: Scene, widget: Widget): boolean {
+  const challenges = challengesOf(scene, widget)
+  for (let index = 0; index < challenges.size; index++) if (dom.visible(challenges[index] as Element)) return true
+  return false
+}
+
+function challengesOf({ challenges }: Scene, { id }: Widget): List<Element> {
+  const own = list<Element>()
   for (let index = 0; index < challenges.size; index++) {
-    const one = challenges[index] as Frame
-    if (id !== undefined && one.id === id && one.element && dom.visible(one.element)) return one.element
+    const { id: of, element } = challenges[index] as Frame
+    if (id !== undefined && of === id && element) push(own, element)
   }
-  return undefined
+  return own
 }

@@ -1,4 +1,5 @@
 // What finds widgets and puts solutions into the page: comes with the first call that needs it.
+import { leaveChallenges } from './challenge.js'
 import { Changes } from './changes.js'
 import { createDom } from './dom.js'
 import { callOffExpiries, later } from './expiry.js'
@@ -207,6 +208,7 @@ function install(observer: Observer): Main {
     alive: (id) => answer(p.apply(p.indexOf, id, [`${doc}-`]) === 0 ? 'ok' : 'page-gone'),
     undo() {
       callOffExpiries(place)
+      leaveChallenges(place)
       stopListening(place)
       takeShadowsAway()
       changes.endAll()

@@ -1,8 +1,8 @@
 import { callBack } from './callback.js'
-import { hideChallenge } from './challenge.js'
+import { hideChallenges } from './challenge.js'
 import { expireLater } from './expiry.js'
 import { type PageFamily, type PageSolution, type Place, type Seen, seenIn } from './family.js'
-import { push } from './primordials.js'
+import { type List, list, push } from './primordials.js'
 import { createField, fieldsOf } from './recaptcha-fields.js'
 import { type Frame, gather, type Scene, setting, sitekeyOf, type Widget } from './recaptcha-gather.js'
 import { type Execute, type Given, nameOf, slot } from './recaptcha-watch.js'
@@ -146,7 +146,6 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     const fields = fieldsOf(place, scene, widget)
     if (fields.size === 0) push(fields, createField(place, widget))
     for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
-    hideChallenge(place, openChallenge(place, scene, widget))
     const given: Given = { token, until }
     if (widget.n !== undefined) log.answers[`${widget.n}`] = given
     if (isFirst()) log.answers[''] = given
@@ -154,6 +153,9 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       const entry = log.executes[index] as Execute
       if (isTarget(entry)) entry.open = false
     }
+    const name = widget.n === undefined ? undefined : `${widget.n}`
+    const stands = () => (name === undefined || log.answers[name] === given) && !isExecuted()
+    hideChallenges(place, challengesOf(place, scene, widget), stands)
     expireLater(place, fields, token, livesMs, () => callBack(p, setting(place, widget, 'expired-callback'), []))
   }
 }
@@ -174,17 +176,20 @@ function isInvisible(place: Place, widget: Widget): boolean {
 
 /** Whether its challenge stands open before the user: the frame is always there, moved out of sight until then. */
 function isChallenged(place: Place, scene: Scene, widget: Widget): boolean {
-  return openChallenge(place, scene, widget) !== undefined
+  const challenges = challengesOf(place, scene, widget)
+  for (let index = 0; index < challenges.size; index++) if (place.dom.visible(challenges[index] as Element)) return true
+  return false
 }
 
-function openChallenge({ dom, p }: Place, { challenges }: Scene, { anchor, client }: Widget): Element | undefined {
+function challengesOf({ p }: Place, { challenges }: Scene, { anchor, client }: Widget): List<Element> {
+  const found = list<Element>()
   const id = anchor?.name ? p.apply(p.slice, anchor.name, [2]) : undefined
   for (let index = 0; index < challenges.size; index++) {
     const { element, name } = challenges[index] as Frame
-    if (!element || !dom.visible(element)) continue
     const own = p.apply(p.slice, name, [2])
-    if (id !== undefined && own === id) return element
-    for (let at = 0; client && at < client.words.size; at++) if (client.words[at] === own) return element
+    let ours = id !== undefined && own === id
+    for (let at = 0; client && at < client.words.size && !ours; at++) ours = client.words[at] === own
+    if (element && ours) push(found, element)
   }
-  return undefined
+  return found
 }
