@@ -1,7 +1,11 @@
+import { createRequire } from 'node:module'
 import { defineConfig } from 'playwright/test'
 import { usd } from 'solveguard'
 import type { CaptchaTestArgs, CaptchaWorkerArgs } from 'solveguard/playwright-test'
 import { captchaAI } from 'solveguard/solvers'
+
+// Where solveguard is installed its name is enough: 'solveguard/playwright-test-reporter'. In its own repository it has to be looked for.
+const spending = createRequire(import.meta.url).resolve('solveguard/playwright-test-reporter')
 
 const { SITE_URL = '', SERVICE_URL, CHROMIUM_PATH } = process.env
 
@@ -9,7 +13,7 @@ export default defineConfig<CaptchaTestArgs, CaptchaWorkerArgs>({
   globalSetup: './stand-ins.ts',
   workers: 2,
   fullyParallel: true,
-  reporter: [['line'], ['solveguard/playwright-test-reporter']],
+  reporter: [['line'], [spending]],
   use: {
     baseURL: SITE_URL,
     launchOptions: { ...(CHROMIUM_PATH && { executablePath: CHROMIUM_PATH }), args: ['--no-sandbox'] },

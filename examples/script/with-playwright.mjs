@@ -1,5 +1,5 @@
-// A script that drives a browser: signs in on a page with a reCAPTCHA. On stand-ins. After npm run build:
-// node examples/script/with-playwright.mjs (CHROMIUM_PATH names a browser, where Playwright has none of its own)
+// A script that drives a browser: signs in on a page with a reCAPTCHA. On stand-ins;
+// node examples/script/with-playwright.mjs
 import { chromium } from 'playwright'
 import { createGuard, formatUsd, usd } from 'solveguard'
 import { guardContext } from 'solveguard/playwright'

@@ -1,6 +1,7 @@
-// A script that needs no browser: three challenges under a budget that is enough for two. On stand-ins. After npm run build:
+// A script that needs no browser: three challenges under a budget that is enough for two. On stand-ins;
 // node examples/script/without-a-browser.mjs
 import { createGuard, formatUsd, usd } from 'solveguard'
+import { memoryLedger } from 'solveguard/ledger'
 import { captchaAI } from 'solveguard/solvers'
 import { memoryAudit, startSolverService } from 'solveguard/testing'
 
@@ -17,8 +18,8 @@ const guard = await createGuard({
   }),
   policy: { origins: ['https://staging.example.com'], budget: { perDay: usd(0.002) } },
   // Left out, both lie in .solveguard, for all processes of this machine.
+  ledger: memoryLedger(),
   audit: memoryAudit(),
-  stateDir: process.argv[2] ?? '.solveguard/example',
 })
 
 const challenge = {

@@ -8,14 +8,10 @@ const root = join(import.meta.dirname, '../..')
 
 /** What the text around a snippet has told of. A snippet that declares one itself means its own. */
 const TOLD = `
-import type { AnyChallenge, Guard } from 'solveguard'
 declare global {
-  var guard: Guard
   var page: import('puppeteer-core').Page
-  var challenges: AnyChallenge[]
-  var pageUrl: string
-  var readFile: typeof import('node:fs/promises').readFile
 }
+export {}
 `
 
 /** Documents whose snippets are whole enough to be compiled. */
