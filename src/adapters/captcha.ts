@@ -132,7 +132,11 @@ export async function createCaptcha<P, E>(
   async function close(): Promise<void> {
     closing.abort()
     tools.finder.close()
-    closed ??= Promise.all([uninstall().catch(() => undefined), inAllFrames(undoCall).catch(() => undefined)])
+    // In this order: a document that comes in between still has the script.
+    closed ??= uninstall()
+      .catch(() => undefined)
+      .then(() => inAllFrames(undoCall))
+      .catch(() => undefined)
     await closed
   }
 
