@@ -59,4 +59,6 @@ test('one key has one fingerprint, and another key another', () => {
   expect(new Secret(KEY).fingerprint).toBe(secret.fingerprint)
   expect(new Secret(`${KEY}x`).fingerprint).not.toBe(secret.fingerprint)
   expect(secret.fingerprint).toMatch(/^[0-9a-f]{16}$/)
+  // Which is all that is shown of it.
+  expect(String(secret)).toBe(`[secret ${secret.fingerprint.slice(0, 4)}…]`)
 })
