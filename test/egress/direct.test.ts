@@ -82,6 +82,20 @@ describe('a call', () => {
     expect(body).toBe(`pageurl=https%3A%2F%2Fprivate.example%2Fp&key=${KEY}`)
   })
 
+  test('whose path would lead elsewhere is not sent', async () => {
+    let requests = 0
+    const { url } = await serve((_, response) => {
+      requests++
+      response.end('OK|1')
+    })
+    for (const path of ['/../in.php', '//evil.example/in.php', '/in.php?x=1']) {
+      await expect(transportTo(url).send({ ...call, path: path as `/${string}` }, secret)).rejects.toMatchObject({
+        code: 'CONFIG_INVALID',
+      })
+    }
+    expect(requests).toBe(0)
+  })
+
   test('as JSON says so', async () => {
     const seen: unknown[] = []
     const { url } = await serve(async (request, response) => {
