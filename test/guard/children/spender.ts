@@ -23,6 +23,13 @@ const guard = await createGuard({
 })
 guard.on('alert', () => {})
 process.stdout.write('ready\n')
+let begun = false
+const begins = (): void => {
+  if (!begun) process.stdout.write('begun\n')
+  begun = true
+}
+guard.on('submitted', begins)
+guard.on('denied', begins)
 // Bounded, should nobody kill it.
 const end = Date.now() + 20_000
 while (Date.now() < end) await Promise.all([1, 2, 3].map(() => guard.solve(challenge).catch(() => {})))
