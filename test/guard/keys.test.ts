@@ -29,6 +29,23 @@ describe('rotation', () => {
     expect(service.requests.filter(({ keyOk }) => !keyOk)).toHaveLength(1)
   })
 
+  it('never goes back to a version that is older than the policy allows', async () => {
+    const version = (key: string, days: number) => {
+      const value = new Secret(key)
+      return { value, version: value.fingerprint, createdAt: Date.now() - days * 86_400_000 }
+    }
+    const versions = { current: version(NEW, 1), previous: version(OLD, 91) }
+    const { guard, service } = await rig({
+      secret: { kind: 'test', place: 'the test', fetch: () => versions },
+      service: { keys: { [OLD]: 10 } },
+      policy: { key: { expireAfter: '90d' } },
+    })
+    guard.on('alert', () => {})
+    expect(await errorOf(guard.solve(challenge))).toMatchObject({ code: 'KEY_TOO_OLD', layer: 'time' })
+    expect(service.requests.filter(({ keyOk }) => keyOk)).toHaveLength(0)
+    expect((await guard.status()).day).toMatchObject({ spent: 0, reserved: 0 })
+  })
+
   it('asks the store once when many solves are refused together, and none fails', async () => {
     const secret = fixedSecret(OLD)
     const { guard, service } = await rig({

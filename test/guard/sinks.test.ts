@@ -42,6 +42,24 @@ it('solves on while only a copy cannot write, and says so', async () => {
   behind.failWith(undefined)
 })
 
+it('loses no record of what has happened when a write fails', async () => {
+  const written: (string | undefined)[] = []
+  let failed = false
+  const audit = functionAudit(async (records) => {
+    const actions = records.map(({ event }) => event.action)
+    if (!failed && actions.includes('submitted')) {
+      failed = true
+      throw new Error('away for a moment')
+    }
+    written.push(...actions)
+  })
+  const { guard } = await rig({ more: { audit } })
+  guard.on('alert', () => {})
+  await guard.solve(challenge)
+  await guard.close()
+  expect(written).toEqual(['authorised', 'submitted', 'solved', 'closed'])
+})
+
 it('denies when the sink hangs, and can be closed all the same', async () => {
   const clock = manualClock(Date.UTC(2026, 10, 24, 12))
   const hanging: AuditSink = {

@@ -27,8 +27,10 @@ describe('with policy.budget.wait', () => {
   })
 
   it('are not made to wait for money, which takes a day', async () => {
-    const { guard } = await rig({ policy: { budget: { perDay: usd(0.001), wait: '20s' } } })
-    await guard.solve(challenge)
+    const clock = manualClock()
+    const { guard } = await rig({ clock, policy: { budget: { perDay: usd(0.001), wait: '20s' } } })
+    await settleWith(clock, guard.solve(challenge), 1)
+    // No time passes.
     expect((await errorOf(guard.solve(challenge))).code).toBe('BUDGET_EXHAUSTED')
   })
 

@@ -576,6 +576,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await ledger.heads()).toEqual(expect.arrayContaining([head(3), head(1, 'y.jsonl')]))
         await ledger.settle({ reservationId: 'r', cost: micros(1), head: head(4) }, T0)
         await ledger.settle({ reservationId: 'r', cost: micros(1), head: head(9) }, T0)
+        await ledger.settle({ reservationId: 'never-made', cost: micros(1), head: head(9) }, T0)
         const heads = await other.heads()
         expect(heads).toHaveLength(2)
         expect(heads).toContainEqual(head(4))
