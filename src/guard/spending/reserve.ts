@@ -125,7 +125,7 @@ function refusal(result: Refusal, amount: Money, now: number): DeniedError {
     case 'paused':
       return denied(
         'GUARD_PAUSED',
-        `Paused since ${new Date(pause?.at ?? now).toISOString()}: ${pause?.message ?? 'no reason kept'}`,
+        `Paused since ${new Date(pause?.at ?? now).toISOString()}: ${pause?.message ?? 'no reason was kept.'}${again || ' Mend that, then call guard.resume().'}`,
         retryAt,
         {
           details: { budgetId, reason: pause?.code ?? 'MANUAL' },
