@@ -34,7 +34,9 @@ export class Gate {
   admit(challenge: ChallengeFacts, now: number): Admitted {
     const page = this.#named('page', challenge.pageUrl)
     const frame = challenge.frameUrl === undefined ? undefined : this.#named('frame', challenge.frameUrl)
-    this.admitTime(now)
+    const { open, changesAt } = this.schedule(now)
+    // As `admitTime` has it, without another frame on the stack that the error tells.
+    if (!open) throw denied('OUTSIDE_SCHEDULE', outside(changesAt, now), changesAt)
     return {
       origin: page.origin,
       page: page.record,
@@ -45,8 +47,7 @@ export class Gate {
   /** To be asked again at each reservation: a solve may have waited since it came. @throws DeniedError of the time layer */
   admitTime(now: number): void {
     const { open, changesAt } = this.schedule(now)
-    if (open) return
-    throw denied('OUTSIDE_SCHEDULE', `It is outside the working hours${opening(changesAt, now)}.`, changesAt)
+    if (!open) throw denied('OUTSIDE_SCHEDULE', outside(changesAt, now), changesAt)
   }
 
   /** @throws DeniedError when the key is older than the policy allows */
@@ -121,9 +122,12 @@ export function ledgerDown(error: unknown): DeniedError {
   )
 }
 
-function opening(changesAt: number | undefined, now: number): string {
-  if (changesAt === undefined) return ', and none are coming up'
-  return `; they begin at ${iso(changesAt)} (in ${formatMs(changesAt - now)})`
+function outside(changesAt: number | undefined, now: number): string {
+  const opening =
+    changesAt === undefined
+      ? ', and none are coming up'
+      : `; they begin at ${iso(changesAt)} (in ${formatMs(changesAt - now)})`
+  return `It is outside the working hours${opening}.`
 }
 
 function iso(at: number): string {

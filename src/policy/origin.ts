@@ -94,7 +94,11 @@ export function parseOriginPattern(text: string): { pattern: OriginPattern } | {
 /** Whether an origin (in canonical form) is one that the pattern names. */
 export function matchesOrigin(pattern: OriginPattern, origin: string): boolean {
   const star = pattern.indexOf('*.')
-  if (star < 0) return pattern === origin
+  return star < 0 ? pattern === origin : isBelow(pattern, star, origin)
+}
+
+/** Whether an origin is below the host of a wildcard, whose star stands at `star`. */
+function isBelow(pattern: OriginPattern, star: number, origin: string): boolean {
   const scheme = pattern.slice(0, star)
   // '.host' or '.host:port': the dot keeps 'evil-host' out, the port is part of the comparison.
   const suffix = pattern.slice(star + 1)
