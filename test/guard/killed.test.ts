@@ -17,7 +17,7 @@ import { after, rig, settleWith } from './support.js'
 const root = join(import.meta.dirname, '../..')
 const spender = join(root, 'node_modules/.cache/solveguard/spender.mjs')
 
-beforeAll(() => bundleForNode('test/guard/children/spender.ts', spender))
+beforeAll(() => bundleForNode('test/guard/children/spender.ts', spender, { whole: true }))
 
 const KILLS = 200
 /** How many processes spend at a time. */

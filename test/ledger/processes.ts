@@ -8,7 +8,7 @@ import type { Work } from './worker.js'
 export async function bundleWorker(): Promise<string> {
   const folder = fileURLToPath(new URL('../../node_modules/.cache/solveguard/', import.meta.url))
   mkdirSync(folder, { recursive: true })
-  return bundleForNode('test/ledger/worker.ts', `${folder}ledger-worker-${process.pid}.mjs`)
+  return bundleForNode('test/ledger/worker.ts', `${folder}ledger-worker-${process.pid}.mjs`, { whole: true })
 }
 
 /** One worker that runs. */
