@@ -11,6 +11,8 @@ export const CHROMIUM_FLAGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
+  // A process for each site, as browsers with windows have by themselves.
+  '--site-per-process',
 ]
 
 /** Chromium without windows: what Playwright runs where none is asked for, and a third of the work for the machine. */

@@ -9,7 +9,7 @@ import { findCall, waitCall } from '../../src/widgets/calls.js'
 import { parseFound } from '../../src/widgets/parse.js'
 import { type FakeGrant, fakeGrant } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
-import { APART, launchBrowser } from '../support/browser.js'
+import { launchBrowser } from '../support/browser.js'
 import { fixturePages } from '../support/fixture-pages.js'
 
 let browser: Browser
@@ -21,7 +21,7 @@ let grant: FakeGrant
 let captcha: Captcha<Page>
 
 beforeAll(async () => {
-  browser = await launchBrowser(APART)
+  browser = await launchBrowser()
   recaptcha = await startRecaptcha()
   site = await startSite({ recaptcha, pages: fixturePages() })
 })
