@@ -98,7 +98,7 @@ it('a process killed at any moment leaves money that counts, tasks that the next
   // What has no outcome on the record is held to have cost what was reserved for it: never less than what was charged.
   expect(told.costMicros).toBeGreaterThanOrEqual(service.charged)
   expect(told.unauthorised).toEqual([])
-}, 180_000)
+}, 400_000)
 
 /** What a log tells of its solves, to someone who has nothing else. */
 function tellings(dir: string): { twice: string[]; unauthorised: string[]; costMicros: number } {
