@@ -3,7 +3,8 @@ import type { Clock } from '../base/clock.js'
 import { endWaitCall } from '../widgets/calls.js'
 import { evaluateWithin } from './bounded.js'
 import type { DriverFrame, DriverPage } from './driver.js'
-import { type Finder, framesOf } from './find.js'
+import type { Finder } from './find.js'
+import { framesOf } from './vendor-frames.js'
 
 /** A page is looked at anew after this long, whether or not it has said that something changed, ms. */
 const HEARTBEAT_MS = 15_000

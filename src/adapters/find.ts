@@ -1,15 +1,24 @@
 import type { Challenge } from '../base/challenge.js'
 import type { Clock } from '../base/clock.js'
 import { SolveguardError } from '../base/errors.js'
-import { type FrameHint, findCall, waitCall } from '../widgets/calls.js'
+import { findCall, waitCall } from '../widgets/calls.js'
 import { type FrameReading, MOST_PER_FRAME, parseFound, type WidgetReading } from '../widgets/parse.js'
-import { WIDGETS } from '../widgets/table.js'
 import { type UnknownWidget, unknownIn } from '../widgets/unknown.js'
 import type { FoundChallenge } from '../widgets/widget.js'
 import { evaluateWithin, refreshWithin, within } from './bounded.js'
 import type { DriverFrame, DriverPage, FrameHolder } from './driver.js'
+import {
+  type AskHolder,
+  addressOf,
+  frameAddress,
+  inheritedOrigin,
+  isBlank,
+  judgedBy,
+  ownerOf,
+} from './frame-address.js'
 import { pageClosed, pageGone } from './gone.js'
 import { PageLoads } from './page-load.js'
+import { framesOf, type Hint, isPlaced, MOST_FRAMES } from './vendor-frames.js'
 
 /** What a look at a page did not take in, because there was too much of it or because it did not answer. */
 export interface LeftOut {
@@ -69,16 +78,8 @@ export interface Whereabouts
   extends Pick<Place, 'page' | 'frame' | 'id' | 'load' | 'owner'>,
     Pick<Challenge, 'pageUrl' | 'frameUrl'> {}
 
-/** A vendor's frame. */
-interface Hint extends FrameHint {
-  readonly frame: DriverFrame
-}
-
-const MOST_FRAMES = 100
 const MOST_WIDGETS = 200
 const MOST_UNKNOWN = 50
-const MOST_HINTS = 50
-const LONGEST_URL = 2_048
 
 /** What is known of a frame that answered, but with nothing that can be read. */
 const NONSENSE: FrameReading = {
@@ -91,8 +92,6 @@ const NONSENSE: FrameReading = {
   roots: 0,
   malformed: 1,
 }
-
-const vendors = Object.values(WIDGETS)
 
 const requestFor = (hints: readonly Hint[]) => ({
   most: MOST_PER_FRAME,
@@ -237,7 +236,7 @@ export class Finder {
     const reading = await this.#sure(frame, hints)
     if (!reading || !isBlank(frame.url())) return reading
     if (!named && reading.widgets.length === 0 && reading.signs.length === 0) return reading
-    return { ...reading, origin: await this.#inherited(frame, reading.origin) }
+    return { ...reading, origin: await inheritedOrigin(frame, reading.origin, this.#holderOf) }
   }
 
   /**
@@ -247,7 +246,7 @@ export class Finder {
   async #sure(frame: DriverFrame, hints: readonly Hint[]): Promise<FrameReading | undefined> {
     const reading = await this.#ask(frame, hints)
     if (!reading?.widgets.some(({ hinted }) => hinted)) return reading
-    const placed = await Promise.all(hints.map((hint) => this.#isPlaced(hint.frame)))
+    const placed = await Promise.all(hints.map((hint) => isPlaced(hint.frame, this.#holderOf)))
     return placed.includes(false)
       ? this.#ask(
           frame,
@@ -256,30 +255,10 @@ export class Finder {
       : reading
   }
 
-  /** Whether the document around a vendor's frame has put it there as that. */
-  async #isPlaced(frame: DriverFrame): Promise<boolean> {
+  /** The element that a frame stands in, or nothing where that is not told in time. */
+  readonly #holderOf: AskHolder = async (frame) => {
     const reply = await within(this.#clock, this.#evaluateMs, async () => frame.holder?.())
-    const src = reply.ok ? (reply.value as Partial<FrameHolder> | null | undefined)?.src : undefined
-    const around = frame.parent()?.url()
-    if (typeof src !== 'string' || !URL.canParse(src, around)) return false
-    return !frame.isDetached() && isVendorFrame(new URL(src, around).href)
-  }
-
-  /**
-   * The origin of a frame that has no address of its own. A page in it may say that it is whose it likes, so the document around it is asked
-   * whether it may read it, and the one around that, up to one that has an address.
-   */
-  async #inherited(frame: DriverFrame, said: string): Promise<string> {
-    const told = frame.origin?.()
-    if (told !== undefined) return told
-    let at: DriverFrame | undefined = frame
-    for (let depth = 0; at && isBlank(at.url()) && depth < 100; at = at.parent(), depth++) {
-      const { holder } = at
-      if (!holder) return said
-      const reply = await within(this.#clock, this.#evaluateMs, holder)
-      if (!reply.ok || (reply.value as Partial<FrameHolder> | null)?.readable !== true) return 'null'
-    }
-    return at ? originOf(at.url()) : 'null'
+    return (reply.ok && (reply.value as Partial<FrameHolder> | null)) || {}
   }
 
   async #ask(frame: DriverFrame, hints: readonly Hint[]): Promise<FrameReading | undefined> {
@@ -330,73 +309,6 @@ export class Finder {
     this.#numbers.set(frame, ++this.#count)
     return this.#count
   }
-}
-
-/**
- * The address that a frame's widget is judged by, and that a solver is told. A frame without an address of its own
- * (`about:blank`, `about:srcdoc`) has the origin of the page around it, unless it was sandboxed or came from elsewhere:
- * then its bare address is left, which no policy names.
- */
-function frameAddress(frame: DriverFrame, origin: string): string {
-  const url = frame.url()
-  if (!isBlank(url)) return addressOf(url)
-  let above = frame.parent()
-  for (let depth = 0; above && depth < 100; above = above.parent(), depth++) {
-    const around = above.url()
-    if (!/^https?:/.test(around)) continue
-    return originOf(around) === origin ? addressOf(around) : url || 'about:blank'
-  }
-  return url || 'about:blank'
-}
-
-const isBlank = (url: string): boolean => url === '' || url.startsWith('about:')
-
-/** What `location.origin` says for an address. */
-function originOf(address: string): string {
-  return URL.canParse(address) ? new URL(address).origin : 'null'
-}
-
-/** Whose document stands in a frame, by the browser's word: its origin, or the bare address of one that is of no site. */
-export function ownerOf(frame: DriverFrame): string {
-  const url = frame.url()
-  return /^https?:/.test(url) ? originOf(url) : addressOf(url)
-}
-
-/** The origins that a widget is judged by. */
-function judgedBy({ pageUrl, frameUrl }: Challenge): string {
-  return `${originOf(pageUrl)} ${frameUrl === undefined ? '' : originOf(frameUrl)}`
-}
-
-/** An address without its fragment, which stays in the browser and may hold secrets; an overlong one without its query. */
-function addressOf(url: string): string {
-  const [address = ''] = url.split('#', 1)
-  return address.length <= LONGEST_URL ? address : (address.split('?', 1)[0] ?? '').slice(0, LONGEST_URL + 1)
-}
-
-/** Whether an address is that of a vendor's own frame: a sign of a widget, and nothing that we look into. */
-export function isVendorFrame(address: string): boolean {
-  if (!URL.canParse(address)) return false
-  const url = new URL(address)
-  return /^https?:$/.test(url.protocol) && vendors.some((widget) => widget.isVendorFrame(url))
-}
-
-/** The frames that are looked into, each with the vendors' frames right below it. */
-export function framesOf(page: DriverPage): ReadonlyMap<DriverFrame, readonly Hint[]> {
-  const hints = new Map<DriverFrame, Hint[]>()
-  const own: DriverFrame[] = []
-  for (const frame of page.frames().slice(0, MOST_FRAMES)) {
-    const parent = frame.parent()
-    if (parent && isVendorFrame(frame.url())) addHint(hints, parent, frame)
-    else own.push(frame)
-  }
-  return new Map(own.map((frame) => [frame, hints.get(frame) ?? []]))
-}
-
-function addHint(hints: Map<DriverFrame, Hint[]>, parent: DriverFrame, frame: DriverFrame): void {
-  const known = hints.get(parent) ?? []
-  const [name, url] = [frame.name(), frame.url()]
-  if (known.length < MOST_HINTS && name.length < 200 && url.length < 4_096) known.push({ name, url, frame })
-  hints.set(parent, known)
 }
 
 function unanswered(page: DriverPage): SolveguardError {

@@ -2,7 +2,8 @@ import { aliveCall } from '../widgets/calls.js'
 import { parseResult } from '../widgets/parse.js'
 import { evaluateWithin } from './bounded.js'
 import type { DriverFrame } from './driver.js'
-import { ownerOf, type Place } from './find.js'
+import type { Place } from './find.js'
+import { ownerOf } from './frame-address.js'
 import type { SolveTools } from './solve.js'
 
 /** Aborts as soon as the document is gone that an id was given in. */

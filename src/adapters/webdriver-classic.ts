@@ -1,7 +1,7 @@
 import { systemClock } from '../base/clock.js'
 import { SolveguardError } from '../base/errors.js'
 import type { Driver, DriverFrame, DriverPage, PageWatcher } from './driver.js'
-import { isVendorFrame } from './find.js'
+import { isVendorFrame } from './vendor-frames.js'
 import { type Addresses, addresses } from './webdriver-addresses.js'
 import { ClassicFrame } from './webdriver-frame.js'
 import { giveValue, LOOK, type Look, parseLook } from './webdriver-scripts.js'

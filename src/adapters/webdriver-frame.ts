@@ -1,5 +1,5 @@
 import type { DriverFrame } from './driver.js'
-import { isVendorFrame } from './find.js'
+import { isVendorFrame } from './vendor-frames.js'
 import type { Addresses } from './webdriver-addresses.js'
 import type { ShownFrame } from './webdriver-scripts.js'
 import type { ElementReference } from './webdriver-session.js'
