@@ -23,6 +23,8 @@ export function api(told: { base: string; render: string; onload: string; compat
     invisible: boolean
     ready: boolean
     queued: boolean
+    /** How often it was reset: what its frame was asked before a reset is not heard any more. */
+    round: number
     response: string
     key: string
     waiting?: { resolve: (answer: object) => void; reject: (reason: string) => void } | undefined
@@ -106,6 +108,7 @@ export function api(told: { base: string; render: string; onload: string; compat
       invisible,
       ready: false,
       queued: false,
+      round: 0,
       response: '',
       key: '',
     }
@@ -121,8 +124,11 @@ export function api(told: { base: string; render: string; onload: string; compat
 
   function start(client: Client): void {
     client.queued = !client.ready
-    if (client.queued) return
-    const message = JSON.stringify({ source: 'hcaptcha', label: 'execute', id: client.id })
+    if (!client.queued) tell(client, 'execute')
+  }
+
+  function tell(client: Client, label: string): void {
+    const message = JSON.stringify({ source: 'hcaptcha', label, id: client.id, round: client.round })
     client.frame.contentWindow?.postMessage(message, new URL(told.base).origin)
   }
 
@@ -165,13 +171,16 @@ export function api(told: { base: string; render: string; onload: string; compat
       source?: string
       label?: string
       id?: string
+      round?: number
       contents?: { event?: string; response?: string; key?: string }
     }
     const client = clients.get(data.id ?? '')
     if (data.source !== 'hcaptcha' || !client) return
+    if (data.label !== 'checkbox-ready' && data.round !== undefined && data.round !== client.round) return
     const { event: what, response, key = '' } = data.contents ?? {}
     if (data.label === 'checkbox-ready') {
       client.ready = true
+      tell(client, 'reset')
       if (client.queued) start(client)
     } else if (data.label === 'challenge-open') open(client, true)
     else if (data.label === 'challenge-closed') {
@@ -203,6 +212,9 @@ export function api(told: { base: string; render: string; onload: string; compat
       const client = clientOf(id)
       put(client, '', '')
       open(client, false)
+      client.queued = false
+      client.round++
+      tell(client, 'reset')
     },
     close(id?: unknown): void {
       closed(clientOf(id))
@@ -233,14 +245,16 @@ export function api(told: { base: string; render: string; onload: string; compat
 /** `hcaptcha.html`, which is every frame of the vendor's; its fragment says which one it is. */
 export function frame(): void {
   const facts = new URLSearchParams(location.hash.slice(1))
-  const say = (label: string, contents?: object) =>
-    parent.postMessage(JSON.stringify({ source: 'hcaptcha', label, id: facts.get('id'), contents }), '*')
+  let round = 0
+  const say = (label: string, contents?: object, asked?: number) =>
+    parent.postMessage(JSON.stringify({ source: 'hcaptcha', label, id: facts.get('id'), contents, round: asked }), '*')
   const ask = async (what: string) => {
+    const asked = challenge ? undefined : round
     const query = new URLSearchParams({ host: facts.get('host') ?? '' })
     const reply = await fetch(`/${what}/${facts.get('sitekey')}?${query}`, { method: 'POST' })
     const { response, key } = (await reply.json()) as { response?: string; key?: string }
-    if (response) say('challenge-closed', { event: 'challenge-passed', response, key, expiration: 120 })
-    else say('challenge-open')
+    if (response) say('challenge-closed', { event: 'challenge-passed', response, key, expiration: 120 }, asked)
+    else say('challenge-open', undefined, asked)
   }
   const challenge = facts.get('frame') === 'challenge'
   const shown = document.getElementById(challenge ? 'challenge' : 'checkbox')
@@ -252,7 +266,11 @@ export function frame(): void {
   })
   if (challenge) return
   addEventListener('message', ({ data, source }) => {
-    if (source === parent && typeof data === 'string' && data.includes('"execute"')) void ask('getcaptcha')
+    if (source !== parent || typeof data !== 'string') return
+    const told = JSON.parse(data) as { source?: string; label?: string; round?: number }
+    if (told.source !== 'hcaptcha') return
+    round = told.round ?? round
+    if (told.label === 'execute') void ask('getcaptcha')
   })
   say('checkbox-ready')
 }

@@ -105,6 +105,8 @@ export function mainPart(): void {
     challenge: HTMLElement
     field: HTMLTextAreaElement
     response: string
+    /** How often it was reset: what its frame was asked before a reset is not heard any more. */
+    round: number
     waiting: ((token: string) => void)[]
     timer?: ReturnType<typeof setTimeout>
   }
@@ -119,9 +121,17 @@ export function mainPart(): void {
     return typeof at === 'function' ? (at as (...args: unknown[]) => void) : undefined
   }
 
+  function open(client: Client, shown: boolean): void {
+    client.challenge.style.visibility = shown ? 'visible' : 'hidden'
+    client.challenge.style.top = shown ? '100px' : '-10000px'
+  }
+
+  function tell(client: Client, message: object): void {
+    client.frame.contentWindow?.postMessage({ ...message, round: client.round }, new URL(base).origin)
+  }
+
   function solved(client: Client, token: string): void {
-    client.challenge.style.visibility = 'hidden'
-    client.challenge.style.top = '-10000px'
+    open(client, false)
     client.response = token
     client.field.value = token
     for (const resolve of client.waiting.splice(0)) resolve(token)
@@ -200,7 +210,7 @@ export function mainPart(): void {
     challenge.appendChild(frameAt('bframe', `c-${id}`, settings))
     document.body.appendChild(challenge)
 
-    const client: Client = { n, settings, frame, challenge, field, response: '', waiting: [] }
+    const client: Client = { n, settings, frame, challenge, field, response: '', round: 0, waiting: [] }
     live.set(n, client)
     const state: Record<string, unknown> = { id: n, O: id, V: box, l: null, K: { N: 12, u: [1, 2, 3] } }
     state.l = { l: settings, X: element, U: { state }, B: frame, H: () => id }
@@ -214,7 +224,7 @@ export function mainPart(): void {
   }
 
   function start(client: Client, action?: string): Promise<string> {
-    const go = () => client.frame.contentWindow?.postMessage({ standIn: 'execute', action }, new URL(base).origin)
+    const go = () => tell(client, { standIn: 'execute', action })
     // The frame says when it is there; until then it hears nothing.
     if (client.frame.dataset.ready) go()
     else client.frame.addEventListener('stand-in-ready', go, { once: true })
@@ -232,19 +242,18 @@ export function mainPart(): void {
 
   addEventListener('message', (event) => {
     if (event.origin !== new URL(base).origin) return
-    const { standIn, token } = event.data as { standIn?: string; token?: string }
+    const { standIn, token, round } = event.data as { standIn?: string; token?: string; round?: number }
     for (const client of live.values()) {
       const challenge = client.challenge.querySelector('iframe')
       if (event.source !== client.frame.contentWindow && event.source !== challenge?.contentWindow) continue
       if (standIn === 'ready' && event.source === client.frame.contentWindow) {
         client.frame.dataset.ready = 'yes'
+        tell(client, { standIn: 'reset' })
         client.frame.dispatchEvent(new Event('stand-in-ready'))
       }
+      if (round !== undefined && round !== client.round) continue
       if (standIn === 'token' && token) solved(client, token)
-      if (standIn === 'challenge') {
-        client.challenge.style.visibility = 'visible'
-        client.challenge.style.top = '100px'
-      }
+      if (standIn === 'challenge') open(client, true)
     }
   })
 
@@ -261,6 +270,9 @@ export function mainPart(): void {
     client.response = ''
     client.field.value = ''
     client.waiting = []
+    client.round++
+    open(client, false)
+    tell(client, { standIn: 'reset' })
   }
   api.ready = (call: () => void) => call()
 
@@ -294,17 +306,20 @@ export function mainPart(): void {
 
 /** The anchor frame: the box that a person ticks, and the one that asks the server. */
 export function anchorFrame(told: { sitekey: string; hostname: string }): void {
+  let round = 0
   const say = (message: object) => parent.postMessage(message, '*')
   const ask = async (action = '') => {
+    const asked = round
     const query = new URLSearchParams({ k: told.sitekey, hostname: told.hostname, action })
     const answer = await fetch(`reload?${query}`, { method: 'POST' })
     const { token } = (await answer.json()) as { token?: string }
-    say(token ? { standIn: 'token', token } : { standIn: 'challenge' })
+    say({ ...(token ? { standIn: 'token', token } : { standIn: 'challenge' }), round: asked })
   }
   document.getElementById('recaptcha-anchor')?.addEventListener('click', () => void ask())
   addEventListener('message', (event) => {
-    const { standIn, action } = event.data as { standIn?: string; action?: string }
-    if (standIn === 'execute') void ask(action)
+    const told = event.data as { standIn?: string; action?: string; round?: number }
+    round = told.round ?? round
+    if (told.standIn === 'execute') void ask(told.action)
   })
   say({ standIn: 'ready' })
 }

@@ -146,9 +146,16 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       await vendorClock.advance(2_000)
       await until(at.page, 'opened')
       expect(await at.page.evaluate(shown)).toBe(false)
+      // What was asked before a reset opens nothing any more, what is asked after it does.
+      await at.page.evaluate('grecaptcha.execute(); 0')
+      await eventually(() => vendorClock.waiting === 1)
+      await vendorClock.advance(1_000)
       await at.page.evaluate('grecaptcha.reset(); grecaptcha.execute(); 0')
-      await eventually(() => vendorClock.waiting > 0)
-      await vendorClock.advance(2_000)
+      await eventually(() => vendorClock.waiting === 2)
+      await vendorClock.advance(1_000)
+      await eventually(() => vendorClock.waiting === 1)
+      expect(await at.page.evaluate(shown)).toBe(false)
+      await vendorClock.advance(1_000)
       await until(at.page, shown)
     })
 
