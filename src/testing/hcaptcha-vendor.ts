@@ -176,7 +176,7 @@ export function api(told: { base: string; render: string; onload: string; compat
     }
     const client = clients.get(data.id ?? '')
     if (data.source !== 'hcaptcha' || !client) return
-    if (data.label !== 'checkbox-ready' && data.round !== undefined && data.round !== client.round) return
+    if (data.round !== undefined && data.round !== client.round) return
     const { event: what, response, key = '' } = data.contents ?? {}
     if (data.label === 'checkbox-ready') {
       client.ready = true

@@ -9,6 +9,12 @@ const MOST_TIMES = 10
 /** What waits for challenges that open too late. */
 const late = list<MutationObserver>()
 
+/** Whether a challenge stands open before the user in one of these frames: they are always there, moved out of sight until then. */
+export function isAnyOpen({ dom }: Place, frames: List<Element>): boolean {
+  for (let index = 0; index < frames.size; index++) if (dom.visible(frames[index] as Element)) return true
+  return false
+}
+
 /** Takes a challenge out of the user's way, as the vendors' scripts do once it is solved: all that was put over the page. */
 export function hideChallenge(place: Place, challenge: Element): void {
   coverOf(place, challenge).style.visibility = 'hidden'

@@ -1,6 +1,6 @@
 import type { Call, Given, Pending } from './api-watch.js'
 import { callBack } from './callback.js'
-import { hideChallenges } from './challenge.js'
+import { hideChallenges, isAnyOpen } from './challenge.js'
 import { expireLater } from './expiry.js'
 import { type PageFamily, type PageSolution, type Place, type Seen, seenIn } from './family.js'
 import { createField, fieldsOf } from './hcaptcha-fields.js'
@@ -39,7 +39,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       visible: !invisible && (!element || dom.visible(element)),
       answered: isAnswered(),
       executed: widget.executed === true || waiting() !== undefined,
-      challenged: isChallenged(place, scene, widget),
+      challenged: isAnyOpen(place, challengesOf(scene, widget)),
       hinted: !element && !widget.params && !widget.frame?.element,
     },
     same(other) {
@@ -130,13 +130,6 @@ function isInvisible(place: Place, widget: Widget): boolean {
   }
   const tag = widget.element && dom.tag(widget.element)
   return tag === 'button' || tag === 'input'
-}
-
-/** Whether its challenge stands open before the user: the frame is always there, moved out of sight until then. */
-function isChallenged({ dom }: Place, scene: Scene, widget: Widget): boolean {
-  const challenges = challengesOf(scene, widget)
-  for (let index = 0; index < challenges.size; index++) if (dom.visible(challenges[index] as Element)) return true
-  return false
 }
 
 function challengesOf({ challenges }: Scene, { id }: Widget): List<Element> {

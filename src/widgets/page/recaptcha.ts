@@ -1,11 +1,11 @@
 import { callBack } from './callback.js'
-import { hideChallenges } from './challenge.js'
+import { hideChallenges, isAnyOpen } from './challenge.js'
 import { expireLater } from './expiry.js'
 import { type PageFamily, type PageSolution, type Place, type Seen, seenIn } from './family.js'
 import { type List, list, push } from './primordials.js'
 import { createField, fieldsOf } from './recaptcha-fields.js'
 import { type Frame, gather, type Scene, setting, sitekeyOf, type Widget } from './recaptcha-gather.js'
-import { type Execute, type Given, nameOf, slot } from './recaptcha-watch.js'
+import { type Execute, type Given, nameOf, type Pending, slot } from './recaptcha-watch.js'
 import { has, hostOf, parameter, text } from './text.js'
 import { own } from './walk.js'
 
@@ -31,7 +31,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
   const enterprise = isEnterprise(place, scene, widget)
   const invisible = isInvisible(place, widget)
   const kind = widget.score ? 'score' : invisible ? 'invisible' : 'checkbox'
-  const challenged = isChallenged(place, scene, widget)
+  const challenged = isAnyOpen(place, challengesOf(place, scene, widget))
 
   const seen: SeenWidget = {
     widget,
@@ -79,13 +79,11 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     },
     fire({ token }) {
       if (kind === 'score') return
-      for (let waiting = pending(), left = MOST_WAITING; waiting && left > 0; waiting = pending(), left--)
-        waiting.answer(token)
+      endWaiting((one) => one.answer(token))
       callBack(p, setting(place, widget, 'callback'), [token])
     },
     release() {
-      for (let waiting = pending(), left = MOST_WAITING; waiting && left > 0; waiting = pending(), left--)
-        waiting.release()
+      endWaiting((one) => one.release())
     },
   }
   return seen
@@ -115,6 +113,11 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       if (entry.pending.size > 0 && isTarget(entry)) return entry.pending[0]
     }
     return undefined
+  }
+
+  /** For all that wait for this widget. */
+  function endWaiting(end: (one: Pending) => void): void {
+    for (let one = pending(), left = MOST_WAITING; one && left > 0; one = pending(), left--) end(one)
   }
 
   function isExecuted(): boolean {
@@ -172,13 +175,6 @@ function isInvisible(place: Place, widget: Widget): boolean {
   if (text(setting(place, widget, 'bind')) !== undefined) return true
   const tag = widget.element && dom.tag(widget.element)
   return tag === 'button' || tag === 'input'
-}
-
-/** Whether its challenge stands open before the user: the frame is always there, moved out of sight until then. */
-function isChallenged(place: Place, scene: Scene, widget: Widget): boolean {
-  const challenges = challengesOf(place, scene, widget)
-  for (let index = 0; index < challenges.size; index++) if (place.dom.visible(challenges[index] as Element)) return true
-  return false
 }
 
 function challengesOf({ p }: Place, { challenges }: Scene, { anchor, client }: Widget): List<Element> {
