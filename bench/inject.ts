@@ -1,5 +1,5 @@
-import { startRecaptcha } from '../src/testing/recaptcha.js'
-import { startSite } from '../src/testing/site.js'
+import { startSite } from '../src/testing/site/index.js'
+import { startRecaptcha } from '../src/testing/vendors/recaptcha/index.js'
 import { median } from './median.js'
 import { guardedPage, inTurn, openBrowsers } from './pages.js'
 import type { BenchRow } from './row.js'

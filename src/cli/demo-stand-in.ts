@@ -13,9 +13,9 @@ import type { NarrowingInput } from '../policy/schema.js'
 import type { SecretProvider } from '../secrets/provider.js'
 import { Secret } from '../secrets/secret.js'
 import { captchaAI } from '../solvers/captchaai.js'
-import { startRecaptcha } from '../testing/recaptcha.js'
-import { type SolverService, startSolverService } from '../testing/service.js'
-import { type StandInSite, startSite } from '../testing/site.js'
+import { type SolverService, startSolverService } from '../testing/service/index.js'
+import { type StandInSite, startSite } from '../testing/site/index.js'
+import { startRecaptcha } from '../testing/vendors/recaptcha/index.js'
 import type { DemoRun } from './run.js'
 
 const PRICE = 0.001

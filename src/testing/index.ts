@@ -1,19 +1,5 @@
-export { type AltchaOptions, type StandInAltcha, startAltcha } from './altcha.js'
-export { type ArkoseBehaviour, type StandInArkose, startArkose } from './arkose.js'
 export { type MemoryAudit, memoryAudit } from './audit.js'
-export { type AwsWafBehaviour, type StandInAwsWaf, startAwsWaf } from './aws-waf.js'
-export { type CapBehaviour, type CapOptions, type StandInCap, startCap } from './cap.js'
 export { type ManualClock, manualClock } from './clock.js'
-export { type FriendlyBehaviour, type StandInFriendly, startFriendly } from './friendly.js'
-export {
-  type GeetestBehaviour,
-  type GeetestDetails,
-  type StandInGeetest,
-  startGeetest,
-} from './geetest.js'
-export { type HcaptchaBehaviour, type StandInHcaptcha, startHcaptcha } from './hcaptcha.js'
-export { type MtcaptchaBehaviour, type StandInMtcaptcha, startMtcaptcha } from './mtcaptcha.js'
-export { type RecaptchaBehaviour, type RecaptchaOptions, type StandInRecaptcha, startRecaptcha } from './recaptcha.js'
 export {
   type Behaviour,
   type Order,
@@ -25,11 +11,29 @@ export {
   type ServiceTask,
   type SolverService,
   startSolverService,
-} from './service.js'
-export { type SiteOptions, type SiteVendor, type SiteVendors, type StandInSite, startSite } from './site.js'
-export type { StandIn, StandInOptions } from './stand-in.js'
-export type { IssuedToken, TokenDetails, Verification } from './tokens.js'
-export { type StandInTurnstile, startTurnstile, type TurnstileBehaviour } from './turnstile.js'
+} from './service/index.js'
+export type { StandIn, StandInOptions } from './shared/stand-in.js'
+export type { IssuedToken, TokenDetails, Verification } from './shared/tokens.js'
+export { type SiteOptions, type SiteVendor, type SiteVendors, type StandInSite, startSite } from './site/index.js'
+export { type AltchaOptions, type StandInAltcha, startAltcha } from './vendors/altcha/index.js'
+export { type ArkoseBehaviour, type StandInArkose, startArkose } from './vendors/arkose/index.js'
+export { type AwsWafBehaviour, type StandInAwsWaf, startAwsWaf } from './vendors/aws-waf/index.js'
+export { type CapBehaviour, type CapOptions, type StandInCap, startCap } from './vendors/cap/index.js'
+export { type FriendlyBehaviour, type StandInFriendly, startFriendly } from './vendors/friendly/index.js'
+export {
+  type GeetestBehaviour,
+  type GeetestDetails,
+  type StandInGeetest,
+  startGeetest,
+} from './vendors/geetest/index.js'
+export { type HcaptchaBehaviour, type StandInHcaptcha, startHcaptcha } from './vendors/hcaptcha/index.js'
+export { type MtcaptchaBehaviour, type StandInMtcaptcha, startMtcaptcha } from './vendors/mtcaptcha/index.js'
+export {
+  type RecaptchaBehaviour,
+  type RecaptchaOptions,
+  type StandInRecaptcha,
+  startRecaptcha,
+} from './vendors/recaptcha/index.js'
 export {
   answerAsVendor,
   type Routable,
@@ -38,4 +42,5 @@ export {
   type VendorRequest,
   type VendorRoute,
   type VendorStandIn,
-} from './vendors.js'
+} from './vendors/route.js'
+export { type StandInTurnstile, startTurnstile, type TurnstileBehaviour } from './vendors/turnstile/index.js'

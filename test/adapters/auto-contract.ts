@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Outcome } from '../../src/adapters/outcome.js'
 import { DeniedError, SolveguardError } from '../../src/base/errors.js'
-import { WELCOME } from '../../src/testing/site.js'
+import { WELCOME } from '../../src/testing/site/index.js'
 import { denied } from './fake-grant.js'
 import { toolStage } from './stage.js'
 import { eventually, type Tool, type ToolPage, until } from './tool.js'

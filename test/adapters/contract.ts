@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { WELCOME } from '../../src/testing/site.js'
+import { WELCOME } from '../../src/testing/site/index.js'
 import { denied, fakeGrant } from './fake-grant.js'
 import { GO, RENDERED, SUBMIT, toolStage } from './stage.js'
 import { eventually, type Tool, type ToolPage, until } from './tool.js'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type ManualClock, manualClock } from '../../src/testing/clock.js'
-import { WELCOME } from '../../src/testing/site.js'
+import { WELCOME } from '../../src/testing/site/index.js'
 import { denied } from './fake-grant.js'
 import { GO, RENDERED, toolStage } from './stage.js'
 import { eventually, type Tool, type ToolPage, until } from './tool.js'

@@ -3,7 +3,7 @@ import { DeniedError, SolveguardError } from '../../src/base/errors.js'
 import type { Grant, Solution, SolveOptions } from '../../src/guard/types.js'
 import { usd } from '../../src/policy/money.js'
 import { type Policy, type PolicyInput, parsePolicy } from '../../src/policy/schema.js'
-import type { TokenDetails } from '../../src/testing/tokens.js'
+import type { TokenDetails } from '../../src/testing/shared/tokens.js'
 
 export interface FakeGrant extends Grant {
   /** The widgets that it was asked to solve. */

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Captcha } from '../../src/adapters/captcha.js'
 import type { PictureChallenge } from '../../src/base/challenge.js'
-import { readDigits } from '../../src/testing/picture.js'
-import { type StandInSite, startSite, WELCOME } from '../../src/testing/site.js'
+import { readDigits } from '../../src/testing/shared/picture.js'
+import { type StandInSite, startSite, WELCOME } from '../../src/testing/site/index.js'
 import { denied, type FakeGrant, fakeGrant } from './fake-grant.js'
 import { type ElementPage, type ElementTool, eventually, type ToolContext, until } from './tool.js'
 

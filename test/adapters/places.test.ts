@@ -3,8 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import type { Captcha } from '../../src/adapters/captcha.js'
 import { guardContext } from '../../src/adapters/playwright.js'
 import { SolveguardError } from '../../src/base/errors.js'
-import { type StandInRecaptcha, startRecaptcha } from '../../src/testing/recaptcha.js'
-import { type StandInSite, startSite, WELCOME } from '../../src/testing/site.js'
+import { type StandInSite, startSite, WELCOME } from '../../src/testing/site/index.js'
+import { type StandInRecaptcha, startRecaptcha } from '../../src/testing/vendors/recaptcha/index.js'
 import { launchBrowser } from '../support/browser.js'
 import { type FakeGrant, fakeGrant } from './fake-grant.js'
 

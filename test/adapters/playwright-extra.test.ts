@@ -5,8 +5,8 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { CHROMIUM_FLAGS, findBrowser } from '../../scripts/find-browser.mjs'
 import solveguard, { type PluginOptions } from '../../src/adapters/playwright-extra.js'
 import { usd } from '../../src/policy/money.js'
-import { type StandInRecaptcha, startRecaptcha } from '../../src/testing/recaptcha.js'
-import { type StandInSite, startSite, WELCOME } from '../../src/testing/site.js'
+import { type StandInSite, startSite, WELCOME } from '../../src/testing/site/index.js'
+import { type StandInRecaptcha, startRecaptcha } from '../../src/testing/vendors/recaptcha/index.js'
 import { type FakeGrant, fakeGrant } from './fake-grant.js'
 
 let recaptcha: StandInRecaptcha

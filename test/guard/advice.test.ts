@@ -7,7 +7,7 @@ import { usd } from '../../src/policy/money.js'
 import { captchaAI, twoCaptcha } from '../../src/solvers/index.js'
 import { memoryAudit } from '../../src/testing/audit.js'
 import { manualClock } from '../../src/testing/clock.js'
-import { startSolverService } from '../../src/testing/service.js'
+import { startSolverService } from '../../src/testing/service/index.js'
 import { after, challenge, errorOf, fixedSecret, rig, settleWith } from './support.js'
 
 /** A guard at 2Captcha, paid by the solve, on a clock of its own: as patient as the service wants it. */

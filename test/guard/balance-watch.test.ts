@@ -8,7 +8,7 @@ import type { PolicyInput } from '../../src/policy/schema.js'
 import { captchaAI } from '../../src/solvers/captchaai.js'
 import { twoCaptcha } from '../../src/solvers/two-captcha.js'
 import { type ManualClock, manualClock } from '../../src/testing/clock.js'
-import { type SolverService, startSolverService } from '../../src/testing/service.js'
+import { type SolverService, startSolverService } from '../../src/testing/service/index.js'
 import { after, challenge, fixedSecret, rig, settleWith } from './support.js'
 
 const MINUTE = 60_000

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { beforeAll, expect, it } from 'vitest'
 import { bundleForNode } from '../../scripts/page-script.mjs'
 import { fileLedger } from '../../src/ledger/file.js'
-import { startSolverService } from '../../src/testing/service.js'
+import { startSolverService } from '../../src/testing/service/index.js'
 import { after } from './support.js'
 
 const root = join(import.meta.dirname, '../..')

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { captchaAI } from '../../src/solvers/captchaai.js'
-import { type SolverService, startSolverService } from '../../src/testing/service.js'
+import { type SolverService, startSolverService } from '../../src/testing/service/index.js'
 import { type DebuggingProxy, startDebuggingProxy } from '../support/debugging-proxy.js'
 import { challenge, errorOf, fixedSecret, rig } from './support.js'
 

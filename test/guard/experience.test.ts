@@ -5,7 +5,7 @@ import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
 import { twoCaptcha } from '../../src/solvers/index.js'
 import { manualClock } from '../../src/testing/clock.js'
-import { startSolverService } from '../../src/testing/service.js'
+import { startSolverService } from '../../src/testing/service/index.js'
 import { after, challenge, rig, settleWith } from './support.js'
 
 const PATIENCE = { firstPollMs: 5_000, everyMs: 5_000, usual: { medianMs: 12_000, spread: 0.5, idleMs: 2_550 } }

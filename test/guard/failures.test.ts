@@ -3,7 +3,7 @@ import { functionAudit } from '../../src/audit/function.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
 import { manualClock } from '../../src/testing/clock.js'
-import type { Behaviour, ServiceEndpoint } from '../../src/testing/service.js'
+import type { Behaviour, ServiceEndpoint } from '../../src/testing/service/index.js'
 import { challenge, errorOf, rig, settleWith } from './support.js'
 
 const PRICE = usd(0.001)

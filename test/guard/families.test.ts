@@ -3,7 +3,7 @@ import type { Challenge } from '../../src/base/challenge.js'
 import { capMonster } from '../../src/solvers/cap-monster.js'
 import { captchaAI } from '../../src/solvers/captchaai.js'
 import type { Solver } from '../../src/solvers/solver.js'
-import { startSolverService } from '../../src/testing/service.js'
+import { startSolverService } from '../../src/testing/service/index.js'
 import { AWS_WAF, FRIENDLY, MTCAPTCHA } from '../solvers/contract.js'
 import { challenge, rig } from './support.js'
 

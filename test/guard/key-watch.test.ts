@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { secretFor } from '../../src/secrets/index.js'
 import { manualClock } from '../../src/testing/clock.js'
-import { startSolverService } from '../../src/testing/service.js'
+import { startSolverService } from '../../src/testing/service/index.js'
 import { after, challenge, errorOf, fixedSecret, rig, settleWith } from './support.js'
 
 const OLD = 'the-old-key-0123456789abcdef0123'

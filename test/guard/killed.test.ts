@@ -11,7 +11,7 @@ import { verifyAudit } from '../../src/audit/verify.js'
 import { fileLedger } from '../../src/ledger/file.js'
 import { usd } from '../../src/policy/money.js'
 import { manualClock } from '../../src/testing/clock.js'
-import { startSolverService } from '../../src/testing/service.js'
+import { startSolverService } from '../../src/testing/service/index.js'
 import { after, rig, settleWith } from './support.js'
 
 const root = join(import.meta.dirname, '../..')

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { type Money, usd } from '../../src/policy/money.js'
-import type { Behaviour, ServiceEndpoint } from '../../src/testing/service.js'
-import { startSolverService } from '../../src/testing/service.js'
+import type { Behaviour, ServiceEndpoint } from '../../src/testing/service/index.js'
+import { startSolverService } from '../../src/testing/service/index.js'
 import { challenge, rig } from './support.js'
 
 const fault: fc.Arbitrary<Behaviour> = fc.oneof(

@@ -4,8 +4,8 @@ import type { Ledger } from '../../src/ledger/ledger.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
 import { type ManualClock, manualClock } from '../../src/testing/clock.js'
-import type { SolverService } from '../../src/testing/service.js'
-import { startSolverService } from '../../src/testing/service.js'
+import type { SolverService } from '../../src/testing/service/index.js'
+import { startSolverService } from '../../src/testing/service/index.js'
 import { after, challenge, fixedSecret, rig, settleWith } from './support.js'
 
 const HOUR = 3_600_000

@@ -5,8 +5,8 @@ import type { AnyChallenge, GridChallenge, ImageChallenge } from '../../src/base
 import type { Solution } from '../../src/guard/types.js'
 import { capSolver } from '../../src/solvers/cap-solver.js'
 import { captchaAI } from '../../src/solvers/captchaai.js'
-import { drawDigits } from '../../src/testing/picture.js'
-import { startSolverService } from '../../src/testing/service.js'
+import { startSolverService } from '../../src/testing/service/index.js'
+import { drawDigits } from '../../src/testing/shared/picture.js'
 import { after, challenge, rig } from './support.js'
 
 const { pageUrl } = challenge

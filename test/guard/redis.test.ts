@@ -7,7 +7,7 @@ import { expect, it } from 'vitest'
 import { bundleForNode } from '../../scripts/page-script.mjs'
 import { redisLedger } from '../../src/ledger/redis.js'
 import { usd } from '../../src/policy/money.js'
-import { startSolverService } from '../../src/testing/service.js'
+import { startSolverService } from '../../src/testing/service/index.js'
 import { startRedis } from '../support/redis.js'
 import { after, challenge, errorOf, rig } from './support.js'
 

@@ -11,7 +11,7 @@ import { fileLedger } from '../../src/ledger/file.js'
 import { fileSecret } from '../../src/secrets/index.js'
 import { Secret } from '../../src/secrets/secret.js'
 import { manualClock } from '../../src/testing/clock.js'
-import { startSolverService } from '../../src/testing/service.js'
+import { startSolverService } from '../../src/testing/service/index.js'
 import { after, rig } from './support.js'
 
 const root = join(import.meta.dirname, '../..')

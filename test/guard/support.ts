@@ -10,7 +10,7 @@ import { Secret } from '../../src/secrets/secret.js'
 import { captchaAI } from '../../src/solvers/captchaai.js'
 import { type MemoryAudit, memoryAudit } from '../../src/testing/audit.js'
 import type { ManualClock } from '../../src/testing/clock.js'
-import { type ServiceOptions, type SolverService, startSolverService } from '../../src/testing/service.js'
+import { type ServiceOptions, type SolverService, startSolverService } from '../../src/testing/service/index.js'
 
 export { challenge } from './challenge.js'
 

@@ -4,7 +4,7 @@ import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
 import { antiCaptcha, captchaAI } from '../../src/solvers/index.js'
 import { memoryAudit } from '../../src/testing/audit.js'
-import { type SolverService, startSolverService } from '../../src/testing/service.js'
+import { type SolverService, startSolverService } from '../../src/testing/service/index.js'
 import { after, challenge, errorOf, fixedSecret, rig } from './support.js'
 
 const HASTE = { firstPollMs: 0, everyMs: 5 }

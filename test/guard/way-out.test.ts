@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { manualClock } from '../../src/testing/clock.js'
-import { startSolverService } from '../../src/testing/service.js'
+import { startSolverService } from '../../src/testing/service/index.js'
 import { eventually } from '../adapters/tool.js'
 import { challenge } from './challenge.js'
 import { after, errorOf, rig, settleWith } from './support.js'

@@ -5,7 +5,7 @@ import type { Challenge, Family, GridChallenge, ImageChallenge, Variant } from '
 import type { Call, Reply } from '../../src/base/wire.js'
 import type { SolverOptions } from '../../src/solvers/options.js'
 import type { Failure, FailureClass, Solver } from '../../src/solvers/solver.js'
-import { drawDigits } from '../../src/testing/picture.js'
+import { drawDigits } from '../../src/testing/shared/picture.js'
 
 export const CHALLENGE: Challenge = {
   family: 'recaptcha',

@@ -4,7 +4,7 @@ import type { PageProxy } from '../../src/policy/page-proxy.js'
 import { captchaAI } from '../../src/solvers/captchaai.js'
 import { SOLVERS } from '../../src/solvers/table.js'
 import { twoCaptcha } from '../../src/solvers/two-captcha.js'
-import { startSolverService } from '../../src/testing/service.js'
+import { startSolverService } from '../../src/testing/service/index.js'
 import {
   ARKOSE,
   AWS_WAF,

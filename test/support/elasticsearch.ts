@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { reply, serve } from '../../src/testing/http.js'
+import { reply, serve } from '../../src/testing/shared/http.js'
 
 /** A server that holds a client to Elasticsearch's published contract of `_bulk`, and keeps what it is given. */
 export interface Elasticsearch {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { type StandInArkose, startArkose } from '../../src/testing/arkose.js'
 import { manualClock } from '../../src/testing/clock.js'
-import { startSite, WELCOME } from '../../src/testing/site.js'
+import { startSite, WELCOME } from '../../src/testing/site/index.js'
+import { type StandInArkose, startArkose } from '../../src/testing/vendors/arkose/index.js'
 
 const KEY = '5A1C0000-0000-4000-8000-0000000000A1'
 

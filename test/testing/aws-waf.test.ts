@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { type StandInAwsWaf, startAwsWaf } from '../../src/testing/aws-waf.js'
 import { manualClock } from '../../src/testing/clock.js'
-import { startSite, WELCOME } from '../../src/testing/site.js'
+import { startSite, WELCOME } from '../../src/testing/site/index.js'
+import { type StandInAwsWaf, startAwsWaf } from '../../src/testing/vendors/aws-waf/index.js'
 
 const KEY = 'another+key/of=AWS_0_1'
 

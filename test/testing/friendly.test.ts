@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { manualClock } from '../../src/testing/clock.js'
-import { type StandInFriendly, startFriendly } from '../../src/testing/friendly.js'
-import { startSite, WELCOME } from '../../src/testing/site.js'
+import { startSite, WELCOME } from '../../src/testing/site/index.js'
+import { type StandInFriendly, startFriendly } from '../../src/testing/vendors/friendly/index.js'
 
 const SITEKEY = 'FCMSTANDIN000002'
 

@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { manualClock } from '../../src/testing/clock.js'
-import { type StandInGeetest, startGeetest } from '../../src/testing/geetest.js'
-import { startSite, WELCOME } from '../../src/testing/site.js'
+import { startSite, WELCOME } from '../../src/testing/site/index.js'
+import { type StandInGeetest, startGeetest } from '../../src/testing/vendors/geetest/index.js'
 
 const KEY = '5a1c0000000040008000000000c0ffee'
 

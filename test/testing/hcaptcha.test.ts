@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { manualClock } from '../../src/testing/clock.js'
-import { type StandInHcaptcha, startHcaptcha } from '../../src/testing/hcaptcha.js'
-import { startSite, WELCOME } from '../../src/testing/site.js'
+import { startSite, WELCOME } from '../../src/testing/site/index.js'
+import { type StandInHcaptcha, startHcaptcha } from '../../src/testing/vendors/hcaptcha/index.js'
 
 const SITEKEY = '5a1c0000-0000-4000-8000-00000000cafe'
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { manualClock } from '../../src/testing/clock.js'
-import { type StandInMtcaptcha, startMtcaptcha } from '../../src/testing/mtcaptcha.js'
-import { startSite, WELCOME } from '../../src/testing/site.js'
+import { startSite, WELCOME } from '../../src/testing/site/index.js'
+import { type StandInMtcaptcha, startMtcaptcha } from '../../src/testing/vendors/mtcaptcha/index.js'
 
 const SITEKEY = 'MTPublic-standin02'
 

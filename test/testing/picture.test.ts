@@ -1,6 +1,6 @@
 import { deflateSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { drawDigits, readDigits } from '../../src/testing/picture.js'
+import { drawDigits, readDigits } from '../../src/testing/shared/picture.js'
 
 test.each(['0', '1', '4711', '0123456789', '664'])('%s is read as it was drawn, at any size', (digits) => {
   for (const scale of [1, 2, 3, 5, 8]) expect(readDigits(drawDigits(digits, scale))).toBe(digits)

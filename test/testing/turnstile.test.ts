@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { manualClock } from '../../src/testing/clock.js'
-import { startSite, WELCOME } from '../../src/testing/site.js'
-import { type StandInTurnstile, startTurnstile } from '../../src/testing/turnstile.js'
+import { startSite, WELCOME } from '../../src/testing/site/index.js'
+import { type StandInTurnstile, startTurnstile } from '../../src/testing/vendors/turnstile/index.js'
 
 const SITEKEY = '0x4AAAAAAAsitekey'
 const DUMMY = 'XXXX.DUMMY.TOKEN.XXXX'

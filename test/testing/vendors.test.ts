@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { startHcaptcha } from '../../src/testing/hcaptcha.js'
-import { startRecaptcha } from '../../src/testing/recaptcha.js'
-import { startTurnstile } from '../../src/testing/turnstile.js'
-import { answerAsVendor, type Routable, routeVendors, type VendorRoute } from '../../src/testing/vendors.js'
+import { startHcaptcha } from '../../src/testing/vendors/hcaptcha/index.js'
+import { startRecaptcha } from '../../src/testing/vendors/recaptcha/index.js'
+import { answerAsVendor, type Routable, routeVendors, type VendorRoute } from '../../src/testing/vendors/route.js'
+import { startTurnstile } from '../../src/testing/vendors/turnstile/index.js'
 
 const get = (url: string) => ({ url, method: 'GET' })
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { startArkose } from '../../src/testing/arkose.js'
 import { manualClock } from '../../src/testing/clock.js'
+import { startArkose } from '../../src/testing/vendors/arkose/index.js'
 import { denied } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
 import { stage } from './stage.js'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { startAwsWaf } from '../../src/testing/aws-waf.js'
+import { startAwsWaf } from '../../src/testing/vendors/aws-waf/index.js'
 import { denied } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
 import { stage } from './stage.js'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { manualClock } from '../../src/testing/clock.js'
-import { startFriendly } from '../../src/testing/friendly.js'
+import { startFriendly } from '../../src/testing/vendors/friendly/index.js'
 import { denied } from '../adapters/fake-grant.js'
 import { eventually, until } from '../adapters/tool.js'
 import { inGrace, stage } from './stage.js'

@@ -5,7 +5,7 @@ import type { Captcha } from '../../src/adapters/captcha.js'
 import { guardContext } from '../../src/adapters/playwright.js'
 import { CODES, SolveguardError } from '../../src/base/errors.js'
 import { parseChallenge } from '../../src/guard/challenge.js'
-import { startRecaptcha } from '../../src/testing/recaptcha.js'
+import { startRecaptcha } from '../../src/testing/vendors/recaptcha/index.js'
 import { type FakeGrant, fakeGrant } from '../adapters/fake-grant.js'
 import { launchBrowser } from '../support/browser.js'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Answer } from '../../src/base/challenge.js'
-import { startGeetest } from '../../src/testing/geetest.js'
+import { startGeetest } from '../../src/testing/vendors/geetest/index.js'
 import { denied } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
 import { stage } from './stage.js'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { manualClock } from '../../src/testing/clock.js'
-import { startHcaptcha } from '../../src/testing/hcaptcha.js'
+import { startHcaptcha } from '../../src/testing/vendors/hcaptcha/index.js'
 import { denied } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
 import { inGrace, stage } from './stage.js'

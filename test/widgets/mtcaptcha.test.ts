@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { startMtcaptcha } from '../../src/testing/mtcaptcha.js'
+import { startMtcaptcha } from '../../src/testing/vendors/mtcaptcha/index.js'
 import { denied } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
 import { stage } from './stage.js'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { startAltcha } from '../../src/testing/altcha.js'
+import { startAltcha } from '../../src/testing/vendors/altcha/index.js'
 import { parseWork } from '../../src/widgets/parse.js'
 import type { FoundChallenge } from '../../src/widgets/widget.js'
 import { stage } from './stage.js'

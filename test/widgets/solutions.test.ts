@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { WidgetFamily } from '../../src/base/challenge.js'
-import { startFriendly } from '../../src/testing/friendly.js'
-import { startHcaptcha } from '../../src/testing/hcaptcha.js'
-import { startMtcaptcha } from '../../src/testing/mtcaptcha.js'
-import { startRecaptcha } from '../../src/testing/recaptcha.js'
-import { startTurnstile } from '../../src/testing/turnstile.js'
+import { startFriendly } from '../../src/testing/vendors/friendly/index.js'
+import { startHcaptcha } from '../../src/testing/vendors/hcaptcha/index.js'
+import { startMtcaptcha } from '../../src/testing/vendors/mtcaptcha/index.js'
+import { startRecaptcha } from '../../src/testing/vendors/recaptcha/index.js'
+import { startTurnstile } from '../../src/testing/vendors/turnstile/index.js'
 import { stage, type Vendor } from './stage.js'
 
 /*

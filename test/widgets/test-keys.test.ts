@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { startHcaptcha } from '../../src/testing/hcaptcha.js'
-import { startRecaptcha, TEST_SITEKEY } from '../../src/testing/recaptcha.js'
-import { startTurnstile } from '../../src/testing/turnstile.js'
+import { startHcaptcha } from '../../src/testing/vendors/hcaptcha/index.js'
+import { startRecaptcha, TEST_SITEKEY } from '../../src/testing/vendors/recaptcha/index.js'
+import { startTurnstile } from '../../src/testing/vendors/turnstile/index.js'
 import { isBlockingTestKey, testAnswer } from '../../src/widgets/test-keys.js'
 
 test('the vendor’s test key has an answer that its own secret accepts', async () => {

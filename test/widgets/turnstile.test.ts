@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { manualClock } from '../../src/testing/clock.js'
-import { startTurnstile } from '../../src/testing/turnstile.js'
+import { startTurnstile } from '../../src/testing/vendors/turnstile/index.js'
 import { eventually } from '../adapters/tool.js'
 import { inGrace, stage } from './stage.js'
 

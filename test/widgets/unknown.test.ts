@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Captcha } from '../../src/adapters/captcha.js'
 import type { Found } from '../../src/adapters/find.js'
 import { guardContext } from '../../src/adapters/playwright.js'
-import { type StandInSite, startSite } from '../../src/testing/site.js'
+import { type StandInSite, startSite } from '../../src/testing/site/index.js'
 import { STRANGERS } from '../../src/widgets/page/unknown.js'
 import { parseFound } from '../../src/widgets/parse.js'
 import { WIDGETS } from '../../src/widgets/table.js'

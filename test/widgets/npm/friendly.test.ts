@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { startFriendly } from '../../../src/testing/friendly.js'
+import { startFriendly } from '../../../src/testing/vendors/friendly/index.js'
 import { appStage } from './apps-stage.js'
 import { formContract } from './form-contract.js'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { startHcaptcha } from '../../../src/testing/hcaptcha.js'
+import { startHcaptcha } from '../../../src/testing/vendors/hcaptcha/index.js'
 import { appStage } from './apps-stage.js'
 import { formContract } from './form-contract.js'
 

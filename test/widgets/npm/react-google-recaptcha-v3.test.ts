@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { startRecaptcha } from '../../../src/testing/recaptcha.js'
+import { startRecaptcha } from '../../../src/testing/vendors/recaptcha/index.js'
 import { eventually } from '../../adapters/tool.js'
 import { appStage } from './apps-stage.js'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { startTurnstile } from '../../../src/testing/turnstile.js'
+import { startTurnstile } from '../../../src/testing/vendors/turnstile/index.js'
 import { eventually } from '../../adapters/tool.js'
 import { appStage } from './apps-stage.js'
 import { formContract } from './form-contract.js'

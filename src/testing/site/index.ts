@@ -1,0 +1,150 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { WidgetFamily } from '../../base/challenge.js'
+import { readForm, reply, serve } from '../shared/http.js'
+import { assetScript, documentOf } from '../shared/pages.js'
+import { escapeHtml } from '../shared/text.js'
+import { refuse, type Verification } from '../shared/tokens.js'
+import { SITE_FAMILIES, type SiteVendor } from './families.js'
+import { SitePictures } from './pictures.js'
+
+export type { SiteVendor } from './families.js'
+
+/** The vendors, by family. reCAPTCHA's pages are at the root, every other family's below its name (`/turnstile`, `/turnstile/…`). */
+export type SiteVendors = { readonly [family in WidgetFamily]?: SiteVendor | undefined }
+
+/** How the stand-in site is started: with the vendors that its pages need. */
+export interface SiteOptions extends SiteVendors {
+  /** The sitekey of its widgets. Default: one for each family that is good for nothing else. A page's query may name another. */
+  readonly sitekey?: string | undefined
+  /**
+   * Further pages and scripts (`….js`), by path; those whose path begins with a family's name are that vendor's. In their text `{{vendor}}`, `{{sitekey}}`, `{{other}}` (the site under its other origin) and
+   * `{{nonce}}` are filled in.
+   */
+  readonly pages?: Readonly<Record<string, string>> | undefined
+  /** Response headers for all pages; `{{nonce}}`, `{{vendor}}` are filled in. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly port?: number | undefined
+}
+
+/** A small site whose server verifies the tokens that its forms send. */
+export interface StandInSite extends AsyncDisposable {
+  /** `http://127.0.0.1:<port>`; the same pages are at `otherUrl`, which is another origin. */
+  readonly url: string
+  readonly otherUrl: string
+  /** Of the pages with a reCAPTCHA. */
+  readonly sitekey: string
+  /** Of all pages, by family. */
+  readonly sitekeys: Readonly<Record<WidgetFamily, string>>
+  /** What the verify endpoint said to each form that was sent, oldest first. */
+  readonly verified: readonly Verification[]
+  close(): Promise<void>
+}
+
+/** What the server says once it has verified a token. */
+export const WELCOME = 'Welcome — the server verified your token'
+
+/** A strict policy as sites with nonces have it, with Trusted Types; the vendor's own policy name is allowed. */
+const STRICT_CSP =
+  "default-src 'none'; script-src 'nonce-{{nonce}}' 'strict-dynamic'; style-src 'nonce-{{nonce}}'; form-action 'self'; " +
+  "frame-src {{vendor}}; base-uri 'none'; require-trusted-types-for 'script'; trusted-types goog#html"
+
+/**
+ * Starts the stand-in site: a login with a widget, in all the ways in which sites put one up. See `PAGES` for the paths
+ * (`/login`, `/explicit`, `/invisible`, `/v3`, `/enterprise`, `/several`, `/frame`, `/shadow`, …, `/turnstile`, `/turnstile/execute`, …,
+ * `/picture`, `/picture/grid`); any of them below `/csp` comes with a strict Content-Security-Policy and Trusted Types.
+ *
+ * @example
+ * const recaptcha = await startRecaptcha()
+ * const site = await startSite({ recaptcha })
+ * await page.goto(`${site.url}/login`)
+ */
+export async function startSite(options: SiteOptions): Promise<StandInSite> {
+  const { sitekey, pages = {} } = options
+  const sitekeys = Object.fromEntries(
+    Object.entries(SITE_FAMILIES).map(([family, { sitekey: own }]) => [family, sitekey ?? own]),
+  ) as Record<WidgetFamily, string>
+  const verified: Verification[] = []
+  const pictures = new SitePictures()
+  const server = await serve(handle, options.port)
+  const url = `http://127.0.0.1:${server.port}`
+  const otherUrl = `http://localhost:${server.port}`
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname, searchParams } = new URL(request.url ?? '/', url)
+    if (request.method === 'POST') return signIn(pathname, request, response)
+    if (pathname === '/favicon.ico') return reply(response, 'html', '', { status: 204 })
+    if (pathname.startsWith('/assets/')) return reply(response, 'javascript', assetScript())
+    if (pathname.endsWith('.png')) return replyPicture(response, pictures.picture(pathname))
+    const strict = pathname.startsWith('/csp/')
+    const path = strict ? pathname.slice(4) : pathname === '/' ? '/login' : pathname
+    const nonce = randomBytes(12).toString('base64url')
+    const family = familyOf(path)
+    const vendor = options[family]?.url ?? ''
+    const key = searchParams.get('sitekey') ?? sitekeys[family]
+    const tell = SITE_FAMILIES[family].tells?.[path]
+    if (tell && options[family]) return reply(response, 'json', JSON.stringify(await tell(options[family], key)))
+    const fill = (text: string) =>
+      text
+        .replaceAll('{{vendor}}', vendor)
+        .replaceAll('{{sitekey}}', escapeHtml(key))
+        .replaceAll('{{other}}', otherUrl)
+        .replaceAll('{{nonce}}', nonce)
+    const own = Object.hasOwn(pages, path) ? pages[path] : undefined
+    const { pages: theirs } = SITE_FAMILIES[family]
+    const made = Object.hasOwn(theirs, path) ? theirs[path] : undefined
+    const usual = made ?? (() => pictures.page(path, otherUrl))
+    const html = own === undefined ? usual({ vendor, sitekey: key, otherOrigin: otherUrl, nonce }) : fill(own)
+    if (html === undefined) return reply(response, 'html', 'There is no such page.', { status: 404 })
+    const headers: Record<string, string> = strict ? { 'content-security-policy': fill(STRICT_CSP) } : {}
+    for (const [name, value] of Object.entries(options.headers ?? {})) headers[name] = fill(value)
+    reply(response, path.endsWith('.js') ? 'javascript' : 'html', html, { headers })
+  }
+
+  async function signIn(pathname: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const form = await readForm(request)
+    const answer = form ? await judge(pathname, form, request.headers) : refuse('bad-request')
+    verified.push(answer)
+    const page = answer.success
+      ? documentOf('Staging · Welcome', `<h1 class="good">${WELCOME}</h1><p>You are signed in.</p>`)
+      : documentOf(
+          'Staging · Refused',
+          `<h1 class="bad">The server did not accept the token</h1><p>${escapeHtml(answer['error-codes']?.join(', ') ?? '')}</p>`,
+        )
+    reply(response, 'html', page, { status: answer.success ? 200 : 403 })
+  }
+
+  function judge(
+    pathname: string,
+    form: URLSearchParams,
+    headers: IncomingHttpHeaders,
+  ): Verification | Promise<Verification> {
+    if (pathname === '/picture') return pictures.verify(form)
+    const family = familyOf(pathname)
+    const vendor = options[family]
+    if (!vendor) return refuse('vendor-not-started')
+    return SITE_FAMILIES[family].verify(form, vendor, form.get('sitekey') ?? sitekeys[family], headers)
+  }
+
+  return {
+    url,
+    otherUrl,
+    sitekey: sitekeys.recaptcha,
+    sitekeys,
+    verified,
+    close: server.close,
+    [Symbol.asyncDispose]: server.close,
+  }
+}
+
+const FAMILIES = Object.keys(SITE_FAMILIES) as WidgetFamily[]
+
+function replyPicture(response: ServerResponse, bytes: Uint8Array | undefined): void {
+  response.writeHead(bytes ? 200 : 404, { 'content-type': 'image/png', 'cache-control': 'no-store' }).end(bytes)
+}
+
+/** Whose widgets a page has. */
+function familyOf(path: string): WidgetFamily {
+  const [, first = ''] = path.split('/')
+  return FAMILIES.find((family) => first === family || first.startsWith(`${family}-`)) ?? 'recaptcha'
+}

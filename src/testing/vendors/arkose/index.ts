@@ -1,0 +1,116 @@
+import { randomBytes, randomInt } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { askedOrigin, readForm, reply } from '../../shared/http.js'
+import { type StandIn, type StandInOptions, startStandIn } from '../../shared/stand-in.js'
+import { calling } from '../../shared/text.js'
+import { refuse, type TokenDetails, type TokenRules, type Verification } from '../../shared/tokens.js'
+import type { VendorStandIn } from '../route.js'
+import { api, boxApi, boxFrame, enforcementFrame } from './script.js'
+
+/** What an Arkose of a public key does. */
+export interface ArkoseBehaviour {
+  /** Whether sessions end without a challenge. Default: false. */
+  readonly suppresses?: boolean | undefined
+  /** How long it takes to find that out, ms. Default: 0. */
+  readonly afterMs?: number | undefined
+}
+
+/**
+ * A stand-in for Arkose (FunCaptcha): its scripts and frames, and its verify endpoint. Scripts are at `${url}/v2/<public key>/api.js`, and
+ * `${url}/fc/api/` of the older kind; a public key stands for a sitekey. Tokens are good once, for five minutes.
+ */
+export interface StandInArkose extends StandIn<ArkoseBehaviour>, VendorStandIn {
+  /** The `data.blob` that each session was asked for with, oldest first. */
+  readonly blobs: readonly string[]
+}
+
+const RULES: TokenRules = { prefix: '', livesMs: 300_000, testSecrets: {}, verifyTest: () => undefined }
+const MOST_BLOBS = 1_000
+
+/**
+ * Starts a stand-in Arkose on loopback. Pages load its scripts as they would the real ones.
+ *
+ * @example
+ * const arkose = await startArkose()
+ * const site = await startSite({ arkose }) // its pages are below /arkose
+ */
+export async function startArkose(options: StandInOptions = {}): Promise<StandInArkose> {
+  /** Sessions that were not completed yet. */
+  const sessions = new Map<string, TokenDetails>()
+  const blobs: string[] = []
+  const workings = await startStandIn<ArkoseBehaviour>(RULES, options, handle)
+  const { tokens, url } = workings
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname } = new URL(request.url ?? '/', url)
+    const base = askedOrigin(request, url)
+    const json = (said: object) =>
+      reply(response, 'json', JSON.stringify(said), { headers: { 'access-control-allow-origin': '*' } })
+    const [, first, second = '', third = '', fourth = ''] = pathname.split('/')
+    switch (`${first}/${second === 'gt2' ? second : third}`) {
+      case 'v2/api.js':
+        return reply(response, 'javascript', calling(api, { base, key: second }))
+      case 'v2/settings':
+        return json({})
+      case 'v2/enforcement.stand-in.html':
+        return reply(response, 'html', framePage(enforcementFrame))
+      case 'fc/gt2':
+        return json(await session(fourth, await readForm(request), base))
+      case 'fc/':
+        if (second === 'api') return reply(response, 'javascript', calling(boxApi, { base }))
+        if (second === 'gc') return reply(response, 'html', framePage(boxFrame))
+        if (second === 'ca') return json(complete((await readForm(request))?.get('session_token') ?? ''))
+        return reply(response, 'html', '', { status: 404 })
+      case 'api/verify':
+        return json(verify(await readForm(request)))
+      default:
+        return reply(response, 'html', '', { status: 404 })
+    }
+  }
+
+  async function session(sitekey: string, form: URLSearchParams | undefined, base: string): Promise<object> {
+    const { suppresses = false } = await workings.behaviour(sitekey)
+    const token = sessionToken(sitekey, base)
+    const details = { sitekey, token, hostname: form?.get('host') ?? '' }
+    if (form?.has('blob')) blobs.push(form.get('blob') ?? '')
+    if (blobs.length > MOST_BLOBS) blobs.shift()
+    const ended = suppresses && !form?.has('box')
+    if (ended) tokens.issue(details)
+    else sessions.set(token, details)
+    return { token, suppressed: ended || undefined }
+  }
+
+  function complete(token: string): object {
+    const details = sessions.get(token)
+    if (details) tokens.issue(details)
+    sessions.delete(token)
+    return { response: details ? 'answered' : 'not answered', solved: details !== undefined }
+  }
+
+  /** In the vendor's words: what is known of the session, or an error. */
+  function verify(form: URLSearchParams | undefined): object {
+    const verified: Verification = form
+      ? tokens.verify(form.get('private_key'), form.get('session_token'))
+      : refuse('bad-request')
+    if (!verified.success) return { error: verified['error-codes']?.[0] ?? 'DENIED ACCESS' }
+    return { session_details: { solved: true, session: form?.get('session_token'), hostname: verified.hostname } }
+  }
+
+  return workings.standIn('/api/v4/verify/', {
+    vendorAddresses: ['client-api.arkoselabs.com/', 'funcaptcha.com/', 'api.funcaptcha.com/'],
+    issue: (details: TokenDetails) =>
+      tokens.issue({ ...details, token: details.token ?? sessionToken(details.sitekey, url) }),
+    blobs,
+  })
+}
+
+/** A session's text as the real ones are: an id, and what was agreed on. */
+function sessionToken(sitekey: string, base: string): string {
+  const id = `${randomBytes(9).toString('hex').slice(0, 17)}.${randomInt(1e9, 9e9)}`
+  return `${id}|r=eu-west-1|meta=3|pk=${sitekey}|at=40|ag=101|surl=${encodeURIComponent(base)}`
+}
+
+const framePage = (run: () => void) => `<!doctype html><meta charset="utf-8"><title>Arkose stand-in</title>
+<style>body{margin:0;font:14px/1.4 system-ui,sans-serif;color:#333;background:#fff}</style>
+<p>Pick the penguin.</p><button id="verify">Verify</button><button id="close">Close</button>
+<script>(${run})()</script>`

@@ -1,0 +1,161 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { askedOrigin, readForm, reply } from '../../shared/http.js'
+import { type StandIn, type StandInOptions, startStandIn } from '../../shared/stand-in.js'
+import { calling } from '../../shared/text.js'
+import { refuse, type TokenDetails, type TokenRules } from '../../shared/tokens.js'
+import type { VendorStandIn } from '../route.js'
+import { widgets } from './script-v1.js'
+import { agent, site, widget } from './script-v2.js'
+
+/** What a Friendly Captcha of a sitekey does once it is set off. */
+export interface FriendlyBehaviour {
+  /**
+   * Whether it answers by itself. Otherwise version 1 refuses the browser, as the real one does if it is automated, and version
+   * 2 waits for a click. Default: false. Version 1's script is told when it is loaded.
+   */
+  readonly passes?: boolean | undefined
+  /** How long it takes to do so, ms. Default: 0. */
+  readonly afterMs?: number | undefined
+}
+
+/**
+ * A stand-in for Friendly Captcha, versions 1 and 2: their scripts, puzzles and frames, and their verify endpoints. Version 1's script
+ * is at `${url}/npm/friendly-challenge/widget.module.min.js`, its puzzles at `${url}/api/v1/puzzle`; version 2's at
+ * `${url}/npm/@friendlycaptcha/sdk/site.min.js`, with `url` as its API endpoint. The vendor's own packages work with it as well.
+ * `verifyUrl` is version 2's; version 1's is `/api/v1/siteverify` beside it. Tokens are good once at both, for five minutes.
+ */
+export interface StandInFriendly extends StandIn<FriendlyBehaviour>, VendorStandIn {}
+
+const RULES: TokenRules = { prefix: '', livesMs: 300_000, testSecrets: {}, verifyTest: () => undefined }
+
+const CDN = 'https://cdn.jsdelivr.net'
+const VENDOR_ADDRESSES = [
+  ...['api.friendlycaptcha.com/', 'eu-api.friendlycaptcha.eu/', 'global.frcapi.com/', 'eu.frcapi.com/'],
+  ...['cdn.jsdelivr.net/npm/friendly-challenge', 'cdn.jsdelivr.net/npm/@friendlycaptcha/sdk'],
+]
+
+/** Its pages are of another origin, and ask with a header of their own. */
+const OPEN = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*' }
+
+/** Few puzzles, and so easy ones that any number is good for most of them. */
+const PUZZLES = 4
+
+/**
+ * Starts a stand-in Friendly Captcha on loopback. Pages load its scripts as they would the real ones.
+ *
+ * @example
+ * const friendly = await startFriendly()
+ * friendly.behave('a-sitekey', { passes: true })
+ */
+export async function startFriendly(options: StandInOptions = {}): Promise<StandInFriendly> {
+  const workings = await startStandIn<FriendlyBehaviour>(RULES, options, handle)
+  const { behaviours, clock, tokens, url } = workings
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname, searchParams } = new URL(request.url ?? '/', url)
+    const sitekey = searchParams.get('sitekey') ?? ''
+    const json = (body: object, status = 200) =>
+      reply(response, 'json', JSON.stringify(body), { status, headers: OPEN })
+    if (request.method === 'OPTIONS') return reply(response, 'json', '', { status: 204, headers: OPEN })
+    if (/^\/npm\/friendly-challenge(?:@[\d.]+)?\/widget(?:\.module)?(?:\.min)?\.js$/.test(pathname)) {
+      const passes = [...behaviours].flatMap(([key, behaviour]) => (behaviour.passes ? [key] : []))
+      return reply(
+        response,
+        'javascript',
+        calling(widgets, { base: apiFor(request, 'https://api.friendlycaptcha.com'), passes }),
+        { headers: OPEN },
+      )
+    }
+    if (/^\/npm\/@friendlycaptcha\/sdk(?:@[\d.]+)?\/site(?:\.compat)?(?:\.min)?\.js$/.test(pathname)) {
+      return reply(response, 'javascript', calling(site, { base: apiFor(request, 'https://global.frcapi.com') }), {
+        headers: OPEN,
+      })
+    }
+    switch (pathname) {
+      case '/api/v1/puzzle':
+        await workings.behaviour(sitekey)
+        return json({ data: { puzzle: puzzleFor({ sitekey }) } })
+      case '/api/v1/siteverify':
+        return json(...(await verifyV1(request)))
+      case '/api/v2/captcha/agent':
+        return reply(response, 'html', `<!doctype html><script>(${agent})()</script>`)
+      case '/api/v2/captcha/widget':
+        return reply(response, 'html', WIDGET_PAGE)
+      case '/api/v2/captcha/activate':
+        return json({ interactive: !(await workings.behaviour(sitekey)).passes })
+      case '/api/v2/captcha/quote':
+        return json({ response: tokenFor({ sitekey }) })
+      case '/api/v2/captcha/siteverify':
+        return json(...(await verifyV2(request)))
+      default:
+        return reply(response, 'html', '', { status: 404 })
+    }
+  }
+
+  /** What a script asks: the vendor's API where the script was asked for at the vendor's place, else this server. */
+  function apiFor(request: IncomingMessage, vendors: string): string {
+    const asked = askedOrigin(request, url)
+    return asked === CDN ? vendors : asked
+  }
+
+  /** A puzzle, which is known by its signature: `<signature>.<puzzle>`. */
+  function puzzleFor(details: TokenDetails): string {
+    const bytes = Buffer.alloc(32)
+    bytes.writeUInt32BE(Math.floor(clock.now() / 1000))
+    bytes[12] = 1
+    bytes[13] = RULES.livesMs / 300_000
+    bytes[14] = PUZZLES
+    randomBytes(8).copy(bytes, 24)
+    return tokens.issue({ ...details, token: `${randomBytes(16).toString('hex')}.${bytes.toString('base64')}` })
+  }
+
+  /** A puzzle with its solution. */
+  function tokenFor(details: TokenDetails): string {
+    const solution = randomBytes(PUZZLES * 8).toString('base64')
+    return `${puzzleFor(details)}.${solution}.${randomBytes(3).toString('base64')}`
+  }
+
+  /** What is known of a solution, if it is one. Whether the numbers in it were worked out is not looked into. */
+  function check(secret: string | null | undefined, solution: string | null | undefined) {
+    const [signature, puzzle, numbers = '', ...more] = solution?.split('.') ?? []
+    if (more.length !== 1 || Buffer.from(numbers, 'base64').length !== PUZZLES * 8)
+      return refuse('invalid-input-response')
+    return tokens.verify(secret ?? null, `${signature}.${puzzle}`)
+  }
+
+  async function verifyV1(request: IncomingMessage): Promise<[object, number]> {
+    const form = request.method === 'POST' ? await readForm(request) : undefined
+    const no = (error: string, status: number): [object, number] => [{ success: false, errors: [error] }, status]
+    if (!form) return no('bad_request', 400)
+    if (!form.get('secret')) return no('secret_missing', 400)
+    if (!form.get('solution')) return no('solution_missing', 400)
+    const { success, 'error-codes': [why] = [] } = check(form.get('secret'), form.get('solution'))
+    if (success) return [{ success }, 200]
+    if (why === 'invalid-input-secret') return no('secret_invalid', 401)
+    return no(why === 'timeout-or-duplicate' ? 'solution_timeout_or_duplicate' : 'solution_invalid', 200)
+  }
+
+  async function verifyV2(request: IncomingMessage): Promise<[object, number]> {
+    const form = request.method === 'POST' ? await readForm(request) : undefined
+    const no = (code: string, status: number): [object, number] => [
+      { success: false, error: { error_code: code, detail: code } },
+      status,
+    ]
+    const key = request.headers['x-api-key']
+    if (typeof key !== 'string') return no('auth_required', 401)
+    if (!form) return no('bad_request', 400)
+    if (!form.get('response')) return no('response_missing', 400)
+    const { success, challenge_ts: timestamp, 'error-codes': [why] = [] } = check(key, form.get('response'))
+    if (success) return [{ success, data: { challenge: { timestamp, origin: '' } } }, 200]
+    if (why === 'invalid-input-secret') return no('auth_invalid', 401)
+    return no(why === 'timeout-or-duplicate' ? 'response_duplicate' : 'response_invalid', 200)
+  }
+
+  return workings.standIn('/api/v2/captcha/siteverify', { vendorAddresses: VENDOR_ADDRESSES, issue: tokenFor })
+}
+
+const WIDGET_PAGE = `<!doctype html><meta charset="utf-8"><title>Friendly Captcha stand-in</title>
+<style>body{margin:0;font:14px/70px system-ui,sans-serif;color:#333;padding:0 14px}</style>
+<button id="start" role="checkbox">I am human</button> <small id="state">init</small>
+<script>(${widget})()</script>`

@@ -1,0 +1,97 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { askedOrigin, reply } from '../../shared/http.js'
+import { siteverify } from '../../shared/siteverify.js'
+import { type StandIn, type StandInOptions, startStandIn } from '../../shared/stand-in.js'
+import { calling } from '../../shared/text.js'
+import { refuse, type TokenRules } from '../../shared/tokens.js'
+import type { VendorStandIn } from '../route.js'
+import { api, frame } from './script.js'
+
+/** What an hCaptcha of a sitekey does once it is ticked or set off. */
+export interface HcaptchaBehaviour {
+  /** Whether it passes by itself; otherwise its challenge opens. Default: false. */
+  readonly passes?: boolean | undefined
+  /** How long it takes to do so, ms. Default: 0. */
+  readonly afterMs?: number | undefined
+}
+
+/** A stand-in for hCaptcha: its script, at `${url}/1/api.js`, and frames, and its verify endpoint. Tokens are good once, for two minutes. */
+export interface StandInHcaptcha extends StandIn<HcaptchaBehaviour>, VendorStandIn {}
+
+/** The keys that the vendor publishes for tests, and the tokens of each. */
+const TEST_TOKENS = new Map([
+  ['10000000-ffff-ffff-ffff-000000000001', '10000000-aaaa-bbbb-cccc-000000000001'],
+  ['20000000-ffff-ffff-ffff-000000000002', '20000000-aaaa-bbbb-cccc-000000000002'],
+  ['30000000-ffff-ffff-ffff-000000000003', '30000000-aaaa-bbbb-cccc-000000000003'],
+])
+const VENDOR_ADDRESSES = ['js.hcaptcha.com/', 'hcaptcha.com/', 'newassets.hcaptcha.com/']
+const TEST_SECRET = '0x0000000000000000000000000000000000000000'
+
+const RULES: TokenRules = {
+  prefix: 'P1_',
+  livesMs: 120_000,
+  testSecrets: Object.fromEntries([...TEST_TOKENS.keys()].map((sitekey) => [sitekey, TEST_SECRET])),
+  verifyTest(secret, response, now) {
+    if (secret !== TEST_SECRET) return undefined
+    if (![...TEST_TOKENS.values()].includes(response)) return refuse('invalid-input-response')
+    return { success: true, challenge_ts: now, hostname: 'dummy-key-pass' }
+  },
+}
+
+/**
+ * Starts a stand-in hCaptcha on loopback. Pages load `${url}/1/api.js` as they would the real one.
+ *
+ * @example
+ * const hcaptcha = await startHcaptcha()
+ * hcaptcha.behave('a-sitekey', { passes: true })
+ */
+export async function startHcaptcha(options: StandInOptions = {}): Promise<StandInHcaptcha> {
+  const workings = await startStandIn<HcaptchaBehaviour>(RULES, options, handle)
+  const { tokens, url } = workings
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname, searchParams } = new URL(request.url ?? '/', url)
+    const [, what, sitekey = ''] = pathname.split('/')
+    switch (what) {
+      case '1': {
+        const told = {
+          base: framesOrigin(askedOrigin(request, url)),
+          render: searchParams.get('render') ?? '',
+          onload: searchParams.get('onload') ?? '',
+          compat: searchParams.get('recaptchacompat') !== 'off',
+        }
+        return reply(response, 'javascript', calling(api, told))
+      }
+      case 'captcha':
+        return reply(response, 'html', FRAME_PAGE)
+      case 'getcaptcha': {
+        const { passes = TEST_TOKENS.has(sitekey) } = await workings.behaviour(sitekey)
+        return reply(response, 'json', passes ? answer(sitekey, searchParams.get('host')) : '{}')
+      }
+      case 'checkcaptcha':
+        return reply(response, 'json', answer(sitekey, searchParams.get('host')))
+      case 'siteverify':
+        return reply(response, 'json', JSON.stringify(await siteverify(request, tokens)))
+      default:
+        return reply(response, 'html', '', { status: 404 })
+    }
+  }
+
+  function answer(sitekey: string, hostname: string | null): string {
+    const token = TEST_TOKENS.get(sitekey) ?? tokens.issue({ sitekey, hostname: hostname ?? '' })
+    return JSON.stringify({ response: token, key: `E0_${token.slice(-12)}` })
+  }
+
+  return workings.standIn('/siteverify', { vendorAddresses: VENDOR_ADDRESSES })
+}
+
+/** The vendor's frames have a host of their own. */
+function framesOrigin(asked: string): string {
+  return /\bhcaptcha\.com$/.test(asked) ? 'https://newassets.hcaptcha.com' : asked
+}
+
+const FRAME_PAGE = `<!doctype html><meta charset="utf-8"><title>hCaptcha stand-in</title>
+<style>body{margin:0;font:14px/1.4 system-ui,sans-serif;color:#333}</style>
+<div id="checkbox" hidden><button id="tick" role="checkbox">I am human</button> <small>hCaptcha stand-in</small></div>
+<div id="challenge" hidden><p>Click on all bicycles.</p><button id="verify">Verify</button><button id="close">Close</button></div>
+<script>(${frame})()</script>`

@@ -1,0 +1,100 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { reply } from '../../shared/http.js'
+import { type StandIn, type StandInOptions, startStandIn } from '../../shared/stand-in.js'
+import { calling } from '../../shared/text.js'
+import type { TokenDetails, TokenRules } from '../../shared/tokens.js'
+import { client, frame } from './script.js'
+
+/** What an MTCaptcha of a sitekey does once it is drawn. */
+export interface MtcaptchaBehaviour {
+  /** Whether it verifies without showing anything; otherwise it shows its picture, and waits for its text. Default: false. */
+  readonly passes?: boolean | undefined
+  /** How long it takes to decide, ms. Default: 0. */
+  readonly afterMs?: number | undefined
+}
+
+/**
+ * A stand-in for MTCaptcha: its script, at `${url}/mtcv1/client/mtcaptcha.min.js`, and frames, and its `checktoken` endpoint, which is
+ * asked by GET with `privatekey` and `token`. Tokens are good once, for two minutes.
+ */
+export interface StandInMtcaptcha extends StandIn<MtcaptchaBehaviour> {}
+
+/** What is to be typed: the stand-in's picture is text. */
+const SOLUTION = 'bike'
+
+const RULES: TokenRules = { prefix: 'v1(', livesMs: 120_000, testSecrets: {}, verifyTest: () => undefined }
+
+/**
+ * Starts a stand-in MTCaptcha on loopback. Pages load its script as they would the real one.
+ *
+ * @example
+ * const mtcaptcha = await startMtcaptcha()
+ * mtcaptcha.behave('MTPublic-standin01', { passes: true })
+ */
+export async function startMtcaptcha(options: StandInOptions = {}): Promise<StandInMtcaptcha> {
+  const workings = await startStandIn<MtcaptchaBehaviour>(RULES, options, handle)
+  const { tokens, url } = workings
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname, searchParams: query } = new URL(request.url ?? '/', url)
+    const json = (body: object) => reply(response, 'json', JSON.stringify(body))
+    const sitekey = query.get('sk') ?? ''
+    const verified = () => ({ vt: tokenFor({ sitekey, action: query.get('act') || undefined }), vtttl: RULES.livesMs })
+    switch (pathname) {
+      case '/mtcv1/client/mtcaptcha.min.js':
+      case '/mtcv1/client/mtcaptcha2.min.js':
+        return reply(response, 'javascript', calling(client, { base: url }))
+      case '/mtcv1/client/iframe.html':
+        return reply(response, 'html', FRAME_PAGE)
+      case '/mtcv1/api/getchallenge.json': {
+        const { passes = false } = await workings.behaviour(sitekey)
+        return json(passes ? verified() : {})
+      }
+      case '/mtcv1/api/solvechallenge.json':
+        return json(query.get('st') === SOLUTION ? verified() : {})
+      case '/mtcv1/api/checktoken':
+        return json(check(query.get('privatekey'), query.get('token')))
+      default:
+        return reply(response, 'html', '', { status: 404 })
+    }
+  }
+
+  /** The real ones are made of groups in parentheses. */
+  function tokenFor(details: TokenDetails): string {
+    const groups = [
+      randomBytes(4).toString('hex'),
+      randomBytes(16).toString('hex'),
+      randomBytes(60).toString('base64url'),
+    ]
+    return tokens.issue({ ...details, token: details.token ?? `${RULES.prefix}${groups.join(',')})` })
+  }
+
+  function check(privatekey: string | null, token: string | null): object {
+    const { success, 'error-codes': [why] = [], ...info } = tokens.verify(privatekey, token)
+    if (success) {
+      const { action = '', hostname, challenge_ts: at } = info
+      return {
+        success,
+        tokeninfo: { v: '1.0', code: 201, codeDesc: 'valid:captcha-solved', timestampISO: at, hostname, action },
+      }
+    }
+    return { success, fail_codes: [FAILURES[why ?? ''] ?? 'bad-request'] }
+  }
+
+  return workings.standIn('/mtcv1/api/checktoken', { issue: tokenFor })
+}
+
+/** The vendor's words for why a token is not accepted. */
+const FAILURES: Readonly<Record<string, string>> = {
+  'missing-input-secret': 'missing-input-privatekey',
+  'missing-input-response': 'missing-input-token',
+  'invalid-input-secret': 'invalid-privatekey',
+  'invalid-input-response': 'invalid-token',
+  'timeout-or-duplicate': 'token-expired',
+}
+
+const FRAME_PAGE = `<!doctype html><meta charset="utf-8"><title>MTCaptcha stand-in</title>
+<style>body{margin:0;font:14px/1.4 system-ui,sans-serif;color:#333}</style>
+<form><em>${SOLUTION}</em> <input class="mtcap-inputtext" placeholder="Enter text from image"><button>Verify</button></form>
+<script>(${frame})()</script>`

@@ -1,0 +1,110 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { askedOrigin, reply } from '../../shared/http.js'
+import { siteverify } from '../../shared/siteverify.js'
+import { type StandIn, type StandInOptions, startStandIn } from '../../shared/stand-in.js'
+import { calling } from '../../shared/text.js'
+import { refuse, type TokenRules } from '../../shared/tokens.js'
+import type { VendorStandIn } from '../route.js'
+import { api, frame } from './script.js'
+
+/** What a Turnstile of a sitekey does once it is set off. */
+export interface TurnstileBehaviour {
+  /** Passes by itself, asks for a click, or fails. Default: asks for a click. */
+  readonly does?: 'pass' | 'ask' | 'block' | undefined
+  /** How long it takes to do so, ms. Default: 0. */
+  readonly afterMs?: number | undefined
+}
+
+/**
+ * A stand-in for Cloudflare Turnstile: its script, at `${url}/turnstile/v0/api.js`, and frames, and its verify endpoint. Tokens are
+ * good once, for five minutes. The vendor's test keys do what they are published for.
+ */
+export interface StandInTurnstile extends StandIn<TurnstileBehaviour>, VendorStandIn {}
+
+const DUMMY = 'XXXX.DUMMY.TOKEN.XXXX'
+const PASSING_SECRET = '1x0000000000000000000000000000000AA'
+const FAILING_SECRET = '2x0000000000000000000000000000000AA'
+const SPENT_SECRET = '3x0000000000000000000000000000000AA'
+
+/** The keys that the vendor publishes for tests, and what widgets of theirs do. */
+const TEST_KEYS = new Map<string, TurnstileBehaviour['does']>([
+  ['1x00000000000000000000AA', 'pass'],
+  ['1x00000000000000000000BB', 'pass'],
+  ['2x00000000000000000000AB', 'block'],
+  ['2x00000000000000000000BB', 'block'],
+  ['3x00000000000000000000FF', 'ask'],
+])
+
+const RULES: TokenRules = {
+  prefix: '0.',
+  livesMs: 300_000,
+  testSecrets: Object.fromEntries(
+    [...TEST_KEYS].map(([sitekey, does]) => [sitekey, does === 'block' ? FAILING_SECRET : PASSING_SECRET]),
+  ),
+  verifyTest(secret, response, now) {
+    if (secret === FAILING_SECRET) return refuse('invalid-input-response')
+    if (secret === SPENT_SECRET) return refuse('timeout-or-duplicate')
+    if (secret !== PASSING_SECRET) return undefined
+    if (response !== DUMMY) return refuse('invalid-input-response')
+    return { success: true, challenge_ts: now, hostname: 'example.com' }
+  },
+}
+
+const FRAME = /^\/cdn-cgi\/challenge-platform\/h\/b\/turnstile\/f\/ov2\/av0\/rch\/([a-z0-9]+)\/([\w.:-]+)\/.*?(flow)?$/
+
+/**
+ * Starts a stand-in Turnstile on loopback. Pages load `${url}/turnstile/v0/api.js` as they would the real one.
+ *
+ * @example
+ * const turnstile = await startTurnstile()
+ * turnstile.behave('a-sitekey', { does: 'pass' })
+ */
+export async function startTurnstile(options: StandInOptions = {}): Promise<StandInTurnstile> {
+  const workings = await startStandIn<TurnstileBehaviour>(RULES, options, handle)
+  const { tokens, url } = workings
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname, search, searchParams } = new URL(request.url ?? '/', url)
+    if (pathname === '/turnstile/v0/api.js') {
+      // The vendor's script stands at an address of its own build.
+      return reply(response, 'html', '', {
+        status: 302,
+        headers: { location: `/turnstile/v0/b/stand-in/api.js${search}` },
+      })
+    }
+    if (pathname === '/turnstile/v0/b/stand-in/api.js') {
+      const told = {
+        base: askedOrigin(request, url),
+        render: searchParams.get('render') ?? '',
+        onload: searchParams.get('onload') ?? '',
+        compat: searchParams.get('compat') === 'recaptcha',
+      }
+      return reply(response, 'javascript', calling(api, told))
+    }
+    if (pathname === '/turnstile/v0/siteverify') {
+      return reply(response, 'json', JSON.stringify(await siteverify(request, tokens)))
+    }
+    const [, widget, sitekey = '', flow] = FRAME.exec(pathname) ?? []
+    if (widget === undefined) return reply(response, 'html', '', { status: 404 })
+    if (!flow) return reply(response, 'html', framePage(`cf-chl-widget-${widget}`))
+    return reply(response, 'json', JSON.stringify(await decide(sitekey, searchParams)))
+  }
+
+  async function decide(sitekey: string, asked: URLSearchParams): Promise<object> {
+    const { does = TEST_KEYS.get(sitekey) ?? 'ask' } = await workings.behaviour(sitekey)
+    if (does === 'block') return { code: '300030' }
+    if (does === 'ask' && !asked.has('clicked')) return { interactive: true }
+    if (TEST_KEYS.has(sitekey)) return { token: DUMMY }
+    const details = { action: asked.get('action') ?? undefined, cdata: asked.get('cdata') ?? undefined }
+    return { token: tokens.issue({ sitekey, ...details, hostname: asked.get('hostname') ?? '' }) }
+  }
+
+  return workings.standIn('/turnstile/v0/siteverify', { vendorAddresses: ['challenges.cloudflare.com/'] })
+}
+
+function framePage(widgetId: string): string {
+  return `<!doctype html><meta charset="utf-8"><title>Turnstile stand-in</title>
+<style>body{margin:0;font:14px/63px system-ui,sans-serif;color:#333;border:1px solid #e0e0e0;height:63px;padding:0 14px}</style>
+<button id="box" role="checkbox" hidden>Verify you are human</button> <small>Turnstile stand-in</small>
+<script>${calling(frame, { widgetId })}</script>`
+}
