@@ -1,6 +1,6 @@
 import { chromium, type Page } from 'playwright'
 import { CHROMIUM_FLAGS, findBrowser } from '../scripts/find-browser.mjs'
-import { guardContext } from '../src/adapters/playwright.js'
+import { guardContext } from '../src/adapters/playwright/index.js'
 import { startSite } from '../src/testing/site/index.js'
 import { startRecaptcha } from '../src/testing/vendors/recaptcha/index.js'
 import { fakeGrant } from '../test/adapters/fake-grant.js'

@@ -3,8 +3,8 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 import puppeteer, { type Page as PuppeteerPage } from 'puppeteer-core'
 import { addExtra } from 'puppeteer-extra'
 import { CHROMIUM_FLAGS, findBrowser } from '../scripts/find-browser.mjs'
-import type { Captcha } from '../src/adapters/captcha.js'
-import { guardContext } from '../src/adapters/playwright.js'
+import type { Captcha } from '../src/adapters/engine/captcha.js'
+import { guardContext } from '../src/adapters/playwright/index.js'
 import { type FakeGrant, fakeGrant, type Seller } from '../test/adapters/fake-grant.js'
 
 // Without its types: they give puppeteer's pages methods of the same names as ours.

@@ -10,13 +10,13 @@ export const ENTRIES = {
   './audit': 'audit/index',
   './alerts': 'alerts/index',
   './testing': 'testing/index',
-  './playwright': 'adapters/playwright',
-  './playwright-test': 'adapters/playwright-test',
-  './playwright-test-reporter': 'adapters/playwright-test-reporter',
-  './puppeteer': 'adapters/puppeteer',
-  './puppeteer-extra': 'adapters/puppeteer-extra',
-  './playwright-extra': 'adapters/playwright-extra',
-  './webdriver': 'adapters/webdriver',
+  './playwright': 'adapters/playwright/index',
+  './playwright-test': 'adapters/playwright-test/index',
+  './playwright-test-reporter': 'adapters/playwright-test/reporter',
+  './puppeteer': 'adapters/puppeteer/index',
+  './puppeteer-extra': 'adapters/extra/puppeteer',
+  './playwright-extra': 'adapters/extra/playwright',
+  './webdriver': 'adapters/webdriver/index',
 }
 
 /** What `exports` in package.json has to be. */

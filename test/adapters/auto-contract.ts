@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Outcome } from '../../src/adapters/outcome.js'
+import type { Outcome } from '../../src/adapters/engine/result.js'
 import { DeniedError, SolveguardError } from '../../src/base/errors.js'
 import { WELCOME } from '../../src/testing/site/index.js'
 import { denied } from './fake-grant.js'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { createCaptcha } from '../../src/adapters/captcha.js'
 import type { DriverFrame, DriverPage } from '../../src/adapters/driver.js'
+import { createCaptcha } from '../../src/adapters/engine/captcha.js'
 import { undoCall } from '../../src/widgets/calls.js'
 import { fakeGrant } from './fake-grant.js'
 

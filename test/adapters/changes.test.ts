@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { Changes } from '../../src/adapters/changes.js'
 import type { DriverFrame, DriverPage, PageWatcher } from '../../src/adapters/driver.js'
-import { Finder } from '../../src/adapters/find.js'
+import { Finder } from '../../src/adapters/engine/finder.js'
+import { Changes } from '../../src/adapters/engine/page-changes.js'
 import { type ManualClock, manualClock } from '../../src/testing/clock.js'
 
 interface FakePage extends DriverPage {

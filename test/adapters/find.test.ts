@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { DriverFrame, DriverPage } from '../../src/adapters/driver.js'
-import { Finder } from '../../src/adapters/find.js'
+import { Finder } from '../../src/adapters/engine/finder.js'
 import { manualClock } from '../../src/testing/clock.js'
 
 const ANCHOR = 'https://www.google.com/recaptcha/api2/anchor?k=6Lc&co=x&size=normal'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { DriverFrame, DriverPage, PageWatcher } from '../../src/adapters/driver.js'
-import { PageLoads } from '../../src/adapters/page-load.js'
+import { PageLoads } from '../../src/adapters/engine/page-load-tracker.js'
 
 const frame = {} as DriverFrame
 

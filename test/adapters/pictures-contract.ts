@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Captcha } from '../../src/adapters/captcha.js'
+import type { Captcha } from '../../src/adapters/engine/captcha.js'
 import type { PictureChallenge } from '../../src/base/challenge.js'
 import { readDigits } from '../../src/testing/shared/picture.js'
 import { type StandInSite, startSite, WELCOME } from '../../src/testing/site/index.js'

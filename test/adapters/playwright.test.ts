@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import type { Browser, Locator, Page } from 'playwright'
 import { expect, test } from 'vitest'
-import { guardContext } from '../../src/adapters/playwright.js'
+import { guardContext } from '../../src/adapters/playwright/index.js'
 import { launchBrowser } from '../support/browser.js'
 import { autoContract } from './auto-contract.js'
 import { contract } from './contract.js'

@@ -1,5 +1,5 @@
 import type { Browser, ElementHandle, Page } from 'puppeteer-core'
-import { guardContext } from '../../src/adapters/puppeteer.js'
+import { guardContext } from '../../src/adapters/puppeteer/index.js'
 import { type ElementPage, type ElementTool, eventually } from './tool.js'
 
 function toolPage(page: Page): ElementPage<Page, ElementHandle | null> {

@@ -1,7 +1,7 @@
 import { type Browser, launch, type Page } from 'puppeteer-core'
 import { expect, test } from 'vitest'
 import { CHROMIUM_FLAGS, findBrowser } from '../../scripts/find-browser.mjs'
-import { guardContext } from '../../src/adapters/puppeteer.js'
+import { guardContext } from '../../src/adapters/puppeteer/index.js'
 import { autoContract } from './auto-contract.js'
 import { contract } from './contract.js'
 import { dueContract } from './due-contract.js'

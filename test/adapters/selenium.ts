@@ -1,7 +1,7 @@
 import { Browser, Builder, By, type WebDriver, type WebElement } from 'selenium-webdriver'
 import { Options, ServiceBuilder } from 'selenium-webdriver/chrome.js'
 import { CHROMIUM_FLAGS, findBrowser, HEADLESS_SHELL } from '../../scripts/find-browser.mjs'
-import { guardContext, type SessionCaptcha } from '../../src/adapters/webdriver.js'
+import { guardContext, type SessionCaptcha } from '../../src/adapters/webdriver/index.js'
 import type { Tool } from './tool.js'
 import { bodyOf, type Client, windowPage } from './webdriver-tool.js'
 

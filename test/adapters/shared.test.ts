@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Outcome } from '../../src/adapters/outcome.js'
-import { Shared } from '../../src/adapters/shared.js'
+import { Shared } from '../../src/adapters/engine/in-flight.js'
+import type { Outcome } from '../../src/adapters/engine/result.js'
 import type { FoundChallenge } from '../../src/widgets/widget.js'
 
 const challenge: FoundChallenge = {

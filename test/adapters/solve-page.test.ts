@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { DriverFrame, DriverPage } from '../../src/adapters/driver.js'
-import { Finder } from '../../src/adapters/find.js'
-import { PageSolver } from '../../src/adapters/solve-page.js'
+import { Finder } from '../../src/adapters/engine/finder.js'
+import { PageSolver } from '../../src/adapters/engine/solve-page.js'
 import { manualClock } from '../../src/testing/clock.js'
 import { fakeGrant } from './fake-grant.js'
 

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
-import type { Captcha, CaptchaOptions } from '../../src/adapters/captcha.js'
+import type { Captcha, CaptchaOptions } from '../../src/adapters/engine/captcha.js'
 import type { Clock } from '../../src/base/clock.js'
 import type { PolicyInput } from '../../src/policy/schema.js'
 import { type StandInSite, startSite } from '../../src/testing/site/index.js'

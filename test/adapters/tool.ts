@@ -1,4 +1,4 @@
-import type { Captcha, CaptchaOptions } from '../../src/adapters/captcha.js'
+import type { Captcha, CaptchaOptions } from '../../src/adapters/engine/captcha.js'
 import type { Grant, NarrowingInput } from '../../src/guard/types.js'
 
 /** A page in a browser tool's hands, as the contract test needs it. */

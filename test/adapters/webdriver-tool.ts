@@ -1,4 +1,4 @@
-import type { SessionCaptcha } from '../../src/adapters/webdriver.js'
+import type { SessionCaptcha } from '../../src/adapters/webdriver/index.js'
 import { eventually, type ToolPage } from './tool.js'
 
 /** A WebDriver client, as the tests need it. Elements are the client's own. */

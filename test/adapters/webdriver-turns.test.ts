@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Turns } from '../../src/adapters/webdriver-turns.js'
+import { Turns } from '../../src/adapters/webdriver/mutex.js'
 
 const soon = () => new Promise((resolve) => setImmediate(resolve))
 

@@ -1,7 +1,7 @@
 import type { WebDriver } from 'selenium-webdriver'
 import { By } from 'selenium-webdriver'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { guardContext, type SessionCaptcha } from '../../src/adapters/webdriver.js'
+import { guardContext, type SessionCaptcha } from '../../src/adapters/webdriver/index.js'
 import { Gate } from '../../src/guard/gate.js'
 import { parsePolicy } from '../../src/policy/schema.js'
 import { type StandInSite, startSite } from '../../src/testing/site/index.js'

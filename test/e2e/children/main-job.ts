@@ -14,7 +14,7 @@ import { BasicTracerProvider, SimpleSpanProcessor, type SpanExporter } from '@op
 import { destination, pino } from 'pino'
 import { chromium } from 'playwright'
 import { CHROMIUM_FLAGS, findBrowser } from '../../../scripts/find-browser.mjs'
-import { guardContext } from '../../../src/adapters/playwright.js'
+import { guardContext } from '../../../src/adapters/playwright/index.js'
 import { commandAlerts, webhookAlerts } from '../../../src/alerts/index.js'
 import { jsonlAudit, stdoutAudit } from '../../../src/audit/index.js'
 import { createGuard, type GuardEvents, usd } from '../../../src/index.js'

@@ -1,0 +1,46 @@
+import type { Answer } from '../../base/challenge.js'
+import { printable, SolveguardError } from '../../base/errors.js'
+import { workCall } from '../../widgets/calls.js'
+import { parseWork, type Work } from '../../widgets/parse.js'
+import type { Place } from './finder.js'
+import { pageGone, widgetGone } from './page-errors.js'
+import type { SolveTools } from './solve-widget.js'
+import { evaluateWithin, sleep } from './timeouts.js'
+
+/** How often the page is asked how far it is. */
+const EVERY_MS = 150
+
+/**
+ * Has a widget do its own work, and waits for that: sets it off if it rests, and again if the page resets it.
+ *
+ * @param signal ends it; whoever calls bounds the time by it
+ * @throws SolveguardError `WIDGET_FAILED`, `WIDGET_GONE`, `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `SOLVE_ABORTED`
+ */
+export async function ownWork(tools: SolveTools, place: Place, signal: AbortSignal): Promise<Answer> {
+  let begun = false
+  for (;;) {
+    const { state, token, why } = await ask(tools, place, !begun)
+    if (state === 'answered') return { token }
+    if (state === 'asks') throw failed('it asks for a code from a picture, which is a person’s to read')
+    if (state === 'failed' && begun) throw failed(why === '' ? 'it shows an error' : `it says: ${printable(why)}`)
+    begun = state === 'begun' || state === 'working'
+    await sleep(tools.clock, EVERY_MS, signal)
+    if (signal.aborted) throw new SolveguardError('SOLVE_ABORTED', 'The solve was aborted through its signal.')
+  }
+}
+
+async function ask(tools: SolveTools, { page, frame, id }: Place, begin: boolean): Promise<Work> {
+  if (page.isClosed() || frame.isDetached()) throw pageGone()
+  const reply = await evaluateWithin(tools.clock, frame, workCall(id, begin), tools.evaluateMs)
+  if (!reply.ok && reply.why === 'timeout') {
+    throw new SolveguardError('PAGE_UNRESPONSIVE', 'The page does not answer; nothing was spent on it.')
+  }
+  const work = reply.ok && reply.value !== null ? parseWork(reply.value) : 'page-gone'
+  if (work === 'page-gone') throw pageGone()
+  if (typeof work !== 'object') throw widgetGone()
+  return work
+}
+
+function failed(how: string): SolveguardError {
+  return new SolveguardError('WIDGET_FAILED', `The widget did not come to an answer: ${how}.`)
+}

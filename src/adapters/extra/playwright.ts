@@ -1,0 +1,31 @@
+import type { BrowserContext, Page } from 'playwright-core'
+import type { CaptchaMethods, ExtraOptions, ExtraPlugin } from './options.js'
+import plugin, { type PluginOptions as PuppeteerOptions } from './puppeteer.js'
+
+export type { SolvePageOptions } from '../engine/captcha.js'
+export type { SolveResult } from '../engine/result.js'
+export type { CaptchaMethods, ExtraOptions, ExtraPlugin } from './options.js'
+
+/** What the plugin takes: as under puppeteer-extra, but with Playwright's contexts and pages. */
+export interface PluginOptions extends ExtraOptions<BrowserContext, Page> {}
+
+declare module 'playwright-core' {
+  interface Page extends CaptchaMethods {}
+  interface Frame extends CaptchaMethods {}
+}
+
+/**
+ * The plugin of `solveguard/puppeteer-extra` for playwright-extra: pages and frames get the same methods.
+ *
+ * @throws SolveguardError `CONFIG_INVALID` for options that cannot be followed
+ * @example
+ * chromium.use(solveguard({ guard: await createGuard({ policy: { origins: ['https://staging.example.com'] } }) }))
+ * const browser = await chromium.launch()
+ * const context = await browser.newContext()
+ * const page = await context.newPage()
+ * await page.goto('https://staging.example.com/login')
+ * const { solved, error } = await page.solveRecaptchas()
+ */
+export default function solveguard(options: PluginOptions): ExtraPlugin {
+  return plugin(options as unknown as PuppeteerOptions)
+}

@@ -1,0 +1,146 @@
+import type { Family } from '../../base/challenge.js'
+import type { SolveguardError } from '../../base/errors.js'
+import type { Solution } from '../../guard/types.js'
+import type { FoundChallenge } from '../../widgets/widget.js'
+
+// The shapes in which puppeteer-extra-plugin-recaptcha answers: scripts that were written for it read these fields.
+
+/** A widget. */
+export interface CaptchaInfo {
+  _vendor: Family
+  id: string
+  sitekey: string
+  s?: string | undefined
+  action?: string | undefined
+  isEnterprise: boolean
+  /** Whether a person would see it. */
+  isInViewport: boolean
+  isInvisible: boolean
+  /** Whether the page has set it off. */
+  hasActiveChallengePopup: boolean
+  _type: 'checkbox' | 'invisible' | 'score'
+  hasResponseElement: boolean
+  url: string
+}
+
+/** A widget that the options leave alone, and the option that would have it solved. */
+export interface FilteredCaptcha extends CaptchaInfo {
+  filtered: true
+  filteredReason: 'solveScoreBased' | 'solveInactiveChallenges'
+}
+
+/** What a service was asked, and answered. Read `text` where it is put into a page: it prints and serialises without. */
+export interface CaptchaSolution {
+  _vendor: Family
+  id: string
+  provider?: string | undefined
+  providerCaptchaId?: string | undefined
+  text?: string | undefined
+  requestAt?: Date | undefined
+  responseAt?: Date | undefined
+  /** Seconds. */
+  duration?: number | undefined
+  error?: string | undefined
+  hasSolution: boolean
+}
+
+/** A widget that was answered. */
+export interface CaptchaSolved {
+  _vendor: Family
+  id: string
+  responseElement: boolean
+  responseCallback: boolean
+  solvedAt?: Date | undefined
+  error?: string | undefined
+  isSolved: boolean
+}
+
+/** What `findRecaptchas` gives. */
+export interface FindRecaptchasResult {
+  captchas: CaptchaInfo[]
+  filtered: FilteredCaptcha[]
+  error: string | null
+}
+
+/** What `getRecaptchaSolutions` gives. */
+export interface GetSolutionsResult {
+  solutions: CaptchaSolution[]
+  error: string | null
+}
+
+/** What `enterRecaptchaSolutions` gives. */
+export interface EnterRecaptchaSolutionsResult {
+  solved: CaptchaSolved[]
+  error: string | null
+}
+
+/** What `solveRecaptchas` gives. */
+export type SolveRecaptchasResult = FindRecaptchasResult & GetSolutionsResult & EnterRecaptchaSolutionsResult
+
+/** Which widgets are to be solved that nobody has to deal with right now. */
+export interface Wanted {
+  /** Those that only give a score. */
+  readonly score: boolean
+  /** Unseen ones that the page has not set off. */
+  readonly inactive: boolean
+}
+
+/** A widget as that plugin tells of it, and why it is left alone, if it is. */
+export function infoOf(found: FoundChallenge, wanted: Wanted): CaptchaInfo | FilteredCaptcha {
+  const { variant } = found
+  const type = /v3|score/.test(variant) ? 'score' : variant.includes('invisible') ? 'invisible' : 'checkbox'
+  const info: CaptchaInfo = {
+    _vendor: found.family,
+    id: found.id,
+    sitekey: found.sitekey,
+    s: found.dataS,
+    action: found.action,
+    isEnterprise: variant.startsWith('enterprise'),
+    isInViewport: found.visible,
+    isInvisible: type !== 'checkbox',
+    hasActiveChallengePopup: found.executed,
+    _type: type,
+    hasResponseElement: true,
+    url: found.frameUrl ?? found.pageUrl,
+  }
+  if (type === 'score' && !wanted.score) return { ...info, filtered: true, filteredReason: 'solveScoreBased' }
+  if (type === 'invisible' && !found.executed && !wanted.inactive) {
+    return { ...info, filtered: true, filteredReason: 'solveInactiveChallenges' }
+  }
+  return info
+}
+
+/** A solution as that plugin tells of it. */
+export function solutionOf(
+  { id, family }: FoundChallenge,
+  { token, taskId }: Solution,
+  requestAt: Date,
+  responseAt: Date,
+): CaptchaSolution {
+  const duration = (responseAt.getTime() - requestAt.getTime()) / 1000
+  const told = {
+    _vendor: family,
+    id,
+    provider: 'solveguard',
+    providerCaptchaId: taskId,
+    requestAt,
+    responseAt,
+    duration,
+  }
+  return Object.defineProperty({ ...told, hasSolution: true }, 'text', { value: token })
+}
+
+/** A solve that did not give one. */
+export function unsolved({ id, family }: FoundChallenge, error: SolveguardError): CaptchaSolution {
+  return { _vendor: family, id, hasSolution: false, error: `${error.code}: ${error.message}` }
+}
+
+/** A widget that holds its answer now. */
+export function entered(id: string, _vendor: Family, solvedAt: Date): CaptchaSolved {
+  return { _vendor, id, responseElement: true, responseCallback: true, solvedAt, isSolved: true }
+}
+
+/** A widget that could not be answered. */
+export function notEntered(id: string, _vendor: Family, error: string): CaptchaSolved {
+  return { _vendor, id, responseElement: false, responseCallback: false, error, isSolved: false }
+}

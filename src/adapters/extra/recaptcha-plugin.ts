@@ -1,0 +1,254 @@
+import type { Frame, Page } from 'puppeteer-core'
+import { SolveguardError } from '../../base/errors.js'
+import type { Grant, Solution } from '../../guard/types.js'
+import { ZERO } from '../../policy/money.js'
+import type { FoundChallenge } from '../../widgets/widget.js'
+import type { Captcha, SolvePageOptions } from '../engine/captcha.js'
+import type { SolveResult } from '../engine/result.js'
+import type { withHanded } from './prepaid-grant.js'
+import {
+  type CaptchaInfo,
+  type CaptchaSolution,
+  type CaptchaSolved,
+  type EnterRecaptchaSolutionsResult,
+  entered,
+  type FilteredCaptcha,
+  type FindRecaptchasResult,
+  type GetSolutionsResult,
+  infoOf,
+  notEntered,
+  type SolveRecaptchasResult,
+  solutionOf,
+  unsolved,
+  type Wanted,
+} from './recaptcha-plugin-types.js'
+
+/** What the drop-in methods do by the plugin's options. */
+export interface MethodOptions {
+  readonly wanted: Wanted
+  readonly throwOnError: boolean
+}
+
+/** A guarded context, as the methods need it. */
+export interface Guarded {
+  readonly captcha: Captcha<Page>
+  readonly grant: Grant
+  readonly hand: ReturnType<typeof withHanded>['hand']
+}
+
+const WIDGET_MS = 10_000
+const POLL_MS = 50
+const FOREIGN_LIVES_MS = 120_000
+const SCRIPT = 'script[src*="/recaptcha/api.js"], script[src*="/recaptcha/enterprise.js"]'
+const READY = 'Object.keys((window.___grecaptcha_cfg || {}).clients || {}).length > 0'
+
+/** The methods of one page, or of one frame of it. */
+export class RecaptchaMethods {
+  readonly #guarded: Promise<Guarded>
+  readonly #page: Page
+  /** Where it stands: undefined for all of the page. */
+  readonly #frame: Frame | undefined
+  readonly #options: MethodOptions
+  /** What the last looks at the page have found, by id. */
+  readonly #known: Memory['known']
+  /** What was bought and not put in yet, by its token. */
+  readonly #bought: Map<string, Solution>
+
+  constructor(guarded: Promise<Guarded>, page: Page, frame: Frame | undefined, options: MethodOptions, memory: Memory) {
+    this.#guarded = guarded
+    this.#page = page
+    this.#frame = frame
+    this.#options = options
+    this.#known = memory.known
+    this.#bought = memory.bought
+  }
+
+  async findCaptchas(): Promise<readonly FoundChallenge[]> {
+    const { captcha } = await this.#guarded
+    const all = await captcha.find(this.#page)
+    const found = all.filter((one) => this.#isHere(one))
+    this.#known.clear()
+    for (const one of all) this.#known.set(one.id, { found: one, pageLoad: all.pageLoad })
+    return found
+  }
+
+  async solveCaptchas(options: SolvePageOptions = {}): Promise<SolveResult> {
+    const { captcha } = await this.#guarded
+    if (!this.#frame || (options.which ?? 'due') !== 'due') return captcha.solve(this.#page, options)
+    return captcha.solve(this.#page, { ...options, which: (await this.findCaptchas()).filter(({ due }) => due) })
+  }
+
+  async findRecaptchas(): Promise<FindRecaptchasResult> {
+    return this.#settle(
+      async () => {
+        const { captchas, filtered } = await this.#look()
+        return { captchas, filtered, error: null }
+      },
+      { captchas: [], filtered: [] },
+    )
+  }
+
+  async getRecaptchaSolutions(captchas: readonly CaptchaInfo[], provider?: unknown): Promise<GetSolutionsResult> {
+    return this.#settle(
+      async () => {
+        if (provider !== undefined) throw noProvider()
+        const { grant } = await this.#guarded
+        const solutions = await Promise.all(captchas.map(({ id }) => this.#buy(grant, this.#find(id))))
+        return { solutions, error: firstError(solutions) }
+      },
+      { solutions: [] },
+    )
+  }
+
+  async enterRecaptchaSolutions(solutions: readonly CaptchaSolution[]): Promise<EnterRecaptchaSolutionsResult> {
+    return this.#settle(
+      async () => {
+        const solved = await Promise.all(solutions.filter(({ text }) => text).map((one) => this.#enter(one)))
+        return { solved, error: firstError(solved) }
+      },
+      { solved: [] },
+    )
+  }
+
+  async solveRecaptchas(): Promise<SolveRecaptchasResult> {
+    return this.#settle(
+      async () => {
+        const { captchas, filtered } = await this.#look()
+        const { captcha } = await this.#guarded
+        // What nobody has to deal with is left alone: it is answered, or out of sight.
+        const due = captchas
+          .map(({ id }) => this.#find(id).found)
+          .filter((one) => !one.answered && (one.visible || !isCheckbox(one)))
+        const requestAt = new Date()
+        const result = await captcha.solve(this.#page, { which: due })
+        const responseAt = new Date()
+        const solutions = [
+          ...result.solved.map(({ challenge, solution }) => solutionOf(challenge, solution, requestAt, responseAt)),
+          ...[...result.denied, ...result.failed].map(({ challenge, error }) => unsolved(challenge, error)),
+        ]
+        const solved = result.solved.map(({ challenge }) => entered(challenge.id, challenge.family, responseAt))
+        return { captchas, filtered, solutions, solved, error: firstError(solutions) }
+      },
+      { captchas: [], filtered: [], solutions: [], solved: [] },
+    )
+  }
+
+  /** Looks for widgets; on a page that is about to have one, waits for it. */
+  async #look(): Promise<{ captchas: CaptchaInfo[]; filtered: FilteredCaptcha[] }> {
+    const frame = this.#frame ?? this.#page.mainFrame()
+    if (await frame.$(SCRIPT)) await untilTrue(frame, READY)
+    const infos = (await this.findCaptchas()).map((one) => infoOf(one, this.#options.wanted))
+    return {
+      captchas: infos.filter((one) => !isFiltered(one)),
+      filtered: infos.filter(isFiltered),
+    }
+  }
+
+  async #buy(grant: Grant, { found, pageLoad }: Known): Promise<CaptchaSolution> {
+    const { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, apiHost } = found
+    const challenge = { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, apiHost }
+    const requestAt = new Date()
+    try {
+      const solution = await grant.solve(challenge, { pageLoad })
+      this.#bought.set(solution.token, solution)
+      return solutionOf(found, solution, requestAt, new Date())
+    } catch (error) {
+      if (error instanceof SolveguardError) return unsolved(found, error)
+      throw error
+    }
+  }
+
+  async #enter({ id, text = '' }: CaptchaSolution): Promise<CaptchaSolved> {
+    const { found } = this.#find(id)
+    const { captcha, hand } = await this.#guarded
+    const solution = this.#bought.get(text) ?? foreign(text)
+    this.#bought.delete(text)
+    const { failed } = await hand(solution, () => captcha.solve(this.#page, { which: [found] }))
+    const [failure] = failed
+    return failure
+      ? notEntered(id, found.family, `${failure.error.code}: ${failure.error.message}`)
+      : entered(id, found.family, new Date())
+  }
+
+  #find(id: string): Known {
+    const known = this.#known.get(id)
+    if (known) return known
+    throw new SolveguardError(
+      'WIDGET_GONE',
+      'No such widget was found in this page lately: call findRecaptchas() again.',
+    )
+  }
+
+  #isHere({ frameUrl, pageUrl }: FoundChallenge): boolean {
+    if (!this.#frame) return true
+    const [address = ''] = this.#frame.url().split('#', 1)
+    return this.#frame === this.#page.mainFrame() ? frameUrl === undefined : (frameUrl ?? pageUrl) === address
+  }
+
+  /** Errors are returned, as that plugin does, or thrown where the options say so. */
+  async #settle<T extends { error: string | null }>(run: () => Promise<T>, empty: Omit<T, 'error'>): Promise<T> {
+    let result: T
+    try {
+      result = await run()
+    } catch (error) {
+      if (this.#options.throwOnError || !(error instanceof SolveguardError)) throw error
+      return { ...empty, error: `${error.code}: ${error.message}` } as T
+    }
+    if (this.#options.throwOnError && result.error !== null) throw new Error(result.error)
+    return result
+  }
+}
+
+/** Waits for an expression to be true in a frame, for a while; Puppeteer and Playwright have this in common. */
+async function untilTrue(frame: Frame, expression: string): Promise<void> {
+  for (let waited = 0; waited < WIDGET_MS; waited += POLL_MS) {
+    // A frame that is gone is found to be so by whoever looks next.
+    if (await frame.evaluate(expression).catch(() => true)) return
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
+}
+
+/** A widget, and which load of the page it is of. */
+interface Known {
+  readonly found: FoundChallenge
+  readonly pageLoad: object
+}
+
+/** What the methods of a page and of its frames know in common. */
+export interface Memory {
+  readonly known: Map<string, Known>
+  readonly bought: Map<string, Solution>
+}
+
+function isFiltered(info: CaptchaInfo | FilteredCaptcha): info is FilteredCaptcha {
+  return 'filtered' in info
+}
+
+function isCheckbox({ variant }: FoundChallenge): boolean {
+  return !/v3|score|invisible/.test(variant)
+}
+
+function firstError(list: readonly { error?: string | undefined }[]): string | null {
+  return list.find(({ error }) => error !== undefined)?.error ?? null
+}
+
+/** A text that was not bought here: it costs nothing, and nobody can be told how it went. */
+function foreign(token: string): Solution {
+  return {
+    token,
+    cost: ZERO,
+    imputed: false,
+    taskId: '',
+    expiresAt: new Date(Date.now() + FOREIGN_LIVES_MS),
+    reportGood: async () => {},
+    reportBad: async () => {},
+  }
+}
+
+/** Said where somebody wants to go around the guard. */
+export function noProvider(): SolveguardError {
+  return new SolveguardError(
+    'CONFIG_INVALID',
+    'A provider cannot be named here: the guard asks its own service, within its budget. Name that in createGuard({ solver }).',
+  )
+}

@@ -1,0 +1,51 @@
+import type { Reporter, TestCase, TestResult } from 'playwright/types/testReporter'
+import { z } from 'zod'
+import { formatUsd, micros } from '../../policy/money.js'
+import { formatCounts, REPORTED_AS } from './spending.js'
+
+const count = z.number().int().min(0).max(1e12)
+const shape = z.object({ spent: count, solved: count, denied: count, failed: count })
+
+/**
+ * A reporter for Playwright Test: one line at the end with what the whole run's CAPTCHAs came to, retries included. It goes
+ * beside other reporters. A run without CAPTCHAs has no such line.
+ *
+ * @example
+ * export default defineConfig({ reporter: [['list'], ['solveguard/playwright-test-reporter']] })
+ * // solveguard: 12 solved, 1 denied in 9 tests; $0.012 spent
+ */
+export default class CaptchaReporter implements Reporter {
+  readonly #total = { spent: 0, solved: 0, denied: 0, failed: 0 }
+  readonly #tests = new Set<string>()
+
+  /** Adds up what a test has attached. */
+  onTestEnd(test: TestCase, { attachments }: TestResult): void {
+    for (const { name, body } of attachments) {
+      const spending = name === REPORTED_AS && body ? parse(body.toString('utf8')) : undefined
+      if (!spending) continue
+      this.#tests.add(test.id)
+      for (const key of ['spent', 'solved', 'denied', 'failed'] as const) this.#total[key] += spending[key]
+    }
+  }
+
+  /** Prints the line. */
+  onEnd(): void {
+    if (this.#tests.size === 0) return
+    const tests = `${this.#tests.size} ${this.#tests.size === 1 ? 'test' : 'tests'}`
+    console.log(`\nsolveguard: ${formatCounts(this.#total)} in ${tests}; ${formatUsd(micros(this.#total.spent))} spent`)
+  }
+
+  /** Others may print as well. */
+  printsToStdio(): boolean {
+    return false
+  }
+}
+
+/** A test may attach something of that name itself. */
+function parse(text: string): z.infer<typeof shape> | undefined {
+  try {
+    return shape.safeParse(JSON.parse(text)).data
+  } catch {
+    return undefined
+  }
+}

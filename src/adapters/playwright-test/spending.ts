@@ -1,0 +1,57 @@
+import type { Code } from '../../base/errors.js'
+import type { Money } from '../../policy/money.js'
+import type { SolveResult } from '../engine/result.js'
+
+/** The name of the annotation and the attachment that a test gets. */
+export const REPORTED_AS = 'captchas'
+
+/** What became of one widget in a test, as it stands in the report: no token, and no query of the page's address. */
+export interface WidgetReport {
+  readonly family: string
+  readonly variant: string
+  readonly page: string
+  readonly outcome: 'solved' | 'denied' | 'failed'
+  readonly code?: Code | undefined
+  readonly message?: string | undefined
+}
+
+/** What a test's CAPTCHAs came to: the attachment `captchas`. */
+export interface TestSpending {
+  /** Taken from the test's budget, in micro-dollars, with what is still reserved for solves that were given up. */
+  readonly spent: Money
+  readonly solved: number
+  readonly denied: number
+  readonly failed: number
+  readonly widgets: readonly WidgetReport[]
+}
+
+/** The widgets that a solve did something about, each counted where its solve was begun. */
+export function widgetReports({ solved, denied, failed }: SolveResult): WidgetReport[] {
+  return [
+    ...solved
+      .filter(({ shared }) => !shared)
+      .map((one) => ({ ...describe(one.challenge), outcome: 'solved' as const })),
+    ...denied.map((one) => ({ ...describe(one.challenge), outcome: 'denied' as const, ...why(one.error) })),
+    ...failed.map((one) => ({ ...describe(one.challenge), outcome: 'failed' as const, ...why(one.error) })),
+  ]
+}
+
+/** Sums up a test. */
+export function spendingOf(widgets: readonly WidgetReport[], spent: Money): TestSpending {
+  const count = (outcome: WidgetReport['outcome']) => widgets.filter((one) => one.outcome === outcome).length
+  return { spent, solved: count('solved'), denied: count('denied'), failed: count('failed'), widgets }
+}
+
+/** `2 solved, 1 denied`, or `nothing solved`. */
+export function formatCounts({ solved, denied, failed }: Pick<TestSpending, 'solved' | 'denied' | 'failed'>): string {
+  const parts = Object.entries({ solved, denied, failed }).filter(([, count]) => count > 0)
+  return parts.map(([what, count]) => `${count} ${what}`).join(', ') || 'nothing solved'
+}
+
+function describe({ family, variant, pageUrl }: { family: string; variant: string; pageUrl: string }) {
+  return { family, variant, page: pageUrl.split('?', 1)[0] ?? '' }
+}
+
+function why({ code, message }: { code: Code; message: string }) {
+  return { code, message }
+}

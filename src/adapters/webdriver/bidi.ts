@@ -1,0 +1,251 @@
+import type { Driver, DriverFrame, DriverPage, PageWatcher } from '../driver.js'
+import type { Bidi } from './session.js'
+
+const MOST_CONTEXTS = 1_000
+const DEEPEST = 50
+
+/** What is heard of a page. Each may be one that a browser does not know. */
+const EVENTS = [
+  'browsingContext.contextDestroyed',
+  'browsingContext.navigationCommitted',
+  'browsingContext.domContentLoaded',
+]
+
+/**
+ * A session by WebDriver BiDi: every frame is reached by its name, whatever window and frame the session's other commands are
+ * at, and the browser tells what becomes of them.
+ */
+export class BidiDriver implements Driver<string> {
+  readonly bidi: Bidi
+  readonly #pages = new Map<string, BidiPage>()
+
+  constructor(bidi: Bidi) {
+    this.bidi = bidi
+  }
+
+  page(window: string): BidiPage {
+    const known = this.#pages.get(window) ?? new BidiPage(this, window)
+    this.#pages.set(window, known)
+    return known
+  }
+
+  async pages(): Promise<readonly DriverPage[]> {
+    const trees = await this.trees()
+    for (const window of this.#pages.keys()) if (!trees.some(({ id }) => id === window)) this.#pages.delete(window)
+    return Promise.all(
+      trees.map(async (tree) => {
+        const page = this.page(tree.id)
+        await page.take(tree)
+        return page
+      }),
+    )
+  }
+
+  async install(script: string): Promise<() => Promise<void>> {
+    const stopListening = this.bidi.listen(EVENTS, (event, params) => this.#hear(event, params))
+    const subscriptions: string[] = []
+    for (const event of EVENTS) {
+      const reply = await this.bidi.send('session.subscribe', { events: [event] }).catch(() => undefined)
+      const { subscription } = Object(reply)
+      if (typeof subscription === 'string') subscriptions.push(subscription)
+    }
+    const added = await this.bidi.send('script.addPreloadScript', { functionDeclaration: `() => {${script}\n}` })
+    return async () => {
+      stopListening()
+      await this.bidi.send('script.removePreloadScript', { script: Object(added).script })
+      // By their names alone they would be taken away from the user as well.
+      if (subscriptions.length > 0) await this.bidi.send('session.unsubscribe', { subscriptions })
+    }
+  }
+
+  /** All windows, each with its frames. */
+  async trees(): Promise<readonly Tree[]> {
+    return parseTrees(Object(await this.bidi.send('browsingContext.getTree', {})).contexts)
+  }
+
+  #hear(event: string, params: unknown): void {
+    const { context } = Object(params)
+    if (typeof context !== 'string') return
+    for (const page of this.#pages.values()) {
+      if (event === 'browsingContext.contextDestroyed') page.lost(context)
+      else page.navigated(context)
+    }
+  }
+}
+
+class BidiPage implements DriverPage {
+  readonly #driver: BidiDriver
+  readonly #watchers = new Set<PageWatcher>()
+  readonly #top: BidiFrame
+  #frames: readonly BidiFrame[]
+  #closed = false
+
+  constructor(driver: BidiDriver, window: string) {
+    this.#driver = driver
+    this.#top = new BidiFrame(driver.bidi, window, undefined)
+    this.#frames = [this.#top]
+  }
+
+  async refresh(): Promise<void> {
+    const trees = await this.#driver.trees()
+    const tree = trees.find(({ id }) => id === this.#top.id)
+    if (tree) await this.take(tree)
+    else this.lost(this.#top.id)
+  }
+
+  frames(): readonly DriverFrame[] {
+    return this.#frames
+  }
+
+  isClosed(): boolean {
+    return this.#closed
+  }
+
+  watch(watcher: PageWatcher): () => void {
+    this.#watchers.add(watcher)
+    return () => void this.#watchers.delete(watcher)
+  }
+
+  /** Takes in which frames there are, and where. */
+  async take(tree: Tree): Promise<void> {
+    const frames: BidiFrame[] = []
+    const add = ({ id, url, children }: Tree, parent: BidiFrame | undefined) => {
+      const frame = this.#frames.find((one) => one.id === id) ?? new BidiFrame(this.#driver.bidi, id, parent)
+      frame.isAt(url)
+      frames.push(frame)
+      for (const child of children) add(child, frame)
+    }
+    add(tree, undefined)
+    // Only those without an address of their own have an origin that it does not tell.
+    if (frames.some((frame) => frame.url().startsWith('about:'))) {
+      const { realms } = Object(await this.#driver.bidi.send('script.getRealms', { type: 'window' }))
+      for (const realm of Array.isArray(realms) ? realms : []) {
+        const { context, origin, sandbox } = Object(realm)
+        if (sandbox !== undefined || typeof origin !== 'string') continue
+        frames.find(({ id }) => id === context)?.hasOrigin(origin)
+      }
+    }
+    const gone = this.#frames.filter((frame) => !frames.includes(frame))
+    this.#frames = frames
+    for (const frame of gone) this.#tellGone(frame)
+  }
+
+  navigated(id: string): void {
+    const frame = this.#frames.find((one) => one.id === id)
+    if (!frame) return
+    frame.hasNavigated()
+    for (const watcher of [...this.#watchers]) watcher.navigated(frame)
+  }
+
+  lost(id: string): void {
+    if (id === this.#top.id) {
+      if (this.#closed) return
+      this.#closed = true
+      for (const frame of this.#frames) frame.detach()
+      for (const watcher of [...this.#watchers]) watcher.gone()
+      return
+    }
+    const frame = this.#frames.find((one) => one.id === id)
+    if (!frame) return
+    this.#frames = this.#frames.filter((one) => one !== frame)
+    this.#tellGone(frame)
+  }
+
+  #tellGone(frame: BidiFrame): void {
+    frame.detach()
+    for (const watcher of [...this.#watchers]) watcher.detached(frame)
+  }
+}
+
+class BidiFrame implements DriverFrame {
+  readonly id: string
+  readonly #bidi: Bidi
+  readonly #parent: BidiFrame | undefined
+  #url = 'about:blank'
+  #origin: string | undefined
+  #documents = 0
+  #detached = false
+
+  constructor(bidi: Bidi, id: string, parent: BidiFrame | undefined) {
+    this.#bidi = bidi
+    this.id = id
+    this.#parent = parent
+  }
+
+  url(): string {
+    return this.#url
+  }
+
+  /** BiDi does not tell it. */
+  name(): string {
+    return ''
+  }
+
+  parent(): DriverFrame | undefined {
+    return this.#parent
+  }
+
+  isDetached(): boolean {
+    return this.#detached
+  }
+
+  origin(): string | undefined {
+    return this.#origin ?? (this.#url.startsWith('about:') ? 'null' : undefined)
+  }
+
+  async evaluate(expression: string): Promise<unknown> {
+    const reply = await this.#bidi.send('script.callFunction', {
+      // WebdriverIO writes expressions and arguments into its log, and functions it does not.
+      functionDeclaration: `() => (${expression})`,
+      awaitPromise: false,
+      target: { context: this.id },
+      resultOwnership: 'none',
+    })
+    const { type, result } = Object(reply)
+    if (type !== 'success') throw new Error('The script threw.')
+    const { value } = Object(result)
+    return typeof value === 'string' ? value : null
+  }
+
+  isAt(url: string): void {
+    this.#url = url
+    this.#origin = undefined
+  }
+
+  documents(): number {
+    return this.#documents
+  }
+
+  hasNavigated(): void {
+    this.#documents++
+  }
+
+  hasOrigin(origin: string): void {
+    this.#origin = origin
+  }
+
+  detach(): void {
+    this.#detached = true
+  }
+}
+
+/** A window or frame, and the frames in it. */
+interface Tree {
+  readonly id: string
+  readonly url: string
+  readonly children: readonly Tree[]
+}
+
+function parseTrees(contexts: unknown): readonly Tree[] {
+  let left = MOST_CONTEXTS
+  return parse(contexts, 0)
+
+  function parse(list: unknown, depth: number): Tree[] {
+    if (!Array.isArray(list) || depth > DEEPEST) return []
+    return list.flatMap((one): Tree[] => {
+      const { context, url, children } = Object(one)
+      if (typeof context !== 'string' || typeof url !== 'string' || left-- <= 0) return []
+      return [{ id: context, url, children: parse(children, depth + 1) }]
+    })
+  }
+}

@@ -1,0 +1,252 @@
+import { systemClock } from '../../base/clock.js'
+import { SolveguardError } from '../../base/errors.js'
+import type { Driver, DriverFrame, DriverPage, PageWatcher } from '../driver.js'
+import { isVendorFrame } from '../engine/vendor-frames.js'
+import { ClassicFrame } from './classic-frame.js'
+import { giveValue, LOOK, type Look, parseLook } from './frame-scripts.js'
+import { type Addresses, addresses } from './frame-urls.js'
+import { type Visit, Visits, WindowGone } from './frame-visitor.js'
+import { type Commands, ELEMENT, type ElementReference } from './session.js'
+
+const WATCH_MS = 500
+const MOST_WINDOWS = 50
+const MOST_FRAMES = 101
+const DEEPEST = 20
+
+/**
+ * A session by the commands of classic WebDriver, which tells nothing of itself, and has one current window and frame: frames
+ * are asked for in visits, and a page under a solve is looked at twice a second.
+ *
+ * @param evaluateMs how long one call into a frame may take
+ */
+export class ClassicDriver implements Driver<string> {
+  readonly commands: Commands
+  readonly visits: Visits
+  readonly evaluateMs: number
+  /** What is to run in every document to come. */
+  script: string | undefined
+  readonly #pages = new Map<string, ClassicPage>()
+
+  constructor(commands: Commands, evaluateMs: number) {
+    this.commands = commands
+    this.visits = new Visits(commands)
+    this.evaluateMs = evaluateMs
+  }
+
+  page(window: string): DriverPage {
+    const known = this.#pages.get(window) ?? new ClassicPage(this, window)
+    this.#pages.set(window, known)
+    return known
+  }
+
+  async pages(): Promise<readonly DriverPage[]> {
+    const windows = await this.visits.turns.take(() => this.commands.windows())
+    for (const window of this.#pages.keys()) if (!windows.includes(window)) this.#pages.delete(window)
+    const pages = windows.slice(0, MOST_WINDOWS).map((window) => this.page(window))
+    await Promise.all(pages.map((page) => page.refresh?.().catch(() => undefined)))
+    return pages
+  }
+
+  async install(script: string): Promise<() => Promise<void>> {
+    this.script = script
+    await this.pages()
+    return async () => {
+      this.script = undefined
+      await Promise.all([...this.#pages.values()].map((page) => page.uninstall().catch(() => undefined)))
+    }
+  }
+}
+
+class ClassicPage implements DriverPage {
+  readonly #driver: ClassicDriver
+  readonly #window: string
+  readonly #top: ClassicFrame
+  readonly #watchers = new Set<PageWatcher>()
+  #frames: readonly ClassicFrame[]
+  #closed = false
+  /** The browser's name for our script, where it runs in this window's documents to come. */
+  #installed: unknown
+  #refreshing: Promise<void> | undefined
+  #stopWatching: (() => void) | undefined
+
+  constructor(driver: ClassicDriver, window: string) {
+    this.#driver = driver
+    this.#window = window
+    this.#top = new ClassicFrame(this, undefined, undefined)
+    this.#frames = [this.#top]
+  }
+
+  frames(): readonly DriverFrame[] {
+    return this.#frames
+  }
+
+  isClosed(): boolean {
+    return this.#closed
+  }
+
+  /** Looks at the frames, once for all who wait for it to begin. */
+  refresh(): Promise<void> {
+    if (this.#closed) return Promise.resolve()
+    if (this.#refreshing) return this.#refreshing
+    const begun = () => {
+      if (this.#refreshing === refreshing) this.#refreshing = undefined
+    }
+    const refreshing = this.#visit((visit) => {
+      begun()
+      return this.#look(visit)
+    }).finally(begun)
+    this.#refreshing = refreshing
+    return refreshing
+  }
+
+  watch(watcher: PageWatcher): () => void {
+    this.#watchers.add(watcher)
+    this.#stopWatching ??= this.#keepWatching()
+    return () => {
+      this.#watchers.delete(watcher)
+      if (this.#watchers.size > 0) return
+      this.#stopWatching?.()
+      this.#stopWatching = undefined
+    }
+  }
+
+  /** The value of an expression, in the frame to which these elements lead. */
+  evaluate(path: readonly ElementReference[], expression: string): Promise<unknown> {
+    const { commands, evaluateMs } = this.#driver
+    return this.#visit(async (visit) => {
+      await visit.limit(evaluateMs)
+      if (path.length > 0) visit.leavesTop()
+      for (const element of path) await commands.toFrame(element)
+      return commands.execute(giveValue(expression))
+    })
+  }
+
+  async uninstall(): Promise<void> {
+    const identifier = this.#installed
+    this.#installed = undefined
+    if (identifier === undefined || this.#closed) return
+    await this.#visit(() => this.#cdp('Page.removeScriptToEvaluateOnNewDocument', { identifier }))
+  }
+
+  async #visit<T>(work: (visit: Visit) => Promise<T>): Promise<T> {
+    try {
+      return await this.#driver.visits.visit(this.#window, work)
+    } catch (error) {
+      if (error instanceof WindowGone || (await this.#isGone())) this.#close()
+      throw error
+    }
+  }
+
+  /** A window that does not answer may be there all the same; of a session that is over there is no window. */
+  async #isGone(): Promise<boolean> {
+    const windows = await this.#driver.commands.windows().catch((): readonly string[] => [])
+    return !windows.includes(this.#window)
+  }
+
+  #close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    for (const watcher of [...this.#watchers]) watcher.gone()
+  }
+
+  #keepWatching(): () => void {
+    let over = false
+    let cancel = (): void => {}
+    const again = () => {
+      cancel = systemClock.after(WATCH_MS, look, false)
+    }
+    const look = () => void this.refresh().then(next, next)
+    const next = () => {
+      if (!over && !this.#closed) again()
+    }
+    again()
+    return () => {
+      over = true
+      cancel()
+    }
+  }
+
+  async #look(visit: Visit): Promise<void> {
+    const { commands, evaluateMs, script } = this.#driver
+    const deadline = systemClock.monotonic() + evaluateMs * 0.7
+    await visit.limit(evaluateMs / 2)
+    if (script !== undefined && commands.cdp && this.#installed === undefined) {
+      const { identifier } = Object(await this.#cdp('Page.addScriptToEvaluateOnNewDocument', { source: script }))
+      this.#installed = identifier
+    }
+    const known = commands.cdp && (await addresses(commands.cdp))
+    const look = parseLook(await commands.execute(LOOK, known !== undefined))
+    const before = new Map(this.#frames.map((frame) => [frame.key, frame]))
+    const frames: ClassicFrame[] = [this.#top]
+    const changed: ClassicFrame[] = []
+    this.#top.isAt(known?.top ?? (await commands.url()))
+    if (this.#top.shows(look.document)) changed.push(this.#top)
+    await visit.limit(evaluateMs / 5)
+    await this.#lookBelow({ visit, deadline, known, before, frames, changed }, this.#top, look, 0)
+
+    const gone = this.#frames.filter((frame) => !frames.includes(frame))
+    this.#frames = frames
+    for (const frame of gone) frame.detach()
+    for (const watcher of [...this.#watchers]) {
+      for (const frame of gone) watcher.detached(frame)
+      for (const frame of changed) watcher.navigated(frame)
+    }
+  }
+
+  async #lookBelow(tour: Tour, parent: ClassicFrame, look: Look, depth: number): Promise<void> {
+    const { commands } = this.#driver
+    for (const shown of look.frames) {
+      if (tour.frames.length >= MOST_FRAMES) return
+      const key = shown.id ?? shown.element[ELEMENT]
+      const frame = tour.before.get(key) ?? new ClassicFrame(this, parent, key)
+      tour.frames.push(frame)
+      frame.element = shown.element
+      frame.shownAs(shown, tour.known)
+      // What is a vendor's is not looked into; where only the frame itself can say that it is, it is asked.
+      if (isVendorFrame(frame.url())) continue
+      frame.silent = true
+      if (depth >= DEEPEST || systemClock.monotonic() > tour.deadline) continue
+      tour.visit.leavesTop()
+      try {
+        await commands.toFrame(shown.element)
+      } catch {
+        // It went away just now.
+        continue
+      }
+      const below = await commands.execute(LOOK, tour.known !== undefined).then(parseLook, () => undefined)
+      if (below) {
+        frame.silent = false
+        if (!tour.known) frame.saysAddress(below.address)
+        if (frame.shows(below.document)) tour.changed.push(frame)
+        if (!isVendorFrame(frame.url())) await this.#lookBelow(tour, frame, below, depth + 1)
+      }
+      await commands.toParent()
+    }
+  }
+
+  #cdp(command: string, params: object): Promise<unknown> {
+    const { cdp } = this.#driver.commands
+    return cdp ? cdp(command, params) : Promise.resolve(undefined)
+  }
+}
+
+/** One look through all frames of a page. */
+interface Tour {
+  readonly visit: Visit
+  /** When to stop entering frames, by the monotonic clock. */
+  readonly deadline: number
+  readonly known: Addresses | undefined
+  readonly before: ReadonlyMap<string | undefined, ClassicFrame>
+  readonly frames: ClassicFrame[]
+  /** Frames that have another document than the last time. */
+  readonly changed: ClassicFrame[]
+}
+
+/** What the driver takes for the name of a page. */
+export function checkWindow(window: unknown): void {
+  if (typeof window === 'string' && window !== '' && window.length < 1_000) return
+  throw new SolveguardError(
+    'CONFIG_INVALID',
+    'A page of a WebDriver session is named by its window handle; leave it out for the current one.',
+  )
+}
