@@ -34,13 +34,13 @@ module.exports = {
       comment: 'src/index.ts shows the core: no adapter, no command, nothing for tests',
       severity: 'error',
       from: { path: '^src/index\\.ts$' },
-      to: { path: '^src/(adapters|cli|testing)/' },
+      to: { path: '^src/(adapters|demo|testing)/' },
     },
     {
       name: 'every-room-is-known',
       comment: 'a new room needs a line in MAY_IMPORT',
       severity: 'error',
-      from: { path: '^src/', pathNot: `^src/(index\\.ts$|cli/|(${Object.keys(MAY_IMPORT).join('|')})/)` },
+      from: { path: '^src/', pathNot: `^src/(index\\.ts$|demo/|(${Object.keys(MAY_IMPORT).join('|')})/)` },
       to: {},
     },
     {
@@ -54,14 +54,14 @@ module.exports = {
       name: 'no-browser-in-the-core',
       comment: 'only adapters and commands know a browser library',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(adapters|cli)/' },
+      from: { path: '^src/', pathNot: '^src/(adapters|demo)/' },
       to: { path: BROWSER_LIBRARIES },
     },
     {
       name: 'ships-with-what-it-needs',
       comment: 'what users install is in dependencies, or is a peer whose types alone are used',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/cli/' },
+      from: { path: '^src/', pathNot: '^src/demo/' },
       to: {
         dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'],
         dependencyTypesNot: ['type-only', 'npm-peer'],

@@ -7,9 +7,9 @@ const SHOWN = ['@2captcha/captcha-solver', '@antiadmin/anticaptchaofficial', '@z
 export default {
   entry: [
     ...Object.values(ENTRIES).map((file) => `src/${file}.ts`),
-    'src/cli/*.ts',
+    'src/demo/*.ts',
     // Bundled into strings by scripts/page-script.mjs.
-    'src/widgets/page/{main,observer}.ts',
+    'src/widgets/page/{main,init-script}.ts',
     'scripts/*.mjs',
     'bench/{main,ledger-worker}.ts',
     // Processes that tests start, and kill.

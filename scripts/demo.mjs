@@ -5,7 +5,7 @@ const options = process.argv.slice(2)
 ensurePackages(failed)
 if (!options.some((option) => option === '--help' || option === '-h')) await ensureBrowser(failed)
 
-process.argv.splice(1, 1, 'run.mjs', 'src/cli/demo.ts')
+process.argv.splice(1, 1, 'run.mjs', 'src/demo/main.ts')
 await import('./run.mjs')
 
 /**

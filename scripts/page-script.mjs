@@ -25,7 +25,7 @@ function bundlePage(entry) {
 
 /** The init script: watches the vendors' scripts from before the page's own run. */
 export function observerScript() {
-  return bundlePage('observer.ts')
+  return bundlePage('init-script.ts')
 }
 
 /** What finds widgets and puts solutions in. */

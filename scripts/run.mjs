@@ -1,4 +1,4 @@
-// Runs one of the project's TypeScript files from source: node scripts/run.mjs src/cli/demo.ts [its arguments]
+// Runs one of the project's TypeScript files from source: node scripts/run.mjs src/demo/main.ts [its arguments]
 import { mkdirSync, renameSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'

@@ -5,7 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { humanReport } from '../../src/cli/report.js'
+import { humanReport } from '../../src/demo/report.js'
 
 const root = join(import.meta.dirname, '../..')
 const PLAIN = { PATH: process.env.PATH, HOME: process.env.HOME, CHROMIUM_PATH: process.env.CHROMIUM_PATH }

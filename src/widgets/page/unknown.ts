@@ -1,9 +1,9 @@
-import { isDrawn } from './aws-waf.js'
-import type { Root } from './dom.js'
-import type { Place } from './family.js'
-import { includes, type List, list, push } from './primordials.js'
-import { has, hostOf, json, slice } from './text.js'
-import { own } from './walk.js'
+import { isDrawn } from '../families/aws-waf/page/index.js'
+import type { Root } from '../page-kit/dom.js'
+import type { Place } from '../page-kit/family.js'
+import { includes, type List, list, push } from '../page-kit/primordials.js'
+import { own } from '../page-kit/safe-read.js'
+import { has, hostOf, json, slice } from '../page-kit/text.js'
 
 /** A vendor whose widgets we do not know. A row goes from here when its family is learnt. */
 interface Stranger {

@@ -1,0 +1,136 @@
+// npm run demo: the main job, in a real browser. Without arguments everything it talks to is a stand-in on this machine.
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type Browser, chromium } from 'playwright'
+import { CHROMIUM_FLAGS, findBrowser, noBrowser } from '../../scripts/find-browser.mjs'
+import { messageOf } from '../base/errors.js'
+import { realDemo } from './real.js'
+import { humanReport, jsonReport, type Report } from './report.js'
+import type { DemoRun } from './run.js'
+import { standInDemo } from './stand-in.js'
+
+const HELP = `npm run demo                        the whole demo, on stand-ins: no key, no network, no money
+npm run demo -- --headed            shows the browser
+npm run -s demo -- --json           one JSON object a line, and nothing else
+npm run demo -- --url https://…     a page of your own, with CaptchaAI and your key in SOLVEGUARD_KEY: spends real money`
+
+const OPTIONS = {
+  headed: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+  url: { type: 'string' },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const
+
+/** Somebody stopped it, by a signal. */
+class Interrupted extends Error {
+  constructor(readonly exitCode: number) {
+    super('interrupted')
+  }
+}
+
+async function main(): Promise<number> {
+  const write = (line: string): void => void process.stdout.write(`${line}\n`)
+  const report = process.argv.includes('--json') ? jsonReport(write) : humanReport(write)
+  const values = readArguments()
+  if (typeof values === 'string') {
+    process.stderr.write(`${HELP}\n`)
+    report.end(false, values)
+    return 1
+  }
+  if (values.help) {
+    write(HELP)
+    return 0
+  }
+  return demo(report, values.headed, values.url)
+}
+
+/** @returns the exit code */
+async function demo(report: Report, headed: boolean, url: string | undefined): Promise<number> {
+  const started = performance.now()
+  let folder: string | undefined
+  let half = false
+  let launching: Promise<Browser> | undefined
+  let work: Promise<string> | undefined
+  try {
+    const launch = await browserStart(headed)
+    folder = newFolder()
+    const run: DemoRun = { report, folder, browser: () => (launching ??= launch()) }
+    work = url === undefined ? standInDemo(run) : realDemo(run, url)
+    const text = await Promise.race([work, interruption()])
+    report.end(true, `${text}, in ${((performance.now() - started) / 1000).toFixed(1)} s`)
+    return 0
+  } catch (error) {
+    report.end(false, firstLine(error))
+    if (!(error instanceof Interrupted)) return 1
+    // The half of a run on stand-ins is of use to nobody.
+    half = url === undefined
+    return error.exitCode
+  } finally {
+    await (await launching?.catch(() => undefined))?.close()
+    await work?.catch(() => {})
+    // Nor is the empty folder of one that got nowhere.
+    if (folder && (half || readdirSync(folder).length === 0)) rmSync(folder, { recursive: true })
+  }
+}
+
+/** Rejects when somebody stops us for the first time; the second time ends the process. */
+function interruption(): Promise<never> {
+  return new Promise((_, reject) => {
+    for (const [signal, exitCode] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const) {
+      process.once(signal, () => reject(new Interrupted(exitCode)))
+    }
+  })
+}
+
+/** Where this run leaves what it leaves. */
+function newFolder(): string {
+  const folder = join('.solveguard', 'demo', new Date().toISOString().slice(0, 19).replaceAll(':', '-'))
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw new Error(`the folder ${folder} cannot be made: see that you may write here (${messageOf(error)})`)
+  }
+  return folder
+}
+
+/** What starts the browser; throws where it is known before that it will not. */
+async function browserStart(headed: boolean): Promise<() => Promise<Browser>> {
+  const found = await findBrowser()
+  if (!found) throw new Error(noBrowser())
+  const { DISPLAY, WAYLAND_DISPLAY } = process.env
+  if (headed && process.platform === 'linux' && !DISPLAY && !WAYLAND_DISPLAY)
+    throw new Error(
+      '--headed needs a screen, and DISPLAY names none: leave it out, or put `xvfb-run` before the command',
+    )
+  // We close it ourselves when somebody stops us.
+  const signals = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: true }
+  return async () => {
+    try {
+      return await chromium.launch({ executablePath: found.path, args: CHROMIUM_FLAGS, headless: !headed, ...signals })
+    } catch (error) {
+      throw new Error(
+        `the browser ${found.path} did not start: see what it says when you run it, or have CHROMIUM_PATH name another (${firstLine(error)})`,
+      )
+    }
+  }
+}
+
+/** The browser's own messages have many lines; the first says what it is. */
+function firstLine(error: unknown): string {
+  return messageOf(error).split(/[\n·]/)[0] ?? ''
+}
+
+/** The options, or a sentence that says what is wrong with them. */
+function readArguments() {
+  try {
+    return parseArgs({ options: OPTIONS }).values
+  } catch (error) {
+    return messageOf(error).split('. ')[0] ?? ''
+  }
+}
+
+process.exitCode = await main()

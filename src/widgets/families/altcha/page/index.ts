@@ -1,0 +1,44 @@
+import { proofOfWork, stateOf } from '../../../page-kit/proof-of-work.js'
+import { read } from '../../../page-kit/safe-read.js'
+
+const STATES = {
+  unverified: 'waiting',
+  expired: 'waiting',
+  verifying: 'working',
+  verified: 'answered',
+  error: 'failed',
+  code: 'asks',
+} as const
+
+/** ALTCHA, inside the page: `<altcha-widget>`, all of it in the document itself. */
+export const altcha = proofOfWork({
+  name: 'altcha-widget',
+  method: 'verify',
+  look(place, element) {
+    const { p, dom } = place
+    const box = dom.inElement(element, '.altcha[data-state]')[0]
+    const field = dom.inElement(element, 'input[type="hidden"]')[0]
+    const error = dom.inElement(element, '.altcha-error[title]')[0]
+    const state = stateOf(place, STATES, box && dom.attribute(box, 'data-state'))
+    return {
+      // Named `challengeurl` before version 3.
+      endpoint: dom.attribute(element, 'challenge') ?? dom.attribute(element, 'challengeurl'),
+      onSubmit: (dom.attribute(element, 'auto') ?? configured()) === 'onsubmit',
+      // Without its script it shows nothing.
+      visible: box !== undefined && dom.visible(box),
+      state,
+      token: state === 'answered' && field ? dom.value(field) : '',
+      why: error && dom.attribute(error, 'title'),
+    }
+
+    /** What a page sets by code, or by `display`. */
+    function configured(): unknown {
+      try {
+        const get = read(p, element, 'getConfiguration')
+        return typeof get === 'function' ? read(p, p.apply(get as () => unknown, element, []), 'auto') : undefined
+      } catch {
+        return undefined
+      }
+    }
+  },
+})

@@ -1,0 +1,40 @@
+import { z } from 'zod'
+import { host, sitekey } from '../../bounds.js'
+import type { Widget } from '../../widget.js'
+
+const shape = z.object({
+  sitekey,
+  host,
+  // Dropped by itself: a site that wants it will refuse the token, and one that does not will not.
+  blob: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,4096}$/)
+    .optional()
+    .catch(undefined),
+  visible: z.boolean(),
+  answered: z.boolean(),
+  executed: z.boolean(),
+})
+
+const USUAL_HOST = 'client-api.arkoselabs.com'
+
+const FRAME_PATH = /^\/(?:v2\/[\w.-]+\/enforcement\.[\w.-]+\.html|fc\/(?:gc|gt2|api|assets|apps)\/.*)$/
+
+/** Arkose, once FunCaptcha. */
+export const arkose: Widget<z.output<typeof shape>> = {
+  family: 'arkose',
+  shape,
+  tokenLivesMs: 300_000,
+  read({ sitekey, host, blob, visible, answered, executed }) {
+    return {
+      challenge: { variant: 'arkose', sitekey, blob, apiHost: host === USUAL_HOST ? undefined : host },
+      visible,
+      answered,
+      executed,
+      due: !answered && (visible || executed),
+    }
+  },
+  isVendorFrame: (url) => FRAME_PATH.test(url.pathname),
+  // Most sessions end without a challenge: only one that stands open waits for somebody.
+  manner: ({ visible = true }) => (visible ? 'waits-for-somebody' : 'may-pass-by-itself'),
+}

@@ -1,0 +1,140 @@
+import { callBack } from '../../../page-kit/callback.js'
+import { hideChallenge } from '../../../page-kit/challenge-popup.js'
+import { later } from '../../../page-kit/expiry.js'
+import { type PageFamily, type PageSolution, type Place, type Seen, seenIn } from '../../../page-kit/family.js'
+import { addField, addFields, ownForm } from '../../../page-kit/fields.js'
+import { includes, type List, list, note, push, remove } from '../../../page-kit/primordials.js'
+import { read } from '../../../page-kit/safe-read.js'
+import { text } from '../../../page-kit/text.js'
+import { FIELDS, gather, type Scene, setting, type Widget } from './scan.js'
+import { isCompleted } from './watch.js'
+
+interface SeenWidget extends Seen {
+  readonly widget: Widget
+}
+
+/** Arkose (FunCaptcha), inside the page. */
+export const arkose: PageFamily = {
+  gather(place, most) {
+    const scene = gather(place, most)
+    return seenIn(scene, (widget) => describe(place, scene, widget))
+  },
+}
+
+/** How many were answered by us: each shall be told from the others. */
+let solved = 0
+
+function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
+  const { p, dom } = place
+  const { passed } = place.observer.watchers.arkose
+  const { box, enforcement, field, frame, host, key } = widget
+  const last = enforcement?.last
+  const shown = last === 'onShow' || last === 'onShown'
+
+  const seen: SeenWidget = {
+    widget,
+    facts: {
+      sitekey: key,
+      host,
+      blob: text(read(p, setting(place, widget, 'data'), 'blob')),
+      visible: isVisible(),
+      answered: isAnswered(),
+      executed: last === 'run' || shown,
+      hinted: widget.hinted === true,
+    },
+    same(other) {
+      const that = (other as SeenWidget).widget
+      if (enforcement && that.enforcement) return enforcement === that.enforcement
+      if (box && that.box) return box === that.box
+      return key === that.key
+    },
+    place(solution) {
+      if (solution.unlessAnswered && isAnswered()) return 'answered'
+      fill(solution)
+      return 'ok'
+    },
+    fire({ token }) {
+      callBack(p, setting(place, widget, 'onCompleted'), [{ token, completed: true, suppressed: false }])
+      callBack(p, box && dom.attribute(box, 'data-callback'), [token])
+    },
+    release() {},
+  }
+  return seen
+
+  /** The frame of one that we see at work may be there, and out of sight, long before its challenge is open. */
+  function isVisible(): boolean {
+    if (enforcement) return shown
+    const element = box ?? frame
+    return element !== undefined && dom.visible(element)
+  }
+
+  function isAnswered(): boolean {
+    if (enforcement) return isCompleted(p, enforcement)
+    const fields = fieldsOf()
+    for (let index = 0; index < fields.size; index++) {
+      if (includes(passed, dom.value(fields[index] as Element))) return true
+    }
+    return false
+  }
+
+  /** Those in its box and its form, or, if it is the only one, in the page. */
+  function fieldsOf(): List<Element> {
+    const fields = list<Element>()
+    if (field) addField(fields, field)
+    if (box) {
+      addFields(fields, dom.inElement(box, FIELDS))
+      const form = ownForm(dom, box, boxes())
+      if (form) addFields(fields, dom.inElement(form, FIELDS))
+    }
+    if (scene.widgets.size > 1) return fields
+    const roots = dom.roots()
+    for (let index = 0; index < roots.size; index++) addFields(fields, dom.all(roots[index] as Document, FIELDS))
+    return fields
+  }
+
+  function boxes(): List<{ readonly element?: Element }> {
+    const others = list<{ readonly element?: Element }>()
+    for (let index = 0; index < scene.widgets.size; index++) {
+      const other = scene.widgets[index] as Widget
+      if (other.box) push(others, { element: other.box })
+    }
+    return others
+  }
+
+  function fill({ token, livesMs }: PageSolution): void {
+    const fields = fieldsOf()
+    if (fields.size === 0 && box) push(fields, createField(box))
+    for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
+    note(passed, token)
+    const mark = `onCompleted ${++solved}`
+    const clear = () => {
+      remove(passed, token)
+      for (let index = 0; index < fields.size; index++) {
+        if (dom.value(fields[index] as Element) === token) dom.setValue(fields[index] as Element, '')
+      }
+    }
+    if (enforcement) {
+      if (shown) hide()
+      enforcement.last = mark
+    }
+    later(place, livesMs, () => {
+      clear()
+      if (enforcement?.last === mark) enforcement.last = 'onReset'
+    })
+  }
+
+  /** Puts the open challenge away: all that was put over the page, or the one frame that was put into it. */
+  function hide(): void {
+    if (!frame) return
+    if (setting(place, widget, 'mode') === 'inline') (frame as HTMLElement).style.display = 'none'
+    else hideChallenge(place, frame)
+  }
+
+  function createField(into: Element): Element {
+    const created = dom.create('input')
+    created.setAttribute('type', 'hidden')
+    created.setAttribute('name', 'fc-token')
+    dom.append(into, created)
+    return created
+  }
+}

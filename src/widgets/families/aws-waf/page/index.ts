@@ -1,0 +1,69 @@
+import { callBack } from '../../../page-kit/callback.js'
+import type { PageFamily, Place, Seen } from '../../../page-kit/family.js'
+import { list, push } from '../../../page-kit/primordials.js'
+import { read } from '../../../page-kit/safe-read.js'
+import { text } from '../../../page-kit/text.js'
+import { setToken } from './cookie.js'
+import type { Render } from './watch.js'
+
+interface SeenWidget extends Seen {
+  readonly container: Element
+}
+
+/** Amazon WAF's CAPTCHA as pages draw it themselves: only what its API was told gives it away. */
+export const awsWaf: PageFamily = {
+  gather(place, most) {
+    const { renders } = place.observer.watchers.awsWaf
+    const seen = list<Seen>()
+    let leftOut = 0
+    for (let index = 0; index < renders.size; index++) {
+      const one = describe(place, renders[index] as Render)
+      if (!one) continue
+      if (seen.size < most) push(seen, one)
+      else leftOut++
+    }
+    return { seen, leftOut }
+  },
+}
+
+const SCRIPT = 'script[src*=".awswaf.com/"],script[src*="/jsapi.js"]'
+
+function describe(place: Place, render: Render): SeenWidget | undefined {
+  const { p, dom } = place
+  const { container, params } = render
+  const sitekey = text(read(p, params, 'apiKey'))
+  if (!dom.isElement(container) || !dom.here(container) || sitekey === undefined) return undefined
+  const script = dom.all(document, SCRIPT)[0]
+  return {
+    container,
+    facts: {
+      sitekey,
+      script: script && dom.source(script),
+      visible: dom.visible(container),
+      answered: render.answered,
+    },
+    same: (other) => (other as SeenWidget).container === container,
+    place({ token, unlessAnswered }) {
+      if (unlessAnswered && render.answered) return 'answered'
+      if (!setToken(place, token)) return 'refused'
+      render.answered = true
+      return 'ok'
+    },
+    fire({ token }) {
+      const onSuccess = read(p, params, 'onSuccess')
+      if (typeof onSuccess !== 'function') return
+      callBack(p, () => p.apply(onSuccess as (token: string) => unknown, params, [token]), [])
+    },
+    release() {},
+  }
+}
+
+/** Whether an element stands in what the page's code had drawn. */
+export function isDrawn({ dom, observer }: Place, element: Element): boolean {
+  const { renders } = observer.watchers.awsWaf
+  for (let index = 0; index < renders.size; index++) {
+    const container = renders[index]?.container
+    if (dom.isElement(container) && dom.contains(container, element)) return true
+  }
+  return false
+}

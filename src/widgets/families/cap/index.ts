@@ -1,0 +1,17 @@
+import { z } from 'zod'
+import { proofOfWorkFacts, readProofOfWork } from '../../proof-of-work.js'
+import type { Widget } from '../../widget.js'
+
+const shape = z.object(proofOfWorkFacts)
+
+/** Cap (capjs). */
+export const cap: Widget<z.output<typeof shape>> = {
+  family: 'cap',
+  shape,
+  // The server's default.
+  tokenLivesMs: 1_200_000,
+  // A standalone server has a path for each site: `https://cap.example.com/<sitekey>/`.
+  read: (raw) => readProofOfWork(raw, 'cap', (endpoint) => /\/([\w-]+)\/?$/.exec(endpoint.pathname)?.[1]),
+  isVendorFrame: () => false,
+  manner: () => 'browser-works-it-out',
+}

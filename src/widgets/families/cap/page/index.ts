@@ -1,0 +1,27 @@
+import { proofOfWork, stateOf } from '../../../page-kit/proof-of-work.js'
+import { read } from '../../../page-kit/safe-read.js'
+import { text } from '../../../page-kit/text.js'
+
+const STATES = { verifying: 'working', error: 'failed' } as const
+
+/** Cap, inside the page: `<cap-widget>`, with its looks in an open shadow root and its answer in a hidden field beside that. */
+export const cap = proofOfWork({
+  name: 'cap-widget',
+  method: 'solve',
+  look(place, element) {
+    const { dom } = place
+    const shadow = dom.shadow(element)
+    const box = shadow && dom.all(shadow, '.captcha')[0]
+    const field = dom.inElement(element, 'input[type="hidden"]')[0]
+    const token = field ? dom.value(field) : ''
+    return {
+      endpoint: dom.attribute(element, 'data-cap-api-endpoint'),
+      onSubmit: false,
+      // Without its script it shows nothing.
+      visible: box !== undefined && dom.visible(element),
+      state: token ? 'answered' : stateOf(place, STATES, box && dom.attribute(box, 'data-state')),
+      token,
+    }
+  },
+  failure: ({ p }, event) => text(read(p, read(p, event, 'detail'), 'code')) ?? '',
+})

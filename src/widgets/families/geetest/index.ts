@@ -1,0 +1,48 @@
+import { z } from 'zod'
+import { host, sitekey } from '../../bounds.js'
+import type { Widget } from '../../widget.js'
+
+const shape = z.object({
+  v4: z.boolean(),
+  sitekey,
+  // Dropped by themselves: a fresh challenge can be asked for, and the usual host will mostly do.
+  challenge: z
+    .string()
+    .regex(/^[\w-]{1,256}$/)
+    .optional()
+    .catch(undefined),
+  host,
+  bound: z.boolean(),
+  visible: z.boolean(),
+  answered: z.boolean(),
+  executed: z.boolean(),
+})
+
+const USUAL_HOST = 'api.geetest.com'
+
+/** GeeTest v3 and v4. */
+export const geetest: Widget<z.output<typeof shape>> = {
+  family: 'geetest',
+  shape,
+  // Its answer is good for as long as the challenge that it is for.
+  tokenLivesMs: 600_000,
+  fields: [
+    ['geetest_challenge', 'geetest_validate', 'geetest_seccode'],
+    ['captcha_id', 'lot_number', 'pass_token', 'gen_time', 'captcha_output'],
+  ],
+  read({ v4, sitekey, challenge, host, bound, visible, answered, executed }) {
+    return {
+      challenge: v4
+        ? { variant: 'v4', sitekey }
+        : { variant: 'v3', sitekey, challenge, apiHost: host === USUAL_HOST ? undefined : host },
+      visible,
+      answered,
+      executed,
+      due: !answered && (executed || (visible && !bound)),
+    }
+  },
+  // All of it is drawn into the page itself.
+  isVendorFrame: () => false,
+  // Bound to a button of the page's own, it lets most people pass once it was set off.
+  manner: ({ visible = true }) => (visible ? 'waits-for-somebody' : 'may-pass-by-itself'),
+}

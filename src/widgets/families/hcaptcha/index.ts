@@ -1,0 +1,39 @@
+import { z } from 'zod'
+import { sitekey } from '../../bounds.js'
+import type { Widget } from '../../widget.js'
+
+const shape = z.object({
+  kind: z.enum(['checkbox', 'invisible']),
+  sitekey,
+  // Dropped by itself: a widget with odd data can still be solved.
+  rqdata: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,4096}$/)
+    .optional()
+    .catch(undefined),
+  visible: z.boolean(),
+  answered: z.boolean(),
+  executed: z.boolean(),
+  challenged: z.boolean(),
+})
+
+const FRAME_PATH = /^\/captcha\/v1\/[\w.-]+\/static\/hcaptcha(?:-[a-z-]+)?\.html$/
+
+/** hCaptcha, Enterprise too. */
+export const hcaptcha: Widget<z.output<typeof shape>> = {
+  family: 'hcaptcha',
+  shape,
+  tokenLivesMs: 120_000,
+  read({ kind, sitekey, rqdata, visible, answered, executed, challenged }) {
+    const asked = kind === 'checkbox' ? visible || executed || challenged : executed || challenged
+    return {
+      challenge: { variant: kind, sitekey, rqdata },
+      visible,
+      answered,
+      executed: executed || challenged,
+      due: !answered && asked,
+    }
+  },
+  isVendorFrame: (url) => FRAME_PATH.test(url.pathname),
+  manner: ({ variant }) => (variant === 'invisible' ? 'may-pass-by-itself' : 'waits-for-somebody'),
+}

@@ -1,0 +1,164 @@
+import type { Call } from '../../../page-kit/api-watch.js'
+import { elementsTakenBy, isFriendly } from '../../../page-kit/compat.js'
+import type { Place } from '../../../page-kit/family.js'
+import { type List, list, push } from '../../../page-kit/primordials.js'
+import { read } from '../../../page-kit/safe-read.js'
+import { has, parameter, text } from '../../../page-kit/text.js'
+
+/** One hCaptcha, put together from whatever knows of it. Every part may be missing. */
+export interface Widget {
+  /** The vendor's name for it. */
+  id?: string
+  /** The element that it stands in, or the button that it is bound to. */
+  element?: Element
+  /** The arguments of `render`, as the page has them. */
+  params?: object
+  frame?: Frame
+  /** What an Enterprise site told it last, by `execute` or `setData`. */
+  rqdata?: string
+  /** Whether the page has called `execute`, and nothing tells us that it has ended. */
+  executed?: boolean
+  removed?: boolean
+}
+
+export interface Frame {
+  readonly element?: Element
+  readonly url: string
+  readonly id: string | undefined
+}
+
+export interface Scene {
+  readonly widgets: List<Widget>
+  readonly challenges: List<Frame>
+  readonly leftOut: number
+}
+
+const MOST_FOUND = 1_000
+const MOST_FRAMES = 300
+
+/** Puts together what the page shows, what the browser knows of frames, and what we saw being called. */
+export function gather(place: Place, most: number): Scene {
+  const { p, dom } = place
+  const { calls } = place.observer.watchers.hcaptcha
+  const widgets = list<Widget>()
+  const frames = list<Frame>()
+  const challenges = list<Frame>()
+  let leftOut = 0
+
+  const boxes = `.h-captcha[data-sitekey]${elementsTakenBy(place) === 'hcaptcha' ? ',.g-recaptcha[data-sitekey]' : ''}`
+  for (let index = 0; index < calls.size; index++) addRender(calls[index] as Call)
+  const roots = dom.roots()
+  for (let index = 0; index < roots.size; index++) lookAtElements(roots[index] as Document)
+  for (let index = 0; index < roots.size; index++) lookAtFrames(roots[index] as Document)
+  for (let index = 0; index < place.frames.size; index++) sortFrame({ url: place.frames[index]?.url ?? '' })
+  for (let index = 0; index < frames.size; index++) addFrame(frames[index] as Frame)
+  for (let index = 0; index < calls.size; index++) follow(calls[index] as Call)
+  return { widgets: standing(), challenges, leftOut }
+
+  function addRender({ name, target, params, result: id }: Call): void {
+    if (name !== 'render' || typeof id !== 'string' || widgets.size >= MOST_FOUND) return
+    const element = typeof target === 'string' ? dom.byId(target) : target
+    const widget: Widget = { id }
+    if (dom.isElement(element)) widget.element = element
+    if (typeof params === 'object' && params !== null) widget.params = params
+    push(widgets, widget)
+  }
+
+  function lookAtElements(root: Document): void {
+    const found = dom.all(root, boxes)
+    for (let index = 0; index < found.length; index++) {
+      const element = found[index] as Element
+      if (widgets.size >= MOST_FOUND) {
+        leftOut += found.length - index
+        return
+      }
+      if (!isFriendly(p, element) && !first((other) => other.element === element)) push(widgets, { element })
+    }
+  }
+
+  function lookAtFrames(root: Document): void {
+    const found = dom.all(root, 'iframe[src*="hcaptcha"]')
+    for (let index = 0; index < found.length && index < MOST_FRAMES; index++) {
+      const element = found[index] as Element
+      sortFrame({ element, url: dom.attribute(element, 'src') ?? '' })
+    }
+  }
+
+  function sortFrame({ element, url }: { element?: Element; url: string }): void {
+    const kind = parameter(p, url, 'frame')
+    const challenge = kind === 'challenge' || has(p, url, 'hcaptcha-challenge.html')
+    if (!challenge && !kind && !has(p, url, 'hcaptcha-checkbox.html')) return
+    const id = (element && dom.attribute(element, 'data-hcaptcha-widget-id')) || parameter(p, url, 'id')
+    const frame = element ? { element, url, id } : { url, id }
+    const to = challenge ? challenges : frames
+    // The browser's own list names those once more that the page shows.
+    for (let index = 0; index < to.size; index++) if (to[index]?.id === id && to[index]?.url === url) return
+    if (to.size < MOST_FRAMES) push(to, frame)
+  }
+
+  function addFrame(frame: Frame): void {
+    const { element, id, url } = frame
+    const widget =
+      first((other) => id !== undefined && other.id === id) ??
+      (element &&
+        first((other) => !other.frame && !other.id && !!other.element && dom.contains(other.element, element))) ??
+      first((other) => !other.frame && !other.id && sitekeyOf(place, other) === parameter(p, url, 'sitekey'))
+    const parent = element && dom.parent(element)
+    const at = widget ?? push<Widget>(widgets, dom.isElement(parent) ? { element: parent } : {})
+    // The browser's list has no elements: what the page shows counts for more.
+    if (!at.frame?.element) at.frame = frame
+    if (id !== undefined) at.id ??= id
+  }
+
+  /** What a call said of its widget. A call without a target means the first one. */
+  function follow({ name, target, params }: Call): void {
+    const widget =
+      target === undefined ? firstOf(widgets, stands) : first(({ id }) => id !== undefined && id === target)
+    if (!widget) return
+    const rqdata = text(read(p, params, 'rqdata'))
+    if (rqdata !== undefined && (name === 'execute' || name === 'setData')) widget.rqdata = rqdata
+    if (name === 'execute') widget.executed = true
+    else if (name === 'reset') widget.executed = false
+    else if (name === 'remove') widget.removed = true
+  }
+
+  /** Without those that were taken out, and those that no sitekey is known of; at most `most`. */
+  function standing(): List<Widget> {
+    const kept = list<Widget>()
+    for (let index = 0; index < widgets.size; index++) {
+      const widget = widgets[index] as Widget
+      if (!stands(widget) || !sitekeyOf(place, widget)) continue
+      if (kept.size < most) push(kept, widget)
+      else leftOut++
+    }
+    return kept
+  }
+
+  function stands({ removed, element }: Widget): boolean {
+    return !removed && (!element || dom.here(element))
+  }
+
+  function first(test: (widget: Widget) => boolean): Widget | undefined {
+    for (let index = 0; index < widgets.size; index++) if (test(widgets[index] as Widget)) return widgets[index]
+    return undefined
+  }
+}
+
+/** Of several widgets, the one that a call without a target means: rendered first, as those are that stand in the page. */
+export function firstOf(widgets: List<Widget>, test: (widget: Widget) => boolean = () => true): Widget | undefined {
+  let found: Widget | undefined
+  for (let index = 0; index < widgets.size; index++) {
+    const widget = widgets[index] as Widget
+    if (test(widget) && (!found || (found.params && !widget.params))) found = widget
+  }
+  return found
+}
+
+/** A parameter of the widget: from what the page told the script, else from the element's `data-` attribute. */
+export function setting({ p, dom }: Place, { params, element }: Widget, name: string): unknown {
+  return read(p, params, name) ?? (element && dom.attribute(element, `data-${name}`))
+}
+
+export function sitekeyOf(place: Place, widget: Widget): string | undefined {
+  return text(setting(place, widget, 'sitekey')) ?? (widget.frame && parameter(place.p, widget.frame.url, 'sitekey'))
+}

@@ -1,0 +1,64 @@
+import { z } from 'zod'
+import type { Variant } from '../../../base/challenge.js'
+import { printable, sitekey } from '../../bounds.js'
+import type { Widget } from '../../widget.js'
+
+const shape = z.object({
+  kind: z.enum(['checkbox', 'invisible', 'score']),
+  enterprise: z.boolean(),
+  sitekey,
+  // Dropped by themselves: a widget with an odd action can still be solved.
+  action: printable(100),
+  dataS: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,4096}$/)
+    .optional()
+    .catch(undefined),
+  host: z.string().max(300).optional().catch(undefined),
+  visible: z.boolean(),
+  answered: z.boolean(),
+  executed: z.boolean(),
+  challenged: z.boolean(),
+})
+
+type Raw = z.output<typeof shape>
+
+const VARIANTS: Readonly<Record<Raw['kind'], readonly [plain: Variant, enterprise: Variant]>> = {
+  checkbox: ['v2-checkbox', 'enterprise-checkbox'],
+  invisible: ['v2-invisible', 'enterprise-invisible'],
+  score: ['v3', 'enterprise-score'],
+}
+
+/** The vendor's second name for the same service, for places where the first one cannot be reached. */
+const OTHER_HOSTS: readonly (string | undefined)[] = ['www.recaptcha.net', 'recaptcha.net']
+
+const FRAME_PATH = /^\/recaptcha\/(?:api2|enterprise)\/(?:anchor|bframe)$/
+
+/** reCAPTCHA v2, v3 and Enterprise. */
+export const recaptcha: Widget<Raw> = {
+  family: 'recaptcha',
+  shape,
+  tokenLivesMs: 120_000,
+  read(raw) {
+    const { kind, visible, answered, executed, challenged } = raw
+    const asked = kind === 'checkbox' ? visible || challenged : executed
+    return {
+      challenge: {
+        variant: VARIANTS[kind][raw.enterprise ? 1 : 0],
+        sitekey: raw.sitekey,
+        action: raw.action,
+        dataS: raw.dataS,
+        apiHost: OTHER_HOSTS.includes(raw.host) ? raw.host : undefined,
+      },
+      visible,
+      answered,
+      executed,
+      due: !answered && asked,
+    }
+  },
+  isVendorFrame: (url) => FRAME_PATH.test(url.pathname),
+  manner({ variant }) {
+    if (variant === 'v3' || variant === 'enterprise-score') return 'answers-by-itself'
+    return variant.endsWith('invisible') ? 'may-pass-by-itself' : 'waits-for-somebody'
+  },
+}

@@ -1,0 +1,44 @@
+import type { Place } from '../../../page-kit/family.js'
+import { addField, addFields, ownForm } from '../../../page-kit/fields.js'
+import { type List, list } from '../../../page-kit/primordials.js'
+import type { Scene, Widget } from './scan.js'
+
+const FIELD = 'g-recaptcha-response'
+const FIELDS = `textarea[name="${FIELD}"],input[name="${FIELD}"]`
+
+/** The response fields that belong to this widget and to no other. */
+export function fieldsOf({ dom }: Place, { widgets }: Scene, widget: Widget): List<Element> {
+  const fields = list<Element>()
+  const { element, n } = widget
+  if (element) addFields(fields, dom.inElement(element, FIELDS))
+  if (n !== undefined) {
+    const field = dom.byId(n === 0 ? FIELD : `${FIELD}-${n}`)
+    const fits = field && (dom.tag(field) === 'textarea' || dom.tag(field) === 'input')
+    if (fits && !elsewhere(field)) addField(fields, field)
+  }
+  const form = element && ownForm(dom, element, widgets)
+  if (form) addFields(fields, dom.inElement(form, FIELDS))
+  return fields
+
+  function elsewhere(field: Element): boolean {
+    for (let index = 0; index < widgets.size; index++) {
+      const other = widgets[index]?.element
+      if (other && other !== element && dom.contains(other, field)) return true
+    }
+    return false
+  }
+}
+
+/** A field where the widget has made none: in its element, or beside it if that is a button. */
+export function createField({ dom }: Place, { element, n }: Widget): Element {
+  const field = dom.create('textarea')
+  field.setAttribute('name', FIELD)
+  if (!dom.byId(FIELD)) field.id = FIELD
+  else if (n) field.id = `${FIELD}-${n}`
+  field.hidden = true
+  const tag = element && dom.tag(element)
+  const inside = element && tag !== 'button' && tag !== 'input'
+  const around = inside ? element : element && (dom.closest(element, 'form') ?? dom.parent(element))
+  dom.append(around ?? dom.body(), field)
+  return field
+}

@@ -1,0 +1,217 @@
+import type { Observer, Watcher } from '../../../page/install.js'
+import { thenable } from '../../../page-kit/api-watch.js'
+import { takenBy } from '../../../page-kit/compat.js'
+import { type Stand, standAside, standBefore } from '../../../page-kit/patch.js'
+import { bare, type List, list, note, push, remove } from '../../../page-kit/primordials.js'
+
+/** A call of `grecaptcha.render` that we saw. */
+export interface Render {
+  readonly n: unknown
+  readonly container: unknown
+  readonly params: unknown
+  readonly enterprise: boolean
+}
+
+/** An `execute` that has not come back yet. */
+export interface Pending {
+  /** Answers it with a token in the vendor's stead. */
+  answer(token: string): void
+  /** Lets a held one go on to the vendor. */
+  release(): void
+}
+
+/** The calls of `execute` for one widget id or sitekey and one action. */
+export interface Execute {
+  /** A sitekey, a widget id, or undefined for the first widget. */
+  readonly target: unknown
+  readonly action: string | undefined
+  readonly enterprise: boolean
+  readonly pending: List<Pending>
+  /** How often it was called. */
+  calls: number
+  /** It was called, and nothing tells us whether it has ended. */
+  open: boolean
+}
+
+/** A token that was put into the page, for `getResponse` or the next `execute`. */
+export interface Given {
+  readonly token: string
+  readonly until: number
+}
+
+/** What the page's code told reCAPTCHA's script, and what we hold for it. */
+export interface RecaptchaLog extends Watcher {
+  readonly renders: List<Render>
+  readonly executes: List<Execute>
+  /** By widget id; the first widget's also under the empty name. */
+  readonly answers: Record<string, Given | undefined>
+  /** By sitekey and action, see `slot`. */
+  readonly ready: Record<string, Given | undefined>
+}
+
+/** The name under which a token waits for the next `execute`; without an action, for one with any action. */
+export const slot = (sitekey: string, action?: string): string =>
+  action === undefined ? sitekey : `${sitekey}\n${action}`
+
+/**
+ * Watches reCAPTCHA's API. The loader (api.js) makes `grecaptcha`, the main part comes later and assigns the functions
+ * to that same object: as soon as there is an object, each function is stood before.
+ */
+export function watchRecaptcha(observer: Observer): RecaptchaLog {
+  const { p } = observer
+  const stands = list<Stand>()
+  const log: RecaptchaLog = {
+    renders: list(),
+    executes: list(),
+    answers: bare(),
+    ready: bare(),
+    check() {
+      const api = p.describe(window, 'grecaptcha')?.value
+      if (api && !takenBy(p)) watch(api, false)
+    },
+    undo() {
+      standAside(p, stands)
+      for (let index = 0; index < log.executes.size; index++) {
+        const { pending } = log.executes[index] as Execute
+        while (pending.size > 0) (pending[0] as Pending).release()
+      }
+    },
+  }
+  return log
+
+  function watch(api: unknown, enterprise: boolean): void {
+    if ((typeof api !== 'object' && typeof api !== 'function') || api === null) return
+    standBefore(observer, stands, api, {
+      render(call, self, args) {
+        const n = p.apply(call, self, args)
+        note(log.renders, { n, container: args[0], params: args[1], enterprise })
+        return n
+      },
+      execute: (call, self, args) => execute(enterprise, call, self, args),
+      getResponse: (call, self, args) => current(args[0])?.token ?? p.apply(call, self, args),
+      reset(call, self, args) {
+        forget(args[0])
+        return p.apply(call, self, args)
+      },
+    })
+    // The loader makes this object before the main part comes, so a look after each script is soon enough.
+    if (!enterprise) watch(p.describe(api, 'enterprise')?.value, true)
+  }
+
+  function execute(
+    enterprise: boolean,
+    call: (...args: never[]) => unknown,
+    self: unknown,
+    args: ArrayLike<unknown>,
+  ): unknown {
+    const target = args[0]
+    const action = actionOf(args[1])
+    const bySitekey = typeof target === 'string'
+    if (bySitekey) {
+      const token = take(target, action)
+      if (token !== undefined) return new p.Promise((resolve) => resolve(token))
+    }
+    const entry = entryOf(target, action, enterprise)
+    entry.calls++
+    const go = () => p.apply(call, self, args)
+    if (bySitekey && observer.holdMs > 0) return hold(entry, go)
+    entry.open = !bySitekey
+    const result = go()
+    return thenable(result) ? race(entry, result) : result
+  }
+
+  /** A promise that ends with the vendor's answer or with ours, whichever comes first. */
+  function race(entry: Execute, theirs: PromiseLike<unknown>): unknown {
+    return new p.Promise((resolve, reject) => {
+      const pending: Pending = push(entry.pending, {
+        answer(token) {
+          entry.open = false
+          remove(entry.pending, pending)
+          resolve(token)
+        },
+        release: () => remove(entry.pending, pending),
+      })
+      // Invisible v2 may resolve with nothing while its challenge is still open.
+      const ended = (value: unknown) => {
+        remove(entry.pending, pending)
+        if (typeof value === 'string') entry.open = false
+        resolve(value)
+      }
+      const failed = (error: unknown) => {
+        remove(entry.pending, pending)
+        entry.open = false
+        reject(error)
+      }
+      p.apply(theirs.then as (...args: never[]) => unknown, theirs, [ended, failed])
+    })
+  }
+
+  /** Keeps the call back until there is a token, or the deadline has passed: then it goes on as the page made it. */
+  function hold(entry: Execute, go: () => unknown): unknown {
+    return new p.Promise((resolve, reject) => {
+      const done = () => {
+        p.apply(p.clearTimeout, window, [timer])
+        remove(entry.pending, pending)
+      }
+      const pending: Pending = push(entry.pending, {
+        answer(token) {
+          done()
+          resolve(token)
+        },
+        release() {
+          done()
+          try {
+            resolve(go())
+          } catch (error) {
+            reject(error)
+          }
+        },
+      })
+      const timer: unknown = p.apply(p.setTimeout, window, [pending.release, observer.holdMs])
+    })
+  }
+
+  function take(sitekey: string, action: string | undefined): string | undefined {
+    const exact = action === undefined ? undefined : log.ready[slot(sitekey, action)]
+    const name = exact ? slot(sitekey, action) : sitekey
+    const given = log.ready[name]
+    delete log.ready[name]
+    return given && given.until > p.now() ? given.token : undefined
+  }
+
+  function current(id: unknown): Given | undefined {
+    const given = log.answers[nameOf(id)]
+    return given && given.until > p.now() ? given : undefined
+  }
+
+  function forget(id: unknown): void {
+    const given = log.answers[nameOf(id)]
+    for (const name in log.answers) if (log.answers[name] === given) delete log.answers[name]
+    for (let index = 0; index < log.executes.size; index++) {
+      const entry = log.executes[index] as Execute
+      if (nameOf(entry.target) === nameOf(id)) entry.open = false
+    }
+  }
+
+  function entryOf(target: unknown, action: string | undefined, enterprise: boolean): Execute {
+    for (let index = 0; index < log.executes.size; index++) {
+      const entry = log.executes[index] as Execute
+      if (entry.target === target && entry.action === action) return entry
+    }
+    return note(log.executes, { target, action, enterprise, pending: list(), calls: 0, open: false })
+  }
+}
+
+/** Widget ids are numbers; pages pass them as strings too. */
+export function nameOf(id: unknown): string {
+  return typeof id === 'number' || typeof id === 'string' ? `${id}` : ''
+}
+
+function actionOf(options: unknown): string | undefined {
+  try {
+    const action: unknown = (options as { action?: unknown } | undefined)?.action
+    return typeof action === 'string' ? action : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,37 @@
+import { z } from 'zod'
+import { printable, sitekey } from '../../bounds.js'
+import type { Widget } from '../../widget.js'
+
+const shape = z.object({
+  sitekey,
+  action: printable(32),
+  cData: printable(255),
+  pageData: printable(4_096),
+  /** Whether it waits for the page to call `execute`. */
+  waits: z.boolean(),
+  visible: z.boolean(),
+  answered: z.boolean(),
+  executed: z.boolean(),
+})
+
+const FRAME_PATH = /^\/cdn-cgi\/challenge-platform\/.*\/turnstile\//
+
+/** Cloudflare Turnstile. */
+export const turnstile: Widget<z.output<typeof shape>> = {
+  family: 'turnstile',
+  shape,
+  tokenLivesMs: 300_000,
+  read({ sitekey, action, cData, pageData, waits, visible, answered, executed }) {
+    return {
+      challenge: { variant: 'turnstile', sitekey, action, cData, pageData },
+      visible,
+      answered,
+      // Unless told to wait, it sets off as soon as it is there.
+      executed: executed || !waits,
+      // One that the page set off is waited for wherever it stands.
+      due: !answered && (executed || (!waits && visible)),
+    }
+  },
+  isVendorFrame: (url) => FRAME_PATH.test(url.pathname),
+  manner: () => 'may-pass-by-itself',
+}

@@ -1,0 +1,30 @@
+import type { Place } from './family.js'
+import type { Primordials } from './primordials.js'
+import { own } from './safe-read.js'
+
+type Taker = 'turnstile' | 'hcaptcha'
+
+/**
+ * Whose API stands in for reCAPTCHA's under its name: Turnstile's where a page asks for it (`compat=recaptcha`), hCaptcha's
+ * unless a page asks it not to.
+ */
+export function takenBy(p: Primordials): Taker | undefined {
+  const api = own(p, window, 'grecaptcha')
+  if (api === undefined) return undefined
+  if (api === own(p, window, 'turnstile')) return 'turnstile'
+  return api === own(p, window, 'hcaptcha') ? 'hcaptcha' : undefined
+}
+
+/** Whether an element has a Friendly Captcha in it, whose script can stand in for those of reCAPTCHA and hCaptcha as well. */
+export function isFriendly(p: Primordials, element: Element): boolean {
+  return own(p, element, 'frcWidget') !== undefined
+}
+
+/** Whose widgets stand, or will stand once the script has come, in the elements that are otherwise reCAPTCHA's. */
+export function elementsTakenBy({ p, dom }: Place): Taker | undefined {
+  if (own(p, window, 'grecaptcha') !== undefined) return takenBy(p)
+  if (dom.all(document, 'script[src*="/turnstile/"][src*="compat=recaptcha"]').length > 0) return 'turnstile'
+  if (dom.all(document, 'script[src*="/recaptcha/"]').length > 0) return undefined
+  const scripts = 'script[src*="hcaptcha"][src*="/1/api.js"]:not([src*="recaptchacompat=off"])'
+  return dom.all(document, scripts).length > 0 ? 'hcaptcha' : undefined
+}
