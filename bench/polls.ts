@@ -1,6 +1,6 @@
 import type { Call, Reply } from '../src/base/wire.js'
+import { Pace } from '../src/guard/accounts/poll-schedule.js'
 import { assemble } from '../src/guard/create.js'
-import { Pace } from '../src/guard/service/pace.js'
 import { memoryLedger } from '../src/ledger/memory.js'
 import { usd } from '../src/policy/money.js'
 import { Secret } from '../src/secrets/secret.js'

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../src/base/clock.js'
-import { Keys } from '../src/guard/keys/keys.js'
+import { Keys } from '../src/guard/accounts/key-rotation.js'
 import { createSecretCache } from '../src/secrets/cache.js'
 import { Secret } from '../src/secrets/secret.js'
 import { median } from './median.js'

@@ -4,8 +4,8 @@ import { messageOf } from '../base/errors.js'
 import { type Duration, formatMs } from '../policy/duration.js'
 import { check, duration } from '../policy/schema.js'
 import { type AlertChannel, DeliveryError } from './channel.js'
-import { markOf } from './held.js'
-import { alertJson } from './words.js'
+import { alertJson } from './payload.js'
+import { markOf } from './secret-source.js'
 
 /** What a `commandAlerts` runs. */
 export interface CommandAlertsOptions {

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { CODES, docsOf } from '../base/errors.js'
 import { check } from '../policy/schema.js'
 import type { Alert, AlertChannel } from './channel.js'
-import { markOf } from './held.js'
-import { Address, type PostingOptions, postingShape } from './posting.js'
+import { Address, type PostingOptions, postingShape } from './http-post.js'
+import { markOf } from './secret-source.js'
 
 /** Where a `slackAlerts` posts to: an incoming webhook's address. */
 export type SlackAlertsOptions = PostingOptions

@@ -3,9 +3,9 @@ import type { SolveguardError } from '../base/errors.js'
 import { checkSigningSecret } from '../egress/sign.js'
 import { check } from '../policy/schema.js'
 import { type AlertChannel, DeliveryError } from './channel.js'
-import { type HeldSecret, hold, markOf } from './held.js'
-import { Address, fetched, type PostingOptions, postingShape } from './posting.js'
-import { alertJson } from './words.js'
+import { Address, fetched, type PostingOptions, postingShape } from './http-post.js'
+import { alertJson } from './payload.js'
+import { type HeldSecret, hold, markOf } from './secret-source.js'
 
 /** Where a `webhookAlerts` posts to, and what it signs with. */
 export interface WebhookAlertsOptions extends PostingOptions {

@@ -1,6 +1,6 @@
 import { messageOf, SolveguardError } from '../base/errors.js'
+import { within } from './errors.js'
 import type { AuditEvent, AuditSink } from './sink.js'
-import { within } from './trouble.js'
 
 /** How much a copy may be behind. */
 export interface CopyAuditOptions {

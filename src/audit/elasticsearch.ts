@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { Pool } from 'undici'
 import { printable, SolveguardError } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
+import { notOpen, unavailable } from './errors.js'
 import { recordJson } from './record.js'
 import type { AuditEvent, AuditSink } from './sink.js'
-import { notOpen, unavailable } from './trouble.js'
 
 /** Which Elasticsearch, and how it is reached. */
 export interface ElasticsearchAuditOptions {

@@ -1,8 +1,8 @@
 import { SolveguardError } from '../base/errors.js'
+import { notOpen, unavailable, within } from './errors.js'
 import { toRecord } from './record.js'
 import type { AuditRecord } from './schema.js'
 import type { AuditSink } from './sink.js'
-import { notOpen, unavailable, within } from './trouble.js'
 
 /** How long a function of one's own is waited for. */
 export interface FunctionAuditOptions {

@@ -4,10 +4,10 @@ import { join, resolve } from 'node:path'
 import type { ChainHead } from '../base/chain.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
 import { NOTHING_BEFORE, sealRecord } from './chain.js'
+import { notOpen } from './errors.js'
 import { AppendOnlyFile } from './file.js'
 import { type RecordPlace, recordJson, saneMs } from './record.js'
 import type { AuditEvent, AuditSink } from './sink.js'
-import { notOpen } from './trouble.js'
 
 /** Where a `jsonlAudit` writes, and what its records survive. */
 export interface JsonlAuditOptions {

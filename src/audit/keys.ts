@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf, SolveguardError } from '../base/errors.js'
 import { type AuditTarget, filesOf } from './files.js'
-import { readLines } from './lines.js'
+import { readLines } from './read-lines.js'
 
 /** What an audit log says of one key. */
 export interface AuditedKey {

@@ -1,7 +1,7 @@
 import { SolveguardError } from '../base/errors.js'
+import { notOpen, unavailable, within } from './errors.js'
 import { recordJson, saneMs } from './record.js'
 import type { AuditAction, AuditEvent, AuditSink } from './sink.js'
-import { notOpen, unavailable, within } from './trouble.js'
 
 /** What is written to: a `Writable` is one. */
 export interface LineStream {

@@ -6,7 +6,7 @@ import { messageOf, printable } from '../base/errors.js'
 import { check } from '../policy/schema.js'
 import { NOTHING_BEFORE, sealOf } from './chain.js'
 import { type AuditTarget, filesOf } from './files.js'
-import { LONGEST_LINE, readLines } from './lines.js'
+import { LONGEST_LINE, readLines } from './read-lines.js'
 
 /**
  * What is wrong with a line.

@@ -4,9 +4,9 @@ import type { Clock } from '../base/clock.js'
 import { DeniedError, messageOf } from '../base/errors.js'
 import type { Reply } from '../base/wire.js'
 import type { WayOutOptions } from './connection.js'
+import { oneOff } from './ephemeral-pool.js'
 import { exchange } from './exchange.js'
 import { logged, type Seen, type WireLog } from './har.js'
-import { oneOff } from './one-off.js'
 
 /** Which addresses our calls are to leave from, and who is asked. */
 export interface ExpectedAddress {

@@ -2,8 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import type { AlertChannel } from '../alerts/channel.js'
+import { severalAudits } from '../audit/fan-out.js'
 import { jsonlAudit } from '../audit/jsonl.js'
-import { severalAudits } from '../audit/several.js'
 import type { AuditSink } from '../audit/sink.js'
 import type { MaybePromise } from '../base/async.js'
 import { type Clock, systemClock } from '../base/clock.js'
@@ -16,29 +16,22 @@ import type { Duration } from '../policy/duration.js'
 import { check, duration, type PolicyInput, parsePolicy, zoneOf } from '../policy/schema.js'
 import type { SecretProvider } from '../secrets/provider.js'
 import type { Solver } from '../solvers/solver.js'
-import {
-  accountsOf,
-  accountsShape,
-  aSecret,
-  aSolver,
-  hasMethod,
-  type SolverAccount,
-} from './accounts/account-options.js'
-import { Core, closed, type Parts } from './core.js'
-import { Gate, ledgerDown } from './gate.js'
+import { accountsOf, accountsShape, aSecret, aSolver, hasMethod, type SolverAccount } from './accounts/options.js'
+import { Gate, ledgerDown } from './admission/gate.js'
+import { checkName } from './admission/names.js'
+import type { Advice, AdviceOptions } from './advice/advise.js'
+import { Advisor } from './advice/advisor.js'
 import { PolicyGrant } from './grant.js'
-import { checkName } from './grant-name.js'
-import type { Advice, AdviceOptions } from './many/advise.js'
-import { Advisor } from './many/advisor.js'
-import { batchItems } from './many/batch.js'
-import { Experience } from './service/experience.js'
+import type { Logger } from './observability/log.js'
+import { loadTelemetry } from './observability/telemetry.js'
+import { Core, closed, type Parts } from './runtime.js'
+import { Service } from './service/client.js'
 import { Recovery } from './service/recovery.js'
-import { Service } from './service/service.js'
-import { Solving } from './solve.js'
+import { Experience } from './service/shared-timings.js'
+import { Solving } from './solve/pipeline.js'
 import { Budget, BudgetPath, termsOf } from './spending/budgets.js'
+import { batchItems } from './streams/batch.js'
 import type { BatchItem, Guard, GuardEvents } from './types.js'
-import type { Logger } from './watching/log.js'
-import { loadTelemetry } from './watching/telemetry.js'
 
 /** What `createGuard` takes. Only `policy.origins` has no default: nothing is allowed that is not named. */
 export interface GuardOptions {

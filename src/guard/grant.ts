@@ -7,16 +7,17 @@ import { least, narrow } from '../policy/narrow.js'
 import { type PageProxy, parsePageProxy } from '../policy/page-proxy.js'
 import { type NarrowingInput, type Policy, parseNarrowing, zoneOf } from '../policy/schema.js'
 import type { Account } from './accounts/account.js'
-import type { Core } from './core.js'
-import { closed } from './core.js'
-import { denied, Gate, ledgerDown } from './gate.js'
-import { checkName } from './grant-name.js'
-import type { Granted } from './job.js'
-import type { KnownKey } from './keys/key-report.js'
-import { solveStream } from './many/solve-stream.js'
-import { BoughtSolution } from './solution.js'
-import type { Solving } from './solve.js'
+import { denied, Gate, ledgerDown } from './admission/gate.js'
+import { checkName } from './admission/names.js'
+import type { KnownKey } from './keys/report.js'
+import type { Core } from './runtime.js'
+import { closed } from './runtime.js'
+import type { Granted } from './solve/job.js'
+import type { Solving } from './solve/pipeline.js'
+import { BoughtSolution } from './solve/solution.js'
 import { Budget, type BudgetPath, dayStatus, originTermsOf, type Terms, termsOf } from './spending/budgets.js'
+import { inHand, inTime } from './status.js'
+import { solveStream } from './streams/solve-stream.js'
 import type {
   Grant,
   KeyStatus,
@@ -28,7 +29,6 @@ import type {
   Status,
   StreamOptions,
 } from './types.js'
-import { inHand, inTime } from './watching/in-hand.js'
 
 /** How many page origins a grant keeps the budgets of at hand. */
 const MOST_ORIGINS = 1_000

@@ -1,9 +1,11 @@
 /** The guarded core: its public names. */
-export type { AccountBudget, SolverAccount } from './accounts/account-options.js'
-export type { BalanceStatus } from './accounts/balance-watch.js'
+export type { AccountBudget, SolverAccount } from './accounts/options.js'
+export type { Advice, AdviceOptions, AdviceReason } from './advice/advise.js'
+export type { BalanceStatus } from './balance/monitor.js'
 export { createGuard, type GuardOptions } from './create.js'
-export type { KnownKey } from './keys/key-report.js'
-export type { Advice, AdviceOptions, AdviceReason } from './many/advise.js'
+export type { KnownKey } from './keys/report.js'
+export type { Logger } from './observability/log.js'
+export type { ChannelStatus } from './observability/outbox.js'
 export type {
   AuditStatus,
   BatchItem,
@@ -25,5 +27,3 @@ export type {
   StreamResult,
   StreamTally,
 } from './types.js'
-export type { Logger } from './watching/log.js'
-export type { ChannelStatus } from './watching/outbox.js'

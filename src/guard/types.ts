@@ -4,10 +4,10 @@ import type { PauseReason } from '../ledger/ledger.js'
 import type { Duration } from '../policy/duration.js'
 import type { Money } from '../policy/money.js'
 import type { NarrowingInput, Policy } from '../policy/schema.js'
-import type { BalanceStatus } from './accounts/balance-watch.js'
-import type { KnownKey } from './keys/key-report.js'
-import type { Advice, AdviceOptions } from './many/advise.js'
-import type { ChannelStatus } from './watching/outbox.js'
+import type { Advice, AdviceOptions } from './advice/advise.js'
+import type { BalanceStatus } from './balance/monitor.js'
+import type { KnownKey } from './keys/report.js'
+import type { ChannelStatus } from './observability/outbox.js'
 
 /** What a solve gives. Prints and serialises without its token: read `token` where you put it into a page. */
 export interface Solution {

@@ -1,7 +1,7 @@
 import type { TakenAlert } from './account.js'
-import type { Books } from './books.js'
 import { JournalError } from './journal.js'
 import type { NotedTask, Owner, PauseReason } from './ledger.js'
+import type { Books } from './state.js'
 
 /**
  * What stands in a journal: one entry for each thing that was decided, with the moment at which it was. Entries are

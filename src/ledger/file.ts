@@ -4,7 +4,6 @@ import type { MaybePromise } from '../base/async.js'
 import type { ChainHead } from '../base/chain.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
 import { takenAlerts } from './account.js'
-import { Books, type BooksState } from './books.js'
 import { checkSettlement, deadlineOf } from './checks.js'
 import { book, type Entry } from './entries.js'
 import { type Connect, type Durability, Journal, JournalError } from './journal.js'
@@ -25,6 +24,7 @@ import type {
   SettleResult,
   Usage,
 } from './ledger.js'
+import { Books, type BooksState } from './state.js'
 
 /** Where a `fileLedger` lies, and what it survives. */
 export interface FileLedgerOptions {

@@ -1,7 +1,7 @@
 import { takenAlerts } from './account.js'
-import { Books } from './books.js'
 import { checkSettlement, deadlineOf } from './checks.js'
 import type { Ledger } from './ledger.js'
+import { Books } from './state.js'
 
 /** A ledger in this process's memory. Answers at once, never with a promise, but for what its interface allows. */
 export type MemoryLedger = {

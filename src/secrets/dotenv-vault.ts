@@ -6,7 +6,7 @@ import { check } from '../policy/schema.js'
 import { takeVariable } from './environment.js'
 import { parseKey } from './parse.js'
 import type { SecretProvider, SecretVersion } from './provider.js'
-import { readTextFile } from './read.js'
+import { readTextFile } from './read-file.js'
 import { watchFile } from './watch.js'
 
 /** Where a `dotenvVaultSecret` looks. */

@@ -4,9 +4,9 @@ import { DeniedError, printable, SolveguardError } from '../base/errors.js'
 import { type Duration, formatMs } from '../policy/duration.js'
 import { check, duration } from '../policy/schema.js'
 import { keyIn, parseJson, textAt } from './json.js'
-import { parseLines } from './lines.js'
 import { parseKey } from './parse.js'
 import type { SecretProvider, SecretVersion, SecretVersions } from './provider.js'
+import { parseLines } from './two-line-text.js'
 
 /** How an `execSecret` runs its command, and reads what it prints. */
 export interface ExecSecretOptions {

@@ -1,9 +1,9 @@
 import { constants, type Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { DeniedError, printable, SolveguardError } from '../base/errors.js'
-import { parseLines } from './lines.js'
 import type { SecretProvider } from './provider.js'
-import { readBounded } from './read.js'
+import { readBounded } from './read-file.js'
+import { parseLines } from './two-line-text.js'
 import { watchFile } from './watch.js'
 
 /** How `fileSecret` treats the file. */

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../base/clock.js'
 import { DeniedError, messageOf, printable, SolveguardError } from '../base/errors.js'
 import { takeVariable } from './environment.js'
 import type { StoreClient } from './http.js'
-import { readTextFile } from './read.js'
+import { readTextFile } from './read-file.js'
 
 /**
  * How to log in. A token in a file is read again each time, as a Vault Agent writes it; one that is given, or stands in

@@ -1,5 +1,5 @@
 import type { Challenge } from '../base/challenge.js'
-import type { Method } from './offer.js'
+import type { Method } from './capabilities.js'
 import { pageAddress } from './page-address.js'
 
 /** An Arkose as the form family's fields say it, under its older name. */

@@ -1,6 +1,6 @@
 import type { Challenge } from '../base/challenge.js'
 import { tokenAnswer } from './answers.js'
-import type { Method } from './offer.js'
+import type { Method } from './capabilities.js'
 import { pageAddress } from './page-address.js'
 
 const NAME = 'aws-waf-token'

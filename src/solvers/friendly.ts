@@ -1,5 +1,5 @@
 import { tokenAnswer } from './answers.js'
-import type { Method } from './offer.js'
+import type { Method } from './capabilities.js'
 import { pageAddress } from './page-address.js'
 
 /** 2Captcha's older API: it takes the version, and the script that the page loads (2captcha.com/api-docs/friendly-captcha). */

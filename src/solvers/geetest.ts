@@ -1,5 +1,5 @@
 import type { Answer } from '../base/challenge.js'
-import type { Method } from './offer.js'
+import type { Method } from './capabilities.js'
 import { pageAddress } from './page-address.js'
 
 /** A GeeTest as the form family's fields say it. For v4 CaptchaAI has a version, and 2Captcha a method of its own. */

@@ -1,4 +1,4 @@
-import type { Method } from './offer.js'
+import type { Method } from './capabilities.js'
 import { pageAddress } from './page-address.js'
 
 /** An MTCaptcha as the form family's fields say it. */

@@ -1,6 +1,6 @@
 import { printable, SolveguardError } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
-import type { Pricing } from './pricing.js'
+import type { Pricing } from './pricing-options.js'
 import type { Patience } from './solver.js'
 
 /** What every solver takes. */

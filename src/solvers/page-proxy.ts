@@ -3,7 +3,7 @@ import { type AnyChallenge, isPicture } from '../base/challenge.js'
 import { canReach } from '../base/public-host.js'
 import type { Call } from '../base/wire.js'
 import type { PageProxy } from '../policy/page-proxy.js'
-import type { PriceKey } from './pricing.js'
+import type { PriceKey } from './pricing-options.js'
 
 /** What a service does through a proxy of its customer's. */
 export interface ThroughProxy {

@@ -1,8 +1,8 @@
 import type { GridChallenge, ImageChallenge, TextHints } from '../base/challenge.js'
 import { pictureType } from '../base/picture.js'
 import { cellsAnswer, writtenAnswer } from './answers.js'
+import type { Method } from './capabilities.js'
 import { plain } from './form-family.js'
-import type { Method } from './offer.js'
 
 /** What services of the form family do each their own way. */
 interface ImageForm {

@@ -1,5 +1,5 @@
 import type { Challenge, Variants } from '../base/challenge.js'
-import type { Method } from './offer.js'
+import type { Method } from './capabilities.js'
 import { pageAddress } from './page-address.js'
 
 type Variant = Variants['recaptcha']

@@ -3,7 +3,7 @@ import type { Call, Reply } from '../base/wire.js'
 import type { Money } from '../policy/money.js'
 import { parseBalance, parseCost } from './amounts.js'
 import { tokenAnswer } from './answers.js'
-import { answerOf, type Offer, type Said } from './offer.js'
+import { answerOf, type Offer, type Said } from './capabilities.js'
 import { type Asked, type Habits, readReply, unreadable, type Words } from './reply.js'
 import type { Failure, Pending, Ready, Submitted } from './solver.js'
 

@@ -1,9 +1,9 @@
 import type { Family } from '../base/challenge.js'
 import { SolveguardError } from '../base/errors.js'
-import { fieldsFor } from './offer.js'
+import { fieldsFor } from './capabilities.js'
 import type { SolverOptions } from './options.js'
 import { hiddenIn, taskThrough } from './page-proxy.js'
-import { fromRow, type ServiceRow } from './row.js'
+import { fromRow, type ServiceRow } from './service-definition.js'
 import type { Solver } from './solver.js'
 import { taskCall, taskId, taskReaders } from './task-family.js'
 

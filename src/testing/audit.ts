@@ -1,7 +1,7 @@
+import { notOpen } from '../audit/errors.js'
 import { toRecord } from '../audit/record.js'
 import type { AuditRecord } from '../audit/schema.js'
 import type { AuditEvent, AuditSink } from '../audit/sink.js'
-import { notOpen } from '../audit/trouble.js'
 
 /** An audit log that is gone when the process is: for tests and trials. */
 export interface MemoryAudit extends AuditSink {

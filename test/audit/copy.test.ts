@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { copyAudit, isCopy } from '../../src/audit/copy.js'
-import { severalAudits } from '../../src/audit/several.js'
+import { severalAudits } from '../../src/audit/fan-out.js'
 import type { AuditSink } from '../../src/audit/sink.js'
 import { memoryAudit } from '../../src/testing/audit.js'
 import { eventually } from '../adapters/tool.js'

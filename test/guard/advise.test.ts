@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type AdvisedAccount, advise, type Situation } from '../../src/guard/many/advise.js'
+import { type AdvisedAccount, advise, type Situation } from '../../src/guard/advice/advise.js'
 import { type Money, usd } from '../../src/policy/money.js'
 
 const ONE: AdvisedAccount = { name: 'twocaptcha', price: usd(0.003) }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type BalanceState, type Finding, type Look, weighBalance } from '../../src/guard/accounts/balance.js'
+import { type BalanceState, type Finding, type Look, weighBalance } from '../../src/guard/balance/compare.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import type { Money } from '../../src/policy/money.js'
 

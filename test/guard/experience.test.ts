@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Pace } from '../../src/guard/service/pace.js'
+import { Pace } from '../../src/guard/accounts/poll-schedule.js'
 import type { Guard } from '../../src/guard/types.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { SolverAccount } from '../../src/guard/accounts/account-options.js'
+import type { SolverAccount } from '../../src/guard/accounts/options.js'
 import { createGuard, type GuardOptions } from '../../src/guard/create.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'

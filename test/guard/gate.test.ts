@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { DeniedError } from '../../src/base/errors.js'
-import { Gate } from '../../src/guard/gate.js'
+import { Gate } from '../../src/guard/admission/gate.js'
 import { parsePolicy, type ScheduleInput } from '../../src/policy/schema.js'
 import { Secret } from '../../src/secrets/secret.js'
 import { scheduleInput } from '../policy/arbitraries.js'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { likeliest } from '../../src/guard/service/log-normal.js'
-import { Pace } from '../../src/guard/service/pace.js'
+import { likeliest } from '../../src/guard/accounts/log-normal.js'
+import { Pace } from '../../src/guard/accounts/poll-schedule.js'
 import type { Patience } from '../../src/solvers/solver.js'
 
 const PATIENCE: Patience = {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import type { Challenge } from '../../src/base/challenge.js'
-import { stream } from '../../src/guard/many/stream.js'
+import { stream } from '../../src/guard/streams/concurrent-map.js'
 import type { GuardEvents, StreamOptions } from '../../src/guard/types.js'
 import { usd } from '../../src/policy/money.js'
 import { challenge, errorOf, rig } from './support.js'

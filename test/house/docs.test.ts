@@ -4,7 +4,7 @@ import ts from 'typescript'
 import { expect, it } from 'vitest'
 import { ENTRIES } from '../../scripts/entries.mjs'
 import { type AnyChallenge, type Family, VARIANTS } from '../../src/base/challenge.js'
-import { LIST_PRICES } from '../../src/solvers/prices.js'
+import { LIST_PRICES } from '../../src/solvers/list-prices.js'
 import { SOLVERS, solversFor } from '../../src/solvers/table.js'
 
 const root = join(import.meta.dirname, '../..')

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import type { Captcha } from '../../src/adapters/engine/captcha.js'
 import { guardContext } from '../../src/adapters/playwright/index.js'
 import { CODES, SolveguardError } from '../../src/base/errors.js'
-import { parseChallenge } from '../../src/guard/challenge.js'
+import { parseChallenge } from '../../src/guard/admission/parse-challenge.js'
 import { startRecaptcha } from '../../src/testing/vendors/recaptcha/index.js'
 import { type FakeGrant, fakeGrant } from '../adapters/fake-grant.js'
 import { launchBrowser } from '../support/browser.js'

@@ -8,12 +8,12 @@ import type { Policy } from '../../policy/schema.js'
 import { createSecretCache, type SecretCache, type SecretCacheOptions } from '../../secrets/cache.js'
 import type { SecretProvider, SecretVersion } from '../../secrets/provider.js'
 import type { Solver } from '../../solvers/solver.js'
-import { denied } from '../gate.js'
-import { Keys } from '../keys/keys.js'
-import type { Round } from '../service/asking.js'
-import { type Learnt, Pace } from '../service/pace.js'
+import { denied } from '../admission/gate.js'
+import type { Telemetry } from '../observability/telemetry.js'
+import type { Round } from '../service/task-poller.js'
 import { Budget } from '../spending/budgets.js'
-import type { Telemetry } from '../watching/telemetry.js'
+import { Keys } from './key-rotation.js'
+import { type Learnt, Pace } from './poll-schedule.js'
 
 /** What an account is made of. Everything has been checked. */
 export interface AccountParts {

@@ -6,10 +6,10 @@ import { parsePageProxy } from '../../policy/page-proxy.js'
 import type { Policy } from '../../policy/schema.js'
 import { hiddenOf } from '../../solvers/page-proxy.js'
 import type { Account } from '../accounts/account.js'
-import { type Core, closed } from '../core.js'
-import type { Gate } from '../gate.js'
-import type { Granted } from '../job.js'
-import type { Ended, Errand, Service } from './service.js'
+import type { Gate } from '../admission/gate.js'
+import { type Core, closed } from '../runtime.js'
+import type { Granted } from '../solve/job.js'
+import type { Ended, Errand, Service } from './client.js'
 
 /** What has to be known of a task to follow it. */
 type DeadTask = Pick<ClaimedTask, 'reservationId' | 'taskId' | 'keyVersion' | 'family' | 'amount' | 'path'>

@@ -1,0 +1,134 @@
+import { z } from 'zod'
+import { SolveguardError } from '../../base/errors.js'
+import type { Transport } from '../../egress/transport.js'
+import { type Budget as BudgetPolicy, type NarrowingInput, type Policy, parseNarrowing } from '../../policy/schema.js'
+import type { SecretCacheOptions } from '../../secrets/cache.js'
+import { envSecret } from '../../secrets/env.js'
+import type { SecretProvider } from '../../secrets/provider.js'
+import { captchaAI } from '../../solvers/captchaai.js'
+import type { Solver } from '../../solvers/solver.js'
+import { checkName } from '../admission/names.js'
+import { Budget, termsOf } from '../spending/budgets.js'
+import type { AccountParts } from './account.js'
+
+/** One of several services that a guard may take a solve to, with the key for it. */
+export interface SolverAccount {
+  solver: Solver
+  /** Where its key comes from. */
+  secret: SecretProvider
+  /** How it is called in budgets, records and events; to be set where two have the same solver. Default: the solver's name. */
+  name?: string | undefined
+  /** Whether others use its key too: see `sharedKey` of the guard's options. */
+  sharedKey?: boolean | undefined
+  /** What may be spent with it, besides what the policy allows for all. */
+  budget?: AccountBudget | undefined
+}
+
+/** The budget of one account: each of its solves draws on it too. */
+export type AccountBudget = Pick<
+  NonNullable<NarrowingInput['budget']>,
+  'perDay' | 'perMinute' | 'concurrent' | 'perSolve' | 'alertsAt'
+>
+
+const BUDGET_FIELDS: ReadonlySet<string> = new Set<keyof AccountBudget>([
+  'perDay',
+  'perMinute',
+  'concurrent',
+  'perSolve',
+  'alertsAt',
+])
+
+/** Who solves, as a user says it: one solver and its key, or several accounts. */
+interface Said {
+  readonly solver?: Solver | undefined
+  readonly secret?: SecretProvider | undefined
+  readonly solvers?: readonly SolverAccount[] | undefined
+  readonly sharedKey?: boolean | undefined
+}
+
+/** What each account gets from the guard. */
+interface Given {
+  readonly guard: string
+  /** Whose midnight the days of its budget begin at, where that names none. */
+  readonly timeZone: string
+  readonly secretCache: Pick<SecretCacheOptions, 'ttlMs' | 'staleForMs'>
+  readonly transport: (solver: Solver, egress: Policy['egress']) => Transport
+}
+
+export const hasMethod = (name: string, method: string) =>
+  z.custom<object>((value) => typeof (value as Record<string, unknown> | null)?.[method] === 'function', {
+    message: `expected ${name}`,
+  })
+
+export const aSolver = hasMethod("a solver such as captchaAI(), from 'solveguard/solvers'", 'readSubmit')
+export const aSecret = hasMethod(
+  "a secret provider such as envSecret('SOLVEGUARD_KEY'), from 'solveguard/secrets'",
+  'fetch',
+)
+
+/** The shape of `solvers`. */
+export const accountsShape = z
+  .array(
+    z.strictObject({
+      solver: aSolver,
+      secret: aSecret,
+      name: z.string().optional(),
+      budget: z.looseObject({}).optional(),
+      sharedKey: z.boolean().optional(),
+    }),
+    { error: 'expected a list such as [{ solver: captchaAI(), secret: envSecret(…) }, …]' },
+  )
+  .min(1, 'name at least one solver')
+  .max(20, 'at most 20 solvers')
+
+/**
+ * The accounts of a guard, in the order in which they are asked.
+ * @throws SolveguardError `CONFIG_INVALID` that names the field
+ */
+export function accountsOf(said: Said, { guard, timeZone, secretCache, transport }: Given): AccountParts[] {
+  const account = (solver: Solver, secret: SecretProvider, name: string): AccountParts => ({
+    name,
+    solver,
+    secret,
+    secretCache,
+    sharedKey: said.sharedKey,
+    transport: (egress) => transport(solver, egress),
+  })
+  const { solvers } = said
+  if (!solvers) {
+    const { solver = captchaAI(), secret = envSecret() } = said
+    return [account(solver, secret, solver.name)]
+  }
+  if (said.solver || said.secret) {
+    throw new SolveguardError('CONFIG_INVALID', 'options: say either solver and secret, or solvers.')
+  }
+  const names = new Set<string>()
+  return solvers.map(({ solver, secret, name: own, budget, sharedKey = said.sharedKey }, index) => {
+    const field = `options.solvers[${index}]`
+    const name = checkName(own ?? solver.name, `${field}.name`)
+    if (names.has(name)) {
+      throw new SolveguardError(
+        'CONFIG_INVALID',
+        `${field}.name: there is another account called ${name}; give each a name of its own.`,
+      )
+    }
+    names.add(name)
+    const itsOwn = budgetOf(budget, `${field}.budget`, timeZone)
+    return {
+      ...account(solver, secret, name),
+      perSolve: itsOwn.perSolve,
+      sharedKey,
+      claim: new Budget(`${guard}:${name}`, termsOf(itsOwn)),
+    }
+  })
+}
+
+function budgetOf(budget: AccountBudget | undefined, field: string, timeZone: string): BudgetPolicy {
+  for (const key of Object.keys(budget ?? {})) {
+    // The others are about pages and waiting, which is the policy's.
+    if (!BUDGET_FIELDS.has(key)) {
+      throw new SolveguardError('CONFIG_INVALID', `${field}: expected only ${[...BUDGET_FIELDS].join(', ')}.`)
+    }
+  }
+  return parseNarrowing({ budget }, timeZone).budget
+}

@@ -1,0 +1,60 @@
+import type { PauseReason, Usage } from '../../ledger/ledger.js'
+import type { Core } from '../runtime.js'
+import { inTime } from '../status.js'
+import type { Account } from './account.js'
+
+/**
+ * Which budgets are paused, as far as this process knows. A pause takes effect in every process with its next reserve; what is done here has
+ * each of them hear of it: at a denial that it brings, and else within a beat.
+ */
+export class Pauses {
+  readonly #core: Core
+  readonly #known = new Map<string, PauseReason>()
+  /** So that what was asked for before a change is not taken for news after it. */
+  #changes = 0
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /** Looks how the root budget and those of the accounts stand. To be called at every beat. */
+  async look(): Promise<ReadonlyMap<string, Usage>> {
+    const { ledger, name, accounts, clock } = this.#core
+    const ids = [...new Set([name, ...accounts.map((account) => budgetOf(account, name))])]
+    const usages = new Map<string, Usage>()
+    for (const id of ids) {
+      const changes = this.#changes
+      const usage = await inTime(clock, Promise.resolve(ledger.usage(id, clock.now())))
+      usages.set(id, usage)
+      if (changes === this.#changes) this.saw(id, usage.paused)
+    }
+    return usages
+  }
+
+  /** A budget was seen to be paused, or not to be. Tells of what is new, whoever has done it. */
+  saw(budgetId: string, reason: PauseReason | undefined): void {
+    const before = this.#known.get(budgetId)
+    if (before?.at === reason?.at && before?.code === reason?.code) return
+    this.#changes++
+    if (reason) {
+      this.#known.set(budgetId, reason)
+      const account = this.#core.accounts.find((one) => budgetOf(one, this.#core.name) === budgetId)
+      const solver = account?.name ?? ''
+      this.#core.tell('paused', { reason, solver, at: new Date(reason.at) }, reason.message)
+      return
+    }
+    this.#known.delete(budgetId)
+    if (this.#known.size === 0) this.#core.resumed()
+  }
+
+  /** This process lifts all of them. */
+  lifted(): void {
+    this.#changes++
+    this.#known.clear()
+  }
+}
+
+/** The budget that is paused when something is wrong with an account. */
+export function budgetOf({ claim }: Account, name: string): string {
+  return claim?.id ?? name
+}

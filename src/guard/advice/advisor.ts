@@ -1,0 +1,196 @@
+import { z } from 'zod'
+import { type Family, VARIANTS } from '../../base/challenge.js'
+import { SolveguardError } from '../../base/errors.js'
+import { type Money, micros } from '../../policy/money.js'
+import { check } from '../../policy/schema.js'
+import type { Account } from '../accounts/account.js'
+import { ledgerDown } from '../admission/gate.js'
+import { askBalance, wayToBalance } from '../balance/query.js'
+import { type Core, closed } from '../runtime.js'
+import type { Experience } from '../service/shared-timings.js'
+import type { Granted } from '../solve/job.js'
+import type { SolverStatus, Status } from '../types.js'
+import { type Advice, type AdviceOptions, type AdvisedAccount, advise, type Situation } from './advise.js'
+
+const queued = 'expected a whole number from 0 on'
+const shape = z.strictObject({
+  queued: z.number({ error: queued }).int(queued).min(0, queued).optional(),
+  family: z.enum(Object.keys(VARIANTS) as [Family, ...Family[]]).optional(),
+})
+
+/** How long a balance that was asked for is taken for true: services do not like to be asked more often than every 30 s. */
+const BALANCE_HOLDS_MS = 60_000
+const BALANCE_TIMEOUT_MS = 10_000
+/** How long another process's word on its queue holds: a little longer than the time between two of them. */
+const QUEUE_HOLDS_MS = 25_000
+
+/** Gathers what advice is made of, and tells the other processes what they need for theirs. */
+export class Advisor {
+  readonly #core: Core
+  readonly #grant: Granted
+  readonly #experience: Experience
+  readonly #status: () => Promise<Status>
+  readonly #balances = new Map<Account, { readonly amount: Money | undefined; readonly at: number }>()
+  #toldQueue = 0
+
+  constructor(core: Core, grant: Granted, experience: Experience, status: () => Promise<Status>) {
+    this.#core = core
+    this.#experience = experience
+    this.#grant = grant
+    this.#status = status
+  }
+
+  /** Called now and then: tells of the line here, while there is one. */
+  async beat(): Promise<void> {
+    const { clock, ledger, ownerId, name } = this.#core
+    const waiting = this.#waiting()
+    if (waiting > 0 || this.#toldQueue > 0) {
+      this.#toldQueue = waiting
+      const forMs = waiting > 0 ? QUEUE_HOLDS_MS : 0
+      await ledger.remember({ scope: `queue:${name}`, name: ownerId, value: String(waiting), forMs }, clock.now())
+    }
+  }
+
+  /** @throws SolveguardError `CONFIG_INVALID`, `GUARD_CLOSED`; DeniedError `LEDGER_UNAVAILABLE` */
+  async advice(options: AdviceOptions = {}): Promise<Advice> {
+    const { queued = 0, family = this.#usualFamily() } = check(shape, options, 'advice')
+    if (this.#core.closed) throw closed()
+    const status = await this.#status()
+    try {
+      await this.#experience.listen()
+      return advise(await this.#situation(status, queued, family))
+    } catch (error) {
+      throw error instanceof SolveguardError ? error : ledgerDown(error)
+    }
+  }
+
+  async #situation(status: Status, queued: number, family: Family): Promise<Situation> {
+    const { accounts } = this.#core
+    const able = accounts.flatMap((account, index) => {
+      const price = priceOf(account, family)
+      return price === undefined ? [] : [{ account, price, of: status.solvers[index] as SolverStatus }]
+    })
+    if (able.length === 0) {
+      throw new SolveguardError('FAMILY_UNSUPPORTED', `None of the guard's solvers has a price for ${family}.`)
+    }
+    const asked = able.filter(({ of }) => !of.paused)
+    const [first] = (asked.length > 0 ? asked : able) as [(typeof able)[number]]
+    const stopped = stoppedBy(status, asked.length === 0 ? first.of : undefined)
+    const advised = stopped
+      ? able.map(({ account, price }) => ({ name: account.name, price }))
+      : await this.#accounts(asked)
+    const { day, minute, slots, schedule } = status
+    const closesAt = schedule.open ? schedule.changesAt : undefined
+    const dearest = Math.max(...advised.map(({ price }) => price))
+    return {
+      queued: queued + this.#waiting() + (await this.#waitingElsewhere()),
+      underWay: slots.used,
+      solveMs: first.account.pace(family).meanMs,
+      stopped,
+      closesAt,
+      closesInMs: closesAt && closesAt.getTime() - this.#core.clock.now(),
+      left: day.left,
+      refilledAt: day.left < dearest ? (day.resetsAt ?? (await this.#moneyBackAt(micros(dearest)))) : undefined,
+      concurrent: slots.cap,
+      perMinute: minute.cap,
+      accounts: advised,
+    }
+  }
+
+  async #accounts(able: readonly { account: Account; price: Money; of: SolverStatus }[]): Promise<AdvisedAccount[]> {
+    return Promise.all(
+      able.map(async ({ account, price, of }) => ({
+        name: account.name,
+        price,
+        concurrent: of.slots?.cap,
+        perMinute: of.minute?.cap,
+        left: of.day?.cap === undefined ? undefined : micros(Math.max(0, of.day.cap - of.day.spent - of.day.reserved)),
+        threads: account.solver.threads,
+        // Under threads an account is paid up, whatever its balance says.
+        balance: account.solver.threads === undefined ? await this.#balance(account, of.balance) : undefined,
+      })),
+    )
+  }
+
+  /** As the service says, or said within a minute; undefined where it does not say. */
+  async #balance(account: Account, seen: SolverStatus['balance']): Promise<Money | undefined> {
+    // Somebody looked at it for another reason.
+    if (seen && this.#core.clock.now() - seen.at.getTime() < BALANCE_HOLDS_MS) return seen.amount
+    const now = this.#core.clock.monotonic()
+    const known = this.#balances.get(account)
+    if (known && now - known.at < BALANCE_HOLDS_MS) return known.amount
+    const amount = await this.#askBalance(account).catch(() => undefined)
+    this.#balances.set(account, { amount, at: now })
+    return amount
+  }
+
+  async #askBalance(account: Account): Promise<Money | undefined> {
+    const { clock, keyWatch } = this.#core
+    const key = account.keys.choose(await account.secrets.get(), clock.monotonic())
+    const transport = await wayToBalance(this.#core, account, key, this.#grant.gate, this.#grant.wayOut())
+    keyWatch.used(account, key)
+    return askBalance(account, key, transport, BALANCE_TIMEOUT_MS)
+  }
+
+  #waiting(): number {
+    let waiting = this.#core.turnstile.waiting
+    for (const { left } of this.#core.backlogs) waiting += left
+    return waiting
+  }
+
+  async #waitingElsewhere(): Promise<number> {
+    const { clock, ledger, ownerId, name } = this.#core
+    const facts = await ledger.recall(`queue:${name}`, clock.now())
+    return facts.reduce(
+      (sum, fact) => sum + (fact.name === ownerId ? 0 : Math.max(0, Math.floor(Number(fact.value)) || 0)),
+      0,
+    )
+  }
+
+  /** When the ledger would have money again: it is asked for some, which it refuses, and says when not. */
+  async #moneyBackAt(amount: Money): Promise<Date | undefined> {
+    const { clock, ledger, ownerId } = this.#core
+    const now = clock.now()
+    const id = `advice-${ownerId}-${now}`
+    // Without thresholds: what it takes, should it get some, is no reason to alert anybody.
+    const path = this.#grant.claims('', now).map((claim) => ({ ...claim, alertsAt: undefined }))
+    const answer = await ledger.reserve({ id, ownerId, path, amount, deadline: now + 1_000 }, now)
+    if (!answer.ok) return answer.retryAt === undefined ? undefined : new Date(answer.retryAt)
+    // Some came back meanwhile.
+    await ledger.settle({ reservationId: id, cost: micros(0) }, now)
+    return undefined
+  }
+
+  #usualFamily(): Family {
+    let usual: Family = 'recaptcha'
+    let most = 0
+    for (const { paces } of this.#core.accounts) {
+      for (const [family, { count }] of paces) {
+        if (count <= most) continue
+        most = count
+        usual = family
+      }
+    }
+    return usual
+  }
+}
+
+/** What a solve of the family may cost there; undefined where the account has no price for it. */
+function priceOf({ solver }: Account, family: Family): Money | undefined {
+  try {
+    return solver.price({ family, variant: VARIANTS[family][0] }).amount
+  } catch {
+    return undefined
+  }
+}
+
+function stoppedBy({ paused, schedule }: Status, all: SolverStatus | undefined): Situation['stopped'] {
+  const reason = paused ?? all?.paused
+  if (reason) {
+    return { code: 'paused', message: `Paused since ${new Date(reason.at).toISOString()}: ${reason.message}` }
+  }
+  if (schedule.open) return undefined
+  const retryAt = schedule.changesAt
+  const when = retryAt ? `; they begin at ${retryAt.toISOString()}` : ''
+  return { code: 'schedule', message: `It is outside the working hours${when}.`, retryAt }
+}

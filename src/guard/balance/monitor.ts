@@ -1,0 +1,268 @@
+import { z } from 'zod'
+import { type Family, VARIANTS, type Variant } from '../../base/challenge.js'
+import type { Fact, Totals, Usage } from '../../ledger/ledger.js'
+import { formatUsd, type Money, micros } from '../../policy/money.js'
+import type { Policy } from '../../policy/schema.js'
+import type { Account } from '../accounts/account.js'
+import { budgetOf } from '../accounts/pauses.js'
+import { Gate } from '../admission/gate.js'
+import { placesIn } from '../keys/report.js'
+import type { Core } from '../runtime.js'
+import { type BalanceState, type Finding, type Look, type Missing, weighBalance } from './compare.js'
+import { askBalance, wayToBalance } from './query.js'
+
+/** What was seen of an account's balance, for `status`. */
+export interface BalanceStatus {
+  readonly amount: Money
+  /** When it was looked at last, by whichever process. */
+  readonly at: Date
+  /** What went missing lately, beyond what was ours and a tolerance. */
+  readonly missing: Money
+}
+
+interface How {
+  /** The dearest solve that the account may do. */
+  readonly dearest: number
+  readonly policy: Policy
+}
+
+/** By the fingerprint of a key: guards of several names may have the same. */
+const SCOPE = 'balances'
+const EVERY_MS = 5 * 60_000
+const EVERY_SOLVES = 50
+/** Services do not like to be asked more often. */
+const LEAST_MS = 30_000
+/** How long a look may take before another process may look. */
+const LOOK_MS = 60_000
+const TIMEOUT_MS = 15_000
+const REMEMBERED_MS = 90 * 24 * 3_600_000
+
+/**
+ * Looks at what is left of each account's balance, every five minutes or fifty solves, one process for all that have its key; and tells when
+ * more of it went than the ledger knows of. A look is one free call to the service, on a beat, and waits for no solve.
+ */
+export class BalanceWatch {
+  readonly #core: Core
+  /** How many solves there had been when a look was first seen here, by its key. */
+  readonly #seen = new Map<string, { readonly at: number; readonly solves: number }>()
+  readonly #looking = new Set<string>()
+  /** By account: for when it has been idle for longer than a key is held. */
+  readonly #marks = new Map<string, string>()
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /**
+   * To be called at every beat.
+   * @param usages how the accounts' budgets stand, by their ids
+   */
+  async beat(policy: Policy, usages: ReadonlyMap<string, Usage>): Promise<void> {
+    const watched = this.#core.accounts.filter((account) => !account.sharedKey && this.#markOf(account) !== undefined)
+    if (watched.length === 0) return
+    const facts = await this.#recall()
+    for (const account of watched) {
+      const usage = usages.get(budgetOf(account, this.#core.name))
+      const dearest = dearestOf(account, policy)
+      // A key that was refused is not sent again and again; and what was told need not be told again.
+      if (!usage || usage.paused || dearest === undefined) continue
+      this.#pauseIfLeaked(account, this.#markOf(account) ?? '', stateIn(facts, this.#markOf(account)))
+      await this.#lookIfDue(account, { dearest, policy }, usage.ever, facts)
+    }
+  }
+
+  /** What is known of an account's balance. */
+  status(account: Account, facts: readonly Fact[]): BalanceStatus | undefined {
+    const state = stateIn(facts, this.#markOf(account))
+    if (!state || account.sharedKey) return undefined
+    const { last, found } = state
+    return { amount: micros(last.balance), at: new Date(last.at), missing: micros(found?.missing ?? 0) }
+  }
+
+  /** What the ledger has on balances, for `status`. */
+  recall(): Promise<readonly Fact[]> {
+    return this.#recall()
+  }
+
+  /** Somebody has seen to what was wrong: what comes is compared with what is there now. */
+  async forget(account: Account): Promise<void> {
+    const mark = this.#markOf(account)
+    if (mark !== undefined && !account.sharedKey) await this.#remember(`state/${mark}`, '', 0)
+  }
+
+  async #lookIfDue(account: Account, how: How, { solves }: Totals, facts: readonly Fact[]): Promise<void> {
+    const mark = this.#markOf(account)
+    const state = stateIn(facts, mark)
+    if (mark === undefined || this.#looking.has(mark)) return
+    if (this.#seen.get(mark)?.at !== (state?.last.at ?? 0)) this.#seen.set(mark, { at: state?.last.at ?? 0, solves })
+    const since = solves - (this.#seen.get(mark)?.solves ?? 0)
+    const now = this.#core.clock.now()
+    const age = state ? now - state.last.at : Number.POSITIVE_INFINITY
+    if (age >= 0 && age < (since >= EVERY_SOLVES ? LEAST_MS : EVERY_MS)) return
+    // Asked for by another process at this moment, or in vain a moment ago.
+    if (facts.some(({ name }) => name === `look/${mark}`)) return
+    const { ownerId } = this.#core
+    if ((await this.#remember(`look/${mark}`, ownerId, LOOK_MS, true)) !== ownerId) return
+    this.#looking.add(mark)
+    try {
+      // Another one may have looked between our look at the facts and our claim.
+      const fresh = stateIn(await this.#recall(), mark)
+      if (fresh?.last.at !== state?.last.at) return
+      const look = await this.#look(account, how.policy, mark)
+      if (!look) return await this.#putOff(mark)
+      const finding = weighBalance(fresh, look, how.dearest)
+      this.#seen.set(mark, { at: finding.state.last.at, solves })
+      await this.#judge(account, mark, finding)
+    } finally {
+      this.#looking.delete(mark)
+    }
+  }
+
+  /** A service that does not answer is asked again with the next look. */
+  async #putOff(mark: string): Promise<void> {
+    await this.#remember(`look/${mark}`, this.#core.ownerId, EVERY_MS)
+  }
+
+  async #judge(account: Account, mark: string, { state, leak }: Finding): Promise<void> {
+    // Told first: should this process end here, it is found again.
+    if (leak) {
+      const { dropped, ours, missing } = leak
+      const from = new Date(leak.since).toISOString()
+      const details = { solver: account.name, dropped, ours, missing, since: from, fingerprint: mark }
+      this.#core.alert('KEY_LEAK_SUSPECTED', wordsFor(account, mark, leak), details, { once: true })
+    }
+    await this.#remember(`state/${mark}`, JSON.stringify(state), REMEMBERED_MS)
+    await this.#remember(`look/${mark}`, '', 0)
+    this.#pauseIfLeaked(account, mark, state)
+  }
+
+  /** Whoever has looked, each guard that has the key does about it what it was told to. It was told already. */
+  #pauseIfLeaked(account: Account, mark: string, state: BalanceState | undefined): void {
+    if (this.#core.onLeak !== 'pause' || !state?.found) return
+    this.#core.pause(account, 'KEY_LEAK_SUSPECTED', wordsFor(account, mark, state.found), true)
+  }
+
+  /** The ledger, the service, and the ledger again: what is spent meanwhile is between the two. */
+  async #look(account: Account, policy: Policy, mark: string): Promise<Look | undefined> {
+    const budgets = await this.#budgetsOf(account, mark)
+    const before = await this.#totals(budgets)
+    const balance = await this.#ask(account, policy, mark)
+    if (balance === undefined) return undefined
+    const after = await this.#totals(budgets)
+    return {
+      at: this.#core.clock.now(),
+      balance,
+      settledBefore: before.settled,
+      settledAfter: after.settled,
+      reserved: Math.max(before.reserved, after.reserved),
+      unsure: after.unsure,
+      solves: after.solves,
+      budgets: budgets.join(' ').slice(0, 500),
+    }
+  }
+
+  async #ask(account: Account, policy: Policy, mark: string): Promise<Money | undefined> {
+    try {
+      const { current: key } = await account.secrets.get()
+      if (key.value.fingerprint !== mark || this.#core.closed) return undefined
+      const transport = await wayToBalance(this.#core, account, key, new Gate(policy), policy.egress)
+      return await askBalance(account, key, transport, TIMEOUT_MS)
+    } catch {
+      // The next solve tells of it, and of what to do.
+      return undefined
+    }
+  }
+
+  /** The budgets of all guards that have the account's key, or had it together with one that they have now. */
+  async #budgetsOf(account: Account, mark: string): Promise<string[]> {
+    const places = placesIn(await this.#core.keyWatch.recall())
+    const budgets = new Set([budgetOf(account, this.#core.name)])
+    const marks = new Set([mark])
+    for (let size = 0; size !== marks.size; ) {
+      size = marks.size
+      for (const { budget, fingerprints } of places) {
+        if (!fingerprints.some((one) => marks.has(one))) continue
+        budgets.add(budget)
+        for (const one of fingerprints) marks.add(one)
+      }
+    }
+    return [...budgets].sort()
+  }
+
+  async #totals(budgets: readonly string[]): Promise<Totals & { readonly reserved: number }> {
+    const { ledger, clock } = this.#core
+    const all = await Promise.all(budgets.map(async (id) => ledger.usage(id, clock.now())))
+    const sum = (of: (usage: Usage) => number) => all.reduce((total, usage) => total + of(usage), 0)
+    return {
+      settled: micros(sum(({ ever }) => ever.settled)),
+      unsure: micros(sum(({ ever }) => ever.unsure)),
+      solves: sum(({ ever }) => ever.solves),
+      reserved: sum(({ reserved }) => reserved),
+    }
+  }
+
+  /** The key that an account uses, or used when it last needed one. */
+  #markOf({ name, secrets }: Account): string | undefined {
+    const mark = secrets.held()?.current.value.fingerprint ?? this.#marks.get(name)
+    if (mark !== undefined) this.#marks.set(name, mark)
+    return mark
+  }
+
+  async #recall(): Promise<readonly Fact[]> {
+    return this.#core.ledger.recall(SCOPE, this.#core.clock.now())
+  }
+
+  async #remember(name: string, value: string, forMs: number, ifNew = false): Promise<string> {
+    return this.#core.ledger.remember({ scope: SCOPE, name, value, forMs, ifNew }, this.#core.clock.now())
+  }
+}
+
+function wordsFor(
+  account: Account,
+  mark: string,
+  leak: Pick<Missing, 'since' | 'dropped' | 'ours' | 'missing'>,
+): string {
+  const [dropped, ours, missing] = [leak.dropped, leak.ours, leak.missing].map((amount) => formatUsd(micros(amount)))
+  return (
+    `The balance at ${account.name} fell by ${dropped} since ${new Date(leak.since).toISOString()}, and at most ${ours} of that was spent here: ` +
+    `${missing} is missing. Somebody else may be using the key (fingerprint ${mark}), or the service charges more than \`pricing\` says.`
+  )
+}
+
+/** The dearest solve that the account may do; undefined where solves are paid by the thread, and the balance says nothing. */
+function dearestOf({ solver, perSolve }: Account, { budget }: Pick<Policy, 'budget'>): number | undefined {
+  let dearest = 0
+  for (const [family, variants] of Object.entries(VARIANTS) as [Family, readonly Variant[]][]) {
+    for (const variant of variants) {
+      try {
+        const { amount, imputed } = solver.price({ family, variant })
+        if (imputed) return undefined
+        dearest = Math.max(dearest, amount)
+      } catch {
+        // It has no price for that, and does not do it.
+      }
+    }
+  }
+  return Math.min(dearest, perSolve ?? dearest, budget.perSolve ?? dearest)
+}
+
+const since = { at: z.number(), balance: z.number(), settled: z.number(), reserved: z.number(), unsure: z.number() }
+const amount = z.int().nonnegative()
+const stateShape: z.ZodType<BalanceState> = z.object({
+  last: z.object({ ...since, balance: amount, unsureNow: z.number(), solves: z.number(), budgets: z.string() }),
+  anchor: z.object(since),
+  lag: z.object({ unsure: z.number(), next: z.number(), nextAt: z.number() }),
+  found: z
+    .object({ since: z.number(), dropped: amount, ours: amount, missing: amount, foundAt: z.number(), told: amount })
+    .optional(),
+})
+
+/** What a fact holds. Another version may have written it: what cannot be read says nothing. */
+function stateIn(facts: readonly Fact[], mark: string | undefined): BalanceState | undefined {
+  const fact = facts.find(({ name }) => name === `state/${mark}`)
+  try {
+    return stateShape.safeParse(JSON.parse(fact?.value ?? '')).data
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,37 @@
+import type { Transport } from '../../egress/transport.js'
+import type { Money } from '../../policy/money.js'
+import type { Policy } from '../../policy/schema.js'
+import type { SecretVersion } from '../../secrets/provider.js'
+import type { Account } from '../accounts/account.js'
+import type { Gate } from '../admission/gate.js'
+import type { Core } from '../runtime.js'
+
+/**
+ * The way by which a balance may be asked for: what no solve may be sent with is not sent with this either.
+ * @throws DeniedError as for a solve
+ */
+export async function wayToBalance(
+  core: Core,
+  account: Account,
+  key: SecretVersion,
+  gate: Gate,
+  egress: Policy['egress'],
+): Promise<Transport> {
+  gate.admitKey(key, core.keyTime())
+  await core.keyWatch.admit(account, key)
+  const transport = account.transport(egress)
+  await transport.verify()
+  return transport
+}
+
+/** What the service says is left of an account, which costs nothing; undefined where it does not say. @throws TransportError */
+export async function askBalance(
+  { solver }: Account,
+  key: SecretVersion,
+  transport: Transport,
+  timeoutMs: number,
+): Promise<Money | undefined> {
+  const reply = await transport.send(solver.balance(), key.value, { purpose: 'balance', timeoutMs })
+  const said = solver.readBalance(reply)
+  return said.kind === 'balance' ? said.amount : undefined
+}

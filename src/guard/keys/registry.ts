@@ -1,0 +1,208 @@
+import { isPromise, type MaybePromise } from '../../base/async.js'
+import type { Fact } from '../../ledger/ledger.js'
+import type { SecretVersion } from '../../secrets/provider.js'
+import type { Account } from '../accounts/account.js'
+import { denied, ledgerDown } from '../admission/gate.js'
+import type { Core } from '../runtime.js'
+import { type KnownKey, type Presence, weigh } from './report.js'
+
+/** All guards of a ledger share what is known of keys: two may have the same one. */
+const SCOPE = 'keys'
+const DAY_MS = 86_400_000
+/** For how long a key is remembered after it was last used, and whose it is after it was last looked at. */
+const REMEMBERED_MS = 90 * DAY_MS
+const OWNED_MS = 400 * DAY_MS
+/** How long what a process says of itself holds: a few times the time between two beats. */
+const PRESENT_MS = 30_000
+/** At every so many beats it is looked whether a key is no longer used by anybody. */
+const LOOK_EVERY = 30
+
+interface Used {
+  readonly account: string
+  readonly version: string
+  /** Whether it was used since that was last written down. */
+  fresh: boolean
+}
+
+/** An errand, as far as its key goes. */
+interface UnderWay {
+  readonly account: Account
+  readonly key: SecretVersion
+}
+
+/**
+ * What all processes of a ledger know of the keys, by their fingerprints: whose each is, when it was last used, and who holds it. Kept as facts
+ * of the ledger: written when a key is first used and then now and then, never for a single solve.
+ */
+export class KeyWatch {
+  readonly #core: Core
+  readonly #underWay = new Set<UnderWay>()
+  /** Fingerprints of keys that were found to be ours to use. */
+  readonly #ours = new Set<string>()
+  readonly #used = new Map<string, Used>()
+  /** Fingerprints of keys that were found to be revocable. */
+  readonly #told = new Set<string>()
+  #present = false
+  #soon: Promise<void> | undefined
+  #beats = 0
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /**
+   * Whether a key may be used by this account. Waits for the ledger when the key is new to this process, and for nothing after that.
+   * @throws DeniedError `KEY_OF_ANOTHER_ENVIRONMENT`
+   */
+  admit({ environment, sharedWith }: Account, { value, version }: SecretVersion): MaybePromise<void> {
+    if (environment === undefined || this.#ours.has(value.fingerprint)) return
+    const decide = (owner: string): void => {
+      if (owner !== environment && !sharedWith.includes(owner)) {
+        throw denied(
+          'KEY_OF_ANOTHER_ENVIRONMENT',
+          `The key (version ${version}) for the environment ${environment} is that of ${owner}: give each a key of its own, or say sharedWith: ['${owner}'].`,
+        )
+      }
+      this.#ours.add(value.fingerprint)
+    }
+    const fact = { scope: SCOPE, name: `of/${value.fingerprint}`, value: environment, forMs: OWNED_MS, ifNew: true }
+    const failed = (error: unknown): never => {
+      throw ledgerDown(error)
+    }
+    try {
+      const owner = this.#core.ledger.remember(fact, this.#core.clock.now())
+      if (isPromise(owner)) return owner.then(decide, failed)
+      decide(owner)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  /** Notes that a key is sent to the service. */
+  used({ name: account }: Account, { value, version }: SecretVersion): void {
+    const known = this.#used.get(value.fingerprint)
+    if (known) {
+      known.fresh = true
+      return
+    }
+    this.#used.set(value.fingerprint, { account, version, fresh: true })
+    this.#tellSoon()
+  }
+
+  /** An errand is under way, with whatever key it has at a time. */
+  begin(errand: UnderWay): void {
+    this.#underWay.add(errand)
+  }
+
+  /** And is over. Where it was one of the last with an old key, others want to know that soon. */
+  end(errand: UnderWay): void {
+    this.#underWay.delete(errand)
+    const held = errand.account.secrets.held()?.current
+    if (held && held.value.fingerprint !== errand.key.value.fingerprint) this.#tellSoon()
+  }
+
+  /** To be called at every beat: says what this process holds, and now and then whether a key may go. */
+  async beat(): Promise<void> {
+    await this.#tell()
+    if (this.#used.size > 0 && this.#beats++ % LOOK_EVERY === 0) await this.#tellRevocable()
+  }
+
+  /** The keys that an account has used or holds, the one in use first. */
+  known(account: Account, facts: readonly Fact[], now: number): KnownKey[] {
+    // What this process has said of itself is some seconds old.
+    const others = facts.filter(({ name }) => name !== this.#name)
+    return weigh(account.secrets.held()?.current, others, this.#presence(), this.#place(account.name), now)
+  }
+
+  /** What the ledger has on keys, for `known`. */
+  recall(): MaybePromise<readonly Fact[]> {
+    return this.#core.ledger.recall(SCOPE, this.#core.clock.now())
+  }
+
+  /** This process holds nothing any more. */
+  async leave(): Promise<void> {
+    await this.#tellUsed()
+    if (this.#present) await this.#remember(this.#name, '{}', 0)
+  }
+
+  /** Once for all that happens at a time. */
+  #tellSoon(): void {
+    this.#soon ??= Promise.resolve().then(() => {
+      this.#soon = undefined
+      if (!this.#core.closed) this.#core.background(() => this.#tell(), 'LEDGER_UNAVAILABLE')
+    })
+  }
+
+  async #tellUsed(): Promise<void> {
+    for (const [fingerprint, used] of this.#used) {
+      if (!used.fresh) continue
+      used.fresh = false
+      const account = this.#core.accounts.find(({ name }) => name === used.account)
+      const budget = account?.claim?.id ?? this.#core.name
+      const value = JSON.stringify({ version: used.version.slice(0, 200), budget })
+      await this.#remember(`used/${this.#place(used.account)}/${fingerprint}`, value, REMEMBERED_MS)
+    }
+  }
+
+  async #tell(): Promise<void> {
+    await this.#tellUsed()
+    const presence = this.#presence()
+    const nothing = presence.holds.length === 0 && Object.keys(presence.underWay).length === 0
+    if (nothing && !this.#present) return
+    this.#present = true
+    await this.#remember(this.#name, JSON.stringify(presence), PRESENT_MS)
+  }
+
+  #presence(): Presence {
+    const holds = this.#core.accounts.flatMap(({ secrets }) => secrets.held()?.current.value.fingerprint ?? [])
+    const underWay: Record<string, number> = {}
+    for (const { key } of this.#underWay) {
+      const { fingerprint } = key.value
+      underWay[fingerprint] = (underWay[fingerprint] ?? 0) + 1
+    }
+    return { holds, underWay }
+  }
+
+  /** Says of each key that nobody uses any more that it may go: once, whichever process finds out. */
+  async #tellRevocable(): Promise<void> {
+    const { accounts, clock } = this.#core
+    const facts = await this.recall()
+    for (const account of accounts) {
+      for (const key of this.known(account, facts, clock.now())) {
+        if (!key.revocable || this.#told.has(key.fingerprint)) continue
+        this.#told.add(key.fingerprint)
+        if (!(await this.isFirstToTell('told', key.fingerprint))) continue
+        const whose = this.#core.several ? `An old key for ${account.name}` : 'An old key'
+        const which = `(version ${key.version}, fingerprint ${key.fingerprint})`
+        this.#core.alert(
+          'KEY_REVOCABLE',
+          `${whose} ${which} may be revoked at the service: ${key.reason}.`,
+          {
+            fingerprint: key.fingerprint,
+          },
+          { once: true },
+        )
+      }
+    }
+  }
+
+  /** Whether nobody has told that of a key yet: whoever is answered yes is the one to do it. */
+  async isFirstToTell(what: 'told' | 'due', fingerprint: string): Promise<boolean> {
+    const { ledger, clock, ownerId } = this.#core
+    const fact = { scope: SCOPE, name: `${what}/${fingerprint}`, value: ownerId, forMs: REMEMBERED_MS, ifNew: true }
+    return (await ledger.remember(fact, clock.now())) === ownerId
+  }
+
+  #remember(name: string, value: string, forMs: number): MaybePromise<string> {
+    return this.#core.ledger.remember({ scope: SCOPE, name, value, forMs }, this.#core.clock.now())
+  }
+
+  /** How what this process says of itself is called. */
+  get #name(): string {
+    return `owner/${this.#core.ownerId}`
+  }
+
+  #place(account: string): string {
+    return `${this.#core.name}/${account}`
+  }
+}

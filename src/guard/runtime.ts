@@ -1,0 +1,362 @@
+import { randomUUID } from 'node:crypto'
+import type { AlertChannel } from '../alerts/channel.js'
+import { createDenialLog, type DenialLog } from '../audit/denials.js'
+import type { AuditSink } from '../audit/sink.js'
+import { isPromise, type MaybePromise } from '../base/async.js'
+import type { Clock } from '../base/clock.js'
+import { type Code, messageOf, SolveguardError } from '../base/errors.js'
+import type { WireLog } from '../egress/har.js'
+import type { BudgetClaim, Ledger, Limits, Owner, PauseReason, ThresholdAlert } from '../ledger/ledger.js'
+import { formatUsd } from '../policy/money.js'
+import type { Outage } from '../secrets/cache.js'
+import { Account, type AccountParts } from './accounts/account.js'
+import { budgetOf, Pauses } from './accounts/pauses.js'
+import { BalanceWatch } from './balance/monitor.js'
+import { KeyWatch } from './keys/registry.js'
+import { Events } from './observability/events.js'
+import { Log, type Logger } from './observability/log.js'
+import { Outbox, type Telling } from './observability/outbox.js'
+import { Recorder } from './observability/recorder.js'
+import type { Telemetry } from './observability/telemetry.js'
+import { aDay, type Budget } from './spending/budgets.js'
+import { Lines } from './spending/remote-queues.js'
+import { Turnstile } from './spending/wait-queue.js'
+import type { GuardEvents } from './types.js'
+
+/** What a guard is made of. Everything has been checked and opened. */
+export interface Parts {
+  readonly name: string
+  readonly clock: Clock
+  /** In the order in which they are asked; at least one. */
+  readonly accounts: readonly AccountParts[]
+  readonly ledger: Ledger
+  readonly sink: AuditSink
+  readonly logger?: Logger | undefined
+  readonly telemetry?: Telemetry | undefined
+  /** Closed with the guard. */
+  readonly wireLog?: WireLog | undefined
+  /** Where alerts go, besides to those who listen. */
+  readonly alerts?: readonly AlertChannel[] | undefined
+  /** What a suspected leak of a key does besides telling of it. */
+  readonly onLeak?: 'alert' | 'pause' | undefined
+}
+
+/** How long a guard is taken for alive after its last sign of life. */
+const LEASE_MS = 30_000
+const BEAT_MS = 10_000
+/** What has not failed for that long is news when it fails again. */
+const QUIET_MS = 60_000
+const MOST_FAILING = 100
+
+/** What all grants of one guard share. Knows the rooms; knows nothing of a single solve. */
+export class Core {
+  readonly name: string
+  readonly ownerId = `${process.pid}-${randomUUID()}`
+  readonly clock: Clock
+  /** In the order in which they are asked; at least one. */
+  readonly accounts: readonly Account[]
+  readonly ledger: Ledger
+  readonly sink: AuditSink
+  readonly events = new Events()
+  readonly recorder: Recorder
+  readonly denials: DenialLog
+  readonly turnstile: Turnstile
+  readonly lines: Lines
+  /** How many solves were denied, by code. */
+  readonly denied = new Map<Code, number>()
+  readonly keyWatch: KeyWatch
+  /** What streams have yet to begin, as far as they know. */
+  readonly backlogs = new Set<{ left: number }>()
+  readonly telemetry: Telemetry | undefined
+  readonly wireLog: WireLog | undefined
+  readonly outbox: Outbox
+  readonly pauses = new Pauses(this)
+  readonly balances = new BalanceWatch(this)
+  readonly onLeak: 'alert' | 'pause'
+  readonly #startedAt: { readonly wall: number; readonly monotonic: number }
+  readonly #log: Log | undefined
+  #cancelBeat: (() => void) | undefined
+  /** What is being done and nobody waits for, until the guard closes. */
+  readonly #background = new Set<Promise<unknown>>()
+  /** What fails in the background, in its words, and when it did last (monotonic ms). */
+  readonly #failing = new Map<string, number>()
+  /** Set once `close` was called: nothing new begins. */
+  closed = false
+
+  constructor(parts: Parts) {
+    this.name = parts.name
+    this.clock = parts.clock
+    this.telemetry = parts.telemetry
+    this.wireLog = parts.wireLog
+    this.accounts = parts.accounts.map((account) => {
+      const onStale = ({ message, until }: Outage): void => this.#stale(account, message, until)
+      return new Account(account, parts.clock, onStale, parts.telemetry)
+    })
+    this.ledger = parts.ledger
+    this.sink = parts.sink
+    this.#log = parts.logger && new Log(parts.logger, parts.name)
+    this.outbox = new Outbox({
+      name: parts.name,
+      ownerId: this.ownerId,
+      clock: parts.clock,
+      ledger: parts.ledger,
+      channels: parts.alerts ?? [],
+      tell: (message) => this.alert('ALERT_UNDELIVERED', message),
+    })
+    this.recorder = new Recorder(parts.sink, parts.clock, (error) => this.alert(error.code, error.message))
+    parts.sink.onTrouble?.((message) => this.alert('AUDIT_COPY_BEHIND', message))
+    this.denials = createDenialLog({
+      clock: parts.clock,
+      write: (events) => this.recorder.require(...events),
+      onError: (error) => this.alert('AUDIT_UNAVAILABLE', messageOf(error)),
+    })
+    this.turnstile = new Turnstile(parts.clock)
+    this.lines = new Lines(this)
+    this.keyWatch = new KeyWatch(this)
+    this.onLeak = parts.onLeak ?? 'alert'
+    this.#startedAt = { wall: parts.clock.now(), monotonic: parts.clock.monotonic() }
+  }
+
+  /** The time that the age of a key is told by: a clock that is set back while we run makes no key younger. */
+  keyTime(): number {
+    const { wall, monotonic } = this.#startedAt
+    return Math.max(this.clock.now(), wall + this.clock.monotonic() - monotonic)
+  }
+
+  /** Joins the ledger, and keeps saying that this guard lives. `onBeat` is called now and then from then on. */
+  async join(budget: Budget, onBeat: (isFirst: boolean) => void): Promise<void> {
+    const budgets = [budget, ...this.accounts.flatMap(({ claim }) => claim ?? [])]
+    let declared: readonly BudgetClaim[] = []
+    const owner = (now: number): Owner => {
+      declared = budgets.map((each) => each.at(now))
+      return {
+        id: this.ownerId,
+        leaseMs: LEASE_MS,
+        declares: declared.map(({ id, limits }) => ({ budgetId: id, limits })),
+      }
+    }
+    const { differing } = await this.ledger.join(owner(this.clock.now()), this.clock.now())
+    const stillLives = (): MaybePromise<unknown> => {
+      const now = this.clock.now()
+      // After midnight, what is declared is for another day.
+      const anew = budgets.some((each, i) => each.at(now) !== declared[i])
+      return anew ? this.ledger.join(owner(now), now) : this.ledger.beat(this.ownerId, now)
+    }
+    for (const { secrets } of this.accounts) secrets.open()
+    const beat = (): void => {
+      this.#cancelBeat = this.clock.after(BEAT_MS, beat, false)
+      this.background(stillLives, 'LEDGER_UNAVAILABLE')
+      this.background(() => this.lines.read(), 'LEDGER_UNAVAILABLE')
+      this.background(() => this.keyWatch.beat(), 'LEDGER_UNAVAILABLE')
+      this.background(() => this.outbox.beat(), 'LEDGER_UNAVAILABLE')
+      onBeat(false)
+    }
+    // The first one comes when whoever created the guard has had time to listen.
+    this.#cancelBeat = this.clock.after(
+      0,
+      () => {
+        for (const { budgetId, effective } of differing) {
+          this.alert(
+            'LIMITS_DIFFER',
+            `Another guard has other limits for the budget '${budgetId}'; the tighter of each holds for both: ${formatLimits(effective)}.`,
+          )
+        }
+        this.#cancelBeat = this.clock.after(BEAT_MS, beat, false)
+        this.background(() => this.outbox.beat(), 'LEDGER_UNAVAILABLE')
+        onBeat(true)
+      },
+      false,
+    )
+  }
+
+  /** Whether a solve may be taken to another account than this one. */
+  get several(): boolean {
+    return this.accounts.length > 1
+  }
+
+  /**
+   * Pauses an account in every process; everything under this guard's budget, where there is no other. The first reason is kept,
+   * and told once.
+   * @param isTold whether an alert has told why
+   */
+  pause(account: Account, code: Code, message: string, isTold = false): void {
+    const budgetId = budgetOf(account, this.name)
+    const reason: PauseReason = { code, message, at: this.clock.now() }
+    const tell = (first: boolean): void => {
+      if (!first) return
+      this.recorder.note({ action: 'paused', at: reason.at, guard: this.name, solver: account.name, code, message })
+      this.pauses.saw(budgetId, reason)
+      if (!isTold) this.alert(code, message, undefined, { once: true })
+    }
+    this.background(() => {
+      const paused = this.ledger.pause(budgetId, reason)
+      return isPromise(paused) ? paused.then(tell) : tell(paused)
+    }, 'LEDGER_UNAVAILABLE')
+  }
+
+  /** Another process has lifted what paused this guard: the cause was mended. */
+  resumed(): void {
+    for (const { keys, secrets } of this.accounts) {
+      keys.forgetRefusals()
+      if (secrets.held()) secrets.refresh().catch(() => {})
+    }
+    this.tell('resumed', { at: new Date(this.clock.now()) }, 'resumed')
+    this.turnstile.released()
+  }
+
+  async resume(): Promise<void> {
+    const at = this.clock.now()
+    await this.recorder.require({ action: 'resumed', at, guard: this.name })
+    await this.ledger.resume(this.name)
+    for (const account of this.accounts) {
+      const { claim, keys, secrets } = account
+      if (claim) await this.ledger.resume(claim.id)
+      await this.balances.forget(account)
+      keys.forgetRefusals()
+      // Whoever resumes has changed something, the key perhaps: the cached one is not to be tried again.
+      await secrets.refresh().catch(() => {})
+    }
+    this.pauses.lifted()
+    this.tell('resumed', { at: new Date(at) }, 'resumed')
+    this.turnstile.released()
+  }
+
+  /** Tells of what a person should know: those who listen, the record, the channels. Never throws. */
+  alert(code: Code, message: string, details?: GuardEvents['alert']['details'], telling?: Telling): void {
+    const at = this.clock.now()
+    // An alert about the audit log cannot be written into it.
+    if (code !== 'AUDIT_UNAVAILABLE') this.recorder.note({ action: 'alert', at, guard: this.name, code, message })
+    this.#log?.alert(code, message, details)
+    this.outbox.raise({ code, message, at: new Date(at), details }, telling)
+    if (this.events.has('alert')) this.events.emit('alert', { code, message, at: new Date(at), details })
+    else if (!this.#log && !this.outbox.takes(code)) process.emitWarning(message, { type: 'SolveguardAlert', code })
+  }
+
+  /** Tells of each key that has just come to be due for rotation: once, whichever process finds out. */
+  async warnOfDueKeys(rotateEveryMs: number | undefined): Promise<void> {
+    const now = this.clock.now()
+    for (const account of this.accounts) {
+      const key = account.newlyDue(rotateEveryMs, now)
+      if (!key?.createdAt || !(await this.keyWatch.isFirstToTell('due', key.value.fingerprint))) continue
+      const whose = this.several ? `The key for ${account.name}` : 'The key'
+      this.alert(
+        'KEY_DUE',
+        `${whose} (version ${key.version}) is from ${new Date(key.createdAt).toISOString()}: rotate it.`,
+        undefined,
+        { once: true },
+      )
+    }
+  }
+
+  #stale({ name }: AccountParts, message: string, until: number): void {
+    const whose = this.several ? `the cached key for ${name}` : 'the cached key'
+    this.alert(
+      'SECRET_STALE',
+      `The secrets store does not answer (${message}); ${whose} serves until ${new Date(until).toISOString()}.`,
+      undefined,
+      // Each process has its own hour; that the store is down is one thing.
+      { about: name },
+    )
+  }
+
+  thresholds(alerts: readonly ThresholdAlert[]): void {
+    for (const { budgetId, threshold, used, limit, timeZone } of alerts) {
+      this.alert(
+        'BUDGET_THRESHOLD',
+        `Budget '${budgetId}' has used ${formatUsd(used)} of ${formatUsd(limit)} ${aDay(timeZone)} (${Math.round(threshold * 100)} % crossed).`,
+        { budgetId, threshold, used, limit, ...(timeZone !== undefined && { timeZone }) },
+        { once: true },
+      )
+    }
+  }
+
+  /** Tells listeners and the logger. The event holds no key, token or solution by its type. */
+  tell<K extends keyof GuardEvents>(name: K, event: GuardEvents[K], message: string): void {
+    if (this.events.has(name)) this.events.emit(name, event)
+    this.#log?.event(name, event, message)
+  }
+
+  /** Whether anybody would hear `tell`. */
+  hears(name: keyof GuardEvents): boolean {
+    return this.#log !== undefined || this.events.has(name)
+  }
+
+  /** Does what need not be waited for; when it fails, that is an alert: one for as long as it goes on failing. */
+  background(work: () => MaybePromise<unknown>, code: Code): void {
+    try {
+      const done = work()
+      if (!isPromise(done)) return
+      const quiet = done
+        .catch((error) => this.#failed(code, messageOf(error)))
+        .finally(() => this.#background.delete(quiet))
+      this.#background.add(quiet)
+    } catch (error) {
+      this.#failed(code, messageOf(error))
+    }
+  }
+
+  #failed(code: Code, message: string): void {
+    const now = this.clock.monotonic()
+    for (const [words, at] of this.#failing) if (now - at > QUIET_MS) this.#failing.delete(words)
+    const isKnown = this.#failing.has(`${code} ${message}`)
+    if (isKnown || this.#failing.size < MOST_FAILING) this.#failing.set(`${code} ${message}`, now)
+    if (!isKnown) this.alert(code, message)
+  }
+
+  /** Lets go of everything. Solves under way have ended. */
+  async close(): Promise<void> {
+    this.#cancelBeat?.()
+    this.lines.close()
+    this.telemetry?.close()
+    for (const { secrets } of this.accounts) secrets.close()
+    await settled([
+      // A task is noted before it is left to the next process, and a pause is kept.
+      async () => Promise.all(this.#background),
+      async () => this.denials.close(),
+      async () => this.recorder.note({ action: 'closed', at: this.clock.now(), guard: this.name }),
+      async () => this.recorder.close(),
+      async () => this.recorder.head && this.ledger.saveHead(this.recorder.head),
+      async () => this.outbox.close(),
+      async () => this.keyWatch.leave(),
+      async () => this.ledger.leave(this.ownerId, this.clock.now()),
+      async () => this.ledger.close(),
+      async () => this.wireLog?.close(),
+    ])
+    this.events.clear()
+  }
+
+  /** Ends every connection; what is being sent fails. */
+  async closeTransports(): Promise<void> {
+    await Promise.all(this.accounts.map((account) => account.closeTransports()))
+  }
+}
+
+/** What a guard says to whoever comes after its end. */
+export function closed(): SolveguardError {
+  return new SolveguardError(
+    'GUARD_CLOSED',
+    'The guard was closed; a task that the service took is left to the next one.',
+  )
+}
+
+/** Any thrown value as one of ours. */
+export function asSolveguardError(error: unknown, code: Code): SolveguardError {
+  return error instanceof SolveguardError ? error : new SolveguardError(code, messageOf(error), { cause: error })
+}
+
+/** Does all of it, in order, and throws the first error only then. */
+async function settled(steps: readonly (() => Promise<unknown>)[]): Promise<void> {
+  const errors: unknown[] = []
+  for (const step of steps) await step().catch((error) => errors.push(error))
+  if (errors.length > 0) throw errors[0]
+}
+
+function formatLimits({ perDay, perCalendarDay = [], perMinute, concurrent }: Limits): string {
+  const parts = [
+    perDay !== undefined && `${formatUsd(perDay)} a day`,
+    ...perCalendarDay.map(({ amount, timeZone }) => `${formatUsd(amount)} ${aDay(timeZone)}`),
+    perMinute !== undefined && `${perMinute} a minute`,
+    concurrent !== undefined && `${concurrent} at a time`,
+  ]
+  return parts.filter(Boolean).join(', ')
+}

@@ -1,0 +1,473 @@
+import { randomUUID } from 'node:crypto'
+import { isPromise, type MaybePromise } from '../../base/async.js'
+import {
+  type Answer,
+  type AnyChallenge,
+  type Challenge,
+  type ChallengeFacts,
+  isPicture,
+  withoutPictures,
+} from '../../base/challenge.js'
+import { DeniedError, messageOf, SolveguardError } from '../../base/errors.js'
+import type { ThresholdAlert } from '../../ledger/ledger.js'
+import { formatMs } from '../../policy/duration.js'
+import { formatUsd, type Money, ZERO } from '../../policy/money.js'
+import { hiddenOf } from '../../solvers/page-proxy.js'
+import { answerLivesMs } from '../../widgets/table.js'
+import { isBlockingTestKey, testAnswer } from '../../widgets/test-keys.js'
+import type { Admitted } from '../admission/gate.js'
+import { parseChallenge } from '../admission/parse-challenge.js'
+import { type Core, closed } from '../runtime.js'
+import type { Service } from '../service/client.js'
+import type { Recovery } from '../service/recovery.js'
+import { PageLoads } from '../spending/page-limits.js'
+import type { Solution, SolveOptions } from '../types.js'
+import { describe, describeJob } from './audit-event.js'
+import type { Granted, HandedIn, HandingIn, Job } from './job.js'
+import { isOwnWork, OwnWork } from './proof-of-work.js'
+import { Telling } from './reporter.js'
+import { reserve } from './reserve.js'
+import { aborted, type Choice, Chooser, whyNone } from './select-account.js'
+import { BoughtSolution } from './solution.js'
+
+const noop = (): void => {}
+
+/** Names a solve. In one piece: Node puts a UUID together from sixteen, which take up six times as much for as long as it is kept. */
+function solveId(): string {
+  return Buffer.from(randomUUID(), 'latin1').toString('latin1')
+}
+
+/** How long after its solve's deadline a reservation lapses: time for a task to end that nobody waits for any more. */
+const LAPSE_AFTER_MS = 120_000
+
+/** The lifecycle of a solve, from the gate to the settled reservation. */
+export class Solving {
+  readonly #core: Core
+  readonly #service: Service
+  readonly #telling: Telling
+  /** For what others have left: their tasks. */
+  readonly recovery: Recovery
+  readonly #ownWork: OwnWork
+  readonly #chooser: Chooser
+  readonly #pageLoads: PageLoads
+  /** The solves that have not ended. */
+  readonly #underWay = new Set<Job>()
+
+  constructor(core: Core, service: Service, recovery: Recovery) {
+    this.#core = core
+    this.#service = service
+    this.#telling = new Telling(core)
+    this.recovery = recovery
+    this.#ownWork = new OwnWork(core)
+    this.#chooser = new Chooser(core)
+    this.#pageLoads = new PageLoads(core)
+  }
+
+  /** @param handingIn told of each task that the service takes for it, before that is asked for */
+  solve(grant: Granted, input: AnyChallenge, options: SolveOptions = {}, handingIn?: HandingIn): Promise<Solution> {
+    const { telemetry } = this.#core
+    if (!telemetry) return this.#solve(grant, input, options, handingIn)
+    const budget = grant.path.at(-1) as string
+    return telemetry.solve(budget, (onParsed) => this.#solve(grant, input, options, handingIn, onParsed))
+  }
+
+  async #solve(
+    grant: Granted,
+    input: AnyChallenge,
+    options: SolveOptions,
+    handingIn: HandingIn | undefined,
+    onParsed: (challenge: AnyChallenge) => void = noop,
+  ): Promise<Solution> {
+    const { signal, pageLoad } = options
+    if (this.#core.closed) throw closed()
+    if (signal?.aborted) throw aborted()
+    const challenge = parseChallenge(input)
+    onParsed(challenge)
+    let admitted: Admitted | undefined
+    let counted = false
+    try {
+      admitted = grant.gate.admit(challenge, this.#core.clock.now())
+      if (!isPicture(challenge)) {
+        if (isOwnWork(challenge)) return await this.#ownWork.solve(grant, challenge, admitted, options)
+        const asMeant = grant.policy.testKeys === 'answer'
+        if (asMeant && isBlockingTestKey(challenge)) throw meantToBlock(challenge)
+        const answer = asMeant ? testAnswer(challenge) : undefined
+        if (answer) return await this.#free(grant, challenge, admitted, answer)
+      }
+      this.#pageLoads.begin(grant, pageLoad)
+      counted = true
+      const passedOver: SolveguardError[] = []
+      const found = this.#chooser.choose(grant, challenge, 0, passedOver, signal)
+      const choice = isPromise(found) ? await found : found
+      if (!choice) throw whyNone(passedOver)
+      // While the key was waited for, much may have happened; nobody would hear of it once the solve has begun.
+      if (this.#core.closed) throw closed()
+      if (signal?.aborted) throw aborted()
+      const job = this.#job(grant, challenge, admitted, choice, passedOver, pageLoad, handingIn)
+      // From here on the job knows whether anything was spent, and says itself how it was refused: thousands wait at a time.
+      counted = false
+      return this.#start(job, challenge, signal)
+    } catch (error) {
+      if (counted) this.#pageLoads.forget(pageLoad)
+      this.#refused(grant, withoutPictures(challenge), admitted, pageLoad, error)
+      throw error
+    }
+  }
+
+  /** What a denial leaves behind. */
+  #refused(
+    grant: Granted,
+    challenge: ChallengeFacts,
+    admitted: Admitted | undefined,
+    pageLoad: object | undefined,
+    error: unknown,
+  ): void {
+    if (!(error instanceof DeniedError)) return
+    this.#telling.denied(grant, challenge, admitted, error)
+    if (admitted) this.#pageLoads.denied(pageLoad, admitted.origin, error)
+  }
+
+  /** How many solves of this process have not ended. */
+  get underWay(): number {
+    return this.#underWay.size + this.#ownWork.underWay
+  }
+
+  /** Ends every solve of this process for its caller, and waits until each is accounted for, or left noted. */
+  async close(): Promise<void> {
+    this.#ownWork.close()
+    for (const job of this.#underWay) {
+      if (!job.over) this.#end(job, closed())
+      job.wake?.()
+    }
+    this.#core.turnstile.released()
+    // A listener may close the guard in the middle of a step: that step is done after this turn.
+    await Promise.resolve()
+    const flows = Promise.all([...this.#underWay].map(({ flow }) => flow))
+    // What is being sent has a little time to be answered, so that its task can be noted; then the connections end.
+    let cancel = (): void => {}
+    const patience = new Promise<void>((resolve) => {
+      cancel = this.#core.clock.after(5_000, resolve)
+    })
+    await Promise.race([flows, patience])
+    cancel()
+    await this.#core.closeTransports()
+    await flows
+  }
+
+  // -- before anything is reserved ------------------------------------------------------------------------------
+
+  #job(
+    grant: Granted,
+    challenge: AnyChallenge,
+    admitted: Admitted,
+    choice: Choice,
+    passedOver: SolveguardError[],
+    pageLoad: object | undefined,
+    handingIn: HandingIn | undefined,
+  ): Job {
+    const { index, account, price, key, transport } = choice
+    const startedAt = this.#core.clock.monotonic()
+    return {
+      id: solveId(),
+      grant,
+      gate: grant.gate,
+      challenge: withoutPictures(challenge),
+      family: challenge.family,
+      hidden: hiddenOf(grant.pageProxy()),
+      admitted,
+      index,
+      busyIndex: undefined,
+      passedOver,
+      account,
+      moveOnAfterMs: this.#patience(grant, challenge, index),
+      price,
+      amount: price.amount,
+      key,
+      sentIn: 0,
+      transport,
+      turn: this.#core.turnstile.come(),
+      startedAt,
+      deadlineAt: startedAt + deadlineOf(grant),
+      attempt: 0,
+      spent: false,
+      pageLoad,
+      reservations: 0,
+      reservationId: '',
+      lapsesAt: 0,
+      taskId: '',
+      over: false,
+      wake: undefined,
+      lastFailure: undefined,
+      notReadyAt: undefined,
+      handingIn,
+      reject: noop,
+      release: noop,
+      flow: undefined,
+    }
+  }
+
+  /** How long an account may be busy before another one is asked; undefined where there is no other. */
+  #patience(grant: Granted, challenge: AnyChallenge, index: number): number | undefined {
+    return this.#chooser.hasAnother(index, challenge) ? (grant.policy.budget.waitMs ?? 0) : undefined
+  }
+
+  /** A vendor's published test key: answered with a dummy token, without the service, for nothing, and on the record. */
+  async #free(grant: Granted, challenge: Challenge, admitted: Admitted, answer: Answer): Promise<Solution> {
+    const at = this.#core.clock.now()
+    const solveId = randomUUID()
+    const record = { solveId, cost: ZERO, code: 'TEST_KEY' }
+    const event = describe(this.#core, 'solved', grant, challenge, admitted, record)
+    // Nobody was asked.
+    const written = this.#core.recorder.require({ ...event, solver: undefined })
+    if (isPromise(written)) await written
+    const told = { solveId, challenge, at: new Date(at), taskId: '', cost: ZERO, durationMs: 0 }
+    this.#core.tell('solved', told, 'answered a test key for free')
+    return new BoughtSolution(answer, {
+      cost: ZERO,
+      imputed: false,
+      taskId: '',
+      expiresAt: new Date(at + answerLivesMs(challenge.family)),
+      report: async () => {},
+      onInjected: () => {},
+    })
+  }
+
+  // -- the caller's side ----------------------------------------------------------------------------------------
+
+  /** Runs the job. Its caller is answered once: by its outcome, its deadline, its signal, or the guard's end. */
+  #start(job: Job, challenge: AnyChallenge, signal: AbortSignal | undefined): Promise<Solution> {
+    const { clock } = this.#core
+    let resolve: (solution: Solution) => void = noop
+    const answered = new Promise<Solution>((yes, no) => {
+      resolve = yes
+      job.reject = no
+    })
+    const cancelDeadline = clock.after(job.deadlineAt - clock.monotonic(), () => {
+      this.#giveUp(job, this.#service.late(job, `The solve did not end within ${formatMs(deadlineOf(job.grant))}.`))
+    })
+    if (signal) {
+      const onAbort = (): void => this.#giveUp(job, aborted())
+      signal.addEventListener('abort', onAbort, { once: true })
+      job.release = () => {
+        cancelDeadline()
+        signal.removeEventListener('abort', onAbort)
+      }
+    } else job.release = cancelDeadline
+    // Before it begins: one that is denied at once has ended, and is forgotten, when `run` returns.
+    this.#underWay.add(job)
+    this.#core.keyWatch.begin(job)
+    job.flow = this.#run(job, challenge, resolve)
+    return answered
+  }
+
+  /** From the reservation to the solution, as often as the policy allows. Settles when all is accounted for, or left noted. */
+  async #run(job: Job, challenge: AnyChallenge, resolve: (solution: Solution) => void): Promise<void> {
+    const most = job.grant.policy.attempts ?? 1
+    try {
+      for (;;) {
+        const taken = this.#take(job)
+        const denial = isPromise(taken) ? await taken : taken
+        if (denial) {
+          await this.#moveOn(job, challenge, denial, 'refused')
+          continue
+        }
+        const authorised = this.#authorise(job)
+        if (isPromise(authorised)) await authorised
+        job.handingIn?.begin()
+        const submitted = await this.#service.submit(job, challenge, job.grant.pageProxy())
+        if (submitted.kind === 'submitted') {
+          this.#submitted(job, submitted.taskId)
+          if (job.handingIn) await job.handingIn.handedIn(handedIn(job))
+        }
+        const ended =
+          submitted.kind !== 'submitted'
+            ? submitted
+            : submitted.ready
+              ? this.#service.answered(job, submitted.ready)
+              : await this.#service.follow(job, submitted.taskId)
+        if (ended.kind === 'left') throw closed()
+        // On the record before it is settled: what was settled and not recorded could be told by nobody.
+        const durationMs = this.#core.clock.monotonic() - job.startedAt
+        const recorded = this.#core.recorder.noteAll([this.#telling.outcome(job, ended, durationMs)])
+        if (isPromise(recorded)) await recorded
+        // What it costs to have failed is what it may cost at most, but for what the service's table says.
+        const settled = this.#settle(job, ended.cost, ended.kind === 'failed' && ended.cost > 0)
+        if (isPromise(settled)) await settled
+        if (ended.kind === 'solved') return resolve(this.#telling.solved(job, ended, durationMs))
+        this.#telling.failed(job, ended, durationMs)
+        if (job.over || this.#core.closed) throw ended.error
+        if (ended.moveOn) await this.#moveOn(job, challenge, ended.error, ended.moveOn)
+        else {
+          if (!ended.again || ++job.attempt >= most) throw ended.error
+          // Another service may fare better; where there is none, this one is asked again.
+          await this.#next(job, challenge, ended.error)
+        }
+      }
+    } catch (error) {
+      const { grant, admitted, pageLoad } = job
+      this.#leavePage(job)
+      // One that nobody waits for was told of already.
+      if (!job.over) this.#refused(grant, job.challenge, admitted, pageLoad, error)
+      job.reject(error)
+    } finally {
+      job.release()
+      this.#leavePage(job)
+      this.#underWay.delete(job)
+      this.#core.keyWatch.end(job)
+      job.handingIn?.end()
+    }
+  }
+
+  #leavePage(job: Job): void {
+    if (!job.spent) this.#pageLoads.forget(job.pageLoad)
+    job.pageLoad = undefined
+  }
+
+  /** Takes the job to another account, which took nothing here. @throws SolveguardError why no account takes it */
+  async #moveOn(job: Job, challenge: AnyChallenge, why: SolveguardError, because: 'busy' | 'refused'): Promise<void> {
+    job.passedOver.push(why)
+    if (because === 'busy') job.busyIndex ??= job.index
+    if (await this.#next(job, challenge, why)) return
+    const { busyIndex } = job
+    if (busyIndex === undefined) throw whyNone(job.passedOver)
+    // One that only had no room is asked again, for as long as there is time: there is no other.
+    job.busyIndex = undefined
+    job.index = busyIndex - 1
+    if (!(await this.#next(job, challenge, why))) throw whyNone(job.passedOver)
+    job.moveOnAfterMs = undefined
+  }
+
+  /** Takes the job to the next account that can do it, if there is one. */
+  async #next(job: Job, challenge: AnyChallenge, why: SolveguardError): Promise<boolean> {
+    const from = job.account.name
+    const choice = await this.#chooser.choose(job.grant, challenge, job.index + 1, job.passedOver)
+    if (!choice) return false
+    job.index = choice.index
+    job.account = choice.account
+    job.transport = choice.transport
+    job.price = choice.price
+    job.amount = choice.price.amount
+    job.key = choice.key
+    job.moveOnAfterMs = this.#patience(job.grant, challenge, choice.index)
+    this.#telling.movedOn(job, from, why)
+    return true
+  }
+
+  /** Nobody waits any more. What was handed in is followed to its end all the same. */
+  #giveUp(job: Job, error: SolveguardError): void {
+    this.#telling.abandoned(job)
+    this.#end(job, error)
+    // Before the service took the task there is something to give back at once; after that, its manners go on.
+    if (job.taskId === '') job.wake?.()
+    this.#core.turnstile.released()
+  }
+
+  #end(job: Job, error: SolveguardError): void {
+    job.over = true
+    job.release()
+    job.reject(error)
+  }
+
+  /** The service has taken the task. It is noted in the ledger, for whoever comes after a death. */
+  #submitted(job: Job, taskId: string): void {
+    job.taskId = taskId
+    const wayOut = this.recovery.wayOut(job.grant)
+    const task = { solver: job.account.name, taskId, keyVersion: job.key.version, family: job.family }
+    const note = wayOut === undefined ? task : { ...task, wayOut }
+    this.#core.background(() => this.#core.ledger.note(job.reservationId, note), 'LEDGER_UNAVAILABLE')
+    this.#telling.submitted(job)
+  }
+
+  // -- spending -------------------------------------------------------------------------------------------------
+
+  /**
+   * Takes from every budget of the path.
+   * @returns the denial, where it is only the account's own budget that is in the way
+   * @throws DeniedError any other denial
+   */
+  #take(job: Job): MaybePromise<DeniedError | undefined> {
+    job.reservationId = `${job.id}.${++job.reservations}`
+    job.taskId = ''
+    job.lapsesAt = this.#core.clock.now() + deadlineOf(job.grant) + LAPSE_AFTER_MS
+    const refused = (error: unknown): DeniedError => {
+      const budgetId = error instanceof DeniedError ? error.details?.budgetId : undefined
+      if (job.account.ownIds(job.key).some((id) => id === budgetId)) return error as DeniedError
+      throw error
+    }
+    const told = (alerts: readonly ThresholdAlert[]): undefined => this.#core.thresholds(alerts) as undefined
+    try {
+      const alerts = reserve(this.#core, job)
+      return isPromise(alerts) ? alerts.then(told, refused) : told(alerts)
+    } catch (error) {
+      return refused(error)
+    }
+  }
+
+  /** No record, no solve. */
+  #authorise(job: Job): MaybePromise<void> {
+    try {
+      const written = this.#core.recorder.require(describeJob(this.#core, 'authorised', job, { reserved: job.amount }))
+      if (isPromise(written)) {
+        return written.then(
+          () => this.#telling.authorised(job),
+          (error) => this.#unrecorded(job, error),
+        )
+      }
+    } catch (error) {
+      return this.#unrecorded(job, error)
+    }
+    this.#telling.authorised(job)
+  }
+
+  async #unrecorded(job: Job, error: unknown): Promise<void> {
+    await this.#settle(job, ZERO)
+    throw error
+  }
+
+  /** Ends the reservation. Should the ledger fail, it lapses by itself and counts as spent. Never throws. */
+  #settle(job: Job, cost: Money, unsure = false): MaybePromise<void> {
+    const { ledger, clock, recorder, turnstile } = this.#core
+    if (cost > 0) job.spent = true
+    if (cost > job.amount) {
+      this.#core.alert(
+        'PRICE_ABOVE_RESERVED',
+        `A solve cost ${formatUsd(cost)}, more than the ${formatUsd(job.amount)} reserved for it; correct the solver's pricing.`,
+        undefined,
+        { about: job.account.name },
+      )
+    }
+    const lost = (error: unknown): void => {
+      job.spent = true
+      this.#core.alert(
+        'LEDGER_UNAVAILABLE',
+        `A solve could not be settled and will count as spent: ${messageOf(error)}`,
+      )
+    }
+    try {
+      const settled = ledger.settle(
+        { reservationId: job.reservationId, cost, unsure, head: recorder.head },
+        clock.now(),
+      )
+      if (isPromise(settled)) return settled.then(() => turnstile.released(), lost)
+      turnstile.released()
+    } catch (error) {
+      lost(error)
+    }
+  }
+}
+
+function handedIn({ account, taskId, key, family, reservationId, amount, grant, admitted }: Job): HandedIn {
+  const path = grant.pathFor(admitted.origin)
+  return { solver: account.name, taskId, keyVersion: key.version, family, reservationId, amount, path }
+}
+
+function deadlineOf({ policy }: Granted): number {
+  return policy.deadlineMs as number
+}
+
+function meantToBlock({ sitekey }: Challenge): SolveguardError {
+  return new SolveguardError(
+    'TEST_KEY_BLOCKS',
+    `The sitekey ${sitekey} is the vendor's own for tests of a failure, so it is left to fail.`,
+  )
+}

@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto'
+import { isPromise } from '../../base/async.js'
+import type { Answer, Challenge } from '../../base/challenge.js'
+import { SolveguardError } from '../../base/errors.js'
+import { formatMs } from '../../policy/duration.js'
+import { ZERO } from '../../policy/money.js'
+import { WIDGETS } from '../../widgets/table.js'
+import type { Admitted } from '../admission/gate.js'
+import { asSolveguardError, type Core, closed } from '../runtime.js'
+import type { Solution, SolveOptions } from '../types.js'
+import { describe, type More } from './audit-event.js'
+import type { Granted } from './job.js'
+import { BoughtSolution } from './solution.js'
+
+/** What such records and events have for a code: the browser did it, no service was asked and nothing was spent. */
+const CODE = 'PROOF_OF_WORK'
+
+/** Whether a challenge is one that the browser works out by itself. */
+export function isOwnWork(challenge: Challenge): boolean {
+  return WIDGETS[challenge.family].manner(challenge) === 'browser-works-it-out'
+}
+
+/**
+ * Solves that need no solver: a proof of work that the browser works out. They go through the free layers and onto the
+ * record like all others, and end by the deadline; there is no key, no call, no reservation and no cost.
+ */
+export class OwnWork {
+  readonly #core: Core
+  /** What ends the ones under way. */
+  readonly #underWay = new Set<(error: SolveguardError) => void>()
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /** @throws SolveguardError whatever the work fails with; `DeniedError` `AUDIT_UNAVAILABLE`, before it has begun */
+  async solve(
+    grant: Granted,
+    challenge: Challenge,
+    admitted: Admitted,
+    { work, signal }: SolveOptions,
+  ): Promise<Solution> {
+    if (!work) throw noSolver(challenge)
+    const { clock, recorder } = this.#core
+    const solveId = randomUUID()
+    const event = (action: 'authorised' | 'solved' | 'failed', more: More) =>
+      describe(this.#core, action, grant, challenge, admitted, { solveId, solver: 'browser', ...more })
+    const written = recorder.require(event('authorised', { code: CODE, reserved: ZERO }))
+    if (isPromise(written)) await written
+    const startedAt = clock.monotonic()
+    const told = () => ({ solveId, solver: 'browser', challenge, at: new Date(clock.now()) })
+    this.#core.tell('authorised', { ...told(), reserved: ZERO }, 'authorised, for nothing: the browser works it out')
+    try {
+      const answer = await this.#within(grant.policy.deadlineMs as number, signal, work)
+      const durationMs = clock.monotonic() - startedAt
+      recorder.note(event('solved', { code: CODE, cost: ZERO, durationMs }))
+      this.#core.tell('solved', { ...told(), taskId: '', cost: ZERO, durationMs }, 'the browser has worked it out')
+      return new BoughtSolution(answer, {
+        cost: ZERO,
+        imputed: false,
+        taskId: '',
+        expiresAt: new Date(clock.now() + WIDGETS[challenge.family].tokenLivesMs),
+        report: async () => {},
+        onInjected: () => {},
+      })
+    } catch (thrown) {
+      const error = asSolveguardError(thrown, 'WIDGET_FAILED')
+      const { code, message } = error
+      const durationMs = clock.monotonic() - startedAt
+      recorder.note(event('failed', { code, message, cost: ZERO, durationMs }))
+      this.#core.tell('failed', { ...told(), code, message, cost: ZERO, durationMs }, message)
+      throw error
+    }
+  }
+
+  get underWay(): number {
+    return this.#underWay.size
+  }
+
+  /** Ends every one of this process for its caller. */
+  close(): void {
+    for (const end of this.#underWay) end(closed())
+  }
+
+  /** Does the work until it is done, or the time is up, or nobody wants it any more. */
+  #within(ms: number, signal: AbortSignal | undefined, work: NonNullable<SolveOptions['work']>): Promise<Answer> {
+    return new Promise<Answer>((resolve, reject) => {
+      const controller = new AbortController()
+      const settle = (): void => {
+        this.#underWay.delete(end)
+        cancel()
+        signal?.removeEventListener('abort', abort)
+      }
+      const end = (error: SolveguardError): void => {
+        settle()
+        reject(error)
+        controller.abort()
+      }
+      const abort = (): void => end(new SolveguardError('SOLVE_ABORTED', 'The solve was aborted by its caller.'))
+      const cancel = this.#core.clock.after(ms, () =>
+        end(new SolveguardError('SOLVE_TIMEOUT', `The widget was not done within ${formatMs(ms)}.`)),
+      )
+      this.#underWay.add(end)
+      signal?.addEventListener('abort', abort, { once: true })
+      if (this.#core.closed) return end(closed())
+      if (signal?.aborted) return abort()
+      Promise.resolve(controller.signal)
+        .then(work)
+        .then(
+          (answer) => {
+            settle()
+            resolve(answer)
+          },
+          (error) => {
+            settle()
+            reject(error)
+          },
+        )
+    })
+  }
+}
+
+function noSolver({ family }: Challenge): SolveguardError {
+  return new SolveguardError(
+    'FAMILY_UNSUPPORTED',
+    `No solver is needed for ${family}: the browser works it out by itself, for nothing. Use captcha.solve(page).`,
+  )
+}

@@ -1,0 +1,172 @@
+import { isPromise, type MaybePromise } from '../../base/async.js'
+import type { AnyChallenge } from '../../base/challenge.js'
+import { type Code, DeniedError, messageOf, SolveguardError } from '../../base/errors.js'
+import type { Transport } from '../../egress/transport.js'
+import { formatUsd, type Money } from '../../policy/money.js'
+import type { PageProxy } from '../../policy/page-proxy.js'
+import type { SecretVersion, SecretVersions } from '../../secrets/provider.js'
+import type { Price } from '../../solvers/solver.js'
+import { solversFor } from '../../solvers/table.js'
+import type { Account } from '../accounts/account.js'
+import { denied } from '../admission/gate.js'
+import type { Core } from '../runtime.js'
+import type { Granted } from './job.js'
+
+/** Whom a solve is taken to, and all that is needed for that. */
+export interface Choice {
+  /** The account's place in the guard's list. */
+  readonly index: number
+  readonly account: Account
+  readonly price: Price
+  readonly key: SecretVersion
+  readonly transport: Transport
+}
+
+/** What is in the way of one account and of no other. */
+const CONCERNS_ONE: ReadonlySet<Code> = new Set<Code>([
+  'FAMILY_UNSUPPORTED',
+  'PAGE_PROXY_UNSUPPORTED',
+  'CONFIG_INVALID',
+  'PRICE_TOO_HIGH',
+  'KEY_TOO_OLD',
+  'SECRET_MISSING',
+  'SECRET_UNSAFE',
+  'SECRET_INVALID',
+  'SECRET_DENIED',
+  'SECRET_UNAVAILABLE',
+  'KEY_OF_ANOTHER_ENVIRONMENT',
+])
+
+/** Chooses the first account, from a place in the list on, that can do a challenge and has a key for it. */
+export class Chooser {
+  readonly #core: Core
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /**
+   * At once where the key is at hand.
+   * @param passedOver gets why each account was passed over
+   * @returns undefined where none is left
+   * @throws SolveguardError what is in the way of all
+   */
+  choose(
+    grant: Granted,
+    challenge: AnyChallenge,
+    from: number,
+    passedOver: SolveguardError[],
+    signal?: AbortSignal,
+  ): MaybePromise<Choice | undefined> {
+    const { accounts } = this.#core
+    for (let index = from; index < accounts.length; index++) {
+      const account = accounts[index] as Account
+      try {
+        const price = this.#quote(grant, account, challenge)
+        const found = this.#key(grant, account, signal)
+        const chosen = (key: SecretVersion): MaybePromise<Choice> => {
+          const transport = account.transport(grant.wayOut())
+          const choice = { index, account, price, key, transport }
+          const verified = transport.verify()
+          return isPromise(verified) ? verified.then(() => choice) : choice
+        }
+        if (!isPromise(found)) return chosen(found)
+        return found.then(chosen).catch((error: unknown) => {
+          this.#passOver(error, passedOver)
+          return this.choose(grant, challenge, index + 1, passedOver, signal)
+        })
+      } catch (error) {
+        this.#passOver(error, passedOver)
+      }
+    }
+    return undefined
+  }
+
+  /** Whether an account after this one could do it, as far as is known without asking anybody. */
+  hasAnother(index: number, challenge: AnyChallenge): boolean {
+    const { accounts } = this.#core
+    return accounts.some(({ solver }, at) => at > index && solver.unsupported(challenge) === undefined)
+  }
+
+  #passOver(error: unknown, passedOver: SolveguardError[]): void {
+    if (!(error instanceof SolveguardError) || !CONCERNS_ONE.has(error.code)) throw error
+    passedOver.push(error)
+  }
+
+  #quote(grant: Granted, account: Account, challenge: AnyChallenge): Price {
+    const { solver } = account
+    const unsupported = solver.unsupported(challenge)
+    if (unsupported !== undefined) throw this.#cannot(`do ${unsupported}`, challenge)
+    const proxy = grant.pageProxy()
+    const proxyless = proxy && solver.proxyUnsupported(challenge, proxy)
+    if (proxyless !== undefined) throw this.#cannot(proxyless, challenge, proxy)
+    const price = solver.price(challenge)
+    dearerThan(grant.policy.budget.perSolve, price, challenge, 'policy.budget.perSolve')
+    dearerThan(account.perSolve, price, challenge, `the budget of ${account.name}`)
+    return price
+  }
+
+  #cannot(what: string, challenge: AnyChallenge, proxy?: PageProxy): SolveguardError {
+    const names = this.#core.accounts.map(({ solver }) => solver.name)
+    const able = solversFor(challenge, proxy).filter((name) => !names.includes(name))
+    const instead = able.length > 0 ? `Solvers that can: ${able.join(', ')}.` : 'No solver of this package can.'
+    const who = names.length > 1 ? `None of the solvers ${names.join(', ')} can` : `The solver ${names[0]} cannot`
+    return new SolveguardError(proxy ? 'PAGE_PROXY_UNSUPPORTED' : 'FAMILY_UNSUPPORTED', `${who} ${what}. ${instead}`)
+  }
+
+  /** The cached key where there is one: nothing is waited for then. */
+  #key(grant: Granted, account: Account, signal: AbortSignal | undefined): MaybePromise<SecretVersion> {
+    const { clock, keyWatch } = this.#core
+    const { secrets, keys } = account
+    const now = clock.now()
+    const choose = (versions: SecretVersions): MaybePromise<SecretVersion> => {
+      const key = keys.choose(versions, clock.monotonic())
+      grant.gate.admitKey(key, this.#core.keyTime())
+      const admitted = keyWatch.admit(account, key)
+      return isPromise(admitted) ? admitted.then(() => key) : key
+    }
+    const versions = secrets.peek(now) ?? secrets.get(signal)
+    if (!isPromise(versions)) return choose(versions)
+    return versions
+      .catch((error) => {
+        if (signal?.aborted) throw aborted()
+        if (error instanceof SolveguardError) throw error
+        throw denied('SECRET_UNAVAILABLE', `The secrets store did not answer: ${messageOf(error)}`)
+      })
+      .then(choose)
+  }
+}
+
+export function aborted(): SolveguardError {
+  return new SolveguardError('SOLVE_ABORTED', 'The solve was aborted by its caller.')
+}
+
+function dearerThan(limit: Money | undefined, { amount }: Price, { family }: AnyChallenge, whose: string): void {
+  if (limit === undefined || amount <= limit) return
+  throw denied(
+    'PRICE_TOO_HIGH',
+    `A ${family} solve may cost ${formatUsd(amount)}, more than the ${formatUsd(limit)} that ${whose} allows.`,
+  )
+}
+
+/**
+ * One error for all accounts that were passed over: the last one that says more than that a service cannot do the family, worth trying
+ * again when the first of them is.
+ */
+export function whyNone(passedOver: readonly SolveguardError[]): SolveguardError {
+  const telling = passedOver.filter(({ code }) => code !== 'FAMILY_UNSUPPORTED')
+  const last = telling.at(-1) ?? passedOver.at(-1)
+  if (!last) return new SolveguardError('SOLVER_ERROR', 'There is no solver to ask.')
+  if (telling.length < 2) return last
+  const times = telling.flatMap(({ retryAt }) => (retryAt ? [retryAt.getTime()] : []))
+  const before = telling.slice(0, -1).map(({ message }) => message)
+  const message = `${last.message} Tried before: ${before.join(' ')}`.slice(0, 1_000)
+  const more = {
+    cause: last,
+    ...(times.length > 0 && { retryAt: new Date(Math.min(...times)) }),
+    ...(last.details && { details: last.details }),
+  }
+  return last instanceof DeniedError
+    ? new DeniedError(last.code, message, more)
+    : new SolveguardError(last.code, message, more)
+}

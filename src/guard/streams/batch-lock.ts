@@ -1,0 +1,198 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { readFileSync, readlinkSync } from 'node:fs'
+import { hostname, networkInterfaces } from 'node:os'
+import type { MaybePromise } from '../../base/async.js'
+import { printable, SolveguardError } from '../../base/errors.js'
+import type { Core } from '../runtime.js'
+
+/** How long a batch belongs to its process after that one's last sign of life, and how often that is given. */
+const LEASE_MS = 15_000
+const BEAT_MS = 5_000
+/** How often to look whether the lease of another one is over. */
+const LOOK_MS = 1_000
+/** How long it is known whose turn was the last: for longer than a process is asleep and then goes on. */
+const TURN_MS = 7 * 86_400_000
+
+/** The batches that this process is at, by their locks' marks: two guards of one process may want the same. */
+const OURS = new Set<string>()
+
+/** Where a process id means what it means here: this machine since it was started, and on Linux its namespace of processes. */
+const PLACE = `${hostname().slice(0, 64)}:${machine()}:${pidNamespace()}`
+
+/** Who has a batch, or had it last. */
+interface Holder {
+  readonly turn: number
+  readonly mark: string
+  /** Its last sign of life; undefined where that is too long ago, or it has let go. */
+  readonly at: number | undefined
+}
+
+/**
+ * A batch is one process's at a time. Each time that it changes hands is a turn, a fact of the ledger under its number: whoever takes it takes
+ * the next number, which only one can. Numbers go on when nobody has it, so that whoever was asleep meanwhile finds a later one than its
+ * own. Another fact is the sign of life of whoever has the turn.
+ */
+export class BatchLock {
+  readonly #core: Core
+  readonly #batch: string
+  readonly #scope: string
+  readonly #mark: string
+  readonly #sign: string
+  readonly #lost = new AbortController()
+  #turn = 0
+  #cancelBeat = (): void => {}
+
+  constructor(core: Core, batch: string) {
+    this.#core = core
+    this.#batch = batch
+    this.#scope = `batch-lock:${core.name}/${batch}`
+    // A guard may want the same batch twice.
+    this.#mark = `${PLACE}:${core.ownerId}-${randomUUID().slice(0, 8)}`
+    this.#sign = signOf(this.#mark)
+  }
+
+  /** Aborted once another process has the batch: this one was asleep for too long. */
+  get lost(): AbortSignal {
+    return this.#lost.signal
+  }
+
+  /** @throws SolveguardError `BATCH_UNDER_WAY` where another process, that lives, is at it */
+  async take(): Promise<void> {
+    const { clock } = this.#core
+    let seenAt: number | undefined
+    // A little longer than a lease: whoever lives has given a sign by then.
+    for (const until = clock.monotonic() + LEASE_MS + LOOK_MS; ; ) {
+      const holder = await this.#holder()
+      if (holder?.at === undefined || this.#isDead(holder.mark)) {
+        if (await this.#takeTurn((holder?.turn ?? 0) + 1)) return
+      } else {
+        seenAt ??= holder.at
+        if (holder.at !== seenAt || clock.monotonic() >= until || OURS.has(holder.mark)) throw this.#taken()
+      }
+      await new Promise<void>((resolve) => void clock.after(LOOK_MS, resolve))
+    }
+  }
+
+  async release(): Promise<void> {
+    this.#cancelBeat()
+    if (this.#turn === 0) return
+    this.#turn = 0
+    OURS.delete(this.#mark)
+    // With the guard closed so is its ledger: the lock is known to be nobody's here, and is over in a while elsewhere.
+    if (this.lost.aborted || this.#core.closed) return
+    await this.#remember(this.#sign, '', 0)
+  }
+
+  /** Whether the turn is ours. The sign of life comes first: nobody must see a turn of somebody who seems to be dead. */
+  async #takeTurn(turn: number): Promise<boolean> {
+    await this.#remember(this.#sign, '', LEASE_MS)
+    const stands = await this.#claim(turn)
+    const holder = await this.#holder()
+    // Asleep since it looked, it may have taken a turn that was over and forgotten.
+    if (stands !== this.#mark || holder?.turn !== turn) {
+      await this.#remember(this.#sign, '', 0)
+      return false
+    }
+    this.#turn = turn
+    OURS.add(this.#mark)
+    this.#beatLater()
+    return true
+  }
+
+  /** Whose a turn is from now on: ours, unless somebody else took it. */
+  #claim(turn: number): MaybePromise<string> {
+    return this.#remember(`turn/${turn}`, this.#mark, TURN_MS, true)
+  }
+
+  #remember(name: string, value: string, forMs: number, ifNew = false): MaybePromise<string> {
+    const { ledger, clock } = this.#core
+    return ledger.remember({ scope: this.#scope, name, value, forMs, ifNew }, clock.now())
+  }
+
+  /** Whose the last turn was. What is known of those before it is forgotten. */
+  async #holder(): Promise<Holder | undefined> {
+    const facts = await this.#core.ledger.recall(this.#scope, this.#core.clock.now())
+    const turns = facts.flatMap(({ name, value }) => {
+      const turn = /^turn\/(\d{1,15})$/.exec(name)?.[1]
+      return turn === undefined ? [] : [{ turn: Number(turn), name, mark: value }]
+    })
+    const [last, ...before] = turns.sort((a, b) => b.turn - a.turn)
+    for (const { name, mark } of before) await this.#remember(name, mark, 0)
+    return last && { ...last, at: facts.find(({ name }) => name === signOf(last.mark))?.at }
+  }
+
+  #beatLater(): void {
+    this.#cancelBeat = this.#core.clock.after(
+      BEAT_MS,
+      () => this.#core.background(() => this.#beat(), 'LEDGER_UNAVAILABLE'),
+      false,
+    )
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#core.closed) return
+    try {
+      const holder = await this.#holder()
+      // Let go of meanwhile.
+      if (this.#turn === 0) return
+      if (holder && holder.turn > this.#turn) return await this.#lose()
+      await this.#remember(this.#sign, '', LEASE_MS)
+      if ((await this.#claim(this.#turn)) !== this.#mark) return await this.#lose()
+    } finally {
+      // Also where the ledger has failed: it may answer the next time.
+      if (!this.lost.aborted && this.#turn > 0) this.#beatLater()
+    }
+  }
+
+  async #lose(): Promise<void> {
+    this.#lost.abort(this.#taken())
+    await this.#remember(this.#sign, '', 0)
+  }
+
+  #taken(): SolveguardError {
+    return new SolveguardError(
+      'BATCH_UNDER_WAY',
+      `Another process is at work on the batch ${printable(this.#batch, 64)}; it can be taken up when that one has ended.`,
+    )
+  }
+
+  /** Whether the process that holds it is known to have ended: it was on this machine, and is there no more. */
+  #isDead(mark: string): boolean {
+    if (!mark.startsWith(`${PLACE}:`)) return false
+    const pid = Number(mark.slice(PLACE.length + 1).split('-')[0])
+    if (pid === process.pid) return !OURS.has(mark)
+    try {
+      process.kill(pid, 0)
+      return false
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'ESRCH'
+    }
+  }
+}
+
+/** The name of a fact: short, whatever a machine is called. */
+function signOf(mark: string): string {
+  return `here/${digest(mark)}`
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32)
+}
+
+/** Names the machine: others may have the same host name, and the same namespaces. */
+function machine(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim().slice(0, 36)
+  } catch {
+    const addresses = Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ mac }) => mac))
+    return digest([...new Set(addresses)].sort().join())
+  }
+}
+
+function pidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,107 @@
+import { type AnyChallenge, isPicture, withoutPictures } from '../../base/challenge.js'
+import type { Code } from '../../base/errors.js'
+import { hiddenOf } from '../../solvers/page-proxy.js'
+import { answerLivesMs } from '../../widgets/table.js'
+import { type Core, closed } from '../runtime.js'
+import type { PickedUp, Recovery } from '../service/recovery.js'
+import { describe } from '../solve/audit-event.js'
+import type { Granted } from '../solve/job.js'
+import { aborted } from '../solve/select-account.js'
+import { BoughtSolution } from '../solve/solution.js'
+import type { Solution } from '../types.js'
+import type { KnownItem } from './batch.js'
+
+/** An item whose task the service has, as far as is known. */
+export type LeftItem = Extract<KnownItem, { state: 'handed-in' }>
+
+/** After these nobody knows what became of the task: it may well be solved, and must not be bought a second time. */
+export const OPEN_ENDED: ReadonlySet<Code> = new Set<Code>([
+  'SOLVER_BUSY',
+  'SOLVER_UNREACHABLE',
+  'SOLVER_REPLY_INVALID',
+  'SOLVE_TIMEOUT',
+  'KEY_REFUSED',
+  'ADDRESS_REFUSED',
+  'SECRET_UNAVAILABLE',
+])
+/** The service's own word that the task came to nothing: an end like any other. */
+export const CAME_TO_NOTHING: ReadonlySet<Code> = new Set<Code>(['CAPTCHA_UNSOLVABLE', 'PAGE_PROXY_FAILED'])
+
+/**
+ * The solution of a task that another process had handed in: asked for at the service, which keeps answers for some minutes. Nothing
+ * is bought.
+ *
+ * @returns undefined where it is not to be had any more: the service has forgotten it, or it has grown too old
+ * @throws SolveguardError what became of the task, or that nobody knows
+ */
+export async function reattach(
+  core: Core,
+  recovery: Recovery,
+  grant: Granted,
+  challenge: AnyChallenge,
+  item: LeftItem,
+  signal: AbortSignal | undefined,
+): Promise<Solution | undefined> {
+  const { clock } = core
+  const account = core.accounts.find(({ name }) => name === item.solver)
+  const admitted = grant.gate.admit(challenge, clock.now())
+  if (!account) return undefined
+  const following = { egress: grant.wayOut(), hidden: hiddenOf(grant.pageProxy()) }
+  const pickedUp = await unlessAborted(recovery.pickUp(account, item, following), signal)
+  const { ended, notReadyAt = item.at } = pickedUp
+  if (ended.kind === 'left') throw closed()
+  if (ended.kind === 'failed') {
+    const { code } = ended.error
+    if (OPEN_ENDED.has(code) || CAME_TO_NOTHING.has(code)) throw ended.error
+    return undefined
+  }
+  // It was solved after it was last heard not to be ready; when exactly nobody says.
+  const expiresAt = notReadyAt + answerLivesMs(item.family)
+  if (!isPicture(challenge) && expiresAt <= clock.now()) return undefined
+  const { errand } = pickedUp
+  const note = (
+    action: 'accepted' | 'rejected' | 'injected',
+    more: { code?: Code | undefined; message?: string | undefined } = {},
+  ) =>
+    core.recorder.note(
+      describe(core, action, grant, withoutPictures(challenge), admitted, {
+        solveId: errand.id,
+        solver: account.name,
+        ...more,
+      }),
+    )
+  return new BoughtSolution(ended.answer, {
+    cost: ended.cost,
+    imputed: account.solver.price(challenge).imputed,
+    taskId: item.taskId,
+    expiresAt: new Date(expiresAt),
+    report: (good) => report(core, pickedUp, item.taskId, good, note),
+    onInjected: (error) => note('injected', { code: error?.code, message: error?.message }),
+  })
+}
+
+async function report(
+  core: Core,
+  { errand }: PickedUp,
+  taskId: string,
+  good: boolean,
+  note: (action: 'accepted' | 'rejected') => void,
+): Promise<void> {
+  note(good ? 'accepted' : 'rejected')
+  const call = errand.account.solver.report(taskId, good, errand.family)
+  // A courtesy, as ever.
+  if (!call || core.closed) return
+  const { hidden, key, transport } = errand
+  await transport.send({ ...call, hidden }, key.value, { purpose: 'report' }).catch(() => {})
+}
+
+/** The task is followed to its end all the same: it has to be accounted for. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(aborted())
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}

@@ -1,0 +1,171 @@
+import { setMaxListeners } from 'node:events'
+import { z } from 'zod'
+import type { AnyChallenge } from '../../base/challenge.js'
+import { type Code, SolveguardError } from '../../base/errors.js'
+import { micros } from '../../policy/money.js'
+import { check, duration } from '../../policy/schema.js'
+import { checkName } from '../admission/names.js'
+import { asSolveguardError, type Core } from '../runtime.js'
+import type { Granted } from '../solve/job.js'
+import type { Solving } from '../solve/pipeline.js'
+import type {
+  GuardEvents,
+  Solution,
+  SolveStream,
+  StreamItem,
+  StreamOptions,
+  StreamResult,
+  StreamTally,
+} from '../types.js'
+import { Batch } from './batch.js'
+import { stream } from './concurrent-map.js'
+import { CAME_TO_NOTHING, type LeftItem, OPEN_ENDED, reattach } from './reattach.js'
+
+const USUAL_CONCURRENCY = 10
+const MOST_AT_A_TIME = 100_000
+
+const expected = `expected a whole number from 1 to ${MOST_AT_A_TIME}`
+
+const shape = z.strictObject({
+  order: z.enum(['arrival', 'input'], { error: "expected 'arrival' or 'input'" }).optional(),
+  concurrency: z.number({ error: expected }).int(expected).min(1, expected).max(MOST_AT_A_TIME, expected).optional(),
+  signal: z.instanceof(AbortSignal, { error: 'expected an AbortSignal' }).optional(),
+  batch: z
+    .union([
+      z.string(),
+      z.strictObject({
+        name: z.string(),
+        key: z
+          .custom<object>((value) => typeof value === 'function', 'expected a function of the challenge and its index')
+          .optional(),
+        keepFor: duration.refine((ms) => ms >= 60_000 && ms <= 31 * 86_400_000, 'expected 1m to 31d').optional(),
+      }),
+    ])
+    .optional(),
+})
+
+/** After these it was the caller that ended, and not the item. */
+const OF_THE_CALLER: ReadonlySet<Code> = new Set<Code>(['SOLVE_ABORTED', 'GUARD_CLOSED'])
+
+/** Many challenges, solved under one grant. */
+export function solveStream(
+  core: Core,
+  solving: Solving,
+  grant: Granted,
+  challenges: Iterable<AnyChallenge> | AsyncIterable<AnyChallenge>,
+  options: StreamOptions = {},
+): SolveStream {
+  const { order = 'arrival', concurrency, signal, batch: said } = check(shape, options, 'stream')
+  const slots = grant.policy.budget.concurrent
+  const most = Math.min(concurrency ?? slots ?? USUAL_CONCURRENCY, slots ?? MOST_AT_A_TIME)
+  const { name, key, keepForMs } = planOf(said, options)
+  const batch =
+    name === undefined ? undefined : new Batch(core, { name: checkName(name, 'stream.batch'), key, keepForMs })
+  /** Whoever leaves early has no use for what is under way: what stands in line must not be bought for nobody. */
+  const left = new AbortController()
+  const over = endOf(left.signal, signal, batch?.lost)
+  // What a generator has yet to give nobody knows.
+  const backlog = { left: Array.isArray(challenges) ? challenges.length : 0 }
+  const tally = { solved: 0, failed: 0, before: 0, cost: 0 }
+  /** Items whose task is with the service, and could not be asked for. */
+  const open = new Set<string>()
+
+  async function work(challenge: AnyChallenge, index: number): Promise<StreamResult | undefined> {
+    let item: StreamItem = { challenge, index }
+    backlog.left = Math.max(backlog.left - 1, 0)
+    try {
+      if (batch) item = { challenge, index, key: batch.keyOf(challenge, index) }
+      const solution = await solved(item)
+      return solution && { ...item, ok: true, solution }
+    } catch (error) {
+      return { ...item, ok: false, error: asSolveguardError(error, 'SOLVER_ERROR') }
+    }
+  }
+
+  /** The item's solution; undefined where an earlier process had it already. */
+  async function solved({ challenge, index, key: itemKey }: StreamItem): Promise<Solution | undefined> {
+    if (!batch || itemKey === undefined) return solving.solve(grant, challenge, { signal: over })
+    const known = batch.known(itemKey)
+    if (known?.state === 'solved') {
+      tally.before++
+      tell({ index, key: itemKey, outcome: 'before', cost: known.cost })
+      return undefined
+    }
+    const left = known?.state === 'handed-in' && batch.isOf(known, challenge) ? known : undefined
+    const had = left && (await answerOf(left, challenge, itemKey))
+    return had ?? solving.solve(grant, challenge, { signal: over }, batch.handingIn(itemKey, challenge))
+  }
+
+  /** What the service has for a task that was handed in before. Unless it came to nothing by the service's own word, the item is not over. */
+  async function answerOf(left: LeftItem, challenge: AnyChallenge, itemKey: string): Promise<Solution | undefined> {
+    try {
+      return await reattach(core, solving.recovery, grant, challenge, left, over)
+    } catch (error) {
+      if (!(error instanceof SolveguardError && CAME_TO_NOTHING.has(error.code))) open.add(itemKey)
+      throw error
+    }
+  }
+
+  /** Whoever iterates has come back: the result was dealt with, and the item is over. */
+  async function taken(result: StreamResult): Promise<void> {
+    const { index, key: itemKey } = result
+    if (result.ok) {
+      const { cost } = result.solution
+      tally.solved++
+      tally.cost += cost
+      if (batch && itemKey !== undefined) await batch.solved(itemKey, cost)
+      tell({ index, key: itemKey, outcome: 'solved', cost })
+    } else {
+      const { code } = result.error
+      tally.failed++
+      if (batch && itemKey !== undefined && !open.has(itemKey) && !leftOpen(batch, itemKey, code))
+        await batch.failed(itemKey, code)
+      tell({ index, key: itemKey, outcome: 'failed', code })
+    }
+  }
+
+  function tell(item: Omit<GuardEvents['item'], 'batch' | 'at'>): void {
+    if (core.hears('item')) core.tell('item', { batch: name, ...item, at: new Date(core.clock.now()) }, item.outcome)
+  }
+
+  async function* results(): AsyncGenerator<StreamResult, void, undefined> {
+    try {
+      core.backlogs.add(backlog)
+      await batch?.open()
+      yield* stream(challenges, work, { most, ordered: order === 'input', signal: over, taken })
+      batch?.lost.throwIfAborted()
+    } finally {
+      left.abort()
+      core.backlogs.delete(backlog)
+      await batch?.close()
+    }
+  }
+
+  const all = results()
+  return {
+    [Symbol.asyncIterator]: () => all,
+    async forEach(callback): Promise<StreamTally> {
+      for await (const result of all) await callback(result)
+      return { ...tally, cost: micros(tally.cost) }
+    },
+  }
+}
+
+/** One signal of our own for all of them: every solve under way listens to it, and there may be many. */
+function endOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
+  const any = AbortSignal.any(signals.filter((signal) => signal !== undefined))
+  setMaxListeners(0, any)
+  return any
+}
+
+/** Whether the item is not over: its task is with the service, which may yet have an answer to it. */
+function leftOpen(batch: Batch, key: string, code: Code): boolean {
+  return OF_THE_CALLER.has(code) || (OPEN_ENDED.has(code) && batch.known(key)?.state === 'handed-in')
+}
+
+function planOf(said: z.output<typeof shape>['batch'], { batch }: StreamOptions) {
+  if (said === undefined || typeof said === 'string') return { name: said, key: undefined, keepForMs: undefined }
+  // The user's own function, and not what checked it.
+  const key = typeof batch === 'object' ? batch.key : undefined
+  return { name: said.name, key, keepForMs: said.keepFor }
+}
