@@ -10,8 +10,8 @@ import { systemClock } from '../src/base/clock.js'
 import { usd } from '../src/policy/money.js'
 import type { BenchRow } from './row.js'
 
-const authorised: AuditEvent = {
-  action: 'authorised',
+const authorized: AuditEvent = {
+  action: 'authorized',
   at: Date.now(),
   guard: 'checkout-tests',
   solveId: '01JDZ3M8Q0',
@@ -38,12 +38,12 @@ export async function auditBench(): Promise<BenchRow[]> {
   await sink.open('bench', Date.now())
   const destination = pino.destination({ dest: join(dir, 'pino.log'), sync: true })
   const logger = pino(destination)
-  const record = toRecord(authorised)
-  const batch = Array.from({ length: BATCH }, () => authorised)
+  const record = toRecord(authorized)
+  const batch = Array.from({ length: BATCH }, () => authorized)
 
   try {
     const writes = {
-      single: () => sink.write([authorised]),
+      single: () => sink.write([authorized]),
       batch: () => sink.write(batch),
       pino: () => logger.info(record),
     }
@@ -79,7 +79,7 @@ export async function auditBench(): Promise<BenchRow[]> {
 }
 
 function denialRows(): BenchRow[] {
-  const denied: AuditEvent = { ...authorised, action: 'denied', code: 'ORIGIN_NOT_NAMED', layer: 'origin' }
+  const denied: AuditEvent = { ...authorized, action: 'denied', code: 'ORIGIN_NOT_NAMED', layer: 'origin' }
   const flood = Array.from({ length: 10_000 }, (_, index) => ({ ...denied, page: `https://example.com/${index}` }))
   const log = () => createDenialLog({ clock: systemClock, write: () => {} })
   const [alike, different] = [log(), log()]

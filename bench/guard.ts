@@ -13,7 +13,7 @@ import type { AuditSink } from '../src/audit/sink.js'
 import { systemClock } from '../src/base/clock.js'
 import type { Call, Reply } from '../src/base/wire.js'
 import type { Transport } from '../src/egress/transport.js'
-import { assemble } from '../src/guard/create.js'
+import { composeGuard } from '../src/guard/create.js'
 import { loadTelemetry, type Telemetry } from '../src/guard/observability/telemetry.js'
 import type { Guard } from '../src/guard/types.js'
 import { fileLedger } from '../src/ledger/file.js'
@@ -63,7 +63,7 @@ export function benchGuard(
   telemetry?: Telemetry,
 ): Promise<Guard> {
   const versions = { current: { value: new Secret('0123456789abcdef0123456789abcdef'), version: '1' } }
-  return assemble(
+  return composeGuard(
     {
       origins: ['https://staging.example.com', 'https://*.qa.example.com'],
       budget: { perDay: usd(100_000), concurrent: 100_000, perMinute: 100_000 },
@@ -78,7 +78,7 @@ export function benchGuard(
       accounts: [
         {
           name: 'captchaai',
-          solver: captchaAI({ baseUrl: 'http://127.0.0.1:9', patience: { firstPollMs: 0, everyMs: 0 } }),
+          solver: captchaAI({ baseUrl: 'http://127.0.0.1:9', polling: { firstPollMs: 0, everyMs: 0 } }),
           secret: { kind: 'bench', place: 'the benchmark', fetch: () => versions },
           transport: () => transport,
         },

@@ -11,7 +11,7 @@ import Database from 'libsql'
 import { fileLedger } from '../src/ledger/file.js'
 import type { BudgetClaim, Ledger } from '../src/ledger/ledger.js'
 import { memoryLedger } from '../src/ledger/memory.js'
-import { Books } from '../src/ledger/state.js'
+import { LedgerState } from '../src/ledger/state.js'
 import { type Money, micros, usd } from '../src/policy/money.js'
 import { mediansByTurns } from './median.js'
 import type { BenchRow } from './row.js'
@@ -41,7 +41,7 @@ function solve(ledger: Ledger): void {
   const id = randomUUID()
   const now = Date.now()
   reserve(ledger, id, now)
-  ledger.note(id, TASK)
+  ledger.attachTask(id, TASK)
   ledger.settle({ reservationId: id, cost: micros(2_990) }, now)
 }
 
@@ -68,7 +68,7 @@ function memorySize(): BenchRow {
   for (let i = 0; i < 10_000; i++) {
     const id = randomUUID()
     reserve(ledger, id, now)
-    ledger.note(id, { ...TASK, taskId: String(2_122_988_149 + i) })
+    ledger.attachTask(id, { ...TASK, taskId: String(2_122_988_149 + i) })
   }
   gc()
   const value = (process.memoryUsage().heapUsed - before) / 10_000 / 1024
@@ -112,7 +112,7 @@ async function fileSpeed(dir: string): Promise<BenchRow[]> {
     async () => {
       const id = randomUUID()
       reserve(ledger, id, Date.now())
-      ledger.note(id, TASK)
+      ledger.attachTask(id, TASK)
       await macrotask()
       ledger.settle({ reservationId: id, cost: micros(2_990) }, Date.now())
     },
@@ -161,7 +161,7 @@ async function aged(dir: string, solves: number): Promise<Ledger> {
   const ledger = fileLedger({ dir })
   await ledger.open()
   await ledger.close()
-  const books = new Books()
+  const books = new LedgerState()
   const began = Date.now() - 24 * 3_600_000
   const path = PATH.map(({ id }) => id)
   for (let i = 0; i < solves; i++) {

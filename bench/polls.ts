@@ -1,11 +1,11 @@
 import type { Call, Reply } from '../src/base/wire.js'
 import { Pace } from '../src/guard/accounts/poll-schedule.js'
-import { assemble } from '../src/guard/create.js'
+import { composeGuard } from '../src/guard/create.js'
 import { memoryLedger } from '../src/ledger/memory.js'
 import { usd } from '../src/policy/money.js'
 import { Secret } from '../src/secrets/secret.js'
 import { antiCaptcha, capMonster, twoCaptcha } from '../src/solvers/index.js'
-import type { Patience } from '../src/solvers/solver.js'
+import type { Polling } from '../src/solvers/solver.js'
 import { manualClock } from '../src/testing/clock.js'
 import { challenge, noSink } from './guard.js'
 import type { BenchRow } from './row.js'
@@ -17,7 +17,7 @@ import type { BenchRow } from './row.js'
  */
 interface Client {
   readonly name: string
-  readonly patience: Patience
+  readonly polling: Polling
   readonly firstMs: number
   readonly everyMs: number
   /** Whether the figures have to be reached against it. */
@@ -27,21 +27,21 @@ interface Client {
 const CLIENTS: readonly Client[] = [
   {
     name: '@2captcha/captcha-solver',
-    patience: twoCaptcha().patience(challenge),
+    polling: twoCaptcha().polling(challenge),
     firstMs: 5e3,
     everyMs: 5e3,
     isGoal: true,
   },
   {
     name: '@antiadmin/anticaptchaofficial',
-    patience: antiCaptcha().patience(challenge),
+    polling: antiCaptcha().polling(challenge),
     firstMs: 5e3,
     everyMs: 2e3,
     isGoal: true,
   },
   {
     name: 'capmonstercloud-client',
-    patience: capMonster().patience(challenge),
+    polling: capMonster().polling(challenge),
     firstMs: 1e3,
     everyMs: 3e3,
     isGoal: true,
@@ -49,7 +49,7 @@ const CLIENTS: readonly Client[] = [
   // Its first poll is so late that no schedule whatever, knowing the distribution, gets below 0.93 × its polls at 1.05 × its idle time.
   {
     name: 'capmonstercloud-client, nocache',
-    patience: capMonster().patience(challenge),
+    polling: capMonster().polling(challenge),
     firstMs: 10e3,
     everyMs: 3e3,
     isGoal: false,
@@ -76,9 +76,9 @@ export async function pollsBench(): Promise<BenchRow[]> {
   return [...rows, ...(await together())]
 }
 
-function against({ name, patience, firstMs, everyMs, isGoal }: Client, timesName: string, times: Times): BenchRow[] {
+function against({ name, polling, firstMs, everyMs, isGoal }: Client, timesName: string, times: Times): BenchRow[] {
   const normal = chance(7)
-  const pace = new Pace(patience)
+  const pace = new Pace(polling)
   const ours = { polls: 0, idleMs: 0 }
   const theirs = { polls: 0, idleMs: 0 }
   for (let i = 0; i < SOLVES; i++) {
@@ -134,7 +134,7 @@ async function together(): Promise<BenchRow[]> {
     return plain(fields.ids === undefined && words[0] !== 'CAPCHA_NOT_READY' ? `OK|${words[0]}` : words.join('|'))
   }
   const version = { value: new Secret('0123456789abcdef0123456789abcdef'), version: '1' }
-  const guard = await assemble(
+  const guard = await composeGuard(
     { origins: ['https://staging.example.com'], budget: { perDay: usd(100_000) } },
     {
       name: 'bench',

@@ -22,7 +22,7 @@ export default defineConfig<CaptchaTestArgs, CaptchaWorkerArgs>({
       name: 'example-suite',
       // With the real service: captchaAI(), and no more.
       solver: captchaAI({
-        ...(SERVICE_URL && { baseUrl: SERVICE_URL, patience: { firstPollMs: 0, everyMs: 50 } }),
+        ...(SERVICE_URL && { baseUrl: SERVICE_URL, polling: { firstPollMs: 0, everyMs: 50 } }),
         pricing: { per: 'solve', usd: 0.001 },
       }),
       policy: { origins: [SITE_URL], budget: { perDay: usd(0.01), concurrent: 4 } },

@@ -19,7 +19,7 @@ async function work() {
     solver: captchaAI({
       baseUrl: process.env.SERVICE_URL,
       pricing: { per: 'solve', usd: 0.001 },
-      patience: { firstPollMs: 20, everyMs: 20 },
+      polling: { firstPollMs: 20, everyMs: 20 },
     }),
     policy: { origins: ['https://staging.example.com'], budget: { perDay: usd(1) } },
     stateDir: process.env.STATE_DIR,
@@ -30,8 +30,8 @@ async function work() {
     sitekey: '6LdyC2cUAAAAACGuDKpXeDorzUDWXmdqeg-xy696',
     pageUrl: `https://staging.example.com/page-${index + 1}`,
   }))
-  const { workers, because } = await guard.advice({ queued: PAGES })
-  console.log(`worth having: ${workers} workers. ${because[0].message}`)
+  const { workers, reasons } = await guard.recommendConcurrency({ queued: PAGES })
+  console.log(`worth having: ${workers} workers. ${reasons[0].message}`)
   const tally = await guard.stream(challenges, { batch: 'nightly', concurrency: 4 }).forEach(async (result) => {
     console.log(result.ok ? `solved ${result.index}` : `failed ${result.index}: ${result.error.code}`)
   })

@@ -46,7 +46,7 @@ async function collect(file, budgetName) {
     solver: captchaAI({
       baseUrl: service.url,
       pricing: { per: 'solve', usd: 0.001 },
-      patience: { firstPollMs: 0, everyMs: 50 },
+      polling: { firstPollMs: 0, everyMs: 50 },
     }),
     policy: { origins: [site.url], budget: { perDay: usd(0.002) } },
     stateDir: join(folder, 'state'),

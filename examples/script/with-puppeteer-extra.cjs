@@ -21,7 +21,7 @@ async function main() {
     solver: captchaAI({
       baseUrl: service.url,
       pricing: { per: 'solve', usd: 0.001 },
-      patience: { firstPollMs: 0, everyMs: 50 },
+      polling: { firstPollMs: 0, everyMs: 50 },
     }),
     policy: { origins: [site.url], budget: { perDay: usd(1) } },
     stateDir: process.argv[2] ?? '.solveguard/example',

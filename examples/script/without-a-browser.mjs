@@ -14,7 +14,7 @@ const guard = await createGuard({
   solver: captchaAI({
     baseUrl: service.url,
     pricing: { per: 'solve', usd: 0.001 },
-    patience: { firstPollMs: 0, everyMs: 10 },
+    polling: { firstPollMs: 0, everyMs: 10 },
   }),
   policy: { origins: ['https://staging.example.com'], budget: { perDay: usd(0.002) } },
   // Left out, both lie in .solveguard, for all processes of this machine.

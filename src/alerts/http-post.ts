@@ -1,26 +1,26 @@
 import { z } from 'zod'
 import { messageOf, SolveguardError } from '../base/errors.js'
-import { checkPostUrl, type Posted, post } from '../egress/post.js'
+import { checkPostUrl, type PostResult, post } from '../egress/post.js'
 import { parseProxy } from '../egress/proxy.js'
 import { TransportError } from '../egress/transport.js'
 import type { Secret } from '../secrets/secret.js'
 import { type Delivery, DeliveryError } from './channel.js'
-import { type Held, type HeldSecret, hold } from './secret-source.js'
+import { type Held, hold, type SecretSource } from './secret-source.js'
 
 /** What every channel takes that posts to an address. */
-export interface PostingOptions {
+export interface HttpPostOptions {
   /**
    * Where to: `https:`, or `http:` on a loopback address. It is kept as the secret that it may be: shown nowhere. Itself, or a
    * secret provider that has it.
    */
-  readonly url: HeldSecret
+  readonly url: SecretSource
   /** Certificates (PEM) to trust in place of the machine's. */
   readonly ca?: string | readonly string[] | undefined
   /** The only way out to it: `http(s)://[user:password@]host:port`, or `socks5://…`. Default: none; not that of the policy. */
   readonly proxy?: string | undefined
 }
 
-const given = z.custom<HeldSecret>((value) => value !== undefined && value !== null, {
+const given = z.custom<SecretSource>((value) => value !== undefined && value !== null, {
   error: 'expected an https: address, or a secret provider that has one',
 })
 export const postingShape = {
@@ -36,10 +36,10 @@ export class Address {
   readonly held: Held
   /** Its host; or where it is kept, until it was fetched. */
   readonly place: string
-  readonly #options: PostingOptions
+  readonly #options: HttpPostOptions
 
   /** @throws SolveguardError `CONFIG_INVALID`, which names the option */
-  constructor(channel: string, options: PostingOptions) {
+  constructor(channel: string, options: HttpPostOptions) {
     this.held = hold(options.url, `${channel}: url`)
     this.place = this.held.now ? checkPostUrl(this.held.now, `${channel}: url`) : 'the address from its secrets store'
     if (options.proxy !== undefined) parseProxy(options.proxy, `${channel}: proxy`)
@@ -54,7 +54,7 @@ export class Address {
   ): Promise<void> {
     const { ca, proxy } = this.#options
     const [url] = await fetched(this.held, signal)
-    let reply: Posted
+    let reply: PostResult
     try {
       reply = await post({ url, body, signed, ca, proxy, clock, signal, timeoutMs: TIMEOUT_MS })
     } catch (error) {

@@ -6,7 +6,7 @@ import type { SecretProvider } from '../secrets/provider.js'
 import { Secret } from '../secrets/secret.js'
 
 /** Something secret that a channel needs: itself, or where it is kept. */
-export type HeldSecret = string | Secret | SecretProvider
+export type SecretSource = string | Secret | SecretProvider
 
 /** The same, ready to be asked for. */
 export interface Held {
@@ -19,7 +19,7 @@ export interface Held {
 }
 
 /** @throws SolveguardError `CONFIG_INVALID`, which names the field */
-export function hold(given: HeldSecret, field: string): Held {
+export function hold(given: SecretSource, field: string): Held {
   const secret = typeof given === 'string' && given !== '' ? new Secret(given) : given
   if (secret instanceof Secret) return { mark: secret.fingerprint, now: secret, get: async () => [secret] }
   if (typeof (secret as Partial<SecretProvider> | null)?.fetch !== 'function') {

@@ -2,11 +2,11 @@ import { z } from 'zod'
 import { CODES, docsOf } from '../base/errors.js'
 import { check } from '../policy/schema.js'
 import type { Alert, AlertChannel } from './channel.js'
-import { Address, type PostingOptions, postingShape } from './http-post.js'
+import { Address, type HttpPostOptions, postingShape } from './http-post.js'
 import { markOf } from './secret-source.js'
 
 /** Where a `slackAlerts` posts to: an incoming webhook's address. */
-export type SlackAlertsOptions = PostingOptions
+export type SlackAlertsOptions = HttpPostOptions
 
 const shape = z.strictObject(postingShape)
 

@@ -3,17 +3,17 @@ import type { SolveguardError } from '../base/errors.js'
 import { checkSigningSecret } from '../egress/sign.js'
 import { check } from '../policy/schema.js'
 import { type AlertChannel, DeliveryError } from './channel.js'
-import { Address, fetched, type PostingOptions, postingShape } from './http-post.js'
+import { Address, fetched, type HttpPostOptions, postingShape } from './http-post.js'
 import { alertJson } from './payload.js'
-import { type HeldSecret, hold, markOf } from './secret-source.js'
+import { hold, markOf, type SecretSource } from './secret-source.js'
 
 /** Where a `webhookAlerts` posts to, and what it signs with. */
-export interface WebhookAlertsOptions extends PostingOptions {
+export interface WebhookAlertsOptions extends HttpPostOptions {
   /**
    * What each alert is signed with: `whsec_` and 24 to 64 random bytes in base64. Itself, or a secret provider that has it; where that
    * has the one before too, both sign.
    */
-  readonly secret: HeldSecret
+  readonly secret: SecretSource
 }
 
 const EXPECTED_SECRET = 'expected a secret that begins with whsec_, or a secret provider that has one'

@@ -97,7 +97,7 @@ class Count {
     if (at < key.firstUsedAt.getTime()) key.firstUsedAt = new Date(at)
     if (at > key.lastUsedAt.getTime()) key.lastUsedAt = new Date(at)
     const id = String(solveguard?.solve_id)
-    if (event.action === 'authorised') this.#begin(id, fingerprint)
+    if (event.action === 'authorized') this.#begin(id, fingerprint)
     const ends = ENDS[event.action]
     if (!ends) return
     key[event.outcome === 'failure' ? 'failed' : ends]++

@@ -28,7 +28,7 @@ interface Meaning {
 }
 
 const MEANING: Readonly<Record<AuditAction, Meaning>> = {
-  authorised: { category: 'api', type: 'allowed', outcome: 'success', message: 'reason' },
+  authorized: { category: 'api', type: 'allowed', outcome: 'success', message: 'reason' },
   denied: { category: 'api', type: 'denied', outcome: 'failure', message: 'reason' },
   submitted: { category: 'api', type: 'start', outcome: 'success', message: 'reason' },
   solved: { category: 'api', type: 'end', outcome: 'success', message: 'reason' },

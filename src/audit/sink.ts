@@ -5,7 +5,7 @@ import type { Money } from '../policy/money.js'
 
 /** What is written down. One event becomes one record. */
 export type AuditAction =
-  | 'authorised'
+  | 'authorized'
   | 'denied'
   | 'submitted'
   | 'solved'

@@ -29,4 +29,4 @@ export interface Reply {
  * - `no`: it certainly did not: nothing was sent, or the connection was refused.
  * - `unknown`: it may have: the request went out, and no whole reply came back. Money counts as spent.
  */
-export type Taken = 'no' | 'unknown'
+export type Delivered = 'no' | 'unknown'

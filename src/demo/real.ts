@@ -33,8 +33,8 @@ export async function realDemo({ report, folder, browser: launch }: DemoRun, add
     policy: { origins: [page.origin], budget: { perDay: BUDGET, perMinute: 5, concurrent: 3 } },
   })
   guard.on('alert', ({ code, message }) => report.step({ what: 'alert', detail: `${code}: ${message}` }))
-  guard.on('authorised', ({ reserved }) =>
-    report.step({ what: 'authorised', detail: `${formatUsd(reserved)} reserved` }),
+  guard.on('authorized', ({ reserved }) =>
+    report.step({ what: 'authorized', detail: `${formatUsd(reserved)} reserved` }),
   )
   guard.on('submitted', ({ taskId }) => report.step({ what: 'submitted', detail: `task ${taskId}` }))
   guard.on('retrying', ({ message, inMs }) =>

@@ -75,9 +75,9 @@ export async function standInDemo(run: DemoRun): Promise<string> {
 async function signIn({ report, folder }: DemoRun, { site }: StandIns, guard: Guard, browser: Browser): Promise<void> {
   report.section('The main job: sign in on a page with a reCAPTCHA v2')
   const stop = [
-    guard.on('authorised', ({ reserved }) =>
+    guard.on('authorized', ({ reserved }) =>
       report.step({
-        what: 'authorised',
+        what: 'authorized',
         detail: `every layer said yes; ${formatUsd(reserved)} reserved, and on the record`,
       }),
     ),
@@ -228,7 +228,7 @@ function demoGuard(
     solver: captchaAI({
       baseUrl: service.url,
       pricing: { per: 'solve', usd: PRICE },
-      patience: { firstPollMs: 250, everyMs: 100 },
+      polling: { firstPollMs: 250, everyMs: 100 },
     }),
     secret,
     policy: { origins: [site.url], budget: { perDay: BUDGET, perMinute: 20, concurrent: 2 } },
@@ -262,7 +262,7 @@ interface Books {
 function booksOf(guard: Guard): () => Promise<Books> {
   let allowed = 0
   let denied = 0
-  guard.on('authorised', () => void allowed++)
+  guard.on('authorized', () => void allowed++)
   guard.on('denied', () => void denied++)
   return async () => ({ name: guard.name, allowed, denied, day: (await guard.status()).day })
 }

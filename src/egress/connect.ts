@@ -1,10 +1,10 @@
 import { Socket } from 'node:net'
 import { buildConnector, Client } from 'undici'
-import { CONNECT_TIMEOUT_MS, ConnectError, codeOf, type Pending, type WayOutOptions } from './connection.js'
+import { CONNECT_TIMEOUT_MS, ConnectError, codeOf, type Pending, type RouteOptions } from './connection.js'
 import type { HttpProxyAddress, ProxyAddress } from './proxy.js'
 import { openSocksTunnel } from './socks.js'
 
-export interface WayOut {
+export interface EgressRoute {
   readonly connect: buildConnector.connector
   /** Ends connections that are still coming up. */
   readonly abort: () => void
@@ -17,7 +17,7 @@ export interface WayOut {
  * undici's own ProxyAgent is not used because a proxy that closes the connection in answer to CONNECT makes it try again for ever,
  * and because it drops a user name that has no password.
  */
-export function wayOut(options: WayOutOptions): WayOut {
+export function openRoute(options: RouteOptions): EgressRoute {
   const pending = new Set<{ destroy(): unknown }>()
   const connect = options.proxy ? throughProxy(options, options.proxy, pending) : direct(options, pending)
   return {
@@ -29,7 +29,7 @@ export function wayOut(options: WayOutOptions): WayOut {
   }
 }
 
-function tlsOptions(options: WayOutOptions) {
+function tlsOptions(options: RouteOptions) {
   return {
     allowH2: false,
     timeout: CONNECT_TIMEOUT_MS,
@@ -39,7 +39,7 @@ function tlsOptions(options: WayOutOptions) {
   }
 }
 
-function direct(options: WayOutOptions, pending: Pending): buildConnector.connector {
+function direct(options: RouteOptions, pending: Pending): buildConnector.connector {
   const connect = buildConnector({ ...tlsOptions(options), autoSelectFamily: true })
   return (to, callback) => {
     watch(pending, connect, { ...to, localAddress: options.localAddress ?? null }, (error, socket) => {
@@ -49,7 +49,7 @@ function direct(options: WayOutOptions, pending: Pending): buildConnector.connec
   }
 }
 
-function throughProxy(options: WayOutOptions, proxy: ProxyAddress, pending: Pending): buildConnector.connector {
+function throughProxy(options: RouteOptions, proxy: ProxyAddress, pending: Pending): buildConnector.connector {
   const secure = buildConnector(tlsOptions(options))
   return (to, callback) => {
     const opening =
@@ -68,7 +68,7 @@ function throughProxy(options: WayOutOptions, proxy: ProxyAddress, pending: Pend
   }
 }
 
-async function openTunnel(options: WayOutOptions, proxy: HttpProxyAddress, pending: Pending): Promise<Socket> {
+async function openTunnel(options: RouteOptions, proxy: HttpProxyAddress, pending: Pending): Promise<Socket> {
   const toProxy = buildConnector({ ...tlsOptions(options), autoSelectFamily: true })
   const client = new Client(proxy.origin, {
     // undici would take the name to expect in the proxy's certificate from the host header, which is the service's.
@@ -101,7 +101,7 @@ async function openTunnel(options: WayOutOptions, proxy: HttpProxyAddress, pendi
   }
 }
 
-function refusal(options: WayOutOptions, proxy: HttpProxyAddress, status: number): string {
+function refusal(options: RouteOptions, proxy: HttpProxyAddress, status: number): string {
   const remedy =
     // tinyproxy says 401 for a wrong password, and 407 for none.
     status === 407 || status === 401

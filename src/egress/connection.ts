@@ -14,7 +14,7 @@ export class ConnectError extends Error {
   }
 }
 
-export interface WayOutOptions {
+export interface RouteOptions {
   /** The service's origin, for messages. */
   readonly origin: string
   /** The service's host and port, as the proxy is asked for it. */

@@ -6,7 +6,7 @@ import { checkBaseUrl } from '../base/service-url.js'
 import { VERSION } from '../base/version.js'
 import type { Reply } from '../base/wire.js'
 import { checkPath, encodeBody, shownBody } from './body.js'
-import { wayOut } from './connect.js'
+import { openRoute } from './connect.js'
 import { exchange } from './exchange.js'
 import { logged, type Seen, type WireLog } from './har.js'
 import { maskReply } from './har-masks.js'
@@ -54,7 +54,7 @@ export function createTransport(options: TransportOptions): Transport {
     throw new SolveguardError('CONFIG_INVALID', 'localAddress must be an IP address of this machine.')
   }
   const clock = options.clock ?? systemClock
-  const way = wayOut({
+  const way = openRoute({
     origin: service.origin,
     authority: service.authority,
     proxy,

@@ -1,15 +1,15 @@
 import { Pool } from 'undici'
-import { wayOut } from './connect.js'
-import type { WayOutOptions } from './connection.js'
+import { openRoute } from './connect.js'
+import type { RouteOptions } from './connection.js'
 
 /** Does something with a connection to an address that is let go of again, whatever came of it. */
-export async function oneOff<T>(
+export async function withEphemeralPool<T>(
   { origin, hostname, port, protocol }: URL,
-  way: Omit<WayOutOptions, 'origin' | 'authority'>,
+  way: Omit<RouteOptions, 'origin' | 'authority'>,
   work: (pool: Pool) => Promise<T>,
 ): Promise<T> {
   const authority = `${hostname}:${port || (protocol === 'https:' ? '443' : '80')}`
-  const out = wayOut({ ...way, origin, authority })
+  const out = openRoute({ ...way, origin, authority })
   // One timer for the whole exchange (exchange.ts) stands for the two time-outs.
   const pool = new Pool(origin, {
     connect: out.connect,

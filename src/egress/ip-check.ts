@@ -3,8 +3,8 @@ import type { MaybePromise } from '../base/async.js'
 import type { Clock } from '../base/clock.js'
 import { DeniedError, messageOf } from '../base/errors.js'
 import type { Reply } from '../base/wire.js'
-import type { WayOutOptions } from './connection.js'
-import { oneOff } from './ephemeral-pool.js'
+import type { RouteOptions } from './connection.js'
+import { withEphemeralPool } from './ephemeral-pool.js'
 import { exchange } from './exchange.js'
 import { logged, type Seen, type WireLog } from './har.js'
 
@@ -28,7 +28,7 @@ const TIMEOUT_MS = 10_000
  */
 export class IpCheck {
   readonly #expected: readonly (ExpectedAddress & { readonly list: BlockList })[]
-  readonly #way: Omit<WayOutOptions, 'origin' | 'authority'>
+  readonly #way: Omit<RouteOptions, 'origin' | 'authority'>
   readonly #clock: Clock
   readonly #log: WireLog | undefined
   #asking: Promise<void> | undefined
@@ -40,7 +40,7 @@ export class IpCheck {
 
   constructor(
     expected: readonly ExpectedAddress[],
-    way: Omit<WayOutOptions, 'origin' | 'authority'>,
+    way: Omit<RouteOptions, 'origin' | 'authority'>,
     clock: Clock,
     log?: WireLog,
   ) {
@@ -92,7 +92,7 @@ export class IpCheck {
     const asked = new URL(url)
     const { origin, pathname, search } = asked
     const headers = { accept: 'text/plain, application/json', 'accept-encoding': 'identity' }
-    const { status, body } = await oneOff(asked, this.#way, (pool) => {
+    const { status, body } = await withEphemeralPool(asked, this.#way, (pool) => {
       const ask = (seen?: Seen): Promise<Reply> =>
         exchange(
           pool,

@@ -3,14 +3,14 @@ import { SolveguardError } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
 import type { Secret } from '../secrets/secret.js'
 import { USER_AGENT } from './create.js'
-import { oneOff } from './ephemeral-pool.js'
+import { withEphemeralPool } from './ephemeral-pool.js'
 import { exchange } from './exchange.js'
 import type { Seen } from './har.js'
 import { parseProxy } from './proxy.js'
 import { signaturesOf } from './sign.js'
 
 /** A message to an address that is itself a secret: whoever has it may post there. */
-export interface Posting {
+export interface PostRequest {
   readonly url: Secret
   /** JSON. */
   readonly body: string
@@ -25,7 +25,7 @@ export interface Posting {
 }
 
 /** What was answered. */
-export interface Posted {
+export interface PostResult {
   readonly status: number
   /** How long to wait before another try, where the reply says so. */
   readonly retryAfterMs?: number | undefined
@@ -54,7 +54,7 @@ function parse(address: Secret, field: string): URL {
  * Posts a message, once. No redirect is followed, TLS is verified, the reply is bounded in size and time, no connection is kept.
  * @throws TransportError when there is no whole reply; its message names no more than the host
  */
-export async function post(posting: Posting): Promise<Posted> {
+export async function post(posting: PostRequest): Promise<PostResult> {
   const { body, signed, ca, clock, timeoutMs, signal } = posting
   const url = parse(posting.url, 'url')
   const proxy = posting.proxy === undefined ? undefined : parseProxy(posting.proxy)
@@ -71,7 +71,7 @@ export async function post(posting: Posting): Promise<Posted> {
     }),
   }
   const request = { method: 'POST', path: url.pathname + url.search, headers, body } as const
-  const { status } = await oneOff(url, { proxy, localAddress: undefined, ca }, (pool) =>
+  const { status } = await withEphemeralPool(url, { proxy, localAddress: undefined, ca }, (pool) =>
     exchange(pool, request, { clock, timeoutMs, signal, service: url.host, seen }),
   )
   return { status, retryAfterMs: waitIn(seen.headers?.['retry-after'], clock.now()) }

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { SocksClient } from 'socks'
-import { CONNECT_TIMEOUT_MS, ConnectError, codeOf, type Pending, type WayOutOptions } from './connection.js'
+import { CONNECT_TIMEOUT_MS, ConnectError, codeOf, type Pending, type RouteOptions } from './connection.js'
 import type { SocksAddress } from './proxy.js'
 
 /**
@@ -9,7 +9,7 @@ import type { SocksAddress } from './proxy.js'
  *
  * @throws ConnectError
  */
-export async function openSocksTunnel(options: WayOutOptions, proxy: SocksAddress, pending: Pending): Promise<Socket> {
+export async function openSocksTunnel(options: RouteOptions, proxy: SocksAddress, pending: Pending): Promise<Socket> {
   const socket = connect({
     host: proxy.host,
     port: proxy.port,
@@ -66,7 +66,7 @@ function connected(socket: Socket): Promise<void> {
  * What the proxy said, in our words: the package's errors hold the proxy's password. The names of what it may answer are
  * those of RFC 1928.
  */
-function refusal({ authority }: WayOutOptions, proxy: SocksAddress, error: unknown): string {
+function refusal({ authority }: RouteOptions, proxy: SocksAddress, error: unknown): string {
   const text = error instanceof Error ? error.message : ''
   if (/authentication/i.test(text)) {
     return `The proxy ${proxy.origin} refused us: check the user name and password in its address.`

@@ -1,5 +1,5 @@
 import type { MaybePromise } from '../base/async.js'
-import type { Call, Reply, Taken } from '../base/wire.js'
+import type { Call, Delivered, Reply } from '../base/wire.js'
 import type { Secret } from '../secrets/secret.js'
 
 /** How calls leave for one service. The only place that reveals a secret. */
@@ -39,13 +39,13 @@ export interface SendOptions {
 /** No whole reply came back. Its message never holds a key. */
 export class TransportError extends Error {
   /** Whether the service may have taken the call. */
-  readonly taken: Taken
+  readonly delivered: Delivered
   readonly reason: 'unreachable' | 'timeout' | 'too-large' | 'cut-off' | 'aborted' | 'proxy'
 
-  constructor(reason: TransportError['reason'], taken: Taken, message: string) {
+  constructor(reason: TransportError['reason'], taken: Delivered, message: string) {
     super(message)
     this.name = 'TransportError'
     this.reason = reason
-    this.taken = taken
+    this.delivered = taken
   }
 }

@@ -24,7 +24,7 @@ import { Advisor } from './advice/advisor.js'
 import { PolicyGrant } from './grant.js'
 import type { Logger } from './observability/log.js'
 import { loadTelemetry } from './observability/telemetry.js'
-import { Core, closed, type Parts } from './runtime.js'
+import { closed, type GuardParts, GuardRuntime } from './runtime.js'
 import { Service } from './service/client.js'
 import { Recovery } from './service/recovery.js'
 import { Experience } from './service/shared-timings.js'
@@ -168,7 +168,7 @@ export async function createGuard(options: GuardOptions): Promise<Guard> {
   const stateDir = resolve(options.stateDir ?? (process.env.SOLVEGUARD_STATE_DIR || '.solveguard'))
   if (!options.ledger || !options.audit) keepOutOfGit(stateDir)
   const log = options.trace === undefined ? undefined : wireLog(options.trace)
-  return assemble(options.policy, {
+  return composeGuard(options.policy, {
     name,
     clock,
     accounts: accountsOf(options, {
@@ -199,10 +199,10 @@ function keepOutOfGit(stateDir: string): void {
 }
 
 /** Puts a guard together from parts that may be others than `createGuard`'s: benchmarks do without a network. */
-export async function assemble(policyInput: PolicyInput, parts: Parts): Promise<Guard> {
+export async function composeGuard(policyInput: PolicyInput, parts: GuardParts): Promise<Guard> {
   const policy = parsePolicy(policyInput)
   const { clock, ledger, sink } = parts
-  const core = new Core(parts)
+  const core = new GuardRuntime(parts)
   // A way out that cannot be taken is a mistake in the options: said now, not at the first solve.
   for (const account of core.accounts) account.transport(policy.egress)
   await ledger.open()
@@ -230,14 +230,14 @@ async function quietly(work: () => MaybePromise<void>): Promise<void> {
 /** The root grant, with what only a guard can do. */
 class GuardedCore extends PolicyGrant implements Guard {
   readonly name: string
-  readonly #core: Core
+  readonly #core: GuardRuntime
   readonly #solving: Solving
   readonly #recovery: Recovery
   readonly #experience: Experience
   readonly #advisor: Advisor
   #closing: Promise<void> | undefined
 
-  private constructor(core: Core, policy: PolicyGrant['policy'], solving: Solving, recovery: Recovery) {
+  private constructor(core: GuardRuntime, policy: PolicyGrant['policy'], solving: Solving, recovery: Recovery) {
     super(core, solving, policy, new BudgetPath([]), core.name)
     this.name = core.name
     this.#core = core
@@ -247,7 +247,7 @@ class GuardedCore extends PolicyGrant implements Guard {
     this.#advisor = new Advisor(core, this, this.#experience, () => this.status())
   }
 
-  static async start(core: Core, policy: PolicyGrant['policy']): Promise<GuardedCore> {
+  static async start(core: GuardRuntime, policy: PolicyGrant['policy']): Promise<GuardedCore> {
     const service = new Service(core)
     const recovery = new Recovery(core, service, policy, new Gate(policy))
     const guard = new GuardedCore(core, policy, new Solving(core, service, recovery), recovery)
@@ -268,7 +268,7 @@ class GuardedCore extends PolicyGrant implements Guard {
     return this.#core.events.on(event, callback)
   }
 
-  advice(options?: AdviceOptions): Promise<Advice> {
+  recommendConcurrency(options?: AdviceOptions): Promise<Advice> {
     return this.#advisor.advice(options)
   }
 

@@ -10,9 +10,9 @@ import type { Account } from './accounts/account.js'
 import { denied, Gate, ledgerDown } from './admission/gate.js'
 import { checkName } from './admission/names.js'
 import type { KnownKey } from './keys/report.js'
-import type { Core } from './runtime.js'
+import type { GuardRuntime } from './runtime.js'
 import { closed } from './runtime.js'
-import type { Granted } from './solve/job.js'
+import type { GrantContext } from './solve/job.js'
 import type { Solving } from './solve/pipeline.js'
 import { BoughtSolution } from './solve/solution.js'
 import { Budget, type BudgetPath, dayStatus, originTermsOf, type Terms, termsOf } from './spending/budgets.js'
@@ -34,17 +34,17 @@ import type {
 const MOST_ORIGINS = 1_000
 
 /** How a budget stands. */
-export interface Standing extends Pick<Status, 'day' | 'minute' | 'slots'> {
+export interface BudgetStatus extends Pick<Status, 'day' | 'minute' | 'slots'> {
   readonly usage: Usage
 }
 
 /** A policy, and the path of budgets that it draws on. */
-export class PolicyGrant implements Grant, Granted {
+export class PolicyGrant implements Grant, GrantContext {
   readonly policy: Policy
   readonly path: readonly string[]
   readonly subject: string | undefined
   readonly gate: Gate
-  readonly #core: Core
+  readonly #core: GuardRuntime
   readonly #solving: Solving
   /** With the proxies' passwords, which nobody sees who looks at a grant. */
   readonly #whole: Policy
@@ -53,7 +53,7 @@ export class PolicyGrant implements Grant, Granted {
   readonly #byOrigin = new Map<string, BudgetPath>()
   readonly #pageProxies: readonly PageProxy[]
 
-  constructor(core: Core, solving: Solving, policy: Policy, above: BudgetPath, id: string, subject?: string) {
+  constructor(core: GuardRuntime, solving: Solving, policy: Policy, above: BudgetPath, id: string, subject?: string) {
     this.#core = core
     this.#solving = solving
     this.#whole = policy
@@ -75,7 +75,7 @@ export class PolicyGrant implements Grant, Granted {
     return this.#forOrigin(origin).at(now)
   }
 
-  wayOut(): Policy['egress'] {
+  egressRoute(): Policy['egress'] {
     return this.#whole.egress
   }
 
@@ -121,7 +121,7 @@ export class PolicyGrant implements Grant, Granted {
   }
 
   /** How its own budget stands: one question to the ledger. */
-  async look(): Promise<Standing> {
+  async look(): Promise<BudgetStatus> {
     const { clock, ledger } = this.#core
     const now = clock.now()
     const usage = await ledger.usage(
@@ -171,7 +171,7 @@ export class PolicyGrant implements Grant, Granted {
       })
       const [first] = solvers as [SolverStatus]
       const schedule = this.gate.schedule(now)
-      const way = accounts[0]?.wayOut(this.#whole.egress)
+      const way = accounts[0]?.describeRoute(this.#whole.egress)
       return {
         name: id,
         ...standing,
@@ -196,7 +196,7 @@ export class PolicyGrant implements Grant, Granted {
 }
 
 function solverStatus(
-  { name, secrets, secretPlace, solver: { mostAtATime: has } }: Account,
+  { name, secrets, secretPlace, solver: { maxConcurrent: has } }: Account,
   usage: Usage | undefined,
   inUse: Usage | undefined,
   known: readonly KnownKey[],
@@ -235,7 +235,7 @@ function pageProxyOf(canonical: string): PageProxy {
 }
 
 /** A proxy that no service could reach is a mistake: said now, not at the first solve. */
-function checkReach({ accounts }: Core, host: string): void {
+function checkReach({ accounts }: GuardRuntime, host: string): void {
   if (accounts.some(({ solver }) => canReach(solver.baseUrl, host))) return
   throw new SolveguardError(
     'CONFIG_INVALID',

@@ -25,5 +25,5 @@ export type {
   StreamItem,
   StreamOptions,
   StreamResult,
-  StreamTally,
+  StreamSummary,
 } from './types.js'

@@ -24,7 +24,7 @@ import { Turnstile } from './spending/wait-queue.js'
 import type { GuardEvents } from './types.js'
 
 /** What a guard is made of. Everything has been checked and opened. */
-export interface Parts {
+export interface GuardParts {
   readonly name: string
   readonly clock: Clock
   /** In the order in which they are asked; at least one. */
@@ -49,7 +49,7 @@ const QUIET_MS = 60_000
 const MOST_FAILING = 100
 
 /** What all grants of one guard share. Knows the rooms; knows nothing of a single solve. */
-export class Core {
+export class GuardRuntime {
   readonly name: string
   readonly ownerId = `${process.pid}-${randomUUID()}`
   readonly clock: Clock
@@ -83,7 +83,7 @@ export class Core {
   /** Set once `close` was called: nothing new begins. */
   closed = false
 
-  constructor(parts: Parts) {
+  constructor(parts: GuardParts) {
     this.name = parts.name
     this.clock = parts.clock
     this.telemetry = parts.telemetry
@@ -135,12 +135,12 @@ export class Core {
         declares: declared.map(({ id, limits }) => ({ budgetId: id, limits })),
       }
     }
-    const { differing } = await this.ledger.join(owner(this.clock.now()), this.clock.now())
+    const { differing } = await this.ledger.register(owner(this.clock.now()), this.clock.now())
     const stillLives = (): MaybePromise<unknown> => {
       const now = this.clock.now()
       // After midnight, what is declared is for another day.
       const anew = budgets.some((each, i) => each.at(now) !== declared[i])
-      return anew ? this.ledger.join(owner(now), now) : this.ledger.beat(this.ownerId, now)
+      return anew ? this.ledger.register(owner(now), now) : this.ledger.heartbeat(this.ownerId, now)
     }
     for (const { secrets } of this.accounts) secrets.open()
     const beat = (): void => {
@@ -318,7 +318,7 @@ export class Core {
       async () => this.recorder.head && this.ledger.saveHead(this.recorder.head),
       async () => this.outbox.close(),
       async () => this.keyWatch.leave(),
-      async () => this.ledger.leave(this.ownerId, this.clock.now()),
+      async () => this.ledger.unregister(this.ownerId, this.clock.now()),
       async () => this.ledger.close(),
       async () => this.wireLog?.close(),
     ])

@@ -1,12 +1,12 @@
 import type { Clock } from '../base/clock.js'
 import { denied as denial } from './admission/gate.js'
-import type { Core } from './runtime.js'
+import type { GuardRuntime } from './runtime.js'
 import type { Solving } from './solve/pipeline.js'
 import type { Status } from './types.js'
 
 /** What this process has in hand, and how its records fare: the part of a status that no ledger is asked for. */
 export function inHand(
-  { turnstile, denied, denials, recorder, sink, wireLog }: Core,
+  { turnstile, denied, denials, recorder, sink, wireLog }: GuardRuntime,
   { underWay, recovery }: Solving,
 ): Pick<Status, 'process' | 'audit' | 'trace'> {
   const { head, trouble } = recorder
@@ -22,7 +22,7 @@ export function inHand(
       place: sink.place,
       head: head && { file: head.file, seq: head.seq },
       pending: recorder.pending + denials.pending,
-      trouble: trouble && { message: trouble.message, since: new Date(trouble.since) },
+      lastError: trouble && { message: trouble.message, since: new Date(trouble.since) },
     },
     trace: wireLog?.place,
   }

@@ -89,11 +89,11 @@ export interface StreamItem {
 }
 
 /** What a stream came to. */
-export interface StreamTally {
+export interface StreamSummary {
   readonly solved: number
   readonly failed: number
   /** Items of the batch that were solved by a process before this one: they were passed over. */
-  readonly before: number
+  readonly alreadySolved: number
   /** What it cost. */
   readonly cost: Money
 }
@@ -106,7 +106,7 @@ export interface SolveStream extends AsyncIterable<StreamResult> {
   /**
    * Calls back with each result, waits for what the callback returns, and gives the sum of it all. What the callback throws ends the stream.
    */
-  forEach(callback: (result: StreamResult) => unknown): Promise<StreamTally>
+  forEach(callback: (result: StreamResult) => unknown): Promise<StreamSummary>
 }
 
 /** An item of a batch, as the ledger knows it. Items that were not begun it does not know. */
@@ -222,7 +222,7 @@ export interface AuditStatus {
   /** How many records, of what has happened or was denied, are still to be written. */
   readonly pending: number
   /** Why nothing can be written, and since when. Nothing is solved then. */
-  readonly trouble?: { readonly message: string; readonly since: Date } | undefined
+  readonly lastError?: { readonly message: string; readonly since: Date } | undefined
 }
 
 /** What one process has in hand, for the guard and all grants of it. */
@@ -274,7 +274,7 @@ interface SolveEvent {
 
 /** What `guard.on` tells, by name. No event holds a key, a token or a solution. */
 export interface GuardEvents {
-  authorised: SolveEvent & { readonly reserved: Money }
+  authorized: SolveEvent & { readonly reserved: Money }
   submitted: SolveEvent & { readonly taskId: string }
   /** The service was busy, or not to be reached or understood: it is asked again in `inMs`. */
   retrying: {
@@ -298,7 +298,7 @@ export interface GuardEvents {
     readonly retryAt?: Date | undefined
   }
   /** One account could not take the solve, and took nothing: it is taken to another. */
-  movedOn: SolveEvent & {
+  fallback: SolveEvent & {
     readonly from: string
     readonly to: string
     readonly code: Code
@@ -316,12 +316,12 @@ export interface GuardEvents {
   injected: SolveEvent & { readonly ok: boolean; readonly code?: Code | undefined }
   accepted: SolveEvent
   rejected: SolveEvent
-  /** An item of a stream is over; `before` is one that an earlier process had solved. */
+  /** An item of a stream is over; `already-solved` is one that an earlier process had solved. */
   item: {
     readonly batch?: string | undefined
     readonly index: number
     readonly key?: string | undefined
-    readonly outcome: 'solved' | 'failed' | 'before'
+    readonly outcome: 'solved' | 'failed' | 'already-solved'
     readonly code?: Code | undefined
     readonly cost?: Money | undefined
     readonly at: Date
@@ -351,10 +351,10 @@ export interface Guard extends Grant, AsyncDisposable {
    *
    * @throws SolveguardError `CONFIG_INVALID`, `GUARD_CLOSED`; `DeniedError` `LEDGER_UNAVAILABLE`
    * @example
-   * const { workers, because } = await guard.advice({ queued: await queue.count() })
-   * pool.resize(workers) // because[0].message says why not more
+   * const { workers, reasons } = await guard.recommendConcurrency({ queued: await queue.count() })
+   * pool.resize(workers) // reasons[0].message says why not more
    */
-  advice(options?: AdviceOptions): Promise<Advice>
+  recommendConcurrency(options?: AdviceOptions): Promise<Advice>
   /** What the ledger knows of the items of a batch, in the order in which they were last heard of; none, if it knows of no such batch. */
   batch(name: string): Promise<readonly BatchItem[]>
   /** Lifts a pause, for every process of this name. */

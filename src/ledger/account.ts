@@ -29,7 +29,7 @@ export function takenAlerts(alerts: readonly ThresholdAlert[]): readonly TakenAl
 }
 
 /** One budget's account: what counts in it, and what that leaves room for. */
-export class Account {
+export class BudgetState {
   readonly spent: SlidingSum
   readonly made: SlidingSum
   reserved = 0
@@ -148,7 +148,7 @@ export class Account {
       }),
       paused: this.paused,
       moreAt: this.spent.goneAt(1),
-      ever: { settled: this.settled as Money, unsure: this.unsure as Money, solves: this.solves },
+      totals: { settled: this.settled as Money, unsure: this.unsure as Money, solves: this.solves },
     }
   }
 

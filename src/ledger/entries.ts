@@ -1,7 +1,7 @@
 import type { TakenAlert } from './account.js'
 import { JournalError } from './journal.js'
-import type { NotedTask, Owner, PauseReason } from './ledger.js'
-import type { Books } from './state.js'
+import type { AttachedTask, Owner, PauseReason } from './ledger.js'
+import type { LedgerState } from './state.js'
 
 /**
  * What stands in a journal: one entry for each thing that was decided, with the moment at which it was. Entries are
@@ -19,7 +19,7 @@ export type Entry =
       path: readonly string[],
       alerts: readonly TakenAlert[],
     ]
-  | readonly [kind: 'note', id: string, task: NotedTask]
+  | readonly [kind: 'note', id: string, task: AttachedTask]
   | readonly [kind: 'settle', at: number, id: string, cost: number, unsure?: boolean]
   | readonly [kind: 'claim', at: number, ownerId: string, ids: readonly string[]]
   | readonly [kind: 'join', at: number, owner: Owner]
@@ -31,7 +31,7 @@ export type Entry =
   | readonly [kind: 'head', file: string, seq: number, hash: string]
 
 /** Books one entry. */
-export function book(books: Books, entry: Entry): void {
+export function book(books: LedgerState, entry: Entry): void {
   // Nobody's clock is behind what was already written.
   if (typeof entry[1] === 'number') books.advance(entry[1])
   switch (entry[0]) {

@@ -38,9 +38,9 @@ export class Facts {
   /** What will stand under the fact's name, and until when. Nothing is booked. */
   decide(fact: NewFact, at: number): Kept {
     checkFact(fact)
-    const { scope, name, value, forMs, ifNew = false } = fact
-    const until = at + forMs
-    const before = ifNew ? this.#scopes.get(scope)?.get(name) : undefined
+    const { scope, name, value, ttlMs, ifAbsent = false } = fact
+    const until = at + ttlMs
+    const before = ifAbsent ? this.#scopes.get(scope)?.get(name) : undefined
     if (!before || before.until <= at) return { value, until, at }
     return { value: before.value, until: Math.max(before.until, until), at }
   }
@@ -70,11 +70,11 @@ export class Facts {
 }
 
 /** Refuses a fact that is not small. */
-export function checkFact({ scope, name, value, forMs }: NewFact): void {
+export function checkFact({ scope, name, value, ttlMs }: NewFact): void {
   if (
     [scope, name].some((text) => text.length === 0 || text.length > LONGEST_NAME) ||
     value.length > LONGEST_VALUE ||
-    !(forMs >= 0 && Number.isFinite(forMs))
+    !(ttlMs >= 0 && Number.isFinite(ttlMs))
   ) {
     throw new SolveguardError(
       'CONFIG_INVALID',

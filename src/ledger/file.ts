@@ -8,23 +8,23 @@ import { checkSettlement, deadlineOf } from './checks.js'
 import { book, type Entry } from './entries.js'
 import { type Connect, type Durability, Journal, JournalError } from './journal.js'
 import type {
+  AttachedTask,
   CalendarCap,
   ClaimedTask,
   ClaimRequest,
   Fact,
-  JoinResult,
   Ledger,
   NewFact,
-  NotedTask,
   Owner,
   PauseReason,
+  RegisterResult,
   ReserveRequest,
   ReserveResult,
   Settlement,
   SettleResult,
   Usage,
 } from './ledger.js'
-import { Books, type BooksState } from './state.js'
+import { type BooksState, LedgerState } from './state.js'
 
 /** Where a `fileLedger` lies, and what it survives. */
 export interface FileLedgerOptions {
@@ -72,7 +72,7 @@ class FileLedger implements Ledger {
   readonly place: string
   readonly #durability: Durability
   #journal: Journal | undefined
-  #books = new Books()
+  #books = new LedgerState()
   /** The last row of the journal that the books hold. */
   #seq = 0
   #foldAt = FOLD_AFTER
@@ -91,7 +91,7 @@ class FileLedger implements Ledger {
 
   async open(): Promise<void> {
     const Database = await loadDriver()
-    const empty = JSON.stringify(new Books().state())
+    const empty = JSON.stringify(new LedgerState().state())
     await this.#patiently(0, () => {
       const held = this.#journal
       this.#journal ??= new Journal(Database, this.place, this.#durability, empty)
@@ -108,13 +108,13 @@ class FileLedger implements Ledger {
     })
   }
 
-  join(owner: Owner, now: number): MaybePromise<JoinResult> {
+  register(owner: Owner, now: number): MaybePromise<RegisterResult> {
     this.#joined.set(owner.id, owner)
     const joined = this.#decide(now, (at) => ({ entries: [['join', at, owner]], result: at }))
     return then(joined, (at) => this.#books.differing(owner, at))
   }
 
-  beat(ownerId: string, now: number): MaybePromise<void> {
+  heartbeat(ownerId: string, now: number): MaybePromise<void> {
     return this.#decide(now, (at) => {
       this.#displaced = true
       this.#opened()
@@ -124,7 +124,7 @@ class FileLedger implements Ledger {
     })
   }
 
-  leave(ownerId: string, now: number): MaybePromise<void> {
+  unregister(ownerId: string, now: number): MaybePromise<void> {
     this.#joined.delete(ownerId)
     return this.#decide(now, () => ({ entries: [['leave', ownerId]], result: undefined }))
   }
@@ -143,7 +143,7 @@ class FileLedger implements Ledger {
     })
   }
 
-  note(reservationId: string, task: NotedTask): void {
+  attachTask(reservationId: string, task: AttachedTask): void {
     this.#pending.push(['note', reservationId, task])
     // A note that cannot be written now goes with the next write; until then the task is only not to be taken over.
     this.#flushing ??= setImmediate(() => {
@@ -192,14 +192,14 @@ class FileLedger implements Ledger {
     return this.#decide(now, (at) => ({ result: this.#books.usage(budgetId, at, days) }))
   }
 
-  remember(fact: NewFact, now: number): MaybePromise<string> {
+  setFact(fact: NewFact, now: number): MaybePromise<string> {
     return this.#decide<string>(now, (at) => {
       const { value, until } = this.#books.facts.decide(fact, at)
       return { entries: [['fact', at, fact.scope, fact.name, value, until]], result: value }
     })
   }
 
-  recall(scope: string, now: number): MaybePromise<readonly Fact[]> {
+  listFacts(scope: string, now: number): MaybePromise<readonly Fact[]> {
     return this.#decide(now, (at) => ({ result: this.#books.facts.recall(scope, at) }))
   }
 
@@ -321,7 +321,7 @@ class FileLedger implements Ledger {
       const rows = journal.after(seq)
       // Another process may fold between the two reads.
       if (rows.length > 0 && rows[0]?.[0] !== seq + 1) continue
-      this.#books = new Books(parse<BooksState>(state))
+      this.#books = new LedgerState(parse<BooksState>(state))
       this.#seq = seq
       this.#foldAt = seq + FOLD_AFTER
       for (const [number, entries] of rows) {

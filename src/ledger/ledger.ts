@@ -37,16 +37,16 @@ export interface Ledger {
    * Makes an owner known, with the limits it has for its budgets, and says whether other live owners have others.
    * An owner that does not `beat` is taken for dead once `now + leaseMs` has passed.
    */
-  join(owner: Owner, now: number): MaybePromise<JoinResult>
+  register(owner: Owner, now: number): MaybePromise<RegisterResult>
   /** Says that the owner still lives: its lease is `owner.leaseMs` from `now` again. */
-  beat(ownerId: string, now: number): MaybePromise<void>
+  heartbeat(ownerId: string, now: number): MaybePromise<void>
   /** The owner has gone: its declared limits no longer hold, its noted tasks may be claimed at once. */
-  leave(ownerId: string, now: number): MaybePromise<void>
+  unregister(ownerId: string, now: number): MaybePromise<void>
 
   /** Checks and takes from all budgets of the path, or from none. One atomic operation. */
   reserve(request: ReserveRequest, now: number): MaybePromise<ReserveResult>
   /** Writes down which task at the service the reservation is for. May be written behind, but in order with `settle`. */
-  note(reservationId: string, task: NotedTask): MaybePromise<void>
+  attachTask(reservationId: string, task: AttachedTask): MaybePromise<void>
   /** Ends a reservation at what it cost (`0` gives all back). Exactly-once. */
   settle(settlement: Settlement, now: number): MaybePromise<SettleResult>
 
@@ -70,13 +70,13 @@ export interface Ledger {
   usage(budgetId: string, now: number, days?: readonly CalendarCap[]): MaybePromise<Usage>
 
   /**
-   * Keeps a small fact for every process, for as long as it says. It takes the place of one by its name; with `ifNew` one that is
+   * Keeps a small fact for every process, for as long as it says. It takes the place of one by its name; with `ifAbsent` one that is
    * still kept stays what it is, and is kept for at least as long.
    * @returns the value that stands under the name now
    */
-  remember(fact: NewFact, now: number): MaybePromise<string>
+  setFact(fact: NewFact, now: number): MaybePromise<string>
   /** What is kept under a scope. */
-  recall(scope: string, now: number): MaybePromise<readonly Fact[]>
+  listFacts(scope: string, now: number): MaybePromise<readonly Fact[]>
 
   /** Keeps the latest head of an audit file, so that a cut-off tail is seen. A head never goes back. */
   saveHead(head: ChainHead): MaybePromise<void>
@@ -119,7 +119,7 @@ export interface Owner {
 }
 
 /** What an owner is told when it joins. */
-export interface JoinResult {
+export interface RegisterResult {
   /** For each declared budget on which live owners differ: the limits that hold for all of them. */
   readonly differing: readonly { readonly budgetId: string; readonly effective: Limits }[]
 }
@@ -182,14 +182,14 @@ export interface ThresholdAlert {
 }
 
 /** What another process needs to pick a task up. Holds no key and no solution. */
-export interface NotedTask {
+export interface AttachedTask {
   readonly solver: string
   readonly taskId: string
   /** Which version of the key submitted it: a task is polled with the key that submitted it. */
   readonly keyVersion: string
   readonly family: string
   /** Names the way out by which it was handed in, where that is another than its guard's: it is asked for by that one. */
-  readonly wayOut?: string | undefined
+  readonly egressRoute?: string | undefined
 }
 
 /** Which tasks of the dead a process would take over. */
@@ -201,11 +201,11 @@ export interface ClaimRequest {
   readonly budgetId: string
   readonly limit: number
   /** Which other ways out than its guard's own it has. */
-  readonly waysOut?: readonly string[] | undefined
+  readonly egressRoutes?: readonly string[] | undefined
 }
 
 /** A task that was taken over, with the reservation that it stands under. */
-export interface ClaimedTask extends NotedTask {
+export interface ClaimedTask extends AttachedTask {
   readonly reservationId: string
   readonly amount: Money
   readonly deadline: number
@@ -256,9 +256,9 @@ export interface NewFact extends Omit<Fact, 'at'> {
   /** What it is about, up to 200 characters. Facts of different scopes know nothing of each other. */
   readonly scope: string
   /** For how long from now on; 0 forgets it. */
-  readonly forMs: number
+  readonly ttlMs: number
   /** Whether one by that name that is still kept stays what it is. */
-  readonly ifNew?: boolean | undefined
+  readonly ifAbsent?: boolean | undefined
 }
 
 /** How a budget stands in a calendar's day: the cap that holds, on the day that it is by the ledger's time. */
@@ -282,7 +282,7 @@ export interface Usage {
   readonly paused?: PauseReason | undefined
   /** When the first of what was spent in 24 hours will no longer count; absent where nothing was. */
   readonly moreAt?: number | undefined
-  readonly ever: Totals
+  readonly totals: Totals
 }
 
 /**

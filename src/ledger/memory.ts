@@ -1,7 +1,7 @@
 import { takenAlerts } from './account.js'
 import { checkSettlement, deadlineOf } from './checks.js'
 import type { Ledger } from './ledger.js'
-import { Books } from './state.js'
+import { LedgerState } from './state.js'
 
 /** A ledger in this process's memory. Answers at once, never with a promise, but for what its interface allows. */
 export type MemoryLedger = {
@@ -16,19 +16,19 @@ export type MemoryLedger = {
  * const guard = await createGuard({ ledger: memoryLedger(), … })
  */
 export function memoryLedger(): MemoryLedger {
-  const books = new Books()
+  const books = new LedgerState()
   return {
     kind: 'memory',
     open() {},
-    join(owner, now) {
+    register(owner, now) {
       const at = books.advance(now)
       books.join(owner, at)
       return books.differing(owner, at)
     },
-    beat(ownerId, now) {
+    heartbeat(ownerId, now) {
       books.beat(ownerId, books.advance(now))
     },
-    leave(ownerId, now) {
+    unregister(ownerId, now) {
       books.advance(now)
       books.leave(ownerId)
     },
@@ -42,7 +42,7 @@ export function memoryLedger(): MemoryLedger {
       }
       return result
     },
-    note(reservationId, task) {
+    attachTask(reservationId, task) {
       books.note(reservationId, task)
     },
     settle(settlement, now) {
@@ -74,13 +74,13 @@ export function memoryLedger(): MemoryLedger {
     usage(budgetId, now, days) {
       return books.usage(budgetId, books.advance(now), days)
     },
-    remember(fact, now) {
+    setFact(fact, now) {
       const { scope, name } = fact
       const { value, until, at } = books.facts.decide(fact, books.advance(now))
       books.facts.book(scope, name, value, until, at)
       return value
     },
-    recall(scope, now) {
+    listFacts(scope, now) {
       return books.facts.recall(scope, books.advance(now))
     },
     saveHead(head) {

@@ -6,18 +6,18 @@ import { check } from '../policy/schema.js'
 import { checkRequest, checkSettlement, usedTwice } from './checks.js'
 import { checkFact } from './facts.js'
 import type {
+  AttachedTask,
   BudgetClaim,
   CalendarCap,
   ClaimedTask,
   ClaimRequest,
   Fact,
-  JoinResult,
   Ledger,
   Limits,
   NewFact,
-  NotedTask,
   Owner,
   PauseReason,
+  RegisterResult,
   ReserveRequest,
   ReserveResult,
   Settlement,
@@ -158,7 +158,7 @@ class RedisLedger implements Ledger {
     }
   }
 
-  async join(owner: Owner, now: number): Promise<JoinResult> {
+  async register(owner: Owner, now: number): Promise<RegisterResult> {
     this.#joined.set(owner.id, owner)
     const declares = owner.declares.map(({ budgetId, limits }) => [budgetId, ...limitWords(limits)])
     const words = [owner.id, owner.leaseMs, JSON.stringify(declares)]
@@ -171,14 +171,14 @@ class RedisLedger implements Ledger {
     }
   }
 
-  async beat(ownerId: string, now: number): Promise<void> {
+  async heartbeat(ownerId: string, now: number): Promise<void> {
     const [known] = await this.#link.call('beat', now, [ownerId])
     const owner = this.#joined.get(ownerId)
-    if (known === 'unknown' && owner) await this.join(owner, now)
+    if (known === 'unknown' && owner) await this.register(owner, now)
     await this.#inspect()
   }
 
-  async leave(ownerId: string, now: number): Promise<void> {
+  async unregister(ownerId: string, now: number): Promise<void> {
     this.#joined.delete(ownerId)
     await this.#link.call('leave', now, [ownerId])
   }
@@ -202,7 +202,7 @@ class RedisLedger implements Ledger {
     }
   }
 
-  async note(reservationId: string, task: NotedTask): Promise<void> {
+  async attachTask(reservationId: string, task: AttachedTask): Promise<void> {
     const words = [reservationId, JSON.stringify(task)]
     await this.#link.call('note', 0, words)
   }
@@ -218,11 +218,11 @@ class RedisLedger implements Ledger {
   }
 
   async claim(request: ClaimRequest, now: number): Promise<readonly ClaimedTask[]> {
-    const { ownerId, solver, budgetId, limit, waysOut = [] } = request
+    const { ownerId, solver, budgetId, limit, egressRoutes = [] } = request
     const claimed: ClaimedTask[] = []
     let passed = 0
     while (passed >= 0 && claimed.length < limit) {
-      const words = [ownerId, solver, budgetId, limit - claimed.length, passed, JSON.stringify(waysOut)]
+      const words = [ownerId, solver, budgetId, limit - claimed.length, passed, JSON.stringify(egressRoutes)]
       const [, next, ...tasks] = await this.#link.call('claim', now, words)
       claimed.push(...inGroups(tasks, 5).map(readTask))
       passed = Number(next)
@@ -244,14 +244,14 @@ class RedisLedger implements Ledger {
     return readUsage(await this.#link.call('usage', now, [budgetId, JSON.stringify(days.map(capWords))]))
   }
 
-  async remember(fact: NewFact, now: number): Promise<string> {
+  async setFact(fact: NewFact, now: number): Promise<string> {
     checkFact(fact)
-    const words = [fact.scope, fact.name, fact.value, fact.forMs, fact.ifNew ? '1' : '']
+    const words = [fact.scope, fact.name, fact.value, fact.ttlMs, fact.ifAbsent ? '1' : '']
     const [, value] = await this.#link.call('remember', now, words)
     return String(value)
   }
 
-  async recall(scope: string, now: number): Promise<readonly Fact[]> {
+  async listFacts(scope: string, now: number): Promise<readonly Fact[]> {
     const [, ...words] = await this.#link.call('recall', now, [scope])
     return inGroups(words, 3).map(([name, value, at]) => ({ name: String(name), value: String(value), at: Number(at) }))
   }

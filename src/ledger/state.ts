@@ -1,16 +1,16 @@
 import type { ChainHead } from '../base/chain.js'
 import type { Money } from '../policy/money.js'
-import { Account, NO_LIMITS, type TakenAlert } from './account.js'
+import { BudgetState, NO_LIMITS, type TakenAlert } from './account.js'
 import { checkRequest, usedTwice } from './checks.js'
 import { Facts, type FactsState } from './facts.js'
 import type {
+  AttachedTask,
   CalendarCap,
   ClaimedTask,
   ClaimRequest,
-  JoinResult,
-  NotedTask,
   Owner,
   PauseReason,
+  RegisterResult,
   ReserveRequest,
   ReserveResult,
   SettleResult,
@@ -26,14 +26,14 @@ const OWNER_KEPT_MS = DAY.spanMs
 const SWEEP_MS = 5 * 60_000
 const NO_ALERTS: readonly ThresholdAlert[] = []
 /** Of a budget that nobody has used yet. Nothing is ever booked in it. */
-const UNUSED = new Account()
+const UNUSED = new BudgetState()
 
 interface Reservation {
   ownerId: string
   readonly amount: number
   readonly deadline: number
   readonly path: readonly string[]
-  task: NotedTask | undefined
+  task: AttachedTask | undefined
   claimedAt: number
 }
 
@@ -73,9 +73,9 @@ export interface BooksState {
  * it out at any moment, because each entry says when it was made and what it does depends on that alone. Whoever makes
  * an entry stamps it with what `advance` returns, which never goes back.
  */
-export class Books {
+export class LedgerState {
   #seen: number
-  readonly #accounts = new Map<string, Account>()
+  readonly #accounts = new Map<string, BudgetState>()
   readonly #owners = new Map<string, OwnerState>()
   /** Under way. */
   readonly #open = new Map<string, Reservation>()
@@ -94,7 +94,7 @@ export class Books {
     this.facts = new Facts(state?.facts)
     if (state === undefined) return
     for (const kept of state.accounts) {
-      const account = new Account(new SlidingSum(DAY, kept.spent), new SlidingSum(MINUTE, kept.made))
+      const account = new BudgetState(new SlidingSum(DAY, kept.spent), new SlidingSum(MINUTE, kept.made))
       account.paused = kept.paused
       ;[account.settled, account.unsure, account.solves] = kept.ever ?? [0, 0, 0]
       if (kept.alerted !== undefined) account.alerted = new Map(kept.alerted)
@@ -227,7 +227,7 @@ export class Books {
   }
 
   /** The reservations whose noted task may be taken over at `at`. */
-  claimable({ solver, budgetId, limit, waysOut = [] }: ClaimRequest, at: number): ClaimedTask[] {
+  claimable({ solver, budgetId, limit, egressRoutes = [] }: ClaimRequest, at: number): ClaimedTask[] {
     const found: ClaimedTask[] = []
     for (const [reservations, lapsed] of [
       [this.#open, false],
@@ -236,7 +236,7 @@ export class Books {
       for (const [id, { task, ownerId, claimedAt, amount, deadline, path }] of reservations) {
         if (found.length >= limit) return found
         if (task?.solver !== solver || claimedAt + CLAIM_MS > at || !path.includes(budgetId)) continue
-        if (task.wayOut !== undefined && !waysOut.includes(task.wayOut)) continue
+        if (task.egressRoute !== undefined && !egressRoutes.includes(task.egressRoute)) continue
         if (lapsed || !this.isLive(ownerId, at))
           found.push({ ...task, reservationId: id, amount: amount as Money, deadline, path })
       }
@@ -252,7 +252,7 @@ export class Books {
   }
 
   /** Where live owners differ on what one of them declared. */
-  differing(owner: Owner, at: number): JoinResult {
+  differing(owner: Owner, at: number): RegisterResult {
     const differing = owner.declares.filter(({ budgetId, limits }) => {
       for (const other of this.#owners.values()) {
         if (other.until <= at) continue
@@ -308,7 +308,7 @@ export class Books {
     }
   }
 
-  note(id: string, task: NotedTask): void {
+  note(id: string, task: AttachedTask): void {
     const reservation = this.#open.get(id) ?? this.#lapsed.get(id)
     if (reservation !== undefined) reservation.task = task
   }
@@ -397,10 +397,10 @@ export class Books {
 
   // ── Small parts ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #account(id: string): Account {
+  #account(id: string): BudgetState {
     let account = this.#accounts.get(id)
     if (account === undefined) {
-      account = new Account()
+      account = new BudgetState()
       this.#accounts.set(id, account)
     }
     return account

@@ -1,18 +1,18 @@
 import { arkoseTask } from './arkose.js'
 import { awsWafTask } from './aws-waf.js'
-import type { Offer } from './capabilities.js'
+import type { Capabilities } from './capabilities.js'
 import type { ErrorTable } from './errors.js'
 import { friendlyFirstTask } from './friendly.js'
 import { geetestTask } from './geetest.js'
 import { hcaptchaTask } from './hcaptcha.js'
 import { imageTask } from './picture.js'
 import { recaptchaTask } from './recaptcha.js'
-import type { ServiceRow } from './service-definition.js'
+import type { ServiceDefinition } from './service-definition.js'
 import type { Solver } from './solver.js'
 import { type TaskOptions, taskSolver } from './task-solver.js'
 import { turnstileTask } from './turnstile.js'
 
-const OFFER: Offer = {
+const OFFER: Capabilities = {
   recaptcha: recaptchaTask({
     v2: 'RecaptchaV2TaskProxyless',
     enterprise: 'RecaptchaV2EnterpriseTaskProxyless',
@@ -52,14 +52,14 @@ const ERRORS: ErrorTable = {
   },
 }
 
-const ROW: ServiceRow = {
+const ROW: ServiceDefinition = {
   name: 'anticaptcha',
   baseUrl: 'https://api.anti-captcha.com',
-  offer: OFFER,
+  capabilities: OFFER,
   // Its other tasks that take a proxy want the browser's user agent along (anti-captcha.com/apidoc/task-types), which nobody here knows.
   throughProxy: { solves: ['turnstile', 'friendly', 'aws-waf'], names: false },
   // Its own client asks after 5 s, and then every 2.
-  patience: { firstPollMs: 5_000, everyMs: 1_000, usual: { medianMs: 10_000, spread: 0.5, idleMs: 1_040 } },
+  polling: { firstPollMs: 5_000, everyMs: 1_000, usual: { medianMs: 10_000, spread: 0.5, idleMs: 1_040 } },
   errors: ERRORS,
   unreadableRetryMs: 5_000,
   serverErrorRetryMs: 10_000,

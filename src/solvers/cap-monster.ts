@@ -1,12 +1,12 @@
 import { awsWafTask } from './aws-waf.js'
-import type { Offer } from './capabilities.js'
+import type { Capabilities } from './capabilities.js'
 import type { ErrorTable } from './errors.js'
 import { friendlyCustomTask } from './friendly.js'
 import { geetestTask } from './geetest.js'
 import { mtcaptchaTask } from './mtcaptcha.js'
 import { gridTask, imageTask } from './picture.js'
 import { recaptchaTask } from './recaptcha.js'
-import type { ServiceRow } from './service-definition.js'
+import type { ServiceDefinition } from './service-definition.js'
 import type { Solver } from './solver.js'
 import { type TaskOptions, taskSolver } from './task-solver.js'
 import { turnstileTask } from './turnstile.js'
@@ -14,7 +14,7 @@ import { turnstileTask } from './turnstile.js'
 /** The smallest and the largest picture that it takes. */
 const IMAGE_BYTES = [100, 50 * 1024] as const
 
-const OFFER: Offer = {
+const OFFER: Capabilities = {
   recaptcha: recaptchaTask({
     v2: 'RecaptchaV2Task',
     enterprise: 'RecaptchaV2EnterpriseTask',
@@ -60,10 +60,10 @@ const ERRORS: ErrorTable = {
   },
 }
 
-const ROW: ServiceRow = {
+const ROW: ServiceDefinition = {
   name: 'capmonster',
   baseUrl: 'https://api.capmonster.cloud',
-  offer: OFFER,
+  capabilities: OFFER,
   // All but v3 (docs.capmonster.cloud).
   throughProxy: {
     solves: [
@@ -80,7 +80,7 @@ const ROW: ServiceRow = {
     names: false,
   },
   // At most 120 polls for a task, and no two of them within 2 s.
-  patience: { firstPollMs: 2_000, everyMs: 2_000, usual: { medianMs: 10_000, spread: 0.6, idleMs: 1_560 } },
+  polling: { firstPollMs: 2_000, everyMs: 2_000, usual: { medianMs: 10_000, spread: 0.6, idleMs: 1_560 } },
   errors: ERRORS,
   unreadableRetryMs: 5_000,
   serverErrorRetryMs: 10_000,

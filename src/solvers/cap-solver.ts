@@ -1,18 +1,18 @@
 import { SolveguardError } from '../base/errors.js'
 import { awsWafTask } from './aws-waf.js'
-import type { Offer } from './capabilities.js'
+import type { Capabilities } from './capabilities.js'
 import type { ErrorTable } from './errors.js'
 import { geetestTask } from './geetest.js'
 import { mtcaptchaTask } from './mtcaptcha.js'
 import type { SolverOptions } from './options.js'
 import { imageTask } from './picture.js'
 import { recaptchaTask } from './recaptcha.js'
-import type { ServiceRow } from './service-definition.js'
+import type { ServiceDefinition } from './service-definition.js'
 import type { Solver } from './solver.js'
 import { taskSolver } from './task-solver.js'
 import { turnstileTask } from './turnstile.js'
 
-const OFFER: Offer = {
+const OFFER: Capabilities = {
   recaptcha: recaptchaTask({
     v2: 'ReCaptchaV2TaskProxyLess',
     enterprise: 'ReCaptchaV2EnterpriseTaskProxyLess',
@@ -42,14 +42,14 @@ const ERRORS: ErrorTable = {
   },
 }
 
-const ROW: ServiceRow = {
+const ROW: ServiceDefinition = {
   name: 'capsolver',
   baseUrl: 'https://api.capsolver.com',
-  offer: OFFER,
+  capabilities: OFFER,
   // It has Turnstile and GeeTest only without one (docs.capsolver.com).
   throughProxy: { solves: ['recaptcha', 'mtcaptcha', 'aws-waf'], names: true },
   // It has most answers within 1 to 10 s, and takes at most 120 polls for a task.
-  patience: { firstPollMs: 1_000, everyMs: 2_000, usual: { medianMs: 6_000, spread: 0.6, idleMs: 1_500 } },
+  polling: { firstPollMs: 1_000, everyMs: 2_000, usual: { medianMs: 6_000, spread: 0.6, idleMs: 1_500 } },
   errors: ERRORS,
   unreadableRetryMs: 5_000,
   serverErrorRetryMs: 10_000,

@@ -1,7 +1,7 @@
 import type { Answer, AnyChallenge, ChallengeOf, Family, Variant, Variants } from '../base/challenge.js'
 
 /** What a service says of an answer: in the form family the whole reply, in the task family its `solution`. Hostile. */
-export type Said = Readonly<Record<string, unknown>>
+export type RawAnswer = Readonly<Record<string, unknown>>
 
 /** What one service does of a family: the variants, the fields that say a challenge, and where the answer stands. */
 export interface Method<F extends Family> {
@@ -10,11 +10,11 @@ export interface Method<F extends Family> {
   /** What about such a challenge the service does not take, in words; undefined if nothing. */
   readonly refuses?: (challenge: ChallengeOf<F>) => string | undefined
   /** Reads the answer, with bounds; undefined where it cannot be read. Default: the wire family's one token. */
-  readonly answer?: (said: Said) => Answer | undefined
+  readonly answer?: (said: RawAnswer) => Answer | undefined
 }
 
 /** What a service does, family by family. A family that is not there it cannot do. */
-export type Offer = { readonly [F in Family]?: Method<F> }
+export type Capabilities = { readonly [F in Family]?: Method<F> }
 
 /** A method that was looked up by its challenge's own family. */
 interface Found extends Omit<Method<Family>, 'fields' | 'refuses'> {
@@ -23,7 +23,7 @@ interface Found extends Omit<Method<Family>, 'fields' | 'refuses'> {
 }
 
 /** What of a challenge an offer does not hold, in words; undefined if it holds it. */
-export function missingFrom(offer: Offer, challenge: AnyChallenge): string | undefined {
+export function missingFrom(offer: Capabilities, challenge: AnyChallenge): string | undefined {
   const { family, variant } = challenge
   const method = methodOf(offer, family)
   if (!method) return `the family ${family}`
@@ -32,7 +32,7 @@ export function missingFrom(offer: Offer, challenge: AnyChallenge): string | und
 }
 
 /** The fields that say a challenge. It is in the offer: whoever asks has looked. */
-export function fieldsFor(offer: Offer, challenge: AnyChallenge): Record<string, unknown> {
+export function fieldsFor(offer: Capabilities, challenge: AnyChallenge): Record<string, unknown> {
   const method = methodOf(offer, challenge.family)
   if (!method) throw new TypeError(`No fields for ${challenge.family}.`)
   return method.fields(challenge)
@@ -40,14 +40,14 @@ export function fieldsFor(offer: Offer, challenge: AnyChallenge): Record<string,
 
 /** The answer in what a service says. */
 export function answerOf(
-  offer: Offer,
+  offer: Capabilities,
   family: Family,
-  said: Said,
-  usual: (said: Said) => Answer | undefined,
+  said: RawAnswer,
+  usual: (said: RawAnswer) => Answer | undefined,
 ): Answer | undefined {
   return (methodOf(offer, family)?.answer ?? usual)(said)
 }
 
-function methodOf(offer: Offer, family: Family): Found | undefined {
+function methodOf(offer: Capabilities, family: Family): Found | undefined {
   return Object.hasOwn(offer, family) ? (offer[family] as Found | undefined) : undefined
 }

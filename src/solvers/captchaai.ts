@@ -1,4 +1,4 @@
-import { fieldsFor, type Offer } from './capabilities.js'
+import { type Capabilities, fieldsFor } from './capabilities.js'
 import type { ErrorTable } from './errors.js'
 import { formCall, formReaders } from './form-family.js'
 import { geetestForm } from './geetest.js'
@@ -6,11 +6,11 @@ import type { SolverOptions } from './options.js'
 import { formThrough, hiddenIn } from './page-proxy.js'
 import { gridForm, imageForm } from './picture.js'
 import { recaptchaForm } from './recaptcha.js'
-import { fromRow, type ServiceRow } from './service-definition.js'
-import type { Patience, Solver } from './solver.js'
+import { fromDefinition, type ServiceDefinition } from './service-definition.js'
+import type { Polling, Solver } from './solver.js'
 import { turnstileForm } from './turnstile.js'
 
-const OFFER: Offer = {
+const OFFER: Capabilities = {
   recaptcha: recaptchaForm,
   turnstile: turnstileForm,
   geetest: geetestForm('captchaai'),
@@ -37,21 +37,21 @@ const ERRORS: ErrorTable = {
   },
 }
 
-const PICTURES: Patience = {
+const PICTURES: Polling = {
   firstPollMs: 5_000,
   everyMs: 5_000,
   usual: { medianMs: 4_000, spread: 0.5, idleMs: 2_600 },
 }
 
-const ROW: ServiceRow = {
+const ROW: ServiceDefinition = {
   name: 'captchaai',
   baseUrl: 'https://ocr.captchaai.com',
-  offer: OFFER,
+  capabilities: OFFER,
   // Two fields that all of its methods have in common (blog.captchaai.com, quick reference card).
   throughProxy: { solves: ['recaptcha', 'turnstile', 'geetest'], names: true, inOneText: true },
   // reCAPTCHA takes 10 to 20 s there, Turnstile 10 to 15, pictures up to 5; after that the service asks for 5 s between polls.
-  patience: { firstPollMs: 15_000, everyMs: 5_000, usual: { medianMs: 17_000, spread: 0.4, idleMs: 2_600 } },
-  patienceFor: {
+  polling: { firstPollMs: 15_000, everyMs: 5_000, usual: { medianMs: 17_000, spread: 0.4, idleMs: 2_600 } },
+  pollingFor: {
     turnstile: { firstPollMs: 10_000, everyMs: 5_000, usual: { medianMs: 12_000, spread: 0.4, idleMs: 2_600 } },
     image: PICTURES,
     bls: PICTURES,
@@ -71,7 +71,7 @@ const ROW: ServiceRow = {
  * createGuard({ solver: captchaAI({ pricing: { per: 'thread', threads: 50, usdPerMonth: 90, imputedUsd: 0.0005 } }), … })
  */
 export function captchaAI(options: SolverOptions = {}): Solver {
-  const { common, habits } = fromRow(ROW, options)
+  const { common, habits } = fromDefinition(ROW, options)
   return {
     ...common,
     submit: (challenge, proxy) => ({

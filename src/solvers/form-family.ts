@@ -3,9 +3,9 @@ import type { Call, Reply } from '../base/wire.js'
 import type { Money } from '../policy/money.js'
 import { isDecimal, parseBalance, parseCost } from './amounts.js'
 import { tokenAnswer } from './answers.js'
-import { answerOf, type Offer, type Said } from './capabilities.js'
+import { answerOf, type Capabilities, type RawAnswer } from './capabilities.js'
 import { type Asked, coded, type Habits, readReply, unreadable, type Words } from './reply.js'
-import type { Failure, ManyPolls, Pending, Ready, Submitted } from './solver.js'
+import type { BatchPoll, Failure, Pending, Ready, Submitted } from './solver.js'
 
 /**
  * The form family's wire: `in.php` and `res.php`, as CaptchaAI, 2Captcha's older API and their imitators speak it. Every reply is
@@ -19,7 +19,7 @@ export function formCall(path: '/in.php' | '/res.php', fields: Readonly<Record<s
 }
 
 /** Readers for one service's replies. None of them throws. */
-export function formReaders(habits: Habits, offer: Offer) {
+export function formReaders(habits: Habits, offer: Capabilities) {
   return {
     readSubmit(reply: Reply): Submitted | Failure {
       const read = readReply(reply, habits, 'submit', (text) => readWords(text, 'submit'))
@@ -46,7 +46,7 @@ export function formReaders(habits: Habits, offer: Offer) {
 }
 
 /** Polls for several tasks in one call. The reply is in plain words, `answer|CAPCHA_NOT_READY|ERROR_…`, whatever is asked for. */
-export function formMany(habits: Habits, offer: Offer, which: Pick<ManyPolls, 'most' | 'families'>): ManyPolls {
+export function formMany(habits: Habits, offer: Capabilities, which: Pick<BatchPoll, 'max' | 'families'>): BatchPoll {
   return {
     ...which,
     poll: (ids) => ({
@@ -82,7 +82,7 @@ function readMany(text: string, count: number): Words<readonly string[]> | undef
   return parts.length === 1 && CODE.test(text) ? readCode(text) : undefined
 }
 
-function readAnswer(said: Said, family: Family, habits: Habits, offer: Offer): Ready | Failure {
+function readAnswer(said: RawAnswer, family: Family, habits: Habits, offer: Capabilities): Ready | Failure {
   const answer = answerOf(offer, family, said, oneToken)
   if (!answer) return unreadable(habits, 'poll')
   const cost = habits.pricesCount ? parseCost(said.price) : undefined
@@ -90,7 +90,7 @@ function readAnswer(said: Said, family: Family, habits: Habits, offer: Offer): R
 }
 
 /** Most families' answer: the token, and in JSON perhaps the browser that it is for. */
-function oneToken({ request, useragent, respKey }: Said) {
+function oneToken({ request, useragent, respKey }: RawAnswer) {
   return tokenAnswer(plain(request), { userAgent: useragent, respKey })
 }
 
@@ -99,7 +99,7 @@ const CODE = /^(?:ERROR|ERR_|WRONG_|CAPT?CHA_|IP_BANNED|MAX_USER_TURN|TOO_MANY_)
 const NOT_READY = /^CAPT?CHA_NOT_READY$/
 
 /** What the text says, in either form. */
-function readWords(text: string, asked: Asked): Words<Said> | undefined {
+function readWords(text: string, asked: Asked): Words<RawAnswer> | undefined {
   if (text.startsWith('{')) return readJson(text)
   if (text.startsWith('OK|')) return { kind: 'value', value: { request: text.slice(3) } }
   if (CODE.test(text)) return readCode(text)
@@ -107,8 +107,8 @@ function readWords(text: string, asked: Asked): Words<Said> | undefined {
   return asked === 'balance' && isDecimal(text) ? { kind: 'value', value: { request: text } } : undefined
 }
 
-function readJson(text: string): Words<Said> | undefined {
-  let said: Said
+function readJson(text: string): Words<RawAnswer> | undefined {
+  let said: RawAnswer
   try {
     said = JSON.parse(text)
   } catch {

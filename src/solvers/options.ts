@@ -1,7 +1,7 @@
 import { printable, SolveguardError } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
 import type { Pricing } from './pricing-options.js'
-import type { Patience } from './solver.js'
+import type { Polling } from './solver.js'
 
 /** What every solver takes. */
 export interface SolverOptions {
@@ -13,15 +13,15 @@ export interface SolverOptions {
    * How often to ask for an answer: for a service of your own, or a stand-in. The vendors block clients that ask more
    * often than their manners allow, so less than a second is for loopback addresses only.
    */
-  readonly patience?: Patience | undefined
+  readonly polling?: Polling | undefined
 }
 
 const SHORTEST_MS = 1_000
 const LONGEST_MS = 10 * 60_000
-const FIELDS = ['baseUrl', 'pricing', 'patience'] as const satisfies readonly (keyof SolverOptions)[]
+const FIELDS = ['baseUrl', 'pricing', 'polling'] as const satisfies readonly (keyof SolverOptions)[]
 
 /**
- * The base address without its trailing slash, and the patience if there is one.
+ * The base address without its trailing slash, and the polling if there is one.
  * @param more what this solver takes besides the usual options
  * @throws SolveguardError `CONFIG_INVALID`, which names the field
  */
@@ -30,7 +30,7 @@ export function checkOptions(
   options: SolverOptions,
   usualBaseUrl: string,
   more: readonly string[] = [],
-): { readonly baseUrl: string; readonly patience: Patience | undefined } {
+): { readonly baseUrl: string; readonly polling: Polling | undefined } {
   // A text in place of options has its characters as fields.
   if (
     typeof options !== 'object' ||
@@ -51,22 +51,22 @@ export function checkOptions(
       `${solver}: there is no option ${printable(unknown, 60)}, only ${known}.`,
     )
   }
-  const { baseUrl, patience } = options
+  const { baseUrl, polling } = options
   const { origin, prefix, loopback } = checkBaseUrl(baseUrl ?? usualBaseUrl, `${solver}: baseUrl`)
-  if (patience) {
+  if (polling) {
     const least = loopback ? 0 : SHORTEST_MS
     for (const field of ['firstPollMs', 'everyMs'] as const) {
-      const ms: unknown = patience[field]
+      const ms: unknown = polling[field]
       if (typeof ms !== 'number' || !(ms >= least && ms <= LONGEST_MS)) {
         throw new SolveguardError(
           'CONFIG_INVALID',
-          `${solver}: patience.${field} must be a number of milliseconds from ${least} to ${LONGEST_MS}.`,
+          `${solver}: polling.${field} must be a number of milliseconds from ${least} to ${LONGEST_MS}.`,
         )
       }
     }
   }
   return {
     baseUrl: origin + prefix,
-    patience: patience && { firstPollMs: patience.firstPollMs, everyMs: patience.everyMs },
+    polling: polling && { firstPollMs: polling.firstPollMs, everyMs: polling.everyMs },
   }
 }

@@ -12,7 +12,7 @@ export interface Solver {
   readonly name: string
   /** Where the service is, without a trailing slash. `https:`, or `http:` on a loopback address. */
   readonly baseUrl: string
-  readonly patience: (challenge: Pick<AnyChallenge, 'family'>) => Patience
+  readonly polling: (challenge: Pick<AnyChallenge, 'family'>) => Polling
   /** What of this challenge the solver cannot do (`the family …`), or undefined if it can do it. */
   readonly unsupported: (challenge: AnyChallenge) => string | undefined
   /** Why the service cannot solve this challenge through such a proxy (`a reCAPTCHA through …`); undefined if it can, or needs none. */
@@ -22,7 +22,7 @@ export interface Solver {
   /** How many tasks at a time were paid for, where the service charges by thread. */
   readonly threads?: number | undefined
   /** The same, where that is the user's own word and not only the list's: then no more are under way at a time. */
-  readonly mostAtATime?: number | undefined
+  readonly maxConcurrent?: number | undefined
   /** @param proxy what the page is browsed through: the service is told to solve through it too */
   readonly submit: (challenge: AnyChallenge, proxy?: PageProxy) => Call
   /** @param family of the challenge: some services answer it at once, and it says where the answer stands */
@@ -31,7 +31,7 @@ export interface Solver {
   /** @param family of the challenge that the task is for: it says where the answer stands */
   readonly readPoll: (reply: Reply, family: Family) => Ready | Pending | Failure
   /** Where the service can be asked for several tasks in one call. */
-  readonly many?: ManyPolls | undefined
+  readonly batchPoll?: BatchPoll | undefined
   readonly balance: () => Call
   readonly readBalance: (reply: Reply) => { readonly kind: 'balance'; readonly amount: Money } | Failure
   /** Tells the service how an answer did; undefined where the service has no such call. */
@@ -41,24 +41,24 @@ export interface Solver {
 }
 
 /** Polls for several tasks in one call. */
-export interface ManyPolls {
+export interface BatchPoll {
   /** How many at most. */
-  readonly most: number
+  readonly max: number
   /** The families whose answers can be told apart in such a reply. */
   readonly families: readonly Family[]
   readonly poll: (taskIds: readonly string[]) => Call
   /** @param families those of the tasks, in the order in which they were asked for */
-  readonly read: (reply: Reply, families: readonly Family[]) => Told | Failure
+  readonly read: (reply: Reply, families: readonly Family[]) => BatchPollResult | Failure
 }
 
 /** What a call for several tasks says of them, in the order in which they were asked for. */
-export interface Told {
+export interface BatchPollResult {
   readonly kind: 'told'
   readonly results: readonly (Ready | Pending | Failure)[]
 }
 
 /** How long to wait, by the service's own manners. Milliseconds. */
-export interface Patience {
+export interface Polling {
   /** From handing a task in to asking for it first, at least. */
   readonly firstPollMs: number
   /** From one poll of a task to its next, at least. */

@@ -3,7 +3,7 @@ import type { Call, Reply } from '../base/wire.js'
 import type { Money } from '../policy/money.js'
 import { parseBalance, parseCost } from './amounts.js'
 import { tokenAnswer } from './answers.js'
-import { answerOf, type Offer, type Said } from './capabilities.js'
+import { answerOf, type Capabilities, type RawAnswer } from './capabilities.js'
 import { type Asked, type Habits, readReply, unreadable, type Words } from './reply.js'
 import type { Failure, Pending, Ready, Submitted } from './solver.js'
 
@@ -23,8 +23,8 @@ export function taskId(id: string): string | number {
 }
 
 /** Readers for one service's replies. None of them throws. */
-export function taskReaders(habits: Habits, offer: Offer) {
-  function readAnswer({ status, solution, cost, createTime, endTime }: Said, family: Family): Ready | undefined {
+export function taskReaders(habits: Habits, offer: Capabilities) {
+  function readAnswer({ status, solution, cost, createTime, endTime }: RawAnswer, family: Family): Ready | undefined {
     const answer = status === 'ready' && isObject(solution) ? answerOf(offer, family, solution, oneToken) : undefined
     if (!answer) return undefined
     const charged = habits.pricesCount ? parseCost(cost) : undefined
@@ -64,7 +64,7 @@ export function taskReaders(habits: Habits, offer: Offer) {
 }
 
 /** Most families' answer: one token, by either of its names, and perhaps the browser that it is for. */
-function oneToken({ gRecaptchaResponse, token, userAgent, respKey }: Said) {
+function oneToken({ gRecaptchaResponse, token, userAgent, respKey }: RawAnswer) {
   return tokenAnswer(gRecaptchaResponse ?? token, { userAgent, respKey })
 }
 
@@ -75,9 +75,9 @@ const NOT_READY = /^(?:ERROR_)?CAPT?CHA_NOT_READY$/
 const UNDER_WAY: ReadonlySet<unknown> = new Set(['processing', 'idle'])
 const LONGEST_SOLVE_S = 3_600
 
-function readWords(text: string, asked: Asked): Words<Said> | undefined {
+function readWords(text: string, asked: Asked): Words<RawAnswer> | undefined {
   if (!text.startsWith('{')) return undefined
-  let said: Said
+  let said: RawAnswer
   try {
     said = JSON.parse(text)
   } catch {
@@ -104,6 +104,6 @@ function between(from: unknown, to: unknown): number | undefined {
   return seconds >= 0 && seconds <= LONGEST_SOLVE_S ? seconds * 1000 : undefined
 }
 
-function isObject(value: unknown): value is Said {
+function isObject(value: unknown): value is RawAnswer {
   return typeof value === 'object' && value !== null
 }

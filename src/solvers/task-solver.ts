@@ -3,7 +3,7 @@ import { SolveguardError } from '../base/errors.js'
 import { fieldsFor } from './capabilities.js'
 import type { SolverOptions } from './options.js'
 import { hiddenIn, taskThrough } from './page-proxy.js'
-import { fromRow, type ServiceRow } from './service-definition.js'
+import { fromDefinition, type ServiceDefinition } from './service-definition.js'
 import type { Solver } from './solver.js'
 import { taskCall, taskId, taskReaders } from './task-family.js'
 
@@ -25,17 +25,17 @@ export type Report = (
  * @throws SolveguardError `CONFIG_INVALID`, which names the option
  */
 export function taskSolver(
-  row: ServiceRow,
+  row: ServiceDefinition,
   options: TaskOptions,
   report: Report,
   more: readonly string[] = ['softId'],
 ): Solver {
-  const { common, habits } = fromRow(row, options, more)
+  const { common, habits } = fromDefinition(row, options, more)
   const softId = checkSoftId(options.softId, row.name)
   return {
     ...common,
     submit(challenge, proxy) {
-      const task = taskThrough(fieldsFor(row.offer, challenge), challenge, proxy)
+      const task = taskThrough(fieldsFor(row.capabilities, challenge), challenge, proxy)
       return { ...taskCall('/createTask', { task, ...(softId !== undefined && { softId }) }), ...hiddenIn(proxy) }
     },
     poll: (id) => taskCall('/getTaskResult', { taskId: taskId(id) }),
@@ -44,7 +44,7 @@ export function taskSolver(
       const said = report(taskId(id), good, family)
       return said && taskCall(...said)
     },
-    ...taskReaders(habits, row.offer),
+    ...taskReaders(habits, row.capabilities),
   }
 }
 

@@ -1,6 +1,6 @@
 import { SolveguardError } from '../base/errors.js'
 import { arkoseForm, arkoseTask } from './arkose.js'
-import { fieldsFor, type Offer } from './capabilities.js'
+import { type Capabilities, fieldsFor } from './capabilities.js'
 import type { ErrorTable } from './errors.js'
 import { formCall, formMany, formReaders } from './form-family.js'
 import { friendlyForm, friendlyTask } from './friendly.js'
@@ -10,7 +10,7 @@ import { mtcaptchaForm, mtcaptchaTask } from './mtcaptcha.js'
 import { formThrough, hiddenIn } from './page-proxy.js'
 import { imageForm, imageTask } from './picture.js'
 import { recaptchaForm, recaptchaTask } from './recaptcha.js'
-import { fromRow, type ServiceRow } from './service-definition.js'
+import { fromDefinition, type ServiceDefinition } from './service-definition.js'
 import type { Solver } from './solver.js'
 import { checkSoftId, type TaskOptions, taskSolver } from './task-solver.js'
 import { turnstileForm, turnstileTask } from './turnstile.js'
@@ -19,7 +19,7 @@ import { turnstileForm, turnstileTask } from './turnstile.js'
 const IMAGE_BYTES = [100, 100 * 1024] as const
 
 /** API v2, the task family. */
-const OFFER: Offer = {
+const OFFER: Capabilities = {
   recaptcha: recaptchaTask({
     v2: 'RecaptchaV2TaskProxyless',
     enterprise: 'RecaptchaV2EnterpriseTaskProxyless',
@@ -42,7 +42,7 @@ const OFFER: Offer = {
 }
 
 /** The older API, the form family. */
-const FORM_OFFER: Offer = {
+const FORM_OFFER: Capabilities = {
   recaptcha: recaptchaForm,
   turnstile: turnstileForm,
   hcaptcha: hcaptchaForm,
@@ -56,10 +56,10 @@ const FORM_OFFER: Offer = {
 /** Where 2Captcha's reference (2captcha.com/api-docs/error-codes) means something else by a code, or is stricter. */
 const ERRORS: ErrorTable = {}
 
-const ROW: ServiceRow = {
+const ROW: ServiceDefinition = {
   name: 'twocaptcha',
   baseUrl: 'https://api.2captcha.com',
-  offer: OFFER,
+  capabilities: OFFER,
   // All but v3, which its workers solve from addresses of their own (2captcha.com/api-docs/recaptcha-v3).
   throughProxy: {
     solves: [
@@ -77,8 +77,8 @@ const ROW: ServiceRow = {
     names: true,
   },
   // 5 s before the first poll, 10 to 20 for a reCAPTCHA, and 5 between polls: clients that do not are blocked.
-  patience: { firstPollMs: 5_000, everyMs: 5_000, usual: { medianMs: 12_000, spread: 0.5, idleMs: 2_550 } },
-  patienceFor: {
+  polling: { firstPollMs: 5_000, everyMs: 5_000, usual: { medianMs: 12_000, spread: 0.5, idleMs: 2_550 } },
+  pollingFor: {
     recaptcha: { firstPollMs: 10_000, everyMs: 5_000, usual: { medianMs: 16_000, spread: 0.5, idleMs: 2_550 } },
   },
   errors: ERRORS,
@@ -115,7 +115,7 @@ export function twoCaptcha({ api = 'v2', ...options }: TwoCaptchaOptions = {}): 
 function olderApi(options: TaskOptions): Solver {
   const throughProxy = { ...ROW.throughProxy, inOneText: true }
   const row = { ...ROW, baseUrl: 'https://2captcha.com', offer: FORM_OFFER, throughProxy }
-  const { common, habits } = fromRow(row, options, ['softId'])
+  const { common, habits } = fromDefinition(row, options, ['softId'])
   const softId = checkSoftId(options.softId, row.name)
   return {
     ...common,
@@ -129,7 +129,7 @@ function olderApi(options: TaskOptions): Solver {
     // With what it cost.
     poll: (taskId) => formCall('/res.php', { action: 'get2', id: taskId }),
     // Without what they cost: each is held to have cost its price. Tokens of these families have no | in them.
-    many: formMany(habits, FORM_OFFER, { most: 50, families: ['recaptcha', 'turnstile', 'hcaptcha'] }),
+    batchPoll: formMany(habits, FORM_OFFER, { max: 50, families: ['recaptcha', 'turnstile', 'hcaptcha'] }),
     balance: () => formCall('/res.php', { action: 'getbalance' }),
     report: (taskId, good) => formCall('/res.php', { action: good ? 'reportgood' : 'reportbad', id: taskId }),
     ...formReaders(habits, FORM_OFFER),

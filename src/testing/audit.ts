@@ -19,7 +19,7 @@ export interface MemoryAudit extends AuditSink {
  * @example
  * const audit = memoryAudit()
  * const guard = await createGuard({ audit, … })
- * expect(audit.events.map((event) => event.action)).toEqual(['authorised', 'submitted', 'solved'])
+ * expect(audit.events.map((event) => event.action)).toEqual(['authorized', 'submitted', 'solved'])
  */
 export function memoryAudit(): MemoryAudit {
   const events: AuditEvent[] = []

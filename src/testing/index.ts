@@ -1,7 +1,7 @@
 export { type MemoryAudit, memoryAudit } from './audit.js'
 export { type ManualClock, manualClock } from './clock.js'
 export {
-  type Behaviour,
+  type Behavior,
   type Order,
   type ServiceAnswer,
   type ServiceEndpoint,
@@ -16,31 +16,31 @@ export type { StandIn, StandInOptions } from './shared/stand-in.js'
 export type { IssuedToken, TokenDetails, Verification } from './shared/tokens.js'
 export { type SiteOptions, type SiteVendor, type SiteVendors, type StandInSite, startSite } from './site/index.js'
 export { type AltchaOptions, type StandInAltcha, startAltcha } from './vendors/altcha/index.js'
-export { type ArkoseBehaviour, type StandInArkose, startArkose } from './vendors/arkose/index.js'
-export { type AwsWafBehaviour, type StandInAwsWaf, startAwsWaf } from './vendors/aws-waf/index.js'
-export { type CapBehaviour, type CapOptions, type StandInCap, startCap } from './vendors/cap/index.js'
-export { type FriendlyBehaviour, type StandInFriendly, startFriendly } from './vendors/friendly/index.js'
+export { type ArkoseBehavior, type StandInArkose, startArkose } from './vendors/arkose/index.js'
+export { type AwsWafBehavior, type StandInAwsWaf, startAwsWaf } from './vendors/aws-waf/index.js'
+export { type CapBehavior, type CapOptions, type StandInCap, startCap } from './vendors/cap/index.js'
+export { type FriendlyBehavior, type StandInFriendly, startFriendly } from './vendors/friendly/index.js'
 export {
-  type GeetestBehaviour,
+  type GeetestBehavior,
   type GeetestDetails,
   type StandInGeetest,
   startGeetest,
 } from './vendors/geetest/index.js'
-export { type HcaptchaBehaviour, type StandInHcaptcha, startHcaptcha } from './vendors/hcaptcha/index.js'
-export { type MtcaptchaBehaviour, type StandInMtcaptcha, startMtcaptcha } from './vendors/mtcaptcha/index.js'
+export { type HcaptchaBehavior, type StandInHcaptcha, startHcaptcha } from './vendors/hcaptcha/index.js'
+export { type MtcaptchaBehavior, type StandInMtcaptcha, startMtcaptcha } from './vendors/mtcaptcha/index.js'
 export {
-  type RecaptchaBehaviour,
+  type RecaptchaBehavior,
   type RecaptchaOptions,
   type StandInRecaptcha,
   startRecaptcha,
 } from './vendors/recaptcha/index.js'
 export {
   answerAsVendor,
-  type Routable,
+  type RouteTarget as Routable,
   routeVendors,
   type VendorReply,
   type VendorRequest,
   type VendorRoute,
   type VendorStandIn,
 } from './vendors/route.js'
-export { type StandInTurnstile, startTurnstile, type TurnstileBehaviour } from './vendors/turnstile/index.js'
+export { type StandInTurnstile, startTurnstile, type TurnstileBehavior } from './vendors/turnstile/index.js'

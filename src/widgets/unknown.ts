@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /** Something in a page that looks like a CAPTCHA. All of it is what the page says, within bounds. */
-export interface Sign {
+export interface VendorEvidence {
   /** `picture`: an image that is called so, which `captcha.solveImage` can be shown. */
   readonly kind: 'script' | 'frame' | 'element' | 'picture'
   /** The host of a script or frame; an element as `div#id.class`. */
@@ -21,11 +21,11 @@ export interface UnknownWidget {
   /** Whether a person would see something of it. A script alone is not seen. */
   readonly visible: boolean
   /** What was seen of it. */
-  readonly signs: readonly Sign[]
+  readonly signs: readonly VendorEvidence[]
 }
 
 /** A sign, and whose it is, where that can be told. */
-export interface VendorSign extends Sign {
+export interface VendorSign extends VendorEvidence {
   readonly vendor?: string | undefined
 }
 
@@ -58,7 +58,7 @@ export function unknownIn(
   signs: readonly VendorSign[],
   where: Pick<UnknownWidget, 'pageUrl' | 'frameUrl'>,
 ): UnknownWidget[] {
-  const groups = new Map<string, { readonly vendor: string | undefined; readonly signs: Sign[] }>()
+  const groups = new Map<string, { readonly vendor: string | undefined; readonly signs: VendorEvidence[] }>()
   for (const { vendor, ...one } of signs) {
     const name = vendor ?? `${one.kind} ${one.what} ${one.sitekey ?? ''}`
     const group = groups.get(name) ?? { vendor, signs: [] }

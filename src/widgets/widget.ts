@@ -33,7 +33,7 @@ export type Manner =
   /** It was set off, and may pass by itself within the grace. */
   | 'may-pass-by-itself'
   /** It always answers by itself; whether that will do is for the policy to say. */
-  | 'answers-by-itself'
+  | 'passive'
   /** A proof of work: the browser works the answer out once it is set off, for nothing, and no solver is asked. */
   | 'browser-works-it-out'
 

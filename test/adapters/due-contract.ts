@@ -54,7 +54,10 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
 
     test('an invisible widget that was not set off is left alone', async () => {
       await visit('/invisible')
-      expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [], skipped: [{ reason: 'not-set-off' }] })
+      expect(await at.captcha.solve(at.page.native)).toMatchObject({
+        solved: [],
+        skipped: [{ reason: 'not-executed' }],
+      })
       expect(await calls()).toBe(0)
     })
 
@@ -72,7 +75,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       await at.page.goto(`${at.site.url}/v3`)
       expect(await at.captcha.solve(at.page.native)).toMatchObject({
         solved: [],
-        skipped: [{ reason: 'answers-by-itself' }],
+        skipped: [{ reason: 'passive' }],
       })
     })
 
@@ -94,7 +97,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
 
     test('an invisible widget that passes within its grace costs nothing', async () => {
       const clock = manualClock(Date.now())
-      at.recaptcha.behave(at.site.sitekey, { passes: true, afterMs: 2_000 })
+      at.recaptcha.setBehavior(at.site.sitekey, { passes: true, afterMs: 2_000 })
       await visit('/invisible-execute', RENDERED, { grace: '3s' }, { clock })
       await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; grecaptcha.execute(); 0')
       await eventually(() => vendorClock.waiting > 0)
@@ -102,7 +105,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       await graceBegins(clock)
       await vendorClock.advance(2_000)
       await until(at.page, 'calls.length')
-      expect(await finish(clock, solving)).toMatchObject({ solved: [], skipped: [{ reason: 'passed-by-itself' }] })
+      expect(await finish(clock, solving)).toMatchObject({ solved: [], skipped: [{ reason: 'auto-passed' }] })
       expect(at.grant.asked).toEqual([])
     })
 
@@ -135,7 +138,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
     })
 
     test('a challenge that opens when its widget is answered already is closed too, until the page asks anew', async () => {
-      at.recaptcha.behave(at.site.sitekey, { afterMs: 2_000 })
+      at.recaptcha.setBehavior(at.site.sitekey, { afterMs: 2_000 })
       await visit('/invisible-execute')
       await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
       await at.page.click(GO)
@@ -220,7 +223,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
     })
 
     test('an invisible widget is set off again although the challenge of the first time is shown whatever we do', async () => {
-      at.recaptcha.behave(at.site.sitekey, { afterMs: 1_000 })
+      at.recaptcha.setBehavior(at.site.sitekey, { afterMs: 1_000 })
       await visit('/invisible-execute')
       await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
       await at.page.click(GO)
@@ -256,7 +259,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       const solving = at.captcha.solve(at.page.native)
       await graceBegins(clock)
       await at.page.goto(`${at.site.url}/tiny`)
-      expect(await finish(clock, solving)).toMatchObject({ solved: [], skipped: [{ reason: 'gone' }] })
+      expect(await finish(clock, solving)).toMatchObject({ solved: [], skipped: [{ reason: 'removed' }] })
       expect(at.grant.asked).toEqual([])
     })
 

@@ -16,7 +16,7 @@ const challenge: FoundChallenge = {
   expired: false,
 }
 
-const skipped: Outcome = { kind: 'skipped', challenge, reason: 'gone' }
+const skipped: Outcome = { kind: 'skipped', challenge, reason: 'removed' }
 
 /** A solve that ends when it is told to, or when it is aborted. */
 function slow() {

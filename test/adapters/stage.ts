@@ -57,7 +57,7 @@ export function toolStage<P, E, Page extends ToolPage<P>>(
     now.context = await tool.open()
   })
   afterEach(async () => {
-    now.recaptcha.behave(now.site.sitekey, {})
+    now.recaptcha.setBehavior(now.site.sitekey, {})
     await now.context.close()
   })
 

@@ -4,7 +4,7 @@ import { type AuditRecord, recordSchema } from '../../src/audit/schema.js'
 import type { AuditSink } from '../../src/audit/sink.js'
 import { DeniedError } from '../../src/base/errors.js'
 import { anyEvent } from './arbitraries.js'
-import { ACTIONS, authorised, denied, NOON } from './events.js'
+import { ACTIONS, authorized, denied, NOON } from './events.js'
 
 /** One sink on a place of its own, as its contract test sees it. */
 export interface SinkUnderTest {
@@ -34,7 +34,7 @@ export function sinkContract(name: string, make: () => Promise<SinkUnderTest>): 
     it('writes every kind of event, in order, as records of the schema', async () => {
       const { sink, read } = await fresh()
       await sink.open('checkout-tests', NOON)
-      for (const action of ACTIONS) await sink.write([{ ...authorised, action }])
+      for (const action of ACTIONS) await sink.write([{ ...authorized, action }])
       const records = await read()
       expect(records.map((record) => record.event.action)).toEqual(ACTIONS)
       for (const record of records) recordSchema.parse(record)
@@ -74,8 +74,8 @@ export function sinkContract(name: string, make: () => Promise<SinkUnderTest>): 
     it('gives the head of its chain after every write, or never', async () => {
       const { sink } = await fresh()
       await sink.open('checkout-tests', NOON)
-      const first = await sink.write([authorised])
-      const second = await sink.write([authorised, denied])
+      const first = await sink.write([authorized])
+      const second = await sink.write([authorized, denied])
       expect(second === undefined).toBe(first === undefined)
       if (first && second) {
         expect(second.seq).toBe(first.seq + 2)
@@ -87,32 +87,32 @@ export function sinkContract(name: string, make: () => Promise<SinkUnderTest>): 
     it('denies, and writes nothing, while it cannot write, and goes on once it can', async () => {
       const { sink, read, breakPlace, mendPlace } = await fresh()
       await sink.open('checkout-tests', NOON)
-      await sink.write([{ ...authorised, solveId: 'before' }])
+      await sink.write([{ ...authorized, solveId: 'before' }])
       await breakPlace()
-      const failed = await errorOf(() => sink.write([{ ...authorised, solveId: 'meanwhile' }, denied]))
+      const failed = await errorOf(() => sink.write([{ ...authorized, solveId: 'meanwhile' }, denied]))
       expect(failed).toBeInstanceOf(DeniedError)
       expect(failed).toMatchObject({ code: 'AUDIT_UNAVAILABLE', layer: 'audit' })
       await mendPlace()
-      await sink.write([{ ...authorised, solveId: 'after' }])
+      await sink.write([{ ...authorized, solveId: 'after' }])
       expect((await read()).map((record) => record.solveguard.solve_id)).toEqual(['before', 'after'])
     })
 
     it('denies before it is opened and after it was closed', async () => {
       const { sink } = await fresh()
-      expect(await errorOf(() => sink.write([authorised]))).toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
+      expect(await errorOf(() => sink.write([authorized]))).toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
       await sink.open('checkout-tests', NOON)
       await sink.close()
-      expect(await errorOf(() => sink.write([authorised]))).toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
+      expect(await errorOf(() => sink.write([authorized]))).toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
     })
 
     it('may be closed twice, and opened again', async () => {
       const { sink, read } = await fresh()
       await sink.open('checkout-tests', NOON)
-      await sink.write([{ ...authorised, solveId: 'one' }])
+      await sink.write([{ ...authorized, solveId: 'one' }])
       await sink.close()
       await sink.close()
       await sink.open('checkout-tests', NOON)
-      await sink.write([{ ...authorised, solveId: 'two' }])
+      await sink.write([{ ...authorized, solveId: 'two' }])
       const ids = (await read()).map((record) => record.solveguard.solve_id)
       expect([...ids].sort()).toEqual(['one', 'two'])
     })

@@ -4,10 +4,10 @@ import { severalAudits } from '../../src/audit/fan-out.js'
 import type { AuditSink } from '../../src/audit/sink.js'
 import { memoryAudit } from '../../src/testing/audit.js'
 import { eventually } from '../adapters/tool.js'
-import { authorised, denied, NOON } from './events.js'
+import { authorized, denied, NOON } from './events.js'
 
 const ids = (count: number, from = 0) =>
-  Array.from({ length: count }, (_, index) => ({ ...authorised, solveId: `s${from + index}` }))
+  Array.from({ length: count }, (_, index) => ({ ...authorized, solveId: `s${from + index}` }))
 
 describe('copyAudit', () => {
   it('writes behind, in order, and has written all when it is closed', async () => {

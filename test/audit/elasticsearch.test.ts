@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { type ElasticsearchAuditOptions, elasticsearchAudit } from '../../src/audit/elasticsearch.js'
 import { type AuditRecord, recordSchema } from '../../src/audit/schema.js'
 import { type Elasticsearch, startElasticsearch } from '../support/elasticsearch.js'
-import { authorised, denied, NOON } from './events.js'
+import { authorized, denied, NOON } from './events.js'
 
 const cleanUps: (() => unknown)[] = []
 afterEach(async () => {
@@ -26,7 +26,7 @@ describe('elasticsearchAudit', () => {
   it('creates documents as the bulk API wants them, with the key', async () => {
     const { server, sink } = await start('ApiKey abc123', { apiKey: 'abc123' })
     await sink.open('checkout-tests', NOON)
-    await sink.write([authorised, denied])
+    await sink.write([authorized, denied])
     expect(server.complaints).toEqual([])
     expect(server.documents).toHaveLength(3)
     for (const document of server.documents) recordSchema.parse(document)
@@ -65,8 +65,8 @@ describe('elasticsearchAudit', () => {
       { status: 200, body: JSON.stringify({ errors: true, items: [rejected, rejected] }) },
     )
     await sink.write([
-      { ...authorised, solveId: 'one' },
-      { ...authorised, solveId: 'two' },
+      { ...authorized, solveId: 'one' },
+      { ...authorized, solveId: 'two' },
     ])
     expect(solves(server)).toEqual(['one', 'two'])
     expect(server.requests).toBe(4)
@@ -76,10 +76,10 @@ describe('elasticsearchAudit', () => {
     const { server, sink } = await start()
     await sink.open('checkout-tests', NOON)
     server.next('lose')
-    await sink.write([{ ...authorised, solveId: 'one' }])
+    await sink.write([{ ...authorized, solveId: 'one' }])
     expect(solves(server)).toEqual(['one'])
     // Failed as far as the guard knows, and written all the same: the next try says so.
-    const again = { ...authorised, solveId: 'two' }
+    const again = { ...authorized, solveId: 'two' }
     server.next('lose', { status: 403, body: '{}' })
     await expect((async () => sink.write([again]))()).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
     await sink.write([again])
@@ -103,7 +103,7 @@ describe('elasticsearchAudit', () => {
     const { server, sink } = await start()
     await sink.open('checkout-tests', NOON)
     server.next(answer)
-    const error = (await (async () => sink.write([authorised]))().catch((thrown: unknown) => thrown)) as Error
+    const error = (await (async () => sink.write([authorized]))().catch((thrown: unknown) => thrown)) as Error
     expect(error).toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
     expect(error.message).toContain(message)
   })
@@ -112,7 +112,7 @@ describe('elasticsearchAudit', () => {
     const { server, sink } = await start(undefined, { timeoutMs: 300 })
     await sink.open('checkout-tests', NOON)
     server.next('hang')
-    await expect((async () => sink.write([authorised]))()).rejects.toThrow('not written within 0.3 s')
+    await expect((async () => sink.write([authorized]))()).rejects.toThrow('not written within 0.3 s')
   })
 
   it.each([

@@ -4,8 +4,8 @@ import { usd } from '../../src/policy/money.js'
 export const NOON = Date.UTC(2026, 10, 24, 12)
 
 /** A solve that was allowed, with every field that such an event has. */
-export const authorised: AuditEvent = {
-  action: 'authorised',
+export const authorized: AuditEvent = {
+  action: 'authorized',
   at: NOON,
   guard: 'checkout-tests',
   solveId: '01JDZ3M8Q0',
@@ -36,7 +36,7 @@ export const denied: AuditEvent = {
 }
 
 export const ACTIONS: readonly AuditAction[] = [
-  'authorised',
+  'authorized',
   'denied',
   'submitted',
   'solved',

@@ -14,7 +14,7 @@ import { jsonlAudit } from '../../src/audit/jsonl.js'
 import { recordSchema } from '../../src/audit/schema.js'
 import type { AuditSink } from '../../src/audit/sink.js'
 import { verifyAudit } from '../../src/audit/verify.js'
-import { authorised, NOON } from './events.js'
+import { authorized, NOON } from './events.js'
 import { logFiles, recordsOf, temporaryFolder } from './folder.js'
 
 const DAY = 86_400_000
@@ -60,15 +60,15 @@ describe('jsonlAudit', () => {
 
   it('gives a head that verification knows', async () => {
     await sink.open('checkout-tests', NOON)
-    const head = await sink.write([authorised, authorised])
+    const head = await sink.write([authorized, authorized])
     expect(head).toMatchObject({ file: logFiles(dir)[0], seq: 3 })
     expect(await verifyAudit(dir, { heads: head ? [head] : [] })).toMatchObject({ ok: true, records: 3 })
   })
 
   it('begins a new file for a new day, which says where the one before ends', async () => {
     await sink.open('checkout-tests', NOON)
-    const head = await sink.write([authorised])
-    await sink.write([{ ...authorised, at: NOON + DAY }])
+    const head = await sink.write([authorized])
+    await sink.write([{ ...authorized, at: NOON + DAY }])
     expect(logFiles(dir)).toHaveLength(2)
     expect(recordsOf(fileAt(1))[0]).toMatchObject({
       event: { action: 'opened' },
@@ -80,21 +80,21 @@ describe('jsonlAudit', () => {
 
   it('stays in its file when the clock is set back', async () => {
     await sink.open('checkout-tests', NOON)
-    await sink.write([{ ...authorised, at: NOON - 3 * DAY }])
+    await sink.write([{ ...authorized, at: NOON - 3 * DAY }])
     expect(logFiles(dir)).toHaveLength(1)
     expect(recordsOf(fileAt())).toHaveLength(2)
   })
 
   it('survives a clock gone mad', async () => {
     await sink.open('checkout-tests', NOON)
-    for (const at of [Number.NaN, 1e300, Number.NEGATIVE_INFINITY]) await sink.write([{ ...authorised, at }])
+    for (const at of [Number.NaN, 1e300, Number.NEGATIVE_INFINITY]) await sink.write([{ ...authorized, at }])
     expect(await verifyAudit(dir)).toMatchObject({ ok: true })
   })
 
   it('begins a new file when one has grown to its size', async () => {
     sink = jsonlAudit({ dir, maxFileBytes: 65_536 })
     await sink.open('checkout-tests', NOON)
-    for (let count = 0; count < 200; count++) await sink.write([authorised])
+    for (let count = 0; count < 200; count++) await sink.write([authorized])
     expect(logFiles(dir).length).toBeGreaterThan(1)
     for (const file of logFiles(dir)) expect(statSync(join(dir, file)).size).toBeLessThan(70_000)
     expect(await verifyAudit(dir)).toMatchObject({ ok: true, records: 200 + logFiles(dir).length })
@@ -102,11 +102,11 @@ describe('jsonlAudit', () => {
 
   it('goes on in a new file when its file was deleted, and verification misses the old one', async () => {
     await sink.open('checkout-tests', NOON)
-    await sink.write([authorised])
+    await sink.write([authorized])
     const lost = logFiles(dir)[0] ?? ''
     unlinkSync(fileAt())
-    await sink.write([authorised])
-    expect(recordsOf(fileAt()).map((record) => record.event.action)).toEqual(['opened', 'authorised'])
+    await sink.write([authorized])
+    expect(recordsOf(fileAt()).map((record) => record.event.action)).toEqual(['opened', 'authorized'])
     const result = await verifyAudit(dir)
     expect(result).toMatchObject({ ok: false, firstBad: { file: lost, line: 0, problem: 'missing' } })
   })
@@ -116,10 +116,10 @@ describe('jsonlAudit', () => {
     ['emptied', (path: string) => truncateSync(path), { line: 1, problem: 'missing' }],
   ])('goes on in a new file when its file was %s, and verification names the line', async (_, meddle, bad) => {
     await sink.open('checkout-tests', NOON)
-    await sink.write([authorised])
+    await sink.write([authorized])
     const file = logFiles(dir)[0] ?? ''
     meddle(fileAt())
-    await sink.write([authorised])
+    await sink.write([authorized])
     expect(logFiles(dir)).toHaveLength(2)
     const { files } = await verifyAudit(dir)
     expect(files.find((one) => one.file === file)?.firstBad).toMatchObject(bad)
@@ -136,7 +136,7 @@ describe('jsonlAudit', () => {
     const other = join(folder.path, 'other.txt')
     const taken = openSync(other, 'w')
     expect(taken).toBe(fd)
-    const head = await sink.write([authorised])
+    const head = await sink.write([authorized])
     expect(head?.seq).toBe(2)
     expect(fstatSync(taken).size).toBe(0)
     await sink.close()

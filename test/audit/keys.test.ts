@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type AuditEvent, jsonlAudit, keysInAudit } from '../../src/audit/index.js'
-import { authorised, NOON } from './events.js'
+import { authorized, NOON } from './events.js'
 import { logFiles, temporaryFolder } from './folder.js'
 
 let folder: ReturnType<typeof temporaryFolder>
@@ -21,7 +21,7 @@ async function write(...events: AuditEvent[]): Promise<void> {
 }
 
 const of = (key: string, solveId: string, action: AuditEvent['action'], at: number, more = {}): AuditEvent => ({
-  ...authorised,
+  ...authorized,
   keyFingerprint: `fingerprint-${key}`,
   keyVersion: key,
   solveId,
@@ -32,17 +32,17 @@ const of = (key: string, solveId: string, action: AuditEvent['action'], at: numb
 
 it('solves are counted by key, the one that was used last first', async () => {
   await write(
-    of('1', 'a', 'authorised', 0),
+    of('1', 'a', 'authorized', 0),
     of('1', 'a', 'submitted', 1),
-    of('1', 'b', 'authorised', 2),
+    of('1', 'b', 'authorized', 2),
     of('1', 'a', 'solved', 3),
-    of('2', 'c', 'authorised', 4),
+    of('2', 'c', 'authorized', 4),
     of('1', 'b', 'failed', 5, { code: 'SOLVE_TIMEOUT' }),
     of('2', 'c', 'solved', 6),
-    of('2', 'd', 'authorised', 7),
+    of('2', 'd', 'authorized', 7),
     of('2', 'd', 'abandoned', 8),
     of('1', 'a', 'injected', 9),
-    { ...authorised, action: 'denied', at: NOON, keyFingerprint: undefined, keyVersion: undefined },
+    { ...authorized, action: 'denied', at: NOON, keyFingerprint: undefined, keyVersion: undefined },
   )
   const at = (ms: number) => new Date(NOON + ms)
   expect(await keysInAudit(dir)).toMatchObject([
@@ -70,26 +70,26 @@ it('solves are counted by key, the one that was used last first', async () => {
 it('a solve that another process picked up has ended, whichever file is read first', async () => {
   await write(
     of('1', 'a', 'recovered', 9),
-    of('1', 'b', 'authorised', 1),
+    of('1', 'b', 'authorized', 1),
     of('1', 'c', 'recovered', 9, { code: 'CAPTCHA_UNSOLVABLE' }),
   )
-  await write(of('1', 'a', 'authorised', 0), of('1', 'b', 'recovered', 9), of('1', 'c', 'authorised', 0))
+  await write(of('1', 'a', 'authorized', 0), of('1', 'b', 'recovered', 9), of('1', 'c', 'authorized', 0))
   expect(await keysInAudit({ dir })).toMatchObject([{ solved: 2, failed: 1, open: 0 }])
 })
 
 it('a solve that was tried twice is counted twice, and is open once', async () => {
   await write(
-    of('1', 'a', 'authorised', 0),
+    of('1', 'a', 'authorized', 0),
     of('1', 'a', 'failed', 1),
-    of('1', 'a', 'authorised', 2),
+    of('1', 'a', 'authorized', 2),
     of('1', 'a', 'solved', 3),
-    of('1', 'b', 'authorised', 4),
+    of('1', 'b', 'authorized', 4),
   )
   expect(await keysInAudit(dir)).toMatchObject([{ solved: 1, failed: 1, open: 1 }])
 })
 
 it('what cannot be read in a log is passed over', async () => {
-  await write(of('1', 'a', 'authorised', 0), of('1', 'a', 'solved', 1))
+  await write(of('1', 'a', 'authorized', 0), of('1', 'a', 'solved', 1))
   const [name = ''] = logFiles(dir)
   appendFileSync(
     join(dir, name),

@@ -5,18 +5,18 @@ import { recordJson, toRecord } from '../../src/audit/record.js'
 import { recordSchema } from '../../src/audit/schema.js'
 import { usd } from '../../src/policy/money.js'
 import { anyEvent } from './arbitraries.js'
-import { authorised, denied, NOON } from './events.js'
+import { authorized, denied, NOON } from './events.js'
 
 describe('toRecord', () => {
   it('uses the names of the Elastic Common Schema, and solveguard for the rest', () => {
-    expect(toRecord(authorised)).toEqual({
+    expect(toRecord(authorized)).toEqual({
       '@timestamp': '2026-11-24T12:00:00.000Z',
       ecs: { version: '8.17.0' },
       event: {
         kind: 'event',
         category: ['api'],
         type: ['allowed'],
-        action: 'authorised',
+        action: 'authorized',
         outcome: 'success',
         dataset: 'solveguard.audit',
       },
@@ -50,7 +50,7 @@ describe('toRecord', () => {
   })
 
   it('gives the error of a failure, its cost and its duration in nanoseconds', () => {
-    const event = { ...authorised, action: 'failed', code: 'SOLVE_TIMEOUT', message: 'Too late.' } as const
+    const event = { ...authorized, action: 'failed', code: 'SOLVE_TIMEOUT', message: 'Too late.' } as const
     const record = toRecord({ ...event, cost: usd(0.003), durationMs: 1.5 })
     expect(record.event).toMatchObject({ outcome: 'failure', duration: 1_500_000 })
     expect(record.error).toEqual({ code: 'SOLVE_TIMEOUT', message: 'Too late.' })
@@ -58,13 +58,13 @@ describe('toRecord', () => {
   })
 
   it('takes an injection with a code for a failed one', () => {
-    const injected = { ...authorised, action: 'injected' } as const
+    const injected = { ...authorized, action: 'injected' } as const
     expect(toRecord(injected).event.outcome).toBe('success')
     expect(toRecord({ ...injected, code: 'WIDGET_GONE', message: 'Gone.' }).event.outcome).toBe('failure')
   })
 
   it('does not take a solve for a failed one because its code says that it was free', () => {
-    const record = toRecord({ ...authorised, action: 'solved', code: 'TEST_KEY', cost: usd(0) })
+    const record = toRecord({ ...authorized, action: 'solved', code: 'TEST_KEY', cost: usd(0) })
     expect(record.event).toMatchObject({ outcome: 'success', code: 'TEST_KEY' })
     expect(record.error).toBeUndefined()
   })
@@ -88,13 +88,13 @@ describe('toRecord', () => {
     ['hunter2', { scheme: 'unknown' }],
     ['', { scheme: 'unknown' }],
   ])('keeps of the page %s no password, query, fragment or content', (page, url) => {
-    const record = toRecord({ ...authorised, page, frame: page })
+    const record = toRecord({ ...authorized, page, frame: page })
     expect(record.url).toEqual(url)
-    expect(recordJson({ ...authorised, page, frame: page })).not.toContain('hunter2')
+    expect(recordJson({ ...authorized, page, frame: page })).not.toContain('hunter2')
   })
 
   it("keeps a proxy's password off the record", () => {
-    expect(toRecord({ ...authorised, egress: 'http://me:p@ss@proxy:3128' }).solveguard.egress).toBe('http://proxy:3128')
+    expect(toRecord({ ...authorized, egress: 'http://me:p@ss@proxy:3128' }).solveguard.egress).toBe('http://proxy:3128')
   })
 
   it('is of the schema, on one short line and printable, for any event', () => {
@@ -119,6 +119,6 @@ describe('toRecord', () => {
   })
 
   it.each([Number.NaN, Number.POSITIVE_INFINITY, -1, 1e300])('can write down the time %s of a clock gone mad', (at) => {
-    recordSchema.parse(toRecord({ ...authorised, at }))
+    recordSchema.parse(toRecord({ ...authorized, at }))
   })
 })

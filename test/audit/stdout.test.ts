@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { bundleForNode } from '../../scripts/page-script.mjs'
 import { type LineStream, stdoutAudit } from '../../src/audit/stdout.js'
 import { SolveguardError } from '../../src/base/errors.js'
-import { authorised, denied, NOON } from './events.js'
+import { authorized, denied, NOON } from './events.js'
 
 const folder = fileURLToPath(new URL('../../node_modules/.cache/solveguard', import.meta.url))
 const program = `${folder}/audit-stdout-${process.pid}.mjs`
@@ -31,10 +31,10 @@ describe('stdoutAudit', () => {
     const { lines, stream } = keeper()
     const sink = stdoutAudit({ stream })
     await sink.open('checkout-tests', NOON)
-    await sink.write([authorised, denied])
+    await sink.write([authorized, denied])
     const own: string[] = []
     const logger = pino({ base: null }, { write: (line: string) => void own.push(line) })
-    logger.info('authorised recaptcha v2-checkbox')
+    logger.info('authorized recaptcha v2-checkbox')
     logger.warn('denied ORIGIN_NOT_NAMED')
     const parsed = (text: string) => JSON.parse(text) as { level: number; msg: string; time: unknown }
     const pinos = own.map(parsed)
@@ -47,14 +47,14 @@ describe('stdoutAudit', () => {
     const { lines, stream } = keeper()
     const sink = stdoutAudit({ stream, format: 'ecs' })
     await sink.open('checkout-tests', NOON)
-    await sink.write([authorised])
+    await sink.write([authorized])
     expect(Object.keys(JSON.parse(lines[0] ?? '') as object)[0]).toBe('@timestamp')
   })
 
   it('denies when its reader takes nothing', async () => {
     const sink = stdoutAudit({ stream: keeper(() => undefined).stream, timeoutMs: 10 })
     await sink.open('checkout-tests', NOON)
-    await expect(sink.write([authorised])).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
+    await expect(sink.write([authorized])).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
   })
 
   it('denies when its reader has gone, and the process lives on', async () => {

@@ -8,7 +8,7 @@ import type { AuditEvent } from '../../src/audit/sink.js'
 import { verifyAudit } from '../../src/audit/verify.js'
 import type { ChainHead } from '../../src/base/chain.js'
 import { anyEvent } from './arbitraries.js'
-import { authorised, NOON } from './events.js'
+import { authorized, NOON } from './events.js'
 import { linesOf, logFiles, recordsOf, temporaryFolder } from './folder.js'
 
 let folder: ReturnType<typeof temporaryFolder>
@@ -42,7 +42,7 @@ async function writeLog(events: readonly AuditEvent[]): Promise<Log> {
 }
 
 const solves = (count: number): AuditEvent[] =>
-  Array.from({ length: count }, (_, index) => ({ ...authorised, at: NOON + index, solveId: `s${index}` }))
+  Array.from({ length: count }, (_, index) => ({ ...authorized, at: NOON + index, solveId: `s${index}` }))
 
 /** The lines of a file with their newlines, as bytes. */
 function split(bytes: Buffer): Buffer[] {
@@ -237,7 +237,7 @@ describe('verifyAudit', () => {
     const sink = jsonlAudit({ dir })
     await sink.open('checkout-tests', NOON)
     await sink.write(solves(1))
-    await sink.write([{ ...authorised, at: NOON + 86_400_000 }])
+    await sink.write([{ ...authorized, at: NOON + 86_400_000 }])
     await sink.close()
     unlinkSync(gone.path)
     const kept = logFiles(dir)
@@ -267,7 +267,7 @@ describe('verifyAudit', () => {
     const sink = jsonlAudit({ dir })
     await sink.open('checkout-tests', NOON)
     await sink.write(solves(3))
-    await sink.write([{ ...authorised, at: NOON + 86_400_000 }])
+    await sink.write([{ ...authorized, at: NOON + 86_400_000 }])
     await sink.close()
     const [first = '', second = ''] = logFiles(dir).map((name) => join(dir, name))
     const whole = readFileSync(first)

@@ -276,7 +276,7 @@ describe('a reply', () => {
       more()
     })
     const error = await failure(transportTo(url).send(call, secret))
-    expect(error).toMatchObject({ reason: 'too-large', taken: 'unknown' })
+    expect(error).toMatchObject({ reason: 'too-large', delivered: 'unknown' })
     expect(written).toBeLessThan(20_000_000)
   })
 
@@ -285,7 +285,10 @@ describe('a reply', () => {
       request.resume()
       response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('OK|1'))
     })
-    expect(await failure(transportTo(url).send(call, secret))).toMatchObject({ reason: 'cut-off', taken: 'unknown' })
+    expect(await failure(transportTo(url).send(call, secret))).toMatchObject({
+      reason: 'cut-off',
+      delivered: 'unknown',
+    })
   })
 
   test.each([
@@ -295,7 +298,10 @@ describe('a reply', () => {
     ['before it began', ''],
   ])('that is cut off %s is no reply', async (_, text) => {
     const url = await serveRaw((socket) => socket.end(text))
-    expect(await failure(transportTo(url).send(call, secret))).toMatchObject({ reason: 'cut-off', taken: 'unknown' })
+    expect(await failure(transportTo(url).send(call, secret))).toMatchObject({
+      reason: 'cut-off',
+      delivered: 'unknown',
+    })
   })
 
   test.each([
@@ -304,12 +310,15 @@ describe('a reply', () => {
     ['an upgrade', 'HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n'],
   ])('that is %s is no reply', async (_, text) => {
     const url = await serveRaw((socket) => socket.end(text))
-    expect(await failure(transportTo(url).send(call, secret))).toMatchObject({ reason: 'cut-off', taken: 'unknown' })
+    expect(await failure(transportTo(url).send(call, secret))).toMatchObject({
+      reason: 'cut-off',
+      delivered: 'unknown',
+    })
   })
 
   test('with endless headers is given up', async () => {
     const url = await serveRaw((socket) => socket.write(`HTTP/1.1 200 OK\r\nx: ${'y'.repeat(200_000)}`))
-    expect(await failure(transportTo(url).send(call, secret))).toMatchObject({ taken: 'unknown' })
+    expect(await failure(transportTo(url).send(call, secret))).toMatchObject({ delivered: 'unknown' })
   })
 })
 
@@ -317,7 +326,7 @@ describe('time', () => {
   test('runs out for a reply that never begins', async () => {
     const { url } = await serve((request) => request.resume())
     const error = await failure(transportTo(url).send(call, secret, { timeoutMs: 100 }))
-    expect(error).toMatchObject({ reason: 'timeout', taken: 'unknown' })
+    expect(error).toMatchObject({ reason: 'timeout', delivered: 'unknown' })
   })
 
   test('runs out for a reply that never ends', async () => {
@@ -327,7 +336,7 @@ describe('time', () => {
       response.once('close', () => clearInterval(timer))
     })
     const error = await failure(transportTo(url).send(call, secret, { timeoutMs: 200 }))
-    expect(error).toMatchObject({ reason: 'timeout', taken: 'unknown' })
+    expect(error).toMatchObject({ reason: 'timeout', delivered: 'unknown' })
   })
 
   test('runs out after 30 s for a reply that would come after an hour', async () => {
@@ -346,7 +355,7 @@ describe('time', () => {
     await clock.advance(29_999)
     expect(over).toBe(false)
     await clock.advance(1)
-    expect(await sent).toMatchObject({ reason: 'timeout', taken: 'unknown' })
+    expect(await sent).toMatchObject({ reason: 'timeout', delivered: 'unknown' })
   })
 
   test('that ran out leaves no timer, and a call that is answered none either', async () => {
@@ -368,14 +377,14 @@ describe('a signal', () => {
       abort.abort()
     })
     const error = await failure(transportTo(url).send(call, secret, { signal: abort.signal }))
-    expect(error).toMatchObject({ reason: 'aborted', taken: 'unknown' })
+    expect(error).toMatchObject({ reason: 'aborted', delivered: 'unknown' })
   })
 
   test('that was aborted before keeps the call from being made', async () => {
     let requests = 0
     const { url } = await serve(() => requests++)
     const error = await failure(transportTo(url).send(call, secret, { signal: AbortSignal.abort() }))
-    expect(error).toMatchObject({ reason: 'aborted', taken: 'no' })
+    expect(error).toMatchObject({ reason: 'aborted', delivered: 'no' })
     expect(requests).toBe(0)
   })
 
@@ -391,7 +400,7 @@ describe('a signal', () => {
     const abort = new AbortController()
     const sent = failure(transport.send({ ...call, fields: { n: 'aborted' } }, secret, { signal: abort.signal }))
     abort.abort()
-    expect(await sent).toMatchObject({ reason: 'aborted', taken: 'no' })
+    expect(await sent).toMatchObject({ reason: 'aborted', delivered: 'no' })
     await transport.send({ ...call, fields: { n: 'second' } }, secret)
     await transport.send({ ...call, fields: { n: 'third' } }, secret)
     expect(bodies.map((body) => new URLSearchParams(body).get('n'))).toEqual(['second', 'third'])
@@ -426,7 +435,7 @@ describe('a connection', () => {
     const error = await failure(transportTo(url).send(call, secret))
     expect(error).toMatchObject({
       reason: 'unreachable',
-      taken: 'no',
+      delivered: 'no',
       message: expect.stringContaining('ECONNREFUSED'),
     })
   })
@@ -438,7 +447,7 @@ describe('a connection', () => {
         done(Object.assign(new Error(`getaddrinfo ${KEY}`), { code: 'ENOTFOUND' }))) as unknown as typeof dns.lookup)
     cleanups.push(() => lookup.mockRestore())
     const error = await failure(transportTo('https://solver.test').send(call, secret))
-    expect(error).toMatchObject({ reason: 'unreachable', taken: 'no' })
+    expect(error).toMatchObject({ reason: 'unreachable', delivered: 'no' })
     expect(error.message).toBe('No connection to https://solver.test (ENOTFOUND).')
   })
 
@@ -450,7 +459,11 @@ describe('a connection', () => {
     process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'
     cleanups.push(() => delete process.env.NODE_TLS_REJECT_UNAUTHORIZED)
     const error = await failure(transportTo(`https://127.0.0.1:${port}`).send(call, secret))
-    expect(error).toMatchObject({ reason: 'unreachable', taken: 'no', message: expect.stringContaining('certificate') })
+    expect(error).toMatchObject({
+      reason: 'unreachable',
+      delivered: 'no',
+      message: expect.stringContaining('certificate'),
+    })
     expect(requests).toBe(0)
   })
 
@@ -465,7 +478,7 @@ describe('a connection', () => {
     const ca = certificate.cert
     expect((await transportTo(`https://127.0.0.1:${port}`, { ca }).send(call, secret)).body).toBe('OK|1')
     const error = await failure(transportTo(`https://localhost:${port}`, { ca }).send(call, secret))
-    expect(error).toMatchObject({ reason: 'unreachable', taken: 'no' })
+    expect(error).toMatchObject({ reason: 'unreachable', delivered: 'no' })
     expect(error.message).toContain('ERR_TLS_CERT_ALTNAME_INVALID')
   })
 
@@ -501,7 +514,7 @@ describe('closing', () => {
     await transport.close()
     for (const error of await Promise.all(waiting)) expect(error.reason).toBe('aborted')
     await Promise.all(closed)
-    expect(await failure(transport.send(call, secret))).toMatchObject({ reason: 'aborted', taken: 'no' })
+    expect(await failure(transport.send(call, secret))).toMatchObject({ reason: 'aborted', delivered: 'no' })
     await transport.close()
   })
 })

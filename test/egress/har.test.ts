@@ -108,10 +108,10 @@ describe('an entry', () => {
   })
 
   it.each([
-    ['cut off', { taken: 'unknown' }, (_: unknown, response: { destroy(): void }) => response.destroy()],
+    ['cut off', { delivered: 'unknown' }, (_: unknown, response: { destroy(): void }) => response.destroy()],
     [
       'cut off in the middle',
-      { taken: 'unknown' },
+      { delivered: 'unknown' },
       (
         _: unknown,
         response: { writeHead(...args: unknown[]): void; write(text: string, done: () => void): void; destroy(): void },

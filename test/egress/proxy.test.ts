@@ -175,12 +175,16 @@ describe('through a proxy', () => {
     expect(tap.sent()).not.toContain('CONNECT')
     // One whose certificate is not trusted gets nothing.
     const error = await failure(through(`https://alice:${PASSWORD}@127.0.0.1:${tap.port}`).send(call, secret))
-    expect(error).toMatchObject({ reason: 'proxy', taken: 'no' })
+    expect(error).toMatchObject({ reason: 'proxy', delivered: 'no' })
   })
 
   test('the service has to have the right certificate', async () => {
     const error = await failure(through(squid.url, { ca: makeCertificate('solver.test').cert }).send(call, secret))
-    expect(error).toMatchObject({ reason: 'unreachable', taken: 'no', message: expect.stringContaining('certificate') })
+    expect(error).toMatchObject({
+      reason: 'unreachable',
+      delivered: 'no',
+      message: expect.stringContaining('certificate'),
+    })
     expect(asked).toBe(0)
   })
 })
@@ -195,7 +199,7 @@ describe('a proxy that fails', () => {
     'because the password is %s (%s) sends nothing, and the message says what to check',
     async (_, __, proxy, status) => {
       const error = await failure(through(proxy()).send(call, secret))
-      expect(error).toMatchObject({ reason: 'proxy', taken: 'no' })
+      expect(error).toMatchObject({ reason: 'proxy', delivered: 'no' })
       expect(error.message).toBe(
         `The proxy ${new URL(proxy()).origin} refused a connection to solver.test:${port} (${status}): check the user name and password in its address.`,
       )
@@ -213,7 +217,11 @@ describe('a proxy that fails', () => {
     cleanups.push(() => service.off('connection', count))
     for (const baseUrl of [`https://127.0.0.1:${port}`, `https://solver.test:${port}`, `https://localhost:${port}`]) {
       const error = await failure(through(`http://127.0.0.1:${gone.port}`, { baseUrl }).send(call, secret))
-      expect(error).toMatchObject({ reason: 'proxy', taken: 'no', message: expect.stringContaining('ECONNREFUSED') })
+      expect(error).toMatchObject({
+        reason: 'proxy',
+        delivered: 'no',
+        message: expect.stringContaining('ECONNREFUSED'),
+      })
     }
     expect(connections).toBe(0)
     expect(names.filter((name) => name !== '127.0.0.1')).toEqual([])
@@ -221,7 +229,11 @@ describe('a proxy that fails', () => {
 
   test('because it cannot find the service says so', async () => {
     const error = await failure(through(squid.url, { baseUrl: `https://elsewhere.test:${port}` }).send(call, secret))
-    expect(error).toMatchObject({ reason: 'proxy', taken: 'no', message: expect.stringContaining('elsewhere.test') })
+    expect(error).toMatchObject({
+      reason: 'proxy',
+      delivered: 'no',
+      message: expect.stringContaining('elsewhere.test'),
+    })
   })
 
   test('in the middle of a call leaves it open whether the service took it', async () => {
@@ -229,10 +241,10 @@ describe('a proxy that fails', () => {
     cleanups.push(() => proxy.stop())
     hang = () => void proxy.kill()
     const error = await failure(through(proxy.url, { baseUrl: `https://127.0.0.1:${port}` }).send(call, secret))
-    expect(error).toMatchObject({ reason: 'cut-off', taken: 'unknown' })
+    expect(error).toMatchObject({ reason: 'cut-off', delivered: 'unknown' })
     hang = undefined
     const next = await failure(through(proxy.url, { baseUrl: `https://127.0.0.1:${port}` }).send(call, secret))
-    expect(next).toMatchObject({ reason: 'proxy', taken: 'no' })
+    expect(next).toMatchObject({ reason: 'proxy', delivered: 'no' })
     expect(asked).toBe(1)
   })
 
@@ -248,7 +260,7 @@ describe('a proxy that fails', () => {
   ])('because it %s is asked once, and nothing is sent', async (_, answer) => {
     const fake = await fakeProxy(answer)
     const error = await failure(through(`http://127.0.0.1:${fake.port}`).send(call, secret))
-    expect(error.taken).toBe('no')
+    expect(error.delivered).toBe('no')
     expect(['proxy', 'unreachable']).toContain(error.reason)
     expect(fake.connections()).toBe(1)
     expect(asked).toBe(0)
@@ -258,7 +270,7 @@ describe('a proxy that fails', () => {
     const fake = await fakeProxy(() => {})
     const transport = through(`http://127.0.0.1:${fake.port}`)
     const error = await failure(transport.send(call, secret, { timeoutMs: 200 }))
-    expect(error).toMatchObject({ reason: 'timeout', taken: 'no' })
+    expect(error).toMatchObject({ reason: 'timeout', delivered: 'no' })
     await transport.close()
     await fake.allClosed()
   })

@@ -118,7 +118,7 @@ describe('through dante, a SOCKS5 proxy', () => {
   test('what its rules forbid is told as that, and nothing was sent', async () => {
     const transport = through(`socks5://127.0.0.1:${dante.port}`, { baseUrl: `https://127.0.0.9:${port}` })
     const error = await failure(transport.send(call, secret))
-    expect(error).toMatchObject({ reason: 'proxy', taken: 'no' })
+    expect(error).toMatchObject({ reason: 'proxy', delivered: 'no' })
     expect(error.message).toContain(`127.0.0.9:${port}: its rules have to allow`)
   })
 
@@ -126,7 +126,7 @@ describe('through dante, a SOCKS5 proxy', () => {
     const closed = await freePort()
     const transport = through(`socks5://127.0.0.1:${dante.port}`, { baseUrl: `https://localhost:${closed}` })
     const error = await failure(transport.send(call, secret))
-    expect(error).toMatchObject({ reason: 'proxy', taken: 'no' })
+    expect(error).toMatchObject({ reason: 'proxy', delivered: 'no' })
     expect(error.message).toContain('could not connect to')
   })
 
@@ -137,7 +137,7 @@ describe('through dante, a SOCKS5 proxy', () => {
     await tap.close()
     await transport.send(call, secret).catch(() => {})
     const error = await failure(transport.send(call, secret))
-    expect(error).toMatchObject({ reason: 'proxy', taken: 'no' })
+    expect(error).toMatchObject({ reason: 'proxy', delivered: 'no' })
     expect(asked).toBe(1)
   })
 
@@ -150,7 +150,7 @@ describe('through dante, a SOCKS5 proxy', () => {
       baseUrl: `https://localhost:${otherPort}`,
       ca: stranger.cert,
     })
-    expect(await failure(transport.send(call, secret))).toMatchObject({ reason: 'unreachable', taken: 'no' })
+    expect(await failure(transport.send(call, secret))).toMatchObject({ reason: 'unreachable', delivered: 'no' })
   })
 
   test('a login that is wanted and missing is told as that', async () => {
@@ -158,7 +158,7 @@ describe('through dante, a SOCKS5 proxy', () => {
     cleanups.push(() => own.stop())
     for (const login of ['', `alice:${PASSWORD}@`]) {
       const error = await failure(through(`socks5://${login}127.0.0.1:${own.port}`).send(call, secret))
-      expect(error).toMatchObject({ reason: 'proxy', taken: 'no' })
+      expect(error).toMatchObject({ reason: 'proxy', delivered: 'no' })
     }
     expect(asked).toBe(0)
   })
@@ -197,7 +197,7 @@ describe('a SOCKS5 proxy that answers something else', () => {
     async (_, answers, message) => {
       const { url } = await startScripted(...answers)
       const error = await failure(through(url).send(call, secret))
-      expect(error).toMatchObject({ reason: 'proxy', taken: 'no' })
+      expect(error).toMatchObject({ reason: 'proxy', delivered: 'no' })
       expect(error.message.toLowerCase()).toContain(message.toLowerCase())
     },
   )
@@ -208,6 +208,6 @@ describe('a SOCKS5 proxy that answers something else', () => {
     const sent = failure(transport.send(call, secret))
     await vi.waitFor(() => expect(heard.length).toBe(1))
     await transport.close()
-    expect((await sent).taken).toBe('no')
+    expect((await sent).delivered).toBe('no')
   })
 })

@@ -52,8 +52,8 @@ async function twoAccounts() {
 
 /** With what is nearest in the way by itself. */
 async function adviceOf(guard: Guard, options?: AdviceOptions) {
-  const advice = await guard.advice(options)
-  return { ...advice, nearest: advice.because[0] }
+  const advice = await guard.recommendConcurrency(options)
+  return { ...advice, nearest: advice.reasons[0] }
 }
 
 describe('guard.advice', () => {
@@ -219,20 +219,20 @@ describe('guard.advice', () => {
     [{ depth: 3 }, /advice\.depth: there is no such field/],
   ])('refuses %j', async (options, message) => {
     const { guard } = await rig()
-    const error = await errorOf(guard.advice(options as AdviceOptions))
+    const error = await errorOf(guard.recommendConcurrency(options as AdviceOptions))
     expect([error.code, error.message]).toEqual(['CONFIG_INVALID', expect.stringMatching(message)])
   })
 
   it('of a guard that was closed is an error', async () => {
     const { guard } = await rig()
     await guard.close()
-    expect(await errorOf(guard.advice())).toMatchObject({ code: 'GUARD_CLOSED' })
+    expect(await errorOf(guard.recommendConcurrency())).toMatchObject({ code: 'GUARD_CLOSED' })
   })
 })
 
 it('a key that is too old for a solve is too old to ask for a balance', async () => {
   const secret = fixedSecret('a-key-for-tests', { createdAt: Date.UTC(2024, 0, 1) })
   const { guard, balances, clock } = await paidBySolve({ secret, policy: { key: { expireAfter: '30d' } } })
-  const { because } = await settleWith(clock, guard.advice({ queued: 5, family: 'recaptcha' }))
-  expect([balances(), because.some(({ code }) => code === 'balance')]).toEqual([0, false])
+  const { reasons } = await settleWith(clock, guard.recommendConcurrency({ queued: 5, family: 'recaptcha' }))
+  expect([balances(), reasons.some(({ code }) => code === 'balance')]).toEqual([0, false])
 })

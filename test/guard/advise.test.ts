@@ -38,7 +38,7 @@ describe('advice', () => {
   it('is never above what anything allows, and names what is in the way first', () => {
     fc.assert(
       fc.property(situation, (of) => {
-        const { workers, because, solvesPerMinute } = advise(of)
+        const { workers, reasons, solvesPerMinute } = advise(of)
         expect(Number.isInteger(workers) && workers >= 0).toBe(true)
         expect(workers).toBeLessThanOrEqual(of.queued + of.underWay)
         expect(workers).toBeLessThanOrEqual(of.concurrent ?? Number.POSITIVE_INFINITY)
@@ -51,9 +51,9 @@ describe('advice', () => {
         }
         const most = Math.max(...of.accounts.map(({ price }) => price))
         if (most > 0) expect((workers - of.underWay) * most).toBeLessThanOrEqual(of.left)
-        expect(because[0]?.limit).toBe(workers)
-        expect(because.map(({ limit }) => limit)).toEqual(because.map(({ limit }) => limit).sort((a, b) => a - b))
-        for (const { message } of because) expect(message).toMatch(/\.$/)
+        expect(reasons[0]?.limit).toBe(workers)
+        expect(reasons.map(({ limit }) => limit)).toEqual(reasons.map(({ limit }) => limit).sort((a, b) => a - b))
+        for (const { message } of reasons) expect(message).toMatch(/\.$/)
       }),
     )
   })
@@ -76,13 +76,13 @@ describe('advice', () => {
         expect(advise({ ...of, stopped })).toMatchObject({
           workers: 0,
           retryAt,
-          because: [{ code, limit: 0 }],
+          reasons: [{ code, limit: 0 }],
           solvesPerMinute: 0,
         })
       }),
     )
     const out = advise({ ...BASE, left: usd(0.001), refilledAt: retryAt })
-    expect(out).toMatchObject({ workers: 0, retryAt, because: [{ code: 'budget', limit: 0 }, { code: 'queue' }] })
+    expect(out).toMatchObject({ workers: 0, retryAt, reasons: [{ code: 'budget', limit: 0 }, { code: 'queue' }] })
   })
 
   it.each<[string, Partial<Situation>, number, string, RegExp]>([
@@ -131,8 +131,8 @@ describe('advice', () => {
     ],
   ])('says why not more where %s', (_, more, workers, code, message) => {
     const advice = advise({ ...BASE, ...more })
-    expect([advice.workers, advice.because[0]?.code]).toEqual([workers, code])
-    expect(advice.because[0]?.message).toMatch(message)
+    expect([advice.workers, advice.reasons[0]?.code]).toEqual([workers, code])
+    expect(advice.reasons[0]?.message).toMatch(message)
   })
 
   it('says how many threads would be worth having', () => {

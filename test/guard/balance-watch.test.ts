@@ -24,10 +24,10 @@ beforeEach(async () => {
   looking = 0
   ledger = {
     ...books,
-    remember(fact, now) {
-      const value = books.remember(fact, now)
+    setFact(fact, now) {
+      const value = books.setFact(fact, now)
       // Claimed by whoever looks, and given up or put off when that is done.
-      if (fact.name.startsWith('look/')) looking += fact.ifNew ? Number(value === fact.value) : -1
+      if (fact.name.startsWith('look/')) looking += fact.ifAbsent ? Number(value === fact.value) : -1
       return value
     },
   }
@@ -295,7 +295,7 @@ describe('no alarm', () => {
       () => ({
         solver: captchaAI({
           baseUrl: at.url,
-          patience: { firstPollMs: 0, everyMs: 5 },
+          polling: { firstPollMs: 0, everyMs: 5 },
           pricing: { per: 'thread', threads: 5, usdPerMonth: 15, imputedUsd: 0.001 },
         }),
       }),
@@ -320,7 +320,7 @@ describe('no alarm', () => {
         solver: twoCaptcha({
           baseUrl: at.url,
           pricing: { per: 'solve', usd: 0.001 },
-          patience: { firstPollMs: 0, everyMs: 5 },
+          polling: { firstPollMs: 0, everyMs: 5 },
         }),
         secret: fixedSecret(KEY),
         sharedKey,
@@ -353,7 +353,7 @@ it.each(['', '{}', 'null', '{"last":{"at":1}}', '[1', '{"last":{},"anchor":{},"l
     const { solve, leaks, balance, guard } = await aProcess()
     await solve()
     const { fingerprint } = (await guard.status()).key
-    await ledger.remember({ scope: 'balances', name: `state/${fingerprint}`, value, forMs: 3_600_000 }, clock.now())
+    await ledger.setFact({ scope: 'balances', name: `state/${fingerprint}`, value, ttlMs: 3_600_000 }, clock.now())
     expect(await balance()).toBeUndefined()
     await pass(20_000)
     expect(await balance()).toMatchObject({ amount: usd(99.999), missing: 0 })

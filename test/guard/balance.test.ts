@@ -32,10 +32,10 @@ class World {
     for (const { amount } of due) this.#balance -= amount
   }
 
-  reserve(budget: string, forMs = 5 * MINUTE): string {
+  reserve(budget: string, ttlMs = 5 * MINUTE): string {
     const id = `r${this.#ids++}`
     const path = [{ id: budget, limits: {} }]
-    this.ledger.reserve({ id, ownerId: 'me', path, amount: PRICE as Money, deadline: this.now + forMs }, this.now)
+    this.ledger.reserve({ id, ownerId: 'me', path, amount: PRICE as Money, deadline: this.now + ttlMs }, this.now)
     return id
   }
 
@@ -60,9 +60,9 @@ class World {
     const all = this.budgets.map((id) => this.ledger.usage(id, this.now))
     const sum = (of: (usage: (typeof all)[number]) => number) => all.reduce((total, usage) => total + of(usage), 0)
     return {
-      settled: sum(({ ever }) => ever.settled),
-      unsure: sum(({ ever }) => ever.unsure),
-      solves: sum(({ ever }) => ever.solves),
+      settled: sum(({ totals: ever }) => ever.settled),
+      unsure: sum(({ totals: ever }) => ever.unsure),
+      solves: sum(({ totals: ever }) => ever.solves),
       reserved: sum(({ reserved }) => reserved),
     }
   }

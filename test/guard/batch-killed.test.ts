@@ -64,7 +64,7 @@ it('a batch whose process is killed again and again ends, each item once, and no
     else expect([++kills, code]).toEqual([kills, null])
     const { spent, reserved } = await ledger.usage('batches', Date.now())
     expect(spent + reserved).toBeGreaterThanOrEqual(charged)
-    for (const { value } of await ledger.recall('batch:batches/nightly', Date.now())) {
+    for (const { value } of await ledger.listFacts('batch:batches/nightly', Date.now())) {
       const { taskId } = JSON.parse(value) as { taskId?: string }
       if (taskId !== undefined) noted.add(taskId)
     }
@@ -82,6 +82,8 @@ it('a batch whose process is killed again and again ends, each item once, and no
   const bought = service.tasks.map(({ id }) => id)
   expect(bought.filter((id) => noted.has(id))).toHaveLength(ITEMS)
   expect(bought.length).toBeLessThanOrEqual(ITEMS + kills * AT_A_TIME)
-  const items = (await ledger.recall('batch:batches/nightly', Date.now())).map(({ value }) => JSON.parse(value).state)
+  const items = (await ledger.listFacts('batch:batches/nightly', Date.now())).map(
+    ({ value }) => JSON.parse(value).state,
+  )
   expect(items).toEqual(Array(ITEMS).fill('solved'))
 }, 120_000)

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { expect, it } from 'vitest'
-import type { Core } from '../../src/guard/runtime.js'
+import type { GuardRuntime } from '../../src/guard/runtime.js'
 import { BatchLock } from '../../src/guard/streams/batch-lock.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { manualClock } from '../../src/testing/clock.js'
@@ -22,8 +22,8 @@ async function rig() {
     const core = { name: 'tests', ownerId: `${pid}-${++count}`, clock, ledger, closed: false, background }
     return {
       core,
-      lock: new BatchLock(core as unknown as Core, 'b'),
-      another: () => new BatchLock(core as unknown as Core, 'b'),
+      lock: new BatchLock(core as unknown as GuardRuntime, 'b'),
+      another: () => new BatchLock(core as unknown as GuardRuntime, 'b'),
     }
   }
   /** One of a process of this machine that is killed: it gives no sign of life from then on. */
@@ -73,7 +73,7 @@ it('a process of another machine is not taken for dead because its machine has t
   const { clock, ledger, lock } = await rig()
   const mark = `${hostname()}:${process.platform === 'linux' ? readlinkSync('/proc/self/ns/pid') : ''}:${NO_PID}-x`
   const fact = (name: string, value: string) =>
-    ledger.remember({ scope: 'batch-lock:tests/b', name, value, forMs: 15_000 }, clock.now())
+    ledger.setFact({ scope: 'batch-lock:tests/b', name, value, ttlMs: 15_000 }, clock.now())
   await fact('turn/1', mark)
   await fact(`here/${createHash('sha256').update(mark).digest('hex').slice(0, 32)}`, '')
   const refused = errorOf(lock().take())
@@ -93,7 +93,7 @@ it('a ledger keeps one small fact of a batch, however often it changed hands', a
     await next.take()
     await next.release()
   }
-  expect(await ledger.recall('batch-lock:tests/b', clock.now() + 60_000)).toHaveLength(1)
+  expect(await ledger.listFacts('batch-lock:tests/b', clock.now() + 60_000)).toHaveLength(1)
 })
 
 it('two streams of one guard do not both have it', async () => {
@@ -109,12 +109,12 @@ it('a ledger that fails for a moment keeps no process from giving signs of life'
   const { clock, ledger, lock } = await rig()
   const held = lock()
   await held.take()
-  const { recall } = ledger
-  ledger.recall = () => {
+  const { listFacts: recall } = ledger
+  ledger.listFacts = () => {
     throw new Error('the disk is full')
   }
   await clock.advance(6_000)
-  ledger.recall = recall.bind(ledger)
+  ledger.listFacts = recall.bind(ledger)
   await clock.advance(60_000)
   expect(held.lost.aborted).toBe(false)
   expect(await errorOf(lock().take())).toMatchObject({ code: 'BATCH_UNDER_WAY' })

@@ -76,9 +76,9 @@ describe('a batch that is taken up again', () => {
     next.guard.on('item', (item) => items.push(item))
     const tally = await next.guard.stream(pages(10), { batch: 'b' }).forEach(() => {})
     // The fourth was not known to have been dealt with: its answer is asked for again, and costs nothing more.
-    expect(tally).toEqual({ solved: 7, failed: 0, before: 3, cost: 7_000 })
+    expect(tally).toEqual({ solved: 7, failed: 0, alreadySolved: 3, cost: 7_000 })
     expect([bought, at.tasks.length]).toEqual([4, 10])
-    expect(items.filter(({ outcome }) => outcome === 'before').map(({ index }) => index)).toEqual([0, 1, 2])
+    expect(items.filter(({ outcome }) => outcome === 'already-solved').map(({ index }) => index)).toEqual([0, 1, 2])
     expect((await next.guard.status()).day).toMatchObject({ spent: 10_000, reserved: 0 })
     expect((await next.guard.batch('b')).map(({ state, cost }) => [state, cost])).toEqual(
       Array(10).fill(['solved', 1_000]),
@@ -109,8 +109,8 @@ describe('a batch that is taken up again', () => {
     const results = await all(guard, pages(2), { batch: 'b' })
     await leftAmid(at, ledger, pages(2), 'c')
     const facts = [
-      ...(await ledger.recall('batch:tests/b', Date.now())),
-      ...(await ledger.recall('batch:tests/c', Date.now())),
+      ...(await ledger.listFacts('batch:tests/b', Date.now())),
+      ...(await ledger.listFacts('batch:tests/c', Date.now())),
     ]
     expect(facts).toHaveLength(4)
     const written = JSON.stringify(facts)
@@ -263,7 +263,7 @@ describe('a batch that is taken up again', () => {
     const kept = await one.guard.batch('b')
     expect(kept.map(({ state, code }) => code ?? state)).toEqual(['CAPTCHA_UNSOLVABLE', 'solved', 'ORIGIN_NOT_NAMED'])
     const tally = await one.guard.stream(pages(2), { batch: 'b' }).forEach(() => {})
-    expect(tally).toEqual({ solved: 1, failed: 0, before: 1, cost: 1_000 })
+    expect(tally).toEqual({ solved: 1, failed: 0, alreadySolved: 1, cost: 1_000 })
   })
 
   it('tells what the service says of a task that was handed in and came to nothing', async () => {
@@ -302,7 +302,7 @@ describe('a guard that is closed while its batch is worked on', () => {
     const next = await rig({ at, ledger: fileLedger({ dir }) })
     const tally = await next.guard.stream(pages(4), { batch: 'b' }).forEach(() => {})
     // The second had been taken by nobody who came back for more.
-    expect([tally.before, tally.solved, at.tasks.length]).toEqual([1, 3, 4])
+    expect([tally.alreadySolved, tally.solved, at.tasks.length]).toEqual([1, 3, 4])
   })
 })
 
@@ -314,7 +314,7 @@ describe('the items of a batch', () => {
     for await (const _ of one.guard.stream(twice, { batch: 'b', concurrency: 1 })) if (at.tasks.length > 1) break
     const next = await rig({ at, ledger })
     const tally = await next.guard.stream(twice, { batch: 'b' }).forEach(() => {})
-    expect([tally.before, tally.solved, at.tasks.length]).toEqual([1, 2, 3])
+    expect([tally.alreadySolved, tally.solved, at.tasks.length]).toEqual([1, 2, 3])
   })
 
   it('go by the key that they are given, in whatever order they come', async () => {
@@ -324,7 +324,7 @@ describe('the items of a batch', () => {
     const results = await all(guard, pages(3), { batch: { name: 'b', key, keepFor: '2h' } })
     expect(results.map((result) => result.key).sort()).toEqual(['/0', '/1', '/2'])
     const again = await guard.stream(pages(4).reverse(), { batch: { name: 'b', key } }).forEach(() => {})
-    expect([again.before, again.solved]).toEqual([3, 1])
+    expect([again.alreadySolved, again.solved]).toEqual([3, 1])
   })
 
   it('by one key are two mistakes: the second is told, and nothing is bought for it', async () => {
@@ -365,7 +365,7 @@ describe('one batch in two places', () => {
     expect(await errorOf(all(other.guard, pages(3), { batch: 'b' }))).toMatchObject({ code: 'BATCH_UNDER_WAY' })
     expect((await all(other.guard, pages(1), { batch: 'another' })).map(({ ok }) => ok)).toEqual([true])
     for (let next = await first.next(); !next.done; next = await first.next());
-    expect((await other.guard.stream(pages(3), { batch: 'b' }).forEach(() => {})).before).toBe(3)
+    expect((await other.guard.stream(pages(3), { batch: 'b' }).forEach(() => {})).alreadySolved).toBe(3)
   })
 
   it('is let go of, by one who leaves it early, only when each task is written down that is being handed in', async () => {
@@ -382,19 +382,19 @@ describe('one batch in two places', () => {
     const clock = manualClock()
     const { guard, ledger } = await rig({ clock })
     const mark = 'other-machine:1:99-x'
-    const elsewhere = { scope: 'batch-lock:tests/b', name: 'turn/3', value: mark, forMs: 60_000 }
+    const elsewhere = { scope: 'batch-lock:tests/b', name: 'turn/3', value: mark, ttlMs: 60_000 }
     const sign = {
       ...elsewhere,
       name: `here/${createHash('sha256').update(mark).digest('hex').slice(0, 32)}`,
       value: '',
-      forMs: 15_000,
+      ttlMs: 15_000,
     }
-    await ledger.remember(elsewhere, clock.now())
-    await ledger.remember(sign, clock.now())
+    await ledger.setFact(elsewhere, clock.now())
+    await ledger.setFact(sign, clock.now())
     // It lives.
     const refused = errorOf(all(guard, pages(1), { batch: 'b' }))
     await clock.advance(5_000)
-    await ledger.remember(sign, clock.now())
+    await ledger.setFact(sign, clock.now())
     expect(await settleWith(clock, refused)).toMatchObject({ code: 'BATCH_UNDER_WAY' })
     // It does not any more.
     expect((await settleWith(clock, all(guard, pages(1), { batch: 'b' }))).map(({ ok }) => ok)).toEqual([true])
@@ -408,8 +408,8 @@ describe('one batch in two places', () => {
       guard.stream(pages(200), { batch: 'b', concurrency: 1 }).forEach(async (result) => {
         results.push(result)
         if (results.length > 1) return
-        const taken = { scope: 'batch-lock:tests/b', name: 'turn/2', value: 'other-machine:1:99-x', forMs: 60_000 }
-        await ledger.remember(taken, clock.now())
+        const taken = { scope: 'batch-lock:tests/b', name: 'turn/2', value: 'other-machine:1:99-x', ttlMs: 60_000 }
+        await ledger.setFact(taken, clock.now())
         await clock.advance(6_000)
       }),
     )
@@ -422,8 +422,8 @@ it('a ledger that does not take notes keeps no solve from its result', async () 
   const { guard, ledger } = await rig({ policy: { budget: { perDay: usd(1) } } })
   const alerts: string[] = []
   guard.on('alert', ({ code }) => alerts.push(code))
-  const remember = ledger.remember.bind(ledger)
-  ledger.remember = (fact, now) => {
+  const remember = ledger.setFact.bind(ledger)
+  ledger.setFact = (fact, now) => {
     if (fact.scope.startsWith('batch:')) throw new Error('the disk is full')
     return remember(fact, now)
   }

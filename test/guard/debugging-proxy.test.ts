@@ -26,7 +26,7 @@ function through(ca?: string) {
       ca,
       solver: captchaAI({
         baseUrl: 'https://solver.test',
-        patience: { firstPollMs: 1_000, everyMs: 1_000 },
+        polling: { firstPollMs: 1_000, everyMs: 1_000 },
         pricing: { per: 'solve', usd: 0.001 },
       }),
     },

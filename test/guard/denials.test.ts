@@ -161,9 +161,9 @@ describe('a solve that a layer denies', () => {
     const broken = { ...memoryLedger(), kind: 'broken' }
     const ledger = Object.assign(Object.create(memoryLedger()), broken, {
       open() {},
-      join: () => ({ differing: [] }),
-      beat() {},
-      leave() {},
+      register: () => ({ differing: [] }),
+      heartbeat() {},
+      unregister() {},
       claim: () => [],
       saveHead() {},
       close() {},

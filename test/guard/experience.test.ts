@@ -64,7 +64,7 @@ describe('what others have learnt of solve times', () => {
     for (let i = 0; i < 7; i++) await solve(one.guard)
     // On its way out it tells.
     await one.guard.close()
-    expect(await ledger.recall('solve-times:tests', clock.now())).toMatchObject([{ name: 'twocaptcha/recaptcha' }])
+    expect(await ledger.listFacts('solve-times:tests', clock.now())).toMatchObject([{ name: 'twocaptcha/recaptcha' }])
     const other = await make()
     await clock.advance(1)
     expect(await solve(other.guard)).toBeLessThan(first)
@@ -76,8 +76,8 @@ describe('what others have learnt of solve times', () => {
       const clock = manualClock()
       const { guard, ledger } = await rig({ clock })
       for (const name of ['captchaai/recaptcha', 'captchaai/nothing', 'nobody/recaptcha', 'x'])
-        await ledger.remember({ scope: 'solve-times:tests', name, value, forMs: 60_000 }, clock.now())
-      const { solveMs } = await guard.advice({ queued: 1 })
+        await ledger.setFact({ scope: 'solve-times:tests', name, value, ttlMs: 60_000 }, clock.now())
+      const { solveMs } = await guard.recommendConcurrency({ queued: 1 })
       expect(solveMs).toBeLessThan(60_000)
       expect((await settleWith(clock, guard.solve(challenge))).cost).toBe(1_000)
     },

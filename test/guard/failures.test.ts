@@ -3,13 +3,13 @@ import { functionAudit } from '../../src/audit/function.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
 import { manualClock } from '../../src/testing/clock.js'
-import type { Behaviour, ServiceEndpoint } from '../../src/testing/service/index.js'
+import type { Behavior, ServiceEndpoint } from '../../src/testing/service/index.js'
 import { challenge, errorOf, rig, settleWith } from './support.js'
 
 const PRICE = usd(0.001)
 
 /** Where the service fails, how, what the caller is told, and what is held to have been spent. */
-const ENDS: [string, ServiceEndpoint, Behaviour, string, number][] = [
+const ENDS: [string, ServiceEndpoint, Behavior, string, number][] = [
   ['refuses the request', 'in', { error: 'ERROR_GOOGLEKEY' }, 'SOLVER_REFUSED', 0],
   ['says an error nobody knows', 'in', { error: 'ERROR_OF_NEXT_YEAR' }, 'SOLVER_ERROR', PRICE],
   ['cuts its reply to a submit in half', 'in', { half: true }, 'SOLVER_REPLY_INVALID', PRICE],
@@ -22,7 +22,7 @@ const ENDS: [string, ServiceEndpoint, Behaviour, string, number][] = [
 ]
 
 /** What the service recovers from: the same reservation throughout, one task, one charge. */
-const RECOVERS: [string, ServiceEndpoint, Behaviour][] = [
+const RECOVERS: [string, ServiceEndpoint, Behavior][] = [
   ['has no free slot', 'in', { error: 'ERROR_NO_SLOT_AVAILABLE' }],
   ['has no free thread (CaptchaAI calls that a zero balance)', 'in', { error: 'ERROR_ZERO_BALANCE' }],
   ['shows a web page in place of a reply', 'in', { html: true }],
@@ -37,25 +37,25 @@ const RECOVERS: [string, ServiceEndpoint, Behaviour][] = [
 ]
 
 describe('when the service fails for good, the caller is told and the money is accounted for', () => {
-  it.each(ENDS)('%s', async (_, endpoint, behaviour, code, spent) => {
+  it.each(ENDS)('%s', async (_, endpoint, behavior, code, spent) => {
     const { guard, service, actions, ledger } = await rig()
-    service.next(endpoint, behaviour)
+    service.next(endpoint, behavior)
     const error = await errorOf(guard.solve(challenge))
     expect(error.code).toMatch(new RegExp(`^${code}`))
     expect((await guard.status()).day).toMatchObject({ spent, reserved: 0 })
     // What failed may have been charged, or not: nobody knows.
-    expect((await ledger.usage('tests', Date.now())).ever).toMatchObject({ settled: 0, unsure: spent })
-    expect(actions()).toEqual(endpoint === 'in' ? ['authorised', 'failed'] : ['authorised', 'submitted', 'failed'])
+    expect((await ledger.usage('tests', Date.now())).totals).toMatchObject({ settled: 0, unsure: spent })
+    expect(actions()).toEqual(endpoint === 'in' ? ['authorized', 'failed'] : ['authorized', 'submitted', 'failed'])
     // What we count is never less than what they charged.
     expect(service.charged).toBeLessThanOrEqual(spent)
   })
 })
 
 describe('when the service recovers, the solve goes on under the same reservation', () => {
-  it.each(RECOVERS)('%s', async (_, endpoint, behaviour) => {
+  it.each(RECOVERS)('%s', async (_, endpoint, behavior) => {
     const clock = manualClock()
     const { guard, service, actions } = await rig({ clock })
-    service.next(endpoint, behaviour, behaviour)
+    service.next(endpoint, behavior, behavior)
     let retries = 0
     guard.on('retrying', ({ inMs }) => {
       expect(inMs).toBeGreaterThan(0)
@@ -64,9 +64,9 @@ describe('when the service recovers, the solve goes on under the same reservatio
     const solution = await settleWith(clock, guard.solve(challenge))
     expect(solution.cost).toBe(PRICE)
     // Not being ready is no trouble; everything else is told.
-    expect(retries).toBe('error' in behaviour && behaviour.error === 'CAPCHA_NOT_READY' ? 0 : 2)
+    expect(retries).toBe('error' in behavior && behavior.error === 'CAPCHA_NOT_READY' ? 0 : 2)
     expect(service.tasks).toHaveLength(1)
-    expect(actions()).toEqual(['authorised', 'submitted', 'solved'])
+    expect(actions()).toEqual(['authorized', 'submitted', 'solved'])
     expect((await guard.status()).day).toMatchObject({ spent: PRICE, reserved: 0 })
   })
 })
@@ -76,10 +76,10 @@ describe('when the service never gets better', () => {
     ['busy', { error: 'ERROR_NO_SLOT_AVAILABLE' }, 'SOLVER_BUSY'],
     ['HTML', { html: true as const }, 'SOLVER_REPLY_INVALID'],
     ['gone', { dropBefore: true as const }, 'SOLVER_'],
-  ])('a submit ends at the deadline at the latest (%s), with what was wrong', async (_, behaviour, code) => {
+  ])('a submit ends at the deadline at the latest (%s), with what was wrong', async (_, behavior, code) => {
     const clock = manualClock()
     const { guard, service } = await rig({ clock, policy: { deadline: '60s' } })
-    service.always('in', behaviour)
+    service.always('in', behavior)
     const error = await errorOf(settleWith(clock, guard.solve(challenge)))
     expect(error.code).toMatch(new RegExp(`^${code}`))
     await settleWith(clock, noneReserved(guard))
@@ -90,7 +90,7 @@ describe('when the service never gets better', () => {
     const { guard, service } = await rig({
       clock,
       policy: { deadline: '60s' },
-      patience: { firstPollMs: 1000, everyMs: 5000 },
+      polling: { firstPollMs: 1000, everyMs: 5000 },
     })
     service.always('res', { html: true })
     const error = await errorOf(settleWith(clock, guard.solve(challenge)))
@@ -134,7 +134,7 @@ it('how a solve ended is on the record before it is settled, however slow the lo
   })
   const { guard } = await rig({ ledger, more: { audit } })
   await guard.solve(challenge)
-  expect(steps).toEqual(['authorised', 'submitted', 'solved', 'settled'])
+  expect(steps).toEqual(['authorized', 'submitted', 'solved', 'settled'])
 })
 
 describe('attempts', () => {
@@ -147,13 +147,13 @@ describe('attempts', () => {
     expect(service.tasks).toHaveLength(3)
     expect(new Set(reserve.mock.calls.map(([{ id }]) => id)).size).toBe(3)
     expect(actions()).toEqual([
-      'authorised',
+      'authorized',
       'submitted',
       'failed',
-      'authorised',
+      'authorized',
       'submitted',
       'failed',
-      'authorised',
+      'authorized',
       'submitted',
       'solved',
     ])
@@ -179,10 +179,10 @@ describe('what only a person can mend pauses the guard, for everyone, until some
   it.each([
     ['the address', { error: 'ERROR_IP_NOT_ALLOWED' }, 'ADDRESS_REFUSED'],
     ['the account', { error: 'ERROR_ACCOUNT_SUSPENDED' }, 'ADDRESS_REFUSED'],
-  ])('%s', async (_, behaviour, code) => {
+  ])('%s', async (_, behavior, code) => {
     const first = await rig()
     const second = await rig({ ledger: first.ledger, at: first.service })
-    first.service.next('in', behaviour)
+    first.service.next('in', behavior)
     const paused = new Promise((resolve) => void first.guard.on('paused', resolve))
     const error = await errorOf(first.guard.solve(challenge))
     expect(error.code).toBe(code)

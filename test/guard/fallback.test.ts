@@ -5,7 +5,7 @@ import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
 import { antiCaptcha, captchaAI, twoCaptcha } from '../../src/solvers/index.js'
 import {
-  type Behaviour,
+  type Behavior,
   manualClock,
   memoryAudit,
   type SolverService,
@@ -35,7 +35,7 @@ async function pair(
   const makes = more.makes ?? [antiCaptcha, twoCaptcha]
   const solvers = services.map((service, i): SolverAccount => {
     const make = makes[i] as Make
-    const solver = make({ baseUrl: service.url, patience: HASTE, pricing: { per: 'solve', usd: (i + 1) / 1000 } })
+    const solver = make({ baseUrl: service.url, polling: HASTE, pricing: { per: 'solve', usd: (i + 1) / 1000 } })
     return { solver, secret: fixedSecret(service.key), ...more.accounts?.[i] }
   })
   const guard = await createGuard({
@@ -49,7 +49,7 @@ async function pair(
   })
   after(() => guard.close())
   const moves: string[] = []
-  guard.on('movedOn', ({ from, to, code }) => moves.push(`${from} > ${to}: ${code}`))
+  guard.on('fallback', ({ from, to, code }) => moves.push(`${from} > ${to}: ${code}`))
   const submits = () => services.map(({ requests }) => requests.filter(({ endpoint }) => endpoint === 'in').length)
   return { guard, audit, first, second, moves, submits, solvers }
 }
@@ -61,7 +61,7 @@ describe('of several solvers', () => {
     expect([submits(), moves]).toEqual([[3, 0], []])
   })
 
-  test.each<[string, Behaviour, string]>([
+  test.each<[string, Behavior, string]>([
     ['no slot', { error: 'ERROR_NO_SLOT_AVAILABLE' }, 'SOLVER_BUSY'],
     ['calls that come too fast', { error: 'ERROR_TOO_MUCH_REQUESTS' }, 'SOLVER_BUSY'],
     ['no money', { error: 'ERROR_ZERO_BALANCE' }, 'BALANCE_EMPTY'],
@@ -70,18 +70,18 @@ describe('of several solvers', () => {
     ['a kind of task that it does not know', { error: 'ERROR_TASK_NOT_SUPPORTED' }, 'FAMILY_UNSUPPORTED'],
     ['a web page', { html: true }, 'SOLVER_REPLY_INVALID'],
     ['trouble of its own', { status: 503 }, 'SOLVER_BUSY'],
-  ])('the next is asked where one has %s, and only one is paid', async (_, behaviour, code) => {
+  ])('the next is asked where one has %s, and only one is paid', async (_, behavior, code) => {
     const { guard, audit, first, second, moves } = await pair()
-    first.always('in', behaviour)
+    first.always('in', behavior)
     const solution = await guard.solve(challenge)
     expect(solution).toMatchObject({ cost: 2_000, taskId: second.tasks[0]?.id })
     expect(moves).toEqual([`anticaptcha > twocaptcha: ${code}`])
     expect([first.charged, second.charged, (await guard.status()).day.spent]).toEqual([0, 2_000, 2_000])
     const records = audit.events.filter(({ solveId }) => solveId !== undefined)
     expect(records.map(({ action, solver, cost }) => [action, solver, cost])).toEqual([
-      ['authorised', 'anticaptcha', undefined],
+      ['authorized', 'anticaptcha', undefined],
       ['failed', 'anticaptcha', 0],
-      ['authorised', 'twocaptcha', undefined],
+      ['authorized', 'twocaptcha', undefined],
       ['submitted', 'twocaptcha', undefined],
       ['solved', 'twocaptcha', 2_000],
     ])
@@ -95,14 +95,14 @@ describe('of several solvers', () => {
     expect(moves).toEqual(['anticaptcha > twocaptcha: SOLVER_UNREACHABLE'])
   })
 
-  test.each<[string, Behaviour]>([
+  test.each<[string, Behavior]>([
     ['the connection is cut', { drop: true }],
     ['half of the reply comes', { half: true }],
     ['a gateway loses the answer', { status: 504, taken: true }],
     ['the reply is empty', { empty: true, taken: true }],
-  ])('none is asked after a submit that may have been taken: %s', async (_, behaviour) => {
+  ])('none is asked after a submit that may have been taken: %s', async (_, behavior) => {
     const { guard, first, submits, moves } = await pair()
-    first.next('in', behaviour)
+    first.next('in', behavior)
     await errorOf(guard.solve(challenge))
     expect([submits(), moves, (await guard.status()).day.spent]).toEqual([[1, 0], [], 1_000])
   })
@@ -133,7 +133,7 @@ describe('of several solvers', () => {
     const { guard, audit, submits } = await pair({ makes: [captchaAI, antiCaptcha] })
     expect((await guard.solve(HCAPTCHA)).cost).toBe(2_000)
     expect(submits()).toEqual([0, 1])
-    expect(audit.events.flatMap(({ solver, action }) => (action === 'authorised' ? [solver] : []))).toEqual([
+    expect(audit.events.flatMap(({ solver, action }) => (action === 'authorized' ? [solver] : []))).toEqual([
       'anticaptcha',
     ])
   })

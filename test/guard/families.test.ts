@@ -136,7 +136,7 @@ describe('a GeeTest', () => {
   it('is not solved by an answer that lacks something, whichever solver read it; what that cost is counted', async () => {
     const service = await startSolverService({ as: 'captchaai' })
     await using _ = service
-    const solver = captchaAI({ baseUrl: service.url, patience: { firstPollMs: 0, everyMs: 1 } })
+    const solver = captchaAI({ baseUrl: service.url, polling: { firstPollMs: 0, everyMs: 1 } })
     const answer = { token: 'x', fields: { lot_number: 'x' } }
     const careless: Solver = { ...solver, readPoll: () => ({ kind: 'ready', answer }) }
     const other = await rig({ at: service, more: { solver: careless } })
@@ -171,7 +171,7 @@ describe('Friendly Captcha, MTCaptcha and Amazon WAF', () => {
     async (challenge) => {
       const service = await startSolverService({ as: 'capmonster', onAnswer: () => undefined })
       await using _ = service
-      const solver = capMonster({ baseUrl: service.url, patience: { firstPollMs: 0, everyMs: 1 } })
+      const solver = capMonster({ baseUrl: service.url, polling: { firstPollMs: 0, everyMs: 1 } })
       const { guard } = await rig({ at: service, more: { solver } })
       const { token, cost } = await guard.solve({
         scriptUrl: 'https://vendor.example/a.js',

@@ -46,7 +46,7 @@ describe('with its ledger and audit log in files', () => {
     after(async () => ledger.close())
     const heads = await ledger.heads()
     const verified = await verifyAudit(join(dir, 'audit'), { heads })
-    // opened, three times authorised, submitted and solved, closed
+    // opened, three times authorized, submitted and solved, closed
     expect(verified).toMatchObject({ ok: true, records: 11 })
     const file = join(dir, 'audit', verified.files[0]?.file ?? '')
     writeFileSync(file, readFileSync(file, 'utf8').split('\n').slice(0, -2).join('\n').concat('\n'))
@@ -93,7 +93,7 @@ describe('with its ledger and audit log in files', () => {
     const { guard, ledger, service } = await onDisk()
     guard.on('alert', () => {})
     renameSync(join(dir, 'ledger.db'), join(dir, 'stolen.db'))
-    const beat = async (): Promise<void> => ledger.beat('anybody', Date.now())
+    const beat = async (): Promise<void> => ledger.heartbeat('anybody', Date.now())
     expect((await errorOf(beat())).code).toBe('LEDGER_UNAVAILABLE')
     // Other processes count in a new file by now.
     expect((await errorOf(guard.solve(challenge))).code).toBe('LEDGER_UNAVAILABLE')

@@ -28,7 +28,7 @@ describe('the environment that a key is for', () => {
     expect([error.code, error.layer]).toEqual(['KEY_OF_ANOTHER_ENVIRONMENT', 'secret'])
     expect(error.message).toContain("sharedWith: ['staging']")
     expect(at.requests.filter(({ endpoint }) => endpoint === 'in')).toHaveLength(1)
-    expect(production.actions()).not.toContain('authorised')
+    expect(production.actions()).not.toContain('authorized')
     // The first one's own processes, and whoever says nothing of environments, go on.
     await (await rig({ at, ledger, secret: named('staging'), more: { name: 'more-staging' } })).guard.solve(challenge)
     await (await rig({ at, ledger, secret: fixedSecret(OLD), more: { name: 'unnamed' } })).guard.solve(challenge)
@@ -43,8 +43,8 @@ describe('the environment that a key is for', () => {
   it('is looked up once for each key, not for each solve', async () => {
     const [at, ledger] = [await someService(), memoryLedger()]
     const names: string[] = []
-    const { remember } = ledger
-    ledger.remember = (fact, now) => {
+    const { setFact: remember } = ledger
+    ledger.setFact = (fact, now) => {
       names.push(fact.name.split('/')[0] ?? '')
       return remember(fact, now)
     }
@@ -69,7 +69,7 @@ describe('the environment that a key is for', () => {
 
   it('that the ledger cannot tell is a denial', async () => {
     const ledger = memoryLedger()
-    ledger.remember = () => {
+    ledger.setFact = () => {
       throw new Error('the disk is full')
     }
     const { guard, service } = await rig({ ledger, secret: named('staging') })

@@ -147,7 +147,7 @@ describe('a store that is slow', () => {
     })
     const error = await errorOf(settleWith(clock, guard.solve(challenge), 100))
     expect([error.code, error.message]).toEqual(['SECRET_UNAVAILABLE', expect.stringContaining('10 s')])
-    expect(actions()).not.toContain('authorised')
+    expect(actions()).not.toContain('authorized')
     expect(service.requests).toEqual([])
     ms = 100
     await settleWith(clock, guard.solve(challenge), 100)

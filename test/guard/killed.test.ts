@@ -102,7 +102,7 @@ it('a process killed at any moment leaves money that counts, tasks that the next
 
 /** What a log tells of its solves, to someone who has nothing else. */
 function tellings(dir: string): { twice: string[]; unauthorised: string[]; costMicros: number } {
-  const solves = new Map<string, { authorised: boolean; micros: number; actions: Set<string> }>()
+  const solves = new Map<string, { authorized: boolean; micros: number; actions: Set<string> }>()
   const twice: string[] = []
   const names = readdirSync(dir).filter((name) => name.endsWith('.jsonl'))
   for (const line of names.flatMap((name) => readFileSync(join(dir, name), 'utf8').split('\n'))) {
@@ -110,14 +110,14 @@ function tellings(dir: string): { twice: string[]; unauthorised: string[]; costM
     const { event, solveguard } = JSON.parse(line) as AuditRecord
     const id = solveguard.solve_id
     if (id === undefined) continue
-    const solve = solves.get(id) ?? { authorised: false, micros: 0, actions: new Set<string>() }
+    const solve = solves.get(id) ?? { authorized: false, micros: 0, actions: new Set<string>() }
     solves.set(id, solve)
     if (solve.actions.has(event.action)) twice.push(`${event.action} ${id}`)
     solve.actions.add(event.action)
-    if (event.action === 'authorised') solve.authorised = true
+    if (event.action === 'authorized') solve.authorized = true
     solve.micros = solveguard.cost_micros ?? Math.max(solve.micros, solveguard.reserved_micros ?? 0)
   }
-  const unauthorised = [...solves].filter(([, { authorised }]) => !authorised).map(([id]) => id)
+  const unauthorised = [...solves].filter(([, { authorized }]) => !authorized).map(([id]) => id)
   const costMicros = [...solves.values()].reduce((sum, { micros }) => sum + micros, 0)
   return { twice, unauthorised, costMicros }
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Core } from '../../src/guard/runtime.js'
+import type { GuardRuntime } from '../../src/guard/runtime.js'
 import type { Job } from '../../src/guard/solve/job.js'
 import { reserve } from '../../src/guard/solve/reserve.js'
 import { Lines } from '../../src/guard/spending/remote-queues.js'
@@ -19,14 +19,14 @@ function processOf(ownerId: string, ledger: Ledger, clock: ManualClock) {
     ledger,
     closed: false,
     background: (work: () => unknown) => void Promise.resolve().then(work),
-  } as unknown as Core
+  } as unknown as GuardRuntime
   return Object.assign(core, { turnstile: new Turnstile(clock), lines: new Lines(core) })
 }
 
 let made = 0
 
 /** Asks for a reservation, and tells what came of it. */
-function asking(core: Core, path: readonly BudgetClaim[], waitMs: number) {
+function asking(core: GuardRuntime, path: readonly BudgetClaim[], waitMs: number) {
   const { clock, turnstile } = core
   const ids = path.map(({ id }) => id)
   const startedAt = clock.monotonic()

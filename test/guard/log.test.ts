@@ -29,7 +29,7 @@ it('how a solve ends is told at info, its steps at debug, what somebody may have
   await guard.resume()
   const levels = new Map(all().map(({ event, level }) => [event, level]))
   expect(Object.fromEntries(levels)).toEqual({
-    authorised: debug,
+    authorized: debug,
     submitted: debug,
     solved: info,
     rejected: warn,

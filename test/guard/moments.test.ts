@@ -118,7 +118,7 @@ describe('what the user hands in', () => {
   it('a listener that closes the guard in the middle of a step has it closed after that step', async () => {
     const { guard, service, ledger } = await rig()
     let closing: Promise<void> | undefined
-    guard.on('authorised', () => {
+    guard.on('authorized', () => {
       closing = guard.close()
     })
     expect((await errorOf(guard.solve(challenge))).code).toBe('GUARD_CLOSED')
@@ -134,7 +134,7 @@ describe('what the user hands in', () => {
     const { guard } = await rig({ more: { logger } })
     const pageUrl = 'https://anna:pass-word@staging.example.com/login?session=very-private#top'
     await guard.solve({ ...challenge, pageUrl, frameUrl: pageUrl })
-    expect(told).toMatchObject([{ event: 'authorised' }, { event: 'submitted' }, { event: 'solved' }])
+    expect(told).toMatchObject([{ event: 'authorized' }, { event: 'submitted' }, { event: 'solved' }])
     expect(JSON.stringify(told)).toContain('"pageUrl":"https://staging.example.com/login"')
     expect(JSON.stringify(told)).not.toMatch(/very-private|pass-word/)
   })
@@ -188,13 +188,13 @@ describe('what has ended', () => {
     const steps: string[] = []
     const ledger: Ledger = {
       ...memory,
-      async note(id, task) {
+      async attachTask(id, task) {
         await new Promise((resolve) => setTimeout(resolve, 50))
-        memory.note(id, task)
+        memory.attachTask(id, task)
         steps.push('noted')
       },
-      leave(owner, now) {
-        memory.leave(owner, now)
+      unregister(owner, now) {
+        memory.unregister(owner, now)
         steps.push('left')
       },
     }
@@ -216,7 +216,7 @@ it('a guard that cannot join its ledger lets go of its audit log', async () => {
   const close = (): never => {
     throw new Error('It cannot be closed either.')
   }
-  const error = await errorOf(rig({ ledger: { ...memoryLedger(), join, close }, more: { audit } }))
+  const error = await errorOf(rig({ ledger: { ...memoryLedger(), register: join, close }, more: { audit } }))
   expect(error.message).toBe('The ledger is gone.')
   expect(closed).toBe(1)
 })
@@ -228,9 +228,9 @@ it('a lapsed task that is claimed again while it is followed is not followed twi
   const limits = { perDay: usd(1) }
   const path = [{ id: 'tests', limits }]
   ledger.reserve({ id: 'dead.1', ownerId: 'dead', path, amount: usd(0.001), deadline: clock.now() + 1 }, clock.now())
-  ledger.note('dead.1', { solver: 'captchaai', taskId: '1234', keyVersion: 'x', family: 'recaptcha' })
+  ledger.attachTask('dead.1', { solver: 'captchaai', taskId: '1234', keyVersion: 'x', family: 'recaptcha' })
   service.always('res', { body: 'CAPCHA_NOT_READY' })
-  await rig({ at: service, clock, ledger, patience: { firstPollMs: 5_000, everyMs: 5_000 } })
+  await rig({ at: service, clock, ledger, polling: { firstPollMs: 5_000, everyMs: 5_000 } })
   const pass = async (seconds: number): Promise<void> => {
     for (let i = 0; i < seconds; i++) {
       await clock.advance(1_000)

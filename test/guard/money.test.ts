@@ -2,15 +2,15 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { type Money, usd } from '../../src/policy/money.js'
-import type { Behaviour, ServiceEndpoint } from '../../src/testing/service/index.js'
+import type { Behavior, ServiceEndpoint } from '../../src/testing/service/index.js'
 import { startSolverService } from '../../src/testing/service/index.js'
 import { challenge, rig } from './support.js'
 
-const fault: fc.Arbitrary<Behaviour> = fc.oneof(
+const fault: fc.Arbitrary<Behavior> = fc.oneof(
   { weight: 4, arbitrary: fc.constant({}) },
   {
     weight: 6,
-    arbitrary: fc.constantFrom<Behaviour>(
+    arbitrary: fc.constantFrom<Behavior>(
       { error: 'ERROR_CAPTCHA_UNSOLVABLE' },
       { error: 'ERROR_OF_NEXT_YEAR' },
       { error: 'ERROR_GOOGLEKEY' },
@@ -45,7 +45,7 @@ it('whatever the service, the network and the callers do: charged â‰¤ counted â‰
       const policy = { attempts, deadline: '1s' as const, budget: { perDay } }
       // Two guards on one ledger, as two processes would be.
       const rigs = [await rig({ at: service, ledger, policy }), await rig({ at: service, ledger, policy })] as const
-      for (const [endpoint, behaviour] of faults) service.next(endpoint, behaviour)
+      for (const [endpoint, behavior] of faults) service.next(endpoint, behavior)
       try {
         const counted = async (): Promise<Money> => {
           const { spent, reserved } = await ledger.usage('tests', Date.now())

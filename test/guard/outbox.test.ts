@@ -165,8 +165,8 @@ describe('an alert', () => {
 
   it('is not lost, nor does it throw, when the ledger fails or a channel of a user throws anything', async () => {
     const { channel, fail, told, tries } = testChannel()
-    const { remember } = ledger
-    ledger.remember = () => {
+    const { setFact: remember } = ledger
+    ledger.setFact = () => {
       throw new Error('the disk is full')
     }
     const { solve } = await aProcess([channel])
@@ -178,7 +178,7 @@ describe('an alert', () => {
     await solve(3)
     await clock.advance(1_000)
     expect(tries.length).toBeGreaterThan(before)
-    ledger.remember = remember
+    ledger.setFact = remember
   })
 
   it('waits in a line that has an end', async () => {
@@ -326,8 +326,8 @@ describe('an alert that is owed', () => {
     const message = 'Budget spent.'
     const fine = { owner: '', until: clock.now() + HOUR, id: 'alert_1', code: 'KEY_DUE', at: clock.now(), message }
     const name = 'owed/alert_1/test-1'
-    const owe = { scope: 'alerts/tests', name, value: JSON.stringify({ ...fine, ...broken }), forMs: 24 * HOUR }
-    await ledger.remember(owe, clock.now())
+    const owe = { scope: 'alerts/tests', name, value: JSON.stringify({ ...fine, ...broken }), ttlMs: 24 * HOUR }
+    await ledger.setFact(owe, clock.now())
     const { solve, guard } = await aProcess([channel])
     expect((await guard.status()).alerts).toMatchObject([{ owed: 0 }])
     // Some beats, at which it would be taken over.
@@ -337,7 +337,7 @@ describe('an alert that is owed', () => {
   })
 
   it('holds no key and no token', async () => {
-    const facts = vi.spyOn(ledger, 'remember')
+    const facts = vi.spyOn(ledger, 'setFact')
     const { channel, told, fail } = testChannel()
     fail(down())
     const { solve } = await aProcess([channel])

@@ -13,7 +13,7 @@ describe('what the browser works out by itself', () => {
     expect(solution).toMatchObject({ token: 'proof', cost: 0, taskId: '', imputed: false })
     await solution.reportGood()
     expect(audit.events).toMatchObject([
-      { action: 'authorised', code: 'PROOF_OF_WORK', solver: 'browser', reserved: 0 },
+      { action: 'authorized', code: 'PROOF_OF_WORK', solver: 'browser', reserved: 0 },
       { action: 'solved', code: 'PROOF_OF_WORK', solver: 'browser', cost: 0 },
     ])
     expect(service.requests).toHaveLength(0)

@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { likeliest } from '../../src/guard/accounts/log-normal.js'
 import { Pace } from '../../src/guard/accounts/poll-schedule.js'
-import type { Patience } from '../../src/solvers/solver.js'
+import type { Polling } from '../../src/solvers/solver.js'
 
-const PATIENCE: Patience = {
+const PATIENCE: Polling = {
   firstPollMs: 5_000,
   everyMs: 1_000,
   usual: { medianMs: 10_000, spread: 0.5, idleMs: 1_040 },
@@ -29,7 +29,7 @@ describe('the pace', () => {
   })
 
   test('never asks sooner or more often than the service lets it, and never gives up asking, whatever it saw', () => {
-    const patience = fc.record({
+    const polling = fc.record({
       firstPollMs: fc.integer({ min: 1_000, max: 20_000 }),
       everyMs: fc.integer({ min: 1_000, max: 10_000 }),
       usual: fc.record({
@@ -40,7 +40,7 @@ describe('the pace', () => {
     })
     const times = fc.array(fc.integer({ min: 1, max: 300_000 }), { minLength: 1, maxLength: 30 })
     fc.assert(
-      fc.property(patience, times, (given, ready) => {
+      fc.property(polling, times, (given, ready) => {
         const pace = new Pace(given)
         for (const readyMs of ready) {
           const asked = polls(pace, readyMs)

@@ -46,7 +46,7 @@ async function over(makes: readonly (typeof antiCaptcha)[]) {
   const guard = await createGuard({
     name: 'tests',
     solvers: makes.map((make) => ({
-      solver: make({ baseUrl: service.url, patience: HASTE, pricing: { per: 'solve', usd: 0.001 } }),
+      solver: make({ baseUrl: service.url, polling: HASTE, pricing: { per: 'solve', usd: 0.001 } }),
       secret: fixedSecret(service.key),
     })),
     policy: { origins: ['https://staging.example.com'], budget: { perDay: usd(1) }, pageProxy: PAGE_PROXY },

@@ -77,7 +77,7 @@ describe('a pause', () => {
         name,
         solver: captchaAI({
           baseUrl: url,
-          patience: { firstPollMs: 0, everyMs: 5 },
+          polling: { firstPollMs: 0, everyMs: 5 },
           pricing: { per: 'solve', usd: 0.001 },
         }),
         secret: fixedSecret(`the-key-of-${name}-0123456789abcdef`),
@@ -181,19 +181,19 @@ it('a pause and its end take effect at once, and are heard, in real processes on
 it('a ledger that fails in the background, at every beat and in several ways, is told once, and again when it fails anew', async () => {
   const { clock, ledger, all } = await processes(1)
   const [{ heard }] = all as [(typeof all)[0]]
-  const { usage, beat } = ledger
+  const { usage, heartbeat } = ledger
   const breakIt = () => {
-    ledger.beat = ledger.usage = () => {
+    ledger.heartbeat = ledger.usage = () => {
       throw new Error('the disk is full')
     }
   }
   breakIt()
   await clock.advance(120_000)
   expect(heard).toEqual(['alert LEDGER_UNAVAILABLE'])
-  Object.assign(ledger, { usage, beat })
+  Object.assign(ledger, { usage, heartbeat })
   await clock.advance(80_000)
   breakIt()
   await clock.advance(120_000)
   expect(heard).toEqual(['alert LEDGER_UNAVAILABLE', 'alert LEDGER_UNAVAILABLE'])
-  Object.assign(ledger, { usage, beat })
+  Object.assign(ledger, { usage, heartbeat })
 })

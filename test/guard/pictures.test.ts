@@ -26,7 +26,7 @@ describe('a picture', () => {
     expect([token, cost]).toEqual(['4711', 1000])
     expect(expiresAt.getTime()).toBeGreaterThan(Date.now() + 9 * 60_000)
     expect(service.tasks).toMatchObject([{ fields: { method: 'base64', numeric: '1' }, charged: 1000 }])
-    expect(actions()).toEqual(expect.arrayContaining(['authorised', 'solved']))
+    expect(actions()).toEqual(expect.arrayContaining(['authorized', 'solved']))
   })
 
   it('of nine cells is answered with those that are meant', async () => {
@@ -45,7 +45,7 @@ describe('a picture', () => {
     await solution.reportBad()
     expect(at.tasks).toMatchObject([{ state: 'ready', charged: 1000, report: 'bad' }])
     expect(at.requests.map(({ path }) => path)).toEqual(['/createTask', '/feedbackTask'])
-    expect(actions()).toEqual(expect.arrayContaining(['authorised', 'solved']))
+    expect(actions()).toEqual(expect.arrayContaining(['authorized', 'solved']))
   })
 
   it('is on the record, in events and in logs without itself', async () => {
@@ -53,7 +53,7 @@ describe('a picture', () => {
     const log = (fields: object) => void logged.push(fields)
     const { guard, audit } = await rig({ more: { logger: { debug: log, info: log, warn: log } } })
     const told: object[] = []
-    for (const name of ['authorised', 'submitted', 'solved', 'denied'] as const)
+    for (const name of ['authorized', 'submitted', 'solved', 'denied'] as const)
       guard.on(name, (event) => void told.push(event))
     await guard.solve(image)
     await guard.solve(grid)

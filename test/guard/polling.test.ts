@@ -87,11 +87,11 @@ describe('where a service can be asked for many tasks in one call', () => {
     ['a page in place of a reply', { html: true as const }],
     ['one part too few', { body: 'a|b' }],
     ['no reply at all', { drop: true as const }],
-  ])('%s loses nobody’s answer', async (_, behaviour) => {
+  ])('%s loses nobody’s answer', async (_, behavior) => {
     const clock = manualClock()
     const { guard, service } = await older(clock, { solveMs: 9_000 })
     const solves = Promise.all(Array.from({ length: 5 }, () => guard.solve(challenge)))
-    service.next('res', behaviour)
+    service.next('res', behavior)
     const solved = await settleWith(clock, solves, 500)
     expect(new Set(solved.map(({ token }) => token)).size).toBe(5)
     expectManners(service)

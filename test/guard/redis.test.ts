@@ -88,7 +88,7 @@ it('a batch that one process left is taken up by another that has the same Redis
   service.always('res', { pendingTimes: 0 })
   const second = await at()
   const tally = await second.guard.stream(pages, { batch: 'nightly' }).forEach(() => {})
-  expect(tally).toEqual({ solved: 12, failed: 0, before: 0, cost: usd(0.012) })
+  expect(tally).toEqual({ solved: 12, failed: 0, alreadySolved: 0, cost: usd(0.012) })
   expect(service.tasks).toHaveLength(12)
   expect((await second.guard.batch('nightly')).map(({ state }) => state)).toEqual(Array(12).fill('solved'))
   expect((await second.guard.status()).day).toMatchObject({ spent: usd(0.012), reserved: 0 })

@@ -57,7 +57,7 @@ it('loses no record of what has happened when a write fails', async () => {
   guard.on('alert', () => {})
   await guard.solve(challenge)
   await guard.close()
-  expect(written).toEqual(['authorised', 'submitted', 'solved', 'closed'])
+  expect(written).toEqual(['authorized', 'submitted', 'solved', 'closed'])
 })
 
 it('denies when the sink hangs, and can be closed all the same', async () => {

@@ -7,7 +7,7 @@ import { challenge, errorOf, fixedSecret, rig, settleWith } from './support.js'
 describe('a solve that is allowed', () => {
   it('gives the token, what it cost and until when it is good', async () => {
     const clock = manualClock()
-    const { guard, service } = await rig({ clock, patience: { firstPollMs: 0, everyMs: 0 } })
+    const { guard, service } = await rig({ clock, polling: { firstPollMs: 0, everyMs: 0 } })
     const solution = await guard.solve(challenge)
     expect(solution.token).toBe(service.tasks[0]?.answer)
     expect(solution.cost).toBe(usd(0.001))
@@ -34,9 +34,9 @@ describe('a solve that is allowed', () => {
   it('is on the record before it is sent, and after it has ended', async () => {
     const { guard, audit, service } = await rig()
     await guard.solve(challenge)
-    const [authorised, , solved] = audit.events
-    expect(audit.events.map(({ action }) => action)).toEqual(['authorised', 'submitted', 'solved'])
-    expect(authorised).toMatchObject({
+    const [authorized, , solved] = audit.events
+    expect(audit.events.map(({ action }) => action)).toEqual(['authorized', 'submitted', 'solved'])
+    expect(authorized).toMatchObject({
       guard: 'tests',
       path: ['tests'],
       page: 'https://staging.example.com/login',
@@ -44,7 +44,7 @@ describe('a solve that is allowed', () => {
       reserved: usd(0.001),
       egress: 'direct',
     })
-    expect(solved).toMatchObject({ cost: usd(0.001), taskId: service.tasks[0]?.id, solveId: authorised?.solveId })
+    expect(solved).toMatchObject({ cost: usd(0.001), taskId: service.tasks[0]?.id, solveId: authorized?.solveId })
     const text = JSON.stringify(audit.events) + JSON.stringify(audit.records)
     for (const secret of [service.key, service.tasks[0]?.answer ?? '?', 'very-private'])
       expect(text).not.toContain(secret)
@@ -54,14 +54,14 @@ describe('a solve that is allowed', () => {
     const { guard, service } = await rig()
     const heard: string[] = []
     let told = ''
-    for (const name of ['authorised', 'submitted', 'solved'] as const) {
+    for (const name of ['authorized', 'submitted', 'solved'] as const) {
       guard.on(name, (event) => {
         heard.push(name)
         told += JSON.stringify(event)
       })
     }
     await guard.solve(challenge)
-    expect(heard).toEqual(['authorised', 'submitted', 'solved'])
+    expect(heard).toEqual(['authorized', 'submitted', 'solved'])
     expect(told).not.toContain(service.tasks[0]?.answer)
   })
 
@@ -79,11 +79,11 @@ describe('a solve that is allowed', () => {
     const bad = await guard.solve(challenge)
     await bad.reportBad()
     expect(actions()).toEqual([
-      'authorised',
+      'authorized',
       'submitted',
       'solved',
       'accepted',
-      'authorised',
+      'authorized',
       'submitted',
       'solved',
       'rejected',
@@ -147,7 +147,7 @@ describe('a caller who does not wait', () => {
     expect((await errorOf(solve)).code).toBe('SOLVE_ABORTED')
     await expect.poll(async () => (await guard.status()).day).toMatchObject({ spent: usd(0.001), reserved: 0 })
     expect(service.charged).toBe(usd(0.001))
-    expect(actions()).toEqual(['authorised', 'submitted', 'abandoned', 'solved'])
+    expect(actions()).toEqual(['authorized', 'submitted', 'abandoned', 'solved'])
   })
 
   it('spends nothing when it aborts before anything was sent', async () => {
@@ -165,7 +165,7 @@ describe('a caller who does not wait', () => {
       clock,
       service: { clock, solveMs: 20_000 },
       policy: { deadline: '10s' },
-      patience: { firstPollMs: 1000, everyMs: 1000 },
+      polling: { firstPollMs: 1000, everyMs: 1000 },
     })
     const error = await errorOf(settleWith(clock, guard.solve(challenge)))
     expect(error.code).toBe('SOLVE_TIMEOUT')

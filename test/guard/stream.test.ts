@@ -130,7 +130,7 @@ describe('guard.stream', () => {
         await turns()
         busy--
       })
-    expect(tally).toEqual({ solved: 5, failed: 1, before: 0, cost: 5_000 })
+    expect(tally).toEqual({ solved: 5, failed: 1, alreadySolved: 0, cost: 5_000 })
   })
 
   it('ends with what the callback throws, and lets go of its source', async () => {
@@ -210,7 +210,7 @@ describe('guard.stream', () => {
       yield challenge
     }
     const tally = await guard.stream(challenges(), { signal: AbortSignal.abort() }).forEach(() => {})
-    expect([tally, asked]).toEqual([{ solved: 0, failed: 0, before: 0, cost: 0 }, false])
+    expect([tally, asked]).toEqual([{ solved: 0, failed: 0, alreadySolved: 0, cost: 0 }, false])
   })
 
   it.each<[unknown, RegExp]>([

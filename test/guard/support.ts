@@ -32,7 +32,7 @@ export interface RigOptions {
   readonly clock?: ManualClock
   readonly ledger?: Ledger
   readonly secret?: SecretProvider
-  readonly patience?: { firstPollMs: number; everyMs: number }
+  readonly polling?: { firstPollMs: number; everyMs: number }
   readonly more?: Partial<GuardOptions>
   /** A service that runs already. */
   readonly at?: SolverService
@@ -59,7 +59,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     name: 'tests',
     solver: captchaAI({
       baseUrl: service.url,
-      patience: options.patience ?? HASTE,
+      polling: options.polling ?? HASTE,
       pricing: { per: 'solve', usd: 0.001 },
     }),
     secret: options.secret ?? fixedSecret(service.key),

@@ -211,7 +211,7 @@ it('says what a service said of the balance, once it was asked, and how many sol
     policy: { budget: { perDay: usd(1), concurrent: 1, wait: '30s' } },
   })
   expect((await collect()).has('solveguard.balance')).toBe(false)
-  await guard.advice()
+  await guard.recommendConcurrency()
   const abort = new AbortController()
   const solves = [1, 2, 3].map(() => errorOf(guard.solve(challenge, { signal: abort.signal })))
   await expect.poll(async () => (await collect()).get('solveguard.solves.waiting')?.[0]?.value).toBe(2)
@@ -270,7 +270,7 @@ it('docs/observability.md names each span, each attribute, and each measurement 
   service.next('in', { error: 'ERROR_WRONG_GOOGLEKEY' })
   await errorOf(guard.solve(challenge))
   await errorOf(guard.solve({ ...challenge, pageUrl: 'https://elsewhere.example/' }))
-  await guard.advice()
+  await guard.recommendConcurrency()
   const told = [...(await collect())].map(([name, [{ unit } = { unit: '' }]]) => `${name} ${unit}`)
   const shown = [...page.matchAll(/^\| `(solveguard\.[\w.]+)` \| `([^`]+)` \|/gm)].map(
     ([, name, unit]) => `${name} ${unit}`,

@@ -12,7 +12,7 @@ const HASTE = { firstPollMs: 0, everyMs: 5 }
 /** CaptchaAI, with so many threads; a solve is worth a fifth of a cent. */
 function paidByThread(service: SolverService, threads: number) {
   const pricing = { per: 'thread', threads, usdPerMonth: 15, imputedUsd: 0.002 } as const
-  return captchaAI({ baseUrl: service.url, patience: HASTE, pricing })
+  return captchaAI({ baseUrl: service.url, polling: HASTE, pricing })
 }
 
 async function started(solveMs = 20) {
@@ -25,7 +25,7 @@ async function started(solveMs = 20) {
 function watch(guards: readonly Awaited<ReturnType<typeof rig>>['guard'][]) {
   const seen = { now: 0, most: 0 }
   for (const guard of guards) {
-    guard.on('authorised', () => {
+    guard.on('authorized', () => {
       seen.most = Math.max(seen.most, ++seen.now)
     })
     guard.on('solved', () => seen.now--)
@@ -86,7 +86,7 @@ describe('an account that is paid by the thread', () => {
       solvers: [
         { solver: paidByThread(service, 1), secret: fixedSecret(service.key) },
         {
-          solver: antiCaptcha({ baseUrl: dear.url, patience: HASTE, pricing: { per: 'solve', usd: 0.003 } }),
+          solver: antiCaptcha({ baseUrl: dear.url, polling: HASTE, pricing: { per: 'solve', usd: 0.003 } }),
           secret: fixedSecret(dear.key),
         },
       ],
@@ -105,7 +105,7 @@ describe('an account that is paid by the thread', () => {
 
   it('is not held to the number of threads of the list, which may not be its own', async () => {
     const service = await started(100)
-    const solver = captchaAI({ baseUrl: service.url, patience: HASTE })
+    const solver = captchaAI({ baseUrl: service.url, polling: HASTE })
     const { guard } = await rig({ at: service, more: { solver } })
     const seen = watch([guard])
     await Promise.all(Array.from({ length: 8 }, () => guard.solve(challenge)))

@@ -33,7 +33,7 @@ it('`trace` writes each call of a guard down, in its order, as soon as it is ove
   service.next('in', { error: 'ERROR_WRONG_GOOGLEKEY' }, { drop: true })
   await errorOf(guard.solve(challenge))
   await errorOf(guard.solve(challenge))
-  await guard.advice()
+  await guard.recommendConcurrency()
   const { entries } = traced().log
   const polls = service.requests.filter(({ endpoint }) => endpoint === 'res').length
   expect(entries.map(({ comment }) => comment)).toEqual([
@@ -64,8 +64,8 @@ describe.each(MAKERS)('a wire log of %s', (_, as, make) => {
   it('has every call, and neither the key, nor an answer of any family, nor a picture, nor a page’s query', async () => {
     const at = await startSolverService({ as, solveMs: 5 })
     after(() => at.close())
-    const patience = { firstPollMs: 0, everyMs: 1 }
-    const solver = make({ baseUrl: at.url, patience, pricing: { per: 'solve', usd: 0.001 } })
+    const polling = { firstPollMs: 0, everyMs: 1 }
+    const solver = make({ baseUrl: at.url, polling: polling, pricing: { per: 'solve', usd: 0.001 } })
     const { guard } = await rig({
       at,
       policy: { budget: { perDay: usd(1) }, recaptchaV3: 'solve' },

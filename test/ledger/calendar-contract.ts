@@ -169,22 +169,22 @@ export function calendarContract(sides: () => { readonly ledger: Ledger; readonl
 
   it('are the tighter of what live owners declared, for those too who name none', async () => {
     const { ledger, other } = sides()
-    expect(await ledger.join(owner('me', [daily(100)]), T0)).toEqual({ differing: [] })
-    expect(await ledger.join(owner('she', [daily(100, T0 - 24 * HOUR)]), T0)).toEqual({ differing: [] })
+    expect(await ledger.register(owner('me', [daily(100)]), T0)).toEqual({ differing: [] })
+    expect(await ledger.register(owner('she', [daily(100, T0 - 24 * HOUR)]), T0)).toEqual({ differing: [] })
     const tokyo = daily(80, T0 - 8 * HOUR, 24, 'Asia/Tokyo')
-    expect(await other.join(owner('you', [daily(70), tokyo]), T0)).toMatchObject({
+    expect(await other.register(owner('you', [daily(70), tokyo]), T0)).toMatchObject({
       differing: [{ budgetId: 'a', effective: { perCalendarDay: [daily(70), tokyo] } }],
     })
     expect((await other.usage('a', T0)).declared.perCalendarDay).toEqual([daily(70), tokyo])
     expect(await here().reserve([budget([])], 71, T0)).toMatchObject({ ok: false, limit: 70 })
     expect(await here().reserve([budget([daily(100)])], 71, T0)).toMatchObject({ ok: false, limit: 70 })
-    await other.leave('you', T0)
+    await other.unregister('you', T0)
     expect(await here().reserve([budget([daily(100)])], 71, T0)).toMatchObject({ ok: true })
   })
 
   it('go on at the midnight after the one that an owner declared, until it declares anew', async () => {
     const { ledger } = sides()
-    await ledger.join({ ...owner('me', [daily(100)]), leaseMs: 40 * HOUR }, T0)
+    await ledger.register({ ...owner('me', [daily(100)]), leaseMs: 40 * HOUR }, T0)
     await spend(100, T0, [budget([])])
     expect(await there().reserve([budget([])], 1, T0 + 24 * HOUR - 1)).toMatchObject({ ok: false })
     await spend(100, T0 + 24 * HOUR, [budget([])])
@@ -193,7 +193,7 @@ export function calendarContract(sides: () => { readonly ledger: Ledger; readonl
 
   it('are told with what was spent on the day that it is, and when that ends', async () => {
     const { ledger, other } = sides()
-    await ledger.join({ ...owner('me', [daily(70)]), leaseMs: 40 * HOUR }, T0)
+    await ledger.register({ ...owner('me', [daily(70)]), leaseMs: 40 * HOUR }, T0)
     await spend(30, T0 + HOUR)
     await here().reserve([budget([daily(100)])], 20, T0 + HOUR, { for: HOUR })
     const tokyo = daily(80, T0 + 16 * HOUR, 24, 'Asia/Tokyo')

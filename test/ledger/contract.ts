@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { MaybePromise } from '../../src/base/async.js'
-import type { BudgetClaim, CalendarCap, Ledger, Limits, NewFact, NotedTask, Owner } from '../../src/ledger/ledger.js'
+import type { AttachedTask, BudgetClaim, CalendarCap, Ledger, Limits, NewFact, Owner } from '../../src/ledger/ledger.js'
 import { type Money, micros } from '../../src/policy/money.js'
 import { calendarContract } from './calendar-contract.js'
 import { Model } from './model.js'
@@ -21,7 +21,7 @@ const HOUR = 60 * MINUTE
 const T0 = Date.UTC(2026, 0, 5, 12)
 /** When what is settled at `T0` stops counting. */
 const DAY_OUT = T0 + 5 * MINUTE + 24 * HOUR
-const TASK: NotedTask = { solver: 'captchaai', taskId: '4711', keyVersion: 'v1', family: 'recaptcha' }
+const TASK: AttachedTask = { solver: 'captchaai', taskId: '4711', keyVersion: 'v1', family: 'recaptcha' }
 
 function budget(
   id: string,
@@ -176,14 +176,14 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
           declared: {},
           paused: undefined,
           moreAt: undefined,
-          ever: { settled: 0, unsure: 0, solves: 0 },
+          totals: { settled: 0, unsure: 0, solves: 0 },
         })
       })
 
       it('tells what a budget ever came to, whatever window it was in, and how much of that nobody is sure of', async () => {
         const B = budget('b', {})
-        await ledger.join(owner('me', { perDay: 1_000 }, 9 * 24 * HOUR), T0)
-        const ever = async (at: number) => Object.values((await other.usage('a', at)).ever)
+        await ledger.register(owner('me', { perDay: 1_000 }, 9 * 24 * HOUR), T0)
+        const ever = async (at: number) => Object.values((await other.usage('a', at)).totals)
         for (const [id, amount] of [
           ['r', 60],
           ['s', 10],
@@ -202,8 +202,8 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await ever(T0 + 2 * MINUTE)).toEqual([30, 15, 4])
         await there.settle('u', 2, T0 + HOUR)
         expect(await ever(T0 + HOUR)).toEqual([32, 15, 4])
-        expect((await ledger.usage('b', T0 + HOUR)).ever).toEqual({ settled: 32, unsure: 15, solves: 4 })
-        expect(await ledger.usage('a', DAY_OUT + HOUR)).toMatchObject({ spent: 0, ever: { settled: 32, unsure: 15 } })
+        expect((await ledger.usage('b', T0 + HOUR)).totals).toEqual({ settled: 32, unsure: 15, solves: 4 })
+        expect(await ledger.usage('a', DAY_OUT + HOUR)).toMatchObject({ spent: 0, totals: { settled: 32, unsure: 15 } })
         await here.reserve([A], 1, DAY_OUT + HOUR, { id: 'w' })
         await here.settle('w', 1, DAY_OUT + HOUR)
         expect(await ever(DAY_OUT + HOUR)).toEqual([33, 15, 5])
@@ -333,11 +333,11 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
       })
 
       it('keeps counting what a dead owner reserved, noted or not', async () => {
-        await ledger.join(owner('me'), T0)
+        await ledger.register(owner('me'), T0)
         await here.reserve([A], 60, T0)
         expect(await other.usage('a', T0 + MINUTE)).toMatchObject({ reserved: 60 })
         expect(await there.claim('you', T0 + MINUTE)).toEqual([])
-        await ledger.leave('me', T0 + MINUTE)
+        await ledger.unregister('me', T0 + MINUTE)
         expect(await other.usage('a', T0 + 2 * MINUTE)).toMatchObject({ reserved: 0, spent: 60 })
       })
     })
@@ -403,33 +403,33 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
 
     describe('owners', () => {
       it('are told where they differ, and the tighter of each limit holds for all while its owner lives', async () => {
-        expect(await ledger.join(owner('me', { perDay: 100, perMinute: 5 }), T0)).toEqual({ differing: [] })
-        const joined = await other.join(owner('you', { perDay: 70, perMinute: 9 }), T0)
+        expect(await ledger.register(owner('me', { perDay: 100, perMinute: 5 }), T0)).toEqual({ differing: [] })
+        const joined = await other.register(owner('you', { perDay: 70, perMinute: 9 }), T0)
         expect(joined).toEqual({
           differing: [{ budgetId: 'a', effective: { perDay: 70, perMinute: 5, concurrent: undefined } }],
         })
         expect(await ledger.usage('a', T0)).toMatchObject({ declared: { perDay: 70, perMinute: 5 } })
         expect(await here.reserve([A], 71, T0)).toMatchObject({ ok: false, limit: 70 })
-        await other.leave('you', T0)
+        await other.unregister('you', T0)
         expect(await here.reserve([A], 71, T0)).toMatchObject({ ok: true })
       })
 
       it('do not differ by saying the same', async () => {
-        await ledger.join(owner('me', { perDay: 100 }), T0)
-        expect(await other.join(owner('you', { perDay: 100 }), T0)).toEqual({ differing: [] })
+        await ledger.register(owner('me', { perDay: 100 }), T0)
+        expect(await other.register(owner('you', { perDay: 100 }), T0)).toEqual({ differing: [] })
       })
 
       it('no longer limit others once their lease has ended, and do again when they beat after all', async () => {
-        await ledger.join(owner('me', { perDay: 50 }), T0)
-        await ledger.beat('me', T0 + 20 * SECOND)
+        await ledger.register(owner('me', { perDay: 50 }), T0)
+        await ledger.heartbeat('me', T0 + 20 * SECOND)
         expect(await there.reserve([A], 60, T0 + 50 * SECOND - 1)).toMatchObject({ ok: false, limit: 50 })
         expect(await there.reserve([A], 60, T0 + 50 * SECOND)).toMatchObject({ ok: true })
-        await ledger.beat('me', T0 + HOUR)
+        await ledger.heartbeat('me', T0 + HOUR)
         expect(await there.reserve([A], 1, T0 + HOUR)).toMatchObject({ ok: false, limit: 50 })
       })
 
       it('cannot be kept alive by a beat of somebody unknown', async () => {
-        await other.beat('nobody', T0)
+        await other.heartbeat('nobody', T0)
         expect(await ledger.usage('a', T0)).toMatchObject({ declared: {} })
       })
     })
@@ -439,49 +439,49 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         scope: 'keys',
         name: 'k',
         value,
-        forMs: HOUR,
+        ttlMs: HOUR,
         ...more,
       })
 
       it('are known to everybody, the latest of each name, apart for each scope', async () => {
-        expect(await ledger.remember(fact('one'), T0)).toBe('one')
-        expect(await other.remember(fact('two'), T0)).toBe('two')
-        await ledger.remember(fact('ü "\n', { name: 'l' }), T0 + SECOND)
+        expect(await ledger.setFact(fact('one'), T0)).toBe('one')
+        expect(await other.setFact(fact('two'), T0)).toBe('two')
+        await ledger.setFact(fact('ü "\n', { name: 'l' }), T0 + SECOND)
         // By the ledger's time, which a clock that lags does not set back.
-        await ledger.remember(fact('elsewhere', { scope: 'others' }), T0)
-        const known = await ledger.recall('keys', T0 + SECOND)
+        await ledger.setFact(fact('elsewhere', { scope: 'others' }), T0)
+        const known = await ledger.listFacts('keys', T0 + SECOND)
         expect([...known].sort((a, b) => (a.name < b.name ? -1 : 1))).toEqual([
           { name: 'k', value: 'two', at: T0 },
           { name: 'l', value: 'ü "\n', at: T0 + SECOND },
         ])
-        expect(await other.recall('others', T0)).toEqual([{ name: 'k', value: 'elsewhere', at: T0 + SECOND }])
-        expect(await other.recall('nowhere', T0)).toEqual([])
+        expect(await other.listFacts('others', T0)).toEqual([{ name: 'k', value: 'elsewhere', at: T0 + SECOND }])
+        expect(await other.listFacts('nowhere', T0)).toEqual([])
       })
 
       it('are kept for as long as they say', async () => {
-        await ledger.remember(fact('one'), T0)
-        expect(await other.recall('keys', T0 + HOUR - 1)).toHaveLength(1)
-        expect(await other.recall('keys', T0 + HOUR)).toEqual([])
-        await ledger.remember(fact('two'), T0 + HOUR)
-        await other.remember(fact('two', { forMs: 0 }), T0 + HOUR)
-        expect(await ledger.recall('keys', T0 + HOUR)).toEqual([])
+        await ledger.setFact(fact('one'), T0)
+        expect(await other.listFacts('keys', T0 + HOUR - 1)).toHaveLength(1)
+        expect(await other.listFacts('keys', T0 + HOUR)).toEqual([])
+        await ledger.setFact(fact('two'), T0 + HOUR)
+        await other.setFact(fact('two', { ttlMs: 0 }), T0 + HOUR)
+        expect(await ledger.listFacts('keys', T0 + HOUR)).toEqual([])
       })
 
       it('that are only for whoever comes first stay what they are, and are kept for longer', async () => {
-        expect(await ledger.remember(fact('mine', { ifNew: true }), T0)).toBe('mine')
-        expect(await other.remember(fact('theirs', { ifNew: true }), T0 + MINUTE)).toBe('mine')
-        expect(await ledger.recall('keys', T0 + HOUR + MINUTE - 1)).toEqual([
+        expect(await ledger.setFact(fact('mine', { ifAbsent: true }), T0)).toBe('mine')
+        expect(await other.setFact(fact('theirs', { ifAbsent: true }), T0 + MINUTE)).toBe('mine')
+        expect(await ledger.listFacts('keys', T0 + HOUR + MINUTE - 1)).toEqual([
           { name: 'k', value: 'mine', at: T0 + MINUTE },
         ])
-        expect(await other.remember(fact('theirs', { ifNew: true }), T0 + HOUR + MINUTE)).toBe('theirs')
-        expect(await other.remember(fact('brief', { ifNew: true, forMs: 1 }), T0 + HOUR + MINUTE)).toBe('theirs')
-        expect(await ledger.recall('keys', T0 + 2 * HOUR)).toMatchObject([{ name: 'k', value: 'theirs' }])
+        expect(await other.setFact(fact('theirs', { ifAbsent: true }), T0 + HOUR + MINUTE)).toBe('theirs')
+        expect(await other.setFact(fact('brief', { ifAbsent: true, ttlMs: 1 }), T0 + HOUR + MINUTE)).toBe('theirs')
+        expect(await ledger.listFacts('keys', T0 + 2 * HOUR)).toMatchObject([{ name: 'k', value: 'theirs' }])
       })
 
-      it.each([{ name: '' }, { name: 'x'.repeat(201) }, { scope: '' }, { value: 'x'.repeat(2001) }, { forMs: -1 }])(
+      it.each([{ name: '' }, { name: 'x'.repeat(201) }, { scope: '' }, { value: 'x'.repeat(2001) }, { ttlMs: -1 }])(
         'have to be small (%#)',
         async (more) => {
-          await expect(Promise.resolve().then(() => ledger.remember(fact('v', more), T0))).rejects.toMatchObject({
+          await expect(Promise.resolve().then(() => ledger.setFact(fact('v', more), T0))).rejects.toMatchObject({
             code: 'CONFIG_INVALID',
           })
         },
@@ -491,14 +491,14 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
     describe('taking over', () => {
       async function noted(
         id: string,
-        more: { owner?: string; for?: number; task?: Partial<NotedTask>; path?: BudgetClaim[] } = {},
+        more: { owner?: string; for?: number; task?: Partial<AttachedTask>; path?: BudgetClaim[] } = {},
       ) {
         await here.reserve(more.path ?? [A], 10, T0, { id, ...more })
-        await ledger.note(id, { ...TASK, ...more.task })
+        await ledger.attachTask(id, { ...TASK, ...more.task })
       }
 
       it('hands over the tasks of an owner that died, with all that it takes to go on', async () => {
-        await ledger.join(owner('me'), T0)
+        await ledger.register(owner('me'), T0)
         await noted('r', { path: [A, budget('b', {})] })
         expect(await here.claim('you', T0 + 30 * SECOND - 1)).toEqual([])
         expect(await here.claim('you', T0 + 30 * SECOND)).toEqual([
@@ -509,16 +509,16 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
       })
 
       it('hands over at once what an owner left behind, and never what a live one works on', async () => {
-        await ledger.join(owner('me'), T0)
-        await ledger.join(owner('she'), T0)
+        await ledger.register(owner('me'), T0)
+        await ledger.register(owner('she'), T0)
         await noted('r')
         await noted('s', { owner: 'she' })
-        await ledger.leave('me', T0)
+        await ledger.unregister('me', T0)
         expect(await here.claim('you', T0)).toMatchObject([{ reservationId: 'r' }])
       })
 
       it('hands over what has lapsed, even of a live owner', async () => {
-        await ledger.join(owner('me', undefined, HOUR), T0)
+        await ledger.register(owner('me', undefined, HOUR), T0)
         await noted('r')
         expect(await here.claim('you', T0 + 2 * MINUTE - 1)).toEqual([])
         expect(await here.claim('you', T0 + 2 * MINUTE)).toMatchObject([{ reservationId: 'r' }])
@@ -528,7 +528,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
 
       it('gives a task to one only, and to another when that one has not ended it within a minute and died', async () => {
         await noted('r', { for: HOUR })
-        await ledger.join(owner('you', undefined, 30 * SECOND), T0)
+        await ledger.register(owner('you', undefined, 30 * SECOND), T0)
         expect(await here.claim('you', T0)).toHaveLength(1)
         expect(await there.claim('she', T0)).toEqual([])
         expect(await there.claim('she', T0 + MINUTE - 1)).toEqual([])
@@ -537,18 +537,18 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
 
       it('leaves a claimed task to its claimer for as long as that one lives', async () => {
         await noted('r', { for: HOUR })
-        await ledger.join(owner('you', undefined, HOUR), T0)
+        await ledger.register(owner('you', undefined, HOUR), T0)
         expect(await here.claim('you', T0)).toHaveLength(1)
         expect(await there.claim('she', T0 + 30 * MINUTE)).toEqual([])
       })
 
       it('hands over what was handed in by another way out only to who has that', async () => {
-        await noted('r', { task: { wayOut: 'proxy-1' } })
+        await noted('r', { task: { egressRoute: 'proxy-1' } })
         await noted('s')
-        expect(await here.claim('you', T0, { waysOut: ['proxy-2'] })).toMatchObject([{ reservationId: 's' }])
+        expect(await here.claim('you', T0, { egressRoutes: ['proxy-2'] })).toMatchObject([{ reservationId: 's' }])
         expect(await there.claim('she', T0)).toEqual([])
-        expect(await there.claim('she', T0, { waysOut: ['proxy-2', 'proxy-1'] })).toEqual([
-          { ...TASK, wayOut: 'proxy-1', reservationId: 'r', amount: 10, deadline: T0 + 2 * MINUTE, path: ['a'] },
+        expect(await there.claim('she', T0, { egressRoutes: ['proxy-2', 'proxy-1'] })).toEqual([
+          { ...TASK, egressRoute: 'proxy-1', reservationId: 'r', amount: 10, deadline: T0 + 2 * MINUTE, path: ['a'] },
         ])
       })
 

@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { fileLedger } from '../../src/ledger/file.js'
 import type { BudgetClaim, Ledger, Owner } from '../../src/ledger/ledger.js'
-import { Books } from '../../src/ledger/state.js'
+import { LedgerState } from '../../src/ledger/state.js'
 import { type Money, micros } from '../../src/policy/money.js'
 import { ledgerContract } from './contract.js'
 import { shorthand } from './shorthand.js'
@@ -84,10 +84,10 @@ describe('a ledger file', () => {
 
   it('keeps everything from one process to the next', async () => {
     const before = await opened(dir)
-    await before.join(ME, T0)
+    await before.register(ME, T0)
     await shorthand(before).reserve([A], 60, T0, { id: 'r' })
     await shorthand(before).reserve([A], 70, T0, { id: 's' })
-    before.note('r', TASK)
+    before.attachTask('r', TASK)
     await shorthand(before).settle('s', 50, T0)
     await before.pause('b', { code: 'MANUAL', message: 'By hand.', at: T0 })
     await before.saveHead({ file: 'x.jsonl', seq: 3, hash: 'abc' })
@@ -108,7 +108,7 @@ describe('a ledger file', () => {
     const ledger = await opened(dir)
     const other = await opened(dir)
     await shorthand(ledger).reserve([A], 60, T0, { id: 'r' })
-    ledger.note('r', TASK)
+    ledger.attachTask('r', TASK)
     await macrotask()
     await macrotask()
     expect(await shorthand(other).claim('you', T0)).toHaveLength(1)
@@ -119,14 +119,14 @@ describe('a ledger file', () => {
   it('stays short however much is solved, and whoever slept meanwhile catches up', async () => {
     const ledger = await opened(dir)
     const sleeper = await opened(dir)
-    await sleeper.join(ME, T0)
-    await sleeper.join(
+    await sleeper.register(ME, T0)
+    await sleeper.register(
       { id: 'lives', leaseMs: 120 * MINUTE, declares: [{ budgetId: 'c', limits: { perDay: 5_000 as Money } }] },
       T0,
     )
     await sleeper.pause('b', { code: 'MANUAL', message: 'By hand.', at: T0 })
-    await sleeper.remember({ scope: 'keys', name: 'k', value: 'known', forMs: 120 * MINUTE }, T0)
-    await sleeper.remember({ scope: 'keys', name: 'l', value: 'over', forMs: MINUTE }, T0)
+    await sleeper.setFact({ scope: 'keys', name: 'k', value: 'known', ttlMs: 120 * MINUTE }, T0)
+    await sleeper.setFact({ scope: 'keys', name: 'l', value: 'over', ttlMs: MINUTE }, T0)
     await shorthand(sleeper).reserve([A], 7, T0, { id: 'old', for: 60 * MINUTE })
     await shorthand(sleeper).reserve([A], 9, T0, { id: 'lapsing' })
     // Of a process that has long gone.
@@ -148,7 +148,7 @@ describe('a ledger file', () => {
     const expected = { spent: 3_509, reserved: 7, active: 1, lastMinute: 60, declared: {} }
     for (const each of [ledger, sleeper, fresh]) {
       expect(await each.usage('a', now)).toMatchObject(expected)
-      expect(await each.recall('keys', now)).toEqual([{ name: 'k', value: 'known', at: T0 }])
+      expect(await each.listFacts('keys', now)).toEqual([{ name: 'k', value: 'known', at: T0 }])
     }
     expect(await sleeper.usage('b', now)).toMatchObject({ paused: { message: 'By hand.' } })
     expect(await fresh.usage('c', now)).toMatchObject({ declared: { perDay: 5_000 } })
@@ -167,9 +167,9 @@ describe('a ledger file', () => {
   })
 
   it('knows in its snapshot what time it was', () => {
-    const books = new Books()
+    const books = new LedgerState()
     books.advance(T0)
-    expect(new Books(books.state()).advance(T0 - MINUTE)).toBe(T0)
+    expect(new LedgerState(books.state()).advance(T0 - MINUTE)).toBe(T0)
   })
 
   it('shows the same sums to processes whose clocks differ, whatever they do and whenever they look', async () => {
@@ -189,7 +189,7 @@ describe('a ledger file', () => {
         const path: BudgetClaim[] = [{ id: `from-${start}`, limits: {} }]
         // What a budget ever came to is kept for as long as somebody declares it.
         const declares = [{ budgetId: `from-${start}`, limits: { concurrent: 1_000 } }]
-        await ledgers[0].join({ id: `of-${start}`, leaseMs: 70 * 60 * MINUTE, declares }, start)
+        await ledgers[0].register({ id: `of-${start}`, leaseMs: 70 * 60 * MINUTE, declares }, start)
         const ids: string[] = []
         let above = 0
         for (const { who, what, hours, minutes, which } of steps) {
@@ -211,10 +211,10 @@ describe('a ledger file', () => {
           const now = start + later * MINUTE
           const usage = await fresh.usage(path[0]?.id ?? '', now)
           for (const each of ledgers) {
-            const { ever, ...sums } = await each.usage(path[0]?.id ?? '', now)
-            expect({ ...sums, ever: usage.ever }).toEqual(usage)
+            const { totals: ever, ...sums } = await each.usage(path[0]?.id ?? '', now)
+            expect({ ...sums, totals: usage.totals }).toEqual(usage)
             // What a process hears of a day late may have lapsed for it: then it is unsure there, and no less.
-            expect(ever.settled + ever.unsure).toBeGreaterThanOrEqual(usage.ever.settled - above)
+            expect(ever.settled + ever.unsure).toBeGreaterThanOrEqual(usage.totals.settled - above)
           }
         }
         await fresh.close()
@@ -321,9 +321,9 @@ describe('a ledger file', () => {
 
     it('stops whoever has it open when it was removed', async () => {
       const ledger = await opened(dir)
-      await ledger.join(ME, T0)
+      await ledger.register(ME, T0)
       rmSync(file)
-      await expect(async () => ledger.beat('me', T0)).rejects.toMatchObject(unavailable('restart this process'))
+      await expect(async () => ledger.heartbeat('me', T0)).rejects.toMatchObject(unavailable('restart this process'))
       await ledger.close()
     })
   })

@@ -35,20 +35,20 @@ async function opened(options: RedisLedgerOptions, time: 'server' | 'caller' = '
 async function useAll(ledger: Ledger): Promise<void> {
   const now = Date.now()
   const here = shorthand(ledger)
-  await ledger.join({ id: 'me', leaseMs: 30_000, declares: [{ budgetId: 'a', limits: { perMinute: 100 } }] }, now)
-  await ledger.beat('me', now)
+  await ledger.register({ id: 'me', leaseMs: 30_000, declares: [{ budgetId: 'a', limits: { perMinute: 100 } }] }, now)
+  await ledger.heartbeat('me', now)
   expect(await here.reserve([A], 10, now, { id: 'r' })).toMatchObject({ ok: true })
   expect(await here.reserve([A], 2e9, now)).toMatchObject({ ok: false, reason: 'perDay' })
-  await ledger.note('r', TASK)
+  await ledger.attachTask('r', TASK)
   expect(await here.settle('r', 7, now)).toEqual({ settled: true })
   expect(await here.claim('you', now)).toEqual([])
   await ledger.pause('b', { code: 'MANUAL', message: 'By hand.', at: now })
   await ledger.resume('b')
-  expect(await ledger.remember({ scope: 's', name: 'n', value: 'v', forMs: 1_000 }, now)).toBe('v')
-  expect(await ledger.recall('s', now)).toMatchObject([{ value: 'v' }])
+  expect(await ledger.setFact({ scope: 's', name: 'n', value: 'v', ttlMs: 1_000 }, now)).toBe('v')
+  expect(await ledger.listFacts('s', now)).toMatchObject([{ value: 'v' }])
   await ledger.saveHead({ file: 'x.jsonl', seq: 1, hash: 'abc' })
   expect(await ledger.heads()).toEqual([{ file: 'x.jsonl', seq: 1, hash: 'abc' }])
-  await ledger.leave('me', now)
+  await ledger.unregister('me', now)
   expect(await ledger.usage('a', now)).toMatchObject({ spent: 7, reserved: 0 })
 }
 
@@ -156,7 +156,7 @@ describe('a ledger in Redis', () => {
     for (let i = 0; i < 300; i++) {
       const path = [A, { id: `a/${i}`, limits: {} }]
       await shorthand(ledger).reserve(path, 1, T0 + i, { id: `r${i}`, for: 1_000 })
-      await ledger.note(`r${i}`, TASK)
+      await ledger.attachTask(`r${i}`, TASK)
       if (i % 2 === 0) await shorthand(ledger).settle(`r${i}`, 1, T0 + i)
     }
     expect(size()).toBeGreaterThan(1_000)
@@ -220,10 +220,10 @@ describe('the server of a ledger in Redis', () => {
     redis.cli('CONFIG', 'SET', 'maxmemory-policy', 'volatile-lru')
     const ledger = await opened({ url: redis.url })
     redis.cli('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-random')
-    await expect(ledger.beat('me', Date.now())).rejects.toMatchObject(unsafe)
+    await expect(ledger.heartbeat('me', Date.now())).rejects.toMatchObject(unsafe)
     await expect(shorthand(ledger).reserve([A], 1, Date.now())).rejects.toMatchObject(unsafe)
     redis.cli('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
-    await ledger.beat('me', Date.now())
+    await ledger.heartbeat('me', Date.now())
     expect(await shorthand(ledger).reserve([A], 1, Date.now())).toMatchObject({ ok: true })
   })
 

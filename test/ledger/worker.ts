@@ -38,7 +38,7 @@ async function spend(work: Extract<Work, { do: 'spend' | 'spend-until-refused' }
   const times = work.do === 'spend' ? work.times : 1_000_000
   try {
     await ledger.open()
-    await ledger.join({ id: me, leaseMs: 30_000, declares: [] }, Date.now())
+    await ledger.register({ id: me, leaseMs: 30_000, declares: [] }, Date.now())
     for (let i = 0; i < times; i++) {
       const id = `${me}-${i}`
       const now = Date.now()
@@ -52,7 +52,7 @@ async function spend(work: Extract<Work, { do: 'spend' | 'spend-until-refused' }
       }
       sums.taken++
       sums.alerts += reserved.alerts.length
-      if (i % 3 === 0) void ledger.note(id, task(id))
+      if (i % 3 === 0) void ledger.attachTask(id, task(id))
       const cost = micros(Math.floor(Math.random() * AMOUNT))
       // Until this is answered it may or may not have been booked: what was reserved is then what counts at most.
       const settled = await ledger.settle({ reservationId: id, cost }, Date.now())
@@ -74,7 +74,7 @@ async function spend(work: Extract<Work, { do: 'spend' | 'spend-until-refused' }
 async function spendUntilKilled(work: Extract<Work, { do: 'spend-until-killed' }>): Promise<void> {
   const ledger = ledgerAt(work)
   await ledger.open()
-  await ledger.join({ id: me, leaseMs: 20, declares: [] }, Date.now())
+  await ledger.register({ id: me, leaseMs: 20, declares: [] }, Date.now())
   const file = openSync(work.diary, 'a')
   say({ ready: true })
   // If nobody kills it, it is not to run for ever.
@@ -97,7 +97,7 @@ async function solveOnce(ledger: Ledger, path: readonly BudgetClaim[], diary: nu
   if (reserved.ok) {
     const cost = Math.floor(Math.random() * AMOUNT)
     writeSync(diary, `${cost}\n`)
-    const noted = ledger.note(id, task(id))
+    const noted = ledger.attachTask(id, task(id))
     if (noted instanceof Promise) noted.catch(() => {})
     if (i % 5 === 0) await new Promise((resolve) => setImmediate(resolve))
     await ledger.settle(
@@ -113,7 +113,7 @@ async function solveOnce(ledger: Ledger, path: readonly BudgetClaim[], diary: nu
   for (const claimed of await ledger.claim({ ownerId: me, solver: 'captchaai', budgetId, limit: 5 }, Date.now())) {
     await ledger.settle({ reservationId: claimed.reservationId, cost: claimed.amount }, Date.now())
   }
-  await ledger.beat(me, Date.now())
+  await ledger.heartbeat(me, Date.now())
 }
 
 /** Tries to open a ledger as somebody with no special rights, whoever runs the tests. */

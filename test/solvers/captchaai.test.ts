@@ -265,15 +265,15 @@ describe('captchaAI takes', () => {
 
 describe('captchaAI waits', () => {
   test('15 s before the first poll of a reCAPTCHA, and 5 s between polls', () => {
-    expect(solver.patience(CHALLENGE)).toMatchObject({ firstPollMs: 15_000, everyMs: 5_000 })
+    expect(solver.polling(CHALLENGE)).toMatchObject({ firstPollMs: 15_000, everyMs: 5_000 })
   })
 
   test('10 s before the first poll of a Turnstile', () => {
-    expect(solver.patience(TURNSTILE)).toMatchObject({ firstPollMs: 10_000, everyMs: 5_000 })
+    expect(solver.polling(TURNSTILE)).toMatchObject({ firstPollMs: 10_000, everyMs: 5_000 })
   })
 
   test('5 s before the first poll of a picture', () => {
-    for (const one of [IMAGE, GRID]) expect(solver.patience(one)).toMatchObject({ firstPollMs: 5_000, everyMs: 5_000 })
+    for (const one of [IMAGE, GRID]) expect(solver.polling(one)).toMatchObject({ firstPollMs: 5_000, everyMs: 5_000 })
   })
 
   test('10 s after an error of the server', () => {

@@ -249,7 +249,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
 
     test('it is patient: at least a second, at most a minute', () => {
       for (const one of all) {
-        const { usual, ...manners } = solver.patience(one)
+        const { usual, ...manners } = solver.polling(one)
         for (const ms of Object.values(manners)) {
           expect(ms).toBeGreaterThanOrEqual(1_000)
           expect(ms).toBeLessThanOrEqual(60_000)
@@ -262,11 +262,11 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
     })
 
     test('impatience is for loopback only', () => {
-      const patience = { firstPollMs: 0, everyMs: 5 }
-      expect(make({ baseUrl: 'http://127.0.0.1:1', patience }).patience(CHALLENGE)).toEqual(patience)
+      const polling = { firstPollMs: 0, everyMs: 5 }
+      expect(make({ baseUrl: 'http://127.0.0.1:1', polling: polling }).polling(CHALLENGE)).toEqual(polling)
       for (const field of ['firstPollMs', 'everyMs']) {
-        expect(() => make({ patience: { ...{ firstPollMs: 1000, everyMs: 1000 }, [field]: 999 } })).toThrow(
-          expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(`patience.${field}`) }),
+        expect(() => make({ polling: { ...{ firstPollMs: 1000, everyMs: 1000 }, [field]: 999 } })).toThrow(
+          expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(`polling.${field}`) }),
         )
       }
     })
@@ -364,7 +364,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
     })
 
     test('several tasks in one call: what it says of each, in order', () => {
-      const { many } = solver
+      const { batchPoll: many } = solver
       if (!many) return
       const families = all.map(({ family }) => family).filter((family) => many.families.includes(family))
       const call = many.poll(families.map((_, i) => String(i + 1)))
@@ -484,11 +484,11 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
     })
 
     test('it works without `this`', () => {
-      const { readSubmit, submit, price, patience } = solver
+      const { readSubmit, submit, price, polling } = solver
       expect(readSubmit(ok('')).kind).toBe('failure')
       expect(submit(CHALLENGE).keyField).toBeTruthy()
       expect(price(CHALLENGE).amount).toBeGreaterThan(0)
-      expect(patience(CHALLENGE).everyMs).toBeGreaterThan(0)
+      expect(polling(CHALLENGE).everyMs).toBeGreaterThan(0)
     })
   })
 }

@@ -31,7 +31,7 @@ test('a session is no answer before its challenge is done, unless there is none'
   expect(await asked(`${arkose.url}/fc/ca/`, { session_token: token })).toMatchObject({ solved: true })
   expect(await asked(`${arkose.url}/fc/ca/`, { session_token: token })).toMatchObject({ solved: false })
   expect(await verify(arkose, token)).toMatchObject({ session_details: { hostname: 'a.example' } })
-  arkose.behave(KEY, { suppresses: true })
+  arkose.setBehavior(KEY, { suppresses: true })
   const suppressed = await begin()
   expect(suppressed).toMatchObject({ suppressed: true })
   expect(await verify(arkose, suppressed.token ?? '')).toMatchObject({ session_details: { solved: true } })

@@ -43,12 +43,12 @@ test('a v3 challenge is good for one answer within ten minutes, and the answer f
 
 test('challenges that last can be used after a widget has loaded them', async () => {
   await using geetest = await startGeetest()
-  geetest.behave(KEY, { challengesLast: true })
+  geetest.setBehavior(KEY, { challengesLast: true })
   const challenge = geetest.register(KEY)
   const load = async () => (await fetch(`${geetest.url}/get.php?gt=${KEY}&challenge=${challenge}`)).json()
   expect(await load()).toEqual({ status: 'success' })
   expect(geetest.issue({ sitekey: KEY, challenge }).fields).toBeDefined()
-  geetest.behave(KEY, {})
+  geetest.setBehavior(KEY, {})
   await load()
   expect(await load()).toMatchObject({ error: 'old challenge' })
 })

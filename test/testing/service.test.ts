@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Secret } from '../../src/secrets/secret.js'
 import {
-  type Behaviour,
+  type Behavior,
   manualClock,
   type ServiceOptions,
   type ServiceTask,
@@ -172,15 +172,15 @@ describe('the stand-in service', () => {
 })
 
 describe('the stand-in service on demand', () => {
-  const cut = async (behaviour: Behaviour) => {
-    service.next('in', behaviour)
+  const cut = async (behavior: Behavior) => {
+    service.next('in', behavior)
     return submit().then(
       () => 'answered',
       () => 'cut',
     )
   }
 
-  test.each<[Behaviour, string, number]>([
+  test.each<[Behavior, string, number]>([
     [{ drop: true }, 'cut', 1],
     [{ dropBefore: true }, 'cut', 0],
     [{ half: true }, 'cut', 1],
@@ -188,8 +188,8 @@ describe('the stand-in service on demand', () => {
     [{ empty: true }, 'answered', 0],
     [{ empty: true, taken: true }, 'answered', 1],
     [{ status: 502, taken: true }, 'answered', 1],
-  ])('%j: %s, with %i task made', async (behaviour, outcome, tasks) => {
-    expect(await cut(behaviour)).toBe(outcome)
+  ])('%j: %s, with %i task made', async (behavior, outcome, tasks) => {
+    expect(await cut(behavior)).toBe(outcome)
     expect([service.tasks.length, service.charged]).toEqual([tasks, tasks * 1_000])
     expect(await submit()).toMatch(/^\d+$/)
   })

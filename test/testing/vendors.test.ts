@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { startHcaptcha } from '../../src/testing/vendors/hcaptcha/index.js'
 import { startRecaptcha } from '../../src/testing/vendors/recaptcha/index.js'
-import { answerAsVendor, type Routable, routeVendors, type VendorRoute } from '../../src/testing/vendors/route.js'
+import { answerAsVendor, type RouteTarget, routeVendors, type VendorRoute } from '../../src/testing/vendors/route.js'
 import { startTurnstile } from '../../src/testing/vendors/turnstile/index.js'
 
 const get = (url: string) => ({ url, method: 'GET' })
@@ -45,7 +45,7 @@ test('whatever is not the vendor’s is left alone', async () => {
 
 test('what a frame posts arrives', async () => {
   await using recaptcha = await startRecaptcha()
-  recaptcha.behave('a-sitekey', { passes: true })
+  recaptcha.setBehavior('a-sitekey', { passes: true })
   const url = 'https://www.google.com/recaptcha/api2/reload?k=a-sitekey&hostname=staging.example.com&action='
   const reply = await answerAsVendor({ url, method: 'POST' }, recaptcha)
   const { token } = JSON.parse(String(reply?.body)) as { token: string }
@@ -63,7 +63,7 @@ test('what a frame posts arrives', async () => {
 
 test('a request that Playwright holds is fulfilled', async () => {
   await using turnstile = await startTurnstile()
-  const routes: Parameters<Routable['route']>[] = []
+  const routes: Parameters<RouteTarget['route']>[] = []
   await routeVendors({ route: async (...args) => void routes.push(args) }, turnstile)
   const [matches, handle] = routes[0] ?? []
   expect(matches?.(new URL('https://challenges.cloudflare.com/turnstile/v0/api.js'))).toBe(true)

@@ -7,7 +7,7 @@ import { Secret } from '../../src/secrets/secret.js'
 import type { SolverOptions } from '../../src/solvers/options.js'
 import type { Failure, Ready, Solver } from '../../src/solvers/solver.js'
 import { SOLVERS } from '../../src/solvers/table.js'
-import { type Behaviour, type ServiceName, type SolverService, startSolverService } from '../../src/testing/index.js'
+import { type Behavior, type ServiceName, type SolverService, startSolverService } from '../../src/testing/index.js'
 import { ARKOSE, EVERY, GEETEST, GEETEST_V4, GRID, IMAGE } from '../solvers/contract.js'
 import { OTHER_WAYS } from '../solvers/recorded.js'
 
@@ -112,7 +112,7 @@ describe.each(WAYS)('%s and the stand-in service', (name, make) => {
     expect(service.keysInUrls).toBe(0)
   })
 
-  test.each<[Behaviour, Partial<Failure>]>([
+  test.each<[Behavior, Partial<Failure>]>([
     [{ error: 'ERROR_NO_SLOT_AVAILABLE' }, { class: 'busy', ambiguous: false }],
     [{ error: 'ERROR_KEY_DOES_NOT_EXIST' }, { class: 'key', ambiguous: false }],
     [{ error: 'IP_BANNED' }, { class: 'address', ambiguous: false }],
@@ -128,22 +128,22 @@ describe.each(WAYS)('%s and the stand-in service', (name, make) => {
     ],
     [{ status: 504 }, { class: 'busy', code: 'HTTP_504', ambiguous: true }],
     [{ bytes: 500_000 }, { class: 'invalid', code: 'TOO_LONG', ambiguous: true }],
-  ])('agree on what %j means', async (behaviour, failure) => {
-    service.next('in', behaviour)
+  ])('agree on what %j means', async (behavior, failure) => {
+    service.next('in', behavior)
     expect(await submit()).toMatchObject({ kind: 'failure', ...failure })
     expect(await submit()).toMatchObject({ kind: 'submitted' })
   })
 
-  test.each<[Behaviour, string]>([
+  test.each<[Behavior, string]>([
     [{ half: true }, 'cut-off'],
     [{ drop: true }, 'cut-off'],
     [{ dropBefore: true }, 'cut-off'],
     [{ bytes: 50_000_000 }, 'too-large'],
-  ])('never leave a task unnoticed: %j', async (behaviour, reason) => {
-    service.next('in', behaviour)
+  ])('never leave a task unnoticed: %j', async (behavior, reason) => {
+    service.next('in', behavior)
     const error = await submit().catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(TransportError)
-    expect(error).toMatchObject({ reason, taken: 'unknown' })
+    expect(error).toMatchObject({ reason, delivered: 'unknown' })
     expect(inspect(error)).not.toContain(service.key)
   })
 })

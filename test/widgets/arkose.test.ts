@@ -41,7 +41,7 @@ describe('an Arkose is found and solved, until the server is content:', () => {
     await at.visit(path)
     await at.page.waitForFunction('window.enforcement')
     expect(await at.find()).toMatchObject([{ sitekey: at.sitekey, visible: false, executed: false, due: false }])
-    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-set-off' }] })
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
     expect(at.grant.asked).toEqual([])
     await at.page.click('#go')
     await shown()
@@ -132,7 +132,7 @@ describe('an Arkose is found and solved, until the server is content:', () => {
 describe('of an Arkose only what is due is paid for:', () => {
   test('one that ends without a challenge within its grace costs nothing', async () => {
     const clock = manualClock(Date.now())
-    at.vendor.behave(at.sitekey, { suppresses: true, afterMs: 2_000 })
+    at.vendor.setBehavior(at.sitekey, { suppresses: true, afterMs: 2_000 })
     await at.visit('/arkose/runs', { grace: '3s' }, { clock })
     await callNone()
     await at.page.click('#go')
@@ -146,7 +146,7 @@ describe('of an Arkose only what is due is paid for:', () => {
     await at.vendorClock.advance(2_000)
     await at.page.waitForFunction('calls.length')
     await clock.advance(3_000)
-    expect(await solving).toMatchObject({ solved: [], skipped: [{ reason: 'passed-by-itself' }] })
+    expect(await solving).toMatchObject({ solved: [], skipped: [{ reason: 'auto-passed' }] })
     expect(at.grant.asked).toEqual([])
   })
 
@@ -178,7 +178,7 @@ describe('of an Arkose only what is due is paid for:', () => {
     await shown()
     await at.frames()[0]?.click('#close')
     await eventually(async () => (await at.find())[0]?.executed === false)
-    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-set-off' }] })
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
   })
 
   test('one that we answered is not answered twice, until the page resets it', async () => {

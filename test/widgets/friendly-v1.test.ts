@@ -113,7 +113,7 @@ describe('a Friendly Captcha v1 is found and solved, until the server is content
 
 describe('of a Friendly Captcha v1 only what is due is paid for:', () => {
   test('one that has answered by itself is left alone', async () => {
-    at.vendor.behave(at.sitekey, { passes: true })
+    at.vendor.setBehavior(at.sitekey, { passes: true })
     await visit('/friendly/v1/auto')
     await at.page.waitForFunction('calls.length')
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }] })
@@ -124,7 +124,7 @@ describe('of a Friendly Captcha v1 only what is due is paid for:', () => {
 
   test('one that is at work and answers within its grace costs nothing', async () => {
     const clock = manualClock(Date.now())
-    at.vendor.behave(at.sitekey, { passes: true, afterMs: 2_000 })
+    at.vendor.setBehavior(at.sitekey, { passes: true, afterMs: 2_000 })
     await visit('/friendly/v1/named', { grace: '3s' }, { clock })
     await at.page.click('input[name=password]')
     await eventually(() => at.vendorClock.waiting > 0)
@@ -134,12 +134,12 @@ describe('of a Friendly Captcha v1 only what is due is paid for:', () => {
     await at.vendorClock.advance(2_000)
     await at.page.waitForFunction('calls.length')
     await clock.advance(3_000)
-    expect(await solving).toMatchObject({ solved: [], skipped: [{ reason: 'passed-by-itself' }] })
+    expect(await solving).toMatchObject({ solved: [], skipped: [{ reason: 'auto-passed' }] })
     expect(at.grant.asked).toEqual([])
   })
 
   test('one that is at work is stopped once there is an answer, so that none comes after it', async () => {
-    at.vendor.behave(at.sitekey, { passes: true, afterMs: 60_000 })
+    at.vendor.setBehavior(at.sitekey, { passes: true, afterMs: 60_000 })
     await visit('/friendly/v1/auto')
     await eventually(() => at.vendorClock.waiting > 0)
     const { solved } = await at.captcha.solve(at.page)
@@ -179,7 +179,7 @@ describe('of a Friendly Captcha v1 only what is due is paid for:', () => {
   })
 
   test('a token that has grown too old is taken away again, and the widget can be set off anew', async () => {
-    at.vendor.behave(at.sitekey, { passes: true })
+    at.vendor.setBehavior(at.sitekey, { passes: true })
     await visit('/friendly/v1/made')
     at.grant.livesMs = 200
     await at.captcha.solve(at.page)

@@ -75,7 +75,7 @@ describe('a Friendly Captcha v2 is found and solved, until the server is content
   })
 
   test('who uses the form afterwards sets the widget off, but not over the answer', async () => {
-    at.vendor.behave(at.sitekey, { passes: true })
+    at.vendor.setBehavior(at.sitekey, { passes: true })
     await visit('/friendly')
     const { solved } = await at.captcha.solve(at.page)
     // The vendor's own listener was there before this one, and is called before it.
@@ -141,7 +141,7 @@ describe('of a Friendly Captcha v2 only what is due is paid for:', () => {
 
   test('one that starts by itself and answers within its grace costs nothing', async () => {
     const clock = manualClock(Date.now())
-    at.vendor.behave(at.sitekey, { passes: true, afterMs: 2_000 })
+    at.vendor.setBehavior(at.sitekey, { passes: true, afterMs: 2_000 })
     await at.visit('/friendly/auto', { grace: '3s' }, { clock })
     await eventually(() => at.vendorClock.waiting > 0)
     expect(await at.find()).toMatchObject([{ executed: true, answered: false, due: true }])
@@ -150,7 +150,7 @@ describe('of a Friendly Captcha v2 only what is due is paid for:', () => {
     await at.vendorClock.advance(2_000)
     await at.page.waitForFunction('calls.length')
     await clock.advance(3_000)
-    expect(await solving).toMatchObject({ solved: [], skipped: [{ reason: 'passed-by-itself' }] })
+    expect(await solving).toMatchObject({ solved: [], skipped: [{ reason: 'auto-passed' }] })
     expect(at.grant.asked).toEqual([])
   })
 

@@ -54,7 +54,7 @@ describe('a GeeTest is found and solved, until the server is content:', () => {
     await at.visit(path, {}, fresh)
     await made()
     expect(await at.find()).toMatchObject([{ visible: false, executed: false, due: false }])
-    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-set-off' }] })
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
     expect(at.grant.asked).toEqual([])
     await at.page.click('#go')
     expect(await at.find()).toMatchObject([{ sitekey: at.sitekey, executed: true, due: true }])
@@ -76,7 +76,7 @@ describe('a GeeTest is found and solved, until the server is content:', () => {
   test('several of both versions are told apart', async () => {
     await at.visit('/geetest/several')
     await at.page.waitForFunction('made.first && made.second && made.third')
-    at.vendor.behave(at.sitekey, { challengesLast: true })
+    at.vendor.setBehavior(at.sitekey, { challengesLast: true })
     const found = await at.find()
     expect(found.map(({ variant }) => variant).sort()).toEqual(['v3', 'v4', 'v4'])
     // The challenge that the widget has used is told nevertheless, where there is no way to another.
@@ -167,7 +167,7 @@ describe('of a GeeTest only what is due is paid for:', () => {
   test.each(['/geetest/bind', '/geetest/v4/bind'])(
     '%s that passes by itself within its grace costs nothing',
     async (path) => {
-      at.vendor.behave(at.sitekey, { passes: true })
+      at.vendor.setBehavior(at.sitekey, { passes: true })
       await at.visit(path, { grace: '1s' })
       await made()
       await at.page.evaluate('document.getElementById("login").submit = function () {}; 0')
@@ -187,7 +187,7 @@ describe('of a GeeTest only what is due is paid for:', () => {
       await at.page.click('#go')
       await at.page.click('.geetest_close')
       await eventually(async () => (await at.find())[0]?.executed === false)
-      expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-set-off' }] })
+      expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
       expect(at.grant.asked).toEqual([])
     },
   )

@@ -38,7 +38,7 @@ describe('an hCaptcha is found and solved, until the server is content:', () => 
     ['/hcaptcha/invisible', '#go'],
   ])('%s, once the page has set it off', async (path, button) => {
     await at.visit(path)
-    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-set-off' }] })
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
     await at.page.click(button)
     await at.due()
     expect(await at.find()).toMatchObject([
@@ -155,7 +155,7 @@ describe('of an hCaptcha only what is due is paid for:', () => {
 
   test('an invisible one that passes within its grace costs nothing', async () => {
     const clock = manualClock(Date.now())
-    at.vendor.behave(at.sitekey, { passes: true, afterMs: 2_000 })
+    at.vendor.setBehavior(at.sitekey, { passes: true, afterMs: 2_000 })
     await at.visit('/hcaptcha/invisible', { grace: '3s' }, { clock })
     await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; hcaptcha.execute(); 0')
     await eventually(() => at.vendorClock.waiting > 0)
@@ -164,7 +164,7 @@ describe('of an hCaptcha only what is due is paid for:', () => {
     await at.vendorClock.advance(2_000)
     await at.page.waitForFunction('calls.length')
     await clock.advance(3_000)
-    expect(await solving).toMatchObject({ solved: [], skipped: [{ reason: 'passed-by-itself' }] })
+    expect(await solving).toMatchObject({ solved: [], skipped: [{ reason: 'auto-passed' }] })
     expect(at.grant.asked).toEqual([])
   })
 
@@ -182,7 +182,7 @@ describe('of an hCaptcha only what is due is paid for:', () => {
   })
 
   test('a challenge that opens when its widget is answered already is closed too, until the page asks anew', async () => {
-    at.vendor.behave(at.sitekey, { afterMs: 2_000 })
+    at.vendor.setBehavior(at.sitekey, { afterMs: 2_000 })
     await at.visit('/hcaptcha/invisible')
     await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
     await at.page.click('#go')

@@ -164,7 +164,7 @@ test('a page of another origin that comes within the grace, and plays our part, 
   await eventually(() => clock.waiting === 1)
   await page.goto(`${site.otherUrl}/impostor`)
   await clock.advance(3_000)
-  expect(await solving).toMatchObject({ solved: [], failed: [], skipped: [{ reason: 'gone' }] })
+  expect(await solving).toMatchObject({ solved: [], failed: [], skipped: [{ reason: 'removed' }] })
   expect(await page.evaluate('got')).toEqual([])
 })
 

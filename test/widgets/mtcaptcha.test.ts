@@ -136,7 +136,7 @@ describe('of an MTCaptcha only what is due is paid for:', () => {
   })
 
   test('one that is verified unseen is not paid for, neither before nor after it has passed', async () => {
-    at.vendor.behave(at.sitekey, { passes: true, afterMs: 2_000 })
+    at.vendor.setBehavior(at.sitekey, { passes: true, afterMs: 2_000 })
     await at.visit('/mtcaptcha/named')
     await eventually(() => at.vendorClock.waiting > 0)
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'hidden' }] })

@@ -8,7 +8,7 @@ import { stage } from './stage.js'
 
 const at = stage('altcha', async (options) => {
   const altcha = await startAltcha(options)
-  return { ...altcha, issue: () => '', behave: () => altcha.behave({}) }
+  return { ...altcha, issue: () => '', setBehavior: () => altcha.setBehavior({}) }
 })
 
 /** Sets one of the page's widgets off, with what the grant is asked to do about it. */

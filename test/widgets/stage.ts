@@ -15,7 +15,7 @@ import { fixturePages } from '../support/fixture-pages.js'
 
 /** A vendor's stand-in, as the tests of one family need it. */
 export interface Vendor extends SiteVendor, Seller {
-  behave(sitekey: string, behaviour: object): void
+  setBehavior(sitekey: string, behavior: object): void
   close(): Promise<void>
 }
 
@@ -92,7 +92,7 @@ export function stage<V extends Vendor>(
   })
 
   afterEach(async () => {
-    now.vendor.behave(now.site.sitekeys[family], {})
+    now.vendor.setBehavior(now.site.sitekeys[family], {})
     await now.context.close()
   })
 

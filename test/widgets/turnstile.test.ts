@@ -39,7 +39,7 @@ describe('a Turnstile is found and solved, until the server is content:', () => 
   test.each(['/turnstile/execute', '/turnstile/executes'])('%s, once the page has set it off', async (path) => {
     await at.visit(path)
     expect(await at.find()).toMatchObject([{ executed: false, due: false }])
-    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-set-off' }] })
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
     await at.page.click('#go')
     expect(await at.find()).toMatchObject([{ sitekey: at.sitekey, executed: true, due: true }])
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
@@ -116,7 +116,7 @@ describe('a Turnstile is found and solved, until the server is content:', () => 
 
 describe('of a Turnstile only what is due is paid for:', () => {
   test('one that has passed by itself is left alone', async () => {
-    at.vendor.behave(at.sitekey, { does: 'pass' })
+    at.vendor.setBehavior(at.sitekey, { does: 'pass' })
     await at.visit('/turnstile/named')
     await at.page.waitForFunction('calls.length')
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }] })
@@ -135,7 +135,7 @@ describe('of a Turnstile only what is due is paid for:', () => {
 
   test('one that passes within its grace costs nothing', async () => {
     const clock = manualClock(Date.now())
-    at.vendor.behave(at.sitekey, { does: 'pass', afterMs: 2_000 })
+    at.vendor.setBehavior(at.sitekey, { does: 'pass', afterMs: 2_000 })
     await at.visit('/turnstile/named', { grace: '3s' }, { clock })
     await eventually(() => at.vendorClock.waiting > 0)
     const solving = at.captcha.solve(at.page)
@@ -143,7 +143,7 @@ describe('of a Turnstile only what is due is paid for:', () => {
     await at.vendorClock.advance(2_000)
     await at.page.waitForFunction('calls.length')
     await clock.advance(3_000)
-    expect(await solving).toMatchObject({ solved: [], skipped: [{ reason: 'passed-by-itself' }] })
+    expect(await solving).toMatchObject({ solved: [], skipped: [{ reason: 'auto-passed' }] })
     expect(at.grant.asked).toEqual([])
   })
 
@@ -177,7 +177,7 @@ describe('of a Turnstile only what is due is paid for:', () => {
     'the test key %s is left to block',
     async (key) => {
       await at.visit(`/turnstile?sitekey=${key}`)
-      expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'meant-to-block' }] })
+      expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'blocking-test-key' }] })
       expect(at.grant.asked).toEqual([])
     },
   )

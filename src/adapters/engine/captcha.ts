@@ -4,7 +4,7 @@ import { observerCall, undoCall } from '../../widgets/calls.js'
 import type { Driver, DriverFrame, DriverPage } from '../driver.js'
 import { type AutoOptions, type AutoSolving, solveAutomatically } from './auto.js'
 import { Finder, type Found, foundIn } from './finder.js'
-import { type AskForChallenge, freshener } from './geetest-challenge.js'
+import { freshener, type GeetestChallengeProvider } from './geetest-challenge.js'
 import { Pictures, type SolveGridOptions, type SolveImageOptions } from './pictures.js'
 import type { SolveResult } from './result.js'
 import { PageSolver, type SolvePageOptions } from './solve-page.js'
@@ -93,7 +93,7 @@ export interface CaptchaOptions<P = unknown> {
   /** With `recaptchaV3: 'solve'`, for how long the page's `execute` is held for a solution, ms. Default: 20,000. */
   holdMs?: number | undefined
   /** How to get a GeeTest v3 a fresh `challenge`. Default: the one that the page was seen with, which its widget may have used up. */
-  geetestChallenge?: AskForChallenge<P> | undefined
+  geetestChallenge?: GeetestChallengeProvider<P> | undefined
 }
 
 const EVALUATE_MS = 5_000

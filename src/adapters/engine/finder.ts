@@ -13,7 +13,7 @@ import { evaluateWithin, refreshWithin, within } from './timeouts.js'
 import { framesOf, type Hint, isPlaced, MOST_FRAMES } from './vendor-frames.js'
 
 /** What a look at a page did not take in, because there was too much of it or because it did not answer. */
-export interface LeftOut {
+export interface Omitted {
   /** Widgets beyond 50 in one frame or 200 in the page. */
   readonly widgets: number
   /** Widgets that the page told nonsense of. */
@@ -27,7 +27,7 @@ export interface LeftOut {
 /** The widgets of a page, what looks like one and is none that we know, and what was left out. */
 export type Found = readonly FoundChallenge[] & {
   readonly unknown: readonly UnknownWidget[]
-  readonly leftOut: LeftOut
+  readonly leftOut: Omitted
   /** Which load of the page they are of: whoever hands one of them to `guard.solve` says it there. */
   readonly pageLoad: object
 }
@@ -36,7 +36,7 @@ export type Found = readonly FoundChallenge[] & {
 export interface Look {
   readonly places: Place[]
   readonly unknown: UnknownWidget[]
-  readonly leftOut: LeftOut
+  readonly leftOut: Omitted
   readonly load: object
 }
 

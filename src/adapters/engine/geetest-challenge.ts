@@ -13,7 +13,7 @@ import type { DriverPage } from '../driver.js'
  * @example
  * const geetestChallenge = (page) => page.evaluate(() => fetch('/geetest/register').then((reply) => reply.json()))
  */
-export type AskForChallenge<P> = (page: P, found: FoundChallenge) => Promise<{ readonly challenge: string }>
+export type GeetestChallengeProvider<P> = (page: P, found: FoundChallenge) => Promise<{ readonly challenge: string }>
 
 const LONGEST_MS = 10_000
 const CHALLENGE = /^[\w-]{1,256}$/
@@ -27,7 +27,7 @@ export type Freshen = (found: FoundChallenge, page: DriverPage, signal: AbortSig
  * @returns a function that throws SolveguardError `CHALLENGE_INVALID` if nothing came, or nothing that makes sense; `SOLVE_ABORTED`
  */
 export function freshener<P>(
-  ask: AskForChallenge<P> | undefined,
+  ask: GeetestChallengeProvider<P> | undefined,
   native: (page: DriverPage) => P | undefined,
   clock: Clock,
 ): Freshen {

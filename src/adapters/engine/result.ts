@@ -3,29 +3,29 @@ import type { Solution } from '../../guard/types.js'
 import { type Money, micros, ZERO } from '../../policy/money.js'
 import type { UnknownWidget } from '../../widgets/unknown.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
-import type { LeftOut } from './finder.js'
+import type { Omitted } from './finder.js'
 
 /**
  * Why nothing was done about a widget, and nothing spent:
  * - `answered`: it holds an answer already
  * - `hidden`: no person sees it
- * - `not-set-off`: it works unseen, and the page has not asked for it; answering would act behind the user's back
- * - `answers-by-itself`: reCAPTCHA v3, where the policy leaves it alone or the page is not waiting for it; a proof of work that
+ * - `not-executed`: it works unseen, and the page has not asked for it; answering would act behind the user's back
+ * - `passive`: reCAPTCHA v3, where the policy leaves it alone or the page is not waiting for it; a proof of work that
  *   begins by itself when the form is sent
  * - `expired`: a solution that was put in grew too old before the page used it, and the policy has no (more) `renewals`
- * - `meant-to-block`: its sitekey is one that the vendor publishes to fail, and the policy answers test keys as they are meant
- * - `passed-by-itself`: it was answered within the grace
- * - `gone`: it went away within the grace
+ * - `blocking-test-key`: its sitekey is one that the vendor publishes to fail, and the policy answers test keys as they are meant
+ * - `auto-passed`: it was answered within the grace
+ * - `removed`: it went away within the grace
  */
 export type SkipReason =
   | 'answered'
   | 'hidden'
-  | 'not-set-off'
-  | 'answers-by-itself'
+  | 'not-executed'
+  | 'passive'
   | 'expired'
-  | 'meant-to-block'
-  | 'passed-by-itself'
-  | 'gone'
+  | 'blocking-test-key'
+  | 'auto-passed'
+  | 'removed'
 
 /** How it went with one widget. */
 export type Outcome =
@@ -68,7 +68,7 @@ export interface SolveResult {
    * charged for by the service: the guard's own status and record have that.
    */
   readonly cost: Money
-  readonly leftOut: LeftOut
+  readonly leftOut: Omitted
 }
 
 /** How one call did about one widget. */
@@ -79,7 +79,7 @@ export interface Ended {
 }
 
 /** What a call came to. */
-export function sum(results: readonly Ended[], leftOut: LeftOut, unknown: readonly UnknownWidget[] = []): SolveResult {
+export function sum(results: readonly Ended[], leftOut: Omitted, unknown: readonly UnknownWidget[] = []): SolveResult {
   const solved: SolveResult['solved'][number][] = []
   const denied: SolveResult['denied'][number][] = []
   const failed: SolveResult['failed'][number][] = []

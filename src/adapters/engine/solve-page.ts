@@ -2,7 +2,7 @@ import { SolveguardError } from '../../base/errors.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
 import type { DriverPage } from '../driver.js'
 import { checkNames } from './check-options.js'
-import type { LeftOut, Look, Place } from './finder.js'
+import type { Look, Omitted, Place } from './finder.js'
 import { Shared } from './in-flight.js'
 import { type Ended, type SkipReason, type SolveResult, sum } from './result.js'
 import { type SolveTools, solveWidget, whyNot } from './solve-widget.js'
@@ -122,4 +122,4 @@ function checkOptions(options: SolvePageOptions): void {
   throw new SolveguardError('CONFIG_INVALID', "solve() takes `which: 'due'`, `'all'`, or a list of what find() gave.")
 }
 
-const NOTHING_LEFT_OUT: LeftOut = { widgets: 0, malformed: 0, unresponsive: 0, frames: 0 }
+const NOTHING_LEFT_OUT: Omitted = { widgets: 0, malformed: 0, unresponsive: 0, frames: 0 }

@@ -39,12 +39,12 @@ export function whyNot(
   renewed: number,
 ): SkipReason | undefined {
   if (challenge.answered) return 'answered'
-  if (testKeys === 'answer' && isBlockingTestKey(challenge)) return 'meant-to-block'
+  if (testKeys === 'answer' && isBlockingTestKey(challenge)) return 'blocking-test-key'
   const manner = WIDGETS[challenge.family].manner(challenge)
-  if (manner === 'answers-by-itself') return recaptchaV3 === 'solve' && challenge.due ? undefined : 'answers-by-itself'
+  if (manner === 'passive') return recaptchaV3 === 'solve' && challenge.due ? undefined : 'passive'
   if (challenge.due) return challenge.expired && renewed >= renewals ? 'expired' : undefined
-  if (manner === 'browser-works-it-out') return challenge.visible ? 'answers-by-itself' : 'hidden'
-  return manner === 'may-pass-by-itself' && !challenge.executed ? 'not-set-off' : 'hidden'
+  if (manner === 'browser-works-it-out') return challenge.visible ? 'passive' : 'hidden'
+  return manner === 'may-pass-by-itself' && !challenge.executed ? 'not-executed' : 'hidden'
 }
 
 /**
@@ -103,9 +103,9 @@ async function waitOutGrace(tools: SolveTools, place: Place, signal: AbortSignal
   if (WIDGETS[challenge.family].manner(challenge) !== 'may-pass-by-itself' || graceMs === 0) return undefined
   await sleep(tools.clock, graceMs, signal)
   const now = signal.aborted ? undefined : await tools.finder.again(place)
-  if (!now) return 'gone'
-  if (now.answered) return 'passed-by-itself'
-  return now.due ? undefined : 'passed-by-itself'
+  if (!now) return 'removed'
+  if (now.answered) return 'auto-passed'
+  return now.due ? undefined : 'auto-passed'
 }
 
 /** Puts a solution into the page, and then tells the page. */
@@ -138,7 +138,7 @@ async function inject(tools: SolveTools, place: Place, solution: Solution, unles
 
 /** Lets go on what is held in the page for a solution that will not come. */
 async function release(tools: SolveTools, { frame, page, id, challenge }: Place): Promise<void> {
-  if (WIDGETS[challenge.family].manner(challenge) !== 'answers-by-itself') return
+  if (WIDGETS[challenge.family].manner(challenge) !== 'passive') return
   if (page.isClosed() || frame.isDetached()) return
   await evaluateWithin(tools.clock, frame, releaseCall(id), tools.evaluateMs)
 }

@@ -1,6 +1,6 @@
 import type { Grant, NarrowingInput } from '../../guard/types.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
-import type { AskForChallenge } from '../engine/geetest-challenge.js'
+import type { GeetestChallengeProvider } from '../engine/geetest-challenge.js'
 import type { SolveResult } from '../engine/result.js'
 import type { SolvePageOptions } from '../engine/solve-page.js'
 import type {
@@ -22,7 +22,7 @@ export interface ExtraOptions<C, P> {
   /** What each browser context may do at most; a function gives each its own. Default: what the guard may. */
   policy?: NarrowingInput | ((context: C) => NarrowingInput | undefined) | undefined
   /** How to get a GeeTest v3 a fresh `challenge`, for `solveCaptchas`. */
-  geetestChallenge?: AskForChallenge<P> | undefined
+  geetestChallenge?: GeetestChallengeProvider<P> | undefined
   /** `find…`, `get…`, `enter…` and `solveRecaptchas` throw where they would return an `error`. */
   throwOnError?: boolean | undefined
   /** `solveRecaptchas` solves widgets that only give a score, too. */

@@ -30,7 +30,7 @@ import { type CaptchaMatchers, lookInto, matchers } from './matchers.js'
 import { loadRunner } from './runner.js'
 import { formatCounts, REPORTED_AS, spendingOf, type WidgetReport, widgetReports } from './spending.js'
 
-export type { Sign, UnknownWidget } from '../../widgets/unknown.js'
+export type { UnknownWidget, VendorEvidence as Sign } from '../../widgets/unknown.js'
 export type {
   AutoOptions,
   AutoResult,
@@ -41,8 +41,8 @@ export type {
   SolvePageOptions,
   WaitForOptions,
 } from '../engine/captcha.js'
-export type { Found, LeftOut } from '../engine/finder.js'
-export type { AskForChallenge } from '../engine/geetest-challenge.js'
+export type { Found, Omitted } from '../engine/finder.js'
+export type { GeetestChallengeProvider } from '../engine/geetest-challenge.js'
 export type { Skipped, SkipReason, SolveResult } from '../engine/result.js'
 export type { CaptchaMatchers } from './matchers.js'
 export type { TestSpending, WidgetReport } from './spending.js'

@@ -5,7 +5,7 @@ import { type Driver, type DriverFrame, type DriverPage, eachOnce, readHolder } 
 import type { Captcha } from '../engine/captcha.js'
 import { type GuardContextOptions, guardDriver, hasMethods, mistaken } from '../engine/guard-driver.js'
 
-export type { Sign, UnknownWidget } from '../../widgets/unknown.js'
+export type { UnknownWidget, VendorEvidence as Sign } from '../../widgets/unknown.js'
 export type {
   AutoOptions,
   AutoResult,
@@ -17,8 +17,8 @@ export type {
   SolvePageOptions,
   WaitForOptions,
 } from '../engine/captcha.js'
-export type { Found, LeftOut } from '../engine/finder.js'
-export type { AskForChallenge } from '../engine/geetest-challenge.js'
+export type { Found, Omitted } from '../engine/finder.js'
+export type { GeetestChallengeProvider } from '../engine/geetest-challenge.js'
 export type { GuardContextOptions } from '../engine/guard-driver.js'
 export type { Outcome, Skipped, SkipReason, SolveResult } from '../engine/result.js'
 

@@ -73,7 +73,7 @@ export class Account {
     this.sharedWith = parts.secret.sharedWith ?? []
     this.claim = parts.claim
     this.perSolve = parts.perSolve
-    this.#ownsNone = parts.claim === undefined && parts.solver.mostAtATime === undefined
+    this.#ownsNone = parts.claim === undefined && parts.solver.maxConcurrent === undefined
     this.sharedKey = parts.sharedKey ?? false
     this.#transportFor = parts.transport
     this.#telemetry = telemetry
@@ -86,10 +86,10 @@ export class Account {
    * its name is. Undefined where the user has not said how many there are.
    */
   threads({ value: { fingerprint } }: SecretVersion): Budget | undefined {
-    const { name, mostAtATime } = this.solver
-    if (mostAtATime === undefined) return undefined
+    const { name, maxConcurrent } = this.solver
+    if (maxConcurrent === undefined) return undefined
     const id = `threads/${name}/${fingerprint}`
-    if (this.#threads?.id !== id) this.#threads = new Budget(id, { concurrent: mostAtATime })
+    if (this.#threads?.id !== id) this.#threads = new Budget(id, { concurrent: maxConcurrent })
     return this.#threads
   }
 
@@ -114,7 +114,7 @@ export class Account {
   pace(family: Family): Pace {
     const known = this.#paces.get(family)
     if (known) return known
-    const pace = new Pace(this.solver.patience({ family }))
+    const pace = new Pace(this.solver.polling({ family }))
     const learnt = this.#learntElsewhere.get(family)
     if (learnt) pace.begin(learnt)
     this.#paces.set(family, pace)
@@ -150,7 +150,7 @@ export class Account {
   }
 
   /** The same, for telling: a way out that cannot be taken is no reason to tell nothing. */
-  wayOut(egress: Policy['egress']): Pick<Transport, 'route' | 'address'> {
+  describeRoute(egress: Policy['egress']): Pick<Transport, 'route' | 'address'> {
     try {
       const { route, address } = this.transport(egress)
       return { route, address }

@@ -1,5 +1,5 @@
 import type { PauseReason, Usage } from '../../ledger/ledger.js'
-import type { Core } from '../runtime.js'
+import type { GuardRuntime } from '../runtime.js'
 import { inTime } from '../status.js'
 import type { Account } from './account.js'
 
@@ -8,12 +8,12 @@ import type { Account } from './account.js'
  * each of them hear of it: at a denial that it brings, and else within a beat.
  */
 export class Pauses {
-  readonly #core: Core
+  readonly #core: GuardRuntime
   readonly #known = new Map<string, PauseReason>()
   /** So that what was asked for before a change is not taken for news after it. */
   #changes = 0
 
-  constructor(core: Core) {
+  constructor(core: GuardRuntime) {
     this.#core = core
   }
 

@@ -1,4 +1,4 @@
-import type { Patience } from '../../solvers/solver.js'
+import type { Polling } from '../../solvers/solver.js'
 import { type Belief, type LogNormal, likeliest, readyBy, type Seen } from './log-normal.js'
 
 /** How many of the latest tasks are remembered, and how much less each counts than the one after it. */
@@ -32,7 +32,7 @@ export interface Learnt extends LogNormal {
  * Without a guess of how long tasks take it asks at the times given, and learns nothing.
  */
 export class Pace {
-  readonly #patience: Patience
+  readonly #polling: Polling
   /** What the table says. */
   readonly #guess: LogNormal | undefined
   /** What is believed before anything was seen here: the table, or what others have learnt. */
@@ -46,9 +46,9 @@ export class Pace {
   #took = 0
   #count = 0
 
-  constructor(patience: Patience) {
-    this.#patience = patience
-    const { usual } = patience
+  constructor(polling: Polling) {
+    this.#polling = polling
+    const { usual } = polling
     this.#guess = usual && { mu: Math.log(usual.medianMs), sigma: usual.spread }
     this.#belief = this.#guess && { ...this.#guess, ...GUESS }
   }
@@ -58,7 +58,7 @@ export class Pace {
    * @param polledMs when it was asked for last; undefined if not yet
    */
   next(polledMs?: number): number {
-    const { firstPollMs, everyMs, usual } = this.#patience
+    const { firstPollMs, everyMs, usual } = this.#polling
     if (!usual || !this.#belief) return polledMs === undefined ? firstPollMs : polledMs + everyMs
     this.#plan ??= new Plan(this.#believed(this.#belief), { firstPollMs, everyMs, idleMs: usual.idleMs })
     const at = this.#plan.next(polledMs)
@@ -68,7 +68,7 @@ export class Pace {
 
   /** How long a task takes until its answer is here, on average, in ms. */
   get meanMs(): number {
-    const { firstPollMs, everyMs, usual } = this.#patience
+    const { firstPollMs, everyMs, usual } = this.#polling
     const { mu, sigma, weight } = this.#belief ?? {
       mu: Math.log(firstPollMs + everyMs),
       sigma: 0,

@@ -7,7 +7,7 @@ import type { Policy } from '../../policy/schema.js'
 import type { SecretVersion } from '../../secrets/provider.js'
 
 /** What the free checks found out on their way. */
-export interface Admitted {
+export interface AdmittedPage {
   /** The page's origin. */
   readonly origin: string
   /** The page's and the frame's address as they may stand in a record. */
@@ -31,7 +31,7 @@ export class Gate {
   }
 
   /** @throws DeniedError of the origin or time layer */
-  admit(challenge: ChallengeFacts, now: number): Admitted {
+  admit(challenge: ChallengeFacts, now: number): AdmittedPage {
     const page = this.#named('page', challenge.pageUrl)
     const frame = challenge.frameUrl === undefined ? undefined : this.#named('frame', challenge.frameUrl)
     const { open, changesAt } = this.schedule(now)

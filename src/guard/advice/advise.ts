@@ -29,7 +29,7 @@ export interface Advice {
   /** Where the service is paid by the thread: how many there are, and how many would be worth having. */
   readonly threads?: { readonly has: number; readonly worth: number } | undefined
   /** What is in the way, the nearest first. */
-  readonly because: readonly AdviceReason[]
+  readonly reasons: readonly AdviceReason[]
   /** With no workers: when it is worth asking again, if that is known. */
   readonly retryAt?: Date | undefined
   /** Solves that wait: in your queue, in lines and streams here, and as far as the ledger knows in other processes. */
@@ -99,7 +99,7 @@ export function advise(situation: Situation): Advice {
   return {
     workers,
     ...(threads && { threads }),
-    because: limits.map(({ code, limit, message }) => ({ code, limit, message })),
+    reasons: limits.map(({ code, limit, message }) => ({ code, limit, message })),
     retryAt: workers === 0 ? first.retryAt : undefined,
     queued,
     underWay,

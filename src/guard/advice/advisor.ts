@@ -6,9 +6,9 @@ import { check } from '../../policy/schema.js'
 import type { Account } from '../accounts/account.js'
 import { ledgerDown } from '../admission/gate.js'
 import { askBalance, wayToBalance } from '../balance/query.js'
-import { type Core, closed } from '../runtime.js'
+import { closed, type GuardRuntime } from '../runtime.js'
 import type { Experience } from '../service/shared-timings.js'
-import type { Granted } from '../solve/job.js'
+import type { GrantContext } from '../solve/job.js'
 import type { SolverStatus, Status } from '../types.js'
 import { type Advice, type AdviceOptions, type AdvisedAccount, advise, type Situation } from './advise.js'
 
@@ -26,14 +26,14 @@ const QUEUE_HOLDS_MS = 25_000
 
 /** Gathers what advice is made of, and tells the other processes what they need for theirs. */
 export class Advisor {
-  readonly #core: Core
-  readonly #grant: Granted
+  readonly #core: GuardRuntime
+  readonly #grant: GrantContext
   readonly #experience: Experience
   readonly #status: () => Promise<Status>
   readonly #balances = new Map<Account, { readonly amount: Money | undefined; readonly at: number }>()
   #toldQueue = 0
 
-  constructor(core: Core, grant: Granted, experience: Experience, status: () => Promise<Status>) {
+  constructor(core: GuardRuntime, grant: GrantContext, experience: Experience, status: () => Promise<Status>) {
     this.#core = core
     this.#experience = experience
     this.#grant = grant
@@ -46,8 +46,8 @@ export class Advisor {
     const waiting = this.#waiting()
     if (waiting > 0 || this.#toldQueue > 0) {
       this.#toldQueue = waiting
-      const forMs = waiting > 0 ? QUEUE_HOLDS_MS : 0
-      await ledger.remember({ scope: `queue:${name}`, name: ownerId, value: String(waiting), forMs }, clock.now())
+      const ttlMs = waiting > 0 ? QUEUE_HOLDS_MS : 0
+      await ledger.setFact({ scope: `queue:${name}`, name: ownerId, value: String(waiting), ttlMs: ttlMs }, clock.now())
     }
   }
 
@@ -127,7 +127,7 @@ export class Advisor {
   async #askBalance(account: Account): Promise<Money | undefined> {
     const { clock, keyWatch } = this.#core
     const key = account.keys.choose(await account.secrets.get(), clock.monotonic())
-    const transport = await wayToBalance(this.#core, account, key, this.#grant.gate, this.#grant.wayOut())
+    const transport = await wayToBalance(this.#core, account, key, this.#grant.gate, this.#grant.egressRoute())
     keyWatch.used(account, key)
     return askBalance(account, key, transport, BALANCE_TIMEOUT_MS)
   }
@@ -140,7 +140,7 @@ export class Advisor {
 
   async #waitingElsewhere(): Promise<number> {
     const { clock, ledger, ownerId, name } = this.#core
-    const facts = await ledger.recall(`queue:${name}`, clock.now())
+    const facts = await ledger.listFacts(`queue:${name}`, clock.now())
     return facts.reduce(
       (sum, fact) => sum + (fact.name === ownerId ? 0 : Math.max(0, Math.floor(Number(fact.value)) || 0)),
       0,

@@ -7,7 +7,7 @@ import type { Account } from '../accounts/account.js'
 import { budgetOf } from '../accounts/pauses.js'
 import { Gate } from '../admission/gate.js'
 import { placesIn } from '../keys/report.js'
-import type { Core } from '../runtime.js'
+import type { GuardRuntime } from '../runtime.js'
 import { type BalanceState, type Finding, type Look, type Missing, weighBalance } from './compare.js'
 import { askBalance, wayToBalance } from './query.js'
 
@@ -42,14 +42,14 @@ const REMEMBERED_MS = 90 * 24 * 3_600_000
  * more of it went than the ledger knows of. A look is one free call to the service, on a beat, and waits for no solve.
  */
 export class BalanceWatch {
-  readonly #core: Core
+  readonly #core: GuardRuntime
   /** How many solves there had been when a look was first seen here, by its key. */
   readonly #seen = new Map<string, { readonly at: number; readonly solves: number }>()
   readonly #looking = new Set<string>()
   /** By account: for when it has been idle for longer than a key is held. */
   readonly #marks = new Map<string, string>()
 
-  constructor(core: Core) {
+  constructor(core: GuardRuntime) {
     this.#core = core
   }
 
@@ -67,7 +67,7 @@ export class BalanceWatch {
       // A key that was refused is not sent again and again; and what was told need not be told again.
       if (!usage || usage.paused || dearest === undefined) continue
       this.#pauseIfLeaked(account, this.#markOf(account) ?? '', stateIn(facts, this.#markOf(account)))
-      await this.#lookIfDue(account, { dearest, policy }, usage.ever, facts)
+      await this.#lookIfDue(account, { dearest, policy }, usage.totals, facts)
     }
   }
 
@@ -194,9 +194,9 @@ export class BalanceWatch {
     const all = await Promise.all(budgets.map(async (id) => ledger.usage(id, clock.now())))
     const sum = (of: (usage: Usage) => number) => all.reduce((total, usage) => total + of(usage), 0)
     return {
-      settled: micros(sum(({ ever }) => ever.settled)),
-      unsure: micros(sum(({ ever }) => ever.unsure)),
-      solves: sum(({ ever }) => ever.solves),
+      settled: micros(sum(({ totals: ever }) => ever.settled)),
+      unsure: micros(sum(({ totals: ever }) => ever.unsure)),
+      solves: sum(({ totals: ever }) => ever.solves),
       reserved: sum(({ reserved }) => reserved),
     }
   }
@@ -209,11 +209,14 @@ export class BalanceWatch {
   }
 
   async #recall(): Promise<readonly Fact[]> {
-    return this.#core.ledger.recall(SCOPE, this.#core.clock.now())
+    return this.#core.ledger.listFacts(SCOPE, this.#core.clock.now())
   }
 
-  async #remember(name: string, value: string, forMs: number, ifNew = false): Promise<string> {
-    return this.#core.ledger.remember({ scope: SCOPE, name, value, forMs, ifNew }, this.#core.clock.now())
+  async #remember(name: string, value: string, ttlMs: number, ifAbsent = false): Promise<string> {
+    return this.#core.ledger.setFact(
+      { scope: SCOPE, name, value, ttlMs: ttlMs, ifAbsent: ifAbsent },
+      this.#core.clock.now(),
+    )
   }
 }
 

@@ -4,14 +4,14 @@ import type { Policy } from '../../policy/schema.js'
 import type { SecretVersion } from '../../secrets/provider.js'
 import type { Account } from '../accounts/account.js'
 import type { Gate } from '../admission/gate.js'
-import type { Core } from '../runtime.js'
+import type { GuardRuntime } from '../runtime.js'
 
 /**
  * The way by which a balance may be asked for: what no solve may be sent with is not sent with this either.
  * @throws DeniedError as for a solve
  */
 export async function wayToBalance(
-  core: Core,
+  core: GuardRuntime,
   account: Account,
   key: SecretVersion,
   gate: Gate,

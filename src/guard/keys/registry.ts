@@ -3,7 +3,7 @@ import type { Fact } from '../../ledger/ledger.js'
 import type { SecretVersion } from '../../secrets/provider.js'
 import type { Account } from '../accounts/account.js'
 import { denied, ledgerDown } from '../admission/gate.js'
-import type { Core } from '../runtime.js'
+import type { GuardRuntime } from '../runtime.js'
 import { type KnownKey, type Presence, weigh } from './report.js'
 
 /** All guards of a ledger share what is known of keys: two may have the same one. */
@@ -35,7 +35,7 @@ interface UnderWay {
  * of the ledger: written when a key is first used and then now and then, never for a single solve.
  */
 export class KeyWatch {
-  readonly #core: Core
+  readonly #core: GuardRuntime
   readonly #underWay = new Set<UnderWay>()
   /** Fingerprints of keys that were found to be ours to use. */
   readonly #ours = new Set<string>()
@@ -46,7 +46,7 @@ export class KeyWatch {
   #soon: Promise<void> | undefined
   #beats = 0
 
-  constructor(core: Core) {
+  constructor(core: GuardRuntime) {
     this.#core = core
   }
 
@@ -65,12 +65,12 @@ export class KeyWatch {
       }
       this.#ours.add(value.fingerprint)
     }
-    const fact = { scope: SCOPE, name: `of/${value.fingerprint}`, value: environment, forMs: OWNED_MS, ifNew: true }
+    const fact = { scope: SCOPE, name: `of/${value.fingerprint}`, value: environment, ttlMs: OWNED_MS, ifAbsent: true }
     const failed = (error: unknown): never => {
       throw ledgerDown(error)
     }
     try {
-      const owner = this.#core.ledger.remember(fact, this.#core.clock.now())
+      const owner = this.#core.ledger.setFact(fact, this.#core.clock.now())
       if (isPromise(owner)) return owner.then(decide, failed)
       decide(owner)
     } catch (error) {
@@ -116,7 +116,7 @@ export class KeyWatch {
 
   /** What the ledger has on keys, for `known`. */
   recall(): MaybePromise<readonly Fact[]> {
-    return this.#core.ledger.recall(SCOPE, this.#core.clock.now())
+    return this.#core.ledger.listFacts(SCOPE, this.#core.clock.now())
   }
 
   /** This process holds nothing any more. */
@@ -189,12 +189,12 @@ export class KeyWatch {
   /** Whether nobody has told that of a key yet: whoever is answered yes is the one to do it. */
   async isFirstToTell(what: 'told' | 'due', fingerprint: string): Promise<boolean> {
     const { ledger, clock, ownerId } = this.#core
-    const fact = { scope: SCOPE, name: `${what}/${fingerprint}`, value: ownerId, forMs: REMEMBERED_MS, ifNew: true }
-    return (await ledger.remember(fact, clock.now())) === ownerId
+    const fact = { scope: SCOPE, name: `${what}/${fingerprint}`, value: ownerId, ttlMs: REMEMBERED_MS, ifAbsent: true }
+    return (await ledger.setFact(fact, clock.now())) === ownerId
   }
 
-  #remember(name: string, value: string, forMs: number): MaybePromise<string> {
-    return this.#core.ledger.remember({ scope: SCOPE, name, value, forMs }, this.#core.clock.now())
+  #remember(name: string, value: string, ttlMs: number): MaybePromise<string> {
+    return this.#core.ledger.setFact({ scope: SCOPE, name, value, ttlMs: ttlMs }, this.#core.clock.now())
   }
 
   /** How what this process says of itself is called. */

@@ -4,13 +4,13 @@ import type { GuardEvents } from '../types.js'
 type Listener<K extends keyof GuardEvents> = (event: GuardEvents[K]) => void
 
 const NAMES: Readonly<Record<keyof GuardEvents, true>> = {
-  authorised: true,
+  authorized: true,
   submitted: true,
   retrying: true,
   solved: true,
   failed: true,
   denied: true,
-  movedOn: true,
+  fallback: true,
   abandoned: true,
   recovered: true,
   injected: true,

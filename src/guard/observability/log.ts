@@ -12,13 +12,13 @@ export interface Logger {
 
 /** Steps on the way are for whoever looks closely; how a solve ended, for everybody; what somebody may have to see to, first. */
 const LEVELS: Readonly<Record<Exclude<keyof GuardEvents, 'alert'>, keyof Logger>> = {
-  authorised: 'debug',
+  authorized: 'debug',
   submitted: 'debug',
   retrying: 'debug',
   injected: 'debug',
   item: 'debug',
   solved: 'info',
-  movedOn: 'info',
+  fallback: 'info',
   abandoned: 'info',
   recovered: 'info',
   accepted: 'info',

@@ -1,6 +1,6 @@
 import type * as Api from '@opentelemetry/api'
 import type { Money } from '../../policy/money.js'
-import type { Standing } from '../grant.js'
+import type { BudgetStatus } from '../grant.js'
 import { ATTRIBUTE, inUsd } from './otel-names.js'
 import type { Watched } from './telemetry.js'
 
@@ -10,7 +10,7 @@ const SOLVE_SECONDS = [0.1, 1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180]
 /** The instruments of one guard at one meter, fed by what the guard tells and, at each collection, by one look at the ledger. */
 export class Instruments {
   readonly #guard: Watched
-  readonly #look: () => Promise<Standing>
+  readonly #look: () => Promise<BudgetStatus>
   /** As services have said, by account. */
   readonly #balances: ReadonlyMap<string, Money>
   readonly #meter: Api.Meter
@@ -18,9 +18,14 @@ export class Instruments {
   readonly #solves: Api.Counter
   readonly #polls: Api.Counter
   readonly #stops: (() => void)[]
-  #looking: Promise<Standing> | undefined
+  #looking: Promise<BudgetStatus> | undefined
 
-  constructor(meter: Api.Meter, guard: Watched, look: () => Promise<Standing>, balances: ReadonlyMap<string, Money>) {
+  constructor(
+    meter: Api.Meter,
+    guard: Watched,
+    look: () => Promise<BudgetStatus>,
+    balances: ReadonlyMap<string, Money>,
+  ) {
     this.#balances = balances
     this.#look = look
     this.#guard = guard
@@ -145,7 +150,7 @@ export class Instruments {
   }
 
   /** One look at a time: readers that collect at once, or faster than the ledger answers, share it. */
-  #standing(): Promise<Standing> {
+  #standing(): Promise<BudgetStatus> {
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined
     })

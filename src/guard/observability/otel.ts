@@ -7,7 +7,7 @@ import { type Transport, TransportError } from '../../egress/transport.js'
 import type { Money } from '../../policy/money.js'
 import { originOf } from '../../policy/origin.js'
 import type { Account } from '../accounts/account.js'
-import type { Standing } from '../grant.js'
+import type { BudgetStatus } from '../grant.js'
 import type { Solution } from '../types.js'
 import { Instruments } from './otel-metrics.js'
 import { ATTRIBUTE, inUsd } from './otel-names.js'
@@ -22,7 +22,7 @@ export class OpenTelemetry implements Telemetry {
   readonly #api: typeof Api
   readonly #tracer: Api.Tracer
   #guard: Watched | undefined
-  #look: (() => Promise<Standing>) | undefined
+  #look: (() => Promise<BudgetStatus>) | undefined
   #provider: Api.MeterProvider | undefined
   #instruments: Instruments | undefined
   #unwatch: (() => void) | undefined
@@ -34,7 +34,7 @@ export class OpenTelemetry implements Telemetry {
     this.#tracer = api.trace.getTracer(SCOPE, VERSION)
   }
 
-  watch(guard: Watched, look: () => Promise<Standing>): void {
+  watch(guard: Watched, look: () => Promise<BudgetStatus>): void {
     this.#guard = guard
     this.#look = look
     this.#meet()
@@ -164,7 +164,7 @@ export class OpenTelemetry implements Telemetry {
   /** A solve's own events say more of it than its caller learns: they are told within its span. */
   #watchSpans(): void {
     const { trace } = this.#api
-    this.#unwatch ??= this.#guard?.events.on('authorised', ({ solveId, solver }) => {
+    this.#unwatch ??= this.#guard?.events.on('authorized', ({ solveId, solver }) => {
       trace.getActiveSpan()?.setAttribute(ATTRIBUTE.solveId, solveId)
       if (solver !== undefined) trace.getActiveSpan()?.setAttribute(ATTRIBUTE.solver, solver)
     })

@@ -211,13 +211,13 @@ export class Outbox {
     this.#try(() => this.#remember(name, '', 0), nothing, nothing)
   }
 
-  #remember(name: string, value: string, forMs: number, ifNew = false): MaybePromise<string> {
+  #remember(name: string, value: string, ttlMs: number, ifAbsent = false): MaybePromise<string> {
     const { ledger, clock } = this.#parts
-    return ledger.remember({ scope: this.#scope, name, value, forMs, ifNew }, clock.now())
+    return ledger.setFact({ scope: this.#scope, name, value, ttlMs: ttlMs, ifAbsent: ifAbsent }, clock.now())
   }
 
   async #recall(): Promise<readonly Fact[]> {
-    return this.#parts.ledger.recall(this.#scope, this.#parts.clock.now())
+    return this.#parts.ledger.listFacts(this.#scope, this.#parts.clock.now())
   }
 
   /** At once where the ledger answers at once: the less time between raising and owing, the better. */

@@ -1,7 +1,7 @@
 import type { AnyChallenge } from '../../base/challenge.js'
 import type { Transport } from '../../egress/transport.js'
 import type { Account } from '../accounts/account.js'
-import type { Standing } from '../grant.js'
+import type { BudgetStatus } from '../grant.js'
 import type { Turnstile } from '../spending/wait-queue.js'
 import type { Solution } from '../types.js'
 import type { Events } from './events.js'
@@ -9,7 +9,7 @@ import type { Events } from './events.js'
 /** What is told to OpenTelemetry, as the guard sees it: it knows of no span and no instrument. */
 export interface Telemetry {
   /** Begins to watch a guard. `look` says how its budget stands, with one question to the ledger. */
-  watch(guard: Watched, look: () => Promise<Standing>): void
+  watch(guard: Watched, look: () => Promise<BudgetStatus>): void
   /**
    * Runs one solve, with a span of its own around it in its caller's trace.
    * @param budget the id of the grant's own

@@ -5,12 +5,12 @@ import { type Purpose, type SendOptions, type Transport, TransportError } from '
 import { type Money, ZERO } from '../../policy/money.js'
 import type { PageProxy } from '../../policy/page-proxy.js'
 import type { SecretVersion } from '../../secrets/provider.js'
-import type { Failure, FailureClass, Pending, Ready, Submitted, Told } from '../../solvers/solver.js'
+import type { BatchPollResult, Failure, FailureClass, Pending, Ready, Submitted } from '../../solvers/solver.js'
 import { isWhole } from '../../widgets/table.js'
 import type { Account } from '../accounts/account.js'
 import type { KeyRound } from '../accounts/key-rotation.js'
 import type { Gate } from '../admission/gate.js'
-import { asSolveguardError, type Core } from '../runtime.js'
+import { asSolveguardError, type GuardRuntime } from '../runtime.js'
 import { withoutHidden } from './redact.js'
 import { Asking, type Send } from './task-poller.js'
 
@@ -28,7 +28,7 @@ export interface Errand {
   /** The most it may cost, and what it is held to have cost where the service leaves that open. */
   amount: Money
   /** How long to go on asking a service that has no room; absent where there is no other one to ask. */
-  moveOnAfterMs: number | undefined
+  fallbackAfterMs: number | undefined
   key: SecretVersion
   /** When its last call was sent, in rounds of the key. */
   sentIn: KeyRound
@@ -75,11 +75,11 @@ const CALLS: Readonly<Record<Purpose, SendOptions>> = {
 
 /** The conversation with a solver service: hands in, asks, and knows what each failure means for the money. */
 export class Service {
-  readonly #core: Core
+  readonly #core: GuardRuntime
   /** Made once: thousands of errands wait at a time. */
   readonly #poll: Send = (errand, call, read) => this.#send(errand, 'poll', call, read)
 
-  constructor(core: Core) {
+  constructor(core: GuardRuntime) {
     this.#core = core
   }
 
@@ -109,7 +109,7 @@ export class Service {
           const wait = backoff(result, tries)
           const now = this.#core.clock.monotonic()
           busySince ??= now
-          if (errand.moveOnAfterMs !== undefined && now - busySince + wait > errand.moveOnAfterMs) {
+          if (errand.fallbackAfterMs !== undefined && now - busySince + wait > errand.fallbackAfterMs) {
             return { ...failed(this.#problem(errand, result), ZERO), moveOn: 'busy' }
           }
           const inMs = this.#retry(errand, result, wait)
@@ -206,7 +206,7 @@ export class Service {
     })
   }
 
-  async #send<T extends Submitted | Ready | Pending | Told>(
+  async #send<T extends Submitted | Ready | Pending | BatchPollResult>(
     errand: Errand,
     purpose: Purpose,
     call: Call,
@@ -227,7 +227,7 @@ export class Service {
         code: error.reason.toUpperCase(),
         message: error.message,
         charged: false,
-        ambiguous: error.taken === 'unknown',
+        ambiguous: error.delivered === 'unknown',
       }
     }
   }
@@ -255,7 +255,9 @@ export class Service {
   #problem(errand: Errand, result: Failure): SolveguardError {
     const code = codeOf(result)
     const help =
-      result.class === 'address' ? ` We left by: ${leftBy(errand.transport)}. ${errand.account.solver.addressHelp}` : ''
+      result.class === 'address'
+        ? ` We left by: ${describeRoute(errand.transport)}. ${errand.account.solver.addressHelp}`
+        : ''
     const error = new SolveguardError(code, result.message + help, { details: { solverCode: result.code } })
     if (PAUSING.has(result.class)) this.#core.pause(errand.account, code, error.message)
     return error
@@ -287,12 +289,15 @@ export class Service {
 }
 
 /** How a call is sent of which a wire log is kept: that has to know what a reply is, before it is read here. */
-function logged(purpose: Purpose, read: (reply: Reply) => Submitted | Ready | Pending | Told | Failure): SendOptions {
+function logged(
+  purpose: Purpose,
+  read: (reply: Reply) => Submitted | Ready | Pending | BatchPollResult | Failure,
+): SendOptions {
   return { ...CALLS[purpose], mayAnswer: (reply) => mayAnswer(read(reply)) }
 }
 
 /** Whether a reply that was read so may hold an answer: it does, or nobody knows what it holds. */
-function mayAnswer(said: Submitted | Ready | Pending | Told | Failure): boolean {
+function mayAnswer(said: Submitted | Ready | Pending | BatchPollResult | Failure): boolean {
   switch (said.kind) {
     case 'submitted':
       return said.ready !== undefined
@@ -305,7 +310,7 @@ function mayAnswer(said: Submitted | Ready | Pending | Told | Failure): boolean 
   }
 }
 
-function leftBy({ route, address }: Transport): string {
+function describeRoute({ route, address }: Transport): string {
   return address === undefined ? route : `${route}, from ${address}`
 }
 

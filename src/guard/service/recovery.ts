@@ -7,8 +7,8 @@ import type { Policy } from '../../policy/schema.js'
 import { hiddenOf } from '../../solvers/page-proxy.js'
 import type { Account } from '../accounts/account.js'
 import type { Gate } from '../admission/gate.js'
-import { type Core, closed } from '../runtime.js'
-import type { Granted } from '../solve/job.js'
+import { closed, type GuardRuntime } from '../runtime.js'
+import type { GrantContext } from '../solve/job.js'
 import type { Ended, Errand, Service } from './client.js'
 
 /** What has to be known of a task to follow it. */
@@ -43,7 +43,7 @@ export interface PickedUp {
  * what it cost. The solution itself is forgotten, unless somebody asks for it meanwhile.
  */
 export class Recovery {
-  readonly #core: Core
+  readonly #core: GuardRuntime
   readonly #service: Service
   readonly #usual: Following
   /** Other ways out that grants of this process have, by their names. */
@@ -55,7 +55,7 @@ export class Recovery {
   readonly #flows = new Map<string, Promise<PickedUp>>()
   readonly #errands = new Set<Errand>()
 
-  constructor(core: Core, service: Service, policy: Policy, gate: Gate) {
+  constructor(core: GuardRuntime, service: Service, policy: Policy, gate: Gate) {
     this.#core = core
     this.#service = service
     this.#usual = { egress: policy.egress, hidden: policy.pageProxies.flatMap(passwordsIn) }
@@ -67,8 +67,8 @@ export class Recovery {
    * Names a grant's way out, where it is another than the guard's own. A task that was handed in by it is asked for by a process that has such
    * a grant too, and by no other way.
    */
-  wayOut(grant: Granted): string | undefined {
-    const egress = grant.wayOut()
+  egressRoute(grant: GrantContext): string | undefined {
+    const egress = grant.egressRoute()
     if (egress === this.#usual.egress) return undefined
     const name = this.#names.get(egress) ?? nameOf(egress)
     this.#names.set(egress, name)
@@ -89,13 +89,13 @@ export class Recovery {
     const { ledger, ownerId, name, clock } = this.#core
     const limit = MOST_AT_A_TIME - this.#flows.size
     if (limit <= 0 || this.#core.closed) return
-    const request = { ownerId, solver: account.name, budgetId: name, limit, waysOut: [...this.#others.keys()] }
+    const request = { ownerId, solver: account.name, budgetId: name, limit, egressRoutes: [...this.#others.keys()] }
     const claimed = await ledger.claim(request, clock.now())
     for (const task of claimed) {
       // A lapsed task may be claimed again after a while, by whoever follows it too.
       const { reservationId } = task
       if (this.#flows.has(reservationId)) continue
-      const following = task.wayOut === undefined ? this.#usual : this.#others.get(task.wayOut)
+      const following = task.egressRoute === undefined ? this.#usual : this.#others.get(task.egressRoute)
       if (!following) continue
       this.#begin(account, task, following).catch((error) =>
         this.#core.alert('LEDGER_UNAVAILABLE', `A dead task is not settled yet: ${messageOf(error)}`),
@@ -138,7 +138,7 @@ export class Recovery {
       hidden,
       account,
       transport: account.transport(egress),
-      moveOnAfterMs: undefined,
+      fallbackAfterMs: undefined,
       // What our own ledger says, written by `note`.
       family: task.family as Family,
       amount: task.amount,

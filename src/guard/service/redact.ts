@@ -1,6 +1,6 @@
 import type { Reply } from '../../base/wire.js'
 import { maskWords } from '../../egress/key-mask.js'
-import type { Failure, Told } from '../../solvers/solver.js'
+import type { BatchPollResult, Failure } from '../../solvers/solver.js'
 
 /**
  * What a reply says. A service that repeats what is hidden (the password of a page's proxy) in an error does not carry it any further: the error
@@ -36,6 +36,6 @@ function isFailure(said: { readonly kind: string }): said is Failure {
   return said.kind === 'failure'
 }
 
-function isTold(said: { readonly kind: string }): said is Told {
+function isTold(said: { readonly kind: string }): said is BatchPollResult {
   return said.kind === 'told'
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type Family, VARIANTS } from '../../base/challenge.js'
 import type { Learnt } from '../accounts/poll-schedule.js'
-import type { Core } from '../runtime.js'
+import type { GuardRuntime } from '../runtime.js'
 
 const KEPT_MS = 7 * 86_400_000
 
@@ -17,11 +17,11 @@ const LEARNT = z.object({
  * family.
  */
 export class Experience {
-  readonly #core: Core
+  readonly #core: GuardRuntime
   /** What was told last, by the fact's name. */
   readonly #told = new Map<string, string>()
 
-  constructor(core: Core) {
+  constructor(core: GuardRuntime) {
     this.#core = core
   }
 
@@ -33,7 +33,7 @@ export class Experience {
 
   async listen(): Promise<void> {
     const { accounts, clock, ledger } = this.#core
-    for (const { name, value } of await ledger.recall(this.#scope, clock.now())) {
+    for (const { name, value } of await ledger.listFacts(this.#scope, clock.now())) {
       const at = name.lastIndexOf('/')
       const family = name.slice(at + 1)
       const learnt = read(value)
@@ -50,7 +50,7 @@ export class Experience {
         const value = JSON.stringify(learnt)
         if (!learnt || value === this.#told.get(name)) continue
         this.#told.set(name, value)
-        await ledger.remember({ scope: this.#scope, name, value, forMs: KEPT_MS }, clock.now())
+        await ledger.setFact({ scope: this.#scope, name, value, ttlMs: KEPT_MS }, clock.now())
       }
     }
   }

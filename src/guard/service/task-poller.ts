@@ -1,13 +1,13 @@
 import type { Clock } from '../../base/clock.js'
 import type { Call, Reply } from '../../base/wire.js'
-import type { Failure, ManyPolls, Pending, Ready, Solver, Told } from '../../solvers/solver.js'
+import type { BatchPoll, BatchPollResult, Failure, Pending, Ready, Solver } from '../../solvers/solver.js'
 import type { Pace } from '../accounts/poll-schedule.js'
 import type { Errand } from './client.js'
 
 type Answered = Ready | Pending | Failure
 
 /** Sends a call, and reads the reply; a call without a reply is a failure too. */
-export type Send = <T extends Ready | Pending | Told>(
+export type Send = <T extends Ready | Pending | BatchPollResult>(
   errand: Errand,
   call: Call,
   read: (reply: Reply) => T | Failure,
@@ -52,9 +52,9 @@ export class Asking {
     this.#taskId = taskId
     this.#pace = account.pace(family)
     this.#handedInAt = handedIn ? clock.monotonic() : undefined
-    const { many } = this.#solver
+    const { batchPoll: many } = this.#solver
     this.#round = many?.families.includes(family) ? account.round : undefined
-    this.#from = clock.monotonic() + (handedIn ? this.#solver.patience(errand).firstPollMs : 0)
+    this.#from = clock.monotonic() + (handedIn ? this.#solver.polling(errand).firstPollMs : 0)
     this.#round?.add(this)
   }
 
@@ -67,7 +67,7 @@ export class Asking {
   }
 
   get #everyMs(): number {
-    return this.#solver.patience(this.#errand).everyMs
+    return this.#solver.polling(this.#errand).everyMs
   }
 
   /** What the service says of the task: already told, or asked for now. */
@@ -82,8 +82,8 @@ export class Asking {
     this.#told = undefined
     if (told) return Promise.resolve(this.#heard(told.result, told.at))
     const at = this.#clock.monotonic()
-    const { many } = this.#solver
-    const others = many && this.#round ? this.#alongWith(this.#round, at, many.most - 1) : NOBODY
+    const { batchPoll: many } = this.#solver
+    const others = many && this.#round ? this.#alongWith(this.#round, at, many.max - 1) : NOBODY
     this.#from = Number.POSITIVE_INFINITY
     return many && others.length > 0 ? this.#askAlong(many, others, send, at) : this.#askAlone(send, at)
   }
@@ -94,11 +94,11 @@ export class Asking {
     return send<Ready | Pending>(this.#errand, call, read).then((heard) => this.#heard(heard, at))
   }
 
-  #askAlong(many: ManyPolls, others: readonly Asking[], send: Send, at: number): Promise<Answered> {
+  #askAlong(many: BatchPoll, others: readonly Asking[], send: Send, at: number): Promise<Answered> {
     const all: readonly Asking[] = [this, ...others]
     const families = all.map((one) => one.#errand.family)
     const call = this.#hiding(many.poll(all.map((one) => one.#taskId)), others)
-    const sent = send<Told>(this.#errand, call, (reply) => many.read(reply, families))
+    const sent = send<BatchPollResult>(this.#errand, call, (reply) => many.read(reply, families))
     const results = sent.then(
       (heard) => (heard.kind === 'told' ? heard.results : []),
       () => [],

@@ -1,9 +1,9 @@
 import type { AuditAction, AuditEvent } from '../../audit/sink.js'
 import type { ChallengeFacts } from '../../base/challenge.js'
 import { originOf } from '../../policy/origin.js'
-import type { Admitted } from '../admission/gate.js'
-import type { Core } from '../runtime.js'
-import { type Granted, idsOf, type Job } from './job.js'
+import type { AdmittedPage } from '../admission/gate.js'
+import type { GuardRuntime } from '../runtime.js'
+import { type GrantContext, idsOf, type Job } from './job.js'
 
 /** What a record of a solve says besides whose solve it is. */
 export type More = Pick<
@@ -18,11 +18,11 @@ const NOTHING_MORE: More = {}
  * took half of the guard's own time.
  */
 export function describe(
-  core: Core,
+  core: GuardRuntime,
   action: AuditAction,
-  grant: Granted,
+  grant: GrantContext,
   challenge: ChallengeFacts,
-  admitted: Admitted | undefined,
+  admitted: AdmittedPage | undefined,
   more: More = NOTHING_MORE,
   job?: Job,
 ): AuditEvent {
@@ -56,12 +56,12 @@ export function describe(
   }
 }
 
-function pathOf(grant: Granted, admitted: Admitted | undefined, job: Job | undefined): readonly string[] {
+function pathOf(grant: GrantContext, admitted: AdmittedPage | undefined, job: Job | undefined): readonly string[] {
   if (job) return idsOf(job)
   return admitted ? grant.pathFor(admitted.origin) : grant.path
 }
 
 /** One more record of a solve under way. */
-export function describeJob(core: Core, action: AuditAction, job: Job, more?: More): AuditEvent {
+export function describeJob(core: GuardRuntime, action: AuditAction, job: Job, more?: More): AuditEvent {
   return describe(core, action, job.grant, job.challenge, job.admitted, more, job)
 }

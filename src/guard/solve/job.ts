@@ -5,15 +5,15 @@ import type { Money } from '../../policy/money.js'
 import type { PageProxy } from '../../policy/page-proxy.js'
 import type { Policy } from '../../policy/schema.js'
 import type { Price } from '../../solvers/solver.js'
-import type { Admitted, Gate } from '../admission/gate.js'
+import type { AdmittedPage, Gate } from '../admission/gate.js'
 import type { Errand } from '../service/client.js'
 
 /** What a solve needs of the grant that it is made under. */
-export interface Granted {
+export interface GrantContext {
   readonly policy: Policy
   readonly gate: Gate
   /** The way out, with what it takes to get through; `policy` has it without. */
-  wayOut(): Policy['egress']
+  egressRoute(): Policy['egress']
   /**
    * The proxy that the service has to solve through, if there is one.
    * @throws DeniedError `PAGE_PROXY_CONFLICT`
@@ -29,7 +29,7 @@ export interface Granted {
 }
 
 /** A task that the service has taken: all that is needed to ask for its answer again. */
-export interface HandedIn {
+export interface SubmittedTask {
   /** The account. */
   readonly solver: string
   readonly taskId: string
@@ -42,28 +42,28 @@ export interface HandedIn {
 }
 
 /** Who wants to know which task the service has for a solve. */
-export interface HandingIn {
+export interface SubmitObserver {
   /** From here on the service may take one. */
   begin(): void
   /** It has taken one, which is not asked for before this has settled. Never rejects. */
-  handedIn(task: HandedIn): Promise<void>
+  onSubmitted(task: SubmittedTask): Promise<void>
   /** It takes none any more. */
   end(): void
 }
 
 /** One solve under way. */
 export interface Job extends Errand {
-  readonly grant: Granted
+  readonly grant: GrantContext
   /** Without pictures: they are large, and whoever keeps a solution keeps its job. */
   readonly challenge: ChallengeFacts
-  readonly admitted: Admitted
+  readonly admitted: AdmittedPage
   price: Price
   /** Which of the guard's accounts it is taken to now. */
   index: number
   /** An account that only had no room, and may be asked again when the others could not take it. */
   busyIndex: number | undefined
   /** Why accounts were passed over, in order. */
-  readonly passedOver: SolveguardError[]
+  readonly rejectedAccounts: SolveguardError[]
   /** Whoever came before in this process has a smaller one. */
   readonly turn: number
   /** Monotonic ms. */
@@ -76,7 +76,7 @@ export interface Job extends Errand {
   reservations: number
   reservationId: string
   taskId: string
-  readonly handingIn: HandingIn | undefined
+  readonly submitObserver: SubmitObserver | undefined
   /** Answers the caller with an error, unless it was answered already. */
   reject: (error: unknown) => void
   /** The load of the page that it is for; until it has ended. */

@@ -15,15 +15,15 @@ import { formatUsd, type Money, ZERO } from '../../policy/money.js'
 import { hiddenOf } from '../../solvers/page-proxy.js'
 import { answerLivesMs } from '../../widgets/table.js'
 import { isBlockingTestKey, testAnswer } from '../../widgets/test-keys.js'
-import type { Admitted } from '../admission/gate.js'
+import type { AdmittedPage } from '../admission/gate.js'
 import { parseChallenge } from '../admission/parse-challenge.js'
-import { type Core, closed } from '../runtime.js'
+import { closed, type GuardRuntime } from '../runtime.js'
 import type { Service } from '../service/client.js'
 import type { Recovery } from '../service/recovery.js'
 import { PageLoads } from '../spending/page-limits.js'
 import type { Solution, SolveOptions } from '../types.js'
 import { describe, describeJob } from './audit-event.js'
-import type { Granted, HandedIn, HandingIn, Job } from './job.js'
+import type { GrantContext, Job, SubmitObserver, SubmittedTask } from './job.js'
 import { isOwnWork, OwnWork } from './proof-of-work.js'
 import { Telling } from './reporter.js'
 import { reserve } from './reserve.js'
@@ -42,7 +42,7 @@ const LAPSE_AFTER_MS = 120_000
 
 /** The lifecycle of a solve, from the gate to the settled reservation. */
 export class Solving {
-  readonly #core: Core
+  readonly #core: GuardRuntime
   readonly #service: Service
   readonly #telling: Telling
   /** For what others have left: their tasks. */
@@ -53,7 +53,7 @@ export class Solving {
   /** The solves that have not ended. */
   readonly #underWay = new Set<Job>()
 
-  constructor(core: Core, service: Service, recovery: Recovery) {
+  constructor(core: GuardRuntime, service: Service, recovery: Recovery) {
     this.#core = core
     this.#service = service
     this.#telling = new Telling(core)
@@ -63,19 +63,24 @@ export class Solving {
     this.#pageLoads = new PageLoads(core)
   }
 
-  /** @param handingIn told of each task that the service takes for it, before that is asked for */
-  solve(grant: Granted, input: AnyChallenge, options: SolveOptions = {}, handingIn?: HandingIn): Promise<Solution> {
+  /** @param submitObserver told of each task that the service takes for it, before that is asked for */
+  solve(
+    grant: GrantContext,
+    input: AnyChallenge,
+    options: SolveOptions = {},
+    submitObserver?: SubmitObserver,
+  ): Promise<Solution> {
     const { telemetry } = this.#core
-    if (!telemetry) return this.#solve(grant, input, options, handingIn)
+    if (!telemetry) return this.#solve(grant, input, options, submitObserver)
     const budget = grant.path.at(-1) as string
-    return telemetry.solve(budget, (onParsed) => this.#solve(grant, input, options, handingIn, onParsed))
+    return telemetry.solve(budget, (onParsed) => this.#solve(grant, input, options, submitObserver, onParsed))
   }
 
   async #solve(
-    grant: Granted,
+    grant: GrantContext,
     input: AnyChallenge,
     options: SolveOptions,
-    handingIn: HandingIn | undefined,
+    submitObserver: SubmitObserver | undefined,
     onParsed: (challenge: AnyChallenge) => void = noop,
   ): Promise<Solution> {
     const { signal, pageLoad } = options
@@ -83,7 +88,7 @@ export class Solving {
     if (signal?.aborted) throw aborted()
     const challenge = parseChallenge(input)
     onParsed(challenge)
-    let admitted: Admitted | undefined
+    let admitted: AdmittedPage | undefined
     let counted = false
     try {
       admitted = grant.gate.admit(challenge, this.#core.clock.now())
@@ -96,14 +101,14 @@ export class Solving {
       }
       this.#pageLoads.begin(grant, pageLoad)
       counted = true
-      const passedOver: SolveguardError[] = []
-      const found = this.#chooser.choose(grant, challenge, 0, passedOver, signal)
+      const rejectedAccounts: SolveguardError[] = []
+      const found = this.#chooser.choose(grant, challenge, 0, rejectedAccounts, signal)
       const choice = isPromise(found) ? await found : found
-      if (!choice) throw whyNone(passedOver)
+      if (!choice) throw whyNone(rejectedAccounts)
       // While the key was waited for, much may have happened; nobody would hear of it once the solve has begun.
       if (this.#core.closed) throw closed()
       if (signal?.aborted) throw aborted()
-      const job = this.#job(grant, challenge, admitted, choice, passedOver, pageLoad, handingIn)
+      const job = this.#job(grant, challenge, admitted, choice, rejectedAccounts, pageLoad, submitObserver)
       // From here on the job knows whether anything was spent, and says itself how it was refused: thousands wait at a time.
       counted = false
       return this.#start(job, challenge, signal)
@@ -116,9 +121,9 @@ export class Solving {
 
   /** What a denial leaves behind. */
   #refused(
-    grant: Granted,
+    grant: GrantContext,
     challenge: ChallengeFacts,
-    admitted: Admitted | undefined,
+    admitted: AdmittedPage | undefined,
     pageLoad: object | undefined,
     error: unknown,
   ): void {
@@ -145,10 +150,10 @@ export class Solving {
     const flows = Promise.all([...this.#underWay].map(({ flow }) => flow))
     // What is being sent has a little time to be answered, so that its task can be noted; then the connections end.
     let cancel = (): void => {}
-    const patience = new Promise<void>((resolve) => {
+    const polling = new Promise<void>((resolve) => {
       cancel = this.#core.clock.after(5_000, resolve)
     })
-    await Promise.race([flows, patience])
+    await Promise.race([flows, polling])
     cancel()
     await this.#core.closeTransports()
     await flows
@@ -157,13 +162,13 @@ export class Solving {
   // -- before anything is reserved ------------------------------------------------------------------------------
 
   #job(
-    grant: Granted,
+    grant: GrantContext,
     challenge: AnyChallenge,
-    admitted: Admitted,
+    admitted: AdmittedPage,
     choice: Choice,
-    passedOver: SolveguardError[],
+    rejectedAccounts: SolveguardError[],
     pageLoad: object | undefined,
-    handingIn: HandingIn | undefined,
+    submitObserver: SubmitObserver | undefined,
   ): Job {
     const { index, account, price, key, transport } = choice
     const startedAt = this.#core.clock.monotonic()
@@ -177,9 +182,9 @@ export class Solving {
       admitted,
       index,
       busyIndex: undefined,
-      passedOver,
+      rejectedAccounts,
       account,
-      moveOnAfterMs: this.#patience(grant, challenge, index),
+      fallbackAfterMs: this.#polling(grant, challenge, index),
       price,
       amount: price.amount,
       key,
@@ -199,7 +204,7 @@ export class Solving {
       wake: undefined,
       lastFailure: undefined,
       notReadyAt: undefined,
-      handingIn,
+      submitObserver,
       reject: noop,
       release: noop,
       flow: undefined,
@@ -207,12 +212,12 @@ export class Solving {
   }
 
   /** How long an account may be busy before another one is asked; undefined where there is no other. */
-  #patience(grant: Granted, challenge: AnyChallenge, index: number): number | undefined {
+  #polling(grant: GrantContext, challenge: AnyChallenge, index: number): number | undefined {
     return this.#chooser.hasAnother(index, challenge) ? (grant.policy.budget.waitMs ?? 0) : undefined
   }
 
   /** A vendor's published test key: answered with a dummy token, without the service, for nothing, and on the record. */
-  async #free(grant: Granted, challenge: Challenge, admitted: Admitted, answer: Answer): Promise<Solution> {
+  async #free(grant: GrantContext, challenge: Challenge, admitted: AdmittedPage, answer: Answer): Promise<Solution> {
     const at = this.#core.clock.now()
     const solveId = randomUUID()
     const record = { solveId, cost: ZERO, code: 'TEST_KEY' }
@@ -271,13 +276,13 @@ export class Solving {
           await this.#moveOn(job, challenge, denial, 'refused')
           continue
         }
-        const authorised = this.#authorise(job)
-        if (isPromise(authorised)) await authorised
-        job.handingIn?.begin()
+        const authorized = this.#authorize(job)
+        if (isPromise(authorized)) await authorized
+        job.submitObserver?.begin()
         const submitted = await this.#service.submit(job, challenge, job.grant.pageProxy())
         if (submitted.kind === 'submitted') {
           this.#submitted(job, submitted.taskId)
-          if (job.handingIn) await job.handingIn.handedIn(handedIn(job))
+          if (job.submitObserver) await job.submitObserver.onSubmitted(submittedTask(job))
         }
         const ended =
           submitted.kind !== 'submitted'
@@ -314,7 +319,7 @@ export class Solving {
       this.#leavePage(job)
       this.#underWay.delete(job)
       this.#core.keyWatch.end(job)
-      job.handingIn?.end()
+      job.submitObserver?.end()
     }
   }
 
@@ -325,22 +330,22 @@ export class Solving {
 
   /** Takes the job to another account, which took nothing here. @throws SolveguardError why no account takes it */
   async #moveOn(job: Job, challenge: AnyChallenge, why: SolveguardError, because: 'busy' | 'refused'): Promise<void> {
-    job.passedOver.push(why)
+    job.rejectedAccounts.push(why)
     if (because === 'busy') job.busyIndex ??= job.index
     if (await this.#next(job, challenge, why)) return
     const { busyIndex } = job
-    if (busyIndex === undefined) throw whyNone(job.passedOver)
+    if (busyIndex === undefined) throw whyNone(job.rejectedAccounts)
     // One that only had no room is asked again, for as long as there is time: there is no other.
     job.busyIndex = undefined
     job.index = busyIndex - 1
-    if (!(await this.#next(job, challenge, why))) throw whyNone(job.passedOver)
-    job.moveOnAfterMs = undefined
+    if (!(await this.#next(job, challenge, why))) throw whyNone(job.rejectedAccounts)
+    job.fallbackAfterMs = undefined
   }
 
   /** Takes the job to the next account that can do it, if there is one. */
   async #next(job: Job, challenge: AnyChallenge, why: SolveguardError): Promise<boolean> {
     const from = job.account.name
-    const choice = await this.#chooser.choose(job.grant, challenge, job.index + 1, job.passedOver)
+    const choice = await this.#chooser.choose(job.grant, challenge, job.index + 1, job.rejectedAccounts)
     if (!choice) return false
     job.index = choice.index
     job.account = choice.account
@@ -348,8 +353,8 @@ export class Solving {
     job.price = choice.price
     job.amount = choice.price.amount
     job.key = choice.key
-    job.moveOnAfterMs = this.#patience(job.grant, challenge, choice.index)
-    this.#telling.movedOn(job, from, why)
+    job.fallbackAfterMs = this.#polling(job.grant, challenge, choice.index)
+    this.#telling.fallback(job, from, why)
     return true
   }
 
@@ -371,10 +376,10 @@ export class Solving {
   /** The service has taken the task. It is noted in the ledger, for whoever comes after a death. */
   #submitted(job: Job, taskId: string): void {
     job.taskId = taskId
-    const wayOut = this.recovery.wayOut(job.grant)
+    const egressRoute = this.recovery.egressRoute(job.grant)
     const task = { solver: job.account.name, taskId, keyVersion: job.key.version, family: job.family }
-    const note = wayOut === undefined ? task : { ...task, wayOut }
-    this.#core.background(() => this.#core.ledger.note(job.reservationId, note), 'LEDGER_UNAVAILABLE')
+    const note = egressRoute === undefined ? task : { ...task, egressRoute }
+    this.#core.background(() => this.#core.ledger.attachTask(job.reservationId, note), 'LEDGER_UNAVAILABLE')
     this.#telling.submitted(job)
   }
 
@@ -404,19 +409,19 @@ export class Solving {
   }
 
   /** No record, no solve. */
-  #authorise(job: Job): MaybePromise<void> {
+  #authorize(job: Job): MaybePromise<void> {
     try {
-      const written = this.#core.recorder.require(describeJob(this.#core, 'authorised', job, { reserved: job.amount }))
+      const written = this.#core.recorder.require(describeJob(this.#core, 'authorized', job, { reserved: job.amount }))
       if (isPromise(written)) {
         return written.then(
-          () => this.#telling.authorised(job),
+          () => this.#telling.authorized(job),
           (error) => this.#unrecorded(job, error),
         )
       }
     } catch (error) {
       return this.#unrecorded(job, error)
     }
-    this.#telling.authorised(job)
+    this.#telling.authorized(job)
   }
 
   async #unrecorded(job: Job, error: unknown): Promise<void> {
@@ -456,12 +461,12 @@ export class Solving {
   }
 }
 
-function handedIn({ account, taskId, key, family, reservationId, amount, grant, admitted }: Job): HandedIn {
+function submittedTask({ account, taskId, key, family, reservationId, amount, grant, admitted }: Job): SubmittedTask {
   const path = grant.pathFor(admitted.origin)
   return { solver: account.name, taskId, keyVersion: key.version, family, reservationId, amount, path }
 }
 
-function deadlineOf({ policy }: Granted): number {
+function deadlineOf({ policy }: GrantContext): number {
   return policy.deadlineMs as number
 }
 

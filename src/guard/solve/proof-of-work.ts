@@ -5,11 +5,11 @@ import { SolveguardError } from '../../base/errors.js'
 import { formatMs } from '../../policy/duration.js'
 import { ZERO } from '../../policy/money.js'
 import { WIDGETS } from '../../widgets/table.js'
-import type { Admitted } from '../admission/gate.js'
-import { asSolveguardError, type Core, closed } from '../runtime.js'
+import type { AdmittedPage } from '../admission/gate.js'
+import { asSolveguardError, closed, type GuardRuntime } from '../runtime.js'
 import type { Solution, SolveOptions } from '../types.js'
 import { describe, type More } from './audit-event.js'
-import type { Granted } from './job.js'
+import type { GrantContext } from './job.js'
 import { BoughtSolution } from './solution.js'
 
 /** What such records and events have for a code: the browser did it, no service was asked and nothing was spent. */
@@ -25,31 +25,31 @@ export function isOwnWork(challenge: Challenge): boolean {
  * record like all others, and end by the deadline; there is no key, no call, no reservation and no cost.
  */
 export class OwnWork {
-  readonly #core: Core
+  readonly #core: GuardRuntime
   /** What ends the ones under way. */
   readonly #underWay = new Set<(error: SolveguardError) => void>()
 
-  constructor(core: Core) {
+  constructor(core: GuardRuntime) {
     this.#core = core
   }
 
   /** @throws SolveguardError whatever the work fails with; `DeniedError` `AUDIT_UNAVAILABLE`, before it has begun */
   async solve(
-    grant: Granted,
+    grant: GrantContext,
     challenge: Challenge,
-    admitted: Admitted,
+    admitted: AdmittedPage,
     { work, signal }: SolveOptions,
   ): Promise<Solution> {
     if (!work) throw noSolver(challenge)
     const { clock, recorder } = this.#core
     const solveId = randomUUID()
-    const event = (action: 'authorised' | 'solved' | 'failed', more: More) =>
+    const event = (action: 'authorized' | 'solved' | 'failed', more: More) =>
       describe(this.#core, action, grant, challenge, admitted, { solveId, solver: 'browser', ...more })
-    const written = recorder.require(event('authorised', { code: CODE, reserved: ZERO }))
+    const written = recorder.require(event('authorized', { code: CODE, reserved: ZERO }))
     if (isPromise(written)) await written
     const startedAt = clock.monotonic()
     const told = () => ({ solveId, solver: 'browser', challenge, at: new Date(clock.now()) })
-    this.#core.tell('authorised', { ...told(), reserved: ZERO }, 'authorised, for nothing: the browser works it out')
+    this.#core.tell('authorized', { ...told(), reserved: ZERO }, 'authorized, for nothing: the browser works it out')
     try {
       const answer = await this.#within(grant.policy.deadlineMs as number, signal, work)
       const durationMs = clock.monotonic() - startedAt

@@ -2,31 +2,31 @@ import type { AuditEvent } from '../../audit/sink.js'
 import type { ChallengeFacts } from '../../base/challenge.js'
 import type { DeniedError, SolveguardError } from '../../base/errors.js'
 import { answerLivesMs } from '../../widgets/table.js'
-import type { Admitted } from '../admission/gate.js'
-import type { Core } from '../runtime.js'
+import type { AdmittedPage } from '../admission/gate.js'
+import type { GuardRuntime } from '../runtime.js'
 import type { Ended } from '../service/client.js'
 import type { Solution } from '../types.js'
 import { describe, describeJob } from './audit-event.js'
-import type { Granted, Job } from './job.js'
+import type { GrantContext, Job } from './job.js'
 import { BoughtSolution } from './solution.js'
 
 /** What is written down of a solve, and told of it. */
 export class Telling {
-  readonly #core: Core
+  readonly #core: GuardRuntime
 
-  constructor(core: Core) {
+  constructor(core: GuardRuntime) {
     this.#core = core
   }
 
-  authorised(job: Job): void {
-    if (!this.#core.hears('authorised')) return
-    this.#core.tell('authorised', { ...this.#told(job), reserved: job.amount }, 'authorised')
+  authorized(job: Job): void {
+    if (!this.#core.hears('authorized')) return
+    this.#core.tell('authorized', { ...this.#told(job), reserved: job.amount }, 'authorized')
   }
 
-  movedOn(job: Job, from: string, { code, message }: SolveguardError): void {
-    if (!this.#core.hears('movedOn')) return
+  fallback(job: Job, from: string, { code, message }: SolveguardError): void {
+    if (!this.#core.hears('fallback')) return
     const to = job.account.name
-    this.#core.tell('movedOn', { ...this.#told(job), from, to, code, message }, `${message} Asking ${to} instead.`)
+    this.#core.tell('fallback', { ...this.#told(job), from, to, code, message }, `${message} Asking ${to} instead.`)
   }
 
   abandoned(job: Job): void {
@@ -93,7 +93,7 @@ export class Telling {
   }
 
   /** Told, counted, and written down behind. */
-  denied(grant: Granted, challenge: ChallengeFacts, admitted: Admitted | undefined, error: DeniedError): void {
+  denied(grant: GrantContext, challenge: ChallengeFacts, admitted: AdmittedPage | undefined, error: DeniedError): void {
     const { code, layer, message, retryAt } = error
     const { denied } = this.#core
     denied.set(code, (denied.get(code) ?? 0) + 1)

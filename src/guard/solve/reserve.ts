@@ -4,7 +4,7 @@ import type { ReserveResult, ThresholdAlert } from '../../ledger/ledger.js'
 import { formatMs } from '../../policy/duration.js'
 import { formatUsd, type Money } from '../../policy/money.js'
 import { denied, ledgerDown } from '../admission/gate.js'
-import type { Core } from '../runtime.js'
+import type { GuardRuntime } from '../runtime.js'
 import { aDay } from '../spending/budgets.js'
 import type { Refusal } from '../spending/wait-queue.js'
 import { idsOf, type Job } from './job.js'
@@ -19,7 +19,7 @@ const LOOK_FOR_RATE_MS = 5_000
  *
  * @throws DeniedError of the spending layer; of the time layer where the working hours ended meanwhile
  */
-export function reserve(core: Core, job: Job): MaybePromise<readonly ThresholdAlert[]> {
+export function reserve(core: GuardRuntime, job: Job): MaybePromise<readonly ThresholdAlert[]> {
   const waits = (job.grant.policy.budget.waitMs ?? 0) > 0
   const refused = (answer: Refusal): Promise<readonly ThresholdAlert[]> => {
     if (answer.reason === 'paused') core.pauses.saw(answer.budgetId, answer.pause)
@@ -35,13 +35,13 @@ export function reserve(core: Core, job: Job): MaybePromise<readonly ThresholdAl
 }
 
 /** Why a job must not even ask: somebody waits who came before. */
-function inTheWay({ turnstile, lines, clock }: Core, job: Job): Refusal | undefined {
+function inTheWay({ turnstile, lines, clock }: GuardRuntime, job: Job): Refusal | undefined {
   if (turnstile.isEmpty && lines.isEmpty) return undefined
   const path = idsOf(job)
   return turnstile.ahead(path, job.turn)?.refusal ?? lines.ahead(path, clock.monotonic() - job.startedAt)
 }
 
-async function standInLine(core: Core, job: Job, why: Refusal): Promise<readonly ThresholdAlert[]> {
+async function standInLine(core: GuardRuntime, job: Job, why: Refusal): Promise<readonly ThresholdAlert[]> {
   const { clock, turnstile, lines } = core
   const until = Math.min(clock.monotonic() + (job.grant.policy.budget.waitMs ?? 0), job.deadlineAt)
   const path = idsOf(job)
@@ -74,7 +74,7 @@ async function standInLine(core: Core, job: Job, why: Refusal): Promise<readonly
 }
 
 /** Asks, at once, unless somebody in another process has waited longer. */
-function askInTurn(core: Core, job: Job): MaybePromise<ReserveResult> {
+function askInTurn(core: GuardRuntime, job: Job): MaybePromise<ReserveResult> {
   const { clock, lines } = core
   const waited = clock.monotonic() - job.startedAt
   if (waited >= LOOK_MS) lines.look()
@@ -87,7 +87,7 @@ function pauseFor({ reason, retryAt }: Refusal, now: number): number {
   return Math.min(Math.max(retryAt - now, 1), LOOK_FOR_RATE_MS)
 }
 
-function ask(core: Core, job: Job): MaybePromise<ReserveResult> {
+function ask(core: GuardRuntime, job: Job): MaybePromise<ReserveResult> {
   const now = core.clock.now()
   job.gate.admitTime(now)
   const request = {

@@ -9,8 +9,8 @@ import type { Price } from '../../solvers/solver.js'
 import { solversFor } from '../../solvers/table.js'
 import type { Account } from '../accounts/account.js'
 import { denied } from '../admission/gate.js'
-import type { Core } from '../runtime.js'
-import type { Granted } from './job.js'
+import type { GuardRuntime } from '../runtime.js'
+import type { GrantContext } from './job.js'
 
 /** Whom a solve is taken to, and all that is needed for that. */
 export interface Choice {
@@ -39,23 +39,23 @@ const CONCERNS_ONE: ReadonlySet<Code> = new Set<Code>([
 
 /** Chooses the first account, from a place in the list on, that can do a challenge and has a key for it. */
 export class Chooser {
-  readonly #core: Core
+  readonly #core: GuardRuntime
 
-  constructor(core: Core) {
+  constructor(core: GuardRuntime) {
     this.#core = core
   }
 
   /**
    * At once where the key is at hand.
-   * @param passedOver gets why each account was passed over
+   * @param rejectedAccounts gets why each account was passed over
    * @returns undefined where none is left
    * @throws SolveguardError what is in the way of all
    */
   choose(
-    grant: Granted,
+    grant: GrantContext,
     challenge: AnyChallenge,
     from: number,
-    passedOver: SolveguardError[],
+    rejectedAccounts: SolveguardError[],
     signal?: AbortSignal,
   ): MaybePromise<Choice | undefined> {
     const { accounts } = this.#core
@@ -65,18 +65,18 @@ export class Chooser {
         const price = this.#quote(grant, account, challenge)
         const found = this.#key(grant, account, signal)
         const chosen = (key: SecretVersion): MaybePromise<Choice> => {
-          const transport = account.transport(grant.wayOut())
+          const transport = account.transport(grant.egressRoute())
           const choice = { index, account, price, key, transport }
           const verified = transport.verify()
           return isPromise(verified) ? verified.then(() => choice) : choice
         }
         if (!isPromise(found)) return chosen(found)
         return found.then(chosen).catch((error: unknown) => {
-          this.#passOver(error, passedOver)
-          return this.choose(grant, challenge, index + 1, passedOver, signal)
+          this.#reject(error, rejectedAccounts)
+          return this.choose(grant, challenge, index + 1, rejectedAccounts, signal)
         })
       } catch (error) {
-        this.#passOver(error, passedOver)
+        this.#reject(error, rejectedAccounts)
       }
     }
     return undefined
@@ -88,12 +88,12 @@ export class Chooser {
     return accounts.some(({ solver }, at) => at > index && solver.unsupported(challenge) === undefined)
   }
 
-  #passOver(error: unknown, passedOver: SolveguardError[]): void {
+  #reject(error: unknown, rejectedAccounts: SolveguardError[]): void {
     if (!(error instanceof SolveguardError) || !CONCERNS_ONE.has(error.code)) throw error
-    passedOver.push(error)
+    rejectedAccounts.push(error)
   }
 
-  #quote(grant: Granted, account: Account, challenge: AnyChallenge): Price {
+  #quote(grant: GrantContext, account: Account, challenge: AnyChallenge): Price {
     const { solver } = account
     const unsupported = solver.unsupported(challenge)
     if (unsupported !== undefined) throw this.#cannot(`do ${unsupported}`, challenge)
@@ -115,7 +115,7 @@ export class Chooser {
   }
 
   /** The cached key where there is one: nothing is waited for then. */
-  #key(grant: Granted, account: Account, signal: AbortSignal | undefined): MaybePromise<SecretVersion> {
+  #key(grant: GrantContext, account: Account, signal: AbortSignal | undefined): MaybePromise<SecretVersion> {
     const { clock, keyWatch } = this.#core
     const { secrets, keys } = account
     const now = clock.now()
@@ -153,9 +153,9 @@ function dearerThan(limit: Money | undefined, { amount }: Price, { family }: Any
  * One error for all accounts that were passed over: the last one that says more than that a service cannot do the family, worth trying
  * again when the first of them is.
  */
-export function whyNone(passedOver: readonly SolveguardError[]): SolveguardError {
-  const telling = passedOver.filter(({ code }) => code !== 'FAMILY_UNSUPPORTED')
-  const last = telling.at(-1) ?? passedOver.at(-1)
+export function whyNone(rejectedAccounts: readonly SolveguardError[]): SolveguardError {
+  const telling = rejectedAccounts.filter(({ code }) => code !== 'FAMILY_UNSUPPORTED')
+  const last = telling.at(-1) ?? rejectedAccounts.at(-1)
   if (!last) return new SolveguardError('SOLVER_ERROR', 'There is no solver to ask.')
   if (telling.length < 2) return last
   const times = telling.flatMap(({ retryAt }) => (retryAt ? [retryAt.getTime()] : []))

@@ -1,7 +1,7 @@
 import { type DeniedError, SolveguardError } from '../../base/errors.js'
 import { denied } from '../admission/gate.js'
-import type { Core } from '../runtime.js'
-import type { Granted } from '../solve/job.js'
+import type { GuardRuntime } from '../runtime.js'
+import type { GrantContext } from '../solve/job.js'
 
 /** How often one page load is denied for its origin's amount, or for the rate, before it is told of. */
 const AGAIN_AND_AGAIN = 3
@@ -20,10 +20,10 @@ interface Load {
  * object that is the same for all solves of one, and nothing is kept of it once nobody else has it.
  */
 export class PageLoads {
-  readonly #core: Core
+  readonly #core: GuardRuntime
   readonly #loads = new WeakMap<object, Load>()
 
-  constructor(core: Core) {
+  constructor(core: GuardRuntime) {
     this.#core = core
   }
 
@@ -31,7 +31,7 @@ export class PageLoads {
    * Counts a solve. One without a page load is the only one of its own.
    * @throws DeniedError `PAGE_LIMIT_REACHED`
    */
-  begin({ policy }: Granted, pageLoad: object | undefined): void {
+  begin({ policy }: GrantContext, pageLoad: object | undefined): void {
     if (pageLoad === undefined) return
     const load = this.#of(pageLoad)
     const { perPage } = policy.budget

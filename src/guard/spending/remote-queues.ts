@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Core } from '../runtime.js'
+import type { GuardRuntime } from '../runtime.js'
 import type { Refusal } from './wait-queue.js'
 
 /** Whoever has waited longer by this much in another process goes first. Less is within the ledger's own order of asking. */
@@ -25,7 +25,7 @@ interface Other {
  * back in each of them. A process in which nobody waits, and that knows of nobody who does, asks nothing.
  */
 export class Lines {
-  readonly #core: Core
+  readonly #core: GuardRuntime
   readonly #scope: string
   #others: readonly Other[] = []
   #readAt = Number.NEGATIVE_INFINITY
@@ -33,7 +33,7 @@ export class Lines {
   /** When it was last said that somebody waits here, by budget. */
   readonly #said = new Map<string, number>()
 
-  constructor(core: Core) {
+  constructor(core: GuardRuntime) {
     this.#core = core
     this.#scope = `lines/${core.name}`
   }
@@ -64,7 +64,7 @@ export class Lines {
   async read(): Promise<void> {
     const { clock, ledger, ownerId } = this.#core
     this.#readAt = clock.monotonic()
-    const facts = await ledger.recall(this.#scope, clock.now())
+    const facts = await ledger.listFacts(this.#scope, clock.now())
     this.#others = facts.flatMap(({ name, value, at }) => (name.endsWith(` ${ownerId}`) ? [] : parse(value, at)))
     this.#cancelRead?.()
     this.#cancelRead = undefined
@@ -94,13 +94,13 @@ export class Lines {
     this.#cancelRead?.()
   }
 
-  #remember(budgetId: string, value: string, forMs: number): void {
+  #remember(budgetId: string, value: string, ttlMs: number): void {
     const { clock, ledger, ownerId } = this.#core
     // Budgets' names may be longer than a fact's.
     const name = `${createHash('sha256').update(budgetId).digest('hex').slice(0, 32)} ${ownerId}`
     if (value.length > 2_000) return
     this.#core.background(
-      () => ledger.remember({ scope: this.#scope, name, value, forMs }, clock.now()),
+      () => ledger.setFact({ scope: this.#scope, name, value, ttlMs: ttlMs }, clock.now()),
       'LEDGER_UNAVAILABLE',
     )
   }

@@ -3,7 +3,7 @@ import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname, networkInterfaces } from 'node:os'
 import type { MaybePromise } from '../../base/async.js'
 import { printable, SolveguardError } from '../../base/errors.js'
-import type { Core } from '../runtime.js'
+import type { GuardRuntime } from '../runtime.js'
 
 /** How long a batch belongs to its process after that one's last sign of life, and how often that is given. */
 const LEASE_MS = 15_000
@@ -33,7 +33,7 @@ interface Holder {
  * own. Another fact is the sign of life of whoever has the turn.
  */
 export class BatchLock {
-  readonly #core: Core
+  readonly #core: GuardRuntime
   readonly #batch: string
   readonly #scope: string
   readonly #mark: string
@@ -42,7 +42,7 @@ export class BatchLock {
   #turn = 0
   #cancelBeat = (): void => {}
 
-  constructor(core: Core, batch: string) {
+  constructor(core: GuardRuntime, batch: string) {
     this.#core = core
     this.#batch = batch
     this.#scope = `batch-lock:${core.name}/${batch}`
@@ -104,14 +104,14 @@ export class BatchLock {
     return this.#remember(`turn/${turn}`, this.#mark, TURN_MS, true)
   }
 
-  #remember(name: string, value: string, forMs: number, ifNew = false): MaybePromise<string> {
+  #remember(name: string, value: string, ttlMs: number, ifAbsent = false): MaybePromise<string> {
     const { ledger, clock } = this.#core
-    return ledger.remember({ scope: this.#scope, name, value, forMs, ifNew }, clock.now())
+    return ledger.setFact({ scope: this.#scope, name, value, ttlMs: ttlMs, ifAbsent: ifAbsent }, clock.now())
   }
 
   /** Whose the last turn was. What is known of those before it is forgotten. */
   async #holder(): Promise<Holder | undefined> {
-    const facts = await this.#core.ledger.recall(this.#scope, this.#core.clock.now())
+    const facts = await this.#core.ledger.listFacts(this.#scope, this.#core.clock.now())
     const turns = facts.flatMap(({ name, value }) => {
       const turn = /^turn\/(\d{1,15})$/.exec(name)?.[1]
       return turn === undefined ? [] : [{ turn: Number(turn), name, mark: value }]

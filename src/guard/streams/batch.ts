@@ -5,8 +5,8 @@ import { type Code, messageOf, SolveguardError } from '../../base/errors.js'
 import type { Fact } from '../../ledger/ledger.js'
 import { type Money, micros } from '../../policy/money.js'
 import { parseChallenge } from '../admission/parse-challenge.js'
-import type { Core } from '../runtime.js'
-import type { HandingIn } from '../solve/job.js'
+import type { GuardRuntime } from '../runtime.js'
+import type { SubmitObserver } from '../solve/job.js'
 import type { BatchItem } from '../types.js'
 import { BatchLock } from './batch-lock.js'
 
@@ -48,7 +48,7 @@ export interface BatchPlan {
  * its task, and again when it is over.
  */
 export class Batch {
-  readonly #core: Core
+  readonly #core: GuardRuntime
   readonly #plan: BatchPlan
   readonly #lock: BatchLock
   readonly #scope: string
@@ -56,9 +56,9 @@ export class Batch {
   readonly #seen = new Map<string, number>()
   readonly #keys = new Set<string>()
   /** Items that the service may be about to take. */
-  readonly #handingIn = new Set<Promise<void>>()
+  readonly #submitObserver = new Set<Promise<void>>()
 
-  constructor(core: Core, plan: BatchPlan) {
+  constructor(core: GuardRuntime, plan: BatchPlan) {
     this.#core = core
     this.#plan = plan
     this.#lock = new BatchLock(core, plan.name)
@@ -78,7 +78,7 @@ export class Batch {
 
   /** Waits until each task is written down that is being handed in: whoever takes the batch up at once would buy it a second time. */
   async close(): Promise<void> {
-    await Promise.all(this.#handingIn)
+    await Promise.all(this.#submitObserver)
     await this.#lock.release()
   }
 
@@ -115,17 +115,17 @@ export class Batch {
   }
 
   /** For an item that is solved: its task is written down before it is asked for, since from then on the answer can be had again. */
-  handingIn(key: string, challenge: AnyChallenge): HandingIn {
+  submitObserver(key: string, challenge: AnyChallenge): SubmitObserver {
     let end = (): void => {}
     return {
       begin: () => {
         end()
         const written = new Promise<void>((resolve) => {
           end = resolve
-        }).finally(() => this.#handingIn.delete(written))
-        this.#handingIn.add(written)
+        }).finally(() => this.#submitObserver.delete(written))
+        this.#submitObserver.add(written)
       },
-      handedIn: async (task) => {
+      onSubmitted: async (task) => {
         await this.#write(key, {
           state: 'handed-in',
           identity: identityOf(challenge),
@@ -152,8 +152,8 @@ export class Batch {
     // Its ledger is closed: the item stays what it was, and its answer is to be had again. But for what is being handed in it waits.
     if (this.#core.closed && item.state !== 'handed-in') return
     try {
-      const fact = { scope: this.#scope, name: key, value: JSON.stringify(item), forMs: this.#plan.keepForMs ?? DAY_MS }
-      await this.#core.ledger.remember(fact, this.#core.clock.now())
+      const fact = { scope: this.#scope, name: key, value: JSON.stringify(item), ttlMs: this.#plan.keepForMs ?? DAY_MS }
+      await this.#core.ledger.setFact(fact, this.#core.clock.now())
     } catch (error) {
       this.#core.alert('LEDGER_UNAVAILABLE', `An item of a batch could not be written down: ${messageOf(error)}`)
     }
@@ -161,7 +161,7 @@ export class Batch {
 }
 
 /** What is known of a batch's items, in the order in which they were last heard of. */
-export async function batchItems(core: Core, name: string): Promise<BatchItem[]> {
+export async function batchItems(core: GuardRuntime, name: string): Promise<BatchItem[]> {
   const items = await itemsOf(core, scopeOf(core, name))
   return items
     .sort((a, b) => a.item.at - b.item.at)
@@ -174,12 +174,12 @@ export async function batchItems(core: Core, name: string): Promise<BatchItem[]>
     }))
 }
 
-function scopeOf(core: Core, batch: string): string {
+function scopeOf(core: GuardRuntime, batch: string): string {
   return `batch:${core.name}/${batch}`
 }
 
-async function itemsOf(core: Core, scope: string): Promise<{ name: string; item: KnownItem }[]> {
-  const facts = await core.ledger.recall(scope, core.clock.now())
+async function itemsOf(core: GuardRuntime, scope: string): Promise<{ name: string; item: KnownItem }[]> {
+  const facts = await core.ledger.listFacts(scope, core.clock.now())
   return facts.flatMap((fact) => {
     const item = read(fact)
     return item ? [{ name: fact.name, item }] : []

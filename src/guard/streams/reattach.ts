@@ -2,10 +2,10 @@ import { type AnyChallenge, isPicture, withoutPictures } from '../../base/challe
 import type { Code } from '../../base/errors.js'
 import { hiddenOf } from '../../solvers/page-proxy.js'
 import { answerLivesMs } from '../../widgets/table.js'
-import { type Core, closed } from '../runtime.js'
+import { closed, type GuardRuntime } from '../runtime.js'
 import type { PickedUp, Recovery } from '../service/recovery.js'
 import { describe } from '../solve/audit-event.js'
-import type { Granted } from '../solve/job.js'
+import type { GrantContext } from '../solve/job.js'
 import { aborted } from '../solve/select-account.js'
 import { BoughtSolution } from '../solve/solution.js'
 import type { Solution } from '../types.js'
@@ -35,9 +35,9 @@ export const CAME_TO_NOTHING: ReadonlySet<Code> = new Set<Code>(['CAPTCHA_UNSOLV
  * @throws SolveguardError what became of the task, or that nobody knows
  */
 export async function reattach(
-  core: Core,
+  core: GuardRuntime,
   recovery: Recovery,
-  grant: Granted,
+  grant: GrantContext,
   challenge: AnyChallenge,
   item: LeftItem,
   signal: AbortSignal | undefined,
@@ -46,7 +46,7 @@ export async function reattach(
   const account = core.accounts.find(({ name }) => name === item.solver)
   const admitted = grant.gate.admit(challenge, clock.now())
   if (!account) return undefined
-  const following = { egress: grant.wayOut(), hidden: hiddenOf(grant.pageProxy()) }
+  const following = { egress: grant.egressRoute(), hidden: hiddenOf(grant.pageProxy()) }
   const pickedUp = await unlessAborted(recovery.pickUp(account, item, following), signal)
   const { ended, notReadyAt = item.at } = pickedUp
   if (ended.kind === 'left') throw closed()
@@ -81,7 +81,7 @@ export async function reattach(
 }
 
 async function report(
-  core: Core,
+  core: GuardRuntime,
   { errand }: PickedUp,
   taskId: string,
   good: boolean,

@@ -5,8 +5,8 @@ import { type Code, SolveguardError } from '../../base/errors.js'
 import { micros } from '../../policy/money.js'
 import { check, duration } from '../../policy/schema.js'
 import { checkName } from '../admission/names.js'
-import { asSolveguardError, type Core } from '../runtime.js'
-import type { Granted } from '../solve/job.js'
+import { asSolveguardError, type GuardRuntime } from '../runtime.js'
+import type { GrantContext } from '../solve/job.js'
 import type { Solving } from '../solve/pipeline.js'
 import type {
   GuardEvents,
@@ -15,7 +15,7 @@ import type {
   StreamItem,
   StreamOptions,
   StreamResult,
-  StreamTally,
+  StreamSummary,
 } from '../types.js'
 import { Batch } from './batch.js'
 import { stream } from './concurrent-map.js'
@@ -49,9 +49,9 @@ const OF_THE_CALLER: ReadonlySet<Code> = new Set<Code>(['SOLVE_ABORTED', 'GUARD_
 
 /** Many challenges, solved under one grant. */
 export function solveStream(
-  core: Core,
+  core: GuardRuntime,
   solving: Solving,
-  grant: Granted,
+  grant: GrantContext,
   challenges: Iterable<AnyChallenge> | AsyncIterable<AnyChallenge>,
   options: StreamOptions = {},
 ): SolveStream {
@@ -66,7 +66,7 @@ export function solveStream(
   const over = endOf(left.signal, signal, batch?.lost)
   // What a generator has yet to give nobody knows.
   const backlog = { left: Array.isArray(challenges) ? challenges.length : 0 }
-  const tally = { solved: 0, failed: 0, before: 0, cost: 0 }
+  const summary = { solved: 0, failed: 0, alreadySolved: 0, cost: 0 }
   /** Items whose task is with the service, and could not be asked for. */
   const open = new Set<string>()
 
@@ -87,13 +87,13 @@ export function solveStream(
     if (!batch || itemKey === undefined) return solving.solve(grant, challenge, { signal: over })
     const known = batch.known(itemKey)
     if (known?.state === 'solved') {
-      tally.before++
-      tell({ index, key: itemKey, outcome: 'before', cost: known.cost })
+      summary.alreadySolved++
+      tell({ index, key: itemKey, outcome: 'already-solved', cost: known.cost })
       return undefined
     }
     const left = known?.state === 'handed-in' && batch.isOf(known, challenge) ? known : undefined
     const had = left && (await answerOf(left, challenge, itemKey))
-    return had ?? solving.solve(grant, challenge, { signal: over }, batch.handingIn(itemKey, challenge))
+    return had ?? solving.solve(grant, challenge, { signal: over }, batch.submitObserver(itemKey, challenge))
   }
 
   /** What the service has for a task that was handed in before. Unless it came to nothing by the service's own word, the item is not over. */
@@ -111,13 +111,13 @@ export function solveStream(
     const { index, key: itemKey } = result
     if (result.ok) {
       const { cost } = result.solution
-      tally.solved++
-      tally.cost += cost
+      summary.solved++
+      summary.cost += cost
       if (batch && itemKey !== undefined) await batch.solved(itemKey, cost)
       tell({ index, key: itemKey, outcome: 'solved', cost })
     } else {
       const { code } = result.error
-      tally.failed++
+      summary.failed++
       if (batch && itemKey !== undefined && !open.has(itemKey) && !leftOpen(batch, itemKey, code))
         await batch.failed(itemKey, code)
       tell({ index, key: itemKey, outcome: 'failed', code })
@@ -144,9 +144,9 @@ export function solveStream(
   const all = results()
   return {
     [Symbol.asyncIterator]: () => all,
-    async forEach(callback): Promise<StreamTally> {
+    async forEach(callback): Promise<StreamSummary> {
       for await (const result of all) await callback(result)
-      return { ...tally, cost: micros(tally.cost) }
+      return { ...summary, cost: micros(summary.cost) }
     },
   }
 }

@@ -2,11 +2,11 @@ import type { ChainHead } from '../../base/chain.js'
 import { DeniedError } from '../../base/errors.js'
 import type { Money } from '../../policy/money.js'
 import type {
+  AttachedTask,
   BudgetClaim,
   CalendarCap,
   ClaimedTask,
   Limits,
-  NotedTask,
   PauseReason,
   ReserveResult,
   ThresholdAlert,
@@ -112,18 +112,18 @@ export function readUsage([
         : inGroups(days, 5).map((words) => ({ ...readCap(words), spent: Number(words[4]) as Money })),
     paused: paused === '' ? undefined : readReason(paused),
     moreAt: moreAt === '' ? undefined : Number(moreAt),
-    ever: { settled: Number(settled) as Money, unsure: Number(unsure) as Money, solves: Number(solves) },
+    totals: { settled: Number(settled) as Money, unsure: Number(unsure) as Money, solves: Number(solves) },
   }
 }
 
 export function readTask([reservationId, amount, deadline, path, task]: readonly Word[]): ClaimedTask {
-  const { solver, taskId, keyVersion, family, wayOut } = parse<NotedTask>(task)
+  const { solver, taskId, keyVersion, family, egressRoute } = parse<AttachedTask>(task)
   return {
     solver,
     taskId,
     keyVersion,
     family,
-    ...(wayOut !== undefined && { wayOut }),
+    ...(egressRoute !== undefined && { egressRoute }),
     reservationId: String(reservationId),
     amount: Number(amount) as Money,
     deadline: Number(deadline),

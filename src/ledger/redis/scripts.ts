@@ -274,7 +274,7 @@ const CLAIM = /* lua */ `
 local limit, passed = tonumber(ARGV[6]), tonumber(ARGV[7])
 local ids = call('ZRANGEBYSCORE', TASKS, '-inf', at, 'LIMIT', passed, BATCH)
 local live, reply = {}, {}
-local waysOut = cjson.decode(ARGV[8])
+local egressRoutes = cjson.decode(ARGV[8])
 
 local function lives(owner)
   if live[owner] == nil then live[owner] = (tonumber(call('ZSCORE', OWNERS, owner)) or 0) > at end
@@ -291,7 +291,7 @@ for _, id in ipairs(ids) do
     local state, deadline, _, amount, made, owner, path = rare.readRecord(record)
     local free = state == 'L' or not lives(owner)
     local noted = cjson.decode(task)
-    local can = noted.solver == ARGV[4] and (not noted.wayOut or rare.includes(waysOut, noted.wayOut))
+    local can = noted.solver == ARGV[4] and (not noted.egressRoute or rare.includes(egressRoutes, noted.egressRoute))
     if free and can and rare.includes(path, ARGV[5]) then
       local n = #reply
       reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] =

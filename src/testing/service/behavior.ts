@@ -8,7 +8,7 @@ export type ServiceEndpoint = 'in' | 'res' | 'balance' | 'report'
  * What the service does in place of its usual answer. One of these, with a delay before it if you like. Under `in` the comment says
  * whether the task is made (and, in time, charged); `taken` says otherwise.
  */
-export interface Behaviour {
+export interface Behavior {
   /** Waits before it answers, in milliseconds; by itself: then answers as usual. */
   readonly delayMs?: number
   /** A whole reply with this code, in the form that was asked for. No task. On a poll, a code that ends the task ends it. */
@@ -39,44 +39,44 @@ export interface Behaviour {
   readonly taken?: boolean
 }
 
-/** Whether the usual work (making a task, giving an answer) is done under this behaviour. */
-export function doesWork(behaviour: Behaviour): boolean {
-  if (behaviour.taken !== undefined) return behaviour.taken
-  const { error, html, empty, bytes, dropBefore, status, body, redirect } = behaviour
+/** Whether the usual work (making a task, giving an answer) is done under this behavior. */
+export function doesWork(behavior: Behavior): boolean {
+  if (behavior.taken !== undefined) return behavior.taken
+  const { error, html, empty, bytes, dropBefore, status, body, redirect } = behavior
   return [error, html, empty, bytes, dropBefore, status, body, redirect].every((one) => one === undefined)
 }
 
-/** The behaviours that were asked for, by endpoint: first those for the next calls, in order, then the standing one. */
+/** The behaviors that were asked for, by endpoint: first those for the next calls, in order, then the standing one. */
 export class Script {
-  readonly #next: Record<ServiceEndpoint, Behaviour[]> = { in: [], res: [], balance: [], report: [] }
-  readonly #always = new Map<ServiceEndpoint, Behaviour>()
+  readonly #next: Record<ServiceEndpoint, Behavior[]> = { in: [], res: [], balance: [], report: [] }
+  readonly #always = new Map<ServiceEndpoint, Behavior>()
 
-  next(endpoint: ServiceEndpoint, ...behaviours: Behaviour[]): void {
-    this.#next[endpoint].push(...behaviours)
+  next(endpoint: ServiceEndpoint, ...behaviors: Behavior[]): void {
+    this.#next[endpoint].push(...behaviors)
   }
 
-  always(endpoint: ServiceEndpoint, behaviour: Behaviour | undefined): void {
-    if (behaviour) this.#always.set(endpoint, behaviour)
+  always(endpoint: ServiceEndpoint, behavior: Behavior | undefined): void {
+    if (behavior) this.#always.set(endpoint, behavior)
     else this.#always.delete(endpoint)
   }
 
-  take(endpoint: ServiceEndpoint): Behaviour {
+  take(endpoint: ServiceEndpoint): Behavior {
     return this.#next[endpoint].shift() ?? this.#always.get(endpoint) ?? {}
   }
 }
 
 const PAGE = '<!DOCTYPE html><html><head><title>Just a moment…</title></head><body><h1>503</h1></body></html>'
 
-/** Sends what the behaviour says, or else the usual reply. */
-export function play(response: ServerResponse, behaviour: Behaviour, usual: Spoken): void {
-  const { html, bytes, status, body, redirect } = behaviour
-  if (behaviour.hang) return
-  if (behaviour.drop || behaviour.dropBefore) response.destroy()
-  else if (behaviour.half) sendHalf(response, usual.text)
+/** Sends what the behavior says, or else the usual reply. */
+export function play(response: ServerResponse, behavior: Behavior, usual: Spoken): void {
+  const { html, bytes, status, body, redirect } = behavior
+  if (behavior.hang) return
+  if (behavior.drop || behavior.dropBefore) response.destroy()
+  else if (behavior.half) sendHalf(response, usual.text)
   else if (bytes !== undefined) sendBytes(response, bytes)
   else if (redirect !== undefined) send(response, 302, '', { location: redirect })
   else if (html !== undefined) send(response, status ?? 200, html === true ? PAGE : html)
-  else if (behaviour.empty) send(response, status ?? 200, '')
+  else if (behavior.empty) send(response, status ?? 200, '')
   else if (status !== undefined || body !== undefined) send(response, status ?? 200, body ?? '')
   else send(response, usual.status ?? 200, usual.text, { 'content-type': usual.type })
 }

@@ -7,11 +7,11 @@ import { Secret } from '../../secrets/secret.js'
 import { formWire, type Several } from '../../wires/form.js'
 import { type TaskDialect, taskWire } from '../../wires/task.js'
 import type { Order, RawRequest, Understood, Wire, Words } from '../../wires/wire.js'
-import { type Behaviour, doesWork, play, Script, type ServiceEndpoint } from './behavior.js'
+import { type Behavior, doesWork, play, Script, type ServiceEndpoint } from './behavior.js'
 import { Desk, type ServiceAnswer, type ServiceTask, usualAnswer } from './task-store.js'
 
 export type { Order } from '../../wires/wire.js'
-export type { Behaviour, ServiceEndpoint } from './behavior.js'
+export type { Behavior, ServiceEndpoint } from './behavior.js'
 export type { ServiceAnswer, ServiceTask } from './task-store.js'
 
 /** A service that the stand-in can pass for. */
@@ -74,10 +74,10 @@ export interface SolverService extends AsyncDisposable {
   balance(key?: string): Money
   /** Takes so many dollars from a key's balance, as another client that has it would: a thief, say. */
   spendElsewhere(dollars: number, key?: string): void
-  /** Misbehaves on the next calls of this endpoint, one behaviour each, in order. */
-  next(endpoint: ServiceEndpoint, ...behaviours: Behaviour[]): void
+  /** Misbehaves on the next calls of this endpoint, one behavior each, in order. */
+  next(endpoint: ServiceEndpoint, ...behaviors: Behavior[]): void
   /** Misbehaves on every call of this endpoint until told otherwise (`undefined`). */
-  always(endpoint: ServiceEndpoint, behaviour: Behaviour | undefined): void
+  always(endpoint: ServiceEndpoint, behavior: Behavior | undefined): void
   addKey(key: string, dollars: number): void
   /** No longer lets the key in. */
   revoke(key: string): void
@@ -143,11 +143,11 @@ export async function startSolverService(options: ServiceOptions = {}): Promise<
     if (requests.length > MOST_REQUESTS) requests.splice(0, requests.length - MOST_REQUESTS)
     if (!understood) return play(response, { status: 404 }, { text: '', type: 'text/plain' })
 
-    const behaviour = script.take(understood.endpoint)
-    const usual = understood.speak(answer(desk, understood, behaviour))
-    if (behaviour.delayMs !== undefined)
-      await new Promise<void>((resolve) => void clock.after(behaviour.delayMs ?? 0, resolve))
-    if (!response.destroyed) play(response, behaviour, usual)
+    const behavior = script.take(understood.endpoint)
+    const usual = understood.speak(answer(desk, understood, behavior))
+    if (behavior.delayMs !== undefined)
+      await new Promise<void>((resolve) => void clock.after(behavior.delayMs ?? 0, resolve))
+    if (!response.destroyed) play(response, behavior, usual)
   }
 
   const server = createServer((message, response) => {
@@ -188,8 +188,8 @@ export async function startSolverService(options: ServiceOptions = {}): Promise<
     },
     balance: (key = firstKey) => desk.balance(key),
     spendElsewhere: (dollars, key = firstKey) => desk.spend(key, usd(dollars)),
-    next: (endpoint, ...behaviours) => script.next(endpoint, ...behaviours),
-    always: (endpoint, behaviour) => script.always(endpoint, behaviour),
+    next: (endpoint, ...behaviors) => script.next(endpoint, ...behaviors),
+    always: (endpoint, behavior) => script.always(endpoint, behavior),
     addKey: (key, dollars) => desk.addKey(key, dollars),
     revoke: (key) => desk.revoke(key),
     close,
@@ -197,12 +197,12 @@ export async function startSolverService(options: ServiceOptions = {}): Promise<
   }
 }
 
-/** What the service says to a call, and does about it as far as its behaviour lets it: a word for each task asked for. */
-function answer(desk: Desk, asked: Understood, behaviour: Behaviour): Words[] {
-  const { error, pendingTimes } = behaviour
+/** What the service says to a call, and does about it as far as its behavior lets it: a word for each task asked for. */
+function answer(desk: Desk, asked: Understood, behavior: Behavior): Words[] {
+  const { error, pendingTimes } = behavior
   const { endpoint, key, order, ids = [] } = asked
   if (endpoint !== 'res' && error !== undefined) return [{ error }]
-  if (!doesWork(behaviour) && error === undefined) return [{ ok: '' }]
+  if (!doesWork(behavior) && error === undefined) return [{ ok: '' }]
   const refused = desk.refusesKey(key)
   if (refused || key === undefined) return [{ error: error ?? refused ?? 'ERROR_WRONG_USER_KEY' }]
   switch (endpoint) {

@@ -24,7 +24,7 @@ export interface StandIn<B, D = TokenDetails, A = string> extends AsyncDisposabl
   /** All tokens given out, oldest first. */
   readonly issued: readonly IssuedToken[]
   /** How the widgets of a sitekey behave from now on. */
-  behave(sitekey: string, behaviour: B): void
+  setBehavior(sitekey: string, behavior: B): void
   close(): Promise<void>
 }
 
@@ -35,9 +35,9 @@ export interface Workings<B> {
   /** Its own address. */
   readonly url: string
   /** How widgets behave, by sitekey. */
-  readonly behaviours: ReadonlyMap<string, B>
+  readonly behaviors: ReadonlyMap<string, B>
   /** How the widgets of a sitekey behave, after the time that they take for it. */
-  behaviour(sitekey: string): Promise<Partial<B>>
+  behavior(sitekey: string): Promise<Partial<B>>
   /** The stand-in, with what is its own. */
   standIn<M extends object>(verifyPath: string, own: M): Omit<StandIn<B>, keyof M> & M
 }
@@ -49,18 +49,18 @@ export async function startStandIn<B extends { readonly afterMs?: number | undef
   handle: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>,
 ): Promise<Workings<B>> {
   const tokens = new Tokens(clock, rules)
-  const behaviours = new Map<string, B>()
+  const behaviors = new Map<string, B>()
   const server = await serve(handle, port)
   const url = `http://localhost:${server.port}`
   return {
     clock,
     tokens,
     url,
-    behaviours,
-    async behaviour(sitekey) {
-      const { afterMs = 0 } = behaviours.get(sitekey) ?? {}
+    behaviors,
+    async behavior(sitekey) {
+      const { afterMs = 0 } = behaviors.get(sitekey) ?? {}
       if (afterMs > 0) await new Promise<void>((resolve) => void clock.after(afterMs, resolve))
-      return behaviours.get(sitekey) ?? {}
+      return behaviors.get(sitekey) ?? {}
     },
     standIn(verifyPath, own) {
       const common: StandIn<B> = {
@@ -71,7 +71,7 @@ export async function startStandIn<B extends { readonly afterMs?: number | undef
         get issued() {
           return tokens.list()
         },
-        behave: (sitekey, behaviour) => void behaviours.set(sitekey, behaviour),
+        setBehavior: (sitekey, behavior) => void behaviors.set(sitekey, behavior),
         close: server.close,
         [Symbol.asyncDispose]: server.close,
       }

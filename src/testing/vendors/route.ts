@@ -26,7 +26,7 @@ export interface VendorReply {
 }
 
 /** What a Playwright page or context has for answering requests. */
-export interface Routable {
+export interface RouteTarget {
   route(matches: (url: URL) => boolean, handle: (route: VendorRoute) => Promise<void>): Promise<unknown>
 }
 
@@ -48,7 +48,7 @@ export interface VendorRoute {
  * const recaptcha = await startRecaptcha()
  * await routeVendors(context, recaptcha) // https://www.google.com/recaptcha/api.js is the stand-in's now
  */
-export async function routeVendors(context: Routable, ...standIns: readonly VendorStandIn[]): Promise<void> {
+export async function routeVendors(context: RouteTarget, ...standIns: readonly VendorStandIn[]): Promise<void> {
   await context.route(
     (url) => standInFor(standIns, url) !== undefined,
     async (route) => {

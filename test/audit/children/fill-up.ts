@@ -2,7 +2,7 @@
 // those is refused too, and tells what it saw as JSON.
 import { jsonlAudit } from '../../../src/audit/jsonl.js'
 import type { AuditEvent } from '../../../src/audit/sink.js'
-import { authorised } from '../events.js'
+import { authorized } from '../events.js'
 
 const [, , dir, durability] = process.argv
 const sink = jsonlAudit({ dir, durability: durability === 'power' ? 'power' : 'process' })
@@ -12,7 +12,7 @@ const refusals: unknown[] = []
 for (const size of [7, 1]) {
   for (let round = 0; round < 1000 && refusals.length < 2; round++) {
     const batch: AuditEvent[] = []
-    for (let index = 0; index < size; index++) batch.push({ ...authorised, solveId: `${size}.${round}.${index}` })
+    for (let index = 0; index < size; index++) batch.push({ ...authorized, solveId: `${size}.${round}.${index}` })
     try {
       await sink.write(batch)
       written.push(...batch.map((event) => event.solveId ?? ''))

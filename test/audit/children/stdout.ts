@@ -1,13 +1,13 @@
 // A process that audits to standard output, whose reader goes away: it tells on stderr what became of its writes.
 import { stdoutAudit } from '../../../src/audit/stdout.js'
-import { authorised, NOON } from '../events.js'
+import { authorized, NOON } from '../events.js'
 
 const sink = stdoutAudit()
 await sink.open('checkout-tests', NOON)
 const outcomes: string[] = []
 for (let i = 0; i < 50; i++) {
   try {
-    await sink.write([authorised])
+    await sink.write([authorized])
     outcomes.push('written')
   } catch (error) {
     outcomes.push((error as { code: string }).code)

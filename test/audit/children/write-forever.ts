@@ -1,13 +1,13 @@
 // Writes batch after batch until it is killed, and tells on standard output the head after each write that is over.
 import { writeSync } from 'node:fs'
 import { jsonlAudit } from '../../../src/audit/jsonl.js'
-import { authorised } from '../events.js'
+import { authorized } from '../events.js'
 
 const sink = jsonlAudit({ dir: process.argv[2] })
 await sink.open('checkout-tests', Date.now())
 for (let round = 0; ; round++) {
   const batch = Array.from({ length: 1 + (round % 40) }, (_, index) => ({
-    ...authorised,
+    ...authorized,
     solveId: `${round}.${index}`,
   }))
   writeSync(1, `${JSON.stringify(await sink.write(batch))}\n`)

@@ -24,7 +24,7 @@ export default defineConfig<CaptchaTestArgs, CaptchaWorkerArgs>({
       solver: captchaAI({
         baseUrl: SERVICE_URL,
         pricing: { per: 'solve', usd: 0.001 },
-        patience: { firstPollMs: 0, everyMs: 20 },
+        polling: { firstPollMs: 0, everyMs: 20 },
       }),
       policy: { origins: [SITE_URL], budget: { perDay: usd(0.003) } },
     },

@@ -67,7 +67,7 @@ const guard = await createGuard({
   solver: captchaAI({
     baseUrl: SERVICE,
     pricing: { per: 'solve', usd: 0.001 },
-    patience: { firstPollMs: 0, everyMs: 5 },
+    polling: { firstPollMs: 0, everyMs: 5 },
   }),
   secret: envSecret('TEST_SOLVER_KEY'),
   policy: {
@@ -86,7 +86,7 @@ const guard = await createGuard({
   ],
 })
 const EVENTS: Record<keyof GuardEvents, true> = {
-  ...{ authorised: true, submitted: true, retrying: true, solved: true, failed: true, denied: true, movedOn: true },
+  ...{ authorized: true, submitted: true, retrying: true, solved: true, failed: true, denied: true, fallback: true },
   ...{ abandoned: true, recovered: true, injected: true, accepted: true, rejected: true, paused: true, resumed: true },
   ...{ item: true, alert: true },
 }

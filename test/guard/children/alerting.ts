@@ -16,7 +16,7 @@ const guard = await createGuard({
   name: 'alerting',
   solver: captchaAI({
     baseUrl: SERVICE_URL,
-    patience: { firstPollMs: 2, everyMs: 2 },
+    polling: { firstPollMs: 2, everyMs: 2 },
     pricing: { per: 'solve', usd: 0.001 },
   }),
   secret: { kind: 'test', place: 'the test', fetch: () => ({ current: { value, version: '1' } }) },

@@ -14,7 +14,7 @@ const guard = await createGuard({
   name: 'batches',
   solver: captchaAI({
     baseUrl: SERVICE_URL,
-    patience: { firstPollMs: 10, everyMs: 10 },
+    polling: { firstPollMs: 10, everyMs: 10 },
     pricing: { per: 'solve', usd: 0.001 },
   }),
   secret: { kind: 'test', place: 'the test', fetch: () => ({ current: { value, version: '1' } }) },

@@ -14,7 +14,7 @@ const guard = await createGuard({
   name: 'rotating',
   solver: captchaAI({
     baseUrl: SERVICE_URL,
-    patience: { firstPollMs: 50, everyMs: 50 },
+    polling: { firstPollMs: 50, everyMs: 50 },
     pricing: { per: 'solve', usd: 0.001 },
   }),
   secret: fileSecret(KEY_FILE),

@@ -13,7 +13,7 @@ const guard = await createGuard({
   name: 'killed',
   solver: captchaAI({
     baseUrl: SERVICE_URL,
-    patience: { firstPollMs: 2, everyMs: 2 },
+    polling: { firstPollMs: 2, everyMs: 2 },
     pricing: { per: 'solve', usd: 0.001 },
   }),
   secret: { kind: 'test', place: 'the test', fetch: () => ({ current: { value, version: '1' } }) },

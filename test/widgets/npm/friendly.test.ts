@@ -33,7 +33,7 @@ describe.each([
 
 describe('@friendlycaptcha/sdk', () => {
   test('set off by the form, it passes by itself within the grace, for nothing', async () => {
-    at.vendor.behave(at.sitekey, { passes: true })
+    at.vendor.setBehavior(at.sitekey, { passes: true })
     await start('v2', { start: 'focus', by: 'handle' }, { grace: '20s' })
     await dues(1)
     await at.page.fill('input[name=user]', 'tester@example.com')

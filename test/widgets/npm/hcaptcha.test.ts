@@ -29,7 +29,7 @@ describe.each(['react', 'vue'])('%s', (app) => {
   test('an invisible one, whose asynchronous execute the form waits for', async () => {
     await start(app, { by: 'async' })
     await at.page.waitForSelector('iframe[data-hcaptcha-widget-id]', { state: 'attached' })
-    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-set-off' }] })
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
     for (let time = 0; time < 2; time++) {
       await press('Sign in')
       await dues(1)

@@ -24,7 +24,7 @@ describe('ng-recaptcha', () => {
   test('an invisible one that the button sets off', async () => {
     await start('app', { app: 'invisible' })
     await at.page.waitForSelector('.grecaptcha-badge', { state: 'attached' })
-    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-set-off' }] })
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
     await press('Sign in')
     await dues(1)
     await at.captcha.solve(at.page)

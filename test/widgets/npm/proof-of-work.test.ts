@@ -81,8 +81,8 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  altcha.behave({})
-  cap.behave(site.sitekeys.cap, {})
+  altcha.setBehavior({})
+  cap.setBehavior(site.sitekeys.cap, {})
   await context.close()
 })
 
@@ -130,14 +130,14 @@ describe('on the record', () => {
     await visit(`/${family}`)
     await upgraded(`${family}-widget`)
     const events: string[] = []
-    for (const name of ['authorised', 'solved', 'failed', 'denied'] as const) {
+    for (const name of ['authorized', 'solved', 'failed', 'denied'] as const) {
       guarded.guard.on(name, () => void events.push(name))
     }
     await captcha.solve(page)
-    expect(events).toEqual(['authorised', 'solved'])
+    expect(events).toEqual(['authorized', 'solved'])
     const records = guarded.audit.records.filter((record) => record.solveguard.challenge)
     expect(records).toMatchObject([
-      { event: { action: 'authorised', outcome: 'success', code: 'PROOF_OF_WORK' } },
+      { event: { action: 'authorized', outcome: 'success', code: 'PROOF_OF_WORK' } },
       { event: { action: 'solved', outcome: 'success', code: 'PROOF_OF_WORK' }, solveguard: { cost_micros: 0 } },
     ])
     expect(records.map(({ solveguard }) => solveguard.solver)).toEqual(['browser', 'browser'])
@@ -181,7 +181,7 @@ describe('only what is due is set off:', () => {
   test('one that begins when the form is sent is left to do so', async () => {
     await visit('/altcha/onsubmit')
     await upgraded('altcha-widget')
-    expect(await captcha.solve(page)).toMatchObject({ skipped: [{ reason: 'answers-by-itself' }] })
+    expect(await captcha.solve(page)).toMatchObject({ skipped: [{ reason: 'passive' }] })
     await page.click('text=Sign in')
     expect(await page.textContent('h1.good')).toBe(WELCOME)
   })
@@ -301,14 +301,14 @@ describe('when it does not come to an answer', () => {
   test('ALTCHA’s own words are told, and the next try begins anew', async () => {
     await visit('/altcha')
     await upgraded('altcha-widget')
-    altcha.behave({ fails: true })
+    altcha.setBehavior({ fails: true })
     const { failed } = await captcha.solve(page)
     expect(failed).toMatchObject([{ error: { code: 'WIDGET_FAILED', message: expect.stringContaining('500') } }])
     expect(guarded.audit.records.at(-1)).toMatchObject({
       event: { action: 'failed', outcome: 'failure' },
       error: { code: 'WIDGET_FAILED' },
     })
-    altcha.behave({})
+    altcha.setBehavior({})
     expect((await captcha.solve(page)).solved).toHaveLength(1)
   })
 
@@ -320,11 +320,11 @@ describe('when it does not come to an answer', () => {
     await upgraded('cap-widget')
     const errors: Error[] = []
     page.on('pageerror', (error) => errors.push(error))
-    cap.behave(site.sitekeys.cap, { fails })
+    cap.setBehavior(site.sitekeys.cap, { fails })
     const { failed } = await captcha.solve(page)
     expect(failed).toMatchObject([{ error: { code: 'WIDGET_FAILED', message: expect.stringContaining(code) } }])
     expect(errors).toEqual([])
-    cap.behave(site.sitekeys.cap, {})
+    cap.setBehavior(site.sitekeys.cap, {})
     expect((await captcha.solve(page)).solved).toHaveLength(1)
   })
 

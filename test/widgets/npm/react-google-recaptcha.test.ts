@@ -31,7 +31,7 @@ describe('react-google-recaptcha', () => {
   test('an invisible one, whose executeAsync the form waits for', async () => {
     await start('app', { by: 'async' })
     await at.page.waitForSelector('.grecaptcha-badge', { state: 'attached' })
-    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-set-off' }] })
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
     await press('Sign in')
     await dues(1)
     await at.captcha.solve(at.page)

@@ -25,7 +25,7 @@ describe('@marsidev/react-turnstile', () => {
   })
 
   test('one that passes by itself within the grace costs nothing', async () => {
-    at.vendor.behave(at.sitekey, { does: 'pass' })
+    at.vendor.setBehavior(at.sitekey, { does: 'pass' })
     await start('app', {}, { grace: '10s' })
     await toldOf('success')
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'answered' }], cost: 0 })
@@ -34,7 +34,7 @@ describe('@marsidev/react-turnstile', () => {
   })
 
   test('the widget renews by itself what it has passed, for nothing', async () => {
-    at.vendor.behave(at.sitekey, { does: 'pass' })
+    at.vendor.setBehavior(at.sitekey, { does: 'pass' })
     await at.context.clock.install()
     await start('app', { by: 'ref' })
     await toldOf('success')
@@ -48,7 +48,7 @@ describe('@marsidev/react-turnstile', () => {
   test('execution: execute, set off by its ref', async () => {
     await start('app', { by: 'execute' })
     await eventually(async () => (await at.find()).length === 1)
-    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-set-off' }] })
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
     await press('Sign in')
     await dues(1)
     await at.captcha.solve(at.page)

@@ -26,7 +26,7 @@ export interface StandInAltcha extends AsyncDisposable {
   /** How many challenges were given out. */
   readonly challenges: number
   /** What it does from now on: `fails` answers with an error instead of a challenge. */
-  behave(behaviour: { readonly fails?: boolean | undefined }): void
+  setBehavior(behavior: { readonly fails?: boolean | undefined }): void
   close(): Promise<void>
 }
 
@@ -97,8 +97,8 @@ export async function startAltcha(options: AltchaOptions = {}): Promise<StandInA
     get challenges() {
       return challenges
     },
-    behave(behaviour) {
-      fails = behaviour.fails === true
+    setBehavior(behavior) {
+      fails = behavior.fails === true
     },
     close: server.close,
     [Symbol.asyncDispose]: server.close,

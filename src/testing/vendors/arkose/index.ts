@@ -8,7 +8,7 @@ import type { VendorStandIn } from '../route.js'
 import { api, boxApi, boxFrame, enforcementFrame } from './script.js'
 
 /** What an Arkose of a public key does. */
-export interface ArkoseBehaviour {
+export interface ArkoseBehavior {
   /** Whether sessions end without a challenge. Default: false. */
   readonly suppresses?: boolean | undefined
   /** How long it takes to find that out, ms. Default: 0. */
@@ -19,7 +19,7 @@ export interface ArkoseBehaviour {
  * A stand-in for Arkose (FunCaptcha): its scripts and frames, and its verify endpoint. Scripts are at `${url}/v2/<public key>/api.js`, and
  * `${url}/fc/api/` of the older kind; a public key stands for a sitekey. Tokens are good once, for five minutes.
  */
-export interface StandInArkose extends StandIn<ArkoseBehaviour>, VendorStandIn {
+export interface StandInArkose extends StandIn<ArkoseBehavior>, VendorStandIn {
   /** The `data.blob` that each session was asked for with, oldest first. */
   readonly blobs: readonly string[]
 }
@@ -38,7 +38,7 @@ export async function startArkose(options: StandInOptions = {}): Promise<StandIn
   /** Sessions that were not completed yet. */
   const sessions = new Map<string, TokenDetails>()
   const blobs: string[] = []
-  const workings = await startStandIn<ArkoseBehaviour>(RULES, options, handle)
+  const workings = await startStandIn<ArkoseBehavior>(RULES, options, handle)
   const { tokens, url } = workings
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -69,7 +69,7 @@ export async function startArkose(options: StandInOptions = {}): Promise<StandIn
   }
 
   async function session(sitekey: string, form: URLSearchParams | undefined, base: string): Promise<object> {
-    const { suppresses = false } = await workings.behaviour(sitekey)
+    const { suppresses = false } = await workings.behavior(sitekey)
     const token = sessionToken(sitekey, base)
     const details = { sitekey, token, hostname: form?.get('host') ?? '' }
     if (form?.has('blob')) blobs.push(form.get('blob') ?? '')

@@ -7,7 +7,7 @@ import { refuse, type TokenDetails, type TokenRules } from '../../shared/tokens.
 import { captcha } from './script.js'
 
 /** How the CAPTCHA of an API key behaves. */
-export interface AwsWafBehaviour {
+export interface AwsWafBehavior {
   /** How long it takes to check a puzzle, ms. Default: 0. */
   readonly afterMs?: number | undefined
 }
@@ -17,7 +17,7 @@ export interface AwsWafBehaviour {
  * verify endpoint: the real one stands before the site, and has none. An API key stands for a sitekey. Tokens are those of a puzzle
  * that was solved, and good for five minutes, as often as one likes.
  */
-export interface StandInAwsWaf extends StandIn<AwsWafBehaviour> {}
+export interface StandInAwsWaf extends StandIn<AwsWafBehavior> {}
 
 const RULES: TokenRules = {
   prefix: '',
@@ -37,7 +37,7 @@ const OPEN = { 'access-control-allow-origin': '*' }
  * const site = await startSite({ 'aws-waf': waf })
  */
 export async function startAwsWaf(options: StandInOptions = {}): Promise<StandInAwsWaf> {
-  const workings = await startStandIn<AwsWafBehaviour>(RULES, options, handle)
+  const workings = await startStandIn<AwsWafBehavior>(RULES, options, handle)
   const { tokens, url } = workings
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -49,7 +49,7 @@ export async function startAwsWaf(options: StandInOptions = {}): Promise<StandIn
       case '/jsapi.js':
         return reply(response, 'javascript', calling(captcha, { base: url }))
       case '/verify': {
-        await workings.behaviour(sitekey)
+        await workings.behavior(sitekey)
         return json({ token: tokenFor({ sitekey, hostname }) })
       }
       // One that no puzzle stands behind is known to nobody.

@@ -15,7 +15,7 @@ export interface CapOptions {
 }
 
 /** What the server does with the widgets of a sitekey. */
-export interface CapBehaviour {
+export interface CapBehavior {
   /** Answers with an error instead of a challenge, or takes no solution. Default: neither. */
   readonly fails?: 'challenge' | 'redeem' | undefined
 }
@@ -31,7 +31,7 @@ export interface StandInCap extends AsyncDisposable {
   /** All tokens given out, oldest first. */
   readonly issued: readonly IssuedToken[]
   /** What it does for a sitekey from now on. */
-  behave(sitekey: string, behaviour: CapBehaviour): void
+  setBehavior(sitekey: string, behavior: CapBehavior): void
   close(): Promise<void>
 }
 
@@ -66,7 +66,7 @@ export async function startCap(options: CapOptions = {}): Promise<StandInCap> {
     testSecrets: {},
     verifyTest: () => undefined,
   })
-  const behaviours = new Map<string, CapBehaviour>()
+  const behaviors = new Map<string, CapBehavior>()
   const challenges = new Map<string, Challenge>()
   const server = await serve(handle, options.port)
   const url = `http://localhost:${server.port}`
@@ -88,7 +88,7 @@ export async function startCap(options: CapOptions = {}): Promise<StandInCap> {
   }
 
   function give(sitekey: string): object {
-    if (behaviours.get(sitekey)?.fails === 'challenge') return { error: 'Invalid site key' }
+    if (behaviors.get(sitekey)?.fails === 'challenge') return { error: 'Invalid site key' }
     const token = randomBytes(25).toString('hex')
     const expires = clock.now() + CHALLENGE_LIVES_MS
     if (challenges.size >= MOST_CHALLENGES) challenges.clear()
@@ -104,7 +104,7 @@ export async function startCap(options: CapOptions = {}): Promise<StandInCap> {
     const sound =
       challenge?.sitekey === sitekey &&
       challenge.expires > clock.now() &&
-      behaviours.get(sitekey)?.fails !== 'redeem' &&
+      behaviors.get(sitekey)?.fails !== 'redeem' &&
       solutions.length === work.puzzles &&
       solutions.every((nonce, index) => solves(token, index + 1, nonce))
     if (!sound) return { success: false, error: 'Invalid solution' }
@@ -127,7 +127,7 @@ export async function startCap(options: CapOptions = {}): Promise<StandInCap> {
     get issued() {
       return tokens.list()
     },
-    behave: (sitekey, behaviour) => void behaviours.set(sitekey, behaviour),
+    setBehavior: (sitekey, behavior) => void behaviors.set(sitekey, behavior),
     close: server.close,
     [Symbol.asyncDispose]: server.close,
   }

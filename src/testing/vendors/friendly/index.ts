@@ -9,7 +9,7 @@ import { widgets } from './script-v1.js'
 import { agent, site, widget } from './script-v2.js'
 
 /** What a Friendly Captcha of a sitekey does once it is set off. */
-export interface FriendlyBehaviour {
+export interface FriendlyBehavior {
   /**
    * Whether it answers by itself. Otherwise version 1 refuses the browser, as the real one does if it is automated, and version
    * 2 waits for a click. Default: false. Version 1's script is told when it is loaded.
@@ -25,7 +25,7 @@ export interface FriendlyBehaviour {
  * `${url}/npm/@friendlycaptcha/sdk/site.min.js`, with `url` as its API endpoint. The vendor's own packages work with it as well.
  * `verifyUrl` is version 2's; version 1's is `/api/v1/siteverify` beside it. Tokens are good once at both, for five minutes.
  */
-export interface StandInFriendly extends StandIn<FriendlyBehaviour>, VendorStandIn {}
+export interface StandInFriendly extends StandIn<FriendlyBehavior>, VendorStandIn {}
 
 const RULES: TokenRules = { prefix: '', livesMs: 300_000, testSecrets: {}, verifyTest: () => undefined }
 
@@ -46,11 +46,11 @@ const PUZZLES = 4
  *
  * @example
  * const friendly = await startFriendly()
- * friendly.behave('a-sitekey', { passes: true })
+ * friendly.setBehavior('a-sitekey', { passes: true })
  */
 export async function startFriendly(options: StandInOptions = {}): Promise<StandInFriendly> {
-  const workings = await startStandIn<FriendlyBehaviour>(RULES, options, handle)
-  const { behaviours, clock, tokens, url } = workings
+  const workings = await startStandIn<FriendlyBehavior>(RULES, options, handle)
+  const { behaviors, clock, tokens, url } = workings
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', url)
@@ -59,7 +59,7 @@ export async function startFriendly(options: StandInOptions = {}): Promise<Stand
       reply(response, 'json', JSON.stringify(body), { status, headers: OPEN })
     if (request.method === 'OPTIONS') return reply(response, 'json', '', { status: 204, headers: OPEN })
     if (/^\/npm\/friendly-challenge(?:@[\d.]+)?\/widget(?:\.module)?(?:\.min)?\.js$/.test(pathname)) {
-      const passes = [...behaviours].flatMap(([key, behaviour]) => (behaviour.passes ? [key] : []))
+      const passes = [...behaviors].flatMap(([key, behavior]) => (behavior.passes ? [key] : []))
       return reply(
         response,
         'javascript',
@@ -74,7 +74,7 @@ export async function startFriendly(options: StandInOptions = {}): Promise<Stand
     }
     switch (pathname) {
       case '/api/v1/puzzle':
-        await workings.behaviour(sitekey)
+        await workings.behavior(sitekey)
         return json({ data: { puzzle: puzzleFor({ sitekey }) } })
       case '/api/v1/siteverify':
         return json(...(await verifyV1(request)))
@@ -83,7 +83,7 @@ export async function startFriendly(options: StandInOptions = {}): Promise<Stand
       case '/api/v2/captcha/widget':
         return reply(response, 'html', WIDGET_PAGE)
       case '/api/v2/captcha/activate':
-        return json({ interactive: !(await workings.behaviour(sitekey)).passes })
+        return json({ interactive: !(await workings.behavior(sitekey)).passes })
       case '/api/v2/captcha/quote':
         return json({ response: tokenFor({ sitekey }) })
       case '/api/v2/captcha/siteverify':

@@ -9,7 +9,7 @@ import type { VendorStandIn } from '../route.js'
 import { loader, mainPart3, mainPart4 } from './script.js'
 
 /** What a GeeTest of a `gt` or `captcha_id` does. */
-export interface GeetestBehaviour {
+export interface GeetestBehavior {
   /** Whether a click, or the page's opening it, passes by itself; otherwise its challenge opens. Default: false. */
   readonly passes?: boolean | undefined
   /** How long it takes to do so, ms. Default: 0. */
@@ -32,7 +32,7 @@ export interface GeetestDetails {
  * servers ask. `verifyUrl` is v4's; v3's is `${url}/validate.php`. Answers are good once, for ten minutes; `issue` throws for a v3
  * challenge that is unknown or used up.
  */
-export interface StandInGeetest extends StandIn<GeetestBehaviour, GeetestDetails, Answer>, VendorStandIn {
+export interface StandInGeetest extends StandIn<GeetestBehavior, GeetestDetails, Answer>, VendorStandIn {
   /** A `challenge` for a v3 widget, as a site's server asks for at `${url}/register.php?gt=…`: good for one use within ten minutes. */
   register(gt: string): string
 }
@@ -51,8 +51,8 @@ const RULES: TokenRules = { prefix: '', livesMs: LIVES_MS, testSecrets: {}, veri
  */
 export async function startGeetest(options: StandInOptions = {}): Promise<StandInGeetest> {
   const challenges = new Map<string, { readonly gt: string; readonly at: number; used: boolean }>()
-  const workings = await startStandIn<GeetestBehaviour>(RULES, options, handle)
-  const { behaviours, clock, tokens, url } = workings
+  const workings = await startStandIn<GeetestBehavior>(RULES, options, handle)
+  const { behaviors, clock, tokens, url } = workings
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', url)
@@ -103,7 +103,7 @@ export async function startGeetest(options: StandInOptions = {}): Promise<StandI
   }
 
   async function clicked(sitekey: string): Promise<boolean> {
-    const { passes = false } = await workings.behaviour(sitekey)
+    const { passes = false } = await workings.behavior(sitekey)
     return passes
   }
 
@@ -123,7 +123,7 @@ export async function startGeetest(options: StandInOptions = {}): Promise<StandI
     if (!known || known.gt !== gt || known.used || clock.now() - known.at > LIVES_MS) {
       return { status: 'error', error: 'old challenge' }
     }
-    known.used = behaviours.get(gt)?.challengesLast !== true
+    known.used = behaviors.get(gt)?.challengesLast !== true
     return { status: 'success' }
   }
 

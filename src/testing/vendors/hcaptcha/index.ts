@@ -8,7 +8,7 @@ import type { VendorStandIn } from '../route.js'
 import { api, frame } from './script.js'
 
 /** What an hCaptcha of a sitekey does once it is ticked or set off. */
-export interface HcaptchaBehaviour {
+export interface HcaptchaBehavior {
   /** Whether it passes by itself; otherwise its challenge opens. Default: false. */
   readonly passes?: boolean | undefined
   /** How long it takes to do so, ms. Default: 0. */
@@ -16,7 +16,7 @@ export interface HcaptchaBehaviour {
 }
 
 /** A stand-in for hCaptcha: its script, at `${url}/1/api.js`, and frames, and its verify endpoint. Tokens are good once, for two minutes. */
-export interface StandInHcaptcha extends StandIn<HcaptchaBehaviour>, VendorStandIn {}
+export interface StandInHcaptcha extends StandIn<HcaptchaBehavior>, VendorStandIn {}
 
 /** The keys that the vendor publishes for tests, and the tokens of each. */
 const TEST_TOKENS = new Map([
@@ -43,10 +43,10 @@ const RULES: TokenRules = {
  *
  * @example
  * const hcaptcha = await startHcaptcha()
- * hcaptcha.behave('a-sitekey', { passes: true })
+ * hcaptcha.setBehavior('a-sitekey', { passes: true })
  */
 export async function startHcaptcha(options: StandInOptions = {}): Promise<StandInHcaptcha> {
-  const workings = await startStandIn<HcaptchaBehaviour>(RULES, options, handle)
+  const workings = await startStandIn<HcaptchaBehavior>(RULES, options, handle)
   const { tokens, url } = workings
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -65,7 +65,7 @@ export async function startHcaptcha(options: StandInOptions = {}): Promise<Stand
       case 'captcha':
         return reply(response, 'html', FRAME_PAGE)
       case 'getcaptcha': {
-        const { passes = TEST_TOKENS.has(sitekey) } = await workings.behaviour(sitekey)
+        const { passes = TEST_TOKENS.has(sitekey) } = await workings.behavior(sitekey)
         return reply(response, 'json', passes ? answer(sitekey, searchParams.get('host')) : '{}')
       }
       case 'checkcaptcha':

@@ -7,7 +7,7 @@ import type { TokenDetails, TokenRules } from '../../shared/tokens.js'
 import { client, frame } from './script.js'
 
 /** What an MTCaptcha of a sitekey does once it is drawn. */
-export interface MtcaptchaBehaviour {
+export interface MtcaptchaBehavior {
   /** Whether it verifies without showing anything; otherwise it shows its picture, and waits for its text. Default: false. */
   readonly passes?: boolean | undefined
   /** How long it takes to decide, ms. Default: 0. */
@@ -18,7 +18,7 @@ export interface MtcaptchaBehaviour {
  * A stand-in for MTCaptcha: its script, at `${url}/mtcv1/client/mtcaptcha.min.js`, and frames, and its `checktoken` endpoint, which is
  * asked by GET with `privatekey` and `token`. Tokens are good once, for two minutes.
  */
-export interface StandInMtcaptcha extends StandIn<MtcaptchaBehaviour> {}
+export interface StandInMtcaptcha extends StandIn<MtcaptchaBehavior> {}
 
 /** What is to be typed: the stand-in's picture is text. */
 const SOLUTION = 'bike'
@@ -30,10 +30,10 @@ const RULES: TokenRules = { prefix: 'v1(', livesMs: 120_000, testSecrets: {}, ve
  *
  * @example
  * const mtcaptcha = await startMtcaptcha()
- * mtcaptcha.behave('MTPublic-standin01', { passes: true })
+ * mtcaptcha.setBehavior('MTPublic-standin01', { passes: true })
  */
 export async function startMtcaptcha(options: StandInOptions = {}): Promise<StandInMtcaptcha> {
-  const workings = await startStandIn<MtcaptchaBehaviour>(RULES, options, handle)
+  const workings = await startStandIn<MtcaptchaBehavior>(RULES, options, handle)
   const { tokens, url } = workings
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -48,7 +48,7 @@ export async function startMtcaptcha(options: StandInOptions = {}): Promise<Stan
       case '/mtcv1/client/iframe.html':
         return reply(response, 'html', FRAME_PAGE)
       case '/mtcv1/api/getchallenge.json': {
-        const { passes = false } = await workings.behaviour(sitekey)
+        const { passes = false } = await workings.behavior(sitekey)
         return json(passes ? verified() : {})
       }
       case '/mtcv1/api/solvechallenge.json':

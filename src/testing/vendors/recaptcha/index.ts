@@ -20,7 +20,7 @@ const RULES: TokenRules = {
 }
 
 /** What a widget of a sitekey does when it is ticked or set off. */
-export interface RecaptchaBehaviour {
+export interface RecaptchaBehavior {
   /** Whether it passes by itself; otherwise its challenge opens. Score widgets always pass. Default: false. */
   readonly passes?: boolean | undefined
   /** How long it takes to do so, ms. Default: 0. */
@@ -39,7 +39,7 @@ export interface RecaptchaOptions extends StandInOptions {
  * A stand-in for reCAPTCHA: its scripts, such as `${url}/recaptcha/api.js`, and frames, and its verify endpoint. Tokens are good once, for
  * two minutes.
  */
-export interface StandInRecaptcha extends StandIn<RecaptchaBehaviour>, VendorStandIn {
+export interface StandInRecaptcha extends StandIn<RecaptchaBehavior>, VendorStandIn {
   /** The paths that were asked for, oldest first; the last 10,000. */
   readonly requests: readonly string[]
 }
@@ -57,7 +57,7 @@ const MOST_REQUESTS = 10_000
  */
 export async function startRecaptcha(options: RecaptchaOptions = {}): Promise<StandInRecaptcha> {
   const requests: string[] = []
-  const workings = await startStandIn<RecaptchaBehaviour>(RULES, options, handle)
+  const workings = await startStandIn<RecaptchaBehavior>(RULES, options, handle)
   const { tokens } = workings
   const url = options.url ?? workings.url
 
@@ -86,7 +86,7 @@ export async function startRecaptcha(options: RecaptchaOptions = {}): Promise<St
       case 'bframe':
         return reply(response, 'html', challengePage(sitekey, hostnameOf(query.get('co'))))
       case 'reload': {
-        const { passes, score = 0.1 } = await workings.behaviour(sitekey)
+        const { passes, score = 0.1 } = await workings.behavior(sitekey)
         const action = query.get('action') || undefined
         const hostname = query.get('hostname') ?? ''
         if (action === undefined && !passes) return reply(response, 'json', '{"challenge":true}')

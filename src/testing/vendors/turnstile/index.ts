@@ -8,7 +8,7 @@ import type { VendorStandIn } from '../route.js'
 import { api, frame } from './script.js'
 
 /** What a Turnstile of a sitekey does once it is set off. */
-export interface TurnstileBehaviour {
+export interface TurnstileBehavior {
   /** Passes by itself, asks for a click, or fails. Default: asks for a click. */
   readonly does?: 'pass' | 'ask' | 'block' | undefined
   /** How long it takes to do so, ms. Default: 0. */
@@ -19,7 +19,7 @@ export interface TurnstileBehaviour {
  * A stand-in for Cloudflare Turnstile: its script, at `${url}/turnstile/v0/api.js`, and frames, and its verify endpoint. Tokens are
  * good once, for five minutes. The vendor's test keys do what they are published for.
  */
-export interface StandInTurnstile extends StandIn<TurnstileBehaviour>, VendorStandIn {}
+export interface StandInTurnstile extends StandIn<TurnstileBehavior>, VendorStandIn {}
 
 const DUMMY = 'XXXX.DUMMY.TOKEN.XXXX'
 const PASSING_SECRET = '1x0000000000000000000000000000000AA'
@@ -27,7 +27,7 @@ const FAILING_SECRET = '2x0000000000000000000000000000000AA'
 const SPENT_SECRET = '3x0000000000000000000000000000000AA'
 
 /** The keys that the vendor publishes for tests, and what widgets of theirs do. */
-const TEST_KEYS = new Map<string, TurnstileBehaviour['does']>([
+const TEST_KEYS = new Map<string, TurnstileBehavior['does']>([
   ['1x00000000000000000000AA', 'pass'],
   ['1x00000000000000000000BB', 'pass'],
   ['2x00000000000000000000AB', 'block'],
@@ -57,10 +57,10 @@ const FRAME = /^\/cdn-cgi\/challenge-platform\/h\/b\/turnstile\/f\/ov2\/av0\/rch
  *
  * @example
  * const turnstile = await startTurnstile()
- * turnstile.behave('a-sitekey', { does: 'pass' })
+ * turnstile.setBehavior('a-sitekey', { does: 'pass' })
  */
 export async function startTurnstile(options: StandInOptions = {}): Promise<StandInTurnstile> {
-  const workings = await startStandIn<TurnstileBehaviour>(RULES, options, handle)
+  const workings = await startStandIn<TurnstileBehavior>(RULES, options, handle)
   const { tokens, url } = workings
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -91,7 +91,7 @@ export async function startTurnstile(options: StandInOptions = {}): Promise<Stan
   }
 
   async function decide(sitekey: string, asked: URLSearchParams): Promise<object> {
-    const { does = TEST_KEYS.get(sitekey) ?? 'ask' } = await workings.behaviour(sitekey)
+    const { does = TEST_KEYS.get(sitekey) ?? 'ask' } = await workings.behavior(sitekey)
     if (does === 'block') return { code: '300030' }
     if (does === 'ask' && !asked.has('clicked')) return { interactive: true }
     if (TEST_KEYS.has(sitekey)) return { token: DUMMY }

@@ -58,7 +58,7 @@ export const recaptcha: Widget<Raw> = {
   },
   isVendorFrame: (url) => FRAME_PATH.test(url.pathname),
   manner({ variant }) {
-    if (variant === 'v3' || variant === 'enterprise-score') return 'answers-by-itself'
+    if (variant === 'v3' || variant === 'enterprise-score') return 'passive'
     return variant.endsWith('invisible') ? 'may-pass-by-itself' : 'waits-for-somebody'
   },
 }

@@ -11,7 +11,7 @@ test.use({
     use({
       name: 'own-options',
       secret: envSecret('OTHER_KEY'),
-      solver: captchaAI({ baseUrl: SERVICE_URL, patience: { firstPollMs: 0, everyMs: 20 } }),
+      solver: captchaAI({ baseUrl: SERVICE_URL, polling: { firstPollMs: 0, everyMs: 20 } }),
       policy: { origins: [SITE_URL] },
     }),
 })
