@@ -1,0 +1,204 @@
+// What the doc comments of public names lack: `node scripts/doc-comments.mjs [part of a path]` prints it, and a test
+// fails for it. A public name is what an entry of the package exports, and each member that it declares.
+import { readFileSync } from 'node:fs'
+import { relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+import { ENTRIES } from './entries.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** Members that carry these types are amounts: their text has to name the unit. */
+const MONEY = /\bMoney\b/
+/** A name that says milliseconds. */
+const MILLISECONDS = /(Ms|At)$/
+/** Interfaces that callers fill in. Each of their optional members has a default. */
+const INPUT = /(Options|Input|Hints|Budget)$/
+const NAMES_MS = /\bms\b|milliseconds/
+const NAMES_MONEY = /micro-dollars/
+
+/**
+ * @typedef {{ file: string, line: number, name: string, problem: string }} Problem
+ */
+
+/**
+ * Every public name whose doc comment lacks its text, unit, default, example or codes.
+ * @param {readonly string[]} [entries] source files, from the project's root; by default those of the package
+ * @returns {Problem[]}
+ */
+export function docProblems(entries = Object.values(ENTRIES).map((file) => `src/${file}.ts`)) {
+  const config = ts.readConfigFile(`${root}tsconfig.json`, ts.sys.readFile).config
+  const compilerOptions = { ...config.compilerOptions, incremental: false, tsBuildInfoFile: null }
+  const { options } = ts.parseJsonConfigFileContent({ ...config, compilerOptions, include: [] }, ts.sys, root)
+  const files = entries.map((file) => `${root}${file}`)
+  const program = ts.createProgram(files, options)
+  const checker = program.getTypeChecker()
+  const codes = new Set(errorCodes())
+  /** @type {Problem[]} */
+  const problems = []
+  /** @type {Set<ts.Node>} */
+  const seen = new Set()
+
+  for (const file of files) {
+    const source = program.getSourceFile(file)
+    const symbol = source && checker.getSymbolAtLocation(source)
+    if (!symbol) throw new Error(`${file} is no module`)
+    for (const exported of checker.getExportsOfModule(symbol)) {
+      const target = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported
+      for (const declaration of target.declarations ?? []) {
+        if (!isOurs(declaration) || seen.has(declaration)) continue
+        seen.add(declaration)
+        declared(target.getName() === 'default' ? exported.getName() : target.getName(), declaration)
+      }
+    }
+  }
+  return problems.sort((a, b) => a.file.localeCompare(b.file) || a.line - b.line)
+
+  /**
+   * @param {string} name
+   * @param {ts.Declaration} declaration
+   */
+  function declared(name, declaration) {
+    const text = textOf(declaration)
+    if (!text && !isLaterOverload(declaration)) report(declaration, name, 'has no text')
+    checkThrows(declaration, name)
+    if (ts.isFunctionDeclaration(declaration) && !isLaterOverload(declaration) && !hasTag(declaration, 'example')) {
+      report(declaration, name, 'has no @example')
+    }
+    if (ts.isInterfaceDeclaration(declaration)) {
+      members(declaration.members, name, INPUT.test(name))
+    } else if (ts.isClassDeclaration(declaration)) {
+      members(declaration.members, name, false)
+    } else if (ts.isTypeAliasDeclaration(declaration)) {
+      literals(declaration.type, name)
+    }
+  }
+
+  /**
+   * The object types inside a type alias.
+   * @param {ts.Node} type
+   * @param {string} name
+   */
+  function literals(type, name) {
+    if (ts.isTypeLiteralNode(type)) members(type.members, name, INPUT.test(name))
+    else if (ts.isUnionTypeNode(type) || ts.isIntersectionTypeNode(type)) {
+      for (const part of type.types) literals(part, name)
+    } else if (ts.isParenthesizedTypeNode(type)) literals(type.type, name)
+  }
+
+  /**
+   * @param {ts.NodeArray<ts.TypeElement | ts.ClassElement>} list
+   * @param {string} owner
+   * @param {boolean} isInput whether callers write it
+   */
+  function members(list, owner, isInput) {
+    for (const member of list) {
+      if (!member.name || ts.isPrivateIdentifier(member.name)) continue
+      if (ts.getCombinedModifierFlags(member) & (ts.ModifierFlags.Private | ts.ModifierFlags.Protected)) continue
+      if (isInternal(member)) continue
+      const name = `${owner}.${member.name.getText()}`
+      const text = textOf(member)
+      if (!text && !isWellKnown(member.name.getText())) report(member, name, 'has no text')
+      checkThrows(member, name)
+      const type = 'type' in member && member.type ? /** @type {ts.TypeNode} */ (member.type).getText() : ''
+      const isFunction = ts.isMethodSignature(member) || ts.isMethodDeclaration(member) || /=>/.test(type)
+      if (!isFunction && MONEY.test(type) && !NAMES_MONEY.test(text)) report(member, name, 'does not say micro-dollars')
+      if (/\bnumber\b/.test(type) && !isFunction && MILLISECONDS.test(name) && !NAMES_MS.test(text)) {
+        report(member, name, 'does not say ms')
+      }
+      const optional = 'questionToken' in member && member.questionToken !== undefined
+      if (isInput && optional && !hasTag(member, 'default')) report(member, name, 'has no @default')
+      // An object written out in place is public as well.
+      if ('type' in member && member.type) literals(/** @type {ts.TypeNode} */ (member.type), name)
+    }
+  }
+
+  /**
+   * A `@throws` names codes of the table, and no others.
+   * @param {ts.Node} node
+   * @param {string} name
+   */
+  function checkThrows(node, name) {
+    for (const tag of ts.getJSDocTags(node)) {
+      if (tag.tagName.text !== 'throws') continue
+      const text = ts.getTextOfJSDocComment(tag.comment) ?? ''
+      for (const [, code] of text.matchAll(/`([A-Z][A-Z_]+[A-Z])`/g)) {
+        if (code && !codes.has(code)) report(node, name, `throws ${code}, which is no code`)
+      }
+    }
+  }
+
+  /**
+   * @param {ts.Node} node
+   * @param {string} name
+   * @param {string} problem
+   */
+  function report(node, name, problem) {
+    const source = node.getSourceFile()
+    const { line } = source.getLineAndCharacterOfPosition(node.getStart())
+    problems.push({ file: relative(root, source.fileName), line: line + 1, name, problem })
+  }
+}
+
+/** @returns {string[]} */
+function errorCodes() {
+  const text = readFileSync(`${root}src/base/errors.ts`, 'utf8')
+  return [...text.matchAll(/^ {2}([A-Z][A-Z_]+): \{/gm)].map(([, code]) => code ?? '')
+}
+
+/** @param {ts.Node} node */
+function isOurs(node) {
+  return relative(root, node.getSourceFile().fileName).startsWith('src/')
+}
+
+/**
+ * The text of a doc comment, with the text of the tags that hold facts.
+ * @param {ts.Node} node
+ */
+function textOf(node) {
+  const owner = ts.isVariableDeclaration(node) ? node.parent.parent : node
+  const comments = ts.getJSDocCommentsAndTags(owner)
+  return comments
+    .map((each) => ts.getTextOfJSDocComment(each.comment) ?? '')
+    .join(' ')
+    .trim()
+}
+
+/**
+ * @param {ts.Node} node
+ * @param {string} tag
+ */
+function hasTag(node, tag) {
+  return ts.getJSDocTags(node).some(({ tagName }) => tagName.text === tag)
+}
+
+/** @param {ts.Node} node */
+function isInternal(node) {
+  return hasTag(node, 'internal')
+}
+
+/**
+ * Of several signatures of one function, the first has the text.
+ * @param {ts.Declaration} node
+ */
+function isLaterOverload(node) {
+  if (!ts.isFunctionDeclaration(node) || !node.name) return false
+  const same = node.parent.getChildren().flatMap((list) => list.getChildren())
+  const first = same.find((each) => ts.isFunctionDeclaration(each) && each.name?.text === node.name?.text)
+  return first !== undefined && first !== node
+}
+
+/**
+ * Names whose meaning the language gives.
+ * @param {string} name
+ */
+function isWellKnown(name) {
+  return /^\[Symbol\.|^(toJSON|toString|constructor)$/.test(name)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const part = process.argv[2] ?? ''
+  const found = docProblems().filter(({ file }) => file.includes(part))
+  for (const { file, line, name, problem } of found) console.log(`${file}:${line}  ${name} ${problem}`)
+  console.log(`${found.length} problems`)
+}
