@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /** The most that a frame may say, in characters. */
-export const LONGEST_REPLY = 1_000_000
+export const MAX_REPLY_LENGTH = 1_000_000
 
 /** A sitekey as most vendors have them. */
 export const sitekey = z.string().regex(/^[\w.:-]{1,256}$/)

@@ -1,4 +1,4 @@
-import { LONGEST_REPLY } from './bounds.js'
+import { MAX_REPLY_LENGTH } from './bounds.js'
 import { observerScript, pageScript } from './page/script.js'
 
 /**
@@ -33,7 +33,7 @@ export function findCall(request: { most: number; frames: readonly FrameHint[] }
  *
  * @param addresses the frame's, and the one that its widget is judged by: a blank document has the latter once its parent has written it
  */
-export function placeCall(
+export function injectCall(
   addresses: readonly string[],
   id: string,
   solution: { token: string; fields: Readonly<Record<string, string>>; livesMs: number; unlessAnswered: boolean },
@@ -46,13 +46,13 @@ export function placeCall(
 }
 
 /** Tells the page of the solution that was put in. */
-export const fireCall = (id: string): string => call('fire', [id], false)
+export const notifyPageCall = (id: string): string => call('fire', [id], false)
 
 /** Tells the page's side that no solution will come. */
 export const releaseCall = (id: string): string => call('release', [id], false)
 
 /** Asks how far a widget's own work has come, and sets it off first if `begin` says so. */
-export const workCall = (id: string, begin: boolean): string => call('work', [id, begin], false)
+export const proofOfWorkCall = (id: string, begin: boolean): string => call('work', [id, begin], false)
 
 /** Waits in a frame until `findCall` would say something else, for at most `ms`. The value is a promise. */
 export function waitCall(
@@ -68,7 +68,7 @@ export function waitCall(
 export const endWaitCall = (ticket: string): string => call('endWait', [ticket], false)
 
 /** Asks whether the document is still the one that the id was given in. */
-export const aliveCall = (id: string): string => call('alive', [id], false)
+export const isSameDocumentCall = (id: string): string => call('alive', [id], false)
 
 /** Takes everything of ours out of the page. */
 export const undoCall = `(s=>{s&&s.undo();return null})(${WINDOW_KEY})`
@@ -77,7 +77,7 @@ export const undoCall = `(s=>{s&&s.undo();return null})(${WINDOW_KEY})`
  * Lets a text through, and nothing longer than anybody will read: a page may answer in our name, and half a gigabyte would end the process that
  * the browser's tool runs in.
  */
-const BOUNDED = `r=>typeof r==="string"&&r.length<=${LONGEST_REPLY}?r:null`
+const BOUNDED = `r=>typeof r==="string"&&r.length<=${MAX_REPLY_LENGTH}?r:null`
 
 function call(method: string, args: readonly unknown[], whole: boolean, bound = BOUNDED): string {
   const list = args.map(json).join(',')

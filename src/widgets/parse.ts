@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { WidgetFamily } from '../base/challenge.js'
-import { LONGEST_REPLY } from './bounds.js'
+import { MAX_REPLY_LENGTH } from './bounds.js'
 import { WIDGETS } from './table.js'
 import { parseSigns, type VendorSign } from './unknown.js'
 import type { Reading, Widget } from './widget.js'
@@ -36,7 +36,7 @@ export interface WidgetReading extends Reading {
 }
 
 /** The most widgets that are taken from one frame. */
-export const MOST_PER_FRAME = 50
+export const MAX_WIDGETS_PER_FRAME = 50
 
 const head = z.object({
   doc: z.string().regex(/^[a-z0-9]{1,20}$/),
@@ -65,7 +65,7 @@ export function parseFound(reply: unknown): FrameReading | undefined {
   const { doc, origin, loading, widgets: entries } = read.data
   const widgets: WidgetReading[] = []
   const ids = new Set<string>()
-  const looked = entries.slice(0, MOST_PER_FRAME)
+  const looked = entries.slice(0, MAX_WIDGETS_PER_FRAME)
   for (const entry of looked) {
     const widget = parseWidget(entry)
     // Two widgets of one name would make one solution go to either.
@@ -105,10 +105,10 @@ const work = z.object({
 })
 
 /** How far a widget's own work has come, as the page tells it. `why` is what the widget says of a failure. */
-export type Work = z.output<typeof work>
+export type ProofOfWorkProgress = z.output<typeof work>
 
 /** Reads what the page gave for a widget's own work: that, or why there is none; undefined where it makes no sense. */
-export function parseWork(reply: unknown): Work | PageResult | undefined {
+export function parseProofOfWork(reply: unknown): ProofOfWorkProgress | PageResult | undefined {
   const read = work.safeParse(parseJson(reply))
   return read.success ? read.data : parseResult(reply)
 }
@@ -122,7 +122,7 @@ function parseWidget(entry: unknown): WidgetReading | undefined {
 }
 
 function parseJson(reply: unknown): unknown {
-  if (typeof reply !== 'string' || reply.length > LONGEST_REPLY) return undefined
+  if (typeof reply !== 'string' || reply.length > MAX_REPLY_LENGTH) return undefined
   try {
     return JSON.parse(reply)
   } catch {

@@ -29,12 +29,12 @@ export const WIDGETS: { readonly [K in WidgetFamily]: Widget } = {
 const PICTURE_LIVES_MS = 10 * 60_000
 
 /** How long an answer to a challenge of this family can be used, ms. */
-export function answerLivesMs(family: Family): number {
-  return family === 'image' || family === 'bls' ? PICTURE_LIVES_MS : WIDGETS[family].tokenLivesMs
+export function answerLifetimeMs(family: Family): number {
+  return family === 'image' || family === 'bls' ? PICTURE_LIVES_MS : WIDGETS[family].tokenLifetimeMs
 }
 
 /** Whether an answer has all that a site's server verifies of its family. */
-export function isWhole(family: Family, { fields = {} }: Answer): boolean {
+export function isCompleteAnswer(family: Family, { fields = {} }: Answer): boolean {
   const wanted = family === 'image' || family === 'bls' ? undefined : WIDGETS[family].fields
   return !wanted || wanted.some((names) => names.every((name) => Object.hasOwn(fields, name)))
 }

@@ -27,15 +27,15 @@ export interface Reading {
 }
 
 /** How a found widget is dealt with. */
-export type Manner =
+export type Interaction =
   /** A person has to deal with it. */
-  | 'waits-for-somebody'
+  | 'interactive'
   /** It was set off, and may pass by itself within the grace. */
-  | 'may-pass-by-itself'
+  | 'may-pass'
   /** It always answers by itself; whether that will do is for the policy to say. */
   | 'passive'
   /** A proof of work: the browser works the answer out once it is set off, for nothing, and no solver is asked. */
-  | 'browser-works-it-out'
+  | 'proof-of-work'
 
 /**
  * One family of widgets, on this side of the wire. Its other half runs inside the page (`page/`). What the page says is
@@ -49,9 +49,11 @@ export interface Widget<Raw = unknown> {
   read(raw: Raw): Reading
   /** Whether an address is that of one of the vendor's own frames: a sign of a widget, and never looked into. */
   isVendorFrame(url: URL): boolean
-  manner(challenge: Pick<Challenge, 'variant'> & Partial<Pick<FoundChallenge, 'executed' | 'visible'>>): Manner
+  interaction(
+    challenge: Pick<Challenge, 'variant'> & Partial<Pick<FoundChallenge, 'executed' | 'visible'>>,
+  ): Interaction
   /** The fields without which an answer is none: all of one of these lists. Default: the token alone will do. */
   readonly fields?: readonly (readonly string[])[]
   /** How long a token can be used, ms. */
-  readonly tokenLivesMs: number
+  readonly tokenLifetimeMs: number
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { startAltcha } from '../../src/testing/vendors/altcha/index.js'
-import { parseWork } from '../../src/widgets/parse.js'
+import { parseProofOfWork } from '../../src/widgets/parse.js'
 import type { FoundChallenge } from '../../src/widgets/widget.js'
 import { stage } from './stage.js'
 
@@ -114,11 +114,19 @@ test.each([
   ['[]'],
   [`{"state":"answered","token":"${'x'.repeat(1_000_001)}"}`],
 ])('a reply that makes no sense is none: %j', (reply) => {
-  expect(parseWork(reply)).toBeUndefined()
+  expect(parseProofOfWork(reply)).toBeUndefined()
 })
 
 test('odd parts of a reply are dropped by themselves', () => {
-  expect(parseWork('{"state":"answered","token":"a\\nb","why":5}')).toEqual({ state: 'answered', token: '', why: '' })
-  expect(parseWork('{"state":"failed","token":"","why":"no"}')).toEqual({ state: 'failed', token: '', why: 'no' })
-  expect(parseWork('{"result":"widget-gone"}')).toBe('widget-gone')
+  expect(parseProofOfWork('{"state":"answered","token":"a\\nb","why":5}')).toEqual({
+    state: 'answered',
+    token: '',
+    why: '',
+  })
+  expect(parseProofOfWork('{"state":"failed","token":"","why":"no"}')).toEqual({
+    state: 'failed',
+    token: '',
+    why: 'no',
+  })
+  expect(parseProofOfWork('{"result":"widget-gone"}')).toBe('widget-gone')
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { LONGEST_REPLY } from '../../src/widgets/bounds.js'
-import { MOST_PER_FRAME, parseFound, parseResult } from '../../src/widgets/parse.js'
+import { MAX_REPLY_LENGTH } from '../../src/widgets/bounds.js'
+import { MAX_WIDGETS_PER_FRAME, parseFound, parseResult } from '../../src/widgets/parse.js'
 
 const raw = {
   id: 'abc-0',
@@ -400,14 +400,14 @@ describe('what a page says of its widgets', () => {
   })
 
   test('more than may come from one frame are counted', () => {
-    const many = Array.from({ length: MOST_PER_FRAME + 7 }, (_, n) => ({ ...raw, id: `abc-${n}` }))
-    expect(found(...many)?.widgets).toHaveLength(MOST_PER_FRAME)
+    const many = Array.from({ length: MAX_WIDGETS_PER_FRAME + 7 }, (_, n) => ({ ...raw, id: `abc-${n}` }))
+    expect(found(...many)?.widgets).toHaveLength(MAX_WIDGETS_PER_FRAME)
     expect(found(...many)?.leftOut).toBe(7)
   })
 
   test('an overlong reply is not read', () => {
     expect(
-      parseFound(JSON.stringify({ doc: 'a', origin: '', widgets: [], more: 'x'.repeat(LONGEST_REPLY) })),
+      parseFound(JSON.stringify({ doc: 'a', origin: '', widgets: [], more: 'x'.repeat(MAX_REPLY_LENGTH) })),
     ).toBeUndefined()
   })
 })
@@ -460,7 +460,7 @@ describe('whatever a page says', () => {
       fc.property(reply, (said) => {
         const read = parseFound(said)
         if (!read) return
-        expect(read.widgets.length).toBeLessThanOrEqual(MOST_PER_FRAME)
+        expect(read.widgets.length).toBeLessThanOrEqual(MAX_WIDGETS_PER_FRAME)
         expect(Number.isSafeInteger(read.leftOut + read.malformed)).toBe(true)
         for (const { family, challenge, id, due } of read.widgets) {
           expect(challenge.sitekey).toMatch(family === 'aws-waf' ? /^[\w+/=-]{1,2048}$/ : /^[\w.:-]{1,256}$/)

@@ -4,7 +4,7 @@ import type { Captcha } from '../../src/adapters/engine/captcha.js'
 import type { Found } from '../../src/adapters/engine/finder.js'
 import { guardContext } from '../../src/adapters/playwright/index.js'
 import { type StandInSite, startSite } from '../../src/testing/site/index.js'
-import { STRANGERS } from '../../src/widgets/page/unknown.js'
+import { UNKNOWN_VENDORS } from '../../src/widgets/page/unknown.js'
 import { parseFound } from '../../src/widgets/parse.js'
 import { WIDGETS } from '../../src/widgets/table.js'
 import { parseSigns } from '../../src/widgets/unknown.js'
@@ -168,6 +168,6 @@ describe('what a page says of strangers', () => {
   })
 
   test('no vendor among them has a family of its own', () => {
-    expect(STRANGERS.map(({ vendor }) => vendor).filter((name) => Object.hasOwn(WIDGETS, name))).toEqual([])
+    expect(UNKNOWN_VENDORS.map(({ vendor }) => vendor).filter((name) => Object.hasOwn(WIDGETS, name))).toEqual([])
   })
 })

@@ -1,4 +1,4 @@
-import { aliveCall } from '../../widgets/calls.js'
+import { isSameDocumentCall } from '../../widgets/calls.js'
 import { parseResult } from '../../widgets/parse.js'
 import type { DriverFrame } from '../driver.js'
 import type { Place } from './finder.js'
@@ -18,7 +18,7 @@ export function watchDocument(
       if (other === frame) {
         if (ownerOf(frame) !== owner) return leave()
         // A new fragment, or the page's own history, keeps the document: ask it.
-        void evaluateWithin(clock, frame, aliveCall(id), evaluateMs).then((reply) => {
+        void evaluateWithin(clock, frame, isSameDocumentCall(id), evaluateMs).then((reply) => {
           if (reply.ok ? parseResult(reply.value) !== 'ok' : reply.why === 'failed') leave()
         })
       }

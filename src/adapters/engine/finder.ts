@@ -2,7 +2,7 @@ import type { Challenge } from '../../base/challenge.js'
 import type { Clock } from '../../base/clock.js'
 import { SolveguardError } from '../../base/errors.js'
 import { findCall, waitCall } from '../../widgets/calls.js'
-import { type FrameReading, MOST_PER_FRAME, parseFound, type WidgetReading } from '../../widgets/parse.js'
+import { type FrameReading, MAX_WIDGETS_PER_FRAME, parseFound, type WidgetReading } from '../../widgets/parse.js'
 import { type UnknownWidget, unknownIn } from '../../widgets/unknown.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
 import type { DriverFrame, DriverPage, FrameHolder } from '../driver.js'
@@ -86,7 +86,7 @@ const NONSENSE: FrameReading = {
 }
 
 const requestFor = (hints: readonly Hint[]) => ({
-  most: MOST_PER_FRAME,
+  most: MAX_WIDGETS_PER_FRAME,
   frames: hints.map(({ name, url }) => ({ name, url })),
 })
 

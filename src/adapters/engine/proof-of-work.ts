@@ -1,7 +1,7 @@
 import type { Answer } from '../../base/challenge.js'
 import { printable, SolveguardError } from '../../base/errors.js'
-import { workCall } from '../../widgets/calls.js'
-import { parseWork, type Work } from '../../widgets/parse.js'
+import { proofOfWorkCall } from '../../widgets/calls.js'
+import { type ProofOfWorkProgress, parseProofOfWork } from '../../widgets/parse.js'
 import type { Place } from './finder.js'
 import { pageGone, widgetGone } from './page-errors.js'
 import type { SolveTools } from './solve-widget.js'
@@ -29,13 +29,13 @@ export async function ownWork(tools: SolveTools, place: Place, signal: AbortSign
   }
 }
 
-async function ask(tools: SolveTools, { page, frame, id }: Place, begin: boolean): Promise<Work> {
+async function ask(tools: SolveTools, { page, frame, id }: Place, begin: boolean): Promise<ProofOfWorkProgress> {
   if (page.isClosed() || frame.isDetached()) throw pageGone()
-  const reply = await evaluateWithin(tools.clock, frame, workCall(id, begin), tools.evaluateMs)
+  const reply = await evaluateWithin(tools.clock, frame, proofOfWorkCall(id, begin), tools.evaluateMs)
   if (!reply.ok && reply.why === 'timeout') {
     throw new SolveguardError('PAGE_UNRESPONSIVE', 'The page does not answer; nothing was spent on it.')
   }
-  const work = reply.ok && reply.value !== null ? parseWork(reply.value) : 'page-gone'
+  const work = reply.ok && reply.value !== null ? parseProofOfWork(reply.value) : 'page-gone'
   if (work === 'page-gone') throw pageGone()
   if (typeof work !== 'object') throw widgetGone()
   return work

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.js'
 import { DeniedError, SolveguardError } from '../../base/errors.js'
 import type { Grant, Solution } from '../../guard/types.js'
 import type { Policy } from '../../policy/schema.js'
-import { aliveCall, fireCall, placeCall, releaseCall } from '../../widgets/calls.js'
+import { injectCall, isSameDocumentCall, notifyPageCall, releaseCall } from '../../widgets/calls.js'
 import { parseResult } from '../../widgets/parse.js'
 import { WIDGETS } from '../../widgets/table.js'
 import { isBlockingTestKey } from '../../widgets/test-keys.js'
@@ -40,11 +40,11 @@ export function whyNot(
 ): SkipReason | undefined {
   if (challenge.answered) return 'answered'
   if (testKeys === 'answer' && isBlockingTestKey(challenge)) return 'blocking-test-key'
-  const manner = WIDGETS[challenge.family].manner(challenge)
-  if (manner === 'passive') return recaptchaV3 === 'solve' && challenge.due ? undefined : 'passive'
+  const interaction = WIDGETS[challenge.family].interaction(challenge)
+  if (interaction === 'passive') return recaptchaV3 === 'solve' && challenge.due ? undefined : 'passive'
   if (challenge.due) return challenge.expired && renewed >= renewals ? 'expired' : undefined
-  if (manner === 'browser-works-it-out') return challenge.visible ? 'passive' : 'hidden'
-  return manner === 'may-pass-by-itself' && !challenge.executed ? 'not-executed' : 'hidden'
+  if (interaction === 'proof-of-work') return challenge.visible ? 'passive' : 'hidden'
+  return interaction === 'may-pass' && !challenge.executed ? 'not-executed' : 'hidden'
 }
 
 /**
@@ -73,7 +73,7 @@ export async function solveWidget(
     if (onlyIfDue && standing.answered) return { kind: 'skipped', challenge, reason: 'answered' }
 
     const abort = AbortSignal.any([signal, gone.signal])
-    if (WIDGETS[challenge.family].manner(challenge) === 'browser-works-it-out') {
+    if (WIDGETS[challenge.family].interaction(challenge) === 'proof-of-work') {
       const work = (until: AbortSignal) => ownWork(tools, place, until)
       solution = await tools.grant.solve(challengeOf(challenge), { signal: abort, work, pageLoad: place.load })
       return { kind: 'solved', challenge, solution }
@@ -100,7 +100,7 @@ export async function solveWidget(
 async function waitOutGrace(tools: SolveTools, place: Place, signal: AbortSignal): Promise<SkipReason | undefined> {
   const { challenge } = place
   const graceMs = tools.grant.policy.graceMs ?? DEFAULT_GRACE_MS
-  if (WIDGETS[challenge.family].manner(challenge) !== 'may-pass-by-itself' || graceMs === 0) return undefined
+  if (WIDGETS[challenge.family].interaction(challenge) !== 'may-pass' || graceMs === 0) return undefined
   await sleep(tools.clock, graceMs, signal)
   const now = signal.aborted ? undefined : await tools.finder.again(place)
   if (!now) return 'removed'
@@ -113,10 +113,10 @@ async function inject(tools: SolveTools, place: Place, solution: Solution, unles
   const { frame, page, id, challenge, owner } = place
   if (page.isClosed() || frame.isDetached() || ownerOf(frame) !== owner) throw pageGone()
   const leftMs = solution.expiresAt.getTime() - tools.clock.now()
-  const livesMs = Math.max(0, Math.min(WIDGETS[challenge.family].tokenLivesMs, leftMs))
+  const livesMs = Math.max(0, Math.min(WIDGETS[challenge.family].tokenLifetimeMs, leftMs))
   const { token, fields = {} } = solution
   const addresses = [frame.url(), challenge.frameUrl ?? challenge.pageUrl]
-  const call = placeCall(addresses, id, { token, fields, livesMs, unlessAnswered })
+  const call = injectCall(addresses, id, { token, fields, livesMs, unlessAnswered })
   const reply = await evaluateWithin(tools.clock, frame, call, tools.evaluateMs)
   if (!reply.ok && reply.why === 'timeout') {
     throw new SolveguardError('PAGE_UNRESPONSIVE', 'The page did not take the solution in time; it was paid for.')
@@ -133,19 +133,19 @@ async function inject(tools: SolveTools, place: Place, solution: Solution, unles
   if (result !== 'ok') throw widgetGone()
   // From here on the solution is in the page. Its callback may well submit the form and so end the document, or take
   // its time: neither takes anything back.
-  await evaluateWithin(tools.clock, frame, fireCall(id), tools.evaluateMs)
+  await evaluateWithin(tools.clock, frame, notifyPageCall(id), tools.evaluateMs)
 }
 
 /** Lets go on what is held in the page for a solution that will not come. */
 async function release(tools: SolveTools, { frame, page, id, challenge }: Place): Promise<void> {
-  if (WIDGETS[challenge.family].manner(challenge) !== 'passive') return
+  if (WIDGETS[challenge.family].interaction(challenge) !== 'passive') return
   if (page.isClosed() || frame.isDetached()) return
   await evaluateWithin(tools.clock, frame, releaseCall(id), tools.evaluateMs)
 }
 
 async function missing(tools: SolveTools, { page, frame, id }: Place): Promise<SolveguardError> {
   if (page.isClosed() || frame.isDetached()) return pageGone()
-  const reply = await evaluateWithin(tools.clock, frame, aliveCall(id), tools.evaluateMs)
+  const reply = await evaluateWithin(tools.clock, frame, isSameDocumentCall(id), tools.evaluateMs)
   if (!reply.ok && reply.why === 'timeout') {
     return new SolveguardError('PAGE_UNRESPONSIVE', 'The page does not answer; nothing was spent on it.')
   }

@@ -6,7 +6,7 @@ import { type Money, ZERO } from '../../policy/money.js'
 import type { PageProxy } from '../../policy/page-proxy.js'
 import type { SecretVersion } from '../../secrets/provider.js'
 import type { BatchPollResult, Failure, FailureClass, Pending, Ready, Submitted } from '../../solvers/solver.js'
-import { isWhole } from '../../widgets/table.js'
+import { isCompleteAnswer } from '../../widgets/table.js'
 import type { Account } from '../accounts/account.js'
 import type { KeyRound } from '../accounts/key-rotation.js'
 import type { Gate } from '../admission/gate.js'
@@ -194,7 +194,7 @@ export class Service {
 
   /** The end of an errand that the service has answered. */
   answered(errand: Errand, { answer, cost = errand.amount }: Ready): Ended {
-    return isWhole(errand.family, answer) ? { kind: 'solved', answer, cost } : failed(partial(), cost)
+    return isCompleteAnswer(errand.family, answer) ? { kind: 'solved', answer, cost } : failed(partial(), cost)
   }
 
   /** What kept an errand from ending in time. */

@@ -13,7 +13,7 @@ import type { ThresholdAlert } from '../../ledger/ledger.js'
 import { formatMs } from '../../policy/duration.js'
 import { formatUsd, type Money, ZERO } from '../../policy/money.js'
 import { hiddenOf } from '../../solvers/page-proxy.js'
-import { answerLivesMs } from '../../widgets/table.js'
+import { answerLifetimeMs } from '../../widgets/table.js'
 import { isBlockingTestKey, testAnswer } from '../../widgets/test-keys.js'
 import type { AdmittedPage } from '../admission/gate.js'
 import { parseChallenge } from '../admission/parse-challenge.js'
@@ -231,7 +231,7 @@ export class Solving {
       cost: ZERO,
       imputed: false,
       taskId: '',
-      expiresAt: new Date(at + answerLivesMs(challenge.family)),
+      expiresAt: new Date(at + answerLifetimeMs(challenge.family)),
       report: async () => {},
       onInjected: () => {},
     })

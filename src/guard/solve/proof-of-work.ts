@@ -17,7 +17,7 @@ const CODE = 'PROOF_OF_WORK'
 
 /** Whether a challenge is one that the browser works out by itself. */
 export function isOwnWork(challenge: Challenge): boolean {
-  return WIDGETS[challenge.family].manner(challenge) === 'browser-works-it-out'
+  return WIDGETS[challenge.family].interaction(challenge) === 'proof-of-work'
 }
 
 /**
@@ -59,7 +59,7 @@ export class OwnWork {
         cost: ZERO,
         imputed: false,
         taskId: '',
-        expiresAt: new Date(clock.now() + WIDGETS[challenge.family].tokenLivesMs),
+        expiresAt: new Date(clock.now() + WIDGETS[challenge.family].tokenLifetimeMs),
         report: async () => {},
         onInjected: () => {},
       })

@@ -1,7 +1,7 @@
 import type { AuditEvent } from '../../audit/sink.js'
 import type { ChallengeFacts } from '../../base/challenge.js'
 import type { DeniedError, SolveguardError } from '../../base/errors.js'
-import { answerLivesMs } from '../../widgets/table.js'
+import { answerLifetimeMs } from '../../widgets/table.js'
 import type { AdmittedPage } from '../admission/gate.js'
 import type { GuardRuntime } from '../runtime.js'
 import type { Ended } from '../service/client.js'
@@ -61,7 +61,7 @@ export class Telling {
       cost,
       imputed: job.price.imputed,
       taskId: job.taskId,
-      expiresAt: new Date(clock.now() + answerLivesMs(job.family)),
+      expiresAt: new Date(clock.now() + answerLifetimeMs(job.family)),
       report: (good) => this.#report(job, good),
       onInjected: (error) => {
         const ok = error === undefined

@@ -1,7 +1,7 @@
 import { type AnyChallenge, isPicture, withoutPictures } from '../../base/challenge.js'
 import type { Code } from '../../base/errors.js'
 import { hiddenOf } from '../../solvers/page-proxy.js'
-import { answerLivesMs } from '../../widgets/table.js'
+import { answerLifetimeMs } from '../../widgets/table.js'
 import { closed, type GuardRuntime } from '../runtime.js'
 import type { PickedUp, Recovery } from '../service/recovery.js'
 import { describe } from '../solve/audit-event.js'
@@ -56,7 +56,7 @@ export async function reattach(
     return undefined
   }
   // It was solved after it was last heard not to be ready; when exactly nobody says.
-  const expiresAt = notReadyAt + answerLivesMs(item.family)
+  const expiresAt = notReadyAt + answerLifetimeMs(item.family)
   if (!isPicture(challenge) && expiresAt <= clock.now()) return undefined
   const { errand } = pickedUp
   const note = (

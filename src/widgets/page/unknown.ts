@@ -15,7 +15,7 @@ interface Stranger {
   readonly known?: (place: Place, element: Element) => boolean
 }
 
-export const STRANGERS: readonly Stranger[] = [
+export const UNKNOWN_VENDORS: readonly Stranger[] = [
   { vendor: 'aliyun', hosts: ['captcha-open.aliyuncs.com', 'captcha-open-southeast.aliyuncs.com'] },
   // The page that stands before a whole site, or a widget that was drawn before we could see it.
   { vendor: 'amazon-waf', hosts: ['captcha.awswaf.com'], elements: 'awswaf-captcha', known: isDrawn },
@@ -81,8 +81,8 @@ function signsIn(place: Place, sitekeys: List<string> | undefined): string {
   const here = addressVendor(place.observer.origin) === undefined
   for (let index = 0; index < roots.size; index++) {
     const root = roots[index] as Root
-    for (let row = 0; row < STRANGERS.length; row++) {
-      const { vendor, elements, known } = STRANGERS[row] as Stranger
+    for (let row = 0; row < UNKNOWN_VENDORS.length; row++) {
+      const { vendor, elements, known } = UNKNOWN_VENDORS[row] as Stranger
       if (!elements) continue
       each(root, elements, (element) => {
         if (!known?.(place, element)) mark(element, vendor)
@@ -140,8 +140,8 @@ function signsIn(place: Place, sitekeys: List<string> | undefined): string {
   function addressVendor(address: string): string | undefined {
     const host = hostOf(p, address)
     if (host === '') return undefined
-    for (let row = 0; row < STRANGERS.length; row++) {
-      const { vendor, hosts } = STRANGERS[row] as Stranger
+    for (let row = 0; row < UNKNOWN_VENDORS.length; row++) {
+      const { vendor, hosts } = UNKNOWN_VENDORS[row] as Stranger
       for (let at = 0; at < hosts.length; at++) if (isBelow(host, hosts[at] as string)) return vendor
     }
     for (let at = 0; at < KNOWN_HOSTS.length; at++) if (isBelow(host, KNOWN_HOSTS[at] as string)) return undefined

@@ -9,9 +9,9 @@ export const altcha: Widget<z.output<typeof shape>> = {
   family: 'altcha',
   shape,
   // The site says how long; the vendor's documentation recommends twenty minutes.
-  tokenLivesMs: 1_200_000,
+  tokenLifetimeMs: 1_200_000,
   // Its hosted service is told the site by `?apiKey=…`.
   read: (raw) => readProofOfWork(raw, 'altcha', (endpoint) => endpoint.searchParams.get('apiKey')),
   isVendorFrame: () => false,
-  manner: () => 'browser-works-it-out',
+  interaction: () => 'proof-of-work',
 }

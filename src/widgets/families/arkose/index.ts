@@ -24,7 +24,7 @@ const FRAME_PATH = /^\/(?:v2\/[\w.-]+\/enforcement\.[\w.-]+\.html|fc\/(?:gc|gt2|
 export const arkose: Widget<z.output<typeof shape>> = {
   family: 'arkose',
   shape,
-  tokenLivesMs: 300_000,
+  tokenLifetimeMs: 300_000,
   read({ sitekey, host, blob, visible, answered, executed }) {
     return {
       challenge: { variant: 'arkose', sitekey, blob, apiHost: host === USUAL_HOST ? undefined : host },
@@ -36,5 +36,5 @@ export const arkose: Widget<z.output<typeof shape>> = {
   },
   isVendorFrame: (url) => FRAME_PATH.test(url.pathname),
   // Most sessions end without a challenge: only one that stands open waits for somebody.
-  manner: ({ visible = true }) => (visible ? 'waits-for-somebody' : 'may-pass-by-itself'),
+  interaction: ({ visible = true }) => (visible ? 'interactive' : 'may-pass'),
 }

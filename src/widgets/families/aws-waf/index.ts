@@ -14,7 +14,7 @@ export const awsWaf: Widget<z.output<typeof shape>> = {
   family: 'aws-waf',
   shape,
   // The "immunity time" of a token, as it is unless the site's owner says otherwise.
-  tokenLivesMs: 300_000,
+  tokenLifetimeMs: 300_000,
   read({ sitekey, script, visible, answered }) {
     return {
       challenge: { variant: 'widget', sitekey, scriptUrl: script },
@@ -26,5 +26,5 @@ export const awsWaf: Widget<z.output<typeof shape>> = {
   },
   // It has no frames: it stands in an open shadow root in the page itself.
   isVendorFrame: () => false,
-  manner: () => 'waits-for-somebody',
+  interaction: () => 'interactive',
 }

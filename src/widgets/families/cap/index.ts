@@ -9,9 +9,9 @@ export const cap: Widget<z.output<typeof shape>> = {
   family: 'cap',
   shape,
   // The server's default.
-  tokenLivesMs: 1_200_000,
+  tokenLifetimeMs: 1_200_000,
   // A standalone server has a path for each site: `https://cap.example.com/<sitekey>/`.
   read: (raw) => readProofOfWork(raw, 'cap', (endpoint) => /\/([\w-]+)\/?$/.exec(endpoint.pathname)?.[1]),
   isVendorFrame: () => false,
-  manner: () => 'browser-works-it-out',
+  interaction: () => 'proof-of-work',
 }

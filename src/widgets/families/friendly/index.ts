@@ -25,7 +25,7 @@ export const friendly: Widget<z.output<typeof shape>> = {
   family: 'friendly',
   shape,
   // A puzzle says for how long its answer is good, in steps of five minutes; no less than one.
-  tokenLivesMs: 300_000,
+  tokenLifetimeMs: 300_000,
   read({ version, sitekey, endpoint, script, visible, answered, working }) {
     return {
       challenge: { variant: version, sitekey, apiHost: otherHost(endpoint), scriptUrl: script },
@@ -38,7 +38,7 @@ export const friendly: Widget<z.output<typeof shape>> = {
   },
   isVendorFrame: (url) => FRAME_PATH.test(url.pathname),
   // It works its answer out by itself, once it was set off; at rest it waits for somebody to use the form.
-  manner: ({ executed }) => (executed ? 'may-pass-by-itself' : 'waits-for-somebody'),
+  interaction: ({ executed }) => (executed ? 'may-pass' : 'interactive'),
 }
 
 function otherHost(endpoint: string | undefined): string | undefined {

@@ -25,7 +25,7 @@ export const geetest: Widget<z.output<typeof shape>> = {
   family: 'geetest',
   shape,
   // Its answer is good for as long as the challenge that it is for.
-  tokenLivesMs: 600_000,
+  tokenLifetimeMs: 600_000,
   fields: [
     ['geetest_challenge', 'geetest_validate', 'geetest_seccode'],
     ['captcha_id', 'lot_number', 'pass_token', 'gen_time', 'captcha_output'],
@@ -44,5 +44,5 @@ export const geetest: Widget<z.output<typeof shape>> = {
   // All of it is drawn into the page itself.
   isVendorFrame: () => false,
   // Bound to a button of the page's own, it lets most people pass once it was set off.
-  manner: ({ visible = true }) => (visible ? 'waits-for-somebody' : 'may-pass-by-itself'),
+  interaction: ({ visible = true }) => (visible ? 'interactive' : 'may-pass'),
 }

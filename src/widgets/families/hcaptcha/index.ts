@@ -23,7 +23,7 @@ const FRAME_PATH = /^\/captcha\/v1\/[\w.-]+\/static\/hcaptcha(?:-[a-z-]+)?\.html
 export const hcaptcha: Widget<z.output<typeof shape>> = {
   family: 'hcaptcha',
   shape,
-  tokenLivesMs: 120_000,
+  tokenLifetimeMs: 120_000,
   read({ kind, sitekey, rqdata, visible, answered, executed, challenged }) {
     const asked = kind === 'checkbox' ? visible || executed || challenged : executed || challenged
     return {
@@ -35,5 +35,5 @@ export const hcaptcha: Widget<z.output<typeof shape>> = {
     }
   },
   isVendorFrame: (url) => FRAME_PATH.test(url.pathname),
-  manner: ({ variant }) => (variant === 'invisible' ? 'may-pass-by-itself' : 'waits-for-somebody'),
+  interaction: ({ variant }) => (variant === 'invisible' ? 'may-pass' : 'interactive'),
 }

@@ -16,7 +16,7 @@ export const mtcaptcha: Widget<z.output<typeof shape>> = {
   family: 'mtcaptcha',
   shape,
   // "A few minutes"; the vendor promises a minute less than that after the widget has it.
-  tokenLivesMs: 120_000,
+  tokenLifetimeMs: 120_000,
   read({ sitekey, action, visible, answered }) {
     return {
       challenge: { variant: 'mtcaptcha', sitekey, action },
@@ -28,5 +28,5 @@ export const mtcaptcha: Widget<z.output<typeof shape>> = {
     }
   },
   isVendorFrame: (url) => FRAME_PATH.test(url.pathname),
-  manner: () => 'waits-for-somebody',
+  interaction: () => 'interactive',
 }

@@ -38,7 +38,7 @@ const FRAME_PATH = /^\/recaptcha\/(?:api2|enterprise)\/(?:anchor|bframe)$/
 export const recaptcha: Widget<Raw> = {
   family: 'recaptcha',
   shape,
-  tokenLivesMs: 120_000,
+  tokenLifetimeMs: 120_000,
   read(raw) {
     const { kind, visible, answered, executed, challenged } = raw
     const asked = kind === 'checkbox' ? visible || challenged : executed
@@ -57,8 +57,8 @@ export const recaptcha: Widget<Raw> = {
     }
   },
   isVendorFrame: (url) => FRAME_PATH.test(url.pathname),
-  manner({ variant }) {
+  interaction({ variant }) {
     if (variant === 'v3' || variant === 'enterprise-score') return 'passive'
-    return variant.endsWith('invisible') ? 'may-pass-by-itself' : 'waits-for-somebody'
+    return variant.endsWith('invisible') ? 'may-pass' : 'interactive'
   },
 }

@@ -20,7 +20,7 @@ const FRAME_PATH = /^\/cdn-cgi\/challenge-platform\/.*\/turnstile\//
 export const turnstile: Widget<z.output<typeof shape>> = {
   family: 'turnstile',
   shape,
-  tokenLivesMs: 300_000,
+  tokenLifetimeMs: 300_000,
   read({ sitekey, action, cData, pageData, waits, visible, answered, executed }) {
     return {
       challenge: { variant: 'turnstile', sitekey, action, cData, pageData },
@@ -33,5 +33,5 @@ export const turnstile: Widget<z.output<typeof shape>> = {
     }
   },
   isVendorFrame: (url) => FRAME_PATH.test(url.pathname),
-  manner: () => 'may-pass-by-itself',
+  interaction: () => 'may-pass',
 }
