@@ -1,6 +1,7 @@
 import { isPromise, type MaybePromise } from '../base/async.js'
 import type { Clock } from '../base/clock.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
+import { withTimeout } from '../base/timeout.js'
 import { formatMs } from '../policy/duration.js'
 import type { SecretProvider, SecretVersions } from './provider.js'
 
@@ -115,7 +116,14 @@ export function createSecretCache(provider: SecretProvider, options: SecretCache
     } catch (error) {
       throw failed(error)
     }
-    const started = withTimeout(answer, abort)
+    const started = withTimeout(answer, {
+      clock,
+      ms: PROVIDER_TIMEOUT_MS,
+      error() {
+        abort.abort()
+        return unavailable(provider, `no answer within ${formatMs(PROVIDER_TIMEOUT_MS)}`)
+      },
+    })
       .then(keep)
       .catch((error: unknown) => {
         throw failed(error)
@@ -126,16 +134,6 @@ export function createSecretCache(provider: SecretProvider, options: SecretCache
     // Whoever waits sees the rejection; if nobody does, it is no crash.
     flight.catch(() => {})
     return flight
-  }
-
-  function withTimeout(answer: Promise<SecretVersions>, abort: AbortController): Promise<SecretVersions> {
-    return new Promise((resolve, reject) => {
-      const cancel = clock.after(PROVIDER_TIMEOUT_MS, () => {
-        reject(unavailable(provider, `no answer within ${formatMs(PROVIDER_TIMEOUT_MS)}`))
-        abort.abort()
-      })
-      answer.finally(cancel).then(resolve, reject)
-    })
   }
 
   function inBackground(): void {
