@@ -74,6 +74,26 @@ module.exports = {
       from: {},
       to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
     },
+    {
+      name: 'the-engine-knows-no-tool',
+      comment: 'a browser tool can be replaced; what finds, solves and injects works through a Driver',
+      severity: 'error',
+      from: { path: '^src/adapters/(engine/|driver\\.ts$)' },
+      to: { path: '^src/adapters/', pathNot: '^src/adapters/(engine/|driver\\.ts$)' },
+    },
+    {
+      name: 'a-tool-knows-the-engine-and-itself',
+      severity: 'error',
+      from: { path: '^src/adapters/([^/]+)/', pathNot: '^src/adapters/(engine|playwright-test|extra)/' },
+      to: { path: '^src/adapters/', pathNot: '^src/adapters/($1/|engine/|driver\\.ts$)' },
+    },
+    {
+      name: 'plugins-stand-on-plain-adapters',
+      comment: 'playwright-test and the extra plugins may import the two plain adapters, and not each other',
+      severity: 'error',
+      from: { path: '^src/adapters/(playwright-test|extra)/' },
+      to: { path: '^src/adapters/', pathNot: '^src/adapters/($1/|engine/|playwright/|puppeteer/)' },
+    },
     { name: 'nothing-missing', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],
   options: {

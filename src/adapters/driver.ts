@@ -3,18 +3,6 @@
  * makes a `Driver` of its tool's own objects, and passes the contract test (test/adapters/contract.ts).
  */
 
-/** Makes something for an object the first time it is asked for, and gives the same again for as long as the object lives. */
-export function eachOnce<K extends object, V>(make: (key: K) => V): (key: K) => V {
-  const made = new WeakMap<K, V>()
-  return (key) => {
-    const known = made.get(key)
-    if (known !== undefined) return known
-    const value = make(key)
-    made.set(key, value)
-    return value
-  }
-}
-
 /** The element that a frame stands in. */
 export interface FrameHolder {
   readonly src: string | null

@@ -7,7 +7,7 @@ import type { Place } from './finder.js'
 import { Changes } from './page-changes.js'
 import type { Outcome } from './result.js'
 import type { PageSolver } from './solve-page.js'
-import type { SolveTools } from './solve-widget.js'
+import type { SolveTools } from './tools.js'
 
 /** How a page is solved by itself. */
 export interface AutoOptions {

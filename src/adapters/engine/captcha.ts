@@ -8,8 +8,8 @@ import { freshener, type GeetestChallengeProvider } from './geetest-challenge.js
 import { Pictures, type SolveGridOptions, type SolveImageOptions } from './pictures.js'
 import type { SolveResult } from './result.js'
 import { PageSolver, type SolvePageOptions } from './solve-page.js'
-import type { SolveTools } from './solve-widget.js'
 import { evaluateWithin } from './timeouts.js'
+import type { SolveTools } from './tools.js'
 import { isVendorFrame } from './vendor-frames.js'
 import { type WaitForOptions, waitForWidgets } from './wait.js'
 

@@ -3,8 +3,8 @@ import { parseResult } from '../../widgets/parse.js'
 import type { DriverFrame } from '../driver.js'
 import type { Place } from './finder.js'
 import { ownerOf } from './frame-url.js'
-import type { SolveTools } from './solve-widget.js'
 import { evaluateWithin } from './timeouts.js'
+import type { SolveTools } from './tools.js'
 
 /** Aborts as soon as the document is gone that an id was given in. */
 export function watchDocument(

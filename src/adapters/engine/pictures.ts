@@ -8,8 +8,8 @@ import type { Whereabouts } from './finder.js'
 import { pageGone, widgetGone } from './page-errors.js'
 import { BROKEN, pictureOf, TAKE_ONE, textOf } from './picture-scripts.js'
 import { captchaClosed } from './solve-page.js'
-import type { SolveTools } from './solve-widget.js'
 import { within } from './timeouts.js'
+import type { SolveTools } from './tools.js'
 
 /** What may be said of a picture with text in it, and where the text goes. */
 export interface SolveImageOptions<E> extends TextHints {

@@ -4,8 +4,8 @@ import { proofOfWorkCall } from '../../widgets/calls.js'
 import { type ProofOfWorkProgress, parseProofOfWork } from '../../widgets/parse.js'
 import type { Place } from './finder.js'
 import { pageGone, widgetGone } from './page-errors.js'
-import type { SolveTools } from './solve-widget.js'
 import { evaluateWithin, sleep } from './timeouts.js'
+import type { SolveTools } from './tools.js'
 
 /** How often the page is asked how far it is. */
 const EVERY_MS = 150

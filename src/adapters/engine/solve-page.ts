@@ -5,7 +5,8 @@ import { checkNames } from './check-options.js'
 import type { Look, Omitted, Place } from './finder.js'
 import { Shared } from './in-flight.js'
 import { type Ended, type SkipReason, type SolveResult, sum } from './result.js'
-import { type SolveTools, solveWidget, whyNot } from './solve-widget.js'
+import { solveWidget, whyNot } from './solve-widget.js'
+import type { SolveTools } from './tools.js'
 
 /** What is to be solved, and how. */
 export interface SolvePageOptions {

@@ -1,7 +1,6 @@
 import type { Challenge } from '../../base/challenge.js'
-import type { Clock } from '../../base/clock.js'
 import { DeniedError, SolveguardError } from '../../base/errors.js'
-import type { Grant, Solution } from '../../guard/types.js'
+import type { Solution } from '../../guard/types.js'
 import type { Policy } from '../../policy/schema.js'
 import { injectCall, isSameDocumentCall, notifyPageCall, releaseCall } from '../../widgets/calls.js'
 import { parseResult } from '../../widgets/parse.js'
@@ -9,25 +8,15 @@ import { WIDGETS } from '../../widgets/table.js'
 import { isBlockingTestKey } from '../../widgets/test-keys.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
 import { watchDocument } from './document-watcher.js'
-import type { Finder, Place } from './finder.js'
+import type { Place } from './finder.js'
 import { ownerOf } from './frame-url.js'
-import type { Freshen } from './geetest-challenge.js'
 import { pageGone, widgetGone } from './page-errors.js'
 import { ownWork } from './proof-of-work.js'
 import type { Outcome, SkipReason } from './result.js'
 import { evaluateWithin, sleep } from './timeouts.js'
+import type { SolveTools } from './tools.js'
 
 const DEFAULT_GRACE_MS = 3_000
-
-/** What solving one widget needs. */
-export interface SolveTools {
-  readonly grant: Grant
-  readonly clock: Clock
-  readonly finder: Finder
-  /** How long one call into a page may take. */
-  readonly evaluateMs: number
-  readonly freshen: Freshen
-}
 
 /**
  * Why a widget that was found is none to be solved now; undefined if it is.

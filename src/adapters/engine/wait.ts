@@ -5,7 +5,7 @@ import type { Look } from './finder.js'
 import { Changes } from './page-changes.js'
 import { pageClosed } from './page-errors.js'
 import type { PageSolver } from './solve-page.js'
-import type { SolveTools } from './solve-widget.js'
+import type { SolveTools } from './tools.js'
 
 /** What is waited for, and for how long. */
 export interface WaitForOptions {

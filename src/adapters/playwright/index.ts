@@ -2,9 +2,10 @@ import type { BrowserContext, Frame, Locator, Page } from 'playwright-core'
 import type { SolveguardError } from '../../base/errors.js'
 import type { Grant, NarrowingInput } from '../../guard/types.js'
 import { undoCall } from '../../widgets/calls.js'
-import { type Driver, type DriverFrame, type DriverPage, eachOnce, type FrameHolder, readHolder } from '../driver.js'
+import { type Driver, type DriverFrame, type DriverPage, type FrameHolder, readHolder } from '../driver.js'
 import type { Captcha } from '../engine/captcha.js'
 import { type GuardContextOptions, guardDriver, hasMethods, mistaken } from '../engine/guard-driver.js'
+import { eachOnce } from '../engine/memoize-weak.js'
 
 export type { UnknownWidget, VendorEvidence as Sign } from '../../widgets/unknown.js'
 export type {

@@ -1,9 +1,10 @@
 import type { BrowserContext, ElementHandle, Frame, Page, Target } from 'puppeteer-core'
 import type { SolveguardError } from '../../base/errors.js'
 import type { Grant, NarrowingInput } from '../../guard/types.js'
-import { type Driver, type DriverFrame, type DriverPage, eachOnce, readHolder } from '../driver.js'
+import { type Driver, type DriverFrame, type DriverPage, readHolder } from '../driver.js'
 import type { Captcha } from '../engine/captcha.js'
 import { type GuardContextOptions, guardDriver, hasMethods, mistaken } from '../engine/guard-driver.js'
+import { eachOnce } from '../engine/memoize-weak.js'
 
 export type { UnknownWidget, VendorEvidence as Sign } from '../../widgets/unknown.js'
 export type {

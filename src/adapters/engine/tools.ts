@@ -1,0 +1,14 @@
+import type { Clock } from '../../base/clock.js'
+import type { Grant } from '../../guard/types.js'
+import type { Finder } from './finder.js'
+import type { Freshen } from './geetest-challenge.js'
+
+/** What the parts of the engine share, for one guarded context. */
+export interface SolveTools {
+  readonly grant: Grant
+  readonly clock: Clock
+  readonly finder: Finder
+  /** How long one call into a page may take, ms. */
+  readonly evaluateMs: number
+  readonly freshen: Freshen
+}
