@@ -5,7 +5,7 @@ import type { AuditEvent, AuditSink } from './sink.js'
 /** How much a copy may be behind. */
 export interface CopyAuditOptions {
   /** How many records are kept while the sink cannot take them; what comes on top is lost, and counted. Default: 10,000. */
-  most?: number | undefined
+  maxPending?: number | undefined
 }
 
 const BATCH = 500
@@ -28,20 +28,20 @@ export function isCopy(sink: AuditSink): boolean {
  * @example
  * const guard = await createGuard({ …, audit: [jsonlAudit(), copyAudit(elasticsearchAudit({ url, apiKey }))] })
  */
-export function copyAudit(sink: AuditSink, { most = 10_000 }: CopyAuditOptions = {}): AuditSink {
+export function copyAudit(sink: AuditSink, { maxPending = 10_000 }: CopyAuditOptions = {}): AuditSink {
   if (typeof sink?.write !== 'function') {
     throw new SolveguardError('CONFIG_INVALID', "copyAudit: expected an audit sink, from 'solveguard/audit'.")
   }
-  const copy = new Copy(sink, most)
+  const copy = new CopyAudit(sink, maxPending)
   copies.add(copy)
   return copy
 }
 
-class Copy implements AuditSink {
+class CopyAudit implements AuditSink {
   readonly kind: string
   readonly place: string | undefined
   readonly #sink: AuditSink
-  readonly #most: number
+  readonly #maxPending: number
   #tell: (message: string) => void = () => {}
   #kept: AuditEvent[] = []
   #lost = 0
@@ -53,16 +53,16 @@ class Copy implements AuditSink {
   #timer: NodeJS.Timeout | undefined
   #retryMs = 0
 
-  constructor(sink: AuditSink, most: number) {
+  constructor(sink: AuditSink, maxPending: number) {
     this.kind = `copy to ${sink.kind}`
     this.place = sink.place
     this.#sink = sink
-    this.#most = most
+    this.#maxPending = maxPending
   }
 
-  onTrouble(tell: (message: string) => void): void {
+  onError(tell: (message: string) => void): void {
     this.#tell = tell
-    this.#sink.onTrouble?.(tell)
+    this.#sink.onError?.(tell)
   }
 
   open(guard: string, now: number): void {
@@ -72,7 +72,7 @@ class Copy implements AuditSink {
   }
 
   write(events: readonly AuditEvent[]): undefined {
-    const room = this.#most - this.#kept.length
+    const room = this.#maxPending - this.#kept.length
     if (events.length > room) this.#lost += events.length - Math.max(room, 0)
     this.#kept.push(...events.slice(0, Math.max(room, 0)))
     // What is about to be retried is not hurried.

@@ -12,7 +12,7 @@ import type { AuditEvent, AuditSink } from './sink.js'
  *
  * @throws SolveguardError `CONFIG_INVALID` when none of them is required
  */
-export function severalAudits(sinks: readonly AuditSink[]): AuditSink {
+export function fanOutAudit(sinks: readonly AuditSink[]): AuditSink {
   const [only] = sinks
   if (only === undefined || sinks.every(isCopy)) {
     throw new SolveguardError(
@@ -20,12 +20,12 @@ export function severalAudits(sinks: readonly AuditSink[]): AuditSink {
       'options.audit: at least one audit sink has to be required, not a copy.',
     )
   }
-  return sinks.length === 1 ? only : new Several(sinks)
+  return sinks.length === 1 ? only : new FanOutAudit(sinks)
 }
 
 type Result = { readonly head: ChainHead | undefined } | { readonly error: unknown }
 
-class Several implements AuditSink {
+class FanOutAudit implements AuditSink {
   readonly kind: string
   readonly place: string
   readonly #members: readonly Member[]
@@ -36,8 +36,8 @@ class Several implements AuditSink {
     this.#members = sinks.map((sink) => new Member(sink))
   }
 
-  onTrouble(tell: (message: string) => void): void {
-    for (const { sink } of this.#members) sink.onTrouble?.(tell)
+  onError(tell: (message: string) => void): void {
+    for (const { sink } of this.#members) sink.onError?.(tell)
   }
 
   async open(guard: string, now: number): Promise<void> {

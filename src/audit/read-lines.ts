@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises'
 
 /** The longest line that is read; ours are far shorter. */
-export const LONGEST_LINE = 1024 * 1024
+export const MAX_LINE_BYTES = 1024 * 1024
 
 const CHUNK = 256 * 1024
 const NEWLINE = 0x0a
@@ -33,12 +33,12 @@ export async function* readLines(file: FileHandle): AsyncGenerator<Line, void, u
       const bytes = tail.length === 0 ? piece : Buffer.concat([tail, piece])
       tail = tail.subarray(0, 0)
       start = end + 1
-      yield { bytes, end: bytes.length > LONGEST_LINE ? 'long' : 'whole' }
-      if (bytes.length > LONGEST_LINE) return
+      yield { bytes, end: bytes.length > MAX_LINE_BYTES ? 'long' : 'whole' }
+      if (bytes.length > MAX_LINE_BYTES) return
     }
     // Copied: the chunk is about to be read into again.
     tail = Buffer.concat([tail, data.subarray(start)])
-    if (tail.length > LONGEST_LINE) {
+    if (tail.length > MAX_LINE_BYTES) {
       yield { bytes: tail, end: 'long' }
       return
     }

@@ -80,5 +80,5 @@ export interface AuditSink {
   write(events: readonly AuditEvent[]): MaybePromise<ChainHead | undefined>
   close(): MaybePromise<void>
   /** Told once, before `open`, whom to tell of trouble that holds no solve up: a copy that is behind. */
-  onTrouble?(tell: (message: string) => void): void
+  onError?(tell: (message: string) => void): void
 }

@@ -6,7 +6,7 @@ import { messageOf, printable } from '../base/errors.js'
 import { check } from '../policy/schema.js'
 import { NOTHING_BEFORE, sealOf } from './chain.js'
 import { type AuditTarget, filesOf } from './files.js'
-import { LONGEST_LINE, readLines } from './read-lines.js'
+import { MAX_LINE_BYTES, readLines } from './read-lines.js'
 
 /**
  * What is wrong with a line.
@@ -195,7 +195,7 @@ class ChainCheck {
 
   next(bytes: Buffer, end: 'whole' | 'cut' | 'long'): BadLine | undefined {
     const line = this.records + 1
-    if (end === 'long') return bad(line, 'unreadable', `Longer than ${LONGEST_LINE} bytes: none of our records.`)
+    if (end === 'long') return bad(line, 'unreadable', `Longer than ${MAX_LINE_BYTES} bytes: none of our records.`)
     if (end === 'cut') {
       return bad(
         line,

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import type { AlertChannel } from '../alerts/channel.js'
-import { severalAudits } from '../audit/fan-out.js'
+import { fanOutAudit } from '../audit/fan-out.js'
 import { jsonlAudit } from '../audit/jsonl.js'
 import type { AuditSink } from '../audit/sink.js'
 import type { MaybePromise } from '../base/async.js'
@@ -179,7 +179,7 @@ export async function createGuard(options: GuardOptions): Promise<Guard> {
         createTransport({ baseUrl, proxy, localAddress, expect, ca, clock, log }),
     }),
     ledger: options.ledger ?? fileLedger({ dir: stateDir }),
-    sink: severalAudits([options.audit ?? jsonlAudit({ dir: join(stateDir, 'audit') })].flat()),
+    sink: fanOutAudit([options.audit ?? jsonlAudit({ dir: join(stateDir, 'audit') })].flat()),
     logger: options.logger,
     telemetry: await loadTelemetry(),
     wireLog: log,

@@ -104,7 +104,7 @@ export class GuardRuntime {
       tell: (message) => this.alert('ALERT_UNDELIVERED', message),
     })
     this.recorder = new Recorder(parts.sink, parts.clock, (error) => this.alert(error.code, error.message))
-    parts.sink.onTrouble?.((message) => this.alert('AUDIT_COPY_BEHIND', message))
+    parts.sink.onError?.((message) => this.alert('AUDIT_COPY_BEHIND', message))
     this.denials = createDenialLog({
       clock: parts.clock,
       write: (events) => this.recorder.require(...events),

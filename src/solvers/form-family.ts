@@ -57,10 +57,10 @@ export function formMany(habits: Habits, offer: Capabilities, which: Pick<BatchP
     }),
     read(reply, families) {
       const read = readReply(reply, habits, 'poll', (text) => readMany(text, families.length))
-      if (read.kind === 'pending') return { kind: 'told', results: families.map(() => read) }
+      if (read.kind === 'pending') return { kind: 'batch', results: families.map(() => read) }
       if (read.kind === 'failure') return read
       return {
-        kind: 'told',
+        kind: 'batch',
         results: read.value.map((part, i) => {
           if (NOT_READY.test(part)) return { kind: 'pending' }
           if (CODE.test(part)) return coded(part, habits, 'poll', families[i])

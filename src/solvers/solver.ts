@@ -53,7 +53,7 @@ export interface BatchPoll {
 
 /** What a call for several tasks says of them, in the order in which they were asked for. */
 export interface BatchPollResult {
-  readonly kind: 'told'
+  readonly kind: 'batch'
   readonly results: readonly (Ready | Pending | Failure)[]
 }
 

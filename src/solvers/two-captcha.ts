@@ -114,7 +114,7 @@ export function twoCaptcha({ api = 'v2', ...options }: TwoCaptchaOptions = {}): 
 
 function olderApi(options: TaskOptions): Solver {
   const throughProxy = { ...ROW.throughProxy, inOneText: true }
-  const row = { ...ROW, baseUrl: 'https://2captcha.com', offer: FORM_OFFER, throughProxy }
+  const row = { ...ROW, baseUrl: 'https://2captcha.com', capabilities: FORM_OFFER, throughProxy }
   const { common, habits } = fromDefinition(row, options, ['softId'])
   const softId = checkSoftId(options.softId, row.name)
   return {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { copyAudit, isCopy } from '../../src/audit/copy.js'
-import { severalAudits } from '../../src/audit/fan-out.js'
+import { fanOutAudit } from '../../src/audit/fan-out.js'
 import type { AuditSink } from '../../src/audit/sink.js'
 import { memoryAudit } from '../../src/testing/audit.js'
 import { eventually } from '../adapters/tool.js'
@@ -25,7 +25,7 @@ describe('copyAudit', () => {
     const inner = memoryAudit()
     const copy = copyAudit(inner)
     const told: string[] = []
-    copy.onTrouble?.((message) => told.push(message))
+    copy.onError?.((message) => told.push(message))
     await copy.open('checkout-tests', NOON)
     inner.failWith(new Error('no route'))
     await copy.write(ids(3))
@@ -42,9 +42,9 @@ describe('copyAudit', () => {
 
   it('keeps no more than it may, and says how many were lost', async () => {
     const inner = memoryAudit()
-    const copy = copyAudit(inner, { most: 10 })
+    const copy = copyAudit(inner, { maxPending: 10 })
     const told: string[] = []
-    copy.onTrouble?.((message) => told.push(message))
+    copy.onError?.((message) => told.push(message))
     await copy.open('checkout-tests', NOON)
     inner.failWith(new Error('no route'))
     await copy.write(ids(25))
@@ -66,18 +66,18 @@ describe('copyAudit', () => {
   }, 20_000)
 })
 
-describe('severalAudits', () => {
+describe('fanOutAudit', () => {
   it('wants one that is required', () => {
-    expect(() => severalAudits([])).toThrow('has to be required')
-    expect(() => severalAudits([copyAudit(memoryAudit())])).toThrow('has to be required')
+    expect(() => fanOutAudit([])).toThrow('has to be required')
+    expect(() => fanOutAudit([copyAudit(memoryAudit())])).toThrow('has to be required')
     const sink = memoryAudit()
-    expect(severalAudits([sink])).toBe(sink)
+    expect(fanOutAudit([sink])).toBe(sink)
     expect(isCopy(sink)).toBe(false)
   })
 
   it('hands a record that one of them could not write to that one alone', async () => {
     const [first, second] = [memoryAudit(), memoryAudit()]
-    const both = severalAudits([first, second])
+    const both = fanOutAudit([first, second])
     await both.open('checkout-tests', NOON)
     second.failWith(new Error('full'))
     const [one] = ids(1)
@@ -93,7 +93,7 @@ describe('severalAudits', () => {
     const first = memoryAudit()
     const second = memoryAudit()
     second.failWith(new Error('full'))
-    const both = severalAudits([first, second])
+    const both = fanOutAudit([first, second])
     await expect((async () => both.open('checkout-tests', NOON))()).rejects.toThrow('full')
     expect(() => first.write([denied])).toThrow('not open')
   })

@@ -2,7 +2,7 @@ import { cpSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { elasticsearchAudit } from '../../src/audit/elasticsearch.js'
-import { severalAudits } from '../../src/audit/fan-out.js'
+import { fanOutAudit } from '../../src/audit/fan-out.js'
 import { functionAudit } from '../../src/audit/function.js'
 import { jsonlAudit } from '../../src/audit/jsonl.js'
 import type { AuditRecord } from '../../src/audit/schema.js'
@@ -77,7 +77,7 @@ const SINKS: Readonly<Record<string, () => Promise<SinkUnderTest>>> = {
     const second = memoryAudit()
     return {
       ...first,
-      sink: severalAudits([first.sink, second]),
+      sink: fanOutAudit([first.sink, second]),
       // Only one of the two is broken: the other must not have a record twice when it is mended.
       breakPlace: async () => second.failWith(new DeniedError('AUDIT_UNAVAILABLE', 'Broken by the test.')),
       mendPlace: async () => second.failWith(undefined),

@@ -372,7 +372,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       expect(JSON.stringify(call.fields)).toContain(families.map((_, i) => i + 1).join())
       const words = families.map((_, i) => ['CAPCHA_NOT_READY', `token-${i}`, 'ERROR_CAPTCHA_UNSOLVABLE'][i % 3])
       expect(many.read(ok(words.join('|')), families)).toMatchObject({
-        kind: 'told',
+        kind: 'batch',
         results: families.map(
           (_, i) =>
             [

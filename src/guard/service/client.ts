@@ -301,7 +301,7 @@ function mayAnswer(said: Submitted | Ready | Pending | BatchPollResult | Failure
   switch (said.kind) {
     case 'submitted':
       return said.ready !== undefined
-    case 'told':
+    case 'batch':
       return said.results.some(mayAnswer)
     case 'failure':
       return said.class === 'invalid'

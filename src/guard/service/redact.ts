@@ -37,5 +37,5 @@ function isFailure(said: { readonly kind: string }): said is Failure {
 }
 
 function isTold(said: { readonly kind: string }): said is BatchPollResult {
-  return said.kind === 'told'
+  return said.kind === 'batch'
 }

@@ -100,13 +100,13 @@ export class Asking {
     const call = this.#hiding(many.poll(all.map((one) => one.#taskId)), others)
     const sent = send<BatchPollResult>(this.#errand, call, (reply) => many.read(reply, families))
     const results = sent.then(
-      (heard) => (heard.kind === 'told' ? heard.results : []),
+      (heard) => (heard.kind === 'batch' ? heard.results : []),
       () => [],
     )
     for (const [i, other] of others.entries()) {
       other.#asked = results.then((list) => other.#tell(list[i + 1], at))
     }
-    return sent.then((heard) => this.#heard(heard.kind === 'told' ? heard.results[0] : heard, at))
+    return sent.then((heard) => this.#heard(heard.kind === 'batch' ? heard.results[0] : heard, at))
   }
 
   /** A call in the reply to which what is hidden may be repeated. */
