@@ -9,10 +9,11 @@ const MAY_IMPORT = {
   audit: ['base', 'policy'],
   solvers: ['base', 'policy'],
   widgets: ['base', 'policy'],
+  wires: ['base', 'policy'],
   egress: ['base', 'policy', 'secrets'],
   alerts: ['base', 'policy', 'secrets', 'egress'],
   guard: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'egress', 'alerts'],
-  testing: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'egress', 'alerts', 'guard'],
+  testing: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'wires', 'egress', 'alerts', 'guard'],
   adapters: ['base', 'policy', 'secrets', 'ledger', 'audit', 'solvers', 'widgets', 'egress', 'alerts', 'guard'],
 }
 
@@ -93,6 +94,20 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/adapters/(playwright-test|extra)/' },
       to: { path: '^src/adapters/', pathNot: '^src/adapters/($1/|engine/|playwright/|puppeteer/)' },
+    },
+    {
+      name: 'vendors-know-nothing-of-each-other',
+      comment: "a vendor's stand-in imports its own folder, what all vendors share, and the type that routes requests",
+      severity: 'error',
+      from: { path: '^src/testing/vendors/([^/]+)/' },
+      to: { path: '^src/testing/', pathNot: '^src/testing/(vendors/$1/|vendors/route\\.ts$|shared/|clock\\.ts$)' },
+    },
+    {
+      name: 'demo-testing-and-cli-are-leaves',
+      comment: 'the demo shows the stand-ins; the core, the adapters and the wires know neither of them',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(demo|testing|cli)/' },
+      to: { path: '^src/(demo|testing|cli)/' },
     },
     { name: 'nothing-missing', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],

@@ -18,7 +18,7 @@ interface Timer {
   readonly callback: () => void
 }
 
-const MOST_TIMERS_IN_ONE_ADVANCE = 1_000_000
+const MAX_TIMERS_PER_ADVANCE = 1_000_000
 
 /**
  * A clock for tests: time rules without sleeping.
@@ -51,7 +51,7 @@ export function manualClock(start = Date.UTC(2025, 0, 6, 12)): ManualClock {
     async advance(ms) {
       const until = monotonic + ms
       await settle()
-      for (let count = 0; count < MOST_TIMERS_IN_ONE_ADVANCE; count++) {
+      for (let count = 0; count < MAX_TIMERS_PER_ADVANCE; count++) {
         const next = timers[0]
         if (!next || next.at > until) break
         timers.shift()

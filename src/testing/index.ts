@@ -2,7 +2,6 @@ export { type MemoryAudit, memoryAudit } from './audit.js'
 export { type ManualClock, manualClock } from './clock.js'
 export {
   type Behavior,
-  type Order,
   type ServiceAnswer,
   type ServiceEndpoint,
   type ServiceName,
@@ -11,6 +10,7 @@ export {
   type ServiceTask,
   type SolverService,
   startSolverService,
+  type TaskRequest,
 } from './service/index.js'
 export type { StandIn, StandInOptions } from './shared/stand-in.js'
 export type { IssuedToken, TokenDetails, Verification } from './shared/tokens.js'
@@ -36,7 +36,7 @@ export {
 } from './vendors/recaptcha/index.js'
 export {
   answerAsVendor,
-  type RouteTarget as Routable,
+  type RouteTarget,
   routeVendors,
   type VendorReply,
   type VendorRequest,

@@ -1,51 +1,54 @@
 import type { Family, PictureFamily } from '../base/challenge.js'
 import {
-  asTexts,
+  type DecodedRequest,
+  formatCost,
   isProxy,
-  jsonFields,
-  type Order,
+  parseObject,
+  pictureError,
   type RawRequest,
-  type Understood,
+  type Reply,
+  replyText,
+  type TaskRequest,
+  toStrings,
   type Wire,
-  type Words,
-  word,
-  wrongPicture,
 } from './wire.js'
 
-/** How a service says an answer of several values. */
-export type Several = 'in-words' | 'as-objects'
+/** How a service writes an answer of several values: as `name:value,name:value`, or as a JSON object. */
+export type MultiValueFormat = 'text' | 'object'
 
-/** The form family as a service hears and speaks it: `in.php` and `res.php`, in plain words and in JSON. */
-export function formWire(several: Several): Wire {
-  return (request) => hear(request, several)
+/** The server half of the form family's wire: `in.php` and `res.php`, in plain text and in JSON. */
+export function formWire(multiValue: MultiValueFormat): Wire {
+  return (request) => decode(request, multiValue)
 }
 
-function hear(request: RawRequest, several: Several): Understood | undefined {
-  const { path, query, body } = request
+function decode({ path, query, body }: RawRequest, multiValue: MultiValueFormat): DecodedRequest | undefined {
   if (path !== '/in.php' && path !== '/res.php') return undefined
-  // 2Captcha takes JSON in a body too: its own client sends pictures that way.
-  const sent = body.startsWith('{') ? asTexts(jsonFields(body) ?? {}) : Object.fromEntries(new URLSearchParams(body))
+  // 2Captcha accepts a JSON body too: its own client sends pictures that way.
+  const sent = body.startsWith('{') ? toStrings(parseObject(body) ?? {}) : Object.fromEntries(new URLSearchParams(body))
   const { key, ...fields } = { ...query, ...sent } as Record<string, string>
-  const asked = {
+  const request = {
     key,
     keyInUrl: Object.hasOwn(query, 'key'),
     fields,
-    speak: (words: readonly Words[]) => ({
-      // Services of this family run on PHP, whose replies say text/html whatever they are.
+    encode: (replies: readonly Reply[]) => ({
+      // Services of this family run on PHP, whose default content type is text/html.
       type: 'text/html; charset=UTF-8',
-      text: spoken(words, fields, several),
+      text: encode(replies, fields, multiValue),
     }),
   }
-  if (path === '/in.php') return { ...asked, endpoint: 'in', order: orderOf(fields) }
+  if (path === '/in.php') return { ...request, endpoint: 'in', task: readTask(fields) }
   const { action, id = '', ids } = fields
-  if (action === 'getbalance') return { ...asked, endpoint: 'balance' }
+  if (action === 'getbalance') return { ...request, endpoint: 'balance' }
   if (action === 'reportgood' || action === 'reportbad') {
-    return { ...asked, endpoint: 'report', ids: [id], good: action === 'reportgood' }
+    return { ...request, endpoint: 'report', ids: [id], good: action === 'reportgood' }
   }
-  return { ...asked, endpoint: 'res', ids: ids === undefined ? [id] : ids.split(',').slice(0, 100) }
+  return { ...request, endpoint: 'res', ids: ids === undefined ? [id] : ids.split(',').slice(0, MAX_IDS) }
 }
 
-/** What each method is, the field that it names the sitekey in, and the error where that is missing. */
+/** How many tasks one poll may ask for. */
+const MAX_IDS = 100
+
+/** For each method: the family, the field with the sitekey, and the error code if that field is missing. */
 const METHODS = new Map<string, { family: Family; field: string; missing: string }>([
   ['userrecaptcha', { family: 'recaptcha', field: 'googlekey', missing: 'ERROR_GOOGLEKEY' }],
   ['turnstile', { family: 'turnstile', field: 'sitekey', missing: 'ERROR_SITEKEY' }],
@@ -57,28 +60,29 @@ const METHODS = new Map<string, { family: Family; field: string; missing: string
   ['geetest_v4', { family: 'geetest', field: 'captcha_id', missing: 'ERROR_BAD_PARAMETERS' }],
 ])
 
-/** The pictures of each method that is about pictures, in order. */
+/** For each method about pictures: the fields with the pictures, in order. */
 const PICTURES = new Map<string, { family: PictureFamily; fields: readonly string[] }>([
   ['base64', { family: 'image', fields: ['body'] }],
   ['bls', { family: 'bls', fields: Array.from({ length: 9 }, (_, at) => `image_base64_${at + 1}`) }],
 ])
 
-function orderOf(fields: Readonly<Record<string, string>>): Order {
-  const shown = PICTURES.get(fields.method ?? '')
-  if (shown) {
-    const pictures = shown.fields.map((name) =>
+function readTask(fields: Readonly<Record<string, string>>): TaskRequest {
+  const picture = PICTURES.get(fields.method ?? '')
+  if (picture) {
+    const pictures = picture.fields.map((name) =>
       (fields[name] ?? '').replace(/^data:image\/(?:png|jpeg|gif);base64,/, ''),
     )
-    const wrong = shown.family === 'bls' && !fields.instructions ? 'ERROR_BAD_PARAMETERS' : wrongPicture(pictures)
-    return { family: shown.family, sitekey: '', pageUrl: '', fields, pictures, instruction: fields.instructions, wrong }
+    const error = picture.family === 'bls' && !fields.instructions ? 'ERROR_BAD_PARAMETERS' : pictureError(pictures)
+    const { instructions: instruction } = fields
+    return { family: picture.family, sitekey: '', pageUrl: '', fields, pictures, instruction, error }
   }
   const method = METHODS.get(fields.method ?? '')
   const sitekey = method ? (fields[method.field] ?? '') : ''
   const pageUrl = fields.pageurl ?? ''
   const proxy = fields.proxy === undefined ? undefined : `${fields.proxytype?.toLowerCase()}://${fields.proxy}`
-  return { family: method?.family, sitekey, pageUrl, fields, proxy, wrong: wrongWith() }
+  return { family: method?.family, sitekey, pageUrl, fields, proxy, error: error() }
 
-  function wrongWith(): string | undefined {
+  function error(): string | undefined {
     if (!method) return 'ERROR_BAD_PARAMETERS'
     if (proxy !== undefined && !isProxy(proxy)) return 'ERROR_PROXY_FORMAT'
     if (sitekey === '') return method.missing
@@ -88,29 +92,33 @@ function orderOf(fields: Readonly<Record<string, string>>): Order {
   }
 }
 
-/** The words in the form that was asked for. */
-function spoken(list: readonly Words[], fields: Readonly<Record<string, string>>, several: Several): string {
-  const [words] = list
-  const many = fields.ids !== undefined
-  const said = many ? list.map(word).join('|') : word(words)
-  const ok = many || (words !== undefined && 'ok' in words)
-  const price = !many && fields.action === 'get2' && words && 'price' in words ? words.price : undefined
-  const values = !many && words && 'task' in words && words.task?.family === 'geetest' ? jsonFields(said) : undefined
+function encode(
+  replies: readonly Reply[],
+  fields: Readonly<Record<string, string>>,
+  multiValue: MultiValueFormat,
+): string {
+  const [reply] = replies
+  const batch = fields.ids !== undefined
+  const text = batch ? replies.map(replyText).join('|') : replyText(reply)
+  const ok = batch || (reply !== undefined && 'value' in reply)
+  const answer = !batch && reply && 'value' in reply ? reply : undefined
+  const price = fields.action === 'get2' && answer?.cost !== undefined ? formatCost(answer.cost) : undefined
+  const values = answer?.task?.family === 'geetest' ? parseObject(text) : undefined
   if (fields.json === '1') {
-    const request = values ? severally(values, several) : said
+    const request = values ? encodeValues(values, multiValue) : text
     return JSON.stringify({ status: ok ? 1 : 0, request, ...(price !== undefined && { price }) })
   }
-  if (!ok || many || BARE.has(fields.action ?? '')) return said
-  return price === undefined ? `OK|${said}` : `OK|${said}|${price}`
+  if (!ok || batch || WITHOUT_OK.has(fields.action ?? '')) return text
+  return price === undefined ? `OK|${text}` : `OK|${text}|${price}`
 }
 
-/** CaptchaAI says v3's in words, without what the vendor puts before their names. */
-function severally(values: Readonly<Record<string, unknown>>, several: Several): string | object {
-  if (several === 'as-objects' || !Object.hasOwn(values, 'geetest_challenge')) return values
+/** CaptchaAI writes GeeTest v3's values as text, and without the `geetest_` that the vendor's names begin with. */
+function encodeValues(values: Readonly<Record<string, unknown>>, multiValue: MultiValueFormat): string | object {
+  if (multiValue === 'object' || !Object.hasOwn(values, 'geetest_challenge')) return values
   return Object.entries(values)
     .map(([name, value]) => `${name.replace(/^geetest_/, '')}:${value}`)
     .join(',')
 }
 
-/** Actions whose plain answer has no `OK|` before it. */
-const BARE = new Set(['getbalance', 'reportgood', 'reportbad'])
+/** Actions whose plain reply has no `OK|` before it. */
+const WITHOUT_OK = new Set(['getbalance', 'reportgood', 'reportbad'])

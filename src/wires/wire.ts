@@ -1,97 +1,123 @@
 import type { Family } from '../base/challenge.js'
-import type { ServiceEndpoint } from '../testing/service/behavior.js'
-import type { ServiceTask } from '../testing/service/task-store.js'
+import type { Money } from '../policy/money.js'
 
-/** A request as it came in, with its body read. */
+/** A request as it arrived, with its body read. */
 export interface RawRequest {
   readonly method: string
-  /** Without its query. */
+  /** Without the query. */
   readonly path: string
   readonly query: Readonly<Record<string, string>>
   readonly body: string
 }
 
-/** What a customer orders. */
-export interface Order {
-  /** Absent where the service cannot tell. */
+/** What a request asks for: `in` submits a task, `res` polls for a result. */
+export type ServiceEndpoint = 'in' | 'res' | 'balance' | 'report'
+
+/** A task as a client submits it. */
+export interface TaskRequest {
+  /** Absent if the request names no family that the wire knows. */
   readonly family?: Family | undefined
+  /** Empty for tasks about pictures. */
   readonly sitekey: string
+  /** Empty for tasks about pictures. */
   readonly pageUrl: string
-  /** In base64, where it is about pictures. */
+  /** The pictures in base64. Absent for tasks about widgets. */
   readonly pictures?: readonly string[] | undefined
-  /** What is asked about them. */
+  /** The question about the pictures. */
   readonly instruction?: string | undefined
-  /** What it is to be solved through, as a URL. */
+  /** The proxy that the service has to solve through, as a URL: `http://user:password@203.0.113.9:3128`. */
   readonly proxy?: string | undefined
-  /** The fields as they were sent, but for the key; what is not a text as JSON. */
+  /** The fields as the client sent them, without the key. Values that are not strings are JSON. */
   readonly fields: Readonly<Record<string, string>>
-  /** The error where something in it is wrong. */
-  readonly wrong?: string | undefined
+  /** The service's error code if the request is not valid. */
+  readonly error?: string | undefined
 }
 
-/** A reply of the desk's: a value, or an error's code. */
-export type Words =
+/** What a wire needs to know of a solved task to encode its answer. */
+export interface SolvedTask {
+  readonly family: Family | undefined
+  /** The fields of its {@link TaskRequest}: some services encode an answer according to them. */
+  readonly fields: Readonly<Record<string, string>>
+  /** Wall time, ms since 1970. */
+  readonly submittedAt: number
+  /** Wall time at which it was solved, ms since 1970. */
+  readonly readyAt: number
+}
+
+/** A reply before a wire encodes it: a value, or an error code of the form family. */
+export type Reply =
   | {
-      readonly ok: string
-      readonly price?: string
-      /** The task that a poll's answer belongs to. */
-      readonly task?: ServiceTask
+      readonly value: string
+      /** What the task cost, micro-dollars. */
+      readonly cost?: Money
+      /** The task whose answer `value` is. */
+      readonly task?: SolvedTask
     }
   | { readonly error: string }
 
-/** Words as they go over the wire. */
-export interface Spoken {
+/** A reply as it is sent. */
+export interface EncodedReply {
   readonly text: string
+  /** Its content type. */
   readonly type: string
+  /** The HTTP status. Default: 200. */
   readonly status?: number
 }
 
-/** A request that a wire understood. */
-export interface Understood {
+/** A request that a wire has decoded. */
+export interface DecodedRequest {
   readonly endpoint: ServiceEndpoint
   readonly key: string | undefined
   readonly keyInUrl: boolean
-  /** What was sent, but for the key. */
+  /** The fields as the client sent them, without the key. */
   readonly fields: Readonly<Record<string, string>>
-  /** At `in`. */
-  readonly order?: Order
-  /** At `in`: whether the answer comes with the task's id. */
-  readonly atOnce?: boolean
-  /** At `res` and `report`: the tasks that are meant. */
+  /** At `in`: the task to solve. */
+  readonly task?: TaskRequest
+  /** At `in`: whether the reply has to carry the answer too, as a second {@link Reply}. */
+  readonly immediate?: boolean
+  /** At `res` and `report`: the ids of the tasks. */
   readonly ids?: readonly string[]
-  /** At `report`. */
+  /** At `report`: whether the answer was accepted. */
   readonly good?: boolean
-  /** The reply, one for each task that was asked for. */
-  readonly speak: (words: readonly Words[]) => Spoken
+  /** Encodes the replies in the form that the request asked for: one for each task id, or one. */
+  readonly encode: (replies: readonly Reply[]) => EncodedReply
 }
 
-/** One wire family, as a service hears and speaks it. Gives undefined for an address that it does not have. */
-export type Wire = (request: RawRequest) => Understood | undefined
+/** The server half of one wire family: decodes a request. Returns undefined for a path that is not of this family. */
+export type Wire = (request: RawRequest) => DecodedRequest | undefined
 
-/** The word that stands for both. */
-export function word(words: Words | undefined): string {
-  if (!words) return ''
-  return 'ok' in words ? words.ok : words.error
+/** The value, or the error code. */
+export function replyText(reply: Reply | undefined): string {
+  if (!reply) return ''
+  return 'value' in reply ? reply.value : reply.error
 }
 
-/** What is wrong with pictures in base64, if anything is. */
-export function wrongPicture(pictures: readonly string[]): string | undefined {
+/** Micro-dollars as services write amounts: dollars with six decimals. */
+export function formatCost(cost: Money): string {
+  return (cost / 1e6).toFixed(6)
+}
+
+const MIN_PICTURE_BYTES = 100
+const MAX_PICTURE_BYTES = 1024 * 1024
+
+/** The error code for the first picture (in base64) that a service would not take; undefined if it takes all of them. */
+export function pictureError(pictures: readonly string[]): string | undefined {
   for (const base64 of pictures) {
     if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return 'ERROR_UPLOAD'
     const { length } = Buffer.from(base64, 'base64')
-    if (length < 100) return 'ERROR_ZERO_CAPTCHA_FILESIZE'
-    if (length > 1024 * 1024) return 'ERROR_TOO_BIG_CAPTCHA_FILESIZE'
+    if (length < MIN_PICTURE_BYTES) return 'ERROR_ZERO_CAPTCHA_FILESIZE'
+    if (length > MAX_PICTURE_BYTES) return 'ERROR_TOO_BIG_CAPTCHA_FILESIZE'
   }
   return undefined
 }
 
-/** Whether a proxy is one that a service takes: of a kind that it knows, with a port. */
+/** Whether a service would take this proxy: a protocol that it knows, a host and a port. */
 export function isProxy(proxy: string): boolean {
   return /^(?:https?|socks[45]):\/\/.+:\d{1,5}$/.test(proxy) && URL.canParse(proxy)
 }
 
-/** Values of any type as texts. */
-export function asTexts(values: Readonly<Record<string, unknown>>): Record<string, string> {
+/** The values as strings: those that are none become JSON. */
+export function toStrings(values: Readonly<Record<string, unknown>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => [
       name,
@@ -100,10 +126,10 @@ export function asTexts(values: Readonly<Record<string, unknown>>): Record<strin
   )
 }
 
-/** The fields of a JSON body; undefined if it is none. */
-export function jsonFields(body: string): Record<string, unknown> | undefined {
+/** The fields of a JSON object; undefined if the text is not one. */
+export function parseObject(text: string): Record<string, unknown> | undefined {
   try {
-    const parsed: unknown = JSON.parse(body)
+    const parsed: unknown = JSON.parse(text)
     return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
       ? (parsed as Record<string, unknown>)
       : undefined

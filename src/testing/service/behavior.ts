@@ -1,53 +1,54 @@
 import type { ServerResponse } from 'node:http'
-import type { Spoken } from '../../wires/wire.js'
-
-/** What the stand-in service can be told to misbehave on. */
-export type ServiceEndpoint = 'in' | 'res' | 'balance' | 'report'
+import type { EncodedReply, ServiceEndpoint } from '../../wires/wire.js'
 
 /**
- * What the service does in place of its usual answer. One of these, with a delay before it if you like. Under `in` the comment says
- * whether the task is made (and, in time, charged); `taken` says otherwise.
+ * What the service does in place of its normal reply: one of these, alone or with `delayMs`.
+ *
+ * At `in`, each says whether a task is created (and charged once it is solved); `taken` overrides that.
  */
 export interface Behavior {
-  /** Waits before it answers, in milliseconds; by itself: then answers as usual. */
+  /** Waits this many ms before the reply. Without another property, the reply is the normal one. */
   readonly delayMs?: number
-  /** A whole reply with this code, in the form that was asked for. No task. On a poll, a code that ends the task ends it. */
+  /**
+   * Replies with this code, in the form that the request asked for. No task. On a poll, a code that ends a task
+   * (`ERROR_CAPTCHA_UNSOLVABLE`, say) ends it.
+   */
   readonly error?: string
-  /** A web page. No task. */
+  /** Replies with a web page: this one, or (`true`) a page as proxies show it. No task. */
   readonly html?: true | string
-  /** A reply without a body. No task. */
+  /** Replies without a body. No task. */
   readonly empty?: true
-  /** Half of the usual reply, then the connection is cut. The task is made. */
+  /** Sends half of the normal reply, then closes the connection. The task is created. */
   readonly half?: true
-  /** A reply of so many bytes. No task. */
+  /** Replies with a body of this many bytes. No task. */
   readonly bytes?: number
-  /** No reply, ever; the connection stays up. The task is made. */
+  /** Never replies, and keeps the connection open. The task is created. */
   readonly hang?: true
-  /** The connection is cut in place of a reply. The task is made. */
+  /** Closes the connection in place of a reply. The task is created. */
   readonly drop?: true
-  /** The connection is cut before anything is done. No task. */
+  /** Closes the connection before anything is done. No task. */
   readonly dropBefore?: true
-  /** A reply with this status, and `body` or nothing in it. No task. */
+  /** Replies with this HTTP status, and with `body` or nothing. No task. */
   readonly status?: number
-  /** A reply with this text, under `status` or 200. No task. */
+  /** Replies with this text, with `status` or 200. No task. */
   readonly body?: string
-  /** A redirect to this address. No task. */
+  /** Redirects to this address. No task. */
   readonly redirect?: string
-  /** The task that is made (`in`) or asked for (`res`) stays unready for so many polls. */
+  /** The task that is created (`in`) or polled (`res`) is not ready for this many polls. */
   readonly pendingTimes?: number
-  /** Whether a submit makes a task all the same. */
+  /** Whether a submit creates a task. */
   readonly taken?: boolean
 }
 
-/** Whether the usual work (making a task, giving an answer) is done under this behavior. */
-export function doesWork(behavior: Behavior): boolean {
+/** Whether the service processes the request (creates a task, gives an answer) before it does what the behavior says. */
+export function processesRequest(behavior: Behavior): boolean {
   if (behavior.taken !== undefined) return behavior.taken
   const { error, html, empty, bytes, dropBefore, status, body, redirect } = behavior
-  return [error, html, empty, bytes, dropBefore, status, body, redirect].every((one) => one === undefined)
+  return [error, html, empty, bytes, dropBefore, status, body, redirect].every((value) => value === undefined)
 }
 
-/** The behaviors that were asked for, by endpoint: first those for the next calls, in order, then the standing one. */
-export class Script {
+/** The behaviors to use, by endpoint: first those queued for the next calls, in order, then the permanent one. */
+export class ScriptedReplies {
   readonly #next: Record<ServiceEndpoint, Behavior[]> = { in: [], res: [], balance: [], report: [] }
   readonly #always = new Map<ServiceEndpoint, Behavior>()
 
@@ -67,24 +68,24 @@ export class Script {
 
 const PAGE = '<!DOCTYPE html><html><head><title>Just a moment…</title></head><body><h1>503</h1></body></html>'
 
-/** Sends what the behavior says, or else the usual reply. */
-export function play(response: ServerResponse, behavior: Behavior, usual: Spoken): void {
+/** Sends what the behavior says, or else the normal reply. */
+export function respond(response: ServerResponse, behavior: Behavior, normal: EncodedReply): void {
   const { html, bytes, status, body, redirect } = behavior
   if (behavior.hang) return
   if (behavior.drop || behavior.dropBefore) response.destroy()
-  else if (behavior.half) sendHalf(response, usual.text)
+  else if (behavior.half) sendHalf(response, normal.text)
   else if (bytes !== undefined) sendBytes(response, bytes)
   else if (redirect !== undefined) send(response, 302, '', { location: redirect })
   else if (html !== undefined) send(response, status ?? 200, html === true ? PAGE : html)
   else if (behavior.empty) send(response, status ?? 200, '')
   else if (status !== undefined || body !== undefined) send(response, status ?? 200, body ?? '')
-  else send(response, usual.status ?? 200, usual.text, { 'content-type': usual.type })
+  else send(response, normal.status ?? 200, normal.text, { 'content-type': normal.type })
 }
 
 const HEADERS = { 'content-type': 'text/html; charset=UTF-8', 'cache-control': 'no-store' }
 
-function send(response: ServerResponse, status: number, text: string, more: Record<string, string> = {}): void {
-  response.writeHead(status, { ...HEADERS, ...more, 'content-length': Buffer.byteLength(text) }).end(text)
+function send(response: ServerResponse, status: number, text: string, headers: Record<string, string> = {}): void {
+  response.writeHead(status, { ...HEADERS, ...headers, 'content-length': Buffer.byteLength(text) }).end(text)
 }
 
 function sendHalf(response: ServerResponse, text: string): void {
@@ -97,13 +98,13 @@ function sendBytes(response: ServerResponse, bytes: number): void {
   const chunk = Buffer.alloc(64 * 1024, 'x')
   let left = bytes
   response.writeHead(200, HEADERS)
-  const more = (): void => {
+  const writeMore = (): void => {
     while (left > 0 && !response.destroyed) {
       const part = left >= chunk.length ? chunk : chunk.subarray(0, left)
       left -= part.length
-      if (!response.write(part)) return void response.once('drain', more)
+      if (!response.write(part)) return void response.once('drain', writeMore)
     }
     response.end()
   }
-  more()
+  writeMore()
 }

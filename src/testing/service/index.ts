@@ -1,57 +1,91 @@
 import { randomBytes } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Clock, systemClock } from '../../base/clock.js'
 import { type Money, usd } from '../../policy/money.js'
 import { Secret } from '../../secrets/secret.js'
-import { formWire, type Several } from '../../wires/form.js'
+import { formWire, type MultiValueFormat } from '../../wires/form.js'
 import { type TaskDialect, taskWire } from '../../wires/task.js'
-import type { Order, RawRequest, Understood, Wire, Words } from '../../wires/wire.js'
-import { type Behavior, doesWork, play, Script, type ServiceEndpoint } from './behavior.js'
-import { Desk, type ServiceAnswer, type ServiceTask, usualAnswer } from './task-store.js'
+import type { DecodedRequest, RawRequest, Reply, ServiceEndpoint, TaskRequest, Wire } from '../../wires/wire.js'
+import { serve } from '../shared/http.js'
+import { type Behavior, processesRequest, respond, ScriptedReplies } from './behavior.js'
+import { defaultAnswer } from './default-answer.js'
+import { type ServiceAnswer, type ServiceTask, TaskStore } from './task-store.js'
 
-export type { Order } from '../../wires/wire.js'
-export type { Behavior, ServiceEndpoint } from './behavior.js'
+export type { ServiceEndpoint, TaskRequest } from '../../wires/wire.js'
+export type { Behavior } from './behavior.js'
 export type { ServiceAnswer, ServiceTask } from './task-store.js'
 
-/** A service that the stand-in can pass for. */
+/** A service that the stand-in can imitate. */
 export type ServiceName = 'captchaai' | 'twocaptcha' | 'anticaptcha' | 'capmonster' | 'capsolver'
 
-/** How the stand-in solver service is started: keys, price, speed, and what it answers. */
+/** Options of the stand-in solver service: keys, price, speed and answers. */
 export interface ServiceOptions {
-  /** The service it passes for: its wires, its kind of task ids, what it says. Default: all wires, as 2Captcha speaks them. */
+  /**
+   * The service to imitate: its wires, its kind of task id, its replies.
+   *
+   * @default 'twocaptcha' // it speaks both the form family's and the task family's wire
+   */
   readonly as?: ServiceName | undefined
-  /** The keys that are let in, and the dollars on each. Default: one random key with $1,000, which is `service.key`. */
+  /**
+   * The keys that the service knows, and the dollars on each.
+   *
+   * @default one random key with 1,000 dollars: `service.key`
+   */
   readonly keys?: Readonly<Record<string, number>> | undefined
-  /** How many tasks may be worked on at a time. Default: no limit. */
+  /**
+   * How many tasks may be open at a time.
+   *
+   * @default Infinity
+   */
   readonly threads?: number | undefined
-  /** What is said when they are all busy. CaptchaAI says `ERROR_ZERO_BALANCE` in some places. */
+  /**
+   * The error code when all threads are busy. CaptchaAI's documentation names `ERROR_ZERO_BALANCE` in some places.
+   *
+   * @default 'ERROR_NO_SLOT_AVAILABLE'
+   */
   readonly fullError?: 'ERROR_NO_SLOT_AVAILABLE' | 'ERROR_ZERO_BALANCE' | undefined
-  /** How long a task is worked on. Default: 0. */
-  readonly solveMs?: number | ((order: Order) => number) | undefined
-  /** Dollars charged for a solved task. Default: 0.001, what `captchaAI()` imputes. */
+  /**
+   * How long a task takes, ms.
+   *
+   * @default 0
+   */
+  readonly solveMs?: number | ((task: TaskRequest) => number) | undefined
+  /**
+   * Dollars charged for a solved task.
+   *
+   * @default 0.001 // what `captchaAI()` imputes
+   */
   readonly price?: number | undefined
   /**
-   * The answer to a task: a token, or several values by name, as GeeTest's are. A function that throws leaves the task unsolved.
-   * Default: what can be read off the stand-in site's pictures; else random, and looks like the vendor's.
+   * The answer to a task: a token, or several values by name, as GeeTest's are. If the function throws, the task fails
+   * with `ERROR_CAPTCHA_UNSOLVABLE`.
+   *
+   * @default the digits in the stand-in site's pictures; for all else random values in the vendor's format
    */
   readonly answer?: ((task: ServiceTask) => ServiceAnswer) | undefined
-  /** Told of each answer when it is first given: where a stand-in verify endpoint learns which tokens are good. */
+  /**
+   * Called when a client gets an answer for the first time. Pass the token on to a vendor's stand-in (`issue`), so that
+   * its verify endpoint accepts it.
+   */
   readonly onAnswer?: ((task: ServiceTask, token: string) => void) | undefined
+  /** @default the machine's clock */
   readonly clock?: Clock | undefined
-  /** Default: any free port of 127.0.0.1. */
+  /** @default any free port of 127.0.0.1 */
   readonly port?: number | undefined
 }
 
-/** One request that the service was sent. */
+/** One request that the service received. */
 export interface ServiceRequest {
+  /** Wall time, ms since 1970. */
   readonly at: number
   readonly method: string
-  /** Without its query. */
+  /** Without the query. */
   readonly path: string
+  /** Absent for a path that the service does not have. */
   readonly endpoint: ServiceEndpoint | undefined
-  /** Its fields, from the body and the URL; the key is replaced by its fingerprint. */
+  /** The fields of body and URL. The key is replaced by its fingerprint. */
   readonly fields: Readonly<Record<string, string>>
+  /** Whether the service knows the key. */
   readonly keyOk: boolean
   readonly keyInUrl: boolean
 }
@@ -60,46 +94,49 @@ export interface ServiceRequest {
 export interface SolverService extends AsyncDisposable {
   /** For a solver's `baseUrl`. */
   readonly url: string
-  /** A key that it lets in: the first one. */
+  /** A key that the service knows: the first one. */
   readonly key: string
-  /** What it was sent, oldest first; the last 10,000. */
+  /** The requests, oldest first; the last 10,000. */
   readonly requests: readonly ServiceRequest[]
+  /** The tasks, oldest first; the last 200,000. */
   readonly tasks: readonly ServiceTask[]
   /** How many requests had a key in their URL. */
   readonly keysInUrls: number
-  /** What it charged, all keys together. */
+  /** What it has charged to all keys, micro-dollars. */
   readonly charged: Money
-  /** How many tasks it is working on. */
+  /** How many tasks are not solved yet. */
   readonly working: number
+  /** What is left on a key, micro-dollars. Default: the first key. */
   balance(key?: string): Money
-  /** Takes so many dollars from a key's balance, as another client that has it would: a thief, say. */
+  /** Charges a key as another client with that key would: a thief, say. Default: the first key. */
   spendElsewhere(dollars: number, key?: string): void
-  /** Misbehaves on the next calls of this endpoint, one behavior each, in order. */
+  /** Sets the behavior of the next calls of this endpoint: one for each call, in order. */
   next(endpoint: ServiceEndpoint, ...behaviors: Behavior[]): void
-  /** Misbehaves on every call of this endpoint until told otherwise (`undefined`). */
+  /** Sets the behavior of all calls of this endpoint that `next` does not cover. `undefined` ends it. */
   always(endpoint: ServiceEndpoint, behavior: Behavior | undefined): void
+  /** Adds a key with this deposit, in dollars. */
   addKey(key: string, dollars: number): void
-  /** No longer lets the key in. */
+  /** Removes the key: from now on the service replies `ERROR_KEY_DOES_NOT_EXIST` to it. */
   revoke(key: string): void
   close(): Promise<void>
 }
 
-const MOST_REQUESTS = 10_000
-const LARGEST_BODY = 4 * 1024 * 1024
+const MAX_REQUESTS = 10_000
+const MAX_BODY_BYTES = 4 * 1024 * 1024
 
-/** What each service speaks. */
-const SERVICES: Readonly<Record<ServiceName, { form?: Several; tasks?: TaskDialect; ids?: 'uuids' }>> = {
-  captchaai: { form: 'in-words' },
-  twocaptcha: { form: 'as-objects', tasks: { tells: true, statuses: false } },
-  anticaptcha: { tasks: { tells: true, statuses: false } },
-  capmonster: { tasks: { tells: false, statuses: false, oneType: true } },
-  capsolver: { tasks: { tells: false, statuses: true, readsAtOnce: true }, ids: 'uuids' },
+/** The wires of each service. */
+const SERVICES: Readonly<Record<ServiceName, { form?: MultiValueFormat; tasks?: TaskDialect; ids?: 'uuids' }>> = {
+  captchaai: { form: 'text' },
+  twocaptcha: { form: 'object', tasks: { reportsCost: true, errorStatuses: false } },
+  anticaptcha: { tasks: { reportsCost: true, errorStatuses: false } },
+  capmonster: { tasks: { reportsCost: false, errorStatuses: false, sameTypeWithProxy: true } },
+  capsolver: { tasks: { reportsCost: false, errorStatuses: true, solvesImagesAtOnce: true }, ids: 'uuids' },
 }
 
 /**
- * Starts a stand-in solver service that speaks the form family's wire (`in.php`, `res.php`, plain and JSON) and the task family's (JSON to
- * `createTask`, `getTaskResult` and so on), counts and keeps what it was asked, charges, and misbehaves on demand. Nothing leaves this
- * machine.
+ * Starts a stand-in solver service on loopback. It speaks the form family's wire (`in.php` and `res.php`, plain text and
+ * JSON) and the task family's (JSON to `createTask`, `getTaskResult`, …), charges, records every request, and fails on
+ * demand. Nothing leaves this machine.
  *
  * @example
  * const service = await startSolverService({ keys: { 'a-key-for-tests': 5 }, solveMs: 200 })
@@ -110,7 +147,7 @@ export async function startSolverService(options: ServiceOptions = {}): Promise<
   const { clock = systemClock, keys = { [randomBytes(16).toString('hex')]: 1000 } } = options
   const { form, tasks, ids = 'numbers' } = SERVICES[options.as ?? 'twocaptcha']
   const wires: readonly Wire[] = [...(form ? [formWire(form)] : []), ...(tasks ? [taskWire(tasks)] : [])]
-  const desk = new Desk({
+  const store = new TaskStore({
     ids,
     clock,
     keys,
@@ -118,18 +155,18 @@ export async function startSolverService(options: ServiceOptions = {}): Promise<
     fullError: options.fullError ?? 'ERROR_NO_SLOT_AVAILABLE',
     solveMs: options.solveMs ?? 0,
     price: usd(options.price ?? 0.001),
-    answer: options.answer ?? usualAnswer,
+    answer: options.answer ?? defaultAnswer,
     onAnswer: options.onAnswer,
   })
-  const script = new Script()
+  const scripted = new ScriptedReplies()
   const requests: ServiceRequest[] = []
   let keysInUrls = 0
 
   async function handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const raw = await readRequest(message)
     if (!raw) return void response.destroy()
-    const understood = hear(wires, raw)
-    const { key, keyInUrl = false, endpoint, fields = {} } = understood ?? {}
+    const request = decode(wires, raw)
+    const { key, keyInUrl = false, endpoint, fields = {} } = request ?? {}
     if (keyInUrl) keysInUrls++
     requests.push({
       at: clock.now(),
@@ -137,102 +174,76 @@ export async function startSolverService(options: ServiceOptions = {}): Promise<
       path: raw.path,
       endpoint,
       fields: key === undefined ? fields : { ...fields, key: new Secret(key).fingerprint },
-      keyOk: key !== undefined && desk.isKey(key),
+      keyOk: key !== undefined && store.isKey(key),
       keyInUrl,
     })
-    if (requests.length > MOST_REQUESTS) requests.splice(0, requests.length - MOST_REQUESTS)
-    if (!understood) return play(response, { status: 404 }, { text: '', type: 'text/plain' })
+    if (requests.length > MAX_REQUESTS) requests.splice(0, requests.length - MAX_REQUESTS)
+    if (!request) return respond(response, { status: 404 }, { text: '', type: 'text/plain' })
 
-    const behavior = script.take(understood.endpoint)
-    const usual = understood.speak(answer(desk, understood, behavior))
+    const behavior = scripted.take(request.endpoint)
+    const normal = request.encode(perform(store, request, behavior))
     if (behavior.delayMs !== undefined)
       await new Promise<void>((resolve) => void clock.after(behavior.delayMs ?? 0, resolve))
-    if (!response.destroyed) play(response, behavior, usual)
+    if (!response.destroyed) respond(response, behavior, normal)
   }
 
-  const server = createServer((message, response) => {
-    handle(message, response).catch(() => response.destroy())
-  })
-  // A connection that misbehaves is a client's business, and no reason for this process to end.
-  server.on('clientError', (_, socket) => socket.destroy())
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(options.port ?? 0, '127.0.0.1', resolve)
-  })
-  const { port } = server.address() as AddressInfo
+  const server = await serve(handle, options.port)
   const [firstKey = ''] = Object.keys(keys)
-
-  async function close(): Promise<void> {
-    if (!server.listening) return
-    await new Promise<void>((resolve) => {
-      server.close(() => resolve())
-      server.closeAllConnections()
-    })
-  }
-
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://127.0.0.1:${server.port}`,
     key: firstKey,
     requests,
     get tasks() {
-      return desk.tasks
+      return store.tasks
     },
     get keysInUrls() {
       return keysInUrls
     },
     get charged() {
-      return desk.charged
+      return store.charged
     },
     get working() {
-      return desk.working
+      return store.working
     },
-    balance: (key = firstKey) => desk.balance(key),
-    spendElsewhere: (dollars, key = firstKey) => desk.spend(key, usd(dollars)),
-    next: (endpoint, ...behaviors) => script.next(endpoint, ...behaviors),
-    always: (endpoint, behavior) => script.always(endpoint, behavior),
-    addKey: (key, dollars) => desk.addKey(key, dollars),
-    revoke: (key) => desk.revoke(key),
-    close,
-    [Symbol.asyncDispose]: close,
+    balance: (key = firstKey) => store.balance(key),
+    spendElsewhere: (dollars, key = firstKey) => store.spend(key, usd(dollars)),
+    next: (endpoint, ...behaviors) => scripted.next(endpoint, ...behaviors),
+    always: (endpoint, behavior) => scripted.always(endpoint, behavior),
+    addKey: (key, dollars) => store.addKey(key, dollars),
+    revoke: (key) => store.revoke(key),
+    close: server.close,
+    [Symbol.asyncDispose]: server.close,
   }
 }
 
-/** What the service says to a call, and does about it as far as its behavior lets it: a word for each task asked for. */
-function answer(desk: Desk, asked: Understood, behavior: Behavior): Words[] {
+/** Does what the request asks for, as far as the behavior allows it. Returns a reply for each task id, or one. */
+function perform(store: TaskStore, request: DecodedRequest, behavior: Behavior): Reply[] {
   const { error, pendingTimes } = behavior
-  const { endpoint, key, order, ids = [] } = asked
+  const { endpoint, key, task, ids = [] } = request
   if (endpoint !== 'res' && error !== undefined) return [{ error }]
-  if (!doesWork(behavior) && error === undefined) return [{ ok: '' }]
-  const refused = desk.refusesKey(key)
-  if (refused || key === undefined) return [{ error: error ?? refused ?? 'ERROR_WRONG_USER_KEY' }]
+  if (!processesRequest(behavior) && error === undefined) return [{ value: '' }]
+  const keyError = store.keyError(key)
+  if (keyError || key === undefined) return [{ error: error ?? keyError ?? 'ERROR_WRONG_USER_KEY' }]
   switch (endpoint) {
-    case 'in':
-      return order ? submit(desk, key, asked, order, pendingTimes) : [{ error: 'ERROR_BAD_PARAMETERS' }]
+    case 'in': {
+      if (!task) return [{ error: 'ERROR_BAD_PARAMETERS' }]
+      const reply = store.submit(key, task, pendingTimes ?? 0)
+      const solved = request.immediate && 'value' in reply
+      return solved ? [reply, store.poll(key, reply.value, undefined, undefined)] : [reply]
+    }
     case 'balance':
-      return [{ ok: String(desk.balance(key) / 1e6) }]
+      return [{ value: String(store.balance(key) / 1e6) }]
     case 'report':
-      return ids.map((id) => desk.report(key, id, asked.good ? 'good' : 'bad'))
+      return ids.map((id) => store.report(key, id, request.good ? 'good' : 'bad'))
     case 'res':
-      return ids.map((id) => desk.poll(key, id, pendingTimes, error))
+      return ids.map((id) => store.poll(key, id, pendingTimes, error))
   }
 }
 
-/** The task's id, and the answer where that is given at once. */
-function submit(
-  desk: Desk,
-  key: string,
-  { atOnce }: Understood,
-  order: Order,
-  pendingTimes: number | undefined,
-): Words[] {
-  const words = desk.submit(key, order, pendingTimes ?? 0)
-  return atOnce && 'ok' in words ? [words, desk.poll(key, words.ok, undefined, undefined)] : [words]
-}
-
-function hear(wires: readonly Wire[], request: RawRequest): Understood | undefined {
+function decode(wires: readonly Wire[], raw: RawRequest): DecodedRequest | undefined {
   for (const wire of wires) {
-    const understood = wire(request)
-    if (understood) return understood
+    const request = wire(raw)
+    if (request) return request
   }
   return undefined
 }
@@ -242,7 +253,7 @@ async function readRequest(message: IncomingMessage): Promise<RawRequest | undef
   let size = 0
   for await (const chunk of message as AsyncIterable<Buffer>) {
     size += chunk.length
-    if (size > LARGEST_BODY) return undefined
+    if (size > MAX_BODY_BYTES) return undefined
     chunks.push(chunk)
   }
   const url = new URL(message.url ?? '/', 'http://stand-in')

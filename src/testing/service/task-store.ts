@@ -1,87 +1,93 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import type { Family } from '../../base/challenge.js'
 import type { Clock } from '../../base/clock.js'
 import { type Money, usd, ZERO } from '../../policy/money.js'
 import { Secret } from '../../secrets/secret.js'
-import type { Order, Words } from '../../wires/wire.js'
-import { readDigits } from '../shared/picture.js'
+import type { Reply, TaskRequest } from '../../wires/wire.js'
 
-/** One task that the stand-in service was given. */
+/** One task that a client submitted to the stand-in service. */
 export interface ServiceTask {
   readonly id: string
-  readonly family: Family | undefined
+  /** Absent if the service does not know the family that the client asked for. */
+  readonly family: TaskRequest['family']
   readonly sitekey: string
   readonly pageUrl: string
-  /** In base64, where it is about pictures. */
+  /** The pictures in base64. Absent for tasks about widgets. */
   readonly pictures?: readonly string[] | undefined
-  /** What was asked about them. */
+  /** The question about the pictures. */
   readonly instruction?: string | undefined
-  /** What it is to be solved through, as it was told: `http://user:password@203.0.113.9:3128`. */
+  /** The proxy that the client asked to solve through: `http://user:password@203.0.113.9:3128`. */
   readonly proxy?: string | undefined
-  /** The fields it was submitted with, but for the key. */
+  /** The fields that it was submitted with, without the key. */
   readonly fields: Readonly<Record<string, string>>
   /** The fingerprint of the key that submitted it, as in audit records. */
   readonly key: string
+  /** Wall time, ms since 1970. */
   readonly submittedAt: number
-  /** When it is, or will be, solved. */
+  /** Wall time at which it is, or will be, solved; ms since 1970. */
   readonly readyAt: number
   readonly state: 'working' | 'ready' | 'failed'
-  /** What the account was charged for it. Charged once it is solved, whether or not anybody asks for the answer. */
+  /** What the account was charged for it, micro-dollars. Charged once solved, even if no client polls for the answer. */
   readonly charged: Money
+  /** How often a client has polled for it. */
   readonly polls: number
-  /** The answer, once it was given. */
+  /** The answer, once a poll has got it. */
   readonly answer?: string | undefined
+  /** What a client has reported about the answer. */
   readonly report?: 'good' | 'bad' | undefined
 }
 
-/** What is answered: a token, or several values by name. */
+/** An answer: a token, or several values by name. */
 export type ServiceAnswer = string | Readonly<Record<string, string>>
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
-type DeskTask = Writable<ServiceTask> & { pendingLeft: number }
+type StoredTask = Writable<ServiceTask> & { pendingLeft: number }
 
 interface Account {
-  readonly mark: string
-  /** What it holds, before what is charged for tasks. */
-  readonly paidIn: Money
+  readonly fingerprint: string
+  /** The deposit, before charges. Micro-dollars. */
+  readonly deposited: Money
+  /** Micro-dollars. */
   spent: number
-  /** How many of its tasks are being worked on. */
+  /** How many of its tasks are not solved yet. */
   working: number
 }
 
-export interface DeskOptions {
+export interface TaskStoreOptions {
   readonly clock: Clock
+  /** The dollars on each key. */
   readonly keys: Readonly<Record<string, number>>
+  /** How many tasks may be open at a time. */
   readonly threads: number
+  /** The error code when `threads` tasks are open. */
   readonly fullError: string
-  readonly solveMs: number | ((order: Order) => number)
-  /** How tasks are numbered. */
+  readonly solveMs: number | ((task: TaskRequest) => number)
   readonly ids: 'numbers' | 'uuids'
   readonly price: Money
   readonly answer: (task: ServiceTask) => ServiceAnswer
   readonly onAnswer: ((task: ServiceTask, token: string) => void) | undefined
 }
 
-const MOST_TASKS = 200_000
+const MAX_TASKS = 200_000
 const ENDS_A_TASK = /UNSOLVABLE|TIMEOUT|DUPLICATES|PROXY/
 
-/** The service behind its counter: keys, balances, threads and tasks. Knows nothing of HTTP. */
-export class Desk {
-  readonly #options: DeskOptions
+/** The service without HTTP: keys, balances, threads and tasks. */
+export class TaskStore {
+  readonly #options: TaskStoreOptions
   readonly #accounts = new Map<string, Account>()
-  readonly #tasks = new Map<string, DeskTask>()
-  /** Tasks not yet solved. */
-  readonly #open = new Set<DeskTask>()
+  readonly #tasks = new Map<string, StoredTask>()
+  /** Tasks that are not solved yet. */
+  readonly #open = new Set<StoredTask>()
   #lastId = 7_000_000_000 + randomBytes(3).readUIntBE(0, 3)
   #charged = 0
 
-  constructor(options: DeskOptions) {
+  constructor(options: TaskStoreOptions) {
     this.#options = options
     for (const [key, dollars] of Object.entries(options.keys)) this.addKey(key, dollars)
   }
 
   addKey(key: string, dollars: number): void {
-    this.#accounts.set(key, { mark: new Secret(key).fingerprint, paidIn: usd(dollars), spent: 0, working: 0 })
+    const { fingerprint } = new Secret(key)
+    this.#accounts.set(key, { fingerprint, deposited: usd(dollars), spent: 0, working: 0 })
   }
 
   revoke(key: string): void {
@@ -93,79 +99,79 @@ export class Desk {
   }
 
   get tasks(): readonly ServiceTask[] {
-    this.#work()
+    this.#solveDue()
     return [...this.#tasks.values()]
   }
 
   get charged(): Money {
-    this.#work()
+    this.#solveDue()
     return this.#charged as Money
   }
 
   get working(): number {
-    this.#work()
+    this.#solveDue()
     return this.#open.size
   }
 
   balance(key: string): Money {
-    this.#work()
+    this.#solveDue()
     const account = this.#accounts.get(key)
-    return account ? (Math.max(account.paidIn - account.spent, 0) as Money) : ZERO
+    return account ? (Math.max(account.deposited - account.spent, 0) as Money) : ZERO
   }
 
-  /** Takes money from an account, as another client with its key would. */
+  /** Charges an account as another client with its key would. */
   spend(key: string, amount: Money): void {
     const account = this.#accounts.get(key)
     if (account) account.spent += amount
     this.#charged += account ? amount : 0
   }
 
-  /** Why a key is not let in, or undefined. */
-  refusesKey(key: string | undefined): string | undefined {
+  /** The error code for a key that is missing or unknown; undefined for one that is known. */
+  keyError(key: string | undefined): string | undefined {
     if (!key) return 'ERROR_WRONG_USER_KEY'
     return this.#accounts.has(key) ? undefined : 'ERROR_KEY_DOES_NOT_EXIST'
   }
 
-  submit(key: string, order: Order, pendingTimes: number): Words {
-    this.#work()
+  submit(key: string, request: TaskRequest, pendingTimes: number): Reply {
+    this.#solveDue()
     const account = this.#accounts.get(key)
     if (!account) return { error: 'ERROR_KEY_DOES_NOT_EXIST' }
-    if (order.wrong !== undefined) return { error: order.wrong }
+    if (request.error !== undefined) return { error: request.error }
     const { price, threads, fullError, clock, solveMs } = this.#options
-    if (account.paidIn - account.spent - account.working * price < price) return { error: 'ERROR_ZERO_BALANCE' }
+    if (account.deposited - account.spent - account.working * price < price) return { error: 'ERROR_ZERO_BALANCE' }
     if (this.#open.size >= threads) return { error: fullError }
     const submittedAt = clock.now()
-    const task: DeskTask = {
+    const task: StoredTask = {
       id: this.#options.ids === 'uuids' ? randomUUID() : String(++this.#lastId),
-      family: order.family,
-      sitekey: order.sitekey,
-      pageUrl: order.pageUrl,
-      pictures: order.pictures,
-      instruction: order.instruction,
-      proxy: order.proxy,
-      fields: order.fields,
-      key: account.mark,
+      family: request.family,
+      sitekey: request.sitekey,
+      pageUrl: request.pageUrl,
+      pictures: request.pictures,
+      instruction: request.instruction,
+      proxy: request.proxy,
+      fields: request.fields,
+      key: account.fingerprint,
       submittedAt,
       state: 'working',
       charged: ZERO,
       polls: 0,
-      readyAt: submittedAt + (typeof solveMs === 'number' ? solveMs : solveMs(order)),
+      readyAt: submittedAt + (typeof solveMs === 'number' ? solveMs : solveMs(request)),
       pendingLeft: pendingTimes,
     }
     this.#tasks.set(task.id, task)
     this.#open.add(task)
     account.working++
-    if (this.#tasks.size > MOST_TASKS) this.#forgetOldest()
-    this.#work()
-    return { ok: task.id }
+    if (this.#tasks.size > MAX_TASKS) this.#deleteOldest()
+    this.#solveDue()
+    return { value: task.id }
   }
 
-  poll(key: string, id: string, pendingTimes: number | undefined, error: string | undefined): Words {
+  poll(key: string, id: string, pendingTimes: number | undefined, error: string | undefined): Reply {
     const task = this.#find(key, id)
     if ('error' in task) return task
     task.polls++
     if (pendingTimes !== undefined) task.pendingLeft = pendingTimes
-    this.#work()
+    this.#solveDue()
     if (error !== undefined) {
       if (ENDS_A_TASK.test(error)) this.#fail(key, task)
       return { error }
@@ -184,11 +190,11 @@ export class Desk {
       task.answer = answer
       this.#options.onAnswer?.(task, answer)
     }
-    return { ok: task.answer, price: (task.charged / 1e6).toFixed(6), task }
+    return { value: task.answer, cost: task.charged, task }
   }
 
-  /** Several values as JSON: each wire says them its own way. */
-  #answer(task: DeskTask): string | undefined {
+  /** Several values become JSON, which each wire encodes in its own way. */
+  #answer(task: StoredTask): string | undefined {
     try {
       const answer = this.#options.answer(task)
       return typeof answer === 'string' ? answer : JSON.stringify(answer)
@@ -197,39 +203,39 @@ export class Desk {
     }
   }
 
-  report(key: string, id: string, report: 'good' | 'bad'): Words {
+  report(key: string, id: string, report: 'good' | 'bad'): Reply {
     const task = this.#find(key, id)
     if ('error' in task) return task
     if (task.report) return { error: 'ERROR_DUPLICATE_REPORT' }
     task.report = report
-    return { ok: 'OK_REPORT_RECORDED' }
+    return { value: 'OK_REPORT_RECORDED' }
   }
 
-  #find(key: string, id: string): DeskTask | { error: string } {
+  #find(key: string, id: string): StoredTask | { error: string } {
     if (!/^(?:\d{1,20}|[\da-f-]{36})$/.test(id)) return { error: 'ERROR_WRONG_ID_FORMAT' }
     const task = this.#tasks.get(id)
-    return task && task.key === this.#accounts.get(key)?.mark ? task : { error: 'ERROR_WRONG_CAPTCHA_ID' }
+    return task && task.key === this.#accounts.get(key)?.fingerprint ? task : { error: 'ERROR_WRONG_CAPTCHA_ID' }
   }
 
-  /** Solves what has been worked on for long enough, and charges for it. */
-  #work(): void {
+  /** Marks the tasks as solved whose time has passed, and charges for them. */
+  #solveDue(): void {
     const now = this.#options.clock.now()
-    const alike = typeof this.#options.solveMs === 'number'
+    const sameDuration = typeof this.#options.solveMs === 'number'
     for (const task of this.#open) {
       if (task.readyAt > now) {
-        // All take the same time, so those behind it are not ready either.
-        if (alike) break
+        // All tasks take the same time, so the later ones are not ready either.
+        if (sameDuration) break
         continue
       }
       if (task.pendingLeft > 0) continue
       task.state = 'ready'
-      this.#end(task)
+      this.#close(task)
       this.#charge(task, this.#options.price)
     }
   }
 
-  #fail(key: string, task: DeskTask): void {
-    if (task.state === 'working') this.#end(task)
+  #fail(key: string, task: StoredTask): void {
+    if (task.state === 'working') this.#close(task)
     task.state = 'failed'
     const account = this.#accounts.get(key)
     if (account) account.spent -= task.charged
@@ -237,57 +243,26 @@ export class Desk {
     task.charged = ZERO
   }
 
-  #end(task: DeskTask): void {
+  #close(task: StoredTask): void {
     this.#open.delete(task)
-    const account = this.#account(task)
+    const account = this.#accountOf(task)
     if (account) account.working--
   }
 
-  #charge(task: DeskTask, price: Money): void {
+  #charge(task: StoredTask, price: Money): void {
     task.charged = price
     this.#charged += price
-    const account = this.#account(task)
+    const account = this.#accountOf(task)
     if (account) account.spent += price
   }
 
-  #forgetOldest(): void {
+  #deleteOldest(): void {
     const [oldest] = this.#tasks.keys()
     if (oldest !== undefined) this.#tasks.delete(oldest)
   }
 
-  #account(task: DeskTask): Account | undefined {
-    for (const account of this.#accounts.values()) if (account.mark === task.key) return account
+  #accountOf(task: StoredTask): Account | undefined {
+    for (const account of this.#accounts.values()) if (account.fingerprint === task.key) return account
     return undefined
   }
-}
-
-/** What the service answers where nobody says: what it can read off the stand-in site's pictures, else anything. */
-export function usualAnswer({ family, pictures = [], instruction, sitekey, fields }: ServiceTask): ServiceAnswer {
-  if (family === 'geetest') return geetestAnswer(sitekey, fields.challenge)
-  const read = pictures.map((base64) => readDigits(Buffer.from(base64, 'base64')))
-  if (family === 'image') return read[0] ?? randomBytes(3).toString('hex')
-  if (family === 'bls') {
-    const meant = read.flatMap((digits, at) => (digits === instruction ? [at + 1] : []))
-    return JSON.stringify(meant.length > 0 ? meant : [1])
-  }
-  return randomToken()
-}
-
-function geetestAnswer(sitekey: string, challenge: string | undefined): ServiceAnswer {
-  const hex = (bytes: number) => randomBytes(bytes).toString('hex')
-  if (challenge === undefined) {
-    const times = { lot_number: hex(16), gen_time: String(Math.floor(Date.now() / 1000)) }
-    return { captcha_id: sitekey, ...times, pass_token: hex(32), captcha_output: randomBytes(90).toString('base64') }
-  }
-  const validate = hex(16)
-  return {
-    geetest_challenge: challenge + hex(1),
-    geetest_validate: validate,
-    geetest_seccode: `${validate}|jordan`,
-  }
-}
-
-/** A token that looks like reCAPTCHA's. */
-function randomToken(): string {
-  return `03AF${randomBytes(360).toString('base64url')}`
 }

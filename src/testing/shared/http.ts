@@ -37,13 +37,13 @@ export async function serve(
 const HOST = /^[a-z0-9.-]{1,253}(?::\d{1,5})?$/
 
 /** The origin that a browser asked: a server's own, or what whoever stands before it says that it was. */
-export function askedOrigin({ headers }: IncomingMessage, own: string): string {
+export function requestedOrigin({ headers }: IncomingMessage, own: string): string {
   const host = headers['x-forwarded-host']
   if (typeof host !== 'string' || !HOST.test(host)) return own
   return `${headers['x-forwarded-proto'] === 'http' ? 'http' : 'https'}://${host}`
 }
 
-const LARGEST_FORM = 1_000_000
+const MAX_BODY_LENGTH = 1_000_000
 
 /** The fields of a form that was posted; undefined if it is too long to be one of ours. */
 export async function readForm(request: IncomingMessage): Promise<URLSearchParams | undefined> {
@@ -56,7 +56,7 @@ export async function readText(request: IncomingMessage): Promise<string | undef
   let text = ''
   for await (const chunk of request) {
     text += chunk
-    if (text.length > LARGEST_FORM) return undefined
+    if (text.length > MAX_BODY_LENGTH) return undefined
   }
   return text
 }

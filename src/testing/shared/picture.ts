@@ -22,7 +22,7 @@ const WIDE = 5
 const HIGH = 7
 /** Bars left and right of the digits say where they begin and how large they are. */
 const BAR = 2
-const LARGEST_SIDE = 4_000
+const MAX_SIDE = 4_000
 
 /** A PNG with digits in black on white, between two bars. `scale` is the side of one dot, in pixels. */
 export function drawDigits(digits: string, scale = 5): Buffer {
@@ -117,7 +117,7 @@ function decode(png: Buffer): { width: number; height: number; grey: Uint8Array 
     png[28],
   ]
   const samples = SAMPLES[colours]
-  if (depth !== 8 || interlaced !== 0 || !samples || width > LARGEST_SIDE || height > LARGEST_SIDE) return undefined
+  if (depth !== 8 || interlaced !== 0 || !samples || width > MAX_SIDE || height > MAX_SIDE) return undefined
   const parts: Buffer[] = []
   for (let at = 8; at + 8 <= png.length; ) {
     const length = png.readUInt32BE(at)

@@ -29,7 +29,7 @@ export interface StandIn<B, D = TokenDetails, A = string> extends AsyncDisposabl
 }
 
 /** What each vendor's own half works with: a server that runs, the tokens that it gives out, and what it was told to do. */
-export interface Workings<B> {
+export interface StandInServer<B> {
   readonly clock: Clock
   readonly tokens: Tokens
   /** Its own address. */
@@ -37,7 +37,7 @@ export interface Workings<B> {
   /** How widgets behave, by sitekey. */
   readonly behaviors: ReadonlyMap<string, B>
   /** How the widgets of a sitekey behave, after the time that they take for it. */
-  behavior(sitekey: string): Promise<Partial<B>>
+  nextBehavior(sitekey: string): Promise<Partial<B>>
   /** The stand-in, with what is its own. */
   standIn<M extends object>(verifyPath: string, own: M): Omit<StandIn<B>, keyof M> & M
 }
@@ -47,7 +47,7 @@ export async function startStandIn<B extends { readonly afterMs?: number | undef
   rules: TokenRules,
   { clock = systemClock, port }: StandInOptions,
   handle: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>,
-): Promise<Workings<B>> {
+): Promise<StandInServer<B>> {
   const tokens = new Tokens(clock, rules)
   const behaviors = new Map<string, B>()
   const server = await serve(handle, port)
@@ -57,7 +57,7 @@ export async function startStandIn<B extends { readonly afterMs?: number | undef
     tokens,
     url,
     behaviors,
-    async behavior(sitekey) {
+    async nextBehavior(sitekey) {
       const { afterMs = 0 } = behaviors.get(sitekey) ?? {}
       if (afterMs > 0) await new Promise<void>((resolve) => void clock.after(afterMs, resolve))
       return behaviors.get(sitekey) ?? {}

@@ -39,7 +39,7 @@ export interface TokenDetails {
 export interface TokenRules {
   /** How tokens begin. */
   readonly prefix: string
-  readonly livesMs: number
+  readonly ttlMs: number
   /** Whether a token is good for more than one use. Default: false. */
   readonly reusable?: boolean | undefined
   /** The published secrets, by the sitekeys that they are published with. */
@@ -48,7 +48,7 @@ export interface TokenRules {
   readonly verifyTest: (secret: string, response: string, now: string) => Verification | undefined
 }
 
-const MOST_TOKENS = 100_000
+const MAX_TOKENS = 100_000
 
 /** A vendor's side of tokens: given out, good for one use within a time, for one site. */
 export class Tokens {
@@ -71,7 +71,7 @@ export class Tokens {
     const { sitekey, action, score, cdata, hostname = '127.0.0.1' } = details
     const token = details.token ?? `${this.#rules.prefix}${randomBytes(60).toString('base64url')}`
     this.#issued.set(token, { token, sitekey, action, score, cdata, hostname, at: this.#clock.now(), used: false })
-    if (this.#issued.size > MOST_TOKENS) {
+    if (this.#issued.size > MAX_TOKENS) {
       const [oldest] = this.#issued.keys()
       if (oldest !== undefined) this.#issued.delete(oldest)
     }
@@ -90,7 +90,7 @@ export class Tokens {
     if (!secret.startsWith('secret-of-')) return refuse('invalid-input-secret')
     const issued = this.#issued.get(response)
     if (!issued || this.secretFor(issued.sitekey) !== secret) return refuse('invalid-input-response')
-    if ((issued.used && !this.#rules.reusable) || this.#clock.now() - issued.at > this.#rules.livesMs)
+    if ((issued.used && !this.#rules.reusable) || this.#clock.now() - issued.at > this.#rules.ttlMs)
       return refuse('timeout-or-duplicate')
     issued.used = true
     const { hostname, action, score, cdata, at } = issued

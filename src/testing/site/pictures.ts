@@ -13,7 +13,7 @@ interface Shown {
   readonly asked: string
 }
 
-const MOST_SHOWN = 1_000
+const MAX_SHOWN = 1_000
 const PICTURE = /^\/picture\/([a-f0-9]{16})\/(text|[1-9])\.png$/
 
 /**
@@ -36,7 +36,7 @@ export class SitePictures {
       ;[cells[at], cells[other]] = [cells[other] ?? asked, cells[at] ?? asked]
     }
     this.#shown.set(id, { text: '', cells, asked })
-    if (this.#shown.size > MOST_SHOWN) this.#shown.delete(this.#shown.keys().next().value ?? '')
+    if (this.#shown.size > MAX_SHOWN) this.#shown.delete(this.#shown.keys().next().value ?? '')
     return make({ id, asked, otherUrl })
   }
 

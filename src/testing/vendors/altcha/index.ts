@@ -31,9 +31,9 @@ export interface StandInAltcha extends AsyncDisposable {
 }
 
 const ALGORITHM = 'SHA-256'
-const LIVES_MS = 1_200_000
+const CHALLENGE_TTL_MS = 1_200_000
 const ANY_ORIGIN = { 'access-control-allow-origin': '*' }
-const MOST_REMEMBERED = 10_000
+const MAX_REMEMBERED = 10_000
 
 /**
  * Starts the server's half of ALTCHA on loopback: challenges of the first version of its protocol (SHA-256), which every widget
@@ -66,7 +66,7 @@ export async function startAltcha(options: AltchaOptions = {}): Promise<StandInA
   }
 
   function challenge(): object {
-    const expires = Math.floor((clock.now() + LIVES_MS) / 1000)
+    const expires = Math.floor((clock.now() + CHALLENGE_TTL_MS) / 1000)
     const salt = `${randomBytes(12).toString('hex')}?expires=${expires}&`
     const wanted = hash(salt, randomInt(hardest))
     return { algorithm: ALGORITHM, challenge: wanted, maxnumber: hardest, salt, signature: sign(wanted) }
@@ -79,7 +79,7 @@ export async function startAltcha(options: AltchaOptions = {}): Promise<StandInA
     if (!same(sign(answer.challenge), answer.signature)) return refuse('invalid-input-response')
     const expires = Number(/[?&]expires=(\d{1,12})(?:&|$)/.exec(answer.salt)?.[1])
     if (!(expires * 1000 > clock.now()) || used.has(answer.challenge)) return refuse('timeout-or-duplicate')
-    if (used.size >= MOST_REMEMBERED) used.clear()
+    if (used.size >= MAX_REMEMBERED) used.clear()
     used.add(answer.challenge)
     return { success: true }
   }

@@ -1,8 +1,8 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { askedOrigin, readForm, reply } from '../../shared/http.js'
+import { readForm, reply, requestedOrigin } from '../../shared/http.js'
 import { type StandIn, type StandInOptions, startStandIn } from '../../shared/stand-in.js'
-import { calling } from '../../shared/text.js'
+import { callScript } from '../../shared/text.js'
 import { refuse, type TokenDetails, type TokenRules, type Verification } from '../../shared/tokens.js'
 import type { VendorStandIn } from '../route.js'
 import { api, boxApi, boxFrame, enforcementFrame } from './script.js'
@@ -24,8 +24,8 @@ export interface StandInArkose extends StandIn<ArkoseBehavior>, VendorStandIn {
   readonly blobs: readonly string[]
 }
 
-const RULES: TokenRules = { prefix: '', livesMs: 300_000, testSecrets: {}, verifyTest: () => undefined }
-const MOST_BLOBS = 1_000
+const RULES: TokenRules = { prefix: '', ttlMs: 300_000, testSecrets: {}, verifyTest: () => undefined }
+const MAX_BLOBS = 1_000
 
 /**
  * Starts a stand-in Arkose on loopback. Pages load its scripts as they would the real ones.
@@ -43,13 +43,13 @@ export async function startArkose(options: StandInOptions = {}): Promise<StandIn
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname } = new URL(request.url ?? '/', url)
-    const base = askedOrigin(request, url)
+    const base = requestedOrigin(request, url)
     const json = (said: object) =>
       reply(response, 'json', JSON.stringify(said), { headers: { 'access-control-allow-origin': '*' } })
     const [, first, second = '', third = '', fourth = ''] = pathname.split('/')
     switch (`${first}/${second === 'gt2' ? second : third}`) {
       case 'v2/api.js':
-        return reply(response, 'javascript', calling(api, { base, key: second }))
+        return reply(response, 'javascript', callScript(api, { base, key: second }))
       case 'v2/settings':
         return json({})
       case 'v2/enforcement.stand-in.html':
@@ -57,7 +57,7 @@ export async function startArkose(options: StandInOptions = {}): Promise<StandIn
       case 'fc/gt2':
         return json(await session(fourth, await readForm(request), base))
       case 'fc/':
-        if (second === 'api') return reply(response, 'javascript', calling(boxApi, { base }))
+        if (second === 'api') return reply(response, 'javascript', callScript(boxApi, { base }))
         if (second === 'gc') return reply(response, 'html', framePage(boxFrame))
         if (second === 'ca') return json(complete((await readForm(request))?.get('session_token') ?? ''))
         return reply(response, 'html', '', { status: 404 })
@@ -69,11 +69,11 @@ export async function startArkose(options: StandInOptions = {}): Promise<StandIn
   }
 
   async function session(sitekey: string, form: URLSearchParams | undefined, base: string): Promise<object> {
-    const { suppresses = false } = await workings.behavior(sitekey)
+    const { suppresses = false } = await workings.nextBehavior(sitekey)
     const token = sessionToken(sitekey, base)
     const details = { sitekey, token, hostname: form?.get('host') ?? '' }
     if (form?.has('blob')) blobs.push(form.get('blob') ?? '')
-    if (blobs.length > MOST_BLOBS) blobs.shift()
+    if (blobs.length > MAX_BLOBS) blobs.shift()
     const ended = suppresses && !form?.has('box')
     if (ended) tokens.issue(details)
     else sessions.set(token, details)

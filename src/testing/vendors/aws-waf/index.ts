@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readForm, reply } from '../../shared/http.js'
 import { type StandIn, type StandInOptions, startStandIn } from '../../shared/stand-in.js'
-import { calling } from '../../shared/text.js'
+import { callScript } from '../../shared/text.js'
 import { refuse, type TokenDetails, type TokenRules } from '../../shared/tokens.js'
 import { captcha } from './script.js'
 
@@ -21,7 +21,7 @@ export interface StandInAwsWaf extends StandIn<AwsWafBehavior> {}
 
 const RULES: TokenRules = {
   prefix: '',
-  livesMs: 300_000,
+  ttlMs: 300_000,
   reusable: true,
   testSecrets: {},
   verifyTest: () => undefined,
@@ -47,9 +47,9 @@ export async function startAwsWaf(options: StandInOptions = {}): Promise<StandIn
     const hostname = searchParams.get('host') ?? ''
     switch (pathname) {
       case '/jsapi.js':
-        return reply(response, 'javascript', calling(captcha, { base: url }))
+        return reply(response, 'javascript', callScript(captcha, { base: url }))
       case '/verify': {
-        await workings.behavior(sitekey)
+        await workings.nextBehavior(sitekey)
         return json({ token: tokenFor({ sitekey, hostname }) })
       }
       // One that no puzzle stands behind is known to nobody.

@@ -40,10 +40,10 @@ interface Challenge {
   readonly expires: number
 }
 
-const CHALLENGE_LIVES_MS = 600_000
-const TOKEN_LIVES_MS = 1_200_000
+const CHALLENGE_TTL_MS = 600_000
+const TOKEN_TTL_MS = 1_200_000
 const SALT_LENGTH = 32
-const MOST_CHALLENGES = 10_000
+const MAX_CHALLENGES = 10_000
 const CORS = {
   'access-control-allow-origin': '*',
   'access-control-allow-headers': 'content-type',
@@ -62,7 +62,7 @@ export async function startCap(options: CapOptions = {}): Promise<StandInCap> {
   const { clock = systemClock, work = { puzzles: 5, digits: 1 } } = options
   const tokens = new Tokens(clock, {
     prefix: 'cap_',
-    livesMs: TOKEN_LIVES_MS,
+    ttlMs: TOKEN_TTL_MS,
     testSecrets: {},
     verifyTest: () => undefined,
   })
@@ -90,8 +90,8 @@ export async function startCap(options: CapOptions = {}): Promise<StandInCap> {
   function give(sitekey: string): object {
     if (behaviors.get(sitekey)?.fails === 'challenge') return { error: 'Invalid site key' }
     const token = randomBytes(25).toString('hex')
-    const expires = clock.now() + CHALLENGE_LIVES_MS
-    if (challenges.size >= MOST_CHALLENGES) challenges.clear()
+    const expires = clock.now() + CHALLENGE_TTL_MS
+    if (challenges.size >= MAX_CHALLENGES) challenges.clear()
     challenges.set(token, { sitekey, expires })
     return { challenge: { c: work.puzzles, s: SALT_LENGTH, d: work.digits }, token, expires }
   }
@@ -108,7 +108,7 @@ export async function startCap(options: CapOptions = {}): Promise<StandInCap> {
       solutions.length === work.puzzles &&
       solutions.every((nonce, index) => solves(token, index + 1, nonce))
     if (!sound) return { success: false, error: 'Invalid solution' }
-    return { success: true, token: tokens.issue({ sitekey }), expires: clock.now() + TOKEN_LIVES_MS }
+    return { success: true, token: tokens.issue({ sitekey }), expires: clock.now() + TOKEN_TTL_MS }
   }
 
   /** The puzzles follow from the challenge's token: the hash of salt and nonce has to begin with the target. */

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { askedOrigin, readForm, reply } from '../../shared/http.js'
+import { readForm, reply, requestedOrigin } from '../../shared/http.js'
 import { type StandIn, type StandInOptions, startStandIn } from '../../shared/stand-in.js'
-import { calling } from '../../shared/text.js'
+import { callScript } from '../../shared/text.js'
 import { refuse, type TokenDetails, type TokenRules } from '../../shared/tokens.js'
 import type { VendorStandIn } from '../route.js'
 import { widgets } from './script-v1.js'
@@ -27,7 +27,7 @@ export interface FriendlyBehavior {
  */
 export interface StandInFriendly extends StandIn<FriendlyBehavior>, VendorStandIn {}
 
-const RULES: TokenRules = { prefix: '', livesMs: 300_000, testSecrets: {}, verifyTest: () => undefined }
+const RULES: TokenRules = { prefix: '', ttlMs: 300_000, testSecrets: {}, verifyTest: () => undefined }
 
 const CDN = 'https://cdn.jsdelivr.net'
 const VENDOR_ADDRESSES = [
@@ -63,18 +63,18 @@ export async function startFriendly(options: StandInOptions = {}): Promise<Stand
       return reply(
         response,
         'javascript',
-        calling(widgets, { base: apiFor(request, 'https://api.friendlycaptcha.com'), passes }),
+        callScript(widgets, { base: apiFor(request, 'https://api.friendlycaptcha.com'), passes }),
         { headers: OPEN },
       )
     }
     if (/^\/npm\/@friendlycaptcha\/sdk(?:@[\d.]+)?\/site(?:\.compat)?(?:\.min)?\.js$/.test(pathname)) {
-      return reply(response, 'javascript', calling(site, { base: apiFor(request, 'https://global.frcapi.com') }), {
+      return reply(response, 'javascript', callScript(site, { base: apiFor(request, 'https://global.frcapi.com') }), {
         headers: OPEN,
       })
     }
     switch (pathname) {
       case '/api/v1/puzzle':
-        await workings.behavior(sitekey)
+        await workings.nextBehavior(sitekey)
         return json({ data: { puzzle: puzzleFor({ sitekey }) } })
       case '/api/v1/siteverify':
         return json(...(await verifyV1(request)))
@@ -83,7 +83,7 @@ export async function startFriendly(options: StandInOptions = {}): Promise<Stand
       case '/api/v2/captcha/widget':
         return reply(response, 'html', WIDGET_PAGE)
       case '/api/v2/captcha/activate':
-        return json({ interactive: !(await workings.behavior(sitekey)).passes })
+        return json({ interactive: !(await workings.nextBehavior(sitekey)).passes })
       case '/api/v2/captcha/quote':
         return json({ response: tokenFor({ sitekey }) })
       case '/api/v2/captcha/siteverify':
@@ -95,7 +95,7 @@ export async function startFriendly(options: StandInOptions = {}): Promise<Stand
 
   /** What a script asks: the vendor's API where the script was asked for at the vendor's place, else this server. */
   function apiFor(request: IncomingMessage, vendors: string): string {
-    const asked = askedOrigin(request, url)
+    const asked = requestedOrigin(request, url)
     return asked === CDN ? vendors : asked
   }
 
@@ -104,7 +104,7 @@ export async function startFriendly(options: StandInOptions = {}): Promise<Stand
     const bytes = Buffer.alloc(32)
     bytes.writeUInt32BE(Math.floor(clock.now() / 1000))
     bytes[12] = 1
-    bytes[13] = RULES.livesMs / 300_000
+    bytes[13] = RULES.ttlMs / 300_000
     bytes[14] = PUZZLES
     randomBytes(8).copy(bytes, 24)
     return tokens.issue({ ...details, token: `${randomBytes(16).toString('hex')}.${bytes.toString('base64')}` })

@@ -1,9 +1,9 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Answer } from '../../../base/challenge.js'
-import { askedOrigin, readForm, reply } from '../../shared/http.js'
+import { readForm, reply, requestedOrigin } from '../../shared/http.js'
 import { type StandIn, type StandInOptions, startStandIn } from '../../shared/stand-in.js'
-import { calling } from '../../shared/text.js'
+import { callScript } from '../../shared/text.js'
 import type { TokenRules } from '../../shared/tokens.js'
 import type { VendorStandIn } from '../route.js'
 import { loader, mainPart3, mainPart4 } from './script.js'
@@ -37,10 +37,10 @@ export interface StandInGeetest extends StandIn<GeetestBehavior, GeetestDetails,
   register(gt: string): string
 }
 
-const LIVES_MS = 600_000
-const MOST_CHALLENGES = 100_000
+const TTL_MS = 600_000
+const MAX_CHALLENGES = 100_000
 
-const RULES: TokenRules = { prefix: '', livesMs: LIVES_MS, testSecrets: {}, verifyTest: () => undefined }
+const RULES: TokenRules = { prefix: '', ttlMs: TTL_MS, testSecrets: {}, verifyTest: () => undefined }
 
 /**
  * Starts a stand-in GeeTest on loopback. Pages load its loaders as they would the real ones.
@@ -65,9 +65,9 @@ export async function startGeetest(options: StandInOptions = {}): Promise<StandI
     }
     switch (pathname) {
       case '/static/tools/gt.js':
-        return reply(response, 'javascript', calling(loader, { base: askedOrigin(request, url), v4: false }))
+        return reply(response, 'javascript', callScript(loader, { base: requestedOrigin(request, url), v4: false }))
       case '/v4/gt4.js':
-        return reply(response, 'javascript', calling(loader, { base: askedOrigin(request, url), v4: true }))
+        return reply(response, 'javascript', callScript(loader, { base: requestedOrigin(request, url), v4: true }))
       case '/static/js/fullpage.js':
         return reply(response, 'javascript', `(${mainPart3})()`)
       case '/v4/static/gcaptcha4.js':
@@ -103,14 +103,14 @@ export async function startGeetest(options: StandInOptions = {}): Promise<StandI
   }
 
   async function clicked(sitekey: string): Promise<boolean> {
-    const { passes = false } = await workings.behavior(sitekey)
+    const { passes = false } = await workings.nextBehavior(sitekey)
     return passes
   }
 
   function register(gt: string): string {
     const challenge = randomBytes(16).toString('hex')
     challenges.set(challenge, { gt, at: clock.now(), used: false })
-    if (challenges.size > MOST_CHALLENGES) {
+    if (challenges.size > MAX_CHALLENGES) {
       const [oldest] = challenges.keys()
       if (oldest !== undefined) challenges.delete(oldest)
     }
@@ -120,7 +120,7 @@ export async function startGeetest(options: StandInOptions = {}): Promise<StandI
   /** A widget has loaded a challenge: from then on it is good for nothing else. */
   function load(gt: string, challenge: string): Record<string, string> {
     const known = challenges.get(challenge)
-    if (!known || known.gt !== gt || known.used || clock.now() - known.at > LIVES_MS) {
+    if (!known || known.gt !== gt || known.used || clock.now() - known.at > TTL_MS) {
       return { status: 'error', error: 'old challenge' }
     }
     known.used = behaviors.get(gt)?.challengesLast !== true

@@ -1,5 +1,5 @@
 import { documentOf, form, type Page, type PageContext, page } from '../../shared/pages.js'
-import { calling } from '../../shared/text.js'
+import { callScript } from '../../shared/text.js'
 import { loader } from './script.js'
 
 const ACTION = '/geetest/login'
@@ -66,7 +66,7 @@ function(captcha){${KEPT}${HERE_PUT}})};`,
   '/geetest/bundled': (at) =>
     documentOf(
       'Staging · Sign in',
-      `${signIn(HERE)}<script>window.calls=[];(function(){${calling(loader, { base: at.vendor, v4: false })};
+      `${signIn(HERE)}<script>window.calls=[];(function(){${callScript(loader, { base: at.vendor, v4: false })};
 var init=window.initGeetest;delete window.initGeetest;window.initGeetest=undefined;
 fetch('/geetest/register').then(function(reply){return reply.json()}).then(function(said){init({gt:said.gt,challenge:said.challenge,
 offline:false},function(captcha){${KEPT}${HERE_PUT}})})})()</script>`,

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { askedOrigin, reply } from '../../shared/http.js'
+import { reply, requestedOrigin } from '../../shared/http.js'
 import { siteverify } from '../../shared/siteverify.js'
 import { type StandIn, type StandInOptions, startStandIn } from '../../shared/stand-in.js'
-import { calling } from '../../shared/text.js'
+import { callScript } from '../../shared/text.js'
 import { refuse, type TokenRules } from '../../shared/tokens.js'
 import type { VendorStandIn } from '../route.js'
 import { api, frame } from './script.js'
@@ -29,7 +29,7 @@ const TEST_SECRET = '0x0000000000000000000000000000000000000000'
 
 const RULES: TokenRules = {
   prefix: 'P1_',
-  livesMs: 120_000,
+  ttlMs: 120_000,
   testSecrets: Object.fromEntries([...TEST_TOKENS.keys()].map((sitekey) => [sitekey, TEST_SECRET])),
   verifyTest(secret, response, now) {
     if (secret !== TEST_SECRET) return undefined
@@ -55,17 +55,17 @@ export async function startHcaptcha(options: StandInOptions = {}): Promise<Stand
     switch (what) {
       case '1': {
         const told = {
-          base: framesOrigin(askedOrigin(request, url)),
+          base: framesOrigin(requestedOrigin(request, url)),
           render: searchParams.get('render') ?? '',
           onload: searchParams.get('onload') ?? '',
           compat: searchParams.get('recaptchacompat') !== 'off',
         }
-        return reply(response, 'javascript', calling(api, told))
+        return reply(response, 'javascript', callScript(api, told))
       }
       case 'captcha':
         return reply(response, 'html', FRAME_PAGE)
       case 'getcaptcha': {
-        const { passes = TEST_TOKENS.has(sitekey) } = await workings.behavior(sitekey)
+        const { passes = TEST_TOKENS.has(sitekey) } = await workings.nextBehavior(sitekey)
         return reply(response, 'json', passes ? answer(sitekey, searchParams.get('host')) : '{}')
       }
       case 'checkcaptcha':

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { reply } from '../../shared/http.js'
 import { type StandIn, type StandInOptions, startStandIn } from '../../shared/stand-in.js'
-import { calling } from '../../shared/text.js'
+import { callScript } from '../../shared/text.js'
 import type { TokenDetails, TokenRules } from '../../shared/tokens.js'
 import { client, frame } from './script.js'
 
@@ -23,7 +23,7 @@ export interface StandInMtcaptcha extends StandIn<MtcaptchaBehavior> {}
 /** What is to be typed: the stand-in's picture is text. */
 const SOLUTION = 'bike'
 
-const RULES: TokenRules = { prefix: 'v1(', livesMs: 120_000, testSecrets: {}, verifyTest: () => undefined }
+const RULES: TokenRules = { prefix: 'v1(', ttlMs: 120_000, testSecrets: {}, verifyTest: () => undefined }
 
 /**
  * Starts a stand-in MTCaptcha on loopback. Pages load its script as they would the real one.
@@ -40,15 +40,15 @@ export async function startMtcaptcha(options: StandInOptions = {}): Promise<Stan
     const { pathname, searchParams: query } = new URL(request.url ?? '/', url)
     const json = (body: object) => reply(response, 'json', JSON.stringify(body))
     const sitekey = query.get('sk') ?? ''
-    const verified = () => ({ vt: tokenFor({ sitekey, action: query.get('act') || undefined }), vtttl: RULES.livesMs })
+    const verified = () => ({ vt: tokenFor({ sitekey, action: query.get('act') || undefined }), vtttl: RULES.ttlMs })
     switch (pathname) {
       case '/mtcv1/client/mtcaptcha.min.js':
       case '/mtcv1/client/mtcaptcha2.min.js':
-        return reply(response, 'javascript', calling(client, { base: url }))
+        return reply(response, 'javascript', callScript(client, { base: url }))
       case '/mtcv1/client/iframe.html':
         return reply(response, 'html', FRAME_PAGE)
       case '/mtcv1/api/getchallenge.json': {
-        const { passes = false } = await workings.behavior(sitekey)
+        const { passes = false } = await workings.nextBehavior(sitekey)
         return json(passes ? verified() : {})
       }
       case '/mtcv1/api/solvechallenge.json':

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { askedOrigin, reply } from '../../shared/http.js'
+import { reply, requestedOrigin } from '../../shared/http.js'
 import { siteverify } from '../../shared/siteverify.js'
 import { type StandIn, type StandInOptions, startStandIn } from '../../shared/stand-in.js'
-import { calling } from '../../shared/text.js'
+import { callScript } from '../../shared/text.js'
 import type { TokenRules } from '../../shared/tokens.js'
 import type { VendorStandIn } from '../route.js'
 import { anchorFrame, challengeFrame, loader, mainPart } from './script.js'
@@ -13,7 +13,7 @@ const TEST_SECRET = '6LeIxAcTAAAAAGG-vFI1TnRWxMZNFuojJ4WifJWe'
 
 const RULES: TokenRules = {
   prefix: '03A',
-  livesMs: 120_000,
+  ttlMs: 120_000,
   testSecrets: { [TEST_SITEKEY]: TEST_SECRET },
   verifyTest: (secret, _, now) =>
     secret === TEST_SECRET ? { success: true, challenge_ts: now, hostname: 'testkey.google.com' } : undefined,
@@ -46,7 +46,7 @@ export interface StandInRecaptcha extends StandIn<RecaptchaBehavior>, VendorStan
 
 const HOSTS = ['www.google.com', 'google.com', 'www.recaptcha.net', 'recaptcha.net', 'www.gstatic.com']
 const VENDOR_ADDRESSES = HOSTS.map((host) => `${host}/recaptcha/`)
-const MOST_REQUESTS = 10_000
+const MAX_REQUESTS = 10_000
 
 /**
  * Starts a stand-in reCAPTCHA on loopback. Pages load `${url}/recaptcha/api.js` (or `enterprise.js`) as they would the real one.
@@ -64,20 +64,20 @@ export async function startRecaptcha(options: RecaptchaOptions = {}): Promise<St
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const asked = new URL(request.url ?? '/', url)
     requests.push(asked.pathname)
-    if (requests.length > MOST_REQUESTS) requests.shift()
+    if (requests.length > MAX_REQUESTS) requests.shift()
     const query = asked.searchParams
     const sitekey = query.get('k') ?? ''
     switch (asked.pathname.replace(/^\/recaptcha\/(?:api2|enterprise)\//, '')) {
       case '/recaptcha/api.js':
       case '/recaptcha/enterprise.js': {
         const told = {
-          base: askedOrigin(request, url),
-          releases: releasesOrigin(askedOrigin(request, url)),
+          base: requestedOrigin(request, url),
+          releases: releasesOrigin(requestedOrigin(request, url)),
           enterprise: asked.pathname.endsWith('enterprise.js'),
           render: query.get('render') ?? '',
           onload: query.get('onload') ?? '',
         }
-        return reply(response, 'javascript', calling(loader, told))
+        return reply(response, 'javascript', callScript(loader, told))
       }
       case '/recaptcha/releases/stand-in/recaptcha__en.js':
         return reply(response, 'javascript', `(${mainPart})()`)
@@ -86,7 +86,7 @@ export async function startRecaptcha(options: RecaptchaOptions = {}): Promise<St
       case 'bframe':
         return reply(response, 'html', challengePage(sitekey, hostnameOf(query.get('co'))))
       case 'reload': {
-        const { passes, score = 0.1 } = await workings.behavior(sitekey)
+        const { passes, score = 0.1 } = await workings.nextBehavior(sitekey)
         const action = query.get('action') || undefined
         const hostname = query.get('hostname') ?? ''
         if (action === undefined && !passes) return reply(response, 'json', '{"challenge":true}')
@@ -127,11 +127,11 @@ function anchorPage(sitekey: string, hostname: string): string {
   return `<!doctype html><meta charset="utf-8"><title>reCAPTCHA</title><style>${STYLE}</style>
 <div class="box"><button id="recaptcha-anchor" role="checkbox" aria-label="I'm not a robot"></button>
 <span>I'm not a robot</span><small>reCAPTCHA<br>stand-in</small></div>
-<script>${calling(anchorFrame, { sitekey, hostname })}</script>`
+<script>${callScript(anchorFrame, { sitekey, hostname })}</script>`
 }
 
 function challengePage(sitekey: string, hostname: string): string {
   return `<!doctype html><meta charset="utf-8"><title>reCAPTCHA challenge</title><style>${STYLE}</style>
 <p>Select all squares with traffic lights.</p><button id="recaptcha-verify-button">Verify</button>
-<script>${calling(challengeFrame, { sitekey, hostname })}</script>`
+<script>${callScript(challengeFrame, { sitekey, hostname })}</script>`
 }

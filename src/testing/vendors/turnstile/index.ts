@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { askedOrigin, reply } from '../../shared/http.js'
+import { reply, requestedOrigin } from '../../shared/http.js'
 import { siteverify } from '../../shared/siteverify.js'
 import { type StandIn, type StandInOptions, startStandIn } from '../../shared/stand-in.js'
-import { calling } from '../../shared/text.js'
+import { callScript } from '../../shared/text.js'
 import { refuse, type TokenRules } from '../../shared/tokens.js'
 import type { VendorStandIn } from '../route.js'
 import { api, frame } from './script.js'
@@ -37,7 +37,7 @@ const TEST_KEYS = new Map<string, TurnstileBehavior['does']>([
 
 const RULES: TokenRules = {
   prefix: '0.',
-  livesMs: 300_000,
+  ttlMs: 300_000,
   testSecrets: Object.fromEntries(
     [...TEST_KEYS].map(([sitekey, does]) => [sitekey, does === 'block' ? FAILING_SECRET : PASSING_SECRET]),
   ),
@@ -74,12 +74,12 @@ export async function startTurnstile(options: StandInOptions = {}): Promise<Stan
     }
     if (pathname === '/turnstile/v0/b/stand-in/api.js') {
       const told = {
-        base: askedOrigin(request, url),
+        base: requestedOrigin(request, url),
         render: searchParams.get('render') ?? '',
         onload: searchParams.get('onload') ?? '',
         compat: searchParams.get('compat') === 'recaptcha',
       }
-      return reply(response, 'javascript', calling(api, told))
+      return reply(response, 'javascript', callScript(api, told))
     }
     if (pathname === '/turnstile/v0/siteverify') {
       return reply(response, 'json', JSON.stringify(await siteverify(request, tokens)))
@@ -91,7 +91,7 @@ export async function startTurnstile(options: StandInOptions = {}): Promise<Stan
   }
 
   async function decide(sitekey: string, asked: URLSearchParams): Promise<object> {
-    const { does = TEST_KEYS.get(sitekey) ?? 'ask' } = await workings.behavior(sitekey)
+    const { does = TEST_KEYS.get(sitekey) ?? 'ask' } = await workings.nextBehavior(sitekey)
     if (does === 'block') return { code: '300030' }
     if (does === 'ask' && !asked.has('clicked')) return { interactive: true }
     if (TEST_KEYS.has(sitekey)) return { token: DUMMY }
@@ -106,5 +106,5 @@ function framePage(widgetId: string): string {
   return `<!doctype html><meta charset="utf-8"><title>Turnstile stand-in</title>
 <style>body{margin:0;font:14px/63px system-ui,sans-serif;color:#333;border:1px solid #e0e0e0;height:63px;padding:0 14px}</style>
 <button id="box" role="checkbox" hidden>Verify you are human</button> <small>Turnstile stand-in</small>
-<script>${calling(frame, { widgetId })}</script>`
+<script>${callScript(frame, { widgetId })}</script>`
 }
