@@ -1,15 +1,25 @@
 import { defineConfig } from 'vitest/config'
 import { vitePageScript } from './scripts/page-script.mjs'
 
+const PAGES = 'test/**/*.pages.test.ts'
+const PROCESSES = 'test/**/*.processes.test.ts'
+
 export default defineConfig({
   plugins: [vitePageScript],
   test: {
-    include: ['test/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // Whoever runs the tests may have a real key in the environment: no test may see it.
+    // The environment may hold a real key: no test may see it.
     env: { SOLVEGUARD_KEY: '', SOLVEGUARD_STATE_DIR: '' },
+    projects: [
+      // Neither a browser nor another process.
+      { extends: true, test: { name: 'core', include: ['test/**/*.test.ts'], exclude: [PAGES, PROCESSES] } },
+      // A browser.
+      { extends: true, test: { name: 'pages', include: [PAGES] } },
+      // Child processes, Redis, proxies, secrets stores, the demo, Playwright Test.
+      { extends: true, test: { name: 'processes', include: [PROCESSES] } },
+    ],
   },
 })

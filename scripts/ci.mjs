@@ -7,9 +7,10 @@ import { ensurePackages, root } from './setup.mjs'
 const CURRENT_NODE = 26
 
 /** Pages, browser tools, what is pure and what is text; Playwright Test, playwright-extra and the demo stay. */
-const NOT_ABOUT_NODE = ['test/{widgets,policy,house}/**', 'test/adapters/{webdriver,puppeteer,playwright.}*'].flatMap(
-  (path) => ['--exclude', path],
-)
+const NOT_ABOUT_NODE = [
+  'test/{widgets,policy,project}/**',
+  'test/adapters/{webdriver,extra/puppeteer,puppeteer,playwright.}*',
+].flatMap((path) => ['--exclude', path])
 
 /** More files than this do not fail for want of a quiet machine. */
 const MOST_AGAIN = 3

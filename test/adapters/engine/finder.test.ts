@@ -1,0 +1,148 @@
+import { expect, test } from 'vitest'
+import type { DriverFrame, DriverPage } from '../../../src/adapters/driver.js'
+import { Finder } from '../../../src/adapters/engine/finder.js'
+import { manualClock } from '../../../src/testing/clock.js'
+
+const ANCHOR = 'https://www.google.com/recaptcha/api2/anchor?k=6Lc&co=x&size=normal'
+
+interface FakeFrame extends DriverFrame {
+  readonly evaluated: string[]
+  address: string
+}
+
+const reply = (origin: string, ...widgets: object[]) =>
+  JSON.stringify({
+    doc: 'dabc',
+    origin,
+    leftOut: 0,
+    widgets: widgets.map((widget, n) => ({
+      id: `dabc-${n}`,
+      family: 'recaptcha',
+      kind: 'checkbox',
+      enterprise: false,
+      sitekey: '6Lc',
+      visible: true,
+      answered: false,
+      executed: false,
+      challenged: false,
+      ...widget,
+    })),
+  })
+
+function frame(
+  address: string,
+  parent?: FakeFrame,
+  says: (expression: string) => unknown = () => reply(''),
+): FakeFrame {
+  const evaluated: string[] = []
+  const made: FakeFrame = {
+    evaluated,
+    address,
+    url: () => made.address,
+    name: () => 'a-0123',
+    parent: () => parent,
+    isDetached: () => false,
+    async evaluate(expression) {
+      evaluated.push(expression)
+      return says(expression)
+    },
+  }
+  return made
+}
+
+const page = (...frames: FakeFrame[]): DriverPage => ({
+  frames: () => frames,
+  isClosed: () => false,
+  watch: () => () => {},
+})
+
+const finder = () => new Finder(manualClock(), 5_000)
+
+test('each frame is asked once, the vendor’s own never; our code is brought along only the first time', async () => {
+  const main = frame('https://staging.example.com/', undefined, () => reply('https://staging.example.com', {}))
+  const child = frame('https://staging.example.com/inner', main)
+  const anchor = frame(ANCHOR, main)
+  const looker = finder()
+  await looker.find(page(main, child, anchor))
+  await looker.find(page(main, child, anchor))
+  expect([main, child, anchor].map(({ evaluated }) => evaluated.length)).toEqual([2, 2, 0])
+  expect(main.evaluated[0]?.length).toBeGreaterThan(10 * (main.evaluated[1]?.length ?? 0))
+  expect(main.evaluated[1]).toContain(JSON.stringify(ANCHOR))
+})
+
+test.each([
+  ['whose element the document around it shows as the vendor’s', async () => ({ src: ANCHOR, readable: false }), 1],
+  ['that went there by itself', async () => ({ src: '/an-advertisement', readable: false }), 0],
+  ['that has no address from the document around it', async () => ({ src: null, readable: false }), 0],
+  ['that went with the document before this one', () => Promise.reject(new Error('No frame.')), 0],
+  ['of which the tool can say nothing', undefined, 0],
+])('a widget of which nothing tells but a vendor’s frame %s', async (_, holder, many) => {
+  const main = frame('https://staging.example.com/', undefined, (expression) =>
+    expression.includes(ANCHOR)
+      ? reply('https://staging.example.com', { hinted: true })
+      : reply('https://staging.example.com'),
+  )
+  const anchor: FakeFrame = { ...frame(ANCHOR, main), ...(holder && { holder }) }
+  expect((await finder().find(page(main, anchor))).places).toHaveLength(many)
+  expect(main.evaluated).toHaveLength(many === 1 ? 1 : 2)
+})
+
+test('a frame that has lost our code is brought it again', async () => {
+  const answers = [reply(''), null, reply('')]
+  const main = frame('https://staging.example.com/', undefined, () => answers.shift())
+  const looker = finder()
+  await looker.find(page(main))
+  await looker.find(page(main))
+  expect(main.evaluated).toHaveLength(3)
+})
+
+test.each([
+  ['about:srcdoc', 'https://staging.example.com', 'https://staging.example.com/page'],
+  ['about:blank', 'https://staging.example.com', 'https://staging.example.com/page'],
+  ['', 'https://staging.example.com', 'https://staging.example.com/page'],
+  ['about:srcdoc', 'null', 'about:srcdoc'],
+  ['about:blank', 'https://elsewhere.example', 'about:blank'],
+  ['data:text/html,x', 'null', 'data:text/html,x'],
+  ['blob:https://staging.example.com/1', 'https://staging.example.com', 'blob:https://staging.example.com/1'],
+  ['https://elsewhere.example/a?b#c', 'https://staging.example.com', 'https://elsewhere.example/a?b'],
+])('a frame at %j that says its origin is %s is judged by %j', async (address, origin, judged) => {
+  const main = frame('https://staging.example.com/page#part')
+  const child = frame(address, main, () => reply(origin, {}))
+  const { places } = await finder().find(page(main, child))
+  expect(places.map(({ challenge }) => challenge)).toMatchObject([
+    { pageUrl: 'https://staging.example.com/page', frameUrl: judged },
+  ])
+})
+
+test('an overlong address loses its query', async () => {
+  const main = frame(`https://staging.example.com/page?${'x'.repeat(5_000)}`, undefined, () => reply('', {}))
+  const { places } = await finder().find(page(main))
+  expect(places[0]?.challenge.pageUrl).toBe('https://staging.example.com/page')
+})
+
+test('two frames whose documents name themselves alike have different widgets', async () => {
+  const main = frame('https://staging.example.com/', undefined, () => reply('', {}))
+  const child = frame('https://staging.example.com/', main, () => reply('', {}))
+  const { places } = await finder().find(page(main, child))
+  expect(new Set(places.map(({ challenge }) => challenge.id)).size).toBe(2)
+})
+
+test('more widgets than one page may have are counted', async () => {
+  const many = Array.from({ length: 50 }, () => ({}))
+  const main = frame('https://staging.example.com/', undefined, () => reply('', ...many))
+  const frames = Array.from({ length: 5 }, () => frame('https://staging.example.com/', main, () => reply('', ...many)))
+  const { places, leftOut } = await finder().find(page(main, ...frames))
+  expect(places).toHaveLength(200)
+  expect(leftOut.widgets).toBe(100)
+})
+
+test('a frame that does not answer costs no more than its time, and is counted', async () => {
+  const clock = manualClock()
+  const main = frame('https://staging.example.com/', undefined, () => reply('', {}))
+  const child = frame('https://staging.example.com/', main, () => new Promise(() => {}))
+  const finding = new Finder(clock, 5_000).find(page(main, child))
+  await clock.advance(5_000)
+  const { places, leftOut } = await finding
+  expect(places).toHaveLength(1)
+  expect(leftOut.unresponsive).toBe(1)
+})

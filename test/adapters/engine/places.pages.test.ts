@@ -1,0 +1,91 @@
+import type { Browser, BrowserContext, Page } from 'playwright'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Captcha } from '../../../src/adapters/engine/captcha.js'
+import { guardContext } from '../../../src/adapters/playwright/index.js'
+import { SolveguardError } from '../../../src/base/errors.js'
+import { type StandInSite, startSite, WELCOME } from '../../../src/testing/site/index.js'
+import { type StandInRecaptcha, startRecaptcha } from '../../../src/testing/vendors/recaptcha/index.js'
+import { launchBrowser } from '../../support/browser.js'
+import { type FakeGrant, fakeGrant } from '../fake-grant.js'
+
+let browser: Browser
+let recaptcha: StandInRecaptcha
+let site: StandInSite
+let context: BrowserContext
+let page: Page
+let grant: FakeGrant
+let captcha: Captcha<Page>
+
+beforeAll(async () => {
+  browser = await launchBrowser()
+  recaptcha = await startRecaptcha()
+  site = await startSite({ recaptcha })
+})
+afterAll(async () => {
+  await browser?.close()
+  await site?.close()
+  await recaptcha?.close()
+})
+beforeEach(async () => {
+  context = await browser.newContext()
+  grant = fakeGrant(recaptcha)
+  captcha = await guardContext(grant, context)
+  page = await context.newPage()
+  await page.goto(`${site.url}/tiny`)
+})
+afterEach(() => context.close())
+
+/** What a page opens, once its widget is drawn. */
+async function opened(open: string): Promise<Page> {
+  const [popup] = await Promise.all([context.waitForEvent('page'), page.evaluate(open)])
+  await popup.waitForSelector('iframe[name^=a-]')
+  return popup
+}
+
+test.each([
+  ['a pop-up', "void window.open('/named', 'sign-in', 'width=400,height=500')"],
+  ['a pop-up that is blank at first', "{ const popup = window.open(''); popup.location = '/named'; 0 }"],
+  ['a tab of its own, which knows nothing of its opener', "void window.open('/named', '_blank', 'noopener')"],
+])('a widget in %s is solved there, and nothing is put into the page that opened it', async (_, open) => {
+  const popup = await opened(open)
+  const { solved } = await captcha.solve(popup)
+  expect(solved).toHaveLength(1)
+  expect(await popup.evaluate('calls')).toEqual([solved[0]?.solution.token])
+  await popup.click('#login button')
+  expect(await popup.textContent('h1.good')).toBe(WELCOME)
+  expect(await captcha.find(page)).toHaveLength(0)
+})
+
+test('a pop-up that is closed in the middle of a solve takes nothing with it but itself', async () => {
+  const popup = await opened("void window.open('/named')")
+  grant.answer = async () => {
+    await popup.close()
+    return 'a-token'
+  }
+  const { failed, solved } = await captcha.solve(popup)
+  expect(solved).toEqual([])
+  expect(failed).toMatchObject([{ error: { code: 'PAGE_GONE' } }])
+  expect(await captcha.find(page)).toHaveLength(0)
+})
+
+test('a PDF in place of a page has no widgets, or is named as what gives no answer', async () => {
+  const objects = [
+    '<</Type/Catalog/Pages 2 0 R>>',
+    '<</Type/Pages/Kids[3 0 R]/Count 1>>',
+    '<</Type/Page/Parent 2 0 R>>',
+  ]
+  const body = `%PDF-1.4\n${objects.map((text, index) => `${index + 1} 0 obj${text}endobj\n`).join('')}trailer<</Root 1 0 R>>`
+  await context.route('**/terms.pdf', (route) => route.fulfill({ contentType: 'application/pdf', body }))
+  // Some browsers show it, some take it for a download: that is no page then.
+  await page.goto(`${site.url}/terms.pdf`).catch(() => undefined)
+  for (const call of [() => captcha.find(page), async () => (await captcha.solve(page)).solved]) {
+    const seen = await call().catch((error: unknown) => error)
+    if (seen instanceof SolveguardError) expect(seen.code).toMatch(/^PAGE_/)
+    else expect(seen).toHaveLength(0)
+  }
+  expect(grant.asked).toEqual([])
+  // And the next page in it is a page again.
+  await page.goto(`${site.url}/named`)
+  await page.waitForSelector('iframe[name^=a-]')
+  expect(await captcha.solve(page)).toMatchObject({ solved: [{}] })
+})

@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest'
+import type { DriverFrame, DriverPage } from '../../../src/adapters/driver.js'
+import { Finder } from '../../../src/adapters/engine/finder.js'
+import { PageSolver } from '../../../src/adapters/engine/solve-page.js'
+import { manualClock } from '../../../src/testing/clock.js'
+import { fakeGrant } from '../fake-grant.js'
+
+const widget = { id: 'dabc-0', family: 'recaptcha', kind: 'checkbox', enterprise: false, sitekey: '6Lc' }
+const state = { visible: true, answered: false, executed: false, challenged: false }
+const FOUND = JSON.stringify({ doc: 'dabc', origin: '', leftOut: 0, widgets: [{ ...widget, ...state }] })
+
+test('a widget that was solved since a slow look saw it unanswered is not paid for again', async () => {
+  let release: (() => void) | undefined
+  const frame: DriverFrame = {
+    url: () => 'http://127.0.0.1/',
+    name: () => '',
+    parent: () => undefined,
+    isDetached: () => false,
+    async evaluate(expression) {
+      if (!expression.includes('main.find(')) return '{"result":"ok"}'
+      if (!release) await new Promise<void>((resolve) => (release = resolve))
+      return FOUND
+    },
+  }
+  const page: DriverPage = { frames: () => [frame], isClosed: () => false, watch: () => () => {} }
+  const clock = manualClock()
+  const grant = fakeGrant({ issue: () => 'a-token' })
+  const tools = {
+    ...{ grant, clock, evaluateMs: 5_000, finder: new Finder(clock, 5_000) },
+    freshen: async <T>(found: T) => found,
+  }
+  const signal = new AbortController().signal
+  const solver = new PageSolver(tools, signal)
+  const slow = solver.look(page)
+  expect(await solver.solve(page, {})).toMatchObject({ solved: [{}] })
+  release?.()
+  const [place] = (await slow).places
+  if (!place) throw new Error('Nothing was found.')
+  expect(await solver.solveFound(page, place.challenge, signal)).toMatchObject({
+    outcome: { kind: 'skipped', reason: 'answered' },
+  })
+  expect(grant.asked).toHaveLength(1)
+})

@@ -1,0 +1,8 @@
+import { contract } from '../contract.js'
+import { waitContract } from '../wait-contract.js'
+import { seleniumTool } from './selenium.js'
+
+const selenium = seleniumTool({ bidi: false })
+
+contract(selenium)
+waitContract(selenium)

@@ -1,0 +1,83 @@
+import { Browser, Builder, By, type WebDriver, type WebElement } from 'selenium-webdriver'
+import { Options, ServiceBuilder } from 'selenium-webdriver/chrome.js'
+import { CHROMIUM_FLAGS, findBrowser, HEADLESS_SHELL } from '../../../scripts/find-browser.mjs'
+import { guardContext, type SessionCaptcha } from '../../../src/adapters/webdriver/index.js'
+import type { Tool } from '../tool.js'
+import { bodyOf, type Client, windowPage } from './webdriver-tool.js'
+
+/**
+ * Starts a session of chromedriver's, with the Chromium that it finds or that CHROMIUM_PATH names; without windows, with Debian's
+ * headless shell where that is there.
+ */
+export async function startSelenium({
+  bidi,
+  windows = true,
+}: {
+  bidi: boolean
+  windows?: boolean
+}): Promise<WebDriver> {
+  const found = await findBrowser({ windows })
+  const options = new Options()
+  options.addArguments('--headless=new', ...CHROMIUM_FLAGS)
+  // Another one, as Playwright's own, may be too new or too old for chromedriver.
+  if (found && ['CHROMIUM_PATH', HEADLESS_SHELL].includes(found.source)) options.setChromeBinaryPath(found.path)
+  if (bidi) options.enableBidi()
+  const builder = new Builder().forBrowser(Browser.CHROME).setChromeOptions(options)
+  return (await builder.setChromeService(new ServiceBuilder('chromedriver')).build()) as unknown as WebDriver
+}
+
+function seleniumClient(driver: WebDriver): Client<WebElement> {
+  return {
+    get: (url) => driver.get(url),
+    toWindow: (handle) => driver.switchTo().window(handle),
+    toFrame: (element) => (element ? driver.switchTo().frame(element) : driver.switchTo().defaultContent()),
+    evaluate: (expression) => driver.executeScript(bodyOf(expression)),
+    elements: (selector) => driver.findElements(By.css(selector)),
+    click: (element) => element.click(),
+    textOf: (element) => element.getText(),
+    async newWindow() {
+      await driver.switchTo().newWindow('tab')
+      return driver.getWindowHandle()
+    },
+    closeWindow: () => driver.close(),
+  }
+}
+
+/** One session for all of the contract, a window for each of its pages. */
+export function seleniumTool({ bidi }: { bidi: boolean }): Tool<string> {
+  let started: Promise<WebDriver> | undefined
+  return {
+    name: bidi ? 'Selenium, with BiDi' : 'Selenium',
+    async open() {
+      started ??= startSelenium({ bidi, windows: false })
+      const driver = await started
+      const client = seleniumClient(driver)
+      const home = await driver.getWindowHandle()
+      const opened: string[] = []
+      let captcha: SessionCaptcha | undefined
+      return {
+        async guard(grant, narrowing, options) {
+          captcha = await guardContext(grant, driver, narrowing, options)
+          return captcha
+        },
+        async newPage() {
+          const handle = await client.newWindow()
+          opened.push(handle)
+          // A window of its own has our script from the first look on.
+          if (captcha && !bidi) await captcha.find(handle).catch(() => undefined)
+          return windowPage(client, handle, home, () => captcha)
+        },
+        async close() {
+          await captcha?.close()
+          const open = await driver.getAllWindowHandles()
+          for (const handle of opened.filter((one) => open.includes(one))) {
+            await driver.switchTo().window(handle)
+            await driver.close()
+          }
+          await driver.switchTo().window(home)
+        },
+      }
+    },
+    close: async () => (await started)?.quit(),
+  }
+}

@@ -1,0 +1,239 @@
+import type { WebDriver } from 'selenium-webdriver'
+import { By } from 'selenium-webdriver'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { guardContext, type SessionCaptcha } from '../../../src/adapters/webdriver/index.js'
+import { Gate } from '../../../src/guard/admission/gate.js'
+import { parsePolicy } from '../../../src/policy/schema.js'
+import { type StandInSite, startSite } from '../../../src/testing/site/index.js'
+import { type StandInRecaptcha, startRecaptcha } from '../../../src/testing/vendors/recaptcha/index.js'
+import { type FakeGrant, fakeGrant } from '../fake-grant.js'
+import { eventually } from '../tool.js'
+import { startSelenium } from './selenium.js'
+
+const WIDGET =
+  '<script src="{{vendor}}/recaptcha/api.js"></script><div class="g-recaptcha" data-sitekey="{{sitekey}}"></div>'
+const PAGES = {
+  '/outer': '<p id="outer">outer</p><iframe src="/ordinary"></iframe><iframe src="{{other}}/middle"></iframe>',
+  '/middle': '<iframe src="/inner"></iframe>',
+  '/inner': '<p id="inner">inner</p><input id="field">',
+  '/lying': `${WIDGET}<script>
+    Object.defineProperty(Document.prototype, 'URL', { get: () => 'https://bank.example/' })
+    Object.defineProperty(document, 'URL', { get: () => 'https://bank.example/' })
+  </script>`,
+  '/around-a-liar': '<iframe src="{{other}}/liar"></iframe>',
+  '/liar': `<script>
+    const stringify = JSON.stringify
+    JSON.stringify = (...args) => stringify(...args)?.replaceAll('localhost', '127.0.0.1')
+  </script>${WIDGET}`,
+  '/around-a-sleeper': `${WIDGET}<iframe src="{{other}}/sleeper"></iframe>`,
+  '/sleeper': '<script>onmessage = () => { for (;;); }</script>',
+}
+
+describe.each([
+  ['classic WebDriver', false],
+  ['WebDriver BiDi', true],
+])('%s', (_, bidi) => {
+  let driver: WebDriver
+  let recaptcha: StandInRecaptcha
+  let site: StandInSite
+  let grant: FakeGrant
+  let captcha: SessionCaptcha | undefined
+  let home = ''
+
+  beforeAll(async () => {
+    recaptcha = await startRecaptcha()
+    site = await startSite({ recaptcha, pages: PAGES })
+    driver = await startSelenium({ bidi })
+    home = await driver.getWindowHandle()
+  })
+
+  afterAll(async () => {
+    await driver?.quit()
+    await site?.close()
+    await recaptcha?.close()
+  })
+
+  beforeEach(() => {
+    grant = fakeGrant(recaptcha)
+  })
+
+  afterEach(async () => {
+    await captcha?.close()
+    captcha = undefined
+    for (const handle of await driver.getAllWindowHandles()) {
+      if (handle === home) continue
+      await driver.switchTo().window(handle)
+      await driver.close()
+    }
+    await driver.switchTo().window(home)
+  })
+
+  const guard = async (evaluateMs?: number) => {
+    captcha = await guardContext(grant, driver, undefined, { evaluateMs })
+    return captcha
+  }
+  const address = () => driver.executeScript('return location.pathname')
+  const rendered = () =>
+    eventually(() => driver.executeScript<boolean>('return !!document.querySelector("iframe[name^=a-]")'))
+  const intoFrame = async (index: number) =>
+    driver.switchTo().frame((await driver.findElements(By.css('iframe')))[index] ?? null)
+
+  test('the session stays in the window and the frame where it was, and what was found there stays good', async () => {
+    await guard()
+    await driver.get(`${site.url}/outer`)
+    await driver.switchTo().newWindow('tab')
+    const other = await driver.getWindowHandle()
+    await driver.get(`${site.url}/login`)
+    await rendered()
+    await driver.switchTo().window(home)
+    await intoFrame(1)
+    await intoFrame(0)
+    const field = await driver.findElement(By.id('field'))
+    const timeouts = await driver.manage().getTimeouts()
+    expect(await captcha?.solve(other)).toMatchObject({ solved: [{}] })
+    expect(await captcha?.find(home)).toEqual([])
+    expect(await address()).toBe('/inner')
+    await field.sendKeys('mine')
+    expect(await field.getAttribute('value')).toBe('mine')
+    expect(await driver.getWindowHandle()).toBe(home)
+    expect(await driver.manage().getTimeouts()).toEqual(timeouts)
+  })
+
+  test('without a window named, the current one is meant', async () => {
+    await guard()
+    await driver.get(`${site.url}/login`)
+    await rendered()
+    expect(await captcha?.find()).toHaveLength(1)
+    await driver.switchTo().newWindow('tab')
+    expect(await captcha?.find()).toEqual([])
+    expect(await captcha?.solve(home, { which: 'all' })).toMatchObject({ solved: [{}] })
+    await expect(captcha?.find('no-such-window')).rejects.toMatchObject({ code: 'PAGE_GONE' })
+    await expect(captcha?.find('')).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+    await expect(captcha?.solve({ wich: 'all' } as never)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+  })
+
+  test('commands that are sent meanwhile find the session to themselves', async () => {
+    await guard()
+    await driver.get(`${site.url}/frame`)
+    await eventually(() => driver.executeScript<boolean>('return !!frames[0].grecaptcha?.render'))
+    let over = false
+    grant.answer = async ({ sitekey }) => {
+      await eventually(() => over)
+      return recaptcha.issue({ sitekey })
+    }
+    const solving = captcha?.solve()
+    await eventually(() => grant.asked.length === 1)
+    for (let count = 0; count < 20; count++) {
+      // The page under the solve is looked at every now and then, each time in all of its frames.
+      expect(await captcha?.alone(address)).toBe('/frame')
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    over = true
+    expect(await solving).toMatchObject({ solved: [{}] })
+    expect(await captcha?.alone(async () => (await captcha?.find())?.length)).toBe(1)
+  })
+
+  test('a page is judged by the address that the browser has, not by what its scripts say', async () => {
+    await guard()
+    await driver.get(`${site.url}/lying`)
+    await rendered()
+    expect(await captcha?.find()).toMatchObject([{ pageUrl: `${site.url}/lying` }])
+    await driver.get(`${site.url}/around-a-liar`)
+    await eventually(async () => (await captcha?.find())?.length === 1)
+    expect(await captcha?.find()).toMatchObject([{ frameUrl: `${site.otherUrl}/liar` }])
+  })
+
+  test('a frame that never answers is left out', async () => {
+    await guard(3_000)
+    await driver.get(`${site.url}/around-a-sleeper`)
+    await rendered()
+    await driver.executeScript('document.querySelector("iframe[src$=sleeper]").contentWindow.postMessage("", "*")')
+    const found = await captcha?.find()
+    expect(found).toHaveLength(1)
+    expect(found?.leftOut).toMatchObject({ unresponsive: 1 })
+    expect(await address()).toBe('/around-a-sleeper')
+    await driver.get('about:blank')
+  })
+
+  test('a session in no window is refused', async () => {
+    await driver.switchTo().newWindow('tab')
+    await driver.close()
+    await expect(guardContext(grant, driver)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+  })
+})
+
+describe('classic WebDriver', () => {
+  let driver: WebDriver
+  let recaptcha: StandInRecaptcha
+  let site: StandInSite
+
+  beforeAll(async () => {
+    recaptcha = await startRecaptcha()
+    site = await startSite({ recaptcha, pages: PAGES })
+    driver = await startSelenium({ bidi: false })
+  })
+
+  afterAll(async () => {
+    await driver?.quit()
+    await site?.close()
+    await recaptcha?.close()
+  })
+
+  test('without DevTools, a frame’s address is known as far as the page can read it; no policy names another', async () => {
+    // As geckodriver, safaridriver and Appium on iOS are: only the standard's commands.
+    const plain: WebDriver = Object.create(driver, { sendAndGetDevToolsCommand: { value: undefined } })
+    const captcha = await guardContext(fakeGrant(recaptcha), plain)
+    await driver.get(`${site.url}/frame`)
+    await eventually(async () => (await captcha.find()).length === 1)
+    expect(await captcha.find()).toMatchObject([{ frameUrl: `${site.url}/login` }])
+    expect(await captcha.solve()).toMatchObject({ solved: [{}] })
+    await driver.get(`${site.url}/cross-frame`)
+    await eventually(async () => (await captcha.find()).length === 1)
+    const [found] = await captcha.find()
+    expect(found).toMatchObject({ pageUrl: `${site.url}/cross-frame`, frameUrl: 'unknown:frame' })
+    const gate = new Gate(parsePolicy({ origins: [site.url, site.otherUrl] }))
+    expect(() => found && gate.admit(found, Date.now())).toThrow(expect.objectContaining({ code: 'ORIGIN_OPAQUE' }))
+    await driver.get(`${site.url}/srcdoc`)
+    await eventually(async () => (await captcha.find()).length === 1)
+    expect(await captcha.find()).toMatchObject([{ frameUrl: `${site.url}/srcdoc` }])
+    await captcha.close()
+  })
+
+  test('a dialog that stands open is named', async () => {
+    const captcha = await guardContext(fakeGrant(recaptcha), driver)
+    await driver.get(`${site.url}/login`)
+    await driver.executeScript('setTimeout(() => alert("well?"))')
+    await eventually(() =>
+      driver
+        .switchTo()
+        .alert()
+        .then(
+          () => true,
+          () => false,
+        ),
+    )
+    await expect(captcha.find()).rejects.toMatchObject({
+      code: 'PAGE_UNRESPONSIVE',
+      message: expect.stringContaining('dialog'),
+    })
+    await captcha.close()
+  })
+
+  test('a frame that is taken out from under the session leaves it at the page', async () => {
+    const captcha = await guardContext(fakeGrant(recaptcha), driver)
+    await driver.get(`${site.url}/outer`)
+    await driver.switchTo().frame((await driver.findElements(By.css('iframe')))[0] ?? null)
+    await driver.executeScript('const frame = frameElement; setTimeout(() => frame.remove())')
+    expect(await captcha.find()).toEqual([])
+    expect(await driver.executeScript('return location.pathname')).toBe('/outer')
+    await captcha.close()
+  })
+
+  test('what is no session is refused, by what it lacks', async () => {
+    const grant = fakeGrant(recaptcha)
+    await expect(guardContext(grant, {} as never)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+    await expect(guardContext(grant, undefined as never)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+    await expect(guardContext(grant, { executeScript() {} } as never)).rejects.toThrow('getWindowHandle')
+    await expect(guardContext(driver as never, driver)).rejects.toThrow('createGuard')
+  })
+})

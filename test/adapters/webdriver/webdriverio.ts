@@ -1,0 +1,56 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { remote } from 'webdriverio'
+import { CHROMIUM_FLAGS } from '../../../scripts/find-browser.mjs'
+import { freePort } from '../../support/proxies.js'
+import { eventually } from '../tool.js'
+
+/** A WebdriverIO session over a chromedriver of its own, which writes its log into a folder. */
+export interface RunningSession {
+  readonly browser: WebdriverIO.Browser
+  close(): Promise<void>
+}
+
+/** @param bidi WebdriverIO's default; without, it keeps to classic WebDriver */
+export async function startWebdriverIO({ bidi, log }: { bidi: boolean; log: string }): Promise<RunningSession> {
+  const port = await freePort()
+  const driver = spawn('chromedriver', [`--port=${port}`], { stdio: 'ignore' })
+  try {
+    await ready(driver, port)
+    const browser = await remote({
+      hostname: '127.0.0.1',
+      port,
+      logLevel: 'trace',
+      outputDir: log,
+      capabilities: {
+        browserName: 'chrome',
+        'wdio:enforceWebDriverClassic': !bidi,
+        'goog:chromeOptions': {
+          args: ['--headless=new', ...CHROMIUM_FLAGS],
+          ...(process.env.CHROMIUM_PATH ? { binary: process.env.CHROMIUM_PATH } : {}),
+        },
+      },
+    })
+    return {
+      browser,
+      async close() {
+        await browser.deleteSession()
+        driver.kill()
+      },
+    }
+  } catch (error) {
+    driver.kill()
+    throw error
+  }
+}
+
+async function ready(driver: ChildProcess, port: number): Promise<void> {
+  let failed: Error | undefined
+  driver.on('error', (error) => {
+    failed = error
+  })
+  await eventually(async () => {
+    if (failed) throw failed
+    const answer = await fetch(`http://127.0.0.1:${port}/status`).catch(() => undefined)
+    return answer?.ok ?? false
+  })
+}

@@ -1,0 +1,185 @@
+import { describe, expect, it } from 'vitest'
+import { usd } from '../../../src/policy/money.js'
+import type { SecretProvider } from '../../../src/secrets/provider.js'
+import { Secret } from '../../../src/secrets/secret.js'
+import { type ManualClock, manualClock } from '../../../src/testing/clock.js'
+import { challenge, errorOf, fixedSecret, rig, settleWith } from '../support.js'
+
+const OLD = 'the-old-key-0123456789abcdef0123'
+const NEW = 'the-new-key-0123456789abcdef0123'
+
+describe('rotation', () => {
+  it('goes on with the new key when the service refuses the old one: fetched afresh, nothing fails', async () => {
+    const secret = fixedSecret(OLD)
+    const { guard, service } = await rig({ secret, service: { keys: { [OLD]: 10, [NEW]: 10 } } })
+    await guard.solve(challenge)
+    secret.set(NEW, OLD)
+    service.revoke(OLD)
+    await guard.solve(challenge)
+    expect(secret.fetches).toBe(2)
+    expect(service.charged).toBe(usd(0.002))
+  })
+
+  it('tries the version before once when the new key is not valid yet, and does not ask with the new one again at once', async () => {
+    const secret = fixedSecret(NEW)
+    secret.set(NEW, OLD)
+    const { guard, service } = await rig({ secret, service: { keys: { [OLD]: 10 } } })
+    await guard.solve(challenge)
+    await guard.solve(challenge)
+    expect(service.requests.filter(({ keyOk }) => !keyOk)).toHaveLength(1)
+  })
+
+  it('never goes back to a version that is older than the policy allows', async () => {
+    const version = (key: string, days: number) => {
+      const value = new Secret(key)
+      return { value, version: value.fingerprint, createdAt: Date.now() - days * 86_400_000 }
+    }
+    const versions = { current: version(NEW, 1), previous: version(OLD, 91) }
+    const { guard, service } = await rig({
+      secret: { kind: 'test', place: 'the test', fetch: () => versions },
+      service: { keys: { [OLD]: 10 } },
+      policy: { key: { expireAfter: '90d' } },
+    })
+    guard.on('alert', () => {})
+    expect(await errorOf(guard.solve(challenge))).toMatchObject({ code: 'KEY_TOO_OLD', layer: 'time' })
+    expect(service.requests.filter(({ keyOk }) => keyOk)).toHaveLength(0)
+    expect((await guard.status()).day).toMatchObject({ spent: 0, reserved: 0 })
+  })
+
+  it('asks the store once when many solves are refused together, and none fails', async () => {
+    const secret = fixedSecret(OLD)
+    const { guard, service } = await rig({
+      secret,
+      service: { keys: { [OLD]: 10, [NEW]: 10 } },
+      policy: { budget: { perDay: usd(1), concurrent: 50 } },
+    })
+    await guard.solve(challenge)
+    secret.set(NEW, OLD)
+    service.revoke(OLD)
+    service.always('in', { delayMs: 50 })
+    await Promise.all(Array.from({ length: 30 }, () => guard.solve(challenge)))
+    expect(service.requests.filter(({ keyOk }) => !keyOk)).toHaveLength(30)
+    expect(secret.fetches).toBe(2)
+  })
+
+  it('asks the store anew when the key that it gave is refused later', async () => {
+    const third = 'the-third-key-0123456789abcdef01'
+    const secret = fixedSecret(OLD)
+    const { guard, service } = await rig({ secret, service: { keys: { [OLD]: 10, [NEW]: 10, [third]: 10 } } })
+    await guard.solve(challenge)
+    secret.set(NEW)
+    service.revoke(OLD)
+    await guard.solve(challenge)
+    secret.set(third)
+    service.revoke(NEW)
+    await guard.solve(challenge)
+    expect(secret.fetches).toBe(3)
+  })
+
+  it('polls a task with the key that submitted it, also when the store has a new one', async () => {
+    const secret = fixedSecret(OLD)
+    const { guard, service } = await rig({ secret, service: { keys: { [OLD]: 10, [NEW]: 10 }, solveMs: 100 } })
+    const solve = guard.solve(challenge)
+    guard.on('submitted', () => secret.set(NEW))
+    await solve
+    expect(new Set(service.requests.map(({ fields }) => fields.key)).size).toBe(1)
+  })
+
+  it('pauses with the reason when no version is accepted, gives the money back, and goes on once resumed', async () => {
+    const secret = fixedSecret('a-key-that-nobody-knows-012345')
+    const { guard, service, actions } = await rig({ secret, service: { keys: { [NEW]: 10 } } })
+    const error = await errorOf(guard.solve(challenge))
+    expect(error.code).toBe('KEY_REFUSED')
+    expect((await guard.status()).paused).toMatchObject({ code: 'KEY_REFUSED' })
+    expect((await guard.status()).day).toMatchObject({ spent: 0, reserved: 0 })
+    expect((await errorOf(guard.solve(challenge))).code).toBe('GUARD_PAUSED')
+    expect(service.requests).toHaveLength(1)
+    expect(actions()).toContain('paused')
+    secret.set(NEW)
+    await guard.resume()
+    await guard.solve(challenge)
+  })
+
+  it('never tells the key in an error, a record, an event or a status', async () => {
+    const key = 'a-key-that-nobody-knows-012345'
+    const { guard, audit } = await rig({ secret: fixedSecret(key), service: { keys: { [NEW]: 10 } } })
+    let told = ''
+    for (const name of ['alert', 'paused', 'failed', 'denied'] as const)
+      guard.on(name, (event) => {
+        told += JSON.stringify(event)
+      })
+    const error = await errorOf(guard.solve(challenge))
+    told += `${error.message}${error.stack}${JSON.stringify(error)}${JSON.stringify(audit.events)}${JSON.stringify(await guard.status())}`
+    expect(told).not.toContain(key)
+  })
+})
+
+describe('a store that is slow', () => {
+  const slow = (clock: ManualClock, ms: () => number): SecretProvider & { fetches: number } => {
+    const value = new Secret(NEW)
+    return {
+      kind: 'test',
+      place: 'the test',
+      fetches: 0,
+      fetch() {
+        this.fetches++
+        return new Promise((resolve) => void clock.after(ms(), () => resolve({ current: { value, version: '1' } })))
+      },
+    }
+  }
+
+  it('is waited for once, by all who solve meanwhile', async () => {
+    const clock = manualClock()
+    const secret = slow(clock, () => 9_000)
+    const { guard } = await rig({ clock, secret, service: { keys: { [NEW]: 10 } } })
+    const solves = Promise.all(Array.from({ length: 20 }, () => guard.solve(challenge)))
+    await settleWith(clock, solves, 100)
+    expect(secret.fetches).toBe(1)
+  })
+
+  it('and slower than ten seconds denies, with nothing reserved, until it is quicker', async () => {
+    const clock = manualClock()
+    let ms = 11_000
+    const { guard, actions, service } = await rig({
+      clock,
+      secret: slow(clock, () => ms),
+      service: { keys: { [NEW]: 10 } },
+    })
+    const error = await errorOf(settleWith(clock, guard.solve(challenge), 100))
+    expect([error.code, error.message]).toEqual(['SECRET_UNAVAILABLE', expect.stringContaining('10 s')])
+    expect(actions()).not.toContain('authorized')
+    expect(service.requests).toEqual([])
+    ms = 100
+    await settleWith(clock, guard.solve(challenge), 100)
+  })
+})
+
+describe('a store that is down', () => {
+  it('while the service refuses the key has the guard paused, so that the key is not sent over and over', async () => {
+    const secret = fixedSecret(OLD)
+    const { guard, service } = await rig({ secret, service: { keys: { [OLD]: 10 } } })
+    guard.on('alert', () => {})
+    await guard.solve(challenge)
+    service.revoke(OLD)
+    secret.fail(new Error('sealed'))
+    expect((await errorOf(guard.solve(challenge))).code).toBe('SECRET_UNAVAILABLE')
+    expect((await guard.status()).paused).toMatchObject({ code: 'KEY_REFUSED' })
+    expect((await errorOf(guard.solve(challenge))).code).toBe('GUARD_PAUSED')
+    expect(service.requests.filter(({ keyOk }) => !keyOk)).toHaveLength(1)
+  })
+
+  it('does not matter while the cached key is fresh, then the stale one serves with an alert, then nothing is solved', async () => {
+    const clock = manualClock()
+    const secret = fixedSecret(NEW)
+    const { guard } = await rig({ clock, secret, service: { keys: { [NEW]: 10 } } })
+    const alerts: string[] = []
+    guard.on('alert', ({ code }) => alerts.push(code))
+    await settleWith(clock, guard.solve(challenge), 10)
+    secret.fail(new Error('sealed'))
+    await clock.advance(10 * 60_000)
+    await settleWith(clock, guard.solve(challenge), 10)
+    expect(alerts).toContain('SECRET_STALE')
+    await clock.advance(61 * 60_000)
+    expect((await errorOf(settleWith(clock, guard.solve(challenge), 10))).code).toBe('SECRET_UNAVAILABLE')
+  })
+})

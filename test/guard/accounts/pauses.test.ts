@@ -1,0 +1,199 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import type { GuardOptions } from '../../../src/guard/create.js'
+import { memoryLedger } from '../../../src/ledger/memory.js'
+import { captchaAI } from '../../../src/solvers/captchaai.js'
+import { manualClock } from '../../../src/testing/clock.js'
+import { startSolverService } from '../../../src/testing/service/index.js'
+import { startRedis } from '../../support/redis.js'
+import { after, challenge, errorOf, fixedSecret, rig, settleWith } from '../support.js'
+import { talkers } from '../talkers.js'
+
+/** Several processes of one guard on one ledger, and what each hears. */
+async function processes(count: number, more: (url: string) => Partial<GuardOptions> = () => ({})) {
+  const clock = manualClock()
+  const ledger = memoryLedger()
+  const at = await startSolverService()
+  after(() => at.close())
+  const start = async () => {
+    const secret = fixedSecret(at.key)
+    const { guard, audit } = await rig({ at, ledger, clock, secret, more: more(at.url) })
+    const heard: string[] = []
+    guard.on('paused', ({ reason, solver }) => heard.push(`paused ${solver}: ${reason.code}`))
+    guard.on('resumed', () => heard.push('resumed'))
+    guard.on('alert', ({ code }) => heard.push(`alert ${code}`))
+    const solve = () => settleWith(clock, errorOf(guard.solve(challenge)), 10).then(({ code }) => code)
+    return { guard, audit, heard, solve, secret }
+  }
+  const all = []
+  for (let i = 0; i < count; i++) all.push(await start())
+  return { clock, at, ledger, all, start }
+}
+
+describe('a pause', () => {
+  it('is heard in every process within a beat, also where nothing is solved, and told as an alert by one', async () => {
+    const { clock, at, all } = await processes(3)
+    at.always('in', { error: 'ERROR_IP_NOT_ALLOWED' })
+    expect(await all[0]?.solve()).toBe('ADDRESS_REFUSED')
+    expect(all.map(({ heard }) => heard.length)).toEqual([2, 0, 0])
+    await clock.advance(10_000)
+    expect(all.map(({ heard }) => heard)).toEqual([
+      ['paused captchaai: ADDRESS_REFUSED', 'alert ADDRESS_REFUSED'],
+      ['paused captchaai: ADDRESS_REFUSED'],
+      ['paused captchaai: ADDRESS_REFUSED'],
+    ])
+    for (const { guard } of all) expect((await guard.status()).paused?.code).toBe('ADDRESS_REFUSED')
+    await clock.advance(60_000)
+    expect(all.flatMap(({ heard }) => heard)).toHaveLength(4)
+    const written = all.flatMap(({ audit }) => audit.events.filter(({ action }) => action === 'paused'))
+    expect(written).toHaveLength(1)
+  })
+
+  it('is heard at once by whoever is denied for it', async () => {
+    const { at, all } = await processes(2)
+    at.always('in', { error: 'ERROR_IP_NOT_ALLOWED' })
+    await all[0]?.solve()
+    expect(await all[1]?.solve()).toBe('GUARD_PAUSED')
+    expect(await all[1]?.solve()).toBe('GUARD_PAUSED')
+    expect(all[1]?.heard).toEqual(['paused captchaai: ADDRESS_REFUSED'])
+  })
+
+  it('is heard by a process that begins later', async () => {
+    const { clock, at, all, start } = await processes(1)
+    at.always('in', { error: 'ERROR_IP_NOT_ALLOWED' })
+    await all[0]?.solve()
+    const late = await start()
+    await clock.advance(11_000)
+    expect(late.heard).toEqual(['paused captchaai: ADDRESS_REFUSED'])
+  })
+
+  it('of one account is heard by its name, in every process', async () => {
+    const accounts = (url: string) => ({
+      solver: undefined,
+      secret: undefined,
+      solvers: ['one', 'two'].map((name) => ({
+        name,
+        solver: captchaAI({
+          baseUrl: url,
+          polling: { firstPollMs: 0, everyMs: 5 },
+          pricing: { per: 'solve', usd: 0.001 },
+        }),
+        secret: fixedSecret(`the-key-of-${name}-0123456789abcdef`),
+      })),
+    })
+    const { clock, at, all } = await processes(2, accounts)
+    at.addKey('the-key-of-two-0123456789abcdef', 5)
+    await settleWith(clock, all[0]?.guard.solve(challenge) as Promise<unknown>, 10)
+    await clock.advance(10_000)
+    expect(all[1]?.heard).toEqual(['paused one: KEY_REFUSED'])
+    const status = await all[1]?.guard.status()
+    expect(status?.solvers.map(({ paused }) => paused?.code)).toEqual(['KEY_REFUSED', undefined])
+    await all[1]?.guard.resume()
+    await clock.advance(10_000)
+    expect(all.map(({ heard }) => heard.at(-1))).toEqual(['resumed', 'resumed'])
+  })
+})
+
+describe('a resume', () => {
+  it('is heard in every process within a beat, and has each fetch its key anew', async () => {
+    const { clock, at, all } = await processes(2)
+    const other = 'another-key-0123456789abcdef01234'
+    at.addKey(other, 5)
+    for (const { guard } of all) await settleWith(clock, guard.solve(challenge), 10)
+    at.revoke(at.key)
+    await all[0]?.solve()
+    await clock.advance(10_000)
+    for (const { secret } of all) secret.set(other)
+    await all[0]?.guard.resume()
+    const fetches = all[1]?.secret.fetches ?? 0
+    await clock.advance(10_000)
+    expect(all[1]?.secret.fetches).toBe(fetches + 1)
+    for (const { guard, heard } of all) {
+      await settleWith(clock, guard.solve(challenge), 10)
+      expect(heard.filter((what) => what === 'resumed')).toHaveLength(1)
+      expect((await guard.status()).paused).toBeUndefined()
+    }
+    await clock.advance(60_000)
+    expect(all.map(({ heard }) => heard.at(-1))).toEqual(['resumed', 'resumed'])
+  })
+
+  it('and another pause between two beats is another pause', async () => {
+    const { clock, at, all } = await processes(2)
+    at.always('in', { error: 'ERROR_IP_NOT_ALLOWED' })
+    await all[0]?.solve()
+    await clock.advance(10_000)
+    await all[0]?.guard.resume()
+    await clock.advance(10)
+    await all[0]?.solve()
+    await clock.advance(10_000)
+    expect(all[1]?.heard).toEqual(['paused captchaai: ADDRESS_REFUSED', 'paused captchaai: ADDRESS_REFUSED'])
+  })
+})
+
+/** Takes as long as a beat, on a real clock, since that is what it is about. */
+it('a pause and its end take effect at once, and are heard, in real processes on a file and in Redis', async () => {
+  const start = await talkers('pauses')
+  const server = await startRedis()
+  after(() => server.stop())
+  const everywhere = async (ledger: { LEDGER_URL?: string }) => {
+    const service = await startSolverService({ price: 0.001 })
+    after(() => service.close())
+    const dir = mkdtempSync(join(tmpdir(), 'solveguard-pauses-'))
+    after(async () => rmSync(dir, { recursive: true, force: true }))
+    const env = {
+      SERVICE_URL: service.url,
+      SERVICE_KEY: service.key,
+      HOOK_URL: 'http://127.0.0.1:9/',
+      HOOK_SECRET: `whsec_${Buffer.alloc(32, 1).toString('base64')}`,
+      STATE_DIR: dir,
+      ...ledger,
+    }
+    const [one, two] = [start(env), start(env)]
+    await Promise.all([one.hears('ready'), two.hears('ready')])
+    service.revoke(service.key)
+    one.tell('solve 1')
+    expect(await one.hears('solved')).toMatchObject({ failures: ['KEY_REFUSED'] })
+    expect(await one.hears('paused')).toMatchObject({ code: 'KEY_REFUSED' })
+    // At its next reserve, and so in what it says of itself.
+    two.tell('solve 1')
+    expect(await two.hears('solved')).toMatchObject({ failures: ['GUARD_PAUSED'] })
+    expect(await two.hears('paused')).toMatchObject({ code: 'KEY_REFUSED' })
+    for (const each of [one, two]) {
+      each.tell('status')
+      expect(await each.hears('status')).toMatchObject({ paused: 'KEY_REFUSED' })
+    }
+    service.addKey(service.key, 5)
+    two.tell('resume')
+    await two.hears('resumed')
+    one.tell('solve 1')
+    expect(await one.hears('solved')).toMatchObject({ failures: [] })
+    await one.hears('resumed')
+    expect([one, two].map(({ said }) => said.filter(({ what }) => what === 'paused').length)).toEqual([1, 1])
+    expect(
+      [one, two].flatMap(({ said }) => said.filter(({ code, what }) => what === 'alert' && code === 'KEY_REFUSED')),
+    ).toHaveLength(1)
+  }
+  await Promise.all([everywhere({}), everywhere({ LEDGER_URL: server.url })])
+}, 90_000)
+
+it('a ledger that fails in the background, at every beat and in several ways, is told once, and again when it fails anew', async () => {
+  const { clock, ledger, all } = await processes(1)
+  const [{ heard }] = all as [(typeof all)[0]]
+  const { usage, heartbeat } = ledger
+  const breakIt = () => {
+    ledger.heartbeat = ledger.usage = () => {
+      throw new Error('the disk is full')
+    }
+  }
+  breakIt()
+  await clock.advance(120_000)
+  expect(heard).toEqual(['alert LEDGER_UNAVAILABLE'])
+  Object.assign(ledger, { usage, heartbeat })
+  await clock.advance(80_000)
+  breakIt()
+  await clock.advance(120_000)
+  expect(heard).toEqual(['alert LEDGER_UNAVAILABLE', 'alert LEDGER_UNAVAILABLE'])
+  Object.assign(ledger, { usage, heartbeat })
+})

@@ -1,0 +1,157 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { DeniedError } from '../../../src/base/errors.js'
+import { Gate } from '../../../src/guard/admission/gate.js'
+import { parsePolicy, type ScheduleInput } from '../../../src/policy/schema.js'
+import { Secret } from '../../../src/secrets/secret.js'
+import { scheduleInput } from '../../policy/arbitraries.js'
+import { at, DAY, JUMPS, MINUTE, openNaively, previousDay, schedule } from '../../policy/naive-schedule.js'
+import { challenge } from '../challenge.js'
+
+const ORIGINS = ['https://staging.example.com']
+
+/** A gate with these working hours, all at once. */
+function gateWith(inputs: readonly ScheduleInput[], key = {}): Gate {
+  return new Gate({ ...parsePolicy({ origins: ORIGINS, key }), schedules: inputs.map(schedule) })
+}
+
+/** When a gate says that it is worth trying again; undefined if it lets the solve pass. */
+function denial(gate: Gate, now: number): { retryAt: number | undefined } | undefined {
+  try {
+    gate.admit(challenge, now)
+    return undefined
+  } catch (error) {
+    const { code, layer, retryAt } = error as DeniedError
+    expect({ code, layer }).toEqual({ code: 'OUTSIDE_SCHEDULE', layer: 'time' })
+    return { retryAt: retryAt?.getTime() }
+  }
+}
+
+const zones = JUMPS.map(({ zone }) => zone)
+
+describe('outside the working hours', () => {
+  for (const { zone, dates } of JUMPS) {
+    it(`retryAt is the first minute that is open in ${zone}: the one before it is not, and none earlier`, () => {
+      const around = [...dates, ...dates.map(previousDay)]
+      const other = scheduleInput([zone, 'Europe/Berlin', 'Australia/Lord_Howe'], around)
+      fc.assert(
+        fc.property(
+          fc.tuple(scheduleInput([zone], around), fc.option(other, { nil: undefined })),
+          fc.constantFrom(...dates),
+          fc.integer({ min: -DAY, max: DAY }),
+          ([one, second], date, shift) => {
+            const inputs = second ? [one, second] : [one]
+            const isOpen = (time: number) => inputs.every((input) => openNaively(input, time))
+            const now = Date.parse(date) + shift
+            const gate = gateWith(inputs)
+            const denied = denial(gate, now)
+            expect(denied === undefined).toBe(isOpen(now))
+            const retryAt = denied?.retryAt
+            if (retryAt === undefined) return
+            expect(retryAt % MINUTE).toBe(0)
+            expect([isOpen(retryAt - 1), isOpen(retryAt - MINUTE), isOpen(retryAt)]).toEqual([false, false, true])
+            expect([denial(gate, retryAt - 1), denial(gate, retryAt)]).toEqual([{ retryAt }, undefined])
+            // Nothing opens before it: every minute of the first two days, and every quarter of an hour after that.
+            const fine = Math.min(retryAt, now + 2 * DAY)
+            for (let time = now; time < fine; time += MINUTE) if (isOpen(time)) expect.fail(`${time} is open`)
+            for (let time = fine; time < retryAt; time += 15 * MINUTE) if (isOpen(time)) expect.fail(`${time} is open`)
+          },
+        ),
+        { numRuns: 12 },
+      )
+    })
+  }
+
+  it('retryAt is days away over closed holidays, to the minute', () => {
+    const christmas = gateWith([
+      {
+        timeZone: 'Europe/Berlin',
+        windows: [{ days: 'Mon-Fri', from: '22:00', to: '06:00' }],
+        except: { '2026-12-24': 'closed', '2026-12-25': 'closed', '2026-12-28': [{ from: '10:30', to: '11:00' }] },
+      },
+    ])
+    // What began on the 23rd runs over midnight into the day that is closed.
+    const berlin = (iso: string) => at(iso, 'Europe/Berlin')
+    expect(denial(christmas, berlin('2026-12-24T05:59'))).toBeUndefined()
+    const opens = berlin('2026-12-28T10:30')
+    expect(denial(christmas, berlin('2026-12-24T06:00'))).toEqual({ retryAt: opens })
+    expect(denial(christmas, opens - 1)).toEqual({ retryAt: opens })
+    expect(denial(christmas, opens)).toBeUndefined()
+    expect(denial(christmas, berlin('2026-12-28T11:00'))).toEqual({ retryAt: berlin('2026-12-29T22:00') })
+  })
+
+  it('overlapping windows are one span, which ends with the last of them', () => {
+    const hours = (from: string, to: string) => ({ days: 'Mon-Fri', from, to })
+    const gate = gateWith([
+      { timeZone: 'UTC', windows: [hours('09:00', '12:00'), hours('11:00', '15:00'), hours('14:59', '16:30')] },
+    ])
+    const monday = Date.UTC(2026, 6, 13)
+    for (let minute = 0; minute < 1440; minute++) {
+      const open = denial(gate, monday + minute * MINUTE) === undefined
+      expect(open, `minute ${minute}`).toBe(minute >= 540 && minute < 990)
+    }
+  })
+})
+
+describe('a clock that jumps', () => {
+  it('back and forth is judged by what it shows each time, not by what was found before', () => {
+    const dates = JUMPS.flatMap((jump) => jump.dates)
+    fc.assert(
+      fc.property(
+        fc.array(scheduleInput(zones, dates), { minLength: 1, maxLength: 2 }),
+        fc.array(
+          fc.tuple(
+            fc.constantFrom(...dates),
+            fc.integer({ min: -2 * DAY, max: 2 * DAY }),
+            fc.constantFrom(0, 0, 1, -1),
+          ),
+          { minLength: 2, maxLength: 20 },
+        ),
+        (inputs, jumps) => {
+          const gate = gateWith(inputs)
+          for (const [date, shift, nudge] of jumps) {
+            const now = Date.parse(date) + shift
+            const denied = denial(gate, now)
+            expect(denied === undefined).toBe(inputs.every((input) => openNaively(input, now)))
+            expect(denied).toEqual(denial(gateWith(inputs), now))
+            // To the very edge of what is remembered, and one millisecond to either side.
+            const edge = denied?.retryAt
+            if (edge !== undefined) expect(denial(gate, edge + nudge)).toEqual(denial(gateWith(inputs), edge + nudge))
+          }
+        },
+      ),
+      { numRuns: 20 },
+    )
+  })
+})
+
+describe('a key', () => {
+  const value = new Secret('a-key-for-tests')
+  const created = Date.UTC(2026, 0, 1)
+
+  it('is refused from the millisecond on in which it is older than allowed, and not before', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 400 }), fc.integer({ min: -2, max: 2 }), (days, off) => {
+        const gate = gateWith([], { expireAfter: `${days}d` })
+        const key = { value, version: 'v1', createdAt: created }
+        const admit = () => gate.admitKey(key, created + days * DAY + off)
+        if (off > 0) expect(admit).toThrow(/older than the/)
+        else expect(admit).not.toThrow()
+      }),
+    )
+  })
+
+  it('is refused at the moment at which its store says that it ends', () => {
+    const gate = gateWith([])
+    const key = { value, version: 'v1', createdAt: created, expiresAt: created + DAY }
+    expect(() => gate.admitKey(key, created + DAY - 1)).not.toThrow()
+    expect(() => gate.admitKey(key, created + DAY)).toThrow(/expired at 2026-01-02T00:00:00.000Z/)
+  })
+
+  it('may be from a little ahead, as a store’s clock may be, but not from tomorrow', () => {
+    const gate = gateWith([], { expireAfter: '90d' })
+    const key = { value, version: 'v1', createdAt: created }
+    expect(() => gate.admitKey(key, created - 60 * MINUTE)).not.toThrow()
+    expect(() => gate.admitKey(key, created - 60 * MINUTE - 1)).toThrow(/yet to come by this machine's clock/)
+  })
+})

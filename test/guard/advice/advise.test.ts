@@ -1,0 +1,160 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type AdvisedAccount, advise, type Situation } from '../../../src/guard/advice/advise.js'
+import { type Money, usd } from '../../../src/policy/money.js'
+
+const ONE: AdvisedAccount = { name: 'twocaptcha', price: usd(0.003) }
+const BASE: Situation = { queued: 100, underWay: 2, solveMs: 15_000, left: usd(5), accounts: [ONE] }
+
+const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
+const count = fc.integer({ min: 0, max: 500 })
+const cap = fc.integer({ min: 1, max: 500 })
+const money = fc.integer({ min: 0, max: 5_000_000 }).map((amount) => amount as Money)
+
+const account: fc.Arbitrary<AdvisedAccount> = fc.record({
+  name: fc.constantFrom('one', 'other'),
+  price: fc.integer({ min: 0, max: 10_000 }).map((amount) => amount as Money),
+  concurrent: maybe(cap),
+  perMinute: maybe(cap),
+  left: maybe(money),
+  threads: maybe(cap),
+  balance: maybe(money),
+})
+
+const situation: fc.Arbitrary<Situation> = fc.record({
+  queued: count,
+  underWay: count,
+  solveMs: fc.integer({ min: 1, max: 120_000 }),
+  left: money,
+  concurrent: maybe(cap),
+  perMinute: maybe(cap),
+  accounts: fc.array(account, { minLength: 1, maxLength: 3 }),
+})
+
+const total = (accounts: readonly AdvisedAccount[], of: (one: AdvisedAccount) => number | undefined) =>
+  accounts.reduce((sum, one) => sum + (of(one) ?? Number.POSITIVE_INFINITY), 0)
+
+describe('advice', () => {
+  it('is never above what anything allows, and names what is in the way first', () => {
+    fc.assert(
+      fc.property(situation, (of) => {
+        const { workers, reasons, solvesPerMinute } = advise(of)
+        expect(Number.isInteger(workers) && workers >= 0).toBe(true)
+        expect(workers).toBeLessThanOrEqual(of.queued + of.underWay)
+        expect(workers).toBeLessThanOrEqual(of.concurrent ?? Number.POSITIVE_INFINITY)
+        expect(workers).toBeLessThanOrEqual(total(of.accounts, (one) => one.concurrent))
+        expect(workers).toBeLessThanOrEqual(total(of.accounts, (one) => one.threads))
+        expect(solvesPerMinute).toBeLessThanOrEqual(of.perMinute ?? Number.POSITIVE_INFINITY)
+        // More than Little's law asks for, by less than one.
+        if (of.perMinute !== undefined) {
+          expect(workers).toBeLessThan((of.perMinute * of.solveMs) / 60_000 + 1)
+        }
+        const most = Math.max(...of.accounts.map(({ price }) => price))
+        if (most > 0) expect((workers - of.underWay) * most).toBeLessThanOrEqual(of.left)
+        expect(reasons[0]?.limit).toBe(workers)
+        expect(reasons.map(({ limit }) => limit)).toEqual(reasons.map(({ limit }) => limit).sort((a, b) => a - b))
+        for (const { message } of reasons) expect(message).toMatch(/\.$/)
+      }),
+    )
+  })
+
+  it('is the same or more the more waits, and the more there is to spend', () => {
+    fc.assert(
+      fc.property(situation, count, money, (of, more, amount) => {
+        const { workers } = advise(of)
+        expect(advise({ ...of, queued: of.queued + more }).workers).toBeGreaterThanOrEqual(workers)
+        expect(advise({ ...of, left: (of.left + amount) as Money }).workers).toBeGreaterThanOrEqual(workers)
+      }),
+    )
+  })
+
+  it('is none while nothing may begin, with when to come back', () => {
+    const retryAt = new Date(Date.UTC(2025, 0, 7, 8))
+    fc.assert(
+      fc.property(situation, fc.constantFrom('paused', 'schedule'), (of, code) => {
+        const stopped = { code, message: 'Because.', retryAt } as const
+        expect(advise({ ...of, stopped })).toMatchObject({
+          workers: 0,
+          retryAt,
+          reasons: [{ code, limit: 0 }],
+          solvesPerMinute: 0,
+        })
+      }),
+    )
+    const out = advise({ ...BASE, left: usd(0.001), refilledAt: retryAt })
+    expect(out).toMatchObject({ workers: 0, retryAt, reasons: [{ code: 'budget', limit: 0 }, { code: 'queue' }] })
+  })
+
+  it.each<[string, Partial<Situation>, number, string, RegExp]>([
+    ['nothing waits', { queued: 0 }, 2, 'queue', /^0 solves wait and 2 are under way/],
+    [
+      'the policy has slots',
+      { concurrent: 10 },
+      10,
+      'concurrent',
+      /policy\.budget\.concurrent allows 10 solves at a time/,
+    ],
+    ['the policy has a rate', { perMinute: 20 }, 5, 'rate', /^20 solves a minute, at 15 s each, keep 5 workers busy/],
+    ['the money is short', { left: usd(0.03) }, 12, 'budget', /^\$0\.03 of the day's budget is left, for 10 solves/],
+    [
+      'the balance is short',
+      { accounts: [{ ...ONE, balance: usd(0.02) }] },
+      6,
+      'balance',
+      /^The balance at twocaptcha is enough for 6 solves/,
+    ],
+    [
+      'there are threads',
+      { accounts: [{ name: 'captchaai', price: usd(0.001), threads: 5 }] },
+      5,
+      'threads',
+      /^captchaai solves as many at a time as was paid for: 5/,
+    ],
+    [
+      'two accounts have slots',
+      {
+        accounts: [
+          { ...ONE, concurrent: 3 },
+          { ...ONE, name: 'anticaptcha', concurrent: 4 },
+        ],
+      },
+      7,
+      'concurrent',
+      /^The budgets of twocaptcha and anticaptcha allow 7 solves/,
+    ],
+    [
+      'one of two accounts has no limit',
+      { queued: 5, accounts: [{ ...ONE, concurrent: 3, balance: usd(0.003) }, ONE] },
+      7,
+      'queue',
+      /^5 solves wait/,
+    ],
+  ])('says why not more where %s', (_, more, workers, code, message) => {
+    const advice = advise({ ...BASE, ...more })
+    expect([advice.workers, advice.reasons[0]?.code]).toEqual([workers, code])
+    expect(advice.reasons[0]?.message).toMatch(message)
+  })
+
+  it('says how many threads would be worth having', () => {
+    const accounts = [{ name: 'captchaai', price: usd(0.001), threads: 5 }]
+    expect(advise({ ...BASE, accounts }).threads).toEqual({ has: 5, worth: 102 })
+    expect(advise({ ...BASE, accounts, perMinute: 60 }).threads).toEqual({ has: 5, worth: 15 })
+    expect(advise({ ...BASE, accounts, queued: 1, underWay: 0 }).threads).toEqual({ has: 5, worth: 1 })
+    expect(advise(BASE).threads).toBeUndefined()
+  })
+
+  it('says how many of those that wait would not have begun when the working hours end', () => {
+    const closesAt = new Date(Date.UTC(2025, 0, 6, 17))
+    // Ten workers at four solves a minute, for two minutes.
+    const closing = { ...BASE, concurrent: 10, closesAt, closesInMs: 120_000 }
+    expect(advise(closing)).toMatchObject({ workers: 10, closesAt, leftOver: 20 })
+    expect(advise({ ...closing, queued: 50 }).leftOver).toBe(0)
+    expect(advise(BASE).leftOver).toBeUndefined()
+  })
+
+  it('says what the workers get done, and how long the money lasts', () => {
+    const { workers, solvesPerMinute, budgetLastsMs } = advise({ ...BASE, concurrent: 10, left: usd(0.3) })
+    // Ten workers at four solves a minute; a hundred solves.
+    expect([workers, solvesPerMinute, budgetLastsMs]).toEqual([10, 40, 150_000])
+  })
+})

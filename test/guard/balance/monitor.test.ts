@@ -1,0 +1,362 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { GuardOptions } from '../../../src/guard/create.js'
+import type { GuardEvents } from '../../../src/guard/types.js'
+import type { Ledger } from '../../../src/ledger/ledger.js'
+import { memoryLedger } from '../../../src/ledger/memory.js'
+import { usd } from '../../../src/policy/money.js'
+import type { PolicyInput } from '../../../src/policy/schema.js'
+import { captchaAI } from '../../../src/solvers/captchaai.js'
+import { twoCaptcha } from '../../../src/solvers/two-captcha.js'
+import { type ManualClock, manualClock } from '../../../src/testing/clock.js'
+import { type SolverService, startSolverService } from '../../../src/testing/service/index.js'
+import { after, challenge, fixedSecret, rig, settleWith } from '../support.js'
+
+const MINUTE = 60_000
+const KEY = 'the-key-of-everybody-0123456789ab'
+const OTHER_KEY = 'another-key-0123456789abcdef01234'
+
+let clock: ManualClock
+let ledger: Ledger
+let at: SolverService
+beforeEach(async () => {
+  clock = manualClock()
+  const books = memoryLedger()
+  looking = 0
+  ledger = {
+    ...books,
+    setFact(fact, now) {
+      const value = books.setFact(fact, now)
+      // Claimed by whoever looks, and given up or put off when that is done.
+      if (fact.name.startsWith('look/')) looking += fact.ifAbsent ? Number(value === fact.value) : -1
+      return value
+    },
+  }
+  at = await startSolverService({ keys: { [KEY]: 100, [OTHER_KEY]: 100 }, clock })
+  after(() => at.close())
+})
+
+/** One process. A solve is $0.001. */
+async function aProcess(more: Partial<GuardOptions> = {}, secret = fixedSecret(KEY)) {
+  const made = await rig({
+    at,
+    ledger,
+    clock,
+    secret,
+    policy: { budget: { perDay: usd(50) } },
+    more,
+  })
+  const leaks: GuardEvents['alert'][] = []
+  const heard: string[] = []
+  made.guard.on('alert', (alert) => {
+    heard.push(alert.code)
+    if (alert.code === 'KEY_LEAK_SUSPECTED') leaks.push(alert)
+  })
+  const solve = async (times = 1) => {
+    const all = Promise.all(Array.from({ length: times }, () => made.guard.solve(challenge)))
+    await settleWith(clock, all, 5)
+  }
+  const balance = async () => (await made.guard.status()).solvers[0]?.balance
+  return { ...made, leaks, heard, solve, balance, secret }
+}
+
+/** Looks that have begun and not ended: while there is one, no time passes. */
+let looking = 0
+
+/** Lets time pass, a beat at a time, and real calls take their real time. */
+async function pass(ms: number): Promise<void> {
+  for (let left = ms; left > 0; left -= 10_000) {
+    await clock.advance(Math.min(left, 10_000))
+    for (let turn = 0; looking > 0 && turn < 5_000; turn++) await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+}
+
+const looks = () => at.requests.filter(({ endpoint }) => endpoint === 'balance')
+
+describe('a thief', () => {
+  it('is found within one look, told with the sums, and on the record', async () => {
+    const { solve, leaks, balance, audit, guard } = await aProcess()
+    await solve(5)
+    await pass(20_000)
+    expect(await balance()).toMatchObject({ amount: usd(99.995), missing: 0 })
+    at.spendElsewhere(0.5, KEY)
+    await solve(3)
+    await pass(5 * MINUTE)
+    expect(leaks).toHaveLength(1)
+    expect(leaks[0]).toMatchObject({
+      message: expect.stringContaining('$0.50 is missing'),
+      details: { solver: 'captchaai', dropped: usd(0.503), ours: usd(0.003), missing: usd(0.5) },
+    })
+    expect(await balance()).toMatchObject({ amount: usd(99.492), missing: usd(0.5), at: expect.any(Date) })
+    const records = audit.events.filter(({ code }) => code === 'KEY_LEAK_SUSPECTED')
+    expect(records).toMatchObject([{ action: 'alert', message: leaks[0]?.message }])
+    expect((await guard.status()).paused).toBeUndefined()
+    expect(JSON.stringify([leaks, records])).not.toContain(KEY)
+    await pass(30 * MINUTE)
+    expect(leaks).toHaveLength(1)
+  })
+
+  it('is found while nothing is solved, too', async () => {
+    const { solve, leaks } = await aProcess()
+    await solve()
+    await pass(20_000)
+    at.spendElsewhere(0.02, KEY)
+    await pass(5 * MINUTE)
+    expect(leaks).toHaveLength(1)
+  })
+
+  it('is found when nothing was solved for longer than a key is held', async () => {
+    const { solve, leaks, guard } = await aProcess()
+    await solve()
+    await pass(3 * 60 * MINUTE)
+    at.spendElsewhere(0.02, KEY)
+    await pass(5 * MINUTE)
+    expect(leaks).toHaveLength(1)
+    expect((await guard.status()).solvers[0]?.balance?.missing).toBe(usd(0.02))
+  })
+
+  it('that stole while no process ran is found by the next one', async () => {
+    const first = await aProcess()
+    await first.solve()
+    await pass(20_000)
+    await first.guard.close()
+    at.spendElsewhere(0.5, KEY)
+    const second = await aProcess()
+    await second.solve()
+    await pass(5 * MINUTE)
+    expect(second.leaks).toMatchObject([{ details: { missing: usd(0.5) } }])
+  })
+
+  it('pauses the account where that was asked for, in every process, until somebody resumes it: then all begins anew', async () => {
+    const one = await aProcess({ onLeak: 'pause' })
+    const two = await aProcess({ onLeak: 'pause' })
+    await one.solve()
+    await pass(20_000)
+    at.spendElsewhere(0.5, KEY)
+    await pass(5 * MINUTE)
+    for (const { guard } of [one, two]) {
+      expect((await guard.status()).paused).toMatchObject({ code: 'KEY_LEAK_SUSPECTED' })
+      await expect(guard.solve(challenge)).rejects.toMatchObject({ code: 'GUARD_PAUSED' })
+    }
+    const leaks = [...one.leaks, ...two.leaks]
+    expect(leaks).toMatchObject([{ details: { missing: usd(0.5) } }])
+    const asked = looks().length
+    await pass(20 * MINUTE)
+    expect(looks()).toHaveLength(asked)
+    at.spendElsewhere(0.5, KEY)
+    await two.guard.resume()
+    expect(await two.balance()).toBeUndefined()
+    await two.solve(3)
+    await pass(6 * MINUTE)
+    expect([...one.leaks, ...two.leaks]).toHaveLength(1)
+  })
+
+  it('pauses each guard that has the key and was told to, whichever has looked', async () => {
+    const looker = await aProcess()
+    const careful = await aProcess({ name: 'careful', onLeak: 'pause' })
+    await looker.solve()
+    await careful.solve()
+    await pass(20_000)
+    at.spendElsewhere(0.5, KEY)
+    await pass(6 * MINUTE)
+    expect((await looker.guard.status()).paused).toBeUndefined()
+    expect((await careful.guard.status()).paused).toMatchObject({
+      code: 'KEY_LEAK_SUSPECTED',
+      message: expect.stringContaining('$0.50 is missing'),
+    })
+    expect([...looker.leaks, ...careful.leaks]).toHaveLength(1)
+    await careful.guard.resume()
+    await pass(6 * MINUTE)
+    expect((await careful.guard.status()).paused).toBeUndefined()
+  })
+})
+
+describe('a look', () => {
+  it('is made by one process of all that have the key, every five minutes, with the key in the body', async () => {
+    const processes = [await aProcess(), await aProcess(), await aProcess({ name: 'of-another-name' })]
+    for (const { solve } of processes) await solve()
+    await pass(20_000)
+    expect(looks()).toHaveLength(1)
+    await pass(60 * MINUTE)
+    expect(looks().length).toBeGreaterThanOrEqual(12)
+    expect(looks().length).toBeLessThanOrEqual(13)
+    expect(looks().every(({ keyOk, keyInUrl }) => keyOk && !keyInUrl)).toBe(true)
+    expect(processes.flatMap(({ leaks }) => leaks)).toEqual([])
+  })
+
+  it('is made sooner after fifty solves', async () => {
+    const { solve } = await aProcess()
+    await solve()
+    await pass(11_000)
+    expect(looks()).toHaveLength(1)
+    await solve(49)
+    await pass(60_000)
+    expect(looks()).toHaveLength(1)
+    await solve(1)
+    await pass(10_000)
+    expect(looks()).toHaveLength(2)
+  })
+
+  it('is not made before a key was used, nor by a process that is over within seconds', async () => {
+    const idle = await aProcess()
+    await pass(10 * MINUTE)
+    expect(idle.secret.fetches).toBe(0)
+    const short = await aProcess()
+    await short.solve()
+    await clock.advance(1_000)
+    expect(looks()).toEqual([])
+  })
+
+  it('is not made with a key that no solve may be sent with', async () => {
+    const secret = fixedSecret(KEY, { createdAt: clock.now() - 10 * MINUTE })
+    const policy: PolicyInput = { origins: ['https://staging.example.com'], key: { expireAfter: '30m' } }
+    const { solve } = await aProcess({ policy }, secret)
+    await solve()
+    await pass(20 * MINUTE)
+    const last = looks().length
+    expect(last).toBeGreaterThan(2)
+    await pass(20 * MINUTE)
+    expect(looks()).toHaveLength(last)
+  })
+
+  it('that comes to nothing is no alarm, and is made again five minutes later', async () => {
+    const { solve, heard, guard } = await aProcess()
+    await solve()
+    at.always('balance', { error: 'ERROR_KEY_DOES_NOT_EXIST' })
+    await pass(6 * MINUTE)
+    at.always('balance', { html: true })
+    await pass(5 * MINUTE)
+    at.always('balance', { drop: true })
+    await pass(5 * MINUTE)
+    at.always('balance', undefined)
+    at.next('balance', { body: 'OK|a lot' })
+    await pass(10 * MINUTE)
+    expect(looks().length).toBeLessThanOrEqual(7)
+    expect(heard).toEqual([])
+    expect((await guard.status()).solvers[0]?.balance).toMatchObject({ amount: usd(99.999) })
+  })
+
+  it('holds no solve up: it may take for ever', async () => {
+    const { solve, guard } = await aProcess()
+    await solve()
+    at.always('balance', { hang: true })
+    await clock.advance(10_000)
+    await expect.poll(looks).toHaveLength(1)
+    await solve(3)
+    expect(looks()).toHaveLength(1)
+    await settleWith(clock, guard.close(), 1_000)
+  })
+})
+
+describe('no alarm', () => {
+  it('is given where guards of several names spend with one key on one ledger', async () => {
+    const [one, two] = [await aProcess(), await aProcess({ name: 'of-another-name' })]
+    await one.solve()
+    await two.solve()
+    await pass(20_000)
+    for (let i = 0; i < 6; i++) {
+      await one.solve(2)
+      await two.solve(20)
+      await pass(5 * MINUTE)
+    }
+    expect([...one.leaks, ...two.leaks]).toEqual([])
+    expect((await one.balance())?.amount).toBe(at.balance(KEY))
+  })
+
+  it('is given where a new name begins to use the key', async () => {
+    const one = await aProcess()
+    await one.solve()
+    await pass(20_000)
+    const two = await aProcess({ name: 'of-another-name' })
+    await two.solve(30)
+    await pass(10 * MINUTE)
+    expect([...one.leaks, ...two.leaks]).toEqual([])
+  })
+
+  it('is given where the key is exchanged for one with a balance of its own', async () => {
+    const { solve, leaks, secret } = await aProcess()
+    await solve(3)
+    await pass(20_000)
+    secret.set(OTHER_KEY, KEY)
+    for (let i = 0; i < 4; i++) {
+      await solve(10)
+      await pass(5 * MINUTE)
+    }
+    expect(leaks).toEqual([])
+    at.spendElsewhere(1, OTHER_KEY)
+    await pass(5 * MINUTE)
+    expect(leaks).toHaveLength(1)
+  })
+
+  it.each<[string, () => Partial<GuardOptions>]>([
+    ['the key is shared', () => ({ sharedKey: true })],
+    ['the key of the account is shared', () => ({ ...several(), sharedKey: undefined })],
+    [
+      'solves are paid by the thread',
+      () => ({
+        solver: captchaAI({
+          baseUrl: at.url,
+          polling: { firstPollMs: 0, everyMs: 5 },
+          pricing: { per: 'thread', threads: 5, usdPerMonth: 15, imputedUsd: 0.001 },
+        }),
+      }),
+    ],
+  ])('is given, and nobody looks, where %s', async (_, options) => {
+    const { solve, leaks, balance } = await aProcess(options())
+    await solve()
+    await pass(20_000)
+    at.spendElsewhere(5, KEY)
+    await solve()
+    await pass(20 * MINUTE)
+    expect(leaks).toEqual([])
+    expect(looks()).toEqual([])
+    expect(await balance()).toBeUndefined()
+  })
+
+  const several = (sharedKey = true) => ({
+    solver: undefined,
+    secret: undefined,
+    solvers: [
+      {
+        solver: twoCaptcha({
+          baseUrl: at.url,
+          pricing: { per: 'solve', usd: 0.001 },
+          polling: { firstPollMs: 0, everyMs: 5 },
+        }),
+        secret: fixedSecret(KEY),
+        sharedKey,
+      },
+    ],
+  })
+
+  it('of one account hides that of another', async () => {
+    const [shared] = several(true).solvers
+    const [own] = several(false).solvers
+    const both = [
+      { ...shared, name: 'shared', budget: { perMinute: 1 } },
+      { ...own, name: 'own', secret: fixedSecret(OTHER_KEY) },
+    ] as unknown as NonNullable<GuardOptions['solvers']>
+    const { solve, leaks, guard } = await aProcess({ solver: undefined, secret: undefined, solvers: both })
+    await solve(3)
+    await pass(20_000)
+    at.spendElsewhere(5, KEY)
+    at.spendElsewhere(1, OTHER_KEY)
+    await pass(5 * MINUTE)
+    expect(leaks).toMatchObject([{ details: { solver: 'own', missing: usd(1) } }])
+    const { solvers } = await guard.status()
+    expect(solvers.map(({ balance }) => balance?.amount)).toEqual([undefined, at.balance(OTHER_KEY)])
+  })
+})
+
+it.each(['', '{}', 'null', '{"last":{"at":1}}', '[1', '{"last":{},"anchor":{},"lag":{},"found":{"missing":-1}}'])(
+  'what the ledger keeps of a look, and is none (%s), is as if there had been none',
+  async (value) => {
+    const { solve, leaks, balance, guard } = await aProcess()
+    await solve()
+    const { fingerprint } = (await guard.status()).key
+    await ledger.setFact({ scope: 'balances', name: `state/${fingerprint}`, value, ttlMs: 3_600_000 }, clock.now())
+    expect(await balance()).toBeUndefined()
+    await pass(20_000)
+    expect(await balance()).toMatchObject({ amount: usd(99.999), missing: 0 })
+    expect(leaks).toEqual([])
+  },
+)

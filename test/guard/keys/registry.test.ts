@@ -1,0 +1,218 @@
+import { describe, expect, it } from 'vitest'
+import { memoryLedger } from '../../../src/ledger/memory.js'
+import { secretFor } from '../../../src/secrets/index.js'
+import { manualClock } from '../../../src/testing/clock.js'
+import { startSolverService } from '../../../src/testing/service/index.js'
+import { after, challenge, errorOf, fixedSecret, rig, settleWith } from '../support.js'
+
+const OLD = 'the-old-key-0123456789abcdef0123'
+const NEW = 'the-new-key-0123456789abcdef0123'
+const HOUR = 3_600_000
+
+async function someService() {
+  const service = await startSolverService({ keys: { [OLD]: 10, [NEW]: 10 } })
+  after(() => service.close())
+  return service
+}
+
+describe('the environment that a key is for', () => {
+  const named = (environment: string, sharedWith?: string[]) =>
+    secretFor({ environment, sharedWith }, 'captcha/{environment}', () => fixedSecret(OLD))
+
+  it('is that of whoever used it first: another one is refused it, before anything is spent', async () => {
+    const [at, ledger] = [await someService(), memoryLedger()]
+    const staging = await rig({ at, ledger, secret: named('staging'), more: { name: 'staging' } })
+    await staging.guard.solve(challenge)
+    const production = await rig({ at, ledger, secret: named('production'), more: { name: 'production' } })
+    const error = await errorOf(production.guard.solve(challenge))
+    expect([error.code, error.layer]).toEqual(['KEY_OF_ANOTHER_ENVIRONMENT', 'secret'])
+    expect(error.message).toContain("sharedWith: ['staging']")
+    expect(at.requests.filter(({ endpoint }) => endpoint === 'in')).toHaveLength(1)
+    expect(production.actions()).not.toContain('authorized')
+    // The first one's own processes, and whoever says nothing of environments, go on.
+    await (await rig({ at, ledger, secret: named('staging'), more: { name: 'more-staging' } })).guard.solve(challenge)
+    await (await rig({ at, ledger, secret: fixedSecret(OLD), more: { name: 'unnamed' } })).guard.solve(challenge)
+  })
+
+  it('does not matter where it was said that both may have it', async () => {
+    const [at, ledger] = [await someService(), memoryLedger()]
+    await (await rig({ at, ledger, secret: named('staging') })).guard.solve(challenge)
+    await (await rig({ at, ledger, secret: named('ci', ['staging']) })).guard.solve(challenge)
+  })
+
+  it('is looked up once for each key, not for each solve', async () => {
+    const [at, ledger] = [await someService(), memoryLedger()]
+    const names: string[] = []
+    const { setFact: remember } = ledger
+    ledger.setFact = (fact, now) => {
+      names.push(fact.name.split('/')[0] ?? '')
+      return remember(fact, now)
+    }
+    const { guard } = await rig({ at, ledger, secret: named('staging') })
+    for (let i = 0; i < 5; i++) await guard.solve(challenge)
+    expect(names.filter((name) => name === 'of')).toHaveLength(1)
+    expect(names.filter((name) => name === 'used')).toHaveLength(1)
+  })
+
+  it('holds for a key that is tried in place of a refused one, too', async () => {
+    const [at, ledger] = [await someService(), memoryLedger()]
+    const production = secretFor({ environment: 'production' }, 'x', () => fixedSecret(NEW))
+    await (await rig({ at, ledger, secret: production, more: { name: 'production' } })).guard.solve(challenge)
+    const secret = fixedSecret(OLD)
+    const staging = await rig({ at, ledger, secret: secretFor({ environment: 'staging' }, 'x', () => secret) })
+    staging.guard.on('alert', () => {})
+    await staging.guard.solve(challenge)
+    at.revoke(OLD)
+    secret.set(NEW)
+    expect((await errorOf(staging.guard.solve(challenge))).code).toBe('KEY_OF_ANOTHER_ENVIRONMENT')
+  })
+
+  it('that the ledger cannot tell is a denial', async () => {
+    const ledger = memoryLedger()
+    ledger.setFact = () => {
+      throw new Error('the disk is full')
+    }
+    const { guard, service } = await rig({ ledger, secret: named('staging') })
+    guard.on('alert', () => {})
+    expect((await errorOf(guard.solve(challenge))).code).toBe('LEDGER_UNAVAILABLE')
+    expect(service.requests).toEqual([])
+  })
+})
+
+describe('which key may go', () => {
+  async function two() {
+    const clock = manualClock()
+    const [at, ledger] = [await someService(), memoryLedger()]
+    const secrets = [fixedSecret(OLD), fixedSecret(OLD)] as const
+    const make = (secret: (typeof secrets)[number]) => rig({ at, ledger, clock, secret })
+    const guards = [await make(secrets[0]), await make(secrets[1])] as const
+    const alerts: string[] = []
+    for (const { guard } of guards) guard.on('alert', ({ code }) => alerts.push(code))
+    const solve = (index: 0 | 1) => settleWith(clock, guards[index].guard.solve(challenge), 10)
+    const known = async (index: 0 | 1 = 0) => (await guards[index].guard.status()).key.known
+    return { clock, at, secrets, guards, alerts, solve, known }
+  }
+
+  it('is told by status and alert: none while one key is all there is', async () => {
+    const { solve, known, clock } = await two()
+    expect(await known()).toEqual([])
+    await solve(0)
+    await solve(1)
+    await clock.advance(25 * HOUR)
+    expect(await known()).toMatchObject([{ underWay: 0, revocable: false, reason: 'it is the key in use' }])
+  })
+
+  it('is told by status and alert: the old one once every process is on the new one and it was unused for a day', async () => {
+    const { solve, known, clock, secrets, alerts, guards } = await two()
+    await solve(0)
+    await solve(1)
+    const status = (await guards[0].guard.status()).key
+    expect(status.known).toMatchObject([{ fingerprint: status.fingerprint, heldBy: 2, revocable: false }])
+
+    for (const secret of secrets) secret.set(NEW, OLD)
+    await clock.advance(5 * 60_000)
+    await solve(0)
+    // The other one has been idle, and still holds the old key.
+    expect((await known())[1]).not.toHaveProperty('revocableAt')
+    expect(await known()).toMatchObject([
+      { heldBy: 1, reason: 'it is the key in use' },
+      { heldBy: 1, revocable: false, reason: '1 process would still use it' },
+    ])
+    await solve(1)
+    await clock.advance(10_000)
+    const [current, old] = await known(1)
+    expect(current).toMatchObject({ heldBy: 2 })
+    expect(old).toMatchObject({ heldBy: 0, revocable: false, reason: expect.stringContaining('from 20') })
+    const from = (old?.lastUsedAt?.getTime() ?? 0) + 24 * HOUR
+    expect(old?.revocableAt?.getTime()).toBe(from)
+
+    await clock.advance(from - clock.now() - 1)
+    expect((await known())[1]?.revocable).toBe(false)
+    await clock.advance(1)
+    expect((await known())[1]).toMatchObject({ revocable: true, reason: expect.stringContaining('every process') })
+    await clock.advance(12 * 60_000)
+    expect(alerts.filter((code) => code === 'KEY_REVOCABLE')).toHaveLength(1)
+    const told = guards.flatMap(({ audit }) => audit.events.filter(({ code }) => code === 'KEY_REVOCABLE'))
+    expect(told).toMatchObject([{ action: 'alert', message: expect.stringContaining(old?.fingerprint ?? '-') }])
+    expect(JSON.stringify(told)).not.toContain(OLD)
+  })
+
+  it('is not the one that a task is under way with', async () => {
+    const { known, clock, secrets, at, guards } = await two()
+    at.next('res', ...Array.from({ length: 500 }, () => ({ error: 'CAPCHA_NOT_READY' })))
+    const abort = new AbortController()
+    const slow = guards[0].guard.solve(challenge, { signal: abort.signal }).catch(() => {})
+    await settleWith(
+      clock,
+      until(() => at.tasks.length > 0),
+      1,
+    )
+    abort.abort()
+    await slow
+    for (const secret of secrets) secret.set(NEW, OLD)
+    await clock.advance(5 * 60_000 - 20_000)
+    expect((await known()).map(({ underWay }) => underWay)).toEqual([1])
+  })
+
+  it('is remembered after every process has ended', async () => {
+    const { solve, known, secrets, guards, clock } = await two()
+    await solve(0)
+    secrets[0].set(NEW, OLD)
+    await clock.advance(5 * 60_000)
+    await solve(0)
+    await guards[0].guard.close()
+    expect(await known(1)).toMatchObject([
+      { heldBy: 0, revocable: false, reason: 'it is the key in use' },
+      { heldBy: 0, revocable: false },
+    ])
+    await clock.advance(24 * HOUR)
+    expect(await known(1)).toMatchObject([{ revocable: false }, { revocable: true }])
+  })
+})
+
+const until = async (done: () => boolean) => {
+  while (!done()) await new Promise((resolve) => setTimeout(resolve, 1))
+}
+
+describe('the age of a key', () => {
+  const DAY = 24 * HOUR
+  const aged = async (createdAt: number, clock = manualClock()) => {
+    const secret = fixedSecret(NEW, { createdAt })
+    const policy = { key: { rotateEvery: '60d', expireAfter: '90d' } } as const
+    const made = await rig({ secret, clock, policy, service: { keys: { [NEW]: 10 } } })
+    const alerts: string[] = []
+    made.guard.on('alert', ({ code }) => alerts.push(code))
+    return { ...made, clock, alerts, solve: () => settleWith(clock, made.guard.solve(challenge), 10) }
+  }
+
+  it('is told when it is due, once, and it is used on', async () => {
+    const clock = manualClock()
+    const { solve, alerts, guard } = await aged(clock.now() - 61 * DAY, clock)
+    await solve()
+    await clock.advance(60_000)
+    await solve()
+    expect(alerts).toEqual(['KEY_DUE'])
+    expect((await guard.status()).key.dueAt?.getTime()).toBe(
+      ((await guard.status()).key.createdAt?.getTime() as number) + 60 * DAY,
+    )
+  })
+
+  it('over the limit is refused, also when the clock is set back while the process runs', async () => {
+    const clock = manualClock()
+    const { solve, service } = await aged(clock.now() - 90 * DAY + HOUR, clock)
+    await solve()
+    await clock.advance(HOUR)
+    await clock.advance(1)
+    expect((await errorOf(solve())).code).toBe('KEY_TOO_OLD')
+    clock.set(clock.now() - 30 * DAY)
+    expect((await errorOf(solve())).code).toBe('KEY_TOO_OLD')
+    expect(service.tasks).toHaveLength(1)
+  })
+
+  it('is not believed to be less than nothing: a clock that is behind the key is wrong', async () => {
+    const clock = manualClock()
+    const { solve } = await aged(clock.now() + 2 * HOUR, clock)
+    expect((await errorOf(solve())).message).toContain('Set the clock right')
+    await (await aged(clock.now() + HOUR / 2, clock)).solve()
+  })
+})

@@ -1,0 +1,87 @@
+import { expect, it } from 'vitest'
+import { copyAudit } from '../../../src/audit/copy.js'
+import { functionAudit } from '../../../src/audit/function.js'
+import type { AuditSink } from '../../../src/audit/sink.js'
+import { createGuard } from '../../../src/guard/create.js'
+import { memoryLedger } from '../../../src/ledger/memory.js'
+import { memoryAudit } from '../../../src/testing/audit.js'
+import { manualClock } from '../../../src/testing/clock.js'
+import { challenge, rig, settleWith } from '../support.js'
+
+const policy = { origins: ['https://staging.example.com'] }
+
+it('writes to all of several sinks, and denies when a required one cannot write', async () => {
+  const [first, second] = [memoryAudit(), memoryAudit()]
+  const { guard, service } = await rig({ more: { audit: [first, second] } })
+  await guard.solve(challenge)
+  const actions = (sink: typeof first) => sink.events.map(({ action }) => action)
+  expect(actions(second)).toEqual(actions(first))
+  second.failWith(new Error('full'))
+  await expect(guard.solve(challenge)).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE', layer: 'audit' })
+  expect(service.tasks).toHaveLength(1)
+  second.failWith(undefined)
+  await guard.solve(challenge)
+  await guard.close()
+  expect(actions(second)).toEqual(expect.arrayContaining(['denied', 'closed']))
+})
+
+it('solves on while only a copy cannot write, and says so', async () => {
+  const behind = memoryAudit()
+  const { guard } = await rig({ more: { audit: [memoryAudit(), copyAudit(behind)] } })
+  behind.failWith(new Error('no route'))
+  const alerts: string[] = []
+  const told = new Promise<void>((resolve) => {
+    guard.on('alert', ({ code }) => {
+      alerts.push(code)
+      resolve()
+    })
+  })
+  await guard.solve(challenge)
+  await told
+  expect(alerts).toEqual(['AUDIT_COPY_BEHIND'])
+  behind.failWith(undefined)
+})
+
+it('loses no record of what has happened when a write fails', async () => {
+  const written: (string | undefined)[] = []
+  let failed = false
+  const audit = functionAudit(async (records) => {
+    const actions = records.map(({ event }) => event.action)
+    if (!failed && actions.includes('submitted')) {
+      failed = true
+      throw new Error('away for a moment')
+    }
+    written.push(...actions)
+  })
+  const { guard } = await rig({ more: { audit } })
+  guard.on('alert', () => {})
+  await guard.solve(challenge)
+  await guard.close()
+  expect(written).toEqual(['authorized', 'submitted', 'solved', 'closed'])
+})
+
+it('denies when the sink hangs, and can be closed all the same', async () => {
+  const clock = manualClock(Date.UTC(2026, 10, 24, 12))
+  const hanging: AuditSink = {
+    kind: 'hanging',
+    open() {},
+    write: () => new Promise(() => {}),
+    close() {},
+  }
+  const { guard, service } = await rig({ clock, more: { audit: hanging } })
+  const solve = guard.solve(challenge).then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  expect(await settleWith(clock, solve, 1_000)).toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
+  expect(service.tasks).toHaveLength(0)
+  await settleWith(clock, guard.close(), 1_000)
+})
+
+it('wants sinks, one of them required', async () => {
+  const made = (audit: unknown) => createGuard({ policy, ledger: memoryLedger(), audit: audit as AuditSink })
+  await expect(made('stdout')).rejects.toThrow('options.audit: expected an audit sink such as jsonlAudit()')
+  await expect(made([])).rejects.toThrow('has to be required')
+  await expect(made([copyAudit(memoryAudit())])).rejects.toThrow('has to be required')
+  await expect(made(functionAudit)).rejects.toThrow('options.audit')
+})

@@ -1,0 +1,124 @@
+import { inspect } from 'node:util'
+import { type LoggerOptions, pino } from 'pino'
+import { expect, it } from 'vitest'
+import { usd } from '../../../src/policy/money.js'
+import { challenge, errorOf, rig } from '../support.js'
+
+const PROXY_PASSWORD = 'pr0xy-p4ss'
+
+/** A pino logger, and what it writes. */
+function pinoLogger(options: LoggerOptions = {}) {
+  const written: string[] = []
+  const logger = pino({ level: 'trace', base: null, ...options }, { write: (line) => void written.push(line) })
+  return { logger, text: () => written.join(''), all: () => written.map((line): Line => JSON.parse(line)) }
+}
+
+type Line = Record<string, unknown> & { level: number; event: string; msg: string }
+const { debug, info, warn } = pino.levels.values as { debug: number; info: number; warn: number }
+
+it('how a solve ends is told at info, its steps at debug, what somebody may have to see to at warn', async () => {
+  const { logger, all } = pinoLogger()
+  const { guard, service } = await rig({ more: { logger } })
+  const solution = await guard.solve(challenge)
+  await solution.reportBad()
+  service.next('in', { error: 'ERROR_WRONG_GOOGLEKEY' }, { error: 'ERROR_KEY_DOES_NOT_EXIST' })
+  await errorOf(guard.solve(challenge))
+  await errorOf(guard.solve({ ...challenge, pageUrl: 'https://elsewhere.example/' }))
+  await errorOf(guard.solve(challenge))
+  await expect.poll(() => all().some(({ event }) => event === 'paused')).toBe(true)
+  await guard.resume()
+  const levels = new Map(all().map(({ event, level }) => [event, level]))
+  expect(Object.fromEntries(levels)).toEqual({
+    authorized: debug,
+    submitted: debug,
+    solved: info,
+    rejected: warn,
+    failed: warn,
+    denied: warn,
+    paused: warn,
+    alert: warn,
+    resumed: info,
+  })
+})
+
+it('a line has the guard’s name, the fields of its event, and its message once, whatever that is called', async () => {
+  const { logger, text } = pinoLogger({ messageKey: 'message' })
+  const { guard } = await rig({ more: { logger: logger.child({ service: 'checkout' }) } })
+  await errorOf(guard.solve({ ...challenge, pageUrl: 'https://elsewhere.example/login?session=4711' }))
+  const [line = ''] = text().trim().split('\n')
+  expect(line.match(/"message":/g)).toHaveLength(1)
+  expect(JSON.parse(line)).toMatchObject({
+    level: warn,
+    service: 'checkout',
+    guard: 'tests',
+    event: 'denied',
+    code: 'ORIGIN_NOT_NAMED',
+    layer: 'origin',
+    challenge: { family: 'recaptcha', pageUrl: 'https://elsewhere.example/login' },
+    message: expect.stringContaining('https://elsewhere.example'),
+  })
+  expect(line).not.toContain('4711')
+})
+
+it.each([
+  ['without warn', { debug() {}, info() {} }],
+  ['without debug', { warn() {}, info() {} }],
+  ['that is a level', 'debug'],
+])('a logger %s is a mistake in the options', async (_, logger) => {
+  expect(await errorOf(rig({ more: { logger: logger as never } }))).toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringContaining('options.logger'),
+  })
+})
+
+it('a guard, a grant, a solution and an error show no key, no password and no token, however they are printed', async () => {
+  const { logger, text } = pinoLogger()
+  const { guard, service } = await rig({
+    more: { logger },
+    policy: { budget: { perDay: usd(1) }, egress: {} },
+  })
+  const grant = guard.narrow({ egress: { proxy: `http://egress:${PROXY_PASSWORD}@127.0.0.1:9` } })
+  const solution = await guard.solve(challenge)
+  service.next('in', { error: `ERROR_${service.key}` })
+  const errors = [
+    await errorOf(guard.solve(challenge)),
+    await errorOf(grant.solve(challenge, { signal: AbortSignal.timeout(50) })),
+    await errorOf(guard.solve({ ...challenge, pageUrl: 'about:blank' })),
+  ]
+  const status = await guard.status()
+  for (const [name, value] of Object.entries({ guard, grant, solution, errors, status })) {
+    logger.info({ [name]: value }, 'printed')
+    logger.info({ err: value }, 'printed as an error')
+    const printed = [
+      text(),
+      JSON.stringify(value),
+      inspect(value, { depth: 20, showHidden: true, getters: false }),
+      inspect(structuredClone(name === 'errors' ? errors.map((error) => error.message) : value), { depth: 20 }),
+      String(value),
+    ].join('\n')
+    for (const secret of [service.key, PROXY_PASSWORD, solution.token]) {
+      expect(`${name}: ${printed.includes(secret)}`).toBe(`${name}: false`)
+    }
+  }
+  // The log is not empty: what is looked for could be there.
+  expect(text()).toContain('"guard":{')
+})
+
+it('a store’s own error, with all that it carries, is no part of ours', async () => {
+  const { logger, text } = pinoLogger()
+  const token = 'hvs.the-token-of-the-store'
+  const request = { headers: { authorization: `Bearer ${token}` } }
+  const { guard } = await rig({
+    more: { logger },
+    secret: {
+      kind: 'test',
+      place: 'a store',
+      fetch: () => Promise.reject(Object.assign(new Error('503'), { request, response: { body: token } })),
+    },
+  })
+  const error = await errorOf(guard.solve(challenge))
+  logger.error(error)
+  logger.error({ err: error }, 'failed')
+  expect(error.code).toBe('SECRET_UNAVAILABLE')
+  expect(text() + inspect(error, { depth: 20, showHidden: true })).not.toContain(token)
+})

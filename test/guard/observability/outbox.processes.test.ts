@@ -1,0 +1,95 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { webhookAlerts } from '../../../src/alerts/index.js'
+import { fileLedger } from '../../../src/ledger/file.js'
+import { manualClock } from '../../../src/testing/clock.js'
+import { startSolverService } from '../../../src/testing/service/index.js'
+import { startReceiver } from '../../alerts/receiver.js'
+import { startRedis } from '../../support/redis.js'
+import { after, rig, settleWith } from '../support.js'
+import { type Talker, talkers } from '../talkers.js'
+
+const HOOK_SECRET = `whsec_${Buffer.alloc(32, 1).toString('base64')}`
+let start: (env: Record<string, string>) => Talker
+beforeAll(async () => {
+  start = await talkers('outbox')
+})
+
+/** A service, somebody who takes alerts, and a place for a ledger. */
+async function place() {
+  const service = await startSolverService({ price: 0.001 })
+  after(() => service.close())
+  const hook = await startReceiver()
+  after(() => hook.close())
+  const dir = mkdtempSync(join(tmpdir(), 'solveguard-outbox-'))
+  after(async () => rmSync(dir, { recursive: true, force: true }))
+  const env = {
+    SERVICE_URL: service.url,
+    SERVICE_KEY: service.key,
+    HOOK_URL: hook.url,
+    HOOK_SECRET,
+    STATE_DIR: dir,
+  }
+  return { service, hook, dir, env }
+}
+
+describe('several processes', () => {
+  const spendAll = async (env: Record<string, string>, hook: Awaited<ReturnType<typeof startReceiver>>) => {
+    const children = Array.from({ length: 3 }, () => start(env))
+    for (const child of children) await child.hears('ready')
+    for (const child of children) child.tell('solve 8')
+    const ended = await Promise.all(children.map((child) => child.hears('solved')))
+    expect(ended.flatMap(({ failures }) => failures ?? []).every((code) => code === 'BUDGET_EXHAUSTED')).toBe(true)
+    for (const child of children) child.tell('end')
+    for (const child of children) await child.ended()
+    expect(children.flatMap(({ said }) => said).filter(({ what }) => what === 'alert')).toHaveLength(2)
+    const told = hook.received.map(({ body }) => JSON.parse(body).data)
+    expect(told.map(({ code, details }) => `${code} ${details.threshold}`).sort()).toEqual([
+      'BUDGET_THRESHOLD 0.5',
+      'BUDGET_THRESHOLD 0.8',
+    ])
+  }
+
+  it('of one ledger in a file send each alert once', async () => {
+    const { env, hook } = await place()
+    await spendAll(env, hook)
+  }, 60_000)
+
+  it('of one ledger in Redis send each alert once', async () => {
+    const server = await startRedis()
+    after(() => server.stop())
+    const { env, hook } = await place()
+    await spendAll({ ...env, LEDGER_URL: server.url }, hook)
+  }, 60_000)
+})
+
+it('an alert whose process was killed before it was delivered is delivered by another one', async () => {
+  const { env, hook, dir, service } = await place()
+  hook.next('hang')
+  const raiser = start(env)
+  await raiser.hears('ready')
+  raiser.tell('solve 12')
+  await raiser.hears('alert')
+  await expect.poll(() => hook.received.length, { timeout: 20_000 }).toBe(1)
+  await raiser.kill()
+
+  // Another one, once the dead one's time is over.
+  const clock = manualClock(Date.now() + 31_000)
+  const { guard } = await rig({
+    at: service,
+    clock,
+    ledger: fileLedger({ dir }),
+    more: { name: 'alerting', alerts: [webhookAlerts({ url: env.HOOK_URL, secret: HOOK_SECRET })] },
+  })
+  expect((await guard.status()).alerts).toMatchObject([{ owed: 1 }])
+  const delivered = (async () => {
+    while ((await guard.status()).alerts[0]?.owed !== 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  })()
+  await settleWith(clock, delivered, 1_000)
+  expect(hook.received).toHaveLength(2)
+  const [first, second] = hook.received
+  expect(second?.body).toBe(first?.body)
+  expect(second?.headers['webhook-id']).toBe(first?.headers['webhook-id'])
+}, 60_000)

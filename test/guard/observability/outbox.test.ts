@@ -1,0 +1,366 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { type Alert, type AlertChannel, DeliveryError } from '../../../src/alerts/index.js'
+import type { Ledger } from '../../../src/ledger/ledger.js'
+import { memoryLedger } from '../../../src/ledger/memory.js'
+import { usd } from '../../../src/policy/money.js'
+import { type ManualClock, manualClock } from '../../../src/testing/clock.js'
+import type { SolverService } from '../../../src/testing/service/index.js'
+import { startSolverService } from '../../../src/testing/service/index.js'
+import { after, challenge, fixedSecret, rig, settleWith } from '../support.js'
+
+const HOUR = 3_600_000
+
+/** A channel that keeps what it is given, and fails while it is told to. */
+function testChannel(id = 'test-1') {
+  const told: Alert[] = []
+  const tries: string[] = []
+  let failure: Error | undefined | 'hang'
+  const channel: AlertChannel = {
+    kind: 'test',
+    place: 'the test',
+    id,
+    async deliver(alert, { signal }) {
+      tries.push(alert.id)
+      if (failure === 'hang')
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error())))
+      else if (failure) throw failure
+      told.push(alert)
+    },
+  }
+  return {
+    channel,
+    told,
+    tries,
+    codes: () => told.map(({ code }) => code),
+    fail: (as: typeof failure) => {
+      failure = as
+    },
+  }
+}
+const down = (more?: number) => new DeliveryError('it is down', true, more)
+
+let clock: ManualClock
+let ledger: Ledger
+let at: SolverService
+beforeEach(async () => {
+  clock = manualClock()
+  ledger = memoryLedger()
+  at = await startSolverService()
+  after(() => at.close())
+})
+
+/** One process: its guard, what it heard, and a way to solve. */
+async function aProcess(channels: readonly AlertChannel[], more: Parameters<typeof rig>[0] = {}) {
+  // Of a dollar, each solve takes a tenth of a percent.
+  const made = await rig({
+    at,
+    ledger,
+    clock,
+    ...more,
+    policy: { budget: { perDay: usd(0.01), alertsAt: [0.5, 0.8] }, ...more.policy },
+    more: { alerts: channels, ...more.more },
+  })
+  // It may wait for a channel.
+  after(() => settleWith(more.clock ?? clock, made.guard.close(), 1_000))
+  const heard: string[] = []
+  made.guard.on('alert', ({ code, message }) => heard.push(`${code}: ${message}`))
+  const solve = async (times = 1) => {
+    for (let i = 0; i < times; i++) await settleWith(clock, made.guard.solve(challenge), 10)
+  }
+  return { ...made, heard, solve }
+}
+
+describe('an alert', () => {
+  it('is delivered to each channel once, whichever of several processes raised it', async () => {
+    const [one, two] = [testChannel('one'), testChannel('two')]
+    const guards = [await aProcess([one.channel, two.channel]), await aProcess([one.channel, two.channel])] as const
+    for (let i = 0; i < 4; i++) for (const { solve } of guards) await solve()
+    await clock.advance(HOUR)
+    expect(one.told.map(({ details }) => details?.threshold)).toEqual([0.5, 0.8])
+    expect(two.told).toEqual(one.told)
+    expect(one.told[0]).toMatchObject({ code: 'BUDGET_THRESHOLD', guard: 'tests', at: expect.any(Date) })
+    expect((await guards[0].guard.status()).alerts).toMatchObject([{ kind: 'test', place: 'the test', owed: 0 }, {}])
+  })
+
+  it('holds no solve up, and reaches nobody twice, while its channel hangs', async () => {
+    const { channel, fail, tries } = testChannel()
+    fail('hang')
+    const { solve, service } = await aProcess([channel])
+    await solve(6)
+    expect(service.tasks).toHaveLength(6)
+    expect(tries).toHaveLength(1)
+  })
+
+  it('is tried again with growing waits, under one id, until it is delivered', async () => {
+    const { channel, fail, tries, told } = testChannel()
+    fail(down())
+    const { solve } = await aProcess([channel])
+    await solve(5)
+    const times: number[] = []
+    for (let step = 0; step < 600 && tries.length < 6; step++) {
+      const before = tries.length
+      await clock.advance(100)
+      if (tries.length > before) times.push(clock.monotonic())
+    }
+    const waits = times.slice(1).map((time, i) => time - (times[i] ?? 0))
+    waits.forEach((wait, i) => {
+      if (i > 0) expect(wait).toBeGreaterThan(1.5 * (waits[i - 1] ?? 0))
+    })
+    expect(new Set(tries).size).toBe(1)
+    fail(undefined)
+    await clock.advance(60_000)
+    expect(told.map(({ id }) => id)).toEqual([tries[0]])
+  })
+
+  it('is not tried before the time that the other side names', async () => {
+    const { channel, fail, tries } = testChannel()
+    fail(down(120_000))
+    const { solve } = await aProcess([channel])
+    await solve(5)
+    await clock.advance(110_000)
+    expect(tries).toHaveLength(1)
+    await clock.advance(60_000)
+    expect(tries).toHaveLength(2)
+  })
+
+  it('is given up after a day, or at once where another try cannot help, and the next one goes its way', async () => {
+    const { channel, fail, tries, told } = testChannel()
+    const { solve, heard, guard } = await aProcess([channel])
+    fail(new DeliveryError('nobody is there', false))
+    await solve(5)
+    await clock.advance(HOUR)
+    expect(tries).toHaveLength(1)
+    expect((await guard.status()).alerts).toMatchObject([{ owed: 0, problem: expect.stringContaining('nobody') }])
+    fail(down())
+    await solve(3)
+    // Hours without their beats, of which there are many.
+    const later = async (hours: number) => {
+      clock.set(clock.now() + hours * HOUR)
+      await clock.advance(HOUR / 4)
+    }
+    await later(23)
+    expect((await guard.status()).alerts).toMatchObject([{ owed: 1 }])
+    await later(2)
+    expect((await guard.status()).alerts).toMatchObject([{ owed: 0 }])
+    fail(undefined)
+    await solve(5)
+    await clock.advance(HOUR)
+    expect(told.length).toBeGreaterThan(0)
+    expect(heard.filter((said) => said.startsWith('ALERT_UNDELIVERED'))).toEqual([
+      'ALERT_UNDELIVERED: Alerts do not reach the test the test: BUDGET_THRESHOLD was given up: nobody is there',
+      'ALERT_UNDELIVERED: Alerts reach the test the test again; 2 were lost.',
+    ])
+  })
+
+  it('that cannot be delivered is told once, to those who listen and on the record, and to no channel', async () => {
+    const [one, two] = [testChannel('one'), testChannel('two')]
+    one.fail(down())
+    const { solve, heard, audit } = await aProcess([one.channel, two.channel])
+    await solve(9)
+    await clock.advance(HOUR)
+    expect(heard.filter((said) => said.startsWith('ALERT_UNDELIVERED'))).toHaveLength(1)
+    expect(audit.events.filter(({ code }) => code === 'ALERT_UNDELIVERED')).toHaveLength(1)
+    expect(two.codes()).toEqual(['BUDGET_THRESHOLD', 'BUDGET_THRESHOLD'])
+  })
+
+  it('is not lost, nor does it throw, when the ledger fails or a channel of a user throws anything', async () => {
+    const { channel, fail, told, tries } = testChannel()
+    const { setFact: remember } = ledger
+    ledger.setFact = () => {
+      throw new Error('the disk is full')
+    }
+    const { solve } = await aProcess([channel])
+    await solve(5)
+    await clock.advance(1_000)
+    expect(told.map(({ code }) => code)).toContain('BUDGET_THRESHOLD')
+    fail('not an error' as never)
+    const before = tries.length
+    await solve(3)
+    await clock.advance(1_000)
+    expect(tries.length).toBeGreaterThan(before)
+    ledger.setFact = remember
+  })
+
+  it('waits in a line that has an end', async () => {
+    const { channel, fail, tries } = testChannel()
+    fail('hang')
+    const { guard, heard } = await aProcess([channel], { policy: { budget: { perDay: usd(9), alertsAt: [1] } } })
+    // Each narrowed budget has alerts of its own.
+    for (let i = 0; i < 105; i++) {
+      const small = guard.narrow({ budget: { perDay: usd(0.001), alertsAt: [1] } })
+      await settleWith(clock, small.solve(challenge), 1)
+    }
+    expect(tries).toHaveLength(1)
+    expect((await guard.status()).alerts).toMatchObject([{ owed: 100 }])
+    expect(heard.filter((said) => said.includes('100 alerts are waiting'))).toHaveLength(1)
+  })
+})
+
+describe('what is said in the same words', () => {
+  it('is sent once in an hour, by all processes together, and heard by each', async () => {
+    const { channel, told } = testChannel()
+    const stale = () => {
+      const secret = fixedSecret(at.key)
+      return { secret, more: { secretCache: { ttl: '1m', staleFor: '12h' } } } as const
+    }
+    const setups = [stale(), stale()] as const
+    const guards = [await aProcess([channel], setups[0]), await aProcess([channel], setups[1])] as const
+    for (const { solve } of guards) await solve()
+    for (const { secret } of setups) secret.fail(new Error('sealed'))
+    await clock.advance(90_000)
+    await guards[0].solve()
+    // Its hour begins a little later, so its words are others.
+    await clock.advance(5_000)
+    await guards[1].solve()
+    await clock.advance(10_000)
+    expect(told.map(({ code }) => code)).toEqual(['SECRET_STALE'])
+    for (const { heard } of guards) expect(heard.filter((said) => said.startsWith('SECRET_STALE'))).toHaveLength(1)
+  })
+
+  it('is sent again where it is another event: a pause, after it was lifted', async () => {
+    const { channel, codes } = testChannel()
+    const { guard, solve } = await aProcess([channel])
+    at.always('in', { error: 'ERROR_IP_NOT_ALLOWED' })
+    for (let i = 0; i < 2; i++) {
+      await solve().catch(() => {})
+      await guard.resume()
+    }
+    await clock.advance(10_000)
+    expect(codes()).toEqual(['ADDRESS_REFUSED', 'ADDRESS_REFUSED'])
+  })
+
+  it('is sent once though every process finds it out: a key that is due', async () => {
+    const { channel, codes } = testChannel()
+    const secret = fixedSecret(at.key, { createdAt: clock.now() - 61 * 24 * HOUR })
+    const options = { secret, policy: { key: { rotateEvery: '60d' } } } as const
+    const guards = [await aProcess([channel], options), await aProcess([channel], options)]
+    for (const { solve } of guards) await solve()
+    await clock.advance(60_000)
+    expect(codes()).toEqual(['KEY_DUE'])
+    expect(guards.flatMap(({ heard }) => heard).filter((said) => said.startsWith('KEY_DUE'))).toHaveLength(1)
+  })
+})
+
+describe('an alert that is owed', () => {
+  it('is delivered by another process, under the same id, once the one that raised it is silent', async () => {
+    const raiser = testChannel()
+    raiser.fail('hang')
+    const silent = manualClock(clock.now())
+    const dying = await aProcess([raiser.channel], { clock: silent })
+    await settleAll(silent, dying.guard, 5)
+    // It never beats again. The other one sees that its time is over.
+    const { channel, told } = testChannel()
+    const next = await aProcess([channel])
+    expect((await next.guard.status()).alerts).toMatchObject([{ owed: 1 }])
+    await clock.advance(20_000)
+    expect(told).toEqual([])
+    await clock.advance(30_000)
+    expect(told.map(({ id }) => id)).toEqual(raiser.tries)
+    expect(told[0]).toMatchObject({ code: 'BUDGET_THRESHOLD', details: { threshold: 0.5 }, guard: 'tests' })
+    await clock.advance(HOUR)
+    expect(told).toHaveLength(1)
+  })
+
+  it('stays with its process for as long as that lives, however long its channel is down', async () => {
+    const [first, second] = [testChannel(), testChannel()]
+    first.fail(down())
+    const { solve } = await aProcess([first.channel])
+    await solve(5)
+    await aProcess([second.channel])
+    await clock.advance(HOUR)
+    expect(second.tries).toEqual([])
+    first.fail(undefined)
+    await clock.advance(HOUR)
+    expect(first.told).toHaveLength(1)
+  })
+
+  it('is left at once to the next process by one that is closed, which waits for no more than some seconds', async () => {
+    const [first, second] = [testChannel(), testChannel()]
+    first.fail('hang')
+    const { solve, guard } = await aProcess([first.channel])
+    await solve(5)
+    await settleWith(clock, guard.close(), 100, 100)
+    await aProcess([second.channel])
+    await clock.advance(1)
+    expect(second.told.map(({ id }) => id)).toEqual(first.tries)
+  })
+
+  it('is delivered before the guard is closed, where that can be', async () => {
+    const { channel, told } = testChannel()
+    const { guard, heard } = await aProcess([channel])
+    const small = guard.narrow({ budget: { perDay: usd(0.001), alertsAt: [1] } })
+    await settleWith(clock, small.solve(challenge), 1)
+    await guard.close()
+    expect(told).toHaveLength(heard.length)
+    expect(told).not.toEqual([])
+  })
+
+  it('to a channel that this process does not have is left to one that has it', async () => {
+    const [mine, other] = [testChannel('mine'), testChannel('other')]
+    mine.fail('hang')
+    const { solve, guard } = await aProcess([mine.channel])
+    await solve(5)
+    await settleWith(clock, guard.close(), 100, 100)
+    await aProcess([other.channel])
+    await clock.advance(60_000)
+    const again = testChannel('mine')
+    await aProcess([again.channel])
+    await clock.advance(20_000)
+    expect([other.told.length, again.told.length]).toEqual([0, 1])
+  })
+
+  it.each([
+    ['no time', { at: undefined }],
+    ['a time that is none', { at: 1e300 }],
+    ['no end', { until: undefined }],
+    ['a name for a header to break', { id: 'alert_1\r\nx: y' }],
+    ['details that are no figures', { details: { of: { a: ['structure'] } } }],
+    ['a code that is none', { code: 'toString' }],
+  ])('and stands in the ledger with %s is left alone, and holds no other up', async (_, broken) => {
+    const { channel: plain, codes } = testChannel()
+    const deliver: AlertChannel['deliver'] = async (alert, delivery) => {
+      alert.at.toISOString()
+      await plain.deliver(alert, delivery)
+    }
+    const channel = { ...plain, deliver }
+    const message = 'Budget spent.'
+    const fine = { owner: '', until: clock.now() + HOUR, id: 'alert_1', code: 'KEY_DUE', at: clock.now(), message }
+    const name = 'owed/alert_1/test-1'
+    const owe = { scope: 'alerts/tests', name, value: JSON.stringify({ ...fine, ...broken }), ttlMs: 24 * HOUR }
+    await ledger.setFact(owe, clock.now())
+    const { solve, guard } = await aProcess([channel])
+    expect((await guard.status()).alerts).toMatchObject([{ owed: 0 }])
+    // Some beats, at which it would be taken over.
+    for (let i = 0; i < 20; i++) await clock.advance(3_000)
+    await solve(6)
+    await vi.waitFor(() => expect(codes()).toEqual(['BUDGET_THRESHOLD']))
+  })
+
+  it('holds no key and no token', async () => {
+    const facts = vi.spyOn(ledger, 'setFact')
+    const { channel, told, fail } = testChannel()
+    fail(down())
+    const { solve } = await aProcess([channel])
+    await solve(9)
+    const written = JSON.stringify([facts.mock.calls, told])
+    expect(written).toContain('BUDGET_THRESHOLD')
+    expect(written).not.toContain(at.key)
+    for (const { answer } of at.tasks) if (answer) expect(written).not.toContain(answer)
+  })
+})
+
+it.each<[string, unknown, string]>([
+  ['no list', testChannel().channel, 'expected a list'],
+  ['no channel', ['https://hooks.example.com'], 'webhookAlerts'],
+  ['one twice', [testChannel().channel, testChannel().channel], 'same place'],
+  ['an id that cannot stand in a name', [testChannel('a/b').channel], 'id'],
+])('a guard does not take %s for alerts', async (_, alerts, says) => {
+  await expect(rig({ at, more: { alerts: alerts as [] } })).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringContaining(says),
+  })
+})
+
+async function settleAll(on: ManualClock, guard: { solve(one: typeof challenge): Promise<unknown> }, times: number) {
+  for (let i = 0; i < times; i++) await settleWith(on, guard.solve(challenge), 10)
+}

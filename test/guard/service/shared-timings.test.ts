@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest'
+import { Pace } from '../../../src/guard/accounts/poll-schedule.js'
+import type { Guard } from '../../../src/guard/types.js'
+import { memoryLedger } from '../../../src/ledger/memory.js'
+import { usd } from '../../../src/policy/money.js'
+import { twoCaptcha } from '../../../src/solvers/index.js'
+import { manualClock } from '../../../src/testing/clock.js'
+import { startSolverService } from '../../../src/testing/service/index.js'
+import { after, challenge, rig, settleWith } from '../support.js'
+
+const PATIENCE = { firstPollMs: 5_000, everyMs: 5_000, usual: { medianMs: 12_000, spread: 0.5, idleMs: 2_550 } }
+const LEARNT = { mu: Math.log(40_000), sigma: 0.15, seen: 50 }
+
+describe('what others have learnt of solve times', () => {
+  it('is begun with in place of the table, within bounds', () => {
+    const pace = new Pace(PATIENCE)
+    const before = pace.next()
+    expect(pace.meanMs).toBeLessThan(20_000)
+    pace.begin(LEARNT)
+    expect(pace.next()).toBeGreaterThan(before + 10_000)
+    expect(pace.meanMs).toBeGreaterThan(35_000)
+    // Never further from the service's own word than anything that is learnt.
+    pace.begin({ ...LEARNT, mu: 16 })
+    expect(pace.meanMs).toBeLessThan(5 * 12_000 * 1.1 + 2_550)
+  })
+
+  it('is nothing to whoever has seen tasks of its own', () => {
+    const pace = new Pace(PATIENCE)
+    pace.saw({ after: 10_000, by: 15_000 })
+    const [next, mean] = [pace.next(), pace.meanMs]
+    pace.begin(LEARNT)
+    expect([pace.next(), pace.meanMs]).toEqual([next, mean])
+  })
+
+  it('is forgotten over what is seen from then on', () => {
+    const pace = new Pace(PATIENCE)
+    pace.begin(LEARNT)
+    for (let i = 0; i < 60; i++) pace.saw({ after: 8_000, by: 10_000 })
+    expect(pace.meanMs).toBeLessThan(18_000)
+    expect(pace.next()).toBeLessThan(16_000)
+  })
+
+  it('says nothing where a user has set the times', () => {
+    const pace = new Pace({ firstPollMs: 7, everyMs: 5 })
+    pace.begin(LEARNT)
+    pace.saw({ after: 0, by: 20 })
+    expect([pace.next(), pace.next(7), pace.learnt]).toEqual([7, 12, undefined])
+    expect(pace.meanMs).toBeGreaterThan(12)
+  })
+
+  it('goes by way of the ledger: a new process asks less often for slow tasks from the first one on', async () => {
+    const clock = manualClock()
+    const ledger = memoryLedger()
+    const service = await startSolverService({ clock, solveMs: 45_000 })
+    after(() => service.close())
+    const solver = twoCaptcha({ baseUrl: service.url, pricing: { per: 'solve', usd: 0.001 } })
+    const make = () => rig({ at: service, clock, ledger, policy: { budget: { perDay: usd(1) } }, more: { solver } })
+    const solve = async (guard: Guard): Promise<number> => {
+      await settleWith(clock, guard.solve(challenge))
+      return service.tasks.at(-1)?.polls ?? 0
+    }
+    const one = await make()
+    const first = await solve(one.guard)
+    for (let i = 0; i < 7; i++) await solve(one.guard)
+    // On its way out it tells.
+    await one.guard.close()
+    expect(await ledger.listFacts('solve-times:tests', clock.now())).toMatchObject([{ name: 'twocaptcha/recaptcha' }])
+    const other = await make()
+    await clock.advance(1)
+    expect(await solve(other.guard)).toBeLessThan(first)
+  })
+
+  it.each(['', '{}', '{"mu":1e9,"sigma":1,"seen":3}', '{"mu":9,"sigma":-1,"seen":3}', 'null', '{"mu":"9"}'])(
+    'is not believed where the ledger has %j',
+    async (value) => {
+      const clock = manualClock()
+      const { guard, ledger } = await rig({ clock })
+      for (const name of ['captchaai/recaptcha', 'captchaai/nothing', 'nobody/recaptcha', 'x'])
+        await ledger.setFact({ scope: 'solve-times:tests', name, value, ttlMs: 60_000 }, clock.now())
+      const { solveMs } = await guard.recommendConcurrency({ queued: 1 })
+      expect(solveMs).toBeLessThan(60_000)
+      expect((await settleWith(clock, guard.solve(challenge))).cost).toBe(1_000)
+    },
+  )
+})

@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'vitest'
+import { twoCaptcha } from '../../../src/solvers/index.js'
+import {
+  type ManualClock,
+  manualClock,
+  type ServiceOptions,
+  type SolverService,
+  startSolverService,
+} from '../../../src/testing/index.js'
+import { after, challenge, rig, settleWith } from '../support.js'
+
+/** A guard over 2Captcha's older API, with its own manners, on a clock that is moved. */
+async function older(clock: ManualClock, options: ServiceOptions = {}) {
+  const service = await startSolverService({ clock, ...options })
+  after(() => service.close())
+  const solver = twoCaptcha({ api: 'v1', baseUrl: service.url, pricing: { per: 'solve', usd: 0.001 } })
+  return rig({ clock, at: service, more: { solver } })
+}
+
+/** For each task, when it was asked for. */
+function pollsOf(service: SolverService): Map<string, number[]> {
+  const polls = new Map<string, number[]>()
+  for (const { endpoint, fields, at } of service.requests) {
+    if (endpoint !== 'res') continue
+    for (const id of (fields.ids ?? fields.id ?? '').split(',')) polls.set(id, [...(polls.get(id) ?? []), at])
+  }
+  return polls
+}
+
+const calls = (service: SolverService) => service.requests.filter(({ endpoint }) => endpoint === 'res')
+
+/** No task was asked for sooner than 10 s after it was handed in, or twice within 5 s. */
+function expectManners(service: SolverService): void {
+  for (const { id, submittedAt } of service.tasks) {
+    const times = pollsOf(service).get(id) ?? []
+    for (const [i, at] of times.entries()) {
+      expect(at - (times[i - 1] ?? submittedAt)).toBeGreaterThanOrEqual(i === 0 ? 10_000 : 5_000)
+    }
+  }
+}
+
+describe('where a service can be asked for many tasks in one call', () => {
+  test('those that may be asked for go along in the call of whoever has its turn', async () => {
+    const clock = manualClock()
+    let tasks = 0
+    const { guard, service } = await older(clock, { solveMs: () => 12_000 + (tasks++ % 10) * 2_000 })
+    const solves = Promise.all(Array.from({ length: 30 }, () => guard.solve(challenge)))
+    await until(() => service.tasks.length === 30)
+    const solved = await settleWith(clock, solves, 500)
+    expect(new Set(solved.map(({ token }) => token)).size).toBe(30)
+    for (const { taskId, token } of solved) {
+      expect(service.tasks.find(({ id }) => id === taskId)?.answer).toBe(token)
+    }
+    expectManners(service)
+    const together = calls(service).filter(({ fields }) => fields.ids !== undefined)
+    expect(together.length).toBeGreaterThan(0)
+    // 30 tasks, the last ready after 30 s: one call for all, every 5 s.
+    expect(calls(service).length).toBeLessThanOrEqual(8)
+  })
+
+  test('a task by itself is asked for with what it cost', async () => {
+    const clock = manualClock()
+    const { guard, service } = await older(clock, { price: 0.000_7 })
+    expect((await settleWith(clock, guard.solve(challenge), 500)).cost).toBe(700)
+    expect(calls(service).map(({ fields }) => [fields.action, fields.ids])).toEqual([['get2', undefined]])
+  })
+
+  test('an error of one is no error of the others', async () => {
+    const clock = manualClock()
+    const { guard, service } = await older(clock, { solveMs: 11_000 })
+    const solves = Array.from({ length: 4 }, () => guard.solve(challenge).catch((error) => error.code))
+    await until(() => service.tasks.length === 4)
+    // Gives up on one of them only.
+    const [unlucky] = service.tasks
+    const gaveUp = fetch(`${service.url}/res.php`, {
+      method: 'POST',
+      body: new URLSearchParams({ key: service.key, action: 'get', id: unlucky?.id ?? '' }),
+    })
+    service.next('res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' })
+    await gaveUp
+    const results = await settleWith(clock, Promise.all(solves), 500)
+    expect(results.filter((one) => one === 'CAPTCHA_UNSOLVABLE')).toHaveLength(1)
+    expect(results.filter((one) => typeof one === 'object')).toHaveLength(3)
+  })
+
+  test.each([
+    ['a page in place of a reply', { html: true as const }],
+    ['one part too few', { body: 'a|b' }],
+    ['no reply at all', { drop: true as const }],
+  ])('%s loses nobody’s answer', async (_, behavior) => {
+    const clock = manualClock()
+    const { guard, service } = await older(clock, { solveMs: 9_000 })
+    const solves = Promise.all(Array.from({ length: 5 }, () => guard.solve(challenge)))
+    service.next('res', behavior)
+    const solved = await settleWith(clock, solves, 500)
+    expect(new Set(solved.map(({ token }) => token)).size).toBe(5)
+    expectManners(service)
+    expect(service.tasks.map(({ charged }) => charged)).toEqual(Array(5).fill(1_000))
+  })
+})
+
+/** Lets real connections take their time, without moving the clock. */
+async function until(holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 6_000 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 5))
+  expect(holds()).toBe(true)
+}

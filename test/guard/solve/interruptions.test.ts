@@ -1,0 +1,245 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { describe, expect, it } from 'vitest'
+import { DeniedError } from '../../../src/base/errors.js'
+import type { Ledger } from '../../../src/ledger/ledger.js'
+import { memoryLedger } from '../../../src/ledger/memory.js'
+import { usd } from '../../../src/policy/money.js'
+import type { SecretProvider, SecretVersions } from '../../../src/secrets/provider.js'
+import { memoryAudit } from '../../../src/testing/audit.js'
+import { manualClock } from '../../../src/testing/clock.js'
+import { challenge, errorOf, fixedSecret, rig, settleWith } from '../support.js'
+
+/** A store that answers when it is told to. */
+function slowSecret(key: string): SecretProvider & { asked: Promise<void>; answer(): void } {
+  let ask = (): void => {}
+  let give = (_: SecretVersions): void => {}
+  const asked = new Promise<void>((resolve) => {
+    ask = resolve
+  })
+  const given = new Promise<SecretVersions>((resolve) => {
+    give = resolve
+  })
+  const store = fixedSecret(key)
+  return {
+    kind: 'test',
+    place: 'the test',
+    asked,
+    fetch() {
+      ask()
+      return given
+    },
+    answer: () => give(store.fetch() as SecretVersions),
+  }
+}
+
+describe('while the key is being fetched', () => {
+  it('the guard may be closed: nothing is reserved or sent, and the process goes on', async () => {
+    const secret = slowSecret('a-key-that-is-slow')
+    const { guard, service, ledger } = await rig({ secret })
+    const solve = errorOf(guard.solve(challenge))
+    await secret.asked
+    const closing = guard.close()
+    secret.answer()
+    await closing
+    expect((await solve).code).toBe('GUARD_CLOSED')
+    expect(service.requests).toHaveLength(0)
+    expect(await ledger.usage('tests', Date.now())).toMatchObject({ reserved: 0, lastMinute: 0 })
+  })
+
+  it('the caller may abort in any of the moments in which it comes', async () => {
+    const { service } = await rig()
+    for (let turns = 0; turns < 16; turns++) {
+      const secret = slowSecret(service.key)
+      const { guard } = await rig({ at: service, secret })
+      const abort = new AbortController()
+      const solve = errorOf(guard.solve(challenge, { signal: abort.signal }))
+      await secret.asked
+      secret.answer()
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+      abort.abort()
+      expect((await solve).code, `after ${turns} turns`).toBe('SOLVE_ABORTED')
+    }
+  })
+})
+
+describe('when the machine has slept', () => {
+  it('a submit that waited for its next try is not sent under a reservation that has lapsed', async () => {
+    const clock = manualClock()
+    const { guard, service, ledger } = await rig({ clock })
+    service.next('in', { error: 'ERROR_NO_SLOT_AVAILABLE' })
+    const retrying = new Promise<void>((resolve) => void guard.on('retrying', () => resolve()))
+    const solve = errorOf(guard.solve(challenge))
+    await retrying
+    // The wall clock goes on while a machine sleeps; the monotonic one, and timers, do not.
+    clock.set(clock.now() + 8 * 3_600_000)
+    expect((await settleWith(clock, solve)).code).toBe('SOLVER_BUSY')
+    expect(service.tasks).toHaveLength(0)
+    expect(await ledger.usage('tests', clock.now())).toMatchObject({ spent: 0, reserved: 0 })
+  })
+})
+
+describe('what the user hands in', () => {
+  it('a caller that gives up when it hears of a retry has its money back at once', async () => {
+    const clock = manualClock()
+    const { guard, service } = await rig({ clock })
+    service.next('in', { error: 'ERROR_NO_SLOT_AVAILABLE' })
+    const abort = new AbortController()
+    guard.on('retrying', () => abort.abort())
+    expect((await errorOf(guard.solve(challenge, { signal: abort.signal }))).code).toBe('SOLVE_ABORTED')
+    // No time passes: the clock stands still.
+    await expect.poll(async () => (await guard.status()).day).toMatchObject({ spent: 0, reserved: 0 })
+    expect(service.requests).toHaveLength(1)
+  })
+
+  it('a logger that throws changes nothing, at the deadline neither', async () => {
+    const clock = manualClock()
+    const fault = (): never => {
+      throw new Error('the log is full')
+    }
+    const logger = { debug: fault, info: fault, warn: fault }
+    const { guard, service } = await rig({ clock, policy: { deadline: '10s' }, more: { logger } })
+    expect((await settleWith(clock, guard.solve(challenge))).cost).toBe(usd(0.001))
+    service.always('in', { error: 'ERROR_NO_SLOT_AVAILABLE' })
+    expect((await errorOf(settleWith(clock, guard.solve(challenge)))).code).toBe('SOLVER_BUSY')
+    expect((await guard.status()).day).toMatchObject({ spent: usd(0.001), reserved: 0 })
+  })
+
+  it('a listener that rejects is a warning, and not the end of the process', async () => {
+    const { guard } = await rig()
+    const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
+    guard.on('solved', async () => {
+      throw new Error('a fault of the user, later')
+    })
+    await guard.solve(challenge)
+    expect((await warned).message).toBe("A listener of 'solved' threw: a fault of the user, later")
+  })
+
+  it('a listener that closes the guard in the middle of a step has it closed after that step', async () => {
+    const { guard, service, ledger } = await rig()
+    let closing: Promise<void> | undefined
+    guard.on('authorized', () => {
+      closing = guard.close()
+    })
+    expect((await errorOf(guard.solve(challenge))).code).toBe('GUARD_CLOSED')
+    await closing
+    expect(service.requests).toHaveLength(0)
+    expect(await ledger.usage('tests', Date.now())).toMatchObject({ reserved: 0, spent: 0 })
+  })
+
+  it('a logger is told addresses as the record has them, without what may be private in them', async () => {
+    const told: object[] = []
+    const note = (fields: object) => void told.push(fields)
+    const logger = { debug: note, info: note, warn: note }
+    const { guard } = await rig({ more: { logger } })
+    const pageUrl = 'https://anna:pass-word@staging.example.com/login?session=very-private#top'
+    await guard.solve({ ...challenge, pageUrl, frameUrl: pageUrl })
+    expect(told).toMatchObject([{ event: 'authorized' }, { event: 'submitted' }, { event: 'solved' }])
+    expect(JSON.stringify(told)).toContain('"pageUrl":"https://staging.example.com/login"')
+    expect(JSON.stringify(told)).not.toMatch(/very-private|pass-word/)
+  })
+
+  it('an audit log that fails with an error of another layer is told as what it is', async () => {
+    const audit = memoryAudit()
+    const { guard } = await rig({ more: { audit } })
+    const solution = await guard.solve(challenge)
+    audit.failWith(new DeniedError('LEDGER_UNAVAILABLE', 'The disk of both is full.'))
+    const alerts: string[] = []
+    guard.on('alert', ({ code }) => alerts.push(code))
+    await solution.reportGood()
+    expect(alerts).toEqual(['AUDIT_UNAVAILABLE'])
+    expect((await errorOf(guard.solve(challenge))).code).toBe('AUDIT_UNAVAILABLE')
+    audit.failWith(undefined)
+  })
+})
+
+describe('what has ended', () => {
+  it('is forgotten, also when it was denied at once', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const { guard } = await rig({ policy: { budget: { perDay: usd(0.0005) } } })
+    const grants: WeakRef<object>[] = []
+    for (let i = 0; i < 20; i++) {
+      const grant = guard.narrow({})
+      grants.push(new WeakRef(grant))
+      await errorOf(grant.solve(challenge))
+    }
+    await expect
+      .poll(() => {
+        collect()
+        return grants.filter((grant) => grant.deref()).length
+      })
+      .toBeLessThan(5)
+  })
+
+  it('leaves no timer behind when the guard is closed, though its last records could not be written', async () => {
+    const clock = manualClock()
+    const audit = memoryAudit()
+    const { guard } = await rig({ clock, more: { audit } })
+    guard.on('alert', () => {})
+    await errorOf(guard.solve({ ...challenge, pageUrl: 'https://elsewhere.example/' }))
+    audit.failWith(new Error('disk full'))
+    await guard.close()
+    expect(clock.waiting).toBe(0)
+  })
+
+  it('was noted in the ledger before the guard leaves it, however slow the ledger is', async () => {
+    const memory = memoryLedger()
+    const steps: string[] = []
+    const ledger: Ledger = {
+      ...memory,
+      async attachTask(id, task) {
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        memory.attachTask(id, task)
+        steps.push('noted')
+      },
+      unregister(owner, now) {
+        memory.unregister(owner, now)
+        steps.push('left')
+      },
+    }
+    const { guard } = await rig({ ledger, service: { solveMs: 60_000 } })
+    const solve = errorOf(guard.solve(challenge))
+    await new Promise<void>((resolve) => void guard.on('submitted', () => resolve()))
+    await guard.close()
+    expect((await solve).code).toBe('GUARD_CLOSED')
+    expect(steps).toEqual(['noted', 'left'])
+  })
+})
+
+it('a guard that cannot join its ledger lets go of its audit log', async () => {
+  let closed = 0
+  const audit = { ...memoryAudit(), close: () => void closed++ }
+  const join = (): never => {
+    throw new DeniedError('LEDGER_UNAVAILABLE', 'The ledger is gone.')
+  }
+  const close = (): never => {
+    throw new Error('It cannot be closed either.')
+  }
+  const error = await errorOf(rig({ ledger: { ...memoryLedger(), register: join, close }, more: { audit } }))
+  expect(error.message).toBe('The ledger is gone.')
+  expect(closed).toBe(1)
+})
+
+it('a lapsed task that is claimed again while it is followed is not followed twice', async () => {
+  const clock = manualClock()
+  const ledger = memoryLedger()
+  const { service } = await rig({ clock })
+  const limits = { perDay: usd(1) }
+  const path = [{ id: 'tests', limits }]
+  ledger.reserve({ id: 'dead.1', ownerId: 'dead', path, amount: usd(0.001), deadline: clock.now() + 1 }, clock.now())
+  ledger.attachTask('dead.1', { solver: 'captchaai', taskId: '1234', keyVersion: 'x', family: 'recaptcha' })
+  service.always('res', { body: 'CAPCHA_NOT_READY' })
+  await rig({ at: service, clock, ledger, polling: { firstPollMs: 5_000, everyMs: 5_000 } })
+  const pass = async (seconds: number): Promise<void> => {
+    for (let i = 0; i < seconds; i++) {
+      await clock.advance(1_000)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+  await pass(140)
+  const before = service.requests.length
+  await pass(20)
+  expect(service.requests.length - before).toBeGreaterThan(1)
+  expect(service.requests.length - before).toBeLessThan(6)
+})

@@ -1,0 +1,218 @@
+import { inspect } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { formatUsd, usd } from '../../../src/policy/money.js'
+import { manualClock } from '../../../src/testing/clock.js'
+import { challenge, errorOf, fixedSecret, rig, settleWith } from '../support.js'
+
+describe('a solve that is allowed', () => {
+  it('gives the token, what it cost and until when it is good', async () => {
+    const clock = manualClock()
+    const { guard, service } = await rig({ clock, polling: { firstPollMs: 0, everyMs: 0 } })
+    const solution = await guard.solve(challenge)
+    expect(solution.token).toBe(service.tasks[0]?.answer)
+    expect(solution.cost).toBe(usd(0.001))
+    expect(solution.taskId).toBe(service.tasks[0]?.id)
+    expect(solution.expiresAt.getTime()).toBe(clock.now() + 120_000)
+  })
+
+  it('tells the solver what the page shows, and nothing else of it', async () => {
+    const { guard, service } = await rig()
+    await guard.solve({ ...challenge, variant: 'v2-invisible', frameUrl: 'https://staging.example.com/frame' })
+    expect(service.requests[0]).toMatchObject({
+      method: 'POST',
+      path: '/in.php',
+      keyInUrl: false,
+      fields: {
+        method: 'userrecaptcha',
+        googlekey: challenge.sitekey,
+        pageurl: 'https://staging.example.com/frame',
+        invisible: '1',
+      },
+    })
+  })
+
+  it('is on the record before it is sent, and after it has ended', async () => {
+    const { guard, audit, service } = await rig()
+    await guard.solve(challenge)
+    const [authorized, , solved] = audit.events
+    expect(audit.events.map(({ action }) => action)).toEqual(['authorized', 'submitted', 'solved'])
+    expect(authorized).toMatchObject({
+      guard: 'tests',
+      path: ['tests'],
+      page: 'https://staging.example.com/login',
+      sitekey: challenge.sitekey,
+      reserved: usd(0.001),
+      egress: 'direct',
+    })
+    expect(solved).toMatchObject({ cost: usd(0.001), taskId: service.tasks[0]?.id, solveId: authorized?.solveId })
+    const text = JSON.stringify(audit.events) + JSON.stringify(audit.records)
+    for (const secret of [service.key, service.tasks[0]?.answer ?? '?', 'very-private'])
+      expect(text).not.toContain(secret)
+  })
+
+  it('tells its listeners each step, in order, and never the token', async () => {
+    const { guard, service } = await rig()
+    const heard: string[] = []
+    let told = ''
+    for (const name of ['authorized', 'submitted', 'solved'] as const) {
+      guard.on(name, (event) => {
+        heard.push(name)
+        told += JSON.stringify(event)
+      })
+    }
+    await guard.solve(challenge)
+    expect(heard).toEqual(['authorized', 'submitted', 'solved'])
+    expect(told).not.toContain(service.tasks[0]?.answer)
+  })
+
+  it('hides the token of a solution that is printed or serialised', async () => {
+    const { guard } = await rig()
+    const solution = await guard.solve(challenge)
+    for (const text of [JSON.stringify(solution), inspect(solution), `${solution}`])
+      expect(text).not.toContain(solution.token)
+  })
+
+  it('passes what the site said of the answer on, to the record and to the service', async () => {
+    const { guard, actions } = await rig()
+    const good = await guard.solve(challenge)
+    await good.reportGood()
+    const bad = await guard.solve(challenge)
+    await bad.reportBad()
+    expect(actions()).toEqual([
+      'authorized',
+      'submitted',
+      'solved',
+      'accepted',
+      'authorized',
+      'submitted',
+      'solved',
+      'rejected',
+    ])
+  })
+
+  it('asks the service for nothing when the sitekey is a published test key', async () => {
+    const { guard, service, audit } = await rig()
+    const solution = await guard.solve({ ...challenge, sitekey: '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI' })
+    expect(solution.cost).toBe(0)
+    expect(solution.token).not.toBe('')
+    expect(service.requests).toHaveLength(0)
+    expect(audit.events).toMatchObject([{ action: 'solved', cost: 0, code: 'TEST_KEY', solver: undefined }])
+  })
+
+  it('sends a test key to the service like any other when told to', async () => {
+    const { guard, service } = await rig({ policy: { testKeys: 'solve' } })
+    await guard.solve({ ...challenge, sitekey: '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI' })
+    expect(service.tasks).toHaveLength(1)
+  })
+
+  it('does not let a listener that throws change anything', async () => {
+    const { guard } = await rig()
+    const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
+    guard.on('solved', () => {
+      throw new Error('a fault of the user')
+    })
+    await guard.solve(challenge)
+    expect((await warned).message).toBe("A listener of 'solved' threw: a fault of the user")
+    expect((await guard.status()).day.spent).toBe(usd(0.001))
+  })
+})
+
+describe('status', () => {
+  it('says how the budgets, the key, the schedule and the rest stand', async () => {
+    const { guard, service } = await rig({ policy: { budget: { perDay: usd(5), perMinute: 20, concurrent: 10 } } })
+    await guard.solve(challenge)
+    expect(await guard.status()).toMatchObject({
+      name: 'tests',
+      day: { cap: usd(5), spent: usd(0.001), reserved: 0, left: usd(4.999) },
+      minute: { cap: 20, used: 1 },
+      slots: { cap: 10, used: 0 },
+      key: { place: 'the test' },
+      schedule: { open: true },
+      egress: 'direct',
+      solver: 'captchaai',
+      ledger: { kind: 'memory' },
+      audit: { kind: 'memory' },
+    })
+    expect(JSON.stringify(await guard.status())).not.toContain(service.key)
+    expect(formatUsd((await guard.status()).day.left)).toBe('$4.999')
+  })
+})
+
+describe('a caller who does not wait', () => {
+  it('is answered at once when it aborts, and what was sent is accounted for all the same', async () => {
+    const { guard, service, actions } = await rig({ service: { solveMs: 100 } })
+    const abort = new AbortController()
+    const solve = guard.solve(challenge, { signal: abort.signal })
+    guard.on('submitted', () => abort.abort())
+    expect((await errorOf(solve)).code).toBe('SOLVE_ABORTED')
+    await expect.poll(async () => (await guard.status()).day).toMatchObject({ spent: usd(0.001), reserved: 0 })
+    expect(service.charged).toBe(usd(0.001))
+    expect(actions()).toEqual(['authorized', 'submitted', 'abandoned', 'solved'])
+  })
+
+  it('spends nothing when it aborts before anything was sent', async () => {
+    const { guard, service } = await rig()
+    const abort = new AbortController()
+    abort.abort()
+    expect((await errorOf(guard.solve(challenge, { signal: abort.signal }))).code).toBe('SOLVE_ABORTED')
+    expect(service.requests).toHaveLength(0)
+    expect((await guard.status()).day.spent).toBe(0)
+  })
+
+  it('is told at the deadline; the task is followed to its end', async () => {
+    const clock = manualClock()
+    const { guard, service } = await rig({
+      clock,
+      service: { clock, solveMs: 20_000 },
+      policy: { deadline: '10s' },
+      polling: { firstPollMs: 1000, everyMs: 1000 },
+    })
+    const error = await errorOf(settleWith(clock, guard.solve(challenge)))
+    expect(error.code).toBe('SOLVE_TIMEOUT')
+    expect((await guard.status()).day.reserved).toBe(usd(0.001))
+    await settleWith(
+      clock,
+      until(async () => service.charged > 0 && (await guard.status()).day.reserved === 0),
+    )
+    expect((await guard.status()).day.spent).toBe(usd(0.001))
+  })
+
+  it('is told when the guard closes, and the money stays accounted for in the ledger', async () => {
+    const { guard, ledger } = await rig({ service: { solveMs: 60_000 } })
+    const solve = errorOf(guard.solve(challenge))
+    await new Promise<void>((resolve) => void guard.on('submitted', () => resolve()))
+    await guard.close()
+    expect((await solve).code).toBe('GUARD_CLOSED')
+    expect((await ledger.usage('tests', Date.now())).reserved).toBe(usd(0.001))
+    expect((await errorOf(guard.solve(challenge))).code).toBe('GUARD_CLOSED')
+  })
+})
+
+describe('two guards', () => {
+  it('share one budget by their name', async () => {
+    const first = await rig({ policy: { budget: { perDay: usd(0.001) } } })
+    const second = await rig({ ledger: first.ledger, at: first.service, policy: { budget: { perDay: usd(0.001) } } })
+    await first.guard.solve(challenge)
+    expect((await errorOf(second.guard.solve(challenge))).code).toBe('BUDGET_EXHAUSTED')
+  })
+
+  it('with different limits are both held to the tighter one, with a warning', async () => {
+    const loose = await rig({ policy: { budget: { perDay: usd(5) } } })
+    const tight = await rig({ ledger: loose.ledger, at: loose.service, policy: { budget: { perDay: usd(0.001) } } })
+    const warned = await new Promise((resolve) => void tight.guard.on('alert', resolve))
+    expect(warned).toMatchObject({ code: 'LIMITS_DIFFER' })
+    await loose.guard.solve(challenge)
+    expect((await errorOf(loose.guard.solve(challenge))).code).toBe('BUDGET_EXHAUSTED')
+    expect((await loose.guard.status()).day.cap).toBe(usd(0.001))
+  })
+
+  it('do not hand each other their keys: a status names the key by its fingerprint only', async () => {
+    const { guard } = await rig({ secret: fixedSecret('a-key-that-must-not-be-seen') })
+    await errorOf(guard.solve(challenge))
+    expect(inspect(await guard.status(), { depth: 9 })).not.toContain('must-not-be-seen')
+  })
+})
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5))
+}

@@ -1,0 +1,74 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { memoryLedger } from '../../../src/ledger/memory.js'
+import { type Money, usd } from '../../../src/policy/money.js'
+import type { Behavior, ServiceEndpoint } from '../../../src/testing/service/index.js'
+import { startSolverService } from '../../../src/testing/service/index.js'
+import { challenge, rig } from '../support.js'
+
+const fault: fc.Arbitrary<Behavior> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant({}) },
+  {
+    weight: 6,
+    arbitrary: fc.constantFrom<Behavior>(
+      { error: 'ERROR_CAPTCHA_UNSOLVABLE' },
+      { error: 'ERROR_OF_NEXT_YEAR' },
+      { error: 'ERROR_GOOGLEKEY' },
+      { empty: true },
+      { half: true },
+      { drop: true },
+      { dropBefore: true },
+      { body: '{"status":1}' },
+      { body: 'OK|' },
+      { status: 502, taken: true },
+      { delayMs: 3 },
+      { pendingTimes: 2 },
+    ),
+  },
+)
+
+const run = fc.record({
+  cap: fc.integer({ min: 1, max: 8 }),
+  solves: fc.integer({ min: 1, max: 12 }),
+  attempts: fc.integer({ min: 1, max: 3 }),
+  /** Which solves are aborted, and after how many ms. */
+  aborts: fc.array(fc.record({ solve: fc.nat(11), afterMs: fc.nat(10) }), { maxLength: 4 }),
+  faults: fc.array(fc.tuple(fc.constantFrom<ServiceEndpoint>('in', 'res'), fault), { maxLength: 20 }),
+})
+
+it('whatever the service, the network and the callers do: charged ≤ counted ≤ cap', async () => {
+  await fc.assert(
+    fc.asyncProperty(run, async ({ cap, solves, attempts, aborts, faults }) => {
+      const service = await startSolverService({ price: 0.001 })
+      const ledger = memoryLedger()
+      const perDay = usd(cap / 1000)
+      const policy = { attempts, deadline: '1s' as const, budget: { perDay } }
+      // Two guards on one ledger, as two processes would be.
+      const rigs = [await rig({ at: service, ledger, policy }), await rig({ at: service, ledger, policy })] as const
+      for (const [endpoint, behavior] of faults) service.next(endpoint, behavior)
+      try {
+        const counted = async (): Promise<Money> => {
+          const { spent, reserved } = await ledger.usage('tests', Date.now())
+          return (spent + reserved) as Money
+        }
+        const under = async (): Promise<void> => expect(await counted()).toBeLessThanOrEqual(perDay)
+        const results = Array.from({ length: solves }, (_, i) => {
+          const abort = new AbortController()
+          const planned = aborts.find(({ solve }) => solve === i)
+          if (planned) setTimeout(() => abort.abort(), planned.afterMs)
+          return (rigs[i % 2] as (typeof rigs)[0]).guard.solve(challenge, { signal: abort.signal }).then(under, under)
+        })
+        await Promise.all(results)
+        await under()
+        expect(service.charged).toBeLessThanOrEqual(await counted())
+      } finally {
+        await Promise.all(rigs.map(({ guard }) => guard.close()))
+        // What was left to the next process still counts.
+        const { spent, reserved } = await ledger.usage('tests', Date.now())
+        expect(service.charged).toBeLessThanOrEqual(spent + reserved)
+        await service.close()
+      }
+    }),
+    { numRuns: 40, interruptAfterTimeLimit: 30_000, markInterruptAsFailure: false },
+  )
+}, 90_000)

@@ -1,0 +1,213 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { GuardRuntime } from '../../../src/guard/runtime.js'
+import type { Job } from '../../../src/guard/solve/job.js'
+import { reserve } from '../../../src/guard/solve/reserve.js'
+import { Lines } from '../../../src/guard/spending/remote-queues.js'
+import { Turnstile } from '../../../src/guard/spending/wait-queue.js'
+import type { BudgetClaim, Ledger } from '../../../src/ledger/ledger.js'
+import { type MemoryLedger, memoryLedger } from '../../../src/ledger/memory.js'
+import { ZERO } from '../../../src/policy/money.js'
+import { type ManualClock, manualClock } from '../../../src/testing/clock.js'
+
+/** A process as far as standing in line goes. */
+function processOf(ownerId: string, ledger: Ledger, clock: ManualClock) {
+  const core = {
+    name: 'tests',
+    ownerId,
+    clock,
+    ledger,
+    closed: false,
+    background: (work: () => unknown) => void Promise.resolve().then(work),
+  } as unknown as GuardRuntime
+  return Object.assign(core, { turnstile: new Turnstile(clock), lines: new Lines(core) })
+}
+
+let made = 0
+
+/** Asks for a reservation, and tells what came of it. */
+function asking(core: GuardRuntime, path: readonly BudgetClaim[], waitMs: number) {
+  const { clock, turnstile } = core
+  const ids = path.map(({ id }) => id)
+  const startedAt = clock.monotonic()
+  const job = {
+    grant: { policy: { budget: { waitMs } }, claims: () => path, pathFor: () => ids },
+    admitted: { origin: '' },
+    gate: { admitTime() {} },
+    // One without budgets of its own.
+    account: { ownIds: () => [], path: (claims: readonly BudgetClaim[]) => claims },
+    amount: ZERO,
+    turn: turnstile.come(),
+    startedAt,
+    deadlineAt: startedAt + 3_600_000,
+    reservationId: `r${made++}`,
+    lapsesAt: clock.now() + 7_200_000,
+    over: false,
+  } as unknown as Job
+  const state = { id: job.reservationId, path, outcome: 'waits' as string }
+  Promise.resolve()
+    .then(() => reserve(core, job))
+    .then(
+      () => {
+        state.outcome = 'granted'
+      },
+      ({ code }) => {
+        state.outcome = code
+      },
+    )
+  return state
+}
+
+const slots = (id: string, concurrent: number): BudgetClaim => ({ id, limits: { concurrent } })
+const [A, X, Y, K] = [slots('a', 3), slots('a/x', 1), slots('a/y', 2), slots('a:account', 2)]
+const PATHS = [[A], [A, X], [A, Y], [A, X, K], [A, Y, K]] as const
+
+describe('solves that wait for room', () => {
+  it('are never overtaken by one that came later, and none waits for whom there is room, whatever budgets they draw on', async () => {
+    const step = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ do: fc.constant('come' as const), which: fc.nat(PATHS.length - 1) }) },
+      { weight: 3, arbitrary: fc.record({ do: fc.constant('end' as const), which: fc.nat(10) }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant('pass' as const), which: fc.nat(400) }) },
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), async (steps) => {
+        const clock = manualClock()
+        const ledger = memoryLedger()
+        const asked: ReturnType<typeof asking>[] = []
+        const underWay: ReturnType<typeof asking>[] = []
+        const overtaken: ReturnType<typeof asking>[] = []
+        const used = (id: string) => underWay.filter(({ path }) => path.some((claim) => claim.id === id)).length
+        const hasRoom = (path: readonly BudgetClaim[]) =>
+          path.every(({ id, limits }) => used(id) < (limits.concurrent as number))
+        const waiting = () => asked.filter((one) => one.outcome === 'waits' && !underWay.includes(one))
+        const watched: MemoryLedger = {
+          ...ledger,
+          reserve(request, now) {
+            const result = ledger.reserve(request, now)
+            const taker = asked.find(({ id }) => id === request.id)
+            if (!result.ok || !taker) return result
+            const before = waiting().slice(0, waiting().indexOf(taker))
+            overtaken.push(...before.filter(({ path }) => hasRoom(path)))
+            underWay.push(taker)
+            return result
+          },
+        }
+        const core = processOf('me', watched, clock)
+        for (const { do: what, which } of steps) {
+          if (what === 'come') asked.push(asking(core, PATHS[which] as readonly BudgetClaim[], 3_600_000))
+          const ends = what === 'end' ? underWay[which % underWay.length] : undefined
+          if (ends) {
+            underWay.splice(underWay.indexOf(ends), 1)
+            ledger.settle({ reservationId: ends.id, cost: ZERO }, clock.now())
+            core.turnstile.released()
+          }
+          await clock.advance(what === 'pass' ? which : 0)
+          const idle = waiting().filter(({ path }) => hasRoom(path))
+          expect({ overtaken, idle }).toEqual({ overtaken: [], idle: [] })
+          expect(asked.filter(({ outcome }) => !['waits', 'granted'].includes(outcome))).toEqual([])
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('are not overtaken by one that does not wait, nor by one whose time is up', async () => {
+    const clock = manualClock()
+    const ledger = memoryLedger()
+    const core = processOf('me', ledger, clock)
+    const first = asking(core, [X], 60_000)
+    await clock.advance(0)
+    const second = asking(core, [X], 60_000)
+    const third = asking(core, [X], 1_000)
+    await clock.advance(0)
+    // As if another process had given it back: nobody here has noticed yet.
+    ledger.settle({ reservationId: first.id, cost: ZERO }, clock.now())
+    const hasty = asking(core, [X], 0)
+    await clock.advance(1)
+    expect(hasty.outcome).toBe('SLOTS_FULL')
+    await clock.advance(249)
+    expect([second.outcome, third.outcome]).toEqual(['granted', 'waits'])
+    await clock.advance(800)
+    expect(third.outcome).toBe('SLOTS_FULL')
+  })
+
+  it('notice what another process gave back within a quarter of a second, each line by one question', async () => {
+    const clock = manualClock()
+    const ledger = memoryLedger()
+    let questions = 0
+    const counted = {
+      ...ledger,
+      reserve: (...request: Parameters<Ledger['reserve']>) => {
+        questions++
+        return ledger.reserve(...request)
+      },
+    }
+    const core = processOf('me', counted as Ledger, clock)
+    const other = processOf('other', ledger, clock)
+    const holder = asking(other, [X], 0)
+    await clock.advance(0)
+    const waiting = Array.from({ length: 20 }, () => asking(core, [X], 60_000))
+    await clock.advance(10)
+    questions = 0
+    await clock.advance(2_500)
+    expect(questions).toBeLessThanOrEqual(11)
+    ledger.settle({ reservationId: holder.id, cost: ZERO }, clock.now())
+    await clock.advance(250)
+    expect(waiting.map(({ outcome }) => outcome === 'granted')).toEqual(waiting.map((_, i) => i === 0))
+  })
+
+  it('ask for the rate when it has room, and not before', async () => {
+    const clock = manualClock()
+    const core = processOf('me', memoryLedger(), clock)
+    const rate: BudgetClaim = { id: 'a', limits: { perMinute: 1 } }
+    const [, second, third] = [1, 2, 3].map(() => asking(core, [rate], 600_000))
+    await clock.advance(60_000)
+    expect(second?.outcome).toBe('waits')
+    await clock.advance(1_000)
+    expect([second?.outcome, third?.outcome]).toEqual(['granted', 'waits'])
+    await clock.advance(61_000)
+    expect(third?.outcome).toBe('granted')
+  })
+})
+
+describe('a process that always has one more solve', () => {
+  it.each([true, false])(
+    'starves no other: whoever has waited longer there goes first (its own wait: %s)',
+    async (waits) => {
+      const clock = manualClock()
+      const ledger = memoryLedger()
+      const [busy, patient] = [processOf('busy', ledger, clock), processOf('patient', ledger, clock)]
+      // What keeps a guard alive, every ten seconds.
+      const beat = (): void => {
+        clock.after(10_000, beat)
+        for (const { lines } of [busy, patient]) void lines.read()
+      }
+      beat()
+      const busyOnes = [asking(busy, [X], 0)]
+      await clock.advance(0)
+      const waiting = asking(patient, [X], 600_000)
+      let passed = 0
+      for (; waiting.outcome === 'waits' && passed < 60_000; passed += 300) {
+        if (waits) busyOnes.push(asking(busy, [X], 600_000))
+        await clock.advance(300)
+        // It takes its slot again in the very moment in which it gives it back.
+        const done = busyOnes.findIndex(({ outcome }) => outcome === 'granted')
+        if (done >= 0) {
+          ledger.settle({ reservationId: busyOnes[done]?.id ?? '', cost: ZERO }, clock.now())
+          busyOnes.splice(done, 1)
+        }
+        if (!waits) busyOnes.push(asking(busy, [X], 0))
+        busy.turnstile.released()
+        await clock.advance(0)
+      }
+      expect(waiting.outcome).toBe('granted')
+      expect(passed).toBeLessThanOrEqual(12_000)
+      // Once nobody waits there any more, it goes on.
+      ledger.settle({ reservationId: waiting.id, cost: ZERO }, clock.now())
+      await clock.advance(4_000)
+      const again = waits ? busyOnes[0] : asking(busy, [X], 0)
+      await clock.advance(0)
+      expect(again?.outcome).toBe('granted')
+    },
+  )
+})

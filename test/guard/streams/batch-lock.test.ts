@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto'
+import { readlinkSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { expect, it } from 'vitest'
+import type { GuardRuntime } from '../../../src/guard/runtime.js'
+import { BatchLock } from '../../../src/guard/streams/batch-lock.js'
+import { memoryLedger } from '../../../src/ledger/memory.js'
+import { manualClock } from '../../../src/testing/clock.js'
+import { errorOf, settleWith } from '../support.js'
+
+/** No process has it. */
+const NO_PID = 99_999_999
+
+/** Locks of one batch, over one ledger: of guards of this process, or of processes that have ended. */
+async function rig() {
+  const clock = manualClock()
+  const ledger = memoryLedger()
+  await ledger.open()
+  let count = 0
+  const guard = (pid = process.pid) => {
+    const background = (work: () => Promise<unknown>): void => void work().catch(() => {})
+    const core = { name: 'tests', ownerId: `${pid}-${++count}`, clock, ledger, closed: false, background }
+    return {
+      core,
+      lock: new BatchLock(core as unknown as GuardRuntime, 'b'),
+      another: () => new BatchLock(core as unknown as GuardRuntime, 'b'),
+    }
+  }
+  /** One of a process of this machine that is killed: it gives no sign of life from then on. */
+  const killed = async (): Promise<void> => {
+    const { core, lock } = guard(NO_PID)
+    await lock.take()
+    core.closed = true
+  }
+  return { clock, ledger, guard, lock: () => guard().lock, killed }
+}
+
+it.each(['is still at it', 'has ended'])(
+  'a batch is lost to whoever took it while its process was asleep, also where that one %s',
+  async (how) => {
+    const { clock, lock, killed } = await rig()
+    await killed()
+    const [asleep, other] = [lock(), lock()]
+    // At once: the one before is known to be dead.
+    await asleep.take()
+    // No timer comes due meanwhile.
+    clock.set(clock.now() + 20_000)
+    await other.take()
+    if (how === 'has ended') await other.release()
+    await clock.advance(11_000)
+    expect([asleep.lost.aborted, other.lost.aborted]).toEqual([true, false])
+    if (how === 'has ended') return
+    expect(await errorOf(lock().take())).toMatchObject({ code: 'BATCH_UNDER_WAY' })
+    await other.release()
+  },
+)
+
+it('a batch is free once it was let go of, and for one of two who want it at the same moment', async () => {
+  const { clock, lock, killed } = await rig()
+  await killed()
+  const locks = [lock(), lock(), lock()]
+  const taken = await settleWith(clock, Promise.allSettled(locks.map((one) => one.take())))
+  expect(taken.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+  await locks[taken.findIndex(({ status }) => status === 'fulfilled')]?.release()
+  const next = lock()
+  await next.take()
+  await clock.advance(60_000)
+  expect(next.lost.aborted).toBe(false)
+  await next.release()
+})
+
+it('a process of another machine is not taken for dead because its machine has the same name', async () => {
+  const { clock, ledger, lock } = await rig()
+  const mark = `${hostname()}:${process.platform === 'linux' ? readlinkSync('/proc/self/ns/pid') : ''}:${NO_PID}-x`
+  const fact = (name: string, value: string) =>
+    ledger.setFact({ scope: 'batch-lock:tests/b', name, value, ttlMs: 15_000 }, clock.now())
+  await fact('turn/1', mark)
+  await fact(`here/${createHash('sha256').update(mark).digest('hex').slice(0, 32)}`, '')
+  const refused = errorOf(lock().take())
+  for (let beat = 0; beat < 3; beat++) {
+    await clock.advance(1_000)
+    await fact(`here/${createHash('sha256').update(mark).digest('hex').slice(0, 32)}`, '')
+  }
+  await clock.advance(1_000)
+  expect(await settleWith(clock, refused)).toMatchObject({ code: 'BATCH_UNDER_WAY' })
+})
+
+it('a ledger keeps one small fact of a batch, however often it changed hands', async () => {
+  const { clock, ledger, lock, killed } = await rig()
+  for (let i = 0; i < 5; i++) {
+    await killed()
+    const next = lock()
+    await next.take()
+    await next.release()
+  }
+  expect(await ledger.listFacts('batch-lock:tests/b', clock.now() + 60_000)).toHaveLength(1)
+})
+
+it('two streams of one guard do not both have it', async () => {
+  const { clock, guard } = await rig()
+  const { lock, another } = guard()
+  const taken = await settleWith(clock, Promise.allSettled([lock.take(), another().take()]))
+  expect(taken.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+  await clock.advance(20_000)
+  expect(lock.lost.aborted).toBe(false)
+})
+
+it('a ledger that fails for a moment keeps no process from giving signs of life', async () => {
+  const { clock, ledger, lock } = await rig()
+  const held = lock()
+  await held.take()
+  const { listFacts: recall } = ledger
+  ledger.listFacts = () => {
+    throw new Error('the disk is full')
+  }
+  await clock.advance(6_000)
+  ledger.listFacts = recall.bind(ledger)
+  await clock.advance(60_000)
+  expect(held.lost.aborted).toBe(false)
+  expect(await errorOf(lock().take())).toMatchObject({ code: 'BATCH_UNDER_WAY' })
+})

@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { beforeAll, expect, it } from 'vitest'
+import { bundleForNode } from '../../../scripts/page-script.mjs'
+import { fileLedger } from '../../../src/ledger/file.js'
+import { startSolverService } from '../../../src/testing/service/index.js'
+import { after } from '../support.js'
+
+const root = join(import.meta.dirname, '../../..')
+const batcher = join(root, 'node_modules/.cache/solveguard/batcher.mjs')
+
+beforeAll(() => bundleForNode('test/guard/children/batcher.ts', batcher))
+
+const ITEMS = 120
+const AT_A_TIME = 8
+const MOST_KILLS = 12
+
+interface Said {
+  readonly index: number
+  readonly task: string
+}
+
+it('a batch whose process is killed again and again ends, each item once, and no task that was noted is bought twice', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'solveguard-batch-'))
+  after(async () => rmSync(dir, { recursive: true, force: true }))
+  const service = await startSolverService({ solveMs: (order) => (order.pageUrl.length % 3) * 15 })
+  after(() => service.close())
+  const ledger = fileLedger({ dir })
+  await ledger.open()
+  after(async () => ledger.close())
+
+  const said: Said[] = []
+  /** The tasks of which the ledger, or the one who had the solution, knew. */
+  const noted = new Set<string>()
+  let kills = 0
+  for (let through = false; !through; ) {
+    const child = spawn(process.execPath, [batcher], {
+      env: {
+        PATH: process.env.PATH,
+        SERVICE_URL: service.url,
+        SERVICE_KEY: service.key,
+        STATE_DIR: dir,
+        ITEMS: String(ITEMS),
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const exited = once(child, 'exit')
+    // After some results, at no moment in particular.
+    let left = kills < MOST_KILLS ? 3 + Math.floor(Math.random() * 12) : Number.POSITIVE_INFINITY
+    for await (const line of createInterface({ input: child.stdout })) {
+      const word: Said | 'through' = JSON.parse(line)
+      if (word === 'through') through = true
+      else said.push(word)
+      if (--left === 0) setTimeout(() => child.kill('SIGKILL'), Math.random() * 30)
+    }
+    const [code] = await exited
+    // Theirs is read first: what is charged later must have been counted before.
+    const { charged } = service
+    if (code === 0) expect(through).toBe(true)
+    else expect([++kills, code]).toEqual([kills, null])
+    const { spent, reserved } = await ledger.usage('batches', Date.now())
+    expect(spent + reserved).toBeGreaterThanOrEqual(charged)
+    for (const { value } of await ledger.listFacts('batch:batches/nightly', Date.now())) {
+      const { taskId } = JSON.parse(value) as { taskId?: string }
+      if (taskId !== undefined) noted.add(taskId)
+    }
+  }
+  for (const { task } of said) noted.add(task)
+
+  expect(kills).toBeGreaterThan(3)
+  // Whoever was killed between a solution and the note that it was taken had it again: the same one.
+  const tasks = new Map<number, Set<string>>()
+  for (const { index, task } of said) tasks.set(index, (tasks.get(index) ?? new Set()).add(task))
+  expect(tasks.size).toBe(ITEMS)
+  expect([...tasks].filter(([, of]) => of.size !== 1)).toEqual([])
+  expect(noted.size).toBe(ITEMS)
+  // What was bought beyond that are tasks whose ids no process lived to write down.
+  const bought = service.tasks.map(({ id }) => id)
+  expect(bought.filter((id) => noted.has(id))).toHaveLength(ITEMS)
+  expect(bought.length).toBeLessThanOrEqual(ITEMS + kills * AT_A_TIME)
+  const items = (await ledger.listFacts('batch:batches/nightly', Date.now())).map(
+    ({ value }) => JSON.parse(value).state,
+  )
+  expect(items).toEqual(Array(ITEMS).fill('solved'))
+}, 120_000)

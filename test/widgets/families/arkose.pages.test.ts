@@ -1,0 +1,263 @@
+import { describe, expect, test } from 'vitest'
+import { manualClock } from '../../../src/testing/clock.js'
+import { startArkose } from '../../../src/testing/vendors/arkose/index.js'
+import { denied } from '../../adapters/fake-grant.js'
+import { eventually } from '../../adapters/tool.js'
+import { stage } from '../stage.js'
+
+const SUBMIT = '#login button'
+
+const at = stage('arkose', startArkose, /\/enforcement\.|\/fc\/gc\//)
+const shown = () => at.page.waitForFunction('window.shown')
+const callNone = () => at.page.evaluate('HTMLFormElement.prototype.submit = function () {}; 0')
+const verify = async (index = 0) => {
+  await eventually(async () => (await at.frames()[index]?.isVisible('#verify')) === true)
+  await at.frames()[index]?.click('#verify')
+}
+
+describe('an Arkose is found and solved, until the server is content:', () => {
+  test.each([
+    ['/arkose/inline', { blob: 'inline-blob' }],
+    ['/arkose/declared-before', {}],
+  ])('%s', async (path, told) => {
+    await at.visit(path)
+    await shown()
+    const here = { family: 'arkose', variant: 'arkose', sitekey: at.sitekey, visible: true, due: true }
+    expect(await at.find()).toMatchObject([{ ...here, ...told, apiHost: new URL(at.vendor.url).host }])
+    const { solved, cost } = await at.captcha.solve(at.page)
+    expect(solved).toHaveLength(1)
+    expect(cost).toBe(1000)
+    expect(await at.calls()).toEqual([solved[0]?.solution.token])
+    expect(await at.page.isVisible('iframe')).toBe(false)
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+    expect(at.grant.told).toMatchObject([{ ok: true }])
+  })
+
+  test.each([
+    ['/arkose', undefined],
+    ['/arkose/runs', 'one-time-blob'],
+  ])('%s, once the page has set it off and its challenge is open', async (path, blob) => {
+    await at.visit(path)
+    await at.page.waitForFunction('window.enforcement')
+    expect(await at.find()).toMatchObject([{ sitekey: at.sitekey, visible: false, executed: false, due: false }])
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
+    expect(at.grant.asked).toEqual([])
+    await at.page.click('#go')
+    await shown()
+    expect(await at.find()).toMatchObject([{ visible: true, executed: true, due: true, blob }])
+    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
+    await at.welcomed()
+  })
+
+  test('one whose callback is assigned when its script has run', async () => {
+    await at.guard()
+    await at.open('/arkose/assigned')
+    expect(await at.find()).toEqual([])
+    await at.page.evaluate('draw()')
+    await shown()
+    expect(await at.find()).toMatchObject([{ sitekey: at.sitekey, due: true }])
+    const { solved } = await at.captcha.solve(at.page)
+    expect(await at.calls()).toEqual([solved[0]?.solution.token])
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+  })
+
+  test('several, whose scripts share a callback, are told apart', async () => {
+    await at.visit('/arkose/several')
+    await at.framed(2)
+    await eventually(async () => (await at.find()).filter(({ visible }) => visible).length === 2)
+    const keys = (await at.find()).map(({ sitekey }) => sitekey)
+    expect(new Set(keys).size).toBe(2)
+    const { solved } = await at.captcha.solve(at.page)
+    const calls = (await at.calls()) as string[]
+    expect([...calls].sort()).toEqual(solved.map(({ solution }) => solution.token).sort())
+    await at.page.click('form:nth-of-type(2) button')
+    await at.welcomed()
+    expect(calls[1]).toContain(at.site.verified.at(-1)?.success ? 'pk=' : 'refused')
+  })
+
+  test('one in a frame of another origin', async () => {
+    await at.guard()
+    await at.open('/arkose/frame')
+    await eventually(async () => (await at.find())[0]?.due === true)
+    expect(await at.find()).toMatchObject([{ frameUrl: `${at.site.otherUrl}/arkose/inline`, blob: 'inline-blob' }])
+    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
+    const inner = at.page.frames().find((frame) => frame.url().endsWith('/arkose/inline'))
+    await inner?.click(SUBMIT)
+    await eventually(() => at.site.verified.at(-1)?.success === true)
+  })
+
+  test('a box of the older kind', async () => {
+    await at.visit('/arkose/box')
+    await at.page.waitForSelector('iframe')
+    expect(await at.find()).toMatchObject([{ sitekey: at.sitekey, visible: true, due: true }])
+    const { solved } = await at.captcha.solve(at.page)
+    const token = solved[0]?.solution.token
+    expect(await at.calls()).toEqual([token])
+    for (const name of ['fc-token', 'verification-token']) {
+      expect(await at.page.inputValue(`input[name="${name}"]`)).toBe(token)
+    }
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+  })
+
+  test('boxes of one key each get a token of their own', async () => {
+    await at.visit('/arkose/boxes')
+    await at.framed(2)
+    const { solved } = await at.captcha.solve(at.page)
+    const fields = await at.page.$$eval('input[name="fc-token"]', (all) =>
+      all.map((one) => (one as HTMLInputElement).value),
+    )
+    expect(new Set(fields).size).toBe(2)
+    expect([...fields].sort()).toEqual(solved.map(({ solution }) => solution.token).sort())
+    await at.page.click('form:nth-of-type(2) button')
+    await at.welcomed()
+  })
+
+  test('one that was there before the context was guarded has its token in the page’s fields', async () => {
+    await at.open('/arkose/inline')
+    await shown()
+    await at.guard()
+    await at.page.evaluate(`document.forms[0].insertAdjacentHTML('beforeend', '<input name="fc-token">')`)
+    expect(await at.find()).toMatchObject([{ sitekey: at.sitekey, visible: true, due: true }])
+    const { solved } = await at.captcha.solve(at.page)
+    expect(await at.page.inputValue('input[name="fc-token"]')).toBe(solved[0]?.solution.token)
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'answered' }] })
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+  })
+})
+
+describe('of an Arkose only what is due is paid for:', () => {
+  test('one that ends without a challenge within its grace costs nothing', async () => {
+    const clock = manualClock(Date.now())
+    at.vendor.setBehavior(at.sitekey, { suppresses: true, afterMs: 2_000 })
+    await at.visit('/arkose/runs', { grace: '3s' }, { clock })
+    await callNone()
+    await at.page.click('#go')
+    await eventually(() => at.vendorClock.waiting > 0)
+    const solving = at.captcha.solve(at.page)
+    let quiet = 0
+    await eventually(() => {
+      quiet = clock.waiting === 1 ? quiet + 1 : 0
+      return quiet > 10
+    })
+    await at.vendorClock.advance(2_000)
+    await at.page.waitForFunction('calls.length')
+    await clock.advance(3_000)
+    expect(await solving).toMatchObject({ solved: [], skipped: [{ reason: 'auto-passed' }] })
+    expect(at.grant.asked).toEqual([])
+  })
+
+  test('one that a person has answered is left alone', async () => {
+    await at.visit('/arkose/inline')
+    await shown()
+    await verify()
+    await at.page.waitForFunction('calls.length')
+    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }], cost: 0 })
+    expect(at.grant.asked).toEqual([])
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+  })
+
+  test('a box of the older kind that a person has answered is left alone', async () => {
+    await at.visit('/arkose/box')
+    await verify()
+    await at.page.waitForFunction('calls.length')
+    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }] })
+    expect(at.grant.asked).toEqual([])
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+  })
+
+  test('one whose challenge was closed again is left alone', async () => {
+    await at.visit('/arkose')
+    await at.page.waitForFunction('window.enforcement')
+    await at.page.click('#go')
+    await shown()
+    await at.frames()[0]?.click('#close')
+    await eventually(async () => (await at.find())[0]?.executed === false)
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
+  })
+
+  test('one that we answered is not answered twice, until the page resets it', async () => {
+    await at.visit('/arkose/inline')
+    await shown()
+    await at.captcha.solve(at.page)
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'answered' }] })
+    await at.page.evaluate('enforcement.reset()')
+    expect(await at.find()).toMatchObject([{ answered: false, executed: false }])
+    await at.page.evaluate('enforcement.run()')
+    await eventually(async () => (await at.find())[0]?.visible === true)
+    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
+    expect(await at.calls()).toHaveLength(2)
+  })
+
+  test('a token that has grown too old is taken away again', async () => {
+    await at.visit('/arkose/box')
+    at.grant.livesMs = 300
+    await at.captcha.solve(at.page)
+    await at.page.waitForFunction('!document.querySelector("input[name=fc-token]").value')
+    expect(await at.find()).toMatchObject([{ answered: false, due: true }])
+  })
+
+  test('a denial changes nothing in the page', async () => {
+    await at.visit('/arkose/inline')
+    await shown()
+    at.grant.answer = () => Promise.reject(denied())
+    expect(await at.captcha.solve(at.page)).toMatchObject({ denied: [{}] })
+    expect(await at.calls()).toEqual([])
+    expect(await at.page.isVisible('iframe')).toBe(true)
+  })
+})
+
+describe('a hostile page with an Arkose', () => {
+  test('a token that comes after the page has gone on is not put into the next page', async () => {
+    await at.visit('/arkose/inline')
+    await shown()
+    let go = () => {}
+    at.grant.answer = ({ sitekey }) =>
+      new Promise((resolve) => {
+        go = () => resolve(at.vendor.issue({ sitekey }))
+      })
+    const solving = at.captcha.solve(at.page)
+    await eventually(() => at.grant.asked.length === 1)
+    await at.page.goto(`${at.site.url}/arkose/box`)
+    await at.page.waitForSelector('iframe')
+    const before = await at.page.inputValue('input[name="fc-token"]')
+    go()
+    expect(await solving).toMatchObject({ solved: [], failed: [{ error: { code: 'PAGE_GONE' } }] })
+    expect(await at.page.inputValue('input[name="fc-token"]')).toBe(before)
+    expect(await at.calls()).toEqual([])
+  })
+
+  test('odd configurations, callbacks and values are survived, and told to nobody', async () => {
+    await at.visit('/arkose-odd')
+    await eventually(async () => (await at.find()).some(({ visible }) => visible))
+    const found = (await at.find()).filter(({ visible }) => visible)
+    expect(found).toMatchObject([{ sitekey: at.sitekey, blob: undefined, due: true }])
+    const { solved, failed } = await at.captcha.solve(at.page, { which: found })
+    expect([solved.length, failed.length]).toEqual([1, 0])
+    await at.page.waitForFunction('thrown === 2')
+    expect(await at.page.evaluate('[done, Object.prototype.get]')).toEqual([1, undefined])
+  })
+
+  test('a page sees the API as it would without us', async () => {
+    const plain = await (await at.browser.newContext()).newPage()
+    await at.visit('/arkose')
+    await at.page.waitForFunction('window.enforcement')
+    await plain.goto(`${at.site.url}/arkose`)
+    await plain.waitForFunction('window.enforcement')
+    const look = `Object.entries(enforcement).map(([name, one]) => [name, one.name, one.length].join()).join(';') +
+      [setupEnforcement.name, setupEnforcement.length, Object.keys(window).filter((name) => /enforcement/i.test(name))]`
+    expect(await at.page.evaluate(look)).toBe(await plain.evaluate(look))
+    await plain.context().close()
+    await at.captcha.close()
+    expect(await at.page.evaluate('Symbol.for("solveguard") in window')).toBe(false)
+    await callNone()
+    await at.page.click('#go')
+    await verify()
+    await at.page.waitForFunction('calls.length')
+  })
+})

@@ -1,0 +1,210 @@
+import { describe, expect, test } from 'vitest'
+import { startAwsWaf } from '../../../src/testing/vendors/aws-waf/index.js'
+import { denied } from '../../adapters/fake-grant.js'
+import { eventually } from '../../adapters/tool.js'
+import { stage } from '../stage.js'
+
+const SUBMIT = '#login button'
+const at = stage('aws-waf', startAwsWaf)
+
+/** Opens a page, and waits until it has drawn its puzzle. */
+async function visit(...args: Parameters<typeof at.visit>): Promise<void> {
+  await at.visit(...args)
+  await at.due()
+}
+
+const cookies = async () => (await at.context.cookies()).filter(({ name }) => name === 'aws-waf-token')
+
+/** Until the vendor's script has its own token, with which no puzzle was solved. */
+const silent = () => eventually(async () => (await cookies()).length === 1)
+
+describe('a CAPTCHA of Amazon WAF’s is found and solved, until the firewall lets us pass:', () => {
+  test.each(['/aws-waf', '/aws-waf/object', '/aws-waf/shadow', '/csp/aws-waf'])('%s', async (path) => {
+    await visit(path)
+    expect(await at.find()).toMatchObject([
+      { family: 'aws-waf', variant: 'widget', sitekey: at.sitekey, visible: true, executed: false, due: true },
+    ])
+    const { solved, cost } = await at.captcha.solve(at.page)
+    expect(solved).toHaveLength(1)
+    expect(cost).toBe(1000)
+    expect(await at.calls()).toEqual([solved[0]?.solution.token])
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+    expect(at.grant.told).toMatchObject([{ ok: true }])
+  })
+
+  test.each(['/aws-waf/submits', '/aws-waf/fetches'])('%s, by what the page does when it is told', async (path) => {
+    await visit(path)
+    await silent()
+    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
+    await at.welcomed()
+  })
+
+  test('the firewall takes no token with which no puzzle was solved', async () => {
+    await visit('/aws-waf')
+    await silent()
+    await at.page.click(SUBMIT)
+    expect(await at.page.textContent('h1.bad')).toMatch(/did not accept/)
+  })
+
+  test('the token takes the place of the one that the vendor’s script had', async () => {
+    await visit('/aws-waf')
+    await silent()
+    const [before] = await cookies()
+    const { solved } = await at.captcha.solve(at.page)
+    const kept = await cookies()
+    expect(kept).toMatchObject([
+      { value: solved[0]?.solution.token, path: '/', httpOnly: false, domain: before?.domain },
+    ])
+    expect(await at.page.evaluate('AwsWafIntegration.getToken()')).toBe(solved[0]?.solution.token)
+    expect(await at.page.evaluate('AwsWafIntegration.hasToken()')).toBe(true)
+  })
+
+  test('where the page names domains for its tokens, it is kept on the one that the host belongs to, and there alone', async () => {
+    await at.context.addInitScript(
+      'window.awsWafCookieDomainList = ["elsewhere.localhost", 7, "taging.localhost", "staging.localhost"]',
+    )
+    await at.guard()
+    await at.newPage()
+    const host = `app.staging.localhost:${new URL(at.site.url).port}`
+    await at.page.goto(`http://${host}/aws-waf`)
+    await at.due()
+    await silent()
+    // A token from before the page named its domains.
+    await at.page.evaluate('document.cookie = "aws-waf-token=of-another-time; path=/"')
+    await at.captcha.solve(at.page)
+    expect(await cookies()).toMatchObject([{ domain: '.staging.localhost', path: '/' }])
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+  })
+
+  test('the solver is told the key and where the script comes from', async () => {
+    await visit('/aws-waf')
+    await at.captcha.solve(at.page)
+    expect(at.sitekey.length).toBeGreaterThan(800)
+    expect(at.grant.asked).toMatchObject([
+      { family: 'aws-waf', sitekey: at.sitekey, scriptUrl: `${at.vendor.url}/jsapi.js` },
+    ])
+  })
+
+  test('several on a page are told apart, each page’s own callback is called once', async () => {
+    await at.visit('/aws-waf/several')
+    await eventually(async () => (await at.find()).length === 3)
+    const { solved } = await at.captcha.solve(at.page)
+    const tokens = solved.map(({ solution }) => solution.token)
+    expect(new Set(tokens).size).toBe(3)
+    expect(await at.calls()).toEqual(tokens)
+    await at.page.click('form:nth-of-type(2) button')
+    await at.welcomed()
+  })
+
+  test('one that is drawn late, taken out, drawn again elsewhere, and drawn again in its place', async () => {
+    await at.guard()
+    await at.open('/aws-waf/late')
+    await at.page.waitForFunction('window.AwsWafCaptcha')
+    expect(await at.find()).toEqual([])
+    await at.page.evaluate('draw()')
+    await at.page.evaluate('document.getElementById("app").replaceChildren()')
+    expect(await at.find()).toEqual([])
+    await at.page.evaluate('draw()')
+    await at.captcha.solve(at.page)
+    expect(await at.find()).toMatchObject([{ answered: true, due: false }])
+    await at.page.evaluate('again()')
+    expect(await at.find()).toMatchObject([{ answered: false, due: true }])
+    const { solved } = await at.captcha.solve(at.page)
+    expect((await at.calls()).at(-1)).toBe(solved[0]?.solution.token)
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+  })
+})
+
+describe('of a CAPTCHA of Amazon WAF’s only what is due is paid for:', () => {
+  test.each(['/aws-waf', '/aws-waf/object'])('one that a person has solved is left alone: %s', async (path) => {
+    await visit(path)
+    await at.page.click('#amzn-btn-verify-internal')
+    await at.page.waitForFunction('calls.length')
+    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }], cost: 0 })
+    expect(at.grant.asked).toEqual([])
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+  })
+
+  test('one that is solved by somebody while we buy is left as it is', async () => {
+    await visit('/aws-waf')
+    const sell = at.grant.answer
+    at.grant.answer = async (...args) => {
+      await at.page.click('#amzn-btn-verify-internal')
+      await at.page.waitForFunction('calls.length')
+      return sell(...args)
+    }
+    expect(await at.captcha.solve(at.page)).toMatchObject({ failed: [{ error: { code: 'WIDGET_GONE' } }] })
+    expect(await at.calls()).toHaveLength(1)
+  })
+
+  test('one that is hidden is left alone', async () => {
+    await visit('/aws-waf')
+    await at.page.evaluate('document.getElementById("here").style.display = "none"; 0')
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'hidden' }] })
+  })
+
+  test('where a solve is denied, nothing in the page has changed', async () => {
+    await visit('/aws-waf')
+    await silent()
+    const before = await cookies()
+    at.grant.answer = () => Promise.reject(denied())
+    expect(await at.captcha.solve(at.page)).toMatchObject({ denied: [{}] })
+    expect(await cookies()).toEqual(before)
+    expect(await at.calls()).toEqual([])
+  })
+
+  test('a page without its own call, such as the one that stands before a whole site, is not touched', async () => {
+    await at.guard()
+    await at.open('/aws-waf/late')
+    await at.page.evaluate('document.getElementById("app").append(document.createElement("awswaf-captcha")); 0')
+    const found = await at.captcha.find(at.page)
+    expect([...found]).toEqual([])
+    expect(found.unknown).toMatchObject([{ vendor: 'amazon-waf' }])
+  })
+})
+
+describe('a hostile page, or a hostile solver, with Amazon WAF’s CAPTCHA', () => {
+  test.each(['a; domain=evil.example', 'a;b', 'a b', 'a\nb', '', 'ü', '"', 'a,b', 'x\\'])(
+    'a token that could say more than its own value is refused: %j',
+    async (token) => {
+      await visit('/aws-waf')
+      at.grant.answer = async () => token
+      expect(await at.captcha.solve(at.page)).toMatchObject({ failed: [{ error: { code: 'WIDGET_GONE' } }] })
+      expect(await at.calls()).toEqual([])
+      expect(at.grant.told).toMatchObject([{ ok: false, code: 'WIDGET_GONE' }])
+    },
+  )
+
+  test('getters, proxies and odd values among the arguments are survived', async () => {
+    await at.guard()
+    await at.open('/aws-waf-odd')
+    await at.due()
+    const found = await at.captcha.find(at.page)
+    expect([...found]).toMatchObject([{ sitekey: at.sitekey, due: true }])
+    expect(found.leftOut.malformed).toBe(2)
+    expect(await at.page.evaluate('thrown')).toEqual(['no arguments', 'a getter'])
+    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}], failed: [] })
+    expect(await at.calls()).toHaveLength(1)
+    expect(await at.page.evaluate('alerted')).toBe(0)
+  })
+
+  test('a page sees the API, and its own settings, as it would without us', async () => {
+    const plain = await (await at.browser.newContext()).newPage()
+    await visit('/aws-waf/object')
+    await plain.goto(`${at.site.url}/aws-waf/object`)
+    await plain.waitForFunction('document.querySelector("awswaf-captcha")')
+    const look = `[Object.entries(AwsWafCaptcha).map(function (one) { return [one[0], one[1].name, one[1].length].join() }).join(';'),
+      Object.getPrototypeOf(AwsWafCaptcha) === Object.prototype, Object.keys(settings).join(),
+      settings.onSuccess === Object.getPrototypeOf(settings).onSuccess].join()`
+    expect(await at.page.evaluate(look)).toBe(await plain.evaluate(look))
+    await plain.context().close()
+    await at.captcha.close()
+    expect(await at.page.evaluate('Symbol.for("solveguard") in window')).toBe(false)
+    await at.page.click('#amzn-btn-verify-internal')
+    await at.page.waitForFunction('settings.got.length')
+  })
+})

@@ -1,0 +1,202 @@
+import { describe, expect, test } from 'vitest'
+import { manualClock } from '../../../src/testing/clock.js'
+import { startFriendly } from '../../../src/testing/vendors/friendly/index.js'
+import { denied } from '../../adapters/fake-grant.js'
+import { eventually, until } from '../../adapters/tool.js'
+import { inGrace, stage } from '../stage.js'
+
+const FIELD = 'input[name="frc-captcha-solution"]'
+const SUBMIT = '#login button:not([type=button])'
+const at = stage('friendly', startFriendly)
+
+/** Opens a page, and waits until the vendor's script has made its widgets. */
+async function visit(...args: Parameters<typeof at.visit>): Promise<void> {
+  await at.visit(...args)
+  await until(at.page, 'document.querySelector(".frc-container")')
+}
+
+const value = () => at.page.inputValue(FIELD)
+
+describe('a Friendly Captcha v1 is found and solved, until the server is content:', () => {
+  test.each([
+    '/friendly/v1',
+    '/friendly/v1/named',
+    '/friendly/v1/field',
+    '/friendly/v1/made',
+    '/friendly/v1/fieldless',
+    '/csp/friendly/v1/named',
+    '/csp/friendly/v1/made',
+  ])('%s', async (path) => {
+    await visit(path)
+    expect(await at.find()).toMatchObject([
+      { family: 'friendly', variant: 'v1', sitekey: at.sitekey, visible: true, executed: false, due: true },
+    ])
+    const { solved, cost } = await at.captcha.solve(at.page)
+    expect(solved).toHaveLength(1)
+    expect(cost).toBe(1000)
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+    expect(at.grant.told).toMatchObject([{ ok: true }])
+  })
+
+  test('in an open shadow root', async () => {
+    await at.visit('/friendly/v1/shadow')
+    await at.due()
+    await at.captcha.solve(at.page)
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+  })
+
+  test('a solver is told where the script comes from', async () => {
+    await visit('/friendly/v1')
+    await at.captcha.solve(at.page)
+    const scriptUrl = `${at.vendor.url}/npm/friendly-challenge/widget.module.min.js`
+    expect(at.grant.asked).toMatchObject([{ family: 'friendly', variant: 'v1', sitekey: at.sitekey, scriptUrl }])
+  })
+
+  test.each([
+    ['/friendly/v1/named', 'data-callback'],
+    ['/friendly/v1/made', 'doneCallback'],
+  ])('%s: the %s is called once, with the token that the field has', async (path) => {
+    await visit(path)
+    const { solved } = await at.captcha.solve(at.page)
+    expect(await at.calls()).toEqual([solved[0]?.solution.token])
+    expect(await value()).toBe(solved[0]?.solution.token)
+    expect(await at.page.evaluate('document.querySelector(".frc-captcha, #here").friendlyChallengeWidget.valid')).toBe(
+      true,
+    )
+  })
+
+  test('who uses the form afterwards does not set the widget off over the answer', async () => {
+    await visit('/friendly/v1')
+    const { solved } = await at.captcha.solve(at.page)
+    await at.page.fill('input[name=user]', 'somebody@example.com')
+    await at.page.click('input[name=password]')
+    expect(await value()).toBe(solved[0]?.solution.token)
+  })
+
+  test('several of one sitekey are told apart', async () => {
+    await visit('/friendly/v1/several')
+    expect(await at.find()).toHaveLength(3)
+    const { solved } = await at.captcha.solve(at.page)
+    const tokens = solved.map(({ solution }) => solution.token)
+    expect(new Set(tokens).size).toBe(3)
+    const fields = await at.page.$$eval(FIELD, (all) => all.map((one) => (one as HTMLInputElement).value))
+    expect(fields).toEqual(tokens)
+    await at.page.click('form:nth-of-type(2) button:not([type=button])')
+    await at.welcomed()
+  })
+
+  test('one that was there before the context was guarded', async () => {
+    await at.open('/friendly/v1/made')
+    await at.page.waitForFunction('document.querySelector(".frc-container")')
+    await at.guard()
+    const { solved } = await at.captcha.solve(at.page)
+    expect(await at.calls()).toEqual([solved[0]?.solution.token])
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+  })
+
+  test('one that is drawn late, and drawn again', async () => {
+    await at.visit('/friendly/v1/late')
+    await at.page.waitForFunction('window.friendlyChallenge')
+    expect(await at.find()).toEqual([])
+    await at.page.evaluate('draw()')
+    await at.page.evaluate('draw()')
+    await at.due()
+    expect(await at.find()).toHaveLength(1)
+    await at.captcha.solve(at.page)
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+  })
+})
+
+describe('of a Friendly Captcha v1 only what is due is paid for:', () => {
+  test('one that has answered by itself is left alone', async () => {
+    at.vendor.setBehavior(at.sitekey, { passes: true })
+    await visit('/friendly/v1/auto')
+    await at.page.waitForFunction('calls.length')
+    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }] })
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+    expect(at.grant.asked).toEqual([])
+  })
+
+  test('one that is at work and answers within its grace costs nothing', async () => {
+    const clock = manualClock(Date.now())
+    at.vendor.setBehavior(at.sitekey, { passes: true, afterMs: 2_000 })
+    await visit('/friendly/v1/named', { grace: '3s' }, { clock })
+    await at.page.click('input[name=password]')
+    await eventually(() => at.vendorClock.waiting > 0)
+    expect(await at.find()).toMatchObject([{ executed: true, answered: false, due: true }])
+    const solving = at.captcha.solve(at.page)
+    await inGrace(clock)
+    await at.vendorClock.advance(2_000)
+    await at.page.waitForFunction('calls.length')
+    await clock.advance(3_000)
+    expect(await solving).toMatchObject({ solved: [], skipped: [{ reason: 'auto-passed' }] })
+    expect(at.grant.asked).toEqual([])
+  })
+
+  test('one that is at work is stopped once there is an answer, so that none comes after it', async () => {
+    at.vendor.setBehavior(at.sitekey, { passes: true, afterMs: 60_000 })
+    await visit('/friendly/v1/auto')
+    await eventually(() => at.vendorClock.waiting > 0)
+    const { solved } = await at.captcha.solve(at.page)
+    const token = solved[0]?.solution.token
+    await at.vendorClock.advance(60_000)
+    await at.page.evaluate(`fetch('${at.vendor.url}/api/v1/puzzle?sitekey=another').then(function () {})`)
+    expect(await value()).toBe(token)
+    expect(await at.calls()).toEqual([token])
+  })
+
+  test('one that has refused the browser is due at once', async () => {
+    // A grace would never end.
+    await visit('/friendly/v1', { grace: '60s' }, { clock: manualClock(Date.now()) })
+    await at.page.click('input[name=password]')
+    expect(await value()).toBe('.HEADLESS_ERROR')
+    expect(await at.find()).toMatchObject([{ executed: false, answered: false, due: true }])
+    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+  })
+
+  test('where a solve is denied, nothing in the page has changed', async () => {
+    await visit('/friendly/v1/named')
+    at.grant.answer = () => Promise.reject(denied())
+    expect(await at.captcha.solve(at.page)).toMatchObject({ denied: [{}] })
+    expect(await value()).toBe('.UNSTARTED')
+    expect(await at.calls()).toEqual([])
+  })
+
+  test('one that we answered is not answered twice, until the page resets it', async () => {
+    await visit('/friendly/v1/made')
+    await at.captcha.solve(at.page)
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'answered' }] })
+    await at.page.evaluate('widget.reset()')
+    await at.due()
+    expect(await value()).toBe('.UNSTARTED')
+  })
+
+  test('a token that has grown too old is taken away again, and the widget can be set off anew', async () => {
+    at.vendor.setBehavior(at.sitekey, { passes: true })
+    await visit('/friendly/v1/made')
+    at.grant.livesMs = 200
+    await at.captcha.solve(at.page)
+    await at.page.waitForFunction(`document.querySelector('${FIELD}').value === '.EXPIRED'`)
+    expect(await at.find()).toMatchObject([{ answered: false, due: true }])
+    await at.page.click('.frc-button')
+    await at.page.waitForFunction('calls.length > 1')
+  })
+})
+
+describe('a hostile page with a Friendly Captcha v1', () => {
+  test('getters, proxies and odd values among what the vendor keeps are survived', async () => {
+    await at.visit('/friendly-odd')
+    expect(await at.find()).toMatchObject([{ variant: 'v1', sitekey: at.sitekey, scriptUrl: undefined, due: true }])
+    const found = await at.captcha.find(at.page)
+    expect(found.leftOut.malformed).toBe(2)
+    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}], failed: [] })
+    expect(await at.page.evaluate('alerted')).toBe(0)
+  })
+})

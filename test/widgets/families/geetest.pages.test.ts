@@ -1,0 +1,406 @@
+import { describe, expect, test } from 'vitest'
+import type { Answer } from '../../../src/base/challenge.js'
+import { startGeetest } from '../../../src/testing/vendors/geetest/index.js'
+import { denied } from '../../adapters/fake-grant.js'
+import { eventually } from '../../adapters/tool.js'
+import { stage } from '../stage.js'
+
+const SUBMIT = '#login button:not([class])'
+
+const at = stage('geetest', startGeetest)
+const drawn = () => at.page.waitForSelector('.geetest_btn, .geetest_btn_click')
+const made = () => at.page.waitForFunction('window.captcha')
+const fields = (names: readonly string[]) =>
+  at.page.evaluate(
+    `${JSON.stringify(names)}.map(name => [...document.querySelectorAll('input[name="' + name + '"]')].map(one => one.value).join())`,
+  )
+
+/** Asks the site's server for a challenge, as its own page does. */
+const fresh = { geetestChallenge: () => at.page.evaluate<{ challenge: string }>('register()') }
+
+describe('a GeeTest is found and solved, until the server is content:', () => {
+  test.each([
+    ['/geetest', 'v3', {}],
+    ['/geetest/server', 'v3', { apiHost: 'api-na.geetest.com' }],
+    ['/geetest/bind-form', 'v3', {}],
+    ['/geetest/v4', 'v4', {}],
+    ['/geetest/v4/shadow', 'v4', {}],
+  ])('%s', async (path, variant, told) => {
+    await at.visit(path, {}, fresh)
+    await drawn()
+    expect(await at.find()).toMatchObject([
+      { family: 'geetest', variant, sitekey: at.sitekey, visible: true, due: true, ...told },
+    ])
+    const { solved, cost } = await at.captcha.solve(at.page)
+    expect(solved).toHaveLength(1)
+    expect(cost).toBe(1000)
+    expect(await at.calls()).toEqual([solved[0]?.solution.fields])
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+    expect(at.grant.told).toMatchObject([{ ok: true }])
+  })
+
+  test.each(['/geetest/sends', '/geetest/v4/sends'])(
+    '%s, which sends what getValidate gives as soon as it is told',
+    async (path) => {
+      await at.visit(path, {}, fresh)
+      await drawn()
+      expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
+      await at.welcomed()
+    },
+  )
+
+  test.each(['/geetest/bind', '/geetest/v4/bind'])('%s, once the page has opened it', async (path) => {
+    await at.visit(path, {}, fresh)
+    await made()
+    expect(await at.find()).toMatchObject([{ visible: false, executed: false, due: false }])
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
+    expect(at.grant.asked).toEqual([])
+    await at.page.click('#go')
+    expect(await at.find()).toMatchObject([{ sitekey: at.sitekey, executed: true, due: true }])
+    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
+    await at.welcomed()
+  })
+
+  test('one whose loader is in a bundle of the site’s own', async () => {
+    await at.visit('/geetest/bundled', {}, fresh)
+    await drawn()
+    await at.page.evaluate("window.register = () => fetch('/geetest/register').then((reply) => reply.json()); 0")
+    expect(await at.find()).toMatchObject([{ variant: 'v3', sitekey: at.sitekey, due: true }])
+    const { solved } = await at.captcha.solve(at.page)
+    expect(await at.calls()).toEqual([solved[0]?.solution.fields])
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+  })
+
+  test('several of both versions are told apart', async () => {
+    await at.visit('/geetest/several')
+    await at.page.waitForFunction('made.first && made.second && made.third')
+    at.vendor.setBehavior(at.sitekey, { challengesLast: true })
+    const found = await at.find()
+    expect(found.map(({ variant }) => variant).sort()).toEqual(['v3', 'v4', 'v4'])
+    // The challenge that the widget has used is told nevertheless, where there is no way to another.
+    await at.captcha.solve(at.page, { which: found.filter(({ variant }) => variant === 'v4') })
+    const proofs = await fields(['pass_token'])
+    const told = await at.page.evaluate('[made.second, made.third].map(one => one.getValidate().pass_token)')
+    expect(proofs).toEqual([(told as string[]).join()])
+    expect(new Set(told as string[]).size).toBe(2)
+    expect(await at.page.evaluate('made.first.getValidate()')).toBe(false)
+    await at.page.click('form:nth-of-type(3) button:not([class])')
+    await at.welcomed()
+  })
+
+  test.each(['/geetest', '/geetest/v4'])('%s, which was there before the context was guarded', async (path) => {
+    await at.open(path)
+    await drawn()
+    await at.guard({}, fresh)
+    expect(await at.find()).toMatchObject([{ sitekey: at.sitekey, due: true }])
+    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+  })
+
+  test('one of a class is known by what the page does with it, if it was made before the context was guarded', async () => {
+    await at.open('/geetest/bind')
+    await made()
+    await at.guard({}, fresh)
+    await at.find()
+    await at.page.click('#go')
+    expect(await at.find()).toMatchObject([{ variant: 'v3', sitekey: at.sitekey, executed: true, due: true }])
+    const { solved } = await at.captcha.solve(at.page)
+    expect(await at.page.evaluate('captcha.getValidate()')).toEqual(solved[0]?.solution.fields)
+  })
+
+  test('one that is drawn late, destroyed and drawn again', async () => {
+    await at.visit('/geetest/v4/late')
+    await at.page.waitForFunction('window.ready')
+    expect(await at.find()).toEqual([])
+    await at.page.evaluate('draw()')
+    await drawn()
+    expect(await at.find()).toHaveLength(1)
+    await at.page.evaluate('captcha.destroy()')
+    expect(await at.find()).toEqual([])
+    await at.page.evaluate('draw()')
+    await drawn()
+    await at.page.evaluate('window.captcha = undefined; draw()')
+    await made()
+    expect(await at.find()).toHaveLength(1)
+    const { solved } = await at.captcha.solve(at.page)
+    expect(await at.calls()).toEqual([solved[0]?.solution.fields])
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+  })
+})
+
+describe('of a GeeTest only what is due is paid for:', () => {
+  test.each([
+    ['/geetest', '.geetest_btn', '.geetest_slider_button'],
+    ['/geetest/v4', '.geetest_btn_click', '.geetest_submit'],
+  ])('%s that a person has answered is left alone', async (path, button, submit) => {
+    await at.visit(path)
+    await drawn()
+    await at.page.click(button)
+    await at.page.click(submit)
+    await at.page.waitForFunction('calls.length')
+    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }], cost: 0 })
+    expect(at.grant.asked).toEqual([])
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+  })
+
+  test('one that a person answers while it is being solved keeps that answer', async () => {
+    await at.visit('/geetest/v4')
+    await drawn()
+    at.grant.answer = async ({ sitekey }) => {
+      await at.page.click('.geetest_btn_click')
+      await at.page.click('.geetest_submit')
+      await at.page.waitForFunction('calls.length')
+      return at.vendor.issue({ sitekey })
+    }
+    const { failed } = await at.captcha.solve(at.page)
+    expect(failed).toMatchObject([{ error: { code: 'WIDGET_GONE' } }])
+    expect(await at.calls()).toHaveLength(1)
+    await at.page.click(SUBMIT)
+    await at.welcomed()
+  })
+
+  test.each(['/geetest/bind', '/geetest/v4/bind'])(
+    '%s that passes by itself within its grace costs nothing',
+    async (path) => {
+      at.vendor.setBehavior(at.sitekey, { passes: true })
+      await at.visit(path, { grace: '1s' })
+      await made()
+      await at.page.evaluate('document.getElementById("login").submit = function () {}; 0')
+      await at.page.click('#go')
+      const { solved, skipped } = await at.captcha.solve(at.page)
+      expect(solved).toEqual([])
+      expect(skipped).toMatchObject([{ reason: expect.stringMatching(/^(passed-by-itself|answered)$/) }])
+      expect(at.grant.asked).toEqual([])
+    },
+  )
+
+  test.each(['/geetest/bind', '/geetest/v4/bind'])(
+    '%s that was opened and closed again is left alone',
+    async (path) => {
+      await at.visit(path)
+      await made()
+      await at.page.click('#go')
+      await at.page.click('.geetest_close')
+      await eventually(async () => (await at.find())[0]?.executed === false)
+      expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
+      expect(at.grant.asked).toEqual([])
+    },
+  )
+
+  test('one for which the site’s server answers itself, as the vendor is down, is none to be solved', async () => {
+    await at.visit('/geetest/offline')
+    await drawn()
+    expect(await at.find()).toEqual([])
+  })
+
+  test.each(['/geetest', '/geetest/v4'])(
+    '%s that we answered is not answered twice, until the page resets it',
+    async (path) => {
+      await at.visit(path, {}, fresh)
+      await drawn()
+      await at.captcha.solve(at.page)
+      expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'answered' }] })
+      await at.page.evaluate('captcha.reset()')
+      expect(await at.page.evaluate('!!captcha.getValidate()')).toBe(false)
+      expect(await fields(['geetest_validate', 'pass_token'])).toEqual(['', ''])
+      expect(await at.find()).toMatchObject([{ answered: false, due: true }])
+    },
+  )
+
+  test('an answer that has grown too old is taken away again', async () => {
+    await at.visit('/geetest/v4')
+    await drawn()
+    at.grant.livesMs = 300
+    await at.captcha.solve(at.page)
+    await at.page.waitForFunction('!captcha.getValidate()')
+    await at.page.waitForFunction('!document.querySelector("input[name=pass_token]").value')
+    expect(await at.find()).toMatchObject([{ answered: false, due: true }])
+  })
+
+  test('a challenge that stands open is closed once its widget is answered', async () => {
+    for (const path of ['/geetest/bind', '/geetest/v4/bind']) {
+      await at.visit(path, {}, fresh)
+      await made()
+      await at.page.evaluate('document.getElementById("login").submit = function () {}; 0')
+      await at.page.click('#go')
+      await at.page.waitForSelector('.geetest_close', { state: 'visible' })
+      await at.captcha.solve(at.page)
+      expect(await at.page.isVisible('.geetest_close')).toBe(false)
+      await at.page.close()
+      await at.captcha.close()
+    }
+  })
+})
+
+describe('a fresh challenge for a v3', () => {
+  test('is asked for before anything is bought, with the page and what was found', async () => {
+    const seen: unknown[] = []
+    await at.visit(
+      '/geetest',
+      {},
+      {
+        async geetestChallenge(page, found) {
+          seen.push(page === at.page, found.family, found.variant, found.challenge, at.grant.asked.length)
+          return { challenge: 'fresh-1', gt: 'ignored' }
+        },
+      },
+    )
+    await drawn()
+    const used = (await at.find())[0]?.challenge
+    expect(used).toMatch(/^[\da-f]{32}$/)
+    at.grant.answer = async () => answer('fresh-1')
+    await at.captcha.solve(at.page)
+    expect(seen).toEqual([true, 'geetest', 'v3', used, 0])
+    expect(at.grant.asked).toMatchObject([{ variant: 'v3', challenge: 'fresh-1' }])
+  })
+
+  test('is not asked for a v4, nor for one that is left alone', async () => {
+    let asked = 0
+    const geetestChallenge = async () => ({ challenge: `fresh-${++asked}` })
+    await at.visit('/geetest/v4', {}, { geetestChallenge })
+    await drawn()
+    await at.captcha.solve(at.page)
+    await at.page.goto(`${at.site.url}/geetest/bind`)
+    await made()
+    await at.captcha.solve(at.page)
+    expect(asked).toBe(0)
+  })
+
+  test('is the one that was seen, where there is no way to another', async () => {
+    await at.visit('/geetest')
+    await drawn()
+    const used = (await at.find())[0]?.challenge
+    at.grant.answer = async () => answer('any')
+    await at.captcha.solve(at.page)
+    expect(at.grant.asked).toMatchObject([{ challenge: used }])
+  })
+
+  test.each<[string, () => unknown, RegExp]>([
+    ['throws', () => Promise.reject(new Error('secret-of-the-page')), /geetestChallenge/],
+    [
+      'throws at once',
+      () => {
+        throw new Error('secret-of-the-page')
+      },
+      /geetestChallenge/,
+    ],
+    ['gives nothing', async () => undefined, /geetestChallenge/],
+    ['gives a text', async () => 'x', /geetestChallenge/],
+    ['gives an odd challenge', async () => ({ challenge: 'a b\u0000' }), /geetestChallenge/],
+    ['gives an endless challenge', async () => ({ challenge: 'x'.repeat(1e6) }), /geetestChallenge/],
+    [
+      'has a getter that throws',
+      async () => ({
+        get challenge() {
+          throw new Error('secret-of-the-page')
+        },
+      }),
+      /geetestChallenge/,
+    ],
+  ])('from a hook that %s is none, and nothing is bought', async (_, geetestChallenge, says) => {
+    await at.visit('/geetest', {}, { geetestChallenge: geetestChallenge as never })
+    await drawn()
+    const { failed } = await at.captcha.solve(at.page)
+    expect(failed).toMatchObject([{ error: { code: 'CHALLENGE_INVALID', message: expect.stringMatching(says) } }])
+    expect(failed[0]?.error.message).not.toContain('secret-of-the-page')
+    expect(at.grant.asked).toEqual([])
+  })
+
+  test('is waited for no longer than ten seconds', async () => {
+    const clock = (await import('../../../src/testing/clock.js')).manualClock(Date.now())
+    let called = false
+    await at.visit(
+      '/geetest',
+      {},
+      {
+        clock,
+        geetestChallenge: () => {
+          called = true
+          return new Promise(() => {})
+        },
+      },
+    )
+    await drawn()
+    const solving = at.captcha.solve(at.page)
+    await eventually(() => called && clock.waiting > 0)
+    await clock.advance(10_000)
+    expect(await solving).toMatchObject({ failed: [{ error: { code: 'CHALLENGE_INVALID' } }] })
+    expect(at.grant.asked).toEqual([])
+  })
+})
+
+const answer = (challenge: string): Answer => ({
+  token: 'v',
+  fields: { geetest_challenge: challenge, geetest_validate: 'v', geetest_seccode: 'v|jordan' },
+})
+
+describe('a hostile page with a GeeTest', () => {
+  test('an answer that comes after the page has gone on is not put into the next page', async () => {
+    await at.visit('/geetest/v4')
+    await drawn()
+    let go = () => {}
+    at.grant.answer = (challenge) =>
+      new Promise((resolve) => {
+        go = () => resolve(at.vendor.issue({ sitekey: challenge.sitekey }))
+      })
+    const solving = at.captcha.solve(at.page)
+    await eventually(() => at.grant.asked.length === 1)
+    await at.page.goto(`${at.site.url}/geetest/v4`)
+    await drawn()
+    go()
+    expect(await solving).toMatchObject({ solved: [], failed: [{ error: { code: 'PAGE_GONE' } }] })
+    expect(await fields(['pass_token', 'captcha_output'])).toEqual(['', ''])
+    expect(await at.calls()).toEqual([])
+    expect(await at.page.evaluate('!!captcha.getValidate()')).toBe(false)
+  })
+
+  test('getters, proxies and odd values among the arguments are survived', async () => {
+    await at.visit('/geetest-odd')
+    await at.page.waitForFunction('made === 2')
+    const found = await at.find()
+    expect(found.toSorted((one, other) => one.variant.localeCompare(other.variant))).toMatchObject([
+      { variant: 'v3', sitekey: at.sitekey, challenge: undefined, apiHost: undefined },
+      { variant: 'v4', sitekey: at.sitekey },
+    ])
+    const { solved } = await at.captcha.solve(at.page, { which: found.filter(({ variant }) => variant === 'v4') })
+    expect(solved).toHaveLength(1)
+    expect(await at.page.evaluate('thrown')).toBe(1)
+  })
+
+  test('a page sees the API as it would without us', async () => {
+    const plain = await (await at.browser.newContext()).newPage()
+    await at.visit('/geetest')
+    await drawn()
+    await plain.goto(`${at.site.url}/geetest`)
+    await plain.waitForSelector('.geetest_btn')
+    const look = `[initGeetest, Geetest, ...Object.getOwnPropertyNames(Geetest.prototype).sort().map((name) => Geetest.prototype[name])]
+      .map((one) => [one.name, one.length].join()).join(';') + Object.keys(captcha) + (captcha instanceof Geetest) +
+      Object.keys(window).filter((name) => /geetest/i.test(name) && !/_/.test(name))`
+    expect(await at.page.evaluate(look)).toBe(await plain.evaluate(look))
+    await plain.context().close()
+    await at.captcha.close()
+    expect(await at.page.evaluate('Symbol.for("solveguard") in window')).toBe(false)
+    expect(await at.page.evaluate('captcha.reset() === captcha')).toBe(true)
+  })
+
+  test('a denial changes nothing in the page', async () => {
+    await at.visit('/geetest/v4')
+    await drawn()
+    at.grant.answer = () => Promise.reject(denied())
+    expect(await at.captcha.solve(at.page)).toMatchObject({ denied: [{}] })
+    expect(await at.page.evaluate('!!captcha.getValidate()')).toBe(false)
+    expect(await at.calls()).toEqual([])
+  })
+
+  test('a thousand calls of the page’s own do not make its widget forgotten', async () => {
+    await at.visit('/geetest/v4')
+    await drawn()
+    await at.page.evaluate('for (let n = 0; n < 1000; n++) { captcha.onSuccess(function () {}); captcha.reset() }')
+    expect(await at.find()).toMatchObject([{ sitekey: at.sitekey, due: true }])
+  })
+})
