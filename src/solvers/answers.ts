@@ -4,12 +4,12 @@ import type { Answer } from '../base/challenge.js'
 
 const TOKEN = /^[\x21-\x7e]+$/
 const PRINTABLE = /^[\x20-\x7e]+$/
-export const LONGEST_TOKEN = 64 * 1024
-const LONGEST_USER_AGENT = 512
+export const MAX_TOKEN_LENGTH = 64 * 1024
+const MAX_USER_AGENT_LENGTH = 512
 
 /** A token: 1 to 64 Ki printable characters, without blanks. */
 function token(value: unknown): string | undefined {
-  return typeof value === 'string' && value.length <= LONGEST_TOKEN && TOKEN.test(value) ? value : undefined
+  return typeof value === 'string' && value.length <= MAX_TOKEN_LENGTH && TOKEN.test(value) ? value : undefined
 }
 
 /** A token as an answer, with what services say beside it: the browser that the token is for, hCaptcha's second key. */
@@ -19,7 +19,7 @@ export function tokenAnswer(
 ): Answer | undefined {
   const found = token(value)
   if (found === undefined) return undefined
-  const userAgent = text(beside.userAgent, LONGEST_USER_AGENT)
+  const userAgent = text(beside.userAgent, MAX_USER_AGENT_LENGTH)
   const respKey = token(beside.respKey)
   if (userAgent === undefined && respKey === undefined) return { token: found }
   return {
@@ -29,11 +29,11 @@ export function tokenAnswer(
 }
 
 /** People type what they read, in any script; what turns or breaks a line is nothing that stands in a picture. */
-const WRITTEN = /^[^\p{C}\p{Zl}\p{Zp}]{1,256}$/u
+const PICTURE_TEXT = /^[^\p{C}\p{Zl}\p{Zp}]{1,256}$/u
 
 /** The text of a picture. */
-export function writtenAnswer(value: unknown): Answer | undefined {
-  return typeof value === 'string' && WRITTEN.test(value) && value.trim() !== '' ? { token: value } : undefined
+export function textAnswer(value: unknown): Answer | undefined {
+  return typeof value === 'string' && PICTURE_TEXT.test(value) && value.trim() !== '' ? { token: value } : undefined
 }
 
 const CELLS = /^\[[1-9](?:,[1-9]){0,8}\]$/

@@ -2,7 +2,7 @@ import { arkoseTask } from './arkose.js'
 import { awsWafTask } from './aws-waf.js'
 import type { Capabilities } from './capabilities.js'
 import type { ErrorTable } from './errors.js'
-import { friendlyFirstTask } from './friendly.js'
+import { friendlyV1Task } from './friendly.js'
 import { geetestTask } from './geetest.js'
 import { hcaptchaTask } from './hcaptcha.js'
 import { imageTask } from './picture.js'
@@ -12,7 +12,7 @@ import type { Solver } from './solver.js'
 import { type TaskOptions, taskSolver } from './task-solver.js'
 import { turnstileTask } from './turnstile.js'
 
-const OFFER: Capabilities = {
+const CAPABILITIES: Capabilities = {
   recaptcha: recaptchaTask({
     v2: 'RecaptchaV2TaskProxyless',
     enterprise: 'RecaptchaV2EnterpriseTaskProxyless',
@@ -28,7 +28,7 @@ const OFFER: Capabilities = {
   })),
   hcaptcha: hcaptchaTask,
   geetest: geetestTask('GeeTestTaskProxyless'),
-  friendly: friendlyFirstTask,
+  friendly: friendlyV1Task,
   'aws-waf': awsWafTask('AmazonTaskProxyless', ({ sitekey, scriptUrl }) => ({
     wafType: 'widget',
     websiteKey: sitekey,
@@ -47,17 +47,17 @@ const ERRORS: ErrorTable = {
   // Five workers have tried a picture by then, and are paid.
   ERROR_CAPTCHA_UNSOLVABLE: {
     class: 'unsolvable',
-    says: 'The service could not solve this CAPTCHA.',
+    message: 'The service could not solve this CAPTCHA.',
     charged: ['image'],
   },
 }
 
-const ROW: ServiceDefinition = {
+const DEFINITION: ServiceDefinition = {
   name: 'anticaptcha',
   baseUrl: 'https://api.anti-captcha.com',
-  capabilities: OFFER,
+  capabilities: CAPABILITIES,
   // Its other tasks that take a proxy want the browser's user agent along (anti-captcha.com/apidoc/task-types), which nobody here knows.
-  throughProxy: { solves: ['turnstile', 'friendly', 'aws-waf'], names: false },
+  proxy: { families: ['turnstile', 'friendly', 'aws-waf'], hostnames: false },
   // Its own client asks after 5 s, and then every 2.
   polling: { firstPollMs: 5_000, everyMs: 1_000, usual: { medianMs: 10_000, spread: 0.5, idleMs: 1_040 } },
   errors: ERRORS,
@@ -76,7 +76,7 @@ const ROW: ServiceDefinition = {
  * createGuard({ solver: antiCaptcha({ pricing: { per: 'solve', usd: { recaptcha: 0.002 } } }), … })
  */
 export function antiCaptcha(options: TaskOptions = {}): Solver {
-  return taskSolver(ROW, options, (taskId, good, family) => {
+  return taskSolver(DEFINITION, options, (taskId, good, family) => {
     // It has a word for a good reCAPTCHA only, and for some families none at all.
     if (family === 'recaptcha') return [good ? '/reportCorrectRecaptcha' : '/reportIncorrectRecaptcha', { taskId }]
     if (good) return undefined

@@ -18,7 +18,8 @@ export function awsWafTask(
 ): Method<'aws-waf'> {
   return {
     variants: ['widget'],
-    refuses: ({ scriptUrl }) => (scriptUrl === undefined ? 'a challenge of aws-waf without its scriptUrl' : undefined),
+    unsupported: ({ scriptUrl }) =>
+      scriptUrl === undefined ? 'a challenge of aws-waf without its scriptUrl' : undefined,
     fields: (challenge) => ({ type, websiteURL: pageAddress(challenge), ...rest(challenge) }),
     // One service gives the value, another the cookie, a third all cookies.
     answer({ token, cookie, cookies, userAgent }) {

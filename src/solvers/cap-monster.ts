@@ -14,7 +14,7 @@ import { turnstileTask } from './turnstile.js'
 /** The smallest and the largest picture that it takes. */
 const IMAGE_BYTES = [100, 50 * 1024] as const
 
-const OFFER: Capabilities = {
+const CAPABILITIES: Capabilities = {
   recaptcha: recaptchaTask({
     v2: 'RecaptchaV2Task',
     enterprise: 'RecaptchaV2EnterpriseTask',
@@ -50,23 +50,23 @@ const ERRORS: ErrorTable = {
   // A page's one-time value was used up before the task came to it: the service charges for finding out.
   ERROR_TOKEN_EXPIRED: {
     class: 'unsolvable',
-    says: 'The one-time value of the page was used up, or too old, when the service came to it.',
+    message: 'The one-time value of the page was used up, or too old, when the service came to it.',
     charged: true,
   },
   ERROR_IP_BANNED: {
     class: 'address',
-    says: 'The service has banned this address for a while, after repeated calls with a wrong key.',
+    message: 'The service has banned this address for a while, after repeated calls with a wrong key.',
     retryAfterMs: 300_000,
   },
 }
 
-const ROW: ServiceDefinition = {
+const DEFINITION: ServiceDefinition = {
   name: 'capmonster',
   baseUrl: 'https://api.capmonster.cloud',
-  capabilities: OFFER,
+  capabilities: CAPABILITIES,
   // All but v3 (docs.capmonster.cloud).
-  throughProxy: {
-    solves: [
+  proxy: {
+    families: [
       'recaptcha/v2-checkbox',
       'recaptcha/v2-invisible',
       'recaptcha/enterprise-checkbox',
@@ -77,7 +77,7 @@ const ROW: ServiceDefinition = {
       'friendly',
       'aws-waf',
     ],
-    names: false,
+    hostnames: false,
   },
   // At most 120 polls for a task, and no two of them within 2 s.
   polling: { firstPollMs: 2_000, everyMs: 2_000, usual: { medianMs: 10_000, spread: 0.6, idleMs: 1_560 } },
@@ -97,7 +97,7 @@ const ROW: ServiceDefinition = {
  */
 export function capMonster(options: TaskOptions = {}): Solver {
   // It takes complaints only.
-  return taskSolver(ROW, options, (taskId, good, family) => {
+  return taskSolver(DEFINITION, options, (taskId, good, family) => {
     if (good) return undefined
     const isPicture = family === 'image' || family === 'bls'
     return [isPicture ? '/reportIncorrectImageCaptcha' : '/reportIncorrectTokenCaptcha', { taskId }]

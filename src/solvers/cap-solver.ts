@@ -12,7 +12,7 @@ import type { Solver } from './solver.js'
 import { taskSolver } from './task-solver.js'
 import { turnstileTask } from './turnstile.js'
 
-const OFFER: Capabilities = {
+const CAPABILITIES: Capabilities = {
   recaptcha: recaptchaTask({
     v2: 'ReCaptchaV2TaskProxyLess',
     enterprise: 'ReCaptchaV2EnterpriseTaskProxyLess',
@@ -34,20 +34,20 @@ const OFFER: Capabilities = {
 
 /** Where CapSolver's reference (docs.capsolver.com/guide/api-error) means something else by a code, or is stricter. */
 const ERRORS: ErrorTable = {
-  ERROR_KEY_DENIED_ACCESS: { class: 'key', says: 'The service does not know the key.' },
+  ERROR_KEY_DENIED_ACCESS: { class: 'key', message: 'The service does not know the key.' },
   ERROR_IP_BANNED: {
     class: 'address',
-    says: 'The service has banned this address for ten minutes.',
+    message: 'The service has banned this address for ten minutes.',
     retryAfterMs: 600_000,
   },
 }
 
-const ROW: ServiceDefinition = {
+const DEFINITION: ServiceDefinition = {
   name: 'capsolver',
   baseUrl: 'https://api.capsolver.com',
-  capabilities: OFFER,
+  capabilities: CAPABILITIES,
   // It has Turnstile and GeeTest only without one (docs.capsolver.com).
-  throughProxy: { solves: ['recaptcha', 'mtcaptcha', 'aws-waf'], names: true },
+  proxy: { families: ['recaptcha', 'mtcaptcha', 'aws-waf'], hostnames: true },
   // It has most answers within 1 to 10 s, and takes at most 120 polls for a task.
   polling: { firstPollMs: 1_000, everyMs: 2_000, usual: { medianMs: 6_000, spread: 0.6, idleMs: 1_500 } },
   errors: ERRORS,
@@ -75,7 +75,7 @@ export function capSolver({ appId, ...options }: CapSolverOptions = {}): Solver 
     throw new SolveguardError('CONFIG_INVALID', 'capsolver: appId must be 1 to 64 letters, digits, _ and -.')
   }
   const solver = taskSolver(
-    ROW,
+    DEFINITION,
     options,
     (taskId, good) => [
       '/feedbackTask',

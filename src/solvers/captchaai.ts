@@ -3,14 +3,14 @@ import type { ErrorTable } from './errors.js'
 import { formCall, formReaders } from './form-family.js'
 import { geetestForm } from './geetest.js'
 import type { SolverOptions } from './options.js'
-import { formThrough, hiddenIn } from './page-proxy.js'
+import { formWithProxy, hiddenFieldsOf } from './page-proxy.js'
 import { gridForm, imageForm } from './picture.js'
 import { recaptchaForm } from './recaptcha.js'
 import { fromDefinition, type ServiceDefinition } from './service-definition.js'
 import type { Polling, Solver } from './solver.js'
 import { turnstileForm } from './turnstile.js'
 
-const OFFER: Capabilities = {
+const CAPABILITIES: Capabilities = {
   recaptcha: recaptchaForm,
   turnstile: turnstileForm,
   geetest: geetestForm('captchaai'),
@@ -23,17 +23,17 @@ const OFFER: Capabilities = {
 const ERRORS: ErrorTable = {
   ERROR_ZERO_BALANCE: {
     class: 'busy',
-    says: 'Every thread of the CaptchaAI plan is in use (lower policy.budget.concurrent, or take a larger plan)',
+    message: 'Every thread of the CaptchaAI plan is in use (lower policy.budget.concurrent, or take a larger plan)',
     retryAfterMs: 5_000,
   },
   ERROR_NO_SLOT_AVAILABLE: {
     class: 'busy',
-    says: 'Every thread of the CaptchaAI plan is in use (lower policy.budget.concurrent, or take a larger plan)',
+    message: 'Every thread of the CaptchaAI plan is in use (lower policy.budget.concurrent, or take a larger plan)',
     retryAfterMs: 5_000,
   },
   ERROR_KEY_DOES_NOT_EXIST: {
     class: 'key',
-    says: 'CaptchaAI does not know the key, or its account has no threads (no plan and no trial)',
+    message: 'CaptchaAI does not know the key, or its account has no threads (no plan and no trial)',
   },
 }
 
@@ -43,12 +43,12 @@ const PICTURES: Polling = {
   usual: { medianMs: 4_000, spread: 0.5, idleMs: 2_600 },
 }
 
-const ROW: ServiceDefinition = {
+const DEFINITION: ServiceDefinition = {
   name: 'captchaai',
   baseUrl: 'https://ocr.captchaai.com',
-  capabilities: OFFER,
+  capabilities: CAPABILITIES,
   // Two fields that all of its methods have in common (blog.captchaai.com, quick reference card).
-  throughProxy: { solves: ['recaptcha', 'turnstile', 'geetest'], names: true, inOneText: true },
+  proxy: { families: ['recaptcha', 'turnstile', 'geetest'], hostnames: true, inOneString: true },
   // reCAPTCHA takes 10 to 20 s there, Turnstile 10 to 15, pictures up to 5; after that the service asks for 5 s between polls.
   polling: { firstPollMs: 15_000, everyMs: 5_000, usual: { medianMs: 17_000, spread: 0.4, idleMs: 2_600 } },
   pollingFor: {
@@ -71,16 +71,16 @@ const ROW: ServiceDefinition = {
  * createGuard({ solver: captchaAI({ pricing: { per: 'thread', threads: 50, usdPerMonth: 90, imputedUsd: 0.0005 } }), … })
  */
 export function captchaAI(options: SolverOptions = {}): Solver {
-  const { common, habits } = fromDefinition(ROW, options)
+  const { common, rules } = fromDefinition(DEFINITION, options)
   return {
     ...common,
     submit: (challenge, proxy) => ({
-      ...formCall('/in.php', formThrough(fieldsFor(OFFER, challenge), challenge, proxy)),
-      ...hiddenIn(proxy),
+      ...formCall('/in.php', formWithProxy(fieldsFor(CAPABILITIES, challenge), challenge, proxy)),
+      ...hiddenFieldsOf(proxy),
     }),
     poll: (taskId) => formCall('/res.php', { action: 'get', id: taskId }),
     balance: () => formCall('/res.php', { action: 'getbalance' }),
     report: (taskId, good) => formCall('/res.php', { action: good ? 'reportgood' : 'reportbad', id: taskId }),
-    ...formReaders(habits, OFFER),
+    ...formReaders(rules, CAPABILITIES),
   }
 }

@@ -2,10 +2,10 @@ import type { Family } from '../base/challenge.js'
 import type { FailureClass } from './solver.js'
 
 /** What is known of one error code. */
-export interface ErrorRow {
+export interface ErrorRule {
   readonly class: FailureClass
   /** One sentence for a person, about the service as "the service". */
-  readonly says: string
+  readonly message: string
   /** How long to wait before trying again, by the services' manners. */
   readonly retryAfterMs?: number
   /**
@@ -15,7 +15,7 @@ export interface ErrorRow {
   readonly charged?: boolean | readonly Family[]
 }
 
-export type ErrorTable = Readonly<Record<string, ErrorRow>>
+export type ErrorTable = Readonly<Record<string, ErrorRule>>
 
 const SLOT_MS = 5_000
 const MINUTE_MS = 60_000
@@ -114,10 +114,10 @@ export const COMMON_ERRORS: ErrorTable = {
   ERROR_TASK_NOT_SUPPORTED: unsupported('The service does not know this kind of task.'),
 
   // The key is wrong.
-  ERROR_WRONG_USER_KEY: { class: 'key', says: 'The service says that the key is not of the right form.' },
-  ERROR_KEY_DOES_NOT_EXIST: { class: 'key', says: 'The service does not know the key.' },
-  ERROR_KEY_TEMP_BLOCKED: { class: 'key', says: 'The service has blocked the key for a while.' },
-  ERROR_KEY_DENIED_ACCESS: { class: 'key', says: 'The service does not let this key do that.' },
+  ERROR_WRONG_USER_KEY: { class: 'key', message: 'The service says that the key is not of the right form.' },
+  ERROR_KEY_DOES_NOT_EXIST: { class: 'key', message: 'The service does not know the key.' },
+  ERROR_KEY_TEMP_BLOCKED: { class: 'key', message: 'The service has blocked the key for a while.' },
+  ERROR_KEY_DENIED_ACCESS: { class: 'key', message: 'The service does not let this key do that.' },
 
   // The address is wrong.
   ERROR_IP_NOT_ALLOWED: address('The service does not accept calls from this address.'),
@@ -127,40 +127,40 @@ export const COMMON_ERRORS: ErrorTable = {
   ERROR_ACCOUNT_SUSPENDED: address('The service has suspended the account.'),
 
   // No money.
-  ERROR_ZERO_BALANCE: { class: 'balance', says: 'The account has no money left.', retryAfterMs: MINUTE_MS },
+  ERROR_ZERO_BALANCE: { class: 'balance', message: 'The account has no money left.', retryAfterMs: MINUTE_MS },
   ERROR_SETTLEMENT_FAILED: {
     class: 'balance',
-    says: 'The service could not charge the account.',
+    message: 'The service could not charge the account.',
     retryAfterMs: MINUTE_MS,
   },
 }
 
-function busy(says: string, retryAfterMs: number): ErrorRow {
-  return { class: 'busy', says, retryAfterMs }
+function busy(message: string, retryAfterMs: number): ErrorRule {
+  return { class: 'busy', message, retryAfterMs }
 }
 
-function unsolvable(says: string): ErrorRow {
-  return { class: 'unsolvable', says, charged: false }
+function unsolvable(message: string): ErrorRule {
+  return { class: 'unsolvable', message, charged: false }
 }
 
-function request(says: string): ErrorRow {
-  return { class: 'request', says, charged: false }
+function request(message: string): ErrorRule {
+  return { class: 'request', message, charged: false }
 }
 
-function proxy(says: string): ErrorRow {
-  return { class: 'proxy', says, charged: false }
+function proxy(message: string): ErrorRule {
+  return { class: 'proxy', message, charged: false }
 }
 
-function unsupported(says: string): ErrorRow {
-  return { class: 'unsupported', says, charged: false }
+function unsupported(message: string): ErrorRule {
+  return { class: 'unsupported', message, charged: false }
 }
 
-function address(says: string, retryAfterMs?: number): ErrorRow {
-  return retryAfterMs === undefined ? { class: 'address', says } : { class: 'address', says, retryAfterMs }
+function address(message: string, retryAfterMs?: number): ErrorRule {
+  return retryAfterMs === undefined ? { class: 'address', message } : { class: 'address', message, retryAfterMs }
 }
 
 /** The row for a code, or undefined if no table knows it. A code is somebody else's text, so only own rows count. */
-export function errorRow(code: string, overrides: ErrorTable): ErrorRow | undefined {
+export function errorRule(code: string, overrides: ErrorTable): ErrorRule | undefined {
   if (Object.hasOwn(overrides, code)) return overrides[code]
   return Object.hasOwn(COMMON_ERRORS, code) ? COMMON_ERRORS[code] : undefined
 }

@@ -4,7 +4,7 @@ import type { Money } from '../policy/money.js'
 import { isDecimal, parseBalance, parseCost } from './amounts.js'
 import { tokenAnswer } from './answers.js'
 import { answerOf, type Capabilities, type RawAnswer } from './capabilities.js'
-import { type Asked, coded, type Habits, readReply, unreadable, type Words } from './reply.js'
+import { type CallKind, failureFor, type ParsedText, type ReplyRules, readReply, unreadableReply } from './reply.js'
 import type { BatchPoll, Failure, Pending, Ready, Submitted } from './solver.js'
 
 /**
@@ -19,34 +19,38 @@ export function formCall(path: '/in.php' | '/res.php', fields: Readonly<Record<s
 }
 
 /** Readers for one service's replies. None of them throws. */
-export function formReaders(habits: Habits, offer: Capabilities) {
+export function formReaders(rules: ReplyRules, capabilities: Capabilities) {
   return {
     readSubmit(reply: Reply): Submitted | Failure {
-      const read = readReply(reply, habits, 'submit', (text) => readWords(text, 'submit'))
+      const read = readReply(reply, rules, 'submit', (text) => parseText(text, 'submit'))
       if (read.kind !== 'value') return read
       const { request } = read.value
       // A number that JSON rounds is somebody else's task.
-      const id = typeof request === 'number' && !Number.isSafeInteger(request) ? undefined : plain(request)
-      return id !== undefined && TASK_ID.test(id) ? { kind: 'submitted', taskId: id } : unreadable(habits, 'submit')
+      const id = typeof request === 'number' && !Number.isSafeInteger(request) ? undefined : textOf(request)
+      return id !== undefined && TASK_ID.test(id) ? { kind: 'submitted', taskId: id } : unreadableReply(rules, 'submit')
     },
 
     readPoll(reply: Reply, family: Family): Ready | Pending | Failure {
-      const read = readReply(reply, habits, 'poll', (text) => readWords(text, 'poll'), family)
+      const read = readReply(reply, rules, 'poll', (text) => parseText(text, 'poll'), family)
       if (read.kind !== 'value') return read
-      return readAnswer(read.value, family, habits, offer)
+      return readAnswer(read.value, family, rules, capabilities)
     },
 
     readBalance(reply: Reply): { kind: 'balance'; amount: Money } | Failure {
-      const read = readReply(reply, habits, 'balance', (text) => readWords(text, 'balance'))
+      const read = readReply(reply, rules, 'balance', (text) => parseText(text, 'balance'))
       if (read.kind !== 'value') return read
       const amount = parseBalance(read.value.request)
-      return amount === undefined ? unreadable(habits, 'balance') : { kind: 'balance', amount }
+      return amount === undefined ? unreadableReply(rules, 'balance') : { kind: 'balance', amount }
     },
   }
 }
 
 /** Polls for several tasks in one call. The reply is in plain words, `answer|CAPCHA_NOT_READY|ERROR_…`, whatever is asked for. */
-export function formMany(habits: Habits, offer: Capabilities, which: Pick<BatchPoll, 'max' | 'families'>): BatchPoll {
+export function formBatchPoll(
+  rules: ReplyRules,
+  capabilities: Capabilities,
+  which: Pick<BatchPoll, 'max' | 'families'>,
+): BatchPoll {
   return {
     ...which,
     poll: (ids) => ({
@@ -56,15 +60,15 @@ export function formMany(habits: Habits, offer: Capabilities, which: Pick<BatchP
       fields: { action: 'get', ids: ids.join(',') },
     }),
     read(reply, families) {
-      const read = readReply(reply, habits, 'poll', (text) => readMany(text, families.length))
+      const read = readReply(reply, rules, 'poll', (text) => parseBatch(text, families.length))
       if (read.kind === 'pending') return { kind: 'batch', results: families.map(() => read) }
       if (read.kind === 'failure') return read
       return {
         kind: 'batch',
         results: read.value.map((part, i) => {
           if (NOT_READY.test(part)) return { kind: 'pending' }
-          if (CODE.test(part)) return coded(part, habits, 'poll', families[i])
-          return readAnswer({ request: part }, families[i] as Family, habits, offer)
+          if (CODE.test(part)) return failureFor(part, rules, 'poll', families[i])
+          return readAnswer({ request: part }, families[i] as Family, rules, capabilities)
         }),
       }
     },
@@ -72,26 +76,26 @@ export function formMany(habits: Habits, offer: Capabilities, which: Pick<BatchP
 }
 
 /** So many parts as were asked for, or one error for all of them. */
-function readMany(text: string, count: number): Words<readonly string[]> | undefined {
+function parseBatch(text: string, count: number): ParsedText<readonly string[]> | undefined {
   if (text.startsWith('{')) {
-    const said = readJson(text)
+    const said = parseJson(text)
     return !said || said.kind === 'value' ? undefined : said
   }
   const parts = text.replace(/^OK\|/, '').split('|')
   if (parts.length === count) return { kind: 'value', value: parts }
-  return parts.length === 1 && CODE.test(text) ? readCode(text) : undefined
+  return parts.length === 1 && CODE.test(text) ? parseCode(text) : undefined
 }
 
-function readAnswer(said: RawAnswer, family: Family, habits: Habits, offer: Capabilities): Ready | Failure {
-  const answer = answerOf(offer, family, said, oneToken)
-  if (!answer) return unreadable(habits, 'poll')
-  const cost = habits.pricesCount ? parseCost(said.price) : undefined
+function readAnswer(said: RawAnswer, family: Family, rules: ReplyRules, capabilities: Capabilities): Ready | Failure {
+  const answer = answerOf(capabilities, family, said, oneToken)
+  if (!answer) return unreadableReply(rules, 'poll')
+  const cost = rules.usesReportedPrices ? parseCost(said.price) : undefined
   return cost === undefined ? { kind: 'ready', answer } : { kind: 'ready', answer, cost }
 }
 
 /** Most families' answer: the token, and in JSON perhaps the browser that it is for. */
 function oneToken({ request, useragent, respKey }: RawAnswer) {
-  return tokenAnswer(plain(request), { userAgent: useragent, respKey })
+  return tokenAnswer(textOf(request), { userAgent: useragent, respKey })
 }
 
 const TASK_ID = /^[A-Za-z0-9-]{1,64}$/
@@ -99,15 +103,15 @@ const CODE = /^(?:ERROR|ERR_|WRONG_|CAPT?CHA_|IP_BANNED|MAX_USER_TURN|TOO_MANY_)
 const NOT_READY = /^CAPT?CHA_NOT_READY$/
 
 /** What the text says, in either form. */
-function readWords(text: string, asked: Asked): Words<RawAnswer> | undefined {
-  if (text.startsWith('{')) return readJson(text)
+function parseText(text: string, callKind: CallKind): ParsedText<RawAnswer> | undefined {
+  if (text.startsWith('{')) return parseJson(text)
   if (text.startsWith('OK|')) return { kind: 'value', value: { request: text.slice(3) } }
-  if (CODE.test(text)) return readCode(text)
+  if (CODE.test(text)) return parseCode(text)
   // The one plain reply without OK.
-  return asked === 'balance' && isDecimal(text) ? { kind: 'value', value: { request: text } } : undefined
+  return callKind === 'balance' && isDecimal(text) ? { kind: 'value', value: { request: text } } : undefined
 }
 
-function readJson(text: string): Words<RawAnswer> | undefined {
+function parseJson(text: string): ParsedText<RawAnswer> | undefined {
   let said: RawAnswer
   try {
     said = JSON.parse(text)
@@ -115,19 +119,19 @@ function readJson(text: string): Words<RawAnswer> | undefined {
     return undefined
   }
   const { status, request } = said
-  const value = plain(request)
+  const value = textOf(request)
   if (value === '') return undefined
-  if (value !== undefined && (status === 0 || status === '0' || CODE.test(value))) return readCode(value)
+  if (value !== undefined && (status === 0 || status === '0' || CODE.test(value))) return parseCode(value)
   if (status !== 1 && status !== '1') return undefined
   return value === undefined && !isObject(request) ? undefined : { kind: 'value', value: said }
 }
 
-function readCode(code: string): Words<never> {
+function parseCode(code: string): ParsedText<never> {
   return NOT_READY.test(code) ? { kind: 'pending' } : { kind: 'code', code }
 }
 
 /** A text, or a number as the text that it is. */
-export function plain(value: unknown): string | undefined {
+export function textOf(value: unknown): string | undefined {
   if (typeof value === 'number' && Number.isFinite(value)) return String(value)
   return typeof value === 'string' ? value : undefined
 }

@@ -30,7 +30,7 @@ export const friendlyTask: Method<'friendly'> = {
  * Anti-Captcha's reference knows one Friendly Captcha, and it is version 1 that its examples show: a token of the one is nothing to
  * the other.
  */
-export const friendlyFirstTask: Method<'friendly'> = {
+export const friendlyV1Task: Method<'friendly'> = {
   variants: ['v1'],
   fields: (challenge) => ({
     type: 'FriendlyCaptchaTaskProxyless',
@@ -42,7 +42,8 @@ export const friendlyFirstTask: Method<'friendly'> = {
 /** CapMonster Cloud tells the versions apart by the script that the page loads (docs.capmonster.cloud/docs/captchas/friendly-task). */
 export const friendlyCustomTask: Method<'friendly'> = {
   variants: ['v1', 'v2'],
-  refuses: ({ scriptUrl }) => (scriptUrl === undefined ? 'a challenge of friendly without its scriptUrl' : undefined),
+  unsupported: ({ scriptUrl }) =>
+    scriptUrl === undefined ? 'a challenge of friendly without its scriptUrl' : undefined,
   fields: (challenge) => ({
     type: 'CustomTask',
     class: 'friendly',

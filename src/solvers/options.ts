@@ -16,8 +16,8 @@ export interface SolverOptions {
   readonly polling?: Polling | undefined
 }
 
-const SHORTEST_MS = 1_000
-const LONGEST_MS = 10 * 60_000
+const MIN_POLL_MS = 1_000
+const MAX_POLL_MS = 10 * 60_000
 const FIELDS = ['baseUrl', 'pricing', 'polling'] as const satisfies readonly (keyof SolverOptions)[]
 
 /**
@@ -54,13 +54,13 @@ export function checkOptions(
   const { baseUrl, polling } = options
   const { origin, prefix, loopback } = checkBaseUrl(baseUrl ?? usualBaseUrl, `${solver}: baseUrl`)
   if (polling) {
-    const least = loopback ? 0 : SHORTEST_MS
+    const least = loopback ? 0 : MIN_POLL_MS
     for (const field of ['firstPollMs', 'everyMs'] as const) {
       const ms: unknown = polling[field]
-      if (typeof ms !== 'number' || !(ms >= least && ms <= LONGEST_MS)) {
+      if (typeof ms !== 'number' || !(ms >= least && ms <= MAX_POLL_MS)) {
         throw new SolveguardError(
           'CONFIG_INVALID',
-          `${solver}: polling.${field} must be a number of milliseconds from ${least} to ${LONGEST_MS}.`,
+          `${solver}: polling.${field} must be a number of milliseconds from ${least} to ${MAX_POLL_MS}.`,
         )
       }
     }

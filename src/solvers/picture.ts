@@ -1,8 +1,8 @@
 import type { GridChallenge, ImageChallenge, TextHints } from '../base/challenge.js'
 import { pictureType } from '../base/picture.js'
-import { cellsAnswer, writtenAnswer } from './answers.js'
+import { cellsAnswer, textAnswer } from './answers.js'
 import type { Method } from './capabilities.js'
-import { plain } from './form-family.js'
+import { textOf } from './form-family.js'
 
 /** What services of the form family do each their own way. */
 interface ImageForm {
@@ -17,8 +17,8 @@ export function imageForm({ names, bytes }: ImageForm): Method<'image'> {
   return {
     variants: ['text'],
     fields: (challenge) => imageFields(challenge, names),
-    refuses: ({ image }) => wrongSize(image, bytes),
-    answer: ({ request }) => writtenAnswer(plain(request)),
+    unsupported: ({ image }) => wrongSize(image, bytes),
+    answer: ({ request }) => textAnswer(textOf(request)),
   }
 }
 
@@ -54,8 +54,8 @@ export function imageTask({ bytes, hints }: ImageTask): Method<'image'> {
       body: base64(image),
       ...given(hints(given({ numeric, minLength, maxLength, phrase, case: capitals, math, comment }))),
     }),
-    refuses: ({ image }) => wrongSize(image, bytes),
-    answer: ({ text }) => writtenAnswer(text),
+    unsupported: ({ image }) => wrongSize(image, bytes),
+    answer: ({ text }) => textAnswer(text),
   }
 }
 
@@ -78,7 +78,7 @@ export function gridTask(bytes: readonly [least: number, most: number]): Method<
       imagesBase64: images.map(base64),
       metadata: { Task: 'bls_3x3', TaskArgument: numberIn(instruction) },
     }),
-    refuses: ({ images }) => images.map((image) => wrongSize(image, bytes)).find((wrong) => wrong !== undefined),
+    unsupported: ({ images }) => images.map((image) => wrongSize(image, bytes)).find((wrong) => wrong !== undefined),
     // For each picture whether it is one of those that are meant.
     answer: ({ answer }) =>
       Array.isArray(answer) && answer.length === 9

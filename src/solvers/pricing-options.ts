@@ -25,15 +25,15 @@ export type Pricing =
       readonly imputedUsd: number
     }
 
-const DEAREST_SOLVE_USD = 100
+const MAX_SOLVE_USD = 100
 
-const DOLLARS = `is a number of dollars from 0 to ${DEAREST_SOLVE_USD}, such as 0.003 (not usd(…))`
+const DOLLARS = `is a number of dollars from 0 to ${MAX_SOLVE_USD}, such as 0.003 (not usd(…))`
 
 // At most six decimals: a solve that rounds to nothing would let a budget last for ever.
 const perSolve = z
   .number({ error: DOLLARS })
   .min(0, DOLLARS)
-  .max(DEAREST_SOLVE_USD, DOLLARS)
+  .max(MAX_SOLVE_USD, DOLLARS)
   .refine((value) => Math.abs(value * 1e6 - Math.round(value * 1e6)) < 1e-3, 'has more than six decimals')
 
 const priceKey = z.enum(
@@ -66,7 +66,7 @@ type Priced = Pick<AnyChallenge, 'family' | 'variant'>
  * @param listed the service's list, for what the pricing does not name
  * @throws SolveguardError `CONFIG_INVALID`, which names the field
  */
-export function priceList(pricing: Pricing, solver: string, listed: Pricing): (challenge: Priced) => Price {
+export function priceFunction(pricing: Pricing, solver: string, listed: Pricing): (challenge: Priced) => Price {
   const parsed = schema.safeParse(pricing)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]

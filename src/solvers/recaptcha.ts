@@ -36,7 +36,7 @@ export const recaptchaForm: Method<'recaptcha'> = {
 }
 
 /** What one service of the task family calls things. */
-export interface RecaptchaTaskWords {
+export interface RecaptchaTaskNames {
   readonly v2: string
   readonly enterprise: string
   readonly v3: string
@@ -51,32 +51,32 @@ export interface RecaptchaTaskWords {
 }
 
 /** The lowest of the scores one can ask for that passes the threshold of 0.5 that Google recommends to sites. */
-const USUAL_SCORE = 0.7
+const DEFAULT_MIN_SCORE = 0.7
 
 /** A reCAPTCHA as the task family says it. */
-export function recaptchaTask(words: RecaptchaTaskWords): Method<'recaptcha'> {
+export function recaptchaTask(names: RecaptchaTaskNames): Method<'recaptcha'> {
   return {
     variants: VARIANTS,
     fields(challenge) {
       const { variant, sitekey, action, minScore, dataS } = challenge
       const fields: Record<string, unknown> = { websiteURL: pageAddress(challenge), websiteKey: sitekey }
-      if (isRecaptchaNet(challenge)) fields.apiDomain = words.recaptchaNet
+      if (isRecaptchaNet(challenge)) fields.apiDomain = names.recaptchaNet
       if (variant === 'v3' || variant === 'enterprise-score') {
-        fields.minScore = minScore ?? USUAL_SCORE
+        fields.minScore = minScore ?? DEFAULT_MIN_SCORE
         if (action !== undefined) fields.pageAction = action
-        if (variant === 'v3') return { type: words.v3, ...fields }
-        return words.v3Enterprise
-          ? { type: words.v3Enterprise, ...fields }
-          : { type: words.v3, ...fields, isEnterprise: true }
+        if (variant === 'v3') return { type: names.v3, ...fields }
+        return names.v3Enterprise
+          ? { type: names.v3Enterprise, ...fields }
+          : { type: names.v3, ...fields, isEnterprise: true }
       }
       const isEnterprise = variant === 'enterprise-checkbox' || variant === 'enterprise-invisible'
       if (variant === 'v2-invisible' || variant === 'enterprise-invisible') fields.isInvisible = true
       if (dataS !== undefined) {
-        if (isEnterprise || words.dataS === 'enterprisePayload') fields.enterprisePayload = { s: dataS }
+        if (isEnterprise || names.dataS === 'enterprisePayload') fields.enterprisePayload = { s: dataS }
         else fields.recaptchaDataSValue = dataS
       }
-      if (isEnterprise && action !== undefined && words.enterpriseAction) fields.pageAction = action
-      return { type: isEnterprise ? words.enterprise : words.v2, ...fields }
+      if (isEnterprise && action !== undefined && names.enterpriseAction) fields.pageAction = action
+      return { type: isEnterprise ? names.enterprise : names.v2, ...fields }
     },
   }
 }

@@ -1,11 +1,11 @@
 import type { Family } from '../base/challenge.js'
-import { type Capabilities, missingFrom } from './capabilities.js'
+import { type Capabilities, unsupportedBy } from './capabilities.js'
 import type { ErrorTable } from './errors.js'
 import { LIST_PRICES } from './list-prices.js'
 import { checkOptions, type SolverOptions } from './options.js'
-import { proxyUnsupported, type ThroughProxy } from './page-proxy.js'
-import { priceList } from './pricing-options.js'
-import type { Habits } from './reply.js'
+import { type ProxySupport, proxyUnsupported } from './page-proxy.js'
+import { priceFunction } from './pricing-options.js'
+import type { ReplyRules } from './reply.js'
 import type { Polling, Solver } from './solver.js'
 
 /** One service's row: what it can do, how patient it is, and its own words for errors. Its prices stand in `prices.ts`. */
@@ -13,7 +13,7 @@ export interface ServiceDefinition {
   readonly name: keyof typeof LIST_PRICES
   readonly baseUrl: string
   readonly capabilities: Capabilities
-  readonly throughProxy: ThroughProxy
+  readonly proxy: ProxySupport
   /** What most families need, and those that need something else. */
   readonly polling: Polling
   readonly pollingFor?: { readonly [family in Family]?: Polling }
@@ -45,8 +45,8 @@ export function fromDefinition(
   row: ServiceDefinition,
   options: SolverOptions,
   more: readonly string[] = [],
-): { readonly common: Common; readonly habits: Habits } {
-  const { name, capabilities: offer, addressHelp, errors, unreadableRetryMs, serverErrorRetryMs } = row
+): { readonly common: Common; readonly rules: ReplyRules } {
+  const { name, capabilities, addressHelp, errors, unreadableRetryMs, serverErrorRetryMs } = row
   const { baseUrl, polling } = checkOptions(name, options, row.baseUrl, more)
   const listed = LIST_PRICES[name].pricing
   const pricing = options.pricing === undefined ? listed : options.pricing
@@ -55,13 +55,13 @@ export function fromDefinition(
       name,
       baseUrl,
       polling: ({ family }) => polling ?? row.pollingFor?.[family] ?? row.polling,
-      unsupported: (challenge) => missingFrom(offer, challenge),
-      proxyUnsupported: (challenge, proxy) => proxyUnsupported(row.throughProxy, baseUrl, challenge, proxy),
-      price: priceList(pricing, name, listed),
+      unsupported: (challenge) => unsupportedBy(capabilities, challenge),
+      proxyUnsupported: (challenge, proxy) => proxyUnsupported(row.proxy, baseUrl, challenge, proxy),
+      price: priceFunction(pricing, name, listed),
       threads: pricing.per === 'thread' ? pricing.threads : undefined,
       maxConcurrent: options.pricing?.per === 'thread' ? options.pricing.threads : undefined,
       addressHelp,
     },
-    habits: { errors, unreadableRetryMs, serverErrorRetryMs, pricesCount: pricing.per === 'solve' },
+    rules: { errors, unreadableRetryMs, serverErrorRetryMs, usesReportedPrices: pricing.per === 'solve' },
   }
 }

@@ -4,7 +4,7 @@ import type { Money } from '../policy/money.js'
 import { parseBalance, parseCost } from './amounts.js'
 import { tokenAnswer } from './answers.js'
 import { answerOf, type Capabilities, type RawAnswer } from './capabilities.js'
-import { type Asked, type Habits, readReply, unreadable, type Words } from './reply.js'
+import { type CallKind, type ParsedText, type ReplyRules, readReply, unreadableReply } from './reply.js'
 import type { Failure, Pending, Ready, Submitted } from './solver.js'
 
 /**
@@ -23,12 +23,13 @@ export function taskId(id: string): string | number {
 }
 
 /** Readers for one service's replies. None of them throws. */
-export function taskReaders(habits: Habits, offer: Capabilities) {
+export function taskReaders(rules: ReplyRules, capabilities: Capabilities) {
   function readAnswer({ status, solution, cost, createTime, endTime }: RawAnswer, family: Family): Ready | undefined {
-    const answer = status === 'ready' && isObject(solution) ? answerOf(offer, family, solution, oneToken) : undefined
+    const answer =
+      status === 'ready' && isObject(solution) ? answerOf(capabilities, family, solution, oneToken) : undefined
     if (!answer) return undefined
-    const charged = habits.pricesCount ? parseCost(cost) : undefined
-    const tookMs = between(createTime, endTime)
+    const charged = rules.usesReportedPrices ? parseCost(cost) : undefined
+    const tookMs = elapsedMs(createTime, endTime)
     return {
       kind: 'ready',
       answer,
@@ -39,26 +40,26 @@ export function taskReaders(habits: Habits, offer: Capabilities) {
 
   return {
     readSubmit(reply: Reply, family?: Family): Submitted | Failure {
-      const read = readReply(reply, habits, 'submit', (text) => readWords(text, 'submit'))
+      const read = readReply(reply, rules, 'submit', (text) => parseText(text, 'submit'))
       if (read.kind !== 'value') return read
-      const taskId = idOf(read.value.taskId)
-      if (taskId === undefined) return unreadable(habits, 'submit')
+      const taskId = parseTaskId(read.value.taskId)
+      if (taskId === undefined) return unreadableReply(rules, 'submit')
       if (family === undefined || read.value.status !== 'ready') return { kind: 'submitted', taskId }
       const ready = readAnswer(read.value, family)
       return ready ? { kind: 'submitted', taskId, ready } : { kind: 'submitted', taskId }
     },
 
     readPoll(reply: Reply, family: Family): Ready | Pending | Failure {
-      const read = readReply(reply, habits, 'poll', (text) => readWords(text, 'poll'), family)
+      const read = readReply(reply, rules, 'poll', (text) => parseText(text, 'poll'), family)
       if (read.kind !== 'value') return read
-      return readAnswer(read.value, family) ?? unreadable(habits, 'poll')
+      return readAnswer(read.value, family) ?? unreadableReply(rules, 'poll')
     },
 
     readBalance(reply: Reply): { kind: 'balance'; amount: Money } | Failure {
-      const read = readReply(reply, habits, 'balance', (text) => readWords(text, 'balance'))
+      const read = readReply(reply, rules, 'balance', (text) => parseText(text, 'balance'))
       if (read.kind !== 'value') return read
       const amount = parseBalance(read.value.balance)
-      return amount === undefined ? unreadable(habits, 'balance') : { kind: 'balance', amount }
+      return amount === undefined ? unreadableReply(rules, 'balance') : { kind: 'balance', amount }
     },
   }
 }
@@ -72,10 +73,10 @@ const TASK_ID = /^[A-Za-z0-9-]{1,64}$/
 /** CapMonster says by a code what the others say by a status. */
 const NOT_READY = /^(?:ERROR_)?CAPT?CHA_NOT_READY$/
 /** `idle` is CapSolver's: the task has not been begun. */
-const UNDER_WAY: ReadonlySet<unknown> = new Set(['processing', 'idle'])
-const LONGEST_SOLVE_S = 3_600
+const PENDING_STATUSES: ReadonlySet<unknown> = new Set(['processing', 'idle'])
+const MAX_SOLVE_S = 3_600
 
-function readWords(text: string, asked: Asked): Words<RawAnswer> | undefined {
+function parseText(text: string, callKind: CallKind): ParsedText<RawAnswer> | undefined {
   if (!text.startsWith('{')) return undefined
   let said: RawAnswer
   try {
@@ -89,19 +90,19 @@ function readWords(text: string, asked: Asked): Words<RawAnswer> | undefined {
   }
   if (typeof errorId !== 'number') return undefined
   if (errorId !== 0) return { kind: 'code', code: `ERROR_ID_${errorId}` }
-  return asked === 'poll' && UNDER_WAY.has(status) ? { kind: 'pending' } : { kind: 'value', value: said }
+  return callKind === 'poll' && PENDING_STATUSES.has(status) ? { kind: 'pending' } : { kind: 'value', value: said }
 }
 
-function idOf(value: unknown): string | undefined {
+function parseTaskId(value: unknown): string | undefined {
   if (typeof value === 'number') return Number.isSafeInteger(value) && value > 0 ? String(value) : undefined
   return typeof value === 'string' && TASK_ID.test(value) ? value : undefined
 }
 
 /** Milliseconds between two times in whole seconds; undefined where they make no sense. */
-function between(from: unknown, to: unknown): number | undefined {
+function elapsedMs(from: unknown, to: unknown): number | undefined {
   if (typeof from !== 'number' || typeof to !== 'number') return undefined
   const seconds = to - from
-  return seconds >= 0 && seconds <= LONGEST_SOLVE_S ? seconds * 1000 : undefined
+  return seconds >= 0 && seconds <= MAX_SOLVE_S ? seconds * 1000 : undefined
 }
 
 function isObject(value: unknown): value is RawAnswer {

@@ -2,7 +2,7 @@ import type { Family } from '../base/challenge.js'
 import { SolveguardError } from '../base/errors.js'
 import { fieldsFor } from './capabilities.js'
 import type { SolverOptions } from './options.js'
-import { hiddenIn, taskThrough } from './page-proxy.js'
+import { hiddenFieldsOf, taskWithProxy } from './page-proxy.js'
 import { fromDefinition, type ServiceDefinition } from './service-definition.js'
 import type { Solver } from './solver.js'
 import { taskCall, taskId, taskReaders } from './task-family.js'
@@ -30,13 +30,13 @@ export function taskSolver(
   report: Report,
   more: readonly string[] = ['softId'],
 ): Solver {
-  const { common, habits } = fromDefinition(row, options, more)
+  const { common, rules } = fromDefinition(row, options, more)
   const softId = checkSoftId(options.softId, row.name)
   return {
     ...common,
     submit(challenge, proxy) {
-      const task = taskThrough(fieldsFor(row.capabilities, challenge), challenge, proxy)
-      return { ...taskCall('/createTask', { task, ...(softId !== undefined && { softId }) }), ...hiddenIn(proxy) }
+      const task = taskWithProxy(fieldsFor(row.capabilities, challenge), challenge, proxy)
+      return { ...taskCall('/createTask', { task, ...(softId !== undefined && { softId }) }), ...hiddenFieldsOf(proxy) }
     },
     poll: (id) => taskCall('/getTaskResult', { taskId: taskId(id) }),
     balance: () => taskCall('/getBalance', {}),
@@ -44,7 +44,7 @@ export function taskSolver(
       const said = report(taskId(id), good, family)
       return said && taskCall(...said)
     },
-    ...taskReaders(habits, row.capabilities),
+    ...taskReaders(rules, row.capabilities),
   }
 }
 

@@ -2,12 +2,12 @@ import { SolveguardError } from '../base/errors.js'
 import { arkoseForm, arkoseTask } from './arkose.js'
 import { type Capabilities, fieldsFor } from './capabilities.js'
 import type { ErrorTable } from './errors.js'
-import { formCall, formMany, formReaders } from './form-family.js'
+import { formBatchPoll, formCall, formReaders } from './form-family.js'
 import { friendlyForm, friendlyTask } from './friendly.js'
 import { geetestForm, geetestTask } from './geetest.js'
 import { hcaptchaForm, hcaptchaTask } from './hcaptcha.js'
 import { mtcaptchaForm, mtcaptchaTask } from './mtcaptcha.js'
-import { formThrough, hiddenIn } from './page-proxy.js'
+import { formWithProxy, hiddenFieldsOf } from './page-proxy.js'
 import { imageForm, imageTask } from './picture.js'
 import { recaptchaForm, recaptchaTask } from './recaptcha.js'
 import { fromDefinition, type ServiceDefinition } from './service-definition.js'
@@ -19,7 +19,7 @@ import { turnstileForm, turnstileTask } from './turnstile.js'
 const IMAGE_BYTES = [100, 100 * 1024] as const
 
 /** API v2, the task family. */
-const OFFER: Capabilities = {
+const CAPABILITIES: Capabilities = {
   recaptcha: recaptchaTask({
     v2: 'RecaptchaV2TaskProxyless',
     enterprise: 'RecaptchaV2EnterpriseTaskProxyless',
@@ -42,7 +42,7 @@ const OFFER: Capabilities = {
 }
 
 /** The older API, the form family. */
-const FORM_OFFER: Capabilities = {
+const FORM_CAPABILITIES: Capabilities = {
   recaptcha: recaptchaForm,
   turnstile: turnstileForm,
   hcaptcha: hcaptchaForm,
@@ -56,13 +56,13 @@ const FORM_OFFER: Capabilities = {
 /** Where 2Captcha's reference (2captcha.com/api-docs/error-codes) means something else by a code, or is stricter. */
 const ERRORS: ErrorTable = {}
 
-const ROW: ServiceDefinition = {
+const DEFINITION: ServiceDefinition = {
   name: 'twocaptcha',
   baseUrl: 'https://api.2captcha.com',
-  capabilities: OFFER,
+  capabilities: CAPABILITIES,
   // All but v3, which its workers solve from addresses of their own (2captcha.com/api-docs/recaptcha-v3).
-  throughProxy: {
-    solves: [
+  proxy: {
+    families: [
       'recaptcha/v2-checkbox',
       'recaptcha/v2-invisible',
       'recaptcha/enterprise-checkbox',
@@ -74,7 +74,7 @@ const ROW: ServiceDefinition = {
       'mtcaptcha',
       'arkose',
     ],
-    names: true,
+    hostnames: true,
   },
   // 5 s before the first poll, 10 to 20 for a reCAPTCHA, and 5 between polls: clients that do not are blocked.
   polling: { firstPollMs: 5_000, everyMs: 5_000, usual: { medianMs: 12_000, spread: 0.5, idleMs: 2_550 } },
@@ -109,29 +109,29 @@ export interface TwoCaptchaOptions extends TaskOptions {
 export function twoCaptcha({ api = 'v2', ...options }: TwoCaptchaOptions = {}): Solver {
   if (api === 'v1') return olderApi(options)
   if (api !== 'v2') throw new SolveguardError('CONFIG_INVALID', "twocaptcha: api must be 'v1' or 'v2'.")
-  return taskSolver(ROW, options, (taskId, good) => [good ? '/reportCorrect' : '/reportIncorrect', { taskId }])
+  return taskSolver(DEFINITION, options, (taskId, good) => [good ? '/reportCorrect' : '/reportIncorrect', { taskId }])
 }
 
 function olderApi(options: TaskOptions): Solver {
-  const throughProxy = { ...ROW.throughProxy, inOneText: true }
-  const row = { ...ROW, baseUrl: 'https://2captcha.com', capabilities: FORM_OFFER, throughProxy }
-  const { common, habits } = fromDefinition(row, options, ['softId'])
+  const proxySupport = { ...DEFINITION.proxy, inOneString: true }
+  const row = { ...DEFINITION, baseUrl: 'https://2captcha.com', capabilities: FORM_CAPABILITIES, proxy: proxySupport }
+  const { common, rules } = fromDefinition(row, options, ['softId'])
   const softId = checkSoftId(options.softId, row.name)
   return {
     ...common,
     submit: (challenge, proxy) => ({
       ...formCall('/in.php', {
-        ...formThrough(fieldsFor(FORM_OFFER, challenge), challenge, proxy),
+        ...formWithProxy(fieldsFor(FORM_CAPABILITIES, challenge), challenge, proxy),
         ...(softId !== undefined && { soft_id: String(softId) }),
       }),
-      ...hiddenIn(proxy),
+      ...hiddenFieldsOf(proxy),
     }),
     // With what it cost.
     poll: (taskId) => formCall('/res.php', { action: 'get2', id: taskId }),
     // Without what they cost: each is held to have cost its price. Tokens of these families have no | in them.
-    batchPoll: formMany(habits, FORM_OFFER, { max: 50, families: ['recaptcha', 'turnstile', 'hcaptcha'] }),
+    batchPoll: formBatchPoll(rules, FORM_CAPABILITIES, { max: 50, families: ['recaptcha', 'turnstile', 'hcaptcha'] }),
     balance: () => formCall('/res.php', { action: 'getbalance' }),
     report: (taskId, good) => formCall('/res.php', { action: good ? 'reportgood' : 'reportbad', id: taskId }),
-    ...formReaders(habits, FORM_OFFER),
+    ...formReaders(rules, FORM_CAPABILITIES),
   }
 }

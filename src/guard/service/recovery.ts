@@ -4,7 +4,7 @@ import { messageOf, SolveguardError } from '../../base/errors.js'
 import type { ClaimedTask } from '../../ledger/ledger.js'
 import { parsePageProxy } from '../../policy/page-proxy.js'
 import type { Policy } from '../../policy/schema.js'
-import { hiddenOf } from '../../solvers/page-proxy.js'
+import { proxySecrets } from '../../solvers/page-proxy.js'
 import type { Account } from '../accounts/account.js'
 import type { Gate } from '../admission/gate.js'
 import { closed, type GuardRuntime } from '../runtime.js'
@@ -75,7 +75,7 @@ export class Recovery {
     if (name === this.#usualName) return undefined
     if (!this.#others.has(name)) {
       if (this.#others.size >= MOST_WAYS) this.#others.clear()
-      this.#others.set(name, { egress, hidden: hiddenOf(grant.pageProxy()) })
+      this.#others.set(name, { egress, hidden: proxySecrets(grant.pageProxy()) })
     }
     return name
   }
@@ -211,5 +211,5 @@ function nameOf({ proxies, localAddresses, expected }: Policy['egress']): string
 
 function passwordsIn(pageProxy: string): readonly string[] {
   const parsed = parsePageProxy(pageProxy)
-  return 'problem' in parsed ? [] : hiddenOf(parsed)
+  return 'problem' in parsed ? [] : proxySecrets(parsed)
 }

@@ -12,7 +12,7 @@ import { DeniedError, messageOf, SolveguardError } from '../../base/errors.js'
 import type { ThresholdAlert } from '../../ledger/ledger.js'
 import { formatMs } from '../../policy/duration.js'
 import { formatUsd, type Money, ZERO } from '../../policy/money.js'
-import { hiddenOf } from '../../solvers/page-proxy.js'
+import { proxySecrets } from '../../solvers/page-proxy.js'
 import { answerLifetimeMs } from '../../widgets/table.js'
 import { isBlockingTestKey, testAnswer } from '../../widgets/test-keys.js'
 import type { AdmittedPage } from '../admission/gate.js'
@@ -178,7 +178,7 @@ export class Solving {
       gate: grant.gate,
       challenge: withoutPictures(challenge),
       family: challenge.family,
-      hidden: hiddenOf(grant.pageProxy()),
+      hidden: proxySecrets(grant.pageProxy()),
       admitted,
       index,
       busyIndex: undefined,

@@ -1,6 +1,6 @@
 import { type AnyChallenge, isPicture, withoutPictures } from '../../base/challenge.js'
 import type { Code } from '../../base/errors.js'
-import { hiddenOf } from '../../solvers/page-proxy.js'
+import { proxySecrets } from '../../solvers/page-proxy.js'
 import { answerLifetimeMs } from '../../widgets/table.js'
 import { closed, type GuardRuntime } from '../runtime.js'
 import type { PickedUp, Recovery } from '../service/recovery.js'
@@ -46,7 +46,7 @@ export async function reattach(
   const account = core.accounts.find(({ name }) => name === item.solver)
   const admitted = grant.gate.admit(challenge, clock.now())
   if (!account) return undefined
-  const following = { egress: grant.egressRoute(), hidden: hiddenOf(grant.pageProxy()) }
+  const following = { egress: grant.egressRoute(), hidden: proxySecrets(grant.pageProxy()) }
   const pickedUp = await unlessAborted(recovery.pickUp(account, item, following), signal)
   const { ended, notReadyAt = item.at } = pickedUp
   if (ended.kind === 'left') throw closed()
