@@ -4,13 +4,13 @@
  */
 
 /** The element that a frame stands in. */
-export interface FrameHolder {
+export interface FrameElementReading {
   readonly src: string | null
   readonly readable: boolean
 }
 
 /** Runs in the document around a frame, with the element that it stands in. Refers to nothing outside itself. */
-export function readHolder(element: Element): FrameHolder {
+export function readFrameElement(element: Element): FrameElementReading {
   return { src: element.getAttribute('src'), readable: !!(element as HTMLIFrameElement).contentDocument }
 }
 
@@ -28,9 +28,9 @@ export interface DriverFrame {
    * The element that it stands in, as the document around it has it: the `src` that it was given, and whether that document may read what
    * is in it. Left out where a tool cannot say. May reject for whatever reason, and may never settle: the caller bounds it.
    */
-  holder?(): Promise<FrameHolder>
+  frameElement?(): Promise<FrameElementReading>
   /** For tools that have to be asked: a number that is another one once another document was seen in it. */
-  documents?(): number
+  documentNumber?(): number
   /**
    * Evaluates an expression in the page's own world, and gives its value if that is a string. May reject for whatever
    * reason, and may never settle: the caller bounds it.
@@ -40,7 +40,7 @@ export interface DriverFrame {
    * The same for an expression that gives a promise: its value, once it has settled. Others may evaluate meanwhile. Left out where calls
    * wait for one another: then a page is looked at every now and then, instead of being waited for.
    */
-  settled?(expression: string): Promise<unknown>
+  evaluateAsync?(expression: string): Promise<unknown>
 }
 
 /** What may happen to a page while it is being worked on. */
@@ -78,7 +78,7 @@ export interface DriverElement {
   fill(text: string): Promise<void>
   click(): Promise<void>
   /** It is not needed any more. */
-  release(): Promise<void>
+  dispose(): Promise<void>
 }
 
 /** A browser context and its pages and elements, of types `P` and `E` in the tool's own words. */

@@ -24,7 +24,7 @@ export function autoContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       expect(outcomes.map(({ kind }) => kind)).toEqual(['solved', 'solved'])
       await at.page.goto(`${at.site.url}/named`)
       await eventually(async () => (await at.captcha.find(at.page.native))[0]?.due === true)
-      expect(at.grant.asked).toHaveLength(2)
+      expect(at.grant.challenges).toHaveLength(2)
     })
 
     test('each asking once: a reset is another one', async () => {
@@ -33,7 +33,7 @@ export function autoContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       await until(at.page, 'calls.length === 1')
       await at.page.evaluate('grecaptcha.reset(); 0')
       await until(at.page, 'calls.length === 2')
-      expect(at.grant.asked).toHaveLength(2)
+      expect(at.grant.challenges).toHaveLength(2)
     })
 
     test('nothing twice that failed or was denied', async () => {
@@ -48,7 +48,7 @@ export function autoContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
         )
         await until(at.page, 'ticks > 20')
         await solving.stop()
-        expect(at.grant.asked).toHaveLength(1)
+        expect(at.grant.challenges).toHaveLength(1)
         await at.captcha.close()
       }
     })
@@ -64,7 +64,7 @@ export function autoContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       }
       await using _solving = at.captcha.auto(at.page.native)
       await until(at.page, 'calls.length === 1')
-      expect(at.grant.asked).toHaveLength(2)
+      expect(at.grant.challenges).toHaveLength(2)
       expect(Date.now()).toBeGreaterThanOrEqual(later.retryAt?.getTime() ?? 0)
     })
 
@@ -73,12 +73,12 @@ export function autoContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       const solving = at.captcha.auto(at.page.native)
       await at.page.close()
       expect(await solving.ended).toEqual({ solved: 0, denied: 0, failed: 0, cost: 0 })
-      expect(at.grant.asked).toEqual([])
+      expect(at.grant.challenges).toEqual([])
     })
 
     test('no more than it may, and ends there', async () => {
       await at.visit('/named')
-      const solving = at.captcha.auto(at.page.native, { most: 1 })
+      const solving = at.captcha.auto(at.page.native, { maxSolves: 1 })
       expect(await solving.ended).toMatchObject({ solved: 1 })
     })
 

@@ -40,7 +40,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
         skipped: [{ reason: 'answered' }],
         cost: 0,
       })
-      expect(at.grant.asked).toEqual([])
+      expect(at.grant.challenges).toEqual([])
       const { solved } = await at.captcha.solve(at.page.native, { which: 'all' })
       expect(await at.page.evaluate('grecaptcha.getResponse()')).toBe(solved[0]?.solution.token)
     })
@@ -106,7 +106,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       await vendorClock.advance(2_000)
       await until(at.page, 'calls.length')
       expect(await finish(clock, solving)).toMatchObject({ solved: [], skipped: [{ reason: 'auto-passed' }] })
-      expect(at.grant.asked).toEqual([])
+      expect(at.grant.challenges).toEqual([])
     })
 
     test('an invisible widget whose challenge opens is solved after its grace', async () => {
@@ -116,7 +116,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       await eventually(async () => (await find())[0]?.due === true)
       const solving = at.captcha.solve(at.page.native)
       await graceBegins(clock)
-      expect(at.grant.asked).toEqual([])
+      expect(at.grant.challenges).toEqual([])
       expect(await finish(clock, solving)).toMatchObject({ solved: [{}] })
       expect(await at.page.text('h1.good')).toBe(WELCOME)
     })
@@ -166,7 +166,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       await visit('/named')
       await at.page.evaluate('window.expired = 0; widgetExpired = function () { expired++ }; 0')
       await at.page.evaluate('document.querySelector(".g-recaptcha").dataset.expiredCallback = "widgetExpired"; 0')
-      at.grant.livesMs = 200
+      at.grant.tokenTtlMs = 200
       await at.captcha.solve(at.page.native)
       await until(at.page, 'expired')
       expect(await at.page.evaluate('grecaptcha.getResponse() + document.querySelector("textarea").value')).toBe('')
@@ -176,26 +176,26 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
         skipped: [{ reason: 'expired' }],
         cost: 0,
       })
-      at.grant.livesMs = 120_000
+      at.grant.tokenTtlMs = 120_000
       expect(await at.captcha.solve(at.page.native, { which: 'all' })).toMatchObject({ solved: [{}] })
       expect(await find()).toMatchObject([{ answered: true, expired: false }])
     })
 
     test('a token that expired is asked for again as often as the policy says', async () => {
       await visit('/named', RENDERED, { renewals: 2 })
-      at.grant.livesMs = 100
+      at.grant.tokenTtlMs = 100
       for (let count = 1; count <= 3; count++) {
         expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [{}] })
         expect(await calls()).toBe(count)
         await eventually(async () => (await find())[0]?.expired === true)
       }
       expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [], skipped: [{ reason: 'expired' }] })
-      expect(at.grant.asked).toHaveLength(3)
+      expect(at.grant.challenges).toHaveLength(3)
     })
 
     test('a widget that was reset before its token was too old is asked for anew, and not expired', async () => {
       await visit('/named')
-      at.grant.livesMs = 300
+      at.grant.tokenTtlMs = 300
       await at.captcha.solve(at.page.native)
       await at.page.evaluate('window.passed = 0; setTimeout(function () { passed = 1 }, 400); grecaptcha.reset(); 0')
       await until(at.page, 'passed')
@@ -208,11 +208,11 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
       await at.page.click(GO)
       await eventually(async () => (await find())[0]?.due === true)
-      at.grant.livesMs = 500
+      at.grant.tokenTtlMs = 500
       await at.captcha.solve(at.page.native)
       await eventually(async () => (await find())[0]?.answered === false)
       expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [] })
-      at.grant.livesMs = 120_000
+      at.grant.tokenTtlMs = 120_000
       await at.page.click(GO)
       // Due it was before that too, as one that has expired: the click has to have arrived.
       await eventually(async () => {
@@ -228,7 +228,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
       await at.page.click(GO)
       await eventually(async () => vendorClock.waiting > 0 && (await find())[0]?.due === true)
-      at.grant.livesMs = 300
+      at.grant.tokenTtlMs = 300
       await at.captcha.solve(at.page.native)
       await vendorClock.advance(1_000)
       const always = '<style>iframe[name^=c-] { visibility: visible !important }</style>'
@@ -260,13 +260,13 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       await graceBegins(clock)
       await at.page.goto(`${at.site.url}/tiny`)
       expect(await finish(clock, solving)).toMatchObject({ solved: [], skipped: [{ reason: 'removed' }] })
-      expect(at.grant.asked).toEqual([])
+      expect(at.grant.challenges).toEqual([])
     })
 
     test('two calls for one page pay once for each widget', async () => {
       await visit('/named')
       const both = await Promise.all([at.captcha.solve(at.page.native), at.captcha.solve(at.page.native)])
-      expect(at.grant.asked).toHaveLength(1)
+      expect(at.grant.challenges).toHaveLength(1)
       expect(both[0].cost + both[1].cost).toBe(1000)
       expect(await calls()).toBe(1)
     })
@@ -275,7 +275,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       await visit('/v3')
       const which = (await find()).map((challenge) => ({ ...challenge, action: 'buy', minScore: 0.7 as const }))
       await at.captcha.solve(at.page.native, { which })
-      expect(at.grant.asked).toMatchObject([{ action: 'buy', minScore: 0.7 }])
+      expect(at.grant.challenges).toMatchObject([{ action: 'buy', minScore: 0.7 }])
       await expect(
         at.captcha.solve(at.page.native, { which: [{ ...which[0], id: 'no' } as never] }),
       ).rejects.toMatchObject({

@@ -7,19 +7,19 @@ import type { TokenDetails } from '../../src/testing/shared/tokens.js'
 
 export interface FakeGrant extends Grant {
   /** The widgets that it was asked to solve. */
-  readonly asked: Challenge[]
+  readonly challenges: Challenge[]
   /** Which loads of pages those were for, and the pictures. */
   readonly loads: (object | undefined)[]
   /** The pictures that it was asked to solve. */
-  readonly shown: PictureChallenge[]
+  readonly pictures: PictureChallenge[]
   /** What it was told about solutions that went into a page. */
-  readonly told: { readonly token: string; readonly ok: boolean; readonly code: string | undefined }[]
+  readonly injections: { readonly token: string; readonly ok: boolean; readonly code: string | undefined }[]
   /** How long its tokens can be used. */
-  livesMs: number
+  tokenTtlMs: number
   /** How solves end, if not at once with a token of the stand-in's. */
   answer: (challenge: Challenge, options: SolveOptions) => Promise<string | Answer>
   /** The same for pictures. */
-  read: (challenge: PictureChallenge, options: SolveOptions) => Promise<string>
+  readPicture: (challenge: PictureChallenge, options: SolveOptions) => Promise<string>
 }
 
 /** A vendor's stand-in that gives out what its verify endpoint accepts: a token, or one with further values. */
@@ -29,33 +29,35 @@ export interface Seller {
 
 /** A grant that sells the stand-in's own tokens, for a tenth of a cent each. */
 export function fakeGrant(vendor: Seller, policy: Omit<PolicyInput, 'origins'> = {}): FakeGrant {
-  const asked: Challenge[] = []
-  const shown: PictureChallenge[] = []
+  const challenges: Challenge[] = []
+  const pictures: PictureChallenge[] = []
   const loads: FakeGrant['loads'] = []
-  const told: FakeGrant['told'] = []
+  const injections: FakeGrant['injections'] = []
   const full: Policy = parsePolicy({ origins: ['http://127.0.0.1'], grace: '0s', ...policy })
   const grant: FakeGrant = {
-    asked,
-    shown,
+    challenges,
+    pictures,
     loads,
-    told,
-    livesMs: 120_000,
+    injections,
+    tokenTtlMs: 120_000,
     policy: full,
     path: ['fake'],
     answer: async ({ sitekey, action, challenge }) => vendor.issue({ sitekey, action, score: 0.9, challenge }),
-    read: async (challenge) => (challenge.family === 'bls' ? '[1,4,7]' : '4711'),
+    readPicture: async (challenge) => (challenge.family === 'bls' ? '[1,4,7]' : '4711'),
     async solve(challenge, options = {}) {
-      if (isPicture(challenge)) shown.push(challenge)
-      else asked.push(challenge)
+      if (isPicture(challenge)) pictures.push(challenge)
+      else challenges.push(challenge)
       loads.push(options.pageLoad)
       const aborted = () => new SolveguardError('SOLVE_ABORTED', 'The solve was aborted through its signal.')
       if (options.signal?.aborted) throw aborted()
       const answer = await new Promise<string | Answer>((resolve, reject) => {
         options.signal?.addEventListener('abort', () => reject(aborted()), { once: true })
-        const answering = isPicture(challenge) ? grant.read(challenge, options) : grant.answer(challenge, options)
+        const answering = isPicture(challenge)
+          ? grant.readPicture(challenge, options)
+          : grant.answer(challenge, options)
         answering.then(resolve, reject)
       })
-      return solutionOf(typeof answer === 'string' ? { token: answer } : answer, grant.livesMs)
+      return solutionOf(typeof answer === 'string' ? { token: answer } : answer, grant.tokenTtlMs)
     },
     stream: () => {
       throw new Error('not for this test')
@@ -63,7 +65,7 @@ export function fakeGrant(vendor: Seller, policy: Omit<PolicyInput, 'origins'> =
     narrow: () => grant,
     status: () => Promise.reject(new Error('not for this test')),
     injected(solution, outcome) {
-      told.push({ token: solution.token, ok: outcome.ok, code: outcome.ok ? undefined : outcome.error.code })
+      injections.push({ token: solution.token, ok: outcome.ok, code: outcome.ok ? undefined : outcome.error.code })
     },
   }
   return grant

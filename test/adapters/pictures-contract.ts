@@ -40,7 +40,7 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
 
     async function visit(path: string, ready = 'true'): Promise<void> {
       grant = fakeGrant({ issue: () => 'a-token' })
-      grant.read = read
+      grant.readPicture = read
       captcha = await context.guard(grant)
       page = await context.newPage()
       await page.goto(site.url + path)
@@ -59,8 +59,8 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       const { token, cost } = await captcha.solveImage(await page.element('#captcha'), await into())
       expect(token).toMatch(/^\d{5}$/)
       expect(cost).toBe(1000)
-      expect(grant.shown).toMatchObject([{ family: 'image', variant: 'text', pageUrl: site.url + path }])
-      expect(grant.told).toEqual([{ token, ok: true, code: undefined }])
+      expect(grant.pictures).toMatchObject([{ family: 'image', variant: 'text', pageUrl: site.url + path }])
+      expect(grant.injections).toEqual([{ token, ok: true, code: undefined }])
       await page.click(SUBMIT)
       expect(await page.text('h1.good')).toBe(WELCOME)
     })
@@ -89,7 +89,7 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
         comment: 'x',
       } as const
       const { token } = await captcha.solveImage(await page.element('#captcha'), { ...hints, ...(await into()) })
-      expect(grant.shown).toMatchObject([hints])
+      expect(grant.pictures).toMatchObject([hints])
       expect(await page.evaluate('document.getElementById("answer").value')).toBe(token)
     })
 
@@ -98,7 +98,7 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       await until(page, 'document.querySelector("iframe").contentDocument.querySelector("#captcha")?.naturalWidth')
       const [picture, field] = [await page.element('#captcha', '/picture#'), await page.element('#answer', '/picture#')]
       const { token } = await captcha.solveImage(picture, { into: field })
-      expect(grant.shown).toMatchObject([{ pageUrl: `${site.url}/picture/frame`, frameUrl: `${site.url}/picture` }])
+      expect(grant.pictures).toMatchObject([{ pageUrl: `${site.url}/picture/frame`, frameUrl: `${site.url}/picture` }])
       expect(
         await page.evaluate('document.querySelector("iframe").contentDocument.querySelector("#answer").value'),
       ).toBe(token)
@@ -109,10 +109,10 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       const cells = await page.elements('.cell')
       const { token } = await captcha.solveGrid({ cells, instruction: await page.element('#instruction') })
       expect(JSON.parse(token)).toHaveLength(4)
-      expect(grant.shown).toMatchObject([
+      expect(grant.pictures).toMatchObject([
         { family: 'bls', instruction: expect.stringMatching(/^Please select .* \d{3}$/) },
       ])
-      expect(grant.told).toMatchObject([{ ok: true }])
+      expect(grant.injections).toMatchObject([{ ok: true }])
       await page.click(SUBMIT)
       expect(await page.text('h1.good')).toBe(WELCOME)
     })
@@ -121,12 +121,12 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       await visit('/picture/grid', LOADED)
       const instruction = String(await page.evaluate('document.getElementById("instruction").textContent'))
       await captcha.solveGrid({ cells: await page.elements('.cell'), instruction })
-      expect(grant.shown).toMatchObject([{ instruction }])
+      expect(grant.pictures).toMatchObject([{ instruction }])
     })
 
     test('a denial is thrown, and nothing is typed', async () => {
       await visit('/picture', LOADED)
-      grant.read = () => Promise.reject(denied())
+      grant.readPicture = () => Promise.reject(denied())
       const solving = captcha.solveImage(await page.element('#captcha'), await into())
       await expect(solving).rejects.toMatchObject({ code: 'ORIGIN_NOT_NAMED', layer: 'origin' })
       expect(await page.evaluate('document.getElementById("answer").value')).toBe('')
@@ -135,19 +135,19 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
     test('a picture that did not load is not paid for', async () => {
       await visit('/picture/broken', 'document.images[0].complete')
       await expect(captcha.solveImage(await page.element('#captcha'))).rejects.toMatchObject({ code: 'WIDGET_GONE' })
-      expect(grant.shown).toEqual([])
+      expect(grant.pictures).toEqual([])
     })
 
     test('a field that went away meanwhile: the money is counted, and the error holds no text', async () => {
       await visit('/picture', LOADED)
-      grant.read = async () => {
+      grant.readPicture = async () => {
         await page.evaluate('document.getElementById("answer").remove()')
         return 'the-text-of-the-picture'
       }
       const error = await captcha.solveImage(await page.element('#captcha'), await into()).catch((thrown) => thrown)
       expect(error).toMatchObject({ code: 'WIDGET_GONE' })
       expect(`${error.message}${error.stack}${JSON.stringify(error)}`).not.toContain('the-text-of-the-picture')
-      expect(grant.told).toMatchObject([{ ok: false, code: 'WIDGET_GONE' }])
+      expect(grant.injections).toMatchObject([{ ok: false, code: 'WIDGET_GONE' }])
     })
 
     test.each([
@@ -155,17 +155,17 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       ['is closed', (at: ElementPage<P, E>) => at.close()],
     ])('a page that %s while a solve is under way', async (_, leave) => {
       await visit('/picture', LOADED)
-      grant.read = () => new Promise(() => {})
+      grant.readPicture = () => new Promise(() => {})
       const solving = captcha.solveImage(await page.element('#captcha'), await into())
       solving.catch(() => undefined)
-      await eventually(() => grant.shown.length === 1)
+      await eventually(() => grant.pictures.length === 1)
       await leave(page)
       await expect(solving).rejects.toMatchObject({ code: 'PAGE_GONE' })
     })
 
     test('a text never goes into the page that came after', async () => {
       await visit('/picture', LOADED)
-      grant.read = async () => {
+      grant.readPicture = async () => {
         await page.goto(`${site.url}/field`)
         return '4711'
       }
@@ -176,17 +176,17 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
 
     test('an aborted solve, and a closed captcha', async () => {
       await visit('/picture', LOADED)
-      grant.read = () => new Promise(() => {})
+      grant.readPicture = () => new Promise(() => {})
       const controller = new AbortController()
       const picture = await page.element('#captcha')
       const solving = captcha.solveImage(picture, { signal: controller.signal })
       solving.catch(() => undefined)
-      await eventually(() => grant.shown.length === 1)
+      await eventually(() => grant.pictures.length === 1)
       controller.abort()
       await expect(solving).rejects.toMatchObject({ code: 'SOLVE_ABORTED' })
       const other = captcha.solveImage(picture)
       other.catch(() => undefined)
-      await eventually(() => grant.shown.length === 2)
+      await eventually(() => grant.pictures.length === 2)
       await captcha.close()
       await expect(other).rejects.toMatchObject({ code: 'SOLVE_ABORTED' })
       await expect(captcha.solveImage(picture)).rejects.toMatchObject({ code: 'GUARD_CLOSED' })
@@ -204,7 +204,7 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
         captcha.solveGrid({ cells, instruction: '664', clicks: true } as never),
       ]
       for (const one of wrong) await expect(one).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
-      expect(grant.shown).toEqual([])
+      expect(grant.pictures).toEqual([])
     })
 
     test('elements of two documents are not of one CAPTCHA', async () => {
@@ -217,7 +217,7 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
 
     test('a solver of the user’s own that gives no cells clicks nothing', async () => {
       await visit('/picture/grid', LOADED)
-      grant.read = async () => '[1,10]'
+      grant.readPicture = async () => '[1,10]'
       const solving = captcha.solveGrid({ cells: await page.elements('.cell'), instruction: '664' })
       await expect(solving).rejects.toMatchObject({ code: 'SOLVER_REPLY_INVALID' })
       expect(await page.evaluate('document.getElementById("cells").value')).toBe('')

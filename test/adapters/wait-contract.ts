@@ -15,7 +15,7 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       await at.visit('/login')
       const found = await at.captcha.waitFor(at.page.native)
       expect(found).toMatchObject([{ variant: 'v2-checkbox', due: true }])
-      expect(found.leftOut.widgets).toBe(0)
+      expect(found.omitted.widgets).toBe(0)
     })
 
     test('for one that its framework draws later', async () => {

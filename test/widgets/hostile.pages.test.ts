@@ -48,15 +48,15 @@ test('ten thousand widgets: fifty are taken, the others counted, none paid for w
   await visit('/many')
   const found = await captcha.find(page)
   expect(found).toHaveLength(50)
-  expect(found.leftOut).toEqual({ widgets: 9_950, malformed: 0, unresponsive: 0, frames: 0 })
-  expect(grant.asked).toEqual([])
+  expect(found.omitted).toEqual({ widgets: 9_950, malformed: 0, unresponsive: 0, frames: 0 })
+  expect(grant.challenges).toEqual([])
 })
 
 test('a sitekey of a megabyte, or of no such characters, is dropped and counted', async () => {
   await visit('/huge-sitekey')
   const found = await captcha.find(page)
   expect(found).toMatchObject(onlyTheRealOne())
-  expect(found.leftOut.malformed).toBe(2)
+  expect(found.omitted.malformed).toBe(2)
 })
 
 test('getters that throw, cycles, proxies, endless and wide objects in the vendor’s state are survived', async () => {
@@ -116,7 +116,7 @@ test.each([
   const found = await captcha.find(page).catch((error: { code?: string }) => error.code)
   if (typeof found === 'string') expect(found).toBe('PAGE_UNRESPONSIVE')
   else expect(found).toHaveLength(0)
-  expect(grant.asked).toEqual([])
+  expect(grant.challenges).toEqual([])
 })
 
 test('a page that tells of widgets in our name gets no token without taking it as it should', async () => {
@@ -127,7 +127,7 @@ test('a page that tells of widgets in our name gets no token without taking it a
   await page.evaluate(`window.lie = ${JSON.stringify(JSON.stringify(lie))}; 0`)
   const found = await captcha.find(page)
   expect(found).toMatchObject([{ sitekey: 'made-up', pageUrl: `${site.url}/liar` }])
-  expect(found.leftOut).toMatchObject({ widgets: 0, malformed: 2 })
+  expect(found.omitted).toMatchObject({ widgets: 0, malformed: 2 })
   expect(await captcha.solve(page)).toMatchObject({ failed: [{ error: { code: 'WIDGET_GONE' } }] })
 })
 
@@ -190,7 +190,7 @@ test('a frame of another origin that goes to a vendor’s address by itself sets
   await eventually(() => page.frames()[1]?.url().includes('/anchor') === true)
   expect(await captcha.find(page)).toHaveLength(0)
   expect(await captcha.solve(page, { which: 'all' })).toMatchObject({ solved: [], failed: [] })
-  expect(grant.asked).toEqual([])
+  expect(grant.challenges).toEqual([])
 })
 
 test('a blank frame that its page has written is solved as the page’s own', async () => {
@@ -250,7 +250,7 @@ test('what a page lets nobody look at is counted, and hides nothing else', async
   await page.evaluate('window.getComputedStyle = function () { throw 1 }; 0')
   const found = await captcha.find(page)
   expect(found).toHaveLength(0)
-  expect(found.leftOut.widgets).toBeGreaterThan(0)
+  expect(found.omitted.widgets).toBeGreaterThan(0)
 })
 
 test('hundreds of shadow roots are looked into, and those that are too many are counted', async () => {
@@ -260,7 +260,7 @@ test('hundreds of shadow roots are looked into, and those that are too many are 
   await page.evaluate(add)
   expect(await captcha.find(page)).toMatchObject(onlyTheRealOne())
   await page.evaluate(`${add}; ${add}`)
-  expect((await captcha.find(page)).leftOut.frames).toBe(201)
+  expect((await captcha.find(page)).omitted.frames).toBe(201)
 })
 
 test('a frame that never gives its thread back does not keep the others from being found', async () => {
@@ -269,7 +269,7 @@ test('a frame that never gives its thread back does not keep the others from bei
   await new Promise((resolve) => setTimeout(resolve, 600))
   const found = await captcha.find(page)
   expect(found).toMatchObject(onlyTheRealOne())
-  expect(found.leftOut.unresponsive).toBe(1)
+  expect(found.omitted.unresponsive).toBe(1)
 })
 
 test('a page that never gives its thread back is named as such', async () => {
@@ -292,7 +292,7 @@ test('a hundred and fifty frames: a hundred are looked into, the others counted'
   await visit('/frames')
   const found = await patient.find(page)
   expect(found).toMatchObject(onlyTheRealOne())
-  expect(found.leftOut.frames).toBe(51)
+  expect(found.omitted.frames).toBe(51)
 })
 
 test('shadow roots in shadow roots are followed as far as is reasonable', async () => {

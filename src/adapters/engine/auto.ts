@@ -2,9 +2,9 @@ import { messageOf, SolveguardError } from '../../base/errors.js'
 import { type Money, micros, ZERO } from '../../policy/money.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
 import type { DriverPage } from '../driver.js'
-import { checkNames } from './check-options.js'
-import type { Place } from './finder.js'
-import { Changes } from './page-changes.js'
+import { checkOptionNames } from './check-options.js'
+import type { WidgetLocation } from './finder.js'
+import { PageChanges } from './page-changes.js'
 import type { Outcome } from './result.js'
 import type { PageSolver } from './solve-page.js'
 import type { SolveTools } from './tools.js'
@@ -14,7 +14,7 @@ export interface AutoOptions {
   /** Ends it, like `stop`. */
   signal?: AbortSignal | undefined
   /** At most so many solves are begun; then it ends. Default: as many as the policy's budgets allow. */
-  most?: number | undefined
+  maxSolves?: number | undefined
   /** Called with what became of each widget that was due. One that throws disturbs nothing. */
   onOutcome?: ((outcome: Outcome) => void) | undefined
 }
@@ -30,26 +30,26 @@ export interface AutoResult {
 
 /** A page that is being solved by itself, until `stop`. */
 export interface AutoSolving extends AsyncDisposable {
-  /** Settles once it has ended: stopped, by its signal, at `most`, or because the page or the captcha was closed. Never rejects. */
+  /** Settles once it has ended: stopped, by its signal, at `maxSolves`, or because the page or the captcha was closed. Never rejects. */
   readonly ended: Promise<AutoResult>
   /** Ends it, and what it has under way. */
   stop(): Promise<AutoResult>
 }
 
 /** Until when one asking of a widget is left alone; `Infinity` until the page asks anew. */
-interface Dealt {
+interface HandledRequest {
   until: number
   /** A denial without a time for another try holds for the widget, however often it is asked for. */
-  readonly forGood: boolean
+  readonly permanent: boolean
   /** Only because its document was being loaded. */
   readonly loading?: boolean
 }
 
-const MOST_REMEMBERED = 1_000
+const MAX_REMEMBERED = 1_000
 /** How long a document may take to load before its widgets are solved all the same. */
 const LOADING_MS = 15_000
 /** How long a page has to make something of a solution, before a widget that is still due counts as asked for anew. */
-const SETTLES_MS = 3_000
+const SETTLE_MS = 3_000
 
 /** Solves whatever becomes due in a page. @param closing ends it */
 export function solveAutomatically(
@@ -59,25 +59,26 @@ export function solveAutomatically(
   options: AutoOptions,
   closing: AbortSignal,
 ): AutoSolving {
-  checkNames('auto', options, ['signal', 'most', 'onOutcome'] satisfies (keyof AutoOptions)[])
-  const { signal, most = Number.POSITIVE_INFINITY, onOutcome } = options
-  if (!(most > 0)) throw new SolveguardError('CONFIG_INVALID', 'auto() takes `most` as a number of solves, from 1.')
+  checkOptionNames('auto', options, ['signal', 'maxSolves', 'onOutcome'] satisfies (keyof AutoOptions)[])
+  const { signal, maxSolves = Number.POSITIVE_INFINITY, onOutcome } = options
+  if (!(maxSolves > 0))
+    throw new SolveguardError('CONFIG_INVALID', 'auto() takes `maxSolves` as a number of solves, from 1.')
   const stopping = new AbortController()
   const ends = AbortSignal.any([stopping.signal, closing, ...(signal ? [signal] : [])])
-  const changes = new Changes(tools, page)
+  const changes = new PageChanges(tools, page)
   const underWay = new Map<string, Promise<void>>()
-  const dealt = new Map<string, Dealt>()
+  const handled = new Map<string, HandledRequest>()
   const total = { solved: 0, denied: 0, failed: 0, cost: ZERO as Money }
   let begun = 0
   const ended = run()
 
   async function run(): Promise<AutoResult> {
     try {
-      while (!ends.aborted && !page.isClosed() && begun < most) {
-        changes.expect()
-        const look = await solver.look(page).catch(() => undefined)
-        if (look) take(look.places)
-        if (!page.isClosed()) await rest(begun >= most)
+      while (!ends.aborted && !page.isClosed() && begun < maxSolves) {
+        changes.arm()
+        const scan = await solver.scan(page).catch(() => undefined)
+        if (scan) startDue(scan.widgets)
+        if (!page.isClosed()) await waitForChange(begun >= maxSolves)
       }
     } finally {
       changes.stop()
@@ -86,19 +87,19 @@ export function solveAutomatically(
     return total
   }
 
-  function take(places: readonly Place[]): void {
+  function startDue(widgets: readonly WidgetLocation[]): void {
     const now = tools.clock.now()
-    for (const { challenge, loading } of places) {
+    for (const { challenge, loading } of widgets) {
       const { id } = challenge
       if (underWay.has(id)) continue
-      if (!loading && dealt.get(id)?.loading) dealt.delete(id)
-      const before = dealt.get(id)
-      if (solver.whyNot(challenge)) {
+      if (!loading && handled.get(id)?.loading) handled.delete(id)
+      const before = handled.get(id)
+      if (solver.skipReason(challenge)) {
         // It is at rest: when it is due the next time, that is another asking.
-        if (before && !before.forGood) dealt.delete(id)
+        if (before && !before.permanent) handled.delete(id)
         continue
       }
-      if (begun >= most || (before && now < before.until)) continue
+      if (begun >= maxSolves || (before && now < before.until)) continue
       // What the page's own scripts have yet to say of it, its callback say, is waited for a little.
       if (loading && !before) {
         remember(id, now + LOADING_MS, false, true)
@@ -117,10 +118,10 @@ export function solveAutomatically(
 
   async function solve(challenge: FoundChallenge): Promise<void> {
     try {
-      const { outcome, own } = await solver.solveFound(page, challenge, ends)
-      tell(outcome, own)
+      const { outcome, started } = await solver.solveFound(page, challenge, ends)
+      report(outcome, started)
       // Seen at rest, it is free for another asking at once. One that does not rest is perhaps being sent, or drawn, just now.
-      if (outcome.kind === 'solved') return remember(challenge.id, tools.clock.now() + SETTLES_MS, false)
+      if (outcome.kind === 'solved') return remember(challenge.id, tools.clock.now() + SETTLE_MS, false)
       const retryAt = outcome.kind === 'denied' ? outcome.error.retryAt?.getTime() : undefined
       remember(challenge.id, retryAt ?? Number.POSITIVE_INFINITY, outcome.kind === 'denied' && retryAt === undefined)
     } catch {
@@ -129,15 +130,15 @@ export function solveAutomatically(
   }
 
   function remember(id: string, until: number, forGood: boolean, loading = false): void {
-    dealt.set(id, { until, forGood, loading })
-    const [oldest] = dealt.keys()
-    if (dealt.size > MOST_REMEMBERED && oldest !== undefined) dealt.delete(oldest)
+    handled.set(id, { until, permanent: forGood, loading })
+    const [oldest] = handled.keys()
+    if (handled.size > MAX_REMEMBERED && oldest !== undefined) handled.delete(oldest)
   }
 
-  function tell(outcome: Outcome, own: boolean): void {
+  function report(outcome: Outcome, started: boolean): void {
     if (outcome.kind !== 'skipped') total[outcome.kind]++
     const solution = 'solution' in outcome ? outcome.solution : undefined
-    if (own && solution) total.cost = micros(total.cost + solution.cost)
+    if (started && solution) total.cost = micros(total.cost + solution.cost)
     try {
       onOutcome?.(outcome)
     } catch (error) {
@@ -146,10 +147,10 @@ export function solveAutomatically(
   }
 
   /** Until there is something to look at, or a denial's time is over. */
-  async function rest(done: boolean): Promise<void> {
+  async function waitForChange(done: boolean): Promise<void> {
     if (done) return
     const now = tools.clock.now()
-    const next = Math.min(...[...dealt.values()].map(({ until }) => until).filter((until) => until > now))
+    const next = Math.min(...[...handled.values()].map(({ until }) => until).filter((until) => until > now))
     const cancel = Number.isFinite(next) ? tools.clock.after(next - now, () => changes.wake()) : () => {}
     await changes.next(ends)
     cancel()

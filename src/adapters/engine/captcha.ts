@@ -3,12 +3,12 @@ import type { Grant, Solution } from '../../guard/types.js'
 import { observerCall, undoCall } from '../../widgets/calls.js'
 import type { Driver, DriverFrame, DriverPage } from '../driver.js'
 import { type AutoOptions, type AutoSolving, solveAutomatically } from './auto.js'
-import { Finder, type Found, foundIn } from './finder.js'
-import { freshener, type GeetestChallengeProvider } from './geetest-challenge.js'
-import { Pictures, type SolveGridOptions, type SolveImageOptions } from './pictures.js'
+import { Finder, type Found, toFound } from './finder.js'
+import { challengeRefresher, type GeetestChallengeProvider } from './geetest-challenge.js'
+import { PictureSolver, type SolveGridOptions, type SolveImageOptions } from './pictures.js'
 import type { SolveResult } from './result.js'
 import { PageSolver, type SolvePageOptions } from './solve-page.js'
-import { evaluateWithin } from './timeouts.js'
+import { evaluateWithTimeout } from './timeouts.js'
 import type { SolveTools } from './tools.js'
 import { isVendorFrame } from './vendor-frames.js'
 import { type WaitForOptions, waitForWidgets } from './wait.js'
@@ -117,17 +117,17 @@ export async function createCaptcha<P, E>(
     clock,
     evaluateMs,
     finder: new Finder(clock, evaluateMs),
-    freshen: freshener(geetestChallenge, (page) => natives.get(page), clock),
+    refreshChallenge: challengeRefresher(geetestChallenge, (page) => natives.get(page), clock),
   }
   const closing = new AbortController()
   const solver = new PageSolver(tools, closing.signal)
-  const pictures = new Pictures(tools, driver, closing.signal)
+  const pictures = new PictureSolver(tools, driver, closing.signal)
   let closed: Promise<unknown> | undefined
 
   async function inAllFrames(script: string, wanted = (_: DriverFrame) => true): Promise<void> {
     const pages = await driver.pages()
     const frames = pages.flatMap((page) => (page.isClosed() ? [] : page.frames().filter(wanted)))
-    await Promise.all(frames.map((frame) => evaluateWithin(clock, frame, script, evaluateMs)))
+    await Promise.all(frames.map((frame) => evaluateWithTimeout(clock, frame, script, evaluateMs)))
   }
 
   async function close(): Promise<void> {
@@ -150,11 +150,11 @@ export async function createCaptcha<P, E>(
   return {
     grant,
     async find(page) {
-      return foundIn(await solver.look(viewOf(page)))
+      return toFound(await solver.scan(viewOf(page)))
     },
     solve: async (page, options = {}) => solver.solve(viewOf(page), options),
     waitFor: async (page, options = {}) =>
-      foundIn(await waitForWidgets(tools, solver, viewOf(page), options, closing.signal)),
+      toFound(await waitForWidgets(tools, solver, viewOf(page), options, closing.signal)),
     auto: (page, options = {}) => solveAutomatically(tools, solver, viewOf(page), options, closing.signal),
     solveImage: async (element, options) => pictures.solveImage(element, options),
     solveGrid: async (options) => pictures.solveGrid(options),

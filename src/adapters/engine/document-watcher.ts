@@ -1,34 +1,34 @@
 import { isSameDocumentCall } from '../../widgets/calls.js'
 import { parseResult } from '../../widgets/parse.js'
 import type { DriverFrame } from '../driver.js'
-import type { Place } from './finder.js'
-import { ownerOf } from './frame-url.js'
-import { evaluateWithin } from './timeouts.js'
+import type { WidgetLocation } from './finder.js'
+import { documentOriginOf } from './frame-url.js'
+import { evaluateWithTimeout } from './timeouts.js'
 import type { SolveTools } from './tools.js'
 
 /** Aborts as soon as the document is gone that an id was given in. */
 export function watchDocument(
   { clock, evaluateMs }: Pick<SolveTools, 'clock' | 'evaluateMs'>,
-  { page, frame, id, owner }: Pick<Place, 'page' | 'frame' | 'id' | 'owner'>,
+  { page, frame, id, documentOrigin }: Pick<WidgetLocation, 'page' | 'frame' | 'id' | 'documentOrigin'>,
 ): { readonly signal: AbortSignal; stop(): void } {
   const controller = new AbortController()
-  const leave = () => controller.abort()
+  const abort = () => controller.abort()
   const stop = page.watch({
     navigated(other) {
       if (other === frame) {
-        if (ownerOf(frame) !== owner) return leave()
+        if (documentOriginOf(frame) !== documentOrigin) return abort()
         // A new fragment, or the page's own history, keeps the document: ask it.
-        void evaluateWithin(clock, frame, isSameDocumentCall(id), evaluateMs).then((reply) => {
-          if (reply.ok ? parseResult(reply.value) !== 'ok' : reply.why === 'failed') leave()
+        void evaluateWithTimeout(clock, frame, isSameDocumentCall(id), evaluateMs).then((reply) => {
+          if (reply.ok ? parseResult(reply.value) !== 'ok' : reply.why === 'failed') abort()
         })
       }
     },
     detached(other) {
-      if (isWithin(frame, other)) leave()
+      if (isWithin(frame, other)) abort()
     },
-    gone: leave,
+    gone: abort,
   })
-  if (page.isClosed() || frame.isDetached()) leave()
+  if (page.isClosed() || frame.isDetached()) abort()
   return { signal: controller.signal, stop }
 }
 

@@ -15,27 +15,27 @@ import type { DriverPage } from '../driver.js'
  */
 export type GeetestChallengeProvider<P> = (page: P, found: FoundChallenge) => Promise<{ readonly challenge: string }>
 
-const LONGEST_MS = 10_000
+const PROVIDER_TIMEOUT_MS = 10_000
 const CHALLENGE = /^[\w-]{1,256}$/
 
 /** Gives a widget the challenge that it is to be solved with. */
-export type Freshen = (found: FoundChallenge, page: DriverPage, signal: AbortSignal) => Promise<FoundChallenge>
+export type RefreshChallenge = (found: FoundChallenge, page: DriverPage, signal: AbortSignal) => Promise<FoundChallenge>
 
 /**
  * Asks for a fresh challenge where the page has used up its own.
  * @param native the tool's own page, by our view of it
  * @returns a function that throws SolveguardError `CHALLENGE_INVALID` if nothing came, or nothing that makes sense; `SOLVE_ABORTED`
  */
-export function freshener<P>(
+export function challengeRefresher<P>(
   ask: GeetestChallengeProvider<P> | undefined,
   native: (page: DriverPage) => P | undefined,
   clock: Clock,
-): Freshen {
+): RefreshChallenge {
   return async (found, view, signal) => {
     const page = native(view)
     if (!ask || page === undefined || found.family !== 'geetest' || found.variant !== 'v3') return found
     const challenge = challengeIn(await within(clock, signal, () => ask(page, found)))
-    if (challenge === undefined) throw invalid('gave no { challenge } of 1 to 256 letters, digits and _ -')
+    if (challenge === undefined) throw invalidChallenge('gave no { challenge } of 1 to 256 letters, digits and _ -')
     return { ...found, challenge }
   }
 }
@@ -48,7 +48,9 @@ function within(clock: Clock, signal: AbortSignal, ask: () => Promise<unknown>):
       settle()
     }
     const abort = () => end(() => reject(new SolveguardError('SOLVE_ABORTED', 'The solve was aborted.')))
-    const cancel = clock.after(LONGEST_MS, () => end(() => reject(invalid('did not answer within ten seconds'))))
+    const cancel = clock.after(PROVIDER_TIMEOUT_MS, () =>
+      end(() => reject(invalidChallenge('did not answer within ten seconds'))),
+    )
     signal.addEventListener('abort', abort)
     if (signal.aborted) return abort()
     // Its error may hold what the page said, which is nobody's business here.
@@ -56,7 +58,7 @@ function within(clock: Clock, signal: AbortSignal, ask: () => Promise<unknown>):
       .then(ask)
       .then(
         (value) => end(() => resolve(value)),
-        () => end(() => reject(invalid('threw an error'))),
+        () => end(() => reject(invalidChallenge('threw an error'))),
       )
   })
 }
@@ -70,6 +72,6 @@ function challengeIn(said: unknown): string | undefined {
   }
 }
 
-function invalid(what: string): SolveguardError {
+function invalidChallenge(what: string): SolveguardError {
   return new SolveguardError('CHALLENGE_INVALID', `The option geetestChallenge ${what}; nothing was spent.`)
 }

@@ -10,7 +10,7 @@ export interface GuardContextOptions<P = unknown> extends NarrowOptions, Captcha
  * What is said to whoever hands in something else than was asked for.
  * @param expected what was, as a sentence
  */
-export function mistaken(expected: string): SolveguardError {
+export function invalidArgument(expected: string): SolveguardError {
   return new SolveguardError('CONFIG_INVALID', expected)
 }
 
@@ -27,7 +27,7 @@ export async function guardDriver<P, E>(
   options: GuardContextOptions<P>,
 ): Promise<Captcha<P, E>> {
   if (!hasMethods(guard, 'narrow'))
-    throw mistaken('guardContext takes a guard first, such as `await createGuard(…)`, then the browser context.')
+    throw invalidArgument('guardContext takes a guard first, such as `await createGuard(…)`, then the browser context.')
   const { name, subject } = options
   const narrower = narrowing !== undefined || name !== undefined || subject !== undefined
   return createCaptcha(narrower ? guard.narrow(narrowing ?? {}, { name, subject }) : guard, driver, options)

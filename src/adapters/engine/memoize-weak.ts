@@ -1,5 +1,5 @@
 /** Caches what `make` returns for an object, for as long as the object lives. */
-export function eachOnce<K extends object, V>(make: (key: K) => V): (key: K) => V {
+export function memoizeWeak<K extends object, V>(make: (key: K) => V): (key: K) => V {
   const made = new WeakMap<K, V>()
   return (key) => {
     const known = made.get(key)

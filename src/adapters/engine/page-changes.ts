@@ -3,19 +3,19 @@ import type { Clock } from '../../base/clock.js'
 import { endWaitCall } from '../../widgets/calls.js'
 import type { DriverFrame, DriverPage } from '../driver.js'
 import type { Finder } from './finder.js'
-import { evaluateWithin } from './timeouts.js'
-import { framesOf } from './vendor-frames.js'
+import { evaluateWithTimeout } from './timeouts.js'
+import { scannedFrames } from './vendor-frames.js'
 
 /** A page is looked at anew after this long, whether or not it has said that something changed, ms. */
-const HEARTBEAT_MS = 15_000
+const MAX_WAIT_MS = 15_000
 /** The same where its tool cannot wait. */
-const NOW_AND_THEN_MS = 500
+const POLL_MS = 500
 /** Between two looks, ms: more and more while they find nothing new. */
-const SHORTEST_GAP_MS = 50
-const LONGEST_GAP_MS = 2_000
+const MIN_GAP_MS = 50
+const MAX_GAP_MS = 2_000
 
 /** What waiting for changes needs. */
-interface ChangesTools {
+interface PageChangesDeps {
   readonly clock: Clock
   readonly finder: Finder
   readonly evaluateMs: number
@@ -31,18 +31,18 @@ interface ChangesTools {
  *   await finder.find(page)
  * }
  */
-export class Changes {
-  readonly #tools: ChangesTools
+export class PageChanges {
+  readonly #tools: PageChangesDeps
   readonly #page: DriverPage
   readonly #ticket = randomUUID()
   readonly #waiting = new Set<DriverFrame>()
   readonly #unwatch: () => void
-  readonly #callbacks = new Set<() => void>()
+  readonly #wakeCallbacks = new Set<() => void>()
   #changed = false
   #stopped = false
-  #gapMs = SHORTEST_GAP_MS
+  #gapMs = MIN_GAP_MS
 
-  constructor(tools: ChangesTools, page: DriverPage) {
+  constructor(tools: PageChangesDeps, page: DriverPage) {
     this.#tools = tools
     this.#page = page
     const wake = () => this.wake()
@@ -50,13 +50,13 @@ export class Changes {
   }
 
   /** From here on every change counts. To be called before a look: what happens after the look is not missed then. */
-  expect(): void {
+  arm(): void {
     this.#changed = false
     if (this.#page.isClosed()) return
-    for (const [frame, hints] of framesOf(this.#page)) {
-      if (!frame.settled || this.#waiting.has(frame) || frame.isDetached()) continue
+    for (const [frame, hints] of scannedFrames(this.#page)) {
+      if (!frame.evaluateAsync || this.#waiting.has(frame) || frame.isDetached()) continue
       this.#waiting.add(frame)
-      void this.#tools.finder.wait(frame, hints, this.#ticket, HEARTBEAT_MS).then(() => {
+      void this.#tools.finder.waitForChange(frame, hints, this.#ticket, MAX_WAIT_MS).then(() => {
         this.#waiting.delete(frame)
         this.wake()
       })
@@ -70,23 +70,23 @@ export class Changes {
   async next(signal: AbortSignal, news = false): Promise<void> {
     const { clock } = this.#tools
     const begun = clock.monotonic()
-    const polls = !this.#page.frames().some((frame) => frame.settled)
+    const polls = !this.#page.frames().some((frame) => frame.evaluateAsync)
     if (!this.#changed && !signal.aborted) {
-      await this.#until(signal, polls ? NOW_AND_THEN_MS : HEARTBEAT_MS, (end) => {
-        this.#callbacks.add(end)
-        return () => this.#callbacks.delete(end)
+      await this.#sleep(signal, polls ? POLL_MS : MAX_WAIT_MS, (end) => {
+        this.#wakeCallbacks.add(end)
+        return () => this.#wakeCallbacks.delete(end)
       })
     }
     const restedMs = clock.monotonic() - begun
-    this.#gapMs = news || restedMs > LONGEST_GAP_MS ? SHORTEST_GAP_MS : Math.min(this.#gapMs * 2, LONGEST_GAP_MS)
+    this.#gapMs = news || restedMs > MAX_GAP_MS ? MIN_GAP_MS : Math.min(this.#gapMs * 2, MAX_GAP_MS)
     const leftMs = this.#gapMs - restedMs
-    if (leftMs > 0 && !signal.aborted) await this.#until(signal, leftMs)
+    if (leftMs > 0 && !signal.aborted) await this.#sleep(signal, leftMs)
   }
 
   /** Ends the wait that is under way, if there is one; the next one does not begin. */
   wake(): void {
     this.#changed = true
-    for (const end of [...this.#callbacks]) end()
+    for (const end of [...this.#wakeCallbacks]) end()
   }
 
   /** Leaves nothing behind in the page. */
@@ -95,10 +95,10 @@ export class Changes {
     this.#stopped = true
     this.#unwatch()
     const { clock, evaluateMs } = this.#tools
-    for (const frame of this.#waiting) void evaluateWithin(clock, frame, endWaitCall(this.#ticket), evaluateMs)
+    for (const frame of this.#waiting) void evaluateWithTimeout(clock, frame, endWaitCall(this.#ticket), evaluateMs)
   }
 
-  #until(signal: AbortSignal, ms: number, listen: (end: () => void) => () => void = () => () => {}): Promise<void> {
+  #sleep(signal: AbortSignal, ms: number, listen: (end: () => void) => () => void = () => () => {}): Promise<void> {
     return new Promise((resolve) => {
       const end = (): void => {
         cancel()

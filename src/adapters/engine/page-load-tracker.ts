@@ -1,12 +1,12 @@
 import type { DriverPage } from '../driver.js'
 
 /** What is known of a page: which load of it this is, what its document called itself, and whether it may be another one by now. */
-interface Known {
+interface TrackedPage {
   load: object
   document: string
-  moved: boolean
+  navigated: boolean
   /** The number of the main frame's document, for tools that have to be asked. */
-  documents: number | undefined
+  documentNumber: number | undefined
 }
 
 /**
@@ -14,32 +14,32 @@ interface Known {
  * browser that the page went elsewhere and the document that it is another one: a page that calls itself something else, or
  * that only changes its address, has no more solves for it.
  */
-export class PageLoads {
-  readonly #pages = new WeakMap<DriverPage, Known>()
+export class PageLoadTracker {
+  readonly #pages = new WeakMap<DriverPage, TrackedPage>()
   readonly #unwatch = new Set<() => void>()
 
   /** @param document what the page's document calls itself, if it answered */
-  of(page: DriverPage, document = ''): object {
-    const known = this.#pages.get(page) ?? this.#begin(page, document)
+  loadOf(page: DriverPage, document = ''): object {
+    const known = this.#pages.get(page) ?? this.#track(page, document)
     if (document === '') return known.load
-    const documents = documentsOf(page)
-    const moved = known.moved || documents !== known.documents
+    const documents = documentNumberOf(page)
+    const moved = known.navigated || documents !== known.documentNumber
     if (moved && known.document !== '' && document !== known.document) known.load = {}
     known.document = document
-    known.moved = false
-    known.documents = documents
+    known.navigated = false
+    known.documentNumber = documents
     return known.load
   }
 
-  #begin(page: DriverPage, document: string): Known {
-    const documents = documentsOf(page)
-    const known: Known = { load: {}, document, moved: false, documents }
+  #track(page: DriverPage, document: string): TrackedPage {
+    const documents = documentNumberOf(page)
+    const known: TrackedPage = { load: {}, document, navigated: false, documentNumber: documents }
     this.#pages.set(page, known)
     // A tool that has to be asked is not watched all the time: that would be asking all the time, in between its user's own commands.
     if (documents !== undefined) return known
     const unwatch = page.watch({
       navigated(frame) {
-        if (frame === page.frames()[0]) known.moved = true
+        if (frame === page.frames()[0]) known.navigated = true
       },
       detached() {},
       gone: () => stop(),
@@ -58,6 +58,6 @@ export class PageLoads {
   }
 }
 
-function documentsOf(page: DriverPage): number | undefined {
-  return page.frames()[0]?.documents?.()
+function documentNumberOf(page: DriverPage): number | undefined {
+  return page.frames()[0]?.documentNumber?.()
 }

@@ -5,13 +5,13 @@
 
 /** What `pictureOf` gives instead of a picture. */
 export const BROKEN = 'broken'
-export const TAKE_ONE = 'take-one'
+export const TAKE_SCREENSHOT = 'take-one'
 
 /**
  * The picture that an element shows, as a data URI: its own, or that of the one `img` or `canvas` in it. `take-one` where the page may not
  * read it (it is from another origin, or drawn by other means): then it has to be seen from outside. `broken` where it did not load.
  */
-export async function pictureOf(element: Element): Promise<string> {
+export async function readPicture(element: Element): Promise<string> {
   const pictures = element.matches('img,canvas') ? [element] : [...element.querySelectorAll('img,canvas')]
   const [picture] = pictures
   if (!picture || pictures.length > 1) return 'take-one'
@@ -35,6 +35,6 @@ export async function pictureOf(element: Element): Promise<string> {
 }
 
 /** What is written in an element, as it is seen. */
-export function textOf(element: Element): string {
+export function readText(element: Element): string {
   return (element as HTMLElement).innerText ?? element.textContent ?? ''
 }

@@ -2,11 +2,11 @@ import type { TextHints } from '../../base/challenge.js'
 import { printable, SolveguardError } from '../../base/errors.js'
 import type { Solution } from '../../guard/types.js'
 import type { Driver, DriverElement } from '../driver.js'
-import { checkNames } from './check-options.js'
+import { checkOptionNames } from './check-options.js'
 import { watchDocument } from './document-watcher.js'
-import type { Whereabouts } from './finder.js'
+import type { ElementLocation } from './finder.js'
 import { pageGone, widgetGone } from './page-errors.js'
-import { BROKEN, pictureOf, TAKE_ONE, textOf } from './picture-scripts.js'
+import { BROKEN, readPicture, readText, TAKE_SCREENSHOT } from './picture-scripts.js'
 import { captchaClosed } from './solve-page.js'
 import { within } from './timeouts.js'
 import type { SolveTools } from './tools.js'
@@ -31,10 +31,10 @@ export interface SolveGridOptions<E> {
 
 /** How long an element may take to be there, or to let something be done with it, ms. */
 const ELEMENT_MS = 10_000
-const CELLS = 9
-const LONGEST_TEXT = 2_000
+const CELL_COUNT = 9
+const MAX_TEXT_LENGTH = 2_000
 /** In base64, the largest picture that a guard takes. */
-const LONGEST_PICTURE = 1_400_000
+const MAX_PICTURE_LENGTH = 1_400_000
 
 const IMAGE_OPTIONS = [
   'into',
@@ -50,7 +50,7 @@ const IMAGE_OPTIONS = [
 const GRID_OPTIONS = ['cells', 'instruction', 'signal'] satisfies (keyof SolveGridOptions<unknown>)[]
 
 /** Solves pictures that the caller shows, through a driver's elements. */
-export class Pictures<E> {
+export class PictureSolver<E> {
   readonly #tools: SolveTools
   readonly #driver: Driver<never, E>
   readonly #closing: AbortSignal
@@ -64,7 +64,7 @@ export class Pictures<E> {
 
   async solveImage(element: E, options: SolveImageOptions<E> = {}): Promise<Solution> {
     if (this.#closing.aborted) throw captchaClosed()
-    checkNames('solveImage', options, IMAGE_OPTIONS)
+    checkOptionNames('solveImage', options, IMAGE_OPTIONS)
     const { into, signal, ...hints } = options
     return this.#withElements(
       [element, ...(into === undefined ? [] : [into])],
@@ -72,7 +72,7 @@ export class Pictures<E> {
       async ([shown, field], work) => {
         const image = await this.#picture(shown as DriverElement)
         const solution = await work.solve({ family: 'image', variant: 'text', ...hints, image })
-        if (field) await work.put(solution, (text) => field.fill(text))
+        if (field) await work.apply(solution, (text) => field.fill(text))
         return solution
       },
     )
@@ -80,18 +80,18 @@ export class Pictures<E> {
 
   async solveGrid(options: SolveGridOptions<E>): Promise<Solution> {
     if (this.#closing.aborted) throw captchaClosed()
-    checkNames('solveGrid', options, GRID_OPTIONS)
+    checkOptionNames('solveGrid', options, GRID_OPTIONS)
     const { cells, instruction, signal } = options
-    if (!Array.isArray(cells) || cells.length !== CELLS) {
+    if (!Array.isArray(cells) || cells.length !== CELL_COUNT) {
       throw new SolveguardError('CONFIG_INVALID', `solveGrid() takes nine \`cells\`, in reading order.`)
     }
     const written = typeof instruction === 'string' ? [] : [instruction]
     return this.#withElements([...cells, ...written], signal, async (found, work) => {
-      const shown = found.slice(0, CELLS)
-      const asked = typeof instruction === 'string' ? instruction : await this.#text(found[CELLS] as DriverElement)
+      const shown = found.slice(0, CELL_COUNT)
+      const asked = typeof instruction === 'string' ? instruction : await this.#text(found[CELL_COUNT] as DriverElement)
       const images = await Promise.all(shown.map((cell) => this.#picture(cell)))
       const solution = await work.solve({ family: 'bls', variant: 'grid', images, instruction: asked })
-      await work.put(solution, async (token) => {
+      await work.apply(solution, async (token) => {
         for (const cell of cellsIn(token)) await (shown[cell - 1] as DriverElement).click()
       })
       return solution
@@ -102,7 +102,7 @@ export class Pictures<E> {
   async #withElements(
     named: readonly E[],
     signal: AbortSignal | undefined,
-    run: (found: readonly DriverElement[], work: Work) => Promise<Solution>,
+    run: (found: readonly DriverElement[], work: PictureSolve) => Promise<Solution>,
   ): Promise<Solution> {
     const found: DriverElement[] = []
     try {
@@ -115,27 +115,27 @@ export class Pictures<E> {
           'The elements of one CAPTCHA have to stand in one page, and in one frame.',
         )
       }
-      const where = await this.#tools.finder.where(first.page, first.frame)
+      const where = await this.#tools.finder.locate(first.page, first.frame)
       const gone = watchDocument(this.#tools, where)
       try {
         const ends = [this.#closing, gone.signal, ...(signal ? [signal] : [])]
         return await run(found, this.#work(where, AbortSignal.any(ends)))
       } catch (thrown) {
         const lost = gone.signal.aborted || where.page.isClosed()
-        throw lost && thrown instanceof SolveguardError && ENDED.has(thrown.code) ? pageGone() : thrown
+        throw lost && thrown instanceof SolveguardError && CAUSED_BY_PAGE_GONE.has(thrown.code) ? pageGone() : thrown
       } finally {
         gone.stop()
       }
     } finally {
-      await Promise.all(found.map((one) => within(this.#tools.clock, ELEMENT_MS, () => one.release())))
+      await Promise.all(found.map((one) => within(this.#tools.clock, ELEMENT_MS, () => one.dispose())))
     }
   }
 
-  #work({ pageUrl, frameUrl, load: pageLoad }: Whereabouts, signal: AbortSignal): Work {
+  #work({ pageUrl, frameUrl, pageLoad }: ElementLocation, signal: AbortSignal): PictureSolve {
     const { grant, clock } = this.#tools
     return {
       solve: (shown) => grant.solve({ ...shown, pageUrl, frameUrl }, { signal, pageLoad }),
-      async put(solution, use) {
+      async apply(solution, use) {
         const done = signal.aborted ? undefined : await within(clock, ELEMENT_MS, () => use(solution.token))
         if (done?.ok) return grant.injected(solution, { ok: true })
         // What the tool says of a failure may hold what was typed.
@@ -158,10 +158,10 @@ export class Pictures<E> {
 
   async #picture(element: DriverElement): Promise<Uint8Array> {
     const { clock, evaluateMs } = this.#tools
-    const own = await within(clock, evaluateMs, () => element.evaluate(pictureOf))
+    const own = await within(clock, evaluateMs, () => element.evaluate(readPicture))
     if (own.ok && own.value === BROKEN)
       throw new SolveguardError('WIDGET_GONE', 'The picture did not load; nothing was spent on it.')
-    if (own.ok && typeof own.value === 'string' && own.value !== TAKE_ONE) {
+    if (own.ok && typeof own.value === 'string' && own.value !== TAKE_SCREENSHOT) {
       const bytes = bytesOf(own.value)
       if (bytes) return bytes
     }
@@ -172,23 +172,23 @@ export class Pictures<E> {
   }
 
   async #text(element: DriverElement): Promise<string> {
-    const read = await within(this.#tools.clock, this.#tools.evaluateMs, () => element.evaluate(textOf))
-    const text = read.ok && typeof read.value === 'string' && read.value.length <= LONGEST_TEXT ? read.value : ''
+    const read = await within(this.#tools.clock, this.#tools.evaluateMs, () => element.evaluate(readText))
+    const text = read.ok && typeof read.value === 'string' && read.value.length <= MAX_TEXT_LENGTH ? read.value : ''
     return printable(text.replace(/\s+/g, ' ').trim(), 199)
   }
 }
 
 /** Errors that a document which went away is the real reason of. */
-const ENDED: ReadonlySet<string> = new Set(['SOLVE_ABORTED', 'WIDGET_GONE', 'PAGE_UNRESPONSIVE'])
+const CAUSED_BY_PAGE_GONE: ReadonlySet<string> = new Set(['SOLVE_ABORTED', 'WIDGET_GONE', 'PAGE_UNRESPONSIVE'])
 
 /** What may be done about a picture while its document is there. */
-interface Work {
-  solve(shown: Shown): Promise<Solution>
+interface PictureSolve {
+  solve(shown: PictureInput): Promise<Solution>
   /** Puts a solution to use, and writes down how that went. */
-  put(solution: Solution, use: (token: string) => Promise<void>): Promise<void>
+  apply(solution: Solution, use: (token: string) => Promise<void>): Promise<void>
 }
 
-type Shown =
+type PictureInput =
   | ({ readonly family: 'image'; readonly variant: 'text'; readonly image: Uint8Array } & TextHints)
   | {
       readonly family: 'bls'
@@ -199,7 +199,7 @@ type Shown =
 
 function bytesOf(uri: string): Uint8Array | undefined {
   const base64 =
-    uri.length <= LONGEST_PICTURE
+    uri.length <= MAX_PICTURE_LENGTH
       ? /^data:image\/(?:png|jpeg|gif);base64,([A-Za-z0-9+/]+=*)$/.exec(uri)?.[1]
       : undefined
   return base64 === undefined ? undefined : Buffer.from(base64, 'base64')

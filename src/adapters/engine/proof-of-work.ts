@@ -2,13 +2,13 @@ import type { Answer } from '../../base/challenge.js'
 import { printable, SolveguardError } from '../../base/errors.js'
 import { proofOfWorkCall } from '../../widgets/calls.js'
 import { type ProofOfWorkProgress, parseProofOfWork } from '../../widgets/parse.js'
-import type { Place } from './finder.js'
+import type { WidgetLocation } from './finder.js'
 import { pageGone, widgetGone } from './page-errors.js'
-import { evaluateWithin, sleep } from './timeouts.js'
+import { evaluateWithTimeout, sleep } from './timeouts.js'
 import type { SolveTools } from './tools.js'
 
 /** How often the page is asked how far it is. */
-const EVERY_MS = 150
+const POLL_MS = 150
 
 /**
  * Has a widget do its own work, and waits for that: sets it off if it rests, and again if the page resets it.
@@ -16,22 +16,26 @@ const EVERY_MS = 150
  * @param signal ends it; whoever calls bounds the time by it
  * @throws SolveguardError `WIDGET_FAILED`, `WIDGET_GONE`, `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `SOLVE_ABORTED`
  */
-export async function ownWork(tools: SolveTools, place: Place, signal: AbortSignal): Promise<Answer> {
+export async function runProofOfWork(tools: SolveTools, widget: WidgetLocation, signal: AbortSignal): Promise<Answer> {
   let begun = false
   for (;;) {
-    const { state, token, why } = await ask(tools, place, !begun)
+    const { state, token, why } = await requestState(tools, widget, !begun)
     if (state === 'answered') return { token }
-    if (state === 'asks') throw failed('it asks for a code from a picture, which is a person’s to read')
-    if (state === 'failed' && begun) throw failed(why === '' ? 'it shows an error' : `it says: ${printable(why)}`)
+    if (state === 'asks') throw widgetFailed('it asks for a code from a picture, which is a person’s to read')
+    if (state === 'failed' && begun) throw widgetFailed(why === '' ? 'it shows an error' : `it says: ${printable(why)}`)
     begun = state === 'begun' || state === 'working'
-    await sleep(tools.clock, EVERY_MS, signal)
+    await sleep(tools.clock, POLL_MS, signal)
     if (signal.aborted) throw new SolveguardError('SOLVE_ABORTED', 'The solve was aborted through its signal.')
   }
 }
 
-async function ask(tools: SolveTools, { page, frame, id }: Place, begin: boolean): Promise<ProofOfWorkProgress> {
+async function requestState(
+  tools: SolveTools,
+  { page, frame, id }: WidgetLocation,
+  begin: boolean,
+): Promise<ProofOfWorkProgress> {
   if (page.isClosed() || frame.isDetached()) throw pageGone()
-  const reply = await evaluateWithin(tools.clock, frame, proofOfWorkCall(id, begin), tools.evaluateMs)
+  const reply = await evaluateWithTimeout(tools.clock, frame, proofOfWorkCall(id, begin), tools.evaluateMs)
   if (!reply.ok && reply.why === 'timeout') {
     throw new SolveguardError('PAGE_UNRESPONSIVE', 'The page does not answer; nothing was spent on it.')
   }
@@ -41,6 +45,6 @@ async function ask(tools: SolveTools, { page, frame, id }: Place, begin: boolean
   return work
 }
 
-function failed(how: string): SolveguardError {
+function widgetFailed(how: string): SolveguardError {
   return new SolveguardError('WIDGET_FAILED', `The widget did not come to an answer: ${how}.`)
 }

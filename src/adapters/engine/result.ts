@@ -68,35 +68,39 @@ export interface SolveResult {
    * charged for by the service: the guard's own status and record have that.
    */
   readonly cost: Money
-  readonly leftOut: Omitted
+  readonly omitted: Omitted
 }
 
 /** How one call did about one widget. */
-export interface Ended {
+export interface WidgetResult {
   readonly outcome: Outcome
   /** False where another call had begun it: the cost is in that one's result. */
-  readonly own: boolean
+  readonly started: boolean
 }
 
 /** What a call came to. */
-export function sum(results: readonly Ended[], leftOut: Omitted, unknown: readonly UnknownWidget[] = []): SolveResult {
+export function summarize(
+  results: readonly WidgetResult[],
+  omitted: Omitted,
+  unknown: readonly UnknownWidget[] = [],
+): SolveResult {
   const solved: SolveResult['solved'][number][] = []
   const denied: SolveResult['denied'][number][] = []
   const failed: SolveResult['failed'][number][] = []
   const skipped: Skipped[] = []
   let cost: Money = ZERO
-  for (const { outcome, own } of results) {
+  for (const { outcome, started } of results) {
     const { challenge } = outcome
     if (outcome.kind === 'solved') {
-      solved.push({ challenge, solution: outcome.solution, shared: !own })
-      if (own) cost = micros(cost + outcome.solution.cost)
+      solved.push({ challenge, solution: outcome.solution, shared: !started })
+      if (started) cost = micros(cost + outcome.solution.cost)
     } else if (outcome.kind === 'denied') denied.push({ challenge, error: outcome.error })
     else if (outcome.kind === 'skipped') skipped.push({ challenge, reason: outcome.reason })
     else {
       failed.push({ challenge, error: outcome.error, cost: outcome.solution?.cost })
-      if (own && outcome.solution) cost = micros(cost + outcome.solution.cost)
+      if (started && outcome.solution) cost = micros(cost + outcome.solution.cost)
     }
   }
   for (const challenge of unknown) skipped.push({ challenge, reason: 'unknown' })
-  return { solved, denied, failed, skipped, cost, leftOut }
+  return { solved, denied, failed, skipped, cost, omitted }
 }

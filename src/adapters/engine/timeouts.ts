@@ -3,17 +3,22 @@ import { SolveguardError } from '../../base/errors.js'
 import type { DriverFrame, DriverPage } from '../driver.js'
 
 /** How an evaluation ended that may fail, or never end. */
-export type Evaluated =
+export type EvaluateResult =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly why: 'failed' | 'timeout'; readonly error?: unknown }
 
 /** Evaluates in a frame, for at most `ms`: a page may keep its thread busy for ever. Never rejects. */
-export function evaluateWithin(clock: Clock, frame: DriverFrame, expression: string, ms: number): Promise<Evaluated> {
+export function evaluateWithTimeout(
+  clock: Clock,
+  frame: DriverFrame,
+  expression: string,
+  ms: number,
+): Promise<EvaluateResult> {
   return within(clock, ms, () => frame.evaluate(expression))
 }
 
 /** Brings a page up to date where its tool has to be asked, for at most `ms`. Errors of ours are thrown; others say false. */
-export async function refreshWithin(clock: Clock, page: DriverPage, ms: number): Promise<boolean> {
+export async function refreshWithTimeout(clock: Clock, page: DriverPage, ms: number): Promise<boolean> {
   if (!page.refresh) return true
   const reply = await within(clock, ms, () => page.refresh?.() ?? Promise.resolve())
   if (!reply.ok && reply.error instanceof SolveguardError) throw reply.error
@@ -21,10 +26,10 @@ export async function refreshWithin(clock: Clock, page: DriverPage, ms: number):
 }
 
 /** Does something that may fail, or never end, for at most `ms`. Never rejects. */
-export function within(clock: Clock, ms: number, run: () => Promise<unknown>): Promise<Evaluated> {
+export function within(clock: Clock, ms: number, run: () => Promise<unknown>): Promise<EvaluateResult> {
   return new Promise((resolve) => {
     const cancel = clock.after(ms, () => resolve({ ok: false, why: 'timeout' }))
-    const end = (result: Evaluated) => {
+    const end = (result: EvaluateResult) => {
       cancel()
       resolve(result)
     }

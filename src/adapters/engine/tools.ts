@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.js'
 import type { Grant } from '../../guard/types.js'
 import type { Finder } from './finder.js'
-import type { Freshen } from './geetest-challenge.js'
+import type { RefreshChallenge } from './geetest-challenge.js'
 
 /** What the parts of the engine share, for one guarded context. */
 export interface SolveTools {
@@ -10,5 +10,5 @@ export interface SolveTools {
   readonly finder: Finder
   /** How long one call into a page may take, ms. */
   readonly evaluateMs: number
-  readonly freshen: Freshen
+  readonly refreshChallenge: RefreshChallenge
 }

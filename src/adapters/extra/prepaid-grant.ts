@@ -2,16 +2,16 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Grant, Solution } from '../../guard/types.js'
 
 /**
- * A grant for callers that buy a solution first and put it in later: within `hand` a solve gives what it is handed and buys
+ * A grant for callers that buy a solution first and put it in later: within `withSolution` a solve gives what it is handed and buys
  * nothing. Everything else is the grant's own.
  */
-export function withHanded(grant: Grant): {
+export function prepaidGrant(grant: Grant): {
   readonly grant: Grant
-  hand<T>(solution: Solution, run: () => Promise<T>): Promise<T>
+  withSolution<T>(solution: Solution, run: () => Promise<T>): Promise<T>
 } {
   const handed = new AsyncLocalStorage<Solution>()
   return {
-    hand: (solution, run) => handed.run(solution, run),
+    withSolution: (solution, run) => handed.run(solution, run),
     grant: {
       policy: grant.policy,
       path: grant.path,

@@ -5,8 +5,14 @@ import type { Grant } from '../../guard/types.js'
 import { guardContext as guardPlaywright } from '../playwright/index.js'
 import { guardContext } from '../puppeteer/index.js'
 import type { CaptchaMethods, ExtraOptions, ExtraPlugin } from './options.js'
-import { withHanded } from './prepaid-grant.js'
-import { type Guarded, type Memory, type MethodOptions, noProvider, RecaptchaMethods } from './recaptcha-plugin.js'
+import { prepaidGrant } from './prepaid-grant.js'
+import {
+  type GuardedContext,
+  type MethodOptions,
+  type PageMemory,
+  providerUnsupported,
+  RecaptchaMethods,
+} from './recaptcha-plugin.js'
 
 export type { SolvePageOptions } from '../engine/captcha.js'
 export type { SolveResult } from '../engine/result.js'
@@ -43,12 +49,12 @@ declare module 'puppeteer-core' {
  * const { solved, error } = await page.solveRecaptchas()
  */
 export default function solveguard(options: PluginOptions): ExtraPlugin {
-  check(options)
+  checkPluginOptions(options)
   // What puppeteer-extra asks of a plugin, and no more: its base class brings a logger and a merge of options along.
   return new Plugin(options)
 }
 
-const OPTIONS: ReadonlySet<string> = new Set([
+const OPTION_NAMES: ReadonlySet<string> = new Set([
   'guard',
   'policy',
   'geetestChallenge',
@@ -60,7 +66,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
   'provider',
 ] satisfies (keyof PluginOptions)[])
 
-function check(options: PluginOptions | undefined): void {
+function checkPluginOptions(options: PluginOptions | undefined): void {
   const { guard, provider, solveInViewportOnly } = options ?? ({} as Partial<PluginOptions>)
   if (typeof provider?.token === 'string' && provider.token !== '') {
     process.emitWarning(
@@ -69,12 +75,12 @@ function check(options: PluginOptions | undefined): void {
       { code: 'SOLVEGUARD_KEY_IN_CODE' },
     )
   }
-  const unknown = Object.keys(options ?? {}).find((name) => !OPTIONS.has(name))
+  const unknown = Object.keys(options ?? {}).find((name) => !OPTION_NAMES.has(name))
   if (unknown !== undefined) {
     // A mistyped `policy` would allow more than was meant.
     throw new SolveguardError(
       'CONFIG_INVALID',
-      `solveguard() has no option ${printable(unknown, 60)}, only ${[...OPTIONS].join(', ')}.`,
+      `solveguard() has no option ${printable(unknown, 60)}, only ${[...OPTION_NAMES].join(', ')}.`,
     )
   }
   if (!guard) {
@@ -85,7 +91,7 @@ function check(options: PluginOptions | undefined): void {
       `solveguard({ guard }) takes a guard.${named} createGuard({ solver: captchaAI(), policy: { origins: ['https://…'] } }) makes one.`,
     )
   }
-  if (provider?.fn !== undefined) throw noProvider()
+  if (provider?.fn !== undefined) throw providerUnsupported()
   if (solveInViewportOnly) {
     throw new SolveguardError(
       'CONFIG_INVALID',
@@ -104,7 +110,7 @@ class Plugin {
   readonly #guard: Promise<Grant>
   /** Asked by playwright-extra: it is to hand out Playwright's own objects, not ones that pass for Puppeteer's. */
   readonly noPuppeteerShim = true
-  readonly #contexts = new WeakMap<AnyContext, Promise<Guarded>>()
+  readonly #contexts = new WeakMap<AnyContext, Promise<GuardedContext>>()
   readonly #pages = new WeakSet<Page>()
 
   constructor(options: PluginOptions) {
@@ -126,7 +132,7 @@ class Plugin {
   async _bindBrowserEvents(browser: Browser): Promise<void> {
     browser.on('targetcreated', (target: Target) => void this.#onTarget(target))
     await Promise.all(browser.browserContexts().map((context) => this.#guarded(context)))
-    for (const page of await browser.pages()) this.#equip(page)
+    for (const page of await browser.pages()) this.#addMethods(page)
   }
 
   /** A launch waits for the guard, and fails with it; but for playwright-extra, which tells of the error and goes on. */
@@ -148,7 +154,7 @@ class Plugin {
     if (this.#contexts.has(context)) return
     const guarded = this.#guarded(context)
     // What the methods use of pages and frames both tools have alike.
-    const equip = (page: unknown) => this.#equip(page as Page, guarded)
+    const equip = (page: unknown) => this.#addMethods(page as Page, guarded)
     context.on('page', equip)
     for (const page of context.pages()) equip(page)
   }
@@ -157,39 +163,39 @@ class Plugin {
     if (`${target.type()}` !== 'page') return
     // Null, or an error, for a page that was closed at once.
     const page = await target.page().catch(() => null)
-    if (page) this.#equip(page)
+    if (page) this.#addMethods(page)
   }
 
-  #guarded(context: AnyContext): Promise<Guarded> {
+  #guarded(context: AnyContext): Promise<GuardedContext> {
     const known = this.#contexts.get(context)
     if (known) return known
-    const made = this.#make(context)
+    const made = this.#guardContext(context)
     // Told by whichever method of a page is called first.
     made.catch(() => undefined)
     this.#contexts.set(context, made)
     return made
   }
 
-  async #make(context: AnyContext): Promise<Guarded> {
+  async #guardContext(context: AnyContext): Promise<GuardedContext> {
     const { policy, geetestChallenge } = this.#options
     const narrowing = typeof policy === 'function' ? policy(context as BrowserContext) : policy
     const guard = await this.#guard
     if (typeof (guard as Partial<Grant> | undefined)?.narrow !== 'function') {
       throw new SolveguardError('CONFIG_INVALID', 'solveguard({ guard }) takes what createGuard gives.')
     }
-    const { grant, hand } = withHanded(narrowing ? guard.narrow(narrowing) : guard)
-    const captcha = isPlaywrights(context)
+    const { grant, withSolution } = prepaidGrant(narrowing ? guard.narrow(narrowing) : guard)
+    const captcha = isPlaywrightContext(context)
       ? await guardPlaywright(grant, context, undefined, { geetestChallenge: geetestChallenge as never })
       : await guardContext(grant, context, undefined, { geetestChallenge })
-    return { grant, hand, captcha: captcha as Guarded['captcha'] }
+    return { grant, withSolution, captcha: captcha as GuardedContext['captcha'] }
   }
 
-  #equip(page: Page, guarded = this.#guarded(page.browserContext())): void {
+  #addMethods(page: Page, guarded = this.#guarded(page.browserContext())): void {
     if (this.#pages.has(page)) return
     this.#pages.add(page)
-    const memory: Memory = { known: new Map(), bought: new Map() }
+    const memory: PageMemory = { known: new Map(), bought: new Map() }
     const { throwOnError = false, solveScoreBased = false, solveInactiveChallenges = false } = this.#options
-    const options = { throwOnError, wanted: { score: solveScoreBased, inactive: solveInactiveChallenges } }
+    const options = { throwOnError, include: { score: solveScoreBased, inactive: solveInactiveChallenges } }
     const equipFrame = (frame: Frame) => addMethods(frame, guarded, page, frame, options, memory)
     addMethods(page, guarded, page, undefined, options, memory)
     for (const frame of page.frames()) equipFrame(frame)
@@ -199,17 +205,17 @@ class Plugin {
 
 type AnyContext = BrowserContext | PlaywrightContext
 
-function isPlaywrights(context: AnyContext): context is PlaywrightContext {
+function isPlaywrightContext(context: AnyContext): context is PlaywrightContext {
   return 'addInitScript' in context
 }
 
 function addMethods(
   target: Page | Frame,
-  guarded: Promise<Guarded>,
+  guarded: Promise<GuardedContext>,
   page: Page,
   frame: Frame | undefined,
   options: MethodOptions,
-  memory: Memory,
+  memory: PageMemory,
 ): void {
   const methods = new RecaptchaMethods(guarded, page, frame, options, memory)
   const added: CaptchaMethods = {

@@ -78,7 +78,7 @@ export interface EnterRecaptchaSolutionsResult {
 export type SolveRecaptchasResult = FindRecaptchasResult & GetSolutionsResult & EnterRecaptchaSolutionsResult
 
 /** Which widgets are to be solved that nobody has to deal with right now. */
-export interface Wanted {
+export interface IncludedWidgets {
   /** Those that only give a score. */
   readonly score: boolean
   /** Unseen ones that the page has not set off. */
@@ -86,7 +86,7 @@ export interface Wanted {
 }
 
 /** A widget as that plugin tells of it, and why it is left alone, if it is. */
-export function infoOf(found: FoundChallenge, wanted: Wanted): CaptchaInfo | FilteredCaptcha {
+export function toCaptchaInfo(found: FoundChallenge, wanted: IncludedWidgets): CaptchaInfo | FilteredCaptcha {
   const { variant } = found
   const type = /v3|score/.test(variant) ? 'score' : variant.includes('invisible') ? 'invisible' : 'checkbox'
   const info: CaptchaInfo = {
@@ -111,7 +111,7 @@ export function infoOf(found: FoundChallenge, wanted: Wanted): CaptchaInfo | Fil
 }
 
 /** A solution as that plugin tells of it. */
-export function solutionOf(
+export function toCaptchaSolution(
   { id, family }: FoundChallenge,
   { token, taskId }: Solution,
   requestAt: Date,
@@ -131,16 +131,16 @@ export function solutionOf(
 }
 
 /** A solve that did not give one. */
-export function unsolved({ id, family }: FoundChallenge, error: SolveguardError): CaptchaSolution {
+export function toFailedSolution({ id, family }: FoundChallenge, error: SolveguardError): CaptchaSolution {
   return { _vendor: family, id, hasSolution: false, error: `${error.code}: ${error.message}` }
 }
 
 /** A widget that holds its answer now. */
-export function entered(id: string, _vendor: Family, solvedAt: Date): CaptchaSolved {
+export function toSolved(id: string, _vendor: Family, solvedAt: Date): CaptchaSolved {
   return { _vendor, id, responseElement: true, responseCallback: true, solvedAt, isSolved: true }
 }
 
 /** A widget that could not be answered. */
-export function notEntered(id: string, _vendor: Family, error: string): CaptchaSolved {
+export function toNotSolved(id: string, _vendor: Family, error: string): CaptchaSolved {
   return { _vendor, id, responseElement: false, responseCallback: false, error, isSolved: false }
 }

@@ -5,56 +5,62 @@ import { ZERO } from '../../policy/money.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
 import type { Captcha, SolvePageOptions } from '../engine/captcha.js'
 import type { SolveResult } from '../engine/result.js'
-import type { withHanded } from './prepaid-grant.js'
+import type { prepaidGrant } from './prepaid-grant.js'
 import {
   type CaptchaInfo,
   type CaptchaSolution,
   type CaptchaSolved,
   type EnterRecaptchaSolutionsResult,
-  entered,
   type FilteredCaptcha,
   type FindRecaptchasResult,
   type GetSolutionsResult,
-  infoOf,
-  notEntered,
+  type IncludedWidgets,
   type SolveRecaptchasResult,
-  solutionOf,
-  unsolved,
-  type Wanted,
+  toCaptchaInfo,
+  toCaptchaSolution,
+  toFailedSolution,
+  toNotSolved,
+  toSolved,
 } from './recaptcha-plugin-types.js'
 
 /** What the drop-in methods do by the plugin's options. */
 export interface MethodOptions {
-  readonly wanted: Wanted
+  readonly include: IncludedWidgets
   readonly throwOnError: boolean
 }
 
 /** A guarded context, as the methods need it. */
-export interface Guarded {
+export interface GuardedContext {
   readonly captcha: Captcha<Page>
   readonly grant: Grant
-  readonly hand: ReturnType<typeof withHanded>['hand']
+  readonly withSolution: ReturnType<typeof prepaidGrant>['withSolution']
 }
 
-const WIDGET_MS = 10_000
+const RENDER_TIMEOUT_MS = 10_000
 const POLL_MS = 50
-const FOREIGN_LIVES_MS = 120_000
+const EXTERNAL_TTL_MS = 120_000
 const SCRIPT = 'script[src*="/recaptcha/api.js"], script[src*="/recaptcha/enterprise.js"]'
 const READY = 'Object.keys((window.___grecaptcha_cfg || {}).clients || {}).length > 0'
 
 /** The methods of one page, or of one frame of it. */
 export class RecaptchaMethods {
-  readonly #guarded: Promise<Guarded>
+  readonly #guarded: Promise<GuardedContext>
   readonly #page: Page
   /** Where it stands: undefined for all of the page. */
   readonly #frame: Frame | undefined
   readonly #options: MethodOptions
   /** What the last looks at the page have found, by id. */
-  readonly #known: Memory['known']
+  readonly #known: PageMemory['known']
   /** What was bought and not put in yet, by its token. */
   readonly #bought: Map<string, Solution>
 
-  constructor(guarded: Promise<Guarded>, page: Page, frame: Frame | undefined, options: MethodOptions, memory: Memory) {
+  constructor(
+    guarded: Promise<GuardedContext>,
+    page: Page,
+    frame: Frame | undefined,
+    options: MethodOptions,
+    memory: PageMemory,
+  ) {
     this.#guarded = guarded
     this.#page = page
     this.#frame = frame
@@ -79,9 +85,9 @@ export class RecaptchaMethods {
   }
 
   async findRecaptchas(): Promise<FindRecaptchasResult> {
-    return this.#settle(
+    return this.#resultOrError(
       async () => {
-        const { captchas, filtered } = await this.#look()
+        const { captchas, filtered } = await this.#scan()
         return { captchas, filtered, error: null }
       },
       { captchas: [], filtered: [] },
@@ -89,9 +95,9 @@ export class RecaptchaMethods {
   }
 
   async getRecaptchaSolutions(captchas: readonly CaptchaInfo[], provider?: unknown): Promise<GetSolutionsResult> {
-    return this.#settle(
+    return this.#resultOrError(
       async () => {
-        if (provider !== undefined) throw noProvider()
+        if (provider !== undefined) throw providerUnsupported()
         const { grant } = await this.#guarded
         const solutions = await Promise.all(captchas.map(({ id }) => this.#buy(grant, this.#find(id))))
         return { solutions, error: firstError(solutions) }
@@ -101,7 +107,7 @@ export class RecaptchaMethods {
   }
 
   async enterRecaptchaSolutions(solutions: readonly CaptchaSolution[]): Promise<EnterRecaptchaSolutionsResult> {
-    return this.#settle(
+    return this.#resultOrError(
       async () => {
         const solved = await Promise.all(solutions.filter(({ text }) => text).map((one) => this.#enter(one)))
         return { solved, error: firstError(solved) }
@@ -111,9 +117,9 @@ export class RecaptchaMethods {
   }
 
   async solveRecaptchas(): Promise<SolveRecaptchasResult> {
-    return this.#settle(
+    return this.#resultOrError(
       async () => {
-        const { captchas, filtered } = await this.#look()
+        const { captchas, filtered } = await this.#scan()
         const { captcha } = await this.#guarded
         // What nobody has to deal with is left alone: it is answered, or out of sight.
         const due = captchas
@@ -123,10 +129,12 @@ export class RecaptchaMethods {
         const result = await captcha.solve(this.#page, { which: due })
         const responseAt = new Date()
         const solutions = [
-          ...result.solved.map(({ challenge, solution }) => solutionOf(challenge, solution, requestAt, responseAt)),
-          ...[...result.denied, ...result.failed].map(({ challenge, error }) => unsolved(challenge, error)),
+          ...result.solved.map(({ challenge, solution }) =>
+            toCaptchaSolution(challenge, solution, requestAt, responseAt),
+          ),
+          ...[...result.denied, ...result.failed].map(({ challenge, error }) => toFailedSolution(challenge, error)),
         ]
-        const solved = result.solved.map(({ challenge }) => entered(challenge.id, challenge.family, responseAt))
+        const solved = result.solved.map(({ challenge }) => toSolved(challenge.id, challenge.family, responseAt))
         return { captchas, filtered, solutions, solved, error: firstError(solutions) }
       },
       { captchas: [], filtered: [], solutions: [], solved: [] },
@@ -134,43 +142,43 @@ export class RecaptchaMethods {
   }
 
   /** Looks for widgets; on a page that is about to have one, waits for it. */
-  async #look(): Promise<{ captchas: CaptchaInfo[]; filtered: FilteredCaptcha[] }> {
+  async #scan(): Promise<{ captchas: CaptchaInfo[]; filtered: FilteredCaptcha[] }> {
     const frame = this.#frame ?? this.#page.mainFrame()
-    if (await frame.$(SCRIPT)) await untilTrue(frame, READY)
-    const infos = (await this.findCaptchas()).map((one) => infoOf(one, this.#options.wanted))
+    if (await frame.$(SCRIPT)) await waitUntilTrue(frame, READY)
+    const infos = (await this.findCaptchas()).map((one) => toCaptchaInfo(one, this.#options.include))
     return {
       captchas: infos.filter((one) => !isFiltered(one)),
       filtered: infos.filter(isFiltered),
     }
   }
 
-  async #buy(grant: Grant, { found, pageLoad }: Known): Promise<CaptchaSolution> {
+  async #buy(grant: Grant, { found, pageLoad }: KnownWidget): Promise<CaptchaSolution> {
     const { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, apiHost } = found
     const challenge = { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, apiHost }
     const requestAt = new Date()
     try {
       const solution = await grant.solve(challenge, { pageLoad })
       this.#bought.set(solution.token, solution)
-      return solutionOf(found, solution, requestAt, new Date())
+      return toCaptchaSolution(found, solution, requestAt, new Date())
     } catch (error) {
-      if (error instanceof SolveguardError) return unsolved(found, error)
+      if (error instanceof SolveguardError) return toFailedSolution(found, error)
       throw error
     }
   }
 
   async #enter({ id, text = '' }: CaptchaSolution): Promise<CaptchaSolved> {
     const { found } = this.#find(id)
-    const { captcha, hand } = await this.#guarded
-    const solution = this.#bought.get(text) ?? foreign(text)
+    const { captcha, withSolution } = await this.#guarded
+    const solution = this.#bought.get(text) ?? externalSolution(text)
     this.#bought.delete(text)
-    const { failed } = await hand(solution, () => captcha.solve(this.#page, { which: [found] }))
+    const { failed } = await withSolution(solution, () => captcha.solve(this.#page, { which: [found] }))
     const [failure] = failed
     return failure
-      ? notEntered(id, found.family, `${failure.error.code}: ${failure.error.message}`)
-      : entered(id, found.family, new Date())
+      ? toNotSolved(id, found.family, `${failure.error.code}: ${failure.error.message}`)
+      : toSolved(id, found.family, new Date())
   }
 
-  #find(id: string): Known {
+  #find(id: string): KnownWidget {
     const known = this.#known.get(id)
     if (known) return known
     throw new SolveguardError(
@@ -186,7 +194,7 @@ export class RecaptchaMethods {
   }
 
   /** Errors are returned, as that plugin does, or thrown where the options say so. */
-  async #settle<T extends { error: string | null }>(run: () => Promise<T>, empty: Omit<T, 'error'>): Promise<T> {
+  async #resultOrError<T extends { error: string | null }>(run: () => Promise<T>, empty: Omit<T, 'error'>): Promise<T> {
     let result: T
     try {
       result = await run()
@@ -200,8 +208,8 @@ export class RecaptchaMethods {
 }
 
 /** Waits for an expression to be true in a frame, for a while; Puppeteer and Playwright have this in common. */
-async function untilTrue(frame: Frame, expression: string): Promise<void> {
-  for (let waited = 0; waited < WIDGET_MS; waited += POLL_MS) {
+async function waitUntilTrue(frame: Frame, expression: string): Promise<void> {
+  for (let waited = 0; waited < RENDER_TIMEOUT_MS; waited += POLL_MS) {
     // A frame that is gone is found to be so by whoever looks next.
     if (await frame.evaluate(expression).catch(() => true)) return
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
@@ -209,14 +217,14 @@ async function untilTrue(frame: Frame, expression: string): Promise<void> {
 }
 
 /** A widget, and which load of the page it is of. */
-interface Known {
+interface KnownWidget {
   readonly found: FoundChallenge
   readonly pageLoad: object
 }
 
 /** What the methods of a page and of its frames know in common. */
-export interface Memory {
-  readonly known: Map<string, Known>
+export interface PageMemory {
+  readonly known: Map<string, KnownWidget>
   readonly bought: Map<string, Solution>
 }
 
@@ -233,20 +241,20 @@ function firstError(list: readonly { error?: string | undefined }[]): string | n
 }
 
 /** A text that was not bought here: it costs nothing, and nobody can be told how it went. */
-function foreign(token: string): Solution {
+function externalSolution(token: string): Solution {
   return {
     token,
     cost: ZERO,
     imputed: false,
     taskId: '',
-    expiresAt: new Date(Date.now() + FOREIGN_LIVES_MS),
+    expiresAt: new Date(Date.now() + EXTERNAL_TTL_MS),
     reportGood: async () => {},
     reportBad: async () => {},
   }
 }
 
 /** Said where somebody wants to go around the guard. */
-export function noProvider(): SolveguardError {
+export function providerUnsupported(): SolveguardError {
   return new SolveguardError(
     'CONFIG_INVALID',
     'A provider cannot be named here: the guard asks its own service, within its budget. Name that in createGuard({ solver }).',

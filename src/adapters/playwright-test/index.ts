@@ -26,9 +26,9 @@ import type {
 import type { Found } from '../engine/finder.js'
 import type { SolveResult } from '../engine/result.js'
 import { guardContext } from '../playwright/index.js'
-import { type CaptchaMatchers, lookInto, matchers } from './matchers.js'
+import { type CaptchaMatchers, matchers, registerCaptcha } from './matchers.js'
 import { loadRunner } from './runner.js'
-import { formatCounts, REPORTED_AS, spendingOf, type WidgetReport, widgetReports } from './spending.js'
+import { ATTACHMENT_NAME, formatCounts, summarizeSpending, type WidgetReport, widgetReports } from './spending.js'
 
 export type { UnknownWidget, VendorEvidence as Sign } from '../../widgets/unknown.js'
 export type {
@@ -111,10 +111,10 @@ export interface CaptchaWorkerArgs {
   captchaGuard: Guard
 }
 
-type Base = TestType<PlaywrightTestArgs & PlaywrightTestOptions, PlaywrightWorkerArgs & PlaywrightWorkerOptions>
+type BaseTest = TestType<PlaywrightTestArgs & PlaywrightTestOptions, PlaywrightWorkerArgs & PlaywrightWorkerOptions>
 
 const runner = loadRunner()
-const base: Base = runner.test
+const base: BaseTest = runner.test
 
 /**
  * Playwright's `test`, with `captcha` for each test, and one guard for each worker. All workers whose guards have one name
@@ -133,7 +133,7 @@ export const test = base.extend<CaptchaTestArgs, CaptchaWorkerArgs>({
   captchaOptions: [{}, { option: true }],
   captchaGuard: [
     async ({ captchaGuardOptions }, use) => {
-      if (!captchaGuardOptions) throw unnamed()
+      if (!captchaGuardOptions) throw missingOptions()
       await using guard = await createGuard(captchaGuardOptions)
       await use(guard)
     },
@@ -142,9 +142,9 @@ export const test = base.extend<CaptchaTestArgs, CaptchaWorkerArgs>({
   async captcha({ captchaGuard, captchaPolicy, captchaOptions, context, page }, use, info) {
     const options = { ...captchaOptions, subject: subjectOf(info) }
     const captcha = await guardContext(captchaGuard, context, captchaPolicy ?? {}, options)
-    lookInto(context, captcha)
+    registerCaptcha(context, captcha)
     const seen: WidgetReport[] = []
-    await use(ofTest(captcha, page, seen))
+    await use(createTestCaptcha(captcha, page, seen))
     await captcha.close()
     if (seen.length > 0) await report(info, captcha.grant, seen)
   },
@@ -158,7 +158,7 @@ export const test = base.extend<CaptchaTestArgs, CaptchaWorkerArgs>({
  */
 export const expect: Expect<CaptchaMatchers> = runner.expect.extend(matchers)
 
-function unnamed(): SolveguardError {
+function missingOptions(): SolveguardError {
   return new SolveguardError(
     'CONFIG_INVALID',
     "Say which pages may be solved on, in playwright.config.ts: use: { captchaGuardOptions: { name: 'my-suite', " +
@@ -170,7 +170,7 @@ function unnamed(): SolveguardError {
  * Each call is a step of the trace and the report, at the line of the test that made it: a boxed step's place is the caller of
  * the function that awaits it.
  */
-function ofTest(captcha: Captcha<Page, Locator>, own: Page, seen: WidgetReport[]): TestCaptcha {
+function createTestCaptcha(captcha: Captcha<Page, Locator>, own: Page, seen: WidgetReport[]): TestCaptcha {
   return {
     grant: captcha.grant,
     async find(page = own) {
@@ -212,10 +212,10 @@ function subjectOf({ titlePath, project }: TestInfo): string {
 async function report(info: TestInfo, grant: Grant, widgets: readonly WidgetReport[]): Promise<void> {
   // The test's budget is its own, so that the ledger knows what it took, solves that were given up included.
   const { day } = await grant.status()
-  const spending = spendingOf(widgets, micros(day.spent + day.reserved))
+  const spending = summarizeSpending(widgets, micros(day.spent + day.reserved))
   info.annotations.push({
-    type: REPORTED_AS,
+    type: ATTACHMENT_NAME,
     description: `${formatCounts(spending)}; ${formatUsd(spending.spent)} spent`,
   })
-  await info.attach(REPORTED_AS, { body: JSON.stringify(spending, null, 2), contentType: 'application/json' })
+  await info.attach(ATTACHMENT_NAME, { body: JSON.stringify(spending, null, 2), contentType: 'application/json' })
 }

@@ -6,7 +6,7 @@ import type { Found } from '../engine/finder.js'
 const captchas = new WeakMap<BrowserContext, Pick<Captcha<Page>, 'find'>>()
 
 /** Lets `expect(page)` look into the pages of a context from now on. */
-export function lookInto(context: BrowserContext, captcha: Pick<Captcha<Page>, 'find'>): void {
+export function registerCaptcha(context: BrowserContext, captcha: Pick<Captcha<Page>, 'find'>): void {
   captchas.set(context, captcha)
 }
 
@@ -49,13 +49,13 @@ export const matchers = {
       const due = (await captcha.find(page)).filter((widget) => widget.due)
       const pass = due.length === 0
       const pause = PAUSES_MS[Math.min(look, PAUSES_MS.length - 1)] ?? 0
-      if (pass !== this.isNot || Date.now() + pause > end) return { pass, message: () => told(page, due) }
+      if (pass !== this.isNot || Date.now() + pause > end) return { pass, message: () => failureMessage(page, due) }
       await new Promise((resolve) => setTimeout(resolve, pause))
     }
   },
 }
 
-function told(page: Page, due: readonly Found[number][]): string {
+function failureMessage(page: Page, due: readonly Found[number][]): string {
   const where = page.url().split(/[?#]/, 1)[0]
   if (due.length === 0) return `Expected a CAPTCHA that has to be dealt with at ${where}, and there is none.`
   const lines = due.map(({ family, variant, sitekey, frameUrl }) => {

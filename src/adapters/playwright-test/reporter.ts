@@ -1,7 +1,7 @@
 import type { Reporter, TestCase, TestResult } from 'playwright/types/testReporter'
 import { z } from 'zod'
 import { formatUsd, micros } from '../../policy/money.js'
-import { formatCounts, REPORTED_AS } from './spending.js'
+import { ATTACHMENT_NAME, formatCounts } from './spending.js'
 
 const count = z.number().int().min(0).max(1e12)
 const shape = z.object({ spent: count, solved: count, denied: count, failed: count })
@@ -21,7 +21,7 @@ export default class CaptchaReporter implements Reporter {
   /** Adds up what a test has attached. */
   onTestEnd(test: TestCase, { attachments }: TestResult): void {
     for (const { name, body } of attachments) {
-      const spending = name === REPORTED_AS && body ? parse(body.toString('utf8')) : undefined
+      const spending = name === ATTACHMENT_NAME && body ? parse(body.toString('utf8')) : undefined
       if (!spending) continue
       this.#tests.add(test.id)
       for (const key of ['spent', 'solved', 'denied', 'failed'] as const) this.#total[key] += spending[key]

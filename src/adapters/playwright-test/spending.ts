@@ -3,7 +3,7 @@ import type { Money } from '../../policy/money.js'
 import type { SolveResult } from '../engine/result.js'
 
 /** The name of the annotation and the attachment that a test gets. */
-export const REPORTED_AS = 'captchas'
+export const ATTACHMENT_NAME = 'captchas'
 
 /** What became of one widget in a test, as it stands in the report: no token, and no query of the page's address. */
 export interface WidgetReport {
@@ -30,14 +30,14 @@ export function widgetReports({ solved, denied, failed }: SolveResult): WidgetRe
   return [
     ...solved
       .filter(({ shared }) => !shared)
-      .map((one) => ({ ...describe(one.challenge), outcome: 'solved' as const })),
-    ...denied.map((one) => ({ ...describe(one.challenge), outcome: 'denied' as const, ...why(one.error) })),
-    ...failed.map((one) => ({ ...describe(one.challenge), outcome: 'failed' as const, ...why(one.error) })),
+      .map((one) => ({ ...widgetFields(one.challenge), outcome: 'solved' as const })),
+    ...denied.map((one) => ({ ...widgetFields(one.challenge), outcome: 'denied' as const, ...errorFields(one.error) })),
+    ...failed.map((one) => ({ ...widgetFields(one.challenge), outcome: 'failed' as const, ...errorFields(one.error) })),
   ]
 }
 
 /** Sums up a test. */
-export function spendingOf(widgets: readonly WidgetReport[], spent: Money): TestSpending {
+export function summarizeSpending(widgets: readonly WidgetReport[], spent: Money): TestSpending {
   const count = (outcome: WidgetReport['outcome']) => widgets.filter((one) => one.outcome === outcome).length
   return { spent, solved: count('solved'), denied: count('denied'), failed: count('failed'), widgets }
 }
@@ -48,10 +48,10 @@ export function formatCounts({ solved, denied, failed }: Pick<TestSpending, 'sol
   return parts.map(([what, count]) => `${count} ${what}`).join(', ') || 'nothing solved'
 }
 
-function describe({ family, variant, pageUrl }: { family: string; variant: string; pageUrl: string }) {
+function widgetFields({ family, variant, pageUrl }: { family: string; variant: string; pageUrl: string }) {
   return { family, variant, page: pageUrl.split('?', 1)[0] ?? '' }
 }
 
-function why({ code, message }: { code: Code; message: string }) {
+function errorFields({ code, message }: { code: Code; message: string }) {
   return { code, message }
 }

@@ -2,10 +2,16 @@ import type { BrowserContext, Frame, Locator, Page } from 'playwright-core'
 import type { SolveguardError } from '../../base/errors.js'
 import type { Grant, NarrowingInput } from '../../guard/types.js'
 import { undoCall } from '../../widgets/calls.js'
-import { type Driver, type DriverFrame, type DriverPage, type FrameHolder, readHolder } from '../driver.js'
+import {
+  type Driver,
+  type DriverFrame,
+  type DriverPage,
+  type FrameElementReading,
+  readFrameElement,
+} from '../driver.js'
 import type { Captcha } from '../engine/captcha.js'
-import { type GuardContextOptions, guardDriver, hasMethods, mistaken } from '../engine/guard-driver.js'
-import { eachOnce } from '../engine/memoize-weak.js'
+import { type GuardContextOptions, guardDriver, hasMethods, invalidArgument } from '../engine/guard-driver.js'
+import { memoizeWeak } from '../engine/memoize-weak.js'
 
 export type { UnknownWidget, VendorEvidence as Sign } from '../../widgets/unknown.js'
 export type {
@@ -46,7 +52,7 @@ export function guardContext(
 }
 
 function playwrightDriver(context: BrowserContext): Driver<Page, Locator> {
-  const frameOf: (frame: Frame) => DriverFrame = eachOnce(
+  const frameOf: (frame: Frame) => DriverFrame = memoizeWeak(
     (frame: Frame): DriverFrame => ({
       url: () => frame.url(),
       name: () => frame.name(),
@@ -55,16 +61,18 @@ function playwrightDriver(context: BrowserContext): Driver<Page, Locator> {
         return parent ? frameOf(parent) : undefined
       },
       isDetached: () => frame.isDetached(),
-      async holder() {
+      async frameElement() {
         const element = await frame.frameElement()
-        return element.evaluate(readHolder as (element: Node) => FrameHolder).finally(() => element.dispose())
+        return element
+          .evaluate(readFrameElement as (element: Node) => FrameElementReading)
+          .finally(() => element.dispose())
       },
       evaluate: (expression) => frame.evaluate(expression),
-      settled: (expression) => frame.evaluate(expression),
+      evaluateAsync: (expression) => frame.evaluate(expression),
     }),
   )
 
-  const pageOf: (page: Page) => DriverPage = eachOnce(
+  const pageOf: (page: Page) => DriverPage = memoizeWeak(
     (page: Page): DriverPage => ({
       frames() {
         const main = page.mainFrame()
@@ -85,13 +93,13 @@ function playwrightDriver(context: BrowserContext): Driver<Page, Locator> {
 
   return {
     page(page) {
-      if (!hasMethods(page, 'context')) throw mistaken('Say which page: captcha.solve(page).')
+      if (!hasMethods(page, 'context')) throw invalidArgument('Say which page: captcha.solve(page).')
       if (page.context() === context) return pageOf(page)
       throw foreign()
     },
     async element(locator, ms) {
       if (!hasMethods(locator, 'elementHandle'))
-        throw mistaken("Name elements by locators: page.locator('img.captcha').")
+        throw invalidArgument("Name elements by locators: page.locator('img.captcha').")
       const page = locator.page()
       if (page.context() !== context) throw foreign()
       const handle = await locator.elementHandle({ timeout: ms })
@@ -104,14 +112,16 @@ function playwrightDriver(context: BrowserContext): Driver<Page, Locator> {
         screenshot: () => handle.screenshot({ timeout: ms }),
         fill: (text) => handle.fill(text, { timeout: ms }),
         click: () => handle.click({ timeout: ms }),
-        release: () => handle.dispose(),
+        dispose: () => handle.dispose(),
       }
     },
     pages: () => context.pages().map(pageOf),
     async install(script) {
       // Pages and browsers have some of the same methods.
       if (!hasMethods(context, 'addInitScript', 'newPage'))
-        throw mistaken('guardContext takes a browser context second: await browser.newContext(), or page.context().')
+        throw invalidArgument(
+          'guardContext takes a browser context second: await browser.newContext(), or page.context().',
+        )
       const installed: { dispose(): Promise<void> } | undefined = await context.addInitScript({ content: script })
       // Older versions take no script back: another one undoes it then, in each document to come, before the page's own run.
       return async () => (installed ? installed.dispose() : void (await context.addInitScript({ content: undoCall })))
@@ -120,5 +130,5 @@ function playwrightDriver(context: BrowserContext): Driver<Page, Locator> {
 }
 
 function foreign(): SolveguardError {
-  return mistaken('This page belongs to another browser context than the guarded one.')
+  return invalidArgument('This page belongs to another browser context than the guarded one.')
 }

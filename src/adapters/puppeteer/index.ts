@@ -1,10 +1,10 @@
 import type { BrowserContext, ElementHandle, Frame, Page, Target } from 'puppeteer-core'
 import type { SolveguardError } from '../../base/errors.js'
 import type { Grant, NarrowingInput } from '../../guard/types.js'
-import { type Driver, type DriverFrame, type DriverPage, readHolder } from '../driver.js'
+import { type Driver, type DriverFrame, type DriverPage, readFrameElement } from '../driver.js'
 import type { Captcha } from '../engine/captcha.js'
-import { type GuardContextOptions, guardDriver, hasMethods, mistaken } from '../engine/guard-driver.js'
-import { eachOnce } from '../engine/memoize-weak.js'
+import { type GuardContextOptions, guardDriver, hasMethods, invalidArgument } from '../engine/guard-driver.js'
+import { memoizeWeak } from '../engine/memoize-weak.js'
 
 export type { UnknownWidget, VendorEvidence as Sign } from '../../widgets/unknown.js'
 export type {
@@ -49,7 +49,7 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | 
   /** Puppeteer gives the list of pages only to those who wait for it. */
   const open = new Set<Page>()
 
-  const frameOf: (frame: Frame) => DriverFrame = eachOnce(
+  const frameOf: (frame: Frame) => DriverFrame = memoizeWeak(
     (frame: Frame): DriverFrame => ({
       url: () => frame.url(),
       name: () => frame.name(),
@@ -58,17 +58,17 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | 
         return parent ? frameOf(parent) : undefined
       },
       isDetached: () => frame.detached,
-      async holder() {
+      async frameElement() {
         const element = await frame.frameElement()
         if (!element) throw new Error('It stands in no element.')
-        return element.evaluate(readHolder).finally(() => element.dispose())
+        return element.evaluate(readFrameElement).finally(() => element.dispose())
       },
       evaluate: (expression) => frame.evaluate(expression),
-      settled: (expression) => frame.evaluate(expression),
+      evaluateAsync: (expression) => frame.evaluate(expression),
     }),
   )
 
-  const pageOf: (page: Page) => DriverPage = eachOnce(
+  const pageOf: (page: Page) => DriverPage = memoizeWeak(
     (page: Page): DriverPage => ({
       frames() {
         const main = page.mainFrame()
@@ -90,13 +90,13 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | 
 
   return {
     page(page) {
-      if (!hasMethods(page, 'browserContext')) throw mistaken('Say which page: captcha.solve(page).')
+      if (!hasMethods(page, 'browserContext')) throw invalidArgument('Say which page: captcha.solve(page).')
       if (page.browserContext() === context) return pageOf(page)
       throw foreign()
     },
     async element(handle) {
       if (!hasMethods(handle, 'asElement') || !handle)
-        throw mistaken("Name elements by handles: await page.$('img.captcha'), which is null if there is none.")
+        throw invalidArgument("Name elements by handles: await page.$('img.captcha'), which is null if there is none.")
       const page = handle.frame.page()
       if (page.browserContext() !== context) throw foreign()
       return {
@@ -116,14 +116,14 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | 
         },
         click: () => handle.click(),
         // It is the caller's own.
-        release: async () => {},
+        dispose: async () => {},
       }
     },
     pages: () => [...open].map(pageOf),
     async install(script) {
       // A browser has the methods of a context too.
       if (!hasMethods(context, 'newPage', 'pages', 'on') || hasMethods(context, 'defaultBrowserContext'))
-        throw mistaken(
+        throw invalidArgument(
           'guardContext takes a browser context second: browser.defaultBrowserContext(), or await browser.createBrowserContext().',
         )
       /** By page, how the script is taken out again. */
@@ -155,7 +155,7 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | 
 }
 
 function foreign(): SolveguardError {
-  return mistaken('This page belongs to another browser context than the guarded one.')
+  return invalidArgument('This page belongs to another browser context than the guarded one.')
 }
 
 /** Has a script run in a page's documents to come. A page that goes away meanwhile needs nothing. */

@@ -1,8 +1,8 @@
 import type { Driver, DriverFrame, DriverPage, PageWatcher } from '../driver.js'
-import type { Bidi } from './session.js'
+import type { BidiConnection } from './session.js'
 
-const MOST_CONTEXTS = 1_000
-const DEEPEST = 50
+const MAX_CONTEXTS = 1_000
+const MAX_DEPTH = 50
 
 /** What is heard of a page. Each may be one that a browser does not know. */
 const EVENTS = [
@@ -16,10 +16,10 @@ const EVENTS = [
  * at, and the browser tells what becomes of them.
  */
 export class BidiDriver implements Driver<string> {
-  readonly bidi: Bidi
+  readonly bidi: BidiConnection
   readonly #pages = new Map<string, BidiPage>()
 
-  constructor(bidi: Bidi) {
+  constructor(bidi: BidiConnection) {
     this.bidi = bidi
   }
 
@@ -35,14 +35,14 @@ export class BidiDriver implements Driver<string> {
     return Promise.all(
       trees.map(async (tree) => {
         const page = this.page(tree.id)
-        await page.take(tree)
+        await page.update(tree)
         return page
       }),
     )
   }
 
   async install(script: string): Promise<() => Promise<void>> {
-    const stopListening = this.bidi.listen(EVENTS, (event, params) => this.#hear(event, params))
+    const stopListening = this.bidi.listen(EVENTS, (event, params) => this.#onEvent(event, params))
     const subscriptions: string[] = []
     for (const event of EVENTS) {
       const reply = await this.bidi.send('session.subscribe', { events: [event] }).catch(() => undefined)
@@ -59,16 +59,16 @@ export class BidiDriver implements Driver<string> {
   }
 
   /** All windows, each with its frames. */
-  async trees(): Promise<readonly Tree[]> {
+  async trees(): Promise<readonly ContextTree[]> {
     return parseTrees(Object(await this.bidi.send('browsingContext.getTree', {})).contexts)
   }
 
-  #hear(event: string, params: unknown): void {
+  #onEvent(event: string, params: unknown): void {
     const { context } = Object(params)
     if (typeof context !== 'string') return
     for (const page of this.#pages.values()) {
-      if (event === 'browsingContext.contextDestroyed') page.lost(context)
-      else page.navigated(context)
+      if (event === 'browsingContext.contextDestroyed') page.onDestroyed(context)
+      else page.onNavigated(context)
     }
   }
 }
@@ -89,8 +89,8 @@ class BidiPage implements DriverPage {
   async refresh(): Promise<void> {
     const trees = await this.#driver.trees()
     const tree = trees.find(({ id }) => id === this.#top.id)
-    if (tree) await this.take(tree)
-    else this.lost(this.#top.id)
+    if (tree) await this.update(tree)
+    else this.onDestroyed(this.#top.id)
   }
 
   frames(): readonly DriverFrame[] {
@@ -107,11 +107,11 @@ class BidiPage implements DriverPage {
   }
 
   /** Takes in which frames there are, and where. */
-  async take(tree: Tree): Promise<void> {
+  async update(tree: ContextTree): Promise<void> {
     const frames: BidiFrame[] = []
-    const add = ({ id, url, children }: Tree, parent: BidiFrame | undefined) => {
+    const add = ({ id, url, children }: ContextTree, parent: BidiFrame | undefined) => {
       const frame = this.#frames.find((one) => one.id === id) ?? new BidiFrame(this.#driver.bidi, id, parent)
-      frame.isAt(url)
+      frame.setUrl(url)
       frames.push(frame)
       for (const child of children) add(child, frame)
     }
@@ -122,22 +122,22 @@ class BidiPage implements DriverPage {
       for (const realm of Array.isArray(realms) ? realms : []) {
         const { context, origin, sandbox } = Object(realm)
         if (sandbox !== undefined || typeof origin !== 'string') continue
-        frames.find(({ id }) => id === context)?.hasOrigin(origin)
+        frames.find(({ id }) => id === context)?.setOrigin(origin)
       }
     }
     const gone = this.#frames.filter((frame) => !frames.includes(frame))
     this.#frames = frames
-    for (const frame of gone) this.#tellGone(frame)
+    for (const frame of gone) this.#detach(frame)
   }
 
-  navigated(id: string): void {
+  onNavigated(id: string): void {
     const frame = this.#frames.find((one) => one.id === id)
     if (!frame) return
-    frame.hasNavigated()
+    frame.countDocument()
     for (const watcher of [...this.#watchers]) watcher.navigated(frame)
   }
 
-  lost(id: string): void {
+  onDestroyed(id: string): void {
     if (id === this.#top.id) {
       if (this.#closed) return
       this.#closed = true
@@ -148,10 +148,10 @@ class BidiPage implements DriverPage {
     const frame = this.#frames.find((one) => one.id === id)
     if (!frame) return
     this.#frames = this.#frames.filter((one) => one !== frame)
-    this.#tellGone(frame)
+    this.#detach(frame)
   }
 
-  #tellGone(frame: BidiFrame): void {
+  #detach(frame: BidiFrame): void {
     frame.detach()
     for (const watcher of [...this.#watchers]) watcher.detached(frame)
   }
@@ -159,14 +159,14 @@ class BidiPage implements DriverPage {
 
 class BidiFrame implements DriverFrame {
   readonly id: string
-  readonly #bidi: Bidi
+  readonly #bidi: BidiConnection
   readonly #parent: BidiFrame | undefined
   #url = 'about:blank'
   #origin: string | undefined
-  #documents = 0
+  #documentNumber = 0
   #detached = false
 
-  constructor(bidi: Bidi, id: string, parent: BidiFrame | undefined) {
+  constructor(bidi: BidiConnection, id: string, parent: BidiFrame | undefined) {
     this.#bidi = bidi
     this.id = id
     this.#parent = parent
@@ -207,20 +207,20 @@ class BidiFrame implements DriverFrame {
     return typeof value === 'string' ? value : null
   }
 
-  isAt(url: string): void {
+  setUrl(url: string): void {
     this.#url = url
     this.#origin = undefined
   }
 
-  documents(): number {
-    return this.#documents
+  documentNumber(): number {
+    return this.#documentNumber
   }
 
-  hasNavigated(): void {
-    this.#documents++
+  countDocument(): void {
+    this.#documentNumber++
   }
 
-  hasOrigin(origin: string): void {
+  setOrigin(origin: string): void {
     this.#origin = origin
   }
 
@@ -230,19 +230,19 @@ class BidiFrame implements DriverFrame {
 }
 
 /** A window or frame, and the frames in it. */
-interface Tree {
+interface ContextTree {
   readonly id: string
   readonly url: string
-  readonly children: readonly Tree[]
+  readonly children: readonly ContextTree[]
 }
 
-function parseTrees(contexts: unknown): readonly Tree[] {
-  let left = MOST_CONTEXTS
+function parseTrees(contexts: unknown): readonly ContextTree[] {
+  let left = MAX_CONTEXTS
   return parse(contexts, 0)
 
-  function parse(list: unknown, depth: number): Tree[] {
-    if (!Array.isArray(list) || depth > DEEPEST) return []
-    return list.flatMap((one): Tree[] => {
+  function parse(list: unknown, depth: number): ContextTree[] {
+    if (!Array.isArray(list) || depth > MAX_DEPTH) return []
+    return list.flatMap((one): ContextTree[] => {
       const { context, url, children } = Object(one)
       if (typeof context !== 'string' || typeof url !== 'string' || left-- <= 0) return []
       return [{ id: context, url, children: parse(children, depth + 1) }]

@@ -1,14 +1,14 @@
 import type { DriverFrame } from '../driver.js'
 import { isVendorFrame } from '../engine/vendor-frames.js'
-import type { ShownFrame } from './frame-scripts.js'
-import type { Addresses } from './frame-urls.js'
+import type { ChildFrame } from './frame-scripts.js'
+import type { FrameUrls } from './frame-urls.js'
 import type { ElementReference } from './session.js'
 
 /** An address that no policy names: of a frame of which only the frame itself says where it comes from. */
-const UNKNOWN = 'unknown:frame'
+const UNKNOWN_URL = 'unknown:frame'
 
 /** The page that a frame stands in. */
-interface FrameHost {
+interface ClassicFrameHost {
   isClosed(): boolean
   /** The value of an expression, in the frame to which these elements lead. */
   evaluate(path: readonly ElementReference[], expression: string): Promise<unknown>
@@ -23,23 +23,23 @@ export class ClassicFrame implements DriverFrame {
   /** In the document around it. */
   element: ElementReference | undefined
   /** It did not answer the last look, and is not asked again before it answers one. */
-  silent = false
-  readonly #page: FrameHost
+  unresponsive = false
+  readonly #page: ClassicFrameHost
   readonly #parent: ClassicFrame | undefined
   #url: string
   #name = ''
   #document = ''
-  #documents = 0
+  #documentNumber = 0
   /** Of the page's own origin, by the word of documents that are. */
-  #own: boolean
+  #sameOrigin: boolean
   #detached = false
 
-  constructor(page: FrameHost, parent: ClassicFrame | undefined, key: string | undefined) {
+  constructor(page: ClassicFrameHost, parent: ClassicFrame | undefined, key: string | undefined) {
     this.#page = page
     this.#parent = parent
     this.key = key
-    this.#own = parent === undefined
-    this.#url = parent ? UNKNOWN : 'about:blank'
+    this.#sameOrigin = parent === undefined
+    this.#url = parent ? UNKNOWN_URL : 'about:blank'
   }
 
   url(): string {
@@ -59,45 +59,45 @@ export class ClassicFrame implements DriverFrame {
   }
 
   origin(): string {
-    if (this.#own && this.#parent) return this.#parent.origin()
+    if (this.#sameOrigin && this.#parent) return this.#parent.origin()
     return URL.canParse(this.#url) ? new URL(this.#url).origin : 'null'
   }
 
   async evaluate(expression: string): Promise<unknown> {
     if (this.isDetached()) throw new Error('The frame is gone.')
-    if (this.silent) throw new Error('The frame did not answer a moment ago.')
+    if (this.unresponsive) throw new Error('The frame did not answer a moment ago.')
     return this.#page.evaluate(this.#path(), expression)
   }
 
   /** Takes in what the document around it shows of it, and what the browser knows. */
-  shownAs({ id, name, readable }: ShownFrame, known: Addresses | undefined): void {
-    const believed = this.#parent ? this.#parent.#own : false
-    this.#own = believed && readable !== undefined
+  updateFromParent({ id, name, readableUrl }: ChildFrame, known: FrameUrls | undefined): void {
+    const believed = this.#parent ? this.#parent.#sameOrigin : false
+    this.#sameOrigin = believed && readableUrl !== undefined
     this.#name = name
-    const said = known ? known.frames.get(id ?? '') : readable
+    const said = known ? known.frames.get(id ?? '') : readableUrl
     if (said !== undefined && (believed || isVendorFrame(said))) this.#url = said
-    else this.#url = UNKNOWN
+    else this.#url = UNKNOWN_URL
   }
 
   /** Its own word for its address: good for one thing, that a vendor's frame is a sign of a widget. */
-  saysAddress(address: string): void {
-    if (!this.#own) this.#url = isVendorFrame(address) ? address : UNKNOWN
+  updateFromItself(address: string): void {
+    if (!this.#sameOrigin) this.#url = isVendorFrame(address) ? address : UNKNOWN_URL
   }
 
-  isAt(url: string): void {
+  setUrl(url: string): void {
     this.#url = url
   }
 
   /** Takes in which document it has. Says whether that is another one than the last time. */
-  shows(document: string): boolean {
+  updateDocument(document: string): boolean {
     const changed = this.#document !== '' && this.#document !== document
     this.#document = document
-    if (changed) this.#documents++
+    if (changed) this.#documentNumber++
     return changed
   }
 
-  documents(): number {
-    return this.#documents
+  documentNumber(): number {
+    return this.#documentNumber
   }
 
   detach(): void {

@@ -3,15 +3,15 @@ import { SolveguardError } from '../../base/errors.js'
 import type { Driver, DriverFrame, DriverPage, PageWatcher } from '../driver.js'
 import { isVendorFrame } from '../engine/vendor-frames.js'
 import { ClassicFrame } from './classic-frame.js'
-import { giveValue, LOOK, type Look, parseLook } from './frame-scripts.js'
-import { type Addresses, addresses } from './frame-urls.js'
-import { type Visit, Visits, WindowGone } from './frame-visitor.js'
-import { type Commands, ELEMENT, type ElementReference } from './session.js'
+import { type FrameScan, parseFrameScan, returnValue, SCAN_FRAME } from './frame-scripts.js'
+import { type FrameUrls, readFrameUrls } from './frame-urls.js'
+import { FrameVisitor, type Visit, WindowClosedError } from './frame-visitor.js'
+import { ELEMENT, type ElementReference, type SessionCommands } from './session.js'
 
-const WATCH_MS = 500
-const MOST_WINDOWS = 50
-const MOST_FRAMES = 101
-const DEEPEST = 20
+const POLL_MS = 500
+const MAX_WINDOWS = 50
+const MAX_FRAMES = 101
+const MAX_DEPTH = 20
 
 /**
  * A session by the commands of classic WebDriver, which tells nothing of itself, and has one current window and frame: frames
@@ -20,16 +20,16 @@ const DEEPEST = 20
  * @param evaluateMs how long one call into a frame may take
  */
 export class ClassicDriver implements Driver<string> {
-  readonly commands: Commands
-  readonly visits: Visits
+  readonly commands: SessionCommands
+  readonly visitor: FrameVisitor
   readonly evaluateMs: number
   /** What is to run in every document to come. */
   script: string | undefined
   readonly #pages = new Map<string, ClassicPage>()
 
-  constructor(commands: Commands, evaluateMs: number) {
+  constructor(commands: SessionCommands, evaluateMs: number) {
     this.commands = commands
-    this.visits = new Visits(commands)
+    this.visitor = new FrameVisitor(commands)
     this.evaluateMs = evaluateMs
   }
 
@@ -40,9 +40,9 @@ export class ClassicDriver implements Driver<string> {
   }
 
   async pages(): Promise<readonly DriverPage[]> {
-    const windows = await this.visits.turns.take(() => this.commands.windows())
+    const windows = await this.visitor.mutex.runExclusive(() => this.commands.windows())
     for (const window of this.#pages.keys()) if (!windows.includes(window)) this.#pages.delete(window)
-    const pages = windows.slice(0, MOST_WINDOWS).map((window) => this.page(window))
+    const pages = windows.slice(0, MAX_WINDOWS).map((window) => this.page(window))
     await Promise.all(pages.map((page) => page.refresh?.().catch(() => undefined)))
     return pages
   }
@@ -93,7 +93,7 @@ class ClassicPage implements DriverPage {
     }
     const refreshing = this.#visit((visit) => {
       begun()
-      return this.#look(visit)
+      return this.#scan(visit)
     }).finally(begun)
     this.#refreshing = refreshing
     return refreshing
@@ -101,7 +101,7 @@ class ClassicPage implements DriverPage {
 
   watch(watcher: PageWatcher): () => void {
     this.#watchers.add(watcher)
-    this.#stopWatching ??= this.#keepWatching()
+    this.#stopWatching ??= this.#poll()
     return () => {
       this.#watchers.delete(watcher)
       if (this.#watchers.size > 0) return
@@ -114,10 +114,10 @@ class ClassicPage implements DriverPage {
   evaluate(path: readonly ElementReference[], expression: string): Promise<unknown> {
     const { commands, evaluateMs } = this.#driver
     return this.#visit(async (visit) => {
-      await visit.limit(evaluateMs)
-      if (path.length > 0) visit.leavesTop()
+      await visit.limitScripts(evaluateMs)
+      if (path.length > 0) visit.willEnterFrames()
       for (const element of path) await commands.toFrame(element)
-      return commands.execute(giveValue(expression))
+      return commands.execute(returnValue(expression))
     })
   }
 
@@ -130,15 +130,15 @@ class ClassicPage implements DriverPage {
 
   async #visit<T>(work: (visit: Visit) => Promise<T>): Promise<T> {
     try {
-      return await this.#driver.visits.visit(this.#window, work)
+      return await this.#driver.visitor.visit(this.#window, work)
     } catch (error) {
-      if (error instanceof WindowGone || (await this.#isGone())) this.#close()
+      if (error instanceof WindowClosedError || (await this.#isWindowClosed())) this.#close()
       throw error
     }
   }
 
   /** A window that does not answer may be there all the same; of a session that is over there is no window. */
-  async #isGone(): Promise<boolean> {
+  async #isWindowClosed(): Promise<boolean> {
     const windows = await this.#driver.commands.windows().catch((): readonly string[] => [])
     return !windows.includes(this.#window)
   }
@@ -149,11 +149,11 @@ class ClassicPage implements DriverPage {
     for (const watcher of [...this.#watchers]) watcher.gone()
   }
 
-  #keepWatching(): () => void {
+  #poll(): () => void {
     let over = false
     let cancel = (): void => {}
     const again = () => {
-      cancel = systemClock.after(WATCH_MS, look, false)
+      cancel = systemClock.after(POLL_MS, look, false)
     }
     const look = () => void this.refresh().then(next, next)
     const next = () => {
@@ -166,23 +166,23 @@ class ClassicPage implements DriverPage {
     }
   }
 
-  async #look(visit: Visit): Promise<void> {
+  async #scan(visit: Visit): Promise<void> {
     const { commands, evaluateMs, script } = this.#driver
     const deadline = systemClock.monotonic() + evaluateMs * 0.7
-    await visit.limit(evaluateMs / 2)
+    await visit.limitScripts(evaluateMs / 2)
     if (script !== undefined && commands.cdp && this.#installed === undefined) {
       const { identifier } = Object(await this.#cdp('Page.addScriptToEvaluateOnNewDocument', { source: script }))
       this.#installed = identifier
     }
-    const known = commands.cdp && (await addresses(commands.cdp))
-    const look = parseLook(await commands.execute(LOOK, known !== undefined))
+    const known = commands.cdp && (await readFrameUrls(commands.cdp))
+    const look = parseFrameScan(await commands.execute(SCAN_FRAME, known !== undefined))
     const before = new Map(this.#frames.map((frame) => [frame.key, frame]))
     const frames: ClassicFrame[] = [this.#top]
     const changed: ClassicFrame[] = []
-    this.#top.isAt(known?.top ?? (await commands.url()))
-    if (this.#top.shows(look.document)) changed.push(this.#top)
-    await visit.limit(evaluateMs / 5)
-    await this.#lookBelow({ visit, deadline, known, before, frames, changed }, this.#top, look, 0)
+    this.#top.setUrl(known?.top ?? (await commands.url()))
+    if (this.#top.updateDocument(look.document)) changed.push(this.#top)
+    await visit.limitScripts(evaluateMs / 5)
+    await this.#scanChildren({ visit, deadline, known, before, frames, changed }, this.#top, look, 0)
 
     const gone = this.#frames.filter((frame) => !frames.includes(frame))
     this.#frames = frames
@@ -193,32 +193,32 @@ class ClassicPage implements DriverPage {
     }
   }
 
-  async #lookBelow(tour: Tour, parent: ClassicFrame, look: Look, depth: number): Promise<void> {
+  async #scanChildren(tour: ScanState, parent: ClassicFrame, look: FrameScan, depth: number): Promise<void> {
     const { commands } = this.#driver
     for (const shown of look.frames) {
-      if (tour.frames.length >= MOST_FRAMES) return
+      if (tour.frames.length >= MAX_FRAMES) return
       const key = shown.id ?? shown.element[ELEMENT]
       const frame = tour.before.get(key) ?? new ClassicFrame(this, parent, key)
       tour.frames.push(frame)
       frame.element = shown.element
-      frame.shownAs(shown, tour.known)
+      frame.updateFromParent(shown, tour.known)
       // What is a vendor's is not looked into; where only the frame itself can say that it is, it is asked.
       if (isVendorFrame(frame.url())) continue
-      frame.silent = true
-      if (depth >= DEEPEST || systemClock.monotonic() > tour.deadline) continue
-      tour.visit.leavesTop()
+      frame.unresponsive = true
+      if (depth >= MAX_DEPTH || systemClock.monotonic() > tour.deadline) continue
+      tour.visit.willEnterFrames()
       try {
         await commands.toFrame(shown.element)
       } catch {
         // It went away just now.
         continue
       }
-      const below = await commands.execute(LOOK, tour.known !== undefined).then(parseLook, () => undefined)
+      const below = await commands.execute(SCAN_FRAME, tour.known !== undefined).then(parseFrameScan, () => undefined)
       if (below) {
-        frame.silent = false
-        if (!tour.known) frame.saysAddress(below.address)
-        if (frame.shows(below.document)) tour.changed.push(frame)
-        if (!isVendorFrame(frame.url())) await this.#lookBelow(tour, frame, below, depth + 1)
+        frame.unresponsive = false
+        if (!tour.known) frame.updateFromItself(below.url)
+        if (frame.updateDocument(below.document)) tour.changed.push(frame)
+        if (!isVendorFrame(frame.url())) await this.#scanChildren(tour, frame, below, depth + 1)
       }
       await commands.toParent()
     }
@@ -231,11 +231,11 @@ class ClassicPage implements DriverPage {
 }
 
 /** One look through all frames of a page. */
-interface Tour {
+interface ScanState {
   readonly visit: Visit
   /** When to stop entering frames, by the monotonic clock. */
   readonly deadline: number
-  readonly known: Addresses | undefined
+  readonly known: FrameUrls | undefined
   readonly before: ReadonlyMap<string | undefined, ClassicFrame>
   readonly frames: ClassicFrame[]
   /** Frames that have another document than the last time. */

@@ -1,10 +1,10 @@
-import type { Commands } from './session.js'
+import type { SessionCommands } from './session.js'
 
-const MOST_FRAMES = 1_000
-const DEEPEST = 50
+const MAX_FRAMES = 1_000
+const MAX_DEPTH = 50
 
 /** The frames of the current window, as the browser itself names them and has their addresses. */
-export interface Addresses {
+export interface FrameUrls {
   /** Of the page itself. */
   readonly top: string
   /** By the browser's name of a frame. */
@@ -15,13 +15,13 @@ export interface Addresses {
  * Asks the browser, by the DevTools protocol, for the addresses of the current window's frames. chromedriver's own commands
  * ask the page's scripts, which may say anything.
  */
-export async function addresses(cdp: NonNullable<Commands['cdp']>): Promise<Addresses | undefined> {
+export async function readFrameUrls(cdp: NonNullable<SessionCommands['cdp']>): Promise<FrameUrls | undefined> {
   const frames = new Map<string, string>()
   const { frameTree } = object(await cdp('Page.getFrameTree', {}))
   const top = add(object(frameTree), 0)
   // Frames in processes of their own are not in that tree, but are targets.
   const { targetInfos } = object(await cdp('Target.getTargets', {}).catch(() => undefined))
-  for (const target of Array.isArray(targetInfos) ? targetInfos.slice(0, MOST_FRAMES) : []) {
+  for (const target of Array.isArray(targetInfos) ? targetInfos.slice(0, MAX_FRAMES) : []) {
     const { targetId, type, url } = object(target)
     if (type === 'iframe' && typeof targetId === 'string' && typeof url === 'string') frames.set(targetId, url)
   }
@@ -29,9 +29,9 @@ export async function addresses(cdp: NonNullable<Commands['cdp']>): Promise<Addr
 
   function add({ frame, childFrames }: Record<string, unknown>, depth: number): string | undefined {
     const { id, url } = object(frame)
-    if (typeof id !== 'string' || typeof url !== 'string' || frames.size >= MOST_FRAMES) return undefined
+    if (typeof id !== 'string' || typeof url !== 'string' || frames.size >= MAX_FRAMES) return undefined
     frames.set(id, url)
-    if (depth < DEEPEST && Array.isArray(childFrames)) for (const child of childFrames) add(object(child), depth + 1)
+    if (depth < MAX_DEPTH && Array.isArray(childFrames)) for (const child of childFrames) add(object(child), depth + 1)
     return url
   }
 }

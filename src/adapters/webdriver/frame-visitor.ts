@@ -1,21 +1,21 @@
 import { SolveguardError } from '../../base/errors.js'
-import { FRAME_ELEMENT, PATH, parsePath, referenceOf } from './frame-scripts.js'
-import { Turns } from './mutex.js'
-import type { Commands } from './session.js'
+import { FRAME_ELEMENT, FRAME_PATH, parseFramePath, referenceOf } from './frame-scripts.js'
+import { Mutex } from './mutex.js'
+import type { SessionCommands } from './session.js'
 
 /** The window of a visit is not open, or not any more. */
-export class WindowGone extends Error {}
+export class WindowClosedError extends Error {}
 
 /** What can be done in a window while it is visited. */
 export interface Visit {
   /** Lets scripts run for at most so long. */
-  limit(ms: number): Promise<void>
+  limitScripts(ms: number): Promise<void>
   /** Has to be called before frames are entered, so that they are left again. */
-  leavesTop(): void
+  willEnterFrames(): void
 }
 
 /** The user's place in the session. */
-interface Stand {
+interface SessionPosition {
   readonly window: string | undefined
   /** Which frame at each level; undefined where that frame was taken out of its page. */
   readonly path: readonly number[] | undefined
@@ -25,22 +25,22 @@ interface Stand {
  * Goes into a session's windows and back: every visit begins at the page itself, in the window that it is for, and leaves
  * the session where it was, its script time-out as well. Visits take turns.
  */
-export class Visits {
-  readonly turns = new Turns()
-  readonly #commands: Commands
+export class FrameVisitor {
+  readonly mutex = new Mutex()
+  readonly #commands: SessionCommands
 
-  constructor(commands: Commands) {
+  constructor(commands: SessionCommands) {
     this.#commands = commands
   }
 
   visit<T>(window: string, work: (visit: Visit) => Promise<T>): Promise<T> {
-    return this.turns.take(async () => {
-      const stand = await this.#stand()
+    return this.mutex.runExclusive(async () => {
+      const stand = await this.#position()
       let moved = stand.window !== window || stand.path?.length !== 0
-      const limit = this.#limit()
+      const limit = this.#scriptLimit()
       const visit: Visit = {
-        limit: limit.set,
-        leavesTop: () => {
+        limitScripts: limit.set,
+        willEnterFrames: () => {
           moved = true
         },
       }
@@ -55,7 +55,7 @@ export class Visits {
   }
 
   /** The session's own time-out for scripts, lowered for a while. */
-  #limit() {
+  #scriptLimit() {
     let own: number | null | undefined
     let now: number | null | undefined
     const { scriptTimeout, setScriptTimeout } = this.#commands
@@ -74,11 +74,11 @@ export class Visits {
     }
   }
 
-  async #stand(): Promise<Stand> {
+  async #position(): Promise<SessionPosition> {
     // Without one the user's next command fails; it is theirs to choose another window.
     const window = await this.#commands.window().catch(() => undefined)
     if (window === undefined) return { window, path: [] }
-    const path = await this.#commands.execute(PATH).then(parsePath, frameGone)
+    const path = await this.#commands.execute(FRAME_PATH).then(parseFramePath, checkDialog)
     if (path?.includes(-1)) {
       throw new SolveguardError(
         'CONFIG_INVALID',
@@ -88,7 +88,7 @@ export class Visits {
     return { window, path }
   }
 
-  async #enter(window: string, stand: Stand): Promise<void> {
+  async #enter(window: string, stand: SessionPosition): Promise<void> {
     if (stand.window === window) {
       await this.#commands.toFrame(null)
       return
@@ -97,11 +97,11 @@ export class Visits {
       await this.#commands.toWindow(window)
     } catch (cause) {
       const windows = await this.#commands.windows().catch((): readonly string[] => [])
-      throw windows.includes(window) ? cause : new WindowGone('The window is gone.', { cause })
+      throw windows.includes(window) ? cause : new WindowClosedError('The window is gone.', { cause })
     }
   }
 
-  async #return({ window, path }: Stand): Promise<void> {
+  async #return({ window, path }: SessionPosition): Promise<void> {
     if (window === undefined) return
     if ((await this.#commands.window().catch(() => undefined)) !== window) await this.#commands.toWindow(window)
     await this.#commands.toFrame(null)
@@ -115,7 +115,7 @@ export class Visits {
 }
 
 /** A frame that was taken out of its page leaves the session nowhere. A dialog is another matter: nothing works then. */
-function frameGone(error: unknown): undefined {
+function checkDialog(error: unknown): undefined {
   if (/alert|dialog|prompt/i.test(`${(error as Error | undefined)?.name} ${(error as Error | undefined)?.message}`)) {
     throw new SolveguardError(
       'PAGE_UNRESPONSIVE',

@@ -5,7 +5,7 @@ import { type GuardContextOptions, guardDriver } from '../engine/guard-driver.js
 import type { SolveResult } from '../engine/result.js'
 import { BidiDriver } from './bidi.js'
 import { ClassicDriver, checkWindow } from './classic.js'
-import { Turns } from './mutex.js'
+import { Mutex } from './mutex.js'
 import { connect, type SeleniumDriver, type WebDriverSession } from './session.js'
 
 export type { UnknownWidget, VendorEvidence as Sign } from '../../widgets/unknown.js'
@@ -69,10 +69,10 @@ export async function guardContext(
 ): Promise<SessionCaptcha> {
   const { commands, bidi } = await connect(session)
   const classic = bidi ? undefined : new ClassicDriver(commands, options.evaluateMs ?? EVALUATE_MS)
-  const turns = classic?.visits.turns ?? new Turns()
+  const turns = classic?.visitor.mutex ?? new Mutex()
   const driver = classic ?? new BidiDriver(bidi as NonNullable<typeof bidi>)
   const captcha = await guardDriver(guard, driver, narrowing, options)
-  const current = () => turns.take(() => commands.window())
+  const current = () => turns.runExclusive(() => commands.window())
   return {
     ...captcha,
     async find(window) {
@@ -84,6 +84,6 @@ export async function guardContext(
       checkWindow(window)
       return captcha.solve(window, solveOptions)
     },
-    alone: (run) => turns.take(run),
+    alone: (run) => turns.runExclusive(run),
   }
 }

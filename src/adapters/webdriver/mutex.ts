@@ -4,20 +4,20 @@ import { AsyncLocalStorage } from 'node:async_hooks'
  * One at a time, in the order in which they come: a WebDriver session has one current window and one current frame, so what
  * moves it about must not meet another that does. What is done within a turn has turns of its own.
  */
-export class Turns {
-  readonly #within = new AsyncLocalStorage<Turns>()
+export class Mutex {
+  readonly #current = new AsyncLocalStorage<Mutex>()
   #last: Promise<unknown> = Promise.resolve()
-  #over = false
+  #ended = false
 
-  take<T>(run: () => Promise<T>): Promise<T> {
-    const inner = this.#within.getStore()
-    if (inner && !inner.#over) return inner.take(run)
+  runExclusive<T>(run: () => Promise<T>): Promise<T> {
+    const inner = this.#current.getStore()
+    if (inner && !inner.#ended) return inner.runExclusive(run)
     const turn = this.#last.then(async () => {
-      const own = new Turns()
+      const own = new Mutex()
       try {
-        return await this.#within.run(own, run)
+        return await this.#current.run(own, run)
       } finally {
-        own.#over = true
+        own.#ended = true
       }
     })
     this.#last = turn.catch(() => undefined)

@@ -60,7 +60,7 @@ interface SeleniumBidi {
 }
 
 /** The commands of a session, whatever client sends them. */
-export interface Commands {
+export interface SessionCommands {
   execute(script: string, ...args: unknown[]): Promise<unknown>
   window(): Promise<string>
   windows(): Promise<readonly string[]>
@@ -76,7 +76,7 @@ export interface Commands {
 }
 
 /** A WebDriver BiDi connection, whatever client holds it. */
-export interface Bidi {
+export interface BidiConnection {
   /** Rejects where the other side says that it failed. */
   send(method: string, params: object): Promise<unknown>
   /** Hears events that were subscribed to, until the function that it returns is called. */
@@ -84,20 +84,20 @@ export interface Bidi {
 }
 
 /** The ways into a session. */
-export interface Connected {
-  readonly commands: Commands
+export interface Connection {
+  readonly commands: SessionCommands
   /** There where the session was started with `webSocketUrl`. */
-  readonly bidi: Bidi | undefined
+  readonly bidi: BidiConnection | undefined
 }
 
 /**
  * Finds the ways into a session, and tries them.
  * @throws SolveguardError `CONFIG_INVALID` for what is no session of a browser
  */
-export async function connect(session: WebDriverSession | SeleniumDriver): Promise<Connected> {
+export async function connect(session: WebDriverSession | SeleniumDriver): Promise<Connection> {
   const [commands, bidi] = isSelenium(session)
-    ? [ofSelenium(session), await bidiOfSelenium(session)]
-    : [ofWebdriverIO(checked(session)), bidiOfWebdriverIO(session)]
+    ? [seleniumCommands(session), await seleniumBidi(session)]
+    : [webdriverIOCommands(checkedSession(session)), webdriverIOBidi(session)]
   try {
     await commands.window()
   } catch (cause) {
@@ -110,13 +110,13 @@ export async function connect(session: WebDriverSession | SeleniumDriver): Promi
   }
   const { cdp, ...others } = commands
   const [hasCdp, hasBidi] = await Promise.all([
-    works(() => cdp?.('Page.getFrameTree', {})),
-    works(() => bidi?.send('browsingContext.getTree', { maxDepth: 0 })),
+    isSupported(() => cdp?.('Page.getFrameTree', {})),
+    isSupported(() => bidi?.send('browsingContext.getTree', { maxDepth: 0 })),
   ])
   return { commands: hasCdp ? commands : others, bidi: hasBidi ? bidi : undefined }
 }
 
-async function works(attempt: () => Promise<unknown> | undefined): Promise<boolean> {
+async function isSupported(attempt: () => Promise<unknown> | undefined): Promise<boolean> {
   try {
     return (await attempt()) !== undefined
   } catch {
@@ -128,7 +128,7 @@ function isSelenium(session: WebDriverSession | SeleniumDriver): session is Sele
   return typeof (session as Partial<SeleniumDriver> | undefined)?.switchTo === 'function'
 }
 
-const NEEDED = [
+const REQUIRED_COMMANDS = [
   'executeScript',
   'getWindowHandle',
   'getWindowHandles',
@@ -140,19 +140,19 @@ const NEEDED = [
   'setTimeouts',
 ] as const satisfies readonly (keyof WebDriverSession)[]
 
-function checked(session: WebDriverSession): WebDriverSession {
-  const missing = NEEDED.filter(
+function checkedSession(session: WebDriverSession): WebDriverSession {
+  const missing = REQUIRED_COMMANDS.filter(
     (name) => typeof (session as Partial<WebDriverSession> | undefined)?.[name] !== 'function',
   )
   if (missing.length === 0) return session
   throw new SolveguardError(
     'CONFIG_INVALID',
     "guardContext takes selenium-webdriver's driver or WebdriverIO's browser; this has no " +
-      `${missing.length === NEEDED.length ? 'command of either' : missing.join(', ')}.`,
+      `${missing.length === REQUIRED_COMMANDS.length ? 'command of either' : missing.join(', ')}.`,
   )
 }
 
-function ofWebdriverIO(session: WebDriverSession): Commands {
+function webdriverIOCommands(session: WebDriverSession): SessionCommands {
   return {
     execute: (script, ...args) => session.executeScript(script, args),
     window: () => session.getWindowHandle(),
@@ -171,7 +171,7 @@ function ofWebdriverIO(session: WebDriverSession): Commands {
 
 const NONE = Promise.resolve(undefined)
 
-function ofSelenium(driver: SeleniumDriver): Commands {
+function seleniumCommands(driver: SeleniumDriver): SessionCommands {
   return {
     execute: async (script, ...args) => withReferences(await driver.executeScript(script, ...args)),
     window: () => driver.getWindowHandle(),
@@ -197,7 +197,7 @@ async function withReferences(value: unknown): Promise<unknown> {
   return { [ELEMENT]: await getId.call(value) } satisfies ElementReference
 }
 
-async function bidiOfSelenium(driver: SeleniumDriver): Promise<Bidi | undefined> {
+async function seleniumBidi(driver: SeleniumDriver): Promise<BidiConnection | undefined> {
   const url = (await driver.getCapabilities()).get('webSocketUrl')
   if (typeof url !== 'string' || !driver.getBidi) return undefined
   const connection = await driver.getBidi()
@@ -231,7 +231,7 @@ function parsed(data: unknown): { method?: string; params?: unknown } | undefine
 }
 
 /** WebdriverIO has a method for each command of BiDi, and emits its events. */
-function bidiOfWebdriverIO(session: WebDriverSession): Bidi | undefined {
+function webdriverIOBidi(session: WebDriverSession): BidiConnection | undefined {
   if (!session.isBidi) return undefined
   const browser = session as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>
   return {

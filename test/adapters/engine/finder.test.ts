@@ -63,8 +63,8 @@ test('each frame is asked once, the vendor’s own never; our code is brought al
   const child = frame('https://staging.example.com/inner', main)
   const anchor = frame(ANCHOR, main)
   const looker = finder()
-  await looker.find(page(main, child, anchor))
-  await looker.find(page(main, child, anchor))
+  await looker.scan(page(main, child, anchor))
+  await looker.scan(page(main, child, anchor))
   expect([main, child, anchor].map(({ evaluated }) => evaluated.length)).toEqual([2, 2, 0])
   expect(main.evaluated[0]?.length).toBeGreaterThan(10 * (main.evaluated[1]?.length ?? 0))
   expect(main.evaluated[1]).toContain(JSON.stringify(ANCHOR))
@@ -82,8 +82,8 @@ test.each([
       ? reply('https://staging.example.com', { hinted: true })
       : reply('https://staging.example.com'),
   )
-  const anchor: FakeFrame = { ...frame(ANCHOR, main), ...(holder && { holder }) }
-  expect((await finder().find(page(main, anchor))).places).toHaveLength(many)
+  const anchor: FakeFrame = { ...frame(ANCHOR, main), ...(holder && { frameElement: holder }) }
+  expect((await finder().scan(page(main, anchor))).widgets).toHaveLength(many)
   expect(main.evaluated).toHaveLength(many === 1 ? 1 : 2)
 })
 
@@ -91,8 +91,8 @@ test('a frame that has lost our code is brought it again', async () => {
   const answers = [reply(''), null, reply('')]
   const main = frame('https://staging.example.com/', undefined, () => answers.shift())
   const looker = finder()
-  await looker.find(page(main))
-  await looker.find(page(main))
+  await looker.scan(page(main))
+  await looker.scan(page(main))
   expect(main.evaluated).toHaveLength(3)
 })
 
@@ -108,41 +108,41 @@ test.each([
 ])('a frame at %j that says its origin is %s is judged by %j', async (address, origin, judged) => {
   const main = frame('https://staging.example.com/page#part')
   const child = frame(address, main, () => reply(origin, {}))
-  const { places } = await finder().find(page(main, child))
-  expect(places.map(({ challenge }) => challenge)).toMatchObject([
+  const { widgets } = await finder().scan(page(main, child))
+  expect(widgets.map(({ challenge }) => challenge)).toMatchObject([
     { pageUrl: 'https://staging.example.com/page', frameUrl: judged },
   ])
 })
 
 test('an overlong address loses its query', async () => {
   const main = frame(`https://staging.example.com/page?${'x'.repeat(5_000)}`, undefined, () => reply('', {}))
-  const { places } = await finder().find(page(main))
-  expect(places[0]?.challenge.pageUrl).toBe('https://staging.example.com/page')
+  const { widgets } = await finder().scan(page(main))
+  expect(widgets[0]?.challenge.pageUrl).toBe('https://staging.example.com/page')
 })
 
 test('two frames whose documents name themselves alike have different widgets', async () => {
   const main = frame('https://staging.example.com/', undefined, () => reply('', {}))
   const child = frame('https://staging.example.com/', main, () => reply('', {}))
-  const { places } = await finder().find(page(main, child))
-  expect(new Set(places.map(({ challenge }) => challenge.id)).size).toBe(2)
+  const { widgets } = await finder().scan(page(main, child))
+  expect(new Set(widgets.map(({ challenge }) => challenge.id)).size).toBe(2)
 })
 
 test('more widgets than one page may have are counted', async () => {
   const many = Array.from({ length: 50 }, () => ({}))
   const main = frame('https://staging.example.com/', undefined, () => reply('', ...many))
   const frames = Array.from({ length: 5 }, () => frame('https://staging.example.com/', main, () => reply('', ...many)))
-  const { places, leftOut } = await finder().find(page(main, ...frames))
-  expect(places).toHaveLength(200)
-  expect(leftOut.widgets).toBe(100)
+  const { widgets, omitted } = await finder().scan(page(main, ...frames))
+  expect(widgets).toHaveLength(200)
+  expect(omitted.widgets).toBe(100)
 })
 
 test('a frame that does not answer costs no more than its time, and is counted', async () => {
   const clock = manualClock()
   const main = frame('https://staging.example.com/', undefined, () => reply('', {}))
   const child = frame('https://staging.example.com/', main, () => new Promise(() => {}))
-  const finding = new Finder(clock, 5_000).find(page(main, child))
+  const finding = new Finder(clock, 5_000).scan(page(main, child))
   await clock.advance(5_000)
-  const { places, leftOut } = await finding
-  expect(places).toHaveLength(1)
-  expect(leftOut.unresponsive).toBe(1)
+  const { widgets, omitted } = await finding
+  expect(widgets).toHaveLength(1)
+  expect(omitted.unresponsive).toBe(1)
 })

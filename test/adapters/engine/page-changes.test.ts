@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { DriverFrame, DriverPage, PageWatcher } from '../../../src/adapters/driver.js'
 import { Finder } from '../../../src/adapters/engine/finder.js'
-import { Changes } from '../../../src/adapters/engine/page-changes.js'
+import { PageChanges } from '../../../src/adapters/engine/page-changes.js'
 import { type ManualClock, manualClock } from '../../../src/testing/clock.js'
 
 interface FakePage extends DriverPage {
@@ -25,7 +25,7 @@ function fakePage(waits: boolean): FakePage {
     isDetached: () => false,
     evaluate: async () => '{"result":"ok"}',
     ...(waits && {
-      settled: () => {
+      evaluateAsync: () => {
         begun++
         return new Promise((resolve) => {
           end = () => resolve('{"result":"changed"}')
@@ -47,8 +47,8 @@ function fakePage(waits: boolean): FakePage {
   }
 }
 
-function changesIn(page: DriverPage, clock: ManualClock): Changes {
-  return new Changes({ clock, evaluateMs: 5_000, finder: new Finder(clock, 5_000) }, page)
+function changesIn(page: DriverPage, clock: ManualClock): PageChanges {
+  return new PageChanges({ clock, evaluateMs: 5_000, finder: new Finder(clock, 5_000) }, page)
 }
 
 /** Counts the looks that are taken at a page until it is stopped. */
@@ -58,7 +58,7 @@ function watcher(page: FakePage, clock: ManualClock) {
   let looks = 0
   const done = (async () => {
     while (!stop.signal.aborted) {
-      changes.expect()
+      changes.arm()
       looks++
       await changes.next(stop.signal)
     }
@@ -133,7 +133,7 @@ describe('a page that says that something changed', () => {
 test('a change between two looks is not missed', async () => {
   const [clock, page] = [manualClock(), fakePage(true)]
   const changes = changesIn(page, clock)
-  changes.expect()
+  changes.arm()
   // While the look is under way.
   page.change()
   await turn()

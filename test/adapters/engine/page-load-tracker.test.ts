@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { DriverFrame, DriverPage, PageWatcher } from '../../../src/adapters/driver.js'
-import { PageLoads } from '../../../src/adapters/engine/page-load-tracker.js'
+import { PageLoadTracker } from '../../../src/adapters/engine/page-load-tracker.js'
 
 const frame = {} as DriverFrame
 
@@ -20,50 +20,50 @@ function page() {
 }
 
 test('a load ends when the browser says that the page went elsewhere, and the document that it is another one', () => {
-  const loads = new PageLoads()
+  const loads = new PageLoadTracker()
   const { driven, navigates } = page()
-  const first = loads.of(driven, 'a')
-  expect(loads.of(driven, 'a')).toBe(first)
+  const first = loads.loadOf(driven, 'a')
+  expect(loads.loadOf(driven, 'a')).toBe(first)
   navigates()
-  expect(loads.of(driven, 'a')).toBe(first)
+  expect(loads.loadOf(driven, 'a')).toBe(first)
   navigates()
-  const second = loads.of(driven, 'b')
+  const second = loads.loadOf(driven, 'b')
   expect(second).not.toBe(first)
-  expect(loads.of(page().driven, 'b')).not.toBe(second)
+  expect(loads.loadOf(page().driven, 'b')).not.toBe(second)
 })
 
 test('a page has no more loads for calling itself something else, for saying nothing, or for what its frames do', () => {
-  const loads = new PageLoads()
+  const loads = new PageLoadTracker()
   const { driven, navigates } = page()
-  const first = loads.of(driven)
-  expect(loads.of(driven, 'a')).toBe(first)
-  expect(loads.of(driven, 'b')).toBe(first)
+  const first = loads.loadOf(driven)
+  expect(loads.loadOf(driven, 'a')).toBe(first)
+  expect(loads.loadOf(driven, 'b')).toBe(first)
   navigates(frame)
-  expect(loads.of(driven, 'c')).toBe(first)
+  expect(loads.loadOf(driven, 'c')).toBe(first)
   navigates()
-  expect(loads.of(driven)).toBe(first)
-  expect(loads.of(driven, 'd')).not.toBe(first)
+  expect(loads.loadOf(driven)).toBe(first)
+  expect(loads.loadOf(driven, 'd')).not.toBe(first)
 })
 
 test('a tool that has to be asked is not watched: a load ends when it has seen another document', () => {
-  const loads = new PageLoads()
+  const loads = new PageLoadTracker()
   let documents = 1
   const watch = () => expect.fail('it is watched')
-  const driven = { frames: () => [{ documents: () => documents }], watch } as unknown as DriverPage
-  const first = loads.of(driven, 'a')
-  expect(loads.of(driven, 'b')).toBe(first)
+  const driven = { frames: () => [{ documentNumber: () => documents }], watch } as unknown as DriverPage
+  const first = loads.loadOf(driven, 'a')
+  expect(loads.loadOf(driven, 'b')).toBe(first)
   documents++
-  expect(loads.of(driven)).toBe(first)
-  expect(loads.of(driven, 'b')).toBe(first)
+  expect(loads.loadOf(driven)).toBe(first)
+  expect(loads.loadOf(driven, 'b')).toBe(first)
   documents++
-  expect(loads.of(driven, 'c')).not.toBe(first)
+  expect(loads.loadOf(driven, 'c')).not.toBe(first)
 })
 
 test('nothing is watched any more once the page is gone, or all is closed', () => {
-  const loads = new PageLoads()
+  const loads = new PageLoadTracker()
   const [one, two] = [page(), page()]
-  loads.of(one.driven, 'a')
-  loads.of(two.driven, 'a')
+  loads.loadOf(one.driven, 'a')
+  loads.loadOf(two.driven, 'a')
   expect([one.watchers.size, two.watchers.size]).toEqual([1, 1])
   one.tell(({ gone }) => gone())
   expect(one.watchers.size).toBe(0)

@@ -83,7 +83,7 @@ test('a PDF in place of a page has no widgets, or is named as what gives no answ
     if (seen instanceof SolveguardError) expect(seen.code).toMatch(/^PAGE_/)
     else expect(seen).toHaveLength(0)
   }
-  expect(grant.asked).toEqual([])
+  expect(grant.challenges).toEqual([])
   // And the next page in it is a page again.
   await page.goto(`${site.url}/named`)
   await page.waitForSelector('iframe[name^=a-]')

@@ -27,17 +27,17 @@ test('a widget that was solved since a slow look saw it unanswered is not paid f
   const grant = fakeGrant({ issue: () => 'a-token' })
   const tools = {
     ...{ grant, clock, evaluateMs: 5_000, finder: new Finder(clock, 5_000) },
-    freshen: async <T>(found: T) => found,
+    refreshChallenge: async <T>(found: T) => found,
   }
   const signal = new AbortController().signal
   const solver = new PageSolver(tools, signal)
-  const slow = solver.look(page)
+  const slow = solver.scan(page)
   expect(await solver.solve(page, {})).toMatchObject({ solved: [{}] })
   release?.()
-  const [place] = (await slow).places
+  const [place] = (await slow).widgets
   if (!place) throw new Error('Nothing was found.')
   expect(await solver.solveFound(page, place.challenge, signal)).toMatchObject({
     outcome: { kind: 'skipped', reason: 'answered' },
   })
-  expect(grant.asked).toHaveLength(1)
+  expect(grant.challenges).toHaveLength(1)
 })

@@ -81,8 +81,8 @@ test('the three steps one by one', async () => {
   expect(await page.evaluate('calls.length')).toBe(0)
   expect(await page.enterRecaptchaSolutions(solutions)).toMatchObject({ solved: [{ isSolved: true }], error: null })
   expect(await page.evaluate('calls.join()')).toBe(solutions[0]?.text)
-  expect(grant.asked).toHaveLength(1)
-  expect(grant.told).toMatchObject([{ token: solutions[0]?.text, ok: true }])
+  expect(grant.challenges).toHaveLength(1)
+  expect(grant.injections).toMatchObject([{ token: solutions[0]?.text, ok: true }])
 })
 
 test('a text that was got elsewhere goes in too', async () => {
@@ -91,7 +91,7 @@ test('a text that was got elsewhere goes in too', async () => {
   const solution = { _vendor: 'recaptcha' as const, id: captcha?.id ?? '', text: 'of-my-own', hasSolution: true }
   expect(await page.enterRecaptchaSolutions([solution])).toMatchObject({ solved: [{ isSolved: true }] })
   expect(await page.evaluate('calls.join()')).toBe('of-my-own')
-  expect(grant.asked).toEqual([])
+  expect(grant.challenges).toEqual([])
   await visit(page, '/named')
   expect(await page.enterRecaptchaSolutions([solution])).toMatchObject({ solved: [{ isSolved: false }] })
 })
@@ -107,14 +107,14 @@ test('an answered widget is not bought for again', async () => {
   const page = await open('/named')
   await page.solveRecaptchas()
   expect(await page.solveRecaptchas()).toMatchObject({ captchas: [{}], solutions: [], solved: [], error: null })
-  expect(grant.asked).toHaveLength(1)
+  expect(grant.challenges).toHaveLength(1)
 })
 
 test('two calls at once pay once', async () => {
   const page = await open('/named')
   const both = await Promise.all([page.solveRecaptchas(), page.solveRecaptchas()])
   expect(both.map(({ error }) => error)).toEqual([null, null])
-  expect(grant.asked).toHaveLength(1)
+  expect(grant.challenges).toHaveLength(1)
   expect(await page.evaluate('calls.length')).toBe(1)
 })
 
@@ -139,7 +139,7 @@ test.each([
     filtered: [{ _type: type, filtered: true, filteredReason: option }],
     solved: [],
   })
-  expect(grant.asked).toEqual([])
+  expect(grant.challenges).toEqual([])
   const page = await open(path, { [option]: true })
   expect(await page.solveRecaptchas()).toMatchObject({ captchas: [{ _type: type }], filtered: [], solved: [{}] })
 })

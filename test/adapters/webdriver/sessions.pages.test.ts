@@ -122,7 +122,7 @@ describe.each([
       return recaptcha.issue({ sitekey })
     }
     const solving = captcha?.solve()
-    await eventually(() => grant.asked.length === 1)
+    await eventually(() => grant.challenges.length === 1)
     for (let count = 0; count < 20; count++) {
       // The page under the solve is looked at every now and then, each time in all of its frames.
       expect(await captcha?.alone(address)).toBe('/frame')
@@ -150,7 +150,7 @@ describe.each([
     await driver.executeScript('document.querySelector("iframe[src$=sleeper]").contentWindow.postMessage("", "*")')
     const found = await captcha?.find()
     expect(found).toHaveLength(1)
-    expect(found?.leftOut).toMatchObject({ unresponsive: 1 })
+    expect(found?.omitted).toMatchObject({ unresponsive: 1 })
     expect(await address()).toBe('/around-a-sleeper')
     await driver.get('about:blank')
   })

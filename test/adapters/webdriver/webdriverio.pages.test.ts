@@ -89,7 +89,7 @@ describe.each([
     await visit('/named')
     grant.answer = () => new Promise(() => {})
     const solving = captcha.solve()
-    await eventually(() => grant.asked.length === 1)
+    await eventually(() => grant.challenges.length === 1)
     await captcha.alone(() => browser.url(`${site.url}/named?next`))
     expect(await solving).toMatchObject({ failed: [{ error: { code: 'PAGE_GONE' } }] })
   })

@@ -31,7 +31,7 @@ describe('an Arkose is found and solved, until the server is content:', () => {
     expect(await at.page.isVisible('iframe')).toBe(false)
     await at.page.click(SUBMIT)
     await at.welcomed()
-    expect(at.grant.told).toMatchObject([{ ok: true }])
+    expect(at.grant.injections).toMatchObject([{ ok: true }])
   })
 
   test.each([
@@ -42,7 +42,7 @@ describe('an Arkose is found and solved, until the server is content:', () => {
     await at.page.waitForFunction('window.enforcement')
     expect(await at.find()).toMatchObject([{ sitekey: at.sitekey, visible: false, executed: false, due: false }])
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
     await at.page.click('#go')
     await shown()
     expect(await at.find()).toMatchObject([{ visible: true, executed: true, due: true, blob }])
@@ -147,7 +147,7 @@ describe('of an Arkose only what is due is paid for:', () => {
     await at.page.waitForFunction('calls.length')
     await clock.advance(3_000)
     expect(await solving).toMatchObject({ solved: [], skipped: [{ reason: 'auto-passed' }] })
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
   })
 
   test('one that a person has answered is left alone', async () => {
@@ -156,7 +156,7 @@ describe('of an Arkose only what is due is paid for:', () => {
     await verify()
     await at.page.waitForFunction('calls.length')
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }], cost: 0 })
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
     await at.page.click(SUBMIT)
     await at.welcomed()
   })
@@ -166,7 +166,7 @@ describe('of an Arkose only what is due is paid for:', () => {
     await verify()
     await at.page.waitForFunction('calls.length')
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }] })
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
     await at.page.click(SUBMIT)
     await at.welcomed()
   })
@@ -196,7 +196,7 @@ describe('of an Arkose only what is due is paid for:', () => {
 
   test('a token that has grown too old is taken away again', async () => {
     await at.visit('/arkose/box')
-    at.grant.livesMs = 300
+    at.grant.tokenTtlMs = 300
     await at.captcha.solve(at.page)
     await at.page.waitForFunction('!document.querySelector("input[name=fc-token]").value')
     expect(await at.find()).toMatchObject([{ answered: false, due: true }])
@@ -222,7 +222,7 @@ describe('a hostile page with an Arkose', () => {
         go = () => resolve(at.vendor.issue({ sitekey }))
       })
     const solving = at.captcha.solve(at.page)
-    await eventually(() => at.grant.asked.length === 1)
+    await eventually(() => at.grant.challenges.length === 1)
     await at.page.goto(`${at.site.url}/arkose/box`)
     await at.page.waitForSelector('iframe')
     const before = await at.page.inputValue('input[name="fc-token"]')

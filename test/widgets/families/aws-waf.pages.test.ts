@@ -30,7 +30,7 @@ describe('a CAPTCHA of Amazon WAF’s is found and solved, until the firewall le
     expect(await at.calls()).toEqual([solved[0]?.solution.token])
     await at.page.click(SUBMIT)
     await at.welcomed()
-    expect(at.grant.told).toMatchObject([{ ok: true }])
+    expect(at.grant.injections).toMatchObject([{ ok: true }])
   })
 
   test.each(['/aws-waf/submits', '/aws-waf/fetches'])('%s, by what the page does when it is told', async (path) => {
@@ -82,7 +82,7 @@ describe('a CAPTCHA of Amazon WAF’s is found and solved, until the firewall le
     await visit('/aws-waf')
     await at.captcha.solve(at.page)
     expect(at.sitekey.length).toBeGreaterThan(800)
-    expect(at.grant.asked).toMatchObject([
+    expect(at.grant.challenges).toMatchObject([
       { family: 'aws-waf', sitekey: at.sitekey, scriptUrl: `${at.vendor.url}/jsapi.js` },
     ])
   })
@@ -124,7 +124,7 @@ describe('of a CAPTCHA of Amazon WAF’s only what is due is paid for:', () => {
     await at.page.click('#amzn-btn-verify-internal')
     await at.page.waitForFunction('calls.length')
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }], cost: 0 })
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
     await at.page.click(SUBMIT)
     await at.welcomed()
   })
@@ -175,7 +175,7 @@ describe('a hostile page, or a hostile solver, with Amazon WAF’s CAPTCHA', () 
       at.grant.answer = async () => token
       expect(await at.captcha.solve(at.page)).toMatchObject({ failed: [{ error: { code: 'WIDGET_GONE' } }] })
       expect(await at.calls()).toEqual([])
-      expect(at.grant.told).toMatchObject([{ ok: false, code: 'WIDGET_GONE' }])
+      expect(at.grant.injections).toMatchObject([{ ok: false, code: 'WIDGET_GONE' }])
     },
   )
 
@@ -185,7 +185,7 @@ describe('a hostile page, or a hostile solver, with Amazon WAF’s CAPTCHA', () 
     await at.due()
     const found = await at.captcha.find(at.page)
     expect([...found]).toMatchObject([{ sitekey: at.sitekey, due: true }])
-    expect(found.leftOut.malformed).toBe(2)
+    expect(found.omitted.malformed).toBe(2)
     expect(await at.page.evaluate('thrown')).toEqual(['no arguments', 'a getter'])
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}], failed: [] })
     expect(await at.calls()).toHaveLength(1)

@@ -36,7 +36,7 @@ describe('a Friendly Captcha v1 is found and solved, until the server is content
     expect(cost).toBe(1000)
     await at.page.click(SUBMIT)
     await at.welcomed()
-    expect(at.grant.told).toMatchObject([{ ok: true }])
+    expect(at.grant.injections).toMatchObject([{ ok: true }])
   })
 
   test('in an open shadow root', async () => {
@@ -51,7 +51,7 @@ describe('a Friendly Captcha v1 is found and solved, until the server is content
     await visit('/friendly/v1')
     await at.captcha.solve(at.page)
     const scriptUrl = `${at.vendor.url}/npm/friendly-challenge/widget.module.min.js`
-    expect(at.grant.asked).toMatchObject([{ family: 'friendly', variant: 'v1', sitekey: at.sitekey, scriptUrl }])
+    expect(at.grant.challenges).toMatchObject([{ family: 'friendly', variant: 'v1', sitekey: at.sitekey, scriptUrl }])
   })
 
   test.each([
@@ -119,7 +119,7 @@ describe('of a Friendly Captcha v1 only what is due is paid for:', () => {
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }] })
     await at.page.click(SUBMIT)
     await at.welcomed()
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
   })
 
   test('one that is at work and answers within its grace costs nothing', async () => {
@@ -135,7 +135,7 @@ describe('of a Friendly Captcha v1 only what is due is paid for:', () => {
     await at.page.waitForFunction('calls.length')
     await clock.advance(3_000)
     expect(await solving).toMatchObject({ solved: [], skipped: [{ reason: 'auto-passed' }] })
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
   })
 
   test('one that is at work is stopped once there is an answer, so that none comes after it', async () => {
@@ -181,7 +181,7 @@ describe('of a Friendly Captcha v1 only what is due is paid for:', () => {
   test('a token that has grown too old is taken away again, and the widget can be set off anew', async () => {
     at.vendor.setBehavior(at.sitekey, { passes: true })
     await visit('/friendly/v1/made')
-    at.grant.livesMs = 200
+    at.grant.tokenTtlMs = 200
     await at.captcha.solve(at.page)
     await at.page.waitForFunction(`document.querySelector('${FIELD}').value === '.EXPIRED'`)
     expect(await at.find()).toMatchObject([{ answered: false, due: true }])
@@ -195,7 +195,7 @@ describe('a hostile page with a Friendly Captcha v1', () => {
     await at.visit('/friendly-odd')
     expect(await at.find()).toMatchObject([{ variant: 'v1', sitekey: at.sitekey, scriptUrl: undefined, due: true }])
     const found = await at.captcha.find(at.page)
-    expect(found.leftOut.malformed).toBe(2)
+    expect(found.omitted.malformed).toBe(2)
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}], failed: [] })
     expect(await at.page.evaluate('alerted')).toBe(0)
   })

@@ -39,7 +39,7 @@ describe('a Friendly Captcha v2 is found and solved, until the server is content
     expect(cost).toBe(1000)
     await at.page.click(SUBMIT)
     await at.welcomed()
-    expect(at.grant.told).toMatchObject([{ ok: true }])
+    expect(at.grant.injections).toMatchObject([{ ok: true }])
   })
 
   test('by a page that sends its form as soon as the widget is complete', async () => {
@@ -71,7 +71,7 @@ describe('a Friendly Captcha v2 is found and solved, until the server is content
     await visit('/friendly')
     await at.captcha.solve(at.page)
     const scriptUrl = `${at.vendor.url}/npm/@friendlycaptcha/sdk/site.min.js`
-    expect(at.grant.asked).toMatchObject([{ family: 'friendly', variant: 'v2', sitekey: at.sitekey, scriptUrl }])
+    expect(at.grant.challenges).toMatchObject([{ family: 'friendly', variant: 'v2', sitekey: at.sitekey, scriptUrl }])
   })
 
   test('who uses the form afterwards sets the widget off, but not over the answer', async () => {
@@ -136,7 +136,7 @@ describe('of a Friendly Captcha v2 only what is due is paid for:', () => {
     await at.frames()[0]?.click('#start')
     await at.page.waitForFunction('calls.length')
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }] })
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
   })
 
   test('one that starts by itself and answers within its grace costs nothing', async () => {
@@ -151,7 +151,7 @@ describe('of a Friendly Captcha v2 only what is due is paid for:', () => {
     await at.page.waitForFunction('calls.length')
     await clock.advance(3_000)
     expect(await solving).toMatchObject({ solved: [], skipped: [{ reason: 'auto-passed' }] })
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
   })
 
   test('one that waits for somebody’s click gets no grace', async () => {
@@ -184,7 +184,7 @@ describe('of a Friendly Captcha v2 only what is due is paid for:', () => {
 
   test('a token that has grown too old is taken away again, and the page is told', async () => {
     await visit('/friendly')
-    at.grant.livesMs = 200
+    at.grant.tokenTtlMs = 200
     await at.captcha.solve(at.page)
     await at.page.waitForFunction('events.indexOf("expire expired") >= 0')
     expect(await value()).toBe('.EXPIRED')

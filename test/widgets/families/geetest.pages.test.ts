@@ -37,7 +37,7 @@ describe('a GeeTest is found and solved, until the server is content:', () => {
     expect(await at.calls()).toEqual([solved[0]?.solution.fields])
     await at.page.click(SUBMIT)
     await at.welcomed()
-    expect(at.grant.told).toMatchObject([{ ok: true }])
+    expect(at.grant.injections).toMatchObject([{ ok: true }])
   })
 
   test.each(['/geetest/sends', '/geetest/v4/sends'])(
@@ -55,7 +55,7 @@ describe('a GeeTest is found and solved, until the server is content:', () => {
     await made()
     expect(await at.find()).toMatchObject([{ visible: false, executed: false, due: false }])
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
     await at.page.click('#go')
     expect(await at.find()).toMatchObject([{ sitekey: at.sitekey, executed: true, due: true }])
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
@@ -143,7 +143,7 @@ describe('of a GeeTest only what is due is paid for:', () => {
     await at.page.click(submit)
     await at.page.waitForFunction('calls.length')
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }], cost: 0 })
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
     await at.page.click(SUBMIT)
     await at.welcomed()
   })
@@ -175,7 +175,7 @@ describe('of a GeeTest only what is due is paid for:', () => {
       const { solved, skipped } = await at.captcha.solve(at.page)
       expect(solved).toEqual([])
       expect(skipped).toMatchObject([{ reason: expect.stringMatching(/^(passed-by-itself|answered)$/) }])
-      expect(at.grant.asked).toEqual([])
+      expect(at.grant.challenges).toEqual([])
     },
   )
 
@@ -188,7 +188,7 @@ describe('of a GeeTest only what is due is paid for:', () => {
       await at.page.click('.geetest_close')
       await eventually(async () => (await at.find())[0]?.executed === false)
       expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
-      expect(at.grant.asked).toEqual([])
+      expect(at.grant.challenges).toEqual([])
     },
   )
 
@@ -215,7 +215,7 @@ describe('of a GeeTest only what is due is paid for:', () => {
   test('an answer that has grown too old is taken away again', async () => {
     await at.visit('/geetest/v4')
     await drawn()
-    at.grant.livesMs = 300
+    at.grant.tokenTtlMs = 300
     await at.captcha.solve(at.page)
     await at.page.waitForFunction('!captcha.getValidate()')
     await at.page.waitForFunction('!document.querySelector("input[name=pass_token]").value')
@@ -245,7 +245,7 @@ describe('a fresh challenge for a v3', () => {
       {},
       {
         async geetestChallenge(page, found) {
-          seen.push(page === at.page, found.family, found.variant, found.challenge, at.grant.asked.length)
+          seen.push(page === at.page, found.family, found.variant, found.challenge, at.grant.challenges.length)
           return { challenge: 'fresh-1', gt: 'ignored' }
         },
       },
@@ -256,7 +256,7 @@ describe('a fresh challenge for a v3', () => {
     at.grant.answer = async () => answer('fresh-1')
     await at.captcha.solve(at.page)
     expect(seen).toEqual([true, 'geetest', 'v3', used, 0])
-    expect(at.grant.asked).toMatchObject([{ variant: 'v3', challenge: 'fresh-1' }])
+    expect(at.grant.challenges).toMatchObject([{ variant: 'v3', challenge: 'fresh-1' }])
   })
 
   test('is not asked for a v4, nor for one that is left alone', async () => {
@@ -277,7 +277,7 @@ describe('a fresh challenge for a v3', () => {
     const used = (await at.find())[0]?.challenge
     at.grant.answer = async () => answer('any')
     await at.captcha.solve(at.page)
-    expect(at.grant.asked).toMatchObject([{ challenge: used }])
+    expect(at.grant.challenges).toMatchObject([{ challenge: used }])
   })
 
   test.each<[string, () => unknown, RegExp]>([
@@ -308,7 +308,7 @@ describe('a fresh challenge for a v3', () => {
     const { failed } = await at.captcha.solve(at.page)
     expect(failed).toMatchObject([{ error: { code: 'CHALLENGE_INVALID', message: expect.stringMatching(says) } }])
     expect(failed[0]?.error.message).not.toContain('secret-of-the-page')
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
   })
 
   test('is waited for no longer than ten seconds', async () => {
@@ -330,7 +330,7 @@ describe('a fresh challenge for a v3', () => {
     await eventually(() => called && clock.waiting > 0)
     await clock.advance(10_000)
     expect(await solving).toMatchObject({ failed: [{ error: { code: 'CHALLENGE_INVALID' } }] })
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
   })
 })
 
@@ -349,7 +349,7 @@ describe('a hostile page with a GeeTest', () => {
         go = () => resolve(at.vendor.issue({ sitekey: challenge.sitekey }))
       })
     const solving = at.captcha.solve(at.page)
-    await eventually(() => at.grant.asked.length === 1)
+    await eventually(() => at.grant.challenges.length === 1)
     await at.page.goto(`${at.site.url}/geetest/v4`)
     await drawn()
     go()

@@ -30,7 +30,7 @@ describe('an hCaptcha is found and solved, until the server is content:', () => 
     expect(cost).toBe(1000)
     await at.page.click(SUBMIT)
     await at.welcomed()
-    expect(at.grant.told).toMatchObject([{ ok: true }])
+    expect(at.grant.injections).toMatchObject([{ ok: true }])
   })
 
   test.each([
@@ -55,7 +55,7 @@ describe('an hCaptcha is found and solved, until the server is content:', () => 
     await at.due()
     expect(await at.find()).toMatchObject([{ variant: 'invisible', rqdata: 'one-time-rqdata' }])
     const { solved } = await at.captcha.solve(at.page)
-    expect(at.grant.asked).toMatchObject([{ rqdata: 'one-time-rqdata' }])
+    expect(at.grant.challenges).toMatchObject([{ rqdata: 'one-time-rqdata' }])
     const token = solved[0]?.solution.token
     await at.page.waitForFunction('window.promised')
     expect(await at.page.evaluate('promised')).toEqual({ response: token, key: '' })
@@ -67,7 +67,7 @@ describe('an hCaptcha is found and solved, until the server is content:', () => 
   test('rqdata that was set is told to the solver', async () => {
     await at.visit('/hcaptcha/set-data')
     await at.captcha.solve(at.page)
-    expect(at.grant.asked).toMatchObject([{ family: 'hcaptcha', variant: 'checkbox', rqdata: 'set-rqdata' }])
+    expect(at.grant.challenges).toMatchObject([{ family: 'hcaptcha', variant: 'checkbox', rqdata: 'set-rqdata' }])
   })
 
   test('every place that the page may read an answer from has it', async () => {
@@ -150,7 +150,7 @@ describe('of an hCaptcha only what is due is paid for:', () => {
     await challengeFrame()?.click('#verify')
     await at.page.waitForFunction('calls.length')
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }], cost: 0 })
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
   })
 
   test('an invisible one that passes within its grace costs nothing', async () => {
@@ -165,7 +165,7 @@ describe('of an hCaptcha only what is due is paid for:', () => {
     await at.page.waitForFunction('calls.length')
     await clock.advance(3_000)
     expect(await solving).toMatchObject({ solved: [], skipped: [{ reason: 'auto-passed' }] })
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
   })
 
   const shown =
@@ -234,7 +234,7 @@ describe('of an hCaptcha only what is due is paid for:', () => {
     await at.visit('/hcaptcha')
     await at.page.evaluate('window.expired = 0; window.tooOld = function () { expired++ }; 0')
     await at.page.evaluate('document.querySelector(".h-captcha").dataset.expiredCallback = "tooOld"; 0')
-    at.grant.livesMs = 200
+    at.grant.tokenTtlMs = 200
     await at.captcha.solve(at.page)
     await at.page.waitForFunction('expired')
     expect(await at.page.inputValue(FIELD)).toBe('')

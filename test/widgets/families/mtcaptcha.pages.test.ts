@@ -41,7 +41,7 @@ describe('an MTCaptcha is found and solved, until the server is content:', () =>
     expect(cost).toBe(1000)
     await at.page.click(SUBMIT)
     await at.welcomed()
-    expect(at.grant.told).toMatchObject([{ ok: true }])
+    expect(at.grant.injections).toMatchObject([{ ok: true }])
   })
 
   test('by a page that sends its form as soon as it is verified', async () => {
@@ -53,7 +53,7 @@ describe('an MTCaptcha is found and solved, until the server is content:', () =>
   test('the solver is told the action, and the server hears it again', async () => {
     await visit('/mtcaptcha/named')
     await at.captcha.solve(at.page)
-    expect(at.grant.asked).toMatchObject([{ family: 'mtcaptcha', sitekey: at.sitekey, action: 'login' }])
+    expect(at.grant.challenges).toMatchObject([{ family: 'mtcaptcha', sitekey: at.sitekey, action: 'login' }])
     await at.page.click(SUBMIT)
     await at.welcomed()
     expect(at.site.verified.at(-1)).toMatchObject({ action: 'login' })
@@ -130,7 +130,7 @@ describe('of an MTCaptcha only what is due is paid for:', () => {
     await type()
     await at.page.waitForFunction('calls.length')
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }] })
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
     await at.page.click(SUBMIT)
     await at.welcomed()
   })
@@ -143,7 +143,7 @@ describe('of an MTCaptcha only what is due is paid for:', () => {
     await at.vendorClock.advance(2_000)
     await at.page.waitForFunction('calls.length')
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }] })
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
   })
 
   test('where a solve is denied, nothing in the page has changed', async () => {
@@ -169,7 +169,7 @@ describe('of an MTCaptcha only what is due is paid for:', () => {
 
   test('a token that has grown too old is taken away again, and the page is told', async () => {
     await visit('/mtcaptcha/named')
-    at.grant.livesMs = 200
+    at.grant.tokenTtlMs = 200
     const { solved } = await at.captcha.solve(at.page)
     await at.page.waitForFunction('calls.length > 1')
     expect(await at.calls()).toEqual([solved[0]?.solution.token, null])
@@ -185,7 +185,7 @@ describe('a hostile page with an MTCaptcha', () => {
     await at.open('/mtcaptcha-odd')
     const found = await at.captcha.find(at.page)
     expect([...found]).toMatchObject([{ sitekey: at.sitekey, action: undefined, due: true }])
-    expect(found.leftOut.malformed).toBe(2)
+    expect(found.omitted.malformed).toBe(2)
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}], failed: [] })
     expect(await at.page.evaluate('alerted')).toBe(0)
   })

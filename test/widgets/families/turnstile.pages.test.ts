@@ -30,10 +30,10 @@ describe('a Turnstile is found and solved, until the server is content:', () => 
     const { solved, cost } = await at.captcha.solve(at.page)
     expect(solved).toHaveLength(1)
     expect(cost).toBe(1000)
-    expect(at.grant.asked).toMatchObject([{ family: 'turnstile', sitekey: at.sitekey, ...told }])
+    expect(at.grant.challenges).toMatchObject([{ family: 'turnstile', sitekey: at.sitekey, ...told }])
     await at.page.click(SUBMIT)
     await at.welcomed()
-    expect(at.grant.told).toMatchObject([{ ok: true }])
+    expect(at.grant.injections).toMatchObject([{ ok: true }])
   })
 
   test.each(['/turnstile/execute', '/turnstile/executes'])('%s, once the page has set it off', async (path) => {
@@ -67,7 +67,7 @@ describe('a Turnstile is found and solved, until the server is content:', () => 
   test('in compat mode both fields are filled, and no reCAPTCHA is seen', async () => {
     await at.visit('/turnstile/compat')
     const { solved } = await at.captcha.solve(at.page)
-    expect(at.grant.asked).toMatchObject([{ family: 'turnstile' }])
+    expect(at.grant.challenges).toMatchObject([{ family: 'turnstile' }])
     const token = solved[0]?.solution.token
     expect(await at.page.inputValue('input[name="g-recaptcha-response"]')).toBe(token)
     expect(await at.page.inputValue(FIELD)).toBe(token)
@@ -130,7 +130,7 @@ describe('of a Turnstile only what is due is paid for:', () => {
     await at.frames()[0]?.click('#box')
     await at.page.waitForFunction('calls.length')
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'answered' }], cost: 0 })
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
   })
 
   test('one that passes within its grace costs nothing', async () => {
@@ -144,7 +144,7 @@ describe('of a Turnstile only what is due is paid for:', () => {
     await at.page.waitForFunction('calls.length')
     await clock.advance(3_000)
     expect(await solving).toMatchObject({ solved: [], skipped: [{ reason: 'auto-passed' }] })
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
   })
 
   test('one that nobody sees is left alone', async () => {
@@ -166,7 +166,7 @@ describe('of a Turnstile only what is due is paid for:', () => {
     await at.visit('/turnstile')
     await at.page.evaluate('window.expired = 0; window.tooOld = function () { expired++ }; 0')
     await at.page.evaluate('document.querySelector(".cf-turnstile").dataset.expiredCallback = "tooOld"; 0')
-    at.grant.livesMs = 200
+    at.grant.tokenTtlMs = 200
     await at.captcha.solve(at.page)
     await at.page.waitForFunction('expired')
     expect(await at.page.inputValue(FIELD)).toBe('')
@@ -178,7 +178,7 @@ describe('of a Turnstile only what is due is paid for:', () => {
     async (key) => {
       await at.visit(`/turnstile?sitekey=${key}`)
       expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'blocking-test-key' }] })
-      expect(at.grant.asked).toEqual([])
+      expect(at.grant.challenges).toEqual([])
     },
   )
 

@@ -56,6 +56,6 @@ export function formContract<V>(
   test('in Strict Mode, which does everything twice', async () => {
     await start(strict, { strict: '' })
     await solveAndSignIn()
-    expect(at.grant.asked).toHaveLength(1)
+    expect(at.grant.challenges).toHaveLength(1)
   })
 }

@@ -21,7 +21,7 @@ describe.each([
     await start(app, { by })
     await dues(1)
     const { solved } = await at.captcha.solve(at.page)
-    expect(at.grant.asked).toMatchObject([{ family: 'friendly', variant: app, sitekey: at.sitekey }])
+    expect(at.grant.challenges).toMatchObject([{ family: 'friendly', variant: app, sitekey: at.sitekey }])
     const calls = await told()
     expect(calls).toEqual([[app === 'v1' ? 'done' : 'complete', 0, solved[0]?.solution.token]])
     // Somebody uses the form afterwards: that does not set the vendor's own work off over the answer.
@@ -40,7 +40,7 @@ describe('@friendlycaptcha/sdk', () => {
     await toldOf('complete')
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'answered' }], cost: 0 })
     expect(await signIn()).toBe('accepted')
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
   })
 
   test('one that waits for a click is solved', async () => {
@@ -54,10 +54,10 @@ describe('@friendlycaptcha/sdk', () => {
   test('a token that is too old is taken back, and another one is solved for', async () => {
     await start('v2', { by: 'handle' }, { renewals: 1 })
     await dues(1)
-    at.grant.livesMs = 100
+    at.grant.tokenTtlMs = 100
     await at.captcha.solve(at.page)
     await toldOf('expire')
-    at.grant.livesMs = 300_000
+    at.grant.tokenTtlMs = 300_000
     await dues(1)
     await at.captcha.solve(at.page)
     expect(await signIn()).toBe('accepted')

@@ -15,7 +15,7 @@ describe('@hcaptcha/react-hcaptcha', () => {
     await start('react', { by })
     await dues(1)
     await at.captcha.solve(at.page)
-    expect(at.grant.asked).toMatchObject([{ family: 'hcaptcha', variant: 'checkbox', sitekey: at.sitekey }])
+    expect(at.grant.challenges).toMatchObject([{ family: 'hcaptcha', variant: 'checkbox', sitekey: at.sitekey }])
     const [[name, , token] = []] = await told()
     expect(name).toBe('verify')
     expect(await signIn()).toBe('accepted')
@@ -38,7 +38,7 @@ describe.each(['react', 'vue'])('%s', (app) => {
       await press('Reset')
     }
     const rqdata = app === 'react' ? 'one-time-rqdata' : undefined
-    expect(at.grant.asked.map((one) => [one.variant, one.rqdata])).toEqual([
+    expect(at.grant.challenges.map((one) => [one.variant, one.rqdata])).toEqual([
       ['invisible', rqdata],
       ['invisible', rqdata],
     ])
@@ -47,10 +47,10 @@ describe.each(['react', 'vue'])('%s', (app) => {
   test('a token that is too old is taken back, and another one is solved for', async () => {
     await start(app, { by: app === 'react' ? 'ref' : 'verify' }, { renewals: 1 })
     await dues(1)
-    at.grant.livesMs = 100
+    at.grant.tokenTtlMs = 100
     await at.captcha.solve(at.page)
     await toldOf(app === 'react' ? 'expire' : 'expired')
-    at.grant.livesMs = 120_000
+    at.grant.tokenTtlMs = 120_000
     await dues(1)
     await at.captcha.solve(at.page)
     expect(await signIn()).toBe('accepted')
@@ -62,7 +62,7 @@ test('@hcaptcha/vue3-hcaptcha: the rqdata that it sets is told to the solver', a
   await start('vue', { rqdata: 'set-rqdata' })
   await dues(1)
   await at.captcha.solve(at.page)
-  expect(at.grant.asked).toMatchObject([{ rqdata: 'set-rqdata' }])
+  expect(at.grant.challenges).toMatchObject([{ rqdata: 'set-rqdata' }])
   const [[name, , token, key] = []] = await told()
   expect([name, typeof token, typeof key]).toEqual(['verify', 'string', 'string'])
   expect(await signIn()).toBe('accepted')

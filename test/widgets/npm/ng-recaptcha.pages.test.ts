@@ -16,7 +16,7 @@ describe('ng-recaptcha', () => {
     await start('app')
     await dues(1)
     const { solved } = await at.captcha.solve(at.page)
-    expect(at.grant.asked).toMatchObject([{ variant: 'v2-checkbox', sitekey: at.sitekey }])
+    expect(at.grant.challenges).toMatchObject([{ variant: 'v2-checkbox', sitekey: at.sitekey }])
     expect(await told()).toEqual([['resolved', 0, solved[0]?.solution.token]])
     expect(await signIn()).toBe('accepted')
   })
@@ -48,11 +48,11 @@ describe('ng-recaptcha', () => {
   test('a token that is too old is taken back, and another one is solved for', async () => {
     await start('app', {}, { renewals: 1 })
     await dues(1)
-    at.grant.livesMs = 100
+    at.grant.tokenTtlMs = 100
     await at.captcha.solve(at.page)
     await at.page.waitForFunction(() => window.told.some(([, , token]) => token === null))
     expect(await signIn()).toBe('refused')
-    at.grant.livesMs = 120_000
+    at.grant.tokenTtlMs = 120_000
     await dues(1)
     await at.captcha.solve(at.page)
     expect(await signIn()).toBe('accepted')

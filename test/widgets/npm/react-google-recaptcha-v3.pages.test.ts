@@ -18,7 +18,7 @@ describe('react-google-recaptcha-v3', () => {
     expect(await signIn()).toBe('accepted')
     expect(scores().at(-1)).toBe(0.1)
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'passive' }], cost: 0 })
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
   })
 
   test.each([
@@ -31,7 +31,7 @@ describe('react-google-recaptcha-v3', () => {
       await press('Sign in')
       await asked()
       const { solved } = await at.captcha.solve(at.page)
-      expect(at.grant.asked).toMatchObject([{ variant, sitekey: at.sitekey, action: 'login' }])
+      expect(at.grant.challenges).toMatchObject([{ variant, sitekey: at.sitekey, action: 'login' }])
       expect(solved).toHaveLength(1)
       expect(await answer()).toBe('accepted')
       expect(at.site.verified.at(-1)).toMatchObject({ score: 0.9, action: 'login' })
@@ -46,10 +46,10 @@ describe('react-google-recaptcha-v3', () => {
     expect(scores().at(-1)).toBe(0.9)
     await press('Sign in')
     await asked()
-    expect(at.grant.asked).toHaveLength(1)
+    expect(at.grant.challenges).toHaveLength(1)
     await at.captcha.solve(at.page)
     expect(await answer()).toBe('accepted')
-    expect(at.grant.asked).toHaveLength(2)
+    expect(at.grant.challenges).toHaveLength(2)
   })
 
   test('a solve that is denied lets the page go on with the token of its own', async () => {
@@ -76,7 +76,7 @@ describe('react-google-recaptcha-v3', () => {
       await eventually(async () => (await at.page.locator('.grecaptcha-badge').count()) === 0)
       await press('Form')
     }
-    expect(at.grant.asked).toHaveLength(2)
+    expect(at.grant.challenges).toHaveLength(2)
   })
 
   test('in Strict Mode, which loads the vendor’s script twice', async () => {
@@ -84,7 +84,7 @@ describe('react-google-recaptcha-v3', () => {
     await press('Sign in')
     await asked()
     await at.captcha.solve(at.page)
-    expect(at.grant.asked).toHaveLength(1)
+    expect(at.grant.challenges).toHaveLength(1)
     expect(await answer()).toBe('accepted')
     expect(scores().at(-1)).toBe(0.9)
   })

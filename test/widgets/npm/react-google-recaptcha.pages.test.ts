@@ -22,8 +22,8 @@ describe('react-google-recaptcha', () => {
     await dues(1)
     const { solved } = await at.captcha.solve(at.page)
     const apiHost = 'net' in query ? 'recaptcha.net' : undefined
-    expect(at.grant.asked).toMatchObject([{ variant, sitekey: at.sitekey, pageUrl: at.page.url() }])
-    expect(at.grant.asked[0]?.apiHost).toBe(apiHost)
+    expect(at.grant.challenges).toMatchObject([{ variant, sitekey: at.sitekey, pageUrl: at.page.url() }])
+    expect(at.grant.challenges[0]?.apiHost).toBe(apiHost)
     expect(await told()).toEqual([['change', 0, solved[0]?.solution.token]])
     expect(await signIn()).toBe('accepted')
   })
@@ -42,17 +42,17 @@ describe('react-google-recaptcha', () => {
     await dues(1)
     await at.captcha.solve(at.page)
     expect(await answer()).toBe('accepted')
-    expect(at.grant.asked).toHaveLength(2)
+    expect(at.grant.challenges).toHaveLength(2)
   })
 
   test('a token that is too old is taken back, by onExpired, and another one is solved for', async () => {
     await start('app', { by: 'ref', expired: '' }, { renewals: 1 })
     await dues(1)
-    at.grant.livesMs = 100
+    at.grant.tokenTtlMs = 100
     await at.captcha.solve(at.page)
     await toldOf('expired')
     expect(await signIn()).toBe('refused')
-    at.grant.livesMs = 120_000
+    at.grant.tokenTtlMs = 120_000
     await dues(1)
     await at.captcha.solve(at.page)
     expect(await signIn()).toBe('accepted')
@@ -61,7 +61,7 @@ describe('react-google-recaptcha', () => {
   test('without onExpired, onChange is told that there is none any more', async () => {
     await start('app')
     await dues(1)
-    at.grant.livesMs = 100
+    at.grant.tokenTtlMs = 100
     await at.captcha.solve(at.page)
     await at.page.waitForFunction('told.length === 2')
     expect((await told())[1]).toEqual(['change', 0, null])

@@ -17,7 +17,7 @@ describe('@marsidev/react-turnstile', () => {
     await start('app', { by })
     await dues(1)
     const { solved } = await at.captcha.solve(at.page)
-    expect(at.grant.asked).toMatchObject([
+    expect(at.grant.challenges).toMatchObject([
       { family: 'turnstile', sitekey: at.sitekey, action: 'login', cData: 'order-0' },
     ])
     expect(await told()).toEqual([['success', 0, solved[0]?.solution.token]])
@@ -30,7 +30,7 @@ describe('@marsidev/react-turnstile', () => {
     await toldOf('success')
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'answered' }], cost: 0 })
     expect(await signIn()).toBe('accepted')
-    expect(at.grant.asked).toEqual([])
+    expect(at.grant.challenges).toEqual([])
   })
 
   test('the widget renews by itself what it has passed, for nothing', async () => {
@@ -58,10 +58,10 @@ describe('@marsidev/react-turnstile', () => {
   test('a token that is too old is taken back, and another one is solved for', async () => {
     await start('app', { by: 'ref' }, { renewals: 1 })
     await dues(1)
-    at.grant.livesMs = 100
+    at.grant.tokenTtlMs = 100
     await at.captcha.solve(at.page)
     await toldOf('expire')
-    at.grant.livesMs = 300_000
+    at.grant.tokenTtlMs = 300_000
     await dues(1)
     await at.captcha.solve(at.page)
     expect(await signIn()).toBe('accepted')
