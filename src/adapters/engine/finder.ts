@@ -53,7 +53,7 @@ export function toFound({ widgets, unknown, omitted, pageLoad }: PageScan): Foun
   const list = widgets.map(({ challenge }) => challenge)
   return Object.defineProperties(list, {
     unknown: { value: unknown },
-    leftOut: { value: omitted },
+    omitted: { value: omitted },
     pageLoad: { value: pageLoad },
   }) as unknown as Found
 }
