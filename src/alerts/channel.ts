@@ -15,7 +15,7 @@ export interface Alert {
 }
 
 /** What a guard hands to a channel along with an alert. */
-export interface Delivery {
+export interface DeliveryContext {
   readonly clock: Clock
   /** Aborted when the guard closes and waits no longer. */
   readonly signal: AbortSignal
@@ -36,20 +36,20 @@ export interface AlertChannel {
    * Delivers one alert, once.
    * @throws DeliveryError when it was not delivered, or nobody knows
    */
-  deliver(alert: Alert, delivery: Delivery): Promise<void>
+  deliver(alert: Alert, delivery: DeliveryContext): Promise<void>
 }
 
 /** An alert was not delivered. Its message may be shown: it holds no address that lets anybody in. */
 export class DeliveryError extends Error {
   /** Whether another try may succeed. */
-  readonly again: boolean
+  readonly retryable: boolean
   /** How long to wait before that, where the other side says so. */
   readonly retryAfterMs: number | undefined
 
   constructor(message: string, again: boolean, retryAfterMs?: number) {
     super(message)
     this.name = 'DeliveryError'
-    this.again = again
+    this.retryable = again
     this.retryAfterMs = retryAfterMs
   }
 }

@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import { CommandError, commandName, isWord, runCommand } from '../base/command.js'
+import { CommandError, commandName, isArgument, runCommand } from '../base/command.js'
 import { messageOf } from '../base/errors.js'
 import { type Duration, formatMs } from '../policy/duration.js'
 import { check, duration } from '../policy/schema.js'
 import { type AlertChannel, DeliveryError } from './channel.js'
 import { alertJson } from './payload.js'
-import { markOf } from './secret-source.js'
+import { fingerprintOf } from './secret-source.js'
 
 /** What a `commandAlerts` runs. */
 export interface CommandAlertsOptions {
@@ -19,7 +19,7 @@ export interface CommandAlertsOptions {
   readonly timeout?: Duration | undefined
 }
 
-const word = z.string().refine(isWord, 'must not hold a zero byte')
+const word = z.string().refine(isArgument, 'must not hold a zero byte')
 const shape = z.strictObject({
   command: z
     .array(word, { error: "expected a list such as ['notify-send', 'solveguard']" })
@@ -31,7 +31,7 @@ const shape = z.strictObject({
   timeout: duration.refine((ms) => ms >= 100 && ms <= 60_000, 'expected 100ms to 60s').optional(),
 })
 
-const LARGEST_OUTPUT_BYTES = 64 * 1024
+const MAX_OUTPUT_BYTES = 64 * 1024
 
 /**
  * Runs a command for each alert, without a shell, with the alert as JSON on its standard input. It is run once: one that fails has failed, and
@@ -43,16 +43,16 @@ const LARGEST_OUTPUT_BYTES = 64 * 1024
  */
 export function commandAlerts(options: CommandAlertsOptions): AlertChannel {
   const { command, env, cwd, timeout: timeoutMs = 10_000 } = check(shape, options, 'commandAlerts')
-  const [program = '', ...words] = command
+  const [program = '', ...args] = command
   const place = commandName(program)
   return {
     kind: 'command',
     place,
-    id: `command-${markOf([...command, cwd ?? ''])}`,
+    id: `command-${fingerprintOf([...command, cwd ?? ''])}`,
     async deliver(alert, { signal }) {
-      const bounds = { timeoutMs, largestOutputBytes: LARGEST_OUTPUT_BYTES, signal }
+      const bounds = { timeoutMs, maxOutputBytes: MAX_OUTPUT_BYTES, signal }
       try {
-        await runCommand({ program, words, env, cwd, ...bounds, input: `${alertJson(alert)}\n` })
+        await runCommand({ program, args, env, cwd, ...bounds, input: `${alertJson(alert)}\n` })
       } catch (error) {
         const late = error instanceof CommandError && error.reason === 'timeout' ? ` (${formatMs(timeoutMs)})` : ''
         // Whether it has told anybody before it failed, nobody knows: told again by it would be told ever again.

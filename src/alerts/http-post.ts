@@ -4,8 +4,8 @@ import { checkPostUrl, type PostResult, post } from '../egress/post.js'
 import { parseProxy } from '../egress/proxy.js'
 import { TransportError } from '../egress/transport.js'
 import type { Secret } from '../secrets/secret.js'
-import { type Delivery, DeliveryError } from './channel.js'
-import { type Held, hold, type SecretSource } from './secret-source.js'
+import { type DeliveryContext, DeliveryError } from './channel.js'
+import { type ResolvedSecret, resolveSecret, type SecretSource } from './secret-source.js'
 
 /** What every channel takes that posts to an address. */
 export interface HttpPostOptions {
@@ -20,11 +20,11 @@ export interface HttpPostOptions {
   readonly proxy?: string | undefined
 }
 
-const given = z.custom<SecretSource>((value) => value !== undefined && value !== null, {
+const secretSourceShape = z.custom<SecretSource>((value) => value !== undefined && value !== null, {
   error: 'expected an https: address, or a secret provider that has one',
 })
-export const postingShape = {
-  url: given,
+export const httpPostShape = {
+  url: secretSourceShape,
   ca: z.union([z.string(), z.array(z.string())]).optional(),
   proxy: z.string().optional(),
 }
@@ -32,16 +32,16 @@ export const postingShape = {
 const TIMEOUT_MS = 15_000
 
 /** An address that a channel posts to. */
-export class Address {
-  readonly held: Held
+export class PostTarget {
+  readonly url: ResolvedSecret
   /** Its host; or where it is kept, until it was fetched. */
   readonly place: string
   readonly #options: HttpPostOptions
 
   /** @throws SolveguardError `CONFIG_INVALID`, which names the option */
   constructor(channel: string, options: HttpPostOptions) {
-    this.held = hold(options.url, `${channel}: url`)
-    this.place = this.held.now ? checkPostUrl(this.held.now, `${channel}: url`) : 'the address from its secrets store'
+    this.url = resolveSecret(options.url, `${channel}: url`)
+    this.place = this.url.value ? checkPostUrl(this.url.value, `${channel}: url`) : 'the address from its secrets store'
     if (options.proxy !== undefined) parseProxy(options.proxy, `${channel}: proxy`)
     this.#options = options
   }
@@ -49,11 +49,11 @@ export class Address {
   /** Posts once. @throws DeliveryError */
   async post(
     body: string,
-    { clock, signal }: Delivery,
+    { clock, signal }: DeliveryContext,
     signed?: { readonly id: string; readonly secrets: readonly Secret[] },
   ): Promise<void> {
     const { ca, proxy } = this.#options
-    const [url] = await fetched(this.held, signal)
+    const [url] = await fetchSecrets(this.url, signal)
     let reply: PostResult
     try {
       reply = await post({ url, body, signed, ca, proxy, clock, signal, timeoutMs: TIMEOUT_MS })
@@ -69,7 +69,7 @@ export class Address {
 }
 
 /** What is held, for now. @throws DeliveryError where its store does not give it */
-export async function fetched(held: Held, signal: AbortSignal): Promise<readonly [Secret, ...Secret[]]> {
+export async function fetchSecrets(held: ResolvedSecret, signal: AbortSignal): Promise<readonly [Secret, ...Secret[]]> {
   try {
     return await held.get(signal)
   } catch (error) {

@@ -1,5 +1,5 @@
 /** Where alerts go: `solveguard/alerts`. A new channel is one new file and a line here. */
-export { type Alert, type AlertChannel, type Delivery, DeliveryError } from './channel.js'
+export { type Alert, type AlertChannel, type DeliveryContext, DeliveryError } from './channel.js'
 export { type CommandAlertsOptions, commandAlerts } from './command.js'
 export type { HttpPostOptions } from './http-post.js'
 export type { SecretSource } from './secret-source.js'

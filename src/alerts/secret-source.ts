@@ -9,19 +9,19 @@ import { Secret } from '../secrets/secret.js'
 export type SecretSource = string | Secret | SecretProvider
 
 /** The same, ready to be asked for. */
-export interface Held {
+export interface ResolvedSecret {
   /** Names it without giving it away; the same in every process. */
-  readonly mark: string
+  readonly fingerprint: string
   /** The secret at hand, where it need not be fetched. */
-  readonly now: Secret | undefined
+  readonly value: Secret | undefined
   /** The one in use, and the one before where its store has that. */
   get(signal: AbortSignal): Promise<readonly [Secret, ...Secret[]]>
 }
 
 /** @throws SolveguardError `CONFIG_INVALID`, which names the field */
-export function hold(given: SecretSource, field: string): Held {
+export function resolveSecret(given: SecretSource, field: string): ResolvedSecret {
   const secret = typeof given === 'string' && given !== '' ? new Secret(given) : given
-  if (secret instanceof Secret) return { mark: secret.fingerprint, now: secret, get: async () => [secret] }
+  if (secret instanceof Secret) return { fingerprint: secret.fingerprint, value: secret, get: async () => [secret] }
   if (typeof (secret as Partial<SecretProvider> | null)?.fetch !== 'function') {
     throw new SolveguardError(
       'CONFIG_INVALID',
@@ -31,8 +31,8 @@ export function hold(given: SecretSource, field: string): Held {
   const provider = secret as SecretProvider
   const cache = createSecretCache(provider, { clock: systemClock })
   return {
-    mark: markOf([provider.kind, provider.place]),
-    now: undefined,
+    fingerprint: fingerprintOf([provider.kind, provider.place]),
+    value: undefined,
     async get(signal) {
       const { current, previous } = await cache.get(signal)
       return previous ? [current.value, previous.value] : [current.value]
@@ -41,6 +41,6 @@ export function hold(given: SecretSource, field: string): Held {
 }
 
 /** A short name for what is made of these words. */
-export function markOf(words: readonly string[]): string {
+export function fingerprintOf(words: readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(words)).digest('hex').slice(0, 16)
 }

@@ -2,16 +2,16 @@ import { z } from 'zod'
 import { CODES, docsOf } from '../base/errors.js'
 import { check } from '../policy/schema.js'
 import type { Alert, AlertChannel } from './channel.js'
-import { Address, type HttpPostOptions, postingShape } from './http-post.js'
-import { markOf } from './secret-source.js'
+import { type HttpPostOptions, httpPostShape, PostTarget } from './http-post.js'
+import { fingerprintOf } from './secret-source.js'
 
 /** Where a `slackAlerts` posts to: an incoming webhook's address. */
 export type SlackAlertsOptions = HttpPostOptions
 
-const shape = z.strictObject(postingShape)
+const shape = z.strictObject(httpPostShape)
 
 /** The most that a section may hold (docs.slack.dev, Block Kit). */
-const LONGEST_SECTION = 3_000
+const MAX_SECTION_LENGTH = 3_000
 
 /**
  * Posts each alert to an incoming webhook of Slack's, or of Mattermost's, which takes the same.
@@ -22,11 +22,11 @@ const LONGEST_SECTION = 3_000
  */
 export function slackAlerts(options: SlackAlertsOptions): AlertChannel {
   check(shape, options, 'slackAlerts')
-  const address = new Address('slackAlerts', options)
+  const address = new PostTarget('slackAlerts', options)
   return {
     kind: 'slack',
     place: address.place,
-    id: `slack-${markOf([address.held.mark])}`,
+    id: `slack-${fingerprintOf([address.url.fingerprint])}`,
     deliver: (alert, delivery) => address.post(slackJson(alert), delivery),
   }
 }
@@ -37,7 +37,7 @@ function slackJson({ code, guard, message, at }: Alert): string {
   const remedy = escaped(CODES[code].remedy)
   const section = (text: string) => ({
     type: 'section',
-    text: { type: 'mrkdwn', text: text.slice(0, LONGEST_SECTION) },
+    text: { type: 'mrkdwn', text: text.slice(0, MAX_SECTION_LENGTH) },
   })
   return JSON.stringify({
     // What notifications show, and all that Mattermost shows.

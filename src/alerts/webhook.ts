@@ -3,9 +3,9 @@ import type { SolveguardError } from '../base/errors.js'
 import { checkSigningSecret } from '../egress/sign.js'
 import { check } from '../policy/schema.js'
 import { type AlertChannel, DeliveryError } from './channel.js'
-import { Address, fetched, type HttpPostOptions, postingShape } from './http-post.js'
+import { fetchSecrets, type HttpPostOptions, httpPostShape, PostTarget } from './http-post.js'
 import { alertJson } from './payload.js'
-import { hold, markOf, type SecretSource } from './secret-source.js'
+import { fingerprintOf, resolveSecret, type SecretSource } from './secret-source.js'
 
 /** Where a `webhookAlerts` posts to, and what it signs with. */
 export interface WebhookAlertsOptions extends HttpPostOptions {
@@ -17,7 +17,7 @@ export interface WebhookAlertsOptions extends HttpPostOptions {
 }
 
 const EXPECTED_SECRET = 'expected a secret that begins with whsec_, or a secret provider that has one'
-const shape = z.strictObject({ ...postingShape, secret: postingShape.url.refine(Boolean, EXPECTED_SECRET) })
+const shape = z.strictObject({ ...httpPostShape, secret: httpPostShape.url.refine(Boolean, EXPECTED_SECRET) })
 
 /**
  * Posts each alert as JSON, signed as the Standard Webhooks specification says (standardwebhooks.com): `webhook-id`, which stays the same at
@@ -29,15 +29,15 @@ const shape = z.strictObject({ ...postingShape, secret: postingShape.url.refine(
  */
 export function webhookAlerts(options: WebhookAlertsOptions): AlertChannel {
   check(shape, options, 'webhookAlerts')
-  const address = new Address('webhookAlerts', options)
-  const key = hold(options.secret, 'webhookAlerts: secret')
-  if (key.now) checkSigningSecret(key.now, 'webhookAlerts: secret')
+  const address = new PostTarget('webhookAlerts', options)
+  const key = resolveSecret(options.secret, 'webhookAlerts: secret')
+  if (key.value) checkSigningSecret(key.value, 'webhookAlerts: secret')
   return {
     kind: 'webhook',
     place: address.place,
-    id: `webhook-${markOf([address.held.mark])}`,
+    id: `webhook-${fingerprintOf([address.url.fingerprint])}`,
     async deliver(alert, delivery) {
-      const secrets = await fetched(key, delivery.signal)
+      const secrets = await fetchSecrets(key, delivery.signal)
       try {
         for (const secret of secrets) checkSigningSecret(secret, 'webhookAlerts: secret')
       } catch (error) {

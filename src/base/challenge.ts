@@ -92,7 +92,7 @@ export interface Challenge {
 }
 
 /** Where a picture stands: what it is judged by. */
-interface ShownIn {
+interface PictureContext {
   /** As a `Challenge` has it. */
   readonly pageUrl: string
   readonly frameUrl?: string | undefined
@@ -124,7 +124,7 @@ export interface TextHints {
  * @example
  * const { token } = await guard.solve({ family: 'image', variant: 'text', pageUrl, image: await readFile('captcha.png'), numeric: 1 })
  */
-export interface ImageChallenge extends ShownIn, TextHints {
+export interface ImageChallenge extends PictureContext, TextHints {
   readonly family: 'image'
   readonly variant: 'text'
   /** A PNG, JPEG or GIF of 100 bytes to 1 MiB. */
@@ -132,7 +132,7 @@ export interface ImageChallenge extends ShownIn, TextHints {
 }
 
 /** Nine pictures in reading order, and which of them are meant. The answer is a JSON list of cells from 1, such as `[1,4,7]`. */
-export interface GridChallenge extends ShownIn {
+export interface GridChallenge extends PictureContext {
   readonly family: 'bls'
   readonly variant: 'grid'
   /** Each a PNG, JPEG or GIF of 100 bytes to 256 KiB. */

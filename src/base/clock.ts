@@ -13,14 +13,14 @@ export interface Clock {
   after(ms: number, callback: () => void, keepAlive?: boolean): () => void
 }
 
-const LONGEST_TIMER_MS = 2 ** 31 - 1
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** The machine's own clock. */
 export const systemClock: Clock = {
   now: Date.now,
   monotonic: () => performance.now(),
   after(ms, callback, keepAlive = true) {
-    const timer = setTimeout(callback, Math.min(Math.max(ms, 0), LONGEST_TIMER_MS))
+    const timer = setTimeout(callback, Math.min(Math.max(ms, 0), MAX_TIMER_MS))
     if (!keepAlive) timer.unref()
     return () => clearTimeout(timer)
   },

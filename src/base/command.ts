@@ -9,18 +9,18 @@ const INHERITED = [
 ]
 
 /** What may be said of a command of a user's own, and its words: none with a zero byte. */
-export const isWord = (word: unknown): word is string => typeof word === 'string' && !word.includes('\0')
+export const isArgument = (word: unknown): word is string => typeof word === 'string' && !word.includes('\0')
 
 /** A command of the user's own, and its bounds. */
 export interface Command {
   readonly program: string
-  readonly words: readonly string[]
+  readonly args: readonly string[]
   /** Variables beside the few that any command needs. It inherits no others. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
   readonly cwd?: string | undefined
   readonly timeoutMs: number
   /** The most of what it prints that is kept; more ends it. */
-  readonly largestOutputBytes: number
+  readonly maxOutputBytes: number
   readonly signal?: AbortSignal | undefined
   /** What it reads on standard input. Default: nothing. */
   readonly input?: string | undefined
@@ -49,7 +49,7 @@ export function commandName(program: string): string {
  * @throws CommandError
  */
 export function runCommand(command: Command): Promise<string> {
-  const { program, words, env = {}, cwd, timeoutMs, largestOutputBytes, signal, input } = command
+  const { program, args, env = {}, cwd, timeoutMs, maxOutputBytes, signal, input } = command
   return new Promise((resolve, reject) => {
     const fail = (reason: CommandError['reason'], problem: string): void => {
       end()
@@ -57,7 +57,7 @@ export function runCommand(command: Command): Promise<string> {
     }
     // A group of its own, so that what it has started ends with it; and no terminal, at which it could wait for a password.
     const detached = process.platform !== 'win32'
-    const child = spawn(program, words, {
+    const child = spawn(program, args, {
       env: environment(env),
       cwd,
       detached,
@@ -85,7 +85,7 @@ export function runCommand(command: Command): Promise<string> {
     child.stdout?.on('data', (chunk: Buffer) => {
       size += chunk.length
       chunks.push(chunk)
-      if (size > largestOutputBytes) fail('too-much', `it printed more than ${largestOutputBytes / 1024} KiB`)
+      if (size > maxOutputBytes) fail('too-much', `it printed more than ${maxOutputBytes / 1024} KiB`)
     })
     child.on('error', (error: NodeJS.ErrnoException) => {
       const known = error.code === 'ENOENT' ? 'there is no such program (or folder to run it in)' : (error.code ?? '')

@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net'
 
 /** Networks that mean another machine, or none, to somebody elsewhere (RFC 6890). */
-const ELSEWHERE = new BlockList()
+const NON_PUBLIC = new BlockList()
 for (const [network, bits] of [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -12,7 +12,7 @@ for (const [network, bits] of [
   ['192.168.0.0', 16],
   ['224.0.0.0', 3],
 ] as const) {
-  ELSEWHERE.addSubnet(network, bits, 'ipv4')
+  NON_PUBLIC.addSubnet(network, bits, 'ipv4')
 }
 for (const [network, bits] of [
   ['::', 127],
@@ -20,7 +20,7 @@ for (const [network, bits] of [
   ['fe80::', 10],
   ['ff00::', 8],
 ] as const) {
-  ELSEWHERE.addSubnet(network, bits, 'ipv6')
+  NON_PUBLIC.addSubnet(network, bits, 'ipv6')
 }
 
 /** Names of which nobody outside knows (RFC 6761, 6762, 8375, and `.internal`, which ICANN keeps for that). */
@@ -35,7 +35,7 @@ const LOCAL_NAME = /(?:^|\.)(?:localhost|local|internal|lan|home\.arpa|test)$/i
 export function isPublicHost(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, '')
   const version = isIP(bare)
-  if (version !== 0) return !ELSEWHERE.check(bare, version === 6 ? 'ipv6' : 'ipv4')
+  if (version !== 0) return !NON_PUBLIC.check(bare, version === 6 ? 'ipv6' : 'ipv4')
   return bare.includes('.') && !LOCAL_NAME.test(bare)
 }
 

@@ -34,7 +34,7 @@ export function withTimeout<T>(work: Promise<T>, options: TimeoutOptions): Promi
     let settled = false
     let cancelTimer: (() => void) | undefined
     /** Whether this is the first outcome. It is recorded before the caller's code runs, which may settle the work. */
-    const isFirst = (): boolean => {
+    const settleOnce = (): boolean => {
       if (settled) return false
       settled = true
       cancelTimer?.()
@@ -42,14 +42,14 @@ export function withTimeout<T>(work: Promise<T>, options: TimeoutOptions): Promi
       return true
     }
     const onAbort = (): void => {
-      if (isFirst()) reject(abortError ? abortError() : signal?.reason)
+      if (settleOnce()) reject(abortError ? abortError() : signal?.reason)
     }
     work.then(
       (value) => {
-        if (isFirst()) resolve(value)
+        if (settleOnce()) resolve(value)
       },
       (reason) => {
-        if (isFirst()) reject(reason)
+        if (settleOnce()) reject(reason)
       },
     )
     if (signal?.aborted) return onAbort()
@@ -57,7 +57,7 @@ export function withTimeout<T>(work: Promise<T>, options: TimeoutOptions): Promi
     cancelTimer = clock.after(
       ms,
       () => {
-        if (isFirst()) reject(error())
+        if (settleOnce()) reject(error())
       },
       keepAlive,
     )

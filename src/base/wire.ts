@@ -14,7 +14,7 @@ export interface Call {
   /** The name of the field that the credential goes into, at the top of the body. */
   readonly keyField: string
   /** What else in the fields must be shown to nobody, as it stands there: a proxy's password. */
-  readonly hidden?: readonly string[] | undefined
+  readonly sensitive?: readonly string[] | undefined
 }
 
 /** What came back. The body is bounded text; nothing else of it has been checked. */

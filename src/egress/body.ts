@@ -21,7 +21,7 @@ export function encodeBody(call: Call, secret: Secret): string {
 }
 
 /** The body of a call as it may be shown: with a mark in the place of the key, and without what else is secret. */
-export function shownBody(call: Call, secret: Secret): string {
+export function maskedBody(call: Call, secret: Secret): string {
   return encode({ ...call, fields: maskFields(call.fields) }, secret.toString())
 }
 

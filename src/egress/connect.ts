@@ -1,6 +1,6 @@
 import { Socket } from 'node:net'
 import { buildConnector, Client } from 'undici'
-import { CONNECT_TIMEOUT_MS, ConnectError, codeOf, type Pending, type RouteOptions } from './connection.js'
+import { CONNECT_TIMEOUT_MS, ConnectError, codeOf, type PendingConnections, type RouteOptions } from './connection.js'
 import type { HttpProxyAddress, ProxyAddress } from './proxy.js'
 import { openSocksTunnel } from './socks.js'
 
@@ -39,17 +39,21 @@ function tlsOptions(options: RouteOptions) {
   }
 }
 
-function direct(options: RouteOptions, pending: Pending): buildConnector.connector {
+function direct(options: RouteOptions, pending: PendingConnections): buildConnector.connector {
   const connect = buildConnector({ ...tlsOptions(options), autoSelectFamily: true })
   return (to, callback) => {
-    watch(pending, connect, { ...to, localAddress: options.localAddress ?? null }, (error, socket) => {
-      if (error) callback(noConnection(options.origin, error), null)
+    trackPending(pending, connect, { ...to, localAddress: options.localAddress ?? null }, (error, socket) => {
+      if (error) callback(connectError(options.origin, error), null)
       else callback(null, socket)
     })
   }
 }
 
-function throughProxy(options: RouteOptions, proxy: ProxyAddress, pending: Pending): buildConnector.connector {
+function throughProxy(
+  options: RouteOptions,
+  proxy: ProxyAddress,
+  pending: PendingConnections,
+): buildConnector.connector {
   const secure = buildConnector(tlsOptions(options))
   return (to, callback) => {
     const opening =
@@ -57,10 +61,10 @@ function throughProxy(options: RouteOptions, proxy: ProxyAddress, pending: Pendi
     opening.then(
       (tunnel) => {
         if (to.protocol !== 'https:') return callback(null, tunnel)
-        watch(pending, secure, { ...to, httpSocket: tunnel }, (error, socket) => {
+        trackPending(pending, secure, { ...to, httpSocket: tunnel }, (error, socket) => {
           if (!error) return callback(null, socket)
           tunnel.destroy()
-          callback(noConnection(`${options.origin} through ${proxy.origin}`, error), null)
+          callback(connectError(`${options.origin} through ${proxy.origin}`, error), null)
         })
       },
       (error: Error) => callback(error, null),
@@ -68,12 +72,16 @@ function throughProxy(options: RouteOptions, proxy: ProxyAddress, pending: Pendi
   }
 }
 
-async function openTunnel(options: RouteOptions, proxy: HttpProxyAddress, pending: Pending): Promise<Socket> {
+async function openTunnel(
+  options: RouteOptions,
+  proxy: HttpProxyAddress,
+  pending: PendingConnections,
+): Promise<Socket> {
   const toProxy = buildConnector({ ...tlsOptions(options), autoSelectFamily: true })
   const client = new Client(proxy.origin, {
     // undici would take the name to expect in the proxy's certificate from the host header, which is the service's.
     connect: (to, callback) =>
-      watch(pending, toProxy, { ...to, servername: '', localAddress: options.localAddress ?? null }, callback),
+      trackPending(pending, toProxy, { ...to, servername: '', localAddress: options.localAddress ?? null }, callback),
     headersTimeout: CONNECT_TIMEOUT_MS,
   })
   pending.add(client)
@@ -110,8 +118,8 @@ function refusal(options: RouteOptions, proxy: HttpProxyAddress, status: number)
   return `The proxy ${proxy.origin} refused a connection to ${options.authority} (${status}): ${remedy}.`
 }
 
-function watch(
-  pending: Pending,
+function trackPending(
+  pending: PendingConnections,
   connect: buildConnector.connector,
   to: buildConnector.Options,
   callback: buildConnector.Callback,
@@ -124,7 +132,7 @@ function watch(
   if (socket instanceof Socket) pending.add(socket)
 }
 
-function noConnection(where: string, error: Error): ConnectError {
+function connectError(where: string, error: Error): ConnectError {
   const code = codeOf(error)
   if (code === 'UND_ERR_CONNECT_TIMEOUT') {
     return new ConnectError('timeout', `No connection to ${where} within ${CONNECT_TIMEOUT_MS / 1000} s.`)

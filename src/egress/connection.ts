@@ -25,7 +25,7 @@ export interface RouteOptions {
 }
 
 /** Connections that are still coming up. */
-export type Pending = Set<{ destroy(): unknown }>
+export type PendingConnections = Set<{ destroy(): unknown }>
 
 /** An error's code, or else its kind: never its message, which may hold anything. */
 export function codeOf(error: unknown): string {

@@ -5,13 +5,13 @@ import { SolveguardError } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
 import { VERSION } from '../base/version.js'
 import type { Reply } from '../base/wire.js'
-import { checkPath, encodeBody, shownBody } from './body.js'
+import { checkPath, encodeBody, maskedBody } from './body.js'
 import { openRoute } from './connect.js'
 import { exchange } from './exchange.js'
-import { logged, type Seen, type WireLog } from './har.js'
+import { type ExchangeTrace, type WireLog, withWireLog } from './har.js'
 import { maskReply } from './har-masks.js'
 import { type ExpectedAddress, IpCheck } from './ip-check.js'
-import { maskOf, withoutKey } from './key-mask.js'
+import { keyMask, maskKeyInReply } from './key-mask.js'
 import { parseProxy } from './proxy.js'
 import { type Purpose, type Transport, TransportError } from './transport.js'
 
@@ -19,7 +19,7 @@ import { type Purpose, type Transport, TransportError } from './transport.js'
 export const USER_AGENT = `solveguard/${VERSION}`
 
 const DEFAULT_TIMEOUT_MS = 30_000
-const MOST_CONNECTIONS = 128
+const MAX_CONNECTIONS = 128
 
 export interface TransportOptions {
   /** Where the service is: the only host that is ever asked for. `https:`, or `http:` on a loopback address. */
@@ -54,7 +54,7 @@ export function createTransport(options: TransportOptions): Transport {
     throw new SolveguardError('CONFIG_INVALID', 'localAddress must be an IP address of this machine.')
   }
   const clock = options.clock ?? systemClock
-  const way = openRoute({
+  const egressRoute = openRoute({
     origin: service.origin,
     authority: service.authority,
     proxy,
@@ -65,12 +65,12 @@ export function createTransport(options: TransportOptions): Transport {
   const addresses = new Set<string>()
   const pool = new Pool(service.origin, {
     connect: (to, callback) =>
-      way.connect(to, (...made) => {
+      egressRoute.connect(to, (...made) => {
         const address = proxy ? undefined : made[1]?.remoteAddress
         if (address !== undefined) addresses.add(address)
         callback(...made)
       }),
-    connections: MOST_CONNECTIONS,
+    connections: MAX_CONNECTIONS,
     pipelining: 1,
     allowH2: false,
     // One timer for the whole exchange (exchange.ts) stands for these two.
@@ -94,34 +94,34 @@ export function createTransport(options: TransportOptions): Transport {
 
     async send(call, secret, options = {}): Promise<Reply> {
       const { signal, timeoutMs = DEFAULT_TIMEOUT_MS, purpose } = options
-      const { mayAnswer = () => purpose !== 'report' && purpose !== 'balance' } = options
+      const { mayHoldAnswer: mayAnswer = () => purpose !== 'report' && purpose !== 'balance' } = options
       checkPath(call.path)
       if (closed) throw new TransportError('aborted', 'no', `The transport to ${service.origin} is closed.`)
       if (signal?.aborted) throw new TransportError('aborted', 'no', `The call to ${service.origin} was aborted.`)
       const path = service.prefix + call.path
       const body = encodeBody(call, secret)
-      const send = async (seen?: Seen): Promise<Reply> => {
+      const send = async (trace?: ExchangeTrace): Promise<Reply> => {
         const request = { method: 'POST', path, headers: headers[call.encoding], body } as const
-        return withoutKey(
-          await exchange(pool, request, { clock, timeoutMs, signal, service: service.origin, seen }),
+        return maskKeyInReply(
+          await exchange(pool, request, { clock, timeoutMs, signal, service: service.origin, trace }),
           secret,
         )
       }
       if (!log) return send()
-      const mask = maskOf(secret, call.hidden)
-      return logged(
+      const mask = keyMask(secret, call.sensitive)
+      return withWireLog(
         log,
         clock,
         {
           method: 'POST',
           url: service.origin + path,
           headers: { host: new URL(service.origin).host, ...headers[call.encoding] },
-          body: mask(shownBody(call, secret)),
+          body: mask(maskedBody(call, secret)),
           bodyBytes: Buffer.byteLength(body),
           comment: commentOf(purpose, proxy?.origin, check.address),
           serverAddress: () => (addresses.size === 1 ? [...addresses][0] : undefined),
           mask,
-          show: (reply) => mask(mayAnswer(reply) ? maskReply(reply.body) : reply.body),
+          maskReply: (reply) => mask(mayAnswer(reply) ? maskReply(reply.body) : reply.body),
         },
         send,
       )
@@ -129,7 +129,7 @@ export function createTransport(options: TransportOptions): Transport {
 
     close() {
       closed ??= pool.destroy()
-      way.abort()
+      egressRoute.abort()
       return closed
     },
   }

@@ -4,11 +4,11 @@ import { printable } from '../base/errors.js'
 import type { Reply } from '../base/wire.js'
 import { formatMs } from '../policy/duration.js'
 import { ConnectError, codeOf } from './connection.js'
-import type { Seen } from './har.js'
+import type { ExchangeTrace } from './har.js'
 import { TransportError } from './transport.js'
 
 /** The most of a body that is read. */
-const LARGEST_REPLY_BYTES = 1024 * 1024
+const MAX_REPLY_BYTES = 1024 * 1024
 
 export interface ExchangeOptions {
   readonly clock: Clock
@@ -17,7 +17,7 @@ export interface ExchangeOptions {
   /** How the service is called in messages. */
   readonly service: string
   /** Told what a wire log wants to know. */
-  readonly seen?: Seen | undefined
+  readonly trace?: ExchangeTrace | undefined
 }
 
 /**
@@ -27,7 +27,7 @@ export interface ExchangeOptions {
 export function exchange(
   pool: Dispatcher,
   request: Dispatcher.DispatchOptions,
-  { clock, timeoutMs, signal, service, seen }: ExchangeOptions,
+  { clock, timeoutMs, signal, service, trace }: ExchangeOptions,
 ): Promise<Reply> {
   return new Promise((resolve, reject) => {
     let controller: Dispatcher.DispatchController | undefined
@@ -62,24 +62,24 @@ export function exchange(
         // Given up while it waited for a connection: aborting here keeps it from being written.
         if (over) started.abort(new Error('given up'))
         else controller = started
-        if (seen) seen.sentAt ??= clock.monotonic()
+        if (trace) trace.sentAt ??= clock.monotonic()
       },
       onResponseStart(_, code, headers, statusText = '') {
         if (code < 200) return
-        if (seen)
-          Object.assign(seen, { answeredAt: clock.monotonic(), statusText: printable(statusText, 100), headers })
+        if (trace)
+          Object.assign(trace, { answeredAt: clock.monotonic(), statusText: printable(statusText, 100), headers })
         status = code
         contentType = printable(String(headers['content-type'] ?? ''), 100)
         const coding = String(headers['content-encoding'] ?? 'identity').toLowerCase()
         if (coding !== 'identity') {
           fail('cut-off', `The reply of ${service} is compressed (${printable(coding, 20)}), which was not asked for.`)
-        } else if (Number(headers['content-length'] ?? 0) > LARGEST_REPLY_BYTES) {
+        } else if (Number(headers['content-length'] ?? 0) > MAX_REPLY_BYTES) {
           tooLarge()
         }
       },
       onResponseData(_, chunk) {
         size += chunk.length
-        if (size > LARGEST_REPLY_BYTES) tooLarge()
+        if (size > MAX_REPLY_BYTES) tooLarge()
         else chunks.push(chunk)
       },
       onResponseEnd() {
@@ -94,7 +94,7 @@ export function exchange(
     })
 
     function tooLarge(): void {
-      fail('too-large', `The reply of ${service} is larger than ${LARGEST_REPLY_BYTES / 1024 / 1024} MiB.`)
+      fail('too-large', `The reply of ${service} is larger than ${MAX_REPLY_BYTES / 1024 / 1024} MiB.`)
     }
   })
 }

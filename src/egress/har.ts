@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.js'
 import type { Reply } from '../base/wire.js'
-import { maskHeader, shortened } from './har-masks.js'
+import { maskHeader, truncate } from './har-masks.js'
 
 /** One call and its reply, as HAR 1.2 has it. Times in milliseconds; -1 where nothing is known. */
 export interface HarEntry {
@@ -26,7 +26,7 @@ export interface WireLog {
 }
 
 /** What an exchange tells of itself besides its reply. Monotonic ms. */
-export interface Seen {
+export interface ExchangeTrace {
   sentAt?: number
   answeredAt?: number
   statusText?: string
@@ -34,7 +34,7 @@ export interface Seen {
 }
 
 /** A call as it may be written down: nothing secret is in it any more. */
-export interface ShownCall {
+export interface LoggedCall {
   readonly method: 'GET' | 'POST'
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
@@ -48,25 +48,25 @@ export interface ShownCall {
   /** Takes the key out of a header. */
   readonly mask: (text: string) => string
   /** The reply's body as it may be written down. */
-  readonly show: (reply: Reply) => string
+  readonly maskReply: (reply: Reply) => string
 }
 
 /** The most of a reply that is written down. */
-const LONGEST_TEXT = 65_536
+const MAX_TEXT_LENGTH = 65_536
 const VERSION = 'HTTP/1.1'
 
 /** Does the exchange, and writes it down, whatever comes of it. `exchange` fills in what it sees; its reply does not hold the key. */
-export async function logged(
+export async function withWireLog(
   log: WireLog,
   clock: Clock,
-  call: ShownCall,
-  exchange: (seen: Seen) => Promise<Reply>,
+  call: LoggedCall,
+  exchange: (trace: ExchangeTrace) => Promise<Reply>,
 ): Promise<Reply> {
-  const seen: Seen = {}
+  const trace: ExchangeTrace = {}
   const startedAt = clock.now()
   const from = clock.monotonic()
   const add = (response: object, error?: string): void => {
-    const timings = timingsOf(seen, from, clock.monotonic())
+    const timings = timingsOf(trace, from, clock.monotonic())
     const serverIPAddress = call.serverAddress()
     log.add({
       startedDateTime: new Date(startedAt).toISOString(),
@@ -81,22 +81,22 @@ export async function logged(
     })
   }
   try {
-    const reply = await exchange(seen)
+    const reply = await exchange(trace)
     add(
-      responseOf(seen, call, reply.status, {
-        ...content(call.show(reply), reply.contentType),
+      responseOf(trace, call, reply.status, {
+        ...content(call.maskReply(reply), reply.contentType),
         size: bytes(reply.body),
       }),
     )
     return reply
   } catch (error) {
     // A transport's messages are ours, and hold nothing secret.
-    add(responseOf(seen, call, 0, { ...content('', ''), size: 0 }), error instanceof Error ? error.message : 'failed')
+    add(responseOf(trace, call, 0, { ...content('', ''), size: 0 }), error instanceof Error ? error.message : 'failed')
     throw error
   }
 }
 
-function requestOf({ method, url, headers, body, bodyBytes }: ShownCall): object {
+function requestOf({ method, url, headers, body, bodyBytes }: LoggedCall): object {
   return {
     method,
     url,
@@ -111,8 +111,8 @@ function requestOf({ method, url, headers, body, bodyBytes }: ShownCall): object
 }
 
 function responseOf(
-  { statusText = '', headers = {} }: Seen,
-  { mask }: ShownCall,
+  { statusText = '', headers = {} }: ExchangeTrace,
+  { mask }: LoggedCall,
   status: number,
   content: object,
 ): object {
@@ -133,10 +133,10 @@ function responseOf(
 }
 
 function content(text: string, mimeType: string): object {
-  return { mimeType, text: shortened(text, LONGEST_TEXT) }
+  return { mimeType, text: truncate(text, MAX_TEXT_LENGTH) }
 }
 
-function timingsOf({ sentAt, answeredAt }: Seen, from: number, until: number): HarEntry['timings'] {
+function timingsOf({ sentAt, answeredAt }: ExchangeTrace, from: number, until: number): HarEntry['timings'] {
   const sent = sentAt ?? until
   const answered = answeredAt ?? until
   // Writing is not seen apart from waiting. Looking up, connecting and waiting for a free connection are all in `blocked`.

@@ -6,7 +6,7 @@ import type { Reply } from '../base/wire.js'
 import type { RouteOptions } from './connection.js'
 import { withEphemeralPool } from './ephemeral-pool.js'
 import { exchange } from './exchange.js'
-import { logged, type Seen, type WireLog } from './har.js'
+import { type ExchangeTrace, type WireLog, withWireLog } from './har.js'
 
 /** Which addresses our calls are to leave from, and who is asked. */
 export interface ExpectedAddress {
@@ -17,9 +17,9 @@ export interface ExpectedAddress {
 }
 
 /** How long an answer holds, when the next one is asked for ahead of that, and how long a bad one keeps us from asking again. */
-const HOLDS_MS = 3_600_000
-const AHEAD_MS = 300_000
-const AGAIN_MS = 30_000
+const VALID_MS = 3_600_000
+const REFRESH_AHEAD_MS = 300_000
+const RETRY_MS = 30_000
 const TIMEOUT_MS = 10_000
 
 /**
@@ -28,12 +28,12 @@ const TIMEOUT_MS = 10_000
  */
 export class IpCheck {
   readonly #expected: readonly (ExpectedAddress & { readonly list: BlockList })[]
-  readonly #way: Omit<RouteOptions, 'origin' | 'authority'>
+  readonly #route: Omit<RouteOptions, 'origin' | 'authority'>
   readonly #clock: Clock
   readonly #log: WireLog | undefined
-  #asking: Promise<void> | undefined
-  #askedAt = Number.NEGATIVE_INFINITY
-  #goodAt = Number.NEGATIVE_INFINITY
+  #inFlight: Promise<void> | undefined
+  #checkedAt = Number.NEGATIVE_INFINITY
+  #verifiedAt = Number.NEGATIVE_INFINITY
   #problem: DeniedError | undefined
   /** The address that was seen last. */
   address: string | undefined
@@ -45,8 +45,8 @@ export class IpCheck {
     log?: WireLog,
   ) {
     this.#log = log
-    this.#expected = expected.map((one) => ({ ...one, list: listOf(one.ranges) }))
-    this.#way = way
+    this.#expected = expected.map((one) => ({ ...one, list: blockListOf(one.ranges) }))
+    this.#route = way
     this.#clock = clock
   }
 
@@ -57,49 +57,49 @@ export class IpCheck {
   verify(): MaybePromise<void> {
     if (this.#expected.length === 0) return
     const now = this.#clock.monotonic()
-    const age = now - this.#goodAt
-    if (age < HOLDS_MS) {
-      if (age >= HOLDS_MS - AHEAD_MS && now - this.#askedAt >= AGAIN_MS) void this.#ask().catch(() => {})
+    const age = now - this.#verifiedAt
+    if (age < VALID_MS) {
+      if (age >= VALID_MS - REFRESH_AHEAD_MS && now - this.#checkedAt >= RETRY_MS) void this.#check().catch(() => {})
       return
     }
-    if (this.#problem && now - this.#askedAt < AGAIN_MS) throw this.#problem
-    return this.#ask()
+    if (this.#problem && now - this.#checkedAt < RETRY_MS) throw this.#problem
+    return this.#check()
   }
 
-  #ask(): Promise<void> {
-    this.#asking ??= this.#askAll().finally(() => {
-      this.#asking = undefined
+  #check(): Promise<void> {
+    this.#inFlight ??= this.#checkAll().finally(() => {
+      this.#inFlight = undefined
     })
-    return this.#asking
+    return this.#inFlight
   }
 
-  async #askAll(): Promise<void> {
-    this.#askedAt = this.#clock.monotonic()
+  async #checkAll(): Promise<void> {
+    this.#checkedAt = this.#clock.monotonic()
     try {
-      for (const one of this.#expected) await this.#askOne(one)
-      this.#goodAt = this.#clock.monotonic()
+      for (const one of this.#expected) await this.#checkOne(one)
+      this.#verifiedAt = this.#clock.monotonic()
       this.#problem = undefined
     } catch (error) {
       const problem = error instanceof DeniedError ? error : this.#unverified(messageOf(error))
       this.#problem = problem
       // Another address is a fact; that nobody answered is none, and what was known holds until its time is up.
-      if (problem.code === 'EGRESS_ADDRESS') this.#goodAt = Number.NEGATIVE_INFINITY
+      if (problem.code === 'EGRESS_ADDRESS') this.#verifiedAt = Number.NEGATIVE_INFINITY
       throw problem
     }
   }
 
-  async #askOne({ url, ranges, list }: ExpectedAddress & { readonly list: BlockList }): Promise<void> {
+  async #checkOne({ url, ranges, list }: ExpectedAddress & { readonly list: BlockList }): Promise<void> {
     const asked = new URL(url)
     const { origin, pathname, search } = asked
     const headers = { accept: 'text/plain, application/json', 'accept-encoding': 'identity' }
-    const { status, body } = await withEphemeralPool(asked, this.#way, (pool) => {
-      const ask = (seen?: Seen): Promise<Reply> =>
+    const { status, body } = await withEphemeralPool(asked, this.#route, (pool) => {
+      const ask = (trace?: ExchangeTrace): Promise<Reply> =>
         exchange(
           pool,
           { method: 'GET', path: pathname + search, headers },
-          { clock: this.#clock, timeoutMs: TIMEOUT_MS, signal: undefined, service: origin, seen },
+          { clock: this.#clock, timeoutMs: TIMEOUT_MS, signal: undefined, service: origin, trace },
         )
-      return this.#log ? this.#logged(this.#log, origin + pathname, headers, ask) : ask()
+      return this.#log ? this.#withWireLog(this.#log, origin + pathname, headers, ask) : ask()
     })
     const address = status === 200 ? addressIn(body) : undefined
     if (address === undefined) throw new Error(`${origin} answered with no address (HTTP ${status})`)
@@ -108,18 +108,18 @@ export class IpCheck {
     throw new DeniedError(
       'EGRESS_ADDRESS',
       `Our calls leave from ${address}, and policy.egress.expectIp has ${ranges.join(', ')}. Mend the way out, or name that address.`,
-      { retryAt: this.#again(), details: { address } },
+      { retryAt: this.#retryAt(), details: { address } },
     )
   }
 
-  #logged(
+  #withWireLog(
     log: WireLog,
     url: string,
     headers: Readonly<Record<string, string>>,
-    ask: (seen: Seen) => Promise<Reply>,
+    ask: (trace: ExchangeTrace) => Promise<Reply>,
   ): Promise<Reply> {
-    const { proxy } = this.#way
-    return logged(
+    const { proxy } = this.#route
+    return withWireLog(
       log,
       this.#clock,
       {
@@ -130,7 +130,7 @@ export class IpCheck {
         comment: `which address we leave from: ${proxy === undefined ? 'direct' : `by ${proxy.origin}`}`,
         serverAddress: () => undefined,
         mask: (text) => text,
-        show: ({ body }) => body,
+        maskReply: ({ body }) => body,
       },
       ask,
     )
@@ -140,21 +140,21 @@ export class IpCheck {
     return new DeniedError(
       'EGRESS_UNVERIFIED',
       `Which address our calls leave from could not be found out: ${why}. Nothing is sent until it is known.`,
-      { retryAt: this.#again() },
+      { retryAt: this.#retryAt() },
     )
   }
 
-  #again(): Date {
-    return new Date(this.#clock.now() + AGAIN_MS)
+  #retryAt(): Date {
+    return new Date(this.#clock.now() + RETRY_MS)
   }
 }
 
 /** The longest answer that can be about one address. */
-const LONGEST_ANSWER = 4_096
+const MAX_ANSWER_LENGTH = 4_096
 
 /** The one address in an answer: the text itself, a field of a JSON object, or a line `ip=…`. */
 export function addressIn(body: string): string | undefined {
-  if (body.length > LONGEST_ANSWER) return undefined
+  if (body.length > MAX_ANSWER_LENGTH) return undefined
   const text = body.trim()
   const candidates = [text, /^ip=(.+)$/m.exec(text)?.[1]?.trim(), ...fieldsOf(text)]
   const found = candidates.find((candidate) => typeof candidate === 'string' && isIP(candidate) !== 0)
@@ -174,7 +174,7 @@ function fieldsOf(text: string): unknown[] {
   }
 }
 
-function listOf(ranges: readonly string[]): BlockList {
+function blockListOf(ranges: readonly string[]): BlockList {
   const list = new BlockList()
   for (const range of ranges) {
     const [address = '', bits] = range.split('/')

@@ -5,7 +5,7 @@ import type { Secret } from '../secrets/secret.js'
 import { USER_AGENT } from './create.js'
 import { withEphemeralPool } from './ephemeral-pool.js'
 import { exchange } from './exchange.js'
-import type { Seen } from './har.js'
+import type { ExchangeTrace } from './har.js'
 import { parseProxy } from './proxy.js'
 import { signaturesOf } from './sign.js'
 
@@ -59,7 +59,7 @@ export async function post(posting: PostRequest): Promise<PostResult> {
   const url = parse(posting.url, 'url')
   const proxy = posting.proxy === undefined ? undefined : parseProxy(posting.proxy)
   const seconds = Math.floor(clock.now() / 1000)
-  const seen: Seen = {}
+  const trace: ExchangeTrace = {}
   const headers = {
     'content-type': 'application/json',
     'accept-encoding': 'identity',
@@ -72,13 +72,13 @@ export async function post(posting: PostRequest): Promise<PostResult> {
   }
   const request = { method: 'POST', path: url.pathname + url.search, headers, body } as const
   const { status } = await withEphemeralPool(url, { proxy, localAddress: undefined, ca }, (pool) =>
-    exchange(pool, request, { clock, timeoutMs, signal, service: url.host, seen }),
+    exchange(pool, request, { clock, timeoutMs, signal, service: url.host, trace }),
   )
-  return { status, retryAfterMs: waitIn(seen.headers?.['retry-after'], clock.now()) }
+  return { status, retryAfterMs: retryAfterOf(trace.headers?.['retry-after'], clock.now()) }
 }
 
 /** What `retry-after` says: seconds, or a date. */
-function waitIn(header: unknown, now: number): number | undefined {
+function retryAfterOf(header: unknown, now: number): number | undefined {
   if (typeof header !== 'string') return undefined
   if (/^\d{1,9}$/.test(header)) return Number(header) * 1000
   const at = Date.parse(header)

@@ -8,8 +8,8 @@ import type { Secret } from '../secrets/secret.js'
  */
 
 const PREFIX = 'whsec_'
-const SHORTEST_BYTES = 24
-const LONGEST_BYTES = 64
+const MIN_BYTES = 24
+const MAX_BYTES = 64
 
 /**
  * Checks a secret that webhooks are signed with.
@@ -20,10 +20,10 @@ export function checkSigningSecret(secret: Secret, field: string): void {
   const encoded = text.slice(PREFIX.length)
   const bytes = Buffer.from(encoded, 'base64')
   const whole = text.startsWith(PREFIX) && /^[A-Za-z0-9+/]+={0,2}$/.test(encoded)
-  if (whole && bytes.length >= SHORTEST_BYTES && bytes.length <= LONGEST_BYTES) return
+  if (whole && bytes.length >= MIN_BYTES && bytes.length <= MAX_BYTES) return
   throw new SolveguardError(
     'CONFIG_INVALID',
-    `${field}: expected whsec_ and ${SHORTEST_BYTES} to ${LONGEST_BYTES} random bytes in base64, such as \`echo whsec_$(openssl rand -base64 32)\` gives.`,
+    `${field}: expected whsec_ and ${MIN_BYTES} to ${MAX_BYTES} random bytes in base64, such as \`echo whsec_$(openssl rand -base64 32)\` gives.`,
   )
 }
 

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { SocksClient } from 'socks'
-import { CONNECT_TIMEOUT_MS, ConnectError, codeOf, type Pending, type RouteOptions } from './connection.js'
+import { CONNECT_TIMEOUT_MS, ConnectError, codeOf, type PendingConnections, type RouteOptions } from './connection.js'
 import type { SocksAddress } from './proxy.js'
 
 /**
@@ -9,7 +9,11 @@ import type { SocksAddress } from './proxy.js'
  *
  * @throws ConnectError
  */
-export async function openSocksTunnel(options: RouteOptions, proxy: SocksAddress, pending: Pending): Promise<Socket> {
+export async function openSocksTunnel(
+  options: RouteOptions,
+  proxy: SocksAddress,
+  pending: PendingConnections,
+): Promise<Socket> {
   const socket = connect({
     host: proxy.host,
     port: proxy.port,

@@ -30,7 +30,7 @@ export interface SendOptions {
   /** For traces and wire logs. */
   readonly purpose?: Purpose | undefined
   /** Whether a reply may hold an answer, which no wire log may. Default: it may, but for reports and balances. */
-  readonly mayAnswer?: ((reply: Reply) => boolean) | undefined
+  readonly mayHoldAnswer?: ((reply: Reply) => boolean) | undefined
   readonly signal?: AbortSignal | undefined
   /** How long the whole exchange may take. */
   readonly timeoutMs?: number | undefined

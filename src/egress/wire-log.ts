@@ -7,9 +7,9 @@ import type { HarEntry, WireLog } from './har.js'
 const HEAD = `{"log":{"version":"1.2","creator":{"name":"solveguard","version":"${VERSION}"},"pages":[],"entries":[`
 const TAIL = '\n]}}\n'
 /** A wire log is for a look at some calls; one that was forgotten must not fill the disk. */
-const MOST_BYTES = 64 * 1024 * 1024
+const MAX_BYTES = 64 * 1024 * 1024
 /** How many files of one process may bear the same name before something is wrong. */
-const MOST_FILES = 1_000
+const MAX_FILES = 1_000
 
 /**
  * A wire log: HAR 1.2, mode 0600, one file for each process and guard. `wire.har` is written as `wire.<pid>.har`, or
@@ -18,7 +18,7 @@ const MOST_FILES = 1_000
  *
  * Its `open` throws `CONFIG_INVALID` where it cannot be written.
  */
-export function wireLog(path: string, mostBytes = MOST_BYTES): WireLog {
+export function wireLog(path: string, mostBytes = MAX_BYTES): WireLog {
   return new HarFile(path, mostBytes)
 }
 
@@ -102,7 +102,7 @@ function create(path: string): [place: string, fd: number] {
   const { dir, name, ext } = parse(resolve(path))
   try {
     mkdirSync(dir, { recursive: true })
-    for (let nth = 1; nth <= MOST_FILES; nth++) {
+    for (let nth = 1; nth <= MAX_FILES; nth++) {
       const own = nth === 1 ? `${process.pid}` : `${process.pid}-${nth}`
       const place = format({ dir, name: `${name}.${own}`, ext: ext || '.har' })
       try {
@@ -111,7 +111,7 @@ function create(path: string): [place: string, fd: number] {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
       }
     }
-    throw new Error(`there are ${MOST_FILES} of them in ${dirname(path)} already`)
+    throw new Error(`there are ${MAX_FILES} of them in ${dirname(path)} already`)
   } catch (error) {
     throw unwritable(path, error)
   }

@@ -3,7 +3,7 @@ import type { AnyChallenge } from '../base/challenge.js'
 import { SolveguardError } from '../base/errors.js'
 import { canReach } from '../base/public-host.js'
 import type { BudgetClaim, Usage } from '../ledger/ledger.js'
-import { least, narrow } from '../policy/narrow.js'
+import { narrow, smaller } from '../policy/narrow.js'
 import { type PageProxy, parsePageProxy } from '../policy/page-proxy.js'
 import { type NarrowingInput, type Policy, parseNarrowing, zoneOf } from '../policy/schema.js'
 import type { Account } from './accounts/account.js'
@@ -133,8 +133,8 @@ export class PolicyGrant implements Grant, GrantContext {
     return {
       usage,
       day: dayStatus(usage, perDay),
-      minute: { cap: least(perMinute, usage.declared.perMinute), used: usage.lastMinute },
-      slots: { cap: least(concurrent, usage.declared.concurrent), used: usage.active },
+      minute: { cap: smaller(perMinute, usage.declared.perMinute), used: usage.lastMinute },
+      slots: { cap: smaller(concurrent, usage.declared.concurrent), used: usage.active },
     }
   }
 
@@ -152,7 +152,7 @@ export class PolicyGrant implements Grant, GrantContext {
         keyWatch.recall(),
         ...accounts.map(({ claim }) => claim && ledger.usage(claim.id, now, claim.at(now).limits.perCalendarDay)),
         ...accounts.map((account) => {
-          const key = account.secrets.held()?.current
+          const key = account.secrets.usable()?.current
           const threads = key && account.threads(key)
           return threads && ledger.usage(threads.id, now)
         }),
@@ -202,7 +202,7 @@ function solverStatus(
   known: readonly KnownKey[],
   rotateEveryMs: number | undefined,
 ): SolverStatus {
-  const key = secrets.held()?.current
+  const key = secrets.usable()?.current
   const date = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms))
   const due = key?.createdAt === undefined || rotateEveryMs === undefined ? undefined : key.createdAt + rotateEveryMs
   const shown: KeyStatus = {

@@ -198,7 +198,7 @@ export class GuardRuntime {
   resumed(): void {
     for (const { keys, secrets } of this.accounts) {
       keys.forgetRefusals()
-      if (secrets.held()) secrets.refresh().catch(() => {})
+      if (secrets.usable()) secrets.refresh().catch(() => {})
     }
     this.tell('resumed', { at: new Date(this.clock.now()) }, 'resumed')
     this.turnstile.released()

@@ -18,23 +18,23 @@ const DAY_MS = 86_400_000
 /** Midnights, and changes of a zone's offset, are on quarters of an hour, today and in nearly all zones' past. */
 const STEP_MS = 15 * 60_000
 /** No zone is further from UTC. */
-const FURTHEST_MS = 16 * 3_600_000
+const MAX_OFFSET_MS = 16 * 3_600_000
 
 /** The day that was last asked for, by zone: it is asked for again until it ends. */
-const KNOWN = new Map<string, CalendarDay>()
+const lastDay = new Map<string, CalendarDay>()
 
 /**
  * The calendar day in a time zone that a moment falls into. Days follow each other without a gap, also where the clock jumps over
  * midnight or goes back over it: a day then begins when the wall clock first shows its date, or a later one.
  */
 export function dayAt(timeZone: string, at: number): CalendarDay {
-  const known = KNOWN.get(timeZone)
+  const known = lastDay.get(timeZone)
   if (known && at >= known.start && at < known.end) return known
   let date = dateAt(timeZone, at)
-  let day = { start: beginning(timeZone, date), end: beginning(timeZone, date + 1) }
+  let day = { start: startOfDate(timeZone, date), end: startOfDate(timeZone, date + 1) }
   // A clock that went back over midnight shows yesterday's date again, and a date that was left out is no day.
-  while (at >= day.end) day = { start: day.end, end: beginning(timeZone, ++date + 1) }
-  KNOWN.set(timeZone, day)
+  while (at >= day.end) day = { start: day.end, end: startOfDate(timeZone, ++date + 1) }
+  lastDay.set(timeZone, day)
   return day
 }
 
@@ -44,9 +44,9 @@ function dateAt(timeZone: string, at: number): number {
 }
 
 /** When the wall clock of a zone first shows a date, or a later one. */
-function beginning(timeZone: string, date: number): number {
-  const last = date * DAY_MS + FURTHEST_MS
-  let after = date * DAY_MS - FURTHEST_MS
+function startOfDate(timeZone: string, date: number): number {
+  const last = date * DAY_MS + MAX_OFFSET_MS
+  let after = date * DAY_MS - MAX_OFFSET_MS
   while (after < last && dateAt(timeZone, after) < date) after += STEP_MS
   let before = after - STEP_MS
   while (after - before > 1_000) {

@@ -4,7 +4,7 @@ import { printable, SolveguardError } from '../base/errors.js'
 export type Duration = `${number}${'ms' | 's' | 'm' | 'h' | 'd' | 'w'}`
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 6e4, h: 3.6e6, d: 8.64e7, w: 6.048e8 }
-const LONGEST_MS = 10 * 365 * 8.64e7
+const MAX_MS = 10 * 365 * 8.64e7
 
 /**
  * A duration in milliseconds, rounded to whole ones.
@@ -16,7 +16,7 @@ const LONGEST_MS = 10 * 365 * 8.64e7
 export function durationMs(duration: string): number {
   const match = /^(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h|d|w)$/.exec(duration)
   const ms = match ? Math.round(Number(match[1]) * (UNIT_MS[match[2] as string] as number)) : Number.NaN
-  if (!(ms >= 0 && ms <= LONGEST_MS)) {
+  if (!(ms >= 0 && ms <= MAX_MS)) {
     throw new SolveguardError(
       'CONFIG_INVALID',
       `A duration is a number and one of ms, s, m, h, d, w (for example '30s'), at most ten years; not '${printable(String(duration), 40)}'.`,

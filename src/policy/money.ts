@@ -6,7 +6,7 @@ declare const money: unique symbol
 export type Money = number & { readonly [money]: true }
 
 const MICRO = 1_000_000
-const LARGEST_USD = 1_000_000
+const MAX_USD = 1_000_000
 
 /** No money. */
 export const ZERO = 0 as Money
@@ -16,10 +16,10 @@ export function micros(amount: number): Money {
   if (!Number.isSafeInteger(amount) || amount < 0) {
     throw new SolveguardError(
       'CONFIG_INVALID',
-      `An amount must be a whole number of micro-dollars, not ${shown(amount)}.`,
+      `An amount must be a whole number of micro-dollars, not ${printed(amount)}.`,
     )
   }
-  return positive(amount)
+  return withoutMinusZero(amount)
 }
 
 /**
@@ -33,17 +33,17 @@ export function micros(amount: number): Money {
  */
 export function usd(dollars: number | string): Money {
   const value = typeof dollars === 'string' && /^\d+(\.\d+)?$/.test(dollars) ? Number(dollars) : dollars
-  if (typeof value !== 'number' || !(value >= 0 && value <= LARGEST_USD)) {
-    throw new SolveguardError('CONFIG_INVALID', `usd() takes 0 to ${LARGEST_USD} dollars, not ${shown(dollars)}.`)
+  if (typeof value !== 'number' || !(value >= 0 && value <= MAX_USD)) {
+    throw new SolveguardError('CONFIG_INVALID', `usd() takes 0 to ${MAX_USD} dollars, not ${printed(dollars)}.`)
   }
   const amount = Math.round(value * MICRO)
   // 0.1 + 0.2 is meant as 0.3: what floating-point arithmetic adds is let pass, and nothing else. A ten-billionth of a
   // dollar is not meant as nothing.
   const noise = 4 * Number.EPSILON * amount + 1e-9
   if (Math.abs(value * MICRO - amount) > noise) {
-    throw new SolveguardError('CONFIG_INVALID', `usd() takes at most six decimals, not ${shown(dollars)}.`)
+    throw new SolveguardError('CONFIG_INVALID', `usd() takes at most six decimals, not ${printed(dollars)}.`)
   }
-  return positive(amount)
+  return withoutMinusZero(amount)
 }
 
 /** An amount as people write it: `$5.00`, `$0.003`, at least two decimals and at most six. */
@@ -55,10 +55,10 @@ export function formatUsd(amount: Money): string {
 }
 
 /** Without the minus that a zero can have. */
-function positive(amount: number): Money {
+function withoutMinusZero(amount: number): Money {
   return (amount === 0 ? 0 : amount) as Money
 }
 
-function shown(value: unknown): string {
+function printed(value: unknown): string {
   return printable(typeof value === 'string' ? `'${value}'` : String(value), 40)
 }

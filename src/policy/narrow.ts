@@ -15,8 +15,8 @@ export function narrow(a: Policy, b: Policy): Policy {
     budget: narrowBudget(a.budget, b.budget),
     schedules: union(a.schedules, b.schedules, JSON.stringify),
     key: {
-      rotateEveryMs: least(a.key.rotateEveryMs, b.key.rotateEveryMs),
-      expireAfterMs: least(a.key.expireAfterMs, b.key.expireAfterMs),
+      rotateEveryMs: smaller(a.key.rotateEveryMs, b.key.rotateEveryMs),
+      expireAfterMs: smaller(a.key.expireAfterMs, b.key.expireAfterMs),
     },
     egress: {
       proxies: union(a.egress.proxies, b.egress.proxies, String),
@@ -24,32 +24,32 @@ export function narrow(a: Policy, b: Policy): Policy {
       expected: union(a.egress.expected, b.egress.expected, JSON.stringify),
     },
     pageProxies: union(a.pageProxies, b.pageProxies, String),
-    attempts: least(a.attempts, b.attempts),
-    deadlineMs: least(a.deadlineMs, b.deadlineMs),
-    recaptchaV3: either(a.recaptchaV3, b.recaptchaV3, 'leave'),
-    testKeys: either(a.testKeys, b.testKeys, 'answer'),
-    renewals: least(a.renewals, b.renewals),
-    graceMs: greatest(a.graceMs, b.graceMs),
+    attempts: smaller(a.attempts, b.attempts),
+    deadlineMs: smaller(a.deadlineMs, b.deadlineMs),
+    recaptchaV3: cautiousChoice(a.recaptchaV3, b.recaptchaV3, 'leave'),
+    testKeys: cautiousChoice(a.testKeys, b.testKeys, 'answer'),
+    renewals: smaller(a.renewals, b.renewals),
+    graceMs: larger(a.graceMs, b.graceMs),
   }
 }
 
 function narrowBudget(a: Budget, b: Budget): Budget {
   return {
-    perDay: least(a.perDay, b.perDay),
-    perCalendarDay: leastDays(a.perCalendarDay, b.perCalendarDay),
-    perMinute: least(a.perMinute, b.perMinute),
-    concurrent: least(a.concurrent, b.concurrent),
-    perSolve: least(a.perSolve, b.perSolve),
-    perPage: least(a.perPage, b.perPage),
-    perOrigin: least(a.perOrigin, b.perOrigin),
-    perOriginCalendarDay: leastDays(a.perOriginCalendarDay, b.perOriginCalendarDay),
+    perDay: smaller(a.perDay, b.perDay),
+    perCalendarDay: smallerByZone(a.perCalendarDay, b.perCalendarDay),
+    perMinute: smaller(a.perMinute, b.perMinute),
+    concurrent: smaller(a.concurrent, b.concurrent),
+    perSolve: smaller(a.perSolve, b.perSolve),
+    perPage: smaller(a.perPage, b.perPage),
+    perOrigin: smaller(a.perOrigin, b.perOrigin),
+    perOriginCalendarDay: smallerByZone(a.perOriginCalendarDay, b.perOriginCalendarDay),
     alertsAt: [...new Set([...a.alertsAt, ...b.alertsAt])].sort((x, y) => x - y),
-    waitMs: least(a.waitMs, b.waitMs),
+    waitMs: smaller(a.waitMs, b.waitMs),
   }
 }
 
 /** The smaller amount for each calendar: days of different ones cannot be compared, so all of them hold. */
-function leastDays(a: Budget['perCalendarDay'], b: Budget['perCalendarDay']): Budget['perCalendarDay'] {
+function smallerByZone(a: Budget['perCalendarDay'], b: Budget['perCalendarDay']): Budget['perCalendarDay'] {
   if (!a || !b) return a ?? b
   const byZone = new Map<string, CalendarAmount>()
   for (const day of [...a, ...b]) {
@@ -67,16 +67,16 @@ function narrowOrigins(
 }
 
 /** The smaller of two limits; an absent one limits nothing. */
-export function least<T extends number>(a: T | undefined, b: T | undefined): T | undefined {
+export function smaller<T extends number>(a: T | undefined, b: T | undefined): T | undefined {
   return a === undefined || (b !== undefined && b < a) ? b : a
 }
 
-function greatest<T extends number>(a: T | undefined, b: T | undefined): T | undefined {
+function larger<T extends number>(a: T | undefined, b: T | undefined): T | undefined {
   return a === undefined || (b !== undefined && b > a) ? b : a
 }
 
 /** Of two choices, the one that spends less, if either side asks for it. */
-function either<T extends string>(a: T | undefined, b: T | undefined, cautious: T): T | undefined {
+function cautiousChoice<T extends string>(a: T | undefined, b: T | undefined, cautious: T): T | undefined {
   return a === cautious || b === cautious ? cautious : (a ?? b)
 }
 

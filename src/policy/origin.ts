@@ -9,7 +9,7 @@ import { printable } from '../base/errors.js'
  */
 export type OriginPattern = string
 
-const LONGEST_URL = 2_048
+const MAX_URL_LENGTH = 2_048
 
 /** A page's origin, taken from its address, or why it has none. */
 export type OriginOf =
@@ -19,7 +19,7 @@ export type OriginOf =
       /** The address as it may stand in a record: origin and path, without user, query and fragment. */
       readonly record: string
       /** The address as a solver may be told: without user name, password and fragment, which are none of its business. */
-      readonly told: string
+      readonly solverUrl: string
     }
   | { readonly ok: false; readonly reason: string; readonly record: string }
 
@@ -32,21 +32,21 @@ export function originOf(address: string): OriginOf {
   const known = recent.get(address)
   if (known) return known
   const parsed = parseOrigin(address)
-  if (address.length > LONGEST_URL) return parsed
-  if (recent.size >= MOST_RECENT) recent.clear()
+  if (address.length > MAX_URL_LENGTH) return parsed
+  if (recent.size >= MAX_RECENT) recent.clear()
   recent.set(address, parsed)
   return parsed
 }
 
 /** A suite asks for the same few pages over and over, and taking an address apart costs more than all the rest. */
 const recent = new Map<string, OriginOf>()
-const MOST_RECENT = 200
+const MAX_RECENT = 200
 
 function parseOrigin(address: string): OriginOf {
   // Of an opaque address only the scheme may be told: what follows may be the page itself.
   const scheme = /^[a-z][a-z0-9+.-]{0,30}:/i.exec(address)?.[0] ?? '?'
-  if (address.length > LONGEST_URL) {
-    return { ok: false, reason: `an address of more than ${LONGEST_URL} characters`, record: scheme }
+  if (address.length > MAX_URL_LENGTH) {
+    return { ok: false, reason: `an address of more than ${MAX_URL_LENGTH} characters`, record: scheme }
   }
   const url = parseUrl(address)
   if (!url) return { ok: false, reason: `not an address: ${printable(address, 60)}`, record: scheme }
@@ -58,7 +58,7 @@ function parseOrigin(address: string): OriginOf {
     }
   }
   const record = printable(url.origin + url.pathname, 500)
-  return { ok: true, origin: url.origin, record, told: url.origin + url.pathname + url.search }
+  return { ok: true, origin: url.origin, record, solverUrl: url.origin + url.pathname + url.search }
 }
 
 /**
@@ -66,7 +66,7 @@ function parseOrigin(address: string): OriginOf {
  * @returns the pattern, or a sentence that says what is wrong with it
  */
 export function parseOriginPattern(text: string): { pattern: OriginPattern } | { problem: string } {
-  if (text.length > LONGEST_URL) return { problem: `an origin is at most ${LONGEST_URL} characters long` }
+  if (text.length > MAX_URL_LENGTH) return { problem: `an origin is at most ${MAX_URL_LENGTH} characters long` }
   const match = /^(https?):\/\/(\*\.)?([^/?#@*\\\s]+)\/?$/i.exec(text)
   if (!match) {
     return { problem: `expected an origin such as 'https://staging.example.com' or 'https://*.qa.example.com'` }
@@ -108,12 +108,12 @@ function isBelow(pattern: OriginPattern, star: number, origin: string): boolean 
     origin.length > scheme.length + suffix.length &&
     // No label between the scheme and the suffix may be empty ('https://.host').
     origin[scheme.length] !== '.' &&
-    !isGivenOut(new URL(origin).hostname, suffix)
+    !isBelowInnerSuffix(new URL(origin).hostname, suffix)
   )
 }
 
 /** Whether a host is of a domain that a public suffix below the wildcard's own host gives out: it is somebody else's. */
-function isGivenOut(hostname: string, suffix: string): boolean {
+function isBelowInnerSuffix(hostname: string, suffix: string): boolean {
   const given = getPublicSuffix(hostname, { allowPrivateDomains: true })
   return given !== null && `.${given}`.endsWith(suffix.replace(/:\d+$/, ''))
 }

@@ -4,7 +4,7 @@ import { IANAZone } from 'luxon'
 const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
 
 /** Hours of some weekdays, in minutes of the day. `to` above 1440 means after midnight, on the next day. */
-export interface Window {
+export interface ScheduleWindow {
   /** 1 (Monday) to 7 (Sunday), ascending. */
   readonly days: readonly number[]
   readonly from: number
@@ -14,7 +14,7 @@ export interface Window {
 /** Working hours in one time zone, in canonical form. Open when the wall clock there shows a time inside a window. */
 export interface Schedule {
   readonly timeZone: string
-  readonly windows: readonly Window[]
+  readonly windows: readonly ScheduleWindow[]
   /** Dates (`2026-12-24`) that have hours of their own, in minutes of the day, or none at all. */
   readonly except: Readonly<Record<string, readonly { readonly from: number; readonly to: number }[]>>
 }

@@ -150,9 +150,9 @@ const time = z.string({ error: expectedTime }).transform((text, context) => {
 
 /** `from` and `to` as minutes of the day; a `to` that is not after `from` is on the next day. */
 const hours = { from: time, to: time }
-const span = <T extends { from: number; to: number }>(value: T): T =>
+const overMidnight = <T extends { from: number; to: number }>(value: T): T =>
   value.to > value.from ? value : { ...value, to: value.to + 1440 }
-const someTime = { message: 'a window from a time to the same time is empty; for a whole day say 00:00 to 24:00' }
+const emptyWindow = { message: 'a window from a time to the same time is empty; for a whole day say 00:00 to 24:00' }
 const notEmpty = (value: { from: number; to: number }) => value.from !== value.to && value.from < 1440
 
 const expectedDays = "expected weekdays such as 'Mon-Fri' or 'Sat,Sun'"
@@ -166,16 +166,16 @@ const window = z
     }),
     ...hours,
   })
-  .refine(notEmpty, someTime)
-  .transform(span)
+  .refine(notEmpty, emptyWindow)
+  .transform(overMidnight)
 
 const date = z.string().refine((text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && new Date(text).toJSON()?.startsWith(text))
 
 /** Hours of its own for one date; `closed` is a day without any. */
-const ownHours = z.preprocess(
+const exceptHours = z.preprocess(
   (value) => (value === 'closed' ? [] : value),
   z
-    .array(z.strictObject(hours).refine(notEmpty, someTime).transform(span), {
+    .array(z.strictObject(hours).refine(notEmpty, emptyWindow).transform(overMidnight), {
       error: "expected 'closed' or a list of hours such as [{ from: '10:00', to: '12:00' }]",
     })
     .max(100),
@@ -187,7 +187,7 @@ const schedule = z
     timeZone,
     windows: z.array(window, { error: expectedWindows }).min(1, expectedWindows).max(100),
     except: z
-      .record(date, ownHours, {
+      .record(date, exceptHours, {
         error: (issue) => (issue.code === 'invalid_key' ? "expected a date such as '2026-12-24'" : undefined),
       })
       .refine((value) => Object.keys(value).length <= 1000, 'at most 1000 dates')

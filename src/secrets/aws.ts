@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { type Code, DeniedError, printable, SolveguardError } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
 import { check } from '../policy/schema.js'
-import { keyIn } from './json.js'
+import { extractKey } from './json.js'
 import { parseKey } from './parse.js'
 import type { SecretProvider, SecretVersion } from './provider.js'
 
@@ -28,13 +28,13 @@ const optionsShape = z.strictObject({
 const STAGES = { current: 'AWSCURRENT', previous: 'AWSPREVIOUS' } as const
 
 /** What we use of an answer. */
-interface Found {
+interface FetchedValue {
   readonly SecretString?: string | undefined
   readonly VersionId?: string | undefined
   readonly CreatedDate?: Date | undefined
 }
 
-type Get = (stage: string, signal: AbortSignal | undefined) => Promise<Found>
+type Get = (stage: string, signal: AbortSignal | undefined) => Promise<FetchedValue>
 
 /**
  * A key in AWS Secrets Manager: the version at `AWSCURRENT`, and that at `AWSPREVIOUS` while the service does not accept the new one.
@@ -56,11 +56,11 @@ export function awsSecret(secretId: string, options: AwsSecretOptions = {}): Sec
   const place = `${secretId} in AWS Secrets Manager`
   let get: Promise<Get> | undefined
 
-  function version({ SecretString: text, VersionId: id, CreatedDate: created }: Found): SecretVersion {
+  function version({ SecretString: text, VersionId: id, CreatedDate: created }: FetchedValue): SecretVersion {
     if (text === undefined) {
       throw new DeniedError('SECRET_INVALID', `What ${place} holds is binary: put the service's API key there as text.`)
     }
-    const value = parseKey(keyIn(text, field, place), place)
+    const value = parseKey(extractKey(text, field, place), place)
     return { value, version: id ?? value.fingerprint, createdAt: created?.getTime() }
   }
 

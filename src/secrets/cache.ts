@@ -39,7 +39,7 @@ export interface SecretCache {
   /** Fetches afresh, for a key that the service refused. A stale value does not serve here. */
   refresh(signal?: AbortSignal): Promise<SecretVersions>
   /** What `get` may still give out, also while the store is down; undefined once that is over. */
-  held(): SecretVersions | undefined
+  usable(): SecretVersions | undefined
   /** Begins to listen to the provider, where it tells of changes. */
   open(): void
   /** Listens no more. */
@@ -50,9 +50,9 @@ const PROVIDER_TIMEOUT_MS = 10_000
 /** From this part of the ttl on, use sets a refresh going in the background. */
 const REFRESH_AHEAD = 0.8
 /** Between two background tries while a store is down, as part of the ttl. */
-const RETRY = 0.05
+const RETRY_AFTER = 0.05
 
-interface Held {
+interface CachedVersions {
   readonly versions: SecretVersions
   /** Wall-clock ms: before `from` the clock was set back, and the age is not known. */
   readonly from: number
@@ -65,7 +65,7 @@ interface Held {
 /** A cache over one provider. */
 export function createSecretCache(provider: SecretProvider, options: SecretCacheOptions): SecretCache {
   const { clock, ttlMs = 5 * 60_000, staleForMs = 60 * 60_000, onStale } = options
-  let held: Held | undefined
+  let held: CachedVersions | undefined
   let flight: Promise<SecretVersions> | undefined
   let queued: Promise<SecretVersions> | undefined
   let retryAt = Number.NEGATIVE_INFINITY
@@ -73,7 +73,7 @@ export function createSecretCache(provider: SecretProvider, options: SecretCache
   let told = false
   let stop: (() => void) | undefined
 
-  function keep(fetched: SecretVersions): SecretVersions {
+  function store(fetched: SecretVersions): SecretVersions {
     const now = clock.now()
     const gone = (fetched.previous?.expiresAt ?? Number.POSITIVE_INFINITY) <= now
     const versions = gone ? { current: fetched.current } : fetched
@@ -99,7 +99,7 @@ export function createSecretCache(provider: SecretProvider, options: SecretCache
 
   function failed(error: unknown): SolveguardError {
     const known = error instanceof SolveguardError ? error : unavailable(provider, messageOf(error))
-    retryAt = clock.monotonic() + ttlMs * RETRY
+    retryAt = clock.monotonic() + ttlMs * RETRY_AFTER
     // Only a store that does not answer leaves the cached value standing: one that says "no such key" has answered.
     if (known.code === 'SECRET_UNAVAILABLE') outage = { message: known.message, until: clock.now() + staleForMs }
     else outage = undefined
@@ -112,7 +112,7 @@ export function createSecretCache(provider: SecretProvider, options: SecretCache
     let answer: MaybePromise<SecretVersions>
     try {
       answer = provider.fetch(abort.signal)
-      if (!isPromise(answer)) return keep(answer)
+      if (!isPromise(answer)) return store(answer)
     } catch (error) {
       throw failed(error)
     }
@@ -124,7 +124,7 @@ export function createSecretCache(provider: SecretProvider, options: SecretCache
         return unavailable(provider, `no answer within ${formatMs(PROVIDER_TIMEOUT_MS)}`)
       },
     })
-      .then(keep)
+      .then(store)
       .catch((error: unknown) => {
         throw failed(error)
       })
@@ -180,7 +180,7 @@ export function createSecretCache(provider: SecretProvider, options: SecretCache
 
   return {
     peek,
-    held: () => (held && clock.monotonic() < held.usableUntil ? held.versions : undefined),
+    usable: () => (held && clock.monotonic() < held.usableUntil ? held.versions : undefined),
     open() {
       // What nobody has asked for yet is not fetched for being new.
       stop ??= provider.start?.({ clock, changed: () => void (held && refresh()) })

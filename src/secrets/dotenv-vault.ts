@@ -6,7 +6,7 @@ import { check } from '../policy/schema.js'
 import { takeVariable } from './environment.js'
 import { parseKey } from './parse.js'
 import type { SecretProvider, SecretVersion } from './provider.js'
-import { readTextFile } from './read-file.js'
+import { readBoundedFile } from './read-file.js'
 import { watchFile } from './watch.js'
 
 /** Where a `dotenvVaultSecret` looks. */
@@ -39,12 +39,12 @@ const optionsShape = z.strictObject({
   keep: z.boolean().optional(),
 })
 
-const LARGEST_BYTES = 1024 * 1024
+const MAX_BYTES = 1024 * 1024
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 /** One of the keys in `DOTENV_KEY`: what it opens, and with what. */
-interface Opener {
+interface VaultKey {
   readonly environment: string
   readonly key: Buffer
 }
@@ -78,18 +78,18 @@ export function dotenvVaultSecret(options: DotenvVaultSecretOptions = {}): Secre
     kind: 'dotenv-vault',
     place,
     async fetch() {
-      const openers = openersIn(takeVariable(keyVariable, keep), keyVariable, place)
+      const openers = vaultKeysIn(takeVariable(keyVariable, keep), keyVariable, place)
       const vault = parseEnv(await read(path, place)) as Record<string, string>
       const found = parseEnv(open(vault, openers, keyVariable, place)) as Record<string, string>
-      const text = own(found, name)
+      const text = ownValue(found, name)
       if (!text) {
         throw new DeniedError(
           'SECRET_MISSING',
           `There is no ${place}: put the service's API key there, and build it anew.`,
         )
       }
-      const current = version(text, date(own(found, `${name}_CREATED_AT`), place))
-      const before = own(found, `${name}_PREVIOUS`)
+      const current = version(text, date(ownValue(found, `${name}_CREATED_AT`), place))
+      const before = ownValue(found, `${name}_PREVIOUS`)
       return before ? { current, previous: version(before) } : { current }
     },
     start: ({ clock, changed }) => watchFile(path, clock, changed),
@@ -98,7 +98,7 @@ export function dotenvVaultSecret(options: DotenvVaultSecretOptions = {}): Secre
 
 async function read(path: string, place: string): Promise<string> {
   try {
-    const text = await readTextFile(path, LARGEST_BYTES)
+    const text = await readBoundedFile(path, MAX_BYTES)
     if (text !== undefined) return text
   } catch (error) {
     const code = printable(String((error as NodeJS.ErrnoException).code ?? 'unknown error'), 40)
@@ -111,7 +111,7 @@ async function read(path: string, place: string): Promise<string> {
 }
 
 /** What `DOTENV_KEY` holds: one or more of `dotenv://:key_<64 hex digits>@host/…?environment=<name>`. */
-function openersIn(text: string | undefined, variable: string, place: string): Opener[] {
+function vaultKeysIn(text: string | undefined, variable: string, place: string): VaultKey[] {
   if (!text) {
     throw new DeniedError('SECRET_MISSING', `The environment variable ${variable}, which opens ${place}, is not set.`)
   }
@@ -128,10 +128,10 @@ function openersIn(text: string | undefined, variable: string, place: string): O
 }
 
 /** The variables of the first environment that one of the keys opens. */
-function open(vault: Record<string, string>, openers: readonly Opener[], variable: string, place: string): string {
+function open(vault: Record<string, string>, openers: readonly VaultKey[], variable: string, place: string): string {
   let wrong = false
   for (const { environment, key } of openers) {
-    const sealed = own(vault, `DOTENV_VAULT_${environment.toUpperCase()}`)
+    const sealed = ownValue(vault, `DOTENV_VAULT_${environment.toUpperCase()}`)
     const opened = sealed === undefined ? undefined : decrypt(sealed, key)
     if (opened !== undefined) return opened
     wrong ||= sealed !== undefined
@@ -158,7 +158,7 @@ function decrypt(sealed: string, key: Buffer): string | undefined {
   }
 }
 
-function own(found: Record<string, string>, name: string): string | undefined {
+function ownValue(found: Record<string, string>, name: string): string | undefined {
   return Object.hasOwn(found, name) ? found[name] : undefined
 }
 

@@ -12,7 +12,7 @@ export interface EnvSecretOptions {
 }
 
 /** What was taken out of the environment, by variable: several guards in one process may use the same one. */
-const taken = new Map<string, SecretVersions | DeniedError>()
+const remembered = new Map<string, SecretVersions | DeniedError>()
 
 /**
  * A key from an environment variable, the default provider. The variable is read, and taken out of `process.env`, when
@@ -34,7 +34,7 @@ export function envSecret(name = 'SOLVEGUARD_KEY', { keep = false }: EnvSecretOp
     place: name,
     fetch() {
       take(name, keep)
-      const found = taken.get(name)
+      const found = remembered.get(name)
       if (!found) {
         throw new DeniedError(
           'SECRET_MISSING',
@@ -53,10 +53,10 @@ function take(name: string, keep: boolean): void {
   if (!text) return
   if (!keep) delete process.env[name]
   try {
-    taken.set(name, withNew(taken.get(name), text, name))
+    remembered.set(name, withNew(remembered.get(name), text, name))
   } catch (error) {
     // Kept, so that a mistake made while rotating is told at the next fetch and does not bring the old key back unnoticed.
-    taken.set(name, error as DeniedError)
+    remembered.set(name, error as DeniedError)
   }
 }
 

@@ -1,5 +1,5 @@
 /** What was taken out of the environment, by variable: several providers of one process may use the same one. */
-const taken = new Map<string, string>()
+const remembered = new Map<string, string>()
 
 /**
  * The value of a variable that leads to a key (a login's token, a key that opens a vault), or undefined. Unless told to
@@ -8,8 +8,8 @@ const taken = new Map<string, string>()
  */
 export function takeVariable(name: string, keep = false): string | undefined {
   const text = Object.hasOwn(process.env, name) ? process.env[name] : undefined
-  if (!text) return taken.get(name)
+  if (!text) return remembered.get(name)
   if (!keep) delete process.env[name]
-  taken.set(name, text)
+  remembered.set(name, text)
   return text
 }

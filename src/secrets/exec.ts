@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import { CommandError, commandName, isWord, runCommand } from '../base/command.js'
+import { CommandError, commandName, isArgument, runCommand } from '../base/command.js'
 import { DeniedError, printable, SolveguardError } from '../base/errors.js'
 import { type Duration, formatMs } from '../policy/duration.js'
 import { check, duration } from '../policy/schema.js'
-import { keyIn, parseJson, textAt } from './json.js'
+import { extractKey, parseJson, textAt } from './json.js'
 import { parseKey } from './parse.js'
 import type { SecretProvider, SecretVersion, SecretVersions } from './provider.js'
-import { parseLines } from './two-line-text.js'
+import { parseTwoLines } from './two-line-text.js'
 
 /** How an `execSecret` runs its command, and reads what it prints. */
 export interface ExecSecretOptions {
@@ -35,7 +35,7 @@ export interface ExecSecretOptions {
 }
 
 const where = z.string().min(1).max(200)
-const noZero = z.string().refine(isWord, 'must not hold a zero byte')
+const noZero = z.string().refine(isArgument, 'must not hold a zero byte')
 const commandShape = z.array(noZero, { error: "expected a list such as ['op', 'read', 'op://…']" }).min(1).max(100)
 const optionsShape = z.strictObject({
   env: z.record(z.string(), noZero.optional()).optional(),
@@ -52,7 +52,7 @@ const optionsShape = z.strictObject({
     .optional(),
 })
 
-const LARGEST_OUTPUT_BYTES = 64 * 1024
+const MAX_OUTPUT_BYTES = 64 * 1024
 
 /**
  * A key that a command prints: `op`, `pass`, `gopass`, `bw`, `gcloud`, `az` or any other. Its first line is the key in use, a second
@@ -65,7 +65,7 @@ const LARGEST_OUTPUT_BYTES = 64 * 1024
  * createGuard({ secret: execSecret(['op', 'read', 'op://ci/captcha/credential']), … })
  */
 export function execSecret(command: readonly [string, ...string[]], options: ExecSecretOptions = {}): SecretProvider {
-  const [program = '', ...words] = check(commandShape, command, 'command')
+  const [program = '', ...args] = check(commandShape, command, 'command')
   if (program === '') throw new SolveguardError('CONFIG_INVALID', 'command[0]: expected a program.')
   const { json, firstLine = false, timeout = 10_000, env = {}, cwd } = check(optionsShape, options, 'options')
   const place = commandName(program)
@@ -76,16 +76,16 @@ export function execSecret(command: readonly [string, ...string[]], options: Exe
     }
     if (json) return { current: fromJson(output, json, place) }
     const text = firstLine ? (output.split(/\r?\n/, 1)[0] ?? '') : output
-    return parseLines(keyIn(text, undefined, place), place)
+    return parseTwoLines(extractKey(text, undefined, place), place)
   }
 
   return {
     kind: 'exec',
     place,
     async fetch(signal) {
-      const bounds = { timeoutMs: timeout, largestOutputBytes: LARGEST_OUTPUT_BYTES, signal }
-      const printed = await runCommand({ program, words, env, cwd, ...bounds }).catch((error: unknown) => {
-        throw noKey(place, error, timeout)
+      const bounds = { timeoutMs: timeout, maxOutputBytes: MAX_OUTPUT_BYTES, signal }
+      const printed = await runCommand({ program, args, env, cwd, ...bounds }).catch((error: unknown) => {
+        throw commandFailure(place, error, timeout)
       })
       return read(printed)
     },
@@ -93,7 +93,7 @@ export function execSecret(command: readonly [string, ...string[]], options: Exe
 }
 
 function fromJson(output: string, at: NonNullable<ExecSecretOptions['json']>, place: string): SecretVersion {
-  const value = parseKey(keyIn(output, at.key, place), place)
+  const value = parseKey(extractKey(output, at.key, place), place)
   const parsed = parseJson(output, place)
   const date = (path: string | undefined): number | undefined => {
     const text = path === undefined ? undefined : textAt(parsed, path)
@@ -111,7 +111,7 @@ function fromJson(output: string, at: NonNullable<ExecSecretOptions['json']>, pl
   }
 }
 
-function noKey(place: string, error: unknown, timeoutMs: number): unknown {
+function commandFailure(place: string, error: unknown, timeoutMs: number): unknown {
   if (!(error instanceof CommandError)) return error
   const { reason, message } = error
   const problem =

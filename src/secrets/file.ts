@@ -3,7 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { DeniedError, printable, SolveguardError } from '../base/errors.js'
 import type { SecretProvider } from './provider.js'
 import { readBounded } from './read-file.js'
-import { parseLines } from './two-line-text.js'
+import { parseTwoLines } from './two-line-text.js'
 import { watchFile } from './watch.js'
 
 /** How `fileSecret` treats the file. */
@@ -18,12 +18,12 @@ export interface FileSecretOptions {
 }
 
 /** What others may not be given, and the mode to set. */
-interface Rule {
+interface PermissionRule {
   readonly forbidden: number
   readonly mode: string
 }
 
-const LARGEST_BYTES = 64 * 1024
+const MAX_BYTES = 64 * 1024
 
 /**
  * A key from a file that only its owner may read (mode 600 or 400). Its first line is the key in use; a second line, if
@@ -44,7 +44,7 @@ export function fileSecret(
     throw new SolveguardError('CONFIG_INVALID', 'fileSecret(path) takes the path of a file.')
   }
   const place = printable(path)
-  const rule: Rule = mounted
+  const rule: PermissionRule = mounted
     ? { forbidden: 0o033, mode: '644' }
     : allowGroup
       ? { forbidden: 0o037, mode: '640' }
@@ -57,9 +57,9 @@ export function fileSecret(
       try {
         const stats = await file.stat()
         checkFile(stats, path, place, rule)
-        const text = await readBounded(file, LARGEST_BYTES)
+        const text = await readBounded(file, MAX_BYTES)
         if (text === undefined) throw tooLarge(place)
-        const { current, previous } = parseLines(text, place)
+        const { current, previous } = parseTwoLines(text, place)
         return { current: { ...current, createdAt: Math.floor(stats.mtimeMs) }, previous }
       } catch (error) {
         throw error instanceof SolveguardError ? error : unavailable(place, error)
@@ -87,9 +87,9 @@ async function openFile(path: string, place: string): Promise<FileHandle> {
   }
 }
 
-function checkFile(stats: Stats, path: string, place: string, { forbidden, mode }: Rule): void {
+function checkFile(stats: Stats, path: string, place: string, { forbidden, mode }: PermissionRule): void {
   if (!stats.isFile()) throw new DeniedError('SECRET_INVALID', `${place} is not a regular file.`)
-  if (stats.size > LARGEST_BYTES) throw tooLarge(place)
+  if (stats.size > MAX_BYTES) throw tooLarge(place)
   const us = process.geteuid?.()
   if (us === undefined) return
   if (stats.uid !== us && stats.uid !== 0) {
@@ -111,7 +111,7 @@ function checkFile(stats: Stats, path: string, place: string, { forbidden, mode 
 }
 
 function tooLarge(place: string): DeniedError {
-  return new DeniedError('SECRET_INVALID', `${place} is larger than ${LARGEST_BYTES / 1024} KiB, so it is not a key.`)
+  return new DeniedError('SECRET_INVALID', `${place} is larger than ${MAX_BYTES / 1024} KiB, so it is not a key.`)
 }
 
 function unavailable(place: string, error: unknown): DeniedError {

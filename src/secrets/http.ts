@@ -3,7 +3,7 @@ import { DeniedError, printable } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
 
 const TIMEOUT_MS = 10_000
-const LARGEST_REPLY_BYTES = 1024 * 1024
+const MAX_REPLY_BYTES = 1024 * 1024
 
 /** One call to a secrets store. */
 export interface StoreCall {
@@ -43,7 +43,7 @@ export function storeClient(
     pipelining: 0,
     headersTimeout: TIMEOUT_MS,
     bodyTimeout: TIMEOUT_MS,
-    maxResponseSize: LARGEST_REPLY_BYTES,
+    maxResponseSize: MAX_REPLY_BYTES,
     connect: {
       timeout: TIMEOUT_MS,
       // Spelled out, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment cannot turn verification off.

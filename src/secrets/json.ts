@@ -29,7 +29,7 @@ export function parseJson(text: string, place: string): unknown {
  * The key in what a store holds: all of it, or the field that was named.
  * @throws DeniedError `SECRET_INVALID` for JSON of which no field was named, `SECRET_MISSING` where the field is not there
  */
-export function keyIn(text: string, field: string | undefined, place: string): string {
+export function extractKey(text: string, field: string | undefined, place: string): string {
   if (field === undefined) {
     if (!/^\s*\{/.test(text)) return text
     throw new DeniedError('SECRET_INVALID', `What ${place} holds is JSON: say which field of it is the key.`)

@@ -1,8 +1,8 @@
 import { DeniedError } from '../base/errors.js'
 import { Secret } from './secret.js'
 
-const SHORTEST = 8
-const LONGEST = 512
+const MIN_LENGTH = 8
+const MAX_LENGTH = 512
 
 /**
  * A key as a store gave it: one trailing newline is taken off, and what is left must be 8 to 512 printable ASCII
@@ -13,8 +13,9 @@ const LONGEST = 512
  */
 export function parseKey(text: string, place: string): Secret {
   const value = text.replace(/\r?\n$/, '')
-  if (value.length < SHORTEST) throw invalid(place, `has ${value.length} characters; at least ${SHORTEST} are expected`)
-  if (value.length > LONGEST) throw invalid(place, `has more than ${LONGEST} characters`)
+  if (value.length < MIN_LENGTH)
+    throw invalid(place, `has ${value.length} characters; at least ${MIN_LENGTH} are expected`)
+  if (value.length > MAX_LENGTH) throw invalid(place, `has more than ${MAX_LENGTH} characters`)
   if (!/^[\x21-\x7e]*$/.test(value))
     throw invalid(place, 'holds spaces, line breaks or characters outside printable ASCII')
   return new Secret(value)

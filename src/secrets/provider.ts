@@ -37,11 +37,11 @@ export interface SecretProvider {
    * For providers that hear of changes, or have something to keep alive: called by each guard when it begins, returns
    * what ends it. Must not keep the process from ending.
    */
-  start?(use: ProviderUse): () => void
+  start?(use: ProviderContext): () => void
 }
 
 /** What a guard hands to a provider when it begins to use it. */
-export interface ProviderUse {
+export interface ProviderContext {
   readonly clock: Clock
   /** Has the key fetched anew. */
   changed(): void

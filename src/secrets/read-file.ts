@@ -16,7 +16,7 @@ export async function readBounded(file: FileHandle, most: number): Promise<strin
 }
 
 /** The same, by the file's path. */
-export async function readTextFile(path: string, most: number): Promise<string | undefined> {
+export async function readBoundedFile(path: string, most: number): Promise<string | undefined> {
   const file = await open(path)
   try {
     return await readBounded(file, most)

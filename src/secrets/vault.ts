@@ -97,7 +97,7 @@ export function vaultSecret(options: VaultSecretOptions): SecretProvider {
   async function readCurrent(signal: AbortSignal | undefined) {
     const token = await session.token(signal)
     const reply = await read('', token, signal)
-    if (reply.status !== 403 || !session.again) return { token, reply }
+    if (reply.status !== 403 || !session.canLogInAgain) return { token, reply }
     // The token may be over before its time (revoked, or Vault was sealed): once more with a new one.
     session.forget(token)
     const next = await session.token(signal)

@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.js'
 
 /** What belongs together comes together: a mounted secret is changed in several steps. */
 const SETTLE_MS = 50
-const MOST_LINKS = 40
+const MAX_LINKS = 40
 
 /**
  * Calls back when what a path leads to has changed: its content, the file itself (moved over it), or a link on the way,
@@ -18,50 +18,50 @@ export function watchFile(path: string, clock: Clock, changed: () => void): () =
   let cancel: (() => void) | undefined
   let over = false
 
-  function follow(): void {
+  function watchFolders(): void {
     const folders = foldersOf(path)
     for (const [folder, watcher] of watchers) {
       if (folders.has(folder)) continue
       watcher.close()
       watchers.delete(folder)
     }
-    for (const folder of folders) if (!watchers.has(folder)) begin(folder)
+    for (const folder of folders) if (!watchers.has(folder)) watchFolder(folder)
   }
 
-  function begin(folder: string): void {
+  function watchFolder(folder: string): void {
     try {
       const watcher = watch(folder, { persistent: false }, (_, name) => {
         // A folder that was removed tells so by its own name, and nothing from then on: it is watched anew.
-        if (name === null || folder.endsWith(sep + name)) drop(folder, watcher)
-        happened()
+        if (name === null || folder.endsWith(sep + name)) unwatch(folder, watcher)
+        onEvent()
       })
-      watcher.on('error', () => drop(folder, watcher))
+      watcher.on('error', () => unwatch(folder, watcher))
       watchers.set(folder, watcher)
     } catch {
       // Not there, or no more watches to be had: the key is still fetched anew from time to time.
     }
   }
 
-  function drop(folder: string, watcher: FSWatcher): void {
+  function unwatch(folder: string, watcher: FSWatcher): void {
     watcher.close()
     if (watchers.get(folder) === watcher) watchers.delete(folder)
   }
 
-  function happened(): void {
-    if (!over) cancel ??= clock.after(SETTLE_MS, look, false)
+  function onEvent(): void {
+    if (!over) cancel ??= clock.after(SETTLE_MS, compare, false)
   }
 
-  function look(): void {
+  function compare(): void {
     cancel = undefined
     // First the watchers, then the look: what changes after it is told.
-    follow()
-    const before = mark
-    mark = markOf(path)
-    if (mark !== before) changed()
+    watchFolders()
+    const before = fingerprint
+    fingerprint = fingerprintOf(path)
+    if (fingerprint !== before) changed()
   }
 
-  follow()
-  let mark = markOf(path)
+  watchFolders()
+  let fingerprint = fingerprintOf(path)
   return () => {
     over = true
     cancel?.()
@@ -71,7 +71,7 @@ export function watchFile(path: string, clock: Clock, changed: () => void): () =
 }
 
 /** What tells one state of a file from another. */
-function markOf(path: string): string {
+function fingerprintOf(path: string): string {
   let stats: BigIntStats | undefined
   try {
     stats = statSync(path, { bigint: true, throwIfNoEntry: false })
@@ -85,7 +85,7 @@ function markOf(path: string): string {
 function foldersOf(path: string): Set<string> {
   const folders = new Set<string>()
   let whole = resolve(path)
-  for (let links = 0; links < MOST_LINKS; links++) {
+  for (let links = 0; links < MAX_LINKS; links++) {
     const next = throughFirstLink(whole, folders)
     if (next === undefined) break
     whole = next

@@ -9,7 +9,7 @@ import { originOf } from '../policy/origin.js'
  */
 export function pageAddress({ pageUrl, frameUrl }: Pick<Challenge, 'pageUrl' | 'frameUrl'>): string {
   const address = originOf(frameUrl ?? pageUrl)
-  if (address.ok) return address.told
+  if (address.ok) return address.solverUrl
   const field = frameUrl === undefined ? 'pageUrl' : 'frameUrl'
   throw new SolveguardError('CHALLENGE_INVALID', `The challenge's ${field} is not an http: or https: address.`)
 }

@@ -74,9 +74,9 @@ export function formWithProxy(fields: Fields, challenge: AnyChallenge, proxy: Pa
 }
 
 /** What of a call with such a proxy in it must not be shown. */
-export function hiddenFieldsOf(proxy: PageProxy | undefined): Pick<Call, 'hidden'> {
-  const hidden = proxySecrets(proxy)
-  return hidden.length > 0 ? { hidden } : {}
+export function hiddenFieldsOf(proxy: PageProxy | undefined): Pick<Call, 'sensitive'> {
+  const sensitive = proxySecrets(proxy)
+  return sensitive.length > 0 ? { sensitive } : {}
 }
 
 const NO_SECRETS: readonly string[] = []

@@ -47,7 +47,7 @@ test.each<[string, () => ReturnType<typeof commandAlerts>, string]>([
   ['takes too long', () => script('setInterval(() => {}, 1000)', { timeout: '100ms' }), '100 ms'],
   ['is not there', () => commandAlerts({ command: [join(folder, 'nowhere')] }), 'no such program'],
 ])('that %s has failed, and is not run again', async (_, channel, says) => {
-  await expect(deliver(channel())).rejects.toMatchObject({ again: false, message: expect.stringContaining(says) })
+  await expect(deliver(channel())).rejects.toMatchObject({ retryable: false, message: expect.stringContaining(says) })
 })
 
 test.each<[string, unknown]>([

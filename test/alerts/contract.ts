@@ -71,7 +71,7 @@ export function channelContract(name: string, make: () => Promise<ChannelUnderTe
         (error: unknown) => error,
       )
       setTimeout(() => abort.abort(), 50)
-      expect(await failed).toMatchObject({ name: 'DeliveryError', again: true })
+      expect(await failed).toMatchObject({ name: 'DeliveryError', retryable: true })
     })
 
     it('is told apart by an id and a place that give nothing away, nor do its errors', async () => {

@@ -37,7 +37,10 @@ it('takes its address from a secrets store, and says where that is while it does
     return { current: { value, version: '1' } }
   }
   const channel = slackAlerts({ url: { kind: 'test', place: 'the test', fetch } })
-  await expect(deliver(channel)).rejects.toMatchObject({ again: true, message: expect.stringContaining('the test') })
+  await expect(deliver(channel)).rejects.toMatchObject({
+    retryable: true,
+    message: expect.stringContaining('the test'),
+  })
   down = false
   await deliver(channel)
   expect(to.received).toMatchObject([{ url: '/services/T/B/x' }])

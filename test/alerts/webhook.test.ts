@@ -126,13 +126,21 @@ describe('a webhook', () => {
   })
 
   test.each<[string, Answer, Partial<DeliveryError>]>([
-    ['a server in trouble', { status: 503 }, { again: true, retryAfterMs: undefined }],
-    ['one that says when', { status: 503, headers: { 'retry-after': '120' } }, { again: true, retryAfterMs: 120_000 }],
-    ['one that has had enough', { status: 429, headers: { 'retry-after': '7' } }, { again: true, retryAfterMs: 7_000 }],
-    ['one that hangs up', 'cut', { again: true }],
-    ['a reply without end', { status: 200, bytes: 2_000_000 }, { again: true }],
-    ['one that refuses', { status: 403 }, { again: false }],
-    ['one that is gone', { status: 410 }, { again: false }],
+    ['a server in trouble', { status: 503 }, { retryable: true, retryAfterMs: undefined }],
+    [
+      'one that says when',
+      { status: 503, headers: { 'retry-after': '120' } },
+      { retryable: true, retryAfterMs: 120_000 },
+    ],
+    [
+      'one that has had enough',
+      { status: 429, headers: { 'retry-after': '7' } },
+      { retryable: true, retryAfterMs: 7_000 },
+    ],
+    ['one that hangs up', 'cut', { retryable: true }],
+    ['a reply without end', { status: 200, bytes: 2_000_000 }, { retryable: true }],
+    ['one that refuses', { status: 403 }, { retryable: false }],
+    ['one that is gone', { status: 410 }, { retryable: false }],
   ])('says of %s whether to try again', async (_, answer, expected) => {
     const to = await receiver()
     to.next(answer)
@@ -143,7 +151,7 @@ describe('a webhook', () => {
     const [to, elsewhere] = [await receiver(), await receiver()]
     to.next({ status: 307, headers: { location: elsewhere.url } })
     const error = await failure(deliver(webhookAlerts({ url: to.url, secret: SECRET })))
-    expect([error.again, error.message]).toEqual([false, expect.stringContaining('redirect')])
+    expect([error.retryable, error.message]).toEqual([false, expect.stringContaining('redirect')])
     expect(elsewhere.received).toEqual([])
   })
 
@@ -152,13 +160,13 @@ describe('a webhook', () => {
     const to = await receiver(tls)
     await deliver(webhookAlerts({ url: to.url, secret: SECRET, ca: tls.cert }))
     const error = await failure(deliver(webhookAlerts({ url: to.url, secret: SECRET })))
-    expect([error.again, error.message]).toEqual([true, expect.stringContaining('certificate')])
+    expect([error.retryable, error.message]).toEqual([true, expect.stringContaining('certificate')])
     expect(to.received).toHaveLength(1)
   })
 
   it('waits for a server that is not there yet, and names no more of it than its host', async () => {
     const error = await failure(deliver(webhookAlerts({ url: 'http://127.0.0.1:9/hooks/SECRET', secret: SECRET })))
-    expect([error.again, error.message]).toEqual([true, expect.stringContaining('127.0.0.1:9')])
+    expect([error.retryable, error.message]).toEqual([true, expect.stringContaining('127.0.0.1:9')])
     expect(error.message).not.toContain('SECRET')
   })
 
@@ -171,7 +179,7 @@ describe('a webhook', () => {
       () => ({ current: { value: new Secret('a-plain-password'), version: '1' } }),
     ]) {
       const channel = webhookAlerts({ url: to.url, secret: { kind: 'test', place: 'the test', fetch } })
-      expect(await failure(deliver(channel))).toMatchObject({ again: true })
+      expect(await failure(deliver(channel))).toMatchObject({ retryable: true })
     }
     expect(to.received).toEqual([])
   })

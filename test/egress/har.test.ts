@@ -65,7 +65,7 @@ describe('an entry', () => {
         response.end('{"status":1,"request":"4711"}')
       }),
     )
-    await transport.send(call, secret, { purpose: 'submit', mayAnswer: () => false })
+    await transport.send(call, secret, { purpose: 'submit', mayHoldAnswer: () => false })
     const [entry] = entries()
     expect(entry).toMatchObject({
       request: {
@@ -209,7 +209,7 @@ describe('in a log there is no', () => {
       const { text, entry } = await entryOf(
         (_, response) => response.writeHead(200, { 'x-proxy': 'sesame' }).end('{"error":"not with s%65same"}'),
         sent,
-        { mayAnswer: () => false },
+        { mayHoldAnswer: () => false },
       )
       for (const word of ['sesame', 's%65same', 'somebody', '4711']) expect(text).not.toContain(word)
       expect(entry.request.postData?.text.length).toBeLessThan(600)

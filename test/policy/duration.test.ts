@@ -117,12 +117,22 @@ describe('formatMs', () => {
     fc.double({ min: 0, max: 2e8, noNaN: true }),
   )
 
-  it('is never off by more than a quarter', () => {
+  /** How far a text may be from the time: half of its last unit, and half of the unit that was rounded to before. */
+  const MAX_ERROR_MS: Readonly<Record<string, number>> = {
+    ms: 0.5,
+    s: 500,
+    min: 30_500,
+    h: 30_500,
+    d: 43_200_000 + 30_500,
+  }
+
+  it('rounds to the nearest of its last unit', () => {
     fc.assert(
       fc.property(anyMs, (ms) => {
         const text = formatMs(ms)
         expect(text).toMatch(/^(\d{1,3} ms|\d{1,3} s|\d{1,3} min|\d{1,2} h( \d{1,2} min)?|\d{1,4} d)$/)
-        expect(Math.abs(read(text) - ms)).toBeLessThanOrEqual(Math.max(ms / 4, 0.5))
+        const unit = text.split(' ').at(-1) ?? ''
+        expect(Math.abs(read(text) - ms)).toBeLessThanOrEqual(MAX_ERROR_MS[unit] as number)
       }),
     )
   })

@@ -333,12 +333,12 @@ describe('a provider that tells of changes', () => {
 test('what is held is what may still be given out', async () => {
   const clock = manualClock()
   const { cache } = store(clock)
-  expect(cache.held()).toBeUndefined()
+  expect(cache.usable()).toBeUndefined()
   await cache.get()
   await clock.advance(TTL + STALE - 1)
-  expect(cache.held()?.current.version).toBe('1')
+  expect(cache.usable()?.current.version).toBe('1')
   await clock.advance(1)
-  expect(cache.held()).toBeUndefined()
+  expect(cache.usable()).toBeUndefined()
 })
 
 test('a version before that has expired is not given', async () => {

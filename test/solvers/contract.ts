@@ -211,7 +211,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       const proxy = { type: 'socks5', host: '203.0.113.9', port: 1080, login } as const
       for (const one of all) {
         const without = solver.submit(one)
-        expect([JSON.stringify(without).match(/proxy(?!less)(?:type|address)?":/i), without.hidden]).toEqual([
+        expect([JSON.stringify(without).match(/proxy(?!less)(?:type|address)?":/i), without.sensitive]).toEqual([
           null,
           undefined,
         ])
@@ -226,7 +226,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
           const told = JSON.stringify(call.fields)
           for (const part of ['203.0.113.9', '1080', 'browser', 'pa55-word']) expect(told).toContain(part)
           expect(told).toMatch(/"socks5"/i)
-          expect(call.hidden).toEqual(['pa55-word'])
+          expect(call.sensitive).toEqual(['pa55-word'])
         }
       }
     })

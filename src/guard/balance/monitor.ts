@@ -203,7 +203,7 @@ export class BalanceWatch {
 
   /** The key that an account uses, or used when it last needed one. */
   #markOf({ name, secrets }: Account): string | undefined {
-    const mark = secrets.held()?.current.value.fingerprint ?? this.#marks.get(name)
+    const mark = secrets.usable()?.current.value.fingerprint ?? this.#marks.get(name)
     if (mark !== undefined) this.#marks.set(name, mark)
     return mark
   }

@@ -97,7 +97,7 @@ export class KeyWatch {
   /** And is over. Where it was one of the last with an old key, others want to know that soon. */
   end(errand: UnderWay): void {
     this.#underWay.delete(errand)
-    const held = errand.account.secrets.held()?.current
+    const held = errand.account.secrets.usable()?.current
     if (held && held.value.fingerprint !== errand.key.value.fingerprint) this.#tellSoon()
   }
 
@@ -111,7 +111,7 @@ export class KeyWatch {
   known(account: Account, facts: readonly Fact[], now: number): KnownKey[] {
     // What this process has said of itself is some seconds old.
     const others = facts.filter(({ name }) => name !== this.#name)
-    return weigh(account.secrets.held()?.current, others, this.#presence(), this.#place(account.name), now)
+    return weigh(account.secrets.usable()?.current, others, this.#presence(), this.#place(account.name), now)
   }
 
   /** What the ledger has on keys, for `known`. */
@@ -154,7 +154,7 @@ export class KeyWatch {
   }
 
   #presence(): Presence {
-    const holds = this.#core.accounts.flatMap(({ secrets }) => secrets.held()?.current.value.fingerprint ?? [])
+    const holds = this.#core.accounts.flatMap(({ secrets }) => secrets.usable()?.current.value.fingerprint ?? [])
     const underWay: Record<string, number> = {}
     for (const { key } of this.#underWay) {
       const { fingerprint } = key.value

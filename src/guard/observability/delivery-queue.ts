@@ -104,7 +104,7 @@ export class Lane {
       failure = await this.#try(owed)
       // Whether it got there, nobody knows: whoever comes next tries again.
       if (failure && this.#abort.signal.aborted) return
-      if (!failure?.again) {
+      if (!failure?.retryable) {
         this.#over(owed, failure)
         failure = undefined
         continue

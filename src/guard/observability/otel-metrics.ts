@@ -160,7 +160,7 @@ export class Instruments {
   #keys(result: Api.BatchObservableResult, age: Api.ObservableGauge): void {
     const now = this.#guard.keyTime()
     for (const { name, secrets } of this.#guard.accounts) {
-      const key = secrets.held()?.current
+      const key = secrets.usable()?.current
       if (key?.createdAt === undefined) continue
       const about = { ...this.#mine, [ATTRIBUTE.solver]: name, [ATTRIBUTE.keyVersion]: key.version }
       result.observe(age, (now - key.createdAt) / 1000, about)

@@ -217,7 +217,7 @@ export class Service {
     try {
       const options = this.#core.wireLog ? logged(purpose, read) : CALLS[purpose]
       const reply = await errand.transport.send(call, errand.key.value, options)
-      return withoutHidden(reply, read, call.hidden)
+      return withoutHidden(reply, read, call.sensitive)
     } catch (error) {
       if (!(error instanceof TransportError)) throw error
       const unreadable = error.reason === 'too-large' || error.reason === 'cut-off'
@@ -293,7 +293,7 @@ function logged(
   purpose: Purpose,
   read: (reply: Reply) => Submitted | Ready | Pending | BatchPollResult | Failure,
 ): SendOptions {
-  return { ...CALLS[purpose], mayAnswer: (reply) => mayAnswer(read(reply)) }
+  return { ...CALLS[purpose], mayHoldAnswer: (reply) => mayAnswer(read(reply)) }
 }
 
 /** Whether a reply that was read so may hold an answer: it does, or nobody knows what it holds. */

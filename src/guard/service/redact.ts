@@ -1,5 +1,5 @@
 import type { Reply } from '../../base/wire.js'
-import { maskWords } from '../../egress/key-mask.js'
+import { maskValues } from '../../egress/key-mask.js'
 import type { BatchPollResult, Failure } from '../../solvers/solver.js'
 
 /**
@@ -13,7 +13,7 @@ export function withoutHidden<T extends { readonly kind: string }>(
 ): T | Failure {
   const said = read(reply)
   if (hidden.length === 0 || (said.kind !== 'failure' && said.kind !== 'told')) return said
-  return masked(said, read({ ...reply, body: maskWords(hidden, '***')(reply.body) }))
+  return masked(said, read({ ...reply, body: maskValues(hidden, '***')(reply.body) }))
 }
 
 function masked<T extends { readonly kind: string }>(said: T, shown: T | undefined): T {

@@ -113,7 +113,7 @@ export class Asking {
   #hiding(call: Call, others: readonly Asking[]): Call {
     const all = [this, ...others]
     if (all.every((one) => one.#errand.hidden.length === 0)) return call
-    return { ...call, hidden: [...new Set(all.flatMap((one) => one.#errand.hidden))] }
+    return { ...call, sensitive: [...new Set(all.flatMap((one) => one.#errand.hidden))] }
   }
 
   /** No longer to be asked for. */

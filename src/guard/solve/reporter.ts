@@ -89,7 +89,7 @@ export class Telling {
     const call = job.account.solver.report(job.taskId, good, job.family)
     // The report is a courtesy: the solve is over, and a service that does not take it changes nothing.
     if (!call || this.#core.closed) return
-    await job.transport.send({ ...call, hidden: job.hidden }, job.key.value, { purpose: 'report' }).catch(() => {})
+    await job.transport.send({ ...call, sensitive: job.hidden }, job.key.value, { purpose: 'report' }).catch(() => {})
   }
 
   /** Told, counted, and written down behind. */

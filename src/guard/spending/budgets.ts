@@ -1,7 +1,7 @@
 import type { BudgetClaim, CalendarUsage, Limits, Usage } from '../../ledger/ledger.js'
 import { type CalendarAmount, dayAt } from '../../policy/calendar.js'
 import { type Money, micros } from '../../policy/money.js'
-import { least } from '../../policy/narrow.js'
+import { smaller } from '../../policy/narrow.js'
 import type { Budget as BudgetPolicy } from '../../policy/schema.js'
 import type { DayStatus } from '../types.js'
 
@@ -79,7 +79,7 @@ export function dayStatus(
   { spent, reserved, declared, days = [], moreAt }: Usage,
   perDay: Money | undefined,
 ): DayStatus {
-  const cap = least(perDay, declared.perDay)
+  const cap = smaller(perDay, declared.perDay)
   const all = days.map((day) => standing(day.amount, day.spent, reserved, day))
   const more = moreAt !== undefined && { moreAt: new Date(moreAt) }
   if (cap !== undefined) all.unshift({ ...standing(cap, spent, reserved), ...more })

@@ -92,7 +92,7 @@ async function report(
   // A courtesy, as ever.
   if (!call || core.closed) return
   const { hidden, key, transport } = errand
-  await transport.send({ ...call, hidden }, key.value, { purpose: 'report' }).catch(() => {})
+  await transport.send({ ...call, sensitive: hidden }, key.value, { purpose: 'report' }).catch(() => {})
 }
 
 /** The task is followed to its end all the same: it has to be accounted for. */
