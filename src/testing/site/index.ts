@@ -2,57 +2,75 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { WidgetFamily } from '../../base/challenge.js'
 import { readForm, reply, serve } from '../shared/http.js'
-import { assetScript, documentOf } from '../shared/pages.js'
+import { documentOf, type Page } from '../shared/pages.js'
+import type { SiteVendor } from '../shared/site-family.js'
 import { escapeHtml } from '../shared/text.js'
 import { refuse, type Verification } from '../shared/tokens.js'
-import { SITE_FAMILIES, type SiteVendor } from './families.js'
+import { SITE_FAMILIES } from './families.js'
 import { SitePictures } from './pictures.js'
+import { assetScript, PLAIN_PAGES } from './plain.js'
 
-export type { SiteVendor } from './families.js'
+export type { SiteVendor } from '../shared/site-family.js'
 
-/** The vendors, by family. reCAPTCHA's pages are at the root, every other family's below its name (`/turnstile`, `/turnstile/…`). */
+/**
+ * The vendors of the site's widgets, by family. reCAPTCHA's pages are at the root, every other family's below its name
+ * (`/turnstile`, `/turnstile/…`).
+ */
 export type SiteVendors = { readonly [family in WidgetFamily]?: SiteVendor | undefined }
 
-/** How the stand-in site is started: with the vendors that its pages need. */
+/** Options of the stand-in site, and the vendors of its widgets. */
 export interface SiteOptions extends SiteVendors {
-  /** The sitekey of its widgets. Default: one for each family that is good for nothing else. A page's query may name another. */
+  /**
+   * The sitekey of its widgets. The query of a page (`?sitekey=…`) overrides it.
+   *
+   * @default one for each family, which no vendor has given out
+   */
   readonly sitekey?: string | undefined
   /**
-   * Further pages and scripts (`….js`), by path; those whose path begins with a family's name are that vendor's. In their text `{{vendor}}`, `{{sitekey}}`, `{{other}}` (the site under its other origin) and
-   * `{{nonce}}` are filled in.
+   * Further pages and scripts (`….js`), by path. A path that begins with a family's name (`/turnstile/mine`) gets that
+   * vendor. In their text, `{{vendor}}`, `{{sitekey}}`, `{{other}}` (the site's other origin) and `{{nonce}}` are replaced.
+   *
+   * @default {}
    */
   readonly pages?: Readonly<Record<string, string>> | undefined
-  /** Response headers for all pages; `{{nonce}}`, `{{vendor}}` are filled in. */
+  /**
+   * Response headers of all pages. `{{nonce}}` and `{{vendor}}` are replaced.
+   *
+   * @default {}
+   */
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /** @default any free port of 127.0.0.1 */
   readonly port?: number | undefined
 }
 
 /** A small site whose server verifies the tokens that its forms send. */
 export interface StandInSite extends AsyncDisposable {
-  /** `http://127.0.0.1:<port>`; the same pages are at `otherUrl`, which is another origin. */
+  /** `http://127.0.0.1:<port>` */
   readonly url: string
+  /** The same pages under another origin: `http://localhost:<port>` */
   readonly otherUrl: string
-  /** Of the pages with a reCAPTCHA. */
+  /** The sitekey of the pages with a reCAPTCHA. */
   readonly sitekey: string
-  /** Of all pages, by family. */
+  /** The sitekeys of all pages, by family. */
   readonly sitekeys: Readonly<Record<WidgetFamily, string>>
-  /** What the verify endpoint said to each form that was sent, oldest first. */
+  /** What the verify endpoint replied for each form that was sent, oldest first. */
   readonly verified: readonly Verification[]
   close(): Promise<void>
 }
 
-/** What the server says once it has verified a token. */
+/** The heading of the page that the server shows once it has verified a token. */
 export const WELCOME = 'Welcome — the server verified your token'
 
-/** A strict policy as sites with nonces have it, with Trusted Types; the vendor's own policy name is allowed. */
+/** A strict policy with nonces and Trusted Types. reCAPTCHA's own Trusted Types policy, `goog#html`, is allowed. */
 const STRICT_CSP =
   "default-src 'none'; script-src 'nonce-{{nonce}}' 'strict-dynamic'; style-src 'nonce-{{nonce}}'; form-action 'self'; " +
   "frame-src {{vendor}}; base-uri 'none'; require-trusted-types-for 'script'; trusted-types goog#html"
 
 /**
- * Starts the stand-in site: a login with a widget, in all the ways in which sites put one up. See `PAGES` for the paths
- * (`/login`, `/explicit`, `/invisible`, `/v3`, `/enterprise`, `/several`, `/frame`, `/shadow`, …, `/turnstile`, `/turnstile/execute`, …,
- * `/picture`, `/picture/grid`); any of them below `/csp` comes with a strict Content-Security-Policy and Trusted Types.
+ * Starts the stand-in site: a login with a widget, in all the ways in which sites embed one (`/login`, `/explicit`,
+ * `/invisible`, `/v3`, `/enterprise`, `/several`, `/frame`, `/shadow`, …, `/turnstile`, `/turnstile/execute`, …, `/picture`,
+ * `/picture/grid`). Below `/csp`, each page has a strict Content-Security-Policy with Trusted Types. `pages.ts` of each
+ * vendor has the whole list.
  *
  * @example
  * const recaptcha = await startRecaptcha()
@@ -82,19 +100,19 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
     const family = familyOf(path)
     const vendor = options[family]?.url ?? ''
     const key = searchParams.get('sitekey') ?? sitekeys[family]
-    const tell = SITE_FAMILIES[family].tells?.[path]
-    if (tell && options[family]) return reply(response, 'json', JSON.stringify(await tell(options[family], key)))
+    const endpoint = SITE_FAMILIES[family].endpoints?.[path]
+    if (endpoint && options[family])
+      return reply(response, 'json', JSON.stringify(await endpoint(options[family], key)))
     const fill = (text: string) =>
       text
         .replaceAll('{{vendor}}', vendor)
         .replaceAll('{{sitekey}}', escapeHtml(key))
         .replaceAll('{{other}}', otherUrl)
         .replaceAll('{{nonce}}', nonce)
-    const own = Object.hasOwn(pages, path) ? pages[path] : undefined
-    const { pages: theirs } = SITE_FAMILIES[family]
-    const made = Object.hasOwn(theirs, path) ? theirs[path] : undefined
-    const usual = made ?? (() => pictures.page(path, otherUrl))
-    const html = own === undefined ? usual({ vendor, sitekey: key, otherOrigin: otherUrl, nonce }) : fill(own)
+    const context = { vendor, sitekey: key, otherOrigin: otherUrl, nonce }
+    const html = Object.hasOwn(pages, path)
+      ? fill(pages[path] ?? '')
+      : (builtIn(family, path)?.(context) ?? pictures.page(path, otherUrl))
     if (html === undefined) return reply(response, 'html', 'There is no such page.', { status: 404 })
     const headers: Record<string, string> = strict ? { 'content-security-policy': fill(STRICT_CSP) } : {}
     for (const [name, value] of Object.entries(options.headers ?? {})) headers[name] = fill(value)
@@ -103,7 +121,7 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
 
   async function signIn(pathname: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const form = await readForm(request)
-    const answer = form ? await judge(pathname, form, request.headers) : refuse('bad-request')
+    const answer = form ? await verify(pathname, form, request.headers) : refuse('bad-request')
     verified.push(answer)
     const page = answer.success
       ? documentOf('Staging · Welcome', `<h1 class="good">${WELCOME}</h1><p>You are signed in.</p>`)
@@ -114,7 +132,7 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
     reply(response, 'html', page, { status: answer.success ? 200 : 403 })
   }
 
-  function judge(
+  function verify(
     pathname: string,
     form: URLSearchParams,
     headers: IncomingHttpHeaders,
@@ -137,13 +155,19 @@ export async function startSite(options: SiteOptions): Promise<StandInSite> {
   }
 }
 
+function builtIn(family: WidgetFamily, path: string): Page | undefined {
+  const { pages } = SITE_FAMILIES[family]
+  if (Object.hasOwn(pages, path)) return pages[path]
+  return Object.hasOwn(PLAIN_PAGES, path) ? PLAIN_PAGES[path] : undefined
+}
+
 const FAMILIES = Object.keys(SITE_FAMILIES) as WidgetFamily[]
 
 function replyPicture(response: ServerResponse, bytes: Uint8Array | undefined): void {
   response.writeHead(bytes ? 200 : 404, { 'content-type': 'image/png', 'cache-control': 'no-store' }).end(bytes)
 }
 
-/** Whose widgets a page has. */
+/** The family of a page's widgets, by its path. */
 function familyOf(path: string): WidgetFamily {
   const [, first = ''] = path.split('/')
   return FAMILIES.find((family) => first === family || first.startsWith(`${family}-`)) ?? 'recaptcha'
