@@ -3,18 +3,18 @@ import { toRecord } from '../audit/record.js'
 import type { AuditRecord } from '../audit/schema.js'
 import type { AuditEvent, AuditSink } from '../audit/sink.js'
 
-/** An audit log that is gone when the process is: for tests and trials. */
+/** An audit log in memory, for tests and trials: the process's end deletes it. */
 export interface MemoryAudit extends AuditSink {
-  /** What was written, in order. */
+  /** The events that were written, in order. */
   readonly events: readonly AuditEvent[]
-  /** The same, as a file would hold it. */
+  /** The same, as records of a file. */
   readonly records: readonly AuditRecord[]
-  /** From now on every write fails with this error; `undefined` mends it. */
+  /** From now on `open` and `write` throw this error. `undefined` ends that. */
   failWith(error: Error | undefined): void
 }
 
 /**
- * Keeps audit events in memory.
+ * An audit log that keeps its events in memory.
  *
  * @example
  * const audit = memoryAudit()

@@ -1,15 +1,22 @@
 import type { Clock } from '../base/clock.js'
 
-/** A clock that moves only when it is told to. */
+/** A clock that moves only when a test moves it. */
 export interface ManualClock extends Clock {
   /**
-   * Moves both wall and monotonic time on by `ms`, calling each timer that comes due, in order, at its own time. What
-   * a timer sets going is let settle before the next one is called; a timer that it sets is called too, if it is due.
+   * Moves wall and monotonic time by `ms`. Calls each timer that becomes due, in order, at its own time. Before the next
+   * timer is called, the promises that the last one has started get time to settle. Timers that a timer sets are called
+   * too, if they are due.
+   *
+   * @param ms a duration in ms
    */
   advance(ms: number): Promise<void>
-  /** Sets the wall time, as an operator or NTP would: monotonic time and timers take no notice. */
+  /**
+   * Sets the wall time, as an operator or NTP would. Monotonic time and timers do not change.
+   *
+   * @param wall ms since 1970
+   */
   set(wall: number): void
-  /** How many timers wait. */
+  /** How many timers are set. */
   readonly waiting: number
 }
 
@@ -21,9 +28,9 @@ interface Timer {
 const MAX_TIMERS_PER_ADVANCE = 1_000_000
 
 /**
- * A clock for tests: time rules without sleeping.
+ * A clock for tests of time rules without sleeping.
  *
- * @param start the wall time to begin with, ms since 1970; default: noon UTC, Monday 6 January 2025
+ * @param start the first wall time, ms since 1970. Default: Monday, 6 January 2025, 12:00 UTC
  * @example
  * const clock = manualClock()
  * const guard = await createGuard({ clock, … })
@@ -32,7 +39,7 @@ const MAX_TIMERS_PER_ADVANCE = 1_000_000
 export function manualClock(start = Date.UTC(2025, 0, 6, 12)): ManualClock {
   let wall = start
   let monotonic = 0
-  // Kept in the order in which they come due; those of one time in the order in which they were set.
+  // In the order in which they become due; timers of the same time in the order in which they were set.
   const timers: Timer[] = []
 
   return {
@@ -73,7 +80,7 @@ export function manualClock(start = Date.UTC(2025, 0, 6, 12)): ManualClock {
   }
 }
 
-/** Lets everything that is ready run: promises, and what they hand to the event loop. */
+/** Runs what is ready: promises, and the callbacks that they have queued in the event loop. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 2; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
 }

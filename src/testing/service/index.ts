@@ -66,11 +66,21 @@ export interface ServiceOptions {
   /**
    * Called when a client gets an answer for the first time. Pass the token on to a vendor's stand-in (`issue`), so that
    * its verify endpoint accepts it.
+   *
+   * @default none
    */
   readonly onAnswer?: ((task: ServiceTask, token: string) => void) | undefined
-  /** @default the machine's clock */
+  /**
+   * The clock that `solveMs` and delays are measured by.
+   *
+   * @default the machine's clock
+   */
   readonly clock?: Clock | undefined
-  /** @default any free port of 127.0.0.1 */
+  /**
+   * The port on 127.0.0.1.
+   *
+   * @default any free port
+   */
   readonly port?: number | undefined
 }
 
@@ -78,6 +88,7 @@ export interface ServiceOptions {
 export interface ServiceRequest {
   /** Wall time, ms since 1970. */
   readonly at: number
+  /** The HTTP method. */
   readonly method: string
   /** Without the query. */
   readonly path: string
@@ -87,6 +98,7 @@ export interface ServiceRequest {
   readonly fields: Readonly<Record<string, string>>
   /** Whether the service knows the key. */
   readonly keyOk: boolean
+  /** Whether the key was in the URL's query. */
   readonly keyInUrl: boolean
 }
 
@@ -118,6 +130,7 @@ export interface SolverService extends AsyncDisposable {
   addKey(key: string, dollars: number): void
   /** Removes the key: from now on the service replies `ERROR_KEY_DOES_NOT_EXIST` to it. */
   revoke(key: string): void
+  /** Closes all connections and frees the port. */
   close(): Promise<void>
 }
 

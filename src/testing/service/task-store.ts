@@ -6,10 +6,13 @@ import type { Reply, TaskRequest } from '../../wires/wire.js'
 
 /** One task that a client submitted to the stand-in service. */
 export interface ServiceTask {
+  /** A number as text, or (CapSolver) a UUID. */
   readonly id: string
   /** Absent if the service does not know the family that the client asked for. */
   readonly family: TaskRequest['family']
+  /** Empty for tasks about pictures. */
   readonly sitekey: string
+  /** Empty for tasks about pictures. */
   readonly pageUrl: string
   /** The pictures in base64. Absent for tasks about widgets. */
   readonly pictures?: readonly string[] | undefined
@@ -25,6 +28,7 @@ export interface ServiceTask {
   readonly submittedAt: number
   /** Wall time at which it is, or will be, solved; ms since 1970. */
   readonly readyAt: number
+  /** `failed`: no answer, nothing charged. */
   readonly state: 'working' | 'ready' | 'failed'
   /** What the account was charged for it, micro-dollars. Charged once solved, even if no client polls for the answer. */
   readonly charged: Money

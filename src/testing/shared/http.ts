@@ -7,7 +7,7 @@ export interface LoopbackServer {
   close(): Promise<void>
 }
 
-/** Serves until closed. A handler that throws ends its connection and nothing else. */
+/** Serves until closed. If the handler throws or rejects, only its connection is closed. */
 export async function serve(
   handle: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>,
   port = 0,
@@ -36,7 +36,7 @@ export async function serve(
 
 const HOST = /^[a-z0-9.-]{1,253}(?::\d{1,5})?$/
 
-/** The origin that a browser asked: a server's own, or what whoever stands before it says that it was. */
+/** The origin that the browser requested: from `x-forwarded-host`, which `answerAsVendor` sets, or the server's own. */
 export function requestedOrigin({ headers }: IncomingMessage, own: string): string {
   const host = headers['x-forwarded-host']
   if (typeof host !== 'string' || !HOST.test(host)) return own
@@ -45,13 +45,13 @@ export function requestedOrigin({ headers }: IncomingMessage, own: string): stri
 
 const MAX_BODY_LENGTH = 1_000_000
 
-/** The fields of a form that was posted; undefined if it is too long to be one of ours. */
+/** The fields of a posted form; undefined if it is longer than a million characters. */
 export async function readForm(request: IncomingMessage): Promise<URLSearchParams | undefined> {
   const text = await readText(request)
   return text === undefined ? undefined : new URLSearchParams(text)
 }
 
-/** What was posted; undefined if it is too long to be for us. */
+/** The body of a request; undefined if it is longer than a million characters. */
 export async function readText(request: IncomingMessage): Promise<string | undefined> {
   let text = ''
   for await (const chunk of request) {
@@ -61,6 +61,7 @@ export async function readText(request: IncomingMessage): Promise<string | undef
   return text
 }
 
+/** Sends a whole reply. It is never cached. */
 export function reply(
   response: ServerResponse,
   type: 'html' | 'javascript' | 'json',
@@ -68,7 +69,7 @@ export function reply(
   { status = 200, headers = {} }: { status?: number; headers?: Record<string, string> } = {},
 ): void {
   const mime = type === 'json' ? 'application/json' : `text/${type}`
-  // Pages load vendors' scripts with `crossorigin`, too.
+  // Some pages load vendors' scripts with `crossorigin`.
   const shared = type === 'javascript' ? { 'access-control-allow-origin': '*' } : {}
   const common = { 'content-type': `${mime}; charset=utf-8`, 'cache-control': 'no-store' }
   response.writeHead(status, { ...common, ...shared, ...headers })

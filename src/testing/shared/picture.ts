@@ -1,11 +1,11 @@
 import { crc32, deflateSync, inflateSync } from 'node:zlib'
 
 /**
- * Pictures of digits, as the stand-in site shows them, and a reader for them: it reads the pixels, so that what comes out is
- * what was really in the picture that a solver was sent.
+ * Pictures of digits for the stand-in site, and a reader for them. The reader reads the pixels, so its result shows what
+ * was in the picture that a solver received.
  */
 
-/** Five columns, seven rows; a bit for each, the leftmost the highest. */
+/** Seven rows of five bits for each digit. The leftmost column is the highest bit. */
 const FONT: Readonly<Record<string, readonly number[]>> = {
   0: [14, 17, 19, 21, 25, 17, 14],
   1: [4, 12, 4, 4, 4, 4, 14],
@@ -18,24 +18,28 @@ const FONT: Readonly<Record<string, readonly number[]>> = {
   8: [14, 17, 17, 14, 17, 17, 14],
   9: [14, 17, 17, 15, 1, 2, 12],
 }
-const WIDE = 5
-const HIGH = 7
-/** Bars left and right of the digits say where they begin and how large they are. */
-const BAR = 2
+const GLYPH_WIDTH = 5
+const GLYPH_HEIGHT = 7
+/** A bar left and right of the digits marks where they begin and how large they are: one dot wide, one dot of space. */
+const BAR_WIDTH = 2
 const MAX_SIDE = 4_000
 
-/** A PNG with digits in black on white, between two bars. `scale` is the side of one dot, in pixels. */
+/**
+ * A PNG with digits in black on white, between two bars.
+ *
+ * @param scale the side of one dot, in pixels
+ */
 export function drawDigits(digits: string, scale = 5): Buffer {
-  const columns = BAR + digits.length * (WIDE + 1) + 1
+  const columns = BAR_WIDTH + digits.length * (GLYPH_WIDTH + 1) + 1
   const width = (columns + 2) * scale
-  const height = (HIGH + 2) * scale
+  const height = (GLYPH_HEIGHT + 2) * scale
   const dark = (column: number, row: number): boolean => {
-    if (row < 0 || row >= HIGH || column < 0 || column >= columns) return false
+    if (row < 0 || row >= GLYPH_HEIGHT || column < 0 || column >= columns) return false
     if (column === 0 || column === columns - 1) return true
-    const at = column - BAR
-    const glyph = FONT[digits[Math.floor(at / (WIDE + 1))] ?? ''] ?? []
-    const bit = at % (WIDE + 1)
-    return at >= 0 && bit < WIDE && (((glyph[row] ?? 0) >> (WIDE - 1 - bit)) & 1) === 1
+    const at = column - BAR_WIDTH
+    const glyph = FONT[digits[Math.floor(at / (GLYPH_WIDTH + 1))] ?? ''] ?? []
+    const bit = at % (GLYPH_WIDTH + 1)
+    return at >= 0 && bit < GLYPH_WIDTH && (((glyph[row] ?? 0) >> (GLYPH_WIDTH - 1 - bit)) & 1) === 1
   }
   const rows = Buffer.alloc((width + 1) * height, 255)
   for (let y = 0; y < height; y++) {
@@ -47,7 +51,7 @@ export function drawDigits(digits: string, scale = 5): Buffer {
   const head = Buffer.alloc(13)
   head.writeUInt32BE(width, 0)
   head.writeUInt32BE(height, 4)
-  // Eight bits of grey.
+  // Eight bits of gray.
   head.set([8, 0, 0, 0, 0], 8)
   return Buffer.concat([
     SIGNATURE,
@@ -57,12 +61,12 @@ export function drawDigits(digits: string, scale = 5): Buffer {
   ])
 }
 
-/** The digits of a picture that `drawDigits` made, whoever has encoded it as a PNG since; undefined where there are none. */
+/** The digits of a picture of `drawDigits`, even if a browser has encoded it again; undefined if there are none. */
 export function readDigits(png: Uint8Array): string | undefined {
   const image = decode(Buffer.from(png))
   if (!image) return undefined
-  const { width, height, grey } = image
-  const dark = (x: number, y: number) => (grey[Math.floor(y) * width + Math.floor(x)] ?? 255) < 128
+  const { width, height, gray } = image
+  const dark = (x: number, y: number) => (gray[Math.floor(y) * width + Math.floor(x)] ?? 255) < 128
   let [left, right, top, bottom] = [width, -1, height, -1]
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -73,15 +77,15 @@ export function readDigits(png: Uint8Array): string | undefined {
       bottom = Math.max(bottom, y + 1)
     }
   }
-  const dot = (bottom - top) / HIGH
-  const count = Math.round(((right - left) / dot - BAR - 1) / (WIDE + 1))
+  const dot = (bottom - top) / GLYPH_HEIGHT
+  const count = Math.round(((right - left) / dot - BAR_WIDTH - 1) / (GLYPH_WIDTH + 1))
   if (!(dot > 0) || count < 1 || count > 20) return undefined
   let digits = ''
   for (let at = 0; at < count; at++) {
-    const glyph = Array.from({ length: HIGH }, (_, row) => {
+    const glyph = Array.from({ length: GLYPH_HEIGHT }, (_, row) => {
       let bits = 0
-      for (let bit = 0; bit < WIDE; bit++) {
-        const column = BAR + at * (WIDE + 1) + bit
+      for (let bit = 0; bit < GLYPH_WIDTH; bit++) {
+        const column = BAR_WIDTH + at * (GLYPH_WIDTH + 1) + bit
         bits = bits * 2 + (dark(left + (column + 0.5) * dot, top + (row + 0.5) * dot) ? 1 : 0)
       }
       return bits
@@ -94,7 +98,7 @@ export function readDigits(png: Uint8Array): string | undefined {
 }
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
-/** Bytes for each pixel, by the kind of its colours: grey, RGB, RGB with alpha. What browsers write. */
+/** Bytes for each pixel, by PNG color type: gray, RGB, RGB with alpha. Browsers write these three. */
 const SAMPLES: Readonly<Record<number, number>> = { 0: 1, 2: 3, 6: 4 }
 
 function chunk(name: string, data: Buffer): Buffer {
@@ -106,17 +110,17 @@ function chunk(name: string, data: Buffer): Buffer {
   return framed
 }
 
-/** The brightness of each pixel of a PNG with eight bits a sample, which is not interlaced. */
-function decode(png: Buffer): { width: number; height: number; grey: Uint8Array } | undefined {
+/** The brightness of each pixel of a PNG with eight bits per sample; undefined for other PNGs and interlaced ones. */
+function decode(png: Buffer): { width: number; height: number; gray: Uint8Array } | undefined {
   if (png.length < 33 || !png.subarray(0, 8).equals(SIGNATURE)) return undefined
-  const [width, height, depth, colours, interlaced] = [
+  const [width, height, depth, colorType, interlaced] = [
     png.readUInt32BE(16),
     png.readUInt32BE(20),
     png[24],
     png[25] ?? -1,
     png[28],
   ]
-  const samples = SAMPLES[colours]
+  const samples = SAMPLES[colorType]
   if (depth !== 8 || interlaced !== 0 || !samples || width > MAX_SIDE || height > MAX_SIDE) return undefined
   const parts: Buffer[] = []
   for (let at = 8; at + 8 <= png.length; ) {
@@ -132,26 +136,26 @@ function decode(png: Buffer): { width: number; height: number; grey: Uint8Array 
     return undefined
   }
   if (rows.length < (stride + 1) * height) return undefined
-  const grey = new Uint8Array(width * height)
+  const gray = new Uint8Array(width * height)
   let above = Buffer.alloc(stride)
   for (let y = 0; y < height; y++) {
     const start = y * (stride + 1)
     const row = Buffer.from(rows.subarray(start + 1, start + 1 + stride))
     unfilter(rows[start] ?? 0, row, above, samples)
-    for (let x = 0; x < width; x++) grey[y * width + x] = row[x * samples + (samples > 1 ? 1 : 0)] ?? 0
+    for (let x = 0; x < width; x++) gray[y * width + x] = row[x * samples + (samples > 1 ? 1 : 0)] ?? 0
     above = row
   }
-  return { width, height, grey }
+  return { width, height, gray }
 }
 
-/** Undoes what a PNG's encoder did to a row: each byte was written as the difference to what its neighbours foretell. */
+/** Reverses a PNG row's filter: each byte is the difference to a prediction from its neighbors. */
 function unfilter(kind: number, row: Buffer, above: Buffer, samples: number): void {
   for (let at = 0; at < row.length; at++) {
     const left = at < samples ? 0 : (row[at - samples] ?? 0)
     const up = above[at] ?? 0
     const corner = at < samples ? 0 : (above[at - samples] ?? 0)
-    const foretold = [0, left, up, (left + up) >> 1, paeth(left, up, corner)][kind] ?? 0
-    row[at] = ((row[at] ?? 0) + foretold) & 255
+    const predicted = [0, left, up, (left + up) >> 1, paeth(left, up, corner)][kind] ?? 0
+    row[at] = ((row[at] ?? 0) + predicted) & 255
   }
 }
 

@@ -3,46 +3,58 @@ import { type Clock, systemClock } from '../../base/clock.js'
 import { serve } from './http.js'
 import { type IssuedToken, type TokenDetails, type TokenRules, Tokens } from './tokens.js'
 
-/** How a vendor's stand-in is started. */
+/** Options of a vendor's stand-in. */
 export interface StandInOptions {
-  /** What its tokens expire by, and what it waits by. Default: the machine's. */
+  /**
+   * The clock that tokens expire by and that `afterMs` is measured by.
+   *
+   * @default the machine's clock
+   */
   readonly clock?: Clock | undefined
-  /** Default: any free port. */
+  /**
+   * The port on loopback.
+   *
+   * @default any free port
+   */
   readonly port?: number | undefined
 }
 
-/** What every vendor's stand-in has. `B` is how its widgets can behave, `D` what an answer is given out for, `A` an answer. */
+/** What every vendor's stand-in has. `B`: the behavior of its widgets. `D`: the details of an answer. `A`: an answer. */
 export interface StandIn<B, D = TokenDetails, A = string> extends AsyncDisposable {
-  /** Where its scripts are. On `localhost`, so that a page on 127.0.0.1 has its frames from another origin. */
+  /** Where its scripts are. On `localhost`, so that its frames are of another origin than a page on 127.0.0.1. */
   readonly url: string
   /** The verify endpoint, for a site's server. */
   readonly verifyUrl: string
-  /** What a site's server has to show there, for a sitekey. */
+  /** The secret that a site's server has to show there. */
   secretFor(sitekey: string): string
-  /** Gives out an answer that the verify endpoint will accept, for as long as the vendor's do: what a stand-in solver service sells. */
+  /**
+   * Issues an answer that the verify endpoint accepts, for as long as the vendor's answers are valid: what a stand-in
+   * solver service sells.
+   */
   issue(details: D): A
-  /** All tokens given out, oldest first. */
+  /** All issued tokens, oldest first. */
   readonly issued: readonly IssuedToken[]
-  /** How the widgets of a sitekey behave from now on. */
+  /** Sets how the widgets of a sitekey behave from now on. */
   setBehavior(sitekey: string, behavior: B): void
+  /** Closes all connections and frees the port. */
   close(): Promise<void>
 }
 
-/** What each vendor's own half works with: a server that runs, the tokens that it gives out, and what it was told to do. */
+/** The common half of a vendor's stand-in: its running server, its tokens, and the behaviors that were set. */
 export interface StandInServer<B> {
   readonly clock: Clock
   readonly tokens: Tokens
-  /** Its own address. */
+  /** Its own origin. */
   readonly url: string
-  /** How widgets behave, by sitekey. */
+  /** The behaviors of widgets, by sitekey. */
   readonly behaviors: ReadonlyMap<string, B>
-  /** How the widgets of a sitekey behave, after the time that they take for it. */
+  /** The behavior of a sitekey's widgets. Resolves after its `afterMs`. */
   nextBehavior(sitekey: string): Promise<Partial<B>>
-  /** The stand-in, with what is its own. */
+  /** The stand-in: the common members and the vendor's own. */
   standIn<M extends object>(verifyPath: string, own: M): Omit<StandIn<B>, keyof M> & M
 }
 
-/** Starts the server of a vendor's stand-in. Nobody knows where to ask before this has ended. */
+/** Starts the server of a vendor's stand-in. `handle` is not called before this has resolved. */
 export async function startStandIn<B extends { readonly afterMs?: number | undefined }>(
   rules: TokenRules,
   { clock = systemClock, port }: StandInOptions,

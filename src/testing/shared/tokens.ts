@@ -1,56 +1,77 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../base/clock.js'
 
-/** A token, and what `siteverify` knows of it. */
+/** A token, and what `siteverify` knows about it. */
 export interface IssuedToken {
+  /** Its text. */
   readonly token: string
+  /** The sitekey that it is valid for. */
   readonly sitekey: string
+  /** The page's action; absent if the page named none. */
   readonly action: string | undefined
+  /** From 0 (a bot) to 1; absent for widgets without scores. */
   readonly score: number | undefined
+  /** Turnstile's customer data; absent if the page gave none. */
   readonly cdata: string | undefined
+  /** The host of the page. */
   readonly hostname: string
+  /** When it was issued: wall time, ms since 1970. */
   readonly at: number
+  /** Whether it was verified once. */
   used: boolean
 }
 
-/** What `siteverify` answers. */
+/** The reply of `siteverify`, with the vendors' own names. */
 export interface Verification {
+  /** Whether the token is valid. */
   readonly success: boolean
+  /** Why it is not. Absent if it is. */
   readonly 'error-codes'?: readonly string[]
+  /** When the token was issued, in ISO 8601. */
   readonly challenge_ts?: string
+  /** The host of the page. */
   readonly hostname?: string
+  /** The page's action. */
   readonly action?: string
+  /** From 0 (a bot) to 1. */
   readonly score?: number
+  /** Turnstile's customer data. */
   readonly cdata?: string
 }
 
-/** What a token is given out for. */
+/** What a token is issued for. */
 export interface TokenDetails {
+  /** The sitekey that it is valid for. */
   readonly sitekey: string
-  /** A token of one's own is registered as it is. */
+  /** Issues this text as a token: one that a solver service has made, say. Default: a random one in the vendor's format. */
   readonly token?: string | undefined
+  /** The page's action. */
   readonly action?: string | undefined
+  /** From 0 (a bot) to 1. */
   readonly score?: number | undefined
+  /** Turnstile's customer data. */
   readonly cdata?: string | undefined
+  /** The host of the page. Default: 127.0.0.1. */
   readonly hostname?: string | undefined
 }
 
-/** What one vendor's tokens are like. */
+/** The tokens of one vendor. */
 export interface TokenRules {
-  /** How tokens begin. */
+  /** What tokens begin with. */
   readonly prefix: string
+  /** How long a token is valid, ms. */
   readonly ttlMs: number
-  /** Whether a token is good for more than one use. Default: false. */
+  /** Whether a token can be verified more than once. Default: false. */
   readonly reusable?: boolean | undefined
-  /** The published secrets, by the sitekeys that they are published with. */
+  /** The secrets that the vendor publishes for tests, by sitekey. */
   readonly testSecrets: Readonly<Record<string, string>>
-  /** What a published secret makes of a token; undefined for any other secret. */
+  /** The verification of a token with a published secret; undefined for any other secret. */
   readonly verifyTest: (secret: string, response: string, now: string) => Verification | undefined
 }
 
 const MAX_TOKENS = 100_000
 
-/** A vendor's side of tokens: given out, good for one use within a time, for one site. */
+/** A vendor's tokens: each is valid for one verification, within its time, with its sitekey's secret. */
 export class Tokens {
   readonly #clock: Clock
   readonly #rules: TokenRules
@@ -61,7 +82,7 @@ export class Tokens {
     this.#rules = rules
   }
 
-  /** The secret that goes with a sitekey. */
+  /** The secret of a sitekey. */
   secretFor(sitekey: string): string {
     const { testSecrets } = this.#rules
     return (Object.hasOwn(testSecrets, sitekey) ? testSecrets[sitekey] : undefined) ?? `secret-of-${sitekey}`
@@ -109,6 +130,7 @@ export class Tokens {
   }
 }
 
+/** A verification that failed. */
 export function refuse(code: string): Verification {
   return { success: false, 'error-codes': [code] }
 }

@@ -39,7 +39,11 @@ export interface SiteOptions extends SiteVendors {
    * @default {}
    */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** @default any free port of 127.0.0.1 */
+  /**
+   * The port on 127.0.0.1.
+   *
+   * @default any free port
+   */
   readonly port?: number | undefined
 }
 
@@ -55,6 +59,7 @@ export interface StandInSite extends AsyncDisposable {
   readonly sitekeys: Readonly<Record<WidgetFamily, string>>
   /** What the verify endpoint replied for each form that was sent, oldest first. */
   readonly verified: readonly Verification[]
+  /** Closes all connections and frees the port. */
   close(): Promise<void>
 }
 
