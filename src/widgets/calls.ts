@@ -1,88 +1,97 @@
 import { MAX_REPLY_LENGTH } from './bounds.js'
 import { observerScript, pageScript } from './page/script.js'
+import type {
+  FindRequest,
+  InitScriptVariables,
+  PageApi,
+  PageEntry,
+  PageSolution,
+  ResultReply,
+  WindowKey,
+} from './page-kit/protocol.js'
 
 /**
- * The texts that are evaluated in a page. Data goes in as JSON, never as code: nothing that a page or a service has said
- * is ever run.
+ * The texts that are evaluated in a page. Data is written as JSON, never as code: nothing that a page or a service sent is ever
+ * executed. `page-kit/protocol.ts` declares what a page answers to, so a call of a method that no page has does not compile.
  */
 
-const WINDOW_KEY = 'window[Symbol.for("solveguard")]'
+const KEY: WindowKey = 'solveguard'
+const HOLD_MS: keyof InitScriptVariables = 'SOLVEGUARD_HOLD_MS'
+const MAIN: keyof PageEntry = 'main'
+const UNDO: keyof PageEntry = 'undo'
 
-/** A vendor's frame below the one that is looked into, as the browser knows it. */
-export interface FrameHint {
-  readonly name: string
-  readonly url: string
-}
+const PAGE_GONE = json({ result: 'page-gone' } satisfies ResultReply)
+
+const ENTRY = `window[Symbol.for(${json(KEY)})]`
 
 /**
  * The init script.
- * @param holdMs for how long calls that answer by themselves are held for a solution; 0: not at all
+ * @param holdMs for how long calls that answer by themselves are held for a solution, ms; 0: not at all
  */
-export function observerCall(holdMs: number): string {
-  return `((SOLVEGUARD_HOLD_MS)=>{${observerScript}\n})(${json(holdMs)})`
+export function observerCall(holdMs: InitScriptVariables[typeof HOLD_MS]): string {
+  return `((${HOLD_MS})=>{${observerScript}\n})(${json(holdMs)})`
 }
 
-/** Finds the widgets of a frame. With `whole`, brings along what it needs; without, gives null where that is missing. */
-export function findCall(request: { most: number; frames: readonly FrameHint[] }, whole: boolean): string {
+/**
+ * Finds the widgets of a frame.
+ *
+ * @param whole whether the page script is part of the text; without it, the value is null in a frame that does not have it yet
+ */
+export function findCall(request: FindRequest, whole: boolean): string {
   return call('find', [request], whole)
 }
 
 /**
- * Puts a solution in, if the frame's document is still of one of these addresses' origins. What `location` says is among the few things that
- * a page cannot redefine, so another page that came here meanwhile never gets to see the token.
+ * Injects a solution, if the frame's document is still of the origin of one of these addresses. `location` is one of the few
+ * things that a page cannot redefine, so another page that was loaded meanwhile never receives the token.
  *
  * @param addresses the frame's, and the one that its widget is judged by: a blank document has the latter once its parent has written it
  */
-export function injectCall(
-  addresses: readonly string[],
-  id: string,
-  solution: { token: string; fields: Readonly<Record<string, string>>; livesMs: number; unlessAnswered: boolean },
-): string {
+export function injectCall(addresses: readonly string[], id: string, solution: PageSolution): string {
   const same = addresses.map((address) => {
     const { protocol, origin } = new URL(URL.canParse(address) ? address : 'about:blank')
     return `location.protocol+location.origin===${json(protocol + origin)}`
   })
-  return `${same.join('||')}?${call('place', [id, solution], false)}:${json('{"result":"page-gone"}')}`
+  return `${same.join('||')}?${call('inject', [id, solution])}:${json(PAGE_GONE)}`
 }
 
-/** Tells the page of the solution that was put in. */
-export const notifyPageCall = (id: string): string => call('fire', [id], false)
+/** Calls the page's callback for the solution that was injected. */
+export const notifyPageCall = (id: string): string => call('notifyPage', [id])
 
-/** Tells the page's side that no solution will come. */
-export const releaseCall = (id: string): string => call('release', [id], false)
+/** Reports to the page's side that no solution will come. */
+export const releaseCall = (id: string): string => call('release', [id])
 
-/** Asks how far a widget's own work has come, and sets it off first if `begin` says so. */
-export const proofOfWorkCall = (id: string, begin: boolean): string => call('work', [id, begin], false)
+/** Reads the progress of a proof-of-work widget, and starts it first if `start` is true. */
+export const proofOfWorkCall = (id: string, start: boolean): string => call('proofOfWork', [id, start])
 
-/** Waits in a frame until `findCall` would say something else, for at most `ms`. The value is a promise. */
-export function waitCall(
-  ticket: string,
-  request: { most: number; frames: readonly FrameHint[] },
-  ms: number,
-  whole: boolean,
-): string {
+/** Waits in a frame until `findCall` would reply something else, for at most `ms`. The value is a promise. */
+export function waitCall(ticket: string, request: FindRequest, ms: number, whole: boolean): string {
   return `(async()=>(${BOUNDED})(await ${call('wait', [ticket, request, ms], whole, '')}))()`
 }
 
 /** Ends such a wait. */
-export const endWaitCall = (ticket: string): string => call('endWait', [ticket], false)
+export const endWaitCall = (ticket: string): string => call('endWait', [ticket])
 
-/** Asks whether the document is still the one that the id was given in. */
-export const isSameDocumentCall = (id: string): string => call('alive', [id], false)
+/** Whether the document is still the one in which the id was assigned. */
+export const isSameDocumentCall = (id: string): string => call('isSameDocument', [id])
 
-/** Takes everything of ours out of the page. */
-export const undoCall = `(s=>{s&&s.undo();return null})(${WINDOW_KEY})`
+/** Removes everything of ours from the page. */
+export const undoCall = `(s=>{s&&s.${UNDO}();return null})(${ENTRY})`
 
 /**
- * Lets a text through, and nothing longer than anybody will read: a page may answer in our name, and half a gigabyte would end the process that
- * the browser's tool runs in.
+ * Returns a text, unless it is longer than any reply of ours: a page can answer in our place, and half a gigabyte would end the
+ * process in which the browser's tool runs.
  */
 const BOUNDED = `r=>typeof r==="string"&&r.length<=${MAX_REPLY_LENGTH}?r:null`
 
-function call(method: string, args: readonly unknown[], whole: boolean, bound = BOUNDED): string {
-  const list = args.map(json).join(',')
-  const said = `(s=>s&&s.main?s.main.${method}(${list}):null)(${WINDOW_KEY})`
-  const text = bound ? `(${bound})(${said})` : said
+function call<Method extends keyof PageApi>(
+  method: Method,
+  args: Parameters<PageApi[Method]>,
+  whole = false,
+  bound = BOUNDED,
+): string {
+  const reply = `(s=>s&&s.${MAIN}?s.${MAIN}.${method}(${args.map(json).join(',')}):null)(${ENTRY})`
+  const text = bound ? `(${bound})(${reply})` : reply
   return whole ? `(()=>{${pageScript}\nreturn ${text}})()` : text
 }
 

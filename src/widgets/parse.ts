@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { WidgetFamily } from '../base/challenge.js'
 import { MAX_REPLY_LENGTH } from './bounds.js'
+import type { FindReply, PageResult, ProofOfWorkProgress, ResultReply, WidgetHead } from './page-kit/protocol.js'
 import { WIDGETS } from './table.js'
 import { parseSigns, type VendorSign } from './unknown.js'
 import type { Reading, Widget } from './widget.js'
@@ -46,14 +47,46 @@ const head = z.object({
   roots: z.number().int().min(0).max(1e9).catch(0),
   widgets: z.array(z.unknown()),
   unknown: z.unknown().optional(),
-})
+} satisfies Shape<FindReply>)
 const entryHead = z.object({
   id: z.string().regex(/^[a-z0-9]{1,20}-\d{1,9}$/),
   family: z.enum(Object.keys(WIDGETS) as [WidgetFamily, ...WidgetFamily[]]),
   expired: z.boolean().catch(false),
   hinted: z.boolean().catch(false),
-})
-const result = z.object({ result: z.enum(['ok', 'answered', 'refused', 'page-gone', 'widget-gone']) })
+} satisfies Shape<WidgetHead>)
+const result = z.object({
+  result: oneOf<PageResult>({
+    ok: 'ok',
+    answered: 'answered',
+    refused: 'refused',
+    'page-gone': 'page-gone',
+    'widget-gone': 'widget-gone',
+  }),
+} satisfies Shape<ResultReply>)
+const progress = z.object({
+  state: oneOf<ProofOfWorkProgress['state']>({
+    idle: 'idle',
+    started: 'started',
+    working: 'working',
+    failed: 'failed',
+    'needs-code': 'needs-code',
+    answered: 'answered',
+  }),
+  // The widget keeps its own answer: one that cannot be read is no reason to call it unanswered.
+  token: z
+    .string()
+    .regex(/^[\x21-\x7e]{0,16384}$/)
+    .catch(''),
+  reason: z.string().max(200).catch(''),
+} satisfies Shape<ProofOfWorkProgress>)
+
+/** Every property of a reply, so that none which the page sends is forgotten here. */
+type Shape<Reply> = { readonly [Name in keyof Required<Reply>]: z.ZodType }
+
+/** One of these words: all that the page can send, and no other. */
+function oneOf<Word extends string>(words: { readonly [One in Word]: One }) {
+  return z.enum(words)
+}
 
 /**
  * Reads what the code in a page gave for `find`. Never throws: what does not fit is left out and counted.
@@ -85,31 +118,15 @@ export function parseFound(reply: unknown): FrameReading | undefined {
   }
 }
 
-/** What became of a solution, as the page tells it. */
-export type PageResult = z.output<typeof result>['result']
-
-/** Reads what the page gave for a solution that was put in; undefined where it makes no sense. */
+/** Reads the reply to an injection; undefined where it does not parse. */
 export function parseResult(reply: unknown): PageResult | undefined {
   const read = result.safeParse(parseJson(reply))
   return read.success ? read.data.result : undefined
 }
 
-const work = z.object({
-  state: z.enum(['waiting', 'begun', 'working', 'failed', 'asks', 'answered']),
-  // The widget's own answer stays where it is: one that cannot be read is no reason to call it unanswered.
-  token: z
-    .string()
-    .regex(/^[\x21-\x7e]{0,16384}$/)
-    .catch(''),
-  why: z.string().max(200).catch(''),
-})
-
-/** How far a widget's own work has come, as the page tells it. `why` is what the widget says of a failure. */
-export type ProofOfWorkProgress = z.output<typeof work>
-
-/** Reads what the page gave for a widget's own work: that, or why there is none; undefined where it makes no sense. */
+/** Reads the progress of a proof-of-work widget, or the result that says why there is none; undefined where neither parses. */
 export function parseProofOfWork(reply: unknown): ProofOfWorkProgress | PageResult | undefined {
-  const read = work.safeParse(parseJson(reply))
+  const read = progress.safeParse(parseJson(reply))
   return read.success ? read.data : parseResult(reply)
 }
 

@@ -114,7 +114,7 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       await eventually(async () => (await at.page.evaluate(`!!${KEY}?.main`)) === true)
       controller.abort()
       await waiting
-      await eventually(async () => (await at.page.evaluate(`"stirred" in ${KEY}`)) === false)
+      await eventually(async () => (await at.page.evaluate(`"onChange" in ${KEY}`)) === false)
     })
 
     test('by the clock that it was given', async () => {

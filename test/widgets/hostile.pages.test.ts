@@ -75,7 +75,7 @@ test('where so much is redefined that the browser tool gives up, our own code st
   await visit('/builtins')
   await expect(captcha.find(page)).rejects.toMatchObject({ code: 'PAGE_UNRESPONSIVE' })
   const devtools = await context.newCDPSession(page)
-  const call = { expression: findCall({ most: 50, frames: [] }, true) }
+  const call = { expression: findCall({ max: 50, frames: [] }, true) }
   const { result } = await devtools.send('Runtime.evaluate', call)
   expect(parseFound(result.value)).toMatchObject({ widgets: [{ challenge: { sitekey: site.sitekey } }], malformed: 0 })
 })
@@ -207,7 +207,7 @@ test('a blank frame that its page has written is solved as the page’s own', as
 test('a page that answers in our name with more than anybody reads does not get it out of the page', async () => {
   await visit('/liar')
   await page.evaluate('window.lie = "x".repeat(1e6 + 1); 0')
-  const request = { most: 50, frames: [] }
+  const request = { max: 50, frames: [] }
   expect(await page.evaluate(findCall(request, false))).toBe(null)
   expect(await page.evaluate(waitCall('ticket', request, 1_000, false).replace('main.wait', 'main.find'))).toBe(null)
   await page.evaluate('window.lie = "x".repeat(1e6); 0')

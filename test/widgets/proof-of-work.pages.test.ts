@@ -118,15 +118,15 @@ test.each([
 })
 
 test('odd parts of a reply are dropped by themselves', () => {
-  expect(parseProofOfWork('{"state":"answered","token":"a\\nb","why":5}')).toEqual({
+  expect(parseProofOfWork('{"state":"answered","token":"a\\nb","reason":5}')).toEqual({
     state: 'answered',
     token: '',
-    why: '',
+    reason: '',
   })
-  expect(parseProofOfWork('{"state":"failed","token":"","why":"no"}')).toEqual({
+  expect(parseProofOfWork('{"state":"failed","token":"","reason":"no"}')).toEqual({
     state: 'failed',
     token: '',
-    why: 'no',
+    reason: 'no',
   })
   expect(parseProofOfWork('{"result":"widget-gone"}')).toBe('widget-gone')
 })

@@ -94,7 +94,7 @@ const UNREADABLE: FrameReading = {
 }
 
 const requestFor = (hints: readonly VendorFrame[]) => ({
-  most: MAX_WIDGETS_PER_FRAME,
+  max: MAX_WIDGETS_PER_FRAME,
   frames: hints.map(({ name, url }) => ({ name, url })),
 })
 

@@ -1,7 +1,8 @@
 import type { Answer } from '../../base/challenge.js'
 import { printable, SolveguardError } from '../../base/errors.js'
 import { proofOfWorkCall } from '../../widgets/calls.js'
-import { type ProofOfWorkProgress, parseProofOfWork } from '../../widgets/parse.js'
+import type { ProofOfWorkProgress } from '../../widgets/page-kit/protocol.js'
+import { parseProofOfWork } from '../../widgets/parse.js'
 import type { WidgetLocation } from './finder.js'
 import { pageGone, widgetGone } from './page-errors.js'
 import { evaluateWithTimeout, sleep } from './timeouts.js'
@@ -19,11 +20,12 @@ const POLL_MS = 150
 export async function runProofOfWork(tools: SolveTools, widget: WidgetLocation, signal: AbortSignal): Promise<Answer> {
   let begun = false
   for (;;) {
-    const { state, token, why } = await requestState(tools, widget, !begun)
+    const { state, token, reason } = await requestState(tools, widget, !begun)
     if (state === 'answered') return { token }
-    if (state === 'asks') throw widgetFailed('it asks for a code from a picture, which is a person’s to read')
-    if (state === 'failed' && begun) throw widgetFailed(why === '' ? 'it shows an error' : `it says: ${printable(why)}`)
-    begun = state === 'begun' || state === 'working'
+    if (state === 'needs-code') throw widgetFailed('it asks for a code from a picture, which is a person’s to read')
+    if (state === 'failed' && begun)
+      throw widgetFailed(reason === '' ? 'it shows an error' : `it says: ${printable(reason)}`)
+    begun = state === 'started' || state === 'working'
     await sleep(tools.clock, POLL_MS, signal)
     if (signal.aborted) throw new SolveguardError('SOLVE_ABORTED', 'The solve was aborted through its signal.')
   }

@@ -111,10 +111,10 @@ async function inject(
   const { frame, page, id, challenge, documentOrigin } = widget
   if (page.isClosed() || frame.isDetached() || documentOriginOf(frame) !== documentOrigin) throw pageGone()
   const leftMs = solution.expiresAt.getTime() - tools.clock.now()
-  const livesMs = Math.max(0, Math.min(WIDGETS[challenge.family].tokenLifetimeMs, leftMs))
+  const lifetimeMs = Math.max(0, Math.min(WIDGETS[challenge.family].tokenLifetimeMs, leftMs))
   const { token, fields = {} } = solution
   const addresses = [frame.url(), challenge.frameUrl ?? challenge.pageUrl]
-  const call = injectCall(addresses, id, { token, fields, livesMs, unlessAnswered })
+  const call = injectCall(addresses, id, { token, fields, lifetimeMs, unlessAnswered })
   const reply = await evaluateWithTimeout(tools.clock, frame, call, tools.evaluateMs)
   if (!reply.ok && reply.why === 'timeout') {
     throw new SolveguardError('PAGE_UNRESPONSIVE', 'The page did not take the solution in time; it was paid for.')

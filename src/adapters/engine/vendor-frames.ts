@@ -1,4 +1,4 @@
-import type { FrameHint } from '../../widgets/calls.js'
+import type { FrameHint } from '../../widgets/page-kit/protocol.js'
 import { WIDGETS } from '../../widgets/table.js'
 import type { DriverFrame, DriverPage } from '../driver.js'
 import type { FrameElementReader } from './frame-url.js'

@@ -1,6 +1,7 @@
 import type { Observer } from '../page/install.js'
 import type { Dom } from './dom.js'
 import { type List, list, type Primordials, push } from './primordials.js'
+import type { FrameHint, PageSolution, ProofOfWorkProgress } from './protocol.js'
 
 /** What a family is given to look around with. */
 export interface Place {
@@ -11,64 +12,40 @@ export interface Place {
   readonly frames: List<FrameHint>
 }
 
-export interface FrameHint {
-  readonly name: string
-  readonly url: string
-}
-
-/** A solution on its way into the page. */
-export interface PageSolution {
-  readonly token: string
-  /** What some vendors have beside the token, under the vendors' own names. */
-  readonly fields: Readonly<Record<string, string | undefined>>
-  /** Milliseconds until it can no longer be used. */
-  readonly livesMs: number
-  /** The widget was unanswered when the solve began: one that was answered since is left as it is. */
-  readonly unlessAnswered: boolean
-}
-
-/** How far a widget's own work has come. */
-export interface Work {
-  /** `begun`: it was set off just now. */
-  readonly state: 'waiting' | 'begun' | 'working' | 'failed' | 'asks' | 'answered'
-  readonly token: string
-  readonly why: string
-}
-
 /** One widget as it stands in the page right now. */
-export interface Seen {
+export interface WidgetView {
   /**
    * Facts for the caller. Strings are clipped, and read with suspicion, on the other side. `hinted`: nothing in the page tells of it, only the
    * browser's list of frames.
    */
   readonly facts: Readonly<Record<string, string | boolean | undefined>>
   /** Whether another look at the page saw this same widget. */
-  same(other: Seen): boolean
+  same(other: WidgetView): boolean
   /** How often the page has set it off, where a challenge that stands open says no more that it has done so anew. */
   executions?(): number
   /** Puts a solution where the page's own code will read it. */
-  place(solution: PageSolution): 'ok' | 'answered' | 'refused'
+  inject(solution: PageSolution): 'ok' | 'answered' | 'refused'
   /** Tells the page, as the vendor's script would. Called once for each solution. */
-  fire(solution: PageSolution): void
+  notifyPage(solution: PageSolution): void
   /** No solution will come: lets what was held for it go on. */
   release(): void
   /** For widgets that have the browser work out their answer: how far that has come. Sets it off, if asked to and it rests. */
-  work?(begin: boolean): Work
+  proofOfWork?(start: boolean): ProofOfWorkProgress
 }
 
 /** One family of widgets, inside the page. */
 export interface PageFamily {
   /** Looks for its widgets, at most `most` of them; says how many more there were. */
-  gather(place: Place, most: number): { readonly seen: List<Seen>; readonly leftOut: number }
+  gather(place: Place, most: number): { readonly seen: List<WidgetView>; readonly leftOut: number }
 }
 
 /** What a family's `gather` gives, from what it found: each widget described as it stands. One whose page lets nobody look is left out. */
 export function seenIn<W>(
   found: { readonly widgets: List<W>; readonly leftOut: number },
-  describe: (widget: W) => Seen,
-): { readonly seen: List<Seen>; readonly leftOut: number } {
+  describe: (widget: W) => WidgetView,
+): { readonly seen: List<WidgetView>; readonly leftOut: number } {
   const { widgets } = found
-  const seen = list<Seen>()
+  const seen = list<WidgetView>()
   let { leftOut } = found
   for (let index = 0; index < widgets.size; index++) {
     try {

@@ -84,7 +84,7 @@ export function heard(observer: Observer, theirs: unknown, hear: (value: unknown
     // biome-ignore lint/complexity/noArguments: a rest parameter would go through the page's own iterators
     const args = arguments
     if (!observer.over) hear(args[0])
-    observer.stirred?.()
+    observer.onChange?.()
     return typeof theirs === 'function' ? observer.p.apply(theirs as () => unknown, this, args) : undefined
   }
 }

@@ -151,7 +151,7 @@ export function wrap(observer: Observer, original: Call, handle: Handler): Call 
     if (observer.over) return p.apply(original, this, arguments)
     // biome-ignore lint/complexity/noArguments: the same
     const result = handle(original, this, arguments)
-    observer.stirred?.()
+    observer.onChange?.()
     return result
   }
   p.define(wrapped, 'name', { value: original.name, configurable: true })
@@ -167,7 +167,7 @@ function watchMaker(observer: Observer, original: Call, maker: Maker): Call {
       const object: object = p.construct(target, args, as)
       if (!observer.over) {
         maker.made(object, args)
-        observer.stirred?.()
+        observer.onChange?.()
       }
       return object
     },

@@ -1,10 +1,10 @@
 import { thenable } from './api-watch.js'
-import type { PageFamily, Place, Seen, Work } from './family.js'
+import type { PageFamily, Place, WidgetView } from './family.js'
 import { type List, list, note, push, remove } from './primordials.js'
+import type { ProofOfWorkProgress } from './protocol.js'
 import { own, read } from './safe-read.js'
 
-/** How such a widget stands, in our words. `asks` is for a person: a code to be read from a picture. */
-type State = 'waiting' | 'working' | 'failed' | 'asks' | 'answered'
+type State = Exclude<ProofOfWorkProgress['state'], 'started'>
 
 /** A widget that has the browser work out a proof, as it stands in the page. */
 interface ProofOfWork {
@@ -38,7 +38,7 @@ export function proofOfWork(kind: Kind): PageFamily {
   return {
     gather(place, most) {
       const { dom } = place
-      const seen = list<Seen>()
+      const seen = list<WidgetView>()
       let leftOut = 0
       const roots = dom.roots()
       for (let index = 0; index < roots.size; index++) {
@@ -53,7 +53,7 @@ export function proofOfWork(kind: Kind): PageFamily {
   }
 }
 
-interface SeenWork extends Seen {
+interface SeenWork extends WidgetView {
   readonly element: Element
 }
 
@@ -66,17 +66,17 @@ function describe(place: Place, kind: Kind, element: Element): SeenWork {
       onSubmit,
       visible,
       answered: state === 'answered',
-      working: state === 'working' || state === 'asks',
+      working: state === 'working' || state === 'needs-code',
     },
     same: (other) => (other as SeenWork).element === element,
-    work(begin): Work {
-      const rests = state === 'waiting' || state === 'failed'
-      if (begin && rests && setOff(place, kind, element)) return { state: 'begun', token: '', why: '' }
-      return { state, token, why: why ?? told(element) }
+    proofOfWork(start) {
+      const rests = state === 'idle' || state === 'failed'
+      if (start && rests && setOff(place, kind, element)) return { state: 'started', token: '', reason: '' }
+      return { state, token, reason: why ?? told(element) }
     },
     // Nothing can be put in: the answer is the widget's own.
-    place: () => 'answered',
-    fire() {},
+    inject: () => 'answered',
+    notifyPage() {},
     release() {},
   }
 }
@@ -146,5 +146,5 @@ export function stopListening({ p }: Pick<Place, 'p'>): void {
 
 /** A state by the vendor's word for it. */
 export function stateOf({ p }: Place, states: Readonly<Record<string, State>>, word: string | undefined): State {
-  return (word === undefined ? undefined : (own(p, states, word) as State | undefined)) ?? 'waiting'
+  return (word === undefined ? undefined : (own(p, states, word) as State | undefined)) ?? 'idle'
 }

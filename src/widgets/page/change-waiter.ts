@@ -59,7 +59,7 @@ export class Changes {
       }
       push(this.#waits, wait)
       this.#observe()
-      this.#observer.stirred = this.#stirred
+      this.#observer.onChange = this.#stirred
       p.apply(p.listen, document, ['readystatechange', this.#stirred])
       p.apply(p.setTimeout, window, [() => includes(this.#waits, wait) && wait.end('ended'), ms])
     })
@@ -103,7 +103,7 @@ export class Changes {
     if (this.#mutations) p.apply(p.disconnect, this.#mutations, [])
     this.#mutations = undefined
     this.#roots.size = 0
-    delete this.#observer.stirred
+    delete this.#observer.onChange
     p.apply(p.unlisten, document, ['readystatechange', this.#stirred])
   }
 

@@ -1,7 +1,8 @@
 // The init script: runs in every frame before the page's own scripts.
+import type { InitScriptVariables } from '../page-kit/protocol.js'
 import { observe } from './install.js'
 
-/** Given by the text that is wrapped around this script (src/widgets/calls.ts). */
-declare const SOLVEGUARD_HOLD_MS: number
+/** The text around this script declares it (src/widgets/calls.ts). */
+declare const SOLVEGUARD_HOLD_MS: InitScriptVariables['SOLVEGUARD_HOLD_MS']
 
 observe(SOLVEGUARD_HOLD_MS)

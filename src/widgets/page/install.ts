@@ -1,6 +1,6 @@
 import { bare, capture, type Primordials } from '../page-kit/primordials.js'
+import type { PageApi, PageEntry, WindowKey } from '../page-kit/protocol.js'
 import { signs, watchers } from './families.js'
-import type { Main } from './main.js'
 
 /** What watches one family's API. */
 export interface Watcher {
@@ -13,8 +13,13 @@ export interface Watcher {
   undo(): void
 }
 
+/** What Node calls, and what `undo` of the observer calls. */
+export interface Main extends PageApi {
+  undo(): void
+}
+
 /** What we keep in a window, from before the page's own scripts until `undo`. */
-export interface Observer {
+export interface Observer extends PageEntry<Main> {
   readonly p: Primordials
   /** All of them are there once `watchAll` was called; until then those whose vendor has shown itself. */
   readonly watchers: { readonly [K in keyof typeof watchers]: ReturnType<(typeof watchers)[K]> }
@@ -29,15 +34,12 @@ export interface Observer {
   /** Starts, or starts over for another document of the same window. */
   begin(holdMs?: number): void
   watchAll(): void
-  undo(): void
   /** Told of whatever may have changed what is to be found; there while somebody waits for that. */
-  stirred?: () => void
-  /** What finds widgets and puts solutions in; comes with the first call that needs it. */
-  main?: Main
+  onChange?: () => void
 }
 
 /** One property on the window, that no enumeration shows, under a symbol that no page meets by chance. */
-const KEY = Symbol.for('solveguard')
+const KEY = Symbol.for('solveguard' satisfies WindowKey)
 
 declare global {
   interface Window {
@@ -110,6 +112,6 @@ function create(): Observer {
   function loaded(event: Event): void {
     const script = event.target as Element | null
     if (script?.localName === 'script') check(script)
-    observer.stirred?.()
+    observer.onChange?.()
   }
 }

@@ -2,48 +2,29 @@
 import { leaveChallenges } from '../page-kit/challenge-popup.js'
 import { createDom } from '../page-kit/dom.js'
 import { callOffExpiries, later } from '../page-kit/expiry.js'
-import type { FrameHint, PageFamily, PageSolution, Place, Seen } from '../page-kit/family.js'
+import type { PageFamily, Place, WidgetView } from '../page-kit/family.js'
 import { takeShadowsAway } from '../page-kit/method-override.js'
 import { type List, list, push, remove } from '../page-kit/primordials.js'
 import { stopListening } from '../page-kit/proof-of-work.js'
+import type {
+  FindReply,
+  FrameHint,
+  PageResult,
+  PageSolution,
+  ProofOfWorkProgress,
+  ResultReply,
+  WidgetHead,
+} from '../page-kit/protocol.js'
 import { json, text } from '../page-kit/text.js'
 import { Changes } from './change-waiter.js'
 import { families } from './families.js'
-import { type Observer, observe } from './install.js'
+import { type Main, type Observer, observe } from './install.js'
 import { strangers } from './unknown.js'
-
-/** What the other side calls. Everything goes in as JSON text and comes out as JSON text. */
-export interface Main {
-  /** All widgets of this frame: `{ doc, origin, leftOut, roots, loading, widgets: [{ id, family, … }], unknown: [{ kind, what, … }] }`. */
-  find(request: FindRequest): string
-  /** Puts a solution in: `{ result: 'ok' | 'answered' | 'refused' | 'page-gone' | 'widget-gone' }`. */
-  place(id: string, solution: PageSolution): string
-  /** Calls the page back for a solution that was put in. */
-  fire(id: string): string
-  /** Nothing will come for this widget. */
-  release(id: string): string
-  /**
-   * How far a widget's own work has come, set off first if asked to: `{ state, token, why }`, or a `result` as `place` has it.
-   */
-  work(id: string, begin: boolean): string
-  /** Waits, for at most `ms`, until `find` would say something else: `{ result: 'changed' | 'ended' }`. */
-  wait(ticket: string, request: FindRequest, ms: number): Promise<string>
-  /** Ends a wait before its time. */
-  endWait(ticket: string): string
-  /** Whether this is still the document that the id was given in. */
-  alive(id: string): string
-  undo(): void
-}
-
-export interface FindRequest {
-  readonly most: number
-  readonly frames: readonly FrameHint[]
-}
 
 interface Known {
   readonly id: string
   readonly family: PageFamily
-  seen: Seen
+  seen: WidgetView
   /** A solution was put in and the page was not yet told. */
   solution?: PageSolution
   /** The token that was put in last grew too old where it stood; whether the page had the widget set off by then, and how often. */
@@ -56,7 +37,7 @@ interface Known {
 const LONGEST = 4_200
 /** A proof of work holds its challenge again, and is longer than other tokens. */
 const LONGEST_TOKEN = 20_000
-const MOST_WHY = 200
+const MOST_REASON = 200
 const MOST_KNOWN = 1_000
 
 function install(observer: Observer): Main {
@@ -70,7 +51,7 @@ function install(observer: Observer): Main {
   const place: Place = { p, dom, observer, frames: list() }
   const changes = new Changes(observer, dom)
 
-  const idOf = (family: PageFamily, seen: Seen): Known => {
+  const idOf = (family: PageFamily, seen: WidgetView): Known => {
     for (let index = known.size - 1; index >= 0; index--) {
       const entry = known[index] as Known
       if (entry.family === family && entry.seen.same(seen)) {
@@ -89,12 +70,12 @@ function install(observer: Observer): Main {
     try {
       return { ...family.gather(place, most), broken: '' }
     } catch {
-      return { seen: list<Seen>(), leftOut: 0, broken: 'null' }
+      return { seen: list<WidgetView>(), leftOut: 0, broken: 'null' }
     }
   }
 
   /** The widget as it stands now, with `error` where it does not. */
-  const look = (id: string): { entry: Known; seen: Seen } | { error: string } => {
+  const look = (id: string): { entry: Known; seen: WidgetView } | { error: PageResult } => {
     if (p.apply(p.indexOf, id, [`${doc}-`]) !== 0) return { error: 'page-gone' }
     for (let index = 0; index < known.size; index++) {
       const entry = known[index] as Known
@@ -102,22 +83,22 @@ function install(observer: Observer): Main {
       dom.look()
       const { seen } = gather(entry.family, MOST_KNOWN)
       for (let at = 0; at < seen.size; at++) {
-        if ((seen[at] as Seen).same(entry.seen)) return { entry, seen: seen[at] as Seen }
+        if ((seen[at] as WidgetView).same(entry.seen)) return { entry, seen: seen[at] as WidgetView }
       }
     }
     return { error: 'widget-gone' }
   }
 
   /** How a widget stands, if this solution is the last that was put into it. */
-  const since = (entry: Known, solution: PageSolution): Seen | undefined => {
+  const since = (entry: Known, solution: PageSolution): WidgetView | undefined => {
     const now = entry.last === solution ? look(entry.id) : undefined
     return now && 'seen' in now ? now.seen : undefined
   }
 
-  const answer = (result: string) => json(p, { result }, 100)
+  const answer = (result: PageResult) => json(p, { result } satisfies ResultReply, 100)
 
   const main: Main = {
-    find({ most, frames }) {
+    find({ max, frames }) {
       observer.begin()
       const hints = list<FrameHint>()
       for (let index = 0; index < frames.length; index++) push(hints, frames[index] as FrameHint)
@@ -130,11 +111,11 @@ function install(observer: Observer): Main {
       for (let index = 0; index < names.length; index++) {
         const name = names[index] as string
         const family = families[name] as PageFamily
-        const gathered = gather(family, most - found)
+        const gathered = gather(family, max - found)
         leftOut += gathered.leftOut
         if (gathered.broken) widgets += `${widgets && ','}${gathered.broken}`
         for (let at = 0; at < gathered.seen.size; at++, found++) {
-          const seen = gathered.seen[at] as Seen
+          const seen = gathered.seen[at] as WidgetView
           const entry = idOf(family, seen)
           const { id } = entry
           const { facts } = seen
@@ -144,45 +125,47 @@ function install(observer: Observer): Main {
           if (facts.answered || (facts.executed && anew)) delete entry.expired
           const sitekey = text(facts.sitekey)
           if (sitekey) push(sitekeys, sitekey)
-          widgets += `${widgets && ','}${json(p, { id, family: name, expired: !!entry.expired, ...facts }, LONGEST)}`
+          const head = { id, family: name, expired: !!entry.expired } satisfies WidgetHead
+          widgets += `${widgets && ','}${json(p, { ...head, ...facts }, LONGEST)}`
         }
       }
       const roots = dom.unseen()
-      const head = json(p, { doc, origin: observer.origin, leftOut, roots, loading: dom.loading() }, 300)
+      const reply = { doc, origin: observer.origin, leftOut, roots, loading: dom.loading() }
+      const head = json(p, reply satisfies Omit<FindReply, 'widgets' | 'unknown'>, 300)
       const unknown = strangers(place, leftOut === 0 ? sitekeys : undefined)
       return `${p.apply(p.slice, head, [0, -1])},"widgets":[${widgets}],"unknown":${unknown}}`
     },
-    place(id, solution) {
+    inject(id, solution) {
       const at = look(id)
       if ('error' in at) return answer(at.error)
       // These two frame the family's own timer, which takes the token away: was it there before, and is it not after?
       let stood = false
-      later(place, solution.livesMs, () => {
+      later(place, solution.lifetimeMs, () => {
         stood = !!since(at.entry, solution)?.facts.answered
       })
-      const result = at.seen.place(solution)
+      const result = at.seen.inject(solution)
       if (result === 'ok') {
         at.entry.solution = solution
         at.entry.last = solution
         at.entry.seen = at.seen
         delete at.entry.expired
-        later(place, solution.livesMs, () => {
+        later(place, solution.lifetimeMs, () => {
           const now = since(at.entry, solution)
           if (!stood || !now || now.facts.answered) return
           at.entry.expired = { executed: now.facts.executed, executions: now.executions?.() }
-          observer.stirred?.()
+          observer.onChange?.()
         })
       }
       return answer(result)
     },
-    fire(id) {
+    notifyPage(id) {
       for (let index = 0; index < known.size; index++) {
         const entry = known[index] as Known
         const { solution } = entry
         if (entry.id !== id || !solution) continue
         // Before the call, not after it: the page's code may find its way back here.
         delete entry.solution
-        entry.seen.fire(solution)
+        entry.seen.notifyPage(solution)
         return answer('ok')
       }
       return answer('page-gone')
@@ -194,18 +177,20 @@ function install(observer: Observer): Main {
       }
       return answer('ok')
     },
-    work(id, begin) {
+    proofOfWork(id, start) {
       const at = look(id)
       if ('error' in at) return answer(at.error)
-      const { state, token, why } = at.seen.work?.(begin) ?? { state: 'failed', token: '', why: '' }
-      return json(p, { state, token, why: p.apply(p.slice, why, [0, MOST_WHY]) }, LONGEST_TOKEN)
+      const idle: ProofOfWorkProgress = { state: 'failed', token: '', reason: '' }
+      const { state, token, reason } = at.seen.proofOfWork?.(start) ?? idle
+      const clipped = { state, token, reason: p.apply(p.slice, reason, [0, MOST_REASON]) } satisfies ProofOfWorkProgress
+      return json(p, clipped, LONGEST_TOKEN)
     },
     wait: (ticket, request, ms) => changes.wait(ticket, ms, () => main.find(request)),
     endWait(ticket) {
       changes.end(ticket)
       return answer('ok')
     },
-    alive: (id) => answer(p.apply(p.indexOf, id, [`${doc}-`]) === 0 ? 'ok' : 'page-gone'),
+    isSameDocument: (id) => answer(p.apply(p.indexOf, id, [`${doc}-`]) === 0 ? 'ok' : 'page-gone'),
     undo() {
       callOffExpiries(place)
       leaveChallenges(place)

@@ -2,12 +2,12 @@ import { proofOfWork, stateOf } from '../../../page-kit/proof-of-work.js'
 import { read } from '../../../page-kit/safe-read.js'
 
 const STATES = {
-  unverified: 'waiting',
-  expired: 'waiting',
+  unverified: 'idle',
+  expired: 'idle',
   verifying: 'working',
   verified: 'answered',
   error: 'failed',
-  code: 'asks',
+  code: 'needs-code',
 } as const
 
 /** ALTCHA, inside the page: `<altcha-widget>`, all of it in the document itself. */

@@ -1,15 +1,16 @@
 import { callBack } from '../../../page-kit/callback.js'
 import { hideChallenge } from '../../../page-kit/challenge-popup.js'
 import { later } from '../../../page-kit/expiry.js'
-import { type PageFamily, type PageSolution, type Place, type Seen, seenIn } from '../../../page-kit/family.js'
+import { type PageFamily, type Place, seenIn, type WidgetView } from '../../../page-kit/family.js'
 import { addField, addFields, ownForm } from '../../../page-kit/fields.js'
 import { includes, type List, list, note, push, remove } from '../../../page-kit/primordials.js'
+import type { PageSolution } from '../../../page-kit/protocol.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { text } from '../../../page-kit/text.js'
 import { FIELDS, gather, type Scene, setting, type Widget } from './scan.js'
 import { isCompleted } from './watch.js'
 
-interface SeenWidget extends Seen {
+interface SeenWidget extends WidgetView {
   readonly widget: Widget
 }
 
@@ -48,12 +49,12 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       if (box && that.box) return box === that.box
       return key === that.key
     },
-    place(solution) {
+    inject(solution) {
       if (solution.unlessAnswered && isAnswered()) return 'answered'
       fill(solution)
       return 'ok'
     },
-    fire({ token }) {
+    notifyPage({ token }) {
       callBack(p, setting(place, widget, 'onCompleted'), [{ token, completed: true, suppressed: false }])
       callBack(p, box && dom.attribute(box, 'data-callback'), [token])
     },
@@ -101,7 +102,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     return others
   }
 
-  function fill({ token, livesMs }: PageSolution): void {
+  function fill({ token, lifetimeMs: livesMs }: PageSolution): void {
     const fields = fieldsOf()
     if (fields.size === 0 && box) push(fields, createField(box))
     for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)

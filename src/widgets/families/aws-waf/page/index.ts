@@ -1,12 +1,12 @@
 import { callBack } from '../../../page-kit/callback.js'
-import type { PageFamily, Place, Seen } from '../../../page-kit/family.js'
+import type { PageFamily, Place, WidgetView } from '../../../page-kit/family.js'
 import { list, push } from '../../../page-kit/primordials.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { text } from '../../../page-kit/text.js'
 import { setToken } from './cookie.js'
 import type { Render } from './watch.js'
 
-interface SeenWidget extends Seen {
+interface SeenWidget extends WidgetView {
   readonly container: Element
 }
 
@@ -14,7 +14,7 @@ interface SeenWidget extends Seen {
 export const awsWaf: PageFamily = {
   gather(place, most) {
     const { renders } = place.observer.watchers.awsWaf
-    const seen = list<Seen>()
+    const seen = list<WidgetView>()
     let leftOut = 0
     for (let index = 0; index < renders.size; index++) {
       const one = describe(place, renders[index] as Render)
@@ -43,13 +43,13 @@ function describe(place: Place, render: Render): SeenWidget | undefined {
       answered: render.answered,
     },
     same: (other) => (other as SeenWidget).container === container,
-    place({ token, unlessAnswered }) {
+    inject({ token, unlessAnswered }) {
       if (unlessAnswered && render.answered) return 'answered'
       if (!setToken(place, token)) return 'refused'
       render.answered = true
       return 'ok'
     },
-    fire({ token }) {
+    notifyPage({ token }) {
       const onSuccess = read(p, params, 'onSuccess')
       if (typeof onSuccess !== 'function') return
       callBack(p, () => p.apply(onSuccess as (token: string) => unknown, params, [token]), [])

@@ -1,14 +1,15 @@
 import { callBack } from '../../../page-kit/callback.js'
 import { expireLater } from '../../../page-kit/expiry.js'
-import { type PageFamily, type PageSolution, type Place, type Seen, seenIn } from '../../../page-kit/family.js'
+import { type PageFamily, type Place, seenIn, type WidgetView } from '../../../page-kit/family.js'
 import { shadow } from '../../../page-kit/method-override.js'
 import { push } from '../../../page-kit/primordials.js'
+import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { has } from '../../../page-kit/text.js'
 import { createField, fieldsOf, isAnswer, isWorking } from './fields.js'
 import { endpointOf, gather, type Scene, scriptOf, setting, sitekeyOf, type Widget } from './scan.js'
 
-interface SeenWidget extends Seen {
+interface SeenWidget extends WidgetView {
   readonly widget: Widget
 }
 
@@ -40,12 +41,12 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       working: isAtWork(),
     },
     same: (other) => (other as SeenWidget).widget.element === element,
-    place(solution) {
+    inject(solution) {
       if (solution.unlessAnswered && isAnswer(response())) return 'answered'
       fill(solution)
       return 'ok'
     },
-    fire({ token }) {
+    notifyPage({ token }) {
       if (version === 'v1') {
         callBack(p, setting(place, widget, 'doneCallback', ''), [token])
         callBack(p, dom.attribute(element, 'data-callback'), [token])
@@ -79,7 +80,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     return auto && (now === '' || now === '.UNSTARTED')
   }
 
-  function fill({ token, livesMs }: PageSolution): void {
+  function fill({ token, lifetimeMs: livesMs }: PageSolution): void {
     const letGo = version === 'v1' ? endWork() : holdState(token)
     const fields = fieldsOf(place, scene, widget)
     const made = fields.size === 0 ? createField(place, widget) : undefined

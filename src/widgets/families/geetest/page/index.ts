@@ -1,14 +1,15 @@
 import { callBack } from '../../../page-kit/callback.js'
 import { later } from '../../../page-kit/expiry.js'
-import { type PageFamily, type PageSolution, type Place, type Seen, seenIn } from '../../../page-kit/family.js'
+import { type PageFamily, type Place, seenIn, type WidgetView } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
+import type { PageSolution } from '../../../page-kit/protocol.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { text } from '../../../page-kit/text.js'
 import { createField, fieldsOf, namesOf, proofOf, uncover } from './fields.js'
 import { gather, keyOf, type Scene, setting, type Widget } from './scan.js'
 import { type Given, isOpen } from './watch.js'
 
-interface SeenWidget extends Seen {
+interface SeenWidget extends WidgetView {
   readonly widget: Widget
 }
 
@@ -42,12 +43,12 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       if (instance && that.instance) return instance.object === that.instance.object
       return element !== undefined && element === that.element
     },
-    place(solution) {
+    inject(solution) {
       if (solution.unlessAnswered && isAnswered()) return 'answered'
       fill(solution)
       return 'ok'
     },
-    fire() {
+    notifyPage() {
       // A copy: a page may add to them while it is called.
       const callbacks = list<unknown>()
       const told = instance?.callbacks
@@ -69,7 +70,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     }
   }
 
-  function fill({ fields: values, livesMs }: PageSolution): void {
+  function fill({ fields: values, lifetimeMs: livesMs }: PageSolution): void {
     const names = namesOf(widget)
     const filled = list<{ readonly field: Element; readonly value: string }>()
     for (let at = 0; at < names.length; at++) {

@@ -2,8 +2,9 @@ import type { Call, Given, Pending } from '../../../page-kit/api-watch.js'
 import { callBack } from '../../../page-kit/callback.js'
 import { hideChallenges, isAnyOpen } from '../../../page-kit/challenge-popup.js'
 import { expireLater } from '../../../page-kit/expiry.js'
-import { type PageFamily, type PageSolution, type Place, type Seen, seenIn } from '../../../page-kit/family.js'
+import { type PageFamily, type Place, seenIn, type WidgetView } from '../../../page-kit/family.js'
 import { includes, type List, list, note, push, remove } from '../../../page-kit/primordials.js'
+import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own } from '../../../page-kit/safe-read.js'
 import { has, text } from '../../../page-kit/text.js'
 import { createField, fieldsOf } from './fields.js'
@@ -11,7 +12,7 @@ import { type Frame, firstOf, gather, type Scene, setting, sitekeyOf, type Widge
 
 const FRAME_ANSWER = 'data-hcaptcha-response'
 
-interface SeenWidget extends Seen {
+interface SeenWidget extends WidgetView {
   readonly widget: Widget
 }
 
@@ -47,12 +48,12 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       if (element && that.element) return element === that.element
       return id !== undefined && id === that.id
     },
-    place(solution) {
+    inject(solution) {
       if (solution.unlessAnswered && isAnswered()) return 'answered'
       fill(solution)
       return 'ok'
     },
-    fire({ token, fields: { respKey: key = '' } }) {
+    notifyPage({ token, fields: { respKey: key = '' } }) {
       waiting()?.answer({ response: token, key })
       callBack(p, setting(place, widget, 'callback'), [token, key])
     },
@@ -104,7 +105,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     }
   }
 
-  function fill({ token, fields: { respKey: key = '' }, livesMs }: PageSolution): void {
+  function fill({ token, fields: { respKey: key = '' }, lifetimeMs: livesMs }: PageSolution): void {
     const places = fieldsOf(place, scene, widget)
     if (places.size === 0) push(places, createField(place, widget))
     for (let index = 0; index < places.size; index++) dom.setValue(places[index] as Element, token)

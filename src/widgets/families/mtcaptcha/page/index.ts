@@ -1,15 +1,16 @@
 import { callBack } from '../../../page-kit/callback.js'
 import { expireLater } from '../../../page-kit/expiry.js'
-import { type PageFamily, type PageSolution, type Place, type Seen, seenIn } from '../../../page-kit/family.js'
+import { type PageFamily, type Place, seenIn, type WidgetView } from '../../../page-kit/family.js'
 import { addFields, ownForm } from '../../../page-kit/fields.js'
 import { shadow } from '../../../page-kit/method-override.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
+import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { actionOf, gather, type Scene, setting, sitekeyOf, type Widget } from './scan.js'
 
 const FIELD = 'mtcaptcha-verifiedtoken'
 
-interface SeenWidget extends Seen {
+interface SeenWidget extends WidgetView {
   readonly widget: Widget
 }
 
@@ -36,12 +37,12 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       answered: isAnswered(),
     },
     same: (other) => (other as SeenWidget).widget.element === element,
-    place(solution) {
+    inject(solution) {
       if (solution.unlessAnswered && isAnswered()) return 'answered'
       fill(solution)
       return 'ok'
     },
-    fire: ({ token }) => void callBack(p, setting(place, 'verified-callback'), [state(token)]),
+    notifyPage: ({ token }) => void callBack(p, setting(place, 'verified-callback'), [state(token)]),
     release() {},
   }
   return seen
@@ -89,7 +90,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     return target === undefined ? isFirst : target === domId
   }
 
-  function fill({ token, livesMs }: PageSolution): void {
+  function fill({ token, lifetimeMs: livesMs }: PageSolution): void {
     const fields = fieldsOf()
     if (fields.size === 0) {
       const field = dom.create('input')

@@ -1,8 +1,9 @@
 import { callBack } from '../../../page-kit/callback.js'
 import { hideChallenges, isAnyOpen } from '../../../page-kit/challenge-popup.js'
 import { expireLater } from '../../../page-kit/expiry.js'
-import { type PageFamily, type PageSolution, type Place, type Seen, seenIn } from '../../../page-kit/family.js'
+import { type PageFamily, type Place, seenIn, type WidgetView } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
+import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own } from '../../../page-kit/safe-read.js'
 import { has, hostOf, parameter, text } from '../../../page-kit/text.js'
 import { createField, fieldsOf } from './fields.js'
@@ -12,7 +13,7 @@ import { type Execute, type Given, nameOf, type Pending, slot } from './watch.js
 /** A page that makes more calls for one widget waits for none of them. */
 const MOST_WAITING = 100
 
-interface SeenWidget extends Seen {
+interface SeenWidget extends WidgetView {
   readonly widget: Widget
 }
 
@@ -65,8 +66,8 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       }
       return many
     },
-    place(solution) {
-      const until = p.now() + solution.livesMs
+    inject(solution) {
+      const until = p.now() + solution.lifetimeMs
       if (kind === 'score') {
         const waiting = pending()
         if (waiting) waiting.answer(solution.token)
@@ -77,7 +78,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       fill(solution, until)
       return 'ok'
     },
-    fire({ token }) {
+    notifyPage({ token }) {
       if (kind === 'score') return
       endWaiting((one) => one.answer(token))
       callBack(p, setting(place, widget, 'callback'), [token])
@@ -145,7 +146,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     }
   }
 
-  function fill({ token, livesMs }: PageSolution, until: number): void {
+  function fill({ token, lifetimeMs: livesMs }: PageSolution, until: number): void {
     const fields = fieldsOf(place, scene, widget)
     if (fields.size === 0) push(fields, createField(place, widget))
     for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)

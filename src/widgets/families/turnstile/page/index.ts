@@ -1,14 +1,15 @@
 import type { Given } from '../../../page-kit/api-watch.js'
 import { callBack } from '../../../page-kit/callback.js'
 import { expireLater } from '../../../page-kit/expiry.js'
-import { type PageFamily, type PageSolution, type Place, type Seen, seenIn } from '../../../page-kit/family.js'
+import { type PageFamily, type Place, seenIn, type WidgetView } from '../../../page-kit/family.js'
 import { includes, note, push, remove } from '../../../page-kit/primordials.js'
+import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own } from '../../../page-kit/safe-read.js'
 import { text } from '../../../page-kit/text.js'
 import { createField, fieldsOf } from './fields.js'
 import { gather, lastOf, means, type Scene, setting, sitekeyOf, type Widget } from './scan.js'
 
-interface SeenWidget extends Seen {
+interface SeenWidget extends WidgetView {
   readonly widget: Widget
 }
 
@@ -43,12 +44,12 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       if (element && that.element) return element === that.element
       return id !== undefined && id === that.id
     },
-    place(solution) {
+    inject(solution) {
       if (solution.unlessAnswered && isAnswered()) return 'answered'
       fill(solution)
       return 'ok'
     },
-    fire: ({ token }) => void callBack(p, setting(place, widget, 'callback'), [token]),
+    notifyPage: ({ token }) => void callBack(p, setting(place, widget, 'callback'), [token]),
     release() {},
   }
   return seen
@@ -70,7 +71,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     }
   }
 
-  function fill({ token, livesMs }: PageSolution): void {
+  function fill({ token, lifetimeMs: livesMs }: PageSolution): void {
     const fields = fieldsOf(place, scene, widget)
     const made = fields.size === 0 ? createField(place, widget) : undefined
     if (made) push(fields, made)

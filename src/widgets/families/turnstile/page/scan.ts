@@ -1,7 +1,8 @@
 import type { Call } from '../../../page-kit/api-watch.js'
 import { elementsTakenBy } from '../../../page-kit/compat.js'
-import type { FrameHint, Place } from '../../../page-kit/family.js'
+import type { Place } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
+import type { FrameHint } from '../../../page-kit/protocol.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { has, slice, text } from '../../../page-kit/text.js'
 

@@ -1,0 +1,115 @@
+/**
+ * What Node and the code inside a page send to each other: types only, and the one declaration of it. `calls.ts` writes the
+ * calls, `page/main.ts` answers them, `parse.ts` checks the replies. A page can answer in the place of our code, so these types
+ * describe what our code sends, not what Node may trust.
+ */
+
+/** The page's entry is a property of its window, under `Symbol.for` of this. */
+export type WindowKey = 'solveguard'
+
+/** Variables that the text around the init script declares. */
+export interface InitScriptVariables {
+  /** For how long calls that answer by themselves are held for a solution, ms; 0: not at all. */
+  SOLVEGUARD_HOLD_MS: number
+}
+
+/** What Node can reach in a window. */
+export interface PageEntry<Main extends PageApi = PageApi> {
+  /** Finds widgets and injects solutions. Evaluated with the first call that needs it. */
+  main?: Main
+  /** Removes everything of ours from the page. */
+  undo(): void
+}
+
+/** The calls that Node makes. Arguments and results pass as JSON text. */
+export interface PageApi {
+  /** All widgets of this frame. @returns a `FindReply` */
+  find(request: FindRequest): string
+  /** Injects a solution. @returns a `ResultReply` */
+  inject(id: string, solution: PageSolution): string
+  /** Calls the page's callback for a solution that was injected. @returns a `ResultReply` */
+  notifyPage(id: string): string
+  /** No solution will come for this widget: releases the calls that were held for it. @returns a `ResultReply` */
+  release(id: string): string
+  /**
+   * The progress of a proof-of-work widget, which is started first if `start` is true.
+   *
+   * @returns a `ProofOfWorkProgress`, or a `ResultReply` where there is no such widget
+   */
+  proofOfWork(id: string, start: boolean): string
+  /** Waits until `find` would reply something else, for at most `ms`. @returns a `WaitReply` */
+  wait(ticket: string, request: FindRequest, ms: number): Promise<string>
+  /** Ends the wait that has this ticket. @returns a `ResultReply` */
+  endWait(ticket: string): string
+  /** Whether this is still the document in which the id was assigned. @returns a `ResultReply` */
+  isSameDocument(id: string): string
+}
+
+export interface FindRequest {
+  /** How many widgets at most. */
+  readonly max: number
+  readonly frames: readonly FrameHint[]
+}
+
+/** A vendor's frame directly below this frame, as the browser lists it: some are in closed shadow roots. */
+export interface FrameHint {
+  readonly name: string
+  readonly url: string
+}
+
+export interface FindReply {
+  /** Names the document; every navigation changes it. */
+  readonly doc: string
+  readonly origin: string
+  /** Whether the document is still loading. */
+  readonly loading: boolean
+  /** How many more widgets there are. */
+  readonly leftOut: number
+  /** How many shadow roots were not searched. */
+  readonly roots: number
+  /** Each with a `WidgetHead` and the facts of its family. */
+  readonly widgets: readonly unknown[]
+  /** What looks like a CAPTCHA of no known family. */
+  readonly unknown: readonly unknown[]
+}
+
+/** What every widget of a `FindReply` has. */
+export interface WidgetHead {
+  readonly id: string
+  readonly family: string
+  /** Whether a solution was injected and expired before the page used it. */
+  readonly expired: boolean
+  /** Whether the browser's list of frames is all that shows this widget. */
+  readonly hinted?: boolean | undefined
+}
+
+/** A solution on its way into the page. */
+export interface PageSolution {
+  readonly token: string
+  /** Further values of some vendors, under the vendors' own names. */
+  readonly fields: Readonly<Record<string, string | undefined>>
+  /** Until it expires, ms. */
+  readonly lifetimeMs: number
+  /** The widget was unanswered when the solve began: one that was answered since then stays as it is. */
+  readonly unlessAnswered: boolean
+}
+
+export type PageResult = 'ok' | 'answered' | 'refused' | 'page-gone' | 'widget-gone'
+
+export interface ResultReply {
+  readonly result: PageResult
+}
+
+export interface WaitReply {
+  readonly result: 'changed' | 'ended'
+}
+
+/** The progress of a proof-of-work widget. */
+export interface ProofOfWorkProgress {
+  /** `started`: by this call. `needs-code`: a person has to read a code from a picture. */
+  readonly state: 'idle' | 'started' | 'working' | 'failed' | 'needs-code' | 'answered'
+  /** The widget's answer; empty while there is none. */
+  readonly token: string
+  /** What the widget reports of a failure. */
+  readonly reason: string
+}
