@@ -25,5 +25,5 @@ export default {
   // Run by name, from scripts/check.mjs and from tests.
   ignoreDependencies: ['@arethetypeswrong/cli', '@biomejs/biome', 'dotenv-vault', 'publint', ...SHOWN],
   // Not packages: scripts/setup.mjs sees to them.
-  ignoreBinaries: ['apt-get', 'chromedriver', 'mkfifo', 'openssl', 'redis-cli', 'strace'],
+  ignoreBinaries: ['apt-get', 'chromedriver', 'mkfifo', 'redis-cli', 'strace'],
 }

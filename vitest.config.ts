@@ -15,7 +15,15 @@ export default defineConfig({
     env: { SOLVEGUARD_KEY: '', SOLVEGUARD_STATE_DIR: '' },
     projects: [
       // Neither a browser nor another process.
-      { extends: true, test: { name: 'core', include: ['test/**/*.test.ts'], exclude: [PAGES, PROCESSES] } },
+      {
+        extends: true,
+        test: {
+          name: 'core',
+          include: ['test/**/*.test.ts'],
+          exclude: [PAGES, PROCESSES],
+          setupFiles: ['test/support/no-processes.ts'],
+        },
+      },
       // A browser.
       { extends: true, test: { name: 'pages', include: [PAGES] } },
       // Child processes, Redis, proxies, secrets stores, the demo, Playwright Test.

@@ -15,7 +15,7 @@ if (runs('pages')) {
   ensurePrograms(['chromedriver'])
 }
 if (runs('processes')) {
-  ensurePrograms(['openssl', 'tinyproxy', 'squid', 'danted', 'redis-server', 'strace'])
+  ensurePrograms(['tinyproxy', 'squid', 'danted', 'redis-server', 'strace'])
   ensureSecretStores()
 }
 

@@ -5,7 +5,7 @@ import type { PolicyInput } from '../../src/policy/schema.js'
 import { type StandInSite, startSite } from '../../src/testing/site/index.js'
 import { type StandInRecaptcha, startRecaptcha } from '../../src/testing/vendors/recaptcha/index.js'
 import type { FoundChallenge } from '../../src/widgets/widget.js'
-import { freePort } from '../support/proxies.js'
+import { freePort } from '../support/loopback.js'
 import { type FakeGrant, fakeGrant } from './fake-grant.js'
 import { type Tool, type ToolContext, type ToolPage, until } from './tool.js'
 

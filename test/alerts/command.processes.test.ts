@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, test } from 'vitest'
 import { type CommandAlertsOptions, commandAlerts } from '../../src/alerts/index.js'
-import { ALERT, deliver } from './contract.js'
+import { ALERT, channelContract, deliver } from './contract.js'
 
 let folder: string
 beforeEach(() => {
@@ -57,4 +57,28 @@ test.each<[string, unknown]>([
   ['a word with a zero byte', ['x', 'a\0b']],
 ])('commandAlerts does not take %s', (_, command) => {
   expect(() => commandAlerts({ command: command as [string] })).toThrow('commandAlerts.command')
+})
+
+channelContract('commandAlerts', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'solveguard-alerts-'))
+  const [file, how] = [join(folder, 'arrived'), join(folder, 'how')]
+  writeFileSync(file, '')
+  writeFileSync(how, '')
+  const code = `
+    const { appendFileSync, readFileSync } = require('fs')
+    const [file, how] = ['arrived', 'how']
+    const told = readFileSync(0, 'utf8')
+    if (readFileSync(how, 'utf8') === 'refuse') process.exit(7)
+    if (readFileSync(how, 'utf8') === 'hang') setInterval(() => {}, 1000)
+    else appendFileSync(file, told)`
+  const token = 'a-token-of-the-users-own'
+  const make = () => commandAlerts({ command: [process.execPath, '-e', code, token], cwd: folder })
+  return {
+    channel: make(),
+    again: make,
+    arrived: async () => readFileSync(file, 'utf8').split('\n').filter(Boolean),
+    misbehave: async (as) => writeFileSync(how, as ?? ''),
+    secrets: [token],
+    dispose: async () => rmSync(folder, { recursive: true }),
+  }
 })

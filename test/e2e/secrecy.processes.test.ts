@@ -8,9 +8,10 @@ import { join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bundleForNode } from '../../scripts/page-script.mjs'
 import { type SolverService, startRecaptcha, startSite, startSolverService } from '../../src/testing/index.js'
+import { freePort, listen } from '../support/loopback.js'
 import { needles } from '../support/needles.js'
-import { freePort, startTinyproxy } from '../support/proxies.js'
-import { listen, startTap, type Tap } from '../support/tap.js'
+import { startTinyproxy } from '../support/proxies.js'
+import { startTap, type Tap } from '../support/tap.js'
 import { unzip } from '../support/unzip.js'
 
 /** Signs and all: each is spelt differently in forms, addresses, JSON and the rest. */

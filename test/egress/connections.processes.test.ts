@@ -8,8 +8,9 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { bundleForNode } from '../../scripts/page-script.mjs'
 import { makeCertificate } from '../support/certificate.js'
+import { listen } from '../support/loopback.js'
 import { startDante, startSquid, startTinyproxy } from '../support/proxies.js'
-import { listen, startTap } from '../support/tap.js'
+import { startTap } from '../support/tap.js'
 
 /*
  * What the system was asked for, not what our code says: every socket call of a whole process, as strace sees it. It

@@ -10,7 +10,8 @@ import { createTransport, type Transport, TransportError, type TransportOptions 
 import { Secret } from '../../src/secrets/secret.js'
 import { manualClock } from '../../src/testing/clock.js'
 import { makeCertificate } from '../support/certificate.js'
-import { listen, startTap } from '../support/tap.js'
+import { listen } from '../support/loopback.js'
+import { startTap } from '../support/tap.js'
 
 const KEY = '0123456789abcdef-the-key'
 const secret = new Secret(KEY)

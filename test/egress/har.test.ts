@@ -1,53 +1,11 @@
 import { subscribe } from 'node:diagnostics_channel'
-import { createServer, type RequestListener } from 'node:http'
-import { afterEach, describe, expect, it } from 'vitest'
+import type { RequestListener } from 'node:http'
+import { describe, expect, it } from 'vitest'
 import type { Call } from '../../src/base/wire.js'
-import type { HarEntry, WireLog } from '../../src/egress/har.js'
 import { maskReply } from '../../src/egress/har-masks.js'
-import { createTransport, type Transport, type TransportOptions } from '../../src/egress/index.js'
 import type { SendOptions } from '../../src/egress/transport.js'
-import { Secret } from '../../src/secrets/secret.js'
 import { manualClock } from '../../src/testing/clock.js'
-import { type HarLog, parseHar } from '../support/har.js'
-import { startTinyproxy } from '../support/proxies.js'
-import { listen } from '../support/tap.js'
-
-const KEY = '0123456789abcdef/the+key'
-const secret = new Secret(KEY)
-const call: Call = {
-  path: '/in.php',
-  encoding: 'form',
-  keyField: 'key',
-  fields: { method: 'userrecaptcha', json: '1' },
-}
-
-const cleanups: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
-
-async function serve(listener: RequestListener): Promise<string> {
-  const server = createServer((request, response) => {
-    request.resume()
-    listener(request, response)
-  })
-  const port = await listen(server)
-  cleanups.push(() => new Promise((resolve) => server.close(resolve).closeAllConnections()))
-  return `http://127.0.0.1:${port}`
-}
-
-/** A transport, and what its log holds, checked against the specification. */
-function loggedTransport(
-  baseUrl: string,
-  more: Partial<TransportOptions> = {},
-): { transport: Transport; entries: () => HarLog['entries']; text: () => string } {
-  const added: HarEntry[] = []
-  const log: WireLog = { place: 'memory', open() {}, add: (entry) => void added.push(entry), close() {} }
-  const transport = createTransport({ baseUrl, log, ...more })
-  cleanups.push(() => transport.close())
-  const text = () => JSON.stringify({ log: { version: '1.2', creator: { name: 'a', version: '1' }, entries: added } })
-  return { transport, text, entries: () => parseHar(text()).entries }
-}
+import { call, KEY, loggedTransport, secret, serve } from './logged.js'
 
 async function entryOf(answer: RequestListener, sent: Call = call, options?: SendOptions) {
   const { transport, entries, text } = loggedTransport(await serve(answer))
@@ -136,18 +94,6 @@ describe('an entry', () => {
     await clock.advance(1_000)
     await sent
     expect(slow.entries()[0]).toMatchObject({ _error: expect.stringMatching(/within 1 s/), time: 1_000 })
-  })
-
-  it('says by which proxy the call left, without its password, and does not take its address for the service’s', async () => {
-    const proxy = await startTinyproxy({ user: 'egress', password: 'sesame-open' })
-    cleanups.push(() => proxy.stop())
-    const { transport, entries, text } = loggedTransport(await serve((_, response) => response.end('OK|1')), {
-      proxy: proxy.url.replace('://', '://egress:sesame-open@'),
-    })
-    await transport.send(call, secret, { purpose: 'poll' })
-    expect(entries()[0]?.comment).toBe(`poll: by ${proxy.url}`)
-    expect(entries()[0]?.serverIPAddress).toBeUndefined()
-    expect(text()).not.toContain('sesame')
   })
 
   it('is there for each look at the address that calls leave from', async () => {

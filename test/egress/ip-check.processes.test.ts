@@ -3,8 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createTransport, type Transport, type TransportOptions } from '../../src/egress/index.js'
 import { addressIn } from '../../src/egress/ip-check.js'
 import { type ManualClock, manualClock } from '../../src/testing/clock.js'
+import { listen } from '../support/loopback.js'
 import { type RunningProxy, startDante, startTinyproxy } from '../support/proxies.js'
-import { listen } from '../support/tap.js'
 
 /** Who is asked: tells everybody the address that it sees, or what the test has it say. */
 let asked: string[]

@@ -9,7 +9,7 @@ import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
 import { memoryAudit } from '../../src/testing/audit.js'
 import { manualClock } from '../../src/testing/clock.js'
-import { listen } from '../support/tap.js'
+import { listen } from '../support/loopback.js'
 import { after, challenge, errorOf, rig } from './support.js'
 
 it('says what this process has in hand: solves under way, those that wait for room, and what was denied', async () => {

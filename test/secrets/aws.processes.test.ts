@@ -14,7 +14,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { DeniedError } from '../../src/base/errors.js'
 import { type AwsSecretOptions, awsSecret, type SecretProvider } from '../../src/secrets/index.js'
 import { installInto } from '../support/installed.js'
-import { listen } from '../support/tap.js'
+import { listen } from '../support/loopback.js'
 import { KEY, NEXT_KEY, secretProviderContract } from './contract.js'
 import { type RunningMoto, startMoto } from './stores.js'
 

@@ -1,29 +1,15 @@
-import { execFileSync } from 'node:child_process'
-import { createCipheriv, randomBytes } from 'node:crypto'
-import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { inspect, parseEnv } from 'node:util'
+import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/base/clock.js'
 import type { DeniedError } from '../../src/base/errors.js'
 import { createSecretCache } from '../../src/secrets/cache.js'
 import { type DotenvVaultSecretOptions, dotenvVaultSecret, type SecretProvider } from '../../src/secrets/index.js'
 import { KEY, NEXT_KEY, secretProviderContract } from './contract.js'
-
-const root = join(import.meta.dirname, '../..')
-/** Built by `dotenv-vault local build` (1.26.2) from three files; these are the keys that it printed, and they open nothing else. */
-const BUILT = join(root, 'fixtures/dotenv-vault')
-const KEYS = parseEnv(readFileSync(join(BUILT, 'env.keys'), 'utf8')) as Record<string, string>
-
-/** The same as dotenv-vault does, for vaults that tests make up. */
-function seal(text: string, key: string): string {
-  const nonce = randomBytes(12)
-  const cipher = createCipheriv('aes-256-gcm', Buffer.from(key, 'hex'), nonce)
-  return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString('base64')
-}
-const opener = (key: string, environment: string) =>
-  `dotenv://:key_${key}@dotenv.local/vault/.env.vault?environment=${environment}`
+import { BUILT, KEYS, opener, seal } from './dotenv-vaults.js'
 
 let count = 0
 const newVariable = () => `SOLVEGUARD_TEST_DOTENV_KEY_${process.pid}_${count++}`
@@ -119,22 +105,6 @@ describe('a vault that dotenv-vault built', () => {
     expect([error.code, error.message]).toEqual(['SECRET_MISSING', expect.stringContaining('staging')])
   })
 })
-
-test("dotenv-vault's own command opens what these tests seal, as it does what it built itself", () => {
-  const key = randomBytes(32).toString('hex')
-  cpSync(join(BUILT, 'env.vault'), join(folder, '.env.vault'))
-  appendFileSync(join(folder, '.env.vault'), `DOTENV_VAULT_OURS="${seal(`A=${KEY}`, key)}"\n`)
-  const command = join(root, 'node_modules/dotenv-vault/bin/run')
-  const { PATH } = process.env
-  const decrypt = (dotenvKey: string) =>
-    execFileSync(process.execPath, [command, 'decrypt', dotenvKey], {
-      cwd: folder,
-      encoding: 'utf8',
-      env: { PATH, HOME: folder },
-    })
-  expect(decrypt(opener(key, 'ours'))).toContain(`A=${KEY}`)
-  expect(decrypt(KEYS.DOTENV_KEY_CI ?? '')).toContain('SOLVEGUARD_KEY=the-key-of-ci')
-}, 60_000)
 
 describe('DOTENV_KEY', () => {
   test('is taken out of the environment at once, unless told to keep it', async () => {

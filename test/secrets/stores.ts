@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, request } from 'undici'
 import { findBao, findMoto } from '../../scripts/secret-stores.mjs'
-import { freePort } from '../support/proxies.js'
+import { freePort } from '../support/loopback.js'
 
 const READY_WITHIN_MS = 60_000
 const { PATH = '', HOME = '' } = process.env

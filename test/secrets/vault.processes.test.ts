@@ -11,7 +11,7 @@ import type { SecretProvider } from '../../src/secrets/index.js'
 import { type VaultSecretOptions, vaultSecret } from '../../src/secrets/index.js'
 import { manualClock } from '../../src/testing/clock.js'
 import { makeCertificate } from '../support/certificate.js'
-import { listen } from '../support/tap.js'
+import { listen } from '../support/loopback.js'
 import { KEY, NEXT_KEY, secretProviderContract } from './contract.js'
 import { type RunningBao, startBao } from './stores.js'
 

@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { createSecureContext, TLSSocket } from 'node:tls'
 import { makeAuthority } from './certificate.js'
-import { listen } from './tap.js'
+import { listen } from './loopback.js'
 
 /** A proxy that looks into TLS, as mitmproxy does: it poses as the host it is asked for, with a certificate of its own authority. */
 export interface DebuggingProxy {

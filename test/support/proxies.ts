@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { listen } from './tap.js'
+import { freePort } from './loopback.js'
 
 /** A real proxy, on a free port of loopback, that this process started and stops. */
 export interface RunningProxy {
@@ -172,14 +172,6 @@ async function tryProxy(
 async function forget(shared: string): Promise<void> {
   const files = await readdir(SHARED_MEMORY).catch(() => [])
   for (const file of files.filter((one) => one.startsWith(shared))) await rm(join(SHARED_MEMORY, file), { force: true })
-}
-
-/** A port of loopback that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  const port = await listen(server)
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 async function untilReachable(port: number, child: ChildProcess): Promise<void> {

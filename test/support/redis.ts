@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from './proxies.js'
+import { freePort } from './loopback.js'
 
 /** A real Redis server, on a free port of loopback and with a folder of its own, that this process started and stops. */
 export interface RunningRedis {

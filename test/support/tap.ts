@@ -1,4 +1,5 @@
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
+import { listen } from './loopback.js'
 
 /** A wire-tap: passes TCP connections on to a port of loopback, and keeps every byte that goes either way. */
 export interface Tap {
@@ -49,13 +50,4 @@ export async function startTap(targetPort: number): Promise<Tap> {
       await new Promise((resolve) => server.close(resolve))
     },
   }
-}
-
-/** Listens on a free port of loopback, and says which. */
-export async function listen(server: {
-  listen(port: number, host: string, done: () => void): unknown
-  address(): AddressInfo | string | null
-}): Promise<number> {
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
-  return (server.address() as AddressInfo).port
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { remote } from 'webdriverio'
 import { CHROMIUM_FLAGS } from '../../../scripts/find-browser.mjs'
-import { freePort } from '../../support/proxies.js'
+import { freePort } from '../../support/loopback.js'
 import { eventually } from '../tool.js'
 
 /** A WebdriverIO session over a chromedriver of its own, which writes its log into a folder. */

@@ -1,15 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { GuardOptions } from '../../../src/guard/create.js'
 import { memoryLedger } from '../../../src/ledger/memory.js'
 import { captchaAI } from '../../../src/solvers/captchaai.js'
 import { manualClock } from '../../../src/testing/clock.js'
 import { startSolverService } from '../../../src/testing/service/index.js'
-import { startRedis } from '../../support/redis.js'
 import { after, challenge, errorOf, fixedSecret, rig, settleWith } from '../support.js'
-import { talkers } from '../talkers.js'
 
 /** Several processes of one guard on one ledger, and what each hears. */
 async function processes(count: number, more: (url: string) => Partial<GuardOptions> = () => ({})) {
@@ -131,52 +126,6 @@ describe('a resume', () => {
     expect(all[1]?.heard).toEqual(['paused captchaai: ADDRESS_REFUSED', 'paused captchaai: ADDRESS_REFUSED'])
   })
 })
-
-/** Takes as long as a beat, on a real clock, since that is what it is about. */
-it('a pause and its end take effect at once, and are heard, in real processes on a file and in Redis', async () => {
-  const start = await talkers('pauses')
-  const server = await startRedis()
-  after(() => server.stop())
-  const everywhere = async (ledger: { LEDGER_URL?: string }) => {
-    const service = await startSolverService({ price: 0.001 })
-    after(() => service.close())
-    const dir = mkdtempSync(join(tmpdir(), 'solveguard-pauses-'))
-    after(async () => rmSync(dir, { recursive: true, force: true }))
-    const env = {
-      SERVICE_URL: service.url,
-      SERVICE_KEY: service.key,
-      HOOK_URL: 'http://127.0.0.1:9/',
-      HOOK_SECRET: `whsec_${Buffer.alloc(32, 1).toString('base64')}`,
-      STATE_DIR: dir,
-      ...ledger,
-    }
-    const [one, two] = [start(env), start(env)]
-    await Promise.all([one.hears('ready'), two.hears('ready')])
-    service.revoke(service.key)
-    one.tell('solve 1')
-    expect(await one.hears('solved')).toMatchObject({ failures: ['KEY_REFUSED'] })
-    expect(await one.hears('paused')).toMatchObject({ code: 'KEY_REFUSED' })
-    // At its next reserve, and so in what it says of itself.
-    two.tell('solve 1')
-    expect(await two.hears('solved')).toMatchObject({ failures: ['GUARD_PAUSED'] })
-    expect(await two.hears('paused')).toMatchObject({ code: 'KEY_REFUSED' })
-    for (const each of [one, two]) {
-      each.tell('status')
-      expect(await each.hears('status')).toMatchObject({ paused: 'KEY_REFUSED' })
-    }
-    service.addKey(service.key, 5)
-    two.tell('resume')
-    await two.hears('resumed')
-    one.tell('solve 1')
-    expect(await one.hears('solved')).toMatchObject({ failures: [] })
-    await one.hears('resumed')
-    expect([one, two].map(({ said }) => said.filter(({ what }) => what === 'paused').length)).toEqual([1, 1])
-    expect(
-      [one, two].flatMap(({ said }) => said.filter(({ code, what }) => what === 'alert' && code === 'KEY_REFUSED')),
-    ).toHaveLength(1)
-  }
-  await Promise.all([everywhere({}), everywhere({ LEDGER_URL: server.url })])
-}, 90_000)
 
 it('a ledger that fails in the background, at every beat and in several ways, is told once, and again when it fails anew', async () => {
   const { clock, ledger, all } = await processes(1)

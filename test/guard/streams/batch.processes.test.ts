@@ -8,7 +8,10 @@ import { beforeAll, expect, it } from 'vitest'
 import { bundleForNode } from '../../../scripts/page-script.mjs'
 import { fileLedger } from '../../../src/ledger/file.js'
 import { startSolverService } from '../../../src/testing/service/index.js'
-import { after } from '../support.js'
+import { startTinyproxy } from '../../support/proxies.js'
+import { startTap } from '../../support/tap.js'
+import { after, rig } from '../support.js'
+import { leftAmid, pages, shared } from './batches.js'
 
 const root = join(import.meta.dirname, '../../..')
 const batcher = join(root, 'node_modules/.cache/solveguard/batcher.mjs')
@@ -87,3 +90,19 @@ it('a batch whose process is killed again and again ends, each item once, and no
   )
   expect(items).toEqual(Array(ITEMS).fill('solved'))
 }, 120_000)
+
+it('a batch that is taken up again asks for answers by the way out of its own policy', async () => {
+  const proxy = await startTinyproxy()
+  const tap = await startTap(proxy.port)
+  after(() => Promise.all([proxy.stop(), tap.close()]))
+  const { at, ledger } = await shared()
+  await leftAmid(at, ledger, pages(1))
+  const { guard } = await rig({ at, ledger })
+  const grant = guard.narrow({ egress: { proxy: `http://127.0.0.1:${tap.port}` } })
+  const asked = () => at.requests.filter(({ endpoint }) => endpoint === 'res').length
+  const before = asked()
+  for await (const result of grant.stream(pages(1), { batch: 'b' })) expect(result.ok).toBe(true)
+  expect(asked()).toBeGreaterThan(before)
+  expect(tap.sent()).toContain(`CONNECT ${new URL(at.url).host}`)
+  expect(at.tasks).toHaveLength(1)
+})

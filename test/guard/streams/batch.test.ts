@@ -3,61 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Challenge } from '../../../src/base/challenge.js'
-import type { Guard, GuardEvents, StreamOptions, StreamResult } from '../../../src/guard/types.js'
+import type { GuardEvents, StreamResult } from '../../../src/guard/types.js'
 import { fileLedger } from '../../../src/ledger/file.js'
-import { memoryLedger } from '../../../src/ledger/memory.js'
 import { usd } from '../../../src/policy/money.js'
 import type { PolicyInput } from '../../../src/policy/schema.js'
 import { manualClock } from '../../../src/testing/clock.js'
-import { type SolverService, startSolverService } from '../../../src/testing/service/index.js'
-import { startTinyproxy } from '../../support/proxies.js'
-import { startTap } from '../../support/tap.js'
 import { after, challenge, errorOf, rig, settleWith } from '../support.js'
-
-const pages = (count: number): Challenge[] =>
-  Array.from({ length: count }, (_, n) => ({
-    ...challenge,
-    pageUrl: `https://staging.example.com/${n}?session=s3cret-${n}`,
-  }))
-
-/** A ledger, and a service, that several guards have one after the other. */
-async function shared(service: Parameters<typeof startSolverService>[0] = {}) {
-  const running = await startSolverService(service)
-  after(() => running.close())
-  return { at: running, ledger: memoryLedger() }
-}
-
-async function all(guard: Guard, challenges: readonly Challenge[], options: StreamOptions): Promise<StreamResult[]> {
-  const results: StreamResult[] = []
-  for await (const result of guard.stream(challenges, options)) results.push(result)
-  return results
-}
-
-/** The first process: hands all in, and is closed while the service is at them. The service then has the answers. */
-async function leftAmid(
-  at: SolverService,
-  ledger: ReturnType<typeof memoryLedger>,
-  challenges: readonly Challenge[],
-  batch: StreamOptions['batch'] = 'b',
-) {
-  const { guard } = await rig({ at, ledger })
-  const before = at.tasks.length
-  at.always('in', { pendingTimes: 1_000_000 })
-  const streaming = all(guard, challenges, { batch, concurrency: challenges.length })
-  const handedIn = () => at.tasks.slice(before)
-  await until(() => handedIn().length === challenges.length && handedIn().every(({ polls }) => polls > 0))
-  await guard.close()
-  const codes = (await streaming).map((result) => !result.ok && result.error.code)
-  expect(codes).toEqual(challenges.map(() => 'GUARD_CLOSED'))
-  at.always('in', undefined)
-  at.always('res', { pendingTimes: 0 })
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 6_000 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 10))
-  expect(holds()).toBe(true)
-}
+import { all, leftAmid, pages, shared, until } from './batches.js'
 
 describe('a batch that is taken up again', () => {
   it('passes over what was solved, and solves what was not begun', async () => {
@@ -199,22 +151,6 @@ describe('a batch that is taken up again', () => {
       expect(at.tasks).toHaveLength(2)
     },
   )
-
-  it('asks for answers by the way out of its own policy', async () => {
-    const proxy = await startTinyproxy()
-    const tap = await startTap(proxy.port)
-    after(() => Promise.all([proxy.stop(), tap.close()]))
-    const { at, ledger } = await shared()
-    await leftAmid(at, ledger, pages(1))
-    const { guard } = await rig({ at, ledger })
-    const grant = guard.narrow({ egress: { proxy: `http://127.0.0.1:${tap.port}` } })
-    const asked = () => at.requests.filter(({ endpoint }) => endpoint === 'res').length
-    const before = asked()
-    for await (const result of grant.stream(pages(1), { batch: 'b' })) expect(result.ok).toBe(true)
-    expect(asked()).toBeGreaterThan(before)
-    expect(tap.sent()).toContain(`CONNECT ${new URL(at.url).host}`)
-    expect(at.tasks).toHaveLength(1)
-  })
 
   it('does not buy again while nobody knows what became of a task', async () => {
     const { at, ledger } = await shared()

@@ -1,0 +1,54 @@
+import { expect } from 'vitest'
+import type { Challenge } from '../../../src/base/challenge.js'
+import type { Guard, StreamOptions, StreamResult } from '../../../src/guard/types.js'
+import { memoryLedger } from '../../../src/ledger/memory.js'
+import { type SolverService, startSolverService } from '../../../src/testing/service/index.js'
+import { after, challenge, rig } from '../support.js'
+
+export const pages = (count: number): Challenge[] =>
+  Array.from({ length: count }, (_, n) => ({
+    ...challenge,
+    pageUrl: `https://staging.example.com/${n}?session=s3cret-${n}`,
+  }))
+
+/** A ledger, and a service, that several guards have one after the other. */
+export async function shared(service: Parameters<typeof startSolverService>[0] = {}) {
+  const running = await startSolverService(service)
+  after(() => running.close())
+  return { at: running, ledger: memoryLedger() }
+}
+
+export async function all(
+  guard: Guard,
+  challenges: readonly Challenge[],
+  options: StreamOptions,
+): Promise<StreamResult[]> {
+  const results: StreamResult[] = []
+  for await (const result of guard.stream(challenges, options)) results.push(result)
+  return results
+}
+
+/** The first process: hands all in, and is closed while the service is at them. The service then has the answers. */
+export async function leftAmid(
+  at: SolverService,
+  ledger: ReturnType<typeof memoryLedger>,
+  challenges: readonly Challenge[],
+  batch: StreamOptions['batch'] = 'b',
+) {
+  const { guard } = await rig({ at, ledger })
+  const before = at.tasks.length
+  at.always('in', { pendingTimes: 1_000_000 })
+  const streaming = all(guard, challenges, { batch, concurrency: challenges.length })
+  const handedIn = () => at.tasks.slice(before)
+  await until(() => handedIn().length === challenges.length && handedIn().every(({ polls }) => polls > 0))
+  await guard.close()
+  const codes = (await streaming).map((result) => !result.ok && result.error.code)
+  expect(codes).toEqual(challenges.map(() => 'GUARD_CLOSED'))
+  at.always('in', undefined)
+  at.always('res', { pendingTimes: 0 })
+}
+
+export async function until(holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 6_000 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 10))
+  expect(holds()).toBe(true)
+}

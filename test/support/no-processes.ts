@@ -1,0 +1,17 @@
+import childProcess from 'node:child_process'
+import { syncBuiltinESMExports } from 'node:module'
+
+// Loaded before each test file of the project `core`, whose tests start no process, and so no browser and no server of others.
+
+const STARTS = ['exec', 'execFile', 'execFileSync', 'execSync', 'fork', 'spawn', 'spawnSync'] as const
+
+for (const name of STARTS) {
+  const refuse = (command: unknown) => {
+    throw new Error(
+      `A core test starts no process, but called ${name}(${JSON.stringify(command)}): ` +
+        'name its file x.pages.test.ts (a browser) or x.processes.test.ts.',
+    )
+  }
+  Object.assign(childProcess, { [name]: refuse })
+}
+syncBuiltinESMExports()
