@@ -1,5 +1,5 @@
 import type { Call, Reply } from '../src/base/wire.js'
-import { Pace } from '../src/guard/accounts/poll-schedule.js'
+import { PollSchedule } from '../src/guard/accounts/poll-schedule.js'
 import { composeGuard } from '../src/guard/create.js'
 import { memoryLedger } from '../src/ledger/memory.js'
 import { usd } from '../src/policy/money.js'
@@ -78,7 +78,7 @@ export async function pollsBench(): Promise<BenchRow[]> {
 
 function against({ name, polling, firstMs, everyMs, isGoal }: Client, timesName: string, times: Times): BenchRow[] {
   const normal = chance(7)
-  const pace = new Pace(polling)
+  const pace = new PollSchedule(polling)
   const ours = { polls: 0, idleMs: 0 }
   const theirs = { polls: 0, idleMs: 0 }
   for (let i = 0; i < SOLVES; i++) {
@@ -92,7 +92,7 @@ function against({ name, polling, firstMs, everyMs, isGoal }: Client, timesName:
       ours.polls++
       if (at >= readyMs) {
         ours.idleMs += at - readyMs
-        pace.saw({ after: last ?? 0, by: at })
+        pace.observe({ after: last ?? 0, by: at })
         break
       }
       last = at

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../src/base/clock.js'
-import { Keys } from '../src/guard/accounts/key-rotation.js'
+import { KeyRotation } from '../src/guard/accounts/key-rotation.js'
 import { createSecretCache } from '../src/secrets/cache.js'
 import { Secret } from '../src/secrets/secret.js'
 import { median } from './median.js'
@@ -19,7 +19,7 @@ export async function secretsBench(): Promise<BenchRow[]> {
     { kind: 'bench', place: 'bench', fetch: async () => versions },
     { clock: systemClock },
   )
-  const keys = new Keys(cache)
+  const keys = new KeyRotation(cache)
   await cache.get()
   const took: number[] = []
   for (let round = 0; round < ROUNDS; round++) took.push(nanoseconds(() => lookUp(cache, keys, systemClock)))
@@ -27,7 +27,7 @@ export async function secretsBench(): Promise<BenchRow[]> {
   return [{ name: 'the key, from the cache', value, unit: 'ns', target: '≤ 1,000 ns', ok: value <= 1000 }]
 }
 
-function lookUp(cache: ReturnType<typeof createSecretCache>, keys: Keys, clock: Clock): void {
+function lookUp(cache: ReturnType<typeof createSecretCache>, keys: KeyRotation, clock: Clock): void {
   const found = cache.peek(clock.now())
   if (!found || keys.choose(found, clock.monotonic()).version !== '2') throw new Error('the key was not in the cache')
 }

@@ -25,10 +25,10 @@ import { PolicyGrant } from './grant.js'
 import type { Logger } from './observability/log.js'
 import { loadTelemetry } from './observability/telemetry.js'
 import { closed, type GuardParts, GuardRuntime } from './runtime.js'
-import { Service } from './service/client.js'
+import { SolverClient } from './service/client.js'
 import { Recovery } from './service/recovery.js'
-import { Experience } from './service/shared-timings.js'
-import { Solving } from './solve/pipeline.js'
+import { SharedTimings } from './service/shared-timings.js'
+import { SolvePipeline } from './solve/pipeline.js'
 import { Budget, BudgetPath, termsOf } from './spending/budgets.js'
 import { batchItems } from './streams/batch.js'
 import type { BatchItem, Guard, GuardEvents } from './types.js'
@@ -211,7 +211,7 @@ export async function composeGuard(policyInput: PolicyInput, parts: GuardParts):
     parts.wireLog?.open()
     await sink.open(parts.name, clock.now())
     opened = true
-    return await GuardedCore.start(core, policy)
+    return await RootGrant.start(core, policy)
   } catch (error) {
     // What went wrong first is what has to be told.
     if (opened) await quietly(() => sink.close())
@@ -228,39 +228,42 @@ async function quietly(work: () => MaybePromise<void>): Promise<void> {
 }
 
 /** The root grant, with what only a guard can do. */
-class GuardedCore extends PolicyGrant implements Guard {
+class RootGrant extends PolicyGrant implements Guard {
   readonly name: string
   readonly #core: GuardRuntime
-  readonly #solving: Solving
+  readonly #pipeline: SolvePipeline
   readonly #recovery: Recovery
-  readonly #experience: Experience
+  readonly #timings: SharedTimings
   readonly #advisor: Advisor
   #closing: Promise<void> | undefined
 
-  private constructor(core: GuardRuntime, policy: PolicyGrant['policy'], solving: Solving, recovery: Recovery) {
+  private constructor(core: GuardRuntime, policy: PolicyGrant['policy'], solving: SolvePipeline, recovery: Recovery) {
     super(core, solving, policy, new BudgetPath([]), core.name)
     this.name = core.name
     this.#core = core
-    this.#solving = solving
+    this.#pipeline = solving
     this.#recovery = recovery
-    this.#experience = new Experience(core)
-    this.#advisor = new Advisor(core, this, this.#experience, () => this.status())
+    this.#timings = new SharedTimings(core)
+    this.#advisor = new Advisor(core, this, this.#timings, () => this.status())
   }
 
-  static async start(core: GuardRuntime, policy: PolicyGrant['policy']): Promise<GuardedCore> {
-    const service = new Service(core)
+  static async start(core: GuardRuntime, policy: PolicyGrant['policy']): Promise<RootGrant> {
+    const service = new SolverClient(core)
     const recovery = new Recovery(core, service, policy, new Gate(policy))
-    const guard = new GuardedCore(core, policy, new Solving(core, service, recovery), recovery)
-    await core.join(new Budget(core.name, termsOf(policy.budget)), (isFirst) => {
-      core.background(() => recovery.look(), 'LEDGER_UNAVAILABLE')
-      core.background(() => guard.#advisor.beat(), 'LEDGER_UNAVAILABLE')
-      core.background(() => guard.#experience.share(), 'LEDGER_UNAVAILABLE')
+    const guard = new RootGrant(core, policy, new SolvePipeline(core, service, recovery), recovery)
+    await core.register(new Budget(core.name, termsOf(policy.budget)), (isFirst) => {
+      core.background(() => recovery.claimOrphans(), 'LEDGER_UNAVAILABLE')
+      core.background(() => guard.#advisor.heartbeat(), 'LEDGER_UNAVAILABLE')
+      core.background(() => guard.#timings.sync(), 'LEDGER_UNAVAILABLE')
       core.background(() => core.warnOfDueKeys(policy.key.rotateEveryMs), 'LEDGER_UNAVAILABLE')
       // Whoever has only just begun asks nobody how things stand: many are over before it is of use.
       if (isFirst) return
-      core.background(async () => core.balances.beat(policy, await core.pauses.look()), 'LEDGER_UNAVAILABLE')
+      core.background(
+        async () => core.balanceMonitor.heartbeat(policy, await core.pauses.refresh()),
+        'LEDGER_UNAVAILABLE',
+      )
     })
-    core.telemetry?.watch(core, () => guard.look())
+    core.telemetry?.observe(core, () => guard.budgetStatus())
     return guard
   }
 
@@ -269,7 +272,7 @@ class GuardedCore extends PolicyGrant implements Guard {
   }
 
   recommendConcurrency(options?: AdviceOptions): Promise<Advice> {
-    return this.#advisor.advice(options)
+    return this.#advisor.recommend(options)
   }
 
   async batch(name: string): Promise<readonly BatchItem[]> {
@@ -287,7 +290,7 @@ class GuardedCore extends PolicyGrant implements Guard {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#end()
+    this.#closing ??= this.#close()
     return this.#closing
   }
 
@@ -295,12 +298,12 @@ class GuardedCore extends PolicyGrant implements Guard {
     return this.close()
   }
 
-  async #end(): Promise<void> {
+  async #close(): Promise<void> {
     this.#core.closed = true
-    await this.#solving.close()
+    await this.#pipeline.close()
     await this.#recovery.close()
     // The next process need not find out anew.
-    this.#core.background(() => this.#experience.tell(), 'LEDGER_UNAVAILABLE')
+    this.#core.background(() => this.#timings.publish(), 'LEDGER_UNAVAILABLE')
     await this.#core.close()
   }
 }

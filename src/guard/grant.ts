@@ -13,10 +13,10 @@ import type { KnownKey } from './keys/report.js'
 import type { GuardRuntime } from './runtime.js'
 import { closed } from './runtime.js'
 import type { GrantContext } from './solve/job.js'
-import type { Solving } from './solve/pipeline.js'
-import { BoughtSolution } from './solve/solution.js'
+import type { SolvePipeline } from './solve/pipeline.js'
+import { RedactedSolution } from './solve/solution.js'
 import { Budget, type BudgetPath, dayStatus, originTermsOf, type Terms, termsOf } from './spending/budgets.js'
-import { inHand, inTime } from './status.js'
+import { processStatus, withTimeout } from './status.js'
 import { solveStream } from './streams/solve-stream.js'
 import type {
   Grant,
@@ -31,7 +31,7 @@ import type {
 } from './types.js'
 
 /** How many page origins a grant keeps the budgets of at hand. */
-const MOST_ORIGINS = 1_000
+const MAX_ORIGINS = 1_000
 
 /** How a budget stands. */
 export interface BudgetStatus extends Pick<Status, 'day' | 'minute' | 'slots'> {
@@ -45,18 +45,25 @@ export class PolicyGrant implements Grant, GrantContext {
   readonly subject: string | undefined
   readonly gate: Gate
   readonly #core: GuardRuntime
-  readonly #solving: Solving
+  readonly #pipeline: SolvePipeline
   /** With the proxies' passwords, which nobody sees who looks at a grant. */
-  readonly #whole: Policy
+  readonly #policyWithPasswords: Policy
   readonly #budgets: BudgetPath
   readonly #perOrigin: Terms | undefined
   readonly #byOrigin = new Map<string, BudgetPath>()
   readonly #pageProxies: readonly PageProxy[]
 
-  constructor(core: GuardRuntime, solving: Solving, policy: Policy, above: BudgetPath, id: string, subject?: string) {
+  constructor(
+    core: GuardRuntime,
+    solving: SolvePipeline,
+    policy: Policy,
+    above: BudgetPath,
+    id: string,
+    subject?: string,
+  ) {
     this.#core = core
-    this.#solving = solving
-    this.#whole = policy
+    this.#pipeline = solving
+    this.#policyWithPasswords = policy
     this.policy = {
       ...policy,
       egress: { ...policy.egress, proxies: policy.egress.proxies.map(withoutPassword) },
@@ -76,7 +83,7 @@ export class PolicyGrant implements Grant, GrantContext {
   }
 
   egressRoute(): Policy['egress'] {
-    return this.#whole.egress
+    return this.#policyWithPasswords.egress
   }
 
   pageProxy(): PageProxy | undefined {
@@ -96,32 +103,32 @@ export class PolicyGrant implements Grant, GrantContext {
     const known = this.#byOrigin.get(origin)
     if (known) return known
     const budgets = this.#budgets.with(new Budget(`${this.#core.name}@${origin}`, this.#perOrigin))
-    if (this.#byOrigin.size >= MOST_ORIGINS) this.#byOrigin.clear()
+    if (this.#byOrigin.size >= MAX_ORIGINS) this.#byOrigin.clear()
     this.#byOrigin.set(origin, budgets)
     return budgets
   }
 
   solve(challenge: AnyChallenge, options?: SolveOptions): Promise<Solution> {
-    return this.#solving.solve(this, challenge, options)
+    return this.#pipeline.solve(this, challenge, options)
   }
 
   stream(challenges: Iterable<AnyChallenge> | AsyncIterable<AnyChallenge>, options?: StreamOptions): SolveStream {
-    return solveStream(this.#core, this.#solving, this, challenges, options)
+    return solveStream(this.#core, this.#pipeline, this, challenges, options)
   }
 
   narrow(narrowing: NarrowingInput, { name, subject }: NarrowOptions = {}): Grant {
     const own = name === undefined ? randomUUID().slice(0, 8) : checkName(name, 'name')
     const id = `${this.path.at(-1)}/${own}`
-    const policy = narrow(this.#whole, parseNarrowing(narrowing, zoneOf(this.#whole)))
-    return new PolicyGrant(this.#core, this.#solving, policy, this.#budgets, id, subject ?? this.subject)
+    const policy = narrow(this.#policyWithPasswords, parseNarrowing(narrowing, zoneOf(this.#policyWithPasswords)))
+    return new PolicyGrant(this.#core, this.#pipeline, policy, this.#budgets, id, subject ?? this.subject)
   }
 
   injected(solution: Solution, outcome: { ok: true } | { ok: false; error: SolveguardError }): void {
-    if (solution instanceof BoughtSolution) solution.injected(outcome.ok ? undefined : outcome.error)
+    if (solution instanceof RedactedSolution) solution.injected(outcome.ok ? undefined : outcome.error)
   }
 
   /** How its own budget stands: one question to the ledger. */
-  async look(): Promise<BudgetStatus> {
+  async budgetStatus(): Promise<BudgetStatus> {
     const { clock, ledger } = this.#core
     const now = clock.now()
     const usage = await ledger.usage(
@@ -140,16 +147,16 @@ export class PolicyGrant implements Grant, GrantContext {
 
   async status(): Promise<Status> {
     if (this.#core.closed) throw closed()
-    const { clock, ledger, accounts, name, keyWatch, outbox, balances } = this.#core
+    const { clock, ledger, accounts, name, keyRegistry, outbox, balanceMonitor } = this.#core
     const now = clock.now()
     const id = this.path.at(-1) as string
     try {
       const asked = Promise.all([
         outbox.status(),
-        balances.recall(),
-        this.look(),
+        balanceMonitor.listFacts(),
+        this.budgetStatus(),
         id === name ? undefined : ledger.usage(name, now),
-        keyWatch.recall(),
+        keyRegistry.listFacts(),
         ...accounts.map(({ claim }) => claim && ledger.usage(claim.id, now, claim.at(now).limits.perCalendarDay)),
         ...accounts.map((account) => {
           const key = account.secrets.usable()?.current
@@ -157,9 +164,9 @@ export class PolicyGrant implements Grant, GrantContext {
           return threads && ledger.usage(threads.id, now)
         }),
       ])
-      const [alerts, looks, { usage, ...standing }, root, facts, ...own] = await inTime(clock, asked)
+      const [alerts, looks, { usage, ...standing }, root, facts, ...own] = await withTimeout(clock, asked)
       const solvers = accounts.map((account, index) => {
-        const known = keyWatch.known(account, facts, now)
+        const known = keyRegistry.known(account, facts, now)
         const shown = solverStatus(
           account,
           own[index],
@@ -167,11 +174,11 @@ export class PolicyGrant implements Grant, GrantContext {
           known,
           this.policy.key.rotateEveryMs,
         )
-        return { ...shown, balance: balances.status(account, looks) }
+        return { ...shown, balance: balanceMonitor.status(account, looks) }
       })
       const [first] = solvers as [SolverStatus]
       const schedule = this.gate.schedule(now)
-      const way = accounts[0]?.describeRoute(this.#whole.egress)
+      const way = accounts[0]?.describeRoute(this.#policyWithPasswords.egress)
       return {
         name: id,
         ...standing,
@@ -186,7 +193,7 @@ export class PolicyGrant implements Grant, GrantContext {
         solver: first.name,
         solvers,
         ledger: { kind: ledger.kind, place: ledger.place },
-        ...inHand(this.#core, this.#solving),
+        ...processStatus(this.#core, this.#pipeline),
         alerts,
       }
     } catch (error) {

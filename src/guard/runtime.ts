@@ -10,17 +10,17 @@ import type { BudgetClaim, Ledger, Limits, Owner, PauseReason, ThresholdAlert } 
 import { formatUsd } from '../policy/money.js'
 import type { Outage } from '../secrets/cache.js'
 import { Account, type AccountParts } from './accounts/account.js'
-import { budgetOf, Pauses } from './accounts/pauses.js'
-import { BalanceWatch } from './balance/monitor.js'
-import { KeyWatch } from './keys/registry.js'
+import { Pauses, pausedBudgetOf } from './accounts/pauses.js'
+import { BalanceMonitor } from './balance/monitor.js'
+import { KeyRegistry } from './keys/registry.js'
 import { Events } from './observability/events.js'
 import { Log, type Logger } from './observability/log.js'
-import { Outbox, type Telling } from './observability/outbox.js'
+import { type AlertOrigin, Outbox } from './observability/outbox.js'
 import { Recorder } from './observability/recorder.js'
 import type { Telemetry } from './observability/telemetry.js'
-import { aDay, type Budget } from './spending/budgets.js'
-import { Lines } from './spending/remote-queues.js'
-import { Turnstile } from './spending/wait-queue.js'
+import { type Budget, periodOf } from './spending/budgets.js'
+import { RemoteQueues } from './spending/remote-queues.js'
+import { WaitQueue } from './spending/wait-queue.js'
 import type { GuardEvents } from './types.js'
 
 /** What a guard is made of. Everything has been checked and opened. */
@@ -43,10 +43,10 @@ export interface GuardParts {
 
 /** How long a guard is taken for alive after its last sign of life. */
 const LEASE_MS = 30_000
-const BEAT_MS = 10_000
+const HEARTBEAT_MS = 10_000
 /** What has not failed for that long is news when it fails again. */
-const QUIET_MS = 60_000
-const MOST_FAILING = 100
+const FAILURE_FORGOTTEN_AFTER_MS = 60_000
+const MAX_RECENT_FAILURES = 100
 
 /** What all grants of one guard share. Knows the rooms; knows nothing of a single solve. */
 export class GuardRuntime {
@@ -60,26 +60,26 @@ export class GuardRuntime {
   readonly events = new Events()
   readonly recorder: Recorder
   readonly denials: DenialLog
-  readonly turnstile: Turnstile
-  readonly lines: Lines
+  readonly waitQueue: WaitQueue
+  readonly remoteQueues: RemoteQueues
   /** How many solves were denied, by code. */
-  readonly denied = new Map<Code, number>()
-  readonly keyWatch: KeyWatch
+  readonly denialCounts = new Map<Code, number>()
+  readonly keyRegistry: KeyRegistry
   /** What streams have yet to begin, as far as they know. */
-  readonly backlogs = new Set<{ left: number }>()
+  readonly pendingItems = new Set<{ left: number }>()
   readonly telemetry: Telemetry | undefined
   readonly wireLog: WireLog | undefined
   readonly outbox: Outbox
   readonly pauses = new Pauses(this)
-  readonly balances = new BalanceWatch(this)
+  readonly balanceMonitor = new BalanceMonitor(this)
   readonly onLeak: 'alert' | 'pause'
   readonly #startedAt: { readonly wall: number; readonly monotonic: number }
   readonly #log: Log | undefined
-  #cancelBeat: (() => void) | undefined
+  #cancelHeartbeat: (() => void) | undefined
   /** What is being done and nobody waits for, until the guard closes. */
   readonly #background = new Set<Promise<unknown>>()
   /** What fails in the background, in its words, and when it did last (monotonic ms). */
-  readonly #failing = new Map<string, number>()
+  readonly #recentFailures = new Map<string, number>()
   /** Set once `close` was called: nothing new begins. */
   closed = false
 
@@ -89,7 +89,7 @@ export class GuardRuntime {
     this.telemetry = parts.telemetry
     this.wireLog = parts.wireLog
     this.accounts = parts.accounts.map((account) => {
-      const onStale = ({ message, until }: Outage): void => this.#stale(account, message, until)
+      const onStale = ({ message, until }: Outage): void => this.#alertStale(account, message, until)
       return new Account(account, parts.clock, onStale, parts.telemetry)
     })
     this.ledger = parts.ledger
@@ -101,18 +101,18 @@ export class GuardRuntime {
       clock: parts.clock,
       ledger: parts.ledger,
       channels: parts.alerts ?? [],
-      tell: (message) => this.alert('ALERT_UNDELIVERED', message),
+      alert: (message) => this.alert('ALERT_UNDELIVERED', message),
     })
     this.recorder = new Recorder(parts.sink, parts.clock, (error) => this.alert(error.code, error.message))
     parts.sink.onError?.((message) => this.alert('AUDIT_COPY_BEHIND', message))
     this.denials = createDenialLog({
       clock: parts.clock,
-      write: (events) => this.recorder.require(...events),
+      write: (events) => this.recorder.writeOrDeny(...events),
       onError: (error) => this.alert('AUDIT_UNAVAILABLE', messageOf(error)),
     })
-    this.turnstile = new Turnstile(parts.clock)
-    this.lines = new Lines(this)
-    this.keyWatch = new KeyWatch(this)
+    this.waitQueue = new WaitQueue(parts.clock)
+    this.remoteQueues = new RemoteQueues(this)
+    this.keyRegistry = new KeyRegistry(this)
     this.onLeak = parts.onLeak ?? 'alert'
     this.#startedAt = { wall: parts.clock.now(), monotonic: parts.clock.monotonic() }
   }
@@ -124,7 +124,7 @@ export class GuardRuntime {
   }
 
   /** Joins the ledger, and keeps saying that this guard lives. `onBeat` is called now and then from then on. */
-  async join(budget: Budget, onBeat: (isFirst: boolean) => void): Promise<void> {
+  async register(budget: Budget, onBeat: (isFirst: boolean) => void): Promise<void> {
     const budgets = [budget, ...this.accounts.flatMap(({ claim }) => claim ?? [])]
     let declared: readonly BudgetClaim[] = []
     const owner = (now: number): Owner => {
@@ -144,15 +144,15 @@ export class GuardRuntime {
     }
     for (const { secrets } of this.accounts) secrets.open()
     const beat = (): void => {
-      this.#cancelBeat = this.clock.after(BEAT_MS, beat, false)
+      this.#cancelHeartbeat = this.clock.after(HEARTBEAT_MS, beat, false)
       this.background(stillLives, 'LEDGER_UNAVAILABLE')
-      this.background(() => this.lines.read(), 'LEDGER_UNAVAILABLE')
-      this.background(() => this.keyWatch.beat(), 'LEDGER_UNAVAILABLE')
-      this.background(() => this.outbox.beat(), 'LEDGER_UNAVAILABLE')
+      this.background(() => this.remoteQueues.read(), 'LEDGER_UNAVAILABLE')
+      this.background(() => this.keyRegistry.heartbeat(), 'LEDGER_UNAVAILABLE')
+      this.background(() => this.outbox.heartbeat(), 'LEDGER_UNAVAILABLE')
       onBeat(false)
     }
     // The first one comes when whoever created the guard has had time to listen.
-    this.#cancelBeat = this.clock.after(
+    this.#cancelHeartbeat = this.clock.after(
       0,
       () => {
         for (const { budgetId, effective } of differing) {
@@ -161,8 +161,8 @@ export class GuardRuntime {
             `Another guard has other limits for the budget '${budgetId}'; the tighter of each holds for both: ${formatLimits(effective)}.`,
           )
         }
-        this.#cancelBeat = this.clock.after(BEAT_MS, beat, false)
-        this.background(() => this.outbox.beat(), 'LEDGER_UNAVAILABLE')
+        this.#cancelHeartbeat = this.clock.after(HEARTBEAT_MS, beat, false)
+        this.background(() => this.outbox.heartbeat(), 'LEDGER_UNAVAILABLE')
         onBeat(true)
       },
       false,
@@ -170,66 +170,66 @@ export class GuardRuntime {
   }
 
   /** Whether a solve may be taken to another account than this one. */
-  get several(): boolean {
+  get hasSeveralAccounts(): boolean {
     return this.accounts.length > 1
   }
 
   /**
    * Pauses an account in every process; everything under this guard's budget, where there is no other. The first reason is kept,
    * and told once.
-   * @param isTold whether an alert has told why
+   * @param isAlerted whether an alert has told why
    */
-  pause(account: Account, code: Code, message: string, isTold = false): void {
-    const budgetId = budgetOf(account, this.name)
+  pause(account: Account, code: Code, message: string, isAlerted = false): void {
+    const budgetId = pausedBudgetOf(account, this.name)
     const reason: PauseReason = { code, message, at: this.clock.now() }
-    const tell = (first: boolean): void => {
+    const report = (first: boolean): void => {
       if (!first) return
-      this.recorder.note({ action: 'paused', at: reason.at, guard: this.name, solver: account.name, code, message })
-      this.pauses.saw(budgetId, reason)
-      if (!isTold) this.alert(code, message, undefined, { once: true })
+      this.recorder.write({ action: 'paused', at: reason.at, guard: this.name, solver: account.name, code, message })
+      this.pauses.observe(budgetId, reason)
+      if (!isAlerted) this.alert(code, message, undefined, { once: true })
     }
     this.background(() => {
       const paused = this.ledger.pause(budgetId, reason)
-      return isPromise(paused) ? paused.then(tell) : tell(paused)
+      return isPromise(paused) ? paused.then(report) : report(paused)
     }, 'LEDGER_UNAVAILABLE')
   }
 
   /** Another process has lifted what paused this guard: the cause was mended. */
-  resumed(): void {
+  onResumedElsewhere(): void {
     for (const { keys, secrets } of this.accounts) {
       keys.forgetRefusals()
       if (secrets.usable()) secrets.refresh().catch(() => {})
     }
-    this.tell('resumed', { at: new Date(this.clock.now()) }, 'resumed')
-    this.turnstile.released()
+    this.emit('resumed', { at: new Date(this.clock.now()) }, 'resumed')
+    this.waitQueue.wakeHeads()
   }
 
   async resume(): Promise<void> {
     const at = this.clock.now()
-    await this.recorder.require({ action: 'resumed', at, guard: this.name })
+    await this.recorder.writeOrDeny({ action: 'resumed', at, guard: this.name })
     await this.ledger.resume(this.name)
     for (const account of this.accounts) {
       const { claim, keys, secrets } = account
       if (claim) await this.ledger.resume(claim.id)
-      await this.balances.forget(account)
+      await this.balanceMonitor.reset(account)
       keys.forgetRefusals()
       // Whoever resumes has changed something, the key perhaps: the cached one is not to be tried again.
       await secrets.refresh().catch(() => {})
     }
-    this.pauses.lifted()
-    this.tell('resumed', { at: new Date(at) }, 'resumed')
-    this.turnstile.released()
+    this.pauses.clear()
+    this.emit('resumed', { at: new Date(at) }, 'resumed')
+    this.waitQueue.wakeHeads()
   }
 
   /** Tells of what a person should know: those who listen, the record, the channels. Never throws. */
-  alert(code: Code, message: string, details?: GuardEvents['alert']['details'], telling?: Telling): void {
+  alert(code: Code, message: string, details?: GuardEvents['alert']['details'], telling?: AlertOrigin): void {
     const at = this.clock.now()
     // An alert about the audit log cannot be written into it.
-    if (code !== 'AUDIT_UNAVAILABLE') this.recorder.note({ action: 'alert', at, guard: this.name, code, message })
+    if (code !== 'AUDIT_UNAVAILABLE') this.recorder.write({ action: 'alert', at, guard: this.name, code, message })
     this.#log?.alert(code, message, details)
     this.outbox.raise({ code, message, at: new Date(at), details }, telling)
     if (this.events.has('alert')) this.events.emit('alert', { code, message, at: new Date(at), details })
-    else if (!this.#log && !this.outbox.takes(code)) process.emitWarning(message, { type: 'SolveguardAlert', code })
+    else if (!this.#log && !this.outbox.accepts(code)) process.emitWarning(message, { type: 'SolveguardAlert', code })
   }
 
   /** Tells of each key that has just come to be due for rotation: once, whichever process finds out. */
@@ -237,8 +237,8 @@ export class GuardRuntime {
     const now = this.clock.now()
     for (const account of this.accounts) {
       const key = account.newlyDue(rotateEveryMs, now)
-      if (!key?.createdAt || !(await this.keyWatch.isFirstToTell('due', key.value.fingerprint))) continue
-      const whose = this.several ? `The key for ${account.name}` : 'The key'
+      if (!key?.createdAt || !(await this.keyRegistry.isFirstToReport('due', key.value.fingerprint))) continue
+      const whose = this.hasSeveralAccounts ? `The key for ${account.name}` : 'The key'
       this.alert(
         'KEY_DUE',
         `${whose} (version ${key.version}) is from ${new Date(key.createdAt).toISOString()}: rotate it.`,
@@ -248,8 +248,8 @@ export class GuardRuntime {
     }
   }
 
-  #stale({ name }: AccountParts, message: string, until: number): void {
-    const whose = this.several ? `the cached key for ${name}` : 'the cached key'
+  #alertStale({ name }: AccountParts, message: string, until: number): void {
+    const whose = this.hasSeveralAccounts ? `the cached key for ${name}` : 'the cached key'
     this.alert(
       'SECRET_STALE',
       `The secrets store does not answer (${message}); ${whose} serves until ${new Date(until).toISOString()}.`,
@@ -259,11 +259,11 @@ export class GuardRuntime {
     )
   }
 
-  thresholds(alerts: readonly ThresholdAlert[]): void {
+  alertThresholds(alerts: readonly ThresholdAlert[]): void {
     for (const { budgetId, threshold, used, limit, timeZone } of alerts) {
       this.alert(
         'BUDGET_THRESHOLD',
-        `Budget '${budgetId}' has used ${formatUsd(used)} of ${formatUsd(limit)} ${aDay(timeZone)} (${Math.round(threshold * 100)} % crossed).`,
+        `Budget '${budgetId}' has used ${formatUsd(used)} of ${formatUsd(limit)} ${periodOf(timeZone)} (${Math.round(threshold * 100)} % crossed).`,
         { budgetId, threshold, used, limit, ...(timeZone !== undefined && { timeZone }) },
         { once: true },
       )
@@ -271,13 +271,13 @@ export class GuardRuntime {
   }
 
   /** Tells listeners and the logger. The event holds no key, token or solution by its type. */
-  tell<K extends keyof GuardEvents>(name: K, event: GuardEvents[K], message: string): void {
+  emit<K extends keyof GuardEvents>(name: K, event: GuardEvents[K], message: string): void {
     if (this.events.has(name)) this.events.emit(name, event)
     this.#log?.event(name, event, message)
   }
 
   /** Whether anybody would hear `tell`. */
-  hears(name: keyof GuardEvents): boolean {
+  isObserved(name: keyof GuardEvents): boolean {
     return this.#log !== undefined || this.events.has(name)
   }
 
@@ -287,37 +287,38 @@ export class GuardRuntime {
       const done = work()
       if (!isPromise(done)) return
       const quiet = done
-        .catch((error) => this.#failed(code, messageOf(error)))
+        .catch((error) => this.#alertFailure(code, messageOf(error)))
         .finally(() => this.#background.delete(quiet))
       this.#background.add(quiet)
     } catch (error) {
-      this.#failed(code, messageOf(error))
+      this.#alertFailure(code, messageOf(error))
     }
   }
 
-  #failed(code: Code, message: string): void {
+  #alertFailure(code: Code, message: string): void {
     const now = this.clock.monotonic()
-    for (const [words, at] of this.#failing) if (now - at > QUIET_MS) this.#failing.delete(words)
-    const isKnown = this.#failing.has(`${code} ${message}`)
-    if (isKnown || this.#failing.size < MOST_FAILING) this.#failing.set(`${code} ${message}`, now)
+    for (const [words, at] of this.#recentFailures)
+      if (now - at > FAILURE_FORGOTTEN_AFTER_MS) this.#recentFailures.delete(words)
+    const isKnown = this.#recentFailures.has(`${code} ${message}`)
+    if (isKnown || this.#recentFailures.size < MAX_RECENT_FAILURES) this.#recentFailures.set(`${code} ${message}`, now)
     if (!isKnown) this.alert(code, message)
   }
 
   /** Lets go of everything. Solves under way have ended. */
   async close(): Promise<void> {
-    this.#cancelBeat?.()
-    this.lines.close()
+    this.#cancelHeartbeat?.()
+    this.remoteQueues.close()
     this.telemetry?.close()
     for (const { secrets } of this.accounts) secrets.close()
     await settled([
       // A task is noted before it is left to the next process, and a pause is kept.
       async () => Promise.all(this.#background),
       async () => this.denials.close(),
-      async () => this.recorder.note({ action: 'closed', at: this.clock.now(), guard: this.name }),
+      async () => this.recorder.write({ action: 'closed', at: this.clock.now(), guard: this.name }),
       async () => this.recorder.close(),
       async () => this.recorder.head && this.ledger.saveHead(this.recorder.head),
       async () => this.outbox.close(),
-      async () => this.keyWatch.leave(),
+      async () => this.keyRegistry.unregister(),
       async () => this.ledger.unregister(this.ownerId, this.clock.now()),
       async () => this.ledger.close(),
       async () => this.wireLog?.close(),
@@ -354,7 +355,7 @@ async function settled(steps: readonly (() => Promise<unknown>)[]): Promise<void
 function formatLimits({ perDay, perCalendarDay = [], perMinute, concurrent }: Limits): string {
   const parts = [
     perDay !== undefined && `${formatUsd(perDay)} a day`,
-    ...perCalendarDay.map(({ amount, timeZone }) => `${formatUsd(amount)} ${aDay(timeZone)}`),
+    ...perCalendarDay.map(({ amount, timeZone }) => `${formatUsd(amount)} ${periodOf(timeZone)}`),
     perMinute !== undefined && `${perMinute} a minute`,
     concurrent !== undefined && `${concurrent} at a time`,
   ]

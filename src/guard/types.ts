@@ -45,7 +45,7 @@ export interface SolveOptions {
    * For adapters: does the work of a challenge that no solver is needed for (`altcha`, `cap`), in its page. It is called once the
    * layers have allowed it and it is on the record, and must end with its signal. Of no effect for other challenges.
    */
-  work?: ((signal: AbortSignal) => Promise<Answer>) | undefined
+  runProofOfWork?: ((signal: AbortSignal) => Promise<Answer>) | undefined
 }
 
 /** How a stream goes about its challenges. */
@@ -112,8 +112,8 @@ export interface SolveStream extends AsyncIterable<StreamResult> {
 /** An item of a batch, as the ledger knows it. Items that were not begun it does not know. */
 export interface BatchItem {
   readonly key: string
-  /** `handed-in`: the service has its task, and nobody has taken its answer yet. */
-  readonly state: 'solved' | 'failed' | 'handed-in'
+  /** `submitted`: the service has its task, and nobody has taken its answer yet. */
+  readonly state: 'solved' | 'failed' | 'submitted'
   readonly cost?: Money | undefined
   /** Why it failed. */
   readonly code?: Code | undefined

@@ -13,8 +13,8 @@ const at = stage('altcha', async (options) => {
 
 /** Sets one of the page's widgets off, with what the grant is asked to do about it. */
 async function solve(id: string) {
-  at.grant.solve = async (_, { work } = {}) => {
-    const answer = await work?.(AbortSignal.timeout(1_500))
+  at.grant.solve = async (_, { runProofOfWork } = {}) => {
+    const answer = await runProofOfWork?.(AbortSignal.timeout(1_500))
     const solution = { ...answer, cost: 0, imputed: false, taskId: '', expiresAt: new Date() }
     return { ...solution, token: answer?.token ?? '' } as Awaited<ReturnType<typeof at.grant.solve>>
   }

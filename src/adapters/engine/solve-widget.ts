@@ -63,8 +63,11 @@ export async function solveWidget(
 
     const abort = AbortSignal.any([signal, gone.signal])
     if (WIDGETS[challenge.family].interaction(challenge) === 'proof-of-work') {
-      const work = (until: AbortSignal) => runProofOfWork(tools, widget, until)
-      solution = await tools.grant.solve(toChallenge(challenge), { signal: abort, work, pageLoad: widget.pageLoad })
+      solution = await tools.grant.solve(toChallenge(challenge), {
+        signal: abort,
+        runProofOfWork: (until) => runProofOfWork(tools, widget, until),
+        pageLoad: widget.pageLoad,
+      })
       return { kind: 'solved', challenge, solution }
     }
     const fresh = await tools.refreshChallenge(challenge, widget.page, abort)

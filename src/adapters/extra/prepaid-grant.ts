@@ -18,7 +18,7 @@ export function prepaidGrant(grant: Grant): {
       solve(challenge, options) {
         const solution = handed.getStore()
         // What the browser works out by itself cannot be handed in.
-        return solution && !options?.work ? Promise.resolve(solution) : grant.solve(challenge, options)
+        return solution && !options?.runProofOfWork ? Promise.resolve(solution) : grant.solve(challenge, options)
       },
       stream: (challenges, options) => grant.stream(challenges, options),
       narrow: (narrowing, options) => grant.narrow(narrowing, options),

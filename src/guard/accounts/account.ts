@@ -10,10 +10,10 @@ import type { SecretProvider, SecretVersion } from '../../secrets/provider.js'
 import type { Solver } from '../../solvers/solver.js'
 import { denied } from '../admission/gate.js'
 import type { Telemetry } from '../observability/telemetry.js'
-import type { Round } from '../service/task-poller.js'
+import type { PollGroup } from '../service/task-poller.js'
 import { Budget } from '../spending/budgets.js'
-import { Keys } from './key-rotation.js'
-import { type Learnt, Pace } from './poll-schedule.js'
+import { KeyRotation } from './key-rotation.js'
+import { type LearnedTimes, PollSchedule } from './poll-schedule.js'
 
 /** What an account is made of. Everything has been checked. */
 export interface AccountParts {
@@ -31,7 +31,7 @@ export interface AccountParts {
   readonly sharedKey?: boolean | undefined
 }
 
-const NONE: readonly string[] = []
+const NO_BUDGETS: readonly string[] = []
 
 /** One service with one key: what a solve is taken to. */
 export class Account {
@@ -39,7 +39,7 @@ export class Account {
   readonly solver: Solver
   readonly secrets: SecretCache
   readonly secretPlace: string
-  readonly keys: Keys
+  readonly keys: KeyRotation
   /** Which environment the key has to be of, and which others it may be of. */
   readonly environment: string | undefined
   readonly sharedWith: readonly string[]
@@ -47,12 +47,12 @@ export class Account {
   readonly perSolve: Money | undefined
   readonly sharedKey: boolean
   /** Its tasks that wait to be asked for together. */
-  readonly round: Round = new Set()
-  readonly #paces = new Map<Family, Pace>()
-  readonly #learntElsewhere = new Map<Family, Learnt>()
+  readonly round: PollGroup = new Set()
+  readonly #pollSchedules = new Map<Family, PollSchedule>()
+  readonly #learnedElsewhere = new Map<Family, LearnedTimes>()
   readonly #transportFor: AccountParts['transport']
   /** It has no budget of its own: most have none, and each solve asks several times. */
-  readonly #ownsNone: boolean
+  readonly #hasNoBudget: boolean
   #threads: Budget | undefined
   readonly #paths = new WeakMap<readonly BudgetClaim[], readonly BudgetClaim[]>()
   readonly #transports = new Map<string, Transport>()
@@ -73,12 +73,12 @@ export class Account {
     this.sharedWith = parts.secret.sharedWith ?? []
     this.claim = parts.claim
     this.perSolve = parts.perSolve
-    this.#ownsNone = parts.claim === undefined && parts.solver.maxConcurrent === undefined
+    this.#hasNoBudget = parts.claim === undefined && parts.solver.maxConcurrent === undefined
     this.sharedKey = parts.sharedKey ?? false
     this.#transportFor = parts.transport
     this.#telemetry = telemetry
     this.secrets = createSecretCache(parts.secret, { ...parts.secretCache, clock, onStale })
-    this.keys = new Keys(this.secrets)
+    this.keys = new KeyRotation(this.secrets)
   }
 
   /**
@@ -94,14 +94,14 @@ export class Account {
   }
 
   /** The ids of the budgets that are this account's own. */
-  ownIds(key: SecretVersion): readonly string[] {
-    if (this.#ownsNone) return NONE
+  ownBudgetIds(key: SecretVersion): readonly string[] {
+    if (this.#hasNoBudget) return NO_BUDGETS
     return [this.claim, this.threads(key)].flatMap((budget) => budget?.id ?? [])
   }
 
   /** A grant's claims with those on the account: the same list for as long as they are the same. */
   path(claims: readonly BudgetClaim[], key: SecretVersion, now: number): readonly BudgetClaim[] {
-    if (this.#ownsNone) return claims
+    if (this.#hasNoBudget) return claims
     const own = [this.claim, this.threads(key)].flatMap((budget) => budget?.at(now) ?? [])
     const known = this.#paths.get(claims)
     if (known && own.every((claim, i) => known[known.length - own.length + i] === claim)) return known
@@ -111,25 +111,25 @@ export class Account {
   }
 
   /** When to ask for tasks of a family: what has been learnt so far. */
-  pace(family: Family): Pace {
-    const known = this.#paces.get(family)
+  pollSchedule(family: Family): PollSchedule {
+    const known = this.#pollSchedules.get(family)
     if (known) return known
-    const pace = new Pace(this.solver.polling({ family }))
-    const learnt = this.#learntElsewhere.get(family)
-    if (learnt) pace.begin(learnt)
-    this.#paces.set(family, pace)
+    const pace = new PollSchedule(this.solver.polling({ family }))
+    const learnt = this.#learnedElsewhere.get(family)
+    if (learnt) pace.seed(learnt)
+    this.#pollSchedules.set(family, pace)
     return pace
   }
 
   /** What other processes have learnt of a family: this one begins with it. */
-  hear(family: Family, learnt: Learnt): void {
-    this.#learntElsewhere.set(family, learnt)
-    this.#paces.get(family)?.begin(learnt)
+  seedPollSchedule(family: Family, learnt: LearnedTimes): void {
+    this.#learnedElsewhere.set(family, learnt)
+    this.#pollSchedules.get(family)?.seed(learnt)
   }
 
   /** What was learnt, by family. */
-  get paces(): ReadonlyMap<Family, Pace> {
-    return this.#paces
+  get pollSchedules(): ReadonlyMap<Family, PollSchedule> {
+    return this.#pollSchedules
   }
 
   /** The way out that a policy asks for. */

@@ -7,18 +7,18 @@ export interface LogNormal {
 }
 
 /** What was seen of one task: it was ready at some time after `after`, and by `by`. */
-export interface Seen {
+export interface ReadyInterval {
   readonly after: number
   readonly by: number
 }
 
 /** The share of tasks that are ready by a time. */
 export function readyBy({ mu, sigma }: LogNormal, ms: number): number {
-  return ms <= 0 ? 0 : below((Math.log(ms) - mu) / sigma)
+  return ms <= 0 ? 0 : standardNormalCdf((Math.log(ms) - mu) / sigma)
 }
 
 /** What is believed before anything was seen, and as how many tasks that counts: the less, the sooner it is forgotten. */
-export interface Belief extends LogNormal {
+export interface Prior extends LogNormal {
   /** For the median. */
   readonly weight: number
   /** For the spread. */
@@ -30,7 +30,7 @@ export interface Belief extends LogNormal {
  * @param seen oldest first
  * @param forget how much each counts of the one after it
  */
-export function likeliest(before: Belief, seen: readonly Seen[], forget: number): LogNormal {
+export function maximumLikelihood(before: Prior, seen: readonly ReadyInterval[], forget: number): LogNormal {
   let { mu, sigma } = before
   for (let step = 0; step < STEPS; step++) {
     let total = 0
@@ -38,7 +38,7 @@ export function likeliest(before: Belief, seen: readonly Seen[], forget: number)
     let squares = 0
     let share = 1
     for (let i = seen.length - 1; i >= 0; i--) {
-      const { mean, variance } = between(mu, sigma, seen[i] as Seen)
+      const { mean, variance } = between(mu, sigma, seen[i] as ReadyInterval)
       total += share
       sum += share * mean
       squares += share * (variance + mean ** 2)
@@ -58,12 +58,12 @@ const NARROWEST = 0.12
 const WIDEST = 1.2
 
 /** Mean and variance of a normal value of which it is known between which bounds it lies. */
-function between(mu: number, sigma: number, { after, by }: Seen): { mean: number; variance: number } {
+function between(mu: number, sigma: number, { after, by }: ReadyInterval): { mean: number; variance: number } {
   const upper = Math.log(Math.max(by, 1))
   const lower = after <= 0 ? Number.NEGATIVE_INFINITY : Math.log(after)
   const b = (upper - mu) / sigma
   const a = (lower - mu) / sigma
-  const mass = below(b) - below(a)
+  const mass = standardNormalCdf(b) - standardNormalCdf(a)
   // So unlikely that the formulas say nothing any more: it lies at the nearer end.
   if (!(mass > 1e-6)) return { mean: b < 0 ? upper : lower, variance: 0 }
   const da = density(a)
@@ -78,7 +78,7 @@ function density(z: number): number {
 }
 
 /** The standard normal distribution (Abramowitz and Stegun 7.1.26: within 1.5e-7). */
-function below(z: number): number {
+function standardNormalCdf(z: number): number {
   const x = Math.abs(z) / Math.SQRT2
   const t = 1 / (1 + 0.3275911 * x)
   const tail =

@@ -39,7 +39,7 @@ const BUDGET_FIELDS: ReadonlySet<string> = new Set<keyof AccountBudget>([
 ])
 
 /** Who solves, as a user says it: one solver and its key, or several accounts. */
-interface Said {
+interface AccountInput {
   readonly solver?: Solver | undefined
   readonly secret?: SecretProvider | undefined
   readonly solvers?: readonly SolverAccount[] | undefined
@@ -47,7 +47,7 @@ interface Said {
 }
 
 /** What each account gets from the guard. */
-interface Given {
+interface AccountContext {
   readonly guard: string
   /** Whose midnight the days of its budget begin at, where that names none. */
   readonly timeZone: string
@@ -85,7 +85,10 @@ export const accountsShape = z
  * The accounts of a guard, in the order in which they are asked.
  * @throws SolveguardError `CONFIG_INVALID` that names the field
  */
-export function accountsOf(said: Said, { guard, timeZone, secretCache, transport }: Given): AccountParts[] {
+export function accountsOf(
+  said: AccountInput,
+  { guard, timeZone, secretCache, transport }: AccountContext,
+): AccountParts[] {
   const account = (solver: Solver, secret: SecretProvider, name: string): AccountParts => ({
     name,
     solver,

@@ -1,6 +1,6 @@
 import type { PauseReason, Usage } from '../../ledger/ledger.js'
 import type { GuardRuntime } from '../runtime.js'
-import { inTime } from '../status.js'
+import { withTimeout } from '../status.js'
 import type { Account } from './account.js'
 
 /**
@@ -18,43 +18,43 @@ export class Pauses {
   }
 
   /** Looks how the root budget and those of the accounts stand. To be called at every beat. */
-  async look(): Promise<ReadonlyMap<string, Usage>> {
+  async refresh(): Promise<ReadonlyMap<string, Usage>> {
     const { ledger, name, accounts, clock } = this.#core
-    const ids = [...new Set([name, ...accounts.map((account) => budgetOf(account, name))])]
+    const ids = [...new Set([name, ...accounts.map((account) => pausedBudgetOf(account, name))])]
     const usages = new Map<string, Usage>()
     for (const id of ids) {
       const changes = this.#changes
-      const usage = await inTime(clock, Promise.resolve(ledger.usage(id, clock.now())))
+      const usage = await withTimeout(clock, Promise.resolve(ledger.usage(id, clock.now())))
       usages.set(id, usage)
-      if (changes === this.#changes) this.saw(id, usage.paused)
+      if (changes === this.#changes) this.observe(id, usage.paused)
     }
     return usages
   }
 
   /** A budget was seen to be paused, or not to be. Tells of what is new, whoever has done it. */
-  saw(budgetId: string, reason: PauseReason | undefined): void {
+  observe(budgetId: string, reason: PauseReason | undefined): void {
     const before = this.#known.get(budgetId)
     if (before?.at === reason?.at && before?.code === reason?.code) return
     this.#changes++
     if (reason) {
       this.#known.set(budgetId, reason)
-      const account = this.#core.accounts.find((one) => budgetOf(one, this.#core.name) === budgetId)
+      const account = this.#core.accounts.find((one) => pausedBudgetOf(one, this.#core.name) === budgetId)
       const solver = account?.name ?? ''
-      this.#core.tell('paused', { reason, solver, at: new Date(reason.at) }, reason.message)
+      this.#core.emit('paused', { reason, solver, at: new Date(reason.at) }, reason.message)
       return
     }
     this.#known.delete(budgetId)
-    if (this.#known.size === 0) this.#core.resumed()
+    if (this.#known.size === 0) this.#core.onResumedElsewhere()
   }
 
   /** This process lifts all of them. */
-  lifted(): void {
+  clear(): void {
     this.#changes++
     this.#known.clear()
   }
 }
 
 /** The budget that is paused when something is wrong with an account. */
-export function budgetOf({ claim }: Account, name: string): string {
+export function pausedBudgetOf({ claim }: Account, name: string): string {
   return claim?.id ?? name
 }

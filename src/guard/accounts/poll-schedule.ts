@@ -1,15 +1,15 @@
 import type { Polling } from '../../solvers/solver.js'
-import { type Belief, type LogNormal, likeliest, readyBy, type Seen } from './log-normal.js'
+import { type LogNormal, maximumLikelihood, type Prior, type ReadyInterval, readyBy } from './log-normal.js'
 
 /** How many of the latest tasks are remembered, and how much less each counts than the one after it. */
-const REMEMBERED = 200
-const FORGET = 0.988
+const MAX_INTERVALS = 200
+const DECAY = 0.988
 /** As how many tasks the table's own guess counts. */
 const GUESS = { weight: 2, spreadWeight: 4 }
 /** What was learnt never moves the median further than this from the table's, either way. */
-const FURTHEST = Math.log(5)
+const MAX_MEDIAN_SHIFT = Math.log(5)
 /** As how many tasks the word of others counts at most: what is seen here soon counts for more. */
-const MOST_OF_OTHERS = 10
+const MAX_SEED_WEIGHT = 10
 /** A new plan is made after at most so many more tasks; sooner at first, for the first ones teach most. */
 const PLAN_EVERY = 20
 
@@ -17,11 +17,11 @@ const PLAN_EVERY = 20
  * Of tasks that are all ready when they are first asked for, nobody knows how long they took: after so many in a row the next is asked for
  * sooner, to find out.
  */
-const AT_ONCE = 4
-const SOONER = 0.75
+const READY_BEFORE_EARLIER = 4
+const EARLIER_FACTOR = 0.75
 
 /** What was learnt of how long tasks take, and from how many. */
-export interface Learnt extends LogNormal {
+export interface LearnedTimes extends LogNormal {
   readonly seen: number
 }
 
@@ -31,19 +31,19 @@ export interface Learnt extends LogNormal {
  *
  * Without a guess of how long tasks take it asks at the times given, and learns nothing.
  */
-export class Pace {
+export class PollSchedule {
   readonly #polling: Polling
   /** What the table says. */
   readonly #guess: LogNormal | undefined
   /** What is believed before anything was seen here: the table, or what others have learnt. */
-  #belief: Belief | undefined
-  readonly #seen: Seen[] = []
+  #belief: Prior | undefined
+  readonly #intervals: ReadyInterval[] = []
   #sincePlan = 0
   /** How many tasks in a row were ready when they were first asked for. */
-  #atOnce = 0
+  #readyAtFirstPoll = 0
   #plan: Plan | undefined
   /** How long tasks took until their answers were here, in all, and as how many they count. */
-  #took = 0
+  #totalMs = 0
   #count = 0
 
   constructor(polling: Polling) {
@@ -60,10 +60,10 @@ export class Pace {
   next(polledMs?: number): number {
     const { firstPollMs, everyMs, usual } = this.#polling
     if (!usual || !this.#belief) return polledMs === undefined ? firstPollMs : polledMs + everyMs
-    this.#plan ??= new Plan(this.#believed(this.#belief), { firstPollMs, everyMs, idleMs: usual.idleMs })
+    this.#plan ??= new Plan(this.#estimate(this.#belief), { firstPollMs, everyMs, idleMs: usual.idleMs })
     const at = this.#plan.next(polledMs)
     if (polledMs !== undefined) return at
-    return Math.max(at * SOONER ** Math.floor(this.#atOnce / AT_ONCE), firstPollMs)
+    return Math.max(at * EARLIER_FACTOR ** Math.floor(this.#readyAtFirstPoll / READY_BEFORE_EARLIER), firstPollMs)
   }
 
   /** How long a task takes until its answer is here, on average, in ms. */
@@ -75,7 +75,7 @@ export class Pace {
       weight: GUESS.weight,
     }
     const believed = Math.exp(mu + sigma ** 2 / 2) + (usual?.idleMs ?? 0)
-    return (this.#took + weight * believed) / (this.#count + weight)
+    return (this.#totalMs + weight * believed) / (this.#count + weight)
   }
 
   /** As how many tasks what was seen here counts; those of long ago count less. */
@@ -84,17 +84,17 @@ export class Pace {
   }
 
   /** What was learnt here, for others; undefined while that is nothing. */
-  get learnt(): Learnt | undefined {
-    if (!this.#belief || this.#seen.length === 0) return undefined
-    return { ...this.#believed(this.#belief), seen: this.#seen.length }
+  get learned(): LearnedTimes | undefined {
+    if (!this.#belief || this.#intervals.length === 0) return undefined
+    return { ...this.#estimate(this.#belief), seen: this.#intervals.length }
   }
 
   /** Begins with what others have learnt, in place of the table. Whoever has seen tasks of its own goes by those. */
-  begin({ mu, sigma, seen }: Learnt): void {
-    if (!this.#guess || this.#seen.length > 0) return
-    const weight = Math.min(seen, MOST_OF_OTHERS)
+  seed({ mu, sigma, seen }: LearnedTimes): void {
+    if (!this.#guess || this.#intervals.length > 0) return
+    const weight = Math.min(seen, MAX_SEED_WEIGHT)
     this.#belief = {
-      mu: this.#near(mu, this.#guess),
+      mu: this.#clamp(mu, this.#guess),
       sigma,
       weight: GUESS.weight + weight,
       spreadWeight: GUESS.spreadWeight + weight,
@@ -103,27 +103,27 @@ export class Pace {
   }
 
   /** A task was ready after the one time and by the other, in ms since it was handed in. */
-  saw(seen: Seen): void {
-    this.#took = this.#took * FORGET + seen.by
-    this.#count = this.#count * FORGET + 1
+  observe(seen: ReadyInterval): void {
+    this.#totalMs = this.#totalMs * DECAY + seen.by
+    this.#count = this.#count * DECAY + 1
     if (!this.#guess || !(seen.by > seen.after)) return
-    this.#atOnce = seen.after > 0 ? 0 : this.#atOnce + 1
-    this.#seen.push(seen)
-    if (this.#seen.length > REMEMBERED) this.#seen.shift()
-    if (++this.#sincePlan < Math.min(PLAN_EVERY, this.#seen.length / 4)) return
+    this.#readyAtFirstPoll = seen.after > 0 ? 0 : this.#readyAtFirstPoll + 1
+    this.#intervals.push(seen)
+    if (this.#intervals.length > MAX_INTERVALS) this.#intervals.shift()
+    if (++this.#sincePlan < Math.min(PLAN_EVERY, this.#intervals.length / 4)) return
     this.#sincePlan = 0
     this.#plan = undefined
   }
 
   /** What is believed of how long tasks take now. */
-  #believed(belief: Belief): LogNormal {
-    if (this.#seen.length === 0) return belief
-    const { mu, sigma } = likeliest(belief, this.#seen, FORGET)
-    return { mu: this.#near(mu, this.#guess ?? belief), sigma }
+  #estimate(belief: Prior): LogNormal {
+    if (this.#intervals.length === 0) return belief
+    const { mu, sigma } = maximumLikelihood(belief, this.#intervals, DECAY)
+    return { mu: this.#clamp(mu, this.#guess ?? belief), sigma }
   }
 
-  #near(mu: number, guess: LogNormal): number {
-    return Math.min(Math.max(mu, guess.mu - FURTHEST), guess.mu + FURTHEST)
+  #clamp(mu: number, guess: LogNormal): number {
+    return Math.min(Math.max(mu, guess.mu - MAX_MEDIAN_SHIFT), guess.mu + MAX_MEDIAN_SHIFT)
   }
 }
 
@@ -136,13 +136,13 @@ interface Bounds {
 
 /** The grid that plans are made on, and how far they look ahead. */
 const STEPS = 320
-const LONGEST_WAIT_STEPS = 60
+const MAX_WAIT_STEPS = 60
 /** Past the plan's end hardly any task is left; those that are, are asked for as often as this. */
 const STRAGGLER_MS = 6_000
-const SLOWER = 1.04
+const MIN_GROWTH = 1.04
 /** What a poll is worth, in ms of an answer's lying there, from the least to the most. */
-const LEAST_WORTH_MS = 20
-const MOST_WORTH_MS = 20_000
+const MIN_POLL_WORTH_MS = 20
+const MAX_POLL_WORTH_MS = 20_000
 
 /**
  * The times that make the fewest polls of a distribution, under a bound on how long answers lie there: for each time of the last
@@ -164,9 +164,9 @@ class Plan {
       area[i] = (area[i - 1] as number) + (((ready[i] as number) + (ready[i - 1] as number)) / 2) * this.#stepMs
     }
     const grid = { ready, area }
-    this.#best = this.#solve(grid, LEAST_WORTH_MS)
+    this.#best = this.#solve(grid, MIN_POLL_WORTH_MS)
     // The dearer a poll, the fewer of them and the longer answers lie there: as dear as the bound allows.
-    let [low, high] = [Math.log(LEAST_WORTH_MS), Math.log(MOST_WORTH_MS)]
+    let [low, high] = [Math.log(MIN_POLL_WORTH_MS), Math.log(MAX_POLL_WORTH_MS)]
     for (let i = 0; i < 12; i++) {
       const middle = (low + high) / 2
       const best = this.#solve(grid, Math.exp(middle))
@@ -184,7 +184,7 @@ class Plan {
     const next = step < STEPS ? (this.#best[step] as number) : STEPS
     const at = next < STEPS ? next * this.#stepMs : polledMs + STRAGGLER_MS
     // The longer it takes, the less often: a task is never asked for more than about a hundred times.
-    return Math.max(at, polledMs + everyMs, polledMs * SLOWER)
+    return Math.max(at, polledMs + everyMs, polledMs * MIN_GROWTH)
   }
 
   /** The best next step for each step, where a poll is worth so many ms of waiting. */
@@ -196,11 +196,11 @@ class Plan {
     const best = new Uint16Array(STEPS + 1).fill(STEPS)
     for (let i = STEPS - 1; i >= 0; i--) {
       const from = i === 0 ? first : i + gap
-      const to = i === 0 ? STEPS : Math.min(STEPS, from + LONGEST_WAIT_STEPS)
+      const to = i === 0 ? STEPS : Math.min(STEPS, from + MAX_WAIT_STEPS)
       let least = Number.POSITIVE_INFINITY
       const poll = worthMs * (1 - (ready[i] as number))
       for (let j = from; j <= to; j++) {
-        const cost = poll + lying(area, ready, i, j, this.#stepMs) + (costs[j] as number)
+        const cost = poll + idleBetween(area, ready, i, j, this.#stepMs) + (costs[j] as number)
         if (cost < least) {
           least = cost
           best[i] = j
@@ -216,7 +216,7 @@ class Plan {
     let idle = 0
     for (let i = 0; i < STEPS; ) {
       const j = best[i] as number
-      idle += lying(area, ready, i, j, this.#stepMs)
+      idle += idleBetween(area, ready, i, j, this.#stepMs)
       i = j
     }
     return idle
@@ -229,6 +229,6 @@ interface Grid {
 }
 
 /** What the answers that come between two polls lie there for, until the second: times their share. */
-function lying(area: Float64Array, ready: readonly number[], i: number, j: number, stepMs: number): number {
+function idleBetween(area: Float64Array, ready: readonly number[], i: number, j: number, stepMs: number): number {
   return (area[j] as number) - (area[i] as number) - (ready[i] as number) * (j - i) * stepMs
 }

@@ -16,7 +16,7 @@ export interface AdmittedPage {
 }
 
 /** How far ahead a store's clock may be before ours is taken for wrong. */
-const CLOCKS_DIFFER_MS = 3_600_000
+const MAX_CLOCK_SKEW_MS = 3_600_000
 
 /**
  * The free layers of the gate, in their order: origin, then time. They wait for nothing.
@@ -64,7 +64,7 @@ export class Gate {
           'Use a store that does, such as fileSecret, or leave expireAfter out.',
       )
     }
-    if (key.createdAt > now + CLOCKS_DIFFER_MS) {
+    if (key.createdAt > now + MAX_CLOCK_SKEW_MS) {
       throw denied(
         'KEY_TOO_OLD',
         `The key (version ${key.version}) is from ${iso(key.createdAt)}, which is yet to come by this machine's clock, so its age is not known. Set the clock right.`,

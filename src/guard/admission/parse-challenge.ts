@@ -69,14 +69,14 @@ function parseWidget(input: Challenge): Challenge {
 function parsePicture(input: PictureChallenge): PictureChallenge {
   const shownIn = { pageUrl: input.pageUrl, frameUrl: text('frameUrl', input.frameUrl, 2_048) }
   if (input.family === 'image') {
-    const image = picture('image', input.image, LARGEST_IMAGE)
+    const image = picture('image', input.image, MAX_IMAGE_BYTES)
     return { family: 'image', variant: 'text', ...shownIn, ...parseHints(input), image }
   }
   const { images, instruction } = input
   if (!Array.isArray(images) || images.length !== CELLS) throw invalid('images', `expected a list of ${CELLS} pictures`)
   const asked = text('instruction', instruction, 200)?.trim()
   if (!asked) throw invalid('instruction', 'expected the number that is asked for, or the sentence that has it')
-  const cells = images.map((one, at) => picture(`images[${at}]`, one, LARGEST_CELL))
+  const cells = images.map((one, at) => picture(`images[${at}]`, one, MAX_CELL_BYTES))
   return { family: 'bls', variant: 'grid', ...shownIn, images: cells, instruction: asked }
 }
 
@@ -102,16 +102,16 @@ function parseHints(hints: TextHints): TextHints {
 }
 
 /** What any service takes; each has limits of its own besides. */
-const SMALLEST = 100
-const LARGEST_IMAGE = 1024 * 1024
+const MIN_PICTURE_BYTES = 100
+const MAX_IMAGE_BYTES = 1024 * 1024
 /** Nine of these are sent at once. */
-const LARGEST_CELL = 256 * 1024
+const MAX_CELL_BYTES = 256 * 1024
 const CELLS = 9
 
-function picture(field: string, value: unknown, most: number): Uint8Array {
+function picture(field: string, value: unknown, maxBytes: number): Uint8Array {
   if (!(value instanceof Uint8Array)) throw invalid(field, 'expected the bytes of a picture')
-  if (value.length < SMALLEST || value.length > most) {
-    throw invalid(field, `expected ${SMALLEST} to ${most} bytes, not ${value.length}`)
+  if (value.length < MIN_PICTURE_BYTES || value.length > maxBytes) {
+    throw invalid(field, `expected ${MIN_PICTURE_BYTES} to ${maxBytes} bytes, not ${value.length}`)
   }
   if (!pictureType(value)) throw invalid(field, 'expected a PNG, JPEG or GIF')
   return value

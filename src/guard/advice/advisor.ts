@@ -5,9 +5,9 @@ import { type Money, micros } from '../../policy/money.js'
 import { check } from '../../policy/schema.js'
 import type { Account } from '../accounts/account.js'
 import { ledgerDown } from '../admission/gate.js'
-import { askBalance, wayToBalance } from '../balance/query.js'
+import { balanceTransport, queryBalance } from '../balance/query.js'
 import { closed, type GuardRuntime } from '../runtime.js'
-import type { Experience } from '../service/shared-timings.js'
+import type { SharedTimings } from '../service/shared-timings.js'
 import type { GrantContext } from '../solve/job.js'
 import type { SolverStatus, Status } from '../types.js'
 import { type Advice, type AdviceOptions, type AdvisedAccount, advise, type Situation } from './advise.js'
@@ -19,45 +19,45 @@ const shape = z.strictObject({
 })
 
 /** How long a balance that was asked for is taken for true: services do not like to be asked more often than every 30 s. */
-const BALANCE_HOLDS_MS = 60_000
+const BALANCE_FRESH_MS = 60_000
 const BALANCE_TIMEOUT_MS = 10_000
 /** How long another process's word on its queue holds: a little longer than the time between two of them. */
-const QUEUE_HOLDS_MS = 25_000
+const QUEUE_TTL_MS = 25_000
 
 /** Gathers what advice is made of, and tells the other processes what they need for theirs. */
 export class Advisor {
   readonly #core: GuardRuntime
   readonly #grant: GrantContext
-  readonly #experience: Experience
+  readonly #timings: SharedTimings
   readonly #status: () => Promise<Status>
   readonly #balances = new Map<Account, { readonly amount: Money | undefined; readonly at: number }>()
-  #toldQueue = 0
+  #publishedWaiting = 0
 
-  constructor(core: GuardRuntime, grant: GrantContext, experience: Experience, status: () => Promise<Status>) {
+  constructor(core: GuardRuntime, grant: GrantContext, experience: SharedTimings, status: () => Promise<Status>) {
     this.#core = core
-    this.#experience = experience
+    this.#timings = experience
     this.#grant = grant
     this.#status = status
   }
 
   /** Called now and then: tells of the line here, while there is one. */
-  async beat(): Promise<void> {
+  async heartbeat(): Promise<void> {
     const { clock, ledger, ownerId, name } = this.#core
     const waiting = this.#waiting()
-    if (waiting > 0 || this.#toldQueue > 0) {
-      this.#toldQueue = waiting
-      const ttlMs = waiting > 0 ? QUEUE_HOLDS_MS : 0
+    if (waiting > 0 || this.#publishedWaiting > 0) {
+      this.#publishedWaiting = waiting
+      const ttlMs = waiting > 0 ? QUEUE_TTL_MS : 0
       await ledger.setFact({ scope: `queue:${name}`, name: ownerId, value: String(waiting), ttlMs: ttlMs }, clock.now())
     }
   }
 
   /** @throws SolveguardError `CONFIG_INVALID`, `GUARD_CLOSED`; DeniedError `LEDGER_UNAVAILABLE` */
-  async advice(options: AdviceOptions = {}): Promise<Advice> {
+  async recommend(options: AdviceOptions = {}): Promise<Advice> {
     const { queued = 0, family = this.#usualFamily() } = check(shape, options, 'advice')
     if (this.#core.closed) throw closed()
     const status = await this.#status()
     try {
-      await this.#experience.listen()
+      await this.#timings.load()
       return advise(await this.#situation(status, queued, family))
     } catch (error) {
       throw error instanceof SolveguardError ? error : ledgerDown(error)
@@ -85,12 +85,12 @@ export class Advisor {
     return {
       queued: queued + this.#waiting() + (await this.#waitingElsewhere()),
       underWay: slots.used,
-      solveMs: first.account.pace(family).meanMs,
+      solveMs: first.account.pollSchedule(family).meanMs,
       stopped,
       closesAt,
       closesInMs: closesAt && closesAt.getTime() - this.#core.clock.now(),
       left: day.left,
-      refilledAt: day.left < dearest ? (day.resetsAt ?? (await this.#moneyBackAt(micros(dearest)))) : undefined,
+      refilledAt: day.left < dearest ? (day.resetsAt ?? (await this.#fundsAvailableAt(micros(dearest)))) : undefined,
       concurrent: slots.cap,
       perMinute: minute.cap,
       accounts: advised,
@@ -115,26 +115,26 @@ export class Advisor {
   /** As the service says, or said within a minute; undefined where it does not say. */
   async #balance(account: Account, seen: SolverStatus['balance']): Promise<Money | undefined> {
     // Somebody looked at it for another reason.
-    if (seen && this.#core.clock.now() - seen.at.getTime() < BALANCE_HOLDS_MS) return seen.amount
+    if (seen && this.#core.clock.now() - seen.at.getTime() < BALANCE_FRESH_MS) return seen.amount
     const now = this.#core.clock.monotonic()
     const known = this.#balances.get(account)
-    if (known && now - known.at < BALANCE_HOLDS_MS) return known.amount
-    const amount = await this.#askBalance(account).catch(() => undefined)
+    if (known && now - known.at < BALANCE_FRESH_MS) return known.amount
+    const amount = await this.#queryBalance(account).catch(() => undefined)
     this.#balances.set(account, { amount, at: now })
     return amount
   }
 
-  async #askBalance(account: Account): Promise<Money | undefined> {
-    const { clock, keyWatch } = this.#core
+  async #queryBalance(account: Account): Promise<Money | undefined> {
+    const { clock, keyRegistry } = this.#core
     const key = account.keys.choose(await account.secrets.get(), clock.monotonic())
-    const transport = await wayToBalance(this.#core, account, key, this.#grant.gate, this.#grant.egressRoute())
-    keyWatch.used(account, key)
-    return askBalance(account, key, transport, BALANCE_TIMEOUT_MS)
+    const transport = await balanceTransport(this.#core, account, key, this.#grant.gate, this.#grant.egressRoute())
+    keyRegistry.markUsed(account, key)
+    return queryBalance(account, key, transport, BALANCE_TIMEOUT_MS)
   }
 
   #waiting(): number {
-    let waiting = this.#core.turnstile.waiting
-    for (const { left } of this.#core.backlogs) waiting += left
+    let waiting = this.#core.waitQueue.waiting
+    for (const { left } of this.#core.pendingItems) waiting += left
     return waiting
   }
 
@@ -148,7 +148,7 @@ export class Advisor {
   }
 
   /** When the ledger would have money again: it is asked for some, which it refuses, and says when not. */
-  async #moneyBackAt(amount: Money): Promise<Date | undefined> {
+  async #fundsAvailableAt(amount: Money): Promise<Date | undefined> {
     const { clock, ledger, ownerId } = this.#core
     const now = clock.now()
     const id = `advice-${ownerId}-${now}`
@@ -164,8 +164,8 @@ export class Advisor {
   #usualFamily(): Family {
     let usual: Family = 'recaptcha'
     let most = 0
-    for (const { paces } of this.#core.accounts) {
-      for (const [family, { count }] of paces) {
+    for (const { pollSchedules } of this.#core.accounts) {
+      for (const [family, { count }] of pollSchedules) {
         if (count <= most) continue
         most = count
         usual = family

@@ -10,7 +10,7 @@ import { type Money, micros, usd } from '../../policy/money.js'
  */
 
 /** What the ledger said of an account, and the service of its balance, at about the same time. */
-export interface Look {
+export interface BalanceReading {
   /** Wall-clock ms. */
   readonly at: number
   readonly balance: Money
@@ -28,8 +28,8 @@ export interface Look {
   readonly solves: number
 }
 
-/** A look that later ones are compared with. */
-interface Since {
+/** A reading that later ones are compared with. */
+interface Baseline {
   readonly at: number
   readonly balance: number
   readonly settled: number
@@ -46,20 +46,20 @@ export interface Missing {
   readonly missing: number
   /** When it was last found, and how much was missing when it was last told. */
   readonly foundAt: number
-  readonly told: number
+  readonly reported: number
 }
 
 /** What is kept between looks, as a fact of the ledger. */
 export interface BalanceState {
-  readonly last: Since & { readonly unsureNow: number; readonly solves: number; readonly budgets: string }
-  /** The look within a day that says most: a thief who takes little at a time is seen from there. */
-  readonly anchor: Since
+  readonly last: Baseline & { readonly unsureNow: number; readonly solves: number; readonly budgets: string }
+  /** The reading within a day that says most: a thief who takes little at a time is seen from there. */
+  readonly anchor: Baseline
   /** What nobody was sure of, some minutes ago and later. */
   readonly lag: { readonly unsure: number; readonly next: number; readonly nextAt: number }
   readonly found?: Missing | undefined
 }
 
-/** What a look has found. */
+/** What a reading has found. */
 export interface Finding {
   readonly state: BalanceState
   /** What is missing beyond what we may have spent; nothing within the tolerance is told. */
@@ -72,26 +72,26 @@ const DAY_MS = 24 * 3_600_000
 /** How long after it counted here a solve that nobody was sure of may be charged. */
 const LATE_MS = 3 * 60_000
 /** Balances are told in cents by some. */
-const LEAST_TOLERANCE = usd(0.01)
+const MIN_TOLERANCE = usd(0.01)
 /** What services charge is not to the last part what their lists say. */
 const TOLERANCE = 0.05
 
 /**
- * Compares a look with those before it.
- * @param before what was kept; undefined for the first look
+ * Compares a reading with those before it.
+ * @param before what was kept; undefined for the first reading
  * @param dearest the dearest single solve
  */
-export function weighBalance(before: BalanceState | undefined, look: Look, dearest: number): Finding {
-  if (!before || beginsAnew(before, look)) return { state: begin(before, look), missing: micros(0) }
-  const lag = lagAt(before.lag, look)
-  const now = sinceOf(look, lag.unsure)
-  const compared = [before.anchor, before.last].map((since) => compare(since, look, dearest))
+export function compareBalance(before: BalanceState | undefined, reading: BalanceReading, dearest: number): Finding {
+  if (!before || mustRestart(before, reading)) return { state: restart(before, reading), missing: micros(0) }
+  const lag = lagAt(before.lag, reading)
+  const now = baselineOf(reading, lag.unsure)
+  const compared = [before.anchor, before.last].map((since) => compare(since, reading, dearest))
   const worst = compared.reduce((a, b) => (b.missing - b.tolerance > a.missing - a.tolerance ? b : a))
-  const last = { ...now, unsureNow: look.unsure, solves: look.solves, budgets: look.budgets }
-  const stale = look.at - before.anchor.at > DAY_MS
-  const found = before.found && look.at - before.found.foundAt < DAY_MS ? before.found : undefined
+  const last = { ...now, unsureNow: reading.unsure, solves: reading.solves, budgets: reading.budgets }
+  const stale = reading.at - before.anchor.at > DAY_MS
+  const found = before.found && reading.at - before.found.foundAt < DAY_MS ? before.found : undefined
   if (worst.missing <= worst.tolerance) {
-    const anchor = stale || saysMore(now, before.anchor) ? now : before.anchor
+    const anchor = stale || isBetterBaseline(now, before.anchor) ? now : before.anchor
     return { state: { last, anchor, lag, found }, missing: micros(Math.max(worst.missing, 0)) }
   }
   // What was found is not found again: later looks begin here.
@@ -100,11 +100,11 @@ export function weighBalance(before: BalanceState | undefined, look: Look, deare
     dropped: (found?.dropped ?? 0) + worst.dropped,
     ours: (found?.ours ?? 0) + worst.ours,
     missing: (found?.missing ?? 0) + worst.missing,
-    foundAt: look.at,
-    told: found?.told ?? 0,
+    foundAt: reading.at,
+    reported: found?.reported ?? 0,
   }
-  const isNews = sum.missing >= 2 * sum.told
-  const state = { last, anchor: now, lag, found: isNews ? { ...sum, told: sum.missing } : sum }
+  const isNews = sum.missing >= 2 * sum.reported
+  const state = { last, anchor: now, lag, found: isNews ? { ...sum, reported: sum.missing } : sum }
   const { since, dropped, ours, missing } = sum
   const leak = { since, dropped: micros(dropped), ours: micros(ours), missing: micros(missing) }
   return { state, missing: micros(missing), ...(isNews && { leak }) }
@@ -118,45 +118,45 @@ interface Compared {
   readonly tolerance: number
 }
 
-function compare(since: Since, look: Look, dearest: number): Compared {
-  const dropped = Math.max(since.balance - look.balance, 0)
-  const settled = look.settledAfter - since.settled
-  const ours = settled + since.reserved + look.reserved + Math.max(look.unsure - since.unsure, 0)
-  const tolerance = Math.max(2 * dearest, LEAST_TOLERANCE, TOLERANCE * settled)
+function compare(since: Baseline, reading: BalanceReading, dearest: number): Compared {
+  const dropped = Math.max(since.balance - reading.balance, 0)
+  const settled = reading.settledAfter - since.settled
+  const ours = settled + since.reserved + reading.reserved + Math.max(reading.unsure - since.unsure, 0)
+  const tolerance = Math.max(2 * dearest, MIN_TOLERANCE, TOLERANCE * settled)
   return { since: since.at, dropped, ours, missing: dropped - ours, tolerance }
 }
 
 /** It was topped up, refunded, or is counted otherwise than before: nothing can be compared. */
-function beginsAnew({ last }: BalanceState, look: Look): boolean {
+function mustRestart({ last }: BalanceState, reading: BalanceReading): boolean {
   return (
-    look.balance > last.balance ||
-    look.budgets !== last.budgets ||
-    look.settledBefore < last.settled ||
-    look.unsure < last.unsureNow ||
-    look.at < last.at
+    reading.balance > last.balance ||
+    reading.budgets !== last.budgets ||
+    reading.settledBefore < last.settled ||
+    reading.unsure < last.unsureNow ||
+    reading.at < last.at
   )
 }
 
-function begin(before: BalanceState | undefined, look: Look): BalanceState {
-  const same = before?.last.budgets === look.budgets && look.unsure >= before.last.unsureNow
-  const lag = same ? lagAt(before.lag, look) : { unsure: 0, next: look.unsure, nextAt: look.at }
-  const now = sinceOf(look, lag.unsure)
-  const last = { ...now, unsureNow: look.unsure, solves: look.solves, budgets: look.budgets }
+function restart(before: BalanceState | undefined, reading: BalanceReading): BalanceState {
+  const same = before?.last.budgets === reading.budgets && reading.unsure >= before.last.unsureNow
+  const lag = same ? lagAt(before.lag, reading) : { unsure: 0, next: reading.unsure, nextAt: reading.at }
+  const now = baselineOf(reading, lag.unsure)
+  const last = { ...now, unsureNow: reading.unsure, solves: reading.solves, budgets: reading.budgets }
   return { last, anchor: now, lag, found: before?.found }
 }
 
-function sinceOf(look: Look, unsure: number): Since {
-  const { at, balance, settledBefore, reserved } = look
+function baselineOf(reading: BalanceReading, unsure: number): Baseline {
+  const { at, balance, settledBefore, reserved } = reading
   return { at, balance, settled: settledBefore, reserved, unsure }
 }
 
-function lagAt(lag: BalanceState['lag'], look: Look): BalanceState['lag'] {
-  if (look.at - lag.nextAt < LATE_MS) return lag
-  return { unsure: lag.next, next: look.unsure, nextAt: look.at }
+function lagAt(lag: BalanceState['lag'], reading: BalanceReading): BalanceState['lag'] {
+  if (reading.at - lag.nextAt < LATE_MS) return lag
+  return { unsure: lag.next, next: reading.unsure, nextAt: reading.at }
 }
 
-/** Whether less is left open from one look on than from another. */
-function saysMore(one: Since, other: Since): boolean {
-  const score = ({ balance, settled, reserved, unsure }: Since) => balance + settled - reserved + unsure
+/** Whether less is left open from one reading on than from another. */
+function isBetterBaseline(one: Baseline, other: Baseline): boolean {
+  const score = ({ balance, settled, reserved, unsure }: Baseline) => balance + settled - reserved + unsure
   return score(one) >= score(other)
 }

@@ -4,12 +4,12 @@ import type { Fact, Totals, Usage } from '../../ledger/ledger.js'
 import { formatUsd, type Money, micros } from '../../policy/money.js'
 import type { Policy } from '../../policy/schema.js'
 import type { Account } from '../accounts/account.js'
-import { budgetOf } from '../accounts/pauses.js'
+import { pausedBudgetOf } from '../accounts/pauses.js'
 import { Gate } from '../admission/gate.js'
 import { placesIn } from '../keys/report.js'
 import type { GuardRuntime } from '../runtime.js'
-import { type BalanceState, type Finding, type Look, type Missing, weighBalance } from './compare.js'
-import { askBalance, wayToBalance } from './query.js'
+import { type BalanceReading, type BalanceState, compareBalance, type Finding, type Missing } from './compare.js'
+import { balanceTransport, queryBalance } from './query.js'
 
 /** What was seen of an account's balance, for `status`. */
 export interface BalanceStatus {
@@ -20,7 +20,7 @@ export interface BalanceStatus {
   readonly missing: Money
 }
 
-interface How {
+interface ReadOptions {
   /** The dearest solve that the account may do. */
   readonly dearest: number
   readonly policy: Policy
@@ -28,26 +28,26 @@ interface How {
 
 /** By the fingerprint of a key: guards of several names may have the same. */
 const SCOPE = 'balances'
-const EVERY_MS = 5 * 60_000
-const EVERY_SOLVES = 50
+const INTERVAL_MS = 5 * 60_000
+const INTERVAL_SOLVES = 50
 /** Services do not like to be asked more often. */
-const LEAST_MS = 30_000
-/** How long a look may take before another process may look. */
-const LOOK_MS = 60_000
+const MIN_INTERVAL_MS = 30_000
+/** How long a reading may take before another process may read it. */
+const CLAIM_TTL_MS = 60_000
 const TIMEOUT_MS = 15_000
-const REMEMBERED_MS = 90 * 24 * 3_600_000
+const STATE_TTL_MS = 90 * 24 * 3_600_000
 
 /**
  * Looks at what is left of each account's balance, every five minutes or fifty solves, one process for all that have its key; and tells when
- * more of it went than the ledger knows of. A look is one free call to the service, on a beat, and waits for no solve.
+ * more of it went than the ledger knows of. A reading is one free call to the service, on a beat, and waits for no solve.
  */
-export class BalanceWatch {
+export class BalanceMonitor {
   readonly #core: GuardRuntime
-  /** How many solves there had been when a look was first seen here, by its key. */
-  readonly #seen = new Map<string, { readonly at: number; readonly solves: number }>()
-  readonly #looking = new Set<string>()
+  /** How many solves there had been when a reading was first seen here, by its key. */
+  readonly #lastReading = new Map<string, { readonly at: number; readonly solves: number }>()
+  readonly #reading = new Set<string>()
   /** By account: for when it has been idle for longer than a key is held. */
-  readonly #marks = new Map<string, string>()
+  readonly #fingerprints = new Map<string, string>()
 
   constructor(core: GuardRuntime) {
     this.#core = core
@@ -57,96 +57,99 @@ export class BalanceWatch {
    * To be called at every beat.
    * @param usages how the accounts' budgets stand, by their ids
    */
-  async beat(policy: Policy, usages: ReadonlyMap<string, Usage>): Promise<void> {
-    const watched = this.#core.accounts.filter((account) => !account.sharedKey && this.#markOf(account) !== undefined)
+  async heartbeat(policy: Policy, usages: ReadonlyMap<string, Usage>): Promise<void> {
+    const watched = this.#core.accounts.filter(
+      (account) => !account.sharedKey && this.#fingerprintOf(account) !== undefined,
+    )
     if (watched.length === 0) return
-    const facts = await this.#recall()
+    const facts = await this.#listFacts()
     for (const account of watched) {
-      const usage = usages.get(budgetOf(account, this.#core.name))
+      const usage = usages.get(pausedBudgetOf(account, this.#core.name))
       const dearest = dearestOf(account, policy)
       // A key that was refused is not sent again and again; and what was told need not be told again.
       if (!usage || usage.paused || dearest === undefined) continue
-      this.#pauseIfLeaked(account, this.#markOf(account) ?? '', stateIn(facts, this.#markOf(account)))
-      await this.#lookIfDue(account, { dearest, policy }, usage.totals, facts)
+      this.#pauseIfLeaked(account, this.#fingerprintOf(account) ?? '', stateIn(facts, this.#fingerprintOf(account)))
+      await this.#readIfDue(account, { dearest, policy }, usage.totals, facts)
     }
   }
 
   /** What is known of an account's balance. */
   status(account: Account, facts: readonly Fact[]): BalanceStatus | undefined {
-    const state = stateIn(facts, this.#markOf(account))
+    const state = stateIn(facts, this.#fingerprintOf(account))
     if (!state || account.sharedKey) return undefined
     const { last, found } = state
     return { amount: micros(last.balance), at: new Date(last.at), missing: micros(found?.missing ?? 0) }
   }
 
   /** What the ledger has on balances, for `status`. */
-  recall(): Promise<readonly Fact[]> {
-    return this.#recall()
+  listFacts(): Promise<readonly Fact[]> {
+    return this.#listFacts()
   }
 
   /** Somebody has seen to what was wrong: what comes is compared with what is there now. */
-  async forget(account: Account): Promise<void> {
-    const mark = this.#markOf(account)
-    if (mark !== undefined && !account.sharedKey) await this.#remember(`state/${mark}`, '', 0)
+  async reset(account: Account): Promise<void> {
+    const fingerprint = this.#fingerprintOf(account)
+    if (fingerprint !== undefined && !account.sharedKey) await this.#setFact(`state/${fingerprint}`, '', 0)
   }
 
-  async #lookIfDue(account: Account, how: How, { solves }: Totals, facts: readonly Fact[]): Promise<void> {
-    const mark = this.#markOf(account)
-    const state = stateIn(facts, mark)
-    if (mark === undefined || this.#looking.has(mark)) return
-    if (this.#seen.get(mark)?.at !== (state?.last.at ?? 0)) this.#seen.set(mark, { at: state?.last.at ?? 0, solves })
-    const since = solves - (this.#seen.get(mark)?.solves ?? 0)
+  async #readIfDue(account: Account, options: ReadOptions, { solves }: Totals, facts: readonly Fact[]): Promise<void> {
+    const fingerprint = this.#fingerprintOf(account)
+    const state = stateIn(facts, fingerprint)
+    if (fingerprint === undefined || this.#reading.has(fingerprint)) return
+    if (this.#lastReading.get(fingerprint)?.at !== (state?.last.at ?? 0))
+      this.#lastReading.set(fingerprint, { at: state?.last.at ?? 0, solves })
+    const solvesSince = solves - (this.#lastReading.get(fingerprint)?.solves ?? 0)
     const now = this.#core.clock.now()
     const age = state ? now - state.last.at : Number.POSITIVE_INFINITY
-    if (age >= 0 && age < (since >= EVERY_SOLVES ? LEAST_MS : EVERY_MS)) return
+    if (age >= 0 && age < (solvesSince >= INTERVAL_SOLVES ? MIN_INTERVAL_MS : INTERVAL_MS)) return
     // Asked for by another process at this moment, or in vain a moment ago.
-    if (facts.some(({ name }) => name === `look/${mark}`)) return
+    if (facts.some(({ name }) => name === `reading/${fingerprint}`)) return
     const { ownerId } = this.#core
-    if ((await this.#remember(`look/${mark}`, ownerId, LOOK_MS, true)) !== ownerId) return
-    this.#looking.add(mark)
+    if ((await this.#setFact(`reading/${fingerprint}`, ownerId, CLAIM_TTL_MS, true)) !== ownerId) return
+    this.#reading.add(fingerprint)
     try {
-      // Another one may have looked between our look at the facts and our claim.
-      const fresh = stateIn(await this.#recall(), mark)
+      // Another one may have looked between our reading at the facts and our claim.
+      const fresh = stateIn(await this.#listFacts(), fingerprint)
       if (fresh?.last.at !== state?.last.at) return
-      const look = await this.#look(account, how.policy, mark)
-      if (!look) return await this.#putOff(mark)
-      const finding = weighBalance(fresh, look, how.dearest)
-      this.#seen.set(mark, { at: finding.state.last.at, solves })
-      await this.#judge(account, mark, finding)
+      const reading = await this.#read(account, options.policy, fingerprint)
+      if (!reading) return await this.#postpone(fingerprint)
+      const finding = compareBalance(fresh, reading, options.dearest)
+      this.#lastReading.set(fingerprint, { at: finding.state.last.at, solves })
+      await this.#report(account, fingerprint, finding)
     } finally {
-      this.#looking.delete(mark)
+      this.#reading.delete(fingerprint)
     }
   }
 
-  /** A service that does not answer is asked again with the next look. */
-  async #putOff(mark: string): Promise<void> {
-    await this.#remember(`look/${mark}`, this.#core.ownerId, EVERY_MS)
+  /** A service that does not answer is asked again with the next reading. */
+  async #postpone(fingerprint: string): Promise<void> {
+    await this.#setFact(`reading/${fingerprint}`, this.#core.ownerId, INTERVAL_MS)
   }
 
-  async #judge(account: Account, mark: string, { state, leak }: Finding): Promise<void> {
+  async #report(account: Account, fingerprint: string, { state, leak }: Finding): Promise<void> {
     // Told first: should this process end here, it is found again.
     if (leak) {
       const { dropped, ours, missing } = leak
       const from = new Date(leak.since).toISOString()
-      const details = { solver: account.name, dropped, ours, missing, since: from, fingerprint: mark }
-      this.#core.alert('KEY_LEAK_SUSPECTED', wordsFor(account, mark, leak), details, { once: true })
+      const details = { solver: account.name, dropped, ours, missing, since: from, fingerprint }
+      this.#core.alert('KEY_LEAK_SUSPECTED', leakMessage(account, fingerprint, leak), details, { once: true })
     }
-    await this.#remember(`state/${mark}`, JSON.stringify(state), REMEMBERED_MS)
-    await this.#remember(`look/${mark}`, '', 0)
-    this.#pauseIfLeaked(account, mark, state)
+    await this.#setFact(`state/${fingerprint}`, JSON.stringify(state), STATE_TTL_MS)
+    await this.#setFact(`reading/${fingerprint}`, '', 0)
+    this.#pauseIfLeaked(account, fingerprint, state)
   }
 
   /** Whoever has looked, each guard that has the key does about it what it was told to. It was told already. */
-  #pauseIfLeaked(account: Account, mark: string, state: BalanceState | undefined): void {
+  #pauseIfLeaked(account: Account, fingerprint: string, state: BalanceState | undefined): void {
     if (this.#core.onLeak !== 'pause' || !state?.found) return
-    this.#core.pause(account, 'KEY_LEAK_SUSPECTED', wordsFor(account, mark, state.found), true)
+    this.#core.pause(account, 'KEY_LEAK_SUSPECTED', leakMessage(account, fingerprint, state.found), true)
   }
 
   /** The ledger, the service, and the ledger again: what is spent meanwhile is between the two. */
-  async #look(account: Account, policy: Policy, mark: string): Promise<Look | undefined> {
-    const budgets = await this.#budgetsOf(account, mark)
+  async #read(account: Account, policy: Policy, fingerprint: string): Promise<BalanceReading | undefined> {
+    const budgets = await this.#budgetsOf(account, fingerprint)
     const before = await this.#totals(budgets)
-    const balance = await this.#ask(account, policy, mark)
+    const balance = await this.#query(account, policy, fingerprint)
     if (balance === undefined) return undefined
     const after = await this.#totals(budgets)
     return {
@@ -161,12 +164,12 @@ export class BalanceWatch {
     }
   }
 
-  async #ask(account: Account, policy: Policy, mark: string): Promise<Money | undefined> {
+  async #query(account: Account, policy: Policy, fingerprint: string): Promise<Money | undefined> {
     try {
       const { current: key } = await account.secrets.get()
-      if (key.value.fingerprint !== mark || this.#core.closed) return undefined
-      const transport = await wayToBalance(this.#core, account, key, new Gate(policy), policy.egress)
-      return await askBalance(account, key, transport, TIMEOUT_MS)
+      if (key.value.fingerprint !== fingerprint || this.#core.closed) return undefined
+      const transport = await balanceTransport(this.#core, account, key, new Gate(policy), policy.egress)
+      return await queryBalance(account, key, transport, TIMEOUT_MS)
     } catch {
       // The next solve tells of it, and of what to do.
       return undefined
@@ -174,16 +177,16 @@ export class BalanceWatch {
   }
 
   /** The budgets of all guards that have the account's key, or had it together with one that they have now. */
-  async #budgetsOf(account: Account, mark: string): Promise<string[]> {
-    const places = placesIn(await this.#core.keyWatch.recall())
-    const budgets = new Set([budgetOf(account, this.#core.name)])
-    const marks = new Set([mark])
-    for (let size = 0; size !== marks.size; ) {
-      size = marks.size
+  async #budgetsOf(account: Account, fingerprint: string): Promise<string[]> {
+    const places = placesIn(await this.#core.keyRegistry.listFacts())
+    const budgets = new Set([pausedBudgetOf(account, this.#core.name)])
+    const known = new Set([fingerprint])
+    for (let size = 0; size !== known.size; ) {
+      size = known.size
       for (const { budget, fingerprints } of places) {
-        if (!fingerprints.some((one) => marks.has(one))) continue
+        if (!fingerprints.some((one) => known.has(one))) continue
         budgets.add(budget)
-        for (const one of fingerprints) marks.add(one)
+        for (const one of fingerprints) known.add(one)
       }
     }
     return [...budgets].sort()
@@ -202,17 +205,17 @@ export class BalanceWatch {
   }
 
   /** The key that an account uses, or used when it last needed one. */
-  #markOf({ name, secrets }: Account): string | undefined {
-    const mark = secrets.usable()?.current.value.fingerprint ?? this.#marks.get(name)
-    if (mark !== undefined) this.#marks.set(name, mark)
-    return mark
+  #fingerprintOf({ name, secrets }: Account): string | undefined {
+    const fingerprint = secrets.usable()?.current.value.fingerprint ?? this.#fingerprints.get(name)
+    if (fingerprint !== undefined) this.#fingerprints.set(name, fingerprint)
+    return fingerprint
   }
 
-  async #recall(): Promise<readonly Fact[]> {
+  async #listFacts(): Promise<readonly Fact[]> {
     return this.#core.ledger.listFacts(SCOPE, this.#core.clock.now())
   }
 
-  async #remember(name: string, value: string, ttlMs: number, ifAbsent = false): Promise<string> {
+  async #setFact(name: string, value: string, ttlMs: number, ifAbsent = false): Promise<string> {
     return this.#core.ledger.setFact(
       { scope: SCOPE, name, value, ttlMs: ttlMs, ifAbsent: ifAbsent },
       this.#core.clock.now(),
@@ -220,15 +223,15 @@ export class BalanceWatch {
   }
 }
 
-function wordsFor(
+function leakMessage(
   account: Account,
-  mark: string,
+  fingerprint: string,
   leak: Pick<Missing, 'since' | 'dropped' | 'ours' | 'missing'>,
 ): string {
   const [dropped, ours, missing] = [leak.dropped, leak.ours, leak.missing].map((amount) => formatUsd(micros(amount)))
   return (
     `The balance at ${account.name} fell by ${dropped} since ${new Date(leak.since).toISOString()}, and at most ${ours} of that was spent here: ` +
-    `${missing} is missing. Somebody else may be using the key (fingerprint ${mark}), or the service charges more than \`pricing\` says.`
+    `${missing} is missing. Somebody else may be using the key (fingerprint ${fingerprint}), or the service charges more than \`pricing\` says.`
   )
 }
 
@@ -249,20 +252,33 @@ function dearestOf({ solver, perSolve }: Account, { budget }: Pick<Policy, 'budg
   return Math.min(dearest, perSolve ?? dearest, budget.perSolve ?? dearest)
 }
 
-const since = { at: z.number(), balance: z.number(), settled: z.number(), reserved: z.number(), unsure: z.number() }
+const baselineShape = {
+  at: z.number(),
+  balance: z.number(),
+  settled: z.number(),
+  reserved: z.number(),
+  unsure: z.number(),
+}
 const amount = z.int().nonnegative()
 const stateShape: z.ZodType<BalanceState> = z.object({
-  last: z.object({ ...since, balance: amount, unsureNow: z.number(), solves: z.number(), budgets: z.string() }),
-  anchor: z.object(since),
+  last: z.object({ ...baselineShape, balance: amount, unsureNow: z.number(), solves: z.number(), budgets: z.string() }),
+  anchor: z.object(baselineShape),
   lag: z.object({ unsure: z.number(), next: z.number(), nextAt: z.number() }),
   found: z
-    .object({ since: z.number(), dropped: amount, ours: amount, missing: amount, foundAt: z.number(), told: amount })
+    .object({
+      since: z.number(),
+      dropped: amount,
+      ours: amount,
+      missing: amount,
+      foundAt: z.number(),
+      reported: amount,
+    })
     .optional(),
 })
 
 /** What a fact holds. Another version may have written it: what cannot be read says nothing. */
-function stateIn(facts: readonly Fact[], mark: string | undefined): BalanceState | undefined {
-  const fact = facts.find(({ name }) => name === `state/${mark}`)
+function stateIn(facts: readonly Fact[], fingerprint: string | undefined): BalanceState | undefined {
+  const fact = facts.find(({ name }) => name === `state/${fingerprint}`)
   try {
     return stateShape.safeParse(JSON.parse(fact?.value ?? '')).data
   } catch {

@@ -10,7 +10,7 @@ import type { GuardRuntime } from '../runtime.js'
  * The way by which a balance may be asked for: what no solve may be sent with is not sent with this either.
  * @throws DeniedError as for a solve
  */
-export async function wayToBalance(
+export async function balanceTransport(
   core: GuardRuntime,
   account: Account,
   key: SecretVersion,
@@ -18,14 +18,14 @@ export async function wayToBalance(
   egress: Policy['egress'],
 ): Promise<Transport> {
   gate.admitKey(key, core.keyTime())
-  await core.keyWatch.admit(account, key)
+  await core.keyRegistry.admit(account, key)
   const transport = account.transport(egress)
   await transport.verify()
   return transport
 }
 
 /** What the service says is left of an account, which costs nothing; undefined where it does not say. @throws TransportError */
-export async function askBalance(
+export async function queryBalance(
   { solver }: Account,
   key: SecretVersion,
   transport: Transport,

@@ -4,20 +4,20 @@ import type { SecretVersion } from '../../secrets/provider.js'
 import type { Account } from '../accounts/account.js'
 import { denied, ledgerDown } from '../admission/gate.js'
 import type { GuardRuntime } from '../runtime.js'
-import { type KnownKey, type Presence, weigh } from './report.js'
+import { type KnownKey, type Presence, reportKeys } from './report.js'
 
 /** All guards of a ledger share what is known of keys: two may have the same one. */
 const SCOPE = 'keys'
 const DAY_MS = 86_400_000
 /** For how long a key is remembered after it was last used, and whose it is after it was last looked at. */
-const REMEMBERED_MS = 90 * DAY_MS
-const OWNED_MS = 400 * DAY_MS
+const USED_TTL_MS = 90 * DAY_MS
+const OWNER_TTL_MS = 400 * DAY_MS
 /** How long what a process says of itself holds: a few times the time between two beats. */
-const PRESENT_MS = 30_000
+const PRESENCE_TTL_MS = 30_000
 /** At every so many beats it is looked whether a key is no longer used by anybody. */
-const LOOK_EVERY = 30
+const REVOCABLE_EVERY = 30
 
-interface Used {
+interface UsedKey {
   readonly account: string
   readonly version: string
   /** Whether it was used since that was last written down. */
@@ -25,7 +25,7 @@ interface Used {
 }
 
 /** An errand, as far as its key goes. */
-interface UnderWay {
+interface KeyUser {
   readonly account: Account
   readonly key: SecretVersion
 }
@@ -34,17 +34,17 @@ interface UnderWay {
  * What all processes of a ledger know of the keys, by their fingerprints: whose each is, when it was last used, and who holds it. Kept as facts
  * of the ledger: written when a key is first used and then now and then, never for a single solve.
  */
-export class KeyWatch {
+export class KeyRegistry {
   readonly #core: GuardRuntime
-  readonly #underWay = new Set<UnderWay>()
+  readonly #underWay = new Set<KeyUser>()
   /** Fingerprints of keys that were found to be ours to use. */
-  readonly #ours = new Set<string>()
-  readonly #used = new Map<string, Used>()
+  readonly #admitted = new Set<string>()
+  readonly #used = new Map<string, UsedKey>()
   /** Fingerprints of keys that were found to be revocable. */
-  readonly #told = new Set<string>()
-  #present = false
-  #soon: Promise<void> | undefined
-  #beats = 0
+  readonly #reported = new Set<string>()
+  #isPublished = false
+  #publishing: Promise<void> | undefined
+  #heartbeats = 0
 
   constructor(core: GuardRuntime) {
     this.#core = core
@@ -55,7 +55,7 @@ export class KeyWatch {
    * @throws DeniedError `KEY_OF_ANOTHER_ENVIRONMENT`
    */
   admit({ environment, sharedWith }: Account, { value, version }: SecretVersion): MaybePromise<void> {
-    if (environment === undefined || this.#ours.has(value.fingerprint)) return
+    if (environment === undefined || this.#admitted.has(value.fingerprint)) return
     const decide = (owner: string): void => {
       if (owner !== environment && !sharedWith.includes(owner)) {
         throw denied(
@@ -63,9 +63,15 @@ export class KeyWatch {
           `The key (version ${version}) for the environment ${environment} is that of ${owner}: give each a key of its own, or say sharedWith: ['${owner}'].`,
         )
       }
-      this.#ours.add(value.fingerprint)
+      this.#admitted.add(value.fingerprint)
     }
-    const fact = { scope: SCOPE, name: `of/${value.fingerprint}`, value: environment, ttlMs: OWNED_MS, ifAbsent: true }
+    const fact = {
+      scope: SCOPE,
+      name: `of/${value.fingerprint}`,
+      value: environment,
+      ttlMs: OWNER_TTL_MS,
+      ifAbsent: true,
+    }
     const failed = (error: unknown): never => {
       throw ledgerDown(error)
     }
@@ -79,78 +85,78 @@ export class KeyWatch {
   }
 
   /** Notes that a key is sent to the service. */
-  used({ name: account }: Account, { value, version }: SecretVersion): void {
+  markUsed({ name: account }: Account, { value, version }: SecretVersion): void {
     const known = this.#used.get(value.fingerprint)
     if (known) {
       known.fresh = true
       return
     }
     this.#used.set(value.fingerprint, { account, version, fresh: true })
-    this.#tellSoon()
+    this.#publishSoon()
   }
 
   /** An errand is under way, with whatever key it has at a time. */
-  begin(errand: UnderWay): void {
+  track(errand: KeyUser): void {
     this.#underWay.add(errand)
   }
 
   /** And is over. Where it was one of the last with an old key, others want to know that soon. */
-  end(errand: UnderWay): void {
+  untrack(errand: KeyUser): void {
     this.#underWay.delete(errand)
     const held = errand.account.secrets.usable()?.current
-    if (held && held.value.fingerprint !== errand.key.value.fingerprint) this.#tellSoon()
+    if (held && held.value.fingerprint !== errand.key.value.fingerprint) this.#publishSoon()
   }
 
   /** To be called at every beat: says what this process holds, and now and then whether a key may go. */
-  async beat(): Promise<void> {
-    await this.#tell()
-    if (this.#used.size > 0 && this.#beats++ % LOOK_EVERY === 0) await this.#tellRevocable()
+  async heartbeat(): Promise<void> {
+    await this.#publish()
+    if (this.#used.size > 0 && this.#heartbeats++ % REVOCABLE_EVERY === 0) await this.#alertRevocable()
   }
 
   /** The keys that an account has used or holds, the one in use first. */
   known(account: Account, facts: readonly Fact[], now: number): KnownKey[] {
     // What this process has said of itself is some seconds old.
     const others = facts.filter(({ name }) => name !== this.#name)
-    return weigh(account.secrets.usable()?.current, others, this.#presence(), this.#place(account.name), now)
+    return reportKeys(account.secrets.usable()?.current, others, this.#presence(), this.#place(account.name), now)
   }
 
   /** What the ledger has on keys, for `known`. */
-  recall(): MaybePromise<readonly Fact[]> {
+  listFacts(): MaybePromise<readonly Fact[]> {
     return this.#core.ledger.listFacts(SCOPE, this.#core.clock.now())
   }
 
   /** This process holds nothing any more. */
-  async leave(): Promise<void> {
-    await this.#tellUsed()
-    if (this.#present) await this.#remember(this.#name, '{}', 0)
+  async unregister(): Promise<void> {
+    await this.#publishUsed()
+    if (this.#isPublished) await this.#setFact(this.#name, '{}', 0)
   }
 
   /** Once for all that happens at a time. */
-  #tellSoon(): void {
-    this.#soon ??= Promise.resolve().then(() => {
-      this.#soon = undefined
-      if (!this.#core.closed) this.#core.background(() => this.#tell(), 'LEDGER_UNAVAILABLE')
+  #publishSoon(): void {
+    this.#publishing ??= Promise.resolve().then(() => {
+      this.#publishing = undefined
+      if (!this.#core.closed) this.#core.background(() => this.#publish(), 'LEDGER_UNAVAILABLE')
     })
   }
 
-  async #tellUsed(): Promise<void> {
+  async #publishUsed(): Promise<void> {
     for (const [fingerprint, used] of this.#used) {
       if (!used.fresh) continue
       used.fresh = false
       const account = this.#core.accounts.find(({ name }) => name === used.account)
       const budget = account?.claim?.id ?? this.#core.name
       const value = JSON.stringify({ version: used.version.slice(0, 200), budget })
-      await this.#remember(`used/${this.#place(used.account)}/${fingerprint}`, value, REMEMBERED_MS)
+      await this.#setFact(`used/${this.#place(used.account)}/${fingerprint}`, value, USED_TTL_MS)
     }
   }
 
-  async #tell(): Promise<void> {
-    await this.#tellUsed()
+  async #publish(): Promise<void> {
+    await this.#publishUsed()
     const presence = this.#presence()
     const nothing = presence.holds.length === 0 && Object.keys(presence.underWay).length === 0
-    if (nothing && !this.#present) return
-    this.#present = true
-    await this.#remember(this.#name, JSON.stringify(presence), PRESENT_MS)
+    if (nothing && !this.#isPublished) return
+    this.#isPublished = true
+    await this.#setFact(this.#name, JSON.stringify(presence), PRESENCE_TTL_MS)
   }
 
   #presence(): Presence {
@@ -164,15 +170,15 @@ export class KeyWatch {
   }
 
   /** Says of each key that nobody uses any more that it may go: once, whichever process finds out. */
-  async #tellRevocable(): Promise<void> {
+  async #alertRevocable(): Promise<void> {
     const { accounts, clock } = this.#core
-    const facts = await this.recall()
+    const facts = await this.listFacts()
     for (const account of accounts) {
       for (const key of this.known(account, facts, clock.now())) {
-        if (!key.revocable || this.#told.has(key.fingerprint)) continue
-        this.#told.add(key.fingerprint)
-        if (!(await this.isFirstToTell('told', key.fingerprint))) continue
-        const whose = this.#core.several ? `An old key for ${account.name}` : 'An old key'
+        if (!key.revocable || this.#reported.has(key.fingerprint)) continue
+        this.#reported.add(key.fingerprint)
+        if (!(await this.isFirstToReport('told', key.fingerprint))) continue
+        const whose = this.#core.hasSeveralAccounts ? `An old key for ${account.name}` : 'An old key'
         const which = `(version ${key.version}, fingerprint ${key.fingerprint})`
         this.#core.alert(
           'KEY_REVOCABLE',
@@ -187,13 +193,13 @@ export class KeyWatch {
   }
 
   /** Whether nobody has told that of a key yet: whoever is answered yes is the one to do it. */
-  async isFirstToTell(what: 'told' | 'due', fingerprint: string): Promise<boolean> {
+  async isFirstToReport(what: 'told' | 'due', fingerprint: string): Promise<boolean> {
     const { ledger, clock, ownerId } = this.#core
-    const fact = { scope: SCOPE, name: `${what}/${fingerprint}`, value: ownerId, ttlMs: REMEMBERED_MS, ifAbsent: true }
+    const fact = { scope: SCOPE, name: `${what}/${fingerprint}`, value: ownerId, ttlMs: USED_TTL_MS, ifAbsent: true }
     return (await ledger.setFact(fact, clock.now())) === ownerId
   }
 
-  #remember(name: string, value: string, ttlMs: number): MaybePromise<string> {
+  #setFact(name: string, value: string, ttlMs: number): MaybePromise<string> {
     return this.#core.ledger.setFact({ scope: SCOPE, name, value, ttlMs: ttlMs }, this.#core.clock.now())
   }
 

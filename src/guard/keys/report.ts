@@ -29,7 +29,7 @@ export interface KnownKey {
 /** For how long a key must not have been used: longer than any process holds on to one. */
 const UNUSED_MS = 24 * 3_600_000
 
-interface Seen {
+interface SeenKey {
   version: string
   lastUsedAt: number | undefined
 }
@@ -39,14 +39,14 @@ interface Seen {
  * @param facts what the ledger has on keys, of every guard
  * @param own what this process would say of itself now
  */
-export function weigh(
+export function reportKeys(
   current: SecretVersion | undefined,
   facts: readonly Fact[],
   own: Presence,
   place: string,
   now: number,
 ): KnownKey[] {
-  const seen = new Map<string, Seen>()
+  const seen = new Map<string, SeenKey>()
   const lastUsed = new Map<string, number>()
   const presences: Presence[] = [own]
   for (const { name, value, at } of facts) {
@@ -78,13 +78,13 @@ export function weigh(
 }
 
 /** A guard's account, the keys that it has used, and the budget that their solves draw on. */
-export interface Place {
+export interface KeyPlace {
   readonly budget: string
   readonly fingerprints: readonly string[]
 }
 
 /** Who has used which keys, by what the ledger has on keys. */
-export function placesIn(facts: readonly Fact[]): readonly Place[] {
+export function placesIn(facts: readonly Fact[]): readonly KeyPlace[] {
   const places = new Map<string, { budget: string; fingerprints: string[] }>()
   for (const { name, value } of facts) {
     const [, place, guard, fingerprint] = /^used\/(([^/]+)\/[^/]+)\/([^/]+)$/.exec(name) ?? []

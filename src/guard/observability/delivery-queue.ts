@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.js'
 import { messageOf } from '../../base/errors.js'
 
 /** An alert that one channel is owed. */
-export interface Owed {
+export interface PendingAlert {
   readonly alert: Alert
   /** Wall-clock ms: after that it is not tried any more. */
   readonly until: number
@@ -12,59 +12,59 @@ export interface Owed {
   readonly name?: string | undefined
 }
 
-interface LaneParts {
+interface DeliveryQueueParts {
   readonly clock: Clock
   /** Whether it is still ours to deliver. */
-  readonly ours: (owed: Owed) => MaybePromise<boolean>
+  readonly isOwner: (owed: PendingAlert) => MaybePromise<boolean>
   /** It was delivered, or given up. */
-  readonly done: (owed: Owed) => void
+  readonly onDone: (owed: PendingAlert) => void
   /** Tells of trouble with the channel, and of its end. */
-  readonly tell: (message: string) => void
+  readonly alert: (message: string) => void
 }
 
-const MOST_WAITING = 100
+const MAX_PENDING = 100
 const FIRST_WAIT_MS = 1_000
-const LONGEST_WAIT_MS = 10 * 60_000
-const LONGEST_RETRY_AFTER_MS = 3_600_000
+const MAX_WAIT_MS = 10 * 60_000
+const MAX_RETRY_AFTER_MS = 3_600_000
 /** No channel may take longer over one try. */
-const TRY_MS = 90_000
+const ATTEMPT_TIMEOUT_MS = 90_000
 /** So many failures in a row are trouble; fewer are a moment's. */
-const TROUBLE_AFTER = 3
+const FAILURES_BEFORE_PROBLEM = 3
 /** Another process may have taken over what has waited for longer. */
-const ASK_AFTER_MS = 10_000
+const CHECK_OWNER_AFTER_MS = 10_000
 
 /** The way to one channel: one alert at a time, in order, tried again with growing waits. Never throws. */
-export class Lane {
+export class DeliveryQueue {
   readonly channel: AlertChannel
-  readonly #parts: LaneParts
-  readonly #waiting: (Owed & { readonly since: number })[] = []
+  readonly #parts: DeliveryQueueParts
+  readonly #queue: (PendingAlert & { readonly since: number })[] = []
   readonly #abort = new AbortController()
   #running: Promise<void> | undefined
   #wake: (() => void) | undefined
   #closing = false
   #failures = 0
-  #lost = 0
+  #givenUp = 0
   /** What is wrong with the channel, once that was told. */
   problem: string | undefined
 
-  constructor(channel: AlertChannel, parts: LaneParts) {
+  constructor(channel: AlertChannel, parts: DeliveryQueueParts) {
     this.channel = channel
     this.#parts = parts
   }
 
   /** What is not delivered yet. */
-  get owed(): readonly Owed[] {
-    return this.#waiting
+  get pending(): readonly PendingAlert[] {
+    return this.#queue
   }
 
-  add(owed: Owed): void {
-    if (this.#waiting.length >= MOST_WAITING) {
-      this.#lost++
-      this.#parts.done(owed)
-      this.#trouble(`${MOST_WAITING} alerts are waiting`)
+  add(owed: PendingAlert): void {
+    if (this.#queue.length >= MAX_PENDING) {
+      this.#givenUp++
+      this.#parts.onDone(owed)
+      this.#reportProblem(`${MAX_PENDING} alerts are waiting`)
       return
     }
-    this.#waiting.push({ ...owed, since: this.#parts.clock.monotonic() })
+    this.#queue.push({ ...owed, since: this.#parts.clock.monotonic() })
     // In a turn of its own: whoever raised it has more urgent things to do.
     this.#running ??= Promise.resolve()
       .then(() => this.#run())
@@ -88,16 +88,16 @@ export class Lane {
   async #run(): Promise<void> {
     let failure: DeliveryError | undefined
     for (;;) {
-      const owed = this.#waiting[0]
+      const owed = this.#queue[0]
       if (!owed || this.#abort.signal.aborted) return
       if (failure && this.#parts.clock.now() >= owed.until) {
-        this.#over(owed, failure)
+        this.#finish(owed, failure)
         failure = undefined
         continue
       }
-      const old = this.#parts.clock.monotonic() - owed.since > ASK_AFTER_MS
-      if ((failure || old) && !(await this.#stillOurs(owed))) {
-        this.#waiting.shift()
+      const old = this.#parts.clock.monotonic() - owed.since > CHECK_OWNER_AFTER_MS
+      if ((failure || old) && !(await this.#isStillOwner(owed))) {
+        this.#queue.shift()
         failure = undefined
         continue
       }
@@ -105,34 +105,34 @@ export class Lane {
       // Whether it got there, nobody knows: whoever comes next tries again.
       if (failure && this.#abort.signal.aborted) return
       if (!failure?.retryable) {
-        this.#over(owed, failure)
+        this.#finish(owed, failure)
         failure = undefined
         continue
       }
-      if (++this.#failures >= TROUBLE_AFTER) this.#trouble(failure.message)
+      if (++this.#failures >= FAILURES_BEFORE_PROBLEM) this.#reportProblem(failure.message)
       if (!this.#closing) await this.#wait(failure)
       if (this.#closing) return
     }
   }
 
   /** It was delivered, or is given up. */
-  #over(owed: Owed, failure: DeliveryError | undefined): void {
-    this.#waiting.shift()
-    this.#parts.done(owed)
+  #finish(owed: PendingAlert, failure: DeliveryError | undefined): void {
+    this.#queue.shift()
+    this.#parts.onDone(owed)
     if (!failure) {
-      this.#works()
+      this.#reportDelivery()
       return
     }
-    this.#lost++
-    this.#trouble(`${owed.alert.code} was given up: ${failure.message}`)
+    this.#givenUp++
+    this.#reportProblem(`${owed.alert.code} was given up: ${failure.message}`)
   }
 
-  async #try({ alert }: Owed): Promise<DeliveryError | undefined> {
+  async #try({ alert }: PendingAlert): Promise<DeliveryError | undefined> {
     const { clock } = this.#parts
     const { signal } = this.#abort
     let cancel = (): void => {}
     const late = new Promise<never>((_, reject) => {
-      cancel = clock.after(TRY_MS, () => reject(new DeliveryError('it has not ended in time', true)), false)
+      cancel = clock.after(ATTEMPT_TIMEOUT_MS, () => reject(new DeliveryError('it has not ended in time', true)), false)
     })
     try {
       await Promise.race([this.channel.deliver(alert, { clock, signal }), late])
@@ -144,9 +144,9 @@ export class Lane {
     }
   }
 
-  async #stillOurs(owed: Owed): Promise<boolean> {
+  async #isStillOwner(owed: PendingAlert): Promise<boolean> {
     try {
-      return await this.#parts.ours(owed)
+      return await this.#parts.isOwner(owed)
     } catch {
       // Rather twice, under the same id, than never.
       return true
@@ -154,8 +154,8 @@ export class Lane {
   }
 
   #wait({ retryAfterMs = 0 }: DeliveryError): Promise<void> {
-    const growing = Math.min(FIRST_WAIT_MS * 2 ** (this.#failures - 1), LONGEST_WAIT_MS)
-    const ms = Math.max(growing * (1 + Math.random() * 0.25), Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS))
+    const growing = Math.min(FIRST_WAIT_MS * 2 ** (this.#failures - 1), MAX_WAIT_MS)
+    const ms = Math.max(growing * (1 + Math.random() * 0.25), Math.min(retryAfterMs, MAX_RETRY_AFTER_MS))
     return new Promise((resolve) => {
       const cancel = this.#parts.clock.after(ms, resolve, false)
       this.#wake = () => {
@@ -165,20 +165,20 @@ export class Lane {
     })
   }
 
-  #trouble(message: string): void {
+  #reportProblem(message: string): void {
     if (this.problem !== undefined) return
     this.problem = message
     const { kind, place } = this.channel
-    this.#parts.tell(`Alerts do not reach the ${kind} ${place}: ${message}`)
+    this.#parts.alert(`Alerts do not reach the ${kind} ${place}: ${message}`)
   }
 
-  #works(): void {
+  #reportDelivery(): void {
     this.#failures = 0
     if (this.problem === undefined) return
     const { kind, place } = this.channel
-    const lost = this.#lost > 0 ? `; ${this.#lost} were lost` : ''
+    const lost = this.#givenUp > 0 ? `; ${this.#givenUp} were lost` : ''
     this.problem = undefined
-    this.#lost = 0
-    this.#parts.tell(`Alerts reach the ${kind} ${place} again${lost}.`)
+    this.#givenUp = 0
+    this.#parts.alert(`Alerts reach the ${kind} ${place} again${lost}.`)
   }
 }

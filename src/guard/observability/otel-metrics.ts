@@ -2,35 +2,35 @@ import type * as Api from '@opentelemetry/api'
 import type { Money } from '../../policy/money.js'
 import type { BudgetStatus } from '../grant.js'
 import { ATTRIBUTE, inUsd } from './otel-names.js'
-import type { Watched } from './telemetry.js'
+import type { ObservedGuard } from './telemetry.js'
 
 /** Solves take seconds to minutes; the API's own boundaries are for milliseconds. */
 const SOLVE_SECONDS = [0.1, 1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180]
 
 /** The instruments of one guard at one meter, fed by what the guard tells and, at each collection, by one look at the ledger. */
 export class Instruments {
-  readonly #guard: Watched
-  readonly #look: () => Promise<BudgetStatus>
+  readonly #guard: ObservedGuard
+  readonly #readStatus: () => Promise<BudgetStatus>
   /** As services have said, by account. */
   readonly #balances: ReadonlyMap<string, Money>
   readonly #meter: Api.Meter
-  readonly #mine: Api.Attributes
+  readonly #attributes: Api.Attributes
   readonly #solves: Api.Counter
   readonly #polls: Api.Counter
-  readonly #stops: (() => void)[]
-  #looking: Promise<BudgetStatus> | undefined
+  readonly #unsubscribe: (() => void)[]
+  #reading: Promise<BudgetStatus> | undefined
 
   constructor(
     meter: Api.Meter,
-    guard: Watched,
+    guard: ObservedGuard,
     look: () => Promise<BudgetStatus>,
     balances: ReadonlyMap<string, Money>,
   ) {
     this.#balances = balances
-    this.#look = look
+    this.#readStatus = look
     this.#guard = guard
     this.#meter = meter
-    this.#mine = { [ATTRIBUTE.guard]: guard.name }
+    this.#attributes = { [ATTRIBUTE.guard]: guard.name }
     this.#solves = meter.createCounter('solveguard.solves', {
       description: 'Solves that callers asked for, by how they ended.',
       unit: '{solve}',
@@ -39,12 +39,12 @@ export class Instruments {
       description: 'Calls that asked a service whether tasks are done.',
       unit: '{call}',
     })
-    this.#stops = [...this.#count(), this.#observe()]
+    this.#unsubscribe = [...this.#count(), this.#observe()]
   }
 
   solve(family: string | undefined, outcome: string, code?: string): void {
     this.#solves.add(1, {
-      ...this.#mine,
+      ...this.#attributes,
       ...(family !== undefined && { [ATTRIBUTE.family]: family }),
       [ATTRIBUTE.outcome]: outcome,
       ...(code !== undefined && { [ATTRIBUTE.error]: code }),
@@ -52,11 +52,11 @@ export class Instruments {
   }
 
   polled(solver: string): void {
-    this.#polls.add(1, { ...this.#mine, [ATTRIBUTE.solver]: solver })
+    this.#polls.add(1, { ...this.#attributes, [ATTRIBUTE.solver]: solver })
   }
 
   close(): void {
-    for (const stop of this.#stops) stop()
+    for (const stop of this.#unsubscribe) stop()
   }
 
   /** What is counted as it happens. */
@@ -76,7 +76,7 @@ export class Instruments {
       advice: { explicitBucketBoundaries: SOLVE_SECONDS },
     })
     const whose = (family: string | undefined, solver: string | undefined): Api.Attributes => ({
-      ...this.#mine,
+      ...this.#attributes,
       ...(family !== undefined && { [ATTRIBUTE.family]: family }),
       ...(solver !== undefined && { [ATTRIBUTE.solver]: solver }),
     })
@@ -125,14 +125,14 @@ export class Instruments {
 
     const look = async (result: Api.BatchObservableResult): Promise<void> => {
       this.#keys(result, age)
-      result.observe(waiting, this.#guard.turnstile.waiting, this.#mine)
+      result.observe(waiting, this.#guard.waitQueue.waiting, this.#attributes)
       for (const [solver, amount] of this.#balances) {
-        result.observe(balance, inUsd(amount), { ...this.#mine, [ATTRIBUTE.solver]: solver })
+        result.observe(balance, inUsd(amount), { ...this.#attributes, [ATTRIBUTE.solver]: solver })
       }
       try {
-        const standing = await this.#standing()
+        const standing = await this.#status()
         const { day } = standing
-        const mine = this.#mine
+        const mine = this.#attributes
         result.observe(limit, inUsd(day.cap), mine)
         result.observe(spent, inUsd(day.spent), mine)
         result.observe(reserved, inUsd(day.reserved), mine)
@@ -150,11 +150,11 @@ export class Instruments {
   }
 
   /** One look at a time: readers that collect at once, or faster than the ledger answers, share it. */
-  #standing(): Promise<BudgetStatus> {
-    this.#looking ??= this.#look().finally(() => {
-      this.#looking = undefined
+  #status(): Promise<BudgetStatus> {
+    this.#reading ??= this.#readStatus().finally(() => {
+      this.#reading = undefined
     })
-    return this.#looking
+    return this.#reading
   }
 
   #keys(result: Api.BatchObservableResult, age: Api.ObservableGauge): void {
@@ -162,7 +162,7 @@ export class Instruments {
     for (const { name, secrets } of this.#guard.accounts) {
       const key = secrets.usable()?.current
       if (key?.createdAt === undefined) continue
-      const about = { ...this.#mine, [ATTRIBUTE.solver]: name, [ATTRIBUTE.keyVersion]: key.version }
+      const about = { ...this.#attributes, [ATTRIBUTE.solver]: name, [ATTRIBUTE.keyVersion]: key.version }
       result.observe(age, (now - key.createdAt) / 1000, about)
     }
   }

@@ -11,18 +11,18 @@ import type { BudgetStatus } from '../grant.js'
 import type { Solution } from '../types.js'
 import { Instruments } from './otel-metrics.js'
 import { ATTRIBUTE, inUsd } from './otel-names.js'
-import type { Telemetry, Watched } from './telemetry.js'
+import type { ObservedGuard, Telemetry } from './telemetry.js'
 
 const SCOPE = 'solveguard'
 
-const unheard = (): void => {}
+const noop = (): void => {}
 
 /** Spans and measurements by OpenTelemetry's API. Costs next to nothing until an SDK is registered with that. */
 export class OpenTelemetry implements Telemetry {
   readonly #api: typeof Api
   readonly #tracer: Api.Tracer
-  #guard: Watched | undefined
-  #look: (() => Promise<BudgetStatus>) | undefined
+  #guard: ObservedGuard | undefined
+  #budgetStatus: (() => Promise<BudgetStatus>) | undefined
   #provider: Api.MeterProvider | undefined
   #instruments: Instruments | undefined
   #unwatch: (() => void) | undefined
@@ -34,10 +34,10 @@ export class OpenTelemetry implements Telemetry {
     this.#tracer = api.trace.getTracer(SCOPE, VERSION)
   }
 
-  watch(guard: Watched, look: () => Promise<BudgetStatus>): void {
+  observe(guard: ObservedGuard, look: () => Promise<BudgetStatus>): void {
     this.#guard = guard
-    this.#look = look
-    this.#meet()
+    this.#budgetStatus = look
+    this.#syncMeterProvider()
   }
 
   close(): void {
@@ -48,12 +48,12 @@ export class OpenTelemetry implements Telemetry {
   }
 
   solve(budget: string, run: (onParsed: (challenge: AnyChallenge) => void) => Promise<Solution>): Promise<Solution> {
-    this.#meet()
+    this.#syncMeterProvider()
     const { context, trace, SpanKind } = this.#api
     const outer = context.active()
     const span = this.#tracer.startSpan('solveguard.solve', { kind: SpanKind.INTERNAL }, outer)
     const recording = span.isRecording()
-    if (!recording && !this.#instruments) return run(unheard)
+    if (!recording && !this.#instruments) return run(noop)
     let family: string | undefined
     const onParsed = (challenge: AnyChallenge): void => {
       family = challenge.family
@@ -65,11 +65,11 @@ export class OpenTelemetry implements Telemetry {
       })
     }
     const told = () => family
-    if (!recording) return this.#ended(run(onParsed), told, undefined)
+    if (!recording) return this.#finish(run(onParsed), told, undefined)
     this.#watchSpans()
     span.setAttributes({ [ATTRIBUTE.guard]: this.#guard?.name, [ATTRIBUTE.budget]: budget })
     const solve = context.with(trace.setSpan(outer, span), () => run(onParsed))
-    return this.#ended(solve, told, span)
+    return this.#finish(solve, told, span)
   }
 
   transport(of: Transport, { name, solver }: Pick<Account, 'name' | 'solver'>): Transport {
@@ -123,7 +123,7 @@ export class OpenTelemetry implements Telemetry {
   }
 
   /** Tells how a solve ended, when it has. */
-  #ended(solve: Promise<Solution>, family: () => string | undefined, span: Api.Span | undefined): Promise<Solution> {
+  #finish(solve: Promise<Solution>, family: () => string | undefined, span: Api.Span | undefined): Promise<Solution> {
     return solve.then(
       (solution) => {
         this.#instruments?.solve(family(), 'solved')
@@ -171,16 +171,16 @@ export class OpenTelemetry implements Telemetry {
   }
 
   /** An SDK may be registered, or exchanged, at any time: for meters, unlike tracers, the API does not see to that. */
-  #meet(): void {
+  #syncMeterProvider(): void {
     const provider = this.#api.metrics.getMeterProvider()
-    if (provider === this.#provider || !this.#guard || !this.#look) return
+    if (provider === this.#provider || !this.#guard || !this.#budgetStatus) return
     this.#provider = provider
     this.#instruments?.close()
     const meter = provider.getMeter(SCOPE, VERSION)
     this.#instruments =
       meter === this.#api.createNoopMeter()
         ? undefined
-        : new Instruments(meter, this.#guard, this.#look, this.#balances)
+        : new Instruments(meter, this.#guard, this.#budgetStatus, this.#balances)
   }
 }
 

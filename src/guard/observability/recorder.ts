@@ -5,9 +5,9 @@ import type { Clock } from '../../base/clock.js'
 import { DeniedError, messageOf } from '../../base/errors.js'
 
 /** A sink that has not answered by then has failed, as far as the guard is concerned. */
-const PATIENCE_MS = 10_000
+const WRITE_TIMEOUT_MS = 10_000
 /** How many records of what has already happened are kept while the sink cannot take them. */
-const MOST_KEPT = 10_000
+const MAX_UNWRITTEN = 10_000
 
 /**
  * Writes to the audit sink. Before a solve a record is *required*: no record, no solve. What has already happened is
@@ -16,39 +16,39 @@ const MOST_KEPT = 10_000
 export class Recorder {
   readonly #sink: AuditSink
   readonly #clock: Clock
-  readonly #onTrouble: (error: DeniedError) => void
-  #kept: AuditEvent[] = []
+  readonly #onError: (error: DeniedError) => void
+  #unwritten: AuditEvent[] = []
   #writing = new Set<Promise<unknown>>()
   /** Why records cannot be written, since the last one that could be. */
-  trouble: { readonly message: string; readonly since: number } | undefined
+  lastError: { readonly message: string; readonly since: number } | undefined
   /** The chain's head after the last record written. */
   head: ChainHead | undefined
 
   constructor(sink: AuditSink, clock: Clock, onTrouble: (error: DeniedError) => void) {
     this.#sink = sink
     this.#clock = clock
-    this.#onTrouble = onTrouble
+    this.#onError = onTrouble
   }
 
   /** How many records of what has happened are not written yet. */
   get pending(): number {
-    return this.#kept.length
+    return this.#unwritten.length
   }
 
   /** @throws DeniedError `AUDIT_UNAVAILABLE`; the events are then on no record, and what they stand for must not happen */
-  require(...events: readonly AuditEvent[]): MaybePromise<void> {
-    return this.#write(events)
+  writeOrDeny(...events: readonly AuditEvent[]): MaybePromise<void> {
+    return this.#send(events)
   }
 
   /** Never throws. */
-  note(event: AuditEvent): void {
-    this.noteAll([event])
+  write(event: AuditEvent): void {
+    this.writeAll([event])
   }
 
   /** Never throws. Settles when the events are written, or kept. */
-  noteAll(events: readonly AuditEvent[]): MaybePromise<void> {
+  writeAll(events: readonly AuditEvent[]): MaybePromise<void> {
     try {
-      const written = this.#write(events)
+      const written = this.#send(events)
       if (!isPromise(written)) return
       const done = written.catch((error) => this.#keep(events, error)).finally(() => this.#writing.delete(done))
       this.#writing.add(done)
@@ -59,26 +59,26 @@ export class Recorder {
   }
 
   /** Never throws. Written a little later, together with whatever comes until then: for what need not be there at once. */
-  later(event: AuditEvent): void {
-    if (this.#kept.length >= MOST_KEPT) return
-    if (this.#kept.push(event) === 1) setImmediate(() => this.noteAll([]))
+  writeSoon(event: AuditEvent): void {
+    if (this.#unwritten.length >= MAX_UNWRITTEN) return
+    if (this.#unwritten.push(event) === 1) setImmediate(() => this.writeAll([]))
   }
 
   /** Writes what was kept, and waits for what is being written. */
   async close(): Promise<void> {
     await Promise.all(this.#writing)
-    if (this.#kept.length > 0) await this.noteAll([])
+    if (this.#unwritten.length > 0) await this.writeAll([])
     const closing = this.#sink.close()
     if (isPromise(closing)) await this.#inTime(closing)
   }
 
-  #write(events: readonly AuditEvent[]): MaybePromise<void> {
-    const kept = this.#kept
+  #send(events: readonly AuditEvent[]): MaybePromise<void> {
+    const kept = this.#unwritten
     const batch = kept.length > 0 ? [...kept, ...events] : events
     if (batch.length === 0) return
     const written = (): void => {
-      this.trouble = undefined
-      if (kept.length > 0) this.#kept = this.#kept.slice(kept.length)
+      this.lastError = undefined
+      if (kept.length > 0) this.#unwritten = this.#unwritten.slice(kept.length)
     }
     try {
       const head = this.#sink.write(batch)
@@ -88,41 +88,41 @@ export class Recorder {
         return
       }
       // What was kept is in this batch now: a second write under way must not write it again.
-      this.#kept = []
+      this.#unwritten = []
       return this.#inTime(head).then(
         (value) => {
-          this.trouble = undefined
+          this.lastError = undefined
           this.head = value ?? this.head
         },
         (error) => {
-          this.#kept = [...kept, ...this.#kept]
-          throw this.#troubled(error)
+          this.#unwritten = [...kept, ...this.#unwritten]
+          throw this.#failed(error)
         },
       )
     } catch (error) {
-      throw this.#troubled(error)
+      throw this.#failed(error)
     }
   }
 
-  #troubled(error: unknown): DeniedError {
+  #failed(error: unknown): DeniedError {
     const denied = unavailable(error)
-    this.trouble = { message: denied.message, since: this.trouble?.since ?? this.#clock.now() }
+    this.lastError = { message: denied.message, since: this.lastError?.since ?? this.#clock.now() }
     return denied
   }
 
   /** A sink that hangs must not hang the guard: what it may yet write comes twice rather than never. */
   #inTime<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const cancel = this.#clock.after(PATIENCE_MS, () =>
-        reject(new Error(`the ${this.#sink.kind} sink has not answered for ${PATIENCE_MS / 1000} s`)),
+      const cancel = this.#clock.after(WRITE_TIMEOUT_MS, () =>
+        reject(new Error(`the ${this.#sink.kind} sink has not answered for ${WRITE_TIMEOUT_MS / 1000} s`)),
       )
       work.finally(cancel).then(resolve, reject)
     })
   }
 
   #keep(events: readonly AuditEvent[], error: unknown): void {
-    this.#kept.push(...events.slice(0, MOST_KEPT - this.#kept.length))
-    this.#onTrouble(unavailable(error))
+    this.#unwritten.push(...events.slice(0, MAX_UNWRITTEN - this.#unwritten.length))
+    this.#onError(unavailable(error))
   }
 }
 

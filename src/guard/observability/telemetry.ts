@@ -2,14 +2,14 @@ import type { AnyChallenge } from '../../base/challenge.js'
 import type { Transport } from '../../egress/transport.js'
 import type { Account } from '../accounts/account.js'
 import type { BudgetStatus } from '../grant.js'
-import type { Turnstile } from '../spending/wait-queue.js'
+import type { WaitQueue } from '../spending/wait-queue.js'
 import type { Solution } from '../types.js'
 import type { Events } from './events.js'
 
 /** What is told to OpenTelemetry, as the guard sees it: it knows of no span and no instrument. */
 export interface Telemetry {
   /** Begins to watch a guard. `look` says how its budget stands, with one question to the ledger. */
-  watch(guard: Watched, look: () => Promise<BudgetStatus>): void
+  observe(guard: ObservedGuard, look: () => Promise<BudgetStatus>): void
   /**
    * Runs one solve, with a span of its own around it in its caller's trace.
    * @param budget the id of the grant's own
@@ -23,11 +23,11 @@ export interface Telemetry {
 }
 
 /** What there is to watch of a guard. */
-export interface Watched {
+export interface ObservedGuard {
   readonly name: string
   readonly events: Events
   readonly accounts: readonly Account[]
-  readonly turnstile: Pick<Turnstile, 'waiting'>
+  readonly waitQueue: Pick<WaitQueue, 'waiting'>
   /** The time that the age of a key is told by. */
   keyTime(): number
 }

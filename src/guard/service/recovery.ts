@@ -9,57 +9,57 @@ import type { Account } from '../accounts/account.js'
 import type { Gate } from '../admission/gate.js'
 import { closed, type GuardRuntime } from '../runtime.js'
 import type { GrantContext } from '../solve/job.js'
-import type { Ended, Errand, Service } from './client.js'
+import type { SolverClient, SolverTask, TaskOutcome } from './client.js'
 
 /** What has to be known of a task to follow it. */
-type DeadTask = Pick<ClaimedTask, 'reservationId' | 'taskId' | 'keyVersion' | 'family' | 'amount' | 'path'>
+type OrphanedTask = Pick<ClaimedTask, 'reservationId' | 'taskId' | 'keyVersion' | 'family' | 'amount' | 'path'>
 
 /** How many tasks of the dead one process follows at a time. */
-const MOST_AT_A_TIME = 20
+const MAX_CONCURRENT = 20
 /** How long a claimed task is asked for before what it is held to have cost becomes final. */
 const FOLLOW_FOR_MS = 180_000
 /** How many other ways out are known at a time. */
-const MOST_WAYS = 1_000
+const MAX_ROUTES = 1_000
 
 /** How a task is asked for. */
-export interface Following {
+export interface FollowOptions {
   /** The way out. */
   readonly egress: Policy['egress']
   /** What a service may repeat, and must be shown to nobody. */
   readonly hidden: readonly string[]
 }
 
-/** How a task of the dead ended. */
-export interface PickedUp {
-  readonly ended: Ended
+/** How a task of the dead outcome. */
+export interface RecoveredTask {
+  readonly outcome: TaskOutcome
   /** When it was last heard not to be ready; wall-clock ms. */
   readonly notReadyAt: number | undefined
   /** What reports on the answer are sent with. */
-  readonly errand: Errand
+  readonly task: SolverTask
 }
 
 /**
- * Picks up the tasks of processes that died before they could settle: asks the service how each ended, and settles it at
+ * Picks up the tasks of processes that died before they could settle: asks the service how each outcome, and settles it at
  * what it cost. The solution itself is forgotten, unless somebody asks for it meanwhile.
  */
 export class Recovery {
   readonly #core: GuardRuntime
-  readonly #service: Service
-  readonly #usual: Following
+  readonly #service: SolverClient
+  readonly #ownRoute: FollowOptions
   /** Other ways out that grants of this process have, by their names. */
-  readonly #others = new Map<string, Following>()
-  readonly #names = new WeakMap<Policy['egress'], string>()
-  readonly #usualName: string
+  readonly #otherRoutes = new Map<string, FollowOptions>()
+  readonly #routeNames = new WeakMap<Policy['egress'], string>()
+  readonly #ownRouteName: string
   readonly #gate: Gate
   /** By reservation. */
-  readonly #flows = new Map<string, Promise<PickedUp>>()
-  readonly #errands = new Set<Errand>()
+  readonly #flows = new Map<string, Promise<RecoveredTask>>()
+  readonly #tasks = new Set<SolverTask>()
 
-  constructor(core: GuardRuntime, service: Service, policy: Policy, gate: Gate) {
+  constructor(core: GuardRuntime, service: SolverClient, policy: Policy, gate: Gate) {
     this.#core = core
     this.#service = service
-    this.#usual = { egress: policy.egress, hidden: policy.pageProxies.flatMap(passwordsIn) }
-    this.#usualName = nameOf(policy.egress)
+    this.#ownRoute = { egress: policy.egress, hidden: policy.pageProxies.flatMap(passwordsIn) }
+    this.#ownRouteName = routeNameOf(policy.egress)
     this.#gate = gate
   }
 
@@ -69,33 +69,39 @@ export class Recovery {
    */
   egressRoute(grant: GrantContext): string | undefined {
     const egress = grant.egressRoute()
-    if (egress === this.#usual.egress) return undefined
-    const name = this.#names.get(egress) ?? nameOf(egress)
-    this.#names.set(egress, name)
-    if (name === this.#usualName) return undefined
-    if (!this.#others.has(name)) {
-      if (this.#others.size >= MOST_WAYS) this.#others.clear()
-      this.#others.set(name, { egress, hidden: proxySecrets(grant.pageProxy()) })
+    if (egress === this.#ownRoute.egress) return undefined
+    const name = this.#routeNames.get(egress) ?? routeNameOf(egress)
+    this.#routeNames.set(egress, name)
+    if (name === this.#ownRouteName) return undefined
+    if (!this.#otherRoutes.has(name)) {
+      if (this.#otherRoutes.size >= MAX_ROUTES) this.#otherRoutes.clear()
+      this.#otherRoutes.set(name, { egress, hidden: proxySecrets(grant.pageProxy()) })
     }
     return name
   }
 
   /** Claims what is there to claim. Called now and then; costs one look at the ledger when nobody died. */
-  async look(): Promise<void> {
-    for (const account of this.#core.accounts) await this.#lookFor(account)
+  async claimOrphans(): Promise<void> {
+    for (const account of this.#core.accounts) await this.#claimFor(account)
   }
 
-  async #lookFor(account: Account): Promise<void> {
+  async #claimFor(account: Account): Promise<void> {
     const { ledger, ownerId, name, clock } = this.#core
-    const limit = MOST_AT_A_TIME - this.#flows.size
+    const limit = MAX_CONCURRENT - this.#flows.size
     if (limit <= 0 || this.#core.closed) return
-    const request = { ownerId, solver: account.name, budgetId: name, limit, egressRoutes: [...this.#others.keys()] }
+    const request = {
+      ownerId,
+      solver: account.name,
+      budgetId: name,
+      limit,
+      egressRoutes: [...this.#otherRoutes.keys()],
+    }
     const claimed = await ledger.claim(request, clock.now())
     for (const task of claimed) {
       // A lapsed task may be claimed again after a while, by whoever follows it too.
       const { reservationId } = task
       if (this.#flows.has(reservationId)) continue
-      const following = task.egressRoute === undefined ? this.#usual : this.#others.get(task.egressRoute)
+      const following = task.egressRoute === undefined ? this.#ownRoute : this.#otherRoutes.get(task.egressRoute)
       if (!following) continue
       this.#begin(account, task, following).catch((error) =>
         this.#core.alert('LEDGER_UNAVAILABLE', `A dead task is not settled yet: ${messageOf(error)}`),
@@ -104,15 +110,15 @@ export class Recovery {
   }
 
   /**
-   * How a task ended that a process which died, or has left, had handed in: followed now if it is not already, as its grant would have it. It is
+   * How a task outcome that a process which died, or has left, had handed in: followed now if it is not already, as its grant would have it. It is
    * settled, unless somebody has settled it before.
    */
-  async pickUp(account: Account, task: DeadTask, following: Following): Promise<PickedUp> {
+  async recover(account: Account, task: OrphanedTask, following: FollowOptions): Promise<RecoveredTask> {
     if (this.#core.closed) throw closed()
     return this.#flows.get(task.reservationId) ?? this.#begin(account, task, following)
   }
 
-  #begin(account: Account, task: DeadTask, following: Following): Promise<PickedUp> {
+  #begin(account: Account, task: OrphanedTask, following: FollowOptions): Promise<RecoveredTask> {
     const { reservationId } = task
     const flow = this.#follow(account, task, following).finally(() => this.#flows.delete(reservationId))
     this.#flows.set(reservationId, flow)
@@ -126,13 +132,13 @@ export class Recovery {
 
   /** Leaves what is not settled yet to the next process. */
   async close(): Promise<void> {
-    for (const { wake } of this.#errands) wake?.()
+    for (const { wake } of this.#tasks) wake?.()
     await Promise.allSettled(this.#flows.values())
   }
 
-  async #follow(account: Account, task: DeadTask, { egress, hidden }: Following): Promise<PickedUp> {
+  async #follow(account: Account, task: OrphanedTask, { egress, hidden }: FollowOptions): Promise<RecoveredTask> {
     const { clock, recorder } = this.#core
-    const errand: Errand = {
+    const solverTask: SolverTask = {
       id: task.reservationId.replace(/\.\d+$/, ''),
       gate: this.#gate,
       hidden,
@@ -143,50 +149,60 @@ export class Recovery {
       family: task.family as Family,
       amount: task.amount,
       key: account.keys.version(await account.secrets.get(), task.keyVersion),
-      sentIn: 0,
-      lapsesAt: clock.now() + FOLLOW_FOR_MS,
-      over: true,
+      sentInEpoch: 0,
+      reservationExpiresAt: clock.now() + FOLLOW_FOR_MS,
+      abandoned: true,
       wake: undefined,
       lastFailure: undefined,
       notReadyAt: undefined,
     }
-    await errand.transport.verify()
-    this.#errands.add(errand)
-    this.#core.keyWatch.begin(errand)
-    const ended = await this.#service.follow(errand, task.taskId, false).finally(() => {
-      this.#errands.delete(errand)
-      this.#core.keyWatch.end(errand)
+    await solverTask.transport.verify()
+    this.#tasks.add(solverTask)
+    this.#core.keyRegistry.track(solverTask)
+    const outcome = await this.#service.follow(solverTask, task.taskId, false).finally(() => {
+      this.#tasks.delete(solverTask)
+      this.#core.keyRegistry.untrack(solverTask)
     })
-    const pickedUp = { ended, notReadyAt: errand.notReadyAt, errand }
-    if (ended.kind === 'left') return pickedUp
+    const pickedUp = { outcome, notReadyAt: solverTask.notReadyAt, task: solverTask }
+    if (outcome.kind === 'detached') return pickedUp
     const now = clock.now()
-    const settled = await this.#settle(task, ended, now)
+    const settled = await this.#settle(task, outcome, now)
     // Somebody else was faster: it is on their record.
     if (!settled) return pickedUp
-    recorder.note({
+    recorder.write({
       action: 'recovered',
       at: now,
       guard: this.#core.name,
-      solveId: errand.id,
+      solveId: solverTask.id,
       path: task.path,
       family: task.family,
       solver: account.name,
       taskId: task.taskId,
-      keyVersion: errand.key.version,
-      keyFingerprint: errand.key.value.fingerprint,
-      egress: errand.transport.route,
+      keyVersion: solverTask.key.version,
+      keyFingerprint: solverTask.key.value.fingerprint,
+      egress: solverTask.transport.route,
       reserved: task.amount,
-      cost: ended.cost,
-      code: ended.kind === 'failed' ? ended.error.code : undefined,
+      cost: outcome.cost,
+      code: outcome.kind === 'failed' ? outcome.error.code : undefined,
     })
-    const told = { taskId: task.taskId, family: task.family, solver: account.name, cost: ended.cost, at: new Date(now) }
-    this.#core.tell('recovered', told, 'settled a task of a process that had died')
+    const told = {
+      taskId: task.taskId,
+      family: task.family,
+      solver: account.name,
+      cost: outcome.cost,
+      at: new Date(now),
+    }
+    this.#core.emit('recovered', told, 'settled a task of a process that had died')
     return pickedUp
   }
 
   /** @returns whether it was us who settled it */
-  async #settle({ reservationId }: DeadTask, ended: Exclude<Ended, { kind: 'left' }>, now: number): Promise<boolean> {
-    const { cost, kind } = ended
+  async #settle(
+    { reservationId }: OrphanedTask,
+    outcome: Exclude<TaskOutcome, { kind: 'detached' }>,
+    now: number,
+  ): Promise<boolean> {
+    const { cost, kind } = outcome
     const { ledger, recorder } = this.#core
     try {
       return (
@@ -201,7 +217,7 @@ export class Recovery {
 }
 
 /** Without what proxies ask for: it stands in the ledger. */
-function nameOf({ proxies, localAddresses, expected }: Policy['egress']): string {
+function routeNameOf({ proxies, localAddresses, expected }: Policy['egress']): string {
   const bare = proxies.map((proxy) => new URL(proxy)).map(({ protocol, host }) => `${protocol}//${host}`)
   return createHash('sha256')
     .update(JSON.stringify([bare, localAddresses, expected]))

@@ -6,7 +6,7 @@ import type { BatchPollResult, Failure } from '../../solvers/solver.js'
  * What a reply says. A service that repeats what is hidden (the password of a page's proxy) in an error does not carry it any further: the error
  * means what it means, and is told by a text in which it was masked before anything was cut short.
  */
-export function withoutHidden<T extends { readonly kind: string }>(
+export function redactReply<T extends { readonly kind: string }>(
   reply: Reply,
   read: (reply: Reply) => T | Failure,
   hidden: readonly string[] = [],
@@ -18,16 +18,16 @@ export function withoutHidden<T extends { readonly kind: string }>(
 
 function masked<T extends { readonly kind: string }>(said: T, shown: T | undefined): T {
   if (isFailure(said)) {
-    const { code, message } = shown && isFailure(shown) ? shown : UNTOLD
+    const { code, message } = shown && isFailure(shown) ? shown : REDACTED
     return { ...said, code, message }
   }
-  if (!isTold(said)) return said
-  const others = shown && isTold(shown) ? shown.results : []
+  if (!isBatchResult(said)) return said
+  const others = shown && isBatchResult(shown) ? shown.results : []
   return { ...said, results: said.results.map((result, i) => masked(result, others[i])) }
 }
 
 /** Without what is hidden nothing could be made of it. */
-const UNTOLD: Pick<Failure, 'code' | 'message'> = {
+const REDACTED: Pick<Failure, 'code' | 'message'> = {
   code: 'UNTOLD',
   message: 'The service answered with an error that repeats what must not be shown.',
 }
@@ -36,6 +36,6 @@ function isFailure(said: { readonly kind: string }): said is Failure {
   return said.kind === 'failure'
 }
 
-function isTold(said: { readonly kind: string }): said is BatchPollResult {
+function isBatchResult(said: { readonly kind: string }): said is BatchPollResult {
   return said.kind === 'batch'
 }

@@ -1,56 +1,56 @@
 import { z } from 'zod'
 import { type Family, VARIANTS } from '../../base/challenge.js'
-import type { Learnt } from '../accounts/poll-schedule.js'
+import type { LearnedTimes } from '../accounts/poll-schedule.js'
 import type { GuardRuntime } from '../runtime.js'
 
-const KEPT_MS = 7 * 86_400_000
+const TTL_MS = 7 * 86_400_000
 
 /** A ledger is shared: what stands there is believed within bounds, and moves no poll beyond a service's manners. */
-const LEARNT = z.object({
+const LEARNED_TIMES = z.object({
   mu: z.number().min(0).max(16),
   sigma: z.number().min(0.05).max(2),
   seen: z.number().min(1).max(1_000),
 })
 
 /**
- * How long tasks take, handed on in facts of the ledger: a process that has seen none begins with what others have learnt, by account and
+ * How long tasks take, handed on in facts of the ledger: a process that has seen none begins with what others have learned, by account and
  * family.
  */
-export class Experience {
+export class SharedTimings {
   readonly #core: GuardRuntime
   /** What was told last, by the fact's name. */
-  readonly #told = new Map<string, string>()
+  readonly #published = new Map<string, string>()
 
   constructor(core: GuardRuntime) {
     this.#core = core
   }
 
   /** Hears of others, and tells what is new here. */
-  async share(): Promise<void> {
-    await this.listen()
-    await this.tell()
+  async sync(): Promise<void> {
+    await this.load()
+    await this.publish()
   }
 
-  async listen(): Promise<void> {
+  async load(): Promise<void> {
     const { accounts, clock, ledger } = this.#core
     for (const { name, value } of await ledger.listFacts(this.#scope, clock.now())) {
       const at = name.lastIndexOf('/')
       const family = name.slice(at + 1)
-      const learnt = read(value)
-      if (!learnt || !Object.hasOwn(VARIANTS, family)) continue
-      accounts.find((account) => account.name === name.slice(0, at))?.hear(family as Family, learnt)
+      const learned = read(value)
+      if (!learned || !Object.hasOwn(VARIANTS, family)) continue
+      accounts.find((account) => account.name === name.slice(0, at))?.seedPollSchedule(family as Family, learned)
     }
   }
 
-  async tell(): Promise<void> {
+  async publish(): Promise<void> {
     const { accounts, clock, ledger } = this.#core
-    for (const { name: account, paces } of accounts) {
-      for (const [family, { learnt }] of paces) {
+    for (const { name: account, pollSchedules } of accounts) {
+      for (const [family, { learned }] of pollSchedules) {
         const name = `${account}/${family}`
-        const value = JSON.stringify(learnt)
-        if (!learnt || value === this.#told.get(name)) continue
-        this.#told.set(name, value)
-        await ledger.setFact({ scope: this.#scope, name, value, ttlMs: KEPT_MS }, clock.now())
+        const value = JSON.stringify(learned)
+        if (!learned || value === this.#published.get(name)) continue
+        this.#published.set(name, value)
+        await ledger.setFact({ scope: this.#scope, name, value, ttlMs: TTL_MS }, clock.now())
       }
     }
   }
@@ -60,9 +60,9 @@ export class Experience {
   }
 }
 
-function read(value: string): Learnt | undefined {
+function read(value: string): LearnedTimes | undefined {
   try {
-    return LEARNT.parse(JSON.parse(value))
+    return LEARNED_TIMES.parse(JSON.parse(value))
   } catch {
     return undefined
   }

@@ -3,27 +3,27 @@ import type { ChallengeFacts } from '../../base/challenge.js'
 import { originOf } from '../../policy/origin.js'
 import type { AdmittedPage } from '../admission/gate.js'
 import type { GuardRuntime } from '../runtime.js'
-import { type GrantContext, idsOf, type Job } from './job.js'
+import { budgetIdsOf, type GrantContext, type Job } from './job.js'
 
 /** What a record of a solve says besides whose solve it is. */
-export type More = Pick<
+export type EventFields = Pick<
   AuditEvent,
   'solveId' | 'solver' | 'reserved' | 'cost' | 'durationMs' | 'code' | 'layer' | 'message' | 'retryAt'
 >
 
-const NOTHING_MORE: More = {}
+const NO_FIELDS: EventFields = {}
 
 /**
  * The record of something that happened to a challenge. Field by field, and all of them: merging objects of ever new shapes
  * took half of the guard's own time.
  */
-export function describe(
+export function auditEvent(
   core: GuardRuntime,
   action: AuditAction,
   grant: GrantContext,
   challenge: ChallengeFacts,
   admitted: AdmittedPage | undefined,
-  more: More = NOTHING_MORE,
+  more: EventFields = NO_FIELDS,
   job?: Job,
 ): AuditEvent {
   const { pageUrl, frameUrl } = challenge
@@ -40,7 +40,7 @@ export function describe(
     page: admitted ? admitted.page : originOf(pageUrl).record,
     frame: admitted ? admitted.frame : frameUrl && originOf(frameUrl).record,
     // A denial is nobody's in particular; where there is one solver only, it is that one's.
-    solver: more.solver ?? (job ? job.account.name : core.several ? undefined : core.accounts[0]?.name),
+    solver: more.solver ?? (job ? job.account.name : core.hasSeveralAccounts ? undefined : core.accounts[0]?.name),
     taskId: job?.taskId || undefined,
     keyVersion: job?.key.version,
     keyFingerprint: job?.key.value.fingerprint,
@@ -57,11 +57,11 @@ export function describe(
 }
 
 function pathOf(grant: GrantContext, admitted: AdmittedPage | undefined, job: Job | undefined): readonly string[] {
-  if (job) return idsOf(job)
+  if (job) return budgetIdsOf(job)
   return admitted ? grant.pathFor(admitted.origin) : grant.path
 }
 
 /** One more record of a solve under way. */
-export function describeJob(core: GuardRuntime, action: AuditAction, job: Job, more?: More): AuditEvent {
-  return describe(core, action, job.grant, job.challenge, job.admitted, more, job)
+export function jobEvent(core: GuardRuntime, action: AuditAction, job: Job, more?: EventFields): AuditEvent {
+  return auditEvent(core, action, job.grant, job.challenge, job.admitted, more, job)
 }

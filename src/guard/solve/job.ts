@@ -6,7 +6,7 @@ import type { PageProxy } from '../../policy/page-proxy.js'
 import type { Policy } from '../../policy/schema.js'
 import type { Price } from '../../solvers/solver.js'
 import type { AdmittedPage, Gate } from '../admission/gate.js'
-import type { Errand } from '../service/client.js'
+import type { SolverTask } from '../service/client.js'
 
 /** What a solve needs of the grant that it is made under. */
 export interface GrantContext {
@@ -52,7 +52,7 @@ export interface SubmitObserver {
 }
 
 /** One solve under way. */
-export interface Job extends Errand {
+export interface Job extends SolverTask {
   readonly grant: GrantContext
   /** Without pictures: they are large, and whoever keeps a solution keeps its job. */
   readonly challenge: ChallengeFacts
@@ -65,7 +65,7 @@ export interface Job extends Errand {
   /** Why accounts were passed over, in order. */
   readonly rejectedAccounts: SolveguardError[]
   /** Whoever came before in this process has a smaller one. */
-  readonly turn: number
+  readonly ticket: number
   /** Monotonic ms. */
   readonly startedAt: number
   readonly deadlineAt: number
@@ -88,8 +88,8 @@ export interface Job extends Errand {
 }
 
 /** The ids of the budgets that a solve draws on: those of its grant, and those of the account. */
-export function idsOf({ grant, admitted, account, key }: Job): readonly string[] {
+export function budgetIdsOf({ grant, admitted, account, key }: Job): readonly string[] {
   const ids = grant.pathFor(admitted.origin)
-  const own = account.ownIds(key)
+  const own = account.ownBudgetIds(key)
   return own.length > 0 ? [...ids, ...own] : ids
 }

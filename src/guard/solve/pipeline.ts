@@ -18,17 +18,17 @@ import { isBlockingTestKey, testAnswer } from '../../widgets/test-keys.js'
 import type { AdmittedPage } from '../admission/gate.js'
 import { parseChallenge } from '../admission/parse-challenge.js'
 import { closed, type GuardRuntime } from '../runtime.js'
-import type { Service } from '../service/client.js'
+import type { SolverClient } from '../service/client.js'
 import type { Recovery } from '../service/recovery.js'
-import { PageLoads } from '../spending/page-limits.js'
+import { PageLimits } from '../spending/page-limits.js'
 import type { Solution, SolveOptions } from '../types.js'
-import { describe, describeJob } from './audit-event.js'
+import { auditEvent, jobEvent } from './audit-event.js'
 import type { GrantContext, Job, SubmitObserver, SubmittedTask } from './job.js'
-import { isOwnWork, OwnWork } from './proof-of-work.js'
-import { Telling } from './reporter.js'
+import { isProofOfWork, ProofOfWork } from './proof-of-work.js'
+import { SolveReporter } from './reporter.js'
 import { reserve } from './reserve.js'
-import { aborted, type Choice, Chooser, whyNone } from './select-account.js'
-import { BoughtSolution } from './solution.js'
+import { AccountSelector, aborted, noAccountError, type SelectedAccount } from './select-account.js'
+import { RedactedSolution } from './solution.js'
 
 const noop = (): void => {}
 
@@ -38,29 +38,29 @@ function solveId(): string {
 }
 
 /** How long after its solve's deadline a reservation lapses: time for a task to end that nobody waits for any more. */
-const LAPSE_AFTER_MS = 120_000
+const RESERVATION_GRACE_MS = 120_000
 
 /** The lifecycle of a solve, from the gate to the settled reservation. */
-export class Solving {
+export class SolvePipeline {
   readonly #core: GuardRuntime
-  readonly #service: Service
-  readonly #telling: Telling
+  readonly #client: SolverClient
+  readonly #reporter: SolveReporter
   /** For what others have left: their tasks. */
   readonly recovery: Recovery
-  readonly #ownWork: OwnWork
-  readonly #chooser: Chooser
-  readonly #pageLoads: PageLoads
+  readonly #proofOfWork: ProofOfWork
+  readonly #selector: AccountSelector
+  readonly #pageLimits: PageLimits
   /** The solves that have not ended. */
   readonly #underWay = new Set<Job>()
 
-  constructor(core: GuardRuntime, service: Service, recovery: Recovery) {
+  constructor(core: GuardRuntime, service: SolverClient, recovery: Recovery) {
     this.#core = core
-    this.#service = service
-    this.#telling = new Telling(core)
+    this.#client = service
+    this.#reporter = new SolveReporter(core)
     this.recovery = recovery
-    this.#ownWork = new OwnWork(core)
-    this.#chooser = new Chooser(core)
-    this.#pageLoads = new PageLoads(core)
+    this.#proofOfWork = new ProofOfWork(core)
+    this.#selector = new AccountSelector(core)
+    this.#pageLimits = new PageLimits(core)
   }
 
   /** @param submitObserver told of each task that the service takes for it, before that is asked for */
@@ -93,18 +93,18 @@ export class Solving {
     try {
       admitted = grant.gate.admit(challenge, this.#core.clock.now())
       if (!isPicture(challenge)) {
-        if (isOwnWork(challenge)) return await this.#ownWork.solve(grant, challenge, admitted, options)
+        if (isProofOfWork(challenge)) return await this.#proofOfWork.solve(grant, challenge, admitted, options)
         const asMeant = grant.policy.testKeys === 'answer'
-        if (asMeant && isBlockingTestKey(challenge)) throw meantToBlock(challenge)
+        if (asMeant && isBlockingTestKey(challenge)) throw testKeyBlocks(challenge)
         const answer = asMeant ? testAnswer(challenge) : undefined
         if (answer) return await this.#free(grant, challenge, admitted, answer)
       }
-      this.#pageLoads.begin(grant, pageLoad)
+      this.#pageLimits.count(grant, pageLoad)
       counted = true
       const rejectedAccounts: SolveguardError[] = []
-      const found = this.#chooser.choose(grant, challenge, 0, rejectedAccounts, signal)
+      const found = this.#selector.select(grant, challenge, 0, rejectedAccounts, signal)
       const choice = isPromise(found) ? await found : found
-      if (!choice) throw whyNone(rejectedAccounts)
+      if (!choice) throw noAccountError(rejectedAccounts)
       // While the key was waited for, much may have happened; nobody would hear of it once the solve has begun.
       if (this.#core.closed) throw closed()
       if (signal?.aborted) throw aborted()
@@ -113,14 +113,14 @@ export class Solving {
       counted = false
       return this.#start(job, challenge, signal)
     } catch (error) {
-      if (counted) this.#pageLoads.forget(pageLoad)
-      this.#refused(grant, withoutPictures(challenge), admitted, pageLoad, error)
+      if (counted) this.#pageLimits.uncount(pageLoad)
+      this.#reportDenial(grant, withoutPictures(challenge), admitted, pageLoad, error)
       throw error
     }
   }
 
   /** What a denial leaves behind. */
-  #refused(
+  #reportDenial(
     grant: GrantContext,
     challenge: ChallengeFacts,
     admitted: AdmittedPage | undefined,
@@ -128,23 +128,23 @@ export class Solving {
     error: unknown,
   ): void {
     if (!(error instanceof DeniedError)) return
-    this.#telling.denied(grant, challenge, admitted, error)
-    if (admitted) this.#pageLoads.denied(pageLoad, admitted.origin, error)
+    this.#reporter.denied(grant, challenge, admitted, error)
+    if (admitted) this.#pageLimits.denied(pageLoad, admitted.origin, error)
   }
 
   /** How many solves of this process have not ended. */
   get underWay(): number {
-    return this.#underWay.size + this.#ownWork.underWay
+    return this.#underWay.size + this.#proofOfWork.underWay
   }
 
   /** Ends every solve of this process for its caller, and waits until each is accounted for, or left noted. */
   async close(): Promise<void> {
-    this.#ownWork.close()
+    this.#proofOfWork.close()
     for (const job of this.#underWay) {
-      if (!job.over) this.#end(job, closed())
+      if (!job.abandoned) this.#end(job, closed())
       job.wake?.()
     }
-    this.#core.turnstile.released()
+    this.#core.waitQueue.wakeHeads()
     // A listener may close the guard in the middle of a step: that step is done after this turn.
     await Promise.resolve()
     const flows = Promise.all([...this.#underWay].map(({ flow }) => flow))
@@ -165,7 +165,7 @@ export class Solving {
     grant: GrantContext,
     challenge: AnyChallenge,
     admitted: AdmittedPage,
-    choice: Choice,
+    choice: SelectedAccount,
     rejectedAccounts: SolveguardError[],
     pageLoad: object | undefined,
     submitObserver: SubmitObserver | undefined,
@@ -184,13 +184,13 @@ export class Solving {
       busyIndex: undefined,
       rejectedAccounts,
       account,
-      fallbackAfterMs: this.#polling(grant, challenge, index),
+      fallbackAfterMs: this.#fallbackAfterMs(grant, challenge, index),
       price,
       amount: price.amount,
       key,
-      sentIn: 0,
+      sentInEpoch: 0,
       transport,
-      turn: this.#core.turnstile.come(),
+      ticket: this.#core.waitQueue.takeTicket(),
       startedAt,
       deadlineAt: startedAt + deadlineOf(grant),
       attempt: 0,
@@ -198,9 +198,9 @@ export class Solving {
       pageLoad,
       reservations: 0,
       reservationId: '',
-      lapsesAt: 0,
+      reservationExpiresAt: 0,
       taskId: '',
-      over: false,
+      abandoned: false,
       wake: undefined,
       lastFailure: undefined,
       notReadyAt: undefined,
@@ -212,8 +212,8 @@ export class Solving {
   }
 
   /** How long an account may be busy before another one is asked; undefined where there is no other. */
-  #polling(grant: GrantContext, challenge: AnyChallenge, index: number): number | undefined {
-    return this.#chooser.hasAnother(index, challenge) ? (grant.policy.budget.waitMs ?? 0) : undefined
+  #fallbackAfterMs(grant: GrantContext, challenge: AnyChallenge, index: number): number | undefined {
+    return this.#selector.hasAnother(index, challenge) ? (grant.policy.budget.waitMs ?? 0) : undefined
   }
 
   /** A vendor's published test key: answered with a dummy token, without the service, for nothing, and on the record. */
@@ -221,13 +221,13 @@ export class Solving {
     const at = this.#core.clock.now()
     const solveId = randomUUID()
     const record = { solveId, cost: ZERO, code: 'TEST_KEY' }
-    const event = describe(this.#core, 'solved', grant, challenge, admitted, record)
+    const event = auditEvent(this.#core, 'solved', grant, challenge, admitted, record)
     // Nobody was asked.
-    const written = this.#core.recorder.require({ ...event, solver: undefined })
+    const written = this.#core.recorder.writeOrDeny({ ...event, solver: undefined })
     if (isPromise(written)) await written
     const told = { solveId, challenge, at: new Date(at), taskId: '', cost: ZERO, durationMs: 0 }
-    this.#core.tell('solved', told, 'answered a test key for free')
-    return new BoughtSolution(answer, {
+    this.#core.emit('solved', told, 'answered a test key for free')
+    return new RedactedSolution(answer, {
       cost: ZERO,
       imputed: false,
       taskId: '',
@@ -248,7 +248,10 @@ export class Solving {
       job.reject = no
     })
     const cancelDeadline = clock.after(job.deadlineAt - clock.monotonic(), () => {
-      this.#giveUp(job, this.#service.late(job, `The solve did not end within ${formatMs(deadlineOf(job.grant))}.`))
+      this.#giveUp(
+        job,
+        this.#client.timeoutError(job, `The solve did not end within ${formatMs(deadlineOf(job.grant))}.`),
+      )
     })
     if (signal) {
       const onAbort = (): void => this.#giveUp(job, aborted())
@@ -260,7 +263,7 @@ export class Solving {
     } else job.release = cancelDeadline
     // Before it begins: one that is denied at once has ended, and is forgotten, when `run` returns.
     this.#underWay.add(job)
-    this.#core.keyWatch.begin(job)
+    this.#core.keyRegistry.track(job)
     job.flow = this.#run(job, challenge, resolve)
     return answered
   }
@@ -273,13 +276,13 @@ export class Solving {
         const taken = this.#take(job)
         const denial = isPromise(taken) ? await taken : taken
         if (denial) {
-          await this.#moveOn(job, challenge, denial, 'refused')
+          await this.#fallback(job, challenge, denial, 'refused')
           continue
         }
         const authorized = this.#authorize(job)
         if (isPromise(authorized)) await authorized
         job.submitObserver?.begin()
-        const submitted = await this.#service.submit(job, challenge, job.grant.pageProxy())
+        const submitted = await this.#client.submit(job, challenge, job.grant.pageProxy())
         if (submitted.kind === 'submitted') {
           this.#submitted(job, submitted.taskId)
           if (job.submitObserver) await job.submitObserver.onSubmitted(submittedTask(job))
@@ -288,20 +291,20 @@ export class Solving {
           submitted.kind !== 'submitted'
             ? submitted
             : submitted.ready
-              ? this.#service.answered(job, submitted.ready)
-              : await this.#service.follow(job, submitted.taskId)
-        if (ended.kind === 'left') throw closed()
+              ? this.#client.outcomeOf(job, submitted.ready)
+              : await this.#client.follow(job, submitted.taskId)
+        if (ended.kind === 'detached') throw closed()
         // On the record before it is settled: what was settled and not recorded could be told by nobody.
         const durationMs = this.#core.clock.monotonic() - job.startedAt
-        const recorded = this.#core.recorder.noteAll([this.#telling.outcome(job, ended, durationMs)])
+        const recorded = this.#core.recorder.writeAll([this.#reporter.outcome(job, ended, durationMs)])
         if (isPromise(recorded)) await recorded
         // What it costs to have failed is what it may cost at most, but for what the service's table says.
         const settled = this.#settle(job, ended.cost, ended.kind === 'failed' && ended.cost > 0)
         if (isPromise(settled)) await settled
-        if (ended.kind === 'solved') return resolve(this.#telling.solved(job, ended, durationMs))
-        this.#telling.failed(job, ended, durationMs)
-        if (job.over || this.#core.closed) throw ended.error
-        if (ended.moveOn) await this.#moveOn(job, challenge, ended.error, ended.moveOn)
+        if (ended.kind === 'solved') return resolve(this.#reporter.solved(job, ended, durationMs))
+        this.#reporter.failed(job, ended, durationMs)
+        if (job.abandoned || this.#core.closed) throw ended.error
+        if (ended.moveOn) await this.#fallback(job, challenge, ended.error, ended.moveOn)
         else {
           if (!ended.again || ++job.attempt >= most) throw ended.error
           // Another service may fare better; where there is none, this one is asked again.
@@ -312,40 +315,40 @@ export class Solving {
       const { grant, admitted, pageLoad } = job
       this.#leavePage(job)
       // One that nobody waits for was told of already.
-      if (!job.over) this.#refused(grant, job.challenge, admitted, pageLoad, error)
+      if (!job.abandoned) this.#reportDenial(grant, job.challenge, admitted, pageLoad, error)
       job.reject(error)
     } finally {
       job.release()
       this.#leavePage(job)
       this.#underWay.delete(job)
-      this.#core.keyWatch.end(job)
+      this.#core.keyRegistry.untrack(job)
       job.submitObserver?.end()
     }
   }
 
   #leavePage(job: Job): void {
-    if (!job.spent) this.#pageLoads.forget(job.pageLoad)
+    if (!job.spent) this.#pageLimits.uncount(job.pageLoad)
     job.pageLoad = undefined
   }
 
   /** Takes the job to another account, which took nothing here. @throws SolveguardError why no account takes it */
-  async #moveOn(job: Job, challenge: AnyChallenge, why: SolveguardError, because: 'busy' | 'refused'): Promise<void> {
+  async #fallback(job: Job, challenge: AnyChallenge, why: SolveguardError, because: 'busy' | 'refused'): Promise<void> {
     job.rejectedAccounts.push(why)
     if (because === 'busy') job.busyIndex ??= job.index
     if (await this.#next(job, challenge, why)) return
     const { busyIndex } = job
-    if (busyIndex === undefined) throw whyNone(job.rejectedAccounts)
+    if (busyIndex === undefined) throw noAccountError(job.rejectedAccounts)
     // One that only had no room is asked again, for as long as there is time: there is no other.
     job.busyIndex = undefined
     job.index = busyIndex - 1
-    if (!(await this.#next(job, challenge, why))) throw whyNone(job.rejectedAccounts)
+    if (!(await this.#next(job, challenge, why))) throw noAccountError(job.rejectedAccounts)
     job.fallbackAfterMs = undefined
   }
 
   /** Takes the job to the next account that can do it, if there is one. */
   async #next(job: Job, challenge: AnyChallenge, why: SolveguardError): Promise<boolean> {
     const from = job.account.name
-    const choice = await this.#chooser.choose(job.grant, challenge, job.index + 1, job.rejectedAccounts)
+    const choice = await this.#selector.select(job.grant, challenge, job.index + 1, job.rejectedAccounts)
     if (!choice) return false
     job.index = choice.index
     job.account = choice.account
@@ -353,22 +356,22 @@ export class Solving {
     job.price = choice.price
     job.amount = choice.price.amount
     job.key = choice.key
-    job.fallbackAfterMs = this.#polling(job.grant, challenge, choice.index)
-    this.#telling.fallback(job, from, why)
+    job.fallbackAfterMs = this.#fallbackAfterMs(job.grant, challenge, choice.index)
+    this.#reporter.fallback(job, from, why)
     return true
   }
 
   /** Nobody waits any more. What was handed in is followed to its end all the same. */
   #giveUp(job: Job, error: SolveguardError): void {
-    this.#telling.abandoned(job)
+    this.#reporter.abandoned(job)
     this.#end(job, error)
     // Before the service took the task there is something to give back at once; after that, its manners go on.
     if (job.taskId === '') job.wake?.()
-    this.#core.turnstile.released()
+    this.#core.waitQueue.wakeHeads()
   }
 
   #end(job: Job, error: SolveguardError): void {
-    job.over = true
+    job.abandoned = true
     job.release()
     job.reject(error)
   }
@@ -380,7 +383,7 @@ export class Solving {
     const task = { solver: job.account.name, taskId, keyVersion: job.key.version, family: job.family }
     const note = egressRoute === undefined ? task : { ...task, egressRoute }
     this.#core.background(() => this.#core.ledger.attachTask(job.reservationId, note), 'LEDGER_UNAVAILABLE')
-    this.#telling.submitted(job)
+    this.#reporter.submitted(job)
   }
 
   // -- spending -------------------------------------------------------------------------------------------------
@@ -393,13 +396,13 @@ export class Solving {
   #take(job: Job): MaybePromise<DeniedError | undefined> {
     job.reservationId = `${job.id}.${++job.reservations}`
     job.taskId = ''
-    job.lapsesAt = this.#core.clock.now() + deadlineOf(job.grant) + LAPSE_AFTER_MS
+    job.reservationExpiresAt = this.#core.clock.now() + deadlineOf(job.grant) + RESERVATION_GRACE_MS
     const refused = (error: unknown): DeniedError => {
       const budgetId = error instanceof DeniedError ? error.details?.budgetId : undefined
-      if (job.account.ownIds(job.key).some((id) => id === budgetId)) return error as DeniedError
+      if (job.account.ownBudgetIds(job.key).some((id) => id === budgetId)) return error as DeniedError
       throw error
     }
-    const told = (alerts: readonly ThresholdAlert[]): undefined => this.#core.thresholds(alerts) as undefined
+    const told = (alerts: readonly ThresholdAlert[]): undefined => this.#core.alertThresholds(alerts) as undefined
     try {
       const alerts = reserve(this.#core, job)
       return isPromise(alerts) ? alerts.then(told, refused) : told(alerts)
@@ -411,27 +414,27 @@ export class Solving {
   /** No record, no solve. */
   #authorize(job: Job): MaybePromise<void> {
     try {
-      const written = this.#core.recorder.require(describeJob(this.#core, 'authorized', job, { reserved: job.amount }))
+      const written = this.#core.recorder.writeOrDeny(jobEvent(this.#core, 'authorized', job, { reserved: job.amount }))
       if (isPromise(written)) {
         return written.then(
-          () => this.#telling.authorized(job),
-          (error) => this.#unrecorded(job, error),
+          () => this.#reporter.authorized(job),
+          (error) => this.#releaseUnrecorded(job, error),
         )
       }
     } catch (error) {
-      return this.#unrecorded(job, error)
+      return this.#releaseUnrecorded(job, error)
     }
-    this.#telling.authorized(job)
+    this.#reporter.authorized(job)
   }
 
-  async #unrecorded(job: Job, error: unknown): Promise<void> {
+  async #releaseUnrecorded(job: Job, error: unknown): Promise<void> {
     await this.#settle(job, ZERO)
     throw error
   }
 
   /** Ends the reservation. Should the ledger fail, it lapses by itself and counts as spent. Never throws. */
   #settle(job: Job, cost: Money, unsure = false): MaybePromise<void> {
-    const { ledger, clock, recorder, turnstile } = this.#core
+    const { ledger, clock, recorder, waitQueue } = this.#core
     if (cost > 0) job.spent = true
     if (cost > job.amount) {
       this.#core.alert(
@@ -453,8 +456,8 @@ export class Solving {
         { reservationId: job.reservationId, cost, unsure, head: recorder.head },
         clock.now(),
       )
-      if (isPromise(settled)) return settled.then(() => turnstile.released(), lost)
-      turnstile.released()
+      if (isPromise(settled)) return settled.then(() => waitQueue.wakeHeads(), lost)
+      waitQueue.wakeHeads()
     } catch (error) {
       lost(error)
     }
@@ -470,7 +473,7 @@ function deadlineOf({ policy }: GrantContext): number {
   return policy.deadlineMs as number
 }
 
-function meantToBlock({ sitekey }: Challenge): SolveguardError {
+function testKeyBlocks({ sitekey }: Challenge): SolveguardError {
   return new SolveguardError(
     'TEST_KEY_BLOCKS',
     `The sitekey ${sitekey} is the vendor's own for tests of a failure, so it is left to fail.`,

@@ -8,15 +8,15 @@ import { WIDGETS } from '../../widgets/table.js'
 import type { AdmittedPage } from '../admission/gate.js'
 import { asSolveguardError, closed, type GuardRuntime } from '../runtime.js'
 import type { Solution, SolveOptions } from '../types.js'
-import { describe, type More } from './audit-event.js'
+import { auditEvent, type EventFields } from './audit-event.js'
 import type { GrantContext } from './job.js'
-import { BoughtSolution } from './solution.js'
+import { RedactedSolution } from './solution.js'
 
 /** What such records and events have for a code: the browser did it, no service was asked and nothing was spent. */
 const CODE = 'PROOF_OF_WORK'
 
 /** Whether a challenge is one that the browser works out by itself. */
-export function isOwnWork(challenge: Challenge): boolean {
+export function isProofOfWork(challenge: Challenge): boolean {
   return WIDGETS[challenge.family].interaction(challenge) === 'proof-of-work'
 }
 
@@ -24,7 +24,7 @@ export function isOwnWork(challenge: Challenge): boolean {
  * Solves that need no solver: a proof of work that the browser works out. They go through the free layers and onto the
  * record like all others, and end by the deadline; there is no key, no call, no reservation and no cost.
  */
-export class OwnWork {
+export class ProofOfWork {
   readonly #core: GuardRuntime
   /** What ends the ones under way. */
   readonly #underWay = new Set<(error: SolveguardError) => void>()
@@ -38,24 +38,24 @@ export class OwnWork {
     grant: GrantContext,
     challenge: Challenge,
     admitted: AdmittedPage,
-    { work, signal }: SolveOptions,
+    { runProofOfWork: work, signal }: SolveOptions,
   ): Promise<Solution> {
     if (!work) throw noSolver(challenge)
     const { clock, recorder } = this.#core
     const solveId = randomUUID()
-    const event = (action: 'authorized' | 'solved' | 'failed', more: More) =>
-      describe(this.#core, action, grant, challenge, admitted, { solveId, solver: 'browser', ...more })
-    const written = recorder.require(event('authorized', { code: CODE, reserved: ZERO }))
+    const event = (action: 'authorized' | 'solved' | 'failed', more: EventFields) =>
+      auditEvent(this.#core, action, grant, challenge, admitted, { solveId, solver: 'browser', ...more })
+    const written = recorder.writeOrDeny(event('authorized', { code: CODE, reserved: ZERO }))
     if (isPromise(written)) await written
     const startedAt = clock.monotonic()
     const told = () => ({ solveId, solver: 'browser', challenge, at: new Date(clock.now()) })
-    this.#core.tell('authorized', { ...told(), reserved: ZERO }, 'authorized, for nothing: the browser works it out')
+    this.#core.emit('authorized', { ...told(), reserved: ZERO }, 'authorized, for nothing: the browser works it out')
     try {
       const answer = await this.#within(grant.policy.deadlineMs as number, signal, work)
       const durationMs = clock.monotonic() - startedAt
-      recorder.note(event('solved', { code: CODE, cost: ZERO, durationMs }))
-      this.#core.tell('solved', { ...told(), taskId: '', cost: ZERO, durationMs }, 'the browser has worked it out')
-      return new BoughtSolution(answer, {
+      recorder.write(event('solved', { code: CODE, cost: ZERO, durationMs }))
+      this.#core.emit('solved', { ...told(), taskId: '', cost: ZERO, durationMs }, 'the browser has worked it out')
+      return new RedactedSolution(answer, {
         cost: ZERO,
         imputed: false,
         taskId: '',
@@ -67,8 +67,8 @@ export class OwnWork {
       const error = asSolveguardError(thrown, 'WIDGET_FAILED')
       const { code, message } = error
       const durationMs = clock.monotonic() - startedAt
-      recorder.note(event('failed', { code, message, cost: ZERO, durationMs }))
-      this.#core.tell('failed', { ...told(), code, message, cost: ZERO, durationMs }, message)
+      recorder.write(event('failed', { code, message, cost: ZERO, durationMs }))
+      this.#core.emit('failed', { ...told(), code, message, cost: ZERO, durationMs }, message)
       throw error
     }
   }
@@ -83,7 +83,11 @@ export class OwnWork {
   }
 
   /** Does the work until it is done, or the time is up, or nobody wants it any more. */
-  #within(ms: number, signal: AbortSignal | undefined, work: NonNullable<SolveOptions['work']>): Promise<Answer> {
+  #within(
+    ms: number,
+    signal: AbortSignal | undefined,
+    work: NonNullable<SolveOptions['runProofOfWork']>,
+  ): Promise<Answer> {
     return new Promise<Answer>((resolve, reject) => {
       const controller = new AbortController()
       const settle = (): void => {

@@ -5,13 +5,13 @@ import { formatMs } from '../../policy/duration.js'
 import { formatUsd, type Money } from '../../policy/money.js'
 import { denied, ledgerDown } from '../admission/gate.js'
 import type { GuardRuntime } from '../runtime.js'
-import { aDay } from '../spending/budgets.js'
+import { periodOf } from '../spending/budgets.js'
 import type { Refusal } from '../spending/wait-queue.js'
-import { idsOf, type Job } from './job.js'
+import { budgetIdsOf, type Job } from './job.js'
 
 /** How often the first of a line looks for a slot that another process may have given back, and for room in the rate. */
-const LOOK_MS = 250
-const LOOK_FOR_RATE_MS = 5_000
+const RETRY_MS = 250
+const MAX_RATE_RETRY_MS = 5_000
 
 /**
  * Takes a job's amount from every budget on its path: one ledger operation. With `policy.budget.wait` it stands in line
@@ -22,72 +22,74 @@ const LOOK_FOR_RATE_MS = 5_000
 export function reserve(core: GuardRuntime, job: Job): MaybePromise<readonly ThresholdAlert[]> {
   const waits = (job.grant.policy.budget.waitMs ?? 0) > 0
   const refused = (answer: Refusal): Promise<readonly ThresholdAlert[]> => {
-    if (answer.reason === 'paused') core.pauses.saw(answer.budgetId, answer.pause)
-    if (waits && mayWait(answer)) return standInLine(core, job, answer)
-    throw refusal(answer, job.amount, core.clock.now())
+    if (answer.reason === 'paused') core.pauses.observe(answer.budgetId, answer.pause)
+    if (waits && mayWait(answer)) return waitInQueue(core, job, answer)
+    throw denialOf(answer, job.amount, core.clock.now())
   }
-  const ahead = inTheWay(core, job)
+  const ahead = blockedBy(core, job)
   if (ahead) return refused(ahead)
-  const result = ask(core, job)
+  const result = reserveNow(core, job)
   const decide = (answer: ReserveResult): MaybePromise<readonly ThresholdAlert[]> =>
     answer.ok ? answer.alerts : refused(answer)
   return isPromise(result) ? result.then(decide) : decide(result)
 }
 
 /** Why a job must not even ask: somebody waits who came before. */
-function inTheWay({ turnstile, lines, clock }: GuardRuntime, job: Job): Refusal | undefined {
-  if (turnstile.isEmpty && lines.isEmpty) return undefined
-  const path = idsOf(job)
-  return turnstile.ahead(path, job.turn)?.refusal ?? lines.ahead(path, clock.monotonic() - job.startedAt)
+function blockedBy({ waitQueue, remoteQueues, clock }: GuardRuntime, job: Job): Refusal | undefined {
+  if (waitQueue.isEmpty && remoteQueues.isEmpty) return undefined
+  const path = budgetIdsOf(job)
+  return (
+    waitQueue.blockedBy(path, job.ticket)?.refusal ?? remoteQueues.blockedBy(path, clock.monotonic() - job.startedAt)
+  )
 }
 
-async function standInLine(core: GuardRuntime, job: Job, why: Refusal): Promise<readonly ThresholdAlert[]> {
-  const { clock, turnstile, lines } = core
+async function waitInQueue(core: GuardRuntime, job: Job, why: Refusal): Promise<readonly ThresholdAlert[]> {
+  const { clock, waitQueue, remoteQueues } = core
   const until = Math.min(clock.monotonic() + (job.grant.policy.budget.waitMs ?? 0), job.deadlineAt)
-  const path = idsOf(job)
-  const waiter = turnstile.enter(job.turn, path, why)
+  const path = budgetIdsOf(job)
+  const waiter = waitQueue.enter(job.ticket, path, why)
   try {
     for (;;) {
       // Its caller has been answered: it must not take what others wait for, if only to give it back.
-      if (job.over) throw new SolveguardError('SOLVE_ABORTED', 'Nobody waits for the solve any more.')
-      const pending = turnstile.pending(waiter)
+      if (job.abandoned) throw new SolveguardError('SOLVE_ABORTED', 'Nobody waits for the solve any more.')
+      const pending = waitQueue.settling(waiter)
       if (pending) {
-        await pending.untilItRests()
+        await pending.whenIdle()
         continue
       }
-      waiter.asks()
-      const ahead = turnstile.ahead(path, job.turn)
-      const asked = ahead?.refusal ?? askInTurn(core, job)
+      waiter.beginAttempt()
+      const ahead = waitQueue.blockedBy(path, job.ticket)
+      const asked = ahead?.refusal ?? reserveInOrder(core, job)
       const answer = isPromise(asked) ? await asked : asked
       if (answer.ok) return answer.alerts
-      turnstile.refused(waiter, answer)
+      waitQueue.requeue(waiter, answer)
       const left = until - clock.monotonic()
-      if (!mayWait(answer) || left <= 0 || job.over || core.closed) throw refusal(answer, job.amount, clock.now())
+      if (!mayWait(answer) || left <= 0 || job.abandoned || core.closed) throw denialOf(answer, job.amount, clock.now())
       const waited = clock.monotonic() - job.startedAt
-      if (!ahead && waited >= LOOK_MS) lines.say(answer, waited)
-      await waiter.pause(ahead ? left : Math.min(pauseFor(answer, clock.now()), left))
+      if (!ahead && waited >= RETRY_MS) remoteQueues.announce(answer, waited)
+      await waiter.sleep(ahead ? left : Math.min(retryDelay(answer, clock.now()), left))
     }
   } finally {
-    turnstile.leave(waiter)
-    if (turnstile.isEmptyAt(waiter.refusal.budgetId)) lines.takeBack(waiter.refusal.budgetId)
+    waitQueue.leave(waiter)
+    if (waitQueue.isEmptyAt(waiter.refusal.budgetId)) remoteQueues.withdraw(waiter.refusal.budgetId)
   }
 }
 
 /** Asks, at once, unless somebody in another process has waited longer. */
-function askInTurn(core: GuardRuntime, job: Job): MaybePromise<ReserveResult> {
-  const { clock, lines } = core
+function reserveInOrder(core: GuardRuntime, job: Job): MaybePromise<ReserveResult> {
+  const { clock, remoteQueues } = core
   const waited = clock.monotonic() - job.startedAt
-  if (waited >= LOOK_MS) lines.look()
-  return lines.ahead(idsOf(job), waited) ?? ask(core, job)
+  if (waited >= RETRY_MS) remoteQueues.refresh()
+  return remoteQueues.blockedBy(budgetIdsOf(job), waited) ?? reserveNow(core, job)
 }
 
 /** The rate says when it has room; a slot may be given back at any moment, in another process too. */
-function pauseFor({ reason, retryAt }: Refusal, now: number): number {
-  if (reason !== 'perMinute' || retryAt === undefined) return LOOK_MS
-  return Math.min(Math.max(retryAt - now, 1), LOOK_FOR_RATE_MS)
+function retryDelay({ reason, retryAt }: Refusal, now: number): number {
+  if (reason !== 'perMinute' || retryAt === undefined) return RETRY_MS
+  return Math.min(Math.max(retryAt - now, 1), MAX_RATE_RETRY_MS)
 }
 
-function ask(core: GuardRuntime, job: Job): MaybePromise<ReserveResult> {
+function reserveNow(core: GuardRuntime, job: Job): MaybePromise<ReserveResult> {
   const now = core.clock.now()
   job.gate.admitTime(now)
   const request = {
@@ -95,7 +97,7 @@ function ask(core: GuardRuntime, job: Job): MaybePromise<ReserveResult> {
     ownerId: core.ownerId,
     path: job.account.path(job.grant.claims(job.admitted.origin, now), job.key, now),
     amount: job.amount,
-    deadline: job.lapsesAt,
+    deadline: job.reservationExpiresAt,
   }
   try {
     const result = core.ledger.reserve(request, now)
@@ -112,7 +114,7 @@ function mayWait({ reason }: Refusal): boolean {
   return reason === 'perMinute' || reason === 'concurrent'
 }
 
-function refusal(result: Refusal, amount: Money, now: number): DeniedError {
+function denialOf(result: Refusal, amount: Money, now: number): DeniedError {
   const { budgetId, reason, limit = 0, used = 0, timeZone, pause } = result
   // What others were told a while ago may be over.
   const retryAt = result.retryAt !== undefined && result.retryAt > now ? result.retryAt : undefined
@@ -134,7 +136,7 @@ function refusal(result: Refusal, amount: Money, now: number): DeniedError {
     case 'perDay':
       return denied(
         'BUDGET_EXHAUSTED',
-        `Budget '${budgetId}': ${formatUsd(used as Money)} of ${formatUsd(limit as Money)} ${aDay(timeZone)} is spent or reserved, and this solve may cost ${formatUsd(amount)}.${again}`,
+        `Budget '${budgetId}': ${formatUsd(used as Money)} of ${formatUsd(limit as Money)} ${periodOf(timeZone)} is spent or reserved, and this solve may cost ${formatUsd(amount)}.${again}`,
         retryAt,
         { details },
       )

@@ -13,7 +13,7 @@ import type { GuardRuntime } from '../runtime.js'
 import type { GrantContext } from './job.js'
 
 /** Whom a solve is taken to, and all that is needed for that. */
-export interface Choice {
+export interface SelectedAccount {
   /** The account's place in the guard's list. */
   readonly index: number
   readonly account: Account
@@ -23,7 +23,7 @@ export interface Choice {
 }
 
 /** What is in the way of one account and of no other. */
-const CONCERNS_ONE: ReadonlySet<Code> = new Set<Code>([
+const CONCERNS_ONE_ACCOUNT: ReadonlySet<Code> = new Set<Code>([
   'FAMILY_UNSUPPORTED',
   'PAGE_PROXY_UNSUPPORTED',
   'CONFIG_INVALID',
@@ -38,7 +38,7 @@ const CONCERNS_ONE: ReadonlySet<Code> = new Set<Code>([
 ])
 
 /** Chooses the first account, from a place in the list on, that can do a challenge and has a key for it. */
-export class Chooser {
+export class AccountSelector {
   readonly #core: GuardRuntime
 
   constructor(core: GuardRuntime) {
@@ -51,20 +51,20 @@ export class Chooser {
    * @returns undefined where none is left
    * @throws SolveguardError what is in the way of all
    */
-  choose(
+  select(
     grant: GrantContext,
     challenge: AnyChallenge,
     from: number,
     rejectedAccounts: SolveguardError[],
     signal?: AbortSignal,
-  ): MaybePromise<Choice | undefined> {
+  ): MaybePromise<SelectedAccount | undefined> {
     const { accounts } = this.#core
     for (let index = from; index < accounts.length; index++) {
       const account = accounts[index] as Account
       try {
         const price = this.#quote(grant, account, challenge)
         const found = this.#key(grant, account, signal)
-        const chosen = (key: SecretVersion): MaybePromise<Choice> => {
+        const chosen = (key: SecretVersion): MaybePromise<SelectedAccount> => {
           const transport = account.transport(grant.egressRoute())
           const choice = { index, account, price, key, transport }
           const verified = transport.verify()
@@ -73,7 +73,7 @@ export class Chooser {
         if (!isPromise(found)) return chosen(found)
         return found.then(chosen).catch((error: unknown) => {
           this.#reject(error, rejectedAccounts)
-          return this.choose(grant, challenge, index + 1, rejectedAccounts, signal)
+          return this.select(grant, challenge, index + 1, rejectedAccounts, signal)
         })
       } catch (error) {
         this.#reject(error, rejectedAccounts)
@@ -89,7 +89,7 @@ export class Chooser {
   }
 
   #reject(error: unknown, rejectedAccounts: SolveguardError[]): void {
-    if (!(error instanceof SolveguardError) || !CONCERNS_ONE.has(error.code)) throw error
+    if (!(error instanceof SolveguardError) || !CONCERNS_ONE_ACCOUNT.has(error.code)) throw error
     rejectedAccounts.push(error)
   }
 
@@ -101,8 +101,8 @@ export class Chooser {
     const proxyless = proxy && solver.proxyUnsupported(challenge, proxy)
     if (proxyless !== undefined) throw this.#cannot(proxyless, challenge, proxy)
     const price = solver.price(challenge)
-    dearerThan(grant.policy.budget.perSolve, price, challenge, 'policy.budget.perSolve')
-    dearerThan(account.perSolve, price, challenge, `the budget of ${account.name}`)
+    checkPrice(grant.policy.budget.perSolve, price, challenge, 'policy.budget.perSolve')
+    checkPrice(account.perSolve, price, challenge, `the budget of ${account.name}`)
     return price
   }
 
@@ -116,13 +116,13 @@ export class Chooser {
 
   /** The cached key where there is one: nothing is waited for then. */
   #key(grant: GrantContext, account: Account, signal: AbortSignal | undefined): MaybePromise<SecretVersion> {
-    const { clock, keyWatch } = this.#core
+    const { clock, keyRegistry } = this.#core
     const { secrets, keys } = account
     const now = clock.now()
     const choose = (versions: SecretVersions): MaybePromise<SecretVersion> => {
       const key = keys.choose(versions, clock.monotonic())
       grant.gate.admitKey(key, this.#core.keyTime())
-      const admitted = keyWatch.admit(account, key)
+      const admitted = keyRegistry.admit(account, key)
       return isPromise(admitted) ? admitted.then(() => key) : key
     }
     const versions = secrets.peek(now) ?? secrets.get(signal)
@@ -141,7 +141,7 @@ export function aborted(): SolveguardError {
   return new SolveguardError('SOLVE_ABORTED', 'The solve was aborted by its caller.')
 }
 
-function dearerThan(limit: Money | undefined, { amount }: Price, { family }: AnyChallenge, whose: string): void {
+function checkPrice(limit: Money | undefined, { amount }: Price, { family }: AnyChallenge, whose: string): void {
   if (limit === undefined || amount <= limit) return
   throw denied(
     'PRICE_TOO_HIGH',
@@ -153,7 +153,7 @@ function dearerThan(limit: Money | undefined, { amount }: Price, { family }: Any
  * One error for all accounts that were passed over: the last one that says more than that a service cannot do the family, worth trying
  * again when the first of them is.
  */
-export function whyNone(rejectedAccounts: readonly SolveguardError[]): SolveguardError {
+export function noAccountError(rejectedAccounts: readonly SolveguardError[]): SolveguardError {
   const telling = rejectedAccounts.filter(({ code }) => code !== 'FAMILY_UNSUPPORTED')
   const last = telling.at(-1) ?? rejectedAccounts.at(-1)
   if (!last) return new SolveguardError('SOLVER_ERROR', 'There is no solver to ask.')

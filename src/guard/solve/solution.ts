@@ -5,7 +5,7 @@ import type { Money } from '../../policy/money.js'
 import type { Solution } from '../types.js'
 
 /** What a `BoughtSolution` is made of, besides the answer. */
-export interface Bought {
+export interface SolutionParts {
   readonly cost: Money
   readonly imputed: boolean
   readonly taskId: string
@@ -16,7 +16,7 @@ export interface Bought {
 }
 
 /** A solution that shows everything but its token when it is printed or serialised. */
-export class BoughtSolution implements Solution {
+export class RedactedSolution implements Solution {
   readonly #answer: Answer
   readonly #report: (good: boolean) => Promise<void>
   readonly #onInjected: (error: SolveguardError | undefined) => void
@@ -25,7 +25,7 @@ export class BoughtSolution implements Solution {
   readonly taskId: string
   readonly expiresAt: Date
 
-  constructor(answer: Answer, bought: Bought) {
+  constructor(answer: Answer, bought: SolutionParts) {
     this.#answer = answer
     this.#report = bought.report
     this.#onInjected = bought.onInjected

@@ -80,18 +80,18 @@ export function dayStatus(
   perDay: Money | undefined,
 ): DayStatus {
   const cap = smaller(perDay, declared.perDay)
-  const all = days.map((day) => standing(day.amount, day.spent, reserved, day))
+  const all = days.map((day) => statusOf(day.amount, day.spent, reserved, day))
   const more = moreAt !== undefined && { moreAt: new Date(moreAt) }
-  if (cap !== undefined) all.unshift({ ...standing(cap, spent, reserved), ...more })
-  return all.reduce((a, b) => (b.left < a.left ? b : a), all[0] ?? standing(micros(0), spent, reserved))
+  if (cap !== undefined) all.unshift({ ...statusOf(cap, spent, reserved), ...more })
+  return all.reduce((a, b) => (b.left < a.left ? b : a), all[0] ?? statusOf(micros(0), spent, reserved))
 }
 
-function standing(cap: Money, spent: Money, reserved: Money, day?: CalendarUsage): DayStatus {
+function statusOf(cap: Money, spent: Money, reserved: Money, day?: CalendarUsage): DayStatus {
   const left = micros(Math.max(0, cap - spent - reserved))
   return { cap, spent, reserved, left, ...(day && { resetsAt: new Date(day.end), timeZone: day.timeZone }) }
 }
 
 /** How a daily amount is told. */
-export function aDay(timeZone: string | undefined): string {
+export function periodOf(timeZone: string | undefined): string {
   return timeZone === undefined ? 'a day' : `a calendar day (${timeZone})`
 }

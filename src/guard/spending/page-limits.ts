@@ -4,10 +4,10 @@ import type { GuardRuntime } from '../runtime.js'
 import type { GrantContext } from '../solve/job.js'
 
 /** How often one page load is denied for its origin's amount, or for the rate, before it is told of. */
-const AGAIN_AND_AGAIN = 3
+const DENIALS_BEFORE_ALERT = 3
 
 /** What became of one load of a page so far. */
-interface Load {
+interface LoadCount {
   /** Solves under way, or that something was spent on. */
   solves: number
   /** Denials because it asks for too many. */
@@ -19,9 +19,9 @@ interface Load {
  * Counts solves by page load, in this process: that is where a page lives. What a page load is, its caller knows; here it is an
  * object that is the same for all solves of one, and nothing is kept of it once nobody else has it.
  */
-export class PageLoads {
+export class PageLimits {
   readonly #core: GuardRuntime
-  readonly #loads = new WeakMap<object, Load>()
+  readonly #loads = new WeakMap<object, LoadCount>()
 
   constructor(core: GuardRuntime) {
     this.#core = core
@@ -31,7 +31,7 @@ export class PageLoads {
    * Counts a solve. One without a page load is the only one of its own.
    * @throws DeniedError `PAGE_LIMIT_REACHED`
    */
-  begin({ policy }: GrantContext, pageLoad: object | undefined): void {
+  count({ policy }: GrantContext, pageLoad: object | undefined): void {
     if (pageLoad === undefined) return
     const load = this.#of(pageLoad)
     const { perPage } = policy.budget
@@ -47,7 +47,7 @@ export class PageLoads {
   }
 
   /** Nothing was spent on a solve: it is none of its page's. */
-  forget(pageLoad: object | undefined): void {
+  uncount(pageLoad: object | undefined): void {
     if (pageLoad !== undefined) this.#of(pageLoad).solves--
   }
 
@@ -59,7 +59,7 @@ export class PageLoads {
     if (!hitsPage && !hitsOrigin && code !== 'RATE_EXCEEDED') return
     const load = this.#of(pageLoad)
     load.denials++
-    if (load.suspected || !(hitsPage || load.denials >= AGAIN_AND_AGAIN)) return
+    if (load.suspected || !(hitsPage || load.denials >= DENIALS_BEFORE_ALERT)) return
     load.suspected = true
     const { solves, denials } = load
     this.#core.alert(
@@ -69,7 +69,7 @@ export class PageLoads {
     )
   }
 
-  #of(pageLoad: object): Load {
+  #of(pageLoad: object): LoadCount {
     const known = this.#loads.get(pageLoad)
     if (known) return known
     if (typeof pageLoad !== 'object' || pageLoad === null) {

@@ -3,14 +3,14 @@ import type { GuardRuntime } from '../runtime.js'
 import type { Refusal } from './wait-queue.js'
 
 /** Whoever has waited longer by this much in another process goes first. Less is within the ledger's own order of asking. */
-const LONGER_MS = 1_000
+const MIN_LEAD_MS = 1_000
 /** How often it is said that somebody waits, and asked who else does, while somebody does. */
-const EVERY_MS = 1_000
+const REFRESH_MS = 1_000
 /** For how long it holds once it was said. */
-const SAID_FOR_MS = 3_000
+const ANNOUNCEMENT_TTL_MS = 3_000
 
 /** Who waits in another process, as far as it was last said. */
-interface Other {
+interface RemoteHead {
   readonly budgetId: string
   /** Since when, and until when that is believed, by our wall clock. */
   readonly since: number
@@ -24,39 +24,39 @@ interface Other {
  * others read that with each sign of life, and from then on every second for as long as somebody waits. Whoever came later then holds
  * back in each of them. A process in which nobody waits, and that knows of nobody who does, asks nothing.
  */
-export class Lines {
+export class RemoteQueues {
   readonly #core: GuardRuntime
   readonly #scope: string
-  #others: readonly Other[] = []
+  #heads: readonly RemoteHead[] = []
   #readAt = Number.NEGATIVE_INFINITY
   #cancelRead: (() => void) | undefined
   /** When it was last said that somebody waits here, by budget. */
-  readonly #said = new Map<string, number>()
+  readonly #announcedAt = new Map<string, number>()
 
   constructor(core: GuardRuntime) {
     this.#core = core
-    this.#scope = `lines/${core.name}`
+    this.#scope = `wait-queues/${core.name}`
   }
 
   /** Whether nobody is known to wait in another process. */
   get isEmpty(): boolean {
-    return this.#others.length === 0
+    return this.#heads.length === 0
   }
 
   /** Why somebody who has waited for so long must not ask now: others have waited longer, elsewhere. */
-  ahead(path: readonly string[], waitedMs: number): Refusal | undefined {
+  blockedBy(path: readonly string[], waitedMs: number): Refusal | undefined {
     const now = this.#core.clock.now()
-    for (const { budgetId, since, until, reason, limit } of this.#others) {
-      if (until <= now || now - since <= waitedMs + LONGER_MS || !path.includes(budgetId)) continue
-      return { ok: false, budgetId, reason, limit, used: limit, retryAt: now + EVERY_MS }
+    for (const { budgetId, since, until, reason, limit } of this.#heads) {
+      if (until <= now || now - since <= waitedMs + MIN_LEAD_MS || !path.includes(budgetId)) continue
+      return { ok: false, budgetId, reason, limit, used: limit, retryAt: now + REFRESH_MS }
     }
     return undefined
   }
 
   /** Has it read who waits elsewhere, unless that was just done. Nothing waits for that: the order in which solves ask is to be theirs. */
-  look(): void {
+  refresh(): void {
     const { clock } = this.#core
-    if (clock.monotonic() - this.#readAt < EVERY_MS) return
+    if (clock.monotonic() - this.#readAt < REFRESH_MS) return
     this.#core.background(() => this.read(), 'LEDGER_UNAVAILABLE')
   }
 
@@ -65,36 +65,36 @@ export class Lines {
     const { clock, ledger, ownerId } = this.#core
     this.#readAt = clock.monotonic()
     const facts = await ledger.listFacts(this.#scope, clock.now())
-    this.#others = facts.flatMap(({ name, value, at }) => (name.endsWith(` ${ownerId}`) ? [] : parse(value, at)))
+    this.#heads = facts.flatMap(({ name, value, at }) => (name.endsWith(` ${ownerId}`) ? [] : parse(value, at)))
     this.#cancelRead?.()
     this.#cancelRead = undefined
-    if (this.#others.length === 0 || this.#core.closed) return
+    if (this.#heads.length === 0 || this.#core.closed) return
     this.#cancelRead = clock.after(
-      EVERY_MS,
+      REFRESH_MS,
       () => this.#core.background(() => this.read(), 'LEDGER_UNAVAILABLE'),
       false,
     )
   }
 
   /** Says that somebody has waited here for so long, now and then. */
-  say({ budgetId, reason, limit = 0 }: Refusal, waitedMs: number): void {
+  announce({ budgetId, reason, limit = 0 }: Refusal, waitedMs: number): void {
     const { clock } = this.#core
-    const last = this.#said.get(budgetId)
-    if (last !== undefined && clock.monotonic() - last < EVERY_MS) return
-    this.#said.set(budgetId, clock.monotonic())
-    this.#remember(budgetId, JSON.stringify([budgetId, waitedMs, reason, limit]), SAID_FOR_MS)
+    const last = this.#announcedAt.get(budgetId)
+    if (last !== undefined && clock.monotonic() - last < REFRESH_MS) return
+    this.#announcedAt.set(budgetId, clock.monotonic())
+    this.#setFact(budgetId, JSON.stringify([budgetId, waitedMs, reason, limit]), ANNOUNCEMENT_TTL_MS)
   }
 
   /** Says that nobody waits here any more. */
-  takeBack(budgetId: string): void {
-    if (this.#said.delete(budgetId)) this.#remember(budgetId, '', 0)
+  withdraw(budgetId: string): void {
+    if (this.#announcedAt.delete(budgetId)) this.#setFact(budgetId, '', 0)
   }
 
   close(): void {
     this.#cancelRead?.()
   }
 
-  #remember(budgetId: string, value: string, ttlMs: number): void {
+  #setFact(budgetId: string, value: string, ttlMs: number): void {
     const { clock, ledger, ownerId } = this.#core
     // Budgets' names may be longer than a fact's.
     const name = `${createHash('sha256').update(budgetId).digest('hex').slice(0, 32)} ${ownerId}`
@@ -107,12 +107,12 @@ export class Lines {
 }
 
 /** What another process said, at a moment of ours. */
-function parse(value: string, at: number): Other[] {
+function parse(value: string, at: number): RemoteHead[] {
   try {
     const [budgetId, waitedMs, reason, limit] = JSON.parse(value) as unknown[]
     if (typeof budgetId !== 'string' || typeof waitedMs !== 'number' || typeof limit !== 'number') return []
     if (reason !== 'perMinute' && reason !== 'concurrent') return []
-    return [{ budgetId, since: at - waitedMs, until: at + SAID_FOR_MS, reason, limit }]
+    return [{ budgetId, since: at - waitedMs, until: at + ANNOUNCEMENT_TTL_MS, reason, limit }]
   } catch {
     return []
   }

@@ -7,22 +7,22 @@ import type { GuardRuntime } from '../runtime.js'
 
 /** How long a batch belongs to its process after that one's last sign of life, and how often that is given. */
 const LEASE_MS = 15_000
-const BEAT_MS = 5_000
+const HEARTBEAT_MS = 5_000
 /** How often to look whether the lease of another one is over. */
-const LOOK_MS = 1_000
+const RETRY_MS = 1_000
 /** How long it is known whose turn was the last: for longer than a process is asleep and then goes on. */
-const TURN_MS = 7 * 86_400_000
+const TURN_TTL_MS = 7 * 86_400_000
 
 /** The batches that this process is at, by their locks' marks: two guards of one process may want the same. */
-const OURS = new Set<string>()
+const HELD_HERE = new Set<string>()
 
 /** Where a process id means what it means here: this machine since it was started, and on Linux its namespace of processes. */
-const PLACE = `${hostname().slice(0, 64)}:${machine()}:${pidNamespace()}`
+const MACHINE = `${hostname().slice(0, 64)}:${machine()}:${pidNamespace()}`
 
 /** Who has a batch, or had it last. */
 interface Holder {
   readonly turn: number
-  readonly mark: string
+  readonly id: string
   /** Its last sign of life; undefined where that is too long ago, or it has let go. */
   readonly at: number | undefined
 }
@@ -36,19 +36,19 @@ export class BatchLock {
   readonly #core: GuardRuntime
   readonly #batch: string
   readonly #scope: string
-  readonly #mark: string
-  readonly #sign: string
+  readonly #id: string
+  readonly #signOfLife: string
   readonly #lost = new AbortController()
   #turn = 0
-  #cancelBeat = (): void => {}
+  #cancelHeartbeat = (): void => {}
 
   constructor(core: GuardRuntime, batch: string) {
     this.#core = core
     this.#batch = batch
     this.#scope = `batch-lock:${core.name}/${batch}`
     // A guard may want the same batch twice.
-    this.#mark = `${PLACE}:${core.ownerId}-${randomUUID().slice(0, 8)}`
-    this.#sign = signOf(this.#mark)
+    this.#id = `${MACHINE}:${core.ownerId}-${randomUUID().slice(0, 8)}`
+    this.#signOfLife = signOfLifeOf(this.#id)
   }
 
   /** Aborted once another process has the batch: this one was asleep for too long. */
@@ -57,54 +57,54 @@ export class BatchLock {
   }
 
   /** @throws SolveguardError `BATCH_UNDER_WAY` where another process, that lives, is at it */
-  async take(): Promise<void> {
+  async acquire(): Promise<void> {
     const { clock } = this.#core
     let seenAt: number | undefined
     // A little longer than a lease: whoever lives has given a sign by then.
-    for (const until = clock.monotonic() + LEASE_MS + LOOK_MS; ; ) {
+    for (const until = clock.monotonic() + LEASE_MS + RETRY_MS; ; ) {
       const holder = await this.#holder()
-      if (holder?.at === undefined || this.#isDead(holder.mark)) {
-        if (await this.#takeTurn((holder?.turn ?? 0) + 1)) return
+      if (holder?.at === undefined || this.#isDead(holder.id)) {
+        if (await this.#acquireTurn((holder?.turn ?? 0) + 1)) return
       } else {
         seenAt ??= holder.at
-        if (holder.at !== seenAt || clock.monotonic() >= until || OURS.has(holder.mark)) throw this.#taken()
+        if (holder.at !== seenAt || clock.monotonic() >= until || HELD_HERE.has(holder.id)) throw this.#underWayError()
       }
-      await new Promise<void>((resolve) => void clock.after(LOOK_MS, resolve))
+      await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve))
     }
   }
 
   async release(): Promise<void> {
-    this.#cancelBeat()
+    this.#cancelHeartbeat()
     if (this.#turn === 0) return
     this.#turn = 0
-    OURS.delete(this.#mark)
+    HELD_HERE.delete(this.#id)
     // With the guard closed so is its ledger: the lock is known to be nobody's here, and is over in a while elsewhere.
     if (this.lost.aborted || this.#core.closed) return
-    await this.#remember(this.#sign, '', 0)
+    await this.#setFact(this.#signOfLife, '', 0)
   }
 
   /** Whether the turn is ours. The sign of life comes first: nobody must see a turn of somebody who seems to be dead. */
-  async #takeTurn(turn: number): Promise<boolean> {
-    await this.#remember(this.#sign, '', LEASE_MS)
+  async #acquireTurn(turn: number): Promise<boolean> {
+    await this.#setFact(this.#signOfLife, '', LEASE_MS)
     const stands = await this.#claim(turn)
     const holder = await this.#holder()
     // Asleep since it looked, it may have taken a turn that was over and forgotten.
-    if (stands !== this.#mark || holder?.turn !== turn) {
-      await this.#remember(this.#sign, '', 0)
+    if (stands !== this.#id || holder?.turn !== turn) {
+      await this.#setFact(this.#signOfLife, '', 0)
       return false
     }
     this.#turn = turn
-    OURS.add(this.#mark)
-    this.#beatLater()
+    HELD_HERE.add(this.#id)
+    this.#scheduleHeartbeat()
     return true
   }
 
   /** Whose a turn is from now on: ours, unless somebody else took it. */
   #claim(turn: number): MaybePromise<string> {
-    return this.#remember(`turn/${turn}`, this.#mark, TURN_MS, true)
+    return this.#setFact(`turn/${turn}`, this.#id, TURN_TTL_MS, true)
   }
 
-  #remember(name: string, value: string, ttlMs: number, ifAbsent = false): MaybePromise<string> {
+  #setFact(name: string, value: string, ttlMs: number, ifAbsent = false): MaybePromise<string> {
     const { ledger, clock } = this.#core
     return ledger.setFact({ scope: this.#scope, name, value, ttlMs: ttlMs, ifAbsent: ifAbsent }, clock.now())
   }
@@ -114,42 +114,42 @@ export class BatchLock {
     const facts = await this.#core.ledger.listFacts(this.#scope, this.#core.clock.now())
     const turns = facts.flatMap(({ name, value }) => {
       const turn = /^turn\/(\d{1,15})$/.exec(name)?.[1]
-      return turn === undefined ? [] : [{ turn: Number(turn), name, mark: value }]
+      return turn === undefined ? [] : [{ turn: Number(turn), name, id: value }]
     })
     const [last, ...before] = turns.sort((a, b) => b.turn - a.turn)
-    for (const { name, mark } of before) await this.#remember(name, mark, 0)
-    return last && { ...last, at: facts.find(({ name }) => name === signOf(last.mark))?.at }
+    for (const { name, id } of before) await this.#setFact(name, id, 0)
+    return last && { ...last, at: facts.find(({ name }) => name === signOfLifeOf(last.id))?.at }
   }
 
-  #beatLater(): void {
-    this.#cancelBeat = this.#core.clock.after(
-      BEAT_MS,
-      () => this.#core.background(() => this.#beat(), 'LEDGER_UNAVAILABLE'),
+  #scheduleHeartbeat(): void {
+    this.#cancelHeartbeat = this.#core.clock.after(
+      HEARTBEAT_MS,
+      () => this.#core.background(() => this.#heartbeat(), 'LEDGER_UNAVAILABLE'),
       false,
     )
   }
 
-  async #beat(): Promise<void> {
+  async #heartbeat(): Promise<void> {
     if (this.#core.closed) return
     try {
       const holder = await this.#holder()
       // Let go of meanwhile.
       if (this.#turn === 0) return
       if (holder && holder.turn > this.#turn) return await this.#lose()
-      await this.#remember(this.#sign, '', LEASE_MS)
-      if ((await this.#claim(this.#turn)) !== this.#mark) return await this.#lose()
+      await this.#setFact(this.#signOfLife, '', LEASE_MS)
+      if ((await this.#claim(this.#turn)) !== this.#id) return await this.#lose()
     } finally {
       // Also where the ledger has failed: it may answer the next time.
-      if (!this.lost.aborted && this.#turn > 0) this.#beatLater()
+      if (!this.lost.aborted && this.#turn > 0) this.#scheduleHeartbeat()
     }
   }
 
   async #lose(): Promise<void> {
-    this.#lost.abort(this.#taken())
-    await this.#remember(this.#sign, '', 0)
+    this.#lost.abort(this.#underWayError())
+    await this.#setFact(this.#signOfLife, '', 0)
   }
 
-  #taken(): SolveguardError {
+  #underWayError(): SolveguardError {
     return new SolveguardError(
       'BATCH_UNDER_WAY',
       `Another process is at work on the batch ${printable(this.#batch, 64)}; it can be taken up when that one has ended.`,
@@ -157,10 +157,10 @@ export class BatchLock {
   }
 
   /** Whether the process that holds it is known to have ended: it was on this machine, and is there no more. */
-  #isDead(mark: string): boolean {
-    if (!mark.startsWith(`${PLACE}:`)) return false
-    const pid = Number(mark.slice(PLACE.length + 1).split('-')[0])
-    if (pid === process.pid) return !OURS.has(mark)
+  #isDead(id: string): boolean {
+    if (!id.startsWith(`${MACHINE}:`)) return false
+    const pid = Number(id.slice(MACHINE.length + 1).split('-')[0])
+    if (pid === process.pid) return !HELD_HERE.has(id)
     try {
       process.kill(pid, 0)
       return false
@@ -171,8 +171,8 @@ export class BatchLock {
 }
 
 /** The name of a fact: short, whatever a machine is called. */
-function signOf(mark: string): string {
-  return `here/${digest(mark)}`
+function signOfLifeOf(id: string): string {
+  return `here/${digest(id)}`
 }
 
 function digest(text: string): string {

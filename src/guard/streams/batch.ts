@@ -11,12 +11,12 @@ import type { BatchItem } from '../types.js'
 import { BatchLock } from './batch-lock.js'
 
 const DAY_MS = 86_400_000
-const LONGEST_KEY = 128
+const MAX_KEY_LENGTH = 128
 
 /** What is kept of an item. Holds no solution: that is asked for again, from the service. */
-const KEPT = z.discriminatedUnion('state', [
+const STORED_ITEM = z.discriminatedUnion('state', [
   z.object({
-    state: z.literal('handed-in'),
+    state: z.literal('submitted'),
     /** What the challenge was, as a digest: the answer to another one is none to this. */
     identity: z.string(),
     solver: z.string(),
@@ -31,10 +31,10 @@ const KEPT = z.discriminatedUnion('state', [
   z.object({ state: z.literal('failed'), code: z.string().transform((code) => code as Code) }),
 ])
 
-type Kept = z.output<typeof KEPT>
+type StoredItem = z.output<typeof STORED_ITEM>
 
 /** An item as the ledger knows it. */
-export type KnownItem = Kept & { readonly at: number }
+export type KnownItem = StoredItem & { readonly at: number }
 
 /** What a batch is called, and its items. */
 export interface BatchPlan {
@@ -56,7 +56,7 @@ export class Batch {
   readonly #seen = new Map<string, number>()
   readonly #keys = new Set<string>()
   /** Items that the service may be about to take. */
-  readonly #submitObserver = new Set<Promise<void>>()
+  readonly #submitting = new Set<Promise<void>>()
 
   constructor(core: GuardRuntime, plan: BatchPlan) {
     this.#core = core
@@ -72,13 +72,13 @@ export class Batch {
 
   /** @throws SolveguardError `BATCH_UNDER_WAY` */
   async open(): Promise<void> {
-    await this.#lock.take()
+    await this.#lock.acquire()
     for (const { name, item } of await itemsOf(this.#core, this.#scope)) this.#known.set(name, item)
   }
 
   /** Waits until each task is written down that is being handed in: whoever takes the batch up at once would buy it a second time. */
   async close(): Promise<void> {
-    await Promise.all(this.#submitObserver)
+    await Promise.all(this.#submitting)
     await this.#lock.release()
   }
 
@@ -94,10 +94,10 @@ export class Batch {
       this.#seen.set(identity, seen)
       return `${identity}:${seen}`
     }
-    if (typeof own !== 'string' || !/^[\x20-\x7e]+$/.test(own) || own.length > LONGEST_KEY) {
+    if (typeof own !== 'string' || !/^[\x20-\x7e]+$/.test(own) || own.length > MAX_KEY_LENGTH) {
       throw new SolveguardError(
         'CONFIG_INVALID',
-        `batch.key: expected 1 to ${LONGEST_KEY} printable characters of ASCII.`,
+        `batch.key: expected 1 to ${MAX_KEY_LENGTH} printable characters of ASCII.`,
       )
     }
     if (this.#keys.has(own)) throw new SolveguardError('CONFIG_INVALID', `batch.key: two items go by the key ${own}.`)
@@ -110,7 +110,7 @@ export class Batch {
   }
 
   /** Whether a task was handed in for this very challenge, and not for another by the same key. */
-  isOf(item: Extract<KnownItem, { state: 'handed-in' }>, challenge: AnyChallenge): boolean {
+  isFor(item: Extract<KnownItem, { state: 'submitted' }>, challenge: AnyChallenge): boolean {
     return item.identity === identityOf(challenge)
   }
 
@@ -122,12 +122,12 @@ export class Batch {
         end()
         const written = new Promise<void>((resolve) => {
           end = resolve
-        }).finally(() => this.#submitObserver.delete(written))
-        this.#submitObserver.add(written)
+        }).finally(() => this.#submitting.delete(written))
+        this.#submitting.add(written)
       },
       onSubmitted: async (task) => {
         await this.#write(key, {
-          state: 'handed-in',
+          state: 'submitted',
           identity: identityOf(challenge),
           ...task,
           path: [...task.path],
@@ -147,10 +147,10 @@ export class Batch {
   }
 
   /** The solve goes on whatever comes of this: what is not written down may be bought again, and never lost twice. */
-  async #write(key: string, item: Kept): Promise<void> {
+  async #write(key: string, item: StoredItem): Promise<void> {
     this.#known.set(key, { ...item, at: this.#core.clock.now() })
     // Its ledger is closed: the item stays what it was, and its answer is to be had again. But for what is being handed in it waits.
-    if (this.#core.closed && item.state !== 'handed-in') return
+    if (this.#core.closed && item.state !== 'submitted') return
     try {
       const fact = { scope: this.#scope, name: key, value: JSON.stringify(item), ttlMs: this.#plan.keepForMs ?? DAY_MS }
       await this.#core.ledger.setFact(fact, this.#core.clock.now())
@@ -189,7 +189,7 @@ async function itemsOf(core: GuardRuntime, scope: string): Promise<{ name: strin
 /** A ledger is shared: what another version wrote there may be anything. */
 function read({ value, at }: Fact): KnownItem | undefined {
   try {
-    const parsed = KEPT.safeParse(JSON.parse(value))
+    const parsed = STORED_ITEM.safeParse(JSON.parse(value))
     return parsed.success ? { ...parsed.data, at } : undefined
   } catch {
     return undefined

@@ -5,28 +5,28 @@ type Arrival<T, R> =
   | { readonly kind: 'result'; readonly index: number; readonly result: R | undefined }
 
 /** How a stream goes about its items. */
-export interface Flow<R> {
+export interface ConcurrentMapOptions<R> {
   /** How many are worked on at a time. */
-  readonly most: number
+  readonly concurrency: number
   /** Whether results come in the order of the items, or as they arrive. */
   readonly ordered: boolean
-  /** Ends it early: no further item is taken, and what is under way is waited for. */
+  /** Ends it early: no further item is onConsumed, and what is under way is waited for. */
   readonly signal?: AbortSignal | undefined
   /** Told of each result once whoever iterates has come back for the next one. */
-  readonly taken?: ((result: R) => Promise<void>) | undefined
+  readonly onConsumed?: ((result: R) => Promise<void>) | undefined
 }
 
 /**
  * Does `work` on what `items` gives, and yields each result. Takes the next item only when there is room for it, so that a slow
  * consumer holds a fast producer back. `work` must not reject; an item that it gives nothing for is passed over.
  *
- * In order, what has come too soon is held; at most twice `most` are under way and held, so that one slow item does not have results pile
+ * In order, what has come too soon is held; at concurrency twice `concurrency` are under way and held, so that one slow item does not have results pile
  * up behind it, and grow old.
  */
-export async function* stream<T, R>(
+export async function* concurrentMap<T, R>(
   items: Iterable<T> | AsyncIterable<T>,
   work: (item: T, index: number) => Promise<R | undefined>,
-  { most, ordered, signal, taken }: Flow<R>,
+  { concurrency, ordered, signal, onConsumed }: ConcurrentMapOptions<R>,
 ): AsyncGenerator<R, void, undefined> {
   const source = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]()
   const arrived: Arrival<T, R>[] = []
@@ -51,7 +51,7 @@ export async function* stream<T, R>(
   let due = 0
   let pulling = false
   let ended = signal?.aborted === true
-  const hasRoom = (): boolean => underWay < most && underWay + held.size < 2 * most
+  const hasRoom = (): boolean => underWay < concurrency && underWay + held.size < 2 * concurrency
   signal?.addEventListener('abort', abort, { once: true })
   try {
     while (!ended || underWay > 0 || held.size > 0) {
@@ -60,7 +60,7 @@ export async function* stream<T, R>(
         held.delete(due++)
         if (result === undefined) continue
         yield result
-        await taken?.(result)
+        await onConsumed?.(result)
         continue
       }
       if (!ended && !pulling && hasRoom()) {
@@ -80,7 +80,7 @@ export async function* stream<T, R>(
         if (ordered) held.set(index, result)
         else if (result !== undefined) {
           yield result
-          await taken?.(result)
+          await onConsumed?.(result)
         }
         continue
       }

@@ -3,19 +3,19 @@ import type { Code } from '../../base/errors.js'
 import { proxySecrets } from '../../solvers/page-proxy.js'
 import { answerLifetimeMs } from '../../widgets/table.js'
 import { closed, type GuardRuntime } from '../runtime.js'
-import type { PickedUp, Recovery } from '../service/recovery.js'
-import { describe } from '../solve/audit-event.js'
+import type { RecoveredTask, Recovery } from '../service/recovery.js'
+import { auditEvent } from '../solve/audit-event.js'
 import type { GrantContext } from '../solve/job.js'
 import { aborted } from '../solve/select-account.js'
-import { BoughtSolution } from '../solve/solution.js'
+import { RedactedSolution } from '../solve/solution.js'
 import type { Solution } from '../types.js'
 import type { KnownItem } from './batch.js'
 
 /** An item whose task the service has, as far as is known. */
-export type LeftItem = Extract<KnownItem, { state: 'handed-in' }>
+export type SubmittedItem = Extract<KnownItem, { state: 'submitted' }>
 
 /** After these nobody knows what became of the task: it may well be solved, and must not be bought a second time. */
-export const OPEN_ENDED: ReadonlySet<Code> = new Set<Code>([
+export const OUTCOME_UNKNOWN: ReadonlySet<Code> = new Set<Code>([
   'SOLVER_BUSY',
   'SOLVER_UNREACHABLE',
   'SOLVER_REPLY_INVALID',
@@ -25,7 +25,7 @@ export const OPEN_ENDED: ReadonlySet<Code> = new Set<Code>([
   'SECRET_UNAVAILABLE',
 ])
 /** The service's own word that the task came to nothing: an end like any other. */
-export const CAME_TO_NOTHING: ReadonlySet<Code> = new Set<Code>(['CAPTCHA_UNSOLVABLE', 'PAGE_PROXY_FAILED'])
+export const NO_ANSWER: ReadonlySet<Code> = new Set<Code>(['CAPTCHA_UNSOLVABLE', 'PAGE_PROXY_FAILED'])
 
 /**
  * The solution of a task that another process had handed in: asked for at the service, which keeps answers for some minutes. Nothing
@@ -39,7 +39,7 @@ export async function reattach(
   recovery: Recovery,
   grant: GrantContext,
   challenge: AnyChallenge,
-  item: LeftItem,
+  item: SubmittedItem,
   signal: AbortSignal | undefined,
 ): Promise<Solution | undefined> {
   const { clock } = core
@@ -47,30 +47,30 @@ export async function reattach(
   const admitted = grant.gate.admit(challenge, clock.now())
   if (!account) return undefined
   const following = { egress: grant.egressRoute(), hidden: proxySecrets(grant.pageProxy()) }
-  const pickedUp = await unlessAborted(recovery.pickUp(account, item, following), signal)
-  const { ended, notReadyAt = item.at } = pickedUp
-  if (ended.kind === 'left') throw closed()
+  const pickedUp = await unlessAborted(recovery.recover(account, item, following), signal)
+  const { outcome: ended, notReadyAt = item.at } = pickedUp
+  if (ended.kind === 'detached') throw closed()
   if (ended.kind === 'failed') {
     const { code } = ended.error
-    if (OPEN_ENDED.has(code) || CAME_TO_NOTHING.has(code)) throw ended.error
+    if (OUTCOME_UNKNOWN.has(code) || NO_ANSWER.has(code)) throw ended.error
     return undefined
   }
   // It was solved after it was last heard not to be ready; when exactly nobody says.
   const expiresAt = notReadyAt + answerLifetimeMs(item.family)
   if (!isPicture(challenge) && expiresAt <= clock.now()) return undefined
-  const { errand } = pickedUp
+  const { task: errand } = pickedUp
   const note = (
     action: 'accepted' | 'rejected' | 'injected',
     more: { code?: Code | undefined; message?: string | undefined } = {},
   ) =>
-    core.recorder.note(
-      describe(core, action, grant, withoutPictures(challenge), admitted, {
+    core.recorder.write(
+      auditEvent(core, action, grant, withoutPictures(challenge), admitted, {
         solveId: errand.id,
         solver: account.name,
         ...more,
       }),
     )
-  return new BoughtSolution(ended.answer, {
+  return new RedactedSolution(ended.answer, {
     cost: ended.cost,
     imputed: account.solver.price(challenge).imputed,
     taskId: item.taskId,
@@ -82,7 +82,7 @@ export async function reattach(
 
 async function report(
   core: GuardRuntime,
-  { errand }: PickedUp,
+  { task: errand }: RecoveredTask,
   taskId: string,
   good: boolean,
   note: (action: 'accepted' | 'rejected') => void,

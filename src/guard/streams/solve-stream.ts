@@ -7,7 +7,7 @@ import { check, duration } from '../../policy/schema.js'
 import { checkName } from '../admission/names.js'
 import { asSolveguardError, type GuardRuntime } from '../runtime.js'
 import type { GrantContext } from '../solve/job.js'
-import type { Solving } from '../solve/pipeline.js'
+import type { SolvePipeline } from '../solve/pipeline.js'
 import type {
   GuardEvents,
   Solution,
@@ -18,17 +18,17 @@ import type {
   StreamSummary,
 } from '../types.js'
 import { Batch } from './batch.js'
-import { stream } from './concurrent-map.js'
-import { CAME_TO_NOTHING, type LeftItem, OPEN_ENDED, reattach } from './reattach.js'
+import { concurrentMap } from './concurrent-map.js'
+import { NO_ANSWER, OUTCOME_UNKNOWN, reattach, type SubmittedItem } from './reattach.js'
 
-const USUAL_CONCURRENCY = 10
-const MOST_AT_A_TIME = 100_000
+const DEFAULT_CONCURRENCY = 10
+const MAX_CONCURRENCY = 100_000
 
-const expected = `expected a whole number from 1 to ${MOST_AT_A_TIME}`
+const expected = `expected a whole number from 1 to ${MAX_CONCURRENCY}`
 
 const shape = z.strictObject({
   order: z.enum(['arrival', 'input'], { error: "expected 'arrival' or 'input'" }).optional(),
-  concurrency: z.number({ error: expected }).int(expected).min(1, expected).max(MOST_AT_A_TIME, expected).optional(),
+  concurrency: z.number({ error: expected }).int(expected).min(1, expected).max(MAX_CONCURRENCY, expected).optional(),
   signal: z.instanceof(AbortSignal, { error: 'expected an AbortSignal' }).optional(),
   batch: z
     .union([
@@ -45,25 +45,25 @@ const shape = z.strictObject({
 })
 
 /** After these it was the caller that ended, and not the item. */
-const OF_THE_CALLER: ReadonlySet<Code> = new Set<Code>(['SOLVE_ABORTED', 'GUARD_CLOSED'])
+const ENDED_BY_CALLER: ReadonlySet<Code> = new Set<Code>(['SOLVE_ABORTED', 'GUARD_CLOSED'])
 
 /** Many challenges, solved under one grant. */
 export function solveStream(
   core: GuardRuntime,
-  solving: Solving,
+  solving: SolvePipeline,
   grant: GrantContext,
   challenges: Iterable<AnyChallenge> | AsyncIterable<AnyChallenge>,
   options: StreamOptions = {},
 ): SolveStream {
   const { order = 'arrival', concurrency, signal, batch: said } = check(shape, options, 'stream')
   const slots = grant.policy.budget.concurrent
-  const most = Math.min(concurrency ?? slots ?? USUAL_CONCURRENCY, slots ?? MOST_AT_A_TIME)
+  const most = Math.min(concurrency ?? slots ?? DEFAULT_CONCURRENCY, slots ?? MAX_CONCURRENCY)
   const { name, key, keepForMs } = planOf(said, options)
   const batch =
     name === undefined ? undefined : new Batch(core, { name: checkName(name, 'stream.batch'), key, keepForMs })
   /** Whoever leaves early has no use for what is under way: what stands in line must not be bought for nobody. */
   const left = new AbortController()
-  const over = endOf(left.signal, signal, batch?.lost)
+  const over = firstOf(left.signal, signal, batch?.lost)
   // What a generator has yet to give nobody knows.
   const backlog = { left: Array.isArray(challenges) ? challenges.length : 0 }
   const summary = { solved: 0, failed: 0, alreadySolved: 0, cost: 0 }
@@ -91,17 +91,21 @@ export function solveStream(
       tell({ index, key: itemKey, outcome: 'already-solved', cost: known.cost })
       return undefined
     }
-    const left = known?.state === 'handed-in' && batch.isOf(known, challenge) ? known : undefined
+    const left = known?.state === 'submitted' && batch.isFor(known, challenge) ? known : undefined
     const had = left && (await answerOf(left, challenge, itemKey))
     return had ?? solving.solve(grant, challenge, { signal: over }, batch.submitObserver(itemKey, challenge))
   }
 
   /** What the service has for a task that was handed in before. Unless it came to nothing by the service's own word, the item is not over. */
-  async function answerOf(left: LeftItem, challenge: AnyChallenge, itemKey: string): Promise<Solution | undefined> {
+  async function answerOf(
+    left: SubmittedItem,
+    challenge: AnyChallenge,
+    itemKey: string,
+  ): Promise<Solution | undefined> {
     try {
       return await reattach(core, solving.recovery, grant, challenge, left, over)
     } catch (error) {
-      if (!(error instanceof SolveguardError && CAME_TO_NOTHING.has(error.code))) open.add(itemKey)
+      if (!(error instanceof SolveguardError && NO_ANSWER.has(error.code))) open.add(itemKey)
       throw error
     }
   }
@@ -118,25 +122,31 @@ export function solveStream(
     } else {
       const { code } = result.error
       summary.failed++
-      if (batch && itemKey !== undefined && !open.has(itemKey) && !leftOpen(batch, itemKey, code))
+      if (batch && itemKey !== undefined && !open.has(itemKey) && !mayStillBeSolved(batch, itemKey, code))
         await batch.failed(itemKey, code)
       tell({ index, key: itemKey, outcome: 'failed', code })
     }
   }
 
   function tell(item: Omit<GuardEvents['item'], 'batch' | 'at'>): void {
-    if (core.hears('item')) core.tell('item', { batch: name, ...item, at: new Date(core.clock.now()) }, item.outcome)
+    if (core.isObserved('item'))
+      core.emit('item', { batch: name, ...item, at: new Date(core.clock.now()) }, item.outcome)
   }
 
   async function* results(): AsyncGenerator<StreamResult, void, undefined> {
     try {
-      core.backlogs.add(backlog)
+      core.pendingItems.add(backlog)
       await batch?.open()
-      yield* stream(challenges, work, { most, ordered: order === 'input', signal: over, taken })
+      yield* concurrentMap(challenges, work, {
+        concurrency: most,
+        ordered: order === 'input',
+        signal: over,
+        onConsumed: taken,
+      })
       batch?.lost.throwIfAborted()
     } finally {
       left.abort()
-      core.backlogs.delete(backlog)
+      core.pendingItems.delete(backlog)
       await batch?.close()
     }
   }
@@ -152,15 +162,15 @@ export function solveStream(
 }
 
 /** One signal of our own for all of them: every solve under way listens to it, and there may be many. */
-function endOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
+function firstOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
   const any = AbortSignal.any(signals.filter((signal) => signal !== undefined))
   setMaxListeners(0, any)
   return any
 }
 
 /** Whether the item is not over: its task is with the service, which may yet have an answer to it. */
-function leftOpen(batch: Batch, key: string, code: Code): boolean {
-  return OF_THE_CALLER.has(code) || (OPEN_ENDED.has(code) && batch.known(key)?.state === 'handed-in')
+function mayStillBeSolved(batch: Batch, key: string, code: Code): boolean {
+  return ENDED_BY_CALLER.has(code) || (OUTCOME_UNKNOWN.has(code) && batch.known(key)?.state === 'submitted')
 }
 
 function planOf(said: z.output<typeof shape>['batch'], { batch }: StreamOptions) {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { likeliest } from '../../../src/guard/accounts/log-normal.js'
-import { Pace } from '../../../src/guard/accounts/poll-schedule.js'
+import { maximumLikelihood } from '../../../src/guard/accounts/log-normal.js'
+import { PollSchedule } from '../../../src/guard/accounts/poll-schedule.js'
 import type { Polling } from '../../../src/solvers/solver.js'
 
 const PATIENCE: Polling = {
@@ -11,20 +11,20 @@ const PATIENCE: Polling = {
 }
 
 /** When a task that is ready after `readyMs` is asked for; the pace learns from it. */
-function polls(pace: Pace, readyMs: number): number[] {
+function polls(pace: PollSchedule, readyMs: number): number[] {
   const times: number[] = []
   for (;;) {
     const at = pace.next(times.at(-1))
     times.push(at)
     if (at < readyMs) continue
-    pace.saw({ after: times.at(-2) ?? 0, by: at })
+    pace.observe({ after: times.at(-2) ?? 0, by: at })
     return times
   }
 }
 
 describe('the pace', () => {
   test('without a guess is the one that is given, exactly, and learns nothing', () => {
-    const pace = new Pace({ firstPollMs: 7, everyMs: 5 })
+    const pace = new PollSchedule({ firstPollMs: 7, everyMs: 5 })
     for (let i = 0; i < 20; i++) expect(polls(pace, 20)).toEqual([7, 12, 17, 22])
   })
 
@@ -41,7 +41,7 @@ describe('the pace', () => {
     const times = fc.array(fc.integer({ min: 1, max: 300_000 }), { minLength: 1, maxLength: 30 })
     fc.assert(
       fc.property(polling, times, (given, ready) => {
-        const pace = new Pace(given)
+        const pace = new PollSchedule(given)
         for (const readyMs of ready) {
           const asked = polls(pace, readyMs)
           expect(asked[0]).toBeGreaterThanOrEqual(given.firstPollMs)
@@ -57,7 +57,7 @@ describe('the pace', () => {
   })
 
   test('asks later, and for little more than once, where tasks take their time', () => {
-    const pace = new Pace(PATIENCE)
+    const pace = new PollSchedule(PATIENCE)
     for (let i = 0; i < 60; i++) polls(pace, 30_000 + (i % 7) * 100)
     const asked = polls(pace, 30_000)
     expect(asked[0]).toBeGreaterThan(24_000)
@@ -65,14 +65,14 @@ describe('the pace', () => {
   })
 
   test('asks as soon as it may where tasks are quick', () => {
-    const pace = new Pace({ ...PATIENCE, firstPollMs: 1_000 })
+    const pace = new PollSchedule({ ...PATIENCE, firstPollMs: 1_000 })
     expect(pace.next()).toBeGreaterThan(3_000)
     for (let i = 0; i < 100; i++) polls(pace, 1_200 + (i % 5) * 100)
     expect(pace.next()).toBeLessThan(3_000)
   })
 
   test('follows a service that becomes slower', () => {
-    const pace = new Pace(PATIENCE)
+    const pace = new PollSchedule(PATIENCE)
     for (let i = 0; i < 200; i++) polls(pace, 8_000 + (i % 9) * 200)
     const before = pace.next()
     for (let i = 0; i < 200; i++) polls(pace, 24_000 + (i % 9) * 500)
@@ -80,11 +80,11 @@ describe('the pace', () => {
   })
 
   test('does not believe just anything: the first poll stays within bounds of what the table says', () => {
-    const pace = new Pace({ ...PATIENCE, firstPollMs: 1_000 })
-    for (let i = 0; i < 300; i++) pace.saw({ after: 3_000_000, by: 3_600_000 })
+    const pace = new PollSchedule({ ...PATIENCE, firstPollMs: 1_000 })
+    for (let i = 0; i < 300; i++) pace.observe({ after: 3_000_000, by: 3_600_000 })
     expect(pace.next()).toBeLessThanOrEqual(10_000 * 5 * 3)
-    for (let i = 0; i < 300; i++) pace.saw({ after: Number.NaN, by: 1 })
-    for (let i = 0; i < 300; i++) pace.saw({ after: 5, by: 5 })
+    for (let i = 0; i < 300; i++) pace.observe({ after: Number.NaN, by: 1 })
+    for (let i = 0; i < 300; i++) pace.observe({ after: 5, by: 5 })
     expect(Number.isFinite(pace.next())).toBe(true)
   })
 })
@@ -97,7 +97,7 @@ test('a distribution is found again in intervals that were cut out of it', () =>
     const after = Math.floor(ms / 2_000) * 2_000
     return Array(10).fill({ after, by: after + 2_000 })
   })
-  const { mu, sigma } = likeliest({ mu: Math.log(5_000), sigma: 1, weight: 1, spreadWeight: 1 }, seen, 1)
+  const { mu, sigma } = maximumLikelihood({ mu: Math.log(5_000), sigma: 1, weight: 1, spreadWeight: 1 }, seen, 1)
   expect(Math.exp(mu) / 14_000).toBeCloseTo(1, 1)
   expect(sigma).toBeGreaterThan(0.33)
   expect(sigma).toBeLessThan(0.47)

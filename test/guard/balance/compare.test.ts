@@ -1,6 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type BalanceState, type Finding, type Look, weighBalance } from '../../../src/guard/balance/compare.js'
+import {
+  type BalanceReading,
+  type BalanceState,
+  compareBalance,
+  type Finding,
+} from '../../../src/guard/balance/compare.js'
 import { memoryLedger } from '../../../src/ledger/memory.js'
 import type { Money } from '../../../src/policy/money.js'
 
@@ -74,7 +79,7 @@ class World {
     const balance = (Math.floor(this.#balance / this.toldIn) * this.toldIn) as Money
     meanwhile.after?.()
     const after = this.totals()
-    const look: Look = {
+    const look: BalanceReading = {
       at: this.now,
       balance,
       settledBefore: before.settled,
@@ -84,7 +89,7 @@ class World {
       solves: after.solves,
       budgets: this.budgets.join(),
     }
-    const finding = weighBalance(this.state, look, PRICE)
+    const finding = compareBalance(this.state, look, PRICE)
     this.state = JSON.parse(JSON.stringify(finding.state)) as BalanceState
     this.findings.push(finding)
     return finding
@@ -292,7 +297,7 @@ describe('an honest account', () => {
 })
 
 /** A look again, as it was. */
-function lastOf({ state }: Finding, world: World): Look {
+function lastOf({ state }: Finding, world: World): BalanceReading {
   const { at, balance } = state.last
   const { settled, unsure, solves, reserved } = world.totals()
   const budgets = world.budgets.join()
@@ -387,7 +392,7 @@ describe('a thief', () => {
 })
 
 describe('what cannot be compared begins anew', () => {
-  it.each<[string, (look: Look) => Partial<Look>]>([
+  it.each<[string, (look: BalanceReading) => Partial<BalanceReading>]>([
     ['a balance that rose', ({ balance }) => ({ balance: (balance + 1) as Money })],
     ['another set of guards', () => ({ budgets: 'one,two,three' })],
     ['a ledger that has forgotten', () => ({ settledBefore: 0, settledAfter: 0, solves: 0 })],
@@ -398,7 +403,7 @@ describe('what cannot be compared begins anew', () => {
     for (let i = 0; i < 20; i++) world.solve()
     const whole = lastOf(world.look(), world)
     const changed = { ...whole, ...change(whole) }
-    const { state, missing, leak } = weighBalance(world.state, changed, PRICE)
+    const { state, missing, leak } = compareBalance(world.state, changed, PRICE)
     expect({ missing, leak }).toEqual({ missing: 0, leak: undefined })
     expect(state.anchor).toMatchObject({ at: changed.at, balance: changed.balance })
   })

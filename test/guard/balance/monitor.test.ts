@@ -27,7 +27,7 @@ beforeEach(async () => {
     setFact(fact, now) {
       const value = books.setFact(fact, now)
       // Claimed by whoever looks, and given up or put off when that is done.
-      if (fact.name.startsWith('look/')) looking += fact.ifAbsent ? Number(value === fact.value) : -1
+      if (fact.name.startsWith('reading/')) looking += fact.ifAbsent ? Number(value === fact.value) : -1
       return value
     },
   }

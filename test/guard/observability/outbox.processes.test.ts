@@ -83,9 +83,9 @@ it('an alert whose process was killed before it was delivered is delivered by an
     ledger: fileLedger({ dir }),
     more: { name: 'alerting', alerts: [webhookAlerts({ url: env.HOOK_URL, secret: HOOK_SECRET })] },
   })
-  expect((await guard.status()).alerts).toMatchObject([{ owed: 1 }])
+  expect((await guard.status()).alerts).toMatchObject([{ pending: 1 }])
   const delivered = (async () => {
-    while ((await guard.status()).alerts[0]?.owed !== 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    while ((await guard.status()).alerts[0]?.pending !== 0) await new Promise((resolve) => setTimeout(resolve, 5))
   })()
   await settleWith(clock, delivered, 1_000)
   expect(hook.received).toHaveLength(2)

@@ -79,7 +79,7 @@ describe('an alert', () => {
     expect(one.told.map(({ details }) => details?.threshold)).toEqual([0.5, 0.8])
     expect(two.told).toEqual(one.told)
     expect(one.told[0]).toMatchObject({ code: 'BUDGET_THRESHOLD', guard: 'tests', at: expect.any(Date) })
-    expect((await guards[0].guard.status()).alerts).toMatchObject([{ kind: 'test', place: 'the test', owed: 0 }, {}])
+    expect((await guards[0].guard.status()).alerts).toMatchObject([{ kind: 'test', place: 'the test', pending: 0 }, {}])
   })
 
   it('holds no solve up, and reaches nobody twice, while its channel hangs', async () => {
@@ -130,7 +130,7 @@ describe('an alert', () => {
     await solve(5)
     await clock.advance(HOUR)
     expect(tries).toHaveLength(1)
-    expect((await guard.status()).alerts).toMatchObject([{ owed: 0, problem: expect.stringContaining('nobody') }])
+    expect((await guard.status()).alerts).toMatchObject([{ pending: 0, problem: expect.stringContaining('nobody') }])
     fail(down())
     await solve(3)
     // Hours without their beats, of which there are many.
@@ -139,9 +139,9 @@ describe('an alert', () => {
       await clock.advance(HOUR / 4)
     }
     await later(23)
-    expect((await guard.status()).alerts).toMatchObject([{ owed: 1 }])
+    expect((await guard.status()).alerts).toMatchObject([{ pending: 1 }])
     await later(2)
-    expect((await guard.status()).alerts).toMatchObject([{ owed: 0 }])
+    expect((await guard.status()).alerts).toMatchObject([{ pending: 0 }])
     fail(undefined)
     await solve(5)
     await clock.advance(HOUR)
@@ -191,7 +191,7 @@ describe('an alert', () => {
       await settleWith(clock, small.solve(challenge), 1)
     }
     expect(tries).toHaveLength(1)
-    expect((await guard.status()).alerts).toMatchObject([{ owed: 100 }])
+    expect((await guard.status()).alerts).toMatchObject([{ pending: 100 }])
     expect(heard.filter((said) => said.includes('100 alerts are waiting'))).toHaveLength(1)
   })
 })
@@ -251,7 +251,7 @@ describe('an alert that is owed', () => {
     // It never beats again. The other one sees that its time is over.
     const { channel, told } = testChannel()
     const next = await aProcess([channel])
-    expect((await next.guard.status()).alerts).toMatchObject([{ owed: 1 }])
+    expect((await next.guard.status()).alerts).toMatchObject([{ pending: 1 }])
     await clock.advance(20_000)
     expect(told).toEqual([])
     await clock.advance(30_000)
@@ -329,7 +329,7 @@ describe('an alert that is owed', () => {
     const owe = { scope: 'alerts/tests', name, value: JSON.stringify({ ...fine, ...broken }), ttlMs: 24 * HOUR }
     await ledger.setFact(owe, clock.now())
     const { solve, guard } = await aProcess([channel])
-    expect((await guard.status()).alerts).toMatchObject([{ owed: 0 }])
+    expect((await guard.status()).alerts).toMatchObject([{ pending: 0 }])
     // Some beats, at which it would be taken over.
     for (let i = 0; i < 20; i++) await clock.advance(3_000)
     await solve(6)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Pace } from '../../../src/guard/accounts/poll-schedule.js'
+import { PollSchedule } from '../../../src/guard/accounts/poll-schedule.js'
 import type { Guard } from '../../../src/guard/types.js'
 import { memoryLedger } from '../../../src/ledger/memory.js'
 import { usd } from '../../../src/policy/money.js'
@@ -13,38 +13,38 @@ const LEARNT = { mu: Math.log(40_000), sigma: 0.15, seen: 50 }
 
 describe('what others have learnt of solve times', () => {
   it('is begun with in place of the table, within bounds', () => {
-    const pace = new Pace(PATIENCE)
+    const pace = new PollSchedule(PATIENCE)
     const before = pace.next()
     expect(pace.meanMs).toBeLessThan(20_000)
-    pace.begin(LEARNT)
+    pace.seed(LEARNT)
     expect(pace.next()).toBeGreaterThan(before + 10_000)
     expect(pace.meanMs).toBeGreaterThan(35_000)
     // Never further from the service's own word than anything that is learnt.
-    pace.begin({ ...LEARNT, mu: 16 })
+    pace.seed({ ...LEARNT, mu: 16 })
     expect(pace.meanMs).toBeLessThan(5 * 12_000 * 1.1 + 2_550)
   })
 
   it('is nothing to whoever has seen tasks of its own', () => {
-    const pace = new Pace(PATIENCE)
-    pace.saw({ after: 10_000, by: 15_000 })
+    const pace = new PollSchedule(PATIENCE)
+    pace.observe({ after: 10_000, by: 15_000 })
     const [next, mean] = [pace.next(), pace.meanMs]
-    pace.begin(LEARNT)
+    pace.seed(LEARNT)
     expect([pace.next(), pace.meanMs]).toEqual([next, mean])
   })
 
   it('is forgotten over what is seen from then on', () => {
-    const pace = new Pace(PATIENCE)
-    pace.begin(LEARNT)
-    for (let i = 0; i < 60; i++) pace.saw({ after: 8_000, by: 10_000 })
+    const pace = new PollSchedule(PATIENCE)
+    pace.seed(LEARNT)
+    for (let i = 0; i < 60; i++) pace.observe({ after: 8_000, by: 10_000 })
     expect(pace.meanMs).toBeLessThan(18_000)
     expect(pace.next()).toBeLessThan(16_000)
   })
 
   it('says nothing where a user has set the times', () => {
-    const pace = new Pace({ firstPollMs: 7, everyMs: 5 })
-    pace.begin(LEARNT)
-    pace.saw({ after: 0, by: 20 })
-    expect([pace.next(), pace.next(7), pace.learnt]).toEqual([7, 12, undefined])
+    const pace = new PollSchedule({ firstPollMs: 7, everyMs: 5 })
+    pace.seed(LEARNT)
+    pace.observe({ after: 0, by: 20 })
+    expect([pace.next(), pace.next(7), pace.learned]).toEqual([7, 12, undefined])
     expect(pace.meanMs).toBeGreaterThan(12)
   })
 

@@ -9,7 +9,7 @@ const never = () => new Promise<never>(() => {})
 describe('what the browser works out by itself', () => {
   it('is given as a solution that cost nothing, with an audit record before and after', async () => {
     const { guard, audit, service } = await rig()
-    const solution = await guard.solve(altcha, { work: async () => ({ token: 'proof' }) })
+    const solution = await guard.solve(altcha, { runProofOfWork: async () => ({ token: 'proof' }) })
     expect(solution).toMatchObject({ token: 'proof', cost: 0, taskId: '', imputed: false })
     await solution.reportGood()
     expect(audit.events).toMatchObject([
@@ -22,7 +22,9 @@ describe('what the browser works out by itself', () => {
 
   it('draws on no budget, so that one that is used up does not stop it', async () => {
     const { guard } = await rig({ policy: { budget: { perDay: 0 as never } } })
-    await expect(guard.solve(altcha, { work: async () => ({ token: 'proof' }) })).resolves.toMatchObject({ cost: 0 })
+    await expect(guard.solve(altcha, { runProofOfWork: async () => ({ token: 'proof' }) })).resolves.toMatchObject({
+      cost: 0,
+    })
   })
 
   it('is not begun on a page that is not named, outside the hours, or without a record', async () => {
@@ -33,9 +35,9 @@ describe('what the browser works out by itself', () => {
     }
     const { guard, audit } = await rig()
     const elsewhere = { ...altcha, pageUrl: 'https://elsewhere.example/' }
-    expect(await errorOf(guard.solve(elsewhere, { work }))).toMatchObject({ code: 'ORIGIN_NOT_NAMED' })
+    expect(await errorOf(guard.solve(elsewhere, { runProofOfWork: work }))).toMatchObject({ code: 'ORIGIN_NOT_NAMED' })
     audit.failWith(new Error('disk full'))
-    expect(await errorOf(guard.solve(altcha, { work }))).toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
+    expect(await errorOf(guard.solve(altcha, { runProofOfWork: work }))).toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
     audit.failWith(undefined)
     expect(begun).toBe(0)
   })
@@ -48,15 +50,15 @@ describe('what the browser works out by itself', () => {
       signals.push(signal)
       return never()
     }
-    const late = errorOf(guard.solve(altcha, { work }))
+    const late = errorOf(guard.solve(altcha, { runProofOfWork: work }))
     await clock.advance(10_000)
     expect(await late).toMatchObject({ code: 'SOLVE_TIMEOUT' })
     const controller = new AbortController()
-    const aborted = errorOf(guard.solve(altcha, { work, signal: controller.signal }))
+    const aborted = errorOf(guard.solve(altcha, { runProofOfWork: work, signal: controller.signal }))
     await Promise.resolve()
     controller.abort()
     expect(await aborted).toMatchObject({ code: 'SOLVE_ABORTED' })
-    const closed = errorOf(guard.solve(altcha, { work }))
+    const closed = errorOf(guard.solve(altcha, { runProofOfWork: work }))
     await Promise.resolve()
     await guard.close()
     expect(await closed).toMatchObject({ code: 'GUARD_CLOSED' })
@@ -66,7 +68,7 @@ describe('what the browser works out by itself', () => {
 
   it('that fails with whatever is told as the widget’s failure', async () => {
     const { guard, audit } = await rig()
-    const failing = guard.solve(altcha, { work: () => Promise.reject(new TypeError('odd')) })
+    const failing = guard.solve(altcha, { runProofOfWork: () => Promise.reject(new TypeError('odd')) })
     expect(await errorOf(failing)).toMatchObject({ code: 'WIDGET_FAILED', message: 'odd' })
     expect(audit.events.at(-1)).toMatchObject({ action: 'failed', code: 'WIDGET_FAILED', cost: 0 })
   })
@@ -74,7 +76,7 @@ describe('what the browser works out by itself', () => {
   it('needs a browser, and nothing but such a challenge is worked out so', async () => {
     const { guard, service } = await rig()
     expect(await errorOf(guard.solve(altcha))).toMatchObject({ code: 'FAMILY_UNSUPPORTED' })
-    const { token } = await guard.solve(challenge, { work: async () => ({ token: 'not bought' }) })
+    const { token } = await guard.solve(challenge, { runProofOfWork: async () => ({ token: 'not bought' }) })
     expect(token).not.toBe('not bought')
     expect(service.tasks).toHaveLength(1)
   })

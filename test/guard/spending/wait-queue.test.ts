@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import type { GuardRuntime } from '../../../src/guard/runtime.js'
 import type { Job } from '../../../src/guard/solve/job.js'
 import { reserve } from '../../../src/guard/solve/reserve.js'
-import { Lines } from '../../../src/guard/spending/remote-queues.js'
-import { Turnstile } from '../../../src/guard/spending/wait-queue.js'
+import { RemoteQueues } from '../../../src/guard/spending/remote-queues.js'
+import { WaitQueue } from '../../../src/guard/spending/wait-queue.js'
 import type { BudgetClaim, Ledger } from '../../../src/ledger/ledger.js'
 import { type MemoryLedger, memoryLedger } from '../../../src/ledger/memory.js'
 import { ZERO } from '../../../src/policy/money.js'
@@ -20,14 +20,14 @@ function processOf(ownerId: string, ledger: Ledger, clock: ManualClock) {
     closed: false,
     background: (work: () => unknown) => void Promise.resolve().then(work),
   } as unknown as GuardRuntime
-  return Object.assign(core, { turnstile: new Turnstile(clock), lines: new Lines(core) })
+  return Object.assign(core, { waitQueue: new WaitQueue(clock), remoteQueues: new RemoteQueues(core) })
 }
 
 let made = 0
 
 /** Asks for a reservation, and tells what came of it. */
 function asking(core: GuardRuntime, path: readonly BudgetClaim[], waitMs: number) {
-  const { clock, turnstile } = core
+  const { clock, waitQueue } = core
   const ids = path.map(({ id }) => id)
   const startedAt = clock.monotonic()
   const job = {
@@ -35,14 +35,14 @@ function asking(core: GuardRuntime, path: readonly BudgetClaim[], waitMs: number
     admitted: { origin: '' },
     gate: { admitTime() {} },
     // One without budgets of its own.
-    account: { ownIds: () => [], path: (claims: readonly BudgetClaim[]) => claims },
+    account: { ownBudgetIds: () => [], path: (claims: readonly BudgetClaim[]) => claims },
     amount: ZERO,
-    turn: turnstile.come(),
+    ticket: waitQueue.takeTicket(),
     startedAt,
     deadlineAt: startedAt + 3_600_000,
     reservationId: `r${made++}`,
-    lapsesAt: clock.now() + 7_200_000,
-    over: false,
+    reservationExpiresAt: clock.now() + 7_200_000,
+    abandoned: false,
   } as unknown as Job
   const state = { id: job.reservationId, path, outcome: 'waits' as string }
   Promise.resolve()
@@ -99,7 +99,7 @@ describe('solves that wait for room', () => {
           if (ends) {
             underWay.splice(underWay.indexOf(ends), 1)
             ledger.settle({ reservationId: ends.id, cost: ZERO }, clock.now())
-            core.turnstile.released()
+            core.waitQueue.wakeHeads()
           }
           await clock.advance(what === 'pass' ? which : 0)
           const idle = waiting().filter(({ path }) => hasRoom(path))
@@ -180,7 +180,7 @@ describe('a process that always has one more solve', () => {
       // What keeps a guard alive, every ten seconds.
       const beat = (): void => {
         clock.after(10_000, beat)
-        for (const { lines } of [busy, patient]) void lines.read()
+        for (const { remoteQueues } of [busy, patient]) void remoteQueues.read()
       }
       beat()
       const busyOnes = [asking(busy, [X], 0)]
@@ -197,7 +197,7 @@ describe('a process that always has one more solve', () => {
           busyOnes.splice(done, 1)
         }
         if (!waits) busyOnes.push(asking(busy, [X], 0))
-        busy.turnstile.released()
+        busy.waitQueue.wakeHeads()
         await clock.advance(0)
       }
       expect(waiting.outcome).toBe('granted')

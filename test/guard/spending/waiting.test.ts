@@ -75,7 +75,7 @@ it('a guard hears with each sign of life who waits in other processes, and lets 
   const { guard, ledger } = await rig({ clock, policy: { budget: { perDay: usd(1), concurrent: 3 } } })
   await clock.advance(9_500)
   const waits = JSON.stringify(['tests', 60_000, 'concurrent', 3])
-  await ledger.setFact({ scope: 'lines/tests', name: 'one of another', value: waits, ttlMs: 3_000 }, clock.now())
+  await ledger.setFact({ scope: 'wait-queues/tests', name: 'one of another', value: waits, ttlMs: 3_000 }, clock.now())
   await settleWith(clock, guard.solve(challenge), 1)
   await clock.advance(10_000 - 9_500)
   const error = await errorOf(guard.solve(challenge))

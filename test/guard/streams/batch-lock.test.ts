@@ -29,7 +29,7 @@ async function rig() {
   /** One of a process of this machine that is killed: it gives no sign of life from then on. */
   const killed = async (): Promise<void> => {
     const { core, lock } = guard(NO_PID)
-    await lock.take()
+    await lock.acquire()
     core.closed = true
   }
   return { clock, ledger, guard, lock: () => guard().lock, killed }
@@ -42,15 +42,15 @@ it.each(['is still at it', 'has ended'])(
     await killed()
     const [asleep, other] = [lock(), lock()]
     // At once: the one before is known to be dead.
-    await asleep.take()
+    await asleep.acquire()
     // No timer comes due meanwhile.
     clock.set(clock.now() + 20_000)
-    await other.take()
+    await other.acquire()
     if (how === 'has ended') await other.release()
     await clock.advance(11_000)
     expect([asleep.lost.aborted, other.lost.aborted]).toEqual([true, false])
     if (how === 'has ended') return
-    expect(await errorOf(lock().take())).toMatchObject({ code: 'BATCH_UNDER_WAY' })
+    expect(await errorOf(lock().acquire())).toMatchObject({ code: 'BATCH_UNDER_WAY' })
     await other.release()
   },
 )
@@ -59,11 +59,11 @@ it('a batch is free once it was let go of, and for one of two who want it at the
   const { clock, lock, killed } = await rig()
   await killed()
   const locks = [lock(), lock(), lock()]
-  const taken = await settleWith(clock, Promise.allSettled(locks.map((one) => one.take())))
+  const taken = await settleWith(clock, Promise.allSettled(locks.map((one) => one.acquire())))
   expect(taken.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
   await locks[taken.findIndex(({ status }) => status === 'fulfilled')]?.release()
   const next = lock()
-  await next.take()
+  await next.acquire()
   await clock.advance(60_000)
   expect(next.lost.aborted).toBe(false)
   await next.release()
@@ -76,7 +76,7 @@ it('a process of another machine is not taken for dead because its machine has t
     ledger.setFact({ scope: 'batch-lock:tests/b', name, value, ttlMs: 15_000 }, clock.now())
   await fact('turn/1', mark)
   await fact(`here/${createHash('sha256').update(mark).digest('hex').slice(0, 32)}`, '')
-  const refused = errorOf(lock().take())
+  const refused = errorOf(lock().acquire())
   for (let beat = 0; beat < 3; beat++) {
     await clock.advance(1_000)
     await fact(`here/${createHash('sha256').update(mark).digest('hex').slice(0, 32)}`, '')
@@ -90,7 +90,7 @@ it('a ledger keeps one small fact of a batch, however often it changed hands', a
   for (let i = 0; i < 5; i++) {
     await killed()
     const next = lock()
-    await next.take()
+    await next.acquire()
     await next.release()
   }
   expect(await ledger.listFacts('batch-lock:tests/b', clock.now() + 60_000)).toHaveLength(1)
@@ -99,7 +99,7 @@ it('a ledger keeps one small fact of a batch, however often it changed hands', a
 it('two streams of one guard do not both have it', async () => {
   const { clock, guard } = await rig()
   const { lock, another } = guard()
-  const taken = await settleWith(clock, Promise.allSettled([lock.take(), another().take()]))
+  const taken = await settleWith(clock, Promise.allSettled([lock.acquire(), another().acquire()]))
   expect(taken.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
   await clock.advance(20_000)
   expect(lock.lost.aborted).toBe(false)
@@ -108,7 +108,7 @@ it('two streams of one guard do not both have it', async () => {
 it('a ledger that fails for a moment keeps no process from giving signs of life', async () => {
   const { clock, ledger, lock } = await rig()
   const held = lock()
-  await held.take()
+  await held.acquire()
   const { listFacts: recall } = ledger
   ledger.listFacts = () => {
     throw new Error('the disk is full')
@@ -117,5 +117,5 @@ it('a ledger that fails for a moment keeps no process from giving signs of life'
   ledger.listFacts = recall.bind(ledger)
   await clock.advance(60_000)
   expect(held.lost.aborted).toBe(false)
-  expect(await errorOf(lock().take())).toMatchObject({ code: 'BATCH_UNDER_WAY' })
+  expect(await errorOf(lock().acquire())).toMatchObject({ code: 'BATCH_UNDER_WAY' })
 })

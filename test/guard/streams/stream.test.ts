@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import type { Challenge } from '../../../src/base/challenge.js'
-import { stream } from '../../../src/guard/streams/concurrent-map.js'
+import { concurrentMap } from '../../../src/guard/streams/concurrent-map.js'
 import type { GuardEvents, StreamOptions } from '../../../src/guard/types.js'
 import { usd } from '../../../src/policy/money.js'
 import { challenge, errorOf, rig } from '../support.js'
@@ -28,7 +28,7 @@ const turns = async (): Promise<void> => {
 describe('a stream in the order of its items', () => {
   it('gives each in its turn, however they end', async () => {
     const { work, open, end } = desk()
-    const results = stream([0, 1, 2, 3], work, { most: 4, ordered: true })
+    const results = concurrentMap([0, 1, 2, 3], work, { concurrency: 4, ordered: true })
     const first = results.next()
     await turns()
     for (const index of [3, 1, 2]) end(index)
@@ -47,7 +47,7 @@ describe('a stream in the order of its items', () => {
     function* items() {
       for (; taken < 100; taken++) yield taken
     }
-    const results = stream(items(), work, { most: 3, ordered: true })
+    const results = concurrentMap(items(), work, { concurrency: 3, ordered: true })
     const first = results.next()
     await turns()
     for (let round = 0; round < 10; round++) {
@@ -77,7 +77,8 @@ describe('a stream in the order of its items', () => {
         const results: number[] = []
         const told: number[] = []
         const taken = async (result: number): Promise<void> => void told.push(result)
-        for await (const result of stream(list, work, { most, ordered, taken })) results.push(result)
+        for await (const result of concurrentMap(list, work, { concurrency: most, ordered, onConsumed: taken }))
+          results.push(result)
         const all = list.flatMap((waits, index) => (waits === 3 ? [] : [index]))
         expect(ordered ? results : [...results].sort((a, b) => a - b)).toEqual(all)
         expect(told).toEqual(results)
