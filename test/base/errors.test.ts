@@ -20,7 +20,8 @@ const sections = page
   .flatMap((part) => part.split(/^### /m).slice(1))
   .map((section) => {
     const [heading = '', ...text] = section.split('\n')
-    return { heading, text: text.join('\n') }
+    // Lines are broken anywhere.
+    return { heading, text: text.join(' ').replace(/\s+/g, ' ') }
   })
 
 describe('docs/errors.md', () => {

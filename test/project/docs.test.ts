@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import ts from 'typescript'
 import { expect, it } from 'vitest'
 import { ENTRIES } from '../../scripts/entries.mjs'
@@ -8,6 +8,21 @@ import { LIST_PRICES } from '../../src/solvers/list-prices.js'
 import { SOLVERS, solversFor } from '../../src/solvers/table.js'
 
 const root = join(import.meta.dirname, '../..')
+
+/** Every page that a reader may open, by its path. */
+const PAGES = [
+  'README.md',
+  'ARCHITECTURE.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
+  'examples/README.md',
+  ...readdirSync(join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+]
+const textOf = (page: string): string => readFileSync(join(root, page), 'utf8')
+const withoutCode = (text: string): string => text.replace(/^ *```.*?^ *```$/gms, '')
 
 it('every public name has a doc comment', () => {
   const files = Object.values(ENTRIES).map((entry) => join(root, 'src', `${entry}.ts`))
@@ -74,6 +89,50 @@ it('docs/solvers.md has the list price of each solver, family and variant', () =
     }
   }
 })
+
+it.each(['ARCHITECTURE.md', 'CONTRIBUTING.md'])('each path that %s names in backticks exists', (page) => {
+  const paths = [...textOf(page).matchAll(/`((?:src|test|scripts|bench|docs|fixtures|examples|\.ci)\/[^`\s]*)`/g)].map(
+    ([, path = '']) => path,
+  )
+  expect(paths.length).toBeGreaterThan(3)
+  // `src/solvers/<name>.ts` stands for a file to come: its folder has to exist.
+  expect(
+    paths.filter((path) => !existsSync(join(root, path.includes('<') ? path.replace(/[^/]*<.*/, '') : path))),
+  ).toEqual([])
+})
+
+it.each(PAGES)('each link of %s leads to a file, and to a heading in it', (page) => {
+  const links = [...withoutCode(textOf(page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link)
+  const broken = links
+    .filter((link) => !/^https?:/.test(link))
+    .filter((link) => {
+      const [file = '', anchor] = link.split('#')
+      const path = file === '' ? join(root, page) : join(root, dirname(page), file)
+      if (!existsSync(path)) return true
+      return anchor !== undefined && !anchorsOf(readFileSync(path, 'utf8')).has(anchor)
+    })
+  expect(broken).toEqual([])
+})
+
+it.each(PAGES)('no line of %s has more than 120 columns, except rows of tables', (page) => {
+  const long = textOf(page)
+    .split('\n')
+    .flatMap((line, index) => (line.length > 120 && !line.startsWith('|') ? [`${page}:${index + 1}`] : []))
+  expect(long).toEqual([])
+})
+
+/** The anchors that GitHub gives headings. */
+function anchorsOf(text: string): Set<string> {
+  const headings = [...withoutCode(text).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) => heading)
+  return new Set(
+    headings.map((heading) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\w\- ]/g, '')
+        .replaceAll(' ', '-'),
+    ),
+  )
+}
 
 const ANY = {
   sitekey: 'x',
