@@ -1,55 +1,62 @@
 import type { Clock } from '../base/clock.js'
 import type { Code } from '../base/errors.js'
 
-/** An alert on its way. Holds no key, no token and no solution. */
+/** An alert to deliver. Holds no key, no token and no solution. */
 export interface Alert {
-  /** The same at each try and from each process: a receiver may drop what it has had. Without a full stop. */
+  /** The same at each attempt and from each process, so that a receiver can drop a repeated one. Has no full stop. */
   readonly id: string
+  /** The stable code, a key of `CODES`. */
   readonly code: Code
+  /** One sentence for a person. */
   readonly message: string
   /** The guard's name. */
   readonly guard: string
   /** When it was raised. */
   readonly at: Date
+  /** Further facts, safe to print. */
   readonly details?: Readonly<Record<string, string | number | boolean>> | undefined
 }
 
-/** What a guard hands to a channel along with an alert. */
+/** What a guard passes to a channel with each alert. */
 export interface DeliveryContext {
+  /** The guard's clock. */
   readonly clock: Clock
-  /** Aborted when the guard closes and waits no longer. */
+  /** Aborted when the guard closes and no longer waits for the delivery. */
   readonly signal: AbortSignal
 }
 
 /**
- * Where alerts go. One file each; `test/alerts/contract.ts` holds every channel to this interface. Alerts are handed to it one at a
- * time, in order.
+ * Where alerts are delivered. Each channel is one file; `test/alerts/contract.ts` holds every channel to this interface.
+ * A guard delivers one alert at a time to a channel, in order.
  */
 export interface AlertChannel {
-  /** What kind it is, for messages: `webhook`. */
+  /** The kind of channel, for messages: `webhook`. */
   readonly kind: string
-  /** Where it delivers to, for messages: a host, a program; never an address that lets anybody in. */
+  /** Where it delivers to, for messages: a host or a program; never an address that grants access. */
   readonly place: string
-  /** Names the channel in the ledger, so that another process that has the same one can stand in. 1 to 64 characters. */
+  /**
+   * Identifies the channel in the ledger, so that another process with the same channel can deliver in its place.
+   * 1 to 64 characters.
+   */
   readonly id: string
   /**
    * Delivers one alert, once.
-   * @throws DeliveryError when it was not delivered, or nobody knows
+   * @throws DeliveryError when the alert was not delivered, or may not have been
    */
-  deliver(alert: Alert, delivery: DeliveryContext): Promise<void>
+  deliver(alert: Alert, context: DeliveryContext): Promise<void>
 }
 
-/** An alert was not delivered. Its message may be shown: it holds no address that lets anybody in. */
+/** An alert was not delivered. The message is safe to print: it holds no address that grants access. */
 export class DeliveryError extends Error {
-  /** Whether another try may succeed. */
+  /** Whether another attempt may succeed. */
   readonly retryable: boolean
-  /** How long to wait before that, where the other side says so. */
+  /** How long to wait before the next attempt, in ms, where the receiver names a time. */
   readonly retryAfterMs: number | undefined
 
-  constructor(message: string, again: boolean, retryAfterMs?: number) {
+  constructor(message: string, retryable: boolean, retryAfterMs?: number) {
     super(message)
     this.name = 'DeliveryError'
-    this.retryable = again
+    this.retryable = retryable
     this.retryAfterMs = retryAfterMs
   }
 }

@@ -7,39 +7,50 @@ import { type AlertChannel, DeliveryError } from './channel.js'
 import { alertJson } from './payload.js'
 import { fingerprintOf } from './secret-source.js'
 
-/** What a `commandAlerts` runs. */
+/** What `commandAlerts` runs. */
 export interface CommandAlertsOptions {
   /** The program and its arguments. */
   readonly command: readonly [string, ...string[]]
-  /** Variables for it, beside the few that any command needs (`PATH`, `HOME` and the like). It inherits no others. */
+  /**
+   * Variables for the command, beside the few that most commands need (`PATH`, `HOME` and the like). It inherits no
+   * others.
+   * @default none
+   */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
-  /** The folder that it runs in. Default: the working folder. */
+  /**
+   * The folder to run it in.
+   * @default the working folder
+   */
   readonly cwd?: string | undefined
-  /** How long it may take, up to `60s`. Default: `10s`. */
+  /**
+   * How long the command may take: `100ms` to `60s`.
+   * @default '10s'
+   */
   readonly timeout?: Duration | undefined
 }
 
-const word = z.string().refine(isArgument, 'must not hold a zero byte')
+const argument = z.string().refine(isArgument, 'must not hold a zero byte')
 const shape = z.strictObject({
   command: z
-    .array(word, { error: "expected a list such as ['notify-send', 'solveguard']" })
+    .array(argument, { error: "expected a list such as ['notify-send', 'solveguard']" })
     .min(1)
     .max(100)
     .refine(([program]) => program !== '', 'expected a program first'),
-  env: z.record(z.string(), word.optional()).optional(),
-  cwd: word.optional(),
+  env: z.record(z.string(), argument.optional()).optional(),
+  cwd: argument.optional(),
   timeout: duration.refine((ms) => ms >= 100 && ms <= 60_000, 'expected 100ms to 60s').optional(),
 })
 
 const MAX_OUTPUT_BYTES = 64 * 1024
 
 /**
- * Runs a command for each alert, without a shell, with the alert as JSON on its standard input. It is run once: one that fails has failed, and
- * that is told (`ALERT_UNDELIVERED`). It is ended, with whatever it has started, when it takes too long or prints too much.
+ * Runs a command for each alert, without a shell, with the alert as JSON on its standard input. A command that fails is
+ * not run again for that alert; the guard then raises `ALERT_UNDELIVERED`. A command that takes too long or prints more
+ * than 64 KiB is killed together with the processes that it started.
  *
  * @throws SolveguardError `CONFIG_INVALID` that names each wrong option
  * @example
- * createGuard({ alerts: [commandAlerts({ command: ['/usr/local/bin/page-somebody', '--team', 'qa'] })], … })
+ * createGuard({ alerts: [commandAlerts({ command: ['/usr/local/bin/page-team', '--team', 'qa'] })], … })
  */
 export function commandAlerts(options: CommandAlertsOptions): AlertChannel {
   const { command, env, cwd, timeout: timeoutMs = 10_000 } = check(shape, options, 'commandAlerts')
@@ -49,15 +60,15 @@ export function commandAlerts(options: CommandAlertsOptions): AlertChannel {
     kind: 'command',
     place,
     id: `command-${fingerprintOf([...command, cwd ?? ''])}`,
-    async deliver(alert, { signal }) {
-      const bounds = { timeoutMs, maxOutputBytes: MAX_OUTPUT_BYTES, signal }
+    async deliver(alert, { clock, signal }) {
+      const bounds = { timeoutMs, maxOutputBytes: MAX_OUTPUT_BYTES, signal, clock }
       try {
         await runCommand({ program, args, env, cwd, ...bounds, input: `${alertJson(alert)}\n` })
       } catch (error) {
         const late = error instanceof CommandError && error.reason === 'timeout' ? ` (${formatMs(timeoutMs)})` : ''
-        // Whether it has told anybody before it failed, nobody knows: told again by it would be told ever again.
-        const again = error instanceof CommandError && error.reason === 'aborted'
-        throw new DeliveryError(`${place} failed: ${messageOf(error)}${late}.`, again)
+        // A command may have notified people before it failed: retrying could notify them again without end.
+        const retryable = error instanceof CommandError && error.reason === 'aborted'
+        throw new DeliveryError(`${place} failed: ${messageOf(error)}${late}.`, retryable)
       }
     },
   }

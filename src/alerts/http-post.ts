@@ -7,16 +7,23 @@ import type { Secret } from '../secrets/secret.js'
 import { type DeliveryContext, DeliveryError } from './channel.js'
 import { type ResolvedSecret, resolveSecret, type SecretSource } from './secret-source.js'
 
-/** What every channel takes that posts to an address. */
+/** Options of every channel that posts to an address. */
 export interface HttpPostOptions {
   /**
-   * Where to: `https:`, or `http:` on a loopback address. It is kept as the secret that it may be: shown nowhere. Itself, or a
-   * secret provider that has it.
+   * The address to post to: `https:`, or `http:` on a loopback address. It is treated as a secret and shown nowhere.
+   * Give the address itself, or a secret provider that has it.
    */
   readonly url: SecretSource
-  /** Certificates (PEM) to trust in place of the machine's. */
+  /**
+   * Certificates (PEM) to trust in place of the machine's.
+   * @default the machine's
+   */
   readonly ca?: string | readonly string[] | undefined
-  /** The only way out to it: `http(s)://[user:password@]host:port`, or `socks5://…`. Default: none; not that of the policy. */
+  /**
+   * The proxy to post through: `http(s)://[user:password@]host:port`, or `socks5://…`. The policy's proxy is not used
+   * for alerts.
+   * @default none
+   */
   readonly proxy?: string | undefined
 }
 
@@ -31,10 +38,10 @@ export const httpPostShape = {
 
 const TIMEOUT_MS = 15_000
 
-/** An address that a channel posts to. */
+/** The address that a channel posts to. */
 export class PostTarget {
   readonly url: ResolvedSecret
-  /** Its host; or where it is kept, until it was fetched. */
+  /** The host, for messages. Not known for an address that is still to be fetched from a secrets store. */
   readonly place: string
   readonly #options: HttpPostOptions
 
@@ -49,36 +56,39 @@ export class PostTarget {
   /** Posts once. @throws DeliveryError */
   async post(
     body: string,
-    { clock, signal }: DeliveryContext,
+    context: DeliveryContext,
     signed?: { readonly id: string; readonly secrets: readonly Secret[] },
   ): Promise<void> {
     const { ca, proxy } = this.#options
-    const [url] = await fetchSecrets(this.url, signal)
+    const [url] = await fetchSecrets(this.url, context)
     let reply: PostResult
     try {
-      reply = await post({ url, body, signed, ca, proxy, clock, signal, timeoutMs: TIMEOUT_MS })
+      reply = await post({ url, body, signed, ca, proxy, ...context, timeoutMs: TIMEOUT_MS })
     } catch (error) {
       if (error instanceof TransportError) throw new DeliveryError(error.message, true)
       throw new DeliveryError(messageOf(error), false)
     }
     const { status, retryAfterMs } = reply
     if (status >= 200 && status < 300) return
-    const again = status >= 500 || status === 429 || status === 408
-    throw new DeliveryError(`${this.place} answered ${status}${meaning(status)}.`, again, retryAfterMs)
+    const retryable = status >= 500 || status === 429 || status === 408
+    throw new DeliveryError(`${this.place} answered ${status}${meaning(status)}.`, retryable, retryAfterMs)
   }
 }
 
-/** What is held, for now. @throws DeliveryError where its store does not give it */
-export async function fetchSecrets(held: ResolvedSecret, signal: AbortSignal): Promise<readonly [Secret, ...Secret[]]> {
+/** The secret's current value, then the previous one. @throws DeliveryError when its store does not answer */
+export async function fetchSecrets(
+  secret: ResolvedSecret,
+  context: DeliveryContext,
+): Promise<readonly [Secret, ...Secret[]]> {
   try {
-    return await held.get(signal)
+    return await secret.get(context)
   } catch (error) {
     throw new DeliveryError(messageOf(error), error instanceof SolveguardError)
   }
 }
 
 function meaning(status: number): string {
-  if (status >= 300 && status < 400) return ', a redirect, which is not followed: give the address that it leads to'
-  if (status === 404 || status === 410) return ': nothing takes alerts there any more'
+  if (status >= 300 && status < 400) return ', a redirect, which is not followed: set the address that it leads to'
+  if (status === 404 || status === 410) return ': this address no longer accepts alerts'
   return ''
 }

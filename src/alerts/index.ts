@@ -1,4 +1,4 @@
-/** Where alerts go: `solveguard/alerts`. A new channel is one new file and a line here. */
+/** Where alerts are delivered: `solveguard/alerts`. A new channel is one new file and a line here. */
 export { type Alert, type AlertChannel, type DeliveryContext, DeliveryError } from './channel.js'
 export { type CommandAlertsOptions, commandAlerts } from './command.js'
 export type { HttpPostOptions } from './http-post.js'

@@ -1,7 +1,7 @@
 import { CODES, docsOf } from '../base/errors.js'
 import type { Alert } from './channel.js'
 
-/** An alert as JSON, for machines: what a webhook is sent, and a command reads. */
+/** An alert as JSON: the body of a webhook, and what a command reads on standard input. */
 export function alertJson({ id, code, guard, message, at, details }: Alert): string {
   return JSON.stringify({
     type: 'solveguard.alert',

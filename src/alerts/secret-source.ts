@@ -1,26 +1,27 @@
 import { createHash } from 'node:crypto'
-import { systemClock } from '../base/clock.js'
+import type { Clock } from '../base/clock.js'
 import { SolveguardError } from '../base/errors.js'
-import { createSecretCache } from '../secrets/cache.js'
+import { createSecretCache, type SecretCache } from '../secrets/cache.js'
 import type { SecretProvider } from '../secrets/provider.js'
 import { Secret } from '../secrets/secret.js'
+import type { DeliveryContext } from './channel.js'
 
-/** Something secret that a channel needs: itself, or where it is kept. */
+/** A secret that a channel needs: its text, a `Secret`, or the provider that has it. */
 export type SecretSource = string | Secret | SecretProvider
 
-/** The same, ready to be asked for. */
+/** A `SecretSource` that was checked. */
 export interface ResolvedSecret {
-  /** Names it without giving it away; the same in every process. */
+  /** Identifies the secret without revealing it; the same in every process. */
   readonly fingerprint: string
-  /** The secret at hand, where it need not be fetched. */
+  /** The secret, where it does not have to be fetched. */
   readonly value: Secret | undefined
-  /** The one in use, and the one before where its store has that. */
-  get(signal: AbortSignal): Promise<readonly [Secret, ...Secret[]]>
+  /** The current secret, then the previous one where the store has it. */
+  get(context: DeliveryContext): Promise<readonly [Secret, ...Secret[]]>
 }
 
 /** @throws SolveguardError `CONFIG_INVALID`, which names the field */
-export function resolveSecret(given: SecretSource, field: string): ResolvedSecret {
-  const secret = typeof given === 'string' && given !== '' ? new Secret(given) : given
+export function resolveSecret(source: SecretSource, field: string): ResolvedSecret {
+  const secret = typeof source === 'string' && source !== '' ? new Secret(source) : source
   if (secret instanceof Secret) return { fingerprint: secret.fingerprint, value: secret, get: async () => [secret] }
   if (typeof (secret as Partial<SecretProvider> | null)?.fetch !== 'function') {
     throw new SolveguardError(
@@ -29,18 +30,21 @@ export function resolveSecret(given: SecretSource, field: string): ResolvedSecre
     )
   }
   const provider = secret as SecretProvider
-  const cache = createSecretCache(provider, { clock: systemClock })
+  // A channel learns the guard's clock with each delivery. Guards that share the channel may have different clocks.
+  const caches = new WeakMap<Clock, SecretCache>()
   return {
     fingerprint: fingerprintOf([provider.kind, provider.place]),
     value: undefined,
-    async get(signal) {
+    async get({ clock, signal }) {
+      const cache = caches.get(clock) ?? createSecretCache(provider, { clock })
+      caches.set(clock, cache)
       const { current, previous } = await cache.get(signal)
       return previous ? [current.value, previous.value] : [current.value]
     },
   }
 }
 
-/** A short name for what is made of these words. */
-export function fingerprintOf(words: readonly string[]): string {
-  return createHash('sha256').update(JSON.stringify(words)).digest('hex').slice(0, 16)
+/** A short hash of some parts, for a channel's id. */
+export function fingerprintOf(parts: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
 }

@@ -5,16 +5,16 @@ import type { Alert, AlertChannel } from './channel.js'
 import { type HttpPostOptions, httpPostShape, PostTarget } from './http-post.js'
 import { fingerprintOf } from './secret-source.js'
 
-/** Where a `slackAlerts` posts to: an incoming webhook's address. */
+/** Options of `slackAlerts`. Its `url` is the address of an incoming webhook. */
 export type SlackAlertsOptions = HttpPostOptions
 
 const shape = z.strictObject(httpPostShape)
 
-/** The most that a section may hold (docs.slack.dev, Block Kit). */
+/** A section's limit, in characters (https://docs.slack.dev/reference/block-kit/blocks/section-block). */
 const MAX_SECTION_LENGTH = 3_000
 
 /**
- * Posts each alert to an incoming webhook of Slack's, or of Mattermost's, which takes the same.
+ * Posts each alert to an incoming webhook of Slack, or of Mattermost, which accepts the same JSON.
  *
  * @throws SolveguardError `CONFIG_INVALID` that names each wrong option
  * @example
@@ -22,28 +22,28 @@ const MAX_SECTION_LENGTH = 3_000
  */
 export function slackAlerts(options: SlackAlertsOptions): AlertChannel {
   check(shape, options, 'slackAlerts')
-  const address = new PostTarget('slackAlerts', options)
+  const target = new PostTarget('slackAlerts', options)
   return {
     kind: 'slack',
-    place: address.place,
-    id: `slack-${fingerprintOf([address.url.fingerprint])}`,
-    deliver: (alert, delivery) => address.post(slackJson(alert), delivery),
+    place: target.place,
+    id: `slack-${fingerprintOf([target.url.fingerprint])}`,
+    deliver: (alert, context) => target.post(slackJson(alert), context),
   }
 }
 
 function slackJson({ code, guard, message, at }: Alert): string {
   const title = `*${code}* – ${escaped(guard)}`
-  const said = escaped(message)
+  const text = escaped(message)
   const remedy = escaped(CODES[code].remedy)
-  const section = (text: string) => ({
+  const section = (markdown: string) => ({
     type: 'section',
-    text: { type: 'mrkdwn', text: text.slice(0, MAX_SECTION_LENGTH) },
+    text: { type: 'mrkdwn', text: markdown.slice(0, MAX_SECTION_LENGTH) },
   })
   return JSON.stringify({
-    // What notifications show, and all that Mattermost shows.
-    text: `${title}\n${said}\n${remedy}`,
+    // Slack shows this in notifications; Mattermost shows nothing else.
+    text: `${title}\n${text}\n${remedy}`,
     blocks: [
-      section(`${title}\n${said}`),
+      section(`${title}\n${text}`),
       {
         type: 'context',
         elements: [{ type: 'mrkdwn', text: `${remedy} <${docsOf(code)}|More> · ${at.toISOString()}` }],
@@ -52,7 +52,10 @@ function slackJson({ code, guard, message, at }: Alert): string {
   })
 }
 
-/** As Slack asks, so that nothing in a message is a link or a mention; and no mention for Mattermost, which has them plain. */
+/**
+ * Escapes text so that it holds no link and no mention: `&`, `<` and `>` as Slack requires
+ * (https://docs.slack.dev/messaging/formatting-message-text), and `@` for Mattermost, whose mentions are plain text.
+ */
 function escaped(text: string): string {
   return text
     .replace(/&/g, '&amp;')

@@ -7,11 +7,11 @@ import { fetchSecrets, type HttpPostOptions, httpPostShape, PostTarget } from '.
 import { alertJson } from './payload.js'
 import { fingerprintOf, resolveSecret, type SecretSource } from './secret-source.js'
 
-/** Where a `webhookAlerts` posts to, and what it signs with. */
+/** Options of `webhookAlerts`. */
 export interface WebhookAlertsOptions extends HttpPostOptions {
   /**
-   * What each alert is signed with: `whsec_` and 24 to 64 random bytes in base64. Itself, or a secret provider that has it; where that
-   * has the one before too, both sign.
+   * The secret that signs each alert: `whsec_` and 24 to 64 random bytes in base64. Give the secret itself, or a secret
+   * provider that has it. While the provider also has the previous secret, both sign.
    */
   readonly secret: SecretSource
 }
@@ -20,30 +20,32 @@ const EXPECTED_SECRET = 'expected a secret that begins with whsec_, or a secret 
 const shape = z.strictObject({ ...httpPostShape, secret: httpPostShape.url.refine(Boolean, EXPECTED_SECRET) })
 
 /**
- * Posts each alert as JSON, signed as the Standard Webhooks specification says (standardwebhooks.com): `webhook-id`, which stays the same at
- * each try, `webhook-timestamp` and `webhook-signature`. docs/alerts.md says how to verify it.
+ * Posts each alert as JSON, signed by the Standard Webhooks specification (https://www.standardwebhooks.com):
+ * `webhook-id`, which stays the same at each attempt, `webhook-timestamp` and `webhook-signature`. docs/alerts.md shows
+ * how to verify the signature.
  *
  * @throws SolveguardError `CONFIG_INVALID` that names each wrong option
  * @example
- * createGuard({ alerts: [webhookAlerts({ url: 'https://ops.example.com/hooks/solveguard', secret: envSecret('WEBHOOK_SECRET') })], … })
+ * const secret = envSecret('WEBHOOK_SECRET')
+ * createGuard({ alerts: [webhookAlerts({ url: 'https://ops.example.com/hooks/solveguard', secret })], … })
  */
 export function webhookAlerts(options: WebhookAlertsOptions): AlertChannel {
   check(shape, options, 'webhookAlerts')
-  const address = new PostTarget('webhookAlerts', options)
+  const target = new PostTarget('webhookAlerts', options)
   const key = resolveSecret(options.secret, 'webhookAlerts: secret')
   if (key.value) checkSigningSecret(key.value, 'webhookAlerts: secret')
   return {
     kind: 'webhook',
-    place: address.place,
-    id: `webhook-${fingerprintOf([address.url.fingerprint])}`,
-    async deliver(alert, delivery) {
-      const secrets = await fetchSecrets(key, delivery.signal)
+    place: target.place,
+    id: `webhook-${fingerprintOf([target.url.fingerprint])}`,
+    async deliver(alert, context) {
+      const secrets = await fetchSecrets(key, context)
       try {
         for (const secret of secrets) checkSigningSecret(secret, 'webhookAlerts: secret')
       } catch (error) {
         throw new DeliveryError((error as SolveguardError).message, true)
       }
-      await address.post(alertJson(alert), delivery, { id: alert.id, secrets })
+      await target.post(alertJson(alert), context, { id: alert.id, secrets })
     },
   }
 }

@@ -1,34 +1,39 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { basename } from 'node:path'
+import { type Clock, systemClock } from './clock.js'
 import { printable } from './errors.js'
+import { withTimeout } from './timeout.js'
 
-/** What any command may need to find its way about, and what Windows' programs do not start without. */
+/** Variables that most commands need, and those without which programs do not start on Windows. */
 const INHERITED = [
   ...['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'XDG_RUNTIME_DIR', 'XDG_CONFIG_HOME'],
   ...['SYSTEMROOT', 'PATHEXT', 'COMSPEC', 'USERPROFILE', 'APPDATA', 'LOCALAPPDATA', 'PROGRAMDATA', 'TEMP', 'TMP'],
 ]
 
-/** What may be said of a command of a user's own, and its words: none with a zero byte. */
-export const isArgument = (word: unknown): word is string => typeof word === 'string' && !word.includes('\0')
+/** Whether a value can be a program's name or argument: text without a zero byte. */
+export const isArgument = (value: unknown): value is string => typeof value === 'string' && !value.includes('\0')
 
-/** A command of the user's own, and its bounds. */
+/** A command of the user's, and its bounds. */
 export interface Command {
   readonly program: string
   readonly args: readonly string[]
-  /** Variables beside the few that any command needs. It inherits no others. */
+  /** Variables beside the few that most commands need. The command inherits no others. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
+  /** The folder to run it in. @default the working folder */
   readonly cwd?: string | undefined
   readonly timeoutMs: number
-  /** The most of what it prints that is kept; more ends it. */
+  /** A command that prints more than this is ended. */
   readonly maxOutputBytes: number
   readonly signal?: AbortSignal | undefined
-  /** What it reads on standard input. Default: nothing. */
+  /** What it reads on standard input. @default nothing */
   readonly input?: string | undefined
+  /** Times the command. @default systemClock */
+  readonly clock?: Clock | undefined
 }
 
-/** Why a command came to nothing. Its message holds none of the command's words, and nothing that it printed. */
+/** Why a command failed. The message holds no argument of the command, and nothing that it printed. */
 export class CommandError extends Error {
-  readonly reason: 'not-started' | 'timeout' | 'aborted' | 'too-much' | 'status'
+  readonly reason: 'not-started' | 'timeout' | 'aborted' | 'output-too-large' | 'exit-status'
 
   constructor(reason: CommandError['reason'], message: string) {
     super(message)
@@ -36,71 +41,70 @@ export class CommandError extends Error {
   }
 }
 
-/** How a command is called in messages: its words may hold anything. */
+/** The name of a command for messages: without its arguments, which may hold a secret. */
 export function commandName(program: string): string {
   return `the command ${printable(basename(program), 60)}`
 }
 
 /**
- * Runs a command without a shell, and ends it with whatever it has started when it takes too long or prints too much. What it says
- * on standard error is shown nowhere.
+ * Runs a command without a shell. A command that takes too long, prints too much or is aborted is killed together with
+ * the processes that it started. Its standard error is discarded.
  *
- * @returns what it printed, once it has ended well
+ * @returns what it printed on standard output, once it has exited with status 0
  * @throws CommandError
  */
-export function runCommand(command: Command): Promise<string> {
-  const { program, args, env = {}, cwd, timeoutMs, maxOutputBytes, signal, input } = command
-  return new Promise((resolve, reject) => {
-    const fail = (reason: CommandError['reason'], problem: string): void => {
-      end()
-      reject(new CommandError(reason, problem))
-    }
-    // A group of its own, so that what it has started ends with it; and no terminal, at which it could wait for a password.
-    const detached = process.platform !== 'win32'
-    const child = spawn(program, args, {
-      env: environment(env),
-      cwd,
-      detached,
-      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'ignore'],
-      windowsHide: true,
+export async function runCommand(command: Command): Promise<string> {
+  const { program, args, env = {}, cwd, timeoutMs, maxOutputBytes, signal, input, clock = systemClock } = command
+  // A process group of its own, so that the processes it starts are killed with it. A group of its own also has no
+  // terminal, at which the command could wait for a password.
+  const detached = process.platform !== 'win32'
+  const child = spawn(program, args, {
+    env: environment(env),
+    cwd,
+    detached,
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'ignore'],
+    windowsHide: true,
+  })
+  let closed = false
+  child.on('close', () => {
+    closed = true
+  })
+  // A command may exit without reading its input.
+  child.stdin?.on('error', () => {})
+  child.stdin?.end(input)
+  try {
+    return await withTimeout(outputOf(child, maxOutputBytes), {
+      clock,
+      ms: timeoutMs,
+      error: () => new CommandError('timeout', 'it did not end in time'),
+      signal,
+      abortError: () => new CommandError('aborted', 'it was aborted'),
     })
+  } finally {
+    child.stdout?.removeAllListeners('data').destroy()
+    child.stdin?.destroy()
+    if (child.pid !== undefined && !closed) kill(child.pid, detached)
+  }
+}
+
+function outputOf(child: ChildProcess, maxBytes: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const fail = (reason: CommandError['reason'], problem: string): void => reject(new CommandError(reason, problem))
     const chunks: Buffer[] = []
     let size = 0
-    let closed = false
-    const timer = setTimeout(() => fail('timeout', 'it did not end in time'), timeoutMs)
-    const onAbort = () => fail('aborted', 'it was not waited for any longer')
-    signal?.addEventListener('abort', onAbort)
-
-    function end(): void {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
-      child.stdout?.removeAllListeners('data').destroy()
-      child.stdin?.destroy()
-      if (child.pid !== undefined && !closed) kill(child.pid, detached)
-    }
-
-    // One that does not read what it is given is no trouble of ours.
-    child.stdin?.on('error', () => {})
-    child.stdin?.end(input)
     child.stdout?.on('data', (chunk: Buffer) => {
       size += chunk.length
-      chunks.push(chunk)
-      if (size > maxOutputBytes) fail('too-much', `it printed more than ${maxOutputBytes / 1024} KiB`)
+      if (size > maxBytes) fail('output-too-large', `it printed more than ${maxBytes / 1024} KiB`)
+      else chunks.push(chunk)
     })
     child.on('error', (error: NodeJS.ErrnoException) => {
-      const known = error.code === 'ENOENT' ? 'there is no such program (or folder to run it in)' : (error.code ?? '')
-      fail('not-started', `it could not be started (${printable(known, 80)})`)
+      const known = error.code === 'ENOENT' ? 'there is no such program, or no such folder to run it in' : error.code
+      fail('not-started', `it could not be started (${printable(known ?? '', 80)})`)
     })
     child.on('close', (code, killedBy) => {
-      closed = true
-      if (code === 0) {
-        end()
-        resolve(Buffer.concat(chunks).toString('utf8'))
-        return
-      }
-      fail('status', `it ended with ${killedBy ?? `status ${code}`}; run it by hand to see what it says`)
+      if (code === 0) resolve(Buffer.concat(chunks).toString('utf8'))
+      else fail('exit-status', `it ended with ${killedBy ?? `status ${code}`}; run it by hand to see its error output`)
     })
-    if (signal?.aborted) onAbort()
   })
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type Clock, systemClock } from '../base/clock.js'
 import { CommandError, commandName, isArgument, runCommand } from '../base/command.js'
 import { DeniedError, printable, SolveguardError } from '../base/errors.js'
 import { type Duration, formatMs } from '../policy/duration.js'
@@ -69,6 +70,7 @@ export function execSecret(command: readonly [string, ...string[]], options: Exe
   if (program === '') throw new SolveguardError('CONFIG_INVALID', 'command[0]: expected a program.')
   const { json, firstLine = false, timeout = 10_000, env = {}, cwd } = check(optionsShape, options, 'options')
   const place = commandName(program)
+  let clock: Clock = systemClock
 
   function read(output: string): SecretVersions {
     if (output.trim() === '') {
@@ -83,11 +85,15 @@ export function execSecret(command: readonly [string, ...string[]], options: Exe
     kind: 'exec',
     place,
     async fetch(signal) {
-      const bounds = { timeoutMs: timeout, maxOutputBytes: MAX_OUTPUT_BYTES, signal }
+      const bounds = { timeoutMs: timeout, maxOutputBytes: MAX_OUTPUT_BYTES, signal, clock }
       const printed = await runCommand({ program, args, env, cwd, ...bounds }).catch((error: unknown) => {
         throw commandFailure(place, error, timeout)
       })
       return read(printed)
+    },
+    start(context) {
+      clock = context.clock
+      return () => {}
     },
   }
 }
@@ -118,6 +124,6 @@ function commandFailure(place: string, error: unknown, timeoutMs: number): unkno
     reason === 'timeout'
       ? `it did not end within ${formatMs(timeoutMs)}; is it waiting for somebody to log in?`
       : message
-  const code = reason === 'too-much' ? 'SECRET_INVALID' : 'SECRET_UNAVAILABLE'
+  const code = reason === 'output-too-large' ? 'SECRET_INVALID' : 'SECRET_UNAVAILABLE'
   return new DeniedError(code, `${place} gave no key: ${problem}.`)
 }
