@@ -101,6 +101,14 @@ it.each(['ARCHITECTURE.md', 'CONTRIBUTING.md'])('each path that %s names in back
   ).toEqual([])
 })
 
+it('ARCHITECTURE.md has a section for each folder of src/, and a row for each of src/guard/', () => {
+  const text = textOf('ARCHITECTURE.md')
+  const foldersOf = (path: string): string[] =>
+    readdirSync(join(root, path), { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
+  expect(foldersOf('src').filter((name) => !text.includes(`### \`src/${name}\``))).toEqual([])
+  expect(foldersOf('src/guard').filter((name) => !text.includes(`| \`src/guard/${name}\` |`))).toEqual([])
+})
+
 it.each(PAGES)('each link of %s leads to a file, and to a heading in it', (page) => {
   const links = [...withoutCode(textOf(page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link)
   const broken = links
