@@ -1,6 +1,6 @@
-import type { Observer, Watcher } from '../page/install.js'
 import { type Handler, type Stand, standAside, standBefore } from './patch.js'
 import { bare, type List, list, note, remove } from './primordials.js'
+import type { Observer, Watcher } from './watcher.js'
 
 /** A call of the vendor's API that we saw. */
 export interface Call {

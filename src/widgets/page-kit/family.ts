@@ -1,7 +1,7 @@
-import type { Observer } from '../page/install.js'
 import type { Dom } from './dom.js'
 import { type List, list, type Primordials, push } from './primordials.js'
 import type { FrameHint, PageSolution, ProofOfWorkProgress } from './protocol.js'
+import type { Observer } from './watcher.js'
 
 /** What a family is given to look around with. */
 export interface Place {

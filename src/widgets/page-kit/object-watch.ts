@@ -1,6 +1,6 @@
-import type { Observer } from '../page/install.js'
 import { type Handler, type Stand, standBeforeMethods } from './patch.js'
 import { bare, type List, list, note } from './primordials.js'
+import type { Observer } from './watcher.js'
 
 /** An object that a vendor's script gave the page, and what came of it. */
 export interface Handed {

@@ -1,6 +1,6 @@
-import type { Observer } from '../page/install.js'
 import { bare, type List, type Primordials, push } from './primordials.js'
 import { own } from './safe-read.js'
+import type { Observer } from './watcher.js'
 
 type Call = (...args: never[]) => unknown
 

@@ -1,7 +1,7 @@
 import type { Dom, Root } from '../page-kit/dom.js'
 import { includes, list, push, remove } from '../page-kit/primordials.js'
 import { json } from '../page-kit/text.js'
-import type { Observer } from './install.js'
+import type { Observer } from '../page-kit/watcher.js'
 
 /** Looks whether what is to be found has changed no more often than this, however busy the page is, ms. */
 const SHORTEST_GAP_MS = 50

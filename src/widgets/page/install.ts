@@ -1,44 +1,9 @@
-import { bare, capture, type Primordials } from '../page-kit/primordials.js'
-import type { PageApi, PageEntry, WindowKey } from '../page-kit/protocol.js'
-import { signs, watchers } from './families.js'
+import { bare, capture } from '../page-kit/primordials.js'
+import type { WindowKey } from '../page-kit/protocol.js'
+import type { Observer, Watch } from '../page-kit/watcher.js'
+import { watches } from './watches.js'
 
-/** What watches one family's API. */
-export interface Watcher {
-  /**
-   * A script has just run: is the vendor's object there, and are we standing before it?
-   * @param script the script; without it, any of them may have
-   */
-  check(script?: Element): void
-  /** Puts everything back as it was. */
-  undo(): void
-}
-
-/** What Node calls, and what `undo` of the observer calls. */
-export interface Main extends PageApi {
-  undo(): void
-}
-
-/** What we keep in a window, from before the page's own scripts until `undo`. */
-export interface Observer extends PageEntry<Main> {
-  readonly p: Primordials
-  /** All of them are there once `watchAll` was called; until then those whose vendor has shown itself. */
-  readonly watchers: { readonly [K in keyof typeof watchers]: ReturnType<(typeof watchers)[K]> }
-  /** For how long calls that answer by themselves are held for us; 0: not at all. */
-  holdMs: number
-  /** True once undone. */
-  over: boolean
-  /** The document's origin, read before the page could say otherwise. */
-  origin: string
-  /** The document that all of this is about: a window may outlive its first, empty one. */
-  document: Document
-  /** Starts, or starts over for another document of the same window. */
-  begin(holdMs?: number): void
-  watchAll(): void
-  /** Told of whatever may have changed what is to be found; there while somebody waits for that. */
-  onChange?: () => void
-}
-
-/** One property on the window, that no enumeration shows, under a symbol that no page meets by chance. */
+/** One property of the window, not enumerable, under a symbol that no page uses by chance. */
 const KEY = Symbol.for('solveguard' satisfies WindowKey)
 
 declare global {
@@ -47,8 +12,8 @@ declare global {
   }
 }
 
-/** Puts the observer into this window, if it is not there yet. */
-export function observe(holdMs?: number): Observer {
+/** Installs the observer in this window, if it is not there yet. */
+export function installObserver(holdMs?: number): Observer {
   const known = window[KEY]
   if (known) {
     known.begin(holdMs)
@@ -62,10 +27,10 @@ export function observe(holdMs?: number): Observer {
 
 function create(): Observer {
   const p = capture()
-  const made = bare<Watcher>()
+  const logs: Observer['logs'] = bare()
   const observer: Observer = {
     p,
-    watchers: made as unknown as Observer['watchers'],
+    logs,
     holdMs: 0,
     over: false,
     origin: window.origin,
@@ -77,7 +42,7 @@ function create(): Observer {
         observer.origin = window.origin
         delete observer.main
       }
-      // A script's load event comes right after it ran, before any other script: the one moment that is needed.
+      // A script's load event is dispatched right after it ran, before any other script runs: this is the one moment to patch.
       p.apply(p.listen, document, ['load', loaded, true])
       check()
     },
@@ -86,25 +51,26 @@ function create(): Observer {
       observer.over = true
       p.apply(p.unlisten, document, ['load', loaded, true])
       delete (window as Partial<Window>)[KEY]
-      for (const family in made) made[family]?.undo()
+      for (const name in logs) logs[name]?.undo()
       observer.main?.undo()
     },
   }
   return observer
 
-  /** @param all whether those of whom nothing is seen are wanted as well */
+  /** @param all whether families that the window shows nothing of are watched as well */
   function check(script?: Element, all = false): void {
-    for (const family in watchers) {
-      const name = family as keyof typeof watchers
+    for (let index = 0; index < watches.length; index++) {
+      const { name, isThere, watch } = watches[index] as Watch
       try {
-        const known = made[name]
+        const known = logs[name]
         if (known) known.check(script)
-        else if (all || signs[name](p, script)) {
-          made[name] = watchers[name](observer)
-          made[name]?.check()
+        else if (all || isThere(p, script)) {
+          const log = watch(observer)
+          logs[name] = log
+          log.check()
         }
       } catch {
-        // A page's object that throws when it is looked at is not ours to mend.
+        // A page's object that throws when it is read: this family is not watched.
       }
     }
   }

@@ -16,9 +16,10 @@ import type {
   WidgetHead,
 } from '../page-kit/protocol.js'
 import { json, text } from '../page-kit/text.js'
+import type { Main, Observer } from '../page-kit/watcher.js'
 import { Changes } from './change-waiter.js'
 import { families } from './families.js'
-import { type Main, type Observer, observe } from './install.js'
+import { installObserver } from './install.js'
 import { strangers } from './unknown.js'
 
 interface Known {
@@ -202,6 +203,6 @@ function install(observer: Observer): Main {
   return main
 }
 
-const observer = observe()
+const observer = installObserver()
 observer.watchAll()
 observer.main ??= install(observer)

@@ -7,8 +7,9 @@ import { includes, type List, list, note, push, remove } from '../../../page-kit
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { text } from '../../../page-kit/text.js'
+import { logOf } from '../../../page-kit/watcher.js'
 import { FIELDS, gather, type Scene, setting, type Widget } from './scan.js'
-import { isCompleted } from './watch.js'
+import { arkoseWatch, isCompleted } from './watch.js'
 
 interface SeenWidget extends WidgetView {
   readonly widget: Widget
@@ -27,7 +28,7 @@ let solved = 0
 
 function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
   const { p, dom } = place
-  const { passed } = place.observer.watchers.arkose
+  const { passed } = logOf(place.observer, arkoseWatch)
   const { box, enforcement, field, frame, host, key } = widget
   const last = enforcement?.last
   const shown = last === 'onShow' || last === 'onShown'

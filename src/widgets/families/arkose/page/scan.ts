@@ -2,7 +2,8 @@ import type { Place } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { has, hostOf, parameter, slice, text } from '../../../page-kit/text.js'
-import type { Enforcement } from './watch.js'
+import { logOf } from '../../../page-kit/watcher.js'
+import { arkoseWatch, type Enforcement } from './watch.js'
 
 /** One Arkose, put together from whatever knows of it. */
 export interface Widget {
@@ -38,7 +39,7 @@ const FRAMES = 'iframe[src*="/enforcement."],iframe[src*="/fc/gc/"],iframe[src*=
 /** Puts together what the page shows, what the browser knows of frames, and what the vendor's script was told. */
 export function gather(place: Place, most: number): Scene {
   const { p, dom } = place
-  const { handed } = place.observer.watchers.arkose
+  const { handed } = logOf(place.observer, arkoseWatch)
   const widgets = list<Widget>()
   const roots = dom.roots()
   let leftOut = 0

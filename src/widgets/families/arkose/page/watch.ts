@@ -1,9 +1,11 @@
-import type { Observer, Watcher } from '../../../page/install.js'
 import { type Handed, heard, type ObjectWatch, watchObjects } from '../../../page-kit/object-watch.js'
 import { type Handler, type Stand, standAside, standBefore } from '../../../page-kit/patch.js'
 import { bare, type List, list, note, type Primordials } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { has } from '../../../page-kit/text.js'
+import type { Observer, Watch, Watcher } from '../../../page-kit/watcher.js'
+
+export const arkoseWatch: Watch<ArkoseLog> = { name: 'arkose', isThere: isArkoses, watch: watchArkose }
 
 /** An enforcement: the object that a script of Arkose's gives the page. */
 export interface Enforcement extends Handed {
@@ -24,7 +26,7 @@ const TOLD = ['onShow', 'onShown', 'onHide', 'onCompleted', 'onReset', 'onFailed
 const ALWAYS = 5
 
 /** Whether a script may be one of Arkose's; without one, whether the document has such a script. */
-export function isArkoses(p: Primordials, script?: Element): boolean {
+function isArkoses(p: Primordials, script?: Element): boolean {
   if (!script) return document.querySelector('script[src*="/api"]') !== null
   return has(p, p.apply(p.attribute, script, ['src']) ?? '', '/api')
 }
@@ -33,7 +35,7 @@ export function isArkoses(p: Primordials, script?: Element): boolean {
  * Watches Arkose's API. Its script names a function of the page's, which is called with an object once the rest has come: the function may
  * be there by then, be assigned, or be declared by another script of the page.
  */
-export function watchArkose(observer: Observer): ArkoseLog {
+function watchArkose(observer: Observer): ArkoseLog {
   const { p } = observer
   const stands = list<Stand>()
   const passed = list<unknown>()

@@ -3,8 +3,9 @@ import type { PageFamily, Place, WidgetView } from '../../../page-kit/family.js'
 import { list, push } from '../../../page-kit/primordials.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { text } from '../../../page-kit/text.js'
+import { logOf } from '../../../page-kit/watcher.js'
 import { setToken } from './cookie.js'
-import type { Render } from './watch.js'
+import { awsWafWatch, type Render } from './watch.js'
 
 interface SeenWidget extends WidgetView {
   readonly container: Element
@@ -13,7 +14,7 @@ interface SeenWidget extends WidgetView {
 /** Amazon WAF's CAPTCHA as pages draw it themselves: only what its API was told gives it away. */
 export const awsWaf: PageFamily = {
   gather(place, most) {
-    const { renders } = place.observer.watchers.awsWaf
+    const { renders } = logOf(place.observer, awsWafWatch)
     const seen = list<WidgetView>()
     let leftOut = 0
     for (let index = 0; index < renders.size; index++) {
@@ -60,7 +61,7 @@ function describe(place: Place, render: Render): SeenWidget | undefined {
 
 /** Whether an element stands in what the page's code had drawn. */
 export function isDrawn({ dom, observer }: Place, element: Element): boolean {
-  const { renders } = observer.watchers.awsWaf
+  const { renders } = logOf(observer, awsWafWatch)
   for (let index = 0; index < renders.size; index++) {
     const container = renders[index]?.container
     if (dom.isElement(container) && dom.contains(container, element)) return true

@@ -1,6 +1,12 @@
-import type { Observer, Watcher } from '../../../page/install.js'
 import { type Handler, type Stand, standAside, standBefore, wrap } from '../../../page-kit/patch.js'
 import { type List, list, note, remove } from '../../../page-kit/primordials.js'
+import { hasGlobal, type Observer, type Watch, type Watcher } from '../../../page-kit/watcher.js'
+
+export const awsWafWatch: Watch<AwsWafLog> = {
+  name: 'aws-waf',
+  isThere: hasGlobal('AwsWafCaptcha'),
+  watch: watchAwsWaf,
+}
 
 /** A call of `renderCaptcha`. */
 export interface Render {
@@ -17,7 +23,7 @@ export interface AwsWafLog extends Watcher {
 }
 
 /** Watches Amazon WAF's API. Nothing of what it is told, or answers, shows in the document. */
-export function watchAwsWaf(observer: Observer): AwsWafLog {
+function watchAwsWaf(observer: Observer): AwsWafLog {
   const { p } = observer
   const stands = list<Stand>()
   const renders = list<Render>()

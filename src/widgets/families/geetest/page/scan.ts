@@ -2,7 +2,8 @@ import type { Place } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { hostOf, parameter, text } from '../../../page-kit/text.js'
-import type { Instance } from './watch.js'
+import { logOf } from '../../../page-kit/watcher.js'
+import { geetestWatch, type Instance } from './watch.js'
 
 /** One GeeTest, put together from whatever knows of it. */
 export interface Widget {
@@ -38,7 +39,7 @@ const MOST_FOUND = 1_000
 /** Puts together what the page's code made, and what it shows. */
 export function gather(place: Place, most: number): Scene {
   const { dom, p } = place
-  const { handed } = place.observer.watchers.geetest
+  const { handed } = logOf(place.observer, geetestWatch)
   const widgets = list<Widget>()
   const roots = dom.roots()
   let leftOut = 0

@@ -1,8 +1,14 @@
-import type { Observer, Watcher } from '../../../page/install.js'
 import { type Handed, heard, type ObjectWatch, watchObjects } from '../../../page-kit/object-watch.js'
 import { type Handler, type Stand, standAside, standBefore } from '../../../page-kit/patch.js'
 import { type List, list, push, remove } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
+import { hasGlobal, type Observer, type Watch, type Watcher } from '../../../page-kit/watcher.js'
+
+export const geetestWatch: Watch<GeetestLog> = {
+  name: 'geetest',
+  isThere: hasGlobal('initGeetest', 'initGeetest4', 'Geetest', 'Geetest4'),
+  watch: watchGeetest,
+}
 
 /** A GeeTest of the page's, as its code has it in hand. */
 export interface Instance extends Handed {
@@ -31,7 +37,7 @@ const MOST_CALLBACKS = 50
  * Watches GeeTest's API, v3 and v4. The loader gives the page an object once its main part has come; a page may also have the loader in a
  * bundle of its own, so the main part's constructor is watched as well.
  */
-export function watchGeetest(observer: Observer): GeetestLog {
+function watchGeetest(observer: Observer): GeetestLog {
   const { p } = observer
   const stands = list<Stand>()
   const names = ['appendTo', 'bindForm', 'onSuccess', 'verify', 'showCaptcha', 'showBox', 'reset', 'destroy']

@@ -7,8 +7,10 @@ import { includes, type List, list, note, push, remove } from '../../../page-kit
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own } from '../../../page-kit/safe-read.js'
 import { has, text } from '../../../page-kit/text.js'
+import { logOf } from '../../../page-kit/watcher.js'
 import { createField, fieldsOf } from './fields.js'
 import { type Frame, firstOf, gather, type Scene, setting, sitekeyOf, type Widget } from './scan.js'
+import { hcaptchaWatch } from './watch.js'
 
 const FRAME_ANSWER = 'data-hcaptcha-response'
 
@@ -26,7 +28,7 @@ export const hcaptcha: PageFamily = {
 
 function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
   const { p, dom } = place
-  const { calls, given, pending } = place.observer.watchers.hcaptcha
+  const { calls, given, pending } = logOf(place.observer, hcaptchaWatch)
   const { id, element, frame } = widget
   const invisible = isInvisible(place, widget)
   const isFirst = firstOf(scene.widgets) === widget

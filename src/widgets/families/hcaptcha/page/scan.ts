@@ -4,6 +4,8 @@ import type { Place } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { has, parameter, text } from '../../../page-kit/text.js'
+import { logOf } from '../../../page-kit/watcher.js'
+import { hcaptchaWatch } from './watch.js'
 
 /** One hCaptcha, put together from whatever knows of it. Every part may be missing. */
 export interface Widget {
@@ -39,7 +41,7 @@ const MOST_FRAMES = 300
 /** Puts together what the page shows, what the browser knows of frames, and what we saw being called. */
 export function gather(place: Place, most: number): Scene {
   const { p, dom } = place
-  const { calls } = place.observer.watchers.hcaptcha
+  const { calls } = logOf(place.observer, hcaptchaWatch)
   const widgets = list<Widget>()
   const frames = list<Frame>()
   const challenges = list<Frame>()

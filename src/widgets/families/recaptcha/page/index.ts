@@ -6,9 +6,10 @@ import { type List, list, push } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own } from '../../../page-kit/safe-read.js'
 import { has, hostOf, parameter, text } from '../../../page-kit/text.js'
+import { logOf } from '../../../page-kit/watcher.js'
 import { createField, fieldsOf } from './fields.js'
 import { type Frame, gather, type Scene, setting, sitekeyOf, type Widget } from './scan.js'
-import { type Execute, type Given, nameOf, type Pending, slot } from './watch.js'
+import { type Execute, type Given, nameOf, type Pending, recaptchaWatch, slot } from './watch.js'
 
 /** A page that makes more calls for one widget waits for none of them. */
 const MOST_WAITING = 100
@@ -27,7 +28,7 @@ export const recaptcha: PageFamily = {
 
 function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
   const { p, dom } = place
-  const log = place.observer.watchers.recaptcha
+  const log = logOf(place.observer, recaptchaWatch)
   const sitekey = sitekeyOf(place, widget) as string
   const enterprise = isEnterprise(place, scene, widget)
   const invisible = isInvisible(place, widget)

@@ -3,7 +3,8 @@ import type { Place } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import { eachProperty, own, read, walk } from '../../../page-kit/safe-read.js'
 import { has, hostOf, parameter, slice } from '../../../page-kit/text.js'
-import type { Execute, Render } from './watch.js'
+import { logOf } from '../../../page-kit/watcher.js'
+import { type Execute, type Render, recaptchaWatch } from './watch.js'
 
 /** One reCAPTCHA, put together from whatever knows of it. Every part may be missing. */
 export interface Widget {
@@ -52,7 +53,7 @@ const FIRST_SCORE_CLIENT = 100_000
 /** Puts together what the page shows, what the vendor's script keeps, and what we saw being called. */
 export function gather(place: Place, most: number): Scene {
   const { p, dom } = place
-  const { renders, executes } = place.observer.watchers.recaptcha
+  const { renders, executes } = logOf(place.observer, recaptchaWatch)
   const widgets = list<Widget>()
   const scripts: Scene['scripts'] = { enterprise: false, plain: false }
   const scoreKeys = list<string>()

@@ -1,8 +1,14 @@
-import type { Observer, Watcher } from '../../../page/install.js'
 import { thenable } from '../../../page-kit/api-watch.js'
 import { takenBy } from '../../../page-kit/compat.js'
 import { type Stand, standAside, standBefore } from '../../../page-kit/patch.js'
 import { bare, type List, list, note, push, remove } from '../../../page-kit/primordials.js'
+import { hasGlobal, type Observer, type Watch, type Watcher } from '../../../page-kit/watcher.js'
+
+export const recaptchaWatch: Watch<RecaptchaLog> = {
+  name: 'recaptcha',
+  isThere: hasGlobal('grecaptcha'),
+  watch: watchRecaptcha,
+}
 
 /** A call of `grecaptcha.render` that we saw. */
 export interface Render {
@@ -57,7 +63,7 @@ export const slot = (sitekey: string, action?: string): string =>
  * Watches reCAPTCHA's API. The loader (api.js) makes `grecaptcha`, the main part comes later and assigns the functions
  * to that same object: as soon as there is an object, each function is stood before.
  */
-export function watchRecaptcha(observer: Observer): RecaptchaLog {
+function watchRecaptcha(observer: Observer): RecaptchaLog {
   const { p } = observer
   const stands = list<Stand>()
   const log: RecaptchaLog = {

@@ -6,8 +6,10 @@ import { includes, note, push, remove } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own } from '../../../page-kit/safe-read.js'
 import { text } from '../../../page-kit/text.js'
+import { logOf } from '../../../page-kit/watcher.js'
 import { createField, fieldsOf } from './fields.js'
 import { gather, lastOf, means, type Scene, setting, sitekeyOf, type Widget } from './scan.js'
+import { turnstileWatch } from './watch.js'
 
 interface SeenWidget extends WidgetView {
   readonly widget: Widget
@@ -23,7 +25,7 @@ export const turnstile: PageFamily = {
 
 function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
   const { p, dom } = place
-  const { given } = place.observer.watchers.turnstile
+  const { given } = logOf(place.observer, turnstileWatch)
   const { id, element } = widget
 
   const seen: SeenWidget = {

@@ -5,6 +5,8 @@ import { type List, list, push } from '../../../page-kit/primordials.js'
 import type { FrameHint } from '../../../page-kit/protocol.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { has, slice, text } from '../../../page-kit/text.js'
+import { logOf } from '../../../page-kit/watcher.js'
+import { turnstileWatch } from './watch.js'
 
 /** One Turnstile, put together from whatever knows of it. Every part may be missing. */
 export interface Widget {
@@ -33,7 +35,7 @@ const MOST_FOUND = 1_000
 /** Puts together what the page shows, what the browser knows of frames, and what we saw being called. */
 export function gather(place: Place, most: number): Scene {
   const { p, dom } = place
-  const { calls } = place.observer.watchers.turnstile
+  const { calls } = logOf(place.observer, turnstileWatch)
   const widgets = list<Widget>()
   const compat = elementsTakenBy(place) === 'turnstile'
   let leftOut = 0

@@ -1,12 +1,15 @@
-import type { Observer } from '../../../page/install.js'
 import { type ApiLog, watchApi } from '../../../page-kit/api-watch.js'
+import { hasGlobal, type Watch } from '../../../page-kit/watcher.js'
 
 /** Watches Turnstile's API. */
-export function watchTurnstile(observer: Observer): ApiLog {
-  return watchApi(observer, {
-    name: 'turnstile',
-    noted: ['render', 'execute', 'reset', 'remove'],
-    reads: { getResponse: ({ token }) => token, isExpired: () => false },
-    meansLast: true,
-  })
+export const turnstileWatch: Watch<ApiLog> = {
+  name: 'turnstile',
+  isThere: hasGlobal('turnstile'),
+  watch: (observer) =>
+    watchApi(observer, {
+      name: 'turnstile',
+      noted: ['render', 'execute', 'reset', 'remove'],
+      reads: { getResponse: ({ token }) => token, isExpired: () => false },
+      meansLast: true,
+    }),
 }
