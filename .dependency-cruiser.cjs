@@ -20,6 +20,9 @@ const MAY_IMPORT = {
 const BROWSER_LIBRARIES =
   '(^|/)node_modules/(@playwright|playwright|playwright-core|@puppeteer|puppeteer[^/]*|selenium-webdriver|webdriverio)/'
 
+/** What is bundled into a text and runs inside a page. */
+const PAGE_CODE = '^src/widgets/(page|page-kit|families/[^/]+/page)/'
+
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
@@ -46,10 +49,40 @@ module.exports = {
     },
     {
       name: 'page-code-stands-alone',
-      comment: 'what runs inside a page imports nothing from outside its own folder',
+      comment: 'what runs inside a page imports only what runs inside a page',
       severity: 'error',
-      from: { path: '^src/widgets/page/' },
-      to: { pathNot: '^src/widgets/page/' },
+      from: { path: PAGE_CODE },
+      to: { pathNot: PAGE_CODE },
+    },
+    {
+      name: 'page-code-is-not-run-by-node',
+      comment: 'Node takes types from page code, and the bundled text of page/script.ts',
+      severity: 'error',
+      from: { path: '^src/', pathNot: PAGE_CODE },
+      to: { path: PAGE_CODE, pathNot: '^src/widgets/page/script\\.ts$', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'page-kit-knows-no-family',
+      severity: 'error',
+      from: { path: '^src/widgets/page-kit/' },
+      to: { pathNot: '^src/widgets/page-kit/' },
+    },
+    {
+      name: 'families-know-nothing-of-each-other',
+      comment: 'nor of the tables that list them',
+      severity: 'error',
+      from: { path: '^src/widgets/families/([^/]+)/' },
+      to: {
+        path: '^src/widgets/(families/|page/|(table|calls|parse|test-keys)\\.ts$)',
+        pathNot: '^src/widgets/families/$1/',
+      },
+    },
+    {
+      name: 'no-circles-in-widgets',
+      comment: 'types included: a type that ties two files belongs in a third',
+      severity: 'error',
+      from: { path: '^src/widgets/' },
+      to: { circular: true },
     },
     {
       name: 'no-browser-in-the-core',
