@@ -22,7 +22,7 @@ export const CODES = {
   // Denials, by layer.
   ORIGIN_NOT_NAMED: {
     layer: 'origin',
-    meaning: 'The page, or the frame that the widget stands in, has an origin that the policy does not name.',
+    meaning: 'The page, or the frame of the widget, has an origin that the policy does not name.',
     remedy: 'Add the origin to `policy.origins` if you own that site or may automate it.',
   },
   ORIGIN_OPAQUE: {
@@ -42,62 +42,62 @@ export const CODES = {
   },
   SECRET_MISSING: {
     layer: 'secret',
-    meaning: 'The secret provider has no key under the name it was given.',
-    remedy: 'Put the key where the message says.',
+    meaning: 'The secret provider has no key under the given name.',
+    remedy: 'Put the key into the place that the message names.',
   },
   SECRET_UNSAFE: {
     layer: 'secret',
-    meaning: 'The key is kept where others may read it.',
-    remedy: 'Restrict the permissions as the message says.',
+    meaning: 'Other users can read the place where the key is stored.',
+    remedy: 'Restrict the permissions with the command in the message.',
   },
   SECRET_INVALID: {
     layer: 'secret',
-    meaning: 'What the secret provider gave cannot be a key (empty, too long, or with control characters in it).',
-    remedy: 'Look at what is stored under that name.',
+    meaning: 'What the secret provider returned cannot be a key (empty, too long, or with control characters in it).',
+    remedy: 'Check what is stored under that name.',
   },
   SECRET_DENIED: {
     layer: 'secret',
-    meaning: 'The secrets store does not let us read the key.',
-    remedy: 'Give the login that the message names leave to read it, or log in as somebody who has it.',
+    meaning: 'The secrets store does not allow this process to read the key.',
+    remedy: 'Give the login in the message the permission to read it, or use a login that has it.',
   },
   KEY_OF_ANOTHER_ENVIRONMENT: {
     layer: 'secret',
-    meaning: 'The ledger knows the key as that of another environment.',
+    meaning: 'The ledger has the key as the key of another environment.',
     remedy: 'Give each environment a key of its own, or name the other one in `sharedWith`.',
   },
   SECRET_UNAVAILABLE: {
     layer: 'secret',
     meaning: 'The secret provider did not answer, and no cached key is fresh enough.',
-    remedy: 'Look at the secrets store; solves go on as soon as it answers.',
+    remedy: 'Check the secrets store; solves continue as soon as it answers.',
   },
   EGRESS_CONFLICT: {
     layer: 'network',
-    meaning: 'Two policies on the path each require another way out to the network.',
+    meaning: 'Two policies on the path require different egress routes.',
     remedy: 'Set `policy.egress` in one place, or to the same values.',
   },
   EGRESS_ADDRESS: {
     layer: 'network',
-    meaning: 'Our calls leave from an address that `policy.egress.expectIp` does not have.',
-    remedy: 'Mend the way out, or name that address.',
+    meaning: 'Calls leave from an address that is not in `policy.egress.expectIp`.',
+    remedy: 'Correct the egress route, or add that address.',
   },
   EGRESS_UNVERIFIED: {
     layer: 'network',
-    meaning: 'Which address our calls leave from could not be found out.',
-    remedy: 'Look at `policy.egress.ipCheckUrl`, and whether it can be reached by the way out that the policy has.',
+    meaning: 'The address from which calls leave could not be determined.',
+    remedy: 'Check `policy.egress.ipCheckUrl`, and whether the egress route of the policy can reach it.',
   },
   PAGE_PROXY_CONFLICT: {
     layer: 'network',
-    meaning: 'Two policies on the path each have pages browsed through another proxy.',
+    meaning: 'Two policies on the path name different proxies for the pages.',
     remedy: 'Set `policy.pageProxy` in one place, or to the same proxy.',
   },
   BUDGET_EXHAUSTED: {
     layer: 'spending',
-    meaning: 'The solve would go over an amount of money that a budget on its path allows in a day.',
+    meaning: 'The solve would exceed the amount that a budget on its path allows in a day.',
     remedy: 'Try again at `retryAt`, or raise `policy.budget.perDay`.',
   },
   RATE_EXCEEDED: {
     layer: 'spending',
-    meaning: 'The solve would go over `policy.budget.perMinute`.',
+    meaning: 'The solve would exceed `policy.budget.perMinute`.',
     remedy: 'Try again at `retryAt`, or set `policy.budget.wait` to have solves queue.',
   },
   SLOTS_FULL: {
@@ -107,8 +107,8 @@ export const CODES = {
   },
   PAGE_LIMIT_REACHED: {
     layer: 'spending',
-    meaning: 'As many solves were spent on this load of the page, or are under way, as `policy.budget.perPage` allows.',
-    remedy: 'Look at what the page keeps asking for, or raise `policy.budget.perPage`.',
+    meaning: 'This load of the page has had as many solves, paid or under way, as `policy.budget.perPage` allows.',
+    remedy: 'Check why the page requests so many, or raise `policy.budget.perPage`.',
   },
   PRICE_TOO_HIGH: {
     layer: 'spending',
@@ -117,8 +117,8 @@ export const CODES = {
   },
   GUARD_PAUSED: {
     layer: 'spending',
-    meaning: 'The guard is paused; the message carries the reason.',
-    remedy: 'Mend the cause, then call `guard.resume()`.',
+    meaning: 'The guard is paused; the message has the reason.',
+    remedy: 'Correct the cause, then call `guard.resume()`.',
   },
   LEDGER_UNAVAILABLE: {
     layer: 'spending',
@@ -127,8 +127,8 @@ export const CODES = {
   },
   LEDGER_UNSAFE: {
     layer: 'spending',
-    meaning: 'The ledger lies where what was spent may be thrown away.',
-    remedy: 'Set up its server as the message says.',
+    meaning: 'The ledger is on a server that may delete what was recorded as spent.',
+    remedy: 'Configure its server as the message describes.',
   },
   AUDIT_UNAVAILABLE: {
     layer: 'audit',
@@ -138,15 +138,15 @@ export const CODES = {
 
   // The caller's side.
   CONFIG_INVALID: {
-    meaning: 'An option or a policy is not of the shape it has to be.',
+    meaning: 'An option or a policy does not have the required shape.',
     remedy: 'Correct the field that the message names.',
   },
   CHALLENGE_INVALID: {
-    meaning: 'The challenge is not of the shape it has to be (a page may have lied about it).',
-    remedy: 'Look at the field that the message names.',
+    meaning: 'The challenge does not have the required shape (a page may have reported it wrongly).',
+    remedy: 'Check the field that the message names.',
   },
   TEST_KEY_BLOCKS: {
-    meaning: 'The sitekey is one that its vendor publishes to fail: whoever uses it wants the failure.',
+    meaning: 'The sitekey is one that its vendor publishes for tests of a failure.',
     remedy:
       "Let it block, use the vendor's passing test key, or ask the service all the same with `policy.testKeys: 'solve'`.",
   },
@@ -156,16 +156,16 @@ export const CODES = {
   },
   PAGE_PROXY_UNSUPPORTED: {
     meaning: 'The solver cannot solve this kind of CAPTCHA through the proxy in `policy.pageProxy`.',
-    remedy: 'Use a solver that can, or do without `policy.pageProxy` if the site takes a token from another address.',
+    remedy: 'Use a solver that can, or remove `policy.pageProxy` if the site accepts a token from another address.',
   },
   BATCH_UNDER_WAY: {
-    meaning: 'Another process is at work on the batch of that name.',
-    remedy: 'Let it end, or give this batch another name.',
+    meaning: 'Another process is working on the batch of that name.',
+    remedy: 'Wait until it ends, or give this batch another name.',
   },
   GUARD_CLOSED: { meaning: 'The guard was closed.', remedy: 'Create a new guard, or close it later.' },
   SOLVE_ABORTED: {
     meaning: 'The caller aborted the solve through its signal.',
-    remedy: 'Nothing to do: what the service may charge for it stays accounted for.',
+    remedy: 'Nothing: what the service may charge for it stays accounted for.',
   },
   SOLVE_TIMEOUT: {
     meaning: 'The solve did not end within `policy.deadline`.',
@@ -175,7 +175,7 @@ export const CODES = {
   // The service's side.
   CAPTCHA_UNSOLVABLE: {
     meaning: 'The service gave up on this task.',
-    remedy: 'Try again; allow more `policy.attempts` to have that done for you.',
+    remedy: 'Try again, or allow more `policy.attempts`.',
   },
   SOLVER_BUSY: {
     meaning: 'The service had no free slot, or was unavailable, until the deadline of the solve.',
@@ -183,23 +183,22 @@ export const CODES = {
   },
   SOLVER_UNREACHABLE: {
     meaning: 'No usable connection to the service, or no reply in time.',
-    remedy: 'Look at the network, and at the proxy in `policy.egress` if there is one.',
+    remedy: 'Check the network, and the proxy in `policy.egress` if there is one.',
   },
   SOLVER_REPLY_INVALID: {
     meaning: "The service's reply could not be read (HTML, empty, cut off, of the wrong type, or far too long).",
     remedy: 'Check `baseUrl`; if it is right, the service is in trouble: try again later.',
   },
   SOLVER_REFUSED: {
-    meaning: 'The service says that the request itself is wrong.',
+    meaning: 'The service reports that the request itself is wrong.',
     remedy: "Compare the sitekey and the page's address with what the page shows.",
   },
   PAGE_PROXY_FAILED: {
     meaning: 'The service could not solve through the proxy in `policy.pageProxy`.',
-    remedy:
-      'Look at that proxy, as the message says: the service has to reach it and log in to it, from its own addresses.',
+    remedy: 'Check the proxy: the service has to reach it and log in to it, from its own addresses.',
   },
   SOLVER_ERROR: {
-    meaning: 'The service answered with an error that is not in our table; the message carries it.',
+    meaning: 'The service answered with an error that is not in the table of errors; the message has it.',
     remedy: "Look the code up in the service's documentation.",
   },
   KEY_REFUSED: {
@@ -207,7 +206,7 @@ export const CODES = {
     remedy: 'Put a valid key into the secrets store, then call `guard.resume()`.',
   },
   ADDRESS_REFUSED: {
-    meaning: 'The service does not accept calls from the address that we leave from. The guard is paused.',
+    meaning: 'The service does not accept calls from this address. The guard is paused.',
     remedy: "White-list the address in the service's settings, then call `guard.resume()`.",
   },
   BALANCE_EMPTY: {
@@ -222,19 +221,19 @@ export const CODES = {
   },
   PAGE_UNRESPONSIVE: {
     meaning: 'The page did not answer in time.',
-    remedy: 'Look at what keeps the page busy; the message says so if a solution was already paid for.',
+    remedy: 'Check what keeps the page busy; the message reports a solution that was already paid for.',
   },
   WIDGET_GONE: {
     meaning: 'The widget is no longer in the page, or refused the solution.',
-    remedy: 'Find it again: pages may remove and draw widgets anew.',
+    remedy: 'Find it again: pages may remove widgets and render new ones.',
   },
   WAIT_TIMEOUT: {
-    meaning: 'No widget came up in the page within the time that it was waited for.',
-    remedy: 'Wait for longer, or look at what the page does; `captcha.find` tells what is there.',
+    meaning: 'No widget appeared in the page within the waiting time.',
+    remedy: 'Wait longer, or check what the page does; `captcha.find` lists its widgets.',
   },
   WIDGET_FAILED: {
-    meaning: 'A widget that has the browser work out its answer (ALTCHA, Cap) came to none.',
-    remedy: "Look at the site's own endpoints for that widget; the message carries what it says.",
+    meaning: 'A widget whose answer the browser computes (ALTCHA, Cap) has failed.',
+    remedy: "Check the site's own endpoints for that widget; the message has its error.",
   },
 
   // Alerts only (never thrown).
@@ -243,21 +242,22 @@ export const CODES = {
     remedy: 'Nothing, if expected.',
   },
   KEY_LEAK_SUSPECTED: {
-    meaning: "More of the service's balance is gone than was spent here: somebody else may be using the key.",
+    meaning:
+      "More of the service's balance is gone than this ledger's solves cost: another client may be using the key.",
     remedy:
-      'Revoke the key at the service and put a new one into the secrets store; if the key is meant to be shared, say `sharedKey: true`.',
+      'Revoke the key at the service and store a new one; if the key is shared on purpose, set `sharedKey: true`.',
   },
   ALERT_UNDELIVERED: {
-    meaning: 'Alerts cannot be delivered to one of the places that `alerts` names, or are delivered again.',
-    remedy: 'Look at the place that the message names.',
+    meaning: 'Alerts cannot be delivered to one of the channels in `alerts`, or are delivered again.',
+    remedy: 'Check the channel that the message names.',
   },
   PAGE_DRAIN_SUSPECTED: {
-    meaning: 'One load of a page puts up more challenges than its budget allows.',
-    remedy: 'Look at that page: it may be broken, or after your money. What it asked for beyond the limits was denied.',
+    meaning: 'One load of a page requests more solves than its budget allows.',
+    remedy: 'Check that page: it may be broken or hostile. What it requested beyond the limits was denied.',
   },
   AUDIT_COPY_BEHIND: {
     meaning: 'A copy of the audit log cannot be written, or is written again.',
-    remedy: 'Look at the place that it is written to.',
+    remedy: 'Check the sink to which it is written.',
   },
   LIMITS_DIFFER: {
     meaning: 'Two guards of one name have different limits; the tighter of each holds for both.',
@@ -269,16 +269,15 @@ export const CODES = {
   },
   SECRET_STALE: {
     meaning: 'The secrets store does not answer; a cached key is in use for a limited time.',
-    remedy: 'Look at the secrets store.',
+    remedy: 'Check the secrets store.',
   },
   KEY_DUE: {
     meaning: 'The key is older than `policy.key.rotateEvery`.',
     remedy: 'Rotate it: create a new key at the service and put it into the secrets store.',
   },
   KEY_REVOCABLE: {
-    meaning:
-      'An old key is no longer used by anybody: unused for 24 hours, nothing under way, every process on another one.',
-    remedy: 'Revoke it at the service, and take it out of the secrets store.',
+    meaning: 'An old key is no longer used: unused for 24 hours, no solve under way, every process on another key.',
+    remedy: 'Revoke it at the service, and remove it from the secrets store.',
   },
 } as const satisfies Record<string, CodeInfo>
 
