@@ -21,6 +21,8 @@ export default defineConfig({
           name: 'core',
           include: ['test/**/*.test.ts'],
           exclude: [PAGES, PROCESSES],
+          // One process for many files: importing anew for each takes longer than the tests.
+          isolate: false,
           setupFiles: ['test/support/no-processes.ts'],
         },
       },

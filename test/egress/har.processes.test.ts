@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
 import { startTinyproxy } from '../support/proxies.js'
-import { call, cleanups, loggedTransport, secret, serve } from './logged.js'
+import { after, call, loggedTransport, secret, serve } from './logged.js'
 
 it('an entry says by which proxy the call left, without its password, and does not take its address for the service’s', async () => {
   const proxy = await startTinyproxy({ user: 'egress', password: 'sesame-open' })
-  cleanups.push(() => proxy.stop())
+  after(() => proxy.stop())
   const { transport, entries, text } = loggedTransport(await serve((_, response) => response.end('OK|1')), {
     proxy: proxy.url.replace('://', '://egress:sesame-open@'),
   })

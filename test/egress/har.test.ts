@@ -151,7 +151,7 @@ describe('in a log there is no', () => {
       },
     }
     for (const fields of [json, form]) {
-      const sent = { ...fields, hidden: [task.proxyPassword] }
+      const sent: Call = { ...fields, sensitive: [task.proxyPassword] }
       const { text, entry } = await entryOf(
         (_, response) => response.writeHead(200, { 'x-proxy': 'sesame' }).end('{"error":"not with s%65same"}'),
         sent,

@@ -1,5 +1,5 @@
 import { createServer, type RequestListener } from 'node:http'
-import { afterEach } from 'vitest'
+import { onTestFinished } from 'vitest'
 import type { Call } from '../../src/base/wire.js'
 import type { HarEntry, WireLog } from '../../src/egress/har.js'
 import { createTransport, type Transport, type TransportOptions } from '../../src/egress/index.js'
@@ -16,10 +16,12 @@ export const call: Call = {
   fields: { method: 'userrecaptcha', json: '1' },
 }
 
-export const cleanups: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
+/** Has something done after the test, in reverse order. */
+export function after(cleanUp: () => Promise<unknown>): void {
+  onTestFinished(async () => {
+    await cleanUp()
+  })
+}
 
 export async function serve(listener: RequestListener): Promise<string> {
   const server = createServer((request, response) => {
@@ -27,7 +29,7 @@ export async function serve(listener: RequestListener): Promise<string> {
     listener(request, response)
   })
   const port = await listen(server)
-  cleanups.push(() => new Promise((resolve) => server.close(resolve).closeAllConnections()))
+  after(() => new Promise((resolve) => server.close(resolve).closeAllConnections()))
   return `http://127.0.0.1:${port}`
 }
 
@@ -39,7 +41,7 @@ export function loggedTransport(
   const added: HarEntry[] = []
   const log: WireLog = { place: 'memory', open() {}, add: (entry) => void added.push(entry), close() {} }
   const transport = createTransport({ baseUrl, log, ...more })
-  cleanups.push(() => transport.close())
+  after(async () => transport.close())
   const text = () => JSON.stringify({ log: { version: '1.2', creator: { name: 'a', version: '1' }, entries: added } })
   return { transport, text, entries: () => parseHar(text()).entries }
 }

@@ -1,4 +1,4 @@
-import { afterEach } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { createGuard, type GuardOptions } from '../../src/guard/create.js'
 import type { Guard } from '../../src/guard/types.js'
 import type { Ledger } from '../../src/ledger/ledger.js'
@@ -38,15 +38,11 @@ export interface RigOptions {
   readonly at?: SolverService
 }
 
-const cleanUps: (() => Promise<unknown>)[] = []
-
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
-})
-
 /** Has something done after the test, in reverse order. */
 export function after(cleanUp: () => Promise<unknown>): void {
-  cleanUps.push(cleanUp)
+  onTestFinished(async () => {
+    await cleanUp()
+  })
 }
 
 /** A guard over the stand-in service, a ledger and an audit log in memory. $0.001 a solve. */
