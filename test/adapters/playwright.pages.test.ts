@@ -113,7 +113,7 @@ test('a page of another context is refused, and what is no page or no context', 
   const captcha = await guardContext(fakeGrant({ issue: () => '' }), context)
   const page = await other.newPage()
   await expect(captcha.find(page)).rejects.toThrow('This page belongs to another browser context')
-  await expect(captcha.solve(undefined as never)).rejects.toThrow('Say which page: captcha.solve(page).')
+  await expect(captcha.solve(undefined as never)).rejects.toThrow('Pass the page: captcha.solve(page).')
   for (const wrong of [page, await browser(), undefined])
     await expect(guardContext(fakeGrant({ issue: () => '' }), wrong as never)).rejects.toThrow(
       /takes a browser context second: .*browser\.newContext\(\)/,

@@ -73,7 +73,7 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       await at.visit('/invisible')
       await expect(at.captcha.waitFor(at.page.native, { timeout: 200 })).rejects.toMatchObject({
         code: 'WAIT_TIMEOUT',
-        message: 'No widget was due in the page within 200 ms; 1 is there that is not.',
+        message: 'No widget was due in the page within 200 ms; the page has 1 that is not due.',
       })
       await at.page.goto(`${at.site.url}/tiny`)
       await expect(at.captcha.waitFor(at.page.native, { timeout: 200, which: 'all' })).rejects.toMatchObject({

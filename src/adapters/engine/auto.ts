@@ -9,49 +9,62 @@ import type { Outcome } from './result.js'
 import type { PageSolver } from './solve-page.js'
 import type { SolveTools } from './tools.js'
 
-/** How a page is solved by itself. */
+/** Options of `captcha.auto`. */
 export interface AutoOptions {
-  /** Ends it, like `stop`. */
+  /**
+   * Ends it, like `stop`.
+   * @default none
+   */
   signal?: AbortSignal | undefined
-  /** At most so many solves are begun; then it ends. Default: as many as the policy's budgets allow. */
+  /**
+   * Ends after this many solves were started.
+   * @default no limit but the policy's budgets
+   */
   maxSolves?: number | undefined
-  /** Called with what became of each widget that was due. One that throws disturbs nothing. */
+  /**
+   * Called with the outcome for each widget that was due. If it throws, the error is only a process warning.
+   * @default none
+   */
   onOutcome?: ((outcome: Outcome) => void) | undefined
 }
 
-/** What it came to. */
+/** The counts of `captcha.auto`. */
 export interface AutoResult {
   readonly solved: number
   readonly denied: number
   readonly failed: number
-  /** What the solutions cost that it asked for. */
+  /** What its own solves cost, in micro-dollars. */
   readonly cost: Money
 }
 
-/** A page that is being solved by itself, until `stop`. */
+/** A running `captcha.auto`, until `stop`. */
 export interface AutoSolving extends AsyncDisposable {
-  /** Settles once it has ended: stopped, by its signal, at `maxSolves`, or because the page or the captcha was closed. Never rejects. */
+  /**
+   * Resolves once it has ended: stopped, by its signal, at `maxSolves`, or because the page or the captcha was closed.
+   * Never rejects.
+   */
   readonly ended: Promise<AutoResult>
-  /** Ends it, and what it has under way. */
+  /** Ends it, and aborts its solves. */
   stop(): Promise<AutoResult>
 }
 
-/** Until when one asking of a widget is left alone; `Infinity` until the page asks anew. */
-interface HandledRequest {
+/** A widget that was due and was handled. */
+interface HandledWidget {
+  /** Wall time in ms until which it is not solved again; `Infinity`: until the page asks again. */
   until: number
-  /** A denial without a time for another try holds for the widget, however often it is asked for. */
+  /** A denial without `retryAt` holds for the widget, however often the page asks for it. */
   readonly permanent: boolean
-  /** Only because its document was being loaded. */
+  /** Not solved yet, only because its document was still loading. */
   readonly loading?: boolean
 }
 
 const MAX_REMEMBERED = 1_000
-/** How long a document may take to load before its widgets are solved all the same. */
+/** How long a document may load before its widgets are solved all the same. */
 const LOADING_MS = 15_000
-/** How long a page has to make something of a solution, before a widget that is still due counts as asked for anew. */
+/** How long a page may take to use a solution, before a widget that is still due counts as asked for again. */
 const SETTLE_MS = 3_000
 
-/** Solves whatever becomes due in a page. @param closing ends it */
+/** Solves each widget of a page as it becomes due. @param closing ends it */
 export function solveAutomatically(
   tools: SolveTools,
   solver: PageSolver,
@@ -61,13 +74,12 @@ export function solveAutomatically(
 ): AutoSolving {
   checkOptionNames('auto', options, ['signal', 'maxSolves', 'onOutcome'] satisfies (keyof AutoOptions)[])
   const { signal, maxSolves = Number.POSITIVE_INFINITY, onOutcome } = options
-  if (!(maxSolves > 0))
-    throw new SolveguardError('CONFIG_INVALID', 'auto() takes `maxSolves` as a number of solves, from 1.')
+  if (!(maxSolves > 0)) throw new SolveguardError('CONFIG_INVALID', 'auto() takes a number from 1 as `maxSolves`.')
   const stopping = new AbortController()
   const ends = AbortSignal.any([stopping.signal, closing, ...(signal ? [signal] : [])])
   const changes = new PageChanges(tools, page)
   const underWay = new Map<string, Promise<void>>()
-  const handled = new Map<string, HandledRequest>()
+  const handled = new Map<string, HandledWidget>()
   const total = { solved: 0, denied: 0, failed: 0, cost: ZERO as Money }
   let begun = 0
   const ended = run()
@@ -78,7 +90,7 @@ export function solveAutomatically(
         changes.arm()
         const scan = await solver.scan(page).catch(() => undefined)
         if (scan) startDue(scan.widgets)
-        if (!page.isClosed()) await waitForChange(begun >= maxSolves)
+        if (!page.isClosed() && begun < maxSolves) await waitForChange()
       }
     } finally {
       changes.stop()
@@ -95,12 +107,12 @@ export function solveAutomatically(
       if (!loading && handled.get(id)?.loading) handled.delete(id)
       const before = handled.get(id)
       if (solver.skipReason(challenge)) {
-        // It is at rest: when it is due the next time, that is another asking.
+        // Not due now: when it is due the next time, the page has asked again.
         if (before && !before.permanent) handled.delete(id)
         continue
       }
       if (begun >= maxSolves || (before && now < before.until)) continue
-      // What the page's own scripts have yet to say of it, its callback say, is waited for a little.
+      // The page's own scripts may still change it, its callback for example.
       if (loading && !before) {
         remember(id, now + LOADING_MS, false, true)
         continue
@@ -120,7 +132,7 @@ export function solveAutomatically(
     try {
       const { outcome, started } = await solver.solveFound(page, challenge, ends)
       report(outcome, started)
-      // Seen at rest, it is free for another asking at once. One that does not rest is perhaps being sent, or drawn, just now.
+      // Once a scan shows it as not due, it may be solved again at once. Until then the page may be using the solution.
       if (outcome.kind === 'solved') return remember(challenge.id, tools.clock.now() + SETTLE_MS, false)
       const retryAt = outcome.kind === 'denied' ? outcome.error.retryAt?.getTime() : undefined
       remember(challenge.id, retryAt ?? Number.POSITIVE_INFINITY, outcome.kind === 'denied' && retryAt === undefined)
@@ -129,8 +141,8 @@ export function solveAutomatically(
     }
   }
 
-  function remember(id: string, until: number, forGood: boolean, loading = false): void {
-    handled.set(id, { until, permanent: forGood, loading })
+  function remember(id: string, until: number, permanent: boolean, loading = false): void {
+    handled.set(id, { until, permanent, loading })
     const [oldest] = handled.keys()
     if (handled.size > MAX_REMEMBERED && oldest !== undefined) handled.delete(oldest)
   }
@@ -146,9 +158,8 @@ export function solveAutomatically(
     }
   }
 
-  /** Until there is something to look at, or a denial's time is over. */
-  async function waitForChange(done: boolean): Promise<void> {
-    if (done) return
+  /** Resolves when the page has changed, or a widget may be solved again. */
+  async function waitForChange(): Promise<void> {
     const now = tools.clock.now()
     const next = Math.min(...[...handled.values()].map(({ until }) => until).filter((until) => until > now))
     const cancel = Number.isFinite(next) ? tools.clock.after(next - now, () => changes.wake()) : () => {}

@@ -13,34 +13,35 @@ import type { SolveTools } from './tools.js'
 import { isVendorFrame } from './vendor-frames.js'
 import { type WaitForOptions, waitForWidgets } from './wait.js'
 
-export type { AutoOptions, AutoResult, AutoSolving } from './auto.js'
-export type { SolveGridOptions, SolveImageOptions } from './pictures.js'
-export type { SolvePageOptions } from './solve-page.js'
-export type { WaitForOptions } from './wait.js'
-
 /** CAPTCHAs in the pages of one browser context: pages are of type `P`, elements of type `E`. */
 export interface Captcha<P, E = never> extends AsyncDisposable {
-  /** The grant that it solves under. */
+  /** The grant under which it solves. */
   readonly grant: Grant
   /**
-   * The widgets of a page. Spends nothing and changes nothing.
-   * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `GUARD_CLOSED`
+   * Lists the widgets of a page. Spends nothing and changes nothing.
+   *
+   * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `GUARD_CLOSED`, `CONFIG_INVALID` (not a page of this
+   *   context)
+   * @example
+   * const due = (await captcha.find(page)).filter((widget) => widget.due)
    */
   find(page: P): Promise<Found>
   /**
-   * Solves what is due in a page, all at once, and puts the solutions where the page's own code reads them. A widget that
-   * another call is already at is not solved twice.
+   * Solves what is due in a page, all at once, and puts the solutions where the page's own code reads them. A widget
+   * that another call is solving is not solved twice.
    *
-   * @returns what became of each widget; a denial is a result, not a throw
-   * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `GUARD_CLOSED`, `CONFIG_INVALID` (a list that is not from
-   *   this page); `DeniedError` with `throwOnDenied`
+   * @returns the outcome for each widget; a denial is a result, not a throw
+   * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `GUARD_CLOSED`, `CONFIG_INVALID` (for example a list
+   *   that is not from this page)
+   * @throws DeniedError only with `throwOnDenied`
    * @example
    * const { solved, cost } = await captcha.solve(page)
    */
   solve(page: P, options?: SolvePageOptions): Promise<SolveResult>
   /**
-   * Waits until there is a widget in a page: by default one that `solve` would now solve. The page says when it is worth another look, so that
-   * nothing is done meanwhile. Goes on over navigations, and looks into frames that come late. Spends nothing.
+   * Waits until a page has a widget: by default one that `solve` would solve now. The page reports its changes, so an
+   * unchanged page is scanned only every 15 seconds. Continues over navigations, and into frames that are added later.
+   * Spends nothing.
    *
    * @returns the widgets that were waited for
    * @throws SolveguardError `WAIT_TIMEOUT`, `SOLVE_ABORTED`, `PAGE_GONE`, `GUARD_CLOSED`, `CONFIG_INVALID`
@@ -50,8 +51,9 @@ export interface Captcha<P, E = never> extends AsyncDisposable {
    */
   waitFor(page: P, options?: WaitForOptions): Promise<Found>
   /**
-   * Solves whatever becomes due in a page, until it is told to stop, the page or the captcha is closed, or `most` is reached. One asking of a
-   * widget is solved once: what failed, or was denied, is left alone until the page asks anew, or until the denial's `retryAt`.
+   * Solves each widget of a page as it becomes due, until it is stopped, the page or the captcha is closed, or
+   * `maxSolves` is reached. Each time that the page asks for an answer, it is solved once: what failed or was denied is
+   * left alone until the page asks again, or until the denial's `retryAt`.
    *
    * @throws SolveguardError `CONFIG_INVALID`
    * @example
@@ -60,64 +62,87 @@ export interface Captcha<P, E = never> extends AsyncDisposable {
    */
   auto(page: P, options?: AutoOptions): AutoSolving
   /**
-   * Has the text of a picture read, and types it into a field. The picture is the one that the page shows now: it is not asked for
-   * again. The guard's layers hold as for any solve, by the page and frame that the element stands in.
+   * Gets the text in a picture, and types it into a field. The picture is the one that the page shows now: it is not
+   * requested again. The guard's layers apply as for any solve, with the page and frame of the element.
    *
-   * @param element an `img`, a `canvas`, what holds one of them, or anything else, which is then seen as it is painted
+   * @param element an `img`, a `canvas`, an element with one of them in it, or any other, of which a screenshot is
+   *   taken
    * @returns the solution; its `token` is the text
-   * @throws DeniedError where a layer says no
-   * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `WIDGET_GONE` (no such element, or no picture in it), `CHALLENGE_INVALID` (a
-   *   picture of less than 100 bytes or more than 1 MiB), and whatever else goes wrong: what is asked for is one thing
+   * @throws DeniedError if a layer denies it
+   * @throws SolveguardError `PAGE_GONE`, `WIDGET_GONE` (no such element, or no picture in it), `CHALLENGE_INVALID` (a
+   *   picture of less than 100 bytes or more than 1 MiB), `CONFIG_INVALID`, `GUARD_CLOSED`, and every code of
+   *   `guard.solve`: the call is for one solve, so it returns no error as a result
    * @example
    * await captcha.solveImage(page.locator('img.captcha'), { into: page.locator('#answer'), numeric: 1 })
    */
   solveImage(element: E, options?: SolveImageOptions<E>): Promise<Solution>
   /**
-   * Has it said which of nine pictures an instruction means (BLS), and clicks those.
+   * Gets which of nine pictures an instruction means (BLS), and clicks them.
    *
    * @returns the solution; its `token` is the list of cells, counted from 1, such as `[1,4,7]`
-   * @throws as `solveImage` does; `CONFIG_INVALID` for other than nine cells
+   * @throws DeniedError if a layer denies it
+   * @throws SolveguardError as `solveImage` does; `CONFIG_INVALID` also for other than nine cells
    * @example
    * await captcha.solveGrid({ cells: await page.locator('.cell').all(), instruction: page.locator('.instruction') })
    */
   solveGrid(options: SolveGridOptions<E>): Promise<Solution>
-  /** Aborts what is under way and takes everything of ours out of the context and its pages. */
+  /**
+   * Aborts what is under way, and removes everything of solveguard from the context and its pages.
+   * @example
+   * await captcha.close()
+   */
   close(): Promise<void>
 }
 
-/** Limits on the time that a context's pages are given, and what its pages have to be asked for. */
+/** Time limits for a context's pages, and what only its pages can supply. */
 export interface CaptchaOptions<P = unknown> {
+  /**
+   * The time, for tests.
+   * @default the system's clock
+   */
   clock?: Clock | undefined
-  /** How long one call into a frame may take, ms. Default: 5,000. */
+  /**
+   * How long one call into a frame may take, ms.
+   * @default 5_000
+   */
   evaluateMs?: number | undefined
-  /** With `recaptchaV3: 'solve'`, for how long the page's `execute` is held for a solution, ms. Default: 20,000. */
+  /**
+   * With `recaptchaV3: 'solve'`: how long the page's `execute` is held for a solution, ms.
+   * @default 20_000
+   */
   holdMs?: number | undefined
-  /** How to get a GeeTest v3 a fresh `challenge`. Default: the one that the page was seen with, which its widget may have used up. */
+  /**
+   * How to get a new `challenge` for GeeTest v3.
+   * @default the challenge that was found in the page, which the page's own widget may have used up
+   */
   geetestChallenge?: GeetestChallengeProvider<P> | undefined
 }
 
-const EVALUATE_MS = 5_000
-const HOLD_MS = 20_000
+export const DEFAULT_EVALUATE_MS = 5_000
+const DEFAULT_HOLD_MS = 20_000
 
-/**
- * The part that all adapters share: finds, solves and injects through a driver, under a grant.
- */
+/** Finds, solves and injects through a driver, under a grant: what all adapters share. */
 export async function createCaptcha<P, E>(
   grant: Grant,
   driver: Driver<P, E>,
-  { clock = systemClock, evaluateMs = EVALUATE_MS, holdMs = HOLD_MS, geetestChallenge }: CaptchaOptions<P> = {},
+  {
+    clock = systemClock,
+    evaluateMs = DEFAULT_EVALUATE_MS,
+    holdMs = DEFAULT_HOLD_MS,
+    geetestChallenge,
+  }: CaptchaOptions<P> = {},
 ): Promise<Captcha<P, E>> {
   const observer = observerCall(grant.policy.recaptchaV3 === 'solve' ? holdMs : 0)
   const uninstall = await driver.install(observer)
   await inAllFrames(observer, (frame) => !isVendorFrame(frame.url()))
 
-  const natives = new WeakMap<DriverPage, P>()
+  const nativePages = new WeakMap<DriverPage, P>()
   const tools: SolveTools = {
     grant,
     clock,
     evaluateMs,
     finder: new Finder(clock, evaluateMs),
-    refreshChallenge: challengeRefresher(geetestChallenge, (page) => natives.get(page), clock),
+    refreshChallenge: challengeRefresher(geetestChallenge, (page) => nativePages.get(page), clock),
   }
   const closing = new AbortController()
   const solver = new PageSolver(tools, closing.signal)
@@ -133,7 +158,7 @@ export async function createCaptcha<P, E>(
   async function close(): Promise<void> {
     closing.abort()
     tools.finder.close()
-    // In this order: a document that comes in between still has the script.
+    // In this order: a document that is created in between still has the script.
     closed ??= uninstall()
       .catch(() => undefined)
       .then(() => inAllFrames(undoCall))
@@ -143,7 +168,7 @@ export async function createCaptcha<P, E>(
 
   function viewOf(page: P): DriverPage {
     const view = driver.page(page)
-    natives.set(view, page)
+    nativePages.set(view, page)
     return view
   }
 

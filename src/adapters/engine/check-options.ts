@@ -1,8 +1,8 @@
 import { printable, SolveguardError } from '../../base/errors.js'
 
 /**
- * Options that are mistyped would be of no effect, and money be spent otherwise than was meant.
- * @throws SolveguardError `CONFIG_INVALID` that names the option
+ * Refuses unknown options: a mistyped one would have no effect, and money would be spent in another way than intended.
+ * @throws SolveguardError `CONFIG_INVALID` with the option's name
  */
 export function checkOptionNames(method: string, options: object, known: readonly string[]): void {
   const unknown = Object.keys(options ?? {}).find((name) => !known.includes(name))

@@ -6,7 +6,7 @@ import { documentOriginOf } from './frame-url.js'
 import { evaluateWithTimeout } from './timeouts.js'
 import type { SolveTools } from './tools.js'
 
-/** Aborts as soon as the document is gone that an id was given in. */
+/** Aborts as soon as the document is gone in which an id was given. */
 export function watchDocument(
   { clock, evaluateMs }: Pick<SolveTools, 'clock' | 'evaluateMs'>,
   { page, frame, id, documentOrigin }: Pick<WidgetLocation, 'page' | 'frame' | 'id' | 'documentOrigin'>,
@@ -17,9 +17,9 @@ export function watchDocument(
     navigated(other) {
       if (other === frame) {
         if (documentOriginOf(frame) !== documentOrigin) return abort()
-        // A new fragment, or the page's own history, keeps the document: ask it.
+        // A new fragment, or a call of the page's history API, keeps the document: ask the document.
         void evaluateWithTimeout(clock, frame, isSameDocumentCall(id), evaluateMs).then((reply) => {
-          if (reply.ok ? parseResult(reply.value) !== 'ok' : reply.why === 'failed') abort()
+          if (reply.ok ? parseResult(reply.value) !== 'ok' : reply.reason === 'failed') abort()
         })
       }
     },

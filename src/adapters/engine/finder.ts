@@ -17,30 +17,32 @@ import {
 } from './frame-url.js'
 import { pageClosed, pageGone } from './page-errors.js'
 import { PageLoadTracker } from './page-load-tracker.js'
-import { evaluateWithTimeout, refreshWithTimeout, within } from './timeouts.js'
+import { callWithTimeout, evaluateWithTimeout, refreshWithTimeout } from './timeouts.js'
 import { isPlacedByDocument, MAX_FRAMES, scannedFrames, type VendorFrame } from './vendor-frames.js'
 
-/** What a look at a page did not take in, because there was too much of it or because it did not answer. */
+/** What a scan of a page left out: it was too much, malformed, or did not reply. */
 export interface Omitted {
   /** Widgets beyond 50 in one frame or 200 in the page. */
   readonly widgets: number
-  /** Widgets that the page told nonsense of. */
+  /** Widgets whose data from the page was malformed. */
   readonly malformed: number
-  /** Frames that did not answer in time, or not at all. */
+  /** Frames that did not reply in time. */
   readonly unresponsive: number
   /** Frames beyond 100, and open shadow roots beyond 1,000 in one of them. */
   readonly frames: number
 }
 
-/** The widgets of a page, what looks like one and is none that we know, and what was left out. */
+/** The widgets of a page: an array with three more properties. */
 export type Found = readonly FoundChallenge[] & {
+  /** What looks like a CAPTCHA and is of no known family. */
   readonly unknown: readonly UnknownWidget[]
+  /** Counts of what was left out. */
   readonly omitted: Omitted
-  /** Which load of the page they are of: whoever hands one of them to `guard.solve` says it there. */
+  /** The load of the page. Pass it to `guard.solve` with one of these widgets, so that `perPage` budgets count it. */
   readonly pageLoad: object
 }
 
-/** What a look at a page gave. */
+/** The result of a scan of a page. */
 export interface PageScan {
   readonly widgets: WidgetLocation[]
   readonly unknown: UnknownWidget[]
@@ -48,7 +50,7 @@ export interface PageScan {
   readonly pageLoad: object
 }
 
-/** A look as callers get it: the list is of the widgets, and tells the rest when asked. */
+/** A scan as callers get it: the other properties are not enumerable, so that it prints as a list of widgets. */
 export function toFound({ widgets, unknown, omitted, pageLoad }: PageScan): Found {
   const list = widgets.map(({ challenge }) => challenge)
   return Object.defineProperties(list, {
@@ -58,30 +60,30 @@ export function toFound({ widgets, unknown, omitted, pageLoad }: PageScan): Foun
   }) as unknown as Found
 }
 
-/** Where a widget stands. */
+/** Where a widget is. */
 export interface WidgetLocation {
   readonly page: DriverPage
   readonly frame: DriverFrame
-  /** The page's own name for the widget. */
+  /** The page code's own id of the widget. */
   readonly id: string
   readonly challenge: FoundChallenge
-  /** Which load of the page it stands in. */
+  /** The load of the page that it is in. */
   readonly pageLoad: object
-  /** Whether its document was still being loaded. */
+  /** Whether its document was still loading. */
   readonly loading: boolean
-  /** Whose document that was, see `ownerOf`. */
+  /** The origin of its document, see `documentOriginOf`. */
   readonly documentOrigin: string
 }
 
-/** Where something stands that is no widget: its document, and the addresses that it is judged by. */
+/** Where an element is that is no widget: its document, and the URLs against which it is checked. */
 export interface ElementLocation
   extends Pick<WidgetLocation, 'page' | 'frame' | 'id' | 'pageLoad' | 'documentOrigin'>,
     Pick<Challenge, 'pageUrl' | 'frameUrl'> {}
 
 const MAX_WIDGETS = 200
-const MAX_UNKNOWN = 50
+const MAX_UNKNown = 50
 
-/** What is known of a frame that answered, but with nothing that can be read. */
+/** The reading of a frame whose reply could not be parsed. */
 const UNREADABLE: FrameReading = {
   doc: '',
   origin: '',
@@ -93,18 +95,18 @@ const UNREADABLE: FrameReading = {
   malformed: 1,
 }
 
-const requestFor = (hints: readonly VendorFrame[]) => ({
+const requestFor = (vendorFrames: readonly VendorFrame[]) => ({
   max: MAX_WIDGETS_PER_FRAME,
-  frames: hints.map(({ name, url }) => ({ name, url })),
+  frames: vendorFrames.map(({ name, url }) => ({ name, url })),
 })
 
 const documentKey = (frame: DriverFrame): string => `${frame.documentNumber?.() ?? 0} ${frame.url()}`
 
-/** Looks for widgets; keeps in mind which frames have our code already, and which names frames were given. */
+/** Finds widgets. Remembers which frames have the page script already, and the number that each frame was given. */
 export class Finder {
   readonly #clock: Clock
   readonly #evaluateMs: number
-  /** Frames where the last look found our code; it is sent along to the others. */
+  /** Frames where the last scan found the page script; it is sent with the call to the others. */
   readonly #prepared = new WeakSet<DriverFrame>()
   readonly #frameNumbers = new WeakMap<DriverFrame, number>()
   readonly #pageLoads = new PageLoadTracker()
@@ -116,29 +118,29 @@ export class Finder {
   }
 
   /**
-   * All widgets of a page, one round trip for each frame, all frames at once.
-   * @throws SolveguardError `PAGE_GONE` if it was closed, `PAGE_UNRESPONSIVE` if no frame of it answered
+   * Finds all widgets of a page: one round trip for each frame, all frames at once.
+   * @throws SolveguardError `PAGE_GONE` if it was closed, `PAGE_UNRESPONSIVE` if no frame replied
    */
   async scan(page: DriverPage): Promise<PageScan> {
     const answered = await refreshWithTimeout(this.#clock, page, this.#evaluateMs)
     if (page.isClosed()) throw pageClosed()
     if (!answered) throw unresponsive(page)
     let all = page.frames()
-    let own = [...scannedFrames(page)]
-    let { readings, moved } = await this.#readAll(page, own)
-    for (let attempt = 1; moved && attempt < 3; attempt++) {
+    let scanned = [...scannedFrames(page)]
+    let { readings, navigated } = await this.#readAll(page, scanned)
+    for (let attempt = 1; navigated && attempt < 3; attempt++) {
       all = page.frames()
-      own = [...scannedFrames(page)]
-      ;({ readings, moved } = await this.#readAll(page, own))
+      scanned = [...scannedFrames(page)]
+      ;({ readings, navigated } = await this.#readAll(page, scanned))
     }
     if (page.isClosed()) throw pageClosed()
     const omitted = { widgets: 0, malformed: 0, unresponsive: 0, frames: Math.max(all.length - MAX_FRAMES, 0) }
     const pageLoad = this.#pageLoads.loadOf(page, readings[0]?.doc)
     const widgets: WidgetLocation[] = []
     const unknown: UnknownWidget[] = []
-    for (const [index, [frame]] of own.entries()) {
+    for (const [index, [frame]] of scanned.entries()) {
       const reading = readings[index]
-      // A frame that went away while it was asked has nothing to tell, and nothing to leave out.
+      // A frame that was removed during the scan is not counted.
       if (!reading && frame.isDetached()) continue
       if (!reading) omitted.unresponsive++
       else {
@@ -146,7 +148,7 @@ export class Finder {
         omitted.widgets += reading.leftOut
         omitted.frames += reading.roots
         if (reading.signs.length > 0) {
-          unknown.push(...unknownIn(reading.signs, this.#addresses(page, frame, reading.origin)))
+          unknown.push(...unknownIn(reading.signs, this.#urls(page, frame, reading.origin)))
         }
         for (const widget of reading.widgets) {
           if (widgets.length < MAX_WIDGETS) widgets.push(this.#locate(page, frame, pageLoad, reading, widget))
@@ -155,10 +157,10 @@ export class Finder {
       }
     }
     if (readings.every((reading) => !reading)) throw unresponsive(page)
-    return { widgets, unknown: unknown.slice(0, MAX_UNKNOWN), omitted, pageLoad }
+    return { widgets, unknown: unknown.slice(0, MAX_UNKNown), omitted, pageLoad }
   }
 
-  /** Looks at one widget again. */
+  /** Reads one widget again; undefined if it is gone. */
   async rescan(widget: WidgetLocation): Promise<FoundChallenge | undefined> {
     if (!(await refreshWithTimeout(this.#clock, widget.page, this.#evaluateMs))) return undefined
     if (widget.page.isClosed() || widget.frame.isDetached()) return undefined
@@ -166,14 +168,14 @@ export class Finder {
     const now = reading?.widgets.find(({ id }) => id === widget.id)
     if (!reading || !now) return undefined
     const { documentOrigin, challenge } = this.#locate(widget.page, widget.frame, widget.pageLoad, reading, now)
-    // Another document may have learnt its name: what was asked for one origin's widget is never another's.
+    // Another document may have copied the id: a solution for one origin's widget must never go to another origin.
     const same =
       documentOrigin === widget.documentOrigin && checkedOrigins(challenge) === checkedOrigins(widget.challenge)
     return same ? challenge : undefined
   }
 
   /**
-   * Where something stands that the caller named: the document, by an id of it, and the addresses that it is judged by.
+   * Locates an element that the caller named: its document, by an id in it, and the URLs against which it is checked.
    * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`
    */
   async locate(page: DriverPage, frame: DriverFrame): Promise<ElementLocation> {
@@ -194,77 +196,86 @@ export class Finder {
       pageLoad,
       documentOrigin: documentOriginOf(frame),
       id: `${reading.doc}-0`,
-      ...this.#addresses(page, frame, reading.origin),
+      ...this.#urls(page, frame, reading.origin),
     }
   }
 
   /**
-   * Waits in a frame until a look at it would find something else, for at most `ms`. Looks that are begun after this see what is not waited
-   * for. Never rejects, and may end for no reason.
+   * Waits in a frame until a scan of it would find something else, for at most `ms`. A scan that starts after this call
+   * sees every change before the wait. Never rejects, and may resolve without a change.
    */
-  async waitForChange(frame: DriverFrame, hints: readonly VendorFrame[], ticket: string, ms: number): Promise<void> {
-    const call = waitCall(ticket, requestFor(hints), ms, !this.#prepared.has(frame))
-    await within(this.#clock, ms + this.#evaluateMs, () => frame.evaluateAsync?.(call) ?? Promise.resolve())
+  async waitForChange(
+    frame: DriverFrame,
+    vendorFrames: readonly VendorFrame[],
+    ticket: string,
+    ms: number,
+  ): Promise<void> {
+    const call = waitCall(ticket, requestFor(vendorFrames), ms, !this.#prepared.has(frame))
+    await callWithTimeout(this.#clock, ms + this.#evaluateMs, () => frame.evaluateAsync?.(call) ?? Promise.resolve())
   }
 
   /**
-   * What frames say. Where a tool has to be asked for addresses, only what was said by documents that were there before and after
-   * it: nothing is judged by the address of the document that was there before it.
+   * Reads frames. Where a tool is polled for URLs, it keeps only the replies of documents that were there before and
+   * after: no reply is checked against the URL of the document before it.
    */
   async #readAll(
     page: DriverPage,
-    own: readonly (readonly [DriverFrame, readonly VendorFrame[]])[],
+    scanned: readonly (readonly [DriverFrame, readonly VendorFrame[]])[],
     named = false,
-  ): Promise<{ readings: (FrameReading | undefined)[]; moved: boolean }> {
-    const standing = () => {
+  ): Promise<{ readings: (FrameReading | undefined)[]; navigated: boolean }> {
+    const documentKeys = () => {
       const [main] = page.frames()
-      return own.map(([frame]) => `${main && documentKey(main)} ${documentKey(frame)}`)
+      return scanned.map(([frame]) => `${main && documentKey(main)} ${documentKey(frame)}`)
     }
-    const before = standing()
-    const readings = await Promise.all(own.map(([frame, hints]) => this.#read(frame, hints, named)))
-    if (!page.refresh) return { readings, moved: false }
+    const before = documentKeys()
+    const readings = await Promise.all(scanned.map(([frame, vendorFrames]) => this.#read(frame, vendorFrames, named)))
+    if (!page.refresh) return { readings, navigated: false }
     const answered = await refreshWithTimeout(this.#clock, page, this.#evaluateMs)
-    const after = standing()
-    const stayed = before.map((one, index) => answered && one === after[index])
+    const after = documentKeys()
+    const kept = before.map((one, index) => answered && one === after[index])
     return {
-      readings: readings.map((reading, index) => (stayed[index] ? reading : undefined)),
-      moved: stayed.includes(false),
+      readings: readings.map((reading, index) => (kept[index] ? reading : undefined)),
+      navigated: kept.includes(false),
     }
   }
 
-  /** @param named whether its origin is wanted though there be nothing in it */
-  async #read(frame: DriverFrame, hints: readonly VendorFrame[], named = false): Promise<FrameReading | undefined> {
-    const reading = await this.#readConfirmed(frame, hints)
+  /** @param named whether the frame's origin is needed even if it has no widgets */
+  async #read(
+    frame: DriverFrame,
+    vendorFrames: readonly VendorFrame[],
+    named = false,
+  ): Promise<FrameReading | undefined> {
+    const reading = await this.#readConfirmed(frame, vendorFrames)
     if (!reading || !isBlankUrl(frame.url())) return reading
     if (!named && reading.widgets.length === 0 && reading.signs.length === 0) return reading
     return { ...reading, origin: await inheritedOrigin(frame, reading.origin, this.#frameElementOf) }
   }
 
   /**
-   * What a frame says, without widgets that are none of its own. Where nothing but a vendor's frame tells of one, that frame may have gone with
-   * the document before this one, or may be somebody else's, who went to the vendor's address by himself.
+   * Reads a frame, without widgets that are not its own. Where a vendor's frame is the only evidence of a widget, that
+   * frame may belong to the document before this one, or may be an unrelated one that navigated there by itself.
    */
-  async #readConfirmed(frame: DriverFrame, hints: readonly VendorFrame[]): Promise<FrameReading | undefined> {
-    const reading = await this.#request(frame, hints)
+  async #readConfirmed(frame: DriverFrame, vendorFrames: readonly VendorFrame[]): Promise<FrameReading | undefined> {
+    const reading = await this.#request(frame, vendorFrames)
     if (!reading?.widgets.some(({ hinted }) => hinted)) return reading
-    const placed = await Promise.all(hints.map((hint) => isPlacedByDocument(hint.frame, this.#frameElementOf)))
+    const placed = await Promise.all(vendorFrames.map((one) => isPlacedByDocument(one.frame, this.#frameElementOf)))
     return placed.includes(false)
       ? this.#request(
           frame,
-          hints.filter((_, index) => placed[index]),
+          vendorFrames.filter((_, index) => placed[index]),
         )
       : reading
   }
 
-  /** The element that a frame stands in, or nothing where that is not told in time. */
+  /** Reads a frame's element; `{}` where that fails or takes too long. */
   readonly #frameElementOf: FrameElementReader = async (frame) => {
-    const reply = await within(this.#clock, this.#evaluateMs, async () => frame.frameElement?.())
+    const reply = await callWithTimeout(this.#clock, this.#evaluateMs, async () => frame.frameElement?.())
     return (reply.ok && (reply.value as Partial<FrameElementReading> | null)) || {}
   }
 
-  async #request(frame: DriverFrame, hints: readonly VendorFrame[]): Promise<FrameReading | undefined> {
-    const request = requestFor(hints)
-    // Three times: our code may be missing, and a page may navigate just then.
+  async #request(frame: DriverFrame, vendorFrames: readonly VendorFrame[]): Promise<FrameReading | undefined> {
+    const request = requestFor(vendorFrames)
+    // Three attempts: the page script may be missing, and the page may navigate during a call.
     let whole = !this.#prepared.has(frame)
     for (let attempt = 0; attempt < 3; attempt++) {
       const reply = await evaluateWithTimeout(this.#clock, frame, findCall(request, whole), this.#evaluateMs)
@@ -272,13 +283,13 @@ export class Finder {
         this.#prepared.add(frame)
         return parseFound(reply.value) ?? UNREADABLE
       }
-      if (frame.isDetached() || (!reply.ok && reply.why === 'timeout')) return undefined
+      if (frame.isDetached() || (!reply.ok && reply.reason === 'timeout')) return undefined
       whole = true
     }
     return undefined
   }
 
-  #addresses(page: DriverPage, frame: DriverFrame, origin: string): Pick<Challenge, 'pageUrl' | 'frameUrl'> {
+  #urls(page: DriverPage, frame: DriverFrame, origin: string): Pick<Challenge, 'pageUrl' | 'frameUrl'> {
     const [main] = page.frames()
     return {
       pageUrl: boundedUrl(main?.url() ?? ''),
@@ -293,17 +304,17 @@ export class Finder {
     { origin, loading }: FrameReading,
     { id, family, challenge, visible, answered, executed, due, expired }: WidgetReading,
   ): WidgetLocation {
-    const known: Challenge = { ...challenge, family, ...this.#addresses(page, frame, origin) }
+    const known: Challenge = { ...challenge, family, ...this.#urls(page, frame, origin) }
     const found = { ...known, id: `${this.#frameNumber(frame)}-${id}`, visible, answered, executed, due, expired }
     return { page, frame, id, challenge: found, pageLoad, loading, documentOrigin: documentOriginOf(frame) }
   }
 
-  /** Watches no page any more. */
+  /** Stops watching pages. */
   close(): void {
     this.#pageLoads.close()
   }
 
-  /** Documents name themselves; two frames that name themselves alike are still two. */
+  /** Documents choose their ids: two frames with equal ids are still two frames. */
   #frameNumber(frame: DriverFrame): number {
     const known = this.#frameNumbers.get(frame)
     if (known !== undefined) return known
@@ -314,6 +325,6 @@ export class Finder {
 
 function unresponsive(page: DriverPage): SolveguardError {
   return page.isClosed()
-    ? new SolveguardError('PAGE_GONE', 'The page was closed while it was looked at.')
-    : new SolveguardError('PAGE_UNRESPONSIVE', 'No frame of the page answered, so nothing is known of it.')
+    ? new SolveguardError('PAGE_GONE', 'The page was closed during the scan.')
+    : new SolveguardError('PAGE_UNRESPONSIVE', 'No frame of the page replied, so its widgets are unknown.')
 }

@@ -4,63 +4,70 @@ import type { DriverFrame, FrameElementReading } from '../driver.js'
 const MAX_URL_LENGTH = 2_048
 
 /**
- * The address that a frame's widget is judged by, and that a solver is told. A frame without an address of its own
- * (`about:blank`, `about:srcdoc`) has the origin of the page around it, unless it was sandboxed or came from elsewhere:
- * then its bare address is left, which no policy names.
+ * The URL against which a frame's widget is checked, and which the solver gets. A frame without a URL of its own
+ * (`about:blank`, `about:srcdoc`) has the origin of its parent page, unless it was sandboxed or comes from another
+ * origin: then its bare URL remains, which no policy names.
  */
 export function frameUrl(frame: DriverFrame, origin: string): string {
   const url = frame.url()
   if (!isBlankUrl(url)) return boundedUrl(url)
   let above = frame.parent()
   for (let depth = 0; above && depth < 100; above = above.parent(), depth++) {
-    const around = above.url()
-    if (!/^https?:/.test(around)) continue
-    return originOf(around) === origin ? boundedUrl(around) : url || 'about:blank'
+    const parentUrl = above.url()
+    if (!/^https?:/.test(parentUrl)) continue
+    return originOf(parentUrl) === origin ? boundedUrl(parentUrl) : url || 'about:blank'
   }
   return url || 'about:blank'
 }
 
-/** Whether a frame has no address of its own. */
+/** Whether a frame has no URL of its own. */
 export const isBlankUrl = (url: string): boolean => url === '' || url.startsWith('about:')
 
-/** What `location.origin` says for an address. */
-function originOf(address: string): string {
-  return URL.canParse(address) ? new URL(address).origin : 'null'
+/** What `location.origin` is for a URL. */
+function originOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : 'null'
 }
 
-/** Whose document stands in a frame, by the browser's word: its origin, or the bare address of one that is of no site. */
+/** The origin of a frame's document as the browser reports it; for one that has no web origin, its bare URL. */
 export function documentOriginOf(frame: DriverFrame): string {
   const url = frame.url()
   return /^https?:/.test(url) ? originOf(url) : boundedUrl(url)
 }
 
-/** The origins that a widget is judged by. */
+/** The origins against which a widget is checked. */
 export function checkedOrigins({ pageUrl, frameUrl }: Challenge): string {
   return `${originOf(pageUrl)} ${frameUrl === undefined ? '' : originOf(frameUrl)}`
 }
 
-/** An address without its fragment, which stays in the browser and may hold secrets; an overlong one without its query. */
+/**
+ * A URL without its fragment, which stays in the browser and may hold secrets. A URL that is too long loses its query
+ * as well.
+ */
 export function boundedUrl(url: string): string {
   const [address = ''] = url.split('#', 1)
   return address.length <= MAX_URL_LENGTH ? address : (address.split('?', 1)[0] ?? '').slice(0, MAX_URL_LENGTH + 1)
 }
 
-/** What is asked of the document around a frame; nothing where it does not say. Bounded in time. */
+/** Reads a frame's element in its parent document. Resolves to `{}` where that fails or takes too long. */
 export type FrameElementReader = (frame: DriverFrame) => Promise<Partial<FrameElementReading>>
 
 /**
- * The origin of a frame that has no address of its own. A page in it may say that it is whose it likes, so the document around it is asked
- * whether it may read it, and the one around that, up to one that has an address.
+ * The origin of a frame that has no URL of its own. A page in it may report any origin, so its parent document is
+ * asked whether it may read the frame, then that one's parent, up to a document that has a URL.
  *
- * @param said what the page itself says: taken where the tool cannot ask
+ * @param reported what the frame itself reports: used where the tool cannot ask
  */
-export async function inheritedOrigin(frame: DriverFrame, said: string, holderOf: FrameElementReader): Promise<string> {
-  const told = frame.origin?.()
-  if (told !== undefined) return told
+export async function inheritedOrigin(
+  frame: DriverFrame,
+  reported: string,
+  readElement: FrameElementReader,
+): Promise<string> {
+  const known = frame.origin?.()
+  if (known !== undefined) return known
   let at: DriverFrame | undefined = frame
   for (let depth = 0; at && isBlankUrl(at.url()) && depth < 100; at = at.parent(), depth++) {
-    if (!at.frameElement) return said
-    if ((await holderOf(at)).readable !== true) return 'null'
+    if (!at.frameElement) return reported
+    if ((await readElement(at)).readable !== true) return 'null'
   }
   return at ? originOf(at.url()) : 'null'
 }

@@ -1,12 +1,14 @@
 import type { Clock } from '../../base/clock.js'
 import { SolveguardError } from '../../base/errors.js'
+import { withTimeout } from '../../base/timeout.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
 import type { DriverPage } from '../driver.js'
+import { solveAborted } from './page-errors.js'
 
 /**
- * How to ask the site's server for another GeeTest v3 `challenge`: the page's own widget uses up the one that it was given. Asked
- * before anything is reserved, once for each solve; has ten seconds. Whatever else is in its answer is of no consequence, so it may
- * be the server's whole reply.
+ * Asks the site's server for a new GeeTest v3 `challenge`: the page's own widget uses up the one that it was given.
+ * Called before anything is reserved, once for each solve; it has 10 seconds. Other fields of the result are ignored,
+ * so it may be the server's whole reply.
  *
  * @param page the tool's own page
  * @param found the widget that is about to be solved
@@ -18,54 +20,47 @@ export type GeetestChallengeProvider<P> = (page: P, found: FoundChallenge) => Pr
 const PROVIDER_TIMEOUT_MS = 10_000
 const CHALLENGE = /^[\w-]{1,256}$/
 
-/** Gives a widget the challenge that it is to be solved with. */
+/** Returns a widget with the challenge to solve it with. */
 export type RefreshChallenge = (found: FoundChallenge, page: DriverPage, signal: AbortSignal) => Promise<FoundChallenge>
 
 /**
- * Asks for a fresh challenge where the page has used up its own.
- * @param native the tool's own page, by our view of it
- * @returns a function that throws SolveguardError `CHALLENGE_INVALID` if nothing came, or nothing that makes sense; `SOLVE_ABORTED`
+ * Gets a new challenge for GeeTest v3 from the user's provider, if there is one.
+ *
+ * @param nativePage the tool's own page, for the engine's view of it
+ * @returns a function that throws SolveguardError `CHALLENGE_INVALID` if the provider returns no valid challenge,
+ *   `SOLVE_ABORTED`
  */
 export function challengeRefresher<P>(
-  ask: GeetestChallengeProvider<P> | undefined,
-  native: (page: DriverPage) => P | undefined,
+  provider: GeetestChallengeProvider<P> | undefined,
+  nativePage: (page: DriverPage) => P | undefined,
   clock: Clock,
 ): RefreshChallenge {
   return async (found, view, signal) => {
-    const page = native(view)
-    if (!ask || page === undefined || found.family !== 'geetest' || found.variant !== 'v3') return found
-    const challenge = challengeIn(await within(clock, signal, () => ask(page, found)))
-    if (challenge === undefined) throw invalidChallenge('gave no { challenge } of 1 to 256 letters, digits and _ -')
+    const page = nativePage(view)
+    if (!provider || page === undefined || found.family !== 'geetest' || found.variant !== 'v3') return found
+    if (signal.aborted) throw solveAborted()
+    const reply = await withTimeout(
+      // The provider's error may hold what the page returned, which must not be in ours.
+      Promise.resolve()
+        .then(() => provider(page, found))
+        .catch(() => Promise.reject(invalidChallenge('threw an error'))),
+      {
+        clock,
+        ms: PROVIDER_TIMEOUT_MS,
+        error: () => invalidChallenge('did not settle within 10 seconds'),
+        signal,
+        abortError: solveAborted,
+      },
+    )
+    const challenge = challengeIn(reply)
+    if (challenge === undefined) throw invalidChallenge('returned no { challenge } of 1 to 256 letters, digits and _ -')
     return { ...found, challenge }
   }
 }
 
-function within(clock: Clock, signal: AbortSignal, ask: () => Promise<unknown>): Promise<unknown> {
-  return new Promise<unknown>((resolve, reject) => {
-    const end = (settle: () => void) => {
-      cancel()
-      signal.removeEventListener('abort', abort)
-      settle()
-    }
-    const abort = () => end(() => reject(new SolveguardError('SOLVE_ABORTED', 'The solve was aborted.')))
-    const cancel = clock.after(PROVIDER_TIMEOUT_MS, () =>
-      end(() => reject(invalidChallenge('did not answer within ten seconds'))),
-    )
-    signal.addEventListener('abort', abort)
-    if (signal.aborted) return abort()
-    // Its error may hold what the page said, which is nobody's business here.
-    Promise.resolve()
-      .then(ask)
-      .then(
-        (value) => end(() => resolve(value)),
-        () => end(() => reject(invalidChallenge('threw an error'))),
-      )
-  })
-}
-
-function challengeIn(said: unknown): string | undefined {
+function challengeIn(reply: unknown): string | undefined {
   try {
-    const challenge = (said as { challenge?: unknown } | null | undefined)?.challenge
+    const challenge = (reply as { challenge?: unknown } | null | undefined)?.challenge
     return typeof challenge === 'string' && CHALLENGE.test(challenge) ? challenge : undefined
   } catch {
     return undefined

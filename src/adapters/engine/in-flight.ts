@@ -1,6 +1,6 @@
-import { SolveguardError } from '../../base/errors.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
-import type { Outcome } from './result.js'
+import { solveAborted } from './page-errors.js'
+import type { Outcome, WidgetResult } from './result.js'
 
 interface InFlightSolve {
   readonly outcome: Promise<Outcome>
@@ -12,44 +12,44 @@ interface InFlightSolve {
 const MAX_REMEMBERED = 1_000
 
 /**
- * The solves under way, by widget: two calls for one widget share one solve, and pay once. It goes on for as long as one
- * of its callers wants it.
+ * The solves in flight, by widget: two calls for one widget share one solve, and pay once. A solve continues for as
+ * long as one of its callers wants it.
  */
 export class InFlightSolves {
   readonly #inFlight = new Map<string, InFlightSolve>()
-  /** When each was solved last, by the count; and how often it was because its token had expired. */
-  readonly #solved = new Map<string, { readonly at: number; readonly renewals: number }>()
+  /** By widget: the tick of its last solve, and how often it was solved again because its token had expired. */
+  readonly #solved = new Map<string, { readonly at: number; readonly renewed: number }>()
   #ticks = 0
 
-  /** A moment, for `solvedSince`. */
+  /** A point in time, for `solvedSince`. Not a clock: a counter, so that no two are equal. */
   tick(): number {
     return ++this.#ticks
   }
 
-  /** Whether a widget was solved after that moment: whoever looked at the page before saw it unanswered. */
-  solvedSince(id: string, moment: number): boolean {
-    return (this.#solved.get(id)?.at ?? 0) > moment
+  /** Whether a widget was solved after that tick: a scan from before it still shows the widget unanswered. */
+  solvedSince(id: string, tick: number): boolean {
+    return (this.#solved.get(id)?.at ?? 0) > tick
   }
 
-  /** How often a widget was solved anew because its token had expired, one after the other. */
+  /** How often in a row a widget was solved again because its token had expired. */
   renewals(id: string): number {
-    return this.#solved.get(id)?.renewals ?? 0
+    return this.#solved.get(id)?.renewed ?? 0
   }
 
   /**
-   * Joins the solve of a widget, or begins it.
-   * @returns the outcome, and whether this call is the one that began it
+   * Joins the solve of a widget, or starts it.
+   * @returns the outcome, and whether this call started the solve
    */
   async joinOrStart(
     challenge: FoundChallenge,
     signal: AbortSignal | undefined,
-    begin: (abort: AbortSignal) => Promise<Outcome>,
-  ): Promise<{ outcome: Outcome; started: boolean }> {
+    start: (abort: AbortSignal) => Promise<Outcome>,
+  ): Promise<WidgetResult> {
     if (signal?.aborted) return { outcome: abortedOutcome(challenge), started: false }
     const known = this.#inFlight.get(challenge.id)
-    const running = known ?? this.#start(challenge, begin)
-    running.callers++
-    return { outcome: await this.#wait(running, challenge, signal), started: !known }
+    const solve = known ?? this.#start(challenge, start)
+    solve.callers++
+    return { outcome: await this.#wait(solve, challenge, signal), started: !known }
   }
 
   /** Aborts all of them. */
@@ -57,45 +57,44 @@ export class InFlightSolves {
     for (const { controller } of this.#inFlight.values()) controller.abort()
   }
 
-  #start({ id, expired }: FoundChallenge, begin: (abort: AbortSignal) => Promise<Outcome>): InFlightSolve {
+  #start({ id, expired }: FoundChallenge, start: (abort: AbortSignal) => Promise<Outcome>): InFlightSolve {
     const controller = new AbortController()
-    const outcome = begin(controller.signal).finally(() => this.#inFlight.delete(id))
-    const running: InFlightSolve = {
-      outcome: outcome.then((end) => {
-        if (end.kind === 'solved') this.#remember(id, expired ? this.renewals(id) + 1 : 0)
-        return end
+    const ended = start(controller.signal).finally(() => this.#inFlight.delete(id))
+    const solve: InFlightSolve = {
+      outcome: ended.then((outcome) => {
+        if (outcome.kind === 'solved') this.#remember(id, expired ? this.renewals(id) + 1 : 0)
+        return outcome
       }),
       controller,
       callers: 0,
     }
-    this.#inFlight.set(id, running)
-    return running
+    this.#inFlight.set(id, solve)
+    return solve
   }
 
   #remember(id: string, renewed: number): void {
     this.#solved.delete(id)
-    this.#solved.set(id, { at: ++this.#ticks, renewals: renewed })
+    this.#solved.set(id, { at: this.tick(), renewed })
     if (this.#solved.size > MAX_REMEMBERED) {
       const [oldest] = this.#solved.keys()
       if (oldest !== undefined) this.#solved.delete(oldest)
     }
   }
 
-  #wait(running: InFlightSolve, challenge: FoundChallenge, signal: AbortSignal | undefined): Promise<Outcome> {
-    if (!signal) return running.outcome
+  #wait(solve: InFlightSolve, challenge: FoundChallenge, signal: AbortSignal | undefined): Promise<Outcome> {
+    if (!signal) return solve.outcome
     return new Promise((resolve, reject) => {
       const abort = () => {
-        // The last one to go turns off the light; it still waits for the end, to tell what became of it.
-        if (--running.callers === 0) running.controller.abort()
+        // The last caller aborts the solve, and still waits for its outcome.
+        if (--solve.callers === 0) solve.controller.abort()
         else resolve(abortedOutcome(challenge))
       }
       signal.addEventListener('abort', abort, { once: true })
-      running.outcome.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+      solve.outcome.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
     })
   }
 }
 
 function abortedOutcome(challenge: FoundChallenge): Outcome {
-  const error = new SolveguardError('SOLVE_ABORTED', 'The solve was aborted through its signal.')
-  return { kind: 'failed', challenge, error }
+  return { kind: 'failed', challenge, error: solveAborted() }
 }

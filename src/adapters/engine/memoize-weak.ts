@@ -1,4 +1,4 @@
-/** Caches what `make` returns for an object, for as long as the object lives. */
+/** Caches what `make` returns for an object, for as long as the object exists. */
 export function memoizeWeak<K extends object, V>(make: (key: K) => V): (key: K) => V {
   const made = new WeakMap<K, V>()
   return (key) => {

@@ -3,14 +3,14 @@ import type { Clock } from '../../base/clock.js'
 import { endWaitCall } from '../../widgets/calls.js'
 import type { DriverFrame, DriverPage } from '../driver.js'
 import type { Finder } from './finder.js'
-import { evaluateWithTimeout } from './timeouts.js'
+import { evaluateWithTimeout, sleep } from './timeouts.js'
 import { scannedFrames } from './vendor-frames.js'
 
-/** A page is looked at anew after this long, whether or not it has said that something changed, ms. */
+/** A page is scanned again after this long, whether or not it reported a change. */
 const MAX_WAIT_MS = 15_000
-/** The same where its tool cannot wait. */
+/** The same where the tool cannot wait in the page. */
 const POLL_MS = 500
-/** Between two looks, ms: more and more while they find nothing new. */
+/** Between two scans: doubled with each, unless the page was quiet for longer than the maximum. */
 const MIN_GAP_MS = 50
 const MAX_GAP_MS = 2_000
 
@@ -22,17 +22,17 @@ interface PageChangesDeps {
 }
 
 /**
- * Tells when a page is worth another look: its documents say so, frames come, go and navigate, and now and then all the same. It goes on over
- * navigations, until it is stopped.
+ * Reports when a page is worth another scan: its documents report a change, a frame was added, removed or navigated,
+ * or a maximum time is over. Continues over navigations, until it is stopped.
  *
  * @example
- * for (const changes = new Changes(tools, page); ; await changes.next(signal)) {
- *   changes.expect()
- *   await finder.find(page)
+ * for (const changes = new PageChanges(tools, page); ; await changes.next(signal)) {
+ *   changes.arm()
+ *   await finder.scan(page)
  * }
  */
 export class PageChanges {
-  readonly #tools: PageChangesDeps
+  readonly #deps: PageChangesDeps
   readonly #page: DriverPage
   readonly #ticket = randomUUID()
   readonly #waiting = new Set<DriverFrame>()
@@ -42,73 +42,61 @@ export class PageChanges {
   #stopped = false
   #gapMs = MIN_GAP_MS
 
-  constructor(tools: PageChangesDeps, page: DriverPage) {
-    this.#tools = tools
+  constructor(deps: PageChangesDeps, page: DriverPage) {
+    this.#deps = deps
     this.#page = page
     const wake = () => this.wake()
     this.#unwatch = page.watch({ navigated: wake, detached: wake, gone: wake })
   }
 
-  /** From here on every change counts. To be called before a look: what happens after the look is not missed then. */
+  /** Every change counts from here on. Call it before a scan, so that no change after the scan is missed. */
   arm(): void {
     this.#changed = false
     if (this.#page.isClosed()) return
-    for (const [frame, hints] of scannedFrames(this.#page)) {
+    for (const [frame, vendorFrames] of scannedFrames(this.#page)) {
       if (!frame.evaluateAsync || this.#waiting.has(frame) || frame.isDetached()) continue
       this.#waiting.add(frame)
-      void this.#tools.finder.waitForChange(frame, hints, this.#ticket, MAX_WAIT_MS).then(() => {
+      void this.#deps.finder.waitForChange(frame, vendorFrames, this.#ticket, MAX_WAIT_MS).then(() => {
         this.#waiting.delete(frame)
         this.wake()
       })
     }
   }
 
-  /**
-   * Until another look is worth while, or the signal.
-   * @param news whether the last look found something new: looks that do not are taken less and less often
-   */
-  async next(signal: AbortSignal, news = false): Promise<void> {
-    const { clock } = this.#tools
+  /** Resolves when another scan is worth while, or once the signal aborts. */
+  async next(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#deps
     const begun = clock.monotonic()
     const polls = !this.#page.frames().some((frame) => frame.evaluateAsync)
-    if (!this.#changed && !signal.aborted) {
-      await this.#sleep(signal, polls ? POLL_MS : MAX_WAIT_MS, (end) => {
-        this.#wakeCallbacks.add(end)
-        return () => this.#wakeCallbacks.delete(end)
-      })
-    }
-    const restedMs = clock.monotonic() - begun
-    this.#gapMs = news || restedMs > MAX_GAP_MS ? MIN_GAP_MS : Math.min(this.#gapMs * 2, MAX_GAP_MS)
-    const leftMs = this.#gapMs - restedMs
-    if (leftMs > 0 && !signal.aborted) await this.#sleep(signal, leftMs)
+    if (!this.#changed && !signal.aborted) await this.#sleepUntilWoken(polls ? POLL_MS : MAX_WAIT_MS, signal)
+    const quietMs = clock.monotonic() - begun
+    this.#gapMs = quietMs > MAX_GAP_MS ? MIN_GAP_MS : Math.min(this.#gapMs * 2, MAX_GAP_MS)
+    const leftMs = this.#gapMs - quietMs
+    if (leftMs > 0 && !signal.aborted) await sleep(clock, leftMs, signal)
   }
 
-  /** Ends the wait that is under way, if there is one; the next one does not begin. */
+  /** Ends the wait under way, if there is one; else the next one resolves at once. */
   wake(): void {
     this.#changed = true
     for (const end of [...this.#wakeCallbacks]) end()
   }
 
-  /** Leaves nothing behind in the page. */
+  /** Ends all waits in the page. */
   stop(): void {
     if (this.#stopped) return
     this.#stopped = true
     this.#unwatch()
-    const { clock, evaluateMs } = this.#tools
+    const { clock, evaluateMs } = this.#deps
     for (const frame of this.#waiting) void evaluateWithTimeout(clock, frame, endWaitCall(this.#ticket), evaluateMs)
   }
 
-  #sleep(signal: AbortSignal, ms: number, listen: (end: () => void) => () => void = () => () => {}): Promise<void> {
-    return new Promise((resolve) => {
-      const end = (): void => {
-        cancel()
-        stop()
-        signal.removeEventListener('abort', end)
-        resolve()
-      }
-      const cancel = this.#tools.clock.after(ms, end)
-      const stop = listen(end)
-      signal.addEventListener('abort', end)
-    })
+  async #sleepUntilWoken(ms: number, signal: AbortSignal): Promise<void> {
+    const ended = new AbortController()
+    const end = () => ended.abort()
+    this.#wakeCallbacks.add(end)
+    signal.addEventListener('abort', end)
+    await sleep(this.#deps.clock, ms, ended.signal)
+    this.#wakeCallbacks.delete(end)
+    signal.removeEventListener('abort', end)
   }
 }

@@ -1,45 +1,46 @@
 import type { DriverPage } from '../driver.js'
 
-/** What is known of a page: which load of it this is, what its document called itself, and whether it may be another one by now. */
+/** The current load of a page, and whether another one may have begun. */
 interface TrackedPage {
   load: object
+  /** What the document last called itself, or an empty string. */
   document: string
   navigated: boolean
-  /** The number of the main frame's document, for tools that have to be asked. */
+  /** The number of the main frame's document, for tools that are polled. */
   documentNumber: number | undefined
 }
 
 /**
- * Which load of a page it is: the same object for as long as the page has the same document. A load ends only where both say so, the
- * browser that the page went elsewhere and the document that it is another one: a page that calls itself something else, or
- * that only changes its address, has no more solves for it.
+ * Identifies loads of a page: the same object for as long as the page has the same document. A load ends only when
+ * both report it, the browser a navigation and the document another name. So a page that only renames itself, or only
+ * changes its URL, gets no more solves by it.
  */
 export class PageLoadTracker {
   readonly #pages = new WeakMap<DriverPage, TrackedPage>()
   readonly #unwatch = new Set<() => void>()
 
-  /** @param document what the page's document calls itself, if it answered */
+  /** @param document what the page's document calls itself, if it replied */
   loadOf(page: DriverPage, document = ''): object {
     const known = this.#pages.get(page) ?? this.#track(page, document)
     if (document === '') return known.load
-    const documents = documentNumberOf(page)
-    const moved = known.navigated || documents !== known.documentNumber
-    if (moved && known.document !== '' && document !== known.document) known.load = {}
+    const documentNumber = documentNumberOf(page)
+    const navigated = known.navigated || documentNumber !== known.documentNumber
+    if (navigated && known.document !== '' && document !== known.document) known.load = {}
     known.document = document
     known.navigated = false
-    known.documentNumber = documents
+    known.documentNumber = documentNumber
     return known.load
   }
 
   #track(page: DriverPage, document: string): TrackedPage {
-    const documents = documentNumberOf(page)
-    const known: TrackedPage = { load: {}, document, navigated: false, documentNumber: documents }
-    this.#pages.set(page, known)
-    // A tool that has to be asked is not watched all the time: that would be asking all the time, in between its user's own commands.
-    if (documents !== undefined) return known
+    const documentNumber = documentNumberOf(page)
+    const tracked: TrackedPage = { load: {}, document, navigated: false, documentNumber }
+    this.#pages.set(page, tracked)
+    // A watch of a polled tool would send commands all the time, between the user's own.
+    if (documentNumber !== undefined) return tracked
     const unwatch = page.watch({
       navigated(frame) {
-        if (frame === page.frames()[0]) known.navigated = true
+        if (frame === page.frames()[0]) tracked.navigated = true
       },
       detached() {},
       gone: () => stop(),
@@ -49,10 +50,10 @@ export class PageLoadTracker {
       unwatch()
     }
     this.#unwatch.add(stop)
-    return known
+    return tracked
   }
 
-  /** Watches no page any more. */
+  /** Stops watching all pages. */
   close(): void {
     for (const stop of [...this.#unwatch]) stop()
   }

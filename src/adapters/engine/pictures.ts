@@ -5,35 +5,43 @@ import type { Driver, DriverElement } from '../driver.js'
 import { checkOptionNames } from './check-options.js'
 import { watchDocument } from './document-watcher.js'
 import type { ElementLocation } from './finder.js'
-import { pageGone, widgetGone } from './page-errors.js'
+import { captchaClosed, pageGone, widgetGone } from './page-errors.js'
 import { BROKEN, readPicture, readText, TAKE_SCREENSHOT } from './picture-scripts.js'
-import { captchaClosed } from './solve-page.js'
-import { within } from './timeouts.js'
+import { callWithTimeout } from './timeouts.js'
 import type { SolveTools } from './tools.js'
 
-/** What may be said of a picture with text in it, and where the text goes. */
+/** Options of `captcha.solveImage`: hints about the text, and the field for it. */
 export interface SolveImageOptions<E> extends TextHints {
-  /** The field that the text is typed into, in place of what stands there. Default: nothing is typed. */
+  /**
+   * The field into which the text is typed, in place of its present value.
+   * @default nothing is typed
+   */
   into?: E | undefined
-  /** Ends the call early, with `SOLVE_ABORTED`; what was submitted is accounted for. */
+  /**
+   * Ends the call early, with `SOLVE_ABORTED`; what was submitted stays accounted for.
+   * @default none
+   */
   signal?: AbortSignal | undefined
 }
 
-/** A grid of nine pictures. */
+/** Options of `captcha.solveGrid`: a grid of nine pictures. */
 export interface SolveGridOptions<E> {
-  /** The nine elements, in reading order. Those that are meant are clicked. */
+  /** The nine elements, in reading order. The matching ones are clicked. */
   cells: readonly E[]
-  /** The number that is asked for or the sentence that has it, or the element that it stands in. */
+  /** The number that the CAPTCHA asks for, or the sentence with it, or the element with that sentence. */
   instruction: string | E
-  /** Ends the call early, with `SOLVE_ABORTED`; what was submitted is accounted for. */
+  /**
+   * Ends the call early, with `SOLVE_ABORTED`; what was submitted stays accounted for.
+   * @default none
+   */
   signal?: AbortSignal | undefined
 }
 
-/** How long an element may take to be there, or to let something be done with it, ms. */
+/** How long an element may take to appear, or to be filled or clicked. */
 const ELEMENT_MS = 10_000
 const CELL_COUNT = 9
 const MAX_TEXT_LENGTH = 2_000
-/** In base64, the largest picture that a guard takes. */
+/** The largest picture that a guard accepts (1 MiB), in base64. */
 const MAX_PICTURE_LENGTH = 1_400_000
 
 const IMAGE_OPTIONS = [
@@ -49,7 +57,7 @@ const IMAGE_OPTIONS = [
 ] satisfies (keyof SolveImageOptions<unknown>)[]
 const GRID_OPTIONS = ['cells', 'instruction', 'signal'] satisfies (keyof SolveGridOptions<unknown>)[]
 
-/** Solves pictures that the caller shows, through a driver's elements. */
+/** Solves pictures in elements that the caller names. */
 export class PictureSolver<E> {
   readonly #tools: SolveTools
   readonly #driver: Driver<never, E>
@@ -69,10 +77,10 @@ export class PictureSolver<E> {
     return this.#withElements(
       [element, ...(into === undefined ? [] : [into])],
       signal,
-      async ([shown, field], work) => {
-        const image = await this.#picture(shown as DriverElement)
-        const solution = await work.solve({ family: 'image', variant: 'text', ...hints, image })
-        if (field) await work.apply(solution, (text) => field.fill(text))
+      async ([picture, field], solve) => {
+        const image = await this.#picture(picture as DriverElement)
+        const solution = await solve.buy({ family: 'image', variant: 'text', ...hints, image })
+        if (field) await solve.apply(solution, (text) => field.fill(text))
         return solution
       },
     )
@@ -83,26 +91,26 @@ export class PictureSolver<E> {
     checkOptionNames('solveGrid', options, GRID_OPTIONS)
     const { cells, instruction, signal } = options
     if (!Array.isArray(cells) || cells.length !== CELL_COUNT) {
-      throw new SolveguardError('CONFIG_INVALID', `solveGrid() takes nine \`cells\`, in reading order.`)
+      throw new SolveguardError('CONFIG_INVALID', 'solveGrid() takes nine `cells`, in reading order.')
     }
-    const written = typeof instruction === 'string' ? [] : [instruction]
-    return this.#withElements([...cells, ...written], signal, async (found, work) => {
-      const shown = found.slice(0, CELL_COUNT)
-      const asked = typeof instruction === 'string' ? instruction : await this.#text(found[CELL_COUNT] as DriverElement)
-      const images = await Promise.all(shown.map((cell) => this.#picture(cell)))
-      const solution = await work.solve({ family: 'bls', variant: 'grid', images, instruction: asked })
-      await work.apply(solution, async (token) => {
-        for (const cell of cellsIn(token)) await (shown[cell - 1] as DriverElement).click()
+    const elements = typeof instruction === 'string' ? [] : [instruction]
+    return this.#withElements([...cells, ...elements], signal, async (found, solve) => {
+      const pictures = found.slice(0, CELL_COUNT)
+      const text = typeof instruction === 'string' ? instruction : await this.#text(found[CELL_COUNT] as DriverElement)
+      const images = await Promise.all(pictures.map((cell) => this.#picture(cell)))
+      const solution = await solve.buy({ family: 'bls', variant: 'grid', images, instruction: text })
+      await solve.apply(solution, async (token) => {
+        for (const cell of cellsIn(token)) await (pictures[cell - 1] as DriverElement).click()
       })
       return solution
     })
   }
 
-  /** Finds elements, all of one document, and does some work with them for as long as that document is there. */
+  /** Finds elements, which must be in one document, and runs a solve with them for as long as that document exists. */
   async #withElements(
     named: readonly E[],
     signal: AbortSignal | undefined,
-    run: (found: readonly DriverElement[], work: PictureSolve) => Promise<Solution>,
+    run: (found: readonly DriverElement[], solve: PictureSolve) => Promise<Solution>,
   ): Promise<Solution> {
     const found: DriverElement[] = []
     try {
@@ -112,33 +120,33 @@ export class PictureSolver<E> {
       if (found.some(({ frame }) => frame !== first.frame)) {
         throw new SolveguardError(
           'CONFIG_INVALID',
-          'The elements of one CAPTCHA have to stand in one page, and in one frame.',
+          'The elements of one CAPTCHA must be in one page, and in one frame.',
         )
       }
-      const where = await this.#tools.finder.locate(first.page, first.frame)
-      const gone = watchDocument(this.#tools, where)
+      const location = await this.#tools.finder.locate(first.page, first.frame)
+      const gone = watchDocument(this.#tools, location)
       try {
         const ends = [this.#closing, gone.signal, ...(signal ? [signal] : [])]
-        return await run(found, this.#work(where, AbortSignal.any(ends)))
+        return await run(found, this.#solveIn(location, AbortSignal.any(ends)))
       } catch (thrown) {
-        const lost = gone.signal.aborted || where.page.isClosed()
+        const lost = gone.signal.aborted || location.page.isClosed()
         throw lost && thrown instanceof SolveguardError && CAUSED_BY_PAGE_GONE.has(thrown.code) ? pageGone() : thrown
       } finally {
         gone.stop()
       }
     } finally {
-      await Promise.all(found.map((one) => within(this.#tools.clock, ELEMENT_MS, () => one.dispose())))
+      await Promise.all(found.map((one) => callWithTimeout(this.#tools.clock, ELEMENT_MS, () => one.dispose())))
     }
   }
 
-  #work({ pageUrl, frameUrl, pageLoad }: ElementLocation, signal: AbortSignal): PictureSolve {
+  #solveIn({ pageUrl, frameUrl, pageLoad }: ElementLocation, signal: AbortSignal): PictureSolve {
     const { grant, clock } = this.#tools
     return {
-      solve: (shown) => grant.solve({ ...shown, pageUrl, frameUrl }, { signal, pageLoad }),
+      buy: (picture) => grant.solve({ ...picture, pageUrl, frameUrl }, { signal, pageLoad }),
       async apply(solution, use) {
-        const done = signal.aborted ? undefined : await within(clock, ELEMENT_MS, () => use(solution.token))
+        const done = signal.aborted ? undefined : await callWithTimeout(clock, ELEMENT_MS, () => use(solution.token))
         if (done?.ok) return grant.injected(solution, { ok: true })
-        // What the tool says of a failure may hold what was typed.
+        // The tool's own error may contain the text that was typed.
         const error = done?.error instanceof SolveguardError ? done.error : widgetGone()
         grant.injected(solution, { ok: false, error })
         throw error
@@ -148,43 +156,43 @@ export class PictureSolver<E> {
 
   async #element(named: E): Promise<DriverElement> {
     const find = this.#driver.element
-    if (!find) throw new SolveguardError('CONFIG_INVALID', 'Elements cannot be named through this adapter.')
-    const reply = await within(this.#tools.clock, ELEMENT_MS + 1_000, () => find(named, ELEMENT_MS))
+    if (!find) throw new SolveguardError('CONFIG_INVALID', 'This adapter cannot find elements.')
+    const reply = await callWithTimeout(this.#tools.clock, ELEMENT_MS + 1_000, () => find(named, ELEMENT_MS))
     if (reply.ok) return reply.value as DriverElement
     if (reply.error instanceof SolveguardError) throw reply.error
-    const said = reply.error instanceof Error ? ` ${printable(reply.error.message.split('\n', 1)[0] ?? '')}` : ''
-    throw new SolveguardError('WIDGET_GONE', `The element is not in the page.${said}`)
+    const detail = reply.error instanceof Error ? ` ${printable(reply.error.message.split('\n', 1)[0] ?? '')}` : ''
+    throw new SolveguardError('WIDGET_GONE', `The element is not in the page.${detail}`)
   }
 
   async #picture(element: DriverElement): Promise<Uint8Array> {
     const { clock, evaluateMs } = this.#tools
-    const own = await within(clock, evaluateMs, () => element.evaluate(readPicture))
+    const own = await callWithTimeout(clock, evaluateMs, () => element.evaluate(readPicture))
     if (own.ok && own.value === BROKEN)
       throw new SolveguardError('WIDGET_GONE', 'The picture did not load; nothing was spent on it.')
     if (own.ok && typeof own.value === 'string' && own.value !== TAKE_SCREENSHOT) {
       const bytes = bytesOf(own.value)
       if (bytes) return bytes
     }
-    const taken = await within(clock, ELEMENT_MS, () => element.screenshot())
-    if (taken.ok && taken.value instanceof Uint8Array) return taken.value
+    const screenshot = await callWithTimeout(clock, ELEMENT_MS, () => element.screenshot())
+    if (screenshot.ok && screenshot.value instanceof Uint8Array) return screenshot.value
     if (element.page.isClosed() || element.frame.isDetached()) throw pageGone()
-    throw new SolveguardError('WIDGET_GONE', 'No picture could be taken of the element; nothing was spent on it.')
+    throw new SolveguardError('WIDGET_GONE', 'No screenshot could be taken of the element; nothing was spent on it.')
   }
 
   async #text(element: DriverElement): Promise<string> {
-    const read = await within(this.#tools.clock, this.#tools.evaluateMs, () => element.evaluate(readText))
+    const read = await callWithTimeout(this.#tools.clock, this.#tools.evaluateMs, () => element.evaluate(readText))
     const text = read.ok && typeof read.value === 'string' && read.value.length <= MAX_TEXT_LENGTH ? read.value : ''
     return printable(text.replace(/\s+/g, ' ').trim(), 199)
   }
 }
 
-/** Errors that a document which went away is the real reason of. */
+/** The codes of errors whose real cause may be that the document is gone. */
 const CAUSED_BY_PAGE_GONE: ReadonlySet<string> = new Set(['SOLVE_ABORTED', 'WIDGET_GONE', 'PAGE_UNRESPONSIVE'])
 
-/** What may be done about a picture while its document is there. */
+/** A solve of a picture, while its document exists. */
 interface PictureSolve {
-  solve(shown: PictureInput): Promise<Solution>
-  /** Puts a solution to use, and writes down how that went. */
+  buy(picture: PictureInput): Promise<Solution>
+  /** Types or clicks a solution, and reports to the grant whether that worked. */
   apply(solution: Solution, use: (token: string) => Promise<void>): Promise<void>
 }
 
@@ -205,8 +213,8 @@ function bytesOf(uri: string): Uint8Array | undefined {
   return base64 === undefined ? undefined : Buffer.from(base64, 'base64')
 }
 
-/** The cells of an answer, from 1. Solvers have read them with bounds; one of the user's own may not have. */
+/** The cells of an answer, from 1. The package's solvers check them; a user's own solver may not. */
 function cellsIn(token: string): number[] {
   if (/^\[[1-9](?:,[1-9]){0,8}\]$/.test(token)) return JSON.parse(token)
-  throw new SolveguardError('SOLVER_REPLY_INVALID', 'The solver gave no list of cells from 1 to 9.')
+  throw new SolveguardError('SOLVER_REPLY_INVALID', 'The solver returned no list of cells from 1 to 9.')
 }

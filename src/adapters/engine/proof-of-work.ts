@@ -4,17 +4,16 @@ import { proofOfWorkCall } from '../../widgets/calls.js'
 import type { ProofOfWorkProgress } from '../../widgets/page-kit/protocol.js'
 import { parseProofOfWork } from '../../widgets/parse.js'
 import type { WidgetLocation } from './finder.js'
-import { pageGone, widgetGone } from './page-errors.js'
+import { pageGone, pageUnresponsive, solveAborted, widgetGone } from './page-errors.js'
 import { evaluateWithTimeout, sleep } from './timeouts.js'
 import type { SolveTools } from './tools.js'
 
-/** How often the page is asked how far it is. */
 const POLL_MS = 150
 
 /**
- * Has a widget do its own work, and waits for that: sets it off if it rests, and again if the page resets it.
+ * Starts a widget's own proof of work and waits for its answer. Starts it again if the page resets the widget.
  *
- * @param signal ends it; whoever calls bounds the time by it
+ * @param signal ends the wait; the caller limits the time with it
  * @throws SolveguardError `WIDGET_FAILED`, `WIDGET_GONE`, `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `SOLVE_ABORTED`
  */
 export async function runProofOfWork(tools: SolveTools, widget: WidgetLocation, signal: AbortSignal): Promise<Answer> {
@@ -22,12 +21,13 @@ export async function runProofOfWork(tools: SolveTools, widget: WidgetLocation, 
   for (;;) {
     const { state, token, reason } = await requestState(tools, widget, !begun)
     if (state === 'answered') return { token }
-    if (state === 'needs-code') throw widgetFailed('it asks for a code from a picture, which is a person’s to read')
-    if (state === 'failed' && begun)
-      throw widgetFailed(reason === '' ? 'it shows an error' : `it says: ${printable(reason)}`)
+    if (state === 'needs-code') throw widgetFailed('it asks for a code from a picture, which only a person can read')
+    if (state === 'failed' && begun) {
+      throw widgetFailed(reason === '' ? 'it shows an error' : `it reports: ${printable(reason)}`)
+    }
     begun = state === 'started' || state === 'working'
     await sleep(tools.clock, POLL_MS, signal)
-    if (signal.aborted) throw new SolveguardError('SOLVE_ABORTED', 'The solve was aborted through its signal.')
+    if (signal.aborted) throw solveAborted()
   }
 }
 
@@ -38,9 +38,7 @@ async function requestState(
 ): Promise<ProofOfWorkProgress> {
   if (page.isClosed() || frame.isDetached()) throw pageGone()
   const reply = await evaluateWithTimeout(tools.clock, frame, proofOfWorkCall(id, begin), tools.evaluateMs)
-  if (!reply.ok && reply.why === 'timeout') {
-    throw new SolveguardError('PAGE_UNRESPONSIVE', 'The page does not answer; nothing was spent on it.')
-  }
+  if (!reply.ok && reply.reason === 'timeout') throw pageUnresponsive()
   const work = reply.ok && reply.value !== null ? parseProofOfWork(reply.value) : 'page-gone'
   if (work === 'page-gone') throw pageGone()
   if (typeof work !== 'object') throw widgetGone()
@@ -48,5 +46,5 @@ async function requestState(
 }
 
 function widgetFailed(how: string): SolveguardError {
-  return new SolveguardError('WIDGET_FAILED', `The widget did not come to an answer: ${how}.`)
+  return new SolveguardError('WIDGET_FAILED', `The widget did not reach an answer: ${how}.`)
 }

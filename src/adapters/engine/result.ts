@@ -7,15 +7,16 @@ import type { Omitted } from './finder.js'
 
 /**
  * Why nothing was done about a widget, and nothing spent:
- * - `answered`: it holds an answer already
- * - `hidden`: no person sees it
- * - `not-executed`: it works unseen, and the page has not asked for it; answering would act behind the user's back
+ * - `answered`: it has an answer already
+ * - `hidden`: a person would not see it
+ * - `not-executed`: it works invisibly, and the page has not executed it; an answer would act without the user
  * - `passive`: reCAPTCHA v3, where the policy leaves it alone or the page is not waiting for it; a proof of work that
- *   begins by itself when the form is sent
- * - `expired`: a solution that was put in grew too old before the page used it, and the policy has no (more) `renewals`
- * - `blocking-test-key`: its sitekey is one that the vendor publishes to fail, and the policy answers test keys as they are meant
- * - `auto-passed`: it was answered within the grace
- * - `removed`: it went away within the grace
+ *   starts by itself when the form is sent
+ * - `expired`: an injected solution expired before the page used it, and the policy allows no (more) `renewals`
+ * - `blocking-test-key`: its sitekey is a test key that its vendor publishes to fail, and the policy answers test keys
+ *   as their vendor documents
+ * - `auto-passed`: it was answered by itself within the grace
+ * - `removed`: it was removed within the grace
  */
 export type SkipReason =
   | 'answered'
@@ -27,7 +28,7 @@ export type SkipReason =
   | 'auto-passed'
   | 'removed'
 
-/** How it went with one widget. */
+/** The result for one widget. */
 export type Outcome =
   | { readonly kind: 'solved'; readonly challenge: FoundChallenge; readonly solution: Solution }
   | { readonly kind: 'denied'; readonly challenge: FoundChallenge; readonly error: DeniedError }
@@ -35,50 +36,54 @@ export type Outcome =
       readonly kind: 'failed'
       readonly challenge: FoundChallenge
       readonly error: SolveguardError
-      /** There, if a solution was got, and paid for, that could not be put in. */
+      /** Set if a solution was bought that could not be injected. */
       readonly solution?: Solution | undefined
     }
   | { readonly kind: 'skipped'; readonly challenge: FoundChallenge; readonly reason: SkipReason }
 
-/** Something about which nothing was done: a widget, and why; or what looks like one, and is of no family that we know. */
+/** What `solve` left alone: a widget, with the reason; or something that looks like a widget of no known family. */
 export type Skipped =
   | { readonly challenge: FoundChallenge; readonly reason: SkipReason }
   | { readonly challenge: UnknownWidget; readonly reason: 'unknown' }
 
-/** How it went with a page. */
+/** The result for one page. */
 export interface SolveResult {
-  /** In the page, and the page was told. `shared` where another call of `solve` was already at it: its cost is counted there. */
+  /**
+   * Injected, and the page was notified. `shared` if another call of `solve` had started it: that call's result counts
+   * the cost.
+   */
   readonly solved: readonly {
     readonly challenge: FoundChallenge
     readonly solution: Solution
     readonly shared: boolean
   }[]
-  /** A layer said no; nothing was spent. */
+  /** A layer denied it; nothing was spent. */
   readonly denied: readonly { readonly challenge: FoundChallenge; readonly error: DeniedError }[]
-  /** Went wrong; `cost` where a solution was got all the same. */
+  /** It went wrong. `cost`, in micro-dollars, is set if a solution was bought all the same. */
   readonly failed: readonly {
     readonly challenge: FoundChallenge
     readonly error: SolveguardError
     readonly cost?: Money | undefined
   }[]
-  /** Needed nothing, or is nothing that we know. */
+  /** Nothing was done: it needs no solution, or is of no known family. */
   readonly skipped: readonly Skipped[]
   /**
-   * What this call's solutions cost. A solve that was given up (the page went away, or it was aborted) may still be
-   * charged for by the service: the guard's own status and record have that.
+   * What this call's solutions cost, in micro-dollars. The service may still charge for a solve that was given up (the
+   * page navigated, or the solve was aborted): the guard's own status and audit record have that.
    */
   readonly cost: Money
+  /** Counts of what the scan left out. */
   readonly omitted: Omitted
 }
 
-/** How one call did about one widget. */
+/** The outcome for a widget, as one call reports it. */
 export interface WidgetResult {
   readonly outcome: Outcome
-  /** False where another call had begun it: the cost is in that one's result. */
+  /** False if another call had started the solve: the cost is in that call's result. */
   readonly started: boolean
 }
 
-/** What a call came to. */
+/** Puts the outcomes of one call together. */
 export function summarize(
   results: readonly WidgetResult[],
   omitted: Omitted,

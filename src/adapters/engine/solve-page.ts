@@ -4,34 +4,46 @@ import type { DriverPage } from '../driver.js'
 import { checkOptionNames } from './check-options.js'
 import type { Omitted, PageScan, WidgetLocation } from './finder.js'
 import { InFlightSolves } from './in-flight.js'
+import { captchaClosed } from './page-errors.js'
 import { type SkipReason, type SolveResult, summarize, type WidgetResult } from './result.js'
 import { skipReason, solveWidget } from './solve-widget.js'
 import type { SolveTools } from './tools.js'
 
-/** What is to be solved, and how. */
+/** Options of `captcha.solve`. */
 export interface SolvePageOptions {
   /**
-   * - `due` (default): what a person would now have to deal with
-   * - `all`: whatever is there, answered and untriggered widgets too
-   * - a list: these, as `find` gave them; `action`, `minScore` and `dataS` may have been changed
+   * - `due`: what a person would have to deal with now
+   * - `all`: every widget, answered and not executed ones too
+   * - a list: these widgets, as `find` returned them; `action`, `minScore` and `dataS` may be changed
+   * @default 'due'
    */
   which?: 'due' | 'all' | readonly FoundChallenge[] | undefined
-  /** Ends the call early: what is under way is reported as failed with `SOLVE_ABORTED`, and accounted for. */
+  /**
+   * Ends the call early: what is under way is reported as failed with `SOLVE_ABORTED`, and stays accounted for.
+   * @default none
+   */
   signal?: AbortSignal | undefined
-  /** Throws the first denial, once everything has ended, instead of returning it. */
+  /**
+   * Throws the first denial, once all solves have ended, instead of returning it.
+   * @default false
+   */
   throwOnDenied?: boolean | undefined
 }
 
-/** Solves what is in pages, all widgets of one at once. */
+/** What the last scan of a page found, by challenge id, and the tick of its start. */
+interface LastScan {
+  readonly widgets: ReadonlyMap<string, WidgetLocation>
+  readonly since: number
+}
+
+const NOTHING_OMITTED: Omitted = { widgets: 0, malformed: 0, unresponsive: 0, frames: 0 }
+
+/** Solves the widgets of pages, all widgets of one page at once. */
 export class PageSolver {
   readonly #tools: SolveTools
   readonly #closing: AbortSignal
   readonly #inFlight = new InFlightSolves()
-  /** What the last look at each page found, by the challenges' ids; and when it was begun, by the count of `Shared`. */
-  readonly #lastScans = new WeakMap<
-    DriverPage,
-    { readonly widgets: Map<string, WidgetLocation>; readonly since: number }
-  >()
+  readonly #lastScans = new WeakMap<DriverPage, LastScan>()
 
   /** @param closing ends what is under way */
   constructor(tools: SolveTools, closing: AbortSignal) {
@@ -44,12 +56,12 @@ export class PageSolver {
   async scan(page: DriverPage): Promise<PageScan> {
     this.#checkOpen()
     const since = this.#inFlight.tick()
-    const found = await this.#tools.finder.scan(page)
-    this.#lastScans.set(page, { widgets: new Map(found.widgets.map((widget) => [widget.challenge.id, widget])), since })
-    return found
+    const scan = await this.#tools.finder.scan(page)
+    this.#lastScans.set(page, { widgets: new Map(scan.widgets.map((one) => [one.challenge.id, one])), since })
+    return scan
   }
 
-  /** Why a widget that was found is none to be solved now; undefined if it is. */
+  /** Why a widget that was found is not to be solved now; undefined if it is. */
   skipReason(challenge: FoundChallenge): SkipReason | undefined {
     return skipReason(challenge, this.#tools.grant.policy, this.#inFlight.renewals(challenge.id))
   }
@@ -75,18 +87,18 @@ export class PageSolver {
   }
 
   /**
-   * Solves one widget of the last look, if it is still due.
+   * Solves one widget of the last scan, if it is still due.
    * @throws SolveguardError `GUARD_CLOSED`, `CONFIG_INVALID`
    */
   async solveFound(page: DriverPage, challenge: FoundChallenge, signal: AbortSignal): Promise<WidgetResult> {
     this.#checkOpen()
     const [widget] = this.#locationsOf(page, [challenge])
     if (!widget) throw new TypeError('No widget was named.')
-    // Its look may have been a slow one, that another solve of the widget has overtaken.
+    // During a slow scan, another call may have solved the widget.
     return this.#solveOne(widget, true, this.#lastScans.get(page)?.since ?? 0, signal)
   }
 
-  /** @param since when the page was looked at, by the count of `Shared` */
+  /** @param since the tick of the page's scan */
   async #solveOne(
     widget: WidgetLocation,
     onlyIfDue: boolean,
@@ -96,41 +108,33 @@ export class PageSolver {
     const { challenge } = widget
     const reason = onlyIfDue ? this.skipReason(challenge) : undefined
     if (reason) return { outcome: { kind: 'skipped', challenge, reason }, started: true }
-    // Solved by another call since we looked.
+    // Solved by another call since the scan.
     if (onlyIfDue && this.#inFlight.solvedSince(challenge.id, since)) {
       return { outcome: { kind: 'skipped', challenge, reason: 'answered' }, started: true }
     }
     return this.#inFlight.joinOrStart(challenge, signal, (abort) => solveWidget(this.#tools, widget, onlyIfDue, abort))
   }
 
-  /** Where listed challenges stand: what they are is as it was found, whatever the caller made of it. */
+  /** Where listed challenges are. Other fields than these three are as they were found, whatever the caller changed. */
   #locationsOf(page: DriverPage, list: readonly FoundChallenge[]): WidgetLocation[] {
     return list.map(({ id, action, minScore, dataS }) => {
       const widget = this.#lastScans.get(page)?.widgets.get(id)
       if (widget) return { ...widget, challenge: { ...widget.challenge, action, minScore, dataS } }
       throw new SolveguardError(
         'CONFIG_INVALID',
-        "`which` takes challenges that this captcha's last find() gave for this very page.",
+        "`which` takes challenges that this captcha's last find() returned for this page.",
       )
     })
   }
 
   #checkOpen(): void {
-    if (!this.#closing.aborted) return
-    throw captchaClosed()
+    if (this.#closing.aborted) throw captchaClosed()
   }
-}
-
-/** What a closed captcha says. */
-export function captchaClosed(): SolveguardError {
-  return new SolveguardError('GUARD_CLOSED', 'This captcha was closed: guard the context again.')
 }
 
 function checkSolveOptions(options: SolvePageOptions): void {
   checkOptionNames('solve', options, ['which', 'signal', 'throwOnDenied'] satisfies (keyof SolvePageOptions)[])
   const { which } = options
   if (which === undefined || which === 'due' || which === 'all' || Array.isArray(which)) return
-  throw new SolveguardError('CONFIG_INVALID', "solve() takes `which: 'due'`, `'all'`, or a list of what find() gave.")
+  throw new SolveguardError('CONFIG_INVALID', "solve() takes `which: 'due'`, `'all'`, or a list from find().")
 }
-
-const NOTHING_OMITTED: Omitted = { widgets: 0, malformed: 0, unresponsive: 0, frames: 0 }

@@ -10,7 +10,7 @@ import type { FoundChallenge } from '../../widgets/widget.js'
 import { watchDocument } from './document-watcher.js'
 import type { WidgetLocation } from './finder.js'
 import { documentOriginOf } from './frame-url.js'
-import { pageGone, widgetGone } from './page-errors.js'
+import { pageGone, pageUnresponsive, widgetGone } from './page-errors.js'
 import { runProofOfWork } from './proof-of-work.js'
 import type { Outcome, SkipReason } from './result.js'
 import { evaluateWithTimeout, sleep } from './timeouts.js'
@@ -19,8 +19,8 @@ import type { SolveTools } from './tools.js'
 const DEFAULT_GRACE_MS = 3_000
 
 /**
- * Why a widget that was found is none to be solved now; undefined if it is.
- * @param renewed how often it was solved anew because its token had expired
+ * Why a widget that was found is not to be solved now; undefined if it is.
+ * @param renewed how often it was solved again because its token had expired
  */
 export function skipReason(
   challenge: FoundChallenge,
@@ -37,11 +37,11 @@ export function skipReason(
 }
 
 /**
- * Sees one widget through: the grace if it may yet pass by itself, the solve, the solution into the page. Settles with an
- * outcome; rejects only with errors that are not of our family.
+ * Solves one widget: waits for the grace if the widget may still pass by itself, solves it, and injects the solution.
+ * Resolves to an outcome; rejects only with errors that are no `SolveguardError`.
  *
- * @param onlyIfDue false where the caller asked for this very widget, whatever its state
- * @param signal aborts; what was already submitted the core follows to its end
+ * @param onlyIfDue false if the caller asked for this widget, whatever its state
+ * @param signal aborts the solve; the guard still follows a submitted task to its end
  */
 export async function solveWidget(
   tools: SolveTools,
@@ -57,9 +57,9 @@ export async function solveWidget(
       const reason = await waitForGrace(tools, widget, AbortSignal.any([signal, gone.signal]))
       if (reason) return { kind: 'skipped', challenge, reason }
     }
-    const standing = await tools.finder.rescan(widget)
-    if (!standing) throw await missingError(tools, widget)
-    if (onlyIfDue && standing.answered) return { kind: 'skipped', challenge, reason: 'answered' }
+    const current = await tools.finder.rescan(widget)
+    if (!current) throw await missingError(tools, widget)
+    if (onlyIfDue && current.answered) return { kind: 'skipped', challenge, reason: 'answered' }
 
     const abort = AbortSignal.any([signal, gone.signal])
     if (WIDGETS[challenge.family].interaction(challenge) === 'proof-of-work') {
@@ -72,7 +72,7 @@ export async function solveWidget(
     }
     const fresh = await tools.refreshChallenge(challenge, widget.page, abort)
     solution = await tools.grant.solve(toChallenge(fresh), { signal: abort, pageLoad: widget.pageLoad })
-    await inject(tools, widget, solution, !standing.answered)
+    await inject(tools, widget, solution, !current.answered)
     tools.grant.injected(solution, { ok: true })
     return { kind: 'solved', challenge, solution }
   } catch (thrown) {
@@ -88,7 +88,7 @@ export async function solveWidget(
   }
 }
 
-/** Gives a widget that may pass by itself the time to do so. Says why there is nothing left to solve. */
+/** Waits while a widget may pass by itself. Returns why nothing is left to solve, if so. */
 async function waitForGrace(
   tools: SolveTools,
   widget: WidgetLocation,
@@ -104,7 +104,7 @@ async function waitForGrace(
   return now.due ? undefined : 'auto-passed'
 }
 
-/** Puts a solution into the page, and then tells the page. */
+/** Puts a solution into the page, then notifies the page. */
 async function inject(
   tools: SolveTools,
   widget: WidgetLocation,
@@ -116,28 +116,28 @@ async function inject(
   const leftMs = solution.expiresAt.getTime() - tools.clock.now()
   const lifetimeMs = Math.max(0, Math.min(WIDGETS[challenge.family].tokenLifetimeMs, leftMs))
   const { token, fields = {} } = solution
-  const addresses = [frame.url(), challenge.frameUrl ?? challenge.pageUrl]
-  const call = injectCall(addresses, id, { token, fields, lifetimeMs, unlessAnswered })
+  const urls = [frame.url(), challenge.frameUrl ?? challenge.pageUrl]
+  const call = injectCall(urls, id, { token, fields, lifetimeMs, unlessAnswered })
   const reply = await evaluateWithTimeout(tools.clock, frame, call, tools.evaluateMs)
-  if (!reply.ok && reply.why === 'timeout') {
-    throw new SolveguardError('PAGE_UNRESPONSIVE', 'The page did not take the solution in time; it was paid for.')
+  if (!reply.ok && reply.reason === 'timeout') {
+    throw new SolveguardError(
+      'PAGE_UNRESPONSIVE',
+      'The page did not reply to the solution in time; the solution was paid for.',
+    )
   }
   if (!reply.ok || reply.value === null) throw pageGone()
   const result = parseResult(reply.value)
   if (result === 'page-gone') throw pageGone()
   if (result === 'answered') {
-    throw new SolveguardError(
-      'WIDGET_GONE',
-      'The widget was answered by somebody else meanwhile; it was left as it is.',
-    )
+    throw new SolveguardError('WIDGET_GONE', 'The widget was answered during the solve; that answer stays.')
   }
   if (result !== 'ok') throw widgetGone()
-  // From here on the solution is in the page. Its callback may well submit the form and so end the document, or take
-  // its time: neither takes anything back.
+  // The solution is in the page now. The page's callback may submit the form and so end the document, or take long:
+  // neither is a failure.
   await evaluateWithTimeout(tools.clock, frame, notifyPageCall(id), tools.evaluateMs)
 }
 
-/** Lets go on what is held in the page for a solution that will not come. */
+/** Lets a held `execute` of the page continue without a solution. */
 async function releaseHold(tools: SolveTools, { frame, page, id, challenge }: WidgetLocation): Promise<void> {
   if (WIDGETS[challenge.family].interaction(challenge) !== 'passive') return
   if (page.isClosed() || frame.isDetached()) return
@@ -147,13 +147,13 @@ async function releaseHold(tools: SolveTools, { frame, page, id, challenge }: Wi
 async function missingError(tools: SolveTools, { page, frame, id }: WidgetLocation): Promise<SolveguardError> {
   if (page.isClosed() || frame.isDetached()) return pageGone()
   const reply = await evaluateWithTimeout(tools.clock, frame, isSameDocumentCall(id), tools.evaluateMs)
-  if (!reply.ok && reply.why === 'timeout') {
-    return new SolveguardError('PAGE_UNRESPONSIVE', 'The page does not answer; nothing was spent on it.')
+  if (!reply.ok && reply.reason === 'timeout') {
+    return pageUnresponsive()
   }
   return reply.ok && parseResult(reply.value) === 'ok' ? widgetGone() : pageGone()
 }
 
-/** Only what a solver has to know. */
+/** Only the fields that a solver needs. */
 function toChallenge({ id, visible, answered, executed, due, expired, ...challenge }: FoundChallenge): Challenge {
   return challenge
 }

@@ -1,11 +1,14 @@
 import type { Clock } from '../../base/clock.js'
 import { SolveguardError } from '../../base/errors.js'
+import { withTimeout } from '../../base/timeout.js'
 import type { DriverFrame, DriverPage } from '../driver.js'
 
-/** How an evaluation ended that may fail, or never end. */
-export type EvaluateResult =
+/** How a call ended that may fail, or never settle. */
+export type CallResult =
   | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly why: 'failed' | 'timeout'; readonly error?: unknown }
+  | { readonly ok: false; readonly reason: 'failed' | 'timeout'; readonly error?: unknown }
+
+const TIMED_OUT = new Error('The call did not settle in time.')
 
 /** Evaluates in a frame, for at most `ms`: a page may keep its thread busy for ever. Never rejects. */
 export function evaluateWithTimeout(
@@ -13,38 +16,32 @@ export function evaluateWithTimeout(
   frame: DriverFrame,
   expression: string,
   ms: number,
-): Promise<EvaluateResult> {
-  return within(clock, ms, () => frame.evaluate(expression))
+): Promise<CallResult> {
+  return callWithTimeout(clock, ms, () => frame.evaluate(expression))
 }
 
-/** Brings a page up to date where its tool has to be asked, for at most `ms`. Errors of ours are thrown; others say false. */
+/**
+ * Updates a page whose tool is polled, for at most `ms`.
+ * @returns whether the tool did it in time
+ * @throws SolveguardError what the driver threw; other errors of the tool are a `false`
+ */
 export async function refreshWithTimeout(clock: Clock, page: DriverPage, ms: number): Promise<boolean> {
   if (!page.refresh) return true
-  const reply = await within(clock, ms, () => page.refresh?.() ?? Promise.resolve())
+  const reply = await callWithTimeout(clock, ms, () => page.refresh?.() ?? Promise.resolve())
   if (!reply.ok && reply.error instanceof SolveguardError) throw reply.error
   return reply.ok
 }
 
-/** Does something that may fail, or never end, for at most `ms`. Never rejects. */
-export function within(clock: Clock, ms: number, run: () => Promise<unknown>): Promise<EvaluateResult> {
-  return new Promise((resolve) => {
-    const cancel = clock.after(ms, () => resolve({ ok: false, why: 'timeout' }))
-    const end = (result: EvaluateResult) => {
-      cancel()
-      resolve(result)
-    }
-    try {
-      run().then(
-        (value) => end({ ok: true, value }),
-        (error) => end({ ok: false, why: 'failed', error }),
-      )
-    } catch (error) {
-      end({ ok: false, why: 'failed', error })
-    }
-  })
+/** Makes a call that may fail, or never settle, and waits for it for at most `ms`. Never rejects. */
+export async function callWithTimeout(clock: Clock, ms: number, call: () => Promise<unknown>): Promise<CallResult> {
+  try {
+    return { ok: true, value: await withTimeout(call(), { clock, ms, error: () => TIMED_OUT }) }
+  } catch (error) {
+    return error === TIMED_OUT ? { ok: false, reason: 'timeout' } : { ok: false, reason: 'failed', error }
+  }
 }
 
-/** Waits, or until the signal. */
+/** Resolves after `ms`, or once the signal aborts. */
 export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {

@@ -9,40 +9,43 @@ export interface VendorFrame extends FrameHint {
 }
 
 export const MAX_FRAMES = 100
-const MAX_HINTS = 50
+const MAX_VENDOR_FRAMES = 50
+const MAX_NAME_LENGTH = 200
+const MAX_URL_LENGTH = 4_096
 
 const WIDGET_FAMILIES = Object.values(WIDGETS)
 
-/** Whether an address is that of a vendor's own frame: a sign of a widget, and nothing that we look into. */
+/** Whether a URL is that of a vendor's own frame: evidence of a widget, and not scanned itself. */
 export function isVendorFrame(address: string): boolean {
   if (!URL.canParse(address)) return false
   const url = new URL(address)
   return /^https?:$/.test(url.protocol) && WIDGET_FAMILIES.some((widget) => widget.isVendorFrame(url))
 }
 
-/** Whether the document around a vendor's frame has put it there as that. */
-export async function isPlacedByDocument(frame: DriverFrame, holderOf: FrameElementReader): Promise<boolean> {
-  const { src } = await holderOf(frame)
-  const around = frame.parent()?.url()
-  if (typeof src !== 'string' || !URL.canParse(src, around)) return false
-  return !frame.isDetached() && isVendorFrame(new URL(src, around).href)
+/** Whether the parent document itself loaded a vendor's URL into a frame; a frame may also navigate there by itself. */
+export async function isPlacedByDocument(frame: DriverFrame, readElement: FrameElementReader): Promise<boolean> {
+  const { src } = await readElement(frame)
+  const parentUrl = frame.parent()?.url()
+  if (typeof src !== 'string' || !URL.canParse(src, parentUrl)) return false
+  return !frame.isDetached() && isVendorFrame(new URL(src, parentUrl).href)
 }
 
-/** The frames that are looked into, each with the vendors' frames right below it. */
+/** The frames to scan, each with the vendors' frames that are its children. */
 export function scannedFrames(page: DriverPage): ReadonlyMap<DriverFrame, readonly VendorFrame[]> {
-  const hints = new Map<DriverFrame, VendorFrame[]>()
-  const own: DriverFrame[] = []
+  const vendorFrames = new Map<DriverFrame, VendorFrame[]>()
+  const scanned: DriverFrame[] = []
   for (const frame of page.frames().slice(0, MAX_FRAMES)) {
     const parent = frame.parent()
-    if (parent && isVendorFrame(frame.url())) addHint(hints, parent, frame)
-    else own.push(frame)
+    if (parent && isVendorFrame(frame.url())) addVendorFrame(vendorFrames, parent, frame)
+    else scanned.push(frame)
   }
-  return new Map(own.map((frame) => [frame, hints.get(frame) ?? []]))
+  return new Map(scanned.map((frame) => [frame, vendorFrames.get(frame) ?? []]))
 }
 
-function addHint(hints: Map<DriverFrame, VendorFrame[]>, parent: DriverFrame, frame: DriverFrame): void {
-  const known = hints.get(parent) ?? []
+function addVendorFrame(byParent: Map<DriverFrame, VendorFrame[]>, parent: DriverFrame, frame: DriverFrame): void {
+  const known = byParent.get(parent) ?? []
   const [name, url] = [frame.name(), frame.url()]
-  if (known.length < MAX_HINTS && name.length < 200 && url.length < 4_096) known.push({ name, url, frame })
-  hints.set(parent, known)
+  const fits = known.length < MAX_VENDOR_FRAMES && name.length < MAX_NAME_LENGTH && url.length < MAX_URL_LENGTH
+  if (fits) known.push({ name, url, frame })
+  byParent.set(parent, known)
 }

@@ -7,21 +7,33 @@ import { pageClosed } from './page-errors.js'
 import type { PageSolver } from './solve-page.js'
 import type { SolveTools } from './tools.js'
 
-/** What is waited for, and for how long. */
+/** Options of `captcha.waitFor`. */
 export interface WaitForOptions {
-  /** `due` (default): one that `solve` would now solve; `all`: any widget, in whatever state. */
+  /**
+   * - `due`: waits for a widget that `solve` would solve now
+   * - `all`: waits for any widget, whatever its state
+   * @default 'due'
+   */
   which?: 'due' | 'all' | undefined
-  /** Milliseconds; 0: without end, but for the signal. Default: 30,000. */
+  /**
+   * How long to wait, ms; 0: without limit.
+   * @default 30_000
+   */
   timeout?: number | undefined
-  /** Ends the wait early, with `SOLVE_ABORTED`. */
+  /**
+   * Ends the wait early, with `SOLVE_ABORTED`.
+   * @default none
+   */
   signal?: AbortSignal | undefined
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000
+/** The longest timer that Node.js has: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1
 
 /**
- * Looks at a page until there is a widget, each time that something has changed; over navigations, and in frames that come late.
+ * Scans a page whenever it has changed, until it has a widget. Continues over navigations, and into frames that are
+ * added later.
  *
  * @param closing ends all waits
  * @throws SolveguardError `WAIT_TIMEOUT`, `SOLVE_ABORTED`, `PAGE_GONE`, `GUARD_CLOSED`, `CONFIG_INVALID`
@@ -41,16 +53,16 @@ export async function waitForWidgets(
   let seen = 0
   try {
     for (;;) {
-      // Its error says that the page does not answer: it may yet.
       changes.arm()
-      const look = await solver.scan(page).catch((error) => {
+      const scan = await solver.scan(page).catch((error) => {
+        // The page may still answer the next scan.
         if (error instanceof SolveguardError && error.code === 'PAGE_UNRESPONSIVE') return undefined
         throw error
       })
-      const wanted = look?.widgets.filter(({ challenge }) => which === 'all' || !solver.skipReason(challenge)) ?? []
-      if (look && wanted.length > 0) return { ...look, widgets: wanted }
+      const wanted = scan?.widgets.filter(({ challenge }) => which === 'all' || !solver.skipReason(challenge)) ?? []
+      if (scan && wanted.length > 0) return { ...scan, widgets: wanted }
       if (page.isClosed()) throw pageClosed()
-      seen = look?.widgets.length ?? 0
+      seen = scan?.widgets.length ?? 0
       await changes.next(ends)
       if (closing.aborted || signal?.aborted) throw waitAborted()
       if (over.signal.aborted) throw waitTimedOut(which, timeout, seen)
@@ -62,7 +74,7 @@ export async function waitForWidgets(
 }
 
 function checkedOptions(options: WaitForOptions): WaitForOptions {
-  checkOptionNames('waitFor', options, ['which', 'timeout', 'signal'])
+  checkOptionNames('waitFor', options, ['which', 'timeout', 'signal'] satisfies (keyof WaitForOptions)[])
   const { which, timeout } = options
   if (which !== undefined && which !== 'due' && which !== 'all') {
     throw new SolveguardError('CONFIG_INVALID', "waitFor() takes `which: 'due'` or `'all'`.")
@@ -79,6 +91,6 @@ function waitAborted(): SolveguardError {
 
 function waitTimedOut(which: 'due' | 'all', timeout: number, seen: number): SolveguardError {
   const what = which === 'due' ? 'No widget was due' : 'There was no widget'
-  const others = seen > 0 ? `; ${seen} ${seen === 1 ? 'is' : 'are'} there that ${seen === 1 ? 'is' : 'are'} not` : ''
+  const others = seen > 0 ? `; the page has ${seen} that ${seen === 1 ? 'is' : 'are'} not due` : ''
   return new SolveguardError('WAIT_TIMEOUT', `${what} in the page within ${timeout} ms${others}.`)
 }

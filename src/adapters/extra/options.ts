@@ -12,43 +12,109 @@ import type {
   SolveRecaptchasResult,
 } from './recaptcha-plugin-types.js'
 
-/** What the `use` of puppeteer-extra and of playwright-extra takes. A plain shape: nothing has to be installed for its type. */
+/**
+ * What `use` of puppeteer-extra and of playwright-extra takes. A structural type: neither has to be installed for it.
+ */
 export type ExtraPlugin = { _isPuppeteerExtraPlugin: boolean; name: string }
 
-/** What the plugin takes: a guard, and those options of puppeteer-extra-plugin-recaptcha that have a meaning here. */
+/** The plugin's options: a guard, and those options of puppeteer-extra-plugin-recaptcha that have a meaning here. */
 export interface ExtraOptions<C, P> {
-  /** The guard, or a promise of one, which launching waits for: `guard: createGuard({ … })`. */
+  /** The guard, or a promise of one, for which launching waits: `guard: createGuard({ … })`. */
   guard: Grant | Promise<Grant>
-  /** What each browser context may do at most; a function gives each its own. Default: what the guard may. */
+  /**
+   * What each browser context may do at most; a function returns one for each context.
+   * @default what the guard may do
+   */
   policy?: NarrowingInput | ((context: C) => NarrowingInput | undefined) | undefined
-  /** How to get a GeeTest v3 a fresh `challenge`, for `solveCaptchas`. */
+  /**
+   * How to get a new `challenge` for GeeTest v3, for `solveCaptchas`.
+   * @default the challenge that was found in the page
+   */
   geetestChallenge?: GeetestChallengeProvider<P> | undefined
-  /** `find…`, `get…`, `enter…` and `solveRecaptchas` throw where they would return an `error`. */
+  /**
+   * Whether `find…`, `get…`, `enter…` and `solveRecaptchas` throw where they would return an `error`.
+   * @default false
+   */
   throwOnError?: boolean | undefined
-  /** `solveRecaptchas` solves widgets that only give a score, too. */
+  /**
+   * Whether `solveRecaptchas` also solves widgets that only return a score.
+   * @default false
+   */
   solveScoreBased?: boolean | undefined
-  /** `solveRecaptchas` solves unseen widgets that the page has not set off, too. */
+  /**
+   * Whether `solveRecaptchas` also solves invisible widgets that the page has not executed.
+   * @default false
+   */
   solveInactiveChallenges?: boolean | undefined
-  /** Has no effect: nothing is painted into pages. */
+  /**
+   * Accepted and ignored: pages are never changed visibly.
+   * @default false
+   */
   visualFeedback?: boolean | undefined
-  /** Cannot be had; `true` is refused. */
+  /**
+   * Not supported; `true` is refused with `CONFIG_INVALID`.
+   * @default false
+   */
   solveInViewportOnly?: boolean | undefined
-  /** Of no use: the guard has its service and its key. A key that is given here is warned of, and not used. */
+  /**
+   * Ignored: the guard has its solver and its key. A key in it causes a process warning; a function is refused.
+   * @default none
+   */
   provider?: { id?: string; token?: string; fn?: unknown; opts?: unknown } | undefined
 }
 
-/** What pages and frames get. */
+/** The methods that pages and frames get. */
 export interface CaptchaMethods {
-  /** The widgets. Spends nothing and changes nothing. */
+  /**
+   * Lists the widgets. Spends nothing and changes nothing.
+   *
+   * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `GUARD_CLOSED`
+   * @example
+   * const widgets = await page.findCaptchas()
+   */
   findCaptchas(): Promise<readonly FoundChallenge[]>
-  /** Solves what is due. */
+  /**
+   * Solves what is due. A denial is a result, not a throw, unless `throwOnDenied` is set.
+   *
+   * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `GUARD_CLOSED`, `CONFIG_INVALID`
+   * @throws DeniedError only with `throwOnDenied`
+   * @example
+   * const { solved, denied } = await page.solveCaptchas()
+   */
   solveCaptchas(options?: SolvePageOptions): Promise<SolveResult>
-  /** The widgets, as puppeteer-extra-plugin-recaptcha tells of them. */
+  /**
+   * Lists the widgets, in the shapes of puppeteer-extra-plugin-recaptcha.
+   *
+   * @throws SolveguardError only with `throwOnError`: as `findCaptchas`
+   * @example
+   * const { captchas, filtered, error } = await page.findRecaptchas()
+   */
   findRecaptchas(): Promise<FindRecaptchasResult>
-  /** Buys solutions for widgets that `findRecaptchas` gave. */
+  /**
+   * Buys solutions for widgets from `findRecaptchas`.
+   *
+   * @throws SolveguardError only with `throwOnError`: `CONFIG_INVALID` (a provider), `WIDGET_GONE` (an unknown id)
+   * @throws Error only with `throwOnError`: the first error of a solve, as `CODE: message`
+   * @example
+   * const { solutions, error } = await page.getRecaptchaSolutions(captchas)
+   */
   getRecaptchaSolutions(captchas: readonly CaptchaInfo[]): Promise<GetSolutionsResult>
-  /** Puts solutions in. */
+  /**
+   * Injects solutions, bought here or elsewhere.
+   *
+   * @throws SolveguardError only with `throwOnError`: `WIDGET_GONE` (an unknown id)
+   * @throws Error only with `throwOnError`: the first error of a widget, as `CODE: message`
+   * @example
+   * const { solved, error } = await page.enterRecaptchaSolutions(solutions)
+   */
   enterRecaptchaSolutions(solutions: readonly CaptchaSolution[]): Promise<EnterRecaptchaSolutionsResult>
-  /** All three. */
+  /**
+   * Finds, buys and injects.
+   *
+   * @throws SolveguardError only with `throwOnError`: as `solveCaptchas`
+   * @throws Error only with `throwOnError`: the first error of a solve, as `CODE: message`
+   * @example
+   * const { solved, error } = await page.solveRecaptchas()
+   */
   solveRecaptchas(): Promise<SolveRecaptchasResult>
 }

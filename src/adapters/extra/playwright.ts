@@ -2,11 +2,10 @@ import type { BrowserContext, Page } from 'playwright-core'
 import type { CaptchaMethods, ExtraOptions, ExtraPlugin } from './options.js'
 import plugin, { type PluginOptions as PuppeteerOptions } from './puppeteer.js'
 
-export type { SolvePageOptions } from '../engine/captcha.js'
-export type { SolveResult } from '../engine/result.js'
+export type * from '../engine/public-types.js'
 export type { CaptchaMethods, ExtraOptions, ExtraPlugin } from './options.js'
 
-/** What the plugin takes: as under puppeteer-extra, but with Playwright's contexts and pages. */
+/** The plugin's options: those for puppeteer-extra, with Playwright's contexts and pages. */
 export interface PluginOptions extends ExtraOptions<BrowserContext, Page> {}
 
 declare module 'playwright-core' {
@@ -17,7 +16,7 @@ declare module 'playwright-core' {
 /**
  * The plugin of `solveguard/puppeteer-extra` for playwright-extra: pages and frames get the same methods.
  *
- * @throws SolveguardError `CONFIG_INVALID` for options that cannot be followed
+ * @throws SolveguardError `CONFIG_INVALID` for unknown or unsupported options
  * @example
  * chromium.use(solveguard({ guard: await createGuard({ policy: { origins: ['https://staging.example.com'] } }) }))
  * const browser = await chromium.launch()

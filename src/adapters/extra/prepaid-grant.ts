@@ -1,23 +1,27 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Grant, Solution } from '../../guard/types.js'
 
-/**
- * A grant for callers that buy a solution first and put it in later: within `withSolution` a solve gives what it is handed and buys
- * nothing. Everything else is the grant's own.
- */
-export function prepaidGrant(grant: Grant): {
+/** A grant, and the calls in which it is paid for already. */
+export interface PrepaidGrant {
   readonly grant: Grant
+  /** Runs a function in which the grant's `solve` returns this solution and buys nothing. */
   withSolution<T>(solution: Solution, run: () => Promise<T>): Promise<T>
-} {
-  const handed = new AsyncLocalStorage<Solution>()
+}
+
+/**
+ * Wraps a grant for callers that buy a solution first and inject it later. Outside of `withSolution`, and for all other
+ * methods, it behaves as the grant itself.
+ */
+export function prepaidGrant(grant: Grant): PrepaidGrant {
+  const prepaid = new AsyncLocalStorage<Solution>()
   return {
-    withSolution: (solution, run) => handed.run(solution, run),
+    withSolution: (solution, run) => prepaid.run(solution, run),
     grant: {
       policy: grant.policy,
       path: grant.path,
       solve(challenge, options) {
-        const solution = handed.getStore()
-        // What the browser works out by itself cannot be handed in.
+        const solution = prepaid.getStore()
+        // A proof of work is the browser's own, and is never bought.
         return solution && !options?.runProofOfWork ? Promise.resolve(solution) : grant.solve(challenge, options)
       },
       stream: (challenges, options) => grant.stream(challenges, options),

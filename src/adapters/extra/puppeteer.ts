@@ -14,8 +14,7 @@ import {
   RecaptchaMethods,
 } from './recaptcha-plugin.js'
 
-export type { SolvePageOptions } from '../engine/captcha.js'
-export type { SolveResult } from '../engine/result.js'
+export type * from '../engine/public-types.js'
 export type { CaptchaMethods, ExtraOptions, ExtraPlugin } from './options.js'
 export type {
   CaptchaInfo,
@@ -28,7 +27,7 @@ export type {
   SolveRecaptchasResult,
 } from './recaptcha-plugin-types.js'
 
-/** What the plugin takes. */
+/** The plugin's options, with Puppeteer's contexts and pages. */
 export interface PluginOptions extends ExtraOptions<BrowserContext, Page> {}
 
 declare module 'puppeteer-core' {
@@ -40,7 +39,7 @@ declare module 'puppeteer-core' {
  * A plugin for puppeteer-extra: pages and frames get `findCaptchas` and `solveCaptchas`, and the methods of
  * puppeteer-extra-plugin-recaptcha, all under the guard.
  *
- * @throws SolveguardError `CONFIG_INVALID` for options that cannot be followed
+ * @throws SolveguardError `CONFIG_INVALID` for unknown or unsupported options
  * @example
  * puppeteer.use(solveguard({ guard: createGuard({ policy: { origins: ['https://staging.example.com'] } }) }))
  * const browser = await puppeteer.launch()
@@ -50,7 +49,7 @@ declare module 'puppeteer-core' {
  */
 export default function solveguard(options: PluginOptions): ExtraPlugin {
   checkPluginOptions(options)
-  // What puppeteer-extra asks of a plugin, and no more: its base class brings a logger and a merge of options along.
+  // Only the members that puppeteer-extra requires: its base class would add a logger and a merge of options.
   return new Plugin(options)
 }
 
@@ -70,14 +69,15 @@ function checkPluginOptions(options: PluginOptions | undefined): void {
   const { guard, provider, solveInViewportOnly } = options ?? ({} as Partial<PluginOptions>)
   if (typeof provider?.token === 'string' && provider.token !== '') {
     process.emitWarning(
-      'A key in `provider.token` is a key in your code, and it is not used: take it out, and change it at the service if the ' +
-        'code was ever shared. The guard reads its key from SOLVEGUARD_KEY, or from where createGuard({ secret }) says.',
+      'A key in `provider.token` is a key in your code, and it is not used: remove it, and replace it at the service ' +
+        'if the code was ever shared. The guard reads its key from SOLVEGUARD_KEY, or as createGuard({ secret }) ' +
+        'defines.',
       { code: 'SOLVEGUARD_KEY_IN_CODE' },
     )
   }
   const unknown = Object.keys(options ?? {}).find((name) => !OPTION_NAMES.has(name))
   if (unknown !== undefined) {
-    // A mistyped `policy` would allow more than was meant.
+    // A mistyped `policy` would allow more than was intended.
     throw new SolveguardError(
       'CONFIG_INVALID',
       `solveguard() has no option ${printable(unknown, 60)}, only ${[...OPTION_NAMES].join(', ')}.`,
@@ -85,17 +85,19 @@ function checkPluginOptions(options: PluginOptions | undefined): void {
   }
   if (!guard) {
     const named =
-      typeof provider?.id === 'string' ? ` The service '${printable(provider.id, 40)}' is not chosen here.` : ''
+      typeof provider?.id === 'string' ? ` The service '${printable(provider.id, 40)}' cannot be chosen here.` : ''
     throw new SolveguardError(
       'CONFIG_INVALID',
-      `solveguard({ guard }) takes a guard.${named} createGuard({ solver: captchaAI(), policy: { origins: ['https://…'] } }) makes one.`,
+      `solveguard({ guard }) takes a guard.${named} ` +
+        "Create one: createGuard({ solver: captchaAI(), policy: { origins: ['https://…'] } }).",
     )
   }
   if (provider?.fn !== undefined) throw providerUnsupported()
   if (solveInViewportOnly) {
     throw new SolveguardError(
       'CONFIG_INVALID',
-      'solveInViewportOnly cannot be followed. Leave it out: what no person sees is left alone anyway, below the fold or not.',
+      'solveInViewportOnly is not supported. Leave it out: a widget that a person would not see is never solved, ' +
+        'whether it is in the viewport or not.',
     )
   }
 }
@@ -108,7 +110,7 @@ class Plugin {
   readonly data: never[] = []
   readonly #options: PluginOptions
   readonly #guard: Promise<Grant>
-  /** Asked by playwright-extra: it is to hand out Playwright's own objects, not ones that pass for Puppeteer's. */
+  /** Read by playwright-extra: events then have Playwright's own objects, not ones that imitate Puppeteer's. */
   readonly noPuppeteerShim = true
   readonly #contexts = new WeakMap<AnyContext, Promise<GuardedContext>>()
   readonly #pages = new WeakSet<Page>()
@@ -116,26 +118,26 @@ class Plugin {
   constructor(options: PluginOptions) {
     this.#options = options
     this.#guard = Promise.resolve(options.guard)
-    // Told by the launch that waits for it.
+    // A rejection is reported by the launch, which waits for it.
     this.#guard.catch(() => undefined)
   }
 
-  /** Asked by puppeteer-extra when the plugin is handed in. */
+  /** Called by puppeteer-extra's `use`. */
   _register(): void {}
 
-  /** The plugins that this one would need. */
+  /** Called by puppeteer-extra: this plugin needs no other ones. */
   _getMissingDependencies(): Set<never> {
     return new Set()
   }
 
-  /** Called with each browser that was launched or connected to. */
+  /** Called by puppeteer-extra with each browser that was launched or connected to. */
   async _bindBrowserEvents(browser: Browser): Promise<void> {
     browser.on('targetcreated', (target: Target) => void this.#onTarget(target))
     await Promise.all(browser.browserContexts().map((context) => this.#guarded(context)))
     for (const page of await browser.pages()) this.#addMethods(page)
   }
 
-  /** A launch waits for the guard, and fails with it; but for playwright-extra, which tells of the error and goes on. */
+  /** A launch waits for the guard, and fails if it rejects. playwright-extra only logs the error and continues. */
   async beforeLaunch(): Promise<void> {
     await this.#guard
   }
@@ -144,24 +146,24 @@ class Plugin {
     await this.#guard
   }
 
-  /** playwright-extra's, for each browser: one that was connected to has contexts already. */
+  /** Called by playwright-extra with each browser: one that was connected to has contexts already. */
   onBrowser(browser: PlaywrightBrowser): void {
     for (const context of browser.contexts()) this.onContextCreated(context)
   }
 
-  /** playwright-extra's, for each context. */
+  /** Called by playwright-extra with each context. */
   onContextCreated(context: PlaywrightContext): void {
     if (this.#contexts.has(context)) return
     const guarded = this.#guarded(context)
-    // What the methods use of pages and frames both tools have alike.
-    const equip = (page: unknown) => this.#addMethods(page as Page, guarded)
-    context.on('page', equip)
-    for (const page of context.pages()) equip(page)
+    // The methods use only those members of pages and frames that both tools have.
+    const addTo = (page: unknown) => this.#addMethods(page as Page, guarded)
+    context.on('page', addTo)
+    for (const page of context.pages()) addTo(page)
   }
 
   async #onTarget(target: Target): Promise<void> {
     if (`${target.type()}` !== 'page') return
-    // Null, or an error, for a page that was closed at once.
+    // Null, or a rejection, for a page that was closed at once.
     const page = await target.page().catch(() => null)
     if (page) this.#addMethods(page)
   }
@@ -169,11 +171,11 @@ class Plugin {
   #guarded(context: AnyContext): Promise<GuardedContext> {
     const known = this.#contexts.get(context)
     if (known) return known
-    const made = this.#guardContext(context)
-    // Told by whichever method of a page is called first.
-    made.catch(() => undefined)
-    this.#contexts.set(context, made)
-    return made
+    const guarded = this.#guardContext(context)
+    // A rejection is reported by each method of a page.
+    guarded.catch(() => undefined)
+    this.#contexts.set(context, guarded)
+    return guarded
   }
 
   async #guardContext(context: AnyContext): Promise<GuardedContext> {
@@ -181,7 +183,7 @@ class Plugin {
     const narrowing = typeof policy === 'function' ? policy(context as BrowserContext) : policy
     const guard = await this.#guard
     if (typeof (guard as Partial<Grant> | undefined)?.narrow !== 'function') {
-      throw new SolveguardError('CONFIG_INVALID', 'solveguard({ guard }) takes what createGuard gives.')
+      throw new SolveguardError('CONFIG_INVALID', 'solveguard({ guard }) takes what createGuard returns.')
     }
     const { grant, withSolution } = prepaidGrant(narrowing ? guard.narrow(narrowing) : guard)
     const captcha = isPlaywrightContext(context)
@@ -196,10 +198,10 @@ class Plugin {
     const memory: PageMemory = { known: new Map(), bought: new Map() }
     const { throwOnError = false, solveScoreBased = false, solveInactiveChallenges = false } = this.#options
     const options = { throwOnError, include: { score: solveScoreBased, inactive: solveInactiveChallenges } }
-    const equipFrame = (frame: Frame) => addMethods(frame, guarded, page, frame, options, memory)
+    const addToFrame = (frame: Frame) => addMethods(frame, guarded, page, frame, options, memory)
     addMethods(page, guarded, page, undefined, options, memory)
-    for (const frame of page.frames()) equipFrame(frame)
-    page.on('frameattached', equipFrame)
+    for (const frame of page.frames()) addToFrame(frame)
+    page.on('frameattached', addToFrame)
   }
 }
 

@@ -3,7 +3,8 @@ import type { SolveguardError } from '../../base/errors.js'
 import type { Solution } from '../../guard/types.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
 
-// The shapes in which puppeteer-extra-plugin-recaptcha answers: scripts that were written for it read these fields.
+// The result shapes of puppeteer-extra-plugin-recaptcha: scripts that were written for it read these fields.
+// https://github.com/berstend/puppeteer-extra/tree/master/packages/puppeteer-extra-plugin-recaptcha
 
 /** A widget. */
 export interface CaptchaInfo {
@@ -16,20 +17,20 @@ export interface CaptchaInfo {
   /** Whether a person would see it. */
   isInViewport: boolean
   isInvisible: boolean
-  /** Whether the page has set it off. */
+  /** Whether the page has executed it. */
   hasActiveChallengePopup: boolean
   _type: 'checkbox' | 'invisible' | 'score'
   hasResponseElement: boolean
   url: string
 }
 
-/** A widget that the options leave alone, and the option that would have it solved. */
+/** A widget that the options leave alone, and the option with which it would be solved. */
 export interface FilteredCaptcha extends CaptchaInfo {
   filtered: true
   filteredReason: 'solveScoreBased' | 'solveInactiveChallenges'
 }
 
-/** What a service was asked, and answered. Read `text` where it is put into a page: it prints and serialises without. */
+/** A solve and its solution. `text`, the token, is not enumerable: it is not printed and not serialized. */
 export interface CaptchaSolution {
   _vendor: Family
   id: string
@@ -55,37 +56,37 @@ export interface CaptchaSolved {
   isSolved: boolean
 }
 
-/** What `findRecaptchas` gives. */
+/** The result of `findRecaptchas`. */
 export interface FindRecaptchasResult {
   captchas: CaptchaInfo[]
   filtered: FilteredCaptcha[]
   error: string | null
 }
 
-/** What `getRecaptchaSolutions` gives. */
+/** The result of `getRecaptchaSolutions`. */
 export interface GetSolutionsResult {
   solutions: CaptchaSolution[]
   error: string | null
 }
 
-/** What `enterRecaptchaSolutions` gives. */
+/** The result of `enterRecaptchaSolutions`. */
 export interface EnterRecaptchaSolutionsResult {
   solved: CaptchaSolved[]
   error: string | null
 }
 
-/** What `solveRecaptchas` gives. */
+/** The result of `solveRecaptchas`. */
 export type SolveRecaptchasResult = FindRecaptchasResult & GetSolutionsResult & EnterRecaptchaSolutionsResult
 
-/** Which widgets are to be solved that nobody has to deal with right now. */
+/** Which widgets are solved although a person does not have to deal with them now. */
 export interface IncludedWidgets {
-  /** Those that only give a score. */
+  /** Those that only return a score. */
   readonly score: boolean
-  /** Unseen ones that the page has not set off. */
+  /** Invisible ones that the page has not executed. */
   readonly inactive: boolean
 }
 
-/** A widget as that plugin tells of it, and why it is left alone, if it is. */
+/** A widget in that plugin's shape; if the options leave it alone, with the reason. */
 export function toCaptchaInfo(found: FoundChallenge, wanted: IncludedWidgets): CaptchaInfo | FilteredCaptcha {
   const { variant } = found
   const type = /v3|score/.test(variant) ? 'score' : variant.includes('invisible') ? 'invisible' : 'checkbox'
@@ -110,7 +111,7 @@ export function toCaptchaInfo(found: FoundChallenge, wanted: IncludedWidgets): C
   return info
 }
 
-/** A solution as that plugin tells of it. */
+/** A solution in that plugin's shape. */
 export function toCaptchaSolution(
   { id, family }: FoundChallenge,
   { token, taskId }: Solution,
@@ -118,7 +119,7 @@ export function toCaptchaSolution(
   responseAt: Date,
 ): CaptchaSolution {
   const duration = (responseAt.getTime() - requestAt.getTime()) / 1000
-  const told = {
+  const solution = {
     _vendor: family,
     id,
     provider: 'solveguard',
@@ -127,15 +128,15 @@ export function toCaptchaSolution(
     responseAt,
     duration,
   }
-  return Object.defineProperty({ ...told, hasSolution: true }, 'text', { value: token })
+  return Object.defineProperty({ ...solution, hasSolution: true }, 'text', { value: token })
 }
 
-/** A solve that did not give one. */
+/** A solve without a solution. */
 export function toFailedSolution({ id, family }: FoundChallenge, error: SolveguardError): CaptchaSolution {
   return { _vendor: family, id, hasSolution: false, error: `${error.code}: ${error.message}` }
 }
 
-/** A widget that holds its answer now. */
+/** A widget that has its answer now. */
 export function toSolved(id: string, _vendor: Family, solvedAt: Date): CaptchaSolved {
   return { _vendor, id, responseElement: true, responseCallback: true, solvedAt, isSolved: true }
 }

@@ -3,9 +3,10 @@ import { SolveguardError } from '../../base/errors.js'
 import type { Grant, Solution } from '../../guard/types.js'
 import { ZERO } from '../../policy/money.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
-import type { Captcha, SolvePageOptions } from '../engine/captcha.js'
+import type { Captcha } from '../engine/captcha.js'
 import type { SolveResult } from '../engine/result.js'
-import type { prepaidGrant } from './prepaid-grant.js'
+import type { SolvePageOptions } from '../engine/solve-page.js'
+import type { PrepaidGrant } from './prepaid-grant.js'
 import {
   type CaptchaInfo,
   type CaptchaSolution,
@@ -23,17 +24,15 @@ import {
   toSolved,
 } from './recaptcha-plugin-types.js'
 
-/** What the drop-in methods do by the plugin's options. */
+/** The plugin's options, as the drop-in methods need them. */
 export interface MethodOptions {
   readonly include: IncludedWidgets
   readonly throwOnError: boolean
 }
 
 /** A guarded context, as the methods need it. */
-export interface GuardedContext {
+export interface GuardedContext extends PrepaidGrant {
   readonly captcha: Captcha<Page>
-  readonly grant: Grant
-  readonly withSolution: ReturnType<typeof prepaidGrant>['withSolution']
 }
 
 const RENDER_TIMEOUT_MS = 10_000
@@ -42,16 +41,16 @@ const EXTERNAL_TTL_MS = 120_000
 const SCRIPT = 'script[src*="/recaptcha/api.js"], script[src*="/recaptcha/enterprise.js"]'
 const READY = 'Object.keys((window.___grecaptcha_cfg || {}).clients || {}).length > 0'
 
-/** The methods of one page, or of one frame of it. */
+/** The methods of one page, or of one frame of it, in that plugin's words. */
 export class RecaptchaMethods {
   readonly #guarded: Promise<GuardedContext>
   readonly #page: Page
-  /** Where it stands: undefined for all of the page. */
+  /** The frame of which it lists widgets; undefined: the whole page. */
   readonly #frame: Frame | undefined
   readonly #options: MethodOptions
-  /** What the last looks at the page have found, by id. */
+  /** What the last scan of the page found, by id. */
   readonly #known: PageMemory['known']
-  /** What was bought and not put in yet, by its token. */
+  /** What was bought and not injected yet, by its token. */
   readonly #bought: Map<string, Solution>
 
   constructor(
@@ -121,7 +120,7 @@ export class RecaptchaMethods {
       async () => {
         const { captchas, filtered } = await this.#scan()
         const { captcha } = await this.#guarded
-        // What nobody has to deal with is left alone: it is answered, or out of sight.
+        // Answered and hidden widgets are left alone.
         const due = captchas
           .map(({ id }) => this.#find(id).found)
           .filter((one) => !one.answered && (one.visible || !isCheckbox(one)))
@@ -141,7 +140,7 @@ export class RecaptchaMethods {
     )
   }
 
-  /** Looks for widgets; on a page that is about to have one, waits for it. */
+  /** Lists widgets. If the page is loading the vendor's script, it first waits for a widget. */
   async #scan(): Promise<{ captchas: CaptchaInfo[]; filtered: FilteredCaptcha[] }> {
     const frame = this.#frame ?? this.#page.mainFrame()
     if (await frame.$(SCRIPT)) await waitUntilTrue(frame, READY)
@@ -183,7 +182,7 @@ export class RecaptchaMethods {
     if (known) return known
     throw new SolveguardError(
       'WIDGET_GONE',
-      'No such widget was found in this page lately: call findRecaptchas() again.',
+      'The last findRecaptchas() found no such widget in this page: call it again.',
     )
   }
 
@@ -193,7 +192,7 @@ export class RecaptchaMethods {
     return this.#frame === this.#page.mainFrame() ? frameUrl === undefined : (frameUrl ?? pageUrl) === address
   }
 
-  /** Errors are returned, as that plugin does, or thrown where the options say so. */
+  /** Returns errors, as that plugin does, or throws them with `throwOnError`. */
   async #resultOrError<T extends { error: string | null }>(run: () => Promise<T>, empty: Omit<T, 'error'>): Promise<T> {
     let result: T
     try {
@@ -207,22 +206,25 @@ export class RecaptchaMethods {
   }
 }
 
-/** Waits for an expression to be true in a frame, for a while; Puppeteer and Playwright have this in common. */
+/**
+ * Waits until an expression is true in a frame, for at most `RENDER_TIMEOUT_MS`. Uses only what Puppeteer and
+ * Playwright have in common.
+ */
 async function waitUntilTrue(frame: Frame, expression: string): Promise<void> {
   for (let waited = 0; waited < RENDER_TIMEOUT_MS; waited += POLL_MS) {
-    // A frame that is gone is found to be so by whoever looks next.
+    // If the frame is gone, the next scan reports that.
     if (await frame.evaluate(expression).catch(() => true)) return
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
 }
 
-/** A widget, and which load of the page it is of. */
+/** A widget, and the load of the page in which it was found. */
 interface KnownWidget {
   readonly found: FoundChallenge
   readonly pageLoad: object
 }
 
-/** What the methods of a page and of its frames know in common. */
+/** What the methods of a page and of its frames share. */
 export interface PageMemory {
   readonly known: Map<string, KnownWidget>
   readonly bought: Map<string, Solution>
@@ -240,7 +242,7 @@ function firstError(list: readonly { error?: string | undefined }[]): string | n
   return list.find(({ error }) => error !== undefined)?.error ?? null
 }
 
-/** A text that was not bought here: it costs nothing, and nobody can be told how it went. */
+/** A token that was not bought here: it costs nothing, and cannot be reported to a service. */
 function externalSolution(token: string): Solution {
   return {
     token,
@@ -253,10 +255,11 @@ function externalSolution(token: string): Solution {
   }
 }
 
-/** Said where somebody wants to go around the guard. */
+/** The error for a caller that names another service than the guard's. */
 export function providerUnsupported(): SolveguardError {
   return new SolveguardError(
     'CONFIG_INVALID',
-    'A provider cannot be named here: the guard asks its own service, within its budget. Name that in createGuard({ solver }).',
+    'A provider cannot be named here: the guard uses its own service, within its budget. ' +
+      'Name it in createGuard({ solver }).',
   )
 }

@@ -13,52 +13,39 @@ import { SolveguardError } from '../../base/errors.js'
 import { createGuard, type GuardOptions } from '../../guard/create.js'
 import type { Grant, Guard, NarrowingInput, Solution } from '../../guard/types.js'
 import { formatUsd, micros } from '../../policy/money.js'
-import type {
-  AutoOptions,
-  AutoSolving,
-  Captcha,
-  CaptchaOptions,
-  SolveGridOptions,
-  SolveImageOptions,
-  SolvePageOptions,
-  WaitForOptions,
-} from '../engine/captcha.js'
+import type { AutoOptions, AutoSolving } from '../engine/auto.js'
+import type { Captcha, CaptchaOptions } from '../engine/captcha.js'
 import type { Found } from '../engine/finder.js'
+import type { SolveGridOptions, SolveImageOptions } from '../engine/pictures.js'
 import type { SolveResult } from '../engine/result.js'
+import type { SolvePageOptions } from '../engine/solve-page.js'
+import type { WaitForOptions } from '../engine/wait.js'
 import { guardContext } from '../playwright/index.js'
 import { type CaptchaMatchers, matchers, registerCaptcha } from './matchers.js'
 import { loadRunner } from './runner.js'
 import { ATTACHMENT_NAME, formatCounts, summarizeSpending, type WidgetReport, widgetReports } from './spending.js'
 
-export type { UnknownWidget, VendorEvidence as Sign } from '../../widgets/unknown.js'
-export type {
-  AutoOptions,
-  AutoResult,
-  AutoSolving,
-  CaptchaOptions,
-  SolveGridOptions,
-  SolveImageOptions,
-  SolvePageOptions,
-  WaitForOptions,
-} from '../engine/captcha.js'
-export type { Found, Omitted } from '../engine/finder.js'
-export type { GeetestChallengeProvider } from '../engine/geetest-challenge.js'
-export type { Skipped, SkipReason, SolveResult } from '../engine/result.js'
+export type * from '../engine/public-types.js'
 export type { CaptchaMatchers } from './matchers.js'
 export type { TestSpending, WidgetReport } from './spending.js'
 
-/** The CAPTCHAs of a test's pages: those of its `context`. Without a page, the test's own `page` is meant. */
+/** The CAPTCHAs in a test's pages: those of its `context`. Without a page argument, the test's own `page` is used. */
 export interface TestCaptcha {
-  /** The grant that the test solves under. */
+  /** The grant under which the test solves. */
   readonly grant: Grant
   /**
-   * The widgets of a page. Spends nothing and changes nothing.
-   * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`
+   * Lists the widgets of a page. Spends nothing and changes nothing.
+   *
+   * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `CONFIG_INVALID` (not a page of this context)
+   * @example
+   * expect(await captcha.find()).toHaveLength(1)
    */
   find(page?: Page): Promise<Found>
   /**
    * Solves what is due in the test's own page. A denial is a result, not a throw, unless `throwOnDenied` is set.
-   * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `CONFIG_INVALID`; `DeniedError` with `throwOnDenied`
+   *
+   * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `CONFIG_INVALID`
+   * @throws DeniedError only with `throwOnDenied`
    * @example
    * await captcha.solve()
    * await captcha.solve({ which: 'all', throwOnDenied: true })
@@ -68,46 +55,70 @@ export interface TestCaptcha {
   solve(page: Page, options?: SolvePageOptions): Promise<SolveResult>
   /**
    * Waits until a widget is due in the test's own page. Spends nothing.
+   *
    * @throws SolveguardError `WAIT_TIMEOUT`, `SOLVE_ABORTED`, `PAGE_GONE`, `CONFIG_INVALID`
+   * @example
+   * await captcha.waitFor({ timeout: 10_000 })
    */
   waitFor(options?: WaitForOptions): Promise<Found>
   /**
-   * Solves whatever becomes due in the test's own page from now on, until it is stopped or the test ends.
+   * Solves each widget of the test's own page as it becomes due, until it is stopped or the test ends.
+   *
    * @throws SolveguardError `CONFIG_INVALID`
+   * @example
+   * captcha.auto({ maxSolves: 3 })
    */
   auto(options?: AutoOptions): AutoSolving
-  /** Has the text of a picture read, and typed into a field: see `Captcha.solveImage`. */
+  /**
+   * Gets the text in a picture, and types it into a field: see `Captcha.solveImage`.
+   *
+   * @throws DeniedError if a layer denies it
+   * @throws SolveguardError as `Captcha.solveImage` does
+   * @example
+   * await captcha.solveImage(page.locator('img.captcha'), { into: page.locator('#answer') })
+   */
   solveImage(element: Locator, options?: SolveImageOptions<Locator>): Promise<Solution>
-  /** Has it said which of nine pictures are meant, and clicks those: see `Captcha.solveGrid`. */
+  /**
+   * Gets which of nine pictures an instruction means, and clicks them: see `Captcha.solveGrid`.
+   *
+   * @throws DeniedError if a layer denies it
+   * @throws SolveguardError as `Captcha.solveGrid` does
+   * @example
+   * await captcha.solveGrid({ cells: await page.locator('.cell').all(), instruction: page.locator('.instruction') })
+   */
   solveGrid(options: SolveGridOptions<Locator>): Promise<Solution>
 }
 
-/** What each test may use and set. */
+/** The fixtures and options of each test. */
 export interface CaptchaTestArgs {
   /** Finds and solves CAPTCHAs in the test's pages. */
   captcha: TestCaptcha
   /**
-   * What each test may do at most: never more than the guard. Default: what the guard may.
+   * What each test may do at most: never more than the guard.
+   * @default what the guard may do
    * @example
    * test.use({ captchaPolicy: { budget: { perDay: usd(0.2) } } })
    */
   captchaPolicy: NarrowingInput | undefined
   /**
-   * How each test's pages are worked on.
+   * Time limits for each test's pages, and `geetestChallenge`.
+   * @default {}
    * @example
    * test.use({ captchaOptions: { geetestChallenge: (page) => page.evaluate(askTheServer) } })
    */
   captchaOptions: CaptchaOptions<Page>
 }
 
-/** What each worker has and can be set. */
+/** The fixtures and options of each worker. */
 export interface CaptchaWorkerArgs {
   /**
-   * What the guard is made of. Set it in the configuration's `use`; where the key is to come from elsewhere than
-   * `SOLVEGUARD_KEY`, as a fixture function, which runs in the worker: `async ({}, use) => use({ secret: envSecret('MY_KEY'), … })`.
+   * The options of the worker's guard. Set them in the configuration's `use`. If the key does not come from
+   * `SOLVEGUARD_KEY`, set them as a fixture function, which runs in the worker:
+   * `async ({}, use) => use({ secret: envSecret('MY_KEY'), … })`.
+   * @default none; a test then fails with `CONFIG_INVALID`
    */
   captchaGuardOptions: GuardOptions | undefined
-  /** The worker's guard. It is made before the browser is started, so that no browser inherits the key. */
+  /** The worker's guard. It is created before the browser is started, so that no browser inherits the key. */
   captchaGuard: Guard
 }
 
@@ -117,8 +128,8 @@ const runner = loadRunner()
 const base: BaseTest = runner.test
 
 /**
- * Playwright's `test`, with `captcha` for each test, and one guard for each worker. All workers whose guards have one name
- * share its budget. What a test spent stands in its report, as the annotation and the attachment `captchas`.
+ * Playwright's `test`, with `captcha` for each test, and one guard for each worker. All workers whose guards have the
+ * same name share its budget. The report has what each test spent, as the annotation and the attachment `captchas`.
  *
  * @example
  * test('sign in', async ({ page, captcha }) => {
@@ -161,14 +172,14 @@ export const expect: Expect<CaptchaMatchers> = runner.expect.extend(matchers)
 function missingOptions(): SolveguardError {
   return new SolveguardError(
     'CONFIG_INVALID',
-    "Say which pages may be solved on, in playwright.config.ts: use: { captchaGuardOptions: { name: 'my-suite', " +
-      "policy: { origins: ['https://staging.example.com'] } } }",
+    'Name the origins that may be solved on, in playwright.config.ts: ' +
+      "use: { captchaGuardOptions: { name: 'my-suite', policy: { origins: ['https://staging.example.com'] } } }",
   )
 }
 
 /**
- * Each call is a step of the trace and the report, at the line of the test that made it: a boxed step's place is the caller of
- * the function that awaits it.
+ * Each call is a step of the trace and the report, at the line of the test that made it: the location of a boxed step
+ * is the caller of the function that awaits it.
  */
 function createTestCaptcha(captcha: Captcha<Page, Locator>, own: Page, seen: WidgetReport[]): TestCaptcha {
   return {
@@ -179,7 +190,7 @@ function createTestCaptcha(captcha: Captcha<Page, Locator>, own: Page, seen: Wid
     async waitFor(options) {
       return await test.step('captcha.waitFor', () => captcha.waitFor(own, options), { box: true })
     },
-    // What it solves, it solves between other steps: none of its own.
+    // Not a step: it solves while other steps run.
     auto: (options) => captcha.auto(own, options),
     async solveImage(element, options) {
       return await test.step('captcha.solveImage', () => captcha.solveImage(element, options), { box: true })
@@ -210,7 +221,7 @@ function subjectOf({ titlePath, project }: TestInfo): string {
 }
 
 async function report(info: TestInfo, grant: Grant, widgets: readonly WidgetReport[]): Promise<void> {
-  // The test's budget is its own, so that the ledger knows what it took, solves that were given up included.
+  // The test has a budget of its own, so the ledger has all that it took, also for solves that were given up.
   const { day } = await grant.status()
   const spending = summarizeSpending(widgets, micros(day.spent + day.reserved))
   info.annotations.push({

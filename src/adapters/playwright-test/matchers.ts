@@ -2,20 +2,24 @@ import type { BrowserContext, Page } from 'playwright/test'
 import type { Captcha } from '../engine/captcha.js'
 import type { Found } from '../engine/finder.js'
 
-/** The contexts of tests under way, and who looks into their pages. */
+/** The captchas of running tests, by context. */
 const captchas = new WeakMap<BrowserContext, Pick<Captcha<Page>, 'find'>>()
 
-/** Lets `expect(page)` look into the pages of a context from now on. */
+/** From now on, `expect(page)` uses this captcha for the pages of the context. */
 export function registerCaptcha(context: BrowserContext, captcha: Pick<Captcha<Page>, 'find'>): void {
   captchas.set(context, captcha)
 }
 
-/** What `expect` can do besides Playwright's own. */
+/** The matchers that `expect` has besides Playwright's own. */
 export interface CaptchaMatchers {
   /**
-   * Waits until no widget in the page is due: none that a person would now have to deal with. Answered widgets, and those that the
-   * page has not set off, are in nobody's way. Spends nothing.
+   * Waits until no widget in the page is due: none that a person would have to deal with now. Answered widgets, and
+   * those that the page has not executed, are not due. Spends nothing.
    *
+   * @param options `timeout`: how long to wait, ms; default: that of the configuration's `expect`, else 5,000
+   *
+   * @throws Error if the test does not use the fixture `captcha`
+   * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`
    * @example
    * await captcha.solve()
    * await expect(page).toHaveNoCaptcha()
@@ -28,7 +32,7 @@ interface MatcherResult {
   readonly message: () => string
 }
 
-/** How long the looks at a page are apart. */
+/** The pauses between scans of a page, ms; the last one is repeated. */
 const PAUSES_MS = [0, 100, 250, 500]
 const DEFAULT_TIMEOUT_MS = 5_000
 
@@ -40,15 +44,13 @@ export const matchers = {
   ): Promise<MatcherResult> {
     const captcha = captchas.get(page.context())
     if (!captcha) {
-      throw new Error(
-        'expect(page).toHaveNoCaptcha() looks into pages that are guarded: use the fixture `captcha` in this test.',
-      )
+      throw new Error('expect(page).toHaveNoCaptcha() needs a guarded page: use the fixture `captcha` in this test.')
     }
     const end = Date.now() + (options.timeout ?? this.timeout ?? DEFAULT_TIMEOUT_MS)
-    for (let look = 0; ; look++) {
+    for (let scan = 0; ; scan++) {
       const due = (await captcha.find(page)).filter((widget) => widget.due)
       const pass = due.length === 0
-      const pause = PAUSES_MS[Math.min(look, PAUSES_MS.length - 1)] ?? 0
+      const pause = PAUSES_MS[Math.min(scan, PAUSES_MS.length - 1)] ?? 0
       if (pass !== this.isNot || Date.now() + pause > end) return { pass, message: () => failureMessage(page, due) }
       await new Promise((resolve) => setTimeout(resolve, pause))
     }
@@ -57,14 +59,14 @@ export const matchers = {
 
 function failureMessage(page: Page, due: readonly Found[number][]): string {
   const where = page.url().split(/[?#]/, 1)[0]
-  if (due.length === 0) return `Expected a CAPTCHA that has to be dealt with at ${where}, and there is none.`
+  if (due.length === 0) return `Expected a CAPTCHA that is due at ${where}, and there is none.`
   const lines = due.map(({ family, variant, sitekey, frameUrl }) => {
     const frame = frameUrl === undefined ? '' : `, in the frame ${frameUrl.split(/[?#]/, 1)[0]}`
     return `  ${family} ${variant}, sitekey ${sitekey}${frame}`
   })
   return [
-    `Expected no CAPTCHA that has to be dealt with at ${where}, and there is:`,
+    `Expected no CAPTCHA that is due at ${where}, and there is:`,
     ...lines,
-    'Solve it with `await captcha.solve()`, or look at what became of that: a denial is a result, not a throw.',
+    'Solve it with `await captcha.solve()`, or read the result of that call: a denial is a result, not a throw.',
   ].join('\n')
 }

@@ -7,7 +7,7 @@ const count = z.number().int().min(0).max(1e12)
 const shape = z.object({ spent: count, solved: count, denied: count, failed: count })
 
 /**
- * A reporter for Playwright Test: one line at the end with what the whole run's CAPTCHAs came to, retries included. It goes
+ * A reporter for Playwright Test: prints one line at the end with the totals of the whole run, retries included. Use it
  * beside other reporters. A run without CAPTCHAs has no such line.
  *
  * @example
@@ -18,7 +18,7 @@ export default class CaptchaReporter implements Reporter {
   readonly #total = { spent: 0, solved: 0, denied: 0, failed: 0 }
   readonly #tests = new Set<string>()
 
-  /** Adds up what a test has attached. */
+  /** Adds a test's attachment to the totals. */
   onTestEnd(test: TestCase, { attachments }: TestResult): void {
     for (const { name, body } of attachments) {
       const spending = name === ATTACHMENT_NAME && body ? parse(body.toString('utf8')) : undefined
@@ -35,13 +35,13 @@ export default class CaptchaReporter implements Reporter {
     console.log(`\nsolveguard: ${formatCounts(this.#total)} in ${tests}; ${formatUsd(micros(this.#total.spent))} spent`)
   }
 
-  /** Others may print as well. */
+  /** False: other reporters may print as well. */
   printsToStdio(): boolean {
     return false
   }
 }
 
-/** A test may attach something of that name itself. */
+/** Undefined for other content: a test may attach something of that name itself. */
 function parse(text: string): z.infer<typeof shape> | undefined {
   try {
     return shape.safeParse(JSON.parse(text)).data

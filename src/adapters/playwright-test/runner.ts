@@ -5,10 +5,11 @@ import { SolveguardError } from '../../base/errors.js'
 const require = createRequire(import.meta.filename)
 
 /**
- * The Playwright Test that the user's suite runs on: `test` has to come from that very copy. Users have installed it as
- * `@playwright/test` or as `playwright`; the former brings the latter, which a strict package manager may hide from us.
+ * Loads the Playwright Test that runs the user's suite: `test` must come from that copy. Users install it as
+ * `@playwright/test` or as `playwright`; the former depends on the latter, which a strict package manager may hide from
+ * this package.
  *
- * @throws SolveguardError `CONFIG_INVALID` if there is neither
+ * @throws SolveguardError `CONFIG_INVALID` if neither is installed
  */
 export function loadRunner(): typeof runner {
   for (const name of ['@playwright/test', 'playwright/test']) if (isInstalled(name)) return require(name)

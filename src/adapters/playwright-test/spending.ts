@@ -2,10 +2,10 @@ import type { Code } from '../../base/errors.js'
 import type { Money } from '../../policy/money.js'
 import type { SolveResult } from '../engine/result.js'
 
-/** The name of the annotation and the attachment that a test gets. */
+/** The name of a test's annotation and attachment. */
 export const ATTACHMENT_NAME = 'captchas'
 
-/** What became of one widget in a test, as it stands in the report: no token, and no query of the page's address. */
+/** The outcome for one widget in a test's report: without the token, and without the query of the page's URL. */
 export interface WidgetReport {
   readonly family: string
   readonly variant: string
@@ -15,9 +15,9 @@ export interface WidgetReport {
   readonly message?: string | undefined
 }
 
-/** What a test's CAPTCHAs came to: the attachment `captchas`. */
+/** The totals of a test: the attachment `captchas`. */
 export interface TestSpending {
-  /** Taken from the test's budget, in micro-dollars, with what is still reserved for solves that were given up. */
+  /** Spent of the test's budget, in micro-dollars, with what is still reserved for solves that were given up. */
   readonly spent: Money
   readonly solved: number
   readonly denied: number
@@ -25,7 +25,7 @@ export interface TestSpending {
   readonly widgets: readonly WidgetReport[]
 }
 
-/** The widgets that a solve did something about, each counted where its solve was begun. */
+/** The reports of the widgets that a call did not skip. A shared solve is counted in the call that started it. */
 export function widgetReports({ solved, denied, failed }: SolveResult): WidgetReport[] {
   return [
     ...solved
@@ -36,7 +36,7 @@ export function widgetReports({ solved, denied, failed }: SolveResult): WidgetRe
   ]
 }
 
-/** Sums up a test. */
+/** Computes a test's totals. */
 export function summarizeSpending(widgets: readonly WidgetReport[], spent: Money): TestSpending {
   const count = (outcome: WidgetReport['outcome']) => widgets.filter((one) => one.outcome === outcome).length
   return { spent, solved: count('solved'), denied: count('denied'), failed: count('failed'), widgets }

@@ -13,30 +13,16 @@ import type { Captcha } from '../engine/captcha.js'
 import { type GuardContextOptions, guardDriver, hasMethods, invalidArgument } from '../engine/guard-driver.js'
 import { memoizeWeak } from '../engine/memoize-weak.js'
 
-export type { UnknownWidget, VendorEvidence as Sign } from '../../widgets/unknown.js'
-export type {
-  AutoOptions,
-  AutoResult,
-  AutoSolving,
-  Captcha,
-  CaptchaOptions,
-  SolveGridOptions,
-  SolveImageOptions,
-  SolvePageOptions,
-  WaitForOptions,
-} from '../engine/captcha.js'
-export type { Found, Omitted } from '../engine/finder.js'
-export type { GeetestChallengeProvider } from '../engine/geetest-challenge.js'
-export type { GuardContextOptions } from '../engine/guard-driver.js'
-export type { Outcome, Skipped, SkipReason, SolveResult } from '../engine/result.js'
+export type * from '../engine/public-types.js'
 
 /**
- * Guards a Playwright browser context: its pages' CAPTCHAs are found and solved under the guard's policy, or under a
- * narrower one.
+ * Guards a Playwright browser context: the CAPTCHAs in its present and future pages are found and solved under the
+ * guard's policy, or under a narrower one.
  *
  * @param guard the guard, or a grant of it
+ * @param context `await browser.newContext()`, or `page.context()`
  * @param narrowing what this context may do at most
- * @throws SolveguardError `CONFIG_INVALID` for a narrowing, a guard or a context that is none
+ * @throws SolveguardError `CONFIG_INVALID` for an invalid narrowing, or for an argument of the wrong kind
  * @example
  * const captcha = await guardContext(guard, context, { budget: { perDay: usd(0.5) } })
  * await page.goto('https://staging.example.com/login')
@@ -93,18 +79,18 @@ function playwrightDriver(context: BrowserContext): Driver<Page, Locator> {
 
   return {
     page(page) {
-      if (!hasMethods(page, 'context')) throw invalidArgument('Say which page: captcha.solve(page).')
+      if (!hasMethods(page, 'context')) throw invalidArgument('Pass the page: captcha.solve(page).')
       if (page.context() === context) return pageOf(page)
-      throw foreign()
+      throw foreignPage()
     },
     async element(locator, ms) {
       if (!hasMethods(locator, 'elementHandle'))
         throw invalidArgument("Name elements by locators: page.locator('img.captcha').")
       const page = locator.page()
-      if (page.context() !== context) throw foreign()
+      if (page.context() !== context) throw foreignPage()
       const handle = await locator.elementHandle({ timeout: ms })
       const frame = await handle.ownerFrame()
-      if (!frame) throw new Error('It stands in no frame.')
+      if (!frame) throw new Error('The element is in no frame.')
       return {
         page: pageOf(page),
         frame: frameOf(frame),
@@ -117,18 +103,19 @@ function playwrightDriver(context: BrowserContext): Driver<Page, Locator> {
     },
     pages: () => context.pages().map(pageOf),
     async install(script) {
-      // Pages and browsers have some of the same methods.
+      // A page and a browser each have one of these methods.
       if (!hasMethods(context, 'addInitScript', 'newPage'))
         throw invalidArgument(
           'guardContext takes a browser context second: await browser.newContext(), or page.context().',
         )
       const installed: { dispose(): Promise<void> } | undefined = await context.addInitScript({ content: script })
-      // Older versions take no script back: another one undoes it then, in each document to come, before the page's own run.
+      // Older versions cannot remove a script: there a second script undoes it in each new document, before the page's
+      // own scripts run.
       return async () => (installed ? installed.dispose() : void (await context.addInitScript({ content: undoCall })))
     },
   }
 }
 
-function foreign(): SolveguardError {
+function foreignPage(): SolveguardError {
   return invalidArgument('This page belongs to another browser context than the guarded one.')
 }

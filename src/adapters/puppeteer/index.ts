@@ -6,31 +6,16 @@ import type { Captcha } from '../engine/captcha.js'
 import { type GuardContextOptions, guardDriver, hasMethods, invalidArgument } from '../engine/guard-driver.js'
 import { memoizeWeak } from '../engine/memoize-weak.js'
 
-export type { UnknownWidget, VendorEvidence as Sign } from '../../widgets/unknown.js'
-export type {
-  AutoOptions,
-  AutoResult,
-  AutoSolving,
-  Captcha,
-  CaptchaOptions,
-  SolveGridOptions,
-  SolveImageOptions,
-  SolvePageOptions,
-  WaitForOptions,
-} from '../engine/captcha.js'
-export type { Found, Omitted } from '../engine/finder.js'
-export type { GeetestChallengeProvider } from '../engine/geetest-challenge.js'
-export type { GuardContextOptions } from '../engine/guard-driver.js'
-export type { Outcome, Skipped, SkipReason, SolveResult } from '../engine/result.js'
+export type * from '../engine/public-types.js'
 
 /**
- * Guards a Puppeteer browser context: its pages' CAPTCHAs are found and solved under the guard's policy, or under a
- * narrower one. Pages that are open already and pages to come are guarded alike.
+ * Guards a Puppeteer browser context: the CAPTCHAs in its present and future pages are found and solved under the
+ * guard's policy, or under a narrower one.
  *
  * @param guard the guard, or a grant of it
  * @param context `browser.defaultBrowserContext()`, or one from `browser.createBrowserContext()`
  * @param narrowing what this context may do at most
- * @throws SolveguardError `CONFIG_INVALID` for a narrowing, a guard or a context that is none
+ * @throws SolveguardError `CONFIG_INVALID` for an invalid narrowing, or for an argument of the wrong kind
  * @example
  * const captcha = await guardContext(guard, browser.defaultBrowserContext(), { budget: { perDay: usd(0.5) } })
  * await page.goto('https://staging.example.com/login')
@@ -46,7 +31,7 @@ export function guardContext(
 }
 
 function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | null> {
-  /** Puppeteer gives the list of pages only to those who wait for it. */
+  /** Puppeteer's own list of pages is a promise. */
   const open = new Set<Page>()
 
   const frameOf: (frame: Frame) => DriverFrame = memoizeWeak(
@@ -60,7 +45,7 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | 
       isDetached: () => frame.detached,
       async frameElement() {
         const element = await frame.frameElement()
-        if (!element) throw new Error('It stands in no element.')
+        if (!element) throw new Error('The frame has no element.')
         return element.evaluate(readFrameElement).finally(() => element.dispose())
       },
       evaluate: (expression) => frame.evaluate(expression),
@@ -90,15 +75,15 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | 
 
   return {
     page(page) {
-      if (!hasMethods(page, 'browserContext')) throw invalidArgument('Say which page: captcha.solve(page).')
+      if (!hasMethods(page, 'browserContext')) throw invalidArgument('Pass the page: captcha.solve(page).')
       if (page.browserContext() === context) return pageOf(page)
-      throw foreign()
+      throw foreignPage()
     },
     async element(handle) {
       if (!hasMethods(handle, 'asElement') || !handle)
         throw invalidArgument("Name elements by handles: await page.$('img.captcha'), which is null if there is none.")
       const page = handle.frame.page()
-      if (page.browserContext() !== context) throw foreign()
+      if (page.browserContext() !== context) throw foreignPage()
       return {
         page: pageOf(page),
         frame: frameOf(handle.frame),
@@ -106,7 +91,7 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | 
         screenshot: () => handle.screenshot(),
         async fill(text) {
           await handle.focus()
-          // What is typed goes wherever the focus is, and takes the place of what is selected.
+          // Typing goes to the focused element, and replaces its selection.
           const ready = await handle.evaluate((field) => {
             ;(field as HTMLInputElement).select?.()
             return field.isConnected && (field.getRootNode() as Document | ShadowRoot).activeElement === field
@@ -115,18 +100,19 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | 
           await handle.type(text)
         },
         click: () => handle.click(),
-        // It is the caller's own.
+        // The handle is the caller's own.
         dispose: async () => {},
       }
     },
     pages: () => [...open].map(pageOf),
     async install(script) {
-      // A browser has the methods of a context too.
+      // A browser has a context's methods too.
       if (!hasMethods(context, 'newPage', 'pages', 'on') || hasMethods(context, 'defaultBrowserContext'))
         throw invalidArgument(
-          'guardContext takes a browser context second: browser.defaultBrowserContext(), or await browser.createBrowserContext().',
+          'guardContext takes a browser context second: browser.defaultBrowserContext(), or ' +
+            'await browser.createBrowserContext().',
         )
-      /** By page, how the script is taken out again. */
+      /** By page: a function that removes the script. */
       const installed = new Map<Page, Promise<() => Promise<void>>>()
       const add = (page: Page): void => {
         if (installed.has(page)) return
@@ -139,7 +125,7 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | 
       }
       const created = async (target: Target): Promise<void> => {
         if (`${target.type()}` !== 'page') return
-        // Null, or an error, for a page that was closed at once.
+        // Null, or a rejection, for a page that was closed at once.
         const page = await target.page().catch(() => null)
         if (page) add(page)
       }
@@ -154,11 +140,11 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | 
   }
 }
 
-function foreign(): SolveguardError {
+function foreignPage(): SolveguardError {
   return invalidArgument('This page belongs to another browser context than the guarded one.')
 }
 
-/** Has a script run in a page's documents to come. A page that goes away meanwhile needs nothing. */
+/** Runs a script in a page's new documents. A page that is closed meanwhile needs no script. */
 async function installIn(page: Page, script: string): Promise<() => Promise<void>> {
   try {
     const { identifier } = await page.evaluateOnNewDocument(script)

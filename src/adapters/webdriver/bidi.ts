@@ -4,7 +4,7 @@ import type { BidiConnection } from './session.js'
 const MAX_CONTEXTS = 1_000
 const MAX_DEPTH = 50
 
-/** What is heard of a page. Each may be one that a browser does not know. */
+/** The events of pages. A browser may not support all of them. */
 const EVENTS = [
   'browsingContext.contextDestroyed',
   'browsingContext.navigationCommitted',
@@ -12,8 +12,8 @@ const EVENTS = [
 ]
 
 /**
- * A session by WebDriver BiDi: every frame is reached by its name, whatever window and frame the session's other commands are
- * at, and the browser tells what becomes of them.
+ * A session by WebDriver BiDi: frames are addressed by id, independent of the session's current window and frame, and
+ * the browser reports their events.
  */
 export class BidiDriver implements Driver<string> {
   readonly bidi: BidiConnection
@@ -53,12 +53,12 @@ export class BidiDriver implements Driver<string> {
     return async () => {
       stopListening()
       await this.bidi.send('script.removePreloadScript', { script: Object(added).script })
-      // By their names alone they would be taken away from the user as well.
+      // Unsubscribing by event name would end the user's own subscriptions as well.
       if (subscriptions.length > 0) await this.bidi.send('session.unsubscribe', { subscriptions })
     }
   }
 
-  /** All windows, each with its frames. */
+  /** All windows, each with the tree of its frames. */
   async trees(): Promise<readonly ContextTree[]> {
     return parseTrees(Object(await this.bidi.send('browsingContext.getTree', {})).contexts)
   }
@@ -106,7 +106,7 @@ class BidiPage implements DriverPage {
     return () => void this.#watchers.delete(watcher)
   }
 
-  /** Takes in which frames there are, and where. */
+  /** Updates the frames and their URLs. */
   async update(tree: ContextTree): Promise<void> {
     const frames: BidiFrame[] = []
     const add = ({ id, url, children }: ContextTree, parent: BidiFrame | undefined) => {
@@ -116,7 +116,7 @@ class BidiPage implements DriverPage {
       for (const child of children) add(child, frame)
     }
     add(tree, undefined)
-    // Only those without an address of their own have an origin that it does not tell.
+    // A frame without a URL of its own has an origin that its URL does not show.
     if (frames.some((frame) => frame.url().startsWith('about:'))) {
       const { realms } = Object(await this.#driver.bidi.send('script.getRealms', { type: 'window' }))
       for (const realm of Array.isArray(realms) ? realms : []) {
@@ -176,7 +176,7 @@ class BidiFrame implements DriverFrame {
     return this.#url
   }
 
-  /** BiDi does not tell it. */
+  /** BiDi does not report names. */
   name(): string {
     return ''
   }
@@ -195,7 +195,7 @@ class BidiFrame implements DriverFrame {
 
   async evaluate(expression: string): Promise<unknown> {
     const reply = await this.#bidi.send('script.callFunction', {
-      // WebdriverIO writes expressions and arguments into its log, and functions it does not.
+      // WebdriverIO logs expressions and arguments, but not functions.
       functionDeclaration: `() => (${expression})`,
       awaitPromise: false,
       target: { context: this.id },
@@ -229,7 +229,7 @@ class BidiFrame implements DriverFrame {
   }
 }
 
-/** A window or frame, and the frames in it. */
+/** A window or frame, and its child frames. */
 interface ContextTree {
   readonly id: string
   readonly url: string

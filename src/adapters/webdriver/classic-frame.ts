@@ -4,25 +4,25 @@ import type { ChildFrame } from './frame-scripts.js'
 import type { FrameUrls } from './frame-urls.js'
 import type { ElementReference } from './session.js'
 
-/** An address that no policy names: of a frame of which only the frame itself says where it comes from. */
+/** A URL that no policy names: that of a frame whose URL only the frame itself reports. */
 const UNKNOWN_URL = 'unknown:frame'
 
-/** The page that a frame stands in. */
+/** The page of a frame. */
 interface ClassicFrameHost {
   isClosed(): boolean
-  /** The value of an expression, in the frame to which these elements lead. */
+  /** Evaluates an expression in the frame that these elements lead to. */
   evaluate(path: readonly ElementReference[], expression: string): Promise<unknown>
 }
 
 /**
- * A frame. Its address counts only where it does not have it from itself: the browser says it, or the document around it can
- * read it. That document is believed as far as it is of the page's own origin, or is the page.
+ * A frame. Its URL is used only if another source than the frame itself reports it: the browser, or its parent
+ * document, if that can read it. The parent document is trusted if it is the page, or has the page's own origin.
  */
 export class ClassicFrame implements DriverFrame {
   readonly key: string | undefined
-  /** In the document around it. */
+  /** Its element in the parent document. */
   element: ElementReference | undefined
-  /** It did not answer the last look, and is not asked again before it answers one. */
+  /** It did not reply to the last scan, and gets no calls before it replies to a scan. */
   unresponsive = false
   readonly #page: ClassicFrameHost
   readonly #parent: ClassicFrame | undefined
@@ -30,7 +30,7 @@ export class ClassicFrame implements DriverFrame {
   #name = ''
   #document = ''
   #documentNumber = 0
-  /** Of the page's own origin, by the word of documents that are. */
+  /** Whether it has the page's own origin, as reported by documents that have it. */
   #sameOrigin: boolean
   #detached = false
 
@@ -65,21 +65,21 @@ export class ClassicFrame implements DriverFrame {
 
   async evaluate(expression: string): Promise<unknown> {
     if (this.isDetached()) throw new Error('The frame is gone.')
-    if (this.unresponsive) throw new Error('The frame did not answer a moment ago.')
+    if (this.unresponsive) throw new Error('The frame did not reply to the last scan.')
     return this.#page.evaluate(this.#path(), expression)
   }
 
-  /** Takes in what the document around it shows of it, and what the browser knows. */
+  /** Updates the name and URL by what the parent document and the browser report. */
   updateFromParent({ id, name, readableUrl }: ChildFrame, known: FrameUrls | undefined): void {
-    const believed = this.#parent ? this.#parent.#sameOrigin : false
-    this.#sameOrigin = believed && readableUrl !== undefined
+    const trusted = this.#parent ? this.#parent.#sameOrigin : false
+    this.#sameOrigin = trusted && readableUrl !== undefined
     this.#name = name
-    const said = known ? known.frames.get(id ?? '') : readableUrl
-    if (said !== undefined && (believed || isVendorFrame(said))) this.#url = said
+    const reported = known ? known.frames.get(id ?? '') : readableUrl
+    if (reported !== undefined && (trusted || isVendorFrame(reported))) this.#url = reported
     else this.#url = UNKNOWN_URL
   }
 
-  /** Its own word for its address: good for one thing, that a vendor's frame is a sign of a widget. */
+  /** Takes the URL that the frame itself reports, only if it is a vendor's: such a frame is evidence of a widget. */
   updateFromItself(address: string): void {
     if (!this.#sameOrigin) this.#url = isVendorFrame(address) ? address : UNKNOWN_URL
   }
@@ -88,7 +88,7 @@ export class ClassicFrame implements DriverFrame {
     this.#url = url
   }
 
-  /** Takes in which document it has. Says whether that is another one than the last time. */
+  /** Takes the current document's id. Returns whether that is another document than before. */
   updateDocument(document: string): boolean {
     const changed = this.#document !== '' && this.#document !== document
     this.#document = document

@@ -1,4 +1,4 @@
-import { systemClock } from '../../base/clock.js'
+import type { Clock } from '../../base/clock.js'
 import { SolveguardError } from '../../base/errors.js'
 import type { Driver, DriverFrame, DriverPage, PageWatcher } from '../driver.js'
 import { isVendorFrame } from '../engine/vendor-frames.js'
@@ -14,23 +14,24 @@ const MAX_FRAMES = 101
 const MAX_DEPTH = 20
 
 /**
- * A session by the commands of classic WebDriver, which tells nothing of itself, and has one current window and frame: frames
- * are asked for in visits, and a page under a solve is looked at twice a second.
- *
- * @param evaluateMs how long one call into a frame may take
+ * A session by the commands of classic WebDriver, which reports no events, and has one current window and frame. Frames
+ * are scanned in visits, and a page with a solve is polled twice a second.
  */
 export class ClassicDriver implements Driver<string> {
   readonly commands: SessionCommands
   readonly visitor: FrameVisitor
   readonly evaluateMs: number
-  /** What is to run in every document to come. */
+  readonly clock: Clock
+  /** The script for every new document. */
   script: string | undefined
   readonly #pages = new Map<string, ClassicPage>()
 
-  constructor(commands: SessionCommands, evaluateMs: number) {
+  /** @param evaluateMs how long one call into a frame may take, ms */
+  constructor(commands: SessionCommands, evaluateMs: number, clock: Clock) {
     this.commands = commands
     this.visitor = new FrameVisitor(commands)
     this.evaluateMs = evaluateMs
+    this.clock = clock
   }
 
   page(window: string): DriverPage {
@@ -64,7 +65,7 @@ class ClassicPage implements DriverPage {
   readonly #watchers = new Set<PageWatcher>()
   #frames: readonly ClassicFrame[]
   #closed = false
-  /** The browser's name for our script, where it runs in this window's documents to come. */
+  /** The browser's id of the script, if it runs in this window's new documents. */
   #installed: unknown
   #refreshing: Promise<void> | undefined
   #stopWatching: (() => void) | undefined
@@ -84,17 +85,17 @@ class ClassicPage implements DriverPage {
     return this.#closed
   }
 
-  /** Looks at the frames, once for all who wait for it to begin. */
+  /** Scans the frames. Calls before a scan has started share it. */
   refresh(): Promise<void> {
     if (this.#closed) return Promise.resolve()
     if (this.#refreshing) return this.#refreshing
-    const begun = () => {
+    const onBegun = () => {
       if (this.#refreshing === refreshing) this.#refreshing = undefined
     }
     const refreshing = this.#visit((visit) => {
-      begun()
+      onBegun()
       return this.#scan(visit)
-    }).finally(begun)
+    }).finally(onBegun)
     this.#refreshing = refreshing
     return refreshing
   }
@@ -110,7 +111,7 @@ class ClassicPage implements DriverPage {
     }
   }
 
-  /** The value of an expression, in the frame to which these elements lead. */
+  /** Evaluates an expression in the frame that these elements lead to. */
   evaluate(path: readonly ElementReference[], expression: string): Promise<unknown> {
     const { commands, evaluateMs } = this.#driver
     return this.#visit(async (visit) => {
@@ -137,7 +138,7 @@ class ClassicPage implements DriverPage {
     }
   }
 
-  /** A window that does not answer may be there all the same; of a session that is over there is no window. */
+  /** A window that does not reply may still be open. A session that has ended has no windows. */
   async #isWindowClosed(): Promise<boolean> {
     const windows = await this.#driver.commands.windows().catch((): readonly string[] => [])
     return !windows.includes(this.#window)
@@ -153,9 +154,9 @@ class ClassicPage implements DriverPage {
     let over = false
     let cancel = (): void => {}
     const again = () => {
-      cancel = systemClock.after(POLL_MS, look, false)
+      cancel = this.#driver.clock.after(POLL_MS, refresh, false)
     }
-    const look = () => void this.refresh().then(next, next)
+    const refresh = () => void this.refresh().then(next, next)
     const next = () => {
       if (!over && !this.#closed) again()
     }
@@ -167,22 +168,22 @@ class ClassicPage implements DriverPage {
   }
 
   async #scan(visit: Visit): Promise<void> {
-    const { commands, evaluateMs, script } = this.#driver
-    const deadline = systemClock.monotonic() + evaluateMs * 0.7
+    const { commands, evaluateMs, clock, script } = this.#driver
+    const deadline = clock.monotonic() + evaluateMs * 0.7
     await visit.limitScripts(evaluateMs / 2)
     if (script !== undefined && commands.cdp && this.#installed === undefined) {
       const { identifier } = Object(await this.#cdp('Page.addScriptToEvaluateOnNewDocument', { source: script }))
       this.#installed = identifier
     }
     const known = commands.cdp && (await readFrameUrls(commands.cdp))
-    const look = parseFrameScan(await commands.execute(SCAN_FRAME, known !== undefined))
+    const top = parseFrameScan(await commands.execute(SCAN_FRAME, known !== undefined))
     const before = new Map(this.#frames.map((frame) => [frame.key, frame]))
     const frames: ClassicFrame[] = [this.#top]
     const changed: ClassicFrame[] = []
     this.#top.setUrl(known?.top ?? (await commands.url()))
-    if (this.#top.updateDocument(look.document)) changed.push(this.#top)
+    if (this.#top.updateDocument(top.document)) changed.push(this.#top)
     await visit.limitScripts(evaluateMs / 5)
-    await this.#scanChildren({ visit, deadline, known, before, frames, changed }, this.#top, look, 0)
+    await this.#scanChildren({ visit, deadline, known, before, frames, changed }, this.#top, top, 0)
 
     const gone = this.#frames.filter((frame) => !frames.includes(frame))
     this.#frames = frames
@@ -193,32 +194,32 @@ class ClassicPage implements DriverPage {
     }
   }
 
-  async #scanChildren(tour: ScanState, parent: ClassicFrame, look: FrameScan, depth: number): Promise<void> {
-    const { commands } = this.#driver
-    for (const shown of look.frames) {
-      if (tour.frames.length >= MAX_FRAMES) return
-      const key = shown.id ?? shown.element[ELEMENT]
-      const frame = tour.before.get(key) ?? new ClassicFrame(this, parent, key)
-      tour.frames.push(frame)
-      frame.element = shown.element
-      frame.updateFromParent(shown, tour.known)
-      // What is a vendor's is not looked into; where only the frame itself can say that it is, it is asked.
+  async #scanChildren(state: ScanState, parent: ClassicFrame, scan: FrameScan, depth: number): Promise<void> {
+    const { commands, clock } = this.#driver
+    for (const child of scan.frames) {
+      if (state.frames.length >= MAX_FRAMES) return
+      const key = child.id ?? child.element[ELEMENT]
+      const frame = state.before.get(key) ?? new ClassicFrame(this, parent, key)
+      state.frames.push(frame)
+      frame.element = child.element
+      frame.updateFromParent(child, state.known)
+      // A vendor's frame is not scanned. If its URL is unknown, the frame itself is asked, below.
       if (isVendorFrame(frame.url())) continue
       frame.unresponsive = true
-      if (depth >= MAX_DEPTH || systemClock.monotonic() > tour.deadline) continue
-      tour.visit.willEnterFrames()
+      if (depth >= MAX_DEPTH || clock.monotonic() > state.deadline) continue
+      state.visit.willEnterFrames()
       try {
-        await commands.toFrame(shown.element)
+        await commands.toFrame(child.element)
       } catch {
-        // It went away just now.
+        // The frame was removed since the scan of its parent.
         continue
       }
-      const below = await commands.execute(SCAN_FRAME, tour.known !== undefined).then(parseFrameScan, () => undefined)
+      const below = await commands.execute(SCAN_FRAME, state.known !== undefined).then(parseFrameScan, () => undefined)
       if (below) {
         frame.unresponsive = false
-        if (!tour.known) frame.updateFromItself(below.url)
-        if (frame.updateDocument(below.document)) tour.changed.push(frame)
-        if (!isVendorFrame(frame.url())) await this.#scanChildren(tour, frame, below, depth + 1)
+        if (!state.known) frame.updateFromItself(below.url)
+        if (frame.updateDocument(below.document)) state.changed.push(frame)
+        if (!isVendorFrame(frame.url())) await this.#scanChildren(state, frame, below, depth + 1)
       }
       await commands.toParent()
     }
@@ -230,23 +231,23 @@ class ClassicPage implements DriverPage {
   }
 }
 
-/** One look through all frames of a page. */
+/** The state of one scan of all frames of a page. */
 interface ScanState {
   readonly visit: Visit
-  /** When to stop entering frames, by the monotonic clock. */
+  /** When to stop entering frames, in ms of the monotonic clock. */
   readonly deadline: number
   readonly known: FrameUrls | undefined
   readonly before: ReadonlyMap<string | undefined, ClassicFrame>
   readonly frames: ClassicFrame[]
-  /** Frames that have another document than the last time. */
+  /** Frames with another document than in the last scan. */
   readonly changed: ClassicFrame[]
 }
 
-/** What the driver takes for the name of a page. */
+/** @throws SolveguardError `CONFIG_INVALID` if the value cannot be a window handle */
 export function checkWindow(window: unknown): void {
   if (typeof window === 'string' && window !== '' && window.length < 1_000) return
   throw new SolveguardError(
     'CONFIG_INVALID',
-    'A page of a WebDriver session is named by its window handle; leave it out for the current one.',
+    'A window of a WebDriver session is named by its handle; leave it out for the current window.',
   )
 }

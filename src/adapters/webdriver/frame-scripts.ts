@@ -1,8 +1,8 @@
 import { ELEMENT, type ElementReference } from './session.js'
 
 /**
- * The scripts that the classic driver runs besides those of `widgets/`: bodies of functions, and their replies parsed. They
- * run in the page's own world, so what they say is what the page lets them say.
+ * The scripts that the classic driver runs besides those of `widgets/`: function bodies, and the parsers of their
+ * replies. They run in the page's own world, so their replies are untrusted.
  */
 
 const MAX_FRAMES = 101
@@ -10,18 +10,15 @@ const MAX_URL_LENGTH = 8_192
 const MAX_NAME_LENGTH = 200
 const MAX_DEPTH = 50
 
-/**
- * WebdriverIO writes the scripts that it sends into its log, but for those that begin like this: a solution is in some of
- * ours.
- */
+/** WebdriverIO logs the scripts that it sends, except those with this prefix. Some of ours contain a solution. */
 const UNLOGGED = '!function(){}();'
 
-/** Gives the value of an expression. */
+/** Returns the value of an expression. */
 export const returnValue = (expression: string): string => `${UNLOGGED}return ${expression}`
 
 /**
- * What a frame shows of itself and of the frames right below it, in open shadow roots too. With `true` as its argument it
- * gives the frames' windows, by which the browser names them.
+ * Reads a frame and its child frames, those in open shadow roots too. With `true` as its argument it also returns the
+ * child frames' windows, whose references hold the browser's frame ids.
  */
 export const SCAN_FRAME = `${UNLOGGED}
 var ids = arguments[0], frames = [], roots = [document], left = 50000
@@ -31,7 +28,8 @@ for (var r = 0; r < roots.length && r < 100; r++) {
   for (var i = 0; i < all.length && left-- > 0; i++) {
     var one = all[i]
     if (one.shadowRoot instanceof DocumentFragment) roots.push(one.shadowRoot)
-    if ((one.localName !== 'iframe' && one.localName !== 'frame') || !one.contentWindow || frames.length >= ${MAX_FRAMES}) continue
+    if (one.localName !== 'iframe' && one.localName !== 'frame') continue
+    if (!one.contentWindow || frames.length >= ${MAX_FRAMES}) continue
     var address = null
     try { address = one.contentWindow.location.href } catch (_) {}
     frames.push([one, ids ? one.contentWindow : null, one.name, address])
@@ -39,28 +37,29 @@ for (var r = 0; r < roots.length && r < 100; r++) {
 }
 return [document.documentElement, location.href, frames]`
 
-/** A frame as the document around it shows it. */
+/** A frame, as its parent document reports it. */
 export interface ChildFrame {
   readonly element: ElementReference
-  /** The browser's name for it, if it was asked for. */
+  /** The browser's id of it, if that was requested. */
   readonly id: string | undefined
   readonly name: string
-  /** Its address; there if the document around it may read it, which is where both have one origin. */
+  /** Its URL; set if its parent document may read it, so if both have one origin. */
   readonly readableUrl: string | undefined
 }
 
+/** What a frame reports of itself and its child frames. */
 export interface FrameScan {
-  /** Another one for another document. */
+  /** Identifies the document. */
   readonly document: string
   readonly url: string
   readonly frames: readonly ChildFrame[]
 }
 
 export function parseFrameScan(reply: unknown): FrameScan {
-  const [root, address, frames] = Array.isArray(reply) ? reply : []
+  const [root, url, frames] = Array.isArray(reply) ? reply : []
   return {
     document: referenceOf(root)?.[ELEMENT] ?? '',
-    url: boundedText(address, MAX_URL_LENGTH) ?? '',
+    url: boundedText(url, MAX_URL_LENGTH) ?? '',
     frames: (Array.isArray(frames) ? frames : []).slice(0, MAX_FRAMES).flatMap((frame): ChildFrame[] => {
       const [shown, window, name, readable] = Array.isArray(frame) ? frame : []
       const element = referenceOf(shown)
@@ -78,7 +77,7 @@ export function parseFrameScan(reply: unknown): FrameScan {
   }
 }
 
-/** Where the current frame stands: at each level from the page down, which of the window's frames. -1 where it is none of them. */
+/** The current frame's position: its index in `window.frames` at each level from the page down; -1 if not there. */
 export const FRAME_PATH = `${UNLOGGED}
 var path = [], at = window
 for (; at !== top && path.length < ${MAX_DEPTH}; at = at.parent) {
@@ -93,7 +92,7 @@ export function parseFramePath(reply: unknown): readonly number[] {
   return Array.isArray(reply) && reply.length <= MAX_DEPTH && reply.every(Number.isInteger) ? reply : []
 }
 
-/** The element of one of the current window's frames, by its number. */
+/** The element of one of the current window's frames, by its index in `window.frames`. */
 export const FRAME_ELEMENT = `${UNLOGGED}
 var roots = [document], left = 50000
 for (var r = 0; r < roots.length && r < 100; r++) {
@@ -110,6 +109,6 @@ export function referenceOf(value: unknown): ElementReference | undefined {
   return typeof id === 'string' && id !== '' && id.length <= MAX_NAME_LENGTH ? { [ELEMENT]: id } : undefined
 }
 
-function boundedText(value: unknown, longest: number): string | undefined {
-  return typeof value === 'string' && value.length <= longest ? value : undefined
+function boundedText(value: unknown, maxLength: number): string | undefined {
+  return typeof value === 'string' && value.length <= maxLength ? value : undefined
 }

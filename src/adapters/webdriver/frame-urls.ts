@@ -3,23 +3,23 @@ import type { SessionCommands } from './session.js'
 const MAX_FRAMES = 1_000
 const MAX_DEPTH = 50
 
-/** The frames of the current window, as the browser itself names them and has their addresses. */
+/** The URLs of the current window's frames, as the browser itself reports them. */
 export interface FrameUrls {
-  /** Of the page itself. */
+  /** The page's own. */
   readonly top: string
-  /** By the browser's name of a frame. */
+  /** By the browser's id of a frame. */
   readonly frames: ReadonlyMap<string, string>
 }
 
 /**
- * Asks the browser, by the DevTools protocol, for the addresses of the current window's frames. chromedriver's own commands
- * ask the page's scripts, which may say anything.
+ * Reads the URLs of the current window's frames through the DevTools protocol. chromedriver's own commands run scripts
+ * in the page, which may return anything.
  */
 export async function readFrameUrls(cdp: NonNullable<SessionCommands['cdp']>): Promise<FrameUrls | undefined> {
   const frames = new Map<string, string>()
   const { frameTree } = object(await cdp('Page.getFrameTree', {}))
   const top = add(object(frameTree), 0)
-  // Frames in processes of their own are not in that tree, but are targets.
+  // Frames in other processes are not in that tree, but are targets.
   const { targetInfos } = object(await cdp('Target.getTargets', {}).catch(() => undefined))
   for (const target of Array.isArray(targetInfos) ? targetInfos.slice(0, MAX_FRAMES) : []) {
     const { targetId, type, url } = object(target)

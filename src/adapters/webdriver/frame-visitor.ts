@@ -3,27 +3,27 @@ import { FRAME_ELEMENT, FRAME_PATH, parseFramePath, referenceOf } from './frame-
 import { Mutex } from './mutex.js'
 import type { SessionCommands } from './session.js'
 
-/** The window of a visit is not open, or not any more. */
+/** The window of a visit is not open. */
 export class WindowClosedError extends Error {}
 
 /** What can be done in a window while it is visited. */
 export interface Visit {
-  /** Lets scripts run for at most so long. */
+  /** Sets the session's script time-out, for the visit: to `ms`, or its own if that is shorter. */
   limitScripts(ms: number): Promise<void>
-  /** Has to be called before frames are entered, so that they are left again. */
+  /** Must be called before frames are entered, so that the visit leaves them at its end. */
   willEnterFrames(): void
 }
 
-/** The user's place in the session. */
+/** The session's current window and frame, which are the user's. */
 interface SessionPosition {
   readonly window: string | undefined
-  /** Which frame at each level; undefined where that frame was taken out of its page. */
+  /** The index of the frame at each level; undefined if that frame was removed from its page. */
   readonly path: readonly number[] | undefined
 }
 
 /**
- * Goes into a session's windows and back: every visit begins at the page itself, in the window that it is for, and leaves
- * the session where it was, its script time-out as well. Visits take turns.
+ * Visits windows of a session, one at a time: each visit starts at the top of the page in its window, and ends with the
+ * session in the window and frame where it was, and with its script time-out restored.
  */
 export class FrameVisitor {
   readonly mutex = new Mutex()
@@ -35,8 +35,8 @@ export class FrameVisitor {
 
   visit<T>(window: string, work: (visit: Visit) => Promise<T>): Promise<T> {
     return this.mutex.runExclusive(async () => {
-      const stand = await this.#position()
-      let moved = stand.window !== window || stand.path?.length !== 0
+      const position = await this.#position()
+      let moved = position.window !== window || position.path?.length !== 0
       const limit = this.#scriptLimit()
       const visit: Visit = {
         limitScripts: limit.set,
@@ -45,16 +45,16 @@ export class FrameVisitor {
         },
       }
       try {
-        if (moved) await this.#enter(window, stand)
+        if (moved) await this.#enter(window, position)
         return await work(visit)
       } finally {
         await limit.lift().catch(() => undefined)
-        if (moved) await this.#return(stand).catch(() => undefined)
+        if (moved) await this.#return(position).catch(() => undefined)
       }
     })
   }
 
-  /** The session's own time-out for scripts, lowered for a while. */
+  /** Lowers the session's own script time-out, and restores it. */
   #scriptLimit() {
     let own: number | null | undefined
     let now: number | null | undefined
@@ -63,7 +63,7 @@ export class FrameVisitor {
       set: async (ms: number) => {
         if (own === undefined) now = own = await scriptTimeout().catch(() => undefined)
         const lower = Math.round(Math.min(own ?? ms, ms))
-        // A session that does not tell its time-outs keeps them.
+        // The time-outs of a session that cannot be read are not changed.
         if (own === undefined || lower === now) return
         await setScriptTimeout(lower)
         now = lower
@@ -75,21 +75,22 @@ export class FrameVisitor {
   }
 
   async #position(): Promise<SessionPosition> {
-    // Without one the user's next command fails; it is theirs to choose another window.
+    // If there is none, the user's next command fails anyway: choosing another window is up to the user.
     const window = await this.#commands.window().catch(() => undefined)
     if (window === undefined) return { window, path: [] }
     const path = await this.#commands.execute(FRAME_PATH).then(parseFramePath, checkDialog)
     if (path?.includes(-1)) {
       throw new SolveguardError(
         'CONFIG_INVALID',
-        'The session stands in a frame that cannot be found again (inside a shadow root): switch to the page itself first.',
+        'The session is in a frame that cannot be found again (inside a shadow root): switch to the top of the page ' +
+          'first.',
       )
     }
     return { window, path }
   }
 
-  async #enter(window: string, stand: SessionPosition): Promise<void> {
-    if (stand.window === window) {
+  async #enter(window: string, position: SessionPosition): Promise<void> {
+    if (position.window === window) {
       await this.#commands.toFrame(null)
       return
     }
@@ -107,19 +108,19 @@ export class FrameVisitor {
     await this.#commands.toFrame(null)
     for (const index of path ?? []) {
       const element = referenceOf(await this.#commands.execute(FRAME_ELEMENT, index))
-      // Gone meanwhile, and with it the user's place.
+      // The frame was removed during the visit, so there is no position to restore.
       if (!element) return
       await this.#commands.toFrame(element)
     }
   }
 }
 
-/** A frame that was taken out of its page leaves the session nowhere. A dialog is another matter: nothing works then. */
+/** Undefined if the session's frame was removed from its page. An open dialog is an error: no command works then. */
 function checkDialog(error: unknown): undefined {
   if (/alert|dialog|prompt/i.test(`${(error as Error | undefined)?.name} ${(error as Error | undefined)?.message}`)) {
     throw new SolveguardError(
       'PAGE_UNRESPONSIVE',
-      'A dialog of the page (alert, confirm or prompt) was open, and nothing can be asked then: answer it first.',
+      'A dialog of the page (alert, confirm or prompt) is open, which blocks all commands: close it first.',
       { cause: error },
     )
   }

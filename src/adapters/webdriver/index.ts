@@ -1,34 +1,34 @@
+import { systemClock } from '../../base/clock.js'
 import type { Grant, NarrowingInput } from '../../guard/types.js'
-import type { Captcha, SolvePageOptions } from '../engine/captcha.js'
+import { type Captcha, DEFAULT_EVALUATE_MS } from '../engine/captcha.js'
 import type { Found } from '../engine/finder.js'
 import { type GuardContextOptions, guardDriver } from '../engine/guard-driver.js'
 import type { SolveResult } from '../engine/result.js'
+import type { SolvePageOptions } from '../engine/solve-page.js'
 import { BidiDriver } from './bidi.js'
 import { ClassicDriver, checkWindow } from './classic.js'
 import { Mutex } from './mutex.js'
 import { connect, type SeleniumDriver, type WebDriverSession } from './session.js'
 
-export type { UnknownWidget, VendorEvidence as Sign } from '../../widgets/unknown.js'
-export type { Captcha, CaptchaOptions, SolvePageOptions } from '../engine/captcha.js'
-export type { Found, Omitted } from '../engine/finder.js'
-export type { GeetestChallengeProvider } from '../engine/geetest-challenge.js'
-export type { GuardContextOptions } from '../engine/guard-driver.js'
-export type { Skipped, SkipReason, SolveResult } from '../engine/result.js'
+export type * from '../engine/public-types.js'
 export type { SeleniumDriver, WebDriverSession } from './session.js'
-
-const EVALUATE_MS = 5_000
 
 /** CAPTCHAs in the windows of one WebDriver session. A page is named by its window handle. */
 export interface SessionCaptcha extends Omit<Captcha<string>, 'find' | 'solve'> {
   /**
-   * The widgets of the current window, or of another one. Spends nothing and changes nothing.
-   * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `GUARD_CLOSED`
+   * Lists the widgets of a window. Spends nothing and changes nothing.
+   *
+   * @param window default: the current window
+   * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `GUARD_CLOSED`, `CONFIG_INVALID` (not a window handle)
+   * @example
+   * const due = (await captcha.find()).filter((widget) => widget.due)
    */
   find(window?: string): Promise<Found>
   /**
    * Solves what is due in the current window. A denial is a result, not a throw, unless `throwOnDenied` is set.
-   * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `GUARD_CLOSED`, `CONFIG_INVALID`; `DeniedError` with
-   *   `throwOnDenied`
+   *
+   * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`, `GUARD_CLOSED`, `CONFIG_INVALID`
+   * @throws DeniedError only with `throwOnDenied`
    * @example
    * const { solved, denied } = await captcha.solve()
    */
@@ -36,10 +36,11 @@ export interface SessionCaptcha extends Omit<Captcha<string>, 'find' | 'solve'> 
   /** The same in another window. */
   solve(window: string, options?: SolvePageOptions): Promise<SolveResult>
   /**
-   * Runs commands of your own while none of ours is under way. Needed only for those that are sent while a `find` or a
-   * `solve` has not returned yet, and not with WebDriver BiDi: other than that each leaves the session as it found it.
+   * Runs your own commands while solveguard runs none. Needed only for commands that are sent before a `find` or a
+   * `solve` has returned, and not with WebDriver BiDi: each call leaves the session as it found it.
    *
    * @returns what `commands` returns
+   * @throws what `commands` throws
    * @example
    * const solving = captcha.solve()
    * const title = await captcha.alone(() => driver.getTitle())
@@ -48,14 +49,14 @@ export interface SessionCaptcha extends Omit<Captcha<string>, 'find' | 'solve'> 
 }
 
 /**
- * Guards a WebDriver session: the CAPTCHAs in its windows are found and solved under the guard's policy, or under a narrower
- * one. By WebDriver BiDi where the session was started with it, else by the commands of classic WebDriver.
+ * Guards a WebDriver session: the CAPTCHAs in its windows are found and solved under the guard's policy, or under a
+ * narrower one. It uses WebDriver BiDi if the session was started with it, else the commands of classic WebDriver.
  *
  * @param guard the guard, or a grant of it
- * @param session selenium-webdriver's driver, WebdriverIO's browser, or what has the commands of `WebDriverSession`
+ * @param session selenium-webdriver's driver, WebdriverIO's browser, or another `WebDriverSession`
  * @param narrowing what this session may do at most
- * @throws SolveguardError `CONFIG_INVALID` for what is no session, or is in no window of a browser, and for a narrowing that
- *   is none
+ * @throws SolveguardError `CONFIG_INVALID` if `session` is no session, or has no current window of a browser, and for
+ *   an invalid narrowing
  * @example
  * const captcha = await guardContext(guard, driver, { budget: { perDay: usd(0.5) } })
  * await driver.get('https://staging.example.com/login')
@@ -68,11 +69,12 @@ export async function guardContext(
   options: GuardContextOptions<string> = {},
 ): Promise<SessionCaptcha> {
   const { commands, bidi } = await connect(session)
-  const classic = bidi ? undefined : new ClassicDriver(commands, options.evaluateMs ?? EVALUATE_MS)
-  const turns = classic?.visitor.mutex ?? new Mutex()
+  const { clock = systemClock, evaluateMs = DEFAULT_EVALUATE_MS } = options
+  const classic = bidi ? undefined : new ClassicDriver(commands, evaluateMs, clock)
+  const mutex = classic?.visitor.mutex ?? new Mutex()
   const driver = classic ?? new BidiDriver(bidi as NonNullable<typeof bidi>)
   const captcha = await guardDriver(guard, driver, narrowing, options)
-  const current = () => turns.runExclusive(() => commands.window())
+  const current = () => mutex.runExclusive(() => commands.window())
   return {
     ...captcha,
     async find(window) {
@@ -84,6 +86,6 @@ export async function guardContext(
       checkWindow(window)
       return captcha.solve(window, solveOptions)
     },
-    alone: (run) => turns.runExclusive(run),
+    alone: (run) => mutex.runExclusive(run),
   }
 }

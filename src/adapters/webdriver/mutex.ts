@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 
 /**
- * One at a time, in the order in which they come: a WebDriver session has one current window and one current frame, so what
- * moves it about must not meet another that does. What is done within a turn has turns of its own.
+ * Runs one function at a time, in the order of the calls: a WebDriver session has one current window and one current
+ * frame, so two functions that switch them must not overlap. Calls from inside a function that runs have a mutex of
+ * their own, so that they do not wait for it.
  */
 export class Mutex {
   readonly #current = new AsyncLocalStorage<Mutex>()
@@ -12,15 +13,15 @@ export class Mutex {
   runExclusive<T>(run: () => Promise<T>): Promise<T> {
     const inner = this.#current.getStore()
     if (inner && !inner.#ended) return inner.runExclusive(run)
-    const turn = this.#last.then(async () => {
-      const own = new Mutex()
+    const running = this.#last.then(async () => {
+      const nested = new Mutex()
       try {
-        return await this.#current.run(own, run)
+        return await this.#current.run(nested, run)
       } finally {
-        own.#ended = true
+        nested.#ended = true
       }
     })
-    this.#last = turn.catch(() => undefined)
-    return turn
+    this.#last = running.catch(() => undefined)
+    return running
   }
 }

@@ -1,37 +1,37 @@
 import { SolveguardError } from '../../base/errors.js'
 
-/** The name under which the protocol refers to an element. */
+/** The key of an element reference: https://www.w3.org/TR/webdriver2/#elements */
 export const ELEMENT = 'element-6066-11e4-a52e-4f735466cecf'
 
-/** An element, as the protocol refers to it. */
+/** An element reference of the protocol. */
 export interface ElementReference {
   readonly [ELEMENT]: string
 }
 
 /**
- * A WebDriver session in the words of WebdriverIO: its `browser` is one, on Appium too. Whoever drives sessions with another
- * client gives an object with these few commands; each is the protocol's command of that name.
+ * A WebDriver session with the method names of WebdriverIO: its `browser` is one, on Appium too. For another client,
+ * pass an object with these methods; each is the protocol's command of that name.
  */
 export interface WebDriverSession {
-  /** `POST /execute/sync`: the body of a function. Elements are given as the protocol refers to them. */
+  /** `POST /execute/sync`: runs a function body. Elements are element references of the protocol. */
   executeScript(script: string, args: unknown[]): Promise<unknown>
   getWindowHandle(): Promise<string>
   getWindowHandles(): Promise<string[]>
   switchToWindow(handle: string): Promise<unknown>
-  /** Takes an element of the current frame, or null for the page itself. */
+  /** Takes an element of the current frame, or null for the top of the page. */
   switchToFrame(frame: object | null): Promise<unknown>
   switchToParentFrame(): Promise<unknown>
   getUrl(): Promise<string>
-  /** Time-outs, ms; only `script` is looked at. */
+  /** Time-outs, ms; only `script` is used. */
   getTimeouts(): Promise<{ script?: number | null | undefined }>
   setTimeouts(implicit: undefined, pageLoad: undefined, script: number | null): Promise<unknown>
-  /** chromedriver's `POST /goog/cdp/execute`, where the session has it. */
+  /** chromedriver's `POST /goog/cdp/execute`, if the session supports it. */
   sendCommandAndGetResult?(command: string, params: object): Promise<unknown>
-  /** Whether there is a WebDriver BiDi connection: WebdriverIO then has a method for each of its commands. */
+  /** Whether the session has a WebDriver BiDi connection: WebdriverIO then has a method for each of its commands. */
   readonly isBidi?: boolean | undefined
 }
 
-/** What is needed of selenium-webdriver's `WebDriver`. */
+/** The members of selenium-webdriver's `WebDriver` that are used. */
 export interface SeleniumDriver {
   executeScript(script: string, ...args: unknown[]): Promise<unknown>
   getWindowHandle(): Promise<string>
@@ -59,7 +59,7 @@ interface SeleniumBidi {
   }
 }
 
-/** The commands of a session, whatever client sends them. */
+/** The commands of a session, independent of the client. */
 export interface SessionCommands {
   execute(script: string, ...args: unknown[]): Promise<unknown>
   window(): Promise<string>
@@ -68,31 +68,31 @@ export interface SessionCommands {
   toFrame(element: ElementReference | null): Promise<unknown>
   toParent(): Promise<unknown>
   url(): Promise<string>
-  /** How long the session lets a script run, ms; null: for ever. */
+  /** The session's script time-out, ms; null: none. */
   scriptTimeout(): Promise<number | null | undefined>
   setScriptTimeout(ms: number | null): Promise<unknown>
-  /** A command of the Chrome DevTools Protocol, where there is one: to the window that is the current one. */
+  /** Sends a command of the Chrome DevTools Protocol to the current window. Missing if not supported. */
   readonly cdp?: ((command: string, params: object) => Promise<unknown>) | undefined
 }
 
-/** A WebDriver BiDi connection, whatever client holds it. */
+/** A WebDriver BiDi connection, independent of the client. */
 export interface BidiConnection {
-  /** Rejects where the other side says that it failed. */
+  /** Rejects if the reply is an error. */
   send(method: string, params: object): Promise<unknown>
-  /** Hears events that were subscribed to, until the function that it returns is called. */
+  /** Calls `listener` with subscribed events, until the returned function is called. */
   listen(events: readonly string[], listener: (event: string, params: unknown) => void): () => void
 }
 
-/** The ways into a session. */
+/** The connections to a session. */
 export interface Connection {
   readonly commands: SessionCommands
-  /** There where the session was started with `webSocketUrl`. */
+  /** Set if the session was started with `webSocketUrl`. */
   readonly bidi: BidiConnection | undefined
 }
 
 /**
- * Finds the ways into a session, and tries them.
- * @throws SolveguardError `CONFIG_INVALID` for what is no session of a browser
+ * Finds the connections that a session supports, and tries them.
+ * @throws SolveguardError `CONFIG_INVALID` if it is no session of a browser
  */
 export async function connect(session: WebDriverSession | SeleniumDriver): Promise<Connection> {
   const [commands, bidi] = isSelenium(session)
@@ -103,7 +103,7 @@ export async function connect(session: WebDriverSession | SeleniumDriver): Promi
   } catch (cause) {
     throw new SolveguardError(
       'CONFIG_INVALID',
-      'The session names no window that could be guarded: switch to an open one first; on Appium, to a context of a browser ' +
+      'The session has no current window: switch to an open one first; on Appium, to a context of a browser ' +
         '(WEBVIEW_… or CHROMIUM, not NATIVE_APP).',
       { cause },
     )
@@ -147,7 +147,7 @@ function checkedSession(session: WebDriverSession): WebDriverSession {
   if (missing.length === 0) return session
   throw new SolveguardError(
     'CONFIG_INVALID',
-    "guardContext takes selenium-webdriver's driver or WebdriverIO's browser; this has no " +
+    "guardContext takes selenium-webdriver's driver or WebdriverIO's browser; this object has no " +
       `${missing.length === REQUIRED_COMMANDS.length ? 'command of either' : missing.join(', ')}.`,
   )
 }
@@ -181,7 +181,7 @@ function seleniumCommands(driver: SeleniumDriver): SessionCommands {
     toParent: () => driver.switchTo().parentFrame(),
     url: () => driver.getCurrentUrl(),
     scriptTimeout: async () => (await driver.manage().getTimeouts()).script,
-    // The protocol and the client know null, for ever; the client's types do not.
+    // The protocol and the client support null, for no time-out; the client's types do not.
     setScriptTimeout: (ms) => driver.manage().setTimeouts({ script: ms as number }),
     cdp:
       driver.sendAndGetDevToolsCommand &&
@@ -189,7 +189,7 @@ function seleniumCommands(driver: SeleniumDriver): SessionCommands {
   }
 }
 
-/** Selenium makes objects of its own of elements: here they are references again. */
+/** Converts Selenium's own element objects back to element references. */
 async function withReferences(value: unknown): Promise<unknown> {
   if (Array.isArray(value)) return Promise.all(value.map(withReferences))
   const { getId } = (value ?? {}) as { getId?: unknown }
@@ -212,12 +212,12 @@ async function seleniumBidi(driver: SeleniumDriver): Promise<BidiConnection | un
       return reply.result
     },
     listen(events, listener) {
-      const hear = ({ data }: { data: unknown }): void => {
+      const onMessage = ({ data }: { data: unknown }): void => {
         const message = parsed(data)
         if (message?.method !== undefined && events.includes(message.method)) listener(message.method, message.params)
       }
-      connection.socket.addEventListener('message', hear)
-      return () => connection.socket.removeEventListener('message', hear)
+      connection.socket.addEventListener('message', onMessage)
+      return () => connection.socket.removeEventListener('message', onMessage)
     },
   }
 }
@@ -230,7 +230,7 @@ function parsed(data: unknown): { method?: string; params?: unknown } | undefine
   }
 }
 
-/** WebdriverIO has a method for each command of BiDi, and emits its events. */
+/** WebdriverIO has a method for each BiDi command, and emits BiDi events. */
 function webdriverIOBidi(session: WebDriverSession): BidiConnection | undefined {
   if (!session.isBidi) return undefined
   const browser = session as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>
@@ -240,10 +240,10 @@ function webdriverIOBidi(session: WebDriverSession): BidiConnection | undefined 
       return browser[`${module}${command.charAt(0).toUpperCase()}${command.slice(1)}`]?.(params)
     },
     listen(events, listener) {
-      const heard = events.map((event) => [event, (params: unknown) => listener(event, params)] as const)
-      for (const [event, hear] of heard) browser.on?.(event, hear)
+      const listeners = events.map((event) => [event, (params: unknown) => listener(event, params)] as const)
+      for (const [event, onEvent] of listeners) browser.on?.(event, onEvent)
       return () => {
-        for (const [event, hear] of heard) browser.off?.(event, hear)
+        for (const [event, onEvent] of listeners) browser.off?.(event, onEvent)
       }
     },
   }
