@@ -1,23 +1,23 @@
 /**
- * One family of errors for the whole library. Every error, a denial included, has a stable `code`, a sentence that a
- * person can act on, and the address of the page that explains the code. The table below is the only list of codes:
- * `docs/errors.md` is checked against it.
+ * The errors of the whole library. Every error, a denial included, has a stable `code`, a message that a person can act
+ * on, and the address of the page that explains the code. The table below is the only list of codes: a test checks
+ * `docs/errors.md` against it.
  */
 
-/** The layer that answered, in the order in which the gate asks them. */
+/** A layer that can deny, in the order in which the gate checks them. */
 export type Layer = 'origin' | 'time' | 'secret' | 'network' | 'spending' | 'audit'
 
-/** What the library says about a code, wherever it is raised. */
+/** The explanation of a code. */
 export interface CodeInfo {
   /** The layer that denies with this code; absent for codes that are not denials. */
   readonly layer?: Layer
   /** What the code means, in one sentence. */
   readonly meaning: string
-  /** What a person can do about it, in one sentence. */
+  /** What to do about it, in one sentence. */
   readonly remedy: string
 }
 
-/** Every code there is. A code is never renamed or given another meaning; codes are only added. */
+/** All codes. A code is never renamed and never changes its meaning; codes are only added. */
 export const CODES = {
   // Denials, by layer.
   ORIGIN_NOT_NAMED: {
@@ -291,18 +291,18 @@ export function docsOf(code: Code): string {
   return DOCS + code.toLowerCase()
 }
 
-/** What an error may carry besides its code and message. */
+/** Optional parts of an error. */
 export interface ErrorDetails {
-  /** When it is worth trying again, if that is known. */
+  /** When to try again. @default not known */
   retryAt?: Date
-  /** The error underneath. Must never hold a key or a solution. */
+  /** The error that caused this one. Must never hold a key or a solution. @default none */
   cause?: unknown
-  /** Further facts, safe to print (the solver's own code, a path, an amount). */
+  /** Further facts, safe to print (the solver's own code, a path, an amount). @default none */
   details?: Readonly<Record<string, string | number | boolean>>
 }
 
 /**
- * Anything that goes wrong in solveguard.
+ * Every error of solveguard. `code` is stable; `message` says what happened and what to do.
  *
  * @example
  * try { await guard.solve(challenge) } catch (error) {
@@ -312,9 +312,9 @@ export interface ErrorDetails {
 export class SolveguardError extends Error {
   /** The stable code. */
   readonly code: Code
-  /** The layer that denied, for denials. */
+  /** The layer that denied; undefined for errors that are not denials. */
   readonly layer: Layer | undefined
-  /** When it is worth trying again, if that is known. */
+  /** When to try again, where that is known. */
   readonly retryAt: Date | undefined
   /** Further facts, safe to print. */
   readonly details: Readonly<Record<string, string | number | boolean>> | undefined
@@ -336,7 +336,7 @@ export class SolveguardError extends Error {
     return 'SolveguardError'
   }
 
-  /** What goes into logs and `--json` output. */
+  /** The error for logs and JSON output: without its cause and its stack. */
   toJSON(): Record<string, unknown> {
     return {
       name: this.name,
@@ -369,15 +369,15 @@ export function messageOf(error: unknown): string {
 }
 
 /**
- * `text` with control characters, line separators and marks that turn the direction of writing replaced, and no longer
- * than `max` (and an ellipsis): safe for a log line or a terminal.
+ * `text` with control characters, line separators and bidirectional marks replaced, clipped to `max` characters and an
+ * ellipsis: safe for a log line or a terminal.
  */
 export function printable(text: string, max = 200): string {
-  // Not clipped in the middle of a character that takes two units.
+  // Does not clip between the two units of a surrogate pair.
   const clipped = text.length > max ? `${text.slice(0, max).replace(/[\ud800-\udbff]$/, '')}…` : text
   return clipped.replace(UNPRINTABLE, '\u00b7')
 }
 
 const UNPRINTABLE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: taking them out is the point
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: replacing them is the purpose
   /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g

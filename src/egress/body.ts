@@ -6,21 +6,21 @@ import { maskFields } from './har-masks.js'
 const PATH = /^(?:\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$/
 
 /**
- * Checks a call's path: plain segments only, so that it can change neither the host nor what comes after it.
+ * Checks a call's path: plain segments only, so that it can change neither the host nor the rest of the URL.
  * @throws SolveguardError `CONFIG_INVALID`
  */
 export function checkPath(path: string): void {
   if (path.length > 200 || !PATH.test(path)) {
-    throw new SolveguardError('CONFIG_INVALID', "A call's path is made of plain segments, for example /in.php.")
+    throw new SolveguardError('CONFIG_INVALID', "A call's path may hold plain segments only, for example /in.php.")
   }
 }
 
-/** The body of a call with the key in its slot. From here on the key is in clear: the caller hands the body to the socket. */
+/** The body of a call with the key in it. From here on the key is in clear text: the caller writes the body to a socket. */
 export function encodeBody(call: Call, secret: Secret): string {
   return encode(call, secret.reveal())
 }
 
-/** The body of a call as it may be shown: with a mark in the place of the key, and without what else is secret. */
+/** The body of a call for a wire log: the key and other secrets are masked. */
 export function maskedBody(call: Call, secret: Secret): string {
   return encode({ ...call, fields: maskFields(call.fields) }, secret.toString())
 }

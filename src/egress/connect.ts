@@ -4,18 +4,20 @@ import { CONNECT_TIMEOUT_MS, ConnectError, codeOf, type PendingConnections, type
 import type { HttpProxyAddress, ProxyAddress } from './proxy.js'
 import { openSocksTunnel } from './socks.js'
 
+/** How connections leave this machine: directly, or through a proxy. */
 export interface EgressRoute {
   readonly connect: buildConnector.connector
-  /** Ends connections that are still coming up. */
+  /** Destroys connections that are still being opened. */
   readonly abort: () => void
 }
 
 /**
- * How connections to the service are made. With a proxy, every one of them begins with a connection to the proxy, which is asked by name:
- * there is no other branch, so nothing can fall back to a direct connection or look the service's name up here.
+ * How connections to the service are opened. With a proxy, every connection begins at the proxy, which is given the
+ * service's host name. There is no other branch, so nothing can fall back to a direct connection or resolve the
+ * service's name on this machine.
  *
- * undici's own ProxyAgent is not used because a proxy that closes the connection in answer to CONNECT makes it try again for ever,
- * and because it drops a user name that has no password.
+ * undici's own ProxyAgent is not used: a proxy that closes the connection in reply to CONNECT makes it retry without
+ * end, and it drops a user name that has no password.
  */
 export function openRoute(options: RouteOptions): EgressRoute {
   const pending = new Set<{ destroy(): unknown }>()
@@ -33,7 +35,7 @@ function tlsOptions(options: RouteOptions) {
   return {
     allowH2: false,
     timeout: CONNECT_TIMEOUT_MS,
-    // Spelled out, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment cannot turn verification off.
+    // Set explicitly, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment cannot turn verification off.
     rejectUnauthorized: true,
     ...(options.ca === undefined ? {} : { ca: [options.ca].flat() }),
   }
@@ -79,7 +81,7 @@ async function openTunnel(
 ): Promise<Socket> {
   const toProxy = buildConnector({ ...tlsOptions(options), autoSelectFamily: true })
   const client = new Client(proxy.origin, {
-    // undici would take the name to expect in the proxy's certificate from the host header, which is the service's.
+    // Without it undici would expect the host header's name, which is the service's, in the proxy's certificate.
     connect: (to, callback) =>
       trackPending(pending, toProxy, { ...to, servername: '', localAddress: options.localAddress ?? null }, callback),
     headersTimeout: CONNECT_TIMEOUT_MS,
@@ -104,14 +106,14 @@ async function openTunnel(
     throw new ConnectError('proxy', `No connection to the proxy ${proxy.origin} (${codeOf(error)}); nothing was sent.`)
   } finally {
     pending.delete(client)
-    // The tunnel's socket is no longer the client's: this lets go of everything else.
+    // The tunnel's socket no longer belongs to the client: this destroys everything else.
     void client.destroy()
   }
 }
 
 function refusal(options: RouteOptions, proxy: HttpProxyAddress, status: number): string {
   const remedy =
-    // tinyproxy says 401 for a wrong password, and 407 for none.
+    // tinyproxy answers 401 to a wrong password, and 407 to none.
     status === 407 || status === 401
       ? 'check the user name and password in its address'
       : 'it has to allow CONNECT to that host and port'
@@ -124,7 +126,7 @@ function trackPending(
   to: buildConnector.Options,
   callback: buildConnector.Callback,
 ): void {
-  // undici's connectors return the socket that is coming up, though their type does not say so.
+  // undici's connectors return the socket that is being opened, although their type does not declare it.
   const socket: unknown = connect(to, (...result) => {
     if (socket instanceof Socket) pending.delete(socket)
     callback(...result)

@@ -15,32 +15,32 @@ import { keyMask, maskKeyInReply } from './key-mask.js'
 import { parseProxy } from './proxy.js'
 import { type Purpose, type Transport, TransportError } from './transport.js'
 
-/** What we call ourselves to services. */
+/** The `user-agent` of every call to a service. */
 export const USER_AGENT = `solveguard/${VERSION}`
 
 const DEFAULT_TIMEOUT_MS = 30_000
 const MAX_CONNECTIONS = 128
 
 export interface TransportOptions {
-  /** Where the service is: the only host that is ever asked for. `https:`, or `http:` on a loopback address. */
+  /** The service's address, the only host that is ever connected to: `https:`, or `http:` on a loopback address. */
   readonly baseUrl: string
-  /** The only way out, where set: `http(s)://[user:password@]host:port`, or `socks5://…`. */
+  /** The proxy for every connection: `http(s)://[user:password@]host:port`, or `socks5://…`. @default none */
   readonly proxy?: string | undefined
-  /** The local address to leave from, one of this machine's. */
+  /** The address of this machine to connect from. @default the operating system's choice */
   readonly localAddress?: string | undefined
-  /** Certificates (PEM) to trust in place of the machine's, for the service and for an `https:` proxy. */
+  /** Certificates (PEM) to trust for the service and for an `https:` proxy. @default the machine's */
   readonly ca?: string | readonly string[] | undefined
-  /** Which addresses calls are to leave from, by whose word. All of them have to hold. */
+  /** The addresses that calls must leave from, and the services that report them. All have to hold. @default none */
   readonly expect?: readonly ExpectedAddress[] | undefined
-  /** Where each call and its reply are written down. */
+  /** The wire log that records each call and its reply. @default none */
   readonly log?: WireLog | undefined
-  /** Times the whole exchange. Connecting is timed by the machine's own clock. */
+  /** Times the whole exchange. Opening a connection is timed by the machine's clock. @default systemClock */
   readonly clock?: Clock | undefined
 }
 
 /**
- * A transport to one service. It takes nothing from the environment (no `HTTPS_PROXY`, no global dispatcher), follows
- * no redirect, and keeps connections for the next call.
+ * A transport to one service. It reads nothing from the environment (no `HTTPS_PROXY`, no global dispatcher), follows
+ * no redirect, and keeps connections open for the next call.
  *
  * @throws SolveguardError `CONFIG_INVALID`, which names the option
  * @example
@@ -61,7 +61,7 @@ export function createTransport(options: TransportOptions): Transport {
     localAddress: options.localAddress,
     ca: options.ca,
   })
-  /** The service's, as far as we have seen it ourselves; of several, nobody can tell which call went where. */
+  /** The service's IP addresses, of direct connections. With several it is not known which one a call used. */
   const addresses = new Set<string>()
   const pool = new Pool(service.origin, {
     connect: (to, callback) =>
@@ -73,7 +73,7 @@ export function createTransport(options: TransportOptions): Transport {
     connections: MAX_CONNECTIONS,
     pipelining: 1,
     allowH2: false,
-    // One timer for the whole exchange (exchange.ts) stands for these two.
+    // exchange.ts has one time-out for the whole exchange instead.
     headersTimeout: 0,
     bodyTimeout: 0,
   })
@@ -144,7 +144,7 @@ function requestHeaders(contentType: string): Record<string, string> {
   return {
     'content-type': contentType,
     accept: 'application/json, text/plain',
-    // Nothing compressed is taken, so a small reply cannot unpack into a large one.
+    // Compressed replies are refused, so that a small reply cannot decompress into a large one.
     'accept-encoding': 'identity',
     'user-agent': USER_AGENT,
   }

@@ -2,17 +2,17 @@ import { Pool } from 'undici'
 import { openRoute } from './connect.js'
 import type { RouteOptions } from './connection.js'
 
-/** Does something with a connection to an address that is let go of again, whatever came of it. */
+/** Runs `work` with a pool of one connection to an address, and destroys the pool when `work` has settled. */
 export async function withEphemeralPool<T>(
   { origin, hostname, port, protocol }: URL,
-  way: Omit<RouteOptions, 'origin' | 'authority'>,
+  options: Omit<RouteOptions, 'origin' | 'authority'>,
   work: (pool: Pool) => Promise<T>,
 ): Promise<T> {
   const authority = `${hostname}:${port || (protocol === 'https:' ? '443' : '80')}`
-  const out = openRoute({ ...way, origin, authority })
-  // One timer for the whole exchange (exchange.ts) stands for the two time-outs.
+  const route = openRoute({ ...options, origin, authority })
+  // exchange.ts has one time-out for the whole exchange instead of these two.
   const pool = new Pool(origin, {
-    connect: out.connect,
+    connect: route.connect,
     connections: 1,
     allowH2: false,
     headersTimeout: 0,
@@ -22,6 +22,6 @@ export async function withEphemeralPool<T>(
     return await work(pool)
   } finally {
     await pool.destroy()
-    out.abort()
+    route.abort()
   }
 }

@@ -1,65 +1,62 @@
 import type { Dispatcher } from 'undici'
 import type { Clock } from '../base/clock.js'
 import { printable } from '../base/errors.js'
+import { withTimeout } from '../base/timeout.js'
 import type { Reply } from '../base/wire.js'
 import { formatMs } from '../policy/duration.js'
 import { ConnectError, codeOf } from './connection.js'
 import type { ExchangeTrace } from './har.js'
 import { TransportError } from './transport.js'
 
-/** The most of a body that is read. */
+/** A larger reply is refused. */
 const MAX_REPLY_BYTES = 1024 * 1024
 
 export interface ExchangeOptions {
   readonly clock: Clock
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
-  /** How the service is called in messages. */
+  /** The service's name in messages. */
   readonly service: string
-  /** Told what a wire log wants to know. */
+  /** Filled in for a wire log. */
   readonly trace?: ExchangeTrace | undefined
 }
 
 /**
- * One request and its reply, bounded in size and time. Written on undici's dispatch because that tells the moment in
- * which the request goes onto a socket: before it, a failure has certainly not reached the service.
+ * One request and its reply, bounded in size and time. Written on undici's dispatch because only that reports the moment
+ * at which the request goes onto a socket: a failure before it has certainly not reached the service.
+ *
+ * @throws TransportError
  */
 export function exchange(
   pool: Dispatcher,
   request: Dispatcher.DispatchOptions,
   { clock, timeoutMs, signal, service, trace }: ExchangeOptions,
 ): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    let controller: Dispatcher.DispatchController | undefined
-    let over = false
+  let controller: Dispatcher.DispatchController | undefined
+  let over = false
+
+  /** Ends the exchange. Called before its promise settles, so that a request that is still queued is not written. */
+  function stop(reason: TransportError['reason'], message: string): TransportError {
+    over = true
+    controller?.abort(new Error(reason))
+    return new TransportError(reason, controller ? 'unknown' : 'no', message)
+  }
+
+  const reply = new Promise<Reply>((resolve, reject) => {
     let status = 0
     let contentType = ''
     let size = 0
     const chunks: Buffer[] = []
 
-    const cancelTimer = clock.after(timeoutMs, () => {
-      fail('timeout', `No whole reply from ${service} within ${formatMs(timeoutMs)}.`)
-    })
-    const onAbort = () => fail('aborted', `The call to ${service} was aborted.`)
-    signal?.addEventListener('abort', onAbort)
-
-    function end(): void {
-      over = true
-      cancelTimer()
-      signal?.removeEventListener('abort', onAbort)
+    const fail = (reason: TransportError['reason'], message: string): void => {
+      if (!over) reject(stop(reason, message))
     }
-
-    function fail(reason: TransportError['reason'], message: string): void {
-      if (over) return
-      end()
-      const taken = controller ? 'unknown' : 'no'
-      controller?.abort(new Error(reason))
-      reject(new TransportError(reason, taken, message))
-    }
+    const tooLarge = (): void =>
+      fail('too-large', `The reply of ${service} is larger than ${MAX_REPLY_BYTES / 1024 / 1024} MiB.`)
 
     pool.dispatch(request, {
       onRequestStart(started) {
-        // Given up while it waited for a connection: aborting here keeps it from being written.
+        // Given up while it was queued for a connection: aborting here keeps it from being written.
         if (over) started.abort(new Error('given up'))
         else controller = started
         if (trace) trace.sentAt ??= clock.monotonic()
@@ -84,7 +81,7 @@ export function exchange(
       },
       onResponseEnd() {
         if (over) return
-        end()
+        over = true
         resolve({ status, contentType, body: decode(chunks, contentType) })
       },
       onResponseError(_, error) {
@@ -92,10 +89,13 @@ export function exchange(
         else fail(...explain(error, service, controller !== undefined))
       },
     })
-
-    function tooLarge(): void {
-      fail('too-large', `The reply of ${service} is larger than ${MAX_REPLY_BYTES / 1024 / 1024} MiB.`)
-    }
+  })
+  return withTimeout(reply, {
+    clock,
+    ms: timeoutMs,
+    error: () => stop('timeout', `No complete reply from ${service} within ${formatMs(timeoutMs)}.`),
+    signal,
+    abortError: () => stop('aborted', `The call to ${service} was aborted.`),
   })
 }
 
@@ -109,7 +109,10 @@ function explain(error: Error, service: string, sent: boolean): [TransportError[
   return ['unreachable', `No connection to ${service} (${code}).`]
 }
 
-/** Bytes as text. What is not valid in its character set becomes U+FFFD or a wrong letter: the solver's reader refuses those. */
+/**
+ * Bytes as text. Bytes that are not valid in their character set become U+FFFD or a wrong letter, which the solver's
+ * parser refuses.
+ */
 function decode(chunks: readonly Buffer[], contentType: string): string {
   const [first] = chunks
   const bytes = chunks.length === 1 && first ? first : Buffer.concat(chunks)

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.js'
 import type { Reply } from '../base/wire.js'
 import { maskHeader, truncate } from './har-masks.js'
 
-/** One call and its reply, as HAR 1.2 has it. Times in milliseconds; -1 where nothing is known. */
+/** One call and its reply in HAR 1.2 (http://www.softwareishard.com/blog/har-12-spec). Times are ms; -1 is unknown. */
 export interface HarEntry {
   readonly startedDateTime: string
   readonly time: number
@@ -12,20 +12,20 @@ export interface HarEntry {
   readonly timings: { readonly blocked: number; readonly send: number; readonly wait: number; readonly receive: number }
   readonly serverIPAddress?: string
   readonly comment: string
-  /** Why there is no whole reply. */
+  /** Why there is no complete reply. */
   readonly _error?: string
 }
 
-/** Where entries go. Its `add` never throws: nothing hangs on a wire log. */
+/** A file of entries. `add` never throws: a wire log that fails does not fail a call. */
 export interface WireLog {
-  /** The file; its own name is known once it is open. */
+  /** The file. Its final name is known once it is open. */
   readonly place: string
   open(): void
   add(entry: HarEntry): void
   close(): void
 }
 
-/** What an exchange tells of itself besides its reply. Monotonic ms. */
+/** What an exchange records beside its reply. Times are monotonic ms. */
 export interface ExchangeTrace {
   sentAt?: number
   answeredAt?: number
@@ -33,29 +33,29 @@ export interface ExchangeTrace {
   headers?: Readonly<Record<string, string | string[] | undefined>>
 }
 
-/** A call as it may be written down: nothing secret is in it any more. */
+/** A call for the wire log, with its secrets masked. */
 export interface LoggedCall {
   readonly method: 'GET' | 'POST'
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | undefined
-  /** Of the body that was sent. */
+  /** The size of the body that was sent. */
   readonly bodyBytes: number
-  /** What it was for, and by which way it left. */
+  /** The call's purpose and the route it left by. */
   readonly comment: string
-  /** The service's address, where it is known. */
+  /** The service's IP address, where it is known. */
   readonly serverAddress: () => string | undefined
-  /** Takes the key out of a header. */
+  /** Masks the key in a header. */
   readonly mask: (text: string) => string
-  /** The reply's body as it may be written down. */
+  /** The reply's body with its secrets masked. */
   readonly maskReply: (reply: Reply) => string
 }
 
-/** The most of a reply that is written down. */
+/** A longer reply is truncated, in characters. */
 const MAX_TEXT_LENGTH = 65_536
 const VERSION = 'HTTP/1.1'
 
-/** Does the exchange, and writes it down, whatever comes of it. `exchange` fills in what it sees; its reply does not hold the key. */
+/** Runs an exchange and records it, whether it succeeds or fails. `exchange` fills in the trace; its reply does not hold the key. */
 export async function withWireLog(
   log: WireLog,
   clock: Clock,
@@ -90,7 +90,7 @@ export async function withWireLog(
     )
     return reply
   } catch (error) {
-    // A transport's messages are ours, and hold nothing secret.
+    // A transport's messages are our own and hold no secret.
     add(responseOf(trace, call, 0, { ...content('', ''), size: 0 }), error instanceof Error ? error.message : 'failed')
     throw error
   }
@@ -139,7 +139,7 @@ function content(text: string, mimeType: string): object {
 function timingsOf({ sentAt, answeredAt }: ExchangeTrace, from: number, until: number): HarEntry['timings'] {
   const sent = sentAt ?? until
   const answered = answeredAt ?? until
-  // Writing is not seen apart from waiting. Looking up, connecting and waiting for a free connection are all in `blocked`.
+  // Sending cannot be told from waiting. `blocked` is name resolution, connecting and waiting for a free connection.
   return { blocked: round(sent - from), send: 0, wait: round(answered - sent), receive: round(until - answered) }
 }
 

@@ -1,4 +1,4 @@
-/** How calls leave: the only room that reveals a secret. */
+/** How calls leave for a service. Only this folder reveals a secret. */
 export { checkBaseUrl } from '../base/service-url.js'
 export { createTransport, type TransportOptions, USER_AGENT } from './create.js'
 export { parseProxy } from './proxy.js'

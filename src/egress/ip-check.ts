@@ -8,7 +8,7 @@ import { withEphemeralPool } from './ephemeral-pool.js'
 import { exchange } from './exchange.js'
 import { type ExchangeTrace, type WireLog, withWireLog } from './har.js'
 
-/** Which addresses our calls are to leave from, and who is asked. */
+/** The addresses that our calls must leave from, and the service that reports the address. */
 export interface ExpectedAddress {
   /** Answers a GET with the caller's address, as text or as JSON with `ip`, `origin` or `address`. */
   readonly url: string
@@ -16,15 +16,15 @@ export interface ExpectedAddress {
   readonly ranges: readonly string[]
 }
 
-/** How long an answer holds, when the next one is asked for ahead of that, and how long a bad one keeps us from asking again. */
+/** How long a good answer is valid, how long before its end the next check begins, and the pause after a failed check. */
 const VALID_MS = 3_600_000
 const REFRESH_AHEAD_MS = 300_000
 const RETRY_MS = 30_000
 const TIMEOUT_MS = 10_000
 
 /**
- * Makes sure that calls leave from an expected address: asks, through the same way out, at first and then every hour.
- * Where that cannot be known, or is another address, the answer is no.
+ * Verifies that calls leave from an expected address: asks a service through the same route, first and then every hour.
+ * Denies when the address is another one or cannot be found out.
  */
 export class IpCheck {
   readonly #expected: readonly (ExpectedAddress & { readonly list: BlockList })[]
@@ -35,23 +35,23 @@ export class IpCheck {
   #checkedAt = Number.NEGATIVE_INFINITY
   #verifiedAt = Number.NEGATIVE_INFINITY
   #problem: DeniedError | undefined
-  /** The address that was seen last. */
+  /** The address found by the last check. */
   address: string | undefined
 
   constructor(
     expected: readonly ExpectedAddress[],
-    way: Omit<RouteOptions, 'origin' | 'authority'>,
+    route: Omit<RouteOptions, 'origin' | 'authority'>,
     clock: Clock,
     log?: WireLog,
   ) {
     this.#log = log
     this.#expected = expected.map((one) => ({ ...one, list: blockListOf(one.ranges) }))
-    this.#route = way
+    this.#route = route
     this.#clock = clock
   }
 
   /**
-   * At once while the last answer holds; the next one is asked for in time.
+   * Returns at once while the last answer is valid; the next check then runs in the background.
    * @throws DeniedError `EGRESS_ADDRESS`, `EGRESS_UNVERIFIED`
    */
   verify(): MaybePromise<void> {
@@ -82,7 +82,7 @@ export class IpCheck {
     } catch (error) {
       const problem = error instanceof DeniedError ? error : this.#unverified(messageOf(error))
       this.#problem = problem
-      // Another address is a fact; that nobody answered is none, and what was known holds until its time is up.
+      // A wrong address denies at once. Without an answer, the last good one stays valid until its time is over.
       if (problem.code === 'EGRESS_ADDRESS') this.#verifiedAt = Number.NEGATIVE_INFINITY
       throw problem
     }
@@ -107,7 +107,7 @@ export class IpCheck {
     if (list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')) return
     throw new DeniedError(
       'EGRESS_ADDRESS',
-      `Our calls leave from ${address}, and policy.egress.expectIp has ${ranges.join(', ')}. Mend the way out, or name that address.`,
+      `Our calls leave from ${address}, and policy.egress.expectIp has ${ranges.join(', ')}. Correct the route (proxy, local address), or add that address.`,
       { retryAt: this.#retryAt(), details: { address } },
     )
   }
@@ -127,7 +127,7 @@ export class IpCheck {
         url,
         headers,
         bodyBytes: 0,
-        comment: `which address we leave from: ${proxy === undefined ? 'direct' : `by ${proxy.origin}`}`,
+        comment: `address check: ${proxy === undefined ? 'direct' : `by ${proxy.origin}`}`,
         serverAddress: () => undefined,
         mask: (text) => text,
         maskReply: ({ body }) => body,
@@ -136,10 +136,10 @@ export class IpCheck {
     )
   }
 
-  #unverified(why: string): DeniedError {
+  #unverified(reason: string): DeniedError {
     return new DeniedError(
       'EGRESS_UNVERIFIED',
-      `Which address our calls leave from could not be found out: ${why}. Nothing is sent until it is known.`,
+      `The address that our calls leave from could not be found out: ${reason}. Nothing is sent until it is known.`,
       { retryAt: this.#retryAt() },
     )
   }
@@ -149,7 +149,7 @@ export class IpCheck {
   }
 }
 
-/** The longest answer that can be about one address. */
+/** A longer answer is not one address, in characters. */
 const MAX_ANSWER_LENGTH = 4_096
 
 /** The one address in an answer: the text itself, a field of a JSON object, or a line `ip=…`. */
@@ -159,7 +159,7 @@ export function addressIn(body: string): string | undefined {
   const candidates = [text, /^ip=(.+)$/m.exec(text)?.[1]?.trim(), ...fieldsOf(text)]
   const found = candidates.find((candidate) => typeof candidate === 'string' && isIP(candidate) !== 0)
   if (typeof found !== 'string') return undefined
-  // An IPv4 address in IPv6 clothes is that IPv4 address.
+  // An IPv4-mapped IPv6 address is that IPv4 address.
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(found)?.[1]
   return mapped ?? found
 }

@@ -9,12 +9,12 @@ import type { ExchangeTrace } from './har.js'
 import { parseProxy } from './proxy.js'
 import { signaturesOf } from './sign.js'
 
-/** A message to an address that is itself a secret: whoever has it may post there. */
+/** A message to an address that is itself a secret: it grants permission to post there. */
 export interface PostRequest {
   readonly url: Secret
   /** JSON. */
   readonly body: string
-  /** Names the message, and signs it as Standard Webhooks says. */
+  /** The message's id and the secrets that sign it, by Standard Webhooks. */
   readonly signed?: { readonly id: string; readonly secrets: readonly Secret[] } | undefined
   /** Certificates (PEM) to trust in place of the machine's. */
   readonly ca?: string | readonly string[] | undefined
@@ -24,16 +24,16 @@ export interface PostRequest {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What was answered. */
+/** The receiver's reply. */
 export interface PostResult {
   readonly status: number
-  /** How long to wait before another try, where the reply says so. */
+  /** How long to wait before the next attempt, in ms, where the reply names a time. */
   readonly retryAfterMs?: number | undefined
 }
 
 /**
  * Checks an address that messages are posted to: `https:`, or `http:` on a loopback address; no user name or fragment.
- * @returns its host and port, which may be told
+ * @returns its host and port, which are safe to print
  * @throws SolveguardError `CONFIG_INVALID`, which names the field and does not repeat the address
  */
 export function checkPostUrl(address: Secret, field: string): string {
@@ -51,13 +51,14 @@ function parse(address: Secret, field: string): URL {
 }
 
 /**
- * Posts a message, once. No redirect is followed, TLS is verified, the reply is bounded in size and time, no connection is kept.
- * @throws TransportError when there is no whole reply; its message names no more than the host
+ * Posts a message, once. No redirect is followed, TLS is verified, the reply is bounded in size and time, and the
+ * connection is not kept open.
+ * @throws TransportError when there is no complete reply; its message names the host and nothing else of the address
  */
-export async function post(posting: PostRequest): Promise<PostResult> {
-  const { body, signed, ca, clock, timeoutMs, signal } = posting
-  const url = parse(posting.url, 'url')
-  const proxy = posting.proxy === undefined ? undefined : parseProxy(posting.proxy)
+export async function post(message: PostRequest): Promise<PostResult> {
+  const { body, signed, ca, clock, timeoutMs, signal } = message
+  const url = parse(message.url, 'url')
+  const proxy = message.proxy === undefined ? undefined : parseProxy(message.proxy)
   const seconds = Math.floor(clock.now() / 1000)
   const trace: ExchangeTrace = {}
   const headers = {
@@ -77,7 +78,7 @@ export async function post(posting: PostRequest): Promise<PostResult> {
   return { status, retryAfterMs: retryAfterOf(trace.headers?.['retry-after'], clock.now()) }
 }
 
-/** What `retry-after` says: seconds, or a date. */
+/** The header `retry-after` in ms: it holds seconds, or a date. */
 function retryAfterOf(header: unknown, now: number): number | undefined {
   if (typeof header !== 'string') return undefined
   if (/^\d{1,9}$/.test(header)) return Number(header) * 1000

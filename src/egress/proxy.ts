@@ -1,6 +1,6 @@
 import { SolveguardError } from '../base/errors.js'
 
-/** A way out through a proxy, taken apart and checked. */
+/** A proxy's address, parsed and checked. */
 export type ProxyAddress = HttpProxyAddress | SocksAddress
 
 export interface HttpProxyAddress {
@@ -22,8 +22,8 @@ export interface SocksAddress {
 const SOCKS_PORT = 1080
 
 /**
- * Takes a proxy's address apart: `http://proxy.internal:3128`, `https://user:password@proxy.internal:3129`,
- * `socks5://proxy.internal:1080`. A SOCKS5 proxy is always given names, as `socks5h:` says elsewhere.
+ * Parses a proxy's address: `http://proxy.internal:3128`, `https://user:password@proxy.internal:3129`,
+ * `socks5://proxy.internal:1080`. A SOCKS5 proxy always resolves the service's name itself, as with curl's `socks5h:`.
  *
  * @throws SolveguardError `CONFIG_INVALID`, which names the field and never repeats a password
  */

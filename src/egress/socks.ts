@@ -4,8 +4,8 @@ import { CONNECT_TIMEOUT_MS, ConnectError, codeOf, type PendingConnections, type
 import type { SocksAddress } from './proxy.js'
 
 /**
- * A connection to the service through a SOCKS5 proxy. The proxy is given the service's name, not its address: nothing
- * is looked up here but the proxy itself.
+ * A connection to the service through a SOCKS5 proxy. The proxy is given the service's name, not its address: only the
+ * proxy's own name is resolved on this machine.
  *
  * @throws ConnectError
  */
@@ -25,7 +25,7 @@ export async function openSocksTunnel(
     await connected(socket)
     const { hostname, port } = new URL(`http://${options.authority}`)
     await SocksClient.createConnection({
-      // The address is of no use here (the socket is there already), but wanted.
+      // The package requires the address, although the socket is connected already.
       proxy: { host: proxy.host, port: proxy.port, type: 5, ...credentials(proxy) },
       command: 'connect',
       destination: { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80) },
@@ -67,13 +67,13 @@ function connected(socket: Socket): Promise<void> {
 }
 
 /**
- * What the proxy said, in our words: the package's errors hold the proxy's password. The names of what it may answer are
- * those of RFC 1928.
+ * The proxy's reply in our own words: the package's errors hold the proxy's password. The names of the replies are those
+ * of RFC 1928 (https://www.rfc-editor.org/rfc/rfc1928#section-6).
  */
 function refusal({ authority }: RouteOptions, proxy: SocksAddress, error: unknown): string {
   const text = error instanceof Error ? error.message : ''
   if (/authentication/i.test(text)) {
-    return `The proxy ${proxy.origin} refused us: check the user name and password in its address.`
+    return `The proxy ${proxy.origin} refused the login: check the user name and password in its address.`
   }
   if (/NotAllowed/.test(text)) {
     return `The proxy ${proxy.origin} refused a connection to ${authority}: its rules have to allow that host and port.`

@@ -6,17 +6,17 @@ import type { HarEntry, WireLog } from './har.js'
 
 const HEAD = `{"log":{"version":"1.2","creator":{"name":"solveguard","version":"${VERSION}"},"pages":[],"entries":[`
 const TAIL = '\n]}}\n'
-/** A wire log is for a look at some calls; one that was forgotten must not fill the disk. */
+/** A wire log is for a short investigation: one that is left on must not fill the disk. */
 const MAX_BYTES = 64 * 1024 * 1024
-/** How many files of one process may bear the same name before something is wrong. */
+/** More files of one process under one name mean a mistake. */
 const MAX_FILES = 1_000
 
 /**
  * A wire log: HAR 1.2, mode 0600, one file for each process and guard. `wire.har` is written as `wire.<pid>.har`, or
- * `wire.<pid>-2.har` where that is there already; nothing is overwritten. After each entry the file is whole, so that one of a process that
- * was killed can be opened too; in the middle of an entry it is whole but for its last line.
+ * `wire.<pid>-2.har` if that exists; nothing is overwritten. After each entry the file is valid JSON, so that the file of
+ * a killed process can be opened too; a process killed while it writes an entry leaves only the last line cut off.
  *
- * Its `open` throws `CONFIG_INVALID` where it cannot be written.
+ * `open` throws `CONFIG_INVALID` where the file cannot be written.
  */
 export function wireLog(path: string, mostBytes = MAX_BYTES): WireLog {
   return new HarFile(path, mostBytes)
@@ -26,9 +26,9 @@ class HarFile implements WireLog {
   readonly #path: string
   readonly #mostBytes: number
   place: string
-  /** Undefined before it is opened, and once nothing more is written. */
+  /** Undefined before `open`, and once the log has stopped. */
   #fd: number | undefined
-  /** Where the next entry goes: over the tail. */
+  /** Where the next entry is written: over the tail. */
   #end = 0
   #empty = true
 
@@ -68,16 +68,16 @@ class HarFile implements WireLog {
     if (fd !== undefined) closeSync(fd)
   }
 
-  /** Writes no more, and says so: in the file where that can still be done. */
-  #stop(why: string): void {
-    const note = `Nothing more is written into the wire log ${this.place}: ${why}.`
+  /** Stops the log, with a warning, and with a comment in the file where that can still be written. */
+  #stop(reason: string): void {
+    const note = `Nothing more is written into the wire log ${this.place}: ${reason}.`
     try {
-      // First over what is there already: that needs no room on a full disk.
+      // First over existing bytes: that needs no free space on a full disk.
       this.#write('', TAIL)
       if (this.#fd !== undefined) ftruncateSync(this.#fd, this.#end + TAIL.length)
       this.#write('', `\n],"comment":${JSON.stringify(note)}}}\n`)
     } catch {
-      // What was written before is whole, or was as whole as it could be made.
+      // The entries written before stay readable.
     } finally {
       this.close()
     }
@@ -85,8 +85,8 @@ class HarFile implements WireLog {
   }
 
   /**
-   * One system call for both, so that a process that is killed leaves what was there or all of it; but for a kill between two pages of memory
-   * of one call, which leaves the last line cut off.
+   * One system call for both, so that a killed process leaves either the old content or all of the new one. Only a kill
+   * between two memory pages of one call leaves the last line cut off.
    */
   #write(text: string, tail: string): void {
     if (this.#fd === undefined) return
@@ -111,7 +111,7 @@ function create(path: string): [place: string, fd: number] {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
       }
     }
-    throw new Error(`there are ${MAX_FILES} of them in ${dirname(path)} already`)
+    throw new Error(`${dirname(path)} has ${MAX_FILES} of them already`)
   } catch (error) {
     throw unwritable(path, error)
   }

@@ -10,7 +10,7 @@ const caught = (action: () => unknown): Error & { code?: string } => {
   throw new Error('nothing was thrown')
 }
 
-describe('a base address', () => {
+describe('checkBaseUrl', () => {
   test.each([
     ['https://ocr.captchaai.com', 'https://ocr.captchaai.com', 'ocr.captchaai.com:443', ''],
     ['https://ocr.captchaai.com/', 'https://ocr.captchaai.com', 'ocr.captchaai.com:443', ''],
@@ -20,7 +20,7 @@ describe('a base address', () => {
     ['http://127.1', 'http://127.0.0.1', '127.0.0.1:80', ''],
     ['http://[::1]:99', 'http://[::1]:99', '[::1]:99', ''],
     ['http://LOCALHOST', 'http://localhost', 'localhost:80', ''],
-  ])('is taken: %s', (baseUrl, origin, authority, prefix) => {
+  ])('accepts %s', (baseUrl, origin, authority, prefix) => {
     expect(checkBaseUrl(baseUrl)).toMatchObject({ origin, authority, prefix })
   })
 
@@ -46,19 +46,19 @@ describe('a base address', () => {
     'https://solver.example/?',
     'https://solver.example/a//b',
     `https://${'a'.repeat(3000)}.example`,
-  ])('is refused with the name of its field: %s', (baseUrl) => {
+  ])('rejects %s and names the field', (baseUrl) => {
     const error = caught(() => checkBaseUrl(baseUrl, 'solver.baseUrl'))
     expect(error).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringMatching(/^solver\.baseUrl /) })
     expect(error.message).not.toContain('hunter2-word')
   })
 
-  test('that is no text is refused as well', () => {
+  test('rejects a value that is not a string', () => {
     expect(caught(() => checkBaseUrl(undefined as unknown as string)).code).toBe('CONFIG_INVALID')
   })
 })
 
-describe('a proxy address', () => {
-  test('is known in messages without its credentials', () => {
+describe('parseProxy', () => {
+  test('keeps the credentials out of the origin that messages show', () => {
     expect(parseProxy('http://alice:p%40ss%3A@proxy.internal:3128')).toEqual({
       kind: 'http',
       origin: 'http://proxy.internal:3128',
@@ -66,13 +66,13 @@ describe('a proxy address', () => {
     })
   })
 
-  test('may have a user name and no password', () => {
+  test('accepts a user name without a password', () => {
     expect(parseProxy('https://token@proxy.internal')).toMatchObject({
       authorization: `Basic ${Buffer.from('token:').toString('base64')}`,
     })
   })
 
-  test('may be that of a SOCKS5 proxy, which is always given names', () => {
+  test('parses a SOCKS5 proxy, which always resolves names itself', () => {
     expect(parseProxy('socks5h://alice:p%40ss@proxy.internal')).toEqual({
       kind: 'socks5',
       origin: 'socks5://proxy.internal:1080',
@@ -94,14 +94,14 @@ describe('a proxy address', () => {
     'http://proxy.internal?x',
     'http://proxy.internal/#x',
     'http://alice:hunter2-word%zz@proxy.internal',
-  ])('is refused with the name of its field: %s', (proxy) => {
+  ])('rejects %s and names the field', (proxy) => {
     const error = caught(() => createTransport({ baseUrl: 'https://solver.example', proxy }))
     expect(error).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringMatching(/^proxy /) })
     expect(error.message).not.toContain('hunter2-word')
   })
 })
 
-test('a local address that is none is refused', () => {
+test('createTransport rejects a local address that is not an IP address', () => {
   const error = caught(() => createTransport({ baseUrl: 'https://solver.example', localAddress: 'eth0' }))
   expect(error).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('localAddress') })
 })

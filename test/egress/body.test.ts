@@ -7,8 +7,8 @@ import { Secret } from '../../src/secrets/secret.js'
 
 const secret = new Secret('a-key&with=signs+and%20')
 
-describe("a call's path", () => {
-  test.each(['/in.php', '/res.php', '/createTask', '/api/v2/get_balance', '/~x/y-z'])('is taken: %s', (path) => {
+describe('checkPath', () => {
+  test.each(['/in.php', '/res.php', '/createTask', '/api/v2/get_balance', '/~x/y-z'])('accepts %s', (path) => {
     expect(() => checkPath(path)).not.toThrow()
   })
 
@@ -32,11 +32,11 @@ describe("a call's path", () => {
     '/%2e%2e/in.php',
     'https://evil.example/in.php',
     `/${'a'.repeat(300)}`,
-  ])('is refused: %j', (path) => {
+  ])('rejects %j', (path) => {
     expect(() => checkPath(path)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
   })
 
-  test('that is taken never leads to another host, or anywhere but below the base', () => {
+  test('accepts only paths that stay below the base address of the same host', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom(...'/.@?#%\\:ab~') }), (text) => {
         const path = `/${text}`
@@ -52,10 +52,10 @@ describe("a call's path", () => {
   })
 })
 
-describe("a call's body", () => {
+describe('encodeBody', () => {
   const call = { path: '/in.php', keyField: 'key' } as const
 
-  test('as a form holds each field as it was, and the key', () => {
+  test('writes each field and the key into a form', () => {
     const fields = { pageurl: 'https://a.example/?x=1&y=ü', invisible: 1, 'data-s': 'a+b/c==', skip: undefined }
     const form = new URLSearchParams(encodeBody({ ...call, encoding: 'form', fields }, secret))
     expect(Object.fromEntries(form)).toEqual({
@@ -66,25 +66,28 @@ describe("a call's body", () => {
     })
   })
 
-  test('as JSON holds each field as it was, and the key', () => {
+  test('writes each field and the key into JSON', () => {
     const fields = { task: { type: 'X', list: [1, 'ü'] } }
     const body = encodeBody({ ...call, keyField: 'clientKey', encoding: 'json', fields }, secret)
     expect(JSON.parse(body)).toEqual({ ...fields, clientKey: 'a-key&with=signs+and%20' })
   })
 
-  test.each(['form', 'json'] as const)('as %s has the key in its slot even where a field claims it', (encoding) => {
-    const body = encodeBody({ ...call, encoding, fields: { key: 'other' } }, secret)
-    const read = encoding === 'json' ? JSON.parse(body) : Object.fromEntries(new URLSearchParams(body))
-    expect(read).toEqual({ key: 'a-key&with=signs+and%20' })
-    expect(body).not.toContain('other')
-  })
+  test.each(['form', 'json'] as const)(
+    'writes the key into its slot of a %s body even where a field has that name',
+    (encoding) => {
+      const body = encodeBody({ ...call, encoding, fields: { key: 'other' } }, secret)
+      const read = encoding === 'json' ? JSON.parse(body) : Object.fromEntries(new URLSearchParams(body))
+      expect(read).toEqual({ key: 'a-key&with=signs+and%20' })
+      expect(body).not.toContain('other')
+    },
+  )
 
-  test('as a form takes only what a form can say', () => {
+  test('rejects values that a form cannot carry', () => {
     expect(() => encodeBody({ ...call, encoding: 'form', fields: { a: { b: 1 } } }, secret)).toThrow(/field a /)
   })
 })
 
-test("we call ourselves by the package's name and version", () => {
+test("USER_AGENT is the package's name and version", () => {
   const { name, version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   expect(USER_AGENT).toBe(`${name}/${version}`)
 })

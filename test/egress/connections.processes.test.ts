@@ -13,8 +13,8 @@ import { startDante, startSquid, startTinyproxy } from '../support/proxies.js'
 import { startTap } from '../support/tap.js'
 
 /*
- * What the system was asked for, not what our code says: every socket call of a whole process, as strace sees it. It
- * needs no rights, and shows more than a network without a way out would: not only that nothing got out, but that nothing tried.
+ * strace records every socket call of a whole process: what the operating system was asked for. It needs no privileges,
+ * and shows more than a network without a route would: not only that no connection was opened, but that none was tried.
  */
 
 const cache = fileURLToPath(new URL('../../node_modules/.cache/solveguard', import.meta.url))
@@ -41,14 +41,14 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
 })
 
-interface Seen {
+interface Traced {
   readonly outcomes: string[]
   /** Where the process connected or sent to: `address:port`, or the path of a local socket. */
   readonly targets: Set<string>
 }
 
-/** Runs the caller under strace; `onFirst` once a call got through. */
-async function watched(env: Record<string, string>, onFirst?: () => Promise<void>): Promise<Seen> {
+/** Runs the caller under strace. `onFirst` is called once a call has succeeded. */
+async function traced(env: Record<string, string>, onFirst?: () => Promise<void>): Promise<Traced> {
   const folder = mkdtempSync(join(tmpdir(), 'solveguard-strace-'))
   cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
   const log = join(folder, 'log')
@@ -88,21 +88,21 @@ const PROXIES = {
 }
 
 describe.each(Object.entries(PROXIES))('a process that calls through %s', (_, start) => {
-  it('connects to nothing else and looks up nothing, also when the proxy dies in the middle', async () => {
+  it('connects to nothing else and resolves no name, also after the proxy has died', async () => {
     const proxy = await start()
     cleanups.push(() => proxy.stop())
     const tap = await startTap(proxy.port)
     cleanups.push(() => tap.close())
     const env = { PROXY: `${proxy.scheme}://127.0.0.1:${tap.port}`, SERVICE: `https://${proxy.service}:${port}` }
-    const { outcomes, targets } = await watched(env, () => tap.close())
+    const { outcomes, targets } = await traced(env, () => tap.close())
     expect(outcomes[0]).toBe('OK|1')
     expect(outcomes.at(-1)).toBe('proxy')
     expect([...targets]).toEqual([`127.0.0.1:${tap.port}`])
   })
 })
 
-it('a process without a proxy is seen to connect to the service: the watch sees what there is to see', async () => {
-  const { outcomes, targets } = await watched({ SERVICE: `https://localhost:${port}` })
+it('strace shows the connection to the service of a process without a proxy', async () => {
+  const { outcomes, targets } = await traced({ SERVICE: `https://localhost:${port}` })
   expect(outcomes[0]).toBe('OK|1')
   expect([...targets].some((target) => target.endsWith(`:${port}`))).toBe(true)
 }, 60_000)

@@ -6,12 +6,13 @@ import { inspect } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Call } from '../../src/base/wire.js'
-import { createTransport, type Transport, TransportError, type TransportOptions } from '../../src/egress/index.js'
+import { createTransport, type Transport, type TransportOptions } from '../../src/egress/index.js'
 import { Secret } from '../../src/secrets/secret.js'
 import { manualClock } from '../../src/testing/clock.js'
 import { makeCertificate } from '../support/certificate.js'
 import { listen } from '../support/loopback.js'
 import { startTap } from '../support/tap.js'
+import { failureOf } from './failure.js'
 
 const KEY = '0123456789abcdef-the-key'
 const secret = new Secret(KEY)
@@ -34,7 +35,7 @@ async function serve(listener: RequestListener): Promise<{ url: string; port: nu
   return { url: `http://127.0.0.1:${port}`, port, server }
 }
 
-/** A server that answers every connection's first bytes with this text, and then does as it is told. */
+/** A server that calls `answer` for the first bytes of each connection. */
 async function serveRaw(answer: (socket: Socket) => void): Promise<string> {
   const sockets = new Set<Socket>()
   const server = createTcpServer((socket) => {
@@ -55,19 +56,10 @@ function transportTo(baseUrl: string, more: Partial<TransportOptions> = {}): Tra
   return transport
 }
 
-async function failure(sent: Promise<unknown>): Promise<TransportError> {
-  const error = await sent.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  )
-  expect(error).toBeInstanceOf(TransportError)
-  const shown = inspect(error, { depth: 9 }) + JSON.stringify(error)
-  for (const word of [KEY, 'private.example']) expect(shown).not.toContain(word)
-  return error as TransportError
-}
+const failure = (sent: Promise<unknown>) => failureOf(sent, [KEY, 'private.example'])
 
-describe('a call', () => {
-  test('is a POST whose key stands in the body and nowhere else', async () => {
+describe('send', () => {
+  test('sends a POST with the key in the body and nowhere else', async () => {
     const { port } = await serve((request, response) => {
       request.resume()
       response.end('OK|1')
@@ -83,7 +75,7 @@ describe('a call', () => {
     expect(body).toBe(`pageurl=https%3A%2F%2Fprivate.example%2Fp&key=${KEY}`)
   })
 
-  test('whose path would lead elsewhere is not sent', async () => {
+  test('rejects a path that leads elsewhere, and sends nothing', async () => {
     let requests = 0
     const { url } = await serve((_, response) => {
       requests++
@@ -97,7 +89,7 @@ describe('a call', () => {
     expect(requests).toBe(0)
   })
 
-  test('as JSON says so', async () => {
+  test('sends JSON with its content type', async () => {
     const seen: unknown[] = []
     const { url } = await serve(async (request, response) => {
       let text = ''
@@ -111,7 +103,7 @@ describe('a call', () => {
     expect(seen).toEqual(['application/json', { clientKey: KEY }])
   })
 
-  test('uses the connections of those before', async () => {
+  test('reuses connections of earlier calls', async () => {
     let connections = 0
     const { url, server } = await serve((request, response) => {
       request.resume()
@@ -120,11 +112,11 @@ describe('a call', () => {
     server.on('connection', () => connections++)
     const transport = transportTo(url)
     for (let i = 0; i < 20; i++) await transport.send(call, secret)
-    // Two, since undici rests a connection for a turn of the event loop before it is used again.
+    // Two, because undici reuses a connection only after a turn of the event loop.
     expect(connections).toBeLessThanOrEqual(2)
   })
 
-  test('many at a time all get their own reply', async () => {
+  test('gives each of many simultaneous calls its own reply', async () => {
     const { url } = await serve(async (request, response) => {
       let text = ''
       for await (const chunk of request) text += chunk
@@ -136,7 +128,7 @@ describe('a call', () => {
     expect(replies.map((reply) => reply.body)).toEqual(numbers)
   })
 
-  test('leaves from the local address that was asked for', async () => {
+  test('connects from the configured local address', async () => {
     const { url } = await serve((request, response) => {
       request.resume()
       response.end(request.socket.remoteAddress)
@@ -145,7 +137,7 @@ describe('a call', () => {
     expect(reply.body).toBe('127.0.0.2')
   })
 
-  test('takes no proxy from the environment', async () => {
+  test('ignores proxies and TLS switches of the environment', async () => {
     const { url } = await serve((request, response) => {
       request.resume()
       response.end('OK|1')
@@ -162,22 +154,25 @@ describe('a call', () => {
 })
 
 describe('a reply', () => {
-  test.each([301, 302, 303, 307, 308])('that is a redirect (%i) is not followed', async (status) => {
-    let reached = 0
-    const elsewhere = await serve((request, response) => {
-      reached++
-      request.resume()
-      response.end('OK|1')
-    })
-    const { url } = await serve((request, response) => {
-      request.resume()
-      response.writeHead(status, { location: elsewhere.url }).end()
-    })
-    const reply = await transportTo(url).send(call, secret)
-    expect([reply.status, reply.body, reached]).toEqual([status, '', 0])
-  })
+  test.each([301, 302, 303, 307, 308])(
+    'is returned where it is a redirect (%i), which is not followed',
+    async (status) => {
+      let reached = 0
+      const elsewhere = await serve((request, response) => {
+        reached++
+        request.resume()
+        response.end('OK|1')
+      })
+      const { url } = await serve((request, response) => {
+        request.resume()
+        response.writeHead(status, { location: elsewhere.url }).end()
+      })
+      const reply = await transportTo(url).send(call, secret)
+      expect([reply.status, reply.body, reached]).toEqual([status, '', 0])
+    },
+  )
 
-  test.each([400, 403, 404, 429, 500, 502, 503])('with status %i is a reply', async (status) => {
+  test.each([400, 403, 404, 429, 500, 502, 503])('is returned with status %i', async (status) => {
     const { url } = await serve((request, response) => {
       request.resume()
       response.writeHead(status).end('words')
@@ -185,7 +180,7 @@ describe('a reply', () => {
     expect(await transportTo(url).send(call, secret)).toMatchObject({ status, body: 'words' })
   })
 
-  test('that is a web page, or nothing, is handed on as it is', async () => {
+  test('is returned unchanged where it is a web page or empty', async () => {
     const bodies = ['<html><body>Down for maintenance</body></html>', '']
     const { url } = await serve((request, response) => {
       request.resume()
@@ -208,7 +203,7 @@ describe('a reply', () => {
     expect((await transport.send(call, secret)).body).toBe('OK\u00ff\u00e4\u0000')
   })
 
-  test('that repeats the key comes without it', async () => {
+  test('has the key masked where it repeats the key', async () => {
     const { url } = await serve((request, response) => {
       request.resume()
       response.writeHead(200, { 'content-type': `x/${KEY}` }).end(`ERROR_WRONG_USER_KEY ${KEY} ${KEY}`)
@@ -227,7 +222,7 @@ describe('a reply', () => {
     ],
     ['as forms write it', (key: string) => `ERROR ${encodeURIComponent(key)}`],
     ['percent-encoded in lower case', (key: string) => `ERROR ${encodeURIComponent(key).toLowerCase()}`],
-  ])('that repeats the key %s comes without it', async (_, spell) => {
+  ])('has the key masked %s', async (_, spell) => {
     const key = 'abc/def+ghi"jkl\\mno=='
     const { url } = await serve((request, response) => {
       request.resume()
@@ -238,8 +233,8 @@ describe('a reply', () => {
     expect(read).toMatch(/^(ERROR )?\[secret [0-9a-f]{4}…\]$/)
   })
 
-  test.each(['base64', 'base64url'] as const)('that repeats the key in %s comes without it', async (encoding) => {
-    // Wherever it stands in a group of three bytes, nothing that is read from what is left has the most of it.
+  test.each(['base64', 'base64url'] as const)('has the key masked in %s', async (encoding) => {
+    // At each position in a group of three bytes: what is left after masking must not decode to most of the key.
     for (const before of ['', 'x', 'me:']) {
       const key = '~~~abc/def+ghi???'
       const { url } = await serve((request, response) => {
@@ -251,7 +246,7 @@ describe('a reply', () => {
     }
   })
 
-  test('is read up to a mebibyte and no further', async () => {
+  test('is accepted up to 1 MiB and rejected above', async () => {
     const { url } = await serve((request, response) => {
       request.resume()
       response.end('x'.repeat(1024 * 1024))
@@ -260,9 +255,9 @@ describe('a reply', () => {
   })
 
   test.each([
-    ['says so beforehand', { 'content-length': 50_000_000 }],
-    ['comes in pieces', {}],
-  ])('of 50 MB that %s is given up, and its connection cut', async (_, headers) => {
+    ['announces its length', { 'content-length': 50_000_000 }],
+    ['arrives in chunks', {}],
+  ])('of 50 MB that %s is rejected, and its connection is closed', async (_, headers) => {
     let written = 0
     const { url } = await serve((request, response) => {
       request.resume()
@@ -281,7 +276,7 @@ describe('a reply', () => {
     expect(written).toBeLessThan(20_000_000)
   })
 
-  test('that is compressed is not unpacked', async () => {
+  test('is rejected where it is compressed', async () => {
     const { url } = await serve((request, response) => {
       request.resume()
       response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('OK|1'))
@@ -297,7 +292,7 @@ describe('a reply', () => {
     ['in a chunk', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n64\r\nOK|12'],
     ['in its headers', 'HTTP/1.1 200 OK\r\ncontent-le'],
     ['before it began', ''],
-  ])('that is cut off %s is no reply', async (_, text) => {
+  ])('is rejected where it is cut off %s', async (_, text) => {
     const url = await serveRaw((socket) => socket.end(text))
     expect(await failure(transportTo(url).send(call, secret))).toMatchObject({
       reason: 'cut-off',
@@ -309,7 +304,7 @@ describe('a reply', () => {
     ['not HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
     ['of two lengths', 'HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx'],
     ['an upgrade', 'HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n'],
-  ])('that is %s is no reply', async (_, text) => {
+  ])('is rejected where it is %s', async (_, text) => {
     const url = await serveRaw((socket) => socket.end(text))
     expect(await failure(transportTo(url).send(call, secret))).toMatchObject({
       reason: 'cut-off',
@@ -317,20 +312,20 @@ describe('a reply', () => {
     })
   })
 
-  test('with endless headers is given up', async () => {
+  test('is rejected for endless headers', async () => {
     const url = await serveRaw((socket) => socket.write(`HTTP/1.1 200 OK\r\nx: ${'y'.repeat(200_000)}`))
     expect(await failure(transportTo(url).send(call, secret))).toMatchObject({ delivered: 'unknown' })
   })
 })
 
-describe('time', () => {
-  test('runs out for a reply that never begins', async () => {
+describe('the time-out', () => {
+  test('rejects a call whose reply never begins', async () => {
     const { url } = await serve((request) => request.resume())
     const error = await failure(transportTo(url).send(call, secret, { timeoutMs: 100 }))
     expect(error).toMatchObject({ reason: 'timeout', delivered: 'unknown' })
   })
 
-  test('runs out for a reply that never ends', async () => {
+  test('rejects a call whose reply never ends', async () => {
     const { url } = await serve((request, response) => {
       request.resume()
       const timer = setInterval(() => response.write('x'), 5)
@@ -340,7 +335,7 @@ describe('time', () => {
     expect(error).toMatchObject({ reason: 'timeout', delivered: 'unknown' })
   })
 
-  test('runs out after 30 s for a reply that would come after an hour', async () => {
+  test('is 30 s by default', async () => {
     const clock = manualClock()
     const arrived = defer()
     const { url } = await serve((request, response) => {
@@ -359,7 +354,7 @@ describe('time', () => {
     expect(await sent).toMatchObject({ reason: 'timeout', delivered: 'unknown' })
   })
 
-  test('that ran out leaves no timer, and a call that is answered none either', async () => {
+  test('leaves no timer behind, nor does a call that was answered', async () => {
     const clock = manualClock()
     const { url } = await serve((request, response) => {
       request.resume()
@@ -371,7 +366,7 @@ describe('time', () => {
 })
 
 describe('a signal', () => {
-  test('aborts a call that is under way, which may have been taken', async () => {
+  test('aborts a call under way, which the service may have received', async () => {
     const abort = new AbortController()
     const { url } = await serve((request) => {
       request.resume()
@@ -381,7 +376,7 @@ describe('a signal', () => {
     expect(error).toMatchObject({ reason: 'aborted', delivered: 'unknown' })
   })
 
-  test('that was aborted before keeps the call from being made', async () => {
+  test('that is aborted already keeps the call from being sent', async () => {
     let requests = 0
     const { url } = await serve(() => requests++)
     const error = await failure(transportTo(url).send(call, secret, { signal: AbortSignal.abort() }))
@@ -389,7 +384,7 @@ describe('a signal', () => {
     expect(requests).toBe(0)
   })
 
-  test('that aborts before there is a connection keeps the call from ever being sent', async () => {
+  test('that aborts before the connection is open keeps the call from being sent later', async () => {
     const bodies: string[] = []
     const { url } = await serve(async (request, response) => {
       let text = ''
@@ -407,7 +402,7 @@ describe('a signal', () => {
     expect(bodies.map((body) => new URLSearchParams(body).get('n'))).toEqual(['second', 'third'])
   })
 
-  test('is not held on to by a call that has ended', async () => {
+  test('has no listener once the call has ended', async () => {
     const { url } = await serve((request, response) => {
       request.resume()
       response.end('OK|1')
@@ -441,7 +436,7 @@ describe('a connection', () => {
     })
   })
 
-  test('to a name that nobody knows means that nothing was sent', async () => {
+  test('to a name that does not resolve means that nothing was sent', async () => {
     const lookup = vi
       .spyOn(dns, 'lookup')
       .mockImplementation(((_name: string, _options: object, done: (e: Error) => void) =>
@@ -468,7 +463,7 @@ describe('a connection', () => {
     expect(requests).toBe(0)
   })
 
-  test('is made where the private authority is given, and refused for another name than the certificate says', async () => {
+  test('succeeds with the private CA, and fails for a name that the certificate does not have', async () => {
     const certificate = makeCertificate('127.0.0.1')
     const server = createHttpsServer(certificate, (request, response) => {
       request.resume()
@@ -483,7 +478,7 @@ describe('a connection', () => {
     expect(error.message).toContain('ERR_TLS_CERT_ALTNAME_INVALID')
   })
 
-  test('that fails leaves room for the next try', async () => {
+  test('that fails does not block the next call', async () => {
     const { url, server, port } = await serve((request, response) => {
       request.resume()
       response.end('OK|1')
@@ -496,8 +491,8 @@ describe('a connection', () => {
   })
 })
 
-describe('closing', () => {
-  test('ends calls under way and every connection, and is the end', async () => {
+describe('close', () => {
+  test('ends calls under way and every connection, and rejects later calls', async () => {
     const closed: Promise<void>[] = []
     const arrived = defer()
     const { url, server } = await serve((request, response) => {

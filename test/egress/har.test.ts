@@ -16,7 +16,7 @@ async function entryOf(answer: RequestListener, sent: Call = call, options?: Sen
 }
 
 describe('an entry', () => {
-  it('has the call and the reply as they went, in the form that the specification asks for', async () => {
+  it('records the call and the reply in the form of the HAR specification', async () => {
     const { transport, entries } = loggedTransport(
       await serve((_, response) => {
         response.writeHead(200, 'Fine', { 'content-type': 'application/json', 'x-worker': '7' })
@@ -45,7 +45,7 @@ describe('an entry', () => {
     expect(Object.fromEntries(body)).toEqual({ method: 'userrecaptcha', json: '1', key: secret.toString() })
   })
 
-  it('tells waiting for a connection, for the reply and for its end apart', async () => {
+  it('has separate times for the connection, the wait and the reply', async () => {
     const clock = manualClock(Date.UTC(2026, 10, 24, 12))
     const headRead = new Promise((resolve) => subscribe('undici:request:headers', resolve))
     let finish = (): void => {}
@@ -78,13 +78,13 @@ describe('an entry', () => {
         response.write('OK|', () => response.destroy())
       },
     ],
-  ])('is there for a call that was %s, with the reason', async (_, __, answer) => {
+  ])('records a call that was %s, with the reason', async (_, __, answer) => {
     const { entry } = await entryOf(answer as RequestListener)
     expect(entry._error).toMatch(/was cut off/)
     expect(entry.response).toMatchObject({ status: 0, content: { text: '' } })
   })
 
-  it('is there for a call that never had a connection, or no reply in time', async () => {
+  it('records a call without a connection, and one without a reply in time', async () => {
     const gone = loggedTransport('http://127.0.0.1:9')
     await gone.transport.send(call, secret).catch(() => {})
     expect(gone.entries()[0]?._error).toMatch(/No connection/)
@@ -96,7 +96,7 @@ describe('an entry', () => {
     expect(slow.entries()[0]).toMatchObject({ _error: expect.stringMatching(/within 1 s/), time: 1_000 })
   })
 
-  it('is there for each look at the address that calls leave from', async () => {
+  it('records each check of the address that calls leave from', async () => {
     const url = await serve((request, response) => response.end(request.socket.remoteAddress))
     const { transport, entries } = loggedTransport('https://solver.example', {
       expect: [{ url: `${url}/address?token=4711`, ranges: ['127.0.0.1'] }],
@@ -109,7 +109,7 @@ describe('an entry', () => {
   })
 })
 
-describe('in a log there is no', () => {
+describe('a log does not contain', () => {
   it.each([
     ['form', call],
     ['json', { ...call, path: '/createTask', encoding: 'json', keyField: 'clientKey' }],
@@ -128,7 +128,7 @@ describe('in a log there is no', () => {
     expect(text).toContain('no such key [secret')
   })
 
-  it('password of a page’s proxy, no cookie of the page, no query of its address, and no picture', async () => {
+  it("the password of a page's proxy, a cookie of the page, the query of its address, or a picture", async () => {
     const task = {
       type: 'ImageToTextTask',
       websiteURL: 'https://staging.example.com/login?session=4711',
@@ -166,7 +166,7 @@ describe('in a log there is no', () => {
     }
   })
 
-  it('cookie that a service sets, and no end of a reply that is too long', async () => {
+  it('a cookie that a service sets, or the rest of a reply that is too long', async () => {
     const { entry, text } = await entryOf(
       (_, response) => {
         response.writeHead(200, { 'set-cookie': ['session=sesame', 'b=sesame'] })
@@ -181,7 +181,7 @@ describe('in a log there is no', () => {
     expect(entry.response.content.size).toBe(200_000)
   })
 
-  it('answer, however a service spells it', () => {
+  it('an answer, in any format of a service', () => {
     for (const [reply, shown] of [
       ['OK|03AGdBq', 'OK|[masked]'],
       ['OK|OK', 'OK|[masked]'],

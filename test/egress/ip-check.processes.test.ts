@@ -6,9 +6,9 @@ import { type ManualClock, manualClock } from '../../src/testing/clock.js'
 import { listen } from '../support/loopback.js'
 import { type RunningProxy, startDante, startTinyproxy } from '../support/proxies.js'
 
-/** Who is asked: tells everybody the address that it sees, or what the test has it say. */
+/** The service that reports addresses: answers with the address it sees, or with what `answer` gives. */
 let asked: string[]
-let says: ((seen: string) => { status?: number; body: string }) | undefined
+let answer: ((seen: string) => { status?: number; body: string }) | undefined
 let server: Server
 let url: string
 let tinyproxy: RunningProxy
@@ -19,7 +19,7 @@ beforeAll(async () => {
   server = createServer((request, response) => {
     const seen = request.socket.remoteAddress ?? ''
     asked.push(`${request.method} ${request.url}`)
-    const { status = 200, body } = says?.(seen) ?? { body: `${seen}\n` }
+    const { status = 200, body } = answer?.(seen) ?? { body: `${seen}\n` }
     response.writeHead(status).end(body)
   })
   url = `http://127.0.0.1:${await listen(server)}/address`
@@ -30,7 +30,7 @@ afterAll(async () => {
   await new Promise((resolve) => server.close(resolve).closeAllConnections())
 })
 afterEach(async () => {
-  says = undefined
+  answer = undefined
   await transport?.close()
 })
 
@@ -48,20 +48,20 @@ function expecting(
   return { verify: async () => made.verify(), clock }
 }
 
-describe('an expected address', () => {
+describe('verify', () => {
   it.each([
     ['directly', () => ({})],
     ['from a local address', () => ({ localAddress: '127.0.0.5' })],
     ['through an HTTP proxy', () => ({ proxy: tinyproxy.url })],
     ['through a SOCKS5 proxy', () => ({ proxy: `socks5://127.0.0.1:${dante.port}` })],
-  ])('is looked at %s, as calls go', async (_, options) => {
+  ])('checks the address %s, by the route of the calls', async (_, options) => {
     const { verify } = expecting(['127.0.0.0/29'], options())
     await verify()
     expect(asked).toEqual(['GET /address'])
     expect(transport?.address).toBe('localAddress' in options() ? '127.0.0.5' : '127.0.0.1')
   })
 
-  it('is asked for once by all who wait, holds for an hour, and is asked for anew ahead of its end', async () => {
+  it('checks once for all callers, is valid for an hour, and checks again before its end', async () => {
     const { verify, clock } = expecting(['127.0.0.1'])
     await Promise.all([verify(), verify(), verify()])
     expect(asked).toHaveLength(1)
@@ -73,7 +73,7 @@ describe('an expected address', () => {
     await until(() => asked.length === 2)
   })
 
-  it('that is another denies with both, and is not asked for again at once', async () => {
+  it('denies another address, names both, and does not check again at once', async () => {
     const { verify, clock } = expecting(['203.0.113.7/32', '2001:db8::/32'])
     const denial = { code: 'EGRESS_ADDRESS', layer: 'network', retryAt: new Date(NOON + 30_000) }
     await expect(verify()).rejects.toMatchObject(denial)
@@ -82,16 +82,16 @@ describe('an expected address', () => {
     )
     expect(asked).toHaveLength(1)
     await clock.advance(30_000)
-    says = () => ({ body: '{"ip":"2001:db8::9"}' })
+    answer = () => ({ body: '{"ip":"2001:db8::9"}' })
     await verify()
     expect(asked).toHaveLength(2)
   })
 
-  it('that changes within the hour denies as soon as it is seen', async () => {
+  it('denies as soon as a check finds a changed address', async () => {
     const { verify, clock } = expecting(['127.0.0.1'])
     await verify()
     await clock.advance(HOUR - 60_000)
-    says = () => ({ body: '198.51.100.1' })
+    answer = () => ({ body: '198.51.100.1' })
     await verify()
     await until(() => asked.length === 2)
     await until(() => transport?.address === '198.51.100.1')
@@ -102,17 +102,17 @@ describe('an expected address', () => {
     ['with an error', { status: 500, body: '127.0.0.1' }],
     ['with no address', { body: '<html>127.0.0.1</html>' }],
     ['with far too much', { body: `127.0.0.1${' '.repeat(5_000)}` }],
-  ])('denies when who is asked answers %s', async (_, answer) => {
+  ])('denies where the service answers %s', async (_, scripted) => {
     const { verify } = expecting(['127.0.0.1'])
-    says = () => answer
+    answer = () => scripted
     await expect(verify()).rejects.toMatchObject({ code: 'EGRESS_UNVERIFIED', layer: 'network' })
   })
 
-  it('holds on for its hour while nobody answers, and no longer', async () => {
+  it('stays valid for its hour while the service does not answer, and no longer', async () => {
     const { verify, clock } = expecting(['127.0.0.1'])
     await verify()
     await clock.advance(HOUR - 60_000)
-    says = () => ({ status: 503, body: '' })
+    answer = () => ({ status: 503, body: '' })
     await verify()
     await until(() => asked.length === 2)
     await verify()
@@ -120,13 +120,13 @@ describe('an expected address', () => {
     await expect(verify()).rejects.toMatchObject({ code: 'EGRESS_UNVERIFIED' })
   })
 
-  it('costs nothing where none is expected', () => {
+  it('returns at once where no address is expected', () => {
     transport = createTransport({ baseUrl: 'https://solver.example' })
     expect(transport.verify()).toBeUndefined()
   })
 })
 
-describe('an answer', () => {
+describe('addressIn', () => {
   it.each([
     ['203.0.113.7\n', '203.0.113.7'],
     ['{"ip":"2001:db8::1"}', '2001:db8::1'],
@@ -137,7 +137,7 @@ describe('an answer', () => {
     ['{"ip":7}', undefined],
     ['{', undefined],
     ['', undefined],
-  ])('%j is %j', (body, address) => {
+  ])('reads %j as %j', (body, address) => {
     expect(addressIn(body)).toBe(address)
   })
 })

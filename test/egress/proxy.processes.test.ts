@@ -2,15 +2,15 @@ import dns from 'node:dns'
 import { createServer as createHttpServer, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { connect, createServer as createTcpServer, type Socket } from 'node:net'
-import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Call } from '../../src/base/wire.js'
-import { createTransport, type Transport, TransportError, type TransportOptions } from '../../src/egress/index.js'
+import { createTransport, type Transport, type TransportOptions } from '../../src/egress/index.js'
 import { Secret } from '../../src/secrets/secret.js'
 import { makeCertificate } from '../support/certificate.js'
 import { listen } from '../support/loopback.js'
 import { type RunningProxy, startSquid, startTinyproxy } from '../support/proxies.js'
 import { startTap } from '../support/tap.js'
+import { failureOf } from './failure.js'
 
 const KEY = '0123456789abcdef-the-key'
 const PASSWORD = 'hunter2-the-password'
@@ -23,7 +23,7 @@ const call: Call = {
   fields: { pageurl: 'https://private.example/p' },
 }
 
-/** The service, at a name that only the proxy can look up, and how often it was connected to and asked. */
+/** The service, at a name that only the proxy can resolve, and how many requests it received. */
 const certificate = makeCertificate('solver.test', '127.0.0.1')
 let service: Server
 let port: number
@@ -69,18 +69,9 @@ function through(proxy: string, more: Partial<TransportOptions> = {}): Transport
 
 const withLogin = (proxyPort: number, password: string) => `http://alice:${password}@127.0.0.1:${proxyPort}`
 
-async function failure(sent: Promise<unknown>): Promise<TransportError> {
-  const error = await sent.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  )
-  expect(error).toBeInstanceOf(TransportError)
-  const shown = inspect(error, { depth: 9 }) + JSON.stringify(error)
-  for (const word of [KEY, PASSWORD, 'private.example', 'alice']) expect(shown).not.toContain(word)
-  return error as TransportError
-}
+const failure = (sent: Promise<unknown>) => failureOf(sent, [KEY, PASSWORD, 'private.example', 'alice'])
 
-/** The names that are looked up on this machine from here on. */
+/** Records the names that this process resolves from now on. */
 function watchLookups(): string[] {
   const names: string[] = []
   const real = dns.lookup
@@ -92,8 +83,8 @@ function watchLookups(): string[] {
   return names
 }
 
-describe('through a proxy', () => {
-  test('a call reaches a service whose name only the proxy can look up', async () => {
+describe('a transport with an HTTP proxy', () => {
+  test('reaches a service whose name only the proxy can resolve', async () => {
     const names = watchLookups()
     const tap = await startTap(squid.port)
     cleanups.push(() => tap.close())
@@ -104,7 +95,7 @@ describe('through a proxy', () => {
     expect(tap.sent()).toMatch(new RegExp(`^CONNECT solver\\.test:${port} `))
   })
 
-  test('many calls share a few tunnels', async () => {
+  test('shares a few tunnels among many calls', async () => {
     const tap = await startTap(squid.port)
     cleanups.push(() => tap.close())
     const transport = through(`http://127.0.0.1:${tap.port}`)
@@ -115,17 +106,14 @@ describe('through a proxy', () => {
   test.each([
     ['tinyproxy', () => tinyproxy],
     ['squid', () => strictSquid],
-  ])(
-    'that wants a password (%s) a call gets through with it, and the password is in no route and no log',
-    async (_, of) => {
-      const transport = through(withLogin(of().port, PASSWORD), { baseUrl: `https://127.0.0.1:${port}` })
-      expect(transport.route).toBe(of().url)
-      expect((await transport.send(call, secret)).body).toBe('OK|1')
-      expect(await of().log()).not.toContain(PASSWORD)
-    },
-  )
+  ])('logs in to a proxy that requires a password (%s), which is in no route and no log', async (_, of) => {
+    const transport = through(withLogin(of().port, PASSWORD), { baseUrl: `https://127.0.0.1:${port}` })
+    expect(transport.route).toBe(of().url)
+    expect((await transport.send(call, secret)).body).toBe('OK|1')
+    expect(await of().log()).not.toContain(PASSWORD)
+  })
 
-  test('the proxy sees neither the key nor the fields, only the name of the service', async () => {
+  test('shows the proxy the name of the service, but neither the key nor the fields', async () => {
     const tap = await startTap(tinyproxy.port)
     cleanups.push(() => tap.close())
     const proxy = withLogin(tap.port, PASSWORD)
@@ -136,7 +124,7 @@ describe('through a proxy', () => {
     expect(await tinyproxy.log()).not.toContain(KEY)
   })
 
-  test('a loopback service without TLS is reached by a tunnel too', async () => {
+  test('reaches a loopback service without TLS through a tunnel too', async () => {
     const plain = createHttpServer((request, response) => {
       request.resume()
       response.end('OK|plain')
@@ -151,7 +139,7 @@ describe('through a proxy', () => {
     expect(tap.sent()).toMatch(new RegExp(`^CONNECT 127\\.0\\.0\\.1:${plainPort} `))
   })
 
-  test('that speaks TLS itself, not even the password is in clear', async () => {
+  test('does not send the password in clear text to a proxy that speaks TLS', async () => {
     const proxyCertificate = makeCertificate('127.0.0.1')
     const proxy = createHttpsServer(proxyCertificate)
     const logins: unknown[] = []
@@ -174,12 +162,12 @@ describe('through a proxy', () => {
     expect((await transport.send(call, secret)).body).toBe('OK|1')
     expect(logins).toEqual([`Basic ${Buffer.from(`alice:${PASSWORD}`).toString('base64')}`])
     expect(tap.sent()).not.toContain('CONNECT')
-    // One whose certificate is not trusted gets nothing.
+    // A proxy whose certificate is not trusted receives nothing.
     const error = await failure(through(`https://alice:${PASSWORD}@127.0.0.1:${tap.port}`).send(call, secret))
     expect(error).toMatchObject({ reason: 'proxy', delivered: 'no' })
   })
 
-  test('the service has to have the right certificate', async () => {
+  test("requires the service's certificate to be valid", async () => {
     const error = await failure(through(squid.url, { ca: makeCertificate('solver.test').cert }).send(call, secret))
     expect(error).toMatchObject({
       reason: 'unreachable',
@@ -208,7 +196,7 @@ describe('a proxy that fails', () => {
     },
   )
 
-  test('because it is down is not gone around, and the service is not looked up', async () => {
+  test('because it is down is not bypassed, and the name of the service is not resolved', async () => {
     const gone = await startTap(1)
     await gone.close()
     const names = watchLookups()
@@ -228,7 +216,7 @@ describe('a proxy that fails', () => {
     expect(names.filter((name) => name !== '127.0.0.1')).toEqual([])
   })
 
-  test('because it cannot find the service says so', async () => {
+  test('because it cannot find the service is reported as that', async () => {
     const error = await failure(through(squid.url, { baseUrl: `https://elsewhere.test:${port}` }).send(call, secret))
     expect(error).toMatchObject({
       reason: 'proxy',
@@ -237,7 +225,7 @@ describe('a proxy that fails', () => {
     })
   })
 
-  test('in the middle of a call leaves it open whether the service took it', async () => {
+  test('during a call leaves it unknown whether the service received the call', async () => {
     const proxy = await startTinyproxy()
     cleanups.push(() => proxy.stop())
     hang = () => void proxy.kill()
@@ -267,7 +255,7 @@ describe('a proxy that fails', () => {
     expect(asked).toBe(0)
   })
 
-  test('because it never answers is given up with the call, and let go of by close', async () => {
+  test('because it never answers ends with the call, and its connection is closed by close', async () => {
     const fake = await fakeProxy(() => {})
     const transport = through(`http://127.0.0.1:${fake.port}`)
     const error = await failure(transport.send(call, secret, { timeoutMs: 200 }))
@@ -276,7 +264,7 @@ describe('a proxy that fails', () => {
     await fake.allClosed()
   })
 
-  test('in the TLS of a tunnel is let go of by close', async () => {
+  test('during the TLS handshake of a tunnel has its connection closed by close', async () => {
     const fake = await fakeProxy((socket) => void socket.write('HTTP/1.1 200 OK\r\n\r\n'))
     const transport = through(`http://127.0.0.1:${fake.port}`)
     await failure(transport.send(call, secret, { timeoutMs: 200 }))
@@ -285,7 +273,7 @@ describe('a proxy that fails', () => {
   })
 })
 
-/** Something that listens where a proxy should, and answers the first bytes of each connection in its own way. */
+/** A server in place of a proxy, which calls `answer` for the first bytes of each connection. */
 async function fakeProxy(answer: (socket: Socket) => void) {
   const closed: Promise<unknown>[] = []
   const server = createTcpServer((socket) => {

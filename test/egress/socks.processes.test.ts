@@ -1,15 +1,15 @@
 import dns from 'node:dns'
 import { createServer as createHttpsServer, type Server } from 'node:https'
 import { createServer as createTcpServer, type Socket } from 'node:net'
-import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Call } from '../../src/base/wire.js'
-import { createTransport, type Transport, TransportError, type TransportOptions } from '../../src/egress/index.js'
+import { createTransport, type Transport, type TransportOptions } from '../../src/egress/index.js'
 import { Secret } from '../../src/secrets/secret.js'
 import { makeCertificate } from '../support/certificate.js'
 import { freePort, listen } from '../support/loopback.js'
 import { type RunningProxy, startDante } from '../support/proxies.js'
 import { startTap } from '../support/tap.js'
+import { failureOf } from './failure.js'
 
 const KEY = '0123456789abcdef-the-key'
 const PASSWORD = 'hunter2-the-password'
@@ -53,20 +53,11 @@ function through(proxy: string, more: Partial<TransportOptions> = {}): Transport
   return transport
 }
 
-async function failure(sent: Promise<unknown>): Promise<TransportError> {
-  const error = await sent.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  )
-  expect(error).toBeInstanceOf(TransportError)
-  const shown = inspect(error, { depth: 9 }) + JSON.stringify(error)
-  for (const word of [KEY, PASSWORD, 'private.example', 'alice']) expect(shown).not.toContain(word)
-  return error as TransportError
-}
+const failure = (sent: Promise<unknown>) => failureOf(sent, [KEY, PASSWORD, 'private.example', 'alice'])
 
-/** A SOCKS5 proxy that says what it is told to, byte for byte: what dante does not do on demand. */
-async function startScripted(...answers: (number[] | 'hang' | 'end')[]): Promise<{ url: string; heard: Buffer[] }> {
-  const heard: Buffer[] = []
+/** A SOCKS5 proxy that sends scripted bytes, for the replies that dante cannot be made to give. */
+async function startScripted(...answers: (number[] | 'hang' | 'end')[]): Promise<{ url: string; received: Buffer[] }> {
+  const received: Buffer[] = []
   const sockets = new Set<Socket>()
   const server = createTcpServer((socket) => {
     sockets.add(socket)
@@ -74,7 +65,7 @@ async function startScripted(...answers: (number[] | 'hang' | 'end')[]): Promise
     socket
       .on('error', () => {})
       .on('data', (data) => {
-        heard.push(data)
+        received.push(data)
         const answer = rest.shift()
         if (answer === 'end' || answer === undefined) socket.end()
         else if (answer !== 'hang') socket.write(Buffer.from(answer))
@@ -85,11 +76,11 @@ async function startScripted(...answers: (number[] | 'hang' | 'end')[]): Promise
     for (const socket of sockets) socket.destroy()
     return new Promise((resolve) => server.close(resolve))
   })
-  return { url: `socks5://alice:${PASSWORD}@127.0.0.1:${scripted}`, heard }
+  return { url: `socks5://alice:${PASSWORD}@127.0.0.1:${scripted}`, received }
 }
 
-describe('through dante, a SOCKS5 proxy', () => {
-  test('a call gets through, and the service is looked up by the proxy alone', async () => {
+describe('a transport with a SOCKS5 proxy (dante)', () => {
+  test('reaches the service, whose name only the proxy resolves', async () => {
     const names: string[] = []
     const real = dns.lookup
     const spy = vi.spyOn(dns, 'lookup').mockImplementation(((name: string, ...rest: unknown[]) => {
@@ -103,12 +94,12 @@ describe('through dante, a SOCKS5 proxy', () => {
     expect(transport.route).toBe(`socks5://127.0.0.1:${tap.port}`)
     expect((await transport.send(call, secret)).body).toBe('OK|1')
     expect(names).not.toContain('localhost')
-    // The name itself is what the proxy is asked for (address type 3).
+    // The proxy is given the name itself (address type 3).
     expect(tap.sent()).toContain(`\u0003\u0009localhost`)
     for (const word of [KEY, 'private.example']) expect(tap.sent()).not.toContain(word)
   })
 
-  test('many calls share a few connections', async () => {
+  test('shares a few connections among many calls', async () => {
     const tap = await startTap(dante.port)
     cleanups.push(() => tap.close())
     const transport = through(`socks5://127.0.0.1:${tap.port}`)
@@ -116,14 +107,14 @@ describe('through dante, a SOCKS5 proxy', () => {
     expect(tap.connections).toBeLessThanOrEqual(2)
   })
 
-  test('what its rules forbid is told as that, and nothing was sent', async () => {
+  test("reports what the proxy's rules forbid, and sends nothing", async () => {
     const transport = through(`socks5://127.0.0.1:${dante.port}`, { baseUrl: `https://127.0.0.9:${port}` })
     const error = await failure(transport.send(call, secret))
     expect(error).toMatchObject({ reason: 'proxy', delivered: 'no' })
     expect(error.message).toContain(`127.0.0.9:${port}: its rules have to allow`)
   })
 
-  test('a service that is not there is told as that', async () => {
+  test('reports a service that is not there', async () => {
     const closed = await freePort()
     const transport = through(`socks5://127.0.0.1:${dante.port}`, { baseUrl: `https://localhost:${closed}` })
     const error = await failure(transport.send(call, secret))
@@ -131,7 +122,7 @@ describe('through dante, a SOCKS5 proxy', () => {
     expect(error.message).toContain('could not connect to')
   })
 
-  test('a proxy that has gone is a failure, never a direct connection', async () => {
+  test('fails when the proxy is down, and never connects directly', async () => {
     const tap = await startTap(dante.port)
     const transport = through(`socks5://127.0.0.1:${tap.port}`)
     expect((await transport.send(call, secret)).body).toBe('OK|1')
@@ -142,7 +133,7 @@ describe('through dante, a SOCKS5 proxy', () => {
     expect(asked).toBe(1)
   })
 
-  test('the certificate is the service’s own, and is verified', async () => {
+  test("verifies the service's own certificate", async () => {
     const stranger = makeCertificate('elsewhere.example')
     const other = createHttpsServer(stranger, (_, response) => response.end('OK|other'))
     const otherPort = await listen(other)
@@ -154,7 +145,7 @@ describe('through dante, a SOCKS5 proxy', () => {
     expect(await failure(transport.send(call, secret))).toMatchObject({ reason: 'unreachable', delivered: 'no' })
   })
 
-  test('a login that is wanted and missing is told as that', async () => {
+  test('reports a required login that is missing', async () => {
     const own = await startDante('username')
     cleanups.push(() => own.stop())
     for (const login of ['', `alice:${PASSWORD}@`]) {
@@ -165,11 +156,11 @@ describe('through dante, a SOCKS5 proxy', () => {
   })
 })
 
-describe('a SOCKS5 proxy that answers something else', () => {
-  test('is given the login where it asks for one, as RFC 1929 has it', async () => {
-    const { url, heard } = await startScripted([5, 2], [1, 0], [5, 0, 0, 1, 127, 0, 0, 1, 0, 1], 'end')
+describe('a SOCKS5 proxy with scripted replies', () => {
+  test('receives the login where it asks for one, by RFC 1929', async () => {
+    const { url, received } = await startScripted([5, 2], [1, 0], [5, 0, 0, 1, 127, 0, 0, 1, 0, 1], 'end')
     await failure(through(url).send(call, secret))
-    expect(heard[1]?.toString('latin1')).toBe(`\u0001\u0005alice${String.fromCharCode(PASSWORD.length)}${PASSWORD}`)
+    expect(received[1]?.toString('latin1')).toBe(`\u0001\u0005alice${String.fromCharCode(PASSWORD.length)}${PASSWORD}`)
   })
 
   test.each([
@@ -203,11 +194,11 @@ describe('a SOCKS5 proxy that answers something else', () => {
     },
   )
 
-  test('that hangs, is let go of when the transport is closed', async () => {
-    const { url, heard } = await startScripted('hang')
+  test('that hangs has its connection closed when the transport is closed', async () => {
+    const { url, received } = await startScripted('hang')
     const transport = through(url)
     const sent = failure(transport.send(call, secret))
-    await vi.waitFor(() => expect(heard.length).toBe(1))
+    await vi.waitFor(() => expect(received.length).toBe(1))
     await transport.close()
     expect((await sent).delivered).toBe('no')
   })

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { bundleForNode } from '../../scripts/page-script.mjs'
 import type { HarEntry } from '../../src/egress/har.js'
 import { wireLog } from '../../src/egress/wire-log.js'
@@ -37,93 +37,97 @@ const entry: HarEntry = {
 
 const read = (place: string) => parseHar(readFileSync(place, 'utf8'))
 
-/** What a person does with one that was cut off (docs/observability.md): its last line goes, and the comma before it. */
-const mended = (text: string) => `${text.trimEnd().replace(/,?\n[^\n]*$/, '')}\n]}}`
+/** Repairs a log that was cut off, as docs/observability.md shows: without its last line and the comma before it. */
+const repaired = (text: string) => `${text.trimEnd().replace(/,?\n[^\n]*$/, '')}\n]}}`
 
-/** The log of a process that was killed: whole, or whole but for its last line. */
+/** Parses the log of a killed process: valid JSON, or valid without its last line. */
 function readKilled(text: string) {
   try {
     JSON.parse(text)
   } catch {
-    return parseHar(mended(text))
+    return parseHar(repaired(text))
   }
   return parseHar(text)
 }
 
-it('is a whole file after each entry, that nobody else may read', () => {
-  const log = wireLog(join(folder, 'logs', 'wire.har'))
-  log.open()
-  expect(log.place).toBe(join(folder, 'logs', `wire.${process.pid}.har`))
-  expect(read(log.place).entries).toHaveLength(0)
-  for (let n = 1; n <= 3; n++) {
-    log.add(entry)
-    expect(read(log.place).entries).toHaveLength(n)
-  }
-  log.close()
-  log.add(entry)
-  expect(read(log.place).entries).toHaveLength(3)
-  expect(statSync(log.place).mode & 0o777).toBe(0o600)
-})
-
-it('overwrites nothing: a second one of a process has a file of its own', () => {
-  writeFileSync(join(folder, `wire.${process.pid}.har`), 'of an earlier process with this number')
-  const logs = [wireLog(join(folder, 'wire')), wireLog(join(folder, 'wire'))]
-  for (const log of logs) {
+describe('a wire log', () => {
+  it('is valid JSON after each entry, and readable by its owner only', () => {
+    const log = wireLog(join(folder, 'logs', 'wire.har'))
     log.open()
-    log.add(entry)
+    expect(log.place).toBe(join(folder, 'logs', `wire.${process.pid}.har`))
+    expect(read(log.place).entries).toHaveLength(0)
+    for (let n = 1; n <= 3; n++) {
+      log.add(entry)
+      expect(read(log.place).entries).toHaveLength(n)
+    }
     log.close()
-  }
-  expect(readdirSync(folder).sort()).toEqual(['', '-2', '-3'].map((nth) => `wire.${process.pid}${nth}.har`).sort())
-  expect(readFileSync(join(folder, `wire.${process.pid}.har`), 'utf8')).toContain('earlier')
-  for (const { place } of logs) expect(read(place).entries).toHaveLength(1)
-})
+    log.add(entry)
+    expect(read(log.place).entries).toHaveLength(3)
+    expect(statSync(log.place).mode & 0o777).toBe(0o600)
+  })
 
-it('that cannot be written is a mistake in the options', () => {
-  writeFileSync(join(folder, 'file'), '')
-  expect(() => wireLog(join(folder, 'file', 'wire.har')).open()).toThrow(
-    expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('options.trace') }),
-  )
-})
+  it('overwrites nothing: a second log of a process has its own file', () => {
+    writeFileSync(join(folder, `wire.${process.pid}.har`), 'of an earlier process with this number')
+    const logs = [wireLog(join(folder, 'wire')), wireLog(join(folder, 'wire'))]
+    for (const log of logs) {
+      log.open()
+      log.add(entry)
+      log.close()
+    }
+    expect(readdirSync(folder).sort()).toEqual(['', '-2', '-3'].map((nth) => `wire.${process.pid}${nth}.har`).sort())
+    expect(readFileSync(join(folder, `wire.${process.pid}.har`), 'utf8')).toContain('earlier')
+    for (const { place } of logs) expect(read(place).entries).toHaveLength(1)
+  })
 
-it('ends at its size with a note, and stays a whole file', () => {
-  const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
-  const log = wireLog(join(folder, 'wire.har'), 2_000)
-  log.open()
-  for (let i = 0; i < 20; i++) log.add(entry)
-  const { entries, comment } = read(log.place)
-  expect(entries.length).toBeGreaterThan(1)
-  expect(entries.length).toBeLessThan(5)
-  expect(statSync(log.place).size).toBeLessThan(2_300)
-  expect(comment).toMatch(/Nothing more is written .* it has reached 2000 bytes/)
-  expect(warned).toHaveBeenCalledTimes(1)
-})
+  it('rejects a path that cannot be written as CONFIG_INVALID', () => {
+    writeFileSync(join(folder, 'file'), '')
+    expect(() => wireLog(join(folder, 'file', 'wire.har')).open()).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('options.trace') }),
+    )
+  })
 
-it('loses no more than its last line, wherever a write is cut off', () => {
-  const log = wireLog(join(folder, 'wire.har'))
-  log.open()
-  for (let n = 0; n < 3; n++) log.add(entry)
-  const before = readFileSync(log.place)
-  log.add(entry)
-  const after = readFileSync(log.place)
-  log.close()
-  const from = after.findIndex((byte, at) => byte !== before[at])
-  for (let end = from; end <= after.length; end++) {
-    const cut = Buffer.concat([after.subarray(0, end), before.subarray(end)])
-    expect([2, 3, 4]).toContain(readKilled(cut.toString()).entries.length)
-  }
-})
+  it('stops at its size limit with a comment, and stays valid JSON', () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const log = wireLog(join(folder, 'wire.har'), 2_000)
+    log.open()
+    for (let i = 0; i < 20; i++) log.add(entry)
+    const { entries, comment } = read(log.place)
+    expect(entries.length).toBeGreaterThan(1)
+    expect(entries.length).toBeLessThan(5)
+    expect(statSync(log.place).size).toBeLessThan(2_300)
+    expect(comment).toMatch(/Nothing more is written .* it has reached 2000 bytes/)
+    expect(warned).toHaveBeenCalledTimes(1)
+  })
 
-it('of a process that is killed is whole, or whole but for its last line', async () => {
-  const program = join(folder, 'writer.mjs')
-  await bundleForNode('test/egress/children/har-writer.ts', program)
-  for (let round = 0; round < 6; round++) {
-    const child = spawn(process.execPath, [program, join(folder, 'wire.har')], { stdio: ['ignore', 'pipe', 'inherit'] })
-    const [line] = await once(child.stdout, 'data')
-    const place = String(line).trim()
-    await vi.waitFor(() => expect(statSync(place).size).toBeGreaterThan(50_000), { timeout: 20_000, interval: 5 })
-    await sleep(round * 3)
-    child.kill('SIGKILL')
-    await once(child, 'exit')
-    expect(readKilled(readFileSync(place, 'utf8')).entries.length).toBeGreaterThan(10)
-  }
-}, 60_000)
+  it('loses only its last line, wherever a write is cut off', () => {
+    const log = wireLog(join(folder, 'wire.har'))
+    log.open()
+    for (let n = 0; n < 3; n++) log.add(entry)
+    const before = readFileSync(log.place)
+    log.add(entry)
+    const after = readFileSync(log.place)
+    log.close()
+    const from = after.findIndex((byte, at) => byte !== before[at])
+    for (let end = from; end <= after.length; end++) {
+      const cut = Buffer.concat([after.subarray(0, end), before.subarray(end)])
+      expect([2, 3, 4]).toContain(readKilled(cut.toString()).entries.length)
+    }
+  })
+
+  it('of a killed process is valid, or valid without its last line', async () => {
+    const program = join(folder, 'writer.mjs')
+    await bundleForNode('test/egress/children/har-writer.ts', program)
+    for (let round = 0; round < 6; round++) {
+      const child = spawn(process.execPath, [program, join(folder, 'wire.har')], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      const [line] = await once(child.stdout, 'data')
+      const place = String(line).trim()
+      await vi.waitFor(() => expect(statSync(place).size).toBeGreaterThan(50_000), { timeout: 20_000, interval: 5 })
+      await sleep(round * 3)
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+      expect(readKilled(readFileSync(place, 'utf8')).entries.length).toBeGreaterThan(10)
+    }
+  }, 60_000)
+})

@@ -1,4 +1,4 @@
-// A process that calls a service through a proxy, again and again, and goes on when the proxy is gone. PROXY, SERVICE and CA say where.
+// Calls a service through a proxy repeatedly, and keeps calling after the proxy has died. Reads PROXY, SERVICE and CA.
 import { createTransport } from '../../../src/egress/index.js'
 import { Secret } from '../../../src/secrets/secret.js'
 
