@@ -148,7 +148,7 @@ export const CODES = {
   TEST_KEY_BLOCKS: {
     meaning: 'The sitekey is one that its vendor publishes for tests of a failure.',
     remedy:
-      "Let it block, use the vendor's passing test key, or ask the service all the same with `policy.testKeys: 'solve'`.",
+      "Let it block, use the vendor's passing test key, or have the service solve it with `policy.testKeys: 'solve'`.",
   },
   FAMILY_UNSUPPORTED: {
     meaning: 'The solver cannot do this family or variant of CAPTCHA.',
