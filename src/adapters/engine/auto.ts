@@ -30,8 +30,11 @@ export interface AutoOptions {
 
 /** The counts of `captcha.auto`. */
 export interface AutoResult {
+  /** How many widgets were solved. */
   readonly solved: number
+  /** How many solves a layer denied. */
   readonly denied: number
+  /** How many solves failed. */
   readonly failed: number
   /** What its own solves cost, in micro-dollars. */
   readonly cost: Money

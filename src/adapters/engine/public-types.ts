@@ -7,6 +7,16 @@ export type { Found, Omitted } from './finder.js'
 export type { GeetestChallengeProvider } from './geetest-challenge.js'
 export type { GuardContextOptions } from './guard-driver.js'
 export type { SolveGridOptions, SolveImageOptions } from './pictures.js'
-export type { Outcome, Skipped, SkipReason, SolveResult } from './result.js'
+export type {
+  DeniedOutcome,
+  FailedOutcome,
+  Outcome,
+  Skipped,
+  SkippedOutcome,
+  SkippedUnknown,
+  SkipReason,
+  SolvedOutcome,
+  SolveResult,
+} from './result.js'
 export type { SolvePageOptions } from './solve-page.js'
 export type { WaitForOptions } from './wait.js'

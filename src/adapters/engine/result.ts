@@ -28,23 +28,61 @@ export type SkipReason =
   | 'auto-passed'
   | 'removed'
 
+/** The outcome of a solve whose solution is in the page. */
+export interface SolvedOutcome {
+  /** Tells the outcomes apart. */
+  readonly kind: 'solved'
+  /** The widget. */
+  readonly challenge: FoundChallenge
+  /** Its solution, which is in the page. */
+  readonly solution: Solution
+}
+
+/** The outcome of a solve that a layer denied; nothing was spent. */
+export interface DeniedOutcome {
+  /** Tells the outcomes apart. */
+  readonly kind: 'denied'
+  /** The widget. */
+  readonly challenge: FoundChallenge
+  /** Names the layer, the code, and when another try makes sense. */
+  readonly error: DeniedError
+}
+
+/** The outcome of a solve that went wrong. */
+export interface FailedOutcome {
+  /** Tells the outcomes apart. */
+  readonly kind: 'failed'
+  /** The widget. */
+  readonly challenge: FoundChallenge
+  /** What went wrong. */
+  readonly error: SolveguardError
+  /** Set if a solution was bought that could not be injected. */
+  readonly solution?: Solution | undefined
+}
+
+/** The outcome for a widget that was left alone. */
+export interface SkippedOutcome {
+  /** Tells the outcomes apart. */
+  readonly kind: 'skipped'
+  /** The widget. */
+  readonly challenge: FoundChallenge
+  /** Why nothing was done. */
+  readonly reason: SkipReason
+}
+
 /** The result for one widget. */
-export type Outcome =
-  | { readonly kind: 'solved'; readonly challenge: FoundChallenge; readonly solution: Solution }
-  | { readonly kind: 'denied'; readonly challenge: FoundChallenge; readonly error: DeniedError }
-  | {
-      readonly kind: 'failed'
-      readonly challenge: FoundChallenge
-      readonly error: SolveguardError
-      /** Set if a solution was bought that could not be injected. */
-      readonly solution?: Solution | undefined
-    }
-  | { readonly kind: 'skipped'; readonly challenge: FoundChallenge; readonly reason: SkipReason }
+export type Outcome = SolvedOutcome | DeniedOutcome | FailedOutcome | SkippedOutcome
+
+/** Something that looks like a widget of no known family. */
+export interface SkippedUnknown {
+  /** What was seen of it. */
+  readonly challenge: UnknownWidget
+  /** `unknown`: it is never solved. */
+  readonly reason: 'unknown'
+}
 
 /** What `solve` left alone: a widget, with the reason; or something that looks like a widget of no known family. */
-export type Skipped =
-  | { readonly challenge: FoundChallenge; readonly reason: SkipReason }
-  | { readonly challenge: UnknownWidget; readonly reason: 'unknown' }
+export type Skipped = Omit<SkippedOutcome, 'kind'> | SkippedUnknown
 
 /** The result for one page. */
 export interface SolveResult {

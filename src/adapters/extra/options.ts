@@ -15,7 +15,24 @@ import type {
 /**
  * What `use` of puppeteer-extra and of playwright-extra takes. A structural type: neither has to be installed for it.
  */
-export type ExtraPlugin = { _isPuppeteerExtraPlugin: boolean; name: string }
+export type ExtraPlugin = {
+  /** Read by puppeteer-extra: true for every plugin. */
+  _isPuppeteerExtraPlugin: boolean
+  /** `solveguard`. */
+  name: string
+}
+
+/** The option `provider` of puppeteer-extra-plugin-recaptcha, which the guard replaces. */
+export interface ExtraProvider {
+  /** The name of a service; ignored. */
+  id?: string
+  /** A key; ignored, with a process warning. */
+  token?: string
+  /** A function that solves; refused with `CONFIG_INVALID`. */
+  fn?: unknown
+  /** Options for such a function; ignored. */
+  opts?: unknown
+}
 
 /** The plugin's options: a guard, and those options of puppeteer-extra-plugin-recaptcha that have a meaning here. */
 export interface ExtraOptions<C, P> {
@@ -60,7 +77,7 @@ export interface ExtraOptions<C, P> {
    * Ignored: the guard has its solver and its key. A key in it causes a process warning; a function is refused.
    * @default none
    */
-  provider?: { id?: string; token?: string; fn?: unknown; opts?: unknown } | undefined
+  provider?: ExtraProvider | undefined
 }
 
 /** The methods that pages and frames get. */

@@ -15,7 +15,7 @@ import {
 } from './recaptcha-plugin.js'
 
 export type * from '../engine/public-types.js'
-export type { CaptchaMethods, ExtraOptions, ExtraPlugin } from './options.js'
+export type { CaptchaMethods, ExtraOptions, ExtraPlugin, ExtraProvider } from './options.js'
 export type {
   CaptchaInfo,
   CaptchaSolution,

@@ -8,70 +8,105 @@ import type { FoundChallenge } from '../../widgets/widget.js'
 
 /** A widget. */
 export interface CaptchaInfo {
+  /** The family, such as `recaptcha`. */
   _vendor: Family
+  /** Identifies the widget for as long as its document exists. */
   id: string
+  /** Its sitekey. */
   sitekey: string
+  /** The value of `data-s`, if it has one. */
   s?: string | undefined
+  /** The page's action, if it has one. */
   action?: string | undefined
+  /** Whether it is reCAPTCHA Enterprise. */
   isEnterprise: boolean
   /** Whether a person would see it. */
   isInViewport: boolean
+  /** Whether it has no checkbox. */
   isInvisible: boolean
   /** Whether the page has executed it. */
   hasActiveChallengePopup: boolean
+  /** What it shows: a checkbox, nothing until it is executed, or nothing at all. */
   _type: 'checkbox' | 'invisible' | 'score'
+  /** Always true: every widget is solved where the page reads its answer. */
   hasResponseElement: boolean
+  /** The URL of its frame, or of the page. */
   url: string
 }
 
 /** A widget that the options leave alone, and the option with which it would be solved. */
 export interface FilteredCaptcha extends CaptchaInfo {
+  /** Always true. */
   filtered: true
+  /** The option with which it would be solved. */
   filteredReason: 'solveScoreBased' | 'solveInactiveChallenges'
 }
 
 /** A solve and its solution. `text`, the token, is not enumerable: it is not printed and not serialized. */
 export interface CaptchaSolution {
+  /** The family, such as `recaptcha`. */
   _vendor: Family
+  /** The id of the widget. */
   id: string
+  /** `solveguard`. */
   provider?: string | undefined
+  /** The service's id of the task. */
   providerCaptchaId?: string | undefined
+  /** The token. Not enumerable. */
   text?: string | undefined
+  /** When the solve started. */
   requestAt?: Date | undefined
+  /** When the solution was there. */
   responseAt?: Date | undefined
   /** Seconds. */
   duration?: number | undefined
+  /** `CODE: message`, if there is no solution. */
   error?: string | undefined
+  /** Whether there is a solution. */
   hasSolution: boolean
 }
 
 /** A widget that was answered. */
 export interface CaptchaSolved {
+  /** The family, such as `recaptcha`. */
   _vendor: Family
+  /** The id of the widget. */
   id: string
+  /** Whether the answer is where the page reads it. */
   responseElement: boolean
+  /** Whether the page was notified. */
   responseCallback: boolean
+  /** When the answer was injected. */
   solvedAt?: Date | undefined
+  /** `CODE: message`, if it was not injected. */
   error?: string | undefined
+  /** Whether the widget has its answer. */
   isSolved: boolean
 }
 
 /** The result of `findRecaptchas`. */
 export interface FindRecaptchasResult {
+  /** The widgets to solve. */
   captchas: CaptchaInfo[]
+  /** The widgets that the options leave alone. */
   filtered: FilteredCaptcha[]
+  /** `CODE: message`, or null. */
   error: string | null
 }
 
 /** The result of `getRecaptchaSolutions`. */
 export interface GetSolutionsResult {
+  /** One for each widget. */
   solutions: CaptchaSolution[]
+  /** The first error, or null. */
   error: string | null
 }
 
 /** The result of `enterRecaptchaSolutions`. */
 export interface EnterRecaptchaSolutionsResult {
+  /** One for each solution. */
   solved: CaptchaSolved[]
+  /** The first error, or null. */
   error: string | null
 }
 

@@ -7,11 +7,17 @@ export const ATTACHMENT_NAME = 'captchas'
 
 /** The outcome for one widget in a test's report: without the token, and without the query of the page's URL. */
 export interface WidgetReport {
+  /** The family, such as `recaptcha`. */
   readonly family: string
+  /** The variant, such as `v2-checkbox`. */
   readonly variant: string
+  /** The page's URL, without its query. */
   readonly page: string
+  /** How the solve ended. */
   readonly outcome: 'solved' | 'denied' | 'failed'
+  /** The error code, if it was denied or failed. */
   readonly code?: Code | undefined
+  /** The error message, if it was denied or failed. */
   readonly message?: string | undefined
 }
 
@@ -19,9 +25,13 @@ export interface WidgetReport {
 export interface TestSpending {
   /** Spent of the test's budget, in micro-dollars, with what is still reserved for solves that were given up. */
   readonly spent: Money
+  /** How many widgets were solved. */
   readonly solved: number
+  /** How many solves were denied. */
   readonly denied: number
+  /** How many solves failed. */
   readonly failed: number
+  /** One report for each of them. */
   readonly widgets: readonly WidgetReport[]
 }
 

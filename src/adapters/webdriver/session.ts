@@ -15,15 +15,21 @@ export interface ElementReference {
 export interface WebDriverSession {
   /** `POST /execute/sync`: runs a function body. Elements are element references of the protocol. */
   executeScript(script: string, args: unknown[]): Promise<unknown>
+  /** `GET /window`. */
   getWindowHandle(): Promise<string>
+  /** `GET /window/handles`. */
   getWindowHandles(): Promise<string[]>
+  /** `POST /window`. */
   switchToWindow(handle: string): Promise<unknown>
   /** Takes an element of the current frame, or null for the top of the page. */
   switchToFrame(frame: object | null): Promise<unknown>
+  /** `POST /frame/parent`. */
   switchToParentFrame(): Promise<unknown>
+  /** `GET /url`. */
   getUrl(): Promise<string>
   /** Time-outs, ms; only `script` is used. */
   getTimeouts(): Promise<{ script?: number | null | undefined }>
+  /** `POST /timeouts`: time-outs, ms; only `script` is set. */
   setTimeouts(implicit: undefined, pageLoad: undefined, script: number | null): Promise<unknown>
   /** chromedriver's `POST /goog/cdp/execute`, if the session supports it. */
   sendCommandAndGetResult?(command: string, params: object): Promise<unknown>
@@ -33,21 +39,35 @@ export interface WebDriverSession {
 
 /** The members of selenium-webdriver's `WebDriver` that are used. */
 export interface SeleniumDriver {
+  /** Runs a function body in the current frame. */
   executeScript(script: string, ...args: unknown[]): Promise<unknown>
+  /** The handle of the current window. */
   getWindowHandle(): Promise<string>
+  /** The handles of all windows. */
   getAllWindowHandles(): Promise<string[]>
+  /** The current page's URL. */
   getCurrentUrl(): Promise<string>
+  /** Switches window and frame. */
   switchTo(): {
+    /** To the window with this handle. */
     window(handle: string): Promise<unknown>
+    /** To the frame of this element; null: to the top of the page. */
     frame(frame: unknown): Promise<unknown>
+    /** To the parent frame. */
     parentFrame(): Promise<unknown>
   }
+  /** The session's time-outs. */
   manage(): {
+    /** Reads them, ms. */
     getTimeouts(): Promise<{ script?: number | null | undefined }>
+    /** Sets the script time-out, ms. */
     setTimeouts(timeouts: { script: number }): Promise<unknown>
   }
+  /** The session's capabilities; `webSocketUrl` is read. */
   getCapabilities(): Promise<{ get(name: string): unknown }>
+  /** The WebDriver BiDi connection. */
   getBidi?(): Promise<SeleniumBidi>
+  /** Sends a command of the Chrome DevTools Protocol. */
   sendAndGetDevToolsCommand?(command: string, params: object): Promise<unknown>
 }
 
