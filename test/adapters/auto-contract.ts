@@ -6,12 +6,12 @@ import { denied } from './fake-grant.js'
 import { toolStage } from './stage.js'
 import { eventually, type Tool, type ToolPage, until } from './tool.js'
 
-/** What every adapter has to do that solves whatever comes up. */
+/** The contract for every adapter's `auto`. */
 export function autoContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>): void {
-  describe('solves by itself', () => {
+  describe('auto', () => {
     const at = toolStage(tool)
 
-    test('what becomes due on page after page, until it is stopped', async () => {
+    test('solves what becomes due on each page, until it is stopped', async () => {
       await at.visit('/tiny', 'true')
       const outcomes: Outcome[] = []
       const solving = at.captcha.auto(at.page.native, { onOutcome: (outcome) => void outcomes.push(outcome) })
@@ -27,7 +27,7 @@ export function autoContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       expect(at.grant.challenges).toHaveLength(2)
     })
 
-    test('each asking once: a reset is another one', async () => {
+    test('solves once each time that the page asks: also after a reset', async () => {
       await at.visit('/named')
       await using _solving = at.captcha.auto(at.page.native)
       await until(at.page, 'calls.length === 1')
@@ -36,7 +36,7 @@ export function autoContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       expect(at.grant.challenges).toHaveLength(2)
     })
 
-    test('nothing twice that failed or was denied', async () => {
+    test('does not repeat a solve that failed or was denied', async () => {
       for (const error of [denied(), new SolveguardError('CAPTCHA_UNSOLVABLE', 'No.')]) {
         await at.visit('/named')
         at.grant.answer = () => Promise.reject(error)
@@ -53,7 +53,7 @@ export function autoContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       }
     })
 
-    test('what was denied until then, when it is then', async () => {
+    test('repeats a denied solve at its retryAt', async () => {
       await at.visit('/named')
       const later = new DeniedError('RATE_EXCEEDED', 'Later.', { retryAt: new Date(Date.now() + 700) })
       const usual = at.grant.answer
@@ -68,7 +68,7 @@ export function autoContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       expect(Date.now()).toBeGreaterThanOrEqual(later.retryAt?.getTime() ?? 0)
     })
 
-    test('nothing where there is nothing, and ends with its page', async () => {
+    test('ends when its page is closed, and solves nothing without a widget', async () => {
       await at.visit('/ordinary', 'true')
       const solving = at.captcha.auto(at.page.native)
       await at.page.close()
@@ -76,13 +76,13 @@ export function autoContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       expect(at.grant.challenges).toEqual([])
     })
 
-    test('no more than it may, and ends there', async () => {
+    test('ends at maxSolves', async () => {
       await at.visit('/named')
       const solving = at.captcha.auto(at.page.native, { maxSolves: 1 })
       expect(await solving.ended).toMatchObject({ solved: 1 })
     })
 
-    test('not what is mistyped', async () => {
+    test('refuses mistyped options', async () => {
       await at.visit('/tiny', 'true')
       for (const options of [{ most: 0 }, { moost: 1 }]) {
         expect(() => at.captcha.auto(at.page.native, options as never)).toThrow(/auto\(\)/)

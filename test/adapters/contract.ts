@@ -7,8 +7,8 @@ import { eventually, type Tool, type ToolPage, until } from './tool.js'
 const UNKNOWN = '<div class="smart-captcha" data-sitekey="ysc1_stranger" style="height:100px"></div>'
 
 /**
- * What every adapter has to do, whatever tool it stands on: find each variant, solve what is due, put the solution where the site's
- * own code and server take it, survive pages that go away, and leave nothing behind.
+ * The contract for every adapter: find each variant, solve what is due, inject the solution where the site's own code
+ * and server read it, handle pages that are closed or navigate, and leave nothing behind.
  */
 export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>): void {
   afterAll(() => tool.close())
@@ -17,7 +17,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
     const at = toolStage(tool, { '/unknown': UNKNOWN })
     const { visit, find, calls } = at
 
-    describe('finds and solves, until the server is content', () => {
+    describe('finds and solves, and the server accepts the token', () => {
       const pages = [
         ['/login', 'v2-checkbox', SUBMIT],
         ['/named', 'v2-checkbox', SUBMIT],
@@ -45,7 +45,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         ['/invisible', 'v2-invisible', SUBMIT],
         ['/invisible-execute', 'v2-invisible', GO],
         ['/enterprise-invisible', 'enterprise-invisible', GO],
-      ] as const)('%s: %s, once the page has set it off', async (path, variant, button) => {
+      ] as const)('%s: %s, once the page has executed it', async (path, variant, button) => {
         await visit(path)
         await at.page.click(button)
         await eventually(async () => (await find())[0]?.due === true)
@@ -68,7 +68,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         expect(at.site.verified.at(-1)).toMatchObject({ success: true, action: 'login', score: 0.9 })
       })
 
-      test('a score token that was got beforehand goes to the next execute of that sitekey, once', async () => {
+      test('gives a score token that was bought before to the next execute of that sitekey, once', async () => {
         await visit('/v3')
         const { solved } = await at.captcha.solve(at.page.native, { which: 'all' })
         expect(solved).toHaveLength(1)
@@ -77,7 +77,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         expect(await at.page.evaluate(run)).not.toBe(solved[0]?.solution.token)
       })
 
-      test('several widgets, of one sitekey too, are each found and solved', async () => {
+      test('finds and solves each of several widgets, also with one sitekey', async () => {
         await visit('/several', 'document.querySelectorAll("iframe[name^=a-]").length === 3')
         const found = await find()
         expect(found).toHaveLength(3)
@@ -98,7 +98,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
       })
     })
 
-    test('says which load of the page a solve is for: another one for another document, but for nothing less', async () => {
+    test('passes the load of the page with a solve: another one only for another document', async () => {
       await visit('/several', 'document.querySelectorAll("iframe[name^=a-]").length === 3')
       const solve = async () => {
         const before = at.grant.loads.length
@@ -117,13 +117,13 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
       expect(new Set(after).size).toBe(1)
     })
 
-    describe('tells what it found', () => {
-      test('data-s and action', async () => {
+    describe('reports what it found', () => {
+      test('reports data-s and action', async () => {
         await visit('/data-s')
         expect(await find()).toMatchObject([{ dataS: 'one-time-value', action: 'login' }])
       })
 
-      test('names a widget alike for as long as its document lives', async () => {
+      test('keeps the id of a widget for as long as its document exists', async () => {
         await visit('/login', 'document.readyState === "complete"')
         const [first] = await find()
         await until(at.page, RENDERED)
@@ -132,7 +132,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         expect((await find())[0]?.id).not.toBe(first?.id)
       })
 
-      test('a widget that its framework draws late, takes away and draws again', async () => {
+      test('finds a widget that its framework renders late, removes and renders again', async () => {
         await visit('/late', 'window.grecaptcha && grecaptcha.render')
         expect(await find()).toEqual([])
         await at.page.evaluate('draw()')
@@ -147,7 +147,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         expect(await at.page.evaluate('grecaptcha.getResponse(widget)')).toBe(solved[0]?.solution.token)
       })
 
-      test('a widget that we do not know is told, and never solved', async () => {
+      test('reports a widget of no known family, and never solves it', async () => {
         await visit('/unknown', 'true')
         const stranger = { family: 'unknown', vendor: 'yandex', pageUrl: `${at.site.url}/unknown`, visible: true }
         expect((await at.captcha.find(at.page.native)).unknown).toMatchObject([stranger])
@@ -161,15 +161,15 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         expect(at.grant.challenges).toEqual([])
       })
 
-      test('a page without a widget has none', async () => {
+      test('finds none in a page without a widget', async () => {
         await visit('/ordinary', 'true')
         expect(await find()).toEqual([])
         expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [], skipped: [], failed: [], cost: 0 })
       })
     })
 
-    describe('looks into frames and shadow roots', () => {
-      test('a frame of the same origin', async () => {
+    describe('scans frames and shadow roots', () => {
+      test('solves in a frame of the same origin', async () => {
         await visit('/frame', 'document.querySelector("iframe").contentWindow.grecaptcha?.render')
         const [found] = await find()
         expect(found).toMatchObject({ pageUrl: `${at.site.url}/frame`, frameUrl: `${at.site.url}/login` })
@@ -178,7 +178,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         await eventually(() => at.site.verified.at(-1)?.success === true)
       })
 
-      test('a frame of another origin', async () => {
+      test('solves in a frame of another origin', async () => {
         await visit('/cross-frame', 'true')
         await eventually(async () => (await find()).length === 1)
         expect(await find()).toMatchObject([
@@ -192,19 +192,19 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         expect(solved[0]?.challenge.frameUrl).toBe(`${at.site.otherUrl}/login`)
       })
 
-      test('a srcdoc frame is judged by the page around it', async () => {
+      test('checks a srcdoc frame against its parent page', async () => {
         await visit('/srcdoc', 'document.querySelector("iframe").contentWindow.grecaptcha?.render')
         expect(await find()).toMatchObject([{ frameUrl: `${at.site.url}/srcdoc` }])
         expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [{}] })
       })
 
-      test('a sandboxed frame has no origin, and keeps the address that no policy names', async () => {
+      test('gives a sandboxed frame no origin, and a URL that no policy names', async () => {
         await visit('/sandboxed', 'true')
         await eventually(async () => (await find()).length === 1)
         expect(await find()).toMatchObject([{ frameUrl: 'about:srcdoc' }])
       })
 
-      test('an open shadow root', async () => {
+      test('solves in an open shadow root', async () => {
         await visit('/shadow', 'window.widget !== undefined')
         expect(await find()).toMatchObject([{ variant: 'v2-checkbox', visible: true, due: true }])
         const { solved } = await at.captcha.solve(at.page.native)
@@ -212,8 +212,8 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
       })
     })
 
-    describe('says how it ended', () => {
-      test('a denial is a result, and a throw only where asked for', async () => {
+    describe('reports how a solve ended', () => {
+      test('returns a denial, and throws it only with throwOnDenied', async () => {
         await visit('/login')
         at.grant.answer = () => Promise.reject(denied())
         const result = await at.captcha.solve(at.page.native)
@@ -223,7 +223,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         })
       })
 
-      test('an aborted solve', async () => {
+      test('reports an aborted solve', async () => {
         await visit('/login')
         at.grant.answer = () => new Promise(() => {})
         const controller = new AbortController()
@@ -236,7 +236,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
       test.each([
         ['navigates', (at: ToolPage<P>, url: string) => at.goto(url)],
         ['is closed', (at: ToolPage<P>) => at.close()],
-      ])('a page that %s while a solve is under way', async (_, leave) => {
+      ])('reports PAGE_GONE for a page that %s during a solve', async (_, leave) => {
         await visit('/named')
         let aborted = false
         at.grant.answer = (__, { signal }) =>
@@ -252,7 +252,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         expect(aborted).toBe(true)
       })
 
-      test('a token never goes into the page that came after', async () => {
+      test('never injects a token into the next page', async () => {
         await visit('/named')
         at.grant.answer = async ({ sitekey }) => {
           await at.page.goto(`${at.site.url}/named?next`)
@@ -262,7 +262,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         expect(await at.page.evaluate('document.querySelector("textarea")?.value || ""')).toBe('')
       })
 
-      test('a page that only changes its address keeps its solve', async () => {
+      test('continues the solve of a page that only changes its URL', async () => {
         await visit('/named')
         at.grant.answer = async ({ sitekey }) => {
           await at.page.evaluate('history.pushState({}, "", "/elsewhere"); location.hash = "there"; 0')
@@ -271,7 +271,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [{}], failed: [] })
       })
 
-      test('a frame that is taken out while a solve is under way', async () => {
+      test('reports PAGE_GONE for a frame that is removed during a solve', async () => {
         await visit('/frame', 'document.querySelector("iframe").contentWindow.grecaptcha?.render')
         at.grant.answer = () => new Promise(() => {})
         const solving = at.captcha.solve(at.page.native)
@@ -280,7 +280,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         expect(await solving).toMatchObject({ failed: [{ error: { code: 'PAGE_GONE' } }] })
       })
 
-      test('a widget that is taken out while a solve is under way; its money is counted', async () => {
+      test('reports a widget that is removed during a solve, with its cost', async () => {
         await visit('/named')
         at.grant.answer = async ({ sitekey }) => {
           await at.page.evaluate('document.querySelector(".g-recaptcha").remove()')
@@ -291,7 +291,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         expect(at.grant.injections).toMatchObject([{ ok: false, code: 'WIDGET_GONE' }])
       })
 
-      test('a widget that a person answers while a solve is under way keeps the person’s answer', async () => {
+      test('keeps the answer that a person gives during a solve', async () => {
         await visit('/named')
         at.grant.answer = async ({ sitekey }) => {
           await at.page.clickInFrame('/anchor', '#recaptcha-anchor')
@@ -307,7 +307,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         ['quotes and markup', `'"\`</script><!--\${1}\\`],
         ['line ends', 'a\nb\r\nc\u2028d\u2029e'],
         ['100 KB', 'x'.repeat(100_000)],
-      ])('a solution with %s arrives as it is', async (_, token) => {
+      ])('injects a token with %s unchanged', async (_, token) => {
         await visit('/named')
         at.grant.answer = async () => token
         await at.captcha.solve(at.page.native)
@@ -315,13 +315,13 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         expect(await at.page.evaluate('grecaptcha.getResponse()')).toBe(token)
       })
 
-      test('a callback that throws is the page’s own business', async () => {
+      test('reports a solve whose callback throws as solved', async () => {
         await visit('/named')
         await at.page.evaluate('answered = function () { throw new Error("of the page") }; 0')
         expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [{}] })
       })
 
-      test('after a reset the widget is unanswered, and due again', async () => {
+      test('finds a widget unanswered and due again after a reset', async () => {
         await visit('/named')
         await at.captcha.solve(at.page.native)
         await at.page.evaluate('grecaptcha.reset(); 0')
@@ -330,7 +330,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
       })
     })
 
-    describe('refuses what is mistyped', () => {
+    describe('refuses mistyped options', () => {
       test.each([{ wich: 'all' }, { which: 'al' }, { which: null }])('%j', async (options) => {
         await visit('/named')
         await expect(at.captcha.solve(at.page.native, options as never)).rejects.toMatchObject({
@@ -343,7 +343,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
     describe('leaves nothing behind', () => {
       const KEY = 'Symbol.for("solveguard")'
 
-      test('a page sees nothing of it before the vendor’s script comes, and plain functions after it', async () => {
+      test('shows the page nothing before the vendor’s script, and plain functions after it', async () => {
         await visit('/ordinary', 'true')
         expect(await at.page.evaluate('"grecaptcha" in window')).toBe(false)
         expect(await at.page.evaluate('Object.keys(window).filter((name) => /captcha|guard/i.test(name)).length')).toBe(
@@ -358,7 +358,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         ).toMatch(/^render\|\d\|.*\brender\b/)
       })
 
-      test('close takes everything out of open pages, and later pages have no trace', async () => {
+      test('removes everything from open pages on close, and later pages get nothing', async () => {
         await visit('/explicit')
         await at.page.evaluate('window.before = grecaptcha.render; 0')
         await at.captcha.close()
@@ -374,7 +374,7 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         await expect(at.captcha.find(at.page.native)).rejects.toMatchObject({ code: 'GUARD_CLOSED' })
       })
 
-      test('close ends what is under way', async () => {
+      test('aborts the solves under way on close', async () => {
         await visit('/login')
         at.grant.answer = () => new Promise(() => {})
         const solving = at.captcha.solve(at.page.native)
@@ -384,8 +384,8 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
       })
     })
 
-    describe('comes late', () => {
-      test('a page that was open before is served all the same, by what it shows and what the vendor keeps', async () => {
+    describe('guards a context late', () => {
+      test('solves in a page that was open before, by its document and the vendor’s own data', async () => {
         const page = await at.context.newPage()
         await page.goto(`${at.site.url}/explicit`)
         await until(page, RENDERED)

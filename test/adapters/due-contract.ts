@@ -5,7 +5,7 @@ import { denied } from './fake-grant.js'
 import { GO, RENDERED, toolStage } from './stage.js'
 import { eventually, type Tool, type ToolPage, until } from './tool.js'
 
-/** Until the call of `find` is over and the wait for the grace is all that is under way: one timer, and it stays. */
+/** Waits until the scan has ended and only the wait for the grace is left: one timer, which stays. */
 async function graceBegins(clock: ManualClock): Promise<void> {
   let quiet = 0
   await eventually(() => {
@@ -14,15 +14,15 @@ async function graceBegins(clock: ManualClock): Promise<void> {
   })
 }
 
-/** Lets the grace pass, and no more: calls into the page take what time they take. */
+/** Advances the clock by the grace only: calls into the page take real time. */
 async function finish<T>(clock: ManualClock, promise: Promise<T>): Promise<T> {
   await clock.advance(3_000)
   return promise
 }
 
 /**
- * What money is spent on, and what not. It is decided in the page and in what the adapters share, so it is tried with one tool for
- * each kind of page script: in Chromium by both of its tools, and in Firefox.
+ * What money is spent on, and what not. The page script and the engine decide that, so it is tested in Chromium with
+ * two tools, and in Firefox.
  */
 export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>): void {
   describe('spends only on what is due', () => {
@@ -30,7 +30,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
     const at = toolStage(tool, {}, vendorClock)
     const { visit, find, calls } = at
 
-    test('a widget that a person answered is left alone, unless all are asked for', async () => {
+    test('skips a widget that a person answered, except with which: all', async () => {
       await visit('/named')
       await at.page.clickInFrame('/anchor', '#recaptcha-anchor')
       await at.page.clickInFrame('/bframe', '#recaptcha-verify-button')
@@ -45,14 +45,14 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       expect(await at.page.evaluate('grecaptcha.getResponse()')).toBe(solved[0]?.solution.token)
     })
 
-    test('a widget that we answered is not answered twice', async () => {
+    test('skips a widget that it answered before', async () => {
       await visit('/named')
       await at.captcha.solve(at.page.native)
       expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }] })
       expect(await calls()).toBe(1)
     })
 
-    test('an invisible widget that was not set off is left alone', async () => {
+    test('skips an invisible widget that was not executed', async () => {
       await visit('/invisible')
       expect(await at.captcha.solve(at.page.native)).toMatchObject({
         solved: [],
@@ -61,13 +61,13 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       expect(await calls()).toBe(0)
     })
 
-    test('a hidden checkbox is left alone', async () => {
+    test('skips a hidden checkbox', async () => {
       await visit('/login')
       await at.page.evaluate('document.querySelector("main").style.display = "none"')
       expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [], skipped: [{ reason: 'hidden' }] })
     })
 
-    test('v3 is left to the browser by default', async () => {
+    test('leaves v3 to the browser by default', async () => {
       await visit('/v3')
       await at.page.click(GO)
       expect(await at.page.text('h1.good')).toBe(WELCOME)
@@ -79,14 +79,14 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       })
     })
 
-    test('a held v3 execute goes on by itself when no solution comes by the deadline', async () => {
+    test('lets a held v3 execute continue when there is no solution by the deadline', async () => {
       await visit('/v3', RENDERED, { recaptchaV3: 'solve' }, { holdMs: 50 })
       await at.page.click(GO)
       expect(await at.page.text('h1.good')).toBe(WELCOME)
       expect(at.site.verified.at(-1)).toMatchObject({ score: 0.1 })
     })
 
-    test('a held v3 execute goes on at once when the solve was denied', async () => {
+    test('lets a held v3 execute continue at once when the solve was denied', async () => {
       await visit('/v3', RENDERED, { recaptchaV3: 'solve' }, { holdMs: 1_000_000 })
       at.grant.answer = () => Promise.reject(denied())
       await at.page.click(GO)
@@ -95,7 +95,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       expect(await at.page.text('h1.good')).toBe(WELCOME)
     })
 
-    test('an invisible widget that passes within its grace costs nothing', async () => {
+    test('spends nothing on an invisible widget that passes within its grace', async () => {
       const clock = manualClock(Date.now())
       at.recaptcha.setBehavior(at.site.sitekey, { passes: true, afterMs: 2_000 })
       await visit('/invisible-execute', RENDERED, { grace: '3s' }, { clock })
@@ -109,7 +109,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       expect(at.grant.challenges).toEqual([])
     })
 
-    test('an invisible widget whose challenge opens is solved after its grace', async () => {
+    test('solves an invisible widget whose challenge opens, after its grace', async () => {
       const clock = manualClock(Date.now())
       await visit('/invisible-execute', RENDERED, { grace: '3s' }, { clock })
       await at.page.click(GO)
@@ -124,7 +124,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
     const shown =
       '[...document.querySelectorAll("iframe[name^=c-]")].some((f) => getComputedStyle(f).visibility === "visible")'
 
-    test('a challenge that stands open is closed once its widget is answered', async () => {
+    test('closes an open challenge once its widget is answered', async () => {
       await visit('/invisible-execute')
       await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
       await at.page.click(GO)
@@ -137,7 +137,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       expect(await calls()).toBe(1)
     })
 
-    test('a challenge that opens when its widget is answered already is closed too, until the page asks anew', async () => {
+    test('closes a challenge that opens after its widget was answered, until the page asks again', async () => {
       at.recaptcha.setBehavior(at.site.sitekey, { afterMs: 2_000 })
       await visit('/invisible-execute')
       await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
@@ -149,7 +149,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       await vendorClock.advance(2_000)
       await until(at.page, 'opened')
       expect(await at.page.evaluate(shown)).toBe(false)
-      // What was asked before a reset opens nothing any more, what is asked after it does.
+      // An execute before the reset opens nothing any more; one after it does.
       await at.page.evaluate('grecaptcha.execute(); 0')
       await eventually(() => vendorClock.waiting === 1)
       await vendorClock.advance(1_000)
@@ -162,7 +162,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       await until(at.page, shown)
     })
 
-    test('a solution that has grown too old is taken away again, and the page is told', async () => {
+    test('removes an expired solution, and notifies the page', async () => {
       await visit('/named')
       await at.page.evaluate('window.expired = 0; widgetExpired = function () { expired++ }; 0')
       await at.page.evaluate('document.querySelector(".g-recaptcha").dataset.expiredCallback = "widgetExpired"; 0')
@@ -181,7 +181,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       expect(await find()).toMatchObject([{ answered: true, expired: false }])
     })
 
-    test('a token that expired is asked for again as often as the policy says', async () => {
+    test('buys another token for an expired one as often as the policy allows', async () => {
       await visit('/named', RENDERED, { renewals: 2 })
       at.grant.tokenTtlMs = 100
       for (let count = 1; count <= 3; count++) {
@@ -193,7 +193,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       expect(at.grant.challenges).toHaveLength(3)
     })
 
-    test('a widget that was reset before its token was too old is asked for anew, and not expired', async () => {
+    test('finds a widget that was reset before its token expired as due, and not as expired', async () => {
       await visit('/named')
       at.grant.tokenTtlMs = 300
       await at.captcha.solve(at.page.native)
@@ -203,7 +203,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [{}] })
     })
 
-    test('an invisible widget that is set off again after its token was too old is asked for anew', async () => {
+    test('solves an invisible widget that is executed again after its token expired', async () => {
       await visit('/invisible-execute')
       await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
       await at.page.click(GO)
@@ -214,7 +214,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [] })
       at.grant.tokenTtlMs = 120_000
       await at.page.click(GO)
-      // Due it was before that too, as one that has expired: the click has to have arrived.
+      // It was due before as well, as an expired one: only now has the click arrived.
       await eventually(async () => {
         const [widget] = await find()
         return widget?.due === true && !widget.expired
@@ -222,7 +222,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       expect(await at.captcha.solve(at.page.native)).toMatchObject({ skipped: [], failed: [], solved: [{}] })
     })
 
-    test('an invisible widget is set off again although the challenge of the first time is shown whatever we do', async () => {
+    test('finds an invisible widget executed again although its first challenge stays visible', async () => {
       at.recaptcha.setBehavior(at.site.sitekey, { afterMs: 1_000 })
       await visit('/invisible-execute')
       await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
@@ -239,7 +239,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       expect(await find()).toMatchObject([{ due: true, expired: false }])
     })
 
-    test('everybody who waits for an invisible widget gets its token', async () => {
+    test('gives the token to every caller of an invisible widget’s execute', async () => {
       await visit('/invisible-execute')
       const execute = 'grecaptcha.execute().then(function (token) { got.push(token) });'
       await at.page.evaluate(
@@ -251,7 +251,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       expect(await calls()).toBe(1)
     })
 
-    test('an invisible widget whose page goes away within its grace costs nothing', async () => {
+    test('spends nothing on an invisible widget whose page navigates within its grace', async () => {
       const clock = manualClock(Date.now())
       await visit('/invisible-execute', RENDERED, { grace: '3s' }, { clock })
       await at.page.click(GO)
@@ -263,7 +263,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       expect(at.grant.challenges).toEqual([])
     })
 
-    test('two calls for one page pay once for each widget', async () => {
+    test('pays once for each widget in two calls for one page', async () => {
       await visit('/named')
       const both = await Promise.all([at.captcha.solve(at.page.native), at.captcha.solve(at.page.native)])
       expect(at.grant.challenges).toHaveLength(1)
@@ -271,7 +271,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       expect(await calls()).toBe(1)
     })
 
-    test('a list is solved as it is, with what the caller has added', async () => {
+    test('solves a list, with the fields that the caller has changed', async () => {
       await visit('/v3')
       const which = (await find()).map((challenge) => ({ ...challenge, action: 'buy', minScore: 0.7 as const }))
       await at.captcha.solve(at.page.native, { which })

@@ -8,26 +8,26 @@ import type { TokenDetails } from '../../src/testing/shared/tokens.js'
 export interface FakeGrant extends Grant {
   /** The widgets that it was asked to solve. */
   readonly challenges: Challenge[]
-  /** Which loads of pages those were for, and the pictures. */
+  /** The page loads of those widgets and pictures. */
   readonly loads: (object | undefined)[]
   /** The pictures that it was asked to solve. */
   readonly pictures: PictureChallenge[]
-  /** What it was told about solutions that went into a page. */
+  /** The injections that were reported to it. */
   readonly injections: { readonly token: string; readonly ok: boolean; readonly code: string | undefined }[]
-  /** How long its tokens can be used. */
+  /** How long its tokens are valid, ms. */
   tokenTtlMs: number
-  /** How solves end, if not at once with a token of the stand-in's. */
+  /** Solves a widget; by default at once, with a token of the stand-in. */
   answer: (challenge: Challenge, options: SolveOptions) => Promise<string | Answer>
   /** The same for pictures. */
   readPicture: (challenge: PictureChallenge, options: SolveOptions) => Promise<string>
 }
 
-/** A vendor's stand-in that gives out what its verify endpoint accepts: a token, or one with further values. */
+/** A vendor's stand-in that issues what its verify endpoint accepts: a token, or one with more fields. */
 export interface Seller {
   issue(details: TokenDetails & { challenge?: string | undefined }): string | Answer
 }
 
-/** A grant that sells the stand-in's own tokens, for a tenth of a cent each. */
+/** A grant that returns the stand-in's own tokens, for a tenth of a cent each. */
 export function fakeGrant(vendor: Seller, policy: Omit<PolicyInput, 'origins'> = {}): FakeGrant {
   const challenges: Challenge[] = []
   const pictures: PictureChallenge[] = []

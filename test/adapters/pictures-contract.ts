@@ -9,14 +9,14 @@ import { type ElementPage, type ElementTool, eventually, type ToolContext, until
 const SUBMIT = '#login button'
 const LOADED = '[...document.images].every((image) => image.complete && image.naturalWidth)'
 
-/** Reads what was really in the picture, as a service would. */
+/** Reads the text that is really in the picture, as a service would. */
 async function read(shown: PictureChallenge): Promise<string> {
   if (shown.family === 'image') return readDigits(shown.image) ?? 'nothing'
   const asked = /\d+/.exec(shown.instruction)?.[0]
   return JSON.stringify(shown.images.flatMap((image, at) => (readDigits(image) === asked ? [at + 1] : [])))
 }
 
-/** What an adapter has to do whose tool can name elements: show pictures to the guard, and use what it says of them. */
+/** The contract for an adapter whose tool can name elements: pass pictures to the guard, and use its solutions. */
 export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
   describe('pictures', () => {
     let site: StandInSite
@@ -54,7 +54,7 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       ['a canvas', '/picture/canvas', 'document.querySelector("canvas").dataset.drawn'],
       ['an image from another origin', '/picture/other-origin', LOADED],
       ['a background', '/picture/background', 'true'],
-    ])('%s is read, and the text typed, until the server is content', async (_, path, ready) => {
+    ])('solves %s and types the text, and the server accepts it', async (_, path, ready) => {
       await visit(path, ready)
       const { token, cost } = await captcha.solveImage(await page.element('#captcha'), await into())
       expect(token).toMatch(/^\d{5}$/)
@@ -65,18 +65,18 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       expect(await page.text('h1.good')).toBe(WELCOME)
     })
 
-    test('an image is waited for until it has loaded', async () => {
+    test('waits until an image has loaded', async () => {
       await visit('/picture')
       const { token } = await captcha.solveImage(await page.element('#captcha'))
       expect(token).toMatch(/^\d{5}$/)
     })
 
-    test('what holds one image is as good as the image', async () => {
+    test('takes the image from an element that contains one', async () => {
       await visit('/picture', LOADED)
       expect((await captcha.solveImage(await page.element('#shown'))).token).toMatch(/^\d{5}$/)
     })
 
-    test('the hints go along, and what stood in the field goes', async () => {
+    test('passes the hints on, and replaces the text of the field', async () => {
       await visit('/picture', LOADED)
       await page.evaluate('document.getElementById("answer").value = "something else"; 0')
       const hints = {
@@ -93,7 +93,7 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       expect(await page.evaluate('document.getElementById("answer").value')).toBe(token)
     })
 
-    test('in a frame it is judged by the page and the frame', async () => {
+    test('checks a picture in a frame against the page and the frame', async () => {
       await visit('/picture/frame')
       await until(page, 'document.querySelector("iframe").contentDocument.querySelector("#captcha")?.naturalWidth')
       const [picture, field] = [await page.element('#captcha', '/picture#'), await page.element('#answer', '/picture#')]
@@ -104,7 +104,7 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       ).toBe(token)
     })
 
-    test('a grid: those that are meant are clicked, until the server is content', async () => {
+    test('clicks the matching cells of a grid, and the server accepts them', async () => {
       await visit('/picture/grid', LOADED)
       const cells = await page.elements('.cell')
       const { token } = await captcha.solveGrid({ cells, instruction: await page.element('#instruction') })
@@ -117,14 +117,14 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       expect(await page.text('h1.good')).toBe(WELCOME)
     })
 
-    test('a grid takes its instruction as a text as well', async () => {
+    test('takes the instruction of a grid as a string as well', async () => {
       await visit('/picture/grid', LOADED)
       const instruction = String(await page.evaluate('document.getElementById("instruction").textContent'))
       await captcha.solveGrid({ cells: await page.elements('.cell'), instruction })
       expect(grant.pictures).toMatchObject([{ instruction }])
     })
 
-    test('a denial is thrown, and nothing is typed', async () => {
+    test('throws a denial, and types nothing', async () => {
       await visit('/picture', LOADED)
       grant.readPicture = () => Promise.reject(denied())
       const solving = captcha.solveImage(await page.element('#captcha'), await into())
@@ -132,13 +132,13 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       expect(await page.evaluate('document.getElementById("answer").value')).toBe('')
     })
 
-    test('a picture that did not load is not paid for', async () => {
+    test('buys nothing for a picture that did not load', async () => {
       await visit('/picture/broken', 'document.images[0].complete')
       await expect(captcha.solveImage(await page.element('#captcha'))).rejects.toMatchObject({ code: 'WIDGET_GONE' })
       expect(grant.pictures).toEqual([])
     })
 
-    test('a field that went away meanwhile: the money is counted, and the error holds no text', async () => {
+    test('reports a field that was removed during the solve, in an error without the text', async () => {
       await visit('/picture', LOADED)
       grant.readPicture = async () => {
         await page.evaluate('document.getElementById("answer").remove()')
@@ -153,7 +153,7 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
     test.each([
       ['navigates', (at: ElementPage<P, E>) => at.goto(`${site.url}/field`)],
       ['is closed', (at: ElementPage<P, E>) => at.close()],
-    ])('a page that %s while a solve is under way', async (_, leave) => {
+    ])('throws PAGE_GONE for a page that %s during a solve', async (_, leave) => {
       await visit('/picture', LOADED)
       grant.readPicture = () => new Promise(() => {})
       const solving = captcha.solveImage(await page.element('#captcha'), await into())
@@ -163,7 +163,7 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       await expect(solving).rejects.toMatchObject({ code: 'PAGE_GONE' })
     })
 
-    test('a text never goes into the page that came after', async () => {
+    test('never types a text into the next page', async () => {
       await visit('/picture', LOADED)
       grant.readPicture = async () => {
         await page.goto(`${site.url}/field`)
@@ -174,7 +174,7 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       expect(await page.evaluate('document.getElementById("answer").value')).toBe('something else')
     })
 
-    test('an aborted solve, and a closed captcha', async () => {
+    test('throws for an aborted solve, and once the captcha is closed', async () => {
       await visit('/picture', LOADED)
       grant.readPicture = () => new Promise(() => {})
       const controller = new AbortController()
@@ -192,7 +192,7 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       await expect(captcha.solveImage(picture)).rejects.toMatchObject({ code: 'GUARD_CLOSED' })
     })
 
-    test('what is mistyped is refused, before anything is spent', async () => {
+    test('refuses mistyped options before anything is spent', async () => {
       await visit('/picture/grid', LOADED)
       const cells = await page.elements('.cell')
       const wrong = [
@@ -207,7 +207,7 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       expect(grant.pictures).toEqual([])
     })
 
-    test('elements of two documents are not of one CAPTCHA', async () => {
+    test('refuses elements of two documents', async () => {
       await visit('/picture', LOADED)
       const other = await context.newPage()
       await other.goto(`${site.url}/field`)
@@ -215,7 +215,7 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       await expect(solving).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
     })
 
-    test('a solver of the user’s own that gives no cells clicks nothing', async () => {
+    test('clicks nothing if a user’s own solver returns no cells', async () => {
       await visit('/picture/grid', LOADED)
       grant.readPicture = async () => '[1,10]'
       const solving = captcha.solveGrid({ cells: await page.elements('.cell'), instruction: '664' })

@@ -68,7 +68,7 @@ const attached = (title: string) => {
   return body === undefined ? undefined : JSON.parse(Buffer.from(body, 'base64').toString())
 }
 
-it('two workers share one budget', () => {
+it('shares one budget between two workers', () => {
   expect(new Set(signIns().map((result) => result?.workerIndex)).size).toBeGreaterThan(1)
   expect(
     signIns()
@@ -78,18 +78,18 @@ it('two workers share one budget', () => {
   expect(service.charged).toBe(3_000)
 })
 
-it('a denial that was asked to be thrown fails the test, at its own line', () => {
+it('fails the test at its own line for a denial with throwOnDenied', () => {
   const denied = signIns().find((result) => result?.status === 'failed')
   expect(denied?.error?.message).toContain("DeniedError: Budget 'suite'")
   expect(denied?.error?.location?.file).toBe(join(folder, 'budget.spec.ts'))
 })
 
-it('a policy of the test’s own holds, and pages can be named', () => {
+it('applies a test’s own policy, and takes another page', () => {
   expect(results.get('may not spend a cent')).toMatchObject({ status: 'passed' })
   expect(results.get('a test without captcha is left alone')).toMatchObject({ status: 'passed', attachments: [{}] })
 })
 
-it('steps are in the report, and what was spent is attached to each test', () => {
+it('reports steps, and attaches to each test what it spent', () => {
   for (const title of SIGN_INS) {
     const result = results.get(title)
     const solved = result?.status === 'passed'
@@ -108,13 +108,13 @@ it('steps are in the report, and what was spent is attached to each test', () =>
   }
 })
 
-it('the reporter prints one line with the total', () => {
+it('prints one line with the totals in the reporter', () => {
   expect(output.split('\n').filter((line) => line.startsWith('solveguard:'))).toEqual([
     'solveguard: 3 solved, 2 denied in 5 tests; $0.003 spent',
   ])
 })
 
-it('the key is in no report, trace, log or file of the run, nor in the browser’s environment', async () => {
+it('leaves the key in no report, trace, log or file of the run, nor in the browser’s environment', async () => {
   const files = await everyFile()
   const places = [...files.keys()].join('\n')
   for (const place of ['trace.zip', 'report.json', 'index.html: ', 'ledger.db', '.jsonl', 'browser-environment']) {
@@ -129,7 +129,7 @@ it('the key is in no report, trace, log or file of the run, nor in the browser�
   }
 })
 
-it('a solution is in the page’s own traffic, and in nothing that solveguard reports', async () => {
+it('leaves a token in the page’s own traffic only, and in no report of solveguard', async () => {
   expect(tokens).toHaveLength(3)
   const files = await everyFile()
   const ofThePage = /trace\.zip|index\.html: data\/|playwright-report\/data\//
@@ -140,21 +140,22 @@ it('a solution is in the page’s own traffic, and in nothing that solveguard re
   }
 })
 
-it('options can be made in the worker; without any it says what to write, and where', async () => {
+it('takes options from a worker fixture; without options, the error shows what to write and where', async () => {
   const said = await run({ OTHER_KEY: KEY }, '--config', 'bare')
   results = await report()
   expect(results.get('options made in the worker')).toMatchObject({ status: 'passed' })
-  const without = results.get('nobody said which pages may be solved on')
+  const without = results.get('a test without captchaGuardOptions')
   expect(without).toMatchObject({ status: 'failed' })
   expect(without?.error?.message).toContain('use: { captchaGuardOptions: {')
   expect(said).toContain('solveguard: 1 solved in 1 test; $0.001 spent')
 }, 60_000)
 
-/** Runs a part of the suite; what it said. A test that fails is a result. */
+/** Runs a part of the suite and returns its output. A test that fails is a result. */
 async function run(variables: Record<string, string>, ...args: string[]): Promise<string> {
   const browser = await findBrowser({ windows: false })
   const wrapper = join(folder, 'browser.sh')
-  const script = `#!/bin/sh\nenv > ${folder}/browser-environment\nexec '${browser?.path}' ${CHROMIUM_FLAGS.join(' ')} "$@"\n`
+  const start = `exec '${browser?.path}' ${CHROMIUM_FLAGS.join(' ')} "$@"`
+  const script = `#!/bin/sh\nenv > ${folder}/browser-environment\n${start}\n`
   await writeFile(wrapper, script)
   await chmod(wrapper, 0o755)
   const env = { ...process.env, ...variables, SITE_URL: siteUrl, SERVICE_URL: service.url, BROWSER: wrapper }

@@ -27,7 +27,7 @@ function toolPage(page: Page): ElementPage<Page, Locator> {
     async clickInFrame(address, selector) {
       const find = () => page.frames().find((one) => one.url().includes(address))
       await eventually(() => find() !== undefined)
-      // Before that the frame does not listen for clicks.
+      // Before it has loaded, the frame does not handle clicks.
       await find()?.waitForLoadState()
       await find()?.click(selector)
     },
@@ -60,10 +60,10 @@ picturesContract(playwright)
 waitContract(playwright)
 autoContract(playwright)
 
-// Both are emitters of Node's; Playwright's types leave that out.
+// Both are Node.js event emitters; Playwright's types omit that.
 const listeners = (of: unknown, name: string) => (of as EventEmitter).listenerCount(name)
 
-test('a page has more listeners while a solve is under way, and none of ours once the captcha is closed', async () => {
+test('removes its listeners after a solve, and all of them on close', async () => {
   const context = await (await browser()).newContext()
   const page = await context.newPage()
   const count = () =>
@@ -75,7 +75,7 @@ test('a page has more listeners while a solve is under way, and none of ours onc
   const grant = fakeGrant({ issue: () => 'a-token' })
   const captcha = await guardContext(grant, context)
   await page.setContent('<div class="g-recaptcha" data-sitekey="abc"></div>')
-  // From the first look on, whether it goes elsewhere: that is another load of the page.
+  // From the first scan on, navigations are watched: each may be another load of the page.
   await captcha.find(page)
   const looked = count()
   grant.answer = async () => {
@@ -89,7 +89,7 @@ test('a page has more listeners while a solve is under way, and none of ours onc
   await context.close()
 })
 
-test('nothing is left in later documents by versions of Playwright that take no init script back, and the context can be guarded again', async () => {
+test('undoes the init script where Playwright cannot remove it, and can guard the context again', async () => {
   const context = await (await browser()).newContext()
   const add = context.addInitScript.bind(context)
   context.addInitScript = async (script) => void (await add(script)) as never
@@ -107,7 +107,7 @@ test('nothing is left in later documents by versions of Playwright that take no 
   await context.close()
 })
 
-test('a page of another context is refused, and what is no page or no context', async () => {
+test('refuses a page of another context, and arguments of the wrong kind', async () => {
   const context = await (await browser()).newContext()
   const other = await (await browser()).newContext()
   const captcha = await guardContext(fakeGrant({ issue: () => '' }), context)

@@ -6,7 +6,7 @@ import { picturesContract } from './pictures-contract.js'
 import { puppeteerTool } from './puppeteer-tool.js'
 import { waitContract } from './wait-contract.js'
 
-/** Firefox, over WebDriver BiDi, which is the only way in which Puppeteer drives it. */
+/** Firefox over WebDriver BiDi, the only protocol with which Puppeteer controls it. */
 function start(): Promise<Browser> {
   return launch({ browser: 'firefox', executablePath: findFirefox() ?? '', headless: true })
 }

@@ -7,12 +7,12 @@ function toolPage(page: Page): ElementPage<Page, ElementHandle | null> {
     native: page,
     goto: async (url) => void (await page.goto(url)),
     evaluate: (expression) => page.evaluate(expression),
-    // Locators wait until what they click stands still.
+    // Locators wait until the element has stopped moving.
     click: (selector) => page.locator(selector).click(),
     async clickInFrame(address, selector) {
       const find = () => page.frames().find((one) => one.url().includes(address))
       await eventually(() => find() !== undefined)
-      // Before that the frame does not listen for clicks.
+      // Before it has loaded, the frame does not handle clicks.
       await eventually(async () => (await find()?.evaluate('document.readyState')) === 'complete')
       await find()?.locator(selector).click()
     },
@@ -29,13 +29,13 @@ function toolPage(page: Page): ElementPage<Page, ElementHandle | null> {
   }
 }
 
-/** Puppeteer, with a browser that is started when it is first needed. */
+/** Puppeteer, with a browser that is started on first use. */
 export function puppeteerTool(name: string, start: () => Promise<Browser>): ElementTool<Page, ElementHandle | null> {
   let launched: Promise<Browser> | undefined
   return {
     name,
-    // The same site as the page, and so its process: of a frame of another process that has only just come, Puppeteer may miss
-    // that it is there, and wait for it without end. Frames of other processes are looked into in tests of their own.
+    // The same site as the page, and so the same process: Puppeteer may miss a frame of another process that was only
+    // just added, and wait for it for ever. Frames of other processes have tests of their own.
     vendorHost: '127.0.0.1',
     async open() {
       launched ??= start()

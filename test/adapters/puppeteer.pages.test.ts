@@ -27,7 +27,7 @@ picturesContract(puppeteer)
 waitContract(puppeteer)
 autoContract(puppeteer)
 
-test('a page has more listeners while a solve is under way, and neither it nor its context has ours once the captcha is closed', async () => {
+test('removes its listeners from pages after a solve, and from the context on close', async () => {
   const context = await (await browser()).createBrowserContext()
   const page = await context.newPage()
   const onPage = () =>
@@ -37,7 +37,7 @@ test('a page has more listeners while a solve is under way, and neither it nor i
   const captcha = await guardContext(grant, context)
   expect(context.listenerCount('targetcreated')).toBe(1)
   await page.setContent('<div class="g-recaptcha" data-sitekey="abc"></div>')
-  // From the first look on, whether it goes elsewhere: that is another load of the page.
+  // From the first scan on, navigations are watched: each may be another load of the page.
   await captcha.find(page)
   const looked = onPage()
   grant.answer = async () => {
@@ -52,7 +52,7 @@ test('a page has more listeners while a solve is under way, and neither it nor i
   await context.close()
 })
 
-test('a page of another context is refused, and what is no page or no context', async () => {
+test('refuses a page of another context, and arguments of the wrong kind', async () => {
   const context = await (await browser()).createBrowserContext()
   const other = await (await browser()).createBrowserContext()
   const captcha = await guardContext(fakeGrant({ issue: () => '' }), context)
@@ -67,7 +67,7 @@ test('a page of another context is refused, and what is no page or no context', 
   await other.close()
 })
 
-test('the first document of a new page is watched, and a pop-up too once it has navigated', async () => {
+test('watches the first document of a new page, and a pop-up once it has navigated', async () => {
   const context = await (await browser()).createBrowserContext()
   const captcha = await guardContext(fakeGrant({ issue: () => '' }), context)
   const watched = 'Symbol.for("solveguard") in window'

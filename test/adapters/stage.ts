@@ -9,7 +9,7 @@ import { freePort } from '../support/loopback.js'
 import { type FakeGrant, fakeGrant } from './fake-grant.js'
 import { type Tool, type ToolContext, type ToolPage, until } from './tool.js'
 
-/** What the tests that every adapter has to pass share: one vendor and site; for each test a context, its page and its guard. */
+/** What the contract tests share: one vendor and site; for each test a context, its page and its guard. */
 export interface ToolStage<P, E, Page extends ToolPage<P>> {
   readonly recaptcha: StandInRecaptcha
   readonly site: StandInSite
@@ -17,9 +17,12 @@ export interface ToolStage<P, E, Page extends ToolPage<P>> {
   readonly page: Page
   readonly grant: FakeGrant
   readonly captcha: Captcha<P, E>
-  /** Guards the context and opens a page of the site in it. Default for `ready`: the vendor has drawn its first widget. */
+  /**
+   * Guards the context and opens a page of the site in it.
+   * @param ready an expression to wait for; by default the vendor has rendered its first widget
+   */
   visit(path: string, ready?: string, policy?: Omit<PolicyInput, 'origins'>, options?: CaptchaOptions<P>): Promise<void>
-  /** What there is to solve; nothing in the page is unknown. */
+  /** The widgets of the page; it has none of unknown families. */
   find(): Promise<FoundChallenge[]>
   /** How often the page's callback was called. */
   calls(): Promise<unknown>
@@ -29,7 +32,7 @@ export interface ToolStage<P, E, Page extends ToolPage<P>> {
 export const GO = '#go'
 export const SUBMIT = '#login button'
 
-/** The vendor has drawn its first widget. */
+/** The vendor has rendered its first widget. */
 export const RENDERED = 'document.querySelector("iframe[name^=a-]")'
 
 /**

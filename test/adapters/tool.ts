@@ -1,23 +1,23 @@
 import type { Captcha, CaptchaOptions } from '../../src/adapters/engine/captcha.js'
 import type { Grant, NarrowingInput } from '../../src/guard/types.js'
 
-/** A page in a browser tool's hands, as the contract test needs it. */
+/** A page of a browser tool, as the contract test needs it. */
 export interface ToolPage<P> {
   readonly native: P
   goto(url: string): Promise<void>
   /** Evaluates an expression in the page. */
   evaluate(expression: string): Promise<unknown>
   click(selector: string): Promise<void>
-  /** Clicks in the frame whose address contains a text. */
+  /** Clicks in the frame whose URL contains a text. */
   clickInFrame(address: string, selector: string): Promise<void>
-  /** The text of the first such element, once it is there. */
+  /** The text of the first matching element, once it exists. */
   text(selector: string): Promise<string>
   close(): Promise<void>
 }
 
 /** A page of a tool whose elements can be named. */
 export interface ElementPage<P, E> extends ToolPage<P> {
-  /** The first such element of the page, or of the frame whose address contains a text, once it is there. */
+  /** The first matching element of the page, or of the frame whose URL contains a text, once it exists. */
   element(selector: string, address?: string): Promise<E>
   elements(selector: string): Promise<E[]>
 }
@@ -31,7 +31,7 @@ export interface ToolContext<P, E = never, Page extends ToolPage<P> = ToolPage<P
 /** A browser tool that has an adapter. */
 export interface Tool<P, E = never, Page extends ToolPage<P> = ToolPage<P>> {
   readonly name: string
-  /** The host of the vendor's frames. Default: one that is another site than the page's, and so another process. */
+  /** The host of the vendor's frames. Default: a host of another site than the page's, and so another process. */
   readonly vendorHost?: string
   /** Opens a fresh browser context. */
   open(): Promise<ToolContext<P, E, Page>>
@@ -41,7 +41,7 @@ export interface Tool<P, E = never, Page extends ToolPage<P> = ToolPage<P>> {
 /** A browser tool that has an adapter, and whose elements can be named. */
 export type ElementTool<P, E> = Tool<P, E, ElementPage<P, E>>
 
-/** Waits until an expression is true in the page, whatever its policy says of `eval`; the test's own time limit ends it otherwise. */
+/** Waits until an expression is true in the page, also if its CSP forbids `eval`, or until the test's time limit. */
 export async function until(
   page: { evaluate(expression: string): Promise<unknown> },
   expression: string,
@@ -49,7 +49,7 @@ export async function until(
   while (!(await page.evaluate(`!!(${expression})`))) await new Promise((resolve) => setTimeout(resolve, 20))
 }
 
-/** Waits until a condition on this side holds. */
+/** Waits until a condition in this process is true. */
 export async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20))
 }

@@ -6,19 +6,19 @@ import { eventually, type Tool, type ToolPage, until } from './tool.js'
 const API = 'window.grecaptcha && grecaptcha.render'
 const KEY = 'window[Symbol.for("solveguard")]'
 
-/** What every adapter has to do about widgets that are yet to come. */
+/** The contract for every adapter's `waitFor`. */
 export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>): void {
-  describe('waits', () => {
+  describe('waitFor', () => {
     const at = toolStage(tool, { '/busy': BUSY })
 
-    test('for a widget that is there already, and gives it', async () => {
+    test('returns a widget that is there already', async () => {
       await at.visit('/login')
       const found = await at.captcha.waitFor(at.page.native)
       expect(found).toMatchObject([{ variant: 'v2-checkbox', due: true }])
       expect(found.omitted.widgets).toBe(0)
     })
 
-    test('for one that its framework draws later', async () => {
+    test('waits for a widget that its framework renders later', async () => {
       await at.visit('/late', API)
       const waiting = at.captcha.waitFor(at.page.native)
       await at.page.evaluate('setTimeout(draw, 300); 0')
@@ -26,7 +26,7 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [{}] })
     })
 
-    test('over navigations', async () => {
+    test('continues over navigations', async () => {
       await at.visit('/tiny', 'true')
       const waiting = at.captcha.waitFor(at.page.native)
       await at.page.goto(`${at.site.url}/ordinary`)
@@ -34,34 +34,36 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       expect(await waiting).toMatchObject([{ pageUrl: `${at.site.url}/login` }])
     })
 
-    test('for a frame that comes late', async () => {
+    test('waits for a widget in a frame that is added later', async () => {
       await at.visit('/tiny', 'true')
       const waiting = at.captcha.waitFor(at.page.native)
       await at.page.evaluate(
-        `setTimeout(() => { document.body.appendChild(document.createElement('iframe')).src = '${at.site.otherUrl}/login' }, 300); 0`,
+        `setTimeout(() => {
+          document.body.appendChild(document.createElement('iframe')).src = '${at.site.otherUrl}/login'
+        }, 300); 0`,
       )
       expect(await waiting).toMatchObject([{ frameUrl: `${at.site.otherUrl}/login` }])
     })
 
-    test('until an invisible widget is set off, and no sooner', async () => {
+    test('waits until an invisible widget is executed', async () => {
       await at.visit('/invisible-execute')
       let over = false
       const waiting = at.captcha.waitFor(at.page.native).finally(() => {
         over = true
       })
-      // Seen, and not taken for one that is due.
+      // Found, and not due.
       expect(await at.captcha.find(at.page.native)).toMatchObject([{ due: false }])
       expect(over).toBe(false)
       await at.page.click('#go')
       expect(await waiting).toMatchObject([{ variant: 'v2-invisible', executed: true }])
     })
 
-    test('for any widget, where all are wanted', async () => {
+    test('returns any widget with which: all', async () => {
       await at.visit('/invisible')
       expect(await at.captcha.waitFor(at.page.native, { which: 'all' })).toMatchObject([{ due: false }])
     })
 
-    test('for one that was hidden', async () => {
+    test('waits until a hidden widget is shown', async () => {
       await at.visit('/login')
       await at.page.evaluate('document.querySelector("main").style.display = "none"')
       const waiting = at.captcha.waitFor(at.page.native)
@@ -69,7 +71,7 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       expect(await waiting).toMatchObject([{ visible: true, due: true }])
     })
 
-    test('for so long, and then says what it saw', async () => {
+    test('rejects after its timeout, and counts what it saw', async () => {
       await at.visit('/invisible')
       await expect(at.captcha.waitFor(at.page.native, { timeout: 200 })).rejects.toMatchObject({
         code: 'WAIT_TIMEOUT',
@@ -81,7 +83,7 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       })
     })
 
-    test('no longer than its signal, its page and its captcha', async () => {
+    test('ends with its signal, its page and its captcha', async () => {
       await at.visit('/tiny', 'true')
       const controller = new AbortController()
       const ended = async (wait: Promise<unknown>, code: string) => expect(wait).rejects.toMatchObject({ code })
@@ -99,7 +101,7 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       await ended(at.captcha.waitFor(at.page.native), 'GUARD_CLOSED')
     })
 
-    test('on a page that is never at rest, and does not look at it all the time', async () => {
+    test('finds a widget in a page that changes all the time', async () => {
       await at.visit('/busy', 'window.turns > 3')
       const waiting = at.captcha.waitFor(at.page.native)
       await until(at.page, 'turns > 60')
@@ -107,7 +109,7 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       expect(await waiting).toMatchObject([{ variant: 'v2-checkbox' }])
     })
 
-    test('and leaves nothing of it in the page', async () => {
+    test('leaves nothing in the page', async () => {
       await at.visit('/tiny', 'true')
       const controller = new AbortController()
       const waiting = at.captcha.waitFor(at.page.native, { signal: controller.signal }).catch(() => undefined)
@@ -117,7 +119,7 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       await eventually(async () => (await at.page.evaluate(`"onChange" in ${KEY}`)) === false)
     })
 
-    test('by the clock that it was given', async () => {
+    test('uses the clock that it was given', async () => {
       const clock = manualClock(Date.now())
       await at.visit('/tiny', 'true', {}, { clock })
       let over = false
@@ -135,7 +137,7 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
     })
 
     test.each([{ wich: 'all' }, { which: 'each' }, { timeout: -1 }, { timeout: '5s' }])(
-      'for nothing that is mistyped: %j',
+      'refuses mistyped options: %j',
       async (options) => {
         await at.visit('/login')
         await expect(at.captcha.waitFor(at.page.native, options as never)).rejects.toMatchObject({

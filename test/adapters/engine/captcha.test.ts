@@ -4,7 +4,7 @@ import { createCaptcha } from '../../../src/adapters/engine/captcha.js'
 import { undoCall } from '../../../src/widgets/calls.js'
 import { fakeGrant } from '../fake-grant.js'
 
-test('a document that comes while the captcha is being closed is undone as well', async () => {
+test('also undoes a document that is created while the captcha closes', async () => {
   const documents: string[][] = [[]]
   const frame: DriverFrame = {
     url: () => 'http://127.0.0.1/',
@@ -18,7 +18,7 @@ test('a document that comes while the captcha is being closed is undone as well'
     page: () => page,
     pages: () => [page],
     install: async (script) => async () => {
-      // The browser has not heard yet that the script is taken back.
+      // The browser has not removed the script yet.
       await new Promise(setImmediate)
       documents.push([script])
     },

@@ -58,25 +58,25 @@ const page = (...frames: FakeFrame[]): DriverPage => ({
 
 const finder = () => new Finder(manualClock(), 5_000)
 
-test('each frame is asked once, the vendor’s own never; our code is brought along only the first time', async () => {
+test('calls each frame once, the vendor’s own never, and sends the page script only with the first call', async () => {
   const main = frame('https://staging.example.com/', undefined, () => reply('https://staging.example.com', {}))
   const child = frame('https://staging.example.com/inner', main)
   const anchor = frame(ANCHOR, main)
-  const looker = finder()
-  await looker.scan(page(main, child, anchor))
-  await looker.scan(page(main, child, anchor))
+  const scanner = finder()
+  await scanner.scan(page(main, child, anchor))
+  await scanner.scan(page(main, child, anchor))
   expect([main, child, anchor].map(({ evaluated }) => evaluated.length)).toEqual([2, 2, 0])
   expect(main.evaluated[0]?.length).toBeGreaterThan(10 * (main.evaluated[1]?.length ?? 0))
   expect(main.evaluated[1]).toContain(JSON.stringify(ANCHOR))
 })
 
 test.each([
-  ['whose element the document around it shows as the vendor’s', async () => ({ src: ANCHOR, readable: false }), 1],
-  ['that went there by itself', async () => ({ src: '/an-advertisement', readable: false }), 0],
-  ['that has no address from the document around it', async () => ({ src: null, readable: false }), 0],
-  ['that went with the document before this one', () => Promise.reject(new Error('No frame.')), 0],
-  ['of which the tool can say nothing', undefined, 0],
-])('a widget of which nothing tells but a vendor’s frame %s', async (_, holder, many) => {
+  ['that the parent document loaded from the vendor', async () => ({ src: ANCHOR, readable: false }), 1],
+  ['that navigated there by itself', async () => ({ src: '/an-advertisement', readable: false }), 0],
+  ['that the parent document gave no URL', async () => ({ src: null, readable: false }), 0],
+  ['that belongs to the document before this one', () => Promise.reject(new Error('No frame.')), 0],
+  ['whose element the tool cannot read', undefined, 0],
+])('finds a widget by its vendor’s frame alone only if placed by the page: a frame %s', async (_, holder, many) => {
   const main = frame('https://staging.example.com/', undefined, (expression) =>
     expression.includes(ANCHOR)
       ? reply('https://staging.example.com', { hinted: true })
@@ -87,12 +87,12 @@ test.each([
   expect(main.evaluated).toHaveLength(many === 1 ? 1 : 2)
 })
 
-test('a frame that has lost our code is brought it again', async () => {
+test('sends the page script again to a frame that has lost it', async () => {
   const answers = [reply(''), null, reply('')]
   const main = frame('https://staging.example.com/', undefined, () => answers.shift())
-  const looker = finder()
-  await looker.scan(page(main))
-  await looker.scan(page(main))
+  const scanner = finder()
+  await scanner.scan(page(main))
+  await scanner.scan(page(main))
   expect(main.evaluated).toHaveLength(3)
 })
 
@@ -105,7 +105,7 @@ test.each([
   ['data:text/html,x', 'null', 'data:text/html,x'],
   ['blob:https://staging.example.com/1', 'https://staging.example.com', 'blob:https://staging.example.com/1'],
   ['https://elsewhere.example/a?b#c', 'https://staging.example.com', 'https://elsewhere.example/a?b'],
-])('a frame at %j that says its origin is %s is judged by %j', async (address, origin, judged) => {
+])('checks a frame at %j that reports the origin %s against %j', async (address, origin, judged) => {
   const main = frame('https://staging.example.com/page#part')
   const child = frame(address, main, () => reply(origin, {}))
   const { widgets } = await finder().scan(page(main, child))
@@ -114,20 +114,20 @@ test.each([
   ])
 })
 
-test('an overlong address loses its query', async () => {
+test('drops the query of a URL that is too long', async () => {
   const main = frame(`https://staging.example.com/page?${'x'.repeat(5_000)}`, undefined, () => reply('', {}))
   const { widgets } = await finder().scan(page(main))
   expect(widgets[0]?.challenge.pageUrl).toBe('https://staging.example.com/page')
 })
 
-test('two frames whose documents name themselves alike have different widgets', async () => {
+test('gives the widgets of two frames with equal document ids different ids', async () => {
   const main = frame('https://staging.example.com/', undefined, () => reply('', {}))
   const child = frame('https://staging.example.com/', main, () => reply('', {}))
   const { widgets } = await finder().scan(page(main, child))
   expect(new Set(widgets.map(({ challenge }) => challenge.id)).size).toBe(2)
 })
 
-test('more widgets than one page may have are counted', async () => {
+test('counts the widgets beyond the limit of a page', async () => {
   const many = Array.from({ length: 50 }, () => ({}))
   const main = frame('https://staging.example.com/', undefined, () => reply('', ...many))
   const frames = Array.from({ length: 5 }, () => frame('https://staging.example.com/', main, () => reply('', ...many)))
@@ -136,7 +136,7 @@ test('more widgets than one page may have are counted', async () => {
   expect(omitted.widgets).toBe(100)
 })
 
-test('a frame that does not answer costs no more than its time, and is counted', async () => {
+test('waits for a frame that does not reply until its time-out, and counts it', async () => {
   const clock = manualClock()
   const main = frame('https://staging.example.com/', undefined, () => reply('', {}))
   const child = frame('https://staging.example.com/', main, () => new Promise(() => {}))

@@ -18,7 +18,7 @@ const challenge: FoundChallenge = {
 
 const skipped: Outcome = { kind: 'skipped', challenge, reason: 'removed' }
 
-/** A solve that ends when it is told to, or when it is aborted. */
+/** A solve that ends when the test ends it, or when it is aborted. */
 function slow() {
   let end: (outcome: Outcome) => void = () => {}
   let begun = 0
@@ -36,12 +36,12 @@ function slow() {
   return { begin, end: (outcome: Outcome) => end(outcome), begun: () => begun, aborted: () => aborted }
 }
 
-test('a second call for a widget joins the first one', async () => {
-  const shared = new InFlightSolves()
+test('joins a second call for a widget to the first solve', async () => {
+  const solves = new InFlightSolves()
   const solve = slow()
   const calls = [
-    shared.joinOrStart(challenge, undefined, solve.begin),
-    shared.joinOrStart(challenge, undefined, solve.begin),
+    solves.joinOrStart(challenge, undefined, solve.begin),
+    solves.joinOrStart(challenge, undefined, solve.begin),
   ]
   solve.end(skipped)
   expect(await Promise.all(calls)).toEqual([
@@ -51,12 +51,12 @@ test('a second call for a widget joins the first one', async () => {
   expect(solve.begun()).toBe(1)
 })
 
-test('a solve goes on while one of its callers wants it, and no longer', async () => {
-  const shared = new InFlightSolves()
+test('continues a solve for as long as one of its callers waits for it', async () => {
+  const solves = new InFlightSolves()
   const solve = slow()
   const [one, other] = [new AbortController(), new AbortController()]
-  const first = shared.joinOrStart(challenge, one.signal, solve.begin)
-  const second = shared.joinOrStart(challenge, other.signal, solve.begin)
+  const first = solves.joinOrStart(challenge, one.signal, solve.begin)
+  const second = solves.joinOrStart(challenge, other.signal, solve.begin)
   one.abort()
   expect((await first).outcome).toMatchObject({ kind: 'failed', error: { code: 'SOLVE_ABORTED' } })
   expect(solve.aborted()).toBe(false)
@@ -65,38 +65,38 @@ test('a solve goes on while one of its callers wants it, and no longer', async (
   expect(solve.aborted()).toBe(true)
 })
 
-test('a call that was aborted before it began begins nothing', async () => {
-  const shared = new InFlightSolves()
+test('starts nothing for a call that was aborted before', async () => {
+  const solves = new InFlightSolves()
   const solve = slow()
-  const { outcome } = await shared.joinOrStart(challenge, AbortSignal.abort(), solve.begin)
+  const { outcome } = await solves.joinOrStart(challenge, AbortSignal.abort(), solve.begin)
   expect(outcome).toMatchObject({ error: { code: 'SOLVE_ABORTED' } })
   expect(solve.begun()).toBe(0)
 })
 
-test('a look at the page that is older than a solve is known to be so', async () => {
-  const shared = new InFlightSolves()
-  const before = shared.tick()
-  await shared.joinOrStart(challenge, undefined, async () => ({ kind: 'solved', challenge, solution: {} as never }))
-  expect(shared.solvedSince(challenge.id, before)).toBe(true)
-  expect(shared.solvedSince(challenge.id, shared.tick())).toBe(false)
-  expect(shared.solvedSince('another', before)).toBe(false)
+test('knows that a scan is older than a solve', async () => {
+  const solves = new InFlightSolves()
+  const before = solves.tick()
+  await solves.joinOrStart(challenge, undefined, async () => ({ kind: 'solved', challenge, solution: {} as never }))
+  expect(solves.solvedSince(challenge.id, before)).toBe(true)
+  expect(solves.solvedSince(challenge.id, solves.tick())).toBe(false)
+  expect(solves.solvedSince('another', before)).toBe(false)
 })
 
-test('a solve that fails leaves the widget to be solved again', async () => {
-  const shared = new InFlightSolves()
-  await expect(shared.joinOrStart(challenge, undefined, () => Promise.reject(new Error('a bug')))).rejects.toThrow(
+test('starts a new solve after one that failed', async () => {
+  const solves = new InFlightSolves()
+  await expect(solves.joinOrStart(challenge, undefined, () => Promise.reject(new Error('a bug')))).rejects.toThrow(
     'a bug',
   )
-  expect(await shared.joinOrStart(challenge, undefined, async () => skipped)).toEqual({
+  expect(await solves.joinOrStart(challenge, undefined, async () => skipped)).toEqual({
     outcome: skipped,
     started: true,
   })
 })
 
-test('how often a widget was solved anew because its token had expired is counted, until it is solved for another reason', async () => {
-  const shared = new InFlightSolves()
+test('counts how often in a row a widget was solved again after its token expired', async () => {
+  const solves = new InFlightSolves()
   const solve = (expired: boolean) =>
-    shared.joinOrStart({ ...challenge, expired }, undefined, async () => ({
+    solves.joinOrStart({ ...challenge, expired }, undefined, async () => ({
       kind: 'solved',
       challenge,
       solution: {} as never,
@@ -104,8 +104,8 @@ test('how often a widget was solved anew because its token had expired is counte
   const counts: number[] = []
   for (const expired of [false, true, true, false, true]) {
     await solve(expired)
-    counts.push(shared.renewals(challenge.id))
+    counts.push(solves.renewals(challenge.id))
   }
   expect(counts).toEqual([0, 1, 2, 0, 1])
-  expect(shared.renewals('another')).toBe(0)
+  expect(solves.renewals('another')).toBe(0)
 })

@@ -7,13 +7,13 @@ import { type ManualClock, manualClock } from '../../../src/testing/clock.js'
 interface FakePage extends DriverPage {
   readonly watchers: Set<PageWatcher>
   readonly main: DriverFrame
-  /** Ends the wait that is under way in the page. */
+  /** Ends the present wait in the page. */
   change(): void
-  /** How many waits were begun. */
+  /** How many waits were started. */
   waits(): number
 }
 
-/** A page of one frame, whose tool can wait, or can only be asked. */
+/** A page of one frame, whose tool can wait in the page, or is polled. */
 function fakePage(waits: boolean): FakePage {
   const watchers = new Set<PageWatcher>()
   let begun = 0
@@ -51,21 +51,21 @@ function changesIn(page: DriverPage, clock: ManualClock): PageChanges {
   return new PageChanges({ clock, evaluateMs: 5_000, finder: new Finder(clock, 5_000) }, page)
 }
 
-/** Counts the looks that are taken at a page until it is stopped. */
+/** Counts the scans of a page until it is stopped. */
 function watcher(page: FakePage, clock: ManualClock) {
   const changes = changesIn(page, clock)
   const stop = new AbortController()
-  let looks = 0
+  let scans = 0
   const done = (async () => {
     while (!stop.signal.aborted) {
       changes.arm()
-      looks++
+      scans++
       await changes.next(stop.signal)
     }
     changes.stop()
   })()
   return {
-    looks: () => looks,
+    scans: () => scans,
     async stop() {
       stop.abort()
       await done
@@ -75,7 +75,7 @@ function watcher(page: FakePage, clock: ManualClock) {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-/** Lets time pass in small steps, so that what is woken can go on. */
+/** Advances the clock in small steps, so that promises settle in between. */
 async function pass(clock: ManualClock, ms: number): Promise<void> {
   for (let at = 0; at < ms; at += 50) {
     await clock.advance(50)
@@ -83,58 +83,58 @@ async function pass(clock: ManualClock, ms: number): Promise<void> {
   }
 }
 
-describe('a page that nothing happens in', () => {
-  test('is looked at now and then, and not in between', async () => {
+describe('a page without changes', () => {
+  test('is scanned again after 15 seconds, and not before', async () => {
     const [clock, page] = [manualClock(), fakePage(true)]
-    const { looks, stop } = watcher(page, clock)
+    const { scans, stop } = watcher(page, clock)
     await pass(clock, 14_000)
-    expect([looks(), page.waits()]).toEqual([1, 1])
+    expect([scans(), page.waits()]).toEqual([1, 1])
     await pass(clock, 2_000)
-    expect(looks()).toBe(2)
+    expect(scans()).toBe(2)
     await stop()
   })
 
-  test('is asked twice a second where its tool cannot wait', async () => {
+  test('is polled twice a second where its tool cannot wait', async () => {
     const [clock, page] = [manualClock(), fakePage(false)]
-    const { looks, stop } = watcher(page, clock)
+    const { scans, stop } = watcher(page, clock)
     await pass(clock, 1_000)
-    expect(looks()).toBeGreaterThanOrEqual(2)
+    expect(scans()).toBeGreaterThanOrEqual(2)
     await pass(clock, 10_000)
-    expect(looks()).toBeLessThanOrEqual(25)
+    expect(scans()).toBeLessThanOrEqual(25)
     await stop()
   })
 })
 
-describe('a page that says that something changed', () => {
-  test('is looked at again, and waited for again', async () => {
+describe('a page that reports changes', () => {
+  test('is scanned again, and waited for again', async () => {
     const [clock, page] = [manualClock(), fakePage(true)]
-    const { looks, stop } = watcher(page, clock)
+    const { scans, stop } = watcher(page, clock)
     await turn()
     page.change()
     await pass(clock, 500)
-    expect([looks(), page.waits()]).toEqual([2, 2])
+    expect([scans(), page.waits()]).toEqual([2, 2])
     await stop()
   })
 
-  test('without end, and about nothing, is looked at less and less often', async () => {
+  test('all the time is scanned less and less often', async () => {
     const [clock, page] = [manualClock(), fakePage(true)]
-    const { looks, stop } = watcher(page, clock)
+    const { scans, stop } = watcher(page, clock)
     for (let at = 0; at < 200; at++) {
       page.change()
       for (const one of page.watchers) one.navigated(page.main)
       await pass(clock, 50)
     }
-    // Ten seconds of it.
-    expect(looks()).toBeLessThan(15)
+    // That is for ten seconds.
+    expect(scans()).toBeLessThan(15)
     await stop()
   })
 })
 
-test('a change between two looks is not missed', async () => {
+test('does not miss a change between two scans', async () => {
   const [clock, page] = [manualClock(), fakePage(true)]
   const changes = changesIn(page, clock)
   changes.arm()
-  // While the look is under way.
+  // During the scan.
   page.change()
   await turn()
   const next = changes.next(new AbortController().signal)
@@ -143,7 +143,7 @@ test('a change between two looks is not missed', async () => {
   changes.stop()
 })
 
-test('nothing is listened to any more once it is stopped', async () => {
+test('stops watching the page when it is stopped', async () => {
   const [clock, page] = [manualClock(), fakePage(true)]
   const { stop } = watcher(page, clock)
   await turn()

@@ -4,7 +4,7 @@ import { PageLoadTracker } from '../../../src/adapters/engine/page-load-tracker.
 
 const frame = {} as DriverFrame
 
-/** A page with a main frame and one below it, that can be told what happens to it. */
+/** A page with a main frame and a child frame, whose events the test sends. */
 function page() {
   const main = {} as DriverFrame
   const watchers = new Set<PageWatcher>()
@@ -15,11 +15,11 @@ function page() {
       return () => watchers.delete(watcher)
     },
   } as unknown as DriverPage
-  const tell = (what: (watcher: PageWatcher) => void) => watchers.forEach(what)
-  return { driven, watchers, navigates: (which = main) => tell(({ navigated }) => navigated(which)), tell }
+  const send = (what: (watcher: PageWatcher) => void) => watchers.forEach(what)
+  return { driven, watchers, navigates: (which = main) => send(({ navigated }) => navigated(which)), send }
 }
 
-test('a load ends when the browser says that the page went elsewhere, and the document that it is another one', () => {
+test('ends a load when the browser reports a navigation and the document another id', () => {
   const loads = new PageLoadTracker()
   const { driven, navigates } = page()
   const first = loads.loadOf(driven, 'a')
@@ -32,7 +32,7 @@ test('a load ends when the browser says that the page went elsewhere, and the do
   expect(loads.loadOf(page().driven, 'b')).not.toBe(second)
 })
 
-test('a page has no more loads for calling itself something else, for saying nothing, or for what its frames do', () => {
+test('starts no load for another document id alone, no reply, or a navigation of a child frame', () => {
   const loads = new PageLoadTracker()
   const { driven, navigates } = page()
   const first = loads.loadOf(driven)
@@ -45,10 +45,10 @@ test('a page has no more loads for calling itself something else, for saying not
   expect(loads.loadOf(driven, 'd')).not.toBe(first)
 })
 
-test('a tool that has to be asked is not watched: a load ends when it has seen another document', () => {
+test('does not watch a polled tool: a load ends when the document number changes', () => {
   const loads = new PageLoadTracker()
   let documents = 1
-  const watch = () => expect.fail('it is watched')
+  const watch = () => expect.fail('The page is watched.')
   const driven = { frames: () => [{ documentNumber: () => documents }], watch } as unknown as DriverPage
   const first = loads.loadOf(driven, 'a')
   expect(loads.loadOf(driven, 'b')).toBe(first)
@@ -59,13 +59,13 @@ test('a tool that has to be asked is not watched: a load ends when it has seen a
   expect(loads.loadOf(driven, 'c')).not.toBe(first)
 })
 
-test('nothing is watched any more once the page is gone, or all is closed', () => {
+test('stops watching when the page is gone, or on close', () => {
   const loads = new PageLoadTracker()
   const [one, two] = [page(), page()]
   loads.loadOf(one.driven, 'a')
   loads.loadOf(two.driven, 'a')
   expect([one.watchers.size, two.watchers.size]).toEqual([1, 1])
-  one.tell(({ gone }) => gone())
+  one.send(({ gone }) => gone())
   expect(one.watchers.size).toBe(0)
   loads.close()
   expect(two.watchers.size).toBe(0)

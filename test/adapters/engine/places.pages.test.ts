@@ -35,7 +35,7 @@ beforeEach(async () => {
 })
 afterEach(() => context.close())
 
-/** What a page opens, once its widget is drawn. */
+/** The page that a script opens, once its widget is rendered. */
 async function opened(open: string): Promise<Page> {
   const [popup] = await Promise.all([context.waitForEvent('page'), page.evaluate(open)])
   await popup.waitForSelector('iframe[name^=a-]')
@@ -45,8 +45,8 @@ async function opened(open: string): Promise<Page> {
 test.each([
   ['a pop-up', "void window.open('/named', 'sign-in', 'width=400,height=500')"],
   ['a pop-up that is blank at first', "{ const popup = window.open(''); popup.location = '/named'; 0 }"],
-  ['a tab of its own, which knows nothing of its opener', "void window.open('/named', '_blank', 'noopener')"],
-])('a widget in %s is solved there, and nothing is put into the page that opened it', async (_, open) => {
+  ['a tab without an opener', "void window.open('/named', '_blank', 'noopener')"],
+])('solves a widget in %s, and injects nothing into the page that opened it', async (_, open) => {
   const popup = await opened(open)
   const { solved } = await captcha.solve(popup)
   expect(solved).toHaveLength(1)
@@ -56,7 +56,7 @@ test.each([
   expect(await captcha.find(page)).toHaveLength(0)
 })
 
-test('a pop-up that is closed in the middle of a solve takes nothing with it but itself', async () => {
+test('reports PAGE_GONE for a pop-up that is closed during a solve, and its opener stays usable', async () => {
   const popup = await opened("void window.open('/named')")
   grant.answer = async () => {
     await popup.close()
@@ -68,15 +68,16 @@ test('a pop-up that is closed in the middle of a solve takes nothing with it but
   expect(await captcha.find(page)).toHaveLength(0)
 })
 
-test('a PDF in place of a page has no widgets, or is named as what gives no answer', async () => {
+test('finds no widgets in a PDF, or reports that it does not reply', async () => {
   const objects = [
     '<</Type/Catalog/Pages 2 0 R>>',
     '<</Type/Pages/Kids[3 0 R]/Count 1>>',
     '<</Type/Page/Parent 2 0 R>>',
   ]
-  const body = `%PDF-1.4\n${objects.map((text, index) => `${index + 1} 0 obj${text}endobj\n`).join('')}trailer<</Root 1 0 R>>`
+  const written = objects.map((text, index) => `${index + 1} 0 obj${text}endobj\n`).join('')
+  const body = `%PDF-1.4\n${written}trailer<</Root 1 0 R>>`
   await context.route('**/terms.pdf', (route) => route.fulfill({ contentType: 'application/pdf', body }))
-  // Some browsers show it, some take it for a download: that is no page then.
+  // Some browsers show it, others download it and open no page.
   await page.goto(`${site.url}/terms.pdf`).catch(() => undefined)
   for (const call of [() => captcha.find(page), async () => (await captcha.solve(page)).solved]) {
     const seen = await call().catch((error: unknown) => error)
@@ -84,7 +85,7 @@ test('a PDF in place of a page has no widgets, or is named as what gives no answ
     else expect(seen).toHaveLength(0)
   }
   expect(grant.challenges).toEqual([])
-  // And the next page in it is a page again.
+  // The next navigation gives a page again.
   await page.goto(`${site.url}/named`)
   await page.waitForSelector('iframe[name^=a-]')
   expect(await captcha.solve(page)).toMatchObject({ solved: [{}] })

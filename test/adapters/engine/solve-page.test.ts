@@ -9,7 +9,7 @@ const widget = { id: 'dabc-0', family: 'recaptcha', kind: 'checkbox', enterprise
 const state = { visible: true, answered: false, executed: false, challenged: false }
 const FOUND = JSON.stringify({ doc: 'dabc', origin: '', leftOut: 0, widgets: [{ ...widget, ...state }] })
 
-test('a widget that was solved since a slow look saw it unanswered is not paid for again', async () => {
+test('does not pay again for a widget that was solved during a slow scan', async () => {
   let release: (() => void) | undefined
   const frame: DriverFrame = {
     url: () => 'http://127.0.0.1/',

@@ -43,7 +43,7 @@ async function visit(page: Page, path: string): Promise<void> {
   await page.waitForSelector('iframe[name^=a-]', { state: 'attached' })
 }
 
-test('solveRecaptchas answers in the old shapes, and the server is content', async () => {
+test('solveRecaptchas returns the plugin’s shapes, and the server accepts the token', async () => {
   const context = await (await launch()).newContext()
   const page = await context.newPage()
   await visit(page, '/login')
@@ -55,7 +55,7 @@ test('solveRecaptchas answers in the old shapes, and the server is content', asy
   expect(await page.textContent('h1.good')).toBe(WELCOME)
 })
 
-test('the three steps, and frames', async () => {
+test('finds, buys and injects in a frame', async () => {
   const page = await (await launch()).newPage()
   await page.goto(`${site.url}/frame`)
   const frame = page.frames().find((one) => one.url().endsWith('/login'))
@@ -67,7 +67,7 @@ test('the three steps, and frames', async () => {
   expect(await frame?.enterRecaptchaSolutions(solutions)).toMatchObject({ solved: [{ isSolved: true }] })
 })
 
-test('the first document of a page is watched: an execute of v3 is held', async () => {
+test('watches the first document of a page: an execute of v3 is held', async () => {
   const context = await (await launch()).newContext()
   const page = await context.newPage()
   await visit(page, '/v3')
@@ -77,7 +77,7 @@ test('the first document of a page is watched: an execute of v3 is held', async 
   expect(await page.textContent('h1.good')).toBe(WELCOME)
 })
 
-test('each incognito context has a policy of its own', async () => {
+test('applies a policy for each context', async () => {
   const narrowings: unknown[] = []
   const policy = vi.fn(() => ({ budget: { perDay: usd(0.01) } }))
   const guard = {
@@ -98,7 +98,7 @@ test('each incognito context has a policy of its own', async () => {
   expect(narrowings).toHaveLength(2)
 })
 
-test('a guard that could not be made is told by the launch, and by every call', async () => {
+test('logs a guard promise that rejects, and every call rejects with it', async () => {
   const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
   const browser = await launch({ guard: Promise.reject(new Error('no guard')) })
   expect(warn).toHaveBeenCalled()
@@ -107,6 +107,6 @@ test('a guard that could not be made is told by the launch, and by every call', 
   await expect(page.findCaptchas()).rejects.toThrow('no guard')
 })
 
-test('options that cannot be followed are refused', () => {
+test('refuses unknown options', () => {
   expect(() => solveguard({ polciy: {} } as never)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
 })

@@ -32,7 +32,7 @@ afterAll(async () => {
   await recaptcha?.close()
 })
 
-/** A browser of puppeteer-extra's with the plugin, as its users start one. */
+/** Starts a browser of puppeteer-extra with the plugin, as its users do. */
 async function launch(options: Partial<PluginOptions> = {}): Promise<Browser> {
   grant = fakeGrant(recaptcha)
   const extra = addExtra(puppeteer as unknown as Parameters<typeof addExtra>[0])
@@ -56,7 +56,7 @@ async function open(path: string, options: Partial<PluginOptions> = {}): Promise
 const heading = async (page: Page) =>
   (await page.waitForSelector('h1.good'))?.evaluate((element) => element.textContent)
 
-test('solveRecaptchas answers in the old shapes, and the server is content', async () => {
+test('solveRecaptchas returns the plugin’s shapes, and the server accepts the token', async () => {
   const page = await open('/login')
   const { captchas, filtered, solutions, solved, error } = await page.solveRecaptchas()
   expect(error).toBeNull()
@@ -73,7 +73,7 @@ test('solveRecaptchas answers in the old shapes, and the server is content', asy
   expect(await heading(page)).toBe(WELCOME)
 })
 
-test('the three steps one by one', async () => {
+test('finds, buys and injects in three steps', async () => {
   const page = await open('/named')
   const { captchas } = await page.findRecaptchas()
   const { solutions, error } = await page.getRecaptchaSolutions(captchas)
@@ -85,7 +85,7 @@ test('the three steps one by one', async () => {
   expect(grant.injections).toMatchObject([{ token: solutions[0]?.text, ok: true }])
 })
 
-test('a text that was got elsewhere goes in too', async () => {
+test('injects a token from elsewhere', async () => {
   const page = await open('/named')
   const [captcha] = (await page.findRecaptchas()).captchas
   const solution = { _vendor: 'recaptcha' as const, id: captcha?.id ?? '', text: 'of-my-own', hasSolution: true }
@@ -96,21 +96,21 @@ test('a text that was got elsewhere goes in too', async () => {
   expect(await page.enterRecaptchaSolutions([solution])).toMatchObject({ solved: [{ isSolved: false }] })
 })
 
-test('findCaptchas and solveCaptchas are those of solveguard', async () => {
+test('findCaptchas and solveCaptchas return solveguard’s own shapes', async () => {
   const page = await open('/login')
   expect(await page.findCaptchas()).toMatchObject([{ family: 'recaptcha', due: true }])
   expect(await page.solveCaptchas()).toMatchObject({ solved: [{}], cost: 1_000 })
   expect(await page.solveCaptchas()).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }] })
 })
 
-test('an answered widget is not bought for again', async () => {
+test('buys nothing for an answered widget', async () => {
   const page = await open('/named')
   await page.solveRecaptchas()
   expect(await page.solveRecaptchas()).toMatchObject({ captchas: [{}], solutions: [], solved: [], error: null })
   expect(grant.challenges).toHaveLength(1)
 })
 
-test('two calls at once pay once', async () => {
+test('pays once for two simultaneous calls', async () => {
   const page = await open('/named')
   const both = await Promise.all([page.solveRecaptchas(), page.solveRecaptchas()])
   expect(both.map(({ error }) => error)).toEqual([null, null])
@@ -118,7 +118,7 @@ test('two calls at once pay once', async () => {
   expect(await page.evaluate('calls.length')).toBe(1)
 })
 
-test('a frame has the methods for what is in it', async () => {
+test('gives each frame the methods for its own widgets', async () => {
   const page = await (await launch()).newPage()
   await page.goto(`${site.url}/frame`)
   const frame = page.frames().find((one) => one.url().endsWith('/login'))
@@ -132,7 +132,7 @@ test('a frame has the methods for what is in it', async () => {
 test.each([
   ['/v3', 'score', 'solveScoreBased'],
   ['/invisible', 'invisible', 'solveInactiveChallenges'],
-] as const)('%s is filtered, unless %s ones are asked for', async (path, type, option) => {
+] as const)('filters %s, unless the option for %s widgets is set', async (path, type, option) => {
   const left = await open(path)
   expect(await left.solveRecaptchas()).toMatchObject({
     captchas: [],
@@ -144,7 +144,7 @@ test.each([
   expect(await page.solveRecaptchas()).toMatchObject({ captchas: [{ _type: type }], filtered: [], solved: [{}] })
 })
 
-test('a denial is an error in the result, or thrown with throwOnError', async () => {
+test('returns a denial as an error, or throws it with throwOnError', async () => {
   const page = await open('/login')
   grant.answer = () => Promise.reject(denied())
   const result = await page.solveRecaptchas()
@@ -156,7 +156,7 @@ test('a denial is an error in the result, or thrown with throwOnError', async ()
   await expect(strict.getRecaptchaSolutions((await strict.findRecaptchas()).captchas)).rejects.toThrow('ORIGIN_NOT')
 })
 
-test('each context can have a policy of its own, and a page that was there before is served', async () => {
+test('applies a policy for each context, and serves a page that was open before', async () => {
   const narrowings: unknown[] = []
   const policy = vi.fn(() => ({ budget: { perDay: usd(0.01) } }))
   const narrow = (narrowing: unknown) => {
@@ -178,8 +178,8 @@ test('each context can have a policy of its own, and a page that was there befor
 })
 
 test.each([
-  ['a guard that could not be made', () => Promise.reject(new Error('no guard')), 'no guard'],
-  ['what is no guard', () => ({}), 'createGuard'],
+  ['a guard promise that rejects', () => Promise.reject(new Error('no guard')), 'no guard'],
+  ['an object that is no guard', () => ({}), 'createGuard'],
 ])('%s stops the launch', async (_, guard, message) => {
   const extra = addExtra(puppeteer as unknown as Parameters<typeof addExtra>[0])
   const launched: Browser[] = []
@@ -195,7 +195,7 @@ test.each([
   browsers.push(...launched)
 })
 
-test('a key in the options is warned of and not shown; what cannot be followed is refused', async () => {
+test('warns of a key in the options without showing it, and refuses unsupported options', async () => {
   const warnings: Error[] = []
   const hear = (warning: Error): void => void warnings.push(warning)
   process.on('warning', hear)

@@ -3,7 +3,7 @@ import { Mutex } from '../../../src/adapters/webdriver/mutex.js'
 
 const soon = () => new Promise((resolve) => setImmediate(resolve))
 
-test('turns are taken one at a time, in the order in which they were asked for', async () => {
+test('runs one function at a time, in the order of the calls', async () => {
   const turns = new Mutex()
   const seen: string[] = []
   const run = (name: string) => async () => {
@@ -16,7 +16,7 @@ test('turns are taken one at a time, in the order in which they were asked for',
   expect(seen).toEqual(['a begins', 'a ends', 'b begins', 'b ends'])
 })
 
-test('one that fails does not stop the others', async () => {
+test('runs the next function after one that rejects', async () => {
   const turns = new Mutex()
   const failed = turns.runExclusive(() => Promise.reject(new Error('no')))
   const next = turns.runExclusive(async () => 'next')
@@ -24,7 +24,7 @@ test('one that fails does not stop the others', async () => {
   expect(await next).toBe('next')
 })
 
-test('a turn within a turn needs not wait for the one around it, and those within take turns too', async () => {
+test('runs a nested call without waiting for the outer one, and nested calls one at a time', async () => {
   const turns = new Mutex()
   const seen: string[] = []
   const within = (name: string) =>
@@ -37,7 +37,7 @@ test('a turn within a turn needs not wait for the one around it, and those withi
   expect(seen.join('')).toBe('aabbcc')
 })
 
-test('what a turn leaves running waits for a turn of its own', async () => {
+test('queues a call that a function makes after it has ended', async () => {
   const turns = new Mutex()
   const seen: string[] = []
   let late: Promise<void> | undefined

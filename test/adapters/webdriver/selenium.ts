@@ -6,8 +6,8 @@ import type { Tool } from '../tool.js'
 import { bodyOf, type Client, windowPage } from './webdriver-tool.js'
 
 /**
- * Starts a session of chromedriver's, with the Chromium that it finds or that CHROMIUM_PATH names; without windows, with Debian's
- * headless shell where that is there.
+ * Starts a session of chromedriver, with the Chromium that it finds or that CHROMIUM_PATH names; without windows, with
+ * Debian's headless shell if that is installed.
  */
 export async function startSelenium({
   bidi,
@@ -19,7 +19,7 @@ export async function startSelenium({
   const found = await findBrowser({ windows })
   const options = new Options()
   options.addArguments('--headless=new', ...CHROMIUM_FLAGS)
-  // Another one, as Playwright's own, may be too new or too old for chromedriver.
+  // Another browser, such as Playwright's own, may be too new or too old for chromedriver.
   if (found && ['CHROMIUM_PATH', HEADLESS_SHELL].includes(found.source)) options.setChromeBinaryPath(found.path)
   if (bidi) options.enableBidi()
   const builder = new Builder().forBrowser(Browser.CHROME).setChromeOptions(options)
@@ -63,7 +63,7 @@ export function seleniumTool({ bidi }: { bidi: boolean }): Tool<string> {
         async newPage() {
           const handle = await client.newWindow()
           opened.push(handle)
-          // A window of its own has our script from the first look on.
+          // A new window has the init script from its first scan on.
           if (captcha && !bidi) await captcha.find(handle).catch(() => undefined)
           return windowPage(client, handle, home, () => captcha)
         },

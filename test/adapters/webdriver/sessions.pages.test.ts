@@ -78,7 +78,7 @@ describe.each([
   const intoFrame = async (index: number) =>
     driver.switchTo().frame((await driver.findElements(By.css('iframe')))[index] ?? null)
 
-  test('the session stays in the window and the frame where it was, and what was found there stays good', async () => {
+  test('leaves the session in its window and frame, and element references stay valid', async () => {
     await guard()
     await driver.get(`${site.url}/outer`)
     await driver.switchTo().newWindow('tab')
@@ -99,7 +99,7 @@ describe.each([
     expect(await driver.manage().getTimeouts()).toEqual(timeouts)
   })
 
-  test('without a window named, the current one is meant', async () => {
+  test('uses the current window by default', async () => {
     await guard()
     await driver.get(`${site.url}/login`)
     await rendered()
@@ -112,7 +112,7 @@ describe.each([
     await expect(captcha?.solve({ wich: 'all' } as never)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
   })
 
-  test('commands that are sent meanwhile find the session to themselves', async () => {
+  test('runs the user’s commands in alone() while no visit is under way', async () => {
     await guard()
     await driver.get(`${site.url}/frame`)
     await eventually(() => driver.executeScript<boolean>('return !!frames[0].grecaptcha?.render'))
@@ -124,7 +124,7 @@ describe.each([
     const solving = captcha?.solve()
     await eventually(() => grant.challenges.length === 1)
     for (let count = 0; count < 20; count++) {
-      // The page under the solve is looked at every now and then, each time in all of its frames.
+      // A page with a solve is polled, each time in all of its frames.
       expect(await captcha?.alone(address)).toBe('/frame')
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
@@ -133,7 +133,7 @@ describe.each([
     expect(await captcha?.alone(async () => (await captcha?.find())?.length)).toBe(1)
   })
 
-  test('a page is judged by the address that the browser has, not by what its scripts say', async () => {
+  test('checks a page against the URL that the browser reports, not the page’s scripts', async () => {
     await guard()
     await driver.get(`${site.url}/lying`)
     await rendered()
@@ -143,7 +143,7 @@ describe.each([
     expect(await captcha?.find()).toMatchObject([{ frameUrl: `${site.otherUrl}/liar` }])
   })
 
-  test('a frame that never answers is left out', async () => {
+  test('omits a frame that never replies', async () => {
     await guard(3_000)
     await driver.get(`${site.url}/around-a-sleeper`)
     await rendered()
@@ -155,7 +155,7 @@ describe.each([
     await driver.get('about:blank')
   })
 
-  test('a session in no window is refused', async () => {
+  test('refuses a session without a current window', async () => {
     await driver.switchTo().newWindow('tab')
     await driver.close()
     await expect(guardContext(grant, driver)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
@@ -179,8 +179,8 @@ describe('classic WebDriver', () => {
     await recaptcha?.close()
   })
 
-  test('without DevTools, a frame’s address is known as far as the page can read it; no policy names another', async () => {
-    // As geckodriver, safaridriver and Appium on iOS are: only the standard's commands.
+  test('without DevTools, uses a frame’s URL only if the page can read it', async () => {
+    // Like geckodriver, safaridriver and Appium on iOS: only the standard's commands.
     const plain: WebDriver = Object.create(driver, { sendAndGetDevToolsCommand: { value: undefined } })
     const captcha = await guardContext(fakeGrant(recaptcha), plain)
     await driver.get(`${site.url}/frame`)
@@ -199,7 +199,7 @@ describe('classic WebDriver', () => {
     await captcha.close()
   })
 
-  test('a dialog that stands open is named', async () => {
+  test('names an open dialog in the error', async () => {
     const captcha = await guardContext(fakeGrant(recaptcha), driver)
     await driver.get(`${site.url}/login`)
     await driver.executeScript('setTimeout(() => alert("well?"))')
@@ -219,7 +219,7 @@ describe('classic WebDriver', () => {
     await captcha.close()
   })
 
-  test('a frame that is taken out from under the session leaves it at the page', async () => {
+  test('leaves the session at the top of the page if its frame is removed', async () => {
     const captcha = await guardContext(fakeGrant(recaptcha), driver)
     await driver.get(`${site.url}/outer`)
     await driver.switchTo().frame((await driver.findElements(By.css('iframe')))[0] ?? null)
@@ -229,7 +229,7 @@ describe('classic WebDriver', () => {
     await captcha.close()
   })
 
-  test('what is no session is refused, by what it lacks', async () => {
+  test('refuses an object that is no session, and names the missing commands', async () => {
     const grant = fakeGrant(recaptcha)
     await expect(guardContext(grant, {} as never)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
     await expect(guardContext(grant, undefined as never)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })

@@ -6,7 +6,7 @@ export interface Client<E> {
   get(url: string): Promise<unknown>
   toWindow(handle: string): Promise<unknown>
   toFrame(element: E | null): Promise<unknown>
-  /** The value of an expression. */
+  /** Evaluates an expression. */
   evaluate(expression: string): Promise<unknown>
   elements(selector: string): Promise<readonly E[]>
   click(element: E): Promise<unknown>
@@ -20,8 +20,8 @@ export const bodyOf = (expression: string): string =>
   expression.endsWith('; 0') ? `${expression.slice(0, -1)}return 0` : `return ${expression}`
 
 /**
- * A window in a WebDriver client's hands. Its commands may come while a solve is under way, so they take turns with it, as
- * docs/webdriver.md asks for.
+ * A window of a WebDriver client. Its commands may be sent during a solve, so they run in `alone`, as docs/webdriver.md
+ * requires.
  */
 export function windowPage<E>(
   client: Client<E>,

@@ -9,7 +9,8 @@ import { type FakeGrant, fakeGrant } from '../fake-grant.js'
 import { eventually } from '../tool.js'
 import { type RunningSession, startWebdriverIO } from './webdriverio.js'
 
-// The whole contract is for Selenium (webdriver-classic.test.ts, webdriver-bidi.test.ts): this is what may be different here.
+// The whole contract runs with Selenium (classic.pages.test.ts, bidi.pages.test.ts). These tests are for what may
+// differ with WebdriverIO.
 describe.each([
   ['BiDi, which it uses by default', true],
   ['classic WebDriver', false],
@@ -54,7 +55,7 @@ describe.each([
   }
   const heading = () => browser.$('h1.good').getText()
 
-  test('solves, the server is content, and its log holds no solution', async () => {
+  test('solves, the server accepts the token, and the log has no token', async () => {
     await visit('/login')
     const { solved } = await captcha.solve()
     await browser.$('#login button').click()
@@ -66,7 +67,7 @@ describe.each([
     expect(lines).not.toContain(solved[0]?.solution.token)
   })
 
-  test('a held execute of v3', async () => {
+  test('solves a held execute of v3', async () => {
     await visit('/v3')
     await browser.$('#go').click()
     await eventually(async () => (await captcha.find())[0]?.due === true)
@@ -75,7 +76,7 @@ describe.each([
     expect(site.verified.at(-1)).toMatchObject({ success: true, score: 0.9 })
   })
 
-  test('leaves the browser in the frame where it was', async () => {
+  test('leaves the browser in its current frame', async () => {
     await browser.url(`${site.url}/cross-frame`)
     await eventually(async () => (await captcha.find()).length === 1)
     await browser.switchFrame(browser.$('iframe'))
@@ -85,7 +86,7 @@ describe.each([
     expect(await heading()).toBe(WELCOME)
   })
 
-  test('a page that navigates while a solve is under way', async () => {
+  test('reports PAGE_GONE for a page that navigates during a solve', async () => {
     await visit('/named')
     grant.answer = () => new Promise(() => {})
     const solving = captcha.solve()

@@ -10,7 +10,7 @@ export interface RunningSession {
   close(): Promise<void>
 }
 
-/** @param bidi WebdriverIO's default; without, it keeps to classic WebDriver */
+/** @param bidi whether it uses BiDi, WebdriverIO's default, or classic WebDriver */
 export async function startWebdriverIO({ bidi, log }: { bidi: boolean; log: string }): Promise<RunningSession> {
   const port = await freePort()
   const driver = spawn('chromedriver', [`--port=${port}`], { stdio: 'ignore' })

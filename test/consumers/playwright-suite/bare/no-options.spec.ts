@@ -1,5 +1,5 @@
 import { test } from 'solveguard/playwright-test'
 
-test('nobody said which pages may be solved on', async ({ captcha }) => {
+test('a test without captchaGuardOptions', async ({ captcha }) => {
   await captcha.solve()
 })
