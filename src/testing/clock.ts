@@ -3,9 +3,9 @@ import type { Clock } from '../base/clock.js'
 /** A clock that moves only when a test moves it. */
 export interface ManualClock extends Clock {
   /**
-   * Moves wall and monotonic time by `ms`. Calls each timer that becomes due, in order, at its own time. Before the next
-   * timer is called, the promises that the last one has started get time to settle. Timers that a timer sets are called
-   * too, if they are due.
+   * Moves wall and monotonic time by `ms`. Calls each timer that becomes due, in order, at its own time. Before the
+   * next timer is called, the promises that the last one has started get time to settle. Timers that a timer sets are
+   * called too, if they are due.
    *
    * @param ms a duration in ms
    */

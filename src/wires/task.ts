@@ -27,7 +27,9 @@ export interface TaskDialect {
   readonly solvesImagesAtOnce?: boolean
 }
 
-/** The server half of the task family's wire: JSON to `createTask`, `getTaskResult`, `getBalance` and the report paths. */
+/**
+ * The server half of the task family's wire: JSON to `createTask`, `getTaskResult`, `getBalance` and the report paths.
+ */
 export function taskWire(dialect: TaskDialect): Wire {
   return ({ path, body }) => {
     const endpoint = PATHS.get(path)

@@ -100,7 +100,9 @@ export function formatCost(cost: Money): string {
 const MIN_PICTURE_BYTES = 100
 const MAX_PICTURE_BYTES = 1024 * 1024
 
-/** The error code for the first picture (in base64) that a service would not take; undefined if it takes all of them. */
+/**
+ * The error code for the first picture (in base64) that a service would not take; undefined if it takes all of them.
+ */
 export function pictureError(pictures: readonly string[]): string | undefined {
   for (const base64 of pictures) {
     if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return 'ERROR_UPLOAD'

@@ -40,7 +40,9 @@ export interface Behavior {
   readonly taken?: boolean
 }
 
-/** Whether the service processes the request (creates a task, gives an answer) before it does what the behavior says. */
+/**
+ * Whether the service processes the request (creates a task, gives an answer) before it does what the behavior says.
+ */
 export function processesRequest(behavior: Behavior): boolean {
   if (behavior.taken !== undefined) return behavior.taken
   const { error, html, empty, bytes, dropBefore, status, body, redirect } = behavior

@@ -147,9 +147,9 @@ const SERVICES: Readonly<Record<ServiceName, { form?: MultiValueFormat; tasks?: 
 }
 
 /**
- * Starts a stand-in solver service on loopback. It speaks the form family's wire (`in.php` and `res.php`, plain text and
- * JSON) and the task family's (JSON to `createTask`, `getTaskResult`, …), charges, records every request, and fails on
- * demand. Nothing leaves this machine.
+ * Starts a stand-in solver service on loopback. It speaks the form family's wire (`in.php` and `res.php`, plain text
+ * and JSON) and the task family's (JSON to `createTask`, `getTaskResult`, …), charges, records every request, and fails
+ * on demand. Nothing leaves this machine.
  *
  * @example
  * const service = await startSolverService({ keys: { 'a-key-for-tests': 5 }, solveMs: 200 })

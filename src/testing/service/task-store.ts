@@ -30,7 +30,9 @@ export interface ServiceTask {
   readonly readyAt: number
   /** `failed`: no answer, nothing charged. */
   readonly state: 'working' | 'ready' | 'failed'
-  /** What the account was charged for it, micro-dollars. Charged once solved, even if no client polls for the answer. */
+  /**
+   * What the account was charged for it, micro-dollars. Charged once solved, even if no client polls for the answer.
+   */
   readonly charged: Money
   /** How often a client has polled for it. */
   readonly polls: number

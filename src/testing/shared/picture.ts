@@ -1,8 +1,8 @@
 import { crc32, deflateSync, inflateSync } from 'node:zlib'
 
 /**
- * Pictures of digits for the stand-in site, and a reader for them. The reader reads the pixels, so its result shows what
- * was in the picture that a solver received.
+ * Pictures of digits for the stand-in site, and a reader for them. The reader reads the pixels, so its result shows
+ * what was in the picture that a solver received.
  */
 
 /** Seven rows of five bits for each digit. The leftmost column is the highest bit. */

@@ -29,7 +29,9 @@ export interface SiteFamily {
   readonly endpoints?: Readonly<Record<string, (vendor: SiteVendor, sitekey: string) => Promise<object>>>
 }
 
-/** `verify` for vendors that take `secret` and `response`. The token is in the first of these fields that has a value. */
+/**
+ * `verify` for vendors that take `secret` and `response`. The token is in the first of these fields that has a value.
+ */
 export function verifyField(...names: readonly string[]): SiteFamily['verify'] {
   return (form, vendor, sitekey) =>
     postForm(vendor.verifyUrl, { secret: vendor.secretFor(sitekey), response: firstOf(form, names) })

@@ -19,7 +19,9 @@ export interface StandInOptions {
   readonly port?: number | undefined
 }
 
-/** What every vendor's stand-in has. `B`: the behavior of its widgets. `D`: the details of an answer. `A`: an answer. */
+/**
+ * What every vendor's stand-in has. `B`: the behavior of its widgets. `D`: the details of an answer. `A`: an answer.
+ */
 export interface StandIn<B, D = TokenDetails, A = string> extends AsyncDisposable {
   /** Where its scripts are. On `localhost`, so that its frames are of another origin than a page on 127.0.0.1. */
   readonly url: string

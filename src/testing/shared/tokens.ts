@@ -43,7 +43,9 @@ export interface Verification {
 export interface TokenDetails {
   /** The sitekey that it is valid for. */
   readonly sitekey: string
-  /** Issues this text as a token: one that a solver service has made, say. Default: a random one in the vendor's format. */
+  /**
+   * Issues this text as a token: one that a solver service has made, say. Default: a random one in the vendor's format.
+   */
   readonly token?: string | undefined
   /** The page's action. */
   readonly action?: string | undefined

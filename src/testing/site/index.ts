@@ -28,7 +28,8 @@ export interface SiteOptions extends SiteVendors {
   readonly sitekey?: string | undefined
   /**
    * Further pages and scripts (`….js`), by path. A path that begins with a family's name (`/turnstile/mine`) gets that
-   * vendor. In their text, `{{vendor}}`, `{{sitekey}}`, `{{other}}` (the site's other origin) and `{{nonce}}` are replaced.
+   * vendor. In their text, `{{vendor}}`, `{{sitekey}}`, `{{other}}` (the site's other origin) and `{{nonce}}` are
+   * replaced.
    *
    * @default {}
    */
@@ -73,9 +74,9 @@ const STRICT_CSP =
 
 /**
  * Starts the stand-in site: a login with a widget, in all the ways in which sites embed one (`/login`, `/explicit`,
- * `/invisible`, `/v3`, `/enterprise`, `/several`, `/frame`, `/shadow`, …, `/turnstile`, `/turnstile/execute`, …, `/picture`,
- * `/picture/grid`). Below `/csp`, each page has a strict Content-Security-Policy with Trusted Types. `pages.ts` of each
- * vendor has the whole list.
+ * `/invisible`, `/v3`, `/enterprise`, `/several`, `/frame`, `/shadow`, …, `/turnstile`, `/turnstile/execute`, …,
+ * `/picture`, `/picture/grid`). Below `/csp`, each page has a strict Content-Security-Policy with Trusted Types.
+ * `pages.ts` of each vendor has the whole list.
  *
  * @example
  * const recaptcha = await startRecaptcha()

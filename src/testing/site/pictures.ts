@@ -3,69 +3,72 @@ import { documentOf } from '../shared/pages.js'
 import { drawDigits } from '../shared/picture.js'
 import { refuse, type Verification } from '../shared/tokens.js'
 
-/** What the server remembers of one page that it gave out. */
-interface Shown {
+/** What the server has to know about one page that it has sent. */
+interface SentPage {
   /** The text of the picture that was drawn last. */
   text: string
   /** The numbers in the cells of the grid. */
   readonly cells: readonly string[]
-  /** The number that is asked for. */
-  readonly asked: string
+  /** The number that the user has to select. */
+  readonly wanted: string
 }
 
-const MAX_SHOWN = 1_000
+const MAX_SENT = 1_000
 const PICTURE = /^\/picture\/([a-f0-9]{16})\/(text|[1-9])\.png$/
 
 /**
- * The pictures of the stand-in site: a text to be typed, drawn anew each time that it is asked for, and a grid of nine.
- * What was shown is kept by the id that each page has.
+ * The pictures of the stand-in site: a text to type, drawn anew for each request, and a grid of nine. Each page has an
+ * id, by which the server keeps what it has drawn for it.
  */
 export class SitePictures {
-  readonly #shown = new Map<string, Shown>()
+  readonly #sent = new Map<string, SentPage>()
 
-  /** A page: `/picture`, `/picture/canvas`, `/picture/background`, `/picture/other-origin`, `/picture/broken`, `/picture/grid`. */
+  /**
+   * A page: `/picture`, `/picture/canvas`, `/picture/background`, `/picture/other-origin`, `/picture/broken`,
+   * `/picture/frame`, `/picture/grid`. Undefined for another path.
+   */
   page(path: string, otherUrl: string): string | undefined {
     const make = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined
     if (!make) return undefined
     const id = randomBytes(8).toString('hex')
-    const asked = digits(3)
-    // Four of the nine are meant, wherever they fall.
-    const cells = Array.from({ length: 9 }, (_, at) => (at < 4 ? asked : digits(3, asked)))
+    const wanted = digits(3)
+    // Four of the nine cells have the wanted number, in random places.
+    const cells = Array.from({ length: 9 }, (_, at) => (at < 4 ? wanted : digits(3, wanted)))
     for (let at = 8; at > 0; at--) {
       const other = randomInt(at + 1)
-      ;[cells[at], cells[other]] = [cells[other] ?? asked, cells[at] ?? asked]
+      ;[cells[at], cells[other]] = [cells[other] ?? wanted, cells[at] ?? wanted]
     }
-    this.#shown.set(id, { text: '', cells, asked })
-    if (this.#shown.size > MAX_SHOWN) this.#shown.delete(this.#shown.keys().next().value ?? '')
-    return make({ id, asked, otherUrl })
+    this.#sent.set(id, { text: '', cells, wanted })
+    if (this.#sent.size > MAX_SENT) this.#sent.delete(this.#sent.keys().next().value ?? '')
+    return make({ id, wanted, otherUrl })
   }
 
   /** The bytes of a picture. */
   picture(path: string): Uint8Array | undefined {
     const [, id = '', which] = PICTURE.exec(path) ?? []
-    const shown = this.#shown.get(id)
-    if (!shown) return undefined
-    if (which !== 'text') return drawDigits(shown.cells[Number(which) - 1] ?? '', 4)
-    shown.text = digits(5)
-    return drawDigits(shown.text)
+    const sent = this.#sent.get(id)
+    if (!sent) return undefined
+    if (which !== 'text') return drawDigits(sent.cells[Number(which) - 1] ?? '', 4)
+    sent.text = digits(5)
+    return drawDigits(sent.text)
   }
 
-  /** What the server makes of a form that was sent. Each page is good for one. */
+  /** Verifies a form. Each page's id is valid for one form. */
   verify(form: URLSearchParams): Verification {
     const id = form.get('id') ?? ''
-    const shown = this.#shown.get(id)
-    if (!shown) return refuse('timeout-or-duplicate')
-    this.#shown.delete(id)
+    const sent = this.#sent.get(id)
+    if (!sent) return refuse('timeout-or-duplicate')
+    this.#sent.delete(id)
     const right = form.has('cells')
-      ? form.get('cells') === shown.cells.flatMap((cell, at) => (cell === shown.asked ? [at + 1] : [])).join()
-      : shown.text !== '' && form.get('answer') === shown.text
+      ? form.get('cells') === sent.cells.flatMap((cell, at) => (cell === sent.wanted ? [at + 1] : [])).join()
+      : sent.text !== '' && form.get('answer') === sent.text
     return right ? { success: true } : refuse('invalid-input-response')
   }
 }
 
 interface At {
   readonly id: string
-  readonly asked: string
+  readonly wanted: string
   readonly otherUrl: string
 }
 
@@ -94,7 +97,7 @@ image.src='/picture/${at.id}/text.png'})()</script>`,
   '/picture/grid': (at) =>
     form(
       at,
-      `<b id="instruction">Please select all boxes with number ${at.asked}</b></p><p>${Array.from(
+      `<b id="instruction">Please select all boxes with number ${at.wanted}</b></p><p>${Array.from(
         { length: 9 },
         (_, cell) =>
           `<img class="cell" alt="" data-cell="${cell + 1}" src="/picture/${at.id}/${cell + 1}.png" height="40">`,
@@ -106,7 +109,7 @@ var name=cell.dataset.cell;if(chosen[name])delete chosen[name];else chosen[name]
 document.getElementById('cells').value=Object.keys(chosen).sort().join()}})})()</script>`,
 }
 
-/** A random number of so many digits, other than one. */
+/** A random number with `length` digits, other than `other`. */
 function digits(length: number, other?: string): string {
   for (;;) {
     const made = String(randomInt(10 ** length)).padStart(length, '0')

@@ -1,48 +1,60 @@
-/**
- * The stand-ins at the vendors' own addresses: pages load `https://www.google.com/recaptcha/api.js` as they always do, and are
- * answered from loopback.
- */
-
-/** A stand-in that can be put in its vendor's place. */
+/** A stand-in that can answer in place of its vendor. */
 export interface VendorStandIn {
+  /** Its origin. */
   readonly url: string
-  /** The vendor's own addresses, as hosts and how their paths begin: `www.google.com/recaptcha/`. */
+  /** The vendor's own addresses, as hosts with the beginning of their paths: `www.google.com/recaptcha/`. */
   readonly vendorAddresses: readonly string[]
 }
 
-/** A request for a vendor, in whatever tool's hands. */
+/** A request for a vendor, without the types of any browser tool. */
 export interface VendorRequest {
+  /** Its whole URL. */
   readonly url: string
+  /** The HTTP method. */
   readonly method: string
+  /** With names in lower case. Only `content-type` is used. */
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Its body, if it has one. */
   readonly body?: Uint8Array | string | null | undefined
 }
 
-/** What the stand-in answers. */
+/** The stand-in's reply. */
 export interface VendorReply {
+  /** The HTTP status. */
   readonly status: number
+  /** Without those about the connection. */
   readonly headers: Readonly<Record<string, string>>
+  /** The whole body. */
   readonly body: Buffer
 }
 
-/** What a Playwright page or context has for answering requests. */
+/** The part of a Playwright page or context that answers requests. */
 export interface RouteTarget {
+  /** Passes the requests that match to `handle`. */
   route(matches: (url: URL) => boolean, handle: (route: VendorRoute) => Promise<void>): Promise<unknown>
 }
 
-/** One request that Playwright holds. */
+/** A request that Playwright has intercepted. */
 export interface VendorRoute {
+  /** The request. */
   request(): {
+    /** Its whole URL. */
     url(): string
+    /** The HTTP method. */
     method(): string
+    /** With names in lower case. */
     headers(): Record<string, string>
+    /** Its body; `null` if it has none. */
     postDataBuffer(): Uint8Array | null
   }
+  /** Answers the request. */
   fulfill(reply: { status: number; headers: Record<string, string>; body: Buffer }): Promise<void>
 }
 
 /**
- * Has a Playwright context, or page, answer requests for vendors from their stand-ins. All others go where they go.
+ * Makes a Playwright context, or page, answer requests for vendors from their stand-ins: pages load
+ * `https://www.google.com/recaptcha/api.js` as always, and the reply comes from loopback. Other requests are not
+ * affected.
  *
  * @example
  * const recaptcha = await startRecaptcha()
@@ -53,22 +65,22 @@ export async function routeVendors(context: RouteTarget, ...standIns: readonly V
     (url) => standInFor(standIns, url) !== undefined,
     async (route) => {
       const request = route.request()
-      const asked = { url: request.url(), method: request.method(), headers: request.headers() }
-      const reply = await answerAsVendor({ ...asked, body: request.postDataBuffer() }, ...standIns)
+      const copy = { url: request.url(), method: request.method(), headers: request.headers() }
+      const reply = await answerAsVendor({ ...copy, body: request.postDataBuffer() }, ...standIns)
       if (reply) await route.fulfill({ ...reply, headers: { ...reply.headers } })
     },
   )
 }
 
 /**
- * A stand-in's answer to a request for its vendor: for tools that `routeVendors` does not know.
+ * A stand-in's reply to a request for its vendor, for browser tools other than Playwright.
  *
- * @returns undefined for a request that is not for any of these vendors
+ * @returns undefined if the request is for none of these vendors
  * @example
  * await page.setRequestInterception(true) // Puppeteer
  * page.on('request', async (request) => {
- *   const asked = { url: request.url(), method: request.method(), headers: request.headers(), body: request.postData() }
- *   const reply = await answerAsVendor(asked, recaptcha)
+ *   const copy = { url: request.url(), method: request.method(), headers: request.headers(), body: request.postData() }
+ *   const reply = await answerAsVendor(copy, recaptcha)
  *   await (reply ? request.respond(reply) : request.continue())
  * })
  */
@@ -76,22 +88,22 @@ export async function answerAsVendor(
   { url, method, headers = {}, body }: VendorRequest,
   ...standIns: readonly VendorStandIn[]
 ): Promise<VendorReply | undefined> {
-  const asked = new URL(url)
-  const standIn = standInFor(standIns, asked)
+  const target = new URL(url)
+  const standIn = standInFor(standIns, target)
   if (!standIn) return undefined
-  const response = await fetch(standIn.url + asked.pathname + asked.search, {
+  const response = await fetch(standIn.url + target.pathname + target.search, {
     method,
     headers: {
-      // The stand-in names itself by this in what it answers.
-      'x-forwarded-host': asked.host,
-      'x-forwarded-proto': asked.protocol.slice(0, -1),
+      // The stand-in puts this origin into the scripts that it sends.
+      'x-forwarded-host': target.host,
+      'x-forwarded-proto': target.protocol.slice(0, -1),
       ...(headers['content-type'] !== undefined && { 'content-type': headers['content-type'] }),
     },
     ...(method !== 'GET' && method !== 'HEAD' && body && { body: Buffer.from(body) }),
   })
   return {
     status: response.status,
-    headers: { 'access-control-allow-origin': '*', ...kept(response.headers) },
+    headers: { 'access-control-allow-origin': '*', ...endToEnd(response.headers) },
     body: Buffer.from(await response.arrayBuffer()),
   }
 }
@@ -101,8 +113,8 @@ function standInFor(standIns: readonly VendorStandIn[], { host, pathname }: URL)
   return standIns.find(({ vendorAddresses }) => vendorAddresses.some((start) => address.startsWith(start)))
 }
 
-/** Those about the connection are not the answer's. */
-function kept(headers: Headers): Record<string, string> {
-  const own = /^(?:connection|keep-alive|transfer-encoding|content-length|content-encoding|date)$/
-  return Object.fromEntries([...headers].filter(([name]) => !own.test(name)))
+/** The headers without those about the connection, which is another one for the browser. */
+function endToEnd(headers: Headers): Record<string, string> {
+  const perConnection = /^(?:connection|keep-alive|transfer-encoding|content-length|content-encoding|date)$/
+  return Object.fromEntries([...headers].filter(([name]) => !perConnection.test(name)))
 }

@@ -4,40 +4,54 @@ import { type Clock, systemClock } from '../../../base/clock.js'
 import { readForm, reply, serve } from '../../shared/http.js'
 import { refuse, type Verification } from '../../shared/tokens.js'
 
-/** How the stand-in is started. */
+/** Options of the stand-in ALTCHA. */
 export interface AltchaOptions {
-  /** What challenges expire by. */
+  /**
+   * The clock that challenges expire by.
+   *
+   * @default the machine's clock
+   */
   readonly clock?: Clock | undefined
-  /** Default: any free port. */
+  /**
+   * The port on loopback.
+   *
+   * @default any free port
+   */
   readonly port?: number | undefined
-  /** The most hashes that a browser may need for a challenge (`maxnumber`). Default: 1,000, which takes it some ten milliseconds. */
+  /**
+   * How many hashes a challenge takes at most (`maxnumber`).
+   *
+   * @default 1000 // a browser needs about 10 ms
+   */
   readonly hardest?: number | undefined
 }
 
-/** The server's half of ALTCHA: challenges for `<altcha-widget>`, and what verifies its answers. */
+/** The server half of ALTCHA: challenges for `<altcha-widget>`, and the verification of its answers. */
 export interface StandInAltcha extends AsyncDisposable {
+  /** Its origin. */
   readonly url: string
   /** For the widget's `challenge` attribute (`challengeurl` before version 3). */
   readonly challengeUrl: string
-  /** Verifies an answer: a POST of a form with `secret` and `response`, as other vendors have it. */
+  /** Verifies an answer: POST a form with `secret` and `response`, as with other vendors. */
   readonly verifyUrl: string
   /** The HMAC key that challenges are signed with. */
   secretFor(sitekey?: string): string
-  /** How many challenges were given out. */
+  /** How many challenges it has issued. */
   readonly challenges: number
-  /** What it does from now on: `fails` answers with an error instead of a challenge. */
-  setBehavior(behavior: { readonly fails?: boolean | undefined }): void
+  /** Sets its behavior from now on. With `fails`, it replies with an error instead of a challenge. */
+  setBehavior(behavior: { /** Default: false. */ readonly fails?: boolean | undefined }): void
+  /** Closes all connections and frees the port. */
   close(): Promise<void>
 }
 
 const ALGORITHM = 'SHA-256'
 const CHALLENGE_TTL_MS = 1_200_000
 const ANY_ORIGIN = { 'access-control-allow-origin': '*' }
-const MAX_REMEMBERED = 10_000
+const MAX_USED = 10_000
 
 /**
- * Starts the server's half of ALTCHA on loopback: challenges of the first version of its protocol (SHA-256), which every widget
- * understands. The widget itself is the package `altcha`.
+ * Starts the server half of ALTCHA on loopback. Its challenges are of the protocol's first version (SHA-256), which
+ * every version of the widget supports. The widget is the package `altcha`.
  *
  * @example
  * const altcha = await startAltcha()
@@ -74,12 +88,12 @@ export async function startAltcha(options: AltchaOptions = {}): Promise<StandInA
 
   function verify(secret: string | null | undefined, response: string | null | undefined): Verification {
     if (secret !== key) return refuse('invalid-input-secret')
-    const answer = read(response)
+    const answer = readPayload(response)
     if (!answer || hash(answer.salt, answer.number) !== answer.challenge) return refuse('invalid-input-response')
-    if (!same(sign(answer.challenge), answer.signature)) return refuse('invalid-input-response')
+    if (!isEqual(sign(answer.challenge), answer.signature)) return refuse('invalid-input-response')
     const expires = Number(/[?&]expires=(\d{1,12})(?:&|$)/.exec(answer.salt)?.[1])
     if (!(expires * 1000 > clock.now()) || used.has(answer.challenge)) return refuse('timeout-or-duplicate')
-    if (used.size >= MAX_REMEMBERED) used.clear()
+    if (used.size >= MAX_USED) used.clear()
     used.add(answer.challenge)
     return { success: true }
   }
@@ -112,8 +126,8 @@ interface Payload {
   readonly signature: string
 }
 
-/** The widget's answer is JSON in base64. */
-function read(response: string | null | undefined): Payload | undefined {
+/** Reads the widget's answer: JSON in base64. */
+function readPayload(response: string | null | undefined): Payload | undefined {
   try {
     const payload = JSON.parse(Buffer.from(response ?? '', 'base64').toString()) as Partial<Payload> | null
     if (!payload || typeof payload.salt !== 'string' || !Number.isInteger(payload.number)) return undefined
@@ -128,7 +142,7 @@ function hash(salt: string, number: number): string {
   return createHash('sha256').update(`${salt}${number}`).digest('hex')
 }
 
-function same(one: string, other: string): boolean {
+function isEqual(one: string, other: string): boolean {
   const [left, right] = [Buffer.from(one), Buffer.from(other)]
   return left.length === right.length && timingSafeEqual(left, right)
 }

@@ -7,20 +7,29 @@ import { refuse, type TokenDetails, type TokenRules, type Verification } from '.
 import type { VendorStandIn } from '../route.js'
 import { api, boxApi, boxFrame, enforcementFrame } from './script.js'
 
-/** What an Arkose of a public key does. */
+/** How the enforcements of a public key behave. */
 export interface ArkoseBehavior {
-  /** Whether sessions end without a challenge. Default: false. */
+  /**
+   * Whether sessions end without a challenge.
+   *
+   * @default false
+   */
   readonly suppresses?: boolean | undefined
-  /** How long it takes to find that out, ms. Default: 0. */
+  /**
+   * How long the vendor takes to decide that, ms.
+   *
+   * @default 0
+   */
   readonly afterMs?: number | undefined
 }
 
 /**
- * A stand-in for Arkose (FunCaptcha): its scripts and frames, and its verify endpoint. Scripts are at `${url}/v2/<public key>/api.js`, and
- * `${url}/fc/api/` of the older kind; a public key stands for a sitekey. Tokens are good once, for five minutes.
+ * A stand-in for Arkose (FunCaptcha): its scripts, its frames, and its verify endpoint. The script is at
+ * `${url}/v2/<public key>/api.js`, the older kind's at `${url}/fc/api/`. The public key is the sitekey. A token is
+ * valid for one verification within five minutes.
  */
 export interface StandInArkose extends StandIn<ArkoseBehavior>, VendorStandIn {
-  /** The `data.blob` that each session was asked for with, oldest first. */
+  /** The `data.blob` of each session that had one, oldest first; the last 1,000. */
   readonly blobs: readonly string[]
 }
 
@@ -28,24 +37,24 @@ const RULES: TokenRules = { prefix: '', ttlMs: 300_000, testSecrets: {}, verifyT
 const MAX_BLOBS = 1_000
 
 /**
- * Starts a stand-in Arkose on loopback. Pages load its scripts as they would the real ones.
+ * Starts a stand-in Arkose on loopback. Pages load its scripts in place of the real ones.
  *
  * @example
  * const arkose = await startArkose()
  * const site = await startSite({ arkose }) // its pages are below /arkose
  */
 export async function startArkose(options: StandInOptions = {}): Promise<StandInArkose> {
-  /** Sessions that were not completed yet. */
+  /** Sessions that are not completed yet. */
   const sessions = new Map<string, TokenDetails>()
   const blobs: string[] = []
-  const workings = await startStandIn<ArkoseBehavior>(RULES, options, handle)
-  const { tokens, url } = workings
+  const server = await startStandIn<ArkoseBehavior>(RULES, options, handle)
+  const { tokens, url } = server
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname } = new URL(request.url ?? '/', url)
     const base = requestedOrigin(request, url)
-    const json = (said: object) =>
-      reply(response, 'json', JSON.stringify(said), { headers: { 'access-control-allow-origin': '*' } })
+    const json = (body: object) =>
+      reply(response, 'json', JSON.stringify(body), { headers: { 'access-control-allow-origin': '*' } })
     const [, first, second = '', third = '', fourth = ''] = pathname.split('/')
     switch (`${first}/${second === 'gt2' ? second : third}`) {
       case 'v2/api.js':
@@ -69,15 +78,15 @@ export async function startArkose(options: StandInOptions = {}): Promise<StandIn
   }
 
   async function session(sitekey: string, form: URLSearchParams | undefined, base: string): Promise<object> {
-    const { suppresses = false } = await workings.nextBehavior(sitekey)
+    const { suppresses = false } = await server.nextBehavior(sitekey)
     const token = sessionToken(sitekey, base)
     const details = { sitekey, token, hostname: form?.get('host') ?? '' }
     if (form?.has('blob')) blobs.push(form.get('blob') ?? '')
     if (blobs.length > MAX_BLOBS) blobs.shift()
-    const ended = suppresses && !form?.has('box')
-    if (ended) tokens.issue(details)
+    const suppressed = suppresses && !form?.has('box')
+    if (suppressed) tokens.issue(details)
     else sessions.set(token, details)
-    return { token, suppressed: ended || undefined }
+    return { token, suppressed: suppressed || undefined }
   }
 
   function complete(token: string): object {
@@ -87,7 +96,7 @@ export async function startArkose(options: StandInOptions = {}): Promise<StandIn
     return { response: details ? 'answered' : 'not answered', solved: details !== undefined }
   }
 
-  /** In the vendor's words: what is known of the session, or an error. */
+  /** The reply in the vendor's format: the session's details, or an error. */
   function verify(form: URLSearchParams | undefined): object {
     const verified: Verification = form
       ? tokens.verify(form.get('private_key'), form.get('session_token'))
@@ -96,7 +105,7 @@ export async function startArkose(options: StandInOptions = {}): Promise<StandIn
     return { session_details: { solved: true, session: form?.get('session_token'), hostname: verified.hostname } }
   }
 
-  return workings.standIn('/api/v4/verify/', {
+  return server.standIn('/api/v4/verify/', {
     vendorAddresses: ['client-api.arkoselabs.com/', 'funcaptcha.com/', 'api.funcaptcha.com/'],
     issue: (details: TokenDetails) =>
       tokens.issue({ ...details, token: details.token ?? sessionToken(details.sitekey, url) }),
@@ -104,7 +113,7 @@ export async function startArkose(options: StandInOptions = {}): Promise<StandIn
   })
 }
 
-/** A session's text as the real ones are: an id, and what was agreed on. */
+/** In the vendor's format: an id, and parameters. */
 function sessionToken(sitekey: string, base: string): string {
   const id = `${randomBytes(9).toString('hex').slice(0, 17)}.${randomInt(1e9, 9e9)}`
   return `${id}|r=eu-west-1|meta=3|pk=${sitekey}|at=40|ag=101|surl=${encodeURIComponent(base)}`

@@ -10,14 +10,14 @@ const signIn = (widget: string, button?: string) => form(widget + TOKEN, button,
 const KEEPS = 'calls.push(response.token);document.forms[0].elements.token.value=response.token;'
 const SENDS = `${KEEPS}document.forms[0].submit()`
 
-/** What a page does with its enforcement: keeps it for tests to ask, and tells it what it has to know. */
+/** The page's script for its enforcement: keeps it in `window.enforcement`, for tests, and configures it. */
 const setUp = (settings: string, done = SENDS) =>
   `window.enforcement=enforcement;enforcement.setConfig({${settings},
 onCompleted:function(response){${done}},onShown:function(){window.shown=(window.shown||0)+1}});`
 
 const declared = (settings: string, done?: string) => `function setupEnforcement(enforcement){${setUp(settings, done)}}`
 
-/** A page with the vendor's script, and one of its own after it. */
+/** A page with the vendor's script, and a script of its own after it. */
 const enforced = (at: PageContext, body: string, more: string, after = '', key = at.sitekey) =>
   documentOf(
     'Staging · Sign in',
@@ -44,7 +44,7 @@ export const ARKOSE_PAGES: Readonly<Record<string, Page>> = {
       signIn('<div id="here"></div>'),
       declared("selector:'#here',mode:'inline',data:{blob:'inline-blob'}", KEEPS),
     ),
-  // The callback is assigned by the page's own handler of the script's event, as frameworks' components do.
+  // The page assigns the callback in the script's load event, as components of frameworks do.
   '/arkose/assigned': (at) =>
     documentOf(
       'Staging · Sign in',

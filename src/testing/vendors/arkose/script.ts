@@ -1,7 +1,8 @@
 /**
- * The stand-in's scripts, as they run in a browser. They are served as the text of these functions, so none of them may
- * refer to anything outside itself. They do what the real ones are documented, and seen, to do: the page's callback is waited for and
- * called once the settings have come, the challenge stands in a frame on another origin, answers are kept inside.
+ * The stand-in's scripts, which run in a browser. They are served as the text of these functions, so no function may
+ * refer to anything outside itself. They do what the real ones are documented, and observed, to do: the page's callback
+ * is called once it exists and the settings have arrived, the challenge is in a frame on another origin, answers are
+ * kept inside.
  */
 
 declare global {
@@ -29,20 +30,20 @@ export function api({ base, key }: { base: string; key: string }): void {
   let loaded = false
   let queued = false
 
-  const tell = (what: string, more: object = {}): void => {
-    const callback = config[what]
-    if (typeof callback === 'function') (callback as Callback).call(config, { token, ...more })
+  const emit = (name: string, details: object = {}): void => {
+    const callback = config[name]
+    if (typeof callback === 'function') (callback as Callback).call(config, { token, ...details })
   }
   const open = (shown: boolean): void => {
     if (!holder) return
     holder.style.visibility = shown ? 'visible' : 'hidden'
-    for (const what of shown ? ['onShown', 'onShow'] : ['onHide']) tell(what)
+    for (const name of shown ? ['onShown', 'onShow'] : ['onHide']) emit(name)
   }
-  const say = (what: string) =>
-    frame?.contentWindow?.postMessage(JSON.stringify({ eventId: what, key, data: config.data }), base)
+  const post = (eventId: string) =>
+    frame?.contentWindow?.postMessage(JSON.stringify({ eventId, key, data: config.data }), base)
   const complete = (suppressed: boolean): void => {
-    if (suppressed) tell('onSuppress')
-    tell('onCompleted', { completed: true, suppressed })
+    if (suppressed) emit('onSuppress')
+    emit('onCompleted', { completed: true, suppressed })
   }
   const draw = (): void => {
     if (frame) return
@@ -60,7 +61,7 @@ export function api({ base, key }: { base: string; key: string }): void {
   }
   const run = (): void => {
     draw()
-    if (loaded) say('run')
+    if (loaded) post('run')
     else queued = true
   }
   const onClick = (event: Event): void => {
@@ -70,16 +71,16 @@ export function api({ base, key }: { base: string; key: string }): void {
 
   addEventListener('message', (event) => {
     if (event.origin !== new URL(base).origin || event.source !== frame?.contentWindow) return
-    const said = JSON.parse(event.data as string) as { eventId: string; token?: string; suppressed?: boolean }
-    token = said.token ?? token
-    if (said.eventId === 'loaded') {
+    const message = JSON.parse(event.data as string) as { eventId: string; token?: string; suppressed?: boolean }
+    token = message.token ?? token
+    if (message.eventId === 'loaded') {
       loaded = true
-      tell('onReady')
+      emit('onReady')
       if (queued || config.mode === 'inline') run()
-    } else if (said.eventId === 'show') open(true)
-    else if (said.eventId === 'closed') open(false)
-    else if (said.eventId === 'complete') {
-      complete(said.suppressed === true)
+    } else if (message.eventId === 'show') open(true)
+    else if (message.eventId === 'closed') open(false)
+    else if (message.eventId === 'complete') {
+      complete(message.suppressed === true)
       if (holder?.style.visibility === 'visible') open(false)
     }
   })
@@ -97,9 +98,9 @@ export function api({ base, key }: { base: string; key: string }): void {
     run,
     reset(): void {
       token = ''
-      say('reset')
+      post('reset')
       if (holder) holder.style.visibility = 'hidden'
-      tell('onReset')
+      emit('onReset')
     },
   }
 
@@ -108,7 +109,7 @@ export function api({ base, key }: { base: string; key: string }): void {
     if (typeof callback === 'function') (callback as (given: object) => void)(enforcement)
     else if (tries > 0) setTimeout(begin, 50, tries - 1)
   }
-  // It needs a body to draw into.
+  // It needs a body to render into.
   const parsed = new Promise<void>((resolve) => {
     if (document.readyState !== 'loading') resolve()
     else addEventListener('DOMContentLoaded', () => resolve())
@@ -116,32 +117,32 @@ export function api({ base, key }: { base: string; key: string }): void {
   void Promise.all([fetch(`${base}/v2/${key}/settings`), parsed]).then(() => begin(200))
 }
 
-/** `enforcement.<hash>.html`: asks for a session, shows its challenge where there is one. */
+/** `enforcement.<hash>.html`: starts a session, and shows its challenge if it has one. */
 export function enforcementFrame(): void {
   const key = location.hash.slice(1).split('&')[0] ?? ''
   const host = new URL(document.referrer || location.href).hostname
-  const say = (said: object) => parent.postMessage(JSON.stringify(said), '*')
+  const post = (message: object) => parent.postMessage(JSON.stringify(message), '*')
   let token = ''
-  const ask = async (path: string, facts: Record<string, string>): Promise<Record<string, string>> =>
+  const request = async (path: string, facts: Record<string, string>): Promise<Record<string, string>> =>
     (await fetch(path, { method: 'POST', body: new URLSearchParams(facts) })).json()
   addEventListener('message', async ({ data, source }) => {
     if (source !== parent || typeof data !== 'string') return
     const { eventId, data: sent } = JSON.parse(data) as { eventId: string; data?: { blob?: string } }
     if (eventId !== 'run') return
-    const session = await ask(`/fc/gt2/public_key/${key}`, { host, blob: sent?.blob ?? '' })
+    const session = await request(`/fc/gt2/public_key/${key}`, { host, blob: sent?.blob ?? '' })
     token = session.token ?? ''
-    if (session.suppressed) say({ eventId: 'complete', token, suppressed: true })
-    else say({ eventId: 'show', token })
+    if (session.suppressed) post({ eventId: 'complete', token, suppressed: true })
+    else post({ eventId: 'show', token })
   })
   document.getElementById('verify')?.addEventListener('click', async () => {
-    await ask('/fc/ca/', { session_token: token })
-    say({ eventId: 'complete', token })
+    await request('/fc/ca/', { session_token: token })
+    post({ eventId: 'complete', token })
   })
-  document.getElementById('close')?.addEventListener('click', () => say({ eventId: 'closed' }))
-  say({ eventId: 'loaded' })
+  document.getElementById('close')?.addEventListener('click', () => post({ eventId: 'closed' }))
+  post({ eventId: 'loaded' })
 }
 
-/** `/fc/api/`: the older kind, which draws itself into each element with a public key. */
+/** `/fc/api/`: the older kind, which renders into each element with a public key. */
 export function boxApi({ base }: { base: string }): void {
   const globals = window as unknown as Record<string, unknown>
   const draw = async (box: HTMLElement): Promise<void> => {

@@ -6,16 +6,21 @@ import { callScript } from '../../shared/text.js'
 import { refuse, type TokenDetails, type TokenRules } from '../../shared/tokens.js'
 import { captcha } from './script.js'
 
-/** How the CAPTCHA of an API key behaves. */
+/** How the CAPTCHAs of an API key behave. */
 export interface AwsWafBehavior {
-  /** How long it takes to check a puzzle, ms. Default: 0. */
+  /**
+   * How long the vendor takes to check a puzzle's solution, ms.
+   *
+   * @default 0
+   */
   readonly afterMs?: number | undefined
 }
 
 /**
- * A stand-in for Amazon WAF's CAPTCHA: its script, at `${url}/jsapi.js`, and the firewall's look at a token (`secret`, `response`) as its
- * verify endpoint: the real one stands before the site, and has none. An API key stands for a sitekey. Tokens are those of a puzzle
- * that was solved, and good for five minutes, as often as one likes.
+ * A stand-in for Amazon WAF's CAPTCHA: its script, at `${url}/jsapi.js`, and a verify endpoint for the check that the
+ * firewall makes (`secret`, `response`; the real firewall is in front of the site and has no such endpoint). The API
+ * key is the sitekey. A token proves that a puzzle was solved. It is valid for five minutes, for any number of
+ * verifications.
  */
 export interface StandInAwsWaf extends StandIn<AwsWafBehavior> {}
 
@@ -30,15 +35,15 @@ const RULES: TokenRules = {
 const OPEN = { 'access-control-allow-origin': '*' }
 
 /**
- * Starts a stand-in Amazon WAF on loopback. Pages load `${url}/jsapi.js` as they would their own integration URL's.
+ * Starts a stand-in Amazon WAF on loopback. Pages load `${url}/jsapi.js` in place of their own integration URL's.
  *
  * @example
  * const waf = await startAwsWaf()
  * const site = await startSite({ 'aws-waf': waf })
  */
 export async function startAwsWaf(options: StandInOptions = {}): Promise<StandInAwsWaf> {
-  const workings = await startStandIn<AwsWafBehavior>(RULES, options, handle)
-  const { tokens, url } = workings
+  const server = await startStandIn<AwsWafBehavior>(RULES, options, handle)
+  const { tokens, url } = server
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', url)
@@ -49,12 +54,12 @@ export async function startAwsWaf(options: StandInOptions = {}): Promise<StandIn
       case '/jsapi.js':
         return reply(response, 'javascript', callScript(captcha, { base: url }))
       case '/verify': {
-        await workings.nextBehavior(sitekey)
-        return json({ token: tokenFor({ sitekey, hostname }) })
+        await server.nextBehavior(sitekey)
+        return json({ token: issue({ sitekey, hostname }) })
       }
-      // One that no puzzle stands behind is known to nobody.
+      // A token without a solved puzzle: it is never issued, so the verify endpoint does not accept it.
       case '/challenge':
-        return json({ token: textOf() })
+        return json({ token: randomToken() })
       case '/check': {
         const form = request.method === 'POST' ? await readForm(request) : undefined
         return json(form ? tokens.verify(form.get('secret'), form.get('response')) : refuse('bad-request'))
@@ -64,14 +69,14 @@ export async function startAwsWaf(options: StandInOptions = {}): Promise<StandIn
     }
   }
 
-  /** The real ones are a UUID and two parts in Base64. */
-  function textOf(): string {
+  /** In the vendor's format: a UUID, and two parts in base64. */
+  function randomToken(): string {
     return `${randomUUID()}:${randomBytes(12).toString('base64')}:${randomBytes(60).toString('base64')}`
   }
 
-  function tokenFor(details: TokenDetails): string {
-    return tokens.issue({ ...details, token: details.token ?? textOf() })
+  function issue(details: TokenDetails): string {
+    return tokens.issue({ ...details, token: details.token ?? randomToken() })
   }
 
-  return workings.standIn('/check', { issue: tokenFor })
+  return server.standIn('/check', { issue })
 }

@@ -8,7 +8,7 @@ const signIn = (widget: string, button?: string) => form(widget, button, ACTION)
 
 const loaded = (run: string) => `addEventListener('load',function(){${run}});`
 
-/** What a page's own code does with the API. */
+/** The page's own call of the API. */
 const drawn = ({ sitekey }: PageContext, container: string, more = 'onSuccess:answered') =>
   `AwsWafCaptcha.renderCaptcha(${container},{apiKey:${JSON.stringify(sitekey)},${more},
 onError:function(error){window.failed=error}});`
@@ -16,7 +16,7 @@ onError:function(error){window.failed=error}});`
 const here = "document.getElementById('here')"
 const SUBMITS = `onSuccess:function(token){calls.push(token);document.getElementById('login').submit()}`
 
-/** As AWS's own example has it: what was refused is asked for again, once the puzzle is solved. */
+/** As in AWS's own example: once the puzzle is solved, the page repeats the request that the firewall has rejected. */
 const FETCHES = `onSuccess:function(token){calls.push(token);AwsWafIntegration.fetch('${ACTION}',{method:'POST',body:new URLSearchParams()})
 .then(function(reply){return reply.text()}).then(function(html){var heading=document.createElement('h1');
 heading.className=html.indexOf('class="good"')<0?'bad':'good';
@@ -27,7 +27,7 @@ const three = [1, 2, 3].map(
   (n) => `<form method="post" action="${ACTION}"><div id="w${n}"></div><button>${n}</button></form>`,
 )
 
-/** The stand-in site's pages with Amazon WAF's CAPTCHA, by path. What a form is judged by is its cookie. */
+/** The stand-in site's pages with Amazon WAF's CAPTCHA, by path. The server verifies the cookie of their forms. */
 export const AWS_WAF_PAGES: Readonly<Record<string, Page>> = {
   '/aws-waf': (at) => page(signIn(HERE), at, SCRIPT, loaded(drawn(at, here))),
   '/aws-waf/submits': (at) =>

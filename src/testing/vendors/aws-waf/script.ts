@@ -1,11 +1,11 @@
 /**
- * The stand-in's scripts, as they run in a browser. They are served as the text of these functions, so none of them may
- * refer to anything outside itself. They do what AWS documents of its own: a puzzle in the page itself, an answer that is
- * kept in a cookie, and requests that carry it.
+ * The stand-in's scripts, which run in a browser. They are served as the text of these functions, so no function may
+ * refer to anything outside itself. They do what the real ones are documented to do: a puzzle in the page itself, an
+ * answer kept in a cookie, requests that carry it.
  */
 
 /** `jsapi.js`: `window.AwsWafCaptcha`. */
-export function captcha(told: { base: string }): void {
+export function captcha(options: { base: string }): void {
   interface Configuration {
     apiKey: string
     onSuccess: (token: string) => void
@@ -17,12 +17,12 @@ export function captcha(told: { base: string }): void {
   }
   const page = window as unknown as Record<string, unknown>
 
-  /** On the first of the page's own domains that the host belongs to, else on the host's own. */
+  /** Sets the cookie for the first of `awsWafCookieDomainList` that the host belongs to, else for the host. */
   function keep(token: string): void {
     const domains = (page.awsWafCookieDomainList as string[] | undefined) ?? []
     const domain = domains.find((one) => location.hostname === one || location.hostname.endsWith(`.${one}`))
     const secure = location.protocol === 'https:' ? '; secure' : ''
-    // biome-ignore lint/suspicious/noDocumentCookie: it is what the real one does
+    // biome-ignore lint/suspicious/noDocumentCookie: the real script does the same
     document.cookie = `aws-waf-token=${token}; path=/; samesite=lax${secure}${domain ? `; domain=${domain}` : ''}`
   }
 
@@ -30,9 +30,9 @@ export function captcha(told: { base: string }): void {
     return /(?:^|; )aws-waf-token=([^;]*)/.exec(document.cookie)?.[1]
   }
 
-  async function ask(what: string, apiKey = ''): Promise<string> {
+  async function request(what: string, apiKey = ''): Promise<string> {
     const query = new URLSearchParams({ host: location.hostname, key: apiKey })
-    const reply = await fetch(`${told.base}/${what}?${query}`, { method: 'POST' })
+    const reply = await fetch(`${options.base}/${what}?${query}`, { method: 'POST' })
     const { token } = (await reply.json()) as { token?: string }
     if (!reply.ok || !token) throw new Error(`HTTP ${reply.status}`)
     return token
@@ -42,8 +42,8 @@ export function captcha(told: { base: string }): void {
     renderCaptcha(container: Element, configuration: Configuration): void {
       const element = document.createElement('awswaf-captcha')
       const root = element.attachShadow({ mode: 'open' })
-      const words = document.createElement('p')
-      words.textContent = 'Choose all the buckets'
+      const instruction = document.createElement('p')
+      instruction.textContent = 'Choose all the buckets'
       const wrong = document.createElement('button')
       wrong.type = 'button'
       wrong.id = 'wrong'
@@ -52,12 +52,12 @@ export function captcha(told: { base: string }): void {
       right.type = 'button'
       right.id = 'amzn-btn-verify-internal'
       right.textContent = 'Confirm'
-      root.append(words, wrong, right)
+      root.append(instruction, wrong, right)
       container.replaceChildren(element)
       wrong.onclick = () => configuration.onPuzzleIncorrect?.()
       right.onclick = async () => {
         try {
-          const token = await ask('verify', configuration.apiKey)
+          const token = await request('verify', configuration.apiKey)
           configuration.onPuzzleCorrect?.()
           keep(token)
           configuration.onSuccess(token)
@@ -69,14 +69,14 @@ export function captcha(told: { base: string }): void {
     },
   }
 
-  // The other half: a token for the browser alone, got unseen, with which no puzzle was solved.
+  // The other half of the API: a token that the script gets in the background, without a solved puzzle.
   const integration = {
     hasToken: () => kept() !== undefined,
     async getToken(): Promise<string> {
       const known = kept()
       if (known) return known
-      const token = await ask('challenge')
-      // A puzzle may have been solved meanwhile.
+      const token = await request('challenge')
+      // The user may have solved a puzzle in the meantime.
       if (!kept()) keep(token)
       return kept() ?? token
     },

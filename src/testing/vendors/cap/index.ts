@@ -4,34 +4,60 @@ import { type Clock, systemClock } from '../../../base/clock.js'
 import { readText, reply, serve } from '../../shared/http.js'
 import { type IssuedToken, Tokens } from '../../shared/tokens.js'
 
-/** How the stand-in is started. */
+/** Options of the stand-in Cap. */
 export interface CapOptions {
-  /** What challenges and tokens expire by. */
+  /**
+   * The clock that challenges and tokens expire by.
+   *
+   * @default the machine's clock
+   */
   readonly clock?: Clock | undefined
-  /** Default: any free port. */
+  /**
+   * The port on loopback.
+   *
+   * @default any free port
+   */
   readonly port?: number | undefined
-  /** How much work a challenge is: so many puzzles, each of so many hexadecimal digits. Default: 5 of 1. */
-  readonly work?: { readonly puzzles: number; readonly digits: number } | undefined
+  /**
+   * How much work a challenge is.
+   *
+   * @default { puzzles: 5, digits: 1 }
+   */
+  readonly work?:
+    | {
+        /** How many puzzles a challenge has. */
+        readonly puzzles: number
+        /** How many hexadecimal digits of a hash each puzzle fixes: one more means 16 times the work. */
+        readonly digits: number
+      }
+    | undefined
 }
 
-/** What the server does with the widgets of a sitekey. */
+/** How the server behaves to the widgets of a sitekey. */
 export interface CapBehavior {
-  /** Answers with an error instead of a challenge, or takes no solution. Default: neither. */
+  /**
+   * `challenge`: it replies with an error instead of a challenge. `redeem`: it rejects every solution.
+   *
+   * @default neither
+   */
   readonly fails?: 'challenge' | 'redeem' | undefined
 }
 
-/** The server's half of Cap: challenges for `<cap-widget>`, tokens for its solutions, and what verifies those. */
+/** The server half of Cap: challenges for `<cap-widget>`, tokens for its solutions, and their verification. */
 export interface StandInCap extends AsyncDisposable {
+  /** Its origin. */
   readonly url: string
   /** For the widget's `data-cap-api-endpoint`. */
   endpointFor(sitekey: string): string
-  /** Verifies a token: a POST of `secret` and `response`, as JSON or as a form. */
+  /** Verifies a token: POST `secret` and `response`, as JSON or as a form. */
   readonly verifyUrl: string
+  /** The secret that a site's server has to show there. */
   secretFor(sitekey: string): string
-  /** All tokens given out, oldest first. */
+  /** All issued tokens, oldest first. */
   readonly issued: readonly IssuedToken[]
-  /** What it does for a sitekey from now on. */
+  /** Sets how it behaves to a sitekey's widgets from now on. */
   setBehavior(sitekey: string, behavior: CapBehavior): void
+  /** Closes all connections and frees the port. */
   close(): Promise<void>
 }
 
@@ -51,7 +77,7 @@ const CORS = {
 }
 
 /**
- * Starts the server's half of Cap on loopback, as its standalone server has it: a path for each site. The widget itself is the
+ * Starts the server half of Cap on loopback. As with Cap's standalone server, each site has a path. The widget is the
  * package `@cap.js/widget`.
  *
  * @example
@@ -76,18 +102,18 @@ export async function startCap(options: CapOptions = {}): Promise<StandInCap> {
     if (request.method === 'OPTIONS') return reply(response, 'json', '', { status: 204, headers: CORS })
     if (request.method !== 'POST') return reply(response, 'html', '', { status: 404 })
     const body = (await readText(request)) ?? ''
-    const answer = (object: object) => reply(response, 'json', JSON.stringify(object), { headers: CORS })
-    if (what === 'challenge') return answer(give(sitekey))
-    if (what === 'redeem') return answer(redeem(sitekey, parse(body)))
+    const json = (object: object) => reply(response, 'json', JSON.stringify(object), { headers: CORS })
+    if (what === 'challenge') return json(issueChallenge(sitekey))
+    if (what === 'redeem') return json(redeem(sitekey, parse(body)))
     if (what === 'siteverify') {
       const form = parse(body) ?? Object.fromEntries(new URLSearchParams(body))
       const { success } = tokens.verify(String(form.secret ?? ''), String(form.response ?? ''))
-      return answer(success ? { success } : { success, error: 'Token not found' })
+      return json(success ? { success } : { success, error: 'Token not found' })
     }
     reply(response, 'html', '', { status: 404 })
   }
 
-  function give(sitekey: string): object {
+  function issueChallenge(sitekey: string): object {
     if (behaviors.get(sitekey)?.fails === 'challenge') return { error: 'Invalid site key' }
     const token = randomBytes(25).toString('hex')
     const expires = clock.now() + CHALLENGE_TTL_MS
@@ -96,22 +122,22 @@ export async function startCap(options: CapOptions = {}): Promise<StandInCap> {
     return { challenge: { c: work.puzzles, s: SALT_LENGTH, d: work.digits }, token, expires }
   }
 
-  function redeem(sitekey: string, given: Record<string, unknown> | undefined): object {
-    const token = typeof given?.token === 'string' ? given.token : ''
+  function redeem(sitekey: string, sent: Record<string, unknown> | undefined): object {
+    const token = typeof sent?.token === 'string' ? sent.token : ''
     const challenge = challenges.get(token)
     challenges.delete(token)
-    const solutions = Array.isArray(given?.solutions) ? (given.solutions as unknown[]) : []
-    const sound =
+    const solutions = Array.isArray(sent?.solutions) ? (sent.solutions as unknown[]) : []
+    const valid =
       challenge?.sitekey === sitekey &&
       challenge.expires > clock.now() &&
       behaviors.get(sitekey)?.fails !== 'redeem' &&
       solutions.length === work.puzzles &&
       solutions.every((nonce, index) => solves(token, index + 1, nonce))
-    if (!sound) return { success: false, error: 'Invalid solution' }
+    if (!valid) return { success: false, error: 'Invalid solution' }
     return { success: true, token: tokens.issue({ sitekey }), expires: clock.now() + TOKEN_TTL_MS }
   }
 
-  /** The puzzles follow from the challenge's token: the hash of salt and nonce has to begin with the target. */
+  /** Puzzles are derived from the challenge's token. The hash of salt and nonce has to begin with the target. */
   function solves(token: string, index: number, nonce: unknown): boolean {
     if (typeof nonce !== 'number') return false
     const salt = digits(`${token}${index}`, SALT_LENGTH)
@@ -133,7 +159,7 @@ export async function startCap(options: CapOptions = {}): Promise<StandInCap> {
   }
 }
 
-/** Hexadecimal digits that both sides draw from one seed: xorshift, begun with the seed's FNV-1a hash. */
+/** Hexadecimal digits that both sides derive from a seed: xorshift, started with the seed's FNV-1a hash. */
 function digits(seed: string, length: number): string {
   let state = 0x811c9dc5
   for (const sign of seed) state = Math.imul(state ^ sign.charCodeAt(0), 0x01000193)

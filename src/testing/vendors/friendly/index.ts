@@ -8,22 +8,33 @@ import type { VendorStandIn } from '../route.js'
 import { widgets } from './script-v1.js'
 import { agent, site, widget } from './script-v2.js'
 
-/** What a Friendly Captcha of a sitekey does once it is set off. */
+/** How a sitekey's widgets behave once they are started. */
 export interface FriendlyBehavior {
   /**
-   * Whether it answers by itself. Otherwise version 1 refuses the browser, as the real one does if it is automated, and version
-   * 2 waits for a click. Default: false. Version 1's script is told when it is loaded.
+   * Whether the widget passes without a click. Otherwise version 1 rejects the browser, as the real one does with
+   * automated browsers, and version 2 waits for a click. Version 1 reads this when its script is loaded.
+   *
+   * @default false
    */
   readonly passes?: boolean | undefined
-  /** How long it takes to do so, ms. Default: 0. */
+  /**
+   * How long the widget takes until then, ms.
+   *
+   * @default 0
+   */
   readonly afterMs?: number | undefined
 }
 
 /**
- * A stand-in for Friendly Captcha, versions 1 and 2: their scripts, puzzles and frames, and their verify endpoints. Version 1's script
- * is at `${url}/npm/friendly-challenge/widget.module.min.js`, its puzzles at `${url}/api/v1/puzzle`; version 2's at
- * `${url}/npm/@friendlycaptcha/sdk/site.min.js`, with `url` as its API endpoint. The vendor's own packages work with it as well.
- * `verifyUrl` is version 2's; version 1's is `/api/v1/siteverify` beside it. Tokens are good once at both, for five minutes.
+ * A stand-in for Friendly Captcha, versions 1 and 2: scripts, puzzles, frames and verify endpoints. The vendor's own
+ * packages work with it too.
+ *
+ * - Version 1: the script at `${url}/npm/friendly-challenge/widget.module.min.js`, puzzles at `${url}/api/v1/puzzle`,
+ *   verification at `${url}/api/v1/siteverify`.
+ * - Version 2: the script at `${url}/npm/@friendlycaptcha/sdk/site.min.js`, with `url` as its API endpoint;
+ *   verification at `verifyUrl`.
+ *
+ * A token is valid for one verification within five minutes.
  */
 export interface StandInFriendly extends StandIn<FriendlyBehavior>, VendorStandIn {}
 
@@ -35,22 +46,22 @@ const VENDOR_ADDRESSES = [
   ...['cdn.jsdelivr.net/npm/friendly-challenge', 'cdn.jsdelivr.net/npm/@friendlycaptcha/sdk'],
 ]
 
-/** Its pages are of another origin, and ask with a header of their own. */
+/** Requests come from pages of another origin, and have a header of the vendor's own. */
 const OPEN = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*' }
 
-/** Few puzzles, and so easy ones that any number is good for most of them. */
+/** Few puzzles, and so easy ones that almost any number solves them. */
 const PUZZLES = 4
 
 /**
- * Starts a stand-in Friendly Captcha on loopback. Pages load its scripts as they would the real ones.
+ * Starts a stand-in Friendly Captcha on loopback. Pages load its scripts in place of the real ones.
  *
  * @example
  * const friendly = await startFriendly()
  * friendly.setBehavior('a-sitekey', { passes: true })
  */
 export async function startFriendly(options: StandInOptions = {}): Promise<StandInFriendly> {
-  const workings = await startStandIn<FriendlyBehavior>(RULES, options, handle)
-  const { behaviors, clock, tokens, url } = workings
+  const server = await startStandIn<FriendlyBehavior>(RULES, options, handle)
+  const { behaviors, clock, tokens, url } = server
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', url)
@@ -74,7 +85,7 @@ export async function startFriendly(options: StandInOptions = {}): Promise<Stand
     }
     switch (pathname) {
       case '/api/v1/puzzle':
-        await workings.nextBehavior(sitekey)
+        await server.nextBehavior(sitekey)
         return json({ data: { puzzle: puzzleFor({ sitekey }) } })
       case '/api/v1/siteverify':
         return json(...(await verifyV1(request)))
@@ -83,7 +94,7 @@ export async function startFriendly(options: StandInOptions = {}): Promise<Stand
       case '/api/v2/captcha/widget':
         return reply(response, 'html', WIDGET_PAGE)
       case '/api/v2/captcha/activate':
-        return json({ interactive: !(await workings.nextBehavior(sitekey)).passes })
+        return json({ interactive: !(await server.nextBehavior(sitekey)).passes })
       case '/api/v2/captcha/quote':
         return json({ response: tokenFor({ sitekey }) })
       case '/api/v2/captcha/siteverify':
@@ -93,13 +104,15 @@ export async function startFriendly(options: StandInOptions = {}): Promise<Stand
     }
   }
 
-  /** What a script asks: the vendor's API where the script was asked for at the vendor's place, else this server. */
-  function apiFor(request: IncomingMessage, vendors: string): string {
-    const asked = requestedOrigin(request, url)
-    return asked === CDN ? vendors : asked
+  /**
+   * The API that a script calls: the vendor's if the script was requested at the vendor's address, else this server.
+   */
+  function apiFor(request: IncomingMessage, vendorApi: string): string {
+    const requested = requestedOrigin(request, url)
+    return requested === CDN ? vendorApi : requested
   }
 
-  /** A puzzle, which is known by its signature: `<signature>.<puzzle>`. */
+  /** A puzzle: `<signature>.<puzzle>`. Its signature identifies it. */
   function puzzleFor(details: TokenDetails): string {
     const bytes = Buffer.alloc(32)
     bytes.writeUInt32BE(Math.floor(clock.now() / 1000))
@@ -116,7 +129,7 @@ export async function startFriendly(options: StandInOptions = {}): Promise<Stand
     return `${puzzleFor(details)}.${solution}.${randomBytes(3).toString('base64')}`
   }
 
-  /** What is known of a solution, if it is one. Whether the numbers in it were worked out is not looked into. */
+  /** Verifies a solution's puzzle and length. It does not check whether the numbers solve the puzzle. */
   function check(secret: string | null | undefined, solution: string | null | undefined) {
     const [signature, puzzle, numbers = '', ...more] = solution?.split('.') ?? []
     if (more.length !== 1 || Buffer.from(numbers, 'base64').length !== PUZZLES * 8)
@@ -130,10 +143,10 @@ export async function startFriendly(options: StandInOptions = {}): Promise<Stand
     if (!form) return no('bad_request', 400)
     if (!form.get('secret')) return no('secret_missing', 400)
     if (!form.get('solution')) return no('solution_missing', 400)
-    const { success, 'error-codes': [why] = [] } = check(form.get('secret'), form.get('solution'))
+    const { success, 'error-codes': [code] = [] } = check(form.get('secret'), form.get('solution'))
     if (success) return [{ success }, 200]
-    if (why === 'invalid-input-secret') return no('secret_invalid', 401)
-    return no(why === 'timeout-or-duplicate' ? 'solution_timeout_or_duplicate' : 'solution_invalid', 200)
+    if (code === 'invalid-input-secret') return no('secret_invalid', 401)
+    return no(code === 'timeout-or-duplicate' ? 'solution_timeout_or_duplicate' : 'solution_invalid', 200)
   }
 
   async function verifyV2(request: IncomingMessage): Promise<[object, number]> {
@@ -146,13 +159,13 @@ export async function startFriendly(options: StandInOptions = {}): Promise<Stand
     if (typeof key !== 'string') return no('auth_required', 401)
     if (!form) return no('bad_request', 400)
     if (!form.get('response')) return no('response_missing', 400)
-    const { success, challenge_ts: timestamp, 'error-codes': [why] = [] } = check(key, form.get('response'))
+    const { success, challenge_ts: timestamp, 'error-codes': [code] = [] } = check(key, form.get('response'))
     if (success) return [{ success, data: { challenge: { timestamp, origin: '' } } }, 200]
-    if (why === 'invalid-input-secret') return no('auth_invalid', 401)
-    return no(why === 'timeout-or-duplicate' ? 'response_duplicate' : 'response_invalid', 200)
+    if (code === 'invalid-input-secret') return no('auth_invalid', 401)
+    return no(code === 'timeout-or-duplicate' ? 'response_duplicate' : 'response_invalid', 200)
   }
 
-  return workings.standIn('/api/v2/captcha/siteverify', { vendorAddresses: VENDOR_ADDRESSES, issue: tokenFor })
+  return server.standIn('/api/v2/captcha/siteverify', { vendorAddresses: VENDOR_ADDRESSES, issue: tokenFor })
 }
 
 const WIDGET_PAGE = `<!doctype html><meta charset="utf-8"><title>Friendly Captcha stand-in</title>

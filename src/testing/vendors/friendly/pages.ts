@@ -13,7 +13,7 @@ const v2Box = ({ sitekey, vendor }: PageContext, more = '') =>
 
 const signIn = (widget: string, button?: string) => form(widget, button, ACTION)
 
-/** Once the vendor's script has come. */
+/** Runs once the vendor's script is loaded. */
 const loaded = (run: string) => `addEventListener('load',function(){${run}});`
 
 const v1Made = (at: PageContext, element: string, more = '') =>
@@ -25,7 +25,7 @@ const v2Made = (at: PageContext, element: string, more = '') =>
 apiEndpoint:${JSON.stringify(at.vendor)}});
 widget.addEventListener('frc:widget.complete',function(event){calls.push(event.detail.response)});`
 
-/** Keeps every event that the widgets of a page send. */
+/** Records every event of the page's widgets. */
 const EVENTS = `window.events=[];['statechange','complete','expire','reset','error'].forEach(function(name){
 document.addEventListener('frc:widget.'+name,function(event){events.push(name+' '+event.detail.state);
 if(name==='complete')calls.push(event.detail.response)})});`
@@ -33,7 +33,7 @@ if(name==='complete')calls.push(event.detail.response)})});`
 const HERE = '<div id="here"></div>'
 const here = "document.getElementById('here')"
 
-/** In a shadow root, whose field the form around it does not send: the page's own is filled by the callback. */
+/** In a shadow root, with a form of its own: a form outside would not send the widget's field. */
 const inShadow = (at: PageContext, script: string, made: string) =>
   page(
     '<div id="host"></div>',

@@ -1,8 +1,8 @@
 /**
- * Version 1's script of the stand-in, as it runs in a browser. It is served as the text of this function, which may not refer
- * to anything outside itself. It does what `friendly-challenge` is seen to do: one object for each widget, kept on its
- * element; a field that is made anew with every state; a start when the form is focused; and no work at all in a browser
- * that is automated, unless the stand-in is told to let it pass.
+ * Version 1's script of the stand-in, which runs in a browser. It is served as the text of this function, so it may not
+ * refer to anything outside itself. It does what `friendly-challenge` is observed to do: one object for each widget,
+ * kept on its element; a field that is replaced at every state; a start when the form gets the focus; and no work in an
+ * automated browser, unless the stand-in's behavior lets it pass.
  */
 
 interface Options {
@@ -16,11 +16,11 @@ interface Options {
   errorCallback: (error: object) => unknown
 }
 
-/** @param told.passes the sitekeys whose widgets take the browser for a person's */
-export function widgets(told: { base: string; passes: readonly string[] }): void {
+/** @param settings.passes the sitekeys whose widgets accept an automated browser */
+export function widgets(settings: { base: string; passes: readonly string[] }): void {
   const encode = (bytes: Uint8Array) => btoa(String.fromCharCode(...bytes))
 
-  /** What works on the puzzle, aside. */
+  /** The workers that solve the puzzle in the background. */
   class WorkerGroup {
     stopped = false
     terminateWorkers(): void {
@@ -42,7 +42,7 @@ export function widgets(told: { base: string; passes: readonly string[] }): void
       const { puzzleEndpoint, sitekey, solutionFieldName } = element.dataset
       this.opts = {
         startMode: 'focus',
-        puzzleEndpoint: puzzleEndpoint ?? `${told.base}/api/v1/puzzle`,
+        puzzleEndpoint: puzzleEndpoint ?? `${settings.base}/api/v1/puzzle`,
         sitekey: sitekey ?? '',
         solutionFieldName: solutionFieldName ?? 'frc-captcha-solution',
         readyCallback: () => 0,
@@ -60,7 +60,7 @@ export function widgets(told: { base: string; passes: readonly string[] }): void
     init(forceStart: boolean): void {
       const workers = new WorkerGroup()
       this.workerGroup = workers
-      // The workers say that they are ready a little later.
+      // The workers report a little later that they are ready.
       setTimeout(() => {
         if (workers.stopped) return
         this.show('.UNSTARTED', 'Anti-Robot Verification', 'Click to start verification')
@@ -78,10 +78,10 @@ export function widgets(told: { base: string; passes: readonly string[] }): void
     show(value: string, text: string, button?: string): void {
       const container = document.createElement('div')
       container.className = 'frc-container'
-      const words = document.createElement('span')
-      words.className = 'frc-text'
-      words.textContent = text
-      container.append(words)
+      const label = document.createElement('span')
+      label.className = 'frc-text'
+      label.textContent = text
+      container.append(label)
       if (button) {
         const start = document.createElement('button')
         start.type = 'button'
@@ -101,7 +101,7 @@ export function widgets(told: { base: string; passes: readonly string[] }): void
     async start(): Promise<void> {
       if (this.hasBeenDestroyed || this.hasBeenStarted || !this.e) return
       const sitekey = this.opts.sitekey || (this.e.dataset.sitekey ?? '')
-      if (!told.passes.includes(sitekey)) return this.show('.HEADLESS_ERROR', 'Browser check failed')
+      if (!settings.passes.includes(sitekey)) return this.show('.HEADLESS_ERROR', 'Browser check failed')
       if (this.needsReInit) {
         this.needsReInit = false
         this.init(true)
@@ -127,7 +127,7 @@ export function widgets(told: { base: string; passes: readonly string[] }): void
       if (this.workerGroup.stopped) return
       this.show('.UNFINISHED', 'Verifying you are human…')
       this.opts.startedCallback()
-      // What the real one works out is as long as this.
+      // As long as a real solution.
       this.done(`${puzzle}.${encode(new Uint8Array((bytes[14] ?? 0) * 8))}.${encode(new Uint8Array(3))}`)
     }
 

@@ -1,11 +1,11 @@
 /**
- * Version 2's scripts of the stand-in, as they run in a browser. They are served as the text of these functions, so none of
- * them may refer to anything outside itself. They speak as `@friendlycaptcha/sdk` and its frames are seen to: the widget stands in
- * a frame on the vendor's origin; another one, which is not shown, decides; and the page's script carries messages between
- * them, and tells the page.
+ * Version 2's scripts of the stand-in, which run in a browser. They are served as the text of these functions, so no
+ * function may refer to anything outside itself. They communicate as `@friendlycaptcha/sdk` and its frames are observed
+ * to do: the widget is in a frame on the vendor's origin; the agent, a second and hidden frame, decides; the page's
+ * script passes messages between them, and sets the response in the page.
  */
 
-/** What the page, the widget's frame and the agent's say to each other. */
+/** A message between the page's script, a widget's frame and the agent's frame. */
 interface Message {
   _frc: 1
   type: string
@@ -15,7 +15,7 @@ interface Message {
 }
 
 /** `site.min.js`: `window.frcaptcha`. */
-export function site(told: { base: string }): void {
+export function site(settings: { base: string }): void {
   interface CreateOptions {
     element: HTMLElement
     sitekey?: string | undefined
@@ -103,13 +103,13 @@ export function site(told: { base: string }): void {
     startMode: string
     hiddenFormEl: HTMLInputElement | undefined
     isDestroyed = false
-    #say: (type: string, more?: object) => void
+    #post: (type: string, more?: object) => void
 
-    constructor(id: string, options: CreateOptions, say: (type: string, more?: object) => void) {
+    constructor(id: string, options: CreateOptions, post: (type: string, more?: object) => void) {
       this.id = id
       this.e = options.element
       this.e.frcWidget = this
-      this.#say = say
+      this.#post = post
       this.sitekey = options.sitekey
       this.startMode = options.startMode || 'focus'
       this.formFieldName = options.formFieldName === undefined ? 'frc-captcha-response' : options.formFieldName
@@ -132,7 +132,7 @@ export function site(told: { base: string }): void {
 
     trigger(kind: string): void {
       if (this.isDestroyed) throw new Error('Can not start destroyed widget.')
-      this.#say('root_trigger_widget', { trigger: { v: 1, tt: kind } })
+      this.#post('root_trigger_widget', { trigger: { v: 1, tt: kind } })
     }
 
     start(): void {
@@ -142,7 +142,7 @@ export function site(told: { base: string }): void {
     reset(options: { trigger: string } = { trigger: 'root' }): void {
       if (this.isDestroyed) throw new Error('Can not reset destroyed widget.')
       this.setState({ state: 'reset', response: '.RESET', resetTrigger: options.trigger })
-      this.#say('root_reset_widget')
+      this.#post('root_reset_widget')
       this.handleStartMode()
     }
 
@@ -151,7 +151,7 @@ export function site(told: { base: string }): void {
       this.hiddenFormEl?.remove()
       this.hiddenFormEl = undefined
       this.setState({ state: 'destroyed', response: '.DESTROYED' })
-      this.#say('root_destroy_widget')
+      this.#post('root_destroy_widget')
       targets.delete(this.id)
       widgets.delete(this.id)
       this.e.replaceChildren()
@@ -191,7 +191,7 @@ export function site(told: { base: string }): void {
 
   class FriendlyCaptchaSDK {
     createWidget(options: CreateOptions): WidgetHandle {
-      const origin = new URL(options.apiEndpoint || told.base).origin
+      const origin = new URL(options.apiEndpoint || settings.base).origin
       origins.add(origin)
       const agent = agentOf(origin)
       const id = randomId('w')
@@ -239,34 +239,34 @@ export function agent(): void {
   const facts = new URLSearchParams(location.search)
   const own = facts.get('comm_id') ?? ''
   const sitekeys = new Map<string, string>()
-  /** Set off by the page before their own frame was there. */
+  /** Widgets that the page started before their own frame was loaded. */
   const early = new Set<string>()
-  const say = (type: string, to: string, more: object = {}) =>
+  const post = (type: string, to: string, more: object = {}) =>
     parent.postMessage({ _frc: 1, type, from_id: own, to_id: to, ...more }, facts.get('origin') ?? '*')
 
-  function tell(widget: string, state: string, response: string, more: object = {}): void {
-    say('widget_set_state', widget, {
+  function setState(widget: string, state: string, response: string, more: object = {}): void {
+    post('widget_set_state', widget, {
       data: { state, text: `t_${state}`, progress: null, debug: null, response, ...more },
     })
-    say('root_set_response', '', { widget_id: widget, state, response, ...more })
+    post('root_set_response', '', { widget_id: widget, state, response, ...more })
   }
 
-  async function ask(widget: string, what: string): Promise<{ response?: string; interactive?: boolean }> {
+  async function request(widget: string, what: string): Promise<{ response?: string; interactive?: boolean }> {
     const query = new URLSearchParams({ sitekey: sitekeys.get(widget) ?? '', origin: facts.get('origin') ?? '' })
     return (await (await fetch(`/api/v2/captcha/${what}?${query}`, { method: 'POST' })).json()) as object
   }
 
   async function run(widget: string, clicked: boolean): Promise<void> {
     if (!clicked) {
-      tell(widget, 'activating', '.UNSTARTED')
-      const { interactive } = await ask(widget, 'activate')
-      if (interactive) return tell(widget, 'activated', '.UNSTARTED', { mode: 'interactive' })
+      setState(widget, 'activating', '.UNSTARTED')
+      const { interactive } = await request(widget, 'activate')
+      if (interactive) return setState(widget, 'activated', '.UNSTARTED', { mode: 'interactive' })
     }
-    tell(widget, 'requesting', '.REQUESTING')
-    tell(widget, 'solving', '.SOLVING')
-    tell(widget, 'verifying', '.VERIFYING')
-    const { response } = await ask(widget, 'quote')
-    if (sitekeys.has(widget)) tell(widget, 'completed', response ?? '.ERROR')
+    setState(widget, 'requesting', '.REQUESTING')
+    setState(widget, 'solving', '.SOLVING')
+    setState(widget, 'verifying', '.VERIFYING')
+    const { response } = await request(widget, 'quote')
+    if (sitekeys.has(widget)) setState(widget, 'completed', response ?? '.ERROR')
   }
 
   addEventListener('message', ({ source, data }) => {
@@ -274,22 +274,22 @@ export function agent(): void {
     const { type, from_id: from, sitekey } = data as Message
     if (type === 'widget_announce') {
       sitekeys.set(from, String(sitekey))
-      tell(from, 'unactivated', '.UNSTARTED')
+      setState(from, 'unactivated', '.UNSTARTED')
       if (early.delete(from)) void run(from, false)
     } else if (type === 'root_trigger_widget') {
       if (sitekeys.has(from)) void run(from, false)
       else early.add(from)
     } else if (type === 'widget_trigger') void run(from, true)
-    else if (type === 'root_reset_widget') tell(from, 'unactivated', '.UNSTARTED')
+    else if (type === 'root_reset_widget') setState(from, 'unactivated', '.UNSTARTED')
     else if (type === 'root_destroy_widget') sitekeys.delete(from)
   })
-  say('agent_announce', '')
+  post('agent_announce', '')
 }
 
-/** The widget's frame: shows how it stands, and takes the user's click. */
+/** The widget's frame: shows the state, and handles the user's click. */
 export function widget(): void {
   const facts = new URLSearchParams(location.search)
-  const say = (type: string, to: string, more: object) =>
+  const post = (type: string, to: string, more: object) =>
     parent.postMessage(
       { _frc: 1, type, from_id: facts.get('comm_id') ?? '', to_id: to, ...more },
       facts.get('origin') ?? '*',
@@ -301,9 +301,9 @@ export function widget(): void {
     if (shown) shown.textContent = String((data as { data?: { state?: unknown } }).data?.state)
   })
   document.getElementById('start')?.addEventListener('click', () => {
-    say('widget_trigger', agentId, { state: shown?.textContent, signals: {}, trigger: {} })
+    post('widget_trigger', agentId, { state: shown?.textContent, signals: {}, trigger: {} })
   })
-  say('widget_announce', agentId, {
+  post('widget_announce', agentId, {
     sitekey: facts.get('sitekey'),
     lang: facts.get('lang'),
     mode: 'interactive',

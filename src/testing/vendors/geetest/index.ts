@@ -8,32 +8,49 @@ import type { TokenRules } from '../../shared/tokens.js'
 import type { VendorStandIn } from '../route.js'
 import { loader, mainPart3, mainPart4 } from './script.js'
 
-/** What a GeeTest of a `gt` or `captcha_id` does. */
+/** How the widgets of a `gt` (v3) or `captcha_id` (v4) behave. */
 export interface GeetestBehavior {
-  /** Whether a click, or the page's opening it, passes by itself; otherwise its challenge opens. Default: false. */
+  /**
+   * Whether the widget passes without a challenge when the user clicks it, or the page opens it.
+   *
+   * @default false
+   */
   readonly passes?: boolean | undefined
-  /** How long it takes to do so, ms. Default: 0. */
+  /**
+   * How long the widget takes until then, ms.
+   *
+   * @default 0
+   */
   readonly afterMs?: number | undefined
-  /** Whether a v3 `challenge` can be used after a widget has loaded it. Default: false, as with the real one. */
+  /**
+   * Whether a v3 `challenge` can still be used after a widget has loaded it.
+   *
+   * @default false // as with the real one
+   */
   readonly challengesLast?: boolean | undefined
 }
 
-/** What an answer is given out for. */
+/** What an answer is issued for. */
 export interface GeetestDetails {
   /** `gt` of v3, `captcha_id` of v4. */
   readonly sitekey: string
-  /** Of v3: makes it an answer of v3. */
+  /** v3's `challenge`. With it, the answer is one of v3, else of v4. */
   readonly challenge?: string | undefined
+  /** The host of the page. Default: 127.0.0.1. */
   readonly hostname?: string | undefined
 }
 
 /**
- * A stand-in for GeeTest v3 and v4: their loaders, at `${url}/static/tools/gt.js` and `${url}/v4/gt4.js`, main parts, and what sites'
- * servers ask. `verifyUrl` is v4's; v3's is `${url}/validate.php`. Answers are good once, for ten minutes; `issue` throws for a v3
- * challenge that is unknown or used up.
+ * A stand-in for GeeTest v3 and v4: their loaders, at `${url}/static/tools/gt.js` and `${url}/v4/gt4.js`, their main
+ * scripts, and their endpoints for sites' servers. `verifyUrl` is v4's; v3's is `${url}/validate.php`. An answer is
+ * valid for one verification within ten minutes.
+ *
+ * `issue` throws for a v3 `challenge` that is unknown, expired or used.
  */
 export interface StandInGeetest extends StandIn<GeetestBehavior, GeetestDetails, Answer>, VendorStandIn {
-  /** A `challenge` for a v3 widget, as a site's server asks for at `${url}/register.php?gt=…`: good for one use within ten minutes. */
+  /**
+   * Creates a `challenge` for a v3 widget, as `${url}/register.php?gt=…` does: valid for one use within ten minutes.
+   */
   register(gt: string): string
 }
 
@@ -43,7 +60,7 @@ const MAX_CHALLENGES = 100_000
 const RULES: TokenRules = { prefix: '', ttlMs: TTL_MS, testSecrets: {}, verifyTest: () => undefined }
 
 /**
- * Starts a stand-in GeeTest on loopback. Pages load its loaders as they would the real ones.
+ * Starts a stand-in GeeTest on loopback. Pages load its loaders in place of the real ones.
  *
  * @example
  * const geetest = await startGeetest()
@@ -51,17 +68,17 @@ const RULES: TokenRules = { prefix: '', ttlMs: TTL_MS, testSecrets: {}, verifyTe
  */
 export async function startGeetest(options: StandInOptions = {}): Promise<StandInGeetest> {
   const challenges = new Map<string, { readonly gt: string; readonly at: number; used: boolean }>()
-  const workings = await startStandIn<GeetestBehavior>(RULES, options, handle)
-  const { behaviors, clock, tokens, url } = workings
+  const server = await startStandIn<GeetestBehavior>(RULES, options, handle)
+  const { behaviors, clock, tokens, url } = server
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', url)
-    const asked = (name: string) => searchParams.get(name) ?? ''
-    /** Replies are scripts that call the page's function. */
-    const say = (said: object) => {
-      const callback = asked('callback')
-      if (!/^\w{1,60}$/.test(callback)) return reply(response, 'json', JSON.stringify(said))
-      reply(response, 'javascript', `${callback}(${JSON.stringify(said)})`)
+    const query = (name: string) => searchParams.get(name) ?? ''
+    /** A script that calls the page's function (JSONP); JSON if the request names none. */
+    const respond = (body: object) => {
+      const callback = query('callback')
+      if (!/^\w{1,60}$/.test(callback)) return reply(response, 'json', JSON.stringify(body))
+      reply(response, 'javascript', `${callback}(${JSON.stringify(body)})`)
     }
     switch (pathname) {
       case '/static/tools/gt.js':
@@ -73,37 +90,37 @@ export async function startGeetest(options: StandInOptions = {}): Promise<StandI
       case '/v4/static/gcaptcha4.js':
         return reply(response, 'javascript', `(${mainPart4})()`)
       case '/register.php':
-        return say({ challenge: register(asked('gt')) })
+        return respond({ challenge: register(query('gt')) })
       case '/gettype.php':
-        return say({ status: 'success', data: { type: 'fullpage', js: '/static/js/fullpage.js' } })
+        return respond({ status: 'success', data: { type: 'fullpage', js: '/static/js/fullpage.js' } })
       case '/get.php':
-        return say(load(asked('gt'), asked('challenge')))
+        return respond(load(query('gt'), query('challenge')))
       case '/load': {
         const lot = randomBytes(16).toString('hex')
-        return say({ status: 'success', data: { js: '/v4/static/gcaptcha4.js', lot_number: lot } })
+        return respond({ status: 'success', data: { js: '/v4/static/gcaptcha4.js', lot_number: lot } })
       }
       case '/ajax.php': {
-        const passes = (await clicked(asked('gt'))) || asked('slid') === '1'
-        if (!passes) return say({ result: 'slide' })
-        const fields = answer3(asked('gt'), asked('challenge'), asked('host'))
-        return say({ result: 'success', challenge: fields.geetest_challenge, validate: fields.geetest_validate })
+        const passes = (await clicked(query('gt'))) || query('slid') === '1'
+        if (!passes) return respond({ result: 'slide' })
+        const fields = answer3(query('gt'), query('challenge'), query('host'))
+        return respond({ result: 'success', challenge: fields.geetest_challenge, validate: fields.geetest_validate })
       }
       case '/verify': {
-        const passes = (await clicked(asked('captcha_id'))) || asked('done') === '1'
-        if (!passes) return say({ result: 'continue' })
-        return say({ result: 'success', seccode: answer4(asked('captcha_id'), asked('lot_number'), asked('host')) })
+        const passes = (await clicked(query('captcha_id'))) || query('done') === '1'
+        if (!passes) return respond({ result: 'continue' })
+        return respond({ result: 'success', seccode: answer4(query('captcha_id'), query('lot_number'), query('host')) })
       }
       case '/validate.php':
-        return say(validate3(await readForm(request)))
+        return respond(validate3(await readForm(request)))
       case '/validate':
-        return say(validate4(await readForm(request), asked('captcha_id')))
+        return respond(validate4(await readForm(request), query('captcha_id')))
       default:
         return reply(response, 'html', '', { status: 404 })
     }
   }
 
   async function clicked(sitekey: string): Promise<boolean> {
-    const { passes = false } = await workings.nextBehavior(sitekey)
+    const { passes = false } = await server.nextBehavior(sitekey)
     return passes
   }
 
@@ -117,7 +134,7 @@ export async function startGeetest(options: StandInOptions = {}): Promise<StandI
     return challenge
   }
 
-  /** A widget has loaded a challenge: from then on it is good for nothing else. */
+  /** Marks a challenge as used: a widget has loaded it. */
   function load(gt: string, challenge: string): Record<string, string> {
     const known = challenges.get(challenge)
     if (!known || known.gt !== gt || known.used || clock.now() - known.at > TTL_MS) {
@@ -130,7 +147,7 @@ export async function startGeetest(options: StandInOptions = {}): Promise<StandI
   function answer3(sitekey: string, challenge: string, hostname: string): Record<string, string> {
     const validate = createHash('md5').update(randomBytes(16)).digest('hex')
     const fields = {
-      // The vendor's own has two signs more than the one that it is for.
+      // The vendor appends two characters to the challenge.
       geetest_challenge: `${challenge}${randomBytes(1).toString('hex')}`,
       geetest_validate: validate,
       geetest_seccode: `${validate}|jordan`,
@@ -179,7 +196,7 @@ export async function startGeetest(options: StandInOptions = {}): Promise<StandI
     return { token: fields.geetest_validate ?? '', fields }
   }
 
-  return workings.standIn('/validate', {
+  return server.standIn('/validate', {
     vendorAddresses: ['static.geetest.com/', 'api.geetest.com/', 'gcaptcha4.geetest.com/'],
     register,
     issue,

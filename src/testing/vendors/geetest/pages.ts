@@ -11,23 +11,23 @@ const V4 = '/v4/gt4.js'
 
 const signIn = (widget: string, button?: string) => form(widget, button, ACTION)
 
-/** What a page does once it has its object: keeps it for tests to ask, and counts what it is told. */
+/** The page's script for its object: keeps it in `window.captcha`, for tests, and records its answers. */
 const KEPT = 'window.captcha=captcha;captcha.onSuccess(function(){calls.push(captcha.getValidate())});'
-/** Sends what it was given, as a page does that has no fields for it. */
+/** Sends the answer, as a page does whose form has no fields for it. */
 const SENT = `captcha.onSuccess(function(){var form=document.getElementById('login'),values=captcha.getValidate();
 for(var name in values){var field=document.createElement('input');field.type='hidden';field.name=name;field.value=values[name];form.append(field)}
 form.submit()});`
 const HERE_PUT = "captcha.appendTo('#here');"
 
-/** Begins when the loader is there. v3 asks the site's server for a challenge first. */
+/** Begins once the loader is loaded. v3's page first requests a challenge from the site's server. */
 const begin3 = (made: string, more = '') =>
-  `window.register=function(){return fetch('/geetest/register').then(function(reply){return reply.json()})};
-window.begin=function(){register().then(function(said){initGeetest({gt:said.gt,challenge:said.challenge,
-offline:!said.success,new_captcha:said.new_captcha,${more}},function(captcha){${KEPT}${made}})})};`
+  `window.register=function(){return fetch('/geetest/register').then(function(response){return response.json()})};
+window.begin=function(){register().then(function(reply){initGeetest({gt:reply.gt,challenge:reply.challenge,
+offline:!reply.success,new_captcha:reply.new_captcha,${more}},function(captcha){${KEPT}${made}})})};`
 const begin4 = (at: PageContext, made: string, more = '') =>
   `window.begin=function(){initGeetest4({captchaId:${JSON.stringify(at.sitekey)},${more}},function(captcha){${KEPT}${made}})};`
 
-/** A page with the loader, which has no callback of its own: the script's event is the page's sign to begin. */
+/** A page with the loader. The loader has no callback, so the page begins at the script's load event. */
 const loading = (at: PageContext, body: string, script: string, more: string) =>
   page(
     body,
@@ -62,13 +62,13 @@ export const GEETEST_PAGES: Readonly<Record<string, Page>> = {
       `window.begin=function(){initGeetest({gt:${JSON.stringify(at.sitekey)},challenge:'made-up',offline:true},
 function(captcha){${KEPT}${HERE_PUT}})};`,
     ),
-  // The site has the loader in a bundle of its own: no script of the vendor's is seen before its main part.
+  // The site has the loader in its own bundle: the first script from the vendor's origin is the main script.
   '/geetest/bundled': (at) =>
     documentOf(
       'Staging · Sign in',
       `${signIn(HERE)}<script>window.calls=[];(function(){${callScript(loader, { base: at.vendor, v4: false })};
 var init=window.initGeetest;delete window.initGeetest;window.initGeetest=undefined;
-fetch('/geetest/register').then(function(reply){return reply.json()}).then(function(said){init({gt:said.gt,challenge:said.challenge,
+fetch('/geetest/register').then(function(response){return response.json()}).then(function(reply){init({gt:reply.gt,challenge:reply.challenge,
 offline:false},function(captcha){${KEPT}${HERE_PUT}})})})()</script>`,
     ),
   '/geetest/v4': (at) => loading(at, signIn(HERE), V4, begin4(at, HERE_PUT, "product:'popup'")),
@@ -103,7 +103,7 @@ var el=document.createElement('div');document.getElementById('app').replaceChild
       `window.made={};document.addEventListener('load',function(event){
 if(event.target.src===${JSON.stringify(at.vendor + V3)}){var next=document.createElement('script');next.src=${JSON.stringify(at.vendor + V4)};document.head.append(next)}
 if(event.target.src!==${JSON.stringify(at.vendor + V4)})return;
-fetch('/geetest/register').then(function(reply){return reply.json()}).then(function(said){initGeetest({gt:said.gt,challenge:said.challenge,offline:false},
+fetch('/geetest/register').then(function(response){return response.json()}).then(function(reply){initGeetest({gt:reply.gt,challenge:reply.challenge,offline:false},
 function(captcha){made.first=captcha;captcha.appendTo('#first')})});
 ['second','third'].forEach(function(name){initGeetest4({captchaId:${JSON.stringify(at.sitekey)}},function(captcha){
 made[name]=captcha;captcha.appendTo('#'+name)})})},true);`,

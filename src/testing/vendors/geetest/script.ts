@@ -1,7 +1,8 @@
 /**
- * The stand-in's scripts, as they run in a browser. They are served as the text of these functions, so none of them may
- * refer to anything outside itself. They do what the real ones are documented, and seen, to do: a small loader that a site may
- * host itself, everything asked for by scripts across origins, the main part later, answers kept inside, no frames.
+ * The stand-in's scripts, which run in a browser. They are served as the text of these functions, so no function may
+ * refer to anything outside itself. They do what the real ones are documented, and observed, to do: a small loader that
+ * a site may host itself, all requests by scripts across origins (JSONP), the main script later, answers kept inside,
+ * no frames.
  */
 
 declare global {
@@ -13,7 +14,7 @@ declare global {
   }
 }
 
-/** `gt.js` and `gt4.js`: ask which main part is wanted, fetch it, and make the page an object with it. */
+/** `gt.js` and `gt4.js`: request the address of the main script, load it, and create an object for the page. */
 export function loader({ base, v4 }: { base: string; v4: boolean }): void {
   type Init = (config: Record<string, unknown>, ready: (captcha: object) => void) => void
   const globals = window as unknown as Record<string, unknown>
@@ -23,39 +24,41 @@ export function loader({ base, v4 }: { base: string; v4: boolean }): void {
     new Promise((resolve, reject) => {
       const element = document.createElement('script')
       element.src = src
-      // The real ones, too, go on only when the script's own event is over.
+      // The real loaders, too, continue only after the script's event.
       element.onload = () => setTimeout(resolve, 0)
       element.onerror = () => reject(new Error('网络错误'))
       document.head.append(element)
     })
 
-  const ask = (path: string, facts: Record<string, string>): Promise<Record<string, string>> =>
+  const request = (path: string, facts: Record<string, string>): Promise<Record<string, string>> =>
     new Promise((resolve, reject) => {
       const callback = `geetest_${Math.floor(Math.random() * 1e4) + Date.now()}`
-      globals[callback] = (said: { data: Record<string, string> }) => {
+      globals[callback] = (reply: { data: Record<string, string> }) => {
         delete globals[callback]
-        resolve(said.data)
+        resolve(reply.data)
       }
       script(`${base}${path}?${new URLSearchParams({ ...facts, callback })}`).catch(reject)
     })
 
-  const init: Init = (told, ready) => {
-    const config: Record<string, unknown> = { ...told, base }
+  const init: Init = (settings, ready) => {
+    const config: Record<string, unknown> = { ...settings, base }
     const key = v4 ? 'captchaId' : 'gt'
-    if (typeof told[key] !== 'string') throw new Error(`${key}字段不是字符串类型`)
-    const facts: Record<string, string> = v4 ? { captcha_id: told.captchaId as string } : { gt: told.gt as string }
-    void ask(v4 ? '/load' : '/gettype.php', facts).then((said) => {
-      loading ??= script(base + said.js)
+    if (typeof settings[key] !== 'string') throw new Error(`${key}字段不是字符串类型`)
+    const facts: Record<string, string> = v4
+      ? { captcha_id: settings.captchaId as string }
+      : { gt: settings.gt as string }
+    void request(v4 ? '/load' : '/gettype.php', facts).then((reply) => {
+      loading ??= script(base + reply.js)
       return loading.then(() => {
         const Made = (v4 ? window.Geetest4 : window.Geetest) as new (config: object) => object
-        ready(new Made({ ...config, ...said }))
+        ready(new Made({ ...config, ...reply }))
       })
     })
   }
   globals[v4 ? 'initGeetest4' : 'initGeetest'] = init
 }
 
-/** v3's main part (`fullpage.js`). Its objects are of a class. */
+/** v3's main script (`fullpage.js`). Its objects are instances of a class. */
 export function mainPart3(): void {
   type Callback = (...args: unknown[]) => void
   type Values = Record<'geetest_challenge' | 'geetest_validate' | 'geetest_seccode', string>
@@ -78,16 +81,16 @@ export function mainPart3(): void {
       this.#panel.querySelector('.geetest_slider_button')?.addEventListener('click', () => void this.#ajax(true))
       this.#panel.querySelector('.geetest_close')?.addEventListener('click', () => {
         this.#show(false)
-        this.#tell('close')
+        this.#emit('close')
       })
       document.body.append(this.#panel)
-      this.#ready = this.#ask('/get.php').then((said) => {
-        if (said.status === 'error') this.#tell('error', { error_code: 'error_02', msg: said.error })
-        else this.#tell('ready')
+      this.#ready = this.#request('/get.php').then((reply) => {
+        if (reply.status === 'error') this.#emit('error', { error_code: 'error_02', msg: reply.error })
+        else this.#emit('ready')
       })
     }
 
-    #tell(what: string, ...args: unknown[]): void {
+    #emit(what: string, ...args: unknown[]): void {
       for (const callback of [...(this.#on[what] ?? [])]) callback(...args)
     }
 
@@ -96,14 +99,14 @@ export function mainPart3(): void {
       return this
     }
 
-    #ask(path: string, more: Record<string, string> = {}): Promise<Record<string, string>> {
+    #request(path: string, more: Record<string, string> = {}): Promise<Record<string, string>> {
       const { base, gt = '', challenge = '' } = this.#config
       const globals = window as unknown as Record<string, unknown>
       return new Promise((resolve) => {
         const callback = `geetest_${Math.floor(Math.random() * 1e9)}`
-        globals[callback] = (said: Record<string, string>) => {
+        globals[callback] = (reply: Record<string, string>) => {
           delete globals[callback]
-          resolve(said)
+          resolve(reply)
         }
         const element = document.createElement('script')
         element.src = `${base}${path}?${new URLSearchParams({ gt, challenge, ...more, callback })}`
@@ -116,16 +119,16 @@ export function mainPart3(): void {
     }
 
     async #ajax(slid: boolean): Promise<void> {
-      const said = await this.#ask(
+      const reply = await this.#request(
         '/ajax.php',
         slid ? { slid: '1', host: location.hostname } : { host: location.hostname },
       )
-      if (said.result !== 'success') return this.#show(true)
+      if (reply.result !== 'success') return this.#show(true)
       this.#show(false)
-      const { challenge = '', validate = '' } = said
+      const { challenge = '', validate = '' } = reply
       this.#values = { geetest_challenge: challenge, geetest_validate: validate, geetest_seccode: `${validate}|jordan` }
       this.#fill()
-      this.#tell('success')
+      this.#emit('success')
     }
 
     #fill(): void {
@@ -204,7 +207,7 @@ export function mainPart3(): void {
   window.Geetest = Geetest as unknown as NonNullable<Window['Geetest']>
 }
 
-/** v4's main part (`gcaptcha4.js`). Its objects are put together, and of no class. */
+/** v4's main script (`gcaptcha4.js`). Its objects are literals. */
 export function mainPart4(): void {
   type Callback = (...args: unknown[]) => void
 
@@ -219,7 +222,7 @@ export function mainPart4(): void {
     const popup = box.querySelector<HTMLElement>('.geetest_box_wrap')
     const inputs: HTMLInputElement[] = []
 
-    const tell = (what: string, ...args: unknown[]): void => {
+    const emit = (what: string, ...args: unknown[]): void => {
       for (const callback of [...(on[what] ?? [])]) callback(...args)
     }
     const add = (what: string) => (callback: Callback) => {
@@ -229,19 +232,19 @@ export function mainPart4(): void {
     const show = (shown: boolean): void => {
       box.classList.toggle('geetest_boxShow', shown)
       if (popup) popup.style.display = shown ? 'block' : 'none'
-      if (shown) tell('boxShow')
+      if (shown) emit('boxShow')
     }
-    const ask = (done: boolean): Promise<void> =>
+    const request = (done: boolean): Promise<void> =>
       new Promise((resolve) => {
         const globals = window as unknown as Record<string, unknown>
         const callback = `geetest_${Math.floor(Math.random() * 1e9)}`
-        globals[callback] = (said: { result: string; seccode?: Record<string, string> }) => {
+        globals[callback] = (reply: { result: string; seccode?: Record<string, string> }) => {
           delete globals[callback]
-          if (said.result === 'success') {
+          if (reply.result === 'success') {
             show(false)
-            values = said.seccode
+            values = reply.seccode
             fill()
-            tell('success')
+            emit('success')
           } else show(true)
           resolve()
         }
@@ -265,11 +268,11 @@ export function mainPart4(): void {
       }
     }
 
-    box.querySelector('.geetest_btn_click')?.addEventListener('click', () => void ask(false))
-    box.querySelector('.geetest_submit')?.addEventListener('click', () => void ask(true))
+    box.querySelector('.geetest_btn_click')?.addEventListener('click', () => void request(false))
+    box.querySelector('.geetest_submit')?.addEventListener('click', () => void request(true))
     box.querySelector('.geetest_close')?.addEventListener('click', () => {
       show(false)
-      tell('close')
+      emit('close')
     })
     if (bound) document.body.append(box)
     else addInputs(box)
@@ -280,7 +283,7 @@ export function mainPart4(): void {
       return element
     }
     const open = () => {
-      void ask(false)
+      void request(false)
       return captcha
     }
     const captcha = {
@@ -313,7 +316,7 @@ export function mainPart4(): void {
       onError: add('error'),
       onClose: add('close'),
     }
-    setTimeout(() => tell('ready'), 0)
+    setTimeout(() => emit('ready'), 0)
     return captcha
   }
   window.Geetest4 = Geetest4 as unknown as NonNullable<Window['Geetest4']>

@@ -7,18 +7,33 @@ import { refuse, type TokenRules } from '../../shared/tokens.js'
 import type { VendorStandIn } from '../route.js'
 import { api, frame } from './script.js'
 
-/** What an hCaptcha of a sitekey does once it is ticked or set off. */
+/** How a sitekey's widgets behave when the user ticks them, or the page executes them. */
 export interface HcaptchaBehavior {
-  /** Whether it passes by itself; otherwise its challenge opens. Default: false. */
+  /**
+   * Whether the widget passes without a challenge. Otherwise its challenge opens.
+   *
+   * @default false
+   */
   readonly passes?: boolean | undefined
-  /** How long it takes to do so, ms. Default: 0. */
+  /**
+   * How long the widget takes until then, ms.
+   *
+   * @default 0
+   */
   readonly afterMs?: number | undefined
 }
 
-/** A stand-in for hCaptcha: its script, at `${url}/1/api.js`, and frames, and its verify endpoint. Tokens are good once, for two minutes. */
+/**
+ * A stand-in for hCaptcha: its script, at `${url}/1/api.js`, its frames, and its verify endpoint. A token is valid for
+ * one verification within two minutes.
+ */
 export interface StandInHcaptcha extends StandIn<HcaptchaBehavior>, VendorStandIn {}
 
-/** The keys that the vendor publishes for tests, and the tokens of each. */
+/**
+ * The sitekeys that the vendor publishes for tests, and the token of each.
+ *
+ * @see https://docs.hcaptcha.com/#integration-testing-test-keys
+ */
 const TEST_TOKENS = new Map([
   ['10000000-ffff-ffff-ffff-000000000001', '10000000-aaaa-bbbb-cccc-000000000001'],
   ['20000000-ffff-ffff-ffff-000000000002', '20000000-aaaa-bbbb-cccc-000000000002'],
@@ -39,33 +54,33 @@ const RULES: TokenRules = {
 }
 
 /**
- * Starts a stand-in hCaptcha on loopback. Pages load `${url}/1/api.js` as they would the real one.
+ * Starts a stand-in hCaptcha on loopback. Pages load `${url}/1/api.js` in place of the real one.
  *
  * @example
  * const hcaptcha = await startHcaptcha()
  * hcaptcha.setBehavior('a-sitekey', { passes: true })
  */
 export async function startHcaptcha(options: StandInOptions = {}): Promise<StandInHcaptcha> {
-  const workings = await startStandIn<HcaptchaBehavior>(RULES, options, handle)
-  const { tokens, url } = workings
+  const server = await startStandIn<HcaptchaBehavior>(RULES, options, handle)
+  const { tokens, url } = server
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', url)
     const [, what, sitekey = ''] = pathname.split('/')
     switch (what) {
       case '1': {
-        const told = {
+        const options = {
           base: framesOrigin(requestedOrigin(request, url)),
           render: searchParams.get('render') ?? '',
           onload: searchParams.get('onload') ?? '',
           compat: searchParams.get('recaptchacompat') !== 'off',
         }
-        return reply(response, 'javascript', callScript(api, told))
+        return reply(response, 'javascript', callScript(api, options))
       }
       case 'captcha':
         return reply(response, 'html', FRAME_PAGE)
       case 'getcaptcha': {
-        const { passes = TEST_TOKENS.has(sitekey) } = await workings.nextBehavior(sitekey)
+        const { passes = TEST_TOKENS.has(sitekey) } = await server.nextBehavior(sitekey)
         return reply(response, 'json', passes ? answer(sitekey, searchParams.get('host')) : '{}')
       }
       case 'checkcaptcha':
@@ -82,12 +97,12 @@ export async function startHcaptcha(options: StandInOptions = {}): Promise<Stand
     return JSON.stringify({ response: token, key: `E0_${token.slice(-12)}` })
   }
 
-  return workings.standIn('/siteverify', { vendorAddresses: VENDOR_ADDRESSES })
+  return server.standIn('/siteverify', { vendorAddresses: VENDOR_ADDRESSES })
 }
 
-/** The vendor's frames have a host of their own. */
-function framesOrigin(asked: string): string {
-  return /\bhcaptcha\.com$/.test(asked) ? 'https://newassets.hcaptcha.com' : asked
+/** The vendor serves the frames from another host. */
+function framesOrigin(requested: string): string {
+  return /\bhcaptcha\.com$/.test(requested) ? 'https://newassets.hcaptcha.com' : requested
 }
 
 const FRAME_PAGE = `<!doctype html><meta charset="utf-8"><title>hCaptcha stand-in</title>

@@ -13,7 +13,7 @@ const signIn = (widget: string, button?: string) => form(widget, button, ACTION)
 const script = (query = '') => `/1/api.js${query}`
 const EXPLICIT = script('?render=explicit&onload=begin')
 
-/** An explicit rendering, with a callback that only its closure knows. */
+/** An explicit rendering, with a callback in a closure. */
 const explicit = (at: PageContext, container: string, params = '', api = 'hcaptcha') =>
   `(function(){var got;window.gotToken=function(){return got};window.begin=function(){
 window.widget=${api}.render(${container},{sitekey:${JSON.stringify(at.sitekey)},${params}

@@ -1,7 +1,7 @@
 /**
- * The stand-in's scripts, as they run in a browser. They are served as the text of these functions, so none of them may
- * refer to anything outside itself. They do what the real one is documented, and seen, to do: two response fields, an answer
- * on the frame too, promises of `execute`, frames on another origin that speak in JSON strings.
+ * The stand-in's scripts, which run in a browser. They are served as the text of these functions, so no function may
+ * refer to anything outside itself. They do what the real ones are documented, and observed, to do: two response
+ * fields, an answer on the frame too, promises of `execute`, frames on another origin that send JSON strings.
  */
 
 declare global {
@@ -10,8 +10,8 @@ declare global {
   }
 }
 
-/** `/1/api.js`: the whole API, at once. */
-export function api(told: { base: string; render: string; onload: string; compat: boolean }): void {
+/** `/1/api.js`: the whole API. */
+export function api(options: { base: string; render: string; onload: string; compat: boolean }): void {
   interface Client {
     id: string
     element: HTMLElement
@@ -23,7 +23,7 @@ export function api(told: { base: string; render: string; onload: string; compat
     invisible: boolean
     ready: boolean
     queued: boolean
-    /** How often it was reset: what its frame was asked before a reset is not heard any more. */
+    /** How often it was reset. Replies of its frame to requests from before a reset are ignored. */
     round: number
     response: string
     key: string
@@ -54,7 +54,7 @@ export function api(told: { base: string; render: string; onload: string; compat
       hl: 'en',
       sitekey: String(settings.sitekey),
     })
-    frame.src = `${told.base}/captcha/v1/stand-in/static/hcaptcha.html#${facts}`
+    frame.src = `${options.base}/captcha/v1/stand-in/static/hcaptcha.html#${facts}`
     frame.title =
       kind === 'challenge' ? 'hCaptcha challenge' : 'Widget containing checkbox for hCaptcha security challenge'
     frame.dataset.hcaptchaWidgetId = id
@@ -79,7 +79,7 @@ export function api(told: { base: string; render: string; onload: string; compat
     if (invisible) frame.style.display = 'none'
     const box = document.createElement('div')
     box.append(frame)
-    const fields = ['h-captcha-response', ...(told.compat ? ['g-recaptcha-response'] : [])].map((name) => {
+    const fields = ['h-captcha-response', ...(options.compat ? ['g-recaptcha-response'] : [])].map((name) => {
       const field = document.createElement('textarea')
       field.name = name
       field.id = `${name}-${id}`
@@ -124,12 +124,12 @@ export function api(told: { base: string; render: string; onload: string; compat
 
   function start(client: Client): void {
     client.queued = !client.ready
-    if (!client.queued) tell(client, 'execute')
+    if (!client.queued) post(client, 'execute')
   }
 
-  function tell(client: Client, label: string): void {
+  function post(client: Client, label: string): void {
     const message = JSON.stringify({ source: 'hcaptcha', label, id: client.id, round: client.round })
-    client.frame.contentWindow?.postMessage(message, new URL(told.base).origin)
+    client.frame.contentWindow?.postMessage(message, new URL(options.base).origin)
   }
 
   function open(client: Client, shown: boolean): void {
@@ -157,7 +157,7 @@ export function api(told: { base: string; render: string; onload: string; compat
     }, 120_000)
   }
 
-  /** The user has closed its challenge. */
+  /** Runs when the user has closed the challenge. */
   function closed(client: Client): void {
     open(client, false)
     client.waiting?.reject('challenge-closed')
@@ -166,7 +166,7 @@ export function api(told: { base: string; render: string; onload: string; compat
   }
 
   addEventListener('message', (event) => {
-    if (event.origin !== new URL(told.base).origin || typeof event.data !== 'string') return
+    if (event.origin !== new URL(options.base).origin || typeof event.data !== 'string') return
     const data = JSON.parse(event.data) as {
       source?: string
       label?: string
@@ -180,7 +180,7 @@ export function api(told: { base: string; render: string; onload: string; compat
     const { event: what, response, key = '' } = data.contents ?? {}
     if (data.label === 'checkbox-ready') {
       client.ready = true
-      tell(client, 'reset')
+      post(client, 'reset')
       if (client.queued) start(client)
     } else if (data.label === 'challenge-open') open(client, true)
     else if (data.label === 'challenge-closed') {
@@ -214,7 +214,7 @@ export function api(told: { base: string; render: string; onload: string; compat
       open(client, false)
       client.queued = false
       client.round++
-      tell(client, 'reset')
+      post(client, 'reset')
     },
     close(id?: unknown): void {
       closed(clientOf(id))
@@ -228,49 +228,52 @@ export function api(told: { base: string; render: string; onload: string; compat
     },
   }
   window.hcaptcha = hcaptcha
-  if (told.compat) window.grecaptcha = hcaptcha
+  if (options.compat) window.grecaptcha = hcaptcha
 
   const implicit = () => {
-    const selector = told.compat ? '.h-captcha,.g-recaptcha' : '.h-captcha'
+    const selector = options.compat ? '.h-captcha,.g-recaptcha' : '.h-captcha'
     for (const element of document.querySelectorAll(selector)) render(element)
   }
   const begin = () => {
-    if (told.render !== 'explicit') implicit()
-    named(told.onload)?.()
+    if (options.render !== 'explicit') implicit()
+    named(options.onload)?.()
   }
   if (document.readyState === 'loading') addEventListener('DOMContentLoaded', begin)
   else setTimeout(begin, 0)
 }
 
-/** `hcaptcha.html`, which is every frame of the vendor's; its fragment says which one it is. */
+/** `hcaptcha.html`: both frames of the vendor. The fragment names which one it is. */
 export function frame(): void {
   const facts = new URLSearchParams(location.hash.slice(1))
   let round = 0
-  const say = (label: string, contents?: object, asked?: number) =>
-    parent.postMessage(JSON.stringify({ source: 'hcaptcha', label, id: facts.get('id'), contents, round: asked }), '*')
-  const ask = async (what: string) => {
-    const asked = challenge ? undefined : round
+  const post = (label: string, contents?: object, sentRound?: number) =>
+    parent.postMessage(
+      JSON.stringify({ source: 'hcaptcha', label, id: facts.get('id'), contents, round: sentRound }),
+      '*',
+    )
+  const request = async (what: string) => {
+    const sentRound = challenge ? undefined : round
     const query = new URLSearchParams({ host: facts.get('host') ?? '' })
     const reply = await fetch(`/${what}/${facts.get('sitekey')}?${query}`, { method: 'POST' })
     const { response, key } = (await reply.json()) as { response?: string; key?: string }
-    if (response) say('challenge-closed', { event: 'challenge-passed', response, key, expiration: 120 }, asked)
-    else say('challenge-open', undefined, asked)
+    if (response) post('challenge-closed', { event: 'challenge-passed', response, key, expiration: 120 }, sentRound)
+    else post('challenge-open', undefined, sentRound)
   }
   const challenge = facts.get('frame') === 'challenge'
   const shown = document.getElementById(challenge ? 'challenge' : 'checkbox')
   if (shown) shown.hidden = false
-  document.getElementById('tick')?.addEventListener('click', () => void ask('getcaptcha'))
-  document.getElementById('verify')?.addEventListener('click', () => void ask('checkcaptcha'))
+  document.getElementById('tick')?.addEventListener('click', () => void request('getcaptcha'))
+  document.getElementById('verify')?.addEventListener('click', () => void request('checkcaptcha'))
   document.getElementById('close')?.addEventListener('click', () => {
-    say('challenge-closed', { event: 'challenge-escaped' })
+    post('challenge-closed', { event: 'challenge-escaped' })
   })
   if (challenge) return
   addEventListener('message', ({ data, source }) => {
     if (source !== parent || typeof data !== 'string') return
-    const told = JSON.parse(data) as { source?: string; label?: string; round?: number }
-    if (told.source !== 'hcaptcha') return
-    round = told.round ?? round
-    if (told.label === 'execute') void ask('getcaptcha')
+    const message = JSON.parse(data) as { source?: string; label?: string; round?: number }
+    if (message.source !== 'hcaptcha') return
+    round = message.round ?? round
+    if (message.label === 'execute') void request('getcaptcha')
   })
-  say('checkbox-ready')
+  post('checkbox-ready')
 }

@@ -6,35 +6,44 @@ import { callScript } from '../../shared/text.js'
 import type { TokenDetails, TokenRules } from '../../shared/tokens.js'
 import { client, frame } from './script.js'
 
-/** What an MTCaptcha of a sitekey does once it is drawn. */
+/** How a sitekey's widgets behave once they are rendered. */
 export interface MtcaptchaBehavior {
-  /** Whether it verifies without showing anything; otherwise it shows its picture, and waits for its text. Default: false. */
+  /**
+   * Whether the widget passes invisibly. Otherwise it shows its picture, and waits for the picture's text.
+   *
+   * @default false
+   */
   readonly passes?: boolean | undefined
-  /** How long it takes to decide, ms. Default: 0. */
+  /**
+   * How long the widget takes to decide, ms.
+   *
+   * @default 0
+   */
   readonly afterMs?: number | undefined
 }
 
 /**
- * A stand-in for MTCaptcha: its script, at `${url}/mtcv1/client/mtcaptcha.min.js`, and frames, and its `checktoken` endpoint, which is
- * asked by GET with `privatekey` and `token`. Tokens are good once, for two minutes.
+ * A stand-in for MTCaptcha: its script, at `${url}/mtcv1/client/mtcaptcha.min.js`, its frames, and its `checktoken`
+ * endpoint, which takes `privatekey` and `token` by GET (https://docs.mtcaptcha.com/dev-guide-validate-token). A token
+ * is valid for one verification within two minutes.
  */
 export interface StandInMtcaptcha extends StandIn<MtcaptchaBehavior> {}
 
-/** What is to be typed: the stand-in's picture is text. */
+/** What the user has to type. The stand-in shows it as text. */
 const SOLUTION = 'bike'
 
 const RULES: TokenRules = { prefix: 'v1(', ttlMs: 120_000, testSecrets: {}, verifyTest: () => undefined }
 
 /**
- * Starts a stand-in MTCaptcha on loopback. Pages load its script as they would the real one.
+ * Starts a stand-in MTCaptcha on loopback. Pages load its script in place of the real one.
  *
  * @example
  * const mtcaptcha = await startMtcaptcha()
  * mtcaptcha.setBehavior('MTPublic-standin01', { passes: true })
  */
 export async function startMtcaptcha(options: StandInOptions = {}): Promise<StandInMtcaptcha> {
-  const workings = await startStandIn<MtcaptchaBehavior>(RULES, options, handle)
-  const { tokens, url } = workings
+  const server = await startStandIn<MtcaptchaBehavior>(RULES, options, handle)
+  const { tokens, url } = server
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams: query } = new URL(request.url ?? '/', url)
@@ -48,7 +57,7 @@ export async function startMtcaptcha(options: StandInOptions = {}): Promise<Stan
       case '/mtcv1/client/iframe.html':
         return reply(response, 'html', FRAME_PAGE)
       case '/mtcv1/api/getchallenge.json': {
-        const { passes = false } = await workings.nextBehavior(sitekey)
+        const { passes = false } = await server.nextBehavior(sitekey)
         return json(passes ? verified() : {})
       }
       case '/mtcv1/api/solvechallenge.json':
@@ -60,7 +69,7 @@ export async function startMtcaptcha(options: StandInOptions = {}): Promise<Stan
     }
   }
 
-  /** The real ones are made of groups in parentheses. */
+  /** In the vendor's format: groups in parentheses. */
   function tokenFor(details: TokenDetails): string {
     const groups = [
       randomBytes(4).toString('hex'),
@@ -71,7 +80,7 @@ export async function startMtcaptcha(options: StandInOptions = {}): Promise<Stan
   }
 
   function check(privatekey: string | null, token: string | null): object {
-    const { success, 'error-codes': [why] = [], ...info } = tokens.verify(privatekey, token)
+    const { success, 'error-codes': [code] = [], ...info } = tokens.verify(privatekey, token)
     if (success) {
       const { action = '', hostname, challenge_ts: at } = info
       return {
@@ -79,13 +88,13 @@ export async function startMtcaptcha(options: StandInOptions = {}): Promise<Stan
         tokeninfo: { v: '1.0', code: 201, codeDesc: 'valid:captcha-solved', timestampISO: at, hostname, action },
       }
     }
-    return { success, fail_codes: [FAILURES[why ?? ''] ?? 'bad-request'] }
+    return { success, fail_codes: [FAILURES[code ?? ''] ?? 'bad-request'] }
   }
 
-  return workings.standIn('/mtcv1/api/checktoken', { issue: tokenFor })
+  return server.standIn('/mtcv1/api/checktoken', { issue: tokenFor })
 }
 
-/** The vendor's words for why a token is not accepted. */
+/** The vendor's codes for a token that is not accepted. */
 const FAILURES: Readonly<Record<string, string>> = {
   'missing-input-secret': 'missing-input-privatekey',
   'missing-input-response': 'missing-input-token',

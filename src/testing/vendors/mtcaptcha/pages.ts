@@ -6,11 +6,11 @@ const BOX = '<div class="mtcaptcha"></div>'
 
 const signIn = (widget: string, button?: string) => form(widget, button, ACTION)
 
-/** What a page writes down for the vendor's script. */
+/** The page's configuration for the vendor's script. */
 const config = ({ sitekey }: PageContext, more = '') =>
   `window.mtcaptchaConfig={sitekey:${JSON.stringify(sitekey)},${more}};`
 
-/** What callbacks are told, of which a test only wants the token. */
+/** A callback that records the token, for tests. */
 const KEEPS = 'window.keep=function(state){calls.push(state.verifiedToken)};'
 
 const submitForm = (id: string, n: number) =>

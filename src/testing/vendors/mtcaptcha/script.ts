@@ -1,11 +1,11 @@
 /**
- * The stand-in's scripts, as they run in a browser. They are served as the text of these functions, so none of them may
- * refer to anything outside itself. They do what the real one is documented, and seen, to do: it is told everything by
- * `window.mtcaptchaConfig`, keeps its answers inside, and its frames, on another origin, speak in JSON strings.
+ * The stand-in's scripts, which run in a browser. They are served as the text of these functions, so no function may
+ * refer to anything outside itself. They do what the real ones are documented, and observed, to do: parameters
+ * come from `window.mtcaptchaConfig`, answers are kept inside, frames on another origin send JSON strings.
  */
 
 /** `mtcaptcha.min.js`: `window.mtcaptcha`. */
-export function client(told: { base: string }): void {
+export function client(options: { base: string }): void {
   interface Instance {
     domID: string
     element: HTMLElement
@@ -18,13 +18,13 @@ export function client(told: { base: string }): void {
   }
 
   const page = window as unknown as Record<string, unknown>
-  // A second address of the vendor's serves the same again, for where the first one cannot be reached.
+  // Pages load the same script from a second address too, in case the first one fails.
   if (page.mtcaptcha) return
   const config = (page.mtcaptchaConfig ?? {}) as Record<string, unknown>
   const instances = new Map<string, Instance>()
   let count = 0
 
-  function tell(name: string, instance?: Instance): void {
+  function emit(name: string, instance?: Instance): void {
     const callback = config[`${name}-callback`]
     const at = typeof callback === 'string' ? page[callback] : callback
     if (typeof at === 'function') at(instance && status(instance))
@@ -59,7 +59,7 @@ export function client(told: { base: string }): void {
       hostname: location.hostname,
       lowFrictionInvisible: String(config.lowFrictionInvisible ?? ''),
     }
-    frame.src = `${told.base}/mtcv1/client/iframe.html?${new URLSearchParams(facts)}`
+    frame.src = `${options.base}/mtcv1/client/iframe.html?${new URLSearchParams(facts)}`
     frame.style.border = '0'
     frame.style.width = '300px'
     frame.style.height = '80px'
@@ -73,7 +73,7 @@ export function client(told: { base: string }): void {
     element.replaceChildren(inner, field)
     const instance: Instance = { domID, element, frame, field, token: '', shown: false, expired: false }
     instances.set(domID, instance)
-    tell('rendered', instance)
+    emit('rendered', instance)
   }
 
   function put(instance: Instance, token: string): void {
@@ -87,21 +87,21 @@ export function client(told: { base: string }): void {
   }
 
   addEventListener('message', ({ origin, data }) => {
-    if (origin !== new URL(told.base).origin || typeof data !== 'string') return
-    const said = JSON.parse(data) as { event?: string; iframeId?: string; verifiedToken?: string; ttl?: number }
-    const instance = [...instances.values()].find(({ frame }) => frame.id === said.iframeId)
+    if (origin !== new URL(options.base).origin || typeof data !== 'string') return
+    const message = JSON.parse(data) as { event?: string; iframeId?: string; verifiedToken?: string; ttl?: number }
+    const instance = [...instances.values()].find(({ frame }) => frame.id === message.iframeId)
     if (!instance) return
-    if (said.event === 'show') {
+    if (message.event === 'show') {
       instance.shown = true
       instance.frame.style.visibility = 'visible'
-    } else if (said.event === 'verifystatuschange' && said.verifiedToken) {
-      put(instance, said.verifiedToken)
-      tell('verified', instance)
+    } else if (message.event === 'verifystatuschange' && message.verifiedToken) {
+      put(instance, message.verifiedToken)
+      emit('verified', instance)
       instance.timer = setTimeout(() => {
         put(instance, '')
         instance.expired = true
-        tell('verifyexpired', instance)
-      }, said.ttl)
+        emit('verifyexpired', instance)
+      }, message.ttl)
     }
   })
 
@@ -137,19 +137,19 @@ export function client(told: { base: string }): void {
   }
 
   const begin = () => {
-    tell('jsloaded')
+    emit('jsloaded')
     if (config.render !== 'explicit') drawAll()
   }
   if (document.readyState === 'loading') addEventListener('DOMContentLoaded', begin)
   else setTimeout(begin, 0)
 }
 
-/** `iframe.html`: shows a picture with a text that is to be typed, or verifies without showing anything. */
+/** `iframe.html`: passes invisibly, or shows a picture with a text to type. */
 export function frame(): void {
   const facts = new URLSearchParams(location.search)
-  const say = (event: string, more: object = {}) =>
+  const post = (event: string, more: object = {}) =>
     parent.postMessage(JSON.stringify({ event, iframeId: facts.get('iframeId'), ...more }), facts.get('host') ?? '*')
-  const ask = async (what: string, more: Record<string, string> = {}) => {
+  const request = async (what: string, more: Record<string, string> = {}) => {
     const query = new URLSearchParams({
       sk: facts.get('sitekey') ?? '',
       act: facts.get('action') ?? '',
@@ -157,13 +157,13 @@ export function frame(): void {
       ...more,
     })
     const reply = (await (await fetch(`/mtcv1/api/${what}.json?${query}`)).json()) as { vt?: string; vtttl?: number }
-    if (reply.vt) say('verifystatuschange', { verifiedToken: reply.vt, ttl: reply.vtttl })
-    else say('show')
+    if (reply.vt) post('verifystatuschange', { verifiedToken: reply.vt, ttl: reply.vtttl })
+    else post('show')
   }
   const field = document.querySelector('input')
   document.querySelector('form')?.addEventListener('submit', (event) => {
     event.preventDefault()
-    void ask('solvechallenge', { st: field?.value ?? '' })
+    void request('solvechallenge', { st: field?.value ?? '' })
   })
-  void ask('getchallenge')
+  void request('getchallenge')
 }

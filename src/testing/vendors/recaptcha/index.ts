@@ -7,7 +7,11 @@ import type { TokenRules } from '../../shared/tokens.js'
 import type { VendorStandIn } from '../route.js'
 import { anchorFrame, challengeFrame, loader, mainPart } from './script.js'
 
-/** The key pair that the vendor publishes for tests: every verification passes. */
+/**
+ * The key pair that the vendor publishes for tests: every verification passes.
+ *
+ * @see https://developers.google.com/recaptcha/docs/faq
+ */
 export const TEST_SITEKEY = '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI'
 const TEST_SECRET = '6LeIxAcTAAAAAGG-vFI1TnRWxMZNFuojJ4WifJWe'
 
@@ -19,28 +23,45 @@ const RULES: TokenRules = {
     secret === TEST_SECRET ? { success: true, challenge_ts: now, hostname: 'testkey.google.com' } : undefined,
 }
 
-/** What a widget of a sitekey does when it is ticked or set off. */
+/** How a sitekey's widgets behave when the user ticks them, or the page executes them. */
 export interface RecaptchaBehavior {
-  /** Whether it passes by itself; otherwise its challenge opens. Score widgets always pass. Default: false. */
+  /**
+   * Whether the widget passes without a challenge. Otherwise its challenge opens. Score widgets always pass.
+   *
+   * @default false
+   */
   readonly passes?: boolean | undefined
-  /** How long it takes to do so, ms. Default: 0. */
+  /**
+   * How long the widget takes until then, ms.
+   *
+   * @default 0
+   */
   readonly afterMs?: number | undefined
-  /** The score of a browser's own token. Default: 0.1. */
+  /**
+   * The score of tokens that a widget gets by itself, from 0 (a bot) to 1.
+   *
+   * @default 0.1
+   */
   readonly score?: number | undefined
 }
 
-/** How the stand-in reCAPTCHA is started. */
+/** Options of the stand-in reCAPTCHA. */
 export interface RecaptchaOptions extends StandInOptions {
-  /** Where browsers reach it, if they are told to look for another host there. Default: its own address. */
+  /**
+   * The origin under which browsers reach it, if they resolve another host to it.
+   *
+   * @default its own address on localhost
+   */
   readonly url?: string | undefined
 }
 
 /**
- * A stand-in for reCAPTCHA: its scripts, such as `${url}/recaptcha/api.js`, and frames, and its verify endpoint. Tokens are good once, for
- * two minutes.
+ * A stand-in for reCAPTCHA: its scripts, such as `${url}/recaptcha/api.js`, its frames, and its verify endpoint. A
+ * token is valid for one verification within two minutes, as the vendor documents:
+ * https://developers.google.com/recaptcha/docs/verify
  */
 export interface StandInRecaptcha extends StandIn<RecaptchaBehavior>, VendorStandIn {
-  /** The paths that were asked for, oldest first; the last 10,000. */
+  /** The paths of all requests, oldest first; the last 10,000. */
   readonly requests: readonly string[]
 }
 
@@ -49,7 +70,8 @@ const VENDOR_ADDRESSES = HOSTS.map((host) => `${host}/recaptcha/`)
 const MAX_REQUESTS = 10_000
 
 /**
- * Starts a stand-in reCAPTCHA on loopback. Pages load `${url}/recaptcha/api.js` (or `enterprise.js`) as they would the real one.
+ * Starts a stand-in reCAPTCHA on loopback. Pages load `${url}/recaptcha/api.js` (or `enterprise.js`) in place of the
+ * real one.
  *
  * @example
  * const recaptcha = await startRecaptcha()
@@ -57,27 +79,26 @@ const MAX_REQUESTS = 10_000
  */
 export async function startRecaptcha(options: RecaptchaOptions = {}): Promise<StandInRecaptcha> {
   const requests: string[] = []
-  const workings = await startStandIn<RecaptchaBehavior>(RULES, options, handle)
-  const { tokens } = workings
-  const url = options.url ?? workings.url
+  const server = await startStandIn<RecaptchaBehavior>(RULES, options, handle)
+  const { tokens } = server
+  const url = options.url ?? server.url
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const asked = new URL(request.url ?? '/', url)
-    requests.push(asked.pathname)
+    const { pathname, searchParams: query } = new URL(request.url ?? '/', url)
+    requests.push(pathname)
     if (requests.length > MAX_REQUESTS) requests.shift()
-    const query = asked.searchParams
     const sitekey = query.get('k') ?? ''
-    switch (asked.pathname.replace(/^\/recaptcha\/(?:api2|enterprise)\//, '')) {
+    switch (pathname.replace(/^\/recaptcha\/(?:api2|enterprise)\//, '')) {
       case '/recaptcha/api.js':
       case '/recaptcha/enterprise.js': {
-        const told = {
+        const options = {
           base: requestedOrigin(request, url),
           releases: releasesOrigin(requestedOrigin(request, url)),
-          enterprise: asked.pathname.endsWith('enterprise.js'),
+          enterprise: pathname.endsWith('enterprise.js'),
           render: query.get('render') ?? '',
           onload: query.get('onload') ?? '',
         }
-        return reply(response, 'javascript', callScript(loader, told))
+        return reply(response, 'javascript', callScript(loader, options))
       }
       case '/recaptcha/releases/stand-in/recaptcha__en.js':
         return reply(response, 'javascript', `(${mainPart})()`)
@@ -86,7 +107,7 @@ export async function startRecaptcha(options: RecaptchaOptions = {}): Promise<St
       case 'bframe':
         return reply(response, 'html', challengePage(sitekey, hostnameOf(query.get('co'))))
       case 'reload': {
-        const { passes, score = 0.1 } = await workings.nextBehavior(sitekey)
+        const { passes, score = 0.1 } = await server.nextBehavior(sitekey)
         const action = query.get('action') || undefined
         const hostname = query.get('hostname') ?? ''
         if (action === undefined && !passes) return reply(response, 'json', '{"challenge":true}')
@@ -104,12 +125,12 @@ export async function startRecaptcha(options: RecaptchaOptions = {}): Promise<St
     }
   }
 
-  return workings.standIn('/recaptcha/api/siteverify', { url, vendorAddresses: VENDOR_ADDRESSES, requests })
+  return server.standIn('/recaptcha/api/siteverify', { url, vendorAddresses: VENDOR_ADDRESSES, requests })
 }
 
-/** The vendor's main part has a host of its own. */
-function releasesOrigin(asked: string): string {
-  return /^https:\/\/(?:www\.)?(?:google\.com|recaptcha\.net)$/.test(asked) ? 'https://www.gstatic.com' : asked
+/** The vendor serves the main script from another host. */
+function releasesOrigin(requested: string): string {
+  return /^https:\/\/(?:www\.)?(?:google\.com|recaptcha\.net)$/.test(requested) ? 'https://www.gstatic.com' : requested
 }
 
 function hostnameOf(co: string | null): string {

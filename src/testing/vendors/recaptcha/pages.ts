@@ -7,7 +7,7 @@ const SCRIPT = '/recaptcha/api.js'
 const box = (sitekey: string, more = '') =>
   `<div class="g-recaptcha" data-sitekey="${escapeHtml(sitekey)}" ${more}></div>`
 
-/** An explicit rendering, with a callback that only its closure knows. */
+/** An explicit rendering, with a callback in a closure. */
 const explicit = (api: string, container: string, params: string) =>
   `(function(){var got;window.gotToken=function(){return got};window.begin=function(){
 window.widget=${api}.render(${container},{${params},callback:function(token){got=token;calls.push(token)}})}})();`

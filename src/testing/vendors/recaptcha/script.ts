@@ -1,7 +1,7 @@
 /**
- * The stand-in's scripts, as they run in a browser. They are served as the text of these functions, so none of them may
- * refer to anything outside itself. They do what the real ones are documented, and seen, to do: a loader first and the main
- * part later, state nested under minified names, frames on another origin.
+ * The stand-in's scripts, which run in a browser. They are served as the text of these functions, so no function may
+ * refer to anything outside itself. They do what the real ones are documented, and observed, to do: first a loader and
+ * later the main script, state nested under minified names, frames on another origin.
  */
 
 declare global {
@@ -26,12 +26,12 @@ interface VendorConfig {
   count?: number
   isolated?: number
   trusted?: TrustedPolicy
-  /** Goes through what was asked for since; there once the main part has run. */
+  /** Renders what was requested since its last call. The main script sets it. */
   begin?: () => void
 }
 
-/** `/recaptcha/api.js` and `/recaptcha/enterprise.js`: defines `ready`, notes what it was told, fetches the main part. */
-export function loader(told: {
+/** `/recaptcha/api.js` and `/recaptcha/enterprise.js`: defines `ready`, keeps its parameters, loads the main script. */
+export function loader(options: {
   base: string
   releases: string
   enterprise: boolean
@@ -42,7 +42,7 @@ export function loader(told: {
   const cfg = window.___grecaptcha_cfg
   window.grecaptcha ??= {}
   let api = window.grecaptcha
-  if (told.enterprise) {
+  if (options.enterprise) {
     api.enterprise ??= {}
     api = api.enterprise as Record<string, unknown>
   }
@@ -50,19 +50,19 @@ export function loader(told: {
     cfg.fns ??= []
     cfg.fns.push(call)
   }
-  window.__recaptcha_api = `${told.base}/recaptcha/${told.enterprise ? 'enterprise' : 'api2'}/`
+  window.__recaptcha_api = `${options.base}/recaptcha/${options.enterprise ? 'enterprise' : 'api2'}/`
   cfg.render ??= []
-  cfg.render.push(told.render || 'onload')
-  if (told.onload) {
+  cfg.render.push(options.render || 'onload')
+  if (options.onload) {
     cfg.onload ??= []
-    cfg.onload.push(told.onload)
+    cfg.onload.push(options.onload)
   }
   const script = document.createElement('script')
   script.async = true
   script.crossOrigin = 'anonymous'
   const nonce = document.querySelector<HTMLScriptElement>('script[nonce]')?.nonce
   if (nonce) script.nonce = nonce
-  let source = `${told.releases}/recaptcha/releases/stand-in/recaptcha__en.js`
+  let source = `${options.releases}/recaptcha/releases/stand-in/recaptcha__en.js`
   if (window.trustedTypes) {
     cfg.trusted ??= window.trustedTypes.createPolicy('goog#html', { createScriptURL: (url) => url })
     source = cfg.trusted.createScriptURL(source)
@@ -73,13 +73,13 @@ export function loader(told: {
   else document.head.appendChild(script)
 }
 
-/** `recaptcha__en.js`: the API, the widgets, and the state that it keeps of them. */
+/** `recaptcha__en.js`: the API, the widgets and their state. */
 export function mainPart(): void {
   const base = window.__recaptcha_api ?? ''
   const enterprise = base.endsWith('/enterprise/')
   window.__google_recaptcha_client = true
   const cfg = window.___grecaptcha_cfg ?? {}
-  // Asked for twice, it has nothing to do but what was asked for with it.
+  // Loaded a second time, it only renders what was requested with it.
   if (cfg.begin) {
     cfg.begin()
     return
@@ -105,7 +105,7 @@ export function mainPart(): void {
     challenge: HTMLElement
     field: HTMLTextAreaElement
     response: string
-    /** How often it was reset: what its frame was asked before a reset is not heard any more. */
+    /** How often it was reset. Replies of its frame to requests from before a reset are ignored. */
     round: number
     waiting: ((token: string) => void)[]
     timer?: ReturnType<typeof setTimeout>
@@ -126,7 +126,7 @@ export function mainPart(): void {
     client.challenge.style.top = shown ? '100px' : '-10000px'
   }
 
-  function tell(client: Client, message: object): void {
+  function post(client: Client, message: object): void {
     client.frame.contentWindow?.postMessage({ ...message, round: client.round }, new URL(base).origin)
   }
 
@@ -224,8 +224,8 @@ export function mainPart(): void {
   }
 
   function start(client: Client, action?: string): Promise<string> {
-    const go = () => tell(client, { standIn: 'execute', action })
-    // The frame says when it is there; until then it hears nothing.
+    const go = () => post(client, { standIn: 'execute', action })
+    // The frame announces when it listens; messages before that are lost.
     if (client.frame.dataset.ready) go()
     else client.frame.addEventListener('stand-in-ready', go, { once: true })
     return new Promise((resolve) => client.waiting.push(resolve))
@@ -248,7 +248,7 @@ export function mainPart(): void {
       if (event.source !== client.frame.contentWindow && event.source !== challenge?.contentWindow) continue
       if (standIn === 'ready' && event.source === client.frame.contentWindow) {
         client.frame.dataset.ready = 'yes'
-        tell(client, { standIn: 'reset' })
+        post(client, { standIn: 'reset' })
         client.frame.dispatchEvent(new Event('stand-in-ready'))
       }
       if (round !== undefined && round !== client.round) continue
@@ -272,27 +272,27 @@ export function mainPart(): void {
     client.waiting = []
     client.round++
     open(client, false)
-    tell(client, { standIn: 'reset' })
+    post(client, { standIn: 'reset' })
   }
   api.ready = (call: () => void) => call()
 
   const begin = () => {
     cfg.begin = begin
-    for (const told of cfg.render ?? []) {
-      if (told === 'onload') {
+    for (const target of cfg.render ?? []) {
+      if (target === 'onload') {
         for (const element of document.querySelectorAll<HTMLElement>('.g-recaptcha[data-sitekey]')) {
           if (!element.querySelector('iframe')) render(element, {}, true)
         }
       } else if (
-        told !== 'explicit' &&
-        ![...live.values()].some(({ settings: { score, sitekey } }) => score && sitekey === told)
+        target !== 'explicit' &&
+        ![...live.values()].some(({ settings: { score, sitekey } }) => score && sitekey === target)
       ) {
         const badge = document.createElement('div')
         document.body.appendChild(badge)
-        render(badge, { sitekey: told, size: 'invisible', score: true })
+        render(badge, { sitekey: target, size: 'invisible', score: true })
       }
     }
-    cfg.render = (cfg.render ?? []).filter((told) => told !== 'onload')
+    cfg.render = (cfg.render ?? []).filter((target) => target !== 'onload')
     for (const call of (cfg.fns ?? []).splice(0)) call()
     for (const name of (cfg.onload ?? []).splice(0)) {
       const call = named(name)
@@ -304,30 +304,30 @@ export function mainPart(): void {
   else begin()
 }
 
-/** The anchor frame: the box that a person ticks, and the one that asks the server. */
-export function anchorFrame(told: { sitekey: string; hostname: string }): void {
+/** The anchor frame: shows the box that the user ticks, and requests tokens from the server. */
+export function anchorFrame(options: { sitekey: string; hostname: string }): void {
   let round = 0
-  const say = (message: object) => parent.postMessage(message, '*')
-  const ask = async (action = '') => {
-    const asked = round
-    const query = new URLSearchParams({ k: told.sitekey, hostname: told.hostname, action })
+  const post = (message: object) => parent.postMessage(message, '*')
+  const request = async (action = '') => {
+    const sentRound = round
+    const query = new URLSearchParams({ k: options.sitekey, hostname: options.hostname, action })
     const answer = await fetch(`reload?${query}`, { method: 'POST' })
     const { token } = (await answer.json()) as { token?: string }
-    say({ ...(token ? { standIn: 'token', token } : { standIn: 'challenge' }), round: asked })
+    post({ ...(token ? { standIn: 'token', token } : { standIn: 'challenge' }), round: sentRound })
   }
-  document.getElementById('recaptcha-anchor')?.addEventListener('click', () => void ask())
+  document.getElementById('recaptcha-anchor')?.addEventListener('click', () => void request())
   addEventListener('message', (event) => {
-    const told = event.data as { standIn?: string; action?: string; round?: number }
-    round = told.round ?? round
-    if (told.standIn === 'execute') void ask(told.action)
+    const message = event.data as { standIn?: string; action?: string; round?: number }
+    round = message.round ?? round
+    if (message.standIn === 'execute') void request(message.action)
   })
-  say({ standIn: 'ready' })
+  post({ standIn: 'ready' })
 }
 
-/** The challenge frame: a person who presses the button has solved it. */
-export function challengeFrame(told: { sitekey: string; hostname: string }): void {
+/** The challenge frame: the button solves it. */
+export function challengeFrame(options: { sitekey: string; hostname: string }): void {
   document.getElementById('recaptcha-verify-button')?.addEventListener('click', async () => {
-    const query = new URLSearchParams({ k: told.sitekey, hostname: told.hostname })
+    const query = new URLSearchParams({ k: options.sitekey, hostname: options.hostname })
     const answer = await fetch(`userverify?${query}`, { method: 'POST' })
     const { token } = (await answer.json()) as { token: string }
     parent.postMessage({ standIn: 'token', token }, '*')

@@ -7,17 +7,27 @@ import { refuse, type TokenRules } from '../../shared/tokens.js'
 import type { VendorStandIn } from '../route.js'
 import { api, frame } from './script.js'
 
-/** What a Turnstile of a sitekey does once it is set off. */
+/** How a sitekey's widgets behave once they are executed. */
 export interface TurnstileBehavior {
-  /** Passes by itself, asks for a click, or fails. Default: asks for a click. */
+  /**
+   * Passes, shows a box for the user to click, or fails.
+   *
+   * @default 'ask' // it shows the box; the vendor's test keys behave as published
+   */
   readonly does?: 'pass' | 'ask' | 'block' | undefined
-  /** How long it takes to do so, ms. Default: 0. */
+  /**
+   * How long the widget takes until then, ms.
+   *
+   * @default 0
+   */
   readonly afterMs?: number | undefined
 }
 
 /**
- * A stand-in for Cloudflare Turnstile: its script, at `${url}/turnstile/v0/api.js`, and frames, and its verify endpoint. Tokens are
- * good once, for five minutes. The vendor's test keys do what they are published for.
+ * A stand-in for Cloudflare Turnstile: its script, at `${url}/turnstile/v0/api.js`, its frames, and its verify
+ * endpoint. A token is valid for one verification within five minutes
+ * (https://developers.cloudflare.com/turnstile/get-started/server-side-validation/). The vendor's test keys behave as
+ * published.
  */
 export interface StandInTurnstile extends StandIn<TurnstileBehavior>, VendorStandIn {}
 
@@ -26,7 +36,11 @@ const PASSING_SECRET = '1x0000000000000000000000000000000AA'
 const FAILING_SECRET = '2x0000000000000000000000000000000AA'
 const SPENT_SECRET = '3x0000000000000000000000000000000AA'
 
-/** The keys that the vendor publishes for tests, and what widgets of theirs do. */
+/**
+ * The sitekeys that the vendor publishes for tests, and how their widgets behave.
+ *
+ * @see https://developers.cloudflare.com/turnstile/troubleshooting/testing/
+ */
 const TEST_KEYS = new Map<string, TurnstileBehavior['does']>([
   ['1x00000000000000000000AA', 'pass'],
   ['1x00000000000000000000BB', 'pass'],
@@ -53,33 +67,33 @@ const RULES: TokenRules = {
 const FRAME = /^\/cdn-cgi\/challenge-platform\/h\/b\/turnstile\/f\/ov2\/av0\/rch\/([a-z0-9]+)\/([\w.:-]+)\/.*?(flow)?$/
 
 /**
- * Starts a stand-in Turnstile on loopback. Pages load `${url}/turnstile/v0/api.js` as they would the real one.
+ * Starts a stand-in Turnstile on loopback. Pages load `${url}/turnstile/v0/api.js` in place of the real one.
  *
  * @example
  * const turnstile = await startTurnstile()
  * turnstile.setBehavior('a-sitekey', { does: 'pass' })
  */
 export async function startTurnstile(options: StandInOptions = {}): Promise<StandInTurnstile> {
-  const workings = await startStandIn<TurnstileBehavior>(RULES, options, handle)
-  const { tokens, url } = workings
+  const server = await startStandIn<TurnstileBehavior>(RULES, options, handle)
+  const { tokens, url } = server
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, search, searchParams } = new URL(request.url ?? '/', url)
     if (pathname === '/turnstile/v0/api.js') {
-      // The vendor's script stands at an address of its own build.
+      // The vendor redirects to the address of its current build.
       return reply(response, 'html', '', {
         status: 302,
         headers: { location: `/turnstile/v0/b/stand-in/api.js${search}` },
       })
     }
     if (pathname === '/turnstile/v0/b/stand-in/api.js') {
-      const told = {
+      const options = {
         base: requestedOrigin(request, url),
         render: searchParams.get('render') ?? '',
         onload: searchParams.get('onload') ?? '',
         compat: searchParams.get('compat') === 'recaptcha',
       }
-      return reply(response, 'javascript', callScript(api, told))
+      return reply(response, 'javascript', callScript(api, options))
     }
     if (pathname === '/turnstile/v0/siteverify') {
       return reply(response, 'json', JSON.stringify(await siteverify(request, tokens)))
@@ -90,16 +104,16 @@ export async function startTurnstile(options: StandInOptions = {}): Promise<Stan
     return reply(response, 'json', JSON.stringify(await decide(sitekey, searchParams)))
   }
 
-  async function decide(sitekey: string, asked: URLSearchParams): Promise<object> {
-    const { does = TEST_KEYS.get(sitekey) ?? 'ask' } = await workings.nextBehavior(sitekey)
+  async function decide(sitekey: string, query: URLSearchParams): Promise<object> {
+    const { does = TEST_KEYS.get(sitekey) ?? 'ask' } = await server.nextBehavior(sitekey)
     if (does === 'block') return { code: '300030' }
-    if (does === 'ask' && !asked.has('clicked')) return { interactive: true }
+    if (does === 'ask' && !query.has('clicked')) return { interactive: true }
     if (TEST_KEYS.has(sitekey)) return { token: DUMMY }
-    const details = { action: asked.get('action') ?? undefined, cdata: asked.get('cdata') ?? undefined }
-    return { token: tokens.issue({ sitekey, ...details, hostname: asked.get('hostname') ?? '' }) }
+    const details = { action: query.get('action') ?? undefined, cdata: query.get('cdata') ?? undefined }
+    return { token: tokens.issue({ sitekey, ...details, hostname: query.get('hostname') ?? '' }) }
   }
 
-  return workings.standIn('/turnstile/v0/siteverify', { vendorAddresses: ['challenges.cloudflare.com/'] })
+  return server.standIn('/turnstile/v0/siteverify', { vendorAddresses: ['challenges.cloudflare.com/'] })
 }
 
 function framePage(widgetId: string): string {

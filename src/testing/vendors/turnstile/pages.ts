@@ -7,7 +7,7 @@ const GO = '<button type="button" id="go">Sign in</button>'
 const box = (sitekey: string, more = '', kind = 'cf-turnstile') =>
   `<div class="${kind}" data-sitekey="${escapeHtml(sitekey)}" ${more}></div>`
 
-/** The server has to know by which secret to verify. */
+/** The server needs the sitekey to choose the secret. */
 const key = (sitekey: string) => `<input type="hidden" name="sitekey" value="${escapeHtml(sitekey)}">`
 
 const signIn = ({ sitekey }: PageContext, widget: string, button?: string) =>
@@ -15,7 +15,7 @@ const signIn = ({ sitekey }: PageContext, widget: string, button?: string) =>
 
 const script = (query = '') => `/turnstile/v0/api.js${query}`
 
-/** An explicit rendering, with a callback that only its closure knows, and that fills the site's own field. */
+/** An explicit rendering, with a callback in a closure, which fills the site's own field. */
 const explicit = (at: PageContext, container: string, params = '') =>
   `(function(){var got;window.gotToken=function(){return got};window.begin=function(){
 window.widget=turnstile.render(${container},{sitekey:${JSON.stringify(at.sitekey)},${params}
@@ -90,7 +90,7 @@ window.widget=turnstile.render(el,{sitekey:${JSON.stringify(at.sitekey)},callbac
     ),
 }
 
-/** In a shadow root of the page's own, which hides the field from the form: so the callback fills the site's. */
+/** In a shadow root, whose field the form does not send: the callback fills the site's own field. */
 function shadowPage(at: PageContext, mode: 'open' | 'closed'): string {
   return page(
     signIn(at, `<div id="host"></div>${OWN_FIELD}`),

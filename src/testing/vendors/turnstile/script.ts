@@ -1,7 +1,8 @@
 /**
- * The stand-in's scripts, as they run in a browser. They are served as the text of these functions, so none of them may
- * refer to anything outside itself. They do what the real one is documented, and seen, to do: the frame in a closed shadow
- * root on another origin, a hidden input beside it, answers kept inside, implicit widgets once the document is there.
+ * The stand-in's scripts, which run in a browser. They are served as the text of these functions, so no function may
+ * refer to anything outside itself. They do what the real ones are documented, and observed, to do: the frame in a
+ * closed shadow root on another origin, a hidden input beside it, answers kept inside, implicit widgets once the
+ * document is parsed.
  */
 
 declare global {
@@ -10,8 +11,8 @@ declare global {
   }
 }
 
-/** `/turnstile/v0/…/api.js`: the whole API, at once. */
-export function api(told: { base: string; render: string; onload: string; compat: boolean }): void {
+/** `/turnstile/v0/…/api.js`: the whole API. */
+export function api(options: { base: string; render: string; onload: string; compat: boolean }): void {
   const SOURCE = 'cloudflare-challenge'
   const PREFIX = 'cf-chl-widget-'
   const async = (document.currentScript as HTMLScriptElement | null)?.async === true
@@ -76,7 +77,7 @@ export function api(told: { base: string; render: string; onload: string; compat
     const wrapper = document.createElement('div')
     const host = document.createElement('div')
     const frame = document.createElement('iframe')
-    const origin = `${told.base}/cdn-cgi/challenge-platform/h/b/turnstile/f/ov2/av0/rch`
+    const origin = `${options.base}/cdn-cgi/challenge-platform/h/b/turnstile/f/ov2/av0/rch`
     frame.id = id
     frame.title = 'Widget containing a Cloudflare security challenge'
     frame.src = `${origin}/${suffix}/${String(settings.sitekey)}/auto/fbE/new/normal/auto/`
@@ -96,7 +97,7 @@ export function api(told: { base: string; render: string; onload: string; compat
     }
     if (settings['response-field'] !== false && settings['response-field'] !== 'false') {
       field(String(settings['response-field-name'] ?? 'cf-turnstile-response'), `${id}_response`)
-      if (told.compat) field('g-recaptcha-response', `${id}_g_response`)
+      if (options.compat) field('g-recaptcha-response', `${id}_g_response`)
     }
     element.appendChild(wrapper)
     const executing = settings.execution !== 'execute'
@@ -115,10 +116,10 @@ export function api(told: { base: string; render: string; onload: string; compat
     return id
   }
 
-  function tell(widget: Widget, event: string): void {
+  function post(widget: Widget, event: string): void {
     const { action, cData } = widget.settings
     const message = { source: SOURCE, widgetId: widget.id, event, action, cData, hostname: location.hostname }
-    widget.frame.contentWindow?.postMessage(message, new URL(told.base).origin)
+    widget.frame.contentWindow?.postMessage(message, new URL(options.base).origin)
   }
 
   function answer(widget: Widget, token: string): void {
@@ -141,7 +142,7 @@ export function api(told: { base: string; render: string; onload: string; compat
     switch (data.event) {
       case 'init':
         widget.ready = true
-        if (widget.executing) tell(widget, 'execute')
+        if (widget.executing) post(widget, 'execute')
         break
       case 'interactiveBegin':
         widget.frame.width = '300'
@@ -171,7 +172,7 @@ export function api(told: { base: string; render: string; onload: string; compat
       Object.assign(widget.settings, params)
       if (widget.response) return void named(widget.settings.callback)?.(widget.response, false)
       widget.executing = true
-      if (widget.ready) tell(widget, 'execute')
+      if (widget.ready) post(widget, 'execute')
     },
     reset(target?: unknown): void {
       const widget = widgetOf(target)
@@ -204,26 +205,26 @@ export function api(told: { base: string; render: string; onload: string; compat
       (widgetOf(target) ?? fail('Could not find widget for provided container')).expired,
   }
   window.turnstile = turnstile
-  if (told.compat) window.grecaptcha = turnstile
+  if (options.compat) window.grecaptcha = turnstile
 
   const implicit = () => {
-    const selector = told.compat ? '.cf-turnstile,.g-recaptcha' : '.cf-turnstile'
+    const selector = options.compat ? '.cf-turnstile,.g-recaptcha' : '.cf-turnstile'
     for (const element of document.querySelectorAll(selector)) render(element)
   }
-  if (told.render !== 'explicit') {
+  if (options.render !== 'explicit') {
     if (document.readyState === 'loading') addEventListener('DOMContentLoaded', implicit)
     else setTimeout(implicit, 0)
   }
-  if (told.onload) setTimeout(() => named(told.onload)?.(), 0)
+  if (options.onload) setTimeout(() => named(options.onload)?.(), 0)
 }
 
-/** The widget's frame: it asks the server, and shows the box to tick where the server wants to see a person. */
-export function frame(told: { widgetId: string }): void {
-  const say = (message: object) =>
-    parent.postMessage({ source: 'cloudflare-challenge', widgetId: told.widgetId, ...message }, '*')
+/** The widget's frame: sends a request to the server, and shows a box to tick if the server wants one. */
+export function frame(options: { widgetId: string }): void {
+  const post = (message: object) =>
+    parent.postMessage({ source: 'cloudflare-challenge', widgetId: options.widgetId, ...message }, '*')
   const box = document.getElementById('box')
   let query = new URLSearchParams()
-  const ask = async () => {
+  const request = async () => {
     const reply = await fetch(`flow?${query}`, { method: 'POST' })
     const { token, interactive, code } = (await reply.json()) as {
       token?: string
@@ -231,20 +232,20 @@ export function frame(told: { widgetId: string }): void {
       code?: string
     }
     if (interactive && box) box.hidden = false
-    if (token) say({ event: 'complete', token })
-    else if (interactive) say({ event: 'interactiveBegin' })
-    else say({ event: 'fail', code })
+    if (token) post({ event: 'complete', token })
+    else if (interactive) post({ event: 'interactiveBegin' })
+    else post({ event: 'fail', code })
   }
   addEventListener('message', ({ data, source }) => {
     if (source !== parent || data?.event !== 'execute') return
     query = new URLSearchParams({ hostname: data.hostname ?? '' })
     if (data.action !== undefined) query.set('action', data.action)
     if (data.cData !== undefined) query.set('cdata', data.cData)
-    void ask()
+    void request()
   })
   box?.addEventListener('click', () => {
     query.set('clicked', 'yes')
-    void ask()
+    void request()
   })
-  say({ event: 'init' })
+  post({ event: 'init' })
 }
