@@ -1,4 +1,4 @@
-// npm run demo: the main job, in a real browser. Without arguments everything it talks to is a stand-in on this machine.
+// npm run demo: the main job, in a real browser. Without arguments, all services are stand-ins on this machine.
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -22,7 +22,7 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 
-/** Somebody stopped it, by a signal. */
+/** A signal has stopped the run. */
 class Interrupted extends Error {
   constructor(readonly exitCode: number) {
     super('interrupted')
@@ -49,7 +49,7 @@ async function main(): Promise<number> {
 async function demo(report: Report, headed: boolean, url: string | undefined): Promise<number> {
   const started = performance.now()
   let folder: string | undefined
-  let half = false
+  let incomplete = false
   let launching: Promise<Browser> | undefined
   let work: Promise<string> | undefined
   try {
@@ -63,18 +63,18 @@ async function demo(report: Report, headed: boolean, url: string | undefined): P
   } catch (error) {
     report.end(false, firstLine(error))
     if (!(error instanceof Interrupted)) return 1
-    // The half of a run on stand-ins is of use to nobody.
-    half = url === undefined
+    // The files of an incomplete run on stand-ins are of no use.
+    incomplete = url === undefined
     return error.exitCode
   } finally {
     await (await launching?.catch(() => undefined))?.close()
     await work?.catch(() => {})
-    // Nor is the empty folder of one that got nowhere.
-    if (folder && (half || readdirSync(folder).length === 0)) rmSync(folder, { recursive: true })
+    // Nor is an empty folder.
+    if (folder && (incomplete || readdirSync(folder).length === 0)) rmSync(folder, { recursive: true })
   }
 }
 
-/** Rejects when somebody stops us for the first time; the second time ends the process. */
+/** Rejects at the first signal. The second one ends the process. */
 function interruption(): Promise<never> {
   return new Promise((_, reject) => {
     for (const [signal, exitCode] of [
@@ -86,45 +86,43 @@ function interruption(): Promise<never> {
   })
 }
 
-/** Where this run leaves what it leaves. */
+/** Creates the folder for this run's files. */
 function newFolder(): string {
   const folder = join('.solveguard', 'demo', new Date().toISOString().slice(0, 19).replaceAll(':', '-'))
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
   } catch (error) {
-    throw new Error(`the folder ${folder} cannot be made: see that you may write here (${messageOf(error)})`)
+    throw new Error(`the folder ${folder} cannot be created: check that you may write here (${messageOf(error)})`)
   }
   return folder
 }
 
-/** What starts the browser; throws where it is known before that it will not. */
+/** Returns a function that starts the browser. Throws if it is clear beforehand that it cannot start. */
 async function browserStart(headed: boolean): Promise<() => Promise<Browser>> {
   const found = await findBrowser()
   if (!found) throw new Error(noBrowser())
   const { DISPLAY, WAYLAND_DISPLAY } = process.env
   if (headed && process.platform === 'linux' && !DISPLAY && !WAYLAND_DISPLAY)
-    throw new Error(
-      '--headed needs a screen, and DISPLAY names none: leave it out, or put `xvfb-run` before the command',
-    )
-  // We close it ourselves when somebody stops us.
+    throw new Error('--headed needs a screen, and DISPLAY names none: omit it, or put `xvfb-run` before the command')
+  // On a signal, this program closes the browser itself.
   const signals = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: true }
   return async () => {
     try {
       return await chromium.launch({ executablePath: found.path, args: CHROMIUM_FLAGS, headless: !headed, ...signals })
     } catch (error) {
       throw new Error(
-        `the browser ${found.path} did not start: see what it says when you run it, or have CHROMIUM_PATH name another (${firstLine(error)})`,
+        `the browser ${found.path} did not start: see what it prints when you run it, or set CHROMIUM_PATH to another (${firstLine(error)})`,
       )
     }
   }
 }
 
-/** The browser's own messages have many lines; the first says what it is. */
+/** Playwright's messages have many lines; the first one names the problem. */
 function firstLine(error: unknown): string {
   return messageOf(error).split(/[\n·]/)[0] ?? ''
 }
 
-/** The options, or a sentence that says what is wrong with them. */
+/** The options, or a sentence about what is wrong with them. */
 function readArguments() {
   try {
     return parseArgs({ options: OPTIONS }).values

@@ -10,10 +10,14 @@ import { originOf } from '../policy/origin.js'
 import { envSecret } from '../secrets/env.js'
 import type { DemoRun } from './run.js'
 
-/** Enough for a look, and no more: whoever tries this with a real key has not set a budget yet. */
+/** Enough to try it: a user who runs this with a real key has not set a budget yet. */
 const BUDGET = usd(0.05)
 
-/** One guarded solve on a page of the user's own, by the real service. */
+/**
+ * One guarded solve on a page of the user's own, by the real service.
+ *
+ * @returns a summary
+ */
 export async function realDemo({ report, folder, browser: launch }: DemoRun, address: string): Promise<string> {
   const page = originOf(address)
   if (!page.ok)
@@ -24,9 +28,12 @@ export async function realDemo({ report, folder, browser: launch }: DemoRun, add
     throw new Error('--url needs your CaptchaAI key in the environment variable SOLVEGUARD_KEY')
   report.title(`solveguard — one guarded solve on ${page.record}, by CaptchaAI, with your key`)
   report.section('The main job')
-  report.step({ what: 'leave', detail: `by running this you say that you own ${page.origin}, or may automate it` })
+  report.step({
+    what: 'permission',
+    detail: `by running this you confirm that you own ${page.origin}, or may automate it`,
+  })
 
-  // The secret is taken out of the environment here, before there is a browser that would inherit it.
+  // The guard takes the key out of the environment here, before a browser starts that would inherit it.
   await using guard = await createGuard({
     name: 'demo-url',
     secret: envSecret(),
@@ -54,7 +61,7 @@ export async function realDemo({ report, folder, browser: launch }: DemoRun, add
   }
   const { solved, denied, failed, skipped, cost } = await captcha.solve(tab)
   for (const { error } of [...denied, ...failed])
-    report.step({ what: 'no', ok: false, detail: `${error.code}: ${error.message}` })
+    report.step({ what: 'not solved', ok: false, detail: `${error.code}: ${error.message}` })
   for (const { challenge, reason } of skipped)
     report.step({
       what: 'skipped',
@@ -82,14 +89,14 @@ async function open(tab: Page, address: string): Promise<number | undefined> {
       `${address} could not be opened (${reason ?? messageOf(error)}): see that a browser on this machine can`,
     )
   })
-  // Widgets come with scripts of their own; there are pages that are never done loading.
+  // A widget's scripts load later than the page; some pages never stop loading.
   await tab.waitForLoadState('networkidle', { timeout: 10_000 }).catch(() => {})
   return reply?.status()
 }
 
 function whyNone(skipped: readonly Skipped[], status: number | undefined): string {
   if (skipped.length > 0)
-    return `nothing on this page is due: ${skipped.map(({ reason }) => reason).join(', ')} (docs/widgets.md says what that means)`
+    return `nothing on this page is due: ${skipped.map(({ reason }) => reason).join(', ')} (docs/widgets.md explains these reasons)`
   const answered = status !== undefined && status >= 400 ? `, which the server answered with ${status}` : ''
   return `there is no CAPTCHA on this page${answered}: look at the screenshot, and give the address of a page that shows one`
 }

@@ -2,28 +2,28 @@ import pc from 'picocolors'
 
 const { createColors, isColorSupported } = pc
 
-/** One thing that happened, as a person or a program is told of it. */
+/** One event, as it is reported to a person or a program. */
 export interface Step {
-  /** What was asked of the guard, or what it did: one or two words. */
+  /** The attempt or the event, in one or two words. */
   readonly what: string
-  /** One line about it. */
+  /** One sentence about it. */
   readonly detail: string
-  /** Whether it went as it had to; absent for what only happens. */
+  /** Whether its result is the expected one. Absent if there is nothing to expect. */
   readonly ok?: boolean
   /** Further facts, for programs. */
   readonly facts?: Readonly<Record<string, unknown>>
 }
 
-/** Tells a run step by step, as it happens. */
+/** Reports a run step by step, as it happens. */
 export interface Report {
   title(text: string): void
   section(text: string): void
   step(step: Step): void
-  /** Rows of cells; an absent one has nothing to say. */
+  /** Rows of cells. An absent cell is shown as `–`. */
   table(head: readonly string[], rows: readonly (readonly Cell[])[]): void
-  /** Where something lies, and what there is to say of it. */
+  /** The path of a file or folder, and a note about it. */
   place(what: string, path: string, note?: string): void
-  /** The last line: starts with `demo ok` or `demo failed:`. What is told after it is no news, and is dropped. */
+  /** The last line: starts with `demo ok:` or `demo failed:`. Nothing is written after it. */
   end(ok: boolean, text: string): void
 }
 
@@ -31,15 +31,15 @@ export interface Report {
 type Cell = string | number | undefined
 
 const WHAT_WIDTH = 12
-/** Where a step's one line about it begins. */
+/** The column in which a step's sentence begins. */
 const DETAIL_AT = WHAT_WIDTH + 5
 
-/** For people: colour where there is a terminal, plain otherwise. */
+/** For people: with colors on a terminal, else plain. */
 export function humanReport(
   write: (line: string) => void,
   { isTTY, columns }: Pick<NodeJS.WriteStream, 'isTTY' | 'columns'> = process.stdout,
 ): Report {
-  // Servers that build and test often say that they show colours; but a file that is written there has none.
+  // CI servers often claim that they show colors; without a terminal we write plain text.
   const pc = createColors(isColorSupported && (isTTY || Boolean(process.env.FORCE_COLOR)))
   const wrapped = (text: string, at: number) => (isTTY ? wrap(text, at, columns) : text)
   return {
@@ -71,7 +71,7 @@ export function humanReport(
   }
 }
 
-/** `text` in lines that begin in column `at` and end before column `columns`, so that a terminal need not break words. */
+/** Breaks `text` between words, into lines that begin in column `at` and end before column `columns`. */
 function wrap(text: string, at: number, columns: number): string {
   if (columns - at < 40) return text
   const lines: string[] = []
@@ -85,14 +85,14 @@ function wrap(text: string, at: number, columns: number): string {
 
 /** For programs: one JSON object a line. */
 export function jsonReport(write: (line: string) => void): Report {
-  let under = ''
+  let section = ''
   const put = (value: object): void => write(JSON.stringify(value))
   return {
     title: (text) => put({ type: 'title', text }),
-    section: (text) => {
-      under = text
+    section(text) {
+      section = text
     },
-    step: ({ what, detail, ok, facts }) => put({ type: 'step', section: under, what, ok, detail, ...facts }),
+    step: ({ what, detail, ok, facts }) => put({ type: 'step', section, what, ok, detail, ...facts }),
     table: (head, rows) => {
       for (const row of rows)
         put({ type: 'total', ...Object.fromEntries(head.map((name, i) => [name || 'books', row[i]])) })

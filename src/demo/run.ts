@@ -1,11 +1,11 @@
 import type { Browser } from 'playwright'
 import type { Report } from './report.js'
 
-/** What both kinds of demo are given. */
+/** One run of the demo. */
 export interface DemoRun {
   readonly report: Report
-  /** Where this run leaves its ledger, audit log and screenshot. */
+  /** The folder of its ledger, audit log and screenshot. */
   readonly folder: string
-  /** Started only when it is asked for: the key has been taken out of the environment by then. */
+  /** Starts the browser at the first call, by when the guard has taken the key out of the environment. */
   readonly browser: () => Promise<Browser>
 }

@@ -18,25 +18,34 @@ import { type StandInSite, startSite } from '../testing/site/index.js'
 import { startRecaptcha } from '../testing/vendors/recaptcha/index.js'
 import type { DemoRun } from './run.js'
 
+/** Dollars. */
 const PRICE = 0.001
 const BUDGET = usd(0.01)
+/** For everything that waits for the browser: a busy machine must not make the demo fail. */
+const PATIENT_MS = 120_000
 
-/** Everything on this machine: a solver service, a reCAPTCHA, and a site whose server verifies. */
+/** The services, all on this machine: a solver service, and a site whose server verifies tokens. */
 interface StandIns {
   readonly service: SolverService
   readonly site: StandInSite
 }
 
-/** The main job and the layers, on stand-ins. Throws, with what went otherwise than it had to. */
+/**
+ * The main job and the layers, on stand-ins.
+ *
+ * @returns a summary
+ * @throws Error at the first step whose result is not the expected one
+ */
 export async function standInDemo(run: DemoRun): Promise<string> {
   const { report, folder } = run
-  // Not needed here, and none of the browser's business.
+  // Not needed here, and the browser must not inherit it.
   delete process.env.SOLVEGUARD_KEY
   report.title(
     'solveguard — one guarded solve on a real page. No key, no network, no money: all services are stand-ins.',
   )
 
-  // First, for one that does not start is to leave nothing behind. A browser is started after the guard where there is a key to be kept from it.
+  // Before all else, so that a browser that does not start leaves nothing behind. (With a real key, the guard comes
+  // first.)
   const browser = await run.browser()
   await using recaptcha = await startRecaptcha()
   await using service = await startSolverService({
@@ -49,12 +58,12 @@ export async function standInDemo(run: DemoRun): Promise<string> {
   await using guard = await demoGuard(run, standIns, 'demo', keyOf(service.key))
   const books = booksOf(guard)
 
-  report.section('What there is')
+  report.section('Setup')
   report.step({ what: 'solver', detail: `stand-in CaptchaAI at ${service.url}, ${formatUsd(usd(PRICE))} a solve` })
-  report.step({ what: 'site', detail: `${site.url}/login, whose server asks a stand-in siteverify about each token` })
+  report.step({ what: 'site', detail: `${site.url}/login; its server verifies each token at a stand-in siteverify` })
   report.step({
     what: 'guard',
-    detail: `names ${site.url}, may spend ${formatUsd(BUDGET)} a day, writes all of it down`,
+    detail: `allows ${site.url}, spends at most ${formatUsd(BUDGET)} a day, records every attempt`,
   })
 
   report.step({ what: 'browser', detail: `Chromium ${browser.version()}` })
@@ -70,7 +79,7 @@ export async function standInDemo(run: DemoRun): Promise<string> {
   return `1 sign-in accepted by the server, ${layers.length} attempts denied, ${formatUsd(own.day.spent)} of stand-in money spent`
 }
 
-// -- the good path ----------------------------------------------------------------------------------------------
+// -- the main job -----------------------------------------------------------------------------------------------
 
 async function signIn({ report, folder }: DemoRun, { site }: StandIns, guard: Guard, browser: Browser): Promise<void> {
   report.section('The main job: sign in on a page with a reCAPTCHA v2')
@@ -78,21 +87,20 @@ async function signIn({ report, folder }: DemoRun, { site }: StandIns, guard: Gu
     guard.on('authorized', ({ reserved }) =>
       report.step({
         what: 'authorized',
-        detail: `every layer said yes; ${formatUsd(reserved)} reserved, and on the record`,
+        detail: `all layers allow it; ${formatUsd(reserved)} reserved, audit record written`,
       }),
     ),
     guard.on('submitted', ({ taskId }) =>
-      report.step({ what: 'submitted', detail: `the service took it as task ${taskId}` }),
+      report.step({ what: 'submitted', detail: `the service accepted it as task ${taskId}` }),
     ),
     guard.on('solved', ({ cost, durationMs }) =>
       report.step({ what: 'solved', detail: `after ${formatMs(durationMs)}, for ${formatUsd(cost)}` }),
     ),
   ]
-  const context = await browser.newContext({ viewport: { width: 900, height: 700 } })
-  const captcha = await guardContext(guard, context)
+  const { context, captcha } = await guardedContext(browser, guard)
   const page = await context.newPage()
   await page.goto(`${site.url}/login`)
-  const [found] = await captcha.find(page)
+  const [found] = await captcha.waitFor(page, { timeout: PATIENT_MS })
   expect(report, found !== undefined, 'found', `a ${found?.family} ${found?.variant}, sitekey ${found?.sitekey}`)
 
   const { solved, failed, denied } = await captcha.solve(page)
@@ -108,11 +116,11 @@ async function signIn({ report, folder }: DemoRun, { site }: StandIns, guard: Gu
   const welcome = page.getByRole('heading', { level: 1 })
   await welcome.waitFor()
   const text = (await welcome.textContent())?.trim() ?? ''
-  expect(report, site.verified.at(-1)?.success === true, 'accepted', `the page says: “${text}”`)
+  expect(report, site.verified.at(-1)?.success === true, 'accepted', `the page shows: “${text}”`)
   await solved[0]?.solution.reportGood()
-  const shot = () => page.screenshot({ path: join(folder, 'accepted.png') })
-  // A busy machine's browser may not give a picture at the first asking.
-  await shot().catch(shot)
+  const screenshot = () => page.screenshot({ path: join(folder, 'accepted.png') })
+  // On a busy machine, the browser's first attempt can fail.
+  await screenshot().catch(screenshot)
   for (const off of stop) off()
   await captcha.close()
   await context.close()
@@ -120,7 +128,7 @@ async function signIn({ report, folder }: DemoRun, { site }: StandIns, guard: Gu
 
 // -- the layers -------------------------------------------------------------------------------------------------
 
-/** One attempt that had to be denied, and was. */
+/** An attempt that was denied, as expected. */
 interface Denied {
   readonly layer: string
   readonly code: Code
@@ -134,34 +142,34 @@ async function showLayers(
 ): Promise<{ readonly layers: readonly Denied[]; readonly otherBooks: Books }> {
   const { report } = run
   const { site } = standIns
-  report.section('The layers at work: each of these must be denied')
+  report.section('The layers: each of these attempts must be denied')
   const layers = [
     await inContext(browser, guard, undefined, async (captcha, page) => {
       await page.goto(`${site.otherUrl}/login`)
-      return deny(report, await captcha.solve(page), 'origin', 'ORIGIN_NOT_NAMED')
+      return expectDenial(report, await solve(captcha, page), 'origin', 'ORIGIN_NOT_NAMED')
     }),
     await inContext(browser, guard, { budget: { perDay: usd(2 * PRICE), alertsAt: [] } }, async (captcha, page) => {
       for (let visit = 1; visit <= 2; visit++) {
         await page.goto(`${site.url}/login`)
-        const { cost } = await captcha.solve(page)
+        const { cost } = await solve(captcha, page)
         report.step({
           what: 'spent',
           detail: `visit ${visit}: ${formatUsd(cost)} of this context's ${formatUsd(usd(2 * PRICE))} a day`,
         })
       }
       await page.goto(`${site.url}/login`)
-      return deny(report, await captcha.solve(page), 'spending', 'BUDGET_EXHAUSTED')
+      return expectDenial(report, await solve(captcha, page), 'spending', 'BUDGET_EXHAUSTED')
     }),
     await inContext(browser, guard, { schedule: notToday() }, async (captcha, page) => {
       await page.goto(`${site.url}/login`)
-      return deny(report, await captcha.solve(page), 'time', 'OUTSIDE_SCHEDULE')
+      return expectDenial(report, await solve(captcha, page), 'time', 'OUTSIDE_SCHEDULE')
     }),
   ]
   const { denied, books } = await wrongKey(run, standIns, browser)
   return { layers: [...layers, denied], otherBooks: books }
 }
 
-/** A key that the service does not know: the guard pauses, says why, and asks the service no more. */
+/** A key that the service does not know: the guard pauses with the reason, and sends the service no further request. */
 async function wrongKey(
   run: DemoRun,
   standIns: StandIns,
@@ -172,11 +180,21 @@ async function wrongKey(
   const books = booksOf(guard)
   const denied = await inContext(browser, guard, undefined, async (captcha, page) => {
     await page.goto(`${standIns.site.url}/login`)
-    const { failed } = await captcha.solve(page)
+    const { failed } = await solve(captcha, page)
     const { paused } = await guard.status()
-    expect(report, failed[0]?.error.code === 'KEY_REFUSED', 'wrong key', failed[0]?.error.message ?? 'was not refused')
-    expect(report, paused?.code === 'KEY_REFUSED', 'paused', 'the guard paused itself, for every process of its name')
-    return deny(report, await captcha.solve(page), 'secret', 'GUARD_PAUSED')
+    expect(
+      report,
+      failed[0]?.error.code === 'KEY_REFUSED',
+      'wrong key',
+      failed[0]?.error.message ?? 'the service accepted it',
+    )
+    expect(
+      report,
+      paused?.code === 'KEY_REFUSED',
+      'paused',
+      'the guard paused itself, in every process that uses its name',
+    )
+    return expectDenial(report, await solve(captcha, page), 'secret', 'GUARD_PAUSED')
   })
   return { denied, books: await books() }
 }
@@ -187,8 +205,7 @@ async function inContext<T>(
   narrowing: NarrowingInput | undefined,
   work: (captcha: Captcha<Page>, page: Page) => Promise<T>,
 ): Promise<T> {
-  const context: BrowserContext = await browser.newContext()
-  const captcha = await guardContext(guard, context, narrowing)
+  const { context, captcha } = await guardedContext(browser, guard, narrowing)
   try {
     return await work(captcha, await context.newPage())
   } finally {
@@ -197,25 +214,41 @@ async function inContext<T>(
   }
 }
 
-/** Expects the denial, and tells it. */
-function deny(report: DemoRun['report'], { denied, solved }: SolveResult, layer: string, code: Code): Denied {
+async function guardedContext(
+  browser: Browser,
+  guard: Guard,
+  narrowing?: NarrowingInput,
+): Promise<{ readonly context: BrowserContext; readonly captcha: Captcha<Page> }> {
+  const context = await browser.newContext({ viewport: { width: 900, height: 700 } })
+  context.setDefaultTimeout(PATIENT_MS)
+  return { context, captcha: await guardContext(guard, context, narrowing, { evaluateMs: PATIENT_MS }) }
+}
+
+/** Solves what is due in a page, once there is a widget that is due. */
+async function solve(captcha: Captcha<Page>, page: Page): Promise<SolveResult> {
+  await captcha.waitFor(page, { timeout: PATIENT_MS })
+  return captcha.solve(page)
+}
+
+/** Reports the denial, and throws if there is none. */
+function expectDenial(report: DemoRun['report'], { denied, solved }: SolveResult, layer: string, code: Code): Denied {
   const error = denied[0]?.error
-  const asTold =
+  const asExpected =
     solved.length === 0 && error?.code === code && (code !== 'BUDGET_EXHAUSTED' || error.retryAt !== undefined)
-  expect(report, asTold, layer, error ? `${error.code}: ${error.message}` : 'was not denied', {
+  expect(report, asExpected, layer, error ? `${error.code}: ${error.message}` : 'it was not denied', {
     code: error?.code,
     retryAt: error?.retryAt,
   })
   return { layer, code }
 }
 
-/** Tells a step that has to be so; the demo has failed if it is not. */
+/** Reports a step. Throws if its result is not the expected one: the demo has failed. */
 function expect(report: DemoRun['report'], ok: boolean, what: string, detail: string, facts = {}): void {
   report.step({ what, detail, ok, facts })
   if (!ok) throw new Error(`${what}: ${detail}`)
 }
 
-// -- what it was made of ----------------------------------------------------------------------------------------
+// -- the guards and totals --------------------------------------------------------------------------------------
 
 function demoGuard(
   { folder }: DemoRun,
@@ -233,7 +266,7 @@ function demoGuard(
     secret,
     policy: { origins: [site.url], budget: { perDay: BUDGET, perMinute: 20, concurrent: 2 } },
     stateDir: folder,
-    // Alerts are told as steps of the demo where they matter; they need no warning besides.
+    // The demo reports the alerts that matter as steps: no log lines besides.
     logger: { debug() {}, info() {}, warn() {} },
   })
 }
@@ -244,13 +277,13 @@ function keyOf(key: string): SecretProvider {
   return { kind: 'demo', place: 'the demo', fetch: () => ({ current: { value, version: '1' } }) }
 }
 
-/** Working hours on any day but today and its neighbours, wherever one is. */
+/** Working hours on a day that is neither today nor next to it, so that no time zone makes a difference. */
 function notToday(): NonNullable<NarrowingInput['schedule']> {
   const day = ['Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun', 'Mon'][new Date().getUTCDay()] as string
   return { timeZone: 'Etc/UTC', windows: [{ days: day, from: '09:00', to: '17:00' }] }
 }
 
-/** What one guard allowed and denied, by its own word, and how its ledger stands. */
+/** How often one guard has allowed and denied, by its events, and its ledger's status. */
 interface Books {
   readonly name: string
   readonly allowed: number
@@ -258,7 +291,7 @@ interface Books {
   readonly day: Status['day']
 }
 
-/** Counts from now on. */
+/** Counts the guard's events from now on. */
 function booksOf(guard: Guard): () => Promise<Books> {
   let allowed = 0
   let denied = 0
@@ -277,11 +310,11 @@ function total({ report }: DemoRun, guards: readonly Books[], service: SolverSer
         denied,
         ...[day.spent, day.reserved, day.left].map(formatUsd),
       ]),
-      ['the service’s books', service.tasks.length, undefined, formatUsd(service.charged), undefined, undefined],
+      ['the service’s account', service.tasks.length, undefined, formatUsd(service.charged), undefined, undefined],
     ],
   )
   const spent = guards.reduce((sum, { day }) => sum + day.spent, 0)
-  expect(report, spent === service.charged, 'books', 'what the ledger counts is what the service charged')
+  expect(report, spent === service.charged, 'books', 'the ledger counts exactly what the service charged')
 }
 
 async function verified(folder: string): Promise<number> {

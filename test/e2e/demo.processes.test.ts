@@ -4,8 +4,11 @@ import { existsSync, readdirSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { humanReport } from '../../src/demo/report.js'
+
+// A run takes some seconds; on a machine with ten busy processes for two cores, close to a minute.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 const root = join(import.meta.dirname, '../..')
 const PLAIN = { PATH: process.env.PATH, HOME: process.env.HOME, CHROMIUM_PATH: process.env.CHROMIUM_PATH }
@@ -15,14 +18,14 @@ const KEY = { SOLVEGUARD_KEY: '0123456789abcdef0123456789abcdef' }
 interface Ran {
   readonly code: number | null
   readonly lines: string[]
-  readonly complaint: string
+  readonly stderr: string
 }
 
-/** Runs the demo as a person would; `seen` is told of its output so far, and may send it a signal. */
+/** Runs the demo as a user would. `onOutput` gets its output so far, and can send it a signal. */
 function demo(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
-  seen = (_output: string, _kill: (signal: NodeJS.Signals) => void) => {},
+  onOutput = (_output: string, _kill: (signal: NodeJS.Signals) => void) => {},
 ): Promise<Ran> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, ['scripts/demo.mjs', ...args], {
@@ -33,52 +36,58 @@ function demo(
     let output = ''
     child.stdout.on('data', (chunk) => {
       output += chunk
-      seen(output, (signal) => child.kill(signal))
+      onOutput(output, (signal) => child.kill(signal))
     })
-    let complaint = ''
+    let stderr = ''
     child.stderr.on('data', (chunk) => {
-      complaint += chunk
+      stderr += chunk
       process.stderr.write(chunk)
     })
-    child.once('close', (code) => resolve({ code, lines: output.trimEnd().split('\n'), complaint }))
+    child.once('close', (code) => resolve({ code, lines: output.trimEnd().split('\n'), stderr }))
   })
 }
 
 describe('the demo', () => {
   let ran: Ran
   beforeAll(async () => {
-    // Where servers build and test, CI is set: picocolors would take that for a terminal.
+    // CI servers set CI, which picocolors takes for a terminal.
     ran = await demo([], { CI: 'true' })
   })
 
-  it('goes as told, says so in its last line, and exits with 0', () => {
+  it('prints a summary as its last line, and exits with 0', () => {
     expect(ran.lines.at(-1)).toMatch(/^demo ok: 1 sign-in accepted by the server, 4 attempts denied, \$0\.003/)
     expect(ran.code).toBe(0)
   })
 
   it.each([
     ['the server accepts the token', /✓ accepted .*the server verified your token/],
-    ['an unnamed origin is denied', /✓ origin .*ORIGIN_NOT_NAMED/],
-    ['the last cent is denied, with the time for another try', /✓ spending .*BUDGET_EXHAUSTED.*again at 20\d\d-/],
+    ['an origin that the policy does not name is denied', /✓ origin .*ORIGIN_NOT_NAMED/],
+    [
+      'a solve beyond the budget is denied, with the time to try again',
+      /✓ spending .*BUDGET_EXHAUSTED.*again at 20\d\d-/,
+    ],
     ['a solve outside working hours is denied', /✓ time .*OUTSIDE_SCHEDULE.*begin at 20\d\d-/],
-    ['a wrong key pauses, with the reason', /✓ secret .*GUARD_PAUSED.*does not know the key.*guard\.resume\(\)/],
-    ['the books agree', /✓ books/],
+    [
+      'a wrong key pauses the guard, with the reason',
+      /✓ secret .*GUARD_PAUSED.*does not know the key.*guard\.resume\(\)/,
+    ],
+    ['ledger and service agree', /✓ books/],
   ])('shows that %s', (_, line) => {
     expect(ran.lines.some((text) => line.test(text))).toBe(true)
   })
 
-  it('uses no colour where there is no terminal', () => {
+  it('writes no colors without a terminal', () => {
     expect(ran.lines.join('\n')).not.toContain('\u001b')
   })
 
-  it('leaves the audit log and a screenshot where it says', () => {
+  it('writes the audit log and a screenshot to the paths that it prints', () => {
     const path = (what: string) => ran.lines.find((line) => line.includes(what))?.match(/\.solveguard\S+/)?.[0] ?? '?'
     expect(existsSync(join(root, path('screenshot')))).toBe(true)
     expect(readdirSync(join(root, path('audit log'))).length).toBe(2)
   })
 })
 
-it('prints one JSON object a line with --json, and nothing else', async () => {
+it('prints one JSON object per line with --json, and nothing else', async () => {
   const { code, lines } = await demo(['--json'])
   const objects = lines.map((line) => JSON.parse(line))
   expect(objects.at(-1)).toMatchObject({ type: 'end', ok: true })
@@ -88,7 +97,7 @@ it('prints one JSON object a line with --json, and nothing else', async () => {
   expect(code).toBe(0)
 })
 
-it('ends at once when it is stopped, and leaves nothing behind', async () => {
+it('stops at a signal, and leaves no files of that run', async () => {
   const before = readdirSync(join(root, '.solveguard/demo'))
   let stopped = false
   const { code, lines } = await demo([], {}, (output, kill) => {
@@ -101,7 +110,7 @@ it('ends at once when it is stopped, and leaves nothing behind', async () => {
   expect(readdirSync(join(root, '.solveguard/demo'))).toEqual(before)
 })
 
-it('breaks its lines between words where a terminal ends', () => {
+it('breaks its lines between words at the width of a terminal', () => {
   const lines: string[] = []
   const report = humanReport((line) => lines.push(...line.split('\n')), { isTTY: true, columns: 60 })
   report.step({ what: 'origin', detail: 'one two three four five six seven eight nine ten eleven', ok: true })
@@ -113,13 +122,13 @@ it('breaks its lines between words where a terminal ends', () => {
 })
 
 describe('with --url', () => {
-  it('needs a key, and says where', async () => {
+  it('needs a key, and names the environment variable', async () => {
     const { code, lines } = await demo(['--url', 'https://staging.example.com/login'])
     expect(lines.at(-1)).toMatch(/^demo failed: .*SOLVEGUARD_KEY/)
     expect(code).toBe(1)
   })
 
-  it('says what is the matter where a page has no widget', async () => {
+  it('reports that a page has no widget', async () => {
     const page = createServer((_, response) => response.end('<h1>hello</h1>')).listen(0, '127.0.0.1')
     await once(page, 'listening')
     const { port } = page.address() as AddressInfo
@@ -128,16 +137,16 @@ describe('with --url', () => {
     page.close()
   })
 
-  it('takes the address of a page, and says what is wrong with another', async () => {
+  it('rejects an address that is not of a page', async () => {
     const { lines } = await demo(['--url', 'data:text/html,x'], KEY)
     expect(lines.at(-1)).toMatch(/^demo failed: --url takes the address/)
   })
 })
 
-describe('when it cannot begin', () => {
+describe('when it cannot start', () => {
   it.each([
     [
-      'a browser is named that is none',
+      'CHROMIUM_PATH names no program',
       [],
       { CHROMIUM_PATH: '/nowhere/chromium' },
       /CHROMIUM_PATH names no program: corr/,
@@ -148,22 +157,17 @@ describe('when it cannot begin', () => {
       { CHROMIUM_PATH: '/bin/false' },
       /the browser \/bin\/false did not start: see what/,
     ],
-    [
-      'there is no screen to show it on',
-      ['--headed'],
-      { DISPLAY: '' },
-      /--headed needs a screen, and DISPLAY names none/,
-    ],
-    ['an option is misspelt', ['--hedaed'], {}, /Unknown option '--hedaed'$/],
-  ])('says so in its last line, and what to do, when %s', async (_, args, env, sentence) => {
-    const { code, lines, complaint } = await demo(args, env)
+    ['there is no screen', ['--headed'], { DISPLAY: '' }, /--headed needs a screen, and DISPLAY names none/],
+    ['an option is misspelled', ['--hedaed'], {}, /Unknown option '--hedaed'$/],
+  ])('its last line names the problem and what to do, when %s', async (_, args, env, sentence) => {
+    const { code, lines, stderr } = await demo(args, env)
     expect(lines.at(-1)).toMatch(new RegExp(`^demo failed: ${sentence.source}`))
-    expect(lines.join('\n') + complaint).not.toContain('    at ')
-    expect(complaint).toMatch(/^$|npm run demo -- --headed/)
+    expect(lines.join('\n') + stderr).not.toContain('    at ')
+    expect(stderr).toMatch(/^$|npm run demo -- --headed/)
     expect(code).toBe(1)
   })
 
-  it('says so to programs too', async () => {
+  it('its last line is JSON with --json', async () => {
     const { lines } = await demo(['--json'], { CHROMIUM_PATH: '/nowhere/chromium' })
     expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ type: 'end', ok: false }])
   })
