@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { manualClock } from '../../src/testing/clock.js'
 
-test('time stands still until it is moved', async () => {
+test('time does not pass until it is advanced', async () => {
   const clock = manualClock(1_000)
   expect([clock.now(), clock.monotonic()]).toEqual([1_000, 0])
   await clock.advance(250)
@@ -22,7 +22,7 @@ test('setting the wall clock moves neither monotonic time nor timers', async () 
   expect([called, clock.now()]).toEqual([1, 9e12 + 100])
 })
 
-test('timers are called in the order in which they come due, each at its own time', async () => {
+test('calls timers in the order in which they are due, each at its own time', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.integer({ min: -5, max: 50 }), { maxLength: 20 }), async (delays) => {
       const clock = manualClock(0)
@@ -37,7 +37,7 @@ test('timers are called in the order in which they come due, each at its own tim
   )
 })
 
-test('a timer that is cancelled is not called', async () => {
+test('does not call a timer that was cancelled', async () => {
   const clock = manualClock()
   const cancel = clock.after(10, () => expect.unreachable())
   cancel()
@@ -46,7 +46,7 @@ test('a timer that is cancelled is not called', async () => {
   await clock.advance(100)
 })
 
-test('what one timer sets going settles before the next is called', async () => {
+test('promises that a timer has started settle before the next timer is called', async () => {
   const clock = manualClock()
   const events: string[] = []
   clock.after(10, () => {

@@ -2,11 +2,11 @@ import { deflateSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { drawDigits, readDigits } from '../../src/testing/shared/picture.js'
 
-test.each(['0', '1', '4711', '0123456789', '664'])('%s is read as it was drawn, at any size', (digits) => {
+test.each(['0', '1', '4711', '0123456789', '664'])('reads the digits %s that were drawn, at any size', (digits) => {
   for (const scale of [1, 2, 3, 5, 8]) expect(readDigits(drawDigits(digits, scale))).toBe(digits)
 })
 
-test('what holds no digits gives none', () => {
+test('reads no digits from anything else', () => {
   const whole = drawDigits('4711')
   const bomb = Buffer.concat([whole.subarray(0, 41), deflateSync(Buffer.alloc(1_000_000)), whole.subarray(-12)])
   const huge = Buffer.from(whole)

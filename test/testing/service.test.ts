@@ -23,37 +23,37 @@ afterEach(() => service.close())
 
 const post = (path: string, fields: Record<string, string>) =>
   fetch(service.url + path, { method: 'POST', body: new URLSearchParams({ key: KEY, ...fields }), redirect: 'manual' })
-const say = async (path: string, fields: Record<string, string>) => (await post(path, fields)).text()
+const postText = async (path: string, fields: Record<string, string>) => (await post(path, fields)).text()
 const submit = async (more: Record<string, string> = {}) =>
-  (await say('/in.php', { ...SUBMIT, ...more })).replace('OK|', '')
-const poll = (id: string, more: Record<string, string> = {}) => say('/res.php', { action: 'get', id, ...more })
+  (await postText('/in.php', { ...SUBMIT, ...more })).replace('OK|', '')
+const poll = (id: string, more: Record<string, string> = {}) => postText('/res.php', { action: 'get', id, ...more })
 
 describe('the stand-in service', () => {
-  test('takes a task and answers it, in plain words', async () => {
+  test('accepts a task and answers it, in plain text', async () => {
     const id = await submit()
     expect(id).toMatch(/^\d+$/)
     expect(await poll(id)).toMatch(/^OK\|03AF[\w-]{400,}$/)
     expect(await poll(id, { action: 'get2' })).toMatch(/^OK\|03AF[\w-]+\|0\.001000$/)
-    expect(await say('/res.php', { action: 'getbalance' })).toBe('0.999')
-    expect(await say('/res.php', { action: 'reportgood', id })).toBe('OK_REPORT_RECORDED')
+    expect(await postText('/res.php', { action: 'getbalance' })).toBe('0.999')
+    expect(await postText('/res.php', { action: 'reportgood', id })).toBe('OK_REPORT_RECORDED')
   })
 
-  test('takes a task and answers it, in JSON', async () => {
-    const { status, request: id } = JSON.parse(await say('/in.php', { ...SUBMIT, json: '1' }))
+  test('accepts a task and answers it, in JSON', async () => {
+    const { status, request: id } = JSON.parse(await postText('/in.php', { ...SUBMIT, json: '1' }))
     expect(status).toBe(1)
     const answer = JSON.parse(await poll(id, { json: '1' }))
     expect(answer).toEqual({ status: 1, request: expect.stringMatching(/^03AF/) })
     expect(JSON.parse(await poll(id, { json: '1', action: 'get2' }))).toEqual({ ...answer, price: '0.001000' })
     expect(JSON.parse(await poll('1', { json: '1' }))).toEqual({ status: 0, request: 'ERROR_WRONG_CAPTCHA_ID' })
-    expect(JSON.parse(await say('/res.php', { action: 'getbalance', json: '1' }))).toEqual({
+    expect(JSON.parse(await postText('/res.php', { action: 'getbalance', json: '1' }))).toEqual({
       status: 1,
       request: '0.999',
     })
   })
 
-  test('answers several at once, in order', async () => {
+  test('answers several tasks in one reply, in order', async () => {
     const ids = [await submit(), await submit()]
-    const [first, second, third] = (await say('/res.php', { action: 'get', ids: [...ids, '1'].join() })).split('|')
+    const [first, second, third] = (await postText('/res.php', { action: 'get', ids: [...ids, '1'].join() })).split('|')
     expect([first, second, third]).toEqual([
       (await poll(ids[0] ?? '')).slice(3),
       (await poll(ids[1] ?? '')).slice(3),
@@ -61,7 +61,7 @@ describe('the stand-in service', () => {
     ])
   })
 
-  test('takes its time, charges when it is done, and no sooner', async () => {
+  test('solves a task after solveMs, and charges then', async () => {
     const clock = manualClock()
     await start({ solveMs: 20_000, clock })
     const id = await submit()
@@ -69,13 +69,13 @@ describe('the stand-in service', () => {
     expect(await poll(id)).toBe('CAPCHA_NOT_READY')
     expect([service.charged, service.working]).toEqual([0, 1])
     await clock.advance(1)
-    // Charged although nobody asked.
+    // Charged although no client has polled.
     expect([service.charged, service.working, service.balance()]).toEqual([1_000, 0, 999_000])
     expect(await poll(id)).toMatch(/^OK\|/)
     expect(service.charged).toBe(1_000)
   })
 
-  test('has so many threads and no more, and says so in either way', async () => {
+  test('replies with fullError when all threads are busy', async () => {
     for (const fullError of ['ERROR_NO_SLOT_AVAILABLE', 'ERROR_ZERO_BALANCE'] as const) {
       await start({ solveMs: 3_600_000, threads: 2, fullError })
       const ids = [await submit(), await submit()]
@@ -85,21 +85,21 @@ describe('the stand-in service', () => {
     }
   })
 
-  test('never lets an account go below nothing', async () => {
+  test('rejects a task that the balance does not cover', async () => {
     await start({ keys: { [KEY]: 0.0025 }, solveMs: 0 })
     expect((await Promise.all([submit(), submit()])).every((id) => /^\d+$/.test(id))).toBe(true)
     expect(await submit()).toBe('ERROR_ZERO_BALANCE')
     expect([service.charged, service.balance()]).toEqual([2_000, 500])
   })
 
-  test('keeps each key to itself', async () => {
+  test('a key sees neither tasks nor balance of another key', async () => {
     service.addKey('another-key-4567', 5)
     const id = await submit()
     expect(await poll(id, { key: 'another-key-4567' })).toBe('ERROR_WRONG_CAPTCHA_ID')
     expect([service.balance(), service.balance('another-key-4567')]).toEqual([999_000, 5_000_000])
   })
 
-  test('does not let in what is no key, or no longer one', async () => {
+  test('rejects unknown, empty and revoked keys', async () => {
     expect(await submit({ key: 'unknown-key-0000' })).toBe('ERROR_KEY_DOES_NOT_EXIST')
     expect(await submit({ key: '' })).toBe('ERROR_WRONG_USER_KEY')
     const id = await submit()
@@ -113,32 +113,46 @@ describe('the stand-in service', () => {
     [{ googlekey: '' }, 'ERROR_GOOGLEKEY'],
     [{ pageurl: '' }, 'ERROR_PAGEURL'],
     [{ pageurl: 'nowhere' }, 'ERROR_PAGEURL'],
-  ])('says what is wrong with a task (%j)', async (more, error) => {
+  ])('rejects a task with %j', async (more, error) => {
     expect(await submit(more)).toBe(error)
     expect(service.tasks).toEqual([])
   })
 
-  test('says what is wrong with an id', async () => {
+  test('rejects malformed and unknown ids', async () => {
     expect(await poll('../x')).toBe('ERROR_WRONG_ID_FORMAT')
     expect(await poll('123')).toBe('ERROR_WRONG_CAPTCHA_ID')
-    expect(await say('/res.php', { action: 'reportbad', id: '123' })).toBe('ERROR_WRONG_CAPTCHA_ID')
+    expect(await postText('/res.php', { action: 'reportbad', id: '123' })).toBe('ERROR_WRONG_CAPTCHA_ID')
   })
 
-  test('keeps what it was asked, but no key', async () => {
+  test('records requests and tasks, with the fingerprint in place of the key', async () => {
     const id = await submit({ 'data-s': 'x' })
     await poll(id)
-    await say('/res.php', { action: 'reportbad', id })
-    const mark = new Secret(KEY).fingerprint
+    await postText('/res.php', { action: 'reportbad', id })
+    const fingerprint = new Secret(KEY).fingerprint
     expect(service.requests).toMatchObject([
-      { method: 'POST', path: '/in.php', endpoint: 'in', keyOk: true, fields: { ...SUBMIT, 'data-s': 'x', key: mark } },
-      { method: 'POST', path: '/res.php', endpoint: 'res', keyOk: true, fields: { action: 'get', id, key: mark } },
-      { endpoint: 'report', fields: { action: 'reportbad', id, key: mark } },
+      {
+        method: 'POST',
+        path: '/in.php',
+        endpoint: 'in',
+        keyOk: true,
+        fields: { ...SUBMIT, 'data-s': 'x', key: fingerprint },
+      },
+      {
+        method: 'POST',
+        path: '/res.php',
+        endpoint: 'res',
+        keyOk: true,
+        fields: { action: 'get', id, key: fingerprint },
+      },
+      { endpoint: 'report', fields: { action: 'reportbad', id, key: fingerprint } },
     ])
-    expect(service.tasks).toMatchObject([{ id, key: mark, state: 'ready', charged: 1_000, polls: 1, report: 'bad' }])
+    expect(service.tasks).toMatchObject([
+      { id, key: fingerprint, state: 'ready', charged: 1_000, polls: 1, report: 'bad' },
+    ])
     expect(JSON.stringify([service.requests, service.tasks])).not.toContain(KEY)
   })
 
-  test('answers a key in a URL as the real ones do, but counts it', async () => {
+  test('accepts a key in a URL, as real services do, and counts it', async () => {
     const url = `${service.url}/res.php?key=${KEY}&action=getbalance`
     expect(await (await fetch(url)).text()).toBe('1')
     expect(service.keysInUrls).toBe(1)
@@ -147,20 +161,20 @@ describe('the stand-in service', () => {
     expect(service.requests[0]).toMatchObject({ method: 'GET', path: '/res.php', keyInUrl: true })
   })
 
-  test('gives the answers it is told to, and tells of each once', async () => {
-    const told: [ServiceTask, string][] = []
-    await start({ answer: (task) => `answer-${task.fields.googlekey}`, onAnswer: (...one) => told.push(one) })
+  test('gives the answers of its option, and reports each once to onAnswer', async () => {
+    const reported: [ServiceTask, string][] = []
+    await start({ answer: (task) => `answer-${task.fields.googlekey}`, onAnswer: (...answer) => reported.push(answer) })
     const id = await submit()
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
     for (let i = 0; i < 2; i++) expect(await poll(id)).toBe('OK|answer-6Lc')
-    expect(told).toMatchObject([[{ id }, 'answer-6Lc']])
+    expect(reported).toMatchObject([[{ id }, 'answer-6Lc']])
   })
 
-  test('knows no other address', async () => {
+  test('replies 404 to unknown paths', async () => {
     expect((await post('/elsewhere', {})).status).toBe(404)
   })
 
-  test('lets go of everything when it is closed', async () => {
+  test('closes all connections and its port', async () => {
     service.always('in', { hang: true })
     const hanging = submit().catch(() => 'cut')
     while (service.requests.length === 0) await new Promise((resolve) => setImmediate(resolve))
@@ -188,20 +202,20 @@ describe('the stand-in service on demand', () => {
     [{ empty: true }, 'answered', 0],
     [{ empty: true, taken: true }, 'answered', 1],
     [{ status: 502, taken: true }, 'answered', 1],
-  ])('%j: %s, with %i task made', async (behavior, outcome, tasks) => {
+  ])('%j: the client is %s, with %i task created', async (behavior, outcome, tasks) => {
     expect(await cut(behavior)).toBe(outcome)
     expect([service.tasks.length, service.charged]).toEqual([tasks, tasks * 1_000])
     expect(await submit()).toMatch(/^\d+$/)
   })
 
-  test('says an error, in the form that was asked for, and makes no task', async () => {
+  test('replies with an error in the requested form, and creates no task', async () => {
     service.next('in', { error: 'ERROR_PAGEURL' }, { error: 'ERROR_PAGEURL' })
     expect(await submit()).toBe('ERROR_PAGEURL')
     expect(await submit({ json: '1' })).toBe('{"status":0,"request":"ERROR_PAGEURL"}')
     expect(service.tasks).toEqual([])
   })
 
-  test('gives up on a task, which is then not charged for and leaves its thread', async () => {
+  test('fails a task, which frees its thread and is not charged', async () => {
     await start({ solveMs: 3_600_000 })
     const ids = [await submit(), await submit()]
     service.next('res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' }, { error: 'ERROR_SERVER_ERROR' })
@@ -211,7 +225,7 @@ describe('the stand-in service on demand', () => {
     expect([service.working, service.charged]).toEqual([1, 0])
   })
 
-  test('gives the money back for a task that it gives up on after all', async () => {
+  test('refunds a solved task that fails later', async () => {
     const id = await submit()
     expect(service.charged).toBe(1_000)
     service.next('res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' })
@@ -219,37 +233,37 @@ describe('the stand-in service on demand', () => {
     expect([service.charged, service.balance()]).toEqual([0, 1_000_000])
   })
 
-  test('answers with pages, redirects, and any status and text', async () => {
+  test('replies with pages, redirects, and any status and text', async () => {
     service.next(
       'res',
       { html: true },
       { redirect: '/x' },
       { status: 503 },
-      { body: 'words' },
+      { body: 'text' },
       { status: 418, body: 'tea' },
     )
     expect(await poll('1')).toMatch(/^<!DOCTYPE html>/)
     const redirect = await post('/res.php', { action: 'get' })
     expect([redirect.status, redirect.headers.get('location')]).toEqual([302, '/x'])
     expect((await post('/res.php', { action: 'get' })).status).toBe(503)
-    expect(await poll('1')).toBe('words')
+    expect(await poll('1')).toBe('text')
     const tea = await post('/res.php', { action: 'get' })
     expect([tea.status, await tea.text()]).toEqual([418, 'tea'])
   })
 
-  test('sends as many bytes as it is told to', async () => {
+  test('sends a reply of the given size', async () => {
     service.next('balance', { bytes: 5_000_001 })
-    expect(await say('/res.php', { action: 'getbalance' })).toHaveLength(5_000_001)
+    expect(await postText('/res.php', { action: 'getbalance' })).toHaveLength(5_000_001)
   })
 
-  test('is not ready so many times', async () => {
+  test('is not ready for pendingTimes polls', async () => {
     service.next('in', { pendingTimes: 2 })
     const id = await submit()
     expect([await poll(id), await poll(id)]).toEqual(['CAPCHA_NOT_READY', 'CAPCHA_NOT_READY'])
     expect(await poll(id)).toMatch(/^OK\|/)
   })
 
-  test('waits before it answers', async () => {
+  test('waits delayMs before its reply', async () => {
     const clock = manualClock()
     await start({ clock })
     service.next('in', { delayMs: 5_000 })
@@ -259,21 +273,21 @@ describe('the stand-in service on demand', () => {
     expect(await submitted).toMatch(/^\d+$/)
   })
 
-  test('misbehaves until it is told to stop; what is next comes first', async () => {
+  test('a behavior of always lasts until it is removed; those of next come first', async () => {
     service.always('balance', { error: 'ERROR_SERVER_ERROR' })
     service.next('balance', { error: 'IP_BANNED' })
-    const look = () => say('/res.php', { action: 'getbalance' })
-    expect([await look(), await look(), await look()]).toEqual([
+    const balance = () => postText('/res.php', { action: 'getbalance' })
+    expect([await balance(), await balance(), await balance()]).toEqual([
       'IP_BANNED',
       'ERROR_SERVER_ERROR',
       'ERROR_SERVER_ERROR',
     ])
     service.always('balance', undefined)
-    expect(await look()).toBe('1')
+    expect(await balance()).toBe('1')
   })
 })
 
-test('two services have nothing in common', async () => {
+test('two services share neither port, key nor balance', async () => {
   const other = await startSolverService()
   expect(other.url).not.toBe(service.url)
   expect(other.key).toMatch(/^[0-9a-f]{32}$/)

@@ -5,8 +5,8 @@ import { antiCaptcha, capMonster, type Solver, twoCaptcha } from '../../src/solv
 import { type ServiceName, type SolverService, startSolverService } from '../../src/testing/index.js'
 
 /*
- * The services' own published clients, against the stand-in: what they take for an answer, an error or a balance is what it says.
- * They are called as they are; only the address that they call is another.
+ * The services' own published clients, against the stand-in: they read its answers, errors and balances as the services'.
+ * The clients are not changed, except for the address that they call.
  */
 
 const PAGE = 'https://staging.example.com/login'
@@ -14,7 +14,7 @@ const SITEKEY = '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI'
 const TURNSTILE_KEY = '0x4AAAAAAADnPIDROzLqMNXs'
 const NO_KEY = 'f'.repeat(32)
 
-/** What all of them can be asked for. */
+/** What all the clients can do. */
 interface Client {
   recaptcha(): Promise<string | undefined>
   turnstile(): Promise<string | undefined>
@@ -112,8 +112,8 @@ function capMonsterClient(url: string, key: string): Client {
   }
   const client = CapMonsterCloudClientFactory.Create(new ClientOptions({ clientKey: key, serviceUrl: url }))
   const solve = async (request: object) => {
-    const haste = { firstRequestDelay: 0, requestsInterval: 5, timeout: 30_000 }
-    const { error, solution } = await client.Solve(request, haste)
+    const timeouts = { firstRequestDelay: 0, requestsInterval: 5, timeout: 30_000 }
+    const { error, solution } = await client.Solve(request, timeouts)
     if (error !== undefined) throw new Error(error)
     return solution?.gRecaptchaResponse ?? solution?.token
   }
@@ -140,14 +140,14 @@ const CLIENTS: [ServiceName, (url: string, key: string) => Client][] = [
   ['capmonster', capMonsterClient],
 ]
 
-/** What says the same of ours: 2Captcha's client speaks its older API. */
+/** Our solver for the same wire: 2Captcha's client speaks the older API. */
 const OURS: Readonly<Record<string, Solver>> = {
   twocaptcha: twoCaptcha({ api: 'v1' }),
   anticaptcha: antiCaptcha(),
   capmonster: capMonster(),
 }
 
-describe.each(CLIENTS)('the own client of %s, against the stand-in that passes for it,', (as, make) => {
+describe.each(CLIENTS)('the published client of %s, against the stand-in', (as, make) => {
   let service: SolverService
   let client: Client
   beforeEach(async () => {
@@ -156,13 +156,13 @@ describe.each(CLIENTS)('the own client of %s, against the stand-in that passes f
   })
   afterEach(() => service.close())
 
-  test.each(['recaptcha', 'turnstile'] as const)('has a task of %s solved', async (family) => {
+  test.each(['recaptcha', 'turnstile'] as const)('gets an answer for %s', async (family) => {
     const token = await client[family]()
     expect(service.tasks).toMatchObject([{ family, pageUrl: PAGE, state: 'ready', answer: token }])
     expect(token).toMatch(/^[\w.-]{20,}$/)
   })
 
-  test('has one solved through a proxy, and tells of that what our solver tells', async () => {
+  test('submits a proxy with the same fields as our solver', async () => {
     const login = { user: 'browser', password: 'pa55' }
     const proxy = { type: 'http', host: '203.0.113.9', port: 3128, login } as const
     expect(await client.turnstileThrough(proxy)).toBe(service.tasks[0]?.answer)
@@ -182,7 +182,7 @@ describe.each(CLIENTS)('the own client of %s, against the stand-in that passes f
     )
   })
 
-  test('asks again while a task is not ready', async () => {
+  test('polls again while a task is not ready', async () => {
     service.next('in', { pendingTimes: 3 })
     expect(await client.recaptcha()).toBe(service.tasks[0]?.answer)
     expect(service.tasks[0]?.polls).toBe(4)
@@ -192,19 +192,19 @@ describe.each(CLIENTS)('the own client of %s, against the stand-in that passes f
     expect(await client.balance()).toBe(1_000)
   })
 
-  test('fails by the name of the error that the service says', async () => {
+  test('rejects with the service’s error code', async () => {
     service.next('in', { error: 'ERROR_ZERO_BALANCE' })
-    await expect(client.recaptcha()).rejects.toSatisfy((error) => /zero.?balance/i.test(said(error)))
+    await expect(client.recaptcha()).rejects.toSatisfy((error) => /zero.?balance/i.test(textOf(error)))
     service.next('res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' })
-    await expect(client.recaptcha()).rejects.toSatisfy((error) => /unsolvable/i.test(said(error)))
+    await expect(client.recaptcha()).rejects.toSatisfy((error) => /unsolvable/i.test(textOf(error)))
   })
 
-  test('is refused with a key that is not known', async () => {
-    await expect(make(service.url, NO_KEY).recaptcha()).rejects.toSatisfy((error) => /key/i.test(said(error)))
+  test('is rejected with an unknown key', async () => {
+    await expect(make(service.url, NO_KEY).recaptcha()).rejects.toSatisfy((error) => /key/i.test(textOf(error)))
     expect(service.tasks).toEqual([])
   })
 
-  // CapMonster Cloud's has no word for that.
+  // CapMonster Cloud's client cannot report.
   if (as === 'capmonster') return
   test('reports a bad answer', async () => {
     await client.recaptcha()
@@ -213,7 +213,7 @@ describe.each(CLIENTS)('the own client of %s, against the stand-in that passes f
   })
 })
 
-/** Some throw a string, some an error, some an error whose code says it. */
-function said(error: unknown): string {
+/** The clients throw strings, errors, and errors whose code is in another property. */
+function textOf(error: unknown): string {
   return error instanceof Error ? `${error.name} ${error.message} ${JSON.stringify(error)}` : String(error)
 }

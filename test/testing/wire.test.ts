@@ -23,7 +23,7 @@ const WAYS: [string, (options?: SolverOptions) => Solver][] = [
   ...Object.entries(OTHER_WAYS).map(([name, { make }]): [string, typeof make] => [name, make]),
 ]
 
-// Solver, transport and service together, over a real connection: each speaks as the others expect.
+// Solver, transport and service together, over a real connection: each understands the others.
 describe.each(WAYS)('%s and the stand-in service', (name, make) => {
   let service: SolverService
   let transport: Transport
@@ -44,7 +44,7 @@ describe.each(WAYS)('%s and the stand-in service', (name, make) => {
   const send = (call: Call) => transport.send(call, secret, { timeoutMs: 5_000 })
   const submit = async () => solver.readSubmit(await send(solver.submit(CHALLENGE)))
 
-  test('go through a solve together, and agree on what it cost', async () => {
+  test('complete a solve, and agree on its cost', async () => {
     service.next('in', { pendingTimes: 1 })
     const submitted = await submit()
     if (submitted.kind !== 'submitted') throw new Error(inspect(submitted))
@@ -61,38 +61,38 @@ describe.each(WAYS)('%s and the stand-in service', (name, make) => {
     expect([service.keysInUrls, service.requests.every(({ keyOk }) => keyOk)]).toEqual([0, true])
   })
 
-  test('speak of an Arkose, if the service does it', async () => {
+  test('complete an Arkose, if the service supports it', async () => {
     if (solver.unsupported(ARKOSE)) return expect(name).toMatch(/^(?:captchaai|capmonster|capsolver)$/)
-    const asked = { ...ARKOSE, blob: 'one-time', apiHost: 'company-api.arkoselabs.com' }
+    const challenge = { ...ARKOSE, blob: 'one-time', apiHost: 'company-api.arkoselabs.com' }
     await service.close()
     service = await startSolverService({ as: name as ServiceName, price: solver.price(ARKOSE).amount / 1e6 })
     solver = make({ baseUrl: service.url })
     await transport.close()
     transport = createTransport({ baseUrl: solver.baseUrl })
     secret = new Secret(service.key)
-    const submitted = solver.readSubmit(await send(solver.submit(asked)))
+    const submitted = solver.readSubmit(await send(solver.submit(challenge)))
     if (submitted.kind !== 'submitted') throw new Error(inspect(submitted))
     const ready = solver.readPoll(await send(solver.poll(submitted.taskId)), 'arkose')
     expect(service.tasks).toMatchObject([{ family: 'arkose', sitekey: ARKOSE.sitekey }])
     expect((ready as Ready).answer.token).toBe(service.tasks[0]?.answer)
   })
 
-  test.each([GEETEST, GEETEST_V4])('say an answer of several values alike: GeeTest $variant', async (challenge) => {
+  test.each([GEETEST, GEETEST_V4])('agree on an answer of several values: GeeTest $variant', async (challenge) => {
     const submitted = solver.readSubmit(await send(solver.submit(challenge)))
     if (submitted.kind !== 'submitted') throw new Error(inspect(submitted))
     const ready = solver.readPoll(await send(solver.poll(submitted.taskId)), 'geetest')
     expect(service.tasks).toMatchObject([{ family: 'geetest', sitekey: challenge.sitekey }])
     expect((ready as Ready).answer.fields).toEqual(JSON.parse(service.tasks[0]?.answer ?? ''))
     if (challenge.variant === 'v3') {
-      const refused = solver.readSubmit(await send(solver.submit({ ...challenge, challenge: undefined })))
-      expect(refused).toMatchObject({ kind: 'failure' })
+      const rejected = solver.readSubmit(await send(solver.submit({ ...challenge, challenge: undefined })))
+      expect(rejected).toMatchObject({ kind: 'failure' })
     }
   })
 
-  test('go through every family that the solver does, and the answer is read where the service has it', async () => {
-    const able = [...EVERY, IMAGE, GRID].filter((one) => solver.unsupported(one) === undefined)
-    expect(able.length).toBeGreaterThan(5)
-    for (const [i, challenge] of able.entries()) {
+  test('complete every family that the solver supports, and the solver finds the answer in the service’s reply', async () => {
+    const supported = [...EVERY, IMAGE, GRID].filter((one) => solver.unsupported(one) === undefined)
+    expect(supported.length).toBeGreaterThan(5)
+    for (const [i, challenge] of supported.entries()) {
       const { family } = challenge
       const submitted = solver.readSubmit(await send(solver.submit(challenge)), family)
       if (submitted.kind !== 'submitted') throw new Error(`${family}: ${inspect(submitted)}`)
@@ -128,7 +128,7 @@ describe.each(WAYS)('%s and the stand-in service', (name, make) => {
     ],
     [{ status: 504 }, { class: 'busy', code: 'HTTP_504', ambiguous: true }],
     [{ bytes: 500_000 }, { class: 'invalid', code: 'TOO_LONG', ambiguous: true }],
-  ])('agree on what %j means', async (behavior, failure) => {
+  ])('agree on the class of the failure: %j', async (behavior, failure) => {
     service.next('in', behavior)
     expect(await submit()).toMatchObject({ kind: 'failure', ...failure })
     expect(await submit()).toMatchObject({ kind: 'submitted' })
@@ -139,7 +139,7 @@ describe.each(WAYS)('%s and the stand-in service', (name, make) => {
     [{ drop: true }, 'cut-off'],
     [{ dropBefore: true }, 'cut-off'],
     [{ bytes: 50_000_000 }, 'too-large'],
-  ])('never leave a task unnoticed: %j', async (behavior, reason) => {
+  ])('report that a task may exist: %j', async (behavior, reason) => {
     service.next('in', behavior)
     const error = await submit().catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(TransportError)

@@ -11,7 +11,7 @@ const asked = async (url: string, fields: Record<string, string>): Promise<{ tok
 const verify = (arkose: StandInArkose, session_token: string, private_key = arkose.secretFor(KEY)) =>
   asked(arkose.verifyUrl, { private_key, session_token })
 
-test('a token is good for one verification within five minutes', async () => {
+test('a token is valid for one verification within five minutes', async () => {
   const clock = manualClock()
   await using arkose = await startArkose({ clock })
   const [first, second] = [arkose.issue({ sitekey: KEY }), arkose.issue({ sitekey: KEY, hostname: 'a.example' })]
@@ -23,7 +23,7 @@ test('a token is good for one verification within five minutes', async () => {
   expect(await verify(arkose, second)).toMatchObject({ error: 'timeout-or-duplicate' })
 })
 
-test('a session is no answer before its challenge is done, unless there is none', async () => {
+test('a session is valid only after its challenge, unless it has none', async () => {
   await using arkose = await startArkose()
   const begin = () => asked(`${arkose.url}/fc/gt2/public_key/${KEY}`, { host: 'a.example', blob: 'b' })
   const { token = '' } = await begin()
@@ -38,14 +38,14 @@ test('a session is no answer before its challenge is done, unless there is none'
   expect([arkose.blobs, arkose.issued.length]).toEqual([['b', 'b'], 2])
 })
 
-test('strangers find nothing', async () => {
+test('replies 404 to unknown paths', async () => {
   await using arkose = await startArkose()
   for (const path of ['/elsewhere', '/fc/none.js', '/v2/x/elsewhere']) {
     expect((await fetch(arkose.url + path)).status).toBe(404)
   }
 })
 
-test('the site lets in who has a token, once', async () => {
+test('the site accepts a token once', async () => {
   await using arkose = await startArkose()
   await using site = await startSite({ arkose })
   const token = arkose.issue({ sitekey: site.sitekeys.arkose })

@@ -10,7 +10,7 @@ async function check(waf: StandInAwsWaf, secret: string, response: string): Prom
   return (await fetch(waf.verifyUrl, { method: 'POST', body })).json()
 }
 
-test('a token is good for five minutes, as often as one likes, for one key', async () => {
+test('a token is valid for five minutes, for any number of verifications, for one key', async () => {
   const clock = manualClock()
   await using waf = await startAwsWaf({ clock })
   const secret = waf.secretFor(KEY)
@@ -24,7 +24,7 @@ test('a token is good for five minutes, as often as one likes, for one key', asy
   expect(await check(waf, secret, token)).toMatchObject({ 'error-codes': ['timeout-or-duplicate'] })
 })
 
-test('one that the script got unseen is not one with which a puzzle was solved', async () => {
+test('a token that the script got in the background is not accepted', async () => {
   await using waf = await startAwsWaf()
   const ask = async (what: string) => {
     const reply = await fetch(`${waf.url}/${what}?${new URLSearchParams({ key: KEY })}`, { method: 'POST' })
@@ -34,14 +34,14 @@ test('one that the script got unseen is not one with which a puzzle was solved',
   expect(await check(waf, waf.secretFor(KEY), await ask('verify'))).toMatchObject({ success: true })
 })
 
-test('strangers find nothing', async () => {
+test('replies 404 to unknown paths', async () => {
   await using waf = await startAwsWaf()
   expect((await fetch(`${waf.url}/elsewhere`)).status).toBe(404)
   expect(await (await fetch(waf.verifyUrl)).json()).toMatchObject({ 'error-codes': ['bad-request'] })
   expect(await (await fetch(`${waf.url}/jsapi.js`)).text()).toContain('AwsWafCaptcha')
 })
 
-test('the site lets in who carries one token, by cookie or by header, and nobody who carries two', async () => {
+test('the site accepts one token, in a cookie or a header, and rejects two', async () => {
   await using waf = await startAwsWaf()
   await using site = await startSite({ 'aws-waf': waf })
   const token = waf.issue({ sitekey: site.sitekeys['aws-waf'] })

@@ -15,7 +15,7 @@ const v1 = (friendly: StandInFriendly, fields: Record<string, string>) =>
   ask(new URL('/api/v1/siteverify', friendly.verifyUrl), fields)
 const v2 = (friendly: StandInFriendly, response: string, key?: string) => ask(friendly.verifyUrl, { response }, key)
 
-test('version 1: a solution is good for one verification within five minutes', async () => {
+test('version 1: a solution is valid for one verification within five minutes', async () => {
   const clock = manualClock()
   await using friendly = await startFriendly({ clock })
   const secret = friendly.secretFor(SITEKEY)
@@ -33,7 +33,7 @@ test('version 1: a solution is good for one verification within five minutes', a
   expect(await v1(friendly, { secret, solution: third })).toMatchObject({ success: false })
 })
 
-test('version 1: what is missing or wrong has the vendor’s words', async () => {
+test('version 1: each missing or wrong parameter has the vendor’s code', async () => {
   await using friendly = await startFriendly()
   const secret = friendly.secretFor(SITEKEY)
   const solution = friendly.issue({ sitekey: SITEKEY })
@@ -49,7 +49,7 @@ test('version 1: what is missing or wrong has the vendor’s words', async () =>
   }
 })
 
-test('version 2: a response is good for one verification, by the key in a header', async () => {
+test('version 2: a response is valid for one verification, with the key in a header', async () => {
   await using friendly = await startFriendly()
   const key = friendly.secretFor(SITEKEY)
   const response = friendly.issue({ sitekey: SITEKEY })
@@ -61,7 +61,7 @@ test('version 2: a response is good for one verification, by the key in a header
   expect(await v2(friendly, response, key)).toMatchObject({ error: { error_code: 'response_duplicate' } })
 })
 
-test('puzzles are what version 1’s own script takes, from pages of any origin', async () => {
+test('version 1’s own script accepts the puzzles, in pages of any origin', async () => {
   await using friendly = await startFriendly()
   const puzzle = await fetch(`${friendly.url}/api/v1/puzzle?sitekey=${SITEKEY}`)
   expect(puzzle.headers.get('access-control-allow-origin')).toBe('*')
@@ -72,7 +72,7 @@ test('puzzles are what version 1’s own script takes, from pages of any origin'
   expect((await fetch(`${friendly.url}/api/v1/puzzle`, { method: 'OPTIONS' })).status).toBe(204)
 })
 
-test('strangers find nothing', async () => {
+test('replies 404 to unknown paths', async () => {
   await using friendly = await startFriendly()
   expect((await fetch(`${friendly.url}/elsewhere`)).status).toBe(404)
   expect((await fetch(`${friendly.url}/npm/@friendlycaptcha/sdk@1.0.2/site.min.js`)).status).toBe(200)

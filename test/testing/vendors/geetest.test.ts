@@ -25,7 +25,7 @@ const validate4 = (
   return asked(`${geetest.verifyUrl}?captcha_id=${KEY}`, { ...fields, sign_token })
 }
 
-test('a v3 challenge is good for one answer within ten minutes, and the answer for one verification', async () => {
+test('a v3 challenge is valid for one answer within ten minutes, and the answer for one verification', async () => {
   const clock = manualClock()
   await using geetest = await startGeetest({ clock })
   const challenge = geetest.register(KEY)
@@ -41,7 +41,7 @@ test('a v3 challenge is good for one answer within ten minutes, and the answer f
   expect(() => geetest.issue({ sitekey: KEY, challenge: late })).toThrow('old challenge')
 })
 
-test('challenges that last can be used after a widget has loaded them', async () => {
+test('with challengesLast, a challenge can be used after a widget has loaded it', async () => {
   await using geetest = await startGeetest()
   geetest.setBehavior(KEY, { challengesLast: true })
   const challenge = geetest.register(KEY)
@@ -53,7 +53,7 @@ test('challenges that last can be used after a widget has loaded them', async ()
   expect(await load()).toMatchObject({ error: 'old challenge' })
 })
 
-test('a v4 answer is good for one verification within ten minutes, signed with the secret', async () => {
+test('a v4 answer is valid for one verification within ten minutes, signed with the secret', async () => {
   const clock = manualClock()
   await using geetest = await startGeetest({ clock })
   const first = geetest.issue({ sitekey: KEY })
@@ -68,13 +68,13 @@ test('a v4 answer is good for one verification within ten minutes, signed with t
   expect(geetest.issued).toHaveLength(2)
 })
 
-test('strangers find nothing', async () => {
+test('replies 404 to unknown paths', async () => {
   await using geetest = await startGeetest()
   expect((await fetch(`${geetest.url}/elsewhere`)).status).toBe(404)
   expect(await (await fetch(`${geetest.url}/gettype.php?callback=alert(1)//`)).text()).not.toContain('alert')
 })
 
-test('the site registers, and lets in who has an answer, once', async () => {
+test('the site registers a challenge, and accepts an answer once', async () => {
   await using geetest = await startGeetest()
   await using site = await startSite({ geetest })
   const told = (await (await fetch(`${site.url}/geetest/register`)).json()) as { gt: string; challenge: string }

@@ -10,7 +10,7 @@ async function verify(hcaptcha: StandInHcaptcha, secret: string, response: strin
   return (await fetch(hcaptcha.verifyUrl, { method: 'POST', body })).json()
 }
 
-test('a token is good for one verification within two minutes', async () => {
+test('a token is valid for one verification within two minutes', async () => {
   const clock = manualClock()
   await using hcaptcha = await startHcaptcha({ clock })
   const secret = hcaptcha.secretFor(SITEKEY)
@@ -25,21 +25,21 @@ test('a token is good for one verification within two minutes', async () => {
   expect(await verify(hcaptcha, secret, third)).toMatchObject({ success: false })
 })
 
-test('the published secret takes the published tokens, and no others', async () => {
+test('the published secret accepts the published tokens, and no others', async () => {
   await using hcaptcha = await startHcaptcha()
   const secret = '0x0000000000000000000000000000000000000000'
   expect(await verify(hcaptcha, secret, '10000000-aaaa-bbbb-cccc-000000000001')).toMatchObject({ success: true })
   expect(await verify(hcaptcha, secret, hcaptcha.issue({ sitekey: SITEKEY }))).toMatchObject({ success: false })
 })
 
-test('strangers find nothing', async () => {
+test('replies 404 to unknown paths', async () => {
   await using hcaptcha = await startHcaptcha()
   expect((await fetch(`${hcaptcha.url}/elsewhere`)).status).toBe(404)
   expect(await (await fetch(hcaptcha.verifyUrl)).json()).toMatchObject({ 'error-codes': ['bad-request'] })
   expect(await (await fetch(`${hcaptcha.url}/1/api.js?recaptchacompat=off`)).text()).toContain('"compat":false')
 })
 
-test('the site lets in who has a token, once', async () => {
+test('the site accepts a token once', async () => {
   await using hcaptcha = await startHcaptcha()
   await using site = await startSite({ hcaptcha })
   const token = hcaptcha.issue({ sitekey: site.sitekeys.hcaptcha })

@@ -9,7 +9,7 @@ async function check(mtcaptcha: StandInMtcaptcha, privatekey: string, token: str
   return (await fetch(`${mtcaptcha.verifyUrl}?${new URLSearchParams({ privatekey, token })}`)).json()
 }
 
-test('a token is good for one check within two minutes, and tells the action', async () => {
+test('a token is valid for one check within two minutes, and the check reports the action', async () => {
   const clock = manualClock()
   await using mtcaptcha = await startMtcaptcha({ clock })
   const key = mtcaptcha.secretFor(SITEKEY)
@@ -28,7 +28,7 @@ test('a token is good for one check within two minutes, and tells the action', a
   expect(await check(mtcaptcha, key, third)).toMatchObject({ success: false })
 })
 
-test('what is missing or wrong has a word of its own', async () => {
+test('each missing or wrong parameter has its own code', async () => {
   await using mtcaptcha = await startMtcaptcha()
   const token = mtcaptcha.issue({ sitekey: SITEKEY })
   expect(await check(mtcaptcha, '', token)).toMatchObject({ fail_codes: ['missing-input-privatekey'] })
@@ -38,13 +38,13 @@ test('what is missing or wrong has a word of its own', async () => {
   })
 })
 
-test('strangers find nothing', async () => {
+test('replies 404 to unknown paths', async () => {
   await using mtcaptcha = await startMtcaptcha()
   expect((await fetch(`${mtcaptcha.url}/elsewhere`)).status).toBe(404)
   expect((await fetch(`${mtcaptcha.url}/mtcv1/client/mtcaptcha2.min.js`)).status).toBe(200)
 })
 
-test('the site lets in who has a token, once', async () => {
+test('the site accepts a token once', async () => {
   await using mtcaptcha = await startMtcaptcha()
   await using site = await startSite({ mtcaptcha })
   const token = mtcaptcha.issue({ sitekey: site.sitekeys.mtcaptcha })

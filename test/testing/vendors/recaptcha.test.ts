@@ -10,7 +10,7 @@ async function verify(recaptcha: StandInRecaptcha, fields: Record<string, string
   return reply.json()
 }
 
-test('a token is good for one verification, with its own sitekey’s secret', async () => {
+test('a token is valid for one verification, with the secret of its sitekey', async () => {
   await using recaptcha = await startRecaptcha()
   const response = recaptcha.issue({ sitekey: SITEKEY, action: 'login', score: 0.9, hostname: 'staging.example.com' })
   const secret = recaptcha.secretFor(SITEKEY)
@@ -27,7 +27,7 @@ test('a token is good for one verification, with its own sitekey’s secret', as
   expect(await verify(recaptcha, { secret, response })).toMatchObject({ 'error-codes': ['timeout-or-duplicate'] })
 })
 
-test('a token that is older than two minutes is refused', async () => {
+test('rejects a token that is older than two minutes', async () => {
   const clock = manualClock()
   await using recaptcha = await startRecaptcha({ clock })
   const secret = recaptcha.secretFor(SITEKEY)
@@ -43,17 +43,17 @@ test.each([
   [{ secret: 'secret-of-x' }, 'missing-input-response'],
   [{ secret: 'nonsense', response: 'x' }, 'invalid-input-secret'],
   [{ secret: 'secret-of-x', response: 'made up' }, 'invalid-input-response'],
-])('%j is refused as %s', async (fields, code) => {
+])('rejects %j with %s', async (fields, code) => {
   await using recaptcha = await startRecaptcha()
   expect(await verify(recaptcha, fields as Record<string, string>)).toEqual({ success: false, 'error-codes': [code] })
 })
 
-test('a question that is no form is refused', async () => {
+test('rejects a request that is not a form', async () => {
   await using recaptcha = await startRecaptcha()
   expect(await (await fetch(recaptcha.verifyUrl)).json()).toMatchObject({ 'error-codes': ['bad-request'] })
 })
 
-test('a token of one’s own is registered as it is', async () => {
+test('issues the token that it is given', async () => {
   await using recaptcha = await startRecaptcha()
   expect(recaptcha.issue({ sitekey: SITEKEY, token: 'sold elsewhere' })).toBe('sold elsewhere')
   expect(await verify(recaptcha, { secret: recaptcha.secretFor(SITEKEY), response: 'sold elsewhere' })).toMatchObject({
@@ -61,7 +61,7 @@ test('a token of one’s own is registered as it is', async () => {
   })
 })
 
-test('the site lets in who has a token, once, and nobody else', async () => {
+test('the site accepts an issued token once, and no other', async () => {
   await using recaptcha = await startRecaptcha()
   await using site = await startSite({ recaptcha })
   const send = async (token: string) => {

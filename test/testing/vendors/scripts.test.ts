@@ -6,7 +6,7 @@ import { startTurnstile } from '../../../src/testing/vendors/turnstile/index.js'
 
 const get = (url: string) => ({ url, method: 'GET' })
 
-test('a stand-in answers at its vendor’s address, and names itself by it', async () => {
+test('a stand-in answers at its vendor’s address, and its scripts name that address', async () => {
   await using recaptcha = await startRecaptcha()
   await using hcaptcha = await startHcaptcha()
   await using turnstile = await startTurnstile()
@@ -24,14 +24,14 @@ test('a stand-in answers at its vendor’s address, and names itself by it', asy
   }
 })
 
-test('at its own address it goes by its own name', async () => {
+test('at its own address, its scripts name its own', async () => {
   await using recaptcha = await startRecaptcha()
   const script = await (await fetch(`${recaptcha.url}/recaptcha/api.js`)).text()
   expect(script).toContain(`"base":"${recaptcha.url}"`)
   expect(script).toContain(`"releases":"${recaptcha.url}"`)
 })
 
-test('whatever is not the vendor’s is left alone', async () => {
+test('does not answer requests for other hosts and paths', async () => {
   await using recaptcha = await startRecaptcha()
   for (const url of [
     'https://www.google.com/search?q=recaptcha',
@@ -43,7 +43,7 @@ test('whatever is not the vendor’s is left alone', async () => {
   }
 })
 
-test('what a frame posts arrives', async () => {
+test('passes on the body that a frame posts', async () => {
   await using recaptcha = await startRecaptcha()
   recaptcha.setBehavior('a-sitekey', { passes: true })
   const url = 'https://www.google.com/recaptcha/api2/reload?k=a-sitekey&hostname=staging.example.com&action='
@@ -61,7 +61,7 @@ test('what a frame posts arrives', async () => {
   expect(JSON.parse(String(verify?.body))).toMatchObject({ success: true })
 })
 
-test('a request that Playwright holds is fulfilled', async () => {
+test('fulfills a request that Playwright has intercepted', async () => {
   await using turnstile = await startTurnstile()
   const routes: Parameters<RouteTarget['route']>[] = []
   await routeVendors({ route: async (...args) => void routes.push(args) }, turnstile)

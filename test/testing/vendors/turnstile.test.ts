@@ -11,7 +11,7 @@ async function verify(turnstile: StandInTurnstile, secret: string, response: str
   return (await fetch(turnstile.verifyUrl, { method: 'POST', body })).json()
 }
 
-test('a token is good for one verification within five minutes, and tells what the page gave it', async () => {
+test('a token is valid for one verification within five minutes, and the reply has the page’s action and cdata', async () => {
   const clock = manualClock()
   await using turnstile = await startTurnstile({ clock })
   const secret = turnstile.secretFor(SITEKEY)
@@ -33,12 +33,12 @@ test.each([
   ['2x0000000000000000000000000000000AA', DUMMY, false],
   ['3x0000000000000000000000000000000AA', DUMMY, false],
   ['secret-of-a-real-sitekey', DUMMY, false],
-])('the secret %s makes of %s: %s', async (secret, token, success) => {
+])('with the secret %s, verifying %s gives %s', async (secret, token, success) => {
   await using turnstile = await startTurnstile()
   expect(await verify(turnstile, secret, token)).toMatchObject({ success })
 })
 
-test('the script is at an address of its build, and strangers find nothing', async () => {
+test('redirects to the script of its build, and replies 404 to unknown paths', async () => {
   await using turnstile = await startTurnstile()
   const reply = await fetch(`${turnstile.url}/turnstile/v0/api.js?compat=recaptcha`)
   expect(reply.redirected).toBe(true)
@@ -47,7 +47,7 @@ test('the script is at an address of its build, and strangers find nothing', asy
   expect(await (await fetch(turnstile.verifyUrl)).json()).toMatchObject({ 'error-codes': ['bad-request'] })
 })
 
-test('the site lets in who has a token; without the vendor it lets in nobody', async () => {
+test('the site accepts a token, and none without the vendor', async () => {
   await using turnstile = await startTurnstile()
   await using site = await startSite({ turnstile })
   await using closed = await startSite({})
