@@ -4,7 +4,8 @@ import { usd } from 'solveguard'
 import type { CaptchaTestArgs, CaptchaWorkerArgs } from 'solveguard/playwright-test'
 import { captchaAI } from 'solveguard/solvers'
 
-// Where solveguard is installed its name is enough: 'solveguard/playwright-test-reporter'. In its own repository it has to be looked for.
+// In a project that has solveguard installed, write 'solveguard/playwright-test-reporter' into `reporter`. In
+// solveguard's own repository, Playwright does not find it by that name.
 const spending = createRequire(import.meta.url).resolve('solveguard/playwright-test-reporter')
 
 const { SITE_URL = '', SERVICE_URL, CHROMIUM_PATH } = process.env
@@ -17,17 +18,17 @@ export default defineConfig<CaptchaTestArgs, CaptchaWorkerArgs>({
   use: {
     baseURL: SITE_URL,
     launchOptions: { ...(CHROMIUM_PATH && { executablePath: CHROMIUM_PATH }), args: ['--no-sandbox'] },
-    // One guard for each worker. All of them share the budget named here.
+    // One guard for each worker. All guards with this name share one budget.
     captchaGuardOptions: {
       name: 'example-suite',
-      // With the real service: captchaAI(), and no more.
+      // For the real service: captchaAI(), without options.
       solver: captchaAI({
         ...(SERVICE_URL && { baseUrl: SERVICE_URL, polling: { firstPollMs: 0, everyMs: 50 } }),
         pricing: { per: 'solve', usd: 0.001 },
       }),
       policy: { origins: [SITE_URL], budget: { perDay: usd(0.01), concurrent: 4 } },
     },
-    // What each test may do at most.
+    // The limits of each test.
     captchaPolicy: { budget: { perDay: usd(0.002) } },
   },
 })

@@ -1,6 +1,6 @@
 import { startRecaptcha, startSite, startSolverService } from 'solveguard/testing'
 
-/** What a suite of your own does not have: a site, its reCAPTCHA and the solver service, on this machine. */
+/** Stand-ins for the site, its reCAPTCHA and the solver service. Your own suite does not need this file. */
 export default async function setUp(): Promise<() => Promise<void>> {
   const recaptcha = await startRecaptcha()
   const site = await startSite({ recaptcha })

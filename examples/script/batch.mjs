@@ -1,5 +1,5 @@
-// A batch whose process is killed in the middle and started again: what was solved is passed over, the answers that the service has are asked
-// for, and nothing is bought twice. On stand-ins; node examples/script/batch.mjs
+// A batch whose process is killed and started again. The second process skips what is solved, fetches the answers that
+// the service already has, and buys nothing twice. On stand-ins: node examples/script/batch.mjs
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -12,7 +12,7 @@ import { startSolverService } from 'solveguard/testing'
 
 const PAGES = 40
 
-/** The worker: all that a program of your own would have. */
+/** The worker: the whole of a program of your own. */
 async function work() {
   const guard = await createGuard({
     name: 'example-batch',
@@ -31,13 +31,12 @@ async function work() {
     pageUrl: `https://staging.example.com/page-${index + 1}`,
   }))
   const { workers, reasons } = await guard.recommendConcurrency({ queued: PAGES })
-  console.log(`worth having: ${workers} workers. ${reasons[0].message}`)
-  const tally = await guard.stream(challenges, { batch: 'nightly', concurrency: 4 }).forEach(async (result) => {
+  console.log(`recommended concurrency: ${workers}. ${reasons[0].message}`)
+  const summary = await guard.stream(challenges, { batch: 'nightly', concurrency: 4 }).forEach(async (result) => {
     console.log(result.ok ? `solved ${result.index}` : `failed ${result.index}: ${result.error.code}`)
   })
-  console.log(
-    `${tally.before} were solved before, ${tally.solved} now, for ${formatUsd(tally.cost)}; ${tally.failed} failed`,
-  )
+  const { alreadySolved, solved, failed, cost } = summary
+  console.log(`${alreadySolved} were already solved, ${solved} are new, for ${formatUsd(cost)}; ${failed} failed`)
   await guard.close()
 }
 
@@ -55,15 +54,16 @@ async function run() {
       console.log(line)
       if (line.startsWith('solved') && ++solved === 12) first.kill('SIGKILL')
     }
-    console.log('killed; once more')
+    console.log('killed; starting again')
     const second = start()
     for await (const line of createInterface({ input: second.stdout }))
       if (!line.startsWith('solved')) console.log(line)
     const [code] = second.exitCode === null ? await once(second, 'exit') : [second.exitCode]
-    // Each of at most four tasks whose ids no process lived to write down may have been bought again.
+    // The process may have been killed before it recorded the ids of tasks under way: at most four (its concurrency)
+    // are bought again.
     const bought = service.tasks.length
     console.log(`${bought} tasks were bought for ${PAGES} pages`)
-    if (code !== 0 || bought < PAGES || bought > PAGES + 4) throw new Error('that is not as it should be')
+    if (code !== 0 || bought < PAGES || bought > PAGES + 4) throw new Error(`expected ${PAGES} to ${PAGES + 4} tasks`)
   } finally {
     await service.close()
     await rm(folder, { recursive: true, force: true })

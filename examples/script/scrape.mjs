@@ -1,6 +1,6 @@
-// Collects the pages of a paginated catalogue whose owner put a reCAPTCHA before each page, and who runs this script: within a budget,
-// and so that it goes on where it stopped. Here the first run's budget is enough for two pages, and the second run has a new day's.
-// On stand-ins; node examples/script/scrape.mjs
+// Collects the pages of a paginated catalogue. The site's owner, who put a reCAPTCHA before each page, runs this
+// script. It keeps within a budget, and continues where it stopped: the first run's budget is enough for two pages; the
+// second run has the next day's budget. On stand-ins: node examples/script/scrape.mjs
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,7 +27,7 @@ const service = await startSolverService({
   onAnswer: ({ fields }, token) => recaptcha.issue({ sitekey: fields.googlekey, token }),
 })
 
-/** What was collected so far, by path: in a file that is there whole or not at all. */
+/** What was collected so far, by path. `save` replaces the file as a whole, so it is never half written. */
 async function load(file) {
   return JSON.parse(await readFile(file, 'utf8').catch(() => '{}'))
 }
@@ -39,7 +39,7 @@ async function save(file, collected) {
 
 /** @returns whether all pages were collected */
 async function collect(file, budgetName) {
-  // The guard comes first: it takes the key out of the environment before there is a browser that would inherit it.
+  // Create the guard first: it takes the key out of the environment, which the browser would inherit.
   process.env.SOLVEGUARD_KEY = service.key
   const guard = await createGuard({
     name: budgetName,
@@ -57,12 +57,13 @@ async function collect(file, budgetName) {
     const captcha = await guardContext(guard, context)
     const page = await context.newPage()
     const collected = await load(file)
-    for (const path of paths.filter((one) => !(one in collected))) {
+    for (const path of paths.filter((wanted) => !(wanted in collected))) {
       await page.goto(`${site.url}${path}`)
       const { solved, denied, failed, cost } = await captcha.solve(page)
       const [problem] = [...denied, ...failed]
       if (problem) {
-        console.log(`${path}: ${problem.error.code}, again from ${problem.error.retryAt?.toISOString() ?? 'any time'}`)
+        const { code, retryAt } = problem.error
+        console.log(`${path}: ${code}, try again at ${retryAt?.toISOString() ?? 'any time'}`)
         return false
       }
       await page.getByRole('button').click()

@@ -1,5 +1,4 @@
-// A script that drives a browser: signs in on a page with a reCAPTCHA. On stand-ins;
-// node examples/script/with-playwright.mjs
+// Signs in on a page with a reCAPTCHA, in a browser. On stand-ins: node examples/script/with-playwright.mjs
 import { chromium } from 'playwright'
 import { createGuard, formatUsd, usd } from 'solveguard'
 import { guardContext } from 'solveguard/playwright'
@@ -14,7 +13,7 @@ const service = await startSolverService({
 })
 process.env.SOLVEGUARD_KEY = service.key
 
-// The guard comes first: it takes the key out of the environment before there is a browser that would inherit it.
+// Create the guard first: it takes the key out of the environment, which the browser would inherit.
 const guard = await createGuard({
   name: 'example',
   solver: captchaAI({

@@ -1,4 +1,4 @@
-// A script that was written for puppeteer-extra-plugin-recaptcha, with one import changed. On stand-ins;
+// A script written for puppeteer-extra-plugin-recaptcha, with one import changed. On stand-ins:
 // node examples/script/with-puppeteer-extra.cjs
 const puppeteerCore = require('puppeteer-core')
 const { addExtra } = require('puppeteer-extra')
@@ -29,7 +29,7 @@ async function main() {
   const puppeteer = addExtra(puppeteerCore)
   puppeteer.use(solveguard({ guard }))
 
-  // Without CHROMIUM_PATH: the Chrome that is installed.
+  // Without CHROMIUM_PATH, the installed Chrome.
   const program = process.env.CHROMIUM_PATH ? { executablePath: process.env.CHROMIUM_PATH } : { channel: 'chrome' }
   const browser = await puppeteer.launch({ ...program, args: ['--no-sandbox'] })
   const page = await browser.newPage()

@@ -1,4 +1,4 @@
-// The same with Puppeteer. On stand-ins; node examples/script/with-puppeteer.mjs
+// Signs in on a page with a reCAPTCHA, with Puppeteer. On stand-ins: node examples/script/with-puppeteer.mjs
 import { launch } from 'puppeteer-core'
 import { createGuard, formatUsd, usd } from 'solveguard'
 import { guardContext } from 'solveguard/puppeteer'
@@ -13,7 +13,7 @@ const service = await startSolverService({
 })
 process.env.SOLVEGUARD_KEY = service.key
 
-// The guard comes first: it takes the key out of the environment before there is a browser that would inherit it.
+// Create the guard first: it takes the key out of the environment, which the browser would inherit.
 const guard = await createGuard({
   name: 'example',
   solver: captchaAI({
@@ -24,7 +24,7 @@ const guard = await createGuard({
   policy: { origins: [site.url], budget: { perDay: usd(1) } },
   stateDir: process.argv[2] ?? '.solveguard/example',
 })
-// Without CHROMIUM_PATH: the Chrome that is installed.
+// Without CHROMIUM_PATH, the installed Chrome.
 const program = process.env.CHROMIUM_PATH ? { executablePath: process.env.CHROMIUM_PATH } : { channel: 'chrome' }
 const browser = await launch({ ...program, args: ['--no-sandbox'] })
 const context = await browser.createBrowserContext()

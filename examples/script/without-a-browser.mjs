@@ -1,4 +1,4 @@
-// A script that needs no browser: three challenges under a budget that is enough for two. On stand-ins;
+// Three challenges with a budget for two, without a browser. On stand-ins:
 // node examples/script/without-a-browser.mjs
 import { createGuard, formatUsd, usd } from 'solveguard'
 import { memoryLedger } from 'solveguard/ledger'
@@ -10,14 +10,14 @@ process.env.SOLVEGUARD_KEY = service.key
 
 const guard = await createGuard({
   name: 'example',
-  // With the real service: captchaAI(), and no more.
+  // For the real service: captchaAI(), without options.
   solver: captchaAI({
     baseUrl: service.url,
     pricing: { per: 'solve', usd: 0.001 },
     polling: { firstPollMs: 0, everyMs: 10 },
   }),
   policy: { origins: ['https://staging.example.com'], budget: { perDay: usd(0.002) } },
-  // Left out, both lie in .solveguard, for all processes of this machine.
+  // By default, both are files in .solveguard, shared by all processes of this machine.
   ledger: memoryLedger(),
   audit: memoryAudit(),
 })
