@@ -31,7 +31,7 @@ const authorized: AuditEvent = {
 const CALLS = 10_000
 const BATCH = 20
 
-/** What writing the record costs, against a common logger that writes the same object to a file, one call a record. */
+/** The time to write an audit record, against a common logger that writes the same object to a file in one call. */
 export async function auditBench(): Promise<BenchRow[]> {
   const dir = mkdtempSync(join(tmpdir(), 'solveguard-bench-'))
   const sink = jsonlAudit({ dir: join(dir, 'audit') })
@@ -49,25 +49,25 @@ export async function auditBench(): Promise<BenchRow[]> {
     }
     const figures = medians(writes, 1)
     const single = figures.single / 1000
-    const amortised = figures.batch / BATCH / 1000
+    const perRecord = figures.batch / BATCH / 1000
     const baseline = figures.pino / 1000
     return [
       {
-        name: 'audit: one record, hash-chained and with the system when the call is over',
+        name: 'audit: one record, hash-chained, passed to the operating system before the call returns',
         value: single,
         unit: 'µs',
-        against: 'pino, the same object to a file, sync',
+        against: 'pino: the same object, file, sync',
         baseline,
         ratio: single / baseline,
         target: '≤ 10 µs',
         ok: single <= 10,
       },
       {
-        name: `audit: a record in a batch of ${BATCH}`,
-        value: amortised,
+        name: `audit: each record of a batch of ${BATCH}`,
+        value: perRecord,
         unit: 'µs',
         target: '≤ 10 µs',
-        ok: amortised <= 10,
+        ok: perRecord <= 10,
       },
       ...denialRows(),
     ]
@@ -82,35 +82,40 @@ function denialRows(): BenchRow[] {
   const denied: AuditEvent = { ...authorized, action: 'denied', code: 'ORIGIN_NOT_NAMED', layer: 'origin' }
   const flood = Array.from({ length: 10_000 }, (_, index) => ({ ...denied, page: `https://example.com/${index}` }))
   const log = () => createDenialLog({ clock: systemClock, write: () => {} })
-  const [alike, different] = [log(), log()]
+  const [same, different] = [log(), log()]
   let next = 0
   const adds = {
-    alike: () => alike.add(denied),
+    same: () => same.add(denied),
     different: () => different.add(flood[next++ % flood.length] ?? denied),
   }
   const figures = medians(adds, 250)
-  void alike.flush()
+  void same.flush()
   void different.flush()
   const row = (name: string, value: number): BenchRow => {
-    return { name: `audit: noting a denial, ${name}`, value, unit: 'ns', target: '< 1,000 ns', ok: value < 1000 }
+    return { name: `audit: add a denial, ${name}`, value, unit: 'ns', target: '< 1,000 ns', ok: value < 1000 }
   }
-  return [row('like those before', figures.alike), row('a flood of different ones', figures.different)]
+  return [row('always the same one', figures.same), row('10,000 different ones', figures.different)]
 }
 
 /**
- * Median time of one call, in ns. All take turns, so that each sees the same machine; the first half is for warming up.
- * @param callsASample 1 where a call takes much longer than reading the clock
+ * Median time of one call, in ns. The calls are measured in turn, so that all see the machine in the same state. The
+ * first half is warm-up.
+ *
+ * @param callsPerSample 1 if a call takes much longer than reading the clock
  */
-function medians<K extends string>(calls: Readonly<Record<K, () => unknown>>, callsASample: number): Record<K, number> {
+function medians<K extends string>(
+  calls: Readonly<Record<K, () => unknown>>,
+  callsPerSample: number,
+): Record<K, number> {
   const names = Object.keys(calls) as K[]
   const times = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<K, number[]>
-  const samples = Math.ceil(CALLS / callsASample)
+  const samples = Math.ceil(CALLS / callsPerSample)
   for (let sample = 0; sample < 2 * samples; sample++) {
     for (const name of names) {
       const call = calls[name]
       const start = process.hrtime.bigint()
-      for (let count = 0; count < callsASample; count++) call()
-      if (sample >= samples) times[name].push(Number(process.hrtime.bigint() - start) / callsASample)
+      for (let count = 0; count < callsPerSample; count++) call()
+      if (sample >= samples) times[name].push(Number(process.hrtime.bigint() - start) / callsPerSample)
     }
   }
   const median = (list: number[]) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN

@@ -10,7 +10,7 @@ import type { BenchRow } from './row.js'
 const ROUNDS = 30
 const CALLS = 100
 
-/** What a call through the transport costs beside a bare one. */
+/** The time of a call through the transport, against a bare one. */
 export async function egressBench(): Promise<BenchRow[]> {
   return [await callRow()]
 }
@@ -39,7 +39,7 @@ async function callRow(): Promise<BenchRow> {
     return reply.body.text()
   }
   const times: { ours: number[]; bare: number[] } = { ours: [], bare: [] }
-  // Turn by turn, so that both meet the same machine; the first rounds are to warm up.
+  // In turn, so that both see the machine in the same state. The first rounds are warm-up.
   for (let round = 0; round < ROUNDS; round++) {
     for (const [name, once] of [
       ['ours', ours],

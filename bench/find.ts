@@ -17,16 +17,19 @@ const WARM_UP = 20
 const ROUNDS = 200
 const FEWER = 60
 
-/** The plugin only knows the vendor's own hosts: one of them is made to mean the stand-in. */
+/** The plugin only knows the vendor's own hosts, so the browser resolves one of them to the stand-in. */
 const VENDOR = 'www.recaptcha.net'
 const PEER = 'findRecaptchas of puppeteer-extra-plugin-recaptcha'
 
-/** `captcha.find`: against the peer plugin where that knows the family, for each family, and on ever larger pages. */
+/**
+ * `captcha.find`: against the peer plugin for the families that it knows, for each family, and on pages of growing
+ * size.
+ */
 export async function findBench(): Promise<BenchRow[]> {
   return [...(await againstPeer()), ...(await hcaptchaAgainstPeer()), ...(await eachFamily()), ...(await growing())]
 }
 
-/** On a page with one reCAPTCHA, in the same browser binary; in turn, medians. */
+/** A page with one reCAPTCHA, in the same browser binary. Measured in turn; medians. */
 async function againstPeer(): Promise<BenchRow[]> {
   await using recaptcha = await startRecaptcha({ url: `http://${VENDOR}` })
   await using site = await startSite({ recaptcha })
@@ -47,7 +50,7 @@ async function againstPeer(): Promise<BenchRow[]> {
   ]
 }
 
-/** The same with an hCaptcha, whose stand-in answers at the vendor's own address in both. */
+/** The same with an hCaptcha. Its stand-in answers at the vendor's own address in both browsers. */
 async function hcaptchaAgainstPeer(): Promise<BenchRow[]> {
   await using hcaptcha = await startHcaptcha()
   const widget = '<div class="h-captcha" data-sitekey="{{sitekey}}"></div>'
@@ -60,8 +63,8 @@ async function hcaptchaAgainstPeer(): Promise<BenchRow[]> {
   const plugged = await browsers.newPluggedPage()
   await plugged.setRequestInterception(true)
   plugged.on('request', async (request) => {
-    const asked = { url: request.url(), method: request.method(), headers: request.headers(), body: request.postData() }
-    const reply = await answerAsVendor(asked, hcaptcha)
+    const copy = { url: request.url(), method: request.method(), headers: request.headers(), body: request.postData() }
+    const reply = await answerAsVendor(copy, hcaptcha)
     await (reply ? request.respond({ ...reply, headers: { ...reply.headers } }) : request.continue())
   })
   await plugged.goto(`${site.url}/hcaptcha/own`)
@@ -87,7 +90,10 @@ async function pair(name: string, ours: () => Promise<number>, theirs: () => Pro
   return { name, value, unit: 'ms', against: PEER, baseline, ratio, target: '≤ 1/3', ok: ratio <= 1 / 3 }
 }
 
-/** Either tool has to have found it (the plugin takes an hCaptcha's two frames for two): nothing is measured that does not work. */
+/**
+ * Throws unless the tool has found the widget, so that only what works is measured. (The plugin counts an hCaptcha's
+ * two frames as two.)
+ */
 function check(found: number, expected = 1): void {
   if (found !== expected) throw new Error(`Expected ${expected} widgets, found ${found}.`)
 }
@@ -102,7 +108,7 @@ const FAMILIES = [
   ['Arkose', startArkose, '/arkose', 'arkose'],
 ] as const
 
-/** Each family that the peer does not know, beside a reCAPTCHA that is looked for in turn. */
+/** Each family that the peer does not know, in turn with a reCAPTCHA. */
 async function eachFamily(): Promise<BenchRow[]> {
   await using browsers = await openBrowsers()
   await using recaptcha = await startRecaptcha()
@@ -134,12 +140,12 @@ async function eachFamily(): Promise<BenchRow[]> {
 }
 
 const SIZES = [0, 1, 10, 100]
-/** At most that many widgets of a page are told of; the others are counted. */
-const MOST_WIDGETS = 50
+/** `find` lists at most this many widgets of a page, and counts the rest. */
+const MAX_WIDGETS = 50
 
 /**
- * Pages with ever more widgets: ten times as many take at most ten times as long. And with ever more frames that hold
- * nothing: against one empty call into each of those frames, which is what the browser tool itself takes.
+ * Pages with more and more widgets: ten times as many take at most ten times as long. Pages with more and more empty
+ * frames: against one empty call into each frame, which is the browser tool's own time.
  */
 async function growing(): Promise<BenchRow[]> {
   await using browsers = await openBrowsers()
@@ -162,7 +168,7 @@ async function growing(): Promise<BenchRow[]> {
   const onWidgets = await Promise.all(SIZES.map(async (size) => ({ ...(await open(`/widgets-${size}`)), size })))
   const took = await inTurn(
     onWidgets.map(({ captcha, page, size }) => {
-      return () => time(async () => check((await captcha.find(page)).length, Math.min(size, MOST_WIDGETS)))
+      return () => time(async () => check((await captcha.find(page)).length, Math.min(size, MAX_WIDGETS)))
     }),
     FEWER,
     10,
@@ -172,8 +178,8 @@ async function growing(): Promise<BenchRow[]> {
     const [value = Number.NaN, baseline = Number.NaN] = [medians[index], medians[index - 1]]
     const ratio = value / baseline
     const name = `captcha.find, a page with ${size} widgets: p50`
-    const grown = { against: `with ${size / 10}`, baseline, ratio, target: '≤ 10', ok: ratio <= 10 }
-    rows.push({ name, value, unit: 'ms', ...(size >= 10 && grown) })
+    const growth = { against: `with ${size / 10}`, baseline, ratio, target: '≤ 10', ok: ratio <= 10 }
+    rows.push({ name, value, unit: 'ms', ...(size >= 10 && growth) })
   }
   for (const { context } of onWidgets) await context.close()
 

@@ -34,7 +34,7 @@ export const challenge = {
 
 const SITEKEY_ANSWER = `03AF${'x'.repeat(500)}`
 
-/** A service that answers at once: what is left is the guard's own time. */
+/** A service that answers at once, so that only the guard's own time is measured. */
 export function instantService(gate?: Promise<void>): Transport {
   let tasks = 0
   return {
@@ -53,7 +53,7 @@ function json(body: string): Reply {
   return { status: 200, contentType: 'application/json', body }
 }
 
-/** A sink that keeps nothing: for measuring the guard without it, and nowhere else. */
+/** A sink that writes nothing, to measure the guard without its audit log. */
 export const noSink: AuditSink = { kind: 'none', open() {}, write: () => undefined, close() {} }
 
 export function benchGuard(
@@ -90,7 +90,7 @@ export function benchGuard(
   )
 }
 
-/** The middle of many timings of one asynchronous action, in µs. */
+/** The median time of an asynchronous action, in µs. */
 async function p50(times: number, action: () => unknown): Promise<number> {
   const took: number[] = []
   for (let i = 0; i < times; i++) {
@@ -110,7 +110,8 @@ export async function guardBench(): Promise<BenchRow[]> {
       ...(await allowedOnDisk(folder)),
       ...(await deniedRows()),
       await memoryRow(),
-      // Last: what keeps the traces of several solves apart slows a process down, also once it is switched off.
+      // Last: AsyncLocalStorage, which separates the traces of several solves, slows a process down even after it is
+      // disabled.
       ...(await observed()),
     ]
   } finally {
@@ -132,23 +133,23 @@ async function allowedInMemory(observed = '', telemetry?: Telemetry): Promise<Be
   }
 }
 
-/** The same with OpenTelemetry's API installed, and then with an SDK that has three spans and all measurements to handle. */
+/** The same with OpenTelemetry's API alone, and then with an SDK, which handles three spans and all measurements. */
 async function observed(): Promise<BenchRow[]> {
-  const quiet = await allowedInMemory(', OpenTelemetry without an SDK', await loadTelemetry())
+  const withoutSdk = await allowedInMemory(', OpenTelemetry without an SDK', await loadTelemetry())
   const tracing = new BasicTracerProvider({
     spanProcessors: [new SimpleSpanProcessor({ export() {}, async shutdown() {} })],
   })
   trace.setGlobalTracerProvider(tracing)
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
   metrics.setGlobalMeterProvider(new MeterProvider())
-  const { target, ok, ...heard } = await allowedInMemory(', OpenTelemetry with its SDK', await loadTelemetry())
-  for (const one of [trace, context, metrics]) one.disable()
-  return [quiet, heard]
+  const { target, ok, ...withSdk } = await allowedInMemory(', OpenTelemetry with its SDK', await loadTelemetry())
+  for (const api of [trace, context, metrics]) api.disable()
+  return [withoutSdk, withSdk]
 }
 
 /**
- * All layers with files, against SQLite alone: a transaction that does no more than any hard cap has to (read the sum, insert
- * the reservation, update the sum), and one that only inserts a row.
+ * All layers with files, against SQLite alone: a transaction with the minimum that any hard cap needs (read the sum,
+ * insert the reservation, update the sum), and one that only inserts a row.
  */
 async function allowedOnDisk(folder: string): Promise<BenchRow[]> {
   const db = new Database(join(folder, 'bare.db'))
@@ -180,12 +181,12 @@ async function allowedOnDisk(folder: string): Promise<BenchRow[]> {
     jsonlAudit({ dir: join(folder, 'audit') }),
     instantService(),
   )
-  // One of each in turn, so that all find the machine, and its caches, in the same state.
+  // In turn, so that all see the machine and its caches in the same state.
   const works = [() => guard.solve(challenge), reserveAlone, insertAlone]
   const times: number[][] = works.map(() => [])
   for (let round = 0; round < 8_000; round++) {
     for (const [i, work] of works.entries()) times[i]?.push(await p50(1, work))
-    // A turn of the event loop now and then, as any process has: what is written behind gets its time.
+    // As in any process, the event loop turns now and then, so that background writes are done.
     if (round % 10 === 0) await new Promise((resolve) => setImmediate(resolve))
   }
   await guard.close()
@@ -195,13 +196,13 @@ async function allowedOnDisk(folder: string): Promise<BenchRow[]> {
   return [
     {
       ...row,
-      against: 'one bare SQLite transaction: read, insert, update',
+      against: 'a bare SQLite transaction: read, insert, update',
       baseline: reserve,
       ratio: value / reserve,
       target: '≤ 4 ×',
       ok: value / reserve <= 4,
     },
-    { ...row, against: 'one that only inserts a row', baseline: bare, ratio: value / bare },
+    { ...row, against: 'a bare SQLite transaction: insert', baseline: bare, ratio: value / bare },
   ]
 }
 
@@ -226,20 +227,20 @@ async function deniedRows(): Promise<BenchRow[]> {
 }
 
 async function memoryRow(): Promise<BenchRow> {
-  const many = 10_000
+  const count = 10_000
   let open = (): void => {}
   const gate = new Promise<void>((resolve) => {
     open = resolve
   })
   const guard = await benchGuard(memoryLedger(), noSink, instantService(gate))
   const before = heap()
-  const solves = Array.from({ length: many }, () => guard.solve(challenge))
+  const solves = Array.from({ length: count }, () => guard.solve(challenge))
   await new Promise((resolve) => setTimeout(resolve, 200))
-  const value = (heap() - before) / many / 1024
+  const value = (heap() - before) / count / 1024
   open()
   await Promise.all(solves)
   await guard.close()
-  return { name: `memory for each of ${many} solves under way`, value, unit: 'KiB', target: '≤ 5 KiB', ok: value <= 5 }
+  return { name: `memory for each of ${count} solves under way`, value, unit: 'KiB', target: '≤ 5 KiB', ok: value <= 5 }
 }
 
 function heap(): number {

@@ -8,15 +8,16 @@ const VENDOR = 'www.recaptcha.net'
 const WARM_UP = 5
 const ROUNDS = 60
 
-/** Has the page write down when its callback was called, by the clock that the page and this process share. */
+/** Records in the page when its callback was called, by the clock that page and process share. */
 const WATCH =
-  'calls.push = function (token) { window.calledAt = performance.timeOrigin + performance.now(); return Array.prototype.push.call(calls, token) }; 0'
+  'calls.push = function (token) { window.calledAt = performance.timeOrigin + performance.now(); ' +
+  'return Array.prototype.push.call(calls, token) }; 0'
 const CALLED_AT = 'window.calledAt'
 const now = () => performance.timeOrigin + performance.now()
 
 /**
- * From the moment at which a token is there to the page's own callback, against `enterRecaptchaSolutions` of the peer plugin
- * on the same page in the same browser binary; in turn, each time on a page that was loaded anew.
+ * The time from having a token to the page's own callback, against `enterRecaptchaSolutions` of the peer plugin on the
+ * same page in the same browser binary. Measured in turn, each time on a newly loaded page.
  */
 export async function injectBench(): Promise<BenchRow[]> {
   await using recaptcha = await startRecaptcha({ url: `http://${VENDOR}` })
@@ -32,26 +33,26 @@ export async function injectBench(): Promise<BenchRow[]> {
     await page.goto(url)
     await page.waitForFunction(rendered)
     await page.evaluate(WATCH)
-    let there = 0
+    let hadTokenAt = 0
     grant.answer = async () => {
-      there = now()
+      hadTokenAt = now()
       return 'a-token'
     }
     const { solved } = await captcha.solve(page, { which: 'all' })
-    if (solved.length !== 1) throw new Error('It was not solved.')
-    return Number(await page.evaluate(CALLED_AT)) - there
+    if (solved.length !== 1) throw new Error('solveguard did not solve it.')
+    return Number(await page.evaluate(CALLED_AT)) - hadTokenAt
   }
   const theirs = async (): Promise<number> => {
     await plugged.goto(url)
     await plugged.waitForFunction(rendered)
     await plugged.evaluate(WATCH)
     const { captchas } = await plugged.findRecaptchas()
-    const there = now()
+    const hadTokenAt = now()
     const { solved } = await plugged.enterRecaptchaSolutions([
       { ...captchas[0], _vendor: 'recaptcha', text: 'a-token' },
     ])
     if (solved.length !== 1) throw new Error('The plugin did not solve it.')
-    return Number(await plugged.evaluate(CALLED_AT)) - there
+    return Number(await plugged.evaluate(CALLED_AT)) - hadTokenAt
   }
   const [took = [], tookTheirs = []] = await inTurn([ours, theirs], ROUNDS, WARM_UP)
   const [value, baseline] = [median(took), median(tookTheirs)]

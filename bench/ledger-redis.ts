@@ -16,7 +16,7 @@ const ONE: readonly BudgetClaim[] = [
 const TWO: readonly BudgetClaim[] = [...ONE, { id: 'checkout-tests/context-1', limits: { perDay: usd(1_000_000) } }]
 const HEAD = { file: '2026-11-24-4711-abcdef-0001.jsonl', hash: 'a'.repeat(64) }
 
-/** What a ledger in Redis costs for each solve, beside one count of a rate limiter on the same server. */
+/** The time of a Redis ledger for each solve, against one call of a rate limiter on the same server. */
 export async function redisBench(): Promise<BenchRow[]> {
   const server = await startRedis()
   const theirs = new Redis(server.url)
@@ -28,7 +28,9 @@ export async function redisBench(): Promise<BenchRow[]> {
   }
 }
 
-/** Reserves and settles by turns, so that as many are under way as a batch is long. */
+/**
+ * Reserves in one batch of calls and settles in the next, so that as many reservations are open as a batch has calls.
+ */
 function solver(ledger: Ledger, path: readonly BudgetClaim[]): { reserve(): unknown; settle(): unknown } {
   const open: string[] = []
   let seq = 0
@@ -55,30 +57,30 @@ async function speed(server: RunningRedis, theirs: Redis): Promise<BenchRow[]> {
   const consume = () => limiter.consume('bench')
   const works = [ping, consume, one.reserve, one.settle, two.reserve, two.settle]
   const spaced = await mediansByTurns(works, { rounds: 30, calls: 20, pauseMs: 1 })
-  const closeUp = await mediansByTurns(works)
+  const backToBack = await mediansByTurns(works)
   await ledger.close()
-  return [...rows('a millisecond apart', spaced, 1.5), ...rows('one after the other', closeUp)]
+  return [...rows('1 ms between calls', spaced, 1.5), ...rows('back to back', backToBack)]
 }
 
-/** As a guard calls, there is other work between two calls; with none, both sides are spared waking up. */
-function rows(how: string, [ping = 0, consume = 0, ...ours]: readonly number[], most?: number): BenchRow[] {
+/** A guard does other work between two calls. Back to back, neither side has to wake up. */
+function rows(how: string, [ping = 0, consume = 0, ...ours]: readonly number[], max?: number): BenchRow[] {
   const names = [
     'reserve from one budget',
-    'settle it, with a head',
+    'settle, with an audit head',
     'reserve from two budgets',
-    'settle it, with a head',
+    'settle two, with an audit head',
   ]
   return [ping, ...ours].map((value, i) => {
     const name = `redis, ${how}: ${['ping', ...names][i]}, p50`
     const ratio = value / consume
-    const against = 'one consume of rate-limiter-flexible'
-    const goal = most !== undefined && i > 0 ? { target: `≤ ${most} ×`, ok: ratio <= most } : {}
+    const against = 'one consume() of rate-limiter-flexible'
+    const goal = max !== undefined && i > 0 ? { target: `≤ ${max} ×`, ok: ratio <= max } : {}
     return { name, value, unit: 'µs', against, baseline: consume, ratio, ...goal }
   })
 }
 
 const { reserve, settle } = scriptsBy('caller')
-/** Has the server make a thousand solves by the ledger's own scripts, for each call. */
+/** For each call, the server makes a thousand solves by the ledger's own scripts. */
 const SOLVES = `
 local input, ARGV = ARGV, nil
 local function reserve()
@@ -97,12 +99,12 @@ for i = tonumber(input[2]), tonumber(input[3]) do
 end
 `
 
-/** A ledger in which so many solves were made, all within the last 24 hours. */
+/** A ledger with this many solves, all within the last 24 hours. */
 async function aged(server: RunningRedis, theirs: Redis, solves: number): Promise<Ledger> {
   const prefix = `after-${solves}`
   const ledger = redisLedger({ url: server.url, prefix })
-  // Opened by another time first: what the server's clock says is not to be booked before the past is.
-  const began = Date.now() - 86_400_000
+  // First opened with the caller's time: otherwise the server's time would be recorded before the past is.
+  const startedAt = Date.now() - 86_400_000
   const first = ledgerInRedis({ url: server.url, prefix }, 'caller')
   await first.open()
   await first.close()
@@ -112,7 +114,7 @@ async function aged(server: RunningRedis, theirs: Redis, solves: number): Promis
   const path = JSON.stringify(TWO.map(({ id, limits }) => [id, limits.perDay, false, false, false]))
   for (let from = 1; from <= solves; from += 1_000) {
     const to = Math.min(solves, from + 999)
-    await theirs.eval(SOLVES, keys.length, ...keys, books, from, to, solves, began, ids, path)
+    await theirs.eval(SOLVES, keys.length, ...keys, books, from, to, solves, startedAt, ids, path)
   }
   await ledger.open()
   return ledger

@@ -1,5 +1,5 @@
 // One of several processes that solve against the same ledger file. Arguments: the folder, and for how many seconds.
-// Says `ready`, waits for a line on standard input, then says how many solves it reserved and settled.
+// Prints `ready`, waits for a line on standard input, then prints how many solves it has reserved and settled.
 import { fileLedger } from '../src/ledger/file.js'
 import { type Money, micros } from '../src/policy/money.js'
 

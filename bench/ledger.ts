@@ -22,7 +22,7 @@ const PATH: readonly BudgetClaim[] = [
 ]
 const TASK = { solver: 'captchaai', taskId: '2122988149', keyVersion: '3', family: 'recaptcha' }
 
-/** What the ledgers cost for each solve, and whether that stays so. */
+/** The time and memory of the ledgers for each solve, and whether they stay the same after many solves. */
 export async function ledgerBench(): Promise<BenchRow[]> {
   const dir = mkdtempSync(join(tmpdir(), 'solveguard-bench-'))
   try {
@@ -36,7 +36,7 @@ function reserve(ledger: Ledger, id: string, now: number): unknown {
   return ledger.reserve({ id, ownerId: 'bench', path: PATH, amount: micros(3_000), deadline: now + 120_000 }, now)
 }
 
-/** All that a ledger does for one solve. The note goes with the settlement if that follows at once. */
+/** All ledger calls of one solve. The task is written with the settlement if that follows at once. */
 function solve(ledger: Ledger): void {
   const id = randomUUID()
   const now = Date.now()
@@ -54,7 +54,7 @@ function memorySpeed(): BenchRow {
     times.push(Number(process.hrtime.bigint() - began) / 1e3)
   }
   const value = times.sort((a, b) => a - b)[times.length >> 1] ?? Number.NaN
-  return { name: 'memory: reserve + note + settle, p50', value, unit: 'µs', target: '≤ 3', ok: value <= 3 }
+  return { name: 'memory: reserve + attachTask + settle, p50', value, unit: 'µs', target: '≤ 3', ok: value <= 3 }
 }
 
 function memorySize(): BenchRow {
@@ -72,12 +72,18 @@ function memorySize(): BenchRow {
   }
   gc()
   const value = (process.memoryUsage().heapUsed - before) / 10_000 / 1024
-  // Keeps the ledger from being collected before it was weighed.
+  // A reference until here, so that the ledger is not collected before it is measured.
   const kept = ledger.usage('checkout-tests', now).active
-  return { name: `memory: each of ${kept} under way`, value, unit: 'KiB', target: '≤ 1', ok: value <= 1 }
+  return {
+    name: `memory: size of each of ${kept} open reservations`,
+    value,
+    unit: 'KiB',
+    target: '≤ 1',
+    ok: value <= 1,
+  }
 }
 
-/** A file with the ledger's settings, and one row to write: what anybody who counts in SQLite has to do at least. */
+/** A file with the ledger's settings, and one row to write: the minimum for any count in SQLite. */
 function bareTransactions(file: string): { insert(): void; update(): void; close(): void } {
   const db = new Database(file)
   db.exec('PRAGMA page_size = 1024')
@@ -121,16 +127,21 @@ async function fileSpeed(dir: string): Promise<BenchRow[]> {
   ])
   bare.close()
   await ledger.close()
-  const row = (name: string, value: number, against: string, baseline: number, most?: number): BenchRow => {
+  const row = (name: string, value: number, against: string, baseline: number, max?: number): BenchRow => {
     const ratio = value / baseline
-    const goal = most === undefined ? {} : { target: `≤ ${most} ×`, ok: ratio <= most }
+    const goal = max === undefined ? {} : { target: `≤ ${max} ×`, ok: ratio <= max }
     return { name, value, unit: 'µs', against, baseline, ratio, ...goal }
   }
-  const name = 'file: reserve + note + settle, p50'
+  const name = 'file: reserve + attachTask + settle, p50'
   return [
     row(name, solved, 'a bare transaction that inserts a row', insert, 3),
     row(name, solved, 'a bare transaction that updates one number', update),
-    row('file: the same, the note written by itself, p50', apart, 'a bare transaction that inserts a row', insert),
+    row(
+      'file: reserve + attachTask + settle, the task written separately, p50',
+      apart,
+      'a bare transaction that inserts a row',
+      insert,
+    ),
   ]
 }
 
@@ -142,8 +153,8 @@ async function twoProcesses(dir: string): Promise<BenchRow> {
   const counts = await Promise.all(
     children.map(async ({ stdin, stdout }) => {
       stdin.end('go\n')
-      const [said] = (await once(stdout, 'data')) as [Buffer]
-      return Number(String(said))
+      const [output] = (await once(stdout, 'data')) as [Buffer]
+      return Number(String(output))
     }),
   )
   const value = counts.reduce((a, b) => a + b) / seconds
@@ -156,7 +167,7 @@ async function twoProcesses(dir: string): Promise<BenchRow> {
   }
 }
 
-/** A ledger file in which `solves` were made in the last 24 hours. Booked directly: what a solve leaves is the same. */
+/** A ledger file with this many solves in the last 24 hours. The state is written directly, with the same content. */
 async function aged(dir: string, solves: number): Promise<Ledger> {
   const ledger = fileLedger({ dir })
   await ledger.open()

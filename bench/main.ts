@@ -2,8 +2,8 @@ import pc from 'picocolors'
 import type { BenchRow } from './row.js'
 
 /**
- * Every benchmark, by name, in the order in which they are run: one after the other, for the machine is theirs alone while they run.
- * Loaded when run, so that what one needs does not weigh on the others.
+ * The benchmarks, by name, in the order in which they run: one after the other, so that each has the whole machine. A
+ * benchmark's modules are loaded when it runs, so that they do not slow down the others.
  */
 const BENCHMARKS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   guard: async () => (await import('./guard.js')).guardBench(),
@@ -25,7 +25,7 @@ const chosen = Object.entries(BENCHMARKS).filter(
   ([name]) => wanted.length === 0 || wanted.some((part) => name.includes(part)),
 )
 if (chosen.length === 0) {
-  console.error(`There is no benchmark by that name; there are: ${Object.keys(BENCHMARKS).join(', ')}.`)
+  console.error(`No benchmark has that name. The benchmarks: ${Object.keys(BENCHMARKS).join(', ')}.`)
   process.exit(1)
 }
 
@@ -37,7 +37,7 @@ for (const [benchmark, run] of chosen) {
 console.log(asJson ? JSON.stringify(rows, null, 2) : table(rows))
 process.exitCode = rows.some(({ ok }) => ok === false) ? 1 : 0
 
-/** The rows as aligned text, with those that missed their target marked. */
+/** The rows as aligned text, with a mark for each target that was reached or missed. */
 function table(list: readonly (BenchRow & { benchmark: string })[]): string {
   const cells = list.map((row) => [
     row.benchmark,
@@ -47,7 +47,7 @@ function table(list: readonly (BenchRow & { benchmark: string })[]): string {
     row.ratio === undefined ? '' : `${row.ratio.toFixed(2)} ×`,
     row.target ?? '',
   ])
-  const heads = ['', 'what', 'measured', 'against', 'ratio', 'to reach']
+  const heads = ['', 'what', 'measured', 'against', 'ratio', 'target']
   const widths = heads.map((head, column) => Math.max(head.length, ...cells.map((line) => (line[column] ?? '').length)))
   const line = (texts: readonly string[]) => texts.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  ')
   const verdict = ({ ok }: BenchRow) => (ok === undefined ? '' : ok ? pc.green('reached') : pc.red('MISSED'))

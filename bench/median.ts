@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** The middle of some numbers. */
+/** The middle one of the sorted numbers, or the mean of the two middle ones. */
 export function median(numbers: readonly number[]): number {
   const sorted = [...numbers].sort((a, b) => a - b)
   const middle = sorted.length >> 1
@@ -8,16 +8,17 @@ export function median(numbers: readonly number[]): number {
   return sorted.length % 2 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2
 }
 
-/** How `mediansByTurns` goes about it. */
+/** Options of `mediansByTurns`. */
 interface Turns {
+  /** Default: 40, after two rounds of warm-up. */
   readonly rounds?: number
-  /** How often each is done in a round. */
+  /** How often each is called per round. Default: 200. */
   readonly calls?: number
-  /** How long to wait before each, as whoever has other things to do. */
+  /** The pause before each call, ms: a process with other work pauses too. Default: 0. */
   readonly pauseMs?: number
 }
 
-/** The median time that each takes, in microseconds, measured by turns so that what disturbs one disturbs all. */
+/** The median time of each, in µs. Measured in turn, so that a disturbance affects all. */
 export async function mediansByTurns(
   works: readonly (() => unknown)[],
   { rounds = 40, calls = 200, pauseMs = 0 }: Turns = {},

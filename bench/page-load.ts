@@ -11,10 +11,10 @@ const WARM_UP = 20
 const PAIRS = 200
 
 /**
- * How much longer a page without a widget takes to load in a guarded context: pairs of loads in both orders, the median of the
- * pairs' ratios. All in one page of one context, guarded for one load and not for the other, since one context may be a
- * few percent slower than another for all its life. The last row, of loads that are all plain, says how much of the
- * rest is noise.
+ * How much longer a page without a widget takes to load in a guarded context: pairs of loads in both orders, and the
+ * median of the pairs' ratios. All loads are in one page of one context, which is guarded for one load and not for the
+ * other: of two contexts, one can be a few percent slower for all its life. In the last row no load is guarded, so it
+ * shows how much is noise.
  */
 export async function pageLoadBench(): Promise<BenchRow[]> {
   const found = await findBrowser()
@@ -50,7 +50,7 @@ async function compare(
   const took: number[] = []
   const tookPlain: number[] = []
   const ratios: number[] = []
-  /** Guards and lets go, either around the load or before it: the same calls for both. */
+  /** Guards the context and removes the guard, around the load or before it: the same calls for both. */
   const load = async (around: boolean): Promise<number> => {
     const captcha = await guard()
     if (!around) await captcha.close()

@@ -7,17 +7,17 @@ import type { Captcha } from '../src/adapters/engine/captcha.js'
 import { guardContext } from '../src/adapters/playwright/index.js'
 import { type FakeGrant, fakeGrant, type Seller } from '../test/adapters/fake-grant.js'
 
-// Without its types: they give puppeteer's pages methods of the same names as ours.
+// Without its types: they add methods with the same names as ours to Puppeteer's pages.
 const require = createRequire(import.meta.url)
 const RecaptchaPlugin: unknown = require('puppeteer-extra-plugin-recaptcha')
 
-/** A page in puppeteer's hands that has the methods of puppeteer-extra-plugin-recaptcha. */
+/** The methods of a Puppeteer page with puppeteer-extra-plugin-recaptcha. */
 export interface Plugged {
   findRecaptchas(): Promise<{ captchas: { id: string }[] }>
   enterRecaptchaSolutions(solutions: object[]): Promise<{ solved: { isSolved?: boolean }[] }>
 }
 
-/** The same browser binary twice: in Playwright's hands, and in puppeteer's with the plugin. */
+/** The same browser binary twice: driven by Playwright, and by Puppeteer with the plugin. */
 export interface Browsers extends AsyncDisposable {
   readonly ours: Browser
   newPluggedPage(): Promise<PuppeteerPage & Plugged>
@@ -28,7 +28,7 @@ export async function openBrowsers(flags: readonly string[] = []): Promise<Brows
   if (!found) throw new Error('No Chromium: set CHROMIUM_PATH, or run `npx playwright install chromium`.')
   const options = { executablePath: found.path, args: [...CHROMIUM_FLAGS, ...flags] }
   const extra = addExtra(puppeteer as unknown as Parameters<typeof addExtra>[0])
-  // Its types say otherwise than what it exports.
+  // Its types do not match what it exports.
   const plugin = RecaptchaPlugin as () => Parameters<typeof extra.use>[0]
   extra.use(plugin())
   const [ours, theirs] = await Promise.all([chromium.launch(options), extra.launch(options)])
@@ -41,7 +41,7 @@ export async function openBrowsers(flags: readonly string[] = []): Promise<Brows
   }
 }
 
-/** A guarded page of a context of its own. */
+/** A guarded page in its own context. */
 export interface GuardedPage {
   readonly context: BrowserContext
   readonly page: Page
@@ -56,14 +56,14 @@ export async function guardedPage(browser: Browser, vendor: Seller): Promise<Gua
   return { context, captcha, grant, page: await context.newPage() }
 }
 
-/** How long something takes, ms. */
+/** The time that an action takes, ms. */
 export async function time(action: () => Promise<unknown>): Promise<number> {
   const start = performance.now()
   await action()
   return performance.now() - start
 }
 
-/** Times several things in turn, each round in another order, and leaves the first rounds out. */
+/** Times several actions in turn, each round in another order. The first rounds are warm-up and are not counted. */
 export async function inTurn(
   actions: readonly (() => Promise<number>)[],
   rounds: number,

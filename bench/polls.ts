@@ -11,16 +11,16 @@ import { challenge, noSink } from './guard.js'
 import type { BenchRow } from './row.js'
 
 /**
- * How often an answer is asked for, and how long it lies at the service before it is known here, against the schedules of the services' own
- * npm clients. Simulated, in virtual time, with chance that is the same each time; ours learns from what a poll can see, and starts from
- * the solver's table.
+ * How often a guard polls, and how long an answer waits at the service until a poll gets it, against the schedules of
+ * the services' own npm clients. Simulated in virtual time, with the same random numbers each time. Our schedule learns
+ * from what a poll can observe, and starts with the solver's table.
  */
 interface Client {
   readonly name: string
   readonly polling: Polling
   readonly firstMs: number
   readonly everyMs: number
-  /** Whether the figures have to be reached against it. */
+  /** Whether the targets apply against this client. */
   readonly isGoal: boolean
 }
 
@@ -46,7 +46,8 @@ const CLIENTS: readonly Client[] = [
     everyMs: 3e3,
     isGoal: true,
   },
-  // Its first poll is so late that no schedule whatever, knowing the distribution, gets below 0.93 × its polls at 1.05 × its idle time.
+  // Its first poll is so late that no schedule, even one that knows the distribution, gets below 0.93 × its polls at
+  // 1.05 × its idle time.
   {
     name: 'capmonstercloud-client, nocache',
     polling: capMonster().polling(challenge),
@@ -56,14 +57,14 @@ const CLIENTS: readonly Client[] = [
   },
 ]
 
-/** How long tasks take, in ms: the share of the run that is over tells the time of day. */
-type Times = (normal: () => number, over: number) => number
+/** How long a task takes, ms. `progress` is the finished share of the run: the time of day. */
+type Times = (normal: () => number, progress: number) => number
 
 const TIMES: Readonly<Record<string, Times>> = {
   'log-normal, median 14 s, σ 0.4': (normal) => 14_000 * Math.exp(0.4 * normal()),
-  // A model of a service's day: slower and quicker hours, and less difference within an hour.
-  'a day with rush hours': (normal, over) =>
-    14_000 * Math.exp(0.45 * Math.sin(over * 2 * Math.PI) + 0.12 * Math.sin(over * 50) + 0.3 * normal()),
+  // A model of a service's day: slower and faster hours, and smaller differences within an hour.
+  'a day with rush hours': (normal, progress) =>
+    14_000 * Math.exp(0.45 * Math.sin(progress * 2 * Math.PI) + 0.12 * Math.sin(progress * 50) + 0.3 * normal()),
 }
 
 const SOLVES = 20_000
@@ -77,7 +78,7 @@ export async function pollsBench(): Promise<BenchRow[]> {
 }
 
 function against({ name, polling, firstMs, everyMs, isGoal }: Client, timesName: string, times: Times): BenchRow[] {
-  const normal = chance(7)
+  const normal = seededNormal(7)
   const pace = new PollSchedule(polling)
   const ours = { polls: 0, idleMs: 0 }
   const theirs = { polls: 0, idleMs: 0 }
@@ -108,11 +109,11 @@ function against({ name, polling, firstMs, everyMs, isGoal }: Client, timesName:
   )
 }
 
-/** Many solves at a time, at a service that can be asked for many tasks in one call: a whole guard, over a service in memory. */
+/** Many concurrent solves, at a service that takes batch polls: a whole guard, with a service in memory. */
 async function together(): Promise<BenchRow[]> {
-  const atATime = 40
+  const concurrent = 40
   const solves = 2_000
-  const normal = chance(11)
+  const normal = seededNormal(11)
   const clock = manualClock()
   const tasks = new Map<string, number>()
   const ours = { polls: 0, idleMs: 0 }
@@ -128,10 +129,10 @@ async function together(): Promise<BenchRow[]> {
       return plain(`OK|${id}`)
     }
     ours.polls++
-    const words = String(fields.ids ?? fields.id)
+    const results = String(fields.ids ?? fields.id)
       .split(',')
       .map((id) => ((tasks.get(id) as number) <= clock.monotonic() ? `token-${id}` : 'CAPCHA_NOT_READY'))
-    return plain(fields.ids === undefined && words[0] !== 'CAPCHA_NOT_READY' ? `OK|${words[0]}` : words.join('|'))
+    return plain(fields.ids === undefined && results[0] !== 'CAPCHA_NOT_READY' ? `OK|${results[0]}` : results.join('|'))
   }
   const version = { value: new Secret('0123456789abcdef0123456789abcdef'), version: '1' }
   const guard = await composeGuard(
@@ -151,20 +152,27 @@ async function together(): Promise<BenchRow[]> {
       sink: noSink,
     },
   )
-  let begun = 0
+  let started = 0
   let done = 0
-  const one = async (): Promise<void> => {
-    while (begun < solves) {
-      begun++
+  const worker = async (): Promise<void> => {
+    while (started < solves) {
+      started++
       const { taskId } = await guard.solve(challenge)
       ours.idleMs += clock.monotonic() - (tasks.get(taskId) as number)
       done++
     }
   }
-  for (let i = 0; i < atATime; i++) void one()
+  for (let i = 0; i < concurrent; i++) void worker()
   for (let step = 0; done < solves && step < 100_000; step++) await clock.advance(100)
   await guard.close()
-  return compared(`${atATime} at a time, several in one call`, '@2captcha/captcha-solver', ours, theirs, solves, true)
+  return compared(
+    `${concurrent} concurrent solves, batch polls`,
+    '@2captcha/captcha-solver',
+    ours,
+    theirs,
+    solves,
+    true,
+  )
 }
 
 interface Figures {
@@ -180,19 +188,19 @@ function compared(
   solves: number,
   isGoal: boolean,
 ): BenchRow[] {
-  const row = (what: string, value: number, baseline: number, unit: string, most: number): BenchRow => {
+  const row = (what: string, value: number, baseline: number, unit: string, max: number): BenchRow => {
     const ratio = value / baseline
-    const goal = isGoal ? { target: `≤ ${most} ×`, ok: ratio <= most } : {}
+    const goal = isGoal ? { target: `≤ ${max} ×`, ok: ratio <= max } : {}
     return { name: `${what}: ${name}`, value, unit, against, baseline, ratio, ...goal }
   }
   return [
-    row('calls for an answer', ours.polls / solves, theirs.polls / solves, 'calls', 0.75),
-    row('ready until known', ours.idleMs / solves / 1000, theirs.idleMs / solves / 1000, 's', 1.05),
+    row('polls per solve', ours.polls / solves, theirs.polls / solves, 'polls', 0.75),
+    row('answer latency', ours.idleMs / solves / 1000, theirs.idleMs / solves / 1000, 's', 1.05),
   ]
 }
 
-/** Standard normal numbers, the same each time. */
-function chance(seed: number): () => number {
+/** Standard normal random numbers, the same each time. */
+function seededNormal(seed: number): () => number {
   let state = seed
   const uniform = (): number => {
     state = (state + 0x6d2b79f5) | 0
