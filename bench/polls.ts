@@ -1,6 +1,6 @@
 import type { Call, Reply } from '../src/base/wire.js'
 import { PollSchedule } from '../src/guard/accounts/poll-schedule.js'
-import { composeGuard } from '../src/guard/create.js'
+import { composeGuard } from '../src/guard/compose.js'
 import { memoryLedger } from '../src/ledger/memory.js'
 import { usd } from '../src/policy/money.js'
 import { Secret } from '../src/secrets/secret.js'

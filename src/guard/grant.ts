@@ -2,25 +2,27 @@ import { randomUUID } from 'node:crypto'
 import type { AnyChallenge } from '../base/challenge.js'
 import { SolveguardError } from '../base/errors.js'
 import { canReach } from '../base/public-host.js'
-import type { BudgetClaim, Usage } from '../ledger/ledger.js'
+import type { BudgetClaim } from '../ledger/ledger.js'
 import { narrow, smaller } from '../policy/narrow.js'
 import { type PageProxy, parsePageProxy } from '../policy/page-proxy.js'
 import { type NarrowingInput, type Policy, parseNarrowing, zoneOf } from '../policy/schema.js'
 import type { Account } from './accounts/account.js'
-import { denied, Gate, ledgerDown } from './admission/gate.js'
+import { Gate } from './admission/gate.js'
+import type { GrantContext } from './admission/grant-context.js'
 import { checkName } from './admission/names.js'
-import type { KnownKey } from './keys/report.js'
-import type { GuardRuntime } from './runtime.js'
-import { closed } from './runtime.js'
-import type { GrantContext } from './solve/job.js'
-import type { SolvePipeline } from './solve/pipeline.js'
+import type { BalanceMonitor } from './balance/monitor.js'
+import { closed, denied, ledgerDown } from './errors.js'
+import type { KeyRegistry } from './keys/registry.js'
+import { withLedgerTimeout } from './ledger-timeout.js'
+import type { Outbox } from './observability/outbox.js'
+import type { Recorder } from './observability/recorder.js'
 import { RedactedSolution } from './solve/solution.js'
 import { Budget, type BudgetPath, dayStatus, originTermsOf, type Terms, termsOf } from './spending/budgets.js'
-import { processStatus, withTimeout } from './status.js'
-import { solveStream } from './streams/solve-stream.js'
+import { type ProcessStatusDeps, processStatus, type Solving, solverStatus } from './status.js'
+import { type SolveStreamDeps, solveStream } from './streams/solve-stream.js'
 import type {
+  BudgetStatus,
   Grant,
-  KeyStatus,
   NarrowOptions,
   Solution,
   SolveOptions,
@@ -33,9 +35,13 @@ import type {
 /** How many page origins a grant keeps the budgets of at hand. */
 const MAX_ORIGINS = 1_000
 
-/** How a budget stands. */
-export interface BudgetStatus extends Pick<Status, 'day' | 'minute' | 'slots'> {
-  readonly usage: Usage
+/** What every grant takes of its guard. */
+export interface GrantDeps extends SolveStreamDeps, ProcessStatusDeps {
+  readonly accounts: readonly Account[]
+  readonly keyRegistry: Pick<KeyRegistry, 'listFacts' | 'known'>
+  readonly outbox: Pick<Outbox, 'status'>
+  readonly balanceMonitor: Pick<BalanceMonitor, 'listFacts' | 'status'>
+  readonly recorder: Pick<Recorder, 'write' | 'head' | 'lastError' | 'pending'>
 }
 
 /** A policy, and the path of budgets that it draws on. */
@@ -44,8 +50,8 @@ export class PolicyGrant implements Grant, GrantContext {
   readonly path: readonly string[]
   readonly subject: string | undefined
   readonly gate: Gate
-  readonly #core: GuardRuntime
-  readonly #pipeline: SolvePipeline
+  readonly #deps: GrantDeps
+  readonly #solving: Solving
   /** With the proxies' passwords, which nobody sees who looks at a grant. */
   readonly #policyWithPasswords: Policy
   readonly #budgets: BudgetPath
@@ -53,16 +59,9 @@ export class PolicyGrant implements Grant, GrantContext {
   readonly #byOrigin = new Map<string, BudgetPath>()
   readonly #pageProxies: readonly PageProxy[]
 
-  constructor(
-    core: GuardRuntime,
-    solving: SolvePipeline,
-    policy: Policy,
-    above: BudgetPath,
-    id: string,
-    subject?: string,
-  ) {
-    this.#core = core
-    this.#pipeline = solving
+  constructor(deps: GrantDeps, solving: Solving, policy: Policy, above: BudgetPath, id: string, subject?: string) {
+    this.#deps = deps
+    this.#solving = solving
     this.#policyWithPasswords = policy
     this.policy = {
       ...policy,
@@ -70,7 +69,7 @@ export class PolicyGrant implements Grant, GrantContext {
       pageProxies: policy.pageProxies.map(withoutPassword),
     }
     this.#pageProxies = policy.pageProxies.map(pageProxyOf)
-    for (const { host } of this.#pageProxies) checkReach(core, host)
+    for (const { host } of this.#pageProxies) checkReach(deps, host)
     this.subject = subject
     this.gate = new Gate(policy)
     this.#budgets = above.with(new Budget(id, termsOf(policy.budget)))
@@ -102,25 +101,25 @@ export class PolicyGrant implements Grant, GrantContext {
     if (this.#perOrigin === undefined) return this.#budgets
     const known = this.#byOrigin.get(origin)
     if (known) return known
-    const budgets = this.#budgets.with(new Budget(`${this.#core.name}@${origin}`, this.#perOrigin))
+    const budgets = this.#budgets.with(new Budget(`${this.#deps.name}@${origin}`, this.#perOrigin))
     if (this.#byOrigin.size >= MAX_ORIGINS) this.#byOrigin.clear()
     this.#byOrigin.set(origin, budgets)
     return budgets
   }
 
   solve(challenge: AnyChallenge, options?: SolveOptions): Promise<Solution> {
-    return this.#pipeline.solve(this, challenge, options)
+    return this.#solving.pipeline.solve(this, challenge, options)
   }
 
   stream(challenges: Iterable<AnyChallenge> | AsyncIterable<AnyChallenge>, options?: StreamOptions): SolveStream {
-    return solveStream(this.#core, this.#pipeline, this, challenges, options)
+    return solveStream(this.#deps, this.#solving, this, challenges, options)
   }
 
   narrow(narrowing: NarrowingInput, { name, subject }: NarrowOptions = {}): Grant {
     const own = name === undefined ? randomUUID().slice(0, 8) : checkName(name, 'name')
     const id = `${this.path.at(-1)}/${own}`
     const policy = narrow(this.#policyWithPasswords, parseNarrowing(narrowing, zoneOf(this.#policyWithPasswords)))
-    return new PolicyGrant(this.#core, this.#pipeline, policy, this.#budgets, id, subject ?? this.subject)
+    return new PolicyGrant(this.#deps, this.#solving, policy, this.#budgets, id, subject ?? this.subject)
   }
 
   injected(solution: Solution, outcome: { ok: true } | { ok: false; error: SolveguardError }): void {
@@ -129,7 +128,7 @@ export class PolicyGrant implements Grant, GrantContext {
 
   /** How its own budget stands: one question to the ledger. */
   async budgetStatus(): Promise<BudgetStatus> {
-    const { clock, ledger } = this.#core
+    const { clock, ledger } = this.#deps
     const now = clock.now()
     const usage = await ledger.usage(
       this.path.at(-1) as string,
@@ -146,8 +145,8 @@ export class PolicyGrant implements Grant, GrantContext {
   }
 
   async status(): Promise<Status> {
-    if (this.#core.closed) throw closed()
-    const { clock, ledger, accounts, name, keyRegistry, outbox, balanceMonitor } = this.#core
+    if (this.#deps.closed) throw closed()
+    const { clock, ledger, accounts, name, keyRegistry, outbox, balanceMonitor } = this.#deps
     const now = clock.now()
     const id = this.path.at(-1) as string
     try {
@@ -164,7 +163,7 @@ export class PolicyGrant implements Grant, GrantContext {
           return threads && ledger.usage(threads.id, now)
         }),
       ])
-      const [alerts, looks, { usage, ...standing }, root, facts, ...own] = await withTimeout(clock, asked)
+      const [alerts, readings, { usage, ...budget }, root, facts, ...own] = await withLedgerTimeout(clock, asked)
       const solvers = accounts.map((account, index) => {
         const known = keyRegistry.known(account, facts, now)
         const shown = solverStatus(
@@ -174,14 +173,14 @@ export class PolicyGrant implements Grant, GrantContext {
           known,
           this.policy.key.rotateEveryMs,
         )
-        return { ...shown, balance: balanceMonitor.status(account, looks) }
+        return { ...shown, balance: balanceMonitor.status(account, readings) }
       })
       const [first] = solvers as [SolverStatus]
       const schedule = this.gate.schedule(now)
       const way = accounts[0]?.describeRoute(this.#policyWithPasswords.egress)
       return {
         name: id,
-        ...standing,
+        ...budget,
         paused: usage.paused ?? root?.paused,
         key: first.key,
         schedule: {
@@ -193,45 +192,12 @@ export class PolicyGrant implements Grant, GrantContext {
         solver: first.name,
         solvers,
         ledger: { kind: ledger.kind, place: ledger.place },
-        ...processStatus(this.#core, this.#pipeline),
+        ...processStatus(this.#deps, this.#solving),
         alerts,
       }
     } catch (error) {
       throw ledgerDown(error)
     }
-  }
-}
-
-function solverStatus(
-  { name, secrets, secretPlace, solver: { maxConcurrent: has } }: Account,
-  usage: Usage | undefined,
-  inUse: Usage | undefined,
-  known: readonly KnownKey[],
-  rotateEveryMs: number | undefined,
-): SolverStatus {
-  const key = secrets.usable()?.current
-  const date = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms))
-  const due = key?.createdAt === undefined || rotateEveryMs === undefined ? undefined : key.createdAt + rotateEveryMs
-  const shown: KeyStatus = {
-    place: secretPlace,
-    version: key?.version,
-    fingerprint: key?.value.fingerprint,
-    createdAt: date(key?.createdAt),
-    expiresAt: date(key?.expiresAt),
-    dueAt: date(due),
-    known,
-  }
-  const threads = has === undefined ? undefined : { has, used: inUse?.active ?? 0 }
-  if (!usage) return { name, key: shown, threads }
-  const { spent, reserved, lastMinute, active, declared, days, paused } = usage
-  return {
-    name,
-    key: shown,
-    paused,
-    day: declared.perDay === undefined && !days ? { cap: undefined, spent, reserved } : dayStatus(usage, undefined),
-    minute: { cap: declared.perMinute, used: lastMinute },
-    slots: { cap: declared.concurrent, used: active },
-    threads,
   }
 }
 
@@ -242,7 +208,7 @@ function pageProxyOf(canonical: string): PageProxy {
 }
 
 /** A proxy that no service could reach is a mistake: said now, not at the first solve. */
-function checkReach({ accounts }: GuardRuntime, host: string): void {
+function checkReach({ accounts }: Pick<GrantDeps, 'accounts'>, host: string): void {
   if (accounts.some(({ solver }) => canReach(solver.baseUrl, host))) return
   throw new SolveguardError(
     'CONFIG_INVALID',

@@ -1,20 +1,23 @@
 /** The guarded core: its public names. */
 export type { AccountBudget, SolverAccount } from './accounts/options.js'
-export type { Advice, AdviceOptions, AdviceReason } from './advice/advise.js'
-export type { BalanceStatus } from './balance/monitor.js'
-export { createGuard, type GuardOptions } from './create.js'
-export type { KnownKey } from './keys/report.js'
+export { createGuard } from './create.js'
 export type { Logger } from './observability/log.js'
-export type { ChannelStatus } from './observability/outbox.js'
+export type { GuardOptions } from './options.js'
 export type {
+  Advice,
+  AdviceOptions,
+  AdviceReason,
   AuditStatus,
+  BalanceStatus,
   BatchItem,
   BatchOptions,
+  ChannelStatus,
   DayStatus,
   Grant,
   Guard,
   GuardEvents,
   KeyStatus,
+  KnownKey,
   NarrowOptions,
   ProcessStatus,
   Solution,

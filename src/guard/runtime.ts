@@ -4,7 +4,7 @@ import { createDenialLog, type DenialLog } from '../audit/denials.js'
 import type { AuditSink } from '../audit/sink.js'
 import { isPromise, type MaybePromise } from '../base/async.js'
 import type { Clock } from '../base/clock.js'
-import { type Code, messageOf, SolveguardError } from '../base/errors.js'
+import { type Code, messageOf } from '../base/errors.js'
 import type { WireLog } from '../egress/har.js'
 import type { BudgetClaim, Ledger, Limits, Owner, PauseReason, ThresholdAlert } from '../ledger/ledger.js'
 import { formatUsd } from '../policy/money.js'
@@ -15,9 +15,10 @@ import { BalanceMonitor } from './balance/monitor.js'
 import { KeyRegistry } from './keys/registry.js'
 import { Events } from './observability/events.js'
 import { Log, type Logger } from './observability/log.js'
-import { type AlertOrigin, Outbox } from './observability/outbox.js'
+import { Outbox } from './observability/outbox.js'
 import { Recorder } from './observability/recorder.js'
 import type { Telemetry } from './observability/telemetry.js'
+import type { AlertOrigin, BackgroundTasks, GuardContext, KeyClock, Notifier } from './ports.js'
 import { type Budget, periodOf } from './spending/budgets.js'
 import { RemoteQueues } from './spending/remote-queues.js'
 import { WaitQueue } from './spending/wait-queue.js'
@@ -48,8 +49,11 @@ const HEARTBEAT_MS = 10_000
 const FAILURE_FORGOTTEN_AFTER_MS = 60_000
 const MAX_RECENT_FAILURES = 100
 
-/** What all grants of one guard share. Knows the rooms; knows nothing of a single solve. */
-export class GuardRuntime {
+/**
+ * What all grants of one guard share: every part of it, and the ports that the parts take. Only `compose.ts` knows this class. It
+ * knows nothing of a single solve.
+ */
+export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, Notifier {
   readonly name: string
   readonly ownerId = `${process.pid}-${randomUUID()}`
   readonly clock: Clock
@@ -80,8 +84,7 @@ export class GuardRuntime {
   readonly #background = new Set<Promise<unknown>>()
   /** What fails in the background, in its words, and when it did last (monotonic ms). */
   readonly #recentFailures = new Map<string, number>()
-  /** Set once `close` was called: nothing new begins. */
-  closed = false
+  #closed = false
 
   constructor(parts: GuardParts) {
     this.name = parts.name
@@ -90,7 +93,7 @@ export class GuardRuntime {
     this.wireLog = parts.wireLog
     this.accounts = parts.accounts.map((account) => {
       const onStale = ({ message, until }: Outage): void => this.#alertStale(account, message, until)
-      return new Account(account, parts.clock, onStale, parts.telemetry)
+      return new Account(account, parts.clock, onStale)
     })
     this.ledger = parts.ledger
     this.sink = parts.sink
@@ -117,14 +120,22 @@ export class GuardRuntime {
     this.#startedAt = { wall: parts.clock.now(), monotonic: parts.clock.monotonic() }
   }
 
-  /** The time that the age of a key is told by: a clock that is set back while we run makes no key younger. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** The first step of the end: nothing new begins. */
+  beginClose(): void {
+    this.#closed = true
+  }
+
   keyTime(): number {
     const { wall, monotonic } = this.#startedAt
     return Math.max(this.clock.now(), wall + this.clock.monotonic() - monotonic)
   }
 
-  /** Joins the ledger, and keeps saying that this guard lives. `onBeat` is called now and then from then on. */
-  async register(budget: Budget, onBeat: (isFirst: boolean) => void): Promise<void> {
+  /** Joins the ledger, and keeps saying that this guard lives. `onHeartbeat` is called now and then from then on. */
+  async register(budget: Budget, onHeartbeat: (isFirst: boolean) => void): Promise<void> {
     const budgets = [budget, ...this.accounts.flatMap(({ claim }) => claim ?? [])]
     let declared: readonly BudgetClaim[] = []
     const owner = (now: number): Owner => {
@@ -136,20 +147,20 @@ export class GuardRuntime {
       }
     }
     const { differing } = await this.ledger.register(owner(this.clock.now()), this.clock.now())
-    const stillLives = (): MaybePromise<unknown> => {
+    const renewLease = (): MaybePromise<unknown> => {
       const now = this.clock.now()
       // After midnight, what is declared is for another day.
       const anew = budgets.some((each, i) => each.at(now) !== declared[i])
       return anew ? this.ledger.register(owner(now), now) : this.ledger.heartbeat(this.ownerId, now)
     }
     for (const { secrets } of this.accounts) secrets.open()
-    const beat = (): void => {
-      this.#cancelHeartbeat = this.clock.after(HEARTBEAT_MS, beat, false)
-      this.background(stillLives, 'LEDGER_UNAVAILABLE')
+    const heartbeat = (): void => {
+      this.#cancelHeartbeat = this.clock.after(HEARTBEAT_MS, heartbeat, false)
+      this.background(renewLease, 'LEDGER_UNAVAILABLE')
       this.background(() => this.remoteQueues.read(), 'LEDGER_UNAVAILABLE')
       this.background(() => this.keyRegistry.heartbeat(), 'LEDGER_UNAVAILABLE')
       this.background(() => this.outbox.heartbeat(), 'LEDGER_UNAVAILABLE')
-      onBeat(false)
+      onHeartbeat(false)
     }
     // The first one comes when whoever created the guard has had time to listen.
     this.#cancelHeartbeat = this.clock.after(
@@ -161,17 +172,12 @@ export class GuardRuntime {
             `Another guard has other limits for the budget '${budgetId}'; the tighter of each holds for both: ${formatLimits(effective)}.`,
           )
         }
-        this.#cancelHeartbeat = this.clock.after(HEARTBEAT_MS, beat, false)
+        this.#cancelHeartbeat = this.clock.after(HEARTBEAT_MS, heartbeat, false)
         this.background(() => this.outbox.heartbeat(), 'LEDGER_UNAVAILABLE')
-        onBeat(true)
+        onHeartbeat(true)
       },
       false,
     )
-  }
-
-  /** Whether a solve may be taken to another account than this one. */
-  get hasSeveralAccounts(): boolean {
-    return this.accounts.length > 1
   }
 
   /**
@@ -221,13 +227,12 @@ export class GuardRuntime {
     this.waitQueue.wakeHeads()
   }
 
-  /** Tells of what a person should know: those who listen, the record, the channels. Never throws. */
-  alert(code: Code, message: string, details?: GuardEvents['alert']['details'], telling?: AlertOrigin): void {
+  alert(code: Code, message: string, details?: GuardEvents['alert']['details'], origin?: AlertOrigin): void {
     const at = this.clock.now()
     // An alert about the audit log cannot be written into it.
     if (code !== 'AUDIT_UNAVAILABLE') this.recorder.write({ action: 'alert', at, guard: this.name, code, message })
     this.#log?.alert(code, message, details)
-    this.outbox.raise({ code, message, at: new Date(at), details }, telling)
+    this.outbox.raise({ code, message, at: new Date(at), details }, origin)
     if (this.events.has('alert')) this.events.emit('alert', { code, message, at: new Date(at), details })
     else if (!this.#log && !this.outbox.accepts(code)) process.emitWarning(message, { type: 'SolveguardAlert', code })
   }
@@ -238,7 +243,7 @@ export class GuardRuntime {
     for (const account of this.accounts) {
       const key = account.newlyDue(rotateEveryMs, now)
       if (!key?.createdAt || !(await this.keyRegistry.isFirstToReport('due', key.value.fingerprint))) continue
-      const whose = this.hasSeveralAccounts ? `The key for ${account.name}` : 'The key'
+      const whose = this.accounts.length > 1 ? `The key for ${account.name}` : 'The key'
       this.alert(
         'KEY_DUE',
         `${whose} (version ${key.version}) is from ${new Date(key.createdAt).toISOString()}: rotate it.`,
@@ -249,7 +254,7 @@ export class GuardRuntime {
   }
 
   #alertStale({ name }: AccountParts, message: string, until: number): void {
-    const whose = this.hasSeveralAccounts ? `the cached key for ${name}` : 'the cached key'
+    const whose = this.accounts.length > 1 ? `the cached key for ${name}` : 'the cached key'
     this.alert(
       'SECRET_STALE',
       `The secrets store does not answer (${message}); ${whose} serves until ${new Date(until).toISOString()}.`,
@@ -270,18 +275,15 @@ export class GuardRuntime {
     }
   }
 
-  /** Tells listeners and the logger. The event holds no key, token or solution by its type. */
   emit<K extends keyof GuardEvents>(name: K, event: GuardEvents[K], message: string): void {
     if (this.events.has(name)) this.events.emit(name, event)
     this.#log?.event(name, event, message)
   }
 
-  /** Whether anybody would hear `tell`. */
   isObserved(name: keyof GuardEvents): boolean {
     return this.#log !== undefined || this.events.has(name)
   }
 
-  /** Does what need not be waited for; when it fails, that is an alert: one for as long as it goes on failing. */
   background(work: () => MaybePromise<unknown>, code: Code): void {
     try {
       const done = work()
@@ -330,19 +332,6 @@ export class GuardRuntime {
   async closeTransports(): Promise<void> {
     await Promise.all(this.accounts.map((account) => account.closeTransports()))
   }
-}
-
-/** What a guard says to whoever comes after its end. */
-export function closed(): SolveguardError {
-  return new SolveguardError(
-    'GUARD_CLOSED',
-    'The guard was closed; a task that the service took is left to the next one.',
-  )
-}
-
-/** Any thrown value as one of ours. */
-export function asSolveguardError(error: unknown, code: Code): SolveguardError {
-  return error instanceof SolveguardError ? error : new SolveguardError(code, messageOf(error), { cause: error })
 }
 
 /** Does all of it, in order, and throws the first error only then. */

@@ -1,21 +1,44 @@
-import type { Clock } from '../base/clock.js'
-import { denied as denial } from './admission/gate.js'
-import type { GuardRuntime } from './runtime.js'
+import type { DenialLog } from '../audit/denials.js'
+import type { AuditSink } from '../audit/sink.js'
+import type { Code } from '../base/errors.js'
+import type { WireLog } from '../egress/har.js'
+import type { Usage } from '../ledger/ledger.js'
+import type { Account } from './accounts/account.js'
+import type { Recorder } from './observability/recorder.js'
+import type { Recovery } from './service/recovery.js'
 import type { SolvePipeline } from './solve/pipeline.js'
-import type { Status } from './types.js'
+import { dayStatus } from './spending/budgets.js'
+import type { WaitQueue } from './spending/wait-queue.js'
+import type { KeyStatus, KnownKey, SolverStatus, Status } from './types.js'
 
-/** What this process has in hand, and how its records fare: the part of a status that no ledger is asked for. */
+/** What the status of a process takes of the guard. */
+export interface ProcessStatusDeps {
+  readonly waitQueue: Pick<WaitQueue, 'waiting'>
+  readonly denialCounts: ReadonlyMap<Code, number>
+  readonly denials: Pick<DenialLog, 'pending'>
+  readonly recorder: Pick<Recorder, 'head' | 'lastError' | 'pending'>
+  readonly sink: Pick<AuditSink, 'kind' | 'place'>
+  readonly wireLog: Pick<WireLog, 'place'> | undefined
+}
+
+/** What solves under the grants of a guard. */
+export interface Solving {
+  readonly pipeline: Pick<SolvePipeline, 'solve' | 'underWay'>
+  readonly recovery: Pick<Recovery, 'recover' | 'following'>
+}
+
+/** What this process does now, and whether its records are written: the part of a status that needs no ledger. */
 export function processStatus(
-  { waitQueue, denialCounts: denied, denials, recorder, sink, wireLog }: GuardRuntime,
-  { underWay, recovery }: SolvePipeline,
+  { waitQueue, denialCounts, denials, recorder, sink, wireLog }: ProcessStatusDeps,
+  { pipeline, recovery }: Solving,
 ): Pick<Status, 'process' | 'audit' | 'trace'> {
   const { head, lastError } = recorder
   return {
     process: {
-      solving: underWay,
+      solving: pipeline.underWay,
       waiting: waitQueue.waiting,
       recovering: recovery.following,
-      denied: Object.fromEntries(denied),
+      denied: Object.fromEntries(denialCounts),
     },
     audit: {
       kind: sink.kind,
@@ -28,15 +51,40 @@ export function processStatus(
   }
 }
 
-/** How long a ledger may take to say how things stand. */
-const LEDGER_TIMEOUT_MS = 5_000
-
-/** Settles as `work` does, or is denied once the ledger has had its time. */
-export function withTimeout<T>(clock: Clock, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const cancel = clock.after(LEDGER_TIMEOUT_MS, () =>
-      reject(denial('LEDGER_UNAVAILABLE', `The ledger has not answered within ${LEDGER_TIMEOUT_MS / 1000} s.`)),
-    )
-    work.finally(cancel).then(resolve, reject)
-  })
+/**
+ * The status of one account.
+ * @param usage of its own budget, where it has one
+ * @param inUse of its threads, where it is paid by the thread
+ */
+export function solverStatus(
+  { name, secrets, secretPlace, solver: { maxConcurrent: has } }: Account,
+  usage: Usage | undefined,
+  inUse: Usage | undefined,
+  known: readonly KnownKey[],
+  rotateEveryMs: number | undefined,
+): SolverStatus {
+  const key = secrets.usable()?.current
+  const date = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms))
+  const due = key?.createdAt === undefined || rotateEveryMs === undefined ? undefined : key.createdAt + rotateEveryMs
+  const shown: KeyStatus = {
+    place: secretPlace,
+    version: key?.version,
+    fingerprint: key?.value.fingerprint,
+    createdAt: date(key?.createdAt),
+    expiresAt: date(key?.expiresAt),
+    dueAt: date(due),
+    known,
+  }
+  const threads = has === undefined ? undefined : { has, used: inUse?.active ?? 0 }
+  if (!usage) return { name, key: shown, threads }
+  const { spent, reserved, lastMinute, active, declared, days, paused } = usage
+  return {
+    name,
+    key: shown,
+    paused,
+    day: declared.perDay === undefined && !days ? { cap: undefined, spent, reserved } : dayStatus(usage, undefined),
+    minute: { cap: declared.perMinute, used: lastMinute },
+    slots: { cap: declared.concurrent, used: active },
+    threads,
+  }
 }

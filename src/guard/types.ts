@@ -1,13 +1,9 @@
-import type { Answer, AnyChallenge, ChallengeFacts } from '../base/challenge.js'
+import type { Answer, AnyChallenge, ChallengeFacts, Family } from '../base/challenge.js'
 import type { Code, Layer, SolveguardError } from '../base/errors.js'
-import type { PauseReason } from '../ledger/ledger.js'
+import type { PauseReason, Usage } from '../ledger/ledger.js'
 import type { Duration } from '../policy/duration.js'
 import type { Money } from '../policy/money.js'
 import type { NarrowingInput, Policy } from '../policy/schema.js'
-import type { Advice, AdviceOptions } from './advice/advise.js'
-import type { BalanceStatus } from './balance/monitor.js'
-import type { KnownKey } from './keys/report.js'
-import type { ChannelStatus } from './observability/outbox.js'
 
 /** What a solve gives. Prints and serialises without its token: read `token` where you put it into a page. */
 export interface Solution {
@@ -161,6 +157,25 @@ export interface NarrowOptions {
   subject?: string | undefined
 }
 
+/** A key that is in use, or was lately, and whether it may be revoked at the service. */
+export interface KnownKey {
+  /** What the store calls it. */
+  readonly version: string
+  readonly fingerprint: string
+  /** By any process that shares the ledger; to within some seconds. */
+  readonly lastUsedAt?: Date | undefined
+  /** How many processes would use it now. */
+  readonly heldBy: number
+  /** How many tasks are under way with it. */
+  readonly underWay: number
+  /** Whether nobody needs it any more: unused for 24 hours, nothing under way, every process on another one. */
+  readonly revocable: boolean
+  /** When it may be revoked, if nothing else happens; absent while it is in use. */
+  readonly revocableAt?: Date | undefined
+  /** Why it may be revoked, or not, for a person. */
+  readonly reason: string
+}
+
 /** A key as it may be shown: where it is kept and which one it is, never the key. */
 export interface KeyStatus {
   readonly place: string
@@ -192,6 +207,15 @@ export interface DayStatus {
   readonly timeZone?: string | undefined
 }
 
+/** What was seen of an account's balance, for `status`. */
+export interface BalanceStatus {
+  readonly amount: Money
+  /** When it was looked at last, by whichever process. */
+  readonly at: Date
+  /** What went missing lately, beyond what was ours and a tolerance. */
+  readonly missing: Money
+}
+
 /** How one of a guard's accounts stands. */
 export interface SolverStatus {
   readonly name: string
@@ -211,6 +235,17 @@ export interface SolverStatus {
    * same key. Amounts are imputed there.
    */
   readonly threads?: { readonly has: number; readonly used: number } | undefined
+}
+
+/** How an alert channel stands. */
+export interface ChannelStatus {
+  readonly kind: string
+  /** A host or a program; never an address that lets anybody in. */
+  readonly place: string
+  /** How many alerts it is still owed, by all processes together. */
+  readonly pending: number
+  /** What is wrong with it, as far as this process knows. */
+  readonly problem?: string | undefined
 }
 
 /** Where records go, and whether they get there. */
@@ -261,6 +296,57 @@ export interface Status {
   readonly process: ProcessStatus
   /** The file of the wire log, where there is one. */
   readonly trace?: string | undefined
+}
+
+/** How a budget stands. */
+export interface BudgetStatus extends Pick<Status, 'day' | 'minute' | 'slots'> {
+  readonly usage: Usage
+}
+
+/** What advice is asked for. */
+export interface AdviceOptions {
+  /** How many wait in a queue of your own, besides those that wait here. Default: 0. */
+  queued?: number | undefined
+  /** What is to be solved: it has its price and its time. Default: what was solved most of late, or reCAPTCHA. */
+  family?: Family | undefined
+}
+
+/** One thing that is in the way of more workers. */
+export interface AdviceReason {
+  /**
+   * `queue`: nothing more waits. `concurrent`, `rate`, `budget`: what policies allow. `threads`, `balance`: what was paid to the service.
+   * `paused`, `schedule`: nothing may begin now.
+   */
+  readonly code: 'queue' | 'concurrent' | 'rate' | 'budget' | 'threads' | 'balance' | 'paused' | 'schedule'
+  /** So many workers it allows. */
+  readonly limit: number
+  /** The same as a sentence, with its numbers. */
+  readonly message: string
+}
+
+/** How many workers are worth having now, in all processes together, and why. A worker is whatever solves one challenge at a time. */
+export interface Advice {
+  readonly workers: number
+  /** Where the service is paid by the thread: how many there are, and how many would be worth having. */
+  readonly threads?: { readonly has: number; readonly worth: number } | undefined
+  /** What is in the way, the nearest first. */
+  readonly reasons: readonly AdviceReason[]
+  /** With no workers: when it is worth asking again, if that is known. */
+  readonly retryAt?: Date | undefined
+  /** Solves that wait: in your queue, in lines and streams here, and as far as the ledger knows in other processes. */
+  readonly queued: number
+  /** Solves under way, in all processes. */
+  readonly underWay: number
+  /** How long one takes up a worker, on average: as learnt, until then as the service says. */
+  readonly solveMs: number
+  /** What so many workers get done. */
+  readonly solvesPerMinute: number
+  /** For how long the day's budget is enough for that. */
+  readonly budgetLastsMs?: number | undefined
+  /** When the working hours end. */
+  readonly closesAt?: Date | undefined
+  /** How many of those that wait would not have begun by then. */
+  readonly leftOver?: number | undefined
 }
 
 interface SolveEvent {

@@ -1,5 +1,6 @@
 import { onTestFinished } from 'vitest'
-import { createGuard, type GuardOptions } from '../../src/guard/create.js'
+import { createGuard } from '../../src/guard/create.js'
+import type { GuardOptions } from '../../src/guard/options.js'
 import type { Guard } from '../../src/guard/types.js'
 import type { Ledger } from '../../src/ledger/ledger.js'
 import { memoryLedger } from '../../src/ledger/memory.js'

@@ -10,7 +10,8 @@ import type {
   TestType,
 } from 'playwright/test'
 import { SolveguardError } from '../../base/errors.js'
-import { createGuard, type GuardOptions } from '../../guard/create.js'
+import { createGuard } from '../../guard/create.js'
+import type { GuardOptions } from '../../guard/options.js'
 import type { Grant, Guard, NarrowingInput, Solution } from '../../guard/types.js'
 import { formatUsd, micros } from '../../policy/money.js'
 import type { AutoOptions, AutoSolving } from '../engine/auto.js'

@@ -8,9 +8,7 @@ import type { Policy } from '../../policy/schema.js'
 import { createSecretCache, type SecretCache, type SecretCacheOptions } from '../../secrets/cache.js'
 import type { SecretProvider, SecretVersion } from '../../secrets/provider.js'
 import type { Solver } from '../../solvers/solver.js'
-import { denied } from '../admission/gate.js'
-import type { Telemetry } from '../observability/telemetry.js'
-import type { PollGroup } from '../service/task-poller.js'
+import { denied } from '../errors.js'
 import { Budget } from '../spending/budgets.js'
 import { KeyRotation } from './key-rotation.js'
 import { type LearnedTimes, PollSchedule } from './poll-schedule.js'
@@ -46,8 +44,6 @@ export class Account {
   readonly claim: Budget | undefined
   readonly perSolve: Money | undefined
   readonly sharedKey: boolean
-  /** Its tasks that wait to be asked for together. */
-  readonly round: PollGroup = new Set()
   readonly #pollSchedules = new Map<Family, PollSchedule>()
   readonly #learnedElsewhere = new Map<Family, LearnedTimes>()
   readonly #transportFor: AccountParts['transport']
@@ -56,16 +52,10 @@ export class Account {
   #threads: Budget | undefined
   readonly #paths = new WeakMap<readonly BudgetClaim[], readonly BudgetClaim[]>()
   readonly #transports = new Map<string, Transport>()
-  readonly #telemetry: Telemetry | undefined
   #dueVersion: string | undefined
 
   /** @param onStale told when the secrets store is down and a cached key serves */
-  constructor(
-    parts: AccountParts,
-    clock: Clock,
-    onStale: NonNullable<SecretCacheOptions['onStale']>,
-    telemetry?: Telemetry,
-  ) {
+  constructor(parts: AccountParts, clock: Clock, onStale: NonNullable<SecretCacheOptions['onStale']>) {
     this.name = parts.name
     this.solver = parts.solver
     this.secretPlace = parts.secret.place
@@ -76,7 +66,6 @@ export class Account {
     this.#hasNoBudget = parts.claim === undefined && parts.solver.maxConcurrent === undefined
     this.sharedKey = parts.sharedKey ?? false
     this.#transportFor = parts.transport
-    this.#telemetry = telemetry
     this.secrets = createSecretCache(parts.secret, { ...parts.secretCache, clock, onStale })
     this.keys = new KeyRotation(this.secrets)
   }
@@ -143,8 +132,7 @@ export class Account {
         'Two policies on the path each require another way out; set policy.egress in one place.',
       )
     }
-    const plain = this.#transportFor(egress)
-    const transport = this.#telemetry?.transport(plain, this) ?? plain
+    const transport = this.#transportFor(egress)
     this.#transports.set(key, transport)
     return transport
   }

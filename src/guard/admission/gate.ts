@@ -1,10 +1,10 @@
 import type { ChallengeFacts } from '../../base/challenge.js'
-import { type Code, DeniedError, type ErrorDetails, messageOf } from '../../base/errors.js'
 import { formatMs } from '../../policy/duration.js'
 import { matchesOrigin, originOf } from '../../policy/origin.js'
 import { type ScheduleState, scheduleState } from '../../policy/schedule.js'
 import type { Policy } from '../../policy/schema.js'
 import type { SecretVersion } from '../../secrets/provider.js'
+import { denied } from '../errors.js'
 
 /** What the free checks found out on their way. */
 export interface AdmittedPage {
@@ -20,7 +20,7 @@ const MAX_CLOCK_SKEW_MS = 3_600_000
 
 /**
  * The free layers of the gate, in their order: origin, then time. They wait for nothing.
- * Those that need the key, the network, the ledger and the audit log come after them, in `solve.ts`.
+ * Those that need the key, the network, the ledger and the audit log come after them, in `solve/pipeline.ts`.
  */
 export class Gate {
   readonly #policy: Policy
@@ -97,29 +97,6 @@ export class Gate {
       `The ${what}'s origin ${parsed.origin} is not named in policy.origins. Add it if you own that site or may automate it.`,
     )
   }
-}
-
-/** A denial, with the time at which it is worth trying again. */
-export function denied(
-  code: Code,
-  message: string,
-  retryAt?: number,
-  more: Omit<ErrorDetails, 'retryAt'> = {},
-): DeniedError {
-  return new DeniedError(code, message, retryAt === undefined ? more : { ...more, retryAt: new Date(retryAt) })
-}
-
-/** The denial that a failing ledger means. */
-export function ledgerDown(error: unknown): DeniedError {
-  if (error instanceof DeniedError) return error
-  return denied(
-    'LEDGER_UNAVAILABLE',
-    `The ledger did not answer, so nothing is spent: ${messageOf(error)}`,
-    undefined,
-    {
-      cause: error,
-    },
-  )
 }
 
 function outside(changesAt: number | undefined, now: number): string {

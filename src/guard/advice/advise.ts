@@ -1,52 +1,6 @@
-import type { Family } from '../../base/challenge.js'
 import { formatMs } from '../../policy/duration.js'
 import { formatUsd, type Money } from '../../policy/money.js'
-
-/** What advice is asked for. */
-export interface AdviceOptions {
-  /** How many wait in a queue of your own, besides those that wait here. Default: 0. */
-  queued?: number | undefined
-  /** What is to be solved: it has its price and its time. Default: what was solved most of late, or reCAPTCHA. */
-  family?: Family | undefined
-}
-
-/** One thing that is in the way of more workers. */
-export interface AdviceReason {
-  /**
-   * `queue`: nothing more waits. `concurrent`, `rate`, `budget`: what policies allow. `threads`, `balance`: what was paid to the service.
-   * `paused`, `schedule`: nothing may begin now.
-   */
-  readonly code: 'queue' | 'concurrent' | 'rate' | 'budget' | 'threads' | 'balance' | 'paused' | 'schedule'
-  /** So many workers it allows. */
-  readonly limit: number
-  /** The same as a sentence, with its numbers. */
-  readonly message: string
-}
-
-/** How many workers are worth having now, in all processes together, and why. A worker is whatever solves one challenge at a time. */
-export interface Advice {
-  readonly workers: number
-  /** Where the service is paid by the thread: how many there are, and how many would be worth having. */
-  readonly threads?: { readonly has: number; readonly worth: number } | undefined
-  /** What is in the way, the nearest first. */
-  readonly reasons: readonly AdviceReason[]
-  /** With no workers: when it is worth asking again, if that is known. */
-  readonly retryAt?: Date | undefined
-  /** Solves that wait: in your queue, in lines and streams here, and as far as the ledger knows in other processes. */
-  readonly queued: number
-  /** Solves under way, in all processes. */
-  readonly underWay: number
-  /** How long one takes up a worker, on average: as learnt, until then as the service says. */
-  readonly solveMs: number
-  /** What so many workers get done. */
-  readonly solvesPerMinute: number
-  /** For how long the day's budget is enough for that. */
-  readonly budgetLastsMs?: number | undefined
-  /** When the working hours end. */
-  readonly closesAt?: Date | undefined
-  /** How many of those that wait would not have begun by then. */
-  readonly leftOver?: number | undefined
-}
+import type { Advice, AdviceReason } from '../types.js'
 
 /** One account that could be asked, as far as it is known. What is absent limits nothing, or is not known. */
 export interface AdvisedAccount {

@@ -4,13 +4,15 @@ import { SolveguardError } from '../../base/errors.js'
 import { type Money, micros } from '../../policy/money.js'
 import { check } from '../../policy/schema.js'
 import type { Account } from '../accounts/account.js'
-import { ledgerDown } from '../admission/gate.js'
+import type { GrantContext } from '../admission/grant-context.js'
 import { balanceTransport, queryBalance } from '../balance/query.js'
-import { closed, type GuardRuntime } from '../runtime.js'
+import { closed, ledgerDown } from '../errors.js'
+import type { KeyRegistry } from '../keys/registry.js'
+import type { GuardContext, KeyClock } from '../ports.js'
 import type { SharedTimings } from '../service/shared-timings.js'
-import type { GrantContext } from '../solve/job.js'
-import type { SolverStatus, Status } from '../types.js'
-import { type Advice, type AdviceOptions, type AdvisedAccount, advise, type Situation } from './advise.js'
+import type { WaitQueue } from '../spending/wait-queue.js'
+import type { Advice, AdviceOptions, SolverStatus, Status } from '../types.js'
+import { type AdvisedAccount, advise, type Situation } from './advise.js'
 
 const queued = 'expected a whole number from 0 on'
 const shape = z.strictObject({
@@ -24,25 +26,33 @@ const BALANCE_TIMEOUT_MS = 10_000
 /** How long another process's word on its queue holds: a little longer than the time between two of them. */
 const QUEUE_TTL_MS = 25_000
 
+/** What it takes of the guard. */
+export interface AdvisorDeps extends GuardContext, KeyClock {
+  readonly accounts: readonly Account[]
+  readonly keyRegistry: Pick<KeyRegistry, 'admit' | 'markUsed'>
+  readonly waitQueue: Pick<WaitQueue, 'waiting'>
+  /** What streams have yet to begin. */
+  readonly pendingItems: ReadonlySet<{ readonly left: number }>
+}
+
+/** The grant that advice is for. */
+export type AdvisedGrant = GrantContext & { status(): Promise<Status> }
+
 /** Gathers what advice is made of, and tells the other processes what they need for theirs. */
 export class Advisor {
-  readonly #core: GuardRuntime
-  readonly #grant: GrantContext
-  readonly #timings: SharedTimings
-  readonly #status: () => Promise<Status>
+  readonly #deps: AdvisorDeps
+  readonly #timings: Pick<SharedTimings, 'load'>
   readonly #balances = new Map<Account, { readonly amount: Money | undefined; readonly at: number }>()
   #publishedWaiting = 0
 
-  constructor(core: GuardRuntime, grant: GrantContext, experience: SharedTimings, status: () => Promise<Status>) {
-    this.#core = core
-    this.#timings = experience
-    this.#grant = grant
-    this.#status = status
+  constructor(deps: AdvisorDeps, timings: Pick<SharedTimings, 'load'>) {
+    this.#deps = deps
+    this.#timings = timings
   }
 
   /** Called now and then: tells of the line here, while there is one. */
   async heartbeat(): Promise<void> {
-    const { clock, ledger, ownerId, name } = this.#core
+    const { clock, ledger, ownerId, name } = this.#deps
     const waiting = this.#waiting()
     if (waiting > 0 || this.#publishedWaiting > 0) {
       this.#publishedWaiting = waiting
@@ -52,20 +62,20 @@ export class Advisor {
   }
 
   /** @throws SolveguardError `CONFIG_INVALID`, `GUARD_CLOSED`; DeniedError `LEDGER_UNAVAILABLE` */
-  async recommend(options: AdviceOptions = {}): Promise<Advice> {
+  async recommend(grant: AdvisedGrant, options: AdviceOptions = {}): Promise<Advice> {
     const { queued = 0, family = this.#usualFamily() } = check(shape, options, 'advice')
-    if (this.#core.closed) throw closed()
-    const status = await this.#status()
+    if (this.#deps.closed) throw closed()
+    const status = await grant.status()
     try {
       await this.#timings.load()
-      return advise(await this.#situation(status, queued, family))
+      return advise(await this.#situation(grant, status, queued, family))
     } catch (error) {
       throw error instanceof SolveguardError ? error : ledgerDown(error)
     }
   }
 
-  async #situation(status: Status, queued: number, family: Family): Promise<Situation> {
-    const { accounts } = this.#core
+  async #situation(grant: AdvisedGrant, status: Status, queued: number, family: Family): Promise<Situation> {
+    const { accounts } = this.#deps
     const able = accounts.flatMap((account, index) => {
       const price = priceOf(account, family)
       return price === undefined ? [] : [{ account, price, of: status.solvers[index] as SolverStatus }]
@@ -78,7 +88,7 @@ export class Advisor {
     const stopped = stoppedBy(status, asked.length === 0 ? first.of : undefined)
     const advised = stopped
       ? able.map(({ account, price }) => ({ name: account.name, price }))
-      : await this.#accounts(asked)
+      : await this.#accounts(grant, asked)
     const { day, minute, slots, schedule } = status
     const closesAt = schedule.open ? schedule.changesAt : undefined
     const dearest = Math.max(...advised.map(({ price }) => price))
@@ -88,16 +98,20 @@ export class Advisor {
       solveMs: first.account.pollSchedule(family).meanMs,
       stopped,
       closesAt,
-      closesInMs: closesAt && closesAt.getTime() - this.#core.clock.now(),
+      closesInMs: closesAt && closesAt.getTime() - this.#deps.clock.now(),
       left: day.left,
-      refilledAt: day.left < dearest ? (day.resetsAt ?? (await this.#fundsAvailableAt(micros(dearest)))) : undefined,
+      refilledAt:
+        day.left < dearest ? (day.resetsAt ?? (await this.#fundsAvailableAt(grant, micros(dearest)))) : undefined,
       concurrent: slots.cap,
       perMinute: minute.cap,
       accounts: advised,
     }
   }
 
-  async #accounts(able: readonly { account: Account; price: Money; of: SolverStatus }[]): Promise<AdvisedAccount[]> {
+  async #accounts(
+    grant: AdvisedGrant,
+    able: readonly { account: Account; price: Money; of: SolverStatus }[],
+  ): Promise<AdvisedAccount[]> {
     return Promise.all(
       able.map(async ({ account, price, of }) => ({
         name: account.name,
@@ -107,39 +121,39 @@ export class Advisor {
         left: of.day?.cap === undefined ? undefined : micros(Math.max(0, of.day.cap - of.day.spent - of.day.reserved)),
         threads: account.solver.threads,
         // Under threads an account is paid up, whatever its balance says.
-        balance: account.solver.threads === undefined ? await this.#balance(account, of.balance) : undefined,
+        balance: account.solver.threads === undefined ? await this.#balance(grant, account, of.balance) : undefined,
       })),
     )
   }
 
   /** As the service says, or said within a minute; undefined where it does not say. */
-  async #balance(account: Account, seen: SolverStatus['balance']): Promise<Money | undefined> {
+  async #balance(grant: AdvisedGrant, account: Account, seen: SolverStatus['balance']): Promise<Money | undefined> {
     // Somebody looked at it for another reason.
-    if (seen && this.#core.clock.now() - seen.at.getTime() < BALANCE_FRESH_MS) return seen.amount
-    const now = this.#core.clock.monotonic()
+    if (seen && this.#deps.clock.now() - seen.at.getTime() < BALANCE_FRESH_MS) return seen.amount
+    const now = this.#deps.clock.monotonic()
     const known = this.#balances.get(account)
     if (known && now - known.at < BALANCE_FRESH_MS) return known.amount
-    const amount = await this.#queryBalance(account).catch(() => undefined)
+    const amount = await this.#queryBalance(grant, account).catch(() => undefined)
     this.#balances.set(account, { amount, at: now })
     return amount
   }
 
-  async #queryBalance(account: Account): Promise<Money | undefined> {
-    const { clock, keyRegistry } = this.#core
+  async #queryBalance(grant: AdvisedGrant, account: Account): Promise<Money | undefined> {
+    const { clock, keyRegistry } = this.#deps
     const key = account.keys.choose(await account.secrets.get(), clock.monotonic())
-    const transport = await balanceTransport(this.#core, account, key, this.#grant.gate, this.#grant.egressRoute())
+    const transport = await balanceTransport(this.#deps, account, key, grant.gate, grant.egressRoute())
     keyRegistry.markUsed(account, key)
     return queryBalance(account, key, transport, BALANCE_TIMEOUT_MS)
   }
 
   #waiting(): number {
-    let waiting = this.#core.waitQueue.waiting
-    for (const { left } of this.#core.pendingItems) waiting += left
+    let waiting = this.#deps.waitQueue.waiting
+    for (const { left } of this.#deps.pendingItems) waiting += left
     return waiting
   }
 
   async #waitingElsewhere(): Promise<number> {
-    const { clock, ledger, ownerId, name } = this.#core
+    const { clock, ledger, ownerId, name } = this.#deps
     const facts = await ledger.listFacts(`queue:${name}`, clock.now())
     return facts.reduce(
       (sum, fact) => sum + (fact.name === ownerId ? 0 : Math.max(0, Math.floor(Number(fact.value)) || 0)),
@@ -148,12 +162,12 @@ export class Advisor {
   }
 
   /** When the ledger would have money again: it is asked for some, which it refuses, and says when not. */
-  async #fundsAvailableAt(amount: Money): Promise<Date | undefined> {
-    const { clock, ledger, ownerId } = this.#core
+  async #fundsAvailableAt(grant: AdvisedGrant, amount: Money): Promise<Date | undefined> {
+    const { clock, ledger, ownerId } = this.#deps
     const now = clock.now()
     const id = `advice-${ownerId}-${now}`
     // Without thresholds: what it takes, should it get some, is no reason to alert anybody.
-    const path = this.#grant.claims('', now).map((claim) => ({ ...claim, alertsAt: undefined }))
+    const path = grant.claims('', now).map((claim) => ({ ...claim, alertsAt: undefined }))
     const answer = await ledger.reserve({ id, ownerId, path, amount, deadline: now + 1_000 }, now)
     if (!answer.ok) return answer.retryAt === undefined ? undefined : new Date(answer.retryAt)
     // Some came back meanwhile.
@@ -164,7 +178,7 @@ export class Advisor {
   #usualFamily(): Family {
     let usual: Family = 'recaptcha'
     let most = 0
-    for (const { pollSchedules } of this.#core.accounts) {
+    for (const { pollSchedules } of this.#deps.accounts) {
       for (const [family, { count }] of pollSchedules) {
         if (count <= most) continue
         most = count

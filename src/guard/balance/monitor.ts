@@ -4,21 +4,14 @@ import type { Fact, Totals, Usage } from '../../ledger/ledger.js'
 import { formatUsd, type Money, micros } from '../../policy/money.js'
 import type { Policy } from '../../policy/schema.js'
 import type { Account } from '../accounts/account.js'
-import { pausedBudgetOf } from '../accounts/pauses.js'
+import { type AccountPauser, pausedBudgetOf } from '../accounts/pauses.js'
 import { Gate } from '../admission/gate.js'
+import type { KeyRegistry } from '../keys/registry.js'
 import { placesIn } from '../keys/report.js'
-import type { GuardRuntime } from '../runtime.js'
+import type { GuardContext, KeyClock, Notifier } from '../ports.js'
+import type { BalanceStatus } from '../types.js'
 import { type BalanceReading, type BalanceState, compareBalance, type Finding, type Missing } from './compare.js'
 import { balanceTransport, queryBalance } from './query.js'
-
-/** What was seen of an account's balance, for `status`. */
-export interface BalanceStatus {
-  readonly amount: Money
-  /** When it was looked at last, by whichever process. */
-  readonly at: Date
-  /** What went missing lately, beyond what was ours and a tolerance. */
-  readonly missing: Money
-}
 
 interface ReadOptions {
   /** The dearest solve that the account may do. */
@@ -37,20 +30,28 @@ const CLAIM_TTL_MS = 60_000
 const TIMEOUT_MS = 15_000
 const STATE_TTL_MS = 90 * 24 * 3_600_000
 
+/** What it takes of the guard. */
+export interface BalanceMonitorDeps extends GuardContext, KeyClock, Pick<Notifier, 'alert'>, AccountPauser {
+  readonly accounts: readonly Account[]
+  readonly keyRegistry: Pick<KeyRegistry, 'admit' | 'listFacts'>
+  /** What a suspected leak of a key does besides the alert. */
+  readonly onLeak: 'alert' | 'pause'
+}
+
 /**
  * Looks at what is left of each account's balance, every five minutes or fifty solves, one process for all that have its key; and tells when
  * more of it went than the ledger knows of. A reading is one free call to the service, on a beat, and waits for no solve.
  */
 export class BalanceMonitor {
-  readonly #core: GuardRuntime
+  readonly #deps: BalanceMonitorDeps
   /** How many solves there had been when a reading was first seen here, by its key. */
   readonly #lastReading = new Map<string, { readonly at: number; readonly solves: number }>()
   readonly #reading = new Set<string>()
   /** By account: for when it has been idle for longer than a key is held. */
   readonly #fingerprints = new Map<string, string>()
 
-  constructor(core: GuardRuntime) {
-    this.#core = core
+  constructor(deps: BalanceMonitorDeps) {
+    this.#deps = deps
   }
 
   /**
@@ -58,13 +59,13 @@ export class BalanceMonitor {
    * @param usages how the accounts' budgets stand, by their ids
    */
   async heartbeat(policy: Policy, usages: ReadonlyMap<string, Usage>): Promise<void> {
-    const watched = this.#core.accounts.filter(
+    const watched = this.#deps.accounts.filter(
       (account) => !account.sharedKey && this.#fingerprintOf(account) !== undefined,
     )
     if (watched.length === 0) return
     const facts = await this.#listFacts()
     for (const account of watched) {
-      const usage = usages.get(pausedBudgetOf(account, this.#core.name))
+      const usage = usages.get(pausedBudgetOf(account, this.#deps.name))
       const dearest = dearestOf(account, policy)
       // A key that was refused is not sent again and again; and what was told need not be told again.
       if (!usage || usage.paused || dearest === undefined) continue
@@ -99,12 +100,12 @@ export class BalanceMonitor {
     if (this.#lastReading.get(fingerprint)?.at !== (state?.last.at ?? 0))
       this.#lastReading.set(fingerprint, { at: state?.last.at ?? 0, solves })
     const solvesSince = solves - (this.#lastReading.get(fingerprint)?.solves ?? 0)
-    const now = this.#core.clock.now()
+    const now = this.#deps.clock.now()
     const age = state ? now - state.last.at : Number.POSITIVE_INFINITY
     if (age >= 0 && age < (solvesSince >= INTERVAL_SOLVES ? MIN_INTERVAL_MS : INTERVAL_MS)) return
     // Asked for by another process at this moment, or in vain a moment ago.
     if (facts.some(({ name }) => name === `reading/${fingerprint}`)) return
-    const { ownerId } = this.#core
+    const { ownerId } = this.#deps
     if ((await this.#setFact(`reading/${fingerprint}`, ownerId, CLAIM_TTL_MS, true)) !== ownerId) return
     this.#reading.add(fingerprint)
     try {
@@ -123,7 +124,7 @@ export class BalanceMonitor {
 
   /** A service that does not answer is asked again with the next reading. */
   async #postpone(fingerprint: string): Promise<void> {
-    await this.#setFact(`reading/${fingerprint}`, this.#core.ownerId, INTERVAL_MS)
+    await this.#setFact(`reading/${fingerprint}`, this.#deps.ownerId, INTERVAL_MS)
   }
 
   async #report(account: Account, fingerprint: string, { state, leak }: Finding): Promise<void> {
@@ -132,7 +133,7 @@ export class BalanceMonitor {
       const { dropped, ours, missing } = leak
       const from = new Date(leak.since).toISOString()
       const details = { solver: account.name, dropped, ours, missing, since: from, fingerprint }
-      this.#core.alert('KEY_LEAK_SUSPECTED', leakMessage(account, fingerprint, leak), details, { once: true })
+      this.#deps.alert('KEY_LEAK_SUSPECTED', leakMessage(account, fingerprint, leak), details, { once: true })
     }
     await this.#setFact(`state/${fingerprint}`, JSON.stringify(state), STATE_TTL_MS)
     await this.#setFact(`reading/${fingerprint}`, '', 0)
@@ -141,8 +142,8 @@ export class BalanceMonitor {
 
   /** Whoever has looked, each guard that has the key does about it what it was told to. It was told already. */
   #pauseIfLeaked(account: Account, fingerprint: string, state: BalanceState | undefined): void {
-    if (this.#core.onLeak !== 'pause' || !state?.found) return
-    this.#core.pause(account, 'KEY_LEAK_SUSPECTED', leakMessage(account, fingerprint, state.found), true)
+    if (this.#deps.onLeak !== 'pause' || !state?.found) return
+    this.#deps.pause(account, 'KEY_LEAK_SUSPECTED', leakMessage(account, fingerprint, state.found), true)
   }
 
   /** The ledger, the service, and the ledger again: what is spent meanwhile is between the two. */
@@ -153,7 +154,7 @@ export class BalanceMonitor {
     if (balance === undefined) return undefined
     const after = await this.#totals(budgets)
     return {
-      at: this.#core.clock.now(),
+      at: this.#deps.clock.now(),
       balance,
       settledBefore: before.settled,
       settledAfter: after.settled,
@@ -167,8 +168,8 @@ export class BalanceMonitor {
   async #query(account: Account, policy: Policy, fingerprint: string): Promise<Money | undefined> {
     try {
       const { current: key } = await account.secrets.get()
-      if (key.value.fingerprint !== fingerprint || this.#core.closed) return undefined
-      const transport = await balanceTransport(this.#core, account, key, new Gate(policy), policy.egress)
+      if (key.value.fingerprint !== fingerprint || this.#deps.closed) return undefined
+      const transport = await balanceTransport(this.#deps, account, key, new Gate(policy), policy.egress)
       return await queryBalance(account, key, transport, TIMEOUT_MS)
     } catch {
       // The next solve tells of it, and of what to do.
@@ -178,8 +179,8 @@ export class BalanceMonitor {
 
   /** The budgets of all guards that have the account's key, or had it together with one that they have now. */
   async #budgetsOf(account: Account, fingerprint: string): Promise<string[]> {
-    const places = placesIn(await this.#core.keyRegistry.listFacts())
-    const budgets = new Set([pausedBudgetOf(account, this.#core.name)])
+    const places = placesIn(await this.#deps.keyRegistry.listFacts())
+    const budgets = new Set([pausedBudgetOf(account, this.#deps.name)])
     const known = new Set([fingerprint])
     for (let size = 0; size !== known.size; ) {
       size = known.size
@@ -193,7 +194,7 @@ export class BalanceMonitor {
   }
 
   async #totals(budgets: readonly string[]): Promise<Totals & { readonly reserved: number }> {
-    const { ledger, clock } = this.#core
+    const { ledger, clock } = this.#deps
     const all = await Promise.all(budgets.map(async (id) => ledger.usage(id, clock.now())))
     const sum = (of: (usage: Usage) => number) => all.reduce((total, usage) => total + of(usage), 0)
     return {
@@ -212,13 +213,13 @@ export class BalanceMonitor {
   }
 
   async #listFacts(): Promise<readonly Fact[]> {
-    return this.#core.ledger.listFacts(SCOPE, this.#core.clock.now())
+    return this.#deps.ledger.listFacts(SCOPE, this.#deps.clock.now())
   }
 
   async #setFact(name: string, value: string, ttlMs: number, ifAbsent = false): Promise<string> {
-    return this.#core.ledger.setFact(
+    return this.#deps.ledger.setFact(
       { scope: SCOPE, name, value, ttlMs: ttlMs, ifAbsent: ifAbsent },
-      this.#core.clock.now(),
+      this.#deps.clock.now(),
     )
   }
 }

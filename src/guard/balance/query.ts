@@ -4,21 +4,27 @@ import type { Policy } from '../../policy/schema.js'
 import type { SecretVersion } from '../../secrets/provider.js'
 import type { Account } from '../accounts/account.js'
 import type { Gate } from '../admission/gate.js'
-import type { GuardRuntime } from '../runtime.js'
+import type { KeyRegistry } from '../keys/registry.js'
+import type { KeyClock } from '../ports.js'
+
+/** What a balance query takes of the guard. */
+export interface BalanceQueryDeps extends KeyClock {
+  readonly keyRegistry: Pick<KeyRegistry, 'admit'>
+}
 
 /**
  * The way by which a balance may be asked for: what no solve may be sent with is not sent with this either.
  * @throws DeniedError as for a solve
  */
 export async function balanceTransport(
-  core: GuardRuntime,
+  deps: BalanceQueryDeps,
   account: Account,
   key: SecretVersion,
   gate: Gate,
   egress: Policy['egress'],
 ): Promise<Transport> {
-  gate.admitKey(key, core.keyTime())
-  await core.keyRegistry.admit(account, key)
+  gate.admitKey(key, deps.keyTime())
+  await deps.keyRegistry.admit(account, key)
   const transport = account.transport(egress)
   await transport.verify()
   return transport

@@ -2,9 +2,10 @@ import { isPromise, type MaybePromise } from '../../base/async.js'
 import type { Fact } from '../../ledger/ledger.js'
 import type { SecretVersion } from '../../secrets/provider.js'
 import type { Account } from '../accounts/account.js'
-import { denied, ledgerDown } from '../admission/gate.js'
-import type { GuardRuntime } from '../runtime.js'
-import { type KnownKey, type Presence, reportKeys } from './report.js'
+import { denied, ledgerDown } from '../errors.js'
+import type { BackgroundTasks, GuardContext, Notifier } from '../ports.js'
+import type { KnownKey } from '../types.js'
+import { type Presence, reportKeys } from './report.js'
 
 /** All guards of a ledger share what is known of keys: two may have the same one. */
 const SCOPE = 'keys'
@@ -30,12 +31,17 @@ interface KeyUser {
   readonly key: SecretVersion
 }
 
+/** What it takes of the guard. */
+export interface KeyRegistryDeps extends GuardContext, BackgroundTasks, Pick<Notifier, 'alert'> {
+  readonly accounts: readonly Account[]
+}
+
 /**
  * What all processes of a ledger know of the keys, by their fingerprints: whose each is, when it was last used, and who holds it. Kept as facts
  * of the ledger: written when a key is first used and then now and then, never for a single solve.
  */
 export class KeyRegistry {
-  readonly #core: GuardRuntime
+  readonly #deps: KeyRegistryDeps
   readonly #underWay = new Set<KeyUser>()
   /** Fingerprints of keys that were found to be ours to use. */
   readonly #admitted = new Set<string>()
@@ -46,8 +52,8 @@ export class KeyRegistry {
   #publishing: Promise<void> | undefined
   #heartbeats = 0
 
-  constructor(core: GuardRuntime) {
-    this.#core = core
+  constructor(deps: KeyRegistryDeps) {
+    this.#deps = deps
   }
 
   /**
@@ -76,7 +82,7 @@ export class KeyRegistry {
       throw ledgerDown(error)
     }
     try {
-      const owner = this.#core.ledger.setFact(fact, this.#core.clock.now())
+      const owner = this.#deps.ledger.setFact(fact, this.#deps.clock.now())
       if (isPromise(owner)) return owner.then(decide, failed)
       decide(owner)
     } catch (error) {
@@ -122,7 +128,7 @@ export class KeyRegistry {
 
   /** What the ledger has on keys, for `known`. */
   listFacts(): MaybePromise<readonly Fact[]> {
-    return this.#core.ledger.listFacts(SCOPE, this.#core.clock.now())
+    return this.#deps.ledger.listFacts(SCOPE, this.#deps.clock.now())
   }
 
   /** This process holds nothing any more. */
@@ -135,7 +141,7 @@ export class KeyRegistry {
   #publishSoon(): void {
     this.#publishing ??= Promise.resolve().then(() => {
       this.#publishing = undefined
-      if (!this.#core.closed) this.#core.background(() => this.#publish(), 'LEDGER_UNAVAILABLE')
+      if (!this.#deps.closed) this.#deps.background(() => this.#publish(), 'LEDGER_UNAVAILABLE')
     })
   }
 
@@ -143,8 +149,8 @@ export class KeyRegistry {
     for (const [fingerprint, used] of this.#used) {
       if (!used.fresh) continue
       used.fresh = false
-      const account = this.#core.accounts.find(({ name }) => name === used.account)
-      const budget = account?.claim?.id ?? this.#core.name
+      const account = this.#deps.accounts.find(({ name }) => name === used.account)
+      const budget = account?.claim?.id ?? this.#deps.name
       const value = JSON.stringify({ version: used.version.slice(0, 200), budget })
       await this.#setFact(`used/${this.#place(used.account)}/${fingerprint}`, value, USED_TTL_MS)
     }
@@ -160,7 +166,7 @@ export class KeyRegistry {
   }
 
   #presence(): Presence {
-    const holds = this.#core.accounts.flatMap(({ secrets }) => secrets.usable()?.current.value.fingerprint ?? [])
+    const holds = this.#deps.accounts.flatMap(({ secrets }) => secrets.usable()?.current.value.fingerprint ?? [])
     const underWay: Record<string, number> = {}
     for (const { key } of this.#underWay) {
       const { fingerprint } = key.value
@@ -171,16 +177,16 @@ export class KeyRegistry {
 
   /** Says of each key that nobody uses any more that it may go: once, whichever process finds out. */
   async #alertRevocable(): Promise<void> {
-    const { accounts, clock } = this.#core
+    const { accounts, clock } = this.#deps
     const facts = await this.listFacts()
     for (const account of accounts) {
       for (const key of this.known(account, facts, clock.now())) {
         if (!key.revocable || this.#reported.has(key.fingerprint)) continue
         this.#reported.add(key.fingerprint)
         if (!(await this.isFirstToReport('told', key.fingerprint))) continue
-        const whose = this.#core.hasSeveralAccounts ? `An old key for ${account.name}` : 'An old key'
+        const whose = accounts.length > 1 ? `An old key for ${account.name}` : 'An old key'
         const which = `(version ${key.version}, fingerprint ${key.fingerprint})`
-        this.#core.alert(
+        this.#deps.alert(
           'KEY_REVOCABLE',
           `${whose} ${which} may be revoked at the service: ${key.reason}.`,
           {
@@ -194,21 +200,21 @@ export class KeyRegistry {
 
   /** Whether nobody has told that of a key yet: whoever is answered yes is the one to do it. */
   async isFirstToReport(what: 'told' | 'due', fingerprint: string): Promise<boolean> {
-    const { ledger, clock, ownerId } = this.#core
+    const { ledger, clock, ownerId } = this.#deps
     const fact = { scope: SCOPE, name: `${what}/${fingerprint}`, value: ownerId, ttlMs: USED_TTL_MS, ifAbsent: true }
     return (await ledger.setFact(fact, clock.now())) === ownerId
   }
 
   #setFact(name: string, value: string, ttlMs: number): MaybePromise<string> {
-    return this.#core.ledger.setFact({ scope: SCOPE, name, value, ttlMs: ttlMs }, this.#core.clock.now())
+    return this.#deps.ledger.setFact({ scope: SCOPE, name, value, ttlMs: ttlMs }, this.#deps.clock.now())
   }
 
   /** How what this process says of itself is called. */
   get #name(): string {
-    return `owner/${this.#core.ownerId}`
+    return `owner/${this.#deps.ownerId}`
   }
 
   #place(account: string): string {
-    return `${this.#core.name}/${account}`
+    return `${this.#deps.name}/${account}`
   }
 }

@@ -1,29 +1,11 @@
 import type { Fact } from '../../ledger/ledger.js'
 import type { SecretVersion } from '../../secrets/provider.js'
+import type { KnownKey } from '../types.js'
 
 /** What one process says of itself: the keys that it would use, and how many tasks are under way with each. */
 export interface Presence {
   readonly holds: readonly string[]
   readonly underWay: Readonly<Record<string, number>>
-}
-
-/** A key that is in use, or was lately, and whether it may be revoked at the service. */
-export interface KnownKey {
-  /** What the store calls it. */
-  readonly version: string
-  readonly fingerprint: string
-  /** By any process that shares the ledger; to within some seconds. */
-  readonly lastUsedAt?: Date | undefined
-  /** How many processes would use it now. */
-  readonly heldBy: number
-  /** How many tasks are under way with it. */
-  readonly underWay: number
-  /** Whether nobody needs it any more: unused for 24 hours, nothing under way, every process on another one. */
-  readonly revocable: boolean
-  /** When it may be revoked, if nothing else happens; absent while it is in use. */
-  readonly revocableAt?: Date | undefined
-  /** Why it may be revoked, or not, for a person. */
-  readonly reason: string
 }
 
 /** For how long a key must not have been used: longer than any process holds on to one. */

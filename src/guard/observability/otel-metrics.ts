@@ -1,6 +1,6 @@
 import type * as Api from '@opentelemetry/api'
 import type { Money } from '../../policy/money.js'
-import type { BudgetStatus } from '../grant.js'
+import type { BudgetStatus } from '../types.js'
 import { ATTRIBUTE, inUsd } from './otel-names.js'
 import type { ObservedGuard } from './telemetry.js'
 

@@ -6,9 +6,8 @@ import type { Reply } from '../../base/wire.js'
 import { type Transport, TransportError } from '../../egress/transport.js'
 import type { Money } from '../../policy/money.js'
 import { originOf } from '../../policy/origin.js'
-import type { Account } from '../accounts/account.js'
-import type { BudgetStatus } from '../grant.js'
-import type { Solution } from '../types.js'
+import type { AccountParts } from '../accounts/account.js'
+import type { BudgetStatus, Solution } from '../types.js'
 import { Instruments } from './otel-metrics.js'
 import { ATTRIBUTE, inUsd } from './otel-names.js'
 import type { ObservedGuard, Telemetry } from './telemetry.js'
@@ -72,7 +71,7 @@ export class OpenTelemetry implements Telemetry {
     return this.#finish(solve, told, span)
   }
 
-  transport(of: Transport, { name, solver }: Pick<Account, 'name' | 'solver'>): Transport {
+  transport(of: Transport, { name, solver }: Pick<AccountParts, 'name' | 'solver'>): Transport {
     const { hostname, port, protocol } = new URL(solver.baseUrl)
     const where = {
       [ATTRIBUTE.method]: 'POST',

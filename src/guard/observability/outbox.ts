@@ -5,6 +5,8 @@ import { isPromise, type MaybePromise } from '../../base/async.js'
 import type { Clock } from '../../base/clock.js'
 import { CODES, type Code, printable } from '../../base/errors.js'
 import type { Fact, Ledger } from '../../ledger/ledger.js'
+import type { AlertOrigin } from '../ports.js'
+import type { ChannelStatus } from '../types.js'
 import { DeliveryQueue, type PendingAlert } from './delivery-queue.js'
 
 interface OutboxParts {
@@ -15,25 +17,6 @@ interface OutboxParts {
   readonly channels: readonly AlertChannel[]
   /** Tells of a channel that is down, or up again. */
   readonly alert: (message: string) => void
-}
-
-/** How an alert is told apart from one that was told already. */
-export interface AlertOrigin {
-  /** It comes once by itself: the ledger has seen to that. */
-  readonly once?: boolean | undefined
-  /** What it is about, where its words differ from one process to another. */
-  readonly about?: string | undefined
-}
-
-/** How the outbox stands, for `status`. */
-export interface ChannelStatus {
-  readonly kind: string
-  /** A host or a program; never an address that lets anybody in. */
-  readonly place: string
-  /** How many alerts it is still owed, by all processes together. */
-  readonly pending: number
-  /** What is wrong with it, as far as this process knows. */
-  readonly problem?: string | undefined
 }
 
 /** What is said again within that time, by any process, is not sent again. */

@@ -1,9 +1,7 @@
 import type { AnyChallenge } from '../../base/challenge.js'
 import type { Transport } from '../../egress/transport.js'
-import type { Account } from '../accounts/account.js'
-import type { BudgetStatus } from '../grant.js'
-import type { WaitQueue } from '../spending/wait-queue.js'
-import type { Solution } from '../types.js'
+import type { Account, AccountParts } from '../accounts/account.js'
+import type { BudgetStatus, Solution } from '../types.js'
 import type { Events } from './events.js'
 
 /** What is told to OpenTelemetry, as the guard sees it: it knows of no span and no instrument. */
@@ -17,7 +15,7 @@ export interface Telemetry {
    */
   solve(budget: string, run: (onParsed: (challenge: AnyChallenge) => void) => Promise<Solution>): Promise<Solution>
   /** The same transport, with a span around each call. */
-  transport(of: Transport, account: Pick<Account, 'name' | 'solver'>): Transport
+  transport(of: Transport, account: Pick<AccountParts, 'name' | 'solver'>): Transport
   /** Nothing more is told. */
   close(): void
 }
@@ -27,24 +25,7 @@ export interface ObservedGuard {
   readonly name: string
   readonly events: Events
   readonly accounts: readonly Account[]
-  readonly waitQueue: Pick<WaitQueue, 'waiting'>
+  readonly waitQueue: { readonly waiting: number }
   /** The time that the age of a key is told by. */
   keyTime(): number
-}
-
-/**
- * OpenTelemetry, where the application has its API installed; else nothing. The API is one for the whole process, whichever copy of it is
- * loaded, and does nothing until an SDK is registered with it.
- */
-export async function loadTelemetry(): Promise<Telemetry | undefined> {
-  try {
-    const api = await import('@opentelemetry/api')
-    // Before 1.3 it had no metrics.
-    if (typeof api.trace?.getTracer !== 'function' || typeof api.metrics?.getMeterProvider !== 'function') return
-    const { OpenTelemetry } = await import('./otel.js')
-    return new OpenTelemetry(api)
-  } catch {
-    // Not installed, or not whole: a guard does without.
-    return
-  }
 }

@@ -1,6 +1,7 @@
-import type { Answer, AnyChallenge, Family } from '../../base/challenge.js'
+import type { AnyChallenge } from '../../base/challenge.js'
 import { type Code, SolveguardError } from '../../base/errors.js'
 import type { Call, Reply } from '../../base/wire.js'
+import type { WireLog } from '../../egress/har.js'
 import { type Purpose, type SendOptions, type Transport, TransportError } from '../../egress/transport.js'
 import { type Money, ZERO } from '../../policy/money.js'
 import type { PageProxy } from '../../policy/page-proxy.js'
@@ -8,59 +9,13 @@ import type { SecretVersion } from '../../secrets/provider.js'
 import type { BatchPollResult, Failure, FailureClass, Pending, Ready, Submitted } from '../../solvers/solver.js'
 import { isCompleteAnswer } from '../../widgets/table.js'
 import type { Account } from '../accounts/account.js'
-import type { KeyEpoch } from '../accounts/key-rotation.js'
-import type { Gate } from '../admission/gate.js'
-import { asSolveguardError, type GuardRuntime } from '../runtime.js'
+import type { AccountPauser } from '../accounts/pauses.js'
+import { abandoned, asSolveguardError } from '../errors.js'
+import type { KeyRegistry } from '../keys/registry.js'
+import type { GuardContext, KeyClock, Notifier } from '../ports.js'
 import { redactReply } from './redact.js'
-import { type Send, TaskPoller } from './task-poller.js'
-
-/** One task to the service: a challenge to hand in, or a task to follow. Its fields change as it goes on. */
-export interface SolverTask {
-  /** One solve from its first record to its last. */
-  readonly id: string
-  readonly gate: Gate
-  readonly family: Family
-  /** What a service that repeats it must not carry into messages, records or logs: the password of the page's proxy. */
-  readonly hidden: readonly string[]
-  /** Whom it is taken to. */
-  account: Account
-  transport: Transport
-  /** The most it may cost, and what it is held to have cost where the service leaves that open. */
-  amount: Money
-  /** How long to go on asking a service that has no room; absent where there is no other one to ask. */
-  fallbackAfterMs: number | undefined
-  key: SecretVersion
-  /** When its last call was sent, in rounds of the key. */
-  sentInEpoch: KeyEpoch
-  /** Wall-clock ms at which its reservation lapses: nothing is asked for after that. */
-  reservationExpiresAt: number
-  /** Nobody waits for the answer any more. What was handed in is still followed, so that it is accounted for. */
-  abandoned: boolean
-  /** Ends the wait between two calls, while there is one. */
-  wake: (() => void) | undefined
-  /** What went wrong last, to tell when the time is up. */
-  lastFailure: Failure | undefined
-  /** When its task was last heard not to be ready: wall-clock ms. */
-  notReadyAt: number | undefined
-}
-
-/** How an task ended, and what it is held to have cost. */
-export type TaskOutcome =
-  | { readonly kind: 'solved'; readonly answer: Answer; readonly cost: Money }
-  | {
-      readonly kind: 'failed'
-      readonly error: SolveguardError
-      readonly cost: Money
-      /** Whether a new attempt, with a reservation of its own, makes sense. */
-      readonly again: boolean
-      /**
-       * The service took nothing, and another one may take it: `busy` where this one only had no room, `refused` where it does not take
-       * anything for now.
-       */
-      readonly moveOn?: 'busy' | 'refused' | undefined
-    }
-  /** The guard closes: the task is noted in the ledger, and left to the next process. */
-  | { readonly kind: 'detached' }
+import type { SolverTask, TaskOutcome } from './solver-task.js'
+import { type PollGroup, type Send, TaskPoller } from './task-poller.js'
 
 const MAX_CALL_MS = 30_000
 const MAX_BACKOFF_MS = 30_000
@@ -73,14 +28,27 @@ const CALLS: Readonly<Record<Purpose, SendOptions>> = {
   balance: { purpose: 'balance', timeoutMs: MAX_CALL_MS },
 }
 
+/** What it takes of the guard. */
+export interface SolverClientDeps
+  extends Pick<GuardContext, 'clock' | 'closed'>,
+    KeyClock,
+    Pick<Notifier, 'emit' | 'isObserved'>,
+    AccountPauser {
+  readonly keyRegistry: Pick<KeyRegistry, 'admit' | 'markUsed'>
+  /** Where there is one, calls say which replies may hold an answer. */
+  readonly wireLog: WireLog | undefined
+}
+
 /** The conversation with a solver service: hands in, asks, and knows what each failure means for the money. */
 export class SolverClient {
-  readonly #core: GuardRuntime
-  /** Made once: thousands of errands wait at a time. */
+  readonly #deps: SolverClientDeps
+  /** The tasks of each account that wait to be polled together. */
+  readonly #pollGroups = new WeakMap<Account, PollGroup>()
+  /** Made once: thousands of tasks wait at a time. */
   readonly #poll: Send = (task, call, read) => this.#send(task, 'poll', call, read)
 
-  constructor(core: GuardRuntime) {
-    this.#core = core
+  constructor(deps: SolverClientDeps) {
+    this.#deps = deps
   }
 
   /**
@@ -97,10 +65,9 @@ export class SolverClient {
     const refused: SecretVersion[] = []
     let busySince: number | undefined
     for (let tries = 0; ; tries++) {
-      if (task.abandoned || this.#core.closed)
-        return failed(new SolveguardError('SOLVE_ABORTED', 'Nobody waits for the solve any more.'), ZERO)
+      if (task.abandoned || this.#deps.closed) return failed(abandoned(), ZERO)
       // Asleep for too long, perhaps: what is sent now would count as of a time that is long past.
-      if (this.#core.clock.now() >= task.reservationExpiresAt) {
+      if (this.#deps.clock.now() >= task.reservationExpiresAt) {
         return failed(this.timeoutError(task, 'The reservation lapsed before the service took the task.'), ZERO)
       }
       const result = await this.#send(task, 'submit', call, (reply) => solver.readSubmit(reply, task.family))
@@ -111,10 +78,10 @@ export class SolverClient {
         case 'busy':
         case 'invalid': {
           const wait = backoff(result, tries)
-          const now = this.#core.clock.monotonic()
+          const now = this.#deps.clock.monotonic()
           busySince ??= now
           if (task.fallbackAfterMs !== undefined && now - busySince + wait > task.fallbackAfterMs) {
-            return { ...failed(this.#errorOf(task, result), ZERO), moveOn: 'busy' }
+            return { ...failed(this.#errorOf(task, result), ZERO), fallback: 'busy' }
           }
           const inMs = this.#reportRetry(task, result, wait)
           // Whoever was told may have given up.
@@ -123,13 +90,13 @@ export class SolverClient {
         }
         case 'key': {
           const problem = await this.#changeKey(task, refused, result)
-          if (problem) return { ...failed(problem, ZERO), moveOn: 'refused' }
+          if (problem) return { ...failed(problem, ZERO), fallback: 'refused' }
           break
         }
         case 'address':
         case 'balance':
         case 'unsupported':
-          return { ...failed(this.#errorOf(task, result), ZERO), moveOn: 'refused' }
+          return { ...failed(this.#errorOf(task, result), ZERO), fallback: 'refused' }
         default:
           // An error that nobody knows may have cost something; for each known one the solver's table says whether.
           return failed(this.#errorOf(task, result), result.charged ? task.amount : ZERO, result.class === 'unsolvable')
@@ -142,22 +109,22 @@ export class SolverClient {
    * @param justSubmitted whether it has just been handed in: the task of a process that died was handed in some time ago
    */
   async follow(task: SolverTask, taskId: string, justSubmitted = true): Promise<TaskOutcome> {
-    const { clock } = this.#core
-    const asking = new TaskPoller(task, taskId, clock, justSubmitted)
+    const { clock } = this.#deps
+    const poller = new TaskPoller(task, taskId, clock, justSubmitted, this.#pollGroupOf(task.account))
     try {
       let refused: SecretVersion[] | undefined
-      let { wait } = asking
+      let { wait } = poller
       for (let failures = 0; ; ) {
         await this.#wait(task, Math.min(wait, task.reservationExpiresAt - clock.now()))
-        if (this.#core.closed) return { kind: 'detached' }
+        if (this.#deps.closed) return { kind: 'detached' }
         if (clock.now() >= task.reservationExpiresAt) {
           const { lastFailure } = task
           const error = lastFailure ? this.#errorOf(task, lastFailure) : timeout('The task did not end in time.')
           return failed(error, task.amount)
         }
-        const result = await asking.poll(this.#poll)
+        const result = await poller.poll(this.#poll)
         if (result.kind === 'ready') return this.outcomeOf(task, result)
-        wait = asking.wait
+        wait = poller.wait
         if (result.kind === 'pending') {
           task.lastFailure = undefined
           task.notReadyAt = clock.now()
@@ -188,16 +155,24 @@ export class SolverClient {
         }
       }
     } finally {
-      asking.end()
+      poller.end()
     }
   }
 
-  /** The end of an task that the service has answered. */
+  #pollGroupOf(account: Account): PollGroup {
+    const known = this.#pollGroups.get(account)
+    if (known) return known
+    const group: PollGroup = new Set()
+    this.#pollGroups.set(account, group)
+    return group
+  }
+
+  /** The outcome of a task that the service has answered. */
   outcomeOf(task: SolverTask, { answer, cost = task.amount }: Ready): TaskOutcome {
     return isCompleteAnswer(task.family, answer) ? { kind: 'solved', answer, cost } : failed(partialAnswer(), cost)
   }
 
-  /** What kept an task from ending in time. */
+  /** What kept a task from ending in time. */
   timeoutError(task: SolverTask, what: string): SolveguardError {
     const { lastFailure } = task
     if (!lastFailure) return timeout(what)
@@ -213,9 +188,9 @@ export class SolverClient {
     read: (reply: Reply) => T | Failure,
   ): Promise<T | Failure> {
     task.sentInEpoch = task.account.keys.epoch
-    this.#core.keyRegistry.markUsed(task.account, task.key)
+    this.#deps.keyRegistry.markUsed(task.account, task.key)
     try {
-      const options = this.#core.wireLog ? loggedOptions(purpose, read) : CALLS[purpose]
+      const options = this.#deps.wireLog ? loggedOptions(purpose, read) : CALLS[purpose]
       const reply = await task.transport.send(call, task.key.value, options)
       return redactReply(reply, read, call.sensitive)
     } catch (error) {
@@ -236,10 +211,10 @@ export class SolverClient {
   async #changeKey(task: SolverTask, refused: SecretVersion[], result: Failure): Promise<SolveguardError | undefined> {
     refused.push(task.key)
     try {
-      const key = await task.account.keys.nextVersion(refused, task.sentInEpoch, this.#core.clock.monotonic())
+      const key = await task.account.keys.nextVersion(refused, task.sentInEpoch, this.#deps.clock.monotonic())
       if (key) {
-        task.gate.admitKey(key, this.#core.keyTime())
-        await this.#core.keyRegistry.admit(task.account, key)
+        task.gate.admitKey(key, this.#deps.keyTime())
+        await this.#deps.keyRegistry.admit(task.account, key)
         task.key = key
         return undefined
       }
@@ -259,30 +234,30 @@ export class SolverClient {
         ? ` We left by: ${describeRoute(task.transport)}. ${task.account.solver.addressHelp}`
         : ''
     const error = new SolveguardError(code, result.message + help, { details: { solverCode: result.code } })
-    if (PAUSING_CLASSES.has(result.class)) this.#core.pause(task.account, code, error.message)
+    if (PAUSING_CLASSES.has(result.class)) this.#deps.pause(task.account, code, error.message)
     return error
   }
 
   /** Tells that a call is going to be made again, and why. */
   #reportRetry(task: SolverTask, result: Failure, inMs: number): number {
-    if (this.#core.isObserved('retrying')) {
-      const at = new Date(this.#core.clock.now())
+    if (this.#deps.isObserved('retrying')) {
+      const at = new Date(this.#deps.clock.now())
       const { message } = result
-      this.#core.emit('retrying', { solveId: task.id, code: codeOf(result), message, inMs, at }, message)
+      this.#deps.emit('retrying', { solveId: task.id, code: codeOf(result), message, inMs, at }, message)
     }
     return inMs
   }
 
   /** Waits between two calls; ends early when nobody needs the answer any more, or the guard closes. */
   #wait(task: SolverTask, ms: number): Promise<void> | undefined {
-    if (ms <= 0 || this.#core.closed) return
+    if (ms <= 0 || this.#deps.closed) return
     return new Promise((resolve) => {
       const done = (): void => {
         cancel()
         task.wake = undefined
         resolve()
       }
-      const cancel = this.#core.clock.after(ms, done)
+      const cancel = this.#deps.clock.after(ms, done)
       task.wake = done
     })
   }
@@ -336,8 +311,8 @@ function codeOf(result: Failure): Code {
   return UNREACHED_REASONS.has(result.code) ? 'SOLVER_UNREACHABLE' : CODE_OF_CLASS[result.class]
 }
 
-function failed(error: SolveguardError, cost: Money, again = false): Extract<TaskOutcome, { kind: 'failed' }> {
-  return { kind: 'failed', error, cost, again }
+function failed(error: SolveguardError, cost: Money, retry = false): Extract<TaskOutcome, { kind: 'failed' }> {
+  return { kind: 'failed', error, cost, retry }
 }
 
 function timeout(message: string): SolveguardError {

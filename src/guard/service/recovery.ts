@@ -7,9 +7,13 @@ import type { Policy } from '../../policy/schema.js'
 import { proxySecrets } from '../../solvers/page-proxy.js'
 import type { Account } from '../accounts/account.js'
 import type { Gate } from '../admission/gate.js'
-import { closed, type GuardRuntime } from '../runtime.js'
-import type { GrantContext } from '../solve/job.js'
-import type { SolverClient, SolverTask, TaskOutcome } from './client.js'
+import type { GrantContext } from '../admission/grant-context.js'
+import { closed } from '../errors.js'
+import type { KeyRegistry } from '../keys/registry.js'
+import type { Recorder } from '../observability/recorder.js'
+import type { GuardContext, Notifier } from '../ports.js'
+import type { SolverClient } from './client.js'
+import type { SolverTask, TaskOutcome } from './solver-task.js'
 
 /** What has to be known of a task to follow it. */
 type OrphanedTask = Pick<ClaimedTask, 'reservationId' | 'taskId' | 'keyVersion' | 'family' | 'amount' | 'path'>
@@ -38,13 +42,20 @@ export interface RecoveredTask {
   readonly task: SolverTask
 }
 
+/** What it takes of the guard. */
+export interface RecoveryDeps extends GuardContext, Pick<Notifier, 'alert' | 'emit'> {
+  readonly accounts: readonly Account[]
+  readonly recorder: Pick<Recorder, 'write' | 'head'>
+  readonly keyRegistry: Pick<KeyRegistry, 'track' | 'untrack'>
+}
+
 /**
  * Picks up the tasks of processes that died before they could settle: asks the service how each outcome, and settles it at
  * what it cost. The solution itself is forgotten, unless somebody asks for it meanwhile.
  */
 export class Recovery {
-  readonly #core: GuardRuntime
-  readonly #service: SolverClient
+  readonly #deps: RecoveryDeps
+  readonly #client: SolverClient
   readonly #ownRoute: FollowOptions
   /** Other ways out that grants of this process have, by their names. */
   readonly #otherRoutes = new Map<string, FollowOptions>()
@@ -55,9 +66,9 @@ export class Recovery {
   readonly #flows = new Map<string, Promise<RecoveredTask>>()
   readonly #tasks = new Set<SolverTask>()
 
-  constructor(core: GuardRuntime, service: SolverClient, policy: Policy, gate: Gate) {
-    this.#core = core
-    this.#service = service
+  constructor(deps: RecoveryDeps, client: SolverClient, policy: Policy, gate: Gate) {
+    this.#deps = deps
+    this.#client = client
     this.#ownRoute = { egress: policy.egress, hidden: policy.pageProxies.flatMap(passwordsIn) }
     this.#ownRouteName = routeNameOf(policy.egress)
     this.#gate = gate
@@ -82,13 +93,13 @@ export class Recovery {
 
   /** Claims what is there to claim. Called now and then; costs one look at the ledger when nobody died. */
   async claimOrphans(): Promise<void> {
-    for (const account of this.#core.accounts) await this.#claimFor(account)
+    for (const account of this.#deps.accounts) await this.#claimFor(account)
   }
 
   async #claimFor(account: Account): Promise<void> {
-    const { ledger, ownerId, name, clock } = this.#core
+    const { ledger, ownerId, name, clock } = this.#deps
     const limit = MAX_CONCURRENT - this.#flows.size
-    if (limit <= 0 || this.#core.closed) return
+    if (limit <= 0 || this.#deps.closed) return
     const request = {
       ownerId,
       solver: account.name,
@@ -104,7 +115,7 @@ export class Recovery {
       const following = task.egressRoute === undefined ? this.#ownRoute : this.#otherRoutes.get(task.egressRoute)
       if (!following) continue
       this.#begin(account, task, following).catch((error) =>
-        this.#core.alert('LEDGER_UNAVAILABLE', `A dead task is not settled yet: ${messageOf(error)}`),
+        this.#deps.alert('LEDGER_UNAVAILABLE', `A dead task is not settled yet: ${messageOf(error)}`),
       )
     }
   }
@@ -114,7 +125,7 @@ export class Recovery {
    * settled, unless somebody has settled it before.
    */
   async recover(account: Account, task: OrphanedTask, following: FollowOptions): Promise<RecoveredTask> {
-    if (this.#core.closed) throw closed()
+    if (this.#deps.closed) throw closed()
     return this.#flows.get(task.reservationId) ?? this.#begin(account, task, following)
   }
 
@@ -137,7 +148,7 @@ export class Recovery {
   }
 
   async #follow(account: Account, task: OrphanedTask, { egress, hidden }: FollowOptions): Promise<RecoveredTask> {
-    const { clock, recorder } = this.#core
+    const { clock, recorder } = this.#deps
     const solverTask: SolverTask = {
       id: task.reservationId.replace(/\.\d+$/, ''),
       gate: this.#gate,
@@ -158,10 +169,10 @@ export class Recovery {
     }
     await solverTask.transport.verify()
     this.#tasks.add(solverTask)
-    this.#core.keyRegistry.track(solverTask)
-    const outcome = await this.#service.follow(solverTask, task.taskId, false).finally(() => {
+    this.#deps.keyRegistry.track(solverTask)
+    const outcome = await this.#client.follow(solverTask, task.taskId, false).finally(() => {
       this.#tasks.delete(solverTask)
-      this.#core.keyRegistry.untrack(solverTask)
+      this.#deps.keyRegistry.untrack(solverTask)
     })
     const pickedUp = { outcome, notReadyAt: solverTask.notReadyAt, task: solverTask }
     if (outcome.kind === 'detached') return pickedUp
@@ -172,7 +183,7 @@ export class Recovery {
     recorder.write({
       action: 'recovered',
       at: now,
-      guard: this.#core.name,
+      guard: this.#deps.name,
       solveId: solverTask.id,
       path: task.path,
       family: task.family,
@@ -192,7 +203,7 @@ export class Recovery {
       cost: outcome.cost,
       at: new Date(now),
     }
-    this.#core.emit('recovered', told, 'settled a task of a process that had died')
+    this.#deps.emit('recovered', told, 'settled a task of a process that had died')
     return pickedUp
   }
 
@@ -203,7 +214,7 @@ export class Recovery {
     now: number,
   ): Promise<boolean> {
     const { cost, kind } = outcome
-    const { ledger, recorder } = this.#core
+    const { ledger, recorder } = this.#deps
     try {
       return (
         await ledger.settle({ reservationId, cost, unsure: kind === 'failed' && cost > 0, head: recorder.head }, now)

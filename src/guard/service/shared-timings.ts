@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { type Family, VARIANTS } from '../../base/challenge.js'
+import type { Account } from '../accounts/account.js'
 import type { LearnedTimes } from '../accounts/poll-schedule.js'
-import type { GuardRuntime } from '../runtime.js'
+import type { GuardContext } from '../ports.js'
 
 const TTL_MS = 7 * 86_400_000
 
@@ -12,17 +13,22 @@ const LEARNED_TIMES = z.object({
   seen: z.number().min(1).max(1_000),
 })
 
+/** What it takes of the guard. */
+export interface SharedTimingsDeps extends Pick<GuardContext, 'name' | 'clock' | 'ledger'> {
+  readonly accounts: readonly Account[]
+}
+
 /**
  * How long tasks take, handed on in facts of the ledger: a process that has seen none begins with what others have learned, by account and
  * family.
  */
 export class SharedTimings {
-  readonly #core: GuardRuntime
+  readonly #deps: SharedTimingsDeps
   /** What was told last, by the fact's name. */
   readonly #published = new Map<string, string>()
 
-  constructor(core: GuardRuntime) {
-    this.#core = core
+  constructor(deps: SharedTimingsDeps) {
+    this.#deps = deps
   }
 
   /** Hears of others, and tells what is new here. */
@@ -32,7 +38,7 @@ export class SharedTimings {
   }
 
   async load(): Promise<void> {
-    const { accounts, clock, ledger } = this.#core
+    const { accounts, clock, ledger } = this.#deps
     for (const { name, value } of await ledger.listFacts(this.#scope, clock.now())) {
       const at = name.lastIndexOf('/')
       const family = name.slice(at + 1)
@@ -43,7 +49,7 @@ export class SharedTimings {
   }
 
   async publish(): Promise<void> {
-    const { accounts, clock, ledger } = this.#core
+    const { accounts, clock, ledger } = this.#deps
     for (const { name: account, pollSchedules } of accounts) {
       for (const [family, { learned }] of pollSchedules) {
         const name = `${account}/${family}`
@@ -56,7 +62,7 @@ export class SharedTimings {
   }
 
   get #scope(): string {
-    return `solve-times:${this.#core.name}`
+    return `solve-times:${this.#deps.name}`
   }
 }
 

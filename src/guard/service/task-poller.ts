@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.js'
 import type { Call, Reply } from '../../base/wire.js'
 import type { BatchPoll, BatchPollResult, Failure, Pending, Ready, Solver } from '../../solvers/solver.js'
 import type { PollSchedule } from '../accounts/poll-schedule.js'
-import type { SolverTask } from './client.js'
+import type { SolverTask } from './solver-task.js'
 
 type PollResult = Ready | Pending | Failure
 
@@ -43,18 +43,21 @@ export class TaskPoller {
   #sharedCall: Promise<void> | undefined
   #received: { readonly result: PollResult | undefined; readonly at: number } | undefined
 
-  /** @param handedIn whether it has just been handed in, by us */
-  constructor(task: SolverTask, taskId: string, clock: Clock, handedIn: boolean) {
+  /**
+   * @param justSubmitted whether this process has just submitted it
+   * @param group the tasks of the same account that wait to be polled together
+   */
+  constructor(task: SolverTask, taskId: string, clock: Clock, justSubmitted: boolean, group: PollGroup) {
     const { account, family } = task
     this.#clock = clock
     this.#task = task
     this.#solver = account.solver
     this.#taskId = taskId
     this.#schedule = account.pollSchedule(family)
-    this.#submittedAt = handedIn ? clock.monotonic() : undefined
+    this.#submittedAt = justSubmitted ? clock.monotonic() : undefined
     const { batchPoll } = this.#solver
-    this.#group = batchPoll?.families.includes(family) ? account.round : undefined
-    this.#dueAt = clock.monotonic() + (handedIn ? this.#solver.polling(task).firstPollMs : 0)
+    this.#group = batchPoll?.families.includes(family) ? group : undefined
+    this.#dueAt = clock.monotonic() + (justSubmitted ? this.#solver.polling(task).firstPollMs : 0)
     this.#group?.add(this)
   }
 

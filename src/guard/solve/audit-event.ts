@@ -1,9 +1,11 @@
 import type { AuditAction, AuditEvent } from '../../audit/sink.js'
 import type { ChallengeFacts } from '../../base/challenge.js'
 import { originOf } from '../../policy/origin.js'
+import type { Account } from '../accounts/account.js'
 import type { AdmittedPage } from '../admission/gate.js'
-import type { GuardRuntime } from '../runtime.js'
-import { budgetIdsOf, type GrantContext, type Job } from './job.js'
+import type { GrantContext } from '../admission/grant-context.js'
+import type { GuardContext } from '../ports.js'
+import { budgetIdsOf, type Job } from './job.js'
 
 /** What a record of a solve says besides whose solve it is. */
 export type EventFields = Pick<
@@ -13,12 +15,17 @@ export type EventFields = Pick<
 
 const NO_FIELDS: EventFields = {}
 
+/** What an audit event takes of the guard. */
+export interface AuditEventDeps extends Pick<GuardContext, 'name' | 'clock'> {
+  readonly accounts: readonly Pick<Account, 'name'>[]
+}
+
 /**
  * The record of something that happened to a challenge. Field by field, and all of them: merging objects of ever new shapes
  * took half of the guard's own time.
  */
 export function auditEvent(
-  core: GuardRuntime,
+  deps: AuditEventDeps,
   action: AuditAction,
   grant: GrantContext,
   challenge: ChallengeFacts,
@@ -29,8 +36,8 @@ export function auditEvent(
   const { pageUrl, frameUrl } = challenge
   return {
     action,
-    at: core.clock.now(),
-    guard: core.name,
+    at: deps.clock.now(),
+    guard: deps.name,
     solveId: job ? job.id : more.solveId,
     path: pathOf(grant, admitted, job),
     subject: grant.subject,
@@ -40,7 +47,7 @@ export function auditEvent(
     page: admitted ? admitted.page : originOf(pageUrl).record,
     frame: admitted ? admitted.frame : frameUrl && originOf(frameUrl).record,
     // A denial is nobody's in particular; where there is one solver only, it is that one's.
-    solver: more.solver ?? (job ? job.account.name : core.hasSeveralAccounts ? undefined : core.accounts[0]?.name),
+    solver: more.solver ?? (job ? job.account.name : deps.accounts.length > 1 ? undefined : deps.accounts[0]?.name),
     taskId: job?.taskId || undefined,
     keyVersion: job?.key.version,
     keyFingerprint: job?.key.value.fingerprint,
@@ -62,6 +69,6 @@ function pathOf(grant: GrantContext, admitted: AdmittedPage | undefined, job: Jo
 }
 
 /** One more record of a solve under way. */
-export function jobEvent(core: GuardRuntime, action: AuditAction, job: Job, more?: EventFields): AuditEvent {
-  return auditEvent(core, action, job.grant, job.challenge, job.admitted, more, job)
+export function jobEvent(deps: AuditEventDeps, action: AuditAction, job: Job, more?: EventFields): AuditEvent {
+  return auditEvent(deps, action, job.grant, job.challenge, job.admitted, more, job)
 }

@@ -1,55 +1,16 @@
-import type { ChallengeFacts, Family } from '../../base/challenge.js'
+import { randomUUID } from 'node:crypto'
+import { type AnyChallenge, type ChallengeFacts, withoutPictures } from '../../base/challenge.js'
 import type { SolveguardError } from '../../base/errors.js'
-import type { BudgetClaim } from '../../ledger/ledger.js'
-import type { Money } from '../../policy/money.js'
-import type { PageProxy } from '../../policy/page-proxy.js'
-import type { Policy } from '../../policy/schema.js'
+import type { SecretVersion } from '../../secrets/provider.js'
+import { proxySecrets } from '../../solvers/page-proxy.js'
 import type { Price } from '../../solvers/solver.js'
-import type { AdmittedPage, Gate } from '../admission/gate.js'
-import type { SolverTask } from '../service/client.js'
-
-/** What a solve needs of the grant that it is made under. */
-export interface GrantContext {
-  readonly policy: Policy
-  readonly gate: Gate
-  /** The way out, with what it takes to get through; `policy` has it without. */
-  egressRoute(): Policy['egress']
-  /**
-   * The proxy that the service has to solve through, if there is one.
-   * @throws DeniedError `PAGE_PROXY_CONFLICT`
-   */
-  pageProxy(): PageProxy | undefined
-  readonly subject: string | undefined
-  /** The budgets to draw on for a page of this origin, widest first, as they are now. */
-  claims(origin: string, now: number): readonly BudgetClaim[]
-  /** Their ids. */
-  pathFor(origin: string): readonly string[]
-  /** The same without those of an origin. */
-  readonly path: readonly string[]
-}
-
-/** A task that the service has taken: all that is needed to ask for its answer again. */
-export interface SubmittedTask {
-  /** The account. */
-  readonly solver: string
-  readonly taskId: string
-  readonly keyVersion: string
-  readonly family: Family
-  /** What it was reserved as, and how much. */
-  readonly reservationId: string
-  readonly amount: Money
-  readonly path: readonly string[]
-}
-
-/** Who wants to know which task the service has for a solve. */
-export interface SubmitObserver {
-  /** From here on the service may take one. */
-  begin(): void
-  /** It has taken one, which is not asked for before this has settled. Never rejects. */
-  onSubmitted(task: SubmittedTask): Promise<void>
-  /** It takes none any more. */
-  end(): void
-}
+import type { Account } from '../accounts/account.js'
+import type { AdmittedPage } from '../admission/gate.js'
+import type { GrantContext } from '../admission/grant-context.js'
+import type { GuardContext } from '../ports.js'
+import type { SolverTask, SubmitObserver, SubmittedTask } from '../service/solver-task.js'
+import type { WaitQueue } from '../spending/wait-queue.js'
+import type { SelectedAccount } from './select-account.js'
 
 /** One solve under way. */
 export interface Job extends SolverTask {
@@ -87,8 +48,92 @@ export interface Job extends SolverTask {
   flow: Promise<void> | undefined
 }
 
+/** What a new job takes of the guard. */
+export interface JobDeps extends Pick<GuardContext, 'clock'> {
+  readonly waitQueue: Pick<WaitQueue, 'takeTicket'>
+}
+
+const noop = (): void => {}
+
+/** A solve that has an account, a key and a transport, and has not reserved anything. One flat literal: thousands are kept at a time. */
+export function createJob(
+  deps: JobDeps,
+  grant: GrantContext,
+  challenge: AnyChallenge,
+  admitted: AdmittedPage,
+  selected: SelectedAccount,
+  rejectedAccounts: SolveguardError[],
+  pageLoad: object | undefined,
+  submitObserver: SubmitObserver | undefined,
+): Job {
+  const { index, account, price, key, transport, fallbackAfterMs } = selected
+  const startedAt = deps.clock.monotonic()
+  return {
+    id: solveId(),
+    grant,
+    gate: grant.gate,
+    challenge: withoutPictures(challenge),
+    family: challenge.family,
+    hidden: proxySecrets(grant.pageProxy()),
+    admitted,
+    index,
+    busyIndex: undefined,
+    rejectedAccounts,
+    account,
+    fallbackAfterMs,
+    price,
+    amount: price.amount,
+    key,
+    sentInEpoch: 0,
+    transport,
+    ticket: deps.waitQueue.takeTicket(),
+    startedAt,
+    deadlineAt: startedAt + deadlineMs(grant),
+    attempt: 0,
+    spent: false,
+    pageLoad,
+    reservations: 0,
+    reservationId: '',
+    reservationExpiresAt: 0,
+    taskId: '',
+    abandoned: false,
+    wake: undefined,
+    lastFailure: undefined,
+    notReadyAt: undefined,
+    submitObserver,
+    reject: noop,
+    release: noop,
+    flow: undefined,
+  }
+}
+
+/** Names a solve. In one piece: Node joins a UUID from sixteen strings, which take six times the memory while it is kept. */
+function solveId(): string {
+  return Buffer.from(randomUUID(), 'latin1').toString('latin1')
+}
+
+/** How long a solve may take, in ms. */
+export function deadlineMs({ policy }: Pick<GrantContext, 'policy'>): number {
+  return policy.deadlineMs as number
+}
+
+/** The task that the service has for a job. */
+export function submittedTask(job: Job): SubmittedTask {
+  const { account, taskId, key, family, reservationId, amount, grant, admitted } = job
+  const path = grant.pathFor(admitted.origin)
+  return { solver: account.name, taskId, keyVersion: key.version, family, reservationId, amount, path }
+}
+
+/** What `budgetIdsOf` reads of a job. */
+export interface BudgetedJob {
+  readonly grant: Pick<GrantContext, 'pathFor'>
+  readonly admitted: Pick<AdmittedPage, 'origin'>
+  readonly account: Pick<Account, 'ownBudgetIds'>
+  readonly key: SecretVersion
+}
+
 /** The ids of the budgets that a solve draws on: those of its grant, and those of the account. */
-export function budgetIdsOf({ grant, admitted, account, key }: Job): readonly string[] {
+export function budgetIdsOf({ grant, admitted, account, key }: BudgetedJob): readonly string[] {
   const ids = grant.pathFor(admitted.origin)
   const own = account.ownBudgetIds(key)
   return own.length > 0 ? [...ids, ...own] : ids

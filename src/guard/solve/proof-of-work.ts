@@ -6,10 +6,12 @@ import { formatMs } from '../../policy/duration.js'
 import { ZERO } from '../../policy/money.js'
 import { WIDGETS } from '../../widgets/table.js'
 import type { AdmittedPage } from '../admission/gate.js'
-import { asSolveguardError, closed, type GuardRuntime } from '../runtime.js'
+import type { GrantContext } from '../admission/grant-context.js'
+import { aborted, asSolveguardError, closed } from '../errors.js'
+import type { Recorder } from '../observability/recorder.js'
+import type { GuardContext, Notifier } from '../ports.js'
 import type { Solution, SolveOptions } from '../types.js'
-import { auditEvent, type EventFields } from './audit-event.js'
-import type { GrantContext } from './job.js'
+import { type AuditEventDeps, auditEvent, type EventFields } from './audit-event.js'
 import { RedactedSolution } from './solution.js'
 
 /** What such records and events have for a code: the browser did it, no service was asked and nothing was spent. */
@@ -20,17 +22,22 @@ export function isProofOfWork(challenge: Challenge): boolean {
   return WIDGETS[challenge.family].interaction(challenge) === 'proof-of-work'
 }
 
+/** What it takes of the guard. */
+export interface ProofOfWorkDeps extends AuditEventDeps, Pick<GuardContext, 'closed'>, Pick<Notifier, 'emit'> {
+  readonly recorder: Pick<Recorder, 'writeOrDeny' | 'write'>
+}
+
 /**
  * Solves that need no solver: a proof of work that the browser works out. They go through the free layers and onto the
  * record like all others, and end by the deadline; there is no key, no call, no reservation and no cost.
  */
 export class ProofOfWork {
-  readonly #core: GuardRuntime
+  readonly #deps: ProofOfWorkDeps
   /** What ends the ones under way. */
   readonly #underWay = new Set<(error: SolveguardError) => void>()
 
-  constructor(core: GuardRuntime) {
-    this.#core = core
+  constructor(deps: ProofOfWorkDeps) {
+    this.#deps = deps
   }
 
   /** @throws SolveguardError whatever the work fails with; `DeniedError` `AUDIT_UNAVAILABLE`, before it has begun */
@@ -41,20 +48,20 @@ export class ProofOfWork {
     { runProofOfWork: work, signal }: SolveOptions,
   ): Promise<Solution> {
     if (!work) throw noSolver(challenge)
-    const { clock, recorder } = this.#core
+    const { clock, recorder } = this.#deps
     const solveId = randomUUID()
     const event = (action: 'authorized' | 'solved' | 'failed', more: EventFields) =>
-      auditEvent(this.#core, action, grant, challenge, admitted, { solveId, solver: 'browser', ...more })
+      auditEvent(this.#deps, action, grant, challenge, admitted, { solveId, solver: 'browser', ...more })
     const written = recorder.writeOrDeny(event('authorized', { code: CODE, reserved: ZERO }))
     if (isPromise(written)) await written
     const startedAt = clock.monotonic()
     const told = () => ({ solveId, solver: 'browser', challenge, at: new Date(clock.now()) })
-    this.#core.emit('authorized', { ...told(), reserved: ZERO }, 'authorized, for nothing: the browser works it out')
+    this.#deps.emit('authorized', { ...told(), reserved: ZERO }, 'authorized, for nothing: the browser works it out')
     try {
       const answer = await this.#within(grant.policy.deadlineMs as number, signal, work)
       const durationMs = clock.monotonic() - startedAt
       recorder.write(event('solved', { code: CODE, cost: ZERO, durationMs }))
-      this.#core.emit('solved', { ...told(), taskId: '', cost: ZERO, durationMs }, 'the browser has worked it out')
+      this.#deps.emit('solved', { ...told(), taskId: '', cost: ZERO, durationMs }, 'the browser has worked it out')
       return new RedactedSolution(answer, {
         cost: ZERO,
         imputed: false,
@@ -68,7 +75,7 @@ export class ProofOfWork {
       const { code, message } = error
       const durationMs = clock.monotonic() - startedAt
       recorder.write(event('failed', { code, message, cost: ZERO, durationMs }))
-      this.#core.emit('failed', { ...told(), code, message, cost: ZERO, durationMs }, message)
+      this.#deps.emit('failed', { ...told(), code, message, cost: ZERO, durationMs }, message)
       throw error
     }
   }
@@ -100,13 +107,13 @@ export class ProofOfWork {
         reject(error)
         controller.abort()
       }
-      const abort = (): void => end(new SolveguardError('SOLVE_ABORTED', 'The solve was aborted by its caller.'))
-      const cancel = this.#core.clock.after(ms, () =>
+      const abort = (): void => end(aborted())
+      const cancel = this.#deps.clock.after(ms, () =>
         end(new SolveguardError('SOLVE_TIMEOUT', `The widget was not done within ${formatMs(ms)}.`)),
       )
       this.#underWay.add(end)
       signal?.addEventListener('abort', abort, { once: true })
-      if (this.#core.closed) return end(closed())
+      if (this.#deps.closed) return end(closed())
       if (signal?.aborted) return abort()
       Promise.resolve(controller.signal)
         .then(work)

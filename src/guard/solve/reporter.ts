@@ -1,44 +1,58 @@
+import type { DenialLog } from '../../audit/denials.js'
 import type { AuditEvent } from '../../audit/sink.js'
 import type { ChallengeFacts } from '../../base/challenge.js'
-import type { DeniedError, SolveguardError } from '../../base/errors.js'
+import type { Code, DeniedError, SolveguardError } from '../../base/errors.js'
 import { answerLifetimeMs } from '../../widgets/table.js'
 import type { AdmittedPage } from '../admission/gate.js'
-import type { GuardRuntime } from '../runtime.js'
-import type { TaskOutcome } from '../service/client.js'
+import type { GrantContext } from '../admission/grant-context.js'
+import type { Recorder } from '../observability/recorder.js'
+import type { GuardContext, Notifier } from '../ports.js'
+import type { TaskOutcome } from '../service/solver-task.js'
 import type { Solution } from '../types.js'
-import { auditEvent, jobEvent } from './audit-event.js'
-import type { GrantContext, Job } from './job.js'
+import { type AuditEventDeps, auditEvent, jobEvent } from './audit-event.js'
+import type { Job } from './job.js'
 import { RedactedSolution } from './solution.js'
+
+/** What it takes of the guard. */
+export interface SolveReporterDeps
+  extends AuditEventDeps,
+    Pick<GuardContext, 'closed'>,
+    Pick<Notifier, 'emit' | 'isObserved'> {
+  readonly recorder: Pick<Recorder, 'write' | 'writeSoon'>
+  readonly denials: Pick<DenialLog, 'add'>
+  /** How many solves were denied, by code. */
+  readonly denialCounts: Map<Code, number>
+}
 
 /** What is written down of a solve, and told of it. */
 export class SolveReporter {
-  readonly #core: GuardRuntime
+  readonly #deps: SolveReporterDeps
 
-  constructor(core: GuardRuntime) {
-    this.#core = core
+  constructor(deps: SolveReporterDeps) {
+    this.#deps = deps
   }
 
   authorized(job: Job): void {
-    if (!this.#core.isObserved('authorized')) return
-    this.#core.emit('authorized', { ...this.#eventOf(job), reserved: job.amount }, 'authorized')
+    if (!this.#deps.isObserved('authorized')) return
+    this.#deps.emit('authorized', { ...this.#eventOf(job), reserved: job.amount }, 'authorized')
   }
 
   fallback(job: Job, from: string, { code, message }: SolveguardError): void {
-    if (!this.#core.isObserved('fallback')) return
+    if (!this.#deps.isObserved('fallback')) return
     const to = job.account.name
-    this.#core.emit('fallback', { ...this.#eventOf(job), from, to, code, message }, `${message} Asking ${to} instead.`)
+    this.#deps.emit('fallback', { ...this.#eventOf(job), from, to, code, message }, `${message} Asking ${to} instead.`)
   }
 
   abandoned(job: Job): void {
-    this.#core.recorder.write(jobEvent(this.#core, 'abandoned', job, { reserved: job.amount }))
-    if (!this.#core.isObserved('abandoned')) return
-    this.#core.emit('abandoned', { ...this.#eventOf(job), taskId: job.taskId }, 'abandoned')
+    this.#deps.recorder.write(jobEvent(this.#deps, 'abandoned', job, { reserved: job.amount }))
+    if (!this.#deps.isObserved('abandoned')) return
+    this.#deps.emit('abandoned', { ...this.#eventOf(job), taskId: job.taskId }, 'abandoned')
   }
 
   submitted(job: Job): void {
-    this.#core.recorder.writeSoon(jobEvent(this.#core, 'submitted', job))
-    if (!this.#core.isObserved('submitted')) return
-    this.#core.emit('submitted', { ...this.#eventOf(job), taskId: job.taskId }, 'submitted')
+    this.#deps.recorder.writeSoon(jobEvent(this.#deps, 'submitted', job))
+    if (!this.#deps.isObserved('submitted')) return
+    this.#deps.emit('submitted', { ...this.#eventOf(job), taskId: job.taskId }, 'submitted')
   }
 
   /** The record of how an attempt ended. */
@@ -48,14 +62,14 @@ export class SolveReporter {
       ended.kind === 'solved'
         ? { reserved: job.amount, cost, durationMs }
         : { reserved: job.amount, cost, durationMs, code: ended.error.code, message: ended.error.message }
-    return jobEvent(this.#core, ended.kind, job, more)
+    return jobEvent(this.#deps, ended.kind, job, more)
   }
 
   /** What the caller gets. */
   solved(job: Job, { answer, cost }: Extract<TaskOutcome, { kind: 'solved' }>, durationMs: number): Solution {
-    const { clock } = this.#core
-    if (this.#core.isObserved('solved')) {
-      this.#core.emit('solved', { ...this.#eventOf(job), taskId: job.taskId, cost, durationMs }, 'solved')
+    const { clock } = this.#deps
+    if (this.#deps.isObserved('solved')) {
+      this.#deps.emit('solved', { ...this.#eventOf(job), taskId: job.taskId, cost, durationMs }, 'solved')
     }
     return new RedactedSolution(answer, {
       cost,
@@ -65,9 +79,9 @@ export class SolveReporter {
       report: (good) => this.#report(job, good),
       onInjected: (error) => {
         const ok = error === undefined
-        this.#core.recorder.write(jobEvent(this.#core, 'injected', job, { code: error?.code, message: error?.message }))
-        if (this.#core.isObserved('injected')) {
-          this.#core.emit('injected', { ...this.#eventOf(job), ok, code: error?.code }, 'injected')
+        this.#deps.recorder.write(jobEvent(this.#deps, 'injected', job, { code: error?.code, message: error?.message }))
+        if (this.#deps.isObserved('injected')) {
+          this.#deps.emit('injected', { ...this.#eventOf(job), ok, code: error?.code }, 'injected')
         }
       },
     })
@@ -75,36 +89,36 @@ export class SolveReporter {
 
   failed(job: Job, { error, cost }: Extract<TaskOutcome, { kind: 'failed' }>, durationMs: number): void {
     const { code, message } = error
-    if (this.#core.isObserved('failed')) {
-      this.#core.emit('failed', { ...this.#eventOf(job), code, message, cost, durationMs }, message)
+    if (this.#deps.isObserved('failed')) {
+      this.#deps.emit('failed', { ...this.#eventOf(job), code, message, cost, durationMs }, message)
     }
   }
 
   async #report(job: Job, good: boolean): Promise<void> {
     const action = good ? 'accepted' : 'rejected'
-    this.#core.recorder.write(jobEvent(this.#core, action, job))
-    if (this.#core.isObserved(action)) this.#core.emit(action, this.#eventOf(job), action)
+    this.#deps.recorder.write(jobEvent(this.#deps, action, job))
+    if (this.#deps.isObserved(action)) this.#deps.emit(action, this.#eventOf(job), action)
     const call = job.account.solver.report(job.taskId, good, job.family)
     // The report is a courtesy: the solve is over, and a service that does not take it changes nothing.
-    if (!call || this.#core.closed) return
+    if (!call || this.#deps.closed) return
     await job.transport.send({ ...call, sensitive: job.hidden }, job.key.value, { purpose: 'report' }).catch(() => {})
   }
 
   /** Told, counted, and written down behind. */
   denied(grant: GrantContext, challenge: ChallengeFacts, admitted: AdmittedPage | undefined, error: DeniedError): void {
     const { code, layer, message, retryAt } = error
-    const { denialCounts: denied } = this.#core
+    const { denialCounts: denied } = this.#deps
     denied.set(code, (denied.get(code) ?? 0) + 1)
     const record = { code, layer, message, retryAt: retryAt?.getTime() }
-    this.#core.denials.add(auditEvent(this.#core, 'denied', grant, challenge, admitted, record))
-    if (this.#core.isObserved('denied')) {
-      const at = new Date(this.#core.clock.now())
-      this.#core.emit('denied', { challenge, at, code, layer, message, retryAt }, message)
+    this.#deps.denials.add(auditEvent(this.#deps, 'denied', grant, challenge, admitted, record))
+    if (this.#deps.isObserved('denied')) {
+      const at = new Date(this.#deps.clock.now())
+      this.#deps.emit('denied', { challenge, at, code, layer, message, retryAt }, message)
     }
   }
 
   #eventOf(job: Job): { solveId: string; solver: string; challenge: ChallengeFacts; at: Date } {
-    const at = new Date(this.#core.clock.now())
+    const at = new Date(this.#deps.clock.now())
     return { solveId: job.id, solver: job.account.name, challenge: job.challenge, at }
   }
 }

@@ -8,9 +8,10 @@ import type { SecretVersion, SecretVersions } from '../../secrets/provider.js'
 import type { Price } from '../../solvers/solver.js'
 import { solversFor } from '../../solvers/table.js'
 import type { Account } from '../accounts/account.js'
-import { denied } from '../admission/gate.js'
-import type { GuardRuntime } from '../runtime.js'
-import type { GrantContext } from './job.js'
+import type { GrantContext } from '../admission/grant-context.js'
+import { aborted, denied } from '../errors.js'
+import type { KeyRegistry } from '../keys/registry.js'
+import type { GuardContext, KeyClock } from '../ports.js'
 
 /** Whom a solve is taken to, and all that is needed for that. */
 export interface SelectedAccount {
@@ -20,6 +21,8 @@ export interface SelectedAccount {
   readonly price: Price
   readonly key: SecretVersion
   readonly transport: Transport
+  /** How long it may be busy before another account is asked, in ms; undefined where there is no other. */
+  readonly fallbackAfterMs: number | undefined
 }
 
 /** What is in the way of one account and of no other. */
@@ -37,12 +40,18 @@ const CONCERNS_ONE_ACCOUNT: ReadonlySet<Code> = new Set<Code>([
   'KEY_OF_ANOTHER_ENVIRONMENT',
 ])
 
+/** What it takes of the guard. */
+export interface AccountSelectorDeps extends Pick<GuardContext, 'clock'>, KeyClock {
+  readonly accounts: readonly Account[]
+  readonly keyRegistry: Pick<KeyRegistry, 'admit'>
+}
+
 /** Chooses the first account, from a place in the list on, that can do a challenge and has a key for it. */
 export class AccountSelector {
-  readonly #core: GuardRuntime
+  readonly #deps: AccountSelectorDeps
 
-  constructor(core: GuardRuntime) {
-    this.#core = core
+  constructor(deps: AccountSelectorDeps) {
+    this.#deps = deps
   }
 
   /**
@@ -58,7 +67,7 @@ export class AccountSelector {
     rejectedAccounts: SolveguardError[],
     signal?: AbortSignal,
   ): MaybePromise<SelectedAccount | undefined> {
-    const { accounts } = this.#core
+    const { accounts } = this.#deps
     for (let index = from; index < accounts.length; index++) {
       const account = accounts[index] as Account
       try {
@@ -66,9 +75,10 @@ export class AccountSelector {
         const found = this.#key(grant, account, signal)
         const chosen = (key: SecretVersion): MaybePromise<SelectedAccount> => {
           const transport = account.transport(grant.egressRoute())
-          const choice = { index, account, price, key, transport }
+          const fallbackAfterMs = this.#hasAnother(index, challenge) ? (grant.policy.budget.waitMs ?? 0) : undefined
+          const selected = { index, account, price, key, transport, fallbackAfterMs }
           const verified = transport.verify()
-          return isPromise(verified) ? verified.then(() => choice) : choice
+          return isPromise(verified) ? verified.then(() => selected) : selected
         }
         if (!isPromise(found)) return chosen(found)
         return found.then(chosen).catch((error: unknown) => {
@@ -83,8 +93,8 @@ export class AccountSelector {
   }
 
   /** Whether an account after this one could do it, as far as is known without asking anybody. */
-  hasAnother(index: number, challenge: AnyChallenge): boolean {
-    const { accounts } = this.#core
+  #hasAnother(index: number, challenge: AnyChallenge): boolean {
+    const { accounts } = this.#deps
     return accounts.some(({ solver }, at) => at > index && solver.unsupported(challenge) === undefined)
   }
 
@@ -107,7 +117,7 @@ export class AccountSelector {
   }
 
   #cannot(what: string, challenge: AnyChallenge, proxy?: PageProxy): SolveguardError {
-    const names = this.#core.accounts.map(({ solver }) => solver.name)
+    const names = this.#deps.accounts.map(({ solver }) => solver.name)
     const able = solversFor(challenge, proxy).filter((name) => !names.includes(name))
     const instead = able.length > 0 ? `Solvers that can: ${able.join(', ')}.` : 'No solver of this package can.'
     const who = names.length > 1 ? `None of the solvers ${names.join(', ')} can` : `The solver ${names[0]} cannot`
@@ -116,12 +126,12 @@ export class AccountSelector {
 
   /** The cached key where there is one: nothing is waited for then. */
   #key(grant: GrantContext, account: Account, signal: AbortSignal | undefined): MaybePromise<SecretVersion> {
-    const { clock, keyRegistry } = this.#core
+    const { clock, keyRegistry } = this.#deps
     const { secrets, keys } = account
     const now = clock.now()
     const choose = (versions: SecretVersions): MaybePromise<SecretVersion> => {
       const key = keys.choose(versions, clock.monotonic())
-      grant.gate.admitKey(key, this.#core.keyTime())
+      grant.gate.admitKey(key, this.#deps.keyTime())
       const admitted = keyRegistry.admit(account, key)
       return isPromise(admitted) ? admitted.then(() => key) : key
     }
@@ -135,10 +145,6 @@ export class AccountSelector {
       })
       .then(choose)
   }
-}
-
-export function aborted(): SolveguardError {
-  return new SolveguardError('SOLVE_ABORTED', 'The solve was aborted by its caller.')
 }
 
 function checkPrice(limit: Money | undefined, { amount }: Price, { family }: AnyChallenge, whose: string): void {

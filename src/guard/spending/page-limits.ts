@@ -1,7 +1,7 @@
 import { type DeniedError, SolveguardError } from '../../base/errors.js'
-import { denied } from '../admission/gate.js'
-import type { GuardRuntime } from '../runtime.js'
-import type { GrantContext } from '../solve/job.js'
+import type { GrantContext } from '../admission/grant-context.js'
+import { denied } from '../errors.js'
+import type { GuardContext, Notifier } from '../ports.js'
 
 /** How often one page load is denied for its origin's amount, or for the rate, before it is told of. */
 const DENIALS_BEFORE_ALERT = 3
@@ -15,16 +15,19 @@ interface LoadCount {
   suspected: boolean
 }
 
+/** What it takes of the guard. */
+export interface PageLimitsDeps extends Pick<GuardContext, 'name'>, Pick<Notifier, 'alert'> {}
+
 /**
  * Counts solves by page load, in this process: that is where a page lives. What a page load is, its caller knows; here it is an
  * object that is the same for all solves of one, and nothing is kept of it once nobody else has it.
  */
 export class PageLimits {
-  readonly #core: GuardRuntime
+  readonly #deps: PageLimitsDeps
   readonly #loads = new WeakMap<object, LoadCount>()
 
-  constructor(core: GuardRuntime) {
-    this.#core = core
+  constructor(deps: PageLimitsDeps) {
+    this.#deps = deps
   }
 
   /**
@@ -55,14 +58,14 @@ export class PageLimits {
   denied(pageLoad: object | undefined, origin: string, { code, details }: DeniedError): void {
     if (pageLoad === undefined) return
     const hitsPage = code === 'PAGE_LIMIT_REACHED'
-    const hitsOrigin = code === 'BUDGET_EXHAUSTED' && details?.budgetId === `${this.#core.name}@${origin}`
+    const hitsOrigin = code === 'BUDGET_EXHAUSTED' && details?.budgetId === `${this.#deps.name}@${origin}`
     if (!hitsPage && !hitsOrigin && code !== 'RATE_EXCEEDED') return
     const load = this.#of(pageLoad)
     load.denials++
     if (load.suspected || !(hitsPage || load.denials >= DENIALS_BEFORE_ALERT)) return
     load.suspected = true
     const { solves, denials } = load
-    this.#core.alert(
+    this.#deps.alert(
       'PAGE_DRAIN_SUSPECTED',
       `A page of ${origin} puts up more challenges than its budget allows: it had ${solves} solves, and ${denials} more were denied (${code}).`,
       { origin, solves, denials },

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { GuardRuntime } from '../runtime.js'
+import type { BackgroundTasks, GuardContext } from '../ports.js'
 import type { Refusal } from './wait-queue.js'
 
 /** Whoever has waited longer by this much in another process goes first. Less is within the ledger's own order of asking. */
@@ -19,13 +19,16 @@ interface RemoteHead {
   readonly limit: number
 }
 
+/** What it takes of the guard. */
+export interface RemoteQueuesDeps extends GuardContext, BackgroundTasks {}
+
 /**
  * The lines of a guard's other processes. The first of a line that has waited for a while says so, as a fact of the ledger; the
  * others read that with each sign of life, and from then on every second for as long as somebody waits. Whoever came later then holds
  * back in each of them. A process in which nobody waits, and that knows of nobody who does, asks nothing.
  */
 export class RemoteQueues {
-  readonly #core: GuardRuntime
+  readonly #deps: RemoteQueuesDeps
   readonly #scope: string
   #heads: readonly RemoteHead[] = []
   #readAt = Number.NEGATIVE_INFINITY
@@ -33,9 +36,9 @@ export class RemoteQueues {
   /** When it was last said that somebody waits here, by budget. */
   readonly #announcedAt = new Map<string, number>()
 
-  constructor(core: GuardRuntime) {
-    this.#core = core
-    this.#scope = `wait-queues/${core.name}`
+  constructor(deps: RemoteQueuesDeps) {
+    this.#deps = deps
+    this.#scope = `wait-queues/${deps.name}`
   }
 
   /** Whether nobody is known to wait in another process. */
@@ -45,7 +48,7 @@ export class RemoteQueues {
 
   /** Why somebody who has waited for so long must not ask now: others have waited longer, elsewhere. */
   blockedBy(path: readonly string[], waitedMs: number): Refusal | undefined {
-    const now = this.#core.clock.now()
+    const now = this.#deps.clock.now()
     for (const { budgetId, since, until, reason, limit } of this.#heads) {
       if (until <= now || now - since <= waitedMs + MIN_LEAD_MS || !path.includes(budgetId)) continue
       return { ok: false, budgetId, reason, limit, used: limit, retryAt: now + REFRESH_MS }
@@ -55,30 +58,30 @@ export class RemoteQueues {
 
   /** Has it read who waits elsewhere, unless that was just done. Nothing waits for that: the order in which solves ask is to be theirs. */
   refresh(): void {
-    const { clock } = this.#core
+    const { clock } = this.#deps
     if (clock.monotonic() - this.#readAt < REFRESH_MS) return
-    this.#core.background(() => this.read(), 'LEDGER_UNAVAILABLE')
+    this.#deps.background(() => this.read(), 'LEDGER_UNAVAILABLE')
   }
 
   /** Reads who waits elsewhere; again in a while, if somebody does. */
   async read(): Promise<void> {
-    const { clock, ledger, ownerId } = this.#core
+    const { clock, ledger, ownerId } = this.#deps
     this.#readAt = clock.monotonic()
     const facts = await ledger.listFacts(this.#scope, clock.now())
     this.#heads = facts.flatMap(({ name, value, at }) => (name.endsWith(` ${ownerId}`) ? [] : parse(value, at)))
     this.#cancelRead?.()
     this.#cancelRead = undefined
-    if (this.#heads.length === 0 || this.#core.closed) return
+    if (this.#heads.length === 0 || this.#deps.closed) return
     this.#cancelRead = clock.after(
       REFRESH_MS,
-      () => this.#core.background(() => this.read(), 'LEDGER_UNAVAILABLE'),
+      () => this.#deps.background(() => this.read(), 'LEDGER_UNAVAILABLE'),
       false,
     )
   }
 
   /** Says that somebody has waited here for so long, now and then. */
   announce({ budgetId, reason, limit = 0 }: Refusal, waitedMs: number): void {
-    const { clock } = this.#core
+    const { clock } = this.#deps
     const last = this.#announcedAt.get(budgetId)
     if (last !== undefined && clock.monotonic() - last < REFRESH_MS) return
     this.#announcedAt.set(budgetId, clock.monotonic())
@@ -95,11 +98,11 @@ export class RemoteQueues {
   }
 
   #setFact(budgetId: string, value: string, ttlMs: number): void {
-    const { clock, ledger, ownerId } = this.#core
+    const { clock, ledger, ownerId } = this.#deps
     // Budgets' names may be longer than a fact's.
     const name = `${createHash('sha256').update(budgetId).digest('hex').slice(0, 32)} ${ownerId}`
     if (value.length > 2_000) return
-    this.#core.background(
+    this.#deps.background(
       () => ledger.setFact({ scope: this.#scope, name, value, ttlMs: ttlMs }, clock.now()),
       'LEDGER_UNAVAILABLE',
     )

@@ -3,7 +3,7 @@ import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname, networkInterfaces } from 'node:os'
 import type { MaybePromise } from '../../base/async.js'
 import { printable, SolveguardError } from '../../base/errors.js'
-import type { GuardRuntime } from '../runtime.js'
+import type { BackgroundTasks, GuardContext } from '../ports.js'
 
 /** How long a batch belongs to its process after that one's last sign of life, and how often that is given. */
 const LEASE_MS = 15_000
@@ -27,13 +27,16 @@ interface Holder {
   readonly at: number | undefined
 }
 
+/** What it takes of the guard. */
+export interface BatchLockDeps extends GuardContext, BackgroundTasks {}
+
 /**
  * A batch is one process's at a time. Each time that it changes hands is a turn, a fact of the ledger under its number: whoever takes it takes
  * the next number, which only one can. Numbers go on when nobody has it, so that whoever was asleep meanwhile finds a later one than its
  * own. Another fact is the sign of life of whoever has the turn.
  */
 export class BatchLock {
-  readonly #core: GuardRuntime
+  readonly #deps: BatchLockDeps
   readonly #batch: string
   readonly #scope: string
   readonly #id: string
@@ -42,12 +45,12 @@ export class BatchLock {
   #turn = 0
   #cancelHeartbeat = (): void => {}
 
-  constructor(core: GuardRuntime, batch: string) {
-    this.#core = core
+  constructor(deps: BatchLockDeps, batch: string) {
+    this.#deps = deps
     this.#batch = batch
-    this.#scope = `batch-lock:${core.name}/${batch}`
+    this.#scope = `batch-lock:${deps.name}/${batch}`
     // A guard may want the same batch twice.
-    this.#id = `${MACHINE}:${core.ownerId}-${randomUUID().slice(0, 8)}`
+    this.#id = `${MACHINE}:${deps.ownerId}-${randomUUID().slice(0, 8)}`
     this.#signOfLife = signOfLifeOf(this.#id)
   }
 
@@ -58,7 +61,7 @@ export class BatchLock {
 
   /** @throws SolveguardError `BATCH_UNDER_WAY` where another process, that lives, is at it */
   async acquire(): Promise<void> {
-    const { clock } = this.#core
+    const { clock } = this.#deps
     let seenAt: number | undefined
     // A little longer than a lease: whoever lives has given a sign by then.
     for (const until = clock.monotonic() + LEASE_MS + RETRY_MS; ; ) {
@@ -79,7 +82,7 @@ export class BatchLock {
     this.#turn = 0
     HELD_HERE.delete(this.#id)
     // With the guard closed so is its ledger: the lock is known to be nobody's here, and is over in a while elsewhere.
-    if (this.lost.aborted || this.#core.closed) return
+    if (this.lost.aborted || this.#deps.closed) return
     await this.#setFact(this.#signOfLife, '', 0)
   }
 
@@ -105,13 +108,13 @@ export class BatchLock {
   }
 
   #setFact(name: string, value: string, ttlMs: number, ifAbsent = false): MaybePromise<string> {
-    const { ledger, clock } = this.#core
+    const { ledger, clock } = this.#deps
     return ledger.setFact({ scope: this.#scope, name, value, ttlMs: ttlMs, ifAbsent: ifAbsent }, clock.now())
   }
 
   /** Whose the last turn was. What is known of those before it is forgotten. */
   async #holder(): Promise<Holder | undefined> {
-    const facts = await this.#core.ledger.listFacts(this.#scope, this.#core.clock.now())
+    const facts = await this.#deps.ledger.listFacts(this.#scope, this.#deps.clock.now())
     const turns = facts.flatMap(({ name, value }) => {
       const turn = /^turn\/(\d{1,15})$/.exec(name)?.[1]
       return turn === undefined ? [] : [{ turn: Number(turn), name, id: value }]
@@ -122,15 +125,15 @@ export class BatchLock {
   }
 
   #scheduleHeartbeat(): void {
-    this.#cancelHeartbeat = this.#core.clock.after(
+    this.#cancelHeartbeat = this.#deps.clock.after(
       HEARTBEAT_MS,
-      () => this.#core.background(() => this.#heartbeat(), 'LEDGER_UNAVAILABLE'),
+      () => this.#deps.background(() => this.#heartbeat(), 'LEDGER_UNAVAILABLE'),
       false,
     )
   }
 
   async #heartbeat(): Promise<void> {
-    if (this.#core.closed) return
+    if (this.#deps.closed) return
     try {
       const holder = await this.#holder()
       // Let go of meanwhile.

@@ -5,10 +5,10 @@ import { type Code, messageOf, SolveguardError } from '../../base/errors.js'
 import type { Fact } from '../../ledger/ledger.js'
 import { type Money, micros } from '../../policy/money.js'
 import { parseChallenge } from '../admission/parse-challenge.js'
-import type { GuardRuntime } from '../runtime.js'
-import type { SubmitObserver } from '../solve/job.js'
+import type { GuardContext, Notifier } from '../ports.js'
+import type { SubmitObserver } from '../service/solver-task.js'
 import type { BatchItem } from '../types.js'
-import { BatchLock } from './batch-lock.js'
+import { BatchLock, type BatchLockDeps } from './batch-lock.js'
 
 const DAY_MS = 86_400_000
 const MAX_KEY_LENGTH = 128
@@ -43,12 +43,15 @@ export interface BatchPlan {
   readonly keepForMs?: number | undefined
 }
 
+/** What it takes of the guard. */
+export interface BatchDeps extends BatchLockDeps, Pick<Notifier, 'alert'> {}
+
 /**
  * What the ledger knows of the items of one batch, for the process that is at it. An item is written down when the service has taken
  * its task, and again when it is over.
  */
 export class Batch {
-  readonly #core: GuardRuntime
+  readonly #deps: BatchDeps
   readonly #plan: BatchPlan
   readonly #lock: BatchLock
   readonly #scope: string
@@ -58,11 +61,11 @@ export class Batch {
   /** Items that the service may be about to take. */
   readonly #submitting = new Set<Promise<void>>()
 
-  constructor(core: GuardRuntime, plan: BatchPlan) {
-    this.#core = core
+  constructor(deps: BatchDeps, plan: BatchPlan) {
+    this.#deps = deps
     this.#plan = plan
-    this.#lock = new BatchLock(core, plan.name)
-    this.#scope = scopeOf(core, plan.name)
+    this.#lock = new BatchLock(deps, plan.name)
+    this.#scope = scopeOf(deps, plan.name)
   }
 
   /** Aborted when the batch was lost to another process. */
@@ -73,7 +76,7 @@ export class Batch {
   /** @throws SolveguardError `BATCH_UNDER_WAY` */
   async open(): Promise<void> {
     await this.#lock.acquire()
-    for (const { name, item } of await itemsOf(this.#core, this.#scope)) this.#known.set(name, item)
+    for (const { name, item } of await itemsOf(this.#deps, this.#scope)) this.#known.set(name, item)
   }
 
   /** Waits until each task is written down that is being handed in: whoever takes the batch up at once would buy it a second time. */
@@ -148,21 +151,23 @@ export class Batch {
 
   /** The solve goes on whatever comes of this: what is not written down may be bought again, and never lost twice. */
   async #write(key: string, item: StoredItem): Promise<void> {
-    this.#known.set(key, { ...item, at: this.#core.clock.now() })
+    this.#known.set(key, { ...item, at: this.#deps.clock.now() })
     // Its ledger is closed: the item stays what it was, and its answer is to be had again. But for what is being handed in it waits.
-    if (this.#core.closed && item.state !== 'submitted') return
+    if (this.#deps.closed && item.state !== 'submitted') return
     try {
       const fact = { scope: this.#scope, name: key, value: JSON.stringify(item), ttlMs: this.#plan.keepForMs ?? DAY_MS }
-      await this.#core.ledger.setFact(fact, this.#core.clock.now())
+      await this.#deps.ledger.setFact(fact, this.#deps.clock.now())
     } catch (error) {
-      this.#core.alert('LEDGER_UNAVAILABLE', `An item of a batch could not be written down: ${messageOf(error)}`)
+      this.#deps.alert('LEDGER_UNAVAILABLE', `An item of a batch could not be written down: ${messageOf(error)}`)
     }
   }
 }
 
+type ItemsDeps = Pick<GuardContext, 'name' | 'clock' | 'ledger'>
+
 /** What is known of a batch's items, in the order in which they were last heard of. */
-export async function batchItems(core: GuardRuntime, name: string): Promise<BatchItem[]> {
-  const items = await itemsOf(core, scopeOf(core, name))
+export async function batchItems(deps: ItemsDeps, name: string): Promise<BatchItem[]> {
+  const items = await itemsOf(deps, scopeOf(deps, name))
   return items
     .sort((a, b) => a.item.at - b.item.at)
     .map(({ name: key, item: { state, at, ...item } }) => ({
@@ -174,12 +179,12 @@ export async function batchItems(core: GuardRuntime, name: string): Promise<Batc
     }))
 }
 
-function scopeOf(core: GuardRuntime, batch: string): string {
-  return `batch:${core.name}/${batch}`
+function scopeOf(deps: ItemsDeps, batch: string): string {
+  return `batch:${deps.name}/${batch}`
 }
 
-async function itemsOf(core: GuardRuntime, scope: string): Promise<{ name: string; item: KnownItem }[]> {
-  const facts = await core.ledger.listFacts(scope, core.clock.now())
+async function itemsOf(deps: ItemsDeps, scope: string): Promise<{ name: string; item: KnownItem }[]> {
+  const facts = await deps.ledger.listFacts(scope, deps.clock.now())
   return facts.flatMap((fact) => {
     const item = read(fact)
     return item ? [{ name: fact.name, item }] : []

@@ -2,11 +2,13 @@ import { type AnyChallenge, isPicture, withoutPictures } from '../../base/challe
 import type { Code } from '../../base/errors.js'
 import { proxySecrets } from '../../solvers/page-proxy.js'
 import { answerLifetimeMs } from '../../widgets/table.js'
-import { closed, type GuardRuntime } from '../runtime.js'
+import type { Account } from '../accounts/account.js'
+import type { GrantContext } from '../admission/grant-context.js'
+import { aborted, closed } from '../errors.js'
+import type { Recorder } from '../observability/recorder.js'
+import type { GuardContext } from '../ports.js'
 import type { RecoveredTask, Recovery } from '../service/recovery.js'
-import { auditEvent } from '../solve/audit-event.js'
-import type { GrantContext } from '../solve/job.js'
-import { aborted } from '../solve/select-account.js'
+import { type AuditEventDeps, auditEvent } from '../solve/audit-event.js'
 import { RedactedSolution } from '../solve/solution.js'
 import type { Solution } from '../types.js'
 import type { KnownItem } from './batch.js'
@@ -27,6 +29,12 @@ export const OUTCOME_UNKNOWN: ReadonlySet<Code> = new Set<Code>([
 /** The service's own word that the task came to nothing: an end like any other. */
 export const NO_ANSWER: ReadonlySet<Code> = new Set<Code>(['CAPTCHA_UNSOLVABLE', 'PAGE_PROXY_FAILED'])
 
+/** What it takes of the guard. */
+export interface ReattachDeps extends AuditEventDeps, Pick<GuardContext, 'closed'> {
+  readonly accounts: readonly Account[]
+  readonly recorder: Pick<Recorder, 'write'>
+}
+
 /**
  * The solution of a task that another process had handed in: asked for at the service, which keeps answers for some minutes. Nothing
  * is bought.
@@ -35,15 +43,15 @@ export const NO_ANSWER: ReadonlySet<Code> = new Set<Code>(['CAPTCHA_UNSOLVABLE',
  * @throws SolveguardError what became of the task, or that nobody knows
  */
 export async function reattach(
-  core: GuardRuntime,
-  recovery: Recovery,
+  deps: ReattachDeps,
+  recovery: Pick<Recovery, 'recover'>,
   grant: GrantContext,
   challenge: AnyChallenge,
   item: SubmittedItem,
   signal: AbortSignal | undefined,
 ): Promise<Solution | undefined> {
-  const { clock } = core
-  const account = core.accounts.find(({ name }) => name === item.solver)
+  const { clock } = deps
+  const account = deps.accounts.find(({ name }) => name === item.solver)
   const admitted = grant.gate.admit(challenge, clock.now())
   if (!account) return undefined
   const following = { egress: grant.egressRoute(), hidden: proxySecrets(grant.pageProxy()) }
@@ -63,8 +71,8 @@ export async function reattach(
     action: 'accepted' | 'rejected' | 'injected',
     more: { code?: Code | undefined; message?: string | undefined } = {},
   ) =>
-    core.recorder.write(
-      auditEvent(core, action, grant, withoutPictures(challenge), admitted, {
+    deps.recorder.write(
+      auditEvent(deps, action, grant, withoutPictures(challenge), admitted, {
         solveId: errand.id,
         solver: account.name,
         ...more,
@@ -75,13 +83,13 @@ export async function reattach(
     imputed: account.solver.price(challenge).imputed,
     taskId: item.taskId,
     expiresAt: new Date(expiresAt),
-    report: (good) => report(core, pickedUp, item.taskId, good, note),
+    report: (good) => report(deps, pickedUp, item.taskId, good, note),
     onInjected: (error) => note('injected', { code: error?.code, message: error?.message }),
   })
 }
 
 async function report(
-  core: GuardRuntime,
+  deps: ReattachDeps,
   { task: errand }: RecoveredTask,
   taskId: string,
   good: boolean,
@@ -90,7 +98,7 @@ async function report(
   note(good ? 'accepted' : 'rejected')
   const call = errand.account.solver.report(taskId, good, errand.family)
   // A courtesy, as ever.
-  if (!call || core.closed) return
+  if (!call || deps.closed) return
   const { hidden, key, transport } = errand
   await transport.send({ ...call, sensitive: hidden }, key.value, { purpose: 'report' }).catch(() => {})
 }

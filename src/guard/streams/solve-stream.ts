@@ -4,9 +4,12 @@ import type { AnyChallenge } from '../../base/challenge.js'
 import { type Code, SolveguardError } from '../../base/errors.js'
 import { micros } from '../../policy/money.js'
 import { check, duration } from '../../policy/schema.js'
+import type { Account } from '../accounts/account.js'
+import type { GrantContext } from '../admission/grant-context.js'
 import { checkName } from '../admission/names.js'
-import { asSolveguardError, type GuardRuntime } from '../runtime.js'
-import type { GrantContext } from '../solve/job.js'
+import { asSolveguardError } from '../errors.js'
+import type { Notifier } from '../ports.js'
+import type { Recovery } from '../service/recovery.js'
 import type { SolvePipeline } from '../solve/pipeline.js'
 import type {
   GuardEvents,
@@ -17,9 +20,9 @@ import type {
   StreamResult,
   StreamSummary,
 } from '../types.js'
-import { Batch } from './batch.js'
+import { Batch, type BatchDeps } from './batch.js'
 import { concurrentMap } from './concurrent-map.js'
-import { NO_ANSWER, OUTCOME_UNKNOWN, reattach, type SubmittedItem } from './reattach.js'
+import { NO_ANSWER, OUTCOME_UNKNOWN, type ReattachDeps, reattach, type SubmittedItem } from './reattach.js'
 
 const DEFAULT_CONCURRENCY = 10
 const MAX_CONCURRENCY = 100_000
@@ -47,10 +50,23 @@ const shape = z.strictObject({
 /** After these it was the caller that ended, and not the item. */
 const ENDED_BY_CALLER: ReadonlySet<Code> = new Set<Code>(['SOLVE_ABORTED', 'GUARD_CLOSED'])
 
+/** What solves the items of a stream. */
+interface StreamSolving {
+  readonly pipeline: Pick<SolvePipeline, 'solve'>
+  readonly recovery: Pick<Recovery, 'recover'>
+}
+
+/** What it takes of the guard. */
+export interface SolveStreamDeps extends BatchDeps, ReattachDeps, Pick<Notifier, 'alert' | 'emit' | 'isObserved'> {
+  readonly accounts: readonly Account[]
+  /** What streams have yet to begin. */
+  readonly pendingItems: Set<{ left: number }>
+}
+
 /** Many challenges, solved under one grant. */
 export function solveStream(
-  core: GuardRuntime,
-  solving: SolvePipeline,
+  deps: SolveStreamDeps,
+  solving: StreamSolving,
   grant: GrantContext,
   challenges: Iterable<AnyChallenge> | AsyncIterable<AnyChallenge>,
   options: StreamOptions = {},
@@ -60,7 +76,7 @@ export function solveStream(
   const most = Math.min(concurrency ?? slots ?? DEFAULT_CONCURRENCY, slots ?? MAX_CONCURRENCY)
   const { name, key, keepForMs } = planOf(said, options)
   const batch =
-    name === undefined ? undefined : new Batch(core, { name: checkName(name, 'stream.batch'), key, keepForMs })
+    name === undefined ? undefined : new Batch(deps, { name: checkName(name, 'stream.batch'), key, keepForMs })
   /** Whoever leaves early has no use for what is under way: what stands in line must not be bought for nobody. */
   const left = new AbortController()
   const over = firstOf(left.signal, signal, batch?.lost)
@@ -84,7 +100,7 @@ export function solveStream(
 
   /** The item's solution; undefined where an earlier process had it already. */
   async function solved({ challenge, index, key: itemKey }: StreamItem): Promise<Solution | undefined> {
-    if (!batch || itemKey === undefined) return solving.solve(grant, challenge, { signal: over })
+    if (!batch || itemKey === undefined) return solving.pipeline.solve(grant, challenge, { signal: over })
     const known = batch.known(itemKey)
     if (known?.state === 'solved') {
       summary.alreadySolved++
@@ -93,7 +109,7 @@ export function solveStream(
     }
     const left = known?.state === 'submitted' && batch.isFor(known, challenge) ? known : undefined
     const had = left && (await answerOf(left, challenge, itemKey))
-    return had ?? solving.solve(grant, challenge, { signal: over }, batch.submitObserver(itemKey, challenge))
+    return had ?? solving.pipeline.solve(grant, challenge, { signal: over }, batch.submitObserver(itemKey, challenge))
   }
 
   /** What the service has for a task that was handed in before. Unless it came to nothing by the service's own word, the item is not over. */
@@ -103,7 +119,7 @@ export function solveStream(
     itemKey: string,
   ): Promise<Solution | undefined> {
     try {
-      return await reattach(core, solving.recovery, grant, challenge, left, over)
+      return await reattach(deps, solving.recovery, grant, challenge, left, over)
     } catch (error) {
       if (!(error instanceof SolveguardError && NO_ANSWER.has(error.code))) open.add(itemKey)
       throw error
@@ -129,13 +145,13 @@ export function solveStream(
   }
 
   function tell(item: Omit<GuardEvents['item'], 'batch' | 'at'>): void {
-    if (core.isObserved('item'))
-      core.emit('item', { batch: name, ...item, at: new Date(core.clock.now()) }, item.outcome)
+    if (deps.isObserved('item'))
+      deps.emit('item', { batch: name, ...item, at: new Date(deps.clock.now()) }, item.outcome)
   }
 
   async function* results(): AsyncGenerator<StreamResult, void, undefined> {
     try {
-      core.pendingItems.add(backlog)
+      deps.pendingItems.add(backlog)
       await batch?.open()
       yield* concurrentMap(challenges, work, {
         concurrency: most,
@@ -146,7 +162,7 @@ export function solveStream(
       batch?.lost.throwIfAborted()
     } finally {
       left.abort()
-      core.pendingItems.delete(backlog)
+      deps.pendingItems.delete(backlog)
       await batch?.close()
     }
   }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { SolverAccount } from '../../../src/guard/accounts/options.js'
-import { createGuard, type GuardOptions } from '../../../src/guard/create.js'
+import { createGuard } from '../../../src/guard/create.js'
+import type { GuardOptions } from '../../../src/guard/options.js'
 import { memoryLedger } from '../../../src/ledger/memory.js'
 import { usd } from '../../../src/policy/money.js'
 import { antiCaptcha, captchaAI, twoCaptcha } from '../../../src/solvers/index.js'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { GuardOptions } from '../../../src/guard/create.js'
+import type { GuardOptions } from '../../../src/guard/options.js'
 import { memoryLedger } from '../../../src/ledger/memory.js'
 import { captchaAI } from '../../../src/solvers/captchaai.js'
 import { manualClock } from '../../../src/testing/clock.js'

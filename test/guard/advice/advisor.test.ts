@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { AdviceOptions } from '../../../src/guard/advice/advise.js'
 import { createGuard } from '../../../src/guard/create.js'
-import type { Guard } from '../../../src/guard/types.js'
+import type { AdviceOptions, Guard } from '../../../src/guard/types.js'
 import { memoryLedger } from '../../../src/ledger/memory.js'
 import { usd } from '../../../src/policy/money.js'
 import { captchaAI, twoCaptcha } from '../../../src/solvers/index.js'

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { GuardOptions } from '../../../src/guard/create.js'
+import type { GuardOptions } from '../../../src/guard/options.js'
 import type { GuardEvents } from '../../../src/guard/types.js'
 import type { Ledger } from '../../../src/ledger/ledger.js'
 import { memoryLedger } from '../../../src/ledger/memory.js'

@@ -1,41 +1,42 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { GuardRuntime } from '../../../src/guard/runtime.js'
-import type { Job } from '../../../src/guard/solve/job.js'
-import { reserve } from '../../../src/guard/solve/reserve.js'
-import { RemoteQueues } from '../../../src/guard/spending/remote-queues.js'
+import { type ReserveDeps, type ReservingJob, reserve } from '../../../src/guard/solve/reserve.js'
+import { RemoteQueues, type RemoteQueuesDeps } from '../../../src/guard/spending/remote-queues.js'
 import { WaitQueue } from '../../../src/guard/spending/wait-queue.js'
 import type { BudgetClaim, Ledger } from '../../../src/ledger/ledger.js'
 import { type MemoryLedger, memoryLedger } from '../../../src/ledger/memory.js'
 import { ZERO } from '../../../src/policy/money.js'
+import { Secret } from '../../../src/secrets/secret.js'
 import { type ManualClock, manualClock } from '../../../src/testing/clock.js'
 
 /** A process as far as standing in line goes. */
 function processOf(ownerId: string, ledger: Ledger, clock: ManualClock) {
-  const core = {
+  const ports: RemoteQueuesDeps = {
     name: 'tests',
     ownerId,
     clock,
     ledger,
     closed: false,
     background: (work: () => unknown) => void Promise.resolve().then(work),
-  } as unknown as GuardRuntime
-  return Object.assign(core, { waitQueue: new WaitQueue(clock), remoteQueues: new RemoteQueues(core) })
+  }
+  const pauses = { observe() {} }
+  return { ...ports, pauses, waitQueue: new WaitQueue(clock), remoteQueues: new RemoteQueues(ports) }
 }
 
 let made = 0
 
 /** Asks for a reservation, and tells what came of it. */
-function asking(core: GuardRuntime, path: readonly BudgetClaim[], waitMs: number) {
+function asking(core: ReserveDeps, path: readonly BudgetClaim[], waitMs: number) {
   const { clock, waitQueue } = core
   const ids = path.map(({ id }) => id)
   const startedAt = clock.monotonic()
-  const job = {
+  const job: ReservingJob = {
     grant: { policy: { budget: { waitMs } }, claims: () => path, pathFor: () => ids },
     admitted: { origin: '' },
     gate: { admitTime() {} },
     // One without budgets of its own.
     account: { ownBudgetIds: () => [], path: (claims: readonly BudgetClaim[]) => claims },
+    key: { value: new Secret('0123456789abcdef'), version: '1' },
     amount: ZERO,
     ticket: waitQueue.takeTicket(),
     startedAt,
@@ -43,7 +44,7 @@ function asking(core: GuardRuntime, path: readonly BudgetClaim[], waitMs: number
     reservationId: `r${made++}`,
     reservationExpiresAt: clock.now() + 7_200_000,
     abandoned: false,
-  } as unknown as Job
+  }
   const state = { id: job.reservationId, path, outcome: 'waits' as string }
   Promise.resolve()
     .then(() => reserve(core, job))

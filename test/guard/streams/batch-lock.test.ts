@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { expect, it } from 'vitest'
-import type { GuardRuntime } from '../../../src/guard/runtime.js'
 import { BatchLock } from '../../../src/guard/streams/batch-lock.js'
 import { memoryLedger } from '../../../src/ledger/memory.js'
 import { manualClock } from '../../../src/testing/clock.js'
@@ -22,8 +21,8 @@ async function rig() {
     const core = { name: 'tests', ownerId: `${pid}-${++count}`, clock, ledger, closed: false, background }
     return {
       core,
-      lock: new BatchLock(core as unknown as GuardRuntime, 'b'),
-      another: () => new BatchLock(core as unknown as GuardRuntime, 'b'),
+      lock: new BatchLock(core, 'b'),
+      another: () => new BatchLock(core, 'b'),
     }
   }
   /** One of a process of this machine that is killed: it gives no sign of life from then on. */

@@ -1,0 +1,75 @@
+import type { MaybePromise } from '../base/async.js'
+import { type Policy, type PolicyInput, parsePolicy } from '../policy/schema.js'
+import { Gate } from './admission/gate.js'
+import { Advisor } from './advice/advisor.js'
+import { RootGrant } from './guard.js'
+import { type GuardParts, GuardRuntime } from './runtime.js'
+import { SolverClient } from './service/client.js'
+import { Recovery } from './service/recovery.js'
+import { SharedTimings } from './service/shared-timings.js'
+import { SolvePipeline } from './solve/pipeline.js'
+import { Budget, termsOf } from './spending/budgets.js'
+import type { Guard } from './types.js'
+
+export type { GuardParts } from './runtime.js'
+
+/** Puts a guard together from parts that may be others than `createGuard`'s: benchmarks do without a network. */
+export async function composeGuard(policyInput: PolicyInput, parts: GuardParts): Promise<Guard> {
+  const policy = parsePolicy(policyInput)
+  const { clock, ledger, sink } = parts
+  const runtime = new GuardRuntime(withTelemetry(parts))
+  // A route that cannot be taken is a mistake in the options: thrown now, not at the first solve.
+  for (const account of runtime.accounts) account.transport(policy.egress)
+  await ledger.open()
+  let opened = false
+  try {
+    parts.wireLog?.open()
+    await sink.open(parts.name, clock.now())
+    opened = true
+    return await start(runtime, policy)
+  } catch (error) {
+    // The first error is the one to report.
+    if (opened) await quietly(() => sink.close())
+    await quietly(() => ledger.close())
+    await quietly(() => parts.wireLog?.close())
+    throw error
+  }
+}
+
+/** The same parts, with a span around each call of each account. */
+function withTelemetry(parts: GuardParts): GuardParts {
+  const { telemetry } = parts
+  if (!telemetry) return parts
+  const accounts = parts.accounts.map((account) => ({
+    ...account,
+    transport: (egress: Policy['egress']) => telemetry.transport(account.transport(egress), account),
+  }))
+  return { ...parts, accounts }
+}
+
+/** Connects the parts, and starts the heartbeat. */
+async function start(runtime: GuardRuntime, policy: Policy): Promise<Guard> {
+  const client = new SolverClient(runtime)
+  const recovery = new Recovery(runtime, client, policy, new Gate(policy))
+  const pipeline = new SolvePipeline(runtime, client, recovery)
+  const timings = new SharedTimings(runtime)
+  const advisor = new Advisor(runtime, timings)
+  const guard = new RootGrant(runtime, policy, { pipeline, recovery, timings, advisor })
+  await runtime.register(new Budget(runtime.name, termsOf(policy.budget)), (isFirst) => {
+    const inBackground = (work: () => Promise<unknown>): void => runtime.background(work, 'LEDGER_UNAVAILABLE')
+    inBackground(() => recovery.claimOrphans())
+    inBackground(() => advisor.heartbeat())
+    inBackground(() => timings.sync())
+    inBackground(() => runtime.warnOfDueKeys(policy.key.rotateEveryMs))
+    // Skipped on the first heartbeat: most processes end before the result would be used.
+    if (!isFirst) inBackground(async () => runtime.balanceMonitor.heartbeat(policy, await runtime.pauses.refresh()))
+  })
+  runtime.telemetry?.observe(runtime, () => guard.budgetStatus())
+  return guard
+}
+
+async function quietly(work: () => MaybePromise<void>): Promise<void> {
+  try {
+    await work()
+  } catch {}
+}
