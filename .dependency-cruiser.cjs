@@ -23,6 +23,36 @@ const BROWSER_LIBRARIES =
 /** What is bundled into a text and runs inside a page. */
 const PAGE_CODE = '^src/widgets/(page|page-kit|families/[^/]+/page)/'
 
+/** Folders and files of src/guard, from the ground up: each may import those of the rows above its own, and itself. */
+const GUARD_FLOORS = [
+  ['types\\.ts', 'errors\\.ts'],
+  ['ports\\.ts', 'ledger-timeout\\.ts', 'admission/'],
+  ['spending/'],
+  ['accounts/'],
+  ['observability/', 'keys/'],
+  ['balance/', 'service/'],
+  ['solve/', 'advice/', 'runtime\\.ts'],
+  ['streams/', 'status\\.ts'],
+  ['grant\\.ts'],
+  ['options\\.ts', 'guard\\.ts'],
+  ['compose\\.ts'],
+  ['create\\.ts'],
+  ['index\\.ts'],
+]
+
+const guardLooksDown = GUARD_FLOORS.flatMap((floor, at) =>
+  floor.map((part) => {
+    const below = [...GUARD_FLOORS.slice(0, at).flat(), part]
+    return {
+      name: `guard-${part.replace(/\W+ts$|\/$/, '')}-looks-down`,
+      comment: 'see GUARD_FLOORS',
+      severity: 'error',
+      from: { path: `^src/guard/${part}` },
+      to: { path: '^src/guard/', pathNot: `^src/guard/(${below.join('|')})` },
+    }
+  }),
+)
+
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
@@ -77,12 +107,21 @@ module.exports = {
         pathNot: '^src/widgets/families/$1/',
       },
     },
+    ...guardLooksDown,
     {
-      name: 'no-circles-in-widgets',
-      comment: 'types included: a type that ties two files belongs in a third',
+      name: 'every-part-of-the-guard-has-a-floor',
+      comment: 'a new folder or file of src/guard needs a place in GUARD_FLOORS',
       severity: 'error',
-      from: { path: '^src/widgets/' },
-      to: { circular: true },
+      from: { path: '^src/guard/', pathNot: `^src/guard/(${GUARD_FLOORS.flat().join('|')})` },
+      to: {},
+    },
+    {
+      name: 'nobody-holds-the-runtime',
+      comment:
+        'a part of the guard takes ports (src/guard/ports.ts); only compose.ts knows the class that has them all',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/guard/compose\\.ts$' },
+      to: { path: '^src/guard/runtime\\.ts$' },
     },
     {
       name: 'no-browser-in-the-core',
@@ -103,10 +142,10 @@ module.exports = {
     },
     {
       name: 'no-circles',
-      comment: 'no file waits for itself to be loaded; two that share a type may name each other',
+      comment: 'types included: a type that ties two files belongs in a third',
       severity: 'error',
       from: {},
-      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+      to: { circular: true },
     },
     {
       name: 'the-engine-knows-no-tool',
