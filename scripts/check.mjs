@@ -5,13 +5,14 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
+import { wideComments } from './comment-width.mjs'
 import { compileTypes, installPacked, pack, runConsumer, runExamples } from './consumers.mjs'
 import { exportsField } from './entries.mjs'
 import { ensureBrowser, ensurePackages, root } from './setup.mjs'
 
 /**
- * A step throws if it found something; the message says what.
- * @typedef {{ name: string, run: () => unknown, needs?: string[] }} Step
+ * A step throws if it found something; the message says what. A step that only reports never fails.
+ * @typedef {{ name: string, run: () => unknown, needs?: string[], reportsOnly?: boolean }} Step
  */
 
 ensurePackages()
@@ -26,6 +27,7 @@ const STEPS = [
   { name: 'types', run: () => tool('tsc', '-p', '.') },
   { name: 'types of the apps in tests', run: () => tool('tsc', '-p', 'test/widgets/npm/apps') },
   { name: 'lint, format, reveal() in egress only', run: () => tool('biome', 'check', '--error-on-warnings', '.') },
+  { name: 'comments of at most 120 columns', run: checkComments, reportsOnly: true },
   { name: 'direction of imports', run: () => tool('depcruise', 'src', '--config', '.dependency-cruiser.cjs') },
   { name: 'unused code and packages', run: () => tool('knip') },
   { name: 'build', run: () => tool(process.execPath, 'scripts/build.mjs') },
@@ -47,9 +49,10 @@ try {
   for (const step of chosen(process.argv.slice(2))) {
     const start = performance.now()
     const problem = await attempt(step)
-    counts[problem === undefined ? 'passed' : 'failed']++
+    const passed = problem === undefined || step.reportsOnly === true
+    counts[passed ? 'passed' : 'failed']++
     const seconds = ((performance.now() - start) / 1000).toFixed(1)
-    console.log(`${problem === undefined ? 'ok    ' : 'FAILED'} ${step.name} (${seconds} s)`)
+    console.log(`${problem === undefined ? 'ok    ' : passed ? 'report' : 'FAILED'} ${step.name} (${seconds} s)`)
     if (problem !== undefined) console.log(problem.trimEnd().replace(/^/gm, '       '))
   }
 } finally {
@@ -110,6 +113,11 @@ function tool(command, ...args) {
     child.on('error', reject)
     child.on('close', (code) => (code === 0 ? resolve() : reject(new Error(output || `${command} ended with ${code}`))))
   })
+}
+
+function checkComments() {
+  const wide = wideComments()
+  if (wide.length > 0) throw new Error(`Break these comments:\n${wide.join('\n')}`)
 }
 
 function checkExports() {
