@@ -27,14 +27,14 @@ export async function openBrowsers(flags: readonly string[] = []): Promise<Brows
   const found = await findBrowser()
   if (!found) throw new Error('No Chromium: set CHROMIUM_PATH, or run `npx playwright install chromium`.')
   const options = { executablePath: found.path, args: [...CHROMIUM_FLAGS, ...flags] }
-  const extra = addExtra(puppeteer as unknown as Parameters<typeof addExtra>[0])
+  const extra = addExtra(puppeteer as never)
   // Its types do not match what it exports.
   const plugin = RecaptchaPlugin as () => Parameters<typeof extra.use>[0]
   extra.use(plugin())
   const [ours, theirs] = await Promise.all([chromium.launch(options), extra.launch(options)])
   return {
     ours,
-    newPluggedPage: async () => (await theirs.newPage()) as unknown as PuppeteerPage & Plugged,
+    newPluggedPage: async () => (await theirs.newPage()) as never,
     async [Symbol.asyncDispose]() {
       await Promise.all([ours.close(), theirs.close()])
     },

@@ -53,7 +53,7 @@ describe('checkBaseUrl', () => {
   })
 
   test('rejects a value that is not a string', () => {
-    expect(caught(() => checkBaseUrl(undefined as unknown as string)).code).toBe('CONFIG_INVALID')
+    expect(caught(() => checkBaseUrl(undefined as never)).code).toBe('CONFIG_INVALID')
   })
 })
 

@@ -437,10 +437,10 @@ describe('a connection', () => {
   })
 
   test('to a name that does not resolve means that nothing was sent', async () => {
-    const lookup = vi
-      .spyOn(dns, 'lookup')
-      .mockImplementation(((_name: string, _options: object, done: (e: Error) => void) =>
-        done(Object.assign(new Error(`getaddrinfo ${KEY}`), { code: 'ENOTFOUND' }))) as unknown as typeof dns.lookup)
+    const lookup = vi.spyOn(dns, 'lookup').mockImplementation((...args: unknown[]) => {
+      const done = args.at(-1) as (error: Error) => void
+      done(Object.assign(new Error(`getaddrinfo ${KEY}`), { code: 'ENOTFOUND' }))
+    })
     cleanups.push(() => lookup.mockRestore())
     const error = await failure(transportTo('https://solver.test').send(call, secret))
     expect(error).toMatchObject({ reason: 'unreachable', delivered: 'no' })

@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 // A rule that no longer finds anything looks like a project without mistakes: each is given a mistake to find.
+
+const LINT_RULES = readdirSync('scripts/rules').map((file) => `scripts/rules/${file}`)
 
 const bin = (name: string) => resolve('node_modules/.bin', name)
 
@@ -13,9 +15,8 @@ const bin = (name: string) => resolve('node_modules/.bin', name)
 function project(files: readonly (readonly [file: string, code: string])[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'solveguard-rules-'))
   mkdirSync(join(folder, 'scripts/rules'), { recursive: true })
-  for (const file of ['package.json', 'tsconfig.json', 'biome.json', 'scripts/rules/no-reveal.grit']) {
+  for (const file of ['package.json', 'tsconfig.json', 'biome.json', ...LINT_RULES])
     copyFileSync(file, join(folder, file))
-  }
   symlinkSync(resolve('node_modules'), join(folder, 'node_modules'), 'junction')
   for (const [file, code] of files) {
     mkdirSync(dirname(join(folder, 'src', file)), { recursive: true })
@@ -24,34 +25,50 @@ function project(files: readonly (readonly [file: string, code: string])[]): str
   return folder
 }
 
-describe('the rule about reveal()', () => {
-  const WAYS = [
+/** For each lint rule of ours, what it says, and code that breaks it. */
+const WRONG_CODE: Readonly<Record<string, readonly [message: string, ...code: string[]]>> = {
+  'no-reveal.grit': [
+    'Only src/egress reveals a secret',
     'export const key = secret.reveal()',
     'export const key = secret?.reveal()',
     "export const key = secret['reveal']()",
     'export const keys = secrets.map((one) => one.reveal)',
     'export const { reveal } = secret',
     'export const { place, reveal: open } = secret',
-  ]
+  ],
+  'no-double-cast.grit': [
+    'No `as unknown as`',
+    'export const page = window as unknown as Page',
+    'export const one = ({ two: 2 } as unknown as Page).one',
+  ],
+}
+
+describe('the lint rules of ours', () => {
+  const WAYS = Object.entries(WRONG_CODE).flatMap(([rule, [message, ...codes]]) =>
+    codes.map((code, index) => [rule, code, message, `test/${rule}-${index}.ts`] as const),
+  )
+  const [[, REVEALS] = ['', '']] = WAYS
   let folder = ''
   let found = ''
 
   beforeAll(() => {
-    folder = project([
-      ...WAYS.map((code, i) => [`guard/way-${i}.ts`, code] as const),
-      ['egress/body.ts', WAYS[0] ?? ''],
-    ])
+    folder = project([...WAYS.map(([, code, , file]) => [file, code] as const), ['egress/body.ts', REVEALS]])
     const args = ['lint', '--vcs-enabled=false', '--reporter=github', 'src']
     found = spawnSync(bin('biome'), args, { cwd: folder, encoding: 'utf8' }).stdout
   })
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  it.each(WAYS.map((code, i) => [code, i] as const))('finds %s', (_, i) => {
-    expect(found).toMatch(new RegExp(`way-${i}\\.ts.*Only src/egress reveals a secret`))
+  it.each(WAYS)('%s finds %s', (_, __, message, file) => {
+    const lines = found.split('\n').filter((line) => line.includes(`src/${file}`))
+    expect(lines).toContainEqual(expect.stringContaining(message))
   })
 
-  it('leaves egress alone', () => {
+  it('each have a line in WRONG_CODE', () => {
+    expect(LINT_RULES.filter((file) => WRONG_CODE[basename(file)] === undefined)).toEqual([])
+  })
+
+  it('let egress reveal a secret', () => {
     expect(found).not.toContain('egress/body.ts')
   })
 })

@@ -8,13 +8,14 @@ const frame = {} as DriverFrame
 function page() {
   const main = {} as DriverFrame
   const watchers = new Set<PageWatcher>()
-  const driven = {
+  const driven: DriverPage = {
     frames: () => [main, frame],
+    isClosed: () => false,
     watch(watcher: PageWatcher) {
       watchers.add(watcher)
       return () => watchers.delete(watcher)
     },
-  } as unknown as DriverPage
+  }
   const send = (what: (watcher: PageWatcher) => void) => watchers.forEach(what)
   return { driven, watchers, navigates: (which = main) => send(({ navigated }) => navigated(which)), send }
 }
@@ -49,7 +50,8 @@ test('does not watch a polled tool: a load ends when the document number changes
   const loads = new PageLoadTracker()
   let documents = 1
   const watch = () => expect.fail('The page is watched.')
-  const driven = { frames: () => [{ documentNumber: () => documents }], watch } as unknown as DriverPage
+  const main = { documentNumber: (): number => documents } as DriverFrame
+  const driven: DriverPage = { frames: () => [main], isClosed: () => false, watch }
   const first = loads.loadOf(driven, 'a')
   expect(loads.loadOf(driven, 'b')).toBe(first)
   documents++

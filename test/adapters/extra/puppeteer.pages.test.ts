@@ -35,9 +35,10 @@ afterAll(async () => {
 /** Starts a browser of puppeteer-extra with the plugin, as its users do. */
 async function launch(options: Partial<PluginOptions> = {}): Promise<Browser> {
   grant = fakeGrant(recaptcha)
-  const extra = addExtra(puppeteer as unknown as Parameters<typeof addExtra>[0])
+  const extra = addExtra(puppeteer as never)
   extra.use(solveguard({ guard: Promise.resolve(grant), ...options }))
-  const browser = (await extra.launch({ executablePath, args: CHROMIUM_FLAGS })) as unknown as Browser
+  // Its own types of a browser are those of an older puppeteer.
+  const browser: Browser = (await extra.launch({ executablePath, args: CHROMIUM_FLAGS })) as never
   browsers.push(browser)
   return browser
 }
@@ -181,7 +182,7 @@ test.each([
   ['a guard promise that rejects', () => Promise.reject(new Error('no guard')), 'no guard'],
   ['an object that is no guard', () => ({}), 'createGuard'],
 ])('%s stops the launch', async (_, guard, message) => {
-  const extra = addExtra(puppeteer as unknown as Parameters<typeof addExtra>[0])
+  const extra = addExtra(puppeteer as never)
   const launched: Browser[] = []
   const launching = puppeteer.launch.bind(puppeteer)
   vi.spyOn(puppeteer, 'launch').mockImplementation(async (options) => {
@@ -203,8 +204,8 @@ test('warns of a key in the options without showing it, and refuses unsupported 
   const provider = { id: '2captcha', token: 'k3y-in-the-code' }
   expect(() => solveguard({ guard, provider, visualFeedback: true })).not.toThrow()
   const refused = [
-    () => solveguard({ provider } as unknown as PluginOptions),
-    () => solveguard(undefined as unknown as PluginOptions),
+    () => solveguard({ provider } as never),
+    () => solveguard(undefined as never),
     () => solveguard({ guard, provider: { fn: async () => ({}) } }),
     () => solveguard({ guard, solveInViewportOnly: true }),
     () => solveguard({ guard, polciy: {} } as PluginOptions),

@@ -23,7 +23,7 @@ export async function startSelenium({
   if (found && ['CHROMIUM_PATH', HEADLESS_SHELL].includes(found.source)) options.setChromeBinaryPath(found.path)
   if (bidi) options.enableBidi()
   const builder = new Builder().forBrowser(Browser.CHROME).setChromeOptions(options)
-  return (await builder.setChromeService(new ServiceBuilder('chromedriver')).build()) as unknown as WebDriver
+  return builder.setChromeService(new ServiceBuilder('chromedriver')).build() as Promise<WebDriver>
 }
 
 function seleniumClient(driver: WebDriver): Client<WebElement> {

@@ -329,12 +329,10 @@ describe('no alarm', () => {
   })
 
   it('of one account hides that of another', async () => {
-    const [shared] = several(true).solvers
-    const [own] = several(false).solvers
-    const both = [
-      { ...shared, name: 'shared', budget: { perMinute: 1 } },
-      { ...own, name: 'own', secret: fixedSecret(OTHER_KEY) },
-    ] as unknown as NonNullable<GuardOptions['solvers']>
+    const both: GuardOptions['solvers'] = [
+      ...several(true).solvers.map((account) => ({ ...account, name: 'shared', budget: { perMinute: 1 } })),
+      ...several(false).solvers.map((account) => ({ ...account, name: 'own', secret: fixedSecret(OTHER_KEY) })),
+    ]
     const { solve, leaks, guard } = await aProcess({ solver: undefined, secret: undefined, solvers: both })
     await solve(3)
     await pass(20_000)

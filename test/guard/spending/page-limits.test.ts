@@ -76,7 +76,7 @@ describe('with policy.budget.perPage', () => {
 
   it('a page load is an object', async () => {
     const { guard } = await guarded({ perPage: 1 })
-    const pageLoad = 'the page' as unknown as object
+    const pageLoad: object = 'the page' as never
     expect((await errorOf(guard.solve(challenge, { pageLoad }))).code).toBe('CONFIG_INVALID')
   })
 })

@@ -1,5 +1,5 @@
 import VueHcaptcha from '@hcaptcha/vue3-hcaptcha'
-import { type Component, createApp, defineComponent, h, ref } from 'vue'
+import { createApp, defineComponent, h, ref } from 'vue'
 import { query, root, SITEKEY, signIn, tell } from './site.js'
 
 /** `?by`: from where it has its token. */
@@ -17,7 +17,7 @@ const Form = defineComponent({
     }
     return () =>
       h('form', { onSubmit: submit }, [
-        h(VueHcaptcha as unknown as Component, {
+        h(VueHcaptcha as never, {
           ref: widget,
           sitekey: SITEKEY,
           sentry: false,
