@@ -10,11 +10,11 @@ export const sitekey = z.string().regex(/^[\w.:-]{1,256}$/)
 export const encryptedKey = z.string().regex(/^[\w+/=-]{1,2048}$/)
 
 /** A value that is dropped by itself where it is odd: the widget can still be solved. */
-export const printable = (most: number) =>
+export const printable = (max: number) =>
   z
     .string()
     .regex(/^[\x20-\x7e]+$/)
-    .max(most)
+    .max(max)
     .optional()
     .catch(undefined)
 

@@ -29,7 +29,7 @@ export interface VendorSign extends VendorEvidence {
   readonly vendor?: string | undefined
 }
 
-const MOST_SIGNS = 20
+const MAX_SIGNS = 20
 
 const sign = z.object({
   kind: z.enum(['script', 'frame', 'element', 'picture']),
@@ -50,7 +50,7 @@ const sign = z.object({
 /** Reads what a page gave for strangers. What does not fit is left out. */
 export function parseSigns(given: unknown): VendorSign[] {
   if (!Array.isArray(given)) return []
-  return given.slice(0, MOST_SIGNS).flatMap((one) => sign.safeParse(one).data ?? [])
+  return given.slice(0, MAX_SIGNS).flatMap((one) => sign.safeParse(one).data ?? [])
 }
 
 /** Puts together what belongs together: all signs of one vendor, and each other one by itself. */

@@ -6,7 +6,7 @@ import type { Primordials } from './primordials.js'
  *
  * @returns whether there was something to call
  */
-export function callBack(p: Primordials, callback: unknown, args: readonly unknown[]): boolean {
+export function invokeCallback(p: Primordials, callback: unknown, args: readonly unknown[]): boolean {
   let self: unknown
   let target = callback
   try {

@@ -1,14 +1,14 @@
-import type { Place } from './family.js'
+import type { PageContext } from './family.js'
 import type { Primordials } from './primordials.js'
 import { own } from './safe-read.js'
 
-type Taker = 'turnstile' | 'hcaptcha'
+type Replacement = 'turnstile' | 'hcaptcha'
 
 /**
  * Whose API stands in for reCAPTCHA's under its name: Turnstile's where a page asks for it (`compat=recaptcha`), hCaptcha's
  * unless a page asks it not to.
  */
-export function takenBy(p: Primordials): Taker | undefined {
+export function apiReplacedBy(p: Primordials): Replacement | undefined {
   const api = own(p, window, 'grecaptcha')
   if (api === undefined) return undefined
   if (api === own(p, window, 'turnstile')) return 'turnstile'
@@ -21,8 +21,8 @@ export function isFriendly(p: Primordials, element: Element): boolean {
 }
 
 /** Whose widgets stand, or will stand once the script has come, in the elements that are otherwise reCAPTCHA's. */
-export function elementsTakenBy({ p, dom }: Place): Taker | undefined {
-  if (own(p, window, 'grecaptcha') !== undefined) return takenBy(p)
+export function elementsReplacedBy({ p, dom }: PageContext): Replacement | undefined {
+  if (own(p, window, 'grecaptcha') !== undefined) return apiReplacedBy(p)
   if (dom.all(document, 'script[src*="/turnstile/"][src*="compat=recaptcha"]').length > 0) return 'turnstile'
   if (dom.all(document, 'script[src*="/recaptcha/"]').length > 0) return undefined
   const scripts = 'script[src*="hcaptcha"][src*="/1/api.js"]:not([src*="recaptchacompat=off"])'

@@ -1,9 +1,9 @@
 import { type List, list, type Primordials, push } from './primordials.js'
 
 /** More elements than any honest page has; looking through them takes milliseconds. */
-const MOST_ELEMENTS = 200_000
+const MAX_ELEMENTS = 200_000
 /** Pages that are made of web components have hundreds. */
-const MOST_ROOTS = 1_000
+const MAX_ROOTS = 1_000
 
 export type Root = Document | ShadowRoot
 
@@ -47,16 +47,16 @@ export function createDom(p: Primordials) {
   const all = (root: Root, selector: string): NodeListOf<Element> =>
     root === document ? inDocument(document, selector) : inFragment(root as ShadowRoot, selector)
 
-  let known: List<Root> | undefined
-  let unseen = 0
+  let cached: List<Root> | undefined
+  let unsearchedRoots = 0
 
   return {
     /** Looks anew: what `roots` gave before is of the past. */
-    look(): void {
-      known = undefined
+    refresh(): void {
+      cached = undefined
     },
     /** How many roots `roots` left out, one for what lies beyond the last element that was looked at. */
-    unseen: (): number => unseen,
+    unsearchedRoots: (): number => unsearchedRoots,
     loading: (): boolean => readyState(document) !== 'complete',
     body: (): HTMLElement => body(document) as HTMLElement,
 
@@ -88,7 +88,7 @@ export function createDom(p: Primordials) {
     create: (name: string): HTMLElement => create(document, name),
 
     /** An element of the document that is shown now, not one that was taken out. */
-    here: (node: Node): boolean => connected(node) && owner(node) === document,
+    isInDocument: (node: Node): boolean => connected(node) && owner(node) === document,
 
     isElement(value: unknown): value is Element {
       try {
@@ -105,23 +105,23 @@ export function createDom(p: Primordials) {
 
     /** The document and the open shadow roots in it, theirs too; the same for all who ask within one look. */
     roots(): List<Root> {
-      if (known) return known
+      if (cached) return cached
       const roots = list<Root>()
-      known = roots
+      cached = roots
       push<Root>(roots, document)
-      unseen = 0
-      let left = MOST_ELEMENTS
+      unsearchedRoots = 0
+      let left = MAX_ELEMENTS
       for (let index = 0; index < roots.size && left > 0; index++) {
         const elements = all(roots[index] as Root, '*')
-        const many = elements.length
-        for (let at = 0; at < many && left > 0; at++, left--) {
+        const count = elements.length
+        for (let at = 0; at < count && left > 0; at++, left--) {
           const root = shadow(elements[at] as Element)
           if (!root) continue
-          if (roots.size < MOST_ROOTS) push<Root>(roots, root)
-          else unseen++
+          if (roots.size < MAX_ROOTS) push<Root>(roots, root)
+          else unsearchedRoots++
         }
       }
-      if (left === 0) unseen++
+      if (left === 0) unsearchedRoots++
       return roots
     },
 

@@ -1,4 +1,4 @@
-import type { Place } from './family.js'
+import type { PageContext } from './family.js'
 import { type List, list, push, remove } from './primordials.js'
 
 /** What `undo` has to call off. */
@@ -8,16 +8,16 @@ const timers = list<unknown>()
  * Takes a token away again when it is too old, as the vendors' scripts do, and tells the page of it. Where fields hold
  * something else by then, they are left as they are.
  *
- * @param tell called if the token still stood
+ * @param onExpired called if the token still stood
  */
 export function expireLater(
-  { p, dom }: Place,
+  { p, dom }: PageContext,
   fields: List<Element>,
   token: string,
-  livesMs: number,
-  tell: () => void,
+  lifetimeMs: number,
+  onExpired: () => void,
 ): void {
-  later({ p }, livesMs, () => {
+  runLater({ p }, lifetimeMs, () => {
     let ours = fields.size === 0
     for (let index = 0; index < fields.size; index++) {
       const field = fields[index] as Element
@@ -25,12 +25,12 @@ export function expireLater(
       dom.setValue(field, '')
       ours = true
     }
-    if (ours) tell()
+    if (ours) onExpired()
   })
 }
 
 /** Runs something later, unless all of that is called off before. */
-export function later({ p }: Pick<Place, 'p'>, ms: number, run: () => void): void {
+export function runLater({ p }: Pick<PageContext, 'p'>, ms: number, run: () => void): void {
   const timer: unknown = p.apply(p.setTimeout, window, [
     () => {
       remove(timers, timer)
@@ -42,6 +42,6 @@ export function later({ p }: Pick<Place, 'p'>, ms: number, run: () => void): voi
 }
 
 /** No token will be taken away any more. */
-export function callOffExpiries({ p }: Pick<Place, 'p'>): void {
+export function cancelTimers({ p }: Pick<PageContext, 'p'>): void {
   for (; timers.size > 0; timers.size--) p.apply(p.clearTimeout, window, [timers[timers.size - 1]])
 }

@@ -4,7 +4,7 @@ import type { FrameHint, PageSolution, ProofOfWorkProgress } from './protocol.js
 import type { Observer } from './watcher.js'
 
 /** What a family is given to look around with. */
-export interface Place {
+export interface PageContext {
   readonly p: Primordials
   readonly dom: Dom
   readonly observer: Observer
@@ -36,23 +36,23 @@ export interface WidgetView {
 /** One family of widgets, inside the page. */
 export interface PageFamily {
   /** Looks for its widgets, at most `most` of them; says how many more there were. */
-  gather(place: Place, most: number): { readonly seen: List<WidgetView>; readonly leftOut: number }
+  scan(context: PageContext, max: number): { readonly views: List<WidgetView>; readonly leftOut: number }
 }
 
 /** What a family's `gather` gives, from what it found: each widget described as it stands. One whose page lets nobody look is left out. */
-export function seenIn<W>(
+export function viewsOf<W>(
   found: { readonly widgets: List<W>; readonly leftOut: number },
-  describe: (widget: W) => WidgetView,
-): { readonly seen: List<WidgetView>; readonly leftOut: number } {
+  createView: (widget: W) => WidgetView,
+): { readonly views: List<WidgetView>; readonly leftOut: number } {
   const { widgets } = found
-  const seen = list<WidgetView>()
+  const views = list<WidgetView>()
   let { leftOut } = found
   for (let index = 0; index < widgets.size; index++) {
     try {
-      push(seen, describe(widgets[index] as W))
+      push(views, createView(widgets[index] as W))
     } catch {
       leftOut++
     }
   }
-  return { seen, leftOut }
+  return { views, leftOut }
 }

@@ -2,15 +2,15 @@ import type { Dom } from './dom.js'
 import { includes, type List, push } from './primordials.js'
 
 /** A page that has more fields for one answer does not have them for the answer. */
-const MOST_FIELDS = 50
+const MAX_FIELDS = 50
 
 /** Adds one, if it is not there yet. */
 export function addField(fields: List<Element>, field: Element): void {
-  if (!includes(fields, field) && fields.size < MOST_FIELDS) push(fields, field)
+  if (!includes(fields, field) && fields.size < MAX_FIELDS) push(fields, field)
 }
 
 export function addFields(fields: List<Element>, found: ArrayLike<Element>): void {
-  for (let index = 0; index < found.length && index < MOST_FIELDS; index++) addField(fields, found[index] as Element)
+  for (let index = 0; index < found.length && index < MAX_FIELDS; index++) addField(fields, found[index] as Element)
 }
 
 /**

@@ -58,12 +58,12 @@ export function push<T>(to: List<T>, item: T): T {
 }
 
 /** A page that renders or executes without end shall not fill its memory with our notes. */
-const MOST_NOTES = 200
+const MAX_NOTES = 200
 
 /** Adds an item to a list of notes; the oldest goes when there are too many. */
-export function note<T>(notes: List<T>, item: T): T {
-  if (notes.size >= MOST_NOTES) remove(notes, notes[0] as T)
-  return push(notes, item)
+export function pushBounded<T>(items: List<T>, item: T): T {
+  if (items.size >= MAX_NOTES) remove(items, items[0] as T)
+  return push(items, item)
 }
 
 /** Takes one item out, keeping the order of the others. */

@@ -1,13 +1,13 @@
 import { thenable } from './api-watch.js'
-import type { PageFamily, Place, WidgetView } from './family.js'
-import { type List, list, note, push, remove } from './primordials.js'
+import type { PageContext, PageFamily, WidgetView } from './family.js'
+import { type List, list, push, pushBounded, remove } from './primordials.js'
 import type { ProofOfWorkProgress } from './protocol.js'
 import { own, read } from './safe-read.js'
 
 type State = Exclude<ProofOfWorkProgress['state'], 'started'>
 
 /** A widget that has the browser work out a proof, as it stands in the page. */
-interface ProofOfWork {
+interface ProofOfWorkElement {
   /** Where it gets its challenge from. */
   readonly endpoint: string | undefined
   /** Whether it begins by itself when the form is sent. */
@@ -17,48 +17,48 @@ interface ProofOfWork {
   /** Its answer, where a field holds one. */
   readonly token: string
   /** What the document shows of a failure. */
-  readonly why?: string | undefined
+  readonly reason?: string | undefined
 }
 
 /** One family of such widgets: elements of one name that do all of it themselves. */
-interface Kind {
+interface ProofOfWorkKind {
   /** The element's name. */
   readonly name: string
   /** The documented method that begins the work. */
   readonly method: string
-  look(place: Place, element: Element): ProofOfWork
+  inspect(context: PageContext, element: Element): ProofOfWorkElement
   /** What an `error` event says, where the document does not show it. */
-  failure?(place: Place, event: Event): string
+  failure?(context: PageContext, event: Event): string
 }
 
-const MOST_FOUND = 1_000
+const MAX_FOUND = 1_000
 
 /** They are only looked at, and begun as a page would begin them. */
-export function proofOfWork(kind: Kind): PageFamily {
+export function proofOfWork(kind: ProofOfWorkKind): PageFamily {
   return {
-    gather(place, most) {
-      const { dom } = place
-      const seen = list<WidgetView>()
+    scan(context, max) {
+      const { dom } = context
+      const views = list<WidgetView>()
       let leftOut = 0
       const roots = dom.roots()
       for (let index = 0; index < roots.size; index++) {
         const found = dom.all(roots[index] as Document, kind.name)
         for (let at = 0; at < found.length; at++) {
-          if (seen.size < most && at < MOST_FOUND) push(seen, describe(place, kind, found[at] as Element))
+          if (views.size < max && at < MAX_FOUND) push(views, createView(context, kind, found[at] as Element))
           else leftOut++
         }
       }
-      return { seen, leftOut }
+      return { views, leftOut }
     },
   }
 }
 
-interface SeenWork extends WidgetView {
+interface ProofOfWorkView extends WidgetView {
   readonly element: Element
 }
 
-function describe(place: Place, kind: Kind, element: Element): SeenWork {
-  const { endpoint, onSubmit, visible, state, token, why } = kind.look(place, element)
+function createView(context: PageContext, kind: ProofOfWorkKind, element: Element): ProofOfWorkView {
+  const { endpoint, onSubmit, visible, state, token, reason } = kind.inspect(context, element)
   return {
     element,
     facts: {
@@ -68,11 +68,11 @@ function describe(place: Place, kind: Kind, element: Element): SeenWork {
       answered: state === 'answered',
       working: state === 'working' || state === 'needs-code',
     },
-    same: (other) => (other as SeenWork).element === element,
+    same: (other) => (other as ProofOfWorkView).element === element,
     proofOfWork(start) {
-      const rests = state === 'idle' || state === 'failed'
-      if (start && rests && setOff(place, kind, element)) return { state: 'started', token: '', reason: '' }
-      return { state, token, reason: why ?? told(element) }
+      const isIdle = state === 'idle' || state === 'failed'
+      if (start && isIdle && startWork(context, kind, element)) return { state: 'started', token: '', reason: '' }
+      return { state, token, reason: reason ?? failureOf(element) }
     },
     // Nothing can be put in: the answer is the widget's own.
     inject: () => 'answered',
@@ -82,12 +82,12 @@ function describe(place: Place, kind: Kind, element: Element): SeenWork {
 }
 
 /** Says whether there was something to set off: until the vendor's script has come, there is not. */
-function setOff(place: Place, kind: Kind, element: Element): boolean {
-  const { p } = place
+function startWork(context: PageContext, kind: ProofOfWorkKind, element: Element): boolean {
+  const { p } = context
   try {
     const call = read(p, element, kind.method)
     if (typeof call !== 'function') return false
-    listen(place, kind, element)
+    listen(context, kind, element)
     const done: unknown = p.apply(call as () => unknown, element, [])
     // How it ended the widget shows; a promise that nobody looks at would end in the page's own error handlers.
     if (thenable(done)) p.apply(done.then as (...args: never[]) => unknown, done, [() => {}, () => {}])
@@ -97,54 +97,54 @@ function setOff(place: Place, kind: Kind, element: Element): boolean {
   }
 }
 
-interface Listening {
+interface FailureListener {
   readonly element: Element
   readonly listener: (event: Event) => void
-  why: string
+  reason: string
 }
 
-const listenings: List<Listening> = list()
+const listeners: List<FailureListener> = list()
 
-function listen(place: Place, kind: Kind, element: Element): void {
+function listen(context: PageContext, kind: ProofOfWorkKind, element: Element): void {
   if (!kind.failure) return
-  const known = of(element)
+  const known = listenerOf(element)
   if (known) {
-    known.why = ''
+    known.reason = ''
     return
   }
-  const one: Listening = note(listenings, {
+  const one: FailureListener = pushBounded(listeners, {
     element,
     listener(event: Event) {
       try {
-        one.why = kind.failure?.(place, event) ?? ''
+        one.reason = kind.failure?.(context, event) ?? ''
       } catch {
-        one.why = ''
+        one.reason = ''
       }
     },
-    why: '',
+    reason: '',
   })
-  place.p.apply(place.p.listen, element, ['error', one.listener])
+  context.p.apply(context.p.listen, element, ['error', one.listener])
 }
 
-function of(element: Element): Listening | undefined {
-  for (let index = 0; index < listenings.size; index++) {
-    if (listenings[index]?.element === element) return listenings[index]
+function listenerOf(element: Element): FailureListener | undefined {
+  for (let index = 0; index < listeners.size; index++) {
+    if (listeners[index]?.element === element) return listeners[index]
   }
   return undefined
 }
 
-const told = (element: Element): string => of(element)?.why ?? ''
+const failureOf = (element: Element): string => listenerOf(element)?.reason ?? ''
 
 /** Takes our listeners out of the page. */
-export function stopListening({ p }: Pick<Place, 'p'>): void {
-  while (listenings.size > 0) {
-    const one = listenings[0] as Listening
+export function stopListening({ p }: Pick<PageContext, 'p'>): void {
+  while (listeners.size > 0) {
+    const one = listeners[0] as FailureListener
     p.apply(p.unlisten, one.element, ['error', one.listener])
-    remove(listenings, one)
+    remove(listeners, one)
   }
 }
 
 /** A state by the vendor's word for it. */
-export function stateOf({ p }: Place, states: Readonly<Record<string, State>>, word: string | undefined): State {
+export function stateOf({ p }: PageContext, states: Readonly<Record<string, State>>, word: string | undefined): State {
   return (word === undefined ? undefined : (own(p, states, word) as State | undefined)) ?? 'idle'
 }

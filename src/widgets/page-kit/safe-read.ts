@@ -1,8 +1,8 @@
 import { includes, list, type Primordials, push } from './primordials.js'
 
-const DEEPEST = 5
-const MOST_OBJECTS = 400
-const MOST_PROPERTIES = 200
+const MAX_DEPTH = 5
+const MAX_OBJECTS = 400
+const MAX_PROPERTIES = 200
 
 /**
  * Walks an object of the vendor's script: nested, minified, full of cycles. Only plain properties are read: a getter is
@@ -10,7 +10,7 @@ const MOST_PROPERTIES = 200
  *
  * @param visit is told each value with its name and the object that it stands in; true stops the walk below that value
  */
-export function walk(
+export function walkObject(
   p: Primordials,
   start: object,
   visit: (name: string, value: unknown, holder: object) => boolean,
@@ -22,30 +22,30 @@ export function walk(
   for (let index = 0; index < objects.size; index++) {
     if (index === levelEnd) {
       levelEnd = objects.size
-      if (++depth >= DEEPEST) return
+      if (++depth >= MAX_DEPTH) return
     }
-    eachProperty(p, objects[index] as object, (name, value, holder) => {
+    forEachProperty(p, objects[index] as object, (name, value, holder) => {
       if (visit(name, value, holder)) return
-      if (typeof value !== 'object' || value === null || objects.size >= MOST_OBJECTS) return
+      if (typeof value !== 'object' || value === null || objects.size >= MAX_OBJECTS) return
       if (!includes(objects, value)) push(objects, value)
     })
   }
 }
 
 /** The own, enumerable, plain properties of an object, at most two hundred of them. Says how many more there were. */
-export function eachProperty(
+export function forEachProperty(
   p: Primordials,
   object: object,
   visit: (name: string, value: unknown, holder: object) => void,
 ): number {
   try {
     const names = p.keys(object)
-    for (let at = 0; at < names.length && at < MOST_PROPERTIES; at++) {
+    for (let at = 0; at < names.length && at < MAX_PROPERTIES; at++) {
       const name = names[at] as string
       const described = p.describe(object, name)
       if (described && 'value' in described) visit(name, described.value, object)
     }
-    return names.length > MOST_PROPERTIES ? names.length - MOST_PROPERTIES : 0
+    return names.length > MAX_PROPERTIES ? names.length - MAX_PROPERTIES : 0
   } catch {
     // What cannot be looked at is not there.
     return 0

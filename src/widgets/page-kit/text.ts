@@ -2,9 +2,9 @@ import type { Primordials } from './primordials.js'
 
 /** The value of a parameter in an address, after `?`, `&` or `#`. */
 export function parameter(p: Primordials, url: string, name: string): string | undefined {
-  for (let mark = 0; mark < 3; mark++) {
-    const sign = mark === 0 ? '?' : mark === 1 ? '&' : '#'
-    const start = indexOf(p, url, `${sign}${name}=`)
+  for (let kind = 0; kind < 3; kind++) {
+    const prefix = kind === 0 ? '?' : kind === 1 ? '&' : '#'
+    const start = indexOf(p, url, `${prefix}${name}=`)
     if (start < 0) continue
     const from = start + name.length + 2
     let to = from
@@ -48,7 +48,7 @@ export function text(value: unknown): string | undefined {
 export function json(
   p: Primordials,
   facts: Readonly<Record<string, string | number | boolean | undefined>>,
-  longest: number,
+  maxLength: number,
 ): string {
   let written = ''
   const names = p.keys(facts)
@@ -56,7 +56,7 @@ export function json(
     const name = names[index] as string
     const value = facts[name]
     if (value === undefined) continue
-    const clipped = typeof value === 'string' && value.length > longest ? slice(p, value, 0, longest) : value
+    const clipped = typeof value === 'string' && value.length > maxLength ? slice(p, value, 0, maxLength) : value
     written += `${written && ','}${p.stringify(name)}:${p.stringify(clipped)}`
   }
   return `{${written}}`

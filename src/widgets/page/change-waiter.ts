@@ -4,10 +4,10 @@ import { json } from '../page-kit/text.js'
 import type { Observer } from '../page-kit/watcher.js'
 
 /** Looks whether what is to be found has changed no more often than this, however busy the page is, ms. */
-const SHORTEST_GAP_MS = 50
+const MIN_GAP_MS = 50
 /** And never for more of the time than one part in so many. */
-const SHARE = 20
-const MOST_WAITS = 20
+const GAP_FACTOR = 20
+const MAX_WAITS = 20
 const FRAMES = 'iframe,frame'
 /** What may bring a widget up, or make it due: new elements, and whatever shows or hides one. */
 const WATCHED: MutationObserverInit = { subtree: true, childList: true, attributes: true }
@@ -15,7 +15,7 @@ const WATCHED: MutationObserverInit = { subtree: true, childList: true, attribut
 interface Wait {
   readonly ticket: string
   /** What a look says. */
-  look(): string
+  find(): string
   /** What it said when the wait began. */
   readonly before: string
   end(result: string): void
@@ -25,17 +25,17 @@ interface Wait {
  * Waits until what a look finds is another thing than before. Nothing runs while nobody waits; while somebody does, the document
  * and its open shadow roots are observed, and the vendors' APIs as they always are.
  */
-export class Changes {
+export class ChangeWaiter {
   readonly #observer: Observer
   readonly #dom: Dom
   readonly #waits = list<Wait>()
   readonly #roots = list<Root>()
   #mutations: MutationObserver | undefined
-  #lookedAt = 0
-  #gapMs = SHORTEST_GAP_MS
+  #checkedAt = 0
+  #gapMs = MIN_GAP_MS
   /** A look is going to be taken, or is being taken: what it sets off itself is no change. */
   #busy = false
-  readonly #stirred = () => this.#stir()
+  readonly #onChange = () => this.#scheduleCheck()
 
   constructor(observer: Observer, dom: Dom) {
     this.#observer = observer
@@ -43,24 +43,24 @@ export class Changes {
   }
 
   /** Gives `{ result: 'changed' }`, or `'ended'` once it was told to or its time is over. */
-  wait(ticket: string, ms: number, look: () => string): Promise<string> {
+  wait(ticket: string, ms: number, find: () => string): Promise<string> {
     const { p } = this.#observer
     return new p.Promise<string>((resolve) => {
-      if (this.#waits.size >= MOST_WAITS) return resolve(json(p, { result: 'ended' }, 100))
+      if (this.#waits.size >= MAX_WAITS) return resolve(json(p, { result: 'ended' }, 100))
       const wait: Wait = {
         ticket,
-        look,
-        before: this.#say(look),
+        find,
+        before: this.#describe(find),
         end: (result) => {
           remove(this.#waits, wait)
-          if (this.#waits.size === 0) this.#rest()
+          if (this.#waits.size === 0) this.#stopObserving()
           resolve(json(p, { result }, 100))
         },
       }
       push(this.#waits, wait)
       this.#observe()
-      this.#observer.onChange = this.#stirred
-      p.apply(p.listen, document, ['readystatechange', this.#stirred])
+      this.#observer.onChange = this.#onChange
+      p.apply(p.listen, document, ['readystatechange', this.#onChange])
       p.apply(p.setTimeout, window, [() => includes(this.#waits, wait) && wait.end('ended'), ms])
     })
   }
@@ -78,18 +78,18 @@ export class Changes {
   }
 
   /** New frames count as well: widgets may be in them. */
-  #say(look: () => string): string {
+  #describe(find: () => string): string {
     let frames = 0
-    const said = look()
+    const found = find()
     const roots = this.#dom.roots()
     for (let index = 0; index < roots.size; index++) frames += this.#dom.all(roots[index] as Root, FRAMES).length
-    return `${frames} ${said}`
+    return `${frames} ${found}`
   }
 
   #observe(): void {
     const { p } = this.#observer
     const roots = this.#dom.roots()
-    this.#mutations ??= new p.MutationObserver(() => this.#stir())
+    this.#mutations ??= new p.MutationObserver(() => this.#scheduleCheck())
     for (let index = 0; index < roots.size; index++) {
       const root = roots[index] as Root
       if (includes(this.#roots, root)) continue
@@ -98,40 +98,40 @@ export class Changes {
     }
   }
 
-  #rest(): void {
+  #stopObserving(): void {
     const { p } = this.#observer
     if (this.#mutations) p.apply(p.disconnect, this.#mutations, [])
     this.#mutations = undefined
     this.#roots.size = 0
     delete this.#observer.onChange
-    p.apply(p.unlisten, document, ['readystatechange', this.#stirred])
+    p.apply(p.unlisten, document, ['readystatechange', this.#onChange])
   }
 
   /** Something happened. Looks soon, and not within the page's own call. */
-  #stir(): void {
+  #scheduleCheck(): void {
     const { p } = this.#observer
     if (this.#busy || this.#waits.size === 0) return
     this.#busy = true
-    const leftMs = this.#lookedAt + this.#gapMs - p.now()
-    const look = () => this.#look()
-    if (leftMs > 0) p.apply(p.setTimeout, window, [look, leftMs])
-    else p.apply(p.microtask, window, [look])
+    const leftMs = this.#checkedAt + this.#gapMs - p.now()
+    const find = () => this.#check()
+    if (leftMs > 0) p.apply(p.setTimeout, window, [find, leftMs])
+    else p.apply(p.microtask, window, [find])
   }
 
-  #look(): void {
+  #check(): void {
     const { p } = this.#observer
-    const begun = p.now()
+    const startedAt = p.now()
     try {
       for (let index = this.#waits.size - 1; index >= 0; index--) {
         const wait = this.#waits[index] as Wait
-        if (this.#say(wait.look) !== wait.before) wait.end('changed')
+        if (this.#describe(wait.find) !== wait.before) wait.end('changed')
       }
       if (this.#waits.size > 0) this.#observe()
     } finally {
       this.#busy = false
-      this.#lookedAt = p.now()
-      const gap = (this.#lookedAt - begun) * SHARE
-      this.#gapMs = gap > SHORTEST_GAP_MS ? gap : SHORTEST_GAP_MS
+      this.#checkedAt = p.now()
+      const gap = (this.#checkedAt - startedAt) * GAP_FACTOR
+      this.#gapMs = gap > MIN_GAP_MS ? gap : MIN_GAP_MS
     }
   }
 }

@@ -1,9 +1,9 @@
 // What finds widgets and puts solutions into the page: comes with the first call that needs it.
-import { leaveChallenges } from '../page-kit/challenge-popup.js'
+import { stopHidingChallenges } from '../page-kit/challenge-popup.js'
 import { createDom } from '../page-kit/dom.js'
-import { callOffExpiries, later } from '../page-kit/expiry.js'
-import type { PageFamily, Place, WidgetView } from '../page-kit/family.js'
-import { takeShadowsAway } from '../page-kit/method-override.js'
+import { cancelTimers, runLater } from '../page-kit/expiry.js'
+import type { PageContext, PageFamily, WidgetView } from '../page-kit/family.js'
+import { removeOverrides } from '../page-kit/method-override.js'
 import { type List, list, push, remove } from '../page-kit/primordials.js'
 import { stopListening } from '../page-kit/proof-of-work.js'
 import type {
@@ -17,15 +17,15 @@ import type {
 } from '../page-kit/protocol.js'
 import { json, text } from '../page-kit/text.js'
 import type { Main, Observer } from '../page-kit/watcher.js'
-import { Changes } from './change-waiter.js'
+import { ChangeWaiter } from './change-waiter.js'
 import { families } from './families.js'
 import { installObserver } from './install.js'
-import { strangers } from './unknown.js'
+import { unknownWidgets } from './unknown.js'
 
-interface Known {
+interface KnownWidget {
   readonly id: string
   readonly family: PageFamily
-  seen: WidgetView
+  view: WidgetView
   /** A solution was put in and the page was not yet told. */
   solution?: PageSolution
   /** The token that was put in last grew too old where it stood; whether the page had the widget set off by then, and how often. */
@@ -35,65 +35,66 @@ interface Known {
 }
 
 /** Longer than anything that is allowed on the other side, so that nothing is cut into something valid. */
-const LONGEST = 4_200
+const MAX_STRING_LENGTH = 4_200
 /** A proof of work holds its challenge again, and is longer than other tokens. */
-const LONGEST_TOKEN = 20_000
-const MOST_REASON = 200
-const MOST_KNOWN = 1_000
+const MAX_TOKEN_LENGTH = 20_000
+const MAX_REASON_LENGTH = 200
+const MAX_KNOWN = 1_000
 
-function install(observer: Observer): Main {
+function createMain(observer: Observer): Main {
   const { p } = observer
   const dom = createDom(p)
-  const known = list<Known>()
+  const known = list<KnownWidget>()
   // Unguessable from outside, new for each document: an id from another document is never taken for one of ours.
   const doc = `d${p.apply(p.slice, p.random().toString(36), [2, 12])}`
   let count = 0
   const names = p.keys(families)
-  const place: Place = { p, dom, observer, frames: list() }
-  const changes = new Changes(observer, dom)
+  const context: PageContext = { p, dom, observer, frames: list() }
+  const changes = new ChangeWaiter(observer, dom)
 
-  const idOf = (family: PageFamily, seen: WidgetView): Known => {
+  const idOf = (family: PageFamily, view: WidgetView): KnownWidget => {
     for (let index = known.size - 1; index >= 0; index--) {
-      const entry = known[index] as Known
-      if (entry.family === family && entry.seen.same(seen)) {
-        entry.seen = seen
+      const entry = known[index] as KnownWidget
+      if (entry.family === family && entry.view.same(view)) {
+        entry.view = view
         remove(known, entry)
         return push(known, entry)
       }
     }
     // The one that was not seen for longest: a page that draws widgets all day still keeps the names of those that stand.
-    if (known.size >= MOST_KNOWN) remove(known, known[0] as Known)
-    return push(known, { id: `${doc}-${count++}`, family, seen })
+    if (known.size >= MAX_KNOWN) remove(known, known[0] as KnownWidget)
+    return push(known, { id: `${doc}-${count++}`, family, view })
   }
 
   /** A family's widgets; none where the page lets nobody look for them, and that counts as one that makes no sense. */
-  const gather = (family: PageFamily, most: number) => {
+  const scan = (family: PageFamily, max: number) => {
     try {
-      return { ...family.gather(place, most), broken: '' }
+      return { ...family.scan(context, max), broken: '' }
     } catch {
-      return { seen: list<WidgetView>(), leftOut: 0, broken: 'null' }
+      return { views: list<WidgetView>(), leftOut: 0, broken: 'null' }
     }
   }
 
   /** The widget as it stands now, with `error` where it does not. */
-  const look = (id: string): { entry: Known; seen: WidgetView } | { error: PageResult } => {
+  const locate = (id: string): { entry: KnownWidget; view: WidgetView } | { error: PageResult } => {
     if (p.apply(p.indexOf, id, [`${doc}-`]) !== 0) return { error: 'page-gone' }
     for (let index = 0; index < known.size; index++) {
-      const entry = known[index] as Known
+      const entry = known[index] as KnownWidget
       if (entry.id !== id) continue
-      dom.look()
-      const { seen } = gather(entry.family, MOST_KNOWN)
-      for (let at = 0; at < seen.size; at++) {
-        if ((seen[at] as WidgetView).same(entry.seen)) return { entry, seen: seen[at] as WidgetView }
+      dom.refresh()
+      const { views } = scan(entry.family, MAX_KNOWN)
+      for (let at = 0; at < views.size; at++) {
+        const view = views[at] as WidgetView
+        if (view.same(entry.view)) return { entry, view }
       }
     }
     return { error: 'widget-gone' }
   }
 
   /** How a widget stands, if this solution is the last that was put into it. */
-  const since = (entry: Known, solution: PageSolution): WidgetView | undefined => {
-    const now = entry.last === solution ? look(entry.id) : undefined
-    return now && 'seen' in now ? now.seen : undefined
+  const viewSince = (entry: KnownWidget, solution: PageSolution): WidgetView | undefined => {
+    const now = entry.last === solution ? locate(entry.id) : undefined
+    return now && 'view' in now ? now.view : undefined
   }
 
   const answer = (result: PageResult) => json(p, { result } satisfies ResultReply, 100)
@@ -103,56 +104,56 @@ function install(observer: Observer): Main {
       observer.begin()
       const hints = list<FrameHint>()
       for (let index = 0; index < frames.length; index++) push(hints, frames[index] as FrameHint)
-      ;(place as { frames: List<FrameHint> }).frames = hints
+      ;(context as { frames: List<FrameHint> }).frames = hints
       let widgets = ''
       let found = 0
       let leftOut = 0
       const sitekeys = list<string>()
-      dom.look()
+      dom.refresh()
       for (let index = 0; index < names.length; index++) {
         const name = names[index] as string
         const family = families[name] as PageFamily
-        const gathered = gather(family, max - found)
-        leftOut += gathered.leftOut
-        if (gathered.broken) widgets += `${widgets && ','}${gathered.broken}`
-        for (let at = 0; at < gathered.seen.size; at++, found++) {
-          const seen = gathered.seen[at] as WidgetView
-          const entry = idOf(family, seen)
+        const scanned = scan(family, max - found)
+        leftOut += scanned.leftOut
+        if (scanned.broken) widgets += `${widgets && ','}${scanned.broken}`
+        for (let at = 0; at < scanned.views.size; at++, found++) {
+          const view = scanned.views[at] as WidgetView
+          const entry = idOf(family, view)
           const { id } = entry
-          const { facts } = seen
+          const { facts } = view
           // Set off again since: that is another asking.
           const { expired } = entry
-          const anew = !expired?.executed || expired.executions !== seen.executions?.()
+          const anew = !expired?.executed || expired.executions !== view.executions?.()
           if (facts.answered || (facts.executed && anew)) delete entry.expired
           const sitekey = text(facts.sitekey)
           if (sitekey) push(sitekeys, sitekey)
           const head = { id, family: name, expired: !!entry.expired } satisfies WidgetHead
-          widgets += `${widgets && ','}${json(p, { ...head, ...facts }, LONGEST)}`
+          widgets += `${widgets && ','}${json(p, { ...head, ...facts }, MAX_STRING_LENGTH)}`
         }
       }
-      const roots = dom.unseen()
+      const roots = dom.unsearchedRoots()
       const reply = { doc, origin: observer.origin, leftOut, roots, loading: dom.loading() }
       const head = json(p, reply satisfies Omit<FindReply, 'widgets' | 'unknown'>, 300)
-      const unknown = strangers(place, leftOut === 0 ? sitekeys : undefined)
+      const unknown = unknownWidgets(context, leftOut === 0 ? sitekeys : undefined)
       return `${p.apply(p.slice, head, [0, -1])},"widgets":[${widgets}],"unknown":${unknown}}`
     },
     inject(id, solution) {
-      const at = look(id)
+      const at = locate(id)
       if ('error' in at) return answer(at.error)
       // These two frame the family's own timer, which takes the token away: was it there before, and is it not after?
-      let stood = false
-      later(place, solution.lifetimeMs, () => {
-        stood = !!since(at.entry, solution)?.facts.answered
+      let wasAnswered = false
+      runLater(context, solution.lifetimeMs, () => {
+        wasAnswered = !!viewSince(at.entry, solution)?.facts.answered
       })
-      const result = at.seen.inject(solution)
+      const result = at.view.inject(solution)
       if (result === 'ok') {
         at.entry.solution = solution
         at.entry.last = solution
-        at.entry.seen = at.seen
+        at.entry.view = at.view
         delete at.entry.expired
-        later(place, solution.lifetimeMs, () => {
-          const now = since(at.entry, solution)
-          if (!stood || !now || now.facts.answered) return
+        runLater(context, solution.lifetimeMs, () => {
+          const now = viewSince(at.entry, solution)
+          if (!wasAnswered || !now || now.facts.answered) return
           at.entry.expired = { executed: now.facts.executed, executions: now.executions?.() }
           observer.onChange?.()
         })
@@ -161,30 +162,34 @@ function install(observer: Observer): Main {
     },
     notifyPage(id) {
       for (let index = 0; index < known.size; index++) {
-        const entry = known[index] as Known
+        const entry = known[index] as KnownWidget
         const { solution } = entry
         if (entry.id !== id || !solution) continue
         // Before the call, not after it: the page's code may find its way back here.
         delete entry.solution
-        entry.seen.notifyPage(solution)
+        entry.view.notifyPage(solution)
         return answer('ok')
       }
       return answer('page-gone')
     },
     release(id) {
       for (let index = 0; index < known.size; index++) {
-        const entry = known[index] as Known
-        if (entry.id === id) entry.seen.release()
+        const entry = known[index] as KnownWidget
+        if (entry.id === id) entry.view.release()
       }
       return answer('ok')
     },
     proofOfWork(id, start) {
-      const at = look(id)
+      const at = locate(id)
       if ('error' in at) return answer(at.error)
       const idle: ProofOfWorkProgress = { state: 'failed', token: '', reason: '' }
-      const { state, token, reason } = at.seen.proofOfWork?.(start) ?? idle
-      const clipped = { state, token, reason: p.apply(p.slice, reason, [0, MOST_REASON]) } satisfies ProofOfWorkProgress
-      return json(p, clipped, LONGEST_TOKEN)
+      const { state, token, reason } = at.view.proofOfWork?.(start) ?? idle
+      const clipped = {
+        state,
+        token,
+        reason: p.apply(p.slice, reason, [0, MAX_REASON_LENGTH]),
+      } satisfies ProofOfWorkProgress
+      return json(p, clipped, MAX_TOKEN_LENGTH)
     },
     wait: (ticket, request, ms) => changes.wait(ticket, ms, () => main.find(request)),
     endWait(ticket) {
@@ -193,10 +198,10 @@ function install(observer: Observer): Main {
     },
     isSameDocument: (id) => answer(p.apply(p.indexOf, id, [`${doc}-`]) === 0 ? 'ok' : 'page-gone'),
     undo() {
-      callOffExpiries(place)
-      leaveChallenges(place)
-      stopListening(place)
-      takeShadowsAway()
+      cancelTimers(context)
+      stopHidingChallenges(context)
+      stopListening(context)
+      removeOverrides()
       changes.endAll()
     },
   }
@@ -205,4 +210,4 @@ function install(observer: Observer): Main {
 
 const observer = installObserver()
 observer.watchAll()
-observer.main ??= install(observer)
+observer.main ??= createMain(observer)

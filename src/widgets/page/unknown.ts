@@ -1,21 +1,21 @@
 import { isDrawn } from '../families/aws-waf/page/index.js'
 import type { Root } from '../page-kit/dom.js'
-import type { Place } from '../page-kit/family.js'
+import type { PageContext } from '../page-kit/family.js'
 import { includes, type List, list, push } from '../page-kit/primordials.js'
 import { own } from '../page-kit/safe-read.js'
 import { has, hostOf, json, slice } from '../page-kit/text.js'
 
 /** A vendor whose widgets we do not know. A row goes from here when its family is learnt. */
-interface Stranger {
+interface UnknownVendor {
   readonly vendor: string
   /** Of its scripts and frames; what stands below them is meant as well. */
   readonly hosts: readonly string[]
   readonly elements?: string
   /** Whether one of these elements is a widget that we know all the same. */
-  readonly known?: (place: Place, element: Element) => boolean
+  readonly known?: (context: PageContext, element: Element) => boolean
 }
 
-export const UNKNOWN_VENDORS: readonly Stranger[] = [
+export const UNKNOWN_VENDORS: readonly UnknownVendor[] = [
   { vendor: 'aliyun', hosts: ['captcha-open.aliyuncs.com', 'captcha-open-southeast.aliyuncs.com'] },
   // The page that stands before a whole site, or a widget that was drawn before we could see it.
   { vendor: 'amazon-waf', hosts: ['captcha.awswaf.com'], elements: 'awswaf-captcha', known: isDrawn },
@@ -49,28 +49,28 @@ const KNOWN_HOSTS = [
 /** Pictures that are called so. A person may have to read them: no widget of anybody's, but the caller can name them. */
 const PICTURES = 'img[src*="captcha" i],img[id*="captcha" i],img[class*="captcha" i],canvas[id*="captcha" i]'
 
-const MOST_SIGNS = 20
-const MOST_LOOKED_AT = 500
-const LONGEST = 260
+const MAX_SIGNS = 20
+const MAX_ELEMENTS = 500
+const MAX_STRING_LENGTH = 260
 
 /**
  * What looks like a CAPTCHA and is none that we know, as the text of a JSON list: `{ kind, what, vendor, sitekey, visible }`.
  *
  * @param sitekeys of the widgets that we know; undefined where there were too many to tell
  */
-export function strangers(place: Place, sitekeys: List<string> | undefined): string {
+export function unknownWidgets(context: PageContext, sitekeys: List<string> | undefined): string {
   try {
-    return signsIn(place, sitekeys)
+    return signsIn(context, sitekeys)
   } catch {
     // A page that lets nobody look shows nothing.
     return '[]'
   }
 }
 
-function signsIn(place: Place, sitekeys: List<string> | undefined): string {
-  const { p, dom } = place
+function signsIn(context: PageContext, sitekeys: List<string> | undefined): string {
+  const { p, dom } = context
   const signs = list<string>()
-  const told = list<Element>()
+  const reported = list<Element>()
   const roots = dom.roots()
   // A whole page that stands before a site is Cloudflare's, and no widget of the site's.
   if (own(p, window, '_cf_chl_opt') !== undefined) {
@@ -78,20 +78,20 @@ function signsIn(place: Place, sitekeys: List<string> | undefined): string {
     return `[${signs[0]}]`
   }
   // A vendor's own document has its own scripts.
-  const here = addressVendor(place.observer.origin) === undefined
+  const here = addressVendor(context.observer.origin) === undefined
   for (let index = 0; index < roots.size; index++) {
     const root = roots[index] as Root
     for (let row = 0; row < UNKNOWN_VENDORS.length; row++) {
-      const { vendor, elements, known } = UNKNOWN_VENDORS[row] as Stranger
+      const { vendor, elements, known } = UNKNOWN_VENDORS[row] as UnknownVendor
       if (!elements) continue
       each(root, elements, (element) => {
-        if (!known?.(place, element)) mark(element, vendor)
+        if (!known?.(context, element)) addElement(element, vendor)
       })
     }
     if (sitekeys) {
       each(root, '[data-sitekey],[data-site-key]', (element) => {
         const key = dom.attribute(element, 'data-sitekey') ?? dom.attribute(element, 'data-site-key')
-        if (key && !includes(sitekeys, key)) mark(element, undefined, key)
+        if (key && !includes(sitekeys, key)) addElement(element, undefined, key)
       })
     }
     if (here) {
@@ -118,22 +118,22 @@ function signsIn(place: Place, sitekeys: List<string> | undefined): string {
   for (let index = 0; index < signs.size; index++) written += `${written && ','}${signs[index]}`
   return `[${written}]`
 
-  function each(root: Root, selector: string, look: (element: Element) => void): void {
+  function each(root: Root, selector: string, onElement: (element: Element) => void): void {
     const found = dom.all(root, selector)
-    const many = found.length
-    for (let at = 0; at < many && at < MOST_LOOKED_AT; at++) look(found[at] as Element)
+    const count = found.length
+    for (let at = 0; at < count && at < MAX_ELEMENTS; at++) onElement(found[at] as Element)
   }
 
   /** An element is one sign, whatever gave it away. */
-  function mark(element: Element, vendor: string | undefined, sitekey?: string): void {
-    if (includes(told, element)) return
-    push(told, element)
+  function addElement(element: Element, vendor: string | undefined, sitekey?: string): void {
+    if (includes(reported, element)) return
+    push(reported, element)
     add('element', nameOf(element), vendor, sitekey ?? dom.attribute(element, 'data-sitekey'), dom.visible(element))
   }
 
   function add(kind: string, what: string, vendor?: string, sitekey?: string, visible?: boolean): void {
-    const sign = json(p, { kind, what, vendor, sitekey, visible: visible === true }, LONGEST)
-    if (signs.size < MOST_SIGNS && !includes(signs, sign)) push(signs, sign)
+    const sign = json(p, { kind, what, vendor, sitekey, visible: visible === true }, MAX_STRING_LENGTH)
+    if (signs.size < MAX_SIGNS && !includes(signs, sign)) push(signs, sign)
   }
 
   /** The vendor whose address this is; an empty text where it only sounds like a CAPTCHA's, undefined where it does not. */
@@ -141,7 +141,7 @@ function signsIn(place: Place, sitekeys: List<string> | undefined): string {
     const host = hostOf(p, address)
     if (host === '') return undefined
     for (let row = 0; row < UNKNOWN_VENDORS.length; row++) {
-      const { vendor, hosts } = UNKNOWN_VENDORS[row] as Stranger
+      const { vendor, hosts } = UNKNOWN_VENDORS[row] as UnknownVendor
       for (let at = 0; at < hosts.length; at++) if (isBelow(host, hosts[at] as string)) return vendor
     }
     for (let at = 0; at < KNOWN_HOSTS.length; at++) if (isBelow(host, KNOWN_HOSTS[at] as string)) return undefined

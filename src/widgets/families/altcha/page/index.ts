@@ -14,12 +14,12 @@ const STATES = {
 export const altcha = proofOfWork({
   name: 'altcha-widget',
   method: 'verify',
-  look(place, element) {
-    const { p, dom } = place
+  inspect(context, element) {
+    const { p, dom } = context
     const box = dom.inElement(element, '.altcha[data-state]')[0]
     const field = dom.inElement(element, 'input[type="hidden"]')[0]
     const error = dom.inElement(element, '.altcha-error[title]')[0]
-    const state = stateOf(place, STATES, box && dom.attribute(box, 'data-state'))
+    const state = stateOf(context, STATES, box && dom.attribute(box, 'data-state'))
     return {
       // Named `challengeurl` before version 3.
       endpoint: dom.attribute(element, 'challenge') ?? dom.attribute(element, 'challengeurl'),
@@ -28,7 +28,7 @@ export const altcha = proofOfWork({
       visible: box !== undefined && dom.visible(box),
       state,
       token: state === 'answered' && field ? dom.value(field) : '',
-      why: error && dom.attribute(error, 'title'),
+      reason: error && dom.attribute(error, 'title'),
     }
 
     /** What a page sets by code, or by `display`. */

@@ -1,51 +1,51 @@
-import { callBack } from '../../../page-kit/callback.js'
+import { invokeCallback } from '../../../page-kit/callback.js'
 import { hideChallenge } from '../../../page-kit/challenge-popup.js'
-import { later } from '../../../page-kit/expiry.js'
-import { type PageFamily, type Place, seenIn, type WidgetView } from '../../../page-kit/family.js'
+import { runLater } from '../../../page-kit/expiry.js'
+import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
 import { addField, addFields, ownForm } from '../../../page-kit/fields.js'
-import { includes, type List, list, note, push, remove } from '../../../page-kit/primordials.js'
+import { includes, type List, list, push, pushBounded, remove } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { text } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
-import { FIELDS, gather, type Scene, setting, type Widget } from './scan.js'
+import { type ArkoseScan, type ArkoseWidget, FIELDS, scanFrame, setting } from './scan.js'
 import { arkoseWatch, isCompleted } from './watch.js'
 
-interface SeenWidget extends WidgetView {
-  readonly widget: Widget
+interface ArkoseView extends WidgetView {
+  readonly widget: ArkoseWidget
 }
 
 /** Arkose (FunCaptcha), inside the page. */
 export const arkose: PageFamily = {
-  gather(place, most) {
-    const scene = gather(place, most)
-    return seenIn(scene, (widget) => describe(place, scene, widget))
+  scan(context, max) {
+    const scan = scanFrame(context, max)
+    return viewsOf(scan, (widget) => createView(context, scan, widget))
   },
 }
 
 /** How many were answered by us: each shall be told from the others. */
-let solved = 0
+let solveCount = 0
 
-function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
-  const { p, dom } = place
-  const { passed } = logOf(place.observer, arkoseWatch)
+function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget): ArkoseView {
+  const { p, dom } = context
+  const { passedTokens } = logOf(context.observer, arkoseWatch)
   const { box, enforcement, field, frame, host, key } = widget
-  const last = enforcement?.last
+  const last = enforcement?.lastEvent
   const shown = last === 'onShow' || last === 'onShown'
 
-  const seen: SeenWidget = {
+  const view: ArkoseView = {
     widget,
     facts: {
       sitekey: key,
       host,
-      blob: text(read(p, setting(place, widget, 'data'), 'blob')),
+      blob: text(read(p, setting(context, widget, 'data'), 'blob')),
       visible: isVisible(),
       answered: isAnswered(),
       executed: last === 'run' || shown,
       hinted: widget.hinted === true,
     },
     same(other) {
-      const that = (other as SeenWidget).widget
+      const that = (other as ArkoseView).widget
       if (enforcement && that.enforcement) return enforcement === that.enforcement
       if (box && that.box) return box === that.box
       return key === that.key
@@ -56,12 +56,12 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       return 'ok'
     },
     notifyPage({ token }) {
-      callBack(p, setting(place, widget, 'onCompleted'), [{ token, completed: true, suppressed: false }])
-      callBack(p, box && dom.attribute(box, 'data-callback'), [token])
+      invokeCallback(p, setting(context, widget, 'onCompleted'), [{ token, completed: true, suppressed: false }])
+      invokeCallback(p, box && dom.attribute(box, 'data-callback'), [token])
     },
     release() {},
   }
-  return seen
+  return view
 
   /** The frame of one that we see at work may be there, and out of sight, long before its challenge is open. */
   function isVisible(): boolean {
@@ -74,7 +74,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     if (enforcement) return isCompleted(p, enforcement)
     const fields = fieldsOf()
     for (let index = 0; index < fields.size; index++) {
-      if (includes(passed, dom.value(fields[index] as Element))) return true
+      if (includes(passedTokens, dom.value(fields[index] as Element))) return true
     }
     return false
   }
@@ -88,7 +88,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       const form = ownForm(dom, box, boxes())
       if (form) addFields(fields, dom.inElement(form, FIELDS))
     }
-    if (scene.widgets.size > 1) return fields
+    if (scan.widgets.size > 1) return fields
     const roots = dom.roots()
     for (let index = 0; index < roots.size; index++) addFields(fields, dom.all(roots[index] as Document, FIELDS))
     return fields
@@ -96,40 +96,40 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
 
   function boxes(): List<{ readonly element?: Element }> {
     const others = list<{ readonly element?: Element }>()
-    for (let index = 0; index < scene.widgets.size; index++) {
-      const other = scene.widgets[index] as Widget
+    for (let index = 0; index < scan.widgets.size; index++) {
+      const other = scan.widgets[index] as ArkoseWidget
       if (other.box) push(others, { element: other.box })
     }
     return others
   }
 
-  function fill({ token, lifetimeMs: livesMs }: PageSolution): void {
+  function fill({ token, lifetimeMs }: PageSolution): void {
     const fields = fieldsOf()
     if (fields.size === 0 && box) push(fields, createField(box))
     for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
-    note(passed, token)
-    const mark = `onCompleted ${++solved}`
+    pushBounded(passedTokens, token)
+    const mark = `onCompleted ${++solveCount}`
     const clear = () => {
-      remove(passed, token)
+      remove(passedTokens, token)
       for (let index = 0; index < fields.size; index++) {
         if (dom.value(fields[index] as Element) === token) dom.setValue(fields[index] as Element, '')
       }
     }
     if (enforcement) {
       if (shown) hide()
-      enforcement.last = mark
+      enforcement.lastEvent = mark
     }
-    later(place, livesMs, () => {
+    runLater(context, lifetimeMs, () => {
       clear()
-      if (enforcement?.last === mark) enforcement.last = 'onReset'
+      if (enforcement?.lastEvent === mark) enforcement.lastEvent = 'onReset'
     })
   }
 
   /** Puts the open challenge away: all that was put over the page, or the one frame that was put into it. */
   function hide(): void {
     if (!frame) return
-    if (setting(place, widget, 'mode') === 'inline') (frame as HTMLElement).style.display = 'none'
-    else hideChallenge(place, frame)
+    if (setting(context, widget, 'mode') === 'inline') (frame as HTMLElement).style.display = 'none'
+    else hideChallenge(context, frame)
   }
 
   function createField(into: Element): Element {

@@ -1,10 +1,10 @@
-import type { Place } from '../../../page-kit/family.js'
+import type { PageContext } from '../../../page-kit/family.js'
 import { own } from '../../../page-kit/safe-read.js'
 import { has, slice } from '../../../page-kit/text.js'
 
 const NAME = 'aws-waf-token'
-const MOST_DOMAINS = 50
-const MOST_LABELS = 20
+const MAX_DOMAINS = 50
+const MAX_LABELS = 20
 
 /**
  * Makes the token the one that the page's requests carry: the vendor's script keeps it in a cookie of this name, on the host's
@@ -13,22 +13,22 @@ const MOST_LABELS = 20
  *
  * @returns false for what is no token: it could say more than its own value
  */
-export function setToken(place: Place, token: string): boolean {
-  if (!isValue(place, token)) return false
+export function setToken(context: PageContext, token: string): boolean {
+  if (!isValue(context, token)) return false
   const host = location.hostname
-  set(place, '', '; max-age=0')
+  set(context, '', '; max-age=0')
   let at = 0
-  for (let label = 0; label < MOST_LABELS && at < host.length; label++) {
-    set(place, '', `; max-age=0; domain=${slice(place.p, host, at)}`)
+  for (let label = 0; label < MAX_LABELS && at < host.length; label++) {
+    set(context, '', `; max-age=0; domain=${slice(context.p, host, at)}`)
     while (at < host.length && host[at] !== '.') at++
     at++
   }
-  const domain = domainFor(place, host)
-  set(place, token, domain === undefined ? '' : `; domain=${domain}`)
+  const domain = domainFor(context, host)
+  set(context, token, domain === undefined ? '' : `; domain=${domain}`)
   return true
 }
 
-function set({ dom }: Place, value: string, more: string): void {
+function set({ dom }: PageContext, value: string, more: string): void {
   try {
     dom.setCookie(`${NAME}=${value}; path=/; samesite=lax${location.protocol === 'https:' ? '; secure' : ''}${more}`)
   } catch {
@@ -37,9 +37,9 @@ function set({ dom }: Place, value: string, more: string): void {
 }
 
 /** The first domain of the page's own list that the host is, or is below. */
-function domainFor({ p }: Place, host: string): string | undefined {
+function domainFor({ p }: PageContext, host: string): string | undefined {
   const domains = own(p, window, 'awsWafCookieDomainList')
-  for (let index = 0; index < MOST_DOMAINS; index++) {
+  for (let index = 0; index < MAX_DOMAINS; index++) {
     const domain = own(p, domains, `${index}`)
     if (typeof domain !== 'string' || domain === '') continue
     const bare = domain[0] === '.' ? slice(p, domain, 1) : domain
@@ -50,10 +50,10 @@ function domainFor({ p }: Place, host: string): string | undefined {
 }
 
 /** Whether every sign of it is one that a cookie's value may have. */
-function isValue({ p }: Place, token: string): boolean {
+function isValue({ p }: PageContext, token: string): boolean {
   for (let index = 0; index < token.length; index++) {
-    const sign = token[index] as string
-    if (sign <= ' ' || sign > '~' || has(p, '";,\\', sign)) return false
+    const char = token[index] as string
+    if (char <= ' ' || char > '~' || has(p, '";,\\', char)) return false
   }
   return token !== ''
 }

@@ -1,5 +1,5 @@
-import { callBack } from '../../../page-kit/callback.js'
-import type { PageFamily, Place, WidgetView } from '../../../page-kit/family.js'
+import { invokeCallback } from '../../../page-kit/callback.js'
+import type { PageContext, PageFamily, WidgetView } from '../../../page-kit/family.js'
 import { list, push } from '../../../page-kit/primordials.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { text } from '../../../page-kit/text.js'
@@ -7,33 +7,33 @@ import { logOf } from '../../../page-kit/watcher.js'
 import { setToken } from './cookie.js'
 import { awsWafWatch, type Render } from './watch.js'
 
-interface SeenWidget extends WidgetView {
+interface AwsWafView extends WidgetView {
   readonly container: Element
 }
 
 /** Amazon WAF's CAPTCHA as pages draw it themselves: only what its API was told gives it away. */
 export const awsWaf: PageFamily = {
-  gather(place, most) {
-    const { renders } = logOf(place.observer, awsWafWatch)
-    const seen = list<WidgetView>()
+  scan(context, max) {
+    const { renders } = logOf(context.observer, awsWafWatch)
+    const views = list<WidgetView>()
     let leftOut = 0
     for (let index = 0; index < renders.size; index++) {
-      const one = describe(place, renders[index] as Render)
-      if (!one) continue
-      if (seen.size < most) push(seen, one)
+      const view = createView(context, renders[index] as Render)
+      if (!view) continue
+      if (views.size < max) push(views, view)
       else leftOut++
     }
-    return { seen, leftOut }
+    return { views, leftOut }
   },
 }
 
 const SCRIPT = 'script[src*=".awswaf.com/"],script[src*="/jsapi.js"]'
 
-function describe(place: Place, render: Render): SeenWidget | undefined {
-  const { p, dom } = place
+function createView(context: PageContext, render: Render): AwsWafView | undefined {
+  const { p, dom } = context
   const { container, params } = render
   const sitekey = text(read(p, params, 'apiKey'))
-  if (!dom.isElement(container) || !dom.here(container) || sitekey === undefined) return undefined
+  if (!dom.isElement(container) || !dom.isInDocument(container) || sitekey === undefined) return undefined
   const script = dom.all(document, SCRIPT)[0]
   return {
     container,
@@ -43,24 +43,24 @@ function describe(place: Place, render: Render): SeenWidget | undefined {
       visible: dom.visible(container),
       answered: render.answered,
     },
-    same: (other) => (other as SeenWidget).container === container,
+    same: (other) => (other as AwsWafView).container === container,
     inject({ token, unlessAnswered }) {
       if (unlessAnswered && render.answered) return 'answered'
-      if (!setToken(place, token)) return 'refused'
+      if (!setToken(context, token)) return 'refused'
       render.answered = true
       return 'ok'
     },
     notifyPage({ token }) {
       const onSuccess = read(p, params, 'onSuccess')
       if (typeof onSuccess !== 'function') return
-      callBack(p, () => p.apply(onSuccess as (token: string) => unknown, params, [token]), [])
+      invokeCallback(p, () => p.apply(onSuccess as (token: string) => unknown, params, [token]), [])
     },
     release() {},
   }
 }
 
 /** Whether an element stands in what the page's code had drawn. */
-export function isDrawn({ dom, observer }: Place, element: Element): boolean {
+export function isDrawn({ dom, observer }: PageContext, element: Element): boolean {
   const { renders } = logOf(observer, awsWafWatch)
   for (let index = 0; index < renders.size; index++) {
     const container = renders[index]?.container

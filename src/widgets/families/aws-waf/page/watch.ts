@@ -1,5 +1,5 @@
-import { type Handler, type Stand, standAside, standBefore, wrap } from '../../../page-kit/patch.js'
-import { type List, list, note, remove } from '../../../page-kit/primordials.js'
+import { type Handler, type Patch, patchMethods, restore, wrap } from '../../../page-kit/patch.js'
+import { type List, list, pushBounded, remove } from '../../../page-kit/primordials.js'
 import { hasGlobal, type Observer, type Watch, type Watcher } from '../../../page-kit/watcher.js'
 
 export const awsWafWatch: Watch<AwsWafLog> = {
@@ -25,7 +25,7 @@ export interface AwsWafLog extends Watcher {
 /** Watches Amazon WAF's API. Nothing of what it is told, or answers, shows in the document. */
 function watchAwsWaf(observer: Observer): AwsWafLog {
   const { p } = observer
-  const stands = list<Stand>()
+  const patches = list<Patch>()
   const renders = list<Render>()
   const renderCaptcha: Handler = (call, self, args) => {
     const { 0: container, 1: params } = args
@@ -34,31 +34,31 @@ function watchAwsWaf(observer: Observer): AwsWafLog {
       const other = renders[index] as Render
       if (other.container === container) remove(renders, other)
     }
-    const render = note(renders, { container, params, answered: false })
-    return p.apply(call, self, [container, listening(params, render)])
+    const render = pushBounded(renders, { container, params, answered: false })
+    return p.apply(call, self, [container, withListener(params, render)])
   }
 
   return {
     renders,
     check() {
       const api: unknown = p.describe(window, 'AwsWafCaptcha')?.value
-      if (typeof api === 'object' && api !== null) standBefore(observer, stands, api, { renderCaptcha })
+      if (typeof api === 'object' && api !== null) patchMethods(observer, patches, api, { renderCaptcha })
     },
-    undo: () => standAside(p, stands),
+    undo: () => restore(p, patches),
   }
 
   /** The page's parameters, with ours in the place of what is called with the token. The page keeps its own object. */
-  function listening(params: object, render: Render): object {
+  function withListener(params: object, render: Render): object {
     try {
-      const heard: Record<string, unknown> = { ...params }
-      p.setPrototype(heard, p.prototypeOf(params))
-      const { onSuccess } = heard
+      const copy: Record<string, unknown> = { ...params }
+      p.setPrototype(copy, p.prototypeOf(params))
+      const { onSuccess } = copy
       if (typeof onSuccess !== 'function') return params
-      heard.onSuccess = wrap(observer, onSuccess as (...args: never[]) => unknown, (call, self, args) => {
+      copy.onSuccess = wrap(observer, onSuccess as (...args: never[]) => unknown, (call, self, args) => {
         render.answered = true
-        return p.apply(call, self === heard ? params : self, args)
+        return p.apply(call, self === copy ? params : self, args)
       })
-      return heard
+      return copy
     } catch {
       return params
     }

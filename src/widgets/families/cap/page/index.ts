@@ -8,8 +8,8 @@ const STATES = { verifying: 'working', error: 'failed' } as const
 export const cap = proofOfWork({
   name: 'cap-widget',
   method: 'solve',
-  look(place, element) {
-    const { dom } = place
+  inspect(context, element) {
+    const { dom } = context
     const shadow = dom.shadow(element)
     const box = shadow && dom.all(shadow, '.captcha')[0]
     const field = dom.inElement(element, 'input[type="hidden"]')[0]
@@ -19,7 +19,7 @@ export const cap = proofOfWork({
       onSubmit: false,
       // Without its script it shows nothing.
       visible: box !== undefined && dom.visible(element),
-      state: token ? 'answered' : stateOf(place, STATES, box && dom.attribute(box, 'data-state')),
+      state: token ? 'answered' : stateOf(context, STATES, box && dom.attribute(box, 'data-state')),
       token,
     }
   },

@@ -1,46 +1,46 @@
-import { callBack } from '../../../page-kit/callback.js'
+import { invokeCallback } from '../../../page-kit/callback.js'
 import { expireLater } from '../../../page-kit/expiry.js'
-import { type PageFamily, type Place, seenIn, type WidgetView } from '../../../page-kit/family.js'
-import { shadow } from '../../../page-kit/method-override.js'
+import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
+import { overrideMethod } from '../../../page-kit/method-override.js'
 import { push } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { has } from '../../../page-kit/text.js'
 import { createField, fieldsOf, isAnswer, isWorking } from './fields.js'
-import { endpointOf, gather, type Scene, scriptOf, setting, sitekeyOf, type Widget } from './scan.js'
+import { endpointOf, type FriendlyScan, type FriendlyWidget, scanFrame, scriptOf, setting, sitekeyOf } from './scan.js'
 
-interface SeenWidget extends WidgetView {
-  readonly widget: Widget
+interface FriendlyView extends WidgetView {
+  readonly widget: FriendlyWidget
 }
 
 /** Friendly Captcha, inside the page. */
 export const friendly: PageFamily = {
-  gather(place, most) {
-    const scene = gather(place, most)
-    return seenIn(scene, (widget) => describe(place, scene, widget))
+  scan(context, max) {
+    const scan = scanFrame(context, max)
+    return viewsOf(scan, (widget) => createView(context, scan, widget))
   },
 }
 
 /** States of version 2 in which the browser is at work; an `activated` one may wait for somebody's click. */
-const AT_WORK = ' activating requesting solving verifying '
-const NOT_YET = ' init unactivated reset '
+const WORKING_STATES = ' activating requesting solving verifying '
+const UNSTARTED_STATES = ' init unactivated reset '
 
-function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
-  const { p, dom } = place
+function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWidget): FriendlyView {
+  const { p, dom } = context
   const { element, version, handle } = widget
 
-  const seen: SeenWidget = {
+  const view: FriendlyView = {
     widget,
     facts: {
       version,
-      sitekey: sitekeyOf(place, widget),
-      endpoint: endpointOf(place, widget),
-      script: scriptOf(place, widget),
+      sitekey: sitekeyOf(context, widget),
+      endpoint: endpointOf(context, widget),
+      script: scriptOf(context, widget),
       visible: dom.visible(element),
       answered: isAnswer(response()),
-      working: isAtWork(),
+      working: isWorkingNow(),
     },
-    same: (other) => (other as SeenWidget).widget.element === element,
+    same: (other) => (other as FriendlyView).widget.element === element,
     inject(solution) {
       if (solution.unlessAnswered && isAnswer(response())) return 'answered'
       fill(solution)
@@ -48,17 +48,17 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     },
     notifyPage({ token }) {
       if (version === 'v1') {
-        callBack(p, setting(place, widget, 'doneCallback', ''), [token])
-        callBack(p, dom.attribute(element, 'data-callback'), [token])
-      } else tell('setState', { state: 'completed', response: token })
+        invokeCallback(p, setting(context, widget, 'doneCallback', ''), [token])
+        invokeCallback(p, dom.attribute(element, 'data-callback'), [token])
+      } else callHandle('setState', { state: 'completed', response: token })
     },
     release() {},
   }
-  return seen
+  return view
 
   /** What a form would send, or the page's code would be told: an answer, or one of the vendor's words. */
   function response(): string {
-    const fields = fieldsOf(place, scene, widget)
+    const fields = fieldsOf(context, scan, widget)
     for (let index = 0; index < fields.size; index++) {
       const value = dom.value(fields[index] as Element)
       if (value) return value
@@ -68,31 +68,31 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
   }
 
   /** Whether it was set off, or will be at once: then it may well answer by itself. */
-  function isAtWork(): boolean {
+  function isWorkingNow(): boolean {
     const now = response()
-    if (isAnswer(now) || isWorking(place, now)) return !isAnswer(now)
+    if (isAnswer(now) || isWorking(context, now)) return !isAnswer(now)
     const auto =
-      setting(place, widget, 'startMode', 'start') === 'auto' || dom.attribute(element, 'data-start') === 'auto'
+      setting(context, widget, 'startMode', 'start') === 'auto' || dom.attribute(element, 'data-start') === 'auto'
     const state = own(p, handle, 'state')
     if (version === 'v2' && typeof state === 'string') {
-      return has(p, AT_WORK, ` ${state} `) || (auto && has(p, NOT_YET, ` ${state} `))
+      return has(p, WORKING_STATES, ` ${state} `) || (auto && has(p, UNSTARTED_STATES, ` ${state} `))
     }
     return auto && (now === '' || now === '.UNSTARTED')
   }
 
-  function fill({ token, lifetimeMs: livesMs }: PageSolution): void {
-    const letGo = version === 'v1' ? endWork() : holdState(token)
-    const fields = fieldsOf(place, scene, widget)
-    const made = fields.size === 0 ? createField(place, widget) : undefined
+  function fill({ token, lifetimeMs }: PageSolution): void {
+    const removeOurs = version === 'v1' ? endWork() : holdState(token)
+    const fields = fieldsOf(context, scan, widget)
+    const made = fields.size === 0 ? createField(context, widget) : undefined
     if (made) push(fields, made)
     for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
-    if (version === 'v2') note('response', token)
-    expireLater(place, fields, token, livesMs, () => {
+    if (version === 'v2') setProperty('response', token)
+    expireLater(context, fields, token, lifetimeMs, () => {
       // A widget without a field was perhaps reset meanwhile: then nothing of ours is left to expire.
       if (version === 'v2' && own(p, handle, 'response') !== token) return
-      letGo()
-      if (version === 'v1') tell('expire')
-      else tell('setState', { state: 'expired', response: '.EXPIRED' })
+      removeOurs()
+      if (version === 'v1') callHandle('expire')
+      else callHandle('setState', { state: 'expired', response: '.EXPIRED' })
     })
   }
 
@@ -103,9 +103,9 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
   function endWork(): () => void {
     const group = own(p, handle, 'workerGroup')
     call(group, 'terminateWorkers')
-    note('valid', true)
-    note('hasBeenStarted', true)
-    note('needsReInit', true)
+    setProperty('valid', true)
+    setProperty('hasBeenStarted', true)
+    setProperty('needsReInit', true)
     return () => {}
   }
 
@@ -114,21 +114,21 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
    * answer of ours only the page itself may take it back.
    */
   function holdState(token: string): () => void {
-    const letGo = shadow(place, handle, 'setState', (original, self, args) => {
+    const removeOurs = overrideMethod(context, handle, 'setState', (original, self, args) => {
       const state = read(p, args[0], 'state')
       const ours = read(p, args[0], 'response') === token
-      if (state === 'reset' || state === 'destroyed') letGo()
+      if (state === 'reset' || state === 'destroyed') removeOurs()
       else if (!ours) return undefined
       return p.apply(original, self, args)
     })
-    return letGo
+    return removeOurs
   }
 
-  function note(name: string, value: unknown): void {
+  function setProperty(name: string, value: unknown): void {
     if (handle) p.define(handle, name, { value, enumerable: true, writable: true, configurable: true })
   }
 
-  function tell(method: string, argument?: object): void {
+  function callHandle(method: string, argument?: object): void {
     call(handle, method, argument)
   }
 
@@ -136,7 +136,11 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
   function call(object: unknown, method: string, argument?: object): void {
     const target = read(p, object, method)
     if (typeof target === 'function') {
-      callBack(p, () => p.apply(target as (...args: unknown[]) => unknown, object, argument ? [argument] : []), [])
+      invokeCallback(
+        p,
+        () => p.apply(target as (...args: unknown[]) => unknown, object, argument ? [argument] : []),
+        [],
+      )
     }
   }
 }

@@ -1,10 +1,10 @@
-import type { Place } from '../../../page-kit/family.js'
+import type { PageContext } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { has, parameter, text } from '../../../page-kit/text.js'
 
 /** One Friendly Captcha: what stands in the page, and the vendor's own object for it, which it keeps on the element. */
-export interface Widget {
+export interface FriendlyWidget {
   readonly element: Element
   readonly version: 'v1' | 'v2'
   /** `WidgetInstance` of version 1, `WidgetHandle` of version 2; none until the vendor's script has come. */
@@ -13,36 +13,36 @@ export interface Widget {
   readonly frame: Element | undefined
 }
 
-export interface Scene {
-  readonly widgets: List<Widget>
+export interface FriendlyScan {
+  readonly widgets: List<FriendlyWidget>
   readonly leftOut: number
 }
 
 const SIGNS = '.frc-captcha,.frc-container,iframe.frc-i-widget'
 const V1_SCRIPTS = 'script[src*="friendly-challenge"],script[src*="friendlycaptcha"][src*="/v1/"]'
 const V2_SCRIPTS = 'script[src*="friendlycaptcha/sdk"],script[src*="friendly-captcha-sdk"],script[src*="frcapi.com"]'
-const MOST_FOUND = 1_000
+const MAX_FOUND = 1_000
 
 /** All of it stands in the document: nothing has to be seen being called. */
-export function gather(place: Place, most: number): Scene {
-  const { p, dom } = place
+export function scanFrame(context: PageContext, max: number): FriendlyScan {
+  const { p, dom } = context
   const elements = list<Element>()
-  const widgets = list<Widget>()
+  const widgets = list<FriendlyWidget>()
   let leftOut = 0
 
   const roots = dom.roots()
-  for (let index = 0; index < roots.size; index++) lookAt(roots[index] as Document)
-  let usual: Widget['version'] | undefined
+  for (let index = 0; index < roots.size; index++) scanRoot(roots[index] as Document)
+  let defaultVersion: FriendlyWidget['version'] | undefined
   for (let index = 0; index < elements.size; index++) add(elements[index] as Element)
   return { widgets, leftOut }
 
-  function lookAt(root: Document): void {
+  function scanRoot(root: Document): void {
     const found = dom.all(root, SIGNS)
     for (let index = 0; index < found.length; index++) {
       const sign = found[index] as Element
       const whole = dom.closest(sign, '.frc-captcha') ?? dom.parent(sign)
       if (!dom.isElement(whole) || isKnown(whole)) continue
-      if (elements.size < MOST_FOUND) push(elements, whole)
+      if (elements.size < MAX_FOUND) push(elements, whole)
       else leftOut++
     }
   }
@@ -53,29 +53,29 @@ export function gather(place: Place, most: number): Scene {
   }
 
   function add(element: Element): void {
-    const first = handleOf(place, element, 'friendlyChallengeWidget')
-    const handle = first ?? handleOf(place, element, 'frcWidget')
+    const findWidget = handleOf(context, element, 'friendlyChallengeWidget')
+    const handle = findWidget ?? handleOf(context, element, 'frcWidget')
     const frame = dom.inElement(element, 'iframe.frc-i-widget')[0]
-    const version = first ? 'v1' : handle || frame ? 'v2' : versionOf(element)
+    const version = findWidget ? 'v1' : handle || frame ? 'v2' : versionOf(element)
     if (!version) return
-    const widget: Widget = { element, version, handle, frame }
-    if (!sitekeyOf(place, widget)) return
-    if (widgets.size < most) push(widgets, widget)
+    const widget: FriendlyWidget = { element, version, handle, frame }
+    if (!sitekeyOf(context, widget)) return
+    if (widgets.size < max) push(widgets, widget)
     else leftOut++
   }
 
   /** The version of an element that its script has not come to yet. One that no script is known for is no widget so far. */
-  function versionOf(element: Element): Widget['version'] | undefined {
+  function versionOf(element: Element): FriendlyWidget['version'] | undefined {
     if (dom.inElement(element, '.frc-container').length > 0) return 'v1'
     if (dom.attribute(element, 'data-puzzle-endpoint') !== undefined) return 'v1'
     if (dom.attribute(element, 'data-api-endpoint') !== undefined) return 'v2'
-    usual ??=
+    defaultVersion ??=
       own(p, window, 'friendlyChallenge') !== undefined || scripts(V1_SCRIPTS)
         ? 'v1'
         : own(p, window, 'frcaptcha') !== undefined || scripts(V2_SCRIPTS)
           ? 'v2'
           : undefined
-    return usual
+    return defaultVersion
   }
 
   function scripts(selector: string): boolean {
@@ -84,15 +84,15 @@ export function gather(place: Place, most: number): Scene {
 }
 
 /** The vendor's object of a widget, which both versions keep on its element. */
-function handleOf({ p }: Place, element: Element, name: 'friendlyChallengeWidget' | 'frcWidget') {
+function handleOf({ p }: PageContext, element: Element, name: 'friendlyChallengeWidget' | 'frcWidget') {
   const handle = own(p, element, name)
   return typeof handle === 'object' && handle !== null ? handle : undefined
 }
 
 /** A setting of the widget: what the page's code gave, else the element's `data-` attribute. */
 export function setting(
-  { p, dom }: Place,
-  { element, version, handle }: Widget,
+  { p, dom }: PageContext,
+  { element, version, handle }: FriendlyWidget,
   name: string,
   attribute: string,
 ): unknown {
@@ -100,23 +100,25 @@ export function setting(
   return given !== undefined && given !== '' ? given : dom.attribute(element, `data-${attribute}`)
 }
 
-export function sitekeyOf(place: Place, widget: Widget): string | undefined {
-  return text(setting(place, widget, 'sitekey', 'sitekey')) ?? parameter(place.p, frameUrl(place, widget), 'sitekey')
+export function sitekeyOf(context: PageContext, widget: FriendlyWidget): string | undefined {
+  return (
+    text(setting(context, widget, 'sitekey', 'sitekey')) ?? parameter(context.p, frameUrl(context, widget), 'sitekey')
+  )
 }
 
 /** Where it gets its puzzle from: several addresses are joined by commas. */
-export function endpointOf(place: Place, widget: Widget): string | undefined {
-  if (widget.version === 'v1') return text(setting(place, widget, 'puzzleEndpoint', 'puzzle-endpoint'))
-  const url = frameUrl(place, widget)
-  return has(place.p, url, '//') ? url : place.dom.attribute(widget.element, 'data-api-endpoint')
+export function endpointOf(context: PageContext, widget: FriendlyWidget): string | undefined {
+  if (widget.version === 'v1') return text(setting(context, widget, 'puzzleEndpoint', 'puzzle-endpoint'))
+  const url = frameUrl(context, widget)
+  return has(context.p, url, '//') ? url : context.dom.attribute(widget.element, 'data-api-endpoint')
 }
 
-function frameUrl({ dom }: Place, { frame }: Widget): string {
+function frameUrl({ dom }: PageContext, { frame }: FriendlyWidget): string {
   return (frame && dom.attribute(frame, 'src')) ?? ''
 }
 
 /** The address of the vendor's script, where the page does not bring it along in one of its own. */
-export function scriptOf({ dom }: Place, { version }: Widget): string | undefined {
+export function scriptOf({ dom }: PageContext, { version }: FriendlyWidget): string | undefined {
   const found = dom.all(document, version === 'v1' ? V1_SCRIPTS : V2_SCRIPTS)[0]
   return found && dom.source(found)
 }

@@ -1,7 +1,7 @@
-import type { Place } from '../../../page-kit/family.js'
+import type { PageContext } from '../../../page-kit/family.js'
 import { addField, ownForm } from '../../../page-kit/fields.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
-import type { Scene, Widget } from './scan.js'
+import type { GeetestScan, GeetestWidget } from './scan.js'
 
 /** What a site's server verifies, and the names of the fields that it is sent in. */
 const V3 = ['geetest_challenge', 'geetest_validate', 'geetest_seccode'] as const
@@ -10,24 +10,29 @@ const V4 = ['captcha_id', 'lot_number', 'pass_token', 'gen_time', 'captcha_outpu
 /** The name of the one value that no unanswered widget has. */
 const PROOFS = ['geetest_validate', 'pass_token'] as const
 
-export const namesOf = ({ v4 }: Widget): readonly string[] => (v4 ? V4 : V3)
-export const proofOf = ({ v4 }: Widget): string => PROOFS[v4 ? 1 : 0]
+export const namesOf = ({ v4 }: GeetestWidget): readonly string[] => (v4 ? V4 : V3)
+export const proofOf = ({ v4 }: GeetestWidget): string => PROOFS[v4 ? 1 : 0]
 
 /** The fields of one name that belong to this widget and to no other. */
-export function fieldsOf({ dom }: Place, { widgets }: Scene, { element, form }: Widget, name: string): List<Element> {
+export function fieldsOf(
+  { dom }: PageContext,
+  { widgets }: GeetestScan,
+  { element, form }: GeetestWidget,
+  name: string,
+): List<Element> {
   const fields = list<Element>()
   const around = element && ownForm(dom, element, widgets)
-  const places = [element, form, around]
-  for (let at = 0; at < places.length; at++) {
-    const place = places[at]
-    const found = place && dom.inElement(place, `input[name="${name}"]`)
+  const scopes = [element, form, around]
+  for (let at = 0; at < scopes.length; at++) {
+    const scope = scopes[at]
+    const found = scope && dom.inElement(scope, `input[name="${name}"]`)
     for (let index = 0; found && index < found.length && index < 10; index++) addField(fields, found[index] as Element)
   }
   return fields
 }
 
 /** A field where the widget would have made one: in the form that it is bound to, or in its element if that is in a form. */
-export function createField({ dom }: Place, { element, form }: Widget, name: string): Element | undefined {
+export function createField({ dom }: PageContext, { element, form }: GeetestWidget, name: string): Element | undefined {
   const around = form ?? (element && dom.closest(element, 'form') ? element : undefined)
   if (!around) return undefined
   const field = dom.create('input')
@@ -41,7 +46,7 @@ export function createField({ dom }: Place, { element, form }: Widget, name: str
 const COVERS = '.geetest_panel,.geetest_boxShow .geetest_box_wrap,.geetest_boxShow .geetest_popup_ghost'
 
 /** Takes an open challenge out of the user's way. Only one can be open at a time. */
-export function uncover({ dom }: Place): void {
+export function uncover({ dom }: PageContext): void {
   const covers = dom.all(document, COVERS)
   const shown = list<Element>()
   for (let index = 0; index < covers.length && index < 50; index++) {

@@ -1,45 +1,45 @@
-import { callBack } from '../../../page-kit/callback.js'
-import { later } from '../../../page-kit/expiry.js'
-import { type PageFamily, type Place, seenIn, type WidgetView } from '../../../page-kit/family.js'
+import { invokeCallback } from '../../../page-kit/callback.js'
+import { runLater } from '../../../page-kit/expiry.js'
+import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { text } from '../../../page-kit/text.js'
 import { createField, fieldsOf, namesOf, proofOf, uncover } from './fields.js'
-import { gather, keyOf, type Scene, setting, type Widget } from './scan.js'
-import { type Given, isOpen } from './watch.js'
+import { type GeetestScan, type GeetestWidget, keyOf, scanFrame, setting } from './scan.js'
+import { type InjectedSolution, isOpen } from './watch.js'
 
-interface SeenWidget extends WidgetView {
-  readonly widget: Widget
+interface GeetestView extends WidgetView {
+  readonly widget: GeetestWidget
 }
 
 /** GeeTest v3 and v4, inside the page. */
 export const geetest: PageFamily = {
-  gather(place, most) {
-    const scene = gather(place, most)
-    return seenIn(scene, (widget) => describe(place, scene, widget))
+  scan(context, max) {
+    const scan = scanFrame(context, max)
+    return viewsOf(scan, (widget) => createView(context, scan, widget))
   },
 }
 
-function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
-  const { p, dom } = place
+function createView(context: PageContext, scan: GeetestScan, widget: GeetestWidget): GeetestView {
+  const { p, dom } = context
   const { element, instance, v4 } = widget
-  const bound = setting(place, widget, 'product') === 'bind'
+  const bound = setting(context, widget, 'product') === 'bind'
 
-  const seen: SeenWidget = {
+  const view: GeetestView = {
     widget,
     facts: {
       v4,
-      sitekey: keyOf(place, widget),
-      challenge: text(setting(place, widget, 'challenge')) ?? widget.asked?.challenge,
-      host: v4 ? undefined : (text(setting(place, widget, 'api_server')) ?? widget.asked?.host),
+      sitekey: keyOf(context, widget),
+      challenge: text(setting(context, widget, 'challenge')) ?? widget.request?.challenge,
+      host: v4 ? undefined : (text(setting(context, widget, 'api_server')) ?? widget.request?.host),
       bound,
       visible: !bound && !!element && dom.visible(element),
       answered: isAnswered(),
       executed: instance !== undefined && isOpen(instance),
     },
     same(other) {
-      const that = (other as SeenWidget).widget
+      const that = (other as GeetestView).widget
       if (instance && that.instance) return instance.object === that.instance.object
       return element !== undefined && element === that.element
     },
@@ -51,16 +51,16 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     notifyPage() {
       // A copy: a page may add to them while it is called.
       const callbacks = list<unknown>()
-      const told = instance?.callbacks
-      for (let index = 0; told && index < told.size; index++) push(callbacks, told[index])
-      for (let index = 0; index < callbacks.size; index++) callBack(p, callbacks[index], [])
+      const registered = instance?.callbacks
+      for (let index = 0; registered && index < registered.size; index++) push(callbacks, registered[index])
+      for (let index = 0; index < callbacks.size; index++) invokeCallback(p, callbacks[index], [])
     },
     release() {},
   }
-  return seen
+  return view
 
   function isAnswered(): boolean {
-    const fields = fieldsOf(place, scene, widget, proofOf(widget))
+    const fields = fieldsOf(context, scan, widget, proofOf(widget))
     for (let index = 0; index < fields.size; index++) if (dom.value(fields[index] as Element)) return true
     const call = read(p, instance?.object, 'getValidate')
     try {
@@ -70,14 +70,14 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     }
   }
 
-  function fill({ fields: values, lifetimeMs: livesMs }: PageSolution): void {
+  function fill({ fields: values, lifetimeMs }: PageSolution): void {
     const names = namesOf(widget)
     const filled = list<{ readonly field: Element; readonly value: string }>()
     for (let at = 0; at < names.length; at++) {
       const name = names[at] as string
       const value = values[name] ?? ''
-      const fields: List<Element> = fieldsOf(place, scene, widget, name)
-      const made = fields.size === 0 ? createField(place, widget, name) : undefined
+      const fields: List<Element> = fieldsOf(context, scan, widget, name)
+      const made = fields.size === 0 ? createField(context, widget, name) : undefined
       if (made) push(fields, made)
       for (let index = 0; index < fields.size; index++) {
         const field = fields[index] as Element
@@ -92,13 +92,16 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       }
     }
     if (instance) {
-      const until = p.now() + livesMs
-      const given: Given = { values: () => (p.now() < until ? copyOf(values, names) : undefined), clear }
-      if (isOpen(instance) || scene.widgets.size === 1) uncover(place)
-      instance.given = given
-      instance.last = ''
+      const expiresAt = p.now() + lifetimeMs
+      const injected: InjectedSolution = {
+        values: () => (p.now() < expiresAt ? copyOf(values, names) : undefined),
+        clear,
+      }
+      if (isOpen(instance) || scan.widgets.size === 1) uncover(context)
+      instance.injected = injected
+      instance.lastEvent = ''
     }
-    later(place, livesMs, clear)
+    runLater(context, lifetimeMs, clear)
   }
 
   function copyOf(values: PageSolution['fields'], names: readonly string[]): object {

@@ -1,4 +1,4 @@
-import type { Place } from '../../../page-kit/family.js'
+import type { PageContext } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { hostOf, parameter, text } from '../../../page-kit/text.js'
@@ -6,7 +6,7 @@ import { logOf } from '../../../page-kit/watcher.js'
 import { geetestWatch, type Instance } from './watch.js'
 
 /** One GeeTest, put together from whatever knows of it. */
-export interface Widget {
+export interface GeetestWidget {
   readonly v4: boolean
   instance?: Instance
   /** The element that it was put into, or that it drew. One that is bound to a button of the page's own has none. */
@@ -14,17 +14,17 @@ export interface Widget {
   /** The form that its answer goes into. */
   form?: Element
   /** What its loader's requests say, where the page's call was not seen. */
-  asked?: Asked
+  request?: ChallengeRequest
 }
 
-interface Asked {
+interface ChallengeRequest {
   readonly key: string | undefined
   readonly challenge: string | undefined
   readonly host: string | undefined
 }
 
-export interface Scene {
-  readonly widgets: List<Widget>
+export interface GeetestScan {
+  readonly widgets: List<GeetestWidget>
   readonly leftOut: number
 }
 
@@ -34,55 +34,57 @@ const VERSIONS = [
   { v4: true, holder: '.geetest_captcha', script: 'script[src*="/load?"][src*="captcha_id="]', key: 'captcha_id' },
 ] as const
 
-const MOST_FOUND = 1_000
+const MAX_FOUND = 1_000
 
 /** Puts together what the page's code made, and what it shows. */
-export function gather(place: Place, most: number): Scene {
-  const { dom, p } = place
-  const { handed } = logOf(place.observer, geetestWatch)
-  const widgets = list<Widget>()
+export function scanFrame(context: PageContext, max: number): GeetestScan {
+  const { dom, p } = context
+  const { objects } = logOf(context.observer, geetestWatch)
+  const widgets = list<GeetestWidget>()
   const roots = dom.roots()
   let leftOut = 0
 
-  for (let index = 0; index < handed.size; index++) addInstance(handed[index] as Instance)
+  for (let index = 0; index < objects.size; index++) addInstance(objects[index] as Instance)
   for (let at = 0; at < VERSIONS.length; at++) {
     const version = VERSIONS[at] as (typeof VERSIONS)[number]
-    for (let index = 0; index < roots.size; index++) lookAtHolders(roots[index] as Document, version)
-    lookAtRequests(version)
+    for (let index = 0; index < roots.size; index++) scanHolders(roots[index] as Document, version)
+    scanRequests(version)
   }
-  return { widgets: standing(), leftOut }
+  return { widgets: presentWidgets(), leftOut }
 
   function addInstance(instance: Instance): void {
-    const widget: Widget = { v4: isV4(instance), instance }
-    const element = elementOf(place, instance.told.appendTo)
-    const form = elementOf(place, instance.told.bindForm)
+    const widget: GeetestWidget = { v4: isV4(instance), instance }
+    const element = elementOf(context, instance.lastArguments.appendTo)
+    const form = elementOf(context, instance.lastArguments.bindForm)
     if (element) widget.element = element
     if (form) widget.form = form
     push(widgets, widget)
   }
 
-  function lookAtHolders(root: Document, { v4, holder }: (typeof VERSIONS)[number]): void {
+  function scanHolders(root: Document, { v4, holder }: (typeof VERSIONS)[number]): void {
     const found = dom.all(root, holder)
     for (let index = 0; index < found.length; index++) {
       const element = found[index] as Element
-      if (widgets.size >= MOST_FOUND) {
+      if (widgets.size >= MAX_FOUND) {
         leftOut += found.length - index
         return
       }
-      if (first((other) => !!other.element && dom.contains(other.element, element))) continue
+      if (findWidget((other) => !!other.element && dom.contains(other.element, element))) continue
       // Whoever was made before we were there has no place that we know of.
-      const unplaced = first((other) => other.v4 === v4 && !other.element && !!other.instance && !other.instance.params)
+      const unplaced = findWidget(
+        (other) => other.v4 === v4 && !other.element && !!other.instance && !other.instance.params,
+      )
       if (unplaced) unplaced.element = element
       // What is bound to a button draws at the end of the page, and is no widget of its own.
-      else if (!first((other) => other.v4 === v4 && !other.element)) push(widgets, { v4, element })
+      else if (!findWidget((other) => other.v4 === v4 && !other.element)) push(widgets, { v4, element })
     }
   }
 
   /** The requests of those whose making was not seen, in their order. */
-  function lookAtRequests({ v4, script, key }: (typeof VERSIONS)[number]): void {
-    const unknown = list<Widget>()
+  function scanRequests({ v4, script, key }: (typeof VERSIONS)[number]): void {
+    const unknown = list<GeetestWidget>()
     for (let index = 0; index < widgets.size; index++) {
-      const widget = widgets[index] as Widget
+      const widget = widgets[index] as GeetestWidget
       if (widget.v4 === v4 && !widget.instance?.params) push(unknown, widget)
     }
     if (unknown.size === 0) return
@@ -90,7 +92,7 @@ export function gather(place: Place, most: number): Scene {
     for (let index = 0; index < unknown.size; index++) {
       const one = scripts[index < scripts.length ? index : scripts.length - 1]
       const src = (one && dom.attribute(one, 'src')) ?? ''
-      ;(unknown[index] as Widget).asked = {
+      ;(unknown[index] as GeetestWidget).request = {
         key: parameter(p, src, key) ?? (v4 ? undefined : text(own(p, window, 'GeeGT'))),
         challenge: v4 ? undefined : (parameter(p, src, 'challenge') ?? text(own(p, window, 'GeeChallenge'))),
         host: v4 ? undefined : text(hostOf(p, src)),
@@ -104,40 +106,40 @@ export function gather(place: Place, most: number): Scene {
   }
 
   /** Without those that were taken out, that no key is known of, or that the vendor does not answer for; at most `most`. */
-  function standing(): List<Widget> {
-    const kept = list<Widget>()
+  function presentWidgets(): List<GeetestWidget> {
+    const kept = list<GeetestWidget>()
     for (let index = 0; index < widgets.size; index++) {
-      const widget = widgets[index] as Widget
-      if (widget.element && !dom.here(widget.element)) continue
+      const widget = widgets[index] as GeetestWidget
+      if (widget.element && !dom.isInDocument(widget.element)) continue
       // The site's server found the vendor down, and answers for itself.
-      if (!keyOf(place, widget) || setting(place, widget, 'offline') === true) continue
-      if (kept.size < most) push(kept, widget)
+      if (!keyOf(context, widget) || setting(context, widget, 'offline') === true) continue
+      if (kept.size < max) push(kept, widget)
       else leftOut++
     }
     return kept
   }
 
-  function first(test: (widget: Widget) => boolean): Widget | undefined {
-    for (let index = 0; index < widgets.size; index++) if (test(widgets[index] as Widget)) return widgets[index]
+  function findWidget(test: (widget: GeetestWidget) => boolean): GeetestWidget | undefined {
+    for (let index = 0; index < widgets.size; index++) if (test(widgets[index] as GeetestWidget)) return widgets[index]
     return undefined
   }
 }
 
 /** What the vendor's functions take for a place: an element, or a selector. */
-function elementOf({ dom }: Place, place: unknown): Element | undefined {
-  if (typeof place === 'string') return dom.select(place)
-  return dom.isElement(place) ? place : undefined
+function elementOf({ dom }: PageContext, target: unknown): Element | undefined {
+  if (typeof target === 'string') return dom.select(target)
+  return dom.isElement(target) ? target : undefined
 }
 
 /** What the page's code said of it when it made it. */
-export function setting({ p }: Place, { instance }: Widget, name: string): unknown {
+export function setting({ p }: PageContext, { instance }: GeetestWidget, name: string): unknown {
   return read(p, instance?.params, name)
 }
 
 /** `gt` of v3, `captcha_id` of v4. */
-export function keyOf(place: Place, widget: Widget): string | undefined {
-  const said = widget.v4
-    ? (text(setting(place, widget, 'captchaId')) ?? text(setting(place, widget, 'captcha_id')))
-    : text(setting(place, widget, 'gt'))
-  return said ?? widget.asked?.key
+export function keyOf(context: PageContext, widget: GeetestWidget): string | undefined {
+  const setByPage = widget.v4
+    ? (text(setting(context, widget, 'captchaId')) ?? text(setting(context, widget, 'captcha_id')))
+    : text(setting(context, widget, 'gt'))
+  return setByPage ?? widget.request?.key
 }

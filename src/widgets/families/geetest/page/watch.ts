@@ -1,5 +1,5 @@
-import { type Handed, heard, type ObjectWatch, watchObjects } from '../../../page-kit/object-watch.js'
-import { type Handler, type Stand, standAside, standBefore } from '../../../page-kit/patch.js'
+import { type ObjectWatch, type PassedObject, watchObjects, withListener } from '../../../page-kit/object-watch.js'
+import { type Handler, type Patch, patchMethods, restore } from '../../../page-kit/patch.js'
 import { type List, list, push, remove } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { hasGlobal, type Observer, type Watch, type Watcher } from '../../../page-kit/watcher.js'
@@ -11,15 +11,15 @@ export const geetestWatch: Watch<GeetestLog> = {
 }
 
 /** A GeeTest of the page's, as its code has it in hand. */
-export interface Instance extends Handed {
+export interface Instance extends PassedObject {
   /** What `onSuccess` was given. */
   callbacks?: List<unknown>
   /** The solution that was put in. */
-  given?: Given | undefined
+  injected?: InjectedSolution | undefined
 }
 
 /** A solution in the page, for `getValidate`. */
-export interface Given {
+export interface InjectedSolution {
   /** A copy for the page, under the vendor's names; undefined where it is too old. */
   values(): object | undefined
   /** Takes it out of the page's fields. */
@@ -27,11 +27,11 @@ export interface Given {
 }
 
 /** What the page's code told GeeTest's script. */
-export interface GeetestLog extends Watcher, Pick<ObjectWatch, 'handed'> {}
+export interface GeetestLog extends Watcher, Pick<ObjectWatch, 'objects'> {}
 
 /** Said of one that its user closed. */
 const CLOSED = 'onClose'
-const MOST_CALLBACKS = 50
+const MAX_CALLBACKS = 50
 
 /**
  * Watches GeeTest's API, v3 and v4. The loader gives the page an object once its main part has come; a page may also have the loader in a
@@ -39,38 +39,40 @@ const MOST_CALLBACKS = 50
  */
 function watchGeetest(observer: Observer): GeetestLog {
   const { p } = observer
-  const stands = list<Stand>()
+  const patches = list<Patch>()
   const names = ['appendTo', 'bindForm', 'onSuccess', 'verify', 'showCaptcha', 'showBox', 'reset', 'destroy']
-  const watch = watchObjects(observer, stands, names, see, { getValidate: ({ given }: Instance) => given?.values() })
+  const watch = watchObjects(observer, patches, names, onCall, {
+    getValidate: ({ injected }: Instance) => injected?.values(),
+  })
   const init: Handler = (call, self, args) => {
     const [params, ready] = [args[0], args[1]]
     if (typeof ready === 'function') {
-      ;(args as Record<number, unknown>)[1] = heard(observer, ready, (object) => adopt(object, params))
+      ;(args as Record<number, unknown>)[1] = withListener(observer, ready, (object) => track(object, params))
     }
     return p.apply(call, self, args)
   }
-  const maker = { made: (object: object, args: ArrayLike<unknown>) => adopt(object, args[0]) }
-  const globals = { initGeetest: init, initGeetest4: init, Geetest: maker, Geetest4: maker }
+  const hook = { onConstructed: (object: object, args: ArrayLike<unknown>) => track(object, args[0]) }
+  const globals = { initGeetest: init, initGeetest4: init, Geetest: hook, Geetest4: hook }
 
   return {
-    handed: watch.handed,
+    objects: watch.objects,
     check() {
-      standBefore(observer, stands, window, globals)
+      patchMethods(observer, patches, window, globals)
       // Objects that were made before we were there show themselves as soon as the page uses them.
-      watch.standBehind(own(p, own(p, window, 'Geetest'), 'prototype'))
-      watch.standBehind(own(p, own(p, window, 'Geetest4'), 'prototype'))
+      watch.watchMethods(own(p, own(p, window, 'Geetest'), 'prototype'))
+      watch.watchMethods(own(p, own(p, window, 'Geetest4'), 'prototype'))
     },
-    undo: () => standAside(p, stands),
+    undo: () => restore(p, patches),
   }
 
-  function adopt(object: unknown, params: unknown): void {
+  function track(object: unknown, params: unknown): void {
     const known = watch.find(object)
-    const instance = watch.adopt(object, params)
+    const instance = watch.track(object, params)
     const onClose = read(p, object, CLOSED)
     if (known || !instance || typeof onClose !== 'function') return
     try {
       const closed = () => {
-        instance.last = CLOSED
+        instance.lastEvent = CLOSED
       }
       p.apply(onClose as (closed: () => void) => void, object, [closed])
     } catch {
@@ -78,22 +80,22 @@ function watchGeetest(observer: Observer): GeetestLog {
     }
   }
 
-  function see(instance: Instance, name: string, args: ArrayLike<unknown>): void {
+  function onCall(instance: Instance, name: string, args: ArrayLike<unknown>): void {
     if (name === 'appendTo' || name === 'bindForm') return
     if (name === 'onSuccess') {
       instance.callbacks ??= list()
-      if (instance.callbacks.size < MOST_CALLBACKS) push(instance.callbacks, args[0])
+      if (instance.callbacks.size < MAX_CALLBACKS) push(instance.callbacks, args[0])
       return
     }
-    instance.last = name
+    instance.lastEvent = name
     if (name !== 'reset' && name !== 'destroy') return
-    instance.given?.clear()
-    instance.given = undefined
-    if (name === 'destroy') remove(watch.handed, instance)
+    instance.injected?.clear()
+    instance.injected = undefined
+    if (name === 'destroy') remove(watch.objects, instance)
   }
 }
 
 /** Whether the page has opened it, and nothing tells us that it has ended. */
-export function isOpen({ last }: Handed): boolean {
+export function isOpen({ lastEvent: last }: PassedObject): boolean {
   return last === 'verify' || last === 'showCaptcha' || last === 'showBox'
 }

@@ -1,14 +1,18 @@
-import type { Place } from '../../../page-kit/family.js'
+import type { PageContext } from '../../../page-kit/family.js'
 import { addField, addFields, ownForm } from '../../../page-kit/fields.js'
 import { type List, list } from '../../../page-kit/primordials.js'
-import type { Scene, Widget } from './scan.js'
+import type { HcaptchaScan, HcaptchaWidget } from './scan.js'
 
 const FIELD = 'h-captcha-response'
 const RECAPTCHA_FIELD = 'g-recaptcha-response'
 const select = (name: string) => `textarea[name="${name}"],input[name="${name}"]`
 
 /** The response fields that belong to this widget and to no other: its own, and reCAPTCHA's where it has made one. */
-export function fieldsOf({ dom }: Place, { widgets }: Scene, { element, id }: Widget): List<Element> {
+export function fieldsOf(
+  { dom }: PageContext,
+  { widgets }: HcaptchaScan,
+  { element, id }: HcaptchaWidget,
+): List<Element> {
   const fields = list<Element>()
   if (element) addFields(fields, dom.inElement(element, `${select(FIELD)},${select(RECAPTCHA_FIELD)}`))
   for (let index = 0; index < 2; index++) {
@@ -21,7 +25,7 @@ export function fieldsOf({ dom }: Place, { widgets }: Scene, { element, id }: Wi
 }
 
 /** A field where the widget has made none: in its element, or beside it if that is a button. */
-export function createField({ dom }: Place, { element, id }: Widget): Element {
+export function createField({ dom }: PageContext, { element, id }: HcaptchaWidget): Element {
   const field = dom.create('textarea')
   field.setAttribute('name', FIELD)
   if (id) field.id = `${FIELD}-${id}`

@@ -1,52 +1,52 @@
-import type { Call, Given, Pending } from '../../../page-kit/api-watch.js'
-import { callBack } from '../../../page-kit/callback.js'
+import type { ApiCall, InjectedToken, PendingPromise } from '../../../page-kit/api-watch.js'
+import { invokeCallback } from '../../../page-kit/callback.js'
 import { hideChallenges, isAnyOpen } from '../../../page-kit/challenge-popup.js'
 import { expireLater } from '../../../page-kit/expiry.js'
-import { type PageFamily, type Place, seenIn, type WidgetView } from '../../../page-kit/family.js'
-import { includes, type List, list, note, push, remove } from '../../../page-kit/primordials.js'
+import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
+import { includes, type List, list, push, pushBounded, remove } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own } from '../../../page-kit/safe-read.js'
 import { has, text } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import { createField, fieldsOf } from './fields.js'
-import { type Frame, firstOf, gather, type Scene, setting, sitekeyOf, type Widget } from './scan.js'
+import { type Frame, firstOf, type HcaptchaScan, type HcaptchaWidget, scanFrame, setting, sitekeyOf } from './scan.js'
 import { hcaptchaWatch } from './watch.js'
 
 const FRAME_ANSWER = 'data-hcaptcha-response'
 
-interface SeenWidget extends WidgetView {
-  readonly widget: Widget
+interface HcaptchaView extends WidgetView {
+  readonly widget: HcaptchaWidget
 }
 
 /** hCaptcha, inside the page. */
 export const hcaptcha: PageFamily = {
-  gather(place, most) {
-    const scene = gather(place, most)
-    return seenIn(scene, (widget) => describe(place, scene, widget))
+  scan(context, max) {
+    const scan = scanFrame(context, max)
+    return viewsOf(scan, (widget) => createView(context, scan, widget))
   },
 }
 
-function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
-  const { p, dom } = place
-  const { calls, given, pending } = logOf(place.observer, hcaptchaWatch)
+function createView(context: PageContext, scan: HcaptchaScan, widget: HcaptchaWidget): HcaptchaView {
+  const { p, dom } = context
+  const { calls, injected, pending } = logOf(context.observer, hcaptchaWatch)
   const { id, element, frame } = widget
-  const invisible = isInvisible(place, widget)
-  const isFirst = firstOf(scene.widgets) === widget
+  const invisible = isInvisible(context, widget)
+  const isFirst = firstOf(scan.widgets) === widget
 
-  const seen: SeenWidget = {
+  const view: HcaptchaView = {
     widget,
     facts: {
       kind: invisible ? 'invisible' : 'checkbox',
-      sitekey: sitekeyOf(place, widget),
-      rqdata: widget.rqdata ?? text(setting(place, widget, 'rqdata')),
+      sitekey: sitekeyOf(context, widget),
+      rqdata: widget.rqdata ?? text(setting(context, widget, 'rqdata')),
       visible: !invisible && (!element || dom.visible(element)),
       answered: isAnswered(),
-      executed: widget.executed === true || waiting() !== undefined,
-      challenged: isAnyOpen(place, challengesOf(scene, widget)),
+      executed: widget.executed === true || pendingExecute() !== undefined,
+      challenged: isAnyOpen(context, challengesOf(scan, widget)),
       hinted: !element && !widget.params && !widget.frame?.element,
     },
     same(other) {
-      const that = (other as SeenWidget).widget
+      const that = (other as HcaptchaView).widget
       if (element && that.element) return element === that.element
       return id !== undefined && id === that.id
     },
@@ -56,23 +56,23 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       return 'ok'
     },
     notifyPage({ token, fields: { respKey: key = '' } }) {
-      waiting()?.answer({ response: token, key })
-      callBack(p, setting(place, widget, 'callback'), [token, key])
+      pendingExecute()?.answer({ response: token, key })
+      invokeCallback(p, setting(context, widget, 'callback'), [token, key])
     },
     release() {},
   }
-  return seen
+  return view
 
   /** The promise of an asynchronous `execute` that the page waits for. */
-  function waiting(): Pending | undefined {
+  function pendingExecute(): PendingPromise | undefined {
     for (let index = 0; index < pending.size; index++) {
-      const one = pending[index] as Pending
-      if (means(one.target)) return one
+      const one = pending[index] as PendingPromise
+      if (matchesTarget(one.target)) return one
     }
     return undefined
   }
 
-  function means(target: unknown): boolean {
+  function matchesTarget(target: unknown): boolean {
     return target === undefined ? isFirst : id !== undefined && target === id
   }
 
@@ -81,16 +81,16 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     for (let call = executeCall(); call; call = executeCall()) remove(calls, call)
   }
 
-  function executeCall(): Call | undefined {
+  function executeCall(): ApiCall | undefined {
     for (let index = 0; index < calls.size; index++) {
-      const call = calls[index] as Call
-      if (call.name === 'execute' && means(call.target)) return call
+      const call = calls[index] as ApiCall
+      if (call.name === 'execute' && matchesTarget(call.target)) return call
     }
     return undefined
   }
 
   function isAnswered(): boolean {
-    const fields = fieldsOf(place, scene, widget)
+    const fields = fieldsOf(context, scan, widget)
     for (let index = 0; index < fields.size; index++) if (dom.value(fields[index] as Element)) return true
     return !!(frame?.element && dom.attribute(frame.element, FRAME_ANSWER)) || !!response()
   }
@@ -107,26 +107,26 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     }
   }
 
-  function fill({ token, fields: { respKey: key = '' }, lifetimeMs: livesMs }: PageSolution): void {
-    const places = fieldsOf(place, scene, widget)
-    if (places.size === 0) push(places, createField(place, widget))
-    for (let index = 0; index < places.size; index++) dom.setValue(places[index] as Element, token)
+  function fill({ token, fields: { respKey: key = '' }, lifetimeMs }: PageSolution): void {
+    const fields = fieldsOf(context, scan, widget)
+    if (fields.size === 0) push(fields, createField(context, widget))
+    for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
     if (frame?.element) dom.setAttribute(frame.element, FRAME_ANSWER, token)
-    const entry: Given = { token, key, until: p.now() + livesMs, default: isFirst, means }
-    note(given, entry)
+    const entry: InjectedToken = { token, key, expiresAt: p.now() + lifetimeMs, isDefault: isFirst, matchesTarget }
+    pushBounded(injected, entry)
     endExecutes()
-    hideChallenges(place, challengesOf(scene, widget), () => includes(given, entry) && !executeCall())
-    expireLater(place, places, token, livesMs, () => {
-      remove(given, entry)
+    hideChallenges(context, challengesOf(scan, widget), () => includes(injected, entry) && !executeCall())
+    expireLater(context, fields, token, lifetimeMs, () => {
+      remove(injected, entry)
       if (frame?.element) dom.setAttribute(frame.element, FRAME_ANSWER, '')
-      callBack(p, setting(place, widget, 'expired-callback'), [])
+      invokeCallback(p, setting(context, widget, 'expired-callback'), [])
     })
   }
 }
 
-function isInvisible(place: Place, widget: Widget): boolean {
-  const { p, dom } = place
-  const size = setting(place, widget, 'size')
+function isInvisible(context: PageContext, widget: HcaptchaWidget): boolean {
+  const { p, dom } = context
+  const size = setting(context, widget, 'size')
   if (typeof size === 'string' && size !== '') return size === 'invisible'
   if (widget.frame && (has(p, widget.frame.url, 'checkbox-invisible') || has(p, widget.frame.url, 'size=invisible'))) {
     return true
@@ -135,7 +135,7 @@ function isInvisible(place: Place, widget: Widget): boolean {
   return tag === 'button' || tag === 'input'
 }
 
-function challengesOf({ challenges }: Scene, { id }: Widget): List<Element> {
+function challengesOf({ challenges }: HcaptchaScan, { id }: HcaptchaWidget): List<Element> {
   const own = list<Element>()
   for (let index = 0; index < challenges.size; index++) {
     const { id: of, element } = challenges[index] as Frame

@@ -1,6 +1,6 @@
-import type { Call } from '../../../page-kit/api-watch.js'
-import { elementsTakenBy, isFriendly } from '../../../page-kit/compat.js'
-import type { Place } from '../../../page-kit/family.js'
+import type { ApiCall } from '../../../page-kit/api-watch.js'
+import { elementsReplacedBy, isFriendly } from '../../../page-kit/compat.js'
+import type { PageContext } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { has, parameter, text } from '../../../page-kit/text.js'
@@ -8,7 +8,7 @@ import { logOf } from '../../../page-kit/watcher.js'
 import { hcaptchaWatch } from './watch.js'
 
 /** One hCaptcha, put together from whatever knows of it. Every part may be missing. */
-export interface Widget {
+export interface HcaptchaWidget {
   /** The vendor's name for it. */
   id?: string
   /** The element that it stands in, or the button that it is bound to. */
@@ -29,58 +29,58 @@ export interface Frame {
   readonly id: string | undefined
 }
 
-export interface Scene {
-  readonly widgets: List<Widget>
+export interface HcaptchaScan {
+  readonly widgets: List<HcaptchaWidget>
   readonly challenges: List<Frame>
   readonly leftOut: number
 }
 
-const MOST_FOUND = 1_000
-const MOST_FRAMES = 300
+const MAX_FOUND = 1_000
+const MAX_FRAMES = 300
 
 /** Puts together what the page shows, what the browser knows of frames, and what we saw being called. */
-export function gather(place: Place, most: number): Scene {
-  const { p, dom } = place
-  const { calls } = logOf(place.observer, hcaptchaWatch)
-  const widgets = list<Widget>()
+export function scanFrame(context: PageContext, max: number): HcaptchaScan {
+  const { p, dom } = context
+  const { calls } = logOf(context.observer, hcaptchaWatch)
+  const widgets = list<HcaptchaWidget>()
   const frames = list<Frame>()
   const challenges = list<Frame>()
   let leftOut = 0
 
-  const boxes = `.h-captcha[data-sitekey]${elementsTakenBy(place) === 'hcaptcha' ? ',.g-recaptcha[data-sitekey]' : ''}`
-  for (let index = 0; index < calls.size; index++) addRender(calls[index] as Call)
+  const boxes = `.h-captcha[data-sitekey]${elementsReplacedBy(context) === 'hcaptcha' ? ',.g-recaptcha[data-sitekey]' : ''}`
+  for (let index = 0; index < calls.size; index++) addRender(calls[index] as ApiCall)
   const roots = dom.roots()
-  for (let index = 0; index < roots.size; index++) lookAtElements(roots[index] as Document)
-  for (let index = 0; index < roots.size; index++) lookAtFrames(roots[index] as Document)
-  for (let index = 0; index < place.frames.size; index++) sortFrame({ url: place.frames[index]?.url ?? '' })
+  for (let index = 0; index < roots.size; index++) scanElements(roots[index] as Document)
+  for (let index = 0; index < roots.size; index++) scanFrames(roots[index] as Document)
+  for (let index = 0; index < context.frames.size; index++) sortFrame({ url: context.frames[index]?.url ?? '' })
   for (let index = 0; index < frames.size; index++) addFrame(frames[index] as Frame)
-  for (let index = 0; index < calls.size; index++) follow(calls[index] as Call)
-  return { widgets: standing(), challenges, leftOut }
+  for (let index = 0; index < calls.size; index++) applyCall(calls[index] as ApiCall)
+  return { widgets: presentWidgets(), challenges, leftOut }
 
-  function addRender({ name, target, params, result: id }: Call): void {
-    if (name !== 'render' || typeof id !== 'string' || widgets.size >= MOST_FOUND) return
+  function addRender({ name, target, params, result: id }: ApiCall): void {
+    if (name !== 'render' || typeof id !== 'string' || widgets.size >= MAX_FOUND) return
     const element = typeof target === 'string' ? dom.byId(target) : target
-    const widget: Widget = { id }
+    const widget: HcaptchaWidget = { id }
     if (dom.isElement(element)) widget.element = element
     if (typeof params === 'object' && params !== null) widget.params = params
     push(widgets, widget)
   }
 
-  function lookAtElements(root: Document): void {
+  function scanElements(root: Document): void {
     const found = dom.all(root, boxes)
     for (let index = 0; index < found.length; index++) {
       const element = found[index] as Element
-      if (widgets.size >= MOST_FOUND) {
+      if (widgets.size >= MAX_FOUND) {
         leftOut += found.length - index
         return
       }
-      if (!isFriendly(p, element) && !first((other) => other.element === element)) push(widgets, { element })
+      if (!isFriendly(p, element) && !findWidget((other) => other.element === element)) push(widgets, { element })
     }
   }
 
-  function lookAtFrames(root: Document): void {
+  function scanFrames(root: Document): void {
     const found = dom.all(root, 'iframe[src*="hcaptcha"]')
-    for (let index = 0; index < found.length && index < MOST_FRAMES; index++) {
+    for (let index = 0; index < found.length && index < MAX_FRAMES; index++) {
       const element = found[index] as Element
       sortFrame({ element, url: dom.attribute(element, 'src') ?? '' })
     }
@@ -95,27 +95,27 @@ export function gather(place: Place, most: number): Scene {
     const to = challenge ? challenges : frames
     // The browser's own list names those once more that the page shows.
     for (let index = 0; index < to.size; index++) if (to[index]?.id === id && to[index]?.url === url) return
-    if (to.size < MOST_FRAMES) push(to, frame)
+    if (to.size < MAX_FRAMES) push(to, frame)
   }
 
   function addFrame(frame: Frame): void {
     const { element, id, url } = frame
     const widget =
-      first((other) => id !== undefined && other.id === id) ??
+      findWidget((other) => id !== undefined && other.id === id) ??
       (element &&
-        first((other) => !other.frame && !other.id && !!other.element && dom.contains(other.element, element))) ??
-      first((other) => !other.frame && !other.id && sitekeyOf(place, other) === parameter(p, url, 'sitekey'))
+        findWidget((other) => !other.frame && !other.id && !!other.element && dom.contains(other.element, element))) ??
+      findWidget((other) => !other.frame && !other.id && sitekeyOf(context, other) === parameter(p, url, 'sitekey'))
     const parent = element && dom.parent(element)
-    const at = widget ?? push<Widget>(widgets, dom.isElement(parent) ? { element: parent } : {})
+    const at = widget ?? push<HcaptchaWidget>(widgets, dom.isElement(parent) ? { element: parent } : {})
     // The browser's list has no elements: what the page shows counts for more.
     if (!at.frame?.element) at.frame = frame
     if (id !== undefined) at.id ??= id
   }
 
   /** What a call said of its widget. A call without a target means the first one. */
-  function follow({ name, target, params }: Call): void {
+  function applyCall({ name, target, params }: ApiCall): void {
     const widget =
-      target === undefined ? firstOf(widgets, stands) : first(({ id }) => id !== undefined && id === target)
+      target === undefined ? firstOf(widgets, isPresent) : findWidget(({ id }) => id !== undefined && id === target)
     if (!widget) return
     const rqdata = text(read(p, params, 'rqdata'))
     if (rqdata !== undefined && (name === 'execute' || name === 'setData')) widget.rqdata = rqdata
@@ -125,42 +125,47 @@ export function gather(place: Place, most: number): Scene {
   }
 
   /** Without those that were taken out, and those that no sitekey is known of; at most `most`. */
-  function standing(): List<Widget> {
-    const kept = list<Widget>()
+  function presentWidgets(): List<HcaptchaWidget> {
+    const kept = list<HcaptchaWidget>()
     for (let index = 0; index < widgets.size; index++) {
-      const widget = widgets[index] as Widget
-      if (!stands(widget) || !sitekeyOf(place, widget)) continue
-      if (kept.size < most) push(kept, widget)
+      const widget = widgets[index] as HcaptchaWidget
+      if (!isPresent(widget) || !sitekeyOf(context, widget)) continue
+      if (kept.size < max) push(kept, widget)
       else leftOut++
     }
     return kept
   }
 
-  function stands({ removed, element }: Widget): boolean {
-    return !removed && (!element || dom.here(element))
+  function isPresent({ removed, element }: HcaptchaWidget): boolean {
+    return !removed && (!element || dom.isInDocument(element))
   }
 
-  function first(test: (widget: Widget) => boolean): Widget | undefined {
-    for (let index = 0; index < widgets.size; index++) if (test(widgets[index] as Widget)) return widgets[index]
+  function findWidget(test: (widget: HcaptchaWidget) => boolean): HcaptchaWidget | undefined {
+    for (let index = 0; index < widgets.size; index++) if (test(widgets[index] as HcaptchaWidget)) return widgets[index]
     return undefined
   }
 }
 
 /** Of several widgets, the one that a call without a target means: rendered first, as those are that stand in the page. */
-export function firstOf(widgets: List<Widget>, test: (widget: Widget) => boolean = () => true): Widget | undefined {
-  let found: Widget | undefined
+export function firstOf(
+  widgets: List<HcaptchaWidget>,
+  test: (widget: HcaptchaWidget) => boolean = () => true,
+): HcaptchaWidget | undefined {
+  let found: HcaptchaWidget | undefined
   for (let index = 0; index < widgets.size; index++) {
-    const widget = widgets[index] as Widget
+    const widget = widgets[index] as HcaptchaWidget
     if (test(widget) && (!found || (found.params && !widget.params))) found = widget
   }
   return found
 }
 
 /** A parameter of the widget: from what the page told the script, else from the element's `data-` attribute. */
-export function setting({ p, dom }: Place, { params, element }: Widget, name: string): unknown {
+export function setting({ p, dom }: PageContext, { params, element }: HcaptchaWidget, name: string): unknown {
   return read(p, params, name) ?? (element && dom.attribute(element, `data-${name}`))
 }
 
-export function sitekeyOf(place: Place, widget: Widget): string | undefined {
-  return text(setting(place, widget, 'sitekey')) ?? (widget.frame && parameter(place.p, widget.frame.url, 'sitekey'))
+export function sitekeyOf(context: PageContext, widget: HcaptchaWidget): string | undefined {
+  return (
+    text(setting(context, widget, 'sitekey')) ?? (widget.frame && parameter(context.p, widget.frame.url, 'sitekey'))
+  )
 }

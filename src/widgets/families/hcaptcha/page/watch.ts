@@ -8,8 +8,8 @@ export const hcaptchaWatch: Watch<ApiLog> = {
   watch: (observer) =>
     watchApi(observer, {
       name: 'hcaptcha',
-      noted: ['render', 'execute', 'reset', 'remove', 'setData'],
+      recorded: ['render', 'execute', 'reset', 'remove', 'setData'],
       reads: { getResponse: ({ token }) => token, getRespKey: ({ key }) => key },
-      meansLast: false,
+      defaultsToLast: false,
     }),
 }

@@ -1,56 +1,56 @@
-import { callBack } from '../../../page-kit/callback.js'
+import { invokeCallback } from '../../../page-kit/callback.js'
 import { expireLater } from '../../../page-kit/expiry.js'
-import { type PageFamily, type Place, seenIn, type WidgetView } from '../../../page-kit/family.js'
+import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
 import { addFields, ownForm } from '../../../page-kit/fields.js'
-import { shadow } from '../../../page-kit/method-override.js'
+import { overrideMethod } from '../../../page-kit/method-override.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own, read } from '../../../page-kit/safe-read.js'
-import { actionOf, gather, type Scene, setting, sitekeyOf, type Widget } from './scan.js'
+import { actionOf, type MtcaptchaScan, type MtcaptchaWidget, scanFrame, setting, sitekeyOf } from './scan.js'
 
 const FIELD = 'mtcaptcha-verifiedtoken'
 
-interface SeenWidget extends WidgetView {
-  readonly widget: Widget
+interface MtcaptchaView extends WidgetView {
+  readonly widget: MtcaptchaWidget
 }
 
 /** MTCaptcha, inside the page. */
 export const mtcaptcha: PageFamily = {
-  gather(place, most) {
-    const scene = gather(place, most)
-    return seenIn(scene, (widget) => describe(place, scene, widget))
+  scan(context, max) {
+    const scan = scanFrame(context, max)
+    return viewsOf(scan, (widget) => createView(context, scan, widget))
   },
 }
 
-function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
-  const { p, dom } = place
+function createView(context: PageContext, scan: MtcaptchaScan, widget: MtcaptchaWidget): MtcaptchaView {
+  const { p, dom } = context
   const { element, frame, domId } = widget
-  const isFirst = scene.widgets[0] === widget
+  const isFirst = scan.widgets[0] === widget
 
-  const seen: SeenWidget = {
+  const view: MtcaptchaView = {
     widget,
     facts: {
-      sitekey: sitekeyOf(place, widget),
-      action: actionOf(place, widget),
+      sitekey: sitekeyOf(context, widget),
+      action: actionOf(context, widget),
       // The frame of one that the vendor verifies unseen is there all the same.
       visible: dom.visible(frame ?? element),
       answered: isAnswered(),
     },
-    same: (other) => (other as SeenWidget).widget.element === element,
+    same: (other) => (other as MtcaptchaView).widget.element === element,
     inject(solution) {
       if (solution.unlessAnswered && isAnswered()) return 'answered'
       fill(solution)
       return 'ok'
     },
-    notifyPage: ({ token }) => void callBack(p, setting(place, 'verified-callback'), [state(token)]),
+    notifyPage: ({ token }) => void invokeCallback(p, setting(context, 'verified-callback'), [state(token)]),
     release() {},
   }
-  return seen
+  return view
 
   function fieldsOf(): List<Element> {
     const fields = list<Element>()
     addFields(fields, dom.inElement(element, `input[name="${FIELD}"]`))
-    const form = ownForm(dom, element, scene.widgets)
+    const form = ownForm(dom, element, scan.widgets)
     if (form) addFields(fields, dom.inElement(form, `input[name="${FIELD}"]`))
     return fields
   }
@@ -58,11 +58,11 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
   function isAnswered(): boolean {
     const fields = fieldsOf()
     for (let index = 0; index < fields.size; index++) if (dom.value(fields[index] as Element)) return true
-    return !!ask('getVerifiedToken')
+    return !!callApi('getVerifiedToken')
   }
 
   /** What the vendor's own script would tell the page. */
-  function ask(method: string): unknown {
+  function callApi(method: string): unknown {
     const api = own(p, window, 'mtcaptcha')
     const call = read(p, api, method)
     // Without a name it speaks of the first.
@@ -86,11 +86,11 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     }
   }
 
-  function means(target: unknown): boolean {
+  function matchesTarget(target: unknown): boolean {
     return target === undefined ? isFirst : target === domId
   }
 
-  function fill({ token, lifetimeMs: livesMs }: PageSolution): void {
+  function fill({ token, lifetimeMs }: PageSolution): void {
     const fields = fieldsOf()
     if (fields.size === 0) {
       const field = dom.create('input')
@@ -100,37 +100,39 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       push(fields, field)
     }
     for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
-    const letGo = standFor(token)
-    expireLater(place, fields, token, livesMs, () => {
-      letGo()
-      callBack(p, setting(place, 'verifyexpired-callback'), [state('')])
+    const removeOverrides = overrideApi(token)
+    expireLater(context, fields, token, lifetimeMs, () => {
+      removeOverrides()
+      invokeCallback(p, setting(context, 'verifyexpired-callback'), [state('')])
     })
   }
 
   /** Answers for the vendor's script, until the page resets the widget. */
-  function standFor(token: string): () => void {
+  function overrideApi(token: string): () => void {
     const api = own(p, window, 'mtcaptcha')
-    const away = list<() => void>()
-    const letGo = () => {
-      for (let index = 0; index < away.size; index++) away[index]?.()
+    const overrides = list<() => void>()
+    const removeOverrides = () => {
+      for (let index = 0; index < overrides.size; index++) overrides[index]?.()
     }
-    const stand = (name: string, answer: () => unknown) =>
+    const override = (name: string, answer: () => unknown) =>
       push(
-        away,
-        shadow(place, api, name, (call, self, args) => (means(args[0]) ? answer() : p.apply(call, self, args))),
+        overrides,
+        overrideMethod(context, api, name, (call, self, args) =>
+          matchesTarget(args[0]) ? answer() : p.apply(call, self, args),
+        ),
       )
-    stand('getVerifiedToken', () => token)
-    stand('getStatus', () => state(token))
-    const ends = (name: string) =>
+    override('getVerifiedToken', () => token)
+    override('getStatus', () => state(token))
+    const resetOn = (name: string) =>
       push(
-        away,
-        shadow(place, api, name, (call, self, args) => {
-          if (means(args[0])) letGo()
+        overrides,
+        overrideMethod(context, api, name, (call, self, args) => {
+          if (matchesTarget(args[0])) removeOverrides()
           return p.apply(call, self, args)
         }),
       )
-    ends('resetUI')
-    ends('destroyUI')
-    return letGo
+    resetOn('resetUI')
+    resetOn('destroyUI')
+    return removeOverrides
   }
 }

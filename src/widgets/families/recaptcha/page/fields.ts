@@ -1,13 +1,13 @@
-import type { Place } from '../../../page-kit/family.js'
+import type { PageContext } from '../../../page-kit/family.js'
 import { addField, addFields, ownForm } from '../../../page-kit/fields.js'
 import { type List, list } from '../../../page-kit/primordials.js'
-import type { Scene, Widget } from './scan.js'
+import type { RecaptchaScan, RecaptchaWidget } from './scan.js'
 
 const FIELD = 'g-recaptcha-response'
 const FIELDS = `textarea[name="${FIELD}"],input[name="${FIELD}"]`
 
 /** The response fields that belong to this widget and to no other. */
-export function fieldsOf({ dom }: Place, { widgets }: Scene, widget: Widget): List<Element> {
+export function fieldsOf({ dom }: PageContext, { widgets }: RecaptchaScan, widget: RecaptchaWidget): List<Element> {
   const fields = list<Element>()
   const { element, n } = widget
   if (element) addFields(fields, dom.inElement(element, FIELDS))
@@ -30,7 +30,7 @@ export function fieldsOf({ dom }: Place, { widgets }: Scene, widget: Widget): Li
 }
 
 /** A field where the widget has made none: in its element, or beside it if that is a button. */
-export function createField({ dom }: Place, { element, n }: Widget): Element {
+export function createField({ dom }: PageContext, { element, n }: RecaptchaWidget): Element {
   const field = dom.create('textarea')
   field.setAttribute('name', FIELD)
   if (!dom.byId(FIELD)) field.id = FIELD

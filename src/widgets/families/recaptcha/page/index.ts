@@ -1,49 +1,49 @@
-import { callBack } from '../../../page-kit/callback.js'
+import { invokeCallback } from '../../../page-kit/callback.js'
 import { hideChallenges, isAnyOpen } from '../../../page-kit/challenge-popup.js'
 import { expireLater } from '../../../page-kit/expiry.js'
-import { type PageFamily, type Place, seenIn, type WidgetView } from '../../../page-kit/family.js'
+import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own } from '../../../page-kit/safe-read.js'
 import { has, hostOf, parameter, text } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import { createField, fieldsOf } from './fields.js'
-import { type Frame, gather, type Scene, setting, sitekeyOf, type Widget } from './scan.js'
-import { type Execute, type Given, nameOf, type Pending, recaptchaWatch, slot } from './watch.js'
+import { type Frame, type RecaptchaScan, type RecaptchaWidget, scanFrame, setting, sitekeyOf } from './scan.js'
+import { type Execute, type InjectedToken, nameOf, type Pending, readyKey, recaptchaWatch } from './watch.js'
 
 /** A page that makes more calls for one widget waits for none of them. */
-const MOST_WAITING = 100
+const MAX_WAITING = 100
 
-interface SeenWidget extends WidgetView {
-  readonly widget: Widget
+interface RecaptchaView extends WidgetView {
+  readonly widget: RecaptchaWidget
 }
 
 /** reCAPTCHA in all its variants, inside the page. */
 export const recaptcha: PageFamily = {
-  gather(place, most) {
-    const scene = gather(place, most)
-    return seenIn(scene, (widget) => describe(place, scene, widget))
+  scan(context, max) {
+    const scan = scanFrame(context, max)
+    return viewsOf(scan, (widget) => createView(context, scan, widget))
   },
 }
 
-function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
-  const { p, dom } = place
-  const log = logOf(place.observer, recaptchaWatch)
-  const sitekey = sitekeyOf(place, widget) as string
-  const enterprise = isEnterprise(place, scene, widget)
-  const invisible = isInvisible(place, widget)
+function createView(context: PageContext, scan: RecaptchaScan, widget: RecaptchaWidget): RecaptchaView {
+  const { p, dom } = context
+  const log = logOf(context.observer, recaptchaWatch)
+  const sitekey = sitekeyOf(context, widget) as string
+  const enterprise = isEnterprise(context, scan, widget)
+  const invisible = isInvisible(context, widget)
   const kind = widget.score ? 'score' : invisible ? 'invisible' : 'checkbox'
-  const challenged = isAnyOpen(place, challengesOf(place, scene, widget))
+  const challenged = isAnyOpen(context, challengesOf(context, scan, widget))
 
-  const seen: SeenWidget = {
+  const view: RecaptchaView = {
     widget,
     facts: {
       kind,
       enterprise,
       sitekey,
-      action: text(widget.action ?? setting(place, widget, 'action')),
-      dataS: text(setting(place, widget, 's')),
-      host: (widget.anchor && hostOf(p, widget.anchor.url)) || scene.scripts.host,
+      action: text(widget.action ?? setting(context, widget, 'action')),
+      dataS: text(setting(context, widget, 's')),
+      host: (widget.anchor && hostOf(p, widget.anchor.url)) || scan.scripts.host,
       visible: kind === 'checkbox' && (!widget.element || dom.visible(widget.element)),
       answered: kind !== 'score' && isAnswered(),
       executed: kind === 'score' ? pending() !== undefined : challenged || isExecuted(),
@@ -51,48 +51,48 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       hinted: !widget.element && !widget.params && widget.n === undefined && !widget.anchor?.element,
     },
     same(other) {
-      const that = (other as SeenWidget).widget
+      const that = (other as RecaptchaView).widget
       if (widget.score || that.score) {
-        return !!widget.score && !!that.score && widget.action === that.action && sitekeyOf(place, that) === sitekey
+        return !!widget.score && !!that.score && widget.action === that.action && sitekeyOf(context, that) === sitekey
       }
       if (widget.element && that.element) return widget.element === that.element
       if (widget.n !== undefined && that.n !== undefined) return widget.n === that.n
       return !!widget.anchor?.name && widget.anchor.name === that.anchor?.name
     },
     executions() {
-      let many = 0
+      let count = 0
       for (let index = 0; index < log.executes.size; index++) {
         const entry = log.executes[index] as Execute
-        if (isTarget(entry)) many += entry.calls
+        if (isTarget(entry)) count += entry.calls
       }
-      return many
+      return count
     },
     inject(solution) {
-      const until = p.now() + solution.lifetimeMs
+      const expiresAt = p.now() + solution.lifetimeMs
       if (kind === 'score') {
         const waiting = pending()
         if (waiting) waiting.answer(solution.token)
-        else log.ready[slot(sitekey, widget.action)] = { token: solution.token, until }
+        else log.ready[readyKey(sitekey, widget.action)] = { token: solution.token, expiresAt }
         return 'ok'
       }
       if (solution.unlessAnswered && isAnswered()) return 'answered'
-      fill(solution, until)
+      fill(solution, expiresAt)
       return 'ok'
     },
     notifyPage({ token }) {
       if (kind === 'score') return
       endWaiting((one) => one.answer(token))
-      callBack(p, setting(place, widget, 'callback'), [token])
+      invokeCallback(p, setting(context, widget, 'callback'), [token])
     },
     release() {
       endWaiting((one) => one.release())
     },
   }
-  return seen
+  return view
 
   function isFirst(): boolean {
-    for (let index = 0; index < scene.widgets.size; index++) {
-      const { n, score } = scene.widgets[index] as Widget
+    for (let index = 0; index < scan.widgets.size; index++) {
+      const { n, score } = scan.widgets[index] as RecaptchaWidget
       if (n !== undefined && !score) {
         if (widget.n === undefined || n < widget.n) return false
       }
@@ -119,7 +119,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
 
   /** For all that wait for this widget. */
   function endWaiting(end: (one: Pending) => void): void {
-    for (let one = pending(), left = MOST_WAITING; one && left > 0; one = pending(), left--) end(one)
+    for (let one = pending(), left = MAX_WAITING; one && left > 0; one = pending(), left--) end(one)
   }
 
   function isExecuted(): boolean {
@@ -131,7 +131,7 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
   }
 
   function isAnswered(): boolean {
-    const fields = fieldsOf(place, scene, widget)
+    const fields = fieldsOf(context, scan, widget)
     for (let index = 0; index < fields.size; index++) if (dom.value(fields[index] as Element)) return true
     return widget.n !== undefined && !!response(widget.n)
   }
@@ -147,47 +147,53 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     }
   }
 
-  function fill({ token, lifetimeMs: livesMs }: PageSolution, until: number): void {
-    const fields = fieldsOf(place, scene, widget)
-    if (fields.size === 0) push(fields, createField(place, widget))
+  function fill({ token, lifetimeMs }: PageSolution, expiresAt: number): void {
+    const fields = fieldsOf(context, scan, widget)
+    if (fields.size === 0) push(fields, createField(context, widget))
     for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
-    const given: Given = { token, until }
-    if (widget.n !== undefined) log.answers[`${widget.n}`] = given
-    if (isFirst()) log.answers[''] = given
+    const injected: InjectedToken = { token, expiresAt }
+    if (widget.n !== undefined) log.answers[`${widget.n}`] = injected
+    if (isFirst()) log.answers[''] = injected
     for (let index = 0; index < log.executes.size; index++) {
       const entry = log.executes[index] as Execute
       if (isTarget(entry)) entry.open = false
     }
     const name = widget.n === undefined ? undefined : `${widget.n}`
-    const stands = () => (name === undefined || log.answers[name] === given) && !isExecuted()
-    hideChallenges(place, challengesOf(place, scene, widget), stands)
-    expireLater(place, fields, token, livesMs, () => callBack(p, setting(place, widget, 'expired-callback'), []))
+    const isCurrent = () => (name === undefined || log.answers[name] === injected) && !isExecuted()
+    hideChallenges(context, challengesOf(context, scan, widget), isCurrent)
+    expireLater(context, fields, token, lifetimeMs, () =>
+      invokeCallback(p, setting(context, widget, 'expired-callback'), []),
+    )
   }
 }
 
-function isEnterprise({ p }: Place, { scripts }: Scene, widget: Widget): boolean {
+function isEnterprise({ p }: PageContext, { scripts }: RecaptchaScan, widget: RecaptchaWidget): boolean {
   if (widget.anchor) return has(p, widget.anchor.url, '/recaptcha/enterprise/')
   return widget.enterprise ?? (scripts.enterprise && !scripts.plain)
 }
 
-function isInvisible(place: Place, widget: Widget): boolean {
-  const { p, dom } = place
-  const size = setting(place, widget, 'size') ?? (widget.anchor && parameter(p, widget.anchor.url, 'size'))
+function isInvisible(context: PageContext, widget: RecaptchaWidget): boolean {
+  const { p, dom } = context
+  const size = setting(context, widget, 'size') ?? (widget.anchor && parameter(p, widget.anchor.url, 'size'))
   if (size !== undefined) return size === 'invisible'
-  if (text(setting(place, widget, 'bind')) !== undefined) return true
+  if (text(setting(context, widget, 'bind')) !== undefined) return true
   const tag = widget.element && dom.tag(widget.element)
   return tag === 'button' || tag === 'input'
 }
 
-function challengesOf({ p }: Place, { challenges }: Scene, { anchor, client }: Widget): List<Element> {
+function challengesOf(
+  { p }: PageContext,
+  { challenges }: RecaptchaScan,
+  { anchor, client }: RecaptchaWidget,
+): List<Element> {
   const found = list<Element>()
   const id = anchor?.name ? p.apply(p.slice, anchor.name, [2]) : undefined
   for (let index = 0; index < challenges.size; index++) {
     const { element, name } = challenges[index] as Frame
     const own = p.apply(p.slice, name, [2])
-    let ours = id !== undefined && own === id
-    for (let at = 0; client && at < client.words.size && !ours; at++) ours = client.words[at] === own
-    if (element && ours) push(found, element)
+    let matches = id !== undefined && own === id
+    for (let at = 0; client && at < client.words.size && !matches; at++) matches = client.words[at] === own
+    if (element && matches) push(found, element)
   }
   return found
 }

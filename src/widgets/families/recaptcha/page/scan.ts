@@ -1,13 +1,13 @@
-import { elementsTakenBy, isFriendly } from '../../../page-kit/compat.js'
-import type { Place } from '../../../page-kit/family.js'
+import { elementsReplacedBy, isFriendly } from '../../../page-kit/compat.js'
+import type { PageContext } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
-import { eachProperty, own, read, walk } from '../../../page-kit/safe-read.js'
+import { forEachProperty, own, read, walkObject } from '../../../page-kit/safe-read.js'
 import { has, hostOf, parameter, slice } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import { type Execute, type Render, recaptchaWatch } from './watch.js'
 
 /** One reCAPTCHA, put together from whatever knows of it. Every part may be missing. */
-export interface Widget {
+export interface RecaptchaWidget {
   /** The vendor's number for it. */
   n?: number
   /** The element that it stands in, or the button that it is bound to. */
@@ -36,41 +36,41 @@ interface Client {
   readonly words: List<string>
 }
 
-export interface Scene {
-  readonly widgets: List<Widget>
+export interface RecaptchaScan {
+  readonly widgets: List<RecaptchaWidget>
   readonly challenges: List<Frame>
   readonly leftOut: number
   /** Which of the vendor's scripts the page has. */
   readonly scripts: { enterprise: boolean; plain: boolean; host?: string }
 }
 
-const MOST_SCRIPTS = 50
-const MOST_FRAMES = 300
-const MOST_CLIENTS = 200
-const MOST_WORDS = 40
+const MAX_SCRIPTS = 50
+const MAX_FRAMES = 300
+const MAX_CLIENTS = 200
+const MAX_WORDS = 40
 const FIRST_SCORE_CLIENT = 100_000
 
 /** Puts together what the page shows, what the vendor's script keeps, and what we saw being called. */
-export function gather(place: Place, most: number): Scene {
-  const { p, dom } = place
-  const { renders, executes } = logOf(place.observer, recaptchaWatch)
-  const widgets = list<Widget>()
-  const scripts: Scene['scripts'] = { enterprise: false, plain: false }
+export function scanFrame(context: PageContext, max: number): RecaptchaScan {
+  const { p, dom } = context
+  const { renders, executes } = logOf(context.observer, recaptchaWatch)
+  const widgets = list<RecaptchaWidget>()
+  const scripts: RecaptchaScan['scripts'] = { enterprise: false, plain: false }
   const scoreKeys = list<string>()
   const frames = list<Frame>()
   const challenges = list<Frame>()
   let leftOut = 0
 
-  lookAtScripts()
+  scanScripts()
   const roots = dom.roots()
-  for (let index = 0; index < roots.size; index++) lookAtFrames(roots[index] as Document)
-  lookAtClients()
+  for (let index = 0; index < roots.size; index++) scanFrames(roots[index] as Document)
+  scanClients()
   for (let index = renders.size - 1; index >= 0; index--) addRender(renders[index] as Render)
-  const taken = elementsTakenBy(place) !== undefined
-  for (let index = 0; index < roots.size && !taken; index++) lookAtElements(roots[index] as Document)
+  const replaced = elementsReplacedBy(context) !== undefined
+  for (let index = 0; index < roots.size && !replaced; index++) scanElements(roots[index] as Document)
   for (let index = 0; index < frames.size; index++) addFrame(frames[index] as Frame)
-  for (let index = 0; index < place.frames.size; index++) {
-    const { name, url } = place.frames[index] as Frame
+  for (let index = 0; index < context.frames.size; index++) {
+    const { name, url } = context.frames[index] as Frame
     sortFrame({ name, url }, (frame) => addFrame(frame))
   }
   for (let index = 0; index < scoreKeys.size; index++) addScore(scoreKeys[index] as string)
@@ -78,11 +78,11 @@ export function gather(place: Place, most: number): Scene {
     const { target, enterprise } = executes[index] as Execute
     if (typeof target === 'string') addScore(target, enterprise)
   }
-  return { widgets: standing(), challenges, leftOut, scripts }
+  return { widgets: presentWidgets(), challenges, leftOut, scripts }
 
-  function lookAtScripts(): void {
+  function scanScripts(): void {
     const found = dom.all(document, 'script[src*="/recaptcha/"]')
-    for (let index = 0; index < found.length && index < MOST_SCRIPTS; index++) {
+    for (let index = 0; index < found.length && index < MAX_SCRIPTS; index++) {
       const src = dom.attribute(found[index] as Element, 'src') ?? ''
       const enterprise = has(p, src, '/recaptcha/enterprise.js')
       if (!enterprise && !has(p, src, '/recaptcha/api.js')) continue
@@ -92,18 +92,19 @@ export function gather(place: Place, most: number): Scene {
       addScoreKey(parameter(p, src, 'render'))
     }
     // The element may be gone; the loader leaves what it was told.
-    const told = own(p, own(p, window, '___grecaptcha_cfg'), 'render')
-    if (typeof told === 'object' && told !== null) eachProperty(p, told, (_, value) => addScoreKey(value))
+    const rendered = own(p, own(p, window, '___grecaptcha_cfg'), 'render')
+    if (typeof rendered === 'object' && rendered !== null)
+      forEachProperty(p, rendered, (_, value) => addScoreKey(value))
   }
 
   function addScoreKey(key: unknown): void {
     if (typeof key === 'string' && key !== 'explicit' && key !== 'onload' && key !== '') push(scoreKeys, key)
   }
 
-  function lookAtFrames(root: Document): void {
+  function scanFrames(root: Document): void {
     const found = dom.all(root, 'iframe[src*="/recaptcha/"]')
     for (let index = 0; index < found.length; index++) {
-      if (frames.size >= MOST_FRAMES || challenges.size >= MOST_FRAMES) {
+      if (frames.size >= MAX_FRAMES || challenges.size >= MAX_FRAMES) {
         leftOut += found.length - index
         return
       }
@@ -118,18 +119,18 @@ export function gather(place: Place, most: number): Scene {
     else if (has(p, frame.url, '/anchor')) anchor(frame)
   }
 
-  function lookAtClients(): void {
+  function scanClients(): void {
     const clients = own(p, own(p, window, '___grecaptcha_cfg'), 'clients')
     if (typeof clients !== 'object' || clients === null) return
-    leftOut += eachProperty(p, clients, (name, value) => {
+    leftOut += forEachProperty(p, clients, (name, value) => {
       const n = +name
       if (typeof value !== 'object' || value === null || !(n >= 0)) return
-      if (widgets.size >= MOST_CLIENTS) {
+      if (widgets.size >= MAX_CLIENTS) {
         leftOut++
         return
       }
       const client = readClient(value)
-      const widget: Widget = { n, client }
+      const widget: RecaptchaWidget = { n, client }
       if (client.params) widget.params = client.params
       for (let index = 0; index < frames.size && !widget.anchor; index++) {
         const frame = frames[index] as Frame
@@ -146,10 +147,10 @@ export function gather(place: Place, most: number): Scene {
     const elements = list<Element>()
     const words = list<string>()
     let params: object | undefined
-    walk(p, state, (name, value, holder) => {
+    walkObject(p, state, (name, value, holder) => {
       if (typeof value === 'string') {
         if (name === 'sitekey') params ??= holder
-        else if (value.length > 3 && value.length < 40 && words.size < MOST_WORDS) push(words, value)
+        else if (value.length > 3 && value.length < 40 && words.size < MAX_WORDS) push(words, value)
         return true
       }
       if (dom.isElement(value)) {
@@ -169,7 +170,8 @@ export function gather(place: Place, most: number): Scene {
       if (dom.attribute(element, 'data-sitekey') !== undefined) return element
       const around = anchor?.element !== undefined && dom.contains(element, anchor.element)
       // The innermost that holds the frame; without a frame, the first that is in the page.
-      if (around ? !best || !anchor?.element || dom.contains(best, element) : !best && dom.here(element)) best = element
+      if (around ? !best || !anchor?.element || dom.contains(best, element) : !best && dom.isInDocument(element))
+        best = element
     }
     return best
   }
@@ -177,7 +179,7 @@ export function gather(place: Place, most: number): Scene {
   function addRender({ n, container, params, enterprise }: Render): void {
     const element = typeof container === 'string' ? dom.byId(container) : container
     const number = typeof n === 'number' ? n : undefined
-    let widget = number === undefined ? undefined : first((other) => other.n === number)
+    let widget = number === undefined ? undefined : findWidget((other) => other.n === number)
     // Rendered more than once under one number (a script loaded anew): the latest counts.
     if (widget?.enterprise !== undefined) return
     widget ??= push(widgets, {})
@@ -187,16 +189,16 @@ export function gather(place: Place, most: number): Scene {
     if (dom.isElement(element)) widget.element = element
   }
 
-  function lookAtElements(root: Document): void {
+  function scanElements(root: Document): void {
     const found = dom.all(root, '.g-recaptcha[data-sitekey]')
     for (let index = 0; index < found.length; index++) {
       const element = found[index] as Element
-      if (widgets.size >= most + MOST_CLIENTS) {
+      if (widgets.size >= max + MAX_CLIENTS) {
         leftOut += found.length - index
         return
       }
       if (isFriendly(p, element)) continue
-      const widget = first(
+      const widget = findWidget(
         (other) => other.element !== undefined && (other.element === element || dom.contains(element, other.element)),
       )
       if (widget) widget.element = element
@@ -205,15 +207,15 @@ export function gather(place: Place, most: number): Scene {
   }
 
   function addFrame(frame: Frame): void {
-    if (first(({ anchor }) => anchor !== undefined && anchor.name === frame.name && frame.name !== '')) return
-    if (first(({ anchor }) => anchor?.element !== undefined && anchor.element === frame.element)) return
+    if (findWidget(({ anchor }) => anchor !== undefined && anchor.name === frame.name && frame.name !== '')) return
+    if (findWidget(({ anchor }) => anchor?.element !== undefined && anchor.element === frame.element)) return
     // Some browser tools do not know frames by name: one that the page shows is known by its address, which is drawn by lot.
-    if (!frame.element && frame.name === '' && first(({ anchor }) => anchor?.url === frame.url)) return
+    if (!frame.element && frame.name === '' && findWidget(({ anchor }) => anchor?.url === frame.url)) return
     const key = parameter(p, frame.url, 'k')
     const { element } = frame
     const widget =
-      (element && first((other) => !!other.element && !other.anchor && dom.contains(other.element, element))) ??
-      first((other) => !other.anchor && sitekeyOf(place, other) === key && holds(other, frame))
+      (element && findWidget((other) => !!other.element && !other.anchor && dom.contains(other.element, element))) ??
+      findWidget((other) => !other.anchor && sitekeyOf(context, other) === key && canHold(other, frame))
     if (widget) {
       widget.anchor = frame
       return
@@ -223,13 +225,18 @@ export function gather(place: Place, most: number): Scene {
   }
 
   /** A frame that no element surrounds goes to a widget whose own element shows no other. */
-  function holds(widget: Widget, frame: Frame): boolean {
-    return !frame.element || !widget.element || !dom.here(widget.element) || dom.contains(widget.element, frame.element)
+  function canHold(widget: RecaptchaWidget, frame: Frame): boolean {
+    return (
+      !frame.element ||
+      !widget.element ||
+      !dom.isInDocument(widget.element) ||
+      dom.contains(widget.element, frame.element)
+    )
   }
 
   function addScore(key: string, enterprise?: boolean): void {
-    const widget = first(
-      (other) => (other.n ?? FIRST_SCORE_CLIENT) >= FIRST_SCORE_CLIENT && sitekeyOf(place, other) === key,
+    const widget = findWidget(
+      (other) => (other.n ?? FIRST_SCORE_CLIENT) >= FIRST_SCORE_CLIENT && sitekeyOf(context, other) === key,
     )
     if (widget?.element && dom.attribute(widget.element, 'data-sitekey') !== undefined) return
     const score = widget ?? push(widgets, { params: { __proto__: null, sitekey: key } as object })
@@ -238,12 +245,12 @@ export function gather(place: Place, most: number): Scene {
   }
 
   /** Without those that were taken out of the page, and those that no sitekey is known of; at most `most`. */
-  function standing(): List<Widget> {
-    const kept = list<Widget>()
+  function presentWidgets(): List<RecaptchaWidget> {
+    const kept = list<RecaptchaWidget>()
     for (let index = 0; index < widgets.size; index++) {
-      const widget = widgets[index] as Widget
-      if (widget.element && !dom.here(widget.element)) continue
-      if (!sitekeyOf(place, widget)) continue
+      const widget = widgets[index] as RecaptchaWidget
+      if (widget.element && !dom.isInDocument(widget.element)) continue
+      if (!sitekeyOf(context, widget)) continue
       if (widget.score) addActions(kept, widget)
       else add(kept, widget)
     }
@@ -251,8 +258,8 @@ export function gather(place: Place, most: number): Scene {
   }
 
   /** A score widget is asked for once for each action that the page has named. */
-  function addActions(kept: List<Widget>, widget: Widget): void {
-    const key = sitekeyOf(place, widget)
+  function addActions(kept: List<RecaptchaWidget>, widget: RecaptchaWidget): void {
+    const key = sitekeyOf(context, widget)
     let named = 0
     for (let index = 0; index < executes.size; index++) {
       const { target, action } = executes[index] as Execute
@@ -263,25 +270,26 @@ export function gather(place: Place, most: number): Scene {
     if (named === 0) add(kept, widget)
   }
 
-  function add(kept: List<Widget>, widget: Widget): void {
-    if (kept.size < most) push(kept, widget)
+  function add(kept: List<RecaptchaWidget>, widget: RecaptchaWidget): void {
+    if (kept.size < max) push(kept, widget)
     else leftOut++
   }
 
-  function first(test: (widget: Widget) => boolean): Widget | undefined {
-    for (let index = 0; index < widgets.size; index++) if (test(widgets[index] as Widget)) return widgets[index]
+  function findWidget(test: (widget: RecaptchaWidget) => boolean): RecaptchaWidget | undefined {
+    for (let index = 0; index < widgets.size; index++)
+      if (test(widgets[index] as RecaptchaWidget)) return widgets[index]
     return undefined
   }
 }
 
 /** A parameter of the widget: from what the page told the script, else from the element's `data-` attribute. */
-export function setting({ p, dom }: Place, { params, client, element }: Widget, name: string): unknown {
+export function setting({ p, dom }: PageContext, { params, client, element }: RecaptchaWidget, name: string): unknown {
   const given = read(p, params, name) ?? read(p, client?.params, name)
   return given ?? (element && dom.attribute(element, `data-${name}`))
 }
 
-export function sitekeyOf(place: Place, widget: Widget): string | undefined {
-  const key = setting(place, widget, 'sitekey')
+export function sitekeyOf(context: PageContext, widget: RecaptchaWidget): string | undefined {
+  const key = setting(context, widget, 'sitekey')
   if (typeof key === 'string' && key) return key
-  return widget.anchor && parameter(place.p, widget.anchor.url, 'k')
+  return widget.anchor && parameter(context.p, widget.anchor.url, 'k')
 }

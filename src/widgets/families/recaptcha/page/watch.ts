@@ -1,7 +1,7 @@
 import { thenable } from '../../../page-kit/api-watch.js'
-import { takenBy } from '../../../page-kit/compat.js'
-import { type Stand, standAside, standBefore } from '../../../page-kit/patch.js'
-import { bare, type List, list, note, push, remove } from '../../../page-kit/primordials.js'
+import { apiReplacedBy } from '../../../page-kit/compat.js'
+import { type Patch, patchMethods, restore } from '../../../page-kit/patch.js'
+import { bare, type List, list, push, pushBounded, remove } from '../../../page-kit/primordials.js'
 import { hasGlobal, type Observer, type Watch, type Watcher } from '../../../page-kit/watcher.js'
 
 export const recaptchaWatch: Watch<RecaptchaLog> = {
@@ -40,9 +40,9 @@ export interface Execute {
 }
 
 /** A token that was put into the page, for `getResponse` or the next `execute`. */
-export interface Given {
+export interface InjectedToken {
   readonly token: string
-  readonly until: number
+  readonly expiresAt: number
 }
 
 /** What the page's code told reCAPTCHA's script, and what we hold for it. */
@@ -50,13 +50,13 @@ export interface RecaptchaLog extends Watcher {
   readonly renders: List<Render>
   readonly executes: List<Execute>
   /** By widget id; the first widget's also under the empty name. */
-  readonly answers: Record<string, Given | undefined>
+  readonly answers: Record<string, InjectedToken | undefined>
   /** By sitekey and action, see `slot`. */
-  readonly ready: Record<string, Given | undefined>
+  readonly ready: Record<string, InjectedToken | undefined>
 }
 
 /** The name under which a token waits for the next `execute`; without an action, for one with any action. */
-export const slot = (sitekey: string, action?: string): string =>
+export const readyKey = (sitekey: string, action?: string): string =>
   action === undefined ? sitekey : `${sitekey}\n${action}`
 
 /**
@@ -65,7 +65,7 @@ export const slot = (sitekey: string, action?: string): string =>
  */
 function watchRecaptcha(observer: Observer): RecaptchaLog {
   const { p } = observer
-  const stands = list<Stand>()
+  const patches = list<Patch>()
   const log: RecaptchaLog = {
     renders: list(),
     executes: list(),
@@ -73,10 +73,10 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
     ready: bare(),
     check() {
       const api = p.describe(window, 'grecaptcha')?.value
-      if (api && !takenBy(p)) watch(api, false)
+      if (api && !apiReplacedBy(p)) watch(api, false)
     },
     undo() {
-      standAside(p, stands)
+      restore(p, patches)
       for (let index = 0; index < log.executes.size; index++) {
         const { pending } = log.executes[index] as Execute
         while (pending.size > 0) (pending[0] as Pending).release()
@@ -87,16 +87,16 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
 
   function watch(api: unknown, enterprise: boolean): void {
     if ((typeof api !== 'object' && typeof api !== 'function') || api === null) return
-    standBefore(observer, stands, api, {
+    patchMethods(observer, patches, api, {
       render(call, self, args) {
         const n = p.apply(call, self, args)
-        note(log.renders, { n, container: args[0], params: args[1], enterprise })
+        pushBounded(log.renders, { n, container: args[0], params: args[1], enterprise })
         return n
       },
       execute: (call, self, args) => execute(enterprise, call, self, args),
       getResponse: (call, self, args) => current(args[0])?.token ?? p.apply(call, self, args),
       reset(call, self, args) {
-        forget(args[0])
+        clearAnswer(args[0])
         return p.apply(call, self, args)
       },
     })
@@ -114,20 +114,20 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
     const action = actionOf(args[1])
     const bySitekey = typeof target === 'string'
     if (bySitekey) {
-      const token = take(target, action)
+      const token = takeReady(target, action)
       if (token !== undefined) return new p.Promise((resolve) => resolve(token))
     }
     const entry = entryOf(target, action, enterprise)
     entry.calls++
-    const go = () => p.apply(call, self, args)
-    if (bySitekey && observer.holdMs > 0) return hold(entry, go)
+    const callVendor = () => p.apply(call, self, args)
+    if (bySitekey && observer.holdMs > 0) return hold(entry, callVendor)
     entry.open = !bySitekey
-    const result = go()
+    const result = callVendor()
     return thenable(result) ? race(entry, result) : result
   }
 
   /** A promise that ends with the vendor's answer or with ours, whichever comes first. */
-  function race(entry: Execute, theirs: PromiseLike<unknown>): unknown {
+  function race(entry: Execute, vendorPromise: PromiseLike<unknown>): unknown {
     return new p.Promise((resolve, reject) => {
       const pending: Pending = push(entry.pending, {
         answer(token) {
@@ -138,22 +138,22 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
         release: () => remove(entry.pending, pending),
       })
       // Invisible v2 may resolve with nothing while its challenge is still open.
-      const ended = (value: unknown) => {
+      const resolved = (value: unknown) => {
         remove(entry.pending, pending)
         if (typeof value === 'string') entry.open = false
         resolve(value)
       }
-      const failed = (error: unknown) => {
+      const rejected = (error: unknown) => {
         remove(entry.pending, pending)
         entry.open = false
         reject(error)
       }
-      p.apply(theirs.then as (...args: never[]) => unknown, theirs, [ended, failed])
+      p.apply(vendorPromise.then as (...args: never[]) => unknown, vendorPromise, [resolved, rejected])
     })
   }
 
   /** Keeps the call back until there is a token, or the deadline has passed: then it goes on as the page made it. */
-  function hold(entry: Execute, go: () => unknown): unknown {
+  function hold(entry: Execute, callVendor: () => unknown): unknown {
     return new p.Promise((resolve, reject) => {
       const done = () => {
         p.apply(p.clearTimeout, window, [timer])
@@ -167,7 +167,7 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
         release() {
           done()
           try {
-            resolve(go())
+            resolve(callVendor())
           } catch (error) {
             reject(error)
           }
@@ -177,22 +177,22 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
     })
   }
 
-  function take(sitekey: string, action: string | undefined): string | undefined {
-    const exact = action === undefined ? undefined : log.ready[slot(sitekey, action)]
-    const name = exact ? slot(sitekey, action) : sitekey
-    const given = log.ready[name]
+  function takeReady(sitekey: string, action: string | undefined): string | undefined {
+    const exact = action === undefined ? undefined : log.ready[readyKey(sitekey, action)]
+    const name = exact ? readyKey(sitekey, action) : sitekey
+    const injected = log.ready[name]
     delete log.ready[name]
-    return given && given.until > p.now() ? given.token : undefined
+    return injected && injected.expiresAt > p.now() ? injected.token : undefined
   }
 
-  function current(id: unknown): Given | undefined {
-    const given = log.answers[nameOf(id)]
-    return given && given.until > p.now() ? given : undefined
+  function current(id: unknown): InjectedToken | undefined {
+    const injected = log.answers[nameOf(id)]
+    return injected && injected.expiresAt > p.now() ? injected : undefined
   }
 
-  function forget(id: unknown): void {
-    const given = log.answers[nameOf(id)]
-    for (const name in log.answers) if (log.answers[name] === given) delete log.answers[name]
+  function clearAnswer(id: unknown): void {
+    const injected = log.answers[nameOf(id)]
+    for (const name in log.answers) if (log.answers[name] === injected) delete log.answers[name]
     for (let index = 0; index < log.executes.size; index++) {
       const entry = log.executes[index] as Execute
       if (nameOf(entry.target) === nameOf(id)) entry.open = false
@@ -204,7 +204,7 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
       const entry = log.executes[index] as Execute
       if (entry.target === target && entry.action === action) return entry
     }
-    return note(log.executes, { target, action, enterprise, pending: list(), calls: 0, open: false })
+    return pushBounded(log.executes, { target, action, enterprise, pending: list(), calls: 0, open: false })
   }
 }
 

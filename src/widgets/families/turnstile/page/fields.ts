@@ -1,22 +1,26 @@
-import type { Place } from '../../../page-kit/family.js'
+import type { PageContext } from '../../../page-kit/family.js'
 import { addField, ownForm } from '../../../page-kit/fields.js'
 import { type List, list } from '../../../page-kit/primordials.js'
-import { type Scene, setting, type Widget } from './scan.js'
+import { setting, type TurnstileScan, type TurnstileWidget } from './scan.js'
 
 const FIELD = 'cf-turnstile-response'
 const RECAPTCHA_FIELD = 'g-recaptcha-response'
-const MOST_INPUTS = 1_000
+const MAX_INPUTS = 1_000
 
 /** The response fields that belong to this widget and to no other. */
-export function fieldsOf(place: Place, { widgets, compat }: Scene, widget: Widget): List<Element> {
-  const { dom } = place
+export function fieldsOf(
+  context: PageContext,
+  { widgets, compat }: TurnstileScan,
+  widget: TurnstileWidget,
+): List<Element> {
+  const { dom } = context
   const { element, id } = widget
   const fields = list<Element>()
-  const wanted = fieldName(place, widget)
+  const wanted = fieldName(context, widget)
   if (!element || wanted === undefined) return fields
   const add = (within: Element): void => {
     const inputs = dom.inElement(within, 'input,textarea')
-    for (let index = 0; index < inputs.length && index < MOST_INPUTS; index++) {
+    for (let index = 0; index < inputs.length && index < MAX_INPUTS; index++) {
       const input = inputs[index] as Element
       const name = dom.attribute(input, 'name')
       const own = id !== undefined && dom.attribute(input, 'id') === `${id}_response`
@@ -30,21 +34,21 @@ export function fieldsOf(place: Place, { widgets, compat }: Scene, widget: Widge
 }
 
 /** A field where the widget should have one and has made none. */
-export function createField(place: Place, widget: Widget): Element | undefined {
-  const name = fieldName(place, widget)
+export function createField(context: PageContext, widget: TurnstileWidget): Element | undefined {
+  const name = fieldName(context, widget)
   if (!widget.element || name === undefined) return undefined
-  const field = place.dom.create('input')
+  const field = context.dom.create('input')
   field.setAttribute('type', 'hidden')
   field.setAttribute('name', name)
   if (widget.id) field.id = `${widget.id}_response`
-  place.dom.append(widget.element, field)
+  context.dom.append(widget.element, field)
   return field
 }
 
 /** The name of its field; undefined where the page wants none. */
-function fieldName(place: Place, widget: Widget): string | undefined {
-  const wanted = setting(place, widget, 'response-field')
+function fieldName(context: PageContext, widget: TurnstileWidget): string | undefined {
+  const wanted = setting(context, widget, 'response-field')
   if (wanted === false || wanted === 'false') return undefined
-  const name = setting(place, widget, 'response-field-name')
+  const name = setting(context, widget, 'response-field-name')
   return typeof name === 'string' && name !== '' ? name : FIELD
 }

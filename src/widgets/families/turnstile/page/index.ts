@@ -1,48 +1,56 @@
-import type { Given } from '../../../page-kit/api-watch.js'
-import { callBack } from '../../../page-kit/callback.js'
+import type { InjectedToken } from '../../../page-kit/api-watch.js'
+import { invokeCallback } from '../../../page-kit/callback.js'
 import { expireLater } from '../../../page-kit/expiry.js'
-import { type PageFamily, type Place, seenIn, type WidgetView } from '../../../page-kit/family.js'
-import { includes, note, push, remove } from '../../../page-kit/primordials.js'
+import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
+import { includes, push, pushBounded, remove } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own } from '../../../page-kit/safe-read.js'
 import { text } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import { createField, fieldsOf } from './fields.js'
-import { gather, lastOf, means, type Scene, setting, sitekeyOf, type Widget } from './scan.js'
+import {
+  lastOf,
+  matchesTarget,
+  scanFrame,
+  setting,
+  sitekeyOf,
+  type TurnstileScan,
+  type TurnstileWidget,
+} from './scan.js'
 import { turnstileWatch } from './watch.js'
 
-interface SeenWidget extends WidgetView {
-  readonly widget: Widget
+interface TurnstileView extends WidgetView {
+  readonly widget: TurnstileWidget
 }
 
 /** Cloudflare Turnstile, inside the page. */
 export const turnstile: PageFamily = {
-  gather(place, most) {
-    const scene = gather(place, most)
-    return seenIn(scene, (widget) => describe(place, scene, widget))
+  scan(context, max) {
+    const scan = scanFrame(context, max)
+    return viewsOf(scan, (widget) => createView(context, scan, widget))
   },
 }
 
-function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
-  const { p, dom } = place
-  const { given } = logOf(place.observer, turnstileWatch)
+function createView(context: PageContext, scan: TurnstileScan, widget: TurnstileWidget): TurnstileView {
+  const { p, dom } = context
+  const { injected } = logOf(context.observer, turnstileWatch)
   const { id, element } = widget
 
-  const seen: SeenWidget = {
+  const view: TurnstileView = {
     widget,
     facts: {
-      sitekey: sitekeyOf(place, widget),
-      action: text(setting(place, widget, 'action')),
-      cData: text(setting(place, widget, 'cData', 'cdata')),
-      pageData: text(setting(place, widget, 'chlPageData')),
-      waits: setting(place, widget, 'execution') === 'execute',
+      sitekey: sitekeyOf(context, widget),
+      action: text(setting(context, widget, 'action')),
+      cData: text(setting(context, widget, 'cData', 'cdata')),
+      pageData: text(setting(context, widget, 'chlPageData')),
+      waits: setting(context, widget, 'execution') === 'execute',
       visible: !element || dom.visible(element),
       answered: isAnswered(),
       executed: widget.last === 'execute',
       hinted: !element && !widget.params,
     },
     same(other) {
-      const that = (other as SeenWidget).widget
+      const that = (other as TurnstileView).widget
       if (element && that.element) return element === that.element
       return id !== undefined && id === that.id
     },
@@ -51,13 +59,13 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
       fill(solution)
       return 'ok'
     },
-    notifyPage: ({ token }) => void callBack(p, setting(place, widget, 'callback'), [token]),
+    notifyPage: ({ token }) => void invokeCallback(p, setting(context, widget, 'callback'), [token]),
     release() {},
   }
-  return seen
+  return view
 
   function isAnswered(): boolean {
-    const fields = fieldsOf(place, scene, widget)
+    const fields = fieldsOf(context, scan, widget)
     for (let index = 0; index < fields.size; index++) if (dom.value(fields[index] as Element)) return true
     return !!response()
   }
@@ -73,24 +81,24 @@ function describe(place: Place, scene: Scene, widget: Widget): SeenWidget {
     }
   }
 
-  function fill({ token, lifetimeMs: livesMs }: PageSolution): void {
-    const fields = fieldsOf(place, scene, widget)
-    const made = fields.size === 0 ? createField(place, widget) : undefined
+  function fill({ token, lifetimeMs }: PageSolution): void {
+    const fields = fieldsOf(context, scan, widget)
+    const made = fields.size === 0 ? createField(context, widget) : undefined
     if (made) push(fields, made)
     for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
-    const entry: Given = {
+    const entry: InjectedToken = {
       token,
       key: '',
-      until: p.now() + livesMs,
-      default: lastOf(scene.widgets) === widget,
-      means: (target) => means(place, widget, target),
+      expiresAt: p.now() + lifetimeMs,
+      isDefault: lastOf(scan.widgets) === widget,
+      matchesTarget: (target) => matchesTarget(context, widget, target),
     }
-    note(given, entry)
-    expireLater(place, fields, token, livesMs, () => {
+    pushBounded(injected, entry)
+    expireLater(context, fields, token, lifetimeMs, () => {
       // A widget without a field was perhaps reset meanwhile: then nothing of ours is left to expire.
-      if (!includes(given, entry)) return
-      remove(given, entry)
-      callBack(p, setting(place, widget, 'expired-callback'), [token])
+      if (!includes(injected, entry)) return
+      remove(injected, entry)
+      invokeCallback(p, setting(context, widget, 'expired-callback'), [token])
     })
   }
 }

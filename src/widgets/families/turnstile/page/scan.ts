@@ -1,6 +1,6 @@
-import type { Call } from '../../../page-kit/api-watch.js'
-import { elementsTakenBy } from '../../../page-kit/compat.js'
-import type { Place } from '../../../page-kit/family.js'
+import type { ApiCall } from '../../../page-kit/api-watch.js'
+import { elementsReplacedBy } from '../../../page-kit/compat.js'
+import type { PageContext } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import type { FrameHint } from '../../../page-kit/protocol.js'
 import { own, read } from '../../../page-kit/safe-read.js'
@@ -9,7 +9,7 @@ import { logOf } from '../../../page-kit/watcher.js'
 import { turnstileWatch } from './watch.js'
 
 /** One Turnstile, put together from whatever knows of it. Every part may be missing. */
-export interface Widget {
+export interface TurnstileWidget {
   /** The vendor's name for it: `cf-chl-widget-…`. */
   id?: string
   /** The element that it stands in. */
@@ -19,49 +19,49 @@ export interface Widget {
   /** Its frame, which stands in a closed shadow root. */
   frame?: FrameHint
   /** What the page last did about it. */
-  last?: Call['name']
+  last?: ApiCall['name']
 }
 
-export interface Scene {
-  readonly widgets: List<Widget>
+export interface TurnstileScan {
+  readonly widgets: List<TurnstileWidget>
   readonly leftOut: number
   /** Whether it stands in for reCAPTCHA. */
   readonly compat: boolean
 }
 
 const ID = 'cf-chl-widget-'
-const MOST_FOUND = 1_000
+const MAX_FOUND = 1_000
 
 /** Puts together what the page shows, what the browser knows of frames, and what we saw being called. */
-export function gather(place: Place, most: number): Scene {
-  const { p, dom } = place
-  const { calls } = logOf(place.observer, turnstileWatch)
-  const widgets = list<Widget>()
-  const compat = elementsTakenBy(place) === 'turnstile'
+export function scanFrame(context: PageContext, max: number): TurnstileScan {
+  const { p, dom } = context
+  const { calls } = logOf(context.observer, turnstileWatch)
+  const widgets = list<TurnstileWidget>()
+  const compat = elementsReplacedBy(context) === 'turnstile'
   let leftOut = 0
   // A page that stands before a whole site is Cloudflare's own, and not a widget of the site's.
   if (own(p, window, '_cf_chl_opt') !== undefined) return { widgets, leftOut, compat }
 
-  for (let index = 0; index < calls.size; index++) addRender(calls[index] as Call)
+  for (let index = 0; index < calls.size; index++) addRender(calls[index] as ApiCall)
   const roots = dom.roots()
-  for (let index = 0; index < roots.size; index++) lookAtElements(roots[index] as Document)
-  for (let index = 0; index < roots.size; index++) lookAtFields(roots[index] as Document)
-  lookAtFrames()
+  for (let index = 0; index < roots.size; index++) scanElements(roots[index] as Document)
+  for (let index = 0; index < roots.size; index++) scanFields(roots[index] as Document)
+  scanFrames()
   for (let index = 0; index < calls.size; index++) {
-    const { name, target, result } = calls[index] as Call
-    const widget = (name === 'render' && first((other) => other.id === result)) || meant(target)
+    const { name, target, result } = calls[index] as ApiCall
+    const widget = (name === 'render' && findWidget((other) => other.id === result)) || findTarget(target)
     if (widget) widget.last = name
   }
-  return { widgets: standing(), leftOut, compat }
+  return { widgets: presentWidgets(), leftOut, compat }
 
   /** What `execute` is given may render as well. */
-  function addRender({ name, target, params, result: id }: Call): void {
-    if (name !== 'render' && (name !== 'execute' || !text(read(p, params, 'sitekey')) || meant(target))) return
-    if (widgets.size >= MOST_FOUND) return
-    const element = elementOf(place, target)
+  function addRender({ name, target, params, result: id }: ApiCall): void {
+    if (name !== 'render' && (name !== 'execute' || !text(read(p, params, 'sitekey')) || findTarget(target))) return
+    if (widgets.size >= MAX_FOUND) return
+    const element = elementOf(context, target)
     // Rendered again under a name that it has: the vendor's script leaves that one as it is.
-    if (typeof id === 'string' && first((other) => other.id === id)) return
-    const widget = (element && first((other) => other.element === element)) ?? push(widgets, {})
+    if (typeof id === 'string' && findWidget((other) => other.id === id)) return
+    const widget = (element && findWidget((other) => other.element === element)) ?? push(widgets, {})
     if (typeof id === 'string') widget.id = id
     else delete widget.id
     if (element) widget.element = element
@@ -69,83 +69,86 @@ export function gather(place: Place, most: number): Scene {
     else delete widget.params
   }
 
-  function lookAtElements(root: Document): void {
+  function scanElements(root: Document): void {
     const found = dom.all(root, `.cf-turnstile[data-sitekey]${compat ? ',.g-recaptcha[data-sitekey]' : ''}`)
     for (let index = 0; index < found.length; index++) {
       const element = found[index] as Element
-      if (widgets.size >= MOST_FOUND) {
+      if (widgets.size >= MAX_FOUND) {
         leftOut += found.length - index
         return
       }
-      if (!first((other) => other.element === element)) push(widgets, { element })
+      if (!findWidget((other) => other.element === element)) push(widgets, { element })
     }
   }
 
   /** The hidden inputs carry the widgets' names. */
-  function lookAtFields(root: Document): void {
+  function scanFields(root: Document): void {
     const found = dom.all(root, `input[id^="${ID}"]`)
-    for (let index = 0; index < found.length && widgets.size < MOST_FOUND; index++) {
+    for (let index = 0; index < found.length && widgets.size < MAX_FOUND; index++) {
       const field = found[index] as Element
       const name = dom.attribute(field, 'id') ?? ''
       let end = ID.length
       while (end < name.length && name[end] !== '_') end++
       const id = slice(p, name, 0, end)
-      if (first((other) => other.id === id)) continue
-      const around = first((other) => !other.id && !!other.element && dom.contains(other.element, field))
+      if (findWidget((other) => other.id === id)) continue
+      const around = findWidget((other) => !other.id && !!other.element && dom.contains(other.element, field))
       const parent = dom.parent(field)
       if (around) around.id = id
       else if (dom.isElement(parent)) push(widgets, { id, element: parent })
     }
   }
 
-  function lookAtFrames(): void {
+  function scanFrames(): void {
     const unknown = list<FrameHint>()
-    for (let index = 0; index < place.frames.size; index++) {
-      const frame = place.frames[index] as FrameHint
+    for (let index = 0; index < context.frames.size; index++) {
+      const frame = context.frames[index] as FrameHint
       if (!has(p, frame.url, '/turnstile/')) continue
-      const widget = first(({ id }) => !!id && (id === frame.name || has(p, frame.url, `/${slice(p, id, ID.length)}/`)))
+      const widget = findWidget(
+        ({ id }) => !!id && (id === frame.name || has(p, frame.url, `/${slice(p, id, ID.length)}/`)),
+      )
       if (widget) widget.frame = frame
       else push(unknown, frame)
     }
     for (let index = 0; index < unknown.size; index++) {
       const frame = unknown[index] as FrameHint
       const key = sitekeyIn(p, frame.url)
-      const widget = first((other) => !other.frame && !other.id && sitekeyOf(place, other) === key)
+      const widget = findWidget((other) => !other.frame && !other.id && sitekeyOf(context, other) === key)
       if (widget) widget.frame = frame
       else push(widgets, has(p, frame.name, ID) ? { id: frame.name, frame } : { frame })
     }
   }
 
   /** The widget that the page means by a target, as the vendor's script understands it. */
-  function meant(target: unknown): Widget | undefined {
+  function findTarget(target: unknown): TurnstileWidget | undefined {
     if (target === undefined) return lastOf(widgets)
-    return first((widget) => means(place, widget, target))
+    return findWidget((widget) => matchesTarget(context, widget, target))
   }
 
   /** Without those that were taken out, and those that no sitekey is known of; at most `most`. */
-  function standing(): List<Widget> {
-    const kept = list<Widget>()
+  function presentWidgets(): List<TurnstileWidget> {
+    const kept = list<TurnstileWidget>()
     for (let index = 0; index < widgets.size; index++) {
-      const widget = widgets[index] as Widget
-      if (widget.last === 'remove' || (widget.element && !dom.here(widget.element))) continue
-      if (!sitekeyOf(place, widget)) continue
-      if (kept.size < most) push(kept, widget)
+      const widget = widgets[index] as TurnstileWidget
+      if (widget.last === 'remove' || (widget.element && !dom.isInDocument(widget.element))) continue
+      if (!sitekeyOf(context, widget)) continue
+      if (kept.size < max) push(kept, widget)
       else leftOut++
     }
     return kept
   }
 
-  function first(test: (widget: Widget) => boolean): Widget | undefined {
-    for (let index = 0; index < widgets.size; index++) if (test(widgets[index] as Widget)) return widgets[index]
+  function findWidget(test: (widget: TurnstileWidget) => boolean): TurnstileWidget | undefined {
+    for (let index = 0; index < widgets.size; index++)
+      if (test(widgets[index] as TurnstileWidget)) return widgets[index]
     return undefined
   }
 }
 
 /** Of several widgets, the one that a call without a target means: rendered last. */
-export function lastOf(widgets: List<Widget>): Widget | undefined {
-  let last: Widget | undefined
+export function lastOf(widgets: List<TurnstileWidget>): TurnstileWidget | undefined {
+  let last: TurnstileWidget | undefined
   for (let index = 0; index < widgets.size; index++) {
-    const widget = widgets[index] as Widget
+    const widget = widgets[index] as TurnstileWidget
     // Those that stand in the page from the start are rendered first.
     if (!last || widget.params || !last.params) last = widget
   }
@@ -153,32 +156,37 @@ export function lastOf(widgets: List<Widget>): Widget | undefined {
 }
 
 /** Whether a target means a widget: by its name, by a selector, or as its element. */
-export function means(place: Place, { id, element }: Widget, target: unknown): boolean {
+export function matchesTarget(context: PageContext, { id, element }: TurnstileWidget, target: unknown): boolean {
   if (id !== undefined && target === id) return true
-  return element !== undefined && elementOf(place, target) === element
+  return element !== undefined && elementOf(context, target) === element
 }
 
-function elementOf({ dom }: Place, target: unknown): Element | undefined {
+function elementOf({ dom }: PageContext, target: unknown): Element | undefined {
   if (typeof target === 'string') return dom.byId(target) ?? dom.select(target)
   return dom.isElement(target) ? target : undefined
 }
 
 /** A parameter of the widget: from what the page told the script, else from the element's `data-` attribute. */
-export function setting({ p, dom }: Place, { params, element }: Widget, name: string, attribute = name): unknown {
+export function setting(
+  { p, dom }: PageContext,
+  { params, element }: TurnstileWidget,
+  name: string,
+  attribute = name,
+): unknown {
   return read(p, params, name) ?? (element && dom.attribute(element, `data-${attribute}`))
 }
 
-export function sitekeyOf(place: Place, widget: Widget): string | undefined {
-  return text(setting(place, widget, 'sitekey')) ?? (widget.frame && sitekeyIn(place.p, widget.frame.url))
+export function sitekeyOf(context: PageContext, widget: TurnstileWidget): string | undefined {
+  return text(setting(context, widget, 'sitekey')) ?? (widget.frame && sitekeyIn(context.p, widget.frame.url))
 }
 
 /** The part of a frame's address that is a sitekey: `0x…`, or `1x…` to `3x…` for tests. */
-function sitekeyIn(p: Place['p'], url: string): string | undefined {
+function sitekeyIn(p: PageContext['p'], url: string): string | undefined {
   let from = 0
   for (let at = 0; at <= url.length; at++) {
     if (at < url.length && url[at] !== '/') continue
-    const sign = url[from] as string
-    if (at - from > 15 && at - from < 100 && sign >= '0' && sign <= '3' && url[from + 1] === 'x') {
+    const first = url[from] as string
+    if (at - from > 15 && at - from < 100 && first >= '0' && first <= '3' && url[from + 1] === 'x') {
       return slice(p, url, from, at)
     }
     from = at + 1

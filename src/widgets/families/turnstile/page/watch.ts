@@ -8,8 +8,8 @@ export const turnstileWatch: Watch<ApiLog> = {
   watch: (observer) =>
     watchApi(observer, {
       name: 'turnstile',
-      noted: ['render', 'execute', 'reset', 'remove'],
+      recorded: ['render', 'execute', 'reset', 'remove'],
       reads: { getResponse: ({ token }) => token, isExpired: () => false },
-      meansLast: true,
+      defaultsToLast: true,
     }),
 }
