@@ -1,15 +1,15 @@
 import { z } from 'zod'
 
-/** The most that a frame may say, in characters. */
+/** The longest reply that is accepted from a frame, in characters. */
 export const MAX_REPLY_LENGTH = 1_000_000
 
-/** A sitekey as most vendors have them. */
+/** A sitekey of most vendors. */
 export const sitekey = z.string().regex(/^[\w.:-]{1,256}$/)
 
-/** An API key of Amazon WAF's: what AWS has encrypted, in Base64. */
+/** An API key of Amazon WAF: encrypted by AWS, in Base64. */
 export const encryptedKey = z.string().regex(/^[\w+/=-]{1,2048}$/)
 
-/** A value that is dropped by itself where it is odd: the widget can still be solved. */
+/** An optional value. If it is invalid it alone is dropped: the widget can still be solved. */
 export const printable = (max: number) =>
   z
     .string()
@@ -18,7 +18,7 @@ export const printable = (max: number) =>
     .optional()
     .catch(undefined)
 
-/** A whole address of the web, without credentials; dropped by itself where it is odd. */
+/** An absolute `http:` or `https:` address without credentials. If it is invalid it alone is dropped. */
 export const address = z
   .string()
   .max(2_048)
@@ -30,7 +30,7 @@ export const address = z
   .optional()
   .catch(undefined)
 
-/** A host, with a port perhaps; dropped by itself where it is odd. */
+/** A host, with an optional port. If it is invalid it alone is dropped. */
 export const host = z
   .string()
   .regex(/^[a-z0-9.-]{1,253}(:\d{1,5})?$/)

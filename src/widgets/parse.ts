@@ -6,37 +6,37 @@ import { WIDGETS } from './table.js'
 import { parseSigns, type VendorSign } from './unknown.js'
 import type { Reading, Widget } from './widget.js'
 
-/** What a frame said, after it was checked. */
+/** A frame's reply, checked. */
 export interface FrameReading {
-  /** Names the document; changes with every navigation. */
+  /** Names the document; every navigation changes it. */
   readonly doc: string
-  /** The frame's origin as the frame has it: only good for comparing with what the browser says. */
+  /** The origin that the frame reports: only for comparison with the browser's. */
   readonly origin: string
-  /** Whether it is still being loaded: its own scripts may not have run yet. */
+  /** Whether it is still loading: its own scripts may not have run yet. */
   readonly loading: boolean
   readonly widgets: readonly WidgetReading[]
-  /** What looks like a CAPTCHA and is none that we know. */
+  /** What looks like a CAPTCHA of no known family. */
   readonly signs: readonly VendorSign[]
-  /** How many more widgets there were. */
+  /** How many more widgets there are. */
   readonly leftOut: number
-  /** How many shadow roots were not looked into. */
+  /** How many shadow roots were not searched. */
   readonly roots: number
-  /** How many entries made no sense. */
+  /** How many entries did not parse. */
   readonly malformed: number
 }
 
-/** One widget's part of it. */
+/** One widget of a frame's reply. */
 export interface WidgetReading extends Reading {
-  /** The page's name for it. */
+  /** Assigned by our code in the page. */
   readonly id: string
   readonly family: WidgetFamily
-  /** Whether a solution of ours stood in it until it was too old. */
+  /** Whether a solution was injected and expired before the page used it. */
   readonly expired: boolean
-  /** Nothing in the page tells of it but a frame of the vendor's. */
+  /** Whether the browser's list of frames is all that shows it. */
   readonly hinted: boolean
 }
 
-/** The most widgets that are taken from one frame. */
+/** How many widgets of one frame are read at most. */
 export const MAX_WIDGETS_PER_FRAME = 50
 
 const head = z.object({
@@ -89,8 +89,9 @@ function oneOf<Word extends string>(words: { readonly [One in Word]: One }) {
 }
 
 /**
- * Reads what the code in a page gave for `find`. Never throws: what does not fit is left out and counted.
- * @returns undefined where nothing of it could be read
+ * Reads the reply to `find`. Never throws: an entry that does not parse is left out and counted.
+ *
+ * @returns undefined if the reply as a whole does not parse
  */
 export function parseFound(reply: unknown): FrameReading | undefined {
   const read = head.safeParse(parseJson(reply))
@@ -101,7 +102,7 @@ export function parseFound(reply: unknown): FrameReading | undefined {
   const looked = entries.slice(0, MAX_WIDGETS_PER_FRAME)
   for (const entry of looked) {
     const widget = parseWidget(entry)
-    // Two widgets of one name would make one solution go to either.
+    // With two widgets of one id, a solution could be injected into either.
     if (!widget || ids.has(widget.id)) continue
     ids.add(widget.id)
     widgets.push(widget)

@@ -2,11 +2,11 @@ import { z } from 'zod'
 import type { Variant } from '../base/challenge.js'
 import type { Reading } from './widget.js'
 
-/** What the page says of a widget that has the browser work out a proof. */
+/** The facts that the page reports of a proof-of-work widget. */
 export const proofOfWorkFacts = {
-  /** Where it gets its challenge from, as it stands in the page. */
+  /** The address from which it requests its challenge, as the page has it: it may be relative. */
   endpoint: z.string().max(2_048).optional().catch(undefined),
-  /** Whether it begins by itself when the form is sent. */
+  /** Whether it starts by itself when the form is submitted. */
   onSubmit: z.boolean(),
   visible: z.boolean(),
   answered: z.boolean(),
@@ -16,12 +16,12 @@ export const proofOfWorkFacts = {
 type Facts = z.output<z.ZodObject<typeof proofOfWorkFacts>>
 
 const SITEKEY = /^[\w.:-]{1,256}$/
-/** Stands where a site names itself by nothing but its own address. */
+/** The sitekey of a site whose endpoint names no key. */
 const NO_SITEKEY = 'self-hosted'
-/** Only for reading addresses that are relative to the page's. */
+/** A base for parsing relative addresses. */
 const ANYWHERE = 'http://page.invalid'
 
-/** What the checked facts mean. `keyIn` says where the endpoint's address has a sitekey. */
+/** Reads the checked facts. @param keyIn the sitekey in the endpoint's address, if it has one */
 export function readProofOfWork(
   { endpoint, onSubmit, visible, answered, working }: Facts,
   variant: Variant,

@@ -11,7 +11,7 @@ import { recaptcha } from './families/recaptcha/index.js'
 import { turnstile } from './families/turnstile/index.js'
 import type { Widget } from './widget.js'
 
-/** The families, a line each. Their other halves are listed in `page/families.ts`. */
+/** The families, a line each. `page/families.ts` lists their page halves. */
 export const WIDGETS: { readonly [K in WidgetFamily]: Widget } = {
   recaptcha,
   turnstile,
@@ -25,15 +25,15 @@ export const WIDGETS: { readonly [K in WidgetFamily]: Widget } = {
   'aws-waf': awsWaf,
 }
 
-/** What a picture says is good for as long as the site remembers the picture; sessions rarely last less. */
+/** The text of a picture is valid for as long as the site's session remembers the picture; sessions are rarely shorter, ms. */
 const PICTURE_LIVES_MS = 10 * 60_000
 
-/** How long an answer to a challenge of this family can be used, ms. */
+/** For how long an answer to a challenge of this family is valid, ms. */
 export function answerLifetimeMs(family: Family): number {
   return family === 'image' || family === 'bls' ? PICTURE_LIVES_MS : WIDGETS[family].tokenLifetimeMs
 }
 
-/** Whether an answer has all that a site's server verifies of its family. */
+/** Whether an answer has all the values that a site's server verifies for this family. */
 export function isCompleteAnswer(family: Family, { fields = {} }: Answer): boolean {
   const wanted = family === 'image' || family === 'bls' ? undefined : WIDGETS[family].fields
   return !wanted || wanted.some((names) => names.every((name) => Object.hasOwn(fields, name)))

@@ -5,11 +5,15 @@ const BLOCKS = 'blocks'
 const turnstileDummy: Answer = { token: 'XXXX.DUMMY.TOKEN.XXXX' }
 
 /**
- * The sitekeys that vendors publish for tests, and what to answer them with: no service has to be asked, and nothing is
- * spent. A key that is published to *fail* gets no answer: a test that uses it wants the failure.
+ * The sitekeys that vendors publish for tests, and their answers: no service is called, and nothing is spent. A key that is
+ * published to *fail* gets no answer: a test that uses it expects the failure.
+ *
+ * @see https://developers.google.com/recaptcha/docs/faq
+ * @see https://developers.cloudflare.com/turnstile/troubleshooting/testing/
+ * @see https://docs.hcaptcha.com/#integration-testing-test-keys
  */
 const KEYS: { readonly [family in WidgetFamily]: Readonly<Record<string, Answer | typeof BLOCKS>> } = {
-  // Its secret accepts every token; the vendor names none in particular, so ours says where it is from.
+  // The secret of this key accepts every token and the vendor publishes none, so this text only names its origin.
   recaptcha: { '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI': { token: 'solveguard.recaptcha.test-key.dummy-token' } },
   turnstile: {
     '1x00000000000000000000AA': turnstileDummy,
@@ -27,7 +31,7 @@ const KEYS: { readonly [family in WidgetFamily]: Readonly<Record<string, Answer 
   arkose: {},
   altcha: {},
   cap: {},
-  // These publish none. MTCaptcha has test keys, one for each site, which only its owner sees.
+  // These vendors publish none. MTCaptcha has a test key for each site, which only the site's owner sees.
   friendly: {},
   mtcaptcha: {},
   'aws-waf': {},
@@ -35,6 +39,7 @@ const KEYS: { readonly [family in WidgetFamily]: Readonly<Record<string, Answer 
 
 /**
  * The answer to a vendor's published test key.
+ *
  * @returns undefined for any other sitekey, and for keys that are published to fail
  * @example
  * testAnswer({ family: 'recaptcha', variant: 'v2-checkbox', sitekey: '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI', pageUrl })
@@ -44,7 +49,7 @@ export function testAnswer(challenge: Pick<Challenge, 'family' | 'sitekey'>): An
   return known === BLOCKS ? undefined : known
 }
 
-/** Whether a sitekey is one that its vendor publishes to fail, whatever the answer. */
+/** Whether the vendor publishes this sitekey to fail, whatever the answer. */
 export function isBlockingTestKey(challenge: Pick<Challenge, 'family' | 'sitekey'>): boolean {
   return lookUp(challenge) === BLOCKS
 }

@@ -1,30 +1,30 @@
 import { z } from 'zod'
 
-/** Something in a page that looks like a CAPTCHA. All of it is what the page says, within bounds. */
+/** Something in a page that looks like a CAPTCHA. The values are the page's, checked against bounds. */
 export interface VendorEvidence {
-  /** `picture`: an image that is called so, which `captcha.solveImage` can be shown. */
+  /** `picture`: an image with `captcha` in its name, which `captcha.solveImage` can solve. */
   readonly kind: 'script' | 'frame' | 'element' | 'picture'
   /** The host of a script or frame; an element as `div#id.class`. */
   readonly what: string
   readonly sitekey?: string | undefined
-  /** Whether a person would see it. */
+  /** Whether a person can see it. */
   readonly visible: boolean
 }
 
-/** What looks like a CAPTCHA, and is of no family that we know: it is told, and never solved. */
+/** What looks like a CAPTCHA of no known family: it is reported, and never solved. */
 export interface UnknownWidget {
   readonly family: 'unknown'
-  /** Whose it seems to be: `yandex`, `datadome`, `cloudflare-challenge-page`, … */
+  /** The probable vendor: `yandex`, `datadome`, `cloudflare-challenge-page`, … */
   readonly vendor?: string | undefined
   readonly pageUrl: string
   readonly frameUrl?: string | undefined
-  /** Whether a person would see something of it. A script alone is not seen. */
+  /** Whether a person can see any of it. A script alone is never visible. */
   readonly visible: boolean
-  /** What was seen of it. */
+  /** The evidence in the page. */
   readonly signs: readonly VendorEvidence[]
 }
 
-/** A sign, and whose it is, where that can be told. */
+/** Evidence with its vendor, if that is known. */
 export interface VendorSign extends VendorEvidence {
   readonly vendor?: string | undefined
 }
@@ -47,13 +47,13 @@ const sign = z.object({
   visible: z.boolean().catch(false),
 })
 
-/** Reads what a page gave for strangers. What does not fit is left out. */
+/** Reads what a page reports of unknown widgets. An entry that does not parse is left out. */
 export function parseSigns(given: unknown): VendorSign[] {
   if (!Array.isArray(given)) return []
   return given.slice(0, MAX_SIGNS).flatMap((one) => sign.safeParse(one).data ?? [])
 }
 
-/** Puts together what belongs together: all signs of one vendor, and each other one by itself. */
+/** Groups the evidence: all of one vendor is one widget, and evidence without a vendor is a widget of its own. */
 export function unknownIn(
   signs: readonly VendorSign[],
   where: Pick<UnknownWidget, 'pageUrl' | 'frameUrl'>,

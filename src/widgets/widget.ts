@@ -1,23 +1,23 @@
 import type { z } from 'zod'
 import type { Challenge, WidgetFamily } from '../base/challenge.js'
 
-/** A widget that was found in a page: a challenge, and how it stands there. */
+/** A widget that was found in a page: a challenge, and its state there. */
 export interface FoundChallenge extends Challenge {
-  /** Names the widget for as long as its document lives. */
+  /** Names the widget for the lifetime of its document. */
   readonly id: string
-  /** Whether a person would see it. Widgets that work unseen never are. */
+  /** Whether a person can see it. An invisible widget never is. */
   readonly visible: boolean
-  /** Whether it holds an answer already. */
+  /** Whether it already holds an answer. */
   readonly answered: boolean
-  /** Whether the page has set it off and waits for it: `execute` was called, or its challenge is open. */
+  /** Whether the page has executed it and waits for it: `execute` was called, or its challenge is open. */
   readonly executed: boolean
-  /** Whether a person would now have to deal with it: visible and unanswered, or set off. */
+  /** Whether a person would have to solve it now: visible and unanswered, or executed. */
   readonly due: boolean
-  /** Whether a solution was put in that nothing used before it was too old. */
+  /** Whether a solution was injected and expired before the page used it. */
   readonly expired: boolean
 }
 
-/** What became of the page's side: the challenge's own facts, and how it stands. */
+/** What a family reads from the page's facts: the challenge, and its state. */
 export interface Reading {
   readonly challenge: Omit<Challenge, 'family' | 'pageUrl' | 'frameUrl'>
   readonly visible: boolean
@@ -26,34 +26,38 @@ export interface Reading {
   readonly due: boolean
 }
 
-/** How a found widget is dealt with. */
+/** What a widget needs before it has an answer. */
 export type Interaction =
-  /** A person has to deal with it. */
+  /** A person has to solve it. */
   | 'interactive'
-  /** It was set off, and may pass by itself within the grace. */
+  /** Once executed, it may pass by itself within the grace. */
   | 'may-pass'
-  /** It always answers by itself; whether that will do is for the policy to say. */
+  /** It always answers by itself; the policy decides whether that answer is good enough. */
   | 'passive'
-  /** A proof of work: the browser works the answer out once it is set off, for nothing, and no solver is asked. */
+  /** Once started, the browser computes the answer: nothing is spent, and no solver is called. */
   | 'proof-of-work'
 
 /**
- * One family of widgets, on this side of the wire. Its other half runs inside the page (`page/`). What the page says is
- * only ever seen through `shape`.
+ * The Node half of one family of widgets. The page half is in the family's folder `page/`. Nothing that the page reports is
+ * used before `shape` has checked it.
  */
 export interface Widget<Raw = unknown> {
   readonly family: WidgetFamily
-  /** The bounds that everything the page says is checked against; what does not fit is dropped, and counted. */
+  /** The bounds of everything that the page reports; an entry that does not fit is dropped, and counted. */
   readonly shape: z.ZodType<Raw>
-  /** What the checked facts mean. */
+  /** Reads the checked facts. */
   read(raw: Raw): Reading
-  /** Whether an address is that of one of the vendor's own frames: a sign of a widget, and never looked into. */
+  /** Whether an address is of one of the vendor's own frames: evidence of a widget, and never searched. */
   isVendorFrame(url: URL): boolean
   interaction(
     challenge: Pick<Challenge, 'variant'> & Partial<Pick<FoundChallenge, 'executed' | 'visible'>>,
   ): Interaction
-  /** The fields without which an answer is none: all of one of these lists. Default: the token alone will do. */
+  /**
+   * The fields that an answer must have: all of one of these lists.
+   *
+   * @default the token alone is an answer
+   */
   readonly fields?: readonly (readonly string[])[]
-  /** How long a token can be used, ms. */
+  /** For how long a token is valid, ms. */
   readonly tokenLifetimeMs: number
 }

@@ -2,36 +2,37 @@ import { type Handler, type Patch, patchMethods, restore } from './patch.js'
 import { bare, type List, list, pushBounded, remove } from './primordials.js'
 import type { Observer, Watcher } from './watcher.js'
 
-/** A call of the vendor's API that we saw. */
+/** A recorded call of the vendor's API. */
 export interface ApiCall {
   readonly name: string
-  /** Which widget: a widget's id or whatever else the vendor takes; undefined for the one that is meant by default. */
+  /** The widget: its id, or anything else that the vendor accepts; undefined for the default widget. */
   readonly target: unknown
   readonly params: unknown
-  /** What it returned: of `render`, the widget's id. */
+  /** What the call returned: from `render`, the widget's id. */
   readonly result: unknown
 }
 
-/** A promise that the page was given, and waits for. */
+/** A promise that the page has received and waits for. */
 export interface PendingPromise {
   readonly target: unknown
-  /** Ends it in the vendor's stead. */
+  /** Resolves it in the place of the vendor. */
   answer(value: unknown): void
 }
 
-/** A token that was put into the page. */
+/** A token that was injected. */
 export interface InjectedToken {
   readonly token: string
-  /** What some vendors have beside the token. */
+  /** A second value of some vendors; hCaptcha's `getRespKey`. */
   readonly key: string
+  /** Milliseconds since the epoch. */
   readonly expiresAt: number
-  /** Whether its widget is the one that a call without a target means. */
+  /** Whether a call without a target is about its widget. */
   isDefault: boolean
-  /** Whether a target means its widget. */
+  /** Whether a target is its widget. */
   matchesTarget(target: unknown): boolean
 }
 
-/** What the page's code told the vendor's script, and what we hold for it. */
+/** What the page's code called, and what was injected for it. */
 export interface ApiLog extends Watcher {
   /** Oldest first. */
   readonly calls: List<ApiCall>
@@ -39,19 +40,19 @@ export interface ApiLog extends Watcher {
   readonly injected: List<InjectedToken>
 }
 
-/** What one vendor's API is like. */
+/** One vendor's API. */
 interface ApiDescription {
-  /** Its name in the window. */
+  /** The property of the window. */
   readonly name: string
-  /** The functions whose calls are noted; `reset` and `remove` end what was given, promises of `execute` may be answered. */
+  /** The functions whose calls are recorded. `reset` and `remove` drop an injected token; a promise of `execute` can be answered. */
   readonly recorded: readonly string[]
-  /** The functions that tell of an answer, and what they tell of one of ours. */
+  /** The functions that return an answer, and what they return of an injected one. */
   readonly reads: Readonly<Record<string, (injected: InjectedToken) => unknown>>
-  /** Whether a call without a target means the widget that was rendered last. */
+  /** Whether a call without a target is about the widget that was rendered last. */
   readonly defaultsToLast: boolean
 }
 
-/** Watches an API that is there with all of its functions once the vendor's script has run. */
+/** Watches an API whose functions are all there once the vendor's script has run. */
 export function watchApi(
   observer: Observer,
   { name: global, recorded, reads, defaultsToLast }: ApiDescription,
@@ -104,7 +105,7 @@ export function watchApi(
     return undefined
   }
 
-  /** A page that executes and resets all day shall not make us forget what it rendered. */
+  /** Bounded, so that a page which executes and resets all day does not push its `render` calls out of the log. */
   function dropEarlier(name: string, target: unknown): void {
     for (let index = 0; index < calls.size; index++) {
       const call = calls[index] as ApiCall
@@ -114,7 +115,7 @@ export function watchApi(
     }
   }
 
-  /** A promise that ends with the vendor's answer or with ours, whichever comes first. */
+  /** A promise that resolves with the vendor's answer or with ours, whichever is first. */
   function race(target: unknown, vendorPromise: PromiseLike<unknown>): unknown {
     return new p.Promise((resolve, reject) => {
       const end = (): void => {
@@ -141,7 +142,7 @@ export function watchApi(
   }
 }
 
-/** Whether a call gave a promise. */
+/** Whether a call returned a promise. */
 export function thenable(value: unknown): value is PromiseLike<unknown> {
   try {
     return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function'

@@ -1,30 +1,30 @@
 import type { PageContext } from './family.js'
 import { type List, list, push, remove } from './primordials.js'
 
-/** For how long after an answer of ours a vendor that has not heard of it may yet open its challenge. */
+/** For how long after an injection a vendor's script, which does not know of it, may still open its challenge, ms. */
 const HIDE_FOR_MS = 30_000
-/** More often than a vendor opens one; a page that shows again what we hide is left to it. */
+/** More often than a vendor opens one. A page that shows again and again what we hide wins. */
 const MAX_TIMES = 10
 
-/** What waits for challenges that open too late. */
+/** What watches for challenges that open too late. */
 const observers = list<MutationObserver>()
 
-/** Whether a challenge stands open before the user in one of these frames: they are always there, moved out of sight until then. */
+/** Whether a challenge is open in one of these frames, which are always there and are moved out of sight until then. */
 export function isAnyOpen({ dom }: PageContext, frames: List<Element>): boolean {
   for (let index = 0; index < frames.size; index++) if (dom.visible(frames[index] as Element)) return true
   return false
 }
 
-/** Takes a challenge out of the user's way, as the vendors' scripts do once it is solved: all that was put over the page. */
+/** Hides a challenge with everything that covers the page for it, as the vendors' scripts do once it is solved. */
 export function hideChallenge(context: PageContext, challenge: Element): void {
   coverOf(context, challenge).style.visibility = 'hidden'
 }
 
 /**
- * Takes the challenge away that stands open in one of these frames, and one that opens too late: a vendor that was still asking its server when
- * we answered does not know of that.
+ * Hides the challenge that is open in one of these frames, and one that opens too late: a vendor's script that was waiting for
+ * its server during the injection does not know of it.
  *
- * @param isCurrent whether our answer is still the last word
+ * @param isCurrent whether our answer is still the latest
  */
 export function hideChallenges(context: PageContext, frames: List<Element>, isCurrent: () => boolean): void {
   const { p, dom } = context
@@ -47,12 +47,12 @@ export function hideChallenges(context: PageContext, frames: List<Element>, isCu
   }
 }
 
-/** No challenge will be taken away any more. */
+/** From now on no challenge is hidden. */
 export function stopHidingChallenges({ p }: Pick<PageContext, 'p'>): void {
   for (; observers.size > 0; observers.size--) p.apply(p.disconnect, observers[observers.size - 1], [])
 }
 
-/** The outermost element that the challenge stands in. */
+/** The outermost element around the challenge, below the body. */
 function coverOf({ dom }: PageContext, challenge: Element): HTMLElement {
   let cover = challenge
   for (let depth = 0; depth < 20; depth++) {

@@ -5,8 +5,11 @@ import { own } from './safe-read.js'
 type Replacement = 'turnstile' | 'hcaptcha'
 
 /**
- * Whose API stands in for reCAPTCHA's under its name: Turnstile's where a page asks for it (`compat=recaptcha`), hCaptcha's
- * unless a page asks it not to.
+ * The vendor whose API has replaced reCAPTCHA's under its name: Turnstile's where a page asks for it (`compat=recaptcha`),
+ * hCaptcha's unless a page sets `recaptchacompat=off`.
+ *
+ * @see https://developers.cloudflare.com/turnstile/migration/recaptcha/
+ * @see https://docs.hcaptcha.com/configuration
  */
 export function apiReplacedBy(p: Primordials): Replacement | undefined {
   const api = own(p, window, 'grecaptcha')
@@ -15,12 +18,12 @@ export function apiReplacedBy(p: Primordials): Replacement | undefined {
   return api === own(p, window, 'hcaptcha') ? 'hcaptcha' : undefined
 }
 
-/** Whether an element has a Friendly Captcha in it, whose script can stand in for those of reCAPTCHA and hCaptcha as well. */
+/** Whether an element holds a Friendly Captcha, whose script can replace those of reCAPTCHA and hCaptcha as well. */
 export function isFriendly(p: Primordials, element: Element): boolean {
   return own(p, element, 'frcWidget') !== undefined
 }
 
-/** Whose widgets stand, or will stand once the script has come, in the elements that are otherwise reCAPTCHA's. */
+/** The vendor whose widgets are, or will be once its script has run, in the elements that are otherwise reCAPTCHA's. */
 export function elementsReplacedBy({ p, dom }: PageContext): Replacement | undefined {
   if (own(p, window, 'grecaptcha') !== undefined) return apiReplacedBy(p)
   if (dom.all(document, 'script[src*="/turnstile/"][src*="compat=recaptcha"]').length > 0) return 'turnstile'

@@ -1,15 +1,15 @@
 import { type List, list, type Primordials, push } from './primordials.js'
 
-/** More elements than any honest page has; looking through them takes milliseconds. */
+/** More elements than any honest page has; reading them takes milliseconds. */
 const MAX_ELEMENTS = 200_000
-/** Pages that are made of web components have hundreds. */
+/** Pages of web components have hundreds. */
 const MAX_ROOTS = 1_000
 
 export type Root = Document | ShadowRoot
 
 /**
- * Reads the document through the prototypes' own methods: `document.querySelectorAll` or `form.parentNode` may be an
- * element that the page named so.
+ * Reads the document through the prototypes' own methods: `document.querySelectorAll` or `form.parentNode` may be an element to
+ * which the page gave that name.
  */
 export function createDom(p: Primordials) {
   const method = <This, Args extends unknown[], Result>(from: (this: This, ...args: Args) => Result) => {
@@ -51,11 +51,11 @@ export function createDom(p: Primordials) {
   let unsearchedRoots = 0
 
   return {
-    /** Looks anew: what `roots` gave before is of the past. */
+    /** Drops the list of roots, so that the next `roots` reads the document again. */
     refresh(): void {
       cached = undefined
     },
-    /** How many roots `roots` left out, one for what lies beyond the last element that was looked at. */
+    /** How many roots `roots` left out; elements beyond the bound count as one. */
     unsearchedRoots: (): number => unsearchedRoots,
     loading: (): boolean => readyState(document) !== 'complete',
     body: (): HTMLElement => body(document) as HTMLElement,
@@ -68,7 +68,7 @@ export function createDom(p: Primordials) {
     contains: (outer: Node, inner: Node): boolean => contains(outer, inner),
     byId: (id: string): HTMLElement | null => byId(document, id),
 
-    /** The first such element of the document; undefined for what is no selector. */
+    /** The first such element of the document; undefined if the selector is invalid. */
     select(selector: string): Element | undefined {
       try {
         return select(document, selector) ?? undefined
@@ -82,12 +82,12 @@ export function createDom(p: Primordials) {
     shadow: (element: Element): ShadowRoot | undefined => shadow(element) ?? undefined,
     tag,
     setCookie: (text: string) => void p.apply(cookie?.set as (text: string) => void, document, [text]),
-    /** The whole address of a script. */
+    /** The absolute address of a script. */
     source: (script: Element): string => source(script),
     append: (to: Node, child: Node) => append(to, child),
     create: (name: string): HTMLElement => create(document, name),
 
-    /** An element of the document that is shown now, not one that was taken out. */
+    /** Whether a node is connected to the current document. */
     isInDocument: (node: Node): boolean => connected(node) && owner(node) === document,
 
     isElement(value: unknown): value is Element {
@@ -98,12 +98,12 @@ export function createDom(p: Primordials) {
       }
     },
 
-    /** Whether the element takes part in the layout and is not hidden. */
+    /** Whether the element has a box in the layout and is not hidden. */
     visible(element: Element): boolean {
       return rects(element).length > 0 && getComputedStyle(element).visibility === 'visible'
     },
 
-    /** The document and the open shadow roots in it, theirs too; the same for all who ask within one look. */
+    /** The document and all open shadow roots in it, nested ones too; cached until `refresh`. */
     roots(): List<Root> {
       if (cached) return cached
       const roots = list<Root>()
@@ -125,7 +125,7 @@ export function createDom(p: Primordials) {
       return roots
     },
 
-    /** The value of a field, read past whatever a framework put on the element itself. */
+    /** The value of a field, read through the prototype: frameworks define a `value` on the element itself. */
     value(field: Element): string {
       const property = tag(field) === 'textarea' ? textarea : input
       try {

@@ -1,14 +1,14 @@
 import type { PageContext } from './family.js'
 import { type List, list, push, remove } from './primordials.js'
 
-/** What `undo` has to call off. */
+/** What `undo` cancels. */
 const timers = list<unknown>()
 
 /**
- * Takes a token away again when it is too old, as the vendors' scripts do, and tells the page of it. Where fields hold
- * something else by then, they are left as they are.
+ * Clears a token from its fields when it expires, as the vendors' scripts do. A field that holds another value by then stays as
+ * it is.
  *
- * @param onExpired called if the token still stood
+ * @param onExpired called if a field still held the token, or if there are no fields
  */
 export function expireLater(
   { p, dom }: PageContext,
@@ -29,7 +29,7 @@ export function expireLater(
   })
 }
 
-/** Runs something later, unless all of that is called off before. */
+/** Runs something later, unless `cancelTimers` is called before. */
 export function runLater({ p }: Pick<PageContext, 'p'>, ms: number, run: () => void): void {
   const timer: unknown = p.apply(p.setTimeout, window, [
     () => {
@@ -41,7 +41,7 @@ export function runLater({ p }: Pick<PageContext, 'p'>, ms: number, run: () => v
   push(timers, timer)
 }
 
-/** No token will be taken away any more. */
+/** From now on no token is cleared. */
 export function cancelTimers({ p }: Pick<PageContext, 'p'>): void {
   for (; timers.size > 0; timers.size--) p.apply(p.clearTimeout, window, [timers[timers.size - 1]])
 }

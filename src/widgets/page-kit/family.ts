@@ -3,43 +3,43 @@ import { type List, list, type Primordials, push } from './primordials.js'
 import type { FrameHint, PageSolution, ProofOfWorkProgress } from './protocol.js'
 import type { Observer } from './watcher.js'
 
-/** What a family is given to look around with. */
+/** What a family needs to read and change a frame. */
 export interface PageContext {
   readonly p: Primordials
   readonly dom: Dom
   readonly observer: Observer
-  /** The vendors' frames right below this one, as the browser knows them: some stand in closed shadow roots. */
+  /** The vendors' frames directly below this one, as the browser lists them: some are in closed shadow roots. */
   readonly frames: List<FrameHint>
 }
 
-/** One widget as it stands in the page right now. */
+/** One widget as it is in the page now. */
 export interface WidgetView {
   /**
-   * Facts for the caller. Strings are clipped, and read with suspicion, on the other side. `hinted`: nothing in the page tells of it, only the
-   * browser's list of frames.
+   * Facts for Node, which clips and checks them. `hinted`: only the browser's list of frames shows this widget, nothing in the
+   * page does.
    */
   readonly facts: Readonly<Record<string, string | boolean | undefined>>
-  /** Whether another look at the page saw this same widget. */
+  /** Whether a view from another scan is of this same widget. */
   same(other: WidgetView): boolean
-  /** How often the page has set it off, where a challenge that stands open says no more that it has done so anew. */
+  /** How often the page has executed it: an open challenge does not show that the page has executed it again. */
   executions?(): number
-  /** Puts a solution where the page's own code will read it. */
+  /** Puts a solution where the page's own code reads it. */
   inject(solution: PageSolution): 'ok' | 'answered' | 'refused'
-  /** Tells the page, as the vendor's script would. Called once for each solution. */
+  /** Calls the page's callback, as the vendor's script would. Called once for each solution. */
   notifyPage(solution: PageSolution): void
-  /** No solution will come: lets what was held for it go on. */
+  /** No solution will come: releases the calls that were held for it. */
   release(): void
-  /** For widgets that have the browser work out their answer: how far that has come. Sets it off, if asked to and it rests. */
+  /** The progress of a proof-of-work widget. Starts it, if `start` is true and it is idle. */
   proofOfWork?(start: boolean): ProofOfWorkProgress
 }
 
 /** One family of widgets, inside the page. */
 export interface PageFamily {
-  /** Looks for its widgets, at most `most` of them; says how many more there were. */
+  /** Finds its widgets, at most `max` of them, and counts the others. */
   scan(context: PageContext, max: number): { readonly views: List<WidgetView>; readonly leftOut: number }
 }
 
-/** What a family's `gather` gives, from what it found: each widget described as it stands. One whose page lets nobody look is left out. */
+/** The views of the widgets that a scan found. A widget whose view throws, because the page redefines what is read, is left out. */
 export function viewsOf<W>(
   found: { readonly widgets: List<W>; readonly leftOut: number },
   createView: (widget: W) => WidgetView,

@@ -1,10 +1,10 @@
 import type { Dom } from './dom.js'
 import { includes, type List, push } from './primordials.js'
 
-/** A page that has more fields for one answer does not have them for the answer. */
+/** A page with more fields of one name does not have them for an answer. */
 const MAX_FIELDS = 50
 
-/** Adds one, if it is not there yet. */
+/** Adds a field, unless the list has it. */
 export function addField(fields: List<Element>, field: Element): void {
   if (!includes(fields, field) && fields.size < MAX_FIELDS) push(fields, field)
 }
@@ -14,8 +14,8 @@ export function addFields(fields: List<Element>, found: ArrayLike<Element>): voi
 }
 
 /**
- * The form around an element, if it is this widget's alone: a site may have put a field there itself, and it is the
- * widget's if no other widget's element is in the form.
+ * The form around an element, if no other widget is in it: a field that the site itself has put into such a form belongs to
+ * this widget.
  */
 export function ownForm(
   dom: Dom,
@@ -25,7 +25,7 @@ export function ownForm(
   const form = dom.closest(element, 'form')
   for (let index = 0; form && index < others.size; index++) {
     const other = others[index]
-    // Score widgets have no field of their own in a form.
+    // Score widgets have no field in a form.
     if (other?.element && !other.score && other.element !== element && dom.contains(form, other.element))
       return undefined
   }

@@ -3,14 +3,14 @@ import { type Handler, wrap } from './patch.js'
 import { type List, list, push, remove } from './primordials.js'
 import { own, read } from './safe-read.js'
 
-/** What `undo` has to take away again. */
+/** What `undo` removes. */
 const overrides: List<() => void> = list()
 
 /**
- * Stands before one method of an object that the page's scripts made, wherever the object has it from. For vendors whose
- * objects are there for the whole life of the page, so that nothing has to be seen being called before a solution comes.
+ * Overrides one method on an object that the page's scripts made, wherever the method is inherited from. For vendors whose
+ * objects exist for the whole life of the page: no call has to be recorded before a solution is injected.
  *
- * @returns takes it away again
+ * @returns removes the override
  */
 export function overrideMethod(
   { p, observer }: PageContext,
@@ -30,7 +30,7 @@ export function overrideMethod(
   const removeOverride = () => {
     removed = true
     remove(overrides, removeOverride)
-    // Somebody may stand before us by now: our function stays where it is, and hands on what it is asked.
+    // Another script may have wrapped our function meanwhile: it stays where it is, and passes every call on.
     if (own(p, object, name) !== wrapped) return
     if (before) p.define(object, name, before)
     else p.remove(object, name)
@@ -38,7 +38,7 @@ export function overrideMethod(
   return push(overrides, removeOverride)
 }
 
-/** Nothing of ours stands before anything any more. */
+/** Removes every override. */
 export function removeOverrides(): void {
   while (overrides.size > 0) overrides[overrides.size - 1]?.()
 }

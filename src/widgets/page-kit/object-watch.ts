@@ -2,34 +2,34 @@ import { type Handler, type Patch, patchInheritedMethods } from './patch.js'
 import { bare, type List, list, pushBounded } from './primordials.js'
 import type { Observer } from './watcher.js'
 
-/** An object that a vendor's script gave the page, and what came of it. */
+/** An object that a vendor's script passed to the page, and what the page did with it. */
 export interface PassedObject {
   readonly object: object
-  /** What the page gave for it: the arguments of the call that made it, or of the one that configures it. */
+  /** The page's parameters: of the call that made the object, or of the one that configured it. */
   params: unknown
-  /** What each of its methods was given last. */
+  /** The first argument of the last call of each method. */
   readonly lastArguments: Record<string, unknown>
-  /** The last thing that it was told to do, or told the page, of those that say how it stands. */
+  /** The last method called, or event reported to the page, of those that change its state. */
   lastEvent: string
 }
 
-/** Objects that a vendor's script gave the page, and their methods. */
+/** Objects that a vendor's script passed to the page, and their methods. */
 export interface ObjectWatch {
   /** Oldest first. */
   readonly objects: List<PassedObject>
-  /** Watches an object from now on. */
+  /** Records an object and watches it from now on. */
   track(object: unknown, params?: unknown): PassedObject | undefined
   find(object: unknown): PassedObject | undefined
-  /** Stands before the methods of what is no object of the page's itself, but stands behind some. */
+  /** Patches the methods of a prototype, without recording it as an object of the page's. */
   watchMethods(object: unknown): void
 }
 
 /**
- * Watches what a page does with objects of a vendor's.
+ * Watches what a page does with a vendor's objects.
  *
- * @param methods of the methods whose calls are noted
- * @param onCall is told of each such call before it is made; says how the object stands
- * @param reads answers in the place of methods that tell of an answer; undefined leaves it to the vendor
+ * @param methods the methods whose calls are recorded
+ * @param onCall called before each of these calls; updates the object's state
+ * @param reads answers in the place of methods that return an answer; undefined leaves the answer to the vendor
  */
 export function watchObjects(
   observer: Observer,
@@ -78,7 +78,7 @@ export function watchObjects(
   }
 }
 
-/** A function that does what theirs does, if there is one, and is heard. */
+/** A function that first calls the listener, and then the original if there is one. */
 export function withListener(observer: Observer, original: unknown, listener: (value: unknown) => void): () => unknown {
   return function (this: unknown) {
     // biome-ignore lint/complexity/noArguments: a rest parameter would go through the page's own iterators

@@ -4,37 +4,38 @@ import type { Observer } from './watcher.js'
 
 type AnyFunction = (...args: never[]) => unknown
 
-/** More classes than any vendor's object is made of, and more objects than any page has. */
+/** Longer than the prototype chain of any vendor's object. */
 const MAX_PROTOTYPES = 5
+/** More objects than any honest page has. */
 const MAX_PATCHES = 500
 
 /** Answers a call in the place of the vendor's function, until the observer is over. */
 export type Handler = (original: AnyFunction, self: unknown, args: ArrayLike<unknown>) => unknown
 
-/** Is told of each object that a vendor's constructor made. */
+/** Receives each object that a vendor's constructor makes. */
 export interface ConstructorHook {
   onConstructed(object: object, args: ArrayLike<unknown>): void
 }
 
 type Handlers = Readonly<Record<string, Handler | ConstructorHook>>
 
-/** A vendor's object, and the functions of it that we stand before. */
+/** A vendor's object, and those of its functions that are replaced by ours. */
 export interface Patch {
   readonly observer: Observer
   readonly object: object
   readonly handlers: Handlers
-  /** What we put in, and what was there. */
+  /** Our functions, and the vendor's that they replace. */
   readonly replaced: Record<string, { readonly original: AnyFunction; readonly wrapped: AnyFunction } | undefined>
-  /** Waits, as the object's prototype, for functions that are yet to be assigned. */
+  /** A temporary prototype of the object, which catches functions that are assigned later. */
   trap: object | undefined
 }
 
 /**
- * Stands before functions of a vendor's object: at once before those that are there, and before the others as soon as the
- * vendor's script assigns them. Until then setters wait on a prototype of ours, which goes again with the last of them: the
- * object itself never has a property that the vendor did not give it, for pages ask it what it has.
+ * Replaces functions of a vendor's object: those that are there at once, and the others as soon as the vendor's script assigns
+ * them. Functions assigned later are caught by setters on a temporary prototype, removed once all are patched, so that
+ * `Object.keys(api)` is unchanged: pages test which properties the object has.
  *
- * Called again, it stands before what was replaced meanwhile. An object that cannot be changed is left alone.
+ * Called again, it patches what the page or the vendor has replaced meanwhile. An object that cannot be changed is left as it is.
  */
 export function patchMethods(observer: Observer, patches: List<Patch>, object: object, handlers: Handlers): void {
   const { p } = observer
@@ -48,10 +49,7 @@ export function patchMethods(observer: Observer, patches: List<Patch>, object: o
   p.setPrototype(object, patch.trap)
 }
 
-/**
- * Stands before the methods of an object wherever they are: its own, or those of the classes behind it. An object that has
- * none of a name never gets one.
- */
+/** Replaces the methods of an object where they are: its own, or those on its prototypes. Never adds a method. */
 export function patchInheritedMethods(
   observer: Observer,
   patches: List<Patch>,
@@ -72,7 +70,7 @@ export function patchInheritedMethods(
   }
 }
 
-/** Puts every original back where our own function still stands. */
+/** Restores every original, where our function has not been replaced since. */
 export function restore(p: Primordials, patches: List<Patch>): void {
   for (let index = 0; index < patches.size; index++) {
     const patch = patches[index] as Patch
@@ -87,7 +85,7 @@ export function restore(p: Primordials, patches: List<Patch>): void {
   patches.size = 0
 }
 
-/** Puts our functions before those that are there. Says whether all of them are. */
+/** Replaces the functions that are there. @returns whether all of them are */
 function replaceAll(p: Primordials, patch: Patch): boolean {
   let all = true
   const names = p.keys(patch.handlers)
@@ -112,14 +110,14 @@ function replace(p: Primordials, patch: Patch, name: string, value: unknown, now
     typeof handler === 'function'
       ? wrap(patch.observer, original, handler)
       : hookConstructor(patch.observer, original, handler)
-  // A function that a script declared can be replaced, but not described anew.
+  // A function declared by a script is not configurable: its value can change, its other attributes cannot.
   if (p.define(patch.object, name, { ...now, value: wrapped })) patch.replaced[name] = { original, wrapped }
 }
 
-/** How a property is that came by assignment. */
+/** The attributes of a property that was created by assignment. */
 const ASSIGNED: PropertyDescriptor = { enumerable: true, writable: true, configurable: true }
 
-/** A prototype whose setters hand on what is assigned, and which shows nothing. */
+/** A prototype whose setters define what is assigned on the object itself, and whose getters return nothing. */
 function assignmentTrap(p: Primordials, patch: Patch, prototype: object): object {
   const trap = p.create(prototype)
   const names = p.keys(patch.handlers)
@@ -143,11 +141,11 @@ function removeTrap(p: Primordials, patch: Patch): void {
   if (trap && p.prototypeOf(object) === trap) p.setPrototype(object, p.plain)
 }
 
-/** A function with the name and the length of the original, that answers through `handle`. */
+/** A function with the name and the length of the original, which answers through `handle`. */
 export function wrap(observer: Observer, original: AnyFunction, handle: Handler): AnyFunction {
   const { p } = observer
   const wrapped = function (this: unknown): unknown {
-    // biome-ignore lint/complexity/noArguments: a rest parameter would change what the function does with its length
+    // biome-ignore lint/complexity/noArguments: a rest parameter would change the function's length
     if (observer.over) return p.apply(original, this, arguments)
     // biome-ignore lint/complexity/noArguments: the same
     const result = handle(original, this, arguments)
@@ -159,7 +157,7 @@ export function wrap(observer: Observer, original: AnyFunction, handle: Handler)
   return wrapped
 }
 
-/** A constructor that tells of what it makes, and is the same in everything else. */
+/** A constructor that reports each object it makes, and is the original in everything else. */
 function hookConstructor(observer: Observer, original: AnyFunction, hook: ConstructorHook): AnyFunction {
   const { p } = observer
   return new p.Proxy(original, {

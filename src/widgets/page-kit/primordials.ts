@@ -1,6 +1,6 @@
 /**
- * Built-ins as they were before the page's own code ran. Pages change built-ins (polyfills, old libraries, malice); what
- * we read and report must not go through what they changed.
+ * Built-ins as they were before the page's own code ran. Pages change built-ins (polyfills, old libraries, malice); what is
+ * read and reported here must not pass through what they changed.
  */
 export function capture() {
   return {
@@ -11,7 +11,7 @@ export function capture() {
     attribute: Element.prototype.getAttribute,
     keys: Object.keys,
     describe: Object.getOwnPropertyDescriptor,
-    // Reflect's own: they say false where Object's would throw, on objects that a page has frozen.
+    // Reflect's own: on an object that a page has frozen they return false, where Object's throw.
     define: Reflect.defineProperty,
     remove: Reflect.deleteProperty,
     create: Object.create as (prototype: object) => object,
@@ -37,12 +37,12 @@ export function capture() {
 
 export type Primordials = ReturnType<typeof capture>
 
-/** An object without a prototype, so that nothing that a page puts on `Object.prototype` shows through. */
+/** An object without a prototype, so that it has nothing of what a page adds to `Object.prototype`. */
 export function bare<T>(): Record<string, T | undefined> {
   return { __proto__: null } as unknown as Record<string, T | undefined>
 }
 
-/** A list that calls no method of `Array.prototype`, and no setter that a page may have put there. */
+/** A list that calls no method of `Array.prototype`, and no setter that a page may have added to it. */
 export interface List<T> {
   [index: number]: T
   size: number
@@ -57,16 +57,16 @@ export function push<T>(to: List<T>, item: T): T {
   return item
 }
 
-/** A page that renders or executes without end shall not fill its memory with our notes. */
+/** So that the records of a page that renders or executes without end do not fill its memory. */
 const MAX_NOTES = 200
 
-/** Adds an item to a list of notes; the oldest goes when there are too many. */
+/** Adds an item, and removes the oldest when there are too many. */
 export function pushBounded<T>(items: List<T>, item: T): T {
   if (items.size >= MAX_NOTES) remove(items, items[0] as T)
   return push(items, item)
 }
 
-/** Takes one item out, keeping the order of the others. */
+/** Removes one item, and keeps the order of the others. */
 export function remove<T>(from: List<T>, item: T): void {
   let kept = 0
   for (let index = 0; index < from.size; index++) {

@@ -6,34 +6,34 @@ import { own, read } from './safe-read.js'
 
 type State = Exclude<ProofOfWorkProgress['state'], 'started'>
 
-/** A widget that has the browser work out a proof, as it stands in the page. */
+/** A proof-of-work widget as it is in the page now. */
 interface ProofOfWorkElement {
-  /** Where it gets its challenge from. */
+  /** The address from which it requests its challenge. */
   readonly endpoint: string | undefined
-  /** Whether it begins by itself when the form is sent. */
+  /** Whether it starts by itself when the form is submitted. */
   readonly onSubmit: boolean
   readonly visible: boolean
   readonly state: State
-  /** Its answer, where a field holds one. */
+  /** Its answer, if a field holds one. */
   readonly token: string
   /** What the document shows of a failure. */
   readonly reason?: string | undefined
 }
 
-/** One family of such widgets: elements of one name that do all of it themselves. */
+/** One family of such widgets: custom elements of one name. */
 interface ProofOfWorkKind {
   /** The element's name. */
   readonly name: string
-  /** The documented method that begins the work. */
+  /** The documented method that starts the work. */
   readonly method: string
   inspect(context: PageContext, element: Element): ProofOfWorkElement
-  /** What an `error` event says, where the document does not show it. */
+  /** The reason in an `error` event, where the document does not show it. */
   failure?(context: PageContext, event: Event): string
 }
 
 const MAX_FOUND = 1_000
 
-/** They are only looked at, and begun as a page would begin them. */
+/** A family whose widgets are only read, and started as a page would start them. */
 export function proofOfWork(kind: ProofOfWorkKind): PageFamily {
   return {
     scan(context, max) {
@@ -74,14 +74,14 @@ function createView(context: PageContext, kind: ProofOfWorkKind, element: Elemen
       if (start && isIdle && startWork(context, kind, element)) return { state: 'started', token: '', reason: '' }
       return { state, token, reason: reason ?? failureOf(element) }
     },
-    // Nothing can be put in: the answer is the widget's own.
+    // Nothing is ever injected: the answer is the widget's own.
     inject: () => 'answered',
     notifyPage() {},
     release() {},
   }
 }
 
-/** Says whether there was something to set off: until the vendor's script has come, there is not. */
+/** @returns whether the method was there to call: it is not until the vendor's script has run */
 function startWork(context: PageContext, kind: ProofOfWorkKind, element: Element): boolean {
   const { p } = context
   try {
@@ -89,7 +89,7 @@ function startWork(context: PageContext, kind: ProofOfWorkKind, element: Element
     if (typeof call !== 'function') return false
     listen(context, kind, element)
     const done: unknown = p.apply(call as () => unknown, element, [])
-    // How it ended the widget shows; a promise that nobody looks at would end in the page's own error handlers.
+    // The element shows how it ended. An unhandled rejection would reach the page's own error handlers.
     if (thenable(done)) p.apply(done.then as (...args: never[]) => unknown, done, [() => {}, () => {}])
     return true
   } catch {
@@ -135,7 +135,7 @@ function listenerOf(element: Element): FailureListener | undefined {
 
 const failureOf = (element: Element): string => listenerOf(element)?.reason ?? ''
 
-/** Takes our listeners out of the page. */
+/** Removes our listeners from the page. */
 export function stopListening({ p }: Pick<PageContext, 'p'>): void {
   while (listeners.size > 0) {
     const one = listeners[0] as FailureListener
@@ -144,7 +144,7 @@ export function stopListening({ p }: Pick<PageContext, 'p'>): void {
   }
 }
 
-/** A state by the vendor's word for it. */
+/** Our state for the vendor's word. */
 export function stateOf({ p }: PageContext, states: Readonly<Record<string, State>>, word: string | undefined): State {
   return (word === undefined ? undefined : (own(p, states, word) as State | undefined)) ?? 'idle'
 }

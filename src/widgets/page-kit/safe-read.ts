@@ -5,10 +5,10 @@ const MAX_OBJECTS = 400
 const MAX_PROPERTIES = 200
 
 /**
- * Walks an object of the vendor's script: nested, minified, full of cycles. Only plain properties are read: a getter is
- * the page's code, which we do not run. A proxy that throws ends its own branch.
+ * Walks an object of the vendor's script: nested, minified, with cycles. Only plain properties are read: a getter is the page's
+ * code, which is not run. A proxy that throws ends its own branch.
  *
- * @param visit is told each value with its name and the object that it stands in; true stops the walk below that value
+ * @param visit called with each value, its name and the object that holds it; true stops the walk below that value
  */
 export function walkObject(
   p: Primordials,
@@ -32,7 +32,7 @@ export function walkObject(
   }
 }
 
-/** The own, enumerable, plain properties of an object, at most two hundred of them. Says how many more there were. */
+/** The own, enumerable, plain properties of an object, at most 200. @returns how many more there are */
 export function forEachProperty(
   p: Primordials,
   object: object,
@@ -47,12 +47,12 @@ export function forEachProperty(
     }
     return names.length > MAX_PROPERTIES ? names.length - MAX_PROPERTIES : 0
   } catch {
-    // What cannot be looked at is not there.
+    // What cannot be read counts as absent.
     return 0
   }
 }
 
-/** An own plain property, or undefined. */
+/** The value of an own plain property, or undefined. */
 export function own(p: Primordials, object: unknown, name: string): unknown {
   if ((typeof object !== 'object' && typeof object !== 'function') || object === null) return undefined
   try {
@@ -62,7 +62,7 @@ export function own(p: Primordials, object: unknown, name: string): unknown {
   }
 }
 
-/** A parameter that the page gave: its own object, so it may be a getter. Run it, as the vendor's script does. */
+/** A parameter from the page's own object. It may be a getter, which is run, as the vendor's script does. */
 export function read(p: Primordials, object: unknown, name: string): unknown {
   if (typeof object !== 'object' || object === null) return undefined
   const plain = own(p, object, name)

@@ -39,12 +39,12 @@ export function slice(p: Primordials, text: string, from: number, to?: number): 
   return p.apply(p.slice, text, [from, to])
 }
 
-/** A string that says something. */
+/** A string that is not empty, or undefined. */
 export function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
-/** Facts as the text of a JSON object; long strings are cut off. */
+/** Facts as the text of a JSON object; longer strings are clipped. */
 export function json(
   p: Primordials,
   facts: Readonly<Record<string, string | number | boolean | undefined>>,

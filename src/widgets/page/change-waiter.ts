@@ -3,27 +3,27 @@ import { includes, list, push, remove } from '../page-kit/primordials.js'
 import { json } from '../page-kit/text.js'
 import type { Observer } from '../page-kit/watcher.js'
 
-/** Looks whether what is to be found has changed no more often than this, however busy the page is, ms. */
+/** The shortest time between two checks for a change, however busy the page is, ms. */
 const MIN_GAP_MS = 50
-/** And never for more of the time than one part in so many. */
+/** The time between two checks is at least this many times as long as a check takes. */
 const GAP_FACTOR = 20
 const MAX_WAITS = 20
 const FRAMES = 'iframe,frame'
-/** What may bring a widget up, or make it due: new elements, and whatever shows or hides one. */
+/** What may add a widget, or make it due: new elements, and every attribute that can show or hide one. */
 const WATCHED: MutationObserverInit = { subtree: true, childList: true, attributes: true }
 
 interface Wait {
   readonly ticket: string
-  /** What a look says. */
+  /** Finds the widgets; what it returns is compared. */
   find(): string
-  /** What it said when the wait began. */
+  /** What was found when the wait began. */
   readonly before: string
   end(result: string): void
 }
 
 /**
- * Waits until what a look finds is another thing than before. Nothing runs while nobody waits; while somebody does, the document
- * and its open shadow roots are observed, and the vendors' APIs as they always are.
+ * Waits until what is found differs from what was found before. Without a wait nothing runs; during one the document and its
+ * open shadow roots are observed, and the vendors' APIs are watched as always.
  */
 export class ChangeWaiter {
   readonly #observer: Observer
@@ -33,7 +33,7 @@ export class ChangeWaiter {
   #mutations: MutationObserver | undefined
   #checkedAt = 0
   #gapMs = MIN_GAP_MS
-  /** A look is going to be taken, or is being taken: what it sets off itself is no change. */
+  /** A check is scheduled or running: a change that the check itself causes does not count. */
   #busy = false
   readonly #onChange = () => this.#scheduleCheck()
 
@@ -42,7 +42,7 @@ export class ChangeWaiter {
     this.#dom = dom
   }
 
-  /** Gives `{ result: 'changed' }`, or `'ended'` once it was told to or its time is over. */
+  /** @returns a `WaitReply`: `ended` after `end`, after `ms`, or if there are too many waits */
   wait(ticket: string, ms: number, find: () => string): Promise<string> {
     const { p } = this.#observer
     return new p.Promise<string>((resolve) => {
@@ -65,7 +65,7 @@ export class ChangeWaiter {
     })
   }
 
-  /** Ends the wait of that name. */
+  /** Ends the wait that has this ticket. */
   end(ticket: string): void {
     for (let index = this.#waits.size - 1; index >= 0; index--) {
       const wait = this.#waits[index] as Wait
@@ -77,7 +77,7 @@ export class ChangeWaiter {
     while (this.#waits.size > 0) this.#waits[this.#waits.size - 1]?.end('ended')
   }
 
-  /** New frames count as well: widgets may be in them. */
+  /** New frames count as a change: there may be widgets in them. */
   #describe(find: () => string): string {
     let frames = 0
     const found = find()
@@ -107,7 +107,7 @@ export class ChangeWaiter {
     p.apply(p.unlisten, document, ['readystatechange', this.#onChange])
   }
 
-  /** Something happened. Looks soon, and not within the page's own call. */
+  /** Checks soon after something happened, and never within the page's own call. */
   #scheduleCheck(): void {
     const { p } = this.#observer
     if (this.#busy || this.#waits.size === 0) return

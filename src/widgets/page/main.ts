@@ -1,4 +1,4 @@
-// What finds widgets and puts solutions into the page: comes with the first call that needs it.
+// The page script: finds widgets and injects solutions. It is evaluated with the first call that needs it.
 import { stopHidingChallenges } from '../page-kit/challenge-popup.js'
 import { createDom } from '../page-kit/dom.js'
 import { cancelTimers, runLater } from '../page-kit/expiry.js'
@@ -26,17 +26,17 @@ interface KnownWidget {
   readonly id: string
   readonly family: PageFamily
   view: WidgetView
-  /** A solution was put in and the page was not yet told. */
+  /** A solution that was injected, for which the page's callback has not been called yet. */
   solution?: PageSolution
-  /** The token that was put in last grew too old where it stood; whether the page had the widget set off by then, and how often. */
+  /** The last injected token expired unused; whether the page had executed the widget by then, and how often. */
   expired?: { readonly executed: unknown; readonly executions: number | undefined }
-  /** The solution that was put in last. */
+  /** The solution that was injected last. */
   last?: PageSolution
 }
 
-/** Longer than anything that is allowed on the other side, so that nothing is cut into something valid. */
+/** Longer than every value that Node accepts, so that no clipped value is valid. */
 const MAX_STRING_LENGTH = 4_200
-/** A proof of work holds its challenge again, and is longer than other tokens. */
+/** The answer of a proof of work contains its challenge, and is longer than other tokens. */
 const MAX_TOKEN_LENGTH = 20_000
 const MAX_REASON_LENGTH = 200
 const MAX_KNOWN = 1_000
@@ -45,7 +45,7 @@ function createMain(observer: Observer): Main {
   const { p } = observer
   const dom = createDom(p)
   const known = list<KnownWidget>()
-  // Unguessable from outside, new for each document: an id from another document is never taken for one of ours.
+  // Random for each document, so that an id of another document never matches.
   const doc = `d${p.apply(p.slice, p.random().toString(36), [2, 12])}`
   let count = 0
   const names = p.keys(families)
@@ -61,12 +61,12 @@ function createMain(observer: Observer): Main {
         return push(known, entry)
       }
     }
-    // The one that was not seen for longest: a page that draws widgets all day still keeps the names of those that stand.
+    // Drops the one that was not found for the longest time: those that are still in the page keep their ids.
     if (known.size >= MAX_KNOWN) remove(known, known[0] as KnownWidget)
     return push(known, { id: `${doc}-${count++}`, family, view })
   }
 
-  /** A family's widgets; none where the page lets nobody look for them, and that counts as one that makes no sense. */
+  /** A family's widgets. Where the page makes the scan throw there are none, and one malformed entry is reported. */
   const scan = (family: PageFamily, max: number) => {
     try {
       return { ...family.scan(context, max), broken: '' }
@@ -75,7 +75,7 @@ function createMain(observer: Observer): Main {
     }
   }
 
-  /** The widget as it stands now, with `error` where it does not. */
+  /** The widget as it is now, or why it cannot be found. */
   const locate = (id: string): { entry: KnownWidget; view: WidgetView } | { error: PageResult } => {
     if (p.apply(p.indexOf, id, [`${doc}-`]) !== 0) return { error: 'page-gone' }
     for (let index = 0; index < known.size; index++) {
@@ -91,7 +91,7 @@ function createMain(observer: Observer): Main {
     return { error: 'widget-gone' }
   }
 
-  /** How a widget stands, if this solution is the last that was put into it. */
+  /** The widget as it is now, if this solution is still the last that was injected into it. */
   const viewSince = (entry: KnownWidget, solution: PageSolution): WidgetView | undefined => {
     const now = entry.last === solution ? locate(entry.id) : undefined
     return now && 'view' in now ? now.view : undefined
@@ -121,10 +121,10 @@ function createMain(observer: Observer): Main {
           const entry = idOf(family, view)
           const { id } = entry
           const { facts } = view
-          // Set off again since: that is another asking.
+          // An execution after the token expired is a new one.
           const { expired } = entry
-          const anew = !expired?.executed || expired.executions !== view.executions?.()
-          if (facts.answered || (facts.executed && anew)) delete entry.expired
+          const executedAgain = !expired?.executed || expired.executions !== view.executions?.()
+          if (facts.answered || (facts.executed && executedAgain)) delete entry.expired
           const sitekey = text(facts.sitekey)
           if (sitekey) push(sitekeys, sitekey)
           const head = { id, family: name, expired: !!entry.expired } satisfies WidgetHead
@@ -140,7 +140,7 @@ function createMain(observer: Observer): Main {
     inject(id, solution) {
       const at = locate(id)
       if ('error' in at) return answer(at.error)
-      // These two frame the family's own timer, which takes the token away: was it there before, and is it not after?
+      // These two timers run before and after the family's own, which clears the token: was it there before, and is it gone after?
       let wasAnswered = false
       runLater(context, solution.lifetimeMs, () => {
         wasAnswered = !!viewSince(at.entry, solution)?.facts.answered
@@ -165,7 +165,7 @@ function createMain(observer: Observer): Main {
         const entry = known[index] as KnownWidget
         const { solution } = entry
         if (entry.id !== id || !solution) continue
-        // Before the call, not after it: the page's code may find its way back here.
+        // Deleted before the call: the page's code may call this again.
         delete entry.solution
         entry.view.notifyPage(solution)
         return answer('ok')

@@ -5,19 +5,19 @@ import { includes, type List, list, push } from '../page-kit/primordials.js'
 import { own } from '../page-kit/safe-read.js'
 import { has, hostOf, json, slice } from '../page-kit/text.js'
 
-/** A vendor whose widgets we do not know. A row goes from here when its family is learnt. */
+/** A vendor of no known family. Its row is removed when the family is added. */
 interface UnknownVendor {
   readonly vendor: string
-  /** Of its scripts and frames; what stands below them is meant as well. */
+  /** Hosts of its scripts and frames, subdomains included. */
   readonly hosts: readonly string[]
   readonly elements?: string
-  /** Whether one of these elements is a widget that we know all the same. */
+  /** Whether one of these elements belongs to a widget of a known family. */
   readonly known?: (context: PageContext, element: Element) => boolean
 }
 
 export const UNKNOWN_VENDORS: readonly UnknownVendor[] = [
   { vendor: 'aliyun', hosts: ['captcha-open.aliyuncs.com', 'captcha-open-southeast.aliyuncs.com'] },
-  // The page that stands before a whole site, or a widget that was drawn before we could see it.
+  // The page that AWS shows before a whole site, or a widget that was drawn before the API was watched.
   { vendor: 'amazon-waf', hosts: ['captcha.awswaf.com'], elements: 'awswaf-captcha', known: isDrawn },
   { vendor: 'botdetect', hosts: [], elements: '.BDC_CaptchaDiv' },
   { vendor: 'capy', hosts: ['capy.me'] },
@@ -32,7 +32,7 @@ export const UNKNOWN_VENDORS: readonly UnknownVendor[] = [
   { vendor: 'yandex', hosts: ['smartcaptcha.yandexcloud.net', 'captcha-api.yandex.ru'], elements: '.smart-captcha' },
 ]
 
-/** Hosts of vendors that we know: whatever of theirs we did not make out is no stranger's. */
+/** Hosts of known vendors: what is not recognized there is not reported as unknown. */
 const KNOWN_HOSTS = [
   'arkoselabs.com',
   'funcaptcha.com',
@@ -46,7 +46,7 @@ const KNOWN_HOSTS = [
   'mtcaptcha.org',
 ]
 
-/** Pictures that are called so. A person may have to read them: no widget of anybody's, but the caller can name them. */
+/** Pictures that are named so. A person may have to read them: no widget, but the caller can pass their locator. */
 const PICTURES = 'img[src*="captcha" i],img[id*="captcha" i],img[class*="captcha" i],canvas[id*="captcha" i]'
 
 const MAX_SIGNS = 20
@@ -54,15 +54,15 @@ const MAX_ELEMENTS = 500
 const MAX_STRING_LENGTH = 260
 
 /**
- * What looks like a CAPTCHA and is none that we know, as the text of a JSON list: `{ kind, what, vendor, sitekey, visible }`.
+ * What looks like a CAPTCHA of no known family, as the text of a JSON list: `{ kind, what, vendor, sitekey, visible }`.
  *
- * @param sitekeys of the widgets that we know; undefined where there were too many to tell
+ * @param sitekeys those of the widgets that were found; undefined if some were left out
  */
 export function unknownWidgets(context: PageContext, sitekeys: List<string> | undefined): string {
   try {
     return signsIn(context, sitekeys)
   } catch {
-    // A page that lets nobody look shows nothing.
+    // A page that makes the search throw shows nothing.
     return '[]'
   }
 }
@@ -72,12 +72,12 @@ function signsIn(context: PageContext, sitekeys: List<string> | undefined): stri
   const signs = list<string>()
   const reported = list<Element>()
   const roots = dom.roots()
-  // A whole page that stands before a site is Cloudflare's, and no widget of the site's.
+  // Cloudflare's own page, shown before a whole site, is no widget of the site.
   if (own(p, window, '_cf_chl_opt') !== undefined) {
     add('element', 'html', 'cloudflare-challenge-page', undefined, true)
     return `[${signs[0]}]`
   }
-  // A vendor's own document has its own scripts.
+  // In a vendor's own document its scripts are no evidence.
   const here = addressVendor(context.observer.origin) === undefined
   for (let index = 0; index < roots.size; index++) {
     const root = roots[index] as Root
@@ -124,7 +124,7 @@ function signsIn(context: PageContext, sitekeys: List<string> | undefined): stri
     for (let at = 0; at < count && at < MAX_ELEMENTS; at++) onElement(found[at] as Element)
   }
 
-  /** An element is one sign, whatever gave it away. */
+  /** An element is reported once, whatever it was recognized by. */
   function addElement(element: Element, vendor: string | undefined, sitekey?: string): void {
     if (includes(reported, element)) return
     push(reported, element)
@@ -136,7 +136,7 @@ function signsIn(context: PageContext, sitekeys: List<string> | undefined): stri
     if (signs.size < MAX_SIGNS && !includes(signs, sign)) push(signs, sign)
   }
 
-  /** The vendor whose address this is; an empty text where it only sounds like a CAPTCHA's, undefined where it does not. */
+  /** The vendor of an address; an empty text if the address only contains `captcha`, undefined if it does not. */
   function addressVendor(address: string): string | undefined {
     const host = hostOf(p, address)
     if (host === '') return undefined
@@ -153,7 +153,7 @@ function signsIn(context: PageContext, sitekeys: List<string> | undefined): stri
     return host.length > domain.length && slice(p, host, host.length - domain.length - 1) === `.${domain}`
   }
 
-  /** `div#id.class`, with the first of its classes only. */
+  /** `div#id.class`, with the first class only. */
   function nameOf(element: Element): string {
     const id = dom.attribute(element, 'id')
     const classes = dom.attribute(element, 'class') ?? ''
