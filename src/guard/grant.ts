@@ -166,18 +166,18 @@ export class PolicyGrant implements Grant, GrantContext {
       const [alerts, readings, { usage, ...budget }, root, facts, ...own] = await withLedgerTimeout(clock, asked)
       const solvers = accounts.map((account, index) => {
         const known = keyRegistry.known(account, facts, now)
-        const shown = solverStatus(
+        const status = solverStatus(
           account,
           own[index],
           own[accounts.length + index],
           known,
           this.policy.key.rotateEveryMs,
         )
-        return { ...shown, balance: balanceMonitor.status(account, readings) }
+        return { ...status, balance: balanceMonitor.status(account, readings) }
       })
       const [first] = solvers as [SolverStatus]
       const schedule = this.gate.schedule(now)
-      const way = accounts[0]?.describeRoute(this.#policyWithPasswords.egress)
+      const route = accounts[0]?.describeRoute(this.#policyWithPasswords.egress)
       return {
         name: id,
         ...budget,
@@ -187,8 +187,8 @@ export class PolicyGrant implements Grant, GrantContext {
           open: schedule.open,
           changesAt: schedule.changesAt === undefined ? undefined : new Date(schedule.changesAt),
         },
-        egress: way?.route ?? '',
-        egressAddress: way?.address,
+        egress: route?.route ?? '',
+        egressAddress: route?.address,
         solver: first.name,
         solvers,
         ledger: { kind: ledger.kind, place: ledger.place },

@@ -150,8 +150,8 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     const renewLease = (): MaybePromise<unknown> => {
       const now = this.clock.now()
       // After midnight, what is declared is for another day.
-      const anew = budgets.some((each, i) => each.at(now) !== declared[i])
-      return anew ? this.ledger.register(owner(now), now) : this.ledger.heartbeat(this.ownerId, now)
+      const changed = budgets.some((each, i) => each.at(now) !== declared[i])
+      return changed ? this.ledger.register(owner(now), now) : this.ledger.heartbeat(this.ownerId, now)
     }
     for (const { secrets } of this.accounts) secrets.open()
     const heartbeat = (): void => {
@@ -243,10 +243,10 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     for (const account of this.accounts) {
       const key = account.newlyDue(rotateEveryMs, now)
       if (!key?.createdAt || !(await this.keyRegistry.isFirstToReport('due', key.value.fingerprint))) continue
-      const whose = this.accounts.length > 1 ? `The key for ${account.name}` : 'The key'
+      const whichKey = this.accounts.length > 1 ? `The key for ${account.name}` : 'The key'
       this.alert(
         'KEY_DUE',
-        `${whose} (version ${key.version}) is from ${new Date(key.createdAt).toISOString()}: rotate it.`,
+        `${whichKey} (version ${key.version}) is from ${new Date(key.createdAt).toISOString()}: rotate it.`,
         undefined,
         { once: true },
       )
@@ -254,10 +254,10 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
   }
 
   #alertStale({ name }: AccountParts, message: string, until: number): void {
-    const whose = this.accounts.length > 1 ? `the cached key for ${name}` : 'the cached key'
+    const whichKey = this.accounts.length > 1 ? `the cached key for ${name}` : 'the cached key'
     this.alert(
       'SECRET_STALE',
-      `The secrets store does not answer (${message}); ${whose} serves until ${new Date(until).toISOString()}.`,
+      `The secrets store does not answer (${message}); ${whichKey} serves until ${new Date(until).toISOString()}.`,
       undefined,
       // Each process has its own hour; that the store is down is one thing.
       { about: name },

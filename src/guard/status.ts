@@ -66,7 +66,7 @@ export function solverStatus(
   const key = secrets.usable()?.current
   const date = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms))
   const due = key?.createdAt === undefined || rotateEveryMs === undefined ? undefined : key.createdAt + rotateEveryMs
-  const shown: KeyStatus = {
+  const keyStatus: KeyStatus = {
     place: secretPlace,
     version: key?.version,
     fingerprint: key?.value.fingerprint,
@@ -76,11 +76,11 @@ export function solverStatus(
     known,
   }
   const threads = has === undefined ? undefined : { has, used: inUse?.active ?? 0 }
-  if (!usage) return { name, key: shown, threads }
+  if (!usage) return { name, key: keyStatus, threads }
   const { spent, reserved, lastMinute, active, declared, days, paused } = usage
   return {
     name,
-    key: shown,
+    key: keyStatus,
     paused,
     day: declared.perDay === undefined && !days ? { cap: undefined, spent, reserved } : dayStatus(usage, undefined),
     minute: { cap: declared.perMinute, used: lastMinute },

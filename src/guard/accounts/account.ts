@@ -99,24 +99,24 @@ export class Account {
     return path
   }
 
-  /** When to ask for tasks of a family: what has been learnt so far. */
+  /** When to ask for tasks of a family: what has been learned so far. */
   pollSchedule(family: Family): PollSchedule {
     const known = this.#pollSchedules.get(family)
     if (known) return known
-    const pace = new PollSchedule(this.solver.polling({ family }))
-    const learnt = this.#learnedElsewhere.get(family)
-    if (learnt) pace.seed(learnt)
-    this.#pollSchedules.set(family, pace)
-    return pace
+    const schedule = new PollSchedule(this.solver.polling({ family }))
+    const learned = this.#learnedElsewhere.get(family)
+    if (learned) schedule.seed(learned)
+    this.#pollSchedules.set(family, schedule)
+    return schedule
   }
 
-  /** What other processes have learnt of a family: this one begins with it. */
-  seedPollSchedule(family: Family, learnt: LearnedTimes): void {
-    this.#learnedElsewhere.set(family, learnt)
-    this.#pollSchedules.get(family)?.seed(learnt)
+  /** What other processes have learned of a family: this one begins with it. */
+  seedPollSchedule(family: Family, learned: LearnedTimes): void {
+    this.#learnedElsewhere.set(family, learned)
+    this.#pollSchedules.get(family)?.seed(learned)
   }
 
-  /** What was learnt, by family. */
+  /** What was learned, by family. */
   get pollSchedules(): ReadonlyMap<Family, PollSchedule> {
     return this.#pollSchedules
   }

@@ -197,16 +197,16 @@ class Plan {
     for (let i = STEPS - 1; i >= 0; i--) {
       const from = i === 0 ? first : i + gap
       const to = i === 0 ? STEPS : Math.min(STEPS, from + MAX_WAIT_STEPS)
-      let least = Number.POSITIVE_INFINITY
+      let minCost = Number.POSITIVE_INFINITY
       const poll = worthMs * (1 - (ready[i] as number))
       for (let j = from; j <= to; j++) {
         const cost = poll + idleBetween(area, ready, i, j, this.#stepMs) + (costs[j] as number)
-        if (cost < least) {
-          least = cost
+        if (cost < minCost) {
+          minCost = cost
           best[i] = j
         }
       }
-      costs[i] = least === Number.POSITIVE_INFINITY ? poll : least
+      costs[i] = minCost === Number.POSITIVE_INFINITY ? poll : minCost
     }
     return best
   }

@@ -87,13 +87,13 @@ function parsePicture(input: PictureChallenge): PictureChallenge {
 function parseHints(hints: TextHints): TextHints {
   const { numeric, minLength, maxLength, phrase, case: capitals, math, comment } = hints
   if (numeric !== undefined && ![0, 1, 2, 3, 4].includes(numeric)) throw invalid('numeric', 'expected 0, 1, 2, 3 or 4')
-  const least = length('minLength', minLength)
-  const most = length('maxLength', maxLength)
-  if (least !== undefined && most !== undefined && least > most) throw invalid('minLength', 'is above maxLength')
+  const min = length('minLength', minLength)
+  const max = length('maxLength', maxLength)
+  if (min !== undefined && max !== undefined && min > max) throw invalid('minLength', 'is above maxLength')
   return {
     numeric,
-    minLength: least,
-    maxLength: most,
+    minLength: min,
+    maxLength: max,
     phrase: flag('phrase', phrase),
     case: flag('case', capitals),
     math: flag('math', math),

@@ -78,12 +78,12 @@ function* limitsOf(situation: Situation): Generator<Limit> {
     message: `${solves(queued)} wait and ${underWay} are under way: more workers would find nothing to do.`,
   }
   const afford = affordable(situation)
-  const most = dearest(accounts)
+  const maxPrice = dearest(accounts)
   yield {
     code: 'budget',
     // Nothing that could still begin is nothing to have workers for; what is under way ends by itself.
     limit: afford === 0 ? 0 : underWay + afford,
-    message: `${formatUsd(left)} of the day's budget is left, for ${solves(afford)} at up to ${formatUsd(most)} each.`,
+    message: `${formatUsd(left)} of the day's budget is left, for ${solves(afford)} at up to ${formatUsd(maxPrice)} each.`,
     ...(afford === 0 && refilledAt && { retryAt: refilledAt }),
   }
   if (concurrent !== undefined) {
@@ -145,7 +145,10 @@ function affordable({ left, accounts }: Situation): number {
 }
 
 function dearest(accounts: readonly AdvisedAccount[]): Money {
-  return accounts.reduce((most, { price }) => (price > most ? price : most), (accounts[0] as AdvisedAccount).price)
+  return accounts.reduce(
+    (maxPrice, { price }) => (price > maxPrice ? price : maxPrice),
+    (accounts[0] as AdvisedAccount).price,
+  )
 }
 
 /** A price of nothing limits nothing. */

@@ -177,11 +177,11 @@ export class Advisor {
 
   #usualFamily(): Family {
     let usual: Family = 'recaptcha'
-    let most = 0
+    let maxCount = 0
     for (const { pollSchedules } of this.#deps.accounts) {
       for (const [family, { count }] of pollSchedules) {
-        if (count <= most) continue
-        most = count
+        if (count <= maxCount) continue
+        maxCount = count
         usual = family
       }
     }

@@ -38,6 +38,6 @@ export async function queryBalance(
   timeoutMs: number,
 ): Promise<Money | undefined> {
   const reply = await transport.send(solver.balance(), key.value, { purpose: 'balance', timeoutMs })
-  const said = solver.readBalance(reply)
-  return said.kind === 'balance' ? said.amount : undefined
+  const result = solver.readBalance(reply)
+  return result.kind === 'balance' ? result.amount : undefined
 }

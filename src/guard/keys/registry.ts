@@ -10,7 +10,7 @@ import { type Presence, reportKeys } from './report.js'
 /** All guards of a ledger share what is known of keys: two may have the same one. */
 const SCOPE = 'keys'
 const DAY_MS = 86_400_000
-/** For how long a key is remembered after it was last used, and whose it is after it was last looked at. */
+/** For how long a key is remembered after it was last used, and its environment after it was last checked. */
 const USED_TTL_MS = 90 * DAY_MS
 const OWNER_TTL_MS = 400 * DAY_MS
 /** How long what a process says of itself holds: a few times the time between two beats. */
@@ -25,7 +25,7 @@ interface UsedKey {
   fresh: boolean
 }
 
-/** An errand, as far as its key goes. */
+/** A task, as far as its key goes. */
 interface KeyUser {
   readonly account: Account
   readonly key: SecretVersion
@@ -101,16 +101,16 @@ export class KeyRegistry {
     this.#publishSoon()
   }
 
-  /** An errand is under way, with whatever key it has at a time. */
-  track(errand: KeyUser): void {
-    this.#underWay.add(errand)
+  /** A task is under way, with whatever key it has at a time. */
+  track(user: KeyUser): void {
+    this.#underWay.add(user)
   }
 
   /** And is over. Where it was one of the last with an old key, others want to know that soon. */
-  untrack(errand: KeyUser): void {
-    this.#underWay.delete(errand)
-    const held = errand.account.secrets.usable()?.current
-    if (held && held.value.fingerprint !== errand.key.value.fingerprint) this.#publishSoon()
+  untrack(user: KeyUser): void {
+    this.#underWay.delete(user)
+    const held = user.account.secrets.usable()?.current
+    if (held && held.value.fingerprint !== user.key.value.fingerprint) this.#publishSoon()
   }
 
   /** To be called at every beat: says what this process holds, and now and then whether a key may go. */
@@ -184,11 +184,11 @@ export class KeyRegistry {
         if (!key.revocable || this.#reported.has(key.fingerprint)) continue
         this.#reported.add(key.fingerprint)
         if (!(await this.isFirstToReport('told', key.fingerprint))) continue
-        const whose = accounts.length > 1 ? `An old key for ${account.name}` : 'An old key'
+        const whichKey = accounts.length > 1 ? `An old key for ${account.name}` : 'An old key'
         const which = `(version ${key.version}, fingerprint ${key.fingerprint})`
         this.#deps.alert(
           'KEY_REVOCABLE',
-          `${whose} ${which} may be revoked at the service: ${key.reason}.`,
+          `${whichKey} ${which} may be revoked at the service: ${key.reason}.`,
           {
             fingerprint: key.fingerprint,
           },

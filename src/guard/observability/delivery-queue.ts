@@ -3,7 +3,7 @@ import type { MaybePromise } from '../../base/async.js'
 import type { Clock } from '../../base/clock.js'
 import { messageOf } from '../../base/errors.js'
 
-/** An alert that one channel is owed. */
+/** An alert that one channel has yet to get. */
 export interface PendingAlert {
   readonly alert: Alert
   /** Wall-clock ms: after that it is not tried any more. */
@@ -15,9 +15,9 @@ export interface PendingAlert {
 interface DeliveryQueueParts {
   readonly clock: Clock
   /** Whether it is still ours to deliver. */
-  readonly isOwner: (owed: PendingAlert) => MaybePromise<boolean>
+  readonly isOwner: (pending: PendingAlert) => MaybePromise<boolean>
   /** It was delivered, or given up. */
-  readonly onDone: (owed: PendingAlert) => void
+  readonly onDone: (pending: PendingAlert) => void
   /** Tells of trouble with the channel, and of its end. */
   readonly alert: (message: string) => void
 }
@@ -57,14 +57,14 @@ export class DeliveryQueue {
     return this.#queue
   }
 
-  add(owed: PendingAlert): void {
+  add(pending: PendingAlert): void {
     if (this.#queue.length >= MAX_PENDING) {
       this.#givenUp++
-      this.#parts.onDone(owed)
+      this.#parts.onDone(pending)
       this.#reportProblem(`${MAX_PENDING} alerts are waiting`)
       return
     }
-    this.#queue.push({ ...owed, since: this.#parts.clock.monotonic() })
+    this.#queue.push({ ...pending, since: this.#parts.clock.monotonic() })
     // In a turn of its own: whoever raised it has more urgent things to do.
     this.#running ??= Promise.resolve()
       .then(() => this.#run())
@@ -88,24 +88,24 @@ export class DeliveryQueue {
   async #run(): Promise<void> {
     let failure: DeliveryError | undefined
     for (;;) {
-      const owed = this.#queue[0]
-      if (!owed || this.#abort.signal.aborted) return
-      if (failure && this.#parts.clock.now() >= owed.until) {
-        this.#finish(owed, failure)
+      const pending = this.#queue[0]
+      if (!pending || this.#abort.signal.aborted) return
+      if (failure && this.#parts.clock.now() >= pending.until) {
+        this.#finish(pending, failure)
         failure = undefined
         continue
       }
-      const old = this.#parts.clock.monotonic() - owed.since > CHECK_OWNER_AFTER_MS
-      if ((failure || old) && !(await this.#isStillOwner(owed))) {
+      const old = this.#parts.clock.monotonic() - pending.since > CHECK_OWNER_AFTER_MS
+      if ((failure || old) && !(await this.#isStillOwner(pending))) {
         this.#queue.shift()
         failure = undefined
         continue
       }
-      failure = await this.#try(owed)
+      failure = await this.#try(pending)
       // Whether it got there, nobody knows: whoever comes next tries again.
       if (failure && this.#abort.signal.aborted) return
       if (!failure?.retryable) {
-        this.#finish(owed, failure)
+        this.#finish(pending, failure)
         failure = undefined
         continue
       }
@@ -116,15 +116,15 @@ export class DeliveryQueue {
   }
 
   /** It was delivered, or is given up. */
-  #finish(owed: PendingAlert, failure: DeliveryError | undefined): void {
+  #finish(pending: PendingAlert, failure: DeliveryError | undefined): void {
     this.#queue.shift()
-    this.#parts.onDone(owed)
+    this.#parts.onDone(pending)
     if (!failure) {
       this.#reportDelivery()
       return
     }
     this.#givenUp++
-    this.#reportProblem(`${owed.alert.code} was given up: ${failure.message}`)
+    this.#reportProblem(`${pending.alert.code} was given up: ${failure.message}`)
   }
 
   async #try({ alert }: PendingAlert): Promise<DeliveryError | undefined> {
@@ -144,9 +144,9 @@ export class DeliveryQueue {
     }
   }
 
-  async #isStillOwner(owed: PendingAlert): Promise<boolean> {
+  async #isStillOwner(pending: PendingAlert): Promise<boolean> {
     try {
-      return await this.#parts.isOwner(owed)
+      return await this.#parts.isOwner(pending)
     } catch {
       // Rather twice, under the same id, than never.
       return true

@@ -75,7 +75,7 @@ export class Instruments {
       unit: 's',
       advice: { explicitBucketBoundaries: SOLVE_SECONDS },
     })
-    const whose = (family: string | undefined, solver: string | undefined): Api.Attributes => ({
+    const attributesOf = (family: string | undefined, solver: string | undefined): Api.Attributes => ({
       ...this.#attributes,
       ...(family !== undefined && { [ATTRIBUTE.family]: family }),
       ...(solver !== undefined && { [ATTRIBUTE.solver]: solver }),
@@ -85,18 +85,22 @@ export class Instruments {
     }
     return [
       events.on('solved', ({ challenge, solver, cost, durationMs }) => {
-        const about = whose(challenge.family, solver)
+        const about = attributesOf(challenge.family, solver)
         spent(cost, about)
         duration.record(durationMs / 1000, about)
       }),
       events.on('failed', ({ challenge, solver, cost, durationMs, code }) => {
-        const about = whose(challenge.family, solver)
+        const about = attributesOf(challenge.family, solver)
         spent(cost, about)
         duration.record(durationMs / 1000, { ...about, [ATTRIBUTE.error]: code })
       }),
-      events.on('recovered', ({ cost, solver, family }) => spent(cost, whose(family, solver))),
+      events.on('recovered', ({ cost, solver, family }) => spent(cost, attributesOf(family, solver))),
       events.on('denied', ({ challenge, layer, code }) => {
-        denials.add(1, { ...whose(challenge.family, undefined), [ATTRIBUTE.layer]: layer, [ATTRIBUTE.error]: code })
+        denials.add(1, {
+          ...attributesOf(challenge.family, undefined),
+          [ATTRIBUTE.layer]: layer,
+          [ATTRIBUTE.error]: code,
+        })
       }),
     ]
   }
@@ -123,30 +127,30 @@ export class Instruments {
     })
     const age = gauge('key.age', 's', 'How long ago the key was made, where its store says so.')
 
-    const look = async (result: Api.BatchObservableResult): Promise<void> => {
+    const collect = async (result: Api.BatchObservableResult): Promise<void> => {
       this.#keys(result, age)
       result.observe(waiting, this.#guard.waitQueue.waiting, this.#attributes)
       for (const [solver, amount] of this.#balances) {
         result.observe(balance, inUsd(amount), { ...this.#attributes, [ATTRIBUTE.solver]: solver })
       }
       try {
-        const standing = await this.#status()
-        const { day } = standing
+        const status = await this.#status()
+        const { day } = status
         const mine = this.#attributes
         result.observe(limit, inUsd(day.cap), mine)
         result.observe(spent, inUsd(day.spent), mine)
         result.observe(reserved, inUsd(day.reserved), mine)
         result.observe(left, inUsd(day.left), mine)
-        result.observe(used, standing.slots.used, mine)
-        if (standing.slots.cap !== undefined) result.observe(slots, standing.slots.cap, mine)
-        result.observe(paused, standing.usage.paused ? 1 : 0, mine)
+        result.observe(used, status.slots.used, mine)
+        if (status.slots.cap !== undefined) result.observe(slots, status.slots.cap, mine)
+        result.observe(paused, status.usage.paused ? 1 : 0, mine)
       } catch {
         // A ledger that does not answer is told of where it matters; a gauge without a value says as much.
       }
     }
     const all = [limit, spent, reserved, left, used, slots, paused, balance, waiting, age]
-    this.#meter.addBatchObservableCallback(look, all)
-    return () => this.#meter.removeBatchObservableCallback(look, all)
+    this.#meter.addBatchObservableCallback(collect, all)
+    return () => this.#meter.removeBatchObservableCallback(collect, all)
   }
 
   /** One look at a time: readers that collect at once, or faster than the ledger answers, share it. */

@@ -25,7 +25,7 @@ export class OpenTelemetry implements Telemetry {
   #provider: Api.MeterProvider | undefined
   #instruments: Instruments | undefined
   #unwatch: (() => void) | undefined
-  /** What each account's service said last. */
+  /** What each account's service reported last. */
   readonly #balances = new Map<string, Money>()
 
   constructor(api: typeof Api) {
@@ -33,9 +33,9 @@ export class OpenTelemetry implements Telemetry {
     this.#tracer = api.trace.getTracer(SCOPE, VERSION)
   }
 
-  observe(guard: ObservedGuard, look: () => Promise<BudgetStatus>): void {
+  observe(guard: ObservedGuard, readStatus: () => Promise<BudgetStatus>): void {
     this.#guard = guard
-    this.#budgetStatus = look
+    this.#budgetStatus = readStatus
     this.#syncMeterProvider()
   }
 
@@ -63,12 +63,12 @@ export class OpenTelemetry implements Telemetry {
         [ATTRIBUTE.page]: pageOrigin(challenge),
       })
     }
-    const told = () => family
-    if (!recording) return this.#finish(run(onParsed), told, undefined)
+    const familyOf = () => family
+    if (!recording) return this.#finish(run(onParsed), familyOf, undefined)
     this.#watchSpans()
     span.setAttributes({ [ATTRIBUTE.guard]: this.#guard?.name, [ATTRIBUTE.budget]: budget })
     const solve = context.with(trace.setSpan(outer, span), () => run(onParsed))
-    return this.#finish(solve, told, span)
+    return this.#finish(solve, familyOf, span)
   }
 
   transport(of: Transport, { name, solver }: Pick<AccountParts, 'name' | 'solver'>): Transport {
@@ -95,8 +95,8 @@ export class OpenTelemetry implements Telemetry {
         const span = this.#tracer.startSpan(`solveguard.${purpose}`, { kind: SpanKind.CLIENT }, outer)
         const send = async (): Promise<Reply> => {
           const reply = await of.send(call, secret, options)
-          const said = purpose === 'balance' ? solver.readBalance(reply) : undefined
-          if (said?.kind === 'balance') this.#balances.set(name, said.amount)
+          const balance = purpose === 'balance' ? solver.readBalance(reply) : undefined
+          if (balance?.kind === 'balance') this.#balances.set(name, balance.amount)
           return reply
         }
         if (!span.isRecording()) return send()
@@ -156,11 +156,11 @@ export class OpenTelemetry implements Telemetry {
 
   /** Only with a message of our own: those of others may hold anything. */
   #failure(error: unknown): Api.SpanStatus {
-    const ours = error instanceof SolveguardError || error instanceof TransportError
-    return { code: this.#api.SpanStatusCode.ERROR, ...(ours && { message: error.message }) }
+    const isOwn = error instanceof SolveguardError || error instanceof TransportError
+    return { code: this.#api.SpanStatusCode.ERROR, ...(isOwn && { message: error.message }) }
   }
 
-  /** A solve's own events say more of it than its caller learns: they are told within its span. */
+  /** A solve's own events say more of it than its caller learns: they are emitted within its span. */
   #watchSpans(): void {
     const { trace } = this.#api
     this.#unwatch ??= this.#guard?.events.on('authorized', ({ solveId, solver }) => {

@@ -33,7 +33,7 @@ const MAX_FACT_LENGTH = 2_000
 const MAX_MESSAGE_LENGTH = 1_000
 
 /**
- * What is owed to the channels. An alert is raised by one process; what it owes stands in the ledger until it is delivered, so that another
+ * The alerts that channels have yet to get. An alert is raised by one process; it stands in the ledger until it is delivered, so that another
  * process delivers it when this one dies. The same alert may then arrive twice, under the same id: nobody can know whether a
  * message that was not answered has arrived.
  */
@@ -54,8 +54,8 @@ export class Outbox {
       (channel) =>
         new DeliveryQueue(channel, {
           clock: parts.clock,
-          isOwner: (owed) => this.#isOwner(owed),
-          onDone: (owed) => this.#forget(owed),
+          isOwner: (pending) => this.#isOwner(pending),
+          onDone: (pending) => this.#forget(pending),
           alert: parts.alert,
         }),
     )
@@ -75,17 +75,17 @@ export class Outbox {
       this.#enqueue(raised)
       return
     }
-    const words = createHash('sha256')
+    const digest = createHash('sha256')
       .update(`${alert.code}\n${about ?? alert.message}`)
       .digest('hex')
       .slice(0, 32)
-    if (this.#wasRaisedLately(words)) return
+    if (this.#wasRaisedLately(digest)) return
     const first = (by: string): void => {
       if (by === id) this.#enqueue(raised)
     }
     // Where the ledger cannot say who was first, rather twice than never.
     this.#try(
-      () => this.#setFact(`said/${words}`, id, DUPLICATE_MS, true),
+      () => this.#setFact(`said/${digest}`, id, DUPLICATE_MS, true),
       first,
       () => this.#enqueue(raised),
     )
@@ -95,13 +95,13 @@ export class Outbox {
   async heartbeat(): Promise<void> {
     if (this.#closed || this.#queues.length === 0) return
     const { ownerId, clock } = this.#parts
-    if (this.#queues.some(({ pending: owed }) => owed.length > 0)) await this.#setFact(`here/${ownerId}`, '', LEASE_MS)
+    if (this.#queues.some(({ pending }) => pending.length > 0)) await this.#setFact(`here/${ownerId}`, '', LEASE_MS)
     const facts = await this.#listFacts()
     const names = new Set(facts.map(({ name }) => name))
     const orphans = facts.filter((fact) => {
-      const owed = parsePending(fact)
-      if (!owed || owed.owner === ownerId || names.has(takeName(fact.name))) return false
-      return owed.owner === '' || (fact.at + LEASE_MS <= clock.now() && !names.has(`here/${owed.owner}`))
+      const pending = parsePending(fact)
+      if (!pending || pending.owner === ownerId || names.has(takeName(fact.name))) return false
+      return pending.owner === '' || (fact.at + LEASE_MS <= clock.now() && !names.has(`here/${pending.owner}`))
     })
     for (const { name } of orphans.slice(0, MAX_TAKEOVERS)) await this.#takeOver(name)
   }
@@ -124,7 +124,7 @@ export class Outbox {
     this.#closed = true
     const drained = (async () => {
       while (this.#writing.size > 0) await Promise.all(this.#writing)
-      await Promise.all(this.#queues.map((lane) => lane.drain()))
+      await Promise.all(this.#queues.map((queue) => queue.drain()))
     })()
     let cancel = (): void => {}
     const late = new Promise<void>((resolve) => {
@@ -132,48 +132,48 @@ export class Outbox {
     })
     await Promise.race([drained, late])
     cancel()
-    for (const lane of this.#queues) lane.end()
-    for (const { pending: owed } of this.#queues) {
+    for (const queue of this.#queues) queue.end()
+    for (const { pending } of this.#queues) {
       // Where the ledger cannot be told, the next process waits until our time is over.
-      for (const one of [...owed]) await Promise.resolve(this.#write(one, '')).catch(() => {})
+      for (const one of [...pending]) await Promise.resolve(this.#write(one, '')).catch(() => {})
     }
   }
 
-  #wasRaisedLately(words: string): boolean {
+  #wasRaisedLately(digest: string): boolean {
     const now = this.#parts.clock.monotonic()
-    const before = this.#raised.get(words)
+    const before = this.#raised.get(digest)
     if (before !== undefined && now - before < DUPLICATE_MS) return true
     if (this.#raised.size >= MAX_RAISED) this.#raised.clear()
-    this.#raised.set(words, now)
+    this.#raised.set(digest, now)
     return false
   }
 
   #enqueue(alert: Alert): void {
     const until = this.#parts.clock.now() + GIVE_UP_MS
-    for (const lane of this.#queues) {
-      const owed = { alert, until, name: `owed/${alert.id}/${lane.channel.id}` }
+    for (const queue of this.#queues) {
+      const pending = { alert, until, name: `pending/${alert.id}/${queue.channel.id}` }
       // On the books before it is tried; where the ledger fails, it is tried all the same.
       this.#try(
-        () => this.#write(owed, this.#parts.ownerId),
-        () => lane.add(owed),
-        () => lane.add({ alert, until }),
+        () => this.#write(pending, this.#parts.ownerId),
+        () => queue.add(pending),
+        () => queue.add({ alert, until }),
       )
     }
   }
 
   async #takeOver(name: string): Promise<void> {
     const { ownerId, clock } = this.#parts
-    const lane = this.#queues.find(({ channel }) => channel.id === channelOf(name))
-    if (!lane || this.#closed) return
+    const queue = this.#queues.find(({ channel }) => channel.id === channelOf(name))
+    if (!queue || this.#closed) return
     if ((await this.#setFact(takeName(name), ownerId, LEASE_MS, true)) !== ownerId) return
     // It may have been delivered meanwhile.
     const fact = (await this.#listFacts()).find((one) => one.name === name)
     const found = fact && parsePending(fact)
     if (!found || found.owner === ownerId) return
-    const owed = { alert: { ...found.alert, guard: this.#parts.name }, until: found.until, name }
-    if (owed.until <= clock.now()) return
-    await this.#write(owed, ownerId)
-    lane.add(owed)
+    const pending = { alert: { ...found.alert, guard: this.#parts.name }, until: found.until, name }
+    if (pending.until <= clock.now()) return
+    await this.#write(pending, ownerId)
+    queue.add(pending)
   }
 
   async #isOwner({ name }: PendingAlert): Promise<boolean> {
@@ -219,12 +219,12 @@ export class Outbox {
   }
 }
 
-function takeName(owedName: string): string {
-  return owedName.replace(/^owed/, 'take')
+function takeName(pendingName: string): string {
+  return pendingName.replace(/^pending/, 'take')
 }
 
-function channelOf(owedName: string): string {
-  return owedName.slice(owedName.lastIndexOf('/') + 1)
+function channelOf(pendingName: string): string {
+  return pendingName.slice(pendingName.lastIndexOf('/') + 1)
 }
 
 /** Small enough for a fact, whatever its details are. */
@@ -255,7 +255,7 @@ function parsePending({
   name,
   value,
 }: Fact): { owner: string; until: number; alert: Omit<Alert, 'guard'> } | undefined {
-  if (!name.startsWith('owed/')) return undefined
+  if (!name.startsWith('pending/')) return undefined
   try {
     const { success, data } = PENDING_ALERT.safeParse(JSON.parse(value))
     if (!success) return undefined

@@ -6,8 +6,8 @@ import type { Events } from './events.js'
 
 /** What is told to OpenTelemetry, as the guard sees it: it knows of no span and no instrument. */
 export interface Telemetry {
-  /** Begins to watch a guard. `look` says how its budget stands, with one question to the ledger. */
-  observe(guard: ObservedGuard, look: () => Promise<BudgetStatus>): void
+  /** Begins to watch a guard. `readStatus` says how its budget stands, with one question to the ledger. */
+  observe(guard: ObservedGuard, readStatus: () => Promise<BudgetStatus>): void
   /**
    * Runs one solve, with a span of its own around it in its caller's trace.
    * @param budget the id of the grant's own

@@ -272,16 +272,16 @@ function loggedOptions(
 }
 
 /** Whether a reply that was read so may hold an answer: it does, or nobody knows what it holds. */
-function mayAnswer(said: Submitted | Ready | Pending | BatchPollResult | Failure): boolean {
-  switch (said.kind) {
+function mayAnswer(result: Submitted | Ready | Pending | BatchPollResult | Failure): boolean {
+  switch (result.kind) {
     case 'submitted':
-      return said.ready !== undefined
+      return result.ready !== undefined
     case 'batch':
-      return said.results.some(mayAnswer)
+      return result.results.some(mayAnswer)
     case 'failure':
-      return said.class === 'invalid'
+      return result.class === 'invalid'
     default:
-      return said.kind !== 'pending'
+      return result.kind !== 'pending'
   }
 }
 

@@ -112,9 +112,9 @@ export class Recovery {
       // A lapsed task may be claimed again after a while, by whoever follows it too.
       const { reservationId } = task
       if (this.#flows.has(reservationId)) continue
-      const following = task.egressRoute === undefined ? this.#ownRoute : this.#otherRoutes.get(task.egressRoute)
-      if (!following) continue
-      this.#begin(account, task, following).catch((error) =>
+      const options = task.egressRoute === undefined ? this.#ownRoute : this.#otherRoutes.get(task.egressRoute)
+      if (!options) continue
+      this.#begin(account, task, options).catch((error) =>
         this.#deps.alert('LEDGER_UNAVAILABLE', `A dead task is not settled yet: ${messageOf(error)}`),
       )
     }
@@ -124,14 +124,14 @@ export class Recovery {
    * How a task outcome that a process which died, or has left, had handed in: followed now if it is not already, as its grant would have it. It is
    * settled, unless somebody has settled it before.
    */
-  async recover(account: Account, task: OrphanedTask, following: FollowOptions): Promise<RecoveredTask> {
+  async recover(account: Account, task: OrphanedTask, options: FollowOptions): Promise<RecoveredTask> {
     if (this.#deps.closed) throw closed()
-    return this.#flows.get(task.reservationId) ?? this.#begin(account, task, following)
+    return this.#flows.get(task.reservationId) ?? this.#begin(account, task, options)
   }
 
-  #begin(account: Account, task: OrphanedTask, following: FollowOptions): Promise<RecoveredTask> {
+  #begin(account: Account, task: OrphanedTask, options: FollowOptions): Promise<RecoveredTask> {
     const { reservationId } = task
-    const flow = this.#follow(account, task, following).finally(() => this.#flows.delete(reservationId))
+    const flow = this.#follow(account, task, options).finally(() => this.#flows.delete(reservationId))
     this.#flows.set(reservationId, flow)
     return flow
   }
@@ -174,12 +174,12 @@ export class Recovery {
       this.#tasks.delete(solverTask)
       this.#deps.keyRegistry.untrack(solverTask)
     })
-    const pickedUp = { outcome, notReadyAt: solverTask.notReadyAt, task: solverTask }
-    if (outcome.kind === 'detached') return pickedUp
+    const recovered = { outcome, notReadyAt: solverTask.notReadyAt, task: solverTask }
+    if (outcome.kind === 'detached') return recovered
     const now = clock.now()
     const settled = await this.#settle(task, outcome, now)
     // Somebody else was faster: it is on their record.
-    if (!settled) return pickedUp
+    if (!settled) return recovered
     recorder.write({
       action: 'recovered',
       at: now,
@@ -196,15 +196,15 @@ export class Recovery {
       cost: outcome.cost,
       code: outcome.kind === 'failed' ? outcome.error.code : undefined,
     })
-    const told = {
+    const event = {
       taskId: task.taskId,
       family: task.family,
       solver: account.name,
       cost: outcome.cost,
       at: new Date(now),
     }
-    this.#deps.emit('recovered', told, 'settled a task of a process that had died')
-    return pickedUp
+    this.#deps.emit('recovered', event, 'settled a task of a process that had died')
+    return recovered
   }
 
   /** @returns whether it was us who settled it */

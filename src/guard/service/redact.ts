@@ -1,41 +1,46 @@
 import type { Reply } from '../../base/wire.js'
 import { maskValues } from '../../egress/key-mask.js'
-import type { BatchPollResult, Failure } from '../../solvers/solver.js'
+import type { BatchPollResult, Failure, Pending, Ready, Submitted } from '../../solvers/solver.js'
+
+/** What a reply of a service may say, besides a failure. */
+type Result = Submitted | Ready | Pending | BatchPollResult
 
 /**
- * What a reply says. A service that repeats what is hidden (the password of a page's proxy) in an error does not carry it any further: the error
- * means what it means, and is told by a text in which it was masked before anything was cut short.
+ * Reads a reply. A service may repeat what is hidden (the password of a page's proxy) in an error: the error keeps its
+ * meaning, and its code and message are read from a reply in which the hidden values are masked. They are masked before
+ * anything is cut short, so no part of a value is left.
+ * @param hidden the values to mask
  */
-export function redactReply<T extends { readonly kind: string }>(
+export function redactReply<T extends Result>(
   reply: Reply,
   read: (reply: Reply) => T | Failure,
   hidden: readonly string[] = [],
 ): T | Failure {
-  const said = read(reply)
-  if (hidden.length === 0 || (said.kind !== 'failure' && said.kind !== 'told')) return said
-  return masked(said, read({ ...reply, body: maskValues(hidden, '***')(reply.body) }))
+  const result = read(reply)
+  if (hidden.length === 0 || !(isFailure(result) || isBatchResult(result))) return result
+  return redact(result, read({ ...reply, body: maskValues(hidden, '***')(reply.body) }))
 }
 
-function masked<T extends { readonly kind: string }>(said: T, shown: T | undefined): T {
-  if (isFailure(said)) {
-    const { code, message } = shown && isFailure(shown) ? shown : REDACTED
-    return { ...said, code, message }
+/** @param masked what the masked reply says; where it says something else, the message is left out */
+function redact<T extends Result | Failure>(result: T, masked: T | undefined): T {
+  if (isFailure(result)) {
+    const { code, message } = masked && isFailure(masked) ? masked : REDACTED
+    return { ...result, code, message }
   }
-  if (!isBatchResult(said)) return said
-  const others = shown && isBatchResult(shown) ? shown.results : []
-  return { ...said, results: said.results.map((result, i) => masked(result, others[i])) }
+  if (!isBatchResult(result)) return result
+  const others = masked && isBatchResult(masked) ? masked.results : []
+  return { ...result, results: result.results.map((each, i) => redact(each, others[i])) }
 }
 
-/** Without what is hidden nothing could be made of it. */
 const REDACTED: Pick<Failure, 'code' | 'message'> = {
-  code: 'UNTOLD',
+  code: 'REDACTED',
   message: 'The service answered with an error that repeats what must not be shown.',
 }
 
-function isFailure(said: { readonly kind: string }): said is Failure {
-  return said.kind === 'failure'
+function isFailure(result: Result | Failure): result is Failure {
+  return result.kind === 'failure'
 }
 
-function isBatchResult(said: { readonly kind: string }): said is BatchPollResult {
-  return said.kind === 'batch'
+function isBatchResult(result: Result | Failure): result is BatchPollResult {
+  return result.kind === 'batch'
 }

@@ -35,11 +35,11 @@ export class TaskPoller {
   /** Monotonic ms at which the task was handed in; absent where nobody here knows. */
   readonly #submittedAt: number | undefined
   #polledAt: number | undefined
-  /** When it was last heard not to be ready. */
+  /** When a poll last found it not ready. */
   #notReadyAt: number | undefined
   /** From when on it may be asked for; monotonic ms. Infinite while it is being asked for. */
   #dueAt: number
-  /** The call of another task's turn that asks for it too, while there is one; and what that said, undefined where nothing was heard. */
+  /** The call of another task's turn that asks for it too, while there is one; and its result, undefined where the call brought none. */
   #sharedCall: Promise<void> | undefined
   #received: { readonly result: PollResult | undefined; readonly at: number } | undefined
 
@@ -73,7 +73,7 @@ export class TaskPoller {
     return this.#solver.polling(this.#task).everyMs
   }
 
-  /** What the service says of the task: already told, or asked for now. */
+  /** What the service says of the task: already received, or asked for now. */
   poll(send: Send): Promise<PollResult> {
     // Its own turn came while another's call was under way.
     return this.#sharedCall ? this.#sharedCall.then(() => this.#pollNow(send)) : this.#pollNow(send)
@@ -81,9 +81,9 @@ export class TaskPoller {
 
   // Thousands of these wait at a time: a function that awaits would hold several times as much as what is handed on here.
   #pollNow(send: Send): Promise<PollResult> {
-    const told = this.#received
+    const received = this.#received
     this.#received = undefined
-    if (told) return Promise.resolve(this.#result(told.result, told.at))
+    if (received) return Promise.resolve(this.#result(received.result, received.at))
     const at = this.#clock.monotonic()
     const { batchPoll } = this.#solver
     const others = batchPoll && this.#group ? this.#othersDue(this.#group, at, batchPoll.max - 1) : NO_OTHERS
@@ -94,7 +94,7 @@ export class TaskPoller {
   #pollAlone(send: Send, at: number): Promise<PollResult> {
     const read = (reply: Reply): PollResult => this.#solver.readPoll(reply, this.#task.family)
     const call = this.#withHidden(this.#solver.poll(this.#taskId), NO_OTHERS)
-    return send<Ready | Pending>(this.#task, call, read).then((heard) => this.#result(heard, at))
+    return send<Ready | Pending>(this.#task, call, read).then((result) => this.#result(result, at))
   }
 
   #pollTogether(batchPoll: BatchPoll, others: readonly TaskPoller[], send: Send, at: number): Promise<PollResult> {
@@ -103,13 +103,13 @@ export class TaskPoller {
     const call = this.#withHidden(batchPoll.poll(all.map((one) => one.#taskId)), others)
     const sent = send<BatchPollResult>(this.#task, call, (reply) => batchPoll.read(reply, families))
     const results = sent.then(
-      (heard) => (heard.kind === 'batch' ? heard.results : []),
+      (result) => (result.kind === 'batch' ? result.results : []),
       () => [],
     )
     for (const [i, other] of others.entries()) {
       other.#sharedCall = results.then((list) => other.#deliver(list[i + 1], at))
     }
-    return sent.then((heard) => this.#result(heard.kind === 'batch' ? heard.results[0] : heard, at))
+    return sent.then((result) => this.#result(result.kind === 'batch' ? result.results[0] : result, at))
   }
 
   /** A call in the reply to which what is hidden may be repeated. */
@@ -124,10 +124,10 @@ export class TaskPoller {
     this.#group?.delete(this)
   }
 
-  #othersDue(round: PollGroup, now: number, most: number): TaskPoller[] {
+  #othersDue(group: PollGroup, now: number, max: number): TaskPoller[] {
     const others: TaskPoller[] = []
-    for (const other of round) {
-      if (others.length >= most) break
+    for (const other of group) {
+      if (others.length >= max) break
       if (other === this || other.#dueAt > now || !this.#canShareCall(other.#task)) continue
       other.#dueAt = Number.POSITIVE_INFINITY
       others.push(other)

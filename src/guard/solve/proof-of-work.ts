@@ -55,13 +55,13 @@ export class ProofOfWork {
     const written = recorder.writeOrDeny(event('authorized', { code: CODE, reserved: ZERO }))
     if (isPromise(written)) await written
     const startedAt = clock.monotonic()
-    const told = () => ({ solveId, solver: 'browser', challenge, at: new Date(clock.now()) })
-    this.#deps.emit('authorized', { ...told(), reserved: ZERO }, 'authorized, for nothing: the browser works it out')
+    const facts = () => ({ solveId, solver: 'browser', challenge, at: new Date(clock.now()) })
+    this.#deps.emit('authorized', { ...facts(), reserved: ZERO }, 'authorized, for nothing: the browser works it out')
     try {
       const answer = await this.#within(grant.policy.deadlineMs as number, signal, work)
       const durationMs = clock.monotonic() - startedAt
       recorder.write(event('solved', { code: CODE, cost: ZERO, durationMs }))
-      this.#deps.emit('solved', { ...told(), taskId: '', cost: ZERO, durationMs }, 'the browser has worked it out')
+      this.#deps.emit('solved', { ...facts(), taskId: '', cost: ZERO, durationMs }, 'the browser has worked it out')
       return new RedactedSolution(answer, {
         cost: ZERO,
         imputed: false,
@@ -75,7 +75,7 @@ export class ProofOfWork {
       const { code, message } = error
       const durationMs = clock.monotonic() - startedAt
       recorder.write(event('failed', { code, message, cost: ZERO, durationMs }))
-      this.#deps.emit('failed', { ...told(), code, message, cost: ZERO, durationMs }, message)
+      this.#deps.emit('failed', { ...facts(), code, message, cost: ZERO, durationMs }, message)
       throw error
     }
   }

@@ -85,8 +85,8 @@ export function reserve(deps: ReserveDeps, job: ReservingJob): MaybePromise<read
     if (waits && mayWait(answer)) return waitInQueue(deps, job, answer)
     throw denialOf(answer, job.amount, deps.clock.now())
   }
-  const ahead = blockedBy(deps, job)
-  if (ahead) return refused(ahead)
+  const blocker = blockedBy(deps, job)
+  if (blocker) return refused(blocker)
   const result = reserveNow(deps, job)
   const decide = (answer: ReserveResult): MaybePromise<readonly ThresholdAlert[]> =>
     answer.ok ? answer.alerts : refused(answer)
@@ -117,16 +117,16 @@ async function waitInQueue(deps: ReserveDeps, job: ReservingJob, why: Refusal): 
         continue
       }
       waiter.beginAttempt()
-      const ahead = waitQueue.blockedBy(path, job.ticket)
-      const asked = ahead?.refusal ?? reserveInOrder(deps, job)
+      const blocker = waitQueue.blockedBy(path, job.ticket)
+      const asked = blocker?.refusal ?? reserveInOrder(deps, job)
       const answer = isPromise(asked) ? await asked : asked
       if (answer.ok) return answer.alerts
       waitQueue.requeue(waiter, answer)
       const left = until - clock.monotonic()
       if (!mayWait(answer) || left <= 0 || job.abandoned || deps.closed) throw denialOf(answer, job.amount, clock.now())
       const waited = clock.monotonic() - job.startedAt
-      if (!ahead && waited >= RETRY_MS) remoteQueues.announce(answer, waited)
-      await waiter.sleep(ahead ? left : Math.min(retryDelay(answer, clock.now()), left))
+      if (!blocker && waited >= RETRY_MS) remoteQueues.announce(answer, waited)
+      await waiter.sleep(blocker ? left : Math.min(retryDelay(answer, clock.now()), left))
     }
   } finally {
     waitQueue.leave(waiter)

@@ -4,13 +4,13 @@ import type { ReserveResult } from '../../ledger/ledger.js'
 /** Why there was no room. */
 export type Refusal = Extract<ReserveResult, { ok: false }>
 
-/** One who waits for room. It is restless from when it is woken until it has asked, and so knows where it stands. */
+/** A queued solve. It is `active` from wake-up until its reserve call has been answered. */
 export class Waiter {
-  /** Its turn: whoever came before has a smaller one. */
+  /** Earlier solves of this process have smaller tickets. */
   readonly ticket: number
   /** The budgets that it draws on. */
   readonly path: readonly string[]
-  /** Why it waits: the budget that is named has no room for it, or somebody before it waits there. */
+  /** Why it waits: the named budget has no room for it, or an earlier solve waits there. */
   refusal: Refusal
   readonly #clock: Clock
   readonly #active: Set<Waiter>
@@ -18,26 +18,26 @@ export class Waiter {
   #endSleep: (() => void) | undefined
   #woken = false
 
-  constructor(turn: number, path: readonly string[], refusal: Refusal, clock: Clock, restless: Set<Waiter>) {
-    this.ticket = turn
+  constructor(ticket: number, path: readonly string[], refusal: Refusal, clock: Clock, active: Set<Waiter>) {
+    this.ticket = ticket
     this.path = path
     this.refusal = refusal
     this.#clock = clock
-    this.#active = restless.add(this)
+    this.#active = active.add(this)
   }
 
-  /** It asks: from here on it counts that it is woken. */
+  /** It is about to reserve: a wake-up from now on is not lost. */
   beginAttempt(): void {
     this.#woken = false
   }
 
-  /** It may be worth asking again. */
+  /** There may be room now. */
   wake(): void {
     this.#woken = true
     this.#endSleep?.()
   }
 
-  /** Waits `ms`, or until it is woken; not at all if it was since it asked. */
+  /** Waits `ms`, or until it is woken; returns at once if it was woken since its last attempt began. */
   sleep(ms: number): Promise<void> {
     if (this.#woken) return Promise.resolve()
     this.markIdle()
@@ -53,7 +53,7 @@ export class Waiter {
     })
   }
 
-  /** It has asked all that there was to ask. */
+  /** Its attempt is over. */
   markIdle(): void {
     this.#active.delete(this)
     for (const tell of this.#onIdle.splice(0)) tell()
@@ -65,14 +65,14 @@ export class Waiter {
 }
 
 /**
- * Solves that wait for room in this process, in the order in which they came. Each stands in the line of the one budget that is in
- * its way; when another one is, it changes lines and keeps its turn. Nobody asks the ledger while somebody who came before stands
- * in line for a budget that it draws on too; whom such a budget does not concern is not held up. Of each line only the first asks, so a long
- * line costs no more than a short one.
+ * Solves of this process that wait for room, in the order of their tickets. Each one waits in the queue of the budget that
+ * has no room for it; when another budget refuses it, it changes queues and keeps its ticket. A solve does not reserve while
+ * an earlier solve waits for a budget that both draw on; a solve that does not draw on that budget is not held up. Only the
+ * head of each queue asks the ledger, so a long queue costs no more than a short one.
  */
 export class WaitQueue {
   readonly #clock: Clock
-  /** By budget, each in order of turns. A line that is there is not empty. */
+  /** By budget, each in order of tickets. A queue in this map is not empty. */
   readonly #queues = new Map<string, Waiter[]>()
   readonly #active = new Set<Waiter>()
   #tickets = 0
@@ -81,53 +81,53 @@ export class WaitQueue {
     this.#clock = clock
   }
 
-  /** The turn of whoever comes now. */
+  /** The ticket of the solve that comes now. */
   takeTicket(): number {
     return ++this.#tickets
   }
 
-  /** How many wait, those whose turn it is among them. */
+  /** How many solves wait, the heads of queues among them. */
   get waiting(): number {
     let waiting = 0
-    for (const line of this.#queues.values()) waiting += line.length
+    for (const queue of this.#queues.values()) waiting += queue.length
     return waiting
   }
 
-  /** Whether nobody waits. */
+  /** Whether no solve waits. */
   get isEmpty(): boolean {
     return this.#queues.size === 0
   }
 
-  /** Whether nobody stands in line for a budget. */
+  /** Whether no solve waits for a budget. */
   isEmptyAt(budgetId: string): boolean {
     return !this.#queues.has(budgetId)
   }
 
-  /** Whom somebody must not overtake: the first one who came before and stands in line for a budget of its path. */
-  blockedBy(path: readonly string[], turn: number): Waiter | undefined {
+  /** The first earlier solve that waits for a budget of the path: a solve must not overtake it. */
+  blockedBy(path: readonly string[], ticket: number): Waiter | undefined {
     for (const id of path) {
       const first = this.#queues.get(id)?.[0]
-      if (first && first.ticket < turn) return first
+      if (first && first.ticket < ticket) return first
     }
     return undefined
   }
 
-  /** One who came before, draws on one of the same budgets, and is about to ask, or to be answered. */
-  settling({ path, ticket: turn }: Waiter): Waiter | undefined {
+  /** An earlier solve on one of the same budgets whose attempt has not been answered yet. */
+  settling({ path, ticket }: Waiter): Waiter | undefined {
     for (const other of this.#active) {
-      if (other.ticket < turn && other.path.some((id) => path.includes(id))) return other
+      if (other.ticket < ticket && other.path.some((id) => path.includes(id))) return other
     }
     return undefined
   }
 
-  /** Stands in line for the budget that a refusal names. To be left with `leave`. */
-  enter(turn: number, path: readonly string[], refusal: Refusal): Waiter {
-    const waiter = new Waiter(turn, path, refusal, this.#clock, this.#active)
+  /** Queues a solve for the budget that a refusal names. It has to `leave` in the end. */
+  enter(ticket: number, path: readonly string[], refusal: Refusal): Waiter {
+    const waiter = new Waiter(ticket, path, refusal, this.#clock, this.#active)
     this.#insert(waiter)
     return waiter
   }
 
-  /** It has no room yet: it stands where that is the case now, and keeps its turn. */
+  /** Refused again: it waits for the budget that refused it now, and keeps its ticket. */
   requeue(waiter: Waiter, refusal: Refusal): void {
     const moves = waiter.refusal.budgetId !== refusal.budgetId
     if (moves) this.#remove(waiter)
@@ -142,15 +142,15 @@ export class WaitQueue {
 
   #remove(waiter: Waiter): void {
     const { budgetId } = waiter.refusal
-    const line = this.#queues.get(budgetId) ?? []
-    const at = line.indexOf(waiter)
+    const queue = this.#queues.get(budgetId) ?? []
+    const at = queue.indexOf(waiter)
     if (at < 0) return
-    line.splice(at, 1)
-    if (line.length === 0) this.#queues.delete(budgetId)
-    else if (at === 0) line[0]?.wake()
+    queue.splice(at, 1)
+    if (queue.length === 0) this.#queues.delete(budgetId)
+    else if (at === 0) queue[0]?.wake()
   }
 
-  /** Something was given back: the first of each line may ask again, whoever came first before the others. */
+  /** A budget may have room: the head of each queue tries again, in order of tickets. */
   wakeHeads(): void {
     const first = [...this.#queues.values()].flatMap(([one]) => one ?? [])
     for (const one of first.sort((a, b) => a.ticket - b.ticket)) one.wake()
@@ -158,10 +158,10 @@ export class WaitQueue {
 
   #insert(waiter: Waiter): void {
     const { budgetId } = waiter.refusal
-    const line = this.#queues.get(budgetId) ?? []
-    let at = line.length
-    while (at > 0 && (line[at - 1] as Waiter).ticket > waiter.ticket) at--
-    line.splice(at, 0, waiter)
-    this.#queues.set(budgetId, line)
+    const queue = this.#queues.get(budgetId) ?? []
+    let at = queue.length
+    while (at > 0 && (queue[at - 1] as Waiter).ticket > waiter.ticket) at--
+    queue.splice(at, 0, waiter)
+    this.#queues.set(budgetId, queue)
   }
 }

@@ -54,52 +54,52 @@ export async function reattach(
   const account = deps.accounts.find(({ name }) => name === item.solver)
   const admitted = grant.gate.admit(challenge, clock.now())
   if (!account) return undefined
-  const following = { egress: grant.egressRoute(), hidden: proxySecrets(grant.pageProxy()) }
-  const pickedUp = await unlessAborted(recovery.recover(account, item, following), signal)
-  const { outcome: ended, notReadyAt = item.at } = pickedUp
-  if (ended.kind === 'detached') throw closed()
-  if (ended.kind === 'failed') {
-    const { code } = ended.error
-    if (OUTCOME_UNKNOWN.has(code) || NO_ANSWER.has(code)) throw ended.error
+  const options = { egress: grant.egressRoute(), hidden: proxySecrets(grant.pageProxy()) }
+  const recovered = await unlessAborted(recovery.recover(account, item, options), signal)
+  const { outcome, notReadyAt = item.at } = recovered
+  if (outcome.kind === 'detached') throw closed()
+  if (outcome.kind === 'failed') {
+    const { code } = outcome.error
+    if (OUTCOME_UNKNOWN.has(code) || NO_ANSWER.has(code)) throw outcome.error
     return undefined
   }
   // It was solved after it was last heard not to be ready; when exactly nobody says.
   const expiresAt = notReadyAt + answerLifetimeMs(item.family)
   if (!isPicture(challenge) && expiresAt <= clock.now()) return undefined
-  const { task: errand } = pickedUp
-  const note = (
+  const { task } = recovered
+  const record = (
     action: 'accepted' | 'rejected' | 'injected',
     more: { code?: Code | undefined; message?: string | undefined } = {},
   ) =>
     deps.recorder.write(
       auditEvent(deps, action, grant, withoutPictures(challenge), admitted, {
-        solveId: errand.id,
+        solveId: task.id,
         solver: account.name,
         ...more,
       }),
     )
-  return new RedactedSolution(ended.answer, {
-    cost: ended.cost,
+  return new RedactedSolution(outcome.answer, {
+    cost: outcome.cost,
     imputed: account.solver.price(challenge).imputed,
     taskId: item.taskId,
     expiresAt: new Date(expiresAt),
-    report: (good) => report(deps, pickedUp, item.taskId, good, note),
-    onInjected: (error) => note('injected', { code: error?.code, message: error?.message }),
+    report: (good) => report(deps, recovered, item.taskId, good, record),
+    onInjected: (error) => record('injected', { code: error?.code, message: error?.message }),
   })
 }
 
 async function report(
   deps: ReattachDeps,
-  { task: errand }: RecoveredTask,
+  { task }: RecoveredTask,
   taskId: string,
   good: boolean,
-  note: (action: 'accepted' | 'rejected') => void,
+  record: (action: 'accepted' | 'rejected') => void,
 ): Promise<void> {
-  note(good ? 'accepted' : 'rejected')
-  const call = errand.account.solver.report(taskId, good, errand.family)
+  record(good ? 'accepted' : 'rejected')
+  const call = task.account.solver.report(taskId, good, task.family)
   // A courtesy, as ever.
   if (!call || deps.closed) return
-  const { hidden, key, transport } = errand
+  const { hidden, key, transport } = task
   await transport.send({ ...call, sensitive: hidden }, key.value, { purpose: 'report' }).catch(() => {})
 }
 

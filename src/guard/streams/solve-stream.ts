@@ -71,10 +71,10 @@ export function solveStream(
   challenges: Iterable<AnyChallenge> | AsyncIterable<AnyChallenge>,
   options: StreamOptions = {},
 ): SolveStream {
-  const { order = 'arrival', concurrency, signal, batch: said } = check(shape, options, 'stream')
+  const { order = 'arrival', concurrency, signal, batch: batchInput } = check(shape, options, 'stream')
   const slots = grant.policy.budget.concurrent
-  const most = Math.min(concurrency ?? slots ?? DEFAULT_CONCURRENCY, slots ?? MAX_CONCURRENCY)
-  const { name, key, keepForMs } = planOf(said, options)
+  const maxConcurrent = Math.min(concurrency ?? slots ?? DEFAULT_CONCURRENCY, slots ?? MAX_CONCURRENCY)
+  const { name, key, keepForMs } = planOf(batchInput, options)
   const batch =
     name === undefined ? undefined : new Batch(deps, { name: checkName(name, 'stream.batch'), key, keepForMs })
   /** Whoever leaves early has no use for what is under way: what stands in line must not be bought for nobody. */
@@ -127,7 +127,7 @@ export function solveStream(
   }
 
   /** Whoever iterates has come back: the result was dealt with, and the item is over. */
-  async function taken(result: StreamResult): Promise<void> {
+  async function onConsumed(result: StreamResult): Promise<void> {
     const { index, key: itemKey } = result
     if (result.ok) {
       const { cost } = result.solution
@@ -154,10 +154,10 @@ export function solveStream(
       deps.pendingItems.add(backlog)
       await batch?.open()
       yield* concurrentMap(challenges, work, {
-        concurrency: most,
+        concurrency: maxConcurrent,
         ordered: order === 'input',
         signal: over,
-        onConsumed: taken,
+        onConsumed,
       })
       batch?.lost.throwIfAborted()
     } finally {
@@ -189,9 +189,10 @@ function mayStillBeSolved(batch: Batch, key: string, code: Code): boolean {
   return ENDED_BY_CALLER.has(code) || (OUTCOME_UNKNOWN.has(code) && batch.known(key)?.state === 'submitted')
 }
 
-function planOf(said: z.output<typeof shape>['batch'], { batch }: StreamOptions) {
-  if (said === undefined || typeof said === 'string') return { name: said, key: undefined, keepForMs: undefined }
+function planOf(batchInput: z.output<typeof shape>['batch'], { batch }: StreamOptions) {
+  if (batchInput === undefined || typeof batchInput === 'string')
+    return { name: batchInput, key: undefined, keepForMs: undefined }
   // The user's own function, and not what checked it.
   const key = typeof batch === 'object' ? batch.key : undefined
-  return { name: said.name, key, keepForMs: said.keepFor }
+  return { name: batchInput.name, key, keepForMs: batchInput.keepFor }
 }

@@ -7,8 +7,8 @@ import { challenge } from '../challenge.js'
 
 const { SERVICE_URL = '', KEY_FILE = '', STATE_DIR = '', EVERY_MS = '80' } = process.env
 /** Bounded, should nobody end it. */
-const LONGEST_MS = 90_000
-const MOST_AT_A_TIME = 100
+const MAX_MS = 90_000
+const MAX_CONCURRENT = 100
 
 const guard = await createGuard({
   name: 'rotating',
@@ -29,7 +29,7 @@ const failures: string[] = []
 const underWay = new Set<Promise<void>>()
 const timer = setInterval(() => {
   // A machine that is too busy for the rate is given less, not an ever longer queue.
-  if (underWay.size >= MOST_AT_A_TIME) return
+  if (underWay.size >= MAX_CONCURRENT) return
   const solve: Promise<void> = guard
     .solve(challenge)
     .then(
@@ -43,7 +43,7 @@ const timer = setInterval(() => {
 process.stdout.write('ready\n')
 await new Promise<void>((resolve) => {
   process.stdin.on('end', resolve).resume()
-  setTimeout(resolve, LONGEST_MS).unref()
+  setTimeout(resolve, MAX_MS).unref()
 })
 clearInterval(timer)
 await Promise.all(underWay)

@@ -325,7 +325,7 @@ describe('an alert that is owed', () => {
     const channel = { ...plain, deliver }
     const message = 'Budget spent.'
     const fine = { owner: '', until: clock.now() + HOUR, id: 'alert_1', code: 'KEY_DUE', at: clock.now(), message }
-    const name = 'owed/alert_1/test-1'
+    const name = 'pending/alert_1/test-1'
     const owe = { scope: 'alerts/tests', name, value: JSON.stringify({ ...fine, ...broken }), ttlMs: 24 * HOUR }
     await ledger.setFact(owe, clock.now())
     const { solve, guard } = await aProcess([channel])

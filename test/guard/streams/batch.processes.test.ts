@@ -20,7 +20,7 @@ beforeAll(() => bundleForNode('test/guard/children/batcher.ts', batcher))
 
 const ITEMS = 120
 const AT_A_TIME = 8
-const MOST_KILLS = 12
+const MAX_KILLS = 12
 
 interface Said {
   readonly index: number
@@ -53,7 +53,7 @@ it('a batch whose process is killed again and again ends, each item once, and no
     })
     const exited = once(child, 'exit')
     // After some results, at no moment in particular.
-    let left = kills < MOST_KILLS ? 3 + Math.floor(Math.random() * 12) : Number.POSITIVE_INFINITY
+    let left = kills < MAX_KILLS ? 3 + Math.floor(Math.random() * 12) : Number.POSITIVE_INFINITY
     for await (const line of createInterface({ input: child.stdout })) {
       const word: Said | 'through' = JSON.parse(line)
       if (word === 'through') through = true
