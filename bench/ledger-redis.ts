@@ -4,7 +4,7 @@ import { RateLimiterRedis } from 'rate-limiter-flexible'
 import type { BudgetClaim, Ledger } from '../src/ledger/ledger.js'
 import { KEYS } from '../src/ledger/redis/lua.js'
 import { scriptsBy } from '../src/ledger/redis/scripts.js'
-import { ledgerInRedis, redisLedger } from '../src/ledger/redis.js'
+import { createRedisLedger, redisLedger } from '../src/ledger/redis.js'
 import { micros, usd } from '../src/policy/money.js'
 import { type RunningRedis, startRedis } from '../test/support/redis.js'
 import { mediansByTurns } from './median.js'
@@ -105,16 +105,16 @@ async function aged(server: RunningRedis, theirs: Redis, solves: number): Promis
   const ledger = redisLedger({ url: server.url, prefix })
   // First opened with the caller's time: otherwise the server's time would be recorded before the past is.
   const startedAt = Date.now() - 86_400_000
-  const first = ledgerInRedis({ url: server.url, prefix }, 'caller')
+  const first = createRedisLedger({ url: server.url, prefix }, 'caller')
   await first.open()
   await first.close()
   const keys = KEYS.map((name) => `{${prefix}}:${name}`)
-  const books = (await theirs.hget(keys[0] ?? '', 'e')) ?? ''
+  const identity = (await theirs.hget(keys[0] ?? '', 'e')) ?? ''
   const ids = JSON.stringify(TWO.map(({ id }) => id))
   const path = JSON.stringify(TWO.map(({ id, limits }) => [id, limits.perDay, false, false, false]))
   for (let from = 1; from <= solves; from += 1_000) {
     const to = Math.min(solves, from + 999)
-    await theirs.eval(SOLVES, keys.length, ...keys, books, from, to, solves, startedAt, ids, path)
+    await theirs.eval(SOLVES, keys.length, ...keys, identity, from, to, solves, startedAt, ids, path)
   }
   await ledger.open()
   return ledger

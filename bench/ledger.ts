@@ -172,17 +172,17 @@ async function aged(dir: string, solves: number): Promise<Ledger> {
   const ledger = fileLedger({ dir })
   await ledger.open()
   await ledger.close()
-  const books = new LedgerState()
+  const state = new LedgerState()
   const began = Date.now() - 24 * 3_600_000
   const path = PATH.map(({ id }) => id)
   for (let i = 0; i < solves; i++) {
-    const at = books.advance(Math.floor(began + (i / solves) * 24 * 3_600_000))
-    books.take(`old-${i}`, 'bench', 3_000, at + 120_000, path, [], at)
+    const at = state.advance(Math.floor(began + (i / solves) * 24 * 3_600_000))
+    state.addReservation(`old-${i}`, 'bench', 3_000, at + 120_000, path, [], at)
     // One in a thousand was never settled.
-    if (i % 1_000 !== 0) books.settle(`old-${i}`, 2_990 as Money, at)
+    if (i % 1_000 !== 0) state.settle(`old-${i}`, 2_990 as Money, at)
   }
   const db = new Database(join(dir, 'ledger.db'))
-  db.prepare('UPDATE snapshot SET books = ?').run([JSON.stringify(books.state())])
+  db.prepare('UPDATE snapshot SET state = ?').run([JSON.stringify(state.state())])
   db.close()
   const old = fileLedger({ dir })
   await old.open()

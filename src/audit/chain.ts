@@ -1,19 +1,20 @@
 import { hash as digest } from 'node:crypto'
 
 /*
- * How the lines of a file hang together. A line ends in
+ * How the lines of a file are linked. A line ends in
  *
  *   …,"chain":{"prev":"<hash of the line before>","hash":"<hash of this line>"}}
  *
- * and its hash is the SHA-256 of every byte of the line that stands before `,"hash":"`: the whole record with its number
- * (`event.sequence`) and the hash of the line before. The rest of the line is always the same but for the hash itself, so that
- * not one byte can change unnoticed, and a changed line is known by itself, not only by the one that follows it. Anyone can
- * check a line with a shell: head -c -77 | sha256sum (77: the bytes from `,"hash":"` on, newline included).
+ * and its hash is the SHA-256 of every byte of the line before `,"hash":"`: the whole record with its number
+ * (`event.sequence`) and the hash of the line before. The rest of the line is always the same, except for the hash
+ * itself. So no byte can change unnoticed, and a changed line is detected by itself, not only by the line that follows
+ * it. A line can be checked with a shell: head -c -77 | sha256sum (77: the bytes from `,"hash":"` on, with the
+ * newline).
  *
- * There is no key in it: who may write the file can hash it all anew. That is what the heads in the ledger are for.
+ * The hash has no key: a process that may write the file can hash all lines anew. The heads in the ledger detect that.
  */
 
-/** What a file's first record follows. */
+/** The hash before a file's first record. */
 export const NOTHING_BEFORE = '0'.repeat(64)
 
 const BEFORE_HASH = ',"hash":"'
@@ -28,7 +29,7 @@ export function sealRecord(json: string, prev: string): { readonly line: string;
   return { line: `${body}${BEFORE_HASH}${hash}${AFTER_HASH}\n`, hash }
 }
 
-/** The hash of a line (without its newline), or undefined where the line is not what its hash says. */
+/** The hash of a line (without its newline), or undefined where the line does not match its hash. */
 export function sealOf(line: Buffer): string | undefined {
   const bodyEnd = line.length - SEAL_LENGTH
   if (bodyEnd < 0) return undefined

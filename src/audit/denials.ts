@@ -2,43 +2,51 @@ import { isPromise, type MaybePromise } from '../base/async.js'
 import type { Clock } from '../base/clock.js'
 import type { AuditEvent } from './sink.js'
 
+/** What a denial log needs, and its bounds. */
 export interface DenialLogOptions {
   readonly clock: Clock
   /** Writes the records; usually the sink's `write`. */
   readonly write: (events: readonly AuditEvent[]) => MaybePromise<unknown>
-  /** How long denials are gathered before they are written. Default: 1,000. */
+  /**
+   * How long denials are collected before they are written, ms.
+   * @default 1_000
+   */
   readonly intervalMs?: number | undefined
-  /** How many kinds of denial are told apart at a time; all further ones are counted together. Default: 100. */
+  /**
+   * How many kinds of denial are counted separately at a time; all further ones are counted together.
+   * @default 100
+   */
   readonly maxKinds?: number | undefined
-  /** Told each time that writing failed. What was not written is kept, as counts, and tried again. */
+  /** Called each time that a write fails. What was not written is kept, as counts, and retried. */
   readonly onError?: ((error: unknown, pending: number) => void) | undefined
 }
 
-/** Writes denials behind: nothing was spent on them, so nobody waits for their records. */
+/** Writes denials in the background: nothing was spent on them, so no caller waits for their records. */
 export interface DenialLog {
-  /** Takes note of a denial. Does no I/O and never throws. */
+  /** Adds a denial. Does no I/O and never throws. */
   add(event: AuditEvent): void
   /** Writes what is pending, in one batch. Never throws: failures go to `onError`, and what failed stays pending. */
   flush(): MaybePromise<void>
-  /** Writes what is pending, as `flush` does, but once: nothing is tried again after that, and nothing taken note of. */
+  /** Writes what is pending, as `flush` does, but once: after that nothing is retried, and `add` does nothing. */
   close(): MaybePromise<void>
   /** How many denials are not written yet. */
   readonly pending: number
 }
 
-/** Like denials: the first of them, and how many there were. */
+/** Denials of one kind: the first, the last, and how many there were. */
 interface Kind {
   readonly first: AuditEvent
   last: AuditEvent
   count: number
 }
 
-/** What cannot be told apart any more is counted under this key. */
+/** The key for all kinds above `maxKinds`. */
 const OTHERS = ''
 
 /**
- * A log of denials that a flood cannot drown: like denials (same code, page, sitekey and path) within an interval become one
- * record with a count, the first time and the last. Memory is bounded however many there are, and however long writing fails.
+ * A log of denials with bounds: denials of one kind (same code, page, sitekey and path) within an interval become one
+ * record with a count, and the first and last time. Memory is bounded, however many denials there are and however long
+ * writing fails.
  *
  * @example
  * const denials = createDenialLog({ clock, write: (events) => sink.write(events), onError: (error) => … })
@@ -55,7 +63,7 @@ export function createDenialLog(options: DenialLogOptions): DenialLog {
     add(event) {
       if (closed) return
       count(keyOf(event), { first: event, last: event, count: 1 })
-      soon()
+      schedule()
     },
     flush,
     close() {
@@ -68,7 +76,7 @@ export function createDenialLog(options: DenialLogOptions): DenialLog {
   }
   return log
 
-  function soon(): void {
+  function schedule(): void {
     if (!closed) cancelTimer ??= clock.after(intervalMs, flush, false)
   }
 
@@ -89,10 +97,10 @@ export function createDenialLog(options: DenialLogOptions): DenialLog {
     cancelTimer?.()
     cancelTimer = undefined
     if (kinds.size === 0) return
-    const taken = kinds
+    const batch = kinds
     kinds = new Map()
     try {
-      const writing = write([...taken].map(([key, kind]) => recordOf(key, kind)))
+      const writing = write([...batch].map(([key, kind]) => recordOf(key, kind)))
       if (!isPromise(writing)) return
       const done = writing.then(
         () => {
@@ -100,22 +108,22 @@ export function createDenialLog(options: DenialLogOptions): DenialLog {
         },
         (error: unknown) => {
           inFlight = undefined
-          keep(taken, error)
+          putBack(batch, error)
         },
       )
-      inFlight = { done, count: total(taken) }
+      inFlight = { done, count: total(batch) }
       return done
     } catch (error) {
-      keep(taken, error)
+      putBack(batch, error)
     }
   }
 
-  /** Puts back what could not be written, before what came since. */
-  function keep(taken: Map<string, Kind>, error: unknown): void {
+  /** Puts back what could not be written, before what was added since. */
+  function putBack(failed: Map<string, Kind>, error: unknown): void {
     const since = kinds
-    kinds = taken
+    kinds = failed
     for (const [key, kind] of since) count(key, kind)
-    soon()
+    schedule()
     onError?.(error, log.pending)
   }
 }
@@ -127,7 +135,7 @@ function keyOf({ code = '', page = '', sitekey = '', path }: AuditEvent): string
 function recordOf(key: string, { first, last, count }: Kind): AuditEvent {
   const times = { count, firstAt: first.at, lastAt: last.at }
   if (key === OTHERS) {
-    const message = 'Denials of more kinds than are told apart in one interval.'
+    const message = 'Denials of more kinds than are counted separately in one interval.'
     return { action: 'denied', at: first.at, guard: first.guard, message, ...times }
   }
   return count === 1 ? first : { ...first, retryAt: last.retryAt, ...times }

@@ -1,57 +1,78 @@
 import { randomBytes } from 'node:crypto'
 import { Pool } from 'undici'
+import { type Clock, systemClock } from '../base/clock.js'
 import { printable, SolveguardError } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
 import { notOpen, unavailable } from './errors.js'
 import { recordJson } from './record.js'
 import type { AuditEvent, AuditSink } from './sink.js'
 
-/** Which Elasticsearch, and how it is reached. */
+/** Which Elasticsearch to write to, and how to connect to it. */
 export interface ElasticsearchAuditOptions {
-  /** `https://…`, or `http://` on loopback; a path in front of the API is kept. */
+  /** `https://…`, or `http://` on loopback. A path is kept, and put before that of the API. */
   url: string
-  /** The data stream, or index, that records are created in. Default: `logs-solveguard.audit-default`. */
+  /**
+   * The data stream, or index, in which records are created.
+   * @default 'logs-solveguard.audit-default'
+   */
   index?: string | undefined
   /**
-   * An API key in its encoded form. The one privilege that it needs on the index is `create_doc` (and `auto_configure` where the data
-   * stream is not there yet), with which nothing can be altered or deleted. A function is asked for it before each request.
+   * An API key in its encoded form. The one privilege that it needs on the index is `create_doc` (and `auto_configure`
+   * where the data stream does not exist yet), with which nothing can be altered or deleted. A function is called
+   * before each request. See https://www.elastic.co/docs/reference/elasticsearch/security-privileges.
    */
   apiKey?: string | (() => string | Promise<string>) | undefined
+  /** With `password`, in place of `apiKey`. */
   username?: string | undefined
   password?: string | undefined
-  /** Certificates (PEM) to trust in place of the machine's. */
+  /**
+   * Certificates (PEM) of the authorities to trust.
+   * @default those that Node.js trusts
+   */
   ca?: string | readonly string[] | undefined
-  /** How long one write may take, repetitions included, ms. Default: 5,000. */
+  /**
+   * How long one write may take, with its retries, ms.
+   * @default 5_000
+   */
   timeoutMs?: number | undefined
+  /**
+   * Measures `timeoutMs` and the pauses between retries.
+   * @default systemClock
+   */
+  clock?: Clock | undefined
 }
 
 const INDEX = /^[a-z0-9][a-z0-9._-]{0,199}$/
-const MOST_DOCUMENTS = 1_000
-const LARGEST_REPLY = 1024 * 1024
+const MAX_DOCUMENTS = 1_000
+const MAX_REPLY_LENGTH = 1024 * 1024
 const FIRST_PAUSE_MS = 100
-/** Only what is looked at is asked for: a whole reply says much of each document. */
+/** Limits the reply to the fields that are read: a whole one describes every document. */
 const FILTER = 'filter_path=errors,items.*.status,items.*.error.type'
 
+/** Codes of a connection that ended before a whole reply was received. */
 const LOST: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
-/** A reply that says: not now. */
+/** A reply after which the same request may succeed later. */
 class Busy extends Error {}
 
 /**
- * Creates records in an Elasticsearch data stream by its bulk API. A write is over when Elasticsearch has taken every record; what it
- * refuses for lack of room is asked again. Each record has an id of its own, so that a request whose reply was lost is
- * repeated without a record standing twice.
+ * Creates records in an Elasticsearch data stream with the bulk API
+ * (https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk). A write is done when Elasticsearch has
+ * accepted every record; those that it rejects for lack of capacity are sent again. Each record has an id of its own,
+ * so that a request whose reply was lost can be repeated without storing a record twice.
  *
- * No redirect is followed, and no proxy of the environment is used. There is no hash chain: take the right to alter from
- * the key instead, or have `jsonlAudit` beside it.
+ * Follows no redirect and uses no proxy of the environment. There is no hash chain: give the key no right to alter
+ * documents, or use `jsonlAudit` as well.
  *
- * @throws SolveguardError `CONFIG_INVALID`, which names the option
+ * @throws SolveguardError `CONFIG_INVALID`, with the name of the option
  * @example
  * const apiKey = process.env.ELASTIC_API_KEY
- * const guard = await createGuard({ …, audit: [jsonlAudit(), copyAudit(elasticsearchAudit({ url: 'https://es.internal:9200', apiKey }))] })
+ * const copy = copyAudit(elasticsearchAudit({ url: 'https://es.internal:9200', apiKey }))
+ * const guard = await createGuard({ audit: [jsonlAudit(), copy], policy: { origins: ['https://staging.example.com'] }
+ * })
  */
 export function elasticsearchAudit(options: ElasticsearchAuditOptions): AuditSink {
-  const { index = 'logs-solveguard.audit-default', timeoutMs = 5_000 } = options
+  const { index = 'logs-solveguard.audit-default', timeoutMs = 5_000, clock = systemClock } = options
   const { origin, prefix } = checkBaseUrl(options.url, 'elasticsearchAudit: url')
   if (typeof index !== 'string' || !INDEX.test(index)) {
     throw new SolveguardError('CONFIG_INVALID', 'elasticsearchAudit: `index` is a name in small letters, digits, . _ -')
@@ -59,7 +80,8 @@ export function elasticsearchAudit(options: ElasticsearchAuditOptions): AuditSin
   if ((options.username === undefined) !== (options.password === undefined)) {
     throw new SolveguardError('CONFIG_INVALID', 'elasticsearchAudit: `username` and `password` go together.')
   }
-  return new ElasticsearchAudit(options, { origin, path: `${prefix}/${index}/_bulk?${FILTER}`, index, timeoutMs })
+  const path = `${prefix}/${index}/_bulk?${FILTER}`
+  return new ElasticsearchAudit(options, { origin, path, index, timeoutMs }, clock)
 }
 
 interface Target {
@@ -74,18 +96,20 @@ class ElasticsearchAudit implements AuditSink {
   readonly place: string
   readonly #options: ElasticsearchAuditOptions
   readonly #target: Target
+  readonly #clock: Clock
   readonly #run = randomBytes(9).toString('base64url')
   readonly #ids = new WeakMap<AuditEvent, string>()
   #count = 0
   #pool: Pool | undefined
 
-  constructor(options: ElasticsearchAuditOptions, target: Target) {
+  constructor(options: ElasticsearchAuditOptions, target: Target, clock: Clock) {
     this.place = `${target.origin}/${target.index}`
     this.#options = options
     this.#target = target
+    this.#clock = clock
   }
 
-  /** Writes that it was opened: a place that takes no records is better known now than at the first solve. */
+  /** Writes an `opened` record, so that a place that takes no records is reported now and not at the first solve. */
   async open(guard: string, now: number): Promise<void> {
     if (this.#pool)
       throw new SolveguardError('CONFIG_INVALID', 'This audit log is open already: make one for each guard.')
@@ -109,10 +133,10 @@ class ElasticsearchAudit implements AuditSink {
 
   async write(events: readonly AuditEvent[]): Promise<undefined> {
     if (!this.#pool) throw notOpen(this.place)
-    const signal = AbortSignal.timeout(this.#target.timeoutMs)
+    const { signal, cancel } = abortAfter(this.#target.timeoutMs, this.#clock)
     try {
-      for (let from = 0; from < events.length; from += MOST_DOCUMENTS) {
-        await this.#create(this.#pool, events.slice(from, from + MOST_DOCUMENTS), signal)
+      for (let from = 0; from < events.length; from += MAX_DOCUMENTS) {
+        await this.#create(this.#pool, events.slice(from, from + MAX_DOCUMENTS), signal)
       }
     } catch (error) {
       const what = signal.aborted ? new Error(`not written within ${this.#target.timeoutMs / 1000} s`) : error
@@ -121,6 +145,8 @@ class ElasticsearchAudit implements AuditSink {
         what,
         'Look at Elasticsearch, its data stream and the privileges of the key',
       )
+    } finally {
+      cancel()
     }
   }
 
@@ -130,23 +156,23 @@ class ElasticsearchAudit implements AuditSink {
     await pool?.destroy()
   }
 
-  /** Until all are there. */
+  /** Retries until all records are stored. */
   async #create(pool: Pool, events: readonly AuditEvent[], signal: AbortSignal): Promise<void> {
     let missing = events
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
       try {
         const statuses = await this.#bulk(pool, missing, signal)
-        missing = missing.filter((_, index) => !isThere(statuses[index]))
+        missing = missing.filter((_, index) => !isStored(statuses[index]))
         if (missing.length === 0) return
       } catch (error) {
-        // A connection that ended meanwhile: the ids make it safe to ask again.
+        // The connection ended: the ids make it safe to send the records again.
         if (!(error instanceof Busy) && !LOST.has(String(field(error, 'code')))) throw error
       }
-      await pause(pauseMs, signal)
+      await pause(pauseMs, signal, this.#clock)
     }
   }
 
-  /** One request. Each document's own status, in order. */
+  /** Sends one request. Returns each document's own status, in order. */
   async #bulk(pool: Pool, events: readonly AuditEvent[], signal: AbortSignal): Promise<readonly Item[]> {
     const body = events.map((event) => `{"create":{"_id":"${this.#id(event)}"}}\n${recordJson(event)}\n`).join('')
     const { statusCode, body: stream } = await pool.request({
@@ -159,7 +185,7 @@ class ElasticsearchAudit implements AuditSink {
     let text = ''
     for await (const chunk of stream.setEncoding('utf8')) {
       text += chunk
-      if (text.length > LARGEST_REPLY) {
+      if (text.length > MAX_REPLY_LENGTH) {
         stream.destroy()
         throw new Error('the reply is far too long')
       }
@@ -169,7 +195,7 @@ class ElasticsearchAudit implements AuditSink {
     return itemsIn(text, events.length)
   }
 
-  /** The same for the same event, however often it is tried. */
+  /** The id of an event: the same one at every try. */
   #id(event: AuditEvent): string {
     const known = this.#ids.get(event)
     if (known !== undefined) return known
@@ -182,7 +208,7 @@ class ElasticsearchAudit implements AuditSink {
     const { apiKey, username, password } = this.#options
     if (apiKey !== undefined) {
       const key = typeof apiKey === 'function' ? await apiKey() : apiKey
-      if (!/^[\x21-\x7e]{1,4096}$/.test(key)) throw new Error('the API key is not one')
+      if (!/^[\x21-\x7e]{1,4096}$/.test(key)) throw new Error('the API key has a wrong form')
       return { authorization: `ApiKey ${key}` }
     }
     if (username === undefined) return {}
@@ -195,9 +221,9 @@ interface Item {
   readonly type: string
 }
 
-/** There, or there already from a request whose reply was lost. */
-function isThere(item: Item | undefined): boolean {
-  if (item === undefined) throw new Error('the reply does not tell of every record')
+/** Whether the record is stored: by this request, or by an earlier one whose reply was lost. */
+function isStored(item: Item | undefined): boolean {
+  if (item === undefined) throw new Error('the reply leaves out a record')
   const { status, type } = item
   if (status === 201 || status === 200 || status === 409) return true
   if (status === 429 || status === 503) return false
@@ -234,16 +260,22 @@ function word(value: unknown): string {
   return typeof value === 'string' ? printable(value, 60) : ''
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+/** A signal that aborts after `ms`. The timer keeps no process alive. */
+function abortAfter(ms: number, clock: Clock): { readonly signal: AbortSignal; readonly cancel: () => void } {
+  const controller = new AbortController()
+  return { signal: controller.signal, cancel: clock.after(ms, () => controller.abort(), false) }
+}
+
+function pause(ms: number, signal: AbortSignal, clock: Clock): Promise<void> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {
-      clearTimeout(timer)
+      cancel()
       reject(signal.reason)
     }
-    const timer = setTimeout(() => {
+    const cancel = clock.after(ms, () => {
       signal.removeEventListener('abort', onAbort)
       resolve()
-    }, ms)
+    })
     signal.addEventListener('abort', onAbort, { once: true })
   })
 }

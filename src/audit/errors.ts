@@ -1,6 +1,8 @@
+import type { Clock } from '../base/clock.js'
 import { DeniedError, messageOf } from '../base/errors.js'
+import { withTimeout } from '../base/timeout.js'
 
-/** What a sink throws when it could not write: nothing is solved until it can. */
+/** The denial of a sink that could not write: nothing is solved until it can. */
 export function unavailable(what: string, error: unknown, todo: string): DeniedError {
   if (error instanceof DeniedError && error.code === 'AUDIT_UNAVAILABLE') return error
   return new DeniedError(
@@ -15,11 +17,7 @@ export function notOpen(what: string): DeniedError {
   return new DeniedError('AUDIT_UNAVAILABLE', `The audit log ${what} is not open.`)
 }
 
-/** Settles as `work` does, or fails after `ms`. The timer keeps no process alive. */
-export function within<T>(work: Promise<T>, ms: number): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no answer within ${ms / 1000} s`)), ms)
-    timer.unref()
-    work.finally(() => clearTimeout(timer)).then(resolve, reject)
-  })
+/** Settles as `work` does, or rejects after `ms`. The timer keeps no process alive. */
+export function within<T>(work: Promise<T>, ms: number, clock: Clock): Promise<T> {
+  return withTimeout(work, { clock, ms, error: () => new Error(`no answer within ${ms / 1000} s`), keepAlive: false })
 }

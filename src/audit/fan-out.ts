@@ -5,10 +5,10 @@ import { isCopy } from './copy.js'
 import type { AuditEvent, AuditSink } from './sink.js'
 
 /**
- * Several sinks as one. Each is required: where one cannot write, nothing is solved. Those of `copyAudit` hold nothing up.
- * A record that only some could write is handed, when it is tried again, to those that lack it.
+ * Several sinks as one. Each of them is required: where one cannot write, nothing is solved. No solve waits for those
+ * of `copyAudit`. A record that only some sinks could write goes, at the next try, to those that do not have it.
  *
- * The chain whose head the ledger keeps is that of the first sink that has one.
+ * The ledger keeps the head of the first sink that has a chain.
  *
  * @throws SolveguardError `CONFIG_INVALID` when none of them is required
  */
@@ -36,8 +36,8 @@ class FanOutAudit implements AuditSink {
     this.#members = sinks.map((sink) => new Member(sink))
   }
 
-  onError(tell: (message: string) => void): void {
-    for (const { sink } of this.#members) sink.onError?.(tell)
+  onError(report: (message: string) => void): void {
+    for (const { sink } of this.#members) sink.onError?.(report)
   }
 
   async open(guard: string, now: number): Promise<void> {
@@ -67,7 +67,7 @@ class FanOutAudit implements AuditSink {
   #decide(events: readonly AuditEvent[], results: readonly Result[]): ChainHead | undefined {
     const failed = results.find((result) => 'error' in result)
     if (failed && 'error' in failed) {
-      for (const [index, result] of results.entries()) if ('head' in result) this.#members[index]?.has(events)
+      for (const [index, result] of results.entries()) if ('head' in result) this.#members[index]?.markWritten(events)
       throw failed.error
     }
     let first: ChainHead | undefined
@@ -76,23 +76,23 @@ class FanOutAudit implements AuditSink {
   }
 }
 
-/** One of several, and what it has written that another could not. */
+/** One of the sinks, and the events that it has written and another could not. */
 class Member {
   readonly sink: AuditSink
-  #has: WeakSet<AuditEvent> | undefined
+  #written: WeakSet<AuditEvent> | undefined
 
   constructor(sink: AuditSink) {
     this.sink = sink
   }
 
-  has(events: readonly AuditEvent[]): void {
-    this.#has ??= new WeakSet()
-    for (const event of events) this.#has.add(event)
+  markWritten(events: readonly AuditEvent[]): void {
+    this.#written ??= new WeakSet()
+    for (const event of events) this.#written.add(event)
   }
 
   write(events: readonly AuditEvent[]): MaybePromise<Result> {
-    const has = this.#has
-    const missing = has === undefined ? events : events.filter((event) => !has.has(event))
+    const written = this.#written
+    const missing = written === undefined ? events : events.filter((event) => !written.has(event))
     try {
       const head = this.sink.write(missing)
       if (!isPromise(head)) return { head }

@@ -3,7 +3,9 @@ import { dirname } from 'node:path'
 
 const { O_APPEND, O_CREAT, O_EXCL, O_WRONLY } = constants
 
-/** A file that only we append to: a whole batch or nothing of it. Every method throws what the operating system says. */
+/**
+ * A file that only this process appends to: a whole batch or none of it. Every method throws the system's own errors.
+ */
 export class AppendOnlyFile {
   readonly path: string
   readonly #fd: number
@@ -15,7 +17,7 @@ export class AppendOnlyFile {
 
   /**
    * Creates the file, readable and writable by its owner only.
-   * @param sync whether a batch is on the disk, not only with the operating system, once it is appended
+   * @param sync whether `append` waits until the batch is on the disk, and not only in the operating system's cache
    */
   constructor(path: string, sync: boolean) {
     this.path = path
@@ -25,7 +27,7 @@ export class AppendOnlyFile {
       const stat = fstatSync(this.#fd)
       this.#inode = stat.ino
       this.#device = stat.dev
-      // The file's name lies in its folder: without this a power cut takes a synced file away with its name.
+      // The file's name is stored in its folder: without this, a power failure may remove the name of a synced file.
       if (sync) syncFolder(dirname(path))
     } catch (error) {
       closeSync(this.#fd)
@@ -39,9 +41,9 @@ export class AppendOnlyFile {
   }
 
   /**
-   * Whether the next batch would follow the last one. Not so where the file was deleted, written to or cut by somebody
-   * else, where its descriptor was closed behind our back (and may stand for another file by now), or where a
-   * failed batch could not be taken back.
+   * Whether the next batch would follow the last one. Not if another process deleted, wrote to or truncated the file,
+   * if other code closed its descriptor (which may belong to another file by now), or if a failed batch could not be
+   * removed again.
    */
   intact(): boolean {
     if (this.#torn) return false
@@ -57,7 +59,7 @@ export class AppendOnlyFile {
   append(text: string): void {
     const data = Buffer.from(text)
     try {
-      // One call writes it all, unless the disk is full; then the next call says why.
+      // One call writes everything, unless the disk is full; then the next call throws.
       for (let done = 0; done < data.length; ) {
         const written = writeSync(this.#fd, data, done, data.length - done)
         if (written === 0) throw new Error('nothing could be written')
@@ -65,18 +67,18 @@ export class AppendOnlyFile {
       }
       if (this.#sync) fdatasyncSync(this.#fd)
     } catch (error) {
-      this.#takeBack()
+      this.#truncate()
       throw error
     }
     this.#size += data.length
   }
 
   close(): void {
-    // A descriptor that was closed behind our back may be somebody else's file now.
-    if (this.#isOurs()) closeSync(this.#fd)
+    // If other code closed the descriptor, its number may belong to another file by now.
+    if (this.#isSameFile()) closeSync(this.#fd)
   }
 
-  #isOurs(): boolean {
+  #isSameFile(): boolean {
     try {
       const { ino, dev } = fstatSync(this.#fd)
       return ino === this.#inode && dev === this.#device
@@ -85,10 +87,10 @@ export class AppendOnlyFile {
     }
   }
 
-  #takeBack(): void {
+  #truncate(): void {
     try {
       ftruncateSync(this.#fd, this.#size)
-      // After a failed sync nobody knows what the disk has of the lines before: it is no place to go on.
+      // After a failed sync it is unknown which of the earlier lines are on the disk: nothing more is appended.
       this.#torn = this.#sync
     } catch {
       this.#torn = true

@@ -2,10 +2,13 @@ import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 import { messageOf, SolveguardError } from '../base/errors.js'
 
-/** A log: one file, or a folder of them; a path where it may be either. */
+/** A log: one file, or a folder of files. A plain path may be either. */
 export type AuditTarget = string | { readonly dir: string } | { readonly file: string }
 
-/** The files of a log: in a folder all `*.jsonl`, in the order of their names. @throws SolveguardError `CONFIG_INVALID` where there is none */
+/**
+ * The files of a log: of a folder all `*.jsonl`, sorted by name.
+ * @throws SolveguardError `CONFIG_INVALID` where there is no such file or folder
+ */
 export async function filesOf(
   target: AuditTarget,
 ): Promise<{ readonly dir: string; readonly names: readonly string[]; readonly whole: boolean }> {

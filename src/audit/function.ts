@@ -1,26 +1,37 @@
+import { type Clock, systemClock } from '../base/clock.js'
 import { SolveguardError } from '../base/errors.js'
 import { notOpen, unavailable, within } from './errors.js'
 import { toRecord } from './record.js'
 import type { AuditRecord } from './schema.js'
 import type { AuditSink } from './sink.js'
 
-/** How long a function of one's own is waited for. */
+/** How long to wait for your own function. */
 export interface FunctionAuditOptions {
-  /** After that long without an answer the write has failed, ms. Default: 5,000. */
+  /**
+   * How long the function's promise may take to settle, ms. After that the write has failed.
+   * @default 5_000
+   */
   timeoutMs?: number | undefined
+  /**
+   * Measures `timeoutMs`.
+   * @default systemClock
+   */
+  clock?: Clock | undefined
 }
 
 /**
- * Hands every batch of records to a function of your own: a queue, a database, a syslog. A batch is written when the function
- * returns, or its promise is fulfilled; when it throws or rejects, nothing is solved. It may be handed a record again
- * whose write had failed.
+ * Passes every batch of records to your own function: a queue, a database, a syslog. A batch is written when the
+ * function returns, or when its promise is fulfilled; when it throws or rejects, nothing is solved. The function may
+ * get a record again whose write had failed.
  *
+ * @throws SolveguardError `CONFIG_INVALID` where `write` is no function
  * @example
- * const guard = await createGuard({ …, audit: functionAudit(async (records) => { await table.insert(records) }) })
+ * const audit = functionAudit(async (records) => { await table.insert(records) })
+ * const guard = await createGuard({ audit, policy: { origins: ['https://staging.example.com'] } })
  */
 export function functionAudit(
   write: (records: readonly AuditRecord[]) => unknown,
-  { timeoutMs = 5_000 }: FunctionAuditOptions = {},
+  { timeoutMs = 5_000, clock = systemClock }: FunctionAuditOptions = {},
 ): AuditSink {
   if (typeof write !== 'function') {
     throw new SolveguardError('CONFIG_INVALID', 'functionAudit: expected a function that takes a list of records.')
@@ -38,9 +49,9 @@ export function functionAudit(
       if (events.length === 0) return undefined
       try {
         const work = Promise.resolve(write(events.map((event) => toRecord(event))))
-        await within(work, timeoutMs)
+        await within(work, timeoutMs, clock)
       } catch (error) {
-        throw unavailable(place, error, 'Mend the function')
+        throw unavailable(place, error, 'Correct the function')
       }
       return undefined
     },

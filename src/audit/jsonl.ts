@@ -11,14 +11,21 @@ import type { AuditEvent, AuditSink } from './sink.js'
 
 /** Where a `jsonlAudit` writes, and what its records survive. */
 export interface JsonlAuditOptions {
-  /** The folder, made if it is not there. Default: `audit` in `SOLVEGUARD_STATE_DIR`, or in `.solveguard`. */
+  /**
+   * The folder. It is created if it does not exist.
+   * @default `audit` in `SOLVEGUARD_STATE_DIR`, or in `.solveguard`
+   */
   dir?: string | undefined
   /**
-   * What a written record survives. `process` (default): the end of the process, `kill -9` included. `power`: also the end of
-   * the machine; every write then waits for the disk.
+   * What a written record survives. `process`: the end of the process, by `kill -9` too. `power`: a power failure of
+   * the machine as well; every write then waits for the disk.
+   * @default 'process'
    */
   durability?: 'process' | 'power' | undefined
-  /** A file that has grown to this many bytes is followed by a new one, as at midnight. Default: 256 MiB. */
+  /**
+   * The size at which a new file is begun, as at midnight, bytes.
+   * @default 268_435_456 (256 MiB)
+   */
   maxFileBytes?: number | undefined
 }
 
@@ -31,26 +38,32 @@ interface Current {
 }
 
 const DAY_MS = 86_400_000
-const SMALLEST_FILE = 65_536
+const MIN_FILE_BYTES = 65_536
 
 /**
  * Writes records as JSON lines, hash-chained, one file for each process and day (UTC):
- * `2026-11-24-<pid>-<random>-0001.jsonl`, mode 0600, in a folder with mode 0700. Names sort by day, then process, then time. A file's first record names the file and the guard, and the last record
- * of the file before. Every write is one system call that is over when the call returns.
+ * `2026-11-24-<pid>-<random>-0001.jsonl`, mode 0600, in a folder with mode 0700. Names sort by day, then process, then
+ * time. A file's first record names the file, the guard, and the last record of the file before. Every write is one
+ * system call, which is done when `write` returns.
  *
- * Its `write` throws `DeniedError` `AUDIT_UNAVAILABLE` when it could not write all; nothing was written then, and the next
- * write is tried anew.
+ * Its `write` throws `DeniedError` `AUDIT_UNAVAILABLE` when it could not write everything. Then nothing was written,
+ * and the next write tries again.
  *
+ * @throws SolveguardError `CONFIG_INVALID`, with the name of the option
  * @example
- * const guard = await createGuard({ …, audit: jsonlAudit({ dir: '/var/log/solveguard', durability: 'power' }) })
+ * const audit = jsonlAudit({ dir: '/var/log/solveguard', durability: 'power' })
+ * const guard = await createGuard({ audit, policy: { origins: ['https://staging.example.com'] } })
  */
 export function jsonlAudit(options: JsonlAuditOptions = {}): AuditSink {
   const { durability = 'process', maxFileBytes = 256 * 1024 * 1024 } = options
   if (durability !== 'process' && durability !== 'power') {
     throw new SolveguardError('CONFIG_INVALID', "jsonlAudit: `durability` is 'process' or 'power'.")
   }
-  if (!Number.isSafeInteger(maxFileBytes) || maxFileBytes < SMALLEST_FILE) {
-    throw new SolveguardError('CONFIG_INVALID', `jsonlAudit: \`maxFileBytes\` is a whole number from ${SMALLEST_FILE}.`)
+  if (!Number.isSafeInteger(maxFileBytes) || maxFileBytes < MIN_FILE_BYTES) {
+    throw new SolveguardError(
+      'CONFIG_INVALID',
+      `jsonlAudit: \`maxFileBytes\` is a whole number from ${MIN_FILE_BYTES}.`,
+    )
   }
   const dir = resolve(options.dir ?? join(process.env.SOLVEGUARD_STATE_DIR || '.solveguard', 'audit'))
   return new JsonlAudit(dir, durability === 'power', maxFileBytes)
@@ -115,7 +128,7 @@ class JsonlAudit implements AuditSink {
   }
 
   #fits(current: Current, at: number): boolean {
-    // A clock set back does not lead back to an older file.
+    // A clock that is set back begins no older file.
     return dayOf(at) <= current.day && current.file.size < this.#maxFileBytes && current.file.intact()
   }
 
@@ -126,10 +139,13 @@ class JsonlAudit implements AuditSink {
     return next
   }
 
-  /** A new file with its first record. The folder is not made anew here: where it has vanished (a lost mount), that has to show. */
+  /**
+   * Begins a file with its first record. Does not recreate the folder: if it has vanished (a lost mount), that is an
+   * error.
+   */
   #begin(guard: string, at: number, continues?: ChainHead): Current {
     const day = dayOf(at)
-    // Counted on also when it cannot be made: what is left of a failed attempt must not be in the way of the next.
+    // The number also goes up when the file cannot be created: the rest of a failed try must not block the next one.
     const name = `${isoDay(day)}-${this.#run}-${String(++this.#files).padStart(4, '0')}.jsonl`
     const path = join(this.place, name)
     let file: AppendOnlyFile
@@ -159,7 +175,7 @@ function append(file: AppendOnlyFile, text: string): void {
   }
 }
 
-/** A file without a whole first record says nothing; where it cannot be removed, verification names it. */
+/** A file without a whole first record is worthless. Where it cannot be removed, verification reports it. */
 function remove(path: string): void {
   try {
     unlinkSync(path)
@@ -178,14 +194,14 @@ const WHAT_TO_DO: Readonly<Record<string, string>> = {
   ENOSPC: 'Free some space on its disk',
   EDQUOT: "Free some space in the user's quota",
   EFBIG: 'Raise the limit on file sizes (ulimit -f), or lower `maxFileBytes`',
-  EACCES: 'Give this user leave to write there',
-  EPERM: 'Give this user leave to write there',
+  EACCES: 'Give this user permission to write there',
+  EPERM: 'Give this user permission to write there',
   EROFS: 'Its file system is mounted read-only: mount it writable, or choose another `dir`',
   ENOENT: 'Its folder is gone: bring it back (is a mount missing?)',
   ENOTDIR: 'A part of its path is a file: choose another `dir`',
-  EEXIST: 'What is there is not a folder: choose another `dir`',
+  EEXIST: 'It exists and is not a folder: choose another `dir`',
   EMFILE: 'Let the process open more files (ulimit -n)',
-  EIO: 'Look after its disk',
+  EIO: 'Check its disk',
 }
 
 function unavailable(path: string, error: unknown): DeniedError {

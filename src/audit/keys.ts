@@ -4,17 +4,17 @@ import { messageOf, SolveguardError } from '../base/errors.js'
 import { type AuditTarget, filesOf } from './files.js'
 import { readLines } from './read-lines.js'
 
-/** What an audit log says of one key. */
+/** The use of one key, as an audit log shows it. */
 export interface AuditedKey {
-  /** The key's fingerprint, which is the same everywhere. */
+  /** The key's fingerprint: the same in every process and log. */
   readonly fingerprint: string
-  /** What the store called it, last. */
+  /** The key's version in its secret store, as of the last record. */
   readonly version: string
-  /** The account or service that it was used at. */
+  /** The account or service that it was used with. */
   readonly solver?: string | undefined
   readonly solved: number
   readonly failed: number
-  /** Solves of whose end the log says nothing: under way, or of processes that died. */
+  /** Solves without an end in the log: not finished yet, or of processes that died. */
   readonly open: number
   readonly firstUsedAt: Date
   readonly lastUsedAt: Date
@@ -22,7 +22,7 @@ export interface AuditedKey {
 
 type Counted = { -readonly [K in keyof AuditedKey]: AuditedKey[K] }
 
-/** The records that a key's use is told by, and which count they add to. */
+/** The records that end a solve, and the count that each adds to. */
 const ENDS: Readonly<Record<string, 'solved' | 'failed' | undefined>> = {
   solved: 'solved',
   failed: 'failed',
@@ -30,13 +30,14 @@ const ENDS: Readonly<Record<string, 'solved' | 'failed' | undefined>> = {
 }
 
 /**
- * Counts solves by key, in one file or all `*.jsonl` files of a folder, the key that was used last first: which one may be revoked, and
- * whether one was used when it should not have been. Whether the log was altered is for `verifyAudit` to say; a line that cannot be read
- * is passed over.
+ * Counts solves by key, in one file or all `*.jsonl` files of a folder; the most recently used key is first. Shows
+ * which key may be revoked, and whether one was used when it should not have been. Skips lines that cannot be read, and
+ * does not check whether the log was altered: `verifyAudit` does.
  *
  * @throws SolveguardError `CONFIG_INVALID` when there is no such file or folder, or one that cannot be read
  * @example
- * for (const { version, solved, lastUsedAt } of await keysInAudit('.solveguard/audit')) console.log(version, solved, lastUsedAt)
+ * for (const { version, solved, lastUsedAt } of await keysInAudit('.solveguard/audit')) console.log(version, solved,
+ * lastUsedAt)
  */
 export async function keysInAudit(target: AuditTarget): Promise<AuditedKey[]> {
   const { dir, names } = await filesOf(target)
@@ -60,8 +61,8 @@ async function readInto(count: Count, path: string): Promise<void> {
   }
 }
 
-/** What we read of a record. */
-interface Told {
+/** The part of a record that is read here. */
+interface KeyRecord {
   readonly '@timestamp'?: unknown
   readonly event?: { readonly action?: unknown; readonly outcome?: unknown }
   readonly solveguard?: {
@@ -73,13 +74,13 @@ interface Told {
 
 class Count {
   readonly #keys = new Map<string, Counted>()
-  /** Solves that have begun, with their key. */
+  /** Solves that have begun and not ended, with their key. */
   readonly #begun = new Map<string, string>()
-  /** Solves whose end was read before their beginning: another process wrote it, in another file. */
+  /** Solves whose end was read before their beginning: another process wrote it, to another file. */
   readonly #ended = new Set<string>()
 
   add(line: string): void {
-    let record: Told
+    let record: KeyRecord
     try {
       record = JSON.parse(line)
     } catch {
@@ -89,7 +90,7 @@ class Count {
     const fingerprint = solveguard?.key?.fingerprint
     const at = Date.parse(String(record?.['@timestamp']))
     if (typeof fingerprint !== 'string' || typeof event?.action !== 'string' || Number.isNaN(at)) return
-    // Into a page, not to the service.
+    // That is a use of the solution in a page, not of the key.
     if (event.action === 'injected') return
     const key = this.#key(fingerprint, at)
     key.version = String(solveguard?.key?.version ?? key.version)

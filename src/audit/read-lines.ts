@@ -1,21 +1,21 @@
 import type { FileHandle } from 'node:fs/promises'
 
-/** The longest line that is read; ours are far shorter. */
+/** The longest line that is read, bytes. Records are far shorter. */
 export const MAX_LINE_BYTES = 1024 * 1024
 
 const CHUNK = 256 * 1024
 const NEWLINE = 0x0a
 
-/** One line of a file, without its newline. The buffer is good until the next line is asked for. */
+/** One line of a file, without its newline. The buffer is valid until the next line is read. */
 export interface Line {
   readonly bytes: Buffer
-  /** How it ends: `cut` has no newline after it, `long` is above the bound, and is the last to be given. */
+  /** How it ends: `cut` has no newline after it; `long` is above the bound, and is the last one returned. */
   readonly end: 'whole' | 'cut' | 'long'
 }
 
 /**
- * The lines of a file, read in pieces: memory stays the same however long the file or a line is. Reads what was there when
- * it began and, where that ends within a line because somebody is writing just now, the rest of that line.
+ * The lines of a file, read in chunks: memory does not depend on the length of the file or a line. Reads what the file
+ * held at the start and, where that ends within a line because a process is writing it, the rest of that line.
  */
 export async function* readLines(file: FileHandle): AsyncGenerator<Line, void, undefined> {
   const { size } = await file.stat()
@@ -36,7 +36,7 @@ export async function* readLines(file: FileHandle): AsyncGenerator<Line, void, u
       yield { bytes, end: bytes.length > MAX_LINE_BYTES ? 'long' : 'whole' }
       if (bytes.length > MAX_LINE_BYTES) return
     }
-    // Copied: the chunk is about to be read into again.
+    // A copy: the next read overwrites the chunk.
     tail = Buffer.concat([tail, data.subarray(start)])
     if (tail.length > MAX_LINE_BYTES) {
       yield { bytes: tail, end: 'long' }

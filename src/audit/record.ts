@@ -5,25 +5,28 @@ import type { AuditRecord } from './schema.js'
 import type { AuditAction, AuditEvent } from './sink.js'
 
 /*
- * An event as a record: names of the Elastic Common Schema where it has one, `solveguard` for the rest (`schema.ts` is the
- * shape). It is built as text, field by field in one fixed order, because it is on the way of every solve: an object that
- * is serialised afterwards takes three times as long.
+ * An event as a record: with the names of the Elastic Common Schema where it has one, and `solveguard` for the rest
+ * (`schema.ts` has the shape). The text is built field by field in a fixed order, because every solve waits for it:
+ * building an object and serialising it takes three times as long.
  */
 
-/** What a sink adds to a record: its number, and in the first record of a file the file's name. */
+/** What a sink adds to a record: its number, and in a file's first record the file's name. */
 export interface RecordPlace {
   readonly sequence?: number | undefined
   readonly file?: { readonly name: string; readonly continues?: ChainHead | undefined } | undefined
 }
 
-/** What the Elastic Common Schema says of an action, in its own closed vocabulary. */
+/**
+ * An action in the Elastic Common Schema's own closed vocabulary
+ * (https://www.elastic.co/docs/reference/ecs/ecs-category-field-values-reference).
+ */
 interface Meaning {
   readonly category: 'api' | 'web' | 'session' | 'configuration'
   readonly type: 'allowed' | 'denied' | 'start' | 'end' | 'info' | 'change'
   readonly outcome?: 'success' | 'failure' | 'unknown'
-  /** Where the event's message goes: the reason for a decision, or what went wrong. */
+  /** The field for the event's message: the reason for a decision, or the error. */
   readonly message: 'reason' | 'error'
-  /** Whether the action is a failed one where the event has a code. */
+  /** Whether the outcome is a failure where the event has a code. */
   readonly failsByCode?: true
 }
 
@@ -45,12 +48,15 @@ const MEANING: Readonly<Record<AuditAction, Meaning>> = {
   closed: { category: 'session', type: 'end', message: 'reason' },
 }
 
-/** The record of an event as one line of JSON. Strings are clipped and printable; what an event does not have is left out. */
+/**
+ * The record of an event as one line of JSON. Strings are bounded and printable; fields that the event lacks are
+ * absent.
+ */
 export function recordJson(event: AuditEvent, place: RecordPlace = {}): string {
   const { message, outcome, failsByCode } = MEANING[event.action]
   const inError = message === 'error'
   const failed = failsByCode === true && event.code !== undefined
-  // A code is an error's, but for that of a success, which says how it came about (`TEST_KEY`, `PROOF_OF_WORK`).
+  // A code belongs to the error, except for a success, where it is the way to it (`TEST_KEY`, `PROOF_OF_WORK`).
   const ofSuccess = outcome === 'success' && !failed
   return (
     `{"@timestamp":${time(event.at)},"ecs":{"version":"8.17.0"},"event":{` +
@@ -81,7 +87,7 @@ export function toRecord(event: AuditEvent, place?: RecordPlace): AuditRecord {
 function solveguard(event: AuditEvent, { file }: RecordPlace): string {
   return (
     string('solve_id', event.solveId) +
-    (event.path === undefined ? '' : `,"budgets":[${event.path.slice(0, LONGEST_PATH).map((id) => quoted(id))}]`) +
+    (event.path === undefined ? '' : `,"budgets":[${event.path.slice(0, MAX_PATH_LENGTH).map((id) => quoted(id))}]`) +
     string('layer', event.layer) +
     date('retry_at', event.retryAt) +
     number('count', event.count) +
@@ -103,9 +109,9 @@ function solveguard(event: AuditEvent, { file }: RecordPlace): string {
   )
 }
 
-const LONGEST_PATH = 16
+const MAX_PATH_LENGTH = 16
 
-/** The first fields of `event`, which depend on nothing but the action and whether it failed. */
+/** The first fields of `event`, which depend only on the action and on whether it failed. */
 const HEADS = Object.fromEntries(
   Object.entries(MEANING).map(([action, meaning]) => {
     const head = (outcome: Meaning['outcome']) =>
@@ -123,7 +129,7 @@ const HEADS = Object.fromEntries(
 
 const SOURCE = `,"process":{"pid":${process.pid}},"host":{"name":${JSON.stringify(hostname())}}`
 
-// Fields, each with the comma before it; an absent value gives none.
+// Fields, each with the comma before it; an absent value gives an empty text.
 
 function string(name: string, value: string | undefined, max?: number): string {
   return value === undefined ? '' : `,"${name}":${quoted(value, max)}`
@@ -141,7 +147,7 @@ function object(name: string, fields: string): string {
   return fields === '' ? '' : `,"${name}":{${fields.slice(1)}}`
 }
 
-/** Printable ASCII that JSON need not escape: nearly all that is ever written. */
+/** Printable ASCII that JSON does not escape: nearly all values. */
 const PLAIN = /^[ !#-[\]-~]*$/
 
 function quoted(text: string, max = 200): string {
@@ -150,7 +156,7 @@ function quoted(text: string, max = 200): string {
 
 const LATEST_MS = Date.UTC(9999, 11, 31)
 
-/** A time that can be written down: a clock that has gone mad must not keep a record from being written. */
+/** A time that ISO 8601 can express: a clock with a wrong time must not prevent a record. */
 export function saneMs(ms: number): number {
   return Number.isFinite(ms) ? Math.trunc(Math.min(Math.max(ms, 0), LATEST_MS)) : 0
 }
@@ -158,7 +164,7 @@ export function saneMs(ms: number): number {
 let lastSecond = Number.NaN
 let lastPrefix = ''
 
-/** A time in ISO 8601, quoted. Remembers the last second: many records are written in one. */
+/** A time in ISO 8601, quoted. Caches the last second: many records are written in one. */
 function time(ms: number): string {
   const sane = saneMs(ms)
   const second = Math.floor(sane / 1000)
@@ -179,7 +185,10 @@ interface AddressParts {
   readonly path?: string | undefined
 }
 
-/** An address without password, query and fragment. Of one that is not the web's only the scheme is kept: the rest may be content. */
+/**
+ * An address without password, query and fragment. Of one that is not `http(s):` only the scheme is kept: the rest may
+ * be content.
+ */
 function partsOf(address: string): AddressParts {
   const parts = WEB_ADDRESS.exec(address)
   if (!parts) return { scheme: /^([a-z][a-z0-9+.-]{0,31}):/i.exec(address)?.[1]?.toLowerCase() ?? 'unknown' }

@@ -1,9 +1,12 @@
 import { z } from 'zod'
 
 /**
- * The shape of one record, for those who read or verify a log. Names are those of the Elastic Common Schema where it
- * has one, all else is under `solveguard`, which the schema leaves to us. Amounts are whole micro-dollars, times are
- * ISO 8601 in UTC, `event.duration` is nanoseconds as the schema wants it.
+ * The shape of one record, for programs that read a log. Names are those of the Elastic Common Schema where it has one
+ * (https://www.elastic.co/docs/reference/ecs); everything else is under `solveguard`. Amounts are whole micro-dollars,
+ * times are ISO 8601 in UTC, `event.duration` is nanoseconds, as the schema requires.
+ *
+ * @example
+ * const record = recordSchema.parse(JSON.parse(line))
  */
 export const recordSchema = z.strictObject({
   '@timestamp': z.iso.datetime(),
@@ -17,17 +20,17 @@ export const recordSchema = z.strictObject({
     dataset: z.literal('solveguard.audit'),
     /** The number of the record in its file, from 1. Only where the sink keeps a chain. */
     sequence: z.int().positive().optional(),
-    /** How a success came about, where that is special: `TEST_KEY`, `PROOF_OF_WORK`. */
+    /** How a success was reached, where no service was used: `TEST_KEY`, `PROOF_OF_WORK`. */
     code: z.string().optional(),
-    /** Why it was so decided, as a sentence: denials, pauses, alerts. */
+    /** The reason for the decision, as a sentence: denials, pauses, alerts. */
     reason: z.string().optional(),
     duration: z.int().nonnegative().optional(),
-    /** The first and the last of what a counted record stands for. */
+    /** The first and the last of the denials that a counted record stands for. */
     start: z.iso.datetime().optional(),
     end: z.iso.datetime().optional(),
   }),
   error: z.strictObject({ code: z.string().optional(), message: z.string().optional() }).optional(),
-  /** `name` is the guard's: the name that its user gave. */
+  /** `name` is the guard's name. */
   service: z.strictObject({ name: z.string(), type: z.literal('solveguard') }),
   process: z.strictObject({ pid: z.int() }),
   host: z.strictObject({ name: z.string() }),
@@ -48,7 +51,7 @@ export const recordSchema = z.strictObject({
     budgets: z.array(z.string()).optional(),
     layer: z.string().optional(),
     retry_at: z.iso.datetime().optional(),
-    /** How many like denials this record stands for. */
+    /** How many denials of one kind this record stands for. */
     count: z.int().positive().optional(),
     challenge: z
       .strictObject({
@@ -78,5 +81,5 @@ export const recordSchema = z.strictObject({
   chain: z.strictObject({ prev: z.string(), hash: z.string() }).optional(),
 })
 
-/** One record, as it is written down. */
+/** One record, as it is written. */
 export type AuditRecord = z.infer<typeof recordSchema>

@@ -3,7 +3,7 @@ import type { ChainHead } from '../base/chain.js'
 import type { Layer } from '../base/errors.js'
 import type { Money } from '../policy/money.js'
 
-/** What is written down. One event becomes one record. */
+/** What happened. One event becomes one record. */
 export type AuditAction =
   | 'authorized'
   | 'denied'
@@ -22,7 +22,7 @@ export type AuditAction =
   | 'closed'
 
 /**
- * One event of a solve, as the guard tells it. Never holds a key, a token, a page's query string or a solution.
+ * One event of a solve, as the guard reports it. Never contains a key, a token, a page's query string or a solution.
  * `record.ts` turns it into a record with Elastic Common Schema names.
  */
 export interface AuditEvent {
@@ -31,7 +31,7 @@ export interface AuditEvent {
   readonly at: number
   /** The guard's name. */
   readonly guard: string
-  /** One solve from its first record to its last; absent for events that are not of one solve. */
+  /** The same for all records of one solve; absent for events that belong to no solve. */
   readonly solveId?: string | undefined
   /** The ids of the budgets on the grant's path, widest first. */
   readonly path?: readonly string[] | undefined
@@ -50,7 +50,9 @@ export interface AuditEvent {
   readonly keyFingerprint?: string | undefined
   /** How the call left: `direct`, or the proxy's address without its password. */
   readonly egress?: string | undefined
+  /** Micro-dollars. */
   readonly reserved?: Money | undefined
+  /** Micro-dollars. */
   readonly cost?: Money | undefined
   /** True where the service charges by thread and amounts are imputed. */
   readonly imputed?: boolean | undefined
@@ -58,27 +60,51 @@ export interface AuditEvent {
   readonly code?: string | undefined
   readonly layer?: Layer | undefined
   readonly message?: string | undefined
+  /** Wall-clock ms. */
   readonly retryAt?: number | undefined
-  /** For a flood of like denials: how many this record stands for, and when the first and the last were. */
+  /** For many denials of one kind: how many this record stands for. */
   readonly count?: number | undefined
+  /** When the first of them was, wall-clock ms. */
   readonly firstAt?: number | undefined
+  /** When the last of them was, wall-clock ms. */
   readonly lastAt?: number | undefined
 }
 
-/** Where records go. A sink that throws (or rejects) from `write` makes the guard deny: no record, no solve. */
+/**
+ * Where records are written. If `write` throws or rejects, the guard denies: no record, no solve.
+ * `test/audit/contract.ts` tests every sink.
+ *
+ * @example
+ * const lines: AuditSink = {
+ *   kind: 'lines',
+ *   open() {},
+ *   async write(events) {
+ *     await database.insert(events)
+ *     return undefined
+ *   },
+ *   close() {},
+ * }
+ */
 export interface AuditSink {
-  /** What kind it is, for messages: `jsonl`. */
+  /** The kind of sink, for messages: `jsonl`. */
   readonly kind: string
   /** Where it writes, for messages. */
   readonly place?: string | undefined
-  /** Made ready once, before anything else; throws where it cannot write. */
+  /**
+   * Prepares the sink. Called once, before `write`.
+   * @param guard the guard's name
+   * @param now wall-clock ms
+   * @throws DeniedError `AUDIT_UNAVAILABLE` where it cannot write
+   */
   open(guard: string, now: number): MaybePromise<void>
   /**
-   * Writes the events, in order, all or none, and is done only when the operating system (or the server) has them.
-   * Returns the new head of the chain, where the sink keeps one.
+   * Writes the events, in order, all or none. It has succeeded only when the operating system (or the server) has them.
+   * @returns the new head of the chain, if the sink keeps one
+   * @throws DeniedError `AUDIT_UNAVAILABLE`; the guard then denies the solve
    */
   write(events: readonly AuditEvent[]): MaybePromise<ChainHead | undefined>
+  /** Releases files and connections. The sink may be opened again. */
   close(): MaybePromise<void>
-  /** Told once, before `open`, whom to tell of trouble that holds no solve up: a copy that is behind. */
-  onError?(tell: (message: string) => void): void
+  /** Called once, before `open`, with a function that reports errors which block no solve: a copy that is behind. */
+  onError?(report: (message: string) => void): void
 }

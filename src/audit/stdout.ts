@@ -1,9 +1,10 @@
+import { type Clock, systemClock } from '../base/clock.js'
 import { SolveguardError } from '../base/errors.js'
 import { notOpen, unavailable, within } from './errors.js'
 import { recordJson, saneMs } from './record.js'
 import type { AuditAction, AuditEvent, AuditSink } from './sink.js'
 
-/** What is written to: a `Writable` is one. */
+/** The part of a `Writable` that is used here. */
 export interface LineStream {
   write(text: string, written: (error?: Error | null) => void): unknown
   on(event: 'error', listener: (error: Error) => void): unknown
@@ -12,15 +13,27 @@ export interface LineStream {
 
 /** Where a `stdoutAudit` writes, and how. */
 export interface StdoutAuditOptions {
-  /** Default: `process.stdout`. */
+  /**
+   * The stream to write to.
+   * @default process.stdout
+   */
   stream?: LineStream | undefined
   /**
-   * `pino` (default): each record begins with the `level`, `time` and `msg` that pino's own lines have, so that whatever reads those
-   * (pino-pretty, a log shipper) reads these. `ecs`: the record alone.
+   * `pino`: each record begins with the `level`, `time` and `msg` of pino's own lines, so that tools that read those
+   * (pino-pretty, a log shipper) can read these. `ecs`: the record alone.
+   * @default 'pino'
    */
   format?: 'pino' | 'ecs' | undefined
-  /** A reader that takes nothing for that long counts as gone, ms. Default: 5,000. */
+  /**
+   * How long a write may take, ms: a reader that takes nothing for that long counts as gone.
+   * @default 5_000
+   */
   timeoutMs?: number | undefined
+  /**
+   * Measures `timeoutMs`.
+   * @default systemClock
+   */
+  clock?: Clock | undefined
 }
 
 const INFO = 30
@@ -28,16 +41,19 @@ const WARN = 40
 const WARNINGS: ReadonlySet<AuditAction> = new Set(['denied', 'failed', 'rejected', 'abandoned', 'paused', 'alert'])
 
 /**
- * Writes records to standard output, a JSON object a line: for containers, whose output is gathered anyway. There is no
- * hash chain: what becomes of the lines is not ours to see. Where that matters, have `jsonlAudit` beside it.
+ * Writes records to standard output, one JSON object a line: for containers, whose output is collected anyway. There is
+ * no hash chain, because later changes to the lines cannot be detected here. Where that matters, use `jsonlAudit` as
+ * well.
  *
- * Standard output whose reader has gone denies, like every sink that cannot write.
+ * When the reader of standard output is gone, solves are denied, as with every sink that cannot write.
  *
+ * @throws SolveguardError `CONFIG_INVALID`, with the name of the option
  * @example
- * const guard = await createGuard({ …, audit: [jsonlAudit(), copyAudit(stdoutAudit())] })
+ * const audit = [jsonlAudit(), copyAudit(stdoutAudit())]
+ * const guard = await createGuard({ audit, policy: { origins: ['https://staging.example.com'] } })
  */
 export function stdoutAudit(options: StdoutAuditOptions = {}): AuditSink {
-  const { stream = process.stdout, format = 'pino', timeoutMs = 5_000 } = options
+  const { stream = process.stdout, format = 'pino', timeoutMs = 5_000, clock = systemClock } = options
   if (format !== 'pino' && format !== 'ecs') {
     throw new SolveguardError('CONFIG_INVALID', "stdoutAudit: `format` is 'pino' or 'ecs'.")
   }
@@ -50,7 +66,7 @@ export function stdoutAudit(options: StdoutAuditOptions = {}): AuditSink {
     open() {
       if (isOpen) return
       isOpen = true
-      // Without a listener a reader that goes away would end the process; the write that fails says it all.
+      // Without a listener, a reader that is gone would end the process. The failed write reports the error.
       stream.on('error', ignore)
     },
     async write(events) {
@@ -61,7 +77,7 @@ export function stdoutAudit(options: StdoutAuditOptions = {}): AuditSink {
         stream.write(text, (error) => (error ? reject(error) : resolve()))
       })
       try {
-        await within(written, timeoutMs)
+        await within(written, timeoutMs, clock)
       } catch (error) {
         throw unavailable(`on ${place}`, error, 'Have something read it')
       }
@@ -82,7 +98,7 @@ function pinoLine(event: AuditEvent): string {
   return `{"level":${level},"time":${saneMs(event.at)},"msg":${JSON.stringify(messageOf(event))},${record.slice(1)}`
 }
 
-/** What a person would want to see of a record at a glance. Only what the record itself holds. */
+/** A short text for a person who reads the log. Has nothing that the record itself does not have. */
 function messageOf({ action, family, variant, code }: AuditEvent): string {
   return [action, family, variant, code].filter((part) => part !== undefined).join(' ')
 }

@@ -10,68 +10,76 @@ import { MAX_LINE_BYTES, readLines } from './read-lines.js'
 
 /**
  * What is wrong with a line.
- * - `altered`: its bytes are not those that its hash was made of.
+ * - `altered`: its bytes do not match its hash.
  * - `out-of-order`: a whole line, but not the one that belongs here: lines were removed, added or swapped.
- * - `rewritten`: it, or lines before it, were written anew with new hashes: a head that somebody kept says otherwise.
+ * - `rewritten`: it, or lines before it, were replaced with new hashes: a stored head has another one.
  * - `cut-off`: the file ends within this line, as it does when its process was killed in the middle of a write.
- * - `missing`: there should be a line here, or (line 0) a file.
+ * - `missing`: a line is missing here, or (line 0) a file.
  * - `renamed`: the file was written under another name.
- * - `unreadable`: not one of our records, far too long, or the file cannot be read (line 0).
+ * - `unreadable`: not a record, far too long, or the file cannot be read (line 0).
  */
 export type Problem = 'altered' | 'out-of-order' | 'rewritten' | 'cut-off' | 'missing' | 'renamed' | 'unreadable'
 
-/** The first line of a file that is not as it was written. */
+/** The first line of a file that differs from what was written. */
 export interface BadLine {
-  /** From 1; 0 stands for the file as a whole. */
+  /** From 1; 0 means the file as a whole. */
   readonly line: number
   readonly problem: Problem
   /** One sentence for a person. */
   readonly reason: string
 }
 
-/** What verification found in one file. */
+/** The result for one file. */
 export interface VerifiedFile {
   /** The file's name, without its folder. */
   readonly file: string
   readonly ok: boolean
-  /** How many good records there are before the first bad line. */
+  /** How many valid records there are before the first bad line. */
   readonly records: number
   readonly firstBad?: BadLine | undefined
 }
 
-/** What verification found, in all files. */
+/** The result for all files. */
 export interface VerifyResult {
   readonly ok: boolean
-  /** In the order of their names. */
+  /** Sorted by name. */
   readonly files: readonly VerifiedFile[]
-  /** Good records, in all files. */
+  /** Valid records, in all files. */
   readonly records: number
   /** The first bad line of the first bad file. */
   readonly firstBad?: (BadLine & { readonly file: string }) | undefined
 }
 
-/** What verification is given besides the files. */
+/** What to check in addition to the files themselves. */
 export interface VerifyOptions {
-  /** The heads that the ledger keeps: without them a tail that was cut off, or rewritten with new hashes, cannot be seen. */
+  /**
+   * What `ledger.heads()` returns. Without heads, a tail that was cut off, or rewritten with new hashes, is not
+   * detected.
+   * @default none
+   */
   readonly heads?: readonly ChainHead[] | undefined
-  /** The first day that is still kept, such as `2026-10-01`: of a folder, files of days before it are neither read nor missed. */
+  /**
+   * The first day that is still kept, such as `2026-10-01`: of a folder, files of earlier days are neither read nor
+   * reported as missing.
+   * @default all days
+   */
   readonly since?: string | undefined
 }
 
 const optionsShape = z.strictObject({
   heads: z
     .array(z.looseObject({ file: z.string(), seq: z.number(), hash: z.string() }), {
-      error: 'expected what ledger.heads() gives',
+      error: 'expected what ledger.heads() returns',
     })
     .optional(),
   since: z.iso.date({ error: "expected a day such as '2026-10-01'" }).optional(),
 })
 
 /**
- * Checks one audit file, or all `*.jsonl` files of a folder, and names the first bad line of each. Files are read as
- * streams. A file that is being written to is checked as far as it went when the check began.
+ * Checks one audit file, or all `*.jsonl` files of a folder, and reports the first bad line of each. Files are read as
+ * streams. A file that is being written to is checked up to its size at the start.
  *
- * @param target a path, or `{ dir }` or `{ file }` where it has to be that
+ * @param target a path; or `{ dir }` or `{ file }`, if it must be that
  * @throws SolveguardError `CONFIG_INVALID` when there is no such file or folder
  * @example
  * const result = await verifyAudit('.solveguard/audit')
@@ -80,18 +88,18 @@ const optionsShape = z.strictObject({
 export async function verifyAudit(target: AuditTarget, options: VerifyOptions = {}): Promise<VerifyResult> {
   const { heads = [], since = '' } = check(optionsShape, options, 'verifyAudit')
   const { dir, names: all, whole } = await filesOf(target)
-  // Names begin with their day; whatever is called otherwise sorts behind them, and is looked at.
+  // Names begin with their day. Other names sort after them, and are checked.
   const names = whole ? all.filter((name) => name >= since) : all
   const kept = new Map<string, KnownHead[]>()
   for (const head of heads) {
-    if (whole ? head.file >= since : names.includes(head.file)) know(kept, { ...head, from: 'the ledger' })
+    if (whole ? head.file >= since : names.includes(head.file)) addHead(kept, { ...head, from: 'the ledger' })
   }
   if (whole) {
-    // A file's first record says how the one that its process wrote before ends.
+    // A file's first record has the head of the file that its process wrote before.
     for (const name of names) {
       const continues = await continuedBy(join(dir, name))
       if (continues && continues.file >= since)
-        know(kept, { ...continues, from: `the file after it, ${name},`, last: true })
+        addHead(kept, { ...continues, from: `the file after it, ${name},`, last: true })
     }
   }
   const files: VerifiedFile[] = []
@@ -99,7 +107,7 @@ export async function verifyAudit(target: AuditTarget, options: VerifyOptions = 
   for (const [file, heads] of kept) {
     if (names.includes(file)) continue
     const from = heads[0]?.from
-    const reason = `The file is missing: ${from} knows of it.`
+    const reason = `The file is missing: ${from} has its head.`
     files.push({ file: printable(file), ok: false, records: 0, firstBad: { line: 0, problem: 'missing', reason } })
   }
   files.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0))
@@ -113,28 +121,28 @@ export async function verifyAudit(target: AuditTarget, options: VerifyOptions = 
   }
 }
 
-/** A head that somebody else knows of. */
+/** A head that is stored elsewhere. */
 interface KnownHead extends ChainHead {
-  /** Who knows, for messages. */
+  /** Where it is stored, for messages. */
   readonly from: string
-  /** Whether nothing may follow it. */
+  /** Whether no record may follow it. */
   readonly last?: boolean
 }
 
-function know(kept: Map<string, KnownHead[]>, head: KnownHead): void {
+function addHead(kept: Map<string, KnownHead[]>, head: KnownHead): void {
   const heads = kept.get(head.file)
   if (heads) heads.push(head)
   else kept.set(head.file, [head])
 }
 
-/** What a line says of its place, once its hash was found to be right. */
+/** The place that a line has by its own content. Only read once its hash was found correct. */
 interface Place {
   readonly sequence: unknown
   readonly prev: unknown
   readonly file: { readonly name?: unknown; readonly continues?: ChainHead | undefined } | undefined
 }
 
-/** What the first record of a file says of the file before it; nothing where it cannot be believed. */
+/** The head of the file before, from a file's first record; undefined where that record is not valid. */
 async function continuedBy(path: string): Promise<ChainHead | undefined> {
   try {
     const file = await open(path)
@@ -146,7 +154,7 @@ async function continuedBy(path: string): Promise<ChainHead | undefined> {
       await file.close()
     }
   } catch {
-    // It cannot be read, and will be named for that.
+    // `verifyFile` reports a file that cannot be read.
   }
   return undefined
 }
@@ -176,9 +184,9 @@ async function verifyFile(path: string, heads: readonly KnownHead[]): Promise<Ve
   return result(chain.end())
 }
 
-/** Follows one file from its first line to its first bad one. */
+/** Checks one file, line by line, up to its first bad one. */
 class ChainCheck {
-  /** Good records so far. */
+  /** Valid records so far. */
   records = 0
   #hash = NOTHING_BEFORE
   #confirmed = 0
@@ -195,18 +203,18 @@ class ChainCheck {
 
   next(bytes: Buffer, end: 'whole' | 'cut' | 'long'): BadLine | undefined {
     const line = this.records + 1
-    if (end === 'long') return bad(line, 'unreadable', `Longer than ${MAX_LINE_BYTES} bytes: none of our records.`)
+    if (end === 'long') return bad(line, 'unreadable', `Longer than ${MAX_LINE_BYTES} bytes: not a record.`)
     if (end === 'cut') {
       return bad(
         line,
         'cut-off',
-        'Cut off in the middle: its process was killed while it wrote, or the end was taken away.',
+        'Cut off in the middle: its process was killed while it wrote, or the end was removed.',
       )
     }
     const hash = sealOf(bytes)
-    if (hash === undefined) return bad(line, 'altered', 'Not what its hash says: it was altered.')
+    if (hash === undefined) return bad(line, 'altered', 'It does not match its hash: it was altered.')
     const place = placeOf(bytes)
-    if (!place) return bad(line, 'unreadable', 'Not one of our records.')
+    if (!place) return bad(line, 'unreadable', 'Not a record of this package.')
     const wrong = this.#outOfPlace(line, place) ?? this.#unlikeHeads(line, hash)
     if (wrong) return wrong
     this.#hash = hash
@@ -220,7 +228,7 @@ class ChainCheck {
     }
     for (const head of [...this.#heads.values()].flat()) {
       if (!(head.seq >= 1 && head.seq <= this.records)) {
-        const reason = `The end is missing: the file has ${this.records} records, and ${head.from} knows of record ${head.seq}.`
+        const reason = `The end is missing: the file has ${this.records} records, and ${head.from} has the head of record ${head.seq}.`
         return bad(this.records + 1, 'missing', reason)
       }
     }
@@ -229,12 +237,12 @@ class ChainCheck {
 
   #outOfPlace(line: number, place: Place): BadLine | undefined {
     if (this.#last && line > this.#last.seq) {
-      return bad(line, 'out-of-order', `Too many: ${this.#last.from} says that record ${this.#last.seq} was the last.`)
+      return bad(line, 'out-of-order', `Too many: by ${this.#last.from} record ${this.#last.seq} was the last.`)
     }
     if (place.sequence !== line) {
       const found = Number(place.sequence)
       const what = found > line ? 'a line was removed' : 'a line was added or moved'
-      return bad(line, 'out-of-order', `Record ${found} stands where record ${line} should: ${what}.`)
+      return bad(line, 'out-of-order', `Record ${found} is where record ${line} should be: ${what}.`)
     }
     if (place.prev !== this.#hash) {
       const reason = 'Does not follow from the line before it: one of the two was rewritten.'
@@ -252,7 +260,7 @@ class ChainCheck {
     const other = heads?.find((head) => head.hash !== hash)
     if (other) {
       const where = this.#confirmed + 1 === line ? 'It was' : `One of the lines ${this.#confirmed + 1} to ${line} was`
-      return bad(line, 'rewritten', `${where} rewritten: ${other.from} knows another hash of this record.`)
+      return bad(line, 'rewritten', `${where} rewritten: ${other.from} has another hash for this record.`)
     }
     if (heads) this.#confirmed = line
     return undefined

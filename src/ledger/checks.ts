@@ -1,19 +1,22 @@
 import { SolveguardError } from '../base/errors.js'
 import type { CalendarCap, ReserveRequest, Settlement } from './ledger.js'
-import { LONGEST_DAY_MS } from './windows.js'
+import { MAX_DAY_MS } from './windows.js'
 
-/** Refuses a request that would falsify the sums. */
+/**
+ * Rejects a request that would make the sums wrong.
+ * @throws SolveguardError `CONFIG_INVALID`
+ */
 export function checkRequest({ amount, deadline, path }: ReserveRequest): void {
   checkAmount(amount)
   if (!Number.isFinite(deadline)) throw new SolveguardError('CONFIG_INVALID', 'A reservation needs a deadline.')
   if (path.length > 1 && path.some(({ id }, i) => path.findIndex((other) => other.id === id) !== i)) {
-    throw new SolveguardError('CONFIG_INVALID', 'A budget stands twice on the path of one reservation.')
+    throw new SolveguardError('CONFIG_INVALID', 'A budget is twice on the path of one reservation.')
   }
   for (const { limits } of path) if (limits.perCalendarDay !== undefined) limits.perCalendarDay.forEach(checkDay)
 }
 
 function checkDay({ timeZone, start, end }: CalendarCap): void {
-  if (end > start && end - start <= LONGEST_DAY_MS) return
+  if (end > start && end - start <= MAX_DAY_MS) return
   throw new SolveguardError('CONFIG_INVALID', `A calendar day in ${timeZone} is at most 27 hours.`)
 }
 
@@ -24,19 +27,22 @@ function checkAmount(amount: number): void {
 }
 
 /**
- * When a request's reservation lapses by the books' time. As long after it was made as the caller meant: on a clock that
- * was set back, the deadline itself may be in the books' past.
+ * When a request's reservation expires by the ledger's time: as long after it was made as the caller's deadline is
+ * after the caller's `now`. On a clock that was set back, the deadline itself may be in the ledger's past.
  */
 export function deadlineOf({ deadline }: ReserveRequest, now: number, at: number): number {
   return deadline + Math.max(0, at - now)
 }
 
-/** What an id means that stands for another reservation already. */
-export function usedTwice(): SolveguardError {
+/** The error for an id that another reservation already has. */
+export function duplicateReservation(): SolveguardError {
   return new SolveguardError('CONFIG_INVALID', 'A reservation id was used twice; each reservation needs its own.')
 }
 
-/** Refuses a settlement that would falsify the sums. */
+/**
+ * Rejects a settlement that would make the sums wrong.
+ * @throws SolveguardError `CONFIG_INVALID`
+ */
 export function checkSettlement({ cost }: Settlement): void {
   checkAmount(cost)
 }

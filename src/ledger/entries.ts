@@ -1,77 +1,77 @@
-import type { TakenAlert } from './account.js'
+import type { BookedAlert } from './budget-state.js'
 import { JournalError } from './journal.js'
 import type { AttachedTask, Owner, PauseReason } from './ledger.js'
 import type { LedgerState } from './state.js'
 
 /**
- * What stands in a journal: one entry for each thing that was decided, with the moment at which it was. Entries are
- * written as JSON arrays, so that a journal can be read with any SQLite shell. What an entry means may never change:
- * processes of different versions may share a file. A change of meaning is another kind of entry, and another schema.
+ * The entries of a journal: one for each thing that was decided, with the time at which it was. Entries are written as
+ * JSON arrays, so that a journal can be read with any SQLite shell. The meaning of an entry may never change: processes
+ * of different versions may share a file. A change of meaning is another kind of entry, and another schema.
  */
 export type Entry =
   | readonly [
-      kind: 'take',
+      kind: 'reserve',
       at: number,
       id: string,
       ownerId: string,
       amount: number,
       deadline: number,
       path: readonly string[],
-      alerts: readonly TakenAlert[],
+      alerts: readonly BookedAlert[],
     ]
-  | readonly [kind: 'note', id: string, task: AttachedTask]
+  | readonly [kind: 'task', id: string, task: AttachedTask]
   | readonly [kind: 'settle', at: number, id: string, cost: number, unsure?: boolean]
   | readonly [kind: 'claim', at: number, ownerId: string, ids: readonly string[]]
-  | readonly [kind: 'join', at: number, owner: Owner]
-  | readonly [kind: 'beat', at: number, ownerId: string]
-  | readonly [kind: 'leave', ownerId: string]
+  | readonly [kind: 'register', at: number, owner: Owner]
+  | readonly [kind: 'heartbeat', at: number, ownerId: string]
+  | readonly [kind: 'unregister', ownerId: string]
   | readonly [kind: 'pause', budgetId: string, reason: PauseReason]
   | readonly [kind: 'resume', budgetId: string]
   | readonly [kind: 'fact', at: number, scope: string, name: string, value: string, until: number]
   | readonly [kind: 'head', file: string, seq: number, hash: string]
 
-/** Books one entry. */
-export function book(books: LedgerState, entry: Entry): void {
-  // Nobody's clock is behind what was already written.
-  if (typeof entry[1] === 'number') books.advance(entry[1])
+/** Applies one entry to a state. */
+export function applyEntry(state: LedgerState, entry: Entry): void {
+  // The state's time is never behind what was already written.
+  if (typeof entry[1] === 'number') state.advance(entry[1])
   switch (entry[0]) {
-    case 'take': {
+    case 'reserve': {
       const [, at, id, ownerId, amount, deadline, path, alerts] = entry
-      books.take(id, ownerId, amount, deadline, path, alerts, at)
+      state.addReservation(id, ownerId, amount, deadline, path, alerts, at)
       break
     }
-    case 'note':
-      books.note(entry[1], entry[2])
+    case 'task':
+      state.attachTask(entry[1], entry[2])
       break
     case 'settle':
-      books.settle(entry[2], entry[3], entry[1], entry[4])
+      state.settle(entry[2], entry[3], entry[1], entry[4])
       break
     case 'claim':
-      books.claim(entry[2], entry[3], entry[1])
+      state.claim(entry[2], entry[3], entry[1])
       break
-    case 'join':
-      books.join(entry[2], entry[1])
+    case 'register':
+      state.register(entry[2], entry[1])
       break
-    case 'beat':
-      books.beat(entry[2], entry[1])
+    case 'heartbeat':
+      state.heartbeat(entry[2], entry[1])
       break
-    case 'leave':
-      books.leave(entry[1])
+    case 'unregister':
+      state.unregister(entry[1])
       break
     case 'pause':
-      books.pause(entry[1], entry[2])
+      state.pause(entry[1], entry[2])
       break
     case 'resume':
-      books.resume(entry[1])
+      state.resume(entry[1])
       break
     case 'fact':
-      books.facts.book(entry[2], entry[3], entry[4], entry[5], entry[1])
+      state.facts.set(entry[2], entry[3], entry[4], entry[5], entry[1])
       break
     case 'head':
-      books.saveHead({ file: entry[1], seq: entry[2], hash: entry[3] })
+      state.saveHead({ file: entry[1], seq: entry[2], hash: entry[3] })
       break
     default:
-      // Whoever wrote this knows more than we do: what it spent would be missing from our sums.
+      // A newer version wrote this: what it spent would be missing from our sums.
       throw new JournalError('NEWER', 'The journal has an entry of a kind that this version does not know.')
   }
 }

@@ -1,27 +1,27 @@
 import { SolveguardError } from '../base/errors.js'
 import type { Fact, NewFact } from './ledger.js'
 
-const LONGEST_NAME = 200
-const LONGEST_VALUE = 2_000
+const MAX_NAME_LENGTH = 200
+const MAX_VALUE_LENGTH = 2_000
 
-/** What is kept, by scope and name: to be written down and read again. */
-export type FactsState = readonly (readonly [scope: string, name: string, value: string, until: number, at: number])[]
+/** All facts, as stored. */
+export type SavedFacts = readonly (readonly [scope: string, name: string, value: string, until: number, at: number])[]
 
-interface Kept {
+interface StoredFact {
   readonly value: string
   readonly until: number
   readonly at: number
 }
 
-/** The part of the books that is not about money: small facts, each kept for a while. */
+/** The part of the ledger's state that is not about money: small facts, each kept for a while. */
 export class Facts {
-  readonly #scopes = new Map<string, Map<string, Kept>>()
+  readonly #scopes = new Map<string, Map<string, StoredFact>>()
 
-  constructor(state: FactsState = []) {
-    for (const [scope, name, value, until, at] of state) this.book(scope, name, value, until, at)
+  constructor(state: SavedFacts = []) {
+    for (const [scope, name, value, until, at] of state) this.set(scope, name, value, until, at)
   }
 
-  state(now: number): FactsState {
+  state(now: number): SavedFacts {
     const state: [string, string, string, number, number][] = []
     for (const [scope, facts] of this.#scopes) {
       for (const [name, { value, until, at }] of facts) if (until > now) state.push([scope, name, value, until, at])
@@ -35,8 +35,8 @@ export class Facts {
     return size
   }
 
-  /** What will stand under the fact's name, and until when. Nothing is booked. */
-  decide(fact: NewFact, at: number): Kept {
+  /** What will be stored under the fact's name, and until when. Changes nothing. */
+  decide(fact: NewFact, at: number): StoredFact {
     checkFact(fact)
     const { scope, name, value, ttlMs, ifAbsent = false } = fact
     const until = at + ttlMs
@@ -45,7 +45,7 @@ export class Facts {
     return { value: before.value, until: Math.max(before.until, until), at }
   }
 
-  recall(scope: string, now: number): Fact[] {
+  list(scope: string, now: number): Fact[] {
     const facts: Fact[] = []
     for (const [name, { value, until, at }] of this.#scopes.get(scope) ?? []) {
       if (until > now) facts.push({ name, value, at })
@@ -53,14 +53,14 @@ export class Facts {
     return facts
   }
 
-  /** Books a fact as it was decided. */
-  book(scope: string, name: string, value: string, until: number, at: number): void {
-    const facts = this.#scopes.get(scope) ?? new Map<string, Kept>()
+  /** Stores a fact as it was decided. */
+  set(scope: string, name: string, value: string, until: number, at: number): void {
+    const facts = this.#scopes.get(scope) ?? new Map<string, StoredFact>()
     this.#scopes.set(scope, facts)
     facts.set(name, { value, until, at })
   }
 
-  /** Lets go of what is over: nobody can tell. */
+  /** Drops expired facts, which no call returns any more. */
   sweep(at: number): void {
     for (const [scope, facts] of this.#scopes) {
       for (const [name, { until }] of facts) if (until <= at) facts.delete(name)
@@ -69,16 +69,19 @@ export class Facts {
   }
 }
 
-/** Refuses a fact that is not small. */
+/**
+ * Rejects a fact that is not small.
+ * @throws SolveguardError `CONFIG_INVALID`
+ */
 export function checkFact({ scope, name, value, ttlMs }: NewFact): void {
   if (
-    [scope, name].some((text) => text.length === 0 || text.length > LONGEST_NAME) ||
-    value.length > LONGEST_VALUE ||
+    [scope, name].some((text) => text.length === 0 || text.length > MAX_NAME_LENGTH) ||
+    value.length > MAX_VALUE_LENGTH ||
     !(ttlMs >= 0 && Number.isFinite(ttlMs))
   ) {
     throw new SolveguardError(
       'CONFIG_INVALID',
-      `A fact has a scope and a name of 1 to ${LONGEST_NAME} characters, a value of up to ${LONGEST_VALUE}, and a time to be kept for.`,
+      `A fact has a scope and a name of 1 to ${MAX_NAME_LENGTH} characters, a value of up to ${MAX_VALUE_LENGTH}, and a ttlMs of 0 or more.`,
     )
   }
 }

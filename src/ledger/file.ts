@@ -1,11 +1,11 @@
 import { resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { MaybePromise } from '../base/async.js'
 import type { ChainHead } from '../base/chain.js'
+import { type Clock, systemClock } from '../base/clock.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
-import { takenAlerts } from './account.js'
+import { bookedAlerts } from './budget-state.js'
 import { checkSettlement, deadlineOf } from './checks.js'
-import { book, type Entry } from './entries.js'
+import { applyEntry, type Entry } from './entries.js'
 import { type Connect, type Durability, Journal, JournalError } from './journal.js'
 import type {
   AttachedTask,
@@ -24,81 +24,101 @@ import type {
   SettleResult,
   Usage,
 } from './ledger.js'
-import { type BooksState, LedgerState } from './state.js'
+import { LedgerState, type SavedState } from './state.js'
 
-/** Where a `fileLedger` lies, and what it survives. */
+/** Where a `fileLedger` is stored, and what it survives. */
 export interface FileLedgerOptions {
-  /** The database file. Default: `ledger.db` in `dir`. */
+  /**
+   * The database file.
+   * @default `ledger.db` in `dir`
+   */
   readonly file?: string | undefined
-  /** The folder, made with mode 0700 if it is not there. Default: `.solveguard`. */
+  /**
+   * The folder. It is created with mode 0700 if it does not exist.
+   * @default '.solveguard'
+   */
   readonly dir?: string | undefined
   /**
-   * `process` (default): what was answered survives the end of any process, by `kill -9` too; if the machine itself loses
-   * power, the last moments may be lost (never the file). `power`: they survive that too; each write waits for the disk.
+   * `process`: a result that was returned survives the end of any process, by `kill -9` too. If the machine loses
+   * power, the last moments may be lost, but never the file. `power`: they survive that too; each write waits for the
+   * disk.
+   * @default 'process'
    */
   readonly durability?: Durability | undefined
+  /**
+   * Measures how long a call waits for other processes.
+   * @default systemClock
+   */
+  readonly clock?: Clock | undefined
 }
 
-/** How long a write is tried for while other processes hold the file. */
-const PATIENCE_MS = 5_000
-/** The journal is folded into its snapshot when it is this long, or twice as long as what there is to write. */
+/** How long a call is retried while other processes hold the file. */
+const BUSY_TIMEOUT_MS = 5_000
+/** The journal is folded into its snapshot when it has this many rows, or twice as many as the state has parts. */
 const FOLD_AFTER = 2_000
 
-/** What was decided: what to write down, if anything, and what to answer. */
+/** What was decided: the entries to write, if any, and the result to return. */
 interface Decision<T> {
   readonly entries?: readonly Entry[] | undefined
   readonly result: T
 }
 
 /**
- * A ledger in a file that any number of processes of one machine share. Survives `kill -9` at any moment. The file must
- * lie on a local disk.
+ * A ledger in a SQLite file that any number of processes on one machine share. Survives `kill -9` at any moment. The
+ * file must be on a local disk.
  *
- * Each process keeps the books in memory and the file holds the journal that they all are booked from: an operation is
- * decided on the books, and is valid once it stands in the journal, which takes it only if the books were up to date.
+ * Each process keeps the ledger's state in memory; the file holds the journal that all of them apply. An operation is
+ * decided on the state in memory, and is valid once it is in the journal, which accepts it only if that state was up to
+ * date.
  *
- * @throws DeniedError `LEDGER_UNAVAILABLE` from every method, when the file cannot be read or written; the message says
- *   what to do
+ * Every method throws `DeniedError` `LEDGER_UNAVAILABLE` when the file cannot be read or written; the message states
+ * what to do.
+ *
  * @example
- * const guard = await createGuard({ ledger: fileLedger({ dir: '/var/lib/my-tests' }), … })
+ * const ledger = fileLedger({ dir: '/var/lib/my-tests' })
+ * const guard = await createGuard({ ledger, policy: { origins: ['https://staging.example.com'] } })
  */
 export function fileLedger(options: FileLedgerOptions = {}): Ledger {
   const file = resolve(options.file ?? resolve(options.dir ?? '.solveguard', 'ledger.db'))
-  return new FileLedger(file, options.durability ?? 'process')
+  return new FileLedger(file, options.durability ?? 'process', options.clock ?? systemClock)
 }
 
 class FileLedger implements Ledger {
   readonly kind = 'file'
   readonly place: string
   readonly #durability: Durability
+  readonly #clock: Clock
   #journal: Journal | undefined
-  #books = new LedgerState()
-  /** The last row of the journal that the books hold. */
+  #state = new LedgerState()
+  /** The last row of the journal that was applied to the state. */
   #seq = 0
   #foldAt = FOLD_AFTER
-  /** Notes that are not in the journal yet. They go with whatever is appended next, or soon by themselves. */
+  /** Attached tasks that are not in the journal yet. They are written with the next entries, or soon on their own. */
   #pending: Entry[] = []
-  #flushing: NodeJS.Immediate | undefined
-  /** The file may no longer be in its place: each sign of life has that looked at. */
-  #displaced = false
-  /** Who joined by this instance, to join again after a sleep longer than the ledger remembers. */
-  readonly #joined = new Map<string, Owner>()
+  #flushTimer: NodeJS.Immediate | undefined
+  /** Whether to check that the file is still in its place, which each heartbeat asks for. */
+  #checkPlace = false
+  /**
+   * The owners that this instance registered, to register them again if the process slept until the ledger forgot them.
+   */
+  readonly #owners = new Map<string, Owner>()
 
-  constructor(place: string, durability: Durability) {
+  constructor(place: string, durability: Durability, clock: Clock) {
     this.place = place
     this.#durability = durability
+    this.#clock = clock
   }
 
   async open(): Promise<void> {
     const Database = await loadDriver()
     const empty = JSON.stringify(new LedgerState().state())
-    await this.#patiently(0, () => {
+    await this.#withRetries(0, () => {
       const held = this.#journal
       this.#journal ??= new Journal(Database, this.place, this.#durability, empty)
       try {
         this.#reload()
       } catch (error) {
-        // Nobody closes what could not be opened.
+        // The caller does not close a ledger that could not be opened.
         if (held === undefined) {
           this.#journal.close()
           this.#journal = undefined
@@ -109,45 +129,45 @@ class FileLedger implements Ledger {
   }
 
   register(owner: Owner, now: number): MaybePromise<RegisterResult> {
-    this.#joined.set(owner.id, owner)
-    const joined = this.#decide(now, (at) => ({ entries: [['join', at, owner]], result: at }))
-    return then(joined, (at) => this.#books.differing(owner, at))
+    this.#owners.set(owner.id, owner)
+    const registered = this.#decide(now, (at) => ({ entries: [['register', at, owner]], result: at }))
+    return then(registered, (at) => this.#state.differing(owner, at))
   }
 
   heartbeat(ownerId: string, now: number): MaybePromise<void> {
     return this.#decide(now, (at) => {
-      this.#displaced = true
-      this.#opened()
-      if (this.#books.isLive(ownerId, at)) return { entries: [['beat', at, ownerId]], result: undefined }
-      const owner = this.#joined.get(ownerId)
-      return { entries: owner && [['join', at, owner]], result: undefined }
+      this.#checkPlace = true
+      this.#openJournal()
+      if (this.#state.isLive(ownerId, at)) return { entries: [['heartbeat', at, ownerId]], result: undefined }
+      const owner = this.#owners.get(ownerId)
+      return { entries: owner && [['register', at, owner]], result: undefined }
     })
   }
 
   unregister(ownerId: string, now: number): MaybePromise<void> {
-    this.#joined.delete(ownerId)
-    return this.#decide(now, () => ({ entries: [['leave', ownerId]], result: undefined }))
+    this.#owners.delete(ownerId)
+    return this.#decide(now, () => ({ entries: [['unregister', ownerId]], result: undefined }))
   }
 
   reserve(request: ReserveRequest, now: number): MaybePromise<ReserveResult> {
     return this.#decide<ReserveResult>(now, (at) => {
-      const result = this.#books.reserve(request, at)
+      const result = this.#state.reserve(request, at)
       if (!result.ok) return { result }
       const { id, ownerId, amount } = request
       const deadline = deadlineOf(request, now, at)
       const path = request.path.map((claim) => claim.id)
       return {
-        entries: [['take', at, id, ownerId, amount, deadline, path, takenAlerts(result.alerts)]],
+        entries: [['reserve', at, id, ownerId, amount, deadline, path, bookedAlerts(result.alerts)]],
         result,
       }
     })
   }
 
   attachTask(reservationId: string, task: AttachedTask): void {
-    this.#pending.push(['note', reservationId, task])
-    // A note that cannot be written now goes with the next write; until then the task is only not to be taken over.
-    this.#flushing ??= setImmediate(() => {
-      this.#flushing = undefined
+    this.#pending.push(['task', reservationId, task])
+    // If it cannot be written now, it is written with the next entries; until then the task can only not be claimed.
+    this.#flushTimer ??= setImmediate(() => {
+      this.#flushTimer = undefined
       Promise.resolve()
         .then(() => this.#flush())
         .catch(() => {})
@@ -158,7 +178,7 @@ class FileLedger implements Ledger {
     checkSettlement(settlement)
     const { reservationId, cost, head, unsure } = settlement
     return this.#decide(now, (at) => {
-      const result = this.#books.settleable(reservationId, at)
+      const result = this.#state.settleable(reservationId, at)
       if (!result.settled) return { result }
       const settled: Entry = unsure ? ['settle', at, reservationId, cost, true] : ['settle', at, reservationId, cost]
       return { entries: head === undefined ? [settled] : [settled, headEntry(head)], result }
@@ -168,7 +188,7 @@ class FileLedger implements Ledger {
   claim(request: ClaimRequest, now: number): MaybePromise<readonly ClaimedTask[]> {
     return then(this.#flush(), () =>
       this.#decide(now, (at) => {
-        const result = this.#books.claimable(request, at)
+        const result = this.#state.claimable(request, at)
         const ids = result.map(({ reservationId }) => reservationId)
         return { entries: ids.length > 0 ? [['claim', at, request.ownerId, ids]] : undefined, result }
       }),
@@ -177,30 +197,30 @@ class FileLedger implements Ledger {
 
   pause(budgetId: string, reason: PauseReason): MaybePromise<boolean> {
     return this.#decide<boolean>(0, () =>
-      this.#books.isPaused(budgetId) ? { result: false } : { entries: [['pause', budgetId, reason]], result: true },
+      this.#state.isPaused(budgetId) ? { result: false } : { entries: [['pause', budgetId, reason]], result: true },
     )
   }
 
   resume(budgetId: string): MaybePromise<void> {
     return this.#decide(0, () => ({
-      entries: this.#books.isPaused(budgetId) ? [['resume', budgetId]] : undefined,
+      entries: this.#state.isPaused(budgetId) ? [['resume', budgetId]] : undefined,
       result: undefined,
     }))
   }
 
   usage(budgetId: string, now: number, days?: readonly CalendarCap[]): MaybePromise<Usage> {
-    return this.#decide(now, (at) => ({ result: this.#books.usage(budgetId, at, days) }))
+    return this.#decide(now, (at) => ({ result: this.#state.usage(budgetId, at, days) }))
   }
 
   setFact(fact: NewFact, now: number): MaybePromise<string> {
     return this.#decide<string>(now, (at) => {
-      const { value, until } = this.#books.facts.decide(fact, at)
+      const { value, until } = this.#state.facts.decide(fact, at)
       return { entries: [['fact', at, fact.scope, fact.name, value, until]], result: value }
     })
   }
 
   listFacts(scope: string, now: number): MaybePromise<readonly Fact[]> {
-    return this.#decide(now, (at) => ({ result: this.#books.facts.recall(scope, at) }))
+    return this.#decide(now, (at) => ({ result: this.#state.facts.list(scope, at) }))
   }
 
   saveHead(head: ChainHead): MaybePromise<void> {
@@ -208,11 +228,11 @@ class FileLedger implements Ledger {
   }
 
   heads(): MaybePromise<readonly ChainHead[]> {
-    return this.#patiently(0, () => {
-      const journal = this.#opened()
+    return this.#withRetries(0, () => {
+      const journal = this.#openJournal()
       this.#catchUp()
       const known = new Map(journal.heads().map((head) => [head.file, head]))
-      for (const head of this.#books.heads()) {
+      for (const head of this.#state.heads()) {
         if ((known.get(head.file)?.seq ?? 0) < head.seq) known.set(head.file, head)
       }
       return [...known.values()]
@@ -224,7 +244,7 @@ class FileLedger implements Ledger {
     try {
       await this.#flush()
     } finally {
-      clearImmediate(this.#flushing)
+      clearImmediate(this.#flushTimer)
       this.#journal?.close()
       this.#journal = undefined
     }
@@ -235,36 +255,37 @@ class FileLedger implements Ledger {
     return this.#decide(0, () => ({ entries: [], result: undefined }))
   }
 
-  #opened(): Journal {
+  #openJournal(): Journal {
     if (this.#journal === undefined) throw new JournalError('CLOSED', 'It is not open.')
-    // Others would count in another file: nothing more is booked in this one, until it is back in its place.
-    if (this.#displaced) this.#journal.checkInPlace()
-    this.#displaced = false
+    // Other processes would count in another file: nothing more is written to this one until it is back in its place.
+    if (this.#checkPlace) this.#journal.checkInPlace()
+    this.#checkPlace = false
     return this.#journal
   }
 
-  /** Decides, and writes down what was decided: at once on what is known here, or else with the file to ourselves. */
+  /** Decides, and writes what was decided: first on the state in memory, if need be with the file locked. */
   #decide<T>(now: number, decide: (at: number) => Decision<T>): MaybePromise<T> {
-    return this.#patiently(now, (current) => {
-      const journal = this.#opened()
-      const hoped = decide(this.#books.advance(current))
-      if (hoped.entries === undefined) {
-        if (journal.last() === this.#seq) return hoped.result
-      } else if (this.#write(journal, hoped.entries)) {
-        return hoped.result
+    return this.#withRetries(now, (current) => {
+      const journal = this.#openJournal()
+      const first = decide(this.#state.advance(current))
+      if (first.entries === undefined) {
+        if (journal.last() === this.#seq) return first.result
+      } else if (this.#write(journal, first.entries)) {
+        return first.result
       }
       this.#catchUp()
-      // Others are writing too. Once more without the lock, which costs them nothing; then with it, which cannot fail.
-      const again = decide(this.#books.advance(current))
+      // Other processes are writing too. Once more without the lock, which costs them nothing; then with it, which
+      // cannot fail.
+      const again = decide(this.#state.advance(current))
       if (again.entries !== undefined && this.#write(journal, again.entries)) return again.result
       return this.#decideLocked(journal, current, decide)
     })
   }
 
   #write(journal: Journal, decided: readonly Entry[]): boolean {
-    const entries = this.#withNotes(decided)
+    const entries = this.#withPending(decided)
     if (!journal.append(this.#seq, JSON.stringify(entries))) return false
-    this.#booked(entries)
+    this.#apply(entries)
     this.#foldIfLong(journal)
     return true
   }
@@ -273,59 +294,59 @@ class FileLedger implements Ledger {
     let written: readonly Entry[] | undefined
     const result = journal.locked(() => {
       this.#catchUp()
-      const sure = decide(this.#books.advance(now))
-      if (sure.entries !== undefined) {
-        written = this.#withNotes(sure.entries)
+      const decided = decide(this.#state.advance(now))
+      if (decided.entries !== undefined) {
+        written = this.#withPending(decided.entries)
         if (!journal.append(this.#seq, JSON.stringify(written)))
           throw new JournalError('REPLACED', 'The journal went back.')
       }
-      return sure.result
+      return decided.result
     })
-    if (written !== undefined) this.#booked(written)
+    if (written !== undefined) this.#apply(written)
     return result
   }
 
-  /** What is to be written, with the notes that wait: but for one whose reservation ends here, which nobody needs now. */
-  #withNotes(decided: readonly Entry[]): readonly Entry[] {
+  /** The entries to write, with the pending tasks; without a task whose reservation ends here: no process needs it. */
+  #withPending(decided: readonly Entry[]): readonly Entry[] {
     if (this.#pending.length === 0) return decided
     const [first] = decided
     const settled = first?.[0] === 'settle' ? first[2] : undefined
     return [...this.#pending.filter(([, id]) => id !== settled), ...decided]
   }
 
-  /** Books what this process has just appended, pending notes included. */
-  #booked(entries: readonly Entry[]): void {
+  /** Applies what this process has just appended, pending tasks included. */
+  #apply(entries: readonly Entry[]): void {
     this.#seq++
-    for (const entry of entries) book(this.#books, entry)
+    for (const entry of entries) applyEntry(this.#state, entry)
     if (this.#pending.length > 0) this.#pending = []
   }
 
-  /** Books what others have appended. */
+  /** Applies what other processes have appended. */
   #catchUp(): void {
-    const journal = this.#opened()
+    const journal = this.#openJournal()
     for (const [seq, entries] of journal.after(this.#seq)) {
-      // Whoever slept while the journal was folded begins again from the snapshot.
+      // The journal was folded since this process last read it: begin again from the snapshot.
       if (seq !== this.#seq + 1) {
         this.#reload()
         return
       }
-      for (const entry of parse<Entry[]>(entries)) book(this.#books, entry)
+      for (const entry of parse<Entry[]>(entries)) applyEntry(this.#state, entry)
       this.#seq = seq
     }
   }
 
   #reload(): void {
-    const journal = this.#opened()
+    const journal = this.#openJournal()
     for (let tries = 0; tries < 10; tries++) {
       const [seq, state] = journal.snapshot()
       const rows = journal.after(seq)
       // Another process may fold between the two reads.
       if (rows.length > 0 && rows[0]?.[0] !== seq + 1) continue
-      this.#books = new LedgerState(parse<BooksState>(state))
+      this.#state = new LedgerState(parse<SavedState>(state))
       this.#seq = seq
       this.#foldAt = seq + FOLD_AFTER
       for (const [number, entries] of rows) {
-        for (const entry of parse<Entry[]>(entries)) book(this.#books, entry)
+        for (const entry of parse<Entry[]>(entries)) applyEntry(this.#state, entry)
         this.#seq = number
       }
       return
@@ -335,24 +356,24 @@ class FileLedger implements Ledger {
 
   #foldIfLong(journal: Journal): void {
     if (this.#seq < this.#foldAt) return
-    this.#foldAt = this.#seq + Math.max(FOLD_AFTER, 2 * this.#books.size)
+    this.#foldAt = this.#seq + Math.max(FOLD_AFTER, 2 * this.#state.size)
     try {
       journal.locked(() => {
         this.#catchUp()
         const [folded] = journal.snapshot()
         if (this.#seq - folded < FOLD_AFTER) return
-        journal.fold(this.#seq, JSON.stringify(this.#books.state()), this.#books.heads())
+        journal.fold(this.#seq, JSON.stringify(this.#state.state()), this.#state.heads())
       })
     } catch {
-      // What the caller asked for is done. If the file is in trouble, the next call will say so.
+      // The caller's operation is done. If the file cannot be written, the next call throws.
     }
   }
 
   /**
-   * Does `work`; if another process holds the file, tries again without blocking this one. `now` moves on with the time
-   * that the waiting took.
+   * Does `work`. If another process holds the file, retries without blocking the event loop; `now` is then later by the
+   * time spent waiting.
    */
-  #patiently<T>(now: number, work: (now: number) => T): MaybePromise<T> {
+  #withRetries<T>(now: number, work: (now: number) => T): MaybePromise<T> {
     try {
       return work(now)
     } catch (error) {
@@ -362,14 +383,15 @@ class FileLedger implements Ledger {
   }
 
   async #retry<T>(now: number, work: (now: number) => T): Promise<T> {
-    const began = performance.now()
-    for (let pause = 2; ; pause = Math.min(2 * pause, 100)) {
-      await sleep(pause * (0.5 + Math.random()))
-      const waited = Math.ceil(performance.now() - began)
+    const clock = this.#clock
+    const began = clock.monotonic()
+    for (let pauseMs = 2; ; pauseMs = Math.min(2 * pauseMs, 100)) {
+      await new Promise<void>((resolve) => void clock.after(pauseMs * (0.5 + Math.random()), resolve))
+      const waitedMs = Math.ceil(clock.monotonic() - began)
       try {
-        return work(now === 0 ? 0 : now + waited)
+        return work(now === 0 ? 0 : now + waitedMs)
       } catch (error) {
-        if (!isBusy(error) || waited > PATIENCE_MS) throw this.#unavailable(error)
+        if (!isBusy(error) || waitedMs > BUSY_TIMEOUT_MS) throw this.#unavailable(error)
       }
     }
   }
@@ -418,10 +440,10 @@ async function loadDriver(): Promise<Connect> {
   }
 }
 
-/** What a person can do about an error of SQLite or of the file system. */
+/** What the user can do about an error of SQLite or of the file system. */
 function whatToDo(code: string, place: string): string {
   if (isBusy({ code })) {
-    return `The ledger ${place} stayed locked by another process for ${PATIENCE_MS / 1000} s: find the process that has it open and hangs.`
+    return `The ledger ${place} stayed locked by another process for ${BUSY_TIMEOUT_MS / 1000} s: find the process that has it open and hangs.`
   }
   if (code === 'NEWER') return `The ledger ${place} was written by a newer solveguard: use that version here too.`
   if (code === 'CLOSED') return `The ledger ${place} was closed, or never opened: call open() first and close() last.`

@@ -3,10 +3,10 @@ import { dirname } from 'node:path'
 import type { ChainHead } from '../base/chain.js'
 import { messageOf } from '../base/errors.js'
 
-/** How much a committed entry has to survive: the end of a process, or also the machine losing power. */
+/** What a committed entry has to survive: the end of a process, or also a power failure of the machine. */
 export type Durability = 'process' | 'power'
 
-/** What we use of a SQLite connection. */
+/** The part of a SQLite connection that is used here. */
 interface Connection {
   exec(sql: string): unknown
   prepare(sql: string): Statement
@@ -20,10 +20,10 @@ interface Statement {
   all(parameters: readonly (string | number)[]): unknown[]
 }
 
-/** Opens a database file; `timeout` is how long a call may block while another process writes, in ms. */
+/** Opens a database file; `timeout` is how long a call may block while another process writes, ms. */
 export type Connect = new (file: string, options: { readonly timeout: number }) => Connection
 
-/** An error with the code that says what to do about it, as SQLite's own errors have. */
+/** An error with a code, as SQLite's own errors have: the code decides what the user can do. */
 export class JournalError extends Error {
   readonly code: string
   constructor(code: string, message: string) {
@@ -32,20 +32,24 @@ export class JournalError extends Error {
   }
 }
 
-/** "SGLG", so that `file ledger.db` and we ourselves can tell the file from others'. */
+/** "SGLG", by which `file ledger.db` and this package recognise a ledger. */
 const APPLICATION_ID = 0x53474c47
+/** The version of the tables, the entries and the saved state. A change of meaning is another number. */
 const SCHEMA = 1
-/** Blocks the event loop at most this long; whoever wants to wait longer tries again later. */
-const BUSY_MS = 10
+/**
+ * How long SQLite's own busy handler may block the event loop, ms. SQLite measures it: a clock cannot be passed in. A
+ * longer wait is the caller's, which retries later.
+ */
+const SQLITE_BUSY_MS = 10
 
 /*
- * journal:  what was decided, in order. The row of the highest `seq` is never deleted: it is what an append checks.
- * snapshot: one row, the books as they stood after entry `seq`; the journal before that is no longer needed.
+ * journal:  what was decided, in order. The row of the highest `seq` is never deleted: an append checks it.
+ * snapshot: one row, the ledger's state after entry `seq`; the journal before that is no longer needed.
  * head:     the latest head of each audit file, as of the snapshot. Apart, because it grows with the number of files.
  */
 const TABLES = `
   CREATE TABLE journal (seq INTEGER PRIMARY KEY, entries TEXT NOT NULL);
-  CREATE TABLE snapshot (only INTEGER PRIMARY KEY CHECK (only = 1), seq INTEGER NOT NULL, books TEXT NOT NULL);
+  CREATE TABLE snapshot (only INTEGER PRIMARY KEY CHECK (only = 1), seq INTEGER NOT NULL, state TEXT NOT NULL);
   CREATE TABLE head (file TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL) WITHOUT ROWID;
 `
 
@@ -54,8 +58,8 @@ export type Row = readonly [seq: number, entries: string]
 
 /**
  * The file under a file ledger: an append-only journal in a SQLite database, with a snapshot so that it stays short. An
- * append is one statement that writes one page, and happens only if nobody else has appended since (so a decision is
- * always made on all that was decided before it).
+ * append is one statement that writes one page, and succeeds only if no other process has appended since. So each
+ * decision is made on all that was decided before it.
  */
 export class Journal {
   readonly #file: string
@@ -65,17 +69,19 @@ export class Journal {
   readonly #last: Statement
   readonly #after: Statement
 
-  /** @param empty the JSON of empty books, for a file that is new */
+  /** @param empty the JSON of an empty state, for a file that is new */
   constructor(Database: Connect, file: string, durability: Durability, empty: string) {
     this.#file = file
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    // Not by opening it ourselves: a process that closes a file lets go of all its locks on it, those of its other connections too. Whoever
-    // closes the database elsewhere then takes itself for the last one, and does away with what those have yet to write.
+    // The file is not opened here to look at it. When a process closes a file, POSIX releases all its locks on that
+    // file, those of its SQLite connections too. Another process that then closes the database takes itself for the
+    // last one and deletes the -wal file, with what the others have yet to write
+    // (https://www.sqlite.org/howtocorrupt.html, 2.2).
     const isNew = !statSync(file, { throwIfNoEntry: false })
     accessSync(isNew ? dirname(file) : file, constants.R_OK | constants.W_OK)
     this.#db = connect(Database, file)
     try {
-      // SQLite gives its -wal and -shm files, which come with the first look, the permissions of the database file.
+      // SQLite creates its -wal and -shm files at the first read, with the permissions of the database file.
       if (isNew) chmodSync(file, 0o600)
       this.#inode = statSync(file).ino
       this.#prepareFile(durability, empty)
@@ -120,7 +126,7 @@ export class Journal {
     return (this.#db.prepare(`PRAGMA ${name}`).raw().get([]) as [number])[0]
   }
 
-  /** Appends as number `seq + 1`, if `seq` is the last; otherwise changes nothing and says false. */
+  /** Appends as number `seq + 1` if `seq` is the last; otherwise changes nothing and returns false. */
   append(seq: number, entries: string): boolean {
     return this.#append.run([seq, entries]).changes === 1
   }
@@ -136,10 +142,10 @@ export class Journal {
   }
 
   snapshot(): Row {
-    return this.#db.prepare('SELECT seq, books FROM snapshot').raw().get([]) as Row
+    return this.#db.prepare('SELECT seq, state FROM snapshot').raw().get([]) as Row
   }
 
-  /** Does `work` while nobody else can write; undone as a whole if it throws. */
+  /** Does `work` while no other process can write; rolls back all of it if it throws. */
   locked<T>(work: () => T): T {
     this.#db.exec('BEGIN IMMEDIATE')
     try {
@@ -150,19 +156,20 @@ export class Journal {
       try {
         this.#db.exec('ROLLBACK')
       } catch {
-        // SQLite has rolled back by itself, as it does when a disk is full.
+        // SQLite has already rolled back, as it does when a disk is full.
       }
       throw error
     }
   }
 
-  /** Replaces the snapshot by the books as of row `seq`, and drops the rows before that. To be called `locked`. */
-  fold(seq: number, books: string, heads: readonly ChainHead[]): void {
-    this.#db.prepare('UPDATE snapshot SET seq = ?, books = ?').run([seq, books])
+  /** Replaces the snapshot by the state as of row `seq`, and drops the rows before that. To be called in `locked`. */
+  fold(seq: number, state: string, heads: readonly ChainHead[]): void {
+    this.#db.prepare('UPDATE snapshot SET seq = ?, state = ?').run([seq, state])
     this.#db.prepare('DELETE FROM journal WHERE seq < ?').run([seq])
-    const keep = this.#db.prepare(
-      'INSERT INTO head VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq, hash = excluded.hash WHERE excluded.seq > seq',
-    )
+    const keep = this.#db.prepare(`
+      INSERT INTO head VALUES (?, ?, ?)
+      ON CONFLICT DO UPDATE SET seq = excluded.seq, hash = excluded.hash WHERE excluded.seq > seq
+    `)
     for (const head of heads) keep.run([head.file, head.seq, head.hash])
   }
 
@@ -172,7 +179,10 @@ export class Journal {
     return rows.map(([file, seq, hash]) => ({ file, seq, hash }))
   }
 
-  /** Throws if the file was deleted or replaced: other processes would then count in another one. */
+  /**
+   * @throws JournalError `REPLACED` if the file was deleted or replaced: other processes would then count in another
+   *   one
+   */
   checkInPlace(): void {
     if (statSync(this.#file, { throwIfNoEntry: false })?.ino !== this.#inode) {
       throw new JournalError('REPLACED', 'The file was removed or replaced while it was in use.')
@@ -186,7 +196,7 @@ export class Journal {
 
 function connect(Database: Connect, file: string): Connection {
   try {
-    return new Database(file, { timeout: BUSY_MS })
+    return new Database(file, { timeout: SQLITE_BUSY_MS })
   } catch (error) {
     throw new JournalError('SQLITE_CANTOPEN', messageOf(error))
   }

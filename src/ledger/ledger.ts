@@ -4,108 +4,125 @@ import type { Money } from '../policy/money.js'
 
 /**
  * The ledger: who has spent what. It is the one place where money, rate and slots are counted, shared by every process
- * that uses a guard's name. These are its promises; `test/ledger/contract.ts` holds every ledger to them.
+ * that uses a guard's name. These are its promises; `test/ledger/contract.ts` tests every ledger for them.
  *
  * 1. For each budget, `reserved + spent` in any 24 hours is never above its `perDay`, at any instant, in any process,
- *    after any crash. A reservation counts from the moment it is made; a spent amount counts from when it was settled
+ *    after any crash. A reservation counts from the moment it is made. A spent amount counts from when it was settled
  *    until 24 hours later, rounded up to the end of its five-minute slot.
- *    Likewise in any day of each calendar of `perCalendarDay`: what was settled in it and what is reserved. A reservation that
- *    is open at midnight so counts for both days, for the one it was made in and for the one it ends in.
- * 2. At most `perMinute` reservations are made in any 60 s (rounded up to whole seconds), at most `concurrent` are
- *    under way.
+ *    The same holds for each day of each calendar in `perCalendarDay`: what was settled in it plus what is reserved.
+ *    A reservation that is open at midnight therefore counts for both days: the one it was made in and the one it ends
+ *    in.
+ * 2. At most `perMinute` reservations are made in any 60 s (rounded up to whole seconds), and at most `concurrent` are
+ *    open at a time.
  * 3. A reserve takes from every budget of its path, or from none.
- * 4. Settling is exactly-once: the first to settle a reservation wins; later ones change nothing and are told so.
- * 5. A reservation whose owner never settled it lapses at its deadline: its slot is free again and its amount counts as
- *    spent, until somebody settles it after all. Then the amount is corrected to what it did cost.
- * 6. Of limits that several live owners declared for one budget, the tighter of each holds.
+ * 4. Settling is exactly-once: the first settlement of a reservation wins; later ones change nothing and return
+ *    `settled: false`.
+ * 5. A reservation that its owner does not settle expires at its deadline: its slot is free again and its amount counts
+ *    as spent. A later settlement corrects that amount to the real cost.
+ * 6. Where several live owners declared limits for one budget, the tighter of each limit holds.
  *
- * Times are wall-clock milliseconds, handed in by the caller. A time before one that the ledger has already booked is
- * taken for that one: a clock that is set back frees nothing early, and a reservation lapses as long after it was made as
- * its deadline was after the caller's `now`. An implementation may answer at once or with a promise;
- * callers await only promises, so that a ledger in memory costs no turn of the event loop.
+ * Times are wall-clock ms, passed in by the caller. A time before one that the ledger has already recorded is replaced
+ * by that one: a clock that is set back frees nothing early, and a reservation expires as long after it was made as its
+ * deadline was after the caller's `now`.
+ *
+ * A method may return its result or a promise of it. Callers await only promises, so that a ledger in memory costs no
+ * turn of the event loop. Every method throws (or rejects with) `DeniedError` `LEDGER_UNAVAILABLE` when the ledger
+ * cannot be read or written.
  */
 export interface Ledger {
-  /** What kind it is, for messages: `memory`, `file`. */
+  /** The kind of ledger, for messages: `memory`, `file`, `redis`. */
   readonly kind: string
-  /** Where it lies, for messages (a path), without credentials. */
+  /** Where it is, for messages: a path or an address, without credentials. */
   readonly place?: string | undefined
 
-  /** Makes the ledger ready (creates files, connects). Called once, before anything else. */
+  /** Prepares the ledger: creates files, connects. Called once, before any other method. */
   open(): MaybePromise<void>
 
   /**
-   * Makes an owner known, with the limits it has for its budgets, and says whether other live owners have others.
-   * An owner that does not `beat` is taken for dead once `now + leaseMs` has passed.
+   * Registers an owner with the limits of its budgets, and returns where other live owners declared other limits. An
+   * owner that sends no `heartbeat` counts as dead once `now + leaseMs` has passed.
    */
   register(owner: Owner, now: number): MaybePromise<RegisterResult>
-  /** Says that the owner still lives: its lease is `owner.leaseMs` from `now` again. */
+  /** Renews the owner's lease: `owner.leaseMs` from `now`. */
   heartbeat(ownerId: string, now: number): MaybePromise<void>
-  /** The owner has gone: its declared limits no longer hold, its noted tasks may be claimed at once. */
+  /** Ends the owner: its declared limits no longer hold, and its attached tasks may be claimed at once. */
   unregister(ownerId: string, now: number): MaybePromise<void>
 
-  /** Checks and takes from all budgets of the path, or from none. One atomic operation. */
+  /** Checks all budgets of the path and takes from all of them, or from none. One atomic operation. */
   reserve(request: ReserveRequest, now: number): MaybePromise<ReserveResult>
-  /** Writes down which task at the service the reservation is for. May be written behind, but in order with `settle`. */
+  /**
+   * Records which task at the service belongs to the reservation. May be written later than the call returns, but never
+   * after a `settle` that was called later.
+   */
   attachTask(reservationId: string, task: AttachedTask): MaybePromise<void>
-  /** Ends a reservation at what it cost (`0` gives all back). Exactly-once. */
+  /** Ends a reservation at what it cost (`0` gives everything back). Exactly-once. */
   settle(settlement: Settlement, now: number): MaybePromise<SettleResult>
 
   /**
-   * Takes over up to `limit` noted tasks of one solver, under one budget, whose owner is dead, has left, or whose
-   * reservation has lapsed, and that nobody else claimed within the last minute.
+   * Takes over up to `limit` attached tasks of one solver, under one budget. A task can be claimed when its owner is
+   * dead or has unregistered, or when its reservation has expired; and only if no process claimed it within the last
+   * minute.
    */
   claim(request: ClaimRequest, now: number): MaybePromise<readonly ClaimedTask[]>
 
   /**
-   * Pauses everything under a budget until `resume`; the first reason is kept. Seen by every process at its next reserve.
-   * @returns whether it was not paused before: whoever paused it is the one to say so
+   * Pauses everything under a budget until `resume`; the first reason is kept. Every process sees it at its next
+   * reserve.
+   * @returns whether the budget was not paused before: the process that paused it also reports it
    */
   pause(budgetId: string, reason: PauseReason): MaybePromise<boolean>
+  /** Ends a pause. Does nothing where there is none. */
   resume(budgetId: string): MaybePromise<void>
 
   /**
-   * How a budget stands now. Unknown budgets stand at nothing.
-   * @param days for which calendar days besides those that live owners declared
+   * What counts in a budget now. An unknown budget has used nothing.
+   * @param days for which calendar days, in addition to those that live owners declared
    */
   usage(budgetId: string, now: number, days?: readonly CalendarCap[]): MaybePromise<Usage>
 
   /**
-   * Keeps a small fact for every process, for as long as it says. It takes the place of one by its name; with `ifAbsent` one that is
-   * still kept stays what it is, and is kept for at least as long.
-   * @returns the value that stands under the name now
+   * Stores a small fact for every process, for `ttlMs`. It replaces one of the same name. With `ifAbsent`, one that has
+   * not expired keeps its value, and is kept at least as long as the new one would be.
+   * @returns the value that is stored under the name now
    */
   setFact(fact: NewFact, now: number): MaybePromise<string>
-  /** What is kept under a scope. */
+  /** The facts of a scope that have not expired. */
   listFacts(scope: string, now: number): MaybePromise<readonly Fact[]>
 
-  /** Keeps the latest head of an audit file, so that a cut-off tail is seen. A head never goes back. */
+  /** Stores the latest head of an audit file, so that a cut-off tail is detected. A head never goes back. */
   saveHead(head: ChainHead): MaybePromise<void>
-  /** The heads of all audit files known, for 400 days at least. */
+  /** The heads of all known audit files. They are kept for at least 400 days. */
   heads(): MaybePromise<readonly ChainHead[]>
 
-  /** Writes what is pending and lets go of files and connections. The ledger cannot be used afterwards. */
+  /** Writes what is pending and releases files and connections. The ledger cannot be used afterwards. */
   close(): MaybePromise<void>
 }
 
 /**
- * An amount for each day of a calendar. Only callers know time zones: whoever names the cap says which day it is there by its own
- * clock. Where that day is over by the ledger's time, or has not begun, it is counted against the spender.
+ * An amount for each day of a calendar. Only callers know time zones: the caller that states the cap also states, by
+ * its own clock, when the day there begins and ends. Where that day is over by the ledger's time, or has not begun, the
+ * ledger counts against the spender.
  */
 export interface CalendarCap {
-  /** Which calendar, for the ledger only a name: `Europe/Berlin`. */
+  /** The calendar's time zone, `Europe/Berlin`. Only a name to the ledger. */
   readonly timeZone: string
+  /** Micro-dollars. */
   readonly amount: Money
-  /** When the caller's day began and when it ends, wall-clock ms; at most 27 hours. */
+  /** When the caller's day began, wall-clock ms. */
   readonly start: number
+  /** When the caller's day ends, wall-clock ms; at most 27 hours after `start`. */
   readonly end: number
 }
 
-/** What one budget allows. Absent means: no limit of this kind from here. */
+/** What one budget allows. An absent limit allows everything. */
 export interface Limits {
+  /** In any 24 hours, micro-dollars. */
   readonly perDay?: Money | undefined
   /** At most one for each time zone; all of them hold. */
   readonly perCalendarDay?: readonly CalendarCap[] | undefined
+  /** Reservations in any 60 s. */
   readonly perMinute?: number | undefined
+  /** Open reservations at a time. */
   readonly concurrent?: number | undefined
 }
 
@@ -113,14 +130,15 @@ export interface Limits {
 export interface Owner {
   /** Unique for each guard instance. */
   readonly id: string
+  /** How long the owner counts as alive after its last `register` or `heartbeat`, ms. */
   readonly leaseMs: number
   /** The limits that hold for these budgets for as long as the owner lives. */
   readonly declares: readonly { readonly budgetId: string; readonly limits: Limits }[]
 }
 
-/** What an owner is told when it joins. */
+/** What `register` returns. */
 export interface RegisterResult {
-  /** For each declared budget on which live owners differ: the limits that hold for all of them. */
+  /** For each declared budget whose limits differ between live owners: the limits that hold for all of them. */
   readonly differing: readonly { readonly budgetId: string; readonly effective: Limits }[]
 }
 
@@ -129,9 +147,10 @@ export interface BudgetClaim {
   readonly id: string
   readonly limits: Limits
   /**
-   * Fractions of each daily amount in ascending order (0.5 for half). Each is reported by the first reservation that brings
-   * `reserved + spent` to it or finds it there, and then not again for 24 hours, or until midnight of the calendar that it is
-   * about, whatever is given back meanwhile.
+   * Fractions of each daily amount in ascending order (0.5 for half). Each is reported by the first reservation at
+   * which `reserved + spent` reaches it. It is then not reported again for 24 hours (for a calendar's day: until its
+   * midnight), whatever is given back meanwhile.
+   * @default no thresholds
    */
   readonly alertsAt?: readonly number[] | undefined
 }
@@ -143,71 +162,85 @@ export interface ReserveRequest {
   readonly ownerId: string
   /** The path, widest budget first. */
   readonly path: readonly BudgetClaim[]
-  /** The most that the solve may cost. */
+  /** The most that the solve may cost, micro-dollars. */
   readonly amount: Money
-  /** When the reservation lapses, wall-clock ms. */
+  /** When the reservation expires, wall-clock ms. */
   readonly deadline: number
 }
 
-/** Taken from every budget of the path; or from none, and why. */
+/** Either taken from every budget of the path; or from none, and why. */
 export type ReserveResult =
   | { readonly ok: true; readonly alerts: readonly ThresholdAlert[] }
   | {
       readonly ok: false
-      /** The first budget of the path that is in the way, and why. */
+      /** The first budget of the path that refuses, and why. */
       readonly budgetId: string
       readonly reason: 'paused' | 'perDay' | 'perMinute' | 'concurrent'
       /**
-       * When it is worth trying again, wall-clock ms: the first moment at which nothing on the whole path is in the way
-       * any more, if nothing else happens. Where that hangs on the amounts of solves under way, their first deadline: by
-       * then it is known what that one cost. Absent where time alone changes nothing (a pause, an amount above the cap).
+       * When a retry can succeed, wall-clock ms: the first moment at which no budget of the path refuses any more, if
+       * nothing else happens. Where that depends on the amounts of open reservations, their first deadline: by then the
+       * cost of that one is known. Absent where time alone changes nothing (a pause, an amount above the cap).
        */
       readonly retryAt?: number | undefined
-      /** The limit that holds (the tighter of all declared), and what counts against it now. */
+      /** The limit that holds (the tighter of all declared). Micro-dollars with `perDay`, else a count. */
       readonly limit?: number | undefined
+      /** What counts against `limit` now, in the same unit. */
       readonly used?: number | undefined
-      /** Whose calendar day it is that has no room, with `perDay`; absent for the sliding one. */
+      /** With `perDay`: which calendar's day is used up; absent for the sliding 24 hours. */
       readonly timeZone?: string | undefined
       readonly pause?: PauseReason | undefined
     }
 
-/** A threshold crossed by `reserved + spent`. Reported to one caller only, once for each budget, threshold and window. */
+/**
+ * A threshold that `reserved + spent` reached. Reported to one caller only, once for each budget, threshold and window.
+ */
 export interface ThresholdAlert {
   readonly budgetId: string
+  /** The fraction of `limit`. */
   readonly threshold: number
+  /** Micro-dollars. */
   readonly used: Money
+  /** Micro-dollars. */
   readonly limit: Money
-  /** Which calendar's day it is about; absent for the sliding one. */
+  /** Which calendar's day it is about; absent for the sliding 24 hours. */
   readonly timeZone?: string | undefined
 }
 
-/** What another process needs to pick a task up. Holds no key and no solution. */
+/** What another process needs to take a task over. Contains no key and no solution. */
 export interface AttachedTask {
   readonly solver: string
   readonly taskId: string
   /** Which version of the key submitted it: a task is polled with the key that submitted it. */
   readonly keyVersion: string
   readonly family: string
-  /** Names the way out by which it was handed in, where that is another than its guard's: it is asked for by that one. */
+  /**
+   * The route by which the task was submitted, where it is not its guard's own: the task is polled by the same route.
+   */
   readonly egressRoute?: string | undefined
 }
 
-/** Which tasks of the dead a process would take over. */
+/** Which orphaned tasks a process would take over. */
 export interface ClaimRequest {
-  /** Who takes over. */
+  /** The owner that takes over. */
   readonly ownerId: string
   readonly solver: string
   /** The budget that has to be on the path (a guard's root). */
   readonly budgetId: string
+  /** The most tasks to take over. */
   readonly limit: number
-  /** Which other ways out than its guard's own it has. */
+  /**
+   * The routes that this process has in addition to its guard's own.
+   * @default none
+   */
   readonly egressRoutes?: readonly string[] | undefined
 }
 
-/** A task that was taken over, with the reservation that it stands under. */
+/** A task that was taken over, with its reservation. */
 export interface ClaimedTask extends AttachedTask {
   readonly reservationId: string
+  /** What is reserved, micro-dollars. */
   readonly amount: Money
+  /** When the reservation expires, wall-clock ms. */
   readonly deadline: number
   /** The ids of the path's budgets. */
   readonly path: readonly string[]
@@ -216,9 +249,12 @@ export interface ClaimedTask extends AttachedTask {
 /** How a reservation ends. */
 export interface Settlement {
   readonly reservationId: string
-  /** What it cost, or is held to have cost. */
+  /** What it cost, or is assumed to have cost. Micro-dollars. */
   readonly cost: Money
-  /** Whether nobody knows if, and when, the service takes that: no reply came, say. */
+  /**
+   * Whether it is unknown if, and when, the service charges that: for example because no reply was received.
+   * @default false
+   */
   readonly unsure?: boolean | undefined
   /** The audit file's head, saved in the same operation. */
   readonly head?: ChainHead | undefined
@@ -228,71 +264,76 @@ export interface Settlement {
 export interface SettleResult {
   /** False when it was settled before (or was never made): nothing was changed. */
   readonly settled: boolean
-  /** True when the reservation had lapsed, and what counted as spent was corrected. */
+  /** True when the reservation had expired: the amount that counted as spent was corrected. */
   readonly late?: boolean | undefined
 }
 
 /** Why a guard is paused. */
 export interface PauseReason {
-  /** A code of the error family, or `MANUAL`. */
+  /** An error code of `src/base/errors.ts`, or `MANUAL`. */
   readonly code: string
   readonly message: string
   /** When, wall-clock ms. */
   readonly at: number
 }
 
-/** A small thing that all processes of a ledger know, e.g. that a key is in use. Holds no key and no solution. */
+/** A small fact that all processes of a ledger share, e.g. that a key is in use. Contains no key and no solution. */
 export interface Fact {
   /** Unique in its scope, up to 200 characters. */
   readonly name: string
   /** Up to 2,000 characters. */
   readonly value: string
-  /** When it was last remembered, also where that left its value as it was; wall-clock ms, by the ledger's time. */
+  /** When `setFact` was last called for it, even if its value did not change; wall-clock ms, by the ledger's time. */
   readonly at: number
 }
 
-/** A fact to be kept. */
+/** A fact to be stored. */
 export interface NewFact extends Omit<Fact, 'at'> {
-  /** What it is about, up to 200 characters. Facts of different scopes know nothing of each other. */
+  /** What it is about, up to 200 characters. Facts of different scopes are independent of each other. */
   readonly scope: string
-  /** For how long from now on; 0 forgets it. */
+  /** How long it is kept from now on, ms; 0 deletes it. */
   readonly ttlMs: number
-  /** Whether one by that name that is still kept stays what it is. */
+  /**
+   * Whether a fact of that name that has not expired keeps its value.
+   * @default false
+   */
   readonly ifAbsent?: boolean | undefined
 }
 
-/** How a budget stands in a calendar's day: the cap that holds, on the day that it is by the ledger's time. */
+/** What counts in a budget on a calendar's day: the cap that holds, on the current day by the ledger's time. */
 export interface CalendarUsage extends CalendarCap {
-  /** What was settled, or lapsed, on that day. What is reserved counts besides. */
+  /** What was settled, or expired, on that day, micro-dollars. What is reserved counts in addition. */
   readonly spent: Money
 }
 
-/** How a budget stands. */
+/** What counts in a budget. */
 export interface Usage {
+  /** In the last 24 hours, micro-dollars. */
   readonly spent: Money
+  /** By open reservations, micro-dollars. */
   readonly reserved: Money
   /** Reservations made in the last 60 s. */
   readonly lastMinute: number
-  /** Reservations under way. */
+  /** Open reservations. */
   readonly active: number
   /** The tightest limits that live owners declared. */
   readonly declared: Limits
   /** For each calendar that was asked for or that live owners declared. */
   readonly days?: readonly CalendarUsage[] | undefined
   readonly paused?: PauseReason | undefined
-  /** When the first of what was spent in 24 hours will no longer count; absent where nothing was. */
+  /** When the first part of `spent` stops counting, wall-clock ms; absent where nothing was spent. */
   readonly moreAt?: number | undefined
   readonly totals: Totals
 }
 
 /**
- * What a budget has ever come to, whatever window it was in. It only grows, and begins anew when nothing was to be said of the budget for a
- * day and nobody who declared limits for it lives.
+ * All that a budget has ever spent, whatever window it was in. The sums only grow. They begin anew when the budget is
+ * forgotten: nothing counted in it for a day, and no live owner declares limits for it.
  */
 export interface Totals {
-  /** Settled at what it did cost. */
+  /** Settled at its real cost, micro-dollars. */
   readonly settled: Money
-  /** Settled without knowing whether it did, or lapsed: also where it was settled after all. */
+  /** Settled as `unsure`, or expired (even if it was settled afterwards). Micro-dollars. */
   readonly unsure: Money
   /** How many reservations ended that cost something, or may have. */
   readonly solves: number

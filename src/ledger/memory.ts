@@ -1,62 +1,62 @@
-import { takenAlerts } from './account.js'
+import { bookedAlerts } from './budget-state.js'
 import { checkSettlement, deadlineOf } from './checks.js'
 import type { Ledger } from './ledger.js'
 import { LedgerState } from './state.js'
 
-/** A ledger in this process's memory. Answers at once, never with a promise, but for what its interface allows. */
+/** A ledger in this process's memory. Its methods return results, never promises. */
 export type MemoryLedger = {
   [K in keyof Ledger]: Ledger[K] extends (...args: infer A) => infer R ? (...args: A) => Awaited<R> : Ledger[K]
 }
 
 /**
- * A ledger in this process's memory: for tests, and for one process whose spending may be forgotten when it ends. Guards
- * that are to share budgets must be given the same one.
+ * A ledger in this process's memory: for tests, and for a process whose spending may be forgotten when it ends. Guards
+ * share budgets only if they are given the same ledger.
  *
  * @example
- * const guard = await createGuard({ ledger: memoryLedger(), … })
+ * const guard = await createGuard({ ledger: memoryLedger(), policy: { origins: ['https://staging.example.com'] } })
  */
 export function memoryLedger(): MemoryLedger {
-  const books = new LedgerState()
+  const state = new LedgerState()
   return {
     kind: 'memory',
     open() {},
     register(owner, now) {
-      const at = books.advance(now)
-      books.join(owner, at)
-      return books.differing(owner, at)
+      const at = state.advance(now)
+      state.register(owner, at)
+      return state.differing(owner, at)
     },
     heartbeat(ownerId, now) {
-      books.beat(ownerId, books.advance(now))
+      state.heartbeat(ownerId, state.advance(now))
     },
     unregister(ownerId, now) {
-      books.advance(now)
-      books.leave(ownerId)
+      state.advance(now)
+      state.unregister(ownerId)
     },
     reserve(request, now) {
-      const at = books.advance(now)
-      const result = books.reserve(request, at)
+      const at = state.advance(now)
+      const result = state.reserve(request, at)
       if (result.ok) {
         const path = request.path.map(({ id }) => id)
         const { id, ownerId, amount } = request
-        books.take(id, ownerId, amount, deadlineOf(request, now, at), path, takenAlerts(result.alerts), at)
+        state.addReservation(id, ownerId, amount, deadlineOf(request, now, at), path, bookedAlerts(result.alerts), at)
       }
       return result
     },
     attachTask(reservationId, task) {
-      books.note(reservationId, task)
+      state.attachTask(reservationId, task)
     },
     settle(settlement, now) {
       checkSettlement(settlement)
-      const at = books.advance(now)
-      const result = books.settleable(settlement.reservationId, at)
-      books.settle(settlement.reservationId, settlement.cost, at, settlement.unsure)
-      if (result.settled && settlement.head !== undefined) books.saveHead(settlement.head)
+      const at = state.advance(now)
+      const result = state.settleable(settlement.reservationId, at)
+      state.settle(settlement.reservationId, settlement.cost, at, settlement.unsure)
+      if (result.settled && settlement.head !== undefined) state.saveHead(settlement.head)
       return result
     },
     claim(request, now) {
-      const at = books.advance(now)
-      const tasks = books.claimable(request, at)
-      books.claim(
+      const at = state.advance(now)
+      const tasks = state.claimable(request, at)
+      state.claim(
         request.ownerId,
         tasks.map(({ reservationId }) => reservationId),
         at,
@@ -64,30 +64,30 @@ export function memoryLedger(): MemoryLedger {
       return tasks
     },
     pause(budgetId, reason) {
-      const first = !books.isPaused(budgetId)
-      books.pause(budgetId, reason)
+      const first = !state.isPaused(budgetId)
+      state.pause(budgetId, reason)
       return first
     },
     resume(budgetId) {
-      books.resume(budgetId)
+      state.resume(budgetId)
     },
     usage(budgetId, now, days) {
-      return books.usage(budgetId, books.advance(now), days)
+      return state.usage(budgetId, state.advance(now), days)
     },
     setFact(fact, now) {
       const { scope, name } = fact
-      const { value, until, at } = books.facts.decide(fact, books.advance(now))
-      books.facts.book(scope, name, value, until, at)
+      const { value, until, at } = state.facts.decide(fact, state.advance(now))
+      state.facts.set(scope, name, value, until, at)
       return value
     },
     listFacts(scope, now) {
-      return books.facts.recall(scope, books.advance(now))
+      return state.facts.list(scope, state.advance(now))
     },
     saveHead(head) {
-      books.saveHead(head)
+      state.saveHead(head)
     },
     heads() {
-      return books.heads()
+      return state.heads()
     },
     close() {},
   }

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { ChainHead } from '../base/chain.js'
+import { type Clock, systemClock } from '../base/clock.js'
 import { DeniedError, SolveguardError } from '../base/errors.js'
 import { check } from '../policy/schema.js'
-import { checkRequest, checkSettlement, usedTwice } from './checks.js'
+import { checkRequest, checkSettlement, duplicateReservation } from './checks.js'
 import { checkFact } from './facts.js'
 import type {
   AttachedTask,
@@ -24,37 +25,53 @@ import type {
   SettleResult,
   Usage,
 } from './ledger.js'
-import { isForbidden, mayHaveHappened, RedisError } from './redis/errors.js'
-import { Link } from './redis/link.js'
+import { isForbidden, mayHaveRun, RedisError } from './redis/errors.js'
+import { RedisLink } from './redis/link.js'
 import type { Time } from './redis/lua.js'
-import { capWords, inGroups, readHead, readLimits, readReserved, readTask, readUsage } from './redis/replies.js'
+import { capTuple, inGroups, readHead, readLimits, readReserved, readTask, readUsage } from './redis/replies.js'
 import {
   connect,
-  type Keeping,
-  keepingByConfig,
-  keepingByInfo,
   parseAddress,
+  persistenceByConfig,
+  persistenceByInfo,
   type RedisClient,
+  type ServerPersistence,
 } from './redis/server.js'
 
-/** Where a `redisLedger` lies, and how it is reached. Either `url` or `client`. */
+/** Where a `redisLedger` is stored, and how to connect to it. Takes either `url` or `client`. */
 export interface RedisLedgerOptions {
   /** `redis://host:6379/0`; with TLS `rediss://user:password@host:6380`. */
   readonly url?: string | undefined
-  /** A client of ioredis of your own: for a cluster, for sentinels, for a login that changes. It stays open. */
+  /** Your own ioredis client: for a cluster, for sentinels, for a login that changes. `close` leaves it open. */
   readonly client?: RedisClient | undefined
-  /** What the names of its keys begin with; in braces, so that a cluster keeps them together. Default: `solveguard`. */
+  /**
+   * The prefix of the key names. It is put in braces, so that a cluster keeps the keys together.
+   * @default 'solveguard'
+   */
   readonly prefix?: string | undefined
-  /** Certificates (PEM) to trust in place of the machine's. */
+  /**
+   * Certificates (PEM) of the authorities to trust.
+   * @default those that Node.js trusts
+   */
   readonly ca?: string | readonly string[] | undefined
-  /** A certificate of our own (PEM), where the server asks for one; the name that the server's has to be for. */
+  /**
+   * A client certificate and its key (PEM), where the server requires one; the name that the server's has to be for.
+   */
   readonly tls?: {
     readonly cert?: string | undefined
     readonly key?: string | undefined
     readonly servername?: string | undefined
   }
-  /** How long a call may take, reconnecting and trying again included, before it is denied. Default: 5,000. */
+  /**
+   * How long a call may take before it is denied, with reconnects and retries, ms.
+   * @default 5_000
+   */
   readonly commandTimeoutMs?: number | undefined
+  /**
+   * Measures `commandTimeoutMs`.
+   * @default systemClock
+   */
+  readonly clock?: Clock | undefined
 }
 
 const shape = z.strictObject({
@@ -73,35 +90,42 @@ const shape = z.strictObject({
     .strictObject({ cert: z.string().optional(), key: z.string().optional(), servername: z.string().optional() })
     .optional(),
   commandTimeoutMs: z.number().int().min(50).max(600_000).optional(),
+  clock: z
+    .custom<Clock>((value) => typeof (value as Partial<Clock> | null)?.monotonic === 'function', {
+      message: "expected a clock such as manualClock(), from 'solveguard/testing'",
+    })
+    .optional(),
 })
 
-/** Books that a later version writes otherwise begin with another number. */
+/** How the identity of a ledger begins. Data of another meaning gets another number. */
 const VERSION = '1.'
-/** How many ids are remembered that may have been reserved after all. More of them lapse, and count as spent. */
-const MOST_ORPHANS = 10_000
+/** How many uncertain reservations are kept in mind. Those above expire, and count as spent. */
+const MAX_UNCERTAIN = 10_000
 
-/** What this process was told already. */
+/** The warnings that this process has already emitted. */
 const WARNINGS = new Set<string>()
 
 /**
- * A ledger in Redis 6.2 or newer, or Valkey, that any number of machines share. Needs the package `ioredis`, 5 or newer.
- * Every operation is one call of a script, which the server carries out as a whole; the time that counts is the server's.
- * docs/ledgers.md says how to set a server up, and what it survives.
+ * A ledger in Redis 6.2 or newer, or Valkey, that any number of machines share. Needs the package `ioredis`, 5 or
+ * newer. Every operation is one script call, which the server carries out as a whole; the time that counts is the
+ * server's. docs/ledgers.md describes how to set a server up, and what it survives.
  *
  * Its methods throw `DeniedError`: `LEDGER_UNAVAILABLE` when the server cannot be reached or used within
- * `commandTimeoutMs`, `LEDGER_UNSAFE` when the server may throw books away. The message says what to do.
+ * `commandTimeoutMs`, `LEDGER_UNSAFE` when the server may evict data. The message states what to do.
  *
- * @throws SolveguardError `CONFIG_INVALID` when an option is not of the shape it has to be
+ * @throws SolveguardError `CONFIG_INVALID`, with the name of the option
  * @example
- * const guard = await createGuard({ ledger: redisLedger({ url: 'rediss://guard:…@redis.internal:6380' }), … })
+ * const ledger = redisLedger({ url: process.env.REDIS_URL }) // rediss://guard:password@redis.internal:6380
+ * const guard = await createGuard({ ledger, policy: { origins: ['https://staging.example.com'] } })
  */
 export function redisLedger(options: RedisLedgerOptions): Ledger {
-  return ledgerInRedis(options, 'server')
+  return createRedisLedger(options, 'server')
 }
 
-/** The same; for tests also with the caller's time in place of the server's. */
-export function ledgerInRedis(options: RedisLedgerOptions, time: Time): Ledger {
-  const { url, client, prefix = 'solveguard', ca, tls, commandTimeoutMs = 5_000 } = check(shape, options, 'redisLedger')
+/** `redisLedger`, in tests also with the caller's time in place of the server's. */
+export function createRedisLedger(options: RedisLedgerOptions, time: Time): Ledger {
+  const { url, client, prefix = 'solveguard', ca, tls, ...rest } = check(shape, options, 'redisLedger')
+  const { commandTimeoutMs: timeoutMs = 5_000, clock = systemClock } = rest
   if ((url === undefined) === (client === undefined)) {
     throw new SolveguardError('CONFIG_INVALID', 'redisLedger takes either `url` or `client`.')
   }
@@ -111,13 +135,14 @@ export function ledgerInRedis(options: RedisLedgerOptions, time: Time): Ledger {
   }
   const place = address?.place ?? `{${prefix}} of the client given`
   const whole = { cert: tls?.cert, key: tls?.key, servername: tls?.servername }
-  const link = new Link({
-    connect: async () => client ?? connect({ url: url ?? '', ca, tls: whole, timeoutMs: commandTimeoutMs }),
-    own: client === undefined,
+  const link = new RedisLink({
+    connect: async () => client ?? connect({ url: url ?? '', ca, tls: whole, timeoutMs, clock }),
+    closesClient: client === undefined,
     place,
     prefix,
-    patienceMs: commandTimeoutMs,
+    timeoutMs,
     time,
+    clock,
   })
   return new RedisLedger(place, link)
 }
@@ -125,19 +150,19 @@ export function ledgerInRedis(options: RedisLedgerOptions, time: Time): Ledger {
 class RedisLedger implements Ledger {
   readonly kind = 'redis'
   readonly place: string
-  readonly #link: Link
-  /** Begins the name of each call, so that the server knows one that it has carried out. */
-  readonly #self = randomUUID()
+  readonly #link: RedisLink
+  /** The beginning of each call's id, by which the server recognises a call that it has already carried out. */
+  readonly #instance = randomUUID()
   #calls = 0
-  /** Who joined by this instance, to join again after a silence longer than the ledger remembers. */
-  readonly #joined = new Map<string, Owner>()
-  /** Ids that may have been reserved, after all: their callers were told that they were not. */
-  readonly #orphans = new Set<string>()
-  #freeing: Promise<void> | undefined
-  /** Why nothing may be booked: the server may throw books away. */
+  /** The owners that this instance registered, to register them again if the server has forgotten them. */
+  readonly #owners = new Map<string, Owner>()
+  /** Ids of reservations that may exist although their reserve failed. */
+  readonly #uncertain = new Set<string>()
+  #releasing: Promise<void> | undefined
+  /** Why every reserve is denied: the server may evict data. */
   #unsafe: DeniedError | undefined
 
-  constructor(place: string, link: Link) {
+  constructor(place: string, link: RedisLink) {
     this.place = place
     this.#link = link
   }
@@ -146,12 +171,13 @@ class RedisLedger implements Ledger {
     await this.#link.open()
     try {
       await this.#inspect()
-      this.#link.use(`${VERSION}${randomUUID()}`)
-      const [, books = ''] = await this.#link.call('open', 0, [])
-      if (!String(books).startsWith(VERSION)) {
-        throw this.#link.unavailable(new RedisError('NEWER', `Its books are called ${String(books).slice(0, 50)}.`))
+      this.#link.selectLedger(`${VERSION}${randomUUID()}`)
+      const [, found = ''] = await this.#link.call('open', 0, [])
+      const identity = String(found)
+      if (!identity.startsWith(VERSION)) {
+        throw this.#link.unavailable(new RedisError('NEWER', `Its identity is ${identity.slice(0, 50)}.`))
       }
-      this.#link.use(String(books))
+      this.#link.selectLedger(identity)
     } catch (error) {
       this.#link.close()
       throw error
@@ -159,10 +185,10 @@ class RedisLedger implements Ledger {
   }
 
   async register(owner: Owner, now: number): Promise<RegisterResult> {
-    this.#joined.set(owner.id, owner)
-    const declares = owner.declares.map(({ budgetId, limits }) => [budgetId, ...limitWords(limits)])
-    const words = [owner.id, owner.leaseMs, JSON.stringify(declares)]
-    const [, ...differing] = await this.#link.call('join', now, words)
+    this.#owners.set(owner.id, owner)
+    const declares = owner.declares.map(({ budgetId, limits }) => [budgetId, ...limitArguments(limits)])
+    const args = [owner.id, owner.leaseMs, JSON.stringify(declares)]
+    const [, ...differing] = await this.#link.call('register', now, args)
     return {
       differing: inGroups(differing, 5).map(([budgetId, ...limits]) => ({
         budgetId: String(budgetId),
@@ -172,47 +198,46 @@ class RedisLedger implements Ledger {
   }
 
   async heartbeat(ownerId: string, now: number): Promise<void> {
-    const [known] = await this.#link.call('beat', now, [ownerId])
-    const owner = this.#joined.get(ownerId)
+    const [known] = await this.#link.call('heartbeat', now, [ownerId])
+    const owner = this.#owners.get(ownerId)
     if (known === 'unknown' && owner) await this.register(owner, now)
     await this.#inspect()
   }
 
   async unregister(ownerId: string, now: number): Promise<void> {
-    this.#joined.delete(ownerId)
-    await this.#link.call('leave', now, [ownerId])
+    this.#owners.delete(ownerId)
+    await this.#link.call('unregister', now, [ownerId])
   }
 
   async reserve(request: ReserveRequest, now: number): Promise<ReserveResult> {
     checkRequest(request)
     if (this.#unsafe) throw this.#unsafe
     const { id, ownerId, path, amount, deadline } = request
-    const { ids, claims } = wordsOf(path)
+    const { ids, claims } = pathArguments(path)
     try {
-      const words = [id, amount, deadline - now, this.#name(), ownerId, ids, claims]
-      // As long as the caller meant, less what was waited for the server.
-      const reply = await this.#link.call('reserve', now, words, 2)
-      if (reply[0] === 'twice') throw usedTwice()
-      if (this.#orphans.size > 0) this.#freeing ??= this.#free()
+      const args = [id, amount, deadline - now, this.#callId(), ownerId, ids, claims]
+      // The third argument is a duration: it gets shorter by the time spent waiting for the server.
+      const reply = await this.#link.call('reserve', now, args, 2)
+      if (reply[0] === 'duplicate') throw duplicateReservation()
+      if (this.#uncertain.size > 0) this.#releasing ??= this.#releaseUncertain()
       return readReserved(reply, path)
     } catch (error) {
-      // Its caller is told no. Should the server have taken it, or take it yet, it is to be given back.
-      if (mayHaveHappened(error) && this.#orphans.size < MOST_ORPHANS) this.#orphans.add(id)
+      // The caller gets an error. If the server made the reservation, or still does, it has to be given back.
+      if (mayHaveRun(error) && this.#uncertain.size < MAX_UNCERTAIN) this.#uncertain.add(id)
       throw error
     }
   }
 
   async attachTask(reservationId: string, task: AttachedTask): Promise<void> {
-    const words = [reservationId, JSON.stringify(task)]
-    await this.#link.call('note', 0, words)
+    await this.#link.call('attachTask', 0, [reservationId, JSON.stringify(task)])
   }
 
   async settle(settlement: Settlement, now: number): Promise<SettleResult> {
     checkSettlement(settlement)
     const { reservationId, cost, head, unsure } = settlement
-    const told = head === undefined ? '' : `${head.seq} ${head.hash}`
-    const words = [reservationId, cost, this.#name(), head?.file ?? '', told, unsure ? '1' : '']
-    const [settled, late] = await this.#link.call('settle', now, words)
+    const headText = head === undefined ? '' : `${head.seq} ${head.hash}`
+    const args = [reservationId, cost, this.#callId(), head?.file ?? '', headText, unsure ? '1' : '']
+    const [settled, late] = await this.#link.call('settle', now, args)
     if (settled !== 'ok') return { settled: false }
     return late === '1' ? { settled: true, late: true } : { settled: true }
   }
@@ -220,19 +245,19 @@ class RedisLedger implements Ledger {
   async claim(request: ClaimRequest, now: number): Promise<readonly ClaimedTask[]> {
     const { ownerId, solver, budgetId, limit, egressRoutes = [] } = request
     const claimed: ClaimedTask[] = []
-    let passed = 0
-    while (passed >= 0 && claimed.length < limit) {
-      const words = [ownerId, solver, budgetId, limit - claimed.length, passed, JSON.stringify(egressRoutes)]
-      const [, next, ...tasks] = await this.#link.call('claim', now, words)
+    let skip = 0
+    while (skip >= 0 && claimed.length < limit) {
+      const args = [ownerId, solver, budgetId, limit - claimed.length, skip, JSON.stringify(egressRoutes)]
+      const [, next, ...tasks] = await this.#link.call('claim', now, args)
       claimed.push(...inGroups(tasks, 5).map(readTask))
-      passed = Number(next)
+      skip = Number(next)
     }
     return claimed
   }
 
   async pause(budgetId: string, { code, message, at }: PauseReason): Promise<boolean> {
-    const words = [budgetId, JSON.stringify({ code, message, at, by: this.#name() })]
-    const [paused] = await this.#link.call('pause', 0, words)
+    const args = [budgetId, JSON.stringify({ code, message, at, by: this.#callId() })]
+    const [paused] = await this.#link.call('pause', 0, args)
     return paused === 'ok'
   }
 
@@ -241,19 +266,19 @@ class RedisLedger implements Ledger {
   }
 
   async usage(budgetId: string, now: number, days: readonly CalendarCap[] = []): Promise<Usage> {
-    return readUsage(await this.#link.call('usage', now, [budgetId, JSON.stringify(days.map(capWords))]))
+    return readUsage(await this.#link.call('usage', now, [budgetId, JSON.stringify(days.map(capTuple))]))
   }
 
   async setFact(fact: NewFact, now: number): Promise<string> {
     checkFact(fact)
-    const words = [fact.scope, fact.name, fact.value, fact.ttlMs, fact.ifAbsent ? '1' : '']
-    const [, value] = await this.#link.call('remember', now, words)
+    const args = [fact.scope, fact.name, fact.value, fact.ttlMs, fact.ifAbsent ? '1' : '']
+    const [, value] = await this.#link.call('setFact', now, args)
     return String(value)
   }
 
   async listFacts(scope: string, now: number): Promise<readonly Fact[]> {
-    const [, ...words] = await this.#link.call('recall', now, [scope])
-    return inGroups(words, 3).map(([name, value, at]) => ({ name: String(name), value: String(value), at: Number(at) }))
+    const [, ...items] = await this.#link.call('listFacts', now, [scope])
+    return inGroups(items, 3).map(([name, value, at]) => ({ name: String(name), value: String(value), at: Number(at) }))
   }
 
   async saveHead({ file, seq, hash }: ChainHead): Promise<void> {
@@ -261,38 +286,38 @@ class RedisLedger implements Ledger {
   }
 
   async heads(): Promise<readonly ChainHead[]> {
-    const [, ...words] = await this.#link.call('heads', 0, [])
-    return inGroups(words, 2).map(readHead)
+    const [, ...items] = await this.#link.call('heads', 0, [])
+    return inGroups(items, 2).map(readHead)
   }
 
   async close(): Promise<void> {
-    await this.#freeing
+    await this.#releasing
     this.#link.close()
   }
 
-  /** A name for one call. */
-  #name(): string {
-    return `${this.#self}.${this.#calls++}`
+  /** A unique id for one call. */
+  #callId(): string {
+    return `${this.#instance}.${this.#calls++}`
   }
 
-  /** Gives back what may have been reserved for callers who were told no; or has it refused, should it come yet. */
-  async #free(): Promise<void> {
+  /** Gives uncertain reservations back. One that the server makes later is refused by then. */
+  async #releaseUncertain(): Promise<void> {
     try {
-      for (const id of this.#orphans) {
-        await this.#link.call('free', 0, [id, 0, this.#name(), '', ''])
-        this.#orphans.delete(id)
+      for (const id of this.#uncertain) {
+        await this.#link.call('release', 0, [id, 0, this.#callId(), '', ''])
+        this.#uncertain.delete(id)
       }
     } catch {
-      // The next reserve that succeeds has it tried again.
+      // The next reserve that succeeds retries it.
     } finally {
-      this.#freeing = undefined
+      this.#releasing = undefined
     }
   }
 
-  /** Looks whether the server keeps what it is given. */
+  /** Checks that the server keeps its data. */
   async #inspect(): Promise<void> {
-    const keeping = await this.#keeping()
-    const evicting = keeping.find(({ policy }) => policy?.startsWith('allkeys'))
+    const servers = await this.#persistence()
+    const evicting = servers.find(({ policy }) => policy?.startsWith('allkeys'))
     this.#unsafe =
       evicting &&
       new DeniedError(
@@ -301,20 +326,20 @@ class RedisLedger implements Ledger {
         { details: { place: this.place, policy: evicting.policy ?? '' } },
       )
     if (this.#unsafe) throw this.#unsafe
-    if (keeping.some(({ policy }) => policy === undefined)) {
-      this.#warn('does not say whether it evicts keys: see to it that its maxmemory-policy is noeviction.')
+    if (servers.some(({ policy }) => policy === undefined)) {
+      this.#warn('does not report whether it evicts keys: make sure that its maxmemory-policy is noeviction.')
     }
-    if (keeping.some(({ appendOnly }) => appendOnly === false)) {
+    if (servers.some(({ appendOnly }) => appendOnly === false)) {
       this.#warn(
         'has no append-only file: when it is restarted, it forgets what was spent since its last snapshot. Set appendonly to yes.',
       )
     }
   }
 
-  async #keeping(): Promise<readonly Keeping[]> {
-    for (const ask of [keepingByInfo, keepingByConfig]) {
+  async #persistence(): Promise<readonly ServerPersistence[]> {
+    for (const read of [persistenceByInfo, persistenceByConfig]) {
       try {
-        return await this.#link.patiently(ask)
+        return await this.#link.withRetries(read)
       } catch (error) {
         if (!isForbidden(error)) throw error
       }
@@ -330,29 +355,29 @@ class RedisLedger implements Ledger {
   }
 }
 
-/** A path as the scripts take it: the ids of its budgets, and what the caller allows of each. Both as JSON. */
-interface PathWords {
+/** A path as the scripts take it: the ids of its budgets, and the caller's limits for each. Both as JSON. */
+interface PathArguments {
   readonly ids: string
   readonly claims: string
 }
 
-/** A guard's paths are few, and asked for at every solve. */
-const PATHS = new WeakMap<readonly BudgetClaim[], PathWords>()
+/** A cache: a guard has few paths, and needs one at every solve. */
+const PATHS = new WeakMap<readonly BudgetClaim[], PathArguments>()
 
-function wordsOf(path: readonly BudgetClaim[]): PathWords {
+function pathArguments(path: readonly BudgetClaim[]): PathArguments {
   const known = PATHS.get(path)
   if (known) return known
   const claims = path.map(({ id, limits, alertsAt }) => {
-    const [perDay, perMinute, concurrent, days] = limitWords(limits)
+    const [perDay, perMinute, concurrent, days] = limitArguments(limits)
     return [id, perDay, perMinute, concurrent, alertsAt?.length ? alertsAt : false, days]
   })
-  const words = { ids: JSON.stringify(path.map(({ id }) => id)), claims: JSON.stringify(claims) }
-  PATHS.set(path, words)
-  return words
+  const args = { ids: JSON.stringify(path.map(({ id }) => id)), claims: JSON.stringify(claims) }
+  PATHS.set(path, args)
+  return args
 }
 
-function limitWords({ perDay, perMinute, concurrent, perCalendarDay }: Limits) {
+function limitArguments({ perDay, perMinute, concurrent, perCalendarDay }: Limits) {
   const limits = [perDay, perMinute, concurrent]
-  const words = limits.map((limit) => (limit === undefined || limit === Infinity ? false : limit))
-  return [...words, perCalendarDay?.map(capWords) ?? false]
+  const args = limits.map((limit) => (limit === undefined || limit === Infinity ? false : limit))
+  return [...args, perCalendarDay?.map(capTuple) ?? false]
 }

@@ -2,23 +2,25 @@ import type { CalendarCap, Limits } from './ledger.js'
 
 /**
  * The arithmetic that every ledger shares. Amounts are counted in slots of time, so that a window's sum costs the same
- * whatever happened in it, and always rounded against the spender: an amount counts until the END of its slot, plus the
- * window's length.
+ * whatever happened in it. They are always rounded against the spender: an amount counts until the END of its slot,
+ * plus the window's length.
  */
 
-/** How a window is kept: in slots of `slotMs`, each of which counts for `spanMs` after its end, and is known for `keptMs` more. */
+/**
+ * How a window is stored: in slots of `slotMs`. Each counts for `spanMs` after its end, and is kept for `keptMs` more.
+ */
 export interface WindowKind {
   readonly slotMs: number
   readonly spanMs: number
   readonly keptMs: number
 }
 
-/** Money: any 24 hours, in slots of five minutes. A calendar day may be longer: its slots are known to its end. */
+/** Money: any 24 hours, in slots of five minutes. A calendar day may be longer: its slots are kept to its end. */
 export const DAY: WindowKind = { slotMs: 5 * 60_000, spanMs: 24 * 3_600_000, keptMs: 3 * 3_600_000 }
 /** Rate: any 60 seconds, in slots of one second. */
 export const MINUTE: WindowKind = { slotMs: 1_000, spanMs: 60_000, keptMs: 0 }
-/** No calendar day is longer: on its last one with daylight saving, Antarctica/Troll has one of 26 hours. */
-export const LONGEST_DAY_MS = DAY.spanMs + DAY.keptMs
+/** No calendar day is longer. Antarctica/Troll has one of 26 hours, when its daylight saving time ends. */
+export const MAX_DAY_MS = DAY.spanMs + DAY.keptMs
 
 /** The slot that a moment falls into. */
 export function slotOf(kind: WindowKind, at: number): number {
@@ -26,23 +28,23 @@ export function slotOf(kind: WindowKind, at: number): number {
 }
 
 /** The first moment at which a slot no longer counts. */
-export function slotEnds(kind: WindowKind, slot: number): number {
+export function slotExpiresAt(kind: WindowKind, slot: number): number {
   return (slot + 1) * kind.slotMs + kind.spanMs
 }
 
-/** How many beginnings a sum is kept at hand for: a budget has a calendar or two. */
-const MOST_BEGINNINGS = 4
+/** For how many first slots a sum is cached: a budget has a calendar or two. */
+const MAX_CACHED_SUMS = 4
 
 /** A sum over a sliding window. At most `(spanMs + keptMs) / slotMs + 1` slots are held, oldest first. */
 export class SlidingSum {
   readonly #kind: WindowKind
   readonly #slots: number[] = []
   readonly #amounts: number[] = []
-  /** The first slot that still counts; those before are only known. */
+  /** The index of the first slot that still counts; the ones before it are only kept. */
   #first = 0
   #sum = 0
-  /** Sums from a slot on, so that they need not be added up at every look. */
-  #beginnings: { readonly slot: number; sum: number }[] = []
+  /** Sums from a slot on, so that they need not be added up at every call. */
+  #sumsSince: { readonly slot: number; sum: number }[] = []
 
   constructor(kind: WindowKind, kept: readonly (readonly [slot: number, amount: number])[] = []) {
     this.#kind = kind
@@ -51,7 +53,7 @@ export class SlidingSum {
 
   /**
    * Counts `amount` (negative to correct) as of the moment `at`. A slot never falls below zero; one that no longer
-   * counts is dropped again by the next look at the sum.
+   * counts is dropped when the sum is next read.
    */
   add(at: number, amount: number): void {
     this.#addTo(slotOf(this.#kind, at), amount)
@@ -73,15 +75,15 @@ export class SlidingSum {
       if (i < this.#first) this.#first++
     } else return
     if (i >= this.#first) this.#sum += change
-    if (this.#beginnings.length > 0) {
-      for (const known of this.#beginnings) if (slot >= known.slot) known.sum += change
+    if (this.#sumsSince.length > 0) {
+      for (const cached of this.#sumsSince) if (slot >= cached.slot) cached.sum += change
     }
   }
 
-  /** What counts at `now`. Must not be asked about the past once it was asked about the present. */
+  /** What counts at `now`. Successive calls must not go back in time. */
   at(now: number): number {
     const slots = this.#slots
-    while (this.#first < slots.length && slotEnds(this.#kind, slots[this.#first] as number) <= now) {
+    while (this.#first < slots.length && slotExpiresAt(this.#kind, slots[this.#first] as number) <= now) {
       this.#sum -= this.#amounts[this.#first] as number
       this.#first++
     }
@@ -89,46 +91,50 @@ export class SlidingSum {
     return this.#sum
   }
 
-  /** Forgets the slots that are not even to be known any more. */
+  /** Drops the slots that need not be kept any more. */
   #forget(now: number): void {
     let gone = 0
-    while (gone < this.#first && slotEnds(this.#kind, this.#slots[gone] as number) + this.#kind.keptMs <= now) gone++
+    const { keptMs } = this.#kind
+    while (gone < this.#first && slotExpiresAt(this.#kind, this.#slots[gone] as number) + keptMs <= now) gone++
     if (gone === 0) return
     this.#slots.splice(0, gone)
     this.#amounts.splice(0, gone)
     this.#first -= gone
-    this.#beginnings = []
+    this.#sumsSince = []
   }
 
-  /** What was counted in the slot of the moment `from` and after it, as far back as slots are known. */
+  /** What was counted in the slot of the moment `from` and after it, as far back as slots are kept. */
   since(from: number): number {
     const slot = slotOf(this.#kind, from)
-    for (const known of this.#beginnings) if (known.slot === slot) return known.sum
+    for (const cached of this.#sumsSince) if (cached.slot === slot) return cached.sum
     let sum = 0
     for (let i = this.#slots.length - 1; i >= 0 && (this.#slots[i] as number) >= slot; i--) {
       sum += this.#amounts[i] as number
     }
-    if (this.#beginnings.length === MOST_BEGINNINGS) this.#beginnings.shift()
-    this.#beginnings.push({ slot, sum })
+    if (this.#sumsSince.length === MAX_CACHED_SUMS) this.#sumsSince.shift()
+    this.#sumsSince.push({ slot, sum })
     return sum
   }
 
-  /** After `at`: when at least `excess` of the sum will no longer count, if nothing is added; undefined if the sum is less. */
+  /**
+   * When at least `excess` of the sum no longer counts, if nothing is added; undefined if the sum is less. Call `at`
+   * first.
+   */
   goneAt(excess: number): number | undefined {
     let gone = 0
     for (let i = this.#first; i < this.#slots.length; i++) {
       gone += this.#amounts[i] as number
-      if (gone >= excess) return slotEnds(this.#kind, this.#slots[i] as number)
+      if (gone >= excess) return slotExpiresAt(this.#kind, this.#slots[i] as number)
     }
     return undefined
   }
 
-  /** After `at`: whether no amount is known any more. */
+  /** Whether no amount is kept any more. Call `at` first. */
   get isEmpty(): boolean {
     return this.#sum === 0 && !this.#amounts.some((amount) => amount > 0)
   }
 
-  /** The slots, oldest first, to be kept and handed to the constructor again. */
+  /** The slots, oldest first, to be stored and passed to the constructor again. */
   slots(): [slot: number, amount: number][] {
     return this.#slots.map((slot, i) => [slot, this.#amounts[i] as number])
   }
@@ -139,7 +145,7 @@ function tighter<T extends number>(a: T | undefined, b: T | undefined): T | unde
   return b === undefined || a <= b ? a : b
 }
 
-/** Of each limit the tighter. */
+/** The tighter of each limit. */
 export function tightest(a: Limits, b: Limits): Limits {
   return {
     perDay: tighter(a.perDay, b.perDay),
@@ -152,7 +158,7 @@ export function tightest(a: Limits, b: Limits): Limits {
   }
 }
 
-/** Of each calendar the tighter amount, on the later of two days: who named the other has not noticed midnight yet. */
+/** The tighter amount of each calendar, on the later of two days: the other caller has not noticed midnight yet. */
 function tighterDays(a: readonly CalendarCap[], b: readonly CalendarCap[]): readonly CalendarCap[] {
   const caps: CalendarCap[] = [...a]
   for (const cap of b) {
@@ -167,7 +173,7 @@ function tighterDays(a: readonly CalendarCap[], b: readonly CalendarCap[]): read
   return caps
 }
 
-/** Whether two declarations say the same, whatever day it is. */
+/** Whether two declarations are equal, whatever day they state. */
 export function sameLimits(a: Limits, b: Limits): boolean {
   return (
     a.perDay === b.perDay &&
@@ -185,16 +191,17 @@ function amounts(caps: Limits['perCalendarDay']): string {
 }
 
 /**
- * From when on a calendar cap counts at a moment. The day that its claimant named may be over by the books' time: then the next one
- * has begun where it ended. It may also not have begun yet: then all that is known counts, which is at least that day.
+ * From when on amounts count for a calendar cap, at a moment. The day that the caller stated may be over by the
+ * ledger's time: then the next one has begun where it ended. It may also not have begun yet: then all that is kept
+ * counts, which is at least that day.
  */
-export function countsFrom({ start, end }: CalendarCap, at: number): number {
-  if (at >= end) return Math.max(end, at - LONGEST_DAY_MS)
-  return at >= start ? start : at - LONGEST_DAY_MS
+export function dayStart({ start, end }: CalendarCap, at: number): number {
+  if (at >= end) return Math.max(end, at - MAX_DAY_MS)
+  return at >= start ? start : at - MAX_DAY_MS
 }
 
-/** When the day ends that a calendar cap counts for at a moment: its midnight, or what is nearest to it where that is not known. */
-export function resetsAt({ start, end }: CalendarCap, at: number): number {
+/** When the day ends that a calendar cap counts for, at a moment: its midnight, or the nearest that is known. */
+export function dayEnd({ start, end }: CalendarCap, at: number): number {
   if (at < start) return start
   return at < end ? end : Math.max(end + DAY.spanMs, at)
 }

@@ -3,14 +3,14 @@ import { copyAudit, isCopy } from '../../src/audit/copy.js'
 import { fanOutAudit } from '../../src/audit/fan-out.js'
 import type { AuditSink } from '../../src/audit/sink.js'
 import { memoryAudit } from '../../src/testing/audit.js'
-import { eventually } from '../adapters/tool.js'
+import { manualClock } from '../../src/testing/clock.js'
 import { authorized, denied, NOON } from './events.js'
 
 const ids = (count: number, from = 0) =>
   Array.from({ length: count }, (_, index) => ({ ...authorized, solveId: `s${from + index}` }))
 
 describe('copyAudit', () => {
-  it('writes behind, in order, and has written all when it is closed', async () => {
+  it('writes in the background, in order, and has written everything when it is closed', async () => {
     const inner = memoryAudit()
     const copy = copyAudit(inner)
     await copy.open('checkout-tests', NOON)
@@ -21,49 +21,62 @@ describe('copyAudit', () => {
     expect(inner.events).toEqual(events)
   })
 
-  it('holds nothing up while its sink fails, says so once, and catches up', async () => {
+  it('blocks no solve while its sink fails, reports it once, and catches up', async () => {
     const inner = memoryAudit()
-    const copy = copyAudit(inner)
-    const told: string[] = []
-    copy.onError?.((message) => told.push(message))
+    const clock = manualClock()
+    const copy = copyAudit(inner, { clock })
+    const reports: string[] = []
+    copy.onError?.((message) => reports.push(message))
     await copy.open('checkout-tests', NOON)
     inner.failWith(new Error('no route'))
     await copy.write(ids(3))
-    await eventually(() => told.length > 0)
+    await clock.advance(0)
     await copy.write(ids(3, 3))
+    expect(reports).toEqual(['The copy to memory is behind: no route'])
+    // The first retry, after 1 s, fails too, and so doubles the pause.
+    await clock.advance(1_000)
     inner.failWith(undefined)
-    await eventually(() => inner.events.length === 6)
-    await eventually(() => told.length === 2)
-    expect(told[0]).toContain('is behind: no route')
-    expect(told[1]).toContain('is written again')
+    await clock.advance(1_999)
+    expect(inner.events).toHaveLength(0)
+    await clock.advance(1)
     expect(inner.events).toEqual(ids(6))
+    expect(reports.slice(1)).toEqual(['The copy to memory is written again.'])
     await copy.close()
+    expect(clock.waiting).toBe(0)
   })
 
-  it('keeps no more than it may, and says how many were lost', async () => {
+  it('keeps no more than maxPending records, and reports how many were lost', async () => {
     const inner = memoryAudit()
     const copy = copyAudit(inner, { maxPending: 10 })
-    const told: string[] = []
-    copy.onError?.((message) => told.push(message))
+    const reports: string[] = []
+    copy.onError?.((message) => reports.push(message))
     await copy.open('checkout-tests', NOON)
     inner.failWith(new Error('no route'))
     await copy.write(ids(25))
     await copy.close()
-    expect(told.at(-1)).toBe('25 records never reached the copy to memory.')
+    expect(reports.at(-1)).toBe('25 records never reached the copy to memory.')
   })
 
-  it('does not wait for ever for a sink that hangs', async () => {
+  it('waits 5 s at most for each call of a sink that hangs', async () => {
     const hanging: AuditSink = {
       kind: 'hanging',
       open: () => new Promise(() => {}),
       write: () => undefined,
       close() {},
     }
-    const copy = copyAudit(hanging)
+    const clock = manualClock()
+    const copy = copyAudit(hanging, { clock })
     await copy.open('checkout-tests', NOON)
     await copy.write([denied])
-    await copy.close()
-  }, 20_000)
+    let isClosed = false
+    const closed = Promise.resolve(copy.close()).then(() => {
+      isClosed = true
+    })
+    await clock.advance(9_999)
+    expect(isClosed).toBe(false)
+    await clock.advance(1)
+    await closed
+  })
 })
 
 describe('fanOutAudit', () => {

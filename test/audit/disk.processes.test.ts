@@ -33,7 +33,8 @@ describe('jsonlAudit on a disk that takes no more', () => {
     readonly written: readonly string[]
     readonly refusals: readonly { readonly code: string; readonly message: string }[]
   }
-  // No file may grow beyond 24 blocks (of 512 or 1,024 bytes): the system cuts a write short there, and refuses the next.
+  // No file may grow beyond 24 blocks (of 512 or 1,024 bytes): the system cuts a write short there, and refuses the
+  // next.
   const fillUp = (durability: string): Told =>
     JSON.parse(
       execFileSync(
@@ -79,7 +80,7 @@ describe('jsonlAudit in a folder that it may not write', () => {
     const told = JSON.parse(execFileSync(process.execPath, [program('no-leave'), dir], { encoding: 'utf8' }))
     expect(told).toMatchObject({ code: 'AUDIT_UNAVAILABLE', details: { errno: 'EACCES' } })
     expect(told.message).toContain(dir)
-    expect(told.message).toContain('Give this user leave to write there')
+    expect(told.message).toContain('Give this user permission to write there')
     expect(logFiles(dir)).toEqual([])
   })
 })

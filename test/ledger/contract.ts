@@ -134,7 +134,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
       it('holds slots for as long as was asked, and counts what lapses in them, when the clock goes back', async () => {
         const B = budget('b', { perDay: 100, concurrent: 1 })
         await here.reserve([A], 1, T0)
-        // By the books it is T0, whatever this clock says.
+        // By the ledger's time it is T0, whatever this clock shows.
         expect(await here.reserve([B], 100, T0 - HOUR)).toMatchObject({ ok: true })
         expect(await there.reserve([B], 0, T0 - HOUR)).toMatchObject({ ok: false, reason: 'concurrent' })
         expect(await there.reserve([B], 0, T0 + 2 * MINUTE - 1)).toMatchObject({ ok: false, reason: 'concurrent' })

@@ -167,9 +167,9 @@ describe('a ledger file', () => {
   })
 
   it('knows in its snapshot what time it was', () => {
-    const books = new LedgerState()
-    books.advance(T0)
-    expect(new LedgerState(books.state()).advance(T0 - MINUTE)).toBe(T0)
+    const state = new LedgerState()
+    state.advance(T0)
+    expect(new LedgerState(state.state()).advance(T0 - MINUTE)).toBe(T0)
   })
 
   it('shows the same sums to processes whose clocks differ, whatever they do and whenever they look', async () => {

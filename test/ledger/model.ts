@@ -80,7 +80,10 @@ export class Model {
     return made.reduce((sum, deal) => sum + (this.isActive(deal, at) ? deal.amount : spending(deal).cost), 0)
   }
 
-  /** When the day has begun that a cap counts for: the one after it where it is over; where it has not begun, all of 27 hours count. */
+  /**
+   * When the day has begun that a cap counts for: the one after it where it is over; where it has not begun, all of 27
+   * hours count.
+   */
   dayBegan({ start, end }: CalendarCap, at: number): number {
     return at >= end ? Math.max(end, at - 27 * HOUR) : at < start ? at - 27 * HOUR : start
   }

@@ -97,7 +97,8 @@ export function processContract(name: string, kills: number, make: () => Promise
           const early = Math.random() < 0.2
           if (!early) {
             await worker.began
-            // However slow the machine is: it is killed in the middle of its work, or when nothing is left for it to spend.
+            // However slow the machine is: it is killed in the middle of its work, or when nothing is left for it to
+            // spend.
             for (let ms = 0; ms < 2_000 && sizeOf(diary) === 0; ms += 5) await sleep(5)
           }
           await sleep(Math.random() * (early ? 80 : 20))

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster, Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { BudgetClaim, Ledger } from '../../src/ledger/ledger.js'
-import { ledgerInRedis, type RedisLedgerOptions, redisLedger } from '../../src/ledger/redis.js'
+import { createRedisLedger, type RedisLedgerOptions, redisLedger } from '../../src/ledger/redis.js'
 import { type Money, micros } from '../../src/policy/money.js'
 import { makeCertificate } from '../support/certificate.js'
 import { type RedisSetup, type RunningRedis, startRedis } from '../support/redis.js'
@@ -25,7 +25,7 @@ async function server(setup?: RedisSetup): Promise<RunningRedis> {
 }
 
 async function opened(options: RedisLedgerOptions, time: 'server' | 'caller' = 'server'): Promise<Ledger> {
-  const ledger = ledgerInRedis(options, time)
+  const ledger = createRedisLedger(options, time)
   await ledger.open()
   cleanUps.push(() => ledger.close())
   return ledger
@@ -90,7 +90,7 @@ describe('a ledger in Redis', () => {
     const after = await opened(options)
     expect(await after.usage('a', Date.now())).toMatchObject({ reserved: 10, lastMinute: 1 })
     await shorthand(after).reserve([A], 20, Date.now(), { for: 500 })
-    // By the books it is an hour later, and stays so: nothing lapses before they are past that.
+    // By the ledger's time it is an hour later, and stays so: nothing expires before that.
     await sleep(600)
     expect(await after.usage('a', Date.now())).toMatchObject({ reserved: 30, active: 2, lastMinute: 2 })
   })
@@ -151,7 +151,7 @@ describe('a ledger in Redis', () => {
   it('forgets what is past, at a bounded piece for each call', async () => {
     const options = fresh()
     const ledger = await opened(options, 'caller')
-    const size = () => Number(shared.cli('HLEN', `{${options.prefix}}:books`))
+    const size = () => Number(shared.cli('HLEN', `{${options.prefix}}:state`))
     const T0 = Date.UTC(2026, 0, 5, 12)
     for (let i = 0; i < 300; i++) {
       const path = [A, { id: `a/${i}`, limits: {} }]
@@ -288,7 +288,7 @@ describe('the server of a ledger in Redis', () => {
     expect(await ledger.usage('a', Date.now())).toMatchObject({ spent: 54, reserved: 0 })
   })
 
-  it('that lost its books is refused by whoever has them open, and begins new ones for others', async () => {
+  it('that lost its data is refused by processes that have the ledger open, and begins a new one for others', async () => {
     const redis = await server({ lines: ['appendonly no'] })
     const ledger = await opened({ url: redis.url })
     await redis.kill()
@@ -331,7 +331,7 @@ describe('the server of a ledger in Redis', () => {
     await expect.poll(() => next.cli('INFO', 'replication'), { timeout: 20_000 }).toContain('master_link_status:up')
     const ledger = await opened({ url: old.url, commandTimeoutMs: 300 })
     await shorthand(ledger).reserve([A], 60, Date.now(), { id: 'r' })
-    await expect.poll(() => next.cli('HEXISTS', '{solveguard}:books', 'rr'), { timeout: 10_000 }).toBe('1')
+    await expect.poll(() => next.cli('HEXISTS', '{solveguard}:state', 'rr'), { timeout: 10_000 }).toBe('1')
     next.cli('REPLICAOF', 'NO', 'ONE')
     old.cli('REPLICAOF', '127.0.0.1', `${next.port}`)
     await expect(shorthand(ledger).reserve([A], 1, Date.now())).rejects.toMatchObject(
@@ -341,7 +341,7 @@ describe('the server of a ledger in Redis', () => {
     expect(await shorthand(moved).settle('r', 5, Date.now())).toEqual({ settled: true })
   })
 
-  it('may be one of several that sentinels watch, by a client that asks them: the one that took over has the books', async () => {
+  it('may be one of several that sentinels watch, with a client that asks them: the server that took over has the data', async () => {
     const [first, second] = [await server(), await server()]
     second.cli('REPLICAOF', '127.0.0.1', `${first.port}`)
     await expect.poll(() => second.cli('INFO', 'replication'), { timeout: 20_000 }).toContain('master_link_status:up')
@@ -352,7 +352,7 @@ describe('the server of a ledger in Redis', () => {
     cleanUps.push(() => client.disconnect())
     const ledger = await opened({ client, commandTimeoutMs: 500 })
     expect(await shorthand(ledger).reserve([A], 60, Date.now(), { id: 'r' })).toMatchObject({ ok: true })
-    await expect.poll(() => second.cli('HEXISTS', '{solveguard}:books', 'rr'), { timeout: 10_000 }).toBe('1')
+    await expect.poll(() => second.cli('HEXISTS', '{solveguard}:state', 'rr'), { timeout: 10_000 }).toBe('1')
     await first.kill()
     await expect(shorthand(ledger).reserve([A], 1, Date.now())).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
     // One that was not answered in time may be carried out yet: then the next finds nothing to settle.

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll } from 'vitest'
-import { ledgerInRedis } from '../../src/ledger/redis.js'
+import { createRedisLedger } from '../../src/ledger/redis.js'
 import { type RunningRedis, startRedis } from '../support/redis.js'
 import { ledgerContract } from './contract.js'
 
@@ -12,8 +12,8 @@ afterAll(() => server.stop())
 
 ledgerContract('the ledger in Redis', async () => {
   const options = { url: server.url, prefix: randomUUID() }
-  const ledger = ledgerInRedis(options, 'caller')
-  const other = ledgerInRedis(options, 'caller')
+  const ledger = createRedisLedger(options, 'caller')
+  const other = createRedisLedger(options, 'caller')
   await ledger.open()
   await other.open()
   return {

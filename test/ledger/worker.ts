@@ -68,8 +68,8 @@ async function spend(work: Extract<Work, { do: 'spend' | 'spend-until-refused' }
 }
 
 /**
- * Solves at a pretended service until it is killed, and keeps a diary of what that service charges: written before the ledger
- * is told, as a real service would know of it before.
+ * Solves at a pretended service until it is killed, and keeps a diary of what that service charges: written before the
+ * ledger is told, as a real service would know of it before.
  */
 async function spendUntilKilled(work: Extract<Work, { do: 'spend-until-killed' }>): Promise<void> {
   const ledger = ledgerAt(work)

@@ -1,17 +1,17 @@
 import { messageOf } from '../../base/errors.js'
 
 /**
- * A call that failed: with the server's own code (`NOPERM`), the system's (`ECONNREFUSED`), or one of ours: `OFFLINE`,
- * `TIMEOUT`, `CLOSED`, `LOST`, `NEWER`.
+ * A call that failed: with the server's code (`NOPERM`), the operating system's (`ECONNREFUSED`), or one of this
+ * package: `OFFLINE`, `TIMEOUT`, `CLOSED`, `LOST`, `NEWER`, `AGAIN`.
  */
 export class RedisError extends Error {
   readonly code: string
-  /** Whether the server may have carried it out all the same, or may yet. */
-  readonly maybe: boolean
+  /** Whether the server may have carried the call out all the same, or may still do so. */
+  readonly mayHaveRun: boolean
   constructor(code: string, message: string, maybe = false) {
     super(message)
     this.code = code
-    this.maybe = maybe
+    this.mayHaveRun = maybe
   }
 }
 
@@ -19,26 +19,27 @@ const UNTRUSTED = /^(SELF_SIGNED|DEPTH_ZERO|UNABLE_TO|ERR_TLS|CERT_)/
 const REFUSED = /^(WRONGPASS|NOAUTH)$/
 
 /**
- * What went wrong, without what ioredis hangs onto its errors: the words of the command, which may be a password.
+ * The failure, without what ioredis attaches to its errors: the command's arguments, which may contain a password.
  * @param sent whether the server may have carried out what failed
  */
-export function failure(error: unknown, sent: boolean): RedisError {
+export function toRedisError(error: unknown, sent: boolean): RedisError {
   if (error instanceof RedisError) return error
   const message = messageOf(error)
   const { name, code } = (error ?? {}) as { readonly name?: unknown; readonly code?: unknown }
-  // An answer: nothing was done.
+  // The server replied with an error: nothing was done.
   if (name === 'ReplyError') {
-    // What a user may not do is told in other words when a script does it.
+    // A missing permission has another message when a script runs into it.
     const forbidden = /can't run this command|ACL failure in script|can't access at least one of the keys/.test(message)
     return new RedisError(forbidden ? 'NOPERM' : (/^[A-Z]+/.exec(message)?.[0] ?? 'ERR'), message)
   }
-  // What ioredis says when it has no connection. All else may mean one that was lost when the words had been sent.
+  // The message of ioredis when it has no connection. Any other error may be a connection that was lost after the
+  // command was sent.
   const maybe = sent && !/isn't writeable/.test(message)
   return new RedisError(typeof code === 'string' ? code : 'OFFLINE', message, maybe)
 }
 
-/** Whether another try mends nothing. */
-export function isHopeless(code: string): boolean {
+/** Whether a retry cannot succeed. */
+export function isPermanent(code: string): boolean {
   return (
     REFUSED.test(code) ||
     UNTRUSTED.test(code) ||
@@ -46,32 +47,32 @@ export function isHopeless(code: string): boolean {
   )
 }
 
-/** The failure under a denial, if it is one of a call. */
+/** The call's failure that caused a denial, if a call did. */
 function causeOf(error: unknown): RedisError | undefined {
   const cause = (error as { readonly cause?: unknown } | undefined)?.cause
   return cause instanceof RedisError ? cause : undefined
 }
 
 /** Whether a failed call may have been carried out. */
-export function mayHaveHappened(error: unknown): boolean {
-  return causeOf(error)?.maybe ?? false
+export function mayHaveRun(error: unknown): boolean {
+  return causeOf(error)?.mayHaveRun ?? false
 }
 
-/** Whether a failed call was refused, because this user may not make it or this server does not know it. */
+/** Whether a call was refused because this user may not make it, or because this server does not have it. */
 export function isForbidden(error: unknown): boolean {
   const cause = causeOf(error)
   return cause?.code === 'NOPERM' || /unknown (sub)?command/i.test(cause?.message ?? '')
 }
 
-/** What a person can do about a failure. */
-export function whatToDo(code: string, place: string, patienceMs: number): string {
+/** What the user can do about a failure. */
+export function whatToDo(code: string, place: string, timeoutMs: number): string {
   if (code === 'CLOSED') return `The ledger ${place} was closed, or never opened: call open() first and close() last.`
   if (code === 'LOST') {
-    return `The ledger ${place} has lost its books (flushed, or started anew without its data): restart this process to begin new ones, which know of nothing that was spent in the last 24 hours.`
+    return `The ledger ${place} has lost its data (flushed, or restarted without it): restart this process to begin a new ledger, which knows of nothing that was spent in the last 24 hours.`
   }
   if (code === 'NEWER') return `The ledger ${place} was written by a newer solveguard: use that version here too.`
   if (code === 'TIMEOUT') {
-    return `The ledger ${place} did not answer within ${patienceMs / 1000} s: look whether its server is paused or overloaded.`
+    return `The ledger ${place} did not answer within ${timeoutMs / 1000} s: look whether its server is paused or overloaded.`
   }
   if (REFUSED.test(code))
     return `The ledger ${place} does not accept the user or the password: correct them in \`url\`.`

@@ -1,54 +1,56 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import type { Clock } from '../../base/clock.js'
 import { DeniedError } from '../../base/errors.js'
-import { failure, isHopeless, RedisError, whatToDo } from './errors.js'
+import { isPermanent, RedisError, toRedisError, whatToDo } from './errors.js'
 import { KEYS, type Script, type Time } from './lua.js'
 import { type Scripts, scriptsBy } from './scripts.js'
 import type { RedisClient } from './server.js'
 
-/** What a script answered: what became of it, and what it says. */
+/** What a script returned: the outcome, and its values. */
 export type Reply = readonly [string, ...(readonly (string | number)[])]
 
 /** What a link is made of. */
-export interface LinkOptions {
+export interface RedisLinkOptions {
   /** Makes the client, when it is first needed. */
   readonly connect: () => Promise<RedisClient>
-  /** Whether the client is ours to close. */
-  readonly own: boolean
+  /** Whether the link closes the client: not one that the user passed in. */
+  readonly closesClient: boolean
   readonly place: string
   readonly prefix: string
-  /** How long a call may take, all tries together. */
-  readonly patienceMs: number
+  /** How long a call may take, with all its retries, ms. */
+  readonly timeoutMs: number
+  /** Which time the scripts count by. */
   readonly time: Time
+  readonly clock: Clock
 }
 
 /**
- * The connection under a Redis ledger. Each call has a time by which it has succeeded or failed; until then it waits for
- * the server to come back, and tries again. That is safe because every script knows a call that it carried out before.
+ * The connection under a Redis ledger. Each call succeeds or fails within `timeoutMs`; until then it waits for the
+ * server and retries. A retry is safe because every script recognises a call that it has already carried out.
  */
-export class Link {
-  readonly #options: LinkOptions
-  /** What every call begins with: the keys, and which books it is about. */
-  #head: (string | number)[]
+export class RedisLink {
+  readonly #options: RedisLinkOptions
+  /** The first arguments of every call: the keys, and the ledger's identity. */
+  #firstArguments: (string | number)[]
   readonly #scripts: Scripts
   #client: RedisClient | undefined
   /** Why there is no connection, as far as that is known. */
-  #trouble: RedisError | undefined
-  /** The last call failed for want of an answer: the next ones are not to wait as long, until one succeeds. */
-  #down = false
-  readonly #waits = new Set<Wait>()
-  #watching: NodeJS.Timeout | undefined
+  #lastError: RedisError | undefined
+  /** The last call got no reply: the next calls wait for a shorter time, until one succeeds. */
+  #isDown = false
+  readonly #pending = new Set<PendingCall>()
+  #cancelTimer: (() => void) | undefined
 
-  constructor(options: LinkOptions) {
+  constructor(options: RedisLinkOptions) {
     this.#options = options
-    this.#head = KEYS.map((name) => `{${options.prefix}}:${name}`)
+    this.#firstArguments = KEYS.map((name) => `{${options.prefix}}:${name}`)
     this.#scripts = scriptsBy(options.time)
   }
 
   readonly #onError = (error: unknown): void => {
-    this.#trouble = failure(error, false)
+    this.#lastError = toRedisError(error, false)
   }
   readonly #onReady = (): void => {
-    this.#trouble = undefined
+    this.#lastError = undefined
   }
 
   async open(): Promise<void> {
@@ -58,103 +60,107 @@ export class Link {
     this.#client.on('ready', this.#onReady)
   }
 
-  /** Says which books every later call is about: a server that has others by then, or none, is refused. */
-  use(books: string): void {
-    this.#head = [...this.#head.slice(0, KEYS.length), books]
+  /** Sets the identity of the ledger for every later call: a server that has another by then, or none, is refused. */
+  selectLedger(identity: string): void {
+    this.#firstArguments = [...this.#firstArguments.slice(0, KEYS.length), identity]
   }
 
   /**
-   * Has a script carried out.
-   * @param words what it takes
-   * @param waits which of them is a time that gets shorter while the call waits
+   * Runs a script.
+   * @param args its arguments
+   * @param shrinking the index of an argument that is a duration, which gets shorter by the time that the call waits
    * @throws DeniedError `LEDGER_UNAVAILABLE`; its cause is a `RedisError`
    */
-  call(operation: keyof Scripts, now: number, words: readonly (string | number)[], waits = -1): Promise<Reply> {
+  call(operation: keyof Scripts, now: number, args: readonly (string | number)[], shrinking = -1): Promise<Reply> {
     const script = this.#scripts[operation]
-    return this.patiently((client, waited) => {
-      const all = this.#head.concat(String(now === 0 ? 0 : now + waited), words)
-      const at = this.#head.length + 1 + waits
-      if (waits >= 0 && waited > 0) all[at] = Number(all[at]) - waited
+    return this.withRetries((client, waitedMs) => {
+      const all = this.#firstArguments.concat(String(now === 0 ? 0 : now + waitedMs), args)
+      const at = this.#firstArguments.length + 1 + shrinking
+      if (shrinking >= 0 && waitedMs > 0) all[at] = Number(all[at]) - waitedMs
       return run(client, script, all)
     })
   }
 
   /**
-   * Does something with the client, until it succeeds (with something), cannot succeed, or the time is up.
+   * Does `work` with the client, until it succeeds (with a value), fails for good, or the time is over.
    * @throws DeniedError `LEDGER_UNAVAILABLE`; its cause is a `RedisError`
    */
-  patiently<T>(work: Work<T>): Promise<T> {
-    const patience = this.#down ? this.#options.patienceMs / 10 : this.#options.patienceMs
-    const began = performance.now()
+  withRetries<T>(work: Work<T>): Promise<T> {
+    const { timeoutMs, clock } = this.#options
+    const limitMs = this.#isDown ? timeoutMs / 10 : timeoutMs
+    const began = clock.monotonic()
     return new Promise((resolve, reject) => {
-      // Most calls are this, and nothing that is slow.
-      this.#try(work, began + patience, 0, resolve, (error) => {
-        this.#again(work, began, patience, failure(error, true)).then(resolve, reject)
+      // Most calls need no retry, and so nothing that is slow.
+      this.#try(work, began + limitMs, 0, resolve, (error) => {
+        this.#retry(work, began, limitMs, toRedisError(error, true)).then(resolve, reject)
       })
     })
   }
 
-  async #again<T>(work: Work<T>, began: number, patience: number, first: RedisError): Promise<T> {
+  async #retry<T>(work: Work<T>, began: number, limitMs: number, first: RedisError): Promise<T> {
+    const { clock } = this.#options
     let failed = first
-    // That there is no connection says less than why there is none, or than what the server said before.
-    let told = first
-    let maybe = false
-    for (let pause = 5; ; pause = Math.min(2 * pause, 200)) {
-      maybe ||= failed.maybe
-      if (failed.code !== 'OFFLINE') told = failed
-      else if (this.#trouble !== undefined) told = this.#trouble
-      const { code, message } = told
-      if (isHopeless(code) || performance.now() - began + pause > patience) {
-        this.#gaveUp(code)
-        throw this.unavailable(new RedisError(code, message, maybe))
+    // "No connection" means less than why there is none, or than the server's last reply.
+    let reported = first
+    let mayHaveRun = false
+    for (let pauseMs = 5; ; pauseMs = Math.min(2 * pauseMs, 200)) {
+      mayHaveRun ||= failed.mayHaveRun
+      if (failed.code !== 'OFFLINE') reported = failed
+      else if (this.#lastError !== undefined) reported = this.#lastError
+      const { code, message } = reported
+      if (isPermanent(code) || clock.monotonic() - began + pauseMs > limitMs) {
+        this.#onGivenUp(code)
+        throw this.unavailable(new RedisError(code, message, mayHaveRun))
       }
-      if (code !== 'AGAIN') await sleep(pause * (0.5 + Math.random()))
-      const waited = Math.ceil(performance.now() - began)
+      if (code !== 'AGAIN') {
+        await new Promise<void>((resolve) => void clock.after(pauseMs * (0.5 + Math.random()), resolve))
+      }
+      const waitedMs = Math.ceil(clock.monotonic() - began)
       try {
-        return await new Promise((resolve, reject) => this.#try(work, began + patience, waited, resolve, reject))
+        return await new Promise((resolve, reject) => this.#try(work, began + limitMs, waitedMs, resolve, reject))
       } catch (error) {
-        failed = failure(error, true)
+        failed = toRedisError(error, true)
       }
     }
   }
 
-  /** The next calls are not to wait as long; a connection on which nothing is heard is made anew. */
-  #gaveUp(code: string): void {
-    if (isHopeless(code) && code !== 'TIMEOUT') return
-    this.#down = true
-    if (code === 'TIMEOUT' && this.#options.own) this.#client?.stream?.destroy()
+  /** Makes the next calls wait for a shorter time, and replaces a connection that gives no replies. */
+  #onGivenUp(code: string): void {
+    if (isPermanent(code) && code !== 'TIMEOUT') return
+    this.#isDown = true
+    if (code === 'TIMEOUT' && this.#options.closesClient) this.#client?.stream?.destroy()
   }
 
-  /** Ends the connection, whatever state it is in; the client of somebody else is left as it was. */
+  /** Ends the connection, whatever state it is in. A client that the user passed in stays as it was. */
   close(): void {
     const client = this.#client
     this.#client = undefined
     if (client === undefined) return
-    clearInterval(this.#watching)
-    this.#watching = undefined
-    for (const { failed } of this.#waits) failed(new RedisError('CLOSED', 'It was closed meanwhile.', true))
-    this.#waits.clear()
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    for (const { failed } of this.#pending) failed(new RedisError('CLOSED', 'It was closed meanwhile.', true))
+    this.#pending.clear()
     client.off('error', this.#onError)
     client.off('ready', this.#onReady)
-    if (!this.#options.own) return
-    // What a connection says while it ends interests nobody, but an error that nobody listens to is printed.
+    if (!this.#options.closesClient) return
+    // ioredis prints an error event that has no listener, and errors while the connection ends do not matter.
     client.on('error', () => {})
     client.disconnect()
     client.stream?.destroy()
   }
 
-  /** The denial that a failure means. */
+  /** The denial for a failure. */
   unavailable(cause: RedisError): DeniedError {
-    const { place, patienceMs } = this.#options
-    const text = `${whatToDo(cause.code, place, patienceMs)} (${cause.message})`
+    const { place, timeoutMs } = this.#options
+    const text = `${whatToDo(cause.code, place, timeoutMs)} (${cause.message})`
     return new DeniedError('LEDGER_UNAVAILABLE', text, { cause, details: { place, error: cause.code } })
   }
 
-  /** Does the work once; should there be no answer by `until` (on the monotonic clock), it has failed. */
+  /** Does the work once. It has failed if there is no reply by `until` (monotonic ms). */
   #try<T>(
     work: Work<T>,
     until: number,
-    waited: number,
+    waitedMs: number,
     done: (value: T) => void,
     failed: (error: unknown) => void,
   ): void {
@@ -162,76 +168,72 @@ export class Link {
       failed(new RedisError('CLOSED', 'It is not open.'))
       return
     }
-    const wait: Wait = { until, failed }
-    this.#waits.add(wait)
-    if (this.#waits.size === 1) this.#watch()
-    work(this.#client, waited).then(
+    const call: PendingCall = { until, failed }
+    this.#pending.add(call)
+    if (this.#cancelTimer === undefined) this.#startTimer()
+    work(this.#client, waitedMs).then(
       (value) => {
-        // Even if it came too late for this one.
-        this.#down = false
-        if (!this.#waits.delete(wait)) return
-        // A piece of what time does by itself was done; there is more of it before the answer.
+        // The server replies again, even if too late for this call.
+        this.#isDown = false
+        if (!this.#pending.delete(call)) return
+        // The script did a part of what time alone does, and has to do the rest before it can carry out the call.
         if (value === undefined) failed(new RedisError('AGAIN', 'There is more to be done.'))
         else done(value)
       },
       (error) => {
-        if (this.#waits.delete(wait)) failed(error)
+        if (this.#pending.delete(call)) failed(error)
       },
     )
   }
 
   /**
-   * One timer for all calls: one for each would cost as much as the call. It keeps the process alive while somebody waits,
-   * which the connection does not.
+   * One timer for all calls: one for each would cost as much as the call. It keeps the process alive while a call is
+   * pending, which the connection does not.
    */
-  #watch(): void {
-    if (this.#watching !== undefined) {
-      this.#watching.ref()
-      return
+  #startTimer(): void {
+    const { clock, timeoutMs } = this.#options
+    const check = (): void => {
+      this.#cancelTimer = undefined
+      const now = clock.monotonic()
+      for (const call of this.#pending) {
+        if (call.until > now) continue
+        this.#pending.delete(call)
+        call.failed(new RedisError('TIMEOUT', 'No answer in time.', true))
+      }
+      if (this.#pending.size > 0) this.#startTimer()
     }
-    this.#watching = setInterval(
-      () => {
-        const now = performance.now()
-        for (const wait of this.#waits) {
-          if (wait.until > now) continue
-          this.#waits.delete(wait)
-          wait.failed(new RedisError('TIMEOUT', 'No answer in time.', true))
-        }
-        if (this.#waits.size === 0) this.#watching?.unref()
-      },
-      Math.max(10, this.#options.patienceMs / 50),
-    )
+    this.#cancelTimer = clock.after(Math.max(10, timeoutMs / 50), check, true)
   }
 }
 
-/** Something to be done with the client, when `waited` ms have passed since it was asked for. */
-type Work<T> = (client: RedisClient, waited: number) => Promise<T | undefined>
+/** Something to do with the client, `waitedMs` after it was asked for. */
+type Work<T> = (client: RedisClient, waitedMs: number) => Promise<T | undefined>
 
-/** One who waits for an answer. */
-interface Wait {
-  /** Until when, on the monotonic clock. */
+/** A call that has no reply yet. */
+interface PendingCall {
+  /** When it fails, monotonic ms. */
   readonly until: number
   readonly failed: (error: RedisError) => void
 }
 
-function run(client: RedisClient, { sha, lua }: Script, words: (string | number)[]): Promise<Reply | undefined> {
-  return client.evalsha(sha, KEYS.length, ...words).then(readReply, (error) => {
-    // A server that was started anew has forgotten the scripts.
-    if (failure(error, true).code !== 'NOSCRIPT') throw error
-    return client.eval(lua, KEYS.length, ...words).then(readReply)
+function run(client: RedisClient, { sha, lua }: Script, args: (string | number)[]): Promise<Reply | undefined> {
+  return client.evalsha(sha, KEYS.length, ...args).then(readReply, (error) => {
+    // A server that was restarted has lost the scripts.
+    if (toRedisError(error, true).code !== 'NOSCRIPT') throw error
+    return client.eval(lua, KEYS.length, ...args).then(readReply)
   })
 }
 
 function readReply(answer: unknown): Reply | undefined {
   const reply = parseReply(answer)
-  if (reply[0] === 'lost') throw new RedisError('LOST', 'It has other books than those that were opened, or none.')
+  if (reply[0] === 'lost') throw new RedisError('LOST', 'It has another ledger than the one that was opened, or none.')
   return reply[0] === 'again' ? undefined : reply
 }
 
 function parseReply(answer: unknown): Reply {
   const list: readonly unknown[] = Array.isArray(answer) ? answer : []
-  if (typeof list[0] === 'string' && list.every((each) => typeof each === 'string' || typeof each === 'number')) {
+  if (typeof list[0] === 'string' && list.every((item) => typeof item === 'string' || typeof item === 'number')) {
     return list as unknown as Reply
   }
-  throw new RedisError('ERR', 'It answered what no script of ours answers.')
+  throw new RedisError('ERR', 'Its reply is not that of a script of this package.')
 }

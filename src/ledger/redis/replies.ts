@@ -14,19 +14,24 @@ import type {
 } from '../ledger.js'
 import type { Reply } from './link.js'
 
-/** What the scripts answer, as the interface has it. Numbers that are not there are `-1`, texts are empty. */
-type Word = string | number | undefined
+/*
+ * From the replies of the scripts to the results of the interface. In a reply an absent number is `-1`, an absent
+ * string is empty.
+ */
 
-/** A list by groups of `size`. */
-export function inGroups(words: readonly Word[], size: number): (readonly Word[])[] {
-  return Array.from({ length: Math.floor(words.length / size) }, (_, i) => words.slice(i * size, (i + 1) * size))
+/** One item of a reply. */
+type ReplyItem = string | number | undefined
+
+/** A list in groups of `size`. */
+export function inGroups(items: readonly ReplyItem[], size: number): (readonly ReplyItem[])[] {
+  return Array.from({ length: Math.floor(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size))
 }
 
-/** @param path the path of the request, by whose places alerts are told */
-export function readReserved([what, ...words]: Reply, path: readonly BudgetClaim[]): ReserveResult {
-  const [budgetId = '', reason, limit, used, retryAt, timeZone] = words
+/** @param path the path of the request: an alert in a reply has the index of its budget in it */
+export function readReserved([what, ...items]: Reply, path: readonly BudgetClaim[]): ReserveResult {
+  const [budgetId = '', reason, limit, used, retryAt, timeZone] = items
   if (what === 'ok')
-    return { ok: true, alerts: words.length === 0 ? [] : inGroups(words, 5).map((each) => readAlert(each, path)) }
+    return { ok: true, alerts: items.length === 0 ? [] : inGroups(items, 5).map((each) => readAlert(each, path)) }
   if (what === 'paused') return { ok: false, budgetId: String(budgetId), reason: 'paused', pause: readReason(reason) }
   if (what === 'denied' && (reason === 'perDay' || reason === 'perMinute' || reason === 'concurrent')) {
     return {
@@ -42,16 +47,22 @@ export function readReserved([what, ...words]: Reply, path: readonly BudgetClaim
   throw unreadable()
 }
 
-/** How much later than the caller's now a call may reach the server, ms, without a midnight being told as the moment before it. */
-const ON_ITS_WAY_MS = 1_000
+/** How long a call may be on its way to the server for a midnight to be recognised as the caller's, ms. */
+const MAX_TRANSIT_MS = 1_000
 
-/** A time by the caller's clock: a midnight of its own claims as that, and not earlier by how long the call was on its way. */
+/**
+ * A time by the caller's clock. One that is a midnight of the caller's own claims is returned as exactly that, and not
+ * later or earlier by the time that the call was on its way.
+ */
 function toMidnight(time: number, path: readonly BudgetClaim[]): number {
   const ends = path.flatMap(({ limits }) => (limits.perCalendarDay ?? []).map(({ end }) => end))
-  return ends.find((end) => Math.abs(end - time) < ON_ITS_WAY_MS) ?? time
+  return ends.find((end) => Math.abs(end - time) < MAX_TRANSIT_MS) ?? time
 }
 
-function readAlert([at, which, used, limit, timeZone]: readonly Word[], path: readonly BudgetClaim[]): ThresholdAlert {
+function readAlert(
+  [at, which, used, limit, timeZone]: readonly ReplyItem[],
+  path: readonly BudgetClaim[],
+): ThresholdAlert {
   const claim = path[Number(at)]
   const threshold = claim?.alertsAt?.[Number(which)]
   if (claim === undefined || threshold === undefined) throw unreadable()
@@ -59,28 +70,28 @@ function readAlert([at, which, used, limit, timeZone]: readonly Word[], path: re
   return timeZone === '' ? alert : { ...alert, timeZone: String(timeZone) }
 }
 
-export function readLimits([perDay, perMinute, concurrent, days]: readonly Word[]): Limits {
+export function readLimits([perDay, perMinute, concurrent, days]: readonly ReplyItem[]): Limits {
   return {
     perDay: limit(perDay) as Money | undefined,
-    perCalendarDay: days === '' ? undefined : parse<CapWords[]>(days).map(readCap),
+    perCalendarDay: days === '' ? undefined : parse<CapTuple[]>(days).map(readCap),
     perMinute: limit(perMinute),
     concurrent: limit(concurrent),
   }
 }
 
-/** A calendar cap as the scripts have it. */
-export type CapWords = readonly [timeZone: string, amount: number, start: number, end: number]
+/** A calendar cap as the scripts take and return it. */
+export type CapTuple = readonly [timeZone: string, amount: number, start: number, end: number]
 
-export function capWords({ timeZone, amount, start, end }: CalendarCap): CapWords {
+export function capTuple({ timeZone, amount, start, end }: CalendarCap): CapTuple {
   return [timeZone, amount, start, end]
 }
 
-function readCap([timeZone, amount, start, end]: readonly Word[]): CalendarCap {
+function readCap([timeZone, amount, start, end]: readonly ReplyItem[]): CalendarCap {
   return { timeZone: String(timeZone), amount: Number(amount) as Money, start: Number(start), end: Number(end) }
 }
 
-function limit(word: Word): number | undefined {
-  return word === -1 ? undefined : Number(word)
+function limit(item: ReplyItem): number | undefined {
+  return item === -1 ? undefined : Number(item)
 }
 
 export function readUsage([
@@ -109,14 +120,14 @@ export function readUsage([
     days:
       days.length === 0
         ? undefined
-        : inGroups(days, 5).map((words) => ({ ...readCap(words), spent: Number(words[4]) as Money })),
+        : inGroups(days, 5).map((items) => ({ ...readCap(items), spent: Number(items[4]) as Money })),
     paused: paused === '' ? undefined : readReason(paused),
     moreAt: moreAt === '' ? undefined : Number(moreAt),
     totals: { settled: Number(settled) as Money, unsure: Number(unsure) as Money, solves: Number(solves) },
   }
 }
 
-export function readTask([reservationId, amount, deadline, path, task]: readonly Word[]): ClaimedTask {
+export function readTask([reservationId, amount, deadline, path, task]: readonly ReplyItem[]): ClaimedTask {
   const { solver, taskId, keyVersion, family, egressRoute } = parse<AttachedTask>(task)
   return {
     solver,
@@ -131,24 +142,24 @@ export function readTask([reservationId, amount, deadline, path, task]: readonly
   }
 }
 
-function readReason(word: Word): PauseReason {
-  const { code, message, at } = parse<PauseReason>(word)
+function readReason(item: ReplyItem): PauseReason {
+  const { code, message, at } = parse<PauseReason>(item)
   return { code, message, at }
 }
 
-export function readHead([file, head]: readonly Word[]): ChainHead {
+export function readHead([file, head]: readonly ReplyItem[]): ChainHead {
   const [seq, hash = ''] = String(head).split(' ')
   return { file: String(file), seq: Number(seq), hash }
 }
 
-function parse<T>(word: Word): T {
+function parse<T>(item: ReplyItem): T {
   try {
-    return JSON.parse(String(word)) as T
+    return JSON.parse(String(item)) as T
   } catch {
     throw unreadable()
   }
 }
 
 function unreadable(): DeniedError {
-  return new DeniedError('LEDGER_UNAVAILABLE', 'What the ledger in Redis answered cannot be read: it is damaged.')
+  return new DeniedError('LEDGER_UNAVAILABLE', 'The reply of the ledger in Redis cannot be read: its data is damaged.')
 }

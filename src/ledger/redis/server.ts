@@ -1,6 +1,7 @@
+import type { Clock } from '../../base/clock.js'
 import { DeniedError, SolveguardError } from '../../base/errors.js'
 
-/** What is used of a client of ioredis; its `Redis` and its `Cluster` have it. */
+/** The part of an ioredis client that is used here. The `Redis` and `Cluster` of ioredis have it. */
 export interface RedisClient {
   evalsha(sha: string, keys: number, ...rest: (string | number)[]): Promise<unknown>
   eval(script: string, keys: number, ...rest: (string | number)[]): Promise<unknown>
@@ -9,27 +10,31 @@ export interface RedisClient {
   on(event: string, listener: (error: unknown) => void): unknown
   off(event: string, listener: (error: unknown) => void): unknown
   disconnect(): void
-  /** The connection, of a client that has one. */
+  /** The connection, if the client has a single one. */
   readonly stream?: { unref(): unknown; destroy(): unknown } | undefined
-  /** The nodes, of a client of a cluster. */
+  /** The nodes, if it is a cluster's client. */
   nodes?(role: 'master'): readonly RedisClient[]
 }
 
-/** How a server is reached by its address. */
+/** How to connect to a server by its address. */
 export interface Address {
   readonly url: string
   readonly ca?: string | readonly string[] | undefined
   readonly tls?: Readonly<Record<'cert' | 'key' | 'servername', string | undefined>> | undefined
   readonly timeoutMs: number
+  readonly clock: Clock
 }
 
-/** What `url` says. */
+/**
+ * Parses `url`.
+ * @throws SolveguardError `CONFIG_INVALID`
+ */
 export function parseAddress(url: string): { readonly place: string; readonly tls: boolean; readonly parts: URL } {
   const parts = URL.canParse(url) ? new URL(url) : undefined
   const { protocol = '', host = '', pathname = '', search = '', hash = '' } = parts ?? {}
   const known = protocol === 'redis:' || protocol === 'rediss:'
   if (parts === undefined || !known || host === '' || !/^\/?\d*$/.test(pathname) || search !== '' || hash !== '') {
-    // The address itself may hold a password.
+    // Without the address, which may contain a password.
     throw new SolveguardError(
       'CONFIG_INVALID',
       'redisLedger.url: expected redis://user:password@host:port/database, or rediss:// for TLS.',
@@ -38,8 +43,8 @@ export function parseAddress(url: string): { readonly place: string; readonly tl
   return { place: `${protocol}//${host}${pathname}`, tls: protocol === 'rediss:', parts }
 }
 
-/** A client of our own. */
-export async function connect({ url, ca, tls, timeoutMs }: Address): Promise<RedisClient> {
+/** Makes a client that the ledger itself closes. */
+export async function connect({ url, ca, tls, timeoutMs, clock }: Address): Promise<RedisClient> {
   const { Redis } = await loadDriver()
   const { parts, tls: wantsTls } = parseAddress(url)
   const client = new Redis({
@@ -51,23 +56,23 @@ export async function connect({ url, ca, tls, timeoutMs }: Address): Promise<Red
     ...(wantsTls && { tls: { ...tls, ...(ca !== undefined && { ca: typeof ca === 'string' ? ca : [...ca] }) } }),
     connectTimeout: timeoutMs,
     retryStrategy: (times) => Math.min(20 * times, 500) * (0.5 + Math.random()),
-    // One server has become the replica of another: connect anew, to whatever the name means now.
+    // The server has become a replica: reconnect, to the server that the name resolves to now.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
-    // Whether and when to try again is for the link to say.
+    // The link decides whether and when to retry.
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     disableClientInfo: true,
   })
-  let greeting: NodeJS.Timeout | undefined
+  let cancelTimer: (() => void) | undefined
   client.on('connect', () => {
     const { stream } = client as RedisClient
-    // Like a file, it does not keep a process alive that has nothing else to do.
+    // Like a file, an open connection does not keep a process alive that has nothing else to do.
     stream?.unref()
-    // A server that is held takes connections, and says nothing.
-    greeting = setTimeout(() => stream?.destroy(), timeoutMs).unref()
+    // A server that is suspended accepts connections and sends nothing.
+    cancelTimer = clock.after(timeoutMs, () => stream?.destroy(), false)
   })
-  for (const event of ['ready', 'close']) client.on(event, () => clearTimeout(greeting))
+  for (const event of ['ready', 'close']) client.on(event, () => cancelTimer?.())
   return client
 }
 
@@ -83,15 +88,15 @@ async function loadDriver(): Promise<Pick<typeof import('ioredis'), 'Redis'>> {
   }
 }
 
-/** What a server says of how it keeps its data; undefined where it does not tell. */
-export interface Keeping {
+/** How a server keeps its data; undefined where it does not report that. */
+export interface ServerPersistence {
   /** `maxmemory-policy`. */
   readonly policy?: string | undefined
   readonly appendOnly?: boolean | undefined
 }
 
-/** Asks INFO: managed servers answer that, and forbid CONFIG. */
-export async function keepingByInfo(client: RedisClient): Promise<readonly Keeping[]> {
+/** Reads it from INFO: managed servers allow that, and forbid CONFIG. */
+export async function persistenceByInfo(client: RedisClient): Promise<readonly ServerPersistence[]> {
   const texts = await Promise.all((client.nodes?.('master') ?? [client]).map((node) => node.info()))
   return texts.map((text) => ({
     policy: /^maxmemory_policy:(\S+)/m.exec(text)?.[1],
@@ -99,16 +104,16 @@ export async function keepingByInfo(client: RedisClient): Promise<readonly Keepi
   }))
 }
 
-/** Asks CONFIG, for a user who may not ask INFO. */
-export async function keepingByConfig(client: RedisClient): Promise<readonly Keeping[]> {
-  const ask = async (node: RedisClient, name: string): Promise<unknown> => {
+/** Reads it from CONFIG, for a user that is not allowed to call INFO. */
+export async function persistenceByConfig(client: RedisClient): Promise<readonly ServerPersistence[]> {
+  const read = async (node: RedisClient, name: string): Promise<unknown> => {
     const answer = await node.config('GET', name)
     return Array.isArray(answer) ? answer[1] : (answer as Record<string, unknown> | null)?.[name]
   }
   return Promise.all(
     (client.nodes?.('master') ?? [client]).map(async (node) => ({
-      policy: String(await ask(node, 'maxmemory-policy')),
-      appendOnly: (await ask(node, 'appendonly')) === 'yes',
+      policy: String(await read(node, 'maxmemory-policy')),
+      appendOnly: (await read(node, 'appendonly')) === 'yes',
     })),
   )
 }

@@ -1,12 +1,12 @@
 import type { Money } from '../policy/money.js'
 import type { BudgetClaim, CalendarCap, Limits, PauseReason, ThresholdAlert, Usage } from './ledger.js'
-import { countsFrom, DAY, LONGEST_DAY_MS, MINUTE, resetsAt, SlidingSum, tightest } from './windows.js'
+import { DAY, dayEnd, dayStart, MAX_DAY_MS, MINUTE, SlidingSum, tightest } from './windows.js'
 
 export const NO_LIMITS: Limits = {}
 const NO_THRESHOLDS: readonly number[] = []
 const NO_CAPS: readonly CalendarCap[] = []
 
-/** What is in the way of a solve in one budget. */
+/** Why one budget refuses a solve. */
 export interface Obstacle {
   readonly reason: 'paused' | 'perDay' | 'perMinute' | 'concurrent'
   readonly limit?: number | undefined
@@ -15,29 +15,29 @@ export interface Obstacle {
   readonly pause?: PauseReason | undefined
 }
 
-/** An alert that a reservation gave, as it is booked. */
-export type TakenAlert = readonly [budgetId: string, threshold: number, timeZone?: string]
+/** An alert that a reservation gave, as it is recorded. */
+export type BookedAlert = readonly [budgetId: string, threshold: number, timeZone?: string]
 
-const NONE_TAKEN: readonly TakenAlert[] = []
+const NO_ALERTS: readonly BookedAlert[] = []
 
-/** The alerts of a reservation, to be booked. */
-export function takenAlerts(alerts: readonly ThresholdAlert[]): readonly TakenAlert[] {
-  if (alerts.length === 0) return NONE_TAKEN
+/** The alerts of a reservation, to be recorded. */
+export function bookedAlerts(alerts: readonly ThresholdAlert[]): readonly BookedAlert[] {
+  if (alerts.length === 0) return NO_ALERTS
   return alerts.map(({ budgetId, threshold, timeZone }) =>
     timeZone === undefined ? [budgetId, threshold] : [budgetId, threshold, timeZone],
   )
 }
 
-/** One budget's account: what counts in it, and what that leaves room for. */
+/** What counts in one budget, and what that leaves room for. */
 export class BudgetState {
   readonly spent: SlidingSum
   readonly made: SlidingSum
   reserved = 0
   active = 0
   paused: PauseReason | undefined
-  /** When each threshold's alert was last given; those of a calendar's day by `alertName`. */
-  alerted: Map<number | string, number> | undefined
-  /** The tightest that live owners declared. */
+  /** When each threshold's alert was last given, by threshold; those of a calendar's day by `alertKey`. */
+  alertedAt: Map<number | string, number> | undefined
+  /** The tightest limits that live owners declared. */
   declared = NO_LIMITS
   settled = 0
   unsure = 0
@@ -49,8 +49,8 @@ export class BudgetState {
   }
 
   /**
-   * What is in the way of an amount at `at`, or undefined.
-   * @param alerts gets those that taking it would give
+   * Why an amount is refused at `at`, or undefined if it is not.
+   * @param alerts receives the alerts that granting it would give
    */
   obstacle(
     { id, limits, alertsAt }: BudgetClaim,
@@ -66,7 +66,7 @@ export class BudgetState {
       if (alertsAt !== undefined) {
         for (const threshold of alertsAt) {
           if (!reaches(used + amount, threshold, perDay)) break
-          const last = this.alerted?.get(threshold)
+          const last = this.alertedAt?.get(threshold)
           if (last !== undefined && at < last + DAY.spanMs) continue
           alerts.push({ budgetId: id, threshold, used: (used + amount) as Money, limit: perDay })
         }
@@ -94,12 +94,12 @@ export class BudgetState {
     alerts: ThresholdAlert[],
   ): Obstacle | undefined {
     const { amount: limit, timeZone } = cap
-    const from = countsFrom(cap, at)
+    const from = dayStart(cap, at)
     const used = this.spent.since(from) + this.reserved
     if (used + amount > limit) return { reason: 'perDay', limit, used, timeZone }
     for (const threshold of alertsAt) {
       if (!reaches(used + amount, threshold, limit)) break
-      const last = this.alerted?.get(alertName(threshold, timeZone))
+      const last = this.alertedAt?.get(alertKey(threshold, timeZone))
       if (last !== undefined && last >= from) continue
       alerts.push({ budgetId, threshold, used: (used + amount) as Money, limit, timeZone })
     }
@@ -107,30 +107,31 @@ export class BudgetState {
   }
 
   /**
-   * When all that is in the way here will be gone, `at` if nothing is; undefined where time alone changes nothing.
-   * @param deadline the n-th deadline, from the earliest, among what is under way here
+   * When this budget no longer refuses the amount; `at` if it does not refuse. Undefined where time alone changes
+   * nothing.
+   * @param nthDeadline the n-th deadline, from the earliest, among this budget's open reservations
    */
-  roomAt(limits: Limits, amount: number, at: number, deadline: (n: number) => number): number | undefined {
+  roomAt(limits: Limits, amount: number, at: number, nthDeadline: (n: number) => number): number | undefined {
     const { perDay, perCalendarDay = NO_CAPS, perMinute, concurrent } = tightest(limits, this.declared)
     if ((perDay ?? Infinity) < amount || (perMinute ?? 1) < 1 || (concurrent ?? 1) < 1) return undefined
     if (this.paused !== undefined || perCalendarDay.some((cap) => cap.amount < amount)) return undefined
     let room = at
     const excess = perDay === undefined ? 0 : this.spent.at(at) + this.reserved + amount - perDay
-    if (excess > 0) room = this.spent.goneAt(excess) ?? deadline(1)
+    if (excess > 0) room = this.spent.goneAt(excess) ?? nthDeadline(1)
     for (const cap of perCalendarDay) {
-      const spent = this.spent.since(countsFrom(cap, at))
+      const spent = this.spent.since(dayStart(cap, at))
       const over = spent + this.reserved + amount - cap.amount
-      if (over > 0) room = Math.max(room, spent >= over ? resetsAt(cap, at) : deadline(1))
+      if (over > 0) room = Math.max(room, spent >= over ? dayEnd(cap, at) : nthDeadline(1))
     }
-    const tooMany = perMinute === undefined ? 0 : this.made.at(at) + 1 - perMinute
-    if (tooMany > 0) room = Math.max(room, this.made.goneAt(tooMany) ?? at)
-    const tooBusy = concurrent === undefined ? 0 : this.active + 1 - concurrent
-    return tooBusy > 0 ? Math.max(room, deadline(tooBusy)) : room
+    const overRate = perMinute === undefined ? 0 : this.made.at(at) + 1 - perMinute
+    if (overRate > 0) room = Math.max(room, this.made.goneAt(overRate) ?? at)
+    const overActive = concurrent === undefined ? 0 : this.active + 1 - concurrent
+    return overActive > 0 ? Math.max(room, nthDeadline(overActive)) : room
   }
 
-  alert([, threshold, timeZone]: TakenAlert, at: number): void {
-    this.alerted ??= new Map()
-    this.alerted.set(timeZone === undefined ? threshold : alertName(threshold, timeZone), at)
+  recordAlert([, threshold, timeZone]: BookedAlert, at: number): void {
+    this.alertedAt ??= new Map()
+    this.alertedAt.set(timeZone === undefined ? threshold : alertKey(threshold, timeZone), at)
   }
 
   usage(at: number, days?: readonly CalendarCap[]): Usage {
@@ -143,8 +144,8 @@ export class BudgetState {
       active: this.active,
       declared: this.declared,
       days: perCalendarDay?.map((cap) => {
-        const start = countsFrom(cap, at)
-        return { ...cap, start, end: resetsAt(cap, at), spent: this.spent.since(start) as Money }
+        const start = dayStart(cap, at)
+        return { ...cap, start, end: dayEnd(cap, at), spent: this.spent.since(start) as Money }
       }),
       paused: this.paused,
       moreAt: this.spent.goneAt(1),
@@ -152,20 +153,23 @@ export class BudgetState {
     }
   }
 
-  /** Whether there is nothing to say of it any more. */
+  /** Whether the budget can be forgotten: nothing of it counts any more, and nothing holds for it. */
   isIdle(at: number): boolean {
     if (this.active > 0 || this.paused !== undefined || this.declared !== NO_LIMITS) return false
     if (this.spent.at(at) > 0 || !this.spent.isEmpty || this.made.at(at) > 0) return false
-    for (const alerted of this.alerted?.values() ?? []) if (at < alerted + LONGEST_DAY_MS) return false
+    for (const alertedAt of this.alertedAt?.values() ?? []) if (at < alertedAt + MAX_DAY_MS) return false
     return true
   }
 }
 
-function alertName(threshold: number, timeZone: string): string {
+function alertKey(threshold: number, timeZone: string): string {
   return `${threshold} ${timeZone}`
 }
 
-/** Whether an amount is at a threshold. It is a fraction that a person wrote: what is a millionth of a cent away from it is on it. */
+/**
+ * Whether an amount reaches a threshold. A threshold is a decimal fraction, so a millionth of a micro-dollar is
+ * tolerated.
+ */
 function reaches(used: number, threshold: number, limit: number): boolean {
   return used + 1e-6 >= threshold * limit
 }
