@@ -102,13 +102,15 @@ export function docProblems(entries = Object.values(ENTRIES).map((file) => `src/
       checkThrows(member, name)
       const type = 'type' in member && member.type ? /** @type {ts.TypeNode} */ (member.type).getText() : ''
       const isFunction = ts.isMethodSignature(member) || ts.isMethodDeclaration(member) || /=>/.test(type)
-      if (!isFunction && MONEY.test(type) && !NAMES_MONEY.test(text)) report(member, name, 'does not say micro-dollars')
-      if (/\bnumber\b/.test(type) && !isFunction && MILLISECONDS.test(name) && !NAMES_MS.test(text)) {
+      // An object written out in place has members of its own, which are looked at below.
+      const isObject = type.includes('{')
+      if (!isFunction && !isObject && MONEY.test(type) && !NAMES_MONEY.test(text))
+        report(member, name, 'does not say micro-dollars')
+      if (/\bnumber\b/.test(type) && !isFunction && !isObject && MILLISECONDS.test(name) && !NAMES_MS.test(text)) {
         report(member, name, 'does not say ms')
       }
       const optional = 'questionToken' in member && member.questionToken !== undefined
       if (isInput && optional && !hasTag(member, 'default')) report(member, name, 'has no @default')
-      // An object written out in place is public as well.
       if ('type' in member && member.type) literals(/** @type {ts.TypeNode} */ (member.type), name)
     }
   }

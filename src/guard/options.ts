@@ -10,61 +10,126 @@ import type { Solver } from '../solvers/solver.js'
 import { accountsShape, aSecret, aSolver, hasMethod, type SolverAccount } from './accounts/options.js'
 import type { Logger } from './observability/log.js'
 
-/** What `createGuard` takes. Only `policy.origins` has no default: nothing is allowed that is not named. */
+/**
+ * Options of `createGuard`. Only `policy.origins` has no default: a guard allows no page that the policy does not name.
+ *
+ * @example
+ * const guard = await createGuard({ policy: { origins: ['https://staging.example.com'], budget: { perDay: usd(5) } } })
+ */
 export interface GuardOptions {
-  /** The budget's name, shared by every process that uses it: 1 to 64 letters, digits and `. _ -`. Default: `default`. */
+  /**
+   * The budget's name, shared by every process that uses it: 1 to 64 letters, digits and `. _ -`.
+   *
+   * @default 'default'
+   */
   name?: string | undefined
-  /** The service that solves. Default: `captchaAI()`. */
+  /**
+   * The service that solves.
+   *
+   * @default captchaAI()
+   */
   solver?: Solver | undefined
-  /** Where the key comes from. Default: `envSecret('SOLVEGUARD_KEY')`. */
+  /**
+   * Where the key comes from.
+   *
+   * @default envSecret('SOLVEGUARD_KEY')
+   */
   secret?: SecretProvider | undefined
   /**
-   * Several services in place of one, each with its own key and, if you like, a budget of its own, in the order in which they are asked. A
-   * solve is taken to the next one where one cannot do it, has no room, no money, no valid key, or cannot be reached; never when the
-   * service may have taken it already.
+   * Several services in place of one, each with its own key and optionally its own budget, in the order in which they
+   * are asked. A solve continues with the next one where one cannot do it, has no room, no money or no valid key, or is
+   * unreachable; never where the service may have taken the task.
+   *
+   * @default one account, of `solver` and `secret`
    */
   solvers?: readonly SolverAccount[] | undefined
   /**
-   * For how long a key that was fetched is taken for fresh (default: `5m`), and how long after that it may still serve
-   * while the store does not answer (default: `1h`; `0s`: not at all).
+   * How long fetched keys are used.
+   *
+   * @default { ttl: '5m', staleFor: '1h' }
    */
-  secretCache?: { ttl?: Duration | undefined; staleFor?: Duration | undefined } | undefined
-  /** What is allowed. */
+  secretCache?:
+    | {
+        /**
+         * How long a fetched key is fresh: `1s` to `1d`.
+         *
+         * @default '5m'
+         */
+        ttl?: Duration | undefined
+        /**
+         * How long after that it may still be used while the store does not answer: up to `7d`; `0s`: not at all.
+         *
+         * @default '1h'
+         */
+        staleFor?: Duration | undefined
+      }
+    | undefined
+  /** What is allowed. `policy.origins` is required. */
   policy: PolicyInput
-  /** Who has spent what. Default: `fileLedger` in `stateDir`, shared by all processes. The guard opens and closes it. */
+  /**
+   * Where spending is counted. The guard opens and closes it.
+   *
+   * @default fileLedger in `stateDir`, shared by all processes
+   */
   ledger?: Ledger | undefined
   /**
-   * Where records go. Default: `jsonlAudit` in `stateDir`. Of several each is required, but for those of `copyAudit`. The guard
-   * opens and closes them.
+   * Where audit records go. Of several sinks each is required, except those of `copyAudit`. The guard opens and closes
+   * them.
+   *
+   * @default jsonlAudit in `stateDir`
    */
   audit?: AuditSink | readonly AuditSink[] | undefined
   /**
-   * Where alerts go, besides to `guard.on('alert')`: `webhookAlerts`, `slackAlerts`, `commandAlerts`. Each alert once, however many
-   * processes there are; give all of them the same.
+   * Where alerts go, besides `guard.on('alert')`: `webhookAlerts`, `slackAlerts`, `commandAlerts`. Each alert is
+   * delivered once, however many processes there are; configure the same channels in all of them.
+   *
+   * @default none: an alert that has no listener becomes a process warning
    */
   alerts?: readonly AlertChannel[] | undefined
   /**
-   * What is done when money goes from the service's balance that was not spent here (`KEY_LEAK_SUSPECTED`), besides telling of it. Default:
-   * `alert`, which is no more than that; `pause` pauses the account until somebody resumes it.
+   * What happens when money leaves the service's balance that was not spent here (`KEY_LEAK_SUSPECTED`): `alert` only,
+   * or `pause`, which also pauses the account until `guard.resume()`.
+   *
+   * @default 'alert'
    */
   onLeak?: 'alert' | 'pause' | undefined
-  /** Whether others use the key too, beyond what this ledger knows of: then nobody looks at the balance. Default: false. */
+  /**
+   * Whether the key is also used outside this ledger. The balance is then not watched.
+   *
+   * @default false
+   */
   sharedKey?: boolean | undefined
-  /** Where the ledger and the audit log lie. Default: `SOLVEGUARD_STATE_DIR`, or `.solveguard`. */
+  /**
+   * The folder of the ledger and the audit log.
+   *
+   * @default the variable SOLVEGUARD_STATE_DIR, else '.solveguard'
+   */
   stateDir?: string | undefined
-  /** Certificates (PEM) to trust in place of the machine's, for a proxy or a service with a CA of its own. */
+  /**
+   * Certificates in PEM to trust in place of the machine's, for a proxy or a service with a private CA.
+   *
+   * @default the machine's certificates
+   */
   ca?: string | readonly string[] | undefined
   /**
-   * A wire log: each call to a service and its reply as they went, as HAR 1.2, with secrets and answers masked. `wire.har` is written as
-   * `wire.<pid>.har`, one file for each process; it ends at 64 MiB.
+   * The path of a wire log in HAR 1.2: each call to a service and its reply, with secrets and answers masked.
+   * `wire.har` becomes `wire.<pid>.har`, one file for each process, up to 64 MiB.
+   *
+   * @default none
    */
   trace?: string | undefined
   /**
-   * Told of every event; pino's fits: steps on the way as `debug`, how a solve ended as `info`, denials, failures and alerts as `warn`. No
-   * message or field holds a key, a token or a solution.
+   * Logs every event: steps as `debug`, how a solve ended as `info`, denials, failures and alerts as `warn`. A pino
+   * logger fits. No message or field holds a key, a token or a solution.
+   *
+   * @default none
    */
   logger?: Logger | undefined
-  /** The time. Default: the machine's. For tests. */
+  /**
+   * The clock, for tests.
+   *
+   * @default systemClock
+   */
   clock?: Clock | undefined
 }
 

@@ -5,447 +5,771 @@ import type { Duration } from '../policy/duration.js'
 import type { Money } from '../policy/money.js'
 import type { NarrowingInput, Policy } from '../policy/schema.js'
 
-/** What a solve gives. Prints and serialises without its token: read `token` where you put it into a page. */
+/**
+ * The result of a solve. Printing or serializing it leaves the token out: read `token` where you put it into a page.
+ *
+ * @example
+ * const { token, cost, expiresAt } = await guard.solve(challenge)
+ * console.log(formatUsd(cost), expiresAt) // $0.001 2026-11-24T10:02:00.000Z
+ */
 export interface Solution {
   /**
-   * What goes into the page: a token; the text of a picture; for a grid a JSON list of its cells from 1, such as `[1,4,7]`. Empty
-   * where the browser worked it out and the widget keeps it to itself (in a cookie, say).
+   * The value for the page: a token; for a picture its text; for a grid a JSON list of its cells from 1, such as
+   * `[1,4,7]`. Empty where the browser did the work and the widget keeps the result itself (in a cookie, for example).
    */
   readonly token: string
-  /** Further values that some families have. */
+  /** Further values, for families that need more than a token: GeeTest's `lot_number`, `pass_token` and so on. */
   readonly fields?: Readonly<Record<string, string>> | undefined
-  /** What it cost. */
+  /**
+   * The cost of the solve in micro-dollars (1,000,000 are one US dollar): what the service reports, else its price. 0
+   * where no service was asked.
+   */
   readonly cost: Money
-  /** True where the service charges by thread and the cost is only what the user says a solve is worth. */
+  /** True where the service charges by thread. The cost is then the value that the user set for one solve. */
   readonly imputed: boolean
-  /** The service's name for the task. Empty where no service was asked: a test key's answer, or the browser's own. */
+  /** The service's id of the task. Empty where no service was asked: a test key, or work done by the browser. */
   readonly taskId: string
-  /** When the token can no longer be used, by the vendor's rules; for pictures, ten minutes from now. */
+  /** When the token expires by the vendor's rules. For pictures: ten minutes after the solve. */
   readonly expiresAt: Date
-  /** Tells the service, and the record, that the site took the answer. */
+  /**
+   * Records that the site accepted the answer, and reports it to the service where the service takes reports. A report
+   * that does not arrive changes nothing and rejects nothing.
+   */
   reportGood(): Promise<void>
-  /** Tells the service, and the record, that the site refused the answer. */
+  /**
+   * Records that the site rejected the answer, and reports it to the service where the service takes reports. A report
+   * that does not arrive changes nothing and rejects nothing.
+   */
   reportBad(): Promise<void>
 }
 
-/** What a caller may say about one solve. */
+/** Options of one solve. */
 export interface SolveOptions {
-  /** Aborts the solve. What was already submitted is still followed to its end and accounted for. */
+  /**
+   * Aborts the solve. A task that the service took already is followed to its end and settled.
+   *
+   * @default never aborted, up to `policy.deadline`
+   */
   signal?: AbortSignal | undefined
   /**
-   * Which load of a page it is for: any object, the same one for all solves of that load. `policy.budget.perPage` counts by it; a solve
-   * that names none is the only one of a load of its own. Adapters name it.
+   * Identifies the load of a page: any object, the same one for all solves of that load. `policy.budget.perPage` counts
+   * by it. Adapters set it.
+   *
+   * @default a page load that has only this solve
    */
   pageLoad?: object | undefined
   /**
-   * For adapters: does the work of a challenge that no solver is needed for (`altcha`, `cap`), in its page. It is called once the
-   * layers have allowed it and it is on the record, and must end with its signal. Of no effect for other challenges.
+   * For adapters: computes a proof of work in the page, for the families that need no service (`altcha`, `cap`). The
+   * guard calls it after all layers allowed the solve and the audit log has it. It must end when its signal aborts.
+   * Ignored for all other families.
+   *
+   * @default none: such a challenge then fails with `FAMILY_UNSUPPORTED`
    */
   runProofOfWork?: ((signal: AbortSignal) => Promise<Answer>) | undefined
 }
 
-/** How a stream goes about its challenges. */
+/** Options of a stream. */
 export interface StreamOptions {
-  /** `arrival`: each result as it ends (default). `input`: in the order of the challenges; one that is slow holds the others up. */
+  /**
+   * `arrival`: each result as soon as it is there. `input`: in the order of the challenges; a slow one delays the
+   * others.
+   *
+   * @default 'arrival'
+   */
   order?: 'arrival' | 'input' | undefined
-  /** How many are solved at a time, up to `policy.budget.concurrent`. Default: that, or 10. */
+  /**
+   * How many challenges are solved at a time, at most `policy.budget.concurrent`.
+   *
+   * @default `policy.budget.concurrent`, or 10 where the policy has none
+   */
   concurrency?: number | undefined
-  /** Ends it: no further challenge is taken, what is under way is aborted, and accounted for. */
+  /**
+   * Ends the stream: no further challenge is taken, and solves under way are aborted and settled.
+   *
+   * @default never aborted
+   */
   signal?: AbortSignal | undefined
   /**
-   * Names the batch, so that another process can take it up where this one was killed: by a name alone, or with more. The ledger then keeps
-   * of each item whether it was solved, and which task the service has for it; never a solution. Names: 1 to 64 letters, digits and `. _ -`.
+   * Names the batch, so that another process can continue it after this one was killed. The ledger keeps for each item
+   * whether it was solved and which task the service has for it, never a solution. A name: 1 to 64 letters, digits and
+   * `. _ -`.
+   *
+   * @default no batch: nothing is kept of the items
    */
   batch?: string | BatchOptions | undefined
 }
 
-/** A batch that can be taken up again. */
+/** A batch that another process can continue. */
 export interface BatchOptions {
+  /** The batch's name: 1 to 64 letters, digits and `. _ -`. */
   name: string
   /**
-   * What each item goes by, the same each time: up to 128 printable characters, kept as they are. Default: what the challenge is, as a
-   * digest; of several alike the first, the second and so on.
+   * Identifies each item, the same in every run: up to 128 printable characters. The ledger stores it as it is.
+   *
+   * @default a digest of the challenge; equal challenges are numbered
    */
   key?: ((challenge: AnyChallenge, index: number) => string) | undefined
-  /** For how long the items are remembered. Default: `1d`. */
+  /**
+   * How long the ledger keeps the items.
+   *
+   * @default '1d'
+   */
   keepFor?: Duration | undefined
 }
 
-/** One challenge of a `stream`, and how it ended. */
+/** One challenge of a stream, with its solution or its error. */
 export type StreamResult = StreamItem &
-  ({ readonly ok: true; readonly solution: Solution } | { readonly ok: false; readonly error: SolveguardError })
+  (
+    | {
+        /** True: solved. */
+        readonly ok: true
+        /** The solution. */
+        readonly solution: Solution
+      }
+    | {
+        /** False: denied or failed. */
+        readonly ok: false
+        /** The error; a `DeniedError` where a layer denied the solve. */
+        readonly error: SolveguardError
+      }
+  )
 
-/** Which challenge of a stream. */
+/** Which challenge of a stream a result belongs to. */
 export interface StreamItem {
+  /** The challenge, as the caller passed it. */
   readonly challenge: AnyChallenge
-  /** Its place among the challenges, from 0. */
+  /** Its position among the challenges, from 0. */
   readonly index: number
-  /** What it goes by in its batch, if there is one. */
+  /** Its key in the batch, where there is a batch. */
   readonly key?: string | undefined
 }
 
-/** What a stream came to. */
+/** The totals of a stream. */
 export interface StreamSummary {
+  /** Challenges that were solved. */
   readonly solved: number
+  /** Challenges that were denied or failed. */
   readonly failed: number
-  /** Items of the batch that were solved by a process before this one: they were passed over. */
+  /** Items of the batch that an earlier process solved. The stream skips them. */
   readonly alreadySolved: number
-  /** What it cost. */
+  /** The cost of all solves in micro-dollars. */
   readonly cost: Money
 }
 
 /**
- * Results, one by one: to be iterated once, or given to a callback. Nothing is solved before that begins, and a challenge is taken only when
- * there is room for it: whoever is slow to take results holds the source back. Whoever ends the iteration early aborts what is under way.
+ * The results of many solves. Iterate it once, or pass a callback to `forEach`. No solve starts before that. The stream
+ * takes a challenge from the source only when there is room for it, so a slow consumer slows the source down. Solves
+ * under way are aborted when the consumer leaves the iteration early.
  */
 export interface SolveStream extends AsyncIterable<StreamResult> {
   /**
-   * Calls back with each result, waits for what the callback returns, and gives the sum of it all. What the callback throws ends the stream.
+   * Calls back with each result, waits for what the callback returns, and resolves with the totals. An error that the
+   * callback throws ends the stream and rejects the promise.
+   *
+   * @throws SolveguardError `BATCH_UNDER_WAY`, `LEDGER_UNAVAILABLE`, `GUARD_CLOSED`
+   * @example
+   * const { solved, failed, cost } = await guard.stream(challenges).forEach(async (result) => save(result))
    */
   forEach(callback: (result: StreamResult) => unknown): Promise<StreamSummary>
 }
 
-/** An item of a batch, as the ledger knows it. Items that were not begun it does not know. */
+/** An item of a batch, as the ledger has it. The ledger does not know items that were never started. */
 export interface BatchItem {
+  /** The item's key in the batch. */
   readonly key: string
-  /** `submitted`: the service has its task, and nobody has taken its answer yet. */
+  /** `submitted`: the service has the task, and no process has received its answer yet. */
   readonly state: 'solved' | 'failed' | 'submitted'
+  /** The cost in micro-dollars; absent until the item ended. */
   readonly cost?: Money | undefined
-  /** Why it failed. */
+  /** Why the item failed. */
   readonly code?: Code | undefined
-  /** When it was last heard of. */
+  /** When the item last changed. */
   readonly at: Date
 }
 
 /**
- * What may solve under a policy: the guard itself, or a narrowed grant of it. A grant is a policy and the path of budgets that it draws
- * on; a browser context is handed one.
+ * A policy and the path of budgets that it draws on: the guard itself, or a narrowed grant of it. Each browser context
+ * gets one.
  */
 export interface Grant {
   /** The effective policy. */
   readonly policy: Policy
-  /** The ids of the budgets it draws on, widest first. */
+  /** The ids of the budgets that a solve draws on, widest first. */
   readonly path: readonly string[]
-  /** Solves one challenge, or throws: `DeniedError` where a layer says no, `SolveguardError` for all else. */
+  /**
+   * Solves one challenge. Takes as long as the service does: usually 10 to 60 s, at most `policy.deadline`.
+   *
+   * The layers are asked in the order origin, time, secret, network, spending, audit. A denied solve costs nothing. A
+   * solve that fails after the service took the task may have cost something; the ledger counts it.
+   *
+   * @throws DeniedError a layer denied the solve: `ORIGIN_NOT_NAMED`, `ORIGIN_OPAQUE` (origin); `OUTSIDE_SCHEDULE`,
+   *   `KEY_TOO_OLD` (time); `SECRET_MISSING`, `SECRET_UNSAFE`, `SECRET_INVALID`, `SECRET_DENIED`, `SECRET_UNAVAILABLE`,
+   *   `KEY_OF_ANOTHER_ENVIRONMENT` (secret); `EGRESS_CONFLICT`, `EGRESS_ADDRESS`, `EGRESS_UNVERIFIED`,
+   *   `PAGE_PROXY_CONFLICT` (network); `BUDGET_EXHAUSTED`, `RATE_EXCEEDED`, `SLOTS_FULL`, `PAGE_LIMIT_REACHED`,
+   *   `PRICE_TOO_HIGH`, `GUARD_PAUSED`, `LEDGER_UNAVAILABLE`, `LEDGER_UNSAFE` (spending); `AUDIT_UNAVAILABLE` (audit)
+   * @throws SolveguardError anything else: `CHALLENGE_INVALID`, `TEST_KEY_BLOCKS`, `FAMILY_UNSUPPORTED`,
+   *   `PAGE_PROXY_UNSUPPORTED`, `PAGE_PROXY_FAILED`, `SOLVE_ABORTED`, `SOLVE_TIMEOUT`, `CAPTCHA_UNSOLVABLE`,
+   *   `SOLVER_BUSY`, `SOLVER_UNREACHABLE`, `SOLVER_REPLY_INVALID`, `SOLVER_REFUSED`, `SOLVER_ERROR`, `KEY_REFUSED`,
+   *   `ADDRESS_REFUSED`, `BALANCE_EMPTY`, `GUARD_CLOSED`
+   * @example
+   * const { token } = await guard.solve({
+   *   family: 'recaptcha',
+   *   variant: 'v2-checkbox',
+   *   sitekey: '6Lc…',
+   *   pageUrl: 'https://staging.example.com/login',
+   * })
+   */
   solve(challenge: AnyChallenge, options?: SolveOptions): Promise<Solution>
   /**
-   * Solves many, and gives each result. Ends when all have ended; a failure is a result, not a throw.
+   * Solves many challenges and yields each result. Ends when all have ended. A solve that fails is a result and throws
+   * nothing.
    *
-   * @throws SolveguardError `CONFIG_INVALID` for options that are none; while it is iterated, `BATCH_UNDER_WAY` where another process
-   *   is at the batch
+   * @throws SolveguardError `CONFIG_INVALID` for invalid options; during the iteration `BATCH_UNDER_WAY` where another
+   *   process works on the batch
    * @example
-   * for await (const { index, ...result } of guard.stream(challenges, { order: 'input', batch: 'nightly-2026-11-24' })) { … }
-   * const { solved, failed, cost } = await guard.stream(challenges).forEach(async (result) => { … })
+   * for await (const { index, ...result } of guard.stream(challenges, { batch: 'nightly-2026-11-24' })) { … }
    */
   stream(challenges: Iterable<AnyChallenge> | AsyncIterable<AnyChallenge>, options?: StreamOptions): SolveStream
-  /** A grant that allows at most what this one and `narrowing` both allow. */
+  /**
+   * Creates a grant that allows at most what both this one and `narrowing` allow. Its solves draw on its own budget and
+   * on all budgets above it.
+   *
+   * @throws SolveguardError `CONFIG_INVALID` that names the field
+   * @example
+   * const perTest = guard.narrow({ budget: { perDay: usd(0.2) } }, { name: 'sign-in', subject: 'ci-4711' })
+   */
   narrow(narrowing: NarrowingInput, options?: NarrowOptions): Grant
-  /** How the budgets stand. */
+  /**
+   * Reads the state of the budgets, the key, the schedule, the ledger and the audit log.
+   *
+   * @throws DeniedError `LEDGER_UNAVAILABLE`
+   * @throws SolveguardError `GUARD_CLOSED`
+   * @example
+   * const { day } = await guard.status()
+   * console.log(`${formatUsd(day.left)} of ${formatUsd(day.cap)} left`)
+   */
   status(): Promise<Status>
-  /** For adapters: writes down what became of a solution in its page. */
+  /** For adapters: records whether the solution was put into its page. */
   injected(
     solution: Solution,
     outcome: { readonly ok: true } | { readonly ok: false; readonly error: SolveguardError },
   ): void
 }
 
-/** How a narrowed grant is called, and whom it is for. */
+/** Options of `narrow`. */
 export interface NarrowOptions {
-  /** Names the grant's budget; the same name in another process is the same budget. Default: a name of its own. */
+  /**
+   * Names the grant's budget: 1 to 64 letters, digits and `. _ -`. Grants of the same name, in any process, share it.
+   *
+   * @default a random name: a budget that no other grant shares
+   */
   name?: string | undefined
-  /** Whom it is for, on the record. */
+  /**
+   * Who or what the grant is for, in the audit log.
+   *
+   * @default the subject of the grant above
+   */
   subject?: string | undefined
 }
 
-/** A key that is in use, or was lately, and whether it may be revoked at the service. */
+/** A key that is or was in use, and whether it may be revoked at the service. */
 export interface KnownKey {
-  /** What the store calls it. */
+  /** The store's name of the version. */
   readonly version: string
+  /** A short hash of the key. Two keys with the same fingerprint are the same key. */
   readonly fingerprint: string
-  /** By any process that shares the ledger; to within some seconds. */
+  /** When any process that shares the ledger last used it, to within some seconds. */
   readonly lastUsedAt?: Date | undefined
   /** How many processes would use it now. */
   readonly heldBy: number
-  /** How many tasks are under way with it. */
+  /** How many tasks under way were submitted with it. */
   readonly underWay: number
-  /** Whether nobody needs it any more: unused for 24 hours, nothing under way, every process on another one. */
+  /** True where the key is not needed any more: unused for 24 hours, no task under way, every process uses another. */
   readonly revocable: boolean
-  /** When it may be revoked, if nothing else happens; absent while it is in use. */
+  /** When it becomes revocable if it is not used again; absent while it is in use. */
   readonly revocableAt?: Date | undefined
-  /** Why it may be revoked, or not, for a person. */
+  /** Why it may be revoked, or why not, as a sentence. */
   readonly reason: string
 }
 
-/** A key as it may be shown: where it is kept and which one it is, never the key. */
+/** What may be shown of a key: where it is stored and which one it is, never the key. */
 export interface KeyStatus {
+  /** Where the key is stored, without credentials: `env SOLVEGUARD_KEY`, the path of a secret. */
   readonly place: string
-  /** Absent until it was first fetched. */
+  /** The store's name of the version; absent until the first fetch. */
   readonly version?: string | undefined
+  /** A short hash of the key; absent until the first fetch. */
   readonly fingerprint?: string | undefined
+  /** When the key was created, where the store reports it. */
   readonly createdAt?: Date | undefined
-  /** When it ends, by the store's own word. */
+  /** When the key expires, where the store reports it. */
   readonly expiresAt?: Date | undefined
-  /** When it is due for rotation, by `policy.key.rotateEvery`. */
+  /** When the key is due for rotation, by `policy.key.rotateEvery`. */
   readonly dueAt?: Date | undefined
-  /** Every key that was used in the last 90 days, the one in use first: which ones may be revoked at the service, and why. */
+  /** Every key that was used in the last 90 days, the current one first, and whether it may be revoked. */
   readonly known: readonly KnownKey[]
 }
 
-/** What a day's budget has left, by the amount that leaves the least. */
+/** The state of a day's budget. Where several daily amounts apply, the one with the least left. */
 export interface DayStatus {
+  /** The daily amount, in micro-dollars. */
   readonly cap: Money
+  /** What was settled in this window, in micro-dollars. */
   readonly spent: Money
+  /** What solves under way have reserved, in micro-dollars. */
   readonly reserved: Money
+  /** What may still be reserved, in micro-dollars: `cap - spent - reserved`, at least 0. */
   readonly left: Money
   /**
-   * For an amount in any 24 hours: when the first of what was spent no longer counts. A budget of which nothing is left is paused until then, and
-   * goes on by itself.
+   * For an amount in any 24 hours: when the oldest amount that was spent leaves the window. A budget that is used up
+   * denies until then and continues by itself.
    */
   readonly moreAt?: Date | undefined
-  /** The midnight at which it begins anew, and where that is; absent for an amount in any 24 hours. */
+  /** For an amount a calendar day: the midnight at which it starts again. Absent for an amount in any 24 hours. */
   readonly resetsAt?: Date | undefined
+  /** The time zone of `resetsAt`. Absent for an amount in any 24 hours. */
   readonly timeZone?: string | undefined
 }
 
-/** What was seen of an account's balance, for `status`. */
+/** The state of a rate: solves in the last 60 seconds. */
+export interface MinuteStatus {
+  /** Solves allowed in any 60 seconds; absent without a limit. */
+  readonly cap?: number | undefined
+  /** Solves that were reserved in the last 60 seconds. */
+  readonly used: number
+}
+
+/** The state of a concurrency limit. */
+export interface SlotStatus {
+  /** Solves allowed at the same time; absent without a limit. */
+  readonly cap?: number | undefined
+  /** Solves under way now. */
+  readonly used: number
+}
+
+/** The balance that the service reported for an account, as far as the guard watches it. */
 export interface BalanceStatus {
+  /** The balance in micro-dollars. */
   readonly amount: Money
-  /** When it was looked at last, by whichever process. */
+  /** When a process last asked for it. */
   readonly at: Date
-  /** What went missing lately, beyond what was ours and a tolerance. */
+  /** What left the balance lately beyond this ledger's own spending and a tolerance, in micro-dollars. */
   readonly missing: Money
 }
 
-/** How one of a guard's accounts stands. */
+/** The state of one of a guard's accounts: one service with one key. */
 export interface SolverStatus {
+  /** The account's name. */
   readonly name: string
+  /** Its key. */
   readonly key: KeyStatus
-  /** What the service said that is left, when it was last looked at; absent until then, and where nobody looks. */
+  /** The last balance; absent until the first look, and where the balance is not watched. */
   readonly balance?: BalanceStatus | undefined
-  /** Why nothing is taken to it now. */
+  /** Why the account is paused; absent while it is not. */
   readonly paused?: PauseReason | undefined
-  /** What was spent and is reserved with it in its day, and what its own budget allows; only where there are several. */
-  readonly day?:
-    | (Omit<DayStatus, 'cap' | 'left'> & { readonly cap?: Money | undefined; readonly left?: Money | undefined })
-    | undefined
-  readonly minute?: { readonly cap?: number | undefined; readonly used: number } | undefined
-  readonly slots?: { readonly cap?: number | undefined; readonly used: number } | undefined
   /**
-   * Where you said in `pricing` that it is paid by the thread: how many threads there are, and how many are in use, by all guards with the
-   * same key. Amounts are imputed there.
+   * What was spent and is reserved with this account in its day, and what its own budget allows. Only where the guard
+   * has several accounts. `cap` and `left` are absent where the account has no daily amount of its own.
    */
-  readonly threads?: { readonly has: number; readonly used: number } | undefined
+  readonly day?:
+    | (Omit<DayStatus, 'cap' | 'left'> & {
+        /** The account's daily amount, in micro-dollars. */
+        readonly cap?: Money | undefined
+        /** What may still be reserved, in micro-dollars. */
+        readonly left?: Money | undefined
+      })
+    | undefined
+  /** Its rate. Only where the guard has several accounts. */
+  readonly minute?: MinuteStatus | undefined
+  /** Its concurrency. Only where the guard has several accounts. */
+  readonly slots?: SlotStatus | undefined
+  /** Where `pricing` is by the thread: the threads of the key, shared by all guards that use it. Costs are imputed. */
+  readonly threads?:
+    | {
+        /** Threads that were paid for. */
+        readonly has: number
+        /** Threads in use now. */
+        readonly used: number
+      }
+    | undefined
 }
 
-/** How an alert channel stands. */
+/** The state of an alert channel. */
 export interface ChannelStatus {
+  /** Its kind: `webhook`, `slack`, `command`. */
   readonly kind: string
-  /** A host or a program; never an address that lets anybody in. */
+  /** A host or the name of a program, never an address that grants access. */
   readonly place: string
-  /** How many alerts it is still owed, by all processes together. */
+  /** Alerts that are not delivered yet, of all processes. */
   readonly pending: number
-  /** What is wrong with it, as far as this process knows. */
+  /** Why deliveries fail, as far as this process knows. */
   readonly problem?: string | undefined
 }
 
-/** Where records go, and whether they get there. */
+/** Where audit records go, and whether they can be written. */
 export interface AuditStatus {
+  /** The kind of the sink: `jsonl`, `stdout`, `elasticsearch` … */
   readonly kind: string
+  /** Where the records are, without credentials. */
   readonly place?: string | undefined
-  /** The last record of this process's chain: its file, and its number in there. Absent for sinks without one. */
-  readonly head?: { readonly file: string; readonly seq: number } | undefined
-  /** How many records, of what has happened or was denied, are still to be written. */
+  /** The last record of this process's hash chain. Absent for sinks without a chain. */
+  readonly head?:
+    | {
+        /** The file's name. */
+        readonly file: string
+        /** The record's number in the file, from 1. */
+        readonly seq: number
+      }
+    | undefined
+  /** Records of events and denials that are still to be written. */
   readonly pending: number
-  /** Why nothing can be written, and since when. Nothing is solved then. */
-  readonly lastError?: { readonly message: string; readonly since: Date } | undefined
+  /** Why records cannot be written, and since when. Every solve is denied meanwhile. */
+  readonly lastError?:
+    | {
+        /** The error's message. */
+        readonly message: string
+        /** When it began. */
+        readonly since: Date
+      }
+    | undefined
 }
 
-/** What one process has in hand, for the guard and all grants of it. */
+/** What this process is doing for the guard and all its grants. */
 export interface ProcessStatus {
-  /** Solves that have not ended, those that wait for room among them. */
+  /** Solves that have not ended, including those that wait for room. */
   readonly solving: number
   /** Solves that wait for room in a budget. */
   readonly waiting: number
-  /** Tasks of processes that died, which this one follows to their end. */
+  /** Tasks of processes that died, which this process follows to their end. */
   readonly recovering: number
-  /** How many solves were denied since the guard was made, by code. */
+  /** Solves that this guard denied since it was created, by code. */
   readonly denied: Readonly<Partial<Record<Code, number>>>
 }
 
-/** How a guard or grant stands: its budgets, its key (never the key itself), its schedule, and what it is made of. */
+/** The state of a guard or grant: its budgets, its key (never the key itself), its schedule and its parts. */
 export interface Status {
+  /** The id of its budget: the guard's name, or the path of a grant. */
   readonly name: string
+  /** The day's budget; amounts in micro-dollars. */
   readonly day: DayStatus
-  readonly minute: { readonly cap?: number | undefined; readonly used: number }
-  readonly slots: { readonly cap?: number | undefined; readonly used: number }
+  /** The rate: solves in the last 60 seconds. */
+  readonly minute: MinuteStatus
+  /** The concurrency: solves under way. */
+  readonly slots: SlotStatus
+  /** Why the guard is paused; absent while it is not. */
   readonly paused?: PauseReason | undefined
+  /** The key of the first account. */
   readonly key: KeyStatus
-  readonly schedule: { readonly open: boolean; readonly changesAt?: Date | undefined }
+  /** The working hours. */
+  readonly schedule: {
+    /** Whether solves are allowed now. */
+    readonly open: boolean
+    /** When that changes next; absent where it never does. */
+    readonly changesAt?: Date | undefined
+  }
   /** How calls leave: `direct`, or the proxy's address without its password. */
   readonly egress: string
-  /** The address that calls were last seen to leave from, where `policy.egress.expectIp` has that looked at. */
+  /** The address that calls left from at the last check, where `policy.egress.expectIp` is set. */
   readonly egressAddress?: string | undefined
-  /** The account that is asked first; `key` is its. */
+  /** The account that is asked first. */
   readonly solver: string
   /** Every account, in the order in which they are asked. */
   readonly solvers: readonly SolverStatus[]
-  readonly ledger: { readonly kind: string; readonly place?: string | undefined }
+  /** The ledger. */
+  readonly ledger: {
+    /** Its kind: `memory`, `file`, `redis`. */
+    readonly kind: string
+    /** Where it is, without credentials. */
+    readonly place?: string | undefined
+  }
+  /** The audit log. */
   readonly audit: AuditStatus
-  /** Where alerts go, and what is not delivered yet. */
+  /** The alert channels, and what is not delivered yet. */
   readonly alerts: readonly ChannelStatus[]
+  /** What this process is doing. */
   readonly process: ProcessStatus
-  /** The file of the wire log, where there is one. */
+  /** The path of the wire log, where there is one. */
   readonly trace?: string | undefined
 }
 
-/** How a budget stands. */
+/** The state of one budget, with the ledger's own figures. */
 export interface BudgetStatus extends Pick<Status, 'day' | 'minute' | 'slots'> {
+  /** The figures as the ledger returned them. */
   readonly usage: Usage
 }
 
-/** What advice is asked for. */
+/** Options of `recommendConcurrency`. */
 export interface AdviceOptions {
-  /** How many wait in a queue of your own, besides those that wait here. Default: 0. */
+  /**
+   * How many challenges wait in a queue of your own, besides those that wait in this guard.
+   *
+   * @default 0
+   */
   queued?: number | undefined
-  /** What is to be solved: it has its price and its time. Default: what was solved most of late, or reCAPTCHA. */
+  /**
+   * Which family is to be solved: price and duration depend on it.
+   *
+   * @default the family that was solved most often of late, else `recaptcha`
+   */
   family?: Family | undefined
 }
 
-/** One thing that is in the way of more workers. */
+/** One limit on the number of workers. */
 export interface AdviceReason {
   /**
-   * `queue`: nothing more waits. `concurrent`, `rate`, `budget`: what policies allow. `threads`, `balance`: what was paid to the service.
-   * `paused`, `schedule`: nothing may begin now.
+   * `queue`: nothing more waits. `concurrent`, `rate`, `budget`: limits of policies. `threads`, `balance`: what was
+   * paid to the service. `paused`, `schedule`: no solve may start now.
    */
   readonly code: 'queue' | 'concurrent' | 'rate' | 'budget' | 'threads' | 'balance' | 'paused' | 'schedule'
-  /** So many workers it allows. */
+  /** How many workers this limit allows. */
   readonly limit: number
-  /** The same as a sentence, with its numbers. */
+  /** The limit as a sentence, with its numbers. */
   readonly message: string
 }
 
-/** How many workers are worth having now, in all processes together, and why. A worker is whatever solves one challenge at a time. */
+/** How many workers are useful now, in all processes together, and why. A worker solves one challenge at a time. */
 export interface Advice {
+  /** The number of workers. */
   readonly workers: number
-  /** Where the service is paid by the thread: how many there are, and how many would be worth having. */
-  readonly threads?: { readonly has: number; readonly worth: number } | undefined
-  /** What is in the way, the nearest first. */
+  /** Where the service charges by the thread. */
+  readonly threads?:
+    | {
+        /** Threads that were paid for. */
+        readonly has: number
+        /** Threads that would be used. */
+        readonly worth: number
+      }
+    | undefined
+  /** What limits the number, the tightest limit first. */
   readonly reasons: readonly AdviceReason[]
-  /** With no workers: when it is worth asking again, if that is known. */
+  /** With no workers: when asking again is useful, if that is known. */
   readonly retryAt?: Date | undefined
-  /** Solves that wait: in your queue, in lines and streams here, and as far as the ledger knows in other processes. */
+  /** Solves that wait: in your queue, in this guard's queues and streams, and in those of other processes. */
   readonly queued: number
   /** Solves under way, in all processes. */
   readonly underWay: number
-  /** How long one takes up a worker, on average: as learnt, until then as the service says. */
+  /** How long a solve occupies a worker on average, in ms: as measured, until then as the service publishes it. */
   readonly solveMs: number
-  /** What so many workers get done. */
+  /** How many solves that number of workers completes a minute. */
   readonly solvesPerMinute: number
-  /** For how long the day's budget is enough for that. */
+  /** How long the day's budget lasts at that rate, in ms. */
   readonly budgetLastsMs?: number | undefined
   /** When the working hours end. */
   readonly closesAt?: Date | undefined
-  /** How many of those that wait would not have begun by then. */
+  /** How many of the waiting solves would not have started by then. */
   readonly leftOver?: number | undefined
 }
 
+/** What most events have. */
 interface SolveEvent {
+  /** Identifies the solve, from its first event to its last. */
   readonly solveId: string
-  /** The account that it is taken to; `browser` where that works it out; absent where nobody was asked. */
+  /** The account; `browser` where the browser did the work; absent where no service was asked. */
   readonly solver?: string | undefined
-  /** Without its pictures, if it had some. */
+  /** The challenge, without its pictures. */
   readonly challenge: ChallengeFacts
+  /** When it happened. */
   readonly at: Date
 }
 
-/** What `guard.on` tells, by name. No event holds a key, a token or a solution. */
+/**
+ * The events of a guard, by name. No event holds a key, a token or a solution.
+ *
+ * @example
+ * guard.on('solved', ({ cost, durationMs }) => console.log(`${formatUsd(cost)} in ${durationMs} ms`))
+ */
 export interface GuardEvents {
-  authorized: SolveEvent & { readonly reserved: Money }
-  submitted: SolveEvent & { readonly taskId: string }
-  /** The service was busy, or not to be reached or understood: it is asked again in `inMs`. */
+  /** All layers allowed the solve, and the audit log has it. */
+  authorized: SolveEvent & {
+    /** What was reserved for the solve, in micro-dollars. */
+    readonly reserved: Money
+  }
+  /** The service took the task. */
+  submitted: SolveEvent & {
+    /** The service's id of the task. */
+    readonly taskId: string
+  }
+  /** The service was busy, unreachable, or its reply unreadable. The guard asks it again in `inMs`. */
   retrying: {
+    /** Identifies the solve. */
     readonly solveId: string
+    /** Why: `SOLVER_BUSY`, `SOLVER_UNREACHABLE`, `SOLVER_REPLY_INVALID` … */
     readonly code: Code
+    /** The reason as a sentence. */
     readonly message: string
+    /** The wait before the next call, in ms. */
     readonly inMs: number
+    /** When it happened. */
     readonly at: Date
   }
-  solved: SolveEvent & { readonly taskId: string; readonly cost: Money; readonly durationMs: number }
-  failed: SolveEvent & {
-    readonly code: Code
-    readonly message: string
+  /** The challenge was solved. */
+  solved: SolveEvent & {
+    /** The service's id of the task; empty where no service was asked. */
+    readonly taskId: string
+    /** What the solve cost, in micro-dollars. */
     readonly cost: Money
+    /** The duration from the call of `solve` to its end, in ms. */
     readonly durationMs: number
   }
-  denied: Omit<SolveEvent, 'solveId'> & {
+  /** The solve failed. */
+  failed: SolveEvent & {
+    /** Why. */
     readonly code: Code
-    readonly layer: Layer
+    /** The reason as a sentence. */
     readonly message: string
+    /** What the solve cost, or may have cost, in micro-dollars. */
+    readonly cost: Money
+    /** The duration from the call of `solve` to its end, in ms. */
+    readonly durationMs: number
+  }
+  /** A layer denied the solve. Nothing was spent. */
+  denied: Omit<SolveEvent, 'solveId'> & {
+    /** Why. */
+    readonly code: Code
+    /** The layer that denied it. */
+    readonly layer: Layer
+    /** The reason as a sentence. */
+    readonly message: string
+    /** When the same solve may be allowed; absent where time alone changes nothing. */
     readonly retryAt?: Date | undefined
   }
-  /** One account could not take the solve, and took nothing: it is taken to another. */
+  /** An account took no task, and the solve continues with another account. */
   fallback: SolveEvent & {
+    /** The account that took no task. */
     readonly from: string
+    /** The next account. */
     readonly to: string
+    /** Why the first one took no task. */
     readonly code: Code
+    /** The reason as a sentence. */
     readonly message: string
   }
-  abandoned: SolveEvent & { readonly taskId: string }
-  /** A task whose process had died was followed to its end by this one. */
-  recovered: {
+  /** The caller left or the time was over. The task is followed to its end and settled. */
+  abandoned: SolveEvent & {
+    /** The service's id of the task. */
     readonly taskId: string
+  }
+  /** A task of a process that died was followed to its end by this one. */
+  recovered: {
+    /** The service's id of the task. */
+    readonly taskId: string
+    /** The challenge's family. */
     readonly family?: string | undefined
+    /** The account. */
     readonly solver: string
+    /** What the task cost, or may have cost, in micro-dollars. */
     readonly cost: Money
+    /** When it happened. */
     readonly at: Date
   }
-  injected: SolveEvent & { readonly ok: boolean; readonly code?: Code | undefined }
-  accepted: SolveEvent
-  rejected: SolveEvent
-  /** An item of a stream is over; `already-solved` is one that an earlier process had solved. */
-  item: {
-    readonly batch?: string | undefined
-    readonly index: number
-    readonly key?: string | undefined
-    readonly outcome: 'solved' | 'failed' | 'already-solved'
+  /** A solution was put into its page, or could not be. */
+  injected: SolveEvent & {
+    /** Whether it is in the page. */
+    readonly ok: boolean
+    /** Why not. */
     readonly code?: Code | undefined
+  }
+  /** The user reported that the site accepted the answer. */
+  accepted: SolveEvent
+  /** The user reported that the site rejected the answer. */
+  rejected: SolveEvent
+  /** An item of a stream ended. `already-solved`: an earlier process had solved it. */
+  item: {
+    /** The batch's name, where there is one. */
+    readonly batch?: string | undefined
+    /** The item's position among the challenges, from 0. */
+    readonly index: number
+    /** The item's key in the batch. */
+    readonly key?: string | undefined
+    /** How it ended. */
+    readonly outcome: 'solved' | 'failed' | 'already-solved'
+    /** Why it failed. */
+    readonly code?: Code | undefined
+    /** What it cost, in micro-dollars. */
     readonly cost?: Money | undefined
+    /** When it ended. */
     readonly at: Date
   }
   /**
-   * `solver` alone is paused where there are others; else everything under the guard's name. Heard in every process: at once where a solve
-   * is denied for it, and else within ten seconds of it, as `resumed` is.
+   * An account is paused, or, where there is only one, everything under the guard's name. Every process emits it: at
+   * once where the pause denies a solve, else within ten seconds.
    */
-  paused: { readonly reason: PauseReason; readonly solver: string; readonly at: Date }
-  resumed: { readonly at: Date }
-  alert: {
-    readonly code: Code
-    readonly message: string
+  paused: {
+    /** Why, and since when. */
+    readonly reason: PauseReason
+    /** The account. */
+    readonly solver: string
+    /** When this process learned of it. */
     readonly at: Date
+  }
+  /** A pause was lifted. Every process emits it within ten seconds. */
+  resumed: {
+    /** When this process learned of it. */
+    readonly at: Date
+  }
+  /** Something that a person should know. The same alert goes to the alert channels. */
+  alert: {
+    /** What it is about: `BUDGET_THRESHOLD`, `KEY_LEAK_SUSPECTED`, `LEDGER_UNAVAILABLE` … */
+    readonly code: Code
+    /** The alert as a sentence. */
+    readonly message: string
+    /** When it was raised. */
+    readonly at: Date
+    /** Its numbers; amounts are in micro-dollars. */
     readonly details?: Readonly<Record<string, string | number | boolean>> | undefined
   }
 }
 
-/** The guarded core. Made by `createGuard`. */
+/** The guarded core. Created by `createGuard`. */
 export interface Guard extends Grant, AsyncDisposable {
+  /** The name of its budget. */
   readonly name: string
-  /** Calls back for each event of that name; returns a function that stops it. A callback that throws disturbs nothing. */
+  /**
+   * Calls back for each event of a name, and returns a function that ends it. An error that the callback throws becomes
+   * a process warning and does not affect the guard.
+   *
+   * @throws SolveguardError `CONFIG_INVALID` for a name that is no event
+   * @example
+   * const off = guard.on('denied', ({ code, message }) => console.warn(code, message))
+   */
   on<K extends keyof GuardEvents>(event: K, callback: (event: GuardEvents[K]) => void): () => void
   /**
-   * How many workers, or threads of the service, are worth having now, and why. Asks the service for its balance, which costs nothing, where
-   * that is not known already; no more than once a minute.
+   * Computes how many workers, or threads of the service, are useful now, and what limits the number. Asks the service
+   * for its balance where it is not known, at most once a minute; that costs nothing.
    *
-   * @throws SolveguardError `CONFIG_INVALID`, `GUARD_CLOSED`; `DeniedError` `LEDGER_UNAVAILABLE`
+   * @throws SolveguardError `CONFIG_INVALID`, `GUARD_CLOSED`
+   * @throws DeniedError `LEDGER_UNAVAILABLE`
    * @example
    * const { workers, reasons } = await guard.recommendConcurrency({ queued: await queue.count() })
    * pool.resize(workers) // reasons[0].message says why not more
    */
   recommendConcurrency(options?: AdviceOptions): Promise<Advice>
-  /** What the ledger knows of the items of a batch, in the order in which they were last heard of; none, if it knows of no such batch. */
+  /**
+   * The items of a batch as the ledger has them, in the order in which they last changed. Empty for a batch that the
+   * ledger does not know.
+   *
+   * @throws SolveguardError `CONFIG_INVALID` for a name that no batch can have; `GUARD_CLOSED`
+   * @throws DeniedError `LEDGER_UNAVAILABLE`
+   * @example
+   * const items = await guard.batch('nightly-2026-11-24')
+   * console.log(items.filter(({ state }) => state === 'failed').map(({ key, code }) => `${key}: ${code}`))
+   */
   batch(name: string): Promise<readonly BatchItem[]>
-  /** Lifts a pause, for every process of this name. */
+  /**
+   * Lifts a pause for every process of this name, and fetches the keys again.
+   *
+   * @throws DeniedError `AUDIT_UNAVAILABLE`, `LEDGER_UNAVAILABLE`: the pause stays
+   * @throws SolveguardError `GUARD_CLOSED`
+   * @example
+   * await guard.resume() // after the white-list, the key or the balance was corrected
+   */
   resume(): Promise<void>
-  /** Ends what is under way in this process (tasks at the service are left to the next one), writes what is pending. */
+  /**
+   * Ends the solves of this process, writes pending records and releases the ledger. Tasks that the service took are
+   * left to the next process.
+   *
+   * @throws SolveguardError the first error of what could not be written: `AUDIT_UNAVAILABLE`, `LEDGER_UNAVAILABLE`
+   */
   close(): Promise<void>
 }
 

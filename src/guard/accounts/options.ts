@@ -11,16 +11,29 @@ import { checkName } from '../admission/names.js'
 import { Budget, termsOf } from '../spending/budgets.js'
 import type { AccountParts } from './account.js'
 
-/** One of several services that a guard may take a solve to, with the key for it. */
+/** One of several services that a guard may use, with its key. */
 export interface SolverAccount {
+  /** The service. */
   solver: Solver
   /** Where its key comes from. */
   secret: SecretProvider
-  /** How it is called in budgets, records and events; to be set where two have the same solver. Default: the solver's name. */
+  /**
+   * Its name in budgets, records and events. Required where two accounts have the same solver.
+   *
+   * @default the solver's name
+   */
   name?: string | undefined
-  /** Whether others use its key too: see `sharedKey` of the guard's options. */
+  /**
+   * Whether the key is also used outside this ledger: see `sharedKey` of the guard's options.
+   *
+   * @default `sharedKey` of the guard's options
+   */
   sharedKey?: boolean | undefined
-  /** What may be spent with it, besides what the policy allows for all. */
+  /**
+   * What may be spent with this account, besides what the policy allows for all.
+   *
+   * @default no limit of its own
+   */
   budget?: AccountBudget | undefined
 }
 

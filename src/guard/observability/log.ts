@@ -3,14 +3,17 @@ import { type Code, messageOf } from '../../base/errors.js'
 import { originOf } from '../../policy/origin.js'
 import type { GuardEvents } from '../types.js'
 
-/** What a logger has to have; pino's has it. Messages and fields hold no key, no token and no solution. */
+/** A logger, in the shape of pino's. Messages and fields hold no key, no token and no solution. */
 export interface Logger {
+  /** Logs a step of a solve. */
   debug(fields: object, message: string): void
+  /** Logs how a solve ended. */
   info(fields: object, message: string): void
+  /** Logs a denial, a failure, a pause or an alert. */
   warn(fields: object, message: string): void
 }
 
-/** Steps on the way are for whoever looks closely; how a solve ended, for everybody; what somebody may have to see to, first. */
+/** Steps of a solve are `debug`, how it ended is `info`, what may need action is `warn`. */
 const LEVELS: Readonly<Record<Exclude<keyof GuardEvents, 'alert'>, keyof Logger>> = {
   authorized: 'debug',
   submitted: 'debug',
