@@ -26,8 +26,8 @@ export interface DeliveryContext {
 }
 
 /**
- * Where alerts are delivered. Each channel is one file; `test/alerts/contract.ts` holds every channel to this interface.
- * A guard delivers one alert at a time to a channel, in order.
+ * Where alerts are delivered. Each channel is one file; `test/alerts/contract.ts` holds every channel to this
+ * interface. A guard delivers one alert at a time to a channel, in order.
  */
 export interface AlertChannel {
   /** The kind of channel, for messages: `webhook`. */

@@ -1,6 +1,6 @@
 /**
- * The vocabulary that pages, solvers and the guard share: a challenge is one widget that was found, or a picture that the
- * caller shows; an answer is what a solver gives for it.
+ * The vocabulary that pages, solvers and the guard share: a challenge is one widget that was found, or a picture that
+ * the caller shows; an answer is what a solver gives for it.
  */
 
 /** The families, and the members of each. More come as files under `widgets/` and rows under `solvers/`. */
@@ -58,8 +58,8 @@ export interface Challenge {
   readonly variant: Variant
   /**
    * The site's public key for the widget: reCAPTCHA's sitekey, GeeTest's `gt` (v3) or `captcha_id` (v4), Arkose's
-   * public key. At most 256 characters of `A-Z a-z 0-9 . _ : -`; of Amazon WAF the API key, at most 2,048 of `A-Z a-z 0-9 + / = _ -`. `self-hosted`
-   * where a proof of work names none.
+   * public key. At most 256 characters of `A-Z a-z 0-9 . _ : -`; of Amazon WAF the API key, at most 2,048 of `A-Z a-z
+   * 0-9 + / = _ -`. `self-hosted` where a proof of work names none.
    */
   readonly sitekey: string
   /** The address of the top-level page, `http:` or `https:`, at most 2,048 characters. */
@@ -78,7 +78,9 @@ export interface Challenge {
   readonly pageData?: string | undefined
   /** hCaptcha Enterprise's one-time `rqdata`, at most 4,096 characters. */
   readonly rqdata?: string | undefined
-  /** GeeTest v3's `challenge`, which the site's server asks the vendor for: at most 256 characters of `A-Z a-z 0-9 _ -`. */
+  /**
+   * GeeTest v3's `challenge`, which the site's server asks the vendor for: at most 256 characters of `A-Z a-z 0-9 _ -`.
+   */
   readonly challenge?: string | undefined
   /** Arkose's one-time `data.blob`, at most 4,096 characters. */
   readonly blob?: string | undefined
@@ -98,11 +100,14 @@ interface PictureContext {
   readonly frameUrl?: string | undefined
 }
 
-/** What may be said of a text that is to be read off a picture. All of it is optional; services differ in what they heed. */
+/**
+ * What may be said of a text that is to be read off a picture. All of it is optional; services differ in what they
+ * heed.
+ */
 export interface TextHints {
   /**
-   * What the text is made of, as the services count: 0 anything (default), 1 digits only, 2 letters only, 3 either only digits
-   * or only letters, 4 digits and letters.
+   * What the text is made of, as the services count: 0 anything (default), 1 digits only, 2 letters only, 3 either only
+   * digits or only letters, 4 digits and letters.
    */
   readonly numeric?: 0 | 1 | 2 | 3 | 4 | undefined
   /** How long the text is at least and at most, in characters: 1 to 100. */
@@ -131,7 +136,10 @@ export interface ImageChallenge extends PictureContext, TextHints {
   readonly image: Uint8Array
 }
 
-/** Nine pictures in reading order, and which of them are meant. The answer is a JSON list of cells from 1, such as `[1,4,7]`. */
+/**
+ * Nine pictures in reading order, and which of them are meant. The answer is a JSON list of cells from 1, such as
+ * `[1,4,7]`.
+ */
 export interface GridChallenge extends PictureContext {
   readonly family: 'bls'
   readonly variant: 'grid'
@@ -173,12 +181,15 @@ export function withoutPictures(challenge: AnyChallenge): ChallengeFacts {
 
 /** What a solver gives for a challenge. */
 export interface Answer {
-  /** What goes into the page: a token, the text of a picture, a grid's cells. Bounded and printable, but never to be logged. */
+  /**
+   * What goes into the page: a token, the text of a picture, a grid's cells. Bounded and printable, but never to be
+   * logged.
+   */
   readonly token: string
   /**
-   * Further values that some families have, under the vendors' own names: `respKey` of hCaptcha; all that a site's server
-   * verifies of GeeTest (`geetest_challenge`, `geetest_validate`, `geetest_seccode`; of v4 `captcha_id`, `lot_number`,
-   * `pass_token`, `gen_time`, `captcha_output`), whose token is `geetest_validate` or `pass_token`.
+   * Further values that some families have, under the vendors' own names: `respKey` of hCaptcha; all that a site's
+   * server verifies of GeeTest (`geetest_challenge`, `geetest_validate`, `geetest_seccode`; of v4 `captcha_id`,
+   * `lot_number`, `pass_token`, `gen_time`, `captcha_output`), whose token is `geetest_validate` or `pass_token`.
    */
   readonly fields?: Readonly<Record<string, string>> | undefined
 }

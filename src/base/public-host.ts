@@ -27,8 +27,8 @@ for (const [network, bits] of [
 const LOCAL_NAME = /(?:^|\.)(?:localhost|local|internal|lan|home\.arpa|test)$/i
 
 /**
- * Whether a host means the same machine everywhere: an address of the public internet, or a name that could be one. Nothing is
- * looked up.
+ * Whether a host means the same machine everywhere: an address of the public internet, or a name that could be one.
+ * Nothing is looked up.
  *
  * @param host a name or an address; IPv6 with brackets or without
  */

@@ -3,7 +3,9 @@
  * fills the slot at the last moment, in the body. Neither knows more of the other than this.
  */
 
-/** One call to a solver service, without its credential. Always a POST: a key in a URL would end up in proxies' logs. */
+/**
+ * One call to a solver service, without its credential. Always a POST: a key in a URL would end up in proxies' logs.
+ */
 export interface Call {
   /** The path below the service's base address, e.g. `/in.php`. Never holds a query. */
   readonly path: string

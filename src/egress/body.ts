@@ -15,7 +15,9 @@ export function checkPath(path: string): void {
   }
 }
 
-/** The body of a call with the key in it. From here on the key is in clear text: the caller writes the body to a socket. */
+/**
+ * The body of a call with the key in it. From here on the key is in clear text: the caller writes the body to a socket.
+ */
 export function encodeBody(call: Call, secret: Secret): string {
   return encode(call, secret.reveal())
 }

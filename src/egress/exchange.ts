@@ -22,8 +22,8 @@ export interface ExchangeOptions {
 }
 
 /**
- * One request and its reply, bounded in size and time. Written on undici's dispatch because only that reports the moment
- * at which the request goes onto a socket: a failure before it has certainly not reached the service.
+ * One request and its reply, bounded in size and time. Written on undici's dispatch because only that reports the
+ * moment at which the request goes onto a socket: a failure before it has certainly not reached the service.
  *
  * @throws TransportError
  */

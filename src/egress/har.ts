@@ -55,7 +55,10 @@ export interface LoggedCall {
 const MAX_TEXT_LENGTH = 65_536
 const VERSION = 'HTTP/1.1'
 
-/** Runs an exchange and records it, whether it succeeds or fails. `exchange` fills in the trace; its reply does not hold the key. */
+/**
+ * Runs an exchange and records it, whether it succeeds or fails. `exchange` fills in the trace; its reply does not hold
+ * the key.
+ */
 export async function withWireLog(
   log: WireLog,
   clock: Clock,

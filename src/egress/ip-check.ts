@@ -16,7 +16,9 @@ export interface ExpectedAddress {
   readonly ranges: readonly string[]
 }
 
-/** How long a good answer is valid, how long before its end the next check begins, and the pause after a failed check. */
+/**
+ * How long a good answer is valid, how long before its end the next check begins, and the pause after a failed check.
+ */
 const VALID_MS = 3_600_000
 const REFRESH_AHEAD_MS = 300_000
 const RETRY_MS = 30_000
@@ -107,7 +109,8 @@ export class IpCheck {
     if (list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')) return
     throw new DeniedError(
       'EGRESS_ADDRESS',
-      `Our calls leave from ${address}, and policy.egress.expectIp has ${ranges.join(', ')}. Correct the route (proxy, local address), or add that address.`,
+      `Our calls leave from ${address}, and policy.egress.expectIp has ${ranges.join(', ')}. ` +
+        'Correct the proxy or the local address, or add that address.',
       { retryAt: this.#retryAt(), details: { address } },
     )
   }

@@ -35,9 +35,9 @@ function patternOf(value: string): RegExp {
 const MIN_BASE64_LENGTH = 8
 
 /**
- * The parts of a value that occur in the Base64 of a text that holds it, such as a login: one for each position at which
- * the value can begin in a group of three bytes. The characters at its ends, which also encode bits of the neighbouring
- * bytes, are left out.
+ * The parts of a value that occur in the Base64 of a text that holds it, such as a login: one for each position at
+ * which the value can begin in a group of three bytes. The characters at its ends, which also encode bits of the
+ * neighbouring bytes, are left out.
  */
 function base64Parts(value: string): readonly string[] {
   return [0, 1, 2]

@@ -67,8 +67,8 @@ function connected(socket: Socket): Promise<void> {
 }
 
 /**
- * The proxy's reply in our own words: the package's errors hold the proxy's password. The names of the replies are those
- * of RFC 1928 (https://www.rfc-editor.org/rfc/rfc1928#section-6).
+ * The proxy's reply in our own words: the package's errors hold the proxy's password. The names of the replies are
+ * those of RFC 1928 (https://www.rfc-editor.org/rfc/rfc1928#section-6).
  */
 function refusal({ authority }: RouteOptions, proxy: SocksAddress, error: unknown): string {
   const text = error instanceof Error ? error.message : ''

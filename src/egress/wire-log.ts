@@ -13,8 +13,8 @@ const MAX_FILES = 1_000
 
 /**
  * A wire log: HAR 1.2, mode 0600, one file for each process and guard. `wire.har` is written as `wire.<pid>.har`, or
- * `wire.<pid>-2.har` if that exists; nothing is overwritten. After each entry the file is valid JSON, so that the file of
- * a killed process can be opened too; a process killed while it writes an entry leaves only the last line cut off.
+ * `wire.<pid>-2.har` if that exists; nothing is overwritten. After each entry the file is valid JSON, so that the file
+ * of a killed process can be opened too; a process killed while it writes an entry leaves only the last line cut off.
  *
  * `open` throws `CONFIG_INVALID` where the file cannot be written.
  */

@@ -24,8 +24,8 @@ const MAX_OFFSET_MS = 16 * 3_600_000
 const lastDay = new Map<string, CalendarDay>()
 
 /**
- * The calendar day in a time zone that a moment falls into. Days follow each other without a gap, also where the clock jumps over
- * midnight or goes back over it: a day then begins when the wall clock first shows its date, or a later one.
+ * The calendar day in a time zone that a moment falls into. Days follow each other without a gap, also where the clock
+ * jumps over midnight or goes back over it: a day then begins when the wall clock first shows its date, or a later one.
  */
 export function dayAt(timeZone: string, at: number): CalendarDay {
   const known = lastDay.get(timeZone)

@@ -4,8 +4,9 @@ import { printable } from '../base/errors.js'
 /**
  * Origins: which pages a policy names. A pattern is `https://host`, `https://host:port` (exact) or `https://*.host`
  * (every host below `host`, at any depth, but not `host` itself). `http:` works the same. There is no way to say
- * "everywhere": a wildcard below a public suffix (`https://*.com`, `https://*.github.io`) is refused, and one above a public
- * suffix does not reach below that (`https://*.amazonaws.com` does not name `https://somebody.s3.amazonaws.com`).
+ * "everywhere": a wildcard below a public suffix (`https://*.com`, `https://*.github.io`) is refused, and one above a
+ * public suffix does not reach below that (`https://*.amazonaws.com` does not name
+ * `https://somebody.s3.amazonaws.com`).
  */
 export type OriginPattern = string
 
@@ -18,7 +19,9 @@ export type OriginOf =
       readonly origin: string
       /** The address as it may stand in a record: origin and path, without user, query and fragment. */
       readonly record: string
-      /** The address as a solver may be told: without user name, password and fragment, which are none of its business. */
+      /**
+       * The address as a solver may be told: without user name, password and fragment, which are none of its business.
+       */
       readonly solverUrl: string
     }
   | { readonly ok: false; readonly reason: string; readonly record: string }
@@ -112,7 +115,9 @@ function isBelow(pattern: OriginPattern, star: number, origin: string): boolean 
   )
 }
 
-/** Whether a host is of a domain that a public suffix below the wildcard's own host gives out: it is somebody else's. */
+/**
+ * Whether a host is of a domain that a public suffix below the wildcard's own host gives out: it is somebody else's.
+ */
 function isBelowInnerSuffix(hostname: string, suffix: string): boolean {
   const given = getPublicSuffix(hostname, { allowPrivateDomains: true })
   return given !== null && `.${given}`.endsWith(suffix.replace(/:\d+$/, ''))

@@ -1,6 +1,9 @@
 import { isIP } from 'node:net'
 
-/** A proxy that a page is browsed through, as a solving service has to be told of it. Holds a password: not to be kept or shown. */
+/**
+ * A proxy that a page is browsed through, as a solving service has to be told of it. Holds a password: not to be kept
+ * or shown.
+ */
 export interface PageProxy {
   readonly type: 'http' | 'socks4' | 'socks5'
   /** A name or an address; IPv6 without brackets. */

@@ -299,8 +299,8 @@ export interface ScheduleInput {
 }
 
 /**
- * A daily amount, as a user writes it: `usd(5)` in any 24 hours, or with `resets: 'calendar'` from midnight to midnight, in `timeZone`
- * (default: that of the schedule; without one, UTC).
+ * A daily amount, as a user writes it: `usd(5)` in any 24 hours, or with `resets: 'calendar'` from midnight to
+ * midnight, in `timeZone` (default: that of the schedule; without one, UTC).
  */
 export type DailyAmount = Money | { amount: Money; resets: 'calendar'; timeZone?: string | undefined }
 
@@ -333,21 +333,25 @@ export interface NarrowingInput {
   egress?:
     | {
         /**
-         * The only way out to the service: `http://user:password@egress.internal:3128`, `https://…` or `socks5://…`. The proxy
-         * is given the service's name; it is never looked up here.
+         * The only way out to the service: `http://user:password@egress.internal:3128`, `https://…` or `socks5://…`.
+         * The proxy is given the service's name; it is never looked up here.
          */
         proxy?: string | undefined
         /** The local address that calls leave from, where the machine has several. */
         localAddress?: string | undefined
-        /** The addresses and networks that calls may leave from, e.g. `['203.0.113.7/32']`. Asked for first, and then every hour. */
+        /**
+         * The addresses and networks that calls may leave from, e.g. `['203.0.113.7/32']`. Asked for first, and then
+         * every hour.
+         */
         expectIp?: string[] | undefined
         /** Who is asked, through the same way out: it answers a GET with the caller's address, as text or as JSON. */
         ipCheckUrl?: string | undefined
       }
     | undefined
   /**
-   * The proxy that the pages are browsed through: `http://user:password@203.0.113.9:3128`, `socks5://…` or `socks4://…`. The service
-   * is told of it and solves through it, so that the token belongs to that address. It is never our own way out: that is `egress.proxy`.
+   * The proxy that the pages are browsed through: `http://user:password@203.0.113.9:3128`, `socks5://…` or
+   * `socks4://…`. The service is told of it and solves through it, so that the token belongs to that address. It is
+   * never our own way out: that is `egress.proxy`.
    */
   pageProxy?: string | undefined
   /** How often one solve may be tried at the service, each try reserved anew. Default: 1. */
@@ -357,7 +361,8 @@ export interface NarrowingInput {
   recaptchaV3?: 'leave' | 'solve' | undefined
   testKeys?: 'answer' | 'solve' | undefined
   /**
-   * How often a widget whose token has expired, before the page used it up, may be solved again by itself, each for money. Default: 0.
+   * How often a widget whose token has expired, before the page used it up, may be solved again by itself, each for
+   * money. Default: 0.
    */
   renewals?: number | undefined
   /** How long a widget that may yet pass by itself is given before anything is spent. Default: `3s`. */
@@ -400,7 +405,10 @@ export function parseNarrowing(input: NarrowingInput, zone?: string): Policy {
   return canonical(check(narrowingShape, input), zone)
 }
 
-/** The time zone of a policy's schedules, where they agree on one: what days of a calendar are those of, unless another is named. */
+/**
+ * The time zone of a policy's schedules, where they agree on one: what days of a calendar are those of, unless another
+ * is named.
+ */
 export function zoneOf({ schedules: [first, ...others] }: Policy): string {
   return first && others.every((other) => other.timeZone === first.timeZone) ? first.timeZone : 'UTC'
 }

@@ -6,13 +6,22 @@ import { extractKey } from './json.js'
 import { parseKey } from './parse.js'
 import type { SecretProvider, SecretVersion } from './provider.js'
 
-/** Where an `awsSecret` looks. */
+/** Options of `awsSecret`. */
 export interface AwsSecretOptions {
-  /** Default: that of the ARN, or else what AWS's tools use too (`AWS_REGION`, the profile). */
+  /**
+   * The region of the secret.
+   * @default the region of the ARN, or else that of AWS's own tools (`AWS_REGION`, the profile)
+   */
   readonly region?: string | undefined
-  /** Another address of the service, such as a VPC endpoint's. `https:`, or `http:` on a loopback address. */
+  /**
+   * Another address of AWS Secrets Manager, such as that of a VPC endpoint: `https:`, or `http:` on a loopback address.
+   * @default the region's public endpoint
+   */
   readonly endpoint?: string | undefined
-  /** The field that holds the key, where the secret is JSON, e.g. `apiKey` or `captcha.key`. */
+  /**
+   * The field that holds the key, where the secret is JSON: `apiKey` or `captcha.key`.
+   * @default none: the whole secret is the key
+   */
   readonly field?: string | undefined
 }
 
@@ -27,7 +36,7 @@ const optionsShape = z.strictObject({
 
 const STAGES = { current: 'AWSCURRENT', previous: 'AWSPREVIOUS' } as const
 
-/** What we use of an answer. */
+/** The parts of AWS's reply that are used. */
 interface FetchedValue {
   readonly SecretString?: string | undefined
   readonly VersionId?: string | undefined
@@ -37,9 +46,9 @@ interface FetchedValue {
 type Get = (stage: string, signal: AbortSignal | undefined) => Promise<FetchedValue>
 
 /**
- * A key in AWS Secrets Manager: the version at `AWSCURRENT`, and that at `AWSPREVIOUS` while the service does not accept the new one.
- * Credentials come from where AWS's own tools take them (environment, profile, container, instance). Needs the package
- * `@aws-sdk/client-secrets-manager`, which is loaded at the first fetch.
+ * A key in AWS Secrets Manager: the version labelled `AWSCURRENT`, and the one labelled `AWSPREVIOUS` while the service
+ * does not accept the new one. Credentials are those of AWS's own tools (environment, profile, container, instance).
+ * Needs the package `@aws-sdk/client-secrets-manager`, which is loaded at the first fetch.
  *
  * @param secretId the secret's name or ARN
  * @throws SolveguardError `CONFIG_INVALID` that names each wrong option
@@ -58,7 +67,7 @@ export function awsSecret(secretId: string, options: AwsSecretOptions = {}): Sec
 
   function version({ SecretString: text, VersionId: id, CreatedDate: created }: FetchedValue): SecretVersion {
     if (text === undefined) {
-      throw new DeniedError('SECRET_INVALID', `What ${place} holds is binary: put the service's API key there as text.`)
+      throw new DeniedError('SECRET_INVALID', `${place} is binary: store the service's API key there as text.`)
     }
     const value = parseKey(extractKey(text, field, place), place)
     return { value, version: id ?? value.fingerprint, createdAt: created?.getTime() }
@@ -71,7 +80,7 @@ export function awsSecret(secretId: string, options: AwsSecretOptions = {}): Sec
       get ??= connect(secretId, region, endpoint)
       try {
         const call = await get
-        // That there is no version before, or none that is a key, is no reason to fail.
+        // A previous version that is missing or is not a key must not fail the fetch.
         const [current, previous] = await Promise.all([
           call(STAGES.current, signal).then(version),
           call(STAGES.previous, signal)
@@ -106,33 +115,33 @@ async function load() {
   }
 }
 
-/** What AWS's own errors mean, by their names. */
+/** The meaning of AWS's errors, by name. */
 const MEANING: Readonly<Record<string, readonly [code: Code, sentence: string]>> = {
   ResourceNotFoundException: [
     'SECRET_MISSING',
-    "there is no such secret in that region; put the service's API key there",
+    "there is no such secret in that region; store the service's API key there",
   ],
-  InvalidRequestException: ['SECRET_MISSING', 'it has no value, or is going to be deleted; restore it'],
-  InvalidParameterException: ['SECRET_MISSING', 'that is no name of a secret'],
-  ValidationException: ['SECRET_MISSING', 'that is no name of a secret'],
+  InvalidRequestException: ['SECRET_MISSING', 'it has no value, or is scheduled for deletion; restore it'],
+  InvalidParameterException: ['SECRET_MISSING', 'that is not a valid name of a secret'],
+  ValidationException: ['SECRET_MISSING', 'that is not a valid name of a secret'],
   AccessDeniedException: ['SECRET_DENIED', 'these credentials may not call secretsmanager:GetSecretValue on it'],
   DecryptionFailure: ['SECRET_DENIED', 'these credentials may not call kms:Decrypt with its key'],
   UnrecognizedClientException: ['SECRET_DENIED', 'AWS does not know these credentials'],
   InvalidSignatureException: [
     'SECRET_DENIED',
-    'AWS does not accept the signature; look at the credentials and the clock',
+    'AWS does not accept the signature; check the credentials and the clock',
   ],
   ExpiredTokenException: ['SECRET_DENIED', 'these credentials have expired'],
-  CredentialsProviderError: ['SECRET_UNAVAILABLE', 'no credentials were found where AWS looks for them'],
+  CredentialsProviderError: ['SECRET_UNAVAILABLE', 'AWS found no credentials in any of its usual places'],
 }
 
 function refusal(error: unknown, place: string): DeniedError {
   const { name, code, message } = error as { name?: unknown; code?: unknown; message?: unknown }
-  const word = String([name, code].find((one) => typeof one === 'string' && one !== 'Error') ?? 'unknown error')
+  const errorName = String([name, code].find((one) => typeof one === 'string' && one !== 'Error') ?? 'unknown error')
   const missing = message === 'Region is missing'
-  const [meant, sentence] = MEANING[word] ?? [
+  const [meant, sentence] = MEANING[errorName] ?? [
     'SECRET_UNAVAILABLE',
-    missing ? 'say which region (`region`, or AWS_REGION)' : `no answer (${printable(word, 60)})`,
+    missing ? 'no region is set (`region`, or AWS_REGION)' : `no answer (${printable(errorName, 60)})`,
   ]
   return new DeniedError(meant, `The key could not be read from ${place}: ${sentence}.`)
 }

@@ -7,54 +7,55 @@ import type { SecretProvider, SecretVersions } from './provider.js'
 
 export interface SecretCacheOptions {
   readonly clock: Clock
-  /** How long a fetched value is fresh. */
+  /** How long a fetched value is fresh, in ms. @default 5 minutes */
   readonly ttlMs?: number | undefined
-  /** How long after that it may still serve while the store does not answer. */
+  /** How long after that it may still be used while the store does not answer, in ms. @default 1 hour */
   readonly staleForMs?: number | undefined
-  /** Called once for each time that the store goes down, when a stale value is first used. */
+  /** Called once for each outage of the store, when a stale value is first used. */
   readonly onStale?: ((outage: Outage) => void) | undefined
 }
 
+/** A time during which the store does not answer. */
 export interface Outage {
-  /** What the store said last, safe to print. */
+  /** The store's last error, safe to print. */
   readonly message: string
-  /** Wall-clock ms until which the cached value serves. */
+  /** Wall-clock ms until which the cached value is used. */
   readonly until: number
 }
 
-/** The key at hand: fetched rarely, one fetch at a time, however many ask. */
+/** Caches a provider's key. At most one fetch is under way at a time, for any number of callers. */
 export interface SecretCache {
   /**
-   * The cached versions if they are fresh, else undefined: for the hot path, where nothing may be awaited. Sets a refresh going in the
-   * background when the time for one has come.
+   * The cached versions if they are fresh, else undefined: for the hot path, which must not await anything. Starts a
+   * refresh in the background when one is due.
    * @param now wall-clock ms
    */
   peek(now: number): SecretVersions | undefined
   /**
    * The versions: cached, or fetched, or stale while the store is down.
-   * @param signal ends this caller's wait, not the fetch that others may be waiting for too
+   * @param signal ends this caller's wait, but not the fetch, which other callers may await too
    * @throws DeniedError of the secret layer
    */
   get(signal?: AbortSignal): MaybePromise<SecretVersions>
-  /** Fetches afresh, for a key that the service refused. A stale value does not serve here. */
+  /** Fetches again, for a key that the service refused. Never resolves with a stale value. */
   refresh(signal?: AbortSignal): Promise<SecretVersions>
-  /** What `get` may still give out, also while the store is down; undefined once that is over. */
+  /** The versions that `get` may still return, also while the store is down; undefined once they are too old. */
   usable(): SecretVersions | undefined
-  /** Begins to listen to the provider, where it tells of changes. */
+  /** Starts the provider, where it reports changes. */
   open(): void
-  /** Listens no more. */
+  /** Stops the provider. */
   close(): void
 }
 
 const PROVIDER_TIMEOUT_MS = 10_000
-/** From this part of the ttl on, use sets a refresh going in the background. */
+/** After this part of the TTL a read starts a refresh in the background. */
 const REFRESH_AHEAD = 0.8
-/** Between two background tries while a store is down, as part of the ttl. */
+/** The pause between two background fetches while a store is down, as part of the TTL. */
 const RETRY_AFTER = 0.05
 
 interface CachedVersions {
   readonly versions: SecretVersions
-  /** Wall-clock ms: before `from` the clock was set back, and the age is not known. */
+  /** Wall-clock ms of the fetch. A clock before it was set back, and the age is not known. */
   readonly from: number
   readonly refreshAt: number
   readonly freshUntil: number
@@ -65,27 +66,27 @@ interface CachedVersions {
 /** A cache over one provider. */
 export function createSecretCache(provider: SecretProvider, options: SecretCacheOptions): SecretCache {
   const { clock, ttlMs = 5 * 60_000, staleForMs = 60 * 60_000, onStale } = options
-  let held: CachedVersions | undefined
-  let flight: Promise<SecretVersions> | undefined
+  let cached: CachedVersions | undefined
+  let inFlight: Promise<SecretVersions> | undefined
   let queued: Promise<SecretVersions> | undefined
   let retryAt = Number.NEGATIVE_INFINITY
   let outage: Outage | undefined
-  let told = false
+  let staleReported = false
   let stop: (() => void) | undefined
 
   function store(fetched: SecretVersions): SecretVersions {
     const now = clock.now()
-    const gone = (fetched.previous?.expiresAt ?? Number.POSITIVE_INFINITY) <= now
-    const versions = gone ? { current: fetched.current } : fetched
+    const previousExpired = (fetched.previous?.expiresAt ?? Number.POSITIVE_INFINITY) <= now
+    const versions = previousExpired ? { current: fetched.current } : fetched
     const expires = versions.current.expiresAt ?? Number.POSITIVE_INFINITY
     if (expires <= now) {
       throw new DeniedError(
         'KEY_TOO_OLD',
-        `The key in ${provider.place} expired at ${new Date(expires).toISOString()}: put a valid one there.`,
+        `The key in ${provider.place} expired at ${new Date(expires).toISOString()}: store a valid one there.`,
       )
     }
     const life = Math.min(ttlMs, expires - now)
-    held = {
+    cached = {
       versions,
       from: now,
       refreshAt: now + life * REFRESH_AHEAD,
@@ -93,20 +94,20 @@ export function createSecretCache(provider: SecretProvider, options: SecretCache
       usableUntil: clock.monotonic() + Math.min(ttlMs + staleForMs, expires - now),
     }
     outage = undefined
-    told = false
+    staleReported = false
     return versions
   }
 
   function failed(error: unknown): SolveguardError {
     const known = error instanceof SolveguardError ? error : unavailable(provider, messageOf(error))
     retryAt = clock.monotonic() + ttlMs * RETRY_AFTER
-    // Only a store that does not answer leaves the cached value standing: one that says "no such key" has answered.
+    // The cached value stays usable only while the store does not answer: "no such key" is an answer.
     if (known.code === 'SECRET_UNAVAILABLE') outage = { message: known.message, until: clock.now() + staleForMs }
     else outage = undefined
     return known
   }
 
-  /** One call to the provider; at once where the provider answers at once. */
+  /** Calls the provider once. Synchronous where the provider is. */
   function fetchNow(): MaybePromise<SecretVersions> {
     const abort = new AbortController()
     let answer: MaybePromise<SecretVersions>
@@ -128,31 +129,31 @@ export function createSecretCache(provider: SecretProvider, options: SecretCache
       .catch((error: unknown) => {
         throw failed(error)
       })
-    flight = started.finally(() => {
-      flight = undefined
+    inFlight = started.finally(() => {
+      inFlight = undefined
     })
-    // Whoever waits sees the rejection; if nobody does, it is no crash.
-    flight.catch(() => {})
-    return flight
+    // Callers that wait see the rejection; without any, it must not be an unhandled rejection.
+    inFlight.catch(() => {})
+    return inFlight
   }
 
   function inBackground(): void {
-    if (flight || clock.monotonic() < retryAt) return
+    if (inFlight || clock.monotonic() < retryAt) return
     try {
       fetchNow()
     } catch {
-      // Told when the cached value is no longer fresh.
+      // Reported when the cached value is no longer fresh.
     }
   }
 
-  /** The cached value, if the store is down and the value not too old. */
+  /** The cached value, if the store is down and the value is not too old. */
   function stale(): SecretVersions | undefined {
-    if (!outage || !held || clock.monotonic() >= held.usableUntil) return undefined
-    if (!told) {
-      told = true
-      onStale?.({ message: outage.message, until: clock.now() + held.usableUntil - clock.monotonic() })
+    if (!outage || !cached || clock.monotonic() >= cached.usableUntil) return undefined
+    if (!staleReported) {
+      staleReported = true
+      onStale?.({ message: outage.message, until: clock.now() + cached.usableUntil - clock.monotonic() })
     }
-    return held.versions
+    return cached.versions
   }
 
   function staleOr(error: unknown): SecretVersions {
@@ -162,15 +163,15 @@ export function createSecretCache(provider: SecretProvider, options: SecretCache
   }
 
   function peek(now: number): SecretVersions | undefined {
-    if (held === undefined || now < held.from || now >= held.freshUntil) return undefined
-    if (now >= held.refreshAt) inBackground()
-    return held.versions
+    if (cached === undefined || now < cached.from || now >= cached.freshUntil) return undefined
+    if (now >= cached.refreshAt) inBackground()
+    return cached.versions
   }
 
   function refresh(): Promise<SecretVersions> {
-    // A fetch already under way may have read the key that was refused: a refresh begins after it.
+    // A fetch under way may have read the refused key: the refresh starts after it.
     queued ??= Promise.resolve().then(async () => {
-      while (flight) await flight.catch(() => {})
+      while (inFlight) await inFlight.catch(() => {})
       queued = undefined
       return fetchNow()
     })
@@ -180,10 +181,10 @@ export function createSecretCache(provider: SecretProvider, options: SecretCache
 
   return {
     peek,
-    usable: () => (held && clock.monotonic() < held.usableUntil ? held.versions : undefined),
+    usable: () => (cached && clock.monotonic() < cached.usableUntil ? cached.versions : undefined),
     open() {
-      // What nobody has asked for yet is not fetched for being new.
-      stop ??= provider.start?.({ clock, changed: () => void (held && refresh()) })
+      // A key that was never read is not fetched because it changed.
+      stop ??= provider.start?.({ clock, changed: () => void (cached && refresh()) })
     },
     close() {
       stop?.()
@@ -195,10 +196,10 @@ export function createSecretCache(provider: SecretProvider, options: SecretCache
       const old = stale()
       if (old) {
         inBackground()
-        return held?.versions ?? old
+        return cached?.versions ?? old
       }
       try {
-        const answer = flight ?? fetchNow()
+        const answer = inFlight ?? fetchNow()
         return isPromise(answer) ? waitFor(answer.catch(staleOr), signal) : answer
       } catch (error) {
         return staleOr(error)
@@ -208,11 +209,11 @@ export function createSecretCache(provider: SecretProvider, options: SecretCache
   }
 }
 
-function unavailable(provider: SecretProvider, why: string): DeniedError {
-  return new DeniedError('SECRET_UNAVAILABLE', `The key could not be read from ${provider.place}: ${why}.`)
+function unavailable(provider: SecretProvider, reason: string): DeniedError {
+  return new DeniedError('SECRET_UNAVAILABLE', `The key could not be read from ${provider.place}: ${reason}.`)
 }
 
-/** Waits until the promise is settled or the signal aborts, whichever comes first. */
+/** Waits until the promise settles or the signal aborts, whichever is first. */
 function waitFor<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise
   return new Promise((resolve, reject) => {

@@ -9,20 +9,28 @@ import type { SecretProvider, SecretVersion } from './provider.js'
 import { readBoundedFile } from './read-file.js'
 import { watchFile } from './watch.js'
 
-/** Where a `dotenvVaultSecret` looks. */
+/** Options of `dotenvVaultSecret`. */
 export interface DotenvVaultSecretOptions {
-  /** The vault. Default: `.env.vault` in the working folder. */
+  /**
+   * The path of the vault file.
+   * @default '.env.vault' in the working folder
+   */
   readonly path?: string | undefined
   /**
-   * The variable in the vault that is the key. Default: `SOLVEGUARD_KEY`. Beside it there may be `SOLVEGUARD_KEY_PREVIOUS`, the key
-   * before, and `SOLVEGUARD_KEY_CREATED_AT`, a date (ISO 8601), for `policy.key`.
+   * The variable in the vault that holds the key. The vault may also have the previous key in
+   * `SOLVEGUARD_KEY_PREVIOUS`, and the key's date (ISO 8601), for `policy.key`, in `SOLVEGUARD_KEY_CREATED_AT`.
+   * @default 'SOLVEGUARD_KEY'
    */
   readonly name?: string | undefined
-  /** The variable of the environment that opens the vault. Default: `DOTENV_KEY`. */
+  /**
+   * The environment variable that holds the vault's decryption key.
+   * @default 'DOTENV_KEY'
+   */
   readonly keyVariable?: string | undefined
   /**
-   * Whether that variable stays in the environment, for whoever else opens the vault. By default it is taken out, so that
-   * browsers and other processes that are started later do not inherit it.
+   * Whether that variable stays in the environment, for other code that opens the vault. Otherwise it is removed, so
+   * that browsers and other processes that are started later do not inherit it.
+   * @default false
    */
   readonly keep?: boolean | undefined
 }
@@ -43,16 +51,17 @@ const MAX_BYTES = 1024 * 1024
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
-/** One of the keys in `DOTENV_KEY`: what it opens, and with what. */
+/** One of the keys in `DOTENV_KEY`, and the environment that it decrypts. */
 interface VaultKey {
   readonly environment: string
   readonly key: Buffer
 }
 
 /**
- * A key in a `.env.vault`, as `dotenv-vault` builds it: one encrypted set of variables for each environment. The variable `DOTENV_KEY`
- * says which environment and holds what opens it; several, with commas between, are tried in turn, so that the vault's own keys can be
- * rotated too. The vault is read again when it changes.
+ * A key in a `.env.vault` file, as `dotenv-vault` builds it: one encrypted set of variables for each environment
+ * (https://github.com/dotenv-org/dotenv-vault). The variable `DOTENV_KEY` names the environment and holds its
+ * decryption key. Several keys, separated by commas, are tried in turn, so that the vault's own keys can be rotated
+ * too. The file is read again when it changes.
  *
  * @throws SolveguardError `CONFIG_INVALID` that names each wrong option
  * @example
@@ -78,19 +87,19 @@ export function dotenvVaultSecret(options: DotenvVaultSecretOptions = {}): Secre
     kind: 'dotenv-vault',
     place,
     async fetch() {
-      const openers = vaultKeysIn(takeVariable(keyVariable, keep), keyVariable, place)
+      const keys = vaultKeysIn(takeVariable(keyVariable, keep), keyVariable, place)
       const vault = parseEnv(await read(path, place)) as Record<string, string>
-      const found = parseEnv(open(vault, openers, keyVariable, place)) as Record<string, string>
+      const found = parseEnv(open(vault, keys, keyVariable, place)) as Record<string, string>
       const text = ownValue(found, name)
       if (!text) {
         throw new DeniedError(
           'SECRET_MISSING',
-          `There is no ${place}: put the service's API key there, and build it anew.`,
+          `There is no ${place}: store the service's API key there, and build the vault again.`,
         )
       }
       const current = version(text, date(ownValue(found, `${name}_CREATED_AT`), place))
-      const before = ownValue(found, `${name}_PREVIOUS`)
-      return before ? { current, previous: version(before) } : { current }
+      const previousText = ownValue(found, `${name}_PREVIOUS`)
+      return previousText ? { current, previous: version(previousText) } : { current }
     },
     start: ({ clock, changed }) => watchFile(path, clock, changed),
   }
@@ -107,13 +116,16 @@ async function read(path: string, place: string): Promise<string> {
     }
     throw new DeniedError('SECRET_UNAVAILABLE', `The file of ${place} could not be read (${code}).`)
   }
-  throw new DeniedError('SECRET_INVALID', `The file of ${place} is larger than 1 MiB, so it is no vault.`)
+  throw new DeniedError('SECRET_INVALID', `The file of ${place} is larger than 1 MiB, so it is not a vault.`)
 }
 
-/** What `DOTENV_KEY` holds: one or more of `dotenv://:key_<64 hex digits>@host/…?environment=<name>`. */
+/** Parses `DOTENV_KEY`: one or more of `dotenv://:key_<64 hex digits>@host/…?environment=<name>`. */
 function vaultKeysIn(text: string | undefined, variable: string, place: string): VaultKey[] {
   if (!text) {
-    throw new DeniedError('SECRET_MISSING', `The environment variable ${variable}, which opens ${place}, is not set.`)
+    throw new DeniedError(
+      'SECRET_MISSING',
+      `The environment variable ${variable}, which decrypts ${place}, is not set.`,
+    )
   }
   return text.split(',').map((one) => {
     const url = URL.canParse(one.trim()) ? new URL(one.trim()) : undefined
@@ -122,32 +134,33 @@ function vaultKeysIn(text: string | undefined, variable: string, place: string):
     if (key && /^[\w-]{1,64}$/.test(environment)) return { environment, key: Buffer.from(key, 'hex') }
     throw new DeniedError(
       'SECRET_DENIED',
-      `${variable}, which opens ${place}, is not of the form dotenv://:key_…@dotenv.local/vault/.env.vault?environment=ci.`,
+      `${variable}, which decrypts ${place}, does not have the form ` +
+        'dotenv://:key_…@dotenv.local/vault/.env.vault?environment=ci.',
     )
   })
 }
 
-/** The variables of the first environment that one of the keys opens. */
-function open(vault: Record<string, string>, openers: readonly VaultKey[], variable: string, place: string): string {
-  let wrong = false
-  for (const { environment, key } of openers) {
-    const sealed = ownValue(vault, `DOTENV_VAULT_${environment.toUpperCase()}`)
-    const opened = sealed === undefined ? undefined : decrypt(sealed, key)
-    if (opened !== undefined) return opened
-    wrong ||= sealed !== undefined
+/** The variables of the first environment that one of the keys decrypts. */
+function open(vault: Record<string, string>, keys: readonly VaultKey[], variable: string, place: string): string {
+  let wrongKey = false
+  for (const { environment, key } of keys) {
+    const encrypted = ownValue(vault, `DOTENV_VAULT_${environment.toUpperCase()}`)
+    const decrypted = encrypted === undefined ? undefined : decrypt(encrypted, key)
+    if (decrypted !== undefined) return decrypted
+    wrongKey ||= encrypted !== undefined
   }
-  const names = [...new Set(openers.map(({ environment }) => environment))].join(' and ')
-  throw wrong
+  const names = [...new Set(keys.map(({ environment }) => environment))].join(' and ')
+  throw wrongKey
     ? new DeniedError(
         'SECRET_DENIED',
-        `${variable} does not open ${place} for ${names}: it is not the key that it was built with.`,
+        `${variable} does not decrypt ${place} for ${names}: the vault was built with another key.`,
       )
-    : new DeniedError('SECRET_MISSING', `${place}: its vault has nothing for the environment ${names}; build it anew.`)
+    : new DeniedError('SECRET_MISSING', `${place}: the vault has nothing for the environment ${names}; build it again.`)
 }
 
-/** AES-256-GCM: nonce, sealed text and tag, in base64. Undefined where the key is not the right one. */
-function decrypt(sealed: string, key: Buffer): string | undefined {
-  const bytes = Buffer.from(sealed, 'base64')
+/** AES-256-GCM: nonce, ciphertext and tag, in base64. Undefined where the key is wrong. */
+function decrypt(encrypted: string, key: Buffer): string | undefined {
+  const bytes = Buffer.from(encrypted, 'base64')
   if (bytes.length <= NONCE_BYTES + TAG_BYTES) return undefined
   const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
   decipher.setAuthTag(bytes.subarray(-TAG_BYTES))
@@ -166,5 +179,5 @@ function date(text: string | undefined, place: string): number | undefined {
   if (!text) return undefined
   const at = Date.parse(text)
   if (!Number.isNaN(at)) return at
-  throw new DeniedError('SECRET_INVALID', `The _CREATED_AT beside ${place} is no date such as 2026-11-24.`)
+  throw new DeniedError('SECRET_INVALID', `The _CREATED_AT of ${place} is not a date such as 2026-11-24.`)
 }

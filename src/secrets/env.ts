@@ -2,25 +2,27 @@ import { DeniedError, SolveguardError } from '../base/errors.js'
 import { parseKey } from './parse.js'
 import type { SecretProvider, SecretVersion, SecretVersions } from './provider.js'
 
-/** How `envSecret` treats the variable. */
+/** Options of `envSecret`. */
 export interface EnvSecretOptions {
   /**
-   * Whether the variable stays in the environment. By default it is taken out as soon as it was read, so that browsers
-   * and other processes that are started later do not inherit the key.
+   * Whether the variable stays in the environment. Otherwise it is removed once it was read, so that browsers and other
+   * processes that are started later do not inherit the key.
+   * @default false
    */
   readonly keep?: boolean | undefined
 }
 
-/** What was taken out of the environment, by variable: several guards in one process may use the same one. */
+/** The keys removed from the environment, by variable: several guards of one process may use the same variable. */
 const remembered = new Map<string, SecretVersions | DeniedError>()
 
 /**
- * A key from an environment variable, the default provider. The variable is read, and taken out of `process.env`, when
- * the provider is made. If it is set again later, the next fetch takes the new value, and keeps the old one as the
- * version before.
+ * A key from an environment variable, the default provider. The variable is read, and removed from `process.env`, when
+ * the provider is created. If it is set again later, the next fetch uses the new value, and keeps the old one as the
+ * previous version.
  *
- * @param name the variable's name
- * @throws SolveguardError `CONFIG_INVALID` for something that cannot be a variable's name
+ * @param name the variable's name; default: `SOLVEGUARD_KEY`
+ * @throws SolveguardError `CONFIG_INVALID` for a name that no variable can have; the provider's `fetch` throws a
+ *   `DeniedError`: `SECRET_MISSING` for a variable that is not set, `SECRET_INVALID` for a value that cannot be a key
  * @example
  * createGuard({ secret: envSecret('CAPTCHAAI_KEY'), … })
  */
@@ -38,7 +40,7 @@ export function envSecret(name = 'SOLVEGUARD_KEY', { keep = false }: EnvSecretOp
       if (!found) {
         throw new DeniedError(
           'SECRET_MISSING',
-          `The environment variable ${name} is not set: put the service's API key there.`,
+          `The environment variable ${name} is not set: set it to the service's API key.`,
         )
       }
       if (found instanceof DeniedError) throw found
@@ -48,21 +50,21 @@ export function envSecret(name = 'SOLVEGUARD_KEY', { keep = false }: EnvSecretOp
 }
 
 function take(name: string, keep: boolean): void {
-  // Own variables only: `constructor` is a name that a variable may have.
+  // Own properties only: a variable may be called `constructor`.
   const text = Object.hasOwn(process.env, name) ? process.env[name] : undefined
   if (!text) return
   if (!keep) delete process.env[name]
   try {
     remembered.set(name, withNew(remembered.get(name), text, name))
   } catch (error) {
-    // Kept, so that a mistake made while rotating is told at the next fetch and does not bring the old key back unnoticed.
+    // Kept, so that the next fetch reports a mistake made while rotating, instead of silently using the old key.
     remembered.set(name, error as DeniedError)
   }
 }
 
-function withNew(before: SecretVersions | DeniedError | undefined, text: string, name: string): SecretVersions {
+function withNew(known: SecretVersions | DeniedError | undefined, text: string, name: string): SecretVersions {
   const value = parseKey(text, `the environment variable ${name}`)
   const current: SecretVersion = { value, version: value.fingerprint }
-  if (!before || before instanceof DeniedError) return { current }
-  return before.current.version === current.version ? before : { current, previous: before.current }
+  if (!known || known instanceof DeniedError) return { current }
+  return known.current.version === current.version ? known : { current, previous: known.current }
 }

@@ -1,10 +1,10 @@
-/** What was taken out of the environment, by variable: several providers of one process may use the same one. */
+/** The values removed from the environment, by variable: several providers of one process may use the same variable. */
 const remembered = new Map<string, string>()
 
 /**
- * The value of a variable that leads to a key (a login's token, a key that opens a vault), or undefined. Unless told to
- * keep it, the variable is taken out of the environment, as the key itself is by `envSecret`: what is started later does not inherit
- * it. Remembered for the life of the process; a value that is set later takes its place.
+ * The value of a variable that grants access to a key (a login's token, a vault's decryption key), or undefined. Unless
+ * `keep` is set, the variable is removed from the environment, as `envSecret` does with the key itself: processes that
+ * are started later do not inherit it. The value is remembered until the process ends, or the variable is set again.
  */
 export function takeVariable(name: string, keep = false): string | undefined {
   const text = Object.hasOwn(process.env, name) ? process.env[name] : undefined

@@ -9,46 +9,71 @@ import { parseKey } from './parse.js'
 import type { SecretProvider, SecretVersion, SecretVersions } from './provider.js'
 import { parseTwoLines } from './two-line-text.js'
 
-/** How an `execSecret` runs its command, and reads what it prints. */
+/** Options of `execSecret`. */
 export interface ExecSecretOptions {
   /**
-   * Variables for the command, beside the few that any command needs (`PATH`, `HOME` and the like). It inherits no others: name
-   * those that it logs in with, e.g. `{ OP_SERVICE_ACCOUNT_TOKEN: process.env.OP_SERVICE_ACCOUNT_TOKEN }`.
+   * Variables for the command, beside the few that most commands need (`PATH`, `HOME` and the like). It inherits no
+   * others: name those that it logs in with, e.g. `{ OP_SERVICE_ACCOUNT_TOKEN: process.env.OP_SERVICE_ACCOUNT_TOKEN }`.
+   * @default none
    */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
-  /** The folder that it runs in. Default: the working folder. */
+  /**
+   * The folder to run it in.
+   * @default the working folder
+   */
   readonly cwd?: string | undefined
-  /** How long it may take, up to `10s`, which is the default. */
+  /**
+   * How long the command may take: `100ms` to `10s`.
+   * @default '10s'
+   */
   readonly timeout?: Duration | undefined
-  /** Whether only the first line of what it prints is looked at, as with `pass`, whose entries may have more. */
+  /**
+   * Whether only the first line of the output is read, as for `pass`, whose entries may have more lines.
+   * @default false
+   */
   readonly firstLine?: boolean | undefined
   /**
-   * For a command that prints JSON: where in it things are, e.g. `{ key: 'value', createdAt: 'attributes.created' }`. Dates are ISO 8601.
+   * For a command that prints JSON: the paths of the values, e.g. `{ key: 'value', createdAt: 'attributes.created' }`.
+   * Dates are ISO 8601.
+   * @default none: the output is the key itself
    */
   readonly json?:
     | {
+        /** The path of the key. */
         readonly key: string
+        /**
+         * The path of the version's name.
+         * @default the key's fingerprint is the name
+         */
         readonly version?: string | undefined
+        /**
+         * The path of the date at which the key was created.
+         * @default not known
+         */
         readonly createdAt?: string | undefined
+        /**
+         * The path of the date at which the key expires.
+         * @default it does not expire
+         */
         readonly expiresAt?: string | undefined
       }
     | undefined
 }
 
-const where = z.string().min(1).max(200)
-const noZero = z.string().refine(isArgument, 'must not hold a zero byte')
-const commandShape = z.array(noZero, { error: "expected a list such as ['op', 'read', 'op://…']" }).min(1).max(100)
+const jsonPath = z.string().min(1).max(200)
+const argument = z.string().refine(isArgument, 'must not hold a zero byte')
+const commandShape = z.array(argument, { error: "expected a list such as ['op', 'read', 'op://…']" }).min(1).max(100)
 const optionsShape = z.strictObject({
-  env: z.record(z.string(), noZero.optional()).optional(),
-  cwd: noZero.optional(),
+  env: z.record(z.string(), argument.optional()).optional(),
+  cwd: argument.optional(),
   timeout: duration.refine((ms) => ms >= 100 && ms <= 10_000, 'expected 100ms to 10s').optional(),
   firstLine: z.boolean().optional(),
   json: z
     .strictObject({
-      key: where,
-      version: where.optional(),
-      createdAt: where.optional(),
-      expiresAt: where.optional(),
+      key: jsonPath,
+      version: jsonPath.optional(),
+      createdAt: jsonPath.optional(),
+      expiresAt: jsonPath.optional(),
     })
     .optional(),
 })
@@ -56,9 +81,10 @@ const optionsShape = z.strictObject({
 const MAX_OUTPUT_BYTES = 64 * 1024
 
 /**
- * A key that a command prints: `op`, `pass`, `gopass`, `bw`, `gcloud`, `az` or any other. Its first line is the key in use, a second
- * one, if there is one, the key before. It is run without a shell and without input, and ended with whatever it has started
- * when it takes too long or prints too much. What it says on standard error is shown nowhere.
+ * A key that a command prints: `op`, `pass`, `gopass`, `bw`, `gcloud`, `az` or any other. The first line of the output
+ * is the current key; a second line, if there is one, is the previous key. The command is run without a shell and
+ * without input. One that takes too long or prints more than 64 KiB is killed together with the processes that it
+ * started. Its standard error is discarded.
  *
  * @param command the program and its arguments
  * @throws SolveguardError `CONFIG_INVALID` that names each wrong option
@@ -74,7 +100,7 @@ export function execSecret(command: readonly [string, ...string[]], options: Exe
 
   function read(output: string): SecretVersions {
     if (output.trim() === '') {
-      throw new DeniedError('SECRET_MISSING', `${place} printed nothing: it should print the service's API key.`)
+      throw new DeniedError('SECRET_MISSING', `${place} printed nothing: it has to print the service's API key.`)
     }
     if (json) return { current: fromJson(output, json, place) }
     const text = firstLine ? (output.split(/\r?\n/, 1)[0] ?? '') : output
@@ -106,7 +132,7 @@ function fromJson(output: string, at: NonNullable<ExecSecretOptions['json']>, pl
     if (text === undefined) return undefined
     const ms = Date.parse(text)
     if (!Number.isNaN(ms)) return ms
-    throw new DeniedError('SECRET_INVALID', `What ${place} prints has no date at '${printable(path ?? '', 60)}'.`)
+    throw new DeniedError('SECRET_INVALID', `The output of ${place} has no date at '${printable(path ?? '', 60)}'.`)
   }
   const version = at.version === undefined ? undefined : textAt(parsed, at.version)
   return {
@@ -121,9 +147,7 @@ function commandFailure(place: string, error: unknown, timeoutMs: number): unkno
   if (!(error instanceof CommandError)) return error
   const { reason, message } = error
   const problem =
-    reason === 'timeout'
-      ? `it did not end within ${formatMs(timeoutMs)}; is it waiting for somebody to log in?`
-      : message
+    reason === 'timeout' ? `it did not end within ${formatMs(timeoutMs)}; does it wait for a login?` : message
   const code = reason === 'output-too-large' ? 'SECRET_INVALID' : 'SECRET_UNAVAILABLE'
   return new DeniedError(code, `${place} gave no key: ${problem}.`)
 }

@@ -6,18 +6,22 @@ import { readBounded } from './read-file.js'
 import { parseTwoLines } from './two-line-text.js'
 import { watchFile } from './watch.js'
 
-/** How `fileSecret` treats the file. */
+/** Options of `fileSecret`. */
 export interface FileSecretOptions {
-  /** Whether the file's group may read it (mode 640), as with `fsGroup` in Kubernetes. */
+  /**
+   * Whether the file's group may read it (mode 640), as with `fsGroup` in Kubernetes.
+   * @default false
+   */
   readonly allowGroup?: boolean | undefined
   /**
-   * Whether everybody may read it, and nobody else write it: for a file that is mounted into a container, where nobody
-   * else is. Docker mounts secrets with mode 444, Kubernetes with 644 unless told (`defaultMode: 0400`).
+   * Whether all users may read it, and only its owner may write it: for a file that is mounted into a container, which
+   * has no other users. Docker mounts secrets with mode 444, Kubernetes with 644 unless `defaultMode: 0400` is set.
+   * @default false
    */
   readonly mounted?: boolean | undefined
 }
 
-/** What others may not be given, and the mode to set. */
+/** The mode bits that other users must not have, and the mode to set. */
 interface PermissionRule {
   readonly forbidden: number
   readonly mode: string
@@ -26,13 +30,16 @@ interface PermissionRule {
 const MAX_BYTES = 64 * 1024
 
 /**
- * A key from a file that only its owner may read (mode 600 or 400). Its first line is the key in use; a second line, if
- * there is one, is the key before. The key's age is the file's. Read again when it changes, also through links as in a
- * mounted Kubernetes secret.
+ * A key from a file that only its owner may read (mode 600 or 400). The first line is the current key; a second line,
+ * if there is one, is the previous key. The key's age is the file's age. The file is read again when it changes, also
+ * through links as in a mounted Kubernetes secret.
  *
- * The permissions are those of the file that was opened, links followed, so nothing can be put in its place between look and read.
- * On Windows, which has no such permissions, they are not looked at.
+ * The permissions are checked on the opened file, after links were followed, so the file cannot be exchanged between
+ * the check and the read. On Windows, which has no such permissions, they are not checked.
  *
+ * @throws SolveguardError `CONFIG_INVALID` for a path that is empty or holds a zero byte; the provider's `fetch` throws
+ *   a `DeniedError`: `SECRET_MISSING` where there is no file, `SECRET_UNSAFE` for an owner or a mode that is not safe,
+ *   `SECRET_INVALID` for content that cannot be a key, `SECRET_UNAVAILABLE` for a file that cannot be read
  * @example
  * createGuard({ secret: fileSecret('/run/secrets/captchaai', { mounted: true }), … })
  */
@@ -73,14 +80,14 @@ export function fileSecret(
 
 async function openFile(path: string, place: string): Promise<FileHandle> {
   try {
-    // O_NONBLOCK: opening a named pipe must not wait for somebody to write to it.
+    // O_NONBLOCK: opening a named pipe must not wait for a writer.
     return await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') {
       throw new DeniedError(
         'SECRET_MISSING',
-        `There is no file ${place}: put the service's API key there, with mode 600.`,
+        `There is no file ${place}: store the service's API key there, with mode 600.`,
       )
     }
     throw unavailable(place, error)
@@ -90,22 +97,22 @@ async function openFile(path: string, place: string): Promise<FileHandle> {
 function checkFile(stats: Stats, path: string, place: string, { forbidden, mode }: PermissionRule): void {
   if (!stats.isFile()) throw new DeniedError('SECRET_INVALID', `${place} is not a regular file.`)
   if (stats.size > MAX_BYTES) throw tooLarge(place)
-  const us = process.geteuid?.()
-  if (us === undefined) return
-  if (stats.uid !== us && stats.uid !== 0) {
+  const ownUid = process.geteuid?.()
+  if (ownUid === undefined) return
+  if (stats.uid !== ownUid && stats.uid !== 0) {
     throw new DeniedError(
       'SECRET_UNSAFE',
-      `${place} belongs to another user (${stats.uid}), who may read and change it: run chown ${us} ${quoted(path)}`,
+      `${place} belongs to another user (${stats.uid}), who can read or change it: run chown ${ownUid} ${quoted(path)}`,
     )
   }
   if (stats.mode & forbidden) {
     const found = (stats.mode & 0o777).toString(8).padStart(3, '0')
-    // A mount is often read-only, so that nobody can change the mode there.
+    // The mode of a read-only mount cannot be changed.
     const mounted =
-      stats.mode & 0o033 ? ': run' : '. If it is mounted into a container, say { mounted: true }; otherwise run'
+      stats.mode & 0o033 ? ': run' : '. If it is mounted into a container, set { mounted: true }; otherwise run'
     throw new DeniedError(
       'SECRET_UNSAFE',
-      `${place} may be used by others (mode ${found})${mounted} chmod ${mode} ${quoted(path)}`,
+      `Other users can read or change ${place} (mode ${found})${mounted} chmod ${mode} ${quoted(path)}`,
     )
   }
 }
@@ -119,7 +126,7 @@ function unavailable(place: string, error: unknown): DeniedError {
   return new DeniedError('SECRET_UNAVAILABLE', `${place} could not be read (${code}).`)
 }
 
-/** A path as a shell takes it. */
+/** A path, quoted for a shell. */
 function quoted(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${printable(path).replaceAll("'", "'\\''")}'`
 }

@@ -8,14 +8,14 @@ const MAX_REPLY_BYTES = 1024 * 1024
 /** One call to a secrets store. */
 export interface StoreCall {
   readonly method: 'GET' | 'POST'
-  /** Below the store's address, begins with a slash; whoever makes it has encoded what it is made of. */
+  /** Below the store's address; begins with a slash. The caller has encoded its parts. */
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: object | undefined
   readonly signal?: AbortSignal | undefined
 }
 
-/** What the store said. Its body is JSON that nothing else is known of; undefined where there was none. */
+/** The store's reply. Its body is parsed JSON that was not checked; undefined where there was none. */
 export interface StoreReply {
   readonly status: number
   readonly body: unknown
@@ -25,12 +25,12 @@ export interface StoreReply {
 export type StoreClient = (call: StoreCall) => Promise<StoreReply>
 
 /**
- * A client for a store that speaks JSON over HTTPS (or over HTTP on a loopback address). Certificates are verified, redirects are not
- * followed, replies are bounded in size and time; no connection is kept.
+ * A client for a store that speaks JSON over HTTPS (or over HTTP on a loopback address). Certificates are verified,
+ * redirects are not followed, replies are bounded in size and time.
  *
  * @param ca certificates (PEM) to trust in place of the machine's
- * @throws SolveguardError `CONFIG_INVALID` for an address that a key must not be fetched from; its calls throw `DeniedError`
- *   `SECRET_UNAVAILABLE` when there is no whole reply
+ * @throws SolveguardError `CONFIG_INVALID` for an address that a key must not be fetched from; its calls throw
+ *   `DeniedError` `SECRET_UNAVAILABLE` when there is no complete reply
  */
 export function storeClient(
   address: string,
@@ -46,7 +46,7 @@ export function storeClient(
     maxResponseSize: MAX_REPLY_BYTES,
     connect: {
       timeout: TIMEOUT_MS,
-      // Spelled out, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment cannot turn verification off.
+      // Set explicitly, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment cannot turn verification off.
       rejectUnauthorized: true,
       ...(ca === undefined ? {} : { ca: [ca].flat() }),
     },
@@ -76,13 +76,14 @@ function parse(text: string): unknown {
   }
 }
 
-/** Why there is no reply: from an error's code or its kind, never from its message, which may hold anything. */
+/** Why there is no reply: an error's code or name, never its message, which may hold anything. */
 function reason(origin: string, error: unknown): string {
   const { code, name } = error as { code?: unknown; name?: unknown }
-  const word = [code, name].find((one): one is string => typeof one === 'string' && /^\w{1,50}$/.test(one)) ?? 'unknown'
-  if (/CERT|SIGNATURE|ISSUER|SELF_SIGNED/.test(word)) {
-    return `the certificate of ${origin} was not accepted (${word}); for a CA of your own, give its certificate as \`ca\``
+  const errorName =
+    [code, name].find((one): one is string => typeof one === 'string' && /^\w{1,50}$/.test(one)) ?? 'unknown'
+  if (/CERT|SIGNATURE|ISSUER|SELF_SIGNED/.test(errorName)) {
+    return `the certificate of ${origin} was not accepted (${errorName}); for a private CA, set \`ca\``
   }
-  if (word === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return `the reply of ${origin} is too large`
-  return `no reply from ${printable(origin)} (${word})`
+  if (errorName === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return `the reply of ${origin} is too large`
+  return `no reply from ${printable(origin)} (${errorName})`
 }

@@ -1,8 +1,8 @@
 import { DeniedError, printable } from '../base/errors.js'
 
 /**
- * The text at a path of JSON, such as `apiKey` or `attributes.created`; a part that is a number counts in a list. Undefined where
- * there is nothing, or something that is neither text nor a number.
+ * The text at a path of JSON, such as `apiKey` or `attributes.created`; a number in the path is an index of a list.
+ * Undefined where there is no value, or one that is neither text nor a number.
  */
 export function textAt(value: unknown, path: string): string | undefined {
   let at: unknown = value
@@ -14,30 +14,31 @@ export function textAt(value: unknown, path: string): string | undefined {
 }
 
 /**
- * What a store holds, as JSON.
- * @throws DeniedError `SECRET_INVALID`, which does not repeat it
+ * Parses a stored value as JSON.
+ * @throws DeniedError `SECRET_INVALID`, which does not repeat the value
  */
 export function parseJson(text: string, place: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw new DeniedError('SECRET_INVALID', `What ${place} holds is not JSON, though a field of it was asked for.`)
+    throw new DeniedError('SECRET_INVALID', `The value of ${place} is not JSON, although a field of it is configured.`)
   }
 }
 
 /**
- * The key in what a store holds: all of it, or the field that was named.
- * @throws DeniedError `SECRET_INVALID` for JSON of which no field was named, `SECRET_MISSING` where the field is not there
+ * The key in a stored value: the whole value, or the configured field.
+ * @throws DeniedError `SECRET_INVALID` for JSON without a configured field, `SECRET_MISSING` where there is no such
+ *   field
  */
 export function extractKey(text: string, field: string | undefined, place: string): string {
   if (field === undefined) {
     if (!/^\s*\{/.test(text)) return text
-    throw new DeniedError('SECRET_INVALID', `What ${place} holds is JSON: say which field of it is the key.`)
+    throw new DeniedError('SECRET_INVALID', `The value of ${place} is JSON: set which field of it is the key.`)
   }
   const key = textAt(parseJson(text, place), field)
   if (key !== undefined) return key
   throw new DeniedError(
     'SECRET_MISSING',
-    `What ${place} holds has no text in its field '${printable(field)}': put the service's API key there.`,
+    `The value of ${place} has no text in its field '${printable(field)}': store the service's API key there.`,
   )
 }

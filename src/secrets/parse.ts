@@ -5,11 +5,11 @@ const MIN_LENGTH = 8
 const MAX_LENGTH = 512
 
 /**
- * A key as a store gave it: one trailing newline is taken off, and what is left must be 8 to 512 printable ASCII
- * characters without spaces.
+ * Parses a stored key: one trailing line break is removed, and the rest must be 8 to 512 printable ASCII characters
+ * without spaces.
  *
- * @param place where it is kept, for the message
- * @throws DeniedError `SECRET_INVALID`, which says what is wrong and never repeats the value
+ * @param place where it is stored, for the message
+ * @throws DeniedError `SECRET_INVALID`, which names the problem and never repeats the value
  */
 export function parseKey(text: string, place: string): Secret {
   const value = text.replace(/\r?\n$/, '')
@@ -22,5 +22,5 @@ export function parseKey(text: string, place: string): Secret {
 }
 
 function invalid(place: string, problem: string): DeniedError {
-  return new DeniedError('SECRET_INVALID', `The key in ${place} ${problem}. Look at what is stored there.`)
+  return new DeniedError('SECRET_INVALID', `The key in ${place} ${problem}. Check the value that is stored there.`)
 }

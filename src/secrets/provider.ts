@@ -2,47 +2,55 @@ import type { MaybePromise } from '../base/async.js'
 import type { Clock } from '../base/clock.js'
 import type { Secret } from './secret.js'
 
-/** One version of a key, as a store keeps it. */
+/** One version of a key in a store. */
 export interface SecretVersion {
+  /** The key. */
   readonly value: Secret
-  /** What the store calls this version; where it has no name for it, the key's fingerprint. */
+  /** The store's name for this version; without one, the key's fingerprint. */
   readonly version: string
-  /** Wall-clock ms, where the store knows. */
+  /** When the key was created, in wall-clock ms; undefined where the store does not know. */
   readonly createdAt?: number | undefined
+  /** When the key expires, in wall-clock ms; undefined where the store does not know. */
   readonly expiresAt?: number | undefined
 }
 
-/** What a store holds for one name: the version in use and, where it keeps it, the one before. */
+/** The versions of one key in a store. */
 export interface SecretVersions {
+  /** The version in use. */
   readonly current: SecretVersion
+  /** The version before it, where the store keeps it. */
   readonly previous?: SecretVersion | undefined
 }
 
 /**
- * Where a key comes from. One file each; `test/secrets/contract.ts` holds every provider to this interface.
- * `fetch` throws a `DeniedError` of the secret layer (`SECRET_MISSING`, `SECRET_UNSAFE`, `SECRET_INVALID`,
- * `SECRET_DENIED`, `SECRET_UNAVAILABLE`) that says what to do. It is never called twice at a time, where a call whose signal was aborted
- * counts as over.
+ * Where a key comes from. Each provider is one file; `test/secrets/contract.ts` holds every provider to this interface.
  */
 export interface SecretProvider {
-  /** What kind it is, for messages: `env`, `file`. */
+  /** The kind of provider, for messages: `env`, `file`. */
   readonly kind: string
-  /** Where the key is kept, for messages: a variable's or a file's name, never the key. */
+  /** Where the key is stored, for messages: a variable's or a file's name, never the key. */
   readonly place: string
-  /** Which environment the key is for, and which others may have the same: `secretFor` says so. */
+  /** The environment that the key is for; set by `secretFor`. */
   readonly environment?: string | undefined
+  /** The environments that may have the same key; set by `secretFor`. */
   readonly sharedWith?: readonly string[] | undefined
+  /**
+   * Reads the key. It is never called while another call is under way; a call whose signal was aborted counts as ended.
+   * @throws DeniedError `SECRET_MISSING`, `SECRET_UNSAFE`, `SECRET_INVALID`, `SECRET_DENIED` or `SECRET_UNAVAILABLE`,
+   *   with a message that names what to do
+   */
   fetch(signal?: AbortSignal): MaybePromise<SecretVersions>
   /**
-   * For providers that hear of changes, or have something to keep alive: called by each guard when it begins, returns
-   * what ends it. Must not keep the process from ending.
+   * For providers that detect changes, keep a login alive or need the guard's clock. Each guard calls it when it
+   * starts; the function that it returns stops it. Must not keep the process from ending.
    */
-  start?(use: ProviderContext): () => void
+  start?(context: ProviderContext): () => void
 }
 
-/** What a guard hands to a provider when it begins to use it. */
+/** What a guard passes to a provider when it starts to use it. */
 export interface ProviderContext {
+  /** The guard's clock. */
   readonly clock: Clock
-  /** Has the key fetched anew. */
+  /** Tells the guard to fetch the key again. */
   changed(): void
 }

@@ -1,27 +1,36 @@
 import { SolveguardError } from '../base/errors.js'
 import type { SecretProvider } from './provider.js'
 
-/** What a secret is for. */
+/** The environment and the application that a secret is for. */
 export interface SecretNames {
-  /** E.g. `staging`. 1 to 64 letters, digits and `. _ -`. */
+  /** Such as `staging`: 1 to 64 letters, digits and `. _ -`. */
   readonly environment: string
-  /** E.g. `checkout`. */
+  /**
+   * Such as `checkout`: 1 to 64 letters, digits and `. _ -`.
+   * @default none
+   */
   readonly application?: string | undefined
-  /** Other environments that may have the very same key. By default none may. */
+  /**
+   * Other environments that may have the same key.
+   * @default none
+   */
   readonly sharedWith?: readonly string[] | undefined
 }
 
 const NAME = /^[A-Za-z0-9][\w.-]{0,63}$/
 
 /**
- * A secret that is named by what it is for: one template for all environments and applications, filled in here. The guard then also
- * refuses a key that its ledger knows as another environment's, so that a test run cannot spend production's money by mistake.
+ * A secret for one environment and application, whose name is made from a template. The guard then also denies a key
+ * that its ledger records as another environment's (`KEY_OF_ANOTHER_ENVIRONMENT`), so that a test run cannot spend
+ * production's money by mistake.
  *
- * @param template how secrets are named, with `{environment}` and `{application}` in it
- * @param provider makes the provider for the name
- * @throws SolveguardError `CONFIG_INVALID` for a name or a template that cannot be one
+ * @param names the environment and the application
+ * @param template the name of the secret, with `{environment}` and `{application}` in it
+ * @param provider creates the provider for the name
+ * @throws SolveguardError `CONFIG_INVALID` for a name or a template that is not valid
  * @example
- * secretFor({ environment: 'staging', application: 'checkout' }, 'captcha/{environment}/{application}', (path) => vaultSecret({ path }))
+ * const names = { environment: 'staging', application: 'checkout' }
+ * createGuard({ secret: secretFor(names, 'captcha/{environment}/{application}', (path) => vaultSecret({ path })), … })
  */
 export function secretFor(
   names: SecretNames,
@@ -33,15 +42,15 @@ export function secretFor(
   if (given.some((name) => typeof name !== 'string' || !NAME.test(name))) {
     throw new SolveguardError(
       'CONFIG_INVALID',
-      'secretFor: an environment or application is 1 to 64 letters, digits and . _ -, and begins with a letter or digit.',
+      'secretFor: an environment or application has 1 to 64 letters, digits and . _ -, the first a letter or digit.',
     )
   }
-  const name = template.replace(/\{(\w*)\}/g, (_, what: string) => {
-    const value = what === 'environment' ? environment : what === 'application' ? application : undefined
+  const name = template.replace(/\{(\w*)\}/g, (_, placeholder: string) => {
+    const value = placeholder === 'environment' ? environment : placeholder === 'application' ? application : undefined
     if (value !== undefined) return value
     const problem =
-      what === 'application' ? 'no application was given' : 'there is only {environment} and {application}'
-    throw new SolveguardError('CONFIG_INVALID', `secretFor: the template has {${what}}, but ${problem}.`)
+      placeholder === 'application' ? 'no application was given' : 'only {environment} and {application} are known'
+    throw new SolveguardError('CONFIG_INVALID', `secretFor: the template has {${placeholder}}, but ${problem}.`)
   })
   const inner = provider(name)
   return {
@@ -50,6 +59,6 @@ export function secretFor(
     environment,
     sharedWith,
     fetch: (signal) => inner.fetch(signal),
-    ...(inner.start && { start: (use) => inner.start?.(use) ?? (() => {}) }),
+    ...(inner.start && { start: (context) => inner.start?.(context) ?? (() => {}) }),
   }
 }

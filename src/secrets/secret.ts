@@ -2,12 +2,15 @@ import { createHash } from 'node:crypto'
 import { inspect } from 'node:util'
 
 /**
- * A key that never shows itself: it prints, serialises and inspects as `[secret ab12…]`, a short fingerprint.
- * Only `egress/` may call `reveal()`; a lint rule keeps it out of every other folder.
+ * A key that is never printed: as text, JSON and in `util.inspect` it is `[secret ab12…]`, the start of its
+ * fingerprint. Only `egress/` may call `reveal()`; a lint rule keeps it out of every other folder.
+ *
+ * @example
+ * new Secret('0123456789abcdef').toString() // '[secret …]'
  */
 export class Secret {
   readonly #value: string
-  /** 16 hex digits that name this key without giving it away; the same for the same key, everywhere. */
+  /** 16 hex digits that identify this key without revealing it; the same in every process. */
   readonly fingerprint: string
 
   constructor(value: string) {
@@ -24,7 +27,7 @@ export class Secret {
     return this.#value
   }
 
-  /** Whether `text` holds the key: for tests and for checks on what we are about to write. */
+  /** Whether `text` contains the key: for tests, and for checks of text that is about to be written. */
   isIn(text: string): boolean {
     return text.includes(this.#value)
   }

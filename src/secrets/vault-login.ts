@@ -6,36 +6,62 @@ import type { StoreClient } from './http.js'
 import { readBoundedFile } from './read-file.js'
 
 /**
- * How to log in. A token in a file is read again each time, as a Vault Agent writes it; one that is given, or stands in
- * `VAULT_TOKEN` (or `BAO_TOKEN`), is renewed for as long as Vault lets it. AppRole and Kubernetes log in anew when their
- * token is over.
+ * How to log in to Vault. A token in a file, as a Vault Agent writes it, is read again each time. A token that is given
+ * directly, or in `VAULT_TOKEN` or `BAO_TOKEN`, is renewed as long as Vault permits. AppRole and Kubernetes log in
+ * again when their token has expired.
  */
 export type VaultLogin =
-  | { readonly token: string }
-  | { readonly tokenFile: string }
   | {
+      /** The token itself. */
+      readonly token: string
+    }
+  | {
+      /** The path of a file that holds the token. */
+      readonly tokenFile: string
+    }
+  | {
+      /** Logs in with AppRole. */
       readonly appRole: {
+        /** The RoleID. */
         readonly roleId: string
-        /** Or in a file, where it is better off. */
+        /**
+         * The SecretID. A file is safer.
+         * @default that in `secretIdFile`
+         */
         readonly secretId?: string | undefined
+        /**
+         * The path of a file that holds the SecretID.
+         * @default none: `secretId` is used
+         */
         readonly secretIdFile?: string | undefined
-        /** Where the method is mounted. Default: `approle`. */
+        /**
+         * Where the method is mounted.
+         * @default 'approle'
+         */
         readonly mount?: string | undefined
       }
     }
   | {
+      /** Logs in with the pod's service account. */
       readonly kubernetes: {
+        /** The Vault role. */
         readonly role: string
-        /** The pod's own token. Default: `/var/run/secrets/kubernetes.io/serviceaccount/token`. */
+        /**
+         * The path of the pod's own token.
+         * @default '/var/run/secrets/kubernetes.io/serviceaccount/token'
+         */
         readonly tokenFile?: string | undefined
-        /** Where the method is mounted. Default: `kubernetes`. */
+        /**
+         * Where the method is mounted.
+         * @default 'kubernetes'
+         */
         readonly mount?: string | undefined
       }
     }
 
 const MAX_TOKEN_LENGTH = 64 * 1024
 
-/** What can stand in a header. */
+/** Text that a header can hold. */
 const text = z
   .string()
   .max(MAX_TOKEN_LENGTH)
@@ -55,13 +81,14 @@ export const loginShape = z.union(
   ],
   {
     error:
-      'expected { token }, { tokenFile }, { appRole: { roleId, secretId or secretIdFile } } or { kubernetes: { role } }',
+      'expected { token }, { tokenFile }, { appRole: { roleId, secretId or secretIdFile } } or ' +
+      '{ kubernetes: { role } }',
   },
 )
 
-/** A token is renewed when this part of its time is over. */
+/** A token is renewed after this part of its lease. */
 const RENEW_AT = 2 / 3
-/** A failed renewal is tried again after this part of the token's time. */
+/** A failed renewal is retried after this part of the token's lease. */
 const RETRY_AFTER = 1 / 20
 const POD_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token'
 
@@ -70,7 +97,7 @@ const authReply = z.object({
 })
 const lookupReply = z.object({ data: z.object({ ttl: z.number().min(0), renewable: z.boolean().optional() }) })
 
-/** A token at hand. Times are monotonic ms; endless where Vault names none. */
+/** A login's token. Times are monotonic ms; infinite where Vault names none. */
 interface Session {
   readonly token: string
   readonly expiresAt: number
@@ -84,7 +111,7 @@ interface SessionContext {
   readonly place: string
 }
 
-/** Keeps one token for a provider: logs in, renews, and logs in anew. Shows nothing of it. */
+/** Keeps one token for a provider: logs in, renews, and logs in again. The token is shown nowhere. */
 export class VaultSession {
   readonly #login: VaultLogin
   readonly #context: SessionContext
@@ -98,19 +125,19 @@ export class VaultSession {
     if (!login && !token) {
       throw new SolveguardError(
         'CONFIG_INVALID',
-        'vaultSecret: say how to log in (`auth`), or put a token into the environment variable VAULT_TOKEN.',
+        'vaultSecret: set how to log in (`auth`), or set the environment variable VAULT_TOKEN to a token.',
       )
     }
     this.#login = login ?? { token: token as string }
     this.#context = where
   }
 
-  /** Whether a token that is refused can be exchanged for another. */
+  /** Whether a refused token can be replaced by a new login. */
   get canLogInAgain(): boolean {
     return !('token' in this.#login)
   }
 
-  /** The token to call with: at hand, renewed if due, or from a new login. */
+  /** The token for a call: the current one, renewed if due, or that of a new login. */
   async token(signal: AbortSignal | undefined): Promise<string> {
     if ('tokenFile' in this.#login) return readToken(this.#login.tokenFile, this.#context.place)
     const now = this.clock.monotonic()
@@ -122,12 +149,12 @@ export class VaultSession {
     return this.#session.token
   }
 
-  /** Forgets a token that was refused. */
+  /** Discards a token that was refused. */
   forget(token: string): void {
     if (this.canLogInAgain && this.#session?.token === token) this.#session = undefined
   }
 
-  /** Renews in time, also while nobody asks for the key. Returns what ends it. */
+  /** Renews the token in time, also while the key is not read. The function that it returns stops it. */
   keepAlive(clock: Clock): () => void {
     this.clock = clock
     this.#users++
@@ -161,7 +188,7 @@ export class VaultSession {
       return this.#logIn(mount, { role, jwt: await readToken(tokenFile, this.#context.place) }, signal)
     }
     if ('token' in login) return this.#lookUp(login.token, signal)
-    throw new TypeError('a token in a file is no session')
+    throw new TypeError('a token in a file has no session')
   }
 
   async #logIn(mount: string, body: object, signal: AbortSignal | undefined): Promise<Session> {
@@ -173,13 +200,13 @@ export class VaultSession {
     if (status >= 400 && status < 500 && status !== 429) {
       throw new DeniedError(
         'SECRET_DENIED',
-        `${place}: the login at auth/${mount} was refused (${status}). Look at the role, and whether its secret is still valid.`,
+        `${place}: the login at auth/${mount} was refused (${status}). Check the role and its secret.`,
       )
     }
     throw new DeniedError('SECRET_UNAVAILABLE', `${place}: the login at auth/${mount} failed (${status}).`)
   }
 
-  /** A token that was given says how long it lasts, where its policy lets it ask. */
+  /** Reads the lease of a token that was given, where the token's policy permits that. */
   async #lookUp(token: string, signal: AbortSignal | undefined): Promise<Session> {
     const { client, headers } = this.#context
     const path = '/v1/auth/token/lookup-self'
@@ -198,24 +225,24 @@ export class VaultSession {
   }
 
   async #renew(signal: AbortSignal | undefined): Promise<void> {
-    const before = this.#session
-    if (!before) return
+    const session = this.#session
+    if (!session) return
     const { client, headers } = this.#context
     const path = '/v1/auth/token/renew-self'
     try {
-      const sent = { ...headers, 'x-vault-token': before.token }
+      const sent = { ...headers, 'x-vault-token': session.token }
       const { status, body } = await client({ method: 'POST', path, headers: sent, body: {}, signal })
       const parsed = authReply.safeParse(body)
       if (status !== 200 || !parsed.success) throw new Error(String(status))
       const renewed = this.#sessionOf(parsed.data.auth)
-      // Near the end of what Vault allows a token, less and less is given: better to log in anew.
-      if (this.canLogInAgain && renewed.leaseMs < before.leaseMs / 2) this.forget(before.token)
-      else if (this.#session === before) this.#session = { ...renewed, leaseMs: before.leaseMs }
+      // Near a token's maximum TTL, Vault grants shorter and shorter leases: a new login is better.
+      if (this.canLogInAgain && renewed.leaseMs < session.leaseMs / 2) this.forget(session.token)
+      else if (this.#session === session) this.#session = { ...renewed, leaseMs: session.leaseMs }
     } catch {
-      // It lasts a while yet: tried again before it is over, and not after.
-      const next = this.clock.monotonic() + before.leaseMs * RETRY_AFTER
-      const renewAt = next < before.expiresAt ? next : Number.POSITIVE_INFINITY
-      if (this.#session === before) this.#session = { ...before, renewAt }
+      // The token is still valid: the renewal is retried before it expires, and not after.
+      const next = this.clock.monotonic() + session.leaseMs * RETRY_AFTER
+      const renewAt = next < session.expiresAt ? next : Number.POSITIVE_INFINITY
+      if (this.#session === session) this.#session = { ...session, renewAt }
     }
     this.#scheduleRenewal()
   }

@@ -7,25 +7,63 @@ import { parseKey } from './parse.js'
 import type { SecretProvider, SecretVersion } from './provider.js'
 import { loginShape, type VaultLogin, VaultSession } from './vault-login.js'
 
-/** Where a `vaultSecret` looks, and how it gets in. */
+/** Options of `vaultSecret`. */
 export interface VaultSecretOptions {
   /** The secret's path below its mount, e.g. `captcha/staging`. */
   readonly path: string
-  /** Where the KV engine, version 2, is mounted. Default: `secret`. */
+  /**
+   * Where the KV engine, version 2, is mounted.
+   * @default 'secret'
+   */
   readonly mount?: string | undefined
-  /** The field of the secret that holds the key. Default: `key`. */
+  /**
+   * The field of the secret that holds the key.
+   * @default 'key'
+   */
   readonly field?: string | undefined
-  /** Default: `VAULT_ADDR` or `BAO_ADDR`. `https:`, or `http:` on a loopback address. */
+  /**
+   * The server's address: `https:`, or `http:` on a loopback address.
+   * @default the variable `VAULT_ADDR` or `BAO_ADDR`
+   */
   readonly address?: string | undefined
-  /** Default: `VAULT_NAMESPACE` or `BAO_NAMESPACE`. */
+  /**
+   * The namespace of the secret.
+   * @default the variable `VAULT_NAMESPACE` or `BAO_NAMESPACE`; without them, none
+   */
   readonly namespace?: string | undefined
-  /** How to log in. Default: with the token in `VAULT_TOKEN` or `BAO_TOKEN`. */
+  /**
+   * How to log in.
+   * @default the token in the variable `VAULT_TOKEN` or `BAO_TOKEN`
+   */
   readonly auth?: VaultLogin | undefined
-  /** Certificates (PEM) to trust in place of the machine's. Default: those in the file that `VAULT_CACERT` or `BAO_CACERT` names. */
+  /**
+   * Certificates (PEM) to trust in place of the machine's.
+   * @default those in the file that the variable `VAULT_CACERT` or `BAO_CACERT` names; without it, the machine's
+   */
   readonly ca?: string | readonly string[] | undefined
-  /** Names of custom metadata in which you keep dates (ISO 8601) of the key. Vault's own only say when it was put there. */
-  readonly metadata?: { readonly createdAt?: string | undefined; readonly expiresAt?: string | undefined } | undefined
-  /** Whether `VAULT_TOKEN` stays in the environment. By default it is taken out, so that no browser inherits it. */
+  /**
+   * Names of the custom metadata that hold dates (ISO 8601) of the key. Vault's own date is only when the version was
+   * stored.
+   * @default none: Vault's own date is used
+   */
+  readonly metadata?:
+    | {
+        /**
+         * The name of the date at which the key was created.
+         * @default none
+         */
+        readonly createdAt?: string | undefined
+        /**
+         * The name of the date at which the key expires.
+         * @default none
+         */
+        readonly expiresAt?: string | undefined
+      }
+    | undefined
+  /**
+   * Whether `VAULT_TOKEN` stays in the environment. Otherwise it is removed, so that no browser inherits it.
+   * @default false
+   */
   readonly keep?: boolean | undefined
 }
 
@@ -63,10 +101,12 @@ const secretReply = z.object({
 })
 
 /**
- * A key in HashiCorp Vault or OpenBao, in a KV engine of version 2. A version is the store's own, its age is `created_time` (or the
- * custom metadata that you name), and the version before it is used while the service does not accept the new one.
+ * A key in HashiCorp Vault or OpenBao, in a KV engine of version 2. Versions are the store's own; a version's age is
+ * its `created_time` (or the custom metadata that you name). The previous version is used while the service does not
+ * accept the new one.
  *
- * @throws SolveguardError `CONFIG_INVALID` that names each wrong option
+ * @throws SolveguardError `CONFIG_INVALID` that names each wrong option; the provider's `fetch` throws a `DeniedError`:
+ *   `SECRET_MISSING`, `SECRET_DENIED` for a login or a read that Vault refuses, `SECRET_INVALID`, `SECRET_UNAVAILABLE`
  * @example
  * createGuard({
  *   secret: vaultSecret({
@@ -81,7 +121,7 @@ export function vaultSecret(options: VaultSecretOptions): SecretProvider {
   const { mount = 'secret', field = 'key', metadata, keep = false, ...given } = check(optionsShape, options, 'options')
   const address = given.address ?? variable('ADDR')
   if (!address) {
-    throw new SolveguardError('CONFIG_INVALID', 'vaultSecret: give `address`, or set VAULT_ADDR.')
+    throw new SolveguardError('CONFIG_INVALID', 'vaultSecret: set `address`, or the environment variable VAULT_ADDR.')
   }
   const namespace = given.namespace ?? variable('NAMESPACE')
   const place = `${mount}/${given.path} in Vault${namespace ? `, namespace ${namespace}` : ''}`
@@ -98,37 +138,39 @@ export function vaultSecret(options: VaultSecretOptions): SecretProvider {
     const token = await session.token(signal)
     const reply = await read('', token, signal)
     if (reply.status !== 403 || !session.canLogInAgain) return { token, reply }
-    // The token may be over before its time (revoked, or Vault was sealed): once more with a new one.
+    // The token may have ended before its time (revoked, or Vault was sealed): one retry with a new one.
     session.forget(token)
     const next = await session.token(signal)
     return { token: next, reply: await read('', next, signal) }
   }
 
-  /** @param own whether the custom metadata, of which there is one set for all versions, speaks of this one */
-  function version(body: unknown, own: boolean): SecretVersion {
+  /**
+   * @param isCurrent whether the custom metadata apply: a secret has one set for all versions, about the current one
+   */
+  function version(body: unknown, isCurrent: boolean): SecretVersion {
     const { data, metadata: known } = secretReply.parse(body).data
     const value = data?.[field]
     if (typeof value !== 'string') {
       throw new DeniedError(
         'SECRET_MISSING',
-        `The secret ${place} has no text in its field '${printable(field)}': put the service's API key there.`,
+        `The secret ${place} has no text in its field '${printable(field)}': store the service's API key there.`,
       )
     }
     return {
       value: parseKey(value, place),
       version: String(known.version),
-      createdAt: (own ? custom(known, metadata?.createdAt, place) : undefined) ?? time(known.created_time),
-      expiresAt: (own ? custom(known, metadata?.expiresAt, place) : undefined) ?? time(known.deletion_time),
+      createdAt: (isCurrent ? custom(known, metadata?.createdAt, place) : undefined) ?? time(known.created_time),
+      expiresAt: (isCurrent ? custom(known, metadata?.expiresAt, place) : undefined) ?? time(known.deletion_time),
     }
   }
 
-  /** The version before, where it is still there and a key. That it is not is no reason to fail. */
-  async function readPrevious(before: SecretVersion, token: string, signal: AbortSignal | undefined) {
-    if (before.version === '1') return undefined
+  /** The previous version. One that is missing or is not a key must not fail the fetch. */
+  async function readPrevious(current: SecretVersion, token: string, signal: AbortSignal | undefined) {
+    if (current.version === '1') return undefined
     try {
-      const { status, body } = await read(`?version=${Number(before.version) - 1}`, token, signal)
+      const { status, body } = await read(`?version=${Number(current.version) - 1}`, token, signal)
       const previous = status === 200 ? version(body, false) : undefined
-      return previous?.value.fingerprint === before.value.fingerprint ? undefined : previous
+      return previous?.value.fingerprint === current.value.fingerprint ? undefined : previous
     } catch {
       return undefined
     }
@@ -143,7 +185,7 @@ export function vaultSecret(options: VaultSecretOptions): SecretProvider {
       if (!secretReply.safeParse(reply.body).success) {
         throw new DeniedError(
           'SECRET_UNAVAILABLE',
-          `What ${place} answered cannot be read. Is its mount a KV engine of version 2?`,
+          `The reply for ${place} cannot be read. Is its mount a KV engine of version 2?`,
         )
       }
       const current = version(reply.body, true)
@@ -161,23 +203,24 @@ function refusal(status: number, body: unknown, place: string): DeniedError {
     )
   }
   if (status === 404) {
-    const gone = secretReply.safeParse(body)
+    const deleted = secretReply.safeParse(body)
     return new DeniedError(
       'SECRET_MISSING',
-      gone.success
-        ? `The latest version (${gone.data.data.metadata.version}) of ${place} was deleted: put the service's API key there, or undelete it.`
-        : `There is no secret ${place}: put the service's API key there. (The mount has to be a KV engine of version 2.)`,
+      deleted.success
+        ? `The latest version (${deleted.data.data.metadata.version}) of ${place} was deleted: ` +
+            "store the service's API key there, or undelete it."
+        : `There is no secret ${place}: store the service's API key there. (Its mount must be a KV engine, version 2.)`,
     )
   }
   const state = STATES[status] ?? ''
   return new DeniedError('SECRET_UNAVAILABLE', `${place} could not be read (status ${status}${state}).`)
 }
 
-/** What Vault means by a status, where that is its own. */
+/** The meaning of Vault's own statuses (https://developer.hashicorp.com/vault/api-docs#http-status-codes). */
 const STATES: Readonly<Record<number, string>> = {
-  301: ': it redirects; give the address of the active server',
-  302: ': it redirects; give the address of the active server',
-  307: ': it redirects; give the address of the active server',
+  301: ': it redirects; set the address of the active server',
+  302: ': it redirects; set the address of the active server',
+  307: ': it redirects; set the address of the active server',
   429: ': too many requests, or a standby',
   472: ': a standby of another cluster',
   473: ': a standby',
@@ -203,7 +246,7 @@ function encoded(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/')
 }
 
-/** A date in the custom metadata; undefined where none was named, or it is not there. */
+/** A date in the custom metadata; undefined where no name is configured, or it has no such name. */
 function custom(
   { custom_metadata: own }: z.output<typeof metadataShape>,
   name: string | undefined,
@@ -215,11 +258,11 @@ function custom(
   if (at !== undefined) return at
   throw new DeniedError(
     'SECRET_INVALID',
-    `The custom metadata '${printable(name ?? '')}' of ${place} is no date such as 2026-11-24T12:00:00Z.`,
+    `The custom metadata '${printable(name ?? '')}' of ${place} is not a date such as 2026-11-24T12:00:00Z.`,
   )
 }
 
-/** A date in ISO 8601 in wall-clock ms; undefined where there is none. */
+/** An ISO 8601 date in wall-clock ms; undefined for anything else. */
 function time(text: string | null | undefined): number | undefined {
   const at = text ? Date.parse(text) : Number.NaN
   return Number.isNaN(at) ? undefined : at

@@ -2,21 +2,21 @@ import { type BigIntStats, type FSWatcher, readlinkSync, statSync, watch } from 
 import { dirname, isAbsolute, join, parse, resolve, sep } from 'node:path'
 import type { Clock } from '../base/clock.js'
 
-/** What belongs together comes together: a mounted secret is changed in several steps. */
+/** Events within this time are one change: a mounted secret changes in several steps. */
 const SETTLE_MS = 50
 const MAX_LINKS = 40
 
 /**
- * Calls back when what a path leads to has changed: its content, the file itself (moved over it), or a link on the way,
- * which is how Kubernetes changes a mounted secret. Watches folders, and reads nothing as long as nothing happens in
- * them. Where the file system tells no changes (a network drive), it never calls.
+ * Calls `changed` when the file at a path has changed: its content, the file itself (replaced by another), or a link of
+ * the path, which is how Kubernetes changes a mounted secret. Watches folders, and reads nothing until an event. A file
+ * system that reports no events (a network drive) never causes a call.
  *
- * @returns ends it
+ * @returns a function that stops it
  */
 export function watchFile(path: string, clock: Clock, changed: () => void): () => void {
   const watchers = new Map<string, FSWatcher>()
   let cancel: (() => void) | undefined
-  let over = false
+  let stopped = false
 
   function watchFolders(): void {
     const folders = foldersOf(path)
@@ -31,14 +31,14 @@ export function watchFile(path: string, clock: Clock, changed: () => void): () =
   function watchFolder(folder: string): void {
     try {
       const watcher = watch(folder, { persistent: false }, (_, name) => {
-        // A folder that was removed tells so by its own name, and nothing from then on: it is watched anew.
+        // A removed folder reports its own name, and no events afterwards: it is watched again.
         if (name === null || folder.endsWith(sep + name)) unwatch(folder, watcher)
         onEvent()
       })
       watcher.on('error', () => unwatch(folder, watcher))
       watchers.set(folder, watcher)
     } catch {
-      // Not there, or no more watches to be had: the key is still fetched anew from time to time.
+      // No such folder, or no free watch: the key is still fetched again when its TTL is over.
     }
   }
 
@@ -48,29 +48,29 @@ export function watchFile(path: string, clock: Clock, changed: () => void): () =
   }
 
   function onEvent(): void {
-    if (!over) cancel ??= clock.after(SETTLE_MS, compare, false)
+    if (!stopped) cancel ??= clock.after(SETTLE_MS, compare, false)
   }
 
   function compare(): void {
     cancel = undefined
-    // First the watchers, then the look: what changes after it is told.
+    // First the watchers, then the comparison: a later change causes another event.
     watchFolders()
-    const before = fingerprint
+    const known = fingerprint
     fingerprint = fingerprintOf(path)
-    if (fingerprint !== before) changed()
+    if (fingerprint !== known) changed()
   }
 
   watchFolders()
   let fingerprint = fingerprintOf(path)
   return () => {
-    over = true
+    stopped = true
     cancel?.()
     for (const watcher of watchers.values()) watcher.close()
     watchers.clear()
   }
 }
 
-/** What tells one state of a file from another. */
+/** Differs for each state of a file. */
 function fingerprintOf(path: string): string {
   let stats: BigIntStats | undefined
   try {
@@ -81,7 +81,7 @@ function fingerprintOf(path: string): string {
   return stats ? [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join() : 'missing'
 }
 
-/** The folders in which something happens when the path is made to lead elsewhere: that of each link, and the file's. */
+/** The folders that get an event when the path leads to another file: that of each link, and the file's. */
 function foldersOf(path: string): Set<string> {
   const folders = new Set<string>()
   let whole = resolve(path)
@@ -93,7 +93,7 @@ function foldersOf(path: string): Set<string> {
   return folders.add(dirname(whole))
 }
 
-/** The path with its first link followed, or undefined where there is none; notes the link's folder. */
+/** The path with its first link followed, or undefined where there is none. Adds the link's folder to `folders`. */
 function throughFirstLink(path: string, folders: Set<string>): string | undefined {
   const { root } = parse(path)
   const names = path.slice(root.length).split(sep)

@@ -5,7 +5,7 @@ import { startReceiver } from './receiver.js'
 const SIGNING = `whsec_${Buffer.from('0123456789abcdef0123456789abcdef').toString('base64')}`
 const PATH = '/services/T000/B000/xxxxxxxxSECRETxxxxxxxx'
 
-/** Every channel that posts. `commandAlerts`, which starts a process, is in command.processes.test.ts. */
+/** All channels that post. `commandAlerts`, which starts a process, is in command.processes.test.ts. */
 const CHANNELS: Readonly<Record<string, () => Promise<ChannelUnderTest>>> = {
   webhookAlerts: () => posting((url) => webhookAlerts({ url, secret: SIGNING }), [PATH, SIGNING, SIGNING.slice(6)]),
   slackAlerts: () => posting((url) => slackAlerts({ url }), [PATH]),

@@ -12,16 +12,16 @@ export const ALERT: Alert = {
   details: { threshold: 0.8 },
 }
 
-/** One channel that leads to a place of the test's. */
+/** A channel, and the receiver that it delivers to. */
 export interface ChannelUnderTest {
   readonly channel: AlertChannel
-  /** The same again, as another process would make it. */
+  /** Another instance, as another process would create it. */
   again(): AlertChannel
-  /** What arrived, as text. */
+  /** The texts that the receiver got. */
   arrived(): Promise<readonly string[]>
-  /** Has the place refuse what it is sent, or never answer, until `undefined`. */
+  /** Makes the receiver refuse or never answer, until it is called with `undefined`. */
   misbehave(how: 'refuse' | 'hang' | undefined): Promise<void>
-  /** What nobody may see: an address, a secret. */
+  /** Values that must not be shown: an address, a secret. */
   readonly secrets: readonly string[]
   dispose(): Promise<void>
 }
@@ -29,7 +29,7 @@ export interface ChannelUnderTest {
 export const deliver = (channel: AlertChannel, alert = ALERT, signal = new AbortController().signal) =>
   channel.deliver(alert, { clock: systemClock, signal })
 
-/** What every channel promises: `AlertChannel` in words that can be run. */
+/** The tests that every channel has to pass. */
 export function channelContract(name: string, make: () => Promise<ChannelUnderTest>): void {
   describe(`${name}, as every alert channel`, () => {
     let made: ChannelUnderTest | undefined
@@ -42,7 +42,7 @@ export function channelContract(name: string, make: () => Promise<ChannelUnderTe
       made = undefined
     })
 
-    it('delivers an alert: its code, its guard, its words, and what to do about it', async () => {
+    it('delivers an alert: code, guard, message and remedy', async () => {
       const { channel, arrived } = await fresh()
       await deliver(channel)
       const [text = ''] = await arrived()
@@ -52,7 +52,7 @@ export function channelContract(name: string, make: () => Promise<ChannelUnderTe
       expect(() => JSON.parse(text)).not.toThrow()
     })
 
-    it('says that it was not delivered, with a DeliveryError, and delivers the next one', async () => {
+    it('throws a DeliveryError for an alert that was not delivered, and delivers the next one', async () => {
       const { channel, arrived, misbehave } = await fresh()
       await misbehave('refuse')
       await expect(deliver(channel)).rejects.toBeInstanceOf(DeliveryError)
@@ -62,7 +62,7 @@ export function channelContract(name: string, make: () => Promise<ChannelUnderTe
       expect(await arrived()).toHaveLength(before + 1)
     })
 
-    it('ends when it is not waited for any longer, and says that it may be tried again', async () => {
+    it('ends when it is aborted, with an error that may be retried', async () => {
       const { channel, misbehave } = await fresh()
       await misbehave('hang')
       const abort = new AbortController()
@@ -74,7 +74,7 @@ export function channelContract(name: string, make: () => Promise<ChannelUnderTe
       expect(await failed).toMatchObject({ name: 'DeliveryError', retryable: true })
     })
 
-    it('is told apart by an id and a place that give nothing away, nor do its errors', async () => {
+    it('has an id and a place that reveal no secret, nor do its errors', async () => {
       const { channel, again, misbehave, secrets } = await fresh()
       expect(channel.id).toMatch(/^[\w-]{1,64}$/)
       expect(again().id).toBe(channel.id)

@@ -2,7 +2,7 @@ import { createServer as createPlain, type IncomingHttpHeaders, type RequestList
 import { createServer as createSecure } from 'node:https'
 import type { AddressInfo } from 'node:net'
 
-/** What a receiver of alerts was sent. */
+/** A request that a receiver got. */
 export interface Received {
   readonly method: string
   readonly url: string
@@ -10,31 +10,31 @@ export interface Received {
   readonly body: string
 }
 
-/** How it answers: a status with headers, or never. */
+/** A receiver's answer: a status with headers, none at all, or a cut connection. */
 export type Answer = { status: number; headers?: Record<string, string>; bytes?: number } | 'hang' | 'cut'
 
 export interface Receiver {
   readonly url: string
   readonly received: readonly Received[]
-  /** For the next ones, in order; after that 200. */
+  /** The answers to the next requests, in order; after them 200. */
   next(...answers: Answer[]): void
-  /** Until told otherwise. */
+  /** The answer to all further requests; undefined: 200. */
   always(answer: Answer | undefined): void
   close(): Promise<void>
 }
 
-/** Somebody who takes alerts, on loopback. */
+/** A receiver of alerts, on loopback. */
 export async function startReceiver(tls?: { cert: string; key: string }): Promise<Receiver> {
   const received: Received[] = []
   const scripted: Answer[] = []
-  let standing: Answer | undefined
+  let permanent: Answer | undefined
   const listener: RequestListener = (request, response) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk) => chunks.push(chunk))
     request.on('end', () => {
       const { method = '', url = '', headers } = request
       received.push({ method, url, headers, body: Buffer.concat(chunks).toString('utf8') })
-      const answer = scripted.shift() ?? standing ?? { status: 200 }
+      const answer = scripted.shift() ?? permanent ?? { status: 200 }
       if (answer === 'hang') return
       if (answer === 'cut') request.socket.destroy()
       else response.writeHead(answer.status, answer.headers).end('x'.repeat(answer.bytes ?? 2))
@@ -48,7 +48,7 @@ export async function startReceiver(tls?: { cert: string; key: string }): Promis
     received,
     next: (...answers) => void scripted.push(...answers),
     always: (answer) => {
-      standing = answer
+      permanent = answer
     },
     close: () =>
       new Promise((resolve) => {

@@ -23,7 +23,7 @@ async function receiver(tls?: { cert: string; key: string }): Promise<Receiver> 
   return started
 }
 
-/** As a receiver does it, by the specification: nothing of ours. */
+/** Verifies as a receiver does, by the specification, without our code. */
 function verifies(secret: string, { headers, body }: { headers: Record<string, unknown>; body: string }): boolean {
   const { 'webhook-id': id, 'webhook-timestamp': time, 'webhook-signature': signatures } = headers
   const key = Buffer.from(secret.replace('whsec_', ''), 'base64')
@@ -44,8 +44,8 @@ const failure = (promise: Promise<void>): Promise<DeliveryError> =>
     (error) => error,
   )
 
-describe('a webhook', () => {
-  it('is signed as Standard Webhooks says', async () => {
+describe('webhookAlerts', () => {
+  it('signs by the Standard Webhooks specification', async () => {
     const to = await receiver()
     await deliver(webhookAlerts({ url: `${to.url}/hooks?team=qa`, secret: SECRET }))
     const [got] = to.received
@@ -71,7 +71,7 @@ describe('a webhook', () => {
     })
   })
 
-  it('is verified by the lines that docs/alerts.md shows', async () => {
+  it('sends what the example in docs/alerts.md verifies', async () => {
     const page = readFileSync(join(import.meta.dirname, '../../docs/alerts.md'), 'utf8')
     const shown =
       page
@@ -89,8 +89,8 @@ describe('a webhook', () => {
     expect(isOurs({ ...got?.headers, 'webhook-timestamp': '1700000000' }, got?.body, SECRET)).toBe(false)
   })
 
-  it("agrees with the specification's own example of a signature", async () => {
-    // From its test vectors: libraries of many languages have the same.
+  it("creates the signature of the specification's own example", async () => {
+    // From the specification's test vectors, which libraries of many languages use.
     const { signaturesOf } = await import('../../src/egress/sign.js')
     const secret = new Secret('whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw')
     expect(signaturesOf([secret], 'msg_p5jXN8AQM9LWM0D4loKWxJek', 1614265330, '{"test": 2432232314}')).toBe(
@@ -98,7 +98,7 @@ describe('a webhook', () => {
     )
   })
 
-  it('is signed with both secrets while one is exchanged for another', async () => {
+  it('signs with both secrets while they are rotated', async () => {
     const to = await receiver()
     const version = (text: string) => ({ value: new Secret(text), version: text.slice(-4) })
     const secret = {
@@ -111,7 +111,7 @@ describe('a webhook', () => {
     expect([secretOf(3), SECRET, secretOf(4)].map((one) => got && verifies(one, got))).toEqual([true, true, false])
   })
 
-  it('keeps its id, and says when each try was made', async () => {
+  it('keeps the id, and sends the time of each attempt', async () => {
     const to = await receiver()
     const clock = manualClock()
     const channel = webhookAlerts({ url: to.url, secret: SECRET })
@@ -126,28 +126,28 @@ describe('a webhook', () => {
   })
 
   test.each<[string, Answer, Partial<DeliveryError>]>([
-    ['a server in trouble', { status: 503 }, { retryable: true, retryAfterMs: undefined }],
+    ['a server with a failure', { status: 503 }, { retryable: true, retryAfterMs: undefined }],
     [
-      'one that says when',
+      'one that names a time',
       { status: 503, headers: { 'retry-after': '120' } },
       { retryable: true, retryAfterMs: 120_000 },
     ],
     [
-      'one that has had enough',
+      'one that limits the rate',
       { status: 429, headers: { 'retry-after': '7' } },
       { retryable: true, retryAfterMs: 7_000 },
     ],
-    ['one that hangs up', 'cut', { retryable: true }],
-    ['a reply without end', { status: 200, bytes: 2_000_000 }, { retryable: true }],
+    ['one that closes the connection', 'cut', { retryable: true }],
+    ['a reply that is too long', { status: 200, bytes: 2_000_000 }, { retryable: true }],
     ['one that refuses', { status: 403 }, { retryable: false }],
-    ['one that is gone', { status: 410 }, { retryable: false }],
-  ])('says of %s whether to try again', async (_, answer, expected) => {
+    ['an address that no longer exists', { status: 410 }, { retryable: false }],
+  ])('reports whether to retry: %s', async (_, answer, expected) => {
     const to = await receiver()
     to.next(answer)
     expect(await failure(deliver(webhookAlerts({ url: to.url, secret: SECRET })))).toMatchObject(expected)
   })
 
-  it('is not taken along a redirect', async () => {
+  it('does not follow a redirect', async () => {
     const [to, elsewhere] = [await receiver(), await receiver()]
     to.next({ status: 307, headers: { location: elsewhere.url } })
     const error = await failure(deliver(webhookAlerts({ url: to.url, secret: SECRET })))
@@ -155,7 +155,7 @@ describe('a webhook', () => {
     expect(elsewhere.received).toEqual([])
   })
 
-  it('goes to a server whose certificate it knows, and to no other', async () => {
+  it('posts only to a server whose certificate is trusted', async () => {
     const tls = makeCertificate('127.0.0.1')
     const to = await receiver(tls)
     await deliver(webhookAlerts({ url: to.url, secret: SECRET, ca: tls.cert }))
@@ -164,13 +164,13 @@ describe('a webhook', () => {
     expect(to.received).toHaveLength(1)
   })
 
-  it('waits for a server that is not there yet, and names no more of it than its host', async () => {
+  it('retries a server that is down, and names only its host', async () => {
     const error = await failure(deliver(webhookAlerts({ url: 'http://127.0.0.1:9/hooks/SECRET', secret: SECRET })))
     expect([error.retryable, error.message]).toEqual([true, expect.stringContaining('127.0.0.1:9')])
     expect(error.message).not.toContain('SECRET')
   })
 
-  it('is not sent while its secret cannot be had, or is none', async () => {
+  it('does not post while its secret cannot be fetched or is not valid', async () => {
     const to = await receiver()
     for (const fetch of [
       () => {
@@ -186,16 +186,16 @@ describe('a webhook', () => {
 })
 
 test.each<[string, Partial<Record<keyof WebhookAlertsOptions | 'method', unknown>>, string]>([
-  ['plain http beyond this machine', { url: 'http://hooks.example.com/SECRET' }, 'webhookAlerts: url'],
+  ['http: for another machine', { url: 'http://hooks.example.com/SECRET' }, 'webhookAlerts: url'],
   ['a user name', { url: 'https://me:SECRET@hooks.example.com/' }, 'webhookAlerts: url'],
-  ['no address', { url: 'SECRET' }, 'webhookAlerts: url'],
-  ['a number for an address', { url: 7 }, 'webhookAlerts: url'],
-  ['a secret of another shape', { secret: 'SECRET' }, 'webhookAlerts: secret'],
-  ['too short a secret', { secret: secretOf(9, 8) }, 'webhookAlerts: secret'],
+  ['text that is not an address', { url: 'SECRET' }, 'webhookAlerts: url'],
+  ['a number as an address', { url: 7 }, 'webhookAlerts: url'],
+  ['a secret without whsec_', { secret: 'SECRET' }, 'webhookAlerts: secret'],
+  ['a secret that is too short', { secret: secretOf(9, 8) }, 'webhookAlerts: secret'],
   ['no secret', { secret: undefined }, 'webhookAlerts.secret'],
-  ['a proxy that is none', { proxy: 'SECRET' }, 'webhookAlerts: proxy'],
-  ['an option that there is not', { method: 'GET' }, 'webhookAlerts.method'],
-])('webhookAlerts does not take %s', (_, wrong, field) => {
+  ['a proxy that is not an address', { proxy: 'SECRET' }, 'webhookAlerts: proxy'],
+  ['an unknown option', { method: 'GET' }, 'webhookAlerts.method'],
+])('webhookAlerts rejects %s', (_, wrong, field) => {
   const options = { url: 'https://hooks.example.com/', secret: SECRET, ...wrong } as WebhookAlertsOptions
   let error: unknown
   try {

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { startTinyproxy } from '../support/proxies.js'
 import { after, call, loggedTransport, secret, serve } from './logged.js'
 
-it("an entry names the call's proxy without its password, and does not record the proxy's address as the service's", async () => {
+it("an entry names the proxy without its password, and not as the service's address", async () => {
   const proxy = await startTinyproxy({ user: 'egress', password: 'sesame-open' })
   after(() => proxy.stop())
   const { transport, entries, text } = loggedTransport(await serve((_, response) => response.end('OK|1')), {

@@ -21,7 +21,7 @@ import { type RunningMoto, startMoto } from './stores.js'
 const region = 'eu-central-1'
 let moto: RunningMoto
 let client: SecretsManagerClient
-// What AWS's tools would find on this machine must not be found by the tests.
+// Credentials of this machine must not reach the tests.
 const ENVIRONMENT = {
   AWS_ACCESS_KEY_ID: 'an-id-of-the-tests',
   AWS_SECRET_ACCESS_KEY: 'a-secret-of-the-tests',
@@ -76,7 +76,7 @@ secretProviderContract('awsSecret', () => {
 })
 
 describe('awsSecret', () => {
-  test("gives AWS's own versions, the one before too, and how old they are", async () => {
+  test("returns AWS's own versions, current and previous, with their dates", async () => {
     const name = newName()
     const began = Date.now()
     const first = await put(name, KEY)
@@ -87,7 +87,7 @@ describe('awsSecret', () => {
     expect(Math.abs((current.createdAt ?? 0) - began)).toBeLessThan(60_000)
   })
 
-  test('follows the stages, not the dates: going back to the old version is one move', async () => {
+  test('follows the version labels, not the dates: a rollback takes effect', async () => {
     const name = newName()
     const first = await put(name, KEY)
     const second = await put(name, NEXT_KEY)
@@ -96,7 +96,7 @@ describe('awsSecret', () => {
     expect((await aws(name).fetch()).current.value.reveal()).toBe(KEY)
   })
 
-  test('takes one field of a secret that is JSON, and asks for it where none was named', async () => {
+  test('reads one field of a JSON secret, and rejects JSON without a configured field', async () => {
     const name = newName()
     await put(name, JSON.stringify({ apiKey: KEY, nested: { keys: [NEXT_KEY] } }))
     expect((await aws(name, { field: 'apiKey' }).fetch()).current.value.reveal()).toBe(KEY)
@@ -108,17 +108,17 @@ describe('awsSecret', () => {
     expect(await refusal(aws(name, { field: 'apiKey' }))).toMatchObject({ code: 'SECRET_INVALID' })
   })
 
-  test('finds a secret by its ARN, which says the region', async () => {
+  test('takes the region from an ARN', async () => {
     const { ARN = '' } = await put(newName(), KEY)
     const provider = awsSecret(ARN, { endpoint: moto.endpoint })
     expect((await provider.fetch()).current.value.reveal()).toBe(KEY)
   })
 
-  test('takes region and credentials from where AWS looks for them', async () => {
+  test("uses the region and the credentials of AWS's own tools", async () => {
     const name = newName()
     await put(name, KEY)
     const provider = () => awsSecret(name, { endpoint: moto.endpoint })
-    expect((await refusal(provider())).message).toContain('which region')
+    expect((await refusal(provider())).message).toContain('no region is set')
     process.env.AWS_REGION = region
     expect((await provider().fetch()).current.value.reveal()).toBe(KEY)
     delete process.env.AWS_ACCESS_KEY_ID
@@ -133,7 +133,7 @@ describe('awsSecret', () => {
     rmSync(folder, { recursive: true })
   })
 
-  test('a secret that is going to be deleted, or is binary, is none', async () => {
+  test('rejects a secret that is scheduled for deletion, and a binary one', async () => {
     const name = newName()
     await put(name, KEY)
     await client.send(new DeleteSecretCommand({ SecretId: name }))
@@ -150,7 +150,7 @@ describe('awsSecret', () => {
     ['DecryptionFailure', 400, 'SECRET_DENIED', 'kms:Decrypt'],
     ['InternalServiceError', 500, 'SECRET_UNAVAILABLE', 'InternalServiceError'],
     ['ThrottlingException', 400, 'SECRET_UNAVAILABLE', 'Throttling'],
-  ])('%s (%i) is %s, and says %s', async (type, status, code, says) => {
+  ])('reports %s (%i) as %s, with %s in the message', async (type, status, code, text) => {
     const server = createServer((message, response) => {
       message.resume()
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' })
@@ -159,14 +159,14 @@ describe('awsSecret', () => {
     const port = await listen(server)
     try {
       const error = await refusal(aws('x', { endpoint: `http://127.0.0.1:${port}` }))
-      expect([error.code, error.message]).toEqual([code, expect.stringContaining(says)])
+      expect([error.code, error.message]).toEqual([code, expect.stringContaining(text)])
       expect(error.message).not.toContain('a-secret')
     } finally {
       await new Promise((resolve) => server.close(resolve).closeAllConnections())
     }
   })
 
-  test('a store that hangs is given up when the caller does', async () => {
+  test('ends a fetch from a store that hangs when the caller aborts', async () => {
     const server = createServer(() => {})
     const port = await listen(server)
     try {
@@ -179,7 +179,7 @@ describe('awsSecret', () => {
     }
   })
 
-  test('says which package to install where the SDK is not', async () => {
+  test('names the package to install where the SDK is missing', async () => {
     const project = mkdtempSync(join(tmpdir(), 'solveguard-no-sdk-'))
     try {
       await installInto(project, ['luxon', 'tldts', 'undici', 'zod'])
@@ -201,9 +201,9 @@ describe('awsSecret', () => {
     ['an empty name', '', {}],
     ['a name with a space', 'a b', {}],
     ['an endpoint that is not HTTPS', 'a', { endpoint: 'http://aws.internal' }],
-    ['a region that is none', 'a', { region: 'eu-central-1.evil.example/' }],
-    ['an option that there is not', 'a', { fields: 'x' }],
-  ])('does not take %s', (_, name, options) => {
+    ['a region that is not valid', 'a', { region: 'eu-central-1.evil.example/' }],
+    ['an unknown option', 'a', { fields: 'x' }],
+  ])('rejects %s', (_, name, options) => {
     expect(() => awsSecret(name, options)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
   })
 })

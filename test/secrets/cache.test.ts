@@ -16,25 +16,25 @@ const versions = (n: number, expiresAt?: number): SecretVersions => {
   return { current: { value, version: String(n), expiresAt } }
 }
 
-/** A store that answers when it is told to, and notices when it is asked twice at a time. */
+/** A store with scripted answers, which counts simultaneous fetches. */
 function store(clock: ManualClock) {
   let fetches = 0
-  let atOnce = 0
-  let mostAtOnce = 0
+  let simultaneous = 0
+  let maxSimultaneous = 0
   let answer: () => SecretVersions | Promise<SecretVersions> = () => versions(fetches)
   const provider: SecretProvider = {
     kind: 'test',
     place: 'the test store',
     async fetch(signal) {
       fetches++
-      mostAtOnce = Math.max(mostAtOnce, ++atOnce)
+      maxSimultaneous = Math.max(maxSimultaneous, ++simultaneous)
       try {
         return await Promise.race([
           Promise.resolve().then(answer),
           new Promise<never>((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
         ])
       } finally {
-        atOnce--
+        simultaneous--
       }
     },
   }
@@ -44,7 +44,7 @@ function store(clock: ManualClock) {
     cache,
     outages,
     fetches: () => fetches,
-    mostAtOnce: () => mostAtOnce,
+    maxSimultaneous: () => maxSimultaneous,
     answers(next: typeof answer) {
       answer = next
     },
@@ -64,8 +64,8 @@ const codeOf = (promise: Promise<unknown>): Promise<string> =>
     (error: { code: string }) => error.code,
   )
 
-describe('while a value is fresh', () => {
-  test('it is given at once, and the store is left alone', async () => {
+describe('a fresh value', () => {
+  test('is returned without a fetch', async () => {
     const clock = manualClock()
     const { cache, fetches } = store(clock)
     expect(cache.peek(clock.now())).toBeUndefined()
@@ -76,7 +76,7 @@ describe('while a value is fresh', () => {
     expect(fetches()).toBe(1)
   })
 
-  test('its use late in its life has a new one fetched behind it', async () => {
+  test('that is read late in its life starts a refresh in the background', async () => {
     const clock = manualClock()
     const { cache, fetches } = store(clock)
     await cache.get()
@@ -87,7 +87,7 @@ describe('while a value is fresh', () => {
     expect(fetches()).toBe(2)
   })
 
-  test('a failure behind it does not disturb it, and is not repeated at every use', async () => {
+  test('stays usable when the refresh fails, which is not repeated at every read', async () => {
     const clock = manualClock()
     const { cache, fetches, fails } = store(clock)
     await cache.get()
@@ -100,7 +100,7 @@ describe('while a value is fresh', () => {
     expect(fetches()).toBe(2)
   })
 
-  test('it is no longer served once it has expired by its own word', async () => {
+  test('is not returned after its own expiry', async () => {
     const clock = manualClock()
     const { cache, answers } = store(clock)
     const expires = clock.now() + 60_000
@@ -113,7 +113,7 @@ describe('while a value is fresh', () => {
     expect(await codeOf(Promise.resolve().then(() => cache.get()))).toBe('KEY_TOO_OLD')
   })
 
-  test('setting the wall clock back does not make it last', async () => {
+  test('does not last longer when the wall clock is set back', async () => {
     const clock = manualClock()
     const { cache, version } = store(clock)
     await cache.get()
@@ -123,16 +123,16 @@ describe('while a value is fresh', () => {
   })
 })
 
-describe('many who ask at a time', () => {
+describe('simultaneous callers', () => {
   test('share one fetch', async () => {
     const clock = manualClock()
-    const { fetches, mostAtOnce, version } = store(clock)
+    const { fetches, maxSimultaneous, version } = store(clock)
     const found = await Promise.all(Array.from({ length: 100 }, () => version()))
     expect(new Set(found)).toEqual(new Set(['1']))
-    expect([fetches(), mostAtOnce()]).toEqual([1, 1])
+    expect([fetches(), maxSimultaneous()]).toEqual([1, 1])
   })
 
-  test('share one failure, and the next asks again', async () => {
+  test('share one failure, and the next caller fetches again', async () => {
     const clock = manualClock()
     const { fetches, fails, numbers, version } = store(clock)
     fails(missing)
@@ -143,7 +143,7 @@ describe('many who ask at a time', () => {
     expect(await version()).toBe('2')
   })
 
-  test('can each give up without disturbing the rest', async () => {
+  test('can each abort without ending the fetch of the others', async () => {
     const clock = manualClock()
     const { answers, version } = store(clock)
     let release: (found: SecretVersions) => void = () => {}
@@ -160,7 +160,7 @@ describe('many who ask at a time', () => {
 })
 
 describe('a store that does not answer', () => {
-  test('is given up after ten seconds', async () => {
+  test('fails the fetch after ten seconds', async () => {
     const clock = manualClock()
     const { answers, numbers, version } = store(clock)
     answers(() => new Promise(() => {}))
@@ -173,7 +173,7 @@ describe('a store that does not answer', () => {
     expect(clock.waiting).toBe(0)
   })
 
-  test('leaves the old value serving for an hour, with one alert, and then nothing', async () => {
+  test('leaves the old value usable for an hour, with one alert, and then fails', async () => {
     const clock = manualClock()
     const { cache, outages, fails, fetches, version } = store(clock)
     await cache.get()
@@ -187,11 +187,11 @@ describe('a store that does not answer', () => {
     }
     expect(outages).toEqual([{ message: 'The store is down.', until: fetchedAt + TTL + STALE }])
     expect(await codeOf(version())).toBe('SECRET_UNAVAILABLE')
-    // Tried now and then meanwhile, not at every use.
+    // The background fetches are few: not one for every read.
     expect(fetches()).toBeLessThan(65)
   })
 
-  test('is not waited for while the old value serves', async () => {
+  test('is not awaited while the old value is usable', async () => {
     const clock = manualClock()
     const { cache, answers, fails, version } = store(clock)
     await cache.get()
@@ -203,7 +203,7 @@ describe('a store that does not answer', () => {
     expect(cache.get()).toHaveProperty('current.version', '1')
   })
 
-  test('and then does is asked again soon, and the next outage is told anew', async () => {
+  test('is fetched from again soon after, and its next outage causes another alert', async () => {
     const clock = manualClock()
     const { cache, outages, fails, numbers, version } = store(clock)
     await cache.get()
@@ -220,7 +220,7 @@ describe('a store that does not answer', () => {
     }
   })
 
-  test('in words of its own is a store that does not answer too', async () => {
+  test('may throw any error', async () => {
     const clock = manualClock()
     const { fails, version } = store(clock)
     fails(() => new TypeError('fetch\u001b failed'))
@@ -230,7 +230,7 @@ describe('a store that does not answer', () => {
   })
 
   test.each([missing, () => new DeniedError('SECRET_UNSAFE', 'x'), () => new DeniedError('SECRET_INVALID', 'x')])(
-    'is not one that says no: then the old value does not serve (%#)',
+    'is not one that answers with an error: then the old value is not used (%#)',
     async (error) => {
       const clock = manualClock()
       const { cache, outages, fails, version } = store(clock)
@@ -244,33 +244,33 @@ describe('a store that does not answer', () => {
 })
 
 describe('refresh', () => {
-  test('fetches although the value is fresh, once for all who ask', async () => {
+  test('fetches although the value is fresh, once for all callers', async () => {
     const clock = manualClock()
-    const { cache, fetches, mostAtOnce } = store(clock)
+    const { cache, fetches, maxSimultaneous } = store(clock)
     await cache.get()
     const found = await Promise.all([cache.refresh(), cache.refresh(), cache.refresh()])
     expect(found.map(({ current }) => current.version)).toEqual(['2', '2', '2'])
-    expect([fetches(), mostAtOnce()]).toEqual([2, 1])
+    expect([fetches(), maxSimultaneous()]).toEqual([2, 1])
     expect(cache.peek(clock.now())?.current.version).toBe('2')
   })
 
-  test('fetches each time it is asked for', async () => {
+  test('fetches at each call', async () => {
     const clock = manualClock()
     const { cache } = store(clock)
     for (const version of ['1', '2', '3']) expect((await cache.refresh()).current.version).toBe(version)
   })
 
-  test('does not take the answer of a fetch that began before it', async () => {
+  test('does not use the result of a fetch that started before it', async () => {
     const clock = manualClock()
-    const { cache, mostAtOnce } = store(clock)
+    const { cache, maxSimultaneous } = store(clock)
     const before = Promise.resolve(cache.get())
     const refreshed = cache.refresh()
     expect((await before).current.version).toBe('1')
     expect((await refreshed).current.version).toBe('2')
-    expect(mostAtOnce()).toBe(1)
+    expect(maxSimultaneous()).toBe(1)
   })
 
-  test('does not pass a stale value off as a fresh one', async () => {
+  test('never returns a stale value', async () => {
     const clock = manualClock()
     const { cache, fails } = store(clock)
     await cache.get()
@@ -279,7 +279,7 @@ describe('refresh', () => {
     expect(cache.peek(clock.now())?.current.version).toBe('1')
   })
 
-  test('can be given up by one caller', async () => {
+  test('can be aborted by one caller', async () => {
     const clock = manualClock()
     const { cache } = store(clock)
     expect(await codeOf(cache.refresh(AbortSignal.abort()))).toBe('SOLVE_ABORTED')
@@ -287,7 +287,7 @@ describe('refresh', () => {
   })
 })
 
-describe('a provider that tells of changes', () => {
+describe('a provider that reports changes', () => {
   const telling = (clock: ManualClock) => {
     let fetches = 0
     let told = () => {}
@@ -307,7 +307,7 @@ describe('a provider that tells of changes', () => {
     return { cache, fetches: () => fetches, told: () => told(), stops: () => stops }
   }
 
-  test('is asked again when it does, and not before somebody has asked', async () => {
+  test('causes a fetch when it does, but not before the first read', async () => {
     const clock = manualClock()
     const { cache, fetches, told } = telling(clock)
     cache.open()
@@ -320,7 +320,7 @@ describe('a provider that tells of changes', () => {
     expect(cache.peek(clock.now())?.current.version).toBe('2')
   })
 
-  test('is listened to once, and no more once the cache is closed', () => {
+  test('is started once, and stopped when the cache is closed', () => {
     const { cache, stops } = telling(manualClock())
     cache.open()
     cache.open()
@@ -330,7 +330,7 @@ describe('a provider that tells of changes', () => {
   })
 })
 
-test('what is held is what may still be given out', async () => {
+test('usable returns what get may still return', async () => {
   const clock = manualClock()
   const { cache } = store(clock)
   expect(cache.usable()).toBeUndefined()
@@ -341,7 +341,7 @@ test('what is held is what may still be given out', async () => {
   expect(cache.usable()).toBeUndefined()
 })
 
-test('a version before that has expired is not given', async () => {
+test('get omits a previous version that has expired', async () => {
   const clock = manualClock()
   const { cache, answers } = store(clock)
   answers(() => ({ current: versions(2).current, previous: versions(1, clock.now()).current }))
@@ -350,14 +350,14 @@ test('a version before that has expired is not given', async () => {
   expect((await cache.refresh()).previous?.version).toBe('1')
 })
 
-test('a store that answers at once is asked without a promise', () => {
+test('get is synchronous where the store is', () => {
   const clock = manualClock()
   const provider: SecretProvider = { kind: 'test', place: 'x', fetch: () => versions(1) }
   const cache = createSecretCache(provider, { clock })
   expect(cache.get()).toHaveProperty('current.version', '1')
 })
 
-test('whatever happens when, nobody gets a value older than ttl and stale time together, and the store is asked once at a time', async () => {
+test('never returns a value older than TTL and stale time together, and fetches once at a time', async () => {
   const step = fc.record({
     wait: fc.integer({ min: 0, max: STALE }),
     store: fc.constantFrom('answers', 'down', 'missing', 'hangs'),
@@ -366,7 +366,7 @@ test('whatever happens when, nobody gets a value older than ttl and stale time t
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
       const clock = manualClock()
-      const { cache, answers, mostAtOnce } = store(clock)
+      const { cache, answers, maxSimultaneous } = store(clock)
       const fetchedAt = new Map<string, number>()
       const found: { version: string; at: number }[] = []
       let state = 'answers'
@@ -398,7 +398,7 @@ test('whatever happens when, nobody gets a value older than ttl and stale time t
       for (const { version, at } of found) {
         expect(at - (fetchedAt.get(version) ?? Number.NaN)).toBeLessThanOrEqual(TTL + STALE + 20_000)
       }
-      expect(mostAtOnce()).toBeLessThanOrEqual(1)
+      expect(maxSimultaneous()).toBeLessThanOrEqual(1)
     }),
     { numRuns: 60 },
   )

@@ -3,9 +3,9 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { DeniedError } from '../../src/base/errors.js'
 import type { SecretProvider } from '../../src/secrets/provider.js'
 
-/** A provider over a store that the contract can write to. */
+/** A provider, and the store that it reads. */
 export interface ProviderUnderTest {
-  /** Makes the store hold these lines of text, the key in use first; undefined: nothing at all. */
+  /** Writes lines of text to the store, the current key first; undefined empties the store. */
   hold(text: string | undefined): void | Promise<void>
   /** A new provider over the store. */
   provider(): SecretProvider
@@ -15,9 +15,9 @@ export interface ProviderUnderTest {
 export const KEY = '0123456789abcdef0123456789abcdef'
 export const NEXT_KEY = 'fedcba9876543210fedcba9876543210'
 
-/** What every secret provider promises. */
+/** The tests that every secret provider has to pass. */
 export function secretProviderContract(name: string, open: () => ProviderUnderTest | Promise<ProviderUnderTest>): void {
-  describe(`${name} keeps a provider's promises:`, () => {
+  describe(`${name}, as every secret provider`, () => {
     let store: ProviderUnderTest | undefined
     afterEach(() => store?.cleanUp())
 
@@ -36,18 +36,18 @@ export function secretProviderContract(name: string, open: () => ProviderUnderTe
       throw new Error('the key was not refused')
     }
 
-    test('it gives the key, under a version', async () => {
+    test('returns the key with a version', async () => {
       const { current, previous } = await (await holding(KEY)).fetch()
       expect(current.value.reveal()).toBe(KEY)
       expect(current.version).toMatch(/^[\x21-\x7e]{1,100}$/)
       expect(previous).toBeUndefined()
     })
 
-    test('one newline at the end is not part of the key', async () => {
+    test('removes one line break at the end of the key', async () => {
       expect((await (await holding(`${KEY}\n`)).fetch()).current.value.reveal()).toBe(KEY)
     })
 
-    test('the same key has the same version, another key another', async () => {
+    test('gives the same key the same version, and another key another version', async () => {
       const first = await (await holding(KEY)).fetch()
       const again = await store?.provider().fetch()
       expect(again?.current.version).toBe(first.current.version)
@@ -57,14 +57,14 @@ export function secretProviderContract(name: string, open: () => ProviderUnderTe
       expect(next?.current.value.reveal()).toBe(NEXT_KEY)
     })
 
-    test('a new key is given at the next fetch of the same provider', async () => {
+    test('returns a new key at the next fetch', async () => {
       const provider = await holding(KEY)
       await provider.fetch()
       await store?.hold(NEXT_KEY)
       expect((await provider.fetch()).current.value.reveal()).toBe(NEXT_KEY)
     })
 
-    test('a store that holds nothing is SECRET_MISSING, and the message says where to put the key', async () => {
+    test('reports an empty store as SECRET_MISSING, with the place to store the key', async () => {
       const provider = await holding(undefined)
       const error = await refusal(provider)
       expect([error.code, error.layer]).toEqual(['SECRET_MISSING', 'secret'])
@@ -78,7 +78,7 @@ export function secretProviderContract(name: string, open: () => ProviderUnderTe
       ['with a tab', `${KEY}\t${KEY}`],
       ['with letters outside ASCII', `${KEY}ü`],
       ['with an escape sequence', `${KEY}\u001b[31m`],
-    ])('a key %s is SECRET_INVALID, and is not repeated', async (_, text) => {
+    ])('reports a key %s as SECRET_INVALID, without repeating it', async (_, text) => {
       const provider = await holding(text)
       const error = await refusal(provider)
       expect([error.code, error.layer]).toEqual(['SECRET_INVALID', 'secret'])
@@ -86,7 +86,7 @@ export function secretProviderContract(name: string, open: () => ProviderUnderTe
       expect(inspect(error) + JSON.stringify(error)).not.toContain(text.slice(0, 7))
     })
 
-    test('nothing that it gives or says shows the key', async () => {
+    test('shows the key in no result and no message', async () => {
       const provider = await holding(KEY)
       const versions = await provider.fetch()
       const shown = [provider, versions, provider.place, provider.kind]

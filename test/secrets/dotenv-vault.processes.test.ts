@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { KEY } from './contract.js'
 import { BUILT, KEYS, opener, seal } from './dotenv-vaults.js'
 
-test("dotenv-vault's own command opens what these tests seal, as it does what it built itself", () => {
+test("dotenv-vault's own command decrypts the vaults that these tests encrypt, and those that it built", () => {
   const folder = mkdtempSync(join(tmpdir(), 'solveguard-dotenv-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const key = randomBytes(32).toString('hex')

@@ -58,12 +58,12 @@ describe('a vault that dotenv-vault built', () => {
     ['development', KEY],
     ['ci', 'the-key-of-ci-0123456789abcdef'],
     ['production', NEXT_KEY],
-  ])('gives the key of %s to whoever has its DOTENV_KEY', async (environment, key) => {
+  ])('returns the key of %s for its DOTENV_KEY', async (environment, key) => {
     const provider = opened(KEYS[`DOTENV_KEY_${environment.toUpperCase()}`] ?? '')
     expect((await provider.fetch()).current.value.reveal()).toBe(key)
   })
 
-  test('gives the key before, and how old the key is, where they stand beside it', async () => {
+  test('returns the previous key and the date, where the vault has them', async () => {
     const { previous } = await opened(KEYS.DOTENV_KEY_PRODUCTION ?? '').fetch()
     expect(previous?.value.reveal()).toBe(KEY)
     const key = randomBytes(32).toString('hex')
@@ -79,35 +79,35 @@ describe('a vault that dotenv-vault built', () => {
     expect((await refusal(provider)).code).toBe('SECRET_INVALID')
   })
 
-  test('opens with the first of several keys that fits, as when the vault gets new ones', async () => {
+  test("is decrypted with the first of several keys that fits, as while the vault's keys are rotated", async () => {
     const lost = opener('0'.repeat(64), 'production')
     const other = opener('0'.repeat(64), 'staging')
     const provider = opened(`${lost}, ${other},${KEYS.DOTENV_KEY_CI}`)
     expect((await provider.fetch()).current.value.reveal()).toBe('the-key-of-ci-0123456789abcdef')
   })
 
-  test('does not open with the key of another environment, and says which', async () => {
+  test('is not decrypted with the key of another environment, which the message names', async () => {
     const { password } = new URL(KEYS.DOTENV_KEY_CI ?? '')
     const error = await refusal(opened(opener(password.slice(4), 'production')))
     expect([error.code, error.message]).toEqual(['SECRET_DENIED', expect.stringContaining('production')])
     expect(inspect(error)).not.toContain(password)
   })
 
-  test('that was altered does not open', async () => {
+  test('that was altered is not decrypted', async () => {
     const path = join(folder, '.env.vault')
     const text = readFileSync(join(BUILT, 'env.vault'), 'utf8')
     writeFileSync(path, text.replace('VAULT_CI="0', 'VAULT_CI="1'))
     expect((await refusal(opened(KEYS.DOTENV_KEY_CI ?? '', { path }))).code).toBe('SECRET_DENIED')
   })
 
-  test('has nothing for an environment that it was not built for', async () => {
+  test('has no key for an environment that it was not built for', async () => {
     const error = await refusal(opened(opener('0'.repeat(64), 'staging')))
     expect([error.code, error.message]).toEqual(['SECRET_MISSING', expect.stringContaining('staging')])
   })
 })
 
 describe('DOTENV_KEY', () => {
-  test('is taken out of the environment at once, unless told to keep it', async () => {
+  test('is removed from the environment at once, unless `keep` is set', async () => {
     const keyVariable = newVariable()
     used.push(keyVariable)
     process.env[keyVariable] = KEYS.DOTENV_KEY_CI
@@ -132,14 +132,14 @@ describe('DOTENV_KEY', () => {
     'dotenv://:key_123@dotenv.local/vault/.env.vault?environment=ci',
     `dotenv://:key_${'0'.repeat(64)}@dotenv.local/vault/.env.vault`,
     `dotenv://:key_${'0'.repeat(64)}@dotenv.local/vault/.env.vault?environment=a%20b`,
-  ])('that is none (%s) is SECRET_DENIED, and is not repeated', async (text) => {
+  ])('that is not valid (%s) is SECRET_DENIED, and is not repeated', async (text) => {
     const error = await refusal(opened(text))
     expect(error.code).toBe('SECRET_DENIED')
     expect(error.message).not.toContain(text.slice(0, 16))
   })
 })
 
-test('a vault that is built anew is noticed', async () => {
+test('dotenvVaultSecret reads a vault again that was built again', async () => {
   const path = join(folder, '.env.vault')
   const key = randomBytes(32).toString('hex')
   const write = (value: string) => writeFileSync(path, `DOTENV_VAULT_CI=${seal(`SOLVEGUARD_KEY=${value}`, key)}`)
@@ -153,7 +153,7 @@ test('a vault that is built anew is noticed', async () => {
   cache.close()
 })
 
-test('a file that is not there, is far too large, or is none', async () => {
+test('dotenvVaultSecret rejects a file that is missing, too large, or not a vault', async () => {
   const at = (path: string) => refusal(opened(opener('0'.repeat(64), 'ci'), { path: join(folder, path) }))
   expect((await at('no-such-file')).code).toBe('SECRET_MISSING')
   mkdirSync(join(folder, 'folder'))
@@ -167,8 +167,8 @@ test('a file that is not there, is far too large, or is none', async () => {
 test.each<[string, object]>([
   ['an empty path', { path: '' }],
   ['a path with a zero byte', { path: 'a\0b' }],
-  ['a name that is no variable', { name: 'a b' }],
-  ['an option that there is not', { file: 'x' }],
-])('does not take %s', (_, options) => {
+  ['a name that no variable can have', { name: 'a b' }],
+  ['an unknown option', { file: 'x' }],
+])('dotenvVaultSecret rejects %s', (_, options) => {
   expect(() => dotenvVaultSecret(options)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
 })

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { envSecret } from '../../src/secrets/index.js'
 import { KEY } from './contract.js'
 
-it('envSecret takes the variable out of the environment, so that no child process inherits it', () => {
+it('envSecret removes the variable from the environment, so that no child process inherits it', () => {
   const name = `SOLVEGUARD_TEST_KEY_${process.pid}`
   process.env[name] = KEY
   envSecret(name)

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { envSecret } from '../../src/secrets/index.js'
 import { KEY, NEXT_KEY, secretProviderContract } from './contract.js'
 
-// Each test has a variable of its own, since what was taken is remembered by name.
+// Each test has its own variable, because removed values are remembered by name.
 let count = 0
 const names: string[] = []
 const newName = () => {
@@ -37,14 +37,14 @@ secretProviderContract('envSecret that keeps its variable', () => {
 })
 
 describe('envSecret', () => {
-  test('takes the variable out of the environment at once', () => {
+  test('removes the variable from the environment at once', () => {
     const name = newName()
     process.env[name] = KEY
     envSecret(name)
     expect(process.env).not.toHaveProperty(name)
   })
 
-  test('leaves it where it was if told to keep it', async () => {
+  test('leaves the variable where `keep` is set', async () => {
     const name = newName()
     process.env[name] = KEY
     const provider = envSecret(name, { keep: true })
@@ -52,7 +52,7 @@ describe('envSecret', () => {
     expect(process.env[name]).toBe(KEY)
   })
 
-  test('serves several guards of one process from one variable', async () => {
+  test('provides one variable to several guards of a process', async () => {
     const name = newName()
     process.env[name] = KEY
     const [first, second] = [envSecret(name), envSecret(name)]
@@ -60,13 +60,13 @@ describe('envSecret', () => {
     expect((await second.fetch()).current.value.reveal()).toBe(KEY)
   })
 
-  test('answers without a promise', () => {
+  test('is synchronous', () => {
     const name = newName()
     process.env[name] = KEY
     expect(envSecret(name).fetch()).toHaveProperty('current')
   })
 
-  test('takes a value that is set later, and knows the one before', async () => {
+  test('reads a value that is set later, and returns the earlier one as previous', async () => {
     const name = newName()
     process.env[name] = KEY
     const provider = envSecret(name)
@@ -77,14 +77,14 @@ describe('envSecret', () => {
     expect(process.env).not.toHaveProperty(name)
   })
 
-  test('takes a first value that is set after the provider was made', async () => {
+  test('reads a first value that is set after the provider was created', async () => {
     const name = newName()
     const provider = envSecret(name)
     process.env[name] = KEY
     expect((await provider.fetch()).current.value.reveal()).toBe(KEY)
   })
 
-  test('does not go back to the old key when the new one is no key', async () => {
+  test('does not return the old key when the new one is not valid', async () => {
     const name = newName()
     process.env[name] = KEY
     const provider = envSecret(name)
@@ -96,16 +96,16 @@ describe('envSecret', () => {
     expect((await provider.fetch()).current.value.reveal()).toBe(NEXT_KEY)
   })
 
-  test('reads SOLVEGUARD_KEY by default, and takes an empty variable for none', () => {
+  test('reads SOLVEGUARD_KEY by default, and treats an empty variable as missing', () => {
     expect(envSecret().place).toBe('SOLVEGUARD_KEY')
     expect(() => envSecret().fetch()).toThrow(/SOLVEGUARD_KEY is not set/)
   })
 
-  test.each(['', 'A B', 'A=B', '1A', '__proto__\n', 'é'])('does not take %j for a variable', (name) => {
+  test.each(['', 'A B', 'A=B', '1A', '__proto__\n', 'é'])('rejects %j as the name of a variable', (name) => {
     expect(() => envSecret(name)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
   })
 
-  test('takes a variable by any name that there can be', () => {
+  test('reads a variable of any valid name', () => {
     expect(() => envSecret('__proto__').fetch()).toThrow(/is not set/)
     expect(() => envSecret('constructor').fetch()).toThrow(/is not set/)
   })

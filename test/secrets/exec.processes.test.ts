@@ -37,19 +37,19 @@ secretProviderContract('execSecret', () => {
   }
 })
 
-describe('what a command prints', () => {
-  test('has a second line for the key before, and no more', async () => {
+describe("a command's output", () => {
+  test('has the previous key in its second line, and no third line', async () => {
     const { current, previous } = await printing(`${NEXT_KEY}\n${KEY}\n`).fetch()
     expect([current.value.reveal(), previous?.value.reveal()]).toEqual([NEXT_KEY, KEY])
     expect((await refusal(printing(`${KEY}\n${NEXT_KEY}\n${KEY}`))).code).toBe('SECRET_INVALID')
   })
 
-  test('may be looked at by its first line only', async () => {
+  test('is read by its first line only with `firstLine`', async () => {
     const { current, previous } = await printing(`${KEY}\nuser: me\nurl: x\n`, { firstLine: true }).fetch()
     expect([current.value.reveal(), previous]).toEqual([KEY, undefined])
   })
 
-  test('may be JSON, whose parts are named', async () => {
+  test('may be JSON, read by the configured paths', async () => {
     const json = { key: 'value', version: 'id', createdAt: 'attributes.created', expiresAt: 'attributes.expires' }
     const attributes = { created: '2026-01-02T03:04:05+00:00', expires: '2031-01-01T00:00:00Z' }
     const printed = JSON.stringify({ value: KEY, id: 'https://v/secrets/captcha/7f', attributes })
@@ -77,14 +77,14 @@ describe('what a command prints', () => {
     expect(inspect(error)).not.toContain(KEY)
   })
 
-  test('without end is cut off, and the command ended', async () => {
+  test('that is too long ends the command', async () => {
     const error = await refusal(script("setInterval(() => process.stdout.write('x'.repeat(99_999)), 1)"))
     expect([error.code, error.message]).toEqual(['SECRET_INVALID', expect.stringContaining('64 KiB')])
   })
 })
 
 describe('a command', () => {
-  test('is run without a shell: its words are its own', async () => {
+  test('is run without a shell, with its arguments unchanged', async () => {
     const word = `$(echo ${KEY}); \`id\` "x" | cat > y * $HOME`
     const { current } = await script(
       "process.stdout.write(Buffer.from(process.argv[1]).toString('hex'))",
@@ -94,7 +94,7 @@ describe('a command', () => {
     expect(Buffer.from(current.value.reveal(), 'hex').toString()).toBe(word)
   })
 
-  test('inherits what any command needs, what it is given, and nothing else', async () => {
+  test('inherits the few common variables and the given ones only', async () => {
     process.env.SOLVEGUARD_TEST_OTHER_SECRET = KEY
     try {
       const code = 'process.stdout.write(Object.keys(process.env).sort().join())'
@@ -108,12 +108,12 @@ describe('a command', () => {
     }
   })
 
-  test('is given no input to wait for', async () => {
+  test('has an empty standard input', async () => {
     const code = `process.stdin.on('data', () => {}).on('end', () => process.stdout.write('${KEY}'))`
     expect((await script(code).fetch()).current.value.reveal()).toBe(KEY)
   })
 
-  test('that takes too long is ended, with what it has started', async () => {
+  test('that is aborted is killed together with the processes that it started', async () => {
     const file = join(folder, 'pids')
     const code = `
       const child = require('child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit' })
@@ -133,7 +133,7 @@ describe('a command', () => {
     expect((await asked).code).toBe('SECRET_UNAVAILABLE')
     const alive = (pid: number) => {
       try {
-        // A dead process that nobody has collected yet is dead.
+        // A zombie process counts as dead.
         return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
       } catch {
         return false
@@ -142,12 +142,12 @@ describe('a command', () => {
     if (process.platform === 'linux') await vi.waitFor(() => expect(pids.some(alive)).toBe(false), { timeout: 10_000 })
   }, 60_000)
 
-  test('has a time of its own, after which it is given up', async () => {
+  test('is killed after the configured time', async () => {
     const error = await refusal(script('setInterval(() => {}, 1000)', { timeout: '100ms' }))
     expect([error.code, error.message]).toEqual(['SECRET_UNAVAILABLE', expect.stringContaining('100 ms')])
   })
 
-  test('that was given up before it began, is not there, or cannot be run', async () => {
+  test('fails where it is aborted already, missing, or not executable', async () => {
     expect((await refusal(printing(KEY), AbortSignal.abort())).code).toBe('SECRET_UNAVAILABLE')
     const missing = await refusal(execSecret([join(folder, 'no-such-program')]))
     expect([missing.code, missing.message]).toEqual(['SECRET_UNAVAILABLE', expect.stringContaining('no such program')])
@@ -156,19 +156,19 @@ describe('a command', () => {
     expect((await refusal(printing(KEY, { cwd: join(folder, 'none') }))).code).toBe('SECRET_UNAVAILABLE')
   })
 
-  test('shows its name in messages, and none of its words', () => {
+  test('is named in messages without its arguments', () => {
     const provider = execSecret(['/usr/bin/bw', 'get', 'password', 'x', '--session', KEY])
     expect(provider.place).toBe('the command bw')
   })
 })
 
 test.each<[string, unknown, object]>([
-  ['a line of text', 'op read x', {}],
+  ['a text', 'op read x', {}],
   ['no program', [], {}],
   ['an empty program', [''], {}],
-  ['a word with a zero byte', ['op', 'a\0b'], {}],
-  ['too long a time', ['op'], { timeout: '1m' }],
-  ['an option that there is not', ['op'], { shell: true }],
-])('does not take %s', (_, command, options) => {
+  ['an argument with a zero byte', ['op', 'a\0b'], {}],
+  ['a time-out that is too long', ['op'], { timeout: '1m' }],
+  ['an unknown option', ['op'], { shell: true }],
+])('execSecret rejects %s', (_, command, options) => {
   expect(() => execSecret(command as [string], options)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
 })

@@ -23,7 +23,7 @@ describe('fileSecret', () => {
     throw new Error('the file was not refused')
   }
 
-  it('gives a command that makes the file safe', async () => {
+  it('names a command that makes the file safe', async () => {
     const path = join(folder, "a key's place")
     writeFileSync(path, KEY)
     chmodSync(path, 0o644)
@@ -33,7 +33,7 @@ describe('fileSecret', () => {
     expect((await fileSecret(path).fetch()).current.value.reveal()).toBe(KEY)
   })
 
-  it('refuses a named pipe without waiting for a writer', async () => {
+  it('rejects a named pipe without waiting for a writer', async () => {
     const path = join(folder, 'pipe')
     execFileSync('mkfifo', ['-m', '600', path])
     expect((await refusal(path)).code).toBe('SECRET_INVALID')

@@ -42,7 +42,7 @@ describe('fileSecret', () => {
     expect((await fileSecret(path).fetch()).current.value.reveal()).toBe(KEY)
   })
 
-  test.each([0o644, 0o640, 0o604, 0o660, 0o602, 0o601, 0o610, 0o777])('refuses a file of mode %o', async (mode) => {
+  test.each([0o644, 0o640, 0o604, 0o660, 0o602, 0o601, 0o610, 0o777])('rejects a file of mode %o', async (mode) => {
     chmodSync(path, mode)
     const error = await refusal()
     expect(error.code).toBe('SECRET_UNSAFE')
@@ -50,7 +50,7 @@ describe('fileSecret', () => {
     expect(error.message).toContain(`chmod 600 ${path}`)
   })
 
-  test('lets the group read, and no more, where that is allowed', async () => {
+  test('permits the group to read, but not to write, with `allowGroup`', async () => {
     const provider = fileSecret(path, { allowGroup: true })
     for (const mode of [0o640, 0o440, 0o600]) {
       chmodSync(path, mode)
@@ -62,7 +62,7 @@ describe('fileSecret', () => {
     }
   })
 
-  test('lets everybody read, and nobody else write, what is mounted into a container', async () => {
+  test('permits all users to read, but not to write, with `mounted`', async () => {
     const provider = fileSecret(path, { mounted: true })
     for (const mode of [0o444, 0o644, 0o440, 0o400]) {
       chmodSync(path, mode)
@@ -76,7 +76,7 @@ describe('fileSecret', () => {
     expect((await refusal()).message).toContain('{ mounted: true }')
   })
 
-  test('looks at the file, not at the link to it', async () => {
+  test('checks the file, not the link to it', async () => {
     const link = join(folder, 'link')
     symlinkSync(path, link)
     expect((await fileSecret(link).fetch()).current.value.reveal()).toBe(KEY)
@@ -84,8 +84,8 @@ describe('fileSecret', () => {
     expect((await refusal(fileSecret(link))).code).toBe('SECRET_UNSAFE')
   })
 
-  test('refuses a file of somebody else, unless that is root', async () => {
-    // Only root can give a file away; for anybody else root's own files are somebody else's, and allowed.
+  test('rejects a file of another user, except root', async () => {
+    // Only root can give a file away. For another user, root's own files belong to another user, and are permitted.
     if (process.geteuid?.() === 0) {
       chownSync(path, 12345, 12345)
       const error = await refusal()
@@ -96,7 +96,7 @@ describe('fileSecret', () => {
     expect((await fileSecret(path).fetch()).current.value.reveal()).toBe(KEY)
   })
 
-  test('has a second line for the key before', async () => {
+  test('reads the previous key from the second line', async () => {
     for (const text of [`${NEXT_KEY}\n${KEY}`, `${NEXT_KEY}\n${KEY}\n`, `${NEXT_KEY}\r\n${KEY}\r\n`]) {
       writeFileSync(path, text)
       const { current, previous } = await fileSecret(path).fetch()
@@ -108,43 +108,43 @@ describe('fileSecret', () => {
     ['a third line', `${KEY}\n${NEXT_KEY}\n${KEY}`],
     ['an empty first line', `\n${KEY}`],
     ['nothing in it', ''],
-    ['a second line that is no key', `${KEY}\nnot a key`],
+    ['a second line that cannot be a key', `${KEY}\nnot a key`],
     ['zero bytes in it', `${KEY}\0`],
-  ])('refuses a file with %s', async (_, text) => {
+  ])('rejects a file with %s', async (_, text) => {
     writeFileSync(path, text)
     const error = await refusal()
     expect(error.code).toBe('SECRET_INVALID')
     expect(error.message).not.toContain(KEY)
   })
 
-  test('refuses a file that is far too large, without reading it', async () => {
+  test('rejects a file that is too large, without reading it', async () => {
     writeFileSync(path, Buffer.alloc(64 * 1024 + 1, 'x'))
     expect((await refusal()).message).toContain('64 KiB')
   })
 
-  test("takes the key's age from the file", async () => {
+  test("uses the file's age as the key's", async () => {
     utimesSync(path, 1_700_000_000, 1_700_000_000)
     expect((await fileSecret(path).fetch()).current.createdAt).toBe(1_700_000_000_000)
   })
 
-  test('refuses a folder', async () => {
+  test('rejects a folder', async () => {
     mkdirSync(join(folder, 'folder'), { mode: 0o700 })
     expect((await refusal(fileSecret(join(folder, 'folder')))).code).toBe('SECRET_INVALID')
   })
 
-  test('says what is missing where a part of the path is none', async () => {
+  test('reports SECRET_MISSING where a part of the path is not a folder', async () => {
     expect((await refusal(fileSecret(join(path, 'below')))).code).toBe('SECRET_MISSING')
     expect((await refusal(fileSecret(join(folder, 'no', 'file')))).code).toBe('SECRET_MISSING')
   })
 
-  test('a path that cannot be followed is a store that does not answer', async () => {
+  test('reports a path that cannot be followed as SECRET_UNAVAILABLE', async () => {
     symlinkSync(join(folder, 'a'), join(folder, 'b'))
     symlinkSync(join(folder, 'b'), join(folder, 'a'))
     const error = await refusal(fileSecret(join(folder, 'a')))
     expect([error.code, error.message]).toEqual(['SECRET_UNAVAILABLE', expect.stringContaining('ELOOP')])
   })
 
-  test.each(['', 'a\0b'])('does not take %j for a path', (text) => {
+  test.each(['', 'a\0b'])('rejects %j as a path', (text) => {
     expect(() => fileSecret(text)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
   })
 })

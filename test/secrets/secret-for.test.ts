@@ -11,14 +11,14 @@ const provider = (place: string): SecretProvider => ({
 const place = (template: string, application?: string) =>
   secretFor({ environment: 'staging', application }, template, provider).place
 
-test('a template is filled in with what the secret is for', () => {
+test('secretFor fills in the template with the environment and the application', () => {
   expect(place('captcha/{environment}/{application}', 'checkout')).toBe('captcha/staging/checkout')
   expect(place('CAPTCHA_KEY_{environment}')).toBe('CAPTCHA_KEY_staging')
   expect(place('{environment}-{environment}')).toBe('staging-staging')
   expect(place('SOLVEGUARD_KEY')).toBe('SOLVEGUARD_KEY')
 })
 
-test('the provider is what was made, and says whose key it gives', async () => {
+test('secretFor returns the created provider with its environment', async () => {
   const stop = vi.fn()
   const start = vi.fn(() => stop)
   const made = { ...provider('x'), start }
@@ -33,13 +33,13 @@ test('the provider is what was made, and says whose key it gives', async () => {
 })
 
 test.each<[string, object, string]>([
-  ['an environment that climbs', { environment: '../production' }, 'a/{environment}'],
+  ['an environment with a parent folder', { environment: '../production' }, 'a/{environment}'],
   ['an empty environment', { environment: '' }, 'a'],
   ['an application with a slash', { environment: 'ci', application: 'a/b' }, 'a/{application}'],
-  ['a template that asks for an application that is not given', { environment: 'ci' }, 'a/{application}'],
-  ['a template that asks for something else', { environment: 'ci' }, 'a/{region}'],
-  ['a wrong name to share with', { environment: 'ci', sharedWith: ['a b'] }, 'a'],
-])('%s is refused', (_, names, template) => {
+  ['a template with an application that is not given', { environment: 'ci' }, 'a/{application}'],
+  ['a template with another placeholder', { environment: 'ci' }, 'a/{region}'],
+  ['a wrong name in sharedWith', { environment: 'ci', sharedWith: ['a b'] }, 'a'],
+])('secretFor rejects %s', (_, names, template) => {
   const made = () => secretFor(names as { environment: string }, template, provider)
   expect(made).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
 })

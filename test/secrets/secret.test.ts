@@ -22,7 +22,7 @@ function written(use: (stream: Writable) => void): string {
   return text
 }
 
-describe('a secret does not show itself', () => {
+describe('a secret is not shown', () => {
   test.each<[string, () => string]>([
     ['inspected', () => inspect(secret, { depth: 9, showHidden: true, customInspect: false })],
     ['inspected in an object', () => inspect({ a: [secret] }, { depth: 9, showHidden: true })],
@@ -44,7 +44,7 @@ describe('a secret does not show itself', () => {
     for (let i = 0; i + 8 <= KEY.length; i++) expect(text).not.toContain(KEY.slice(i, i + 8))
   })
 
-  test('whatever it is', () => {
+  test('whatever the key is', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 8, maxLength: 64 }), (text) => {
         const hidden = new Secret(text)
@@ -55,10 +55,10 @@ describe('a secret does not show itself', () => {
   })
 })
 
-test('one key has one fingerprint, and another key another', () => {
+test('the same key has the same fingerprint, and another key another one', () => {
   expect(new Secret(KEY).fingerprint).toBe(secret.fingerprint)
   expect(new Secret(`${KEY}x`).fingerprint).not.toBe(secret.fingerprint)
   expect(secret.fingerprint).toMatch(/^[0-9a-f]{16}$/)
-  // Which is all that is shown of it.
+  // The fingerprint's start is all that is shown.
   expect(String(secret)).toBe(`[secret ${secret.fingerprint.slice(0, 4)}…]`)
 })

@@ -18,15 +18,15 @@ export interface RunningBao {
   readonly token: string
   /** The certificate of its own CA, if it speaks TLS. */
   readonly ca: string | undefined
-  /** Calls its API with the root token; gives what it answered, parsed. Throws where it says no. */
+  /** Calls its API with the root token and returns the parsed reply. Throws where it refuses. */
   api(method: string, path: string, body?: object, more?: { namespace?: string; token?: string }): Promise<ApiReply>
-  /** Stops its clock, as a machine that hangs would. */
+  /** Suspends the process, as on a machine that hangs. */
   pause(): void
   resume(): void
   stop(): Promise<void>
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: whatever the server answers
+// biome-ignore lint/suspicious/noExplicitAny: the server may answer anything
 type ApiReply = any
 
 export async function startBao({ tls = false } = {}): Promise<RunningBao> {
@@ -40,7 +40,7 @@ export async function startBao({ tls = false } = {}): Promise<RunningBao> {
   if (tls) words.push('-dev-tls', `-dev-tls-cert-dir=${folder}`)
   const child = start(command, words, { HOME: folder })
   const address = `${tls ? 'https' : 'http'}://127.0.0.1:${port}`
-  // It makes its certificates when it starts.
+  // The server creates its certificates when it starts.
   const ca = () => (tls ? readFileSync(join(folder, 'vault-ca.pem'), 'utf8') : undefined)
 
   const api: RunningBao['api'] = async (method, path, body, more = {}) => {

@@ -57,7 +57,7 @@ secretProviderContract('vaultSecret', () => {
 })
 
 describe('versions', () => {
-  test("are Vault's own, with the one before, and as old as Vault says", async () => {
+  test("are Vault's own, current and previous, with Vault's dates", async () => {
     const path = newPath()
     const began = Date.now()
     await put(path, { key: KEY })
@@ -73,7 +73,7 @@ describe('versions', () => {
     expect(current.expiresAt).toBeUndefined()
   })
 
-  test('that were deleted or destroyed do not come back', async () => {
+  test('that were deleted or destroyed are not returned', async () => {
     const path = newPath()
     await put(path, { key: KEY })
     await put(path, { key: NEXT_KEY })
@@ -85,7 +85,7 @@ describe('versions', () => {
     expect((await vault({ path }).fetch()).previous).toBeUndefined()
   })
 
-  test('of which the latest was deleted are SECRET_MISSING, and say so', async () => {
+  test('of which the latest was deleted are SECRET_MISSING, with that in the message', async () => {
     const path = newPath()
     await put(path, { key: KEY })
     await bao.api('DELETE', `secret/data/${path}`)
@@ -93,7 +93,7 @@ describe('versions', () => {
     expect([error.code, error.message]).toEqual(['SECRET_MISSING', expect.stringContaining('version (1)')])
   })
 
-  test('that Vault deletes by itself expire then', async () => {
+  test('expire when Vault will delete them', async () => {
     const path = newPath()
     await bao.api('POST', `secret/metadata/${path}`, { delete_version_after: '1h' })
     await put(path, { key: KEY })
@@ -101,7 +101,7 @@ describe('versions', () => {
     expect((current.expiresAt ?? 0) - (current.createdAt ?? 0)).toBe(3_600_000)
   })
 
-  test('take dates of the key from the custom metadata that is named', async () => {
+  test('have the dates of the configured custom metadata', async () => {
     const path = newPath()
     await bao.api('POST', `secret/metadata/${path}`, {
       custom_metadata: { made: '2026-01-02T03:04:05Z', ends: '2031-01-01T00:00:00Z', wrong: 'soon' },
@@ -116,7 +116,7 @@ describe('versions', () => {
     expect((await vault({ path, metadata: { createdAt: 'absent' } }).fetch()).current.createdAt).toBeDefined()
   })
 
-  test('may be in another field, mount and namespace', async () => {
+  test('are read from another field, mount and namespace', async () => {
     await bao.api('POST', 'sys/namespaces/team', {}).catch(() => {})
     const inside = { namespace: 'team' }
     await bao.api('POST', 'sys/mounts/kv', { type: 'kv', options: { version: '2' } }, inside)
@@ -136,7 +136,7 @@ describe('logging in', () => {
     bao.api('PUT', `sys/policies/acl/${policy}`, { policy: 'path "secret/data/*" { capabilities = ["read"] }' }),
   )
 
-  test('by default takes VAULT_ADDR and VAULT_TOKEN, and the token out of the environment', async () => {
+  test('uses VAULT_ADDR and VAULT_TOKEN by default, and removes the token from the environment', async () => {
     const path = newPath()
     await put(path, { key: KEY })
     process.env.VAULT_ADDR = bao.address
@@ -146,7 +146,7 @@ describe('logging in', () => {
     expect((await vaultSecret({ path }).fetch()).current.value.reveal()).toBe(KEY)
   })
 
-  test('with a token in a file reads it anew each time, as an agent writes it', async () => {
+  test('with a token file reads the file each time, as an agent rewrites it', async () => {
     const path = newPath()
     await put(path, { key: KEY })
     const tokenFile = join(folder, 'token')
@@ -168,7 +168,7 @@ describe('logging in', () => {
       roleId = (await bao.api('GET', 'auth/approle/role/tests/role-id')).data.role_id
     })
 
-    test('gives the key, from one login', async () => {
+    test('returns the key, with one login for several fetches', async () => {
       const path = newPath()
       await put(path, { key: KEY })
       const provider = vault({ path, auth: { appRole: { roleId, secretId: await secretId() } } })
@@ -177,7 +177,7 @@ describe('logging in', () => {
       expect(await tokens()).toBe(before + 1)
     })
 
-    test('takes its secret from a file, where that is named', async () => {
+    test('reads the SecretID from a file, where one is configured', async () => {
       const path = newPath()
       await put(path, { key: KEY })
       writeFileSync(join(folder, 'secret-id'), await secretId())
@@ -185,7 +185,7 @@ describe('logging in', () => {
       expect((await vault({ path, auth }).fetch()).current.value.reveal()).toBe(KEY)
     })
 
-    test('logs in anew when its token was revoked', async () => {
+    test('logs in again when its token was revoked', async () => {
       const path = newPath()
       await put(path, { key: KEY })
       const provider = vault({ path, auth: { appRole: { roleId, secretId: await secretId() } } })
@@ -194,7 +194,7 @@ describe('logging in', () => {
       expect((await provider.fetch()).current.value.reveal()).toBe(KEY)
     })
 
-    test('that is refused is SECRET_DENIED, and shows nothing of the secret', async () => {
+    test('that is refused is SECRET_DENIED, and does not show the secret', async () => {
       const auth = { appRole: { roleId, secretId: 'a-secret-that-is-not-right' } }
       const error = await refusal(vault({ path: newPath(), auth }))
       expect([error.code, error.message]).toEqual(['SECRET_DENIED', expect.stringContaining('auth/approle')])
@@ -203,7 +203,7 @@ describe('logging in', () => {
       )
     })
 
-    test('by a login that may read something else is SECRET_DENIED', async () => {
+    test('without permission for the path is SECRET_DENIED', async () => {
       await bao.api('POST', 'sys/mounts/forbidden', { type: 'kv', options: { version: '2' } })
       const auth = { appRole: { roleId, secretId: await secretId() } }
       const error = await refusal(vault({ path: 'x', mount: 'forbidden', auth }))
@@ -211,7 +211,7 @@ describe('logging in', () => {
     })
   })
 
-  test('by Kubernetes sends the pod token, and is let in when the cluster knows it', async () => {
+  test("by Kubernetes sends the pod's token, and succeeds when the cluster accepts it", async () => {
     const path = newPath()
     await put(path, { key: KEY })
     const asked: string[] = []
@@ -256,7 +256,7 @@ describe('logging in', () => {
       (await bao.api('POST', 'auth/token/create', { policies: [policy], ttl, ...more })).auth.client_token as string
     const left = async (token: string) => (await bao.api('POST', 'auth/token/lookup', { token })).data
 
-    test('a token that was given lasts for as long as the guard is open, also while nobody asks', async () => {
+    test('keeps a given token valid while the guard is open, also without reads', async () => {
       const path = newPath()
       await put(path, { key: KEY })
       const token = await short('3s', { period: '3s' })
@@ -271,7 +271,7 @@ describe('logging in', () => {
       expect((await refusal(provider)).code).toBe('SECRET_DENIED')
     }, 60_000)
 
-    test('happens when two thirds of its time are over, and not before', async () => {
+    test('happens after two thirds of the lease, and not before', async () => {
       const path = newPath()
       await put(path, { key: KEY })
       const token = await short('10m', { period: '10m' })
@@ -288,7 +288,7 @@ describe('logging in', () => {
       expect(clock.waiting).toBe(0)
     })
 
-    test('a token at its very end is exchanged for that of a new login', async () => {
+    test('logs in again where a token is near its maximum TTL', async () => {
       const path = newPath()
       await put(path, { key: KEY })
       await bao.api('POST', 'sys/auth/brief', { type: 'approle' })
@@ -308,7 +308,7 @@ describe('logging in', () => {
 })
 
 describe('a server', () => {
-  test('with a CA of its own is trusted by that CA, and by nothing else', async () => {
+  test('with a private CA is trusted with that CA only', async () => {
     const secure = await startBao({ tls: true })
     try {
       await secure.api('POST', 'secret/data/x', { data: { key: KEY } })
@@ -325,7 +325,7 @@ describe('a server', () => {
     }
   }, 60_000)
 
-  test('that is sealed, gone, or hangs is SECRET_UNAVAILABLE', async () => {
+  test('that is sealed, down, or hangs is SECRET_UNAVAILABLE', async () => {
     const other = await startBao()
     const provider = vaultSecret({ address: other.address, path: 'x', auth: { token: other.token } })
     try {
@@ -351,8 +351,8 @@ describe('a server', () => {
     ['answers with a page', 200, '<html>', {}],
     ['answers with nothing', 200, '', {}],
     ['answers with something else', 200, '{"data":{"data":{"key":1},"metadata":{}}}', {}],
-    ['answers without end', 200, '"'.padEnd(2_000_000, 'x'), {}],
-    ['is in trouble', 502, 'oops', {}],
+    ['answers with too much', 200, '"'.padEnd(2_000_000, 'x'), {}],
+    ['has a failure', 502, 'oops', {}],
   ])('that %s is SECRET_UNAVAILABLE, and is not followed', async (_, status, body, headers) => {
     const server = createServer((_message, response) => response.writeHead(status, headers).end(body))
     const port = await listen(server)
@@ -369,24 +369,24 @@ describe('a server', () => {
 
 test.each<[string, object]>([
   ['no path', {}],
-  ['a path that climbs', { path: '../sys' }],
+  ['a path with a parent folder', { path: '../sys' }],
   ['a path with a slash at its end', { path: 'a/' }],
-  ['an option that there is not', { path: 'a', feild: 'key' }],
+  ['an unknown option', { path: 'a', feild: 'key' }],
   ['an address that is not HTTPS', { path: 'a', address: 'http://vault.internal:8200' }],
   ['two ways to log in', { path: 'a', auth: { token: 'x', tokenFile: 'y' } }],
   ['a token with a line break', { path: 'a', auth: { token: 'secret-part\nx' } }],
   ['AppRole without its secret', { path: 'a', auth: { appRole: { roleId: 'x' } } }],
-])('does not take %s', (_, options) => {
+])('vaultSecret rejects %s', (_, options) => {
   const made = () => vaultSecret({ address: bao.address, auth: { token: bao.token }, ...options } as VaultSecretOptions)
   expect(made).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
   expect(made).not.toThrow(/secret-part/)
 })
 
-test('asks for an address and a login where none is given', () => {
+test('vaultSecret requires an address and a login', () => {
   expect(() => vaultSecret({ path: 'a' })).toThrow(/VAULT_ADDR/)
 })
 
-/** What a pod of the service account `e2e` in the namespace `qa` would be given; nobody checks its signature but the cluster. */
+/** The token of a pod of the service account `e2e` in the namespace `qa`. Only the cluster checks its signature. */
 const POD_TOKEN = [
   { alg: 'RS256', typ: 'JWT' },
   {
