@@ -18,7 +18,7 @@ import {
 import { pageClosed, pageGone } from './page-errors.js'
 import { PageLoadTracker } from './page-load-tracker.js'
 import { callWithTimeout, evaluateWithTimeout, refreshWithTimeout } from './timeouts.js'
-import { isPlacedByDocument, MAX_FRAMES, scannedFrames, type VendorFrame } from './vendor-frames.js'
+import { isPlacedByDocument, MAX_SCANNED_FRAMES, scannedFrames, type VendorFrame } from './vendor-frames.js'
 
 /** What a scan of a page left out: it was too much, malformed, or did not reply. */
 export interface Omitted {
@@ -134,7 +134,7 @@ export class Finder {
       ;({ readings, navigated } = await this.#readAll(page, scanned))
     }
     if (page.isClosed()) throw pageClosed()
-    const omitted = { widgets: 0, malformed: 0, unresponsive: 0, frames: Math.max(all.length - MAX_FRAMES, 0) }
+    const omitted = { widgets: 0, malformed: 0, unresponsive: 0, frames: Math.max(all.length - MAX_SCANNED_FRAMES, 0) }
     const pageLoad = this.#pageLoads.loadOf(page, readings[0]?.doc)
     const widgets: WidgetLocation[] = []
     const unknown: UnknownWidget[] = []

@@ -8,7 +8,7 @@ export interface VendorFrame extends FrameHint {
   readonly frame: DriverFrame
 }
 
-export const MAX_FRAMES = 100
+export const MAX_SCANNED_FRAMES = 100
 const MAX_VENDOR_FRAMES = 50
 const MAX_NAME_LENGTH = 200
 const MAX_URL_LENGTH = 4_096
@@ -34,7 +34,7 @@ export async function isPlacedByDocument(frame: DriverFrame, readElement: FrameE
 export function scannedFrames(page: DriverPage): ReadonlyMap<DriverFrame, readonly VendorFrame[]> {
   const vendorFrames = new Map<DriverFrame, VendorFrame[]>()
   const scanned: DriverFrame[] = []
-  for (const frame of page.frames().slice(0, MAX_FRAMES)) {
+  for (const frame of page.frames().slice(0, MAX_SCANNED_FRAMES)) {
     const parent = frame.parent()
     if (parent && isVendorFrame(frame.url())) addVendorFrame(vendorFrames, parent, frame)
     else scanned.push(frame)

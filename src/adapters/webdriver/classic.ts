@@ -3,14 +3,13 @@ import { SolveguardError } from '../../base/errors.js'
 import type { Driver, DriverFrame, DriverPage, PageWatcher } from '../driver.js'
 import { isVendorFrame } from '../engine/vendor-frames.js'
 import { ClassicFrame } from './classic-frame.js'
-import { type FrameScan, parseFrameScan, returnValue, SCAN_FRAME } from './frame-scripts.js'
+import { type FrameScan, MAX_FRAMES, parseFrameScan, returnValue, SCAN_FRAME } from './frame-scripts.js'
 import { type FrameUrls, readFrameUrls } from './frame-urls.js'
 import { FrameVisitor, type Visit, WindowClosedError } from './frame-visitor.js'
 import { ELEMENT, type ElementReference, type SessionCommands } from './session.js'
 
 const POLL_MS = 500
 const MAX_WINDOWS = 50
-const MAX_FRAMES = 101
 const MAX_DEPTH = 20
 
 /**

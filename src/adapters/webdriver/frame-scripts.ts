@@ -5,7 +5,8 @@ import { ELEMENT, type ElementReference } from './session.js'
  * replies. They run in the page's own world, so their replies are untrusted.
  */
 
-const MAX_FRAMES = 101
+/** One more than the engine scans, so that it notices when frames are omitted. */
+export const MAX_FRAMES = 101
 const MAX_URL_LENGTH = 8_192
 const MAX_NAME_LENGTH = 200
 const MAX_DEPTH = 50
