@@ -13,7 +13,8 @@ import { standInDemo } from './stand-in.js'
 const HELP = `npm run demo                        the whole demo, on stand-ins: no key, no network, no money
 npm run demo -- --headed            shows the browser
 npm run -s demo -- --json           one JSON object a line, and nothing else
-npm run demo -- --url https://…     a page of your own, with CaptchaAI and your key in SOLVEGUARD_KEY: spends real money`
+npm run demo -- --url https://…     a page of your own, with CaptchaAI and your key in SOLVEGUARD_KEY:
+                                    spends real money`
 
 const OPTIONS = {
   headed: { type: 'boolean', default: false },
@@ -110,9 +111,8 @@ async function browserStart(headed: boolean): Promise<() => Promise<Browser>> {
     try {
       return await chromium.launch({ executablePath: found.path, args: CHROMIUM_FLAGS, headless: !headed, ...signals })
     } catch (error) {
-      throw new Error(
-        `the browser ${found.path} did not start: see what it prints when you run it, or set CHROMIUM_PATH to another (${firstLine(error)})`,
-      )
+      const advice = 'see what it prints when you run it, or set CHROMIUM_PATH to another'
+      throw new Error(`the browser ${found.path} did not start: ${advice} (${firstLine(error)})`)
     }
   }
 }

@@ -62,11 +62,10 @@ export async function realDemo({ report, folder, browser: launch }: DemoRun, add
   const { solved, denied, failed, skipped, cost } = await captcha.solve(tab)
   for (const { error } of [...denied, ...failed])
     report.step({ what: 'not solved', ok: false, detail: `${error.code}: ${error.message}` })
-  for (const { challenge, reason } of skipped)
-    report.step({
-      what: 'skipped',
-      detail: `${'variant' in challenge ? challenge.variant : (challenge.vendor ?? challenge.signs[0]?.what)}: ${reason}`,
-    })
+  for (const { challenge, reason } of skipped) {
+    const name = 'variant' in challenge ? challenge.variant : (challenge.vendor ?? challenge.signs[0]?.what)
+    report.step({ what: 'skipped', detail: `${name}: ${reason}` })
+  }
   const shot = join(folder, 'solved.png')
   await tab.screenshot({ path: shot })
   const { day, audit } = await guard.status()
@@ -95,8 +94,11 @@ async function open(tab: Page, address: string): Promise<number | undefined> {
 }
 
 function whyNone(skipped: readonly Skipped[], status: number | undefined): string {
-  if (skipped.length > 0)
-    return `nothing on this page is due: ${skipped.map(({ reason }) => reason).join(', ')} (docs/widgets.md explains these reasons)`
+  if (skipped.length > 0) {
+    const reasons = skipped.map(({ reason }) => reason).join(', ')
+    return `nothing on this page is due: ${reasons} (docs/widgets.md explains these reasons)`
+  }
   const answered = status !== undefined && status >= 400 ? `, which the server answered with ${status}` : ''
-  return `there is no CAPTCHA on this page${answered}: look at the screenshot, and give the address of a page that shows one`
+  const advice = 'look at the screenshot, and give the address of a page that shows one'
+  return `there is no CAPTCHA on this page${answered}: ${advice}`
 }

@@ -76,7 +76,8 @@ export async function standInDemo(run: DemoRun): Promise<string> {
   const records = await verified(folder)
   report.place('audit log', join(folder, 'audit'), `${records} records, hash chain verified`)
   report.place('screenshot', join(folder, 'accepted.png'))
-  return `1 sign-in accepted by the server, ${layers.length} attempts denied, ${formatUsd(own.day.spent)} of stand-in money spent`
+  const spent = `${formatUsd(own.day.spent)} of stand-in money spent`
+  return `1 sign-in accepted by the server, ${layers.length} attempts denied, ${spent}`
 }
 
 // -- the main job -----------------------------------------------------------------------------------------------
