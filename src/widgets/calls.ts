@@ -11,8 +11,9 @@ import type {
 } from './page-kit/protocol.js'
 
 /**
- * The texts that are evaluated in a page. Data is written as JSON, never as code: nothing that a page or a service sent is ever
- * executed. `page-kit/protocol.ts` declares what a page answers to, so a call of a method that no page has does not compile.
+ * The texts that are evaluated in a page. Data is written as JSON, never as code: nothing that a page or a service sent
+ * is ever executed. `page-kit/protocol.ts` declares what a page answers to, so a call of a method that no page has does
+ * not compile.
  */
 
 const KEY: WindowKey = 'solveguard'
@@ -35,17 +36,19 @@ export function observerCall(holdMs: InitScriptVariables[typeof HOLD_MS]): strin
 /**
  * Finds the widgets of a frame.
  *
- * @param whole whether the page script is part of the text; without it, the value is null in a frame that does not have it yet
+ * @param whole whether the page script is part of the text; without it, the value is null in a frame that does not have
+ * it yet
  */
 export function findCall(request: FindRequest, whole: boolean): string {
   return call('find', [request], whole)
 }
 
 /**
- * Injects a solution, if the frame's document is still of the origin of one of these addresses. `location` is one of the few
- * things that a page cannot redefine, so another page that was loaded meanwhile never receives the token.
+ * Injects a solution, if the frame's document is still of the origin of one of these addresses. `location` is one of
+ * the few things that a page cannot redefine, so another page that was loaded meanwhile never receives the token.
  *
- * @param addresses the frame's, and the one that its widget is judged by: a blank document has the latter once its parent has written it
+ * @param addresses the frame's, and the one that its widget is judged by: a blank document has the latter once its
+ * parent has written it
  */
 export function injectCall(addresses: readonly string[], id: string, solution: PageSolution): string {
   const same = addresses.map((address) => {
@@ -79,8 +82,8 @@ export const isSameDocumentCall = (id: string): string => call('isSameDocument',
 export const undoCall = `(s=>{s&&s.${UNDO}();return null})(${ENTRY})`
 
 /**
- * Returns a text, unless it is longer than any reply of ours: a page can answer in our place, and half a gigabyte would end the
- * process in which the browser's tool runs.
+ * Returns a text, unless it is longer than any reply of ours: a page can answer in our place, and half a gigabyte would
+ * end the process in which the browser's tool runs.
  */
 const BOUNDED = `r=>typeof r==="string"&&r.length<=${MAX_REPLY_LENGTH}?r:null`
 

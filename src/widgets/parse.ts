@@ -125,7 +125,10 @@ export function parseResult(reply: unknown): PageResult | undefined {
   return read.success ? read.data.result : undefined
 }
 
-/** Reads the progress of a proof-of-work widget, or the result that says why there is none; undefined where neither parses. */
+/**
+ * Reads the progress of a proof-of-work widget, or the result that says why there is none; undefined where neither
+ * parses.
+ */
 export function parseProofOfWork(reply: unknown): ProofOfWorkProgress | PageResult | undefined {
   const read = progress.safeParse(parseJson(reply))
   return read.success ? read.data : parseResult(reply)

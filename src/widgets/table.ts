@@ -25,7 +25,10 @@ export const WIDGETS: { readonly [K in WidgetFamily]: Widget } = {
   'aws-waf': awsWaf,
 }
 
-/** The text of a picture is valid for as long as the site's session remembers the picture; sessions are rarely shorter, ms. */
+/**
+ * The text of a picture is valid for as long as the site's session remembers the picture; sessions are rarely shorter,
+ * ms.
+ */
 const PICTURE_LIVES_MS = 10 * 60_000
 
 /** For how long an answer to a challenge of this family is valid, ms. */

@@ -5,8 +5,8 @@ const BLOCKS = 'blocks'
 const turnstileDummy: Answer = { token: 'XXXX.DUMMY.TOKEN.XXXX' }
 
 /**
- * The sitekeys that vendors publish for tests, and their answers: no service is called, and nothing is spent. A key that is
- * published to *fail* gets no answer: a test that uses it expects the failure.
+ * The sitekeys that vendors publish for tests, and their answers: no service is called, and nothing is spent. A key
+ * that is published to *fail* gets no answer: a test that uses it expects the failure.
  *
  * @see https://developers.google.com/recaptcha/docs/faq
  * @see https://developers.cloudflare.com/turnstile/troubleshooting/testing/
@@ -41,8 +41,8 @@ const KEYS: { readonly [family in WidgetFamily]: Readonly<Record<string, Answer 
  * The answer to a vendor's published test key.
  *
  * @returns undefined for any other sitekey, and for keys that are published to fail
- * @example
- * testAnswer({ family: 'recaptcha', variant: 'v2-checkbox', sitekey: '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI', pageUrl })
+ * @example testAnswer({ family: 'recaptcha', variant: 'v2-checkbox', sitekey:
+ * '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI', pageUrl })
  */
 export function testAnswer(challenge: Pick<Challenge, 'family' | 'sitekey'>): Answer | undefined {
   const known = lookUp(challenge)

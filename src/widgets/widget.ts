@@ -38,8 +38,8 @@ export type Interaction =
   | 'proof-of-work'
 
 /**
- * The Node half of one family of widgets. The page half is in the family's folder `page/`. Nothing that the page reports is
- * used before `shape` has checked it.
+ * The Node half of one family of widgets. The page half is in the family's folder `page/`. Nothing that the page
+ * reports is used before `shape` has checked it.
  */
 export interface Widget<Raw = unknown> {
   readonly family: WidgetFamily

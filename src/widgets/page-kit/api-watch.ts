@@ -44,7 +44,10 @@ export interface ApiLog extends Watcher {
 interface ApiDescription {
   /** The property of the window. */
   readonly name: string
-  /** The functions whose calls are recorded. `reset` and `remove` drop an injected token; a promise of `execute` can be answered. */
+  /**
+   * The functions whose calls are recorded. `reset` and `remove` drop an injected token; a promise of `execute` can be
+   * answered.
+   */
   readonly recorded: readonly string[]
   /** The functions that return an answer, and what they return of an injected one. */
   readonly reads: Readonly<Record<string, (injected: InjectedToken) => unknown>>

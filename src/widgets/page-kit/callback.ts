@@ -1,8 +1,8 @@
 import type { Primordials } from './primordials.js'
 
 /**
- * Calls the page's callback as a vendor's script would: a function, or the name of one in the window, dotted names too. What
- * it throws is thrown again in a task of its own, so that only the page's error handlers receive it.
+ * Calls the page's callback as a vendor's script would: a function, or the name of one in the window, dotted names too.
+ * What it throws is thrown again in a task of its own, so that only the page's error handlers receive it.
  *
  * @returns whether there was a function to call
  */

@@ -21,8 +21,8 @@ export function hideChallenge(context: PageContext, challenge: Element): void {
 }
 
 /**
- * Hides the challenge that is open in one of these frames, and one that opens too late: a vendor's script that was waiting for
- * its server during the injection does not know of it.
+ * Hides the challenge that is open in one of these frames, and one that opens too late: a vendor's script that was
+ * waiting for its server during the injection does not know of it.
  *
  * @param isCurrent whether our answer is still the latest
  */

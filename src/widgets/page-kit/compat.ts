@@ -5,8 +5,8 @@ import { own } from './safe-read.js'
 type Replacement = 'turnstile' | 'hcaptcha'
 
 /**
- * The vendor whose API has replaced reCAPTCHA's under its name: Turnstile's where a page asks for it (`compat=recaptcha`),
- * hCaptcha's unless a page sets `recaptchacompat=off`.
+ * The vendor whose API has replaced reCAPTCHA's under its name: Turnstile's where a page asks for it
+ * (`compat=recaptcha`), hCaptcha's unless a page sets `recaptchacompat=off`.
  *
  * @see https://developers.cloudflare.com/turnstile/migration/recaptcha/
  * @see https://docs.hcaptcha.com/configuration

@@ -8,8 +8,8 @@ const MAX_ROOTS = 1_000
 export type Root = Document | ShadowRoot
 
 /**
- * Reads the document through the prototypes' own methods: `document.querySelectorAll` or `form.parentNode` may be an element to
- * which the page gave that name.
+ * Reads the document through the prototypes' own methods: `document.querySelectorAll` or `form.parentNode` may be an
+ * element to which the page gave that name.
  */
 export function createDom(p: Primordials) {
   const method = <This, Args extends unknown[], Result>(from: (this: This, ...args: Args) => Result) => {

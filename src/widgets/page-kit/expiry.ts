@@ -5,8 +5,8 @@ import { type List, list, push, remove } from './primordials.js'
 const timers = list<unknown>()
 
 /**
- * Clears a token from its fields when it expires, as the vendors' scripts do. A field that holds another value by then stays as
- * it is.
+ * Clears a token from its fields when it expires, as the vendors' scripts do. A field that holds another value by then
+ * stays as it is.
  *
  * @param onExpired called if a field still held the token, or if there are no fields
  */

@@ -15,8 +15,8 @@ export interface PageContext {
 /** One widget as it is in the page now. */
 export interface WidgetView {
   /**
-   * Facts for Node, which clips and checks them. `hinted`: only the browser's list of frames shows this widget, nothing in the
-   * page does.
+   * Facts for Node, which clips and checks them. `hinted`: only the browser's list of frames shows this widget, nothing
+   * in the page does.
    */
   readonly facts: Readonly<Record<string, string | boolean | undefined>>
   /** Whether a view from another scan is of this same widget. */
@@ -36,20 +36,33 @@ export interface WidgetView {
 /** One family of widgets, inside the page. */
 export interface PageFamily {
   /** Finds its widgets, at most `max` of them, and counts the others. */
-  scan(context: PageContext, max: number): { readonly views: List<WidgetView>; readonly leftOut: number }
+  scan(context: PageContext, max: number): FamilyViews
 }
 
-/** The views of the widgets that a scan found. A widget whose view throws, because the page redefines what is read, is left out. */
-export function viewsOf<W>(
-  found: { readonly widgets: List<W>; readonly leftOut: number },
-  createView: (widget: W) => WidgetView,
-): { readonly views: List<WidgetView>; readonly leftOut: number } {
+export interface FamilyViews {
+  readonly views: List<WidgetView>
+  /** How many more widgets there are. */
+  readonly leftOut: number
+}
+
+/** The widgets that a family has found, joined from all sources that show them. */
+export interface FamilyScan<Widget> {
+  readonly widgets: List<Widget>
+  /** How many more widgets there are. */
+  readonly leftOut: number
+}
+
+/**
+ * The views of the widgets that a scan found. A widget whose view throws, because the page redefines what is read, is
+ * left out.
+ */
+export function viewsOf<Widget>(found: FamilyScan<Widget>, createView: (widget: Widget) => WidgetView): FamilyViews {
   const { widgets } = found
   const views = list<WidgetView>()
   let { leftOut } = found
   for (let index = 0; index < widgets.size; index++) {
     try {
-      push(views, createView(widgets[index] as W))
+      push(views, createView(widgets[index] as Widget))
     } catch {
       leftOut++
     }

@@ -14,8 +14,8 @@ export function addFields(fields: List<Element>, found: ArrayLike<Element>): voi
 }
 
 /**
- * The form around an element, if no other widget is in it: a field that the site itself has put into such a form belongs to
- * this widget.
+ * The form around an element, if no other widget is in it: a field that the site itself has put into such a form
+ * belongs to this widget.
  */
 export function ownForm(
   dom: Dom,

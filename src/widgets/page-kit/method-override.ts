@@ -7,8 +7,8 @@ import { own, read } from './safe-read.js'
 const overrides: List<() => void> = list()
 
 /**
- * Overrides one method on an object that the page's scripts made, wherever the method is inherited from. For vendors whose
- * objects exist for the whole life of the page: no call has to be recorded before a solution is injected.
+ * Overrides one method on an object that the page's scripts made, wherever the method is inherited from. For vendors
+ * whose objects exist for the whole life of the page: no call has to be recorded before a solution is injected.
  *
  * @returns removes the override
  */

@@ -31,11 +31,12 @@ export interface Patch {
 }
 
 /**
- * Replaces functions of a vendor's object: those that are there at once, and the others as soon as the vendor's script assigns
- * them. Functions assigned later are caught by setters on a temporary prototype, removed once all are patched, so that
- * `Object.keys(api)` is unchanged: pages test which properties the object has.
+ * Replaces functions of a vendor's object: those that are there at once, and the others as soon as the vendor's script
+ * assigns them. Functions assigned later are caught by setters on a temporary prototype, removed once all are patched,
+ * so that `Object.keys(api)` is unchanged: pages test which properties the object has.
  *
- * Called again, it patches what the page or the vendor has replaced meanwhile. An object that cannot be changed is left as it is.
+ * Called again, it patches what the page or the vendor has replaced meanwhile. An object that cannot be changed is left
+ * as it is.
  */
 export function patchMethods(observer: Observer, patches: List<Patch>, object: object, handlers: Handlers): void {
   const { p } = observer

@@ -1,6 +1,6 @@
 /**
- * Built-ins as they were before the page's own code ran. Pages change built-ins (polyfills, old libraries, malice); what is
- * read and reported here must not pass through what they changed.
+ * Built-ins as they were before the page's own code ran. Pages change built-ins (polyfills, old libraries, malice);
+ * what is read and reported here must not pass through what they changed.
  */
 export function capture() {
   return {

@@ -1,7 +1,7 @@
 /**
- * What Node and the code inside a page send to each other: types only, and the one declaration of it. `calls.ts` writes the
- * calls, `page/main.ts` answers them, `parse.ts` checks the replies. A page can answer in the place of our code, so these types
- * describe what our code sends, not what Node may trust.
+ * What Node and the code inside a page send to each other: types only, and the one declaration of it. `calls.ts` writes
+ * the calls, `page/main.ts` answers them, `parse.ts` checks the replies. A page can answer in the place of our code, so
+ * these types describe what our code sends, not what Node may trust.
  */
 
 /** The page's entry is a property of its window, under `Symbol.for` of this. */

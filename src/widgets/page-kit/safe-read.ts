@@ -5,8 +5,8 @@ const MAX_OBJECTS = 400
 const MAX_PROPERTIES = 200
 
 /**
- * Walks an object of the vendor's script: nested, minified, with cycles. Only plain properties are read: a getter is the page's
- * code, which is not run. A proxy that throws ends its own branch.
+ * Walks an object of the vendor's script: nested, minified, with cycles. Only plain properties are read: a getter is
+ * the page's code, which is not run. A proxy that throws ends its own branch.
  *
  * @param visit called with each value, its name and the object that holds it; true stops the walk below that value
  */

@@ -18,8 +18,8 @@ export interface Watch<Log extends Watcher = Watcher> {
   /** The family. */
   readonly name: string
   /**
-   * Whether the window shows that the vendor's script has run in it, or is about to. Until then the API is not watched, and a
-   * page without the widget pays nothing for it.
+   * Whether the window shows that the vendor's script has run in it, or is about to. Until then the API is not watched,
+   * and a page without the widget pays nothing for it.
    */
   isThere(p: Primordials, script?: Element): boolean
   watch(observer: Observer): Log

@@ -22,8 +22,8 @@ interface Wait {
 }
 
 /**
- * Waits until what is found differs from what was found before. Without a wait nothing runs; during one the document and its
- * open shadow roots are observed, and the vendors' APIs are watched as always.
+ * Waits until what is found differs from what was found before. Without a wait nothing runs; during one the document
+ * and its open shadow roots are observed, and the vendors' APIs are watched as always.
  */
 export class ChangeWaiter {
   readonly #observer: Observer

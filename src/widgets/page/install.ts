@@ -42,7 +42,8 @@ function create(): Observer {
         observer.origin = window.origin
         delete observer.main
       }
-      // A script's load event is dispatched right after it ran, before any other script runs: this is the one moment to patch.
+      // A script's load event is dispatched right after it ran, before any other script runs: this is the one moment to
+      // patch.
       p.apply(p.listen, document, ['load', loaded, true])
       check()
     },

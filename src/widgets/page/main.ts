@@ -140,7 +140,8 @@ function createMain(observer: Observer): Main {
     inject(id, solution) {
       const at = locate(id)
       if ('error' in at) return answer(at.error)
-      // These two timers run before and after the family's own, which clears the token: was it there before, and is it gone after?
+      // These two timers run before and after the family's own, which clears the token: was it there before, and is it
+      // gone after?
       let wasAnswered = false
       runLater(context, solution.lifetimeMs, () => {
         wasAnswered = !!viewSince(at.entry, solution)?.facts.answered

@@ -3,7 +3,10 @@
  * (scripts/page-script.mjs), at build and when tests run from source.
  */
 
-/** The init script, from `init-script.ts`. It reads the variable `SOLVEGUARD_HOLD_MS`, which the text around it declares. */
+/**
+ * The init script, from `init-script.ts`. It reads the variable `SOLVEGUARD_HOLD_MS`, which the text around it
+ * declares.
+ */
 export const observerScript: string = ''
 
 /** The script that finds and injects, from `main.ts`. */

@@ -7,8 +7,8 @@ import { turnstileWatch } from '../families/turnstile/page/watch.js'
 import type { Watch } from '../page-kit/watcher.js'
 
 /**
- * The families whose vendor's API is watched, a line each. They are in the init script, which runs in every frame of every page:
- * it has to stay small, so this table is not the one of `families.ts`.
+ * The families whose vendor's API is watched, a line each. They are in the init script, which runs in every frame of
+ * every page: it has to stay small, so this table is not the one of `families.ts`.
  */
 export const watches: readonly Watch[] = [
   recaptchaWatch,

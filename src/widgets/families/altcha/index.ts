@@ -8,9 +8,9 @@ const shape = z.object(proofOfWorkFacts)
 export const altcha: Widget<z.output<typeof shape>> = {
   family: 'altcha',
   shape,
-  // The site says how long; the vendor's documentation recommends twenty minutes.
+  // The site decides; the vendor recommends twenty minutes (https://altcha.org/docs/).
   tokenLifetimeMs: 1_200_000,
-  // Its hosted service is told the site by `?apiKey=…`.
+  // The hosted service receives the site's key in `?apiKey=…`.
   read: (raw) => readProofOfWork(raw, 'altcha', (endpoint) => endpoint.searchParams.get('apiKey')),
   isVendorFrame: () => false,
   interaction: () => 'proof-of-work',

@@ -5,7 +5,7 @@ import type { Widget } from '../../widget.js'
 const shape = z.object({
   sitekey,
   host,
-  // Dropped by itself: a site that wants it will refuse the token, and one that does not will not.
+  // If it is invalid it alone is dropped: only a site that requires it rejects the token.
   blob: z
     .string()
     .regex(/^[\x21-\x7e]{1,4096}$/)
@@ -20,7 +20,11 @@ const USUAL_HOST = 'client-api.arkoselabs.com'
 
 const FRAME_PATH = /^\/(?:v2\/[\w.-]+\/enforcement\.[\w.-]+\.html|fc\/(?:gc|gt2|api|assets|apps)\/.*)$/
 
-/** Arkose, once FunCaptcha. */
+/**
+ * Arkose, formerly FunCaptcha.
+ *
+ * @see https://developer.arkoselabs.com/docs/client-api
+ */
 export const arkose: Widget<z.output<typeof shape>> = {
   family: 'arkose',
   shape,
@@ -35,6 +39,6 @@ export const arkose: Widget<z.output<typeof shape>> = {
     }
   },
   isVendorFrame: (url) => FRAME_PATH.test(url.pathname),
-  // Most sessions end without a challenge: only one that stands open waits for somebody.
+  // Most sessions end without a challenge: only an open one needs a person.
   interaction: ({ visible = true }) => (visible ? 'interactive' : 'may-pass'),
 }

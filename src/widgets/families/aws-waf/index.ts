@@ -9,11 +9,16 @@ const shape = z.object({
   answered: z.boolean(),
 })
 
-/** Amazon WAF's CAPTCHA, where a page draws it by the JavaScript API. */
+/**
+ * Amazon WAF's CAPTCHA, where a page renders it through the JavaScript API.
+ *
+ * @see https://docs.aws.amazon.com/waf/latest/developerguide/waf-js-captcha-api.html
+ */
 export const awsWaf: Widget<z.output<typeof shape>> = {
   family: 'aws-waf',
   shape,
-  // The "immunity time" of a token, as it is unless the site's owner says otherwise.
+  // The default "immunity time" of a token:
+  // https://docs.aws.amazon.com/waf/latest/developerguide/waf-tokens-immunity-times.html
   tokenLifetimeMs: 300_000,
   read({ sitekey, script, visible, answered }) {
     return {
@@ -24,7 +29,7 @@ export const awsWaf: Widget<z.output<typeof shape>> = {
       due: !answered && visible,
     }
   },
-  // It has no frames: it stands in an open shadow root in the page itself.
+  // It has no frames: it is in an open shadow root of the page.
   isVendorFrame: () => false,
   interaction: () => 'interactive',
 }

@@ -5,26 +5,30 @@ import type { Widget } from '../../widget.js'
 const shape = z.object({
   version: z.enum(['v1', 'v2']),
   sitekey,
-  /** Where it gets its puzzle from: an address, several that are joined by commas, or the vendor's word for one. */
+  /** The source of its puzzle: an address, several joined by commas, or the vendor's word for one. */
   endpoint: printable(2_048),
   script: address,
   visible: z.boolean(),
   answered: z.boolean(),
-  /** Whether it was set off, and the browser works on its answer. */
+  /** Whether it was started, and the browser is working on its answer. */
   working: z.boolean(),
 })
 
 const FRAME_PATH = /^\/api\/v2\/captcha\/(?:widget|agent)$/
 
-/** The vendor's hosts, but for those that its widgets ask unless they are told otherwise. */
+/** The vendor's hosts, except for the two defaults. */
 const OTHER_HOST =
   /^(?!api\.friendlycaptcha\.com$|global\.frcapi\.com$)[a-z0-9-]+\.(?:friendlycaptcha\.(?:com|eu)|frcapi\.com)$/
 
-/** Friendly Captcha, both versions. */
+/**
+ * Friendly Captcha, versions 1 and 2.
+ *
+ * @see https://developer.friendlycaptcha.com/docs/v2/sdk/configuration
+ */
 export const friendly: Widget<z.output<typeof shape>> = {
   family: 'friendly',
   shape,
-  // A puzzle says for how long its answer is good, in steps of five minutes; no less than one.
+  // Each puzzle contains the validity of its answer in steps of five minutes; at least one step.
   tokenLifetimeMs: 300_000,
   read({ version, sitekey, endpoint, script, visible, answered, working }) {
     return {
@@ -32,12 +36,12 @@ export const friendly: Widget<z.output<typeof shape>> = {
       visible,
       answered,
       executed: working,
-      // One that the page set off is waited for wherever it stands.
+      // An executed widget is due even where it is not visible.
       due: !answered && (visible || working),
     }
   },
   isVendorFrame: (url) => FRAME_PATH.test(url.pathname),
-  // It works its answer out by itself, once it was set off; at rest it waits for somebody to use the form.
+  // Once started it computes its answer by itself; until then it waits for a person to use the form.
   interaction: ({ executed }) => (executed ? 'may-pass' : 'interactive'),
 }
 

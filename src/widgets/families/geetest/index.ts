@@ -5,7 +5,7 @@ import type { Widget } from '../../widget.js'
 const shape = z.object({
   v4: z.boolean(),
   sitekey,
-  // Dropped by themselves: a fresh challenge can be asked for, and the usual host will mostly do.
+  // If one is invalid it alone is dropped: a fresh challenge can be requested, and the default host mostly works.
   challenge: z
     .string()
     .regex(/^[\w-]{1,256}$/)
@@ -20,11 +20,16 @@ const shape = z.object({
 
 const USUAL_HOST = 'api.geetest.com'
 
-/** GeeTest v3 and v4. */
+/**
+ * GeeTest v3 and v4.
+ *
+ * @see https://docs.geetest.com/install/apirefer/api/web (v3)
+ * @see https://docs.geetest.com/BehaviorVerification/apirefer/api/web (v4)
+ */
 export const geetest: Widget<z.output<typeof shape>> = {
   family: 'geetest',
   shape,
-  // Its answer is good for as long as the challenge that it is for.
+  // An answer is valid for as long as its challenge, about ten minutes.
   tokenLifetimeMs: 600_000,
   fields: [
     ['geetest_challenge', 'geetest_validate', 'geetest_seccode'],
@@ -41,8 +46,8 @@ export const geetest: Widget<z.output<typeof shape>> = {
       due: !answered && (executed || (visible && !bound)),
     }
   },
-  // All of it is drawn into the page itself.
+  // It renders into the page itself.
   isVendorFrame: () => false,
-  // Bound to a button of the page's own, it lets most people pass once it was set off.
+  // Bound to a button of the page, it lets most people pass once executed.
   interaction: ({ visible = true }) => (visible ? 'interactive' : 'may-pass'),
 }

@@ -5,7 +5,7 @@ import type { Widget } from '../../widget.js'
 const shape = z.object({
   kind: z.enum(['checkbox', 'invisible']),
   sitekey,
-  // Dropped by itself: a widget with odd data can still be solved.
+  // If it is invalid it alone is dropped: the widget can still be solved.
   rqdata: z
     .string()
     .regex(/^[\x21-\x7e]{1,4096}$/)
@@ -19,7 +19,11 @@ const shape = z.object({
 
 const FRAME_PATH = /^\/captcha\/v1\/[\w.-]+\/static\/hcaptcha(?:-[a-z-]+)?\.html$/
 
-/** hCaptcha, Enterprise too. */
+/**
+ * hCaptcha, Enterprise too.
+ *
+ * @see https://docs.hcaptcha.com/
+ */
 export const hcaptcha: Widget<z.output<typeof shape>> = {
   family: 'hcaptcha',
   shape,

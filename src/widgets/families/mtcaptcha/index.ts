@@ -11,11 +11,16 @@ const shape = z.object({
 
 const FRAME_PATH = /^\/mtcv1\/client\/iframe\.html$/
 
-/** MTCaptcha. */
+/**
+ * MTCaptcha.
+ *
+ * @see https://docs.mtcaptcha.com/dev-guide
+ */
 export const mtcaptcha: Widget<z.output<typeof shape>> = {
   family: 'mtcaptcha',
   shape,
-  // "A few minutes"; the vendor promises a minute less than that after the widget has it.
+  // "A few minutes", of which the widget leaves the site at least 50 seconds:
+  // https://mtcaptcha.com/dev-guide-validate-token
   tokenLifetimeMs: 120_000,
   read({ sitekey, action, visible, answered }) {
     return {
@@ -23,7 +28,7 @@ export const mtcaptcha: Widget<z.output<typeof shape>> = {
       visible,
       answered,
       executed: false,
-      // The vendor verifies some unseen; those that it is not content with it shows.
+      // The vendor verifies some widgets invisibly, and shows those that it does not pass.
       due: !answered && visible,
     }
   },

@@ -7,7 +7,7 @@ const shape = z.object({
   kind: z.enum(['checkbox', 'invisible', 'score']),
   enterprise: z.boolean(),
   sitekey,
-  // Dropped by themselves: a widget with an odd action can still be solved.
+  // If one is invalid it alone is dropped: the widget can still be solved.
   action: printable(100),
   dataS: z
     .string()
@@ -29,12 +29,19 @@ const VARIANTS: Readonly<Record<Raw['kind'], readonly [plain: Variant, enterpris
   score: ['v3', 'enterprise-score'],
 }
 
-/** The vendor's second name for the same service, for places where the first one cannot be reached. */
+/**
+ * The vendor's second host of the same service, for networks that cannot reach the first
+ * (https://developers.google.com/recaptcha/docs/faq).
+ */
 const OTHER_HOSTS: readonly (string | undefined)[] = ['www.recaptcha.net', 'recaptcha.net']
 
 const FRAME_PATH = /^\/recaptcha\/(?:api2|enterprise)\/(?:anchor|bframe)$/
 
-/** reCAPTCHA v2, v3 and Enterprise. */
+/**
+ * reCAPTCHA v2, v3 and Enterprise. A token is valid for two minutes.
+ *
+ * @see https://developers.google.com/recaptcha/docs/verify
+ */
 export const recaptcha: Widget<Raw> = {
   family: 'recaptcha',
   shape,

@@ -16,7 +16,11 @@ const shape = z.object({
 
 const FRAME_PATH = /^\/cdn-cgi\/challenge-platform\/.*\/turnstile\//
 
-/** Cloudflare Turnstile. */
+/**
+ * Cloudflare Turnstile. A token is valid for 300 seconds.
+ *
+ * @see https://developers.cloudflare.com/turnstile/get-started/server-side-validation/
+ */
 export const turnstile: Widget<z.output<typeof shape>> = {
   family: 'turnstile',
   shape,
@@ -26,9 +30,9 @@ export const turnstile: Widget<z.output<typeof shape>> = {
       challenge: { variant: 'turnstile', sitekey, action, cData, pageData },
       visible,
       answered,
-      // Unless told to wait, it sets off as soon as it is there.
+      // Unless it waits for `execute`, it starts as soon as it is rendered.
       executed: executed || !waits,
-      // One that the page set off is waited for wherever it stands.
+      // An executed widget is due even where it is not visible.
       due: !answered && (executed || (!waits && visible)),
     }
   },

@@ -10,7 +10,11 @@ const STATES = {
   code: 'needs-code',
 } as const
 
-/** ALTCHA, inside the page: `<altcha-widget>`, all of it in the document itself. */
+/**
+ * The page half of ALTCHA: `<altcha-widget>`, which renders into the document itself.
+ *
+ * @see https://altcha.org/docs/v2/widget-integration/
+ */
 export const altcha = proofOfWork({
   name: 'altcha-widget',
   method: 'verify',
@@ -24,14 +28,14 @@ export const altcha = proofOfWork({
       // Named `challengeurl` before version 3.
       endpoint: dom.attribute(element, 'challenge') ?? dom.attribute(element, 'challengeurl'),
       onSubmit: (dom.attribute(element, 'auto') ?? configured()) === 'onsubmit',
-      // Without its script it shows nothing.
+      // Until its script has run, the element is empty.
       visible: box !== undefined && dom.visible(box),
       state,
       token: state === 'answered' && field ? dom.value(field) : '',
       reason: error && dom.attribute(error, 'title'),
     }
 
-    /** What a page sets by code, or by `display`. */
+    /** The setting of a page that uses code, or the `display` attribute, instead of `auto`. */
     function configured(): unknown {
       try {
         const get = read(p, element, 'getConfiguration')

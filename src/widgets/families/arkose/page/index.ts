@@ -15,7 +15,11 @@ interface ArkoseView extends WidgetView {
   readonly widget: ArkoseWidget
 }
 
-/** Arkose (FunCaptcha), inside the page. */
+/**
+ * The page half of Arkose (FunCaptcha).
+ *
+ * @see https://developer.arkoselabs.com/docs/client-api
+ */
 export const arkose: PageFamily = {
   scan(context, max) {
     const scan = scanFrame(context, max)
@@ -23,7 +27,7 @@ export const arkose: PageFamily = {
   },
 }
 
-/** How many were answered by us: each shall be told from the others. */
+/** How many solutions were injected: a timer recognizes its own solution by this number. */
 let solveCount = 0
 
 function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget): ArkoseView {
@@ -63,7 +67,10 @@ function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget
   }
   return view
 
-  /** The frame of one that we see at work may be there, and out of sight, long before its challenge is open. */
+  /**
+   * With a known enforcement its events decide: the frame may be in the page, out of sight, long before its challenge
+   * opens.
+   */
   function isVisible(): boolean {
     if (enforcement) return shown
     const element = box ?? frame
@@ -79,7 +86,7 @@ function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget
     return false
   }
 
-  /** Those in its box and its form, or, if it is the only one, in the page. */
+  /** The fields in its box and its form, or in the whole page if it is the only widget. */
   function fieldsOf(): List<Element> {
     const fields = list<Element>()
     if (field) addField(fields, field)
@@ -125,7 +132,7 @@ function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget
     })
   }
 
-  /** Puts the open challenge away: all that was put over the page, or the one frame that was put into it. */
+  /** Hides the open challenge: everything that covers the page or, in inline mode, the one frame. */
   function hide(): void {
     if (!frame) return
     if (setting(context, widget, 'mode') === 'inline') (frame as HTMLElement).style.display = 'none'

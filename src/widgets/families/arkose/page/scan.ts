@@ -1,42 +1,39 @@
-import type { PageContext } from '../../../page-kit/family.js'
+import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { has, hostOf, parameter, slice, text } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import { arkoseWatch, type Enforcement } from './watch.js'
 
-/** One Arkose, put together from whatever knows of it. */
+/** One Arkose widget, joined from all sources that show it. */
 export interface ArkoseWidget {
   /** The public key. */
   key: string
-  /** The vendor's host that it speaks to. */
+  /** The vendor's host that it calls. */
   host?: string
   enforcement?: Enforcement
-  /** The box that it stands in: an element with `data-pkey`, as older pages have it. */
+  /** The element around it, with `data-pkey`; only older pages have one. */
   box?: Element
   /** The vendor's frame. */
   frame?: Element
   /** The field that holds its session. */
   field?: Element
-  /** The browser's list of frames alone tells of it. */
+  /** Whether the browser's list of frames is all that shows it. */
   hinted?: boolean
 }
 
-export interface ArkoseScan {
-  readonly widgets: List<ArkoseWidget>
-  readonly leftOut: number
-}
+export type ArkoseScan = FamilyScan<ArkoseWidget>
 
 const MAX_FOUND = 1_000
 
-/** The fields that pages read the token from. */
+/** The fields from which pages read the token. */
 export const FIELDS =
   'input[name="fc-token"],input[name="verification-token"],input[name="FunCaptcha-Token"],' +
   'input#fc-token,input#verification-token,input#FunCaptcha-Token'
 
 const FRAMES = 'iframe[src*="/enforcement."],iframe[src*="/fc/gc/"],iframe[src*="/fc/api/"]'
 
-/** Puts together what the page shows, what the browser knows of frames, and what the vendor's script was told. */
+/** Joins what the page shows, the browser's list of frames, and the recorded calls of the vendor's script. */
 export function scanFrame(context: PageContext, max: number): ArkoseScan {
   const { p, dom } = context
   const { objects } = logOf(context.observer, arkoseWatch)
@@ -58,7 +55,7 @@ export function scanFrame(context: PageContext, max: number): ArkoseScan {
     const value = dom.value(field)
     const key = part(value, 'pk')
     if (!key) return
-    // Of several with one key, it is that of the box that it stands in.
+    // Of several widgets with one key, the field belongs to the one whose box is around it.
     const widget = findWidget(({ box }) => !!box && dom.contains(box, field)) ?? known(key) ?? add({ key })
     if (!widget) return
     widget.field ??= field
@@ -108,7 +105,7 @@ export function scanFrame(context: PageContext, max: number): ArkoseScan {
     return findWidget((other) => other.key === key)
   }
 
-  /** A part of a session's text: `…|pk=…|surl=…`. */
+  /** One value in the text of a session: `…|pk=…|surl=…`. */
   function part(value: string, name: string): string | undefined {
     let from = 0
     for (let at = 0; at <= value.length; at++) {
@@ -126,7 +123,7 @@ export function scanFrame(context: PageContext, max: number): ArkoseScan {
     return undefined
   }
 
-  /** Without those that were taken out; at most `most`. */
+  /** The widgets whose box is still in the page, at most `max`. */
   function presentWidgets(): List<ArkoseWidget> {
     const kept = list<ArkoseWidget>()
     for (let index = 0; index < widgets.size; index++) {
@@ -144,7 +141,7 @@ export function scanFrame(context: PageContext, max: number): ArkoseScan {
   }
 }
 
-/** What the page told the enforcement. */
+/** A parameter that the page passed to the enforcement. */
 export function setting({ p }: PageContext, { enforcement }: ArkoseWidget, name: string): unknown {
   return read(p, enforcement?.params, name)
 }

@@ -7,46 +7,51 @@ import type { Observer, Watch, Watcher } from '../../../page-kit/watcher.js'
 
 export const arkoseWatch: Watch<ArkoseLog> = { name: 'arkose', isThere: mayBeArkose, watch: watchArkose }
 
-/** An enforcement: the object that a script of Arkose's gives the page. */
+/** An enforcement: the object that Arkose's script passes to the page. */
 export interface Enforcement extends PassedObject {
-  /** Its address holds the public key. */
+  /** The script that made it; its address contains the public key. */
   script?: Element | undefined
 }
 
-/** What the page's code told Arkose's script. */
+/** What the page's code passed to Arkose's script. */
 export interface ArkoseLog extends Watcher, Pick<ObjectWatch, 'objects'> {
-  /** Tokens that were told to the page: what stands in its fields before that is a session, and no answer. */
+  /** Tokens that were passed to the page. Before that, its fields hold a session, which is no answer. */
   readonly passedTokens: List<unknown>
 }
 
 const MAX_SCRIPTS = 50
 
-/** What an enforcement tells the page. Of the last two it is heard only where the page listens: without a listener it does more itself. */
+/**
+ * The events of an enforcement. The last two are only listened to where the page does: without the page's listener,
+ * Arkose handles them itself.
+ *
+ * @see https://developer.arkoselabs.com/docs/client-api
+ */
 const EVENTS = ['onShow', 'onShown', 'onHide', 'onCompleted', 'onReset', 'onFailed', 'onError']
 const ALWAYS_LISTENED = 5
 
-/** Whether a script may be one of Arkose's; without one, whether the document has such a script. */
+/** Whether a script may be Arkose's; without a script, whether the document has one that may be. */
 function mayBeArkose(p: Primordials, script?: Element): boolean {
   if (!script) return document.querySelector('script[src*="/api"]') !== null
   return has(p, p.apply(p.attribute, script, ['src']) ?? '', '/api')
 }
 
 /**
- * Watches Arkose's API. Its script names a function of the page's, which is called with an object once the rest has come: the function may
- * be there by then, be assigned, or be declared by another script of the page.
+ * Watches Arkose's API. The script element names a function of the page, which is called with an object once the rest
+ * is loaded. The function may be there by then, be assigned later, or be declared by another script of the page.
  */
 function watchArkose(observer: Observer): ArkoseLog {
   const { p } = observer
   const patches = list<Patch>()
   const passedTokens = list<unknown>()
   const scripts = list<Element>()
-  /** By the callbacks' names. */
+  /** By the name of the callback. */
   const handlers = bare<Handler>() as Record<string, Handler>
   const watch = watchObjects(observer, patches, ['setConfig', 'run', 'reset'], (enforcement, name, args) => {
     if (name === 'setConfig') configure(enforcement, args)
     else enforcement.lastEvent = name
   })
-  /** There while a callback is looked for. */
+  /** Set while a callback is missing. */
   let added: MutationObserver | undefined
 
   return {
@@ -71,7 +76,7 @@ function watchArkose(observer: Observer): ArkoseLog {
 
   function add(script: Element): void {
     const src = p.apply(p.attribute, script, ['src']) ?? ''
-    // Boxes of the older kind name functions that are called with a token.
+    // Boxes of the older kind name functions that receive a token.
     if (has(p, src, '/fc/api/'))
       forEachElement('[data-pkey]', (box) => onCallback(box, (token) => pushBounded(passedTokens, token)))
     if (!has(p, src, '/v2/') || !has(p, src, '/api.js')) return
@@ -83,7 +88,7 @@ function watchArkose(observer: Observer): ArkoseLog {
     })
   }
 
-  /** Scripts that share a callback call it one after the other. */
+  /** Scripts that share a callback call it in their order. */
   function nextScript(name: string): Element | undefined {
     for (let index = 0; index < scripts.size; index++) {
       const script = scripts[index] as Element
@@ -104,13 +109,13 @@ function watchArkose(observer: Observer): ArkoseLog {
     }
   }
 
-  /** Stands before the callbacks as soon as they are there: assigned, or declared, which no setter sees. */
+  /** Patches each callback as soon as it is there: assigned, or declared, which calls no setter. */
   function patchCallbacks(): void {
     let missing = false
     for (const name in handlers) {
       if (typeof own(p, window, name) === 'function') continue
       missing = true
-      // What is there and no function is not ours to replace.
+      // A property that is no function is the page's, and stays as it is.
       if (p.has(window, name)) continue
       const set = (value: unknown) => {
         p.define(window, name, { value, enumerable: true, writable: true, configurable: true })
@@ -121,17 +126,17 @@ function watchArkose(observer: Observer): ArkoseLog {
     patchMethods(observer, patches, window, handlers)
     stopLooking()
     if (!missing) return
-    // Scripts that the page adds have run by then, and may have declared what is looked for; those of the document run right after.
+    // An added script has run by then, and may have declared the callback; a script of the document runs right after.
     added ??= new p.MutationObserver(() => {
       patchCallbacks()
       p.apply(p.setTimeout, window, [patchCallbacks])
     })
     p.apply(p.observe, added, [document, { childList: true, subtree: true }])
-    // All of the document's own scripts have run.
+    // By then all scripts of the document have run.
     p.apply(p.listen, document, ['DOMContentLoaded', patchCallbacks, true])
   }
 
-  /** Looks no further. */
+  /** Stops looking for callbacks. */
   function stopLooking(): void {
     if (!added) return
     p.apply(p.disconnect, added, [])
@@ -140,7 +145,7 @@ function watchArkose(observer: Observer): ArkoseLog {
 
   function notAssigned(): undefined {}
 
-  /** Gives it what the page told it, with us listening as well. The page's own object stays as it is. */
+  /** Passes on a copy of the page's configuration, with our listeners in it. The page's own object stays as it is. */
   function configure(enforcement: PassedObject, args: ArrayLike<unknown>): void {
     const config = args[0]
     if (typeof config !== 'object' || config === null) return
@@ -157,19 +162,19 @@ function watchArkose(observer: Observer): ArkoseLog {
         const original = read(p, config, name)
         if (index >= ALWAYS_LISTENED && typeof original !== 'function') continue
         const value = withListener(observer, original, () => {
-          // It is hidden after it was completed, too.
+          // `onHide` also follows `onCompleted`, which must stay the last event.
           if (name !== 'onHide' || !isCompleted(p, enforcement)) enforcement.lastEvent = name
         })
         p.define(copy, name, { value, enumerable: true, writable: true, configurable: true })
       }
       ;(args as Record<number, unknown>)[0] = copy
     } catch {
-      // What cannot be looked at is the vendor's to refuse.
+      // A configuration that cannot be read is passed on as it is.
     }
   }
 }
 
-/** Whether it has come to its end, by the vendor's doing or by ours: `onCompleted`, and something more if it was ours. */
+/** Whether it is completed: the last event is `onCompleted`, followed by a number if a solution was injected. */
 export function isCompleted(p: Primordials, { lastEvent: last }: PassedObject): boolean {
   return has(p, last, 'onCompleted')
 }

@@ -7,11 +7,12 @@ const MAX_DOMAINS = 50
 const MAX_LABELS = 20
 
 /**
- * Makes the token the one that the page's requests carry: the vendor's script keeps it in a cookie of this name, on the host's
- * own domain or on the first of the page's list that the host belongs to. A cookie of that name for another domain around the
- * host would be sent as well, so it goes.
+ * Sets the token that the page's requests send. The vendor's script keeps it in a cookie of this name, for the host
+ * itself or for the first domain of the page's list that includes the host. A cookie of the same name for another
+ * domain around the host would be sent as well, so it is deleted.
  *
- * @returns false for what is no token: it could say more than its own value
+ * @returns false for a value that is no token: it could contain further cookie attributes
+ * @see https://docs.aws.amazon.com/waf/latest/developerguide/waf-js-challenge-api-set-token-domain.html
  */
 export function setToken(context: PageContext, token: string): boolean {
   if (!isValue(context, token)) return false
@@ -32,11 +33,11 @@ function set({ dom }: PageContext, value: string, more: string): void {
   try {
     dom.setCookie(`${NAME}=${value}; path=/; samesite=lax${location.protocol === 'https:' ? '; secure' : ''}${more}`)
   } catch {
-    // A sandboxed frame has no cookies: its page has to send the token itself.
+    // A sandboxed frame has no cookies: its page sends the token itself.
   }
 }
 
-/** The first domain of the page's own list that the host is, or is below. */
+/** The first domain of the page's list that is the host, or a parent domain of it. */
 function domainFor({ p }: PageContext, host: string): string | undefined {
   const domains = own(p, window, 'awsWafCookieDomainList')
   for (let index = 0; index < MAX_DOMAINS; index++) {
@@ -49,7 +50,7 @@ function domainFor({ p }: PageContext, host: string): string | undefined {
   return undefined
 }
 
-/** Whether every sign of it is one that a cookie's value may have. */
+/** Whether a cookie's value may have every character of it. */
 function isValue({ p }: PageContext, token: string): boolean {
   for (let index = 0; index < token.length; index++) {
     const char = token[index] as string

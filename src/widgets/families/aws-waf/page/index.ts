@@ -11,7 +11,11 @@ interface AwsWafView extends WidgetView {
   readonly container: Element
 }
 
-/** Amazon WAF's CAPTCHA as pages draw it themselves: only what its API was told gives it away. */
+/**
+ * The page half of Amazon WAF's CAPTCHA, where a page renders it: only the recorded calls of its API show it.
+ *
+ * @see https://docs.aws.amazon.com/waf/latest/developerguide/waf-js-captcha-api-specification.html
+ */
 export const awsWaf: PageFamily = {
   scan(context, max) {
     const { renders } = logOf(context.observer, awsWafWatch)
@@ -59,7 +63,7 @@ function createView(context: PageContext, render: Render): AwsWafView | undefine
   }
 }
 
-/** Whether an element stands in what the page's code had drawn. */
+/** Whether an element is in a container that the page's code passed to `renderCaptcha`. */
 export function isDrawn({ dom, observer }: PageContext, element: Element): boolean {
   const { renders } = logOf(observer, awsWafWatch)
   for (let index = 0; index < renders.size; index++) {

@@ -11,9 +11,9 @@ export const awsWafWatch: Watch<AwsWafLog> = {
 /** A call of `renderCaptcha`. */
 export interface Render {
   readonly container: unknown
-  /** What the page gave: its key, and what to call. */
+  /** The page's parameters: its key, and its callbacks. */
   readonly params: object
-  /** Whether the page has been given a token. */
+  /** Whether the page has received a token. */
   answered: boolean
 }
 
@@ -22,7 +22,11 @@ export interface AwsWafLog extends Watcher {
   readonly renders: List<Render>
 }
 
-/** Watches Amazon WAF's API. Nothing of what it is told, or answers, shows in the document. */
+/**
+ * Watches Amazon WAF's API: neither its parameters nor its answers are in the document.
+ *
+ * @see https://docs.aws.amazon.com/waf/latest/developerguide/waf-js-captcha-api-specification.html
+ */
 function watchAwsWaf(observer: Observer): AwsWafLog {
   const { p } = observer
   const patches = list<Patch>()
@@ -47,7 +51,10 @@ function watchAwsWaf(observer: Observer): AwsWafLog {
     undo: () => restore(p, patches),
   }
 
-  /** The page's parameters, with ours in the place of what is called with the token. The page keeps its own object. */
+  /**
+   * A copy of the page's parameters whose `onSuccess` records that the page has a token. The page's own object stays as
+   * it is.
+   */
   function withListener(params: object, render: Render): object {
     try {
       const copy: Record<string, unknown> = { ...params }

@@ -4,7 +4,12 @@ import { text } from '../../../page-kit/text.js'
 
 const STATES = { verifying: 'working', error: 'failed' } as const
 
-/** Cap, inside the page: `<cap-widget>`, with its looks in an open shadow root and its answer in a hidden field beside that. */
+/**
+ * The page half of Cap: `<cap-widget>`, which renders into an open shadow root and keeps its answer in a hidden field
+ * beside it.
+ *
+ * @see https://capjs.js.org/guide/widget.html
+ */
 export const cap = proofOfWork({
   name: 'cap-widget',
   method: 'solve',
@@ -17,7 +22,7 @@ export const cap = proofOfWork({
     return {
       endpoint: dom.attribute(element, 'data-cap-api-endpoint'),
       onSubmit: false,
-      // Without its script it shows nothing.
+      // Until its script has run, the element is empty.
       visible: box !== undefined && dom.visible(element),
       state: token ? 'answered' : stateOf(context, STATES, box && dom.attribute(box, 'data-state')),
       token,

@@ -4,7 +4,7 @@ import { type List, list } from '../../../page-kit/primordials.js'
 import { has } from '../../../page-kit/text.js'
 import { type FriendlyScan, type FriendlyWidget, setting } from './scan.js'
 
-/** The response fields that belong to this widget and to no other. */
+/** The response fields of this widget and of no other. */
 export function fieldsOf(context: PageContext, { widgets }: FriendlyScan, widget: FriendlyWidget): List<Element> {
   const { dom } = context
   const { element, version } = widget
@@ -28,7 +28,7 @@ export function fieldsOf(context: PageContext, { widgets }: FriendlyScan, widget
 
 const MAX_INPUTS = 1_000
 
-/** A field where the widget should have one and has made none. */
+/** Creates the field, where the widget should have one and has created none. */
 export function createField(context: PageContext, widget: FriendlyWidget): Element | undefined {
   const name = fieldName(context, widget)
   if (name === undefined) return undefined
@@ -40,7 +40,7 @@ export function createField(context: PageContext, widget: FriendlyWidget): Eleme
   return field
 }
 
-/** The name of its field; undefined where the page wants none. */
+/** The name of its field; undefined if the page wants no field. */
 function fieldName(context: PageContext, widget: FriendlyWidget): string | undefined {
   const v1 = widget.version === 'v1'
   const name = v1
@@ -50,12 +50,12 @@ function fieldName(context: PageContext, widget: FriendlyWidget): string | undef
   return typeof name === 'string' && name !== '' ? name : v1 ? 'frc-captcha-solution' : 'frc-captcha-response'
 }
 
-/** Whether a field's value is an answer: the vendor's other words for how it stands begin with a dot. */
+/** Whether a field's value is an answer: the vendor's words for other states begin with a dot. */
 export function isAnswer(value: string): boolean {
   return value !== '' && value[0] !== '.'
 }
 
-/** Whether a value says that the browser is working on it. */
+/** Whether a value is the vendor's word for a state in which the browser is working. */
 export function isWorking({ p }: PageContext, value: string): boolean {
   return value !== '' && has(p, '.FETCHING .UNFINISHED .REQUESTING .SOLVING .VERIFYING ', `${value} `)
 }

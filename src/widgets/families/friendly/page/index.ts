@@ -13,7 +13,12 @@ interface FriendlyView extends WidgetView {
   readonly widget: FriendlyWidget
 }
 
-/** Friendly Captcha, inside the page. */
+/**
+ * The page half of Friendly Captcha.
+ *
+ * @see https://developer.friendlycaptcha.com/docs/v1/sdk/
+ * @see https://developer.friendlycaptcha.com/docs/v2/sdk/configuration
+ */
 export const friendly: PageFamily = {
   scan(context, max) {
     const scan = scanFrame(context, max)
@@ -21,7 +26,7 @@ export const friendly: PageFamily = {
   },
 }
 
-/** States of version 2 in which the browser is at work; an `activated` one may wait for somebody's click. */
+/** States of version 2 in which the browser is working. `activated` is not one of them: it may wait for a click. */
 const WORKING_STATES = ' activating requesting solving verifying '
 const UNSTARTED_STATES = ' init unactivated reset '
 
@@ -56,7 +61,7 @@ function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWi
   }
   return view
 
-  /** What a form would send, or the page's code would be told: an answer, or one of the vendor's words. */
+  /** What a form would submit, or the page's code would receive: an answer, or the vendor's word for a state. */
   function response(): string {
     const fields = fieldsOf(context, scan, widget)
     for (let index = 0; index < fields.size; index++) {
@@ -67,7 +72,7 @@ function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWi
     return typeof known === 'string' ? known : ''
   }
 
-  /** Whether it was set off, or will be at once: then it may well answer by itself. */
+  /** Whether it was started, or will be at once: then it may answer by itself. */
   function isWorkingNow(): boolean {
     const now = response()
     if (isAnswer(now) || isWorking(context, now)) return !isAnswer(now)
@@ -88,7 +93,7 @@ function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWi
     for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
     if (version === 'v2') setProperty('response', token)
     expireLater(context, fields, token, lifetimeMs, () => {
-      // A widget without a field was perhaps reset meanwhile: then nothing of ours is left to expire.
+      // A widget without a field may have been reset meanwhile: then there is nothing to expire.
       if (version === 'v2' && own(p, handle, 'response') !== token) return
       removeOurs()
       if (version === 'v1') callHandle('expire')
@@ -97,8 +102,8 @@ function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWi
   }
 
   /**
-   * Version 1 starts when the form is focused, and writes over the field as it goes. It does not where it takes itself to have
-   * been started, and to be done: the same marks that its own script makes.
+   * Version 1 starts when the form receives focus, and overwrites the field while it works. Setting the properties that
+   * its own script sets when it has started and is done prevents that.
    */
   function endWork(): () => void {
     const group = own(p, handle, 'workerGroup')
@@ -110,8 +115,8 @@ function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWi
   }
 
   /**
-   * Version 2 is told by its frame how it stands, also once the form is focused and its own work begins. While there is an
-   * answer of ours only the page itself may take it back.
+   * Version 2 receives its state from its frame, also when the form receives focus and its own work starts. While an
+   * injected answer is valid, only the page itself may reset it.
    */
   function holdState(token: string): () => void {
     const removeOurs = overrideMethod(context, handle, 'setState', (original, self, args) => {
@@ -132,7 +137,10 @@ function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWi
     call(handle, method, argument)
   }
 
-  /** Calls a method of the vendor's; what it, or the page's listeners, throw is the page's to hear of. */
+  /**
+   * Calls a method of the vendor's object. What it, or a listener of the page, throws reaches the page's error
+   * handlers.
+   */
   function call(object: unknown, method: string, argument?: object): void {
     const target = read(p, object, method)
     if (typeof target === 'function') {

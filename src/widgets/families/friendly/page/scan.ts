@@ -1,29 +1,26 @@
-import type { PageContext } from '../../../page-kit/family.js'
-import { type List, list, push } from '../../../page-kit/primordials.js'
+import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
+import { list, push } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { has, parameter, text } from '../../../page-kit/text.js'
 
-/** One Friendly Captcha: what stands in the page, and the vendor's own object for it, which it keeps on the element. */
+/** One Friendly Captcha: its element, and the vendor's own object, which is a property of the element. */
 export interface FriendlyWidget {
   readonly element: Element
   readonly version: 'v1' | 'v2'
-  /** `WidgetInstance` of version 1, `WidgetHandle` of version 2; none until the vendor's script has come. */
+  /** `WidgetInstance` of version 1, `WidgetHandle` of version 2; undefined until the vendor's script has run. */
   readonly handle: object | undefined
-  /** Version 2 stands in a frame on the vendor's origin. */
+  /** Version 2 renders into a frame on the vendor's origin. */
   readonly frame: Element | undefined
 }
 
-export interface FriendlyScan {
-  readonly widgets: List<FriendlyWidget>
-  readonly leftOut: number
-}
+export type FriendlyScan = FamilyScan<FriendlyWidget>
 
 const SIGNS = '.frc-captcha,.frc-container,iframe.frc-i-widget'
 const V1_SCRIPTS = 'script[src*="friendly-challenge"],script[src*="friendlycaptcha"][src*="/v1/"]'
 const V2_SCRIPTS = 'script[src*="friendlycaptcha/sdk"],script[src*="friendly-captcha-sdk"],script[src*="frcapi.com"]'
 const MAX_FOUND = 1_000
 
-/** All of it stands in the document: nothing has to be seen being called. */
+/** Everything is in the document: no call has to be recorded. */
 export function scanFrame(context: PageContext, max: number): FriendlyScan {
   const { p, dom } = context
   const elements = list<Element>()
@@ -64,7 +61,7 @@ export function scanFrame(context: PageContext, max: number): FriendlyScan {
     else leftOut++
   }
 
-  /** The version of an element that its script has not come to yet. One that no script is known for is no widget so far. */
+  /** The version of an element that no script has rendered yet. Without a known script the element is no widget yet. */
   function versionOf(element: Element): FriendlyWidget['version'] | undefined {
     if (dom.inElement(element, '.frc-container').length > 0) return 'v1'
     if (dom.attribute(element, 'data-puzzle-endpoint') !== undefined) return 'v1'
@@ -83,13 +80,13 @@ export function scanFrame(context: PageContext, max: number): FriendlyScan {
   }
 }
 
-/** The vendor's object of a widget, which both versions keep on its element. */
+/** The vendor's object of a widget, which both versions keep on the element. */
 function handleOf({ p }: PageContext, element: Element, name: 'friendlyChallengeWidget' | 'frcWidget') {
   const handle = own(p, element, name)
   return typeof handle === 'object' && handle !== null ? handle : undefined
 }
 
-/** A setting of the widget: what the page's code gave, else the element's `data-` attribute. */
+/** A setting of the widget: from the page's code, else from the element's `data-` attribute. */
 export function setting(
   { p, dom }: PageContext,
   { element, version, handle }: FriendlyWidget,
@@ -106,7 +103,7 @@ export function sitekeyOf(context: PageContext, widget: FriendlyWidget): string 
   )
 }
 
-/** Where it gets its puzzle from: several addresses are joined by commas. */
+/** The address from which it requests its puzzle; several are joined by commas. */
 export function endpointOf(context: PageContext, widget: FriendlyWidget): string | undefined {
   if (widget.version === 'v1') return text(setting(context, widget, 'puzzleEndpoint', 'puzzle-endpoint'))
   const url = frameUrl(context, widget)
@@ -117,7 +114,7 @@ function frameUrl({ dom }: PageContext, { frame }: FriendlyWidget): string {
   return (frame && dom.attribute(frame, 'src')) ?? ''
 }
 
-/** The address of the vendor's script, where the page does not bring it along in one of its own. */
+/** The address of the vendor's script, unless the page has bundled it into one of its own. */
 export function scriptOf({ dom }: PageContext, { version }: FriendlyWidget): string | undefined {
   const found = dom.all(document, version === 'v1' ? V1_SCRIPTS : V2_SCRIPTS)[0]
   return found && dom.source(found)

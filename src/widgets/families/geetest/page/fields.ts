@@ -3,11 +3,11 @@ import { addField, ownForm } from '../../../page-kit/fields.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import type { GeetestScan, GeetestWidget } from './scan.js'
 
-/** What a site's server verifies, and the names of the fields that it is sent in. */
+/** What a site's server verifies: these are the names of the fields too. */
 const V3 = ['geetest_challenge', 'geetest_validate', 'geetest_seccode'] as const
 const V4 = ['captcha_id', 'lot_number', 'pass_token', 'gen_time', 'captcha_output'] as const
 
-/** The name of the one value that no unanswered widget has. */
+/** The one value of each version that an unanswered widget does not have. */
 const PROOFS = ['geetest_validate', 'pass_token'] as const
 
 export const namesOf = ({ v4 }: GeetestWidget): readonly string[] => (v4 ? V4 : V3)
@@ -31,7 +31,9 @@ export function fieldsOf(
   return fields
 }
 
-/** A field where the widget would have made one: in the form that it is bound to, or in its element if that is in a form. */
+/**
+ * Creates a field where the widget would have: in the form that it is bound to, or in its element if that is in a form.
+ */
 export function createField({ dom }: PageContext, { element, form }: GeetestWidget, name: string): Element | undefined {
   const around = form ?? (element && dom.closest(element, 'form') ? element : undefined)
   if (!around) return undefined
@@ -42,10 +44,10 @@ export function createField({ dom }: PageContext, { element, form }: GeetestWidg
   return field
 }
 
-/** What an open challenge covers the page with. */
+/** The elements with which an open challenge covers the page. */
 const COVERS = '.geetest_panel,.geetest_boxShow .geetest_box_wrap,.geetest_boxShow .geetest_popup_ghost'
 
-/** Takes an open challenge out of the user's way. Only one can be open at a time. */
+/** Hides an open challenge. Only one can be open at a time. */
 export function uncover({ dom }: PageContext): void {
   const covers = dom.all(document, COVERS)
   const shown = list<Element>()

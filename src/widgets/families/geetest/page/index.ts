@@ -13,7 +13,12 @@ interface GeetestView extends WidgetView {
   readonly widget: GeetestWidget
 }
 
-/** GeeTest v3 and v4, inside the page. */
+/**
+ * The page half of GeeTest v3 and v4.
+ *
+ * @see https://docs.geetest.com/install/apirefer/api/web (v3)
+ * @see https://docs.geetest.com/BehaviorVerification/apirefer/api/web (v4)
+ */
 export const geetest: PageFamily = {
   scan(context, max) {
     const scan = scanFrame(context, max)
@@ -49,7 +54,7 @@ function createView(context: PageContext, scan: GeetestScan, widget: GeetestWidg
       return 'ok'
     },
     notifyPage() {
-      // A copy: a page may add to them while it is called.
+      // A copy: the page may register another callback while one runs.
       const callbacks = list<unknown>()
       const registered = instance?.callbacks
       for (let index = 0; registered && index < registered.size; index++) push(callbacks, registered[index])

@@ -1,19 +1,19 @@
-import type { PageContext } from '../../../page-kit/family.js'
+import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { hostOf, parameter, text } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import { geetestWatch, type Instance } from './watch.js'
 
-/** One GeeTest, put together from whatever knows of it. */
+/** One GeeTest widget, joined from all sources that show it. */
 export interface GeetestWidget {
   readonly v4: boolean
   instance?: Instance
-  /** The element that it was put into, or that it drew. One that is bound to a button of the page's own has none. */
+  /** The element into which it was rendered. A widget that is bound to a button of the page has none. */
   element?: Element
-  /** The form that its answer goes into. */
+  /** The form that receives its answer. */
   form?: Element
-  /** What its loader's requests say, where the page's call was not seen. */
+  /** The loader's request, where the page's call was not recorded. */
   request?: ChallengeRequest
 }
 
@@ -23,12 +23,9 @@ interface ChallengeRequest {
   readonly host: string | undefined
 }
 
-export interface GeetestScan {
-  readonly widgets: List<GeetestWidget>
-  readonly leftOut: number
-}
+export type GeetestScan = FamilyScan<GeetestWidget>
 
-/** What each version draws, and the request that it makes for a challenge: scripts, since it is made across origins. */
+/** The element that each version renders, and its request for a challenge: a script, as it is cross-origin. */
 const VERSIONS = [
   { v4: false, holder: '.geetest_holder', script: 'script[src*="/get.php?"]', key: 'gt' },
   { v4: true, holder: '.geetest_captcha', script: 'script[src*="/load?"][src*="captcha_id="]', key: 'captcha_id' },
@@ -36,7 +33,7 @@ const VERSIONS = [
 
 const MAX_FOUND = 1_000
 
-/** Puts together what the page's code made, and what it shows. */
+/** Joins the recorded objects and what the page shows. */
 export function scanFrame(context: PageContext, max: number): GeetestScan {
   const { dom, p } = context
   const { objects } = logOf(context.observer, geetestWatch)
@@ -70,17 +67,17 @@ export function scanFrame(context: PageContext, max: number): GeetestScan {
         return
       }
       if (findWidget((other) => !!other.element && dom.contains(other.element, element))) continue
-      // Whoever was made before we were there has no place that we know of.
+      // An object made before the API was watched has no known element.
       const unplaced = findWidget(
         (other) => other.v4 === v4 && !other.element && !!other.instance && !other.instance.params,
       )
       if (unplaced) unplaced.element = element
-      // What is bound to a button draws at the end of the page, and is no widget of its own.
+      // A bound widget renders at the end of the page: that element is no widget of its own.
       else if (!findWidget((other) => other.v4 === v4 && !other.element)) push(widgets, { v4, element })
     }
   }
 
-  /** The requests of those whose making was not seen, in their order. */
+  /** The requests of the widgets whose call was not recorded, in their order. */
   function scanRequests({ v4, script, key }: (typeof VERSIONS)[number]): void {
     const unknown = list<GeetestWidget>()
     for (let index = 0; index < widgets.size; index++) {
@@ -100,18 +97,18 @@ export function scanFrame(context: PageContext, max: number): GeetestScan {
     }
   }
 
-  /** v3 has nothing that shows it: its one function of the kind opens those that are bound to a button. */
+  /** v4 has methods that show the widget. v3 has only `verify`, which opens a bound one. */
   function isV4({ object }: Instance): boolean {
     return typeof read(p, object, 'showBox') === 'function' || typeof read(p, object, 'showCaptcha') === 'function'
   }
 
-  /** Without those that were taken out, that no key is known of, or that the vendor does not answer for; at most `most`. */
+  /** The widgets that are still in the page, have a key and are answered by the vendor; at most `max`. */
   function presentWidgets(): List<GeetestWidget> {
     const kept = list<GeetestWidget>()
     for (let index = 0; index < widgets.size; index++) {
       const widget = widgets[index] as GeetestWidget
       if (widget.element && !dom.isInDocument(widget.element)) continue
-      // The site's server found the vendor down, and answers for itself.
+      // `offline`: the site's server could not reach the vendor, and verifies on its own.
       if (!keyOf(context, widget) || setting(context, widget, 'offline') === true) continue
       if (kept.size < max) push(kept, widget)
       else leftOut++
@@ -125,13 +122,13 @@ export function scanFrame(context: PageContext, max: number): GeetestScan {
   }
 }
 
-/** What the vendor's functions take for a place: an element, or a selector. */
+/** The element that a page passes to the vendor's functions, as such or as a selector. */
 function elementOf({ dom }: PageContext, target: unknown): Element | undefined {
   if (typeof target === 'string') return dom.select(target)
   return dom.isElement(target) ? target : undefined
 }
 
-/** What the page's code said of it when it made it. */
+/** A parameter of the page's call that made it. */
 export function setting({ p }: PageContext, { instance }: GeetestWidget, name: string): unknown {
   return read(p, instance?.params, name)
 }

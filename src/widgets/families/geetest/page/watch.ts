@@ -10,32 +10,35 @@ export const geetestWatch: Watch<GeetestLog> = {
   watch: watchGeetest,
 }
 
-/** A GeeTest of the page's, as its code has it in hand. */
+/** The object of a GeeTest widget, which the page's code has received. */
 export interface Instance extends PassedObject {
-  /** What `onSuccess` was given. */
+  /** The callbacks that the page passed to `onSuccess`. */
   callbacks?: List<unknown>
-  /** The solution that was put in. */
+  /** The solution that was injected. */
   injected?: InjectedSolution | undefined
 }
 
-/** A solution in the page, for `getValidate`. */
+/** An injected solution, for `getValidate`. */
 export interface InjectedSolution {
-  /** A copy for the page, under the vendor's names; undefined where it is too old. */
+  /** A copy for the page, under the vendor's names; undefined once it has expired. */
   values(): object | undefined
-  /** Takes it out of the page's fields. */
+  /** Clears the page's fields. */
   clear(): void
 }
 
-/** What the page's code told GeeTest's script. */
+/** What the page's code passed to GeeTest's script. */
 export interface GeetestLog extends Watcher, Pick<ObjectWatch, 'objects'> {}
 
-/** Said of one that its user closed. */
+/** The event of a challenge that its user closed. */
 const CLOSED = 'onClose'
 const MAX_CALLBACKS = 50
 
 /**
- * Watches GeeTest's API, v3 and v4. The loader gives the page an object once its main part has come; a page may also have the loader in a
- * bundle of its own, so the main part's constructor is watched as well.
+ * Watches GeeTest's API, v3 and v4. The loader passes an object to the page once its main part is loaded. A page may
+ * also have bundled the loader into a script of its own, so the constructor of the main part is watched as well.
+ *
+ * @see https://docs.geetest.com/install/apirefer/api/web (v3)
+ * @see https://docs.geetest.com/BehaviorVerification/apirefer/api/web (v4)
  */
 function watchGeetest(observer: Observer): GeetestLog {
   const { p } = observer
@@ -58,7 +61,7 @@ function watchGeetest(observer: Observer): GeetestLog {
     objects: watch.objects,
     check() {
       patchMethods(observer, patches, window, globals)
-      // Objects that were made before we were there show themselves as soon as the page uses them.
+      // An object made before the API was watched is recorded as soon as the page calls one of its methods.
       watch.watchMethods(own(p, own(p, window, 'Geetest'), 'prototype'))
       watch.watchMethods(own(p, own(p, window, 'Geetest4'), 'prototype'))
     },
@@ -76,7 +79,7 @@ function watchGeetest(observer: Observer): GeetestLog {
       }
       p.apply(onClose as (closed: () => void) => void, object, [closed])
     } catch {
-      // Then we do not hear of it.
+      // Then a closed challenge still counts as open.
     }
   }
 
@@ -95,7 +98,7 @@ function watchGeetest(observer: Observer): GeetestLog {
   }
 }
 
-/** Whether the page has opened it, and nothing tells us that it has ended. */
+/** Whether the page has opened it, and no event has ended it since. */
 export function isOpen({ lastEvent: last }: PassedObject): boolean {
   return last === 'verify' || last === 'showCaptcha' || last === 'showBox'
 }

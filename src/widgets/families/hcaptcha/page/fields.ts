@@ -7,7 +7,7 @@ const FIELD = 'h-captcha-response'
 const RECAPTCHA_FIELD = 'g-recaptcha-response'
 const select = (name: string) => `textarea[name="${name}"],input[name="${name}"]`
 
-/** The response fields that belong to this widget and to no other: its own, and reCAPTCHA's where it has made one. */
+/** The response fields of this widget and of no other: its own, and reCAPTCHA's if it has created one. */
 export function fieldsOf(
   { dom }: PageContext,
   { widgets }: HcaptchaScan,
@@ -24,7 +24,7 @@ export function fieldsOf(
   return fields
 }
 
-/** A field where the widget has made none: in its element, or beside it if that is a button. */
+/** Creates a field, where the widget has none: in its element, or beside it if that is a button. */
 export function createField({ dom }: PageContext, { element, id }: HcaptchaWidget): Element {
   const field = dom.create('textarea')
   field.setAttribute('name', FIELD)

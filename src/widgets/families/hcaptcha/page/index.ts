@@ -18,7 +18,11 @@ interface HcaptchaView extends WidgetView {
   readonly widget: HcaptchaWidget
 }
 
-/** hCaptcha, inside the page. */
+/**
+ * The page half of hCaptcha.
+ *
+ * @see https://docs.hcaptcha.com/configuration
+ */
 export const hcaptcha: PageFamily = {
   scan(context, max) {
     const scan = scanFrame(context, max)
@@ -63,7 +67,7 @@ function createView(context: PageContext, scan: HcaptchaScan, widget: HcaptchaWi
   }
   return view
 
-  /** The promise of an asynchronous `execute` that the page waits for. */
+  /** The promise of an asynchronous `execute` for which the page waits. */
   function pendingExecute(): PendingPromise | undefined {
     for (let index = 0; index < pending.size; index++) {
       const one = pending[index] as PendingPromise
@@ -76,7 +80,7 @@ function createView(context: PageContext, scan: HcaptchaScan, widget: HcaptchaWi
     return target === undefined ? isFirst : id !== undefined && target === id
   }
 
-  /** What the page had set off has ended. */
+  /** Ends the recorded `execute` calls of this widget. */
   function endExecutes(): void {
     for (let call = executeCall(); call; call = executeCall()) remove(calls, call)
   }
@@ -95,7 +99,7 @@ function createView(context: PageContext, scan: HcaptchaScan, widget: HcaptchaWi
     return !!(frame?.element && dom.attribute(frame.element, FRAME_ANSWER)) || !!response()
   }
 
-  /** What the vendor's own script would tell the page. */
+  /** The answer that the vendor's own script returns to the page. */
   function response(): unknown {
     const api = own(p, window, 'hcaptcha')
     const call = own(p, api, 'getResponse')

@@ -1,24 +1,24 @@
 import type { ApiCall } from '../../../page-kit/api-watch.js'
 import { elementsReplacedBy, isFriendly } from '../../../page-kit/compat.js'
-import type { PageContext } from '../../../page-kit/family.js'
+import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { has, parameter, text } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import { hcaptchaWatch } from './watch.js'
 
-/** One hCaptcha, put together from whatever knows of it. Every part may be missing. */
+/** One hCaptcha widget, joined from all sources that show it. Every part may be missing. */
 export interface HcaptchaWidget {
-  /** The vendor's name for it. */
+  /** The vendor's widget id. */
   id?: string
-  /** The element that it stands in, or the button that it is bound to. */
+  /** The element around it, or the button that it is bound to. */
   element?: Element
   /** The arguments of `render`, as the page has them. */
   params?: object
   frame?: Frame
-  /** What an Enterprise site told it last, by `execute` or `setData`. */
+  /** The latest value of an Enterprise site, from `execute` or `setData`. */
   rqdata?: string
-  /** Whether the page has called `execute`, and nothing tells us that it has ended. */
+  /** Whether the page has called `execute`, and no call has ended it since. */
   executed?: boolean
   removed?: boolean
 }
@@ -29,16 +29,14 @@ export interface Frame {
   readonly id: string | undefined
 }
 
-export interface HcaptchaScan {
-  readonly widgets: List<HcaptchaWidget>
+export interface HcaptchaScan extends FamilyScan<HcaptchaWidget> {
   readonly challenges: List<Frame>
-  readonly leftOut: number
 }
 
 const MAX_FOUND = 1_000
 const MAX_FRAMES = 300
 
-/** Puts together what the page shows, what the browser knows of frames, and what we saw being called. */
+/** Joins what the page shows, the browser's list of frames, and the recorded calls. */
 export function scanFrame(context: PageContext, max: number): HcaptchaScan {
   const { p, dom } = context
   const { calls } = logOf(context.observer, hcaptchaWatch)
@@ -47,7 +45,8 @@ export function scanFrame(context: PageContext, max: number): HcaptchaScan {
   const challenges = list<Frame>()
   let leftOut = 0
 
-  const boxes = `.h-captcha[data-sitekey]${elementsReplacedBy(context) === 'hcaptcha' ? ',.g-recaptcha[data-sitekey]' : ''}`
+  const compat = elementsReplacedBy(context) === 'hcaptcha'
+  const boxes = `.h-captcha[data-sitekey]${compat ? ',.g-recaptcha[data-sitekey]' : ''}`
   for (let index = 0; index < calls.size; index++) addRender(calls[index] as ApiCall)
   const roots = dom.roots()
   for (let index = 0; index < roots.size; index++) scanElements(roots[index] as Document)
@@ -93,7 +92,7 @@ export function scanFrame(context: PageContext, max: number): HcaptchaScan {
     const id = (element && dom.attribute(element, 'data-hcaptcha-widget-id')) || parameter(p, url, 'id')
     const frame = element ? { element, url, id } : { url, id }
     const to = challenge ? challenges : frames
-    // The browser's own list names those once more that the page shows.
+    // The browser's list also has the frames that the page shows.
     for (let index = 0; index < to.size; index++) if (to[index]?.id === id && to[index]?.url === url) return
     if (to.size < MAX_FRAMES) push(to, frame)
   }
@@ -107,12 +106,12 @@ export function scanFrame(context: PageContext, max: number): HcaptchaScan {
       findWidget((other) => !other.frame && !other.id && sitekeyOf(context, other) === parameter(p, url, 'sitekey'))
     const parent = element && dom.parent(element)
     const at = widget ?? push<HcaptchaWidget>(widgets, dom.isElement(parent) ? { element: parent } : {})
-    // The browser's list has no elements: what the page shows counts for more.
+    // The browser's list has no elements: a frame that the page shows replaces one from the list.
     if (!at.frame?.element) at.frame = frame
     if (id !== undefined) at.id ??= id
   }
 
-  /** What a call said of its widget. A call without a target means the first one. */
+  /** Applies a recorded call to its widget. A call without a target is about the first one. */
   function applyCall({ name, target, params }: ApiCall): void {
     const widget =
       target === undefined ? firstOf(widgets, isPresent) : findWidget(({ id }) => id !== undefined && id === target)
@@ -124,7 +123,7 @@ export function scanFrame(context: PageContext, max: number): HcaptchaScan {
     else if (name === 'remove') widget.removed = true
   }
 
-  /** Without those that were taken out, and those that no sitekey is known of; at most `most`. */
+  /** The widgets that are still in the page and have a sitekey, at most `max`. */
   function presentWidgets(): List<HcaptchaWidget> {
     const kept = list<HcaptchaWidget>()
     for (let index = 0; index < widgets.size; index++) {
@@ -146,7 +145,10 @@ export function scanFrame(context: PageContext, max: number): HcaptchaScan {
   }
 }
 
-/** Of several widgets, the one that a call without a target means: rendered first, as those are that stand in the page. */
+/**
+ * The widget of a call without a target: the one rendered first. Those in the page's own HTML are rendered before
+ * others.
+ */
 export function firstOf(
   widgets: List<HcaptchaWidget>,
   test: (widget: HcaptchaWidget) => boolean = () => true,
@@ -159,7 +161,7 @@ export function firstOf(
   return found
 }
 
-/** A parameter of the widget: from what the page told the script, else from the element's `data-` attribute. */
+/** A parameter of the widget: from the page's call, else from the element's `data-` attribute. */
 export function setting({ p, dom }: PageContext, { params, element }: HcaptchaWidget, name: string): unknown {
   return read(p, params, name) ?? (element && dom.attribute(element, `data-${name}`))
 }

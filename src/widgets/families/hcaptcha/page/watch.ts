@@ -1,7 +1,11 @@
 import { type ApiLog, watchApi } from '../../../page-kit/api-watch.js'
 import { hasGlobal, type Watch } from '../../../page-kit/watcher.js'
 
-/** Watches hCaptcha's API. */
+/**
+ * Watches hCaptcha's API.
+ *
+ * @see https://docs.hcaptcha.com/configuration
+ */
 export const hcaptchaWatch: Watch<ApiLog> = {
   name: 'hcaptcha',
   isThere: hasGlobal('hcaptcha'),

@@ -14,7 +14,11 @@ interface MtcaptchaView extends WidgetView {
   readonly widget: MtcaptchaWidget
 }
 
-/** MTCaptcha, inside the page. */
+/**
+ * The page half of MTCaptcha.
+ *
+ * @see https://docs.mtcaptcha.com/dev-guide
+ */
 export const mtcaptcha: PageFamily = {
   scan(context, max) {
     const scan = scanFrame(context, max)
@@ -32,7 +36,7 @@ function createView(context: PageContext, scan: MtcaptchaScan, widget: Mtcaptcha
     facts: {
       sitekey: sitekeyOf(context, widget),
       action: actionOf(context, widget),
-      // The frame of one that the vendor verifies unseen is there all the same.
+      // A widget that the vendor verifies invisibly has a frame too.
       visible: dom.visible(frame ?? element),
       answered: isAnswered(),
     },
@@ -61,11 +65,11 @@ function createView(context: PageContext, scan: MtcaptchaScan, widget: Mtcaptcha
     return !!callApi('getVerifiedToken')
   }
 
-  /** What the vendor's own script would tell the page. */
+  /** The answer that the vendor's own script returns to the page. */
   function callApi(method: string): unknown {
     const api = own(p, window, 'mtcaptcha')
     const call = read(p, api, method)
-    // Without a name it speaks of the first.
+    // Without an id the vendor's method answers for the first widget.
     if (typeof call !== 'function' || (domId === undefined && !isFirst)) return undefined
     try {
       return p.apply(call as (target: unknown) => unknown, api, [domId])
@@ -74,7 +78,7 @@ function createView(context: PageContext, scan: MtcaptchaScan, widget: Mtcaptcha
     }
   }
 
-  /** How it stands, in the form in which the vendor's script tells callbacks of it. */
+  /** Its state, in the shape that the vendor's script passes to callbacks. */
   function state(token: string) {
     return {
       element,
@@ -107,7 +111,7 @@ function createView(context: PageContext, scan: MtcaptchaScan, widget: Mtcaptcha
     })
   }
 
-  /** Answers for the vendor's script, until the page resets the widget. */
+  /** Answers in the place of the vendor's script, until the page resets the widget. */
   function overrideApi(token: string): () => void {
     const api = own(p, window, 'mtcaptcha')
     const overrides = list<() => void>()

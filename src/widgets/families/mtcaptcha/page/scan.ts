@@ -1,28 +1,30 @@
-import type { PageContext } from '../../../page-kit/family.js'
-import { type List, list, push } from '../../../page-kit/primordials.js'
+import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
+import { list, push } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { parameter, text } from '../../../page-kit/text.js'
 
-/** One MTCaptcha. */
+/** One MTCaptcha widget. */
 export interface MtcaptchaWidget {
-  /** What it stands in. */
+  /** The element around it. */
   readonly element: Element
-  /** Its frame, on the vendor's origin; none until the vendor's script has come. */
+  /** Its frame, on the vendor's origin; undefined until the vendor's script has run. */
   readonly frame: Element | undefined
-  /** What the page's code names it by. */
+  /** The id by which the page's code names it. */
   readonly domId: string | undefined
 }
 
-export interface MtcaptchaScan {
-  readonly widgets: List<MtcaptchaWidget>
-  readonly leftOut: number
-}
+export type MtcaptchaScan = FamilyScan<MtcaptchaWidget>
 
 const FRAMES = 'iframe[src*="/mtcv1/client/iframe"]'
 const MAX_FOUND = 1_000
 const MAX_QUEUED = 50
 
-/** From what the page shows, and what it has written down for the vendor's script, which is never called with anything. */
+/**
+ * Reads what the page shows, and the configuration that the vendor's script reads: the script receives nothing by a
+ * call.
+ *
+ * @see https://docs.mtcaptcha.com/dev-guide
+ */
 export function scanFrame(context: PageContext, max: number): MtcaptchaScan {
   const { p, dom } = context
   const widgets = list<MtcaptchaWidget>()
@@ -33,7 +35,7 @@ export function scanFrame(context: PageContext, max: number): MtcaptchaScan {
     const found = dom.all(roots[index] as Document, FRAMES)
     for (let at = 0; at < found.length && at < MAX_FOUND; at++) addFrame(found[at] as Element)
   }
-  // Those that are yet to be drawn: without being asked, all of a class, or those that stand in line.
+  // Widgets that are not rendered yet: all of a class unless `render` is `explicit`, and those in the render queue.
   if (setting(context, 'render') !== 'explicit') {
     for (let index = 0; index < roots.size; index++) {
       const found = dom.all(roots[index] as Document, '.mtcaptcha')
@@ -64,7 +66,7 @@ export function scanFrame(context: PageContext, max: number): MtcaptchaScan {
   }
 }
 
-/** What the page has written down for the vendor's script. */
+/** A value of the page's configuration for the vendor's script. */
 export function setting({ p }: PageContext, name: string): unknown {
   return read(p, own(p, window, 'mtcaptchaConfig'), name)
 }

@@ -6,7 +6,7 @@ import type { RecaptchaScan, RecaptchaWidget } from './scan.js'
 const FIELD = 'g-recaptcha-response'
 const FIELDS = `textarea[name="${FIELD}"],input[name="${FIELD}"]`
 
-/** The response fields that belong to this widget and to no other. */
+/** The response fields of this widget and of no other. */
 export function fieldsOf({ dom }: PageContext, { widgets }: RecaptchaScan, widget: RecaptchaWidget): List<Element> {
   const fields = list<Element>()
   const { element, n } = widget
@@ -29,7 +29,7 @@ export function fieldsOf({ dom }: PageContext, { widgets }: RecaptchaScan, widge
   }
 }
 
-/** A field where the widget has made none: in its element, or beside it if that is a button. */
+/** Creates a field, where the widget has none: in its element, or beside it if that is a button. */
 export function createField({ dom }: PageContext, { element, n }: RecaptchaWidget): Element {
   const field = dom.create('textarea')
   field.setAttribute('name', FIELD)

@@ -11,14 +11,20 @@ import { createField, fieldsOf } from './fields.js'
 import { type Frame, type RecaptchaScan, type RecaptchaWidget, scanFrame, setting, sitekeyOf } from './scan.js'
 import { type Execute, type InjectedToken, nameOf, type Pending, readyKey, recaptchaWatch } from './watch.js'
 
-/** A page that makes more calls for one widget waits for none of them. */
+/** A bound on the calls that one solution ends. A page with more calls for one widget waits for none of them. */
 const MAX_WAITING = 100
 
 interface RecaptchaView extends WidgetView {
   readonly widget: RecaptchaWidget
 }
 
-/** reCAPTCHA in all its variants, inside the page. */
+/**
+ * The page half of reCAPTCHA, all variants.
+ *
+ * @see https://developers.google.com/recaptcha/docs/display
+ * @see https://developers.google.com/recaptcha/docs/invisible
+ * @see https://developers.google.com/recaptcha/docs/v3
+ */
 export const recaptcha: PageFamily = {
   scan(context, max) {
     const scan = scanFrame(context, max)
@@ -100,7 +106,7 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
     return true
   }
 
-  /** Calls without an id mean the first widget. */
+  /** A call without an id is about the first widget. */
   function isTarget({ target, action }: Execute): boolean {
     if (widget.score) {
       if (target !== sitekey && (target !== widget.n || target === undefined)) return false
@@ -117,7 +123,7 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
     return undefined
   }
 
-  /** For all that wait for this widget. */
+  /** Ends every call that waits for this widget. */
   function endWaiting(end: (one: Pending) => void): void {
     for (let one = pending(), left = MAX_WAITING; one && left > 0; one = pending(), left--) end(one)
   }
@@ -136,7 +142,7 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
     return widget.n !== undefined && !!response(widget.n)
   }
 
-  /** What the vendor's own script would tell the page. */
+  /** The answer that the vendor's own script returns to the page. */
   function response(n: number): unknown {
     const api = own(p, window, 'grecaptcha')
     const call = own(p, enterprise ? (own(p, api, 'enterprise') ?? api) : api, 'getResponse')

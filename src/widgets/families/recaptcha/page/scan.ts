@@ -1,26 +1,26 @@
 import { elementsReplacedBy, isFriendly } from '../../../page-kit/compat.js'
-import type { PageContext } from '../../../page-kit/family.js'
+import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import { forEachProperty, own, read, walkObject } from '../../../page-kit/safe-read.js'
 import { has, hostOf, parameter, slice } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import { type Execute, type Render, recaptchaWatch } from './watch.js'
 
-/** One reCAPTCHA, put together from whatever knows of it. Every part may be missing. */
+/** One reCAPTCHA widget, joined from all sources that show it. Every part may be missing. */
 export interface RecaptchaWidget {
-  /** The vendor's number for it. */
+  /** The vendor's widget id, a number. */
   n?: number
-  /** The element that it stands in, or the button that it is bound to. */
+  /** The element around it, or the button that it is bound to. */
   element?: Element
   anchor?: Frame
   /** The arguments of `render`, as the page or the vendor's script has them. */
   params?: object
-  /** The same, as the vendor's own state has them. */
+  /** The client of the vendor's own state, with its parameters. */
   client?: Client
   enterprise?: boolean
-  /** Asked for by sitekey: v3, Enterprise score. */
+  /** Executed by sitekey: v3, Enterprise score. */
   score?: boolean
-  /** Which of a score widget's actions this is about. */
+  /** The action, if this is a score widget with one. */
   action?: string
 }
 
@@ -36,11 +36,9 @@ interface Client {
   readonly words: List<string>
 }
 
-export interface RecaptchaScan {
-  readonly widgets: List<RecaptchaWidget>
+export interface RecaptchaScan extends FamilyScan<RecaptchaWidget> {
   readonly challenges: List<Frame>
-  readonly leftOut: number
-  /** Which of the vendor's scripts the page has. */
+  /** The vendor's scripts in the page. */
   readonly scripts: { enterprise: boolean; plain: boolean; host?: string }
 }
 
@@ -50,7 +48,7 @@ const MAX_CLIENTS = 200
 const MAX_WORDS = 40
 const FIRST_SCORE_CLIENT = 100_000
 
-/** Puts together what the page shows, what the vendor's script keeps, and what we saw being called. */
+/** Joins what the page shows, the state of the vendor's script, and the recorded calls. */
 export function scanFrame(context: PageContext, max: number): RecaptchaScan {
   const { p, dom } = context
   const { renders, executes } = logOf(context.observer, recaptchaWatch)
@@ -91,7 +89,7 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
       scripts.host ??= hostOf(p, src)
       addScoreKey(parameter(p, src, 'render'))
     }
-    // The element may be gone; the loader leaves what it was told.
+    // The script element may be removed; the loader keeps its `render` parameters.
     const rendered = own(p, own(p, window, '___grecaptcha_cfg'), 'render')
     if (typeof rendered === 'object' && rendered !== null)
       forEachProperty(p, rendered, (_, value) => addScoreKey(value))
@@ -162,14 +160,14 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
     return params ? { params, elements, words } : { elements, words }
   }
 
-  /** Of the elements that a client knows, the one that it was rendered in. */
+  /** Of a client's elements, the one into which it was rendered. */
   function elementOf(client: Client, anchor: Frame | undefined): Element | undefined {
     let best: Element | undefined
     for (let index = 0; index < client.elements.size; index++) {
       const element = client.elements[index] as Element
       if (dom.attribute(element, 'data-sitekey') !== undefined) return element
       const around = anchor?.element !== undefined && dom.contains(element, anchor.element)
-      // The innermost that holds the frame; without a frame, the first that is in the page.
+      // The innermost around the frame; without a frame, the first that is in the page.
       if (around ? !best || !anchor?.element || dom.contains(best, element) : !best && dom.isInDocument(element))
         best = element
     }
@@ -180,7 +178,7 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
     const element = typeof container === 'string' ? dom.byId(container) : container
     const number = typeof n === 'number' ? n : undefined
     let widget = number === undefined ? undefined : findWidget((other) => other.n === number)
-    // Rendered more than once under one number (a script loaded anew): the latest counts.
+    // Rendered more than once under one id (the script was loaded again): the latest counts.
     if (widget?.enterprise !== undefined) return
     widget ??= push(widgets, {})
     if (number !== undefined) widget.n = number
@@ -209,7 +207,8 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
   function addFrame(frame: Frame): void {
     if (findWidget(({ anchor }) => anchor !== undefined && anchor.name === frame.name && frame.name !== '')) return
     if (findWidget(({ anchor }) => anchor?.element !== undefined && anchor.element === frame.element)) return
-    // Some browser tools do not know frames by name: one that the page shows is known by its address, which is drawn by lot.
+    // Some browser tools do not report the names of frames: a frame that the page shows is recognized by its address,
+    // which has a random part.
     if (!frame.element && frame.name === '' && findWidget(({ anchor }) => anchor?.url === frame.url)) return
     const key = parameter(p, frame.url, 'k')
     const { element } = frame
@@ -224,7 +223,9 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
     push(widgets, dom.isElement(around) ? { anchor: frame, element: around } : { anchor: frame })
   }
 
-  /** A frame that no element surrounds goes to a widget whose own element shows no other. */
+  /**
+   * Whether a frame can be this widget's: a frame without an element can, and so can one inside the widget's element.
+   */
   function canHold(widget: RecaptchaWidget, frame: Frame): boolean {
     return (
       !frame.element ||
@@ -244,7 +245,7 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
     if (enterprise !== undefined) score.enterprise ??= enterprise
   }
 
-  /** Without those that were taken out of the page, and those that no sitekey is known of; at most `most`. */
+  /** The widgets that are still in the page and have a sitekey, at most `max`. */
   function presentWidgets(): List<RecaptchaWidget> {
     const kept = list<RecaptchaWidget>()
     for (let index = 0; index < widgets.size; index++) {
@@ -257,7 +258,7 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
     return kept
   }
 
-  /** A score widget is asked for once for each action that the page has named. */
+  /** A score widget is listed once for each action that the page has executed. */
   function addActions(kept: List<RecaptchaWidget>, widget: RecaptchaWidget): void {
     const key = sitekeyOf(context, widget)
     let named = 0
@@ -282,7 +283,7 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
   }
 }
 
-/** A parameter of the widget: from what the page told the script, else from the element's `data-` attribute. */
+/** A parameter of the widget: from the page's call, else from the element's `data-` attribute. */
 export function setting({ p, dom }: PageContext, { params, client, element }: RecaptchaWidget, name: string): unknown {
   const given = read(p, params, name) ?? read(p, client?.params, name)
   return given ?? (element && dom.attribute(element, `data-${name}`))

@@ -10,7 +10,7 @@ export const recaptchaWatch: Watch<RecaptchaLog> = {
   watch: watchRecaptcha,
 }
 
-/** A call of `grecaptcha.render` that we saw. */
+/** A recorded call of `grecaptcha.render`. */
 export interface Render {
   readonly n: unknown
   readonly container: unknown
@@ -18,11 +18,11 @@ export interface Render {
   readonly enterprise: boolean
 }
 
-/** An `execute` that has not come back yet. */
+/** An `execute` that has not been answered yet. */
 export interface Pending {
-  /** Answers it with a token in the vendor's stead. */
+  /** Answers it with a token, in the place of the vendor. */
   answer(token: string): void
-  /** Lets a held one go on to the vendor. */
+  /** Passes a held call on to the vendor. */
   release(): void
 }
 
@@ -35,33 +35,36 @@ export interface Execute {
   readonly pending: List<Pending>
   /** How often it was called. */
   calls: number
-  /** It was called, and nothing tells us whether it has ended. */
+  /** Whether it was called, and nothing shows that it has ended. */
   open: boolean
 }
 
-/** A token that was put into the page, for `getResponse` or the next `execute`. */
+/** An injected token, for `getResponse` or the next `execute`. */
 export interface InjectedToken {
   readonly token: string
   readonly expiresAt: number
 }
 
-/** What the page's code told reCAPTCHA's script, and what we hold for it. */
+/** What the page's code called, and what was injected for it. */
 export interface RecaptchaLog extends Watcher {
   readonly renders: List<Render>
   readonly executes: List<Execute>
-  /** By widget id; the first widget's also under the empty name. */
+  /** By widget id; the first widget's also under the empty string. */
   readonly answers: Record<string, InjectedToken | undefined>
-  /** By sitekey and action, see `slot`. */
+  /** By sitekey and action, see `readyKey`. */
   readonly ready: Record<string, InjectedToken | undefined>
 }
 
-/** The name under which a token waits for the next `execute`; without an action, for one with any action. */
+/** The key of a token for the next `execute`; without an action, for a call with any action. */
 export const readyKey = (sitekey: string, action?: string): string =>
   action === undefined ? sitekey : `${sitekey}\n${action}`
 
 /**
- * Watches reCAPTCHA's API. The loader (api.js) makes `grecaptcha`, the main part comes later and assigns the functions
- * to that same object: as soon as there is an object, each function is stood before.
+ * Watches reCAPTCHA's API. The loader (api.js) creates `grecaptcha`; the main part is loaded later and assigns its
+ * functions to that same object. So the object is patched as soon as it is there.
+ *
+ * @see https://developers.google.com/recaptcha/docs/display#js_api
+ * @see https://developers.google.com/recaptcha/docs/v3
  */
 function watchRecaptcha(observer: Observer): RecaptchaLog {
   const { p } = observer
@@ -100,7 +103,7 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
         return p.apply(call, self, args)
       },
     })
-    // The loader makes this object before the main part comes, so a look after each script is soon enough.
+    // The loader creates this object before the main part is loaded, so a check after each script is soon enough.
     if (!enterprise) watch(p.describe(api, 'enterprise')?.value, true)
   }
 
@@ -126,7 +129,7 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
     return thenable(result) ? race(entry, result) : result
   }
 
-  /** A promise that ends with the vendor's answer or with ours, whichever comes first. */
+  /** A promise that resolves with the vendor's answer or with ours, whichever is first. */
   function race(entry: Execute, vendorPromise: PromiseLike<unknown>): unknown {
     return new p.Promise((resolve, reject) => {
       const pending: Pending = push(entry.pending, {
@@ -137,7 +140,7 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
         },
         release: () => remove(entry.pending, pending),
       })
-      // Invisible v2 may resolve with nothing while its challenge is still open.
+      // Invisible v2 may resolve without a value while its challenge is still open.
       const resolved = (value: unknown) => {
         remove(entry.pending, pending)
         if (typeof value === 'string') entry.open = false
@@ -152,7 +155,7 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
     })
   }
 
-  /** Keeps the call back until there is a token, or the deadline has passed: then it goes on as the page made it. */
+  /** Holds the call until there is a token, or until the deadline: then the call is passed on unchanged. */
   function hold(entry: Execute, callVendor: () => unknown): unknown {
     return new p.Promise((resolve, reject) => {
       const done = () => {

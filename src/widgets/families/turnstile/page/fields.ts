@@ -7,7 +7,7 @@ const FIELD = 'cf-turnstile-response'
 const RECAPTCHA_FIELD = 'g-recaptcha-response'
 const MAX_INPUTS = 1_000
 
-/** The response fields that belong to this widget and to no other. */
+/** The response fields of this widget and of no other. */
 export function fieldsOf(
   context: PageContext,
   { widgets, compat }: TurnstileScan,
@@ -33,7 +33,7 @@ export function fieldsOf(
   return fields
 }
 
-/** A field where the widget should have one and has made none. */
+/** Creates the field, where the widget should have one and has created none. */
 export function createField(context: PageContext, widget: TurnstileWidget): Element | undefined {
   const name = fieldName(context, widget)
   if (!widget.element || name === undefined) return undefined
@@ -45,7 +45,7 @@ export function createField(context: PageContext, widget: TurnstileWidget): Elem
   return field
 }
 
-/** The name of its field; undefined where the page wants none. */
+/** The name of its field; undefined if the page wants no field. */
 function fieldName(context: PageContext, widget: TurnstileWidget): string | undefined {
   const wanted = setting(context, widget, 'response-field')
   if (wanted === false || wanted === 'false') return undefined

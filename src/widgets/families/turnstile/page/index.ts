@@ -23,7 +23,11 @@ interface TurnstileView extends WidgetView {
   readonly widget: TurnstileWidget
 }
 
-/** Cloudflare Turnstile, inside the page. */
+/**
+ * The page half of Cloudflare Turnstile.
+ *
+ * @see https://developers.cloudflare.com/turnstile/get-started/client-side-rendering/
+ */
 export const turnstile: PageFamily = {
   scan(context, max) {
     const scan = scanFrame(context, max)
@@ -70,7 +74,7 @@ function createView(context: PageContext, scan: TurnstileScan, widget: Turnstile
     return !!response()
   }
 
-  /** What the vendor's own script would tell the page. */
+  /** The answer that the vendor's own script returns to the page. */
   function response(): unknown {
     const api = own(p, window, 'turnstile')
     const call = own(p, api, 'getResponse')
@@ -95,7 +99,7 @@ function createView(context: PageContext, scan: TurnstileScan, widget: Turnstile
     }
     pushBounded(injected, entry)
     expireLater(context, fields, token, lifetimeMs, () => {
-      // A widget without a field was perhaps reset meanwhile: then nothing of ours is left to expire.
+      // A widget without a field may have been reset meanwhile: then there is nothing to expire.
       if (!includes(injected, entry)) return
       remove(injected, entry)
       invokeCallback(p, setting(context, widget, 'expired-callback'), [token])

@@ -1,6 +1,6 @@
 import type { ApiCall } from '../../../page-kit/api-watch.js'
 import { elementsReplacedBy } from '../../../page-kit/compat.js'
-import type { PageContext } from '../../../page-kit/family.js'
+import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import type { FrameHint } from '../../../page-kit/protocol.js'
 import { own, read } from '../../../page-kit/safe-read.js'
@@ -8,38 +8,36 @@ import { has, slice, text } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import { turnstileWatch } from './watch.js'
 
-/** One Turnstile, put together from whatever knows of it. Every part may be missing. */
+/** One Turnstile widget, joined from all sources that show it. Every part may be missing. */
 export interface TurnstileWidget {
-  /** The vendor's name for it: `cf-chl-widget-…`. */
+  /** The vendor's widget id: `cf-chl-widget-…`. */
   id?: string
-  /** The element that it stands in. */
+  /** The element around it. */
   element?: Element
   /** The arguments of `render`, as the page has them. */
   params?: object
-  /** Its frame, which stands in a closed shadow root. */
+  /** Its frame, which is in a closed shadow root. */
   frame?: FrameHint
-  /** What the page last did about it. */
+  /** The page's last call for it. */
   last?: ApiCall['name']
 }
 
-export interface TurnstileScan {
-  readonly widgets: List<TurnstileWidget>
-  readonly leftOut: number
-  /** Whether it stands in for reCAPTCHA. */
+export interface TurnstileScan extends FamilyScan<TurnstileWidget> {
+  /** Whether it replaces reCAPTCHA. */
   readonly compat: boolean
 }
 
 const ID = 'cf-chl-widget-'
 const MAX_FOUND = 1_000
 
-/** Puts together what the page shows, what the browser knows of frames, and what we saw being called. */
+/** Joins what the page shows, the browser's list of frames, and the recorded calls. */
 export function scanFrame(context: PageContext, max: number): TurnstileScan {
   const { p, dom } = context
   const { calls } = logOf(context.observer, turnstileWatch)
   const widgets = list<TurnstileWidget>()
   const compat = elementsReplacedBy(context) === 'turnstile'
   let leftOut = 0
-  // A page that stands before a whole site is Cloudflare's own, and not a widget of the site's.
+  // Cloudflare's own page, shown before a whole site, is no widget of the site.
   if (own(p, window, '_cf_chl_opt') !== undefined) return { widgets, leftOut, compat }
 
   for (let index = 0; index < calls.size; index++) addRender(calls[index] as ApiCall)
@@ -54,12 +52,12 @@ export function scanFrame(context: PageContext, max: number): TurnstileScan {
   }
   return { widgets: presentWidgets(), leftOut, compat }
 
-  /** What `execute` is given may render as well. */
+  /** `execute` renders as well, if its parameters have a sitekey and its target is no widget yet. */
   function addRender({ name, target, params, result: id }: ApiCall): void {
     if (name !== 'render' && (name !== 'execute' || !text(read(p, params, 'sitekey')) || findTarget(target))) return
     if (widgets.size >= MAX_FOUND) return
     const element = elementOf(context, target)
-    // Rendered again under a name that it has: the vendor's script leaves that one as it is.
+    // Rendered again under its own id: the vendor's script leaves that widget as it is.
     if (typeof id === 'string' && findWidget((other) => other.id === id)) return
     const widget = (element && findWidget((other) => other.element === element)) ?? push(widgets, {})
     if (typeof id === 'string') widget.id = id
@@ -81,7 +79,7 @@ export function scanFrame(context: PageContext, max: number): TurnstileScan {
     }
   }
 
-  /** The hidden inputs carry the widgets' names. */
+  /** The ids of the hidden inputs contain those of the widgets. */
   function scanFields(root: Document): void {
     const found = dom.all(root, `input[id^="${ID}"]`)
     for (let index = 0; index < found.length && widgets.size < MAX_FOUND; index++) {
@@ -118,13 +116,13 @@ export function scanFrame(context: PageContext, max: number): TurnstileScan {
     }
   }
 
-  /** The widget that the page means by a target, as the vendor's script understands it. */
+  /** The widget of a call's target, as the vendor's script resolves it. */
   function findTarget(target: unknown): TurnstileWidget | undefined {
     if (target === undefined) return lastOf(widgets)
     return findWidget((widget) => matchesTarget(context, widget, target))
   }
 
-  /** Without those that were taken out, and those that no sitekey is known of; at most `most`. */
+  /** The widgets that are still in the page and have a sitekey, at most `max`. */
   function presentWidgets(): List<TurnstileWidget> {
     const kept = list<TurnstileWidget>()
     for (let index = 0; index < widgets.size; index++) {
@@ -144,18 +142,18 @@ export function scanFrame(context: PageContext, max: number): TurnstileScan {
   }
 }
 
-/** Of several widgets, the one that a call without a target means: rendered last. */
+/** The widget of a call without a target: the one rendered last. */
 export function lastOf(widgets: List<TurnstileWidget>): TurnstileWidget | undefined {
   let last: TurnstileWidget | undefined
   for (let index = 0; index < widgets.size; index++) {
     const widget = widgets[index] as TurnstileWidget
-    // Those that stand in the page from the start are rendered first.
+    // Widgets in the page's own HTML are rendered first.
     if (!last || widget.params || !last.params) last = widget
   }
   return last
 }
 
-/** Whether a target means a widget: by its name, by a selector, or as its element. */
+/** Whether a target is this widget: by its id, by a selector, or as its element. */
 export function matchesTarget(context: PageContext, { id, element }: TurnstileWidget, target: unknown): boolean {
   if (id !== undefined && target === id) return true
   return element !== undefined && elementOf(context, target) === element
@@ -166,7 +164,7 @@ function elementOf({ dom }: PageContext, target: unknown): Element | undefined {
   return dom.isElement(target) ? target : undefined
 }
 
-/** A parameter of the widget: from what the page told the script, else from the element's `data-` attribute. */
+/** A parameter of the widget: from the page's call, else from the element's `data-` attribute. */
 export function setting(
   { p, dom }: PageContext,
   { params, element }: TurnstileWidget,
@@ -180,7 +178,7 @@ export function sitekeyOf(context: PageContext, widget: TurnstileWidget): string
   return text(setting(context, widget, 'sitekey')) ?? (widget.frame && sitekeyIn(context.p, widget.frame.url))
 }
 
-/** The part of a frame's address that is a sitekey: `0x…`, or `1x…` to `3x…` for tests. */
+/** The sitekey in a frame's address: `0x…`, or `1x…` to `3x…` for tests. */
 function sitekeyIn(p: PageContext['p'], url: string): string | undefined {
   let from = 0
   for (let at = 0; at <= url.length; at++) {

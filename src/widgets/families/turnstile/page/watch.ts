@@ -1,7 +1,11 @@
 import { type ApiLog, watchApi } from '../../../page-kit/api-watch.js'
 import { hasGlobal, type Watch } from '../../../page-kit/watcher.js'
 
-/** Watches Turnstile's API. */
+/**
+ * Watches Turnstile's API.
+ *
+ * @see https://developers.cloudflare.com/turnstile/get-started/client-side-rendering/
+ */
 export const turnstileWatch: Watch<ApiLog> = {
   name: 'turnstile',
   isThere: hasGlobal('turnstile'),
