@@ -1,6 +1,6 @@
-// The rooms of src/, and which way they may look: `npm run check` holds every import, of types as well, to it.
+// Which folder of src/ may import which. `npm run check` checks every import, of types as well.
 
-/** What each room may import besides itself. A room that is not here may import nothing. */
+/** What each folder may import besides itself. A folder that is not listed may import nothing. */
 const MAY_IMPORT = {
   base: [],
   policy: ['base'],
@@ -20,10 +20,10 @@ const MAY_IMPORT = {
 const BROWSER_LIBRARIES =
   '(^|/)node_modules/(@playwright|playwright|playwright-core|@puppeteer|puppeteer[^/]*|selenium-webdriver|webdriverio)/'
 
-/** What is bundled into a text and runs inside a page. */
+/** Code that is bundled into a string and runs inside a page. */
 const PAGE_CODE = '^src/widgets/(page|page-kit|families/[^/]+/page)/'
 
-/** Folders and files of src/guard, from the ground up: each may import those of the rows above its own, and itself. */
+/** Folders and files of src/guard, lowest first: each may import itself and those in the rows above its own row. */
 const GUARD_FLOORS = [
   ['types\\.ts', 'errors\\.ts'],
   ['ports\\.ts', 'ledger-timeout\\.ts', 'admission/'],
@@ -40,11 +40,11 @@ const GUARD_FLOORS = [
   ['index\\.ts'],
 ]
 
-const guardLooksDown = GUARD_FLOORS.flatMap((floor, at) =>
+const guardFloorRules = GUARD_FLOORS.flatMap((floor, at) =>
   floor.map((part) => {
     const below = [...GUARD_FLOORS.slice(0, at).flat(), part]
     return {
-      name: `guard-${part.replace(/\W+ts$|\/$/, '')}-looks-down`,
+      name: `guard-${part.replace(/\W+ts$|\/$/, '')}-imports-only-lower-floors`,
       comment: 'see GUARD_FLOORS',
       severity: 'error',
       from: { path: `^src/guard/${part}` },
@@ -56,50 +56,50 @@ const guardLooksDown = GUARD_FLOORS.flatMap((floor, at) =>
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
-    ...Object.entries(MAY_IMPORT).map(([room, rooms]) => ({
-      name: `${room}-looks-down`,
-      comment: `${room} may import ${rooms.length > 0 ? rooms.join(', ') : 'nothing of ours'}`,
+    ...Object.entries(MAY_IMPORT).map(([folder, lower]) => ({
+      name: `${folder}-imports-only-lower-folders`,
+      comment: `${folder} may import ${lower.length > 0 ? lower.join(', ') : 'no other folder of src'}`,
       severity: 'error',
-      from: { path: `^src/${room}/` },
-      to: { path: '^(src|test|bench|scripts|examples)/', pathNot: `^src/(${[room, ...rooms].join('|')})/` },
+      from: { path: `^src/${folder}/` },
+      to: { path: '^(src|test|bench|scripts|examples)/', pathNot: `^src/(${[folder, ...lower].join('|')})/` },
     })),
     {
-      name: 'the-core-has-no-side-doors',
-      comment: 'src/index.ts shows the core: no adapter, no command, nothing for tests',
+      name: 'core-imports-no-adapter',
+      comment: 'src/index.ts exports the core: no adapter, no command, nothing for tests',
       severity: 'error',
       from: { path: '^src/index\\.ts$' },
       to: { path: '^src/(adapters|demo|testing)/' },
     },
     {
-      name: 'every-room-is-known',
-      comment: 'a new room needs a line in MAY_IMPORT',
+      name: 'every-folder-is-known',
+      comment: 'a new folder needs a line in MAY_IMPORT',
       severity: 'error',
       from: { path: '^src/', pathNot: `^src/(index\\.ts$|demo/|(${Object.keys(MAY_IMPORT).join('|')})/)` },
       to: {},
     },
     {
-      name: 'page-code-stands-alone',
-      comment: 'what runs inside a page imports only what runs inside a page',
+      name: 'page-code-imports-only-page-code',
+      comment: 'code that runs inside a page imports only code that runs inside a page',
       severity: 'error',
       from: { path: PAGE_CODE },
       to: { pathNot: PAGE_CODE },
     },
     {
       name: 'page-code-is-not-run-by-node',
-      comment: 'Node takes types from page code, and the bundled text of page/script.ts',
+      comment: 'Node code imports types of page code, and the bundled string from page/script.ts',
       severity: 'error',
       from: { path: '^src/', pathNot: PAGE_CODE },
       to: { path: PAGE_CODE, pathNot: '^src/widgets/page/script\\.ts$', dependencyTypesNot: ['type-only'] },
     },
     {
-      name: 'page-kit-knows-no-family',
+      name: 'page-kit-imports-no-family',
       severity: 'error',
       from: { path: '^src/widgets/page-kit/' },
       to: { pathNot: '^src/widgets/page-kit/' },
     },
     {
-      name: 'families-know-nothing-of-each-other',
-      comment: 'nor of the tables that list them',
+      name: 'families-import-no-other-family',
+      comment: 'a family imports neither another family nor the tables that list the families',
       severity: 'error',
       from: { path: '^src/widgets/families/([^/]+)/' },
       to: {
@@ -107,7 +107,7 @@ module.exports = {
         pathNot: '^src/widgets/families/$1/',
       },
     },
-    ...guardLooksDown,
+    ...guardFloorRules,
     {
       name: 'every-part-of-the-guard-has-a-floor',
       comment: 'a new folder or file of src/guard needs a place in GUARD_FLOORS',
@@ -116,23 +116,23 @@ module.exports = {
       to: {},
     },
     {
-      name: 'nobody-holds-the-runtime',
+      name: 'only-the-composition-root-knows-the-runtime',
       comment:
-        'a part of the guard takes ports (src/guard/ports.ts); only compose.ts knows the class that has them all',
+        'a part of the guard takes ports (src/guard/ports.ts); only compose.ts imports the class that implements them all',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/guard/compose\\.ts$' },
       to: { path: '^src/guard/runtime\\.ts$' },
     },
     {
-      name: 'no-browser-in-the-core',
-      comment: 'only adapters and commands know a browser library',
+      name: 'core-imports-no-browser-library',
+      comment: 'only adapters and commands import a browser library',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(adapters|demo)/' },
       to: { path: BROWSER_LIBRARIES },
     },
     {
-      name: 'ships-with-what-it-needs',
-      comment: 'what users install is in dependencies, or is a peer whose types alone are used',
+      name: 'src-imports-only-shipped-packages',
+      comment: 'a package that src imports is in dependencies, or is a peer of which only types are imported',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/demo/' },
       to: {
@@ -141,47 +141,48 @@ module.exports = {
       },
     },
     {
-      name: 'no-circles',
-      comment: 'types included: a type that ties two files belongs in a third',
+      name: 'no-circular-imports',
+      comment: 'imports of types included: a type that two files need from each other belongs in a third file',
       severity: 'error',
       from: {},
       to: { circular: true },
     },
     {
-      name: 'the-engine-knows-no-tool',
-      comment: 'a browser tool can be replaced; what finds, solves and injects works through a Driver',
+      name: 'engine-imports-no-tool',
+      comment: 'a browser tool can be replaced; the code that finds, solves and injects uses a Driver',
       severity: 'error',
       from: { path: '^src/adapters/(engine/|driver\\.ts$)' },
       to: { path: '^src/adapters/', pathNot: '^src/adapters/(engine/|driver\\.ts$)' },
     },
     {
-      name: 'a-tool-knows-the-engine-and-itself',
+      name: 'tool-imports-only-the-engine-and-itself',
       severity: 'error',
       from: { path: '^src/adapters/([^/]+)/', pathNot: '^src/adapters/(engine|playwright-test|extra)/' },
       to: { path: '^src/adapters/', pathNot: '^src/adapters/($1/|engine/|driver\\.ts$)' },
     },
     {
-      name: 'plugins-stand-on-plain-adapters',
+      name: 'plugins-import-only-plain-adapters',
       comment: 'playwright-test and the extra plugins may import the two plain adapters, and not each other',
       severity: 'error',
       from: { path: '^src/adapters/(playwright-test|extra)/' },
       to: { path: '^src/adapters/', pathNot: '^src/adapters/($1/|engine/|playwright/|puppeteer/)' },
     },
     {
-      name: 'vendors-know-nothing-of-each-other',
-      comment: "a vendor's stand-in imports its own folder, what all vendors share, and the type that routes requests",
+      name: 'vendors-import-no-other-vendor',
+      comment:
+        "a vendor's stand-in imports its own folder, the code that all vendors share, and the type that routes requests",
       severity: 'error',
       from: { path: '^src/testing/vendors/([^/]+)/' },
       to: { path: '^src/testing/', pathNot: '^src/testing/(vendors/$1/|vendors/route\\.ts$|shared/|clock\\.ts$)' },
     },
     {
-      name: 'demo-testing-and-cli-are-leaves',
-      comment: 'the demo shows the stand-ins; the core, the adapters and the wires know neither of them',
+      name: 'nothing-imports-demo-testing-or-cli',
+      comment: 'the demo may import the stand-ins of src/testing; the core, the adapters and the wires import neither',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(demo|testing|cli)/' },
       to: { path: '^src/(demo|testing|cli)/' },
     },
-    { name: 'nothing-missing', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    { name: 'no-unresolved-imports', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],
   options: {
     tsConfig: { fileName: 'tsconfig.json' },
