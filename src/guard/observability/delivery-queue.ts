@@ -2,6 +2,7 @@ import { type Alert, type AlertChannel, DeliveryError } from '../../alerts/chann
 import type { MaybePromise } from '../../base/async.js'
 import type { Clock } from '../../base/clock.js'
 import { messageOf } from '../../base/errors.js'
+import { withTimeout } from '../../base/timeout.js'
 
 /** An alert that one channel has yet to get. */
 export interface PendingAlert {
@@ -130,17 +131,17 @@ export class DeliveryQueue {
   async #try({ alert }: PendingAlert): Promise<DeliveryError | undefined> {
     const { clock } = this.#parts
     const { signal } = this.#abort
-    let cancel = (): void => {}
-    const late = new Promise<never>((_, reject) => {
-      cancel = clock.after(ATTEMPT_TIMEOUT_MS, () => reject(new DeliveryError('it has not ended in time', true)), false)
-    })
     try {
-      await Promise.race([this.channel.deliver(alert, { clock, signal }), late])
+      const delivering = this.channel.deliver(alert, { clock, signal })
+      await withTimeout(delivering, {
+        clock,
+        ms: ATTEMPT_TIMEOUT_MS,
+        error: () => new DeliveryError('it has not ended in time', true),
+        keepAlive: false,
+      })
       return undefined
     } catch (error) {
       return error instanceof DeliveryError ? error : new DeliveryError(messageOf(error), true)
-    } finally {
-      cancel()
     }
   }
 

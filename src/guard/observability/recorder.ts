@@ -3,6 +3,7 @@ import { isPromise, type MaybePromise } from '../../base/async.js'
 import type { ChainHead } from '../../base/chain.js'
 import type { Clock } from '../../base/clock.js'
 import { DeniedError, messageOf } from '../../base/errors.js'
+import { withTimeout } from '../../base/timeout.js'
 
 /** A sink that has not answered by then has failed, as far as the guard is concerned. */
 const WRITE_TIMEOUT_MS = 10_000
@@ -110,13 +111,12 @@ export class Recorder {
     return denied
   }
 
-  /** A sink that hangs must not hang the guard: what it may yet write comes twice rather than never. */
+  /** A sink that hangs must not hang the guard: what it may still write is written twice rather than never. */
   #inTime<T>(work: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.#clock.after(WRITE_TIMEOUT_MS, () =>
-        reject(new Error(`the ${this.#sink.kind} sink has not answered for ${WRITE_TIMEOUT_MS / 1000} s`)),
-      )
-      work.finally(cancel).then(resolve, reject)
+    return withTimeout(work, {
+      clock: this.#clock,
+      ms: WRITE_TIMEOUT_MS,
+      error: () => new Error(`the ${this.#sink.kind} sink has not answered for ${WRITE_TIMEOUT_MS / 1000} s`),
     })
   }
 
