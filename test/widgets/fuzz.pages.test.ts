@@ -10,9 +10,9 @@ import { type FakeGrant, fakeGrant } from '../adapters/fake-grant.js'
 import { launchBrowser } from '../support/browser.js'
 
 /*
- * Pages that nobody wrote: elements of every family with any text in their attributes, and vendors' globals that hold anything. What
- * such a page may do is be told apart from a real one, or be taken for one; what it may not do is make an adapter throw
- * something unnamed, hang, hand a service what a guard would not take, or have its text run as code.
+ * Pages that nobody wrote: elements of every family with any text in their attributes, and vendors' globals that hold
+ * anything. What such a page may do is be told apart from a real one, or be taken for one; what it may not do is make
+ * an adapter throw something unnamed, hang, hand a service what a guard would not take, or have its text run as code.
  */
 
 const RUNS = 60
@@ -35,7 +35,7 @@ afterAll(async () => {
 })
 beforeEach(async () => {
   context = await browser.newContext()
-  // Nothing leaves: the page is what the test says, and all else is not there.
+  // No request leaves: the test answers for the page, and everything else is missing.
   await context.route('**/*', (route) =>
     route.request().isNavigationRequest() && route.request().frame().parentFrame() === null
       ? route.fulfill({ contentType: 'text/html', body: html })
@@ -138,7 +138,7 @@ const { element } = fc.letrec<{ element: Element }>((tie) => ({
   }),
 }))
 
-/** Values that a vendor's global may have, as source. */
+/** Values of a vendor's global, as source. */
 const VALUES = [
   'null',
   '7',
@@ -176,7 +176,7 @@ const anyPage = fc.record({
   globals: fc.array(fc.tuple(fc.constantFrom(...GLOBALS), fc.constantFrom(...VALUES)), { maxLength: 4 }),
 })
 
-/** The page as source. Attributes are set by script, so that nothing of them is run by the page itself. */
+/** The page as source. Attributes are set by script, so that the page itself runs nothing of them. */
 function source({
   elements,
   globals,
@@ -192,7 +192,7 @@ function source({
 function make(all, parent) { all.forEach(function (one) {
   var el = document.createElement(one.tag); el.className = one.kind
   one.attributes.forEach(function (pair) {
-    // An address of javascript: is the page's own to run.
+    // A javascript: address is code of the page itself.
     try { if (!(pair[0] === 'src' && /^javascript/i.test(pair[1]))) el.setAttribute(pair[0], pair[1]) } catch (e) {}
   })
   var inner = el
@@ -202,7 +202,7 @@ function make(all, parent) { all.forEach(function (one) {
 make(${json}, document.body)</script></body>`
 }
 
-test('whatever a page says: named errors, no hanging, nothing that a guard would not take, none of its text run', async () => {
+test('any page: errors have codes, no call hangs, no challenge breaks the guard’s bounds, and none of its text runs', async () => {
   let widgets = 0
   let asked = 0
   await fc.assert(
@@ -234,7 +234,7 @@ test('whatever a page says: named errors, no hanging, nothing that a guard would
     }),
     { numRuns: RUNS, interruptAfterTimeLimit: 60_000, markInterruptAsFailure: false },
   )
-  // The pages are not all nonsense: some of what they say is taken for widgets, and asked for.
+  // Not every page is invalid: some have widgets that are listed and solved.
   expect(widgets).toBeGreaterThan(0)
   expect(asked).toBeGreaterThan(0)
 }, 120_000)
@@ -244,7 +244,7 @@ function named(error: unknown): void {
   expect(Object.keys(CODES)).toContain(error.code)
 }
 
-/** Every call into a page is bounded, at two seconds here: what takes ten times as long hangs. */
+/** Every call into a page is bounded, here at two seconds: a call that takes ten times as long hangs. */
 async function inTime<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {

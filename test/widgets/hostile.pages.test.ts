@@ -44,7 +44,7 @@ afterEach(() => context.close())
 const visit = (path: string) => page.goto(`${site.url}${path}`)
 const onlyTheRealOne = () => [{ sitekey: site.sitekey, variant: 'v2-checkbox', due: true }]
 
-test('ten thousand widgets: fifty are taken, the others counted, none paid for without being asked', async () => {
+test('of ten thousand widgets lists fifty, counts the others, and pays for none that is not selected', async () => {
   await visit('/many')
   const found = await captcha.find(page)
   expect(found).toHaveLength(50)
@@ -52,26 +52,26 @@ test('ten thousand widgets: fifty are taken, the others counted, none paid for w
   expect(grant.challenges).toEqual([])
 })
 
-test('a sitekey of a megabyte, or of no such characters, is dropped and counted', async () => {
+test('drops and counts a sitekey of a megabyte, or with invalid characters', async () => {
   await visit('/huge-sitekey')
   const found = await captcha.find(page)
   expect(found).toMatchObject(onlyTheRealOne())
   expect(found.omitted.malformed).toBe(2)
 })
 
-test('getters that throw, cycles, proxies, endless and wide objects in the vendor’s state are survived', async () => {
+test('getters that throw, cycles, proxies, endless and wide objects in the vendor’s state throw nothing', async () => {
   await visit('/getters')
   expect(await captcha.find(page)).toMatchObject(onlyTheRealOne())
 })
 
-test('redefined built-ins change neither what is found nor where the solution goes', async () => {
+test('redefined built-ins change neither what is found nor where the solution is injected', async () => {
   await visit('/builtins?spare')
   expect(await captcha.find(page)).toMatchObject(onlyTheRealOne())
   const { solved } = await captcha.solve(page)
   expect(await page.inputValue('textarea[name="g-recaptcha-response"]')).toBe(solved[0]?.solution.token)
 })
 
-test('where so much is redefined that the browser tool gives up, our own code still tells what is there', async () => {
+test('our own code still finds the widget where redefined built-ins make the browser tool fail', async () => {
   await visit('/builtins')
   await expect(captcha.find(page)).rejects.toMatchObject({ code: 'PAGE_UNRESPONSIVE' })
   const devtools = await context.newCDPSession(page)
@@ -80,14 +80,14 @@ test('where so much is redefined that the browser tool gives up, our own code st
   expect(parseFound(result.value)).toMatchObject({ widgets: [{ challenge: { sitekey: site.sitekey } }], malformed: 0 })
 })
 
-test('elements that are named as methods are in nobody’s way', async () => {
+test('elements with the names of methods break nothing', async () => {
   await visit('/clobber')
   expect(await captcha.find(page)).toMatchObject(onlyTheRealOne())
   const { solved } = await captcha.solve(page)
   expect(await page.inputValue('textarea[name="g-recaptcha-response"]')).toBe(solved[0]?.solution.token)
 })
 
-test('an API that throws, or is frozen, throws and works as before', async () => {
+test('an API that throws or is frozen behaves as without a guard', async () => {
   await visit('/throws-render')
   expect(await page.evaluate('seen')).toEqual(['vendor', 5, true])
   expect(await captcha.find(page)).toMatchObject(onlyTheRealOne())
@@ -95,7 +95,7 @@ test('an API that throws, or is frozen, throws and works as before', async () =>
   expect(await page.evaluate('Symbol.for("solveguard") in window')).toBe(false)
 })
 
-test('a callback’s name is looked up, never run as code', async () => {
+test('looks a callback’s name up, and never runs it as code', async () => {
   await visit('/names')
   expect(await captcha.solve(page)).toMatchObject({ solved: [{}, {}, {}, {}], failed: [] })
   expect(await page.evaluate('alerted')).toBe(0)
@@ -110,7 +110,7 @@ test.each([
   ['two megabytes', '"x".repeat(2e6)'],
   ['deep JSON', '"[".repeat(9e4) + "]".repeat(9e4)'],
   ['something that throws', '({ toString: function () { throw 1 }, toJSON: function () { throw 1 } })'],
-])('a page that answers %s in our name gets nothing, and nothing is spent', async (_, lie) => {
+])('a page that replies %s in the place of our code receives nothing, and nothing is spent', async (_, lie) => {
   await visit('/liar')
   await page.evaluate(`window.lie = ${lie}; 0`)
   const found = await captcha.find(page).catch((error: { code?: string }) => error.code)
@@ -119,7 +119,7 @@ test.each([
   expect(grant.challenges).toEqual([])
 })
 
-test('a page that tells of widgets in our name gets no token without taking it as it should', async () => {
+test('a page that reports widgets in the place of our code receives no token', async () => {
   await visit('/liar')
   const widget = { id: 'abc-0', family: 'recaptcha', kind: 'checkbox', enterprise: false, sitekey: 'made-up' }
   const state = { visible: true, answered: false, executed: false, challenged: false }
@@ -135,7 +135,7 @@ test.each([
   ['a page', '/named', (origin: string) => page.goto(`${origin}/impostor`)],
   ['a frame', '/frame', (origin: string) => page.frames()[1]?.goto(`${origin}/impostor`)],
 ])(
-  '%s of another origin that comes in the middle of a solve and plays our part gets no token',
+  '%s of another origin that is loaded during a solve and replies in the place of our code receives no token',
   async (_, path, leave) => {
     await visit(path)
     await eventually(async () => (await captcha.find(page))[0]?.due === true)
@@ -153,7 +153,7 @@ test.each([
   },
 )
 
-test('a page of another origin that comes within the grace, and plays our part, has nothing bought for it', async () => {
+test('buys nothing for a page of another origin that is loaded within the grace and replies in the place of our code', async () => {
   const clock = manualClock(Date.now())
   captcha = await guardContext(fakeGrant(recaptcha, { grace: '3s' }), context, undefined, { clock })
   await visit('/invisible-execute')
@@ -168,7 +168,7 @@ test('a page of another origin that comes within the grace, and plays our part, 
   expect(await page.evaluate('got')).toEqual([])
 })
 
-test('a sandboxed frame that says that it is of the page around it is not judged by that', async () => {
+test('does not judge a sandboxed frame by the parent page’s origin that it claims', async () => {
   await visit('/tiny')
   const html = fixturePages()['/impostor']?.replace('var got', `var claims = ${JSON.stringify(site.url)}, got`)
   await page.evaluate(
@@ -178,7 +178,7 @@ test('a sandboxed frame that says that it is of the page around it is not judged
   expect(await captcha.find(page)).toMatchObject([{ pageUrl: `${site.url}/tiny`, frameUrl: 'about:srcdoc' }])
 })
 
-test('a frame of another origin that goes to a vendor’s address by itself sets off no solve in the page’s name', async () => {
+test('a frame of another origin that navigates to a vendor’s address causes no solve for the page', async () => {
   await visit('/tiny')
   await page.evaluate(
     `{ const ad = document.createElement('iframe'); ad.src = ${JSON.stringify(`${site.otherUrl}/tiny`)}; document.body.append(ad); 0 }`,
@@ -193,7 +193,7 @@ test('a frame of another origin that goes to a vendor’s address by itself sets
   expect(grant.challenges).toEqual([])
 })
 
-test('a blank frame that its page has written is solved as the page’s own', async () => {
+test('solves a widget in a blank frame that its page has written, under the page’s origin', async () => {
   await visit('/tiny')
   const html = `<form><div class="g-recaptcha" data-sitekey="${site.sitekey}"></div></form>`
   await page.evaluate(
@@ -204,7 +204,7 @@ test('a blank frame that its page has written is solved as the page’s own', as
   expect(await captcha.solve(page)).toMatchObject({ solved: [{}], failed: [] })
 })
 
-test('a page that answers in our name with more than anybody reads does not get it out of the page', async () => {
+test('a reply longer than the bound, from a page in the place of our code, never leaves the page', async () => {
   await visit('/liar')
   await page.evaluate('window.lie = "x".repeat(1e6 + 1); 0')
   const request = { max: 50, frames: [] }
@@ -216,21 +216,18 @@ test('a page that answers in our name with more than anybody reads does not get 
 
 test.each([
   [
-    'asks for a widget by what is no name',
+    'executes a widget by an invalid id',
     'grecaptcha.execute(Symbol()), grecaptcha.execute({ toString: function () { throw 1 } })',
   ],
-  [
-    'says wrongly how far it is loaded',
-    'Object.defineProperty(document, "readyState", { get: function () { throw 1 } })',
-  ],
-])('a page that %s is looked at all the same', async (_, odd) => {
+  ['redefines its readyState', 'Object.defineProperty(document, "readyState", { get: function () { throw 1 } })'],
+])('finds the widgets of a page that %s', async (_, odd) => {
   await visit('/named')
   await page.waitForSelector('iframe[name^=a-]')
   await page.evaluate(`try { ${odd} } catch {} 0`)
   expect(await captcha.find(page)).toMatchObject(onlyTheRealOne())
 })
 
-test('a widget keeps its name, however many others its page draws beside it', async () => {
+test('a widget keeps its id, however many others its page renders beside it', async () => {
   await visit('/tiny')
   const box = (key: string) => `<div class="g-recaptcha" data-sitekey="${key}"></div>`
   await page.evaluate(`document.body.innerHTML = ${JSON.stringify(`${box(site.sitekey)}<p></p>`)}; 0`)
@@ -245,7 +242,7 @@ test('a widget keeps its name, however many others its page draws beside it', as
   expect([...names]).toHaveLength(1)
 })
 
-test('what a page lets nobody look at is counted, and hides nothing else', async () => {
+test('counts a widget whose facts throw when they are read, and still finds the others', async () => {
   await visit('/login')
   await page.evaluate('window.getComputedStyle = function () { throw 1 }; 0')
   const found = await captcha.find(page)
@@ -253,7 +250,7 @@ test('what a page lets nobody look at is counted, and hides nothing else', async
   expect(found.omitted.widgets).toBeGreaterThan(0)
 })
 
-test('hundreds of shadow roots are looked into, and those that are too many are counted', async () => {
+test('searches hundreds of shadow roots, and counts those beyond the bound', async () => {
   await visit('/tiny')
   const add = `for (let n = 0; n < 400; n++) { const host = document.createElement('p'); document.body.append(host)
     host.attachShadow({ mode: 'open' }).innerHTML = n === 399 ? '<div class="g-recaptcha" data-sitekey="${site.sitekey}"></div>' : '' } 0`
@@ -263,7 +260,7 @@ test('hundreds of shadow roots are looked into, and those that are too many are 
   expect((await captcha.find(page)).omitted.frames).toBe(201)
 })
 
-test('a frame that never gives its thread back does not keep the others from being found', async () => {
+test('finds the widgets of the other frames where one frame blocks its thread', async () => {
   await visit('/hangs-beside')
   await page.waitForFunction('document.querySelector("iframe")')
   await new Promise((resolve) => setTimeout(resolve, 600))
@@ -272,13 +269,13 @@ test('a frame that never gives its thread back does not keep the others from bei
   expect(found.omitted.unresponsive).toBe(1)
 })
 
-test('a page that never gives its thread back is named as such', async () => {
+test('a page that blocks its thread is reported as unresponsive', async () => {
   await visit('/hangs')
   await new Promise((resolve) => setTimeout(resolve, 600))
   await expect(captcha.find(page)).rejects.toMatchObject({ code: 'PAGE_UNRESPONSIVE' })
 })
 
-test('a crashed page is named as such', async () => {
+test('a crashed page is reported as such', async () => {
   await visit('/login')
   const crashed = page.waitForEvent('crash')
   await page.goto('chrome://crash').catch(() => undefined)
@@ -286,8 +283,8 @@ test('a crashed page is named as such', async () => {
   await expect(captcha.solve(page)).rejects.toMatchObject({ code: expect.stringMatching(/^PAGE_/) })
 })
 
-test('a hundred and fifty frames: a hundred are looked into, the others counted', async () => {
-  // A browser on a busy machine takes its time to open that many.
+test('of a hundred and fifty frames searches a hundred, and counts the others', async () => {
+  // A browser on a busy machine opens that many slowly.
   const patient = await guardContext(grant, context, undefined, { evaluateMs: 25_000 })
   await visit('/frames')
   const found = await patient.find(page)
@@ -295,12 +292,12 @@ test('a hundred and fifty frames: a hundred are looked into, the others counted'
   expect(found.omitted.frames).toBe(51)
 })
 
-test('shadow roots in shadow roots are followed as far as is reasonable', async () => {
+test('searches nested shadow roots, up to a bound', async () => {
   await visit('/shadows')
   expect(await captcha.find(page)).toMatchObject(onlyTheRealOne())
 })
 
-test('a widget in a closed shadow root shows by the vendor’s frame alone', async () => {
+test('finds a widget in a closed shadow root by the vendor’s frame', async () => {
   await visit('/closed')
   await page.waitForFunction('document.readyState === "complete"')
   expect(await captcha.find(page)).toMatchObject(onlyTheRealOne())
@@ -308,7 +305,7 @@ test('a widget in a closed shadow root shows by the vendor’s frame alone', asy
   expect(await page.inputValue('textarea[name="g-recaptcha-response"]')).toBe(solved[0]?.solution.token)
 })
 
-test('a page that asks what the vendor’s object has hears what it would hear without us', async () => {
+test('a page that lists the properties of the vendor’s object gets the same list as without a guard', async () => {
   const plain = await (await browser.newContext()).newPage()
   const seen = []
   for (const one of [page, plain]) {
@@ -319,13 +316,13 @@ test('a page that asks what the vendor’s object has hears what it would hear w
   await plain.context().close()
   const [guarded, unguarded] = seen as { before: string; after: string }[]
   expect(guarded?.after).toBe(unguarded?.after)
-  // All but its prototype, until the last function is there.
+  // Everything but its prototype, until the last function is assigned.
   expect(guarded?.before.replace('|false|[object', '|true|[object')).toBe(unguarded?.before)
   await captcha.solve(page)
   expect(await page.evaluate('got')).toBe(await page.inputValue('textarea'))
 })
 
-test('a closed page is named as such', async () => {
+test('a closed page is reported as such', async () => {
   await page.close()
   await expect(captcha.find(page)).rejects.toMatchObject({ code: 'PAGE_GONE' })
 })

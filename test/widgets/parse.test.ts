@@ -99,8 +99,8 @@ const found = (...widgets: unknown[]) =>
 
 const only = (widget: object) => found({ ...raw, ...widget })?.widgets[0]
 
-describe('what a page says of its widgets', () => {
-  test('becomes a challenge', () => {
+describe('reads what a page reports of its widgets:', () => {
+  test('as a challenge', () => {
     expect(found(raw)).toEqual({
       doc: 'abc',
       origin: 'https://staging.example.com',
@@ -142,28 +142,28 @@ describe('what a page says of its widgets', () => {
     ['a checkbox whose challenge is open', { visible: false, challenged: true }, true],
     ['an answered checkbox', { answered: true }, false],
     ['an invisible widget', { kind: 'invisible', visible: false }, false],
-    ['an invisible widget that was set off', { kind: 'invisible', executed: true }, true],
+    ['an invisible widget that was executed', { kind: 'invisible', executed: true }, true],
     ['an answered invisible widget', { kind: 'invisible', executed: true, answered: true }, false],
     ['a score widget whose execute waits', { kind: 'score', executed: true }, true],
     ['a score widget', { kind: 'score' }, false],
-  ])('%s: due is told', (_, state, due) => {
+  ])('reCAPTCHA, %s: with its due state', (_, state, due) => {
     expect(only(state)?.due).toBe(due)
   })
 
-  test.each(['www.recaptcha.net', 'recaptcha.net'])('a script from %s is told to the solver', (host) => {
+  test.each(['www.recaptcha.net', 'recaptcha.net'])('sends the script’s host %s to the solver', (host) => {
     expect(only({ host })?.challenge.apiHost).toBe(host)
   })
 
-  test('a script from anywhere else is not told to the solver', () => {
+  test('does not send any other host of the script to the solver', () => {
     expect(only({ host: 'evil.example' })?.challenge.apiHost).toBeUndefined()
     expect(only({ host: 'www.google.com' })?.challenge.apiHost).toBeUndefined()
   })
 
   test.each([
-    ['an odd action', { action: 'a\nb' }],
-    ['an overlong action', { action: 'x'.repeat(101) }],
-    ['an odd data-s', { dataS: '\u0000' }],
-  ])('%s is left out, the widget is kept', (_, extra) => {
+    ['an invalid action', { action: 'a\nb' }],
+    ['an action that is too long', { action: 'x'.repeat(101) }],
+    ['an invalid data-s', { dataS: '\u0000' }],
+  ])('leaves out %s, and keeps the widget', (_, extra) => {
     expect(only(extra)?.challenge).toMatchObject({ sitekey: '6Lc-key' })
     expect(only(extra)?.challenge.action).toBeUndefined()
     expect(only(extra)?.challenge.dataS).toBeUndefined()
@@ -172,19 +172,19 @@ describe('what a page says of its widgets', () => {
   test.each([
     ['an empty sitekey', { sitekey: '' }],
     ['a sitekey with other characters', { sitekey: 'a"b' }],
-    ['an overlong sitekey', { sitekey: 'x'.repeat(257) }],
-    ['a family that we do not know', { family: 'toString' }],
-    ['a kind that we do not know', { kind: 'constructor' }],
-    ['a state that is none', { visible: 'yes' }],
-    ['an id that is none', { id: '../x' }],
-  ])('%s: the widget is dropped and counted', (_, wrong) => {
+    ['a sitekey that is too long', { sitekey: 'x'.repeat(257) }],
+    ['an unknown family', { family: 'toString' }],
+    ['an unknown kind', { kind: 'constructor' }],
+    ['an invalid state', { visible: 'yes' }],
+    ['an invalid id', { id: '../x' }],
+  ])('drops and counts a widget with %s', (_, wrong) => {
     expect(found({ ...raw, ...wrong }, { ...raw, id: 'abc-1' })).toMatchObject({
       widgets: [{ id: 'abc-1' }],
       malformed: 1,
     })
   })
 
-  test('of a Turnstile too', () => {
+  test('Turnstile, as a challenge', () => {
     expect(found(rawTurnstile)?.widgets).toEqual([
       {
         id: 'abc-1',
@@ -209,10 +209,10 @@ describe('what a page says of its widgets', () => {
   test.each([
     ['that is hidden', { visible: false }, false],
     ['that is answered', { answered: true }, false],
-    ['that waits for the page', { waits: true }, false],
-    ['that the page has set off', { waits: true, executed: true }, true],
-    ['that the page has set off where nobody sees it', { waits: true, executed: true, visible: false }, true],
-  ])('of a Turnstile %s: due is told', (_, state, due) => {
+    ['that waits for execute', { waits: true }, false],
+    ['that the page has executed', { waits: true, executed: true }, true],
+    ['that the page has executed while it is hidden', { waits: true, executed: true, visible: false }, true],
+  ])('Turnstile, %s: with its due state', (_, state, due) => {
     expect(found({ ...rawTurnstile, ...state })?.widgets[0]?.due).toBe(due)
   })
 
@@ -223,7 +223,7 @@ describe('what a page says of its widgets', () => {
     ['cData', 7],
     ['pageData', 'x'.repeat(4_097)],
     ['pageData', '\u0000'],
-  ])('of a Turnstile an odd %s is left out, the widget is kept', (name, value) => {
+  ])('Turnstile: leaves out an invalid %s, and keeps the widget', (name, value) => {
     const challenge = found({ ...rawTurnstile, [name]: value })?.widgets[0]?.challenge
     expect(challenge).toMatchObject({ sitekey: '0x4AAAAAAA-key' })
     expect(challenge).toHaveProperty(name, undefined)
@@ -235,20 +235,20 @@ describe('what a page says of its widgets', () => {
     ['a hidden checkbox whose challenge is open', { visible: false, challenged: true }, 'checkbox', true],
     ['an answered checkbox', { answered: true }, 'checkbox', false],
     ['an invisible one', { kind: 'invisible', visible: false }, 'invisible', false],
-    ['an invisible one that was set off', { kind: 'invisible', executed: true }, 'invisible', true],
+    ['an invisible widget that was executed', { kind: 'invisible', executed: true }, 'invisible', true],
     [
-      'an invisible one that was set off and answered',
+      'an invisible widget that was executed and answered',
       { kind: 'invisible', executed: true, answered: true },
       'invisible',
       false,
     ],
-  ])('of an hCaptcha, %s: due is told', (_, state, variant, due) => {
+  ])('hCaptcha, %s: with its due state', (_, state, variant, due) => {
     expect(found({ ...rawHcaptcha, ...state })?.widgets).toMatchObject([
       { family: 'hcaptcha', challenge: { variant, rqdata: 'one-time' }, due },
     ])
   })
 
-  test.each(['x'.repeat(4_097), 'a b', '\u0000', '', 7])('of an hCaptcha odd rqdata is left out', (rqdata) => {
+  test.each(['x'.repeat(4_097), 'a b', '\u0000', '', 7])('hCaptcha: leaves out invalid rqdata', (rqdata) => {
     const challenge = found({ ...rawHcaptcha, rqdata })?.widgets[0]?.challenge
     expect(challenge).toMatchObject({ sitekey: rawHcaptcha.sitekey, rqdata: undefined })
   })
@@ -258,7 +258,7 @@ describe('what a page says of its widgets', () => {
     ['one that is hidden', { visible: false }, 'v2', false],
     ['a hidden one that is at work', { visible: false, working: true }, 'v2', true],
     ['an answered one', { answered: true, version: 'v1' }, 'v1', false],
-  ])('of a Friendly Captcha, %s: due is told', (_, state, variant, due) => {
+  ])('Friendly Captcha, %s: with its due state', (_, state, variant, due) => {
     expect(found({ ...rawFriendly, ...state })?.widgets).toMatchObject([
       { family: 'friendly', challenge: { variant, scriptUrl: rawFriendly.script }, due },
     ])
@@ -276,7 +276,7 @@ describe('what a page says of its widgets', () => {
     ['https://frcapi.com.evil.example/', undefined],
     ['javascript:alert(1)', undefined],
     [undefined, undefined],
-  ])('of a Friendly Captcha the vendor’s other hosts are told: %s', (endpoint, apiHost) => {
+  ])('Friendly Captcha: sends hosts of the vendor other than the default: %s', (endpoint, apiHost) => {
     expect(found({ ...rawFriendly, endpoint })?.widgets[0]?.challenge.apiHost).toBe(apiHost)
   })
 
@@ -287,14 +287,14 @@ describe('what a page says of its widgets', () => {
     'https://',
     'data:text/javascript,1',
     7,
-  ])('an odd address of a script is left out: %s', (script) => {
+  ])('leaves out an invalid address of a script: %s', (script) => {
     expect(found({ ...rawFriendly, script })?.widgets[0]?.challenge).toMatchObject({
       sitekey: rawFriendly.sitekey,
       scriptUrl: undefined,
     })
   })
 
-  test('of a GeeTest v3 too', () => {
+  test('GeeTest v3, as a challenge', () => {
     expect(found(rawGeetest)?.widgets).toMatchObject([
       {
         id: 'abc-4',
@@ -309,7 +309,7 @@ describe('what a page says of its widgets', () => {
     ])
   })
 
-  test('of a GeeTest v4 there is neither a challenge nor a server', () => {
+  test('GeeTest v4, without a challenge and a server', () => {
     expect(found({ ...rawGeetest, v4: true })?.widgets[0]?.challenge).toEqual({
       variant: 'v4',
       sitekey: rawGeetest.sitekey,
@@ -323,7 +323,7 @@ describe('what a page says of its widgets', () => {
     ['that is bound to a button', { bound: true, visible: false }, false],
     ['that claims to be seen, but is bound to a button', { bound: true }, false],
     ['that is bound to a button, and open', { bound: true, visible: false, executed: true }, true],
-  ])('of a GeeTest %s: due is told', (_, state, due) => {
+  ])('GeeTest, %s: with its due state', (_, state, due) => {
     expect(found({ ...rawGeetest, ...state })?.widgets[0]?.due).toBe(due)
   })
 
@@ -334,21 +334,21 @@ describe('what a page says of its widgets', () => {
     ['host', 'https://evil.example/'],
     ['host', 'EVIL'],
     ['host', 'x'.repeat(254)],
-  ])('of a GeeTest an odd %s is left out, the widget is kept', (name, value) => {
+  ])('GeeTest: leaves out an invalid %s, and keeps the widget', (name, value) => {
     const challenge = found({ ...rawGeetest, [name]: value })?.widgets[0]?.challenge
     expect(challenge).toMatchObject({ sitekey: rawGeetest.sitekey })
     expect(challenge).toHaveProperty(name === 'host' ? 'apiHost' : name, undefined)
   })
 
-  test('of a GeeTest the usual server is not worth telling', () => {
+  test('GeeTest: leaves out the default server', () => {
     expect(found({ ...rawGeetest, host: 'api.geetest.com' })?.widgets[0]?.challenge.apiHost).toBeUndefined()
   })
 
   test.each([
     ['one that is seen', {}, true],
-    ['one that is verified unseen', { visible: false }, false],
+    ['one that is verified invisibly', { visible: false }, false],
     ['an answered one', { answered: true }, false],
-  ])('of an MTCaptcha, %s: due is told', (_, state, due) => {
+  ])('MTCaptcha, %s: with its due state', (_, state, due) => {
     expect(found({ ...rawMtcaptcha, ...state })?.widgets).toMatchObject([
       { family: 'mtcaptcha', challenge: { variant: 'mtcaptcha', action: 'login' }, executed: false, due },
     ])
@@ -358,7 +358,7 @@ describe('what a page says of its widgets', () => {
     ['one that is seen', {}, true],
     ['one that is hidden', { visible: false }, false],
     ['an answered one', { answered: true }, false],
-  ])('of Amazon WAF’s CAPTCHA, %s: due is told', (_, state, due) => {
+  ])('Amazon WAF, %s: with its due state', (_, state, due) => {
     const { sitekey, script: scriptUrl } = rawAwsWaf
     expect(found({ ...rawAwsWaf, ...state })?.widgets).toMatchObject([
       { family: 'aws-waf', challenge: { variant: 'widget', sitekey, scriptUrl }, executed: false, due },
@@ -366,7 +366,7 @@ describe('what a page says of its widgets', () => {
   })
 
   test.each(['x'.repeat(2_049), '', 'a b', '"', 'a:b', 7])(
-    'of Amazon WAF an odd key makes it nonsense: %s',
+    'Amazon WAF: drops a widget with an invalid key: %s',
     (sitekey) => {
       expect(found({ ...rawAwsWaf, sitekey })).toMatchObject({ widgets: [], malformed: 1 })
     },
@@ -374,10 +374,10 @@ describe('what a page says of its widgets', () => {
 
   test.each([
     ['that is seen', {}, true],
-    ['that is set off', { visible: false, executed: true }, true],
+    ['that is executed', { visible: false, executed: true }, true],
     ['that is neither', { visible: false }, false],
     ['that is answered', { answered: true, executed: true }, false],
-  ])('of an Arkose %s: due is told, with its data and its host', (_, state, due) => {
+  ])('Arkose, %s: with its due state, its data and its host', (_, state, due) => {
     expect(found({ ...rawArkose, ...state })?.widgets).toMatchObject([
       { challenge: { variant: 'arkose', blob: 'one-time', apiHost: 'company-api.arkoselabs.com' }, due },
     ])
@@ -389,30 +389,30 @@ describe('what a page says of its widgets', () => {
     ['blob', 'number', 7],
     ['host', 'usual', 'client-api.arkoselabs.com'],
     ['host', 'odd', 'https://evil.example'],
-  ])('of an Arkose a %s that is of no use is left out (%s)', (name, _, value) => {
+  ])('Arkose: leaves out an invalid %s (%s)', (name, _, value) => {
     const challenge = found({ ...rawArkose, [name]: value })?.widgets[0]?.challenge
     expect(challenge).toMatchObject({ sitekey: rawArkose.sitekey })
     expect(challenge).toHaveProperty(name === 'host' ? 'apiHost' : name, undefined)
   })
 
-  test('two widgets of one name are one, and one that is counted as nonsense', () => {
+  test('keeps the first of two widgets with the same id, and counts the other as malformed', () => {
     expect(found(raw, raw)).toMatchObject({ widgets: [{}], malformed: 1 })
   })
 
-  test('more than may come from one frame are counted', () => {
+  test('counts the widgets beyond the bound of a frame', () => {
     const many = Array.from({ length: MAX_WIDGETS_PER_FRAME + 7 }, (_, n) => ({ ...raw, id: `abc-${n}` }))
     expect(found(...many)?.widgets).toHaveLength(MAX_WIDGETS_PER_FRAME)
     expect(found(...many)?.leftOut).toBe(7)
   })
 
-  test('an overlong reply is not read', () => {
+  test('does not read a reply beyond the bound', () => {
     expect(
       parseFound(JSON.stringify({ doc: 'a', origin: '', widgets: [], more: 'x'.repeat(MAX_REPLY_LENGTH) })),
     ).toBeUndefined()
   })
 })
 
-describe('whatever a page says', () => {
+describe('reads any reply of a page:', () => {
   const like = (widget: object) =>
     fc.record(
       Object.fromEntries(
@@ -455,7 +455,7 @@ describe('whatever a page says', () => {
     }
   }
 
-  test('nothing is thrown, and what comes through is within its bounds', () => {
+  test('throws nothing, and returns only values within their bounds', () => {
     fc.assert(
       fc.property(reply, (said) => {
         const read = parseFound(said)
@@ -480,7 +480,7 @@ describe('whatever a page says', () => {
     )
   })
 
-  test('a result is one of ours or none', () => {
+  test('returns a known result or undefined', () => {
     fc.assert(
       fc.property(reply, (said) => {
         expect([undefined, 'ok', 'answered', 'refused', 'page-gone', 'widget-gone']).toContain(parseResult(said))

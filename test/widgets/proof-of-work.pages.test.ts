@@ -4,14 +4,14 @@ import { parseProofOfWork } from '../../src/widgets/parse.js'
 import type { FoundChallenge } from '../../src/widgets/widget.js'
 import { stage } from './stage.js'
 
-// Pages that lie about a proof of work. What real widgets do is in `npm/proof-of-work.test.ts`.
+// Pages that report a false proof of work. Real widgets are in `npm/proof-of-work.pages.test.ts`.
 
 const at = stage('altcha', async (options) => {
   const altcha = await startAltcha(options)
   return { ...altcha, issue: () => '', setBehavior: () => altcha.setBehavior({}) }
 })
 
-/** Sets one of the page's widgets off, with what the grant is asked to do about it. */
+/** Solves one of the page's widgets under a grant that runs the proof of work. */
 async function solve(id: string) {
   at.grant.solve = async (_, { runProofOfWork } = {}) => {
     const answer = await runProofOfWork?.(AbortSignal.timeout(1_500))
@@ -31,25 +31,22 @@ async function visit() {
   await at.open('/altcha-odd')
 }
 
-test('odd endpoints and states are survived, and are due like others', async () => {
+test('invalid endpoints and states throw nothing, and their widgets are due like others', async () => {
   await visit()
   const found = await at.find()
   expect(found).toHaveLength(6)
   for (const one of found) expect(one).toMatchObject({ family: 'altcha', sitekey: 'self-hosted', due: true })
 })
 
-test.each(['names', 'odd-promise'])(
-  '%s: a state of another name, and a promise that is none, are waited out',
-  async (id) => {
-    await visit()
-    const errors: Error[] = []
-    at.page.on('pageerror', (error) => errors.push(error))
-    expect(await solve(id)).toMatchObject({ solved: [{ solution: { token: '' } }] })
-    expect(errors).toEqual([])
-  },
-)
+test.each(['names', 'odd-promise'])('%s: waits through an unknown state, and a promise that is none', async (id) => {
+  await visit()
+  const errors: Error[] = []
+  at.page.on('pageerror', (error) => errors.push(error))
+  expect(await solve(id)).toMatchObject({ solved: [{ solution: { token: '' } }] })
+  expect(errors).toEqual([])
+})
 
-test('an answer that is far too long is left in its field, and is no error of the page’s', async () => {
+test('leaves an answer beyond the bound in its field, and throws nothing in the page', async () => {
   await visit()
   const errors: Error[] = []
   at.page.on('pageerror', (error) => errors.push(error))
@@ -57,12 +54,12 @@ test('an answer that is far too long is left in its field, and is no error of th
   expect(errors).toEqual([])
 })
 
-test('a method that throws has set off nothing', async () => {
+test('a method that throws has started nothing', async () => {
   await visit()
   expect(await solve('throws')).toMatchObject({ failed: [{ error: { code: 'SOLVE_ABORTED' } }] })
 })
 
-test('what a page says of a failure is clipped, and of one line', async () => {
+test('clips what a page reports of a failure, to one line', async () => {
   await visit()
   const { failed } = await solve('says')
   expect(failed).toMatchObject([{ error: { code: 'WIDGET_FAILED' } }])
@@ -73,14 +70,14 @@ test('what a page says of a failure is clipped, and of one line', async () => {
   expect(message).not.toMatch(/[\u0000-\u001f]/)
 })
 
-test('one that asks for a code is a person’s', async () => {
+test('fails for a widget that needs a code from a picture, which a person has to read', async () => {
   await visit()
   expect(await solve('asks')).toMatchObject({
     failed: [{ error: { code: 'WIDGET_FAILED', message: expect.stringContaining('picture') } }],
   })
 })
 
-test('a page that hangs when it is set off has an error of its own', async () => {
+test('a page that hangs when its widget is started has its own error code', async () => {
   await visit()
   await at.page.evaluate(() => {
     Object.assign(document.getElementById('throws') ?? {}, {
@@ -93,7 +90,7 @@ test('a page that hangs when it is set off has an error of its own', async () =>
   expect(await solve('throws')).toMatchObject({ failed: [{ error: { code: 'PAGE_UNRESPONSIVE' } }] })
 })
 
-test('a thousand of them: fifty are taken, the others counted', async () => {
+test('of a thousand widgets lists fifty, and counts the others', async () => {
   await visit()
   await at.page.evaluate(() => {
     const box = '<div class="altcha" data-state="unverified">x</div>'
@@ -113,11 +110,11 @@ test.each([
   ['{"state":{}}'],
   ['[]'],
   [`{"state":"answered","token":"${'x'.repeat(1_000_001)}"}`],
-])('a reply that makes no sense is none: %j', (reply) => {
+])('does not parse an invalid reply: %j', (reply) => {
   expect(parseProofOfWork(reply)).toBeUndefined()
 })
 
-test('odd parts of a reply are dropped by themselves', () => {
+test('drops only the invalid parts of a reply', () => {
   expect(parseProofOfWork('{"state":"answered","token":"a\\nb","reason":5}')).toEqual({
     state: 'answered',
     token: '',

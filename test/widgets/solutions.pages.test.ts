@@ -9,8 +9,8 @@ import { startTurnstile } from '../../src/testing/vendors/turnstile/index.js'
 import { stage, type Vendor } from './stage.js'
 
 /*
- * A solver's answer is text from outside: it goes into the page as it is, and is nothing but text there. That an answer is
- * bounded before it gets this far is the solvers' contract.
+ * A solver's answer is text from outside: it is injected unchanged, and is only text in the page. The solvers' contract
+ * tests that an answer is bounded before it is injected.
  */
 
 const SOLUTIONS: Record<string, string> = JSON.parse(
@@ -26,7 +26,7 @@ const FAMILIES: readonly [WidgetFamily, (options: object) => Promise<Vendor>, st
   ['mtcaptcha', startMtcaptcha, '/mtcaptcha/named', 'input[name="mtcaptcha-verifiedtoken"]'],
 ]
 
-describe.each(FAMILIES)('a %s takes what a solver answers as text:', (family, start, path, field) => {
+describe.each(FAMILIES)('a %s treats a solver’s answer as text:', (family, start, path, field) => {
   const at = stage(family, start as Parameters<typeof stage>[1])
 
   test.each([...Object.entries(SOLUTIONS), ['a hundred kilobytes', HUNDRED_KILOBYTES]])('%s', async (_, token) => {
@@ -39,7 +39,7 @@ describe.each(FAMILIES)('a %s takes what a solver answers as text:', (family, st
     expect(failed).toEqual([])
     expect(solved).toHaveLength(1)
     expect(await at.calls()).toEqual([token])
-    // A field keeps the ends of its lines in one way only.
+    // A field normalizes line ends.
     const kept = await at.page.inputValue(field)
     expect(kept.replace(/\r\n?/g, '\n')).toBe(token.replace(/\r\n?/g, '\n'))
     expect(await at.page.evaluate('document.querySelectorAll("script, img").length')).toBe(scripts)

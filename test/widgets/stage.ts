@@ -19,7 +19,9 @@ export interface Vendor extends SiteVendor, Seller {
   close(): Promise<void>
 }
 
-/** What the tests of one family's widgets share: one browser, vendor and site; for each test a context, its page and its guard. */
+/**
+ * What the tests of one family share: one browser, vendor and site; for each test a context, its page and its guard.
+ */
 export interface Stage<V> {
   readonly browser: Browser
   readonly vendor: V
@@ -37,31 +39,31 @@ export interface Stage<V> {
   open(path: string): Promise<void>
   /** Guards, opens, and waits until the vendor's frames are there. */
   visit(path: string, policy?: Omit<PolicyInput, 'origins'>, options?: GuardContextOptions<Page>): Promise<void>
-  /** The vendor's frames, which no selector of the page may find. */
+  /** The vendor's frames, including those that no selector finds. */
   frames(): Frame[]
   framed(many?: number): Promise<void>
   find(): Promise<FoundChallenge[]>
-  /** Until the first widget is due. */
+  /** Waits until the first widget is due. */
   due(): Promise<void>
   /** What the page's callback was called with. */
   calls(): Promise<unknown[]>
-  /** The site's server has let us in. */
+  /** Expects that the site's server has accepted the token. */
   welcomed(): Promise<void>
 }
 
-/** What some tests have that others have not. */
+/** Options of some tests. */
 export interface StageOptions<V> {
   /** The site's further pages and scripts. Default: those of `fixtures/pages`. */
   readonly pages?: () => Promise<Record<string, string>>
-  /** Done to each context. */
+  /** Prepares each context. */
   readonly prepare?: (context: BrowserContext, vendor: V) => Promise<void>
 }
 
 /**
- * Sets the stage for the tests of a family.
+ * Starts what the tests of a family need.
  *
  * @param start starts the vendor's stand-in
- * @param frames by which addresses the frames are known that each widget has; none: it has none
+ * @param frames the addresses of the frames that each widget has; undefined: it has none
  */
 export function stage<V extends Vendor>(
   family: WidgetFamily,
@@ -154,7 +156,7 @@ export function stage<V extends Vendor>(
   return at
 }
 
-/** Until nothing but the grace of a solve that is under way waits for a clock. */
+/** Waits until only the grace of a solve under way waits for the clock. */
 export async function inGrace(clock: ManualClock): Promise<void> {
   let quiet = 0
   await eventually(() => {

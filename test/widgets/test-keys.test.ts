@@ -4,7 +4,7 @@ import { startRecaptcha, TEST_SITEKEY } from '../../src/testing/vendors/recaptch
 import { startTurnstile } from '../../src/testing/vendors/turnstile/index.js'
 import { isBlockingTestKey, testAnswer } from '../../src/widgets/test-keys.js'
 
-test('the vendor’s test key has an answer that its own secret accepts', async () => {
+test('answers reCAPTCHA’s test key with a token that its secret accepts', async () => {
   await using recaptcha = await startRecaptcha()
   const answer = testAnswer({ family: 'recaptcha', sitekey: TEST_SITEKEY })
   const reply = await fetch(recaptcha.verifyUrl, {
@@ -19,7 +19,7 @@ test.each(['', 'another', 'toString', '__proto__', `${TEST_SITEKEY} `])('%j is n
 })
 
 test.each(['1x00000000000000000000AA', '1x00000000000000000000BB', '3x00000000000000000000FF'])(
-  'Turnstile’s test key %s has the dummy token that its secret accepts',
+  'answers Turnstile’s test key %s with the dummy token that its secret accepts',
   async (sitekey) => {
     await using turnstile = await startTurnstile()
     const answer = testAnswer({ family: 'turnstile', sitekey })
@@ -33,7 +33,7 @@ test.each(['1x00000000000000000000AA', '1x00000000000000000000BB', '3x0000000000
 )
 
 test.each(['2x00000000000000000000AB', '2x00000000000000000000BB'])(
-  '%s is published to fail, and has no answer',
+  'has no answer for %s, which is published to fail',
   (key) => {
     expect(testAnswer({ family: 'turnstile', sitekey: key })).toBeUndefined()
     expect(isBlockingTestKey({ family: 'turnstile', sitekey: key })).toBe(true)
@@ -41,7 +41,7 @@ test.each(['2x00000000000000000000AB', '2x00000000000000000000BB'])(
   },
 )
 
-test.each([1, 2, 3])('hCaptcha’s test key %s has the token that its secret accepts', async (n) => {
+test.each([1, 2, 3])('answers hCaptcha’s test key %s with the token that its secret accepts', async (n) => {
   await using hcaptcha = await startHcaptcha()
   const sitekey = `${n}0000000-ffff-ffff-ffff-00000000000${n}`
   const answer = testAnswer({ family: 'hcaptcha', sitekey })

@@ -11,7 +11,7 @@ import { parseSigns } from '../../src/widgets/unknown.js'
 import { fakeGrant } from '../adapters/fake-grant.js'
 import { launchBrowser } from '../support/browser.js'
 
-describe('in a page', () => {
+describe('reports in a page:', () => {
   let browser: Browser
   let site: StandInSite
   let context: BrowserContext
@@ -32,7 +32,7 @@ describe('in a page', () => {
     context = await browser.newContext()
     captcha = (await guardContext(fakeGrant({ issue: () => 'x' }), context)) as Captcha<Page, never>
     page = await context.newPage()
-    // Vendors' addresses are nobody's here.
+    // No server answers at the vendors' addresses here.
     await context.route(/^https:/, (route) => route.fulfill({ contentType: 'text/html', body: '' }))
     await page.goto(`${site.url}/tiny`)
   })
@@ -45,7 +45,7 @@ describe('in a page', () => {
     return (await captcha.find(page)).unknown
   }
 
-  test('a frame of a vendor that we do not know, with whose it is and whether it is seen', async () => {
+  test('a frame of an unknown vendor, with its vendor and its visibility', async () => {
     const frame = '<iframe src="https://geo.captcha-delivery.com/captcha/?x=secret" width="300" height="200"></iframe>'
     expect(await unknownWith(frame)).toEqual([
       {
@@ -62,7 +62,7 @@ describe('in a page', () => {
     ])
   })
 
-  test('all signs of one vendor are one widget', async () => {
+  test('all evidence of one vendor as one widget', async () => {
     const seen = await unknownWith(
       '<div class="smart-captcha box" id="here" data-sitekey="ysc1_x">x</div>' +
         '<iframe src="https://smartcaptcha.yandexcloud.net/checkbox"></iframe>' +
@@ -80,19 +80,19 @@ describe('in a page', () => {
     ])
   })
 
-  test('an element with a sitekey that is no known widget’s', async () => {
+  test('an element with a sitekey that belongs to no known widget', async () => {
     expect(await unknownWith('<div class="my-captcha" data-sitekey="abc">x</div>')).toMatchObject([
       { vendor: undefined, visible: true, signs: [{ kind: 'element', what: 'div.my-captcha', sitekey: 'abc' }] },
     ])
   })
 
-  test('a host that only sounds like it', async () => {
+  test('a host that only has captcha in its name', async () => {
     expect(await unknownWith('<script src="//captcha.example.org/a.js"></script>')).toMatchObject([
       { vendor: undefined, visible: false, signs: [{ kind: 'script', what: 'captcha.example.org' }] },
     ])
   })
 
-  test('a picture that is called so, which can be named to solveImage', async () => {
+  test('a picture with captcha in its name, which solveImage can solve', async () => {
     await page.goto(`${site.url}/picture`)
     await page.waitForFunction(() => document.images[0]?.naturalWidth)
     expect((await captcha.find(page)).unknown).toMatchObject([
@@ -100,7 +100,7 @@ describe('in a page', () => {
     ])
   })
 
-  test('an open shadow root, and a frame', async () => {
+  test('evidence in an open shadow root, and in a frame', async () => {
     await page.evaluate(() => {
       const root = document.body.appendChild(document.createElement('div')).attachShadow({ mode: 'open' })
       root.innerHTML = '<div class="procaptcha" data-sitekey="5P">x</div>'
@@ -113,7 +113,7 @@ describe('in a page', () => {
     expect((await captcha.find(page)).unknown).toMatchObject([{ vendor: 'netease', frameUrl: `${site.url}/tiny` }])
   })
 
-  test('a page that stands before a whole site', async () => {
+  test('a page that is shown before a whole site', async () => {
     await page.evaluate(() => Object.assign(window, { _cf_chl_opt: {} }))
     expect((await captcha.find(page)).unknown).toMatchObject([{ vendor: 'cloudflare-challenge-page', visible: true }])
   })
@@ -124,22 +124,22 @@ describe('in a page', () => {
       'known vendors’ scripts',
       '<script src="https://js.hcaptcha.com/1/api.js"></script><script src="https://www.recaptcha.net/recaptcha/api.js"></script>',
     ],
-    ['addresses that only end alike', '<script src="https://notarkoselabs.com/x.js"></script>'],
+    ['addresses that only have the same ending', '<script src="https://notarkoselabs.com/x.js"></script>'],
     ['a known widget', '<div class="g-recaptcha" data-sitekey="abc">x</div>'],
-  ])('nothing of %s', async (_, html) => {
+  ])('nothing for %s', async (_, html) => {
     if (html === '') {
       await page.goto(`${site.url}/ordinary-words`)
       expect((await captcha.find(page)).unknown).toEqual([])
     } else expect(await unknownWith(html)).toEqual([])
   })
 
-  test('a thousand of them: some are told', async () => {
+  test('some of a thousand elements', async () => {
     const many = Array.from({ length: 1_000 }, (_, n) => `<div class="c" data-sitekey="k${n}">x</div>`).join('')
     expect(await unknownWith(many)).toHaveLength(20)
   })
 })
 
-describe('what a page says of strangers', () => {
+describe('reads what a page reports of unknown widgets:', () => {
   const sign = { kind: 'frame', what: 'captcha.example', visible: true }
 
   test.each([
@@ -149,25 +149,25 @@ describe('what a page says of strangers', () => {
     ['a name with a line end', [{ ...sign, what: 'a\nb' }]],
     ['a name that is too long', [{ ...sign, what: 'x'.repeat(300) }]],
     ['numbers', [1, null, []]],
-  ])('is dropped: %s', (_, given) => {
+  ])('drops %s', (_, given) => {
     expect(parseSigns(given)).toEqual([])
   })
 
-  test('is cut where there is too much of it', () => {
+  test('cuts a list beyond the bound', () => {
     expect(parseSigns(Array(1_000).fill(sign))).toHaveLength(20)
   })
 
-  test('loses odd parts by themselves', () => {
+  test('drops only the invalid parts', () => {
     const odd = { ...sign, vendor: '<b>', sitekey: 'a b', visible: 'yes' }
     expect(parseSigns([odd])).toEqual([{ kind: 'frame', what: 'captcha.example', visible: false }])
   })
 
-  test('does not keep its widgets from being read', () => {
+  test('still reads the known widgets', () => {
     const said = JSON.stringify({ doc: 'dabc', origin: '', widgets: [], unknown: 'x'.repeat(1_000) })
     expect(parseFound(said)).toMatchObject({ widgets: [], signs: [] })
   })
 
-  test('no vendor among them has a family of its own', () => {
+  test('has no vendor with a family of its own', () => {
     expect(UNKNOWN_VENDORS.map(({ vendor }) => vendor).filter((name) => Object.hasOwn(WIDGETS, name))).toEqual([])
   })
 })

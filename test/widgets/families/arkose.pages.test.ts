@@ -15,7 +15,7 @@ const verify = async (index = 0) => {
   await at.frames()[index]?.click('#verify')
 }
 
-describe('an Arkose is found and solved, until the server is content:', () => {
+describe('solves an Arkose so that the server accepts the token:', () => {
   test.each([
     ['/arkose/inline', { blob: 'inline-blob' }],
     ['/arkose/declared-before', {}],
@@ -37,7 +37,7 @@ describe('an Arkose is found and solved, until the server is content:', () => {
   test.each([
     ['/arkose', undefined],
     ['/arkose/runs', 'one-time-blob'],
-  ])('%s, once the page has set it off and its challenge is open', async (path, blob) => {
+  ])('%s, once the page has executed it and its challenge is open', async (path, blob) => {
     await at.visit(path)
     await at.page.waitForFunction('window.enforcement')
     expect(await at.find()).toMatchObject([{ sitekey: at.sitekey, visible: false, executed: false, due: false }])
@@ -50,7 +50,7 @@ describe('an Arkose is found and solved, until the server is content:', () => {
     await at.welcomed()
   })
 
-  test('one whose callback is assigned when its script has run', async () => {
+  test('a widget whose callback is assigned after its script has run', async () => {
     await at.guard()
     await at.open('/arkose/assigned')
     expect(await at.find()).toEqual([])
@@ -63,7 +63,7 @@ describe('an Arkose is found and solved, until the server is content:', () => {
     await at.welcomed()
   })
 
-  test('several, whose scripts share a callback, are told apart', async () => {
+  test('several widgets whose scripts share a callback, each with its own token', async () => {
     await at.visit('/arkose/several')
     await at.framed(2)
     await eventually(async () => (await at.find()).filter(({ visible }) => visible).length === 2)
@@ -77,7 +77,7 @@ describe('an Arkose is found and solved, until the server is content:', () => {
     expect(calls[1]).toContain(at.site.verified.at(-1)?.success ? 'pk=' : 'refused')
   })
 
-  test('one in a frame of another origin', async () => {
+  test('a widget in a frame of another origin', async () => {
     await at.guard()
     await at.open('/arkose/frame')
     await eventually(async () => (await at.find())[0]?.due === true)
@@ -102,7 +102,7 @@ describe('an Arkose is found and solved, until the server is content:', () => {
     await at.welcomed()
   })
 
-  test('boxes of one key each get a token of their own', async () => {
+  test('boxes with the same key, each with its own token', async () => {
     await at.visit('/arkose/boxes')
     await at.framed(2)
     const { solved } = await at.captcha.solve(at.page)
@@ -115,7 +115,7 @@ describe('an Arkose is found and solved, until the server is content:', () => {
     await at.welcomed()
   })
 
-  test('one that was there before the context was guarded has its token in the page’s fields', async () => {
+  test('a widget that was rendered before the context was guarded, with its token in the page’s fields', async () => {
     await at.open('/arkose/inline')
     await shown()
     await at.guard()
@@ -129,8 +129,8 @@ describe('an Arkose is found and solved, until the server is content:', () => {
   })
 })
 
-describe('of an Arkose only what is due is paid for:', () => {
-  test('one that ends without a challenge within its grace costs nothing', async () => {
+describe('pays only for an Arkose that is due:', () => {
+  test('a widget that ends without a challenge within its grace costs nothing', async () => {
     const clock = manualClock(Date.now())
     at.vendor.setBehavior(at.sitekey, { suppresses: true, afterMs: 2_000 })
     await at.visit('/arkose/runs', { grace: '3s' }, { clock })
@@ -150,7 +150,7 @@ describe('of an Arkose only what is due is paid for:', () => {
     expect(at.grant.challenges).toEqual([])
   })
 
-  test('one that a person has answered is left alone', async () => {
+  test('skips a widget that a person has answered', async () => {
     await at.visit('/arkose/inline')
     await shown()
     await verify()
@@ -161,7 +161,7 @@ describe('of an Arkose only what is due is paid for:', () => {
     await at.welcomed()
   })
 
-  test('a box of the older kind that a person has answered is left alone', async () => {
+  test('skips a box of the older kind that a person has answered', async () => {
     await at.visit('/arkose/box')
     await verify()
     await at.page.waitForFunction('calls.length')
@@ -171,7 +171,7 @@ describe('of an Arkose only what is due is paid for:', () => {
     await at.welcomed()
   })
 
-  test('one whose challenge was closed again is left alone', async () => {
+  test('skips a widget whose challenge was closed again', async () => {
     await at.visit('/arkose')
     await at.page.waitForFunction('window.enforcement')
     await at.page.click('#go')
@@ -181,7 +181,7 @@ describe('of an Arkose only what is due is paid for:', () => {
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
   })
 
-  test('one that we answered is not answered twice, until the page resets it', async () => {
+  test('does not solve a widget again after an injection, until the page resets it', async () => {
     await at.visit('/arkose/inline')
     await shown()
     await at.captcha.solve(at.page)
@@ -194,7 +194,7 @@ describe('of an Arkose only what is due is paid for:', () => {
     expect(await at.calls()).toHaveLength(2)
   })
 
-  test('a token that has grown too old is taken away again', async () => {
+  test('removes a token that has expired', async () => {
     await at.visit('/arkose/box')
     at.grant.tokenTtlMs = 300
     await at.captcha.solve(at.page)
@@ -202,7 +202,7 @@ describe('of an Arkose only what is due is paid for:', () => {
     expect(await at.find()).toMatchObject([{ answered: false, due: true }])
   })
 
-  test('a denial changes nothing in the page', async () => {
+  test('a denied solve changes nothing in the page', async () => {
     await at.visit('/arkose/inline')
     await shown()
     at.grant.answer = () => Promise.reject(denied())
@@ -213,7 +213,7 @@ describe('of an Arkose only what is due is paid for:', () => {
 })
 
 describe('a hostile page with an Arkose', () => {
-  test('a token that comes after the page has gone on is not put into the next page', async () => {
+  test('does not inject a token into the next page if the page has navigated meanwhile', async () => {
     await at.visit('/arkose/inline')
     await shown()
     let go = () => {}
@@ -232,7 +232,7 @@ describe('a hostile page with an Arkose', () => {
     expect(await at.calls()).toEqual([])
   })
 
-  test('odd configurations, callbacks and values are survived, and told to nobody', async () => {
+  test('invalid configurations, callbacks and values throw nothing in the page and are not sent to a solver', async () => {
     await at.visit('/arkose-odd')
     await eventually(async () => (await at.find()).some(({ visible }) => visible))
     const found = (await at.find()).filter(({ visible }) => visible)
@@ -243,7 +243,7 @@ describe('a hostile page with an Arkose', () => {
     expect(await at.page.evaluate('[done, Object.prototype.get]')).toEqual([1, undefined])
   })
 
-  test('a page sees the API as it would without us', async () => {
+  test('the page observes the same API as without a guard', async () => {
     const plain = await (await at.browser.newContext()).newPage()
     await at.visit('/arkose')
     await at.page.waitForFunction('window.enforcement')

@@ -7,7 +7,7 @@ import { stage } from '../stage.js'
 const SUBMIT = '#login button'
 const at = stage('aws-waf', startAwsWaf)
 
-/** Opens a page, and waits until it has drawn its puzzle. */
+/** Opens a page, and waits until it has rendered its puzzle. */
 async function visit(...args: Parameters<typeof at.visit>): Promise<void> {
   await at.visit(...args)
   await at.due()
@@ -15,10 +15,10 @@ async function visit(...args: Parameters<typeof at.visit>): Promise<void> {
 
 const cookies = async () => (await at.context.cookies()).filter(({ name }) => name === 'aws-waf-token')
 
-/** Until the vendor's script has its own token, with which no puzzle was solved. */
+/** Waits until the vendor's script has its own token, for which no puzzle was solved. */
 const silent = () => eventually(async () => (await cookies()).length === 1)
 
-describe('a CAPTCHA of Amazon WAF’s is found and solved, until the firewall lets us pass:', () => {
+describe('solves a CAPTCHA of Amazon WAF so that the firewall accepts the token:', () => {
   test.each(['/aws-waf', '/aws-waf/object', '/aws-waf/shadow', '/csp/aws-waf'])('%s', async (path) => {
     await visit(path)
     expect(await at.find()).toMatchObject([
@@ -33,21 +33,21 @@ describe('a CAPTCHA of Amazon WAF’s is found and solved, until the firewall le
     expect(at.grant.injections).toMatchObject([{ ok: true }])
   })
 
-  test.each(['/aws-waf/submits', '/aws-waf/fetches'])('%s, by what the page does when it is told', async (path) => {
+  test.each(['/aws-waf/submits', '/aws-waf/fetches'])('%s, by what the page does in its callback', async (path) => {
     await visit(path)
     await silent()
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
     await at.welcomed()
   })
 
-  test('the firewall takes no token with which no puzzle was solved', async () => {
+  test('the firewall rejects a token for which no puzzle was solved', async () => {
     await visit('/aws-waf')
     await silent()
     await at.page.click(SUBMIT)
     expect(await at.page.textContent('h1.bad')).toMatch(/did not accept/)
   })
 
-  test('the token takes the place of the one that the vendor’s script had', async () => {
+  test('the injected token replaces the one of the vendor’s script', async () => {
     await visit('/aws-waf')
     await silent()
     const [before] = await cookies()
@@ -60,7 +60,7 @@ describe('a CAPTCHA of Amazon WAF’s is found and solved, until the firewall le
     expect(await at.page.evaluate('AwsWafIntegration.hasToken()')).toBe(true)
   })
 
-  test('where the page names domains for its tokens, it is kept on the one that the host belongs to, and there alone', async () => {
+  test('sets the cookie only for the listed domain that includes the host, if the page lists domains for its tokens', async () => {
     await at.context.addInitScript(
       'window.awsWafCookieDomainList = ["elsewhere.localhost", 7, "taging.localhost", "staging.localhost"]',
     )
@@ -70,7 +70,7 @@ describe('a CAPTCHA of Amazon WAF’s is found and solved, until the firewall le
     await at.page.goto(`http://${host}/aws-waf`)
     await at.due()
     await silent()
-    // A token from before the page named its domains.
+    // A token from before the page listed its domains.
     await at.page.evaluate('document.cookie = "aws-waf-token=of-another-time; path=/"')
     await at.captcha.solve(at.page)
     expect(await cookies()).toMatchObject([{ domain: '.staging.localhost', path: '/' }])
@@ -78,7 +78,7 @@ describe('a CAPTCHA of Amazon WAF’s is found and solved, until the firewall le
     await at.welcomed()
   })
 
-  test('the solver is told the key and where the script comes from', async () => {
+  test('sends the key and the address of the script to the solver', async () => {
     await visit('/aws-waf')
     await at.captcha.solve(at.page)
     expect(at.sitekey.length).toBeGreaterThan(800)
@@ -87,7 +87,7 @@ describe('a CAPTCHA of Amazon WAF’s is found and solved, until the firewall le
     ])
   })
 
-  test('several on a page are told apart, each page’s own callback is called once', async () => {
+  test('several widgets on a page, each with its own callback, which is called once', async () => {
     await at.visit('/aws-waf/several')
     await eventually(async () => (await at.find()).length === 3)
     const { solved } = await at.captcha.solve(at.page)
@@ -98,7 +98,7 @@ describe('a CAPTCHA of Amazon WAF’s is found and solved, until the firewall le
     await at.welcomed()
   })
 
-  test('one that is drawn late, taken out, drawn again elsewhere, and drawn again in its place', async () => {
+  test('a widget that is rendered late, removed, rendered again elsewhere, and rendered again in its place', async () => {
     await at.guard()
     await at.open('/aws-waf/late')
     await at.page.waitForFunction('window.AwsWafCaptcha')
@@ -118,8 +118,8 @@ describe('a CAPTCHA of Amazon WAF’s is found and solved, until the firewall le
   })
 })
 
-describe('of a CAPTCHA of Amazon WAF’s only what is due is paid for:', () => {
-  test.each(['/aws-waf', '/aws-waf/object'])('one that a person has solved is left alone: %s', async (path) => {
+describe('pays only for a CAPTCHA of Amazon WAF that is due:', () => {
+  test.each(['/aws-waf', '/aws-waf/object'])('skips a widget that a person has solved: %s', async (path) => {
     await visit(path)
     await at.page.click('#amzn-btn-verify-internal')
     await at.page.waitForFunction('calls.length')
@@ -129,7 +129,7 @@ describe('of a CAPTCHA of Amazon WAF’s only what is due is paid for:', () => {
     await at.welcomed()
   })
 
-  test('one that is solved by somebody while we buy is left as it is', async () => {
+  test('keeps the answer of a person who solves the widget during the solve', async () => {
     await visit('/aws-waf')
     const sell = at.grant.answer
     at.grant.answer = async (...args) => {
@@ -141,13 +141,13 @@ describe('of a CAPTCHA of Amazon WAF’s only what is due is paid for:', () => {
     expect(await at.calls()).toHaveLength(1)
   })
 
-  test('one that is hidden is left alone', async () => {
+  test('skips a hidden widget', async () => {
     await visit('/aws-waf')
     await at.page.evaluate('document.getElementById("here").style.display = "none"; 0')
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'hidden' }] })
   })
 
-  test('where a solve is denied, nothing in the page has changed', async () => {
+  test('a denied solve changes nothing in the page', async () => {
     await visit('/aws-waf')
     await silent()
     const before = await cookies()
@@ -157,7 +157,7 @@ describe('of a CAPTCHA of Amazon WAF’s only what is due is paid for:', () => {
     expect(await at.calls()).toEqual([])
   })
 
-  test('a page without its own call, such as the one that stands before a whole site, is not touched', async () => {
+  test('does not touch a page without a call of its own, such as the one shown before a whole site', async () => {
     await at.guard()
     await at.open('/aws-waf/late')
     await at.page.evaluate('document.getElementById("app").append(document.createElement("awswaf-captcha")); 0')
@@ -169,7 +169,7 @@ describe('of a CAPTCHA of Amazon WAF’s only what is due is paid for:', () => {
 
 describe('a hostile page, or a hostile solver, with Amazon WAF’s CAPTCHA', () => {
   test.each(['a; domain=evil.example', 'a;b', 'a b', 'a\nb', '', 'ü', '"', 'a,b', 'x\\'])(
-    'a token that could say more than its own value is refused: %j',
+    'refuses a token that could contain more than a cookie’s value: %j',
     async (token) => {
       await visit('/aws-waf')
       at.grant.answer = async () => token
@@ -179,7 +179,7 @@ describe('a hostile page, or a hostile solver, with Amazon WAF’s CAPTCHA', () 
     },
   )
 
-  test('getters, proxies and odd values among the arguments are survived', async () => {
+  test('getters, proxies and invalid values among the arguments throw nothing', async () => {
     await at.guard()
     await at.open('/aws-waf-odd')
     await at.due()
@@ -192,7 +192,7 @@ describe('a hostile page, or a hostile solver, with Amazon WAF’s CAPTCHA', () 
     expect(await at.page.evaluate('alerted')).toBe(0)
   })
 
-  test('a page sees the API, and its own settings, as it would without us', async () => {
+  test('the page observes the same API and settings as without a guard', async () => {
     const plain = await (await at.browser.newContext()).newPage()
     await visit('/aws-waf/object')
     await plain.goto(`${at.site.url}/aws-waf/object`)

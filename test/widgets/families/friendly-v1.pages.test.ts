@@ -9,7 +9,7 @@ const FIELD = 'input[name="frc-captcha-solution"]'
 const SUBMIT = '#login button:not([type=button])'
 const at = stage('friendly', startFriendly)
 
-/** Opens a page, and waits until the vendor's script has made its widgets. */
+/** Opens a page, and waits until the vendor's script has rendered its widgets. */
 async function visit(...args: Parameters<typeof at.visit>): Promise<void> {
   await at.visit(...args)
   await until(at.page, 'document.querySelector(".frc-container")')
@@ -17,7 +17,7 @@ async function visit(...args: Parameters<typeof at.visit>): Promise<void> {
 
 const value = () => at.page.inputValue(FIELD)
 
-describe('a Friendly Captcha v1 is found and solved, until the server is content:', () => {
+describe('solves a Friendly Captcha v1 so that the server accepts the token:', () => {
   test.each([
     '/friendly/v1',
     '/friendly/v1/named',
@@ -47,7 +47,7 @@ describe('a Friendly Captcha v1 is found and solved, until the server is content
     await at.welcomed()
   })
 
-  test('a solver is told where the script comes from', async () => {
+  test('sends the address of the script to the solver', async () => {
     await visit('/friendly/v1')
     await at.captcha.solve(at.page)
     const scriptUrl = `${at.vendor.url}/npm/friendly-challenge/widget.module.min.js`
@@ -57,7 +57,7 @@ describe('a Friendly Captcha v1 is found and solved, until the server is content
   test.each([
     ['/friendly/v1/named', 'data-callback'],
     ['/friendly/v1/made', 'doneCallback'],
-  ])('%s: the %s is called once, with the token that the field has', async (path) => {
+  ])('%s: calls the %s once, with the token that the field has', async (path) => {
     await visit(path)
     const { solved } = await at.captcha.solve(at.page)
     expect(await at.calls()).toEqual([solved[0]?.solution.token])
@@ -67,7 +67,7 @@ describe('a Friendly Captcha v1 is found and solved, until the server is content
     )
   })
 
-  test('who uses the form afterwards does not set the widget off over the answer', async () => {
+  test('using the form afterwards does not start the widget, and the answer stays', async () => {
     await visit('/friendly/v1')
     const { solved } = await at.captcha.solve(at.page)
     await at.page.fill('input[name=user]', 'somebody@example.com')
@@ -75,7 +75,7 @@ describe('a Friendly Captcha v1 is found and solved, until the server is content
     expect(await value()).toBe(solved[0]?.solution.token)
   })
 
-  test('several of one sitekey are told apart', async () => {
+  test('several widgets with the same sitekey, each with its own token', async () => {
     await visit('/friendly/v1/several')
     expect(await at.find()).toHaveLength(3)
     const { solved } = await at.captcha.solve(at.page)
@@ -87,7 +87,7 @@ describe('a Friendly Captcha v1 is found and solved, until the server is content
     await at.welcomed()
   })
 
-  test('one that was there before the context was guarded', async () => {
+  test('a widget that was rendered before the context was guarded', async () => {
     await at.open('/friendly/v1/made')
     await at.page.waitForFunction('document.querySelector(".frc-container")')
     await at.guard()
@@ -97,7 +97,7 @@ describe('a Friendly Captcha v1 is found and solved, until the server is content
     await at.welcomed()
   })
 
-  test('one that is drawn late, and drawn again', async () => {
+  test('a widget that is rendered late, and rendered again', async () => {
     await at.visit('/friendly/v1/late')
     await at.page.waitForFunction('window.friendlyChallenge')
     expect(await at.find()).toEqual([])
@@ -111,8 +111,8 @@ describe('a Friendly Captcha v1 is found and solved, until the server is content
   })
 })
 
-describe('of a Friendly Captcha v1 only what is due is paid for:', () => {
-  test('one that has answered by itself is left alone', async () => {
+describe('pays only for a Friendly Captcha v1 that is due:', () => {
+  test('skips a widget that has answered by itself', async () => {
     at.vendor.setBehavior(at.sitekey, { passes: true })
     await visit('/friendly/v1/auto')
     await at.page.waitForFunction('calls.length')
@@ -122,7 +122,7 @@ describe('of a Friendly Captcha v1 only what is due is paid for:', () => {
     expect(at.grant.challenges).toEqual([])
   })
 
-  test('one that is at work and answers within its grace costs nothing', async () => {
+  test('a widget that is working and answers within its grace costs nothing', async () => {
     const clock = manualClock(Date.now())
     at.vendor.setBehavior(at.sitekey, { passes: true, afterMs: 2_000 })
     await visit('/friendly/v1/named', { grace: '3s' }, { clock })
@@ -138,7 +138,7 @@ describe('of a Friendly Captcha v1 only what is due is paid for:', () => {
     expect(at.grant.challenges).toEqual([])
   })
 
-  test('one that is at work is stopped once there is an answer, so that none comes after it', async () => {
+  test('stops a working widget at the injection, so that it does not replace the answer', async () => {
     at.vendor.setBehavior(at.sitekey, { passes: true, afterMs: 60_000 })
     await visit('/friendly/v1/auto')
     await eventually(() => at.vendorClock.waiting > 0)
@@ -150,8 +150,8 @@ describe('of a Friendly Captcha v1 only what is due is paid for:', () => {
     expect(await at.calls()).toEqual([token])
   })
 
-  test('one that has refused the browser is due at once', async () => {
-    // A grace would never end.
+  test('a widget that has rejected the browser is due at once', async () => {
+    // With this clock a grace never ends.
     await visit('/friendly/v1', { grace: '60s' }, { clock: manualClock(Date.now()) })
     await at.page.click('input[name=password]')
     expect(await value()).toBe('.HEADLESS_ERROR')
@@ -161,7 +161,7 @@ describe('of a Friendly Captcha v1 only what is due is paid for:', () => {
     await at.welcomed()
   })
 
-  test('where a solve is denied, nothing in the page has changed', async () => {
+  test('a denied solve changes nothing in the page', async () => {
     await visit('/friendly/v1/named')
     at.grant.answer = () => Promise.reject(denied())
     expect(await at.captcha.solve(at.page)).toMatchObject({ denied: [{}] })
@@ -169,7 +169,7 @@ describe('of a Friendly Captcha v1 only what is due is paid for:', () => {
     expect(await at.calls()).toEqual([])
   })
 
-  test('one that we answered is not answered twice, until the page resets it', async () => {
+  test('does not solve a widget again after an injection, until the page resets it', async () => {
     await visit('/friendly/v1/made')
     await at.captcha.solve(at.page)
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'answered' }] })
@@ -178,7 +178,7 @@ describe('of a Friendly Captcha v1 only what is due is paid for:', () => {
     expect(await value()).toBe('.UNSTARTED')
   })
 
-  test('a token that has grown too old is taken away again, and the widget can be set off anew', async () => {
+  test('removes a token that has expired, and the widget can be started again', async () => {
     at.vendor.setBehavior(at.sitekey, { passes: true })
     await visit('/friendly/v1/made')
     at.grant.tokenTtlMs = 200
@@ -191,7 +191,7 @@ describe('of a Friendly Captcha v1 only what is due is paid for:', () => {
 })
 
 describe('a hostile page with a Friendly Captcha v1', () => {
-  test('getters, proxies and odd values among what the vendor keeps are survived', async () => {
+  test('getters, proxies and invalid values in the vendor’s state throw nothing', async () => {
     await at.visit('/friendly-odd')
     expect(await at.find()).toMatchObject([{ variant: 'v1', sitekey: at.sitekey, scriptUrl: undefined, due: true }])
     const found = await at.captcha.find(at.page)

@@ -9,7 +9,7 @@ const FIELD = 'input[name="frc-captcha-response"]'
 const SUBMIT = '#login button'
 const at = stage('friendly', startFriendly, /\/api\/v2\/captcha\/widget/)
 
-/** Opens a page, and waits until the vendor's frames have said how its widgets stand. */
+/** Opens a page, and waits until the vendor's frames have reported the states of its widgets. */
 async function visit(...args: Parameters<typeof at.visit>): Promise<void> {
   await at.visit(...args)
   await state('unactivated')
@@ -20,7 +20,7 @@ const state = (wanted: string) => until(at.page, `${handle} && ${handle}.getStat
 const value = () => at.page.inputValue(FIELD)
 const events = () => at.page.evaluate('events')
 
-describe('a Friendly Captcha v2 is found and solved, until the server is content:', () => {
+describe('solves a Friendly Captcha v2 so that the server accepts the token:', () => {
   test.each([
     '/friendly',
     '/friendly/field',
@@ -42,7 +42,7 @@ describe('a Friendly Captcha v2 is found and solved, until the server is content
     expect(at.grant.injections).toMatchObject([{ ok: true }])
   })
 
-  test('by a page that sends its form as soon as the widget is complete', async () => {
+  test('by a page that submits its form as soon as the widget is complete', async () => {
     await visit('/friendly/submits')
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
     await at.welcomed()
@@ -56,7 +56,7 @@ describe('a Friendly Captcha v2 is found and solved, until the server is content
     await at.page.frameLocator('iframe').locator('h1.good').waitFor()
   })
 
-  test('the page is told as the vendor’s script would, once, and hears the answer from the widget', async () => {
+  test('calls the page’s listener once, as the vendor’s script would, and the widget returns the answer', async () => {
     await visit('/friendly')
     const before = (await events()) as string[]
     const { solved } = await at.captcha.solve(at.page)
@@ -67,18 +67,18 @@ describe('a Friendly Captcha v2 is found and solved, until the server is content
     expect(await value()).toBe(token)
   })
 
-  test('a solver is told where the script comes from', async () => {
+  test('sends the address of the script to the solver', async () => {
     await visit('/friendly')
     await at.captcha.solve(at.page)
     const scriptUrl = `${at.vendor.url}/npm/@friendlycaptcha/sdk/site.min.js`
     expect(at.grant.challenges).toMatchObject([{ family: 'friendly', variant: 'v2', sitekey: at.sitekey, scriptUrl }])
   })
 
-  test('who uses the form afterwards sets the widget off, but not over the answer', async () => {
+  test('using the form afterwards starts the widget, but the answer stays', async () => {
     at.vendor.setBehavior(at.sitekey, { passes: true })
     await visit('/friendly')
     const { solved } = await at.captcha.solve(at.page)
-    // The vendor's own listener was there before this one, and is called before it.
+    // The vendor's own listener was added before this one, and is called before it.
     await at.page.evaluate(
       'addEventListener("message", function (event) { if (event.data.state === "completed") window.passed = true })',
     )
@@ -88,7 +88,7 @@ describe('a Friendly Captcha v2 is found and solved, until the server is content
     expect(await at.calls()).toEqual([solved[0]?.solution.token])
   })
 
-  test('several of one sitekey are told apart', async () => {
+  test('several widgets with the same sitekey, each with its own token', async () => {
     await at.visit('/friendly/several')
     await at.framed(3)
     expect(await at.find()).toHaveLength(3)
@@ -104,7 +104,7 @@ describe('a Friendly Captcha v2 is found and solved, until the server is content
     await at.welcomed()
   })
 
-  test('one that was there before the context was guarded', async () => {
+  test('a widget that was rendered before the context was guarded', async () => {
     await at.open('/friendly/made')
     await state('unactivated')
     await at.guard()
@@ -114,7 +114,7 @@ describe('a Friendly Captcha v2 is found and solved, until the server is content
     await at.welcomed()
   })
 
-  test('one that is drawn late, removed, and drawn again', async () => {
+  test('a widget that is rendered late, removed, and rendered again', async () => {
     await at.guard()
     await at.open('/friendly/late')
     await at.page.waitForFunction('window.frcaptcha')
@@ -130,8 +130,8 @@ describe('a Friendly Captcha v2 is found and solved, until the server is content
   })
 })
 
-describe('of a Friendly Captcha v2 only what is due is paid for:', () => {
-  test('one that a person has clicked through is left alone', async () => {
+describe('pays only for a Friendly Captcha v2 that is due:', () => {
+  test('skips a widget that a person has completed with a click', async () => {
     await visit('/friendly')
     await at.frames()[0]?.click('#start')
     await at.page.waitForFunction('calls.length')
@@ -139,7 +139,7 @@ describe('of a Friendly Captcha v2 only what is due is paid for:', () => {
     expect(at.grant.challenges).toEqual([])
   })
 
-  test('one that starts by itself and answers within its grace costs nothing', async () => {
+  test('a widget that starts by itself and answers within its grace costs nothing', async () => {
     const clock = manualClock(Date.now())
     at.vendor.setBehavior(at.sitekey, { passes: true, afterMs: 2_000 })
     await at.visit('/friendly/auto', { grace: '3s' }, { clock })
@@ -154,8 +154,8 @@ describe('of a Friendly Captcha v2 only what is due is paid for:', () => {
     expect(at.grant.challenges).toEqual([])
   })
 
-  test('one that waits for somebody’s click gets no grace', async () => {
-    // A grace would never end.
+  test('a widget that waits for a click gets no grace', async () => {
+    // With this clock a grace never ends.
     await at.visit('/friendly/auto', { grace: '60s' }, { clock: manualClock(Date.now()) })
     await state('activated')
     expect(await at.find()).toMatchObject([{ executed: false, due: true }])
@@ -164,7 +164,7 @@ describe('of a Friendly Captcha v2 only what is due is paid for:', () => {
     await at.welcomed()
   })
 
-  test('where a solve is denied, nothing in the page has changed', async () => {
+  test('a denied solve changes nothing in the page', async () => {
     await visit('/friendly')
     at.grant.answer = () => Promise.reject(denied())
     expect(await at.captcha.solve(at.page)).toMatchObject({ denied: [{}] })
@@ -172,7 +172,7 @@ describe('of a Friendly Captcha v2 only what is due is paid for:', () => {
     expect(await at.calls()).toEqual([])
   })
 
-  test('one that we answered is not answered twice, until the page resets it', async () => {
+  test('does not solve a widget again after an injection, until the page resets it', async () => {
     await visit('/friendly/made')
     await at.captcha.solve(at.page)
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'answered' }] })
@@ -182,7 +182,7 @@ describe('of a Friendly Captcha v2 only what is due is paid for:', () => {
     expect(await at.find()).toMatchObject([{ answered: false, due: true }])
   })
 
-  test('a token that has grown too old is taken away again, and the page is told', async () => {
+  test('removes a token that has expired, and calls the page’s callback', async () => {
     await visit('/friendly')
     at.grant.tokenTtlMs = 200
     await at.captcha.solve(at.page)
@@ -193,7 +193,7 @@ describe('of a Friendly Captcha v2 only what is due is paid for:', () => {
 })
 
 describe('the page of a Friendly Captcha v2', () => {
-  test('sees the widget’s object as it would without us, once nothing of ours stands before it', async () => {
+  test('observes the same object as without a guard, once the overrides are removed', async () => {
     await visit('/friendly/made')
     const look = 'Object.getOwnPropertyNames(widget).sort().join() + widget.setState.name + widget.setState.length'
     const before = await at.page.evaluate(look)
@@ -204,7 +204,7 @@ describe('the page of a Friendly Captcha v2', () => {
     expect(await at.page.evaluate('Symbol.for("solveguard") in window')).toBe(false)
   })
 
-  test('may throw in its listener: that is its own affair', async () => {
+  test('may throw in its listener: the error reaches the page’s own handlers', async () => {
     await visit('/friendly/made')
     await at.page.evaluate(
       'widget.addEventListener("frc:widget.complete", function () { throw new Error("the page’s own") }); 0',
@@ -214,7 +214,7 @@ describe('the page of a Friendly Captcha v2', () => {
     await at.welcomed()
   })
 
-  test('that has the vendor’s script stand in for hCaptcha’s or reCAPTCHA’s has one widget all the same', async () => {
+  test('has one widget where the vendor’s script replaces hCaptcha’s or reCAPTCHA’s', async () => {
     await visit('/friendly/made')
     await at.page.evaluate(
       'widget.e.className = "g-recaptcha h-captcha"; widget.e.dataset.sitekey = "FCMSTANDIN000001"; 0',

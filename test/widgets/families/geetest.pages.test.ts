@@ -15,10 +15,10 @@ const fields = (names: readonly string[]) =>
     `${JSON.stringify(names)}.map(name => [...document.querySelectorAll('input[name="' + name + '"]')].map(one => one.value).join())`,
   )
 
-/** Asks the site's server for a challenge, as its own page does. */
+/** Requests a challenge from the site's server, as its own page does. */
 const fresh = { geetestChallenge: () => at.page.evaluate<{ challenge: string }>('register()') }
 
-describe('a GeeTest is found and solved, until the server is content:', () => {
+describe('solves a GeeTest so that the server accepts the answer:', () => {
   test.each([
     ['/geetest', 'v3', {}],
     ['/geetest/server', 'v3', { apiHost: 'api-na.geetest.com' }],
@@ -41,7 +41,7 @@ describe('a GeeTest is found and solved, until the server is content:', () => {
   })
 
   test.each(['/geetest/sends', '/geetest/v4/sends'])(
-    '%s, which sends what getValidate gives as soon as it is told',
+    '%s, which submits the result of getValidate in its callback',
     async (path) => {
       await at.visit(path, {}, fresh)
       await drawn()
@@ -62,7 +62,7 @@ describe('a GeeTest is found and solved, until the server is content:', () => {
     await at.welcomed()
   })
 
-  test('one whose loader is in a bundle of the site’s own', async () => {
+  test('a widget whose loader is in a bundle of the site', async () => {
     await at.visit('/geetest/bundled', {}, fresh)
     await drawn()
     await at.page.evaluate("window.register = () => fetch('/geetest/register').then((reply) => reply.json()); 0")
@@ -73,13 +73,13 @@ describe('a GeeTest is found and solved, until the server is content:', () => {
     await at.welcomed()
   })
 
-  test('several of both versions are told apart', async () => {
+  test('several widgets of both versions, each with its own answer', async () => {
     await at.visit('/geetest/several')
     await at.page.waitForFunction('made.first && made.second && made.third')
     at.vendor.setBehavior(at.sitekey, { challengesLast: true })
     const found = await at.find()
     expect(found.map(({ variant }) => variant).sort()).toEqual(['v3', 'v4', 'v4'])
-    // The challenge that the widget has used is told nevertheless, where there is no way to another.
+    // The challenge that the widget has used is sent nevertheless, as there is no hook for another.
     await at.captcha.solve(at.page, { which: found.filter(({ variant }) => variant === 'v4') })
     const proofs = await fields(['pass_token'])
     const told = await at.page.evaluate('[made.second, made.third].map(one => one.getValidate().pass_token)')
@@ -90,7 +90,7 @@ describe('a GeeTest is found and solved, until the server is content:', () => {
     await at.welcomed()
   })
 
-  test.each(['/geetest', '/geetest/v4'])('%s, which was there before the context was guarded', async (path) => {
+  test.each(['/geetest', '/geetest/v4'])('%s, which was rendered before the context was guarded', async (path) => {
     await at.open(path)
     await drawn()
     await at.guard({}, fresh)
@@ -100,7 +100,7 @@ describe('a GeeTest is found and solved, until the server is content:', () => {
     await at.welcomed()
   })
 
-  test('one of a class is known by what the page does with it, if it was made before the context was guarded', async () => {
+  test('an instance of a class that was made before the context was guarded, by the page’s calls of its methods', async () => {
     await at.open('/geetest/bind')
     await made()
     await at.guard({}, fresh)
@@ -111,7 +111,7 @@ describe('a GeeTest is found and solved, until the server is content:', () => {
     expect(await at.page.evaluate('captcha.getValidate()')).toEqual(solved[0]?.solution.fields)
   })
 
-  test('one that is drawn late, destroyed and drawn again', async () => {
+  test('a widget that is rendered late, destroyed and rendered again', async () => {
     await at.visit('/geetest/v4/late')
     await at.page.waitForFunction('window.ready')
     expect(await at.find()).toEqual([])
@@ -132,11 +132,11 @@ describe('a GeeTest is found and solved, until the server is content:', () => {
   })
 })
 
-describe('of a GeeTest only what is due is paid for:', () => {
+describe('pays only for a GeeTest that is due:', () => {
   test.each([
     ['/geetest', '.geetest_btn', '.geetest_slider_button'],
     ['/geetest/v4', '.geetest_btn_click', '.geetest_submit'],
-  ])('%s that a person has answered is left alone', async (path, button, submit) => {
+  ])('skips %s if a person has answered it', async (path, button, submit) => {
     await at.visit(path)
     await drawn()
     await at.page.click(button)
@@ -148,7 +148,7 @@ describe('of a GeeTest only what is due is paid for:', () => {
     await at.welcomed()
   })
 
-  test('one that a person answers while it is being solved keeps that answer', async () => {
+  test('keeps the answer of a person who answers during the solve', async () => {
     await at.visit('/geetest/v4')
     await drawn()
     at.grant.answer = async ({ sitekey }) => {
@@ -179,27 +179,24 @@ describe('of a GeeTest only what is due is paid for:', () => {
     },
   )
 
-  test.each(['/geetest/bind', '/geetest/v4/bind'])(
-    '%s that was opened and closed again is left alone',
-    async (path) => {
-      await at.visit(path)
-      await made()
-      await at.page.click('#go')
-      await at.page.click('.geetest_close')
-      await eventually(async () => (await at.find())[0]?.executed === false)
-      expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
-      expect(at.grant.challenges).toEqual([])
-    },
-  )
+  test.each(['/geetest/bind', '/geetest/v4/bind'])('skips %s if it was opened and closed again', async (path) => {
+    await at.visit(path)
+    await made()
+    await at.page.click('#go')
+    await at.page.click('.geetest_close')
+    await eventually(async () => (await at.find())[0]?.executed === false)
+    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
+    expect(at.grant.challenges).toEqual([])
+  })
 
-  test('one for which the site’s server answers itself, as the vendor is down, is none to be solved', async () => {
+  test('does not list a widget in offline mode, for which the site’s server answers', async () => {
     await at.visit('/geetest/offline')
     await drawn()
     expect(await at.find()).toEqual([])
   })
 
   test.each(['/geetest', '/geetest/v4'])(
-    '%s that we answered is not answered twice, until the page resets it',
+    'does not solve %s again after an injection, until the page resets it',
     async (path) => {
       await at.visit(path, {}, fresh)
       await drawn()
@@ -212,7 +209,7 @@ describe('of a GeeTest only what is due is paid for:', () => {
     },
   )
 
-  test('an answer that has grown too old is taken away again', async () => {
+  test('removes an answer that has expired', async () => {
     await at.visit('/geetest/v4')
     await drawn()
     at.grant.tokenTtlMs = 300
@@ -222,7 +219,7 @@ describe('of a GeeTest only what is due is paid for:', () => {
     expect(await at.find()).toMatchObject([{ answered: false, due: true }])
   })
 
-  test('a challenge that stands open is closed once its widget is answered', async () => {
+  test('closes an open challenge when its widget is answered', async () => {
     for (const path of ['/geetest/bind', '/geetest/v4/bind']) {
       await at.visit(path, {}, fresh)
       await made()
@@ -238,7 +235,7 @@ describe('of a GeeTest only what is due is paid for:', () => {
 })
 
 describe('a fresh challenge for a v3', () => {
-  test('is asked for before anything is bought, with the page and what was found', async () => {
+  test('is requested before anything is bought, with the page and the found challenge', async () => {
     const seen: unknown[] = []
     await at.visit(
       '/geetest',
@@ -259,7 +256,7 @@ describe('a fresh challenge for a v3', () => {
     expect(at.grant.challenges).toMatchObject([{ variant: 'v3', challenge: 'fresh-1' }])
   })
 
-  test('is not asked for a v4, nor for one that is left alone', async () => {
+  test('is not requested for a v4, nor for a skipped widget', async () => {
     let asked = 0
     const geetestChallenge = async () => ({ challenge: `fresh-${++asked}` })
     await at.visit('/geetest/v4', {}, { geetestChallenge })
@@ -271,7 +268,7 @@ describe('a fresh challenge for a v3', () => {
     expect(asked).toBe(0)
   })
 
-  test('is the one that was seen, where there is no way to another', async () => {
+  test('is the one in the page, if there is no hook for another', async () => {
     await at.visit('/geetest')
     await drawn()
     const used = (await at.find())[0]?.challenge
@@ -289,10 +286,10 @@ describe('a fresh challenge for a v3', () => {
       },
       /geetestChallenge/,
     ],
-    ['gives nothing', async () => undefined, /geetestChallenge/],
-    ['gives a text', async () => 'x', /geetestChallenge/],
-    ['gives an odd challenge', async () => ({ challenge: 'a b\u0000' }), /geetestChallenge/],
-    ['gives an endless challenge', async () => ({ challenge: 'x'.repeat(1e6) }), /geetestChallenge/],
+    ['returns nothing', async () => undefined, /geetestChallenge/],
+    ['returns a text', async () => 'x', /geetestChallenge/],
+    ['returns an invalid challenge', async () => ({ challenge: 'a b\u0000' }), /geetestChallenge/],
+    ['returns a challenge that is too long', async () => ({ challenge: 'x'.repeat(1e6) }), /geetestChallenge/],
     [
       'has a getter that throws',
       async () => ({
@@ -302,7 +299,7 @@ describe('a fresh challenge for a v3', () => {
       }),
       /geetestChallenge/,
     ],
-  ])('from a hook that %s is none, and nothing is bought', async (_, geetestChallenge, says) => {
+  ])('is invalid if the hook %s, and nothing is bought', async (_, geetestChallenge, says) => {
     await at.visit('/geetest', {}, { geetestChallenge: geetestChallenge as never })
     await drawn()
     const { failed } = await at.captcha.solve(at.page)
@@ -311,7 +308,7 @@ describe('a fresh challenge for a v3', () => {
     expect(at.grant.challenges).toEqual([])
   })
 
-  test('is waited for no longer than ten seconds', async () => {
+  test('is awaited for ten seconds at most', async () => {
     const clock = (await import('../../../src/testing/clock.js')).manualClock(Date.now())
     let called = false
     await at.visit(
@@ -340,7 +337,7 @@ const answer = (challenge: string): Answer => ({
 })
 
 describe('a hostile page with a GeeTest', () => {
-  test('an answer that comes after the page has gone on is not put into the next page', async () => {
+  test('does not inject an answer into the next page if the page has navigated meanwhile', async () => {
     await at.visit('/geetest/v4')
     await drawn()
     let go = () => {}
@@ -359,7 +356,7 @@ describe('a hostile page with a GeeTest', () => {
     expect(await at.page.evaluate('!!captcha.getValidate()')).toBe(false)
   })
 
-  test('getters, proxies and odd values among the arguments are survived', async () => {
+  test('getters, proxies and invalid values among the arguments throw nothing', async () => {
     await at.visit('/geetest-odd')
     await at.page.waitForFunction('made === 2')
     const found = await at.find()
@@ -372,7 +369,7 @@ describe('a hostile page with a GeeTest', () => {
     expect(await at.page.evaluate('thrown')).toBe(1)
   })
 
-  test('a page sees the API as it would without us', async () => {
+  test('the page observes the same API as without a guard', async () => {
     const plain = await (await at.browser.newContext()).newPage()
     await at.visit('/geetest')
     await drawn()
@@ -388,7 +385,7 @@ describe('a hostile page with a GeeTest', () => {
     expect(await at.page.evaluate('captcha.reset() === captcha')).toBe(true)
   })
 
-  test('a denial changes nothing in the page', async () => {
+  test('a denied solve changes nothing in the page', async () => {
     await at.visit('/geetest/v4')
     await drawn()
     at.grant.answer = () => Promise.reject(denied())
@@ -397,7 +394,7 @@ describe('a hostile page with a GeeTest', () => {
     expect(await at.calls()).toEqual([])
   })
 
-  test('a thousand calls of the page’s own do not make its widget forgotten', async () => {
+  test('a thousand calls of the page do not push its widget out of the log', async () => {
     await at.visit('/geetest/v4')
     await drawn()
     await at.page.evaluate('for (let n = 0; n < 1000; n++) { captcha.onSuccess(function () {}); captcha.reset() }')

@@ -11,7 +11,7 @@ const SUBMIT = '#login button'
 const at = stage('hcaptcha', startHcaptcha, /frame=checkbox/)
 const challengeFrame = () => at.page.frames().find((frame) => /frame=challenge/.test(frame.url()))
 
-describe('an hCaptcha is found and solved, until the server is content:', () => {
+describe('solves an hCaptcha so that the server accepts the token:', () => {
   test.each([
     '/hcaptcha',
     '/hcaptcha/named',
@@ -36,7 +36,7 @@ describe('an hCaptcha is found and solved, until the server is content:', () => 
   test.each([
     ['/hcaptcha/button', SUBMIT],
     ['/hcaptcha/invisible', '#go'],
-  ])('%s, once the page has set it off', async (path, button) => {
+  ])('%s, once the page has executed it', async (path, button) => {
     await at.visit(path)
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
     await at.page.click(button)
@@ -48,7 +48,7 @@ describe('an hCaptcha is found and solved, until the server is content:', () => 
     await at.welcomed()
   })
 
-  test('a promise that the page waits for is kept, with the rqdata that the page gave', async () => {
+  test('resolves the promise for which the page waits, and sends the page’s rqdata to the solver', async () => {
     await at.visit('/hcaptcha/async')
     await at.page.evaluate('document.getElementById("login").submit = function () {}; 0')
     await at.page.click('#go')
@@ -64,13 +64,13 @@ describe('an hCaptcha is found and solved, until the server is content:', () => 
     await at.welcomed()
   })
 
-  test('rqdata that was set is told to the solver', async () => {
+  test('sends rqdata from setData to the solver', async () => {
     await at.visit('/hcaptcha/set-data')
     await at.captcha.solve(at.page)
     expect(at.grant.challenges).toMatchObject([{ family: 'hcaptcha', variant: 'checkbox', rqdata: 'set-rqdata' }])
   })
 
-  test('every place that the page may read an answer from has it', async () => {
+  test('every place from which the page may read an answer has it', async () => {
     await at.visit('/hcaptcha/named')
     const sell = at.grant.solve
     at.grant.solve = async (...args) => ({ ...(await sell(...args)), fields: { respKey: 'E0_key' } })
@@ -83,7 +83,7 @@ describe('an hCaptcha is found and solved, until the server is content:', () => 
     expect(await at.calls()).toEqual([token])
   })
 
-  test('several of one sitekey are told apart', async () => {
+  test('several widgets with the same sitekey, each with its own token', async () => {
     await at.visit('/hcaptcha/several')
     await at.framed(3)
     expect(await at.find()).toHaveLength(3)
@@ -103,7 +103,7 @@ describe('an hCaptcha is found and solved, until the server is content:', () => 
   test.each([
     ['https://js.hcaptcha.com/1/api.js', 'hcaptcha'],
     ['https://js.hcaptcha.com/1/api.js?recaptchacompat=off', 'recaptcha'],
-  ])('while %s is on its way, an element of reCAPTCHA’s is taken for one of %s', async (src, family) => {
+  ])('while %s is loading, an element with reCAPTCHA’s class counts as one of %s', async (src, family) => {
     await at.guard()
     await at.newPage()
     await at.page.route('https://js.hcaptcha.com/**', (route) => route.abort())
@@ -114,7 +114,7 @@ describe('an hCaptcha is found and solved, until the server is content:', () => 
     expect(await at.find()).toMatchObject([{ family, sitekey: at.sitekey }])
   })
 
-  test('one that was there before the context was guarded', async () => {
+  test('a widget that was rendered before the context was guarded', async () => {
     await at.open('/hcaptcha/explicit')
     await at.framed()
     await at.guard()
@@ -125,7 +125,7 @@ describe('an hCaptcha is found and solved, until the server is content:', () => 
     await at.welcomed()
   })
 
-  test('one that is drawn, removed and drawn again', async () => {
+  test('a widget that is rendered, removed and rendered again', async () => {
     await at.visit('/hcaptcha')
     await at.page.goto(`${at.site.url}/hcaptcha/late`)
     await at.page.waitForFunction('window.hcaptcha')
@@ -143,8 +143,8 @@ describe('an hCaptcha is found and solved, until the server is content:', () => 
   })
 })
 
-describe('of an hCaptcha only what is due is paid for:', () => {
-  test('one that a person has answered is left alone', async () => {
+describe('pays only for an hCaptcha that is due:', () => {
+  test('skips a widget that a person has answered', async () => {
     await at.visit('/hcaptcha/named')
     await at.frames()[0]?.click('#tick')
     await challengeFrame()?.click('#verify')
@@ -153,7 +153,7 @@ describe('of an hCaptcha only what is due is paid for:', () => {
     expect(at.grant.challenges).toEqual([])
   })
 
-  test('an invisible one that passes within its grace costs nothing', async () => {
+  test('an invisible widget that passes within its grace costs nothing', async () => {
     const clock = manualClock(Date.now())
     at.vendor.setBehavior(at.sitekey, { passes: true, afterMs: 2_000 })
     await at.visit('/hcaptcha/invisible', { grace: '3s' }, { clock })
@@ -171,7 +171,7 @@ describe('of an hCaptcha only what is due is paid for:', () => {
   const shown =
     '[...document.querySelectorAll("iframe")].some((f) => /challenge/.test(f.src) && getComputedStyle(f).visibility === "visible")'
 
-  test('a challenge that stands open is closed once its widget is answered', async () => {
+  test('closes an open challenge when its widget is answered', async () => {
     await at.visit('/hcaptcha/invisible')
     await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
     await at.page.click('#go')
@@ -181,7 +181,7 @@ describe('of an hCaptcha only what is due is paid for:', () => {
     expect(await at.calls()).toEqual([solved[0]?.solution.token])
   })
 
-  test('a challenge that opens when its widget is answered already is closed too, until the page asks anew', async () => {
+  test('closes a challenge that opens after its widget was answered, until the page executes it again', async () => {
     at.vendor.setBehavior(at.sitekey, { afterMs: 2_000 })
     await at.visit('/hcaptcha/invisible')
     await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
@@ -193,7 +193,7 @@ describe('of an hCaptcha only what is due is paid for:', () => {
     await at.vendorClock.advance(2_000)
     await at.page.waitForFunction('opened')
     expect(await at.page.evaluate(shown)).toBe(false)
-    // What was asked before a reset opens nothing any more, what is asked after it does.
+    // An execute before a reset opens nothing any more; one after it does.
     await at.page.evaluate('hcaptcha.execute(); 0')
     await eventually(() => at.vendorClock.waiting === 1)
     await at.vendorClock.advance(1_000)
@@ -206,7 +206,7 @@ describe('of an hCaptcha only what is due is paid for:', () => {
     await at.page.waitForFunction(shown)
   })
 
-  test('a promise that the vendor breaks, or a solve that is denied, is the page’s to hear of', async () => {
+  test('the page’s promise rejects if the vendor rejects it, also after a denied solve', async () => {
     await at.visit('/hcaptcha/async')
     at.grant.answer = () => Promise.reject(denied())
     await at.page.click('#go')
@@ -221,7 +221,7 @@ describe('of an hCaptcha only what is due is paid for:', () => {
     expect(await at.find()).toMatchObject([{ executed: false, due: false }])
   })
 
-  test('one that we answered is not answered twice, until the page resets it', async () => {
+  test('does not solve a widget again after an injection, until the page resets it', async () => {
     await at.visit('/hcaptcha/explicit')
     await at.captcha.solve(at.page)
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'answered' }] })
@@ -230,7 +230,7 @@ describe('of an hCaptcha only what is due is paid for:', () => {
     expect(await at.find()).toMatchObject([{ answered: false, due: true }])
   })
 
-  test('a token that has grown too old is taken away again, and the page is told', async () => {
+  test('removes a token that has expired, and calls the page’s callback', async () => {
     await at.visit('/hcaptcha')
     await at.page.evaluate('window.expired = 0; window.tooOld = function () { expired++ }; 0')
     await at.page.evaluate('document.querySelector(".h-captcha").dataset.expiredCallback = "tooOld"; 0')
@@ -244,7 +244,7 @@ describe('of an hCaptcha only what is due is paid for:', () => {
 })
 
 describe('a hostile page with an hCaptcha', () => {
-  test('getters, proxies and odd values among the arguments are survived', async () => {
+  test('getters, proxies and invalid values among the arguments throw nothing', async () => {
     await at.visit('/hcaptcha-odd')
     expect(await at.find()).toMatchObject([{ sitekey: at.sitekey, rqdata: undefined, due: true }])
     expect(await at.captcha.solve(at.page)).toMatchObject({
@@ -253,7 +253,7 @@ describe('a hostile page with an hCaptcha', () => {
     })
   })
 
-  test('a page sees the API as it would without us', async () => {
+  test('the page observes the same API as without a guard', async () => {
     const plain = await (await at.browser.newContext()).newPage()
     await at.visit('/hcaptcha/explicit')
     await plain.goto(`${at.site.url}/hcaptcha/explicit`)

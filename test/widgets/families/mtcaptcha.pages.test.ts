@@ -8,7 +8,7 @@ const FIELD = 'input[name="mtcaptcha-verifiedtoken"]'
 const SUBMIT = '#login button'
 const at = stage('mtcaptcha', startMtcaptcha, /\/mtcv1\/client\/iframe\.html/)
 
-/** Opens a page, and waits until its widgets show themselves. */
+/** Opens a page, and waits until its widgets are visible. */
 async function visit(...args: Parameters<typeof at.visit>): Promise<void> {
   await at.visit(...args)
   await at.due()
@@ -16,14 +16,14 @@ async function visit(...args: Parameters<typeof at.visit>): Promise<void> {
 
 const value = () => at.page.inputValue(FIELD)
 
-/** Types what the stand-in's picture says. */
+/** Types the text of the stand-in's picture. */
 async function type(n = 0): Promise<void> {
   const frame = at.frames()[n]
   await frame?.fill('input', 'bike')
   await frame?.click('button')
 }
 
-describe('an MTCaptcha is found and solved, until the server is content:', () => {
+describe('solves an MTCaptcha so that the server accepts the token:', () => {
   test.each([
     '/mtcaptcha',
     '/mtcaptcha/named',
@@ -44,13 +44,13 @@ describe('an MTCaptcha is found and solved, until the server is content:', () =>
     expect(at.grant.injections).toMatchObject([{ ok: true }])
   })
 
-  test('by a page that sends its form as soon as it is verified', async () => {
+  test('by a page that submits its form as soon as it is verified', async () => {
     await visit('/mtcaptcha/submits')
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
     await at.welcomed()
   })
 
-  test('the solver is told the action, and the server hears it again', async () => {
+  test('sends the action to the solver, and the server receives it', async () => {
     await visit('/mtcaptcha/named')
     await at.captcha.solve(at.page)
     expect(at.grant.challenges).toMatchObject([{ family: 'mtcaptcha', sitekey: at.sitekey, action: 'login' }])
@@ -59,7 +59,7 @@ describe('an MTCaptcha is found and solved, until the server is content:', () =>
     expect(at.site.verified.at(-1)).toMatchObject({ action: 'login' })
   })
 
-  test('every place that the page may read an answer from has it', async () => {
+  test('every place from which the page may read an answer has it', async () => {
     await visit('/mtcaptcha/named')
     const { solved } = await at.captcha.solve(at.page)
     const token = solved[0]?.solution.token
@@ -77,7 +77,7 @@ describe('an MTCaptcha is found and solved, until the server is content:', () =>
     expect(await at.calls()).toEqual([token])
   })
 
-  test('several of one sitekey are told apart', async () => {
+  test('several widgets with the same sitekey, each with its own token', async () => {
     await at.visit('/mtcaptcha/several')
     await eventually(async () => (await at.find()).filter(({ due }) => due).length === 3)
     const { solved } = await at.captcha.solve(at.page)
@@ -95,7 +95,7 @@ describe('an MTCaptcha is found and solved, until the server is content:', () =>
     await at.welcomed()
   })
 
-  test('one that was there before the context was guarded', async () => {
+  test('a widget that was rendered before the context was guarded', async () => {
     await at.open('/mtcaptcha/named')
     await at.framed()
     await at.guard()
@@ -106,7 +106,7 @@ describe('an MTCaptcha is found and solved, until the server is content:', () =>
     await at.welcomed()
   })
 
-  test('one that is drawn late, removed, and drawn again', async () => {
+  test('a widget that is rendered late, removed, and rendered again', async () => {
     await at.guard()
     await at.open('/mtcaptcha/explicit')
     await at.page.waitForFunction('window.mtcaptcha')
@@ -124,8 +124,8 @@ describe('an MTCaptcha is found and solved, until the server is content:', () =>
   })
 })
 
-describe('of an MTCaptcha only what is due is paid for:', () => {
-  test('one that a person has answered is left alone', async () => {
+describe('pays only for an MTCaptcha that is due:', () => {
+  test('skips a widget that a person has answered', async () => {
     await visit('/mtcaptcha/named')
     await type()
     await at.page.waitForFunction('calls.length')
@@ -135,7 +135,7 @@ describe('of an MTCaptcha only what is due is paid for:', () => {
     await at.welcomed()
   })
 
-  test('one that is verified unseen is not paid for, neither before nor after it has passed', async () => {
+  test('a widget that the vendor verifies invisibly costs nothing, before and after it has passed', async () => {
     at.vendor.setBehavior(at.sitekey, { passes: true, afterMs: 2_000 })
     await at.visit('/mtcaptcha/named')
     await eventually(() => at.vendorClock.waiting > 0)
@@ -146,7 +146,7 @@ describe('of an MTCaptcha only what is due is paid for:', () => {
     expect(at.grant.challenges).toEqual([])
   })
 
-  test('where a solve is denied, nothing in the page has changed', async () => {
+  test('a denied solve changes nothing in the page', async () => {
     await visit('/mtcaptcha/named')
     at.grant.answer = () => Promise.reject(denied())
     expect(await at.captcha.solve(at.page)).toMatchObject({ denied: [{}] })
@@ -155,7 +155,7 @@ describe('of an MTCaptcha only what is due is paid for:', () => {
     expect(await at.calls()).toEqual([])
   })
 
-  test('one that we answered is not answered twice, until the page resets it', async () => {
+  test('does not solve a widget again after an injection, until the page resets it', async () => {
     await visit('/mtcaptcha')
     await at.captcha.solve(at.page)
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'answered' }] })
@@ -167,7 +167,7 @@ describe('of an MTCaptcha only what is due is paid for:', () => {
     expect(await at.find()).toMatchObject([{ answered: false, due: true }])
   })
 
-  test('a token that has grown too old is taken away again, and the page is told', async () => {
+  test('removes a token that has expired, and calls the page’s callback', async () => {
     await visit('/mtcaptcha/named')
     at.grant.tokenTtlMs = 200
     const { solved } = await at.captcha.solve(at.page)
@@ -180,7 +180,7 @@ describe('of an MTCaptcha only what is due is paid for:', () => {
 })
 
 describe('a hostile page with an MTCaptcha', () => {
-  test('getters, proxies and odd values in its configuration are survived', async () => {
+  test('getters, proxies and invalid values in its configuration throw nothing', async () => {
     await at.guard()
     await at.open('/mtcaptcha-odd')
     const found = await at.captcha.find(at.page)
@@ -190,7 +190,7 @@ describe('a hostile page with an MTCaptcha', () => {
     expect(await at.page.evaluate('alerted')).toBe(0)
   })
 
-  test('a page sees the API as it would without us, once nothing of ours stands before it', async () => {
+  test('the page observes the same API as without a guard, once the overrides are removed', async () => {
     await visit('/mtcaptcha')
     const look =
       'Object.entries(mtcaptcha).map(function (one) { return [one[0], one[1].name, one[1].length].join() }).join(";")'

@@ -9,7 +9,7 @@ const SUBMIT = '#login button'
 
 const at = stage('turnstile', startTurnstile, /\/turnstile\/f\//)
 
-describe('a Turnstile is found and solved, until the server is content:', () => {
+describe('solves a Turnstile so that the server accepts the token:', () => {
   test.each([
     ['/turnstile', {}],
     ['/turnstile/named', { action: 'login', cData: 'order-17' }],
@@ -36,7 +36,7 @@ describe('a Turnstile is found and solved, until the server is content:', () => 
     expect(at.grant.injections).toMatchObject([{ ok: true }])
   })
 
-  test.each(['/turnstile/execute', '/turnstile/executes'])('%s, once the page has set it off', async (path) => {
+  test.each(['/turnstile/execute', '/turnstile/executes'])('%s, once the page has executed it', async (path) => {
     await at.visit(path)
     expect(await at.find()).toMatchObject([{ executed: false, due: false }])
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
@@ -46,7 +46,7 @@ describe('a Turnstile is found and solved, until the server is content:', () => 
     await at.welcomed()
   })
 
-  test('several of one sitekey are told apart, by name, selector and element', async () => {
+  test('several widgets with the same sitekey, by id, selector and element', async () => {
     await at.visit('/turnstile/several')
     await at.framed(3)
     expect(await at.find()).toHaveLength(3)
@@ -64,7 +64,7 @@ describe('a Turnstile is found and solved, until the server is content:', () => 
     await at.welcomed()
   })
 
-  test('in compat mode both fields are filled, and no reCAPTCHA is seen', async () => {
+  test('in compat mode, with both fields filled and no reCAPTCHA listed', async () => {
     await at.visit('/turnstile/compat')
     const { solved } = await at.captcha.solve(at.page)
     expect(at.grant.challenges).toMatchObject([{ family: 'turnstile' }])
@@ -75,7 +75,7 @@ describe('a Turnstile is found and solved, until the server is content:', () => 
     expect(await at.calls()).toEqual([token])
   })
 
-  test('an element of reCAPTCHA’s that Turnstile is to take is not taken for a reCAPTCHA while the script is on its way', async () => {
+  test('in compat mode an element with reCAPTCHA’s class is no reCAPTCHA while Turnstile’s script is loading', async () => {
     await at.guard()
     await at.newPage()
     await at.page.route('**/api.js*', (route) => route.abort())
@@ -83,11 +83,11 @@ describe('a Turnstile is found and solved, until the server is content:', () => 
     expect(await at.find()).toMatchObject([{ family: 'turnstile', sitekey: at.sitekey }])
   })
 
-  test('one that was there before the context was guarded', async () => {
+  test('a widget that was rendered before the context was guarded', async () => {
     await at.open('/turnstile/explicit')
     await at.framed()
     await at.guard()
-    // Its arguments are in nobody's sight: the sitekey comes from its frame, the name from its field.
+    // Its arguments were not recorded: the sitekey is read from its frame, the id from its field.
     expect(await at.find()).toMatchObject([{ sitekey: at.sitekey, due: true }])
     const { solved } = await at.captcha.solve(at.page)
     expect(await at.page.evaluate('turnstile.getResponse(widget)')).toBe(solved[0]?.solution.token)
@@ -95,7 +95,7 @@ describe('a Turnstile is found and solved, until the server is content:', () => 
     await at.welcomed()
   })
 
-  test('one that is drawn, removed and drawn again', async () => {
+  test('a widget that is rendered, removed and rendered again', async () => {
     await at.visit('/turnstile').catch(() => undefined)
     await at.page.goto(`${at.site.url}/turnstile/late`)
     await at.page.waitForFunction('window.turnstile')
@@ -114,8 +114,8 @@ describe('a Turnstile is found and solved, until the server is content:', () => 
   })
 })
 
-describe('of a Turnstile only what is due is paid for:', () => {
-  test('one that has passed by itself is left alone', async () => {
+describe('pays only for a Turnstile that is due:', () => {
+  test('skips a widget that has passed by itself', async () => {
     at.vendor.setBehavior(at.sitekey, { does: 'pass' })
     await at.visit('/turnstile/named')
     await at.page.waitForFunction('calls.length')
@@ -125,7 +125,7 @@ describe('of a Turnstile only what is due is paid for:', () => {
     expect(at.site.verified.at(-1)).toMatchObject({ action: 'login', cdata: 'order-17' })
   })
 
-  test('one that a person has dealt with is left alone', async () => {
+  test('skips a widget that a person has answered', async () => {
     await at.visit('/turnstile/explicit')
     await at.frames()[0]?.click('#box')
     await at.page.waitForFunction('calls.length')
@@ -133,7 +133,7 @@ describe('of a Turnstile only what is due is paid for:', () => {
     expect(at.grant.challenges).toEqual([])
   })
 
-  test('one that passes within its grace costs nothing', async () => {
+  test('a widget that passes within its grace costs nothing', async () => {
     const clock = manualClock(Date.now())
     at.vendor.setBehavior(at.sitekey, { does: 'pass', afterMs: 2_000 })
     await at.visit('/turnstile/named', { grace: '3s' }, { clock })
@@ -147,13 +147,13 @@ describe('of a Turnstile only what is due is paid for:', () => {
     expect(at.grant.challenges).toEqual([])
   })
 
-  test('one that nobody sees is left alone', async () => {
+  test('skips an invisible widget', async () => {
     await at.visit('/turnstile')
     await at.page.evaluate('document.querySelector("main").style.display = "none"')
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'hidden' }] })
   })
 
-  test('one that we answered is not answered twice, until the page resets it', async () => {
+  test('does not solve a widget again after an injection, until the page resets it', async () => {
     await at.visit('/turnstile/explicit')
     await at.captcha.solve(at.page)
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'answered' }] })
@@ -162,7 +162,7 @@ describe('of a Turnstile only what is due is paid for:', () => {
     expect(await at.find()).toMatchObject([{ answered: false, due: true }])
   })
 
-  test('a token that has grown too old is taken away again, and the page is told', async () => {
+  test('removes a token that has expired, and calls the page’s callback', async () => {
     await at.visit('/turnstile')
     await at.page.evaluate('window.expired = 0; window.tooOld = function () { expired++ }; 0')
     await at.page.evaluate('document.querySelector(".cf-turnstile").dataset.expiredCallback = "tooOld"; 0')
@@ -174,7 +174,7 @@ describe('of a Turnstile only what is due is paid for:', () => {
   })
 
   test.each(['2x00000000000000000000AB', '2x00000000000000000000BB'])(
-    'the test key %s is left to block',
+    'does not answer the blocking test key %s',
     async (key) => {
       await at.visit(`/turnstile?sitekey=${key}`)
       expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'blocking-test-key' }] })
@@ -182,12 +182,12 @@ describe('of a Turnstile only what is due is paid for:', () => {
     },
   )
 
-  test('a blocking test key is asked for all the same where the policy solves test keys', async () => {
+  test('sends a blocking test key to the solver if the policy solves test keys', async () => {
     await at.visit('/turnstile?sitekey=2x00000000000000000000AB', { testKeys: 'solve' })
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
   })
 
-  test('Cloudflare’s own page before a whole site is no widget of the site’s', async () => {
+  test('does not list Cloudflare’s own page, shown before a whole site, as a widget of the site', async () => {
     await at.visit('/turnstile')
     await at.page.evaluate('window._cf_chl_opt = {}; 0')
     const found = await at.captcha.find(at.page)
@@ -197,7 +197,7 @@ describe('of a Turnstile only what is due is paid for:', () => {
 })
 
 describe('a hostile page with a Turnstile', () => {
-  test('redefined built-ins and methods change neither what is found nor where the solution goes', async () => {
+  test('redefined built-ins and methods change neither what is found nor where the solution is injected', async () => {
     await at.visit('/turnstile-builtins')
     await eventually(async () => (await at.page.evaluate('window.bitten')) === true)
     expect(await at.find()).toMatchObject([{ family: 'turnstile', sitekey: at.sitekey, due: true }])
@@ -205,7 +205,7 @@ describe('a hostile page with a Turnstile', () => {
     expect(await at.page.inputValue(FIELD)).toBe(solved[0]?.solution.token)
   })
 
-  test('getters, proxies and odd values among the arguments are survived', async () => {
+  test('getters, proxies and invalid values among the arguments throw nothing', async () => {
     await at.visit('/turnstile-odd')
     expect(await at.find()).toMatchObject([{ sitekey: at.sitekey, due: true }])
     expect(await at.captcha.solve(at.page)).toMatchObject({
@@ -214,7 +214,7 @@ describe('a hostile page with a Turnstile', () => {
     })
   })
 
-  test('a page sees the API as it would without us', async () => {
+  test('the page observes the same API as without a guard', async () => {
     const plain = await (await at.browser.newContext()).newPage()
     await at.visit('/turnstile/explicit')
     await plain.goto(`${at.site.url}/turnstile/explicit`)
@@ -228,7 +228,7 @@ describe('a hostile page with a Turnstile', () => {
     await at.page.evaluate('turnstile.reset()')
   })
 
-  test('a thousand calls of the page’s own do not make its widget forgotten', async () => {
+  test('a thousand calls of the page do not push its widget out of the log', async () => {
     await at.visit('/turnstile/execute')
     await at.page.evaluate('for (let n = 0; n < 1000; n++) { turnstile.reset(widget); turnstile.execute(widget) }')
     expect(await at.find()).toMatchObject([{ sitekey: at.sitekey, executed: true }])

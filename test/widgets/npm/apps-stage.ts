@@ -9,7 +9,7 @@ import { bundle } from './bundle.js'
 
 declare global {
   interface Window {
-    /** What an app notes, see `apps/site.ts`. */
+    /** What an app records, see `apps/site.ts`. */
     told: [name: string, ...values: unknown[]][]
   }
 }
@@ -17,33 +17,33 @@ declare global {
 /** An app of `apps/`. */
 interface App {
   readonly file: string
-  /** Bundled for development, where frameworks do more: React's Strict Mode draws everything twice. */
+  /** Bundled for development, where React's Strict Mode renders everything twice. */
   readonly development?: true
 }
 
-/** Apps on a stage, and what a test does with them. */
+/** The apps, and what a test does with them. */
 export interface AppStage<V> {
   readonly at: Stage<V>
   /** Guards the context and opens an app's page. */
   start(app: string, query?: Record<string, string>, policy?: Omit<PolicyInput, 'origins'>): Promise<void>
-  /** Until so many widgets are due. */
+  /** Waits until so many widgets are due. */
   dues(many: number): Promise<void>
-  /** Presses the n-th button of that name. */
+  /** Clicks the n-th button of that name. */
   press(button: string, n?: number): Promise<void>
-  /** Presses `Sign in`, and waits for what the server says. */
+  /** Clicks `Sign in`, and waits for the server's reply. */
   signIn(n?: number): Promise<string>
-  /** What the server says to what was sent last. */
+  /** The server's reply to the last submission. */
   answer(): Promise<string>
   /** What the app's callbacks were called with, by name. */
   told(): Promise<unknown[][]>
-  /** Until one of them was called. */
+  /** Waits until one of them was called. */
   toldOf(name: string): Promise<void>
 }
 
 /**
  * The vendor's stand-in at the vendor's own addresses, a site whose pages are these apps, and one browser.
  *
- * @param apps by the name that tests open them under
+ * @param apps by the name under which tests open them
  */
 export function appStage<V extends Vendor & VendorStandIn>(
   family: WidgetFamily,

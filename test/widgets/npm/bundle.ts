@@ -6,7 +6,7 @@ const bundles = new Map<string, Promise<string>>()
 /**
  * A script for a page, from one file of `apps/` and the packages that it imports. Each is bundled once in a test file.
  *
- * @param mode `development` for what frameworks do only there: React's Strict Mode draws everything twice
+ * @param mode `development`, where React's Strict Mode renders everything twice
  */
 export function bundle(app: string, mode: 'production' | 'development' = 'production'): Promise<string> {
   const key = `${app} ${mode}`

@@ -2,9 +2,10 @@ import { expect, test } from 'vitest'
 import type { AppStage } from './apps-stage.js'
 
 /**
- * What a form is able to do, whatever component draws its widget: be drawn late and again, be there twice, and be used again.
+ * What a form can do, whichever component renders its widget: be rendered late and again, twice on one page, and be
+ * used again.
  *
- * @param by how the form gets at its token, where that is not by itself
+ * @param by the source of the form's token, if it is not the default
  * @param strict the same app in React's Strict Mode
  */
 export function formContract<V>(
@@ -20,7 +21,7 @@ export function formContract<V>(
     expect(await signIn()).toBe('accepted')
   }
 
-  test('drawn late, taken out and drawn again', async () => {
+  test('rendered late, removed and rendered again', async () => {
     await start(app, { ...query, late: '' })
     expect(await at.find()).toEqual([])
     const ids = new Set<unknown>()
@@ -35,7 +36,7 @@ export function formContract<V>(
     expect(ids.size).toBe(2)
   })
 
-  test('two on one page have a token each', async () => {
+  test('two widgets on one page, with a token each', async () => {
     await start(app, { ...query, many: '2' })
     await dues(2)
     const { solved } = await at.captcha.solve(at.page)
@@ -53,7 +54,7 @@ export function formContract<V>(
   })
 
   if (strict === undefined) return
-  test('in Strict Mode, which does everything twice', async () => {
+  test('in Strict Mode, which renders everything twice', async () => {
     await start(strict, { strict: '' })
     await solveAndSignIn()
     expect(at.grant.challenges).toHaveLength(1)

@@ -17,14 +17,14 @@ describe.each([
 ] as const)('%s', (_, app, ways) => {
   formContract(stage, app, { strict: `${app}-strict` })
 
-  test.each(ways)('at rest, with the token from its %s', async (by) => {
+  test.each(ways)('idle, with the token from its %s', async (by) => {
     await start(app, { by })
     await dues(1)
     const { solved } = await at.captcha.solve(at.page)
     expect(at.grant.challenges).toMatchObject([{ family: 'friendly', variant: app, sitekey: at.sitekey }])
     const calls = await told()
     expect(calls).toEqual([[app === 'v1' ? 'done' : 'complete', 0, solved[0]?.solution.token]])
-    // Somebody uses the form afterwards: that does not set the vendor's own work off over the answer.
+    // The form is used afterwards: that does not start the vendor's own work, and the answer stays.
     await at.page.fill('input[name=user]', 'tester@example.com')
     expect(await signIn()).toBe('accepted')
     expect(await told()).toEqual(calls)
@@ -32,7 +32,7 @@ describe.each([
 })
 
 describe('@friendlycaptcha/sdk', () => {
-  test('set off by the form, it passes by itself within the grace, for nothing', async () => {
+  test('started by the form, it passes by itself within the grace and costs nothing', async () => {
     at.vendor.setBehavior(at.sitekey, { passes: true })
     await start('v2', { start: 'focus', by: 'handle' }, { grace: '20s' })
     await dues(1)
@@ -43,7 +43,7 @@ describe('@friendlycaptcha/sdk', () => {
     expect(at.grant.challenges).toEqual([])
   })
 
-  test('one that waits for a click is solved', async () => {
+  test('solves a widget that waits for a click', async () => {
     await start('v2', { start: 'auto' })
     await at.page.waitForFunction(() => document.querySelector('iframe.frc-i-widget'))
     await dues(1)
@@ -51,7 +51,7 @@ describe('@friendlycaptcha/sdk', () => {
     expect(await signIn()).toBe('accepted')
   })
 
-  test('a token that is too old is taken back, and another one is solved for', async () => {
+  test('removes a token that has expired, and solves again', async () => {
     await start('v2', { by: 'handle' }, { renewals: 1 })
     await dues(1)
     at.grant.tokenTtlMs = 100

@@ -26,7 +26,7 @@ describe('@hcaptcha/react-hcaptcha', () => {
 describe.each(['react', 'vue'])('%s', (app) => {
   formContract(stage, app, { strict: app === 'react' ? 'strict' : undefined })
 
-  test('an invisible one, whose asynchronous execute the form waits for', async () => {
+  test('an invisible widget, with a form that awaits its asynchronous execute', async () => {
     await start(app, { by: 'async' })
     await at.page.waitForSelector('iframe[data-hcaptcha-widget-id]', { state: 'attached' })
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
@@ -44,7 +44,7 @@ describe.each(['react', 'vue'])('%s', (app) => {
     ])
   })
 
-  test('a token that is too old is taken back, and another one is solved for', async () => {
+  test('removes a token that has expired, and solves again', async () => {
     await start(app, { by: app === 'react' ? 'ref' : 'verify' }, { renewals: 1 })
     await dues(1)
     at.grant.tokenTtlMs = 100
@@ -58,7 +58,7 @@ describe.each(['react', 'vue'])('%s', (app) => {
   })
 })
 
-test('@hcaptcha/vue3-hcaptcha: the rqdata that it sets is told to the solver', async () => {
+test('@hcaptcha/vue3-hcaptcha: sends the rqdata that it sets to the solver', async () => {
   await start('vue', { rqdata: 'set-rqdata' })
   await dues(1)
   await at.captcha.solve(at.page)

@@ -21,7 +21,7 @@ describe('ng-recaptcha', () => {
     expect(await signIn()).toBe('accepted')
   })
 
-  test('an invisible one that the button sets off', async () => {
+  test('an invisible widget that the button executes', async () => {
     await start('app', { app: 'invisible' })
     await at.page.waitForSelector('.grecaptcha-badge', { state: 'attached' })
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
@@ -45,7 +45,7 @@ describe('ng-recaptcha', () => {
     expect(at.site.verified.at(-1)).toMatchObject({ score, action: 'login' })
   })
 
-  test('a token that is too old is taken back, and another one is solved for', async () => {
+  test('removes a token that has expired, and solves again', async () => {
     await start('app', {}, { renewals: 1 })
     await dues(1)
     at.grant.tokenTtlMs = 100

@@ -26,7 +26,7 @@ const signIn = (family: string, widget: string, more = '') =>
 <form id="login" method="post" action="/${family}/login"><label>E-mail <input name="user"></label>${widget}<button>Sign in</button></form>
 <script>window.CAP_CUSTOM_WASM_URL='/no.wasm';window.CAP_SILENT=true;${more}</script><script src="/${family}/widget.js"></script></body></html>`
 
-/** At once: the widget waits half a second for people to see something. */
+/** No delay: by default the widget waits half a second so that people see its progress. */
 const altchaWith = (attributes = '', more = '') =>
   `<altcha-widget challenge="{{vendor}}/challenge" configuration='{"minDuration":0${more}}' ${attributes}></altcha-widget>`
 const capWith = (attributes = '') =>
@@ -86,7 +86,7 @@ afterEach(async () => {
   await context.close()
 })
 
-/** Guards the context with a guard that has no key at all, and opens a page. */
+/** Guards the context with a guard that has no key, and opens a page. */
 async function visit(path: string, policy: Partial<PolicyInput> = {}): Promise<void> {
   guarded = await rig({
     policy: { origins: [site.url], ...policy },
@@ -98,7 +98,7 @@ async function visit(path: string, policy: Partial<PolicyInput> = {}): Promise<v
 }
 
 const find = async () => [...(await captcha.find(page))]
-/** Until the vendor's script has made an element of it. */
+/** Waits until the vendor's script has rendered the element. */
 const upgraded = (element: string) => page.waitForFunction((name) => customElements.get(name), element)
 
 describe.each([
@@ -108,7 +108,7 @@ describe.each([
   ['cap', 'a0b1c2d3e4', '/cap', 'cap-widget'],
   ['cap', 'a0b1c2d3e4', '/cap/required', 'cap-widget'],
 ])('%s with sitekey %s at %s', (family, sitekey, path, element) => {
-  test('is found, and worked out by the browser for nothing', async () => {
+  test('is found, and answered by the browser at no cost', async () => {
     await visit(path)
     await upgraded(element)
     await eventually(async () => (await find())[0]?.due === true)
@@ -125,8 +125,8 @@ describe.each([
   })
 })
 
-describe('on the record', () => {
-  test.each(['altcha', 'cap'])('%s stands as the browser’s own work, before and after it', async (family) => {
+describe('in the audit record', () => {
+  test.each(['altcha', 'cap'])('records %s as proof of work, before and after it', async (family) => {
     await visit(`/${family}`)
     await upgraded(`${family}-widget`)
     const events: string[] = []
@@ -144,7 +144,7 @@ describe('on the record', () => {
     expect(new Set(records.map(({ solveguard }) => solveguard.solve_id)).size).toBe(1)
   })
 
-  test('a page that is not named is denied, and its widget is not touched', async () => {
+  test('denies a page whose origin is not listed, and does not touch its widget', async () => {
     await visit('/altcha', { origins: ['https://staging.example.com'] })
     await upgraded('altcha-widget')
     const before = altcha.challenges
@@ -154,7 +154,7 @@ describe('on the record', () => {
     expect(await page.getAttribute('.altcha', 'data-state')).toBe('unverified')
   })
 
-  test('without a record nothing begins', async () => {
+  test('starts nothing without a record', async () => {
     await visit('/cap')
     await upgraded('cap-widget')
     const before = cap.issued.length
@@ -165,20 +165,20 @@ describe('on the record', () => {
   })
 })
 
-describe('only what is due is set off:', () => {
-  test('one that began by itself is waited for', async () => {
+describe('starts only a widget that is due:', () => {
+  test('waits for a widget that started by itself', async () => {
     await visit('/altcha/onload')
     await upgraded('altcha-widget')
     const before = altcha.challenges
     const { solved, skipped } = await captcha.solve(page)
-    // It may have been quicker than we were.
+    // It may have finished first.
     expect(solved.length + skipped.filter(({ reason }) => reason === 'answered').length).toBe(1)
     expect(altcha.challenges - before).toBeLessThanOrEqual(1)
     await page.click('text=Sign in')
     expect(await page.textContent('h1.good')).toBe(WELCOME)
   })
 
-  test('one that begins when the form is sent is left to do so', async () => {
+  test('skips a widget that starts when the form is submitted', async () => {
     await visit('/altcha/onsubmit')
     await upgraded('altcha-widget')
     expect(await captcha.solve(page)).toMatchObject({ skipped: [{ reason: 'passive' }] })
@@ -186,7 +186,7 @@ describe('only what is due is set off:', () => {
     expect(await page.textContent('h1.good')).toBe(WELCOME)
   })
 
-  test('one that floats unseen until then is hidden, and worked out if it is asked for', async () => {
+  test('a floating widget is hidden until then, and is answered if it is selected', async () => {
     await visit('/altcha/floating')
     await upgraded('altcha-widget')
     await page.waitForSelector('.altcha:not([data-visible])', { state: 'attached' })
@@ -196,7 +196,7 @@ describe('only what is due is set off:', () => {
     expect(await page.textContent('h1.good')).toBe(WELCOME)
   })
 
-  test('a hidden Cap is left alone, and one that the page’s code has set off is waited for', async () => {
+  test('skips a hidden Cap, and waits for one that the page’s code has started', async () => {
     await visit('/cap/hidden')
     await upgraded('cap-widget')
     expect(await captcha.solve(page)).toMatchObject({ skipped: [{ reason: 'hidden' }] })
@@ -210,7 +210,7 @@ describe('only what is due is set off:', () => {
     expect(await page.textContent('h1.good')).toBe(WELCOME)
   })
 
-  test('one without its script is not there yet', async () => {
+  test('does not list a widget before its script has run', async () => {
     await page?.close()
     await context.route('**/widget.js', (route) => route.abort())
     await visit('/altcha')
@@ -220,8 +220,8 @@ describe('only what is due is set off:', () => {
   })
 })
 
-describe('however the page has it:', () => {
-  test('two at once', async () => {
+describe('works in every setup of a page:', () => {
+  test('two widgets at once', async () => {
     await visit('/altcha/two')
     await upgraded('altcha-widget')
     await eventually(async () => (await find()).filter(({ due }) => due).length === 2)
@@ -229,7 +229,7 @@ describe('however the page has it:', () => {
     expect(new Set(solved.map(({ solution }) => solution.token)).size).toBe(2)
   })
 
-  test('a field of another name', async () => {
+  test('a field with another name', async () => {
     await visit('/altcha/switch')
     await upgraded('altcha-widget')
     const { solved } = await captcha.solve(page)
@@ -240,14 +240,14 @@ describe('however the page has it:', () => {
     expect(after.solved[0]?.solution.token).toBe(await page.inputValue('input[name=proof]'))
   })
 
-  test('an answer that is kept in a cookie is none of ours to read', async () => {
+  test('does not read an answer that is kept in a cookie', async () => {
     await visit('/altcha/cookie')
     await upgraded('altcha-widget')
     expect(await captcha.solve(page)).toMatchObject({ solved: [{ solution: { token: '' } }] })
     expect(await page.evaluate('document.cookie')).toMatch(/^proof=./)
   })
 
-  test('a challenge of its own server’s library, in the second version of its protocol', async () => {
+  test('a challenge from its own server library, in version 2 of the protocol', async () => {
     const secret = 'the site’s own'
     const { deriveKey } = pbkdf2
     const challenge = await createChallenge({
@@ -272,7 +272,7 @@ describe('however the page has it:', () => {
     expect(verified).toMatchObject({ verified: true, expired: false })
   })
 
-  test('drawn late, reset, taken out and drawn again', async () => {
+  test('rendered late, reset, removed and rendered again', async () => {
     await visit('/altcha/late')
     await upgraded('altcha-widget')
     const draw = () =>
@@ -297,8 +297,8 @@ describe('however the page has it:', () => {
   })
 })
 
-describe('when it does not come to an answer', () => {
-  test('ALTCHA’s own words are told, and the next try begins anew', async () => {
+describe('without an answer', () => {
+  test('reports ALTCHA’s own message, and the next solve starts again', async () => {
     await visit('/altcha')
     await upgraded('altcha-widget')
     altcha.setBehavior({ fails: true })
@@ -315,7 +315,7 @@ describe('when it does not come to an answer', () => {
   test.each([
     ['challenge', 'network_error'],
     ['redeem', 'invalid_solution'],
-  ] as const)('Cap’s %s that is refused is told by its code, and is no error of the page’s', async (fails, code) => {
+  ] as const)('reports the code of Cap’s rejected %s, and throws nothing in the page', async (fails, code) => {
     await visit('/cap')
     await upgraded('cap-widget')
     const errors: Error[] = []
@@ -328,7 +328,7 @@ describe('when it does not come to an answer', () => {
     expect((await captcha.solve(page)).solved).toHaveLength(1)
   })
 
-  /** A challenge that never comes. */
+  /** A challenge that is never answered. */
   async function hangs(policy: Partial<PolicyInput> = {}): Promise<void> {
     await context.route('**/challenge', () => {})
     await visit('/altcha', policy)
@@ -336,12 +336,12 @@ describe('when it does not come to an answer', () => {
   }
   const verifying = () => page.waitForSelector('.altcha[data-state=verifying]')
 
-  test('the deadline ends it', async () => {
+  test('ends at the deadline', async () => {
     await hangs({ deadline: '1s' })
     expect(await captcha.solve(page)).toMatchObject({ failed: [{ error: { code: 'SOLVE_TIMEOUT' } }] })
   })
 
-  test('its caller ends it', async () => {
+  test('ends when its caller aborts', async () => {
     await hangs()
     const controller = new AbortController()
     const solving = captcha.solve(page, { signal: controller.signal })
@@ -350,7 +350,7 @@ describe('when it does not come to an answer', () => {
     expect(await solving).toMatchObject({ failed: [{ error: { code: 'SOLVE_ABORTED' } }] })
   })
 
-  test('the guard’s end ends it', async () => {
+  test('ends when the guard closes', async () => {
     await hangs()
     const solving = captcha.solve(page)
     await verifying()
@@ -358,7 +358,7 @@ describe('when it does not come to an answer', () => {
     expect(await solving).toMatchObject({ failed: [{ error: { code: 'GUARD_CLOSED' } }] })
   })
 
-  test('a page that goes away ends it', async () => {
+  test('ends when the page is closed', async () => {
     await hangs()
     const solving = captcha.solve(page)
     await verifying()
@@ -366,7 +366,7 @@ describe('when it does not come to an answer', () => {
     expect(await solving).toMatchObject({ failed: [{ error: { code: 'PAGE_GONE' } }] })
   })
 
-  test('a widget that is taken out ends it', async () => {
+  test('ends when the widget is removed', async () => {
     await hangs()
     const solving = captcha.solve(page)
     await verifying()
@@ -374,7 +374,7 @@ describe('when it does not come to an answer', () => {
     expect(await solving).toMatchObject({ failed: [{ error: { code: 'WIDGET_GONE' } }] })
   })
 
-  test('without a browser there is nobody to work it out', async () => {
+  test('fails without a browser, which would compute the answer', async () => {
     await visit('/altcha')
     const solving = guarded.guard.solve({ family: 'altcha', variant: 'altcha', sitekey: 'x', pageUrl: site.url })
     await expect(solving).rejects.toMatchObject({

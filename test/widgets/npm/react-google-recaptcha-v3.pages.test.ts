@@ -13,7 +13,7 @@ const scores = () => at.site.verified.map(({ score }) => score)
 const asked = () => eventually(async () => (await at.find()).some(({ executed }) => executed))
 
 describe('react-google-recaptcha-v3', () => {
-  test('left alone, the page has the token that the browser earned', async () => {
+  test('without the policy the page receives the vendor’s own token', async () => {
     await start('app')
     expect(await signIn()).toBe('accepted')
     expect(scores().at(-1)).toBe(0.1)
@@ -25,7 +25,7 @@ describe('react-google-recaptcha-v3', () => {
     ['v3', {}],
     ['enterprise-score', { enterprise: '' }],
   ])(
-    '%s: with the policy, executeRecaptcha is held and given the solution',
+    '%s: with the policy, executeRecaptcha is held and resolves with the solution',
     async (variant, query: Record<string, string>) => {
       await start('app', query, SOLVE)
       await press('Sign in')
@@ -38,7 +38,7 @@ describe('react-google-recaptcha-v3', () => {
     },
   )
 
-  test('a solution got beforehand goes to the next executeRecaptcha, and to no other', async () => {
+  test('an earlier solution answers the next executeRecaptcha, and no other', async () => {
     await start('app', {}, SOLVE)
     await eventually(async () => (await at.find()).length === 1)
     await at.captcha.solve(at.page, { which: 'all' })
@@ -52,7 +52,7 @@ describe('react-google-recaptcha-v3', () => {
     expect(at.grant.challenges).toHaveLength(2)
   })
 
-  test('a solve that is denied lets the page go on with the token of its own', async () => {
+  test('after a denied solve the page receives the vendor’s own token', async () => {
     await start('app', {}, SOLVE)
     at.grant.answer = async () => {
       throw new Error('for this test')
@@ -64,7 +64,7 @@ describe('react-google-recaptcha-v3', () => {
     expect(scores().at(-1)).toBe(0.1)
   })
 
-  test('taken out and drawn again, which clears away what the vendor’s script has put up', async () => {
+  test('removed and rendered again, which deletes what the vendor’s script has created', async () => {
     await start('app', {}, SOLVE)
     for (let time = 0; time < 2; time++) {
       await press('Sign in')

@@ -28,7 +28,7 @@ describe('react-google-recaptcha', () => {
     expect(await signIn()).toBe('accepted')
   })
 
-  test('an invisible one, whose executeAsync the form waits for', async () => {
+  test('an invisible widget, with a form that awaits executeAsync', async () => {
     await start('app', { by: 'async' })
     await at.page.waitForSelector('.grecaptcha-badge', { state: 'attached' })
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
@@ -36,7 +36,7 @@ describe('react-google-recaptcha', () => {
     await dues(1)
     await at.captcha.solve(at.page)
     expect(await answer()).toBe('accepted')
-    // And once more: each executeAsync has an answer of its own.
+    // Once more: each executeAsync has its own answer.
     await press('Reset')
     await press('Sign in')
     await dues(1)
@@ -45,7 +45,7 @@ describe('react-google-recaptcha', () => {
     expect(at.grant.challenges).toHaveLength(2)
   })
 
-  test('a token that is too old is taken back, by onExpired, and another one is solved for', async () => {
+  test('removes a token that has expired through onExpired, and solves again', async () => {
     await start('app', { by: 'ref', expired: '' }, { renewals: 1 })
     await dues(1)
     at.grant.tokenTtlMs = 100
@@ -58,7 +58,7 @@ describe('react-google-recaptcha', () => {
     expect(await signIn()).toBe('accepted')
   })
 
-  test('without onExpired, onChange is told that there is none any more', async () => {
+  test('without onExpired, calls onChange with null when a token expires', async () => {
     await start('app')
     await dues(1)
     at.grant.tokenTtlMs = 100

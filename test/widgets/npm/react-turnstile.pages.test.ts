@@ -24,7 +24,7 @@ describe('@marsidev/react-turnstile', () => {
     expect(await signIn()).toBe('accepted')
   })
 
-  test('one that passes by itself within the grace costs nothing', async () => {
+  test('a widget that passes by itself within the grace costs nothing', async () => {
     at.vendor.setBehavior(at.sitekey, { does: 'pass' })
     await start('app', {}, { grace: '10s' })
     await toldOf('success')
@@ -33,7 +33,7 @@ describe('@marsidev/react-turnstile', () => {
     expect(at.grant.challenges).toEqual([])
   })
 
-  test('the widget renews by itself what it has passed, for nothing', async () => {
+  test('the widget renews its own token at no cost', async () => {
     at.vendor.setBehavior(at.sitekey, { does: 'pass' })
     await at.context.clock.install()
     await start('app', { by: 'ref' })
@@ -45,7 +45,7 @@ describe('@marsidev/react-turnstile', () => {
     expect(await signIn()).toBe('accepted')
   })
 
-  test('execution: execute, set off by its ref', async () => {
+  test('execution: execute, executed through its ref', async () => {
     await start('app', { by: 'execute' })
     await eventually(async () => (await at.find()).length === 1)
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'not-executed' }] })
@@ -55,7 +55,7 @@ describe('@marsidev/react-turnstile', () => {
     expect(await answer()).toBe('accepted')
   })
 
-  test('a token that is too old is taken back, and another one is solved for', async () => {
+  test('removes a token that has expired, and solves again', async () => {
     await start('app', { by: 'ref' }, { renewals: 1 })
     await dues(1)
     at.grant.tokenTtlMs = 100

@@ -2,13 +2,13 @@ import { type ComponentType, StrictMode, useState } from 'react'
 import { createRoot } from 'react-dom/client'
 import { query, root } from './site.js'
 
-/** What each form is told: its number on the page. */
+/** What each form receives: its number on the page. */
 export interface FormProps {
   readonly n: number
 }
 
 /**
- * Draws an app of one or several forms, which can be taken out and drawn again. `?late`: not before somebody asks;
+ * Renders an app of one or several forms, which can be removed and rendered again. `?late`: only after a click;
  * `?many=2`: two of them; `?strict`: in Strict Mode.
  */
 export function draw(Form: ComponentType<FormProps>): void {

@@ -3,7 +3,7 @@ import { type FormEvent, useEffect, useRef, useState } from 'react'
 import { draw, type FormProps } from './chrome.js'
 import { query, SITEKEY, signIn, tell } from './site.js'
 
-/** Version 1, as its documentation has it for React. */
+/** Version 1, as in its documentation for React. */
 function Form({ n }: FormProps) {
   const container = useRef<HTMLDivElement>(null)
   const widget = useRef<WidgetInstance | undefined>(undefined)
@@ -11,7 +11,7 @@ function Form({ n }: FormProps) {
 
   useEffect(() => {
     if (!container.current) return
-    // Its `destroy` takes the element out, which is React's: it is reset, and kept for the same element.
+    // Its `destroy` removes the element, which is React's: so it is reset, and kept for the same element.
     widget.current ??= new WidgetInstance(container.current, {
       sitekey: SITEKEY,
       startMode: (query.get('start') ?? 'none') as 'none' | 'auto' | 'focus',

@@ -4,7 +4,7 @@ import { draw, type FormProps } from './chrome.js'
 import { query, SITEKEY, signIn, tell } from './site.js'
 
 const sdk = new FriendlyCaptchaSDK()
-/** `?by`: from where it has its token. */
+/** `?by`: the source of its token. */
 const by = query.get('by') ?? 'event'
 
 /** Version 2. */

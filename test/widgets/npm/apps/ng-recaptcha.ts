@@ -33,7 +33,7 @@ class CheckboxForm {
   }
 }
 
-/** An invisible widget that the button sets off. */
+/** An invisible widget that the button executes. */
 class InvisibleForm {
   sitekey = SITEKEY
   submit(widget: RecaptchaComponent) {
@@ -45,7 +45,7 @@ class InvisibleForm {
   }
 }
 
-/** No widget at all, but a service. */
+/** The v3 service, without a widget. */
 class ScoreForm {
   readonly #service = inject(ReCaptchaV3Service)
   submit() {
@@ -53,7 +53,7 @@ class ScoreForm {
   }
 }
 
-// Decorators as the functions that they are: nothing here needs another compiler than TypeScript's.
+// Decorators are called as functions, so that TypeScript's compiler is enough.
 
 function checkbox(): Promise<unknown> {
   const app = Component({
@@ -79,7 +79,7 @@ function invisible(): Promise<unknown> {
   return bootstrapApplication(app)
 }
 
-/** As a module, which is how most apps with this package are made. */
+/** As a module, as in most apps with this package. */
 function score(): Promise<unknown> {
   const form = Component({
     selector: 'app-root',

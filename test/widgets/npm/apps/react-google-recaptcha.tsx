@@ -11,7 +11,7 @@ declare global {
 
 window.recaptchaOptions = { enterprise: query.has('enterprise'), useRecaptchaNet: query.has('net') }
 
-/** `?by`: from where it has its token. */
+/** `?by`: the source of its token. */
 const by = query.get('by') ?? 'change'
 
 function Form({ n }: FormProps) {

@@ -3,7 +3,7 @@ import { type FormEvent, useRef, useState } from 'react'
 import { draw, type FormProps } from './chrome.js'
 import { query, SITEKEY, signIn, tell } from './site.js'
 
-/** `?by`: from where it has its token. */
+/** `?by`: the source of its token. */
 const by = query.get('by') ?? 'success'
 
 function Form({ n }: FormProps) {

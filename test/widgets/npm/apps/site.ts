@@ -1,8 +1,8 @@
-// What the apps of these tests have in common: the site that they are pages of.
+// What the apps of these tests share: the site of which they are pages.
 
 declare global {
   interface Window {
-    /** Put there by the site's server. */
+    /** Set by the site's server. */
     readonly SITEKEY: string
     /** What the app's callbacks were called with, by name. */
     told: [name: string, ...values: unknown[]][]
@@ -11,17 +11,17 @@ declare global {
 
 export const { SITEKEY } = window
 
-/** How the test wants the app to be. */
+/** The options that the test sets for the app. */
 export const query: URLSearchParams = new URLSearchParams(location.search)
 
 window.told = []
 
-/** Notes that a callback was called. */
+/** Records the call of a callback. */
 export function tell(name: string, ...values: unknown[]): void {
   window.told.push([name, ...values])
 }
 
-/** Sends a token to the site's server, as an app does that leaves its page never, and shows what the server says. */
+/** Sends a token to the site's server, as a single-page app does, and shows the server's reply. */
 export async function signIn(family: string, field: string, token: string | null | undefined): Promise<void> {
   document.getElementById('answer')?.remove()
   const response = await fetch(`/${family}/login`, {
@@ -34,5 +34,5 @@ export async function signIn(family: string, field: string, token: string | null
   document.body.append(answer)
 }
 
-/** Where the app is drawn. */
+/** The element into which the app is rendered. */
 export const root = (): HTMLElement => document.getElementById('app') as HTMLElement

@@ -1,7 +1,7 @@
 declare module 'react-google-recaptcha' {
   import { Component } from 'react'
 
-  /** As its documentation has it. */
+  /** As documented. */
   export default class ReCAPTCHA extends Component<{
     sitekey: string
     size?: 'normal' | 'compact' | 'invisible' | undefined

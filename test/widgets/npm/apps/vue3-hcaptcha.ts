@@ -2,7 +2,7 @@ import VueHcaptcha from '@hcaptcha/vue3-hcaptcha'
 import { createApp, defineComponent, h, ref } from 'vue'
 import { query, root, SITEKEY, signIn, tell } from './site.js'
 
-/** `?by`: from where it has its token. */
+/** `?by`: the source of its token. */
 const by = query.get('by') ?? 'verify'
 
 const Form = defineComponent({
