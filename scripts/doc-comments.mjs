@@ -106,7 +106,13 @@ export function docProblems(entries = Object.values(ENTRIES).map((file) => `src/
       const isObject = type.includes('{')
       if (!isFunction && !isObject && MONEY.test(type) && !NAMES_MONEY.test(text))
         report(member, name, 'does not say micro-dollars')
-      if (/\bnumber\b/.test(type) && !isFunction && !isObject && MILLISECONDS.test(name) && !NAMES_MS.test(text)) {
+      if (
+        /\bnumber\b(?!\[\])/.test(type) &&
+        !isFunction &&
+        !isObject &&
+        MILLISECONDS.test(name) &&
+        !NAMES_MS.test(text)
+      ) {
         report(member, name, 'does not say ms')
       }
       const optional = 'questionToken' in member && member.questionToken !== undefined

@@ -21,7 +21,10 @@ export { type Duration, durationMs } from './policy/duration.js'
 export { formatUsd, type Money, usd } from './policy/money.js'
 export { narrow } from './policy/narrow.js'
 export {
+  type BudgetInput,
   type DailyAmount,
+  type EgressInput,
+  type KeyInput,
   type NarrowingInput,
   type Policy,
   type PolicyInput,

@@ -1,4 +1,7 @@
-/** A value, or a promise of one. Callers await only promises: what answers at once costs no turn of the event loop. */
+/**
+ * A value, or a promise of one. Callers await only promises, so that a synchronous result costs no turn of the event
+ * loop.
+ */
 export type MaybePromise<T> = T | Promise<T>
 
 /** Whether a value has to be awaited. */

@@ -1,4 +1,4 @@
-/** The last record of one audit file: what the ledger keeps, so that a cut-off tail is seen. */
+/** The last record of one audit file. The ledger stores it, so that a cut-off end of the file is detected. */
 export interface ChainHead {
   /** The file's name, without its folder. */
   readonly file: string

@@ -1,14 +1,14 @@
 /**
- * Time is passed in: whatever needs time is handed a clock, so that every rule about time is tested without sleeping.
+ * Time is passed in: all code that needs time takes a clock, so that every time rule is tested without sleeping.
  */
 export interface Clock {
   /** Wall time, milliseconds since 1970. */
   now(): number
-  /** Milliseconds on a clock that never goes back, for measuring how long something took. */
+  /** Milliseconds on a clock that never goes back, for measuring durations. */
   monotonic(): number
   /**
-   * Calls back once after `ms` milliseconds. Returns a function that cancels it.
-   * @param keepAlive whether the wait keeps the process from ending by itself
+   * Calls back once after `ms` milliseconds. Returns a function that cancels the timer.
+   * @param keepAlive whether the timer keeps the process from ending by itself; default: true
    */
   after(ms: number, callback: () => void, keepAlive?: boolean): () => void
 }

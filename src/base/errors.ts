@@ -332,6 +332,7 @@ export class SolveguardError extends Error {
     return docsOf(this.code)
   }
 
+  /** `SolveguardError`. */
   override get name(): string {
     return 'SolveguardError'
   }
@@ -352,8 +353,10 @@ export class SolveguardError extends Error {
 
 /** A solve that a layer did not allow. Nothing was sent and nothing was spent. */
 export class DeniedError extends SolveguardError {
+  /** The layer that denied. */
   declare readonly layer: Layer
 
+  /** `DeniedError`. */
   override get name(): string {
     return 'DeniedError'
   }

@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 
-/** Networks that mean another machine, or none, to somebody elsewhere (RFC 6890). */
+/** Networks whose addresses are another machine, or none, elsewhere (https://www.rfc-editor.org/rfc/rfc6890). */
 const NON_PUBLIC = new BlockList()
 for (const [network, bits] of [
   ['0.0.0.0', 8],
@@ -23,12 +23,11 @@ for (const [network, bits] of [
   NON_PUBLIC.addSubnet(network, bits, 'ipv6')
 }
 
-/** Names of which nobody outside knows (RFC 6761, 6762, 8375, and `.internal`, which ICANN keeps for that). */
+/** Names that only a local network resolves (RFC 6761, 6762, 8375; `.internal`, which ICANN reserves for that). */
 const LOCAL_NAME = /(?:^|\.)(?:localhost|local|internal|lan|home\.arpa|test)$/i
 
 /**
- * Whether a host means the same machine everywhere: an address of the public internet, or a name that could be one.
- * Nothing is looked up.
+ * Whether a host is the same machine everywhere: a public IP address, or a name that may have one. No name is resolved.
  *
  * @param host a name or an address; IPv6 with brackets or without
  */
@@ -39,7 +38,7 @@ export function isPublicHost(host: string): boolean {
   return bare.includes('.') && !LOCAL_NAME.test(bare)
 }
 
-/** Whether what runs at `url` could reach a host: one that is within a network itself may know its neighbours. */
+/** Whether a service at `url` may reach a host. A service inside a private network may reach its private hosts. */
 export function canReach(url: string, host: string): boolean {
   return isPublicHost(host) || !isPublicHost(new URL(url).hostname)
 }

@@ -1,12 +1,12 @@
 import { SolveguardError } from './errors.js'
 
-/** Where a service is, taken apart and checked. */
+/** A service's address, parsed and checked. */
 export interface ServiceUrl {
   /** Scheme, host and port, e.g. `https://ocr.captchaai.com`. */
   readonly origin: string
-  /** `example.com:443`, with the port spelled out; IPv6 addresses in brackets. */
+  /** `example.com:443`, always with the port; IPv6 addresses in brackets. */
   readonly authority: string
-  /** What comes before a call's path: empty, or `/some/path` without a trailing slash. */
+  /** The part before a call's path: empty, or `/some/path` without a trailing slash. */
   readonly prefix: string
   readonly loopback: boolean
 }
@@ -20,7 +20,7 @@ function isLoopback(hostname: string): boolean {
  * Checks the base address of a service that a key is sent to: `https:`, or `http:` on a loopback address; no user name,
  * query or fragment.
  *
- * @param field how the option is called, for the message
+ * @param field the option's name, for the message
  * @throws SolveguardError `CONFIG_INVALID`, which names the field and never repeats a password
  */
 export function checkBaseUrl(baseUrl: string, field = 'baseUrl'): ServiceUrl {
@@ -37,7 +37,7 @@ export function checkBaseUrl(baseUrl: string, field = 'baseUrl'): ServiceUrl {
   if (url.protocol === 'http:' && !loopback) {
     throw invalid(
       field,
-      `must be https: for ${url.hostname}; http: is for loopback addresses only, since anybody on the way can read it`,
+      `must be https: for ${url.hostname}; http: is for loopback addresses only, because it is not encrypted`,
     )
   }
   const port = url.port || (url.protocol === 'https:' ? '443' : '80')

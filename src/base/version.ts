@@ -1,2 +1,2 @@
-/** This package's version: what services, traces and wire logs are told. A test holds it to package.json. */
+/** This package's version, for services, traces and wire logs. A test compares it with package.json. */
 export const VERSION = '0.1.0'

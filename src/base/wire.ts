@@ -1,25 +1,23 @@
 /**
- * What solvers and egress say to each other. A solver describes a call and leaves a slot for the credential; egress
- * fills the slot at the last moment, in the body. Neither knows more of the other than this.
+ * The types between solvers and egress. A solver describes a call and leaves a slot for the credential; egress fills
+ * the slot at the last moment, in the body. Neither depends on the other.
  */
 
-/**
- * One call to a solver service, without its credential. Always a POST: a key in a URL would end up in proxies' logs.
- */
+/** One call to a solver service, without its credential. Always a POST: proxies would log a key in a URL. */
 export interface Call {
   /** The path below the service's base address, e.g. `/in.php`. Never holds a query. */
   readonly path: string
   /** How the body is encoded. */
   readonly encoding: 'form' | 'json'
-  /** The body's fields, but for the credential. */
+  /** The body's fields, without the credential. */
   readonly fields: Readonly<Record<string, unknown>>
-  /** The name of the field that the credential goes into, at the top of the body. */
+  /** The name of the field for the credential, at the top level of the body. */
   readonly keyField: string
-  /** What else in the fields must be shown to nobody, as it stands there: a proxy's password. */
+  /** Values in the fields that must be masked wherever they are shown: a page proxy's password. */
   readonly sensitive?: readonly string[] | undefined
 }
 
-/** What came back. The body is bounded text; nothing else of it has been checked. */
+/** A service's reply. The body is bounded text that was not checked further. */
 export interface Reply {
   readonly status: number
   readonly contentType: string
@@ -27,8 +25,8 @@ export interface Reply {
 }
 
 /**
- * Whether the service may have taken a call that failed.
- * - `no`: it certainly did not: nothing was sent, or the connection was refused.
- * - `unknown`: it may have: the request went out, and no whole reply came back. Money counts as spent.
+ * Whether the service may have received a call that failed.
+ * - `no`: it has not: nothing was sent, or the connection was refused.
+ * - `unknown`: it may have: the request was sent, and there is no complete reply. The money counts as spent.
  */
 export type Delivered = 'no' | 'unknown'

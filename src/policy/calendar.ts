@@ -1,38 +1,39 @@
 import type { Money } from './money.js'
 import { offsetMs } from './schedule.js'
 
-/** An amount for each day of a calendar, from midnight to midnight there. */
+/** An amount for each calendar day of a time zone, from midnight to midnight. */
 export interface CalendarAmount {
-  /** An IANA name, e.g. `Europe/Berlin`. */
+  /** An IANA name, such as `Europe/Berlin`. */
   readonly timeZone: string
+  /** In micro-dollars. */
   readonly amount: Money
 }
 
-/** When a day began and when it ends, wall-clock ms. */
+/** The start and the end of a calendar day, in wall-clock ms. */
 export interface CalendarDay {
   readonly start: number
   readonly end: number
 }
 
 const DAY_MS = 86_400_000
-/** Midnights, and changes of a zone's offset, are on quarters of an hour, today and in nearly all zones' past. */
+/** Midnights and changes of a zone's offset are at quarters of an hour, today and in nearly all zones' past. */
 const STEP_MS = 15 * 60_000
-/** No zone is further from UTC. */
+/** No zone's offset from UTC is larger. */
 const MAX_OFFSET_MS = 16 * 3_600_000
 
-/** The day that was last asked for, by zone: it is asked for again until it ends. */
+/** The last result, by zone: it stays the result until that day ends. */
 const lastDay = new Map<string, CalendarDay>()
 
 /**
- * The calendar day in a time zone that a moment falls into. Days follow each other without a gap, also where the clock
- * jumps over midnight or goes back over it: a day then begins when the wall clock first shows its date, or a later one.
+ * The calendar day of a moment in a time zone. Days follow each other without a gap, also where the clock skips
+ * midnight or is set back over it: a day then begins when the wall clock first shows its date, or a later one.
  */
 export function dayAt(timeZone: string, at: number): CalendarDay {
   const known = lastDay.get(timeZone)
   if (known && at >= known.start && at < known.end) return known
   let date = dateAt(timeZone, at)
   let day = { start: startOfDate(timeZone, date), end: startOfDate(timeZone, date + 1) }
-  // A clock that went back over midnight shows yesterday's date again, and a date that was left out is no day.
+  // A clock that was set back over midnight shows the old date again; a date that the zone skipped has no day.
   while (at >= day.end) day = { start: day.end, end: startOfDate(timeZone, ++date + 1) }
   lastDay.set(timeZone, day)
   return day

@@ -1,15 +1,15 @@
 import { printable, SolveguardError } from '../base/errors.js'
 
-/** A length of time as people write it: a whole or decimal number and a unit, e.g. `30s`, `15m`, `1.5h`, `60d`. */
+/** A length of time as text: a whole or decimal number and a unit, such as `30s`, `15m`, `1.5h`, `60d`. */
 export type Duration = `${number}${'ms' | 's' | 'm' | 'h' | 'd' | 'w'}`
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 6e4, h: 3.6e6, d: 8.64e7, w: 6.048e8 }
 const MAX_MS = 10 * 365 * 8.64e7
 
 /**
- * A duration in milliseconds, rounded to whole ones.
+ * A duration in ms, rounded to a whole number.
  *
- * @throws SolveguardError `CONFIG_INVALID` if it is not one, or longer than ten years
+ * @throws SolveguardError `CONFIG_INVALID` for text that is not a duration, or one longer than ten years
  * @example
  * durationMs('90s') // 90000
  */
@@ -19,13 +19,14 @@ export function durationMs(duration: string): number {
   if (!(ms >= 0 && ms <= MAX_MS)) {
     throw new SolveguardError(
       'CONFIG_INVALID',
-      `A duration is a number and one of ms, s, m, h, d, w (for example '30s'), at most ten years; not '${printable(String(duration), 40)}'.`,
+      "A duration is a number and one of ms, s, m, h, d, w (for example '30s'), at most ten years; " +
+        `not '${printable(String(duration), 40)}'.`,
     )
   }
   return ms
 }
 
-/** Milliseconds as people read them: `45 s`, `3 min`, `2 h 5 min`, `3 d`. */
+/** Milliseconds as text for people: `45 s`, `3 min`, `2 h 5 min`, `3 d`. */
 export function formatMs(ms: number): string {
   if (Math.round(ms) < 1000) return `${Math.round(ms)} ms`
   const seconds = Math.round(ms / 1000)

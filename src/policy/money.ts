@@ -3,7 +3,10 @@ import { printable, SolveguardError } from '../base/errors.js'
 declare const money: unique symbol
 
 /** An amount of money: a whole number of micro-dollars (a millionth of a US dollar), never negative. */
-export type Money = number & { readonly [money]: true }
+export type Money = number & {
+  /** Exists in the type only: a plain number is not a `Money`. */
+  readonly [money]: true
+}
 
 const MICRO = 1_000_000
 const MAX_USD = 1_000_000
@@ -11,7 +14,7 @@ const MAX_USD = 1_000_000
 /** No money. */
 export const ZERO = 0 as Money
 
-/** A whole number of micro-dollars as `Money`. For amounts that come from our own arithmetic; `usd` is for people. */
+/** A whole number of micro-dollars as `Money`: for results of arithmetic. Users write `usd`. */
 export function micros(amount: number): Money {
   if (!Number.isSafeInteger(amount) || amount < 0) {
     throw new SolveguardError(
@@ -23,7 +26,7 @@ export function micros(amount: number): Money {
 }
 
 /**
- * Dollars as `Money`.
+ * Dollars as `Money`, in micro-dollars.
  *
  * @param dollars 0 to 1,000,000, with at most six decimals
  * @throws SolveguardError `CONFIG_INVALID` for anything else
@@ -37,8 +40,8 @@ export function usd(dollars: number | string): Money {
     throw new SolveguardError('CONFIG_INVALID', `usd() takes 0 to ${MAX_USD} dollars, not ${printed(dollars)}.`)
   }
   const amount = Math.round(value * MICRO)
-  // 0.1 + 0.2 is meant as 0.3: what floating-point arithmetic adds is let pass, and nothing else. A ten-billionth of a
-  // dollar is not meant as nothing.
+  // 0.1 + 0.2 means 0.3: only an error of floating-point arithmetic is accepted. An amount of 1e-10 dollars is not
+  // rounded to zero.
   const noise = 4 * Number.EPSILON * amount + 1e-9
   if (Math.abs(value * MICRO - amount) > noise) {
     throw new SolveguardError('CONFIG_INVALID', `usd() takes at most six decimals, not ${printed(dollars)}.`)
@@ -46,15 +49,21 @@ export function usd(dollars: number | string): Money {
   return withoutMinusZero(amount)
 }
 
-/** An amount as people write it: `$5.00`, `$0.003`, at least two decimals and at most six. */
+/**
+ * An amount as text, such as `$5.00` or `$0.003`, with two to six decimals.
+ *
+ * @param amount in micro-dollars
+ * @example
+ * formatUsd(usd(0.003)) // '$0.003'
+ */
 export function formatUsd(amount: Money): string {
-  // In whole numbers: a division would round the last digit of large amounts.
+  // With whole numbers: a division would round the last digit of large amounts.
   const rest = amount % MICRO
   const decimals = String(rest).padStart(6, '0')
   return `$${(amount - rest) / MICRO}.${decimals.replace(/0{1,4}$/, '')}`
 }
 
-/** Without the minus that a zero can have. */
+/** Turns -0 into 0. */
 function withoutMinusZero(amount: number): Money {
   return (amount === 0 ? 0 : amount) as Money
 }

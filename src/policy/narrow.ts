@@ -3,11 +3,12 @@ import { intersectOrigins, type OriginPattern } from './origin.js'
 import type { Budget, Policy } from './schema.js'
 
 /**
- * The policy that allows exactly what both allow. Narrowing is the only operation on policies: it is commutative,
- * associative and idempotent, and its result never allows what either side denies.
+ * The policy that allows exactly what both policies allow. Narrowing is the only operation on policies: it is
+ * commutative, associative and idempotent, and its result never allows what either side denies.
  *
  * @example
- * narrow(parsePolicy({ origins: ['https://*.qa.example.com'] }), parseNarrowing({ origins: ['https://a.qa.example.com'] }))
+ * const policy = parsePolicy({ origins: ['https://*.qa.example.com'] })
+ * narrow(policy, parseNarrowing({ origins: ['https://a.qa.example.com'] }))
  */
 export function narrow(a: Policy, b: Policy): Policy {
   return {
@@ -48,7 +49,7 @@ function narrowBudget(a: Budget, b: Budget): Budget {
   }
 }
 
-/** The smaller amount for each calendar: days of different ones cannot be compared, so all of them hold. */
+/** The smaller amount for each time zone. Days of different zones cannot be compared, so the amounts of all apply. */
 function smallerByZone(a: Budget['perCalendarDay'], b: Budget['perCalendarDay']): Budget['perCalendarDay'] {
   if (!a || !b) return a ?? b
   const byZone = new Map<string, CalendarAmount>()
@@ -66,7 +67,7 @@ function narrowOrigins(
   return a && b ? intersectOrigins(a, b) : (a ?? b)
 }
 
-/** The smaller of two limits; an absent one limits nothing. */
+/** The smaller of two limits; an absent limit does not limit. */
 export function smaller<T extends number>(a: T | undefined, b: T | undefined): T | undefined {
   return a === undefined || (b !== undefined && b < a) ? b : a
 }
@@ -75,12 +76,12 @@ function larger<T extends number>(a: T | undefined, b: T | undefined): T | undef
   return a === undefined || (b !== undefined && b > a) ? b : a
 }
 
-/** Of two choices, the one that spends less, if either side asks for it. */
+/** The choice that spends less, if either side makes it. */
 function cautiousChoice<T extends string>(a: T | undefined, b: T | undefined, cautious: T): T | undefined {
   return a === cautious || b === cautious ? cautious : (a ?? b)
 }
 
-/** What either side requires, each once, in an order that does not depend on the sides. */
+/** The values of both sides, each once, in an order that does not depend on the sides. */
 function union<T>(a: readonly T[], b: readonly T[], key: (value: T) => string): readonly T[] {
   const byKey = new Map([...a, ...b].map((value) => [key(value), value]))
   return [...byKey.keys()].sort().map((name) => byKey.get(name) as T)

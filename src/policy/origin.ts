@@ -2,11 +2,10 @@ import { getDomain, getPublicSuffix } from 'tldts'
 import { printable } from '../base/errors.js'
 
 /**
- * Origins: which pages a policy names. A pattern is `https://host`, `https://host:port` (exact) or `https://*.host`
- * (every host below `host`, at any depth, but not `host` itself). `http:` works the same. There is no way to say
- * "everywhere": a wildcard below a public suffix (`https://*.com`, `https://*.github.io`) is refused, and one above a
- * public suffix does not reach below that (`https://*.amazonaws.com` does not name
- * `https://somebody.s3.amazonaws.com`).
+ * Which pages a policy names. A pattern is `https://host`, `https://host:port` (exact) or `https://*.host` (every host
+ * below `host`, at any depth, but not `host` itself); the same with `http:`. There is no pattern for all hosts: a
+ * wildcard below a public suffix (`https://*.com`, `https://*.github.io`) is rejected, and a wildcard above a public
+ * suffix does not reach below it (`https://*.amazonaws.com` does not name `https://somebody.s3.amazonaws.com`).
  */
 export type OriginPattern = string
 
@@ -17,19 +16,17 @@ export type OriginOf =
   | {
       readonly ok: true
       readonly origin: string
-      /** The address as it may stand in a record: origin and path, without user, query and fragment. */
+      /** The address for records: origin and path, without user name, query and fragment. */
       readonly record: string
-      /**
-       * The address as a solver may be told: without user name, password and fragment, which are none of its business.
-       */
+      /** The address for the solver: without user name, password and fragment. */
       readonly solverUrl: string
     }
   | { readonly ok: false; readonly reason: string; readonly record: string }
 
 /**
- * The origin of a page's address, in the one form that patterns are compared with: lower case, IDN as punycode, the
- * scheme's default port left out. Only `http:` and `https:` pages have one: `blob:` and `about:` pages that borrow
- * another page's origin do not count, since what they hold did not come from that origin's server.
+ * The origin of a page's address, in the canonical form that patterns are compared with: lower case, IDN as punycode,
+ * without the scheme's default port. Only `http:` and `https:` pages have one. `blob:` and `about:` pages inherit
+ * another page's origin, but their content did not come from that origin's server, so they do not count.
  */
 export function originOf(address: string): OriginOf {
   const known = recent.get(address)
@@ -41,12 +38,12 @@ export function originOf(address: string): OriginOf {
   return parsed
 }
 
-/** A suite asks for the same few pages over and over, and taking an address apart costs more than all the rest. */
+/** Test suites use the same few pages again and again, and parsing an address costs more than the rest of the check. */
 const recent = new Map<string, OriginOf>()
 const MAX_RECENT = 200
 
 function parseOrigin(address: string): OriginOf {
-  // Of an opaque address only the scheme may be told: what follows may be the page itself.
+  // Of an opaque address only the scheme may be recorded: the rest may be the page itself (data:).
   const scheme = /^[a-z][a-z0-9+.-]{0,30}:/i.exec(address)?.[0] ?? '?'
   if (address.length > MAX_URL_LENGTH) {
     return { ok: false, reason: `an address of more than ${MAX_URL_LENGTH} characters`, record: scheme }
@@ -65,8 +62,8 @@ function parseOrigin(address: string): OriginOf {
 }
 
 /**
- * Brings a pattern into its one canonical form.
- * @returns the pattern, or a sentence that says what is wrong with it
+ * Brings a pattern into its canonical form.
+ * @returns the pattern, or a sentence that names the problem
  */
 export function parseOriginPattern(text: string): { pattern: OriginPattern } | { problem: string } {
   if (text.length > MAX_URL_LENGTH) return { problem: `an origin is at most ${MAX_URL_LENGTH} characters long` }
@@ -77,24 +74,24 @@ export function parseOriginPattern(text: string): { pattern: OriginPattern } | {
   const [, scheme, wildcard = '', host] = match
   const url = parseUrl(`${scheme}://${host}`)
   if (url?.pathname !== '/') return { problem: `'${printable(text, 80)}' is not an origin` }
-  // '%2a' and the full-width star become '*' only when the address is parsed.
+  // '%2a' and the full-width star become '*' only when the URL is parsed.
   if (url.hostname.includes('*')) return { problem: `a wildcard is '*.' at the start of the host, once` }
   if (url.hostname.endsWith('.')) return { problem: `write the host without a dot at its end` }
   if (wildcard) {
-    // An address has no hosts below it; a public suffix has everybody's.
+    // An IP address has no hosts below it; a public suffix has the hosts of many owners.
     if (isAddress(url.hostname)) return { problem: 'a wildcard needs a host name, not an address' }
     if (
       !url.hostname.includes('.') ||
       getPublicSuffix(url.hostname, { allowPrivateDomains: true }) === url.hostname ||
       getDomain(url.hostname) === null
     ) {
-      return { problem: `'*.${url.hostname}' would name sites of other people; name a domain of your own` }
+      return { problem: `'*.${url.hostname}' would name sites of other owners; name a domain of your own` }
     }
   }
   return { pattern: `${url.protocol}//${wildcard}${url.host}` }
 }
 
-/** Whether an origin (in canonical form) is one that the pattern names. */
+/** Whether the pattern names an origin, which must be in canonical form. */
 export function matchesOrigin(pattern: OriginPattern, origin: string): boolean {
   const star = pattern.indexOf('*.')
   return star < 0 ? pattern === origin : isBelow(pattern, star, origin)
@@ -103,27 +100,25 @@ export function matchesOrigin(pattern: OriginPattern, origin: string): boolean {
 /** Whether an origin is below the host of a wildcard, whose star stands at `star`. */
 function isBelow(pattern: OriginPattern, star: number, origin: string): boolean {
   const scheme = pattern.slice(0, star)
-  // '.host' or '.host:port': the dot keeps 'evil-host' out, the port is part of the comparison.
+  // '.host' or '.host:port': the dot excludes 'evil-host', and the port is compared too.
   const suffix = pattern.slice(star + 1)
   return (
     origin.startsWith(scheme) &&
     origin.endsWith(suffix) &&
     origin.length > scheme.length + suffix.length &&
-    // No label between the scheme and the suffix may be empty ('https://.host').
+    // The label between the scheme and the suffix must not be empty ('https://.host').
     origin[scheme.length] !== '.' &&
     !isBelowInnerSuffix(new URL(origin).hostname, suffix)
   )
 }
 
-/**
- * Whether a host is of a domain that a public suffix below the wildcard's own host gives out: it is somebody else's.
- */
+/** Whether a host is below a public suffix that is itself below the wildcard's host: it has another owner. */
 function isBelowInnerSuffix(hostname: string, suffix: string): boolean {
-  const given = getPublicSuffix(hostname, { allowPrivateDomains: true })
-  return given !== null && `.${given}`.endsWith(suffix.replace(/:\d+$/, ''))
+  const inner = getPublicSuffix(hostname, { allowPrivateDomains: true })
+  return inner !== null && `.${inner}`.endsWith(suffix.replace(/:\d+$/, ''))
 }
 
-/** The patterns that name exactly the origins that both lists name, in canonical order. */
+/** The patterns for exactly the origins that both lists name, in canonical order. */
 export function intersectOrigins(a: readonly OriginPattern[], b: readonly OriginPattern[]): readonly OriginPattern[] {
   const common: OriginPattern[] = []
   for (const one of a) {
@@ -135,13 +130,13 @@ export function intersectOrigins(a: readonly OriginPattern[], b: readonly Origin
   return canonicalOrigins(common)
 }
 
-/** Sorted, without what another pattern of the list covers already. */
+/** Sorted, without patterns that another pattern of the list covers. */
 export function canonicalOrigins(patterns: readonly OriginPattern[]): readonly OriginPattern[] {
   const unique = [...new Set(patterns)].sort()
   return unique.filter((one) => !unique.some((other) => other !== one && covers(other, one)))
 }
 
-/** Whether every origin that `narrow` names is named by `wide` as well. */
+/** Whether `wide` names every origin that `narrow` names. */
 function covers(wide: OriginPattern, narrow: OriginPattern): boolean {
   if (wide === narrow) return true
   const star = wide.indexOf('*.')

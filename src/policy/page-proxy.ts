@@ -1,12 +1,9 @@
 import { isIP } from 'node:net'
 
-/**
- * A proxy that a page is browsed through, as a solving service has to be told of it. Holds a password: not to be kept
- * or shown.
- */
+/** The proxy that a page is browsed through, as the service needs it. Holds a password: never stored, never shown. */
 export interface PageProxy {
   readonly type: 'http' | 'socks4' | 'socks5'
-  /** A name or an address; IPv6 without brackets. */
+  /** A host name or an IP address; IPv6 without brackets. */
   readonly host: string
   readonly port: number
   readonly login?: { readonly user: string; readonly password: string } | undefined
@@ -14,19 +11,19 @@ export interface PageProxy {
 
 const PORTS = { http: 80, socks4: 1080, socks5: 1080 } as const
 const NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/
-/** What a user name or a password is made of that every wire can carry. */
+/** User names and passwords that the wires of all services can carry. */
 const PRINTABLE = /^[\x21-\x7e]{1,255}$/
 
 /**
- * Takes a page's proxy apart: `http://user:password@203.0.113.9:3128`, `socks5://…`, `socks4://…`.
- * @returns what is wrong with it, in words that never repeat it, where it is none
+ * Parses the address of a page's proxy: `http://user:password@203.0.113.9:3128`, `socks5://…`, `socks4://…`.
+ * @returns the proxy, or the problem in a sentence that never repeats the address
  */
 export function parsePageProxy(text: string): PageProxy | { readonly problem: string } {
   const url = text.length <= 1024 && URL.canParse(text) ? new URL(text) : undefined
   const scheme = url?.protocol.replace(/[ha]?:$/, '')
   if (url?.protocol === 'https:') {
     return {
-      problem: 'a service speaks to a proxy without TLS, and has it let TLS through: write http:// for such a one',
+      problem: 'services connect to a proxy without TLS, and send TLS through it: write http:// instead of https://',
     }
   }
   if (!url || (scheme !== 'http' && scheme !== 'socks5' && scheme !== 'socks4')) return { problem: EXPECTED }
@@ -45,7 +42,7 @@ export function parsePageProxy(text: string): PageProxy | { readonly problem: st
   }
   if (!PRINTABLE.test(login.user) || !(login.password === '' || PRINTABLE.test(login.password))) {
     return {
-      problem: 'its user name and password may have up to 255 letters, digits and signs of ASCII, without blanks',
+      problem: 'its user name and password may have up to 255 printable ASCII characters, without spaces',
     }
   }
   return { ...place, login }
@@ -54,7 +51,7 @@ export function parsePageProxy(text: string): PageProxy | { readonly problem: st
 const EXPECTED =
   "expected the proxy that the page is browsed through, such as 'http://user:password@203.0.113.9:3128' or 'socks5://…'"
 
-/** One spelling for each proxy: two policies that mean the same one agree. */
+/** The canonical form of a proxy's address, so that two policies with the same proxy agree. */
 export function canonicalPageProxy({ type, host, port, login }: PageProxy): string {
   const who = login ? `${encodeURIComponent(login.user)}:${encodeURIComponent(login.password)}@` : ''
   return `${type}://${who}${isIP(host) === 6 ? `[${host}]` : host}:${port}`

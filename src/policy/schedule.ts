@@ -1,9 +1,9 @@
 import { IANAZone } from 'luxon'
 
-/** A weekday as it stands in a policy. */
+/** The weekdays in a policy. */
 const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
 
-/** Hours of some weekdays, in minutes of the day. `to` above 1440 means after midnight, on the next day. */
+/** Hours of some weekdays, in minutes of the day. A `to` above 1440 is after midnight, on the next day. */
 export interface ScheduleWindow {
   /** 1 (Monday) to 7 (Sunday), ascending. */
   readonly days: readonly number[]
@@ -11,20 +11,20 @@ export interface ScheduleWindow {
   readonly to: number
 }
 
-/** Working hours in one time zone, in canonical form. Open when the wall clock there shows a time inside a window. */
+/** Working hours in one time zone, in canonical form. Open while the wall clock of the zone is inside a window. */
 export interface Schedule {
   readonly timeZone: string
   readonly windows: readonly ScheduleWindow[]
-  /** Dates (`2026-12-24`) that have hours of their own, in minutes of the day, or none at all. */
+  /** Dates (`2026-12-24`) with separate hours, in minutes of the day, or with none. */
   readonly except: Readonly<Record<string, readonly { readonly from: number; readonly to: number }[]>>
 }
 
-/** Whether work is allowed now, and when that changes. */
+/** Whether solves are allowed now, and when that changes. */
 export interface ScheduleState {
   readonly open: boolean
   /** Wall-clock ms at which `open` changes; undefined if it does not within 400 days. */
   readonly changesAt: number | undefined
-  /** Wall-clock ms up to which this answer holds: `changesAt`, or the end of what was looked at. */
+  /** Wall-clock ms until which this state is valid: `changesAt`, or the end of the 400 days. */
   readonly validUntil: number
 }
 
@@ -33,12 +33,12 @@ const MINUTE_MS = 60_000
 const DAY_MS = DAY_MINUTES * MINUTE_MS
 const HORIZON_DAYS = 400
 
-/** Whether the platform knows a time zone by that name. */
+/** Whether Node knows a time zone of that name. */
 export function isTimeZone(name: string): boolean {
   return IANAZone.isValidZone(name)
 }
 
-/** `Mon-Fri`, `Sat,Sun`, `Mon` as weekday numbers, ascending; undefined if it is none of these. */
+/** `Mon-Fri`, `Sat,Sun` or `Mon` as weekday numbers, ascending; undefined for other text. */
 export function parseDays(text: string): readonly number[] | undefined {
   const days = new Set<number>()
   for (const part of text.split(',')) {
@@ -62,30 +62,30 @@ export function parseTime(text: string): number | undefined {
   return Number(match[2]) < 60 && minutes <= DAY_MINUTES ? minutes : undefined
 }
 
-/** Whether the schedule is open at an instant: its wall clock then shows a time inside a window. */
+/** Whether the schedule is open at a moment: the zone's wall clock is then inside a window. */
 export function isOpen(schedule: Schedule, at: number): boolean {
   const wall = at + offsetMs(schedule.timeZone, at)
   const day = Math.floor(wall / DAY_MS)
   const minute = Math.floor((wall - day * DAY_MS) / MINUTE_MS)
   return (
     hoursOf(schedule, day).some(({ from, to }) => minute >= from && minute < to) ||
-    // What began yesterday and runs over midnight.
+    // A window that began the day before and ends after midnight.
     hoursOf(schedule, day - 1).some(({ to }) => minute + DAY_MINUTES < to)
   )
 }
 
 /**
- * The state of several schedules at once: open when all of them are. Without any, always open.
+ * The combined state of several schedules: open when all of them are open. Without any, always open.
  *
- * Wall clocks jump when daylight saving begins and ends, so an hour may be missing or come twice; both come out right
- * because only instants at which the wall clock shows a window's edge, or jumps, can change the answer, and each of
- * those is asked for.
+ * Wall clocks jump when daylight saving time begins and ends, so an hour may be missing or occur twice. Both are
+ * correct, because the state can change only at a moment when the wall clock shows a window's edge or jumps, and each
+ * of these moments is checked.
  */
 export function scheduleState(schedules: readonly Schedule[], at: number): ScheduleState {
   if (schedules.length === 0) return { open: true, changesAt: undefined, validUntil: Number.POSITIVE_INFINITY }
   const allOpen = (time: number) => schedules.every((schedule) => isOpen(schedule, time))
   const open = allOpen(at)
-  // Day by day (of 24 hours from `at`), so that the first change found is the first there is, whatever the time zones.
+  // In steps of 24 hours from `at`, so that the first change found is the earliest, in any time zones.
   for (let day = 0; day < HORIZON_DAYS; day++) {
     const start = at + day * DAY_MS
     const end = start + DAY_MS
@@ -98,15 +98,15 @@ export function scheduleState(schedules: readonly Schedule[], at: number): Sched
   return { open, changesAt: undefined, validUntil: at + HORIZON_DAYS * DAY_MS }
 }
 
-/** Every instant between two, a day apart, at which the schedule may open or close, and some more around them. */
+/** All moments between two, a day apart, at which the schedule may open or close, and some more around them. */
 function edgesBetween(schedule: Schedule, start: number, end: number): number[] {
   const before = offsetMs(schedule.timeZone, start)
   const after = offsetMs(schedule.timeZone, end)
   const edges = before === after ? [] : [offsetChange(schedule, start, end)]
-  // On a day on which the clock jumps, an edge of the wall clock may come by the one offset, the other, both or none.
+  // On a day on which the clock jumps, an edge may exist by one offset, the other, both or none.
   for (const offset of new Set([before, after])) {
     const last = Math.floor((end + offset) / DAY_MS)
-    // From the day before: its windows may run over midnight.
+    // From the day before, whose windows may end after midnight.
     for (let day = Math.floor((start + offset) / DAY_MS) - 1; day <= last; day++) {
       for (const { from, to } of hoursOf(schedule, day)) {
         const midnight = day * DAY_MS - offset
@@ -117,7 +117,7 @@ function edgesBetween(schedule: Schedule, start: number, end: number): number[] 
   return edges
 }
 
-/** The instant between two at which the zone's offset changes, to the second. */
+/** The moment between two at which the zone's offset changes, to the second. */
 function offsetChange(schedule: Schedule, from: number, to: number): number {
   const before = offsetMs(schedule.timeZone, from)
   let low = Math.floor(from / 1000)
@@ -130,14 +130,14 @@ function offsetChange(schedule: Schedule, from: number, to: number): number {
   return high * 1000
 }
 
-/** What the zone's wall clock is ahead of UTC at an instant. */
+/** The zone's offset from UTC at a moment, in ms. */
 export function offsetMs(timeZone: string, at: number): number {
   return IANAZone.create(timeZone).offset(at) * MINUTE_MS
 }
 
 /**
- * The hours of a calendar day, counted from 1970-01-01. By the calendar alone: a date that a zone left out when it
- * changed sides of the date line still has hours that may run into the next.
+ * The hours of a calendar day, counted from 1970-01-01. By the calendar alone: a date that a zone skipped, when it
+ * moved across the date line, still has hours that may end on the next day.
  */
 function hoursOf(schedule: Schedule, day: number): readonly { from: number; to: number }[] {
   const own = schedule.except[new Date(day * DAY_MS).toISOString().slice(0, 10)]

@@ -9,60 +9,74 @@ import { canonicalPageProxy, parsePageProxy } from './page-proxy.js'
 import { isTimeZone, parseDays, parseTime, type Schedule } from './schedule.js'
 
 /**
- * A policy is a value: what is allowed, in canonical form. Every field only ever takes something away; an absent field
- * takes nothing. So the policy without any field is the neutral element of `narrow`, and no policy means "everything":
- * a guard's own (the root) always names its origins and has a daily budget.
+ * A policy in canonical form. Each field only restricts; an absent field does not restrict. So the policy without any
+ * field is the neutral element of `narrow`. A guard's own policy, the root, always names its origins and always has a
+ * daily budget.
  */
 export interface Policy {
+  /** The origins that are allowed. */
   readonly origins?: readonly OriginPattern[] | undefined
+  /** Limits on spending. */
   readonly budget: Budget
-  /** All of them must be open. */
+  /** Solves are allowed while all of them are open. */
   readonly schedules: readonly Schedule[]
-  readonly key: { readonly rotateEveryMs?: number | undefined; readonly expireAfterMs?: number | undefined }
+  /** The age of keys. */
+  readonly key: {
+    /** The age from which the alert `KEY_DUE` is raised, in ms. */
+    readonly rotateEveryMs?: number | undefined
+    /** The age from which solves are denied, in ms. */
+    readonly expireAfterMs?: number | undefined
+  }
+  /** The route of calls to the service. */
   readonly egress: {
-    /** Ways out that are required; more than one cannot be followed. */
+    /** Required proxies; more than one is a conflict. */
     readonly proxies: readonly string[]
+    /** Required local addresses; more than one is a conflict. */
     readonly localAddresses: readonly string[]
-    /** Where calls have to be seen to leave from, each by one service's word; all of them hold. */
+    /** The addresses that calls must leave from, and the service that reports the address; all of them apply. */
     readonly expected: readonly { readonly url: string; readonly ranges: readonly string[] }[]
   }
-  /** The proxies that the service has to solve through; more than one cannot be followed. Never a way out of ours. */
+  /** The proxies that the service must solve through; more than one is a conflict. Our own calls never use them. */
   readonly pageProxies: readonly string[]
-  /** How often one solve may be tried at the service, from 1. */
+  /** How often one solve may be sent to the service, from 1. */
   readonly attempts?: number | undefined
-  /** How long one solve may take. */
+  /** How long one solve may take, in ms. */
   readonly deadlineMs?: number | undefined
-  /** `solve`: pages' `execute` of reCAPTCHA v3 is held and answered; `leave`: left alone. */
+  /** `solve`: a page's `execute` of reCAPTCHA v3 is intercepted and answered; `leave`: it is not changed. */
   readonly recaptchaV3?: 'leave' | 'solve' | undefined
-  /** `answer`: vendors' published test keys are answered for free; `solve`: sent to the service like any other. */
+  /** `answer`: vendors' published test keys are answered without cost; `solve`: they are sent to the service. */
   readonly testKeys?: 'answer' | 'solve' | undefined
-  /** How often a token that expired unused may be bought anew, for each widget. */
+  /** How often a token that expired unused may be bought again, for each widget. */
   readonly renewals?: number | undefined
-  /** How long a widget that may yet pass by itself is given. */
+  /** How long to wait for a widget that may pass without a solve, in ms. */
   readonly graceMs?: number | undefined
 }
 
 /** The spending layer of a policy, in canonical form. */
 export interface Budget {
-  /** In any 24 hours. */
+  /** The amount in any 24 hours, in micro-dollars. */
   readonly perDay?: Money | undefined
-  /** From midnight to midnight; one for each time zone, ascending by its name. All of them hold. */
+  /** The amounts from midnight to midnight, one for each time zone, ascending by its name. All of them apply. */
   readonly perCalendarDay?: readonly CalendarAmount[] | undefined
+  /** Solves in any 60 s. */
   readonly perMinute?: number | undefined
+  /** Solves under way at the same time. */
   readonly concurrent?: number | undefined
+  /** The highest price of one solve, in micro-dollars. */
   readonly perSolve?: Money | undefined
   /** Solves for one load of a page. */
   readonly perPage?: number | undefined
-  /** The daily amount for each page origin: in any 24 hours, and from midnight to midnight. */
+  /** The amount for each page origin in any 24 hours, in micro-dollars. */
   readonly perOrigin?: Money | undefined
+  /** The amounts for each page origin from midnight to midnight. */
   readonly perOriginCalendarDay?: readonly CalendarAmount[] | undefined
   /** Fractions of the daily amounts, ascending. */
   readonly alertsAt: readonly number[]
-  /** How long a solve may queue for a slot or for the rate; 0 denies at once. */
+  /** How long a solve may queue for a slot or for the rate, in ms; 0 denies at once. */
   readonly waitMs?: number | undefined
 }
 
-/** What a guard's root policy has where its user says nothing. */
+/** The values of a root policy's fields that the user leaves out. */
 export const DEFAULTS = {
   perDay: usd(1),
   attempts: 1,
@@ -87,7 +101,7 @@ const money = z
   .int('expected an amount such as usd(5), a whole number of micro-dollars')
   .min(0, { error: 'an amount cannot be negative', abort: true })
   .max(1e12, 'an amount can be at most usd(1000000)')
-  // A plain 5 is five micro-dollars, which buys nothing anywhere: it was meant as usd(5).
+  // A plain 5 is five micro-dollars, less than any solve costs: it was meant as usd(5).
   .refine((value) => value === 0 || value >= 100, 'is less than usd(0.0001); write usd(5) for five dollars')
   .transform((value) => value as Money)
 
@@ -111,7 +125,7 @@ const daily = z.unknown().transform((value, context) => {
   return z.NEVER
 })
 
-/** A duration as a user writes it, in milliseconds. */
+/** Parses a duration of the user's to ms. */
 export const duration = z.string({ error: "expected a duration such as '30s' or '60d'" }).transform((text, context) => {
   try {
     return durationMs(text)
@@ -136,7 +150,7 @@ const origins = z
     }),
     { error: "expected a list of origins such as ['https://staging.example.com']" },
   )
-  .min(1, 'name at least one origin: nothing is allowed that is not named')
+  .min(1, 'name at least one origin: only named origins are allowed')
   .max(1000)
   .transform(canonicalOrigins)
 
@@ -148,11 +162,11 @@ const time = z.string({ error: expectedTime }).transform((text, context) => {
   return z.NEVER
 })
 
-/** `from` and `to` as minutes of the day; a `to` that is not after `from` is on the next day. */
+/** `from` and `to` in minutes of the day; a `to` that is not after `from` is on the next day. */
 const hours = { from: time, to: time }
 const overMidnight = <T extends { from: number; to: number }>(value: T): T =>
   value.to > value.from ? value : { ...value, to: value.to + 1440 }
-const emptyWindow = { message: 'a window from a time to the same time is empty; for a whole day say 00:00 to 24:00' }
+const emptyWindow = { message: 'a window from a time to the same time is empty; a whole day is 00:00 to 24:00' }
 const notEmpty = (value: { from: number; to: number }) => value.from !== value.to && value.from < 1440
 
 const expectedDays = "expected weekdays such as 'Mon-Fri' or 'Sat,Sun'"
@@ -171,7 +185,7 @@ const window = z
 
 const date = z.string().refine((text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && new Date(text).toJSON()?.startsWith(text))
 
-/** Hours of its own for one date; `closed` is a day without any. */
+/** The separate hours of one date; `closed` is a day without hours. */
 const exceptHours = z.preprocess(
   (value) => (value === 'closed' ? [] : value),
   z
@@ -201,7 +215,7 @@ const schedule = z
     }),
   )
 
-/** In an order that depends on nothing but the values. */
+/** In an order that depends on the values only. */
 function sorted<T>(values: readonly T[]): T[] {
   return values
     .map((value) => [JSON.stringify(value), value] as const)
@@ -238,7 +252,7 @@ const ipCheckUrl = z.string().transform((text, context) => {
     const { origin } = checkBaseUrl(url.origin, 'ipCheckUrl')
     if (!url.username && !url.password && !url.hash) return `${origin}${url.pathname}${url.search}`
   } catch {}
-  context.addIssue({ code: 'custom', message: 'expected an https: address that answers with the address of who asks' })
+  context.addIssue({ code: 'custom', message: "expected an https: address that answers with the caller's IP address" })
   return z.NEVER
 })
 
@@ -250,7 +264,7 @@ const egressShape = z
     ipCheckUrl: ipCheckUrl.optional(),
   })
   .refine(({ expectIp, ipCheckUrl: url }) => (expectIp === undefined) === (url === undefined), {
-    message: 'expectIp and ipCheckUrl go together: who is expected, and who is asked',
+    message: 'expectIp and ipCheckUrl go together: the expected addresses, and the service that reports the address',
   })
 
 const FRACTIONS = 'expected a list of fractions above 0 and up to 1, such as [0.5, 0.8]'
@@ -288,95 +302,201 @@ const narrowingShape = z.strictObject({
 
 const policyShape = narrowingShape.extend({ origins })
 
-/** Working hours, as a user writes them. */
+/** Working hours, as an option. */
 export interface ScheduleInput {
-  /** An IANA name, e.g. `Europe/Berlin`. */
+  /** An IANA name, such as `Europe/Berlin`. */
   timeZone: string
   /** `days` such as `Mon-Fri` or `Sat,Sun`; a `to` that is not after `from` is on the next day. */
   windows: { days: string; from: string; to: string }[]
-  /** Dates with hours of their own, or `closed`. */
+  /**
+   * Dates (`2026-12-24`) with separate hours, or `closed`.
+   * @default none
+   */
   except?: Record<string, 'closed' | { from: string; to: string }[]> | undefined
 }
 
 /**
- * A daily amount, as a user writes it: `usd(5)` in any 24 hours, or with `resets: 'calendar'` from midnight to
- * midnight, in `timeZone` (default: that of the schedule; without one, UTC).
+ * A daily amount in micro-dollars: `usd(5)` in any 24 hours, or with `resets: 'calendar'` from midnight to midnight in
+ * `timeZone` (default: that of the schedule; without one, UTC).
  */
-export type DailyAmount = Money | { amount: Money; resets: 'calendar'; timeZone?: string | undefined }
+export type DailyAmount =
+  | Money
+  | {
+      /** In micro-dollars. */
+      amount: Money
+      /** Always `calendar`: the amount is for a calendar day. */
+      resets: 'calendar'
+      /**
+       * An IANA name, such as `Europe/Berlin`.
+       * @default the zone of the schedule; without one, UTC
+       */
+      timeZone?: string | undefined
+    }
 
-/** What narrows a policy, as a user writes it. Every field only takes something away from what the parent allows. */
+/** A narrowing of a policy, as an option. Each field only restricts what the parent policy allows. */
 export interface NarrowingInput {
-  /** `https://host`, `https://host:port` or `https://*.host`. */
-  origins?: string[] | undefined
-  budget?:
-    | {
-        /** At most that much in any 24 hours, or on any calendar day. Default at the root: `usd(1)`. */
-        perDay?: DailyAmount | undefined
-        /** Solves in any 60 s. */
-        perMinute?: number | undefined
-        /** Solves under way at a time. */
-        concurrent?: number | undefined
-        /** The dearest single solve. */
-        perSolve?: Money | undefined
-        /** Solves for one load of a page: until its main frame has another document. */
-        perPage?: number | undefined
-        /** At most that much in any 24 hours, or on any calendar day, for each page origin. */
-        perOrigin?: DailyAmount | undefined
-        /** Fractions of `perDay` at which an alert is sent. */
-        alertsAt?: number[] | undefined
-        /** How long a solve may queue for a slot or for the rate, instead of being denied at once. */
-        wait?: Duration | undefined
-      }
-    | undefined
-  schedule?: ScheduleInput | undefined
-  key?: { rotateEvery?: Duration | undefined; expireAfter?: Duration | undefined } | undefined
-  egress?:
-    | {
-        /**
-         * The only way out to the service: `http://user:password@egress.internal:3128`, `https://…` or `socks5://…`.
-         * The proxy is given the service's name; it is never looked up here.
-         */
-        proxy?: string | undefined
-        /** The local address that calls leave from, where the machine has several. */
-        localAddress?: string | undefined
-        /**
-         * The addresses and networks that calls may leave from, e.g. `['203.0.113.7/32']`. Asked for first, and then
-         * every hour.
-         */
-        expectIp?: string[] | undefined
-        /** Who is asked, through the same way out: it answers a GET with the caller's address, as text or as JSON. */
-        ipCheckUrl?: string | undefined
-      }
-    | undefined
   /**
-   * The proxy that the pages are browsed through: `http://user:password@203.0.113.9:3128`, `socks5://…` or
-   * `socks4://…`. The service is told of it and solves through it, so that the token belongs to that address. It is
-   * never our own way out: that is `egress.proxy`.
+   * The origins that are allowed: `https://host`, `https://host:port` or `https://*.host`.
+   * @default those of the parent policy
+   */
+  origins?: string[] | undefined
+  /**
+   * Limits on spending.
+   * @default no other limits than those of the parent policy
+   */
+  budget?: BudgetInput | undefined
+  /**
+   * The hours in which solves are allowed.
+   * @default always
+   */
+  schedule?: ScheduleInput | undefined
+  /**
+   * The age of keys.
+   * @default not limited
+   */
+  key?: KeyInput | undefined
+  /**
+   * The route of calls to the service.
+   * @default direct
+   */
+  egress?: EgressInput | undefined
+  /**
+   * The proxy that pages are browsed through: `http://user:password@203.0.113.9:3128`, `socks5://…` or `socks4://…`.
+   * The service receives it and solves through it, so that the token belongs to that address. Our own calls never use
+   * it: their proxy is `egress.proxy`.
+   * @default none
    */
   pageProxy?: string | undefined
-  /** How often one solve may be tried at the service, each try reserved anew. Default: 1. */
+  /**
+   * How often one solve may be sent to the service, 1 to 10; each attempt has its own reservation.
+   * @default 1
+   */
   attempts?: number | undefined
-  /** How long one solve may take. Default: `3m`. */
+  /**
+   * How long one solve may take: `1s` to `60m`.
+   * @default '3m'
+   */
   deadline?: Duration | undefined
+  /**
+   * `solve`: a page's `execute` of reCAPTCHA v3 is intercepted and answered; `leave`: it is not changed.
+   * @default 'leave'
+   */
   recaptchaV3?: 'leave' | 'solve' | undefined
+  /**
+   * `answer`: vendors' published test keys are answered without cost; `solve`: they are sent to the service.
+   * @default 'answer'
+   */
   testKeys?: 'answer' | 'solve' | undefined
   /**
-   * How often a widget whose token has expired, before the page used it up, may be solved again by itself, each for
-   * money. Default: 0.
+   * How often a widget is solved again automatically when its token has expired unused, 0 to 100. Each time costs
+   * money.
+   * @default 0
    */
   renewals?: number | undefined
-  /** How long a widget that may yet pass by itself is given before anything is spent. Default: `3s`. */
+  /**
+   * How long to wait for a widget that may pass without a solve, up to `60s`.
+   * @default '3s'
+   */
   grace?: Duration | undefined
 }
 
-/** A guard's policy, as a user writes it. Nothing is allowed that `origins` does not name. */
+/** Limits on spending, as an option. */
+export interface BudgetInput {
+  /**
+   * The amount in any 24 hours, or on a calendar day, in micro-dollars (`usd(5)`).
+   * @default usd(1) in a guard's own policy
+   */
+  perDay?: DailyAmount | undefined
+  /**
+   * Solves in any 60 s.
+   * @default not limited
+   */
+  perMinute?: number | undefined
+  /**
+   * Solves under way at the same time.
+   * @default not limited
+   */
+  concurrent?: number | undefined
+  /**
+   * The highest price of one solve, in micro-dollars (`usd(0.01)`).
+   * @default not limited
+   */
+  perSolve?: Money | undefined
+  /**
+   * Solves for one load of a page: until its main frame has another document.
+   * @default not limited
+   */
+  perPage?: number | undefined
+  /**
+   * The amount for each page origin in any 24 hours, or on a calendar day, in micro-dollars.
+   * @default not limited
+   */
+  perOrigin?: DailyAmount | undefined
+  /**
+   * Fractions of `perDay` at which an alert is raised.
+   * @default [0.8] in a guard's own policy
+   */
+  alertsAt?: number[] | undefined
+  /**
+   * How long a solve may queue for a slot or for the rate, instead of being denied at once.
+   * @default solves do not queue
+   */
+  wait?: Duration | undefined
+}
+
+/** The age of keys, as an option. */
+export interface KeyInput {
+  /**
+   * The age from which the guard raises the alert `KEY_DUE`.
+   * @default none
+   */
+  rotateEvery?: Duration | undefined
+  /**
+   * The age from which solves are denied with `KEY_TOO_OLD`.
+   * @default none
+   */
+  expireAfter?: Duration | undefined
+}
+
+/** The route of calls to the service, as an option. */
+export interface EgressInput {
+  /**
+   * The proxy for all calls: `http://user:password@egress.internal:3128`, `https://…` or `socks5://…`. The proxy
+   * resolves the service's name; this machine never does. There is no fallback to a direct connection.
+   * @default none
+   */
+  proxy?: string | undefined
+  /**
+   * The address of this machine that calls leave from, where it has several.
+   * @default the operating system's choice
+   */
+  localAddress?: string | undefined
+  /**
+   * The addresses and networks that calls must leave from, such as `['203.0.113.7/32']`. Checked before the first call
+   * and then every hour. Needs `ipCheckUrl`.
+   * @default not checked
+   */
+  expectIp?: string[] | undefined
+  /**
+   * The service that reports the address, called through the same route: it answers a GET with the caller's address, as
+   * text or as JSON. Needs `expectIp`.
+   * @default none
+   */
+  ipCheckUrl?: string | undefined
+}
+
+/** A guard's policy, as an option. Only the origins that it names are allowed. */
 export interface PolicyInput extends NarrowingInput {
+  /** The origins that are allowed: `https://host`, `https://host:port` or `https://*.host`. */
   origins: string[]
 }
 
 /**
  * Checks a guard's own policy and fills in the defaults.
+ *
  * @throws SolveguardError `CONFIG_INVALID` that names each wrong field and what was expected there
+ * @example
+ * const policy = parsePolicy({ origins: ['https://staging.example.com'], budget: { perDay: usd(5) } })
  */
 export function parsePolicy(input: PolicyInput): Policy {
   const policy = canonical(check(policyShape, input))
@@ -397,18 +517,18 @@ export function parsePolicy(input: PolicyInput): Policy {
 }
 
 /**
- * Checks what is to narrow a policy. What it does not mention it leaves as it is.
- * @param zone whose midnight it is where the input names neither a time zone nor a schedule
+ * Checks a narrowing. A field that it does not have does not restrict.
+ *
+ * @param zone the time zone of calendar days, where the input names neither a time zone nor a schedule; default: UTC
  * @throws SolveguardError `CONFIG_INVALID` that names each wrong field and what was expected there
+ * @example
+ * narrow(policy, parseNarrowing({ budget: { perDay: usd(0.5) } }))
  */
 export function parseNarrowing(input: NarrowingInput, zone?: string): Policy {
   return canonical(check(narrowingShape, input), zone)
 }
 
-/**
- * The time zone of a policy's schedules, where they agree on one: what days of a calendar are those of, unless another
- * is named.
- */
+/** The time zone of a policy's schedules, where all have the same one, else UTC: the default zone of calendar days. */
 export function zoneOf({ schedules: [first, ...others] }: Policy): string {
   return first && others.every((other) => other.timeZone === first.timeZone) ? first.timeZone : 'UTC'
 }
@@ -453,7 +573,10 @@ function expectedOf(egress: z.output<typeof egressShape> | undefined): Policy['e
   return [{ url: egress.ipCheckUrl, ranges: [...new Set(egress.expectIp)].sort() }]
 }
 
-/** Checks `input` against a shape, and says for each wrong field where it is and what was expected. */
+/**
+ * Checks `input` against a shape.
+ * @throws SolveguardError `CONFIG_INVALID` that names each wrong field and what was expected there
+ */
 export function check<T extends z.ZodType>(shape: T, input: unknown, where = 'policy'): z.output<T> {
   const result = shape.safeParse(input, { error: expected })
   if (result.success) return result.data
@@ -464,7 +587,7 @@ export function check<T extends z.ZodType>(shape: T, input: unknown, where = 'po
     )
     if (issue.code !== 'unrecognized_keys') return `${field}: ${issue.message}`
     const unknown = issue.keys.map((key) => `${field}.${printable(key, 60)}: there is no such field`)
-    // Which there are is said once, with the first of them.
+    // The list of known fields is in the message once, with the first unknown field.
     return unknown.with(0, `${unknown[0]}${issue.message}`)
   })
   throw new SolveguardError('CONFIG_INVALID', problems.slice(0, 10).join('; '))
@@ -477,7 +600,7 @@ const KINDS: Readonly<Record<string, string>> = {
   boolean: 'true or false',
 }
 
-/** What is said of a field where the shape itself says nothing. */
+/** The message for a field whose shape has no message of its own. */
 const expected: z.core.$ZodErrorMap = (issue) => {
   switch (issue.code) {
     case 'unrecognized_keys': {

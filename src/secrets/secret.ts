@@ -32,14 +32,17 @@ export class Secret {
     return text.includes(this.#value)
   }
 
+  /** `[secret ab12…]`. */
   toString(): string {
     return `[secret ${this.fingerprint.slice(0, 4)}…]`
   }
 
+  /** `[secret ab12…]`. */
   toJSON(): string {
     return this.toString()
   }
 
+  /** What `util.inspect` and `console.log` print. */
   [inspect.custom](): string {
     return this.toString()
   }

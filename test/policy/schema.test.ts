@@ -41,7 +41,7 @@ describe('a policy that is wrong', () => {
     ['policy.origins', { origins: 'https://staging.example.com' }, /expected a list of origins/],
     ['policy.origins', { origins: [] }, /at least one origin/],
     ['policy.origins[1]', { origins: [...ORIGINS, '*'] }, /expected an origin such as/],
-    ['policy.origins[0]', { origins: ['https://*.com'] }, /sites of other people/],
+    ['policy.origins[0]', { origins: ['https://*.com'] }, /sites of other owners/],
     ['policy.origins[0]', { origins: [7] }, /expected an origin such as/],
     ['policy.colour', but({ colour: 'red' }), /no such field/],
     ['policy.budget', but({ budget: 5 }), /expected an object with/],
