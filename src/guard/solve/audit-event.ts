@@ -7,7 +7,7 @@ import type { GrantContext } from '../admission/grant-context.js'
 import type { GuardContext } from '../ports.js'
 import { budgetIdsOf, type Job } from './job.js'
 
-/** What a record of a solve says besides whose solve it is. */
+/** The fields of a record that depend on what happened to the solve. */
 export type EventFields = Pick<
   AuditEvent,
   'solveId' | 'solver' | 'reserved' | 'cost' | 'durationMs' | 'code' | 'layer' | 'message' | 'retryAt'
@@ -15,14 +15,14 @@ export type EventFields = Pick<
 
 const NO_FIELDS: EventFields = {}
 
-/** What an audit event takes of the guard. */
+/** What an audit event needs from the guard. */
 export interface AuditEventDeps extends Pick<GuardContext, 'name' | 'clock'> {
   readonly accounts: readonly Pick<Account, 'name'>[]
 }
 
 /**
- * The record of something that happened to a challenge. Field by field, and all of them: merging objects of ever new shapes
- * took half of the guard's own time.
+ * Builds the record of one event of a challenge. The literal names every field: merging objects of varying shapes took
+ * half of the guard's own time.
  */
 export function auditEvent(
   deps: AuditEventDeps,
@@ -30,7 +30,7 @@ export function auditEvent(
   grant: GrantContext,
   challenge: ChallengeFacts,
   admitted: AdmittedPage | undefined,
-  more: EventFields = NO_FIELDS,
+  fields: EventFields = NO_FIELDS,
   job?: Job,
 ): AuditEvent {
   const { pageUrl, frameUrl } = challenge
@@ -38,7 +38,7 @@ export function auditEvent(
     action,
     at: deps.clock.now(),
     guard: deps.name,
-    solveId: job ? job.id : more.solveId,
+    solveId: job ? job.id : fields.solveId,
     path: pathOf(grant, admitted, job),
     subject: grant.subject,
     family: challenge.family,
@@ -46,20 +46,20 @@ export function auditEvent(
     sitekey: 'sitekey' in challenge ? challenge.sitekey : undefined,
     page: admitted ? admitted.page : originOf(pageUrl).record,
     frame: admitted ? admitted.frame : frameUrl && originOf(frameUrl).record,
-    // A denial is nobody's in particular; where there is one solver only, it is that one's.
-    solver: more.solver ?? (job ? job.account.name : deps.accounts.length > 1 ? undefined : deps.accounts[0]?.name),
+    // A denial before account selection has no solver, unless the guard has exactly one.
+    solver: fields.solver ?? (job ? job.account.name : deps.accounts.length > 1 ? undefined : deps.accounts[0]?.name),
     taskId: job?.taskId || undefined,
     keyVersion: job?.key.version,
     keyFingerprint: job?.key.value.fingerprint,
     egress: job?.transport.route,
     imputed: job?.price.imputed,
-    reserved: more.reserved,
-    cost: more.cost,
-    durationMs: more.durationMs,
-    code: more.code,
-    layer: more.layer,
-    message: more.message,
-    retryAt: more.retryAt,
+    reserved: fields.reserved,
+    cost: fields.cost,
+    durationMs: fields.durationMs,
+    code: fields.code,
+    layer: fields.layer,
+    message: fields.message,
+    retryAt: fields.retryAt,
   }
 }
 
@@ -68,7 +68,7 @@ function pathOf(grant: GrantContext, admitted: AdmittedPage | undefined, job: Jo
   return admitted ? grant.pathFor(admitted.origin) : grant.path
 }
 
-/** One more record of a solve under way. */
-export function jobEvent(deps: AuditEventDeps, action: AuditAction, job: Job, more?: EventFields): AuditEvent {
-  return auditEvent(deps, action, job.grant, job.challenge, job.admitted, more, job)
+/** Builds the record of one event of a job. */
+export function jobEvent(deps: AuditEventDeps, action: AuditAction, job: Job, fields?: EventFields): AuditEvent {
+  return auditEvent(deps, action, job.grant, job.challenge, job.admitted, fields, job)
 }

@@ -6,13 +6,13 @@ import type { Job } from './job.js'
 import type { SolveReporter } from './reporter.js'
 import { type SettleDeps, settle } from './settle.js'
 
-/** What it takes of the guard. */
+/** What the audit layer needs from the guard. */
 export interface AuthorizeDeps extends AuditEventDeps, SettleDeps {
   readonly recorder: Pick<Recorder, 'writeOrDeny' | 'head'>
 }
 
 /**
- * The audit layer. No record, no solve: where the record cannot be written, the reservation is given back.
+ * The audit layer. No record, no solve: if the record cannot be written, the reservation is settled at zero.
  * @throws DeniedError `AUDIT_UNAVAILABLE`
  */
 export function authorize(
@@ -25,16 +25,16 @@ export function authorize(
     if (isPromise(written)) {
       return written.then(
         () => reporter.authorized(job),
-        (error) => giveBack(deps, job, error),
+        (error) => releaseReservation(deps, job, error),
       )
     }
   } catch (error) {
-    return giveBack(deps, job, error)
+    return releaseReservation(deps, job, error)
   }
   reporter.authorized(job)
 }
 
-async function giveBack(deps: SettleDeps, job: Job, error: unknown): Promise<never> {
+async function releaseReservation(deps: SettleDeps, job: Job, error: unknown): Promise<never> {
   await settle(deps, job, ZERO)
   throw error
 }

@@ -4,16 +4,16 @@ import type { Job } from './job.js'
 import type { SolveReporter } from './reporter.js'
 import { type AccountSelector, noAccountError } from './select-account.js'
 
-/** What a fallback takes of the pipeline. */
+/** What a fallback needs from the pipeline. */
 export interface FallbackDeps {
   readonly selector: Pick<AccountSelector, 'select'>
   readonly reporter: Pick<SolveReporter, 'fallback'>
 }
 
 /**
- * Moves a job to another account: this one took nothing.
- * @param reason `busy` where the account only had no room: it is asked again when no other account can take the job
- * @throws SolveguardError why no account takes it
+ * Moves a job to another account. The current one took nothing.
+ * @param reason `busy` if the account only had no room: the job returns to it when no other account can take the job
+ * @throws SolveguardError if no account can take the job: the combined error of all rejected accounts
  */
 export async function fallBack(
   deps: FallbackDeps,
@@ -27,14 +27,14 @@ export async function fallBack(
   if (await moveToNextAccount(deps, job, challenge, error)) return
   const { busyIndex } = job
   if (busyIndex === undefined) throw noAccountError(job.rejectedAccounts)
-  // The one that only had no room is asked again, for as long as there is time: there is no other.
+  // No other account is left: the job returns to the busy one, and retries there until its deadline.
   job.busyIndex = undefined
   job.index = busyIndex - 1
   if (!(await moveToNextAccount(deps, job, challenge, error))) throw noAccountError(job.rejectedAccounts)
   job.fallbackAfterMs = undefined
 }
 
-/** Moves a job to the next account that can do it. @returns false where there is none: the job is unchanged */
+/** Moves a job to the next account that can take it. @returns false if there is none; the job is then unchanged */
 export async function moveToNextAccount(
   { selector, reporter }: FallbackDeps,
   job: Job,

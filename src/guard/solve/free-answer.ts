@@ -13,14 +13,14 @@ import type { Solution } from '../types.js'
 import { type AuditEventDeps, auditEvent } from './audit-event.js'
 import { RedactedSolution } from './solution.js'
 
-/** What it takes of the guard. */
+/** What a free answer needs from the guard. */
 export interface FreeAnswerDeps extends AuditEventDeps, Pick<Notifier, 'emit'> {
   readonly recorder: Pick<Recorder, 'writeOrDeny'>
 }
 
 /**
- * The vendor's documented dummy answer, where the sitekey is one of its published test keys and the policy answers those.
- * @throws SolveguardError `TEST_KEY_BLOCKS` where the test key is made to fail
+ * The vendor's documented dummy answer, if the sitekey is a published test key and `policy.testKeys` is `answer`.
+ * @throws SolveguardError `TEST_KEY_BLOCKS` if the test key always fails by design
  */
 export function testKeyAnswer({ policy }: GrantContext, challenge: Challenge): Answer | undefined {
   if (policy.testKeys !== 'answer') return undefined
@@ -29,7 +29,7 @@ export function testKeyAnswer({ policy }: GrantContext, challenge: Challenge): A
 }
 
 /**
- * Gives a test key's answer: no service is asked, it costs nothing, and it is on the record.
+ * Returns a test key's answer. It costs nothing, no service is called, and the audit log gets a record of it.
  * @throws DeniedError `AUDIT_UNAVAILABLE`
  */
 export async function freeAnswer(
@@ -43,11 +43,11 @@ export async function freeAnswer(
   const solveId = randomUUID()
   const record = { solveId, cost: ZERO, code: 'TEST_KEY' }
   const event = auditEvent(deps, 'solved', grant, challenge, admitted, record)
-  // No solver was asked.
+  // No solver was involved, even if the guard has exactly one.
   const written = deps.recorder.writeOrDeny({ ...event, solver: undefined })
   if (isPromise(written)) await written
   const solved = { solveId, challenge, at: new Date(at), taskId: '', cost: ZERO, durationMs: 0 }
-  deps.emit('solved', solved, 'answered a test key for free')
+  deps.emit('solved', solved, 'solved at no cost: the sitekey is a test key')
   return new RedactedSolution(answer, {
     cost: ZERO,
     imputed: false,
@@ -61,6 +61,6 @@ export async function freeAnswer(
 function testKeyBlocks({ sitekey }: Challenge): SolveguardError {
   return new SolveguardError(
     'TEST_KEY_BLOCKS',
-    `The sitekey ${sitekey} is the vendor's own for tests of a failure, so it is left to fail.`,
+    `The sitekey ${sitekey} is a test key that the vendor made to fail, so the guard does not answer it.`,
   )
 }

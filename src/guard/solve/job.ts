@@ -15,47 +15,55 @@ import type { SelectedAccount } from './select-account.js'
 /** One solve under way. */
 export interface Job extends SolverTask {
   readonly grant: GrantContext
-  /** Without pictures: they are large, and whoever keeps a solution keeps its job. */
+  /** Without pictures: they are large, and a solution keeps its job in memory. */
   readonly challenge: ChallengeFacts
   readonly admitted: AdmittedPage
   price: Price
-  /** Which of the guard's accounts it is taken to now. */
+  /** The index of its current account in the guard's list. */
   index: number
-  /** An account that only had no room, and may be asked again when the others could not take it. */
+  /** The index of an account that only had no room: the job may return to it when no other account can take it. */
   busyIndex: number | undefined
-  /** Why accounts were passed over, in order. */
+  /** Why accounts were rejected, in order. */
   readonly rejectedAccounts: SolveguardError[]
-  /** Whoever came before in this process has a smaller one. */
+  /** Earlier solves of this process have smaller tickets. */
   readonly ticket: number
   /** Monotonic ms. */
   readonly startedAt: number
+  /** Monotonic ms. */
   readonly deadlineAt: number
+  /** How many attempts have ended in a failure that allows another attempt. */
   attempt: number
-  /** Whether something was spent on it, or may have been. */
+  /** Whether the job has cost something, or may have. */
   spent: boolean
-  /** How often it was reserved for, whatever came of it. */
+  /** How many reservations were requested for it, granted or not. Numbers the reservation ids. */
   reservations: number
   reservationId: string
   taskId: string
   readonly submitObserver: SubmitObserver | undefined
-  /** Answers the caller with an error, unless it was answered already. */
+  /** Rejects the caller's promise. No effect if that promise is settled already. */
   reject: (error: unknown) => void
-  /** The load of the page that it is for; until it has ended. */
+  /** The page load that the job counts for; undefined once it has ended. */
   pageLoad: object | undefined
-  /** Lets go of the deadline and of the caller's signal. */
+  /** Cancels the deadline timer, and stops listening to the caller's signal. */
   release: () => void
-  /** Settles when all is accounted for. Absent until the first step that has to be waited for. */
+  /**
+   * Settles when the job has ended and its reservation is settled, or left in the ledger for another process. Undefined
+   * until the first asynchronous step.
+   */
   flow: Promise<void> | undefined
 }
 
-/** What a new job takes of the guard. */
+/** What a new job needs from the guard. */
 export interface JobDeps extends Pick<GuardContext, 'clock'> {
   readonly waitQueue: Pick<WaitQueue, 'takeTicket'>
 }
 
 const noop = (): void => {}
 
-/** A solve that has an account, a key and a transport, and has not reserved anything. One flat literal: thousands are kept at a time. */
+/**
+ * Creates a job: it has an account, a key and a transport, and has not reserved anything. One flat literal, because
+ * thousands of jobs are in memory at a time.
+ */
 export function createJob(
   deps: JobDeps,
   grant: GrantContext,
@@ -107,17 +115,17 @@ export function createJob(
   }
 }
 
-/** Names a solve. In one piece: Node joins a UUID from sixteen strings, which take six times the memory while it is kept. */
+/** A random id in one flat string: Node joins a UUID from sixteen strings, which need six times the memory. */
 function solveId(): string {
   return Buffer.from(randomUUID(), 'latin1').toString('latin1')
 }
 
-/** How long a solve may take, in ms. */
+/** The deadline of a solve, in ms after its start. */
 export function deadlineMs({ policy }: Pick<GrantContext, 'policy'>): number {
   return policy.deadlineMs as number
 }
 
-/** The task that the service has for a job. */
+/** The task that the service has accepted for a job. */
 export function submittedTask(job: Job): SubmittedTask {
   const { account, taskId, key, family, reservationId, amount, grant, admitted } = job
   const path = grant.pathFor(admitted.origin)
@@ -132,7 +140,7 @@ export interface BudgetedJob {
   readonly key: SecretVersion
 }
 
-/** The ids of the budgets that a solve draws on: those of its grant, and those of the account. */
+/** The ids of the budgets that a solve draws on: the budgets of its grant, then those of its account. */
 export function budgetIdsOf({ grant, admitted, account, key }: BudgetedJob): readonly string[] {
   const ids = grant.pathFor(admitted.origin)
   const own = account.ownBudgetIds(key)

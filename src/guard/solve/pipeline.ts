@@ -27,28 +27,28 @@ import { type ReserveDeps, reserveAttempt } from './reserve.js'
 import { AccountSelector, type AccountSelectorDeps, noAccountError } from './select-account.js'
 import { settle } from './settle.js'
 
-/** The layers that a solve passes, in this order. Each of them can deny it; after the last one the service is asked. */
+/** The layers that a solve passes, in this order. Each can deny it. After the last one the service is called. */
 export const SOLVE_LAYERS = [
   /** `grant.gate.admit`: free. */
   'origin',
-  /** `grant.gate.admit`: free; once more at each reservation, since a solve may have waited. */
+  /** `grant.gate.admit`: free. Checked again at each reservation, because a solve may have waited. */
   'time',
   /** `selector.select`: the key of the first account that can do the challenge. Cached. */
   'secret',
-  /** `selector.select`: the account's transport, and its address where the policy expects one. Cached. */
+  /** `selector.select`: the account's transport, and its address if the policy expects one. Cached. */
   'network',
-  /** `reserveAttempt`: one ledger operation over every budget of the path. */
+  /** `reserveAttempt`: one ledger operation on every budget of the path. */
   'spending',
-  /** `authorize`: the record that has to be written first. */
+  /** `authorize`: the audit record, which must be written before the service is called. */
   'audit',
 ] as const satisfies readonly Layer[]
 
-/** How long `close` waits for calls that are being sent. */
+/** How long `close` waits for calls in progress, in ms. */
 const CLOSE_TIMEOUT_MS = 5_000
 
 const noop = (): void => {}
 
-/** What it takes of the guard. */
+/** What the pipeline needs from the guard. */
 export interface SolvePipelineDeps
   extends JobDeps,
     FreeAnswerDeps,
@@ -65,11 +65,11 @@ export interface SolvePipelineDeps
   readonly waitQueue: WaitQueue
   readonly telemetry: Telemetry | undefined
   alertThresholds(alerts: readonly ThresholdAlert[]): void
-  /** Ends every connection; what is being sent fails. */
+  /** Closes every connection. Calls in progress fail. */
   closeTransports(): Promise<void>
 }
 
-/** The whole way of a solve, from the gate to the settled reservation. */
+/** The whole course of a solve, from the gate to the settled reservation. */
 export class SolvePipeline {
   readonly #deps: SolvePipelineDeps
   readonly #client: SolverClient
@@ -89,7 +89,7 @@ export class SolvePipeline {
     this.#steps = { selector: new AccountSelector(deps), reporter: new SolveReporter(deps) }
   }
 
-  /** @param submitObserver called with each task that the service takes for the solve, before that task is polled */
+  /** @param submitObserver called with each task that the service accepts for the solve, before its first poll */
   solve(
     grant: GrantContext,
     input: AnyChallenge,
@@ -102,7 +102,7 @@ export class SolvePipeline {
     return telemetry.solve(budget, (onParsed) => this.#admit(grant, input, options, submitObserver, onParsed))
   }
 
-  /** The layers before money: origin, time, secret, network. Then the job runs. */
+  /** The layers before money: origin, time, secret, network. Then it starts the job. */
   async #admit(
     grant: GrantContext,
     input: AnyChallenge,
@@ -130,11 +130,11 @@ export class SolvePipeline {
       const selecting = this.#steps.selector.select(grant, challenge, 0, rejected, signal)
       const selected = isPromise(selecting) ? await selecting : selecting
       if (!selected) throw noAccountError(rejected)
-      // The key may have been waited for: a job that has begun does not notice what happened before.
+      // Selecting may have waited for the key. A new job does not notice an earlier close or abort.
       if (this.#deps.closed) throw closed()
       if (signal?.aborted) throw aborted()
       const job = createJob(this.#deps, grant, challenge, admitted, selected, rejected, pageLoad, submitObserver)
-      // From here on the job knows whether anything was spent, and reports its own denial. Not awaited: thousands wait at a time.
+      // From here on the job uncounts itself and reports its denial. Not awaited: thousands of solves wait at a time.
       counted = false
       return this.#start(job, challenge, signal)
     } catch (error) {
@@ -144,7 +144,7 @@ export class SolvePipeline {
     }
   }
 
-  /** Runs the job. Its caller is answered once: by its outcome, its deadline, its signal, or the guard's end. */
+  /** Runs the job. Its caller's promise is settled once: by the outcome, the deadline, the signal, or `close`. */
   #start(job: Job, challenge: AnyChallenge, signal: AbortSignal | undefined): Promise<Solution> {
     const { clock } = this.#deps
     let resolve: (solution: Solution) => void = noop
@@ -164,7 +164,7 @@ export class SolvePipeline {
         signal.removeEventListener('abort', onAbort)
       }
     } else job.release = cancelDeadline
-    // Before it runs: a job that is denied at once has ended, and is removed, when `run` returns.
+    // Added before it runs: a job that is denied at once is removed before `#run` returns.
     this.#underWay.add(job)
     this.#deps.keyRegistry.track(job)
     job.flow = this.#run(job, challenge, resolve)
@@ -172,8 +172,8 @@ export class SolvePipeline {
   }
 
   /**
-   * The layers of money and record, then the service: reserve, authorize, submit, poll, record, settle; as often as the policy
-   * allows. Settles when all is accounted for, or left in the ledger for another process.
+   * The layers of money and record, then the service: reserve, authorize, submit, poll, record, settle. Repeats this as
+   * often as the policy allows. Resolves when the reservation is settled, or left in the ledger for another process.
    */
   async #run(job: Job, challenge: AnyChallenge, resolve: (solution: Solution) => void): Promise<void> {
     const { reporter } = this.#steps
@@ -204,11 +204,11 @@ export class SolvePipeline {
               : await this.#client.follow(job, submitted.taskId)
         if (outcome.kind === 'detached') throw closed()
 
-        // On the record before it is settled: what was settled without a record could not be explained later.
+        // Recorded before it is settled: a cost that was settled without a record could not be explained later.
         const durationMs = this.#deps.clock.monotonic() - job.startedAt
         const recording = this.#deps.recorder.writeAll([reporter.outcome(job, outcome, durationMs)])
         if (isPromise(recording)) await recording
-        // A failure costs what it may cost at most, unless the service's table says otherwise.
+        // A failure costs the reserved amount, unless the service's table of errors says that it is free.
         const settling = settle(this.#deps, job, outcome.cost, outcome.kind === 'failed' && outcome.cost > 0)
         if (isPromise(settling)) await settling
 
@@ -218,14 +218,14 @@ export class SolvePipeline {
         if (outcome.fallback) await fallBack(this.#steps, job, challenge, outcome.error, outcome.fallback)
         else {
           if (!outcome.retry || ++job.attempt >= maxAttempts) throw outcome.error
-          // Another service may solve it; where there is none, this one is asked again.
+          // Another service may solve it. If there is none, the next attempt uses the same one.
           await moveToNextAccount(this.#steps, job, challenge, outcome.error)
         }
       }
     } catch (error) {
       const { grant, admitted, pageLoad } = job
       this.#leavePage(job)
-      // An abandoned job was reported already.
+      // An abandoned job has been reported already.
       if (!job.abandoned) this.#reportDenial(grant, job.challenge, admitted, pageLoad, error)
       job.reject(error)
     } finally {
@@ -237,7 +237,7 @@ export class SolvePipeline {
     }
   }
 
-  /** The service has taken the task. The ledger gets its id, for another process if this one dies. */
+  /** The service has accepted the task. The ledger stores its id: another process recovers it if this one dies. */
   #attachTask(job: Job, taskId: string): void {
     job.taskId = taskId
     const egressRoute = this.#recovery.egressRoute(job.grant)
@@ -249,11 +249,11 @@ export class SolvePipeline {
 
   // -- the end of a solve ---------------------------------------------------------------------------------------
 
-  /** The caller is answered with an error before the job has ended. What was submitted is still followed to its end. */
+  /** Rejects the caller's promise before the job has ended. A submitted task is still followed to its end. */
   #abandon(job: Job, error: SolveguardError): void {
     this.#steps.reporter.abandoned(job)
     this.#endForCaller(job, error)
-    // Before the service took the task the reservation can be given back at once; after that it is polled as before.
+    // Before the service has accepted a task, the job can end at once. After that, the task is polled as before.
     if (job.taskId === '') job.wake?.()
     this.#deps.waitQueue.wakeHeads()
   }
@@ -264,7 +264,7 @@ export class SolvePipeline {
     job.reject(error)
   }
 
-  /** A job for which nothing was spent does not count for its page. */
+  /** A job that cost nothing does not count for its page. */
   #leavePage(job: Job): void {
     if (!job.spent) this.#pageLimits.uncount(job.pageLoad)
     job.pageLoad = undefined
@@ -282,12 +282,12 @@ export class SolvePipeline {
     if (admitted) this.#pageLimits.denied(pageLoad, admitted.origin, error)
   }
 
-  /** How many solves of this process have not ended. */
+  /** The number of solves of this process that have not ended. */
   get underWay(): number {
     return this.#underWay.size + this.#proofOfWork.underWay
   }
 
-  /** Ends every solve of this process for its caller, and waits until each is accounted for, or left in the ledger. */
+  /** Rejects every solve of this process, and waits until each is settled, or left in the ledger. */
   async close(): Promise<void> {
     this.#proofOfWork.close()
     for (const job of this.#underWay) {
@@ -295,10 +295,10 @@ export class SolvePipeline {
       job.wake?.()
     }
     this.#deps.waitQueue.wakeHeads()
-    // A listener may close the guard in the middle of a step: that step is done after this turn.
+    // A listener may close the guard in the middle of a synchronous step, which ends after this microtask.
     await Promise.resolve()
     const flows = Promise.all([...this.#underWay].map(({ flow }) => flow))
-    // What is being sent has a little time to be answered, so that its task can be attached; then the connections end.
+    // Calls in progress get a few seconds to be answered, so that tasks can be attached. Then connections are closed.
     let cancel = (): void => {}
     const timeout = new Promise<void>((done) => {
       cancel = this.#deps.clock.after(CLOSE_TIMEOUT_MS, done)

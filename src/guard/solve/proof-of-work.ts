@@ -14,54 +14,54 @@ import type { Solution, SolveOptions } from '../types.js'
 import { type AuditEventDeps, auditEvent, type EventFields } from './audit-event.js'
 import { RedactedSolution } from './solution.js'
 
-/** What such records and events have for a code: the browser did it, no service was asked and nothing was spent. */
+/** The code of these records and events: the browser solved it, no service was called and nothing was spent. */
 const CODE = 'PROOF_OF_WORK'
 
-/** Whether a challenge is one that the browser works out by itself. */
+/** Whether a challenge is a proof of work, which the browser computes by itself. */
 export function isProofOfWork(challenge: Challenge): boolean {
   return WIDGETS[challenge.family].interaction(challenge) === 'proof-of-work'
 }
 
-/** What it takes of the guard. */
+/** What a proof of work needs from the guard. */
 export interface ProofOfWorkDeps extends AuditEventDeps, Pick<GuardContext, 'closed'>, Pick<Notifier, 'emit'> {
   readonly recorder: Pick<Recorder, 'writeOrDeny' | 'write'>
 }
 
 /**
- * Solves that need no solver: a proof of work that the browser works out. They go through the free layers and onto the
- * record like all others, and end by the deadline; there is no key, no call, no reservation and no cost.
+ * Solves that need no solver: the browser computes a proof of work. Like every solve they pass the free layers, are
+ * recorded, and have a deadline. They have no key, no call, no reservation and no cost.
  */
 export class ProofOfWork {
   readonly #deps: ProofOfWorkDeps
-  /** What ends the ones under way. */
+  /** One function for each solve under way: it ends the solve with an error. */
   readonly #underWay = new Set<(error: SolveguardError) => void>()
 
   constructor(deps: ProofOfWorkDeps) {
     this.#deps = deps
   }
 
-  /** @throws SolveguardError whatever the work fails with; `DeniedError` `AUDIT_UNAVAILABLE`, before it has begun */
+  /** @throws SolveguardError the error of `runProofOfWork`; `DeniedError` `AUDIT_UNAVAILABLE` before that has begun */
   async solve(
     grant: GrantContext,
     challenge: Challenge,
     admitted: AdmittedPage,
-    { runProofOfWork: work, signal }: SolveOptions,
+    { runProofOfWork, signal }: SolveOptions,
   ): Promise<Solution> {
-    if (!work) throw noSolver(challenge)
+    if (!runProofOfWork) throw noSolver(challenge)
     const { clock, recorder } = this.#deps
     const solveId = randomUUID()
-    const event = (action: 'authorized' | 'solved' | 'failed', more: EventFields) =>
-      auditEvent(this.#deps, action, grant, challenge, admitted, { solveId, solver: 'browser', ...more })
+    const event = (action: 'authorized' | 'solved' | 'failed', fields: EventFields) =>
+      auditEvent(this.#deps, action, grant, challenge, admitted, { solveId, solver: 'browser', ...fields })
     const written = recorder.writeOrDeny(event('authorized', { code: CODE, reserved: ZERO }))
     if (isPromise(written)) await written
     const startedAt = clock.monotonic()
     const facts = () => ({ solveId, solver: 'browser', challenge, at: new Date(clock.now()) })
-    this.#deps.emit('authorized', { ...facts(), reserved: ZERO }, 'authorized, for nothing: the browser works it out')
+    this.#deps.emit('authorized', { ...facts(), reserved: ZERO }, 'authorized at no cost: proof of work')
     try {
-      const answer = await this.#within(grant.policy.deadlineMs as number, signal, work)
+      const answer = await this.#within(grant.policy.deadlineMs as number, signal, runProofOfWork)
       const durationMs = clock.monotonic() - startedAt
       recorder.write(event('solved', { code: CODE, cost: ZERO, durationMs }))
-      this.#deps.emit('solved', { ...facts(), taskId: '', cost: ZERO, durationMs }, 'the browser has worked it out')
+      this.#deps.emit('solved', { ...facts(), taskId: '', cost: ZERO, durationMs }, 'solved at no cost: proof of work')
       return new RedactedSolution(answer, {
         cost: ZERO,
         imputed: false,
@@ -84,16 +84,16 @@ export class ProofOfWork {
     return this.#underWay.size
   }
 
-  /** Ends every one of this process for its caller. */
+  /** Rejects every proof of work under way. */
   close(): void {
     for (const end of this.#underWay) end(closed())
   }
 
-  /** Does the work until it is done, or the time is up, or nobody wants it any more. */
+  /** Runs the work until it is done, its time is up, the caller aborts, or the guard closes. */
   #within(
     ms: number,
     signal: AbortSignal | undefined,
-    work: NonNullable<SolveOptions['runProofOfWork']>,
+    runProofOfWork: NonNullable<SolveOptions['runProofOfWork']>,
   ): Promise<Answer> {
     return new Promise<Answer>((resolve, reject) => {
       const controller = new AbortController()
@@ -109,14 +109,14 @@ export class ProofOfWork {
       }
       const abort = (): void => end(aborted())
       const cancel = this.#deps.clock.after(ms, () =>
-        end(new SolveguardError('SOLVE_TIMEOUT', `The widget was not done within ${formatMs(ms)}.`)),
+        end(new SolveguardError('SOLVE_TIMEOUT', `The widget did not finish within ${formatMs(ms)}.`)),
       )
       this.#underWay.add(end)
       signal?.addEventListener('abort', abort, { once: true })
       if (this.#deps.closed) return end(closed())
       if (signal?.aborted) return abort()
       Promise.resolve(controller.signal)
-        .then(work)
+        .then(runProofOfWork)
         .then(
           (answer) => {
             settle()
@@ -134,6 +134,6 @@ export class ProofOfWork {
 function noSolver({ family }: Challenge): SolveguardError {
   return new SolveguardError(
     'FAMILY_UNSUPPORTED',
-    `No solver is needed for ${family}: the browser works it out by itself, for nothing. Use captcha.solve(page).`,
+    `${family} needs no solver: the browser computes its proof of work at no cost. Use captcha.solve(page).`,
   )
 }

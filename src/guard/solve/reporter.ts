@@ -13,7 +13,7 @@ import { type AuditEventDeps, auditEvent, jobEvent } from './audit-event.js'
 import type { Job } from './job.js'
 import { RedactedSolution } from './solution.js'
 
-/** What it takes of the guard. */
+/** What the reporter needs from the guard. */
 export interface SolveReporterDeps
   extends AuditEventDeps,
     Pick<GuardContext, 'closed'>,
@@ -24,7 +24,7 @@ export interface SolveReporterDeps
   readonly denialCounts: Map<Code, number>
 }
 
-/** What is written down of a solve, and told of it. */
+/** Writes the audit records of a solve, and emits its events. */
 export class SolveReporter {
   readonly #deps: SolveReporterDeps
 
@@ -40,7 +40,7 @@ export class SolveReporter {
   fallback(job: Job, from: string, { code, message }: SolveguardError): void {
     if (!this.#deps.isObserved('fallback')) return
     const to = job.account.name
-    this.#deps.emit('fallback', { ...this.#eventOf(job), from, to, code, message }, `${message} Asking ${to} instead.`)
+    this.#deps.emit('fallback', { ...this.#eventOf(job), from, to, code, message }, `${message} Falling back to ${to}.`)
   }
 
   abandoned(job: Job): void {
@@ -55,17 +55,17 @@ export class SolveReporter {
     this.#deps.emit('submitted', { ...this.#eventOf(job), taskId: job.taskId }, 'submitted')
   }
 
-  /** The record of how an attempt ended. */
-  outcome(job: Job, ended: Exclude<TaskOutcome, { kind: 'detached' }>, durationMs: number): AuditEvent {
-    const { cost } = ended
-    const more =
-      ended.kind === 'solved'
+  /** Builds the record of how an attempt ended. */
+  outcome(job: Job, outcome: Exclude<TaskOutcome, { kind: 'detached' }>, durationMs: number): AuditEvent {
+    const { cost } = outcome
+    const fields =
+      outcome.kind === 'solved'
         ? { reserved: job.amount, cost, durationMs }
-        : { reserved: job.amount, cost, durationMs, code: ended.error.code, message: ended.error.message }
-    return jobEvent(this.#deps, ended.kind, job, more)
+        : { reserved: job.amount, cost, durationMs, code: outcome.error.code, message: outcome.error.message }
+    return jobEvent(this.#deps, outcome.kind, job, fields)
   }
 
-  /** What the caller gets. */
+  /** Emits the event, and returns the caller's solution. */
   solved(job: Job, { answer, cost }: Extract<TaskOutcome, { kind: 'solved' }>, durationMs: number): Solution {
     const { clock } = this.#deps
     if (this.#deps.isObserved('solved')) {
@@ -99,16 +99,16 @@ export class SolveReporter {
     this.#deps.recorder.write(jobEvent(this.#deps, action, job))
     if (this.#deps.isObserved(action)) this.#deps.emit(action, this.#eventOf(job), action)
     const call = job.account.solver.report(job.taskId, good, job.family)
-    // The report is a courtesy: the solve is over, and a service that does not take it changes nothing.
+    // Best effort: the solve has ended, and a report that fails changes nothing.
     if (!call || this.#deps.closed) return
     await job.transport.send({ ...call, sensitive: job.hidden }, job.key.value, { purpose: 'report' }).catch(() => {})
   }
 
-  /** Told, counted, and written down behind. */
+  /** Counts the denial, emits its event, and records it later, together with others like it. */
   denied(grant: GrantContext, challenge: ChallengeFacts, admitted: AdmittedPage | undefined, error: DeniedError): void {
     const { code, layer, message, retryAt } = error
-    const { denialCounts: denied } = this.#deps
-    denied.set(code, (denied.get(code) ?? 0) + 1)
+    const { denialCounts } = this.#deps
+    denialCounts.set(code, (denialCounts.get(code) ?? 0) + 1)
     const record = { code, layer, message, retryAt: retryAt?.getTime() }
     this.#deps.denials.add(auditEvent(this.#deps, 'denied', grant, challenge, admitted, record))
     if (this.#deps.isObserved('denied')) {

@@ -15,11 +15,12 @@ import type { RemoteQueues } from '../spending/remote-queues.js'
 import type { Refusal, WaitQueue } from '../spending/wait-queue.js'
 import { type BudgetedJob, budgetIdsOf, deadlineMs, type Job } from './job.js'
 
-/** How often the first of a line looks for a slot that another process may have given back, and for room in the rate. */
+/** How often the head of a queue retries: another process may have freed a slot, and a rate may have room again. */
 const RETRY_MS = 250
+/** A refusal for the rate has a `retryAt`, but the head of a queue waits at most this long before it retries. */
 const MAX_RATE_RETRY_MS = 5_000
 
-/** What it takes of the guard. */
+/** What a reservation needs from the guard. */
 export interface ReserveDeps extends Omit<GuardContext, 'name'> {
   readonly pauses: Pick<Pauses, 'observe'>
   readonly waitQueue: WaitQueue
@@ -43,12 +44,12 @@ export interface ReservingJob extends BudgetedJob {
   readonly abandoned: boolean
 }
 
-/** How long after its solve's deadline a reservation expires: time for an abandoned task to end. */
+/** A reservation expires this long after its solve's deadline, so that an abandoned task has time to end. */
 const RESERVATION_GRACE_MS = 120_000
 
 /**
- * The spending layer: a new reservation for a job.
- * @returns the denial, where only the account's own budget has no room: another account may take the job
+ * The spending layer: makes a new reservation for a job.
+ * @returns the denial, if only the account's own budget has no room: another account may take the job
  * @throws DeniedError any other denial
  */
 export function reserveAttempt(
@@ -73,10 +74,11 @@ export function reserveAttempt(
 }
 
 /**
- * Takes a job's amount from every budget on its path: one ledger operation. With `policy.budget.wait` it stands in line
- * for rate and slots, in order; money is never waited for, since a day is too long. Nobody overtakes who came before and still waits.
+ * Reserves a job's amount from every budget on its path, in one ledger operation. With `policy.budget.wait` the job
+ * queues, in order, for rate and slots. It never waits for money, because a day is too long. A job does not overtake an
+ * earlier job that still waits.
  *
- * @throws DeniedError of the spending layer; of the time layer where the working hours ended meanwhile
+ * @throws DeniedError of the spending layer; of the time layer if the working hours ended meanwhile
  */
 export function reserve(deps: ReserveDeps, job: ReservingJob): MaybePromise<readonly ThresholdAlert[]> {
   const waits = (job.grant.policy.budget.waitMs ?? 0) > 0
@@ -93,7 +95,7 @@ export function reserve(deps: ReserveDeps, job: ReservingJob): MaybePromise<read
   return isPromise(result) ? result.then(decide) : decide(result)
 }
 
-/** Why a job must not even ask: somebody waits who came before. */
+/** The refusal for a job that must not reserve yet, because an earlier solve waits. */
 function blockedBy({ waitQueue, remoteQueues, clock }: ReserveDeps, job: ReservingJob): Refusal | undefined {
   if (waitQueue.isEmpty && remoteQueues.isEmpty) return undefined
   const path = budgetIdsOf(job)
@@ -102,14 +104,14 @@ function blockedBy({ waitQueue, remoteQueues, clock }: ReserveDeps, job: Reservi
   )
 }
 
-async function waitInQueue(deps: ReserveDeps, job: ReservingJob, why: Refusal): Promise<readonly ThresholdAlert[]> {
+async function waitInQueue(deps: ReserveDeps, job: ReservingJob, refusal: Refusal): Promise<readonly ThresholdAlert[]> {
   const { clock, waitQueue, remoteQueues } = deps
   const until = Math.min(clock.monotonic() + (job.grant.policy.budget.waitMs ?? 0), job.deadlineAt)
   const path = budgetIdsOf(job)
-  const waiter = waitQueue.enter(job.ticket, path, why)
+  const waiter = waitQueue.enter(job.ticket, path, refusal)
   try {
     for (;;) {
-      // Its caller has been answered: it must not take what others wait for, if only to give it back.
+      // Its caller has been answered: it must not take room that other solves wait for, not even briefly.
       if (job.abandoned) throw abandoned()
       const pending = waitQueue.settling(waiter)
       if (pending) {
@@ -118,8 +120,8 @@ async function waitInQueue(deps: ReserveDeps, job: ReservingJob, why: Refusal): 
       }
       waiter.beginAttempt()
       const blocker = waitQueue.blockedBy(path, job.ticket)
-      const asked = blocker?.refusal ?? reserveInOrder(deps, job)
-      const answer = isPromise(asked) ? await asked : asked
+      const reserving = blocker?.refusal ?? reserveInOrder(deps, job)
+      const answer = isPromise(reserving) ? await reserving : reserving
       if (answer.ok) return answer.alerts
       waitQueue.requeue(waiter, answer)
       const left = until - clock.monotonic()
@@ -134,7 +136,7 @@ async function waitInQueue(deps: ReserveDeps, job: ReservingJob, why: Refusal): 
   }
 }
 
-/** Asks, at once, unless somebody in another process has waited longer. */
+/** Reserves at once, unless a solve of another process has waited longer. */
 function reserveInOrder(deps: ReserveDeps, job: ReservingJob): MaybePromise<ReserveResult> {
   const { clock, remoteQueues } = deps
   const waited = clock.monotonic() - job.startedAt
@@ -142,7 +144,7 @@ function reserveInOrder(deps: ReserveDeps, job: ReservingJob): MaybePromise<Rese
   return remoteQueues.blockedBy(budgetIdsOf(job), waited) ?? reserveNow(deps, job)
 }
 
-/** The rate says when it has room; a slot may be given back at any moment, in another process too. */
+/** A rate has a known time at which it has room again. A slot may be freed at any moment, by another process too. */
 function retryDelay({ reason, retryAt }: Refusal, now: number): number {
   if (reason !== 'perMinute' || retryAt === undefined) return RETRY_MS
   return Math.min(Math.max(retryAt - now, 1), MAX_RATE_RETRY_MS)
@@ -175,39 +177,40 @@ function mayWait({ reason }: Refusal): boolean {
 
 function denialOf(result: Refusal, amount: Money, now: number): DeniedError {
   const { budgetId, reason, limit = 0, used = 0, timeZone, pause } = result
-  // What others were told a while ago may be over.
+  // The refusal may be an earlier one of another solve: its time may have passed.
   const retryAt = result.retryAt !== undefined && result.retryAt > now ? result.retryAt : undefined
-  const again =
-    retryAt === undefined
-      ? ''
-      : ` Worth trying again at ${new Date(retryAt).toISOString()} (in ${formatMs(retryAt - now)}).`
+  const retryHint =
+    retryAt === undefined ? '' : ` Retry at ${new Date(retryAt).toISOString()} (in ${formatMs(retryAt - now)}).`
   const details = { budgetId, limit, used, ...(timeZone !== undefined && { timeZone }) }
   switch (reason) {
-    case 'paused':
+    case 'paused': {
+      const since = new Date(pause?.at ?? now).toISOString()
+      const why = pause?.message ?? 'no reason was recorded.'
       return denied(
         'GUARD_PAUSED',
-        `Paused since ${new Date(pause?.at ?? now).toISOString()}: ${pause?.message ?? 'no reason was kept.'}${again || ' Mend that, then call guard.resume().'}`,
+        `Paused since ${since}: ${why}${retryHint || ' Fix the cause, then call guard.resume().'}`,
         retryAt,
-        {
-          details: { budgetId, reason: pause?.code ?? 'MANUAL' },
-        },
+        { details: { budgetId, reason: pause?.code ?? 'MANUAL' } },
       )
-    case 'perDay':
+    }
+    case 'perDay': {
+      const inUse = `${formatUsd(used as Money)} of ${formatUsd(limit as Money)} ${periodOf(timeZone)}`
       return denied(
         'BUDGET_EXHAUSTED',
-        `Budget '${budgetId}': ${formatUsd(used as Money)} of ${formatUsd(limit as Money)} ${periodOf(timeZone)} is spent or reserved, and this solve may cost ${formatUsd(amount)}.${again}`,
+        `Budget '${budgetId}': ${inUse} is spent or reserved, and this solve may cost ${formatUsd(amount)}.${retryHint}`,
         retryAt,
         { details },
       )
+    }
     case 'perMinute':
       return denied(
         'RATE_EXCEEDED',
-        `Budget '${budgetId}': ${used} of ${limit} solves a minute are used.${again}`,
+        `Budget '${budgetId}': ${used} of ${limit} solves a minute are used.${retryHint}`,
         retryAt,
         { details },
       )
     case 'concurrent':
-      return denied('SLOTS_FULL', `Budget '${budgetId}': ${used} of ${limit} slots are in use.${again}`, retryAt, {
+      return denied('SLOTS_FULL', `Budget '${budgetId}': ${used} of ${limit} slots are in use.${retryHint}`, retryAt, {
         details,
       })
   }

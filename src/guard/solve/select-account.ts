@@ -13,7 +13,7 @@ import { aborted, denied } from '../errors.js'
 import type { KeyRegistry } from '../keys/registry.js'
 import type { GuardContext, KeyClock } from '../ports.js'
 
-/** Whom a solve is taken to, and all that is needed for that. */
+/** The account that takes a solve, with the price, key and transport of the solve. */
 export interface SelectedAccount {
   /** The account's place in the guard's list. */
   readonly index: number
@@ -21,11 +21,11 @@ export interface SelectedAccount {
   readonly price: Price
   readonly key: SecretVersion
   readonly transport: Transport
-  /** How long it may be busy before another account is asked, in ms; undefined where there is no other. */
+  /** How long the account may be busy before the solve moves to another one, in ms; undefined if there is no other. */
   readonly fallbackAfterMs: number | undefined
 }
 
-/** What is in the way of one account and of no other. */
+/** Errors that concern one account only: another account may still take the solve. */
 const CONCERNS_ONE_ACCOUNT: ReadonlySet<Code> = new Set<Code>([
   'FAMILY_UNSUPPORTED',
   'PAGE_PROXY_UNSUPPORTED',
@@ -40,13 +40,13 @@ const CONCERNS_ONE_ACCOUNT: ReadonlySet<Code> = new Set<Code>([
   'KEY_OF_ANOTHER_ENVIRONMENT',
 ])
 
-/** What it takes of the guard. */
+/** What the selector needs from the guard. */
 export interface AccountSelectorDeps extends Pick<GuardContext, 'clock'>, KeyClock {
   readonly accounts: readonly Account[]
   readonly keyRegistry: Pick<KeyRegistry, 'admit'>
 }
 
-/** Chooses the first account, from a place in the list on, that can do a challenge and has a key for it. */
+/** Selects the first account, from a given index on, that can take a challenge and has a key for it. */
 export class AccountSelector {
   readonly #deps: AccountSelectorDeps
 
@@ -55,10 +55,11 @@ export class AccountSelector {
   }
 
   /**
-   * At once where the key is at hand.
-   * @param rejectedAccounts gets why each account was passed over
-   * @returns undefined where none is left
-   * @throws SolveguardError what is in the way of all
+   * Synchronous if the key is cached and the transport is verified.
+   * @param from the index to start at
+   * @param rejectedAccounts receives the error of each rejected account
+   * @returns undefined if no account is left
+   * @throws SolveguardError an error that concerns all accounts
    */
   select(
     grant: GrantContext,
@@ -72,16 +73,16 @@ export class AccountSelector {
       const account = accounts[index] as Account
       try {
         const price = this.#quote(grant, account, challenge)
-        const found = this.#key(grant, account, signal)
-        const chosen = (key: SecretVersion): MaybePromise<SelectedAccount> => {
+        const choosing = this.#key(grant, account, signal)
+        const withKey = (key: SecretVersion): MaybePromise<SelectedAccount> => {
           const transport = account.transport(grant.egressRoute())
           const fallbackAfterMs = this.#hasAnother(index, challenge) ? (grant.policy.budget.waitMs ?? 0) : undefined
           const selected = { index, account, price, key, transport, fallbackAfterMs }
           const verified = transport.verify()
           return isPromise(verified) ? verified.then(() => selected) : selected
         }
-        if (!isPromise(found)) return chosen(found)
-        return found.then(chosen).catch((error: unknown) => {
+        if (!isPromise(choosing)) return withKey(choosing)
+        return choosing.then(withKey).catch((error: unknown) => {
           this.#reject(error, rejectedAccounts)
           return this.select(grant, challenge, index + 1, rejectedAccounts, signal)
         })
@@ -92,10 +93,10 @@ export class AccountSelector {
     return undefined
   }
 
-  /** Whether an account after this one could do it, as far as is known without asking anybody. */
+  /** Whether a later account could take the challenge, as far as its solver's table says; its key is not looked up. */
   #hasAnother(index: number, challenge: AnyChallenge): boolean {
     const { accounts } = this.#deps
-    return accounts.some(({ solver }, at) => at > index && solver.unsupported(challenge) === undefined)
+    return accounts.some(({ solver }, other) => other > index && solver.unsupported(challenge) === undefined)
   }
 
   #reject(error: unknown, rejectedAccounts: SolveguardError[]): void {
@@ -106,17 +107,17 @@ export class AccountSelector {
   #quote(grant: GrantContext, account: Account, challenge: AnyChallenge): Price {
     const { solver } = account
     const unsupported = solver.unsupported(challenge)
-    if (unsupported !== undefined) throw this.#cannot(`do ${unsupported}`, challenge)
+    if (unsupported !== undefined) throw this.#unsupported(`do ${unsupported}`, challenge)
     const proxy = grant.pageProxy()
-    const proxyless = proxy && solver.proxyUnsupported(challenge, proxy)
-    if (proxyless !== undefined) throw this.#cannot(proxyless, challenge, proxy)
+    const proxyUnsupported = proxy && solver.proxyUnsupported(challenge, proxy)
+    if (proxyUnsupported !== undefined) throw this.#unsupported(proxyUnsupported, challenge, proxy)
     const price = solver.price(challenge)
     checkPrice(grant.policy.budget.perSolve, price, challenge, 'policy.budget.perSolve')
     checkPrice(account.perSolve, price, challenge, `the budget of ${account.name}`)
     return price
   }
 
-  #cannot(what: string, challenge: AnyChallenge, proxy?: PageProxy): SolveguardError {
+  #unsupported(what: string, challenge: AnyChallenge, proxy?: PageProxy): SolveguardError {
     const names = this.#deps.accounts.map(({ solver }) => solver.name)
     const able = solversFor(challenge, proxy).filter((name) => !names.includes(name))
     const instead = able.length > 0 ? `Solvers that can: ${able.join(', ')}.` : 'No solver of this package can.'
@@ -124,7 +125,7 @@ export class AccountSelector {
     return new SolveguardError(proxy ? 'PAGE_PROXY_UNSUPPORTED' : 'FAMILY_UNSUPPORTED', `${who} ${what}. ${instead}`)
   }
 
-  /** The cached key where there is one: nothing is waited for then. */
+  /** The key for a solve. Synchronous if the secret is cached. */
   #key(grant: GrantContext, account: Account, signal: AbortSignal | undefined): MaybePromise<SecretVersion> {
     const { clock, keyRegistry } = this.#deps
     const { secrets, keys } = account
@@ -147,32 +148,32 @@ export class AccountSelector {
   }
 }
 
-function checkPrice(limit: Money | undefined, { amount }: Price, { family }: AnyChallenge, whose: string): void {
+function checkPrice(limit: Money | undefined, { amount }: Price, { family }: AnyChallenge, limitedBy: string): void {
   if (limit === undefined || amount <= limit) return
   throw denied(
     'PRICE_TOO_HIGH',
-    `A ${family} solve may cost ${formatUsd(amount)}, more than the ${formatUsd(limit)} that ${whose} allows.`,
+    `A ${family} solve may cost ${formatUsd(amount)}, more than the ${formatUsd(limit)} that ${limitedBy} allows.`,
   )
 }
 
 /**
- * One error for all accounts that were passed over: the last one that says more than that a service cannot do the family, worth trying
- * again when the first of them is.
+ * Combines the errors of all rejected accounts into one. It has the code of the last error that is not
+ * `FAMILY_UNSUPPORTED`, and the earliest `retryAt` of them.
  */
 export function noAccountError(rejectedAccounts: readonly SolveguardError[]): SolveguardError {
-  const telling = rejectedAccounts.filter(({ code }) => code !== 'FAMILY_UNSUPPORTED')
-  const last = telling.at(-1) ?? rejectedAccounts.at(-1)
-  if (!last) return new SolveguardError('SOLVER_ERROR', 'There is no solver to ask.')
-  if (telling.length < 2) return last
-  const times = telling.flatMap(({ retryAt }) => (retryAt ? [retryAt.getTime()] : []))
-  const before = telling.slice(0, -1).map(({ message }) => message)
-  const message = `${last.message} Tried before: ${before.join(' ')}`.slice(0, 1_000)
-  const more = {
+  const specific = rejectedAccounts.filter(({ code }) => code !== 'FAMILY_UNSUPPORTED')
+  const last = specific.at(-1) ?? rejectedAccounts.at(-1)
+  if (!last) return new SolveguardError('SOLVER_ERROR', 'The guard has no account for this solve.')
+  if (specific.length < 2) return last
+  const times = specific.flatMap(({ retryAt }) => (retryAt ? [retryAt.getTime()] : []))
+  const earlier = specific.slice(0, -1).map(({ message }) => message)
+  const message = `${last.message} Tried before: ${earlier.join(' ')}`.slice(0, 1_000)
+  const details = {
     cause: last,
     ...(times.length > 0 && { retryAt: new Date(Math.min(...times)) }),
     ...(last.details && { details: last.details }),
   }
   return last instanceof DeniedError
-    ? new DeniedError(last.code, message, more)
-    : new SolveguardError(last.code, message, more)
+    ? new DeniedError(last.code, message, details)
+    : new SolveguardError(last.code, message, details)
 }

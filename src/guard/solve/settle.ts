@@ -6,15 +6,15 @@ import type { GuardContext, Notifier } from '../ports.js'
 import type { WaitQueue } from '../spending/wait-queue.js'
 import type { Job } from './job.js'
 
-/** What it takes of the guard. */
+/** What settling needs from the guard. */
 export interface SettleDeps extends Pick<GuardContext, 'clock' | 'ledger'>, Pick<Notifier, 'alert'> {
   readonly recorder: Pick<Recorder, 'head'>
   readonly waitQueue: Pick<WaitQueue, 'wakeHeads'>
 }
 
 /**
- * Ends a job's reservation at what the solve cost, and wakes the solves that wait for room. If the ledger fails, the
- * reservation expires by itself and counts as spent. Never throws.
+ * Settles a job's reservation at the cost of the solve, and wakes the solves that wait for room. If the ledger fails,
+ * the reservation expires by itself and counts as spent. Never throws.
  * @param unsure whether the service may have charged less, or nothing
  */
 export function settle(deps: SettleDeps, job: Job, cost: Money, unsure = false): MaybePromise<void> {
@@ -35,10 +35,6 @@ export function settle(deps: SettleDeps, job: Job, cost: Money, unsure = false):
 }
 
 function alertAboveReserved(deps: SettleDeps, job: Job, cost: Money): void {
-  deps.alert(
-    'PRICE_ABOVE_RESERVED',
-    `A solve cost ${formatUsd(cost)}, more than the ${formatUsd(job.amount)} reserved for it; correct the solver's pricing.`,
-    undefined,
-    { about: job.account.name },
-  )
+  const fact = `A solve cost ${formatUsd(cost)}, more than the ${formatUsd(job.amount)} reserved for it`
+  deps.alert('PRICE_ABOVE_RESERVED', `${fact}; correct the solver's pricing.`, undefined, { about: job.account.name })
 }

@@ -4,18 +4,18 @@ import type { SolveguardError } from '../../base/errors.js'
 import type { Money } from '../../policy/money.js'
 import type { Solution } from '../types.js'
 
-/** What a `BoughtSolution` is made of, besides the answer. */
+/** The parts of a `RedactedSolution`, except for its answer. */
 export interface SolutionParts {
   readonly cost: Money
   readonly imputed: boolean
   readonly taskId: string
   readonly expiresAt: Date
   readonly report: (good: boolean) => Promise<void>
-  /** Writes down what became of it in its page. */
+  /** Records whether the token was injected into its page; called with the error if not. */
   readonly onInjected: (error: SolveguardError | undefined) => void
 }
 
-/** A solution that shows everything but its token when it is printed or serialised. */
+/** A solution that does not show its token when it is printed or serialized. */
 export class RedactedSolution implements Solution {
   readonly #answer: Answer
   readonly #report: (good: boolean) => Promise<void>
@@ -25,14 +25,14 @@ export class RedactedSolution implements Solution {
   readonly taskId: string
   readonly expiresAt: Date
 
-  constructor(answer: Answer, bought: SolutionParts) {
+  constructor(answer: Answer, parts: SolutionParts) {
     this.#answer = answer
-    this.#report = bought.report
-    this.#onInjected = bought.onInjected
-    this.cost = bought.cost
-    this.imputed = bought.imputed
-    this.taskId = bought.taskId
-    this.expiresAt = bought.expiresAt
+    this.#report = parts.report
+    this.#onInjected = parts.onInjected
+    this.cost = parts.cost
+    this.imputed = parts.imputed
+    this.taskId = parts.taskId
+    this.expiresAt = parts.expiresAt
   }
 
   get token(): string {
