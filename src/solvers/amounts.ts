@@ -1,6 +1,6 @@
 import { type Money, micros } from '../policy/money.js'
 
-/** Amounts of money in replies: dollars as a decimal, as text or as a number. */
+/* Amounts of money in replies: dollars as a decimal, as text or as a number. */
 
 const DECIMAL = /^-?\d{1,9}(?:\.\d{1,18})?$/
 
@@ -9,12 +9,14 @@ export function isDecimal(text: string): boolean {
   return DECIMAL.test(text)
 }
 
-/** A balance, to the micro-dollar below. A negative one is none. */
+/** A balance in micro-dollars, rounded down. A negative one is 0. */
 export function parseBalance(value: unknown): Money | undefined {
   return parseMoney(value)?.below
 }
 
-/** What a solve cost, to the micro-dollar above: nothing is counted as less than it was. A negative price is no price. */
+/**
+ * What a solve cost in micro-dollars, rounded up: no cost is counted as less than it was. Undefined for a negative one.
+ */
 export function parseCost(value: unknown): Money | undefined {
   const money = parseMoney(value)
   return money?.negative ? undefined : money?.above

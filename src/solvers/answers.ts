@@ -1,26 +1,26 @@
 import type { Answer } from '../base/challenge.js'
 
-/** Answers in what services say, read with bounds. Nothing here throws: what cannot be read is undefined. */
+/* Answers in services' replies, read with bounds. No function here throws: what cannot be read is undefined. */
 
 const TOKEN = /^[\x21-\x7e]+$/
 const PRINTABLE = /^[\x20-\x7e]+$/
 export const MAX_TOKEN_LENGTH = 64 * 1024
 const MAX_USER_AGENT_LENGTH = 512
 
-/** A token: 1 to 64 Ki printable characters, without blanks. */
+/** A token: 1 to 65,536 printable characters, without spaces. */
 function token(value: unknown): string | undefined {
   return typeof value === 'string' && value.length <= MAX_TOKEN_LENGTH && TOKEN.test(value) ? value : undefined
 }
 
-/** A token as an answer, with what services say beside it: the browser that the token is for, hCaptcha's second key. */
+/** A token as an answer, with what some services add: the browser that the token is for, hCaptcha's second key. */
 export function tokenAnswer(
   value: unknown,
-  beside: { userAgent?: unknown; respKey?: unknown } = {},
+  extra: { userAgent?: unknown; respKey?: unknown } = {},
 ): Answer | undefined {
   const found = token(value)
   if (found === undefined) return undefined
-  const userAgent = text(beside.userAgent, MAX_USER_AGENT_LENGTH)
-  const respKey = token(beside.respKey)
+  const userAgent = text(extra.userAgent, MAX_USER_AGENT_LENGTH)
+  const respKey = token(extra.respKey)
   if (userAgent === undefined && respKey === undefined) return { token: found }
   return {
     token: found,
@@ -28,7 +28,7 @@ export function tokenAnswer(
   }
 }
 
-/** People type what they read, in any script; what turns or breaks a line is nothing that stands in a picture. */
+/** Text in any script, but without control characters and line breaks, which no picture shows. */
 const PICTURE_TEXT = /^[^\p{C}\p{Zl}\p{Zp}]{1,256}$/u
 
 /** The text of a picture. */
@@ -38,7 +38,9 @@ export function textAnswer(value: unknown): Answer | undefined {
 
 const CELLS = /^\[[1-9](?:,[1-9]){0,8}\]$/
 
-/** Different cells from 1 to 9, a JSON list as it is or as text. An empty one answers nothing: every instruction means some. */
+/**
+ * Different cells from 1 to 9: a JSON list, or one as text. An empty list is no answer: every instruction means a cell.
+ */
 export function cellsAnswer(value: unknown): Answer | undefined {
   const isFlat = Array.isArray(value) && value.length <= 9 && value.every((cell) => typeof cell === 'number')
   const list = isFlat ? JSON.stringify(value) : value
@@ -48,6 +50,6 @@ export function cellsAnswer(value: unknown): Answer | undefined {
   return cells.length > 0 && new Set(cells).size === cells.length ? { token } : undefined
 }
 
-function text(value: unknown, longest: number): string | undefined {
-  return typeof value === 'string' && value.length <= longest && PRINTABLE.test(value) ? value : undefined
+function text(value: unknown, maxLength: number): string | undefined {
+  return typeof value === 'string' && value.length <= maxLength && PRINTABLE.test(value) ? value : undefined
 }

@@ -37,14 +37,15 @@ const CAPABILITIES: Capabilities = {
   arkose: arkoseTask,
   image: imageTask({
     bytes: [100, 500_000],
-    // It knows digits only, and letters only.
+    // It has "digits only" and "letters only", and none of the other values
+    // (https://anti-captcha.com/apidoc/task-types/ImageToTextTask).
     hints: ({ numeric, ...hints }) => ({ ...hints, ...((numeric === 1 || numeric === 2) && { numeric }) }),
   }),
 }
 
-/** Where Anti-Captcha's reference (anti-captcha.com/apidoc/errors) means something else by a code, or is stricter. */
+/** The codes that mean something else in Anti-Captcha's reference (https://anti-captcha.com/apidoc/errors). */
 const ERRORS: ErrorTable = {
-  // Five workers have tried a picture by then, and are paid.
+  // Five workers have tried a picture by then, and the service charges for it.
   ERROR_CAPTCHA_UNSOLVABLE: {
     class: 'unsolvable',
     message: 'The service could not solve this CAPTCHA.',
@@ -56,9 +57,11 @@ const DEFINITION: ServiceDefinition = {
   name: 'anticaptcha',
   baseUrl: 'https://api.anti-captcha.com',
   capabilities: CAPABILITIES,
-  // Its other tasks that take a proxy want the browser's user agent along (anti-captcha.com/apidoc/task-types), which nobody here knows.
+  // Its other tasks through a proxy need the browser's user agent (https://anti-captcha.com/apidoc/task-types), which
+  // is not known here.
   proxy: { families: ['turnstile', 'friendly', 'aws-waf'], hostnames: false },
-  // Its own client asks after 5 s, and then every 2.
+  // Its own client first polls after 5 s, and then every 2 s
+  // (https://www.npmjs.com/package/@antiadmin/anticaptchaofficial).
   polling: { firstPollMs: 5_000, everyMs: 1_000, usual: { medianMs: 10_000, spread: 0.5, idleMs: 1_040 } },
   errors: ERRORS,
   unreadableRetryMs: 5_000,
@@ -68,16 +71,17 @@ const DEFINITION: ServiceDefinition = {
 }
 
 /**
- * Anti-Captcha (anti-captcha.com): the task family, paid by the solve. Does reCAPTCHA v2, v3 and Enterprise, hCaptcha,
- * Turnstile, GeeTest v3 and v4, Friendly Captcha v1, Amazon WAF, Arkose, and pictures with text.
+ * Anti-Captcha (https://anti-captcha.com): the task family, paid by the solve. Solves reCAPTCHA v2, v3 and Enterprise,
+ * hCaptcha, Turnstile, GeeTest v3 and v4, Friendly Captcha v1, Amazon WAF, Arkose, and pictures with text.
  *
- * @throws SolveguardError `CONFIG_INVALID`, which names the option
+ * @throws SolveguardError `CONFIG_INVALID`, with the name of the option
  * @example
- * createGuard({ solver: antiCaptcha({ pricing: { per: 'solve', usd: { recaptcha: 0.002 } } }), … })
+ * const solver = antiCaptcha({ pricing: { per: 'solve', usd: { recaptcha: 0.002 } } })
+ * const guard = await createGuard({ solver, policy: { origins: ['https://staging.example.com'] } })
  */
 export function antiCaptcha(options: TaskOptions = {}): Solver {
   return taskSolver(DEFINITION, options, (taskId, good, family) => {
-    // It has a word for a good reCAPTCHA only, and for some families none at all.
+    // It takes good reports for reCAPTCHA only, and for some families no reports at all.
     if (family === 'recaptcha') return [good ? '/reportCorrectRecaptcha' : '/reportIncorrectRecaptcha', { taskId }]
     if (good) return undefined
     if (family === 'image') return ['/reportIncorrectImageCaptcha', { taskId }]

@@ -2,7 +2,10 @@ import type { Challenge } from '../base/challenge.js'
 import type { Method } from './capabilities.js'
 import { pageAddress } from './page-address.js'
 
-/** An Arkose as the form family's fields say it, under its older name. */
+/**
+ * Arkose in the form family's fields, under its older name, FunCaptcha
+ * (https://2captcha.com/2captcha-api#arkoselabs-funcaptcha).
+ */
 export const arkoseForm: Method<'arkose'> = {
   variants: ['arkose'],
   fields(challenge) {
@@ -17,7 +20,10 @@ export const arkoseForm: Method<'arkose'> = {
   },
 }
 
-/** An Arkose as the task family says it. Its data go as the text of an object. */
+/**
+ * Arkose as a task (https://anti-captcha.com/apidoc/task-types/FunCaptchaTaskProxyless). `data` is an object as JSON
+ * text.
+ */
 export const arkoseTask: Method<'arkose'> = {
   variants: ['arkose'],
   fields(challenge: Challenge) {

@@ -7,10 +7,10 @@ const NAME = 'aws-waf-token'
 const COOKIE = `${NAME}=`
 
 /**
- * A CAPTCHA of Amazon WAF's as the task family says it. Services that sell a voucher, which is yet to be changed for a token at
- * AWS, are none for it.
+ * A CAPTCHA of Amazon WAF as a task. Services that return a voucher, which AWS has yet to exchange for a token, cannot
+ * be used for it.
  *
- * @param rest how a service names the page's key and its script, which all of them load
+ * @param rest the service's fields for the page's key and its script
  */
 export function awsWafTask(
   type: string,
@@ -21,7 +21,7 @@ export function awsWafTask(
     unsupported: ({ scriptUrl }) =>
       scriptUrl === undefined ? 'a challenge of aws-waf without its scriptUrl' : undefined,
     fields: (challenge) => ({ type, websiteURL: pageAddress(challenge), ...rest(challenge) }),
-    // One service gives the value, another the cookie, a third all cookies.
+    // One service returns the value, another the cookie, a third all cookies.
     answer({ token, cookie, cookies, userAgent }) {
       const value = token ?? cookie ?? (cookies as Readonly<Record<string, unknown>> | null | undefined)?.[NAME]
       const bare = typeof value === 'string' && value.startsWith(COOKIE) ? value.slice(COOKIE.length) : value

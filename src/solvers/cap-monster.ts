@@ -11,7 +11,7 @@ import type { Solver } from './solver.js'
 import { type TaskOptions, taskSolver } from './task-solver.js'
 import { turnstileTask } from './turnstile.js'
 
-/** The smallest and the largest picture that it takes. */
+/** The size of a picture that it takes: least and most bytes. */
 const IMAGE_BYTES = [100, 50 * 1024] as const
 
 const CAPABILITIES: Capabilities = {
@@ -24,7 +24,7 @@ const CAPABILITIES: Capabilities = {
     recaptchaNet: 'www.recaptcha.net',
     enterpriseAction: true,
   }),
-  // Its pageData belongs to Cloudflare's challenge pages, which are no widgets.
+  // Its `pageData` is for Cloudflare's challenge pages, which are not widgets.
   turnstile: turnstileTask('TurnstileTask', ({ action, cData }) => ({ pageAction: action, data: cData })),
   geetest: geetestTask('GeeTestTask'),
   mtcaptcha: mtcaptchaTask('MTCaptchaTask', 'pageAction'),
@@ -45,12 +45,15 @@ const CAPABILITIES: Capabilities = {
   bls: gridTask(IMAGE_BYTES),
 }
 
-/** Where CapMonster Cloud's reference (docs.capmonster.cloud, "API errors") means something else by a code, or is stricter. */
+/**
+ * The codes that mean something else in CapMonster Cloud's reference
+ * (https://docs.capmonster.cloud/docs/api/api-errors).
+ */
 const ERRORS: ErrorTable = {
-  // A page's one-time value was used up before the task came to it: the service charges for finding out.
+  // A page's one-time value was used before the service used it: the service charges for finding out.
   ERROR_TOKEN_EXPIRED: {
     class: 'unsolvable',
-    message: 'The one-time value of the page was used up, or too old, when the service came to it.',
+    message: 'The one-time value of the page was used, or expired, before the service used it.',
     charged: true,
   },
   ERROR_IP_BANNED: {
@@ -64,7 +67,7 @@ const DEFINITION: ServiceDefinition = {
   name: 'capmonster',
   baseUrl: 'https://api.capmonster.cloud',
   capabilities: CAPABILITIES,
-  // All but v3 (docs.capmonster.cloud).
+  // All but v3 (https://docs.capmonster.cloud/docs/captchas/recaptcha-v3-task).
   proxy: {
     families: [
       'recaptcha/v2-checkbox',
@@ -79,7 +82,8 @@ const DEFINITION: ServiceDefinition = {
     ],
     hostnames: false,
   },
-  // At most 120 polls for a task, and no two of them within 2 s.
+  // It allows 120 polls for a task, with 2 s between them
+  // (https://docs.capmonster.cloud/docs/api/methods/get-task-result).
   polling: { firstPollMs: 2_000, everyMs: 2_000, usual: { medianMs: 10_000, spread: 0.6, idleMs: 1_560 } },
   errors: ERRORS,
   unreadableRetryMs: 5_000,
@@ -88,15 +92,16 @@ const DEFINITION: ServiceDefinition = {
 }
 
 /**
- * CapMonster Cloud (capmonster.cloud): the task family, paid by the solve. Does reCAPTCHA v2, v3 and Enterprise,
- * Turnstile, GeeTest v3 and v4, MTCaptcha, Friendly Captcha, Amazon WAF, pictures with text, and BLS grids.
+ * CapMonster Cloud (https://capmonster.cloud): the task family, paid by the solve. Solves reCAPTCHA v2, v3 and
+ * Enterprise, Turnstile, GeeTest v3 and v4, MTCaptcha, Friendly Captcha, Amazon WAF, pictures with text, and BLS grids.
  *
- * @throws SolveguardError `CONFIG_INVALID`, which names the option
+ * @throws SolveguardError `CONFIG_INVALID`, with the name of the option
  * @example
- * createGuard({ solver: capMonster(), secret: envSecret('CAPMONSTER_KEY'), … })
+ * const policy = { origins: ['https://staging.example.com'] }
+ * const guard = await createGuard({ solver: capMonster(), secret: envSecret('CAPMONSTER_KEY'), policy })
  */
 export function capMonster(options: TaskOptions = {}): Solver {
-  // It takes complaints only.
+  // It takes bad reports only.
   return taskSolver(DEFINITION, options, (taskId, good, family) => {
     if (good) return undefined
     const isPicture = family === 'image' || family === 'bls'

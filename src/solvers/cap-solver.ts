@@ -28,11 +28,11 @@ const CAPABILITIES: Capabilities = {
   geetest: geetestTask('GeeTestTaskProxyLess', (captchaId) => ({ captchaId })),
   mtcaptcha: mtcaptchaTask('MtCaptchaTaskProxyLess'),
   'aws-waf': awsWafTask('AntiAwsWafTaskProxyLess', ({ scriptUrl }) => ({ awsApiJs: scriptUrl })),
-  // It is read at once, by a machine that takes no hints.
+  // Read at once, by a program that takes no hints.
   image: imageTask({ bytes: [100, 1024 * 1024], hints: () => ({ module: 'common' }) }),
 }
 
-/** Where CapSolver's reference (docs.capsolver.com/guide/api-error) means something else by a code, or is stricter. */
+/** The codes that mean something else in CapSolver's reference (https://docs.capsolver.com/en/guide/api-error/). */
 const ERRORS: ErrorTable = {
   ERROR_KEY_DENIED_ACCESS: { class: 'key', message: 'The service does not know the key.' },
   ERROR_IP_BANNED: {
@@ -46,9 +46,10 @@ const DEFINITION: ServiceDefinition = {
   name: 'capsolver',
   baseUrl: 'https://api.capsolver.com',
   capabilities: CAPABILITIES,
-  // It has Turnstile and GeeTest only without one (docs.capsolver.com).
+  // It solves Turnstile and GeeTest only without a proxy (https://docs.capsolver.com).
   proxy: { families: ['recaptcha', 'mtcaptcha', 'aws-waf'], hostnames: true },
-  // It has most answers within 1 to 10 s, and takes at most 120 polls for a task.
+  // It has most answers within 1 to 10 s, and allows 120 polls for a task
+  // (https://docs.capsolver.com/en/guide/api-gettaskresult/).
   polling: { firstPollMs: 1_000, everyMs: 2_000, usual: { medianMs: 6_000, spread: 0.6, idleMs: 1_500 } },
   errors: ERRORS,
   unreadableRetryMs: 5_000,
@@ -56,19 +57,23 @@ const DEFINITION: ServiceDefinition = {
   addressHelp: "Allow the address in your account's settings at https://dashboard.capsolver.com.",
 }
 
-/** What `capSolver` takes. */
+/** The options of `capSolver`. */
 export interface CapSolverOptions extends SolverOptions {
-  /** Tells the service which program a task comes from, if you have such an id of your own. Default: nothing. */
+  /**
+   * The id of your own app at CapSolver, sent with each task.
+   * @default none is sent
+   */
   readonly appId?: string | undefined
 }
 
 /**
- * CapSolver (capsolver.com): the task family, paid by the solve. Does reCAPTCHA v2, v3 and Enterprise,
+ * CapSolver (https://www.capsolver.com): the task family, paid by the solve. Solves reCAPTCHA v2, v3 and Enterprise,
  * Turnstile, GeeTest v3 and v4, MTCaptcha, Amazon WAF, and pictures with text.
  *
- * @throws SolveguardError `CONFIG_INVALID`, which names the option
+ * @throws SolveguardError `CONFIG_INVALID`, with the name of the option
  * @example
- * createGuard({ solver: capSolver(), secret: envSecret('CAPSOLVER_KEY'), … })
+ * const policy = { origins: ['https://staging.example.com'] }
+ * const guard = await createGuard({ solver: capSolver(), secret: envSecret('CAPSOLVER_KEY'), policy })
  */
 export function capSolver({ appId, ...options }: CapSolverOptions = {}): Solver {
   if (appId !== undefined && !(typeof appId === 'string' && /^[\w-]{1,64}$/.test(appId))) {

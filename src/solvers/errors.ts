@@ -1,16 +1,17 @@
 import type { Family } from '../base/challenge.js'
 import type { FailureClass } from './solver.js'
 
-/** What is known of one error code. */
+/** What one error code means. */
 export interface ErrorRule {
   readonly class: FailureClass
-  /** One sentence for a person, about the service as "the service". */
+  /** One sentence for the user, in which the service is called "the service". */
   readonly message: string
-  /** How long to wait before trying again, by the services' manners. */
+  /** How long to wait before a retry, by the services' own rules, ms. */
   readonly retryAfterMs?: number
   /**
-   * Whether a task that was submitted is charged for when a poll ends with this code; or for which families. Default: for what says nothing
-   * of the task's own end, yes, since it may well be solved and charged without us.
+   * Whether the service charges for a submitted task when a poll ends with this code; or for which families. A code
+   * that does not report the task's own end counts as charged, because the task may still be solved and charged.
+   * @default true
    */
   readonly charged?: boolean | readonly Family[]
 }
@@ -21,54 +22,53 @@ const SLOT_MS = 5_000
 const MINUTE_MS = 60_000
 
 const NO_CONNECTION =
-  "The service got no connection to the page's proxy: does it run, and are the service's addresses let in?"
+  "The service got no connection to the page's proxy: does it run, and does it accept the service's addresses?"
 
 /**
- * The services' error codes, and what to do about each: the one table. A service whose own reference says otherwise overrides a row in its
- * own file. From 2captcha.com/api-docs/error-codes, anti-captcha.com/apidoc/errors,
- * docs.capmonster.cloud, docs.capsolver.com/guide/api-error and blog.captchaai.com.
+ * The services' error codes, and what to do about each: the one table. A service whose own reference differs overrides
+ * a rule in its own file. Sources: https://2captcha.com/api-docs/error-codes, https://anti-captcha.com/apidoc/errors,
+ * https://docs.capmonster.cloud/docs/api/api-errors, https://docs.capsolver.com/en/guide/api-error/ and
+ * https://blog.captchaai.com/captchaai-api-quick-reference-card.
  */
 export const COMMON_ERRORS: ErrorTable = {
   // Wait and retry.
   ERROR_NO_SLOT_AVAILABLE: busy('The service has no free slot.', SLOT_MS),
-  ERROR_TOO_MUCH_REQUESTS: busy('The service says that calls come too fast.', 10_000),
-  MAX_USER_TURN: busy('The service says that calls come too fast.', 10_000),
-  ERROR_RATE_LIMIT: busy('The service says that calls come too fast.', 10_000),
+  ERROR_TOO_MUCH_REQUESTS: busy('The service reports too many calls in a short time.', 10_000),
+  MAX_USER_TURN: busy('The service reports too many calls in a short time.', 10_000),
+  ERROR_RATE_LIMIT: busy('The service reports too many calls in a short time.', 10_000),
   ERROR_SERVICE_UNAVALIABLE: busy('The service is not available.', 10_000),
   ERROR_SERVICE_UNAVAILABLE: busy('The service is not available.', 10_000),
   ERROR_SERVICE_NOT_AVAILABLE: busy('The service is not available.', 10_000),
-  ERROR_SERVER_ERROR: busy('The service has trouble of its own.', 10_000),
-  ERROR_INTERNAL_SERVER_ERROR: busy('The service has trouble of its own.', 10_000),
+  ERROR_SERVER_ERROR: busy('The service has an internal error.', 10_000),
+  ERROR_INTERNAL_SERVER_ERROR: busy('The service has an internal error.', 10_000),
 
   // This task failed.
   ERROR_CAPTCHA_UNSOLVABLE: unsolvable('The service could not solve this CAPTCHA.'),
   ERROR_TASK_TIMEOUT: unsolvable('The service did not solve this CAPTCHA in time.'),
   ERROR_RECAPTCHA_TIMEOUT: unsolvable('The service did not solve this CAPTCHA in time.'),
-  ERROR_TOKEN_EXPIRED: unsolvable(
-    'The one-time value of the page was used up, or too old, when the service came to it.',
-  ),
+  ERROR_TOKEN_EXPIRED: unsolvable('The one-time value of the page was used, or expired, before the service used it.'),
   ERROR_BAD_DUPLICATES: unsolvable("The service's workers did not agree on an answer."),
 
   // The request is wrong.
-  ERROR_BAD_PARAMETERS: request('The service says that a field of the request is missing or wrong.'),
+  ERROR_BAD_PARAMETERS: request('The service reports that a field of the request is missing or wrong.'),
   ERROR_PAGEURL: request("The service does not accept the page's address."),
   ERROR_GOOGLEKEY: request('The service does not accept the sitekey.'),
   ERROR_WRONG_GOOGLEKEY: request('The service does not accept the sitekey.'),
   ERROR_SITEKEY: request('The service does not accept the sitekey.'),
   ERROR_BAD_TOKEN_OR_PAGEURL: request(
-    "The service says that the sitekey and the page's address do not belong together.",
+    "The service reports that the sitekey and the page's address do not belong together.",
   ),
-  ERROR_RECAPTCHA_INVALID_SITEKEY: request('The service says that the sitekey is not valid.'),
+  ERROR_RECAPTCHA_INVALID_SITEKEY: request('The service reports that the sitekey is not valid.'),
   ERROR_RECAPTCHA_INVALID_DOMAIN: request(
-    "The service says that the sitekey and the page's address do not belong together.",
+    "The service reports that the sitekey and the page's address do not belong together.",
   ),
-  ERROR_RECAPTCHA_OLD_BROWSER: request('The service says that the browser named in the request is too old.'),
-  ERROR_WRONG_USERAGENT: request('The service says that the browser named in the request is too old.'),
+  ERROR_RECAPTCHA_OLD_BROWSER: request('The service reports that the browser named in the request is too old.'),
+  ERROR_WRONG_USERAGENT: request('The service reports that the browser named in the request is too old.'),
   ERROR_DOMAIN_NOT_ALLOWED: request('The service does not solve for this site.'),
-  ERROR_INVALID_TASK: request('The service says that a field of the request is missing or wrong.'),
-  ERROR_INVALID_TASK_DATA: request('The service says that a field of the request is missing or wrong.'),
-  ERROR_BAD_REQUEST: request('The service could not make anything of the request.'),
-  ERROR_INCORRECT_SESSION_DATA: request('The service says that a field of the request is missing or wrong.'),
+  ERROR_INVALID_TASK: request('The service reports that a field of the request is missing or wrong.'),
+  ERROR_INVALID_TASK_DATA: request('The service reports that a field of the request is missing or wrong.'),
+  ERROR_BAD_REQUEST: request('The service could not read the request.'),
+  ERROR_INCORRECT_SESSION_DATA: request('The service reports that a field of the request is missing or wrong.'),
   ERROR_METHOD_CALL: request('The service does not know this kind of call.'),
   ERROR_TASK_ABSENT: request('The service found no task in the request.'),
   ERROR_EMPTY_ACTION: request('The service found no action in the request.'),
@@ -77,32 +77,32 @@ export const COMMON_ERRORS: ErrorTable = {
   ERROR_ZERO_CAPTCHA_FILESIZE: request('The image is too small for the service.'),
   ERROR_TOO_BIG_CAPTCHA_FILESIZE: request('The image is too large for the service.'),
   ERROR_UPLOAD: request('The service could not read the image.'),
-  ERROR_CAPTCHAIMAGE_BLOCKED: request('The service does not take this image any more.'),
-  ERROR_INVALID_IMAGE: request('The image is not of the size that the service accepts.'),
+  ERROR_CAPTCHAIMAGE_BLOCKED: request('The service no longer accepts this image.'),
+  ERROR_INVALID_IMAGE: request('The image does not have a size that the service accepts.'),
   ERROR_PARSE_IMAGE_FAIL: request('The service could not read the image.'),
   ERROR_BAD_IMGINSTRUCTIONS: request('The service could not read the picture with the instruction.'),
   ERROR_UNKNOWN_QUESTION: request('The service does not know this question.'),
-  ERROR_PROXY_MISSING: request('The service wants a proxy for this kind of task.'),
+  ERROR_PROXY_MISSING: request('The service needs a proxy for this kind of task.'),
 
-  // The proxy that the page is browsed through, which the service was told of.
+  // The service cannot use the proxy through which the page is browsed.
   ERROR_PROXY_FORMAT: proxy(
     "The service does not accept the page's proxy as it is written: give it by its IP address.",
   ),
-  ERROR_BAD_PROXY: proxy("The service has given up on the page's proxy: use another one."),
-  ERROR_PROXY_TRANSPARENT: proxy("The page's proxy tells the site who is behind it: use one that does not."),
-  ERROR_PROXY_NOT_AUTHORISED: proxy("The page's proxy did not take its user name and password from the service."),
+  ERROR_BAD_PROXY: proxy("The service no longer uses the page's proxy: use another one."),
+  ERROR_PROXY_TRANSPARENT: proxy("The page's proxy reveals its user's address to the site: use one that does not."),
+  ERROR_PROXY_NOT_AUTHORISED: proxy("The page's proxy did not accept its user name and password from the service."),
   ERROR_PROXY_CREDENTIALS_INVALID_CHARACTER: proxy(
-    "The user name or password of the page's proxy has a sign in it that the service does not take: choose other ones.",
+    "The user name or password of the page's proxy has a character that the service does not accept: choose other ones.",
   ),
-  ERROR_PROXY_HAS_NO_IMAGE_SUPPORT: proxy("The page's proxy does not pass on pictures: use one that does."),
-  ERROR_PROXY_INCOMPATIBLE_HTTP_VERSION: proxy("The page's proxy does not let HTTPS through: use one that does."),
+  ERROR_PROXY_HAS_NO_IMAGE_SUPPORT: proxy("The page's proxy does not forward pictures: use one that does."),
+  ERROR_PROXY_INCOMPATIBLE_HTTP_VERSION: proxy("The page's proxy does not forward HTTPS: use one that does."),
   ERROR_PROXY_CONNECT_REFUSED: proxy(NO_CONNECTION),
   ERROR_PROXY_CONNECTION_FAILED: proxy(NO_CONNECTION),
   ERR_PROXY_CONNECTION_FAILED: proxy(NO_CONNECTION),
   ERROR_PROXY_CONNECT_TIMEOUT: proxy(NO_CONNECTION),
   ERROR_PROXY_READ_TIMEOUT: proxy("The page's proxy is too slow for the service: use a faster one."),
   ERROR_PROXY_BANNED: proxy("The site has banned the page's proxy: use another one."),
-  // These speak of a task that the service does not know, or no longer: it may have been solved, and charged, before that.
+  // The service does not know the task, or no longer: it may have solved it, and charged for it, before that.
   ERROR_WRONG_ID_FORMAT: { ...request("The service does not accept the task's id."), charged: true },
   ERROR_WRONG_CAPTCHA_ID: { ...request('The service does not know the task (any more).'), charged: true },
   WRONG_CAPTCHA_ID: { ...request('The service does not know the task (any more).'), charged: true },
@@ -114,10 +114,10 @@ export const COMMON_ERRORS: ErrorTable = {
   ERROR_TASK_NOT_SUPPORTED: unsupported('The service does not know this kind of task.'),
 
   // The key is wrong.
-  ERROR_WRONG_USER_KEY: { class: 'key', message: 'The service says that the key is not of the right form.' },
+  ERROR_WRONG_USER_KEY: { class: 'key', message: 'The service reports that the key has a wrong form.' },
   ERROR_KEY_DOES_NOT_EXIST: { class: 'key', message: 'The service does not know the key.' },
   ERROR_KEY_TEMP_BLOCKED: { class: 'key', message: 'The service has blocked the key for a while.' },
-  ERROR_KEY_DENIED_ACCESS: { class: 'key', message: 'The service does not let this key do that.' },
+  ERROR_KEY_DENIED_ACCESS: { class: 'key', message: 'The service does not allow this key to do that.' },
 
   // The address is wrong.
   ERROR_IP_NOT_ALLOWED: address('The service does not accept calls from this address.'),
@@ -159,7 +159,7 @@ function address(message: string, retryAfterMs?: number): ErrorRule {
   return retryAfterMs === undefined ? { class: 'address', message } : { class: 'address', message, retryAfterMs }
 }
 
-/** The row for a code, or undefined if no table knows it. A code is somebody else's text, so only own rows count. */
+/** The rule for a code, or undefined if no table has it. A code is untrusted text, so only own properties count. */
 export function errorRule(code: string, overrides: ErrorTable): ErrorRule | undefined {
   if (Object.hasOwn(overrides, code)) return overrides[code]
   return Object.hasOwn(COMMON_ERRORS, code) ? COMMON_ERRORS[code] : undefined

@@ -7,14 +7,15 @@ import { answerOf, type Capabilities, type RawAnswer } from './capabilities.js'
 import { type CallKind, failureFor, type ParsedText, type ReplyRules, readReply, unreadableReply } from './reply.js'
 import type { BatchPoll, Failure, Pending, Ready, Submitted } from './solver.js'
 
-/**
- * The form family's wire: `in.php` and `res.php`, as CaptchaAI, 2Captcha's older API and their imitators speak it. Every reply is
- * read from hostile text with bounds, both as JSON and in the plain `OK|…` form, whichever was asked for.
+/*
+ * The form family's wire: `in.php` and `res.php`, as CaptchaAI, 2Captcha's older API and their imitators use it
+ * (https://2captcha.com/2captcha-api). Every reply is untrusted text, read with bounds, both as JSON and in the plain
+ * `OK|…` form, whichever was asked for.
  */
 
-/** A call without its key. Ours are always POST, with the key in the body, and ask for JSON. */
+/** A call without its key: always a POST, with the key in the body, that asks for JSON. */
 export function formCall(path: '/in.php' | '/res.php', fields: Readonly<Record<string, unknown>>): Call {
-  // Not by spreading: V8 then makes a hidden class for each object, which takes up more than what is in it.
+  // Not by spreading: V8 then makes a hidden class for each object, which takes more memory than its content.
   return { path, encoding: 'form', keyField: 'key', fields: Object.assign({}, fields, { json: '1' }) }
 }
 
@@ -25,7 +26,7 @@ export function formReaders(rules: ReplyRules, capabilities: Capabilities) {
       const read = readReply(reply, rules, 'submit', (text) => parseText(text, 'submit'))
       if (read.kind !== 'value') return read
       const { request } = read.value
-      // A number that JSON rounds is somebody else's task.
+      // A number that JSON rounds would be the id of another task.
       const id = typeof request === 'number' && !Number.isSafeInteger(request) ? undefined : textOf(request)
       return id !== undefined && TASK_ID.test(id) ? { kind: 'submitted', taskId: id } : unreadableReply(rules, 'submit')
     },
@@ -45,14 +46,17 @@ export function formReaders(rules: ReplyRules, capabilities: Capabilities) {
   }
 }
 
-/** Polls for several tasks in one call. The reply is in plain words, `answer|CAPCHA_NOT_READY|ERROR_…`, whatever is asked for. */
+/**
+ * Polls several tasks in one call. The reply is plain text, `answer|CAPCHA_NOT_READY|ERROR_…`, even if JSON is asked
+ * for.
+ */
 export function formBatchPoll(
   rules: ReplyRules,
   capabilities: Capabilities,
-  which: Pick<BatchPoll, 'max' | 'families'>,
+  batch: Pick<BatchPoll, 'max' | 'families'>,
 ): BatchPoll {
   return {
-    ...which,
+    ...batch,
     poll: (ids) => ({
       path: '/res.php',
       encoding: 'form',
@@ -75,25 +79,25 @@ export function formBatchPoll(
   }
 }
 
-/** So many parts as were asked for, or one error for all of them. */
+/** As many parts as there were tasks, or one error for all of them. */
 function parseBatch(text: string, count: number): ParsedText<readonly string[]> | undefined {
   if (text.startsWith('{')) {
-    const said = parseJson(text)
-    return !said || said.kind === 'value' ? undefined : said
+    const parsed = parseJson(text)
+    return !parsed || parsed.kind === 'value' ? undefined : parsed
   }
   const parts = text.replace(/^OK\|/, '').split('|')
   if (parts.length === count) return { kind: 'value', value: parts }
   return parts.length === 1 && CODE.test(text) ? parseCode(text) : undefined
 }
 
-function readAnswer(said: RawAnswer, family: Family, rules: ReplyRules, capabilities: Capabilities): Ready | Failure {
-  const answer = answerOf(capabilities, family, said, oneToken)
+function readAnswer(raw: RawAnswer, family: Family, rules: ReplyRules, capabilities: Capabilities): Ready | Failure {
+  const answer = answerOf(capabilities, family, raw, oneToken)
   if (!answer) return unreadableReply(rules, 'poll')
-  const cost = rules.usesReportedPrices ? parseCost(said.price) : undefined
+  const cost = rules.usesReportedPrices ? parseCost(raw.price) : undefined
   return cost === undefined ? { kind: 'ready', answer } : { kind: 'ready', answer, cost }
 }
 
-/** Most families' answer: the token, and in JSON perhaps the browser that it is for. */
+/** Most families' answer: the token, and in JSON sometimes the browser that it is for. */
 function oneToken({ request, useragent, respKey }: RawAnswer) {
   return tokenAnswer(textOf(request), { userAgent: useragent, respKey })
 }
@@ -102,35 +106,35 @@ const TASK_ID = /^[A-Za-z0-9-]{1,64}$/
 const CODE = /^(?:ERROR|ERR_|WRONG_|CAPT?CHA_|IP_BANNED|MAX_USER_TURN|TOO_MANY_)/
 const NOT_READY = /^CAPT?CHA_NOT_READY$/
 
-/** What the text says, in either form. */
+/** Parses the text in either form. */
 function parseText(text: string, callKind: CallKind): ParsedText<RawAnswer> | undefined {
   if (text.startsWith('{')) return parseJson(text)
   if (text.startsWith('OK|')) return { kind: 'value', value: { request: text.slice(3) } }
   if (CODE.test(text)) return parseCode(text)
-  // The one plain reply without OK.
+  // The only plain reply without OK.
   return callKind === 'balance' && isDecimal(text) ? { kind: 'value', value: { request: text } } : undefined
 }
 
 function parseJson(text: string): ParsedText<RawAnswer> | undefined {
-  let said: RawAnswer
+  let raw: RawAnswer
   try {
-    said = JSON.parse(text)
+    raw = JSON.parse(text)
   } catch {
     return undefined
   }
-  const { status, request } = said
+  const { status, request } = raw
   const value = textOf(request)
   if (value === '') return undefined
   if (value !== undefined && (status === 0 || status === '0' || CODE.test(value))) return parseCode(value)
   if (status !== 1 && status !== '1') return undefined
-  return value === undefined && !isObject(request) ? undefined : { kind: 'value', value: said }
+  return value === undefined && !isObject(request) ? undefined : { kind: 'value', value: raw }
 }
 
 function parseCode(code: string): ParsedText<never> {
   return NOT_READY.test(code) ? { kind: 'pending' } : { kind: 'code', code }
 }
 
-/** A text, or a number as the text that it is. */
+/** A string, or a number as a string. */
 export function textOf(value: unknown): string | undefined {
   if (typeof value === 'number' && Number.isFinite(value)) return String(value)
   return typeof value === 'string' ? value : undefined

@@ -2,7 +2,10 @@ import { tokenAnswer } from './answers.js'
 import type { Method } from './capabilities.js'
 import { pageAddress } from './page-address.js'
 
-/** 2Captcha's older API: it takes the version, and the script that the page loads (2captcha.com/api-docs/friendly-captcha). */
+/**
+ * Friendly Captcha in 2Captcha's form fields, with the version and the page's script
+ * (https://2captcha.com/api-docs/friendly-captcha).
+ */
 export const friendlyForm: Method<'friendly'> = {
   variants: ['v1', 'v2'],
   fields: (challenge) => ({
@@ -14,7 +17,7 @@ export const friendlyForm: Method<'friendly'> = {
   }),
 }
 
-/** The same in its API v2. */
+/** The same as a task of 2Captcha's API v2. */
 export const friendlyTask: Method<'friendly'> = {
   variants: ['v1', 'v2'],
   fields: (challenge) => ({
@@ -27,7 +30,8 @@ export const friendlyTask: Method<'friendly'> = {
 }
 
 /**
- * Anti-Captcha's reference knows one Friendly Captcha, and it is version 1 that its examples show: a token of the one is nothing to
+ * Anti-Captcha documents one Friendly Captcha, and the examples show version 1
+ * (https://anti-captcha.com/apidoc/task-types/FriendlyCaptchaTaskProxyless). A token of one version is not valid for
  * the other.
  */
 export const friendlyV1Task: Method<'friendly'> = {
@@ -39,7 +43,9 @@ export const friendlyV1Task: Method<'friendly'> = {
   }),
 }
 
-/** CapMonster Cloud tells the versions apart by the script that the page loads (docs.capmonster.cloud/docs/captchas/friendly-task). */
+/**
+ * CapMonster Cloud finds the version by the page's script (https://docs.capmonster.cloud/docs/captchas/friendly-task).
+ */
 export const friendlyCustomTask: Method<'friendly'> = {
   variants: ['v1', 'v2'],
   unsupported: ({ scriptUrl }) =>

@@ -2,7 +2,10 @@ import type { Answer } from '../base/challenge.js'
 import type { Method } from './capabilities.js'
 import { pageAddress } from './page-address.js'
 
-/** A GeeTest as the form family's fields say it. For v4 CaptchaAI has a version, and 2Captcha a method of its own. */
+/**
+ * GeeTest in the form family's fields (https://2captcha.com/2captcha-api#solving_geetest). For v4 CaptchaAI has the
+ * field `version`, and 2Captcha another method.
+ */
 export function geetestForm(service: 'captchaai' | 'twocaptcha'): Method<'geetest'> {
   return {
     variants: ['v3', 'v4'],
@@ -21,7 +24,7 @@ export function geetestForm(service: 'captchaai' | 'twocaptcha'): Method<'geetes
   }
 }
 
-/** A GeeTest as the task family says it. */
+/** GeeTest as a task (https://anti-captcha.com/apidoc/task-types/GeeTestTaskProxyless). */
 export function geetestTask(
   type: string,
   v4 = (captchaId: string): Readonly<Record<string, unknown>> => ({
@@ -43,7 +46,9 @@ export function geetestTask(
   }
 }
 
-/** What a site's server verifies of each version, under the vendor's names, and the one that stands for all as the token. */
+/**
+ * The values that a site's server verifies for each version, under the vendor's names, and the one that is the token.
+ */
 const PARTS = [
   { prefix: 'geetest_', names: ['challenge', 'validate', 'seccode'], token: 'validate' },
   {
@@ -54,16 +59,16 @@ const PARTS = [
 ] as const
 
 const VALUE = /^[\x21-\x7e]{1,16384}$/
-const LONGEST_TEXT = 64 * 1024
+const MAX_TEXT_LENGTH = 64 * 1024
 
 /**
- * A GeeTest answer in whichever form a service gives it: an object, the same as JSON text, or `name:value,name:value`; the names of v3 with and
- * without `geetest_` before them.
+ * Reads a GeeTest answer in any form that a service gives it: an object, the same as JSON text, or
+ * `name:value,name:value`; the names of v3 with or without the prefix `geetest_`.
  *
- * @returns undefined for what is no whole GeeTest answer
+ * @returns undefined for an answer that is not complete
  */
-function geetestAnswer(said: unknown): Answer | undefined {
-  const values = typeof said === 'string' ? valuesIn(said) : said
+function geetestAnswer(raw: unknown): Answer | undefined {
+  const values = typeof raw === 'string' ? valuesIn(raw) : raw
   if (typeof values !== 'object' || values === null) return undefined
   for (const { prefix, names, token } of PARTS) {
     const fields: Record<string, string> = {}
@@ -84,7 +89,7 @@ function valueIn(values: object, name: string): string | undefined {
 }
 
 function valuesIn(text: string): unknown {
-  if (text.length > LONGEST_TEXT) return undefined
+  if (text.length > MAX_TEXT_LENGTH) return undefined
   if (text.startsWith('{')) {
     try {
       return JSON.parse(text)
@@ -92,7 +97,7 @@ function valuesIn(text: string): unknown {
       return undefined
     }
   }
-  // None of the values has a comma in it.
+  // No value contains a comma.
   return Object.fromEntries(
     text.split(',', 20).map((part) => {
       const at = part.indexOf(':')

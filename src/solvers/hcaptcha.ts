@@ -1,7 +1,7 @@
 import type { Method } from './capabilities.js'
 import { pageAddress } from './page-address.js'
 
-/** An hCaptcha as the form family's fields say it. */
+/** hCaptcha in the form family's fields (https://2captcha.com/2captcha-api#solving_hcaptcha). */
 export const hcaptchaForm: Method<'hcaptcha'> = {
   variants: ['checkbox', 'invisible'],
   fields(challenge) {
@@ -16,7 +16,10 @@ export const hcaptchaForm: Method<'hcaptcha'> = {
   },
 }
 
-/** An hCaptcha as the task family says it. One with `rqdata` is Enterprise. */
+/**
+ * hCaptcha as a task (https://anti-captcha.com/apidoc/task-types/HCaptchaTaskProxyless). One with `rqdata` is
+ * Enterprise.
+ */
 export const hcaptchaTask: Method<'hcaptcha'> = {
   variants: ['checkbox', 'invisible'],
   fields(challenge) {

@@ -1,4 +1,4 @@
-/** The services that solve: `solveguard/solvers`. */
+/** The solving services: `solveguard/solvers`. */
 export { antiCaptcha } from './anti-captcha.js'
 export { capMonster } from './cap-monster.js'
 export { type CapSolverOptions, capSolver } from './cap-solver.js'

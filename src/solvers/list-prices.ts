@@ -1,16 +1,16 @@
 import type { Pricing } from './pricing-options.js'
 
 /**
- * List prices, which change: look at the source before you rely on one, and override it with `pricing`.
- * One row for each service; each says as of when it is, and where the list stands. Where a price has a range this is its upper end, for that
- * is what has to be reserved; a service that says what a solve did cost is believed. Where no figure was to be had (Friendly Captcha,
- * MTCaptcha, Amazon WAF) it is that of the service's dearest other family.
+ * List prices in US dollars for a solve. They change: read the source before you rely on one, and override it with
+ * `pricing`. Each service has one row with its date and source. Where a price has a range, the upper end is listed,
+ * because that is what has to be reserved; a cost that a service reports replaces it. Where no price was published
+ * (Friendly Captcha, MTCaptcha, Amazon WAF), the price of the service's most expensive other family is used.
  */
 export const LIST_PRICES = {
   captchaai: {
     asOf: '2025',
     source: 'https://captchaai.com/#pricing (the smallest plan: five threads for a flat price a month)',
-    // A solve costs nothing more there. What it is worth is the user's to say: this is a solve's share of a busy plan.
+    // A solve costs nothing in addition. `imputedUsd` is one solve's share of a plan that is in full use.
     pricing: { per: 'thread', threads: 5, usdPerMonth: 15, imputedUsd: 0.001 },
   },
   twocaptcha: {

@@ -1,15 +1,15 @@
 import type { Method } from './capabilities.js'
 import { pageAddress } from './page-address.js'
 
-/** An MTCaptcha as the form family's fields say it. */
+/** MTCaptcha in the form family's fields (https://2captcha.com/api-docs/mtcaptcha). */
 export const mtcaptchaForm: Method<'mtcaptcha'> = {
   variants: ['mtcaptcha'],
   fields: (challenge) => ({ method: 'mt_captcha', sitekey: challenge.sitekey, pageurl: pageAddress(challenge) }),
 }
 
 /**
- * An MTCaptcha as the task family says it.
- * @param action the name that a service has for the page's action, if it takes one
+ * MTCaptcha as a task (https://2captcha.com/api-docs/mtcaptcha).
+ * @param action the service's field for the page's action, if it has one
  */
 export function mtcaptchaTask(type: string, action?: string): Method<'mtcaptcha'> {
   return {

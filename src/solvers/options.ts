@@ -3,15 +3,22 @@ import { checkBaseUrl } from '../base/service-url.js'
 import type { Pricing } from './pricing-options.js'
 import type { Polling } from './solver.js'
 
-/** What every solver takes. */
+/** The options of every solver. */
 export interface SolverOptions {
-  /** Where the service is, if not at its usual address: `https:`, or `http:` on a loopback address. */
+  /**
+   * The service's base address: `https:`, or `http:` on a loopback address.
+   * @default the service's own
+   */
   readonly baseUrl?: string | undefined
-  /** What it charges, if not its list price. */
+  /**
+   * What the service charges.
+   * @default its list price
+   */
   readonly pricing?: Pricing | undefined
   /**
-   * How often to ask for an answer: for a service of your own, or a stand-in. The vendors block clients that ask more
-   * often than their manners allow, so less than a second is for loopback addresses only.
+   * How often to poll: for your own service, or a stand-in. Services block clients that poll more often than they
+   * allow, so less than a second is accepted for loopback addresses only.
+   * @default the service's own, adapted to the times that are measured
    */
   readonly polling?: Polling | undefined
 }
@@ -21,17 +28,17 @@ const MAX_POLL_MS = 10 * 60_000
 const FIELDS = ['baseUrl', 'pricing', 'polling'] as const satisfies readonly (keyof SolverOptions)[]
 
 /**
- * The base address without its trailing slash, and the polling if there is one.
- * @param more what this solver takes besides the usual options
- * @throws SolveguardError `CONFIG_INVALID`, which names the field
+ * Returns the base address without its trailing slash, and the polling if there is one.
+ * @param moreOptions the names of options that this solver takes in addition
+ * @throws SolveguardError `CONFIG_INVALID`, with the name of the option
  */
 export function checkOptions(
   solver: string,
   options: SolverOptions,
   usualBaseUrl: string,
-  more: readonly string[] = [],
+  moreOptions: readonly string[] = [],
 ): { readonly baseUrl: string; readonly polling: Polling | undefined } {
-  // A text in place of options has its characters as fields.
+  // A string in place of options has its characters as fields. A key must not be among the options.
   if (
     typeof options !== 'object' ||
     options === null ||
@@ -39,10 +46,10 @@ export function checkOptions(
   )
     throw new SolveguardError(
       'CONFIG_INVALID',
-      `${solver}: takes options such as { baseUrl }, and no key: put the key into SOLVEGUARD_KEY, or say where it is by createGuard({ secret }).`,
+      `${solver}: takes options such as { baseUrl }, and no key: put the key into SOLVEGUARD_KEY, or give createGuard({ secret }).`,
     )
   // A mistyped `baseUrl` must not lead to the real service.
-  const fields = new Set([...FIELDS, ...more])
+  const fields = new Set([...FIELDS, ...moreOptions])
   const unknown = Object.keys(options).find((field) => !fields.has(field))
   if (unknown !== undefined) {
     const known = [...fields].join(', ')
@@ -54,13 +61,13 @@ export function checkOptions(
   const { baseUrl, polling } = options
   const { origin, prefix, loopback } = checkBaseUrl(baseUrl ?? usualBaseUrl, `${solver}: baseUrl`)
   if (polling) {
-    const least = loopback ? 0 : MIN_POLL_MS
+    const minMs = loopback ? 0 : MIN_POLL_MS
     for (const field of ['firstPollMs', 'everyMs'] as const) {
       const ms: unknown = polling[field]
-      if (typeof ms !== 'number' || !(ms >= least && ms <= MAX_POLL_MS)) {
+      if (typeof ms !== 'number' || !(ms >= minMs && ms <= MAX_POLL_MS)) {
         throw new SolveguardError(
           'CONFIG_INVALID',
-          `${solver}: polling.${field} must be a number of milliseconds from ${least} to ${MAX_POLL_MS}.`,
+          `${solver}: polling.${field} must be a number of milliseconds from ${minMs} to ${MAX_POLL_MS}.`,
         )
       }
     }

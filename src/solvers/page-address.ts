@@ -3,8 +3,8 @@ import { SolveguardError } from '../base/errors.js'
 import { originOf } from '../policy/origin.js'
 
 /**
- * The address a solver is told: that of the frame in which the widget stands, without user name, password and fragment, which are none of
- * its business.
+ * The address that a service gets: that of the frame with the widget, without user name, password and fragment, which
+ * the service does not need.
  * @throws SolveguardError `CHALLENGE_INVALID`
  */
 export function pageAddress({ pageUrl, frameUrl }: Pick<Challenge, 'pageUrl' | 'frameUrl'>): string {

@@ -5,23 +5,23 @@ import type { Call } from '../base/wire.js'
 import type { PageProxy } from '../policy/page-proxy.js'
 import type { PriceKey } from './pricing-options.js'
 
-/** What a service does through a proxy of its customer's. */
+/** What a service solves through a proxy of its customer. */
 export interface ProxySupport {
   /** The families, or variants of one, that it solves through a proxy. */
   readonly families: readonly PriceKey[]
-  /** Whether it takes a proxy by its name, and not only by its address. */
+  /** Whether it takes a proxy by its host name, and not only by its IP address. */
   readonly hostnames: boolean
-  /** Whether it is told in one text, in which some signs would be read as its seams. */
+  /** Whether it takes `user:password@host:port` in one string, in which some characters separate the parts. */
   readonly inOneString?: boolean
 }
 
-/** What ends a user name, and what ends a login, in `user:password@host:port`. */
+/** The characters that end a user name, and those that end a password, in `user:password@host:port`. */
 const SEPARATOR_IN_USER = /[:@/]/
 const SEPARATOR_IN_PASSWORD = /[@/]/
 
 /**
- * Why a service cannot solve a challenge through a proxy, as an end of a sentence. A picture is read where it is: nobody has to
- * look at the page, so there is nothing to be done through a proxy.
+ * Why a service cannot solve a challenge through a proxy, as the end of a sentence; undefined if it can. A picture is
+ * in the request: the service need not open the page, so a proxy changes nothing.
  */
 export function proxyUnsupported(
   through: ProxySupport,
@@ -36,21 +36,21 @@ export function proxyUnsupported(
   }
   if (!canReach(baseUrl, host)) return 'reach the proxy in policy.pageProxy, which has an address of a private network'
   if (!through.hostnames && isIP(host) === 0) {
-    return 'take a proxy by its name: give policy.pageProxy with an IP address'
+    return 'take a proxy by its host name: give policy.pageProxy with an IP address'
   }
   if (
     through.inOneString &&
     login &&
     (SEPARATOR_IN_USER.test(login.user) || SEPARATOR_IN_PASSWORD.test(login.password))
   ) {
-    return 'take the login in policy.pageProxy: a user name with : @ or /, or a password with @ or /, cannot be told to it'
+    return 'take the login in policy.pageProxy: its API cannot express a user name with : @ or /, or a password with @ or /'
   }
   return undefined
 }
 
 type Fields = Record<string, unknown>
 
-/** A task of the task family; to be solved through a proxy, if there is one: of another type, and with five more fields. */
+/** A task of the task family. With a proxy it has another type and up to five more fields. */
 export function taskWithProxy(task: Fields, challenge: AnyChallenge, proxy: PageProxy | undefined): Fields {
   if (!proxy || isPicture(challenge)) return task
   const { type, host, port, login } = proxy
@@ -64,24 +64,24 @@ export function taskWithProxy(task: Fields, challenge: AnyChallenge, proxy: Page
   }
 }
 
-/** The same in the form family's two fields. */
+/** A request of the form family. With a proxy it has two more fields. */
 export function formWithProxy(fields: Fields, challenge: AnyChallenge, proxy: PageProxy | undefined): Fields {
   if (!proxy || isPicture(challenge)) return fields
   const { type, host, port, login } = proxy
-  const who = login ? `${login.user}:${login.password}@` : ''
-  const where = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
-  return { ...fields, proxy: who + where, proxytype: type.toUpperCase() }
+  const credentials = login ? `${login.user}:${login.password}@` : ''
+  const address = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
+  return { ...fields, proxy: credentials + address, proxytype: type.toUpperCase() }
 }
 
-/** What of a call with such a proxy in it must not be shown. */
-export function hiddenFieldsOf(proxy: PageProxy | undefined): Pick<Call, 'sensitive'> {
+/** The part of a call that hides the proxy's secrets. */
+export function sensitiveFieldsOf(proxy: PageProxy | undefined): Pick<Call, 'sensitive'> {
   const sensitive = proxySecrets(proxy)
   return sensitive.length > 0 ? { sensitive } : {}
 }
 
 const NO_SECRETS: readonly string[] = []
 
-/** What of such a proxy must not be shown wherever a service may repeat it. */
+/** The secrets of a proxy, which must be hidden where a service may repeat them. */
 export function proxySecrets(proxy: PageProxy | undefined): readonly string[] {
   const password = proxy?.login?.password
   return password ? [password] : NO_SECRETS

@@ -4,15 +4,15 @@ import { cellsAnswer, textAnswer } from './answers.js'
 import type { Method } from './capabilities.js'
 import { textOf } from './form-family.js'
 
-/** What services of the form family do each their own way. */
+/** Where services of the form family differ. */
 interface ImageForm {
-  /** What they call the hints whose names differ. */
+  /** The names of the hints whose names differ. */
   readonly names: { readonly minLength: string; readonly maxLength: string }
-  /** The smallest and the largest picture that they take. */
-  readonly bytes: readonly [least: number, most: number]
+  /** The size of a picture: least and most bytes. */
+  readonly bytes: readonly [min: number, max: number]
 }
 
-/** The text of a picture, as the form family's fields ask for it. */
+/** The text of a picture in the form family's fields (https://2captcha.com/2captcha-api#solving_normal_captcha). */
 export function imageForm({ names, bytes }: ImageForm): Method<'image'> {
   return {
     variants: ['text'],
@@ -22,7 +22,7 @@ export function imageForm({ names, bytes }: ImageForm): Method<'image'> {
   }
 }
 
-/** Hints that were not given are left out. */
+/** Hints that were not given are absent. */
 function imageFields(challenge: ImageChallenge, names: ImageForm['names']): Record<string, string> {
   const { image, numeric, minLength, maxLength, phrase, math, comment } = challenge
   return {
@@ -38,14 +38,15 @@ function imageFields(challenge: ImageChallenge, names: ImageForm['names']): Reco
   }
 }
 
-/** What services of the task family do each their own way. */
+/** Where services of the task family differ. */
 interface ImageTask {
-  readonly bytes: readonly [least: number, most: number]
-  /** What they make of the hints. */
+  /** The size of a picture: least and most bytes. */
+  readonly bytes: readonly [min: number, max: number]
+  /** The service's fields for the hints. */
   readonly hints: (hints: TextHints) => Readonly<Record<string, unknown>>
 }
 
-/** The text of a picture, as the task family asks for it. */
+/** The text of a picture as a task (https://anti-captcha.com/apidoc/task-types/ImageToTextTask). */
 export function imageTask({ bytes, hints }: ImageTask): Method<'image'> {
   return {
     variants: ['text'],
@@ -59,17 +60,17 @@ export function imageTask({ bytes, hints }: ImageTask): Method<'image'> {
   }
 }
 
-function wrongSize({ length }: Uint8Array, [least, most]: readonly [number, number]): string | undefined {
-  return length >= least && length <= most ? undefined : `a picture of ${length} bytes (it takes ${least} to ${most})`
+function wrongSize({ length }: Uint8Array, [min, max]: readonly [number, number]): string | undefined {
+  return length >= min && length <= max ? undefined : `a picture of ${length} bytes (it takes ${min} to ${max})`
 }
 
-/** Those that have a value. */
+/** The properties that have a value. */
 function given<T extends object>(values: T): T {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T
 }
 
-/** A BLS grid as CapMonster Cloud says it (docs.capmonster.cloud/docs/captchas/compleximage/bls). */
-export function gridTask(bytes: readonly [least: number, most: number]): Method<'bls'> {
+/** A BLS grid as a task of CapMonster Cloud (https://docs.capmonster.cloud/docs/captchas/compleximage/bls). */
+export function gridTask(bytes: readonly [min: number, max: number]): Method<'bls'> {
   return {
     variants: ['grid'],
     fields: ({ images, instruction }) => ({
@@ -79,21 +80,24 @@ export function gridTask(bytes: readonly [least: number, most: number]): Method<
       metadata: { Task: 'bls_3x3', TaskArgument: numberIn(instruction) },
     }),
     unsupported: ({ images }) => images.map((image) => wrongSize(image, bytes)).find((wrong) => wrong !== undefined),
-    // For each picture whether it is one of those that are meant.
+    // For each picture, whether the instruction means it.
     answer: ({ answer }) =>
       Array.isArray(answer) && answer.length === 9
-        ? cellsAnswer(answer.flatMap((meant, at) => (meant === true ? [at + 1] : [])))
+        ? cellsAnswer(answer.flatMap((isMeant, at) => (isMeant === true ? [at + 1] : [])))
         : undefined,
   }
 }
 
-/** "Please select all boxes with number 664": the service wants the number. Of several nobody knows which. */
+/**
+ * Of "Please select all boxes with number 664" the service needs the number. Where there are several, it gets the
+ * sentence.
+ */
 function numberIn(instruction: string): string {
   const numbers = instruction.match(/\d+/g)
   return numbers?.length === 1 ? numbers[0] : instruction
 }
 
-/** A BLS grid as CaptchaAI's fields say it (docs.captchaai.com/guides/bls-captcha). */
+/** A BLS grid in CaptchaAI's fields (https://docs.captchaai.com/guides/bls-captcha). */
 export const gridForm: Method<'bls'> = {
   variants: ['grid'],
   fields: gridFields,

@@ -8,9 +8,9 @@ import type { Price } from './solver.js'
 export type PriceKey = { [F in Family]: F | `${F}/${Variants[F]}` }[Family]
 
 /**
- * What a service charges: for each solve (one amount, or one for each family, or variant of one), or by the month for so many solves at
- * a time. Families that are not named keep their list price. Under threads a solve costs nothing more: `imputedUsd` is what it counts for
- * in budgets, and results say that it is imputed.
+ * What a service charges, in US dollars: for each solve (one amount, or one for each family or variant), or by the
+ * month for a number of threads. Families that are absent keep their list price. With threads a solve costs nothing in
+ * addition: `imputedUsd` is what it counts as in budgets, and results are marked as imputed.
  *
  * @example
  * captchaAI({ pricing: { per: 'thread', threads: 50, usdPerMonth: 90, imputedUsd: 0.0005 } })
@@ -29,7 +29,7 @@ const MAX_SOLVE_USD = 100
 
 const DOLLARS = `is a number of dollars from 0 to ${MAX_SOLVE_USD}, such as 0.003 (not usd(…))`
 
-// At most six decimals: a solve that rounds to nothing would let a budget last for ever.
+// At most six decimals: with a price that rounds to 0, a budget would never be used up.
 const perSolve = z
   .number({ error: DOLLARS })
   .min(0, DOLLARS)
@@ -61,10 +61,10 @@ const schema = z.discriminatedUnion(
 type Priced = Pick<AnyChallenge, 'family' | 'variant'>
 
 /**
- * Checks a pricing and gives back the function from challenge to price.
- * @param solver for messages
- * @param listed the service's list, for what the pricing does not name
- * @throws SolveguardError `CONFIG_INVALID`, which names the field
+ * Checks a pricing and returns the function from challenge to price.
+ * @param solver the service's name, for messages
+ * @param listed the service's list prices, for families that the pricing does not have
+ * @throws SolveguardError `CONFIG_INVALID`, with the name of the field
  */
 export function priceFunction(pricing: Pricing, solver: string, listed: Pricing): (challenge: Priced) => Price {
   const parsed = schema.safeParse(pricing)

@@ -4,7 +4,7 @@ import { pageAddress } from './page-address.js'
 
 type Variant = Variants['recaptcha']
 
-/** What the form family's fields say of each variant. */
+/** The form family's fields for each variant. */
 const VARIANT_FIELDS: { readonly [variant in Variant]: Readonly<Record<string, string>> } = {
   'v2-checkbox': {},
   'v2-invisible': { invisible: '1' },
@@ -16,7 +16,10 @@ const VARIANT_FIELDS: { readonly [variant in Variant]: Readonly<Record<string, s
 
 const VARIANTS = Object.keys(VARIANT_FIELDS) as readonly Variant[]
 
-/** A reCAPTCHA as the form family's fields say it. Enterprise and score variants take an action, and a lowest score. */
+/**
+ * reCAPTCHA in the form family's fields (https://2captcha.com/2captcha-api#solving_recaptchav2_new). Enterprise and
+ * score variants take an action, score variants a lowest score.
+ */
 export const recaptchaForm: Method<'recaptcha'> = {
   variants: VARIANTS,
   fields(challenge) {
@@ -35,25 +38,29 @@ export const recaptchaForm: Method<'recaptcha'> = {
   },
 }
 
-/** What one service of the task family calls things. */
+/** The names of one service of the task family. */
 export interface RecaptchaTaskNames {
+  /** The type of a task, here and below. */
   readonly v2: string
   readonly enterprise: string
   readonly v3: string
-  /** Absent where it is a v3 with `isEnterprise`. */
+  /** Absent where an Enterprise v3 is a v3 with `isEnterprise`. */
   readonly v3Enterprise?: string
-  /** Where `data-s` goes in a v2 that is not Enterprise; an Enterprise one has it in `enterprisePayload`. */
+  /** The field for `data-s` in a v2 that is not Enterprise; an Enterprise one has it in `enterprisePayload`. */
   readonly dataS: 'recaptchaDataSValue' | 'enterprisePayload'
-  /** How the host recaptcha.net is named in `apiDomain`. */
+  /** The value of `apiDomain` for the host recaptcha.net. */
   readonly recaptchaNet: string
   /** Whether a checkbox of Enterprise may have a `pageAction`. */
   readonly enterpriseAction: boolean
 }
 
-/** The lowest of the scores one can ask for that passes the threshold of 0.5 that Google recommends to sites. */
+/**
+ * The lowest of the scores that can be asked for which passes 0.5, the threshold that Google suggests to sites
+ * (https://developers.google.com/recaptcha/docs/v3#interpreting_the_score).
+ */
 const DEFAULT_MIN_SCORE = 0.7
 
-/** A reCAPTCHA as the task family says it. */
+/** reCAPTCHA as a task (https://anti-captcha.com/apidoc/task-types/RecaptchaV2TaskProxyless). */
 export function recaptchaTask(names: RecaptchaTaskNames): Method<'recaptcha'> {
   return {
     variants: VARIANTS,

@@ -5,27 +5,30 @@ import { MAX_TOKEN_LENGTH } from './answers.js'
 import { type ErrorRule, type ErrorTable, errorRule } from './errors.js'
 import type { Failure, Pending } from './solver.js'
 
-/**
- * The steps from a reply to what it says, which are the same for both wire families: every reply is hostile text, read
- * with bounds, and what a service says in its own words counts for more than the HTTP status around it.
+/*
+ * The steps from a reply to its meaning, which are the same for both wire families. Every reply is untrusted text and
+ * is read with bounds. An error code of the service counts for more than the HTTP status around it.
  */
 
-/** What one service does its own way. */
+/** What the replies of one service need in addition to the common rules. */
 export interface ReplyRules {
-  /** Rows that override the common table of errors. */
+  /** Rules that override the common table of errors. */
   readonly errors: ErrorTable
-  /** How long to wait after a reply that could not be read. */
+  /** How long to wait after a reply that could not be read, ms. */
   readonly unreadableRetryMs: number
-  /** How long to wait after an HTTP error of the server. */
+  /** How long to wait after an HTTP error of the server, ms. */
   readonly serverErrorRetryMs: number
-  /** Whether a price in a reply is what the solve costs. Under threads it is none, and a 0 would let a budget last for ever. */
+  /**
+   * Whether a price in a reply is what the solve costs. Not where the service charges by thread: there it is 0, and a
+   * budget would never be used up.
+   */
   readonly usesReportedPrices: boolean
 }
 
-/** What was asked for: a call that has an effect is another thing than one that only looks. */
+/** Which call was made: a submit may have had an effect, the others only read. */
 export type CallKind = 'submit' | 'poll' | 'balance'
 
-/** What a text says in a family's words. */
+/** What a text means in its wire family. */
 export type ParsedText<V> = Value<V> | { readonly kind: 'code'; readonly code: string } | Pending
 
 interface Value<V> {
@@ -33,74 +36,73 @@ interface Value<V> {
   readonly value: V
 }
 
-/** No reply is longer than its longest token and what stands around it. */
+/** The longest token, and what surrounds it. */
 const MAX_REPLY_LENGTH = MAX_TOKEN_LENGTH + 16 * 1024
 
-/** A gateway had no answer, or none that it understood; 520 and 524 are Cloudflare's. */
+/**
+ * A gateway got no valid answer from the service. 520 and 524 are Cloudflare's
+ * (https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/).
+ */
 const GATEWAY_LOST: ReadonlySet<number> = new Set([502, 504, 520, 524])
 
 /**
- * @param family of the task that was asked for, where it was
- * @param parse reads the text: undefined where it says nothing that can be read. Gets at most 80 KiB, trimmed.
- * @returns the value, or what to make of the reply otherwise; never throws
+ * Reads a reply. Never throws.
+ * @param parse reads the text, at most 80 KiB, trimmed; undefined where it cannot be read
+ * @param family of the task, where the call has one
+ * @returns the value, or else what the reply means
  */
-export function readReply<V, A extends CallKind>(
+export function readReply<V, K extends CallKind>(
   reply: Reply,
   rules: ReplyRules,
-  callKind: A,
+  callKind: K,
   parse: (text: string) => ParsedText<V> | undefined,
   family?: Family,
-): Value<V> | Failure | (A extends 'poll' ? Pending : never)
+): Value<V> | Failure | (K extends 'poll' ? Pending : never)
 export function readReply<V>(
   reply: Reply,
   rules: ReplyRules,
   callKind: CallKind,
-  words: (text: string) => ParsedText<V> | undefined,
+  parse: (text: string) => ParsedText<V> | undefined,
   family?: Family,
 ): Value<V> | Pending | Failure {
   const text = reply.body.length > MAX_REPLY_LENGTH ? undefined : reply.body.trim()
-  const said = text === undefined ? undefined : words(text)
-  if (said?.kind === 'code') return failureFor(said.code, rules, callKind, family)
-  // Nothing but a poll is answered by "not yet".
-  if (said?.kind === 'pending') return callKind === 'poll' ? said : unreadableReply(rules, callKind)
+  const parsed = text === undefined ? undefined : parse(text)
+  if (parsed?.kind === 'code') return failureFor(parsed.code, rules, callKind, family)
+  // "Not ready" answers only a poll.
+  if (parsed?.kind === 'pending') return callKind === 'poll' ? parsed : unreadableReply(rules, callKind)
 
   const { status } = reply
-  const trouble = (kind: 'busy' | 'invalid', says: string, maybeTaken: boolean, code = `HTTP_${status}`): Failure =>
-    failure(
-      kind,
-      code,
-      says,
-      callKind,
-      maybeTaken,
-      kind === 'busy' ? rules.serverErrorRetryMs : rules.unreadableRetryMs,
-    )
-  // A gateway lost the service's answer: the call itself may have got through.
-  if (GATEWAY_LOST.has(status)) return trouble('busy', 'A gateway got no answer from the service.', true)
-  if (status === 429) return trouble('busy', 'The service says that calls come too fast.', false)
-  // A success in words under a status that says otherwise: something is there that we cannot make out.
-  if (said && (status < 200 || status > 299)) return unreadableReply(rules, callKind, `HTTP_${status}`)
-  if (status >= 500) return trouble('busy', 'The service has trouble of its own.', false)
+  const fail = (kind: 'busy' | 'invalid', message: string, mayBeTaken: boolean, code = `HTTP_${status}`): Failure => {
+    const retryAfterMs = kind === 'busy' ? rules.serverErrorRetryMs : rules.unreadableRetryMs
+    return failure(kind, code, message, callKind, mayBeTaken, retryAfterMs)
+  }
+  // The call may have reached the service.
+  if (GATEWAY_LOST.has(status)) return fail('busy', 'A gateway got no answer from the service.', true)
+  if (status === 429) return fail('busy', 'The service reports too many calls in a short time.', false)
+  // A success in the body contradicts the status: the reply cannot be trusted.
+  if (parsed && (status < 200 || status > 299)) return unreadableReply(rules, callKind, `HTTP_${status}`)
+  if (status >= 500) return fail('busy', 'The service has an internal error.', false)
   if (status < 200 || status > 299) {
-    const says =
+    const message =
       status < 400
         ? `The service answered with a redirect (HTTP ${status}), which is never followed.`
         : `The service answered with HTTP ${status} in place of a reply.`
-    return trouble('invalid', says, false)
+    return fail('invalid', message, false)
   }
-  if (said) return said
+  if (parsed) return parsed
   if (text === undefined) return unreadableReply(rules, callKind, 'TOO_LONG')
   if (text === '') return unreadableReply(rules, callKind, 'EMPTY')
-  // Whole pages come from whatever stands before the service, or in place of it.
-  if (text.startsWith('<')) return trouble('invalid', 'The service answered with a web page.', false, 'HTML')
+  // A web page is the answer of a server before the service, or in its place.
+  if (text.startsWith('<')) return fail('invalid', 'The service answered with a web page.', false, 'HTML')
   return unreadableReply(rules, callKind)
 }
 
-/** What an error in the service's own words means. */
-export function failureFor(said: string, rules: ReplyRules, callKind: CallKind, family?: Family): Failure {
-  const code = printable(said, 79)
-  const row = errorRule(code, rules.errors)
-  if (!row) {
-    // Nothing is known of it, so its money counts as spent.
+/** What an error code of the service means. */
+export function failureFor(rawCode: string, rules: ReplyRules, callKind: CallKind, family?: Family): Failure {
+  const code = printable(rawCode, 79)
+  const rule = errorRule(code, rules.errors)
+  if (!rule) {
+    // Its meaning is unknown, so its money counts as spent.
     return {
       kind: 'failure',
       class: 'unknown',
@@ -112,12 +114,12 @@ export function failureFor(said: string, rules: ReplyRules, callKind: CallKind, 
   }
   return {
     kind: 'failure',
-    class: row.class,
+    class: rule.class,
     code,
-    message: `${row.message.replace(/\.$/, '')} (${code}).`,
-    ...(row.retryAfterMs === undefined ? {} : { retryAfterMs: row.retryAfterMs }),
+    message: `${rule.message.replace(/\.$/, '')} (${code}).`,
+    ...(rule.retryAfterMs === undefined ? {} : { retryAfterMs: rule.retryAfterMs }),
     // An error in place of a task's id: there is no task, and nothing to charge.
-    charged: callKind === 'poll' && isCharged(row.charged ?? true, family),
+    charged: callKind === 'poll' && isCharged(rule.charged ?? true, family),
     ambiguous: false,
   }
 }
@@ -132,10 +134,10 @@ const UNREADABLE = {
   UNREADABLE: "The service's reply could not be read.",
 }
 
-/** A reply of which nothing can be made: a submit may have been taken all the same. */
+/** A reply without a meaning. A submit with such a reply may have been accepted all the same. */
 export function unreadableReply(rules: ReplyRules, callKind: CallKind, code = 'UNREADABLE'): Failure {
-  const says = code in UNREADABLE ? UNREADABLE[code as keyof typeof UNREADABLE] : UNREADABLE.UNREADABLE
-  return failure('invalid', code, says, callKind, true, rules.unreadableRetryMs)
+  const message = code in UNREADABLE ? UNREADABLE[code as keyof typeof UNREADABLE] : UNREADABLE.UNREADABLE
+  return failure('invalid', code, message, callKind, true, rules.unreadableRetryMs)
 }
 
 function failure(
@@ -143,7 +145,7 @@ function failure(
   code: string,
   message: string,
   callKind: CallKind,
-  maybeTaken: boolean,
+  mayBeTaken: boolean,
   retryAfterMs: number,
 ): Failure {
   return {
@@ -153,7 +155,7 @@ function failure(
     message,
     retryAfterMs,
     charged: callKind === 'poll',
-    // Only a submit has an effect that could go unseen.
-    ambiguous: callKind === 'submit' && maybeTaken,
+    // Only a submit has an effect that could go unnoticed.
+    ambiguous: callKind === 'submit' && mayBeTaken,
   }
 }

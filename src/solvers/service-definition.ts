@@ -8,17 +8,23 @@ import { priceFunction } from './pricing-options.js'
 import type { ReplyRules } from './reply.js'
 import type { Polling, Solver } from './solver.js'
 
-/** One service's row: what it can do, how patient it is, and its own words for errors. Its prices stand in `prices.ts`. */
+/**
+ * One service: what it solves, how often it may be polled, and its own meanings of error codes. Its prices are in
+ * `list-prices.ts`.
+ */
 export interface ServiceDefinition {
   readonly name: keyof typeof LIST_PRICES
   readonly baseUrl: string
   readonly capabilities: Capabilities
   readonly proxy: ProxySupport
-  /** What most families need, and those that need something else. */
+  /** For most families. */
   readonly polling: Polling
+  /** For the families that need something else. */
   readonly pollingFor?: { readonly [family in Family]?: Polling }
   readonly errors: ErrorTable
+  /** How long to wait after a reply that could not be read, ms. */
   readonly unreadableRetryMs: number
+  /** How long to wait after an HTTP error of the server, ms. */
   readonly serverErrorRetryMs: number
   readonly addressHelp: string
 }
@@ -37,26 +43,26 @@ type Common = Pick<
 >
 
 /**
- * What all solvers have in common, from a service's row and its user's options.
- * @param more options that this service takes besides the usual ones
- * @throws SolveguardError `CONFIG_INVALID`, which names the option
+ * What all solvers have in common, from a service's definition and the user's options.
+ * @param moreOptions the names of options that this service takes in addition
+ * @throws SolveguardError `CONFIG_INVALID`, with the name of the option
  */
 export function fromDefinition(
-  row: ServiceDefinition,
+  definition: ServiceDefinition,
   options: SolverOptions,
-  more: readonly string[] = [],
+  moreOptions: readonly string[] = [],
 ): { readonly common: Common; readonly rules: ReplyRules } {
-  const { name, capabilities, addressHelp, errors, unreadableRetryMs, serverErrorRetryMs } = row
-  const { baseUrl, polling } = checkOptions(name, options, row.baseUrl, more)
+  const { name, capabilities, addressHelp, errors, unreadableRetryMs, serverErrorRetryMs } = definition
+  const { baseUrl, polling } = checkOptions(name, options, definition.baseUrl, moreOptions)
   const listed = LIST_PRICES[name].pricing
   const pricing = options.pricing === undefined ? listed : options.pricing
   return {
     common: {
       name,
       baseUrl,
-      polling: ({ family }) => polling ?? row.pollingFor?.[family] ?? row.polling,
+      polling: ({ family }) => polling ?? definition.pollingFor?.[family] ?? definition.polling,
       unsupported: (challenge) => unsupportedBy(capabilities, challenge),
-      proxyUnsupported: (challenge, proxy) => proxyUnsupported(row.proxy, baseUrl, challenge, proxy),
+      proxyUnsupported: (challenge, proxy) => proxyUnsupported(definition.proxy, baseUrl, challenge, proxy),
       price: priceFunction(pricing, name, listed),
       threads: pricing.per === 'thread' ? pricing.threads : undefined,
       maxConcurrent: options.pricing?.per === 'thread' ? options.pricing.threads : undefined,

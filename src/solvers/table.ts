@@ -8,7 +8,7 @@ import type { SolverOptions } from './options.js'
 import type { Solver } from './solver.js'
 import { twoCaptcha } from './two-captcha.js'
 
-/** Every solver there is, by name. A new one is one new file, and a line here and in index.ts. */
+/** Every solver, by name. A new one is a new file, a line here and in `index.ts`, and a row in `list-prices.ts`. */
 export const SOLVERS: Readonly<Record<string, (options?: SolverOptions) => Solver>> = {
   captchaai: captchaAI,
   twocaptcha: twoCaptcha,
@@ -17,7 +17,7 @@ export const SOLVERS: Readonly<Record<string, (options?: SolverOptions) => Solve
   capsolver: capSolver,
 }
 
-/** The names of the solvers that can do a challenge, through a proxy if there is one. */
+/** The names of the solvers that can solve a challenge, through the proxy if there is one. */
 export function solversFor(challenge: AnyChallenge, proxy?: PageProxy): string[] {
   return Object.entries(SOLVERS).flatMap(([name, make]) => {
     const solver = make()

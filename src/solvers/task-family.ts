@@ -7,9 +7,11 @@ import { answerOf, type Capabilities, type RawAnswer } from './capabilities.js'
 import { type CallKind, type ParsedText, type ReplyRules, readReply, unreadableReply } from './reply.js'
 import type { Failure, Pending, Ready, Submitted } from './solver.js'
 
-/**
- * The task family's wire: JSON to `createTask`, `getTaskResult`, `getBalance`, as Anti-Captcha, CapMonster Cloud, CapSolver and
- * 2Captcha's API v2 speak it. Every reply is read from hostile text with bounds.
+/*
+ * The task family's wire: JSON to `createTask`, `getTaskResult`, `getBalance`, as Anti-Captcha, CapMonster Cloud,
+ * CapSolver and 2Captcha's API v2 use it (https://anti-captcha.com/apidoc/methods,
+ * https://docs.capmonster.cloud/docs/api/methods, https://docs.capsolver.com, https://2captcha.com/api-docs). Every
+ * reply is untrusted text, read with bounds.
  */
 
 /** A call without its key. */
@@ -17,7 +19,7 @@ export function taskCall(path: `/${string}`, fields: Readonly<Record<string, unk
   return { path, encoding: 'json', keyField: 'clientKey', fields }
 }
 
-/** A task's id as its service counts: most by numbers, which they want back as numbers. */
+/** A task's id as its service needs it: most count tasks, and need the id back as a number. */
 export function taskId(id: string): string | number {
   return /^[1-9]\d*$/.test(id) && Number.isSafeInteger(Number(id)) ? Number(id) : id
 }
@@ -64,33 +66,33 @@ export function taskReaders(rules: ReplyRules, capabilities: Capabilities) {
   }
 }
 
-/** Most families' answer: one token, by either of its names, and perhaps the browser that it is for. */
+/** Most families' answer: one token, by either of its names, and sometimes the browser that it is for. */
 function oneToken({ gRecaptchaResponse, token, userAgent, respKey }: RawAnswer) {
   return tokenAnswer(gRecaptchaResponse ?? token, { userAgent, respKey })
 }
 
 const TASK_ID = /^[A-Za-z0-9-]{1,64}$/
-/** CapMonster says by a code what the others say by a status. */
+/** CapMonster Cloud reports by a code what the others report by a status. */
 const NOT_READY = /^(?:ERROR_)?CAPT?CHA_NOT_READY$/
-/** `idle` is CapSolver's: the task has not been begun. */
+/** `idle` is CapSolver's: it has not begun the task. */
 const PENDING_STATUSES: ReadonlySet<unknown> = new Set(['processing', 'idle'])
 const MAX_SOLVE_S = 3_600
 
 function parseText(text: string, callKind: CallKind): ParsedText<RawAnswer> | undefined {
   if (!text.startsWith('{')) return undefined
-  let said: RawAnswer
+  let raw: RawAnswer
   try {
-    said = JSON.parse(text)
+    raw = JSON.parse(text)
   } catch {
     return undefined
   }
-  const { errorId, errorCode, status } = said
+  const { errorId, errorCode, status } = raw
   if (typeof errorCode === 'string' && errorCode !== '') {
     return NOT_READY.test(errorCode) ? { kind: 'pending' } : { kind: 'code', code: errorCode }
   }
   if (typeof errorId !== 'number') return undefined
   if (errorId !== 0) return { kind: 'code', code: `ERROR_ID_${errorId}` }
-  return callKind === 'poll' && PENDING_STATUSES.has(status) ? { kind: 'pending' } : { kind: 'value', value: said }
+  return callKind === 'poll' && PENDING_STATUSES.has(status) ? { kind: 'pending' } : { kind: 'value', value: raw }
 }
 
 function parseTaskId(value: unknown): string | undefined {
@@ -98,7 +100,7 @@ function parseTaskId(value: unknown): string | undefined {
   return typeof value === 'string' && TASK_ID.test(value) ? value : undefined
 }
 
-/** Milliseconds between two times in whole seconds; undefined where they make no sense. */
+/** Milliseconds between two times in whole seconds; undefined where they are not plausible. */
 function elapsedMs(from: unknown, to: unknown): number | undefined {
   if (typeof from !== 'number' || typeof to !== 'number') return undefined
   const seconds = to - from

@@ -2,14 +2,17 @@ import type { Family } from '../base/challenge.js'
 import { SolveguardError } from '../base/errors.js'
 import { fieldsFor } from './capabilities.js'
 import type { SolverOptions } from './options.js'
-import { hiddenFieldsOf, taskWithProxy } from './page-proxy.js'
+import { sensitiveFieldsOf, taskWithProxy } from './page-proxy.js'
 import { fromDefinition, type ServiceDefinition } from './service-definition.js'
 import type { Solver } from './solver.js'
 import { taskCall, taskId, taskReaders } from './task-family.js'
 
-/** What a solver of the task family takes. */
+/** The options of a solver of the task family. */
 export interface TaskOptions extends SolverOptions {
-  /** Tells the service which program a task comes from, if you have such a number of your own. Default: nothing. */
+  /**
+   * The id of your own software at the service, sent with each task.
+   * @default none is sent
+   */
   readonly softId?: number | undefined
 }
 
@@ -21,30 +24,33 @@ export type Report = (
 ) => readonly [path: `/${string}`, fields: Readonly<Record<string, unknown>>] | undefined
 
 /**
- * A solver that speaks the task family's wire.
- * @throws SolveguardError `CONFIG_INVALID`, which names the option
+ * A solver that uses the task family's wire.
+ * @param moreOptions the names of options that this service takes in addition
+ * @throws SolveguardError `CONFIG_INVALID`, with the name of the option
  */
 export function taskSolver(
-  row: ServiceDefinition,
+  definition: ServiceDefinition,
   options: TaskOptions,
   report: Report,
-  more: readonly string[] = ['softId'],
+  moreOptions: readonly string[] = ['softId'],
 ): Solver {
-  const { common, rules } = fromDefinition(row, options, more)
-  const softId = checkSoftId(options.softId, row.name)
+  const { capabilities } = definition
+  const { common, rules } = fromDefinition(definition, options, moreOptions)
+  const softId = checkSoftId(options.softId, definition.name)
   return {
     ...common,
     submit(challenge, proxy) {
-      const task = taskWithProxy(fieldsFor(row.capabilities, challenge), challenge, proxy)
-      return { ...taskCall('/createTask', { task, ...(softId !== undefined && { softId }) }), ...hiddenFieldsOf(proxy) }
+      const task = taskWithProxy(fieldsFor(capabilities, challenge), challenge, proxy)
+      const fields = { task, ...(softId !== undefined && { softId }) }
+      return { ...taskCall('/createTask', fields), ...sensitiveFieldsOf(proxy) }
     },
     poll: (id) => taskCall('/getTaskResult', { taskId: taskId(id) }),
     balance: () => taskCall('/getBalance', {}),
     report(id, good, family) {
-      const said = report(taskId(id), good, family)
-      return said && taskCall(...said)
+      const call = report(taskId(id), good, family)
+      return call && taskCall(...call)
     },
-    ...taskReaders(rules, row.capabilities),
+    ...taskReaders(rules, capabilities),
   }
 }
 

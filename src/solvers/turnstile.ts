@@ -2,7 +2,7 @@ import type { Challenge } from '../base/challenge.js'
 import type { Method } from './capabilities.js'
 import { pageAddress } from './page-address.js'
 
-/** A Turnstile as the form family's fields say it. */
+/** Turnstile in the form family's fields (https://2captcha.com/2captcha-api#turnstile). */
 export const turnstileForm: Method<'turnstile'> = {
   variants: ['turnstile'],
   fields(challenge) {
@@ -18,7 +18,11 @@ export const turnstileForm: Method<'turnstile'> = {
   },
 }
 
-/** A Turnstile as the task family says it: all name the page and the key alike, and each the rest in its own way. */
+/**
+ * Turnstile as a task (https://anti-captcha.com/apidoc/task-types/TurnstileTaskProxyless). The fields for the page and
+ * the key are the same at all services.
+ * @param rest the service's other fields
+ */
 export function turnstileTask(
   type: string,
   rest: (challenge: Challenge) => Readonly<Record<string, unknown>>,
@@ -34,7 +38,7 @@ export function turnstileTask(
   }
 }
 
-/** The fields that have a value. */
+/** The properties that have a value. */
 function given(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }

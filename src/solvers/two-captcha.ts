@@ -1,21 +1,20 @@
 import { SolveguardError } from '../base/errors.js'
 import { arkoseForm, arkoseTask } from './arkose.js'
-import { type Capabilities, fieldsFor } from './capabilities.js'
+import type { Capabilities } from './capabilities.js'
 import type { ErrorTable } from './errors.js'
-import { formBatchPoll, formCall, formReaders } from './form-family.js'
+import { formSolver } from './form-solver.js'
 import { friendlyForm, friendlyTask } from './friendly.js'
 import { geetestForm, geetestTask } from './geetest.js'
 import { hcaptchaForm, hcaptchaTask } from './hcaptcha.js'
 import { mtcaptchaForm, mtcaptchaTask } from './mtcaptcha.js'
-import { formWithProxy, hiddenFieldsOf } from './page-proxy.js'
 import { imageForm, imageTask } from './picture.js'
 import { recaptchaForm, recaptchaTask } from './recaptcha.js'
-import { fromDefinition, type ServiceDefinition } from './service-definition.js'
+import type { ServiceDefinition } from './service-definition.js'
 import type { Solver } from './solver.js'
 import { checkSoftId, type TaskOptions, taskSolver } from './task-solver.js'
 import { turnstileForm, turnstileTask } from './turnstile.js'
 
-/** The smallest and the largest picture that it takes. */
+/** The size of a picture that it takes: least and most bytes. */
 const IMAGE_BYTES = [100, 100 * 1024] as const
 
 /** API v2, the task family. */
@@ -53,14 +52,14 @@ const FORM_CAPABILITIES: Capabilities = {
   image: imageForm({ names: { minLength: 'min_len', maxLength: 'max_len' }, bytes: IMAGE_BYTES }),
 }
 
-/** Where 2Captcha's reference (2captcha.com/api-docs/error-codes) means something else by a code, or is stricter. */
+/** No code means something else in 2Captcha's reference (https://2captcha.com/api-docs/error-codes). */
 const ERRORS: ErrorTable = {}
 
 const DEFINITION: ServiceDefinition = {
   name: 'twocaptcha',
   baseUrl: 'https://api.2captcha.com',
   capabilities: CAPABILITIES,
-  // All but v3, which its workers solve from addresses of their own (2captcha.com/api-docs/recaptcha-v3).
+  // All but v3, which its workers solve from their own addresses (https://2captcha.com/api-docs/recaptcha-v3).
   proxy: {
     families: [
       'recaptcha/v2-checkbox',
@@ -76,7 +75,8 @@ const DEFINITION: ServiceDefinition = {
     ],
     hostnames: true,
   },
-  // 5 s before the first poll, 10 to 20 for a reCAPTCHA, and 5 between polls: clients that do not are blocked.
+  // It asks for 5 s before the first poll, 10 to 20 s for a reCAPTCHA, and 5 s between polls, and blocks clients that
+  // poll faster (https://2captcha.com/2captcha-api).
   polling: { firstPollMs: 5_000, everyMs: 5_000, usual: { medianMs: 12_000, spread: 0.5, idleMs: 2_550 } },
   pollingFor: {
     recaptcha: { firstPollMs: 10_000, everyMs: 5_000, usual: { medianMs: 16_000, spread: 0.5, idleMs: 2_550 } },
@@ -87,24 +87,34 @@ const DEFINITION: ServiceDefinition = {
   addressHelp: 'Add the address to the trusted ones at https://2captcha.com/setting, or empty that list.',
 }
 
-/** What `twoCaptcha` takes. */
+/** The older API, on another host, with the proxy in one field. */
+const FORM_DEFINITION: ServiceDefinition = {
+  ...DEFINITION,
+  baseUrl: 'https://2captcha.com',
+  capabilities: FORM_CAPABILITIES,
+  proxy: { ...DEFINITION.proxy, inOneString: true },
+}
+
+/** The options of `twoCaptcha`. */
 export interface TwoCaptchaOptions extends TaskOptions {
   /**
-   * Which of its two interfaces to speak: `v2`, JSON tasks, or `v1`, the older `in.php` and `res.php` that many other services
-   * imitate. Default: `v2`, for every answer of it says what it cost.
+   * Which of its two APIs to use: `v2`, JSON tasks, or `v1`, the older `in.php` and `res.php` that many other services
+   * imitate. Every answer of `v2` has its price.
+   * @default 'v2'
    */
   readonly api?: 'v1' | 'v2' | undefined
 }
 
 /**
- * 2Captcha (2captcha.com): the task family (API v2), or the form family (its older API); paid by the solve. Does reCAPTCHA v2, v3 and
- * Enterprise, hCaptcha, Turnstile, GeeTest v3 and v4, Friendly Captcha, MTCaptcha,
- * Arkose, and pictures with text.
+ * 2Captcha (https://2captcha.com): the task family (API v2), or the form family (its older API); paid by the solve.
+ * Solves reCAPTCHA v2, v3 and Enterprise, hCaptcha, Turnstile, GeeTest v3 and v4, Friendly Captcha, MTCaptcha, Arkose,
+ * and pictures with text.
  *
- * @throws SolveguardError `CONFIG_INVALID`, which names the option
+ * @throws SolveguardError `CONFIG_INVALID`, with the name of the option
  * @example
- * createGuard({ solver: twoCaptcha(), secret: envSecret('TWOCAPTCHA_KEY'), … })
- * createGuard({ solver: twoCaptcha({ api: 'v1', baseUrl: 'https://imitator.example' }), … })
+ * const policy = { origins: ['https://staging.example.com'] }
+ * const guard = await createGuard({ solver: twoCaptcha(), secret: envSecret('TWOCAPTCHA_KEY'), policy })
+ * const imitator = twoCaptcha({ api: 'v1', baseUrl: 'https://imitator.example' })
  */
 export function twoCaptcha({ api = 'v2', ...options }: TwoCaptchaOptions = {}): Solver {
   if (api === 'v1') return olderApi(options)
@@ -113,25 +123,12 @@ export function twoCaptcha({ api = 'v2', ...options }: TwoCaptchaOptions = {}): 
 }
 
 function olderApi(options: TaskOptions): Solver {
-  const proxySupport = { ...DEFINITION.proxy, inOneString: true }
-  const row = { ...DEFINITION, baseUrl: 'https://2captcha.com', capabilities: FORM_CAPABILITIES, proxy: proxySupport }
-  const { common, rules } = fromDefinition(row, options, ['softId'])
-  const softId = checkSoftId(options.softId, row.name)
-  return {
-    ...common,
-    submit: (challenge, proxy) => ({
-      ...formCall('/in.php', {
-        ...formWithProxy(fieldsFor(FORM_CAPABILITIES, challenge), challenge, proxy),
-        ...(softId !== undefined && { soft_id: String(softId) }),
-      }),
-      ...hiddenFieldsOf(proxy),
-    }),
-    // With what it cost.
-    poll: (taskId) => formCall('/res.php', { action: 'get2', id: taskId }),
-    // Without what they cost: each is held to have cost its price. Tokens of these families have no | in them.
-    batchPoll: formBatchPoll(rules, FORM_CAPABILITIES, { max: 50, families: ['recaptcha', 'turnstile', 'hcaptcha'] }),
-    balance: () => formCall('/res.php', { action: 'getbalance' }),
-    report: (taskId, good) => formCall('/res.php', { action: good ? 'reportgood' : 'reportbad', id: taskId }),
-    ...formReaders(rules, FORM_CAPABILITIES),
-  }
+  const softId = checkSoftId(options.softId, DEFINITION.name)
+  return formSolver(FORM_DEFINITION, options, {
+    fields: softId === undefined ? {} : { soft_id: String(softId) },
+    pollAction: 'get2',
+    // A batch is answered without prices: each answer counts at its list price. Tokens of these families contain no |.
+    batch: { max: 50, families: ['recaptcha', 'turnstile', 'hcaptcha'] },
+    moreOptions: ['softId'],
+  })
 }

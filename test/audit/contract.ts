@@ -19,7 +19,7 @@ export interface SinkUnderTest {
 
 /** What every sink promises: `AuditSink` in words that can be run. */
 export function sinkContract(name: string, make: () => Promise<SinkUnderTest>): void {
-  describe(`${name}, as every audit sink`, () => {
+  describe(`${name} keeps the promises of an audit sink:`, () => {
     let made: SinkUnderTest | undefined
     const fresh = async () => {
       made = await make()
@@ -40,7 +40,7 @@ export function sinkContract(name: string, make: () => Promise<SinkUnderTest>): 
       for (const record of records) recordSchema.parse(record)
     })
 
-    it('has written a batch when write is over, whole and in order', async () => {
+    it('has written a batch when write is done, whole and in order', async () => {
       const { sink, read } = await fresh()
       await sink.open('checkout-tests', NOON)
       const batch = Array.from({ length: 500 }, (_, index) => ({ ...denied, solveId: `s${index}` }))
@@ -55,7 +55,7 @@ export function sinkContract(name: string, make: () => Promise<SinkUnderTest>): 
       expect(await read()).toEqual([])
     })
 
-    it('keeps one record one record, whatever a page or a service put into its strings', async () => {
+    it('writes one record as one record, whatever a page or a service puts into its strings', async () => {
       const { sink, read } = await fresh()
       await sink.open('checkout-tests', NOON)
       let count = 0
@@ -71,7 +71,7 @@ export function sinkContract(name: string, make: () => Promise<SinkUnderTest>): 
       )
     })
 
-    it('gives the head of its chain after every write, or never', async () => {
+    it('returns the head of its chain after every write, or never', async () => {
       const { sink } = await fresh()
       await sink.open('checkout-tests', NOON)
       const first = await sink.write([authorized])
@@ -84,7 +84,7 @@ export function sinkContract(name: string, make: () => Promise<SinkUnderTest>): 
       }
     })
 
-    it('denies, and writes nothing, while it cannot write, and goes on once it can', async () => {
+    it('denies, and writes nothing, while it cannot write, and continues once it can', async () => {
       const { sink, read, breakPlace, mendPlace } = await fresh()
       await sink.open('checkout-tests', NOON)
       await sink.write([{ ...authorized, solveId: 'before' }])

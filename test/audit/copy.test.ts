@@ -80,7 +80,7 @@ describe('copyAudit', () => {
 })
 
 describe('fanOutAudit', () => {
-  it('wants one that is required', () => {
+  it('needs at least one required sink', () => {
     expect(() => fanOutAudit([])).toThrow('has to be required')
     expect(() => fanOutAudit([copyAudit(memoryAudit())])).toThrow('has to be required')
     const sink = memoryAudit()
@@ -88,7 +88,7 @@ describe('fanOutAudit', () => {
     expect(isCopy(sink)).toBe(false)
   })
 
-  it('hands a record that one of them could not write to that one alone', async () => {
+  it('retries a record only at the sink that could not write it', async () => {
     const [first, second] = [memoryAudit(), memoryAudit()]
     const both = fanOutAudit([first, second])
     await both.open('checkout-tests', NOON)
@@ -102,7 +102,7 @@ describe('fanOutAudit', () => {
     expect(second.events).toEqual([one, denied])
   })
 
-  it('closes what it had opened when one of them does not open', async () => {
+  it('closes the sinks that it opened when another one does not open', async () => {
     const first = memoryAudit()
     const second = memoryAudit()
     second.failWith(new Error('full'))

@@ -39,7 +39,7 @@ describe('createDenialLog', () => {
     expect(log.pending).toBe(0)
   })
 
-  it('counts like denials, with the first time and the last, and the latest retryAt', async () => {
+  it('counts denials of one kind, with the first and last time, and the latest retryAt', async () => {
     const { clock, batches, log } = recorder()
     const start = clock.now()
     for (let count = 0; count < 500; count++) {
@@ -57,7 +57,7 @@ describe('createDenialLog', () => {
     { page: 'https://elsewhere.example/' },
     { sitekey: 'other' },
     { path: ['checkout-tests', 'context-1'] },
-  ])('tells denials apart that differ in %o', async (difference) => {
+  ])('counts denials separately that differ in %o', async (difference) => {
     const { batches, log } = recorder()
     log.add(denied)
     log.add({ ...denied, ...difference })
@@ -65,7 +65,7 @@ describe('createDenialLog', () => {
     expect(batches[0]).toHaveLength(2)
   })
 
-  it('loses no denial of a flood of ever different ones, in bounded room', async () => {
+  it('loses no denial of many different ones, in bounded memory', async () => {
     const { batches, log } = recorder({ maxKinds: 10 })
     for (let count = 0; count < 1000; count++) log.add({ ...denied, page: `https://example.com/${count}` })
     await log.flush()
@@ -85,7 +85,7 @@ describe('createDenialLog', () => {
     expect(clock.waiting).toBe(0)
   })
 
-  it('keeps what could not be written, says so, and writes it once that works', async () => {
+  it('keeps what could not be written, reports it, and writes it once that works', async () => {
     const { clock, batches, errors, log, fail } = recorder()
     const error = new Error('disk full')
     fail(error)
@@ -106,7 +106,7 @@ describe('createDenialLog', () => {
     expect(clock.waiting).toBe(0)
   })
 
-  it('stays in bounded room however long writing fails', async () => {
+  it('stays in bounded memory however long writing fails', async () => {
     const { clock, batches, log, fail } = recorder({ maxKinds: 5 })
     fail(new Error('disk full'))
     for (let round = 0; round < 50; round++) {
@@ -119,7 +119,7 @@ describe('createDenialLog', () => {
     expect(sum(batches)).toBe(1000)
   })
 
-  it('waits for a write under way, then writes what came meanwhile', async () => {
+  it('waits for a running write, then writes what was added meanwhile', async () => {
     const finish: (() => void)[] = []
     const batches: (readonly AuditEvent[])[] = []
     const log = createDenialLog({
@@ -158,7 +158,7 @@ describe('createDenialLog', () => {
     expect(log.pending).toBe(1)
   })
 
-  it('tries no more once it was closed', async () => {
+  it('does not retry after it was closed', async () => {
     const { clock, batches, log, fail } = recorder()
     log.add(denied)
     fail(new Error('disk full'))

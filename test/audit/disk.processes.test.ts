@@ -28,7 +28,7 @@ beforeEach(() => {
 })
 afterEach(() => folder.remove())
 
-describe('jsonlAudit on a disk that takes no more', () => {
+describe('jsonlAudit on a full disk', () => {
   interface Told {
     readonly written: readonly string[]
     readonly refusals: readonly { readonly code: string; readonly message: string }[]
@@ -50,7 +50,7 @@ describe('jsonlAudit on a disk that takes no more', () => {
       .flatMap((file) => recordsOf(join(dir, file)))
       .flatMap((record) => record.solveguard.solve_id ?? [])
 
-  it('denies what does not fit, keeps nothing of it, and goes on with what does', async () => {
+  it('denies what does not fit, keeps nothing of it, and continues with what does', async () => {
     const { written, refusals } = fillUp('process')
     expect(refusals).toHaveLength(2)
     for (const refusal of refusals) {
@@ -63,7 +63,7 @@ describe('jsonlAudit on a disk that takes no more', () => {
     expect(await verifyAudit(dir)).toMatchObject({ ok: true, records: written.length + 1 })
   })
 
-  it('leaves a file whose sync failed, and goes on in another', async () => {
+  it('leaves a file whose sync failed, and continues in another', async () => {
     const { written, refusals } = fillUp('power')
     expect(refusals.length).toBeGreaterThan(0)
     expect(logFiles(dir)).toHaveLength(2)
@@ -73,7 +73,7 @@ describe('jsonlAudit on a disk that takes no more', () => {
 })
 
 describe('jsonlAudit in a folder that it may not write', () => {
-  it('denies, and says whose leave is missing', () => {
+  it('denies, and states which permission is missing', () => {
     mkdirSync(dir)
     chmodSync(folder.path, 0o755)
     chmodSync(dir, 0o555)
@@ -104,7 +104,7 @@ describe('jsonlAudit in a process that is killed', () => {
       .map((line) => JSON.parse(line) as ChainHead)
   }
 
-  it(`keeps every write that was over, and at worst ends in one line that is cut off: ${KILLS} kills`, async () => {
+  it(`keeps every write that was done, and at worst ends in one line that is cut off: ${KILLS} kills`, async () => {
     const heads: ChainHead[] = []
     const lane = async () => {
       for (let count = 0; count < KILLS / 2; count++) heads.push(...(await killOne()))

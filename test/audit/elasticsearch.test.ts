@@ -23,7 +23,7 @@ const solves = (server: Elasticsearch) =>
   (server.documents as AuditRecord[]).flatMap((record) => record.solveguard.solve_id ?? [])
 
 describe('elasticsearchAudit', () => {
-  it('creates documents as the bulk API wants them, with the key', async () => {
+  it('creates documents with the bulk API, with the key', async () => {
     const { server, sink } = await start('ApiKey abc123', { apiKey: 'abc123' })
     await sink.open('checkout-tests', NOON)
     await sink.write([authorized, denied])
@@ -32,7 +32,7 @@ describe('elasticsearchAudit', () => {
     for (const document of server.documents) recordSchema.parse(document)
   })
 
-  it('asks for its key anew each time where that is a function', async () => {
+  it('calls a key function before each request', async () => {
     let key = 'first'
     const { server, sink } = await start('ApiKey second', { apiKey: async () => key })
     await expect((async () => sink.open('checkout-tests', NOON))()).rejects.toThrow('HTTP 401, security_exception')
@@ -56,7 +56,7 @@ describe('elasticsearchAudit', () => {
     expect(JSON.stringify(error) + String(error) + String((error as Error).stack)).not.toContain('k3y-of-ours')
   })
 
-  it('asks again for what there was no room for, and for that alone', async () => {
+  it('retries the documents that were rejected for capacity, and only those', async () => {
     const { server, sink } = await start()
     await sink.open('checkout-tests', NOON)
     const rejected = { create: { status: 429, error: { type: 'es_rejected_execution_exception' } } }
@@ -72,7 +72,7 @@ describe('elasticsearchAudit', () => {
     expect(server.requests).toBe(4)
   })
 
-  it('has a record once, though the reply was lost and it was asked again', async () => {
+  it('stores a record once, even if the reply was lost and the request repeated', async () => {
     const { server, sink } = await start()
     await sink.open('checkout-tests', NOON)
     server.next('lose')

@@ -38,7 +38,7 @@ function fileAt(index = 0): string {
 }
 
 describe('jsonlAudit', () => {
-  it("names a file by day, process and chance, for its owner's eyes only", async () => {
+  it('names a file by day, process and a random part, readable by its owner only', async () => {
     await sink.open('checkout-tests', NOON)
     expect(logFiles(dir)).toEqual([
       expect.stringMatching(new RegExp(`^2026-11-24-${process.pid}-[0-9a-f]{12}-0001\\.jsonl$`)),
@@ -58,14 +58,14 @@ describe('jsonlAudit', () => {
     recordSchema.parse(first)
   })
 
-  it('gives a head that verification knows', async () => {
+  it('returns a head that verification accepts', async () => {
     await sink.open('checkout-tests', NOON)
     const head = await sink.write([authorized, authorized])
     expect(head).toMatchObject({ file: logFiles(dir)[0], seq: 3 })
     expect(await verifyAudit(dir, { heads: head ? [head] : [] })).toMatchObject({ ok: true, records: 3 })
   })
 
-  it('begins a new file for a new day, which says where the one before ends', async () => {
+  it('begins a new file for a new day, with the head of the one before', async () => {
     await sink.open('checkout-tests', NOON)
     const head = await sink.write([authorized])
     await sink.write([{ ...authorized, at: NOON + DAY }])
@@ -85,7 +85,7 @@ describe('jsonlAudit', () => {
     expect(recordsOf(fileAt())).toHaveLength(2)
   })
 
-  it('survives a clock gone mad', async () => {
+  it('survives a clock with a wrong time', async () => {
     await sink.open('checkout-tests', NOON)
     for (const at of [Number.NaN, 1e300, Number.NEGATIVE_INFINITY]) await sink.write([{ ...authorized, at }])
     expect(await verifyAudit(dir)).toMatchObject({ ok: true })
@@ -100,7 +100,7 @@ describe('jsonlAudit', () => {
     expect(await verifyAudit(dir)).toMatchObject({ ok: true, records: 200 + logFiles(dir).length })
   })
 
-  it('goes on in a new file when its file was deleted, and verification misses the old one', async () => {
+  it('continues in a new file when its file was deleted, and verification reports the old one as missing', async () => {
     await sink.open('checkout-tests', NOON)
     await sink.write([authorized])
     const lost = logFiles(dir)[0] ?? ''
@@ -114,7 +114,7 @@ describe('jsonlAudit', () => {
   it.each([
     ['added to', (path: string) => appendFileSync(path, 'x\n'), { line: 3, problem: 'altered' }],
     ['emptied', (path: string) => truncateSync(path), { line: 1, problem: 'missing' }],
-  ])('goes on in a new file when its file was %s, and verification names the line', async (_, meddle, bad) => {
+  ])('continues in a new file when its file was %s, and verification reports the line', async (_, meddle, bad) => {
     await sink.open('checkout-tests', NOON)
     await sink.write([authorized])
     const file = logFiles(dir)[0] ?? ''
@@ -126,7 +126,7 @@ describe('jsonlAudit', () => {
     expect(files.find((one) => one.file !== file)).toMatchObject({ ok: true, records: 2 })
   })
 
-  it("writes into nobody else's file when its descriptor was closed and given to another", async () => {
+  it('does not write to another file when its descriptor was closed and reused', async () => {
     // The lowest free number is the next to be given.
     const fd = openSync(folder.path, 'r')
     closeSync(fd)
@@ -144,7 +144,7 @@ describe('jsonlAudit', () => {
     expect(await verifyAudit(dir)).toMatchObject({ ok: true })
   })
 
-  it('says where and why it cannot be opened, and what to do', async () => {
+  it('states where and why it cannot be opened, and what to do', async () => {
     const file = join(folder.path, 'file')
     writeFileSync(file, '')
     sink = jsonlAudit({ dir: join(file, 'audit') })

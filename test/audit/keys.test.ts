@@ -30,7 +30,7 @@ const of = (key: string, solveId: string, action: AuditEvent['action'], at: numb
   ...more,
 })
 
-it('solves are counted by key, the one that was used last first', async () => {
+it('solves are counted by key, the most recently used one first', async () => {
   await write(
     of('1', 'a', 'authorized', 0),
     of('1', 'a', 'submitted', 1),
@@ -67,7 +67,7 @@ it('solves are counted by key, the one that was used last first', async () => {
   ])
 })
 
-it('a solve that another process picked up has ended, whichever file is read first', async () => {
+it('a solve that another process took over has ended, whichever file is read first', async () => {
   await write(
     of('1', 'a', 'recovered', 9),
     of('1', 'b', 'authorized', 1),
@@ -88,7 +88,7 @@ it('a solve that was tried twice is counted twice, and is open once', async () =
   expect(await keysInAudit(dir)).toMatchObject([{ solved: 1, failed: 1, open: 1 }])
 })
 
-it('what cannot be read in a log is passed over', async () => {
+it('lines that cannot be read are skipped', async () => {
   await write(of('1', 'a', 'authorized', 0), of('1', 'a', 'solved', 1))
   const [name = ''] = logFiles(dir)
   appendFileSync(
@@ -98,7 +98,7 @@ it('what cannot be read in a log is passed over', async () => {
   expect(await keysInAudit({ file: join(dir, name) })).toMatchObject([{ solved: 1 }])
 })
 
-it('a folder without a log is one without keys; what is not there is an error', async () => {
+it('a folder without a log has no keys; one that does not exist is an error', async () => {
   mkdirSync(dir)
   expect(await keysInAudit(dir)).toEqual([])
   await expect(keysInAudit(join(dir, 'none'))).rejects.toMatchObject({ code: 'CONFIG_INVALID' })

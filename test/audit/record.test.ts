@@ -42,14 +42,14 @@ describe('toRecord', () => {
     })
   })
 
-  it('gives the reason for a denial with its code and layer', () => {
+  it('has the reason for a denial with its code and layer', () => {
     const record = toRecord({ ...denied, retryAt: NOON + 1000 })
     expect(record.event).toMatchObject({ outcome: 'failure', type: ['denied'], reason: denied.message })
     expect(record.error).toEqual({ code: 'ORIGIN_NOT_NAMED' })
     expect(record.solveguard).toMatchObject({ layer: 'origin', retry_at: '2026-11-24T12:00:01.000Z' })
   })
 
-  it('gives the error of a failure, its cost and its duration in nanoseconds', () => {
+  it('has the error of a failure, its cost and its duration in nanoseconds', () => {
     const event = { ...authorized, action: 'failed', code: 'SOLVE_TIMEOUT', message: 'Too late.' } as const
     const record = toRecord({ ...event, cost: usd(0.003), durationMs: 1.5 })
     expect(record.event).toMatchObject({ outcome: 'failure', duration: 1_500_000 })
@@ -57,19 +57,19 @@ describe('toRecord', () => {
     expect(record.solveguard.cost_micros).toBe(3000)
   })
 
-  it('takes an injection with a code for a failed one', () => {
+  it('records an injection with a code as a failed one', () => {
     const injected = { ...authorized, action: 'injected' } as const
     expect(toRecord(injected).event.outcome).toBe('success')
     expect(toRecord({ ...injected, code: 'WIDGET_GONE', message: 'Gone.' }).event.outcome).toBe('failure')
   })
 
-  it('does not take a solve for a failed one because its code says that it was free', () => {
+  it('does not record a solve as failed because its code means that it was free', () => {
     const record = toRecord({ ...authorized, action: 'solved', code: 'TEST_KEY', cost: usd(0) })
     expect(record.event).toMatchObject({ outcome: 'success', code: 'TEST_KEY' })
     expect(record.error).toBeUndefined()
   })
 
-  it('says how many denials a counted record stands for, and when', () => {
+  it('has how many denials a counted record stands for, and when they were', () => {
     const record = toRecord({ ...denied, count: 7, firstAt: NOON, lastAt: NOON + 900 })
     expect(record.solveguard.count).toBe(7)
     expect(record.event).toMatchObject({ start: '2026-11-24T12:00:00.000Z', end: '2026-11-24T12:00:00.900Z' })
@@ -87,17 +87,17 @@ describe('toRecord', () => {
     ['blob:https://example.com/hunter2', { scheme: 'blob' }],
     ['hunter2', { scheme: 'unknown' }],
     ['', { scheme: 'unknown' }],
-  ])('keeps of the page %s no password, query, fragment or content', (page, url) => {
+  ])('keeps no password, query, fragment or content of the page %s', (page, url) => {
     const record = toRecord({ ...authorized, page, frame: page })
     expect(record.url).toEqual(url)
     expect(recordJson({ ...authorized, page, frame: page })).not.toContain('hunter2')
   })
 
-  it("keeps a proxy's password off the record", () => {
+  it('records no password of a proxy', () => {
     expect(toRecord({ ...authorized, egress: 'http://me:p@ss@proxy:3128' }).solveguard.egress).toBe('http://proxy:3128')
   })
 
-  it('is of the schema, on one short line and printable, for any event', () => {
+  it('matches the schema, on one short printable line, for any event', () => {
     fc.assert(
       fc.property(anyEvent, (event) => {
         const line = recordJson(event)
@@ -108,7 +108,7 @@ describe('toRecord', () => {
     )
   })
 
-  it('always has its fields in one order', () => {
+  it('always has its fields in the same order', () => {
     // The order is the schema's: parsing puts fields into that order and leaves out none.
     fc.assert(
       fc.property(anyEvent, (event) => {
@@ -118,7 +118,7 @@ describe('toRecord', () => {
     )
   })
 
-  it.each([Number.NaN, Number.POSITIVE_INFINITY, -1, 1e300])('can write down the time %s of a clock gone mad', (at) => {
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, -1, 1e300])('can record the time %s of a wrong clock', (at) => {
     recordSchema.parse(toRecord({ ...authorized, at }))
   })
 })

@@ -27,7 +27,7 @@ function keeper(write?: LineStream['write']) {
 }
 
 describe('stdoutAudit', () => {
-  it('begins its lines as pino begins its own', async () => {
+  it("begins its lines like pino's own", async () => {
     const { lines, stream } = keeper()
     const sink = stdoutAudit({ stream })
     await sink.open('checkout-tests', NOON)
@@ -43,7 +43,7 @@ describe('stdoutAudit', () => {
     for (const [index, { time }] of ours.entries()) expect(typeof time).toBe(typeof pinos[index]?.time)
   })
 
-  it('writes the record alone where that is wanted', async () => {
+  it('writes the record alone with format ecs', async () => {
     const { lines, stream } = keeper()
     const sink = stdoutAudit({ stream, format: 'ecs' })
     await sink.open('checkout-tests', NOON)
@@ -57,7 +57,7 @@ describe('stdoutAudit', () => {
     await expect(sink.write([authorized])).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
   })
 
-  it('denies when its reader has gone, and the process lives on', async () => {
+  it('denies when its reader is gone, and the process stays alive', async () => {
     const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'pipe'] })
     child.stdout.once('data', () => child.stdout.destroy())
     let told = ''

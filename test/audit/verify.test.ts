@@ -119,7 +119,7 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
 )
 
 describe('verifyAudit', () => {
-  it('finds a log as it was written good, whatever is in it', async () => {
+  it('finds an unchanged log valid, whatever is in it', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyEvent, { maxLength: 10 }), async (events) => {
         const log = await writeLog(events)
@@ -135,7 +135,7 @@ describe('verifyAudit', () => {
     )
   })
 
-  it('notices any single change to a log whose head is known, and names the first line that is not as it was', async () => {
+  it('detects any single change to a log whose head is known, and reports the first changed line', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyEvent, { minLength: 1, maxLength: 8 }), mutation, async (events, mutate) => {
         const { path, heads } = await writeLog(events)
@@ -166,13 +166,13 @@ describe('verifyAudit', () => {
     ['a line that is far too long', (l) => l.toSpliced(2, 0, 'x'.repeat(3e6)), { line: 3, problem: 'unreadable' }],
     ['another first line', (l) => l.slice(1), { line: 1, problem: 'out-of-order' }],
   ]
-  it.each(cases)('names %s, without knowing any head', async (_, change, bad) => {
+  it.each(cases)('reports %s, without any head', async (_, change, bad) => {
     const { path, name } = await writeLog(solves(4))
     writeFileSync(path, `${change(linesOf(path)).join('\n')}\n`)
     expect((await verifyAudit(dir)).firstBad).toMatchObject({ file: name, ...bad })
   })
 
-  it('names an end without a newline as cut off in the middle', async () => {
+  it('reports an end without a newline as cut off', async () => {
     const { path, name } = await writeLog(solves(4))
     for (const cut of [1, 2, 100]) {
       writeFileSync(path, readFileSync(path).subarray(0, -cut))
@@ -312,12 +312,12 @@ describe('verifyAudit', () => {
     expect((await verifyAudit(one.path, { heads: [...one.heads, ...other.heads] })).files).toHaveLength(1)
   })
 
-  it('finds an empty folder good, and says so with no files', async () => {
+  it('finds an empty folder valid, with no files', async () => {
     mkdirSync(dir)
     expect(await verifyAudit(dir)).toEqual({ ok: true, files: [], records: 0, firstBad: undefined })
   })
 
-  it('refuses a path where no log is, and one of the wrong sort', async () => {
+  it('rejects a path without a log, and one of the wrong kind', async () => {
     const { path } = await writeLog([])
     for (const target of [join(dir, 'none'), { dir: path }, { file: dir }]) {
       await expect(verifyAudit(target)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })

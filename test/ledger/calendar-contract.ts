@@ -35,7 +35,7 @@ export function calendarContract(sides: () => { readonly ledger: Ledger; readonl
     await there().settle(id, amount, now)
   }
 
-  it('begin anew at midnight, whatever was spent the minute before', async () => {
+  it('begin anew at midnight, whatever was spent a minute before', async () => {
     const end = T0 + 24 * HOUR
     await spend(60, T0)
     await spend(40, end - MINUTE)
@@ -52,7 +52,7 @@ export function calendarContract(sides: () => { readonly ledger: Ledger; readonl
     expect(await here().reserve([budget([daily(100, end)])], 1, end)).toMatchObject({ ok: false, used: 100 })
   })
 
-  it('count what is under way at midnight for both days: reserved in one, and ending in the other', async () => {
+  it('count what is open at midnight for both days: reserved in one, and ending in the other', async () => {
     const end = T0 + 24 * HOUR
     const next = budget([daily(100, end)])
     await here().reserve([budget([daily(100)])], 70, end - MINUTE, { id: 'r', for: 5 * MINUTE })
@@ -64,7 +64,7 @@ export function calendarContract(sides: () => { readonly ledger: Ledger; readonl
     expect(await here().reserve([next], 50, end)).toMatchObject({ ok: true })
   })
 
-  it('count what lapsed on its own day, however late anybody looks', async () => {
+  it('count what expired on its own day, however late it is read', async () => {
     const end = T0 + 24 * HOUR
     const late = T0 + 25 * HOUR
     await here().reserve([budget([daily(100)])], 60, end - 10 * MINUTE, { for: 9 * MINUTE })
@@ -86,7 +86,7 @@ export function calendarContract(sides: () => { readonly ledger: Ledger; readonl
     expect(await there().reserve([budget([daily(100, end)])], 90, end)).toMatchObject({ ok: true })
   })
 
-  it('may be of several calendars at once, beside any 24 hours: all of them hold', async () => {
+  it('may be of several calendars at once, with the sliding 24 hours: all of them hold', async () => {
     const tokyo = T0 - 8 * HOUR
     const caps = (berlin: number, tokyoAmount: number) => [daily(berlin), daily(tokyoAmount, tokyo, 24, 'Asia/Tokyo')]
     await spend(50, T0 - HOUR, [budget([])])
@@ -113,13 +113,13 @@ export function calendarContract(sides: () => { readonly ledger: Ledger; readonl
     expect(await here().reserve([both], 10, T0)).toMatchObject({ ok: true })
   })
 
-  it('count what was spent before anybody named them', async () => {
+  it('count what was spent before an owner declared them', async () => {
     await spend(70, T0 + HOUR, [budget([])])
     await here().reserve([budget([])], 20, T0 + 2 * HOUR, { for: HOUR })
     expect(await there().reserve([budget([daily(100)])], 11, T0 + 2 * HOUR)).toMatchObject({ ok: false, used: 90 })
   })
 
-  it('are never given twice by a clock that is wrong', async () => {
+  it('are never granted twice by a wrong clock', async () => {
     const end = T0 + 24 * HOUR
     await spend(100, end + HOUR, [budget([daily(100, end)])])
     // It is the day after, whatever this one says, and that day is spent.
@@ -167,7 +167,7 @@ export function calendarContract(sides: () => { readonly ledger: Ledger; readonl
     })
   })
 
-  it('are the tighter of what live owners declared, for those too who name none', async () => {
+  it('are the tighter of what live owners declared, also for owners that declare none', async () => {
     const { ledger, other } = sides()
     expect(await ledger.register(owner('me', [daily(100)]), T0)).toEqual({ differing: [] })
     expect(await ledger.register(owner('she', [daily(100, T0 - 24 * HOUR)]), T0)).toEqual({ differing: [] })
@@ -182,7 +182,7 @@ export function calendarContract(sides: () => { readonly ledger: Ledger; readonl
     expect(await here().reserve([budget([daily(100)])], 71, T0)).toMatchObject({ ok: true })
   })
 
-  it('go on at the midnight after the one that an owner declared, until it declares anew', async () => {
+  it('continue after the midnight that an owner declared, until it declares anew', async () => {
     const { ledger } = sides()
     await ledger.register({ ...owner('me', [daily(100)]), leaseMs: 40 * HOUR }, T0)
     await spend(100, T0, [budget([])])
@@ -191,7 +191,7 @@ export function calendarContract(sides: () => { readonly ledger: Ledger; readonl
     expect(await there().reserve([budget([])], 1, T0 + 24 * HOUR)).toMatchObject({ ok: false, used: 100 })
   })
 
-  it('are told with what was spent on the day that it is, and when that ends', async () => {
+  it('are returned with what was spent on the current day, and when that ends', async () => {
     const { ledger, other } = sides()
     await ledger.register({ ...owner('me', [daily(70)]), leaseMs: 40 * HOUR }, T0)
     await spend(30, T0 + HOUR)

@@ -41,7 +41,7 @@ function owner(
 
 /** What every ledger promises. Whoever writes another ledger calls this. */
 export function ledgerContract(name: string, make: () => Promise<LedgerPair>): void {
-  describe(`${name} keeps a ledger's promises`, () => {
+  describe(`${name} keeps the promises of a ledger`, () => {
     let pair: LedgerPair
     let ledger: Ledger
     let other: Ledger
@@ -60,7 +60,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
     const A = budget('a', { perDay: 100 })
 
     describe('money', () => {
-      it('counts a reservation from the moment it is made, for everybody', async () => {
+      it('counts a reservation from the moment it is made, for every process', async () => {
         expect(await here.reserve([A], 60, T0)).toEqual({ ok: true, alerts: [] })
         expect(await there.reserve([A], 41, T0)).toMatchObject({
           ok: false,
@@ -82,13 +82,13 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await other.usage('b', T0)).toMatchObject({ reserved: 50 })
       })
 
-      it('names the first budget of the path that is in the way', async () => {
+      it('names the first budget of the path that refuses', async () => {
         const full = [budget('a', { perDay: 10 }), budget('b', { perDay: 5 })]
         expect(await here.reserve(full, 11, T0)).toMatchObject({ budgetId: 'a' })
         expect(await here.reserve(full, 6, T0)).toMatchObject({ budgetId: 'b' })
       })
 
-      it('settles a reservation exactly once, whoever does', async () => {
+      it('settles a reservation exactly once, whichever process does', async () => {
         await here.reserve([A], 60, T0, { id: 'r' })
         expect(await there.settle('r', 30, T0)).toEqual({ settled: true })
         expect(await here.settle('r', 10, T0)).toEqual({ settled: false })
@@ -96,7 +96,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await ledger.usage('a', T0)).toMatchObject({ spent: 30, reserved: 0, active: 0 })
       })
 
-      it('gives all back when it cost nothing, but for the rate', async () => {
+      it('gives everything back when it cost nothing, except the rate', async () => {
         await here.reserve([A], 100, T0, { id: 'r' })
         await here.settle('r', 0, T0)
         expect(await there.reserve([A], 100, T0)).toMatchObject({ ok: true })
@@ -131,7 +131,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await here.reserve([B], 1, DAY_OUT - 1)).toMatchObject({ ok: false })
       })
 
-      it('holds slots for as long as was asked, and counts what lapses in them, when the clock goes back', async () => {
+      it('holds slots for as long as was asked, and counts what expires in them, when the clock goes back', async () => {
         const B = budget('b', { perDay: 100, concurrent: 1 })
         await here.reserve([A], 1, T0)
         // By the ledger's time it is T0, whatever this clock shows.
@@ -141,7 +141,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await other.usage('b', T0 + 2 * MINUTE)).toMatchObject({ active: 0, spent: 100 })
       })
 
-      it('refuses amounts that would falsify the sums', async () => {
+      it('rejects amounts that would make the sums wrong', async () => {
         await here.reserve([A], 10, T0, { id: 'r' })
         for (const bad of [Number.NaN, -1, 0.5, Infinity, 2 ** 60]) {
           const cost = bad as Money
@@ -154,7 +154,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await ledger.usage('a', T0)).toMatchObject({ spent: 0, reserved: 10 })
       })
 
-      it('refuses an id twice, and a budget twice on one path', async () => {
+      it('rejects an id twice, and a budget twice on one path', async () => {
         await here.reserve([A], 10, T0, { id: 'r' })
         await expect(async () => there.reserve([A], 10, T0, { id: 'r' })).rejects.toMatchObject({
           code: 'CONFIG_INVALID',
@@ -167,7 +167,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         })
       })
 
-      it('knows nothing of budgets that nobody used', async () => {
+      it('returns nothing for budgets that were never used', async () => {
         expect(await ledger.usage('unheard-of', T0)).toEqual({
           spent: 0,
           reserved: 0,
@@ -180,7 +180,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         })
       })
 
-      it('tells what a budget ever came to, whatever window it was in, and how much of that nobody is sure of', async () => {
+      it('returns all that a budget ever spent, whatever window it was in, and how much of that is unsure', async () => {
         const B = budget('b', {})
         await ledger.register(owner('me', { perDay: 1_000 }, 9 * 24 * HOUR), T0)
         const ever = async (at: number) => Object.values((await other.usage('a', at)).totals)
@@ -229,7 +229,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await here.reserve([twice], 0, T0 + 61_000)).toMatchObject({ ok: false, retryAt: T0 + 62_000 })
       })
 
-      it('lets no more be under way than there are slots', async () => {
+      it('opens no more reservations than there are slots', async () => {
         const two = budget('a', { concurrent: 2 })
         await here.reserve([two], 0, T0, { id: 'r', for: 50 * SECOND })
         await there.reserve([two], 0, T0, { for: 40 * SECOND })
@@ -244,7 +244,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await here.reserve([two], 0, T0)).toMatchObject({ ok: true })
       })
 
-      it('says when enough slots will be free if a tighter limit leaves more than one too many', async () => {
+      it('returns when enough slots will be free if a tighter limit leaves more than one too many', async () => {
         const path = (concurrent: number) => [budget('a', { concurrent })]
         for (const seconds of [50, 30, 40]) await here.reserve(path(3), 0, T0, { for: seconds * SECOND })
         expect(await here.reserve(path(2), 0, T0)).toMatchObject({ ok: false, retryAt: T0 + 40 * SECOND })
@@ -263,13 +263,13 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await there.reserve([A], 100, now)).toMatchObject({ ok: false, retryAt: DAY_OUT + 2 * HOUR })
       })
 
-      it('is the first deadline where only solves under way are in the way', async () => {
+      it('is the first deadline where only open reservations refuse', async () => {
         await here.reserve([A], 60, T0, { for: 3 * MINUTE })
         await here.reserve([A], 40, T0, { for: 2 * MINUTE })
         expect(await there.reserve([A], 1, T0)).toMatchObject({ ok: false, retryAt: T0 + 2 * MINUTE })
       })
 
-      it('waits for all that is in the way, not only for what is named', async () => {
+      it('waits for all that refuses, not only for what is named', async () => {
         const path = [budget('a', { perMinute: 1 }), budget('b', { perDay: 10 })]
         await here.reserve(path, 10, T0, { id: 'r' })
         await here.settle('r', 10, T0)
@@ -281,7 +281,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         })
       })
 
-      it('is not given where time changes nothing', async () => {
+      it('is absent where time changes nothing', async () => {
         expect(await here.reserve([A], 101, T0)).toMatchObject({ ok: false, retryAt: undefined })
         expect(await here.reserve([budget('b', { perMinute: 0 })], 1, T0)).toMatchObject({
           ok: false,
@@ -294,7 +294,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
       })
     })
 
-    describe('lapsing', () => {
+    describe('expiry', () => {
       it('frees the slot at the deadline and counts the amount as spent from then on', async () => {
         const one = budget('a', { perDay: 100, concurrent: 1 })
         await here.reserve([one], 60, T0)
@@ -304,7 +304,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await there.reserve([one], 40, T0 + 2 * MINUTE)).toMatchObject({ ok: true })
       })
 
-      it('counts from the deadline, however late anybody looks', async () => {
+      it('counts from the deadline, however late it is read', async () => {
         await here.reserve([A], 100, T0)
         expect(await there.reserve([A], 1, DAY_OUT - 1)).toMatchObject({ ok: false, retryAt: DAY_OUT })
         expect(await there.reserve([A], 100, DAY_OUT)).toMatchObject({ ok: true })
@@ -332,7 +332,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await other.usage('a', DAY_OUT)).toMatchObject({ spent: 0 })
       })
 
-      it('keeps counting what a dead owner reserved, noted or not', async () => {
+      it('keeps counting what a dead owner reserved, with a task or without', async () => {
         await ledger.register(owner('me'), T0)
         await here.reserve([A], 60, T0)
         expect(await other.usage('a', T0 + MINUTE)).toMatchObject({ reserved: 60 })
@@ -345,7 +345,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
     describe('pausing', () => {
       const reason = { code: 'KEY_REFUSED', message: 'The key was refused.', at: T0 }
 
-      it('denies whatever has the budget on its path, with the first reason, until it is resumed', async () => {
+      it('denies every request with the budget on its path, with the first reason, until it is resumed', async () => {
         expect(await ledger.pause('a', reason)).toBe(true)
         expect(await other.pause('a', { code: 'MANUAL', message: 'Second.', at: T0 + 1 })).toBe(false)
         const denied = { ok: false, budgetId: 'a', reason: 'paused', pause: reason }
@@ -359,7 +359,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await ledger.usage('a', T0)).toMatchObject({ paused: undefined })
       })
 
-      it('lets what is under way be settled', async () => {
+      it('settles what is open', async () => {
         await here.reserve([A], 60, T0, { id: 'r' })
         await other.pause('a', reason)
         expect(await here.settle('r', 20, T0)).toEqual({ settled: true })
@@ -369,7 +369,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
     describe('alerts', () => {
       const alerting = budget('a', { perDay: 100 }, [0.5, 0.8])
 
-      it('come once for each threshold, to whoever crosses it', async () => {
+      it('are given once for each threshold, to the caller that reaches it', async () => {
         expect(await here.reserve([alerting], 49, T0)).toMatchObject({ alerts: [] })
         expect(await there.reserve([alerting], 1, T0)).toMatchObject({
           alerts: [{ budgetId: 'a', threshold: 0.5, used: 50, limit: 100 }],
@@ -378,13 +378,13 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await here.reserve([alerting], 40, T0)).toMatchObject({ alerts: [{ threshold: 0.8, used: 100 }] })
       })
 
-      it('come together when one reservation crosses several', async () => {
+      it('are given together when one reservation reaches several', async () => {
         expect(await here.reserve([alerting], 90, T0)).toMatchObject({
           alerts: [{ threshold: 0.5 }, { threshold: 0.8 }],
         })
       })
 
-      it('do not come again when money is given back and taken again, but do after 24 hours', async () => {
+      it('are not given again when money is given back and taken again, but are after 24 hours', async () => {
         await here.reserve([alerting], 50, T0, { id: 'r' })
         await here.settle('r', 0, T0)
         expect(await there.reserve([alerting], 50, T0 + 24 * HOUR - 1)).toMatchObject({ ok: true, alerts: [] })
@@ -394,7 +394,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         })
       })
 
-      it('do not come for a reservation that is denied', async () => {
+      it('are not given for a reservation that is denied', async () => {
         const narrow = budget('b', { perDay: 10 })
         expect(await here.reserve([alerting, narrow], 60, T0)).toMatchObject({ ok: false })
         expect(await here.reserve([alerting], 60, T0)).toMatchObject({ alerts: [{ threshold: 0.5 }] })
@@ -402,7 +402,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
     })
 
     describe('owners', () => {
-      it('are told where they differ, and the tighter of each limit holds for all while its owner lives', async () => {
+      it('get where they differ, and the tighter of each limit holds for all while its owner lives', async () => {
         expect(await ledger.register(owner('me', { perDay: 100, perMinute: 5 }), T0)).toEqual({ differing: [] })
         const joined = await other.register(owner('you', { perDay: 70, perMinute: 9 }), T0)
         expect(joined).toEqual({
@@ -414,12 +414,12 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await here.reserve([A], 71, T0)).toMatchObject({ ok: true })
       })
 
-      it('do not differ by saying the same', async () => {
+      it('do not differ with equal limits', async () => {
         await ledger.register(owner('me', { perDay: 100 }), T0)
         expect(await other.register(owner('you', { perDay: 100 }), T0)).toEqual({ differing: [] })
       })
 
-      it('no longer limit others once their lease has ended, and do again when they beat after all', async () => {
+      it('no longer limit others once their lease has ended, and do again after a late heartbeat', async () => {
         await ledger.register(owner('me', { perDay: 50 }), T0)
         await ledger.heartbeat('me', T0 + 20 * SECOND)
         expect(await there.reserve([A], 60, T0 + 50 * SECOND - 1)).toMatchObject({ ok: false, limit: 50 })
@@ -428,7 +428,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await there.reserve([A], 1, T0 + HOUR)).toMatchObject({ ok: false, limit: 50 })
       })
 
-      it('cannot be kept alive by a beat of somebody unknown', async () => {
+      it('are not created by a heartbeat of an unknown id', async () => {
         await other.heartbeat('nobody', T0)
         expect(await ledger.usage('a', T0)).toMatchObject({ declared: {} })
       })
@@ -443,7 +443,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         ...more,
       })
 
-      it('are known to everybody, the latest of each name, apart for each scope', async () => {
+      it('are shared by every process, the latest of each name, separate for each scope', async () => {
         expect(await ledger.setFact(fact('one'), T0)).toBe('one')
         expect(await other.setFact(fact('two'), T0)).toBe('two')
         await ledger.setFact(fact('ü "\n', { name: 'l' }), T0 + SECOND)
@@ -458,7 +458,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await other.listFacts('nowhere', T0)).toEqual([])
       })
 
-      it('are kept for as long as they say', async () => {
+      it('are kept for their ttlMs', async () => {
         await ledger.setFact(fact('one'), T0)
         expect(await other.listFacts('keys', T0 + HOUR - 1)).toHaveLength(1)
         expect(await other.listFacts('keys', T0 + HOUR)).toEqual([])
@@ -467,7 +467,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await ledger.listFacts('keys', T0 + HOUR)).toEqual([])
       })
 
-      it('that are only for whoever comes first stay what they are, and are kept for longer', async () => {
+      it('keep their value with ifAbsent, and are kept for longer', async () => {
         expect(await ledger.setFact(fact('mine', { ifAbsent: true }), T0)).toBe('mine')
         expect(await other.setFact(fact('theirs', { ifAbsent: true }), T0 + MINUTE)).toBe('mine')
         expect(await ledger.listFacts('keys', T0 + HOUR + MINUTE - 1)).toEqual([
@@ -497,7 +497,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         await ledger.attachTask(id, { ...TASK, ...more.task })
       }
 
-      it('hands over the tasks of an owner that died, with all that it takes to go on', async () => {
+      it('hands over the tasks of an owner that died, with all that it takes to continue', async () => {
         await ledger.register(owner('me'), T0)
         await noted('r', { path: [A, budget('b', {})] })
         expect(await here.claim('you', T0 + 30 * SECOND - 1)).toEqual([])
@@ -508,7 +508,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await here.claim('you', T0 + HOUR)).toEqual([])
       })
 
-      it('hands over at once what an owner left behind, and never what a live one works on', async () => {
+      it('hands over the tasks of an owner that unregistered at once, and never those of a live one', async () => {
         await ledger.register(owner('me'), T0)
         await ledger.register(owner('she'), T0)
         await noted('r')
@@ -517,7 +517,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await here.claim('you', T0)).toMatchObject([{ reservationId: 'r' }])
       })
 
-      it('hands over what has lapsed, even of a live owner', async () => {
+      it('hands over what has expired, even of a live owner', async () => {
         await ledger.register(owner('me', undefined, HOUR), T0)
         await noted('r')
         expect(await here.claim('you', T0 + 2 * MINUTE - 1)).toEqual([])
@@ -526,7 +526,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await ledger.usage('a', T0 + 2 * MINUTE)).toMatchObject({ spent: 0 })
       })
 
-      it('gives a task to one only, and to another when that one has not ended it within a minute and died', async () => {
+      it('gives a task to one owner only, and to another if that one dies without ending it within a minute', async () => {
         await noted('r', { for: HOUR })
         await ledger.register(owner('you', undefined, 30 * SECOND), T0)
         expect(await here.claim('you', T0)).toHaveLength(1)
@@ -535,14 +535,14 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await there.claim('she', T0 + MINUTE)).toHaveLength(1)
       })
 
-      it('leaves a claimed task to its claimer for as long as that one lives', async () => {
+      it('leaves a claimed task to its claimer while that one lives', async () => {
         await noted('r', { for: HOUR })
         await ledger.register(owner('you', undefined, HOUR), T0)
         expect(await here.claim('you', T0)).toHaveLength(1)
         expect(await there.claim('she', T0 + 30 * MINUTE)).toEqual([])
       })
 
-      it('hands over what was handed in by another way out only to who has that', async () => {
+      it('hands over what was submitted by another egress route only to a process that has it', async () => {
         await noted('r', { task: { egressRoute: 'proxy-1' } })
         await noted('s')
         expect(await here.claim('you', T0, { egressRoutes: ['proxy-2'] })).toMatchObject([{ reservationId: 's' }])
@@ -552,7 +552,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         ])
       })
 
-      it('gives no more than asked for, of the solver and under the budget that was asked for', async () => {
+      it('returns no more tasks than asked for, of that solver and under that budget', async () => {
         await noted('r')
         await noted('s')
         await noted('t', { task: { solver: 'another' } })

@@ -42,7 +42,7 @@ describe('a ledger file that several processes use at once', () => {
     return () => rmSync(dir, { recursive: true })
   })
 
-  it('keeps what a process with several guards writes, whoever else opens and closes it meanwhile', async () => {
+  it('keeps what a process with several guards writes, while other processes open and close it', async () => {
     const [ledger, second] = [fileLedger({ dir }), fileLedger({ dir })]
     await ledger.open()
     await second.open()
@@ -57,7 +57,7 @@ describe('a ledger file that several processes use at once', () => {
     await second.close()
   })
 
-  it('denies once the disk is full, and has counted all that it had allowed', async () => {
+  it('denies once the disk is full, and has counted all that it granted', async () => {
     const path = [{ id: 'a', limits: { perDay: 1e12 as Money } }]
     const [said] = (await startWorker(script, { do: 'spend-until-refused', dir, path }, 256).ended) as [Spent]
     expect(said.taken).toBeGreaterThan(10)
@@ -71,7 +71,7 @@ describe('a ledger file that several processes use at once', () => {
     await ledger.close()
   })
 
-  it('denies whoever may not write the file, and says what to do', async () => {
+  it('denies a user that may not write the file, and states what to do', async () => {
     const ledger = fileLedger({ dir })
     await ledger.open()
     await ledger.close()

@@ -59,7 +59,7 @@ describe('a ledger file', () => {
     return () => rmSync(dir, { recursive: true })
   })
 
-  it('is made for its owner only, with its folder', async () => {
+  it('is created for its owner only, with its folder', async () => {
     const state = join(dir, 'some', 'state')
     const ledger = await opened(state)
     expect(ledger).toMatchObject({ kind: 'file', place: join(state, 'ledger.db') })
@@ -70,7 +70,7 @@ describe('a ledger file', () => {
     await ledger.close()
   })
 
-  it('may have a name of its own, and wait for the disk at each write', async () => {
+  it('may have its own name, and wait for the disk at each write', async () => {
     const options = { file: join(dir, 'mine.sqlite'), durability: 'power' } as const
     const ledger = fileLedger(options)
     await ledger.open()
@@ -104,7 +104,7 @@ describe('a ledger file', () => {
     await after.close()
   })
 
-  it('writes a note soon by itself', async () => {
+  it('writes an attached task soon on its own', async () => {
     const ledger = await opened(dir)
     const other = await opened(dir)
     await shorthand(ledger).reserve([A], 60, T0, { id: 'r' })
@@ -116,7 +116,7 @@ describe('a ledger file', () => {
     await other.close()
   })
 
-  it('stays short however much is solved, and whoever slept meanwhile catches up', async () => {
+  it('stays short however much is solved, and a process that slept meanwhile catches up', async () => {
     const ledger = await opened(dir)
     const sleeper = await opened(dir)
     await sleeper.register(ME, T0)
@@ -128,7 +128,7 @@ describe('a ledger file', () => {
     await sleeper.setFact({ scope: 'keys', name: 'k', value: 'known', ttlMs: 120 * MINUTE }, T0)
     await sleeper.setFact({ scope: 'keys', name: 'l', value: 'over', ttlMs: MINUTE }, T0)
     await shorthand(sleeper).reserve([A], 7, T0, { id: 'old', for: 60 * MINUTE })
-    await shorthand(sleeper).reserve([A], 9, T0, { id: 'lapsing' })
+    await shorthand(sleeper).reserve([A], 9, T0, { id: 'expiry' })
     // Of a process that has long gone.
     await sleeper.saveHead({ file: 'old.jsonl', seq: 7, hash: 'abc' })
     const rows = () => Number(inside(file, (db) => db.prepare('SELECT count(*) AS n FROM journal').get().n))
@@ -158,7 +158,7 @@ describe('a ledger file', () => {
     for (const each of [sleeper, fresh]) {
       expect((await each.heads()).map(({ seq }) => seq).sort((a, b) => a - b)).toEqual([7, 3497, 3498, 3499])
     }
-    expect(await shorthand(sleeper).settle('lapsing', 0, now)).toEqual({ settled: true, late: true })
+    expect(await shorthand(sleeper).settle('expiry', 0, now)).toEqual({ settled: true, late: true })
     expect(await shorthand(fresh).settle('old', 2, now)).toEqual({ settled: true })
     for (const each of [ledger, sleeper, fresh]) {
       expect(await each.usage('a', now)).toMatchObject({ spent: 3_502, reserved: 0, active: 0 })
@@ -166,13 +166,13 @@ describe('a ledger file', () => {
     }
   })
 
-  it('knows in its snapshot what time it was', () => {
+  it('stores its time in the snapshot', () => {
     const state = new LedgerState()
     state.advance(T0)
     expect(new LedgerState(state.state()).advance(T0 - MINUTE)).toBe(T0)
   })
 
-  it('shows the same sums to processes whose clocks differ, whatever they do and whenever they look', async () => {
+  it('shows the same sums to processes whose clocks differ, whatever they do and whenever they read', async () => {
     const ledgers = [await opened(dir), await opened(dir)] as const
     const hours = fc.integer({ min: 0, max: 30 })
     const step = fc.record({
@@ -225,7 +225,7 @@ describe('a ledger file', () => {
   })
 
   describe('that another process holds', () => {
-    it('is waited for without blocking this one', async () => {
+    it('is retried without blocking this one', async () => {
       const ledger = await opened(dir)
       const holder = new Database(file)
       holder.exec('BEGIN IMMEDIATE')
@@ -239,7 +239,7 @@ describe('a ledger file', () => {
       await ledger.close()
     })
 
-    it('denies after some seconds, and serves again as soon as it is free', async () => {
+    it('denies after 5 s, and works again as soon as it is free', async () => {
       const ledger = await opened(dir)
       const holder = new Database(file)
       holder.exec('BEGIN IMMEDIATE')
@@ -255,7 +255,7 @@ describe('a ledger file', () => {
     })
   })
 
-  describe('that is not in order', () => {
+  describe('that is damaged', () => {
     async function refusal(): Promise<unknown> {
       return opened(dir).then(
         () => 'opened',
@@ -269,13 +269,13 @@ describe('a ledger file', () => {
       message: expect.stringContaining(text),
     })
 
-    it('is refused when it is no database', async () => {
+    it('is rejected when it is no database', async () => {
       writeFileSync(file, 'not a database, but long enough to be looked at. '.repeat(100))
       expect(await refusal()).toMatchObject(unavailable('move it away'))
       expect(readFileSync(file, 'utf8')).toContain('not a database')
     })
 
-    it('is refused when it is cut off', async () => {
+    it('is rejected when it is cut off', async () => {
       const ledger = await opened(dir)
       for (let i = 0; i < 200; i++) await shorthand(ledger).reserve([A], 1, T0)
       await ledger.close()
@@ -285,13 +285,13 @@ describe('a ledger file', () => {
       await expect(fileLedger({ file: join(dir, 'copy.db') }).open()).rejects.toMatchObject(unavailable('damaged'))
     })
 
-    it('is refused, and left alone, when it is the database of something else', async () => {
+    it("is rejected, and not changed, when it is another program's database", async () => {
       inside(file, (db) => db.exec('CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)'))
       expect(await refusal()).toMatchObject(unavailable('is not a ledger'))
       expect(inside(file, (db) => db.prepare('SELECT count(*) AS n FROM theirs').get())).toMatchObject({ n: 1 })
     })
 
-    it('is refused when a newer version wrote it', async () => {
+    it('is rejected when a newer version wrote it', async () => {
       await (await opened(dir)).close()
       inside(file, (db) => db.exec('PRAGMA user_version = 2'))
       expect(await refusal()).toMatchObject(unavailable('newer solveguard'))
@@ -300,7 +300,7 @@ describe('a ledger file', () => {
     it.each([
       ['an entry of a newer version', '[["unheard-of",1]]', 'newer solveguard'],
       ['a row that cannot be read', '[["take",', 'damaged'],
-    ])('stops whoever has it open when it gets %s', async (_, entries, text) => {
+    ])('stops the processes that have it open when it gets %s', async (_, entries, text) => {
       const ledger = await opened(dir)
       inside(file, (db) => db.exec(`INSERT INTO journal VALUES (1, '${entries}')`))
       await expect(async () => shorthand(ledger).reserve([A], 1, T0)).rejects.toMatchObject(unavailable(text))
@@ -308,18 +308,18 @@ describe('a ledger file', () => {
       await ledger.close()
     })
 
-    it('is refused when its folder cannot be made', async () => {
+    it('is rejected when its folder cannot be created', async () => {
       writeFileSync(join(dir, 'in-the-way'), '')
       const ledger = fileLedger({ dir: join(dir, 'in-the-way', 'state') })
       await expect(ledger.open()).rejects.toMatchObject(unavailable('give this user leave'))
     })
 
-    it('is refused when it is a folder', async () => {
+    it('is rejected when it is a folder', async () => {
       mkdirSync(file)
       expect(await refusal()).toMatchObject(unavailable('cannot be opened for writing'))
     })
 
-    it('stops whoever has it open when it was removed', async () => {
+    it('stops the processes that have it open when it was removed', async () => {
       const ledger = await opened(dir)
       await ledger.register(ME, T0)
       rmSync(file)
@@ -328,7 +328,7 @@ describe('a ledger file', () => {
     })
   })
 
-  it('answers only between open and close', async () => {
+  it('works only between open and close', async () => {
     const ledger = fileLedger({ dir })
     const denied = { code: 'LEDGER_UNAVAILABLE', message: expect.stringContaining('call open() first') }
     await expect(async () => shorthand(ledger).reserve([A], 1, T0)).rejects.toMatchObject(denied)

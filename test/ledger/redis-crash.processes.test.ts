@@ -15,7 +15,7 @@ processContract('a ledger in Redis', 60, async () => {
   return { at: { redis: server.url }, close: () => server.stop() }
 })
 
-it('a server that is killed, started again and held in the middle of a load has counted all that was charged', {
+it('a server that is killed, restarted and suspended under load has counted all that was charged', {
   timeout: 120_000,
 }, async () => {
   const script = await bundleWorker()

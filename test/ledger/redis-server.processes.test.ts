@@ -67,7 +67,7 @@ describe('a ledger in Redis', () => {
   afterAll(() => shared.stop())
   const fresh = (more: Partial<RedisLedgerOptions> = {}) => ({ url: shared.url, prefix: randomUUID(), ...more })
 
-  it('goes by the clock of the server, whatever those of its hosts say', async () => {
+  it('uses the clock of the server, whatever those of its hosts show', async () => {
     const options = fresh()
     const [ahead, behind] = [await opened(options), await opened(options)]
     const hour = 3_600_000
@@ -82,7 +82,7 @@ describe('a ledger in Redis', () => {
     expect(await behind.usage('a', 0)).toMatchObject({ spent: 60, reserved: 0 })
   })
 
-  it('takes a time before the latest that was booked for that one, should the clock of the server be set back', async () => {
+  it('uses the latest recorded time when the clock of the server is set back', async () => {
     const options = fresh()
     const before = await opened(options, 'caller')
     const later = Date.now() + 3_600_000
@@ -95,7 +95,7 @@ describe('a ledger in Redis', () => {
     expect(await after.usage('a', Date.now())).toMatchObject({ reserved: 30, active: 2, lastMinute: 2 })
   })
 
-  it('gives the same answer to a call that is made again, and knows it from another with the same id', async () => {
+  it('gives the same reply to a repeated call, and distinguishes it from another with the same id', async () => {
     const tap = await startTap(shared.port)
     cleanUps.push(() => tap.close())
     const options = fresh({ url: `redis://127.0.0.1:${tap.port}` })
@@ -127,7 +127,7 @@ describe('a ledger in Redis', () => {
     expect(await direct.usage('a', Date.now())).toMatchObject({ spent: taken, reserved: 0, active: 0 })
   })
 
-  it('by the server’s time a calendar day ends at its midnight, and not by how long the call was on its way before it', async () => {
+  it('ends a calendar day at its midnight by the server’s time, and not earlier by the time that the call took', async () => {
     const ledger = await opened(fresh())
     // A day that ends in an hour, by clocks that agree.
     const end = (Math.floor(Date.now() / 3_600_000) + 2) * 3_600_000
@@ -148,7 +148,7 @@ describe('a ledger in Redis', () => {
     expect(Math.abs(Number(Object(refused).retryAt) - end - ahead)).toBeLessThan(60_000)
   })
 
-  it('forgets what is past, at a bounded piece for each call', async () => {
+  it('forgets what is past, a bounded part at each call', async () => {
     const options = fresh()
     const ledger = await opened(options, 'caller')
     const size = () => Number(shared.cli('HLEN', `{${options.prefix}}:state`))
@@ -192,7 +192,7 @@ describe('a ledger in Redis', () => {
     expect(new Set(keys.map((key) => shared.cli('CLUSTER', 'KEYSLOT', key))).size).toBe(1)
   })
 
-  it('refuses options that contradict each other, and shows no password', () => {
+  it('rejects options that contradict each other, and shows no password', () => {
     const refused = (options: object) => {
       try {
         redisLedger(options as RedisLedgerOptions)
@@ -213,7 +213,7 @@ describe('a ledger in Redis', () => {
 })
 
 describe('the server of a ledger in Redis', () => {
-  it('is refused when it may evict what was spent, also when that is set later', async () => {
+  it('is rejected when it may evict what was spent, also when that is set later', async () => {
     const redis = await server({ lines: ['maxmemory-policy allkeys-lru'] })
     const unsafe = { name: 'DeniedError', code: 'LEDGER_UNSAFE', message: expect.stringContaining('noeviction') }
     await expect(redisLedger({ url: redis.url }).open()).rejects.toMatchObject(unsafe)
@@ -227,7 +227,7 @@ describe('the server of a ledger in Redis', () => {
     expect(await shorthand(ledger).reserve([A], 1, Date.now())).toMatchObject({ ok: true })
   })
 
-  it('needs to allow its user only what docs/ledgers.md says, and says at once what it does not', async () => {
+  it('needs to allow its user only what docs/ledgers.md lists, and a missing permission is an error at once', async () => {
     const redis = await server()
     const commands =
       '+info +hello +select +eval +evalsha +time +hget +hmget +hset +hsetnx +hdel +zadd +zrem +zrange +zrangebyscore +zrangebylex +zscore'
@@ -244,7 +244,7 @@ describe('the server of a ledger in Redis', () => {
     expect(inspect(error, { depth: 10 })).not.toContain('hunter')
   })
 
-  it('is spoken to over TLS, and has to have a certificate that is trusted', async () => {
+  it('is used over TLS, and needs a certificate that is trusted', async () => {
     const { cert, key } = makeCertificate('127.0.0.1')
     const redis = await server({
       files: { 'cert.pem': cert, 'key.pem': key },
@@ -260,7 +260,7 @@ describe('the server of a ledger in Redis', () => {
     )
   })
 
-  it('may be a cluster, by a client that knows it', async () => {
+  it("may be a cluster, with a cluster's client", async () => {
     const redis = await server({ lines: ['cluster-enabled yes', 'cluster-announce-ip 127.0.0.1'] })
     redis.cli('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
     await expect.poll(() => redis.cli('CLUSTER', 'INFO'), { timeout: 20_000 }).toContain('cluster_state:ok')
@@ -273,7 +273,7 @@ describe('the server of a ledger in Redis', () => {
     expect(await client.ping()).toBe('PONG')
   })
 
-  it('denies while it is away, and goes on with all that was answered when it is back', async () => {
+  it('denies while it is away, and continues with all that was granted when it is back', async () => {
     const redis = await server({ lines: ['appendfsync always'] })
     const ledger = await opened({ url: redis.url, commandTimeoutMs: 400 })
     await shorthand(ledger).reserve([A], 60, Date.now(), { id: 'r' })
@@ -288,7 +288,7 @@ describe('the server of a ledger in Redis', () => {
     expect(await ledger.usage('a', Date.now())).toMatchObject({ spent: 54, reserved: 0 })
   })
 
-  it('that lost its data is refused by processes that have the ledger open, and begins a new one for others', async () => {
+  it('that lost its data is rejected by processes that have the ledger open, and begins a new one for others', async () => {
     const redis = await server({ lines: ['appendonly no'] })
     const ledger = await opened({ url: redis.url })
     await redis.kill()
@@ -303,7 +303,7 @@ describe('the server of a ledger in Redis', () => {
     )
   })
 
-  it('that hangs is not waited for, nor at close; what it took for a solve that was denied is given back', async () => {
+  it('that hangs blocks neither calls nor close; what it reserved for a denied solve is given back', async () => {
     const redis = await server()
     const ledger = await opened({ url: redis.url, commandTimeoutMs: 300 })
     const watcher = await opened({ url: redis.url })
@@ -325,7 +325,7 @@ describe('the server of a ledger in Redis', () => {
     })
   })
 
-  it('that has become the replica of another is left for the one that took its place', async () => {
+  it('that has become a replica is left for the one that took its place', async () => {
     const [old, next] = [await server(), await server()]
     next.cli('REPLICAOF', '127.0.0.1', `${old.port}`)
     await expect.poll(() => next.cli('INFO', 'replication'), { timeout: 20_000 }).toContain('master_link_status:up')
@@ -373,7 +373,7 @@ async function openedInVain(url: string): Promise<Ledger> {
   return ledger
 }
 
-it('sums stay whole numbers of micro-dollars, as large as they get', async () => {
+it('sums stay whole numbers of micro-dollars, however large', async () => {
   const redis = await server()
   const ledger = await opened({ url: redis.url })
   const path: BudgetClaim[] = [{ id: 'big', limits: {} }]

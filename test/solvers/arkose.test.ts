@@ -12,14 +12,14 @@ const told = (solver: Solver, challenge: Challenge) => {
   return 'task' in fields ? fields.task : fields
 }
 
-test('the form family is told of an Arkose under its older name', () => {
+test('the form family has Arkose under its older name', () => {
   const solver = twoCaptcha({ api: 'v1' })
   const fields = { method: 'funcaptcha', publickey: sitekey, pageurl: pageUrl, json: '1' }
   expect(told(solver, ARKOSE)).toEqual(fields)
   expect(told(solver, whole)).toEqual({ ...fields, surl: 'https://company-api.arkoselabs.com', 'data[blob]': 'a+b"c' })
 })
 
-test.each([twoCaptcha(), antiCaptcha()])('the task family, too: $name', (solver) => {
+test.each([twoCaptcha(), antiCaptcha()])('the task family has it too: $name', (solver) => {
   const fields = { type: 'FunCaptchaTaskProxyless', websiteURL: pageUrl, websitePublicKey: sitekey }
   expect(told(solver, ARKOSE)).toEqual(fields)
   expect(told(solver, whole)).toEqual({
@@ -32,6 +32,6 @@ test.each([twoCaptcha(), antiCaptcha()])('the task family, too: $name', (solver)
   expect(solver.readPoll(reply, 'arkose')).toMatchObject({ kind: 'ready', answer: { token } })
 })
 
-test('CaptchaAI does none', () => {
+test('CaptchaAI does not solve Arkose', () => {
   expect(captchaAI().unsupported(ARKOSE)).toBe('the family arkose')
 })

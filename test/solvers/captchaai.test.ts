@@ -6,7 +6,7 @@ import { fixture } from './recorded.js'
 
 const solver = captchaAI()
 
-describe('captchaAI tells the service of', () => {
+describe('captchaAI submits', () => {
   const base = { method: 'userrecaptcha', googlekey: CHALLENGE.sitekey, pageurl: CHALLENGE.pageUrl, json: '1' }
 
   test.each<[string, Partial<Challenge>, Record<string, string>]>([
@@ -93,7 +93,7 @@ describe('captchaAI tells the service of', () => {
     })
   })
 
-  test('no picture that is too small or too large for it', () => {
+  test('no picture that is too small or too large for the service', () => {
     for (const size of [99, 1024 * 1024 + 1]) {
       const image = new Uint8Array(size)
       expect(solver.unsupported({ ...IMAGE, image })).toBe(`a picture of ${size} bytes (it takes 100 to 1048576)`)
@@ -104,7 +104,7 @@ describe('captchaAI tells the service of', () => {
     expect(solver.unsupported(HCAPTCHA)).toBe('the family hcaptcha')
   })
 
-  test('a poll, a look at the balance, a report', () => {
+  test('a poll, a balance call, a report', () => {
     const fields = (call: { path: string; fields: unknown } | undefined) => [call?.path, call?.fields]
     expect(fields(solver.poll('74'))).toEqual(['/res.php', { action: 'get', id: '74', json: '1' }])
     expect(fields(solver.balance())).toEqual(['/res.php', { action: 'getbalance', json: '1' }])
@@ -119,19 +119,19 @@ describe('captchaAI tells the service of', () => {
   })
 })
 
-describe('captchaAI takes', () => {
-  test('an error with an explanation beside it for that error', () => {
+describe('captchaAI reads', () => {
+  test('an error that has an explanation as that error', () => {
     expect(solver.readSubmit(ok(fixture('error.json')))).toMatchObject({ class: 'key', code: 'ERROR_WRONG_USER_KEY' })
     expect(solver.readSubmit(ok(fixture('error.txt')))).toMatchObject({ class: 'key', code: 'ERROR_WRONG_USER_KEY' })
   })
 
-  test('an error that claims to be a success for an error', () => {
+  test('an error with the status of a success as an error', () => {
     for (const body of ['{"status":1,"request":"ERROR_PAGEURL"}', 'ERROR_PAGEURL\r\n']) {
       expect(solver.readPoll(ok(body), 'recaptcha')).toMatchObject({ class: 'request', code: 'ERROR_PAGEURL' })
     }
   })
 
-  test('a page of maintenance for a page, to be tried again after 5 s', () => {
+  test('a maintenance page as a page, with a retry after 5 s', () => {
     expect(solver.readSubmit(ok(fixture('maintenance.html')))).toMatchObject({
       class: 'invalid',
       code: 'HTML',
@@ -161,15 +161,15 @@ describe('captchaAI takes', () => {
     ['UNREADABLE', 'ok|74'],
     ['UNREADABLE', 'OK|74|75'],
     ['TOO_LONG', `OK|${'7'.repeat(90_000)}`],
-  ])('as %s, to be tried again after 5 s: %.40s', (code, body) => {
+  ])('as %s, with a retry after 5 s: %.40s', (code, body) => {
     expect(solver.readSubmit(ok(body))).toMatchObject({ class: 'invalid', code, retryAfterMs: 5_000, ambiguous: true })
   })
 
-  test('a task id that is a number for its digits', () => {
+  test('a task id that is a number as its digits', () => {
     expect(solver.readSubmit(ok(fixture('submit-number.json')))).toEqual({ kind: 'submitted', taskId: '74238956102' })
   })
 
-  test('as a token 64 KiB of printable characters, and nothing else', () => {
+  test('up to 64 KiB of printable characters as a token, and nothing else', () => {
     const token = 'x'.repeat(64 * 1024)
     expect(solver.readPoll(ok(`OK|${token}`), 'recaptcha')).toEqual({ kind: 'ready', answer: { token } })
     for (const bad of [`${token}x`, 'a b', 'a\nb', 'tökén', '', 'a\u0000']) {
@@ -188,11 +188,11 @@ describe('captchaAI takes', () => {
     },
   )
 
-  test.each(['', ' ', 'a\nb', 'a\u2028b', 'a\u202eb', 'x'.repeat(257)])('as no text of a picture: %j', (request) => {
+  test.each(['', ' ', 'a\nb', 'a\u2028b', 'a\u202eb', 'x'.repeat(257)])('no text of a picture in %j', (request) => {
     expect(solver.readPoll(ok(JSON.stringify({ status: 1, request })), 'image')).toMatchObject({ class: 'invalid' })
   })
 
-  test('cells of a grid, as a text or as a list', () => {
+  test('cells of a grid, as text or as a list', () => {
     for (const body of ['OK|[1, 4,7]', '{"status":1,"request":"[1,4,7]"}', '{"status":1,"request":[1,4,7]}']) {
       expect(solver.readPoll(ok(body), 'bls')).toEqual({ kind: 'ready', answer: { token: '[1,4,7]' } })
     }
@@ -213,16 +213,16 @@ describe('captchaAI takes', () => {
     },
   )
 
-  test('a list of endless depth for no cells of a grid', () => {
+  test('no cells of a grid in a very deep list', () => {
     const body = `{"status":1,"request":${'['.repeat(35_000)}${']'.repeat(35_000)}}`
     expect(solver.readPoll(ok(body), 'bls')).toMatchObject({ kind: 'failure', class: 'invalid' })
   })
 
-  test('a list for no token', () => {
+  test('no token in a list', () => {
     expect(solver.readPoll(ok('{"status":1,"request":[1,4]}'), 'recaptcha')).toMatchObject({ class: 'invalid' })
   })
 
-  test('what a solve cost, where the service says so', () => {
+  test('what a solve cost, where the service reports it', () => {
     const { readPoll } = captchaAI({ pricing: { per: 'solve', usd: 0.003 } })
     const read = (price: string) => readPoll(ok(`{"status":1,"request":"t","price":${price}}`), 'recaptcha')
     for (const price of ['"0.00299"', '0.00299']) expect(read(price)).toMatchObject({ cost: 2_990 })
@@ -232,7 +232,7 @@ describe('captchaAI takes', () => {
     for (const price of ['"-0.002"', '-0.002']) expect(read(price)).not.toHaveProperty('cost')
   })
 
-  test('no price of a solve where threads are paid for: a 0 would let a budget last for ever', () => {
+  test('no price of a solve where threads are paid for: with a 0 a budget would never be used up', () => {
     expect(solver.readPoll(ok('{"status":1,"request":"t","price":"0"}'), 'recaptcha')).not.toHaveProperty('cost')
   })
 
@@ -244,7 +244,7 @@ describe('captchaAI takes', () => {
     ['12.3456789', 12_345_678],
     ['-0.5', 0],
     ['999999999', 999_999_999_000_000],
-  ])('a balance of %s for so many micro-dollars: %i', (balance, amount) => {
+  ])('a balance of %s as %i micro-dollars', (balance, amount) => {
     for (const body of [
       balance,
       `OK|${balance}`,
@@ -284,13 +284,13 @@ describe('captchaAI waits', () => {
 })
 
 describe('captchaAI costs', () => {
-  test('by the thread, so that a solve is worth what the user says', () => {
+  test('by the thread, so that a solve counts as what the user states', () => {
     expect(solver.price(CHALLENGE)).toEqual({ amount: 1_000, imputed: true })
     const pricing = { per: 'thread', threads: 50, usdPerMonth: 90, imputedUsd: 0.0005 } as const
     expect(captchaAI({ pricing }).price(CHALLENGE)).toEqual({ amount: 500, imputed: true })
   })
 
-  test('by the solve where that is what the user has', () => {
+  test('by the solve if the user states that', () => {
     expect(captchaAI({ pricing: { per: 'solve', usd: 0.003 } }).price(CHALLENGE)).toEqual({
       amount: 3_000,
       imputed: false,
@@ -299,7 +299,7 @@ describe('captchaAI costs', () => {
     expect(captchaAI({ pricing }).price(CHALLENGE)).toEqual({ amount: 2_000, imputed: false })
   })
 
-  test('something for each family, or a solve of it is refused', () => {
+  test('something for each family, or a solve of it is rejected', () => {
     const { price } = captchaAI({ pricing: { per: 'solve', usd: {} } })
     expect(() => price(CHALLENGE)).toThrow(/pricing\.usd\.recaptcha is missing/)
   })

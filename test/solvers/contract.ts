@@ -138,7 +138,7 @@ export interface Recorded {
 
 /** What every solver promises, whichever service it speaks to. */
 export function solverContract(name: string, make: (options?: SolverOptions) => Solver, recorded: Recorded): void {
-  describe(`${name} keeps a solver's promises:`, () => {
+  describe(`${name} keeps the promises of a solver:`, () => {
     const solver = make()
     const able = EVERY.filter((one) => !solver.unsupported(one))
     const all = [...able, ...[IMAGE, GRID].filter((one) => !solver.unsupported(one))]
@@ -148,13 +148,13 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       readBalance: solver.readBalance,
     }
 
-    test('it goes by the name it is listed under, at an https address without a trailing slash', () => {
+    test('has the name of its table entry, and an https address without a trailing slash', () => {
       expect(solver.name).toBe(name)
       expect(solver.baseUrl).toMatch(/^https:\/\/[a-z0-9.-]+$/)
       expect(solver.addressHelp).toMatch(/\.$/)
     })
 
-    test('its calls are POSTs to a plain path, with an empty slot for the key', () => {
+    test('makes calls to a plain path, without the key', () => {
       const calls: (Call | undefined)[] = [
         ...all.map((one) => solver.submit(one)),
         solver.poll('123'),
@@ -168,7 +168,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       }
     })
 
-    test('it does something, and says why it does not do what it does not', () => {
+    test('solves something, and names what it cannot solve', () => {
       expect(able.length).toBeGreaterThan(0)
       const stranger: Challenge = { ...CHALLENGE, family: 'stranger', variant: 'stranger' } as never
       expect(solver.unsupported(stranger)).toMatch(/stranger/)
@@ -177,7 +177,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       }
     })
 
-    test('the frame is what the service is told of, without credentials and fragment', () => {
+    test("submits the frame's address, without credentials and fragment", () => {
       for (const one of able) {
         const page = JSON.stringify(solver.submit({ ...one, pageUrl: 'https://u:pw@page.example/a?b=c#d' }))
         expect(page).toContain('"https://page.example/a?b=c"')
@@ -187,7 +187,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       }
     })
 
-    test('a page without a web address is no challenge', () => {
+    test('rejects a page without a web address', () => {
       for (const pageUrl of ['about:blank', 'javascript:1', 'data:text/html,x', 'file:///x', '', 'x']) {
         for (const one of able) {
           expect(() => solver.submit({ ...one, pageUrl })).toThrow(
@@ -197,7 +197,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       }
     })
 
-    test('nobody is told which program a task comes from, unless its user says so', () => {
+    test('submits no id of the program unless its user sets one', () => {
       for (const one of all) {
         const { fields } = solver.submit(one)
         expect(JSON.stringify(fields)).not.toMatch(
@@ -206,7 +206,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       }
     })
 
-    test('the proxy that a page is browsed through is told whole, or it says why not; its password stands in nothing else', () => {
+    test('submits the whole proxy of a page, or states why not; the password is in no other call', () => {
       const login = { user: 'browser', password: 'pa55-word' }
       const proxy = { type: 'socks5', host: '203.0.113.9', port: 1080, login } as const
       for (const one of all) {
@@ -231,7 +231,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       }
     })
 
-    test('a proxy that it could not reach is none that it takes', () => {
+    test('rejects a proxy that the service cannot reach', () => {
       const [one] = able as [Challenge]
       for (const host of ['127.0.0.1', '10.1.2.3', '192.168.0.9', 'fe80::1', 'proxy', 'proxy.internal', 'localhost']) {
         const proxy = { type: 'http', host, port: 3128 } as const
@@ -239,7 +239,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       }
     })
 
-    test('a solve has a price, of whole micro-dollars', () => {
+    test('has a price for each solve, in whole micro-dollars', () => {
       for (const one of all) {
         const { amount, imputed } = solver.price(one)
         expect(Number.isSafeInteger(amount) && amount > 0).toBe(true)
@@ -247,7 +247,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       }
     })
 
-    test('it is patient: at least a second, at most a minute', () => {
+    test('polls every 1 to 60 s', () => {
       for (const one of all) {
         const { usual, ...manners } = solver.polling(one)
         for (const ms of Object.values(manners)) {
@@ -261,7 +261,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       }
     })
 
-    test('impatience is for loopback only', () => {
+    test('polls faster than that on loopback only', () => {
       const polling = { firstPollMs: 0, everyMs: 5 }
       expect(make({ baseUrl: 'http://127.0.0.1:1', polling: polling }).polling(CHALLENGE)).toEqual(polling)
       for (const field of ['firstPollMs', 'everyMs']) {
@@ -271,7 +271,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       }
     })
 
-    test('the service may be elsewhere, but not without TLS', () => {
+    test('accepts another address, but not without TLS', () => {
       expect(make({ baseUrl: 'https://mirror.example/api/' }).baseUrl).toBe('https://mirror.example/api')
       expect(make({ baseUrl: 'http://127.0.0.1:8080/' }).baseUrl).toBe('http://127.0.0.1:8080')
       expect(() => make({ baseUrl: 'http://mirror.example' })).toThrow(
@@ -285,13 +285,13 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       ['a price without a unit', { pricing: 0.001 }, /pricing is not valid: is \{ per: 'solve', usd: 0.003 \}/],
       ['a price in micro-dollars', { pricing: { per: 'solve', usd: 1000 } }, /from 0 to 100, such as 0.003 \(not usd/],
       ['a price of no family', { pricing: { per: 'solve', usd: { recapcha: 1 } } }, /pricing.usd .*recapcha/],
-    ])('is told what to write in place of %s', (_, options, message) => {
+    ])('rejects %s, and states what to write', (_, options, message) => {
       expect(() => make(options as never)).toThrow(
         expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }),
       )
     })
 
-    test('it reads what the service says', () => {
+    test('reads the recorded replies', () => {
       const { submitted, ready, pending, balance } = recorded
       expect(solver.readSubmit(submitted.reply)).toEqual({ kind: 'submitted', taskId: submitted.taskId })
       expect(readers.readPoll(ready.reply)).toMatchObject({ kind: 'ready', answer: { token: ready.token } })
@@ -299,20 +299,20 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       expect(solver.readBalance(balance.reply)).toEqual({ kind: 'balance', amount: balance.micros })
     })
 
-    test('an error that nobody knows fails, keeps its code, and counts as charged', () => {
+    test('fails with an unknown error, keeps its code, and counts it as charged', () => {
       for (const read of [readers.readSubmit, readers.readPoll]) {
         const failure = read(recorded.error('ERROR_OF_TOMORROW'))
         expect(failure).toMatchObject({ class: 'unknown', code: 'ERROR_OF_TOMORROW', charged: true, ambiguous: false })
       }
     })
 
-    test('an error by the name of a built-in property is one that nobody knows', () => {
+    test('does not take the name of a built-in property for a known error', () => {
       for (const code of ['ERROR_constructor', 'ERROR___proto__']) {
         expect(readers.readPoll(recorded.error(code))).toMatchObject({ class: 'unknown' })
       }
     })
 
-    test('a code is bounded and printable, whatever it was', () => {
+    test('bounds every code and makes it printable', () => {
       const failure = solver.readSubmit(recorded.error(`ERROR_\u001b[31m\u202e${'x'.repeat(5000)}`)) as Failure
       expect(failure.code.length).toBeLessThanOrEqual(80)
       for (const bad of ['\u001b', '\u202e']) expect(failure.code + failure.message).not.toContain(bad)
@@ -332,7 +332,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       ...(recorded.pending.body.includes('"taskId"')
         ? []
         : [['what only a poll says', recorded.pending] as [string, Reply]]),
-    ])('a submit answered with %s may have been taken', (_, reply) => {
+    ])('takes a submit for possibly accepted after %s', (_, reply) => {
       expect(solver.readSubmit(reply)).toMatchObject({ kind: 'failure', ambiguous: true })
     })
 
@@ -344,26 +344,26 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       ['429', { ...ok(''), status: 429 }, 'busy'],
       ['500', { ...ok('<html>'), status: 500 }, 'busy'],
       ['503', { ...ok(''), status: 503 }, 'busy'],
-    ])('a submit answered with %s was not taken, and may be tried again', (_, reply, kind) => {
+    ])('takes a submit for not accepted after %s, and retries', (_, reply, kind) => {
       const failure = solver.readSubmit(reply) as Failure
       expect(failure).toMatchObject({ kind: 'failure', class: kind, ambiguous: false, charged: false })
       expect(failure.retryAfterMs).toBeGreaterThanOrEqual(1_000)
     })
 
-    test('a whole error is an error under any status', () => {
+    test('reads a whole error as an error under any HTTP status', () => {
       const reply = recorded.error('ERROR_WRONG_USER_KEY')
       for (const status of [200, 400, 401, 403, 500, 502]) {
         expect(solver.readSubmit({ ...reply, status })).toMatchObject({ class: 'key', ambiguous: false })
       }
     })
 
-    test('a poll has no effect that could go unseen', () => {
+    test('never takes a poll for ambiguous', () => {
       for (const reply of [ok(''), ok('{"'), ok('<html>'), { ...ok(''), status: 504 }]) {
         expect(readers.readPoll(reply)).toMatchObject({ kind: 'failure', ambiguous: false, charged: true })
       }
     })
 
-    test('several tasks in one call: what it says of each, in order', () => {
+    test('reads the results of a batch, in order', () => {
       const { batchPoll: many } = solver
       if (!many) return
       const families = all.map(({ family }) => family).filter((family) => many.families.includes(family))
@@ -454,7 +454,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
     )
 
     const families = fc.constantFrom(...new Set(all.map(({ family }) => family)))
-    test('no text at all makes it throw or give more than it may', () => {
+    test('does not throw for any text, and keeps all bounds', () => {
       fc.assert(
         fc.property(
           text,
@@ -483,7 +483,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       )
     })
 
-    test('it works without `this`', () => {
+    test('works without `this`', () => {
       const { readSubmit, submit, price, polling } = solver
       expect(readSubmit(ok('')).kind).toBe('failure')
       expect(submit(CHALLENGE).keyField).toBeTruthy()

@@ -3,7 +3,7 @@ import { COMMON_ERRORS } from '../../src/solvers/errors.js'
 import type { Failure, FailureClass } from '../../src/solvers/solver.js'
 import { SOLVERS } from '../../src/solvers/table.js'
 import { expectSound } from './contract.js'
-import { OTHER_WAYS, RECORDED } from './recorded.js'
+import { OTHER_APIS, RECORDED } from './recorded.js'
 
 /** Class, wait in ms, whether a task is charged for when a poll ends so. */
 type Row = readonly [code: string, kind: FailureClass, retryAfterMs: number | undefined, charged: boolean]
@@ -97,27 +97,30 @@ const OWN: Readonly<Record<string, readonly Row[]>> = {
   capsolver: [['ERROR_IP_BANNED', 'address', 600_000, true]],
 }
 
-test('every code of the common table has its row here', () => {
+test('every code of the common table is tested here', () => {
   expect(new Set(ROWS.map(([code]) => code))).toEqual(new Set(Object.keys(COMMON_ERRORS)))
 })
 
-describe.each(Object.entries(SOLVERS))('%s takes', (name, make) => {
+describe.each(Object.entries(SOLVERS))('%s reads', (name, make) => {
   const rows = ROWS.map((row) => OWN[name]?.find(([code]) => code === row[0]) ?? row)
   const ways = [
     ...(RECORDED[name] ?? []).map((recorded) => ({ solver: make(), recorded })),
-    ...[OTHER_WAYS[name]].flatMap((way) => (way ? [{ solver: way.make(), recorded: way.recorded }] : [])),
+    ...[OTHER_APIS[name]].flatMap((way) => (way ? [{ solver: way.make(), recorded: way.recorded }] : [])),
   ]
 
-  test.each(rows)('%s for %s (wait %s, charged in a poll: %s), in every form', (code, kind, retryAfterMs, charged) => {
-    expect(ways.length).toBeGreaterThan(0)
-    for (const { solver, recorded } of ways) {
-      const expected = { kind: 'failure', class: kind, code, ambiguous: false }
-      const submitted = solver.readSubmit(recorded.error(code)) as Failure
-      expect(submitted).toMatchObject({ ...expected, charged: false })
-      expect(submitted.retryAfterMs).toBe(retryAfterMs)
-      expect(solver.readPoll(recorded.error(code), 'recaptcha')).toMatchObject({ ...expected, charged })
-      expect(solver.readBalance(recorded.error(code))).toMatchObject({ ...expected, charged: false })
-      expectSound(submitted)
-    }
-  })
+  test.each(rows)(
+    '%s as %s (retry after %s, charged in a poll: %s), in every form',
+    (code, kind, retryAfterMs, charged) => {
+      expect(ways.length).toBeGreaterThan(0)
+      for (const { solver, recorded } of ways) {
+        const expected = { kind: 'failure', class: kind, code, ambiguous: false }
+        const submitted = solver.readSubmit(recorded.error(code)) as Failure
+        expect(submitted).toMatchObject({ ...expected, charged: false })
+        expect(submitted.retryAfterMs).toBe(retryAfterMs)
+        expect(solver.readPoll(recorded.error(code), 'recaptcha')).toMatchObject({ ...expected, charged })
+        expect(solver.readBalance(recorded.error(code))).toMatchObject({ ...expected, charged: false })
+        expectSound(submitted)
+      }
+    },
+  )
 })

@@ -57,7 +57,7 @@ test.each<[string, object, object, object]>([
     { geetestApiServerSubdomain: server },
     { captchaId, websiteURL: pageUrl, type: 'GeeTestTaskProxyLess' },
   ],
-])('%s is told of a GeeTest', (name, v3, withServer, v4) => {
+])('%s submits a GeeTest', (name, v3, withServer, v4) => {
   const told = (challenge: typeof GEETEST) => {
     const { fields } = made(name).submit(challenge)
     return 'task' in fields ? fields.task : fields
@@ -75,7 +75,7 @@ const words = (values: object) =>
     .map((pair) => pair.join(':'))
     .join(',')
 
-describe('an answer to a GeeTest is read', () => {
+describe('a GeeTest answer is read', () => {
   const inForm = (request: unknown) => ok(JSON.stringify({ status: 1, request }))
   const inTask = (solution: unknown) => ok(JSON.stringify({ errorId: 0, status: 'ready', solution }))
   const { readPoll } = made('captchaai')
@@ -104,14 +104,14 @@ describe('an answer to a GeeTest is read', () => {
     for (const reply of replies) expect(readPoll(reply, 'geetest')).toEqual({ kind: 'ready', answer })
   })
 
-  test('of the task family, both', () => {
+  test('of both versions in the task family', () => {
     for (const solution of [bare, V3]) {
       expect(tasks.readPoll(inTask(solution), 'geetest')).toMatchObject({ answer: { token: 'abc', fields: V3 } })
     }
     expect(tasks.readPoll(inTask(V4), 'geetest')).toMatchObject({ answer: { token: 'p', fields: V4 } })
   })
 
-  test('only if it is whole', () => {
+  test('only if it is complete', () => {
     const { geetest_seccode: _, ...partly } = V3
     const odd = [
       'x',
@@ -131,7 +131,7 @@ describe('an answer to a GeeTest is read', () => {
     }
   })
 
-  test('and whatever else is said, nothing is thrown and nothing unbounded comes through', () => {
+  test('and no other value throws or exceeds the bounds', () => {
     const value = fc.oneof(fc.constant('a'), fc.string(), fc.integer(), fc.anything())
     const names = [...Object.keys(V3), ...Object.keys(bare), ...Object.keys(V4)]
     const said = fc.oneof(

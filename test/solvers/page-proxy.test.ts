@@ -87,7 +87,7 @@ const TYPES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 describe.each(Object.entries(SOLVERS))('%s', (name, make) => {
   const solver = make()
 
-  test('solves through a proxy what its reference says, by the type of task that it has for that', () => {
+  test('solves through a proxy what its reference lists, with the type of task for that', () => {
     const types: Record<string, unknown> = {}
     for (const [which, challenge] of Object.entries(CHALLENGES)) {
       if (solver.unsupported(challenge) ?? solver.proxyUnsupported(challenge, PROXY)) continue
@@ -97,7 +97,7 @@ describe.each(Object.entries(SOLVERS))('%s', (name, make) => {
     expect(types).toEqual(TYPES[name])
   })
 
-  test('is told what it is told without a proxy, and the proxy', () => {
+  test('submits the same fields as without a proxy, and the proxy', () => {
     for (const which of Object.keys(TYPES[name] ?? {})) {
       const challenge = CHALLENGES[which] as AnyChallenge
       const { fields: without } = solver.submit(challenge)
@@ -118,19 +118,19 @@ describe.each(Object.entries(SOLVERS))('%s', (name, make) => {
     }
   })
 
-  test('reads a picture without any', () => {
+  test('submits a picture without a proxy', () => {
     if (solver.unsupported(IMAGE)) return
     expect(solver.proxyUnsupported(IMAGE, PROXY)).toBeUndefined()
     expect(solver.submit(IMAGE, PROXY).fields).toEqual(solver.submit(IMAGE).fields)
   })
 
-  test('takes a proxy by its name only where its reference says so', () => {
+  test('takes a proxy by its host name only where its reference allows it', () => {
     const named = solver.proxyUnsupported(TURNSTILE, { ...PROXY, host: 'proxy.example.com' })
-    if (name === 'anticaptcha' || name === 'capmonster') expect(named).toMatch(/by its name.*IP address/)
-    else expect(named ?? '').not.toMatch(/by its name/)
+    if (name === 'anticaptcha' || name === 'capmonster') expect(named).toMatch(/by its host name.*IP address/)
+    else expect(named ?? '').not.toMatch(/by its host name/)
   })
 
-  test('the stand-in that passes for it takes such tasks, keeps the proxy, and refuses one that is none', async () => {
+  test('its stand-in accepts such tasks, records the proxy, and rejects an invalid one', async () => {
     await using service = await startSolverService({ as: name as 'captchaai' })
     const told = make({ baseUrl: service.url })
     for (const which of Object.keys(TYPES[name] ?? {})) {
@@ -153,7 +153,7 @@ describe.each(Object.entries(SOLVERS))('%s', (name, make) => {
   })
 })
 
-test("2Captcha's older API is told in two fields, and has no proxy for v3 either", () => {
+test("2Captcha's older API has two fields for a proxy, and none for v3", () => {
   const solver = twoCaptcha({ api: 'v1', softId: 7 })
   const v6: PageProxy = { type: 'socks5', host: '2001:db8::1', port: 1080 }
   expect(solver.submit(TURNSTILE, v6).fields).toMatchObject({
@@ -164,11 +164,11 @@ test("2Captcha's older API is told in two fields, and has no proxy for v3 either
   expect(solver.proxyUnsupported({ ...CHALLENGE, variant: 'v3' }, v6)).toBe('solve recaptcha (v3) through a proxy')
 })
 
-test('a login that would not be understood in one text is refused where it is told in one', () => {
+test('a login that one string cannot express is rejected where the API takes one string', () => {
   const of = (user: string, password: string): PageProxy => ({ ...PROXY, login: { user, password } })
   for (const solver of [captchaAI(), twoCaptcha({ api: 'v1' })]) {
     for (const odd of [of('a:b', 'c'), of('a@b', 'c'), of('a', 'b@c'), of('a', 'b/c')]) {
-      expect(solver.proxyUnsupported(TURNSTILE, odd)).toMatch(/cannot be told/)
+      expect(solver.proxyUnsupported(TURNSTILE, odd)).toMatch(/cannot express/)
     }
     expect(solver.proxyUnsupported(TURNSTILE, of('a', 'b:c'))).toBeUndefined()
   }

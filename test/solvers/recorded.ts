@@ -1,58 +1,57 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import type { SolverOptions } from '../../src/solvers/options.js'
 import type { Solver } from '../../src/solvers/solver.js'
+import { SOLVERS } from '../../src/solvers/table.js'
 import { twoCaptcha } from '../../src/solvers/two-captcha.js'
 import { ok, type Recorded } from './contract.js'
 
-/** A reply of a service's, as recorded. */
-const recording = (service: string, name: string): string =>
-  readFileSync(new URL(`../../fixtures/replies/${service}/${name}`, import.meta.url), 'utf8')
+const FOLDER = new URL('../../fixtures/replies/', import.meta.url)
 
-/** One of CaptchaAI's. */
+/** A recorded reply of a service. */
+const recording = (service: string, name: string): string => readFileSync(new URL(`${service}/${name}`, FOLDER), 'utf8')
+
+/** One of CaptchaAI. */
 export const fixture = (name: string): string => recording('captchaai', name)
-const TOKEN = fixture('ready.txt').slice('OK|'.length)
 
-const json: Recorded = {
-  submitted: { reply: ok(fixture('submit.json')), taskId: '74238956102' },
-  ready: { reply: ok(fixture('ready.json')), token: TOKEN },
-  pending: ok(fixture('pending.json')),
-  balance: { reply: ok(fixture('balance.json')), micros: 12_345_678 },
-  error: (code) => ok(JSON.stringify({ status: 0, request: code })),
-}
-const plain: Recorded = {
-  submitted: { reply: ok(fixture('submit.txt')), taskId: '74238956102' },
-  ready: { reply: ok(fixture('ready.txt')), token: TOKEN },
-  pending: ok(fixture('pending.txt')),
-  balance: { reply: ok(fixture('balance.txt')), micros: 12_345_678 },
-  error: (code) => ok(code),
-}
-
-function tasks(service: string, taskId: string, pending = 'pending.json'): Recorded {
-  const reply = (name: string) => ok(recording(service, name))
-  return {
-    submitted: { reply: reply('submit.json'), taskId },
-    ready: {
-      reply: reply('ready.json'),
-      token: JSON.parse(recording(service, 'ready.json')).solution.gRecaptchaResponse,
-    },
-    pending: reply(pending),
-    balance: { reply: reply('balance.json'), micros: 12_345_678 },
-    error: (code) => ok(JSON.stringify({ errorId: 1, errorCode: code, errorDescription: 'In other words' })),
-  }
+/**
+ * The recorded replies of a service, once for each reply to a poll that means "not ready": `pending*.json` or
+ * `pending*.txt`, with `submit`, `ready` and `balance` of the same extension.
+ */
+function recordedReplies(service: string): Recorded[] {
+  const pending = readdirSync(new URL(`${service}/`, FOLDER)).filter((name) => name.startsWith('pending'))
+  return pending.sort().map((name) => {
+    const extension = name.slice(name.lastIndexOf('.'))
+    const body = (what: string): string => recording(service, what + extension)
+    const values = (what: string): Readonly<Record<string, unknown>> =>
+      extension === '.txt' ? { request: body(what).replace(/^OK\|/, '') } : JSON.parse(body(what))
+    const { request, taskId = request } = values('submit')
+    const { request: answer, solution } = values('ready')
+    return {
+      submitted: { reply: ok(body('submit')), taskId: String(taskId) },
+      ready: { reply: ok(body('ready')), token: String(answer ?? Object(solution).gRecaptchaResponse) },
+      pending: ok(recording(service, name)),
+      balance: { reply: ok(body('balance')), micros: 12_345_678 },
+      error: (code) => ok(errorBody(extension, request === undefined, code)),
+    }
+  })
 }
 
-const UUID = '61138bb6-19fb-11ec-a9c8-0242ac110006'
-
-/** What each service of the table says, in each form that it says it in. */
-export const RECORDED: Readonly<Record<string, readonly Recorded[]>> = {
-  captchaai: [json, plain],
-  twocaptcha: [tasks('twocaptcha', '74372499131')],
-  anticaptcha: [tasks('anticaptcha', '7654321')],
-  capmonster: [tasks('capmonster', '407533072'), tasks('capmonster', '407533072', 'not-ready.json')],
-  capsolver: [tasks('capsolver', UUID), tasks('capsolver', UUID, 'idle.json')],
+function errorBody(extension: string, isTaskFamily: boolean, code: string): string {
+  if (extension === '.txt') return code
+  return JSON.stringify(
+    isTaskFamily ? { errorId: 1, errorCode: code, errorDescription: 'In other words' } : { status: 0, request: code },
+  )
 }
 
-/** Services that can be spoken to in more than one way: the ways besides the one of the table, and what they say there. */
-export const OTHER_WAYS: Readonly<Record<string, { make: (options?: SolverOptions) => Solver; recorded: Recorded }>> = {
-  twocaptcha: { make: (options) => twoCaptcha({ ...options, api: 'v1' }), recorded: json },
+/** The replies of each service of the table, in each form that it uses. */
+export const RECORDED: Readonly<Record<string, readonly Recorded[]>> = Object.fromEntries(
+  Object.keys(SOLVERS).map((name) => [name, recordedReplies(name)]),
+)
+
+/** Other APIs of services, in addition to the ones of the table, and their replies. */
+export const OTHER_APIS: Readonly<Record<string, { make: (options?: SolverOptions) => Solver; recorded: Recorded }>> = {
+  twocaptcha: {
+    make: (options) => twoCaptcha({ ...options, api: 'v1' }),
+    recorded: RECORDED.captchaai?.[0] as Recorded,
+  },
 }

@@ -1,13 +1,16 @@
 import { expect, test } from 'vitest'
+import * as solvers from '../../src/solvers/index.js'
 import { SOLVERS, solversFor } from '../../src/solvers/table.js'
 import { CHALLENGE, HCAPTCHA, solverContract, TURNSTILE } from './contract.js'
-import { OTHER_WAYS, RECORDED } from './recorded.js'
+import { OTHER_APIS, RECORDED } from './recorded.js'
 
-test('for every solver of the table its replies are recorded', () => {
-  expect(Object.keys(RECORDED)).toEqual(Object.keys(SOLVERS))
+test('every solver of the table has recorded replies and is exported', () => {
+  expect(Object.entries(RECORDED).filter(([, replies]) => replies.length === 0)).toEqual([])
+  const exported = Object.values(solvers).map((make) => make().name)
+  expect(exported.sort()).toEqual(Object.keys(SOLVERS).sort())
 })
 
-test('the solvers that can do a challenge are known by name', () => {
+test('solversFor lists the solvers that can solve a challenge', () => {
   expect(solversFor(TURNSTILE)).toEqual(['captchaai', 'twocaptcha', 'anticaptcha', 'capmonster', 'capsolver'])
   expect(solversFor(HCAPTCHA)).toEqual(['twocaptcha', 'anticaptcha'])
   expect(solversFor({ ...CHALLENGE, variant: 'turnstile' })).toEqual([])
@@ -16,4 +19,4 @@ test('the solvers that can do a challenge are known by name', () => {
 for (const [name, make] of Object.entries(SOLVERS)) {
   for (const recorded of RECORDED[name] ?? []) solverContract(name, make, recorded)
 }
-for (const [name, { make, recorded }] of Object.entries(OTHER_WAYS)) solverContract(name, make, recorded)
+for (const [name, { make, recorded }] of Object.entries(OTHER_APIS)) solverContract(name, make, recorded)

@@ -74,8 +74,8 @@ const made = (name: string) => {
   return make()
 }
 
-describe.each(Object.entries(TASKS))('%s is told of a challenge', (name, tasks) => {
-  test.each(Object.entries(tasks))('of %s in its own words', (which, task) => {
+describe.each(Object.entries(TASKS))('%s submits a challenge', (name, tasks) => {
+  test.each(Object.entries(tasks))('of %s in its own fields', (which, task) => {
     const challenge = CHALLENGES[which as keyof typeof CHALLENGES]
     const solver = made(name)
     if (task) expect(solver.submit(challenge).fields).toEqual({ task: { ...at, ...task } })
@@ -83,7 +83,7 @@ describe.each(Object.entries(TASKS))('%s is told of a challenge', (name, tasks) 
   })
 })
 
-test('which program a task comes from is told where its user says so', () => {
+test("the program's id is submitted where its user sets one", () => {
   const told = [twoCaptcha({ softId: 7 }), twoCaptcha({ api: 'v1', softId: 7 }), antiCaptcha({ softId: 7 })]
   const all = [...told, capMonster({ softId: 7 }), capSolver({ appId: 'A-1' })]
   const fields = all.map((solver) => solver.submit(CHALLENGES.turnstile).fields)
@@ -94,7 +94,7 @@ test('which program a task comes from is told where its user says so', () => {
   expect(() => capSolver({ appId: 'a b' })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
 })
 
-describe('whether a site took the answer', () => {
+describe('whether a site accepted an answer', () => {
   const BAD = { taskId: 7, result: { invalid: true, code: 1001, message: 'invalid token' } }
   const id = { taskId: 7 }
   test.each<[string, Family, [string, object] | null, [string, object] | null]>([
@@ -107,7 +107,7 @@ describe('whether a site took the answer', () => {
     ['capmonster', 'recaptcha', null, ['/reportIncorrectTokenCaptcha', id]],
     ['capmonster', 'bls', null, ['/reportIncorrectImageCaptcha', id]],
     ['capsolver', 'turnstile', ['/feedbackTask', { ...id, result: { invalid: false } }], ['/feedbackTask', BAD]],
-  ])('%s is told of %s where it takes such word', (name, family, good, bad) => {
+  ])('is reported to %s for %s where it takes such reports', (name, family, good, bad) => {
     const told = [true, false].map((took) => {
       const call = made(name).report?.('7', took, family)
       return call ? [call.path, call.fields] : null

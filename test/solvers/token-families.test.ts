@@ -23,7 +23,7 @@ function told(name: string, challenge: Challenge): unknown {
 const read = (name: string, family: Family, solution: object) =>
   made(name).readPoll(ok(JSON.stringify({ errorId: 0, status: 'ready', solution })), family)
 
-describe('a Friendly Captcha', () => {
+describe('Friendly Captcha', () => {
   const { sitekey } = FRIENDLY
   const scriptUrl = 'https://cdn.example/friendly-challenge@0.9.19/widget.module.min.js'
   const task = { type: 'FriendlyCaptchaTaskProxyless', websiteURL: pageUrl, websiteKey: sitekey }
@@ -35,11 +35,11 @@ describe('a Friendly Captcha', () => {
     ],
     ['anticaptcha', task],
     ['capmonster', { ...task, type: 'CustomTask', class: 'friendly', metadata: { apiGetLib: scriptUrl } }],
-  ])('as %s is told of it', (name, wire) => {
+  ])('in the fields of %s', (name, wire) => {
     expect(told(name, { ...FRIENDLY, scriptUrl })).toEqual(wire)
   })
 
-  test('of version 2 is one for the services that are told which it is, or by which script', () => {
+  test('version 2 is for the services that get the version or the script', () => {
     const second: Challenge = { ...FRIENDLY, variant: 'v2', scriptUrl }
     expect(solversFor(second)).toEqual(['twocaptcha', 'capmonster'])
     expect(told('twocaptcha', second)).toMatchObject({ version: 'v2' })
@@ -48,7 +48,7 @@ describe('a Friendly Captcha', () => {
     expect(made('captchaai').unsupported(FRIENDLY)).toBe('the family friendly')
   })
 
-  test('is answered one level down by CapMonster Cloud', () => {
+  test('has its answer one level deeper at CapMonster Cloud', () => {
     const answer = { kind: 'ready', answer: { token: '56a3.ac7W.AgAB' } }
     expect(read('capmonster', 'friendly', { data: { token: '56a3.ac7W.AgAB' } })).toEqual(answer)
     for (const odd of [{}, { data: null }, { data: 'x' }, { data: { token: 7 } }, { token: 'x' }]) {
@@ -57,7 +57,7 @@ describe('a Friendly Captcha', () => {
   })
 })
 
-describe('an MTCaptcha', () => {
+describe('MTCaptcha', () => {
   const { sitekey } = MTCAPTCHA
   const task = { websiteURL: pageUrl, websiteKey: sitekey }
   test.each([
@@ -65,13 +65,13 @@ describe('an MTCaptcha', () => {
     ['twocaptcha v1', { method: 'mt_captcha', sitekey, pageurl: pageUrl, json: '1' }, {}],
     ['capmonster', { ...task, type: 'MTCaptchaTask' }, { pageAction: 'login' }],
     ['capsolver', { ...task, type: 'MtCaptchaTaskProxyLess' }, {}],
-  ])('as %s is told of it, and of its action where the service takes one', (name, wire, action) => {
+  ])('in the fields of %s, with its action where the service takes one', (name, wire, action) => {
     expect(told(name, MTCAPTCHA)).toEqual(wire)
     expect(told(name, { ...MTCAPTCHA, action: 'login' })).toEqual({ ...wire, ...action })
   })
 })
 
-describe('Amazon WAF’s CAPTCHA', () => {
+describe('Amazon WAF', () => {
   const { sitekey, scriptUrl } = AWS_WAF
   test.each([
     [
@@ -95,11 +95,11 @@ describe('Amazon WAF’s CAPTCHA', () => {
         cookieSolution: true,
       },
     ],
-  ])('as %s is told of it', (name, wire) => {
+  ])('in the fields of %s', (name, wire) => {
     expect(told(name, AWS_WAF)).toEqual(wire)
   })
 
-  test('without the address of its script is nothing that a service could begin with', () => {
+  test('cannot be solved without the address of its script', () => {
     const bare: Challenge = { ...AWS_WAF, scriptUrl: undefined }
     expect(solversFor(AWS_WAF)).toEqual(['anticaptcha', 'capmonster', 'capsolver'])
     expect(solversFor(bare)).toEqual([])
@@ -111,7 +111,7 @@ describe('Amazon WAF’s CAPTCHA', () => {
     { cookie: 'uuid:a+b/c=:d' },
     { cookie: 'aws-waf-token=uuid:a+b/c=:d' },
     { cookies: { 'aws-waf-token': 'uuid:a+b/c=:d' } },
-  ])('is answered with the token, however a service gives it: %j', (solution) => {
+  ])('has its token in %j', (solution) => {
     const answer = { token: 'uuid:a+b/c=:d' }
     expect(read('capsolver', 'aws-waf', solution)).toEqual({ kind: 'ready', answer })
     expect(read('anticaptcha', 'aws-waf', { ...solution, userAgent: 'Mozilla/5.0' })).toEqual({
@@ -127,7 +127,7 @@ describe('Amazon WAF’s CAPTCHA', () => {
     { cookie: 'a b' },
     { token: 7 },
     { captcha_voucher: 'eyJ', existing_token: 'uuid:a:b' },
-  ])('is not answered by %j', (solution) => {
+  ])('has no token in %j', (solution) => {
     expect(read('capsolver', 'aws-waf', solution)).toMatchObject({ kind: 'failure', class: 'invalid' })
   })
 })

@@ -9,7 +9,7 @@ import type { Failure, Ready, Solver } from '../../src/solvers/solver.js'
 import { SOLVERS } from '../../src/solvers/table.js'
 import { type Behavior, type ServiceName, type SolverService, startSolverService } from '../../src/testing/index.js'
 import { ARKOSE, EVERY, GEETEST, GEETEST_V4, GRID, IMAGE } from '../solvers/contract.js'
-import { OTHER_WAYS } from '../solvers/recorded.js'
+import { OTHER_APIS } from '../solvers/recorded.js'
 
 const CHALLENGE: Challenge = {
   family: 'recaptcha',
@@ -20,7 +20,7 @@ const CHALLENGE: Challenge = {
 
 const WAYS: [string, (options?: SolverOptions) => Solver][] = [
   ...Object.entries(SOLVERS),
-  ...Object.entries(OTHER_WAYS).map(([name, { make }]): [string, typeof make] => [name, make]),
+  ...Object.entries(OTHER_APIS).map(([name, { make }]): [string, typeof make] => [name, make]),
 ]
 
 // Solver, transport and service together, over a real connection: each understands the others.

@@ -177,7 +177,7 @@ describe('a proxy that the service cannot use', () => {
   test.each([
     ['ERROR_PROXY_CONNECTION_FAILED', /no connection to the page's proxy: does it run/],
     ['ERROR_PROXY_CONNECT_TIMEOUT', /no connection to the page's proxy/],
-    ['ERROR_PROXY_NOT_AUTHORISED', /did not take its user name and password/],
+    ['ERROR_PROXY_NOT_AUTHORISED', /did not accept its user name and password/],
     ['ERROR_PROXY_BANNED', /use another one/],
     ['ERROR_PROXY_READ_TIMEOUT', /too slow.*a faster one/],
     ['ERROR_BAD_PROXY', /use another one/],
