@@ -13,32 +13,32 @@ import { Budget } from '../spending/budgets.js'
 import { KeyRotation } from './key-rotation.js'
 import { type LearnedTimes, PollSchedule } from './poll-schedule.js'
 
-/** What an account is made of. Everything has been checked. */
+/** The parts of an account, already validated. */
 export interface AccountParts {
-  /** How it is called in budgets, records and the ledger. */
+  /** The account's name in budgets, audit records and the ledger. */
   readonly name: string
   readonly solver: Solver
   readonly secret: SecretProvider
   readonly secretCache?: Pick<SecretCacheOptions, 'ttlMs' | 'staleForMs'> | undefined
   readonly transport: (egress: Policy['egress']) => Transport
-  /** The budget of its own that each of its solves draws on, where a guard has several accounts. */
+  /** The account's own budget, where a guard has several accounts. Each solve of the account draws on it. */
   readonly claim?: Budget | undefined
-  /** The dearest single solve here. */
+  /** The highest price of a single solve with this account, in micro-dollars. */
   readonly perSolve?: Money | undefined
-  /** Whether others use the key too, beyond what this ledger knows of. */
+  /** Whether the key is also used outside this ledger. */
   readonly sharedKey?: boolean | undefined
 }
 
 const NO_BUDGETS: readonly string[] = []
 
-/** One service with one key: what a solve is taken to. */
+/** One service with one key. Each solve is sent to one account. */
 export class Account {
   readonly name: string
   readonly solver: Solver
   readonly secrets: SecretCache
   readonly secretPlace: string
   readonly keys: KeyRotation
-  /** Which environment the key has to be of, and which others it may be of. */
+  /** The environment that the key must belong to. `sharedWith` lists the others that it may belong to. */
   readonly environment: string | undefined
   readonly sharedWith: readonly string[]
   readonly claim: Budget | undefined
@@ -47,14 +47,14 @@ export class Account {
   readonly #pollSchedules = new Map<Family, PollSchedule>()
   readonly #learnedElsewhere = new Map<Family, LearnedTimes>()
   readonly #transportFor: AccountParts['transport']
-  /** It has no budget of its own: most have none, and each solve asks several times. */
+  /** Most accounts have no budget of their own, and each solve asks several times: computed once. */
   readonly #hasNoBudget: boolean
   #threads: Budget | undefined
   readonly #paths = new WeakMap<readonly BudgetClaim[], readonly BudgetClaim[]>()
   readonly #transports = new Map<string, Transport>()
   #dueVersion: string | undefined
 
-  /** @param onStale told when the secrets store is down and a cached key serves */
+  /** @param onStale called when the secrets store is down and a cached key is used instead */
   constructor(parts: AccountParts, clock: Clock, onStale: NonNullable<SecretCacheOptions['onStale']>) {
     this.name = parts.name
     this.solver = parts.solver
@@ -71,8 +71,8 @@ export class Account {
   }
 
   /**
-   * The threads that were paid for with a key, as a budget of slots: every guard of the ledger that has the key draws on it, whatever
-   * its name is. Undefined where the user has not said how many there are.
+   * Concurrency limit of the paid threads, as a ledger budget shared by all guards that use this key, whatever their
+   * names are. Undefined when the user has not set the number of threads.
    */
   threads({ value: { fingerprint } }: SecretVersion): Budget | undefined {
     const { name, maxConcurrent } = this.solver
@@ -82,13 +82,13 @@ export class Account {
     return this.#threads
   }
 
-  /** The ids of the budgets that are this account's own. */
+  /** The ids of this account's own budgets. */
   ownBudgetIds(key: SecretVersion): readonly string[] {
     if (this.#hasNoBudget) return NO_BUDGETS
     return [this.claim, this.threads(key)].flatMap((budget) => budget?.id ?? [])
   }
 
-  /** A grant's claims with those on the account: the same list for as long as they are the same. */
+  /** A grant's claims plus the account's own. Returns the same list object until one of the claims changes. */
   path(claims: readonly BudgetClaim[], key: SecretVersion, now: number): readonly BudgetClaim[] {
     if (this.#hasNoBudget) return claims
     const own = [this.claim, this.threads(key)].flatMap((budget) => budget?.at(now) ?? [])
@@ -99,7 +99,7 @@ export class Account {
     return path
   }
 
-  /** When to ask for tasks of a family: what has been learned so far. */
+  /** When to poll for tasks of a family, from the times learned so far. */
   pollSchedule(family: Family): PollSchedule {
     const known = this.#pollSchedules.get(family)
     if (known) return known
@@ -110,18 +110,18 @@ export class Account {
     return schedule
   }
 
-  /** What other processes have learned of a family: this one begins with it. */
+  /** Sets the times that other processes have learned for a family. This process starts from them. */
   seedPollSchedule(family: Family, learned: LearnedTimes): void {
     this.#learnedElsewhere.set(family, learned)
     this.#pollSchedules.get(family)?.seed(learned)
   }
 
-  /** What was learned, by family. */
+  /** The poll schedules, by family. */
   get pollSchedules(): ReadonlyMap<Family, PollSchedule> {
     return this.#pollSchedules
   }
 
-  /** The way out that a policy asks for. */
+  /** The transport for the egress that a policy requires. */
   transport(egress: Policy['egress']): Transport {
     const key = JSON.stringify(egress)
     const known = this.#transports.get(key)
@@ -129,7 +129,7 @@ export class Account {
     if (egress.proxies.length > 1 || egress.localAddresses.length > 1) {
       throw denied(
         'EGRESS_CONFLICT',
-        'Two policies on the path each require another way out; set policy.egress in one place.',
+        'Two policies on the path each require a different egress; set policy.egress in one place.',
       )
     }
     const transport = this.#transportFor(egress)
@@ -137,7 +137,7 @@ export class Account {
     return transport
   }
 
-  /** The same, for telling: a way out that cannot be taken is no reason to tell nothing. */
+  /** The route as text, for a status. When the transport cannot be created, the error's message is the route. */
   describeRoute(egress: Policy['egress']): Pick<Transport, 'route' | 'address'> {
     try {
       const { route, address } = this.transport(egress)
@@ -147,7 +147,7 @@ export class Account {
     }
   }
 
-  /** The key, if it has just been found to be due for rotation: once for each version. */
+  /** The current key if it has just become due for rotation. Returns each version once. */
   newlyDue(rotateEveryMs: number | undefined, now: number): SecretVersion | undefined {
     const key = rotateEveryMs === undefined ? undefined : this.secrets.peek(now)?.current
     if (!key?.createdAt || key.version === this.#dueVersion || now - key.createdAt < (rotateEveryMs ?? 0)) return
@@ -155,7 +155,7 @@ export class Account {
     return key
   }
 
-  /** Ends every connection; what is being sent fails. */
+  /** Closes every connection. Requests under way fail. */
   async closeTransports(): Promise<void> {
     await Promise.all([...this.#transports.values()].map((transport) => transport.close()))
   }

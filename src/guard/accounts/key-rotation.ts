@@ -1,20 +1,20 @@
 import type { SecretVersion, SecretVersions } from '../../secrets/provider.js'
 
-/** The part of the secret cache that choosing a key needs. */
+/** The part of the secret cache that key rotation needs. */
 export interface KeySource {
-  /** Fetches afresh, once at a time. */
+  /** Fetches the versions from the store. Concurrent calls share one fetch. */
   refresh(): Promise<SecretVersions>
 }
 
-/** For how long a key that the service refused is not offered again: asking over and over gets an address banned. */
+/** How long a refused key is not sent again: a service bans an address that repeats a wrong key. */
 const REFUSED_FOR_MS = 5 * 60_000
 
-/** A moment, by what is known of the key: how often it had been fetched anew because the service refused one. */
+/** How often the key had been fetched again, because the service refused one, when a call was sent. */
 export type KeyEpoch = number
 
 /**
- * Which version of the key to use. When the service refuses one: fetch afresh once, then try the other valid version
- * once, then there is none left and the guard pauses.
+ * Chooses the version of the key to use. When the service refuses a version, the key is fetched again once, then the
+ * other valid version is tried once. After that no version is left, and the guard pauses the account.
  */
 export class KeyRotation {
   readonly #source: KeySource
@@ -27,24 +27,22 @@ export class KeyRotation {
     this.#source = source
   }
 
-  /** To be kept with each call to the service, for `another`. */
+  /** The caller keeps it with each call to the service and passes it to `nextVersion`. */
   get epoch(): KeyEpoch {
     return this.#epoch
   }
 
-  /** The version to start with: the current one, or the one before while the current one is known to be refused. */
+  /** The version to start with: the current one, or the previous one while the current one is refused. */
   choose(versions: SecretVersions, monotonic: number): SecretVersion {
     if (this.#refused.size === 0) return versions.current
-    return (
-      this.#candidates(versions).find((versionNamed) => !this.#isRefused(versionNamed, monotonic)) ?? versions.current
-    )
+    return this.#candidates(versions).find((version) => !this.#isRefused(version, monotonic)) ?? versions.current
   }
 
   /**
    * The version to try after `refused` were refused, or undefined when none is left.
-   * @param sentInEpoch the round in which the refused call was sent: when the key was fetched anew since, as it is for all but the first of many
-   *   calls that are refused together, it is not fetched again
-   * @throws DeniedError of the secret layer when the store cannot be asked
+   * @param sentInEpoch the epoch in which the refused call was sent. When many calls are refused together, only the
+   *   first one fetches the key; for the others the epoch has changed, and they share that fetch.
+   * @throws DeniedError of the secret layer when the store does not answer
    */
   async nextVersion(
     refused: readonly SecretVersion[],
@@ -60,12 +58,12 @@ export class KeyRotation {
     return this.#candidates(versions).find((version) => !this.#isRefused(version, monotonic))
   }
 
-  /** The version that submitted a task, for polling it; the current one where the store no longer has it. */
+  /** The version that submitted a task, to poll it with; the current one if the store has that version no longer. */
   version(versions: SecretVersions, name: string): SecretVersion {
     return this.#candidates(versions).find(({ version }) => version === name) ?? versions.current
   }
 
-  /** Someone says that the cause was mended. */
+  /** Called after a resume: refused keys may be tried again. */
   forgetRefusals(): void {
     this.#refused.clear()
   }

@@ -1,36 +1,36 @@
-/** How long tasks take, as a log-normal distribution: the logarithm of the time is normal. Times in milliseconds. */
+/** Solve times in ms as a log-normal distribution: the logarithm of the time is normally distributed. */
 export interface LogNormal {
-  /** The logarithm of the median. */
+  /** The natural logarithm of the median in ms. */
   readonly mu: number
   /** The standard deviation of the logarithm. */
   readonly sigma: number
 }
 
-/** What was seen of one task: it was ready at some time after `after`, and by `by`. */
+/** The observation of one task: it became ready later than `after` and not later than `by`. Both in ms. */
 export interface ReadyInterval {
   readonly after: number
   readonly by: number
 }
 
-/** The share of tasks that are ready by a time. */
+/** The share of tasks (0 to 1) that are ready after so many ms. */
 export function readyBy({ mu, sigma }: LogNormal, ms: number): number {
   return ms <= 0 ? 0 : standardNormalCdf((Math.log(ms) - mu) / sigma)
 }
 
-/** What is believed before anything was seen, and as how many tasks that counts: the less, the sooner it is forgotten. */
+/** The prior belief, and as how many tasks it counts. The smaller the weight, the sooner observations replace it. */
 export interface Prior extends LogNormal {
-  /** For the median. */
+  /** As how many tasks the median counts. */
   readonly weight: number
-  /** For the spread. */
+  /** As how many tasks the spread counts. */
   readonly spreadWeight: number
 }
 
 /**
- * The distribution that makes what was seen likeliest: expectation and maximisation, over intervals. What was seen long ago counts less.
+ * The maximum-likelihood distribution, by expectation-maximisation over the observed intervals. Older ones count less.
  * @param seen oldest first
- * @param forget how much each counts of the one after it
+ * @param decay the weight of each interval relative to the next one
  */
-export function maximumLikelihood(before: Prior, seen: readonly ReadyInterval[], forget: number): LogNormal {
+export function maximumLikelihood(before: Prior, seen: readonly ReadyInterval[], decay: number): LogNormal {
   let { mu, sigma } = before
   for (let step = 0; step < STEPS; step++) {
     let total = 0
@@ -42,29 +42,29 @@ export function maximumLikelihood(before: Prior, seen: readonly ReadyInterval[],
       total += share
       sum += share * mean
       squares += share * (variance + mean ** 2)
-      share *= forget
+      share *= decay
     }
     mu = (sum + before.weight * before.mu) / (total + before.weight)
-    // Around the new middle: that the old belief was elsewhere does not make the times differ more.
+    // Variance around the new mean: a prior with another mean must not widen the spread.
     const around = squares - 2 * mu * sum + total * mu ** 2
     const variance = (around + before.spreadWeight * before.sigma ** 2) / (total + before.spreadWeight)
-    sigma = Math.min(Math.max(Math.sqrt(Math.max(variance, 0)), NARROWEST), WIDEST)
+    sigma = Math.min(Math.max(Math.sqrt(Math.max(variance, 0)), MIN_SIGMA), MAX_SIGMA)
   }
   return { mu, sigma }
 }
 
 const STEPS = 12
-const NARROWEST = 0.12
-const WIDEST = 1.2
+const MIN_SIGMA = 0.12
+const MAX_SIGMA = 1.2
 
-/** Mean and variance of a normal value of which it is known between which bounds it lies. */
+/** Mean and variance of a normal value that is known to lie between two bounds (a truncated normal). */
 function between(mu: number, sigma: number, { after, by }: ReadyInterval): { mean: number; variance: number } {
   const upper = Math.log(Math.max(by, 1))
   const lower = after <= 0 ? Number.NEGATIVE_INFINITY : Math.log(after)
   const b = (upper - mu) / sigma
   const a = (lower - mu) / sigma
   const mass = standardNormalCdf(b) - standardNormalCdf(a)
-  // So unlikely that the formulas say nothing any more: it lies at the nearer end.
+  // The probability is so small that the formulas are numerically useless: take the nearer bound.
   if (!(mass > 1e-6)) return { mean: b < 0 ? upper : lower, variance: 0 }
   const da = density(a)
   const db = density(b)

@@ -51,7 +51,7 @@ const BUDGET_FIELDS: ReadonlySet<string> = new Set<keyof AccountBudget>([
   'alertsAt',
 ])
 
-/** Who solves, as a user says it: one solver and its key, or several accounts. */
+/** The user's input: one solver and its key, or several accounts. */
 interface AccountInput {
   readonly solver?: Solver | undefined
   readonly secret?: SecretProvider | undefined
@@ -59,10 +59,10 @@ interface AccountInput {
   readonly sharedKey?: boolean | undefined
 }
 
-/** What each account gets from the guard. */
+/** What the guard passes to each account. */
 interface AccountContext {
   readonly guard: string
-  /** Whose midnight the days of its budget begin at, where that names none. */
+  /** The time zone whose midnight starts a day of the account's budget, if the budget names none. */
   readonly timeZone: string
   readonly secretCache: Pick<SecretCacheOptions, 'ttlMs' | 'staleForMs'>
   readonly transport: (solver: Solver, egress: Policy['egress']) => Transport
@@ -95,11 +95,11 @@ export const accountsShape = z
   .max(20, 'at most 20 solvers')
 
 /**
- * The accounts of a guard, in the order in which they are asked.
+ * The accounts of a guard, in the order in which they are tried.
  * @throws SolveguardError `CONFIG_INVALID` that names the field
  */
 export function accountsOf(
-  said: AccountInput,
+  input: AccountInput,
   { guard, timeZone, secretCache, transport }: AccountContext,
 ): AccountParts[] {
   const account = (solver: Solver, secret: SecretProvider, name: string): AccountParts => ({
@@ -107,41 +107,41 @@ export function accountsOf(
     solver,
     secret,
     secretCache,
-    sharedKey: said.sharedKey,
+    sharedKey: input.sharedKey,
     transport: (egress) => transport(solver, egress),
   })
-  const { solvers } = said
+  const { solvers } = input
   if (!solvers) {
-    const { solver = captchaAI(), secret = envSecret() } = said
+    const { solver = captchaAI(), secret = envSecret() } = input
     return [account(solver, secret, solver.name)]
   }
-  if (said.solver || said.secret) {
-    throw new SolveguardError('CONFIG_INVALID', 'options: say either solver and secret, or solvers.')
+  if (input.solver || input.secret) {
+    throw new SolveguardError('CONFIG_INVALID', 'options: set either solver and secret, or solvers.')
   }
   const names = new Set<string>()
-  return solvers.map(({ solver, secret, name: own, budget, sharedKey = said.sharedKey }, index) => {
+  return solvers.map(({ solver, secret, name: ownName, budget, sharedKey = input.sharedKey }, index) => {
     const field = `options.solvers[${index}]`
-    const name = checkName(own ?? solver.name, `${field}.name`)
+    const name = checkName(ownName ?? solver.name, `${field}.name`)
     if (names.has(name)) {
       throw new SolveguardError(
         'CONFIG_INVALID',
-        `${field}.name: there is another account called ${name}; give each a name of its own.`,
+        `${field}.name: another account has the name ${name} too; give each account its own name.`,
       )
     }
     names.add(name)
-    const itsOwn = budgetOf(budget, `${field}.budget`, timeZone)
+    const ownPolicy = budgetOf(budget, `${field}.budget`, timeZone)
     return {
       ...account(solver, secret, name),
-      perSolve: itsOwn.perSolve,
+      perSolve: ownPolicy.perSolve,
       sharedKey,
-      claim: new Budget(`${guard}:${name}`, termsOf(itsOwn)),
+      claim: new Budget(`${guard}:${name}`, termsOf(ownPolicy)),
     }
   })
 }
 
 function budgetOf(budget: AccountBudget | undefined, field: string, timeZone: string): BudgetPolicy {
   for (const key of Object.keys(budget ?? {})) {
-    // The others are about pages and waiting, which is the policy's.
+    // Limits on pages and waiting belong to the policy, not to an account.
     if (!BUDGET_FIELDS.has(key)) {
       throw new SolveguardError('CONFIG_INVALID', `${field}: expected only ${[...BUDGET_FIELDS].join(', ')}.`)
     }

@@ -4,34 +4,34 @@ import { withLedgerTimeout } from '../ledger-timeout.js'
 import type { GuardContext, Notifier } from '../ports.js'
 import type { Account } from './account.js'
 
-/** What it takes of the guard. */
+/** What `Pauses` needs from the guard. */
 export interface PausesDeps extends Pick<GuardContext, 'name' | 'clock' | 'ledger'>, Pick<Notifier, 'emit'> {
   readonly accounts: readonly Account[]
-  /** Every pause was lifted by another process. */
+  /** Called when another process has lifted every pause. */
   onResumedElsewhere(): void
 }
 
-/** Pauses an account in every process; everything under the guard's budget where there is no other account. */
+/** Pauses an account in every process. Where the guard has one account only, this pauses the guard's whole budget. */
 export interface AccountPauser {
-  /** @param isAlerted whether an alert has already said why */
+  /** @param isAlerted whether an alert with the reason has already been raised */
   pause(account: Account, code: Code, message: string, isAlerted?: boolean): void
 }
 
 /**
- * Which budgets are paused, as far as this process knows. A pause takes effect in every process with its next reserve; what is done here has
- * each of them hear of it: at a denial that it brings, and else within a beat.
+ * Which budgets are paused, as far as this process knows. A pause takes effect in every process with its next reserve.
+ * Each process emits `paused` for it: when a reserve is denied because of the pause, otherwise at the next heartbeat.
  */
 export class Pauses {
   readonly #deps: PausesDeps
   readonly #known = new Map<string, PauseReason>()
-  /** So that what was asked for before a change is not taken for news after it. */
+  /** Counts changes: a ledger reply that was requested before a change is then known to be outdated. */
   #changes = 0
 
   constructor(deps: PausesDeps) {
     this.#deps = deps
   }
 
-  /** Looks how the root budget and those of the accounts stand. To be called at every beat. */
+  /** Reads the usage of the root budget and of the accounts' budgets. Called at every heartbeat. */
   async refresh(): Promise<ReadonlyMap<string, Usage>> {
     const { ledger, name, accounts, clock } = this.#deps
     const ids = [...new Set([name, ...accounts.map((account) => pausedBudgetOf(account, name))])]
@@ -45,10 +45,10 @@ export class Pauses {
     return usages
   }
 
-  /** A budget was seen to be paused, or not to be. Tells of what is new, whoever has done it. */
+  /** Takes note of whether a budget is paused. Emits an event for each change, whichever process made it. */
   observe(budgetId: string, reason: PauseReason | undefined): void {
-    const before = this.#known.get(budgetId)
-    if (before?.at === reason?.at && before?.code === reason?.code) return
+    const known = this.#known.get(budgetId)
+    if (known?.at === reason?.at && known?.code === reason?.code) return
     this.#changes++
     if (reason) {
       this.#known.set(budgetId, reason)
@@ -61,14 +61,14 @@ export class Pauses {
     if (this.#known.size === 0) this.#deps.onResumedElsewhere()
   }
 
-  /** This process lifts all of them. */
+  /** Called when this process lifts all pauses. */
   clear(): void {
     this.#changes++
     this.#known.clear()
   }
 }
 
-/** The budget that is paused when something is wrong with an account. */
+/** The id of the budget that is paused when an account has a problem. */
 export function pausedBudgetOf({ claim }: Account, name: string): string {
   return claim?.id ?? name
 }

@@ -1,48 +1,48 @@
 import type { Polling } from '../../solvers/solver.js'
 import { type LogNormal, maximumLikelihood, type Prior, type ReadyInterval, readyBy } from './log-normal.js'
 
-/** How many of the latest tasks are remembered, and how much less each counts than the one after it. */
+/** How many of the latest tasks are kept, and the weight of each relative to the next one. */
 const MAX_INTERVALS = 200
 const DECAY = 0.988
-/** As how many tasks the table's own guess counts. */
+/** As how many tasks the guess of the service's table counts. */
 const GUESS = { weight: 2, spreadWeight: 4 }
-/** What was learnt never moves the median further than this from the table's, either way. */
+/** Learning moves the median at most this far from the table's, in either direction (a factor of 5). */
 const MAX_MEDIAN_SHIFT = Math.log(5)
-/** As how many tasks the word of others counts at most: what is seen here soon counts for more. */
+/** As how many tasks the times of other processes count at most: this process's own soon count for more. */
 const MAX_SEED_WEIGHT = 10
-/** A new plan is made after at most so many more tasks; sooner at first, for the first ones teach most. */
+/** A new plan is made after at most so many tasks. At first it is made sooner: early tasks teach most. */
 const PLAN_EVERY = 20
 
 /**
- * Of tasks that are all ready when they are first asked for, nobody knows how long they took: after so many in a row the next is asked for
- * sooner, to find out.
+ * A task that is ready at its first poll does not show how long it took. After so many of them in a row, the next one
+ * is polled earlier, to find out.
  */
 const READY_BEFORE_EARLIER = 4
 const EARLIER_FACTOR = 0.75
 
-/** What was learnt of how long tasks take, and from how many. */
+/** The learned distribution of solve times, and from how many tasks. */
 export interface LearnedTimes extends LogNormal {
   readonly seen: number
 }
 
 /**
- * When to ask for a task of one family at one service. Learns from how long tasks took: it asks later and less often than the
- * service's manners would allow, as long as answers do not lie there for longer, on average, than the table says.
+ * When to poll for a task of one family at one service. Learns from how long tasks took. Minimizes the number of polls,
+ * with a mean answer latency of at most `idleMs`. Never polls sooner than `firstPollMs` or more often than `everyMs`.
  *
- * Without a guess of how long tasks take it asks at the times given, and learns nothing.
+ * If the service's table has no guess of solve times (`usual`), it polls at the fixed times and learns nothing.
  */
 export class PollSchedule {
   readonly #polling: Polling
-  /** What the table says. */
+  /** The guess of the service's table. */
   readonly #guess: LogNormal | undefined
-  /** What is believed before anything was seen here: the table, or what others have learnt. */
+  /** The prior, before this process has seen a task: the table's guess, or the times of other processes. */
   #belief: Prior | undefined
   readonly #intervals: ReadyInterval[] = []
   #sincePlan = 0
-  /** How many tasks in a row were ready when they were first asked for. */
+  /** How many tasks in a row were ready at their first poll. */
   #readyAtFirstPoll = 0
   #plan: Plan | undefined
-  /** How long tasks took until their answers were here, in all, and as how many they count. */
+  /** Total ms from submission to the received answer, and the number of tasks: both decay. */
   #totalMs = 0
   #count = 0
 
@@ -54,8 +54,8 @@ export class PollSchedule {
   }
 
   /**
-   * The next time to ask, in ms since the task was handed in.
-   * @param polledMs when it was asked for last; undefined if not yet
+   * The next time to poll, in ms since the task was submitted.
+   * @param polledMs the time of the last poll, in ms since submission; undefined before the first one
    */
   next(polledMs?: number): number {
     const { firstPollMs, everyMs, usual } = this.#polling
@@ -66,7 +66,7 @@ export class PollSchedule {
     return Math.max(at * EARLIER_FACTOR ** Math.floor(this.#readyAtFirstPoll / READY_BEFORE_EARLIER), firstPollMs)
   }
 
-  /** How long a task takes until its answer is here, on average, in ms. */
+  /** Mean ms from submission to the received answer. */
   get meanMs(): number {
     const { firstPollMs, everyMs, usual } = this.#polling
     const { mu, sigma, weight } = this.#belief ?? {
@@ -78,18 +78,18 @@ export class PollSchedule {
     return (this.#totalMs + weight * believed) / (this.#count + weight)
   }
 
-  /** As how many tasks what was seen here counts; those of long ago count less. */
+  /** The decayed number of tasks seen by this process: older tasks count less. */
   get count(): number {
     return this.#count
   }
 
-  /** What was learnt here, for others; undefined while that is nothing. */
+  /** What this process has learned, for other processes. Undefined before it has seen a task. */
   get learned(): LearnedTimes | undefined {
     if (!this.#belief || this.#intervals.length === 0) return undefined
     return { ...this.#estimate(this.#belief), seen: this.#intervals.length }
   }
 
-  /** Begins with what others have learnt, in place of the table. Whoever has seen tasks of its own goes by those. */
+  /** Starts from the times of other processes in place of the table. Ignored once this process has seen a task. */
   seed({ mu, sigma, seen }: LearnedTimes): void {
     if (!this.#guess || this.#intervals.length > 0) return
     const weight = Math.min(seen, MAX_SEED_WEIGHT)
@@ -102,7 +102,7 @@ export class PollSchedule {
     this.#plan = undefined
   }
 
-  /** A task was ready after the one time and by the other, in ms since it was handed in. */
+  /** Records that a task became ready between two times, in ms since it was submitted. */
   observe(seen: ReadyInterval): void {
     this.#totalMs = this.#totalMs * DECAY + seen.by
     this.#count = this.#count * DECAY + 1
@@ -115,7 +115,7 @@ export class PollSchedule {
     this.#plan = undefined
   }
 
-  /** What is believed of how long tasks take now. */
+  /** The current estimate of solve times. */
   #estimate(belief: Prior): LogNormal {
     if (this.#intervals.length === 0) return belief
     const { mu, sigma } = maximumLikelihood(belief, this.#intervals, DECAY)
@@ -130,28 +130,29 @@ export class PollSchedule {
 interface Bounds {
   readonly firstPollMs: number
   readonly everyMs: number
-  /** How long an answer may lie there, on average. */
+  /** The longest mean time, in ms, that an answer may be ready before it is polled. */
   readonly idleMs: number
 }
 
-/** The grid that plans are made on, and how far they look ahead. */
+/** The number of time steps of a plan, and how many steps ahead the next poll may be. */
 const STEPS = 320
 const MAX_WAIT_STEPS = 60
-/** Past the plan's end hardly any task is left; those that are, are asked for as often as this. */
+/** The poll interval after the end of the plan, where hardly any task is still open. */
 const STRAGGLER_MS = 6_000
 const MIN_GROWTH = 1.04
-/** What a poll is worth, in ms of an answer's lying there, from the least to the most. */
-const MIN_POLL_WORTH_MS = 20
-const MAX_POLL_WORTH_MS = 20_000
+/** The bounds for the cost of a poll, in ms of answer latency. */
+const MIN_POLL_COST_MS = 20
+const MAX_POLL_COST_MS = 20_000
 
 /**
- * The times that make the fewest polls of a distribution, under a bound on how long answers lie there: for each time of the last
- * poll, the best next one, from the end backwards (dynamic programming), with a poll worth as much waiting as the bound allows.
+ * The poll times with the fewest polls for a distribution, under a bound on the mean answer latency. For each time of
+ * the last poll it holds the best next one, computed backwards from the end (dynamic programming). The cost of a poll,
+ * in ms of latency, is the highest that the bound allows.
  */
 class Plan {
   readonly #bounds: Bounds
   readonly #stepMs: number
-  /** For each step of the last poll, the step of the next; at 0 that of the first. */
+  /** For each step of the last poll, the step of the next one. Index 0 holds the step of the first poll. */
   #best: Uint16Array
 
   constructor(times: LogNormal, bounds: Bounds) {
@@ -164,9 +165,9 @@ class Plan {
       area[i] = (area[i - 1] as number) + (((ready[i] as number) + (ready[i - 1] as number)) / 2) * this.#stepMs
     }
     const grid = { ready, area }
-    this.#best = this.#solve(grid, MIN_POLL_WORTH_MS)
-    // The dearer a poll, the fewer of them and the longer answers lie there: as dear as the bound allows.
-    let [low, high] = [Math.log(MIN_POLL_WORTH_MS), Math.log(MAX_POLL_WORTH_MS)]
+    this.#best = this.#solve(grid, MIN_POLL_COST_MS)
+    // A higher cost per poll means fewer polls and more latency: bisect for the highest cost within the bound.
+    let [low, high] = [Math.log(MIN_POLL_COST_MS), Math.log(MAX_POLL_COST_MS)]
     for (let i = 0; i < 12; i++) {
       const middle = (low + high) / 2
       const best = this.#solve(grid, Math.exp(middle))
@@ -183,12 +184,12 @@ class Plan {
     const step = Math.max(1, Math.ceil(polledMs / this.#stepMs))
     const next = step < STEPS ? (this.#best[step] as number) : STEPS
     const at = next < STEPS ? next * this.#stepMs : polledMs + STRAGGLER_MS
-    // The longer it takes, the less often: a task is never asked for more than about a hundred times.
+    // The interval grows with the task's age, so that a task is polled at most about a hundred times.
     return Math.max(at, polledMs + everyMs, polledMs * MIN_GROWTH)
   }
 
-  /** The best next step for each step, where a poll is worth so many ms of waiting. */
-  #solve({ ready, area }: Grid, worthMs: number): Uint16Array {
+  /** The best next step for each step, if a poll costs as much as `pollCostMs` of latency. */
+  #solve({ ready, area }: Grid, pollCostMs: number): Uint16Array {
     const { firstPollMs, everyMs } = this.#bounds
     const gap = Math.max(1, Math.ceil(everyMs / this.#stepMs))
     const first = Math.max(1, Math.ceil(firstPollMs / this.#stepMs))
@@ -198,7 +199,7 @@ class Plan {
       const from = i === 0 ? first : i + gap
       const to = i === 0 ? STEPS : Math.min(STEPS, from + MAX_WAIT_STEPS)
       let minCost = Number.POSITIVE_INFINITY
-      const poll = worthMs * (1 - (ready[i] as number))
+      const poll = pollCostMs * (1 - (ready[i] as number))
       for (let j = from; j <= to; j++) {
         const cost = poll + idleBetween(area, ready, i, j, this.#stepMs) + (costs[j] as number)
         if (cost < minCost) {
@@ -211,7 +212,7 @@ class Plan {
     return best
   }
 
-  /** How long an answer lies there, on average, under a plan. */
+  /** Mean ms that an answer is ready before it is polled, under a plan. */
   #idle({ ready, area }: Grid, best: Uint16Array): number {
     let idle = 0
     for (let i = 0; i < STEPS; ) {
@@ -228,7 +229,7 @@ interface Grid {
   readonly area: Float64Array
 }
 
-/** What the answers that come between two polls lie there for, until the second: times their share. */
+/** The latency, in ms, of answers that become ready between two polls, times their share of all answers. */
 function idleBetween(area: Float64Array, ready: readonly number[], i: number, j: number, stepMs: number): number {
   return (area[j] as number) - (area[i] as number) - (ready[i] as number) * (j - i) * stepMs
 }

@@ -6,21 +6,21 @@ import type { Policy } from '../../policy/schema.js'
 import type { SecretVersion } from '../../secrets/provider.js'
 import { denied } from '../errors.js'
 
-/** What the free checks found out on their way. */
+/** What the free checks return for the layers after them. */
 export interface AdmittedPage {
   /** The page's origin. */
   readonly origin: string
-  /** The page's and the frame's address as they may stand in a record. */
+  /** The page's and the frame's address in the form that audit records may hold. */
   readonly page: string
   readonly frame: string | undefined
 }
 
-/** How far ahead a store's clock may be before ours is taken for wrong. */
+/** How far ahead of this machine's clock a key's creation time may be. Beyond it the local clock counts as wrong. */
 const MAX_CLOCK_SKEW_MS = 3_600_000
 
 /**
- * The free layers of the gate, in their order: origin, then time. They wait for nothing.
- * Those that need the key, the network, the ledger and the audit log come after them, in `solve/pipeline.ts`.
+ * The free layers of the gate, in their order: origin, then time. They are synchronous.
+ * The layers that need the key, the network, the ledger and the audit log follow, in `solve/pipeline.ts`.
  */
 export class Gate {
   readonly #policy: Policy
@@ -32,10 +32,10 @@ export class Gate {
 
   /** @throws DeniedError of the origin or time layer */
   admit(challenge: ChallengeFacts, now: number): AdmittedPage {
-    const page = this.#named('page', challenge.pageUrl)
-    const frame = challenge.frameUrl === undefined ? undefined : this.#named('frame', challenge.frameUrl)
+    const page = this.#requireNamed('page', challenge.pageUrl)
+    const frame = challenge.frameUrl === undefined ? undefined : this.#requireNamed('frame', challenge.frameUrl)
     const { open, changesAt } = this.schedule(now)
-    // As `admitTime` has it, without another frame on the stack that the error tells.
+    // The same as `admitTime`, inlined: the error's stack has one frame less.
     if (!open) throw denied('OUTSIDE_SCHEDULE', outside(changesAt, now), changesAt)
     return {
       origin: page.origin,
@@ -44,7 +44,10 @@ export class Gate {
     }
   }
 
-  /** To be asked again at each reservation: a solve may have waited since it came. @throws DeniedError of the time layer */
+  /**
+   * Called again at each reservation, because the solve may have been queued since `admit`.
+   * @throws DeniedError of the time layer
+   */
   admitTime(now: number): void {
     const { open, changesAt } = this.schedule(now)
     if (!open) throw denied('OUTSIDE_SCHEDULE', outside(changesAt, now), changesAt)
@@ -60,25 +63,27 @@ export class Gate {
     if (key.createdAt === undefined) {
       throw denied(
         'KEY_TOO_OLD',
-        'policy.key.expireAfter is set, but the secrets store does not say how old the key is. ' +
-          'Use a store that does, such as fileSecret, or leave expireAfter out.',
+        'policy.key.expireAfter is set, but the secrets store does not report when the key was created. ' +
+          'Use a store that does, such as fileSecret, or remove expireAfter.',
       )
     }
     if (key.createdAt > now + MAX_CLOCK_SKEW_MS) {
       throw denied(
         'KEY_TOO_OLD',
-        `The key (version ${key.version}) is from ${iso(key.createdAt)}, which is yet to come by this machine's clock, so its age is not known. Set the clock right.`,
+        `The key (version ${key.version}) was created at ${iso(key.createdAt)}, which is in the future ` +
+          "by this machine's clock, so its age is unknown. Correct the clock.",
       )
     }
     if (now - key.createdAt > expireAfterMs) {
       throw denied(
         'KEY_TOO_OLD',
-        `The key (version ${key.version}) is from ${iso(key.createdAt)}, older than the ${formatMs(expireAfterMs)} allowed. Rotate it.`,
+        `The key (version ${key.version}) was created at ${iso(key.createdAt)} and is older than the ` +
+          `${formatMs(expireAfterMs)} allowed. Rotate it.`,
       )
     }
   }
 
-  /** The schedule's state, computed anew only when it may have changed (or the clock was set back). */
+  /** The schedule's state. Recomputed only when it may have changed or the clock was set back. */
   schedule(now: number): ScheduleState {
     if (!this.#schedule || now >= this.#schedule.validUntil || now < this.#schedule.from) {
       this.#schedule = { ...scheduleState(this.#policy.schedules, now), from: now }
@@ -86,15 +91,16 @@ export class Gate {
     return this.#schedule
   }
 
-  #named(what: 'page' | 'frame', address: string): { origin: string; record: string } {
+  #requireNamed(what: 'page' | 'frame', address: string): { origin: string; record: string } {
     const parsed = originOf(address)
-    if (!parsed.ok) throw denied('ORIGIN_OPAQUE', `The ${what} has no origin that could be named: ${parsed.reason}.`)
+    if (!parsed.ok) throw denied('ORIGIN_OPAQUE', `The ${what} has no origin that a policy can name: ${parsed.reason}.`)
     for (const pattern of this.#policy.origins ?? []) {
       if (matchesOrigin(pattern, parsed.origin)) return parsed
     }
     throw denied(
       'ORIGIN_NOT_NAMED',
-      `The ${what}'s origin ${parsed.origin} is not named in policy.origins. Add it if you own that site or may automate it.`,
+      `The ${what}'s origin ${parsed.origin} is not named in policy.origins. ` +
+        'Add it if you own that site or may automate it.',
     )
   }
 }
@@ -102,8 +108,8 @@ export class Gate {
 function outside(changesAt: number | undefined, now: number): string {
   const opening =
     changesAt === undefined
-      ? ', and none are coming up'
-      : `; they begin at ${iso(changesAt)} (in ${formatMs(changesAt - now)})`
+      ? ', and no opening is scheduled'
+      : `; they start at ${iso(changesAt)} (in ${formatMs(changesAt - now)})`
   return `It is outside the working hours${opening}.`
 }
 

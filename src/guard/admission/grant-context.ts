@@ -3,22 +3,22 @@ import type { PageProxy } from '../../policy/page-proxy.js'
 import type { Policy } from '../../policy/schema.js'
 import type { Gate } from './gate.js'
 
-/** What a solve needs of the grant that it is made under. */
+/** What a solve needs from the grant that it runs under. */
 export interface GrantContext {
   readonly policy: Policy
   readonly gate: Gate
-  /** The way out, with what it takes to get through; `policy` has it without. */
+  /** The egress with the proxies' passwords; in `policy` they are masked. */
   egressRoute(): Policy['egress']
   /**
-   * The proxy that the service has to solve through, if there is one.
+   * The proxy that the service must solve through, if the policy names one.
    * @throws DeniedError `PAGE_PROXY_CONFLICT`
    */
   pageProxy(): PageProxy | undefined
   readonly subject: string | undefined
-  /** The budgets to draw on for a page of this origin, widest first, as they are now. */
+  /** The current budgets that a solve on a page of this origin draws on, widest first. */
   claims(origin: string, now: number): readonly BudgetClaim[]
-  /** Their ids. */
+  /** The ids of these budgets. */
   pathFor(origin: string): readonly string[]
-  /** The same without those of an origin. */
+  /** The ids without the budget of an origin. */
   readonly path: readonly string[]
 }

@@ -12,7 +12,7 @@ import { printable, SolveguardError } from '../../base/errors.js'
 import { pictureType } from '../../base/picture.js'
 
 const SITEKEY = { shape: /^[\w.:-]{1,256}$/, expected: '1 to 256 letters, digits and . _ : -' }
-/** Where a vendor's keys are of another kind. */
+/** Vendors whose sitekeys have another format. */
 const SITEKEYS: { readonly [family in Family]?: typeof SITEKEY } = {
   'aws-waf': { shape: /^[\w+/=-]{1,2048}$/, expected: "AWS's API key, 1 to 2,048 letters, digits and + / = _ -" },
 }
@@ -22,8 +22,8 @@ const PRINTABLE = /^[\x20-\x7e]*$/
 const SCORES: readonly unknown[] = [0.3, 0.7, 0.9]
 
 /**
- * A challenge comes from a page, and pages lie: checked here, and copied field by field so that nothing else of it gets
- * any further. Addresses are checked by the origin layer.
+ * A challenge comes from a page, which is untrusted. Each field is checked and copied by name, so that no other field
+ * passes. The origin layer checks the addresses.
  *
  * @throws SolveguardError `CHALLENGE_INVALID` that names the field
  */
@@ -45,7 +45,10 @@ function parseWidget(input: Challenge): Challenge {
   if (typeof sitekey !== 'string' || !shape.test(sitekey)) throw invalid('sitekey', `expected ${expected}`)
   const oneTime = family === 'geetest' && variant === 'v3'
   if (oneTime && !(typeof challenge === 'string' && ONE_TIME.test(challenge))) {
-    throw invalid('challenge', "expected what the site's server was given for this widget, of letters, digits and _ -")
+    throw invalid(
+      'challenge',
+      "expected the one-time value that the site's server got for this widget, of letters, digits and _ -",
+    )
   }
   return {
     family,
@@ -74,14 +77,14 @@ function parsePicture(input: PictureChallenge): PictureChallenge {
   }
   const { images, instruction } = input
   if (!Array.isArray(images) || images.length !== CELLS) throw invalid('images', `expected a list of ${CELLS} pictures`)
-  const asked = text('instruction', instruction, 200)?.trim()
-  if (!asked) throw invalid('instruction', 'expected the number that is asked for, or the sentence that has it')
+  const wanted = text('instruction', instruction, 200)?.trim()
+  if (!wanted) throw invalid('instruction', 'expected the number to look for, or the sentence that contains it')
   const cells = images.map((one, at) => picture(`images[${at}]`, one, MAX_CELL_BYTES))
-  return { family: 'bls', variant: 'grid', ...shownIn, images: cells, instruction: asked }
+  return { family: 'bls', variant: 'grid', ...shownIn, images: cells, instruction: wanted }
 }
 
 /**
- * Checks what is said of a picture's text.
+ * Checks the hints about a picture's text.
  * @throws SolveguardError `CHALLENGE_INVALID` that names the field
  */
 function parseHints(hints: TextHints): TextHints {
@@ -101,10 +104,10 @@ function parseHints(hints: TextHints): TextHints {
   }
 }
 
-/** What any service takes; each has limits of its own besides. */
+/** Limits that hold for every service. Each service has its own limits too. */
 const MIN_PICTURE_BYTES = 100
 const MAX_IMAGE_BYTES = 1024 * 1024
-/** Nine of these are sent at once. */
+/** Nine cells are sent in one request. */
 const MAX_CELL_BYTES = 256 * 1024
 const CELLS = 9
 
@@ -140,7 +143,7 @@ function scriptAddress(value: unknown): string | undefined {
 
 function text(field: string, value: unknown, max: number): string | undefined {
   if (value === undefined) return undefined
-  // Addresses of real pages may hold non-ASCII characters; what goes to a solver is checked as an address later.
+  // A real page's address may hold non-ASCII characters. The origin layer checks the address that a solver gets.
   if (typeof value !== 'string' || value.length > max || (field !== 'frameUrl' && !PRINTABLE.test(value))) {
     throw invalid(field, `expected at most ${max} printable characters`)
   }

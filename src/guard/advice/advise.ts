@@ -2,45 +2,45 @@ import { formatMs } from '../../policy/duration.js'
 import { formatUsd, type Money } from '../../policy/money.js'
 import type { Advice, AdviceReason } from '../types.js'
 
-/** One account that could be asked, as far as it is known. What is absent limits nothing, or is not known. */
+/** One account that may solve. An absent field means no limit, or an unknown value. */
 export interface AdvisedAccount {
   readonly name: string
   readonly price: Money
   readonly concurrent?: number | undefined
   readonly perMinute?: number | undefined
-  /** What its own budget has left. */
+  /** Micro-dollars left in the account's own budget. */
   readonly left?: Money | undefined
-  /** How many tasks at a time its plan pays for. */
+  /** How many concurrent tasks the account's plan pays for. */
   readonly threads?: number | undefined
   readonly balance?: Money | undefined
 }
 
-/** All that advice is made of. */
+/** The input of `advise`. */
 export interface Situation {
-  /** Solves that wait, here and elsewhere. */
+  /** Queued solves, of this process and the others. */
   readonly queued: number
   readonly underWay: number
-  /** How long a solve takes up a worker, on average. */
+  /** Mean ms that a solve occupies a worker. */
   readonly solveMs: number
-  /** Why nothing may begin: a sentence, and when that is over, if it is known. */
+  /** Why no solve may start: a sentence, and the time at which solves may start again, if it is known. */
   readonly stopped?:
     | { readonly code: 'paused' | 'schedule'; readonly message: string; readonly retryAt?: Date | undefined }
     | undefined
-  /** When the working hours end, and how long that is from now. */
+  /** When the working hours end, and ms from now until then. */
   readonly closesAt?: Date | undefined
   readonly closesInMs?: number | undefined
-  /** What the day's budget has left, and when it has more. */
+  /** Micro-dollars left in the day's budget, and when it has more. */
   readonly left: Money
   readonly refilledAt?: Date | undefined
   readonly concurrent?: number | undefined
   readonly perMinute?: number | undefined
-  /** Those that are not paused; at least one. */
+  /** The accounts that are not paused; at least one. */
   readonly accounts: readonly AdvisedAccount[]
 }
 
 const MINUTE_MS = 60_000
 
-/** How many workers are worth having, and why: the least of what each thing in the way allows. Says nothing of who they are. */
+/** How many workers are useful, and why: the smallest of all limits. It does not matter which process runs them. */
 export function advise(situation: Situation): Advice {
   const { queued, underWay, solveMs, stopped, closesAt, closesInMs } = situation
   const limits: Limit[] = stopped
@@ -75,13 +75,13 @@ function* limitsOf(situation: Situation): Generator<Limit> {
   yield {
     code: 'queue',
     limit: queued + underWay,
-    message: `${solves(queued)} wait and ${underWay} are under way: more workers would find nothing to do.`,
+    message: `${solves(queued)} queued and ${underWay} under way: more workers would be idle.`,
   }
   const afford = affordable(situation)
   const maxPrice = dearest(accounts)
   yield {
     code: 'budget',
-    // Nothing that could still begin is nothing to have workers for; what is under way ends by itself.
+    // If no solve may start any more, no worker is needed: solves under way end by themselves.
     limit: afford === 0 ? 0 : underWay + afford,
     message: `${formatUsd(left)} of the day's budget is left, for ${solves(afford)} at up to ${formatUsd(maxPrice)} each.`,
     ...(afford === 0 && refilledAt && { retryAt: refilledAt }),
@@ -106,7 +106,7 @@ function* limitsOf(situation: Situation): Generator<Limit> {
     yield {
       code: 'threads',
       limit: threads,
-      message: `${names(accounts)} solves as many at a time as was paid for: ${threads}.`,
+      message: `The paid threads at ${names(accounts)} allow ${solves(threads)} at a time.`,
     }
   }
   const rate = rateOf(situation)
@@ -127,18 +127,18 @@ function* limitsOf(situation: Situation): Generator<Limit> {
   }
 }
 
-/** How many threads are worth having: as many as there would be workers if the plan were no limit. */
+/** How many threads are useful: the number of workers if the plan were no limit. */
 function threadsOf({ accounts }: Situation, limits: readonly Limit[]): Advice['threads'] {
-  const has = sum(accounts, (one) => one.threads)
-  if (has === undefined) return undefined
-  return { has, worth: limits.find(({ code }) => code !== 'threads')?.limit ?? 0 }
+  const paidFor = sum(accounts, (one) => one.threads)
+  if (paidFor === undefined) return undefined
+  return { has: paidFor, worth: limits.find(({ code }) => code !== 'threads')?.limit ?? 0 }
 }
 
 function rateOf({ perMinute = Number.POSITIVE_INFINITY, accounts }: Situation): number {
   return Math.min(perMinute, sum(accounts, (one) => one.perMinute) ?? Number.POSITIVE_INFINITY)
 }
 
-/** How many more solves the budgets allow today. */
+/** How many more solves the budgets can pay for today. */
 function affordable({ left, accounts }: Situation): number {
   const own = sum(accounts, ({ left: amount, price }) => (amount === undefined ? undefined : atMost(amount, price)))
   return Math.min(atMost(left, dearest(accounts)), own ?? Number.POSITIVE_INFINITY)
@@ -151,12 +151,12 @@ function dearest(accounts: readonly AdvisedAccount[]): Money {
   )
 }
 
-/** A price of nothing limits nothing. */
+/** How many times the amount covers the price. A price of zero is no limit. */
 function atMost(amount: Money, price: Money): number {
   return price === 0 ? Number.MAX_SAFE_INTEGER : Math.floor(amount / price)
 }
 
-/** Of all accounts together; undefined where one of them has no such limit. */
+/** The sum over all accounts; undefined if one of them has no such limit. */
 function sum(
   accounts: readonly AdvisedAccount[],
   of: (account: AdvisedAccount) => number | undefined,

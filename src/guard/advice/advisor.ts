@@ -14,31 +14,31 @@ import type { WaitQueue } from '../spending/wait-queue.js'
 import type { Advice, AdviceOptions, SolverStatus, Status } from '../types.js'
 import { type AdvisedAccount, advise, type Situation } from './advise.js'
 
-const queued = 'expected a whole number from 0 on'
+const queued = 'expected a whole number, 0 or more'
 const shape = z.strictObject({
   queued: z.number({ error: queued }).int(queued).min(0, queued).optional(),
   family: z.enum(Object.keys(VARIANTS) as [Family, ...Family[]]).optional(),
 })
 
-/** How long a balance that was asked for is taken for true: services do not like to be asked more often than every 30 s. */
+/** How long a balance that was read counts as current. Services ask for at least 30 s between two balance queries. */
 const BALANCE_FRESH_MS = 60_000
 const BALANCE_TIMEOUT_MS = 10_000
-/** How long another process's word on its queue holds: a little longer than the time between two of them. */
+/** The TTL of a process's queue length: a little longer than the interval between two publications. */
 const QUEUE_TTL_MS = 25_000
 
-/** What it takes of the guard. */
+/** What the advisor needs from the guard. */
 export interface AdvisorDeps extends GuardContext, KeyClock {
   readonly accounts: readonly Account[]
   readonly keyRegistry: Pick<KeyRegistry, 'admit' | 'markUsed'>
   readonly waitQueue: Pick<WaitQueue, 'waiting'>
-  /** What streams have yet to begin. */
+  /** Items that streams have not started yet. */
   readonly pendingItems: ReadonlySet<{ readonly left: number }>
 }
 
-/** The grant that advice is for. */
+/** The grant that the advice is for. */
 export type AdvisedGrant = GrantContext & { status(): Promise<Status> }
 
-/** Gathers what advice is made of, and tells the other processes what they need for theirs. */
+/** Collects the input of `advise`, and publishes this process's queue length for the advice of other processes. */
 export class Advisor {
   readonly #deps: AdvisorDeps
   readonly #timings: Pick<SharedTimings, 'load'>
@@ -50,14 +50,14 @@ export class Advisor {
     this.#timings = timings
   }
 
-  /** Called now and then: tells of the line here, while there is one. */
+  /** Called at every heartbeat. Publishes this process's queue length while the queue is not empty. */
   async heartbeat(): Promise<void> {
     const { clock, ledger, ownerId, name } = this.#deps
     const waiting = this.#waiting()
     if (waiting > 0 || this.#publishedWaiting > 0) {
       this.#publishedWaiting = waiting
       const ttlMs = waiting > 0 ? QUEUE_TTL_MS : 0
-      await ledger.setFact({ scope: `queue:${name}`, name: ownerId, value: String(waiting), ttlMs: ttlMs }, clock.now())
+      await ledger.setFact({ scope: `queue:${name}`, name: ownerId, value: String(waiting), ttlMs }, clock.now())
     }
   }
 
@@ -83,12 +83,12 @@ export class Advisor {
     if (able.length === 0) {
       throw new SolveguardError('FAMILY_UNSUPPORTED', `None of the guard's solvers has a price for ${family}.`)
     }
-    const asked = able.filter(({ of }) => !of.paused)
-    const [first] = (asked.length > 0 ? asked : able) as [(typeof able)[number]]
-    const stopped = stoppedBy(status, asked.length === 0 ? first.of : undefined)
+    const usable = able.filter(({ of }) => !of.paused)
+    const [first] = (usable.length > 0 ? usable : able) as [(typeof able)[number]]
+    const stopped = stoppedBy(status, usable.length === 0 ? first.of : undefined)
     const advised = stopped
       ? able.map(({ account, price }) => ({ name: account.name, price }))
-      : await this.#accounts(grant, asked)
+      : await this.#accounts(grant, usable)
     const { day, minute, slots, schedule } = status
     const closesAt = schedule.open ? schedule.changesAt : undefined
     const dearest = Math.max(...advised.map(({ price }) => price))
@@ -120,15 +120,15 @@ export class Advisor {
         perMinute: of.minute?.cap,
         left: of.day?.cap === undefined ? undefined : micros(Math.max(0, of.day.cap - of.day.spent - of.day.reserved)),
         threads: account.solver.threads,
-        // Under threads an account is paid up, whatever its balance says.
+        // With paid threads an account can solve whatever its balance is.
         balance: account.solver.threads === undefined ? await this.#balance(grant, account, of.balance) : undefined,
       })),
     )
   }
 
-  /** As the service says, or said within a minute; undefined where it does not say. */
+  /** The service's balance in micro-dollars, at most one minute old; undefined if the service does not report one. */
   async #balance(grant: AdvisedGrant, account: Account, seen: SolverStatus['balance']): Promise<Money | undefined> {
-    // Somebody looked at it for another reason.
+    // The balance monitor read it lately.
     if (seen && this.#deps.clock.now() - seen.at.getTime() < BALANCE_FRESH_MS) return seen.amount
     const now = this.#deps.clock.monotonic()
     const known = this.#balances.get(account)
@@ -161,16 +161,16 @@ export class Advisor {
     )
   }
 
-  /** When the ledger would have money again: it is asked for some, which it refuses, and says when not. */
+  /** When the budget has money again: a trial reservation is denied, and the denial carries the time. */
   async #fundsAvailableAt(grant: AdvisedGrant, amount: Money): Promise<Date | undefined> {
     const { clock, ledger, ownerId } = this.#deps
     const now = clock.now()
     const id = `advice-${ownerId}-${now}`
-    // Without thresholds: what it takes, should it get some, is no reason to alert anybody.
+    // Without thresholds: if the trial reservation succeeds, it must raise no alert.
     const path = grant.claims('', now).map((claim) => ({ ...claim, alertsAt: undefined }))
     const answer = await ledger.reserve({ id, ownerId, path, amount, deadline: now + 1_000 }, now)
     if (!answer.ok) return answer.retryAt === undefined ? undefined : new Date(answer.retryAt)
-    // Some came back meanwhile.
+    // Money was released in the meantime: give the trial reservation back.
     await ledger.settle({ reservationId: id, cost: micros(0) }, now)
     return undefined
   }
@@ -189,7 +189,7 @@ export class Advisor {
   }
 }
 
-/** What a solve of the family may cost there; undefined where the account has no price for it. */
+/** The account's price for a solve of the family, in micro-dollars; undefined if it has none. */
 function priceOf({ solver }: Account, family: Family): Money | undefined {
   try {
     return solver.price({ family, variant: VARIANTS[family][0] }).amount
@@ -198,13 +198,13 @@ function priceOf({ solver }: Account, family: Family): Money | undefined {
   }
 }
 
-function stoppedBy({ paused, schedule }: Status, all: SolverStatus | undefined): Situation['stopped'] {
-  const reason = paused ?? all?.paused
+function stoppedBy({ paused, schedule }: Status, pausedSolver: SolverStatus | undefined): Situation['stopped'] {
+  const reason = paused ?? pausedSolver?.paused
   if (reason) {
     return { code: 'paused', message: `Paused since ${new Date(reason.at).toISOString()}: ${reason.message}` }
   }
   if (schedule.open) return undefined
   const retryAt = schedule.changesAt
-  const when = retryAt ? `; they begin at ${retryAt.toISOString()}` : ''
+  const when = retryAt ? `; they start at ${retryAt.toISOString()}` : ''
   return { code: 'schedule', message: `It is outside the working hours${when}.`, retryAt }
 }

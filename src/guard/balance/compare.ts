@@ -1,30 +1,30 @@
 import { type Money, micros, usd } from '../../policy/money.js'
 
 /*
- * What a service's balance says, beside what the ledger says: pure, with no I/O. All amounts are micro-dollars.
+ * Compares a service's balance with the ledger. Pure, with no I/O. All amounts are micro-dollars.
  *
- * Between two looks the balance may have dropped by at most what we settled, and what was under way at either: a task may be charged when it
- * is handed in or when it is done, and a service may tell its balance a little late. What nobody is sure of (a reply that never
- * came, a process that died) may have been charged too, some minutes after it counted here. What dropped beyond that, by more
- * than a tolerance, was spent by somebody else.
+ * Between two readings the balance may drop by at most what the ledger settled plus what was under way at either
+ * reading: a service may charge a task when it is submitted or when it is done, and may report its balance late. Unsure
+ * solves (a reply that never arrived, a process that died) may have been charged too, some minutes after the ledger
+ * counted them. A larger drop, by more than a tolerance, was spent by another user of the key.
  */
 
-/** What the ledger said of an account, and the service of its balance, at about the same time. */
+/** The ledger's totals of an account and the service's balance, read at about the same time. */
 export interface BalanceReading {
   /** Wall-clock ms. */
   readonly at: number
   readonly balance: Money
-  /** Settled before the service was asked: certainly in its balance. */
+  /** Settled before the balance query: certainly deducted from the balance. */
   readonly settledBefore: number
-  /** Settled by the time that it had answered. */
+  /** Settled by the time that the service had answered. */
   readonly settledAfter: number
-  /** Under way: the more of before and after. */
+  /** Reserved for solves under way: the larger of the values before and after the query. */
   readonly reserved: number
-  /** Unsure, by the time that it had answered. */
+  /** Total of unsure solves, by the time that the service had answered. */
   readonly unsure: number
-  /** Whose spending was added up. */
+  /** The ids of the budgets whose spending was added up. */
   readonly budgets: string
-  /** How many solves have ended. */
+  /** Number of solves that have ended. */
   readonly solves: number
 }
 
@@ -34,52 +34,52 @@ interface Baseline {
   readonly balance: number
   readonly settled: number
   readonly reserved: number
-  /** What nobody was sure of some minutes before: of what came after that, it may not have been charged yet. */
+  /** The unsure total some minutes before: later unsure solves may not have been charged yet. */
   readonly unsure: number
 }
 
-/** Money that went missing, added up over several looks. */
+/** Missing money, added up over several readings. */
 export interface Missing {
   readonly since: number
   readonly dropped: number
   readonly ours: number
   readonly missing: number
-  /** When it was last found, and how much was missing when it was last told. */
+  /** When money was last found missing, and the amount at the last alert. */
   readonly foundAt: number
   readonly reported: number
 }
 
-/** What is kept between looks, as a fact of the ledger. */
+/** The state that is kept between readings, as a fact of the ledger. */
 export interface BalanceState {
   readonly last: Baseline & { readonly unsureNow: number; readonly solves: number; readonly budgets: string }
-  /** The reading within a day that says most: a thief who takes little at a time is seen from there. */
+  /** The most conclusive reading within a day. Comparing with it finds a theft of small amounts at a time. */
   readonly anchor: Baseline
-  /** What nobody was sure of, some minutes ago and later. */
+  /** The unsure total some minutes ago, and the one that will replace it. */
   readonly lag: { readonly unsure: number; readonly next: number; readonly nextAt: number }
   readonly found?: Missing | undefined
 }
 
-/** What a reading has found. */
+/** The result of a comparison. */
 export interface Finding {
   readonly state: BalanceState
-  /** What is missing beyond what we may have spent; nothing within the tolerance is told. */
+  /** The drop beyond what this ledger may have spent. An amount within the tolerance raises no alert. */
   readonly missing: Money
-  /** To be told now: it is new, or has doubled since it was told. */
+  /** Set if an alert must be raised now: the missing amount is new, or has doubled since the last alert. */
   readonly leak?: { readonly since: number; readonly dropped: Money; readonly ours: Money; readonly missing: Money }
 }
 
 const DAY_MS = 24 * 3_600_000
-/** How long after it counted here a solve that nobody was sure of may be charged. */
+/** How long after the ledger counted an unsure solve the service may charge it. */
 const LATE_MS = 3 * 60_000
-/** Balances are told in cents by some. */
+/** Some services report balances in whole cents. */
 const MIN_TOLERANCE = usd(0.01)
-/** What services charge is not to the last part what their lists say. */
+/** Actual charges differ slightly from the services' list prices. */
 const TOLERANCE = 0.05
 
 /**
- * Compares a reading with those before it.
- * @param before what was kept; undefined for the first reading
- * @param dearest the dearest single solve
+ * Compares a reading with earlier ones.
+ * @param before the kept state; undefined for the first reading
+ * @param dearest the highest price of a single solve
  */
 export function compareBalance(before: BalanceState | undefined, reading: BalanceReading, dearest: number): Finding {
   if (!before || mustRestart(before, reading)) return { state: restart(before, reading), missing: micros(0) }
@@ -94,7 +94,7 @@ export function compareBalance(before: BalanceState | undefined, reading: Balanc
     const anchor = stale || isBetterBaseline(now, before.anchor) ? now : before.anchor
     return { state: { last, anchor, lag, found }, missing: micros(Math.max(worst.missing, 0)) }
   }
-  // What was found is not found again: later looks begin here.
+  // The same drop must not be found twice: later readings are compared with this one.
   const sum: Missing = {
     since: found?.since ?? worst.since,
     dropped: (found?.dropped ?? 0) + worst.dropped,
@@ -126,7 +126,7 @@ function compare(since: Baseline, reading: BalanceReading, dearest: number): Com
   return { since: since.at, dropped, ours, missing: dropped - ours, tolerance }
 }
 
-/** It was topped up, refunded, or is counted otherwise than before: nothing can be compared. */
+/** The balance was topped up or refunded, or other budgets are counted than before: no comparison is possible. */
 function mustRestart({ last }: BalanceState, reading: BalanceReading): boolean {
   return (
     reading.balance > last.balance ||
@@ -155,7 +155,7 @@ function lagAt(lag: BalanceState['lag'], reading: BalanceReading): BalanceState[
   return { unsure: lag.next, next: reading.unsure, nextAt: reading.at }
 }
 
-/** Whether less is left open from one reading on than from another. */
+/** Whether fewer charges are still open at one reading than at the other. */
 function isBetterBaseline(one: Baseline, other: Baseline): boolean {
   const score = ({ balance, settled, reserved, unsure }: Baseline) => balance + settled - reserved + unsure
   return score(one) >= score(other)

@@ -14,40 +14,41 @@ import { type BalanceReading, type BalanceState, compareBalance, type Finding, t
 import { balanceTransport, queryBalance } from './query.js'
 
 interface ReadOptions {
-  /** The dearest solve that the account may do. */
+  /** The highest price of a single solve that the account may do, in micro-dollars. */
   readonly dearest: number
   readonly policy: Policy
 }
 
-/** By the fingerprint of a key: guards of several names may have the same. */
+/** The facts are named by the key's fingerprint, because guards with different names may use the same key. */
 const SCOPE = 'balances'
 const INTERVAL_MS = 5 * 60_000
 const INTERVAL_SOLVES = 50
-/** Services do not like to be asked more often. */
+/** Services ask for at least 30 s between two balance queries. */
 const MIN_INTERVAL_MS = 30_000
-/** How long a reading may take before another process may read it. */
+/** How long a reading may take before another process may start one. */
 const CLAIM_TTL_MS = 60_000
 const TIMEOUT_MS = 15_000
 const STATE_TTL_MS = 90 * 24 * 3_600_000
 
-/** What it takes of the guard. */
+/** What the monitor needs from the guard. */
 export interface BalanceMonitorDeps extends GuardContext, KeyClock, Pick<Notifier, 'alert'>, AccountPauser {
   readonly accounts: readonly Account[]
   readonly keyRegistry: Pick<KeyRegistry, 'admit' | 'listFacts'>
-  /** What a suspected leak of a key does besides the alert. */
+  /** What a suspected key leak causes besides the alert. */
   readonly onLeak: 'alert' | 'pause'
 }
 
 /**
- * Looks at what is left of each account's balance, every five minutes or fifty solves, one process for all that have its key; and tells when
- * more of it went than the ledger knows of. A reading is one free call to the service, on a beat, and waits for no solve.
+ * Reads each account's balance every five minutes or fifty solves, in one process for all that use its key. Raises an
+ * alert when the balance dropped by more than the ledger knows of. A reading is one free call to the service, made at a
+ * heartbeat, and delays no solve.
  */
 export class BalanceMonitor {
   readonly #deps: BalanceMonitorDeps
-  /** How many solves there had been when a reading was first seen here, by its key. */
+  /** By fingerprint: the latest reading, and the number of solves when this process first saw it. */
   readonly #lastReading = new Map<string, { readonly at: number; readonly solves: number }>()
   readonly #reading = new Set<string>()
-  /** By account: for when it has been idle for longer than a key is held. */
+  /** By account: the last fingerprint, for an account that is idle for longer than its key stays cached. */
   readonly #fingerprints = new Map<string, string>()
 
   constructor(deps: BalanceMonitorDeps) {
@@ -55,8 +56,8 @@ export class BalanceMonitor {
   }
 
   /**
-   * To be called at every beat.
-   * @param usages how the accounts' budgets stand, by their ids
+   * Called at every heartbeat.
+   * @param usages the usage of the accounts' budgets, by id
    */
   async heartbeat(policy: Policy, usages: ReadonlyMap<string, Usage>): Promise<void> {
     const watched = this.#deps.accounts.filter(
@@ -67,14 +68,14 @@ export class BalanceMonitor {
     for (const account of watched) {
       const usage = usages.get(pausedBudgetOf(account, this.#deps.name))
       const dearest = dearestOf(account, policy)
-      // A key that was refused is not sent again and again; and what was told need not be told again.
+      // While the budget is paused, a refused key is not sent again, and a known leak is not reported again.
       if (!usage || usage.paused || dearest === undefined) continue
       this.#pauseIfLeaked(account, this.#fingerprintOf(account) ?? '', stateIn(facts, this.#fingerprintOf(account)))
       await this.#readIfDue(account, { dearest, policy }, usage.totals, facts)
     }
   }
 
-  /** What is known of an account's balance. */
+  /** What is known about an account's balance. */
   status(account: Account, facts: readonly Fact[]): BalanceStatus | undefined {
     const state = stateIn(facts, this.#fingerprintOf(account))
     if (!state || account.sharedKey) return undefined
@@ -82,12 +83,12 @@ export class BalanceMonitor {
     return { amount: micros(last.balance), at: new Date(last.at), missing: micros(found?.missing ?? 0) }
   }
 
-  /** What the ledger has on balances, for `status`. */
+  /** The ledger's facts about balances, for `status`. */
   listFacts(): Promise<readonly Fact[]> {
     return this.#listFacts()
   }
 
-  /** Somebody has seen to what was wrong: what comes is compared with what is there now. */
+  /** Called after a resume: later readings are compared with the balance of now. */
   async reset(account: Account): Promise<void> {
     const fingerprint = this.#fingerprintOf(account)
     if (fingerprint !== undefined && !account.sharedKey) await this.#setFact(`state/${fingerprint}`, '', 0)
@@ -103,13 +104,13 @@ export class BalanceMonitor {
     const now = this.#deps.clock.now()
     const age = state ? now - state.last.at : Number.POSITIVE_INFINITY
     if (age >= 0 && age < (solvesSince >= INTERVAL_SOLVES ? MIN_INTERVAL_MS : INTERVAL_MS)) return
-    // Asked for by another process at this moment, or in vain a moment ago.
+    // Another process is reading the balance now, or a reading failed a short while ago.
     if (facts.some(({ name }) => name === `reading/${fingerprint}`)) return
     const { ownerId } = this.#deps
     if ((await this.#setFact(`reading/${fingerprint}`, ownerId, CLAIM_TTL_MS, true)) !== ownerId) return
     this.#reading.add(fingerprint)
     try {
-      // Another one may have looked between our reading at the facts and our claim.
+      // Another process may have finished a reading between our look at the facts and our claim.
       const fresh = stateIn(await this.#listFacts(), fingerprint)
       if (fresh?.last.at !== state?.last.at) return
       const reading = await this.#read(account, options.policy, fingerprint)
@@ -122,13 +123,13 @@ export class BalanceMonitor {
     }
   }
 
-  /** A service that does not answer is asked again with the next reading. */
+  /** After a failed query, the next reading is due after the usual interval. */
   async #postpone(fingerprint: string): Promise<void> {
     await this.#setFact(`reading/${fingerprint}`, this.#deps.ownerId, INTERVAL_MS)
   }
 
   async #report(account: Account, fingerprint: string, { state, leak }: Finding): Promise<void> {
-    // Told first: should this process end here, it is found again.
+    // The alert comes first: if this process dies before the state is written, the leak is found again.
     if (leak) {
       const { dropped, ours, missing } = leak
       const from = new Date(leak.since).toISOString()
@@ -140,13 +141,13 @@ export class BalanceMonitor {
     this.#pauseIfLeaked(account, fingerprint, state)
   }
 
-  /** Whoever has looked, each guard that has the key does about it what it was told to. It was told already. */
+  /** Applies this guard's `onLeak`, whichever process made the reading. The alert has been raised already. */
   #pauseIfLeaked(account: Account, fingerprint: string, state: BalanceState | undefined): void {
     if (this.#deps.onLeak !== 'pause' || !state?.found) return
     this.#deps.pause(account, 'KEY_LEAK_SUSPECTED', leakMessage(account, fingerprint, state.found), true)
   }
 
-  /** The ledger, the service, and the ledger again: what is spent meanwhile is between the two. */
+  /** Reads the ledger, the service, and the ledger again: spending during the query lies between the two totals. */
   async #read(account: Account, policy: Policy, fingerprint: string): Promise<BalanceReading | undefined> {
     const budgets = await this.#budgetsOf(account, fingerprint)
     const before = await this.#totals(budgets)
@@ -172,12 +173,12 @@ export class BalanceMonitor {
       const transport = await balanceTransport(this.#deps, account, key, new Gate(policy), policy.egress)
       return await queryBalance(account, key, transport, TIMEOUT_MS)
     } catch {
-      // The next solve tells of it, and of what to do.
+      // The next solve reports the problem, and what to do.
       return undefined
     }
   }
 
-  /** The budgets of all guards that have the account's key, or had it together with one that they have now. */
+  /** The budgets of all guards that use the account's key, or used it together with a key that is linked to it. */
   async #budgetsOf(account: Account, fingerprint: string): Promise<string[]> {
     const places = placesIn(await this.#deps.keyRegistry.listFacts())
     const budgets = new Set([pausedBudgetOf(account, this.#deps.name)])
@@ -198,14 +199,14 @@ export class BalanceMonitor {
     const all = await Promise.all(budgets.map(async (id) => ledger.usage(id, clock.now())))
     const sum = (of: (usage: Usage) => number) => all.reduce((total, usage) => total + of(usage), 0)
     return {
-      settled: micros(sum(({ totals: ever }) => ever.settled)),
-      unsure: micros(sum(({ totals: ever }) => ever.unsure)),
-      solves: sum(({ totals: ever }) => ever.solves),
+      settled: micros(sum(({ totals }) => totals.settled)),
+      unsure: micros(sum(({ totals }) => totals.unsure)),
+      solves: sum(({ totals }) => totals.solves),
       reserved: sum(({ reserved }) => reserved),
     }
   }
 
-  /** The key that an account uses, or used when it last needed one. */
+  /** The fingerprint of the key that an account uses, or used last. */
   #fingerprintOf({ name, secrets }: Account): string | undefined {
     const fingerprint = secrets.usable()?.current.value.fingerprint ?? this.#fingerprints.get(name)
     if (fingerprint !== undefined) this.#fingerprints.set(name, fingerprint)
@@ -217,10 +218,7 @@ export class BalanceMonitor {
   }
 
   async #setFact(name: string, value: string, ttlMs: number, ifAbsent = false): Promise<string> {
-    return this.#deps.ledger.setFact(
-      { scope: SCOPE, name, value, ttlMs: ttlMs, ifAbsent: ifAbsent },
-      this.#deps.clock.now(),
-    )
+    return this.#deps.ledger.setFact({ scope: SCOPE, name, value, ttlMs, ifAbsent }, this.#deps.clock.now())
   }
 }
 
@@ -231,12 +229,13 @@ function leakMessage(
 ): string {
   const [dropped, ours, missing] = [leak.dropped, leak.ours, leak.missing].map((amount) => formatUsd(micros(amount)))
   return (
-    `The balance at ${account.name} fell by ${dropped} since ${new Date(leak.since).toISOString()}, and at most ${ours} of that was spent here: ` +
-    `${missing} is missing. Somebody else may be using the key (fingerprint ${fingerprint}), or the service charges more than \`pricing\` says.`
+    `The balance at ${account.name} fell by ${dropped} since ${new Date(leak.since).toISOString()}, ` +
+    `and at most ${ours} of that was spent by this ledger's guards: ${missing} is missing. ` +
+    `Another client may be using the key (fingerprint ${fingerprint}), or the service charges more than \`pricing\` states.`
   )
 }
 
-/** The dearest solve that the account may do; undefined where solves are paid by the thread, and the balance says nothing. */
+/** The highest price of one solve of the account; undefined with paid threads, where the balance proves nothing. */
 function dearestOf({ solver, perSolve }: Account, { budget }: Pick<Policy, 'budget'>): number | undefined {
   let dearest = 0
   for (const [family, variants] of Object.entries(VARIANTS) as [Family, readonly Variant[]][]) {
@@ -246,7 +245,7 @@ function dearestOf({ solver, perSolve }: Account, { budget }: Pick<Policy, 'budg
         if (imputed) return undefined
         dearest = Math.max(dearest, amount)
       } catch {
-        // It has no price for that, and does not do it.
+        // The account has no price for the variant, so it never solves it.
       }
     }
   }
@@ -277,7 +276,7 @@ const stateShape: z.ZodType<BalanceState> = z.object({
     .optional(),
 })
 
-/** What a fact holds. Another version may have written it: what cannot be read says nothing. */
+/** The state in a fact. Another version may have written it: a value that cannot be parsed is ignored. */
 function stateIn(facts: readonly Fact[], fingerprint: string | undefined): BalanceState | undefined {
   const fact = facts.find(({ name }) => name === `state/${fingerprint}`)
   try {

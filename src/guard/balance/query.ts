@@ -7,13 +7,13 @@ import type { Gate } from '../admission/gate.js'
 import type { KeyRegistry } from '../keys/registry.js'
 import type { KeyClock } from '../ports.js'
 
-/** What a balance query takes of the guard. */
+/** What a balance query needs from the guard. */
 export interface BalanceQueryDeps extends KeyClock {
   readonly keyRegistry: Pick<KeyRegistry, 'admit'>
 }
 
 /**
- * The way by which a balance may be asked for: what no solve may be sent with is not sent with this either.
+ * The transport for a balance query. A key or a route that is denied to a solve is denied here too.
  * @throws DeniedError as for a solve
  */
 export async function balanceTransport(
@@ -30,7 +30,10 @@ export async function balanceTransport(
   return transport
 }
 
-/** What the service says is left of an account, which costs nothing; undefined where it does not say. @throws TransportError */
+/**
+ * The balance that the service reports, in micro-dollars; undefined if it reports none. The call is free.
+ * @throws TransportError
+ */
 export async function queryBalance(
   { solver }: Account,
   key: SecretVersion,

@@ -7,43 +7,44 @@ import type { BackgroundTasks, GuardContext, Notifier } from '../ports.js'
 import type { KnownKey } from '../types.js'
 import { type Presence, reportKeys } from './report.js'
 
-/** All guards of a ledger share what is known of keys: two may have the same one. */
+/** All guards of a ledger share the facts about keys, because two guards may use the same key. */
 const SCOPE = 'keys'
 const DAY_MS = 86_400_000
-/** For how long a key is remembered after it was last used, and its environment after it was last checked. */
+/** How long a key is kept after its last use, and its environment after the last check. */
 const USED_TTL_MS = 90 * DAY_MS
 const OWNER_TTL_MS = 400 * DAY_MS
-/** How long what a process says of itself holds: a few times the time between two beats. */
+/** The TTL of a process's presence: a few times the heartbeat interval. */
 const PRESENCE_TTL_MS = 30_000
-/** At every so many beats it is looked whether a key is no longer used by anybody. */
+/** At every so many heartbeats the registry checks whether a key is no longer used by any process. */
 const REVOCABLE_EVERY = 30
 
 interface UsedKey {
   readonly account: string
   readonly version: string
-  /** Whether it was used since that was last written down. */
+  /** Whether the key was used since its last use was written to the ledger. */
   fresh: boolean
 }
 
-/** A task, as far as its key goes. */
+/** A task under way: its account and its key. */
 interface KeyUser {
   readonly account: Account
   readonly key: SecretVersion
 }
 
-/** What it takes of the guard. */
+/** What the registry needs from the guard. */
 export interface KeyRegistryDeps extends GuardContext, BackgroundTasks, Pick<Notifier, 'alert'> {
   readonly accounts: readonly Account[]
 }
 
 /**
- * What all processes of a ledger know of the keys, by their fingerprints: whose each is, when it was last used, and who holds it. Kept as facts
- * of the ledger: written when a key is first used and then now and then, never for a single solve.
+ * What all processes of a ledger know about the keys, by fingerprint: the environment of each key, when it was last
+ * used, and which processes hold it. Kept as facts of the ledger. They are written when a key is first used and then at
+ * heartbeats, never for a single solve.
  */
 export class KeyRegistry {
   readonly #deps: KeyRegistryDeps
   readonly #underWay = new Set<KeyUser>()
-  /** Fingerprints of keys that were found to be ours to use. */
+  /** Fingerprints of keys that this guard may use. */
   readonly #admitted = new Set<string>()
   readonly #used = new Map<string, UsedKey>()
   /** Fingerprints of keys that were found to be revocable. */
@@ -57,7 +58,7 @@ export class KeyRegistry {
   }
 
   /**
-   * Whether a key may be used by this account. Waits for the ledger when the key is new to this process, and for nothing after that.
+   * Checks that this account may use a key. Asks the ledger when the key is new to this process, later never.
    * @throws DeniedError `KEY_OF_ANOTHER_ENVIRONMENT`
    */
   admit({ environment, sharedWith }: Account, { value, version }: SecretVersion): MaybePromise<void> {
@@ -66,7 +67,8 @@ export class KeyRegistry {
       if (owner !== environment && !sharedWith.includes(owner)) {
         throw denied(
           'KEY_OF_ANOTHER_ENVIRONMENT',
-          `The key (version ${version}) for the environment ${environment} is that of ${owner}: give each a key of its own, or say sharedWith: ['${owner}'].`,
+          `The key (version ${version}) for the environment ${environment} belongs to the environment ${owner}: ` +
+            `use a key of its own for each, or set sharedWith: ['${owner}'].`,
         )
       }
       this.#admitted.add(value.fingerprint)
@@ -90,7 +92,7 @@ export class KeyRegistry {
     }
   }
 
-  /** Notes that a key is sent to the service. */
+  /** Notes that a key was sent to the service. */
   markUsed({ name: account }: Account, { value, version }: SecretVersion): void {
     const known = this.#used.get(value.fingerprint)
     if (known) {
@@ -101,19 +103,19 @@ export class KeyRegistry {
     this.#publishSoon()
   }
 
-  /** A task is under way, with whatever key it has at a time. */
+  /** Adds a task under way. Its key may change later. */
   track(user: KeyUser): void {
     this.#underWay.add(user)
   }
 
-  /** And is over. Where it was one of the last with an old key, others want to know that soon. */
+  /** Removes a task that has ended. If it used an old key, publishes soon, because the key may be revocable now. */
   untrack(user: KeyUser): void {
     this.#underWay.delete(user)
     const held = user.account.secrets.usable()?.current
     if (held && held.value.fingerprint !== user.key.value.fingerprint) this.#publishSoon()
   }
 
-  /** To be called at every beat: says what this process holds, and now and then whether a key may go. */
+  /** Called at every heartbeat: publishes which keys this process holds, and sometimes checks for revocable keys. */
   async heartbeat(): Promise<void> {
     await this.#publish()
     if (this.#used.size > 0 && this.#heartbeats++ % REVOCABLE_EVERY === 0) await this.#alertRevocable()
@@ -121,23 +123,23 @@ export class KeyRegistry {
 
   /** The keys that an account has used or holds, the one in use first. */
   known(account: Account, facts: readonly Fact[], now: number): KnownKey[] {
-    // What this process has said of itself is some seconds old.
+    // This process's own published fact is some seconds old: use its present state instead.
     const others = facts.filter(({ name }) => name !== this.#name)
     return reportKeys(account.secrets.usable()?.current, others, this.#presence(), this.#place(account.name), now)
   }
 
-  /** What the ledger has on keys, for `known`. */
+  /** The ledger's facts about keys, for `known`. */
   listFacts(): MaybePromise<readonly Fact[]> {
     return this.#deps.ledger.listFacts(SCOPE, this.#deps.clock.now())
   }
 
-  /** This process holds nothing any more. */
+  /** Publishes that this process holds no key any more. */
   async unregister(): Promise<void> {
     await this.#publishUsed()
     if (this.#isPublished) await this.#setFact(this.#name, '{}', 0)
   }
 
-  /** Once for all that happens at a time. */
+  /** Publishes once for all changes of the same turn of the event loop. */
   #publishSoon(): void {
     this.#publishing ??= Promise.resolve().then(() => {
       this.#publishing = undefined
@@ -175,7 +177,7 @@ export class KeyRegistry {
     return { holds, underWay }
   }
 
-  /** Says of each key that nobody uses any more that it may go: once, whichever process finds out. */
+  /** Raises an alert for each key that no process uses any more: once, from the process that finds it first. */
   async #alertRevocable(): Promise<void> {
     const { accounts, clock } = this.#deps
     const facts = await this.listFacts()
@@ -198,7 +200,7 @@ export class KeyRegistry {
     }
   }
 
-  /** Whether nobody has told that of a key yet: whoever is answered yes is the one to do it. */
+  /** True for the first process that asks: it raises the alert about the key, and no other process does. */
   async isFirstToReport(what: 'told' | 'due', fingerprint: string): Promise<boolean> {
     const { ledger, clock, ownerId } = this.#deps
     const fact = { scope: SCOPE, name: `${what}/${fingerprint}`, value: ownerId, ttlMs: USED_TTL_MS, ifAbsent: true }
@@ -206,10 +208,10 @@ export class KeyRegistry {
   }
 
   #setFact(name: string, value: string, ttlMs: number): MaybePromise<string> {
-    return this.#deps.ledger.setFact({ scope: SCOPE, name, value, ttlMs: ttlMs }, this.#deps.clock.now())
+    return this.#deps.ledger.setFact({ scope: SCOPE, name, value, ttlMs }, this.#deps.clock.now())
   }
 
-  /** How what this process says of itself is called. */
+  /** The name of this process's presence fact. */
   get #name(): string {
     return `owner/${this.#deps.ownerId}`
   }

@@ -2,13 +2,13 @@ import type { Fact } from '../../ledger/ledger.js'
 import type { SecretVersion } from '../../secrets/provider.js'
 import type { KnownKey } from '../types.js'
 
-/** What one process says of itself: the keys that it would use, and how many tasks are under way with each. */
+/** What one process publishes: the keys that it would use, and how many tasks are under way with each. */
 export interface Presence {
   readonly holds: readonly string[]
   readonly underWay: Readonly<Record<string, number>>
 }
 
-/** For how long a key must not have been used: longer than any process holds on to one. */
+/** How long a key must be unused before it is revocable: longer than any process caches a key. */
 const UNUSED_MS = 24 * 3_600_000
 
 interface SeenKey {
@@ -17,9 +17,9 @@ interface SeenKey {
 }
 
 /**
- * The keys of one place (a guard and an account of it), the one in use first, and what is to be said of each.
- * @param facts what the ledger has on keys, of every guard
- * @param own what this process would say of itself now
+ * The keys of one place (a guard and one of its accounts), the one in use first, each with its verdict.
+ * @param facts the ledger's facts about keys, of every guard
+ * @param own the present state of this process
  */
 export function reportKeys(
   current: SecretVersion | undefined,
@@ -35,7 +35,7 @@ export function reportKeys(
     if (name.startsWith('owner/')) presences.push(presenceIn(value))
     if (!name.startsWith('used/')) continue
     const fingerprint = name.slice(name.lastIndexOf('/') + 1)
-    // Whoever else uses the same key, by whatever name: it is the same key at the service.
+    // A use by another guard or account counts too: it is the same key at the service.
     lastUsed.set(fingerprint, Math.max(lastUsed.get(fingerprint) ?? 0, at))
     if (name === `used/${place}/${fingerprint}`) seen.set(fingerprint, { version: versionIn(value), lastUsedAt: at })
   }
@@ -52,9 +52,9 @@ export function reportKeys(
     current: fingerprint === current?.value.fingerprint,
   }))
   keys.sort((a, b) => Number(b.current) - Number(a.current) || (b.lastUsedAt ?? now) - (a.lastUsedAt ?? now))
-  return keys.map(({ current: mine, ...key }, index) => {
-    // The one in use, or, where nobody holds any, the one that was used last.
-    const needed = mine || (index === 0 && !keys.some(({ heldBy }) => heldBy > 0))
+  return keys.map(({ current: isCurrent, ...key }, index) => {
+    // The key in use or, if no process holds a key, the one that was used last.
+    const needed = isCurrent || (index === 0 && !keys.some(({ heldBy }) => heldBy > 0))
     return { ...key, lastUsedAt: dateOf(key.lastUsedAt), ...verdict(key, needed, now) }
   })
 }
@@ -65,7 +65,7 @@ export interface KeyPlace {
   readonly fingerprints: readonly string[]
 }
 
-/** Who has used which keys, by what the ledger has on keys. */
+/** Which place has used which keys, from the ledger's facts about keys. */
 export function placesIn(facts: readonly Fact[]): readonly KeyPlace[] {
   const places = new Map<string, { budget: string; fingerprints: string[] }>()
   for (const { name, value } of facts) {
@@ -97,7 +97,8 @@ function verdict(
     revocableAt: new Date(at),
     reason: revocable
       ? 'unused for 24 hours, nothing under way, every process on another key'
-      : `it was used within the last 24 hours; unless it is used again it may be revoked from ${new Date(at).toISOString()} on`,
+      : 'it was used within the last 24 hours; unless it is used again ' +
+        `it may be revoked from ${new Date(at).toISOString()} on`,
   }
 }
 
@@ -109,7 +110,7 @@ function dateOf(ms: number | undefined): Date | undefined {
   return ms === undefined ? undefined : new Date(ms)
 }
 
-/** What a process said of itself. Another version of this package may have written it: what cannot be read says nothing. */
+/** A process's presence. Another version may have written it: a value that cannot be parsed is ignored. */
 function presenceIn(value: string): Presence {
   const found = parsed(value) as { holds?: unknown; underWay?: unknown }
   const { holds, underWay } = found

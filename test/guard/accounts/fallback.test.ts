@@ -303,7 +303,7 @@ describe('the list of solvers', () => {
     [
       'with two of one name',
       { solvers: [account, account] },
-      /solvers\[1\]\.name: there is another account called captchaai/,
+      /solvers\[1\]\.name: another account has the name captchaai/,
     ],
     ['with a name that is none', { solvers: [{ ...account, name: 'a b' }] }, /solvers\[0\]\.name/],
     ['without a secret', { solvers: [{ solver: captchaAI() } as SolverAccount] }, /solvers\[0\]\.secret/],

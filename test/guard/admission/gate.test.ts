@@ -152,6 +152,6 @@ describe('a key', () => {
     const gate = gateWith([], { expireAfter: '90d' })
     const key = { value, version: 'v1', createdAt: created }
     expect(() => gate.admitKey(key, created - 60 * MINUTE)).not.toThrow()
-    expect(() => gate.admitKey(key, created - 60 * MINUTE - 1)).toThrow(/yet to come by this machine's clock/)
+    expect(() => gate.admitKey(key, created - 60 * MINUTE - 1)).toThrow(/in the future by this machine's clock/)
   })
 })

@@ -86,7 +86,7 @@ describe('advice', () => {
   })
 
   it.each<[string, Partial<Situation>, number, string, RegExp]>([
-    ['nothing waits', { queued: 0 }, 2, 'queue', /^0 solves wait and 2 are under way/],
+    ['nothing waits', { queued: 0 }, 2, 'queue', /^0 solves queued and 2 under way/],
     [
       'the policy has slots',
       { concurrent: 10 },
@@ -108,7 +108,7 @@ describe('advice', () => {
       { accounts: [{ name: 'captchaai', price: usd(0.001), threads: 5 }] },
       5,
       'threads',
-      /^captchaai solves as many at a time as was paid for: 5/,
+      /^The paid threads at captchaai allow 5 solves at a time/,
     ],
     [
       'two accounts have slots',
@@ -127,7 +127,7 @@ describe('advice', () => {
       { queued: 5, accounts: [{ ...ONE, concurrent: 3, balance: usd(0.003) }, ONE] },
       7,
       'queue',
-      /^5 solves wait/,
+      /^5 solves queued/,
     ],
   ])('says why not more where %s', (_, more, workers, code, message) => {
     const advice = advise({ ...BASE, ...more })

@@ -212,7 +212,7 @@ describe('the age of a key', () => {
   it('is not believed to be less than nothing: a clock that is behind the key is wrong', async () => {
     const clock = manualClock()
     const { solve } = await aged(clock.now() + 2 * HOUR, clock)
-    expect((await errorOf(solve())).message).toContain('Set the clock right')
+    expect((await errorOf(solve())).message).toContain('Correct the clock')
     await (await aged(clock.now() + HOUR / 2, clock)).solve()
   })
 })

@@ -100,7 +100,7 @@ describe('a solve that a layer denies', () => {
     expect(service.requests).toHaveLength(0)
   })
 
-  it('is denied by network when two policies each require another way out', async () => {
+  it('is denied by network when two policies each require a different egress', async () => {
     const { guard } = await rig({ policy: { egress: { proxy: 'http://127.0.0.1:1' } } })
     const grant = guard.narrow({ egress: { proxy: 'http://127.0.0.1:2' } })
     expect(await errorOf(grant.solve(challenge))).toMatchObject({ code: 'EGRESS_CONFLICT', layer: 'network' })
