@@ -14,13 +14,13 @@ import {
 const codes = Object.keys(CODES) as Code[]
 const page = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8')
 
-/** The page's sections of the third level: the heading, and the text below it. */
+/** The page's third-level sections: the heading and the text below it. */
 const sections = page
   .split(/^#{1,2} .*$/m)
   .flatMap((part) => part.split(/^### /m).slice(1))
   .map((section) => {
     const [heading = '', ...text] = section.split('\n')
-    // Lines are broken anywhere.
+    // The page's lines may break anywhere.
     return { heading, text: text.join(' ').replace(/\s+/g, ' ') }
   })
 
@@ -29,7 +29,7 @@ describe('docs/errors.md', () => {
     expect(sections.map((section) => section.heading)).toEqual(codes)
   })
 
-  it.each(codes)('says of %s what the table says, and more', (code) => {
+  it.each(codes)('has the meaning and the remedy of %s, and more', (code) => {
     const text = sections.find((section) => section.heading === code)?.text ?? ''
     const info: CodeInfo = CODES[code]
     expect(text).toContain(info.meaning)
@@ -39,14 +39,14 @@ describe('docs/errors.md', () => {
     expect(help.length).toBeGreaterThan(40)
   })
 
-  it('links only to sections that are there', () => {
+  it('links only to existing sections', () => {
     const anchors = new Set(codes.map((code) => code.toLowerCase()))
     const links = [...page.matchAll(/\]\(#([^)]*)\)/g)].map((match) => match[1] ?? '')
     expect(links.length).toBeGreaterThan(0)
     for (const link of links) expect(anchors).toContain(link)
   })
 
-  it('is where an error points to', () => {
+  it('is the page that an error links to', () => {
     for (const code of codes) {
       const { docs } = new SolveguardError(code, 'message')
       expect(docs).toMatch(/^https:\/\/\S+\/docs\/errors\.md#[a-z_]+$/)
@@ -73,11 +73,11 @@ describe('SolveguardError', () => {
     expect(error.layer).toBeUndefined()
   })
 
-  it('has no cause where there is none', () => {
+  it('has no cause by default', () => {
     expect('cause' in new SolveguardError('SOLVER_BUSY', 'Later.')).toBe(false)
   })
 
-  it('becomes JSON without its cause and its stack', () => {
+  it('is JSON without its cause and its stack', () => {
     const error = new DeniedError('RATE_EXCEEDED', 'Too fast.', {
       retryAt: new Date(1000),
       cause: new Error('hunter2'),
@@ -96,7 +96,7 @@ describe('SolveguardError', () => {
 })
 
 describe('DeniedError', () => {
-  it('is a SolveguardError and an Error, and not the other way round', () => {
+  it('is a SolveguardError and an Error, while a SolveguardError is not a DeniedError', () => {
     const denied = new DeniedError('ORIGIN_NOT_NAMED', 'No.')
     expect(denied).toBeInstanceOf(DeniedError)
     expect(denied).toBeInstanceOf(SolveguardError)
@@ -105,7 +105,7 @@ describe('DeniedError', () => {
     expect(new SolveguardError('SOLVER_BUSY', 'Later.')).not.toBeInstanceOf(DeniedError)
   })
 
-  it('has the layer that the table gives its code', () => {
+  it('has the layer of its code', () => {
     for (const code of codes) {
       const { layer }: CodeInfo = CODES[code]
       expect(new DeniedError(code, 'No.').layer).toBe(layer)
@@ -114,7 +114,7 @@ describe('DeniedError', () => {
 })
 
 describe('printable', () => {
-  it('leaves ordinary text as it is', () => {
+  it('does not change ordinary text', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[\x20-\x7eÀ-ÿ一-龠]{0,200}$/), (text) => {
         expect(printable(text)).toBe(text)
@@ -122,7 +122,7 @@ describe('printable', () => {
     )
   })
 
-  it('leaves nothing that could move a cursor, begin a line or turn the direction of writing, and is bounded', () => {
+  it('removes control characters, line separators and bidirectional marks, and is bounded', () => {
     const nasty = fc.constantFrom(
       '\u0000',
       '\n',
@@ -149,12 +149,12 @@ describe('printable', () => {
     )
   })
 
-  it('shows where it clipped', () => {
+  it('marks clipped text with an ellipsis', () => {
     expect(printable('abcdef', 3)).toBe('abc…')
     expect(printable('abc', 3)).toBe('abc')
   })
 
-  it('does not clip a character in half', () => {
+  it('does not split a surrogate pair', () => {
     expect(printable('ab😀cd', 3)).toBe('ab…')
   })
 })
@@ -166,11 +166,11 @@ describe('messageOf', () => {
     [undefined, 'undefined'],
     [null, 'null'],
     [['a', 1], 'a,1'],
-  ])('gives the message of %o', (thrown, message) => {
+  ])('returns the message of %o', (thrown, message) => {
     expect(messageOf(thrown)).toBe(message)
   })
 
-  it('gives a message for what cannot be turned into text', () => {
+  it('returns a message for a value that cannot be converted to text', () => {
     const refuse = (): never => {
       throw new Error('no')
     }

@@ -9,7 +9,7 @@ test.each([
   '[2001:db8::1]',
   'proxy.example.com',
   'localhost.example.com',
-])('%s is the same machine for everybody', (host) => {
+])('isPublicHost is true for %s', (host) => {
   expect(isPublicHost(host)).toBe(true)
 })
 
@@ -36,11 +36,11 @@ test.each([
   'proxy.internal',
   'PROXY.LOCAL',
   'a.localhost',
-])('%s is another one elsewhere', (host) => {
+])('isPublicHost is false for %s', (host) => {
   expect(isPublicHost(host)).toBe(false)
 })
 
-test('who is within a network may reach its neighbours, and nobody else', () => {
+test('canReach permits private hosts only to a service inside a private network', () => {
   expect(canReach('https://api.example.com', '10.0.0.1')).toBe(false)
   expect(canReach('https://api.example.com', '203.0.113.9')).toBe(true)
   expect(canReach('http://127.0.0.1:8080', '127.0.0.1')).toBe(true)

@@ -2,23 +2,23 @@ import fc from 'fast-check'
 import { type Money, usd } from '../../src/policy/money.js'
 import { type NarrowingInput, parseNarrowing, parsePolicy, type ScheduleInput } from '../../src/policy/schema.js'
 
-/** Few names, so that patterns and origins often meet. */
+/** Few names, so that patterns and origins often match. */
 const host = fc
   .tuple(
     fc.array(fc.constantFrom('a', 'b', 'evil-a', 'xn--bcher-kva'), { maxLength: 3 }),
-    // Below the second lies a public suffix, which is no name for a wildcard itself.
+    // Below the second is a public suffix, which a wildcard cannot name.
     fc.constantFrom(...Array(6).fill('shop.example'), 'amazonaws.com', 'a.s3.amazonaws.com'),
   )
   .map(([labels, domain]) => [...labels, domain].join('.'))
 const scheme = fc.constantFrom('https', 'http')
 const port = fc.constantFrom('', '', '', ':8443', ':80', ':443')
 
-/** An origin as a page may have it, in canonical form. */
+/** The origin of a page, in canonical form. */
 export const origin = fc
   .tuple(scheme, fc.oneof(host, fc.constantFrom('evil.example', 'shop.example.evil.example', '127.0.0.1')), port)
   .map(([s, h, p]) => new URL(`${s}://${h}${p}`).origin)
 
-/** What a user may write into `origins`. */
+/** A valid entry of `origins`. */
 export const originPattern = fc
   .tuple(scheme, fc.constantFrom('', '*.'), host, port)
   .map(([s, star, h, p]) => `${s}://${star}${h}${p}`)
@@ -27,7 +27,7 @@ const clock = fc.integer({ min: 0, max: 1439 }).map((m) => new Date(m * 60_000).
 const hours = fc.tuple(clock, fc.oneof(clock, fc.constant('24:00'))).filter(([from, to]) => from !== to)
 const days = fc.constantFrom('Mon', 'Mon-Fri', 'Sat,Sun', 'Fri-Mon', 'Sun', 'Mon,Wed,Fri', 'Mon-Sun')
 
-/** A schedule as a user may write it. Its exceptional dates are taken from `dates`. */
+/** A valid schedule. Its exceptional dates are taken from `dates`. */
 export const scheduleInput = (zones: readonly string[], dates: readonly string[]): fc.Arbitrary<ScheduleInput> =>
   fc.record({
     timeZone: fc.constantFrom(...zones),
@@ -49,7 +49,7 @@ export const scheduleInput = (zones: readonly string[], dates: readonly string[]
   })
 
 const money = fc.integer({ min: 100, max: 5_000_000 }).map((amount) => amount as Money)
-/** A daily amount: of any 24 hours, or of a calendar. */
+/** A daily amount: in any 24 hours, or on a calendar day. */
 const daily = fc.oneof(
   money,
   fc.record({
@@ -61,7 +61,7 @@ const daily = fc.oneof(
 const duration = (maxSeconds: number) => fc.integer({ min: 1, max: maxSeconds }).map((s) => `${s}s` as const)
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
 
-/** What a user may write to narrow a policy. */
+/** A valid narrowing. */
 export const narrowingInput: fc.Arbitrary<NarrowingInput> = fc.record({
   origins: maybe(fc.array(originPattern, { minLength: 1, maxLength: 4 })),
   budget: maybe(
@@ -100,7 +100,7 @@ export const narrowingInput: fc.Arbitrary<NarrowingInput> = fc.record({
   grace: maybe(duration(60)),
 })
 
-/** Any policy: what narrows one, or (with origins and defaults) a guard's own. */
+/** Any policy: a narrowing, or a guard's own with origins and defaults. */
 export const policy = fc.oneof(
   narrowingInput.map(parseNarrowing),
   fc

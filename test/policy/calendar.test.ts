@@ -9,7 +9,7 @@ const hoursOf = (timeZone: string, at: number) => {
   return (end - start) / HOUR
 }
 
-/** Zones that jump at night, at midnight itself, by half an hour, by two hours, over a whole day, or never. */
+/** Zones whose clocks jump at night, at midnight, by half an hour, by two hours, over a whole day, or never. */
 const ZONES = [
   'UTC',
   'Europe/Berlin',
@@ -26,8 +26,8 @@ const ZONES = [
   'America/St_Johns',
 ]
 
-describe('a calendar day', () => {
-  it('is as long as the clocks there make it', () => {
+describe('dayAt', () => {
+  it("gives a day the length that the zone's clock changes make", () => {
     expect(hoursOf('Europe/Berlin', Date.UTC(2026, 6, 15, 12))).toBe(24)
     expect(hoursOf('Europe/Berlin', Date.UTC(2026, 2, 29, 12))).toBe(23)
     expect(hoursOf('Europe/Berlin', Date.UTC(2026, 9, 25, 12))).toBe(25)
@@ -36,19 +36,19 @@ describe('a calendar day', () => {
     expect(hoursOf('Antarctica/Troll', Date.UTC(2026, 9, 25, 12))).toBe(26)
   })
 
-  it('begins at one where the clocks skip midnight, and once where midnight comes twice', () => {
+  it('begins a day at 01:00 where the clock skips midnight, and only once where midnight occurs twice', () => {
     const at = (zone: string, iso: string) => DateTime.fromISO(iso, { zone }).toMillis()
     // Santiago, 2026-09-06: 00:00 is 01:00. 2026-04-05: 24:00 of the day before is 23:00.
     expect(dayAt('America/Santiago', at('America/Santiago', '2026-09-06T12:00')).start).toBe(Date.UTC(2026, 8, 6, 4))
     expect(dayAt('America/Santiago', at('America/Santiago', '2026-04-05T12:00')).start).toBe(Date.UTC(2026, 3, 5, 4))
-    // Havana, 2026-11-01: after 00:59 comes 00:00 again.
+    // Havana, 2026-11-01: 00:00 follows 00:59 again.
     expect(dayAt('America/Havana', at('America/Havana', '2026-11-01T12:00'))).toEqual({
       start: Date.UTC(2026, 10, 1, 4),
       end: Date.UTC(2026, 10, 2, 5),
     })
   })
 
-  it('is not one that the calendar left out', () => {
+  it('returns no day that the calendar skipped', () => {
     // In Apia, 2011-12-29 was followed by 2011-12-31.
     const before = dayAt('Pacific/Apia', Date.UTC(2011, 11, 29, 20))
     const after = dayAt('Pacific/Apia', Date.UTC(2011, 11, 30, 12))
@@ -57,7 +57,7 @@ describe('a calendar day', () => {
   })
 
   for (const zone of ZONES) {
-    it(`holds its moment in ${zone}, by the time-zone library's word, and follows the one before without a gap`, () => {
+    it(`returns a day that contains the moment and follows the previous day without a gap in ${zone}`, () => {
       const offset = (at: number) => IANAZone.create(zone).offset(at) * 60_000
       const date = (at: number) => new Date(at + offset(at)).toISOString().slice(0, 10)
       fc.assert(
@@ -71,7 +71,7 @@ describe('a calendar day', () => {
           expect(dayAt(zone, end).start).toBe(end)
           expect(dayAt(zone, start - 1).end).toBe(start)
           expect(end - start).toBeLessThanOrEqual(27 * HOUR)
-          // What ledgers count in: slots of five minutes.
+          // Ledgers count in slots of five minutes.
           if (zone !== 'America/St_Johns') expect(start % 300_000).toBe(0)
         }),
         { numRuns: 60 },

@@ -41,7 +41,7 @@ describe('durationMs', () => {
         fc.pre(exact <= BigInt(TEN_YEARS) * 1_000_000n)
         const ms = durationMs(text)
         expect(Number.isInteger(ms)).toBe(true)
-        // In millionths of a millisecond: half of one, and what a floating-point number cannot tell apart.
+        // In millionths of a millisecond: half a millisecond, and the precision of a floating-point number.
         expect(Math.abs(Number(BigInt(ms) * 1_000_000n - exact))).toBeLessThanOrEqual(500_100)
       }),
     )
@@ -73,11 +73,11 @@ describe('durationMs', () => {
     undefined,
     10n,
     ['1s', 2],
-  ])('refuses %o', (text) => {
+  ])('rejects %o', (text) => {
     expect(() => durationMs(text as never)).toThrow(refused)
   })
 
-  it('says how a duration is written, and shows what it refuses, clipped and printable', () => {
+  it('names the format in its error, and shows the rejected text clipped and printable', () => {
     expect(() => durationMs('soon')).toThrow(/for example '30s'.*at most ten years.*not 'soon'/)
     expect(() => durationMs(`\u001b${'9'.repeat(1000)}s`)).toThrow(/not '·9{39}…'\.$/)
   })
@@ -103,7 +103,7 @@ describe('formatMs', () => {
     expect(formatMs(ms)).toBe(text)
   })
 
-  /** What a text from `formatMs` says, in ms. */
+  /** Parses a text of `formatMs` to ms. */
   function read(text: string): number {
     const of: Readonly<Record<string, number>> = { ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 }
     return [...text.matchAll(/(\d+) (ms|s|min|h|d)/g)].reduce(
@@ -137,7 +137,7 @@ describe('formatMs', () => {
     )
   })
 
-  it('never says less of a longer time', () => {
+  it('never writes a longer time as a shorter one', () => {
     fc.assert(
       fc.property(anyMs, anyMs, (one, other) => {
         const [shorter, longer] = one < other ? [one, other] : [other, one]

@@ -3,12 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { SolveguardError } from '../../src/base/errors.js'
 import { formatUsd, type Money, micros, usd, ZERO } from '../../src/policy/money.js'
 
-/** Every amount that `usd` can give. */
+/** All amounts that `usd` can return. */
 const amount = fc.integer({ min: 0, max: 1e12 })
 const refused = expect.objectContaining({ code: 'CONFIG_INVALID' })
 
 describe('usd', () => {
-  it('gives micro-dollars', () => {
+  it('returns micro-dollars', () => {
     expect(usd(5)).toBe(5_000_000)
     expect(usd(0.003)).toBe(3000)
     expect(usd('0.003')).toBe(3000)
@@ -26,7 +26,7 @@ describe('usd', () => {
     )
   })
 
-  it('takes what floating-point arithmetic adds for what was meant', () => {
+  it('accepts the errors of floating-point arithmetic', () => {
     expect(usd(0.1 + 0.2)).toBe(300_000)
     expect(usd(1.1 * 3)).toBe(3_300_000)
     fc.assert(
@@ -36,7 +36,7 @@ describe('usd', () => {
     )
   })
 
-  it('takes nothing with more than six decimals', () => {
+  it('rejects more than six decimals', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 1e9 }), fc.integer({ min: 1, max: 9 }), (exact, digit) => {
         expect(() => usd(`${Math.floor(exact / 1e6)}.${String(exact % 1e6).padStart(6, '0')}${digit}`)).toThrow(refused)
@@ -71,24 +71,24 @@ describe('usd', () => {
     Symbol('s'),
     [5],
     { valueOf: () => 5 },
-  ])('refuses %o', (dollars) => {
+  ])('rejects %o', (dollars) => {
     expect(() => usd(dollars as never)).toThrow(SolveguardError)
     expect(() => usd(dollars as never)).toThrow(refused)
   })
 
-  it('shows what it refuses, clipped and printable', () => {
+  it('shows the rejected value clipped and printable', () => {
     expect(() => usd(`5\n${'x'.repeat(1000)}`)).toThrow(/not '5·x{37}….$/)
     expect(() => usd(Number.NaN)).toThrow(/not NaN\.$/)
   })
 
-  it('never gives minus nothing', () => {
+  it('never returns -0', () => {
     expect(Object.is(usd(-0), 0)).toBe(true)
     expect(Object.is(micros(-0), 0)).toBe(true)
   })
 })
 
 describe('micros', () => {
-  it('takes whole numbers from 0', () => {
+  it('accepts whole numbers from 0', () => {
     fc.assert(
       fc.property(fc.maxSafeNat(), (whole) => {
         expect(micros(whole)).toBe(whole)
@@ -96,7 +96,7 @@ describe('micros', () => {
     )
   })
 
-  it.each([-1, 0.5, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY, '5', null, Symbol('s')])('refuses %o', (value) => {
+  it.each([-1, 0.5, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY, '5', null, Symbol('s')])('rejects %o', (value) => {
     expect(() => micros(value as never)).toThrow(refused)
   })
 })
@@ -115,7 +115,7 @@ describe('formatUsd', () => {
     expect(formatUsd(micros(value))).toBe(text)
   })
 
-  it('has two to six decimals, and gives back the amount when read again', () => {
+  it('writes two to six decimals, which parse back to the same amount', () => {
     fc.assert(
       fc.property(amount, (exact) => {
         const text = formatUsd(exact as Money)

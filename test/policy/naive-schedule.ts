@@ -16,8 +16,8 @@ export const at = (iso: string, zone: string) => DateTime.fromISO(iso, { zone })
 export const previousDay = (date: string) => new Date(Date.parse(date) - DAY).toISOString().slice(0, 10)
 
 /**
- * Openness by the words of the definition, and by nothing of the code under test: the wall clock shows a time inside a
- * window, in text as a user wrote it.
+ * Whether a schedule is open, by the definition and without the code under test: the wall clock is inside a window, in
+ * the user's text.
  */
 export function openNaively({ timeZone, windows, except = {} }: ScheduleInput, time: number): boolean {
   const wall = DateTime.fromMillis(time, { zone: timeZone })
@@ -34,12 +34,12 @@ export function openNaively({ timeZone, windows, except = {} }: ScheduleInput, t
   )
 }
 
-/** `Mon` to `Sun`, as the platform says. */
+/** `Mon` to `Sun`, by the platform. */
 function weekdayOf(date: string): string {
   return new Date(date).toUTCString().slice(0, 3)
 }
 
-/** The weekdays that the arbitrary schedules write, spelled out by hand. */
+/** The weekdays of the arbitrary schedules, written by hand. */
 function listed(days: string): readonly string[] {
   const ranges: Record<string, string> = {
     'Mon-Fri': 'Mon,Tue,Wed,Thu,Fri',
@@ -59,7 +59,7 @@ export function changeNaively(inputs: readonly ScheduleInput[], from: number, un
   return undefined
 }
 
-/** Zones and the days around which their clocks jump (or, for Kathmandu, never do but run 45 minutes off). */
+/** Zones, and the days around which their clocks jump. Kathmandu's never jumps; its offset has 45 minutes. */
 export const JUMPS: readonly { zone: string; dates: readonly string[] }[] = [
   { zone: 'Europe/Berlin', dates: ['2026-03-29', '2026-10-25'] },
   { zone: 'America/New_York', dates: ['2026-03-08', '2026-11-01'] },

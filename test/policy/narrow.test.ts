@@ -12,14 +12,14 @@ const instant = fc.integer({ min: Date.UTC(2026, 0, 1), max: Date.UTC(2027, 0, 1
 const names = (p: Policy, page: string) => !p.origins || p.origins.some((pattern) => matchesOrigin(pattern, page))
 const isOpen = (p: Policy, at: number) => p.schedules.every((one) => isScheduleOpen(one, at))
 
-/** Amounts from midnight to midnight, by what they are for and where. */
+/** Amounts of calendar days, by field and time zone. */
 const days = (p: Policy): Record<string, number> =>
   Object.fromEntries([
     ...(p.budget.perCalendarDay ?? []).map(({ timeZone, amount }) => [`perDay ${timeZone}`, amount]),
     ...(p.budget.perOriginCalendarDay ?? []).map(({ timeZone, amount }) => [`perOrigin ${timeZone}`, amount]),
   ])
 
-/** Everything of a policy that is a "not more than". */
+/** All upper limits of a policy. */
 const caps = (p: Policy): Record<string, number | undefined> => ({
   ...days(p),
   perDay: p.budget.perDay,
@@ -56,7 +56,7 @@ function expectWithin(inner: Policy, outer: Policy, page: string, at: number): v
 const holds = <T extends [unknown, ...unknown[]]>(property: fc.IProperty<T>) => fc.assert(property, { numRuns: 300 })
 
 describe('narrow', () => {
-  it('does not depend on which side is the parent', () => {
+  it('is commutative', () => {
     holds(
       fc.property(policy, policy, (a, b) => {
         expect(narrow(a, b)).toEqual(narrow(b, a))
@@ -64,7 +64,7 @@ describe('narrow', () => {
     )
   })
 
-  it('does not depend on how several narrowings are grouped', () => {
+  it('is associative', () => {
     holds(
       fc.property(policy, policy, policy, (a, b, c) => {
         expect(narrow(narrow(a, b), c)).toEqual(narrow(a, narrow(b, c)))
@@ -72,7 +72,7 @@ describe('narrow', () => {
     )
   })
 
-  it('changes nothing when a policy is narrowed by itself', () => {
+  it('is idempotent', () => {
     holds(
       fc.property(policy, (a) => {
         expect(narrow(a, a)).toEqual(a)
@@ -85,7 +85,7 @@ describe('narrow', () => {
     )
   })
 
-  it('changes nothing when narrowed by a policy that says nothing', () => {
+  it('changes nothing with the empty policy', () => {
     holds(
       fc.property(policy, (a) => {
         expect(narrow(a, NOTHING_SAID)).toEqual(a)
@@ -117,7 +117,7 @@ describe('narrow', () => {
     )
   })
 
-  it('keeps a narrower policy narrower, whatever both are narrowed by', () => {
+  it('is monotonic: a narrower policy stays narrower when both are narrowed by a third', () => {
     holds(
       fc.property(policy, policy, policy, origin, instant, (wide, further, other, page, at) => {
         expectWithin(narrow(narrow(wide, further), other), narrow(wide, other), page, at)
@@ -125,7 +125,7 @@ describe('narrow', () => {
     )
   })
 
-  it('leaves no origin at all, rather than all of them, when two lists have none in common', () => {
+  it('allows no origin when the two lists have none in common', () => {
     const both = narrow(
       parseNarrowing({ origins: ['https://a.example'] }),
       parseNarrowing({ origins: ['https://b.example', 'https://*.a.example'] }),
@@ -133,13 +133,13 @@ describe('narrow', () => {
     expect(both.origins).toEqual([])
   })
 
-  it('keeps both ways out when two are required, so that the conflict is seen', () => {
+  it('keeps both proxies when two are required, so that the conflict is detected', () => {
     const a = parseNarrowing({ egress: { proxy: 'http://one.internal:3128' } })
     const b = parseNarrowing({ egress: { proxy: 'http://two.internal:3128' } })
     expect(narrow(b, a).egress.proxies).toEqual(['http://one.internal:3128', 'http://two.internal:3128'])
   })
 
-  it('leaves its two sides as they were', () => {
+  it('does not change its arguments', () => {
     fc.assert(
       fc.property(policy, policy, (a, b) => {
         const before = JSON.stringify([a, b])

@@ -9,14 +9,14 @@ import {
 } from '../../src/policy/origin.js'
 import { origin, originPattern } from './arbitraries.js'
 
-/** The pattern in canonical form; a test that expects one fails here if there is none. */
+/** The pattern in canonical form. Throws for text that is not a pattern. */
 function pattern(text: string): string {
   const parsed = parseOriginPattern(text)
   if ('problem' in parsed) throw new Error(`${text}: ${parsed.problem}`)
   return parsed.pattern
 }
 
-/** Whether a page at `address` is one that the pattern names: what the origin layer asks. */
+/** Whether the pattern names the page at `address`, as the origin layer checks it. */
 function names(text: string, address: string): boolean {
   const page = originOf(address)
   return page.ok && matchesOrigin(pattern(text), page.origin)
@@ -36,7 +36,7 @@ describe('an exact pattern', () => {
     'https://sh\top.exa\nmple/',
     'https://%73hop.example/',
     'https://shop\u3002example/',
-  ])('names %j, which a browser takes for that host', (address) => {
+  ])('names %j, which a browser resolves to that host', (address) => {
     expect(names(EXACT, address)).toBe(true)
   })
 
@@ -58,7 +58,7 @@ describe('an exact pattern', () => {
     expect(names(EXACT, address)).toBe(false)
   })
 
-  it('takes its port seriously, but for the default one of the scheme', () => {
+  it("compares the port, except the scheme's default", () => {
     expect(names('https://shop.example:8443', 'https://shop.example:8443/')).toBe(true)
     expect(names('https://shop.example:8443', 'https://shop.example/')).toBe(false)
     expect(pattern('https://shop.example:443')).toBe('https://shop.example')
@@ -66,7 +66,7 @@ describe('an exact pattern', () => {
     expect(pattern('http://shop.example:443')).toBe('http://shop.example:443')
   })
 
-  it('is one and the same however its host is written', () => {
+  it('is the same in each spelling of its host', () => {
     for (const text of ['https://bücher.example', 'https://BÜCHER.example', 'https://xn--bcher-kva.example/']) {
       expect(pattern(text)).toBe('https://xn--bcher-kva.example')
     }
@@ -75,7 +75,7 @@ describe('an exact pattern', () => {
     expect(names('https://shop.example', 'https://sh\u043ep.example/')).toBe(false)
   })
 
-  it('names an address however its number is written, as browsers do', () => {
+  it('names an IP address in each of its notations, as browsers do', () => {
     for (const address of ['http://127.0.0.1:80/', 'http://0x7f000001/', 'http://2130706433/', 'http://127.1/']) {
       expect(names('http://127.0.0.1', address), address).toBe(true)
     }
@@ -89,7 +89,7 @@ describe('an exact pattern', () => {
 describe('a wildcard pattern', () => {
   const WILD = 'https://*.qa.shop.example'
 
-  it('names every host below, at any depth', () => {
+  it('names every host below its own, at any depth', () => {
     expect(names(WILD, 'https://a.qa.shop.example/')).toBe(true)
     expect(names(WILD, 'https://a.b.c.qa.shop.example/')).toBe(true)
     expect(names(WILD, 'https://A.QA.Shop.Example/')).toBe(true)
@@ -98,9 +98,9 @@ describe('a wildcard pattern', () => {
 
   it.each([
     ['the host itself', 'https://qa.shop.example/'],
-    ['an empty name below it', 'https://.qa.shop.example/'],
-    ['an empty name further below', 'https://.a.qa.shop.example/'],
-    ['a host that merely ends in the same letters', 'https://evil-qa.shop.example/'],
+    ['an empty label below it', 'https://.qa.shop.example/'],
+    ['an empty label further below', 'https://.a.qa.shop.example/'],
+    ['a host that only ends with the same letters', 'https://evil-qa.shop.example/'],
     ['its name before another host', 'https://a.qa.shop.example.evil.example/'],
     ['its name as the user', 'https://a.qa.shop.example@evil.example/'],
     ['another scheme', 'http://a.qa.shop.example/'],
@@ -110,32 +110,32 @@ describe('a wildcard pattern', () => {
     expect(names(WILD, address)).toBe(false)
   })
 
-  it('keeps its port', () => {
+  it('compares the port', () => {
     expect(names('https://*.shop.example:8443', 'https://a.shop.example:8443/')).toBe(true)
     expect(names('https://*.shop.example:8443', 'https://a.shop.example/')).toBe(false)
     expect(names('https://*.shop.example:443', 'https://a.shop.example/')).toBe(true)
   })
 
   it.each([
-    ['everything', 'https://*'],
-    ['everything', 'https://*.'],
+    ['all hosts', 'https://*'],
+    ['all hosts', 'https://*.'],
     ['a top-level domain', 'https://*.com'],
     ['a top-level domain, encoded', 'https://%2a.com'],
     ['a top-level domain, with a wide star', 'https://\uff0a.com'],
     ['a public suffix', 'https://*.co.uk'],
     ['a public suffix behind a rule with a star', 'https://*.kawasaki.jp'],
-    ['hosts of a provider that others share', 'https://*.github.io'],
+    ['hosts of a shared provider', 'https://*.github.io'],
     ['the machines of a provider', 'https://*.us-east-1.compute.amazonaws.com'],
     ['an IDN top-level domain', 'https://*.みんな'],
-    ['a lone name', 'https://*.localhost'],
+    ['a single label', 'https://*.localhost'],
     ['an address', 'https://*.127.0.0.1'],
     ['an address in another form', 'https://*.0x7f.1'],
     ['an IPv6 address', 'https://*.[::1]'],
-  ])('may not name %s: %s', (_, text) => {
+  ])('is rejected where it names %s: %s', (_, text) => {
     expect(parseOriginPattern(text)).toHaveProperty('problem')
   })
 
-  it('does not reach below a public suffix that lies below its own host: those sites are other people’s', () => {
+  it('does not reach below a public suffix below its own host: those sites have other owners', () => {
     expect(names('https://*.amazonaws.com', 'https://docs.amazonaws.com/')).toBe(true)
     expect(names('https://*.amazonaws.com', 'https://somebody.s3.amazonaws.com/')).toBe(false)
     expect(names('https://*.amazonaws.com:8443', 'https://somebody.s3.amazonaws.com:8443/')).toBe(false)
@@ -145,7 +145,7 @@ describe('a wildcard pattern', () => {
     expect(intersectOrigins(both.slice(0, 1), both.slice(1))).toEqual([])
   })
 
-  it('may name what is below a domain that somebody can own', () => {
+  it('may name the hosts below a domain that can be owned', () => {
     expect(pattern('https://*.shop.co.uk')).toBe('https://*.shop.co.uk')
     expect(pattern('https://*.me.github.io')).toBe('https://*.me.github.io')
     expect(pattern('http://*.corp.internal:8080')).toBe('http://*.corp.internal:8080')
@@ -179,17 +179,17 @@ describe('a pattern', () => {
     'https://shop.example:99999',
     'https://shop.example:x',
     'https://1.2.3.4.5',
-  ])('is refused when it is no origin: %j', (text) => {
+  ])('is rejected where it is not an origin: %j', (text) => {
     expect(parseOriginPattern(text)).toHaveProperty('problem')
   })
 
-  it('is refused when it is endless, and the problem does not repeat it', () => {
+  it('is rejected where it is too long, and is not repeated', () => {
     const parsed = parseOriginPattern(`https://${'a'.repeat(1_000_000)}.example`)
     expect(parsed).toHaveProperty('problem')
     expect(JSON.stringify(parsed).length).toBeLessThan(200)
   })
 
-  it('is in canonical form once parsed: parsing it again changes nothing', () => {
+  it('is canonical once parsed: parsing it again changes nothing', () => {
     fc.assert(
       fc.property(originPattern, (text) => {
         expect(pattern(pattern(text))).toBe(pattern(text))
@@ -197,7 +197,7 @@ describe('a pattern', () => {
     )
   })
 
-  it('names an origin only if scheme, host and port are right by an independent definition', () => {
+  it('names an origin only if scheme, host and port match by an independent definition', () => {
     const named = { yes: 0, no: 0 }
     fc.assert(
       fc.property(originPattern, origin, (text, page) => {
@@ -212,7 +212,7 @@ describe('a pattern', () => {
           is.port === wanted.port &&
           within &&
           (text.includes('*') ? depth > 0 : depth === 0) &&
-          // What Amazon gives out is not for a wildcard over all of Amazon.
+          // A wildcard above s3.amazonaws.com, a public suffix, does not reach below it.
           !(text.includes('*') && is.hostname.endsWith('.s3.amazonaws.com') && !wanted.hostname.includes('.s3.'))
         named[right ? 'yes' : 'no']++
         expect(matchesOrigin(pattern(text), page)).toBe(right)
@@ -224,7 +224,7 @@ describe('a pattern', () => {
   })
 })
 
-describe("a page's origin", () => {
+describe('originOf', () => {
   it.each([
     'about:blank',
     'about:srcdoc',
@@ -239,31 +239,31 @@ describe("a page's origin", () => {
     'ws://shop.example/',
     'ftp://shop.example/',
     'java\tscript:alert(1)//https://shop.example',
-  ])('is nothing for %s', (address) => {
+  ])('finds no origin for %s', (address) => {
     expect(originOf(address)).toMatchObject({ ok: false, reason: expect.stringMatching(/no web origin/) })
   })
 
   it.each(['', 'shop.example', '/login', 'https://', 'http://[::1', 'https://exa mple/', 'https://1.2.3.4.5/'])(
-    'is nothing for %j, which is no address',
+    'finds no origin for %j, which is not an address',
     (address) => {
       expect(originOf(address)).toMatchObject({ ok: false, reason: expect.stringMatching(/not an address/) })
     },
   )
 
-  it('is nothing for an address without end, and the reason does not repeat it', () => {
+  it('finds no origin for an address that is too long, and does not repeat it', () => {
     const answer = originOf(`https://shop.example/${'a'.repeat(1_000_000)}`)
     expect(answer).toMatchObject({ ok: false })
     expect(JSON.stringify(answer).length).toBeLessThan(200)
   })
 
-  it('is for the record without user, query and fragment', () => {
+  it('removes user name, query and fragment for records', () => {
     const page = originOf('https://me:word@shop.example/a/b?token=1#2')
     expect(page.record).toBe('https://shop.example/a/b')
   })
 })
 
 describe('a list of patterns', () => {
-  it('is sorted, and says nothing twice', () => {
+  it('is sorted, without redundant patterns', () => {
     expect(
       canonicalOrigins([
         'https://b.example',

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { canonicalPageProxy, parsePageProxy } from '../../src/policy/page-proxy.js'
 import { parseNarrowing } from '../../src/policy/schema.js'
 
-describe('the proxy that a page is browsed through', () => {
+describe('parsePageProxy', () => {
   test.each([
     ['http://203.0.113.9:3128', { type: 'http', host: '203.0.113.9', port: 3128 }],
     ['http://Proxy.Example/', { type: 'http', host: 'proxy.example', port: 80 }],
@@ -18,10 +18,10 @@ describe('the proxy that a page is browsed through', () => {
       'http://user@203.0.113.9:1',
       { type: 'http', host: '203.0.113.9', port: 1, login: { user: 'user', password: '' } },
     ],
-  ])('%s is taken apart', (text, parts) => {
+  ])('parses %s', (text, parts) => {
     const parsed = parsePageProxy(text)
     expect(parsed).toEqual(parts)
-    // And the canonical form means the same.
+    // The canonical form parses to the same proxy.
     if (!('problem' in parsed)) expect(parsePageProxy(canonicalPageProxy(parsed))).toEqual(parsed)
   })
 
@@ -39,7 +39,7 @@ describe('the proxy that a page is browsed through', () => {
     ['http://user:s3cret%0a@203.0.113.9:3128', /ASCII/],
     [`http://user:s3cret${'x'.repeat(260)}@203.0.113.9:3128`, /255/],
     ['http://:s3cret@203.0.113.9:3128', /ASCII/],
-  ])('%s is refused, and not repeated', (text, problem) => {
+  ])('rejects %s without repeating it', (text, problem) => {
     const wrong = () => parseNarrowing({ pageProxy: text })
     expect(wrong).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(problem) }))
     expect(wrong).toThrow(
@@ -47,7 +47,7 @@ describe('the proxy that a page is browsed through', () => {
     )
   })
 
-  test('two that mean the same are one', () => {
+  test('gives the same proxy one canonical form', () => {
     const one = parseNarrowing({ pageProxy: 'http://u:p%21@Proxy.example:80/' })
     expect(one.pageProxies).toEqual(parseNarrowing({ pageProxy: 'http://u:p!@proxy.example' }).pageProxies)
   })

@@ -12,7 +12,7 @@ describe('a schedule', () => {
     except: { '2026-12-24': 'closed', '2026-12-26': [{ from: '10:00', to: '12:00' }] },
   }
 
-  it('is open from its first minute up to, and without, its last', () => {
+  it('is open from its first minute, and closed from its last', () => {
     const berlin = (iso: string) => isOpen(schedule(WORK), at(iso, 'Europe/Berlin'))
     expect(berlin('2026-07-15T08:59:59.999')).toBe(false)
     expect(berlin('2026-07-15T09:00')).toBe(true)
@@ -21,14 +21,14 @@ describe('a schedule', () => {
     expect(berlin('2026-07-18T12:00')).toBe(false)
   })
 
-  it('has hours of its own, or none, on exceptional dates', () => {
+  it('has separate hours, or none, on exceptional dates', () => {
     const berlin = (iso: string) => isOpen(schedule(WORK), at(iso, 'Europe/Berlin'))
     expect(berlin('2026-12-24T12:00')).toBe(false)
     expect(berlin('2026-12-26T11:00')).toBe(true)
     expect(berlin('2026-12-26T12:00')).toBe(false)
   })
 
-  it('runs over midnight into a day that it does not name', () => {
+  it('continues after midnight on a day that it does not name', () => {
     const night = schedule({ timeZone: 'Europe/Berlin', windows: [{ days: 'Fri', from: '22:00', to: '02:00' }] })
     const berlin = (iso: string) => isOpen(night, at(iso, 'Europe/Berlin'))
     expect(berlin('2026-07-17T21:59')).toBe(false)
@@ -38,7 +38,7 @@ describe('a schedule', () => {
     expect(berlin('2026-07-17T01:00')).toBe(false)
   })
 
-  it('says when it changes', () => {
+  it('reports when it changes', () => {
     const friday = at('2026-07-17T17:00', 'Europe/Berlin')
     expect(scheduleState([schedule(WORK)], friday - 1)).toMatchObject({ open: true, changesAt: friday })
     expect(scheduleState([schedule(WORK)], friday)).toMatchObject({
@@ -47,13 +47,13 @@ describe('a schedule', () => {
     })
   })
 
-  it('skips the hour that the clock skips and repeats the one that comes twice', () => {
+  it('skips the hour that the clock skips, and includes both occurrences of the repeated hour', () => {
     const early = schedule({ timeZone: 'Europe/Berlin', windows: [{ days: 'Sun', from: '02:00', to: '03:00' }] })
-    // 2026-03-29: there is no 02:xx. The next one is a week later.
+    // 2026-03-29 has no 02:xx. The next window is a week later.
     expect(scheduleState([early], at('2026-03-29T00:00', 'Europe/Berlin')).changesAt).toBe(
       at('2026-04-05T02:00', 'Europe/Berlin'),
     )
-    // 2026-10-25: 02:00 to 03:00 comes twice, and is one span of two hours.
+    // 2026-10-25: 02:00 to 03:00 occurs twice, as one span of two hours.
     const opens = Date.UTC(2026, 9, 25, 0)
     expect(scheduleState([early], opens - 1)).toMatchObject({ open: false, changesAt: opens })
     expect(scheduleState([early], opens)).toMatchObject({ open: true, changesAt: opens + 2 * 60 * MINUTE })
@@ -66,7 +66,7 @@ describe('a schedule', () => {
     expect(scheduleState([half], jump)).toMatchObject({ open: true, changesAt: jump + 60 * MINUTE })
   })
 
-  it('knows that a date which was left out of the calendar never came', () => {
+  it('never opens on a date that the calendar skipped', () => {
     // In Apia, 2011-12-29 was followed by 2011-12-31.
     const friday = schedule({ timeZone: 'Pacific/Apia', windows: [{ days: 'Fri', from: '00:00', to: '24:00' }] })
     expect(scheduleState([friday], at('2011-12-29T12:00', 'Pacific/Apia')).changesAt).toBe(
@@ -75,9 +75,9 @@ describe('a schedule', () => {
   })
 })
 
-describe('against a scan of every minute', () => {
+describe('a schedule, compared with a scan of every minute,', () => {
   for (const { zone, dates } of JUMPS) {
-    it(`is open when the wall clock of ${zone} says so`, () => {
+    it(`is open when the wall clock of ${zone} is inside a window`, () => {
       const around = [...dates, ...dates.map(previousDay)]
       fc.assert(
         fc.property(
@@ -93,7 +93,7 @@ describe('against a scan of every minute', () => {
       )
     })
 
-    it(`changes at the very minute in ${zone}`, () => {
+    it(`changes at the exact minute in ${zone}`, () => {
       const around = [...dates, ...dates.map(previousDay)]
       fc.assert(
         fc.property(
@@ -116,7 +116,7 @@ describe('against a scan of every minute', () => {
 })
 
 describe('several schedules', () => {
-  it('are open when all are, and change at the very minute', () => {
+  it('are open when all are open, and change at the exact minute', () => {
     const input = scheduleInput(
       ['Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'Asia/Kathmandu'],
       ['2026-10-24', '2026-10-25'],
@@ -142,7 +142,7 @@ describe('several schedules', () => {
     expect(scheduleState([], 0)).toEqual({ open: true, changesAt: undefined, validUntil: Number.POSITIVE_INFINITY })
   })
 
-  it('end in a plain answer when they are never open together', () => {
+  it('report that they are never open together', () => {
     const morning = { timeZone: 'Europe/Berlin', windows: [{ days: 'Mon-Sun', from: '06:00', to: '08:00' }] }
     const evening = { timeZone: 'Europe/Berlin', windows: [{ days: 'Mon-Sun', from: '18:00', to: '20:00' }] }
     const from = Date.UTC(2026, 0, 1)
@@ -151,7 +151,7 @@ describe('several schedules', () => {
     expect(state.validUntil).toBeGreaterThan(from + 365 * DAY)
   })
 
-  it('end in a plain answer when every minute of the week is named, many times over', () => {
+  it('report that every minute of the week is open, with many overlapping windows', () => {
     const windows = Array.from({ length: 100 }, (_, i) => ({
       days: 'Mon-Sun',
       from: '00:00',
@@ -163,8 +163,8 @@ describe('several schedules', () => {
   })
 })
 
-describe('the words of a schedule', () => {
-  it('name weekdays, alone, in lists and in ranges that may run over the week’s end', () => {
+describe('the syntax of a schedule', () => {
+  it('accepts weekdays alone, in lists, and in ranges that may include the end of the week', () => {
     expect(parseDays('Mon')).toEqual([1])
     expect(parseDays('Mon-Fri')).toEqual([1, 2, 3, 4, 5])
     expect(parseDays('Sun, Sat')).toEqual([6, 7])
@@ -174,7 +174,7 @@ describe('the words of a schedule', () => {
     }
   })
 
-  it('name times from 00:00 to 24:00', () => {
+  it('accepts times from 00:00 to 24:00', () => {
     expect(parseTime('00:00')).toBe(0)
     expect(parseTime('09:30')).toBe(570)
     expect(parseTime('24:00')).toBe(1440)
@@ -183,7 +183,7 @@ describe('the words of a schedule', () => {
     }
   })
 
-  it('name time zones that the platform knows', () => {
+  it('accepts the time zones that the platform knows', () => {
     for (const { zone } of JUMPS) expect(isTimeZone(zone)).toBe(true)
     for (const wrong of ['', 'Mars/Olympus', 'Europe/Berlin ', '../etc', 'local'])
       expect(isTimeZone(wrong), wrong).toBe(false)

@@ -14,7 +14,7 @@ import { narrowingInput, policy } from './arbitraries.js'
 const ORIGINS = ['https://staging.example.com']
 const WINDOW = { days: 'Mon-Fri', from: '09:00', to: '17:00' }
 
-/** The message that a wrong policy gets. */
+/** The message for an invalid policy. */
 function complaint(wrong: unknown, parse: (input: never) => unknown = parsePolicy): string {
   try {
     parse(wrong as never)
@@ -26,13 +26,13 @@ function complaint(wrong: unknown, parse: (input: never) => unknown = parsePolic
   throw new Error('nothing was wrong with it')
 }
 
-/** A policy that is right but for one field. */
+/** A valid policy with some fields replaced. */
 const but = (wrong: object) => ({ origins: ORIGINS, ...wrong })
 const schedule = (wrong: object) => but({ schedule: { timeZone: 'Europe/Berlin', windows: [WINDOW], ...wrong } })
 const window = (wrong: object) => schedule({ windows: [WINDOW, { ...WINDOW, ...wrong }] })
 const except = (wrong: unknown) => schedule({ except: wrong })
 
-describe('a policy that is wrong', () => {
+describe('an invalid policy', () => {
   it.each<[string, unknown, RegExp]>([
     ['policy', undefined, /expected an object with/],
     ['policy', 'https://staging.example.com', /expected an object with/],
@@ -121,37 +121,37 @@ describe('a policy that is wrong', () => {
     ['policy.testKeys', but({ testKeys: true }), /expected 'answer' or 'solve'$/],
     ['policy.renewals', but({ renewals: -1 }), /from 0 to 100/],
     ['policy.renewals', but({ renewals: true }), /from 0 to 100/],
-  ])('is told of %s and what was expected there', (field, wrong, expected) => {
+  ])('is rejected with %s and what was expected there', (field, wrong, expected) => {
     const message = complaint(wrong)
     expect(message).toContain(`${field}: `)
     expect(message).toMatch(expected)
   })
 
-  it('is told of every wrong field at once', () => {
+  it('is rejected with all wrong fields in one message', () => {
     const message = complaint({ origins: [], budget: { perDay: -1 }, attempts: 99 })
     expect(message).toContain('policy.origins: ')
     expect(message).toContain('policy.budget.perDay: ')
     expect(message).toContain('policy.attempts: ')
   })
 
-  it('is not told without end, nor with control characters of its own', () => {
+  it('is rejected with a bounded message without control characters', () => {
     const message = complaint(but(Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`\u001b[2J${i}`, 1]))))
     expect(message.length).toBeLessThan(1000)
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the message must not contain them
     expect(message).not.toMatch(/[\u0000-\u001f]/)
   })
 
-  it("does not have its proxy's password repeated", () => {
+  it("is rejected without repeating its proxy's password", () => {
     expect(complaint(but({ egress: { proxy: 'http://me:hunter2@egress.internal/x' } }))).not.toContain('hunter2')
   })
 
-  it('is told the same when it only narrows, but that origins may be left out', () => {
+  it('is rejected as a narrowing too, which may omit the origins', () => {
     expect(parseNarrowing({}).origins).toBeUndefined()
     expect(complaint({ origins: [] }, parseNarrowing)).toMatch(/at least one origin/)
     expect(complaint({ colour: 'red' }, parseNarrowing)).toContain('policy.colour: there is no such field')
   })
 
-  it('cannot reach into the language itself', () => {
+  it('cannot set properties of prototypes', () => {
     const top = JSON.parse('{ "origins": ["https://a.example"], "__proto__": { "attempts": 5 } }')
     expect(complaint(top)).toContain('policy.__proto__: there is no such field')
     const dates = JSON.parse('{ "__proto__": { "2026-12-24": "closed" } }')
@@ -161,7 +161,7 @@ describe('a policy that is wrong', () => {
 })
 
 describe("a guard's own policy", () => {
-  it('has careful defaults where its user says nothing', () => {
+  it('has cautious defaults', () => {
     const { budget, ...others } = parsePolicy({ origins: ORIGINS })
     expect(others).toMatchObject({
       origins: ORIGINS,
@@ -175,7 +175,7 @@ describe("a guard's own policy", () => {
     expect(budget).toMatchObject({ perDay: usd(1), alertsAt: [0.8] })
   })
 
-  it('has what its user says', () => {
+  it('has the given values', () => {
     const input: PolicyInput = {
       origins: ORIGINS,
       budget: { perDay: usd(5), perMinute: 20, concurrent: 10, alertsAt: [0.9, 0.5, 0.9], wait: '30s' },
@@ -201,7 +201,7 @@ describe("a guard's own policy", () => {
     })
   })
 
-  it('may have days that begin at midnight: where it says, or its schedule, or in UTC', () => {
+  it('may have calendar days, in their own zone, that of the schedule, or UTC', () => {
     const perDay = { amount: usd(5), resets: 'calendar' } as const
     const schedule = { timeZone: 'Europe/Berlin', windows: [{ days: 'Mon', from: '09:00', to: '17:00' }] }
     const zones = (input: Omit<PolicyInput, 'origins'>, zone?: string) => {
@@ -221,14 +221,14 @@ describe("a guard's own policy", () => {
     expect(zones({ budget: { perDay } }, 'Asia/Kathmandu')[1]).toEqual([{ timeZone: 'Asia/Kathmandu', amount }])
   })
 
-  it('may send no alerts, and may have a budget of nothing at all', () => {
+  it('may raise no alerts, and may have a budget of zero', () => {
     const { budget } = parsePolicy({ origins: ORIGINS, budget: { alertsAt: [], perDay: usd(0) } })
     expect(budget).toMatchObject({ alertsAt: [], perDay: 0 })
   })
 })
 
 describe('a narrowing', () => {
-  it('says only what it mentions: no default of a guard is in it', () => {
+  it('contains only the given fields, without defaults', () => {
     expect(JSON.parse(JSON.stringify(parseNarrowing({})))).toEqual({
       budget: { alertsAt: [] },
       schedules: [],
@@ -250,7 +250,7 @@ describe('the canonical form', () => {
     )
   })
 
-  it('is the same text for what means the same', () => {
+  it('is the same text for equivalent policies', () => {
     const one: NarrowingInput = {
       origins: ['https://B.example:443/', 'https://a.shop.example', 'https://*.shop.example'],
       budget: { perMinute: 5, perDay: usd('0.3'), alertsAt: [1, 0.5, 0.5] },
@@ -280,7 +280,7 @@ describe('the canonical form', () => {
     expect(JSON.stringify(parseNarrowing(one))).toBe(JSON.stringify(parseNarrowing(other)))
   })
 
-  it('depends on nothing but the input, which it leaves as it was', () => {
+  it('depends only on the input, which is not changed', () => {
     fc.assert(
       fc.property(narrowingInput, (input) => {
         const before = JSON.stringify(input)
