@@ -151,8 +151,8 @@ export const CODES = {
       "Let it block, use the vendor's passing test key, or have the service solve it with `policy.testKeys: 'solve'`.",
   },
   FAMILY_UNSUPPORTED: {
-    meaning: 'The solver cannot do this family or variant of CAPTCHA.',
-    remedy: 'Use a solver that can.',
+    meaning: 'The solver does not support this family or variant of CAPTCHA.',
+    remedy: 'Use a solver that supports it.',
   },
   PAGE_PROXY_UNSUPPORTED: {
     meaning: 'The solver cannot solve this kind of CAPTCHA through the proxy in `policy.pageProxy`.',
@@ -162,10 +162,10 @@ export const CODES = {
     meaning: 'Another process is working on the batch of that name.',
     remedy: 'Wait until it ends, or give this batch another name.',
   },
-  GUARD_CLOSED: { meaning: 'The guard was closed.', remedy: 'Create a new guard, or close it later.' },
+  GUARD_CLOSED: { meaning: 'The guard was closed.', remedy: 'Create a new guard, or close this one later.' },
   SOLVE_ABORTED: {
     meaning: 'The caller aborted the solve through its signal.',
-    remedy: 'Nothing: what the service may charge for it stays accounted for.',
+    remedy: 'Nothing: the ledger keeps what the service may charge for it.',
   },
   SOLVE_TIMEOUT: {
     meaning: 'The solve did not end within `policy.deadline`.',
@@ -174,7 +174,7 @@ export const CODES = {
 
   // The service's side.
   CAPTCHA_UNSOLVABLE: {
-    meaning: 'The service gave up on this task.',
+    meaning: 'The service could not solve this task.',
     remedy: 'Try again, or allow more `policy.attempts`.',
   },
   SOLVER_BUSY: {
@@ -187,7 +187,7 @@ export const CODES = {
   },
   SOLVER_REPLY_INVALID: {
     meaning: "The service's reply could not be read (HTML, empty, cut off, of the wrong type, or far too long).",
-    remedy: 'Check `baseUrl`; if it is right, the service is in trouble: try again later.',
+    remedy: 'Check `baseUrl`; if it is right, the service has a failure: try again later.',
   },
   SOLVER_REFUSED: {
     meaning: 'The service reports that the request itself is wrong.',
@@ -260,7 +260,7 @@ export const CODES = {
     remedy: 'Check the sink to which it is written.',
   },
   LIMITS_DIFFER: {
-    meaning: 'Two guards of one name have different limits; the tighter of each holds for both.',
+    meaning: 'Two guards with the same name have different limits; the lower limit applies to both.',
     remedy: 'Give both the same `policy.budget`, or different names.',
   },
   PRICE_ABOVE_RESERVED: {

@@ -73,10 +73,10 @@ describe('commandAlerts', () => {
     const code = `
     const { appendFileSync, readFileSync } = require('fs')
     const [file, how] = ['arrived', 'how']
-    const told = readFileSync(0, 'utf8')
+    const input = readFileSync(0, 'utf8')
     if (readFileSync(how, 'utf8') === 'refuse') process.exit(7)
     if (readFileSync(how, 'utf8') === 'hang') setInterval(() => {}, 1000)
-    else appendFileSync(file, told)`
+    else appendFileSync(file, input)`
     const token = 'a-token-of-the-users-own'
     const make = () => commandAlerts({ command: [process.execPath, '-e', code, token], cwd: folder })
     return {

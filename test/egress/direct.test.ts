@@ -447,7 +447,7 @@ describe('a connection', () => {
     expect(error.message).toBe('No connection to https://solver.test (ENOTFOUND).')
   })
 
-  test('whose certificate is not trusted means that nothing was sent, whatever the environment says', async () => {
+  test('whose certificate is not trusted means that nothing was sent, with any environment', async () => {
     let requests = 0
     const server = createHttpsServer(makeCertificate('127.0.0.1'), () => requests++)
     const port = await listen(server)

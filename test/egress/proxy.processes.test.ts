@@ -185,7 +185,7 @@ describe('a proxy that fails', () => {
     ['wrong', 'squid', () => withLogin(strictSquid.port, 'hunter3'), 407],
     ['missing', 'squid', () => strictSquid.url, 407],
   ])(
-    'because the password is %s (%s) sends nothing, and the message says what to check',
+    'because the password is %s (%s) sends nothing, and the message names what to check',
     async (_, __, proxy, status) => {
       const error = await failure(through(proxy()).send(call, secret))
       expect(error).toMatchObject({ reason: 'proxy', delivered: 'no' })

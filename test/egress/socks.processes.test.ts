@@ -176,7 +176,7 @@ describe('a SOCKS5 proxy with scripted replies', () => {
     ['hangs up', ['end'], 'the proxy socks5://'],
     ['speaks HTTP', [[...Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')]], 'the proxy socks5://'],
     [
-      'says that the host is unreachable',
+      'reports that the host is unreachable',
       [
         [5, 2],
         [1, 0],

@@ -189,9 +189,9 @@ describe('awsSecret', () => {
         `import { awsSecret } from 'solveguard/secrets'
          try { await awsSecret('x').fetch() } catch ({ code, message }) { console.log(code, message) }`,
       )
-      const said = execFileSync(process.execPath, ['try.mjs'], { cwd: project, encoding: 'utf8' })
-      expect(said).toContain('SECRET_UNAVAILABLE')
-      expect(said).toContain('npm install @aws-sdk/client-secrets-manager')
+      const output = execFileSync(process.execPath, ['try.mjs'], { cwd: project, encoding: 'utf8' })
+      expect(output).toContain('SECRET_UNAVAILABLE')
+      expect(output).toContain('npm install @aws-sdk/client-secrets-manager')
     } finally {
       rmSync(project, { recursive: true })
     }

@@ -288,40 +288,40 @@ describe('refresh', () => {
 })
 
 describe('a provider that reports changes', () => {
-  const telling = (clock: ManualClock) => {
+  const reporting = (clock: ManualClock) => {
     let fetches = 0
-    let told = () => {}
+    let reportChange = () => {}
     let stops = 0
     const provider: SecretProvider = {
       kind: 'test',
       place: 'x',
       fetch: async () => versions(++fetches),
       start({ changed }) {
-        told = changed
+        reportChange = changed
         return () => {
           stops++
         }
       },
     }
     const cache = createSecretCache(provider, { clock, ttlMs: TTL, staleForMs: STALE })
-    return { cache, fetches: () => fetches, told: () => told(), stops: () => stops }
+    return { cache, fetches: () => fetches, reportChange: () => reportChange(), stops: () => stops }
   }
 
   test('causes a fetch when it does, but not before the first read', async () => {
     const clock = manualClock()
-    const { cache, fetches, told } = telling(clock)
+    const { cache, fetches, reportChange } = reporting(clock)
     cache.open()
-    told()
+    reportChange()
     await clock.advance(0)
     expect(fetches()).toBe(0)
     await cache.get()
-    told()
+    reportChange()
     await clock.advance(0)
     expect(cache.peek(clock.now())?.current.version).toBe('2')
   })
 
   test('is started once, and stopped when the cache is closed', () => {
-    const { cache, stops } = telling(manualClock())
+    const { cache, stops } = reporting(manualClock())
     cache.open()
     cache.open()
     cache.close()

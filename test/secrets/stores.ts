@@ -94,15 +94,15 @@ export async function startMoto(): Promise<RunningMoto> {
 }
 
 interface Started extends ChildProcess {
-  said?: string
+  output?: string
 }
 
 function start(command: string, words: readonly string[], env: Readonly<Record<string, string>>): Started {
   const child: Started = spawn(command, words, { env: { PATH, HOME, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
-  child.said = ''
+  child.output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (chunk) => {
-      child.said = `${child.said}${chunk}`.slice(-4000)
+      child.output = `${child.output}${chunk}`.slice(-4000)
     })
   }
   return child
@@ -115,7 +115,7 @@ async function ready(child: Started, answers: () => Promise<boolean>): Promise<v
     await sleep(50)
   }
   await end(child)
-  throw new Error(`It did not start: ${child.said}`)
+  throw new Error(`It did not start: ${child.output}`)
 }
 
 async function end(child: ChildProcess): Promise<void> {
