@@ -20,12 +20,12 @@ const spender = join(root, 'node_modules/.cache/solveguard/spender.mjs')
 beforeAll(() => bundleForNode('test/guard/children/spender.ts', spender, { whole: true }))
 
 const KILLS = 200
-/** How many processes spend at a time. */
+/** How many processes run at a time. */
 const LANES = 8
-/** Less than they would spend, by and large: in the end they are denied. */
+/** Dollars. Usually less than the processes would spend, so that the last solves are denied. */
 const PER_DAY = 0.3
 
-it('a process killed at any moment leaves money that counts, tasks that the next one settles, and a log that tells of each', async () => {
+it('all spending of killed processes is counted and recorded, and the next process settles their tasks', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'solveguard-killed-'))
   after(async () => rmSync(dir, { recursive: true, force: true }))
   const service = await startSolverService({ solveMs: 15, price: 0.001 })
@@ -50,12 +50,12 @@ it('a process killed at any moment leaves money that counts, tasks that the next
         },
         stdio: ['ignore', 'pipe', 'inherit'],
       })
-      // Mostly while the service works for it, however slow the machine is; sometimes while it begins.
+      // Usually killed while the service solves for it, on any machine; sometimes while it starts.
       await heard(child, Math.random() < 0.2 ? 'ready' : 'begun')
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 30))
       child.kill('SIGKILL')
       await once(child, 'exit')
-      // Theirs is read first: what is charged later must have been counted before.
+      // The service is read first: the ledger must count a task before the service charges it.
       const charged = service.charged
       const now = await counted()
       expect(now).toBeGreaterThanOrEqual(charged)
@@ -64,7 +64,7 @@ it('a process killed at any moment leaves money that counts, tasks that the next
   }
   await Promise.all(Array.from({ length: LANES }, lane))
 
-  // The next process, once the dead ones' leases are over.
+  // The next process, after the leases of the killed processes have expired.
   const clock = manualClock(Date.now() + 31_000)
   const next = await rig({
     at: service,
@@ -75,9 +75,9 @@ it('a process killed at any moment leaves money that counts, tasks that the next
   const recovered: string[] = []
   next.guard.on('recovered', ({ taskId }) => recovered.push(taskId))
   const noted = (await tasksLeft(outside)) > 0
-  // In small steps: its calls are real, and time out by this clock.
+  // In small steps: its calls are real, and time out on this clock.
   await settleWith(clock, quiet(next.guard), 100, 20_000)
-  // Every task that was noted is settled at what it cost. One of which only the service knows lapses, and counts as spent.
+  // Every task in the ledger is settled at its cost. A task that only the service knows expires and counts as spent.
   const { day } = await next.guard.status()
   expect(day.spent).toBeGreaterThanOrEqual(service.charged)
   expect(day.spent).toBeLessThanOrEqual(service.tasks.length * usd(0.001) + KILLS * 3 * usd(0.001))
@@ -90,17 +90,17 @@ it('a process killed at any moment leaves money that counts, tasks that the next
   await reader.close()
   const verified = await verifyAudit(join(dir, 'audit'), { heads })
   expect(verified.files.length).toBe(KILLS + 1)
-  // A kill in the middle of a write may leave half a line, which says that it is that; nothing else is wrong.
+  // A kill during a write may leave half a line, which is reported as cut off. Nothing else may be wrong.
   expect(verified.files.filter(({ firstBad }) => firstBad && firstBad.problem !== 'cut-off')).toEqual([])
 
   const told = tellings(join(dir, 'audit'))
   expect(told.twice).toEqual([])
-  // What has no outcome on the record is held to have cost what was reserved for it: never less than what was charged.
+  // A solve without a recorded outcome counts as its reserved amount: never less than what was charged.
   expect(told.costMicros).toBeGreaterThanOrEqual(service.charged)
   expect(told.unauthorised).toEqual([])
 }, 400_000)
 
-/** What a log tells of its solves, to someone who has nothing else. */
+/** What the audit log alone shows: actions recorded twice, solves without authorization, and the total cost. */
 function tellings(dir: string): { twice: string[]; unauthorised: string[]; costMicros: number } {
   const solves = new Map<string, { authorized: boolean; micros: number; actions: Set<string> }>()
   const twice: string[] = []
@@ -122,7 +122,7 @@ function tellings(dir: string): { twice: string[]; unauthorised: string[]; costM
   return { twice, unauthorised, costMicros }
 }
 
-/** Until the process has said a word, or has ended. */
+/** Resolves when the process has written the word, or has exited. */
 function heard({ stdout }: ChildProcess, word: string): Promise<void> {
   return new Promise((resolve) => {
     stdout?.on('data', (chunk) => String(chunk).includes(word) && resolve()).on('close', resolve)
@@ -133,7 +133,7 @@ async function tasksLeft(ledger: ReturnType<typeof fileLedger>): Promise<number>
   return (await ledger.usage('killed', Date.now())).active
 }
 
-/** Until nothing is reserved any more: recovered, or lapsed. */
+/** Resolves when nothing is reserved: each task was recovered, or its reservation expired. */
 async function quiet(guard: { status(): Promise<{ day: { reserved: number } }> }): Promise<void> {
   while ((await guard.status()).day.reserved > 0) await new Promise((resolve) => setTimeout(resolve, 3))
 }

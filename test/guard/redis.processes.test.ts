@@ -13,21 +13,21 @@ import { after, challenge, errorOf, rig } from './support.js'
 
 const spender = join(import.meta.dirname, '../../node_modules/.cache/solveguard/redis-spender.mjs')
 
-it('guards in several processes, with nothing else in common, spend one budget in Redis to the cent and no further', async () => {
+it('guards in several processes that share only a Redis ledger spend its budget exactly, and no more', async () => {
   await bundleForNode('test/guard/children/spender.ts', spender)
   const server = await startRedis()
   after(() => server.stop())
   const service = await startSolverService({ solveMs: 15, price: 0.001 })
   after(() => service.close())
   const perDay = 0.04
-  // A third guard, here: it sees what they spend, and may not spend it again.
+  // A third guard, in this process: it sees what they spend, and cannot spend it again.
   const { guard } = await rig({
     at: service,
     ledger: redisLedger({ url: server.url }),
     policy: { budget: { perDay: usd(perDay) } },
     more: { name: 'killed' },
   })
-  // Paused, until both are there: so that neither has spent it all before the other begins.
+  // Paused until both run, so that neither spends the whole budget before the other starts.
   const ledger = redisLedger({ url: server.url })
   await ledger.open()
   after(async () => ledger.close())
@@ -57,7 +57,7 @@ it('guards in several processes, with nothing else in common, spend one budget i
   expect(service.tasks).toHaveLength(40)
   expect(await errorOf(guard.solve(challenge))).toMatchObject({ code: 'BUDGET_EXHAUSTED', layer: 'spending' })
   expect((await guard.status()).ledger).toEqual({ kind: 'redis', place: server.url })
-  // Both did: each has records of its own.
+  // Both spent: each has records of its own.
   for (const folder of folders) {
     const audit = join(folder, 'audit')
     const records = readdirSync(audit).map((file) => readFileSync(join(audit, file), 'utf8'))
@@ -65,7 +65,7 @@ it('guards in several processes, with nothing else in common, spend one budget i
   }
 }, 60_000)
 
-it('a batch that one process left is taken up by another that has the same Redis, and is refused to a third meanwhile', async () => {
+it('a guard resumes the batch of a closed guard on the same Redis; a guard in between is refused', async () => {
   const server = await startRedis()
   after(() => server.stop())
   const service = await startSolverService()

@@ -25,8 +25,8 @@ function onDisk(at?: Rig['service']): Promise<Rig> {
   })
 }
 
-describe('with its ledger and audit log in files', () => {
-  it('a guard goes on where the one before it ended', async () => {
+describe('a guard with its ledger and audit log in files', () => {
+  it('counts what an earlier guard on the same files has spent', async () => {
     const first = await onDisk()
     await first.guard.solve(challenge)
     await first.guard.close()
@@ -34,10 +34,10 @@ describe('with its ledger and audit log in files', () => {
     expect((await second.guard.status()).day.spent).toBe(usd(0.001))
   })
 
-  it('the log verifies against the heads in the ledger, and a cut-off tail is seen', async () => {
+  it('writes a log that verifies against the heads in the ledger; verification finds a truncated log', async () => {
     const { guard, service, ledger: its } = await onDisk()
     for (let i = 0; i < 3; i++) await guard.solve(challenge)
-    // Known with each settlement: a process that is killed says nothing at its end.
+    // The head is saved with each settlement: a killed process cannot save it at its end.
     expect(await its.heads()).toMatchObject([{ seq: 10 }])
     await guard.close()
     expect(service.tasks).toHaveLength(3)
@@ -56,7 +56,7 @@ describe('with its ledger and audit log in files', () => {
     })
   })
 
-  it('a new state folder keeps itself out of git', async () => {
+  it('writes a .gitignore into a new state folder, so that git ignores the folder', async () => {
     const stateDir = join(dir, 'state')
     const guard = await createGuard({
       policy: { origins: ['https://staging.example.com'] },
@@ -67,7 +67,7 @@ describe('with its ledger and audit log in files', () => {
     expect(readFileSync(join(stateDir, '.gitignore'), 'utf8')).toBe('*\n')
   })
 
-  it('nothing is created where they cannot be written', async () => {
+  it('is not created where the ledger or the audit log cannot be written', async () => {
     writeFileSync(join(dir, 'a-file'), '')
     const nowhere = join(dir, 'a-file', 'below')
     const noLedger = await errorOf(rig({ ledger: fileLedger({ dir: nowhere }) }))
@@ -76,7 +76,7 @@ describe('with its ledger and audit log in files', () => {
     expect(noAudit).toMatchObject({ name: 'DeniedError', code: 'AUDIT_UNAVAILABLE' })
   })
 
-  it('nothing is sent when the audit folder is taken away, and solves go on when it is back', async () => {
+  it('sends nothing while the audit folder is missing, and solves again once it is back', async () => {
     const { guard, service } = await onDisk()
     await guard.solve(challenge)
     rmSync(join(dir, 'audit'), { recursive: true })
@@ -89,13 +89,13 @@ describe('with its ledger and audit log in files', () => {
     expect(service.tasks).toHaveLength(2)
   })
 
-  it('a ledger that was taken away is noticed by the next sign of life, and nothing is spent until it is back', async () => {
+  it('finds at the next heartbeat that the ledger file is missing, and spends nothing until it is back', async () => {
     const { guard, ledger, service } = await onDisk()
     guard.on('alert', () => {})
     renameSync(join(dir, 'ledger.db'), join(dir, 'stolen.db'))
-    const beat = async (): Promise<void> => ledger.heartbeat('anybody', Date.now())
+    const beat = async (): Promise<void> => ledger.heartbeat('any-owner', Date.now())
     expect((await errorOf(beat())).code).toBe('LEDGER_UNAVAILABLE')
-    // Other processes count in a new file by now.
+    // By now another process could count in a new file of that name.
     expect((await errorOf(guard.solve(challenge))).code).toBe('LEDGER_UNAVAILABLE')
     expect(service.requests).toHaveLength(0)
     renameSync(join(dir, 'stolen.db'), join(dir, 'ledger.db'))

@@ -12,7 +12,7 @@ import { manualClock } from '../../src/testing/clock.js'
 import { listen } from '../support/loopback.js'
 import { after, challenge, errorOf, rig } from './support.js'
 
-it('says what this process has in hand: solves under way, those that wait for room, and what was denied', async () => {
+it('status counts the solves of this process: under way, queued, and denied by code', async () => {
   const { guard } = await rig({
     service: { solveMs: 60_000 },
     policy: { budget: { perDay: usd(1), concurrent: 1, wait: '30s' } },
@@ -30,7 +30,7 @@ it('says what this process has in hand: solves under way, those that wait for ro
   await expect.poll(async () => (await guard.status()).process.waiting).toBe(0)
 })
 
-it('counts the tasks of processes that ended, which it follows', async () => {
+it('status counts the orphaned tasks that this process follows', async () => {
   const ledger = memoryLedger()
   const before = await rig({ ledger, service: { solveMs: 60_000 } })
   const submitted = new Promise((resolve) => before.guard.on('submitted', resolve))
@@ -42,7 +42,7 @@ it('counts the tasks of processes that ended, which it follows', async () => {
   await expect.poll(async () => (await guard.status()).process).toMatchObject({ solving: 0, recovering: 1 })
 })
 
-it('says where the records are: the last one of this process’s file', async () => {
+it('status names the audit file of this process and its last record', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'solveguard-status-'))
   after(async () => rmSync(dir, { recursive: true }))
   const { guard } = await rig({ more: { audit: jsonlAudit({ dir }) } })
@@ -53,7 +53,7 @@ it('says where the records are: the last one of this process’s file', async ()
   expect(audit.head?.seq).toBeGreaterThanOrEqual(3)
 })
 
-it('says why records cannot be written, since when, and how many wait; and forgets it when they can', async () => {
+it('status has the last audit error, its time and the pending records, and clears them after a write', async () => {
   const audit = memoryAudit()
   const clock = manualClock(Date.UTC(2026, 10, 24, 12))
   const { guard } = await rig({ clock, more: { audit, logger: { debug() {}, info() {}, warn() {} } } })
@@ -72,7 +72,7 @@ it('says why records cannot be written, since when, and how many wait; and forge
   expect((await guard.status()).audit).toMatchObject({ pending: 0, lastError: undefined })
 })
 
-it('says by which address calls were seen to leave', async () => {
+it('status has the address that calls leave from, once it was checked', async () => {
   const server = createServer((request, response) => response.end(request.socket.remoteAddress))
   const ipCheckUrl = `http://127.0.0.1:${await listen(server)}/`
   after(() => new Promise((resolve) => server.close(resolve).closeAllConnections()))
@@ -82,7 +82,7 @@ it('says by which address calls were seen to leave', async () => {
   expect(await guard.status()).toMatchObject({ egress: 'direct', egressAddress: '127.0.0.1' })
 })
 
-it('names the wire log, if there is one', async () => {
+it('status names the wire log, if there is one', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'solveguard-status-'))
   after(async () => rmSync(dir, { recursive: true }))
   const { guard } = await rig({ more: { trace: join(dir, 'wire.har') } })
@@ -90,7 +90,7 @@ it('names the wire log, if there is one', async () => {
   expect((await (await rig()).guard.status()).trace).toBeUndefined()
 })
 
-it('of a guard asks the ledger once for its budget', async () => {
+it('status reads the ledger once for a guard with one budget', async () => {
   let asked = 0
   const ledger = memoryLedger()
   const counting: Ledger = {
@@ -108,7 +108,7 @@ it('of a guard asks the ledger once for its budget', async () => {
 it.each([
   ['throws', () => Promise.reject(new Error('connection lost'))],
   ['hangs', () => new Promise<never>(() => {})],
-])('with a ledger that %s is a denial, and no wait without end', async (_, usage) => {
+])('status rejects with LEDGER_UNAVAILABLE within its time limit when the ledger %s', async (_, usage) => {
   const clock = manualClock()
   const { guard } = await rig({ clock, ledger: { ...memoryLedger(), usage } })
   const asked = errorOf(guard.status())
@@ -116,7 +116,7 @@ it.each([
   expect(await asked).toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
 })
 
-it('says of a budget that is used up when the first of it comes back, and that is when it goes on', async () => {
+it('status of a used-up budget has the time of the next free amount, and solves pass from that time on', async () => {
   const clock = manualClock(Date.UTC(2026, 10, 24, 12, 1))
   const { guard } = await rig({ clock, policy: { budget: { perDay: usd(0.002), alertsAt: [] } } })
   expect((await guard.status()).day).not.toHaveProperty('moreAt')

@@ -15,7 +15,7 @@ import { type ServiceOptions, type SolverService, startSolverService } from '../
 
 export { challenge } from './challenge.js'
 
-/** Asks at once and often: the stand-in has no manners to keep. */
+/** Polls at once and often: the stand-in sets no limit. */
 const HASTE = { firstPollMs: 0, everyMs: 5 }
 
 export interface Rig {
@@ -23,7 +23,7 @@ export interface Rig {
   readonly guard: Guard
   readonly audit: MemoryAudit
   readonly ledger: Ledger
-  /** What was written down, by name. */
+  /** The names of the recorded actions, in order. */
   actions(): string[]
 }
 
@@ -35,11 +35,11 @@ export interface RigOptions {
   readonly secret?: SecretProvider
   readonly polling?: { firstPollMs: number; everyMs: number }
   readonly more?: Partial<GuardOptions>
-  /** A service that runs already. */
+  /** A service that is running already; the test that started it closes it. */
   readonly at?: SolverService
 }
 
-/** Has something done after the test, in reverse order. */
+/** Runs a clean-up after the test, in reverse order of registration. */
 export function after(cleanUp: () => Promise<unknown>): void {
   onTestFinished(async () => {
     await cleanUp()
@@ -70,7 +70,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
   return { service, guard, audit, ledger, actions: () => audit.events.map(({ action }) => action) }
 }
 
-/** A store that can be told what it holds. */
+/** A secrets store whose content a test sets. */
 export interface TestSecret extends SecretProvider {
   set(current: string, previous?: string): void
   fail(error: Error | undefined): void
@@ -102,7 +102,7 @@ export function fixedSecret(key: string, more: { createdAt?: number } = {}): Tes
   }
 }
 
-/** Moves the clock on until the promise has settled: real connections take their real time in between. */
+/** Advances the clock until the promise has settled. Real connections get real time between the steps. */
 export async function settleWith<T>(
   clock: ManualClock,
   promise: Promise<T>,

@@ -55,23 +55,23 @@ async function pair(
   return { guard, audit, first, second, moves, submits, solvers }
 }
 
-describe('of several solvers', () => {
-  test('the first is asked for as long as it can', async () => {
+describe('a guard with several solvers', () => {
+  test('uses the first as long as it works', async () => {
     const { guard, submits, moves } = await pair()
     for (let i = 0; i < 3; i++) expect((await guard.solve(challenge)).cost).toBe(1_000)
     expect([submits(), moves]).toEqual([[3, 0], []])
   })
 
   test.each<[string, Behavior, string]>([
-    ['no slot', { error: 'ERROR_NO_SLOT_AVAILABLE' }, 'SOLVER_BUSY'],
-    ['calls that come too fast', { error: 'ERROR_TOO_MUCH_REQUESTS' }, 'SOLVER_BUSY'],
+    ['no free slot', { error: 'ERROR_NO_SLOT_AVAILABLE' }, 'SOLVER_BUSY'],
+    ['too many calls', { error: 'ERROR_TOO_MUCH_REQUESTS' }, 'SOLVER_BUSY'],
     ['no money', { error: 'ERROR_ZERO_BALANCE' }, 'BALANCE_EMPTY'],
-    ['a wrong key', { error: 'ERROR_KEY_DOES_NOT_EXIST' }, 'KEY_REFUSED'],
-    ['a wrong address', { error: 'ERROR_IP_NOT_ALLOWED' }, 'ADDRESS_REFUSED'],
-    ['a kind of task that it does not know', { error: 'ERROR_TASK_NOT_SUPPORTED' }, 'FAMILY_UNSUPPORTED'],
-    ['a web page', { html: true }, 'SOLVER_REPLY_INVALID'],
-    ['trouble of its own', { status: 503 }, 'SOLVER_BUSY'],
-  ])('the next is asked where one has %s, and only one is paid', async (_, behavior, code) => {
+    ['a refused key', { error: 'ERROR_KEY_DOES_NOT_EXIST' }, 'KEY_REFUSED'],
+    ['a refused address', { error: 'ERROR_IP_NOT_ALLOWED' }, 'ADDRESS_REFUSED'],
+    ['an unknown task type', { error: 'ERROR_TASK_NOT_SUPPORTED' }, 'FAMILY_UNSUPPORTED'],
+    ['a web page as its reply', { html: true }, 'SOLVER_REPLY_INVALID'],
+    ['an internal error', { status: 503 }, 'SOLVER_BUSY'],
+  ])('falls back to the next when the first reports %s, and pays only one', async (_, behavior, code) => {
     const { guard, audit, first, second, moves } = await pair()
     first.always('in', behavior)
     const solution = await guard.solve(challenge)
@@ -89,7 +89,7 @@ describe('of several solvers', () => {
     expect(records.map(({ path }) => path?.at(-1))).toEqual(records.map(({ solver }) => `tests:${solver}`))
   })
 
-  test('the next is asked where one cannot be reached', async () => {
+  test('falls back to the next when the first cannot be reached', async () => {
     const { guard, first, moves } = await pair()
     await first.close()
     expect((await guard.solve(challenge)).cost).toBe(2_000)
@@ -98,24 +98,24 @@ describe('of several solvers', () => {
 
   test.each<[string, Behavior]>([
     ['the connection is cut', { drop: true }],
-    ['half of the reply comes', { half: true }],
+    ['the reply is cut in half', { half: true }],
     ['a gateway loses the answer', { status: 504, taken: true }],
     ['the reply is empty', { empty: true, taken: true }],
-  ])('none is asked after a submit that may have been taken: %s', async (_, behavior) => {
+  ])('does not fall back when the first may have taken the task: %s', async (_, behavior) => {
     const { guard, first, submits, moves } = await pair()
     first.next('in', behavior)
     await errorOf(guard.solve(challenge))
     expect([submits(), moves, (await guard.status()).day.spent]).toEqual([[1, 0], [], 1_000])
   })
 
-  test('the next is asked after that where the policy allows another attempt, which is reserved anew', async () => {
+  test('makes a second attempt at the next, with a new reservation, if policy.attempts allows it', async () => {
     const { guard, first, submits } = await pair({ policy: { attempts: 2 } })
     first.next('in', { drop: true })
     expect((await guard.solve(challenge)).cost).toBe(2_000)
     expect([submits(), (await guard.status()).day.spent]).toEqual([[1, 1], 3_000])
   })
 
-  test('the next is asked with another attempt where one gave up, and the same again where there is none', async () => {
+  test('spends further attempts on the next solver, and on the last one again when none is left', async () => {
     const { guard, first, second, submits } = await pair({ policy: { attempts: 3 } })
     first.always('res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' })
     second.next('res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' })
@@ -123,14 +123,14 @@ describe('of several solvers', () => {
     expect([submits(), (await guard.status()).day.spent]).toEqual([[1, 2], 2_000])
   })
 
-  test('none is asked where the request is wrong', async () => {
+  test('does not fall back when the first refuses the request as invalid', async () => {
     const { guard, first, submits } = await pair()
     first.next('in', { error: 'ERROR_RECAPTCHA_INVALID_SITEKEY' })
     expect(await errorOf(guard.solve(challenge))).toMatchObject({ code: 'SOLVER_REFUSED' })
     expect(submits()).toEqual([1, 0])
   })
 
-  test('the one is asked that can do the family, and nothing is reserved for the other', async () => {
+  test('uses the one that supports the family, and reserves nothing for the other', async () => {
     const { guard, audit, submits } = await pair({ makes: [captchaAI, antiCaptcha] })
     expect((await guard.solve(HCAPTCHA)).cost).toBe(2_000)
     expect(submits()).toEqual([0, 1])
@@ -139,7 +139,7 @@ describe('of several solvers', () => {
     ])
   })
 
-  test('none can do it: the error names all of them, and who could', async () => {
+  test('names all of its solvers, and those that would help, when none supports the family', async () => {
     const { guard } = await pair({
       makes: [captchaAI, captchaAI],
       accounts: [{ name: 'one' }, { name: 'other' }],
@@ -149,7 +149,7 @@ describe('of several solvers', () => {
     expect(error.message).toMatch(/None of the solvers captchaai, captchaai can do .*twocaptcha, anticaptcha/)
   })
 
-  test('a store that has no key for one is no trouble for the other', async () => {
+  test('uses the second when the store has no key for the first', async () => {
     const empty = fixedSecret('x'.repeat(32))
     empty.fail(new Error('the store is down'))
     const { guard, submits } = await pair({ accounts: [{ secret: empty }, {}] })
@@ -158,8 +158,8 @@ describe('of several solvers', () => {
   })
 })
 
-describe('a budget of its own', () => {
-  test('is a hard cap for one solver; what does not fit is taken to the next', async () => {
+describe('the budget of an account', () => {
+  test('is a hard cap: solves beyond it fall back to the next account', async () => {
     const { guard, submits, moves } = await pair({ accounts: [{ budget: { perDay: usd(0.002) } }, {}] })
     for (let i = 0; i < 4; i++) await guard.solve(challenge)
     expect(submits()).toEqual([2, 2])
@@ -172,7 +172,7 @@ describe('a budget of its own', () => {
     ])
   })
 
-  test('may begin anew at midnight where the schedule is', async () => {
+  test('may reset at midnight in the time zone of the schedule', async () => {
     const budget = { perDay: { amount: usd(0.001), resets: 'calendar' } } as const
     const schedule = { timeZone: 'Asia/Tokyo', windows: [{ days: 'Mon-Sun', from: '00:00', to: '24:00' }] }
     const { guard, submits } = await pair({ accounts: [{ budget }, {}], policy: { schedule } })
@@ -182,7 +182,7 @@ describe('a budget of its own', () => {
     expect(first?.day).toMatchObject({ cap: 1_000, spent: 1_000, left: 0, timeZone: 'Asia/Tokyo' })
   })
 
-  test('with nothing left anywhere the solve is denied, with when it is worth trying again', async () => {
+  test('when used up in every account, denies the solve with the time to retry', async () => {
     const { guard, audit } = await pair({
       accounts: [{ budget: { perMinute: 1 } }, { budget: { perSolve: usd(0.001) } }],
     })
@@ -194,7 +194,7 @@ describe('a budget of its own', () => {
     expect(audit.events.filter(({ action }) => action === 'denied')).toHaveLength(1)
   })
 
-  test('never allows more than the policy does for all', async () => {
+  test('does not extend the budget of the policy', async () => {
     const { guard, submits } = await pair({ policy: { budget: { perDay: usd(0.001) } } })
     await guard.solve(challenge)
     expect(await errorOf(guard.solve(challenge))).toMatchObject({ code: 'BUDGET_EXHAUSTED' })
@@ -203,7 +203,7 @@ describe('a budget of its own', () => {
 })
 
 describe('a pause', () => {
-  test('concerns the one solver whose key is wrong: it is asked no more, and the others are', async () => {
+  test('of one account, whose key is refused, leaves the other accounts in use', async () => {
     const { guard, first, submits } = await pair()
     first.revoke(first.key)
     for (let i = 0; i < 3; i++) expect((await guard.solve(challenge)).cost).toBe(2_000)
@@ -217,7 +217,7 @@ describe('a pause', () => {
     expect((await guard.status()).solvers[0]?.paused).toBeUndefined()
   })
 
-  test('of every one of them denies', async () => {
+  test('of every account denies solves', async () => {
     const { guard, first, second, submits } = await pair()
     for (const service of [first, second]) service.always('in', { error: 'ERROR_ZERO_BALANCE' })
     expect(await errorOf(guard.solve(challenge))).toMatchObject({ code: 'BALANCE_EMPTY' })
@@ -227,7 +227,7 @@ describe('a pause', () => {
 })
 
 describe('a service without a free slot', () => {
-  test('is waited for as long as the policy says, and gets the task if it has one by then', async () => {
+  test('is retried for policy.budget.wait, and gets the task once it has a slot', async () => {
     const clock = manualClock()
     const { guard, first, submits } = await pair({ policy: { budget: { wait: '30s' } }, options: { clock } })
     first.next('in', ...Array(3).fill({ error: 'ERROR_NO_SLOT_AVAILABLE' }))
@@ -235,17 +235,17 @@ describe('a service without a free slot', () => {
     expect(submits()).toEqual([4, 0])
   })
 
-  test('is left for the next one when that time is over', async () => {
+  test('is left for the next account when policy.budget.wait is over', async () => {
     const clock = manualClock()
     const { guard, first, submits } = await pair({ policy: { budget: { wait: '12s' } }, options: { clock } })
     first.always('in', { error: 'ERROR_NO_SLOT_AVAILABLE' })
     expect((await settleWith(clock, guard.solve(challenge))).cost).toBe(2_000)
-    // At once, and after 5 to 6.25 s; a third try would come after the 12 s.
+    // At once, and after 5 to 6.25 s. A third try would be after the 12 s.
     expect(submits()[0]).toBeGreaterThanOrEqual(2)
     expect(submits()[0]).toBeLessThanOrEqual(3)
   })
 
-  test('is come back to where the others do not take it either', async () => {
+  test('is tried again when the other accounts cannot take the task either', async () => {
     const clock = manualClock()
     const { guard, first, second, submits } = await pair({ options: { clock } })
     first.next('in', ...Array(3).fill({ error: 'ERROR_NO_SLOT_AVAILABLE' }))
@@ -254,7 +254,7 @@ describe('a service without a free slot', () => {
     expect(submits()).toEqual([4, 1])
   })
 
-  test('is asked until the deadline where no other one can do the family', async () => {
+  test('is retried until the deadline when no other account supports the family', async () => {
     const clock = manualClock()
     const { guard, first, submits } = await pair({ makes: [antiCaptcha, captchaAI], options: { clock } })
     first.next('in', ...Array(3).fill({ error: 'ERROR_NO_SLOT_AVAILABLE' }))
@@ -263,7 +263,7 @@ describe('a service without a free slot', () => {
   })
 })
 
-test('a task that a guard left is picked up with the account that it was handed in with', async () => {
+test('a guard recovers an orphaned task with the account that submitted it', async () => {
   const ledger = memoryLedger()
   const one = await pair({ options: { ledger } })
   one.first.always('in', { error: 'ERROR_NO_SLOT_AVAILABLE' })
@@ -284,7 +284,7 @@ test('a task that a guard left is picked up with the account that it was handed 
   expect((await guard.status()).day).toMatchObject({ spent: 2_000, reserved: 0 })
 })
 
-describe('the list of solvers', () => {
+describe('createGuard', () => {
   const make = (options: Partial<GuardOptions>) =>
     errorOf(
       createGuard({
@@ -297,39 +297,39 @@ describe('the list of solvers', () => {
   const account = { solver: captchaAI(), secret: fixedSecret('x'.repeat(32)) }
 
   test.each<[string, Partial<GuardOptions>, RegExp]>([
-    ['beside a solver', { solver: captchaAI(), solvers: [account] }, /either solver and secret, or solvers/],
-    ['beside a secret', { secret: account.secret, solvers: [account] }, /either solver and secret, or solvers/],
-    ['empty', { solvers: [] }, /at least one/],
+    ['solvers beside a solver', { solver: captchaAI(), solvers: [account] }, /either solver and secret, or solvers/],
+    ['solvers beside a secret', { secret: account.secret, solvers: [account] }, /either solver and secret, or solvers/],
+    ['an empty list of solvers', { solvers: [] }, /at least one/],
     [
-      'with two of one name',
+      'two accounts of one name',
       { solvers: [account, account] },
       /solvers\[1\]\.name: another account has the name captchaai/,
     ],
-    ['with a name that is none', { solvers: [{ ...account, name: 'a b' }] }, /solvers\[0\]\.name/],
-    ['without a secret', { solvers: [{ solver: captchaAI() } as SolverAccount] }, /solvers\[0\]\.secret/],
+    ['an invalid account name', { solvers: [{ ...account, name: 'a b' }] }, /solvers\[0\]\.name/],
+    ['an account without a secret', { solvers: [{ solver: captchaAI() } as SolverAccount] }, /solvers\[0\]\.secret/],
     [
-      'with a budget for pages',
+      'an account budget for each origin',
       { solvers: [{ ...account, budget: { perOrigin: usd(1) } as never }] },
       /budget: expected only/,
     ],
     [
-      'with the path of a certificate for the certificate',
+      'the path of a certificate in place of the certificate',
       { ca: '/etc/ssl/ca.pem' },
       /options.ca: .*in PEM.*not the path/,
     ],
-    ['without a folder', { stateDir: '' }, /options.stateDir: expected the path of a folder/],
+    ['an empty stateDir', { stateDir: '' }, /options.stateDir: expected the path of a folder/],
     [
-      'with a mistyped field',
+      'a mistyped field of an account',
       { solvers: [{ ...account, secrets: 1 } as never] },
       /solvers\[0\]\.secrets: there is no such field, only solver, secret,/,
     ],
-  ])('is refused %s', async (_, options, message) => {
+  ])('refuses %s', async (_, options, message) => {
     const error = await make(options)
     expect([error.code, error.message]).toEqual(['CONFIG_INVALID', expect.stringMatching(message)])
   })
 })
 
-/** Until a condition holds, on a real clock; generous. */
+/** Waits until a condition holds, at most 60 s of real time. */
 async function until(holds: () => boolean): Promise<void> {
   for (let i = 0; i < 6_000 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 10))
   expect(holds()).toBe(true)

@@ -22,7 +22,7 @@ beforeAll(() => bundleForNode('test/guard/children/rotating.ts', child))
 const OLD = 'the-old-key-0123456789abcdef0123'
 const NEW = 'the-new-key-0123456789abcdef0123'
 const PROCESSES = 4
-/** All together. */
+/** Of all processes together. */
 const SOLVES_A_SECOND = 50
 
 interface Told {
@@ -31,7 +31,7 @@ interface Told {
   readonly alerts: readonly string[]
 }
 
-it('a key is exchanged under four processes at 50 solves a second, and none fails', async () => {
+it('no solve fails when a key is rotated under four processes that do 50 solves a second', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'solveguard-rotation-'))
   after(async () => rmSync(dir, { recursive: true, force: true }))
   const file = join(dir, 'key')
@@ -51,7 +51,7 @@ it('a key is exchanged under four processes at 50 solves a second, and none fail
   after(async () => void children.map(({ process }) => process.kill('SIGKILL')))
   await Promise.all(children.map(({ ready }) => ready))
 
-  // What a person would look at: the status of any guard of that name.
+  // The status that an operator would read: of any guard of that name.
   const options = { at: service, secret: fileSecret(file), ledger: fileLedger({ dir }) }
   const audit = () => jsonlAudit({ dir: join(dir, 'audit') })
   const { guard } = await rig({ ...options, more: { name: 'rotating', audit: audit() } })
@@ -63,19 +63,19 @@ it('a key is exchanged under four processes at 50 solves a second, and none fail
   await until(async () => (await known())(OLD)?.heldBy === PROCESSES)
   expect((await known())(OLD)).toMatchObject({ revocable: false })
 
-  // Both are valid, and the store gives the new one.
+  // Both keys are valid, and the store gives the new one.
   service.addKey(NEW, 1000)
   hold(`${NEW}\n${OLD}`)
   await until(async () => {
     const key = await known()
     return key(NEW)?.heldBy === PROCESSES && key(OLD)?.heldBy === 0 && key(OLD)?.underWay === 0
   })
-  // Nobody needs it, as far as is known; to be sure, a day is waited for.
+  // No process needs the old key any more; it becomes revocable after a day without use.
   const lastUsedAt = (await known())(OLD)?.lastUsedAt?.getTime() ?? 0
   expect((await known())(OLD)).toMatchObject({ revocable: false, reason: expect.stringContaining('24 hours') })
   expect((await known())(OLD)?.revocableAt?.getTime()).toBe(lastUsedAt + 86_400_000)
 
-  // The old one is gone from the store, then from the service.
+  // The old key is removed from the store, then from the service.
   const before = solvedWith(OLD)
   hold(NEW)
   service.revoke(OLD)
@@ -98,7 +98,7 @@ it('a key is exchanged under four processes at 50 solves a second, and none fail
     [new Secret(OLD).fingerprint, solvedWith(OLD), 0, 0],
   ])
 
-  // The next day it may go, says status.
+  // The next day, status reports the old key as revocable.
   const tomorrow = manualClock(Date.now() + 25 * 3_600_000)
   const later = await rig({
     ...options,

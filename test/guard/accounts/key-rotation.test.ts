@@ -8,8 +8,8 @@ import { challenge, errorOf, fixedSecret, rig, settleWith } from '../support.js'
 const OLD = 'the-old-key-0123456789abcdef0123'
 const NEW = 'the-new-key-0123456789abcdef0123'
 
-describe('rotation', () => {
-  it('goes on with the new key when the service refuses the old one: fetched afresh, nothing fails', async () => {
+describe('a guard whose key is rotated', () => {
+  it('fetches the key again when the service refuses the old one, and the solve succeeds', async () => {
     const secret = fixedSecret(OLD)
     const { guard, service } = await rig({ secret, service: { keys: { [OLD]: 10, [NEW]: 10 } } })
     await guard.solve(challenge)
@@ -20,7 +20,7 @@ describe('rotation', () => {
     expect(service.charged).toBe(usd(0.002))
   })
 
-  it('tries the version before once when the new key is not valid yet, and does not ask with the new one again at once', async () => {
+  it('uses the previous version while the new key is not valid yet, and sends the new one only once', async () => {
     const secret = fixedSecret(NEW)
     secret.set(NEW, OLD)
     const { guard, service } = await rig({ secret, service: { keys: { [OLD]: 10 } } })
@@ -29,7 +29,7 @@ describe('rotation', () => {
     expect(service.requests.filter(({ keyOk }) => !keyOk)).toHaveLength(1)
   })
 
-  it('never goes back to a version that is older than the policy allows', async () => {
+  it('does not use a previous version that is older than the policy allows', async () => {
     const version = (key: string, days: number) => {
       const value = new Secret(key)
       return { value, version: value.fingerprint, createdAt: Date.now() - days * 86_400_000 }
@@ -46,7 +46,7 @@ describe('rotation', () => {
     expect((await guard.status()).day).toMatchObject({ spent: 0, reserved: 0 })
   })
 
-  it('asks the store once when many solves are refused together, and none fails', async () => {
+  it('fetches the key once when the service refuses many solves together, and none of them fails', async () => {
     const secret = fixedSecret(OLD)
     const { guard, service } = await rig({
       secret,
@@ -62,7 +62,7 @@ describe('rotation', () => {
     expect(secret.fetches).toBe(2)
   })
 
-  it('asks the store anew when the key that it gave is refused later', async () => {
+  it('fetches the key again when the new key is refused later', async () => {
     const third = 'the-third-key-0123456789abcdef01'
     const secret = fixedSecret(OLD)
     const { guard, service } = await rig({ secret, service: { keys: { [OLD]: 10, [NEW]: 10, [third]: 10 } } })
@@ -76,7 +76,7 @@ describe('rotation', () => {
     expect(secret.fetches).toBe(3)
   })
 
-  it('polls a task with the key that submitted it, also when the store has a new one', async () => {
+  it('polls a task with the key that submitted it, also after the store has a new one', async () => {
     const secret = fixedSecret(OLD)
     const { guard, service } = await rig({ secret, service: { keys: { [OLD]: 10, [NEW]: 10 }, solveMs: 100 } })
     const solve = guard.solve(challenge)
@@ -85,8 +85,8 @@ describe('rotation', () => {
     expect(new Set(service.requests.map(({ fields }) => fields.key)).size).toBe(1)
   })
 
-  it('pauses with the reason when no version is accepted, gives the money back, and goes on once resumed', async () => {
-    const secret = fixedSecret('a-key-that-nobody-knows-012345')
+  it('pauses when the service refuses every version, releases the reservation, and solves after resume()', async () => {
+    const secret = fixedSecret('a-key-that-is-unknown-01234567')
     const { guard, service, actions } = await rig({ secret, service: { keys: { [NEW]: 10 } } })
     const error = await errorOf(guard.solve(challenge))
     expect(error.code).toBe('KEY_REFUSED')
@@ -100,8 +100,8 @@ describe('rotation', () => {
     await guard.solve(challenge)
   })
 
-  it('never tells the key in an error, a record, an event or a status', async () => {
-    const key = 'a-key-that-nobody-knows-012345'
+  it('shows the key in no error, audit record, event or status', async () => {
+    const key = 'a-key-that-is-unknown-01234567'
     const { guard, audit } = await rig({ secret: fixedSecret(key), service: { keys: { [NEW]: 10 } } })
     let told = ''
     for (const name of ['alert', 'paused', 'failed', 'denied'] as const)
@@ -128,7 +128,7 @@ describe('a store that is slow', () => {
     }
   }
 
-  it('is waited for once, by all who solve meanwhile', async () => {
+  it('is called once for all solves that start meanwhile', async () => {
     const clock = manualClock()
     const secret = slow(clock, () => 9_000)
     const { guard } = await rig({ clock, secret, service: { keys: { [NEW]: 10 } } })
@@ -137,7 +137,7 @@ describe('a store that is slow', () => {
     expect(secret.fetches).toBe(1)
   })
 
-  it('and slower than ten seconds denies, with nothing reserved, until it is quicker', async () => {
+  it('denies solves, with nothing reserved, while it takes longer than 10 s', async () => {
     const clock = manualClock()
     let ms = 11_000
     const { guard, actions, service } = await rig({
@@ -155,7 +155,7 @@ describe('a store that is slow', () => {
 })
 
 describe('a store that is down', () => {
-  it('while the service refuses the key has the guard paused, so that the key is not sent over and over', async () => {
+  it('pauses the guard if the service refuses the key, so that the key is sent only once', async () => {
     const secret = fixedSecret(OLD)
     const { guard, service } = await rig({ secret, service: { keys: { [OLD]: 10 } } })
     guard.on('alert', () => {})
@@ -168,7 +168,7 @@ describe('a store that is down', () => {
     expect(service.requests.filter(({ keyOk }) => !keyOk)).toHaveLength(1)
   })
 
-  it('does not matter while the cached key is fresh, then the stale one serves with an alert, then nothing is solved', async () => {
+  it('leaves the cached key in use, then the stale key with an alert, and then denies solves', async () => {
     const clock = manualClock()
     const secret = fixedSecret(NEW)
     const { guard } = await rig({ clock, secret, service: { keys: { [NEW]: 10 } } })

@@ -7,12 +7,12 @@ import { startRedis } from '../../support/redis.js'
 import { after } from '../support.js'
 import { talkers } from '../talkers.js'
 
-/** Takes as long as a beat, on a real clock, since that is what it is about. */
-it('a pause and its end take effect at once, and are heard, in real processes on a file and in Redis', async () => {
+/** Takes as long as a heartbeat of real time: the heartbeat is what it tests. */
+it('pause and resume take effect at once in other processes and emit events, on a file and in Redis', async () => {
   const start = await talkers('pauses')
   const server = await startRedis()
   after(() => server.stop())
-  const everywhere = async (ledger: { LEDGER_URL?: string }) => {
+  const pauseAndResume = async (ledger: { LEDGER_URL?: string }) => {
     const service = await startSolverService({ price: 0.001 })
     after(() => service.close())
     const dir = mkdtempSync(join(tmpdir(), 'solveguard-pauses-'))
@@ -31,7 +31,7 @@ it('a pause and its end take effect at once, and are heard, in real processes on
     one.tell('solve 1')
     expect(await one.hears('solved')).toMatchObject({ failures: ['KEY_REFUSED'] })
     expect(await one.hears('paused')).toMatchObject({ code: 'KEY_REFUSED' })
-    // At its next reserve, and so in what it says of itself.
+    // The other process learns of the pause at its next reserve, and emits the event then.
     two.tell('solve 1')
     expect(await two.hears('solved')).toMatchObject({ failures: ['GUARD_PAUSED'] })
     expect(await two.hears('paused')).toMatchObject({ code: 'KEY_REFUSED' })
@@ -50,5 +50,5 @@ it('a pause and its end take effect at once, and are heard, in real processes on
       [one, two].flatMap(({ said }) => said.filter(({ code, what }) => what === 'alert' && code === 'KEY_REFUSED')),
     ).toHaveLength(1)
   }
-  await Promise.all([everywhere({}), everywhere({ LEDGER_URL: server.url })])
+  await Promise.all([pauseAndResume({}), pauseAndResume({ LEDGER_URL: server.url })])
 }, 90_000)

@@ -6,7 +6,7 @@ import { manualClock } from '../../../src/testing/clock.js'
 import { startSolverService } from '../../../src/testing/service/index.js'
 import { after, challenge, errorOf, fixedSecret, rig, settleWith } from '../support.js'
 
-/** Several processes of one guard on one ledger, and what each hears. */
+/** Several processes of one guard on one ledger, and the events of each. */
 async function processes(count: number, more: (url: string) => Partial<GuardOptions> = () => ({})) {
   const clock = manualClock()
   const ledger = memoryLedger()
@@ -28,7 +28,7 @@ async function processes(count: number, more: (url: string) => Partial<GuardOpti
 }
 
 describe('a pause', () => {
-  it('is heard in every process within a beat, also where nothing is solved, and told as an alert by one', async () => {
+  it('emits an event in every process within a heartbeat, also in idle ones, and an alert in one', async () => {
     const { clock, at, all } = await processes(3)
     at.always('in', { error: 'ERROR_IP_NOT_ALLOWED' })
     expect(await all[0]?.solve()).toBe('ADDRESS_REFUSED')
@@ -46,7 +46,7 @@ describe('a pause', () => {
     expect(written).toHaveLength(1)
   })
 
-  it('is heard at once by whoever is denied for it', async () => {
+  it('emits its event at once in a process whose solve it denies', async () => {
     const { at, all } = await processes(2)
     at.always('in', { error: 'ERROR_IP_NOT_ALLOWED' })
     await all[0]?.solve()
@@ -55,7 +55,7 @@ describe('a pause', () => {
     expect(all[1]?.heard).toEqual(['paused captchaai: ADDRESS_REFUSED'])
   })
 
-  it('is heard by a process that begins later', async () => {
+  it('emits its event in a process that starts later', async () => {
     const { clock, at, all, start } = await processes(1)
     at.always('in', { error: 'ERROR_IP_NOT_ALLOWED' })
     await all[0]?.solve()
@@ -64,7 +64,7 @@ describe('a pause', () => {
     expect(late.heard).toEqual(['paused captchaai: ADDRESS_REFUSED'])
   })
 
-  it('of one account is heard by its name, in every process', async () => {
+  it('of one account emits an event with the name of the account in every process', async () => {
     const accounts = (url: string) => ({
       solver: undefined,
       secret: undefined,
@@ -92,7 +92,7 @@ describe('a pause', () => {
 })
 
 describe('a resume', () => {
-  it('is heard in every process within a beat, and has each fetch its key anew', async () => {
+  it('emits an event in every process within a heartbeat, and each process fetches its key again', async () => {
     const { clock, at, all } = await processes(2)
     const other = 'another-key-0123456789abcdef01234'
     at.addKey(other, 5)
@@ -114,7 +114,7 @@ describe('a resume', () => {
     expect(all.map(({ heard }) => heard.at(-1))).toEqual(['resumed', 'resumed'])
   })
 
-  it('and another pause between two beats is another pause', async () => {
+  it('and a new pause between two heartbeats emit a second pause event', async () => {
     const { clock, at, all } = await processes(2)
     at.always('in', { error: 'ERROR_IP_NOT_ALLOWED' })
     await all[0]?.solve()
@@ -127,7 +127,7 @@ describe('a resume', () => {
   })
 })
 
-it('a ledger that fails in the background, at every beat and in several ways, is told once, and again when it fails anew', async () => {
+it('a ledger that fails at every heartbeat raises one alert, and a second one when it fails again later', async () => {
   const { clock, ledger, all } = await processes(1)
   const [{ heard }] = all as [(typeof all)[0]]
   const { usage, heartbeat } = ledger

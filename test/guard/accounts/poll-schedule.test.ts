@@ -10,7 +10,7 @@ const PATIENCE: Polling = {
   usual: { medianMs: 10_000, spread: 0.5, idleMs: 1_040 },
 }
 
-/** When a task that is ready after `readyMs` is asked for; the pace learns from it. */
+/** When a task that is ready after `readyMs` is polled. The schedule learns from it. */
 function polls(pace: PollSchedule, readyMs: number): number[] {
   const times: number[] = []
   for (;;) {
@@ -22,13 +22,13 @@ function polls(pace: PollSchedule, readyMs: number): number[] {
   }
 }
 
-describe('the pace', () => {
-  test('without a guess is the one that is given, exactly, and learns nothing', () => {
+describe('a poll schedule', () => {
+  test('without usual solve times polls exactly as configured, and learns nothing', () => {
     const pace = new PollSchedule({ firstPollMs: 7, everyMs: 5 })
     for (let i = 0; i < 20; i++) expect(polls(pace, 20)).toEqual([7, 12, 17, 22])
   })
 
-  test('never asks sooner or more often than the service lets it, and never gives up asking, whatever it saw', () => {
+  test('never polls sooner or more often than the service allows, and at most 120 times for a task', () => {
     const polling = fc.record({
       firstPollMs: fc.integer({ min: 1_000, max: 20_000 }),
       everyMs: fc.integer({ min: 1_000, max: 10_000 }),
@@ -48,7 +48,7 @@ describe('the pace', () => {
           for (const [i, at] of asked.entries()) {
             if (i > 0) expect(at - (asked[i - 1] as number)).toBeGreaterThanOrEqual(given.everyMs - 1e-6)
           }
-          // 120 polls for a task are the most that some services allow.
+          // Some services allow at most 120 polls for a task.
           expect(asked.length).toBeLessThanOrEqual(120)
         }
       }),
@@ -56,7 +56,7 @@ describe('the pace', () => {
     )
   })
 
-  test('asks later, and for little more than once, where tasks take their time', () => {
+  test('polls later and fewer times when tasks are slow', () => {
     const pace = new PollSchedule(PATIENCE)
     for (let i = 0; i < 60; i++) polls(pace, 30_000 + (i % 7) * 100)
     const asked = polls(pace, 30_000)
@@ -64,14 +64,14 @@ describe('the pace', () => {
     expect(asked.length).toBeLessThanOrEqual(4)
   })
 
-  test('asks as soon as it may where tasks are quick', () => {
+  test('polls sooner when tasks are fast', () => {
     const pace = new PollSchedule({ ...PATIENCE, firstPollMs: 1_000 })
     expect(pace.next()).toBeGreaterThan(3_000)
     for (let i = 0; i < 100; i++) polls(pace, 1_200 + (i % 5) * 100)
     expect(pace.next()).toBeLessThan(3_000)
   })
 
-  test('follows a service that becomes slower', () => {
+  test('adapts to a service that becomes slower', () => {
     const pace = new PollSchedule(PATIENCE)
     for (let i = 0; i < 200; i++) polls(pace, 8_000 + (i % 9) * 200)
     const before = pace.next()
@@ -79,7 +79,7 @@ describe('the pace', () => {
     expect(pace.next()).toBeGreaterThan(before * 1.5)
   })
 
-  test('does not believe just anything: the first poll stays within bounds of what the table says', () => {
+  test('keeps the first poll within bounds of the configured time after invalid or extreme observations', () => {
     const pace = new PollSchedule({ ...PATIENCE, firstPollMs: 1_000 })
     for (let i = 0; i < 300; i++) pace.observe({ after: 3_000_000, by: 3_600_000 })
     expect(pace.next()).toBeLessThanOrEqual(10_000 * 5 * 3)
@@ -89,7 +89,7 @@ describe('the pace', () => {
   })
 })
 
-test('a distribution is found again in intervals that were cut out of it', () => {
+test('maximumLikelihood estimates a distribution from the intervals that polls cut out of it', () => {
   // Quantiles of a log-normal with median 14 s and spread 0.4, seen through polls that are 2 s apart.
   const z = [-1.645, -1.282, -1.036, -0.842, -0.674, -0.524, -0.385, -0.253, -0.126, 0]
   const seen = [...z, ...z.slice(0, -1).map((value) => -value)].flatMap((value) => {

@@ -10,12 +10,12 @@ import { challenge } from '../challenge.js'
 
 const ORIGINS = ['https://staging.example.com']
 
-/** A gate with these working hours, all at once. */
+/** A gate with these working hours; all of them apply. */
 function gateWith(inputs: readonly ScheduleInput[], key = {}): Gate {
   return new Gate({ ...parsePolicy({ origins: ORIGINS, key }), schedules: inputs.map(schedule) })
 }
 
-/** When a gate says that it is worth trying again; undefined if it lets the solve pass. */
+/** The time to retry with which a gate denies a solve; undefined if it admits the solve. */
 function denial(gate: Gate, now: number): { retryAt: number | undefined } | undefined {
   try {
     gate.admit(challenge, now)
@@ -29,9 +29,9 @@ function denial(gate: Gate, now: number): { retryAt: number | undefined } | unde
 
 const zones = JUMPS.map(({ zone }) => zone)
 
-describe('outside the working hours', () => {
+describe('a denial outside the working hours', () => {
   for (const { zone, dates } of JUMPS) {
-    it(`retryAt is the first minute that is open in ${zone}: the one before it is not, and none earlier`, () => {
+    it(`has the first open minute as its retryAt in ${zone}`, () => {
       const around = [...dates, ...dates.map(previousDay)]
       const other = scheduleInput([zone, 'Europe/Berlin', 'Australia/Lord_Howe'], around)
       fc.assert(
@@ -51,7 +51,7 @@ describe('outside the working hours', () => {
             expect(retryAt % MINUTE).toBe(0)
             expect([isOpen(retryAt - 1), isOpen(retryAt - MINUTE), isOpen(retryAt)]).toEqual([false, false, true])
             expect([denial(gate, retryAt - 1), denial(gate, retryAt)]).toEqual([{ retryAt }, undefined])
-            // Nothing opens before it: every minute of the first two days, and every quarter of an hour after that.
+            // No earlier time is open. Checked: each minute of two days, and each quarter of an hour after that.
             const fine = Math.min(retryAt, now + 2 * DAY)
             for (let time = now; time < fine; time += MINUTE) if (isOpen(time)) expect.fail(`${time} is open`)
             for (let time = fine; time < retryAt; time += 15 * MINUTE) if (isOpen(time)) expect.fail(`${time} is open`)
@@ -62,7 +62,7 @@ describe('outside the working hours', () => {
     })
   }
 
-  it('retryAt is days away over closed holidays, to the minute', () => {
+  it('has the exact minute as its retryAt after days of closed holidays', () => {
     const christmas = gateWith([
       {
         timeZone: 'Europe/Berlin',
@@ -70,7 +70,7 @@ describe('outside the working hours', () => {
         except: { '2026-12-24': 'closed', '2026-12-25': 'closed', '2026-12-28': [{ from: '10:30', to: '11:00' }] },
       },
     ])
-    // What began on the 23rd runs over midnight into the day that is closed.
+    // The window of the 23rd runs past midnight into the closed day.
     const berlin = (iso: string) => at(iso, 'Europe/Berlin')
     expect(denial(christmas, berlin('2026-12-24T05:59'))).toBeUndefined()
     const opens = berlin('2026-12-28T10:30')
@@ -80,7 +80,7 @@ describe('outside the working hours', () => {
     expect(denial(christmas, berlin('2026-12-28T11:00'))).toEqual({ retryAt: berlin('2026-12-29T22:00') })
   })
 
-  it('overlapping windows are one span, which ends with the last of them', () => {
+  it('does not occur within overlapping windows, which count as one until the last of them ends', () => {
     const hours = (from: string, to: string) => ({ days: 'Mon-Fri', from, to })
     const gate = gateWith([
       { timeZone: 'UTC', windows: [hours('09:00', '12:00'), hours('11:00', '15:00'), hours('14:59', '16:30')] },
@@ -93,8 +93,8 @@ describe('outside the working hours', () => {
   })
 })
 
-describe('a clock that jumps', () => {
-  it('back and forth is judged by what it shows each time, not by what was found before', () => {
+describe('a gate with a clock that jumps', () => {
+  it('judges each solve by the time that the clock shows, not by a cached result', () => {
     const dates = JUMPS.flatMap((jump) => jump.dates)
     fc.assert(
       fc.property(
@@ -114,7 +114,7 @@ describe('a clock that jumps', () => {
             const denied = denial(gate, now)
             expect(denied === undefined).toBe(inputs.every((input) => openNaively(input, now)))
             expect(denied).toEqual(denial(gateWith(inputs), now))
-            // To the very edge of what is remembered, and one millisecond to either side.
+            // At the edge of the cached result, and one millisecond on either side of it.
             const edge = denied?.retryAt
             if (edge !== undefined) expect(denial(gate, edge + nudge)).toEqual(denial(gateWith(inputs), edge + nudge))
           }
@@ -125,11 +125,11 @@ describe('a clock that jumps', () => {
   })
 })
 
-describe('a key', () => {
+describe('the age of a key', () => {
   const value = new Secret('a-key-for-tests')
   const created = Date.UTC(2026, 0, 1)
 
-  it('is refused from the millisecond on in which it is older than allowed, and not before', () => {
+  it('denies the key from the first millisecond beyond the limit on, and not before', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 400 }), fc.integer({ min: -2, max: 2 }), (days, off) => {
         const gate = gateWith([], { expireAfter: `${days}d` })
@@ -141,14 +141,14 @@ describe('a key', () => {
     )
   })
 
-  it('is refused at the moment at which its store says that it ends', () => {
+  it('denies the key from the time on at which it expires according to its store', () => {
     const gate = gateWith([])
     const key = { value, version: 'v1', createdAt: created, expiresAt: created + DAY }
     expect(() => gate.admitKey(key, created + DAY - 1)).not.toThrow()
     expect(() => gate.admitKey(key, created + DAY)).toThrow(/expired at 2026-01-02T00:00:00.000Z/)
   })
 
-  it('may be from a little ahead, as a store’s clock may be, but not from tomorrow', () => {
+  it('may be up to an hour in the future, as a store’s clock may be ahead', () => {
     const gate = gateWith([], { expireAfter: '90d' })
     const key = { value, version: 'v1', createdAt: created }
     expect(() => gate.admitKey(key, created - 60 * MINUTE)).not.toThrow()

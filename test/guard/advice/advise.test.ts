@@ -34,8 +34,8 @@ const situation: fc.Arbitrary<Situation> = fc.record({
 const total = (accounts: readonly AdvisedAccount[], of: (one: AdvisedAccount) => number | undefined) =>
   accounts.reduce((sum, one) => sum + (of(one) ?? Number.POSITIVE_INFINITY), 0)
 
-describe('advice', () => {
-  it('is never above what anything allows, and names what is in the way first', () => {
+describe('advise', () => {
+  it('recommends no more workers than each limit allows, and names the lowest limit first', () => {
     fc.assert(
       fc.property(situation, (of) => {
         const { workers, reasons, solvesPerMinute } = advise(of)
@@ -45,7 +45,7 @@ describe('advice', () => {
         expect(workers).toBeLessThanOrEqual(total(of.accounts, (one) => one.concurrent))
         expect(workers).toBeLessThanOrEqual(total(of.accounts, (one) => one.threads))
         expect(solvesPerMinute).toBeLessThanOrEqual(of.perMinute ?? Number.POSITIVE_INFINITY)
-        // More than Little's law asks for, by less than one.
+        // At most what Little's law gives, rounded up.
         if (of.perMinute !== undefined) {
           expect(workers).toBeLessThan((of.perMinute * of.solveMs) / 60_000 + 1)
         }
@@ -58,7 +58,7 @@ describe('advice', () => {
     )
   })
 
-  it('is the same or more the more waits, and the more there is to spend', () => {
+  it('recommends no fewer workers for a longer queue or a larger budget', () => {
     fc.assert(
       fc.property(situation, count, money, (of, more, amount) => {
         const { workers } = advise(of)
@@ -68,7 +68,7 @@ describe('advice', () => {
     )
   })
 
-  it('is none while nothing may begin, with when to come back', () => {
+  it('recommends no workers, with the time to retry, while no solve may start', () => {
     const retryAt = new Date(Date.UTC(2025, 0, 7, 8))
     fc.assert(
       fc.property(situation, fc.constantFrom('paused', 'schedule'), (of, code) => {
@@ -86,7 +86,7 @@ describe('advice', () => {
   })
 
   it.each<[string, Partial<Situation>, number, string, RegExp]>([
-    ['nothing waits', { queued: 0 }, 2, 'queue', /^0 solves queued and 2 under way/],
+    ['nothing is queued', { queued: 0 }, 2, 'queue', /^0 solves queued and 2 under way/],
     [
       'the policy has slots',
       { concurrent: 10 },
@@ -95,16 +95,16 @@ describe('advice', () => {
       /policy\.budget\.concurrent allows 10 solves at a time/,
     ],
     ['the policy has a rate', { perMinute: 20 }, 5, 'rate', /^20 solves a minute, at 15 s each, keep 5 workers busy/],
-    ['the money is short', { left: usd(0.03) }, 12, 'budget', /^\$0\.03 of the day's budget is left, for 10 solves/],
+    ['the budget is low', { left: usd(0.03) }, 12, 'budget', /^\$0\.03 of the day's budget is left, for 10 solves/],
     [
-      'the balance is short',
+      'the balance is low',
       { accounts: [{ ...ONE, balance: usd(0.02) }] },
       6,
       'balance',
       /^The balance at twocaptcha is enough for 6 solves/,
     ],
     [
-      'there are threads',
+      'the account has paid threads',
       { accounts: [{ name: 'captchaai', price: usd(0.001), threads: 5 }] },
       5,
       'threads',
@@ -129,13 +129,13 @@ describe('advice', () => {
       'queue',
       /^5 solves queued/,
     ],
-  ])('says why not more where %s', (_, more, workers, code, message) => {
+  ])('gives the limiting reason when %s', (_, more, workers, code, message) => {
     const advice = advise({ ...BASE, ...more })
     expect([advice.workers, advice.reasons[0]?.code]).toEqual([workers, code])
     expect(advice.reasons[0]?.message).toMatch(message)
   })
 
-  it('says how many threads would be worth having', () => {
+  it('returns how many threads would be in use', () => {
     const accounts = [{ name: 'captchaai', price: usd(0.001), threads: 5 }]
     expect(advise({ ...BASE, accounts }).threads).toEqual({ has: 5, worth: 102 })
     expect(advise({ ...BASE, accounts, perMinute: 60 }).threads).toEqual({ has: 5, worth: 15 })
@@ -143,7 +143,7 @@ describe('advice', () => {
     expect(advise(BASE).threads).toBeUndefined()
   })
 
-  it('says how many of those that wait would not have begun when the working hours end', () => {
+  it('returns how many queued solves will not have started when the working hours end', () => {
     const closesAt = new Date(Date.UTC(2025, 0, 6, 17))
     // Ten workers at four solves a minute, for two minutes.
     const closing = { ...BASE, concurrent: 10, closesAt, closesInMs: 120_000 }
@@ -152,7 +152,7 @@ describe('advice', () => {
     expect(advise(BASE).leftOver).toBeUndefined()
   })
 
-  it('says what the workers get done, and how long the money lasts', () => {
+  it('returns the rate of solves of the workers, and how long the budget lasts', () => {
     const { workers, solvesPerMinute, budgetLastsMs } = advise({ ...BASE, concurrent: 10, left: usd(0.3) })
     // Ten workers at four solves a minute; a hundred solves.
     expect([workers, solvesPerMinute, budgetLastsMs]).toEqual([10, 40, 150_000])

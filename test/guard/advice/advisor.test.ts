@@ -9,7 +9,7 @@ import { manualClock } from '../../../src/testing/clock.js'
 import { startSolverService } from '../../../src/testing/service/index.js'
 import { after, challenge, errorOf, fixedSecret, rig, settleWith } from '../support.js'
 
-/** A guard at 2Captcha, paid by the solve, on a clock of its own: as patient as the service wants it. */
+/** A guard at 2Captcha, paid by the solve, on a manual clock, with the service's default polling. */
 async function paidBySolve(policy: Parameters<typeof rig>[0] = {}, dollars = 1000) {
   const clock = manualClock()
   const service = await startSolverService({ keys: { 'a-key-for-tests': dollars }, clock, solveMs: 20_000 })
@@ -49,14 +49,14 @@ async function twoAccounts() {
   return { guard, service }
 }
 
-/** With what is nearest in the way by itself. */
+/** Advice, with its first reason as `nearest`. */
 async function adviceOf(guard: Guard, options?: AdviceOptions) {
   const advice = await guard.recommendConcurrency(options)
   return { ...advice, nearest: advice.reasons[0] }
 }
 
-describe('guard.advice', () => {
-  it('goes by the queue that it is told of, and by what waits and is under way here', async () => {
+describe('guard.recommendConcurrency', () => {
+  it('counts the given queue, and the solves that are queued and under way in this process', async () => {
     const { guard } = await paidBySolve()
     expect(await adviceOf(guard)).toMatchObject({
       workers: 0,
@@ -71,7 +71,7 @@ describe('guard.advice', () => {
     })
   })
 
-  it('counts those in line, and what a stream has yet to begin', async () => {
+  it('counts queued solves, and the items that a stream has not started yet', async () => {
     const { guard, clock } = await paidBySolve({ policy: { budget: { perDay: usd(1), concurrent: 2, wait: '60s' } } })
     const solves = [1, 2, 3, 4, 5].map(() => guard.solve(challenge))
     await clock.advance(0)
@@ -91,7 +91,7 @@ describe('guard.advice', () => {
     expect((await adviceOf(guard)).queued).toBe(0)
   })
 
-  it('knows of the lines of other processes', async () => {
+  it('counts the queued solves of other processes', async () => {
     const clock = manualClock()
     const ledger = memoryLedger()
     const policy = { budget: { perDay: usd(1), concurrent: 1, wait: '120s' } } as const
@@ -106,9 +106,9 @@ describe('guard.advice', () => {
     expect((await adviceOf(other.guard)).queued).toBe(0)
   })
 
-  it('learns how long solves take, and tells other processes', async () => {
+  it('learns how long solves take, and shares it with other processes', async () => {
     const { guard, clock, ledger, service } = await paidBySolve()
-    // By the service's own word, a reCAPTCHA takes about 20 s.
+    // The service states about 20 s for a reCAPTCHA.
     const { solveMs } = await adviceOf(guard, { queued: 9 })
     expect(solveMs).toBeGreaterThan(16_000)
     for (let i = 0; i < 5; i++) await settleWith(clock, guard.solve(challenge))
@@ -119,11 +119,11 @@ describe('guard.advice', () => {
     const other = await rig({ at: service, clock, ledger, more: { solver } })
     const told = await adviceOf(other.guard, { queued: 9 })
     expect(Math.abs(told.solveMs - learnt.solveMs)).toBeLessThan(2_000)
-    // Of another kind of CAPTCHA nothing is known but the service's word.
+    // For another family only the service's stated time is known.
     expect((await adviceOf(other.guard, { queued: 9, family: 'turnstile' })).solveMs).toBeLessThan(17_000)
   })
 
-  it('names the rate: as many as it keeps busy', async () => {
+  it('recommends as many workers as the rate keeps busy', async () => {
     const { guard } = await paidBySolve({ policy: { budget: { perDay: usd(100), perMinute: 12 } } })
     const { workers, nearest, solveMs, solvesPerMinute } = await adviceOf(guard, { queued: 500 })
     expect(workers).toBe(Math.ceil((12 * solveMs) / 60_000))
@@ -131,7 +131,7 @@ describe('guard.advice', () => {
     expect(solvesPerMinute).toBeLessThanOrEqual(12)
   })
 
-  it('asks for the balance once a minute, and never where threads are paid for', async () => {
+  it('reads the balance at most once a minute, and never for an account that is paid by the thread', async () => {
     const { guard, clock, balances } = await paidBySolve({}, 0.004)
     expect(await adviceOf(guard, { queued: 50 })).toMatchObject({ workers: 4, nearest: { code: 'balance', limit: 4 } })
     await adviceOf(guard, { queued: 50 })
@@ -149,7 +149,7 @@ describe('guard.advice', () => {
     expect(byThread.service.requests).toEqual([])
   })
 
-  it('does without a balance that the service does not tell', async () => {
+  it('works without a balance when the service returns none', async () => {
     const { guard, service, balances } = await paidBySolve()
     service.always('balance', { html: true })
     expect(await adviceOf(guard, { queued: 7 })).toMatchObject({ workers: 7 })
@@ -157,7 +157,7 @@ describe('guard.advice', () => {
     expect(balances()).toBe(1)
   })
 
-  it('is none when the budget is used up, and says when there is money again', async () => {
+  it('recommends no workers when the budget is used up, with the time of the next free amount', async () => {
     const { guard, clock, service } = await paidBySolve({ policy: { budget: { perDay: usd(0.002) } } })
     for (let i = 0; i < 2; i++) await settleWith(clock, guard.solve(challenge))
     const before = (await guard.status()).day
@@ -169,13 +169,13 @@ describe('guard.advice', () => {
     const wait = (advice.retryAt?.getTime() ?? 0) - clock.now()
     expect(wait).toBeGreaterThan(23 * 3_600_000)
     expect(wait).toBeLessThanOrEqual(24 * 3_600_000 + 5 * 60_000)
-    // Asking has cost nothing, and left nothing behind.
+    // The advice has spent and reserved nothing.
     expect([(await guard.status()).day, service.tasks.length]).toEqual([before, 2])
     await clock.advance(wait)
     expect((await adviceOf(guard, { queued: 20 })).workers).toBeGreaterThan(0)
   })
 
-  it('is none while the guard is paused, or the working hours are over', async () => {
+  it('recommends no workers while the guard is paused, or outside the working hours', async () => {
     const { guard, clock, service } = await paidBySolve({
       policy: { schedule: { timeZone: 'UTC', windows: [{ days: 'Mon-Fri', from: '09:00', to: '17:00' }] } },
     })
@@ -201,7 +201,7 @@ describe('guard.advice', () => {
     })
   })
 
-  it('adds up several accounts, without those that are paused', async () => {
+  it('adds up the limits of several accounts, without those that are paused', async () => {
     const { service, guard } = await twoAccounts()
     expect(await adviceOf(guard, { queued: 50 })).toMatchObject({
       workers: 7,
@@ -222,14 +222,14 @@ describe('guard.advice', () => {
     expect([error.code, error.message]).toEqual(['CONFIG_INVALID', expect.stringMatching(message)])
   })
 
-  it('of a guard that was closed is an error', async () => {
+  it('rejects with GUARD_CLOSED after the guard was closed', async () => {
     const { guard } = await rig()
     await guard.close()
     expect(await errorOf(guard.recommendConcurrency())).toMatchObject({ code: 'GUARD_CLOSED' })
   })
 })
 
-it('a key that is too old for a solve is too old to ask for a balance', async () => {
+it('a guard reads no balance with a key that is too old for a solve', async () => {
   const secret = fixedSecret('a-key-for-tests', { createdAt: Date.UTC(2024, 0, 1) })
   const { guard, balances, clock } = await paidBySolve({ secret, policy: { key: { expireAfter: '30d' } } })
   const { reasons } = await settleWith(clock, guard.recommendConcurrency({ queued: 5, family: 'recaptcha' }))

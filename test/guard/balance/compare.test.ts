@@ -13,10 +13,10 @@ const T0 = Date.UTC(2026, 0, 5, 12)
 const SECOND = 1_000
 const MINUTE = 60_000
 const CENT = 10_000
-/** What a solve may cost at most. */
+/** The most that a solve may cost. */
 const PRICE = 3_000
 
-/** A service's account, the ledger of those who use it, and somebody who looks. */
+/** A service's account, the ledger of the guards that use it, and a monitor that reads its balance. */
 class World {
   readonly ledger = memoryLedger()
   now = T0
@@ -26,10 +26,10 @@ class World {
   state: BalanceState | undefined
   readonly findings: Finding[] = []
   readonly budgets = ['one', 'two']
-  /** To what the service rounds its balance. */
+  /** Micro-dollars to which the service rounds its balance down. */
   toldIn = 1
 
-  /** Lets time pass, and the service charge what is due. */
+  /** Advances the time; the service makes the charges that are due. */
   pass(ms: number): void {
     this.now += ms
     const due = this.#charges.filter(({ at }) => at <= this.now)
@@ -44,7 +44,7 @@ class World {
     return id
   }
 
-  /** The service takes money for a task, now or later. */
+  /** The service charges for a task, after `inMs`. */
   charge(amount: number, inMs: number): void {
     this.#charges.push({ at: this.now + inMs, amount })
   }
@@ -72,7 +72,7 @@ class World {
     }
   }
 
-  /** @param meanwhile what happens between our two looks at the ledger, before the service answers and after */
+  /** @param meanwhile what happens between the two ledger reads, before and after the service's reply */
   look(meanwhile: { before?: () => void; after?: () => void } = {}): Finding {
     const before = this.totals()
     meanwhile.before?.()
@@ -99,7 +99,7 @@ class World {
     return this.findings.flatMap(({ leak }) => leak ?? [])
   }
 
-  /** One whole solve, that nothing is special about. */
+  /** One complete solve with the default outcome. */
   solve(budget = 'one', takesMs = 15 * SECOND, cost = PRICE): void {
     const id = this.reserve(budget)
     this.charge(cost, takesMs / 2)
@@ -108,8 +108,8 @@ class World {
   }
 }
 
-describe('an honest account', () => {
-  it('gives no alarm over months of work with pauses, top-ups and days off', () => {
+describe('the balance of a key that has not leaked', () => {
+  it('raises no alarm over months of solves with breaks, top-ups and idle days', () => {
     const world = new World()
     for (let day = 0; day < 60; day++) {
       for (let i = 0; i < 30; i++) {
@@ -124,7 +124,7 @@ describe('an honest account', () => {
     expect(world.leaks).toEqual([])
   })
 
-  /** What may happen to one task, whichever process has it. */
+  /** What may happen to one task, in any process. */
   const task = fc.record({
     budget: fc.constantFrom('one', 'two'),
     startsIn: fc.integer({ min: 0, max: 400 }),
@@ -133,8 +133,8 @@ describe('an honest account', () => {
     price: fc.integer({ min: PRICE * 0.6, max: PRICE }),
     charged: fc.constantFrom('at once', 'at the end', 'some time'),
     /**
-     * How it ends here: settled at what it cost where the service tells that, or at the list price; its reply lost; failed for nothing;
-     * its process dead, and then nobody, or another one late.
+     * How it ends for the guard: settled at its reported cost or at the list price; its reply lost; failed at no cost;
+     * its process dead, and the task then recovered, expired, or settled late.
      */
     ends: fc.constantFrom(
       'told',
@@ -149,7 +149,7 @@ describe('an honest account', () => {
     ),
   })
 
-  it('gives no alarm, whatever becomes of its tasks in several processes, and whenever somebody looks', () => {
+  it('raises no alarm for any outcome of tasks in several processes, at any time of a reading', () => {
     fc.assert(
       fc.property(
         fc.array(fc.oneof({ weight: 6, arbitrary: task }, { weight: 1, arbitrary: fc.integer({ min: 0, max: 40 }) }), {
@@ -164,7 +164,7 @@ describe('an honest account', () => {
           const when = (seconds: number, run: () => void) => void events.push({ at: seconds, run })
           for (const item of history) {
             if (typeof item === 'number') {
-              // Somebody looks, while things go on; sometimes after an hour of nothing.
+              // A reading while tasks are under way; sometimes after an hour without any.
               at += item > 38 ? 4_000 : item * 8
               const next = item
               when(at, () => void (next % 13 === 0 ? world.pay(50_000) : world.look()))
@@ -182,7 +182,7 @@ describe('an honest account', () => {
             if (ends === 'told') when(start + takes, () => world.settle(id, price))
             if (ends === 'listed' || ends === 'abandoned') when(start + takes, () => world.settle(id, PRICE))
             if (ends === 'failed') when(start + takes, () => world.settle(id, 0))
-            // Counted as spent at once; charged when it is done.
+            // Counted as spent at once, charged when it is done.
             if (ends === 'lost') when(start, () => world.settle(id, PRICE, true))
             if (ends === 'late') when(start + 400 + takes, () => world.settle(id, PRICE))
             if (ends === 'late for nothing') when(start + 400 + takes, () => world.settle(id, 0))
@@ -203,7 +203,7 @@ describe('an honest account', () => {
     )
   })
 
-  it('gives none for what is spent between asking the ledger and asking the service', () => {
+  it('raises no alarm for solves between the ledger read and the balance read', () => {
     const world = new World()
     world.look()
     for (let i = 0; i < 50; i++) {
@@ -228,7 +228,7 @@ describe('an honest account', () => {
     expect(world.leaks).toEqual([])
   })
 
-  it('gives none for what is handed in, charged and settled after the service has told its balance', () => {
+  it('raises no alarm for solves that start and settle after the service has returned its balance', () => {
     const world = new World()
     world.look({
       after: () => {
@@ -240,12 +240,12 @@ describe('an honest account', () => {
     expect(world.leaks).toEqual([])
   })
 
-  it('gives none for a service that tells its balance some seconds late, also when work begins and stops', () => {
+  it('raises no alarm for a service whose balance lags by some seconds, also when load starts and stops', () => {
     const world = new World()
     for (let i = 0; i < 100; i++) {
       const ids = Array.from({ length: 20 }, () => world.reserve('one'))
       world.pass(15 * SECOND)
-      // Charged at the end, by its books: its balance says so later than that.
+      // Charged when it is solved; the balance shows it later than that.
       for (const _ of ids) world.charge(PRICE, 10 * SECOND)
       for (const id of ids.splice(0, 10)) world.settle(id, PRICE)
       world.look()
@@ -256,7 +256,7 @@ describe('an honest account', () => {
     expect(world.leaks).toEqual([])
   })
 
-  it('gives none for many tasks whose replies were lost just before a look, and that are charged after it', () => {
+  it('raises no alarm for tasks whose replies were lost before a reading and that are charged after it', () => {
     const world = new World()
     for (let i = 0; i < 20; i++) {
       const ids = Array.from({ length: 20 }, () => world.reserve('one'))
@@ -269,7 +269,7 @@ describe('an honest account', () => {
     expect(world.leaks).toEqual([])
   })
 
-  it('gives none for prices that are some percent above the list, and one where they are far above', () => {
+  it('raises no alarm for prices slightly above the list, and one for prices far above it', () => {
     const spend = (factor: number) => {
       const world = new World()
       for (let i = 0; i < 200; i++) {
@@ -284,7 +284,7 @@ describe('an honest account', () => {
     expect([spend(1.04), spend(1.2) > 0]).toEqual([0, true])
   })
 
-  it('gives none for a balance that is told in cents', () => {
+  it('raises no alarm for a balance that is rounded to cents', () => {
     const world = new World()
     world.toldIn = CENT
     for (let i = 0; i < 500; i++) {
@@ -296,7 +296,7 @@ describe('an honest account', () => {
   })
 })
 
-/** A look again, as it was. */
+/** The last reading once more. */
 function lastOf({ state }: Finding, world: World): BalanceReading {
   const { at, balance } = state.last
   const { settled, unsure, solves, reserved } = world.totals()
@@ -313,8 +313,8 @@ function lastOf({ state }: Finding, world: World): BalanceReading {
   }
 }
 
-describe('a thief', () => {
-  /** Works at a rate, is stolen from at another, and is looked at every five minutes: how many looks until it is found. */
+describe('the balance of a leaked key', () => {
+  /** With solves and thefts at these rates and a reading every five minutes: how many readings until an alarm. */
   function looksUntilFound(solvesEach: number, stolenEach: number, most = 100): number {
     const world = new World()
     for (let i = 0; i < 20; i++) {
@@ -331,20 +331,20 @@ describe('a thief', () => {
     return Number.POSITIVE_INFINITY
   }
 
-  it('is found at the first look, where it takes more than a cent and a twentieth of what is ours', () => {
+  it('raises an alarm at the first reading when more than a cent plus a twentieth of our spend is missing', () => {
     expect(looksUntilFound(0, CENT + 1)).toBe(1)
     expect(looksUntilFound(10, CENT + 1)).toBe(1)
     expect(looksUntilFound(50, 3 * CENT)).toBe(1)
     expect(looksUntilFound(1_000, 0.06 * 1_000 * PRICE)).toBe(1)
   })
 
-  it('is found a little later, where it takes little at a time, and not at all below a twentieth of what is ours', () => {
+  it('raises a later alarm when little is stolen at a time, and none below a twentieth of our spend', () => {
     expect(looksUntilFound(0, CENT / 10)).toBe(11)
     expect(looksUntilFound(20, 0.1 * 20 * PRICE)).toBeLessThan(10)
     expect(looksUntilFound(50, 0.02 * 50 * PRICE)).toBe(Number.POSITIVE_INFINITY)
   })
 
-  it('is told with the sums, once, and again when they have doubled', () => {
+  it('raises one alarm with the amounts, and a further one whenever the missing amount has doubled', () => {
     const world = new World()
     world.look()
     for (let i = 0; i < 64; i++) {
@@ -359,7 +359,7 @@ describe('a thief', () => {
     expect(world.findings.at(-1)?.missing).toBe(320 * CENT)
   })
 
-  it('is found beside tasks that are under way all the time', () => {
+  it('raises an alarm although tasks are under way all the time', () => {
     const world = new World()
     const ids = Array.from({ length: 20 }, () => world.reserve('one', 99 * MINUTE))
     world.look()
@@ -378,7 +378,7 @@ describe('a thief', () => {
     expect(looks).toBeLessThan(5)
   })
 
-  it('cannot hide behind a top-up for longer than until the next look', () => {
+  it('raises an alarm at the first reading after the one that a top-up has hidden', () => {
     const world = new World()
     world.look()
     world.steal(50 * CENT)
@@ -391,11 +391,11 @@ describe('a thief', () => {
   })
 })
 
-describe('what cannot be compared begins anew', () => {
+describe('compareBalance starts a new baseline after', () => {
   it.each<[string, (look: BalanceReading) => Partial<BalanceReading>]>([
     ['a balance that rose', ({ balance }) => ({ balance: (balance + 1) as Money })],
-    ['another set of guards', () => ({ budgets: 'one,two,three' })],
-    ['a ledger that has forgotten', () => ({ settledBefore: 0, settledAfter: 0, solves: 0 })],
+    ['a change of the set of guards', () => ({ budgets: 'one,two,three' })],
+    ['a ledger that has lost its totals', () => ({ settledBefore: 0, settledAfter: 0, solves: 0 })],
     ['a clock that was set back', ({ at }) => ({ at: at - 1 })],
   ])('%s', (_, change) => {
     const world = new World()

@@ -12,7 +12,7 @@ import { type SolverService, startSolverService } from '../../../src/testing/ser
 import { after, challenge, fixedSecret, rig, settleWith } from '../support.js'
 
 const MINUTE = 60_000
-const KEY = 'the-key-of-everybody-0123456789ab'
+const KEY = 'the-key-of-all-guards-0123456789a'
 const OTHER_KEY = 'another-key-0123456789abcdef01234'
 
 let clock: ManualClock
@@ -26,7 +26,7 @@ beforeEach(async () => {
     ...books,
     setFact(fact, now) {
       const value = books.setFact(fact, now)
-      // Claimed by whoever looks, and given up or put off when that is done.
+      // The process that reads claims this fact, and releases or postpones it afterwards.
       if (fact.name.startsWith('reading/')) looking += fact.ifAbsent ? Number(value === fact.value) : -1
       return value
     },
@@ -59,10 +59,10 @@ async function aProcess(more: Partial<GuardOptions> = {}, secret = fixedSecret(K
   return { ...made, leaks, heard, solve, balance, secret }
 }
 
-/** Looks that have begun and not ended: while there is one, no time passes. */
+/** Readings under way: while there is one, the clock does not move. */
 let looking = 0
 
-/** Lets time pass, a beat at a time, and real calls take their real time. */
+/** Advances the clock by a heartbeat at a time, with real time for the calls under way. */
 async function pass(ms: number): Promise<void> {
   for (let left = ms; left > 0; left -= 10_000) {
     await clock.advance(Math.min(left, 10_000))
@@ -72,8 +72,8 @@ async function pass(ms: number): Promise<void> {
 
 const looks = () => at.requests.filter(({ endpoint }) => endpoint === 'balance')
 
-describe('a thief', () => {
-  it('is found within one look, told with the sums, and on the record', async () => {
+describe('a theft with a leaked key', () => {
+  it('raises one alert with the amounts at the next reading, which is recorded in the audit log', async () => {
     const { solve, leaks, balance, audit, guard } = await aProcess()
     await solve(5)
     await pass(20_000)
@@ -95,7 +95,7 @@ describe('a thief', () => {
     expect(leaks).toHaveLength(1)
   })
 
-  it('is found while nothing is solved, too', async () => {
+  it('raises an alert also while the guard is idle', async () => {
     const { solve, leaks } = await aProcess()
     await solve()
     await pass(20_000)
@@ -104,7 +104,7 @@ describe('a thief', () => {
     expect(leaks).toHaveLength(1)
   })
 
-  it('is found when nothing was solved for longer than a key is held', async () => {
+  it('raises an alert after the guard was idle for longer than a key is cached', async () => {
     const { solve, leaks, guard } = await aProcess()
     await solve()
     await pass(3 * 60 * MINUTE)
@@ -114,7 +114,7 @@ describe('a thief', () => {
     expect((await guard.status()).solvers[0]?.balance?.missing).toBe(usd(0.02))
   })
 
-  it('that stole while no process ran is found by the next one', async () => {
+  it('while no process runs raises an alert in the next process', async () => {
     const first = await aProcess()
     await first.solve()
     await pass(20_000)
@@ -126,7 +126,7 @@ describe('a thief', () => {
     expect(second.leaks).toMatchObject([{ details: { missing: usd(0.5) } }])
   })
 
-  it('pauses the account where that was asked for, in every process, until somebody resumes it: then all begins anew', async () => {
+  it('pauses the account in every process if onLeak is pause; resume() starts a new baseline', async () => {
     const one = await aProcess({ onLeak: 'pause' })
     const two = await aProcess({ onLeak: 'pause' })
     await one.solve()
@@ -150,7 +150,7 @@ describe('a thief', () => {
     expect([...one.leaks, ...two.leaks]).toHaveLength(1)
   })
 
-  it('pauses each guard that has the key and was told to, whichever has looked', async () => {
+  it('pauses each guard that has the key and onLeak pause, whichever guard made the reading', async () => {
     const looker = await aProcess()
     const careful = await aProcess({ name: 'careful', onLeak: 'pause' })
     await looker.solve()
@@ -170,8 +170,8 @@ describe('a thief', () => {
   })
 })
 
-describe('a look', () => {
-  it('is made by one process of all that have the key, every five minutes, with the key in the body', async () => {
+describe('a balance reading', () => {
+  it('is made by one of all processes that have the key, every five minutes, with the key in the body', async () => {
     const processes = [await aProcess(), await aProcess(), await aProcess({ name: 'of-another-name' })]
     for (const { solve } of processes) await solve()
     await pass(20_000)
@@ -196,7 +196,7 @@ describe('a look', () => {
     expect(looks()).toHaveLength(2)
   })
 
-  it('is not made before a key was used, nor by a process that is over within seconds', async () => {
+  it('is not made before a key was used, nor by a process that ends within seconds', async () => {
     const idle = await aProcess()
     await pass(10 * MINUTE)
     expect(idle.secret.fetches).toBe(0)
@@ -206,7 +206,7 @@ describe('a look', () => {
     expect(looks()).toEqual([])
   })
 
-  it('is not made with a key that no solve may be sent with', async () => {
+  it('is not made with a key that is too old for a solve', async () => {
     const secret = fixedSecret(KEY, { createdAt: clock.now() - 10 * MINUTE })
     const policy: PolicyInput = { origins: ['https://staging.example.com'], key: { expireAfter: '30m' } }
     const { solve } = await aProcess({ policy }, secret)
@@ -218,7 +218,7 @@ describe('a look', () => {
     expect(looks()).toHaveLength(last)
   })
 
-  it('that comes to nothing is no alarm, and is made again five minutes later', async () => {
+  it('that fails raises no alert, and is made again five minutes later', async () => {
     const { solve, heard, guard } = await aProcess()
     await solve()
     at.always('balance', { error: 'ERROR_KEY_DOES_NOT_EXIST' })
@@ -235,7 +235,7 @@ describe('a look', () => {
     expect((await guard.status()).solvers[0]?.balance).toMatchObject({ amount: usd(99.999) })
   })
 
-  it('holds no solve up: it may take for ever', async () => {
+  it('does not delay solves, also if it never ends', async () => {
     const { solve, guard } = await aProcess()
     await solve()
     at.always('balance', { hang: true })
@@ -247,8 +247,8 @@ describe('a look', () => {
   })
 })
 
-describe('no alarm', () => {
-  it('is given where guards of several names spend with one key on one ledger', async () => {
+describe('the balance monitor', () => {
+  it('raises no alert when guards of several names use one key on one ledger', async () => {
     const [one, two] = [await aProcess(), await aProcess({ name: 'of-another-name' })]
     await one.solve()
     await two.solve()
@@ -262,7 +262,7 @@ describe('no alarm', () => {
     expect((await one.balance())?.amount).toBe(at.balance(KEY))
   })
 
-  it('is given where a new name begins to use the key', async () => {
+  it('raises no alert when a guard of a new name begins to use the key', async () => {
     const one = await aProcess()
     await one.solve()
     await pass(20_000)
@@ -272,7 +272,7 @@ describe('no alarm', () => {
     expect([...one.leaks, ...two.leaks]).toEqual([])
   })
 
-  it('is given where the key is exchanged for one with a balance of its own', async () => {
+  it('raises no alert when the key is rotated to one with a balance of its own', async () => {
     const { solve, leaks, secret } = await aProcess()
     await solve(3)
     await pass(20_000)
@@ -300,7 +300,7 @@ describe('no alarm', () => {
         }),
       }),
     ],
-  ])('is given, and nobody looks, where %s', async (_, options) => {
+  ])('makes no reading when %s', async (_, options) => {
     const { solve, leaks, balance } = await aProcess(options())
     await solve()
     await pass(20_000)
@@ -328,7 +328,7 @@ describe('no alarm', () => {
     ],
   })
 
-  it('of one account hides that of another', async () => {
+  it('raises the alert of one account although the key of another is shared', async () => {
     const both: GuardOptions['solvers'] = [
       ...several(true).solvers.map((account) => ({ ...account, name: 'shared', budget: { perMinute: 1 } })),
       ...several(false).solvers.map((account) => ({ ...account, name: 'own', secret: fixedSecret(OTHER_KEY) })),
@@ -346,7 +346,7 @@ describe('no alarm', () => {
 })
 
 it.each(['', '{}', 'null', '{"last":{"at":1}}', '[1', '{"last":{},"anchor":{},"lag":{},"found":{"missing":-1}}'])(
-  'what the ledger keeps of a look, and is none (%s), is as if there had been none',
+  'the balance monitor ignores an invalid reading in the ledger (%s)',
   async (value) => {
     const { solve, leaks, balance, guard } = await aProcess()
     await solve()

@@ -1,6 +1,6 @@
-// A process that solves when it is told to, and whose alerts go to a webhook: SERVICE_URL and SERVICE_KEY say where it solves, HOOK_URL
-// and HOOK_SECRET where alerts go, STATE_DIR where its ledger lies, or LEDGER_URL in which Redis. It reads commands, a line each: `solve 5`,
-// `resume`, `status`, `end`; and writes what it does and hears, a line of JSON each.
+// A process that solves on command and sends its alerts to a webhook. Environment: SERVICE_URL and SERVICE_KEY (the
+// service), HOOK_URL and HOOK_SECRET (the webhook), STATE_DIR (its file ledger) or LEDGER_URL (a Redis ledger). It reads
+// commands, one a line: `solve 5`, `resume`, `status`, `end`; and writes results and events, one JSON object a line.
 import { createInterface } from 'node:readline'
 import { webhookAlerts } from '../../../src/alerts/index.js'
 import { createGuard, usd } from '../../../src/index.js'
@@ -31,7 +31,7 @@ guard.on('alert', ({ code }) => say('alert', { code }))
 guard.on('paused', ({ reason }) => say('paused', { code: reason.code }))
 guard.on('resumed', () => say('resumed'))
 
-// Bounded, should nobody end it.
+// Ends by itself if no test ends it.
 setTimeout(() => process.exit(1), 90_000).unref()
 say('ready')
 for await (const line of createInterface({ input: process.stdin })) {

@@ -1,5 +1,5 @@
-// A process that works on a batch until it is through, or is killed: SERVICE_URL and SERVICE_KEY say where, STATE_DIR where its ledger
-// lies. Says of each item, once it has its solution, which task that was of; and `through` at the end.
+// A process that works on a batch until it is complete, or it is killed. Environment: SERVICE_URL and SERVICE_KEY (the
+// service), STATE_DIR (its file ledger). Writes each solved item's index and task id, and `complete` at the end.
 import { createGuard, usd } from '../../../src/index.js'
 import { Secret } from '../../../src/secrets/secret.js'
 import { captchaAI } from '../../../src/solvers/captchaai.js'
@@ -7,7 +7,7 @@ import { challenge } from '../challenge.js'
 
 const { SERVICE_URL = '', SERVICE_KEY = '', STATE_DIR = '', ITEMS = '0' } = process.env
 const value = new Secret(SERVICE_KEY)
-// Bounded, should nobody kill it.
+// Ends by itself if no test kills it.
 setTimeout(() => process.exit(3), 60_000).unref()
 
 const guard = await createGuard({
@@ -32,4 +32,4 @@ for await (const result of guard.stream(pages, { batch: 'nightly', concurrency: 
   )
 }
 await guard.close()
-process.stdout.write('"through"\n')
+process.stdout.write('"complete"\n')

@@ -1,12 +1,12 @@
-// A process that solves at a steady rate while the key in KEY_FILE is exchanged under it: SERVICE_URL says where, STATE_DIR where its
-// ledger lies. Says `ready` when it begins, and when its input ends what came of all of it.
+// A process that solves at a steady rate while the key in KEY_FILE is rotated. Environment: SERVICE_URL (the service),
+// STATE_DIR (its file ledger). Writes `ready` when it begins and, when its input ends, the results of all its solves.
 import { createGuard, usd } from '../../../src/index.js'
 import { fileSecret } from '../../../src/secrets/index.js'
 import { captchaAI } from '../../../src/solvers/captchaai.js'
 import { challenge } from '../challenge.js'
 
 const { SERVICE_URL = '', KEY_FILE = '', STATE_DIR = '', EVERY_MS = '80' } = process.env
-/** Bounded, should nobody end it. */
+/** Ends by itself if no test ends it. */
 const MAX_MS = 90_000
 const MAX_CONCURRENT = 100
 
@@ -28,7 +28,7 @@ let solved = 0
 const failures: string[] = []
 const underWay = new Set<Promise<void>>()
 const timer = setInterval(() => {
-  // A machine that is too busy for the rate is given less, not an ever longer queue.
+  // A machine that is too slow for the rate starts fewer solves; the queue stays bounded.
   if (underWay.size >= MAX_CONCURRENT) return
   const solve: Promise<void> = guard
     .solve(challenge)

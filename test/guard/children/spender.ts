@@ -1,5 +1,5 @@
-// A process that solves until it is killed: SERVICE_URL and SERVICE_KEY say where, STATE_DIR where its ledger lies, or LEDGER_URL in
-// which Redis.
+// A process that solves until it is killed. Environment: SERVICE_URL and SERVICE_KEY (the service), STATE_DIR (its file
+// ledger) or LEDGER_URL (a Redis ledger).
 import { createGuard, usd } from '../../../src/index.js'
 import { redisLedger } from '../../../src/ledger/redis.js'
 import { Secret } from '../../../src/secrets/secret.js'
@@ -30,6 +30,6 @@ const begins = (): void => {
 }
 guard.on('submitted', begins)
 guard.on('denied', begins)
-// Bounded, should nobody kill it.
+// Ends by itself if no test kills it.
 const end = Date.now() + 20_000
 while (Date.now() < end) await Promise.all([1, 2, 3].map(() => guard.solve(challenge).catch(() => {})))

@@ -19,7 +19,7 @@ describe('the environment that a key is for', () => {
   const named = (environment: string, sharedWith?: string[]) =>
     secretFor({ environment, sharedWith }, 'captcha/{environment}', () => fixedSecret(OLD))
 
-  it('is that of whoever used it first: another one is refused it, before anything is spent', async () => {
+  it('is set by its first use; a guard of another environment is denied before anything is spent', async () => {
     const [at, ledger] = [await someService(), memoryLedger()]
     const staging = await rig({ at, ledger, secret: named('staging'), more: { name: 'staging' } })
     await staging.guard.solve(challenge)
@@ -29,18 +29,18 @@ describe('the environment that a key is for', () => {
     expect(error.message).toContain("sharedWith: ['staging']")
     expect(at.requests.filter(({ endpoint }) => endpoint === 'in')).toHaveLength(1)
     expect(production.actions()).not.toContain('authorized')
-    // The first one's own processes, and whoever says nothing of environments, go on.
+    // Other guards of the first environment, and a guard without an environment, can use the key.
     await (await rig({ at, ledger, secret: named('staging'), more: { name: 'more-staging' } })).guard.solve(challenge)
     await (await rig({ at, ledger, secret: fixedSecret(OLD), more: { name: 'unnamed' } })).guard.solve(challenge)
   })
 
-  it('does not matter where it was said that both may have it', async () => {
+  it('does not deny a guard whose sharedWith names the other environment', async () => {
     const [at, ledger] = [await someService(), memoryLedger()]
     await (await rig({ at, ledger, secret: named('staging') })).guard.solve(challenge)
     await (await rig({ at, ledger, secret: named('ci', ['staging']) })).guard.solve(challenge)
   })
 
-  it('is looked up once for each key, not for each solve', async () => {
+  it('is read from the ledger once for each key, not for each solve', async () => {
     const [at, ledger] = [await someService(), memoryLedger()]
     const names: string[] = []
     const { setFact: remember } = ledger
@@ -54,7 +54,7 @@ describe('the environment that a key is for', () => {
     expect(names.filter((name) => name === 'used')).toHaveLength(1)
   })
 
-  it('holds for a key that is tried in place of a refused one, too', async () => {
+  it('is checked also for a key that replaces a refused one', async () => {
     const [at, ledger] = [await someService(), memoryLedger()]
     const production = secretFor({ environment: 'production' }, 'x', () => fixedSecret(NEW))
     await (await rig({ at, ledger, secret: production, more: { name: 'production' } })).guard.solve(challenge)
@@ -67,7 +67,7 @@ describe('the environment that a key is for', () => {
     expect((await errorOf(staging.guard.solve(challenge))).code).toBe('KEY_OF_ANOTHER_ENVIRONMENT')
   })
 
-  it('that the ledger cannot tell is a denial', async () => {
+  it('denies solves when the ledger cannot read it', async () => {
     const ledger = memoryLedger()
     ledger.setFact = () => {
       throw new Error('the disk is full')
@@ -79,7 +79,7 @@ describe('the environment that a key is for', () => {
   })
 })
 
-describe('which key may go', () => {
+describe('the key registry', () => {
   async function two() {
     const clock = manualClock()
     const [at, ledger] = [await someService(), memoryLedger()]
@@ -93,7 +93,7 @@ describe('which key may go', () => {
     return { clock, at, secrets, guards, alerts, solve, known }
   }
 
-  it('is told by status and alert: none while one key is all there is', async () => {
+  it('reports no key as revocable while there is only one', async () => {
     const { solve, known, clock } = await two()
     expect(await known()).toEqual([])
     await solve(0)
@@ -102,7 +102,7 @@ describe('which key may go', () => {
     expect(await known()).toMatchObject([{ underWay: 0, revocable: false, reason: 'it is the key in use' }])
   })
 
-  it('is told by status and alert: the old one once every process is on the new one and it was unused for a day', async () => {
+  it('reports an old key as revocable, once, after a day in which no process has held or used it', async () => {
     const { solve, known, clock, secrets, alerts, guards } = await two()
     await solve(0)
     await solve(1)
@@ -112,7 +112,7 @@ describe('which key may go', () => {
     for (const secret of secrets) secret.set(NEW, OLD)
     await clock.advance(5 * 60_000)
     await solve(0)
-    // The other one has been idle, and still holds the old key.
+    // The other process has been idle, and still holds the old key.
     expect((await known())[1]).not.toHaveProperty('revocableAt')
     expect(await known()).toMatchObject([
       { heldBy: 1, reason: 'it is the key in use' },
@@ -137,7 +137,7 @@ describe('which key may go', () => {
     expect(JSON.stringify(told)).not.toContain(OLD)
   })
 
-  it('is not the one that a task is under way with', async () => {
+  it('counts the tasks under way with an old key', async () => {
     const { known, clock, secrets, at, guards } = await two()
     at.next('res', ...Array.from({ length: 500 }, () => ({ error: 'CAPCHA_NOT_READY' })))
     const abort = new AbortController()
@@ -154,7 +154,7 @@ describe('which key may go', () => {
     expect((await known()).map(({ underWay }) => underWay)).toEqual([1])
   })
 
-  it('is remembered after every process has ended', async () => {
+  it('keeps a key after every process that used it has ended', async () => {
     const { solve, known, secrets, guards, clock } = await two()
     await solve(0)
     secrets[0].set(NEW, OLD)
@@ -185,7 +185,7 @@ describe('the age of a key', () => {
     return { ...made, clock, alerts, solve: () => settleWith(clock, made.guard.solve(challenge), 10) }
   }
 
-  it('is told when it is due, once, and it is used on', async () => {
+  it('raises one alert when the key is due for rotation, and the key stays in use', async () => {
     const clock = manualClock()
     const { solve, alerts, guard } = await aged(clock.now() - 61 * DAY, clock)
     await solve()
@@ -197,7 +197,7 @@ describe('the age of a key', () => {
     )
   })
 
-  it('over the limit is refused, also when the clock is set back while the process runs', async () => {
+  it('over the limit denies solves, also after the clock was set back while the process runs', async () => {
     const clock = manualClock()
     const { solve, service } = await aged(clock.now() - 90 * DAY + HOUR, clock)
     await solve()
@@ -209,7 +209,7 @@ describe('the age of a key', () => {
     expect(service.tasks).toHaveLength(1)
   })
 
-  it('is not believed to be less than nothing: a clock that is behind the key is wrong', async () => {
+  it('below zero denies solves if the clock is more than an hour behind the key', async () => {
     const clock = manualClock()
     const { solve } = await aged(clock.now() + 2 * HOUR, clock)
     expect((await errorOf(solve())).message).toContain('Correct the clock')

@@ -10,7 +10,7 @@ import { challenge, rig, settleWith } from '../support.js'
 
 const policy = { origins: ['https://staging.example.com'] }
 
-it('writes to all of several sinks, and denies when a required one cannot write', async () => {
+it('a guard writes to all of its sinks, and denies solves when a required one fails', async () => {
   const [first, second] = [memoryAudit(), memoryAudit()]
   const { guard, service } = await rig({ more: { audit: [first, second] } })
   await guard.solve(challenge)
@@ -25,7 +25,7 @@ it('writes to all of several sinks, and denies when a required one cannot write'
   expect(actions(second)).toEqual(expect.arrayContaining(['denied', 'closed']))
 })
 
-it('solves on while only a copy cannot write, and says so', async () => {
+it('a guard solves while only an audit copy fails, and raises an alert', async () => {
   const behind = memoryAudit()
   const { guard } = await rig({ more: { audit: [memoryAudit(), copyAudit(behind)] } })
   behind.failWith(new Error('no route'))
@@ -42,7 +42,7 @@ it('solves on while only a copy cannot write, and says so', async () => {
   behind.failWith(undefined)
 })
 
-it('loses no record of what has happened when a write fails', async () => {
+it('a guard loses no record of a solve when a write fails', async () => {
   const written: (string | undefined)[] = []
   let failed = false
   const audit = functionAudit(async (records) => {
@@ -60,7 +60,7 @@ it('loses no record of what has happened when a write fails', async () => {
   expect(written).toEqual(['authorized', 'submitted', 'solved', 'closed'])
 })
 
-it('denies when the sink hangs, and can be closed all the same', async () => {
+it('a guard denies solves when its sink hangs, and can still be closed', async () => {
   const clock = manualClock(Date.UTC(2026, 10, 24, 12))
   const hanging: AuditSink = {
     kind: 'hanging',
@@ -78,7 +78,7 @@ it('denies when the sink hangs, and can be closed all the same', async () => {
   await settleWith(clock, guard.close(), 1_000)
 })
 
-it('wants sinks, one of them required', async () => {
+it('createGuard accepts only audit sinks, at least one of them required', async () => {
   const made = (audit: unknown) => createGuard({ policy, ledger: memoryLedger(), audit: audit as AuditSink })
   await expect(made('stdout')).rejects.toThrow('options.audit: expected an audit sink such as jsonlAudit()')
   await expect(made([])).rejects.toThrow('has to be required')

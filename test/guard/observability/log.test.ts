@@ -16,7 +16,7 @@ function pinoLogger(options: LoggerOptions = {}) {
 type Line = Record<string, unknown> & { level: number; event: string; msg: string }
 const { debug, info, warn } = pino.levels.values as { debug: number; info: number; warn: number }
 
-it('how a solve ends is told at info, its steps at debug, what somebody may have to see to at warn', async () => {
+it('a guard logs solved at info, the steps of a solve at debug, and failures and alerts at warn', async () => {
   const { logger, all } = pinoLogger()
   const { guard, service } = await rig({ more: { logger } })
   const solution = await guard.solve(challenge)
@@ -41,7 +41,7 @@ it('how a solve ends is told at info, its steps at debug, what somebody may have
   })
 })
 
-it('a line has the guard’s name, the fields of its event, and its message once, whatever that is called', async () => {
+it('a log line has the name of the guard, the fields of the event, and its message once', async () => {
   const { logger, text } = pinoLogger({ messageKey: 'message' })
   const { guard } = await rig({ more: { logger: logger.child({ service: 'checkout' }) } })
   await errorOf(guard.solve({ ...challenge, pageUrl: 'https://elsewhere.example/login?session=4711' }))
@@ -64,14 +64,14 @@ it.each([
   ['without warn', { debug() {}, info() {} }],
   ['without debug', { warn() {}, info() {} }],
   ['that is a level', 'debug'],
-])('a logger %s is a mistake in the options', async (_, logger) => {
+])('createGuard rejects a logger %s', async (_, logger) => {
   expect(await errorOf(rig({ more: { logger: logger as never } }))).toMatchObject({
     code: 'CONFIG_INVALID',
     message: expect.stringContaining('options.logger'),
   })
 })
 
-it('a guard, a grant, a solution and an error show no key, no password and no token, however they are printed', async () => {
+it('a printed guard, grant, solution, status or error shows no key, password or token', async () => {
   const { logger, text } = pinoLogger()
   const { guard, service } = await rig({
     more: { logger },
@@ -100,11 +100,11 @@ it('a guard, a grant, a solution and an error show no key, no password and no to
       expect(`${name}: ${printed.includes(secret)}`).toBe(`${name}: false`)
     }
   }
-  // The log is not empty: what is looked for could be there.
+  // The log is not empty, so that a secret in it would have been found.
   expect(text()).toContain('"guard":{')
 })
 
-it('a store’s own error, with all that it carries, is no part of ours', async () => {
+it('an error about a secrets store does not contain the store’s own error with its request', async () => {
   const { logger, text } = pinoLogger()
   const token = 'hvs.the-token-of-the-store'
   const request = { headers: { authorization: `Bearer ${token}` } }

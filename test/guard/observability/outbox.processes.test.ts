@@ -17,7 +17,7 @@ beforeAll(async () => {
   start = await talkers('outbox')
 })
 
-/** A service, somebody who takes alerts, and a place for a ledger. */
+/** A service, a webhook receiver, and a folder for a ledger. */
 async function place() {
   const service = await startSolverService({ price: 0.001 })
   after(() => service.close())
@@ -35,7 +35,7 @@ async function place() {
   return { service, hook, dir, env }
 }
 
-describe('several processes', () => {
+describe('several processes on one ledger', () => {
   const spendAll = async (env: Record<string, string>, hook: Awaited<ReturnType<typeof startReceiver>>) => {
     const children = Array.from({ length: 3 }, () => start(env))
     for (const child of children) await child.hears('ready')
@@ -52,12 +52,12 @@ describe('several processes', () => {
     ])
   }
 
-  it('of one ledger in a file send each alert once', async () => {
+  it('in a file send each alert once', async () => {
     const { env, hook } = await place()
     await spendAll(env, hook)
   }, 60_000)
 
-  it('of one ledger in Redis send each alert once', async () => {
+  it('in Redis send each alert once', async () => {
     const server = await startRedis()
     after(() => server.stop())
     const { env, hook } = await place()
@@ -65,7 +65,7 @@ describe('several processes', () => {
   }, 60_000)
 })
 
-it('an alert whose process was killed before it was delivered is delivered by another one', async () => {
+it('an alert of a process that was killed before the delivery is delivered by another process', async () => {
   const { env, hook, dir, service } = await place()
   hook.next('hang')
   const raiser = start(env)
@@ -75,7 +75,7 @@ it('an alert whose process was killed before it was delivered is delivered by an
   await expect.poll(() => hook.received.length, { timeout: 20_000 }).toBe(1)
   await raiser.kill()
 
-  // Another one, once the dead one's time is over.
+  // Another process, after the lease of the killed one has expired.
   const clock = manualClock(Date.now() + 31_000)
   const { guard } = await rig({
     at: service,

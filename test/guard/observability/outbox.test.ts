@@ -10,7 +10,7 @@ import { after, challenge, fixedSecret, rig, settleWith } from '../support.js'
 
 const HOUR = 3_600_000
 
-/** A channel that keeps what it is given, and fails while it is told to. */
+/** A channel that keeps what it delivers, and fails while a test makes it fail. */
 function testChannel(id = 'test-1') {
   const told: Alert[] = []
   const tries: string[] = []
@@ -49,9 +49,9 @@ beforeEach(async () => {
   after(() => at.close())
 })
 
-/** One process: its guard, what it heard, and a way to solve. */
+/** One process: its guard, its alerts, and a function that solves. */
 async function aProcess(channels: readonly AlertChannel[], more: Parameters<typeof rig>[0] = {}) {
-  // Of a dollar, each solve takes a tenth of a percent.
+  // Each solve costs $0.001, a tenth of the day's budget.
   const made = await rig({
     at,
     ledger,
@@ -60,7 +60,7 @@ async function aProcess(channels: readonly AlertChannel[], more: Parameters<type
     policy: { budget: { perDay: usd(0.01), alertsAt: [0.5, 0.8] }, ...more.policy },
     more: { alerts: channels, ...more.more },
   })
-  // It may wait for a channel.
+  // Closing may wait for a channel.
   after(() => settleWith(more.clock ?? clock, made.guard.close(), 1_000))
   const heard: string[] = []
   made.guard.on('alert', ({ code, message }) => heard.push(`${code}: ${message}`))
@@ -71,7 +71,7 @@ async function aProcess(channels: readonly AlertChannel[], more: Parameters<type
 }
 
 describe('an alert', () => {
-  it('is delivered to each channel once, whichever of several processes raised it', async () => {
+  it('is delivered to each channel once, whichever process raised it', async () => {
     const [one, two] = [testChannel('one'), testChannel('two')]
     const guards = [await aProcess([one.channel, two.channel]), await aProcess([one.channel, two.channel])] as const
     for (let i = 0; i < 4; i++) for (const { solve } of guards) await solve()
@@ -82,7 +82,7 @@ describe('an alert', () => {
     expect((await guards[0].guard.status()).alerts).toMatchObject([{ kind: 'test', place: 'the test', pending: 0 }, {}])
   })
 
-  it('holds no solve up, and reaches nobody twice, while its channel hangs', async () => {
+  it('delays no solve while its channel hangs, and is sent only once', async () => {
     const { channel, fail, tries } = testChannel()
     fail('hang')
     const { solve, service } = await aProcess([channel])
@@ -91,7 +91,7 @@ describe('an alert', () => {
     expect(tries).toHaveLength(1)
   })
 
-  it('is tried again with growing waits, under one id, until it is delivered', async () => {
+  it('is retried with growing delays, under one id, until it is delivered', async () => {
     const { channel, fail, tries, told } = testChannel()
     fail(down())
     const { solve } = await aProcess([channel])
@@ -112,7 +112,7 @@ describe('an alert', () => {
     expect(told.map(({ id }) => id)).toEqual([tries[0]])
   })
 
-  it('is not tried before the time that the other side names', async () => {
+  it('is not retried before the time that the receiver names', async () => {
     const { channel, fail, tries } = testChannel()
     fail(down(120_000))
     const { solve } = await aProcess([channel])
@@ -123,17 +123,19 @@ describe('an alert', () => {
     expect(tries).toHaveLength(2)
   })
 
-  it('is given up after a day, or at once where another try cannot help, and the next one goes its way', async () => {
+  it('is given up after a day, or at once after a permanent failure; later alerts are delivered', async () => {
     const { channel, fail, tries, told } = testChannel()
     const { solve, heard, guard } = await aProcess([channel])
-    fail(new DeliveryError('nobody is there', false))
+    fail(new DeliveryError('no receiver', false))
     await solve(5)
     await clock.advance(HOUR)
     expect(tries).toHaveLength(1)
-    expect((await guard.status()).alerts).toMatchObject([{ pending: 0, problem: expect.stringContaining('nobody') }])
+    expect((await guard.status()).alerts).toMatchObject([
+      { pending: 0, problem: expect.stringContaining('no receiver') },
+    ])
     fail(down())
     await solve(3)
-    // Hours without their beats, of which there are many.
+    // Hours pass without their many heartbeats.
     const later = async (hours: number) => {
       clock.set(clock.now() + hours * HOUR)
       await clock.advance(HOUR / 4)
@@ -147,12 +149,12 @@ describe('an alert', () => {
     await clock.advance(HOUR)
     expect(told.length).toBeGreaterThan(0)
     expect(heard.filter((said) => said.startsWith('ALERT_UNDELIVERED'))).toEqual([
-      'ALERT_UNDELIVERED: Alerts do not reach the test the test: BUDGET_THRESHOLD was given up: nobody is there',
+      'ALERT_UNDELIVERED: Alerts do not reach the test the test: BUDGET_THRESHOLD was given up: no receiver',
       'ALERT_UNDELIVERED: Alerts reach the test the test again; 2 were lost.',
     ])
   })
 
-  it('that cannot be delivered is told once, to those who listen and on the record, and to no channel', async () => {
+  it('that is undelivered raises one event and one audit record, and is sent to no other channel', async () => {
     const [one, two] = [testChannel('one'), testChannel('two')]
     one.fail(down())
     const { solve, heard, audit } = await aProcess([one.channel, two.channel])
@@ -163,7 +165,7 @@ describe('an alert', () => {
     expect(two.codes()).toEqual(['BUDGET_THRESHOLD', 'BUDGET_THRESHOLD'])
   })
 
-  it('is not lost, nor does it throw, when the ledger fails or a channel of a user throws anything', async () => {
+  it('is delivered when the ledger fails, and retried when a channel throws a value that is no error', async () => {
     const { channel, fail, told, tries } = testChannel()
     const { setFact: remember } = ledger
     ledger.setFact = () => {
@@ -181,7 +183,7 @@ describe('an alert', () => {
     ledger.setFact = remember
   })
 
-  it('waits in a line that has an end', async () => {
+  it('waits in a queue of at most 100 alerts', async () => {
     const { channel, fail, tries } = testChannel()
     fail('hang')
     const { guard, heard } = await aProcess([channel], { policy: { budget: { perDay: usd(9), alertsAt: [1] } } })
@@ -196,8 +198,8 @@ describe('an alert', () => {
   })
 })
 
-describe('what is said in the same words', () => {
-  it('is sent once in an hour, by all processes together, and heard by each', async () => {
+describe('an alert with the same text', () => {
+  it('is sent once an hour by all processes together, and each process emits it', async () => {
     const { channel, told } = testChannel()
     const stale = () => {
       const secret = fixedSecret(at.key)
@@ -209,7 +211,7 @@ describe('what is said in the same words', () => {
     for (const { secret } of setups) secret.fail(new Error('sealed'))
     await clock.advance(90_000)
     await guards[0].solve()
-    // Its hour begins a little later, so its words are others.
+    // Its hour starts a little later, so its text differs.
     await clock.advance(5_000)
     await guards[1].solve()
     await clock.advance(10_000)
@@ -217,7 +219,7 @@ describe('what is said in the same words', () => {
     for (const { heard } of guards) expect(heard.filter((said) => said.startsWith('SECRET_STALE'))).toHaveLength(1)
   })
 
-  it('is sent again where it is another event: a pause, after it was lifted', async () => {
+  it('is sent again for a new occurrence: a second pause after a resume', async () => {
     const { channel, codes } = testChannel()
     const { guard, solve } = await aProcess([channel])
     at.always('in', { error: 'ERROR_IP_NOT_ALLOWED' })
@@ -229,7 +231,7 @@ describe('what is said in the same words', () => {
     expect(codes()).toEqual(['ADDRESS_REFUSED', 'ADDRESS_REFUSED'])
   })
 
-  it('is sent once though every process finds it out: a key that is due', async () => {
+  it('is sent once although every process raises it: a key that is due', async () => {
     const { channel, codes } = testChannel()
     const secret = fixedSecret(at.key, { createdAt: clock.now() - 61 * 24 * HOUR })
     const options = { secret, policy: { key: { rotateEvery: '60d' } } } as const
@@ -241,14 +243,14 @@ describe('what is said in the same words', () => {
   })
 })
 
-describe('an alert that is owed', () => {
-  it('is delivered by another process, under the same id, once the one that raised it is silent', async () => {
+describe('a pending alert', () => {
+  it('is delivered by another process, under its id, once its own process sends no heartbeats', async () => {
     const raiser = testChannel()
     raiser.fail('hang')
     const silent = manualClock(clock.now())
     const dying = await aProcess([raiser.channel], { clock: silent })
     await settleAll(silent, dying.guard, 5)
-    // It never beats again. The other one sees that its time is over.
+    // It sends no further heartbeat. The other process finds its lease expired.
     const { channel, told } = testChannel()
     const next = await aProcess([channel])
     expect((await next.guard.status()).alerts).toMatchObject([{ pending: 1 }])
@@ -261,7 +263,7 @@ describe('an alert that is owed', () => {
     expect(told).toHaveLength(1)
   })
 
-  it('stays with its process for as long as that lives, however long its channel is down', async () => {
+  it('stays with its live process, however long the channel is down', async () => {
     const [first, second] = [testChannel(), testChannel()]
     first.fail(down())
     const { solve } = await aProcess([first.channel])
@@ -274,7 +276,7 @@ describe('an alert that is owed', () => {
     expect(first.told).toHaveLength(1)
   })
 
-  it('is left at once to the next process by one that is closed, which waits for no more than some seconds', async () => {
+  it('passes at once to the next process when its guard closes, which takes a few seconds at most', async () => {
     const [first, second] = [testChannel(), testChannel()]
     first.fail('hang')
     const { solve, guard } = await aProcess([first.channel])
@@ -285,7 +287,7 @@ describe('an alert that is owed', () => {
     expect(second.told.map(({ id }) => id)).toEqual(first.tries)
   })
 
-  it('is delivered before the guard is closed, where that can be', async () => {
+  it('is delivered before close() resolves if the channel works', async () => {
     const { channel, told } = testChannel()
     const { guard, heard } = await aProcess([channel])
     const small = guard.narrow({ budget: { perDay: usd(0.001), alertsAt: [1] } })
@@ -295,7 +297,7 @@ describe('an alert that is owed', () => {
     expect(told).not.toEqual([])
   })
 
-  it('to a channel that this process does not have is left to one that has it', async () => {
+  it('for a channel that a process does not have stays for a process that has it', async () => {
     const [mine, other] = [testChannel('mine'), testChannel('other')]
     mine.fail('hang')
     const { solve, guard } = await aProcess([mine.channel])
@@ -310,13 +312,13 @@ describe('an alert that is owed', () => {
   })
 
   it.each([
-    ['no time', { at: undefined }],
-    ['a time that is none', { at: 1e300 }],
-    ['no end', { until: undefined }],
-    ['a name for a header to break', { id: 'alert_1\r\nx: y' }],
-    ['details that are no figures', { details: { of: { a: ['structure'] } } }],
-    ['a code that is none', { code: 'toString' }],
-  ])('and stands in the ledger with %s is left alone, and holds no other up', async (_, broken) => {
+    ['without a time', { at: undefined }],
+    ['with an invalid time', { at: 1e300 }],
+    ['without an expiry', { until: undefined }],
+    ['with an id that would break a header', { id: 'alert_1\r\nx: y' }],
+    ['with details that are no plain values', { details: { of: { a: ['structure'] } } }],
+    ['with an unknown code', { code: 'toString' }],
+  ])('%s in the ledger is ignored, and delays no other alert', async (_, broken) => {
     const { channel: plain, codes } = testChannel()
     const deliver: AlertChannel['deliver'] = async (alert, delivery) => {
       alert.at.toISOString()
@@ -330,13 +332,13 @@ describe('an alert that is owed', () => {
     await ledger.setFact(owe, clock.now())
     const { solve, guard } = await aProcess([channel])
     expect((await guard.status()).alerts).toMatchObject([{ pending: 0 }])
-    // Some beats, at which it would be taken over.
+    // Heartbeats, at which a valid alert would be taken over.
     for (let i = 0; i < 20; i++) await clock.advance(3_000)
     await solve(6)
     await vi.waitFor(() => expect(codes()).toEqual(['BUDGET_THRESHOLD']))
   })
 
-  it('holds no key and no token', async () => {
+  it('contains no key and no token', async () => {
     const facts = vi.spyOn(ledger, 'setFact')
     const { channel, told, fail } = testChannel()
     fail(down())
@@ -350,14 +352,14 @@ describe('an alert that is owed', () => {
 })
 
 it.each<[string, unknown, string]>([
-  ['no list', testChannel().channel, 'expected a list'],
-  ['no channel', ['https://hooks.example.com'], 'webhookAlerts'],
-  ['one twice', [testChannel().channel, testChannel().channel], 'same place'],
-  ['an id that cannot stand in a name', [testChannel('a/b').channel], 'id'],
-])('a guard does not take %s for alerts', async (_, alerts, says) => {
+  ['a value that is no list', testChannel().channel, 'expected a list'],
+  ['a value that is no channel', ['https://hooks.example.com'], 'webhookAlerts'],
+  ['one channel twice', [testChannel().channel, testChannel().channel], 'same place'],
+  ['a channel id with a slash', [testChannel('a/b').channel], 'id'],
+])('createGuard rejects %s as alerts', async (_, alerts, message) => {
   await expect(rig({ at, more: { alerts: alerts as [] } })).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
-    message: expect.stringContaining(says),
+    message: expect.stringContaining(message),
   })
 })
 

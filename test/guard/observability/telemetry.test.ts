@@ -29,9 +29,9 @@ afterAll(() => {
   metrics.disable()
 })
 
-// The first two run before there is an SDK; it is registered once for the process, as in an application.
+// The first two tests run without an SDK, which is then registered once for the process, as in an application.
 
-it('a guard does without where OpenTelemetry is not installed', async () => {
+it('a guard works where OpenTelemetry is not installed', async () => {
   vi.doMock('@opentelemetry/api', () => {
     throw Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' })
   })
@@ -42,7 +42,7 @@ it('a guard does without where OpenTelemetry is not installed', async () => {
   expect(await loadTelemetry()).toBeDefined()
 })
 
-it('an SDK that is registered after the guard was made is told from then on', async () => {
+it('a guard reports to an SDK that is registered after the guard was created', async () => {
   const { guard } = await rig()
   expect((await guard.solve(challenge)).token).not.toBe('')
   trace.setGlobalTracerProvider(tracing)
@@ -95,7 +95,7 @@ it("a solve is one span in its caller's trace, with each call to the service bel
   expect(named('solveguard.report')).toHaveLength(1)
 })
 
-it("solves under way at once keep to their own callers' traces", async () => {
+it('concurrent solves each belong to the trace of their own caller', async () => {
   const { guard } = await rig({ service: { solveMs: 20 } })
   const tracer = trace.getTracer('suite')
   const tests = ['a', 'b', 'c'].map((name) =>
@@ -113,7 +113,7 @@ it("solves under way at once keep to their own callers' traces", async () => {
   }
 })
 
-it('a denial, a failure and a call without a reply are errors with their codes; a solve that its caller ends is not', async () => {
+it('the span of a denial, a failure or a lost reply is an error; that of an aborted solve is not', async () => {
   const { guard, service } = await rig({ service: { solveMs: 60_000 } })
   await errorOf(guard.solve({ ...challenge, pageUrl: 'https://elsewhere.example/login?session=4711' }))
   await errorOf(guard.solve({ ...challenge, sitekey: '' }))
@@ -144,7 +144,7 @@ it('a denial, a failure and a call without a reply are errors with their codes; 
   expect(JSON.stringify(spans.getFinishedSpans().map(plain))).not.toContain('4711')
 })
 
-it('counts what was spent, solved, denied and asked, and how long it took', async () => {
+it('metrics count spending, solves, denials and polls, and measure how long solves take', async () => {
   const collect = meter()
   const { guard, service } = await rig({ service: { solveMs: 20 } })
   await guard.solve(challenge)
@@ -179,7 +179,7 @@ it('counts what was spent, solved, denied and asked, and how long it took', asyn
   expect(told.get('solveguard.polls')?.[0]?.value).toBe(polls)
 })
 
-it('gauges say how the budget, the slots and the key stand, with one look at the ledger for each collection', async () => {
+it('gauges show the budget, the slots and the key, with one ledger read for each collection', async () => {
   const collect = meter()
   const { ledger, looks } = counting()
   const secret = fixedSecret('0123456789abcdef0123456789abcdef', { createdAt: Date.now() - 60_000 })
@@ -204,7 +204,7 @@ it('gauges say how the budget, the slots and the key stand, with one look at the
   expect(value('key.age')).toBeGreaterThanOrEqual(60)
 })
 
-it('says what a service said of the balance, once it was asked, and how many solves wait', async () => {
+it('gauges show the queued solves, and the balance once the service has returned it', async () => {
   const collect = meter()
   const { guard } = await rig({
     service: { solveMs: 60_000 },
@@ -226,7 +226,7 @@ it('says what a service said of the balance, once it was asked, and how many sol
   await Promise.all(solves)
 })
 
-it('a ledger that does not answer disturbs no collection, and is not asked twice', async () => {
+it('a ledger that does not answer delays no other metric, and is read once for concurrent collections', async () => {
   const collect = meter()
   const { ledger, looks, hang } = counting()
   const { guard } = await rig({ ledger })
@@ -243,7 +243,7 @@ it('a ledger that does not answer disturbs no collection, and is not asked twice
   expect(looks() - before).toBe(1)
 })
 
-it('a closed guard tells nothing more, and the ledger is left alone', async () => {
+it('a closed guard reports no gauges, and does not read the ledger', async () => {
   const collect = meter()
   const { ledger, looks } = counting()
   const { guard } = await rig({ ledger })
@@ -293,10 +293,10 @@ interface Told {
   readonly attributes: DataPoint<unknown>['attributes']
 }
 
-/** A new SDK for measurements, in place of the one before; returns what gives all of them, by name. */
+/** Replaces the metrics SDK by a new one; returns a function that collects all metrics by name. */
 function meter(): () => Promise<Map<string, Told[]>> {
   const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
-  // The interval is never waited for: every collection is asked for.
+  // The interval never elapses: the tests request every collection.
   const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 })
   metrics.disable()
   metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }))
@@ -313,7 +313,7 @@ function meter(): () => Promise<Map<string, Told[]>> {
   }
 }
 
-/** A ledger that counts how often it is asked how things stand, and can be made not to answer. */
+/** A ledger that counts its usage reads, and can be made not to answer. */
 function counting(): {
   ledger: Ledger
   looks: () => number

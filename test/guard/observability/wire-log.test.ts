@@ -25,7 +25,7 @@ function traced(): { text: string; log: ReturnType<typeof parseHar> } {
   return { text, log: parseHar(text) }
 }
 
-it('`trace` writes each call of a guard down, in its order, as soon as it is over', async () => {
+it('`trace` writes each call of a guard to the wire log in order, as soon as the call has ended', async () => {
   const trace = join(folder, 'wire.har')
   const { guard, service } = await rig({ service: { solveMs: 20 }, more: { trace } })
   const solution = await guard.solve(challenge)
@@ -50,7 +50,7 @@ it('`trace` writes each call of a guard down, in its order, as soon as it is ove
   expect(readdirSync(folder)).toEqual([`wire.${process.pid}.har`])
 })
 
-it('a guard that is not made leaves no wire log behind', async () => {
+it('a guard that cannot be created leaves no wire log', async () => {
   await errorOf(rig({ policy: { origins: [] }, more: { trace: join(folder, 'wire.har') } }))
   expect(readdirSync(folder)).toEqual([])
 })
@@ -61,7 +61,7 @@ const MAKERS: [string, ServiceName, (options: SolverOptions) => Solver][] = [
 ]
 
 describe.each(MAKERS)('a wire log of %s', (_, as, make) => {
-  it('has every call, and neither the key, nor an answer of any family, nor a picture, nor a page’s query', async () => {
+  it('has every call, and no key, answer, picture or query of a page', async () => {
     const at = await startSolverService({ as, solveMs: 5 })
     after(() => at.close())
     const polling = { firstPollMs: 0, everyMs: 1 }
@@ -77,14 +77,14 @@ describe.each(MAKERS)('a wire log of %s', (_, as, make) => {
     const { text, log } = traced()
     expect(log.entries.length).toBeGreaterThanOrEqual(at.requests.length)
     expect(text.includes(at.key)).toBe(false)
-    // Texts of pictures and cells are too short to be looked for anywhere: they stand in replies, if at all.
+    // Answers to pictures and grids are too short to search everywhere: only the replies could contain them.
     const replies = log.entries.map(({ response }) => response.content.text ?? '')
     for (const [i, { token, fields }] of solutions.entries()) {
-      // When it was made is no secret: services say it beside the answer as well.
+      // The time of creation is no secret: services return it beside the answer as well.
       const { gen_time: _, ...values } = fields ?? {}
       for (const answer of [token, ...Object.values(values)]) {
         const of = solvable[i] as AnyChallenge
-        // GeeTest's answers repeat what the page itself asked with.
+        // GeeTest's answers repeat values of the challenge.
         const asked = [of].flatMap((one) => ('sitekey' in one ? [one.sitekey, one.challenge ?? one.sitekey] : []))
         if (asked.some((one) => answer.startsWith(one))) continue
         const where = of.family === 'image' || of.family === 'bls' ? replies.join('\n') : text

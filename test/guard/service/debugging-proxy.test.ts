@@ -16,7 +16,7 @@ afterAll(async () => {
   await service?.close()
 })
 
-/** A guard whose service has a name that nobody but the proxy could know. */
+/** A guard whose service has a host name that only the proxy resolves. */
 function through(ca?: string) {
   return rig({
     at: service,
@@ -33,7 +33,7 @@ function through(ca?: string) {
   })
 }
 
-it('a proxy that looks into TLS is not spoken to: its certificate is nobody’s that is trusted', async () => {
+it('a guard sends nothing through a proxy that intercepts TLS with a certificate that is not trusted', async () => {
   const { guard } = await through()
   const abort = new AbortController()
   guard.on('retrying', ({ message }) => abort.abort(message))
@@ -45,7 +45,7 @@ it('a proxy that looks into TLS is not spoken to: its certificate is nobody’s 
   await expect.poll(day, { timeout: 20_000 }).toMatchObject({ spent: 0, reserved: 0 })
 })
 
-it('with the certificate of its authority in `ca`, a solve goes through it, and it sees the calls as they are', async () => {
+it('a guard with the authority of the intercepting proxy in `ca` solves through that proxy', async () => {
   const { guard } = await through(proxy.ca)
   const { token } = await guard.solve(challenge)
   expect(token).not.toBe('')

@@ -6,7 +6,7 @@ import { eventually } from '../../adapters/tool.js'
 import { challenge } from '../challenge.js'
 import { after, errorOf, rig, settleWith } from '../support.js'
 
-test('a task that was handed in by a way out of its own is asked for by no other', async () => {
+test('an orphaned task that was submitted by a route of its own is polled by that route only', async () => {
   const service = await startSolverService()
   after(() => service.close())
   const ledger = memoryLedger()
@@ -21,7 +21,7 @@ test('a task that was handed in by a way out of its own is asked for by no other
 
   const other = await rig({ at: service, ledger })
   const before = service.tasks[0]?.polls
-  // It looks for what others have left before it says that this one is solved.
+  // A guard claims orphaned tasks before its first solve returns.
   await other.guard.solve(challenge)
   expect(service.tasks[0]?.polls).toBe(before)
   expect((await other.guard.status()).day.reserved).toBe(1_000)

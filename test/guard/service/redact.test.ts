@@ -30,7 +30,7 @@ it('a failure among the results of a batch poll is masked as well', () => {
   })
 })
 
-it('a failure that reads otherwise once it is masked keeps its meaning and loses its message', () => {
+it('a failure whose masked reply is read differently keeps its class and loses its message', () => {
   const read = ({ body }: Reply) => (body.includes(PASSWORD) ? failure(body) : ({ kind: 'pending' } as const))
   const redacted = redactReply(reply(`no ${PASSWORD}`), read, [PASSWORD])
   expect(redacted).toMatchObject({ kind: 'failure', class: 'unknown', code: 'REDACTED' })

@@ -11,20 +11,20 @@ import { after, challenge, rig, settleWith } from '../support.js'
 const PATIENCE = { firstPollMs: 5_000, everyMs: 5_000, usual: { medianMs: 12_000, spread: 0.5, idleMs: 2_550 } }
 const LEARNT = { mu: Math.log(40_000), sigma: 0.15, seen: 50 }
 
-describe('what others have learnt of solve times', () => {
-  it('is begun with in place of the table, within bounds', () => {
+describe('solve times learned by other processes', () => {
+  it('replace the configured times at the start, within bounds', () => {
     const pace = new PollSchedule(PATIENCE)
     const before = pace.next()
     expect(pace.meanMs).toBeLessThan(20_000)
     pace.seed(LEARNT)
     expect(pace.next()).toBeGreaterThan(before + 10_000)
     expect(pace.meanMs).toBeGreaterThan(35_000)
-    // Never further from the service's own word than anything that is learnt.
+    // Seeded times have the same bounds, relative to the configured time, as observed ones.
     pace.seed({ ...LEARNT, mu: 16 })
     expect(pace.meanMs).toBeLessThan(5 * 12_000 * 1.1 + 2_550)
   })
 
-  it('is nothing to whoever has seen tasks of its own', () => {
+  it('do not change a schedule that has observations of its own', () => {
     const pace = new PollSchedule(PATIENCE)
     pace.observe({ after: 10_000, by: 15_000 })
     const [next, mean] = [pace.next(), pace.meanMs]
@@ -32,7 +32,7 @@ describe('what others have learnt of solve times', () => {
     expect([pace.next(), pace.meanMs]).toEqual([next, mean])
   })
 
-  it('is forgotten over what is seen from then on', () => {
+  it('lose their weight to later observations', () => {
     const pace = new PollSchedule(PATIENCE)
     pace.seed(LEARNT)
     for (let i = 0; i < 60; i++) pace.observe({ after: 8_000, by: 10_000 })
@@ -40,7 +40,7 @@ describe('what others have learnt of solve times', () => {
     expect(pace.next()).toBeLessThan(16_000)
   })
 
-  it('says nothing where a user has set the times', () => {
+  it('do not change poll times that the user has set', () => {
     const pace = new PollSchedule({ firstPollMs: 7, everyMs: 5 })
     pace.seed(LEARNT)
     pace.observe({ after: 0, by: 20 })
@@ -48,7 +48,7 @@ describe('what others have learnt of solve times', () => {
     expect(pace.meanMs).toBeGreaterThan(12)
   })
 
-  it('goes by way of the ledger: a new process asks less often for slow tasks from the first one on', async () => {
+  it('are read from the ledger by a new process, which polls slow tasks less often from the start', async () => {
     const clock = manualClock()
     const ledger = memoryLedger()
     const service = await startSolverService({ clock, solveMs: 45_000 })
@@ -62,7 +62,7 @@ describe('what others have learnt of solve times', () => {
     const one = await make()
     const first = await solve(one.guard)
     for (let i = 0; i < 7; i++) await solve(one.guard)
-    // On its way out it tells.
+    // Closing publishes the learned times.
     await one.guard.close()
     expect(await ledger.listFacts('solve-times:tests', clock.now())).toMatchObject([{ name: 'twocaptcha/recaptcha' }])
     const other = await make()
@@ -71,11 +71,11 @@ describe('what others have learnt of solve times', () => {
   })
 
   it.each(['', '{}', '{"mu":1e9,"sigma":1,"seen":3}', '{"mu":9,"sigma":-1,"seen":3}', 'null', '{"mu":"9"}'])(
-    'is not believed where the ledger has %j',
+    'are ignored where the ledger holds %j',
     async (value) => {
       const clock = manualClock()
       const { guard, ledger } = await rig({ clock })
-      for (const name of ['captchaai/recaptcha', 'captchaai/nothing', 'nobody/recaptcha', 'x'])
+      for (const name of ['captchaai/recaptcha', 'captchaai/nothing', 'unknown/recaptcha', 'x'])
         await ledger.setFact({ scope: 'solve-times:tests', name, value, ttlMs: 60_000 }, clock.now())
       const { solveMs } = await guard.recommendConcurrency({ queued: 1 })
       expect(solveMs).toBeLessThan(60_000)

@@ -9,7 +9,7 @@ import {
 } from '../../../src/testing/index.js'
 import { after, challenge, rig, settleWith } from '../support.js'
 
-/** A guard over 2Captcha's older API, with its own manners, on a clock that is moved. */
+/** A guard over 2Captcha's older API, with its default polling, on a manual clock. */
 async function older(clock: ManualClock, options: ServiceOptions = {}) {
   const service = await startSolverService({ clock, ...options })
   after(() => service.close())
@@ -17,7 +17,7 @@ async function older(clock: ManualClock, options: ServiceOptions = {}) {
   return rig({ clock, at: service, more: { solver } })
 }
 
-/** For each task, when it was asked for. */
+/** The times of the polls of each task. */
 function pollsOf(service: SolverService): Map<string, number[]> {
   const polls = new Map<string, number[]>()
   for (const { endpoint, fields, at } of service.requests) {
@@ -29,7 +29,7 @@ function pollsOf(service: SolverService): Map<string, number[]> {
 
 const calls = (service: SolverService) => service.requests.filter(({ endpoint }) => endpoint === 'res')
 
-/** No task was asked for sooner than 10 s after it was handed in, or twice within 5 s. */
+/** No task was polled sooner than 10 s after its submit, or twice within 5 s. */
 function expectManners(service: SolverService): void {
   for (const { id, submittedAt } of service.tasks) {
     const times = pollsOf(service).get(id) ?? []
@@ -39,8 +39,8 @@ function expectManners(service: SolverService): void {
   }
 }
 
-describe('where a service can be asked for many tasks in one call', () => {
-  test('those that may be asked for go along in the call of whoever has its turn', async () => {
+describe('a task poller with batch polls', () => {
+  test('polls every task that may be polled in the call of the task that is due', async () => {
     const clock = manualClock()
     let tasks = 0
     const { guard, service } = await older(clock, { solveMs: () => 12_000 + (tasks++ % 10) * 2_000 })
@@ -58,19 +58,19 @@ describe('where a service can be asked for many tasks in one call', () => {
     expect(calls(service).length).toBeLessThanOrEqual(8)
   })
 
-  test('a task by itself is asked for with what it cost', async () => {
+  test('polls a single task with the action that returns its cost', async () => {
     const clock = manualClock()
     const { guard, service } = await older(clock, { price: 0.000_7 })
     expect((await settleWith(clock, guard.solve(challenge), 500)).cost).toBe(700)
     expect(calls(service).map(({ fields }) => [fields.action, fields.ids])).toEqual([['get2', undefined]])
   })
 
-  test('an error of one is no error of the others', async () => {
+  test('reports the error of one task to that task only', async () => {
     const clock = manualClock()
     const { guard, service } = await older(clock, { solveMs: 11_000 })
     const solves = Array.from({ length: 4 }, () => guard.solve(challenge).catch((error) => error.code))
     await until(() => service.tasks.length === 4)
-    // Gives up on one of them only.
+    // The service gives up on this one only.
     const [unlucky] = service.tasks
     const gaveUp = fetch(`${service.url}/res.php`, {
       method: 'POST',
@@ -84,10 +84,10 @@ describe('where a service can be asked for many tasks in one call', () => {
   })
 
   test.each([
-    ['a page in place of a reply', { html: true as const }],
-    ['one part too few', { body: 'a|b' }],
+    ['a web page', { html: true as const }],
+    ['a reply with a part missing', { body: 'a|b' }],
     ['no reply at all', { drop: true as const }],
-  ])('%s loses nobody’s answer', async (_, behavior) => {
+  ])('%s in place of a batch reply loses no answer', async (_, behavior) => {
     const clock = manualClock()
     const { guard, service } = await older(clock, { solveMs: 9_000 })
     const solves = Promise.all(Array.from({ length: 5 }, () => guard.solve(challenge)))
@@ -99,7 +99,7 @@ describe('where a service can be asked for many tasks in one call', () => {
   })
 })
 
-/** Lets real connections take their time, without moving the clock. */
+/** Waits until a condition holds, in real time; the clock does not move. */
 async function until(holds: () => boolean): Promise<void> {
   for (let i = 0; i < 6_000 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 5))
   expect(holds()).toBe(true)

@@ -9,8 +9,8 @@ import { challenge, errorOf, fixedSecret, rig, settleWith } from '../support.js'
 
 const MONDAY_NOON = Date.UTC(2025, 0, 6, 12)
 
-describe('a solve that a layer denies', () => {
-  it('is denied by origin when the page is not named, and nothing is asked of anybody', async () => {
+describe('a solve', () => {
+  it('is denied by origin, before any call, when its page is not named', async () => {
     const secret = fixedSecret('a-key-for-the-tests')
     const { guard, service } = await rig({ secret })
     for (const pageUrl of [
@@ -37,7 +37,7 @@ describe('a solve that a layer denies', () => {
     expect(service.requests).toHaveLength(0)
   })
 
-  it('is denied by origin when only the frame that the widget stands in is not named', async () => {
+  it('is denied by origin when only the frame of the widget is not named', async () => {
     const { guard } = await rig()
     const error = await errorOf(guard.solve({ ...challenge, frameUrl: 'https://ads.example/frame' }))
     expect(error.code).toBe('ORIGIN_NOT_NAMED')
@@ -53,14 +53,14 @@ describe('a solve that a layer denies', () => {
     const error = await errorOf(guard.solve(challenge))
     expect(error).toMatchObject({ code: 'OUTSIDE_SCHEDULE', layer: 'time' })
     expect(error.retryAt?.toISOString()).toBe('2025-01-07T08:00:00.000Z')
-    // Whose page is not named is told that, at any time.
+    // The origin layer denies first, also outside the working hours.
     const elsewhere = { ...challenge, pageUrl: 'https://elsewhere.example/' }
     expect((await errorOf(guard.solve(elsewhere))).code).toBe('ORIGIN_NOT_NAMED')
     clock.set((error.retryAt as Date).getTime())
     await settleWith(clock, guard.solve(challenge), 10)
   })
 
-  it('is denied by time when the key is too old, or its age is not known', async () => {
+  it('is denied by time when the key is too old or of unknown age', async () => {
     const clock = manualClock(MONDAY_NOON)
     const old = fixedSecret('a-key-for-the-tests', { createdAt: MONDAY_NOON - 91 * 86_400_000 })
     const aged = await rig({ clock, secret: old, policy: { key: { expireAfter: '90d' } } })
@@ -69,7 +69,7 @@ describe('a solve that a layer denies', () => {
     expect((await errorOf(ageless.guard.solve(challenge))).code).toBe('KEY_TOO_OLD')
   })
 
-  it('warns when the key is due for rotation', async () => {
+  it('raises an alert when the key is due for rotation', async () => {
     const due = fixedSecret('a-key-for-the-tests', { createdAt: Date.now() - 61 * 86_400_000 })
     const clock = manualClock(Date.now())
     const { guard } = await rig({
@@ -85,7 +85,7 @@ describe('a solve that a layer denies', () => {
     expect(alerts).toEqual(['KEY_DUE'])
   })
 
-  it('is denied by secret when the store has no key, and says where it looked', async () => {
+  it('is denied by secret when the store has no key; the message names the place', async () => {
     const { guard } = await rig({ more: { secret: undefined } })
     const error = await errorOf(guard.solve(challenge))
     expect(error).toMatchObject({ code: 'SECRET_MISSING', layer: 'secret' })
@@ -100,13 +100,13 @@ describe('a solve that a layer denies', () => {
     expect(service.requests).toHaveLength(0)
   })
 
-  it('is denied by network when two policies each require a different egress', async () => {
+  it('is denied by network when two policies require different proxies', async () => {
     const { guard } = await rig({ policy: { egress: { proxy: 'http://127.0.0.1:1' } } })
     const grant = guard.narrow({ egress: { proxy: 'http://127.0.0.1:2' } })
     expect(await errorOf(grant.solve(challenge))).toMatchObject({ code: 'EGRESS_CONFLICT', layer: 'network' })
   })
 
-  it('is denied by spending when the day is used up to the last cent, with the time when there is room again', async () => {
+  it('is denied by spending when the day’s budget is used up, with the time to retry', async () => {
     const clock = manualClock(MONDAY_NOON)
     const { guard } = await rig({ clock, policy: { budget: { perDay: usd(0.0025) } } })
     await settleWith(clock, guard.solve(challenge), 10)
@@ -120,7 +120,7 @@ describe('a solve that a layer denies', () => {
     await settleWith(clock, guard.solve(challenge), 10)
   })
 
-  it('is denied by spending over the rate, and over the slots', async () => {
+  it('is denied by spending above the rate and above the concurrent slots', async () => {
     const rate = await rig({ policy: { budget: { perDay: usd(1), perMinute: 1 } } })
     await rate.guard.solve(challenge)
     expect((await errorOf(rate.guard.solve(challenge))).code).toBe('RATE_EXCEEDED')
@@ -131,12 +131,12 @@ describe('a solve that a layer denies', () => {
     await slots.guard.solve(challenge)
   })
 
-  it('is denied when one solve may cost more than perSolve', async () => {
+  it('is denied by spending when it may cost more than perSolve', async () => {
     const { guard } = await rig({ policy: { budget: { perDay: usd(1), perSolve: usd(0.0009) } } })
     expect((await errorOf(guard.solve(challenge))).code).toBe('PRICE_TOO_HIGH')
   })
 
-  it('is held to a daily amount for each origin', async () => {
+  it('is denied by spending above the daily amount of its origin', async () => {
     const { guard } = await rig({
       policy: { origins: ['https://*.example.com'], budget: { perDay: usd(1), perOrigin: usd(0.001) } },
     })
@@ -147,7 +147,7 @@ describe('a solve that a layer denies', () => {
     await guard.solve({ ...challenge, pageUrl: 'https://other.example.com/' })
   })
 
-  it('is denied by audit when the record cannot be written: nothing is sent, nothing is spent', async () => {
+  it('is denied by audit when the record cannot be written; nothing is sent or spent', async () => {
     const { guard, audit, service } = await rig()
     audit.failWith(new Error('no space left on device'))
     expect(await errorOf(guard.solve(challenge))).toMatchObject({ code: 'AUDIT_UNAVAILABLE', layer: 'audit' })
@@ -157,7 +157,7 @@ describe('a solve that a layer denies', () => {
     await guard.solve(challenge)
   })
 
-  it('is denied by spending when the ledger cannot answer: nothing is sent', async () => {
+  it('is denied by spending when the ledger cannot answer; nothing is sent', async () => {
     const broken = { ...memoryLedger(), kind: 'broken' }
     const ledger = Object.assign(Object.create(memoryLedger()), broken, {
       open() {},
@@ -176,7 +176,7 @@ describe('a solve that a layer denies', () => {
     expect(service.requests).toHaveLength(0)
   })
 
-  it('is on the record, once for a flood of the same kind, with its count', async () => {
+  it('that is denied is recorded; many equal denials share one record with a count', async () => {
     const clock = manualClock()
     const { guard, audit } = await rig({ clock })
     for (let i = 0; i < 50; i++)
@@ -189,7 +189,7 @@ describe('a solve that a layer denies', () => {
   })
 })
 
-describe('a challenge that lies', () => {
+describe('an invalid challenge', () => {
   it.each([
     ['family', { family: 'constructor' }],
     ['variant', { variant: 'v9' }],
@@ -199,9 +199,9 @@ describe('a challenge that lies', () => {
     ['action', { action: 'a\u0000b' }],
     ['dataS', { dataS: 'x'.repeat(5_000) }],
     ['pageUrl', { pageUrl: 7 }],
-  ])('is refused, and the %s is named', async (field, lie) => {
+  ])('is refused by the name of its invalid %s', async (field, invalid) => {
     const { guard, service } = await rig()
-    const error = await errorOf(guard.solve({ ...challenge, ...lie } as never))
+    const error = await errorOf(guard.solve({ ...challenge, ...invalid } as never))
     expect(error.code).toBe('CHALLENGE_INVALID')
     expect(error.message).toContain(`challenge.${field}`)
     expect(service.requests).toHaveLength(0)
@@ -209,7 +209,7 @@ describe('a challenge that lies', () => {
 })
 
 describe('a grant', () => {
-  it('narrows: it draws on its own budget and on all above it, and takes nothing where one is in the way', async () => {
+  it('draws on its own budget and on those above it, or on none of them when one is used up', async () => {
     const { guard } = await rig({ policy: { budget: { perDay: usd(1) } } })
     const grant = guard.narrow({ budget: { perDay: usd(0.001) } }, { name: 'one-page' })
     expect(grant.path).toEqual(['tests', 'tests/one-page'])
@@ -220,7 +220,7 @@ describe('a grant', () => {
     await guard.solve(challenge)
   })
 
-  it("shows its policy without the proxy's password, and keeps to it all the same", async () => {
+  it("shows its policy without the proxy's password", async () => {
     const { guard } = await rig({ policy: { egress: { proxy: 'http://egress:s3cret-word@127.0.0.1:1' } } })
     const grant = guard.narrow({ egress: { proxy: 'http://egress:s3cret-word@127.0.0.1:1' } })
     const shown =
@@ -230,7 +230,7 @@ describe('a grant', () => {
     expect((await grant.status()).egress).toContain('127.0.0.1:1')
   })
 
-  it('cannot be wider than what it was made from', async () => {
+  it('cannot be wider than the grant that it was narrowed from', async () => {
     const { guard } = await rig()
     const grant = guard.narrow({ origins: ['https://elsewhere.example'], budget: { perDay: usd(500) } })
     expect(grant.policy.origins).toEqual([])
@@ -241,7 +241,7 @@ describe('a grant', () => {
   })
 })
 
-describe('options that make no sense', () => {
+describe('invalid options', () => {
   it.each([
     ['options.polcy', { polcy: {} }],
     ['policy.origins', { policy: { origins: [] } }],
@@ -249,19 +249,19 @@ describe('options that make no sense', () => {
     ['options.name', { name: 'a/b' }],
     ['options.solver', { solver: 'captchaai' }],
     ['options.ledger', { ledger: {} }],
-  ])('are refused at createGuard, and %s is named', async (field, wrong) => {
+  ])('are refused by createGuard, with %s in the message', async (field, wrong) => {
     const error = await errorOf(rig({ more: wrong as never }))
     expect(error.code).toBe('CONFIG_INVALID')
     expect(error.message).toContain(field)
   })
 
-  it('include a service address without TLS that is not loopback', () => {
+  it('include the address of a service without TLS that is not loopback', () => {
     expect(() => captchaAI({ baseUrl: 'http://ocr.captchaai.com' })).toThrow(/https/)
   })
 })
 
-describe('a guard that was closed', () => {
-  it('says so, whatever it is asked for', async () => {
+describe('a closed guard', () => {
+  it('rejects each call with GUARD_CLOSED', async () => {
     const { guard } = await rig()
     await guard.close()
     for (const asked of [guard.solve(challenge), guard.status(), guard.resume()]) {
@@ -270,8 +270,8 @@ describe('a guard that was closed', () => {
   })
 })
 
-describe('what is mistyped', () => {
-  it('is refused: an event that there is none of, a listener that is none, an option of the solver', async () => {
+describe('mistyped arguments', () => {
+  it('are refused: an unknown event, a missing listener, an option of the solver, no options', async () => {
     const { guard } = await rig()
     expect(() => guard.on('sovled' as never, () => {})).toThrow(/takes one of .*solved/)
     expect(() => guard.on('solved', undefined as never)).toThrow(/and a function/)

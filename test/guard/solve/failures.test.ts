@@ -8,50 +8,50 @@ import { challenge, errorOf, rig, settleWith } from '../support.js'
 
 const PRICE = usd(0.001)
 
-/** Where the service fails, how, what the caller is told, and what is held to have been spent. */
+/** What happens, at which endpoint and how, the code that the caller gets, and what counts as spent. */
 const ENDS: [string, ServiceEndpoint, Behavior, string, number][] = [
   ['refuses the request', 'in', { error: 'ERROR_GOOGLEKEY' }, 'SOLVER_REFUSED', 0],
-  ['says an error nobody knows', 'in', { error: 'ERROR_OF_NEXT_YEAR' }, 'SOLVER_ERROR', PRICE],
+  ['returns an unknown error', 'in', { error: 'ERROR_OF_NEXT_YEAR' }, 'SOLVER_ERROR', PRICE],
   ['cuts its reply to a submit in half', 'in', { half: true }, 'SOLVER_REPLY_INVALID', PRICE],
   ['replies to a submit with 50 MB', 'in', { bytes: 50e6 }, 'SOLVER_REPLY_INVALID', PRICE],
   ['replies to a submit with nothing', 'in', { empty: true }, 'SOLVER_REPLY_INVALID', PRICE],
   ['drops the connection in place of a reply to a submit', 'in', { drop: true }, 'SOLVER_', PRICE],
-  ['gives up on the task', 'res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' }, 'CAPTCHA_UNSOLVABLE', 0],
-  ['forgets the task', 'res', { error: 'ERROR_WRONG_CAPTCHA_ID' }, 'SOLVER_REFUSED', PRICE],
-  ['says an error nobody knows of a task it took', 'res', { error: 'ERROR_OF_NEXT_YEAR' }, 'SOLVER_ERROR', PRICE],
+  ['cannot solve the task', 'res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' }, 'CAPTCHA_UNSOLVABLE', 0],
+  ['does not know the task any more', 'res', { error: 'ERROR_WRONG_CAPTCHA_ID' }, 'SOLVER_REFUSED', PRICE],
+  ['returns an unknown error for a task', 'res', { error: 'ERROR_OF_NEXT_YEAR' }, 'SOLVER_ERROR', PRICE],
 ]
 
-/** What the service recovers from: the same reservation throughout, one task, one charge. */
+/** Failures that the service recovers from: one reservation, one task, one charge. */
 const RECOVERS: [string, ServiceEndpoint, Behavior][] = [
   ['has no free slot', 'in', { error: 'ERROR_NO_SLOT_AVAILABLE' }],
-  ['has no free thread (CaptchaAI calls that a zero balance)', 'in', { error: 'ERROR_ZERO_BALANCE' }],
-  ['shows a web page in place of a reply', 'in', { html: true }],
-  ['answers a submit with 503', 'in', { status: 503, body: '' }],
-  ['answers a submit with 429', 'in', { status: 429, body: 'slow down' }],
-  ['is not ready', 'res', { error: 'CAPCHA_NOT_READY' }],
-  ['shows a web page on a poll', 'res', { html: true }],
-  ['cuts a poll in half', 'res', { half: true }],
-  ['drops a poll', 'res', { drop: true }],
-  ['answers a poll with 50 MB', 'res', { bytes: 50e6 }],
-  ['has an internal error on a poll', 'res', { error: 'ERROR_INTERNAL_SERVER_ERROR' }],
+  ['has no free thread (CaptchaAI reports a zero balance)', 'in', { error: 'ERROR_ZERO_BALANCE' }],
+  ['returns a web page to a submit', 'in', { html: true }],
+  ['replies to a submit with 503', 'in', { status: 503, body: '' }],
+  ['replies to a submit with 429', 'in', { status: 429, body: 'slow down' }],
+  ['has not solved the task yet', 'res', { error: 'CAPCHA_NOT_READY' }],
+  ['returns a web page to a poll', 'res', { html: true }],
+  ['cuts its reply to a poll in half', 'res', { half: true }],
+  ['drops the connection of a poll', 'res', { drop: true }],
+  ['replies to a poll with 50 MB', 'res', { bytes: 50e6 }],
+  ['reports an internal error to a poll', 'res', { error: 'ERROR_INTERNAL_SERVER_ERROR' }],
 ]
 
-describe('when the service fails for good, the caller is told and the money is accounted for', () => {
+describe('a solve fails, and its possible cost counts as spent, when the service', () => {
   it.each(ENDS)('%s', async (_, endpoint, behavior, code, spent) => {
     const { guard, service, actions, ledger } = await rig()
     service.next(endpoint, behavior)
     const error = await errorOf(guard.solve(challenge))
     expect(error.code).toMatch(new RegExp(`^${code}`))
     expect((await guard.status()).day).toMatchObject({ spent, reserved: 0 })
-    // What failed may have been charged, or not: nobody knows.
+    // A failed task may have been charged or not: it counts as unsure.
     expect((await ledger.usage('tests', Date.now())).totals).toMatchObject({ settled: 0, unsure: spent })
     expect(actions()).toEqual(endpoint === 'in' ? ['authorized', 'failed'] : ['authorized', 'submitted', 'failed'])
-    // What we count is never less than what they charged.
+    // The guard never counts less than the service charges.
     expect(service.charged).toBeLessThanOrEqual(spent)
   })
 })
 
-describe('when the service recovers, the solve goes on under the same reservation', () => {
+describe('a solve is retried under its reservation when the service for a while', () => {
   it.each(RECOVERS)('%s', async (_, endpoint, behavior) => {
     const clock = manualClock()
     const { guard, service, actions } = await rig({ clock })
@@ -63,7 +63,7 @@ describe('when the service recovers, the solve goes on under the same reservatio
     })
     const solution = await settleWith(clock, guard.solve(challenge))
     expect(solution.cost).toBe(PRICE)
-    // Not being ready is no trouble; everything else is told.
+    // A task that is not ready is no failure; every other reply emits an event.
     expect(retries).toBe('error' in behavior && behavior.error === 'CAPCHA_NOT_READY' ? 0 : 2)
     expect(service.tasks).toHaveLength(1)
     expect(actions()).toEqual(['authorized', 'submitted', 'solved'])
@@ -71,12 +71,12 @@ describe('when the service recovers, the solve goes on under the same reservatio
   })
 })
 
-describe('when the service never gets better', () => {
+describe('a service that does not recover', () => {
   it.each([
-    ['busy', { error: 'ERROR_NO_SLOT_AVAILABLE' }, 'SOLVER_BUSY'],
-    ['HTML', { html: true as const }, 'SOLVER_REPLY_INVALID'],
-    ['gone', { dropBefore: true as const }, 'SOLVER_'],
-  ])('a submit ends at the deadline at the latest (%s), with what was wrong', async (_, behavior, code) => {
+    ['no free slot', { error: 'ERROR_NO_SLOT_AVAILABLE' }, 'SOLVER_BUSY'],
+    ['a web page', { html: true as const }, 'SOLVER_REPLY_INVALID'],
+    ['no connection', { dropBefore: true as const }, 'SOLVER_'],
+  ])('ends a submit at the deadline, with the code of the failure (%s)', async (_, behavior, code) => {
     const clock = manualClock()
     const { guard, service } = await rig({ clock, policy: { deadline: '60s' } })
     service.always('in', behavior)
@@ -85,7 +85,7 @@ describe('when the service never gets better', () => {
     await settleWith(clock, noneReserved(guard))
   })
 
-  it('a poll ends at the deadline, and the task counts as spent once its reservation lapses', async () => {
+  it('ends the polls at the deadline; the task counts as spent once its reservation expires', async () => {
     const clock = manualClock()
     const { guard, service } = await rig({
       clock,
@@ -99,7 +99,7 @@ describe('when the service never gets better', () => {
     expect((await guard.status()).day.spent).toBe(PRICE)
   })
 
-  it('an unreachable service spends nothing', async () => {
+  it('costs nothing when it cannot be reached', async () => {
     const clock = manualClock()
     const { guard, service } = await rig({ clock, policy: { deadline: '20s' } })
     await service.close()
@@ -110,7 +110,7 @@ describe('when the service never gets better', () => {
   })
 })
 
-it('a solve that costs more than was reserved for it counts in full, and is told of', async () => {
+it('a solve that costs more than its reservation counts in full and raises an alert', async () => {
   const { guard, service } = await rig()
   service.always('res', { body: JSON.stringify({ status: 1, request: 'a-token', price: '0.005' }) })
   const alerts: string[] = []
@@ -120,7 +120,7 @@ it('a solve that costs more than was reserved for it counts in full, and is told
   expect(alerts).toEqual([expect.stringMatching(/^PRICE_ABOVE_RESERVED: .*\$0\.005.*\$0\.001/)])
 })
 
-it('how a solve ended is on the record before it is settled, however slow the log is', async () => {
+it('the end of a solve is recorded in the audit log before it is settled, however slow the log is', async () => {
   const steps: string[] = []
   const ledger = memoryLedger()
   const settle = ledger.settle.bind(ledger)
@@ -137,8 +137,8 @@ it('how a solve ended is on the record before it is settled, however slow the lo
   expect(steps).toEqual(['authorized', 'submitted', 'solved', 'settled'])
 })
 
-describe('attempts', () => {
-  it('are each reserved and recorded by themselves', async () => {
+describe('the attempts of a solve', () => {
+  it('each have a reservation and records of their own', async () => {
     const ledger = memoryLedger()
     const reserve = vi.spyOn(ledger, 'reserve')
     const { guard, service, actions } = await rig({ ledger, policy: { attempts: 3 } })
@@ -159,7 +159,7 @@ describe('attempts', () => {
     ])
   })
 
-  it('after a reply that never came need a reservation of their own, so nothing is spent twice under one', async () => {
+  it('have separate reservations after a lost reply, so that both count as spent', async () => {
     const { guard, service } = await rig({ policy: { attempts: 2 } })
     service.next('in', { drop: true })
     await guard.solve(challenge)
@@ -167,7 +167,7 @@ describe('attempts', () => {
     expect(service.tasks).toHaveLength(2)
   })
 
-  it('stop at the budget', async () => {
+  it('stop when the budget is used up', async () => {
     const { guard, service } = await rig({ policy: { attempts: 10, budget: { perDay: usd(0.0025) } } })
     service.always('in', { drop: true })
     expect((await errorOf(guard.solve(challenge))).code).toBe('BUDGET_EXHAUSTED')
@@ -175,7 +175,7 @@ describe('attempts', () => {
   })
 })
 
-describe('what only a person can mend pauses the guard, for everyone, until someone resumes it', () => {
+describe('the service pauses every guard of that name, until resume(), when it refuses', () => {
   it.each([
     ['the address', { error: 'ERROR_IP_NOT_ALLOWED' }, 'ADDRESS_REFUSED'],
     ['the account', { error: 'ERROR_ACCOUNT_SUSPENDED' }, 'ADDRESS_REFUSED'],

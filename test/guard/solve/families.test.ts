@@ -14,8 +14,8 @@ const turnstile: Challenge = {
   pageUrl: challenge.pageUrl,
 }
 
-describe('a Turnstile', () => {
-  it('is solved with all that the page told of it, and its token lives five minutes', async () => {
+describe('a Turnstile challenge', () => {
+  it('is submitted with all its parameters, and its token is valid for five minutes', async () => {
     const { guard, service } = await rig()
     const before = Date.now()
     const { expiresAt } = await guard.solve({ ...turnstile, action: 'pay', cData: 'order-17', pageData: 'p' })
@@ -31,7 +31,7 @@ describe('a Turnstile', () => {
     ['cData', { cData: 'a\nb' }],
     ['pageData', { pageData: 'x'.repeat(4_097) }],
     ['pageData', { pageData: 5 }],
-  ])('with an odd %s is none', async (field, odd) => {
+  ])('with an invalid %s is refused', async (field, odd) => {
     const { guard, service } = await rig()
     await expect(guard.solve({ ...turnstile, ...odd } as Challenge)).rejects.toMatchObject({
       code: 'CHALLENGE_INVALID',
@@ -40,7 +40,7 @@ describe('a Turnstile', () => {
     expect(service.requests).toHaveLength(0)
   })
 
-  it('with the vendor’s blocking test key is left to block, unless test keys are to be solved', async () => {
+  it('with the vendor’s blocking test key is refused, unless policy.testKeys is solve', async () => {
     const blocking = { ...turnstile, sitekey: '2x00000000000000000000AB' }
     const strict = await rig()
     await expect(strict.guard.solve(blocking)).rejects.toMatchObject({ code: 'TEST_KEY_BLOCKS' })
@@ -51,10 +51,10 @@ describe('a Turnstile', () => {
   })
 })
 
-describe('an hCaptcha', () => {
+describe('an hCaptcha challenge', () => {
   const hcaptcha: Challenge = { ...turnstile, family: 'hcaptcha', variant: 'checkbox', sitekey: '5a1c0000-cafe' }
 
-  it('is refused by a solver that has none on its list, before anything is sent', async () => {
+  it('is refused, before anything is sent, for a solver that does not support the family', async () => {
     const { guard, service } = await rig()
     await expect(guard.solve(hcaptcha)).rejects.toMatchObject({
       code: 'FAMILY_UNSUPPORTED',
@@ -63,7 +63,7 @@ describe('an hCaptcha', () => {
     expect(service.requests).toHaveLength(0)
   })
 
-  it('with odd rqdata is none', async () => {
+  it('with invalid rqdata is refused', async () => {
     const { guard } = await rig()
     for (const rqdata of ['x'.repeat(4_097), 'a\nb', 5]) {
       await expect(guard.solve({ ...hcaptcha, rqdata } as Challenge)).rejects.toMatchObject({
@@ -73,7 +73,7 @@ describe('an hCaptcha', () => {
     }
   })
 
-  it('with a published test key is answered for nothing', async () => {
+  it('with a published test key is answered at no cost', async () => {
     const { guard, service } = await rig()
     const { token, cost } = await guard.solve({ ...hcaptcha, sitekey: '10000000-ffff-ffff-ffff-000000000001' })
     expect([token, cost]).toEqual(['10000000-aaaa-bbbb-cccc-000000000001', 0])
@@ -81,10 +81,10 @@ describe('an hCaptcha', () => {
   })
 })
 
-describe('a Friendly Captcha', () => {
+describe('a Friendly Captcha challenge', () => {
   const friendly: Challenge = { ...turnstile, family: 'friendly', variant: 'v2', sitekey: 'FCMSTANDIN000001' }
 
-  it('with an odd address of its script is none', async () => {
+  it('with an invalid script address is refused', async () => {
     const { guard } = await rig()
     for (const scriptUrl of ['javascript:alert(1)', `https://a.example/${'x'.repeat(2_048)}`, 'https://\n', 5]) {
       await expect(guard.solve({ ...friendly, scriptUrl } as Challenge)).rejects.toMatchObject({
@@ -94,14 +94,14 @@ describe('a Friendly Captcha', () => {
     }
   })
 
-  it('is refused by a solver that has none on its list, before anything is sent', async () => {
+  it('is refused, before anything is sent, for a solver that does not support the family', async () => {
     const { guard, service } = await rig()
     await expect(guard.solve(friendly)).rejects.toMatchObject({ code: 'FAMILY_UNSUPPORTED' })
     expect(service.requests).toHaveLength(0)
   })
 })
 
-describe('a GeeTest', () => {
+describe('a GeeTest challenge', () => {
   const v3: Challenge = {
     ...turnstile,
     family: 'geetest',
@@ -111,7 +111,7 @@ describe('a GeeTest', () => {
   }
   const v4: Challenge = { ...turnstile, family: 'geetest', variant: 'v4', sitekey: 'e392e1d7' }
 
-  it('is solved, and its answer has all that the site’s server verifies', async () => {
+  it('is solved with all the fields that the site’s server verifies', async () => {
     const { guard, service } = await rig()
     const third = await guard.solve({ ...v3, apiHost: 'api-na.geetest.com' })
     expect(service.tasks).toMatchObject([
@@ -119,12 +119,12 @@ describe('a GeeTest', () => {
     ])
     expect(Object.keys(third.fields ?? {})).toEqual(['geetest_challenge', 'geetest_validate', 'geetest_seccode'])
     expect(third.token).toBe(third.fields?.geetest_validate)
-    const fourth = await guard.solve({ ...v4, challenge: 'of no use to it' })
+    const fourth = await guard.solve({ ...v4, challenge: 'unused by v4' })
     expect(fourth.fields).toMatchObject({ captcha_id: v4.sitekey, pass_token: fourth.token })
     expect(JSON.stringify(fourth)).not.toContain(fourth.token)
   })
 
-  it.each(['a b', '', 'x'.repeat(257), 5, undefined])('with the odd challenge %j is none', async (odd) => {
+  it.each(['a b', '', 'x'.repeat(257), 5, undefined])('with the invalid challenge %j is refused', async (odd) => {
     const { guard, service } = await rig()
     await expect(guard.solve({ ...v3, challenge: odd } as Challenge)).rejects.toMatchObject({
       code: 'CHALLENGE_INVALID',
@@ -133,7 +133,7 @@ describe('a GeeTest', () => {
     expect(service.requests).toHaveLength(0)
   })
 
-  it('is not solved by an answer that lacks something, whichever solver read it; what that cost is counted', async () => {
+  it('fails if its answer lacks a field, whichever solver read it, and its cost is counted', async () => {
     const service = await startSolverService({ as: 'captchaai' })
     await using _ = service
     const solver = captchaAI({ baseUrl: service.url, polling: { firstPollMs: 0, everyMs: 1 } })
@@ -145,11 +145,11 @@ describe('a GeeTest', () => {
   })
 })
 
-describe('Amazon WAF’s CAPTCHA', () => {
+describe('an Amazon WAF challenge', () => {
   const sitekey = `${'An+API/key='.repeat(80)}_0_1`
   const waf: Challenge = { ...turnstile, family: 'aws-waf', variant: 'widget', sitekey }
 
-  it('has keys of its own kind, which no other family has', async () => {
+  it('has a sitekey format of its own, which other families refuse', async () => {
     const { guard } = await rig({ more: { solver: { ...captchaAI(), unsupported: () => 'any' } } })
     await expect(guard.solve(waf)).rejects.toMatchObject({ code: 'FAMILY_UNSUPPORTED' })
     for (const odd of [
@@ -165,9 +165,9 @@ describe('Amazon WAF’s CAPTCHA', () => {
   })
 })
 
-describe('Friendly Captcha, MTCaptcha and Amazon WAF', () => {
+describe('Friendly Captcha, MTCaptcha and Amazon WAF challenges', () => {
   it.each<Challenge>([FRIENDLY, MTCAPTCHA, AWS_WAF])(
-    'are solved by a service that does them: $family',
+    'are solved by a service that supports them: $family',
     async (challenge) => {
       const service = await startSolverService({ as: 'capmonster', onAnswer: () => undefined })
       await using _ = service
@@ -185,10 +185,10 @@ describe('Friendly Captcha, MTCaptcha and Amazon WAF', () => {
   )
 })
 
-describe('an Arkose', () => {
+describe('an Arkose challenge', () => {
   const arkose: Challenge = { ...turnstile, family: 'arkose', variant: 'arkose', sitekey: '5A1C0000-A1' }
 
-  it('is refused by a solver that has none on its list, with the solvers that can', async () => {
+  it('is refused for a solver that does not support the family; the message names solvers that do', async () => {
     const { guard, service } = await rig()
     await expect(guard.solve(arkose)).rejects.toMatchObject({
       code: 'FAMILY_UNSUPPORTED',
@@ -197,7 +197,7 @@ describe('an Arkose', () => {
     expect(service.requests).toHaveLength(0)
   })
 
-  it.each(['x'.repeat(4_097), 'a\nb', 5])('with the odd blob %j is none', async (blob) => {
+  it.each(['x'.repeat(4_097), 'a\nb', 5])('with the invalid blob %j is refused', async (blob) => {
     const { guard } = await rig()
     await expect(guard.solve({ ...arkose, blob } as Challenge)).rejects.toMatchObject({
       code: 'CHALLENGE_INVALID',
@@ -206,8 +206,8 @@ describe('an Arkose', () => {
   })
 })
 
-describe('a family that the solver cannot do', () => {
-  it('is refused before anything is sent, with the solvers that can', async () => {
+describe('a challenge of a family that the solver does not support', () => {
+  it('is refused before anything is sent; the message names solvers that support it', async () => {
     const modest = { ...captchaAI(), name: 'modest', unsupported: () => 'the family turnstile' }
     const { guard, service } = await rig({ more: { solver: modest } })
     await expect(guard.solve(turnstile)).rejects.toMatchObject({

@@ -10,7 +10,7 @@ import { memoryAudit } from '../../../src/testing/audit.js'
 import { manualClock } from '../../../src/testing/clock.js'
 import { challenge, errorOf, fixedSecret, rig, settleWith } from '../support.js'
 
-/** A store that answers when it is told to. */
+/** A store that answers when the test lets it. */
 function slowSecret(key: string): SecretProvider & { asked: Promise<void>; answer(): void } {
   let ask = (): void => {}
   let give = (_: SecretVersions): void => {}
@@ -33,8 +33,8 @@ function slowSecret(key: string): SecretProvider & { asked: Promise<void>; answe
   }
 }
 
-describe('while the key is being fetched', () => {
-  it('the guard may be closed: nothing is reserved or sent, and the process goes on', async () => {
+describe('while the key is fetched', () => {
+  it('the guard can be closed; nothing is reserved or sent', async () => {
     const secret = slowSecret('a-key-that-is-slow')
     const { guard, service, ledger } = await rig({ secret })
     const solve = errorOf(guard.solve(challenge))
@@ -47,7 +47,7 @@ describe('while the key is being fetched', () => {
     expect(await ledger.usage('tests', Date.now())).toMatchObject({ reserved: 0, lastMinute: 0 })
   })
 
-  it('the caller may abort in any of the moments in which it comes', async () => {
+  it('the caller can abort at any moment around the arrival of the key', async () => {
     const { service } = await rig()
     for (let turns = 0; turns < 16; turns++) {
       const secret = slowSecret(service.key)
@@ -63,15 +63,15 @@ describe('while the key is being fetched', () => {
   })
 })
 
-describe('when the machine has slept', () => {
-  it('a submit that waited for its next try is not sent under a reservation that has lapsed', async () => {
+describe('after the machine was suspended', () => {
+  it('a submit that waited for its retry is not sent under an expired reservation', async () => {
     const clock = manualClock()
     const { guard, service, ledger } = await rig({ clock })
     service.next('in', { error: 'ERROR_NO_SLOT_AVAILABLE' })
     const retrying = new Promise<void>((resolve) => void guard.on('retrying', () => resolve()))
     const solve = errorOf(guard.solve(challenge))
     await retrying
-    // The wall clock goes on while a machine sleeps; the monotonic one, and timers, do not.
+    // The wall clock runs while a machine is suspended; the monotonic clock and timers do not.
     clock.set(clock.now() + 8 * 3_600_000)
     expect((await settleWith(clock, solve)).code).toBe('SOLVER_BUSY')
     expect(service.tasks).toHaveLength(0)
@@ -79,20 +79,20 @@ describe('when the machine has slept', () => {
   })
 })
 
-describe('what the user hands in', () => {
-  it('a caller that gives up when it hears of a retry has its money back at once', async () => {
+describe('user code', () => {
+  it('that aborts on a retrying event gets its reservation released at once', async () => {
     const clock = manualClock()
     const { guard, service } = await rig({ clock })
     service.next('in', { error: 'ERROR_NO_SLOT_AVAILABLE' })
     const abort = new AbortController()
     guard.on('retrying', () => abort.abort())
     expect((await errorOf(guard.solve(challenge, { signal: abort.signal }))).code).toBe('SOLVE_ABORTED')
-    // No time passes: the clock stands still.
+    // The manual clock does not move.
     await expect.poll(async () => (await guard.status()).day).toMatchObject({ spent: 0, reserved: 0 })
     expect(service.requests).toHaveLength(1)
   })
 
-  it('a logger that throws changes nothing, at the deadline neither', async () => {
+  it('in a logger may throw without any effect on solves, also at the deadline', async () => {
     const clock = manualClock()
     const fault = (): never => {
       throw new Error('the log is full')
@@ -105,7 +105,7 @@ describe('what the user hands in', () => {
     expect((await guard.status()).day).toMatchObject({ spent: usd(0.001), reserved: 0 })
   })
 
-  it('a listener that rejects is a warning, and not the end of the process', async () => {
+  it('in a listener that rejects causes a process warning, and does not end the process', async () => {
     const { guard } = await rig()
     const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
     guard.on('solved', async () => {
@@ -115,7 +115,7 @@ describe('what the user hands in', () => {
     expect((await warned).message).toBe("A listener of 'solved' threw: a fault of the user, later")
   })
 
-  it('a listener that closes the guard in the middle of a step has it closed after that step', async () => {
+  it('in a listener may close the guard during a step; the guard is closed after the step', async () => {
     const { guard, service, ledger } = await rig()
     let closing: Promise<void> | undefined
     guard.on('authorized', () => {
@@ -127,7 +127,7 @@ describe('what the user hands in', () => {
     expect(await ledger.usage('tests', Date.now())).toMatchObject({ reserved: 0, spent: 0 })
   })
 
-  it('a logger is told addresses as the record has them, without what may be private in them', async () => {
+  it('in a logger gets addresses without credentials, query and fragment, as in the audit log', async () => {
     const told: object[] = []
     const note = (fields: object) => void told.push(fields)
     const logger = { debug: note, info: note, warn: note }
@@ -139,7 +139,7 @@ describe('what the user hands in', () => {
     expect(JSON.stringify(told)).not.toMatch(/very-private|pass-word/)
   })
 
-  it('an audit log that fails with an error of another layer is told as what it is', async () => {
+  it('in an audit sink that throws an error of another layer is reported as AUDIT_UNAVAILABLE', async () => {
     const audit = memoryAudit()
     const { guard } = await rig({ more: { audit } })
     const solution = await guard.solve(challenge)
@@ -153,8 +153,8 @@ describe('what the user hands in', () => {
   })
 })
 
-describe('what has ended', () => {
-  it('is forgotten, also when it was denied at once', async () => {
+describe('after a solve', () => {
+  it('its grant can be garbage collected, also if the solve was denied at once', async () => {
     setFlagsFromString('--expose-gc')
     const collect = runInNewContext('gc') as () => void
     const { guard } = await rig({ policy: { budget: { perDay: usd(0.0005) } } })
@@ -172,7 +172,7 @@ describe('what has ended', () => {
       .toBeLessThan(5)
   })
 
-  it('leaves no timer behind when the guard is closed, though its last records could not be written', async () => {
+  it('closing the guard leaves no timer, even if its last records could not be written', async () => {
     const clock = manualClock()
     const audit = memoryAudit()
     const { guard } = await rig({ clock, more: { audit } })
@@ -183,7 +183,7 @@ describe('what has ended', () => {
     expect(clock.waiting).toBe(0)
   })
 
-  it('was noted in the ledger before the guard leaves it, however slow the ledger is', async () => {
+  it('closing the guard records each submitted task before it unregisters, also in a slow ledger', async () => {
     const memory = memoryLedger()
     const steps: string[] = []
     const ledger: Ledger = {
@@ -207,7 +207,7 @@ describe('what has ended', () => {
   })
 })
 
-it('a guard that cannot join its ledger lets go of its audit log', async () => {
+it('createGuard closes the audit log if it cannot register in the ledger', async () => {
   let closed = 0
   const audit = { ...memoryAudit(), close: () => void closed++ }
   const join = (): never => {
@@ -221,7 +221,7 @@ it('a guard that cannot join its ledger lets go of its audit log', async () => {
   expect(closed).toBe(1)
 })
 
-it('a lapsed task that is claimed again while it is followed is not followed twice', async () => {
+it('an expired task that is claimed again while a guard follows it is not followed twice', async () => {
   const clock = manualClock()
   const ledger = memoryLedger()
   const { service } = await rig({ clock })

@@ -8,7 +8,7 @@ import { challenge, errorOf, fixedSecret, rig } from '../support.js'
 const MONDAY_NOON = Date.UTC(2025, 0, 6, 12)
 const CLOSED = { timeZone: 'Europe/Berlin', windows: [{ days: 'Tue', from: '09:00', to: '10:00' }] }
 
-/** The error of a solve for which all layers from this one on would deny it. */
+/** The error of a solve that every layer from this one on would deny. */
 async function errorWhereDeniedFrom(first: number) {
   const denies = (layer: (typeof SOLVE_LAYERS)[number]) => SOLVE_LAYERS.indexOf(layer) >= first
   const secret = fixedSecret('a-key-for-the-tests')

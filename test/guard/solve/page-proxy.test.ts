@@ -16,7 +16,7 @@ const PASSWORD = 'pa55-of-the-page'
 const PAGE_PROXY = `http://browser:${PASSWORD}@203.0.113.9:3128`
 const HASTE = { firstPollMs: 0, everyMs: 5 }
 
-/** A guard over a service that is not on this machine, and is not asked. */
+/** A guard over a service that is not on this machine, and is not called. */
 async function elsewhere(policy: Pick<NarrowingInput, 'pageProxy'>) {
   const guard = await createGuard({
     solver: captchaAI(),
@@ -29,7 +29,7 @@ async function elsewhere(policy: Pick<NarrowingInput, 'pageProxy'>) {
   return guard
 }
 
-/** A guard with several accounts, at one stand-in. */
+/** A guard with several accounts at one stand-in service. */
 async function over(makes: readonly (typeof antiCaptcha)[]) {
   const service = await startSolverService()
   const audit = memoryAudit()
@@ -48,18 +48,18 @@ async function over(makes: readonly (typeof antiCaptcha)[]) {
 }
 
 describe('the proxy that pages are browsed through', () => {
-  test('is told to the service with each task, and is no way out of ours', async () => {
+  test('is sent to the service with each task, and not used for the guard’s own calls', async () => {
     const { guard, service } = await rig({ policy: { pageProxy: PAGE_PROXY } })
     const { cost } = await guard.solve(challenge)
     expect(cost).toBe(1_000)
     expect(service.tasks.map(({ proxy }) => proxy)).toEqual([PAGE_PROXY])
     expect((await guard.status()).egress).toBe('direct')
-    // In the one call, and in no other.
+    // In the submit only.
     const told = service.requests.filter((request) => JSON.stringify(request.fields).includes(PASSWORD))
     expect(told.map(({ endpoint }) => endpoint)).toEqual(['in'])
   })
 
-  test('belongs to one browser context where that has one', async () => {
+  test('may differ between browser contexts', async () => {
     const { guard, service } = await rig()
     const one = guard.narrow({ pageProxy: PAGE_PROXY })
     const other = guard.narrow({ pageProxy: 'socks5://198.51.100.4:1080' })
@@ -67,21 +67,21 @@ describe('the proxy that pages are browsed through', () => {
     expect(service.tasks.map(({ proxy }) => proxy)).toEqual([PAGE_PROXY, 'socks5://198.51.100.4:1080', undefined])
   })
 
-  test('cannot be two', async () => {
+  test('causes a denial when two policies name different ones', async () => {
     const { guard, service, audit } = await rig({ policy: { pageProxy: PAGE_PROXY } })
     const grant = guard.narrow({ pageProxy: 'http://198.51.100.4:3128' })
     const error = await errorOf(grant.solve(challenge))
     expect(error).toMatchObject({ code: 'PAGE_PROXY_CONFLICT', layer: 'network' })
     expect(error.message).not.toContain(PASSWORD)
     expect(service.requests).toEqual([])
-    // The same one, spelt another way, is one.
+    // The same address in another spelling is no conflict.
     const same = guard.narrow({ pageProxy: `${PAGE_PROXY}/` })
     expect((await same.solve(challenge)).cost).toBe(1_000)
     await guard.close()
     expect(audit.events.filter(({ action }) => action === 'denied')).toHaveLength(1)
   })
 
-  test('shows its password to nobody', async () => {
+  test('does not show its password in any object, record or log line', async () => {
     const lines: unknown[] = []
     const note = (fields: object, message: string) => lines.push([fields, message])
     const { guard, audit, service } = await rig({
@@ -99,10 +99,10 @@ describe('the proxy that pages are browsed through', () => {
   })
 
   test.each([
-    ['as it is', (word: string) => word],
-    ['as forms spell it', (word: string) => word.replaceAll('&', '%26')],
-    ['where a long text is cut short', (word: string) => `${'X'.repeat(64)}_${word}`],
-  ])('shows its password to nobody when a task fails, and the service repeats it %s', async (_, spelt) => {
+    ['unchanged', (word: string) => word],
+    ['in form encoding', (word: string) => word.replaceAll('&', '%26')],
+    ['where a long text is truncated', (word: string) => `${'X'.repeat(64)}_${word}`],
+  ])('does not show its password when a task fails and the service repeats it %s', async (_, spelt) => {
     const password = 'pa55&of-the-page'
     const dir = mkdtempSync(join(tmpdir(), 'solveguard-page-proxy-'))
     after(async () => rmSync(dir, { recursive: true, force: true }))
@@ -125,7 +125,7 @@ describe('the proxy that pages are browsed through', () => {
   })
 
   test.each(['127.0.0.1', '10.0.0.7', 'proxy.internal', '[::1]'])(
-    'at %s is a mistake in the options where the service is elsewhere',
+    'at %s is refused as an option when the service is on another machine',
     async (host) => {
       const pageProxy = `http://u:${PASSWORD}@${host}:3128`
       const error = await errorOf(elsewhere({ pageProxy }))
@@ -139,7 +139,7 @@ describe('the proxy that pages are browsed through', () => {
     },
   )
 
-  test('a picture is read without it', async () => {
+  test('is not sent with a picture', async () => {
     const { guard, service } = await rig({ policy: { pageProxy: PAGE_PROXY } })
     const picture = { family: 'image', variant: 'text', pageUrl: challenge.pageUrl, image: drawDigits('4711') } as const
     expect((await guard.solve(picture)).token).toBe('4711')
@@ -147,8 +147,8 @@ describe('the proxy that pages are browsed through', () => {
   })
 })
 
-describe('a service that cannot solve through it', () => {
-  test('says so before anything is reserved or sent, with those that can', async () => {
+describe('a service that cannot use a page proxy', () => {
+  test('is refused before anything is reserved or sent; the message names those that can', async () => {
     const { guard, service, audit } = await over([antiCaptcha])
     const error = await errorOf(guard.solve(challenge))
     expect(error).toMatchObject({ code: 'PAGE_PROXY_UNSUPPORTED' })
@@ -158,13 +158,13 @@ describe('a service that cannot solve through it', () => {
     expect([service.requests, audit.events, (await guard.status()).day.reserved]).toEqual([[], [], 0])
   })
 
-  test('is passed over for one that can', async () => {
+  test('is skipped for one that can', async () => {
     const { guard, service } = await over([antiCaptcha, twoCaptcha])
     await guard.solve(challenge)
     expect(service.tasks.map(({ proxy, fields }) => [proxy, fields.type])).toEqual([[PAGE_PROXY, 'RecaptchaV2Task']])
   })
 
-  test('is one of many: none of them can', async () => {
+  test('is named with the other accounts if none of them can', async () => {
     const { guard, service } = await over([antiCaptcha, twoCaptcha, capMonster])
     const error = await errorOf(guard.solve({ ...challenge, variant: 'v3' }))
     expect(error).toMatchObject({ code: 'PAGE_PROXY_UNSUPPORTED' })
@@ -173,7 +173,7 @@ describe('a service that cannot solve through it', () => {
   })
 })
 
-describe('a proxy that the service cannot use', () => {
+describe('a page proxy that the service cannot use', () => {
   test.each([
     ['ERROR_PROXY_CONNECTION_FAILED', /no connection to the page's proxy: does it run/],
     ['ERROR_PROXY_CONNECT_TIMEOUT', /no connection to the page's proxy/],
@@ -181,13 +181,13 @@ describe('a proxy that the service cannot use', () => {
     ['ERROR_PROXY_BANNED', /use another one/],
     ['ERROR_PROXY_READ_TIMEOUT', /too slow.*a faster one/],
     ['ERROR_BAD_PROXY', /use another one/],
-  ])('is told as what to do about it (%s), costs nothing, and is not tried again', async (code, says) => {
+  ])('fails the solve with advice (%s), costs nothing, and is not retried', async (code, message) => {
     for (const at of ['in', 'res'] as const) {
       const { guard, service } = await rig({ policy: { pageProxy: PAGE_PROXY, attempts: 3 } })
       service.next(at, { error: code })
       const error = await errorOf(guard.solve(challenge))
       expect(error).toMatchObject({ code: 'PAGE_PROXY_FAILED', details: { solverCode: code } })
-      expect(error.message).toMatch(says)
+      expect(error.message).toMatch(message)
       expect(service.requests.filter(({ endpoint }) => endpoint === 'in')).toHaveLength(1)
       const { day, paused } = await guard.status()
       expect([day.spent, day.reserved, service.charged, paused]).toEqual([0, 0, 0, undefined])

@@ -20,7 +20,7 @@ const grid: GridChallenge = {
 }
 
 describe('a picture', () => {
-  it('is read by the service, for money that is counted', async () => {
+  it('is solved by the service, and its cost is counted', async () => {
     const { guard, service, actions } = await rig()
     const { token, cost, expiresAt } = await guard.solve({ ...image, numeric: 1 })
     expect([token, cost]).toEqual(['4711', 1000])
@@ -29,13 +29,13 @@ describe('a picture', () => {
     expect(actions()).toEqual(expect.arrayContaining(['authorized', 'solved']))
   })
 
-  it('of nine cells is answered with those that are meant', async () => {
+  it('of nine cells is answered with the cells that match', async () => {
     const { guard, service } = await rig()
     expect((await guard.solve(grid)).token).toBe('[1,4,7]')
     expect(service.tasks).toMatchObject([{ fields: { method: 'bls', instructions: '664' } }])
   })
 
-  it('that the service reads while it is waited for is paid for, recorded and reported as any other, and never polled', async () => {
+  it('that the service solves within the submit is paid, recorded and reported, and never polled', async () => {
     const at = await startSolverService({ as: 'capsolver' })
     after(() => at.close())
     const solver = capSolver({ baseUrl: at.url, pricing: { per: 'solve', usd: 0.001 } })
@@ -48,7 +48,7 @@ describe('a picture', () => {
     expect(actions()).toEqual(expect.arrayContaining(['authorized', 'solved']))
   })
 
-  it('is on the record, in events and in logs without itself', async () => {
+  it('appears in no audit record, event or log line', async () => {
     const logged: object[] = []
     const log = (fields: object) => void logged.push(fields)
     const { guard, audit } = await rig({ more: { logger: { debug: log, info: log, warn: log } } })
@@ -63,13 +63,13 @@ describe('a picture', () => {
     const said = JSON.stringify([audit.records, told, logged])
     expect(told.length).toBeGreaterThanOrEqual(7)
     expect(said).toContain('"family":"image"')
-    // A picture is nowhere, neither as text nor as bytes.
+    // A picture is in none of them, neither as text nor as bytes.
     expect(said).not.toContain('iVBORw0K')
     expect(said).not.toContain('137,80,78,71')
     expect(said.length).toBeLessThan(20_000)
   })
 
-  it('is judged by its page and its frame like any other', async () => {
+  it('is admitted by its page and its frame like any other challenge', async () => {
     const { guard, service } = await rig()
     await expect(guard.solve({ ...image, frameUrl: 'https://elsewhere.example/' })).rejects.toMatchObject({
       code: 'ORIGIN_NOT_NAMED',
@@ -78,7 +78,7 @@ describe('a picture', () => {
     expect(service.requests).toHaveLength(0)
   })
 
-  it('is not kept once it was sent, whoever keeps the solution', async () => {
+  it('is not kept in memory after its submit, even while the solution is kept', async () => {
     setFlagsFromString('--expose-gc')
     const collect: () => void = runInNewContext('gc')
     const { guard } = await rig()
@@ -93,12 +93,12 @@ describe('a picture', () => {
     await new Promise((resolve) => setTimeout(resolve, 10))
     collect()
     expect(solutions.map(({ token }) => token)).toEqual(Array(5).fill('4711'))
-    // The last one may still lie on a stack somewhere.
+    // The last one may still be referenced from a stack.
     expect(sent.filter((one) => one.deref() !== undefined).length).toBeLessThanOrEqual(1)
   })
 })
 
-describe('refuses, before anything is sent,', () => {
+describe('a guard refuses, before anything is sent,', () => {
   const png = (size: number) => Buffer.concat([drawDigits('1'), Buffer.alloc(size)]).subarray(0, size)
   const nine = (cell: unknown) => [...grid.images.slice(0, 8), cell]
   it.each<[string, object]>([
@@ -124,16 +124,16 @@ describe('refuses, before anything is sent,', () => {
     ['instruction', { ...grid, instruction: ' ' }],
     ['instruction', { ...grid, instruction: 'x'.repeat(201) }],
     ['instruction', { ...grid, instruction: 664 }],
-  ])('a picture with an odd %s', async (field, odd) => {
+  ])('a picture with an invalid %s', async (field, invalid) => {
     const { guard, service } = await rig()
-    await expect(guard.solve(odd as AnyChallenge)).rejects.toMatchObject({
+    await expect(guard.solve(invalid as AnyChallenge)).rejects.toMatchObject({
       code: 'CHALLENGE_INVALID',
       message: expect.stringContaining(`challenge.${field}:`),
     })
     expect(service.requests).toHaveLength(0)
   })
 
-  it('a picture that the service is known not to take, and says so', async () => {
+  it('a picture that the service does not accept, with the reason', async () => {
     const modest = {
       ...captchaAI(),
       name: 'modest',

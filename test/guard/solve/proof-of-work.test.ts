@@ -6,8 +6,8 @@ import { challenge, errorOf, rig } from '../support.js'
 const altcha: Challenge = { family: 'altcha', variant: 'altcha', sitekey: 'self-hosted', pageUrl: challenge.pageUrl }
 const never = () => new Promise<never>(() => {})
 
-describe('what the browser works out by itself', () => {
-  it('is given as a solution that cost nothing, with an audit record before and after', async () => {
+describe('a proof of work', () => {
+  it('is returned as a solution at no cost, with an audit record before and after', async () => {
     const { guard, audit, service } = await rig()
     const solution = await guard.solve(altcha, { runProofOfWork: async () => ({ token: 'proof' }) })
     expect(solution).toMatchObject({ token: 'proof', cost: 0, taskId: '', imputed: false })
@@ -20,14 +20,14 @@ describe('what the browser works out by itself', () => {
     expect((await guard.status()).day).toMatchObject({ spent: 0, reserved: 0 })
   })
 
-  it('draws on no budget, so that one that is used up does not stop it', async () => {
+  it('draws on no budget, so that it also runs when the budget is used up', async () => {
     const { guard } = await rig({ policy: { budget: { perDay: 0 as never } } })
     await expect(guard.solve(altcha, { runProofOfWork: async () => ({ token: 'proof' }) })).resolves.toMatchObject({
       cost: 0,
     })
   })
 
-  it('is not begun on a page that is not named, outside the hours, or without a record', async () => {
+  it('does not run on a page that is not named, or without an audit record', async () => {
     let begun = 0
     const work = async () => {
       begun++
@@ -42,7 +42,7 @@ describe('what the browser works out by itself', () => {
     expect(begun).toBe(0)
   })
 
-  it('ends by the deadline, with the signal, and with the guard', async () => {
+  it('ends at the deadline, when its signal aborts, and when the guard closes', async () => {
     const clock = manualClock(Date.UTC(2026, 0, 5, 12))
     const { guard, audit } = await rig({ clock, policy: { deadline: '10s' } })
     const signals: AbortSignal[] = []
@@ -66,14 +66,14 @@ describe('what the browser works out by itself', () => {
     expect(audit.events.filter(({ action }) => action === 'failed')).toHaveLength(3)
   })
 
-  it('that fails with whatever is told as the widget’s failure', async () => {
+  it('that throws fails the solve with WIDGET_FAILED', async () => {
     const { guard, audit } = await rig()
     const failing = guard.solve(altcha, { runProofOfWork: () => Promise.reject(new TypeError('odd')) })
     expect(await errorOf(failing)).toMatchObject({ code: 'WIDGET_FAILED', message: 'odd' })
     expect(audit.events.at(-1)).toMatchObject({ action: 'failed', code: 'WIDGET_FAILED', cost: 0 })
   })
 
-  it('needs a browser, and nothing but such a challenge is worked out so', async () => {
+  it('needs a browser, and is run for proof-of-work challenges only', async () => {
     const { guard, service } = await rig()
     expect(await errorOf(guard.solve(altcha))).toMatchObject({ code: 'FAMILY_UNSUPPORTED' })
     const { token } = await guard.solve(challenge, { runProofOfWork: async () => ({ token: 'not bought' }) })

@@ -4,8 +4,8 @@ import { formatUsd, usd } from '../../../src/policy/money.js'
 import { manualClock } from '../../../src/testing/clock.js'
 import { challenge, errorOf, fixedSecret, rig, settleWith } from '../support.js'
 
-describe('a solve that is allowed', () => {
-  it('gives the token, what it cost and until when it is good', async () => {
+describe('an allowed solve', () => {
+  it('returns the token, its cost and its expiry', async () => {
     const clock = manualClock()
     const { guard, service } = await rig({ clock, polling: { firstPollMs: 0, everyMs: 0 } })
     const solution = await guard.solve(challenge)
@@ -15,7 +15,7 @@ describe('a solve that is allowed', () => {
     expect(solution.expiresAt.getTime()).toBe(clock.now() + 120_000)
   })
 
-  it('tells the solver what the page shows, and nothing else of it', async () => {
+  it('submits the parameters of the challenge, and nothing else of the page', async () => {
     const { guard, service } = await rig()
     await guard.solve({ ...challenge, variant: 'v2-invisible', frameUrl: 'https://staging.example.com/frame' })
     expect(service.requests[0]).toMatchObject({
@@ -31,7 +31,7 @@ describe('a solve that is allowed', () => {
     })
   })
 
-  it('is on the record before it is sent, and after it has ended', async () => {
+  it('is recorded in the audit log before it is sent, and after it has ended', async () => {
     const { guard, audit, service } = await rig()
     await guard.solve(challenge)
     const [authorized, , solved] = audit.events
@@ -50,7 +50,7 @@ describe('a solve that is allowed', () => {
       expect(text).not.toContain(secret)
   })
 
-  it('tells its listeners each step, in order, and never the token', async () => {
+  it('emits an event for each step, in order, without the token', async () => {
     const { guard, service } = await rig()
     const heard: string[] = []
     let told = ''
@@ -65,14 +65,14 @@ describe('a solve that is allowed', () => {
     expect(told).not.toContain(service.tasks[0]?.answer)
   })
 
-  it('hides the token of a solution that is printed or serialised', async () => {
+  it('hides the token of a solution that is printed or serialized', async () => {
     const { guard } = await rig()
     const solution = await guard.solve(challenge)
     for (const text of [JSON.stringify(solution), inspect(solution), `${solution}`])
       expect(text).not.toContain(solution.token)
   })
 
-  it('passes what the site said of the answer on, to the record and to the service', async () => {
+  it('records whether the site accepted the answer, and reports it to the service', async () => {
     const { guard, actions } = await rig()
     const good = await guard.solve(challenge)
     await good.reportGood()
@@ -90,7 +90,7 @@ describe('a solve that is allowed', () => {
     ])
   })
 
-  it('asks the service for nothing when the sitekey is a published test key', async () => {
+  it('calls no service when the sitekey is a published test key', async () => {
     const { guard, service, audit } = await rig()
     const solution = await guard.solve({ ...challenge, sitekey: '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI' })
     expect(solution.cost).toBe(0)
@@ -99,13 +99,13 @@ describe('a solve that is allowed', () => {
     expect(audit.events).toMatchObject([{ action: 'solved', cost: 0, code: 'TEST_KEY', solver: undefined }])
   })
 
-  it('sends a test key to the service like any other when told to', async () => {
+  it('submits a published test key like any other if policy.testKeys is solve', async () => {
     const { guard, service } = await rig({ policy: { testKeys: 'solve' } })
     await guard.solve({ ...challenge, sitekey: '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI' })
     expect(service.tasks).toHaveLength(1)
   })
 
-  it('does not let a listener that throws change anything', async () => {
+  it('is not changed by a listener that throws', async () => {
     const { guard } = await rig()
     const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
     guard.on('solved', () => {
@@ -117,8 +117,8 @@ describe('a solve that is allowed', () => {
   })
 })
 
-describe('status', () => {
-  it('says how the budgets, the key, the schedule and the rest stand', async () => {
+describe('guard.status', () => {
+  it('returns the state of the budgets, the key, the schedule and the other parts', async () => {
     const { guard, service } = await rig({ policy: { budget: { perDay: usd(5), perMinute: 20, concurrent: 10 } } })
     await guard.solve(challenge)
     expect(await guard.status()).toMatchObject({
@@ -138,8 +138,8 @@ describe('status', () => {
   })
 })
 
-describe('a caller who does not wait', () => {
-  it('is answered at once when it aborts, and what was sent is accounted for all the same', async () => {
+describe('a caller that does not wait for its solve', () => {
+  it('gets SOLVE_ABORTED at once when it aborts; a submitted task is still accounted for', async () => {
     const { guard, service, actions } = await rig({ service: { solveMs: 100 } })
     const abort = new AbortController()
     const solve = guard.solve(challenge, { signal: abort.signal })
@@ -150,7 +150,7 @@ describe('a caller who does not wait', () => {
     expect(actions()).toEqual(['authorized', 'submitted', 'abandoned', 'solved'])
   })
 
-  it('spends nothing when it aborts before anything was sent', async () => {
+  it('spends nothing if it aborts before the submit', async () => {
     const { guard, service } = await rig()
     const abort = new AbortController()
     abort.abort()
@@ -159,7 +159,7 @@ describe('a caller who does not wait', () => {
     expect((await guard.status()).day.spent).toBe(0)
   })
 
-  it('is told at the deadline; the task is followed to its end', async () => {
+  it('gets SOLVE_TIMEOUT at the deadline; the guard follows the task to its end', async () => {
     const clock = manualClock()
     const { guard, service } = await rig({
       clock,
@@ -177,7 +177,7 @@ describe('a caller who does not wait', () => {
     expect((await guard.status()).day.spent).toBe(usd(0.001))
   })
 
-  it('is told when the guard closes, and the money stays accounted for in the ledger', async () => {
+  it('gets GUARD_CLOSED when the guard closes; the ledger keeps the reservation', async () => {
     const { guard, ledger } = await rig({ service: { solveMs: 60_000 } })
     const solve = errorOf(guard.solve(challenge))
     await new Promise<void>((resolve) => void guard.on('submitted', () => resolve()))
@@ -188,15 +188,15 @@ describe('a caller who does not wait', () => {
   })
 })
 
-describe('two guards', () => {
-  it('share one budget by their name', async () => {
+describe('two guards of one name', () => {
+  it('share one budget', async () => {
     const first = await rig({ policy: { budget: { perDay: usd(0.001) } } })
     const second = await rig({ ledger: first.ledger, at: first.service, policy: { budget: { perDay: usd(0.001) } } })
     await first.guard.solve(challenge)
     expect((await errorOf(second.guard.solve(challenge))).code).toBe('BUDGET_EXHAUSTED')
   })
 
-  it('with different limits are both held to the tighter one, with a warning', async () => {
+  it('with different limits both apply the lower one, and raise an alert', async () => {
     const loose = await rig({ policy: { budget: { perDay: usd(5) } } })
     const tight = await rig({ ledger: loose.ledger, at: loose.service, policy: { budget: { perDay: usd(0.001) } } })
     const warned = await new Promise((resolve) => void tight.guard.on('alert', resolve))
@@ -206,7 +206,7 @@ describe('two guards', () => {
     expect((await loose.guard.status()).day.cap).toBe(usd(0.001))
   })
 
-  it('do not hand each other their keys: a status names the key by its fingerprint only', async () => {
+  it('show a key by its fingerprint only in their status', async () => {
     const { guard } = await rig({ secret: fixedSecret('a-key-that-must-not-be-seen') })
     await errorOf(guard.solve(challenge))
     expect(inspect(await guard.status(), { depth: 9 })).not.toContain('must-not-be-seen')

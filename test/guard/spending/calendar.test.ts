@@ -7,13 +7,13 @@ import { manualClock } from '../../../src/testing/clock.js'
 import { challenge, errorOf, rig, settleWith } from '../support.js'
 
 const HOUR = 3_600_000
-/** In winter, an hour before it is midnight in UTC. */
+/** Midnight in Berlin in winter, an hour before midnight in UTC. */
 const BERLIN = Date.UTC(2025, 0, 6, 23)
 const BERLINS = { timeZone: 'Europe/Berlin', windows: [{ days: 'Mon-Sun', from: '00:00', to: '24:00' }] }
 const daily = (amount: number, timeZone?: string) => ({ amount: usd(amount), resets: 'calendar', timeZone }) as const
 
-describe('with a budget that begins anew at midnight', () => {
-  it('what was spent the minute before is no matter after it, and until then all is denied', async () => {
+describe('a budget that resets at midnight', () => {
+  it('does not count the spending of the day before, and denies solves until midnight once used up', async () => {
     const clock = manualClock(BERLIN - 60_000)
     const { guard } = await rig({
       clock,
@@ -43,7 +43,7 @@ describe('with a budget that begins anew at midnight', () => {
     })
   })
 
-  it('a grant may have one of another time zone beside it: both hold, and what leaves the least is told', async () => {
+  it('applies together with one of a grant in another time zone; status has the one that leaves less', async () => {
     const clock = manualClock(BERLIN - HOUR)
     const { guard } = await rig({ clock, policy: { budget: { perDay: daily(0.003) }, schedule: BERLINS } })
     const tokyo = guard.narrow({ budget: { perDay: daily(0.002, 'Asia/Tokyo') } })
@@ -59,7 +59,7 @@ describe('with a budget that begins anew at midnight', () => {
     expect((await guard.status()).day).toMatchObject({ left: 1_000, timeZone: 'Europe/Berlin' })
   })
 
-  it('an amount for each origin may be one too', async () => {
+  it('may also be an amount for each origin', async () => {
     const clock = manualClock(BERLIN)
     const policy = {
       origins: ['https://staging.example.com', 'https://qa.example.com'],
@@ -76,7 +76,7 @@ describe('with a budget that begins anew at midnight', () => {
     await settleWith(clock, guard.solve(challenge), 5)
   })
 
-  it('alerts come once for each threshold and day', async () => {
+  it('raises one alert for each threshold and day', async () => {
     const clock = manualClock(BERLIN - HOUR)
     const { guard } = await rig({
       clock,
@@ -93,7 +93,7 @@ describe('with a budget that begins anew at midnight', () => {
     expect(alerts).toHaveLength(2)
   })
 
-  it('guards that differ are told so, and the tighter amount goes on to hold after midnight', async () => {
+  it('with different amounts in two guards raises an alert, and the lower one applies after midnight too', async () => {
     const clock = manualClock(BERLIN - HOUR)
     const ledger = memoryLedger()
     const options = (amount: number) => ({
@@ -115,7 +115,7 @@ describe('with a budget that begins anew at midnight', () => {
         code: 'BUDGET_EXHAUSTED',
         details: { limit: 1_000 },
       })
-      // By now it was declared for the day that it is.
+      // By now a heartbeat has declared it for the current day.
       await clock.advance(10_000)
       const [day] = ledger.usage('tests', clock.now()).declared.perCalendarDay ?? []
       expect(day).toMatchObject({ amount: 1_000, ...dayAt('Europe/Berlin', clock.now()) })

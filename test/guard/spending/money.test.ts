@@ -36,7 +36,7 @@ const run = fc.record({
   faults: fc.array(fc.tuple(fc.constantFrom<ServiceEndpoint>('in', 'res'), fault), { maxLength: 20 }),
 })
 
-it('whatever the service, the network and the callers do: charged ≤ counted ≤ cap', async () => {
+it('charged ≤ counted ≤ cap for any behavior of the service, the network and the callers', async () => {
   await fc.assert(
     fc.asyncProperty(run, async ({ cap, solves, attempts, aborts, faults }) => {
       const service = await startSolverService({ price: 0.001 })
@@ -63,7 +63,7 @@ it('whatever the service, the network and the callers do: charged ≤ counted �
         expect(service.charged).toBeLessThanOrEqual(await counted())
       } finally {
         await Promise.all(rigs.map(({ guard }) => guard.close()))
-        // What was left to the next process still counts.
+        // Tasks that are left to the next process still count.
         const { spent, reserved } = await ledger.usage('tests', Date.now())
         expect(service.charged).toBeLessThanOrEqual(spent + reserved)
         await service.close()

@@ -5,7 +5,7 @@ import { challenge, errorOf, type RigOptions, rig } from '../support.js'
 
 const OTHER = 'https://qa.example.com'
 
-/** A guard with a budget, and the alerts that it gave, but for those about thresholds. */
+/** A guard with a budget, and its alerts, without those about thresholds. */
 async function guarded(budget: NonNullable<RigOptions['policy']>['budget'], more: RigOptions = {}) {
   const made = await rig({
     ...more,
@@ -16,8 +16,8 @@ async function guarded(budget: NonNullable<RigOptions['policy']>['budget'], more
   return { ...made, alerts }
 }
 
-describe('with policy.budget.perPage', () => {
-  it('a load of a page has so many solves, those under way counted, and another load has its own', async () => {
+describe('policy.budget.perPage', () => {
+  it('limits the solves of one page load, those under way included; another load has its own limit', async () => {
     const { guard, service, audit } = await guarded({ perPage: 2 })
     const pageLoad = {}
     const solves = [1, 2, 3].map(() => guard.solve(challenge, { pageLoad }))
@@ -36,12 +36,12 @@ describe('with policy.budget.perPage', () => {
     expect(audit.events.filter(({ code }) => code === 'PAGE_LIMIT_REACHED').length).toBeGreaterThan(0)
   })
 
-  it('a solve without a page load is the only one of its own', async () => {
+  it('does not limit solves without a page load', async () => {
     const { guard } = await guarded({ perPage: 1 })
     for (let i = 0; i < 3; i++) await guard.solve(challenge)
   })
 
-  it('the smaller number holds, and all grants of a guard count together', async () => {
+  it('applies the lowest number, and counts all grants of a guard together', async () => {
     const { guard } = await guarded({ perPage: 3 })
     const narrow = guard.narrow({ budget: { perPage: 1 } })
     const wide = guard.narrow({ budget: { perPage: 9 } })
@@ -52,7 +52,7 @@ describe('with policy.budget.perPage', () => {
     expect(await errorOf(guard.solve(challenge, { pageLoad }))).toMatchObject({ details: { limit: 3, used: 3 } })
   })
 
-  it('what nothing was spent on is not counted: denied, refused by the service, a test key', async () => {
+  it('does not count a solve that spends nothing: a denied one, a refused one, a test key', async () => {
     const { guard, service } = await guarded({ perPage: 1, perOrigin: usd(0.001) })
     const pageLoad = {}
     const solve = (more: object = {}) => guard.solve({ ...challenge, ...more }, { pageLoad })
@@ -66,7 +66,7 @@ describe('with policy.budget.perPage', () => {
     expect((await errorOf(solve())).code).toBe('PAGE_LIMIT_REACHED')
   })
 
-  it('what may have been spent is counted', async () => {
+  it('counts a solve that may have been charged', async () => {
     const { guard, service } = await guarded({ perPage: 1 })
     const pageLoad = {}
     service.next('in', { drop: true })
@@ -74,15 +74,15 @@ describe('with policy.budget.perPage', () => {
     expect((await errorOf(guard.solve(challenge, { pageLoad }))).code).toBe('PAGE_LIMIT_REACHED')
   })
 
-  it('a page load is an object', async () => {
+  it('requires a page load to be an object', async () => {
     const { guard } = await guarded({ perPage: 1 })
     const pageLoad: object = 'the page' as never
     expect((await errorOf(guard.solve(challenge, { pageLoad }))).code).toBe('CONFIG_INVALID')
   })
 })
 
-describe('a page that puts up challenges faster than its budget allows', () => {
-  it('is told of once for each load when it reaches perPage, with its origin and counts', async () => {
+describe('a page with more challenges than its budget allows', () => {
+  it('raises one alert for each load that reaches perPage, with its origin and counts', async () => {
     const { guard, alerts } = await guarded({ perPage: 2 })
     const pageLoad = {}
     for (let i = 0; i < 2; i++) await guard.solve(challenge, { pageLoad })
@@ -100,14 +100,14 @@ describe('a page that puts up challenges faster than its budget allows', () => {
   })
 
   it.each([
-    ['the amount of its origin', { perOrigin: usd(0.001) }, 'BUDGET_EXHAUSTED'],
+    ['the budget of its origin', { perOrigin: usd(0.001) }, 'BUDGET_EXHAUSTED'],
     ['the rate', { perMinute: 1 }, 'RATE_EXCEEDED'],
-  ])('is told of when it is denied again and again for %s', async (_, budget, code) => {
+  ])('raises an alert when it is denied repeatedly for %s', async (_, budget, code) => {
     const { guard, alerts } = await guarded(budget)
     const pageLoad = {}
     await guard.solve(challenge, { pageLoad })
     for (let i = 0; i < 2; i++) expect((await errorOf(guard.solve(challenge, { pageLoad }))).code).toBe(code)
-    // Each of these is a page of its own.
+    // Each of these solves is on a page load of its own.
     for (let i = 0; i < 3; i++) await errorOf(guard.solve(challenge, { pageLoad: {} }))
     await errorOf(guard.solve(challenge))
     expect(alerts).toEqual([])
@@ -116,7 +116,7 @@ describe('a page that puts up challenges faster than its budget allows', () => {
     expect(alerts).toMatchObject([{ code: 'PAGE_DRAIN_SUSPECTED', details: { solves: 1, denials: 3 } }])
   })
 
-  it('is not suspected because the whole budget is spent', async () => {
+  it('raises no alert when the whole budget is spent', async () => {
     const { guard, alerts } = await guarded({ perDay: usd(0.001) })
     const pageLoad = {}
     for (let i = 0; i < 6; i++) await guard.solve(challenge, { pageLoad }).catch(() => {})

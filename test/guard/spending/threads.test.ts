@@ -9,7 +9,7 @@ import { after, challenge, errorOf, fixedSecret, rig } from '../support.js'
 
 const HASTE = { firstPollMs: 0, everyMs: 5 }
 
-/** CaptchaAI, with so many threads; a solve is worth a fifth of a cent. */
+/** CaptchaAI with this number of threads; a solve counts as $0.002. */
 function paidByThread(service: SolverService, threads: number) {
   const pricing = { per: 'thread', threads, usdPerMonth: 15, imputedUsd: 0.002 } as const
   return captchaAI({ baseUrl: service.url, polling: HASTE, pricing })
@@ -21,7 +21,7 @@ async function started(solveMs = 20) {
   return service
 }
 
-/** The most of the service's tasks that were under way at a time, by guards' own word. */
+/** The highest number of solves under way at a time, by the guards' events. */
 function watch(guards: readonly Awaited<ReturnType<typeof rig>>['guard'][]) {
   const seen = { now: 0, most: 0 }
   for (const guard of guards) {
@@ -34,7 +34,7 @@ function watch(guards: readonly Awaited<ReturnType<typeof rig>>['guard'][]) {
 }
 
 describe('an account that is paid by the thread', () => {
-  it('has no more solves under way than threads, whatever the guards are called that have its key', async () => {
+  it('has no more solves under way than threads in all guards with its key, of any name', async () => {
     const service = await started()
     const ledger = memoryLedger()
     const solver = paidByThread(service, 3)
@@ -54,7 +54,7 @@ describe('an account that is paid by the thread', () => {
     for (const guard of guards) expect((await guard.status()).day).toMatchObject({ spent: usd(0.012), reserved: 0 })
   })
 
-  it('says how many threads it has, and how many are in use', async () => {
+  it('has its threads and those in use in the status', async () => {
     const service = await started(200)
     const { guard } = await rig({ at: service, more: { solver: paidByThread(service, 3) } })
     expect((await guard.status()).solvers).toMatchObject([{ threads: { has: 3, used: 0 } }])
@@ -66,7 +66,7 @@ describe('an account that is paid by the thread', () => {
     expect((await guard.status()).solvers).toMatchObject([{ threads: { has: 3, used: 0 } }])
   })
 
-  it('with none free denies at once, where nothing is to be waited for', async () => {
+  it('denies a solve at once when no thread is free and the policy does not wait', async () => {
     const service = await started(200)
     const { guard, audit } = await rig({ at: service, more: { solver: paidByThread(service, 1) } })
     const first = guard.solve(challenge)
@@ -78,7 +78,7 @@ describe('an account that is paid by the thread', () => {
     expect(audit.events.find(({ action }) => action === 'solved')).toMatchObject({ imputed: true, cost: usd(0.002) })
   })
 
-  it('with none free has the next account asked', async () => {
+  it('falls back to the next account when no thread is free', async () => {
     const service = await started(200)
     const dear = await startSolverService({ price: 0.003 })
     const guard = await createGuard({
@@ -103,7 +103,7 @@ describe('an account that is paid by the thread', () => {
     expect((await guard.status()).solvers.map(({ threads }) => threads)).toEqual([{ has: 1, used: 0 }, undefined])
   })
 
-  it('is not held to the number of threads of the list, which may not be its own', async () => {
+  it('has no thread limit if the number of threads is not configured', async () => {
     const service = await started(100)
     const solver = captchaAI({ baseUrl: service.url, polling: HASTE })
     const { guard } = await rig({ at: service, more: { solver } })

@@ -9,7 +9,7 @@ import { ZERO } from '../../../src/policy/money.js'
 import { Secret } from '../../../src/secrets/secret.js'
 import { type ManualClock, manualClock } from '../../../src/testing/clock.js'
 
-/** A process as far as standing in line goes. */
+/** The parts of a process that queue solves. */
 function processOf(ownerId: string, ledger: Ledger, clock: ManualClock) {
   const ports: RemoteQueuesDeps = {
     name: 'tests',
@@ -25,7 +25,7 @@ function processOf(ownerId: string, ledger: Ledger, clock: ManualClock) {
 
 let made = 0
 
-/** Asks for a reservation, and tells what came of it. */
+/** Requests a reservation, and keeps its outcome. */
 function asking(core: ReserveDeps, path: readonly BudgetClaim[], waitMs: number) {
   const { clock, waitQueue } = core
   const ids = path.map(({ id }) => id)
@@ -34,7 +34,7 @@ function asking(core: ReserveDeps, path: readonly BudgetClaim[], waitMs: number)
     grant: { policy: { budget: { waitMs } }, claims: () => path, pathFor: () => ids },
     admitted: { origin: '' },
     gate: { admitTime() {} },
-    // One without budgets of its own.
+    // An account without budgets of its own.
     account: { ownBudgetIds: () => [], path: (claims: readonly BudgetClaim[]) => claims },
     key: { value: new Secret('0123456789abcdef'), version: '1' },
     amount: ZERO,
@@ -63,8 +63,8 @@ const slots = (id: string, concurrent: number): BudgetClaim => ({ id, limits: { 
 const [A, X, Y, K] = [slots('a', 3), slots('a/x', 1), slots('a/y', 2), slots('a:account', 2)]
 const PATHS = [[A], [A, X], [A, Y], [A, X, K], [A, Y, K]] as const
 
-describe('solves that wait for room', () => {
-  it('are never overtaken by one that came later, and none waits for whom there is room, whatever budgets they draw on', async () => {
+describe('queued solves', () => {
+  it('are never overtaken by later ones, and do not wait while all of their budgets have room', async () => {
     const step = fc.oneof(
       { weight: 4, arbitrary: fc.record({ do: fc.constant('come' as const), which: fc.nat(PATHS.length - 1) }) },
       { weight: 3, arbitrary: fc.record({ do: fc.constant('end' as const), which: fc.nat(10) }) },
@@ -112,7 +112,7 @@ describe('solves that wait for room', () => {
     )
   })
 
-  it('are not overtaken by one that does not wait, nor by one whose time is up', async () => {
+  it('are not overtaken by a solve that does not wait, or by one whose wait is over', async () => {
     const clock = manualClock()
     const ledger = memoryLedger()
     const core = processOf('me', ledger, clock)
@@ -121,7 +121,7 @@ describe('solves that wait for room', () => {
     const second = asking(core, [X], 60_000)
     const third = asking(core, [X], 1_000)
     await clock.advance(0)
-    // As if another process had given it back: nobody here has noticed yet.
+    // As if another process had released it: this process does not know it yet.
     ledger.settle({ reservationId: first.id, cost: ZERO }, clock.now())
     const hasty = asking(core, [X], 0)
     await clock.advance(1)
@@ -132,7 +132,7 @@ describe('solves that wait for room', () => {
     expect(third.outcome).toBe('SLOTS_FULL')
   })
 
-  it('notice what another process gave back within a quarter of a second, each line by one question', async () => {
+  it('find a slot that another process released within 250 ms, by one reserve call for each queue', async () => {
     const clock = manualClock()
     const ledger = memoryLedger()
     let questions = 0
@@ -157,7 +157,7 @@ describe('solves that wait for room', () => {
     expect(waiting.map(({ outcome }) => outcome === 'granted')).toEqual(waiting.map((_, i) => i === 0))
   })
 
-  it('ask for the rate when it has room, and not before', async () => {
+  it('are granted when the rate has room, and not before', async () => {
     const clock = manualClock()
     const core = processOf('me', memoryLedger(), clock)
     const rate: BudgetClaim = { id: 'a', limits: { perMinute: 1 } }
@@ -171,14 +171,14 @@ describe('solves that wait for room', () => {
   })
 })
 
-describe('a process that always has one more solve', () => {
+describe('a process that always has another solve', () => {
   it.each([true, false])(
-    'starves no other: whoever has waited longer there goes first (its own wait: %s)',
+    'does not starve other processes: a solve that waits longer is first (its own solves wait: %s)',
     async (waits) => {
       const clock = manualClock()
       const ledger = memoryLedger()
       const [busy, patient] = [processOf('busy', ledger, clock), processOf('patient', ledger, clock)]
-      // What keeps a guard alive, every ten seconds.
+      // The heartbeat of a guard, every ten seconds.
       const beat = (): void => {
         clock.after(10_000, beat)
         for (const { remoteQueues } of [busy, patient]) void remoteQueues.read()
@@ -191,7 +191,7 @@ describe('a process that always has one more solve', () => {
       for (; waiting.outcome === 'waits' && passed < 60_000; passed += 300) {
         if (waits) busyOnes.push(asking(busy, [X], 600_000))
         await clock.advance(300)
-        // It takes its slot again in the very moment in which it gives it back.
+        // It takes its slot again at the moment at which it releases it.
         const done = busyOnes.findIndex(({ outcome }) => outcome === 'granted')
         if (done >= 0) {
           ledger.settle({ reservationId: busyOnes[done]?.id ?? '', cost: ZERO }, clock.now())
@@ -203,7 +203,7 @@ describe('a process that always has one more solve', () => {
       }
       expect(waiting.outcome).toBe('granted')
       expect(passed).toBeLessThanOrEqual(12_000)
-      // Once nobody waits there any more, it goes on.
+      // It solves again once no solve of another process waits.
       ledger.settle({ reservationId: waiting.id, cost: ZERO }, clock.now())
       await clock.advance(4_000)
       const again = waits ? busyOnes[0] : asking(busy, [X], 0)

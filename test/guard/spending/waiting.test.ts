@@ -4,8 +4,8 @@ import { usd } from '../../../src/policy/money.js'
 import { manualClock } from '../../../src/testing/clock.js'
 import { challenge, errorOf, rig, settleWith } from '../support.js'
 
-describe('with policy.budget.wait', () => {
-  it('solves stand in line for a slot, in the order in which they came', async () => {
+describe('with policy.budget.wait, solves', () => {
+  it('queue for a slot in the order in which they were requested', async () => {
     const { guard, service } = await rig({
       service: { solveMs: 15 },
       policy: { budget: { perDay: usd(1), concurrent: 1, wait: '20s' } },
@@ -16,7 +16,7 @@ describe('with policy.budget.wait', () => {
     expect(service.tasks).toHaveLength(8)
   })
 
-  it('are denied when there is no room in time', async () => {
+  it('are denied when no slot is free in time', async () => {
     const { guard } = await rig({
       service: { solveMs: 2_000 },
       policy: { budget: { perDay: usd(1), concurrent: 1, wait: '100ms' } },
@@ -26,7 +26,7 @@ describe('with policy.budget.wait', () => {
     await first
   })
 
-  it('are not made to wait for money, which takes a day', async () => {
+  it('are denied at once when the budget is used up', async () => {
     const clock = manualClock()
     const { guard } = await rig({ clock, policy: { budget: { perDay: usd(0.001), wait: '20s' } } })
     await settleWith(clock, guard.solve(challenge), 1)
@@ -34,7 +34,7 @@ describe('with policy.budget.wait', () => {
     expect((await errorOf(guard.solve(challenge))).code).toBe('BUDGET_EXHAUSTED')
   })
 
-  it('are denied when the working hours end meanwhile', async () => {
+  it('are denied when the working hours end while they wait', async () => {
     const clock = manualClock(Date.UTC(2025, 0, 6, 12))
     const { guard, service } = await rig({
       clock,
@@ -53,7 +53,7 @@ describe('with policy.budget.wait', () => {
     expect((await guard.status()).day).toMatchObject({ spent: usd(0.001), reserved: 0 })
   })
 
-  it('leave the line when their caller aborts', async () => {
+  it('leave the queue when their caller aborts', async () => {
     const { guard, service } = await rig({
       service: { solveMs: 100 },
       policy: { budget: { perDay: usd(1), concurrent: 1, wait: '20s' } },
@@ -70,7 +70,7 @@ describe('with policy.budget.wait', () => {
   })
 })
 
-it('a guard hears with each sign of life who waits in other processes, and lets go first who has waited longer', async () => {
+it('a guard reads other processes’ queues at each heartbeat, and lets longer waiting solves go first', async () => {
   const clock = manualClock()
   const { guard, ledger } = await rig({ clock, policy: { budget: { perDay: usd(1), concurrent: 3 } } })
   await clock.advance(9_500)
@@ -80,13 +80,13 @@ it('a guard hears with each sign of life who waits in other processes, and lets 
   await clock.advance(10_000 - 9_500)
   const error = await errorOf(guard.solve(challenge))
   expect(error).toMatchObject({ code: 'SLOTS_FULL', details: { budgetId: 'tests', limit: 3 } })
-  // It has not said so again: it has had its turn, or is gone.
+  // The other process has not repeated the fact: its solve has passed, or the process has ended.
   await clock.advance(3_000)
   await settleWith(clock, guard.solve(challenge), 1)
 })
 
 describe('a stream', () => {
-  it('gives each result as it arrives, failures too, and holds the producer back', async () => {
+  it('yields each result as it arrives, failures too, and takes items only as they are solved', async () => {
     const { guard, service } = await rig({
       service: { solveMs: 5 },
       policy: { budget: { perDay: usd(1), concurrent: 3 } },
@@ -112,7 +112,7 @@ describe('a stream', () => {
     expect(most).toBeLessThanOrEqual(4)
   })
 
-  it('ends with what its source throws', async () => {
+  it('rejects with the error that its source throws', async () => {
     const { guard } = await rig()
     async function* broken(): AsyncGenerator<Challenge> {
       yield challenge
@@ -124,7 +124,7 @@ describe('a stream', () => {
     expect((await errorOf(drain())).message).toBe('the list ended badly')
   })
 
-  it('ends when its reader stops, though its source is at an item that never comes', async () => {
+  it('ends when its consumer stops, even if its source never yields the next item', async () => {
     const { guard } = await rig()
     async function* stuck(): AsyncGenerator<Challenge> {
       yield challenge
@@ -138,7 +138,7 @@ describe('a stream', () => {
     expect(read).toBe(1)
   })
 
-  it('stops taking from its source when its reader stops', async () => {
+  it('closes its source when its consumer stops', async () => {
     const { guard } = await rig()
     let closed = false
     function* endless(): Generator<Challenge> {

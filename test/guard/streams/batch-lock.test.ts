@@ -7,10 +7,10 @@ import { memoryLedger } from '../../../src/ledger/memory.js'
 import { manualClock } from '../../../src/testing/clock.js'
 import { errorOf, settleWith } from '../support.js'
 
-/** No process has it. */
+/** A process id that no process has. */
 const NO_PID = 99_999_999
 
-/** Locks of one batch, over one ledger: of guards of this process, or of processes that have ended. */
+/** Locks of one batch over one ledger: of guards of this process, or of killed processes. */
 async function rig() {
   const clock = manualClock()
   const ledger = memoryLedger()
@@ -25,7 +25,7 @@ async function rig() {
       another: () => new BatchLock(core, 'b'),
     }
   }
-  /** One of a process of this machine that is killed: it gives no sign of life from then on. */
+  /** Takes the lock as a process of this machine that is then killed: it sends no further heartbeat. */
   const killed = async (): Promise<void> => {
     const { core, lock } = guard(NO_PID)
     await lock.acquire()
@@ -34,27 +34,27 @@ async function rig() {
   return { clock, ledger, guard, lock: () => guard().lock, killed }
 }
 
-it.each(['is still at it', 'has ended'])(
-  'a batch is lost to whoever took it while its process was asleep, also where that one %s',
+it.each(['still works on it', 'has released it'])(
+  'a process that was suspended loses the batch to the process that took it, and that %s',
   async (how) => {
     const { clock, lock, killed } = await rig()
     await killed()
     const [asleep, other] = [lock(), lock()]
-    // At once: the one before is known to be dead.
+    // At once: the process that held the lock is known to be dead.
     await asleep.acquire()
-    // No timer comes due meanwhile.
+    // No timer fires meanwhile.
     clock.set(clock.now() + 20_000)
     await other.acquire()
-    if (how === 'has ended') await other.release()
+    if (how === 'has released it') await other.release()
     await clock.advance(11_000)
     expect([asleep.lost.aborted, other.lost.aborted]).toEqual([true, false])
-    if (how === 'has ended') return
+    if (how === 'has released it') return
     expect(await errorOf(lock().acquire())).toMatchObject({ code: 'BATCH_UNDER_WAY' })
     await other.release()
   },
 )
 
-it('a batch is free once it was let go of, and for one of two who want it at the same moment', async () => {
+it('one of several concurrent locks acquires a batch, and another one can after its release', async () => {
   const { clock, lock, killed } = await rig()
   await killed()
   const locks = [lock(), lock(), lock()]
@@ -68,7 +68,7 @@ it('a batch is free once it was let go of, and for one of two who want it at the
   await next.release()
 })
 
-it('a process of another machine is not taken for dead because its machine has the same name', async () => {
+it('a live process on another machine of the same name is not mistaken for dead', async () => {
   const { clock, ledger, lock } = await rig()
   const mark = `${hostname()}:${process.platform === 'linux' ? readlinkSync('/proc/self/ns/pid') : ''}:${NO_PID}-x`
   const fact = (name: string, value: string) =>
@@ -84,7 +84,7 @@ it('a process of another machine is not taken for dead because its machine has t
   expect(await settleWith(clock, refused)).toMatchObject({ code: 'BATCH_UNDER_WAY' })
 })
 
-it('a ledger keeps one small fact of a batch, however often it changed hands', async () => {
+it('the ledger keeps one fact for a batch, whatever the number of its acquisitions', async () => {
   const { clock, ledger, lock, killed } = await rig()
   for (let i = 0; i < 5; i++) {
     await killed()
@@ -95,7 +95,7 @@ it('a ledger keeps one small fact of a batch, however often it changed hands', a
   expect(await ledger.listFacts('batch-lock:tests/b', clock.now() + 60_000)).toHaveLength(1)
 })
 
-it('two streams of one guard do not both have it', async () => {
+it('two streams of one guard do not both acquire one batch', async () => {
   const { clock, guard } = await rig()
   const { lock, another } = guard()
   const taken = await settleWith(clock, Promise.allSettled([lock.acquire(), another().acquire()]))
@@ -104,7 +104,7 @@ it('two streams of one guard do not both have it', async () => {
   expect(lock.lost.aborted).toBe(false)
 })
 
-it('a ledger that fails for a moment keeps no process from giving signs of life', async () => {
+it('a process sends heartbeats again after the ledger failed for a moment, and keeps the lock', async () => {
   const { clock, ledger, lock } = await rig()
   const held = lock()
   await held.acquire()

@@ -27,7 +27,7 @@ interface Said {
   readonly task: string
 }
 
-it('a batch whose process is killed again and again ends, each item once, and no task that was noted is bought twice', async () => {
+it('a batch whose process is killed many times is completed, and buys no recorded task a second time', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'solveguard-batch-'))
   after(async () => rmSync(dir, { recursive: true, force: true }))
   const service = await startSolverService({ solveMs: (order) => (order.pageUrl.length % 3) * 15 })
@@ -37,10 +37,10 @@ it('a batch whose process is killed again and again ends, each item once, and no
   after(async () => ledger.close())
 
   const said: Said[] = []
-  /** The tasks of which the ledger, or the one who had the solution, knew. */
+  /** The tasks that the ledger, or the process that received the solution, knew. */
   const noted = new Set<string>()
   let kills = 0
-  for (let through = false; !through; ) {
+  for (let complete = false; !complete; ) {
     const child = spawn(process.execPath, [batcher], {
       env: {
         PATH: process.env.PATH,
@@ -52,18 +52,18 @@ it('a batch whose process is killed again and again ends, each item once, and no
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const exited = once(child, 'exit')
-    // After some results, at no moment in particular.
+    // Killed after some results, at a random moment.
     let left = kills < MAX_KILLS ? 3 + Math.floor(Math.random() * 12) : Number.POSITIVE_INFINITY
     for await (const line of createInterface({ input: child.stdout })) {
-      const word: Said | 'through' = JSON.parse(line)
-      if (word === 'through') through = true
+      const word: Said | 'complete' = JSON.parse(line)
+      if (word === 'complete') complete = true
       else said.push(word)
       if (--left === 0) setTimeout(() => child.kill('SIGKILL'), Math.random() * 30)
     }
     const [code] = await exited
-    // Theirs is read first: what is charged later must have been counted before.
+    // The service is read first: the ledger must count a task before the service charges it.
     const { charged } = service
-    if (code === 0) expect(through).toBe(true)
+    if (code === 0) expect(complete).toBe(true)
     else expect([++kills, code]).toEqual([kills, null])
     const { spent, reserved } = await ledger.usage('batches', Date.now())
     expect(spent + reserved).toBeGreaterThanOrEqual(charged)
@@ -75,13 +75,13 @@ it('a batch whose process is killed again and again ends, each item once, and no
   for (const { task } of said) noted.add(task)
 
   expect(kills).toBeGreaterThan(3)
-  // Whoever was killed between a solution and the note that it was taken had it again: the same one.
+  // A process that was killed between a solution and its record in the ledger gets the same one again.
   const tasks = new Map<number, Set<string>>()
   for (const { index, task } of said) tasks.set(index, (tasks.get(index) ?? new Set()).add(task))
   expect(tasks.size).toBe(ITEMS)
   expect([...tasks].filter(([, of]) => of.size !== 1)).toEqual([])
   expect(noted.size).toBe(ITEMS)
-  // What was bought beyond that are tasks whose ids no process lived to write down.
+  // Other tasks that were bought are those whose process was killed before it recorded their ids.
   const bought = service.tasks.map(({ id }) => id)
   expect(bought.filter((id) => noted.has(id))).toHaveLength(ITEMS)
   expect(bought.length).toBeLessThanOrEqual(ITEMS + kills * AT_A_TIME)
@@ -91,7 +91,7 @@ it('a batch whose process is killed again and again ends, each item once, and no
   expect(items).toEqual(Array(ITEMS).fill('solved'))
 }, 120_000)
 
-it('a batch that is taken up again asks for answers by the way out of its own policy', async () => {
+it('a resumed batch polls for its answers through the proxy of its own policy', async () => {
   const proxy = await startTinyproxy()
   const tap = await startTap(proxy.port)
   after(() => Promise.all([proxy.stop(), tap.close()]))

@@ -11,8 +11,8 @@ import { manualClock } from '../../../src/testing/clock.js'
 import { after, challenge, errorOf, rig, settleWith } from '../support.js'
 import { all, leftAmid, pages, shared, until } from './batches.js'
 
-describe('a batch that is taken up again', () => {
-  it('passes over what was solved, and solves what was not begun', async () => {
+describe('a resumed batch', () => {
+  it('skips the items that are solved, and solves the others', async () => {
     const { at, ledger } = await shared()
     const one = await rig({ at, ledger })
     let taken = 0
@@ -27,7 +27,7 @@ describe('a batch that is taken up again', () => {
     const items: GuardEvents['item'][] = []
     next.guard.on('item', (item) => items.push(item))
     const tally = await next.guard.stream(pages(10), { batch: 'b' }).forEach(() => {})
-    // The fourth was not known to have been dealt with: its answer is asked for again, and costs nothing more.
+    // The fourth was not recorded as consumed: its answer is polled again, at no further cost.
     expect(tally).toEqual({ solved: 7, failed: 0, alreadySolved: 3, cost: 7_000 })
     expect([bought, at.tasks.length]).toEqual([4, 10])
     expect(items.filter(({ outcome }) => outcome === 'already-solved').map(({ index }) => index)).toEqual([0, 1, 2])
@@ -37,7 +37,7 @@ describe('a batch that is taken up again', () => {
     )
   })
 
-  it('has the answers to tasks that were handed in before, and buys none of them again', async () => {
+  it('gets the answers of tasks that were submitted before, and buys none of them again', async () => {
     const { at, ledger } = await shared()
     await leftAmid(at, ledger, pages(5))
     const known = await rig({ at, ledger })
@@ -55,7 +55,7 @@ describe('a batch that is taken up again', () => {
     expect(known.actions()).toContain('rejected')
   })
 
-  it('keeps neither solution nor address: what the ledger has of it is digests, tasks and sums', async () => {
+  it('keeps no solution, address or sitekey in the ledger, only digests, task ids and sums', async () => {
     const { at, ledger } = await shared()
     const { guard } = await rig({ at, ledger })
     const results = await all(guard, pages(2), { batch: 'b' })
@@ -70,7 +70,7 @@ describe('a batch that is taken up again', () => {
     for (const word of ['s3cret', 'staging', challenge.sitekey, at.key]) expect(written).not.toContain(word)
   })
 
-  it('knows of tasks that the service took while the guard was being closed', async () => {
+  it('knows the tasks that the service accepted while the guard was being closed', async () => {
     const { at, ledger } = await shared()
     const one = await rig({ at, ledger })
     at.always('in', { delayMs: 200 })
@@ -85,7 +85,7 @@ describe('a batch that is taken up again', () => {
     expect(at.tasks).toHaveLength(2)
   })
 
-  it('buys anew what the service has forgotten', async () => {
+  it('buys again a task that the service does not know any more', async () => {
     const { at, ledger } = await shared()
     await leftAmid(at, ledger, pages(1))
     const { guard } = await rig({ at, ledger })
@@ -93,13 +93,13 @@ describe('a batch that is taken up again', () => {
     guard.on('submitted', () => at.always('res', undefined))
     const [result] = await all(guard, pages(1), { batch: 'b' })
     expect([result?.ok, at.tasks.length]).toEqual([true, 2])
-    // What became of the first nobody knows: it counts as paid.
+    // The outcome of the first task is unknown: it counts as paid.
     expect((await guard.status()).day.spent).toBe(2_000)
   })
 
-  it('buys anew what has grown too old, and not what the service was still at', async () => {
+  it('buys again a solution that has expired, and not a task that was still being solved', async () => {
     const clock = manualClock()
-    // One is solved at once, though nobody hears of it: its token is of no use any more later. The other is solved only then.
+    // The first is solved at once but never polled, so that its token expires. The second takes 140 s.
     const solveMs = ({ pageUrl }: { pageUrl: string }) => (pageUrl.includes('/0?') ? 0 : 140_000)
     const { at, ledger } = await shared({ clock, solveMs })
     const options = { at, ledger, clock } as const
@@ -112,7 +112,7 @@ describe('a batch that is taken up again', () => {
     at.always('res', undefined)
     await clock.advance(130_000)
     const next = await rig(options)
-    // In small steps: a call that takes its real time must not seem to take minutes.
+    // In small steps: a call takes real time, which must not appear as minutes on the clock.
     const results = await settleWith(clock, all(next.guard, pages(2), { batch: 'b', order: 'input' }), 50, 20_000)
     const ids = Object.fromEntries(at.tasks.map(({ id, pageUrl }) => [new URL(pageUrl).pathname, id]))
     expect(results.map((result) => result.ok && result.solution.taskId)).toEqual([ids['/0'], ids['/1']])
@@ -123,7 +123,7 @@ describe('a batch that is taken up again', () => {
   })
 
   it.each(['OUTSIDE_SCHEDULE', 'ORIGIN_NOT_NAMED', 'LEDGER_UNAVAILABLE', 'EGRESS_UNVERIFIED'] as const)(
-    'does not buy again what could not be asked for (%s)',
+    'does not buy again a task that it could not poll (%s)',
     async (code) => {
       const { at, ledger } = await shared()
       await leftAmid(at, ledger, pages(2))
@@ -152,7 +152,7 @@ describe('a batch that is taken up again', () => {
     },
   )
 
-  it('does not buy again while nobody knows what became of a task', async () => {
+  it('does not buy a task again while its outcome is unknown', async () => {
     const { at, ledger } = await shared()
     await leftAmid(at, ledger, pages(1))
     at.always('res', { status: 503 })
@@ -169,7 +169,7 @@ describe('a batch that is taken up again', () => {
     expect(at.tasks).toHaveLength(1)
   })
 
-  it('does not buy again when the service could not be asked for as long as a task is followed', async () => {
+  it('does not buy a task again when the service is down for as long as a task is followed', async () => {
     const clock = manualClock()
     const { at, ledger } = await shared({ clock })
     const one = await rig({ at, ledger, clock })
@@ -185,7 +185,7 @@ describe('a batch that is taken up again', () => {
     expect(at.tasks).toHaveLength(1)
   })
 
-  it('gives a failure once, and tries it again next time', async () => {
+  it('returns a failure once, and retries the item in the next run', async () => {
     const { at, ledger } = await shared()
     const one = await rig({ at, ledger })
     at.next('res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' })
@@ -202,7 +202,7 @@ describe('a batch that is taken up again', () => {
     expect(tally).toEqual({ solved: 1, failed: 0, alreadySolved: 1, cost: 1_000 })
   })
 
-  it('tells what the service says of a task that was handed in and came to nothing', async () => {
+  it('returns the failure that the service reports for a task submitted before', async () => {
     const { at, ledger } = await shared()
     await leftAmid(at, ledger, pages(1))
     const { guard } = await rig({ at, ledger })
@@ -212,7 +212,7 @@ describe('a batch that is taken up again', () => {
     expect((await guard.status()).day).toMatchObject({ spent: 0, reserved: 0 })
   })
 
-  it('still asks the policy: an origin that is no longer named gets no answer', async () => {
+  it('applies the current policy: an item whose origin is no longer named is denied', async () => {
     const { at, ledger } = await shared()
     await leftAmid(at, ledger, pages(1))
     const { guard } = await rig({ at, ledger, policy: { origins: ['https://other.example.com'] } })
@@ -221,8 +221,8 @@ describe('a batch that is taken up again', () => {
   })
 })
 
-describe('a guard that is closed while its batch is worked on', () => {
-  it('ends the batch, with nothing that could not be taken up: on disk too', async () => {
+describe('a guard that is closed while it works on a batch', () => {
+  it('ends the batch so that the next guard resumes it, also with a ledger in a file', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'solveguard-batch-'))
     after(async () => rmSync(dir, { recursive: true, force: true }))
     const { at } = await shared()
@@ -237,13 +237,13 @@ describe('a guard that is closed while its batch is worked on', () => {
     expect([outcomes, alerts]).toEqual([[true, true, 'GUARD_CLOSED', 'GUARD_CLOSED'], []])
     const next = await rig({ at, ledger: fileLedger({ dir }) })
     const tally = await next.guard.stream(pages(4), { batch: 'b' }).forEach(() => {})
-    // The second had been taken by nobody who came back for more.
+    // The second was not recorded as consumed: its consumer asked for no further result.
     expect([tally.alreadySolved, tally.solved, at.tasks.length]).toEqual([1, 3, 4])
   })
 })
 
 describe('the items of a batch', () => {
-  it('go by what they are: the second of two alike is the second again', async () => {
+  it('without keys are identified by content and, if equal, by position among the equal ones', async () => {
     const { at, ledger } = await shared()
     const one = await rig({ at, ledger })
     const twice = [challenge, challenge, ...pages(1)]
@@ -253,7 +253,7 @@ describe('the items of a batch', () => {
     expect([tally.alreadySolved, tally.solved, at.tasks.length]).toEqual([1, 2, 3])
   })
 
-  it('go by the key that they are given, in whatever order they come', async () => {
+  it('with keys are identified by key, in any order', async () => {
     const { at, ledger } = await shared()
     const { guard } = await rig({ at, ledger })
     const key = ({ pageUrl }: { pageUrl: string }) => new URL(pageUrl).pathname
@@ -263,14 +263,14 @@ describe('the items of a batch', () => {
     expect([again.alreadySolved, again.solved]).toEqual([3, 1])
   })
 
-  it('by one key are two mistakes: the second is told, and nothing is bought for it', async () => {
+  it('with one key twice: the second one fails with CONFIG_INVALID, and buys nothing', async () => {
     const { guard, service } = await rig()
     const results = await all(guard, pages(2), { batch: { name: 'b', key: () => 'same' }, order: 'input' })
     expect(results).toMatchObject([{ ok: true }, { ok: false, error: { code: 'CONFIG_INVALID' } }])
     expect(service.tasks).toHaveLength(1)
   })
 
-  it('by one key, but another challenge, do not get each other’s answer', async () => {
+  it('with the key of an earlier item but another challenge do not get its answer', async () => {
     const { at, ledger } = await shared()
     const batch = { name: 'b', key: () => 'only' }
     await leftAmid(at, ledger, pages(1), batch)
@@ -279,7 +279,7 @@ describe('the items of a batch', () => {
     expect(result?.ok && result.solution.taskId).toBe(at.tasks[1]?.id)
   })
 
-  it('are forgotten after their time', async () => {
+  it('are forgotten after keepFor', async () => {
     const clock = manualClock()
     const { guard, service } = await rig({ clock })
     const batch = { name: 'b', keepFor: '10m' } as const
@@ -292,8 +292,8 @@ describe('the items of a batch', () => {
   })
 })
 
-describe('one batch in two places', () => {
-  it('is refused to the second for as long as the first is at it', async () => {
+describe('a batch that two guards work on', () => {
+  it('is refused to the second with BATCH_UNDER_WAY until the first is done', async () => {
     const { at, ledger } = await shared({ solveMs: 50 })
     const [one, other] = [await rig({ at, ledger }), await rig({ at, ledger })]
     const first = one.guard.stream(pages(3), { batch: 'b', concurrency: 1 })[Symbol.asyncIterator]()
@@ -304,7 +304,7 @@ describe('one batch in two places', () => {
     expect((await other.guard.stream(pages(3), { batch: 'b' }).forEach(() => {})).alreadySolved).toBe(3)
   })
 
-  it('is let go of, by one who leaves it early, only when each task is written down that is being handed in', async () => {
+  it('is released by a consumer that stops early only after each submit under way is recorded', async () => {
     const { at, ledger } = await shared({ solveMs: 0 })
     const [one, other] = [await rig({ at, ledger }), await rig({ at, ledger })]
     at.always('in', { delayMs: 200 })
@@ -314,7 +314,7 @@ describe('one batch in two places', () => {
     expect(at.tasks.map(({ pageUrl }) => pageUrl).sort()).toEqual(pages(4).map(({ pageUrl }) => pageUrl))
   })
 
-  it('belongs to a process elsewhere until that has given no sign of life for a while', async () => {
+  it('stays locked by a process on another machine until its heartbeats stop', async () => {
     const clock = manualClock()
     const { guard, ledger } = await rig({ clock })
     const mark = 'other-machine:1:99-x'
@@ -327,16 +327,16 @@ describe('one batch in two places', () => {
     }
     await ledger.setFact(elsewhere, clock.now())
     await ledger.setFact(sign, clock.now())
-    // It lives.
+    // The process has sent a heartbeat.
     const refused = errorOf(all(guard, pages(1), { batch: 'b' }))
     await clock.advance(5_000)
     await ledger.setFact(sign, clock.now())
     expect(await settleWith(clock, refused)).toMatchObject({ code: 'BATCH_UNDER_WAY' })
-    // It does not any more.
+    // The process has sent no further heartbeat.
     expect((await settleWith(clock, all(guard, pages(1), { batch: 'b' }))).map(({ ok }) => ok)).toEqual([true])
   })
 
-  it('is given up by a process that was asleep while another took it', async () => {
+  it('is given up by a process that was suspended while another took the lock', async () => {
     const clock = manualClock()
     const { guard, ledger } = await rig({ clock, service: { solveMs: 0 } })
     const results: StreamResult[] = []
@@ -354,7 +354,7 @@ describe('one batch in two places', () => {
   })
 })
 
-it('a ledger that does not take notes keeps no solve from its result', async () => {
+it('a batch returns its results although the ledger cannot record them, and raises an alert', async () => {
   const { guard, ledger } = await rig({ policy: { budget: { perDay: usd(1) } } })
   const alerts: string[] = []
   guard.on('alert', ({ code }) => alerts.push(code))

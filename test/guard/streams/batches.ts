@@ -11,7 +11,7 @@ export const pages = (count: number): Challenge[] =>
     pageUrl: `https://staging.example.com/${n}?session=s3cret-${n}`,
   }))
 
-/** A ledger, and a service, that several guards have one after the other. */
+/** A ledger and a service that several guards use one after the other. */
 export async function shared(service: Parameters<typeof startSolverService>[0] = {}) {
   const running = await startSolverService(service)
   after(() => running.close())
@@ -28,7 +28,7 @@ export async function all(
   return results
 }
 
-/** The first process: hands all in, and is closed while the service is at them. The service then has the answers. */
+/** The first process: submits all, and is closed while the service solves them. The service then has the answers. */
 export async function leftAmid(
   at: SolverService,
   ledger: ReturnType<typeof memoryLedger>,

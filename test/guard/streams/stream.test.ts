@@ -6,7 +6,7 @@ import type { GuardEvents, StreamOptions } from '../../../src/guard/types.js'
 import { usd } from '../../../src/policy/money.js'
 import { challenge, errorOf, rig } from '../support.js'
 
-/** Work whose items end when they are told to. */
+/** A mapper whose items end when the test ends them. */
 function desk() {
   const open = new Map<number, () => void>()
   let most = 0
@@ -25,8 +25,8 @@ const turns = async (): Promise<void> => {
   for (let i = 0; i < 3; i++) await new Promise<void>((resolve) => setImmediate(resolve))
 }
 
-describe('a stream in the order of its items', () => {
-  it('gives each in its turn, however they end', async () => {
+describe('concurrentMap with ordered results', () => {
+  it('yields each result in the order of the items, in whatever order they end', async () => {
     const { work, open, end } = desk()
     const results = concurrentMap([0, 1, 2, 3], work, { concurrency: 4, ordered: true })
     const first = results.next()
@@ -41,7 +41,7 @@ describe('a stream in the order of its items', () => {
     expect(rest).toEqual([1, 2, 3])
   })
 
-  it('holds no more behind a slow one than it works on at a time, and then takes no further item', async () => {
+  it('buffers a bounded number of results behind a slow item, and then takes no further item', async () => {
     const { work, open, end, most } = desk()
     let taken = 0
     function* items() {
@@ -55,14 +55,14 @@ describe('a stream in the order of its items', () => {
       await turns()
     }
     expect([[...open.keys()], most()]).toEqual([[0], 3])
-    // The slow one, and five that wait behind it.
+    // The slow item and those that wait behind it.
     expect(taken).toBe(5)
     end(0)
     expect((await first).value).toBe(0)
     await results.return()
   })
 
-  it('is an order that nothing changes', async () => {
+  it('yields every result, in order if asked to, and never exceeds its concurrency', async () => {
     const ms = fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 30 })
     await fc.assert(
       fc.asyncProperty(ms, fc.integer({ min: 1, max: 5 }), fc.boolean(), async (list, most, ordered) => {
@@ -92,7 +92,7 @@ describe('a stream in the order of its items', () => {
 const list = (count: number): Challenge[] => Array.from({ length: count }, () => challenge)
 
 describe('guard.stream', () => {
-  it('says which challenge each result is for, and gives them in order where it is told to', async () => {
+  it('yields each result with its index and challenge, and in input order if asked to', async () => {
     const { guard } = await rig({ service: { solveMs: (order) => (order.sitekey.endsWith('0') ? 60 : 0) } })
     const challenges = [0, 1, 2, 3].map((n) => ({ ...challenge, sitekey: `key-${n}` }))
     const seen: unknown[] = []
@@ -102,7 +102,7 @@ describe('guard.stream', () => {
     expect(seen).toEqual([0, 1, 2, 3].map((n) => [n, `key-${n}`, true]))
   })
 
-  it('solves as many at a time as it is told, and never more than the policy allows', async () => {
+  it('solves at most `concurrency` items at a time, and never more than the policy allows', async () => {
     const atATime = async (concurrency: number | undefined, concurrent: number | undefined): Promise<number> => {
       const { guard, service } = await rig({
         service: { solveMs: 20 },
@@ -121,7 +121,7 @@ describe('guard.stream', () => {
     expect(await atATime(undefined, 4)).toBeLessThanOrEqual(4)
   })
 
-  it('calls back with each result, waits for the callback, and gives the sum', async () => {
+  it('forEach calls back with each result, waits for the callback, and returns a summary', async () => {
     const { guard } = await rig()
     let busy = 0
     const tally = await guard
@@ -134,7 +134,7 @@ describe('guard.stream', () => {
     expect(tally).toEqual({ solved: 5, failed: 1, alreadySolved: 0, cost: 5_000 })
   })
 
-  it('ends with what the callback throws, and lets go of its source', async () => {
+  it('forEach rejects with the error that the callback throws, and closes the source', async () => {
     const { guard } = await rig()
     let closed = false
     function* endless(): Generator<Challenge> {
@@ -150,7 +150,7 @@ describe('guard.stream', () => {
     expect([(await errorOf(streaming)).message, closed]).toEqual(['the disk is full', true])
   })
 
-  it('tells listeners of each item, without its solution', async () => {
+  it('emits an event for each item, without its solution', async () => {
     const { guard } = await rig()
     const items: GuardEvents['item'][] = []
     guard.on('item', (item) => items.push(item))
@@ -168,7 +168,7 @@ describe('guard.stream', () => {
     expect(JSON.stringify(items)).not.toContain(token)
   })
 
-  it('takes nothing more once it was aborted, and accounts for what is under way', async () => {
+  it('takes no further item once it is aborted, and accounts for the solves under way', async () => {
     const { guard, service } = await rig({ service: { solveMs: 10_000 } })
     const abort = new AbortController()
     let produced = 0
@@ -190,7 +190,7 @@ describe('guard.stream', () => {
     expect((await guard.status()).day.reserved).toBe(4_000)
   })
 
-  it('with many at a time warns of nothing', async () => {
+  it('causes no process warning at a high concurrency', async () => {
     const { guard } = await rig({ service: { solveMs: 20 } })
     const warnings: string[] = []
     const hear = ({ name }: Error): void => void warnings.push(name)
@@ -203,7 +203,7 @@ describe('guard.stream', () => {
     expect([solved, warnings.filter((name) => name !== 'SolveguardAlert')]).toEqual([60, []])
   })
 
-  it('that was aborted before it began takes nothing at all', async () => {
+  it('takes no item if its signal was aborted before', async () => {
     const { guard } = await rig()
     let asked = false
     function* challenges(): Generator<Challenge> {
@@ -229,7 +229,7 @@ describe('guard.stream', () => {
   })
 })
 
-it('whoever leaves a stream early buys nothing more: what stands in line is given up', async () => {
+it('a stream whose consumer stops early gives up its queued solves and buys nothing more', async () => {
   const budget = { perDay: usd(1), perMinute: 3, wait: '30s' } as const
   const { guard, service } = await rig({ policy: { budget } })
   const challenges = Array.from({ length: 20 }, () => challenge)
