@@ -10,9 +10,9 @@ import { type FakeGrant, fakeGrant } from '../adapters/fake-grant.js'
 import { launchBrowser } from '../support/browser.js'
 
 /*
- * Pages that nobody wrote: elements of every family with any text in their attributes, and vendors' globals that hold
- * anything. What such a page may do is be told apart from a real one, or be taken for one; what it may not do is make
- * an adapter throw something unnamed, hang, hand a service what a guard would not take, or have its text run as code.
+ * Generated pages: elements of every family with any text in their attributes, and vendors' globals with any value.
+ * Such a page may be recognized as invalid or pass as a real one. It may not make an adapter throw an error without a
+ * code, hang, send a service what a guard would reject, or run its text as code.
  */
 
 const RUNS = 60
