@@ -4,7 +4,7 @@ import { MAX_REPLY_LENGTH } from './bounds.js'
 import type { FindReply, PageResult, ProofOfWorkProgress, ResultReply, WidgetHead } from './page-kit/protocol.js'
 import { WIDGETS } from './table.js'
 import { parseSigns, type VendorSign } from './unknown.js'
-import type { Reading, Widget } from './widget.js'
+import type { Reading, Shape, Widget } from './widget.js'
 
 /** A frame's reply, checked. */
 export interface FrameReading {
@@ -79,9 +79,6 @@ const progress = z.object({
     .catch(''),
   reason: z.string().max(200).catch(''),
 } satisfies Shape<ProofOfWorkProgress>)
-
-/** Every property of a reply, so that none which the page sends is forgotten here. */
-type Shape<Reply> = { readonly [Name in keyof Required<Reply>]: z.ZodType }
 
 /** One of these words: all that the page can send, and no other. */
 function oneOf<Word extends string>(words: { readonly [One in Word]: One }) {

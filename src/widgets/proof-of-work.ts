@@ -1,19 +1,16 @@
 import { z } from 'zod'
 import type { Variant } from '../base/challenge.js'
-import type { Reading } from './widget.js'
+import type { ProofOfWorkFacts } from './page-kit/protocol.js'
+import type { Reading, Shape } from './widget.js'
 
-/** The facts that the page reports of a proof-of-work widget. */
-export const proofOfWorkFacts = {
-  /** The address from which it requests its challenge, as the page has it: it may be relative. */
+/** The bounds of the facts that the page reports of a proof-of-work widget. */
+export const proofOfWorkShape = {
   endpoint: z.string().max(2_048).optional().catch(undefined),
-  /** Whether it starts by itself when the form is submitted. */
   onSubmit: z.boolean(),
   visible: z.boolean(),
   answered: z.boolean(),
   working: z.boolean(),
-}
-
-type Facts = z.output<z.ZodObject<typeof proofOfWorkFacts>>
+} satisfies Shape<ProofOfWorkFacts>
 
 const SITEKEY = /^[\w.:-]{1,256}$/
 /** The sitekey of a site whose endpoint names no key. */
@@ -23,7 +20,7 @@ const ANYWHERE = 'http://page.invalid'
 
 /** Reads the checked facts. @param keyIn the sitekey in the endpoint's address, if it has one */
 export function readProofOfWork(
-  { endpoint, onSubmit, visible, answered, working }: Facts,
+  { endpoint, onSubmit, visible, answered, working }: z.output<z.ZodObject<typeof proofOfWorkShape>>,
   variant: Variant,
   keyIn: (endpoint: URL) => string | null | undefined,
 ): Reading {

@@ -37,6 +37,9 @@ export type Interaction =
   /** Once started, the browser computes the answer: nothing is spent, and no solver is called. */
   | 'proof-of-work'
 
+/** A check for every property that the page reports, so that none is forgotten and none is checked for in vain. */
+export type Shape<Reported> = { readonly [Name in keyof Required<Reported>]: z.ZodType<Reported[Name]> }
+
 /**
  * The Node half of one family of widgets. The page half is in the family's folder `page/`. Nothing that the page
  * reports is used before `shape` has checked it.

@@ -57,6 +57,13 @@ describe('page and Node compile only where both agree on the protocol:', { timeo
     expect(broken(files, PROTOCOL, from, to)).toEqual(files)
   })
 
+  test('not where a fact is renamed in the facts of a family alone', () => {
+    const halves = ['src/widgets/families/mtcaptcha/index.ts', 'src/widgets/families/mtcaptcha/page/index.ts']
+    expect(broken(halves, 'src/widgets/families/mtcaptcha/page/facts.ts', 'readonly action', 'readonly what')).toEqual(
+      halves,
+    )
+  })
+
   test.each([
     ['the page renames a call', MAIN, '    notifyPage(id) {', '    fire(id) {'],
     ['the page replies an unknown result', MAIN, "answer('page-gone')", "answer('gone')"],

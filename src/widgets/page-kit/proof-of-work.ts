@@ -1,7 +1,7 @@
 import { thenable } from './api-watch.js'
 import type { PageContext, PageFamily, WidgetView } from './family.js'
 import { type List, list, push, pushBounded, remove } from './primordials.js'
-import type { ProofOfWorkProgress } from './protocol.js'
+import type { ProofOfWorkFacts, ProofOfWorkProgress } from './protocol.js'
 import { own, read } from './safe-read.js'
 
 type State = Exclude<ProofOfWorkProgress['state'], 'started'>
@@ -54,6 +54,7 @@ export function proofOfWork(kind: ProofOfWorkKind): PageFamily {
 }
 
 interface ProofOfWorkView extends WidgetView {
+  readonly facts: ProofOfWorkFacts
   readonly element: Element
 }
 

@@ -69,8 +69,8 @@ export interface FindReply {
   readonly roots: number
   /** Each with a `WidgetHead` and the facts of its family. */
   readonly widgets: readonly unknown[]
-  /** What looks like a CAPTCHA of no known family. */
-  readonly unknown: readonly unknown[]
+  /** A list of what looks like a CAPTCHA of no known family. */
+  readonly unknown: unknown
 }
 
 /** What every widget of a `FindReply` has. */
@@ -102,6 +102,17 @@ export interface ResultReply {
 
 export interface WaitReply {
   readonly result: 'changed' | 'ended'
+}
+
+/** What the page reports of a proof-of-work widget. */
+export type ProofOfWorkFacts = {
+  /** The address from which it requests its challenge, as the page has it: it may be relative. */
+  readonly endpoint: string | undefined
+  /** Whether it starts by itself when the form is submitted. */
+  readonly onSubmit: boolean
+  readonly visible: boolean
+  readonly answered: boolean
+  readonly working: boolean
 }
 
 /** The progress of a proof-of-work widget. */

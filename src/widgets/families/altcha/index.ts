@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { proofOfWorkFacts, readProofOfWork } from '../../proof-of-work.js'
+import { proofOfWorkShape, readProofOfWork } from '../../proof-of-work.js'
 import type { Widget } from '../../widget.js'
 
-const shape = z.object(proofOfWorkFacts)
+const shape = z.object(proofOfWorkShape)
 
 /** ALTCHA, versions 1 to 3 of the widget. */
 export const altcha: Widget<z.output<typeof shape>> = {

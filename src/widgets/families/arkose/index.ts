@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { host, sitekey } from '../../bounds.js'
-import type { Widget } from '../../widget.js'
+import type { Shape, Widget } from '../../widget.js'
+import type { ArkoseFacts } from './page/facts.js'
 
 const shape = z.object({
   sitekey,
@@ -14,7 +15,7 @@ const shape = z.object({
   visible: z.boolean(),
   answered: z.boolean(),
   executed: z.boolean(),
-})
+} satisfies Shape<Omit<ArkoseFacts, 'hinted'>>)
 
 const USUAL_HOST = 'client-api.arkoselabs.com'
 

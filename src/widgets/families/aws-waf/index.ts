@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import { address, encryptedKey } from '../../bounds.js'
-import type { Widget } from '../../widget.js'
+import type { Shape, Widget } from '../../widget.js'
+import type { AwsWafFacts } from './page/facts.js'
 
 const shape = z.object({
   sitekey: encryptedKey,
   script: address,
   visible: z.boolean(),
   answered: z.boolean(),
-})
+} satisfies Shape<AwsWafFacts>)
 
 /**
  * Amazon WAF's CAPTCHA, where a page renders it through the JavaScript API.

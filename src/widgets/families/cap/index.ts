@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { proofOfWorkFacts, readProofOfWork } from '../../proof-of-work.js'
+import { proofOfWorkShape, readProofOfWork } from '../../proof-of-work.js'
 import type { Widget } from '../../widget.js'
 
-const shape = z.object(proofOfWorkFacts)
+const shape = z.object(proofOfWorkShape)
 
 /**
  * Cap (capjs).

@@ -1,18 +1,17 @@
 import { z } from 'zod'
 import { address, printable, sitekey } from '../../bounds.js'
-import type { Widget } from '../../widget.js'
+import type { Shape, Widget } from '../../widget.js'
+import type { FriendlyFacts } from './page/facts.js'
 
 const shape = z.object({
   version: z.enum(['v1', 'v2']),
   sitekey,
-  /** The source of its puzzle: an address, several joined by commas, or the vendor's word for one. */
   endpoint: printable(2_048),
   script: address,
   visible: z.boolean(),
   answered: z.boolean(),
-  /** Whether it was started, and the browser is working on its answer. */
   working: z.boolean(),
-})
+} satisfies Shape<FriendlyFacts>)
 
 const FRAME_PATH = /^\/api\/v2\/captcha\/(?:widget|agent)$/
 

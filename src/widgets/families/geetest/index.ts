@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { host, sitekey } from '../../bounds.js'
-import type { Widget } from '../../widget.js'
+import type { Shape, Widget } from '../../widget.js'
+import type { GeetestFacts } from './page/facts.js'
 
 const shape = z.object({
   v4: z.boolean(),
@@ -16,7 +17,7 @@ const shape = z.object({
   visible: z.boolean(),
   answered: z.boolean(),
   executed: z.boolean(),
-})
+} satisfies Shape<GeetestFacts>)
 
 const USUAL_HOST = 'api.geetest.com'
 

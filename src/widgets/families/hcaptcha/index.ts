@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { sitekey } from '../../bounds.js'
-import type { Widget } from '../../widget.js'
+import type { Shape, Widget } from '../../widget.js'
+import type { HcaptchaFacts } from './page/facts.js'
 
 const shape = z.object({
   kind: z.enum(['checkbox', 'invisible']),
@@ -15,7 +16,7 @@ const shape = z.object({
   answered: z.boolean(),
   executed: z.boolean(),
   challenged: z.boolean(),
-})
+} satisfies Shape<Omit<HcaptchaFacts, 'hinted'>>)
 
 const FRAME_PATH = /^\/captcha\/v1\/[\w.-]+\/static\/hcaptcha(?:-[a-z-]+)?\.html$/
 

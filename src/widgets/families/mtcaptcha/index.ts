@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import { printable, sitekey } from '../../bounds.js'
-import type { Widget } from '../../widget.js'
+import type { Shape, Widget } from '../../widget.js'
+import type { MtcaptchaFacts } from './page/facts.js'
 
 const shape = z.object({
   sitekey,
   action: printable(30),
   visible: z.boolean(),
   answered: z.boolean(),
-})
+} satisfies Shape<MtcaptchaFacts>)
 
 const FRAME_PATH = /^\/mtcv1\/client\/iframe\.html$/
 

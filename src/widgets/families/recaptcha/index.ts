@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { Variant } from '../../../base/challenge.js'
 import { printable, sitekey } from '../../bounds.js'
-import type { Widget } from '../../widget.js'
+import type { Shape, Widget } from '../../widget.js'
+import type { RecaptchaFacts } from './page/facts.js'
 
 const shape = z.object({
   kind: z.enum(['checkbox', 'invisible', 'score']),
@@ -19,7 +20,7 @@ const shape = z.object({
   answered: z.boolean(),
   executed: z.boolean(),
   challenged: z.boolean(),
-})
+} satisfies Shape<Omit<RecaptchaFacts, 'hinted'>>)
 
 type Raw = z.output<typeof shape>
 

@@ -1,18 +1,18 @@
 import { z } from 'zod'
 import { printable, sitekey } from '../../bounds.js'
-import type { Widget } from '../../widget.js'
+import type { Shape, Widget } from '../../widget.js'
+import type { TurnstileFacts } from './page/facts.js'
 
 const shape = z.object({
   sitekey,
   action: printable(32),
   cData: printable(255),
   pageData: printable(4_096),
-  /** Whether it waits for the page to call `execute`. */
   waits: z.boolean(),
   visible: z.boolean(),
   answered: z.boolean(),
   executed: z.boolean(),
-})
+} satisfies Shape<Omit<TurnstileFacts, 'hinted'>>)
 
 const FRAME_PATH = /^\/cdn-cgi\/challenge-platform\/.*\/turnstile\//
 

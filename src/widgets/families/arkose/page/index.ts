@@ -8,11 +8,13 @@ import type { PageSolution } from '../../../page-kit/protocol.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { text } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
+import type { ArkoseFacts } from './facts.js'
 import { type ArkoseScan, type ArkoseWidget, FIELDS, scanFrame, setting } from './scan.js'
 import { arkoseWatch, isCompleted } from './watch.js'
 
 interface ArkoseView extends WidgetView {
   readonly widget: ArkoseWidget
+  readonly facts: ArkoseFacts
 }
 
 /**

@@ -5,10 +5,12 @@ import { read } from '../../../page-kit/safe-read.js'
 import { text } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import { setToken } from './cookie.js'
+import type { AwsWafFacts } from './facts.js'
 import { awsWafWatch, type Render } from './watch.js'
 
 interface AwsWafView extends WidgetView {
   readonly container: Element
+  readonly facts: AwsWafFacts
 }
 
 /**

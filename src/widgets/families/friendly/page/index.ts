@@ -6,11 +6,13 @@ import { push } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { has } from '../../../page-kit/text.js'
+import type { FriendlyFacts } from './facts.js'
 import { createField, fieldsOf, isAnswer, isWorking } from './fields.js'
 import { endpointOf, type FriendlyScan, type FriendlyWidget, scanFrame, scriptOf, setting, sitekeyOf } from './scan.js'
 
 interface FriendlyView extends WidgetView {
   readonly widget: FriendlyWidget
+  readonly facts: FriendlyFacts
 }
 
 /**

@@ -5,12 +5,14 @@ import { type List, list, push } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { text } from '../../../page-kit/text.js'
+import type { GeetestFacts } from './facts.js'
 import { createField, fieldsOf, namesOf, proofOf, uncover } from './fields.js'
 import { type GeetestScan, type GeetestWidget, keyOf, scanFrame, setting } from './scan.js'
 import { type InjectedSolution, isOpen } from './watch.js'
 
 interface GeetestView extends WidgetView {
   readonly widget: GeetestWidget
+  readonly facts: GeetestFacts
 }
 
 /**

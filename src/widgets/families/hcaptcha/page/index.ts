@@ -8,6 +8,7 @@ import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own } from '../../../page-kit/safe-read.js'
 import { has, text } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
+import type { HcaptchaFacts } from './facts.js'
 import { createField, fieldsOf } from './fields.js'
 import { type Frame, firstOf, type HcaptchaScan, type HcaptchaWidget, scanFrame, setting, sitekeyOf } from './scan.js'
 import { hcaptchaWatch } from './watch.js'
@@ -16,6 +17,7 @@ const FRAME_ANSWER = 'data-hcaptcha-response'
 
 interface HcaptchaView extends WidgetView {
   readonly widget: HcaptchaWidget
+  readonly facts: HcaptchaFacts
 }
 
 /**

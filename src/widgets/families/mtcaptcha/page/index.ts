@@ -6,12 +6,14 @@ import { overrideMethod } from '../../../page-kit/method-override.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own, read } from '../../../page-kit/safe-read.js'
+import type { MtcaptchaFacts } from './facts.js'
 import { actionOf, type MtcaptchaScan, type MtcaptchaWidget, scanFrame, setting, sitekeyOf } from './scan.js'
 
 const FIELD = 'mtcaptcha-verifiedtoken'
 
 interface MtcaptchaView extends WidgetView {
   readonly widget: MtcaptchaWidget
+  readonly facts: MtcaptchaFacts
 }
 
 /**

@@ -7,6 +7,7 @@ import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own } from '../../../page-kit/safe-read.js'
 import { has, hostOf, parameter, text } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
+import type { RecaptchaFacts } from './facts.js'
 import { createField, fieldsOf } from './fields.js'
 import { type Frame, type RecaptchaScan, type RecaptchaWidget, scanFrame, setting, sitekeyOf } from './scan.js'
 import { type Execute, type InjectedToken, nameOf, type Pending, readyKey, recaptchaWatch } from './watch.js'
@@ -16,6 +17,7 @@ const MAX_WAITING = 100
 
 interface RecaptchaView extends WidgetView {
   readonly widget: RecaptchaWidget
+  readonly facts: RecaptchaFacts
 }
 
 /**

@@ -7,6 +7,7 @@ import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own } from '../../../page-kit/safe-read.js'
 import { text } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
+import type { TurnstileFacts } from './facts.js'
 import { createField, fieldsOf } from './fields.js'
 import {
   lastOf,
@@ -21,6 +22,7 @@ import { turnstileWatch } from './watch.js'
 
 interface TurnstileView extends WidgetView {
   readonly widget: TurnstileWidget
+  readonly facts: TurnstileFacts
 }
 
 /**

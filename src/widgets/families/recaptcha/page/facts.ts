@@ -1,0 +1,17 @@
+/** What the page half reports of a widget, and the Node half checks. */
+export type RecaptchaFacts = {
+  readonly kind: 'checkbox' | 'invisible' | 'score'
+  readonly enterprise: boolean
+  readonly sitekey: string | undefined
+  readonly action: string | undefined
+  /** The `data-s` parameter. */
+  readonly dataS: string | undefined
+  /** The host of the vendor's script or frame. */
+  readonly host: string | undefined
+  readonly visible: boolean
+  readonly answered: boolean
+  readonly executed: boolean
+  /** Whether its challenge is open. */
+  readonly challenged: boolean
+  readonly hinted: boolean
+}
