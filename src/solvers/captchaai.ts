@@ -1,6 +1,7 @@
 import type { Capabilities } from './capabilities.js'
 import type { ErrorTable } from './errors.js'
 import { formSolver } from './form-solver.js'
+import { friendlyVersionForm } from './friendly.js'
 import { geetestForm } from './geetest.js'
 import type { SolverOptions } from './options.js'
 import { gridForm, imageForm } from './picture.js'
@@ -13,6 +14,7 @@ const CAPABILITIES: Capabilities = {
   recaptcha: recaptchaForm,
   turnstile: turnstileForm,
   geetest: geetestForm('captchaai'),
+  friendly: friendlyVersionForm,
   // Its documents disagree on the smallest picture, 100 bytes or 1 KB: between the two the service decides.
   image: imageForm({ names: { minLength: 'minLen', maxLength: 'maxLen' }, bytes: [100, 1024 * 1024] }),
   bls: gridForm,
@@ -44,12 +46,14 @@ const DEFINITION: ServiceDefinition = {
   baseUrl: 'https://ocr.captchaai.com',
   capabilities: CAPABILITIES,
   // All of its methods take `proxy` and `proxytype` (https://blog.captchaai.com/captchaai-api-quick-reference-card).
-  proxy: { families: ['recaptcha', 'turnstile', 'geetest'], hostnames: true, inOneString: true },
+  proxy: { families: ['recaptcha', 'turnstile', 'geetest', 'friendly'], hostnames: true, inOneString: true },
   // It solves a reCAPTCHA in 10 to 20 s, a Turnstile in 10 to 15 s, a picture in up to 5 s. After the first poll it
   // asks for 5 s between polls.
   polling: { firstPollMs: 15_000, everyMs: 5_000, usual: { medianMs: 17_000, spread: 0.4, idleMs: 2_600 } },
   pollingFor: {
     turnstile: { firstPollMs: 10_000, everyMs: 5_000, usual: { medianMs: 12_000, spread: 0.4, idleMs: 2_600 } },
+    // Its official client polls from 10 s on, and every 5 s. How long the service takes is not published.
+    friendly: { firstPollMs: 10_000, everyMs: 5_000, usual: { medianMs: 12_000, spread: 0.4, idleMs: 2_600 } },
     image: PICTURES,
     bls: PICTURES,
   },
@@ -61,7 +65,7 @@ const DEFINITION: ServiceDefinition = {
 
 /**
  * CaptchaAI (https://captchaai.com): the form family, sold by the thread. Solves reCAPTCHA v2, v3 and Enterprise,
- * Turnstile, GeeTest v3 and v4, pictures with text, and BLS grids.
+ * Turnstile, GeeTest v3 and v4, Friendly Captcha v1 and v2, pictures with text, and BLS grids.
  *
  * @throws SolveguardError `CONFIG_INVALID`, with the name of the option
  * @example

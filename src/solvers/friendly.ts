@@ -17,6 +17,17 @@ export const friendlyForm: Method<'friendly'> = {
   }),
 }
 
+/** CaptchaAI takes the version, but no script (its official client: https://pypi.org/project/captchaai/1.0.1/). */
+export const friendlyVersionForm: Method<'friendly'> = {
+  variants: ['v1', 'v2'],
+  fields: (challenge) => ({
+    method: 'friendly_captcha',
+    sitekey: challenge.sitekey,
+    pageurl: pageAddress(challenge),
+    version: challenge.variant,
+  }),
+}
+
 /** The same as a task of 2Captcha's API v2. */
 export const friendlyTask: Method<'friendly'> = {
   variants: ['v1', 'v2'],

@@ -44,7 +44,7 @@ export const GEETEST_V4: Challenge = {
   pageUrl: CHALLENGE.pageUrl,
 }
 
-/** Version 1; no service's reference knows the other. */
+/** Version 1, which every service with this family solves. */
 export const FRIENDLY: Challenge = {
   family: 'friendly',
   variant: 'v1',

@@ -48,6 +48,7 @@ const TYPES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     turnstile: 'turnstile',
     geetest: 'geetest',
     geetest4: 'geetest',
+    friendly: 'friendly_captcha',
   },
   twocaptcha: {
     checkbox: 'RecaptchaV2Task',

@@ -4,6 +4,7 @@ import type { Solver } from '../../src/solvers/solver.js'
 import { SOLVERS, solversFor } from '../../src/solvers/table.js'
 import { twoCaptcha } from '../../src/solvers/two-captcha.js'
 import { AWS_WAF, FRIENDLY, MTCAPTCHA, ok } from './contract.js'
+import { fixture } from './recorded.js'
 
 const { pageUrl } = FRIENDLY
 
@@ -33,6 +34,7 @@ describe('Friendly Captcha', () => {
       'twocaptcha v1',
       { method: 'friendly_captcha', sitekey, pageurl: pageUrl, version: 'v1', module_script: scriptUrl, json: '1' },
     ],
+    ['captchaai', { method: 'friendly_captcha', sitekey, pageurl: pageUrl, version: 'v1', json: '1' }],
     ['anticaptcha', task],
     ['capmonster', { ...task, type: 'CustomTask', class: 'friendly', metadata: { apiGetLib: scriptUrl } }],
   ])('in the fields of %s', (name, wire) => {
@@ -41,11 +43,17 @@ describe('Friendly Captcha', () => {
 
   test('version 2 is for the services that get the version or the script', () => {
     const second: Challenge = { ...FRIENDLY, variant: 'v2', scriptUrl }
-    expect(solversFor(second)).toEqual(['twocaptcha', 'capmonster'])
-    expect(told('twocaptcha', second)).toMatchObject({ version: 'v2' })
-    expect(solversFor({ ...second, scriptUrl: undefined })).toEqual(['twocaptcha'])
+    expect(solversFor(second)).toEqual(['captchaai', 'twocaptcha', 'capmonster'])
+    for (const name of ['captchaai', 'twocaptcha']) expect(told(name, second)).toMatchObject({ version: 'v2' })
+    expect(solversFor({ ...second, scriptUrl: undefined })).toEqual(['captchaai', 'twocaptcha'])
     expect(made('anticaptcha').unsupported(second)).toBe('the variant v2 of friendly')
-    expect(made('captchaai').unsupported(FRIENDLY)).toBe('the family friendly')
+    expect(made('capsolver').unsupported(FRIENDLY)).toBe('the family friendly')
+  })
+
+  test('has its token in the plain answer of CaptchaAI', () => {
+    const reply = fixture('ready-friendly.json')
+    const token: string = JSON.parse(reply).request
+    expect(made('captchaai').readPoll(ok(reply), 'friendly')).toEqual({ kind: 'ready', answer: { token } })
   })
 
   test('has its answer one level deeper at CapMonster Cloud', () => {

@@ -94,10 +94,11 @@ describe('a Friendly Captcha challenge', () => {
     }
   })
 
-  it('is refused, before anything is sent, for a solver that does not support the family', async () => {
+  it('is solved by CaptchaAI, with its version', async () => {
     const { guard, service } = await rig()
-    await expect(guard.solve(friendly)).rejects.toMatchObject({ code: 'FAMILY_UNSUPPORTED' })
-    expect(service.requests).toHaveLength(0)
+    const { token } = await guard.solve(friendly)
+    expect(service.tasks).toMatchObject([{ family: 'friendly', answer: token }])
+    expect(service.requests[0]?.fields).toMatchObject({ method: 'friendly_captcha', version: 'v2' })
   })
 })
 
