@@ -17,34 +17,34 @@ import { redactReply } from './redact.js'
 import type { SolverTask, TaskOutcome } from './solver-task.js'
 import { type PollGroup, type Send, TaskPoller } from './task-poller.js'
 
-const MAX_CALL_MS = 30_000
+const CALL_TIMEOUT_MS = 30_000
 const MAX_BACKOFF_MS = 30_000
 
-/** How calls are sent. */
+/** The send options of each purpose. */
 const CALLS: Readonly<Record<Purpose, SendOptions>> = {
-  submit: { purpose: 'submit', timeoutMs: MAX_CALL_MS },
-  poll: { purpose: 'poll', timeoutMs: MAX_CALL_MS },
-  report: { purpose: 'report', timeoutMs: MAX_CALL_MS },
-  balance: { purpose: 'balance', timeoutMs: MAX_CALL_MS },
+  submit: { purpose: 'submit', timeoutMs: CALL_TIMEOUT_MS },
+  poll: { purpose: 'poll', timeoutMs: CALL_TIMEOUT_MS },
+  report: { purpose: 'report', timeoutMs: CALL_TIMEOUT_MS },
+  balance: { purpose: 'balance', timeoutMs: CALL_TIMEOUT_MS },
 }
 
-/** What it takes of the guard. */
+/** What the client needs from the guard. */
 export interface SolverClientDeps
   extends Pick<GuardContext, 'clock' | 'closed'>,
     KeyClock,
     Pick<Notifier, 'emit' | 'isObserved'>,
     AccountPauser {
   readonly keyRegistry: Pick<KeyRegistry, 'admit' | 'markUsed'>
-  /** Where there is one, calls say which replies may hold an answer. */
+  /** If present, each call states which replies may hold an answer: the log masks those. */
   readonly wireLog: WireLog | undefined
 }
 
-/** The conversation with a solver service: hands in, asks, and knows what each failure means for the money. */
+/** Calls a solver service: submits, polls, and decides what each failure costs. */
 export class SolverClient {
   readonly #deps: SolverClientDeps
-  /** The tasks of each account that wait to be polled together. */
+  /** The tasks of each account that one call can poll together. */
   readonly #pollGroups = new WeakMap<Account, PollGroup>()
-  /** Made once: thousands of tasks wait at a time. */
+  /** Created once, and not for each task: thousands of tasks wait at a time. */
   readonly #poll: Send = (task, call, read) => this.#send(task, 'poll', call, read)
 
   constructor(deps: SolverClientDeps) {
@@ -52,8 +52,9 @@ export class SolverClient {
   }
 
   /**
-   * Hands a challenge in. Tries again, under the same reservation, only while the service certainly took nothing. When a reply never
-   * came it may have: then the attempt counts as spent, and another one needs a reservation of its own.
+   * Submits a challenge. Retries under the same reservation only while the service has certainly accepted nothing. If a
+   * reply was lost, the service may have accepted a task: the attempt counts as spent, and another one needs a new
+   * reservation.
    */
   async submit(
     task: SolverTask,
@@ -66,9 +67,9 @@ export class SolverClient {
     let busySince: number | undefined
     for (let tries = 0; ; tries++) {
       if (task.abandoned || this.#deps.closed) return failed(abandoned(), ZERO)
-      // Asleep for too long, perhaps: what is sent now would count as of a time that is long past.
+      // The process may have been suspended: a task submitted now would have no reservation.
       if (this.#deps.clock.now() >= task.reservationExpiresAt) {
-        return failed(this.timeoutError(task, 'The reservation lapsed before the service took the task.'), ZERO)
+        return failed(this.timeoutError(task, 'The reservation expired before the service accepted the task.'), ZERO)
       }
       const result = await this.#send(task, 'submit', call, (reply) => solver.readSubmit(reply, task.family))
       if (result.kind === 'submitted') return result
@@ -84,7 +85,7 @@ export class SolverClient {
             return { ...failed(this.#errorOf(task, result), ZERO), fallback: 'busy' }
           }
           const inMs = this.#reportRetry(task, result, wait)
-          // Whoever was told may have given up.
+          // A listener of the event may have aborted the solve.
           if (!task.abandoned) await this.#wait(task, inMs)
           break
         }
@@ -98,15 +99,15 @@ export class SolverClient {
         case 'unsupported':
           return { ...failed(this.#errorOf(task, result), ZERO), fallback: 'refused' }
         default:
-          // An error that nobody knows may have cost something; for each known one the solver's table says whether.
+          // The solver's table says of each known error whether it is charged. An unknown error counts as charged.
           return failed(this.#errorOf(task, result), result.charged ? task.amount : ZERO, result.class === 'unsolvable')
       }
     }
   }
 
   /**
-   * Asks, by the service's manners, until the task has ended, its reservation lapses, or the guard closes.
-   * @param justSubmitted whether it has just been handed in: the task of a process that died was handed in some time ago
+   * Polls, within the service's limits, until the task has ended, its reservation expires, or the guard closes.
+   * @param justSubmitted whether the task has just been submitted; false for a recovered task, which is some time old
    */
   async follow(task: SolverTask, taskId: string, justSubmitted = true): Promise<TaskOutcome> {
     const { clock } = this.#deps
@@ -150,7 +151,7 @@ export class SolverClient {
               result.class === 'unsolvable',
             )
           default:
-            // The service took the task: whatever it says of it now, it may charge for it.
+            // The service has accepted the task, so it may charge for it, whatever this reply says.
             return failed(this.#errorOf(task, result), task.amount)
         }
       }
@@ -167,16 +168,16 @@ export class SolverClient {
     return group
   }
 
-  /** The outcome of a task that the service has answered. */
+  /** The outcome of a task for which the service has returned an answer. */
   outcomeOf(task: SolverTask, { answer, cost = task.amount }: Ready): TaskOutcome {
     return isCompleteAnswer(task.family, answer) ? { kind: 'solved', answer, cost } : failed(partialAnswer(), cost)
   }
 
-  /** What kept a task from ending in time. */
-  timeoutError(task: SolverTask, what: string): SolveguardError {
+  /** The error of a task that did not end in time: with the code and message of its last failure, if any. */
+  timeoutError(task: SolverTask, fact: string): SolveguardError {
     const { lastFailure } = task
-    if (!lastFailure) return timeout(what)
-    return new SolveguardError(codeOf(lastFailure), `${what} Last: ${lastFailure.message}`, {
+    if (!lastFailure) return timeout(fact)
+    return new SolveguardError(codeOf(lastFailure), `${fact} Last failure: ${lastFailure.message}`, {
       details: { solverCode: lastFailure.code },
     })
   }
@@ -207,7 +208,7 @@ export class SolverClient {
     }
   }
 
-  /** Has the task go on with another version of the key. When there is none left the guard is paused, and this is why. */
+  /** Switches the task to another version of the key. If none is left: pauses the account, and returns the error. */
   async #changeKey(task: SolverTask, refused: SecretVersion[], result: Failure): Promise<SolveguardError | undefined> {
     refused.push(task.key)
     try {
@@ -219,26 +220,26 @@ export class SolverClient {
         return undefined
       }
     } catch (error) {
-      // Paused all the same: the next solve would send the refused key again, and that gets an address banned.
+      // Pauses too: the next solve would send the refused key again, and services ban an address for that.
       this.#errorOf(task, result)
       return asSolveguardError(error, 'SECRET_UNAVAILABLE')
     }
     return this.#errorOf(task, result)
   }
 
-  /** A failure as an error of ours. Those that only a person can mend pause the guard. */
+  /** The error of a failure. A failure that only an operator can fix pauses the account. */
   #errorOf(task: SolverTask, result: Failure): SolveguardError {
     const code = codeOf(result)
     const help =
       result.class === 'address'
-        ? ` We left by: ${describeRoute(task.transport)}. ${task.account.solver.addressHelp}`
+        ? ` The call was sent by this route: ${describeRoute(task.transport)}. ${task.account.solver.addressHelp}`
         : ''
     const error = new SolveguardError(code, result.message + help, { details: { solverCode: result.code } })
     if (PAUSING_CLASSES.has(result.class)) this.#deps.pause(task.account, code, error.message)
     return error
   }
 
-  /** Tells that a call is going to be made again, and why. */
+  /** Emits `retrying`. @returns `inMs`, the time until the next call */
   #reportRetry(task: SolverTask, result: Failure, inMs: number): number {
     if (this.#deps.isObserved('retrying')) {
       const at = new Date(this.#deps.clock.now())
@@ -248,7 +249,7 @@ export class SolverClient {
     return inMs
   }
 
-  /** Waits between two calls; ends early when nobody needs the answer any more, or the guard closes. */
+  /** Waits between two calls. Ends early when the task is woken: its solve was abandoned, or the guard closes. */
   #wait(task: SolverTask, ms: number): Promise<void> | undefined {
     if (ms <= 0 || this.#deps.closed) return
     return new Promise((resolve) => {
@@ -263,7 +264,7 @@ export class SolverClient {
   }
 }
 
-/** How a call is sent of which a wire log is kept: that has to know what a reply is, before it is read here. */
+/** Send options with `mayHoldAnswer`: the wire log must classify a reply before the client reads it. */
 function loggedOptions(
   purpose: Purpose,
   read: (reply: Reply) => Submitted | Ready | Pending | BatchPollResult | Failure,
@@ -271,7 +272,7 @@ function loggedOptions(
   return { ...CALLS[purpose], mayHoldAnswer: (reply) => mayAnswer(read(reply)) }
 }
 
-/** Whether a reply that was read so may hold an answer: it does, or nobody knows what it holds. */
+/** Whether a reply may hold an answer. An unreadable reply may. */
 function mayAnswer(result: Submitted | Ready | Pending | BatchPollResult | Failure): boolean {
   switch (result.kind) {
     case 'submitted':
@@ -304,7 +305,7 @@ const CODE_OF_CLASS: Readonly<Record<FailureClass, Code>> = {
   unknown: 'SOLVER_ERROR',
 }
 
-/** The transport's reasons for which the service was never reached, or never answered. */
+/** The transport's reasons for a service that was not reached, or did not reply. */
 const UNREACHED_REASONS: ReadonlySet<string> = new Set(['UNREACHABLE', 'TIMEOUT', 'PROXY', 'ABORTED'])
 
 function codeOf(result: Failure): Code {
@@ -320,10 +321,13 @@ function timeout(message: string): SolveguardError {
 }
 
 function partialAnswer(): SolveguardError {
-  return new SolveguardError('SOLVER_REPLY_INVALID', "The service's answer lacks values that this family has to have.")
+  return new SolveguardError('SOLVER_REPLY_INVALID', "The service's answer lacks values that this family requires.")
 }
 
-/** What the service's manners ask for, or exponential and capped; with jitter, so that many do not come back at once. */
+/**
+ * The service's `retryAfterMs`, or an exponential, capped delay. With up to 25 % jitter, so that many solves do not
+ * retry at the same moment.
+ */
 function backoff({ retryAfterMs }: Failure, tries: number): number {
   return (retryAfterMs ?? Math.min(1000 * 2 ** tries, MAX_BACKOFF_MS)) * (1 + Math.random() * 0.25)
 }

@@ -15,34 +15,34 @@ import type { GuardContext, Notifier } from '../ports.js'
 import type { SolverClient } from './client.js'
 import type { SolverTask, TaskOutcome } from './solver-task.js'
 
-/** What has to be known of a task to follow it. */
+/** The fields that are needed to follow a task. */
 type OrphanedTask = Pick<ClaimedTask, 'reservationId' | 'taskId' | 'keyVersion' | 'family' | 'amount' | 'path'>
 
-/** How many tasks of the dead one process follows at a time. */
+/** How many orphaned tasks a process follows at a time. */
 const MAX_CONCURRENT = 20
-/** How long a claimed task is asked for before what it is held to have cost becomes final. */
+/** How long a claimed task is polled, in ms. After that it is settled at its reserved amount. */
 const FOLLOW_FOR_MS = 180_000
-/** How many other ways out are known at a time. */
+/** How many other egress routes a process remembers at a time. */
 const MAX_ROUTES = 1_000
 
-/** How a task is asked for. */
+/** How a task is followed. */
 export interface FollowOptions {
-  /** The way out. */
+  /** The egress route of its calls. */
   readonly egress: Policy['egress']
-  /** What a service may repeat, and must be shown to nobody. */
+  /** Values to mask if a service repeats them: passwords of page proxies. */
   readonly hidden: readonly string[]
 }
 
-/** How a task of the dead outcome. */
+/** How a recovered task ended. */
 export interface RecoveredTask {
   readonly outcome: TaskOutcome
-  /** When it was last heard not to be ready; wall-clock ms. */
+  /** When a poll last found the task not ready; wall-clock ms. */
   readonly notReadyAt: number | undefined
-  /** What reports on the answer are sent with. */
+  /** The task: a report on the answer uses its account, key and transport. */
   readonly task: SolverTask
 }
 
-/** What it takes of the guard. */
+/** What the recovery needs from the guard. */
 export interface RecoveryDeps extends GuardContext, Pick<Notifier, 'alert' | 'emit'> {
   readonly accounts: readonly Account[]
   readonly recorder: Pick<Recorder, 'write' | 'head'>
@@ -50,19 +50,19 @@ export interface RecoveryDeps extends GuardContext, Pick<Notifier, 'alert' | 'em
 }
 
 /**
- * Picks up the tasks of processes that died before they could settle: asks the service how each outcome, and settles it at
- * what it cost. The solution itself is forgotten, unless somebody asks for it meanwhile.
+ * Recovers orphaned tasks, which processes left unsettled when they died. Polls the service for the outcome of each,
+ * and settles it at its cost. The solution is dropped, unless a batch reattaches to the task meanwhile.
  */
 export class Recovery {
   readonly #deps: RecoveryDeps
   readonly #client: SolverClient
   readonly #ownRoute: FollowOptions
-  /** Other ways out that grants of this process have, by their names. */
+  /** Other egress routes, of grants of this process, by name. */
   readonly #otherRoutes = new Map<string, FollowOptions>()
   readonly #routeNames = new WeakMap<Policy['egress'], string>()
   readonly #ownRouteName: string
   readonly #gate: Gate
-  /** By reservation. */
+  /** By reservation id. */
   readonly #flows = new Map<string, Promise<RecoveredTask>>()
   readonly #tasks = new Set<SolverTask>()
 
@@ -75,8 +75,8 @@ export class Recovery {
   }
 
   /**
-   * Names a grant's way out, where it is another than the guard's own. A task that was handed in by it is asked for by a process that has such
-   * a grant too, and by no other way.
+   * The name of a grant's egress route, or undefined if it is the guard's own. A task that was submitted by another
+   * route is recovered only by a process that has a grant with the same route, and only by that route.
    */
   egressRoute(grant: GrantContext): string | undefined {
     const egress = grant.egressRoute()
@@ -91,7 +91,10 @@ export class Recovery {
     return name
   }
 
-  /** Claims what is there to claim. Called now and then; costs one look at the ledger when nobody died. */
+  /**
+   * Claims orphaned tasks, and follows them. Called at intervals. Costs one ledger call for each account if there are
+   * none.
+   */
   async claimOrphans(): Promise<void> {
     for (const account of this.#deps.accounts) await this.#claimFor(account)
   }
@@ -109,20 +112,20 @@ export class Recovery {
     }
     const claimed = await ledger.claim(request, clock.now())
     for (const task of claimed) {
-      // A lapsed task may be claimed again after a while, by whoever follows it too.
+      // A claim expires: this process may claim again a task that it already follows.
       const { reservationId } = task
       if (this.#flows.has(reservationId)) continue
       const options = task.egressRoute === undefined ? this.#ownRoute : this.#otherRoutes.get(task.egressRoute)
       if (!options) continue
       this.#begin(account, task, options).catch((error) =>
-        this.#deps.alert('LEDGER_UNAVAILABLE', `A dead task is not settled yet: ${messageOf(error)}`),
+        this.#deps.alert('LEDGER_UNAVAILABLE', `An orphaned task is not settled yet: ${messageOf(error)}`),
       )
     }
   }
 
   /**
-   * How a task outcome that a process which died, or has left, had handed in: followed now if it is not already, as its grant would have it. It is
-   * settled, unless somebody has settled it before.
+   * The outcome of a task that another process submitted before it died or closed. Follows the task with the given
+   * options, unless it is followed already, and settles it, unless another process has.
    */
   async recover(account: Account, task: OrphanedTask, options: FollowOptions): Promise<RecoveredTask> {
     if (this.#deps.closed) throw closed()
@@ -136,12 +139,12 @@ export class Recovery {
     return flow
   }
 
-  /** How many tasks it follows. */
+  /** The number of tasks that it follows. */
   get following(): number {
     return this.#flows.size
   }
 
-  /** Leaves what is not settled yet to the next process. */
+  /** Stops following. Unsettled tasks are left to the next process. */
   async close(): Promise<void> {
     for (const { wake } of this.#tasks) wake?.()
     await Promise.allSettled(this.#flows.values())
@@ -156,7 +159,7 @@ export class Recovery {
       account,
       transport: account.transport(egress),
       fallbackAfterMs: undefined,
-      // What our own ledger says, written by `note`.
+      // A process of this guard wrote it to the ledger, with `attachTask`.
       family: task.family as Family,
       amount: task.amount,
       key: account.keys.version(await account.secrets.get(), task.keyVersion),
@@ -178,7 +181,7 @@ export class Recovery {
     if (outcome.kind === 'detached') return recovered
     const now = clock.now()
     const settled = await this.#settle(task, outcome, now)
-    // Somebody else was faster: it is on their record.
+    // Another process settled it first, and has recorded it.
     if (!settled) return recovered
     recorder.write({
       action: 'recovered',
@@ -203,11 +206,11 @@ export class Recovery {
       cost: outcome.cost,
       at: new Date(now),
     }
-    this.#deps.emit('recovered', event, 'settled a task of a process that had died')
+    this.#deps.emit('recovered', event, 'settled an orphaned task')
     return recovered
   }
 
-  /** @returns whether it was us who settled it */
+  /** @returns whether this call settled it; false if it was settled before */
   async #settle(
     { reservationId }: OrphanedTask,
     outcome: Exclude<TaskOutcome, { kind: 'detached' }>,
@@ -227,7 +230,7 @@ export class Recovery {
   }
 }
 
-/** Without what proxies ask for: it stands in the ledger. */
+/** A digest of a route. Without the credentials of proxies, because the name is stored in the ledger. */
 function routeNameOf({ proxies, localAddresses, expected }: Policy['egress']): string {
   const bare = proxies.map((proxy) => new URL(proxy)).map(({ protocol, host }) => `${protocol}//${host}`)
   return createHash('sha256')

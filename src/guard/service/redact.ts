@@ -2,13 +2,13 @@ import type { Reply } from '../../base/wire.js'
 import { maskValues } from '../../egress/key-mask.js'
 import type { BatchPollResult, Failure, Pending, Ready, Submitted } from '../../solvers/solver.js'
 
-/** What a reply of a service may say, besides a failure. */
+/** A parsed reply that is not a failure. */
 type Result = Submitted | Ready | Pending | BatchPollResult
 
 /**
- * Reads a reply. A service may repeat what is hidden (the password of a page's proxy) in an error: the error keeps its
- * meaning, and its code and message are read from a reply in which the hidden values are masked. They are masked before
- * anything is cut short, so no part of a value is left.
+ * Reads a reply. A service may repeat a hidden value (the password of a page's proxy) in an error. The error keeps its
+ * class; its code and message are read from a reply in which the hidden values are masked. They are masked before any
+ * text is cut short, so that no part of a value is left.
  * @param hidden the values to mask
  */
 export function redactReply<T extends Result>(
@@ -21,7 +21,7 @@ export function redactReply<T extends Result>(
   return redact(result, read({ ...reply, body: maskValues(hidden, '***')(reply.body) }))
 }
 
-/** @param masked what the masked reply says; where it says something else, the message is left out */
+/** @param masked the result read from the masked reply; if it is not a failure, code and message are replaced */
 function redact<T extends Result | Failure>(result: T, masked: T | undefined): T {
   if (isFailure(result)) {
     const { code, message } = masked && isFailure(masked) ? masked : REDACTED
@@ -34,7 +34,7 @@ function redact<T extends Result | Failure>(result: T, masked: T | undefined): T
 
 const REDACTED: Pick<Failure, 'code' | 'message'> = {
   code: 'REDACTED',
-  message: 'The service answered with an error that repeats what must not be shown.',
+  message: 'The service returned an error that contains a hidden value.',
 }
 
 function isFailure(result: Result | Failure): result is Failure {

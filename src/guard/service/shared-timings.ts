@@ -4,34 +4,35 @@ import type { Account } from '../accounts/account.js'
 import type { LearnedTimes } from '../accounts/poll-schedule.js'
 import type { GuardContext } from '../ports.js'
 
+/** Learned times expire after a week. */
 const TTL_MS = 7 * 86_400_000
 
-/** A ledger is shared: what stands there is believed within bounds, and moves no poll beyond a service's manners. */
+/** A ledger is shared, so its values are checked. No value makes the guard poll faster than a service allows. */
 const LEARNED_TIMES = z.object({
   mu: z.number().min(0).max(16),
   sigma: z.number().min(0.05).max(2),
   seen: z.number().min(1).max(1_000),
 })
 
-/** What it takes of the guard. */
+/** What the shared timings need from the guard. */
 export interface SharedTimingsDeps extends Pick<GuardContext, 'name' | 'clock' | 'ledger'> {
   readonly accounts: readonly Account[]
 }
 
 /**
- * How long tasks take, handed on in facts of the ledger: a process that has seen none begins with what others have learned, by account and
- * family.
+ * Shares how long tasks take, by account and family, as facts of the ledger. A process that has not seen a task begins
+ * with the times that other processes have learned.
  */
 export class SharedTimings {
   readonly #deps: SharedTimingsDeps
-  /** What was told last, by the fact's name. */
+  /** The values published last, by fact name. */
   readonly #published = new Map<string, string>()
 
   constructor(deps: SharedTimingsDeps) {
     this.#deps = deps
   }
 
-  /** Hears of others, and tells what is new here. */
+  /** Loads the times of other processes, and publishes the new times of this one. */
   async sync(): Promise<void> {
     await this.load()
     await this.publish()

@@ -8,73 +8,73 @@ import type { Account } from '../accounts/account.js'
 import type { KeyEpoch } from '../accounts/key-rotation.js'
 import type { Gate } from '../admission/gate.js'
 
-/** One task to the service: a challenge to hand in, or a task to follow. Its fields change as it goes on. */
+/** A task at a service: a challenge to submit, or a submitted task to follow. Its fields change while it runs. */
 export interface SolverTask {
-  /** One solve from its first record to its last. */
+  /** The id of its solve, the same in all records of the solve. */
   readonly id: string
   readonly gate: Gate
   readonly family: Family
-  /** What a service that repeats it must not carry into messages, records or logs: the password of the page's proxy. */
+  /** Values to mask in messages, records and logs if a service repeats them: the password of the page's proxy. */
   readonly hidden: readonly string[]
-  /** Whom it is taken to. */
   account: Account
   transport: Transport
-  /** The most it may cost, and what it is held to have cost where the service leaves that open. */
+  /** The reserved amount, in micro-dollars: its maximum cost, and its cost if the service does not say otherwise. */
   amount: Money
-  /** How long to go on asking a service that has no room; absent where there is no other one to ask. */
+  /** How long to retry a service that has no room, in ms; undefined if there is no other account. */
   fallbackAfterMs: number | undefined
   key: SecretVersion
-  /** When its last call was sent, in rounds of the key. */
+  /** The epoch of the key rotation in which its last call was sent. */
   sentInEpoch: KeyEpoch
-  /** Wall-clock ms at which its reservation lapses: nothing is asked for after that. */
+  /** Wall-clock ms at which its reservation expires. No call is sent after that. */
   reservationExpiresAt: number
-  /** Nobody waits for the answer any more. What was handed in is still followed, so that it is accounted for. */
+  /** The caller no longer waits for the answer. A submitted task is still followed, so that its cost is settled. */
   abandoned: boolean
   /** Ends the wait between two calls, while there is one. */
   wake: (() => void) | undefined
-  /** What went wrong last, to tell when the time is up. */
+  /** The last failure: the error of a solve that times out includes it. */
   lastFailure: Failure | undefined
-  /** When its task was last heard not to be ready: wall-clock ms. */
+  /** When a poll last found the task not ready; wall-clock ms. */
   notReadyAt: number | undefined
 }
 
-/** How a task ended, and what it is held to have cost. */
+/** How a task ended, and its cost in micro-dollars. */
 export type TaskOutcome =
   | { readonly kind: 'solved'; readonly answer: Answer; readonly cost: Money }
   | {
       readonly kind: 'failed'
       readonly error: SolveguardError
       readonly cost: Money
-      /** Whether a new attempt, with a reservation of its own, makes sense. */
+      /** Whether a new attempt, with a new reservation, may succeed. */
       readonly retry: boolean
       /**
-       * The service took nothing, and another one may take it: `busy` where this one only had no room, `refused` where it does not take
-       * anything for now.
+       * The service accepted nothing, and another account may take the solve. `busy`: the service only had no room.
+       * `refused`: it does not accept any task for now.
        */
       readonly fallback?: 'busy' | 'refused' | undefined
     }
-  /** The guard closes: the task is noted in the ledger, and left to the next process. */
+  /** The guard closed: the ledger has the task, for the next process to recover. */
   | { readonly kind: 'detached' }
 
-/** A task that the service has taken: all that is needed to ask for its answer again. */
+/** A task that the service has accepted: all that another process needs to poll it. */
 export interface SubmittedTask {
-  /** The account. */
+  /** The name of the account. */
   readonly solver: string
   readonly taskId: string
   readonly keyVersion: string
   readonly family: Family
-  /** What it was reserved as, and how much. */
   readonly reservationId: string
+  /** The reserved amount, in micro-dollars. */
   readonly amount: Money
+  /** The ids of the budgets that it was reserved from. */
   readonly path: readonly string[]
 }
 
-/** Who wants to know which task the service has for a solve. */
+/** Is called with each task that a service accepts for a solve. */
 export interface SubmitObserver {
-  /** From here on the service may take one. */
+  /** From now on the service may accept a task. */
   begin(): void
-  /** It has taken one, which is not asked for before this has settled. Never rejects. */
+  /** The service has accepted a task. The first poll waits for the returned promise, which never rejects. */
   onSubmitted(task: SubmittedTask): Promise<void>
-  /** It takes none any more. */
+  /** The service can no longer accept a task. */
   end(): void
 }

@@ -6,24 +6,24 @@ import type { SolverTask } from './solver-task.js'
 
 type PollResult = Ready | Pending | Failure
 
-/** Sends a call, and reads the reply; a call without a reply is a failure too. */
+/** Sends a call, and reads its reply. A call without a reply returns a failure. */
 export type Send = <T extends Ready | Pending | BatchPollResult>(
   task: SolverTask,
   call: Call,
   read: (reply: Reply) => T | Failure,
 ) => Promise<T | Failure>
 
-/** The tasks that wait at one account, where the service can be asked for several in one call. */
+/** The waiting tasks of one account, if its service can poll several tasks in one call. */
 export type PollGroup = Set<TaskPoller>
 
-/** What a service says of its time, in whole seconds, may be off by so much. */
+/** A service reports the time of a task in whole seconds: the error may be this large. */
 const REPORTED_TIME_ERROR_MS = 1_000
 
 const NO_OTHERS: readonly TaskPoller[] = []
 
 /**
- * Asks for one task: when its pace says so, together with all others that may be asked for by then, or in the call of one of those. No
- * task is asked for sooner, or more often, than the service's manners allow.
+ * Polls one task when its schedule says so, in one call with all other tasks that are due, or in the call of one of
+ * them. No task is polled sooner, or more often, than the service allows.
  */
 export class TaskPoller {
   readonly #clock: Clock
@@ -32,15 +32,17 @@ export class TaskPoller {
   readonly #taskId: string
   readonly #schedule: PollSchedule
   readonly #group: PollGroup | undefined
-  /** Monotonic ms at which the task was handed in; absent where nobody here knows. */
+  /** Monotonic ms at which the task was submitted; undefined if another process submitted it. */
   readonly #submittedAt: number | undefined
+  /** Monotonic ms of its last poll. */
   #polledAt: number | undefined
-  /** When a poll last found it not ready. */
+  /** Monotonic ms of the last poll that found it not ready. */
   #notReadyAt: number | undefined
-  /** From when on it may be asked for; monotonic ms. Infinite while it is being asked for. */
+  /** Monotonic ms from which on it may be polled. Infinite while a poll is in progress. */
   #dueAt: number
-  /** The call of another task's turn that asks for it too, while there is one; and its result, undefined where the call brought none. */
+  /** The call of another task that polls this one too, while it is in progress. */
   #sharedCall: Promise<void> | undefined
+  /** The result of that call; its `result` is undefined if the reply had none for this task. */
   #received: { readonly result: PollResult | undefined; readonly at: number } | undefined
 
   /**
@@ -61,7 +63,7 @@ export class TaskPoller {
     this.#group?.add(this)
   }
 
-  /** How long to wait until it is this task's turn, in ms. */
+  /** How long to wait until this task's next poll, in ms. */
   get wait(): number {
     const now = this.#clock.monotonic()
     const start = this.#submittedAt
@@ -73,13 +75,13 @@ export class TaskPoller {
     return this.#solver.polling(this.#task).everyMs
   }
 
-  /** What the service says of the task: already received, or asked for now. */
+  /** The result of a poll: of another task's call, if it was received there, or of a call sent now. */
   poll(send: Send): Promise<PollResult> {
-    // Its own turn came while another's call was under way.
+    // Its own poll is due while another task's call is in progress.
     return this.#sharedCall ? this.#sharedCall.then(() => this.#pollNow(send)) : this.#pollNow(send)
   }
 
-  // Thousands of these wait at a time: a function that awaits would hold several times as much as what is handed on here.
+  // Does not await: thousands of these are pending, and an async function needs several times the memory.
   #pollNow(send: Send): Promise<PollResult> {
     const received = this.#received
     this.#received = undefined
@@ -99,8 +101,8 @@ export class TaskPoller {
 
   #pollTogether(batchPoll: BatchPoll, others: readonly TaskPoller[], send: Send, at: number): Promise<PollResult> {
     const all: readonly TaskPoller[] = [this, ...others]
-    const families = all.map((one) => one.#task.family)
-    const call = this.#withHidden(batchPoll.poll(all.map((one) => one.#taskId)), others)
+    const families = all.map((poller) => poller.#task.family)
+    const call = this.#withHidden(batchPoll.poll(all.map((poller) => poller.#taskId)), others)
     const sent = send<BatchPollResult>(this.#task, call, (reply) => batchPoll.read(reply, families))
     const results = sent.then(
       (result) => (result.kind === 'batch' ? result.results : []),
@@ -112,14 +114,14 @@ export class TaskPoller {
     return sent.then((result) => this.#result(result.kind === 'batch' ? result.results[0] : result, at))
   }
 
-  /** A call in the reply to which what is hidden may be repeated. */
+  /** Adds the hidden values of all tasks of a call: the service may repeat them in its reply. */
   #withHidden(call: Call, others: readonly TaskPoller[]): Call {
     const all = [this, ...others]
-    if (all.every((one) => one.#task.hidden.length === 0)) return call
-    return { ...call, sensitive: [...new Set(all.flatMap((one) => one.#task.hidden))] }
+    if (all.every((poller) => poller.#task.hidden.length === 0)) return call
+    return { ...call, sensitive: [...new Set(all.flatMap((poller) => poller.#task.hidden))] }
   }
 
-  /** No longer to be asked for. */
+  /** Ends polling: the task is left out of other tasks' calls from now on. */
   end(): void {
     this.#group?.delete(this)
   }
@@ -135,7 +137,7 @@ export class TaskPoller {
     return others
   }
 
-  /** Whether another's task may be asked for in the same call: by the same way out, with the same key. */
+  /** Whether another task may be polled in the same call: it has the same transport and the same key. */
   #canShareCall({ transport, key }: SolverTask): boolean {
     return transport === this.#task.transport && key.value.fingerprint === this.#task.key.value.fingerprint
   }
@@ -146,7 +148,7 @@ export class TaskPoller {
     this.#task.wake?.()
   }
 
-  /** @param result undefined where a call brought no reply that would say anything of this task */
+  /** @param result undefined if a call returned no result for this task: it then counts as pending */
   #result(result: PollResult | undefined, at: number): PollResult {
     this.#polledAt = at
     this.#dueAt = at + this.#everyMs
@@ -159,7 +161,7 @@ export class TaskPoller {
   }
 }
 
-/** The time in which a task became ready; narrower where the service says how long it took, and that fits. */
+/** The interval in which a task became ready, narrowed by the time that the service reports, if the two agree. */
 function narrowed(after: number, by: number, tookMs: number | undefined): { after: number; by: number } {
   if (tookMs === undefined) return { after, by }
   const from = Math.max(after, tookMs - REPORTED_TIME_ERROR_MS)

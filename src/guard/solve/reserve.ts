@@ -194,10 +194,10 @@ function denialOf(result: Refusal, amount: Money, now: number): DeniedError {
       )
     }
     case 'perDay': {
-      const inUse = `${formatUsd(used as Money)} of ${formatUsd(limit as Money)} ${periodOf(timeZone)}`
+      const sum = `${formatUsd(used as Money)} of ${formatUsd(limit as Money)} ${periodOf(timeZone)}`
       return denied(
         'BUDGET_EXHAUSTED',
-        `Budget '${budgetId}': ${inUse} is spent or reserved, and this solve may cost ${formatUsd(amount)}.${retryHint}`,
+        `Budget '${budgetId}': ${sum} is spent or reserved, and this solve may cost ${formatUsd(amount)}.${retryHint}`,
         retryAt,
         { details },
       )

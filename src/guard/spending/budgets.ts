@@ -5,24 +5,24 @@ import { smaller } from '../../policy/narrow.js'
 import type { Budget as BudgetPolicy } from '../../policy/schema.js'
 import type { DayStatus } from '../types.js'
 
-/** What a budget allows, by a policy. */
+/** The limits of a budget, as a policy states them. */
 export type Terms = Pick<Limits, 'perDay' | 'perMinute' | 'concurrent'> & {
   readonly perCalendarDay?: readonly CalendarAmount[] | undefined
   readonly alertsAt?: readonly number[] | undefined
 }
 
-/** What the budget of a policy allows of itself. */
+/** The terms of a policy's own budget. */
 export function termsOf({ perDay, perCalendarDay, perMinute, concurrent, alertsAt }: BudgetPolicy): Terms {
   return { perDay, perCalendarDay, perMinute, concurrent, alertsAt }
 }
 
-/** What it allows for one page origin. */
+/** The terms of the budget that each page origin gets; undefined if the policy has none. */
 export function originTermsOf({ perOrigin, perOriginCalendarDay }: BudgetPolicy): Terms | undefined {
   if (perOrigin === undefined && !perOriginCalendarDay) return undefined
   return { perDay: perOrigin, perCalendarDay: perOriginCalendarDay }
 }
 
-/** One budget, and what may be claimed from it at a moment: the same object for as long as no calendar day of it ends. */
+/** A budget. Its claim for a moment is the same object until one of its calendar days ends. */
 export class Budget {
   readonly id: string
   readonly #terms: Terms
@@ -52,7 +52,7 @@ export class Budget {
 export class BudgetPath {
   readonly budgets: readonly Budget[]
   readonly ids: readonly string[]
-  /** The same list for as long as its claims are the same: the ledger knows it again. */
+  /** The same list while its claims are the same objects, so that the ledger recognizes it. */
   #claims: readonly BudgetClaim[] = []
 
   constructor(budgets: readonly Budget[]) {
@@ -74,7 +74,7 @@ export class BudgetPath {
   }
 }
 
-/** How a budget's day stands, by the cap that leaves the least: of any 24 hours, or of a calendar. */
+/** The status of a budget's daily cap that has the least left: of the last 24 hours, or of a calendar day. */
 export function dayStatus(
   { spent, reserved, declared, days = [], moreAt }: Usage,
   perDay: Money | undefined,
@@ -91,7 +91,7 @@ function statusOf(cap: Money, spent: Money, reserved: Money, day?: CalendarUsage
   return { cap, spent, reserved, left, ...(day && { resetsAt: new Date(day.end), timeZone: day.timeZone }) }
 }
 
-/** How a daily amount is told. */
+/** The period of a daily amount, for messages. */
 export function periodOf(timeZone: string | undefined): string {
   return timeZone === undefined ? 'a day' : `a calendar day (${timeZone})`
 }

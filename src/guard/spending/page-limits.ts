@@ -3,24 +3,25 @@ import type { GrantContext } from '../admission/grant-context.js'
 import { denied } from '../errors.js'
 import type { GuardContext, Notifier } from '../ports.js'
 
-/** How often one page load is denied for its origin's amount, or for the rate, before it is told of. */
+/** The alert comes when one page load was denied this often, for its origin's amount or for the rate. */
 const DENIALS_BEFORE_ALERT = 3
 
-/** What became of one load of a page so far. */
+/** The counts of one page load. */
 interface LoadCount {
-  /** Solves under way, or that something was spent on. */
+  /** Solves that are under way, or have cost something. */
   solves: number
-  /** Denials because it asks for too many. */
+  /** Denials because it asked for too many solves. */
   denials: number
+  /** Whether its alert was raised. */
   suspected: boolean
 }
 
-/** What it takes of the guard. */
+/** What the page limits need from the guard. */
 export interface PageLimitsDeps extends Pick<GuardContext, 'name'>, Pick<Notifier, 'alert'> {}
 
 /**
- * Counts solves by page load, in this process: that is where a page lives. What a page load is, its caller knows; here it is an
- * object that is the same for all solves of one, and nothing is kept of it once nobody else has it.
+ * Counts solves by page load. The counts are of this process, like the page. The caller identifies a page load by an
+ * object, the same for all its solves; the counts are garbage collected with that object.
  */
 export class PageLimits {
   readonly #deps: PageLimitsDeps
@@ -31,7 +32,7 @@ export class PageLimits {
   }
 
   /**
-   * Counts a solve. One without a page load is the only one of its own.
+   * Counts a solve. A solve without a page load is the only one of its load, and is not counted.
    * @throws DeniedError `PAGE_LIMIT_REACHED`
    */
   count({ policy }: GrantContext, pageLoad: object | undefined): void {
@@ -41,7 +42,7 @@ export class PageLimits {
     if (perPage !== undefined && load.solves >= perPage) {
       throw denied(
         'PAGE_LIMIT_REACHED',
-        `This load of the page has had ${load.solves} of the ${perPage} solves that policy.budget.perPage allows.`,
+        `This page load has used ${load.solves} of the ${perPage} solves that policy.budget.perPage allows.`,
         undefined,
         { details: { limit: perPage, used: load.solves } },
       )
@@ -49,12 +50,12 @@ export class PageLimits {
     load.solves++
   }
 
-  /** Nothing was spent on a solve: it is none of its page's. */
+  /** A solve cost nothing: it does not count for its page load. */
   uncount(pageLoad: object | undefined): void {
     if (pageLoad !== undefined) this.#of(pageLoad).solves--
   }
 
-  /** Takes in that a page was denied a solve. One that asks for more than it may have is told of, once. */
+  /** Counts a denial. Raises one alert for a page load that asks for more solves than it may have. */
   denied(pageLoad: object | undefined, origin: string, { code, details }: DeniedError): void {
     if (pageLoad === undefined) return
     const hitsPage = code === 'PAGE_LIMIT_REACHED'
@@ -65,9 +66,10 @@ export class PageLimits {
     if (load.suspected || !(hitsPage || load.denials >= DENIALS_BEFORE_ALERT)) return
     load.suspected = true
     const { solves, denials } = load
+    const counts = `${solves} solves, and ${denials} denied (${code})`
     this.#deps.alert(
       'PAGE_DRAIN_SUSPECTED',
-      `A page of ${origin} puts up more challenges than its budget allows: it had ${solves} solves, and ${denials} more were denied (${code}).`,
+      `A page of ${origin} asks for more solves than its budget allows: ${counts}.`,
       { origin, solves, denials },
     )
   }
@@ -78,7 +80,7 @@ export class PageLimits {
     if (typeof pageLoad !== 'object' || pageLoad === null) {
       throw new SolveguardError(
         'CONFIG_INVALID',
-        'options.pageLoad: expected an object, the same for one load of a page.',
+        'options.pageLoad: expected an object, the same one for all solves of a page load.',
       )
     }
     const load = { solves: 0, denials: 0, suspected: false }

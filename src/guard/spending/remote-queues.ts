@@ -2,30 +2,35 @@ import { createHash } from 'node:crypto'
 import type { BackgroundTasks, GuardContext } from '../ports.js'
 import type { Refusal } from './wait-queue.js'
 
-/** Whoever has waited longer by this much in another process goes first. Less is within the ledger's own order of asking. */
+/**
+ * A solve of another process goes first if it has waited longer by this much. Smaller differences do not count: the
+ * ledger's order of calls decides.
+ */
 const MIN_LEAD_MS = 1_000
-/** How often it is said that somebody waits, and asked who else does, while somebody does. */
+/** How often a waiting head is announced, and the heads of other processes are read while there are any. */
 const REFRESH_MS = 1_000
-/** For how long it holds once it was said. */
+/** How long an announcement is valid. */
 const ANNOUNCEMENT_TTL_MS = 3_000
 
-/** Who waits in another process, as far as it was last said. */
+/** The head of a queue of another process, as announced last. */
 interface RemoteHead {
   readonly budgetId: string
-  /** Since when, and until when that is believed, by our wall clock. */
+  /** When it began to wait; wall-clock ms of this process. */
   readonly since: number
+  /** When the announcement expires; wall-clock ms of this process. */
   readonly until: number
   readonly reason: 'perMinute' | 'concurrent'
   readonly limit: number
 }
 
-/** What it takes of the guard. */
+/** What the remote queues need from the guard. */
 export interface RemoteQueuesDeps extends GuardContext, BackgroundTasks {}
 
 /**
- * The lines of a guard's other processes. The first of a line that has waited for a while says so, as a fact of the ledger; the
- * others read that with each sign of life, and from then on every second for as long as somebody waits. Whoever came later then holds
- * back in each of them. A process in which nobody waits, and that knows of nobody who does, asks nothing.
+ * The wait queues of the guard's other processes. The head of each queue announces how long it has waited, as a fact of
+ * the ledger (TTL 3 s). Other processes read these facts at every heartbeat, and every second while any head is known;
+ * a solve that arrived later does not reserve before that head. A process without waiting solves that knows of no
+ * remote head makes no further ledger call.
  */
 export class RemoteQueues {
   readonly #deps: RemoteQueuesDeps
@@ -33,7 +38,7 @@ export class RemoteQueues {
   #heads: readonly RemoteHead[] = []
   #readAt = Number.NEGATIVE_INFINITY
   #cancelRead: (() => void) | undefined
-  /** When it was last said that somebody waits here, by budget. */
+  /** When the head of a local queue was last announced, in monotonic ms, by budget. */
   readonly #announcedAt = new Map<string, number>()
 
   constructor(deps: RemoteQueuesDeps) {
@@ -41,12 +46,12 @@ export class RemoteQueues {
     this.#scope = `wait-queues/${deps.name}`
   }
 
-  /** Whether nobody is known to wait in another process. */
+  /** Whether no waiting solve of another process is known. */
   get isEmpty(): boolean {
     return this.#heads.length === 0
   }
 
-  /** Why somebody who has waited for so long must not ask now: others have waited longer, elsewhere. */
+  /** The refusal for a solve that must not reserve now, because a solve of another process has waited longer. */
   blockedBy(path: readonly string[], waitedMs: number): Refusal | undefined {
     const now = this.#deps.clock.now()
     for (const { budgetId, since, until, reason, limit } of this.#heads) {
@@ -56,14 +61,17 @@ export class RemoteQueues {
     return undefined
   }
 
-  /** Has it read who waits elsewhere, unless that was just done. Nothing waits for that: the order in which solves ask is to be theirs. */
+  /**
+   * Reads the remote heads in the background, at most once a second. Not awaited: that would change the order of
+   * solves.
+   */
   refresh(): void {
     const { clock } = this.#deps
     if (clock.monotonic() - this.#readAt < REFRESH_MS) return
     this.#deps.background(() => this.read(), 'LEDGER_UNAVAILABLE')
   }
 
-  /** Reads who waits elsewhere; again in a while, if somebody does. */
+  /** Reads the remote heads, and schedules the next read if there are any. */
   async read(): Promise<void> {
     const { clock, ledger, ownerId } = this.#deps
     this.#readAt = clock.monotonic()
@@ -79,7 +87,7 @@ export class RemoteQueues {
     )
   }
 
-  /** Says that somebody has waited here for so long, now and then. */
+  /** Announces how long the head of a local queue has waited; at most once a second for each budget. */
   announce({ budgetId, reason, limit = 0 }: Refusal, waitedMs: number): void {
     const { clock } = this.#deps
     const last = this.#announcedAt.get(budgetId)
@@ -88,7 +96,7 @@ export class RemoteQueues {
     this.#setFact(budgetId, JSON.stringify([budgetId, waitedMs, reason, limit]), ANNOUNCEMENT_TTL_MS)
   }
 
-  /** Says that nobody waits here any more. */
+  /** Withdraws the announcement for a budget: its local queue is empty. */
   withdraw(budgetId: string): void {
     if (this.#announcedAt.delete(budgetId)) this.#setFact(budgetId, '', 0)
   }
@@ -99,17 +107,17 @@ export class RemoteQueues {
 
   #setFact(budgetId: string, value: string, ttlMs: number): void {
     const { clock, ledger, ownerId } = this.#deps
-    // Budgets' names may be longer than a fact's.
+    // Hashed, because a budget's id may be longer than the name of a fact.
     const name = `${createHash('sha256').update(budgetId).digest('hex').slice(0, 32)} ${ownerId}`
     if (value.length > 2_000) return
     this.#deps.background(
-      () => ledger.setFact({ scope: this.#scope, name, value, ttlMs: ttlMs }, clock.now()),
+      () => ledger.setFact({ scope: this.#scope, name, value, ttlMs }, clock.now()),
       'LEDGER_UNAVAILABLE',
     )
   }
 }
 
-/** What another process said, at a moment of ours. */
+/** The announcement of another process. @param at when it was written; wall-clock ms */
 function parse(value: string, at: number): RemoteHead[] {
   try {
     const [budgetId, waitedMs, reason, limit] = JSON.parse(value) as unknown[]

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.js'
 import type { ReserveResult } from '../../ledger/ledger.js'
 
-/** Why there was no room. */
+/** A ledger's refusal of a reservation. */
 export type Refusal = Extract<ReserveResult, { ok: false }>
 
 /** A queued solve. It is `active` from wake-up until its reserve call has been answered. */
@@ -26,12 +26,12 @@ export class Waiter {
     this.#active = active.add(this)
   }
 
-  /** It is about to reserve: a wake-up from now on is not lost. */
+  /** Called before it reserves: a wake-up from now on is not lost. */
   beginAttempt(): void {
     this.#woken = false
   }
 
-  /** There may be room now. */
+  /** Wakes it, because there may be room now. */
   wake(): void {
     this.#woken = true
     this.#endSleep?.()
@@ -53,22 +53,23 @@ export class Waiter {
     })
   }
 
-  /** Its attempt is over. */
+  /** Its attempt has been answered. */
   markIdle(): void {
     this.#active.delete(this)
-    for (const tell of this.#onIdle.splice(0)) tell()
+    for (const resolve of this.#onIdle.splice(0)) resolve()
   }
 
+  /** Resolves when its attempt has been answered. */
   whenIdle(): Promise<void> {
     return new Promise((resolve) => this.#onIdle.push(resolve))
   }
 }
 
 /**
- * Solves of this process that wait for room, in the order of their tickets. Each one waits in the queue of the budget that
- * has no room for it; when another budget refuses it, it changes queues and keeps its ticket. A solve does not reserve while
- * an earlier solve waits for a budget that both draw on; a solve that does not draw on that budget is not held up. Only the
- * head of each queue asks the ledger, so a long queue costs no more than a short one.
+ * Solves of this process that wait for room, in the order of their tickets. Each one waits in the queue of the budget
+ * that has no room for it; when another budget refuses it, it changes queues and keeps its ticket. A solve does not
+ * reserve while an earlier solve waits for a budget that both draw on; a solve that does not draw on that budget is not
+ * held up. Only the head of each queue asks the ledger, so a long queue costs no more than a short one.
  */
 export class WaitQueue {
   readonly #clock: Clock
@@ -81,12 +82,12 @@ export class WaitQueue {
     this.#clock = clock
   }
 
-  /** The ticket of the solve that comes now. */
+  /** The ticket of a new solve. */
   takeTicket(): number {
     return ++this.#tickets
   }
 
-  /** How many solves wait, the heads of queues among them. */
+  /** The number of waiting solves, the heads of queues included. */
   get waiting(): number {
     let waiting = 0
     for (const queue of this.#queues.values()) waiting += queue.length
@@ -120,14 +121,14 @@ export class WaitQueue {
     return undefined
   }
 
-  /** Queues a solve for the budget that a refusal names. It has to `leave` in the end. */
+  /** Queues a solve for the budget that a refusal names. It must `leave` in the end. */
   enter(ticket: number, path: readonly string[], refusal: Refusal): Waiter {
     const waiter = new Waiter(ticket, path, refusal, this.#clock, this.#active)
     this.#insert(waiter)
     return waiter
   }
 
-  /** Refused again: it waits for the budget that refused it now, and keeps its ticket. */
+  /** Refused again: it moves to the queue of the budget that refused it now, and keeps its ticket. */
   requeue(waiter: Waiter, refusal: Refusal): void {
     const moves = waiter.refusal.budgetId !== refusal.budgetId
     if (moves) this.#remove(waiter)
@@ -152,8 +153,8 @@ export class WaitQueue {
 
   /** A budget may have room: the head of each queue tries again, in order of tickets. */
   wakeHeads(): void {
-    const first = [...this.#queues.values()].flatMap(([one]) => one ?? [])
-    for (const one of first.sort((a, b) => a.ticket - b.ticket)) one.wake()
+    const heads = [...this.#queues.values()].flatMap(([head]) => head ?? [])
+    for (const head of heads.sort((a, b) => a.ticket - b.ticket)) head.wake()
   }
 
   #insert(waiter: Waiter): void {

@@ -5,42 +5,42 @@ import type { MaybePromise } from '../../base/async.js'
 import { printable, SolveguardError } from '../../base/errors.js'
 import type { BackgroundTasks, GuardContext } from '../ports.js'
 
-/** How long a batch belongs to its process after that one's last sign of life, and how often that is given. */
+/** How long a process holds a batch after its last heartbeat. */
 const LEASE_MS = 15_000
 const HEARTBEAT_MS = 5_000
-/** How often to look whether the lease of another one is over. */
+/** How often a process that waits for the lock reads whether the lease of its holder has expired. */
 const RETRY_MS = 1_000
-/** How long it is known whose turn was the last: for longer than a process is asleep and then goes on. */
+/** How long a turn is stored: longer than a process may be suspended and then continue. */
 const TURN_TTL_MS = 7 * 86_400_000
 
-/** The batches that this process is at, by their locks' marks: two guards of one process may want the same. */
+/** The ids of the locks that this process holds: two guards of one process may want the same batch. */
 const HELD_HERE = new Set<string>()
 
-/** Where a process id means what it means here: this machine since it was started, and on Linux its namespace of processes. */
+/** The scope in which a process id is unique: this machine since its boot, and on Linux the PID namespace. */
 const MACHINE = `${hostname().slice(0, 64)}:${machine()}:${pidNamespace()}`
 
-/** Who has a batch, or had it last. */
+/** The lock that holds a batch, or held it last. */
 interface Holder {
   readonly turn: number
   readonly id: string
-  /** Its last sign of life; undefined where that is too long ago, or it has let go. */
+  /** Its last heartbeat, in wall-clock ms; undefined if its lease has expired, or it released the batch. */
   readonly at: number | undefined
 }
 
-/** What it takes of the guard. */
+/** What a batch lock needs from the guard. */
 export interface BatchLockDeps extends GuardContext, BackgroundTasks {}
 
 /**
- * A batch is one process's at a time. Each time that it changes hands is a turn, a fact of the ledger under its number: whoever takes it takes
- * the next number, which only one can. Numbers go on when nobody has it, so that whoever was asleep meanwhile finds a later one than its
- * own. Another fact is the sign of life of whoever has the turn.
+ * Exclusive lock on a batch. Each acquisition writes the fact `turn/<n>` with `ifAbsent`, where n is the last turn plus
+ * one: only one process can write it. n is a fencing token. It keeps growing after a release, so that a process that
+ * was suspended meanwhile finds a later turn than its own. A second fact is the heartbeat of the holder.
  */
 export class BatchLock {
   readonly #deps: BatchLockDeps
   readonly #batch: string
   readonly #scope: string
   readonly #id: string
-  readonly #signOfLife: string
+  readonly #heartbeatName: string
   readonly #lost = new AbortController()
   #turn = 0
   #cancelHeartbeat = (): void => {}
@@ -49,28 +49,29 @@ export class BatchLock {
     this.#deps = deps
     this.#batch = batch
     this.#scope = `batch-lock:${deps.name}/${batch}`
-    // A guard may want the same batch twice.
+    // Random, because a guard may want the same batch twice.
     this.#id = `${MACHINE}:${deps.ownerId}-${randomUUID().slice(0, 8)}`
-    this.#signOfLife = signOfLifeOf(this.#id)
+    this.#heartbeatName = heartbeatNameOf(this.#id)
   }
 
-  /** Aborted once another process has the batch: this one was asleep for too long. */
+  /** Aborted when another process has acquired the batch, because this one was suspended for too long. */
   get lost(): AbortSignal {
     return this.#lost.signal
   }
 
-  /** @throws SolveguardError `BATCH_UNDER_WAY` where another process, that lives, is at it */
+  /** @throws SolveguardError `BATCH_UNDER_WAY` if another live process holds the batch */
   async acquire(): Promise<void> {
     const { clock } = this.#deps
-    let seenAt: number | undefined
-    // A little longer than a lease: whoever lives has given a sign by then.
+    let firstHeartbeat: number | undefined
+    // A little longer than a lease: a live holder has sent another heartbeat by then.
     for (const until = clock.monotonic() + LEASE_MS + RETRY_MS; ; ) {
       const holder = await this.#holder()
       if (holder?.at === undefined || this.#isDead(holder.id)) {
         if (await this.#acquireTurn((holder?.turn ?? 0) + 1)) return
       } else {
-        seenAt ??= holder.at
-        if (holder.at !== seenAt || clock.monotonic() >= until || HELD_HERE.has(holder.id)) throw this.#underWayError()
+        firstHeartbeat ??= holder.at
+        if (holder.at !== firstHeartbeat || clock.monotonic() >= until || HELD_HERE.has(holder.id))
+          throw this.#underWayError()
       }
       await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve))
     }
@@ -81,19 +82,21 @@ export class BatchLock {
     if (this.#turn === 0) return
     this.#turn = 0
     HELD_HERE.delete(this.#id)
-    // With the guard closed so is its ledger: the lock is known to be nobody's here, and is over in a while elsewhere.
+    // A closed guard has a closed ledger. On this machine the lock counts as released; elsewhere its lease expires.
     if (this.lost.aborted || this.#deps.closed) return
-    await this.#setFact(this.#signOfLife, '', 0)
+    await this.#setFact(this.#heartbeatName, '', 0)
   }
 
-  /** Whether the turn is ours. The sign of life comes first: nobody must see a turn of somebody who seems to be dead. */
+  /**
+   * Writes the heartbeat first: no other process may see this turn without one. @returns whether this lock has the turn
+   */
   async #acquireTurn(turn: number): Promise<boolean> {
-    await this.#setFact(this.#signOfLife, '', LEASE_MS)
-    const stands = await this.#claim(turn)
+    await this.#setFact(this.#heartbeatName, '', LEASE_MS)
+    const ownerId = await this.#claim(turn)
     const holder = await this.#holder()
-    // Asleep since it looked, it may have taken a turn that was over and forgotten.
-    if (stands !== this.#id || holder?.turn !== turn) {
-      await this.#setFact(this.#signOfLife, '', 0)
+    // If this process was suspended before this call, it may have claimed an earlier turn that was already deleted.
+    if (ownerId !== this.#id || holder?.turn !== turn) {
+      await this.#setFact(this.#heartbeatName, '', 0)
       return false
     }
     this.#turn = turn
@@ -102,17 +105,17 @@ export class BatchLock {
     return true
   }
 
-  /** Whose a turn is from now on: ours, unless somebody else took it. */
+  /** Claims a turn. @returns the id of the lock that has it: this one, unless another was first */
   #claim(turn: number): MaybePromise<string> {
     return this.#setFact(`turn/${turn}`, this.#id, TURN_TTL_MS, true)
   }
 
   #setFact(name: string, value: string, ttlMs: number, ifAbsent = false): MaybePromise<string> {
     const { ledger, clock } = this.#deps
-    return ledger.setFact({ scope: this.#scope, name, value, ttlMs: ttlMs, ifAbsent: ifAbsent }, clock.now())
+    return ledger.setFact({ scope: this.#scope, name, value, ttlMs, ifAbsent }, clock.now())
   }
 
-  /** Whose the last turn was. What is known of those before it is forgotten. */
+  /** The holder of the last turn. Deletes the facts of earlier turns. */
   async #holder(): Promise<Holder | undefined> {
     const facts = await this.#deps.ledger.listFacts(this.#scope, this.#deps.clock.now())
     const turns = facts.flatMap(({ name, value }) => {
@@ -121,7 +124,7 @@ export class BatchLock {
     })
     const [last, ...before] = turns.sort((a, b) => b.turn - a.turn)
     for (const { name, id } of before) await this.#setFact(name, id, 0)
-    return last && { ...last, at: facts.find(({ name }) => name === signOfLifeOf(last.id))?.at }
+    return last && { ...last, at: facts.find(({ name }) => name === heartbeatNameOf(last.id))?.at }
   }
 
   #scheduleHeartbeat(): void {
@@ -136,30 +139,30 @@ export class BatchLock {
     if (this.#deps.closed) return
     try {
       const holder = await this.#holder()
-      // Let go of meanwhile.
+      // Released meanwhile.
       if (this.#turn === 0) return
       if (holder && holder.turn > this.#turn) return await this.#lose()
-      await this.#setFact(this.#signOfLife, '', LEASE_MS)
+      await this.#setFact(this.#heartbeatName, '', LEASE_MS)
       if ((await this.#claim(this.#turn)) !== this.#id) return await this.#lose()
     } finally {
-      // Also where the ledger has failed: it may answer the next time.
+      // Also after a failure of the ledger: it may answer the next time.
       if (!this.lost.aborted && this.#turn > 0) this.#scheduleHeartbeat()
     }
   }
 
   async #lose(): Promise<void> {
     this.#lost.abort(this.#underWayError())
-    await this.#setFact(this.#signOfLife, '', 0)
+    await this.#setFact(this.#heartbeatName, '', 0)
   }
 
   #underWayError(): SolveguardError {
     return new SolveguardError(
       'BATCH_UNDER_WAY',
-      `Another process is at work on the batch ${printable(this.#batch, 64)}; it can be taken up when that one has ended.`,
+      `Another process is working on the batch ${printable(this.#batch, 64)}; retry when that process has ended.`,
     )
   }
 
-  /** Whether the process that holds it is known to have ended: it was on this machine, and is there no more. */
+  /** Whether the holding process is known to have ended: it ran on this machine, and no longer exists. */
   #isDead(id: string): boolean {
     if (!id.startsWith(`${MACHINE}:`)) return false
     const pid = Number(id.slice(MACHINE.length + 1).split('-')[0])
@@ -173,8 +176,8 @@ export class BatchLock {
   }
 }
 
-/** The name of a fact: short, whatever a machine is called. */
-function signOfLifeOf(id: string): string {
+/** The name of the heartbeat's fact. Hashed, because the host name in an id may be long. */
+function heartbeatNameOf(id: string): string {
   return `here/${digest(id)}`
 }
 
@@ -182,7 +185,7 @@ function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }
 
-/** Names the machine: others may have the same host name, and the same namespaces. */
+/** An id of this machine and boot: other machines may have the same host name, and the same namespaces. */
 function machine(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim().slice(0, 36)

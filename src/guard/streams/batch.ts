@@ -13,11 +13,11 @@ import { BatchLock, type BatchLockDeps } from './batch-lock.js'
 const DAY_MS = 86_400_000
 const MAX_KEY_LENGTH = 128
 
-/** What is kept of an item. Holds no solution: that is asked for again, from the service. */
+/** An item as stored. It holds no solution: that is polled again, from the service. */
 const STORED_ITEM = z.discriminatedUnion('state', [
   z.object({
     state: z.literal('submitted'),
-    /** What the challenge was, as a digest: the answer to another one is none to this. */
+    /** A digest of the challenge: an answer is valid for the same challenge only. */
     identity: z.string(),
     solver: z.string(),
     taskId: z.string(),
@@ -33,22 +33,23 @@ const STORED_ITEM = z.discriminatedUnion('state', [
 
 type StoredItem = z.output<typeof STORED_ITEM>
 
-/** An item as the ledger knows it. */
+/** A stored item, and when it was stored: wall-clock ms. */
 export type KnownItem = StoredItem & { readonly at: number }
 
-/** What a batch is called, and its items. */
+/** The name of a batch, and how its items are identified and kept. */
 export interface BatchPlan {
   readonly name: string
   readonly key?: ((challenge: AnyChallenge, index: number) => string) | undefined
+  /** How long items are kept, in ms. @default 86_400_000 */
   readonly keepForMs?: number | undefined
 }
 
-/** What it takes of the guard. */
+/** What a batch needs from the guard. */
 export interface BatchDeps extends BatchLockDeps, Pick<Notifier, 'alert'> {}
 
 /**
- * What the ledger knows of the items of one batch, for the process that is at it. An item is written down when the service has taken
- * its task, and again when it is over.
+ * The stored items of one batch, for the process that holds its lock. An item is stored when the service has accepted
+ * its task, and again when it has ended.
  */
 export class Batch {
   readonly #deps: BatchDeps
@@ -58,7 +59,7 @@ export class Batch {
   readonly #known = new Map<string, KnownItem>()
   readonly #seen = new Map<string, number>()
   readonly #keys = new Set<string>()
-  /** Items that the service may be about to take. */
+  /** One promise for each item whose task the service may accept; resolves when the task is stored, or not accepted. */
   readonly #submitting = new Set<Promise<void>>()
 
   constructor(deps: BatchDeps, plan: BatchPlan) {
@@ -68,7 +69,7 @@ export class Batch {
     this.#scope = scopeOf(deps, plan.name)
   }
 
-  /** Aborted when the batch was lost to another process. */
+  /** Aborted when another process has acquired the batch. */
   get lost(): AbortSignal {
     return this.#lock.lost
   }
@@ -79,15 +80,19 @@ export class Batch {
     for (const { name, item } of await itemsOf(this.#deps, this.#scope)) this.#known.set(name, item)
   }
 
-  /** Waits until each task is written down that is being handed in: whoever takes the batch up at once would buy it a second time. */
+  /**
+   * Waits until each task that is being submitted is stored. Otherwise a process that opens the batch next could buy it
+   * a second time.
+   */
   async close(): Promise<void> {
     await Promise.all(this.#submitting)
     await this.#lock.release()
   }
 
   /**
-   * What an item goes by: as its user says, or by what the challenge is; the second of two alike is the second again next time.
-   * @throws SolveguardError `CONFIG_INVALID` for a key that is none, or was there before; `CHALLENGE_INVALID`
+   * The key of an item: from the caller's function, or a digest of the challenge. Equal challenges are numbered, so the
+   * second of two is the second again in the next run.
+   * @throws SolveguardError `CONFIG_INVALID` for an invalid key, or one used twice; `CHALLENGE_INVALID`
    */
   keyOf(challenge: AnyChallenge, index: number): string {
     const own = this.#plan.key?.(challenge, index)
@@ -100,10 +105,10 @@ export class Batch {
     if (typeof own !== 'string' || !/^[\x20-\x7e]+$/.test(own) || own.length > MAX_KEY_LENGTH) {
       throw new SolveguardError(
         'CONFIG_INVALID',
-        `batch.key: expected 1 to ${MAX_KEY_LENGTH} printable characters of ASCII.`,
+        `batch.key: expected 1 to ${MAX_KEY_LENGTH} printable ASCII characters.`,
       )
     }
-    if (this.#keys.has(own)) throw new SolveguardError('CONFIG_INVALID', `batch.key: two items go by the key ${own}.`)
+    if (this.#keys.has(own)) throw new SolveguardError('CONFIG_INVALID', `batch.key: two items have the key ${own}.`)
     this.#keys.add(own)
     return own
   }
@@ -112,60 +117,66 @@ export class Batch {
     return this.#known.get(key)
   }
 
-  /** Whether a task was handed in for this very challenge, and not for another by the same key. */
+  /** Whether a task was submitted for this challenge, and not for another one with the same key. */
   isFor(item: Extract<KnownItem, { state: 'submitted' }>, challenge: AnyChallenge): boolean {
     return item.identity === identityOf(challenge)
   }
 
-  /** For an item that is solved: its task is written down before it is asked for, since from then on the answer can be had again. */
+  /**
+   * The observer of an item's solve. It stores each task before its first poll: from then on its answer can be polled
+   * again.
+   */
   submitObserver(key: string, challenge: AnyChallenge): SubmitObserver {
-    let end = (): void => {}
+    let finish = (): void => {}
     return {
       begin: () => {
-        end()
-        const written = new Promise<void>((resolve) => {
-          end = resolve
-        }).finally(() => this.#submitting.delete(written))
-        this.#submitting.add(written)
+        finish()
+        const storing = new Promise<void>((resolve) => {
+          finish = resolve
+        }).finally(() => this.#submitting.delete(storing))
+        this.#submitting.add(storing)
       },
       onSubmitted: async (task) => {
-        await this.#write(key, {
+        await this.#store(key, {
           state: 'submitted',
           identity: identityOf(challenge),
           ...task,
           path: [...task.path],
         })
-        end()
+        finish()
       },
-      end: () => end(),
+      end: () => finish(),
     }
   }
 
   solved(key: string, cost: Money): Promise<void> {
-    return this.#write(key, { state: 'solved', cost })
+    return this.#store(key, { state: 'solved', cost })
   }
 
   failed(key: string, code: Code): Promise<void> {
-    return this.#write(key, { state: 'failed', code })
+    return this.#store(key, { state: 'failed', code })
   }
 
-  /** The solve goes on whatever comes of this: what is not written down may be bought again, and never lost twice. */
-  async #write(key: string, item: StoredItem): Promise<void> {
+  /**
+   * Stores an item. Never rejects: the solve continues. An item that is not stored may be bought again by a later run.
+   */
+  async #store(key: string, item: StoredItem): Promise<void> {
     this.#known.set(key, { ...item, at: this.#deps.clock.now() })
-    // Its ledger is closed: the item stays what it was, and its answer is to be had again. But for what is being handed in it waits.
+    // The ledger closes with the guard: the item keeps its state, and its answer can be polled again. A task that is
+    // being submitted is still stored: closing waits for that.
     if (this.#deps.closed && item.state !== 'submitted') return
     try {
       const fact = { scope: this.#scope, name: key, value: JSON.stringify(item), ttlMs: this.#plan.keepForMs ?? DAY_MS }
       await this.#deps.ledger.setFact(fact, this.#deps.clock.now())
     } catch (error) {
-      this.#deps.alert('LEDGER_UNAVAILABLE', `An item of a batch could not be written down: ${messageOf(error)}`)
+      this.#deps.alert('LEDGER_UNAVAILABLE', `An item of a batch could not be stored: ${messageOf(error)}`)
     }
   }
 }
 
 type ItemsDeps = Pick<GuardContext, 'name' | 'clock' | 'ledger'>
 
-/** What is known of a batch's items, in the order in which they were last heard of. */
+/** The stored items of a batch, in the order in which they last changed. */
 export async function batchItems(deps: ItemsDeps, name: string): Promise<BatchItem[]> {
   const items = await itemsOf(deps, scopeOf(deps, name))
   return items
@@ -191,7 +202,7 @@ async function itemsOf(deps: ItemsDeps, scope: string): Promise<{ name: string; 
   })
 }
 
-/** A ledger is shared: what another version wrote there may be anything. */
+/** Parses a stored item. A ledger is shared, so an item of another version may have any shape: it is ignored. */
 function read({ value, at }: Fact): KnownItem | undefined {
   try {
     const parsed = STORED_ITEM.safeParse(JSON.parse(value))
@@ -202,7 +213,7 @@ function read({ value, at }: Fact): KnownItem | undefined {
 }
 
 /**
- * What a challenge is, as a digest: addresses may hold what is nobody's business. One-time values belong to it.
+ * A digest of a challenge, one-time values included. A digest, because page addresses may hold private data.
  * @throws SolveguardError `CHALLENGE_INVALID`
  */
 function identityOf(challenge: AnyChallenge): string {

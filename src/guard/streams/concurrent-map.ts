@@ -4,28 +4,28 @@ type Arrival<T, R> =
   | { readonly kind: 'error'; readonly error: unknown }
   | { readonly kind: 'result'; readonly index: number; readonly result: R | undefined }
 
-/** How a stream goes about its items. */
+/** How `concurrentMap` handles its items. */
 export interface ConcurrentMapOptions<R> {
-  /** How many are worked on at a time. */
+  /** How many items are mapped at a time. */
   readonly concurrency: number
-  /** Whether results come in the order of the items, or as they arrive. */
+  /** Whether results are yielded in the order of the items, or as they arrive. */
   readonly ordered: boolean
-  /** Ends it early: no further item is onConsumed, and what is under way is waited for. */
+  /** Ends it early: no further item is started, and items under way are awaited. */
   readonly signal?: AbortSignal | undefined
-  /** Told of each result once whoever iterates has come back for the next one. */
+  /** Called with each result when the consumer asks for the next one. */
   readonly onConsumed?: ((result: R) => Promise<void>) | undefined
 }
 
 /**
- * Does `work` on what `items` gives, and yields each result. Takes the next item only when there is room for it, so that a slow
- * consumer holds a fast producer back. `work` must not reject; an item that it gives nothing for is passed over.
+ * Maps each item, and yields each result. Pulls the next item only when there is room for it, so that a slow consumer
+ * holds a fast producer back. `map` must not reject. An item for which it returns undefined is skipped.
  *
- * In order, what has come too soon is held; at concurrency twice `concurrency` are under way and held, so that one slow item does not have results pile
- * up behind it, and grow old.
+ * With `ordered`, results that arrive early are held. At most twice `concurrency` items are under way or held, so that
+ * results do not pile up, and expire, behind one slow item.
  */
 export async function* concurrentMap<T, R>(
   items: Iterable<T> | AsyncIterable<T>,
-  work: (item: T, index: number) => Promise<R | undefined>,
+  map: (item: T, index: number) => Promise<R | undefined>,
   { concurrency, ordered, signal, onConsumed }: ConcurrentMapOptions<R>,
 ): AsyncGenerator<R, void, undefined> {
   const source = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]()
@@ -44,7 +44,7 @@ export async function* concurrentMap<T, R>(
     }
   }
   const abort = (): void => arrive({ kind: 'end' })
-  /** In order: what has come before it is due, by its place. */
+  /** With `ordered`: results that arrived early, by index. */
   const held = new Map<number, R | undefined>()
   let underWay = 0
   let count = 0
@@ -86,11 +86,11 @@ export async function* concurrentMap<T, R>(
       }
       if (arrival.kind === 'item') {
         pulling = false
-        // One that came after the end of it all is not begun.
+        // An item that arrives after the end is not started.
         if (ended) continue
         const index = count++
         underWay++
-        void work(arrival.item, index).then((result) => arrive({ kind: 'result', index, result }))
+        void map(arrival.item, index).then((result) => arrive({ kind: 'result', index, result }))
         continue
       }
       ended = true
@@ -100,7 +100,7 @@ export async function* concurrentMap<T, R>(
     signal?.removeEventListener('abort', abort)
     if (!ended || signal?.aborted) {
       const returned = source.return?.()
-      // A generator that is at its next item would have us wait for that, and it may never come.
+      // A generator that is still producing its next item returns only after that, which may never happen.
       if (!pulling) await returned
       else Promise.resolve(returned).catch(() => {})
     }

@@ -13,10 +13,10 @@ import { RedactedSolution } from '../solve/solution.js'
 import type { Solution } from '../types.js'
 import type { KnownItem } from './batch.js'
 
-/** An item whose task the service has, as far as is known. */
+/** An item whose task was submitted, and whose outcome is not stored. */
 export type SubmittedItem = Extract<KnownItem, { state: 'submitted' }>
 
-/** After these nobody knows what became of the task: it may well be solved, and must not be bought a second time. */
+/** Codes that leave the outcome of a task unknown: it may be solved, so it must not be bought a second time. */
 export const OUTCOME_UNKNOWN: ReadonlySet<Code> = new Set<Code>([
   'SOLVER_BUSY',
   'SOLVER_UNREACHABLE',
@@ -26,21 +26,21 @@ export const OUTCOME_UNKNOWN: ReadonlySet<Code> = new Set<Code>([
   'ADDRESS_REFUSED',
   'SECRET_UNAVAILABLE',
 ])
-/** The service's own word that the task came to nothing: an end like any other. */
+/** Codes with which the service states that the task has failed: the item has ended. */
 export const NO_ANSWER: ReadonlySet<Code> = new Set<Code>(['CAPTCHA_UNSOLVABLE', 'PAGE_PROXY_FAILED'])
 
-/** What it takes of the guard. */
+/** What reattaching needs from the guard. */
 export interface ReattachDeps extends AuditEventDeps, Pick<GuardContext, 'closed'> {
   readonly accounts: readonly Account[]
   readonly recorder: Pick<Recorder, 'write'>
 }
 
 /**
- * The solution of a task that another process had handed in: asked for at the service, which keeps answers for some minutes. Nothing
- * is bought.
+ * The solution of a task that another process submitted. Polls the service, which keeps answers for some minutes. Buys
+ * nothing.
  *
- * @returns undefined where it is not to be had any more: the service has forgotten it, or it has grown too old
- * @throws SolveguardError what became of the task, or that nobody knows
+ * @returns undefined if the answer is no longer available: the service has dropped it, or it has expired
+ * @throws SolveguardError why the task has failed, or why its outcome is unknown
  */
 export async function reattach(
   deps: ReattachDeps,
@@ -63,19 +63,19 @@ export async function reattach(
     if (OUTCOME_UNKNOWN.has(code) || NO_ANSWER.has(code)) throw outcome.error
     return undefined
   }
-  // It was solved after it was last heard not to be ready; when exactly nobody says.
+  // When the task was solved is unknown. The answer's lifetime counts from the last poll that found it not ready.
   const expiresAt = notReadyAt + answerLifetimeMs(item.family)
   if (!isPicture(challenge) && expiresAt <= clock.now()) return undefined
   const { task } = recovered
   const record = (
     action: 'accepted' | 'rejected' | 'injected',
-    more: { code?: Code | undefined; message?: string | undefined } = {},
+    fields: { code?: Code | undefined; message?: string | undefined } = {},
   ) =>
     deps.recorder.write(
       auditEvent(deps, action, grant, withoutPictures(challenge), admitted, {
         solveId: task.id,
         solver: account.name,
-        ...more,
+        ...fields,
       }),
     )
   return new RedactedSolution(outcome.answer, {
@@ -97,13 +97,13 @@ async function report(
 ): Promise<void> {
   record(good ? 'accepted' : 'rejected')
   const call = task.account.solver.report(taskId, good, task.family)
-  // A courtesy, as ever.
+  // Best effort, like every report.
   if (!call || deps.closed) return
   const { hidden, key, transport } = task
   await transport.send({ ...call, sensitive: hidden }, key.value, { purpose: 'report' }).catch(() => {})
 }
 
-/** The task is followed to its end all the same: it has to be accounted for. */
+/** Rejects when the signal is aborted. The task is still followed to its end, so that its cost is settled. */
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise
   return new Promise((resolve, reject) => {

@@ -47,7 +47,7 @@ const shape = z.strictObject({
     .optional(),
 })
 
-/** After these it was the caller that ended, and not the item. */
+/** Codes with which the caller or the guard ended a solve: its item has not ended. */
 const ENDED_BY_CALLER: ReadonlySet<Code> = new Set<Code>(['SOLVE_ABORTED', 'GUARD_CLOSED'])
 
 /** What solves the items of a stream. */
@@ -56,14 +56,14 @@ interface StreamSolving {
   readonly recovery: Pick<Recovery, 'recover'>
 }
 
-/** What it takes of the guard. */
+/** What a stream needs from the guard. */
 export interface SolveStreamDeps extends BatchDeps, ReattachDeps, Pick<Notifier, 'alert' | 'emit' | 'isObserved'> {
   readonly accounts: readonly Account[]
-  /** What streams have yet to begin. */
+  /** For each open stream, the number of items that it has not started. */
   readonly pendingItems: Set<{ left: number }>
 }
 
-/** Many challenges, solved under one grant. */
+/** Solves many challenges under one grant. */
 export function solveStream(
   deps: SolveStreamDeps,
   solving: StreamSolving,
@@ -77,56 +77,58 @@ export function solveStream(
   const { name, key, keepForMs } = planOf(batchInput, options)
   const batch =
     name === undefined ? undefined : new Batch(deps, { name: checkName(name, 'stream.batch'), key, keepForMs })
-  /** Whoever leaves early has no use for what is under way: what stands in line must not be bought for nobody. */
-  const left = new AbortController()
-  const over = firstOf(left.signal, signal, batch?.lost)
-  // What a generator has yet to give nobody knows.
+  /** Aborted when the consumer stops iterating: queued solves must not be bought. */
+  const stopped = new AbortController()
+  const ended = firstOf(stopped.signal, signal, batch?.lost)
+  // The number of items of a generator is unknown.
   const backlog = { left: Array.isArray(challenges) ? challenges.length : 0 }
   const summary = { solved: 0, failed: 0, alreadySolved: 0, cost: 0 }
-  /** Items whose task is with the service, and could not be asked for. */
-  const open = new Set<string>()
+  /** The keys of items whose submitted task could not be polled: they have not ended. */
+  const unresolved = new Set<string>()
 
-  async function work(challenge: AnyChallenge, index: number): Promise<StreamResult | undefined> {
+  async function solveItem(challenge: AnyChallenge, index: number): Promise<StreamResult | undefined> {
     let item: StreamItem = { challenge, index }
     backlog.left = Math.max(backlog.left - 1, 0)
     try {
       if (batch) item = { challenge, index, key: batch.keyOf(challenge, index) }
-      const solution = await solved(item)
+      const solution = await solutionOf(item)
       return solution && { ...item, ok: true, solution }
     } catch (error) {
       return { ...item, ok: false, error: asSolveguardError(error, 'SOLVER_ERROR') }
     }
   }
 
-  /** The item's solution; undefined where an earlier process had it already. */
-  async function solved({ challenge, index, key: itemKey }: StreamItem): Promise<Solution | undefined> {
-    if (!batch || itemKey === undefined) return solving.pipeline.solve(grant, challenge, { signal: over })
+  /** The item's solution; undefined if an earlier run has solved the item. */
+  async function solutionOf({ challenge, index, key: itemKey }: StreamItem): Promise<Solution | undefined> {
+    if (!batch || itemKey === undefined) return solving.pipeline.solve(grant, challenge, { signal: ended })
     const known = batch.known(itemKey)
     if (known?.state === 'solved') {
       summary.alreadySolved++
-      tell({ index, key: itemKey, outcome: 'already-solved', cost: known.cost })
+      emitItem({ index, key: itemKey, outcome: 'already-solved', cost: known.cost })
       return undefined
     }
-    const left = known?.state === 'submitted' && batch.isFor(known, challenge) ? known : undefined
-    const had = left && (await answerOf(left, challenge, itemKey))
-    return had ?? solving.pipeline.solve(grant, challenge, { signal: over }, batch.submitObserver(itemKey, challenge))
+    const submitted = known?.state === 'submitted' && batch.isFor(known, challenge) ? known : undefined
+    const solution = submitted && (await reattached(submitted, challenge, itemKey))
+    return (
+      solution ?? solving.pipeline.solve(grant, challenge, { signal: ended }, batch.submitObserver(itemKey, challenge))
+    )
   }
 
-  /** What the service has for a task that was handed in before. Unless it came to nothing by the service's own word, the item is not over. */
-  async function answerOf(
-    left: SubmittedItem,
+  /** The solution of a task that an earlier run submitted. On an error, the item ends only if the service states it. */
+  async function reattached(
+    submitted: SubmittedItem,
     challenge: AnyChallenge,
     itemKey: string,
   ): Promise<Solution | undefined> {
     try {
-      return await reattach(deps, solving.recovery, grant, challenge, left, over)
+      return await reattach(deps, solving.recovery, grant, challenge, submitted, ended)
     } catch (error) {
-      if (!(error instanceof SolveguardError && NO_ANSWER.has(error.code))) open.add(itemKey)
+      if (!(error instanceof SolveguardError && NO_ANSWER.has(error.code))) unresolved.add(itemKey)
       throw error
     }
   }
 
-  /** Whoever iterates has come back: the result was dealt with, and the item is over. */
+  /** The consumer has asked for the next result: it has handled this one, so the item has ended. */
   async function onConsumed(result: StreamResult): Promise<void> {
     const { index, key: itemKey } = result
     if (result.ok) {
@@ -134,17 +136,17 @@ export function solveStream(
       summary.solved++
       summary.cost += cost
       if (batch && itemKey !== undefined) await batch.solved(itemKey, cost)
-      tell({ index, key: itemKey, outcome: 'solved', cost })
+      emitItem({ index, key: itemKey, outcome: 'solved', cost })
     } else {
       const { code } = result.error
       summary.failed++
-      if (batch && itemKey !== undefined && !open.has(itemKey) && !mayStillBeSolved(batch, itemKey, code))
+      if (batch && itemKey !== undefined && !unresolved.has(itemKey) && !mayStillBeSolved(batch, itemKey, code))
         await batch.failed(itemKey, code)
-      tell({ index, key: itemKey, outcome: 'failed', code })
+      emitItem({ index, key: itemKey, outcome: 'failed', code })
     }
   }
 
-  function tell(item: Omit<GuardEvents['item'], 'batch' | 'at'>): void {
+  function emitItem(item: Omit<GuardEvents['item'], 'batch' | 'at'>): void {
     if (deps.isObserved('item'))
       deps.emit('item', { batch: name, ...item, at: new Date(deps.clock.now()) }, item.outcome)
   }
@@ -153,15 +155,15 @@ export function solveStream(
     try {
       deps.pendingItems.add(backlog)
       await batch?.open()
-      yield* concurrentMap(challenges, work, {
+      yield* concurrentMap(challenges, solveItem, {
         concurrency: maxConcurrent,
         ordered: order === 'input',
-        signal: over,
+        signal: ended,
         onConsumed,
       })
       batch?.lost.throwIfAborted()
     } finally {
-      left.abort()
+      stopped.abort()
       deps.pendingItems.delete(backlog)
       await batch?.close()
     }
@@ -177,14 +179,14 @@ export function solveStream(
   }
 }
 
-/** One signal of our own for all of them: every solve under way listens to it, and there may be many. */
+/** One signal for all of them. Without a listener limit, because every solve under way listens to it. */
 function firstOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
   const any = AbortSignal.any(signals.filter((signal) => signal !== undefined))
   setMaxListeners(0, any)
   return any
 }
 
-/** Whether the item is not over: its task is with the service, which may yet have an answer to it. */
+/** Whether an item has not ended: the caller ended its solve, or the service may still solve its submitted task. */
 function mayStillBeSolved(batch: Batch, key: string, code: Code): boolean {
   return ENDED_BY_CALLER.has(code) || (OUTCOME_UNKNOWN.has(code) && batch.known(key)?.state === 'submitted')
 }
@@ -192,7 +194,7 @@ function mayStillBeSolved(batch: Batch, key: string, code: Code): boolean {
 function planOf(batchInput: z.output<typeof shape>['batch'], { batch }: StreamOptions) {
   if (batchInput === undefined || typeof batchInput === 'string')
     return { name: batchInput, key: undefined, keepForMs: undefined }
-  // The user's own function, and not what checked it.
+  // The caller's function itself, not the schema's copy.
   const key = typeof batch === 'object' ? batch.key : undefined
   return { name: batchInput.name, key, keepForMs: batchInput.keepFor }
 }
