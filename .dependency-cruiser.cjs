@@ -118,7 +118,7 @@ module.exports = {
     {
       name: 'only-the-composition-root-knows-the-runtime',
       comment:
-        'a part of the guard takes ports (src/guard/ports.ts); only compose.ts imports the class that implements them all',
+        'a part of the guard takes ports (src/guard/ports.ts); only compose.ts imports the class that has them all',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/guard/compose\\.ts$' },
       to: { path: '^src/guard/runtime\\.ts$' },
@@ -169,8 +169,7 @@ module.exports = {
     },
     {
       name: 'vendors-import-no-other-vendor',
-      comment:
-        "a vendor's stand-in imports its own folder, the code that all vendors share, and the type that routes requests",
+      comment: "a vendor's stand-in imports its own folder, the code of all vendors, and the type that routes requests",
       severity: 'error',
       from: { path: '^src/testing/vendors/([^/]+)/' },
       to: { path: '^src/testing/', pathNot: '^src/testing/(vendors/$1/|vendors/route\\.ts$|shared/|clock\\.ts$)' },

@@ -13,12 +13,12 @@ import type { Guard } from './types.js'
 
 export type { GuardParts } from './runtime.js'
 
-/** Puts a guard together from parts that may be others than `createGuard`'s: benchmarks do without a network. */
+/** Composes a guard from its parts. They may differ from `createGuard`'s: benchmarks use no network. */
 export async function composeGuard(policyInput: PolicyInput, parts: GuardParts): Promise<Guard> {
   const policy = parsePolicy(policyInput)
   const { clock, ledger, sink } = parts
   const runtime = new GuardRuntime(withTelemetry(parts))
-  // A route that cannot be taken is a mistake in the options: thrown now, not at the first solve.
+  // An egress that cannot be used is a mistake in the options: throws now, not at the first solve.
   for (const account of runtime.accounts) account.transport(policy.egress)
   await ledger.open()
   let opened = false

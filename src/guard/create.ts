@@ -15,7 +15,7 @@ import { checkOptions, type GuardOptions } from './options.js'
 import type { Guard } from './types.js'
 
 /**
- * Creates a guard: the one thing that may spend a solver service's balance.
+ * Creates a guard: the only object that may spend a solver service's balance.
  *
  * @throws SolveguardError `CONFIG_INVALID` that names each wrong field; `DeniedError` (`LEDGER_UNAVAILABLE`,
  *   `AUDIT_UNAVAILABLE`) where the ledger or the audit log cannot be opened
@@ -54,12 +54,12 @@ export async function createGuard(options: GuardOptions): Promise<Guard> {
   })
 }
 
-/** A new state folder says itself that it belongs into no repository. */
+/** Writes a `.gitignore` into a new state folder, so that it is committed to no repository. */
 function keepOutOfGit(stateDir: string): void {
   try {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 })
     writeFileSync(join(stateDir, '.gitignore'), '*\n', { flag: 'wx' })
   } catch {
-    // It is there already, or the folder cannot be written: the ledger will say so, and better.
+    // The file exists, or the folder cannot be written: then the ledger throws a better error.
   }
 }

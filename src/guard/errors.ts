@@ -1,6 +1,6 @@
 import { type Code, DeniedError, type ErrorDetails, messageOf, SolveguardError } from '../base/errors.js'
 
-/** A denial, with the wall-clock ms at which it is worth trying again. */
+/** A denial. `retryAt` is the wall-clock ms from which a retry may succeed. */
 export function denied(
   code: Code,
   message: string,
@@ -21,25 +21,25 @@ export function ledgerDown(error: unknown): DeniedError {
   )
 }
 
-/** What every call throws once the guard is closed. */
+/** The error of every call after the guard was closed. */
 export function closed(): SolveguardError {
   return new SolveguardError(
     'GUARD_CLOSED',
-    'The guard was closed; a task that the service took is left to the next one.',
+    'The guard is closed. A task that the service has accepted is left to the next guard.',
   )
 }
 
-/** The caller's signal ended its solve. */
+/** The error of a solve whose signal was aborted. */
 export function aborted(): SolveguardError {
   return new SolveguardError('SOLVE_ABORTED', 'The solve was aborted by its caller.')
 }
 
-/** The caller was answered already: nothing more is bought for its solve. */
+/** The error of work for a solve whose caller has its result already: nothing more is bought for it. */
 export function abandoned(): SolveguardError {
-  return new SolveguardError('SOLVE_ABORTED', 'Nobody waits for the solve any more.')
+  return new SolveguardError('SOLVE_ABORTED', 'The solve has already ended for its caller, so nothing more is bought.')
 }
 
-/** Any thrown value as an error of this package. */
+/** Converts any thrown value to an error of this package. */
 export function asSolveguardError(error: unknown, code: Code): SolveguardError {
   return error instanceof SolveguardError ? error : new SolveguardError(code, messageOf(error), { cause: error })
 }

@@ -32,10 +32,10 @@ import type {
   StreamOptions,
 } from './types.js'
 
-/** How many page origins a grant keeps the budgets of at hand. */
+/** For how many page origins a grant caches the budgets. */
 const MAX_ORIGINS = 1_000
 
-/** What every grant takes of its guard. */
+/** What every grant needs from its guard. */
 export interface GrantDeps extends SolveStreamDeps, ProcessStatusDeps {
   readonly accounts: readonly Account[]
   readonly keyRegistry: Pick<KeyRegistry, 'listFacts' | 'known'>
@@ -44,7 +44,7 @@ export interface GrantDeps extends SolveStreamDeps, ProcessStatusDeps {
   readonly recorder: Pick<Recorder, 'write' | 'head' | 'lastError' | 'pending'>
 }
 
-/** A policy, and the path of budgets that it draws on. */
+/** A policy, and the path of budgets that its solves draw on. */
 export class PolicyGrant implements Grant, GrantContext {
   readonly policy: Policy
   readonly path: readonly string[]
@@ -52,7 +52,7 @@ export class PolicyGrant implements Grant, GrantContext {
   readonly gate: Gate
   readonly #deps: GrantDeps
   readonly #solving: Solving
-  /** With the proxies' passwords, which nobody sees who looks at a grant. */
+  /** With the proxies' passwords, which the public `policy` masks. */
   readonly #policyWithPasswords: Policy
   readonly #budgets: BudgetPath
   readonly #perOrigin: Terms | undefined
@@ -89,7 +89,7 @@ export class PolicyGrant implements Grant, GrantContext {
     if (this.#pageProxies.length < 2) return this.#pageProxies[0]
     throw denied(
       'PAGE_PROXY_CONFLICT',
-      'Two policies on the path each have pages browsed through another proxy; set policy.pageProxy in one place.',
+      'Two policies on the path each set a different page proxy; set policy.pageProxy in one place.',
     )
   }
 
@@ -126,7 +126,7 @@ export class PolicyGrant implements Grant, GrantContext {
     if (solution instanceof RedactedSolution) solution.injected(outcome.ok ? undefined : outcome.error)
   }
 
-  /** How its own budget stands: one question to the ledger. */
+  /** The status of the grant's own budget, from one ledger call. */
   async budgetStatus(): Promise<BudgetStatus> {
     const { clock, ledger } = this.#deps
     const now = clock.now()
@@ -150,7 +150,7 @@ export class PolicyGrant implements Grant, GrantContext {
     const now = clock.now()
     const id = this.path.at(-1) as string
     try {
-      const asked = Promise.all([
+      const replies = Promise.all([
         outbox.status(),
         balanceMonitor.listFacts(),
         this.budgetStatus(),
@@ -163,7 +163,7 @@ export class PolicyGrant implements Grant, GrantContext {
           return threads && ledger.usage(threads.id, now)
         }),
       ])
-      const [alerts, readings, { usage, ...budget }, root, facts, ...own] = await withLedgerTimeout(clock, asked)
+      const [alerts, readings, { usage, ...budget }, root, facts, ...own] = await withLedgerTimeout(clock, replies)
       const solvers = accounts.map((account, index) => {
         const known = keyRegistry.known(account, facts, now)
         const status = solverStatus(
@@ -207,12 +207,13 @@ function pageProxyOf(canonical: string): PageProxy {
   return parsed
 }
 
-/** A proxy that no service could reach is a mistake: said now, not at the first solve. */
+/** A page proxy that no service can reach is a mistake in the options: throws now, not at the first solve. */
 function checkReach({ accounts }: Pick<GrantDeps, 'accounts'>, host: string): void {
   if (accounts.some(({ solver }) => canReach(solver.baseUrl, host))) return
   throw new SolveguardError(
     'CONFIG_INVALID',
-    'policy.pageProxy: a service elsewhere cannot reach a proxy of this machine or of a private network; give one that it can.',
+    'policy.pageProxy: a remote service cannot reach a proxy on this machine or in a private network; ' +
+      'set one that it can reach.',
   )
 }
 

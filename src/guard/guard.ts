@@ -13,14 +13,14 @@ import { BudgetPath } from './spending/budgets.js'
 import { batchItems } from './streams/batch.js'
 import type { Advice, AdviceOptions, BatchItem, Guard, GuardEvents } from './types.js'
 
-/** What the root grant takes besides that of every grant. */
+/** What the root grant needs besides what every grant needs. */
 export interface RootGrantDeps extends GrantDeps, BackgroundTasks {
   readonly events: Pick<Events, 'on'>
   /** Lifts every pause of the guard and its accounts. */
   resume(): Promise<void>
-  /** The first step of the end: nothing new begins. */
+  /** The first step of closing: no new work starts. */
   beginClose(): void
-  /** The last step of the end. No solve is under way. */
+  /** The last step of closing. No solve is under way. */
   close(): Promise<void>
 }
 
@@ -82,7 +82,7 @@ export class RootGrant extends PolicyGrant implements Guard {
     this.#deps.beginClose()
     await pipeline.close()
     await recovery.close()
-    // What this process has learned need not be learned again by the next.
+    // So that the next process need not learn the solve times again.
     this.#deps.background(() => timings.publish(), 'LEDGER_UNAVAILABLE')
     await this.#deps.close()
   }

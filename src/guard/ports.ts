@@ -4,16 +4,16 @@ import type { Code } from '../base/errors.js'
 import type { Ledger } from '../ledger/ledger.js'
 import type { GuardEvents } from './types.js'
 
-// What the parts of a guard get from it: each part names the ports that it needs, and no part sees the whole guard.
+// The ports of the guard. Each part names the ports that it needs, and no part gets the whole guard.
 
-/** Which guard it is, its time, and its ledger. */
+/** The guard's name, clock and ledger. */
 export interface GuardContext {
   readonly name: string
-  /** This process, as the ledger knows it. */
+  /** The id of this process in the ledger. */
   readonly ownerId: string
   readonly clock: Clock
   readonly ledger: Ledger
-  /** True once `close()` was called: nothing new begins. */
+  /** True once `close()` was called: no new work starts. */
   readonly closed: boolean
 }
 
@@ -28,24 +28,24 @@ export interface KeyClock {
 
 /** Work that no caller waits for. The guard waits for it when it closes. */
 export interface BackgroundTasks {
-  /** Starts the work. A failure is one alert for as long as it repeats. */
+  /** Starts the work. A failure that repeats raises one alert only. */
   background(work: () => MaybePromise<unknown>, code: Code): void
 }
 
-/** How an alert is told apart from one that was raised before. */
+/** How an alert is recognized as a repetition. */
 export interface AlertOrigin {
-  /** The caller raises it once only: the ledger has seen to that. */
+  /** True if the caller raises it once only, by means of the ledger: no duplicate check is needed. */
   readonly once?: boolean | undefined
-  /** What it is about, where its text differs from one process to another. */
+  /** The subject that duplicates share, where the message differs between processes. */
   readonly about?: string | undefined
 }
 
 /** Events and alerts. */
 export interface Notifier {
-  /** Raises an alert: listeners, the audit log, the logger and the alert channels get it. Never throws. */
+  /** Raises an alert to the listeners, the audit log, the logger and the alert channels. Never throws. */
   alert(code: Code, message: string, details?: GuardEvents['alert']['details'], origin?: AlertOrigin): void
   /** Calls listeners and the logger. The event holds no key, token or solution by its type. */
   emit<K extends keyof GuardEvents>(name: K, event: GuardEvents[K], message: string): void
-  /** Whether `emit` would reach a listener or a logger: if not, the event need not be built. */
+  /** Whether the event has a listener or a logger. Without one it need not be built. */
   isObserved(name: keyof GuardEvents): boolean
 }

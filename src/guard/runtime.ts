@@ -24,11 +24,11 @@ import { RemoteQueues } from './spending/remote-queues.js'
 import { WaitQueue } from './spending/wait-queue.js'
 import type { GuardEvents } from './types.js'
 
-/** What a guard is made of. Everything has been checked and opened. */
+/** The parts of a guard. All options are validated. */
 export interface GuardParts {
   readonly name: string
   readonly clock: Clock
-  /** In the order in which they are asked; at least one. */
+  /** In the order in which they are tried; at least one. */
   readonly accounts: readonly AccountParts[]
   readonly ledger: Ledger
   readonly sink: AuditSink
@@ -36,28 +36,28 @@ export interface GuardParts {
   readonly telemetry?: Telemetry | undefined
   /** Closed with the guard. */
   readonly wireLog?: WireLog | undefined
-  /** Where alerts go, besides to those who listen. */
+  /** The channels that alerts are sent to, besides the listeners. */
   readonly alerts?: readonly AlertChannel[] | undefined
-  /** What a suspected leak of a key does besides telling of it. */
+  /** What a suspected key leak causes besides the alert. */
   readonly onLeak?: 'alert' | 'pause' | undefined
 }
 
-/** How long a guard is taken for alive after its last sign of life. */
+/** How long a process counts as alive after its last heartbeat. */
 const LEASE_MS = 30_000
 const HEARTBEAT_MS = 10_000
-/** What has not failed for that long is news when it fails again. */
+/** A failure that has not occurred for that long raises an alert again. */
 const FAILURE_FORGOTTEN_AFTER_MS = 60_000
 const MAX_RECENT_FAILURES = 100
 
 /**
- * What all grants of one guard share: every part of it, and the ports that the parts take. Only `compose.ts` knows this class. It
- * knows nothing of a single solve.
+ * What all grants of one guard share: its parts, and the ports that the parts take. Only `compose.ts` knows this class.
+ * It holds nothing about a single solve.
  */
 export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, Notifier {
   readonly name: string
   readonly ownerId = `${process.pid}-${randomUUID()}`
   readonly clock: Clock
-  /** In the order in which they are asked; at least one. */
+  /** In the order in which they are tried; at least one. */
   readonly accounts: readonly Account[]
   readonly ledger: Ledger
   readonly sink: AuditSink
@@ -69,7 +69,7 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
   /** How many solves were denied, by code. */
   readonly denialCounts = new Map<Code, number>()
   readonly keyRegistry: KeyRegistry
-  /** What streams have yet to begin, as far as they know. */
+  /** Items that streams have not started yet, as far as their number is known. */
   readonly pendingItems = new Set<{ left: number }>()
   readonly telemetry: Telemetry | undefined
   readonly wireLog: WireLog | undefined
@@ -80,9 +80,9 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
   readonly #startedAt: { readonly wall: number; readonly monotonic: number }
   readonly #log: Log | undefined
   #cancelHeartbeat: (() => void) | undefined
-  /** What is being done and nobody waits for, until the guard closes. */
+  /** Background work under way. Only `close()` waits for it. */
   readonly #background = new Set<Promise<unknown>>()
-  /** What fails in the background, in its words, and when it did last (monotonic ms). */
+  /** By code and message: when a background task last failed that way (monotonic ms). */
   readonly #recentFailures = new Map<string, number>()
   #closed = false
 
@@ -124,7 +124,7 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     return this.#closed
   }
 
-  /** The first step of the end: nothing new begins. */
+  /** The first step of closing: no new work starts. */
   beginClose(): void {
     this.#closed = true
   }
@@ -134,7 +134,7 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     return Math.max(this.clock.now(), wall + this.clock.monotonic() - monotonic)
   }
 
-  /** Joins the ledger, and keeps saying that this guard lives. `onHeartbeat` is called now and then from then on. */
+  /** Registers this process with the ledger and starts its heartbeat. Calls `onHeartbeat` at each one (every 10 s). */
   async register(budget: Budget, onHeartbeat: (isFirst: boolean) => void): Promise<void> {
     const budgets = [budget, ...this.accounts.flatMap(({ claim }) => claim ?? [])]
     let declared: readonly BudgetClaim[] = []
@@ -149,7 +149,7 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     const { differing } = await this.ledger.register(owner(this.clock.now()), this.clock.now())
     const renewLease = (): MaybePromise<unknown> => {
       const now = this.clock.now()
-      // After midnight, what is declared is for another day.
+      // After midnight the declared limits are those of another day.
       const changed = budgets.some((each, i) => each.at(now) !== declared[i])
       return changed ? this.ledger.register(owner(now), now) : this.ledger.heartbeat(this.ownerId, now)
     }
@@ -162,14 +162,15 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
       this.background(() => this.outbox.heartbeat(), 'LEDGER_UNAVAILABLE')
       onHeartbeat(false)
     }
-    // The first one comes when whoever created the guard has had time to listen.
+    // The first heartbeat is delayed, so that the caller of `createGuard` can add its listeners before the first alert.
     this.#cancelHeartbeat = this.clock.after(
       0,
       () => {
         for (const { budgetId, effective } of differing) {
           this.alert(
             'LIMITS_DIFFER',
-            `Another guard has other limits for the budget '${budgetId}'; the tighter of each holds for both: ${formatLimits(effective)}.`,
+            `Another guard has different limits for the budget '${budgetId}'; ` +
+              `the tighter of each holds for both: ${formatLimits(effective)}.`,
           )
         }
         this.#cancelHeartbeat = this.clock.after(HEARTBEAT_MS, heartbeat, false)
@@ -181,9 +182,9 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
   }
 
   /**
-   * Pauses an account in every process; everything under this guard's budget, where there is no other. The first reason is kept,
-   * and told once.
-   * @param isAlerted whether an alert has told why
+   * Pauses an account in every process. Where the guard has one account only, this pauses the guard's whole budget. The
+   * first reason is kept, and reported once.
+   * @param isAlerted whether an alert with the reason has already been raised
    */
   pause(account: Account, code: Code, message: string, isAlerted = false): void {
     const budgetId = pausedBudgetOf(account, this.name)
@@ -200,7 +201,7 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     }, 'LEDGER_UNAVAILABLE')
   }
 
-  /** Another process has lifted what paused this guard: the cause was mended. */
+  /** Called when another process has lifted the pause: refused keys may be tried again. */
   onResumedElsewhere(): void {
     for (const { keys, secrets } of this.accounts) {
       keys.forgetRefusals()
@@ -219,7 +220,7 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
       if (claim) await this.ledger.resume(claim.id)
       await this.balanceMonitor.reset(account)
       keys.forgetRefusals()
-      // Whoever resumes has changed something, the key perhaps: the cached one is not to be tried again.
+      // The cause was fixed before this call, perhaps by a new key: fetch it rather than try the cached one again.
       await secrets.refresh().catch(() => {})
     }
     this.pauses.clear()
@@ -237,7 +238,7 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     else if (!this.#log && !this.outbox.accepts(code)) process.emitWarning(message, { type: 'SolveguardAlert', code })
   }
 
-  /** Tells of each key that has just come to be due for rotation: once, whichever process finds out. */
+  /** Raises an alert for each key that has become due for rotation: once, from the process that finds it first. */
   async warnOfDueKeys(rotateEveryMs: number | undefined): Promise<void> {
     const now = this.clock.now()
     for (const account of this.accounts) {
@@ -246,7 +247,7 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
       const whichKey = this.accounts.length > 1 ? `The key for ${account.name}` : 'The key'
       this.alert(
         'KEY_DUE',
-        `${whichKey} (version ${key.version}) is from ${new Date(key.createdAt).toISOString()}: rotate it.`,
+        `${whichKey} (version ${key.version}) was created at ${new Date(key.createdAt).toISOString()}: rotate it.`,
         undefined,
         { once: true },
       )
@@ -257,9 +258,9 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     const whichKey = this.accounts.length > 1 ? `the cached key for ${name}` : 'the cached key'
     this.alert(
       'SECRET_STALE',
-      `The secrets store does not answer (${message}); ${whichKey} serves until ${new Date(until).toISOString()}.`,
+      `The secrets store does not answer (${message}); ${whichKey} is used until ${new Date(until).toISOString()}.`,
       undefined,
-      // Each process has its own hour; that the store is down is one thing.
+      // The message's time differs between processes, but the failing store is one subject.
       { about: name },
     )
   }
@@ -268,7 +269,8 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     for (const { budgetId, threshold, used, limit, timeZone } of alerts) {
       this.alert(
         'BUDGET_THRESHOLD',
-        `Budget '${budgetId}' has used ${formatUsd(used)} of ${formatUsd(limit)} ${periodOf(timeZone)} (${Math.round(threshold * 100)} % crossed).`,
+        `Budget '${budgetId}' has used ${formatUsd(used)} of ${formatUsd(limit)} ${periodOf(timeZone)} ` +
+          `(${Math.round(threshold * 100)} % crossed).`,
         { budgetId, threshold, used, limit, ...(timeZone !== undefined && { timeZone }) },
         { once: true },
       )
@@ -299,21 +301,21 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
 
   #alertFailure(code: Code, message: string): void {
     const now = this.clock.monotonic()
-    for (const [words, at] of this.#recentFailures)
-      if (now - at > FAILURE_FORGOTTEN_AFTER_MS) this.#recentFailures.delete(words)
+    for (const [failure, at] of this.#recentFailures)
+      if (now - at > FAILURE_FORGOTTEN_AFTER_MS) this.#recentFailures.delete(failure)
     const isKnown = this.#recentFailures.has(`${code} ${message}`)
     if (isKnown || this.#recentFailures.size < MAX_RECENT_FAILURES) this.#recentFailures.set(`${code} ${message}`, now)
     if (!isKnown) this.alert(code, message)
   }
 
-  /** Lets go of everything. Solves under way have ended. */
+  /** Releases everything. Solves under way have ended. */
   async close(): Promise<void> {
     this.#cancelHeartbeat?.()
     this.remoteQueues.close()
     this.telemetry?.close()
     for (const { secrets } of this.accounts) secrets.close()
     await settled([
-      // A task is noted before it is left to the next process, and a pause is kept.
+      // First the background writes: a task that is left to the next process, and a pause, must be in the ledger.
       async () => Promise.all(this.#background),
       async () => this.denials.close(),
       async () => this.recorder.write({ action: 'closed', at: this.clock.now(), guard: this.name }),
@@ -328,13 +330,13 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     this.events.clear()
   }
 
-  /** Ends every connection; what is being sent fails. */
+  /** Closes every connection. Requests under way fail. */
   async closeTransports(): Promise<void> {
     await Promise.all(this.accounts.map((account) => account.closeTransports()))
   }
 }
 
-/** Does all of it, in order, and throws the first error only then. */
+/** Runs every step, in order, even after a failure. Throws the first error at the end. */
 async function settled(steps: readonly (() => Promise<unknown>)[]): Promise<void> {
   const errors: unknown[] = []
   for (const step of steps) await step().catch((error) => errors.push(error))

@@ -11,7 +11,7 @@ import { dayStatus } from './spending/budgets.js'
 import type { WaitQueue } from './spending/wait-queue.js'
 import type { KeyStatus, KnownKey, SolverStatus, Status } from './types.js'
 
-/** What the status of a process takes of the guard. */
+/** What the status of a process needs from the guard. */
 export interface ProcessStatusDeps {
   readonly waitQueue: Pick<WaitQueue, 'waiting'>
   readonly denialCounts: ReadonlyMap<Code, number>
@@ -21,13 +21,13 @@ export interface ProcessStatusDeps {
   readonly wireLog: Pick<WireLog, 'place'> | undefined
 }
 
-/** What solves under the grants of a guard. */
+/** The services that solve for the grants of a guard. */
 export interface Solving {
   readonly pipeline: Pick<SolvePipeline, 'solve' | 'underWay'>
   readonly recovery: Pick<Recovery, 'recover' | 'following'>
 }
 
-/** What this process does now, and whether its records are written: the part of a status that needs no ledger. */
+/** The activity of this process and the state of its audit log: the part of a status that needs no ledger. */
 export function processStatus(
   { waitQueue, denialCounts, denials, recorder, sink, wireLog }: ProcessStatusDeps,
   { pipeline, recovery }: Solving,
@@ -53,13 +53,13 @@ export function processStatus(
 
 /**
  * The status of one account.
- * @param usage of its own budget, where it has one
- * @param inUse of its threads, where it is paid by the thread
+ * @param usage the usage of its own budget, if it has one
+ * @param threadUsage the usage of its paid threads, if it has any
  */
 export function solverStatus(
-  { name, secrets, secretPlace, solver: { maxConcurrent: has } }: Account,
+  { name, secrets, secretPlace, solver: { maxConcurrent } }: Account,
   usage: Usage | undefined,
-  inUse: Usage | undefined,
+  threadUsage: Usage | undefined,
   known: readonly KnownKey[],
   rotateEveryMs: number | undefined,
 ): SolverStatus {
@@ -75,7 +75,7 @@ export function solverStatus(
     dueAt: date(due),
     known,
   }
-  const threads = has === undefined ? undefined : { has, used: inUse?.active ?? 0 }
+  const threads = maxConcurrent === undefined ? undefined : { has: maxConcurrent, used: threadUsage?.active ?? 0 }
   if (!usage) return { name, key: keyStatus, threads }
   const { spent, reserved, lastMinute, active, declared, days, paused } = usage
   return {

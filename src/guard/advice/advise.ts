@@ -83,7 +83,9 @@ function* limitsOf(situation: Situation): Generator<Limit> {
     code: 'budget',
     // If no solve may start any more, no worker is needed: solves under way end by themselves.
     limit: afford === 0 ? 0 : underWay + afford,
-    message: `${formatUsd(left)} of the day's budget is left, for ${solves(afford)} at up to ${formatUsd(maxPrice)} each.`,
+    message:
+      `${formatUsd(left)} of the day's budget is left, ` +
+      `for ${solves(afford)} at up to ${formatUsd(maxPrice)} each.`,
     ...(afford === 0 && refilledAt && { retryAt: refilledAt }),
   }
   if (concurrent !== undefined) {

@@ -231,7 +231,8 @@ function leakMessage(
   return (
     `The balance at ${account.name} fell by ${dropped} since ${new Date(leak.since).toISOString()}, ` +
     `and at most ${ours} of that was spent by this ledger's guards: ${missing} is missing. ` +
-    `Another client may be using the key (fingerprint ${fingerprint}), or the service charges more than \`pricing\` states.`
+    `Another client may be using the key (fingerprint ${fingerprint}), ` +
+    'or the service charges more than `pricing` states.'
   )
 }
 

@@ -4,22 +4,22 @@ import type { Clock } from '../../base/clock.js'
 import { messageOf } from '../../base/errors.js'
 import { withTimeout } from '../../base/timeout.js'
 
-/** An alert that one channel has yet to get. */
+/** An alert that is not yet delivered to one channel. */
 export interface PendingAlert {
   readonly alert: Alert
-  /** Wall-clock ms: after that it is not tried any more. */
+  /** Wall-clock ms. After that time it is not tried any more. */
   readonly until: number
-  /** Its name in the ledger; absent where that could not be told. */
+  /** The name of its ledger fact; absent if the ledger could not be written. */
   readonly name?: string | undefined
 }
 
 interface DeliveryQueueParts {
   readonly clock: Clock
-  /** Whether it is still ours to deliver. */
+  /** Whether this process still owns the delivery. */
   readonly isOwner: (pending: PendingAlert) => MaybePromise<boolean>
-  /** It was delivered, or given up. */
+  /** Called when an alert was delivered or given up. */
   readonly onDone: (pending: PendingAlert) => void
-  /** Tells of trouble with the channel, and of its end. */
+  /** Raises an alert when the channel fails, and when it works again. */
   readonly alert: (message: string) => void
 }
 
@@ -27,14 +27,14 @@ const MAX_PENDING = 100
 const FIRST_WAIT_MS = 1_000
 const MAX_WAIT_MS = 10 * 60_000
 const MAX_RETRY_AFTER_MS = 3_600_000
-/** No channel may take longer over one try. */
+/** How long one delivery attempt may take. */
 const ATTEMPT_TIMEOUT_MS = 90_000
-/** So many failures in a row are trouble; fewer are a moment's. */
+/** So many failures in a row are reported as a problem. Fewer are taken for a short disturbance. */
 const FAILURES_BEFORE_PROBLEM = 3
-/** Another process may have taken over what has waited for longer. */
+/** Another process may have taken over an alert that has waited for longer than this. */
 const CHECK_OWNER_AFTER_MS = 10_000
 
-/** The way to one channel: one alert at a time, in order, tried again with growing waits. Never throws. */
+/** Delivers to one channel: one alert at a time, in order, retried with growing waits. Never throws. */
 export class DeliveryQueue {
   readonly channel: AlertChannel
   readonly #parts: DeliveryQueueParts
@@ -45,7 +45,7 @@ export class DeliveryQueue {
   #closing = false
   #failures = 0
   #givenUp = 0
-  /** What is wrong with the channel, once that was told. */
+  /** The channel's problem, once it has been reported. */
   problem: string | undefined
 
   constructor(channel: AlertChannel, parts: DeliveryQueueParts) {
@@ -53,7 +53,7 @@ export class DeliveryQueue {
     this.#parts = parts
   }
 
-  /** What is not delivered yet. */
+  /** The alerts that are not delivered yet. */
   get pending(): readonly PendingAlert[] {
     return this.#queue
   }
@@ -66,7 +66,7 @@ export class DeliveryQueue {
       return
     }
     this.#queue.push({ ...pending, since: this.#parts.clock.monotonic() })
-    // In a turn of its own: whoever raised it has more urgent things to do.
+    // In a later microtask, so that the caller that raised the alert is not delayed.
     this.#running ??= Promise.resolve()
       .then(() => this.#run())
       .finally(() => {
@@ -74,14 +74,14 @@ export class DeliveryQueue {
       })
   }
 
-  /** Settles when nothing more can be done: all is delivered, or what is left needs more time. */
+  /** Settles when all alerts are delivered, or the rest would need a longer wait. */
   async drain(): Promise<void> {
     this.#closing = true
     this.#wake?.()
     await this.#running
   }
 
-  /** Ends what is being delivered. */
+  /** Aborts the delivery under way. */
   end(): void {
     this.#abort.abort()
   }
@@ -96,14 +96,14 @@ export class DeliveryQueue {
         failure = undefined
         continue
       }
-      const old = this.#parts.clock.monotonic() - pending.since > CHECK_OWNER_AFTER_MS
-      if ((failure || old) && !(await this.#isStillOwner(pending))) {
+      const isOld = this.#parts.clock.monotonic() - pending.since > CHECK_OWNER_AFTER_MS
+      if ((failure || isOld) && !(await this.#isStillOwner(pending))) {
         this.#queue.shift()
         failure = undefined
         continue
       }
       failure = await this.#try(pending)
-      // Whether it got there, nobody knows: whoever comes next tries again.
+      // It is unknown whether the aborted attempt arrived: the next process tries again.
       if (failure && this.#abort.signal.aborted) return
       if (!failure?.retryable) {
         this.#finish(pending, failure)
@@ -116,7 +116,7 @@ export class DeliveryQueue {
     }
   }
 
-  /** It was delivered, or is given up. */
+  /** Removes an alert that was delivered, or is given up. */
   #finish(pending: PendingAlert, failure: DeliveryError | undefined): void {
     this.#queue.shift()
     this.#parts.onDone(pending)
@@ -136,7 +136,7 @@ export class DeliveryQueue {
       await withTimeout(delivering, {
         clock,
         ms: ATTEMPT_TIMEOUT_MS,
-        error: () => new DeliveryError('it has not ended in time', true),
+        error: () => new DeliveryError(`the delivery has not ended within ${ATTEMPT_TIMEOUT_MS / 1000} s`, true),
         keepAlive: false,
       })
       return undefined
@@ -149,14 +149,14 @@ export class DeliveryQueue {
     try {
       return await this.#parts.isOwner(pending)
     } catch {
-      // Rather twice, under the same id, than never.
+      // Delivering twice, under the same id, is better than never.
       return true
     }
   }
 
   #wait({ retryAfterMs = 0 }: DeliveryError): Promise<void> {
-    const growing = Math.min(FIRST_WAIT_MS * 2 ** (this.#failures - 1), MAX_WAIT_MS)
-    const ms = Math.max(growing * (1 + Math.random() * 0.25), Math.min(retryAfterMs, MAX_RETRY_AFTER_MS))
+    const backoff = Math.min(FIRST_WAIT_MS * 2 ** (this.#failures - 1), MAX_WAIT_MS)
+    const ms = Math.max(backoff * (1 + Math.random() * 0.25), Math.min(retryAfterMs, MAX_RETRY_AFTER_MS))
     return new Promise((resolve) => {
       const cancel = this.#parts.clock.after(ms, resolve, false)
       this.#wake = () => {

@@ -22,7 +22,7 @@ const NAMES: Readonly<Record<keyof GuardEvents, true>> = {
   alert: true,
 }
 
-/** A typed emitter. Listeners are called in the order in which they came; one that throws disturbs nothing. */
+/** A typed emitter. Calls listeners in the order in which they were added. One that throws causes a warning only. */
 export class Events {
   readonly #listeners = new Map<keyof GuardEvents, Set<Listener<never>>>()
 
@@ -38,21 +38,21 @@ export class Events {
     return () => void listeners.delete(listener as Listener<never>)
   }
 
-  /** Whether anybody listens: what nobody hears need not be put together. */
+  /** Whether the event has a listener: without one, the event need not be built. */
   has(name: keyof GuardEvents): boolean {
     return (this.#listeners.get(name)?.size ?? 0) > 0
   }
 
   emit<K extends keyof GuardEvents>(name: K, event: GuardEvents[K]): void {
     for (const listener of this.#listeners.get(name) ?? []) {
-      // A listener is the user's: its fault is theirs to see, and must not change what happens to money.
-      const threw = (error: unknown): void =>
+      // A listener is user code: its error becomes a warning and must not affect spending.
+      const warn = (error: unknown): void =>
         process.emitWarning(`A listener of '${name}' threw: ${messageOf(error)}`, { type: 'SolveguardListener' })
       try {
         const done: unknown = (listener as Listener<K>)(event)
-        if (done instanceof Promise) done.catch(threw)
+        if (done instanceof Promise) done.catch(warn)
       } catch (error) {
-        threw(error)
+        warn(error)
       }
     }
   }

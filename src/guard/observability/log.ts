@@ -32,7 +32,7 @@ const LEVELS: Readonly<Record<Exclude<keyof GuardEvents, 'alert'>, keyof Logger>
   paused: 'warn',
 }
 
-/** Tells a user's logger of what a guard does: a line for each event, with its fields. */
+/** Writes a guard's events to the user's logger: one line for each event, with its fields. */
 export class Log {
   readonly #logger: Logger
   readonly #guard: string
@@ -43,7 +43,7 @@ export class Log {
   }
 
   event<K extends keyof GuardEvents>(name: K, event: GuardEvents[K], message: string): void {
-    // The message is the line's: pino may be told to call that `message` too.
+    // The event's own `message` is dropped: pino may be configured to use that field for the line's message.
     const { message: _, ...fields } = { message, ...event }
     const level = name === 'alert' ? 'warn' : LEVELS[name as keyof typeof LEVELS]
     this.#write(level, { event: name, guard: this.#guard, ...fields, ...forLog(event) }, message)
@@ -53,7 +53,7 @@ export class Log {
     this.#write('warn', { event: 'alert', guard: this.#guard, code, ...(details && { details }) }, message)
   }
 
-  /** A logger is the user's, like a listener: one that throws disturbs nothing. */
+  /** A logger is user code, like a listener: an error of it becomes a warning only. */
   #write(level: keyof Logger, fields: object, message: string): void {
     try {
       this.#logger[level](fields, message)
@@ -63,7 +63,7 @@ export class Log {
   }
 }
 
-/** A challenge as it may stand in a log, as in a record: addresses may hold sessions and passwords. */
+/** A challenge in the form that logs and audit records may hold: addresses may contain sessions and passwords. */
 function forLog(event: object): { challenge?: object } {
   if (!('challenge' in event)) return {}
   const challenge = event.challenge as ChallengeFacts

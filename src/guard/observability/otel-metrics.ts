@@ -4,14 +4,14 @@ import type { BudgetStatus } from '../types.js'
 import { ATTRIBUTE, inUsd } from './otel-names.js'
 import type { ObservedGuard } from './telemetry.js'
 
-/** Solves take seconds to minutes; the API's own boundaries are for milliseconds. */
+/** Solves take seconds to minutes; the API's default boundaries are meant for milliseconds. */
 const SOLVE_SECONDS = [0.1, 1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180]
 
-/** The instruments of one guard at one meter, fed by what the guard tells and, at each collection, by one look at the ledger. */
+/** The instruments of one guard at one meter. Sources: the guard's events and, at each collection, one ledger read. */
 export class Instruments {
   readonly #guard: ObservedGuard
   readonly #readStatus: () => Promise<BudgetStatus>
-  /** As services have said, by account. */
+  /** The balance that each service reported last, by account. */
   readonly #balances: ReadonlyMap<string, Money>
   readonly #meter: Api.Meter
   readonly #attributes: Api.Attributes
@@ -23,20 +23,20 @@ export class Instruments {
   constructor(
     meter: Api.Meter,
     guard: ObservedGuard,
-    look: () => Promise<BudgetStatus>,
+    readStatus: () => Promise<BudgetStatus>,
     balances: ReadonlyMap<string, Money>,
   ) {
     this.#balances = balances
-    this.#readStatus = look
+    this.#readStatus = readStatus
     this.#guard = guard
     this.#meter = meter
     this.#attributes = { [ATTRIBUTE.guard]: guard.name }
     this.#solves = meter.createCounter('solveguard.solves', {
-      description: 'Solves that callers asked for, by how they ended.',
+      description: 'Solves that callers requested, by outcome.',
       unit: '{solve}',
     })
     this.#polls = meter.createCounter('solveguard.polls', {
-      description: 'Calls that asked a service whether tasks are done.',
+      description: 'Calls that polled a service for finished tasks.',
       unit: '{call}',
     })
     this.#unsubscribe = [...this.#count(), this.#observe()]
@@ -59,19 +59,19 @@ export class Instruments {
     for (const stop of this.#unsubscribe) stop()
   }
 
-  /** What is counted as it happens. */
+  /** Counters and histograms, fed by events. */
   #count(): (() => void)[] {
     const { events } = this.#guard
     const spend = this.#meter.createCounter('solveguard.spend', {
-      description: 'What solves are held to have cost.',
+      description: 'What solves cost, as the ledger counts it.',
       unit: '{USD}',
     })
     const denials = this.#meter.createCounter('solveguard.denials', {
-      description: 'Solves that a layer said no to.',
+      description: 'Solves that a layer denied.',
       unit: '{denial}',
     })
     const duration = this.#meter.createHistogram('solveguard.solve.duration', {
-      description: 'How long attempts at a solve took.',
+      description: 'How long solve attempts took.',
       unit: 's',
       advice: { explicitBucketBoundaries: SOLVE_SECONDS },
     })
@@ -106,26 +106,26 @@ export class Instruments {
   }
 
   /**
-   * What stands in the ledger. Gauges, not sums that go up and down: every process of a guard sees the same budget, so adding them up would
-   * be wrong.
+   * Values from the ledger. They are gauges, not up-down counters: every process of a guard reports the same budget, so
+   * adding the values up would be wrong.
    */
   #observe(): () => void {
     const gauge = (name: string, unit: string, description: string): Api.ObservableGauge =>
       this.#meter.createObservableGauge(`solveguard.${name}`, { unit, description })
-    const limit = gauge('budget.limit', '{USD}', 'What may be spent in a day: the cap that leaves the least.')
+    const limit = gauge('budget.limit', '{USD}', 'What may be spent in a day: the cap with the least left.')
     const spent = gauge('budget.spent', '{USD}', 'What was spent in that day, in all processes.')
-    const reserved = gauge('budget.reserved', '{USD}', 'What is set aside for solves under way, in all processes.')
+    const reserved = gauge('budget.reserved', '{USD}', 'What is reserved for solves under way, in all processes.')
     const left = gauge('budget.left', '{USD}', 'What may still be spent now.')
     const used = gauge('slots.used', '{solve}', 'Solves under way, in all processes.')
     const slots = gauge('slots.limit', '{solve}', 'How many solves may be under way.')
     const paused = gauge('paused', '1', '1 while the guard is paused, else 0.')
-    const balance = gauge('balance', '{USD}', 'What an account at a service has left, as that said last.')
-    // This one is of each process alone.
+    const balance = gauge('balance', '{USD}', 'The balance of an account, as its service reported it last.')
+    // This value differs from process to process, so it may be added up.
     const waiting = this.#meter.createObservableUpDownCounter('solveguard.solves.waiting', {
-      description: 'Solves of this process that wait for room in a budget.',
+      description: 'Solves of this process that are queued for a budget.',
       unit: '{solve}',
     })
-    const age = gauge('key.age', 's', 'How long ago the key was made, where its store says so.')
+    const age = gauge('key.age', 's', 'The age of the key, where its store reports when it was created.')
 
     const collect = async (result: Api.BatchObservableResult): Promise<void> => {
       this.#keys(result, age)
@@ -136,16 +136,16 @@ export class Instruments {
       try {
         const status = await this.#status()
         const { day } = status
-        const mine = this.#attributes
-        result.observe(limit, inUsd(day.cap), mine)
-        result.observe(spent, inUsd(day.spent), mine)
-        result.observe(reserved, inUsd(day.reserved), mine)
-        result.observe(left, inUsd(day.left), mine)
-        result.observe(used, status.slots.used, mine)
-        if (status.slots.cap !== undefined) result.observe(slots, status.slots.cap, mine)
-        result.observe(paused, status.usage.paused ? 1 : 0, mine)
+        const attributes = this.#attributes
+        result.observe(limit, inUsd(day.cap), attributes)
+        result.observe(spent, inUsd(day.spent), attributes)
+        result.observe(reserved, inUsd(day.reserved), attributes)
+        result.observe(left, inUsd(day.left), attributes)
+        result.observe(used, status.slots.used, attributes)
+        if (status.slots.cap !== undefined) result.observe(slots, status.slots.cap, attributes)
+        result.observe(paused, status.usage.paused ? 1 : 0, attributes)
       } catch {
-        // A ledger that does not answer is told of where it matters; a gauge without a value says as much.
+        // A ledger failure is reported by the solves and the heartbeat. Here the gauges just have no value.
       }
     }
     const all = [limit, spent, reserved, left, used, slots, paused, balance, waiting, age]
@@ -153,7 +153,7 @@ export class Instruments {
     return () => this.#meter.removeBatchObservableCallback(collect, all)
   }
 
-  /** One look at a time: readers that collect at once, or faster than the ledger answers, share it. */
+  /** One ledger read at a time. Metric readers that collect at once, or faster than the ledger answers, share it. */
   #status(): Promise<BudgetStatus> {
     this.#reading ??= this.#readStatus().finally(() => {
       this.#reading = undefined

@@ -1,8 +1,8 @@
 import type { Money } from '../../policy/money.js'
 
 /**
- * What this library's spans and measurements say, named by OpenTelemetry's conventions where those have a name for it. A sitekey, a page's
- * path and query, a key, a token and a solution are not among them.
+ * The attributes of this library's spans and measurements. They have the names of OpenTelemetry's semantic conventions
+ * where those define one. A sitekey, a page's path and query, a key, a token and a solution are not among them.
  */
 export const ATTRIBUTE = {
   guard: 'solveguard.guard',

@@ -16,7 +16,7 @@ const SCOPE = 'solveguard'
 
 const noop = (): void => {}
 
-/** Spans and measurements by OpenTelemetry's API. Costs next to nothing until an SDK is registered with that. */
+/** Spans and measurements through OpenTelemetry's API. Costs almost nothing until an SDK is registered with it. */
 export class OpenTelemetry implements Telemetry {
   readonly #api: typeof Api
   readonly #tracer: Api.Tracer
@@ -102,7 +102,7 @@ export class OpenTelemetry implements Telemetry {
         if (!span.isRecording()) return send()
         span.setAttributes({ ...where, [ATTRIBUTE.url]: solver.baseUrl + call.path })
         try {
-          // Spans of whatever else watches HTTP hang below.
+          // Spans of other HTTP instrumentation become children of this span.
           const reply = await context.with(trace.setSpan(outer, span), send)
           span.setAttribute(ATTRIBUTE.status, reply.status)
           if (reply.status >= 400) {
@@ -121,7 +121,7 @@ export class OpenTelemetry implements Telemetry {
     }
   }
 
-  /** Tells how a solve ended, when it has. */
+  /** Records the outcome of a solve when it has ended. */
   #finish(solve: Promise<Solution>, family: () => string | undefined, span: Api.Span | undefined): Promise<Solution> {
     return solve.then(
       (solution) => {
@@ -145,7 +145,7 @@ export class OpenTelemetry implements Telemetry {
         if (span) {
           span.setAttributes({ [ATTRIBUTE.outcome]: outcome, [ATTRIBUTE.error]: code })
           if (error instanceof DeniedError) span.setAttribute(ATTRIBUTE.layer, error.layer)
-          // Who ends a solve knows that: nothing went wrong.
+          // A caller that aborts its solve knows that: it is no error.
           if (outcome !== 'aborted') span.setStatus(this.#failure(error))
           span.end()
         }
@@ -154,13 +154,13 @@ export class OpenTelemetry implements Telemetry {
     )
   }
 
-  /** Only with a message of our own: those of others may hold anything. */
+  /** Includes the message of this package's own errors only: messages of others may contain secrets. */
   #failure(error: unknown): Api.SpanStatus {
     const isOwn = error instanceof SolveguardError || error instanceof TransportError
     return { code: this.#api.SpanStatusCode.ERROR, ...(isOwn && { message: error.message }) }
   }
 
-  /** A solve's own events say more of it than its caller learns: they are emitted within its span. */
+  /** Takes the solve's id and solver from its `authorized` event, which is emitted within the solve's span. */
   #watchSpans(): void {
     const { trace } = this.#api
     this.#unwatch ??= this.#guard?.events.on('authorized', ({ solveId, solver }) => {
@@ -169,7 +169,7 @@ export class OpenTelemetry implements Telemetry {
     })
   }
 
-  /** An SDK may be registered, or exchanged, at any time: for meters, unlike tracers, the API does not see to that. */
+  /** An SDK may be registered or replaced at any time. The API forwards that for tracers, but not for meters. */
   #syncMeterProvider(): void {
     const provider = this.#api.metrics.getMeterProvider()
     if (provider === this.#provider || !this.#guard || !this.#budgetStatus) return

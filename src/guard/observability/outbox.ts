@@ -15,17 +15,17 @@ interface OutboxParts {
   readonly clock: Clock
   readonly ledger: Ledger
   readonly channels: readonly AlertChannel[]
-  /** Tells of a channel that is down, or up again. */
+  /** Raises an alert when a channel fails, and when it works again. */
   readonly alert: (message: string) => void
 }
 
-/** What is said again within that time, by any process, is not sent again. */
+/** An alert that any process repeats within that time is not sent again. */
 const DUPLICATE_MS = 3_600_000
 /** After that an alert is no longer news. */
 const GIVE_UP_MS = 24 * 3_600_000
-/** How long a process that owes something is taken for alive after its last sign of life. */
+/** How long a process with pending alerts counts as alive after its last heartbeat. */
 const LEASE_MS = 30_000
-/** How long the end waits for what is being delivered. */
+/** How long `close()` waits for deliveries under way. */
 const CLOSE_TIMEOUT_MS = 5_000
 const MAX_TAKEOVERS = 20
 const MAX_RAISED = 1_000
@@ -33,17 +33,17 @@ const MAX_FACT_LENGTH = 2_000
 const MAX_MESSAGE_LENGTH = 1_000
 
 /**
- * The alerts that channels have yet to get. An alert is raised by one process; it stands in the ledger until it is delivered, so that another
- * process delivers it when this one dies. The same alert may then arrive twice, under the same id: nobody can know whether a
- * message that was not answered has arrived.
+ * The alerts that are not yet delivered to their channels. An alert is raised by one process and is kept in the ledger
+ * until it is delivered, so that another process delivers it when this one dies. The same alert may then arrive twice,
+ * under the same id: it is unknown whether a message without a reply has arrived.
  */
 export class Outbox {
   readonly #parts: OutboxParts
   readonly #scope: string
   readonly #queues: readonly DeliveryQueue[]
-  /** What was said, and when (monotonic ms). */
+  /** By digest: when an alert was raised last (monotonic ms). */
   readonly #raised = new Map<string, number>()
-  /** What the ledger is being told of. */
+  /** Ledger writes under way. */
   readonly #writing = new Set<Promise<void>>()
   #closed = false
 
@@ -61,12 +61,12 @@ export class Outbox {
     )
   }
 
-  /** Whether an alert goes to a channel: what is said about a channel does not. */
+  /** Whether an alert is sent to the channels. An alert about a channel is not. */
   accepts(code: Code): boolean {
     return this.#queues.length > 0 && code !== 'ALERT_UNDELIVERED'
   }
 
-  /** Has an alert delivered. Waits for nothing, and never throws. */
+  /** Queues an alert for delivery. Returns at once and never throws. */
   raise(alert: Omit<Alert, 'id' | 'guard'>, { once = false, about }: AlertOrigin = {}): void {
     if (this.#closed || !this.accepts(alert.code)) return
     const id = `alert_${randomUUID()}`
@@ -83,7 +83,7 @@ export class Outbox {
     const first = (by: string): void => {
       if (by === id) this.#enqueue(raised)
     }
-    // Where the ledger cannot say who was first, rather twice than never.
+    // If the ledger fails, it is unknown which process was first: sending twice is better than never.
     this.#try(
       () => this.#setFact(`said/${digest}`, id, DUPLICATE_MS, true),
       first,
@@ -91,7 +91,7 @@ export class Outbox {
     )
   }
 
-  /** To be called at every beat: says that what this process owes is in good hands, and takes over what others cannot deliver. */
+  /** Called at every heartbeat: renews the lease on this process's alerts, and takes over those of dead processes. */
   async heartbeat(): Promise<void> {
     if (this.#closed || this.#queues.length === 0) return
     const { ownerId, clock } = this.#parts
@@ -106,7 +106,7 @@ export class Outbox {
     for (const { name } of orphans.slice(0, MAX_TAKEOVERS)) await this.#takeOver(name)
   }
 
-  /** How each channel stands. */
+  /** The status of each channel. */
   async status(): Promise<ChannelStatus[]> {
     if (this.#queues.length === 0) return []
     const pending = (await this.#listFacts()).filter((fact) => parsePending(fact) !== undefined)
@@ -118,7 +118,7 @@ export class Outbox {
     }))
   }
 
-  /** Delivers what can be delivered in a few seconds, and leaves the rest to the next process. */
+  /** Delivers what it can within 5 s, and leaves the rest to the next process. */
   async close(): Promise<void> {
     const { clock } = this.#parts
     this.#closed = true
@@ -134,15 +134,15 @@ export class Outbox {
     cancel()
     for (const queue of this.#queues) queue.end()
     for (const { pending } of this.#queues) {
-      // Where the ledger cannot be told, the next process waits until our time is over.
+      // If this write fails, the next process takes over when the lease of this one has expired.
       for (const one of [...pending]) await Promise.resolve(this.#write(one, '')).catch(() => {})
     }
   }
 
   #wasRaisedLately(digest: string): boolean {
     const now = this.#parts.clock.monotonic()
-    const before = this.#raised.get(digest)
-    if (before !== undefined && now - before < DUPLICATE_MS) return true
+    const raisedAt = this.#raised.get(digest)
+    if (raisedAt !== undefined && now - raisedAt < DUPLICATE_MS) return true
     if (this.#raised.size >= MAX_RAISED) this.#raised.clear()
     this.#raised.set(digest, now)
     return false
@@ -152,7 +152,7 @@ export class Outbox {
     const until = this.#parts.clock.now() + GIVE_UP_MS
     for (const queue of this.#queues) {
       const pending = { alert, until, name: `pending/${alert.id}/${queue.channel.id}` }
-      // On the books before it is tried; where the ledger fails, it is tried all the same.
+      // Written to the ledger before the first attempt. If the ledger fails, the alert is delivered all the same.
       this.#try(
         () => this.#write(pending, this.#parts.ownerId),
         () => queue.add(pending),
@@ -166,7 +166,7 @@ export class Outbox {
     const queue = this.#queues.find(({ channel }) => channel.id === channelOf(name))
     if (!queue || this.#closed) return
     if ((await this.#setFact(takeName(name), ownerId, LEASE_MS, true)) !== ownerId) return
-    // It may have been delivered meanwhile.
+    // The alert may have been delivered in the meantime.
     const fact = (await this.#listFacts()).find((one) => one.name === name)
     const found = fact && parsePending(fact)
     if (!found || found.owner === ownerId) return
@@ -190,20 +190,20 @@ export class Outbox {
   #forget({ name }: PendingAlert): void {
     if (name === undefined) return
     const nothing = (): void => {}
-    // Should it fail, another process delivers it once more, under the same id.
+    // If this write fails, another process delivers the alert once more, under the same id.
     this.#try(() => this.#setFact(name, '', 0), nothing, nothing)
   }
 
   #setFact(name: string, value: string, ttlMs: number, ifAbsent = false): MaybePromise<string> {
     const { ledger, clock } = this.#parts
-    return ledger.setFact({ scope: this.#scope, name, value, ttlMs: ttlMs, ifAbsent: ifAbsent }, clock.now())
+    return ledger.setFact({ scope: this.#scope, name, value, ttlMs, ifAbsent }, clock.now())
   }
 
   async #listFacts(): Promise<readonly Fact[]> {
     return this.#parts.ledger.listFacts(this.#scope, this.#parts.clock.now())
   }
 
-  /** At once where the ledger answers at once: the less time between raising and owing, the better. */
+  /** Synchronous where the ledger is: the less time between raising an alert and storing it, the better. */
   #try<T>(work: () => MaybePromise<T>, then: (value: T) => void, failed: () => void): void {
     try {
       const done = work()
@@ -227,7 +227,7 @@ function channelOf(pendingName: string): string {
   return pendingName.slice(pendingName.lastIndexOf('/') + 1)
 }
 
-/** Small enough for a fact, whatever its details are. */
+/** The value of an alert's fact, shortened to the size of a fact whatever its details are. */
 function factOf({ id, code, message, at, details }: Alert, until: number, owner: string): string {
   const kept = { owner, until, id, code, at: at.getTime() }
   const whole = JSON.stringify({ ...kept, message, details })
@@ -250,7 +250,7 @@ const PENDING_ALERT = z.object({
   details: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
 })
 
-/** What stands in a fact. Another version may have written it: what it does not know it leaves alone. */
+/** The alert in a fact. Another version may have written it: a value that cannot be parsed is ignored. */
 function parsePending({
   name,
   value,

@@ -5,14 +5,14 @@ import type { Clock } from '../../base/clock.js'
 import { DeniedError, messageOf } from '../../base/errors.js'
 import { withTimeout } from '../../base/timeout.js'
 
-/** A sink that has not answered by then has failed, as far as the guard is concerned. */
+/** A sink that has not answered by then has failed, for the guard. */
 const WRITE_TIMEOUT_MS = 10_000
-/** How many records of what has already happened are kept while the sink cannot take them. */
+/** How many records of past events are kept while the sink fails. */
 const MAX_UNWRITTEN = 10_000
 
 /**
- * Writes to the audit sink. Before a solve a record is *required*: no record, no solve. What has already happened is
- * *noted*: it is written at once where that works, and otherwise kept and written before anything else is.
+ * Writes to the audit sink. Before a solve a record is *required* (`writeOrDeny`): no record, no solve. An event that
+ * has already happened is *written* at once if possible, and otherwise kept and written before any other record.
  */
 export class Recorder {
   readonly #sink: AuditSink
@@ -20,23 +20,23 @@ export class Recorder {
   readonly #onError: (error: DeniedError) => void
   #unwritten: AuditEvent[] = []
   #writing = new Set<Promise<unknown>>()
-  /** Why records cannot be written, since the last one that could be. */
+  /** Why records cannot be written, and since when (wall-clock ms). Undefined after a successful write. */
   lastError: { readonly message: string; readonly since: number } | undefined
   /** The chain's head after the last record written. */
   head: ChainHead | undefined
 
-  constructor(sink: AuditSink, clock: Clock, onTrouble: (error: DeniedError) => void) {
+  constructor(sink: AuditSink, clock: Clock, onError: (error: DeniedError) => void) {
     this.#sink = sink
     this.#clock = clock
-    this.#onError = onTrouble
+    this.#onError = onError
   }
 
-  /** How many records of what has happened are not written yet. */
+  /** How many records of past events are not written yet. */
   get pending(): number {
     return this.#unwritten.length
   }
 
-  /** @throws DeniedError `AUDIT_UNAVAILABLE`; the events are then on no record, and what they stand for must not happen */
+  /** @throws DeniedError `AUDIT_UNAVAILABLE`: the events are not recorded, and what they announce must not happen */
   writeOrDeny(...events: readonly AuditEvent[]): MaybePromise<void> {
     return this.#send(events)
   }
@@ -59,13 +59,13 @@ export class Recorder {
     }
   }
 
-  /** Never throws. Written a little later, together with whatever comes until then: for what need not be there at once. */
+  /** Never throws. Writes a little later, together with other events: for records that are not urgent. */
   writeSoon(event: AuditEvent): void {
     if (this.#unwritten.length >= MAX_UNWRITTEN) return
     if (this.#unwritten.push(event) === 1) setImmediate(() => this.writeAll([]))
   }
 
-  /** Writes what was kept, and waits for what is being written. */
+  /** Waits for the writes under way, writes the kept records, and closes the sink. */
   async close(): Promise<void> {
     await Promise.all(this.#writing)
     if (this.#unwritten.length > 0) await this.writeAll([])
@@ -88,7 +88,7 @@ export class Recorder {
         written()
         return
       }
-      // What was kept is in this batch now: a second write under way must not write it again.
+      // The kept records are in this batch: a second write at the same time must not write them again.
       this.#unwritten = []
       return this.#inTime(head).then(
         (value) => {
@@ -111,7 +111,7 @@ export class Recorder {
     return denied
   }
 
-  /** A sink that hangs must not hang the guard: what it may still write is written twice rather than never. */
+  /** A sink that hangs must not block the guard. A record may then be written twice, which is better than never. */
   #inTime<T>(work: Promise<T>): Promise<T> {
     return withTimeout(work, {
       clock: this.#clock,
@@ -127,7 +127,7 @@ export class Recorder {
 }
 
 function unavailable(error: unknown): DeniedError {
-  // Whatever else a sink says: this is about the audit log, and nobody may take it for anything that could be written there.
+  // Any error of a sink becomes AUDIT_UNAVAILABLE: no caller may take it for an error that could be recorded.
   if (error instanceof DeniedError && error.code === 'AUDIT_UNAVAILABLE') return error
   return new DeniedError('AUDIT_UNAVAILABLE', `The audit record could not be written: ${messageOf(error)}`, {
     cause: error,

@@ -4,28 +4,28 @@ import type { Account, AccountParts } from '../accounts/account.js'
 import type { BudgetStatus, Solution } from '../types.js'
 import type { Events } from './events.js'
 
-/** What is told to OpenTelemetry, as the guard sees it: it knows of no span and no instrument. */
+/** OpenTelemetry as the guard sees it: without spans and instruments. */
 export interface Telemetry {
-  /** Begins to watch a guard. `readStatus` says how its budget stands, with one question to the ledger. */
+  /** Starts to observe a guard. `readStatus` reads the status of its budget with one ledger call. */
   observe(guard: ObservedGuard, readStatus: () => Promise<BudgetStatus>): void
   /**
-   * Runs one solve, with a span of its own around it in its caller's trace.
-   * @param budget the id of the grant's own
-   * @param run is to tell what is solved, once it knows
+   * Runs one solve within a span of its own, in its caller's trace.
+   * @param budget the id of the grant's own budget
+   * @param run calls `onParsed` with the challenge once it is parsed
    */
   solve(budget: string, run: (onParsed: (challenge: AnyChallenge) => void) => Promise<Solution>): Promise<Solution>
-  /** The same transport, with a span around each call. */
+  /** Wraps a transport so that each call has a span. */
   transport(of: Transport, account: Pick<AccountParts, 'name' | 'solver'>): Transport
-  /** Nothing more is told. */
+  /** Stops observing. */
   close(): void
 }
 
-/** What there is to watch of a guard. */
+/** The parts of a guard that are observed. */
 export interface ObservedGuard {
   readonly name: string
   readonly events: Events
   readonly accounts: readonly Account[]
   readonly waitQueue: { readonly waiting: number }
-  /** The time that the age of a key is told by. */
+  /** Wall-clock ms for the age of keys; see `KeyClock`. */
   keyTime(): number
 }
