@@ -56,8 +56,8 @@ export function exchange(
 
     pool.dispatch(request, {
       onRequestStart(started) {
-        // Given up while it was queued for a connection: aborting here keeps it from being written.
-        if (over) started.abort(new Error('given up'))
+        // Stopped while it was queued for a connection: aborting here keeps it from being written.
+        if (over) started.abort(new Error('stopped'))
         else controller = started
         if (trace) trace.sentAt ??= clock.monotonic()
       },

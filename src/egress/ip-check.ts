@@ -25,7 +25,7 @@ const RETRY_MS = 30_000
 const TIMEOUT_MS = 10_000
 
 /**
- * Verifies that calls leave from an expected address: asks a service through the same route, first and then every hour.
+ * Verifies that calls leave from an expected address: calls a service through the same route, first and then every hour.
  * Denies when the address is another one or cannot be found out.
  */
 export class IpCheck {
@@ -91,17 +91,17 @@ export class IpCheck {
   }
 
   async #checkOne({ url, ranges, list }: ExpectedAddress & { readonly list: BlockList }): Promise<void> {
-    const asked = new URL(url)
-    const { origin, pathname, search } = asked
+    const target = new URL(url)
+    const { origin, pathname, search } = target
     const headers = { accept: 'text/plain, application/json', 'accept-encoding': 'identity' }
-    const { status, body } = await withEphemeralPool(asked, this.#route, (pool) => {
-      const ask = (trace?: ExchangeTrace): Promise<Reply> =>
+    const { status, body } = await withEphemeralPool(target, this.#route, (pool) => {
+      const request = (trace?: ExchangeTrace): Promise<Reply> =>
         exchange(
           pool,
           { method: 'GET', path: pathname + search, headers },
           { clock: this.#clock, timeoutMs: TIMEOUT_MS, signal: undefined, service: origin, trace },
         )
-      return this.#log ? this.#withWireLog(this.#log, origin + pathname, headers, ask) : ask()
+      return this.#log ? this.#withWireLog(this.#log, origin + pathname, headers, request) : request()
     })
     const address = status === 200 ? addressIn(body) : undefined
     if (address === undefined) throw new Error(`${origin} answered with no address (HTTP ${status})`)
@@ -119,7 +119,7 @@ export class IpCheck {
     log: WireLog,
     url: string,
     headers: Readonly<Record<string, string>>,
-    ask: (trace: ExchangeTrace) => Promise<Reply>,
+    request: (trace: ExchangeTrace) => Promise<Reply>,
   ): Promise<Reply> {
     const { proxy } = this.#route
     return withWireLog(
@@ -135,7 +135,7 @@ export class IpCheck {
         mask: (text) => text,
         maskReply: ({ body }) => body,
       },
-      ask,
+      request,
     )
   }
 

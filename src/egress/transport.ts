@@ -38,7 +38,7 @@ export interface SendOptions {
 
 /** There is no complete reply. The message never holds a key. */
 export class TransportError extends Error {
-  /** Whether the service may have taken the call. */
+  /** Whether the service may have received the call. */
   readonly delivered: Delivered
   readonly reason: 'unreachable' | 'timeout' | 'too-large' | 'cut-off' | 'aborted' | 'proxy'
 
