@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config'
 import { vitePageScript } from './scripts/page-script.mjs'
 
 const PAGES = 'test/**/*.pages.test.ts'
+const TEMPORARY = 'test/support/temporary-folder.ts'
 const PROCESSES = 'test/**/*.processes.test.ts'
 
 export default defineConfig({
@@ -23,13 +24,13 @@ export default defineConfig({
           exclude: [PAGES, PROCESSES],
           // One process for many files: importing anew for each takes longer than the tests.
           isolate: false,
-          setupFiles: ['test/support/no-processes.ts'],
+          setupFiles: [TEMPORARY, 'test/support/no-processes.ts'],
         },
       },
       // A browser.
-      { extends: true, test: { name: 'pages', include: [PAGES] } },
+      { extends: true, test: { name: 'pages', include: [PAGES], setupFiles: [TEMPORARY] } },
       // Child processes, Redis, proxies, secrets stores, the demo, Playwright Test.
-      { extends: true, test: { name: 'processes', include: [PROCESSES] } },
+      { extends: true, test: { name: 'processes', include: [PROCESSES], setupFiles: [TEMPORARY] } },
     ],
   },
 })

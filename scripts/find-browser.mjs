@@ -18,6 +18,12 @@ export const CHROMIUM_FLAGS = [
 /** Chromium without windows: what Playwright runs where none is asked for, and a third of the work for the machine. */
 export const HEADLESS_SHELL = 'chromium-headless-shell'
 
+/**
+ * The program itself: what Debian has on the PATH is a script that waits for it. chromedriver kills a browser's process
+ * at the end of a session, and would kill the script alone.
+ */
+const HEADLESS_SHELL_PROGRAM = `/usr/lib/chromium/${HEADLESS_SHELL}`
+
 const NAMES = ['google-chrome', 'google-chrome-stable', 'chrome', 'chromium', 'chromium-browser']
 const FIREFOX_NAMES = ['firefox', 'firefox-esr']
 const MAC = [
@@ -34,6 +40,7 @@ export async function findBrowser({ windows = true } = {}) {
   if (named) return isProgram(named) ? { path: named, source: 'CHROMIUM_PATH' } : undefined
   const own = await playwrightsOwn()
   if (own) return { path: own, source: 'playwright' }
+  if (!windows && isProgram(HEADLESS_SHELL_PROGRAM)) return { path: HEADLESS_SHELL_PROGRAM, source: HEADLESS_SHELL }
   const onPath = findOnPath(windows ? NAMES : [HEADLESS_SHELL, ...NAMES])
   if (onPath) return onPath
   const mac = MAC.find(isProgram)

@@ -1,6 +1,15 @@
-// npm test [-- vitest's arguments]: --project core, pages or processes runs one part, and installs only what that needs.
+// npm test [-- vitest's arguments]: `--project core`, `pages` or `processes` runs one part, and installs only what that
+// needs. A run that leaves a process or a file behind has failed.
+import { spawn } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { leftoverFiles, leftoverProcesses, RUN_FOLDER } from './leftovers.mjs'
 import { ensureSecretStores } from './secret-stores.mjs'
 import { ensureBrowser, ensureFirefox, ensureHeadlessShell, ensurePackages, ensurePrograms, root } from './setup.mjs'
+
+/** How long processes may take to end after the tests. */
+const ENDING_MS = 5_000
 
 ensurePackages()
 const { parseCLI } = await import('vitest/node')
@@ -19,10 +28,47 @@ if (runs('processes')) {
   ensureSecretStores()
 }
 
-process.chdir(root)
-process.argv.splice(1, 1, 'vitest', 'run')
-// vitest's own command, by its file: the package does not export it.
-await import(new URL('../node_modules/vitest/vitest.mjs', import.meta.url).href)
+const folder = mkdtempSync(join(tmpdir(), 'sg-'))
+// A proxy of the tests that gives up root has to reach its files below it.
+chmodSync(folder, 0o711)
+// Ctrl-C reaches vitest too: it ends what it started, and then we clean up.
+process.on('SIGINT', () => {})
+try {
+  const code = await runVitest()
+  const left = [...(await processesLeft()), ...leftoverFiles(folder).map((path) => `file     ${path}`)]
+  if (left.length > 0) console.error(`\nFAILED: the tests left behind:\n${left.join('\n')}`)
+  process.exitCode = code !== 0 ? code : left.length > 0 ? 1 : 0
+} finally {
+  // What was killed may still write.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 20 })
+}
+
+/** @returns {Promise<number>} */
+function runVitest() {
+  // Vitest's own command, by its file: the package does not export it.
+  const command = join(root, 'node_modules/vitest/vitest.mjs')
+  const env = { ...process.env, TMPDIR: folder, [RUN_FOLDER]: folder }
+  const child = spawn(process.execPath, [command, 'run', ...process.argv.slice(2)], {
+    cwd: root,
+    env,
+    stdio: 'inherit',
+  })
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code) => resolve(code ?? 1))
+  })
+}
+
+/** Waits for the run's processes to end, and ends those that do not. */
+async function processesLeft() {
+  const until = Date.now() + ENDING_MS
+  while (leftoverProcesses(folder).length > 0 && Date.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  const left = leftoverProcesses(folder)
+  for (const { pid } of left) process.kill(pid, 'SIGKILL')
+  return left.map(({ pid, text }) => `process  ${pid} ${text}`)
+}
 
 /**
  * Which projects `--project` chooses, by vitest's rules: `*` matches any text, `!` in front excludes, nothing means all.

@@ -3,6 +3,7 @@ import { Options, ServiceBuilder } from 'selenium-webdriver/chrome.js'
 import { CHROMIUM_FLAGS, findBrowser, HEADLESS_SHELL } from '../../../scripts/find-browser.mjs'
 import { guardContext, type SessionCaptcha } from '../../../src/adapters/webdriver/index.js'
 import type { Tool } from '../tool.js'
+import { browserFolder } from './browser-folder.js'
 import { bodyOf, type Client, windowPage } from './webdriver-tool.js'
 
 /**
@@ -22,8 +23,13 @@ export async function startSelenium({
   // Another browser, such as Playwright's own, may be too new or too old for chromedriver.
   if (found && ['CHROMIUM_PATH', HEADLESS_SHELL].includes(found.source)) options.setChromeBinaryPath(found.path)
   if (bidi) options.enableBidi()
-  const builder = new Builder().forBrowser(Browser.CHROME).setChromeOptions(options)
-  return builder.setChromeService(new ServiceBuilder('chromedriver')).build() as Promise<WebDriver>
+  const { env, remove } = browserFolder()
+  const service = new ServiceBuilder('chromedriver').setEnvironment(env as Record<string, string>)
+  const builder = new Builder().forBrowser(Browser.CHROME).setChromeOptions(options).setChromeService(service)
+  const driver = await (builder.build() as Promise<WebDriver>)
+  const quit = driver.quit.bind(driver)
+  driver.quit = () => quit().finally(remove)
+  return driver
 }
 
 function seleniumClient(driver: WebDriver): Client<WebElement> {

@@ -3,6 +3,7 @@ import { remote } from 'webdriverio'
 import { CHROMIUM_FLAGS } from '../../../scripts/find-browser.mjs'
 import { freePort } from '../../support/loopback.js'
 import { eventually } from '../tool.js'
+import { browserFolder } from './browser-folder.js'
 
 /** A WebdriverIO session over a chromedriver of its own, which writes its log into a folder. */
 export interface RunningSession {
@@ -13,7 +14,14 @@ export interface RunningSession {
 /** @param bidi whether it uses BiDi, WebdriverIO's default, or classic WebDriver */
 export async function startWebdriverIO({ bidi, log }: { bidi: boolean; log: string }): Promise<RunningSession> {
   const port = await freePort()
-  const driver = spawn('chromedriver', [`--port=${port}`], { stdio: 'ignore' })
+  const { env, remove } = browserFolder()
+  const driver = spawn('chromedriver', [`--port=${port}`], { env, stdio: 'ignore' })
+  const ended = new Promise<void>((resolve) => void driver.once('close', () => resolve()))
+  const end = async () => {
+    driver.kill()
+    await ended
+    await remove()
+  }
   try {
     await ready(driver, port)
     const browser = await remote({
@@ -21,6 +29,8 @@ export async function startWebdriverIO({ bidi, log }: { bidi: boolean; log: stri
       port,
       logLevel: 'trace',
       outputDir: log,
+      // On a busy machine, a page takes longer than the 5 s that are the default.
+      waitforTimeout: 60_000,
       capabilities: {
         browserName: 'chrome',
         'wdio:enforceWebDriverClassic': !bidi,
@@ -34,11 +44,11 @@ export async function startWebdriverIO({ bidi, log }: { bidi: boolean; log: stri
       browser,
       async close() {
         await browser.deleteSession()
-        driver.kill()
+        await end()
       },
     }
   } catch (error) {
-    driver.kill()
+    await end()
     throw error
   }
 }
