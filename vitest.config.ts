@@ -10,8 +10,10 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // No limit is there to find what is slow: on a busy machine, each of these may take its time.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 60_000 } },
     // The environment may hold a real key: no test may see it.
     env: { SOLVEGUARD_KEY: '', SOLVEGUARD_STATE_DIR: '' },
     projects: [

@@ -54,7 +54,7 @@ beforeAll(async () => {
   ])
   output = await run({ SOLVEGUARD_KEY: KEY }, 'budget.spec.ts')
   results = await report()
-}, 120_000)
+})
 
 afterAll(async () => {
   await Promise.all(stop.map((one) => one()))
@@ -148,7 +148,7 @@ it('takes options from a worker fixture; without options, the error shows what t
   expect(without).toMatchObject({ status: 'failed' })
   expect(without?.error?.message).toContain('use: { captchaGuardOptions: {')
   expect(said).toContain('solveguard: 1 solved in 1 test; $0.001 spent')
-}, 60_000)
+})
 
 /** Runs a part of the suite and returns its output. A test that fails is a result. */
 async function run(variables: Record<string, string>, ...args: string[]): Promise<string> {
@@ -158,10 +158,18 @@ async function run(variables: Record<string, string>, ...args: string[]): Promis
   const script = `#!/bin/sh\nenv > ${folder}/browser-environment\n${start}\n`
   await writeFile(wrapper, script)
   await chmod(wrapper, 0o755)
-  const env = { ...process.env, ...variables, SITE_URL: siteUrl, SERVICE_URL: service.url, BROWSER: wrapper }
+  // It keeps what it has compiled in the temporary folder.
+  const env = {
+    ...process.env,
+    TMPDIR: folder,
+    ...variables,
+    SITE_URL: siteUrl,
+    SERVICE_URL: service.url,
+    BROWSER: wrapper,
+  }
   const cli = join(folder, 'node_modules/@playwright/test/cli.js')
   return new Promise((resolve) => {
-    execFile(process.execPath, [cli, 'test', ...args], { cwd: folder, env, timeout: 90_000 }, (_, stdout, stderr) =>
+    execFile(process.execPath, [cli, 'test', ...args], { cwd: folder, env, timeout: 240_000 }, (_, stdout, stderr) =>
       resolve(stdout + stderr),
     )
   })

@@ -120,5 +120,5 @@ describe('jsonlAudit in a process that is killed', () => {
       expect(file.records).toBeGreaterThanOrEqual(last)
       expect(statSync(join(dir, file.file)).size).toBeGreaterThan(0)
     }
-  }, 120_000)
+  })
 })

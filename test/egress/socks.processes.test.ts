@@ -198,7 +198,7 @@ describe('a SOCKS5 proxy with scripted replies', () => {
     const { url, received } = await startScripted('hang')
     const transport = through(url)
     const sent = failure(transport.send(call, secret))
-    await vi.waitFor(() => expect(received.length).toBe(1))
+    await vi.waitFor(() => expect(received.length).toBe(1), { timeout: 60_000 })
     await transport.close()
     expect((await sent).delivered).toBe('no')
   })

@@ -46,7 +46,7 @@ it('every public name has a doc comment', () => {
   }
   expect(looked).toBeGreaterThan(50)
   expect(bare).toEqual([])
-}, 120_000)
+})
 
 it('docs/widgets.md names each family, its variants, and the solvers that do it', () => {
   const page = readFileSync(join(root, 'docs/widgets.md'), 'utf8')

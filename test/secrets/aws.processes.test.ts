@@ -36,7 +36,7 @@ beforeAll(async () => {
     endpoint: moto.endpoint,
     credentials: { accessKeyId: 'admin', secretAccessKey: 'admin' },
   })
-}, 90_000)
+})
 afterAll(async () => {
   client?.destroy()
   await moto?.stop()

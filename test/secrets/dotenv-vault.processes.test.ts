@@ -23,4 +23,4 @@ test("dotenv-vault's own command decrypts the vaults that these tests encrypt, a
     })
   expect(decrypt(opener(key, 'ours'))).toContain(`A=${KEY}`)
   expect(decrypt(KEYS.DOTENV_KEY_CI ?? '')).toContain('SOLVEGUARD_KEY=the-key-of-ci')
-}, 60_000)
+})

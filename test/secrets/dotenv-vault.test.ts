@@ -149,7 +149,7 @@ test('dotenvVaultSecret reads a vault again that was built again', async () => {
   await cache.get()
   write(NEXT_KEY)
   const now = () => cache.peek(Date.now())?.current.value.reveal()
-  await vi.waitFor(() => expect(now()).toBe(NEXT_KEY), { timeout: 10_000 })
+  await vi.waitFor(() => expect(now()).toBe(NEXT_KEY), { timeout: 60_000 })
   cache.close()
 })
 

@@ -33,7 +33,7 @@ afterEach(() => {
 const watching = (path: string) => {
   stop = watchFile(path, systemClock, () => changes++)
 }
-const reported = (times: number) => vi.waitFor(() => expect(changes).toBeGreaterThanOrEqual(times), { timeout: 10_000 })
+const reported = (times: number) => vi.waitFor(() => expect(changes).toBeGreaterThanOrEqual(times), { timeout: 60_000 })
 
 /** A secret as Kubernetes mounts it: files are links into `..data`, which is a link to the current folder. */
 function mount(version: string, text: string): void {
@@ -115,7 +115,7 @@ describe('watchFile', () => {
     await cache.get()
     mount('2', `${NEXT_KEY}\n${KEY}\n`)
     const now = () => cache.peek(Date.now())
-    await vi.waitFor(() => expect(now()?.current.value.reveal()).toBe(NEXT_KEY), { timeout: 10_000 })
+    await vi.waitFor(() => expect(now()?.current.value.reveal()).toBe(NEXT_KEY), { timeout: 60_000 })
     expect(now()?.previous?.value.reveal()).toBe(KEY)
   })
 })

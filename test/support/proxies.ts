@@ -17,7 +17,7 @@ export interface RunningProxy {
   stop(): Promise<void>
 }
 
-const READY_WITHIN_MS = 20_000
+const READY_WITHIN_MS = 60_000
 const SHARED_MEMORY = '/dev/shm'
 
 /** tinyproxy; with a user and a password, if they are given. */

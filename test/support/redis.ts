@@ -23,7 +23,7 @@ export interface RunningRedis {
 }
 
 const PATHS = ['/usr/bin/redis-server', '/usr/local/bin/redis-server', '/opt/homebrew/bin/redis-server']
-const READY_WITHIN_MS = 20_000
+const READY_WITHIN_MS = 60_000
 
 /** What a server is started with, besides an append-only file. */
 export interface RedisSetup {

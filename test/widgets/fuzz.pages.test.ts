@@ -237,7 +237,7 @@ test('any page: errors have codes, no call hangs, no challenge breaks the guardâ
   // Not every page is invalid: some have widgets that are listed and solved.
   expect(widgets).toBeGreaterThan(0)
   expect(asked).toBeGreaterThan(0)
-}, 120_000)
+})
 
 function named(error: unknown): void {
   if (!(error instanceof SolveguardError)) throw error

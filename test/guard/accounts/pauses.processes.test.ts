@@ -51,4 +51,4 @@ it('pause and resume take effect at once in other processes and emit events, on 
     ).toHaveLength(1)
   }
   await Promise.all([pauseAndResume({}), pauseAndResume({ LEDGER_URL: server.url })])
-}, 90_000)
+})

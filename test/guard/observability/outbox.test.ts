@@ -335,7 +335,7 @@ describe('a pending alert', () => {
     // Heartbeats, at which a valid alert would be taken over.
     for (let i = 0; i < 20; i++) await clock.advance(3_000)
     await solve(6)
-    await vi.waitFor(() => expect(codes()).toEqual(['BUDGET_THRESHOLD']))
+    await vi.waitFor(() => expect(codes()).toEqual(['BUDGET_THRESHOLD']), { timeout: 60_000 })
   })
 
   it('contains no key and no token', async () => {

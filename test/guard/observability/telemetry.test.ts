@@ -123,7 +123,7 @@ it('the span of a denial, a failure or a lost reply is an error; that of an abor
   await errorOf(guard.solve(challenge))
   const abort = new AbortController()
   const ended = errorOf(guard.solve(challenge, { signal: abort.signal }))
-  await vi.waitFor(() => expect(named('solveguard.poll').length).toBeGreaterThan(0))
+  await vi.waitFor(() => expect(named('solveguard.poll').length).toBeGreaterThan(0), { timeout: 60_000 })
   abort.abort()
   await ended
 
@@ -234,7 +234,7 @@ it('a ledger that does not answer delays no other metric, and is read once for c
   const release = hang()
   const before = looks()
   const both = [collect(), collect()]
-  await vi.waitFor(() => expect(looks() - before).toBe(1))
+  await vi.waitFor(() => expect(looks() - before).toBe(1), { timeout: 60_000 })
   release(new Error('down'))
   for (const told of await Promise.all(both)) {
     expect(told.get('solveguard.solves')?.[0]?.value).toBe(1)

@@ -42,7 +42,7 @@ it('a guard sends nothing through a proxy that intercepts TLS with a certificate
   expect(proxy.asked).toContain('solver.test:443')
   expect([proxy.read(), service.requests]).toEqual(['', []])
   const day = async () => (await guard.status()).day
-  await expect.poll(day, { timeout: 20_000 }).toMatchObject({ spent: 0, reserved: 0 })
+  await expect.poll(day).toMatchObject({ spent: 0, reserved: 0 })
 })
 
 it('a guard with the authority of the intercepting proxy in `ca` solves through that proxy', async () => {

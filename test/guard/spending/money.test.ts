@@ -71,4 +71,4 @@ it('charged ≤ counted ≤ cap for any behavior of the service, the network and
     }),
     { numRuns: 40, interruptAfterTimeLimit: 30_000, markInterruptAsFailure: false },
   )
-}, 90_000)
+})

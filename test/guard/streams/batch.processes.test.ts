@@ -89,7 +89,7 @@ it('a batch whose process is killed many times is completed, and buys no recorde
     ({ value }) => JSON.parse(value).state,
   )
   expect(items).toEqual(Array(ITEMS).fill('solved'))
-}, 120_000)
+})
 
 it('a resumed batch polls for its answers through the proxy of its own policy', async () => {
   const proxy = await startTinyproxy()
