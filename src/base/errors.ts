@@ -178,7 +178,7 @@ export const CODES = {
     remedy: 'Try again, or allow more `policy.attempts`.',
   },
   SOLVER_BUSY: {
-    meaning: 'The service had no free slot, or was unavailable, until the deadline of the solve.',
+    meaning: 'The service had no free slot until the deadline of the solve, or failed while it received the task.',
     remedy: 'Try again later, or with fewer solves at a time.',
   },
   SOLVER_UNREACHABLE: {

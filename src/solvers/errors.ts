@@ -14,6 +14,12 @@ export interface ErrorRule {
    * @default true
    */
   readonly charged?: boolean | readonly Family[]
+  /**
+   * Whether a submit with this code created no task. `false` for the codes of an internal error: a service may fail
+   * after it accepted the task, and charge for it.
+   * @default true
+   */
+  readonly refuses?: boolean
 }
 
 export type ErrorTable = Readonly<Record<string, ErrorRule>>
@@ -36,11 +42,11 @@ export const COMMON_ERRORS: ErrorTable = {
   ERROR_TOO_MUCH_REQUESTS: busy('The service reports too many calls in a short time.', 10_000),
   MAX_USER_TURN: busy('The service reports too many calls in a short time.', 10_000),
   ERROR_RATE_LIMIT: busy('The service reports too many calls in a short time.', 10_000),
-  ERROR_SERVICE_UNAVALIABLE: busy('The service is not available.', 10_000),
-  ERROR_SERVICE_UNAVAILABLE: busy('The service is not available.', 10_000),
-  ERROR_SERVICE_NOT_AVAILABLE: busy('The service is not available.', 10_000),
-  ERROR_SERVER_ERROR: busy('The service has an internal error.', 10_000),
-  ERROR_INTERNAL_SERVER_ERROR: busy('The service has an internal error.', 10_000),
+  ERROR_SERVICE_UNAVALIABLE: internal('The service is not available.'),
+  ERROR_SERVICE_UNAVAILABLE: internal('The service is not available.'),
+  ERROR_SERVICE_NOT_AVAILABLE: internal('The service is not available.'),
+  ERROR_SERVER_ERROR: internal('The service has an internal error.'),
+  ERROR_INTERNAL_SERVER_ERROR: internal('The service has an internal error.'),
 
   // This task failed.
   ERROR_CAPTCHA_UNSOLVABLE: unsolvable('The service could not solve this CAPTCHA.'),
@@ -137,6 +143,11 @@ export const COMMON_ERRORS: ErrorTable = {
 
 function busy(message: string, retryAfterMs: number): ErrorRule {
   return { class: 'busy', message, retryAfterMs }
+}
+
+/** A poll is retried. A submit may have created a task. */
+function internal(message: string): ErrorRule {
+  return { class: 'busy', message, retryAfterMs: 10_000, refuses: false }
 }
 
 function unsolvable(message: string): ErrorRule {

@@ -39,6 +39,9 @@ interface Value<V> {
 /** The longest token, and what surrounds it. */
 const MAX_REPLY_LENGTH = MAX_TOKEN_LENGTH + 16 * 1024
 
+/** The only status that refuses a call by itself: nothing was done (RFC 6585, section 4). */
+const TOO_MANY_REQUESTS = 429
+
 /**
  * A gateway got no valid answer from the service. 520 and 524 are Cloudflare's
  * (https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/).
@@ -72,28 +75,27 @@ export function readReply<V>(
   if (parsed?.kind === 'pending') return callKind === 'poll' ? parsed : unreadableReply(rules, callKind)
 
   const { status } = reply
-  const fail = (kind: 'busy' | 'invalid', message: string, mayBeTaken: boolean, code = `HTTP_${status}`): Failure => {
+  const fail = (kind: 'busy' | 'invalid', message: string, code = `HTTP_${status}`): Failure => {
     const retryAfterMs = kind === 'busy' ? rules.serverErrorRetryMs : rules.unreadableRetryMs
-    return failure(kind, code, message, callKind, mayBeTaken, retryAfterMs)
+    return failure(kind, code, message, callKind, status !== TOO_MANY_REQUESTS, retryAfterMs)
   }
-  // The call may have reached the service.
-  if (GATEWAY_LOST.has(status)) return fail('busy', 'A gateway got no answer from the service.', true)
-  if (status === 429) return fail('busy', 'The service reports too many calls in a short time.', false)
+  if (status === TOO_MANY_REQUESTS) return fail('busy', 'The service reports too many calls in a short time.')
   // A success in the body contradicts the status: the reply cannot be trusted.
   if (parsed && (status < 200 || status > 299)) return unreadableReply(rules, callKind, `HTTP_${status}`)
-  if (status >= 500) return fail('busy', 'The service has an internal error.', false)
+  if (GATEWAY_LOST.has(status)) return fail('busy', 'A gateway got no answer from the service.')
+  if (status >= 500) return fail('busy', 'The service has an internal error.')
   if (status < 200 || status > 299) {
     const message =
       status < 400
         ? `The service answered with a redirect (HTTP ${status}), which is never followed.`
         : `The service answered with HTTP ${status} in place of a reply.`
-    return fail('invalid', message, false)
+    return fail('invalid', message)
   }
   if (parsed) return parsed
   if (text === undefined) return unreadableReply(rules, callKind, 'TOO_LONG')
   if (text === '') return unreadableReply(rules, callKind, 'EMPTY')
   // A web page is the answer of a server before the service, or in its place.
-  if (text.startsWith('<')) return fail('invalid', 'The service answered with a web page.', false, 'HTML')
+  if (text.startsWith('<')) return fail('invalid', 'The service answered with a web page.', 'HTML')
   return unreadableReply(rules, callKind)
 }
 
@@ -120,7 +122,7 @@ export function failureFor(rawCode: string, rules: ReplyRules, callKind: CallKin
     ...(rule.retryAfterMs === undefined ? {} : { retryAfterMs: rule.retryAfterMs }),
     // An error in place of a task's id: there is no task, and nothing to charge.
     charged: callKind === 'poll' && isCharged(rule.charged ?? true, family),
-    ambiguous: false,
+    ambiguous: callKind === 'submit' && rule.refuses === false,
   }
 }
 

@@ -131,12 +131,12 @@ describe('captchaAI reads', () => {
     }
   })
 
-  test('a maintenance page as a page, with a retry after 5 s', () => {
+  test('a maintenance page as a page that says nothing of the task, with a retry of polls after 5 s', () => {
     expect(solver.readSubmit(ok(fixture('maintenance.html')))).toMatchObject({
       class: 'invalid',
       code: 'HTML',
       retryAfterMs: 5_000,
-      ambiguous: false,
+      ambiguous: true,
     })
   })
 

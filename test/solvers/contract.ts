@@ -339,14 +339,32 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
     test.each<[string, Reply, FailureClass]>([
       ['a web page', ok('<!DOCTYPE html><html></html>'), 'invalid'],
       ['a redirect', { ...ok(''), status: 302 }, 'invalid'],
-      ['403', { ...ok('<html>'), status: 403 }, 'invalid'],
-      ['404', { ...ok(''), status: 404 }, 'invalid'],
-      ['429', { ...ok(''), status: 429 }, 'busy'],
-      ['500', { ...ok('<html>'), status: 500 }, 'busy'],
-      ['503', { ...ok(''), status: 503 }, 'busy'],
-    ])('takes a submit for not accepted after %s, and retries', (_, reply, kind) => {
+      ...[400, 401, 403, 404, 408, 499].map(
+        (status) => [`HTTP ${status}`, { ...ok('<html>'), status }, 'invalid'] as const,
+      ),
+      ...[500, 501, 502, 503, 504, 507, 520, 521, 522, 523, 524, 525, 526, 529, 530].map(
+        (status) => [`HTTP ${status}`, { ...ok(''), status }, 'busy'] as const,
+      ),
+      ['an internal error', recorded.error('ERROR_INTERNAL_SERVER_ERROR'), 'busy'],
+      ['a server error', recorded.error('ERROR_SERVER_ERROR'), 'busy'],
+      ['a service that is not available', recorded.error('ERROR_SERVICE_UNAVALIABLE'), 'busy'],
+    ] as [string, Reply, FailureClass][])(
+      'takes a submit for possibly accepted, and a poll for one to retry, after %s',
+      (_, reply, kind) => {
+        expect(solver.readSubmit(reply)).toMatchObject({ kind: 'failure', class: kind, ambiguous: true })
+        const polled = readers.readPoll(reply) as Failure
+        expect(polled).toMatchObject({ kind: 'failure', class: kind, ambiguous: false })
+        expect(polled.retryAfterMs).toBeGreaterThanOrEqual(1_000)
+      },
+    )
+
+    test.each<[string, Reply]>([
+      ['429', { ...ok(''), status: 429 }],
+      ['no free slot', recorded.error('ERROR_NO_SLOT_AVAILABLE')],
+      ['too many calls', recorded.error('ERROR_TOO_MUCH_REQUESTS')],
+    ])('takes a submit for refused, to retry under the same reservation, after %s', (_, reply) => {
       const failure = solver.readSubmit(reply) as Failure
-      expect(failure).toMatchObject({ kind: 'failure', class: kind, ambiguous: false, charged: false })
+      expect(failure).toMatchObject({ kind: 'failure', class: 'busy', ambiguous: false, charged: false })
       expect(failure.retryAfterMs).toBeGreaterThanOrEqual(1_000)
     })
 

@@ -97,6 +97,15 @@ const OWN: Readonly<Record<string, readonly Row[]>> = {
   capsolver: [['ERROR_IP_BANNED', 'address', 600_000, true]],
 }
 
+/** The service failed inside: it may have accepted the task before that. Every other code refuses the submit. */
+const INTERNAL: ReadonlySet<string> = new Set([
+  'ERROR_SERVICE_UNAVALIABLE',
+  'ERROR_SERVICE_UNAVAILABLE',
+  'ERROR_SERVICE_NOT_AVAILABLE',
+  'ERROR_SERVER_ERROR',
+  'ERROR_INTERNAL_SERVER_ERROR',
+])
+
 test('every code of the common table is tested here', () => {
   expect(new Set(ROWS.map(([code]) => code))).toEqual(new Set(Object.keys(COMMON_ERRORS)))
 })
@@ -115,7 +124,7 @@ describe.each(Object.entries(SOLVERS))('%s reads', (name, make) => {
       for (const { solver, recorded } of ways) {
         const expected = { kind: 'failure', class: kind, code, ambiguous: false }
         const submitted = solver.readSubmit(recorded.error(code)) as Failure
-        expect(submitted).toMatchObject({ ...expected, charged: false })
+        expect(submitted).toMatchObject({ ...expected, ambiguous: INTERNAL.has(code), charged: false })
         expect(submitted.retryAfterMs).toBe(retryAfterMs)
         expect(solver.readPoll(recorded.error(code), 'recaptcha')).toMatchObject({ ...expected, charged })
         expect(solver.readBalance(recorded.error(code))).toMatchObject({ ...expected, charged: false })

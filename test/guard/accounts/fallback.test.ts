@@ -69,8 +69,6 @@ describe('a guard with several solvers', () => {
     ['a refused key', { error: 'ERROR_KEY_DOES_NOT_EXIST' }, 'KEY_REFUSED'],
     ['a refused address', { error: 'ERROR_IP_NOT_ALLOWED' }, 'ADDRESS_REFUSED'],
     ['an unknown task type', { error: 'ERROR_TASK_NOT_SUPPORTED' }, 'FAMILY_UNSUPPORTED'],
-    ['a web page as its reply', { html: true }, 'SOLVER_REPLY_INVALID'],
-    ['an internal error', { status: 503 }, 'SOLVER_BUSY'],
   ])('falls back to the next when the first reports %s, and pays only one', async (_, behavior, code) => {
     const { guard, audit, first, second, moves } = await pair()
     first.always('in', behavior)
@@ -100,6 +98,9 @@ describe('a guard with several solvers', () => {
     ['the connection is cut', { drop: true }],
     ['the reply is cut in half', { half: true }],
     ['a gateway loses the answer', { status: 504, taken: true }],
+    ['the service has an internal error', { status: 503, taken: true }],
+    ['a web page comes in place of a reply', { html: true, taken: true }],
+    ['the service reports an internal error', { error: 'ERROR_INTERNAL_SERVER_ERROR', taken: true }],
     ['the reply is empty', { empty: true, taken: true }],
   ])('does not fall back when the first may have taken the task: %s', async (_, behavior) => {
     const { guard, first, submits, moves } = await pair()

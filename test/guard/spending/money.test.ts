@@ -6,8 +6,32 @@ import type { Behavior, ServiceEndpoint } from '../../../src/testing/service/ind
 import { startSolverService } from '../../../src/testing/service/index.js'
 import { challenge, rig } from '../support.js'
 
+/** Statuses that a service, or a router before it, may answer with after the service accepted the task. */
+const LATE_STATUSES = [
+  ...[200, 204, 206, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 408, 409, 413, 418, 425, 499],
+  ...[500, 501, 502, 503, 504, 505, 507, 508, 520, 521, 522, 523, 524, 525, 526, 527, 529, 530, 599],
+]
+
+/** The service accepts the task, and the reply does not say so: a wrong status, a page, nonsense, an internal error. */
+const lostReply: fc.Arbitrary<Behavior> = fc
+  .oneof(
+    fc.record({ status: fc.constantFrom(...LATE_STATUSES) }),
+    fc.record({ status: fc.constantFrom(...LATE_STATUSES), body: fc.constantFrom('', '{"status":1}', '<html>', 'OK') }),
+    fc.constantFrom<Behavior>(
+      { html: true },
+      { empty: true },
+      { bytes: 100_000 },
+      { redirect: 'http://127.0.0.1:9/' },
+      { error: 'ERROR_SERVER_ERROR' },
+      { error: 'ERROR_INTERNAL_SERVER_ERROR' },
+      { error: 'ERROR_SERVICE_UNAVALIABLE' },
+    ),
+  )
+  .map((behavior) => ({ ...behavior, taken: true }))
+
 const fault: fc.Arbitrary<Behavior> = fc.oneof(
   { weight: 4, arbitrary: fc.constant({}) },
+  { weight: 6, arbitrary: lostReply },
   {
     weight: 6,
     arbitrary: fc.constantFrom<Behavior>(
