@@ -18,7 +18,7 @@ export interface FrameReading {
   /** What looks like a CAPTCHA of no known family. */
   readonly signs: readonly VendorSign[]
   /** How many more widgets there are. */
-  readonly leftOut: number
+  readonly omitted: number
   /** How many shadow roots were not searched. */
   readonly roots: number
   /** How many entries did not parse. */
@@ -43,7 +43,7 @@ const head = z.object({
   doc: z.string().regex(/^[a-z0-9]{1,20}$/),
   origin: z.string().max(300),
   loading: z.boolean().catch(false),
-  leftOut: z.number().int().min(0).max(1e9).catch(0),
+  omitted: z.number().int().min(0).max(1e9).catch(0),
   roots: z.number().int().min(0).max(1e9).catch(0),
   widgets: z.array(z.unknown()),
   unknown: z.unknown().optional(),
@@ -111,7 +111,7 @@ export function parseFound(reply: unknown): FrameReading | undefined {
     widgets,
     signs: parseSigns(read.data.unknown),
     roots: read.data.roots,
-    leftOut: read.data.leftOut + entries.length - looked.length,
+    omitted: read.data.omitted + entries.length - looked.length,
     malformed: looked.length - widgets.length,
   }
 }

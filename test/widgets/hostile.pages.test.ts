@@ -123,7 +123,7 @@ test('a page that reports widgets in the place of our code receives no token', a
   await visit('/liar')
   const widget = { id: 'abc-0', family: 'recaptcha', kind: 'checkbox', enterprise: false, sitekey: 'made-up' }
   const state = { visible: true, answered: false, executed: false, challenged: false }
-  const lie = { doc: 'abc', origin: 'https://other.example', leftOut: -5, widgets: [{ ...widget, ...state }, null, 7] }
+  const lie = { doc: 'abc', origin: 'https://other.example', omitted: -5, widgets: [{ ...widget, ...state }, null, 7] }
   await page.evaluate(`window.lie = ${JSON.stringify(JSON.stringify(lie))}; 0`)
   const found = await captcha.find(page)
   expect(found).toMatchObject([{ sitekey: 'made-up', pageUrl: `${site.url}/liar` }])

@@ -95,7 +95,7 @@ const rawArkose = {
 }
 
 const found = (...widgets: unknown[]) =>
-  parseFound(JSON.stringify({ doc: 'abc', origin: 'https://staging.example.com', leftOut: 0, widgets }))
+  parseFound(JSON.stringify({ doc: 'abc', origin: 'https://staging.example.com', omitted: 0, widgets }))
 
 const only = (widget: object) => found({ ...raw, ...widget })?.widgets[0]
 
@@ -107,7 +107,7 @@ describe('reads what a page reports of its widgets:', () => {
       loading: false,
       signs: [],
       roots: 0,
-      leftOut: 0,
+      omitted: 0,
       malformed: 0,
       widgets: [
         {
@@ -402,7 +402,7 @@ describe('reads what a page reports of its widgets:', () => {
   test('counts the widgets beyond the bound of a frame', () => {
     const many = Array.from({ length: MAX_WIDGETS_PER_FRAME + 7 }, (_, n) => ({ ...raw, id: `abc-${n}` }))
     expect(found(...many)?.widgets).toHaveLength(MAX_WIDGETS_PER_FRAME)
-    expect(found(...many)?.leftOut).toBe(7)
+    expect(found(...many)?.omitted).toBe(7)
   })
 
   test('does not read a reply beyond the bound', () => {
@@ -443,7 +443,7 @@ describe('reads any reply of a page:', () => {
     fc.string(),
     fc.json(),
     fc
-      .record({ doc: fc.string(), origin: fc.string(), leftOut: fc.anything(), widgets: fc.array(entry) })
+      .record({ doc: fc.string(), origin: fc.string(), omitted: fc.anything(), widgets: fc.array(entry) })
       .map((said) => text({ ...said, doc: 'abc' })),
   )
 
@@ -461,7 +461,7 @@ describe('reads any reply of a page:', () => {
         const read = parseFound(said)
         if (!read) return
         expect(read.widgets.length).toBeLessThanOrEqual(MAX_WIDGETS_PER_FRAME)
-        expect(Number.isSafeInteger(read.leftOut + read.malformed)).toBe(true)
+        expect(Number.isSafeInteger(read.omitted + read.malformed)).toBe(true)
         for (const { family, challenge, id, due } of read.widgets) {
           expect(challenge.sitekey).toMatch(family === 'aws-waf' ? /^[\w+/=-]{1,2048}$/ : /^[\w.:-]{1,256}$/)
           expect(challenge.action ?? 'a').toMatch(/^[\x20-\x7e]{1,100}$/)

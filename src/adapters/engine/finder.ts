@@ -90,7 +90,7 @@ const UNREADABLE: FrameReading = {
   loading: false,
   widgets: [],
   signs: [],
-  leftOut: 0,
+  omitted: 0,
   roots: 0,
   malformed: 1,
 }
@@ -145,7 +145,7 @@ export class Finder {
       if (!reading) omitted.unresponsive++
       else {
         omitted.malformed += reading.malformed
-        omitted.widgets += reading.leftOut
+        omitted.widgets += reading.omitted
         omitted.frames += reading.roots
         if (reading.signs.length > 0) {
           unknown.push(...unknownIn(reading.signs, this.#urls(page, frame, reading.origin)))

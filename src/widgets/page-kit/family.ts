@@ -42,14 +42,14 @@ export interface PageFamily {
 export interface FamilyViews {
   readonly views: List<WidgetView>
   /** How many more widgets there are. */
-  readonly leftOut: number
+  readonly omitted: number
 }
 
 /** The widgets that a family has found, joined from all sources that show them. */
 export interface FamilyScan<Widget> {
   readonly widgets: List<Widget>
   /** How many more widgets there are. */
-  readonly leftOut: number
+  readonly omitted: number
 }
 
 /**
@@ -59,13 +59,13 @@ export interface FamilyScan<Widget> {
 export function viewsOf<Widget>(found: FamilyScan<Widget>, createView: (widget: Widget) => WidgetView): FamilyViews {
   const { widgets } = found
   const views = list<WidgetView>()
-  let { leftOut } = found
+  let { omitted } = found
   for (let index = 0; index < widgets.size; index++) {
     try {
       push(views, createView(widgets[index] as Widget))
     } catch {
-      leftOut++
+      omitted++
     }
   }
-  return { views, leftOut }
+  return { views, omitted }
 }

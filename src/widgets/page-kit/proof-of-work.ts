@@ -39,16 +39,16 @@ export function proofOfWork(kind: ProofOfWorkKind): PageFamily {
     scan(context, max) {
       const { dom } = context
       const views = list<WidgetView>()
-      let leftOut = 0
+      let omitted = 0
       const roots = dom.roots()
       for (let index = 0; index < roots.size; index++) {
         const found = dom.all(roots[index] as Document, kind.name)
         for (let at = 0; at < found.length; at++) {
           if (views.size < max && at < MAX_FOUND) push(views, createView(context, kind, found[at] as Element))
-          else leftOut++
+          else omitted++
         }
       }
-      return { views, leftOut }
+      return { views, omitted }
     },
   }
 }

@@ -64,7 +64,7 @@ export interface FindReply {
   /** Whether the document is still loading. */
   readonly loading: boolean
   /** How many more widgets there are. */
-  readonly leftOut: number
+  readonly omitted: number
   /** How many shadow roots were not searched. */
   readonly roots: number
   /** Each with a `WidgetHead` and the facts of its family. */

@@ -71,7 +71,7 @@ function createMain(observer: Observer): Main {
     try {
       return { ...family.scan(context, max), broken: '' }
     } catch {
-      return { views: list<WidgetView>(), leftOut: 0, broken: 'null' }
+      return { views: list<WidgetView>(), omitted: 0, broken: 'null' }
     }
   }
 
@@ -107,14 +107,14 @@ function createMain(observer: Observer): Main {
       ;(context as { frames: List<FrameHint> }).frames = hints
       let widgets = ''
       let found = 0
-      let leftOut = 0
+      let omitted = 0
       const sitekeys = list<string>()
       dom.refresh()
       for (let index = 0; index < names.length; index++) {
         const name = names[index] as string
         const family = families[name] as PageFamily
         const scanned = scan(family, max - found)
-        leftOut += scanned.leftOut
+        omitted += scanned.omitted
         if (scanned.broken) widgets += `${widgets && ','}${scanned.broken}`
         for (let at = 0; at < scanned.views.size; at++, found++) {
           const view = scanned.views[at] as WidgetView
@@ -132,9 +132,9 @@ function createMain(observer: Observer): Main {
         }
       }
       const roots = dom.unsearchedRoots()
-      const reply = { doc, origin: observer.origin, leftOut, roots, loading: dom.loading() }
+      const reply = { doc, origin: observer.origin, omitted, roots, loading: dom.loading() }
       const head = json(p, reply satisfies Omit<FindReply, 'widgets' | 'unknown'>, 300)
-      const unknown = unknownWidgets(context, leftOut === 0 ? sitekeys : undefined)
+      const unknown = unknownWidgets(context, omitted === 0 ? sitekeys : undefined)
       return `${p.apply(p.slice, head, [0, -1])},"widgets":[${widgets}],"unknown":${unknown}}`
     },
     inject(id, solution) {

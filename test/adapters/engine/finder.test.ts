@@ -14,7 +14,7 @@ const reply = (origin: string, ...widgets: object[]) =>
   JSON.stringify({
     doc: 'dabc',
     origin,
-    leftOut: 0,
+    omitted: 0,
     widgets: widgets.map((widget, n) => ({
       id: `dabc-${n}`,
       family: 'recaptcha',

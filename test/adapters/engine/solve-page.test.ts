@@ -7,7 +7,7 @@ import { fakeGrant } from '../fake-grant.js'
 
 const widget = { id: 'dabc-0', family: 'recaptcha', kind: 'checkbox', enterprise: false, sitekey: '6Lc' }
 const state = { visible: true, answered: false, executed: false, challenged: false }
-const FOUND = JSON.stringify({ doc: 'dabc', origin: '', leftOut: 0, widgets: [{ ...widget, ...state }] })
+const FOUND = JSON.stringify({ doc: 'dabc', origin: '', omitted: 0, widgets: [{ ...widget, ...state }] })
 
 test('does not pay again for a widget that was solved during a slow scan', async () => {
   let release: (() => void) | undefined

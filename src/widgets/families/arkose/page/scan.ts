@@ -39,7 +39,7 @@ export function scanFrame(context: PageContext, max: number): ArkoseScan {
   const { objects } = logOf(context.observer, arkoseWatch)
   const widgets = list<ArkoseWidget>()
   const roots = dom.roots()
-  let leftOut = 0
+  let omitted = 0
 
   for (let index = 0; index < objects.size; index++) addEnforcement(objects[index] as Enforcement)
   forEachElement('[data-pkey]', (box) => {
@@ -64,13 +64,13 @@ export function scanFrame(context: PageContext, max: number): ArkoseScan {
   })
   forEachElement(FRAMES, (frame) => addFrame(dom.attribute(frame, 'src') ?? '', frame))
   for (let index = 0; index < context.frames.size; index++) addFrame(context.frames[index]?.url ?? '')
-  return { widgets: presentWidgets(), leftOut }
+  return { widgets: presentWidgets(), omitted }
 
   function forEachElement(selector: string, onElement: (element: Element) => void): void {
     for (let index = 0; index < roots.size; index++) {
       const found = dom.all(roots[index] as Document, selector)
       for (let at = 0; at < found.length && at < MAX_FOUND; at++) onElement(found[at] as Element)
-      leftOut += found.length > MAX_FOUND ? found.length - MAX_FOUND : 0
+      omitted += found.length > MAX_FOUND ? found.length - MAX_FOUND : 0
     }
   }
 
@@ -95,7 +95,7 @@ export function scanFrame(context: PageContext, max: number): ArkoseScan {
 
   function add(widget: ArkoseWidget): ArkoseWidget | undefined {
     if (widgets.size >= MAX_FOUND) {
-      leftOut++
+      omitted++
       return undefined
     }
     return push(widgets, widget)
@@ -130,7 +130,7 @@ export function scanFrame(context: PageContext, max: number): ArkoseScan {
       const widget = widgets[index] as ArkoseWidget
       if (widget.box && !dom.isInDocument(widget.box)) continue
       if (kept.size < max) push(kept, widget)
-      else leftOut++
+      else omitted++
     }
     return kept
   }

@@ -22,14 +22,14 @@ export const awsWaf: PageFamily = {
   scan(context, max) {
     const { renders } = logOf(context.observer, awsWafWatch)
     const views = list<WidgetView>()
-    let leftOut = 0
+    let omitted = 0
     for (let index = 0; index < renders.size; index++) {
       const view = createView(context, renders[index] as Render)
       if (!view) continue
       if (views.size < max) push(views, view)
-      else leftOut++
+      else omitted++
     }
-    return { views, leftOut }
+    return { views, omitted }
   },
 }
 

@@ -25,13 +25,13 @@ export function scanFrame(context: PageContext, max: number): FriendlyScan {
   const { p, dom } = context
   const elements = list<Element>()
   const widgets = list<FriendlyWidget>()
-  let leftOut = 0
+  let omitted = 0
 
   const roots = dom.roots()
   for (let index = 0; index < roots.size; index++) scanRoot(roots[index] as Document)
   let defaultVersion: FriendlyWidget['version'] | undefined
   for (let index = 0; index < elements.size; index++) add(elements[index] as Element)
-  return { widgets, leftOut }
+  return { widgets, omitted }
 
   function scanRoot(root: Document): void {
     const found = dom.all(root, SIGNS)
@@ -40,7 +40,7 @@ export function scanFrame(context: PageContext, max: number): FriendlyScan {
       const whole = dom.closest(sign, '.frc-captcha') ?? dom.parent(sign)
       if (!dom.isElement(whole) || isKnown(whole)) continue
       if (elements.size < MAX_FOUND) push(elements, whole)
-      else leftOut++
+      else omitted++
     }
   }
 
@@ -58,7 +58,7 @@ export function scanFrame(context: PageContext, max: number): FriendlyScan {
     const widget: FriendlyWidget = { element, version, handle, frame }
     if (!sitekeyOf(context, widget)) return
     if (widgets.size < max) push(widgets, widget)
-    else leftOut++
+    else omitted++
   }
 
   /** The version of an element that no script has rendered yet. Without a known script the element is no widget yet. */

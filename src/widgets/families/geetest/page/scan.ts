@@ -39,7 +39,7 @@ export function scanFrame(context: PageContext, max: number): GeetestScan {
   const { objects } = logOf(context.observer, geetestWatch)
   const widgets = list<GeetestWidget>()
   const roots = dom.roots()
-  let leftOut = 0
+  let omitted = 0
 
   for (let index = 0; index < objects.size; index++) addInstance(objects[index] as Instance)
   for (let at = 0; at < VERSIONS.length; at++) {
@@ -47,7 +47,7 @@ export function scanFrame(context: PageContext, max: number): GeetestScan {
     for (let index = 0; index < roots.size; index++) scanHolders(roots[index] as Document, version)
     scanRequests(version)
   }
-  return { widgets: presentWidgets(), leftOut }
+  return { widgets: presentWidgets(), omitted }
 
   function addInstance(instance: Instance): void {
     const widget: GeetestWidget = { v4: isV4(instance), instance }
@@ -63,7 +63,7 @@ export function scanFrame(context: PageContext, max: number): GeetestScan {
     for (let index = 0; index < found.length; index++) {
       const element = found[index] as Element
       if (widgets.size >= MAX_FOUND) {
-        leftOut += found.length - index
+        omitted += found.length - index
         return
       }
       if (findWidget((other) => !!other.element && dom.contains(other.element, element))) continue
@@ -111,7 +111,7 @@ export function scanFrame(context: PageContext, max: number): GeetestScan {
       // `offline`: the site's server could not reach the vendor, and verifies on its own.
       if (!keyOf(context, widget) || setting(context, widget, 'offline') === true) continue
       if (kept.size < max) push(kept, widget)
-      else leftOut++
+      else omitted++
     }
     return kept
   }

@@ -43,7 +43,7 @@ export function scanFrame(context: PageContext, max: number): HcaptchaScan {
   const widgets = list<HcaptchaWidget>()
   const frames = list<Frame>()
   const challenges = list<Frame>()
-  let leftOut = 0
+  let omitted = 0
 
   const compat = elementsReplacedBy(context) === 'hcaptcha'
   const boxes = `.h-captcha[data-sitekey]${compat ? ',.g-recaptcha[data-sitekey]' : ''}`
@@ -54,7 +54,7 @@ export function scanFrame(context: PageContext, max: number): HcaptchaScan {
   for (let index = 0; index < context.frames.size; index++) sortFrame({ url: context.frames[index]?.url ?? '' })
   for (let index = 0; index < frames.size; index++) addFrame(frames[index] as Frame)
   for (let index = 0; index < calls.size; index++) applyCall(calls[index] as ApiCall)
-  return { widgets: presentWidgets(), challenges, leftOut }
+  return { widgets: presentWidgets(), challenges, omitted }
 
   function addRender({ name, target, params, result: id }: ApiCall): void {
     if (name !== 'render' || typeof id !== 'string' || widgets.size >= MAX_FOUND) return
@@ -70,7 +70,7 @@ export function scanFrame(context: PageContext, max: number): HcaptchaScan {
     for (let index = 0; index < found.length; index++) {
       const element = found[index] as Element
       if (widgets.size >= MAX_FOUND) {
-        leftOut += found.length - index
+        omitted += found.length - index
         return
       }
       if (!isFriendly(p, element) && !findWidget((other) => other.element === element)) push(widgets, { element })
@@ -130,7 +130,7 @@ export function scanFrame(context: PageContext, max: number): HcaptchaScan {
       const widget = widgets[index] as HcaptchaWidget
       if (!isPresent(widget) || !sitekeyOf(context, widget)) continue
       if (kept.size < max) push(kept, widget)
-      else leftOut++
+      else omitted++
     }
     return kept
   }

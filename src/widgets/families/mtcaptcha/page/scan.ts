@@ -28,7 +28,7 @@ const MAX_QUEUED = 50
 export function scanFrame(context: PageContext, max: number): MtcaptchaScan {
   const { p, dom } = context
   const widgets = list<MtcaptchaWidget>()
-  let leftOut = 0
+  let omitted = 0
 
   const roots = dom.roots()
   for (let index = 0; index < roots.size; index++) {
@@ -48,7 +48,7 @@ export function scanFrame(context: PageContext, max: number): MtcaptchaScan {
     const element = typeof id === 'string' ? dom.byId(id) : null
     if (element) add({ element, domId: id as string })
   }
-  return { widgets, leftOut }
+  return { widgets, omitted }
 
   function addFrame(frame: Element): void {
     const domId = text(parameter(p, dom.attribute(frame, 'src') ?? '', 'widgetInstance'))
@@ -62,7 +62,7 @@ export function scanFrame(context: PageContext, max: number): MtcaptchaScan {
     const widget: MtcaptchaWidget = { element, frame, domId: domId ?? text(dom.attribute(element, 'id')) }
     if (!sitekeyOf(context, widget)) return
     if (widgets.size < max) push(widgets, widget)
-    else leftOut++
+    else omitted++
   }
 }
 

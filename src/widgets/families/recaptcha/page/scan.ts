@@ -57,7 +57,7 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
   const scoreKeys = list<string>()
   const frames = list<Frame>()
   const challenges = list<Frame>()
-  let leftOut = 0
+  let omitted = 0
 
   scanScripts()
   const roots = dom.roots()
@@ -76,7 +76,7 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
     const { target, enterprise } = executes[index] as Execute
     if (typeof target === 'string') addScore(target, enterprise)
   }
-  return { widgets: presentWidgets(), challenges, leftOut, scripts }
+  return { widgets: presentWidgets(), challenges, omitted, scripts }
 
   function scanScripts(): void {
     const found = dom.all(document, 'script[src*="/recaptcha/"]')
@@ -103,7 +103,7 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
     const found = dom.all(root, 'iframe[src*="/recaptcha/"]')
     for (let index = 0; index < found.length; index++) {
       if (frames.size >= MAX_FRAMES || challenges.size >= MAX_FRAMES) {
-        leftOut += found.length - index
+        omitted += found.length - index
         return
       }
       const element = found[index] as Element
@@ -120,11 +120,11 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
   function scanClients(): void {
     const clients = own(p, own(p, window, '___grecaptcha_cfg'), 'clients')
     if (typeof clients !== 'object' || clients === null) return
-    leftOut += forEachProperty(p, clients, (name, value) => {
+    omitted += forEachProperty(p, clients, (name, value) => {
       const n = +name
       if (typeof value !== 'object' || value === null || !(n >= 0)) return
       if (widgets.size >= MAX_CLIENTS) {
-        leftOut++
+        omitted++
         return
       }
       const client = readClient(value)
@@ -192,7 +192,7 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
     for (let index = 0; index < found.length; index++) {
       const element = found[index] as Element
       if (widgets.size >= max + MAX_CLIENTS) {
-        leftOut += found.length - index
+        omitted += found.length - index
         return
       }
       if (isFriendly(p, element)) continue
@@ -273,7 +273,7 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
 
   function add(kept: List<RecaptchaWidget>, widget: RecaptchaWidget): void {
     if (kept.size < max) push(kept, widget)
-    else leftOut++
+    else omitted++
   }
 
   function findWidget(test: (widget: RecaptchaWidget) => boolean): RecaptchaWidget | undefined {

@@ -36,9 +36,9 @@ export function scanFrame(context: PageContext, max: number): TurnstileScan {
   const { calls } = logOf(context.observer, turnstileWatch)
   const widgets = list<TurnstileWidget>()
   const compat = elementsReplacedBy(context) === 'turnstile'
-  let leftOut = 0
+  let omitted = 0
   // Cloudflare's own page, shown before a whole site, is no widget of the site.
-  if (own(p, window, '_cf_chl_opt') !== undefined) return { widgets, leftOut, compat }
+  if (own(p, window, '_cf_chl_opt') !== undefined) return { widgets, omitted, compat }
 
   for (let index = 0; index < calls.size; index++) addRender(calls[index] as ApiCall)
   const roots = dom.roots()
@@ -50,7 +50,7 @@ export function scanFrame(context: PageContext, max: number): TurnstileScan {
     const widget = (name === 'render' && findWidget((other) => other.id === result)) || findTarget(target)
     if (widget) widget.last = name
   }
-  return { widgets: presentWidgets(), leftOut, compat }
+  return { widgets: presentWidgets(), omitted, compat }
 
   /** `execute` renders as well, if its parameters have a sitekey and its target is no widget yet. */
   function addRender({ name, target, params, result: id }: ApiCall): void {
@@ -72,7 +72,7 @@ export function scanFrame(context: PageContext, max: number): TurnstileScan {
     for (let index = 0; index < found.length; index++) {
       const element = found[index] as Element
       if (widgets.size >= MAX_FOUND) {
-        leftOut += found.length - index
+        omitted += found.length - index
         return
       }
       if (!findWidget((other) => other.element === element)) push(widgets, { element })
@@ -130,7 +130,7 @@ export function scanFrame(context: PageContext, max: number): TurnstileScan {
       if (widget.last === 'remove' || (widget.element && !dom.isInDocument(widget.element))) continue
       if (!sitekeyOf(context, widget)) continue
       if (kept.size < max) push(kept, widget)
-      else leftOut++
+      else omitted++
     }
     return kept
   }
