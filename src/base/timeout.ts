@@ -63,3 +63,19 @@ export function withTimeout<T>(work: Promise<T>, options: TimeoutOptions): Promi
     )
   })
 }
+
+/**
+ * Resolves once `work` does, or once `ms` are over, whichever is first. Rejects as `work` does. For work that may be
+ * left unfinished, such as at the end of a process.
+ *
+ * @example
+ * await waitAtMost(queue.drain(), clock, 5_000)
+ */
+export async function waitAtMost(work: Promise<unknown>, clock: Clock, ms: number): Promise<void> {
+  const late = new Error('late')
+  try {
+    await withTimeout(work, { clock, ms, error: () => late })
+  } catch (error) {
+    if (error !== late) throw error
+  }
+}

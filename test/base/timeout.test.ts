@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Clock } from '../../src/base/clock.js'
-import { type TimeoutOptions, withTimeout } from '../../src/base/timeout.js'
+import { type TimeoutOptions, waitAtMost, withTimeout } from '../../src/base/timeout.js'
 import { manualClock } from '../../src/testing/clock.js'
 
 class LateError extends Error {}
@@ -158,5 +158,29 @@ describe('withTimeout', () => {
       ),
       { numRuns: 200 },
     )
+  })
+})
+
+describe('waitAtMost', () => {
+  it('resolves once the work does, and leaves no timer', async () => {
+    const clock = manualClock()
+    const { promise, resolve } = deferred<number>()
+    const waiting = waitAtMost(promise, clock, 1_000)
+    resolve(1)
+    await expect(waiting).resolves.toBeUndefined()
+    expect(clock.waiting).toBe(0)
+  })
+
+  it('resolves once the time is over, whatever the work does later', async () => {
+    const clock = manualClock()
+    const { promise, reject } = deferred<number>()
+    const waiting = waitAtMost(promise, clock, 1_000)
+    await clock.advance(1_000)
+    await expect(waiting).resolves.toBeUndefined()
+    reject(new Error('too late'))
+  })
+
+  it('rejects as the work does', async () => {
+    await expect(waitAtMost(Promise.reject(new LateError('now')), manualClock(), 1_000)).rejects.toThrow(LateError)
   })
 })

@@ -4,6 +4,7 @@ import type { Alert, AlertChannel } from '../../alerts/channel.js'
 import { isPromise, type MaybePromise } from '../../base/async.js'
 import type { Clock } from '../../base/clock.js'
 import { CODES, type Code, printable } from '../../base/errors.js'
+import { waitAtMost } from '../../base/timeout.js'
 import type { Fact, Ledger } from '../../ledger/ledger.js'
 import type { AlertOrigin } from '../ports.js'
 import type { ChannelStatus } from '../types.js'
@@ -126,12 +127,7 @@ export class Outbox {
       while (this.#writing.size > 0) await Promise.all(this.#writing)
       await Promise.all(this.#queues.map((queue) => queue.drain()))
     })()
-    let cancel = (): void => {}
-    const late = new Promise<void>((resolve) => {
-      cancel = clock.after(CLOSE_TIMEOUT_MS, resolve)
-    })
-    await Promise.race([drained, late])
-    cancel()
+    await waitAtMost(drained, clock, CLOSE_TIMEOUT_MS)
     for (const queue of this.#queues) queue.end()
     for (const { pending } of this.#queues) {
       // If this write fails, the next process takes over when the lease of this one has expired.

@@ -1,6 +1,7 @@
 import { isPromise } from '../../base/async.js'
 import { type AnyChallenge, type ChallengeFacts, isPicture, withoutPictures } from '../../base/challenge.js'
 import { DeniedError, type Layer, type SolveguardError } from '../../base/errors.js'
+import { waitAtMost } from '../../base/timeout.js'
 import type { ThresholdAlert } from '../../ledger/ledger.js'
 import { formatMs } from '../../policy/duration.js'
 import type { AdmittedPage } from '../admission/gate.js'
@@ -299,12 +300,7 @@ export class SolvePipeline {
     await Promise.resolve()
     const flows = Promise.all([...this.#underWay].map(({ flow }) => flow))
     // Calls in progress get a few seconds to be answered, so that tasks can be attached. Then connections are closed.
-    let cancel = (): void => {}
-    const timeout = new Promise<void>((done) => {
-      cancel = this.#deps.clock.after(CLOSE_TIMEOUT_MS, done)
-    })
-    await Promise.race([flows, timeout])
-    cancel()
+    await waitAtMost(flows, this.#deps.clock, CLOSE_TIMEOUT_MS)
     await this.#deps.closeTransports()
     await flows
   }
