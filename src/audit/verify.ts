@@ -228,7 +228,8 @@ class ChainCheck {
     }
     for (const head of [...this.#heads.values()].flat()) {
       if (!(head.seq >= 1 && head.seq <= this.records)) {
-        const reason = `The end is missing: the file has ${this.records} records, and ${head.from} has the head of record ${head.seq}.`
+        const known = `${head.from} has the head of record ${head.seq}`
+        const reason = `The end is missing: the file has ${this.records} records, and ${known}.`
         return bad(this.records + 1, 'missing', reason)
       }
     }

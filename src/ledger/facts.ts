@@ -81,7 +81,8 @@ export function checkFact({ scope, name, value, ttlMs }: NewFact): void {
   ) {
     throw new SolveguardError(
       'CONFIG_INVALID',
-      `A fact has a scope and a name of 1 to ${MAX_NAME_LENGTH} characters, a value of up to ${MAX_VALUE_LENGTH}, and a ttlMs of 0 or more.`,
+      `A fact has a scope and a name of 1 to ${MAX_NAME_LENGTH} characters, a value of up to ${MAX_VALUE_LENGTH}, ` +
+        'and a ttlMs of 0 or more.',
     )
   }
 }

@@ -434,7 +434,8 @@ async function loadDriver(): Promise<Connect> {
   } catch (cause) {
     throw new DeniedError(
       'LEDGER_UNAVAILABLE',
-      'The file ledger needs the package `libsql`, which could not be loaded on this machine: install it (npm install libsql), or use another ledger.',
+      'The file ledger needs the package `libsql`, which could not be loaded on this machine: ' +
+        'install it (npm install libsql), or use another ledger.',
       { cause },
     )
   }
@@ -443,19 +444,26 @@ async function loadDriver(): Promise<Connect> {
 /** What the user can do about an error of SQLite or of the file system. */
 function whatToDo(code: string, place: string): string {
   if (isBusy({ code })) {
-    return `The ledger ${place} stayed locked by another process for ${BUSY_TIMEOUT_MS / 1000} s: find the process that has it open and hangs.`
+    const seconds = BUSY_TIMEOUT_MS / 1000
+    return `The ledger ${place} stayed locked for ${seconds} s: find the process that has it open and hangs.`
   }
   if (code === 'NEWER') return `The ledger ${place} was written by a newer solveguard: use that version here too.`
   if (code === 'CLOSED') return `The ledger ${place} was closed, or never opened: call open() first and close() last.`
   if (code === 'REPLACED') return `The ledger ${place} is no longer the file that was opened: restart this process.`
   if (/^SQLITE_(NOTADB|CORRUPT)/.test(code)) {
-    return `The ledger ${place} is damaged, or is not a ledger: restore it, or move it away with its -wal and -shm files (a new one knows of nothing that was spent in the last 24 hours).`
+    return (
+      `The ledger ${place} is damaged, or is not a ledger: restore it, or move it away with its -wal and -shm files ` +
+      '(a new one knows of nothing that was spent in the last 24 hours).'
+    )
   }
   if (/^(SQLITE_FULL|SQLITE_IOERR|ENOSPC|EIO|EFBIG|EDQUOT)/.test(code)) {
-    return `The ledger ${place} could not be written: free space on its disk, and look whether the disk is in order.`
+    return `The ledger ${place} could not be written: free space on its disk, and check the disk.`
   }
   if (/^(SQLITE_READONLY|SQLITE_CANTOPEN|SQLITE_PERM|EACCES|EPERM|EROFS|ENOTDIR|EISDIR|ENOENT|EEXIST)/.test(code)) {
-    return `The ledger ${place} cannot be opened for writing: give this user leave to read and write the file and its folder, on a local disk.`
+    return (
+      `The ledger ${place} cannot be opened for writing: give this user permission to read and write the file and ` +
+      'its folder, on a local disk.'
+    )
   }
   return `The ledger ${place} could not be read or written.`
 }

@@ -322,7 +322,8 @@ class RedisLedger implements Ledger {
       evicting &&
       new DeniedError(
         'LEDGER_UNSAFE',
-        `The server of the ledger ${this.place} may evict what was spent (maxmemory-policy ${evicting.policy}): set it to noeviction.`,
+        `The server of the ledger ${this.place} may evict what was spent ` +
+          `(maxmemory-policy ${evicting.policy}): set it to noeviction.`,
         { details: { place: this.place, policy: evicting.policy ?? '' } },
       )
     if (this.#unsafe) throw this.#unsafe
@@ -331,7 +332,7 @@ class RedisLedger implements Ledger {
     }
     if (servers.some(({ appendOnly }) => appendOnly === false)) {
       this.#warn(
-        'has no append-only file: when it is restarted, it forgets what was spent since its last snapshot. Set appendonly to yes.',
+        'has no append-only file: a restart forgets what was spent since its last snapshot. Set appendonly to yes.',
       )
     }
   }

@@ -67,7 +67,7 @@ const DEFINITION: ServiceDefinition = {
   unreadableRetryMs: 5_000,
   serverErrorRetryMs: 10_000,
   addressHelp:
-    'Add the address to the IP list in the security settings of your account at https://anti-captcha.com, or empty that list.',
+    'Add the address to the IP list in your security settings at https://anti-captcha.com, or empty that list.',
 }
 
 /**

@@ -98,7 +98,7 @@ export const COMMON_ERRORS: ErrorTable = {
   ERROR_PROXY_TRANSPARENT: proxy("The page's proxy reveals its user's address to the site: use one that does not."),
   ERROR_PROXY_NOT_AUTHORISED: proxy("The page's proxy did not accept its user name and password from the service."),
   ERROR_PROXY_CREDENTIALS_INVALID_CHARACTER: proxy(
-    "The user name or password of the page's proxy has a character that the service does not accept: choose other ones.",
+    "The login of the page's proxy has a character that the service does not accept: choose another one.",
   ),
   ERROR_PROXY_HAS_NO_IMAGE_SUPPORT: proxy("The page's proxy does not forward pictures: use one that does."),
   ERROR_PROXY_INCOMPATIBLE_HTTP_VERSION: proxy("The page's proxy does not forward HTTPS: use one that does."),

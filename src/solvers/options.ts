@@ -46,7 +46,7 @@ export function checkOptions(
   )
     throw new SolveguardError(
       'CONFIG_INVALID',
-      `${solver}: takes options such as { baseUrl }, and no key: put the key into SOLVEGUARD_KEY, or give createGuard({ secret }).`,
+      `${solver}: takes options such as { baseUrl }, and no key: put the key into SOLVEGUARD_KEY or createGuard({ secret }).`,
     )
   // A mistyped `baseUrl` must not lead to the real service.
   const fields = new Set([...FIELDS, ...moreOptions])

@@ -43,7 +43,7 @@ export function proxyUnsupported(
     login &&
     (SEPARATOR_IN_USER.test(login.user) || SEPARATOR_IN_PASSWORD.test(login.password))
   ) {
-    return 'take the login in policy.pageProxy: its API cannot express a user name with : @ or /, or a password with @ or /'
+    return 'take the login in policy.pageProxy: its API cannot express : @ / in a user name, or @ / in a password'
   }
   return undefined
 }

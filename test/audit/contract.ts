@@ -6,18 +6,18 @@ import { DeniedError } from '../../src/base/errors.js'
 import { anyEvent } from './arbitraries.js'
 import { ACTIONS, authorized, denied, NOON } from './events.js'
 
-/** One sink on a place of its own, as its contract test sees it. */
+/** One sink with its own place, for the contract test. */
 export interface SinkUnderTest {
   readonly sink: AuditSink
   /** Everything that the place holds, but for what a sink writes about itself. */
   read(): Promise<readonly AuditRecord[]>
-  /** Makes writing fail until `mend`. */
+  /** Makes writing fail until `repairPlace`. */
   breakPlace(): Promise<void>
-  mendPlace(): Promise<void>
+  repairPlace(): Promise<void>
   dispose(): Promise<void>
 }
 
-/** What every sink promises: `AuditSink` in words that can be run. */
+/** What every sink promises: `AuditSink` as tests. */
 export function sinkContract(name: string, make: () => Promise<SinkUnderTest>): void {
   describe(`${name} keeps the promises of an audit sink:`, () => {
     let made: SinkUnderTest | undefined
@@ -85,14 +85,14 @@ export function sinkContract(name: string, make: () => Promise<SinkUnderTest>): 
     })
 
     it('denies, and writes nothing, while it cannot write, and continues once it can', async () => {
-      const { sink, read, breakPlace, mendPlace } = await fresh()
+      const { sink, read, breakPlace, repairPlace } = await fresh()
       await sink.open('checkout-tests', NOON)
       await sink.write([{ ...authorized, solveId: 'before' }])
       await breakPlace()
       const failed = await errorOf(() => sink.write([{ ...authorized, solveId: 'meanwhile' }, denied]))
       expect(failed).toBeInstanceOf(DeniedError)
       expect(failed).toMatchObject({ code: 'AUDIT_UNAVAILABLE', layer: 'audit' })
-      await mendPlace()
+      await repairPlace()
       await sink.write([{ ...authorized, solveId: 'after' }])
       expect((await read()).map((record) => record.solveguard.solve_id)).toEqual(['before', 'after'])
     })

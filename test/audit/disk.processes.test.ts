@@ -88,7 +88,7 @@ describe('jsonlAudit in a folder that it may not write', () => {
 describe('jsonlAudit in a process that is killed', () => {
   const KILLS = 60
 
-  /** Starts a writer, kills it a random moment after its first write, and gives the heads that it told of. */
+  /** Starts a writer, kills it a random moment after its first write, and returns the heads that it wrote. */
   async function killOne(): Promise<ChainHead[]> {
     const child = spawn(process.execPath, [program('write-forever'), dir], { stdio: ['ignore', 'pipe', 'inherit'] })
     let told = ''

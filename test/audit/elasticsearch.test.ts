@@ -78,7 +78,7 @@ describe('elasticsearchAudit', () => {
     server.next('lose')
     await sink.write([{ ...authorized, solveId: 'one' }])
     expect(solves(server)).toEqual(['one'])
-    // Failed as far as the guard knows, and written all the same: the next try says so.
+    // The guard takes it for failed, and it was written all the same: the next try shows that.
     const again = { ...authorized, solveId: 'two' }
     server.next('lose', { status: 403, body: '{}' })
     await expect((async () => sink.write([again]))()).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' })

@@ -13,7 +13,7 @@ import { startElasticsearch } from '../support/elasticsearch.js'
 import { type SinkUnderTest, sinkContract } from './contract.js'
 import { logFiles, recordsOf, temporaryFolder } from './folder.js'
 
-/** Every sink there is. A new one is a line here. */
+/** Every sink. A new one is a row here. */
 const SINKS: Readonly<Record<string, () => Promise<SinkUnderTest>>> = {
   memoryAudit: async () => {
     const sink = memoryAudit()
@@ -21,7 +21,7 @@ const SINKS: Readonly<Record<string, () => Promise<SinkUnderTest>>> = {
       sink,
       read: async () => sink.records,
       breakPlace: async () => sink.failWith(new DeniedError('AUDIT_UNAVAILABLE', 'Broken by the test.')),
-      mendPlace: async () => sink.failWith(undefined),
+      repairPlace: async () => sink.failWith(undefined),
       dispose: async () => {},
     }
   },
@@ -39,7 +39,7 @@ const SINKS: Readonly<Record<string, () => Promise<SinkUnderTest>>> = {
       breakPlace: async () => {
         broken = true
       },
-      mendPlace: async () => {
+      repairPlace: async () => {
         broken = false
       },
       dispose: async () => {},
@@ -53,7 +53,7 @@ const SINKS: Readonly<Record<string, () => Promise<SinkUnderTest>>> = {
       breakPlace: async () => {
         state.broken = true
       },
-      mendPlace: async () => {
+      repairPlace: async () => {
         state.broken = false
       },
       dispose: async () => {},
@@ -68,7 +68,7 @@ const SINKS: Readonly<Record<string, () => Promise<SinkUnderTest>>> = {
         return (server.documents as AuditRecord[]).filter(isNotItsOwn(server.documents))
       },
       breakPlace: async () => server.always({ status: 403, body: '{"error":{"type":"security_exception"}}' }),
-      mendPlace: async () => server.always(undefined),
+      repairPlace: async () => server.always(undefined),
       dispose: () => server.close(),
     }
   },
@@ -78,9 +78,9 @@ const SINKS: Readonly<Record<string, () => Promise<SinkUnderTest>>> = {
     return {
       ...first,
       sink: fanOutAudit([first.sink, second]),
-      // Only one of the two is broken: the other must not have a record twice when it is mended.
+      // Only one of the two is broken: the other must not have a record twice afterwards.
       breakPlace: async () => second.failWith(new DeniedError('AUDIT_UNAVAILABLE', 'Broken by the test.')),
-      mendPlace: async () => second.failWith(undefined),
+      repairPlace: async () => second.failWith(undefined),
       read: async () => second.records,
     }
   },
@@ -100,14 +100,14 @@ async function jsonl(durability: 'process' | 'power'): Promise<SinkUnderTest> {
       cpSync(dir, `${dir}-away`, { recursive: true })
       rmSync(dir, { recursive: true })
     },
-    mendPlace: async () => {
+    repairPlace: async () => {
       renameSync(`${dir}-away`, dir)
     },
     dispose: async () => folder.remove(),
   }
 }
 
-/** A stream that keeps what is written, and fails while it is broken, as a pipe whose reader has gone does. */
+/** A stream that keeps what is written, and fails while it is broken, like a pipe whose reader is gone. */
 function pipe() {
   let text = ''
   const state = { broken: false }
@@ -131,7 +131,7 @@ function withoutPino(line: string): AuditRecord {
   return record
 }
 
-/** Elasticsearch is told of each opening, too. */
+/** Elasticsearch gets a record of each opening, too. */
 function isNotItsOwn(documents: readonly unknown[]): (record: AuditRecord) => boolean {
   const [first] = documents as AuditRecord[]
   const own = (record: AuditRecord) =>

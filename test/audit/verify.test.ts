@@ -65,7 +65,7 @@ function firstDifference(before: Buffer, after: Buffer): number {
   return 0
 }
 
-/** Changes a file's bytes in one way; numbers are taken modulo what there is. */
+/** Changes a file's bytes in one way; numbers are taken modulo the number of bytes or lines. */
 type Mutation = (bytes: Buffer) => Buffer
 const onLines = (change: (lines: Buffer[]) => void): Mutation => {
   return (bytes) => {
@@ -273,7 +273,7 @@ describe('verifyAudit', () => {
     const whole = readFileSync(first)
     writeFileSync(first, `${linesOf(first).slice(0, 2).join('\n')}\n`)
     expect((await verifyAudit(dir)).firstBad).toMatchObject({ line: 3, problem: 'missing' })
-    // By somebody who knows how the lines hang together.
+    // By an attacker who knows how the lines are linked.
     const { chain, ...record } = recordsOf(second)[1] ?? fail()
     writeFileSync(first, whole)
     const last = recordsOf(first)[3]?.chain?.hash ?? ''

@@ -57,7 +57,7 @@ export function calendarContract(sides: () => { readonly ledger: Ledger; readonl
     const next = budget([daily(100, end)])
     await here().reserve([budget([daily(100)])], 70, end - MINUTE, { id: 'r', for: 5 * MINUTE })
     await here().reserve([budget([daily(100)])], 30, end - MINUTE, { for: MINUTE })
-    // What lapsed at midnight or after it counts from then on, as what is settled does.
+    // What expired at midnight or after it counts from then on, as a settled amount does.
     expect(await there().reserve([next], 1, end)).toMatchObject({ ok: false, used: 100, retryAt: end + 24 * HOUR })
     await there().settle('r', 20, end)
     expect(await here().reserve([next], 51, end)).toMatchObject({ ok: false, used: 50, retryAt: end + 24 * HOUR })
@@ -78,7 +78,7 @@ export function calendarContract(sides: () => { readonly ledger: Ledger; readonl
     const day = [budget([daily(100, T0, hours)])]
     const end = T0 + hours * HOUR
     await spend(40, T0, day)
-    // Nobody looks until the day is nearly over; then somebody lets more than 24 hours slide by first.
+    // Nothing is read until the day is nearly over; then one read is more than 24 hours after the spending.
     await here().reserve(day, 50, T0 + MINUTE, { for: MINUTE })
     expect(await there().reserve(day, 11, end - 1)).toMatchObject({ ok: false, used: 90, retryAt: end })
     expect(await there().reserve(day, 10, end - 1)).toMatchObject({ ok: true })
@@ -122,7 +122,7 @@ export function calendarContract(sides: () => { readonly ledger: Ledger; readonl
   it('are never granted twice by a wrong clock', async () => {
     const end = T0 + 24 * HOUR
     await spend(100, end + HOUR, [budget([daily(100, end)])])
-    // It is the day after, whatever this one says, and that day is spent.
+    // It is the day after, whatever this clock shows, and the budget of that day is spent.
     expect(await there().reserve([budget([daily(100)])], 1, end - HOUR)).toMatchObject({ ok: false, used: 100 })
     expect(await there().reserve([budget([daily(100)])], 1, end + 2 * HOUR)).toMatchObject({
       ok: false,

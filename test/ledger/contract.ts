@@ -19,7 +19,7 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 /** The start of a five-minute slot, and so of a second. */
 const T0 = Date.UTC(2026, 0, 5, 12)
-/** When what is settled at `T0` stops counting. */
+/** When an amount that was settled at `T0` stops counting. */
 const DAY_OUT = T0 + 5 * MINUTE + 24 * HOUR
 const TASK: AttachedTask = { solver: 'captchaai', taskId: '4711', keyVersion: 'v1', family: 'recaptcha' }
 
@@ -131,7 +131,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await here.reserve([B], 1, DAY_OUT - 1)).toMatchObject({ ok: false })
       })
 
-      it('holds slots for as long as was asked, and counts what expires in them, when the clock goes back', async () => {
+      it('holds slots as long as asked for, and counts what expires in them, when the clock goes back', async () => {
         const B = budget('b', { perDay: 100, concurrent: 1 })
         await here.reserve([A], 1, T0)
         // By the ledger's time it is T0, whatever this clock shows.
@@ -161,7 +161,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         })
         await expect(async () => here.reserve([A, A], 10, T0)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
         expect(await ledger.usage('a', T0)).toMatchObject({ reserved: 10, active: 1 })
-        // Nor once it has lapsed: whoever settles it would settle either.
+        // Nor once it has expired: a settlement could mean either.
         await expect(async () => there.reserve([A], 10, T0 + HOUR, { id: 'r' })).rejects.toMatchObject({
           code: 'CONFIG_INVALID',
         })
@@ -180,7 +180,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         })
       })
 
-      it('returns all that a budget ever spent, whatever window it was in, and how much of that is unsure', async () => {
+      it('returns all that a budget ever spent in any window, and how much of that is unsure', async () => {
         const B = budget('b', {})
         await ledger.register(owner('me', { perDay: 1_000 }, 9 * 24 * HOUR), T0)
         const ever = async (at: number) => Object.values((await other.usage('a', at)).totals)
@@ -198,7 +198,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         await here.settle('s', 0, T0)
         await ledger.settle({ reservationId: 't', cost: 7 as Money, unsure: true }, T0)
         expect(await ever(T0)).toEqual([30, 7, 2])
-        // Two lapse; one of them is settled after all, at less.
+        // Two expire; one of them is settled after all, at less.
         expect(await ever(T0 + 2 * MINUTE)).toEqual([30, 15, 4])
         await there.settle('u', 2, T0 + HOUR)
         expect(await ever(T0 + HOUR)).toEqual([32, 15, 4])
@@ -526,7 +526,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(await ledger.usage('a', T0 + 2 * MINUTE)).toMatchObject({ spent: 0 })
       })
 
-      it('gives a task to one owner only, and to another if that one dies without ending it within a minute', async () => {
+      it('gives a task to one owner, and to another if that one dies without ending it in a minute', async () => {
         await noted('r', { for: HOUR })
         await ledger.register(owner('you', undefined, 30 * SECOND), T0)
         expect(await here.claim('you', T0)).toHaveLength(1)

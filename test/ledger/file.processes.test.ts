@@ -80,6 +80,6 @@ describe('a ledger file that several processes use at once', () => {
     const [said] = await startWorker(script, { do: 'open-unprivileged', dir }).ended
     chmodSync(dir, 0o755)
     expect(said).toMatchObject({ error: { name: 'DeniedError', code: 'LEDGER_UNAVAILABLE' } })
-    expect((said as Required<Spent>).error?.message).toContain('give this user leave to read and write')
+    expect((said as Required<Spent>).error?.message).toContain('give this user permission to read and write')
   })
 })

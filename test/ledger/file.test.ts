@@ -187,7 +187,7 @@ describe('a ledger file', () => {
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
         start += 100 * 60 * MINUTE
         const path: BudgetClaim[] = [{ id: `from-${start}`, limits: {} }]
-        // What a budget ever came to is kept for as long as somebody declares it.
+        // A budget's totals are kept for as long as an owner declares limits for it.
         const declares = [{ budgetId: `from-${start}`, limits: { concurrent: 1_000 } }]
         await ledgers[0].register({ id: `of-${start}`, leaseMs: 70 * 60 * MINUTE, declares }, start)
         const ids: string[] = []
@@ -213,7 +213,8 @@ describe('a ledger file', () => {
           for (const each of ledgers) {
             const { totals: ever, ...sums } = await each.usage(path[0]?.id ?? '', now)
             expect({ ...sums, totals: usage.totals }).toEqual(usage)
-            // What a process hears of a day late may have lapsed for it: then it is unsure there, and no less.
+            // A reservation of which a process reads a day late may have expired there: then it is unsure, and not
+            // less.
             expect(ever.settled + ever.unsure).toBeGreaterThanOrEqual(usage.totals.settled - above)
           }
         }
@@ -311,7 +312,7 @@ describe('a ledger file', () => {
     it('is rejected when its folder cannot be created', async () => {
       writeFileSync(join(dir, 'in-the-way'), '')
       const ledger = fileLedger({ dir: join(dir, 'in-the-way', 'state') })
-      await expect(ledger.open()).rejects.toMatchObject(unavailable('give this user leave'))
+      await expect(ledger.open()).rejects.toMatchObject(unavailable('give this user permission'))
     })
 
     it('is rejected when it is a folder', async () => {

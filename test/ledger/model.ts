@@ -66,7 +66,7 @@ export class Model {
     return sum
   }
 
-  /** What was spent in a calendar's day, by the time at which it was settled or lapsed. */
+  /** What was spent on a calendar's day, by the time at which it was settled or expired. */
   spentSince(budgetId: string, from: number, at: number): number {
     const since = this.#of(budgetId).filter(
       (deal) => !this.isActive(deal, at) && endOfSlot(spending(deal).from, 300_000) > from,
@@ -153,8 +153,8 @@ export class Model {
   }
 
   /**
-   * What `retryAt` has to be. Where money of deals under way is in the way, only somebody's settling them can make room
-   * soon: it is then the first deadline among them, or when all else makes room, if that is later.
+   * What `retryAt` has to be. Where money of open deals refuses, only their settlement can make room soon: it is then
+   * the first deadline among them, or the time at which everything else makes room, if that is later.
    */
   retryAt(request: Asked, at: number): number | undefined {
     const deadlines: number[] = []
@@ -169,7 +169,7 @@ export class Model {
         if (isOpen(cap.amount)) first()
         const fits = request.amount > cap.amount || this.#day(id, cap, at) + request.amount <= cap.amount
         if (fits || isOpen(cap.amount)) return !isOpen(cap.amount)
-        // Whoever has the wrong day is told when his own one begins, or what must be after the end of the next.
+        // For a caller with a wrong day, `retryAt` is when that day begins, or a time after the end of the next.
         if (at < cap.start) deadlines.push(cap.start)
         if (at >= cap.end) deadlines.push(Math.max(cap.end + 24 * HOUR, at))
         return at >= cap.start && at < cap.end

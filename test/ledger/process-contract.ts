@@ -113,7 +113,7 @@ export function processContract(name: string, kills: number, make: () => Promise
       expect(await reader.heads()).not.toEqual([])
       await reader.close()
 
-      // Whoever comes later finds a sound file, and the same sums.
+      // A later process finds a valid ledger, and the same sums.
       const later = ledgerAt(place.at)
       await later.open()
       for (const round of rounds) await look(later, `round-${round}`, cap, diaries(folder, round))
@@ -145,7 +145,7 @@ export function diaries(dir: string, round: number): () => number {
   }
 }
 
-/** First what was charged, then what is counted: what happens in between can only be counted too. */
+/** First what was charged, then what is counted: what happens between the two reads can only be counted. */
 export async function look(reader: Ledger, budgetId: string, cap: number, chargedSoFar: () => number): Promise<void> {
   const charged = chargedSoFar()
   const { spent, reserved } = await reader.usage(budgetId, Date.now())

@@ -14,9 +14,9 @@ export async function bundleWorker(): Promise<string> {
 /** One worker that runs. */
 export interface Worker {
   readonly child: ChildProcess
-  /** The lines that it said, when it has ended; parsed. */
+  /** The lines that it wrote, parsed, once it has ended. */
   readonly ended: Promise<readonly unknown[]>
-  /** When it has said its first line, or ended. */
+  /** Resolves when it has written its first line, or ended. */
   readonly began: Promise<void>
 }
 

@@ -75,7 +75,7 @@ describe('a ledger in Redis', () => {
     expect(await shorthand(ahead).reserve([one], 60, Date.now() + hour, { for: 400 })).toMatchObject({ ok: true })
     const early = await shorthand(behind).reserve([one], 60, Date.now() - hour)
     if (early.ok) throw new Error('there was no slot')
-    // When to try again is told by the clock of whoever asks.
+    // `retryAt` is by the clock of the caller.
     expect(early.retryAt).toBeGreaterThan(Date.now() - hour - 1_000)
     expect(early.retryAt).toBeLessThan(Date.now() - hour + 1_000)
     await expect.poll(async () => (await ahead.usage('a', 0)).active, { interval: 20 }).toBe(0)
@@ -102,7 +102,7 @@ describe('a ledger in Redis', () => {
     const ledger = await opened(options)
     const direct = await opened({ ...options, url: shared.url })
     const alerting: BudgetClaim = { ...A, limits: { perDay: 1e6 as Money }, alertsAt: [1e-5] }
-    // The connection breaks at random moments, mostly while an answer is under way.
+    // The connection breaks at random moments, mostly before a reply has arrived.
     let taken = 0
     let alerts = 0
     let cutting = true
@@ -127,7 +127,7 @@ describe('a ledger in Redis', () => {
     expect(await direct.usage('a', Date.now())).toMatchObject({ spent: taken, reserved: 0, active: 0 })
   })
 
-  it('ends a calendar day at its midnight by the server’s time, and not earlier by the time that the call took', async () => {
+  it('ends a calendar day at its midnight by the server’s time, not earlier by the call’s duration', async () => {
     const ledger = await opened(fresh())
     // A day that ends in an hour, by clocks that agree.
     const end = (Math.floor(Date.now() / 3_600_000) + 2) * 3_600_000
@@ -227,10 +227,11 @@ describe('the server of a ledger in Redis', () => {
     expect(await shorthand(ledger).reserve([A], 1, Date.now())).toMatchObject({ ok: true })
   })
 
-  it('needs to allow its user only what docs/ledgers.md lists, and a missing permission is an error at once', async () => {
+  it('needs to allow its user only what docs/ledgers.md lists, and reports what is missing', async () => {
     const redis = await server()
     const commands =
-      '+info +hello +select +eval +evalsha +time +hget +hmget +hset +hsetnx +hdel +zadd +zrem +zrange +zrangebyscore +zrangebylex +zscore'
+      '+info +hello +select +eval +evalsha +time +hget +hmget +hset +hsetnx +hdel ' +
+      '+zadd +zrem +zrange +zrangebyscore +zrangebylex +zscore'
     const rule = ['resetkeys', '~{solveguard}:*', 'resetchannels', '-@all', ...commands.split(' ')]
     redis.cli('ACL', 'SETUSER', 'guard', 'on', '>hunter2', ...rule)
     const url = redis.url.replace('//', '//guard:hunter2@')
@@ -269,7 +270,7 @@ describe('the server of a ledger in Redis', () => {
     const ledger = await opened({ client })
     await useAll(ledger)
     await ledger.close()
-    // It is its owner's to close.
+    // Its owner closes it.
     expect(await client.ping()).toBe('PONG')
   })
 
@@ -286,7 +287,7 @@ describe('the server of a ledger in Redis', () => {
     expect(await ledger.usage('a', Date.now())).toMatchObject({ spent: 54, reserved: 0 })
   })
 
-  it('that lost its data is rejected by processes that have the ledger open, and begins a new one for others', async () => {
+  it('that lost its data is rejected where the ledger is open, and begins a new one elsewhere', async () => {
     const redis = await server({ lines: ['appendonly no'] })
     const ledger = await opened({ url: redis.url })
     await redis.kill()
@@ -335,7 +336,7 @@ describe('the server of a ledger in Redis', () => {
     expect(await shorthand(moved).settle('r', 5, Date.now())).toEqual({ settled: true })
   })
 
-  it('may be one of several that sentinels watch, with a client that asks them: the server that took over has the data', async () => {
+  it('may be one of several that sentinels watch: the server that took over has the data', async () => {
     const [first, second] = [await server(), await server()]
     second.cli('REPLICAOF', '127.0.0.1', `${first.port}`)
     await expect.poll(() => second.cli('INFO', 'replication')).toContain('master_link_status:up')
@@ -360,7 +361,7 @@ describe('the server of a ledger in Redis', () => {
   })
 })
 
-/** A ledger whose server hangs already: it is let go of, opened or not. */
+/** A ledger whose server hangs already. It is closed, whether it could be opened or not. */
 async function openedInVain(url: string): Promise<Ledger> {
   const ledger = redisLedger({ url, commandTimeoutMs: 300 })
   await expect(ledger.open()).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' })

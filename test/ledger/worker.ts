@@ -4,8 +4,8 @@ import { type Money, micros } from '../../src/policy/money.js'
 import { ledgerAt, type WorkPlace } from './place.js'
 
 /**
- * A process of its own that uses a ledger, for the tests that need several, or one that dies. What it is to do
- * comes as JSON in its first argument; what it found goes to standard output as JSON lines.
+ * A process that uses a ledger, for the tests that need several, or one that dies. Its work is JSON in its first
+ * argument; its results are JSON lines on standard output.
  */
 export type Work = WorkPlace &
   (
@@ -15,7 +15,7 @@ export type Work = WorkPlace &
     | { readonly do: 'open-unprivileged' }
   )
 
-/** What `spend` and `spend-until-refused` say at the end. */
+/** What `spend` and `spend-until-refused` write at the end. */
 export interface Spent {
   readonly taken: number
   readonly denied: number
@@ -68,8 +68,8 @@ async function spend(work: Extract<Work, { do: 'spend' | 'spend-until-refused' }
 }
 
 /**
- * Solves at a pretended service until it is killed, and keeps a diary of what that service charges: written before the
- * ledger is told, as a real service would know of it before.
+ * Solves at a pretended service until it is killed, and keeps a diary of what that service charges. The diary is
+ * written before the ledger, as a real service would charge before.
  */
 async function spendUntilKilled(work: Extract<Work, { do: 'spend-until-killed' }>): Promise<void> {
   const ledger = ledgerAt(work)
@@ -77,13 +77,13 @@ async function spendUntilKilled(work: Extract<Work, { do: 'spend-until-killed' }
   await ledger.register({ id: me, leaseMs: 20, declares: [] }, Date.now())
   const file = openSync(work.diary, 'a')
   say({ ready: true })
-  // If nobody kills it, it is not to run for ever.
+  // It must not run for ever if it is not killed.
   const latest = Date.now() + 20_000
   for (let i = 0; Date.now() < latest; i++) {
     try {
       await solveOnce(ledger, work.path, file, i)
     } catch (error) {
-      // A server may be away for a while. What is not settled lapses, and counts as spent.
+      // A server may be away for a while. What is not settled expires, and counts as spent.
       if ((error as { code?: string }).code !== 'LEDGER_UNAVAILABLE' || !('redis' in work)) throw error
     }
   }
@@ -116,7 +116,7 @@ async function solveOnce(ledger: Ledger, path: readonly BudgetClaim[], diary: nu
   await ledger.heartbeat(me, Date.now())
 }
 
-/** Tries to open a ledger as somebody with no special rights, whoever runs the tests. */
+/** Tries to open a ledger as a user without special rights, whichever user runs the tests. */
 async function openUnprivileged(work: Extract<Work, { do: 'open-unprivileged' }>): Promise<void> {
   await import('libsql')
   if (process.getuid?.() === 0) process.setuid?.(65_534)

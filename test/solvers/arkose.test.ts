@@ -7,7 +7,7 @@ import { ARKOSE, ok } from './contract.js'
 const { sitekey, pageUrl } = ARKOSE
 const whole = { ...ARKOSE, blob: 'a+b"c', apiHost: 'company-api.arkoselabs.com' }
 
-const told = (solver: Solver, challenge: Challenge) => {
+const fieldsOf = (solver: Solver, challenge: Challenge) => {
   const { fields } = solver.submit(challenge)
   return 'task' in fields ? fields.task : fields
 }
@@ -15,14 +15,18 @@ const told = (solver: Solver, challenge: Challenge) => {
 test('the form family has Arkose under its older name', () => {
   const solver = twoCaptcha({ api: 'v1' })
   const fields = { method: 'funcaptcha', publickey: sitekey, pageurl: pageUrl, json: '1' }
-  expect(told(solver, ARKOSE)).toEqual(fields)
-  expect(told(solver, whole)).toEqual({ ...fields, surl: 'https://company-api.arkoselabs.com', 'data[blob]': 'a+b"c' })
+  expect(fieldsOf(solver, ARKOSE)).toEqual(fields)
+  expect(fieldsOf(solver, whole)).toEqual({
+    ...fields,
+    surl: 'https://company-api.arkoselabs.com',
+    'data[blob]': 'a+b"c',
+  })
 })
 
 test.each([twoCaptcha(), antiCaptcha()])('the task family has it too: $name', (solver) => {
   const fields = { type: 'FunCaptchaTaskProxyless', websiteURL: pageUrl, websitePublicKey: sitekey }
-  expect(told(solver, ARKOSE)).toEqual(fields)
-  expect(told(solver, whole)).toEqual({
+  expect(fieldsOf(solver, ARKOSE)).toEqual(fields)
+  expect(fieldsOf(solver, whole)).toEqual({
     ...fields,
     funcaptchaApiJSSubdomain: 'company-api.arkoselabs.com',
     data: '{"blob":"a+b\\"c"}',

@@ -83,9 +83,9 @@ describe('captchaAI submits', () => {
     ['664', '664'],
     ['664 or 123', '664 or 123'],
     ['all buses', 'all buses'],
-  ])('a grid with the instruction %j as %j', (instruction, told) => {
+  ])('a grid with the instruction %j as %j', (instruction, submitted) => {
     const { method, instructions, ...fields } = solver.submit({ ...GRID, instruction }).fields
-    expect([method, instructions]).toEqual(['bls', told])
+    expect([method, instructions]).toEqual(['bls', submitted])
     const cells = GRID.images.map((image) => `data:image/png;base64,${Buffer.from(image).toString('base64')}`)
     expect(fields).toEqual({
       ...Object.fromEntries(cells.map((cell, at) => [`image_base64_${at + 1}`, cell])),
@@ -154,7 +154,7 @@ describe('captchaAI reads', () => {
     ['UNREADABLE', '{"status":1,"request":"../../x"}'],
     ['UNREADABLE', `{"status":1,"request":"${'7'.repeat(65)}"}`],
     ['UNREADABLE', '{"status":1,"request":1e300}'],
-    // Rounded, it would be somebody else's.
+    // Rounded, it would be the id of another task.
     ['UNREADABLE', '{"status":1,"request":72345678901234567890}'],
     ['UNREADABLE', 'OK|'],
     ['UNREADABLE', 'OK'],
@@ -206,7 +206,7 @@ describe('captchaAI reads', () => {
         JSON.stringify({ status: 1, request }),
         `{"status":1,"request":${request}}`,
       ]) {
-        // JSON has its own ways to write a 1.
+        // JSON can write a 1 in several ways.
         if (request === '[1e0]' && body.includes(':[1e0]')) continue
         expect(solver.readPoll(ok(body), 'bls')).toMatchObject({ kind: 'failure', class: 'invalid' })
       }

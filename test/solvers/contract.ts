@@ -223,9 +223,9 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
         const call = solver.submit(one, proxy)
         if (one.family === 'image' || one.family === 'bls') expect(call.fields).toEqual(without.fields)
         else {
-          const told = JSON.stringify(call.fields)
-          for (const part of ['203.0.113.9', '1080', 'browser', 'pa55-word']) expect(told).toContain(part)
-          expect(told).toMatch(/"socks5"/i)
+          const sent = JSON.stringify(call.fields)
+          for (const part of ['203.0.113.9', '1080', 'browser', 'pa55-word']) expect(sent).toContain(part)
+          expect(sent).toMatch(/"socks5"/i)
           expect(call.sensitive).toEqual(['pa55-word'])
         }
       }
@@ -249,15 +249,15 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
 
     test('polls every 1 to 60 s', () => {
       for (const one of all) {
-        const { usual, ...manners } = solver.polling(one)
-        for (const ms of Object.values(manners)) {
+        const { usual, ...limits } = solver.polling(one)
+        for (const ms of Object.values(limits)) {
           expect(ms).toBeGreaterThanOrEqual(1_000)
           expect(ms).toBeLessThanOrEqual(60_000)
         }
         expect(usual?.medianMs).toBeGreaterThanOrEqual(1_000)
         expect(usual?.spread).toBeGreaterThan(0)
         // Asked for every so often, answers lie there for half of that.
-        expect(usual?.idleMs).toBeGreaterThanOrEqual(manners.everyMs / 2)
+        expect(usual?.idleMs).toBeGreaterThanOrEqual(limits.everyMs / 2)
       }
     })
 
@@ -331,7 +331,7 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       // CapSolver names the task in it, which makes a whole reply of it.
       ...(recorded.pending.body.includes('"taskId"')
         ? []
-        : [['what only a poll says', recorded.pending] as [string, Reply]]),
+        : [['a reply to a poll', recorded.pending] as [string, Reply]]),
     ])('takes a submit for possibly accepted after %s', (_, reply) => {
       expect(solver.readSubmit(reply)).toMatchObject({ kind: 'failure', ambiguous: true })
     })
@@ -382,14 +382,14 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
     })
 
     test('reads the results of a batch, in order', () => {
-      const { batchPoll: many } = solver
-      if (!many) return
-      const families = all.map(({ family }) => family).filter((family) => many.families.includes(family))
-      const call = many.poll(families.map((_, i) => String(i + 1)))
+      const { batchPoll: batch } = solver
+      if (!batch) return
+      const families = all.map(({ family }) => family).filter((family) => batch.families.includes(family))
+      const call = batch.poll(families.map((_, i) => String(i + 1)))
       expect(call.fields).not.toHaveProperty(call.keyField)
       expect(JSON.stringify(call.fields)).toContain(families.map((_, i) => i + 1).join())
-      const words = families.map((_, i) => ['CAPCHA_NOT_READY', `token-${i}`, 'ERROR_CAPTCHA_UNSOLVABLE'][i % 3])
-      expect(many.read(ok(words.join('|')), families)).toMatchObject({
+      const parts = families.map((_, i) => ['CAPCHA_NOT_READY', `token-${i}`, 'ERROR_CAPTCHA_UNSOLVABLE'][i % 3])
+      expect(batch.read(ok(parts.join('|')), families)).toMatchObject({
         kind: 'batch',
         results: families.map(
           (_, i) =>
@@ -400,12 +400,12 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
             ][i % 3],
         ),
       })
-      // One part too many or too few: nobody knows which is whose.
-      for (const odd of [[...words, 'x'], words.slice(1), ['x']]) {
-        expect(many.read(ok(odd.join('|')), families)).toMatchObject({ kind: 'failure', class: 'invalid' })
+      // One part too batch or too few: the parts cannot be assigned to the tasks.
+      for (const odd of [[...parts, 'x'], parts.slice(1), ['x']]) {
+        expect(batch.read(ok(odd.join('|')), families)).toMatchObject({ kind: 'failure', class: 'invalid' })
       }
-      expect(many.read(ok('ERROR_WRONG_USER_KEY'), families)).toMatchObject({ kind: 'failure', class: 'key' })
-      expect(many.read(ok('<html>'), families)).toMatchObject({ kind: 'failure', class: 'invalid' })
+      expect(batch.read(ok('ERROR_WRONG_USER_KEY'), families)).toMatchObject({ kind: 'failure', class: 'key' })
+      expect(batch.read(ok('<html>'), families)).toMatchObject({ kind: 'failure', class: 'invalid' })
     })
 
     const word = fc.oneof(

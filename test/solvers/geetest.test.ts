@@ -19,7 +19,7 @@ const made = (name: string): Solver => {
   return make()
 }
 
-/** What each service is told of a v3, of one with a server of its own, and of a v4. */
+/** What each service gets for a v3, for one with its own server, and for a v4. */
 test.each<[string, object, object, object]>([
   [
     'captchaai',
@@ -58,13 +58,13 @@ test.each<[string, object, object, object]>([
     { captchaId, websiteURL: pageUrl, type: 'GeeTestTaskProxyLess' },
   ],
 ])('%s submits a GeeTest', (name, v3, withServer, v4) => {
-  const told = (challenge: typeof GEETEST) => {
+  const fieldsOf = (challenge: typeof GEETEST) => {
     const { fields } = made(name).submit(challenge)
     return 'task' in fields ? fields.task : fields
   }
-  expect(told(GEETEST)).toEqual(v3)
-  expect(told({ ...GEETEST, apiHost: server })).toEqual({ ...v3, ...withServer })
-  expect(told(GEETEST_V4)).toEqual(v4)
+  expect(fieldsOf(GEETEST)).toEqual(v3)
+  expect(fieldsOf({ ...GEETEST, apiHost: server })).toEqual({ ...v3, ...withServer })
+  expect(fieldsOf(GEETEST_V4)).toEqual(v4)
 })
 
 const V3 = { geetest_challenge: `${challenge}k1`, geetest_validate: 'abc', geetest_seccode: 'abc|jordan' }
@@ -134,7 +134,7 @@ describe('a GeeTest answer is read', () => {
   test('and no other value throws or exceeds the bounds', () => {
     const value = fc.oneof(fc.constant('a'), fc.string(), fc.integer(), fc.anything())
     const names = [...Object.keys(V3), ...Object.keys(bare), ...Object.keys(V4)]
-    const said = fc.oneof(
+    const anything = fc.oneof(
       fc.record(Object.fromEntries(names.map((name) => [name, value])), { requiredKeys: [] }),
       fc
         .array(fc.constantFrom(...names, ':', ',', 'x', '|', '{', '"'), { maxLength: 40 })
@@ -142,7 +142,7 @@ describe('a GeeTest answer is read', () => {
       fc.json(),
     )
     fc.assert(
-      fc.property(said, (request) => {
+      fc.property(anything, (request) => {
         let text: string
         try {
           text = JSON.stringify({ status: 1, request })

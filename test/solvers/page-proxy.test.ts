@@ -37,7 +37,7 @@ const CHALLENGES: Readonly<Record<string, AnyChallenge>> = {
   arkose: ARKOSE,
 }
 
-/** reference: the type of task that each service has for a proxy; by its own pages, see the rows. */
+/** The type of task that each service has for a proxy, by its own documents. */
 const TYPES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   captchaai: {
     checkbox: 'userrecaptcha',
@@ -133,9 +133,9 @@ describe.each(Object.entries(SOLVERS))('%s', (name, make) => {
 
   test('its stand-in accepts such tasks, records the proxy, and rejects an invalid one', async () => {
     await using service = await startSolverService({ as: name as 'captchaai' })
-    const told = make({ baseUrl: service.url })
+    const local = make({ baseUrl: service.url })
     for (const which of Object.keys(TYPES[name] ?? {})) {
-      const call = told.submit(CHALLENGES[which] as AnyChallenge, PROXY)
+      const call = local.submit(CHALLENGES[which] as AnyChallenge, PROXY)
       const send = async (fields: object) => {
         const form = call.encoding === 'form'
         const body = form ? new URLSearchParams(fields as Record<string, string>).toString() : JSON.stringify(fields)

@@ -84,8 +84,8 @@ describe.each(Object.entries(TASKS))('%s submits a challenge', (name, tasks) => 
 })
 
 test("the program's id is submitted where its user sets one", () => {
-  const told = [twoCaptcha({ softId: 7 }), twoCaptcha({ api: 'v1', softId: 7 }), antiCaptcha({ softId: 7 })]
-  const all = [...told, capMonster({ softId: 7 }), capSolver({ appId: 'A-1' })]
+  const withSoftId = [twoCaptcha({ softId: 7 }), twoCaptcha({ api: 'v1', softId: 7 }), antiCaptcha({ softId: 7 })]
+  const all = [...withSoftId, capMonster({ softId: 7 }), capSolver({ appId: 'A-1' })]
   const fields = all.map((solver) => solver.submit(CHALLENGES.turnstile).fields)
   expect(fields.map(({ softId, soft_id, appId }) => softId ?? soft_id ?? appId)).toEqual([7, '7', 7, 7, 'A-1'])
   for (const softId of [0, -1, 1.5, '7' as never]) {
@@ -108,10 +108,10 @@ describe('whether a site accepted an answer', () => {
     ['capmonster', 'bls', null, ['/reportIncorrectImageCaptcha', id]],
     ['capsolver', 'turnstile', ['/feedbackTask', { ...id, result: { invalid: false } }], ['/feedbackTask', BAD]],
   ])('is reported to %s for %s where it takes such reports', (name, family, good, bad) => {
-    const told = [true, false].map((took) => {
-      const call = made(name).report?.('7', took, family)
+    const reports = [true, false].map((isGood) => {
+      const call = made(name).report?.('7', isGood, family)
       return call ? [call.path, call.fields] : null
     })
-    expect(told).toEqual([good, bad])
+    expect(reports).toEqual([good, bad])
   })
 })

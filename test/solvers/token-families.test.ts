@@ -14,8 +14,8 @@ const made = (name: string): Solver => {
   return make()
 }
 
-/** What a service is told of a challenge. */
-function told(name: string, challenge: Challenge): unknown {
+/** The fields that a service gets for a challenge. */
+function fieldsOf(name: string, challenge: Challenge): unknown {
   const { fields } = made(name).submit(challenge)
   return 'task' in fields ? fields.task : fields
 }
@@ -38,13 +38,13 @@ describe('Friendly Captcha', () => {
     ['anticaptcha', task],
     ['capmonster', { ...task, type: 'CustomTask', class: 'friendly', metadata: { apiGetLib: scriptUrl } }],
   ])('in the fields of %s', (name, wire) => {
-    expect(told(name, { ...FRIENDLY, scriptUrl })).toEqual(wire)
+    expect(fieldsOf(name, { ...FRIENDLY, scriptUrl })).toEqual(wire)
   })
 
   test('version 2 is for the services that get the version or the script', () => {
     const second: Challenge = { ...FRIENDLY, variant: 'v2', scriptUrl }
     expect(solversFor(second)).toEqual(['captchaai', 'twocaptcha', 'capmonster'])
-    for (const name of ['captchaai', 'twocaptcha']) expect(told(name, second)).toMatchObject({ version: 'v2' })
+    for (const name of ['captchaai', 'twocaptcha']) expect(fieldsOf(name, second)).toMatchObject({ version: 'v2' })
     expect(solversFor({ ...second, scriptUrl: undefined })).toEqual(['captchaai', 'twocaptcha'])
     expect(made('anticaptcha').unsupported(second)).toBe('the variant v2 of friendly')
     expect(made('capsolver').unsupported(FRIENDLY)).toBe('the family friendly')
@@ -74,8 +74,8 @@ describe('MTCaptcha', () => {
     ['capmonster', { ...task, type: 'MTCaptchaTask' }, { pageAction: 'login' }],
     ['capsolver', { ...task, type: 'MtCaptchaTaskProxyLess' }, {}],
   ])('in the fields of %s, with its action where the service takes one', (name, wire, action) => {
-    expect(told(name, MTCAPTCHA)).toEqual(wire)
-    expect(told(name, { ...MTCAPTCHA, action: 'login' })).toEqual({ ...wire, ...action })
+    expect(fieldsOf(name, MTCAPTCHA)).toEqual(wire)
+    expect(fieldsOf(name, { ...MTCAPTCHA, action: 'login' })).toEqual({ ...wire, ...action })
   })
 })
 
@@ -104,7 +104,7 @@ describe('Amazon WAF', () => {
       },
     ],
   ])('in the fields of %s', (name, wire) => {
-    expect(told(name, AWS_WAF)).toEqual(wire)
+    expect(fieldsOf(name, AWS_WAF)).toEqual(wire)
   })
 
   test('cannot be solved without the address of its script', () => {

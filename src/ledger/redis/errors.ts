@@ -68,11 +68,14 @@ export function isForbidden(error: unknown): boolean {
 export function whatToDo(code: string, place: string, timeoutMs: number): string {
   if (code === 'CLOSED') return `The ledger ${place} was closed, or never opened: call open() first and close() last.`
   if (code === 'LOST') {
-    return `The ledger ${place} has lost its data (flushed, or restarted without it): restart this process to begin a new ledger, which knows of nothing that was spent in the last 24 hours.`
+    return (
+      `The ledger ${place} has lost its data (flushed, or restarted without it): restart this process to begin a new ` +
+      'ledger, which knows of nothing that was spent in the last 24 hours.'
+    )
   }
   if (code === 'NEWER') return `The ledger ${place} was written by a newer solveguard: use that version here too.`
   if (code === 'TIMEOUT') {
-    return `The ledger ${place} did not answer within ${timeoutMs / 1000} s: look whether its server is paused or overloaded.`
+    return `The ledger ${place} did not answer within ${timeoutMs / 1000} s: is its server suspended or overloaded?`
   }
   if (REFUSED.test(code))
     return `The ledger ${place} does not accept the user or the password: correct them in \`url\`.`
@@ -80,16 +83,19 @@ export function whatToDo(code: string, place: string, timeoutMs: number): string
   if (code === 'OOM') return `The ledger ${place} has no memory left: raise its server's maxmemory.`
   if (code === 'MISCONF') return `The ledger ${place} cannot write to its disk: look at its server's log.`
   if (code === 'MOVED') {
-    return `The ledger ${place} is one node of a cluster: hand in a client that knows all of them, { client: new Cluster([…]) }.`
+    return `The ledger ${place} is one node of a cluster: pass a client of all nodes, { client: new Cluster([…]) }.`
   }
   if (/^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|NOREPLICAS)$/.test(code)) {
     return `The ledger ${place} takes no writes now: look at its server's role and state.`
   }
   if (UNTRUSTED.test(code)) {
-    return `The certificate of the ledger ${place} is not trusted: give the authority that signed it as \`ca\`, and in \`url\` the name that it is for.`
+    return (
+      `The certificate of the ledger ${place} is not trusted: give the authority that signed it as \`ca\`, and in ` +
+      '`url` the name that it is for.'
+    )
   }
   if (/^(E[A-Z]+|OFFLINE)$/.test(code) && code !== 'ERR') {
-    return `The ledger ${place} cannot be reached: look whether its server runs there, and whether it wants TLS (rediss://).`
+    return `The ledger ${place} cannot be reached: does its server run there, and does it need TLS (rediss://)?`
   }
   return `The ledger ${place} could not be read or written.`
 }

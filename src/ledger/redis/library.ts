@@ -74,7 +74,8 @@ local function spend(id, b, slot, amount)
     local before = found and n or 0
     local after = max(0, before + amount)
     if slot + 1 + SLOTS[DAY] > now then b[DAY] = b[DAY] + after - before end
-    writeClosed(id, b, DAY, closed:sub(1, from - 1) .. pack('>dd', slot, after) .. closed:sub(found and from + 16 or from))
+    local rest = closed:sub(found and from + 16 or from)
+    writeClosed(id, b, DAY, closed:sub(1, from - 1) .. pack('>dd', slot, after) .. rest)
   end
 end
 

@@ -200,7 +200,8 @@ const USAGE = /* lua */ `
 local b = current(ARGV[3], found[3])
 lib = lib or library()
 local moreAt = lib.goneAt(ARGV[3], b, DAY, 1)
-local reply = { 'ok', b[DAY], b[RESERVED], b[MINUTE], b[ACTIVE], b[SETTLED], b[UNSURE], b[SOLVES], moreAt and moreAt + shift or '' }
+local reply = { 'ok', b[DAY], b[RESERVED], b[MINUTE], b[ACTIVE], b[SETTLED], b[UNSURE], b[SOLVES] }
+reply[#reply + 1] = moreAt and moreAt + shift or ''
 for k = PER_DAY, CONCURRENT do reply[#reply + 1] = b[k] < NONE and b[k] or -1 end
 reply[#reply + 1] = b[PAUSED] > 0 and found[4] or ''
 reply[#reply + 1] = b[CALENDARS] > 0 and call('HGET', STATE, 'k' .. ARGV[3]) or ''

@@ -82,7 +82,8 @@ async function loadDriver(): Promise<Pick<typeof import('ioredis'), 'Redis'>> {
   } catch (cause) {
     throw new DeniedError(
       'LEDGER_UNAVAILABLE',
-      'The Redis ledger needs the package `ioredis`, which could not be loaded: install it (npm install ioredis), or use another ledger.',
+      'The Redis ledger needs the package `ioredis`, which could not be loaded: ' +
+        'install it (npm install ioredis), or use another ledger.',
       { cause },
     )
   }

@@ -1,5 +1,5 @@
 // Started with a limit on the size of its files: writes batches until one is refused, then single records until one of
-// those is refused too, and tells what it saw as JSON.
+// those is refused too, and writes the result as JSON.
 import { jsonlAudit } from '../../../src/audit/jsonl.js'
 import type { AuditEvent } from '../../../src/audit/sink.js'
 import { authorized } from '../events.js'

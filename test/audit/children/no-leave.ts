@@ -1,4 +1,4 @@
-// Opens an audit log in a folder that it may not write, as a user who is not root, and tells the refusal as JSON.
+// Opens an audit log in a folder that it may not write, as a user who is not root, and writes the denial as JSON.
 import { jsonlAudit } from '../../../src/audit/jsonl.js'
 import { NOON } from '../events.js'
 

@@ -1,4 +1,4 @@
-// A process that audits to standard output, whose reader goes away: it tells on stderr what became of its writes.
+// A process that audits to standard output, whose reader ends: it writes the results of its writes to stderr.
 import { stdoutAudit } from '../../../src/audit/stdout.js'
 import { authorized, NOON } from '../events.js'
 

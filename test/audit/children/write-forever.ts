@@ -1,4 +1,4 @@
-// Writes batch after batch until it is killed, and tells on standard output the head after each write that is over.
+// Writes batch after batch until it is killed, and prints the head after each write that is done.
 import { writeSync } from 'node:fs'
 import { jsonlAudit } from '../../../src/audit/jsonl.js'
 import { authorized } from '../events.js'
