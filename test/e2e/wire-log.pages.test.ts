@@ -9,7 +9,7 @@ const folder = mkdtempSync(join(tmpdir(), 'solveguard-wire-'))
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 it('a wire log is what tools that read HAR take it for: Playwright answers a call out of it', async () => {
-  const { guard, service } = await rig({ more: { trace: join(folder, 'wire.har') } })
+  const { guard, service } = await rig({ guardOptions: { trace: join(folder, 'wire.har') } })
   const { taskId } = await guard.solve(challenge)
   const [name = ''] = readdirSync(folder)
   await using browser = await launchBrowser()

@@ -21,7 +21,7 @@ beforeAll(() => bundleForNode('test/guard/children/spender.ts', spender, { whole
 
 const KILLS = 200
 /** How many processes run at a time. */
-const LANES = 8
+const PARALLEL = 8
 /** Dollars. Usually less than the processes would spend, so that the last solves are denied. */
 const PER_DAY = 0.3
 
@@ -38,8 +38,8 @@ it('all spending of killed processes is counted and recorded, and the next proce
     return spent + reserved
   }
 
-  const lane = async (): Promise<void> => {
-    for (let kill = 0; kill < KILLS / LANES; kill++) {
+  const runAndKill = async (): Promise<void> => {
+    for (let kill = 0; kill < KILLS / PARALLEL; kill++) {
       const child = spawn(process.execPath, [spender], {
         env: {
           PATH: process.env.PATH,
@@ -51,7 +51,7 @@ it('all spending of killed processes is counted and recorded, and the next proce
         stdio: ['ignore', 'pipe', 'inherit'],
       })
       // Usually killed while the service solves for it, on any machine; sometimes while it starts.
-      await heard(child, Math.random() < 0.2 ? 'ready' : 'begun')
+      await waitForOutput(child, Math.random() < 0.2 ? 'ready' : 'begun')
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 30))
       child.kill('SIGKILL')
       await once(child, 'exit')
@@ -62,26 +62,26 @@ it('all spending of killed processes is counted and recorded, and the next proce
       expect(now).toBeLessThanOrEqual(usd(PER_DAY))
     }
   }
-  await Promise.all(Array.from({ length: LANES }, lane))
+  await Promise.all(Array.from({ length: PARALLEL }, runAndKill))
 
   // The next process, after the leases of the killed processes have expired.
   const clock = manualClock(Date.now() + 31_000)
   const next = await rig({
-    at: service,
+    service,
     clock,
     ledger: fileLedger({ dir }),
-    more: { name: 'killed', audit: jsonlAudit({ dir: join(dir, 'audit') }) },
+    guardOptions: { name: 'killed', audit: jsonlAudit({ dir: join(dir, 'audit') }) },
   })
   const recovered: string[] = []
   next.guard.on('recovered', ({ taskId }) => recovered.push(taskId))
-  const noted = (await tasksLeft(outside)) > 0
+  const hadTasks = (await tasksLeft(outside)) > 0
   // In small steps: its calls are real, and time out on this clock.
-  await settleWith(clock, quiet(next.guard), 100, 20_000)
+  await settleWith(clock, untilNothingReserved(next.guard), 100, 20_000)
   // Every task in the ledger is settled at its cost. A task that only the service knows expires and counts as spent.
   const { day } = await next.guard.status()
   expect(day.spent).toBeGreaterThanOrEqual(service.charged)
   expect(day.spent).toBeLessThanOrEqual(service.tasks.length * usd(0.001) + KILLS * 3 * usd(0.001))
-  if (noted) expect(recovered.length).toBeGreaterThan(0)
+  if (hadTasks) expect(recovered.length).toBeGreaterThan(0)
   await next.guard.close()
 
   const reader = fileLedger({ dir })
@@ -93,15 +93,15 @@ it('all spending of killed processes is counted and recorded, and the next proce
   // A kill during a write may leave half a line, which is reported as cut off. Nothing else may be wrong.
   expect(verified.files.filter(({ firstBad }) => firstBad && firstBad.problem !== 'cut-off')).toEqual([])
 
-  const told = tellings(join(dir, 'audit'))
-  expect(told.twice).toEqual([])
+  const log = summarizeLog(join(dir, 'audit'))
+  expect(log.twice).toEqual([])
   // A solve without a recorded outcome counts as its reserved amount: never less than what was charged.
-  expect(told.costMicros).toBeGreaterThanOrEqual(service.charged)
-  expect(told.unauthorised).toEqual([])
+  expect(log.costMicros).toBeGreaterThanOrEqual(service.charged)
+  expect(log.unauthorised).toEqual([])
 }, 400_000)
 
 /** What the audit log alone shows: actions recorded twice, solves without authorization, and the total cost. */
-function tellings(dir: string): { twice: string[]; unauthorised: string[]; costMicros: number } {
+function summarizeLog(dir: string): { twice: string[]; unauthorised: string[]; costMicros: number } {
   const solves = new Map<string, { authorized: boolean; micros: number; actions: Set<string> }>()
   const twice: string[] = []
   const names = readdirSync(dir).filter((name) => name.endsWith('.jsonl'))
@@ -117,13 +117,13 @@ function tellings(dir: string): { twice: string[]; unauthorised: string[]; costM
     if (event.action === 'authorized') solve.authorized = true
     solve.micros = solveguard.cost_micros ?? Math.max(solve.micros, solveguard.reserved_micros ?? 0)
   }
-  const unauthorised = [...solves].filter(([, { authorized }]) => !authorized).map(([id]) => id)
+  const unauthorized = [...solves].filter(([, { authorized }]) => !authorized).map(([id]) => id)
   const costMicros = [...solves.values()].reduce((sum, { micros }) => sum + micros, 0)
-  return { twice, unauthorised, costMicros }
+  return { twice, unauthorised: unauthorized, costMicros }
 }
 
 /** Resolves when the process has written the word, or has exited. */
-function heard({ stdout }: ChildProcess, word: string): Promise<void> {
+function waitForOutput({ stdout }: ChildProcess, word: string): Promise<void> {
   return new Promise((resolve) => {
     stdout?.on('data', (chunk) => String(chunk).includes(word) && resolve()).on('close', resolve)
   })
@@ -134,6 +134,6 @@ async function tasksLeft(ledger: ReturnType<typeof fileLedger>): Promise<number>
 }
 
 /** Resolves when nothing is reserved: each task was recovered, or its reservation expired. */
-async function quiet(guard: { status(): Promise<{ day: { reserved: number } }> }): Promise<void> {
+async function untilNothingReserved(guard: { status(): Promise<{ day: { reserved: number } }> }): Promise<void> {
   while ((await guard.status()).day.reserved > 0) await new Promise((resolve) => setTimeout(resolve, 3))
 }

@@ -22,10 +22,10 @@ it('guards in several processes that share only a Redis ledger spend its budget 
   const perDay = 0.04
   // A third guard, in this process: it sees what they spend, and cannot spend it again.
   const { guard } = await rig({
-    at: service,
+    service,
     ledger: redisLedger({ url: server.url }),
     policy: { budget: { perDay: usd(perDay) } },
-    more: { name: 'killed' },
+    guardOptions: { name: 'killed' },
   })
   // Paused until both run, so that neither spends the whole budget before the other starts.
   const ledger = redisLedger({ url: server.url })
@@ -70,7 +70,7 @@ it('a guard resumes the batch of a closed guard on the same Redis; a guard in be
   after(() => server.stop())
   const service = await startSolverService()
   after(() => service.close())
-  const at = () => rig({ at: service, ledger: redisLedger({ url: server.url }) })
+  const at = () => rig({ service, ledger: redisLedger({ url: server.url }) })
   const pages = Array.from({ length: 12 }, (_, n) => ({ ...challenge, pageUrl: `https://staging.example.com/${n}` }))
 
   const first = await at()

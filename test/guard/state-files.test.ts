@@ -17,11 +17,11 @@ beforeEach(() => {
 })
 
 /** A guard with its ledger and audit log in files. */
-function onDisk(at?: Rig['service']): Promise<Rig> {
+function onDisk(service?: Rig['service']): Promise<Rig> {
   return rig({
-    ...(at && { at }),
+    ...(service && { service }),
     ledger: fileLedger({ dir }),
-    more: { audit: jsonlAudit({ dir: join(dir, 'audit') }) },
+    guardOptions: { audit: jsonlAudit({ dir: join(dir, 'audit') }) },
   })
 }
 
@@ -35,10 +35,10 @@ describe('a guard with its ledger and audit log in files', () => {
   })
 
   it('writes a log that verifies against the heads in the ledger; verification finds a truncated log', async () => {
-    const { guard, service, ledger: its } = await onDisk()
+    const { guard, service, ledger: openLedger } = await onDisk()
     for (let i = 0; i < 3; i++) await guard.solve(challenge)
     // The head is saved with each settlement: a killed process cannot save it at its end.
-    expect(await its.heads()).toMatchObject([{ seq: 10 }])
+    expect(await openLedger.heads()).toMatchObject([{ seq: 10 }])
     await guard.close()
     expect(service.tasks).toHaveLength(3)
     const ledger = fileLedger({ dir })
@@ -72,7 +72,7 @@ describe('a guard with its ledger and audit log in files', () => {
     const nowhere = join(dir, 'a-file', 'below')
     const noLedger = await errorOf(rig({ ledger: fileLedger({ dir: nowhere }) }))
     expect(noLedger).toMatchObject({ name: 'DeniedError', code: 'LEDGER_UNAVAILABLE' })
-    const noAudit = await errorOf(rig({ more: { audit: jsonlAudit({ dir: nowhere }) } }))
+    const noAudit = await errorOf(rig({ guardOptions: { audit: jsonlAudit({ dir: nowhere }) } }))
     expect(noAudit).toMatchObject({ name: 'DeniedError', code: 'AUDIT_UNAVAILABLE' })
   })
 
@@ -93,8 +93,8 @@ describe('a guard with its ledger and audit log in files', () => {
     const { guard, ledger, service } = await onDisk()
     guard.on('alert', () => {})
     renameSync(join(dir, 'ledger.db'), join(dir, 'stolen.db'))
-    const beat = async (): Promise<void> => ledger.heartbeat('any-owner', Date.now())
-    expect((await errorOf(beat())).code).toBe('LEDGER_UNAVAILABLE')
+    const heartbeat = async (): Promise<void> => ledger.heartbeat('any-owner', Date.now())
+    expect((await errorOf(heartbeat())).code).toBe('LEDGER_UNAVAILABLE')
     // By now another process could count in a new file of that name.
     expect((await errorOf(guard.solve(challenge))).code).toBe('LEDGER_UNAVAILABLE')
     expect(service.requests).toHaveLength(0)

@@ -14,7 +14,7 @@ import { after, challenge, errorOf, rig } from './support.js'
 
 it('status counts the solves of this process: under way, queued, and denied by code', async () => {
   const { guard } = await rig({
-    service: { solveMs: 60_000 },
+    serviceOptions: { solveMs: 60_000 },
     policy: { budget: { perDay: usd(1), concurrent: 1, wait: '30s' } },
   })
   expect((await guard.status()).process).toEqual({ solving: 0, waiting: 0, recovering: 0, denied: {} })
@@ -32,20 +32,20 @@ it('status counts the solves of this process: under way, queued, and denied by c
 
 it('status counts the orphaned tasks that this process follows', async () => {
   const ledger = memoryLedger()
-  const before = await rig({ ledger, service: { solveMs: 60_000 } })
+  const before = await rig({ ledger, serviceOptions: { solveMs: 60_000 } })
   const submitted = new Promise((resolve) => before.guard.on('submitted', resolve))
   const solve = errorOf(before.guard.solve(challenge))
   await submitted
   await before.guard.close()
   await solve
-  const { guard } = await rig({ ledger, at: before.service })
+  const { guard } = await rig({ ledger, service: before.service })
   await expect.poll(async () => (await guard.status()).process).toMatchObject({ solving: 0, recovering: 1 })
 })
 
 it('status names the audit file of this process and its last record', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'solveguard-status-'))
   after(async () => rmSync(dir, { recursive: true }))
-  const { guard } = await rig({ more: { audit: jsonlAudit({ dir }) } })
+  const { guard } = await rig({ guardOptions: { audit: jsonlAudit({ dir }) } })
   await guard.solve(challenge)
   const { audit } = await guard.status()
   expect(audit).toMatchObject({ kind: 'jsonl', place: dir, pending: 0, lastError: undefined })
@@ -56,7 +56,7 @@ it('status names the audit file of this process and its last record', async () =
 it('status has the last audit error, its time and the pending records, and clears them after a write', async () => {
   const audit = memoryAudit()
   const clock = manualClock(Date.UTC(2026, 10, 24, 12))
-  const { guard } = await rig({ clock, more: { audit, logger: { debug() {}, info() {}, warn() {} } } })
+  const { guard } = await rig({ clock, guardOptions: { audit, logger: { debug() {}, info() {}, warn() {} } } })
   const solution = await guard.solve(challenge)
   audit.failWith(new Error('the disk is full'))
   await solution.reportGood()
@@ -85,7 +85,7 @@ it('status has the address that calls leave from, once it was checked', async ()
 it('status names the wire log, if there is one', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'solveguard-status-'))
   after(async () => rmSync(dir, { recursive: true }))
-  const { guard } = await rig({ more: { trace: join(dir, 'wire.har') } })
+  const { guard } = await rig({ guardOptions: { trace: join(dir, 'wire.har') } })
   expect((await guard.status()).trace).toBe(join(dir, `wire.${process.pid}.har`))
   expect((await (await rig()).guard.status()).trace).toBeUndefined()
 })

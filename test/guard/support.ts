@@ -16,7 +16,7 @@ import { type ServiceOptions, type SolverService, startSolverService } from '../
 export { challenge } from './challenge.js'
 
 /** Polls at once and often: the stand-in sets no limit. */
-const HASTE = { firstPollMs: 0, everyMs: 5 }
+const FAST_POLLING = { firstPollMs: 0, everyMs: 5 }
 
 export interface Rig {
   readonly service: SolverService
@@ -28,15 +28,15 @@ export interface Rig {
 }
 
 export interface RigOptions {
-  readonly service?: ServiceOptions
+  readonly serviceOptions?: ServiceOptions
   readonly policy?: Partial<PolicyInput>
   readonly clock?: ManualClock
   readonly ledger?: Ledger
   readonly secret?: SecretProvider
   readonly polling?: { firstPollMs: number; everyMs: number }
-  readonly more?: Partial<GuardOptions>
+  readonly guardOptions?: Partial<GuardOptions>
   /** A service that is running already; the test that started it closes it. */
-  readonly at?: SolverService
+  readonly service?: SolverService
 }
 
 /** Runs a clean-up after the test, in reverse order of registration. */
@@ -48,15 +48,15 @@ export function after(cleanUp: () => Promise<unknown>): void {
 
 /** A guard over the stand-in service, a ledger and an audit log in memory. $0.001 a solve. */
 export async function rig(options: RigOptions = {}): Promise<Rig> {
-  const service = options.at ?? (await startSolverService(options.service))
-  if (!options.at) after(() => service.close())
+  const service = options.service ?? (await startSolverService(options.serviceOptions))
+  if (!options.service) after(() => service.close())
   const audit = memoryAudit()
   const ledger = options.ledger ?? memoryLedger()
   const guard = await createGuard({
     name: 'tests',
     solver: captchaAI({
       baseUrl: service.url,
-      polling: options.polling ?? HASTE,
+      polling: options.polling ?? FAST_POLLING,
       pricing: { per: 'solve', usd: 0.001 },
     }),
     secret: options.secret ?? fixedSecret(service.key),
@@ -64,7 +64,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     ledger,
     audit,
     ...(options.clock && { clock: options.clock }),
-    ...options.more,
+    ...options.guardOptions,
   })
   after(() => guard.close())
   return { service, guard, audit, ledger, actions: () => audit.events.map(({ action }) => action) }

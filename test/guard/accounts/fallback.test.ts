@@ -14,7 +14,7 @@ import {
 } from '../../../src/testing/index.js'
 import { after, challenge, errorOf, fixedSecret, settleWith } from '../support.js'
 
-const HASTE = { firstPollMs: 0, everyMs: 5 }
+const FAST_POLLING = { firstPollMs: 0, everyMs: 5 }
 const HCAPTCHA = { ...challenge, family: 'hcaptcha', variant: 'checkbox' } as const
 
 type Make = typeof antiCaptcha | typeof captchaAI | typeof twoCaptcha
@@ -36,7 +36,7 @@ async function pair(
   const makes = more.makes ?? [antiCaptcha, twoCaptcha]
   const solvers = services.map((service, i): SolverAccount => {
     const make = makes[i] as Make
-    const solver = make({ baseUrl: service.url, polling: HASTE, pricing: { per: 'solve', usd: (i + 1) / 1000 } })
+    const solver = make({ baseUrl: service.url, polling: FAST_POLLING, pricing: { per: 'solve', usd: (i + 1) / 1000 } })
     return { solver, secret: fixedSecret(service.key), ...more.accounts?.[i] }
   })
   const guard = await createGuard({
@@ -49,17 +49,17 @@ async function pair(
     ...more.options,
   })
   after(() => guard.close())
-  const moves: string[] = []
-  guard.on('fallback', ({ from, to, code }) => moves.push(`${from} > ${to}: ${code}`))
+  const fallbacks: string[] = []
+  guard.on('fallback', ({ from, to, code }) => fallbacks.push(`${from} > ${to}: ${code}`))
   const submits = () => services.map(({ requests }) => requests.filter(({ endpoint }) => endpoint === 'in').length)
-  return { guard, audit, first, second, moves, submits, solvers }
+  return { guard, audit, first, second, moves: fallbacks, submits, solvers }
 }
 
 describe('a guard with several solvers', () => {
   test('uses the first as long as it works', async () => {
-    const { guard, submits, moves } = await pair()
+    const { guard, submits, moves: fallbacks } = await pair()
     for (let i = 0; i < 3; i++) expect((await guard.solve(challenge)).cost).toBe(1_000)
-    expect([submits(), moves]).toEqual([[3, 0], []])
+    expect([submits(), fallbacks]).toEqual([[3, 0], []])
   })
 
   test.each<[string, Behavior, string]>([
@@ -70,11 +70,11 @@ describe('a guard with several solvers', () => {
     ['a refused address', { error: 'ERROR_IP_NOT_ALLOWED' }, 'ADDRESS_REFUSED'],
     ['an unknown task type', { error: 'ERROR_TASK_NOT_SUPPORTED' }, 'FAMILY_UNSUPPORTED'],
   ])('falls back to the next when the first reports %s, and pays only one', async (_, behavior, code) => {
-    const { guard, audit, first, second, moves } = await pair()
+    const { guard, audit, first, second, moves: fallbacks } = await pair()
     first.always('in', behavior)
     const solution = await guard.solve(challenge)
     expect(solution).toMatchObject({ cost: 2_000, taskId: second.tasks[0]?.id })
-    expect(moves).toEqual([`anticaptcha > twocaptcha: ${code}`])
+    expect(fallbacks).toEqual([`anticaptcha > twocaptcha: ${code}`])
     expect([first.charged, second.charged, (await guard.status()).day.spent]).toEqual([0, 2_000, 2_000])
     const records = audit.events.filter(({ solveId }) => solveId !== undefined)
     expect(records.map(({ action, solver, cost }) => [action, solver, cost])).toEqual([
@@ -88,10 +88,10 @@ describe('a guard with several solvers', () => {
   })
 
   test('falls back to the next when the first cannot be reached', async () => {
-    const { guard, first, moves } = await pair()
+    const { guard, first, moves: fallbacks } = await pair()
     await first.close()
     expect((await guard.solve(challenge)).cost).toBe(2_000)
-    expect(moves).toEqual(['anticaptcha > twocaptcha: SOLVER_UNREACHABLE'])
+    expect(fallbacks).toEqual(['anticaptcha > twocaptcha: SOLVER_UNREACHABLE'])
   })
 
   test.each<[string, Behavior]>([
@@ -103,10 +103,10 @@ describe('a guard with several solvers', () => {
     ['the service reports an internal error', { error: 'ERROR_INTERNAL_SERVER_ERROR', taken: true }],
     ['the reply is empty', { empty: true, taken: true }],
   ])('does not fall back when the first may have taken the task: %s', async (_, behavior) => {
-    const { guard, first, submits, moves } = await pair()
+    const { guard, first, submits, moves: fallbacks } = await pair()
     first.next('in', behavior)
     await errorOf(guard.solve(challenge))
-    expect([submits(), moves, (await guard.status()).day.spent]).toEqual([[1, 0], [], 1_000])
+    expect([submits(), fallbacks, (await guard.status()).day.spent]).toEqual([[1, 0], [], 1_000])
   })
 
   test('makes a second attempt at the next, with a new reservation, if policy.attempts allows it', async () => {
@@ -161,10 +161,10 @@ describe('a guard with several solvers', () => {
 
 describe('the budget of an account', () => {
   test('is a hard cap: solves beyond it fall back to the next account', async () => {
-    const { guard, submits, moves } = await pair({ accounts: [{ budget: { perDay: usd(0.002) } }, {}] })
+    const { guard, submits, moves: fallbacks } = await pair({ accounts: [{ budget: { perDay: usd(0.002) } }, {}] })
     for (let i = 0; i < 4; i++) await guard.solve(challenge)
     expect(submits()).toEqual([2, 2])
-    expect(moves).toEqual(Array(2).fill('anticaptcha > twocaptcha: BUDGET_EXHAUSTED'))
+    expect(fallbacks).toEqual(Array(2).fill('anticaptcha > twocaptcha: BUDGET_EXHAUSTED'))
     const { day, solvers } = await guard.status()
     expect(day).toMatchObject({ spent: 6_000, reserved: 0 })
     expect(solvers).toMatchObject([

@@ -25,7 +25,7 @@ const PROCESSES = 4
 /** Of all processes together. */
 const SOLVES_A_SECOND = 50
 
-interface Told {
+interface Report {
   readonly solved: number
   readonly failures: readonly string[]
   readonly alerts: readonly string[]
@@ -35,7 +35,7 @@ it('no solve fails when a key is rotated under four processes that do 50 solves 
   const dir = mkdtempSync(join(tmpdir(), 'solveguard-rotation-'))
   after(async () => rmSync(dir, { recursive: true, force: true }))
   const file = join(dir, 'key')
-  const hold = (text: string) => {
+  const writeKeys = (text: string) => {
     writeFileSync(`${file}.new`, text, { mode: 0o600 })
     renameSync(`${file}.new`, file)
   }
@@ -46,15 +46,15 @@ it('no solve fails when a key is rotated under four processes that do 50 solves 
     return service.tasks.filter((task) => task.key === fingerprint).length
   }
 
-  hold(OLD)
+  writeKeys(OLD)
   const children = Array.from({ length: PROCESSES }, () => start({ service: service.url, file, dir }))
   after(async () => void children.map(({ process }) => process.kill('SIGKILL')))
   await Promise.all(children.map(({ ready }) => ready))
 
   // The status that an operator would read: of any guard of that name.
-  const options = { at: service, secret: fileSecret(file), ledger: fileLedger({ dir }) }
+  const options = { service, secret: fileSecret(file), ledger: fileLedger({ dir }) }
   const audit = () => jsonlAudit({ dir: join(dir, 'audit') })
-  const { guard } = await rig({ ...options, more: { name: 'rotating', audit: audit() } })
+  const { guard } = await rig({ ...options, guardOptions: { name: 'rotating', audit: audit() } })
   guard.on('alert', () => {})
   const known = async () => {
     const keys = (await guard.status()).key.known
@@ -65,7 +65,7 @@ it('no solve fails when a key is rotated under four processes that do 50 solves 
 
   // Both keys are valid, and the store gives the new one.
   service.addKey(NEW, 1000)
-  hold(`${NEW}\n${OLD}`)
+  writeKeys(`${NEW}\n${OLD}`)
   await until(async () => {
     const key = await known()
     return key(NEW)?.heldBy === PROCESSES && key(OLD)?.heldBy === 0 && key(OLD)?.underWay === 0
@@ -77,17 +77,17 @@ it('no solve fails when a key is rotated under four processes that do 50 solves 
 
   // The old key is removed from the store, then from the service.
   const before = solvedWith(OLD)
-  hold(NEW)
+  writeKeys(NEW)
   service.revoke(OLD)
   const enough = solvedWith(NEW) + 50
   await until(async () => solvedWith(NEW) >= enough)
   for (const { process } of children) process.stdin?.end()
-  const told = await Promise.all(children.map(({ told }) => told))
-  expect(told.flatMap(({ failures }) => failures)).toEqual([])
-  expect(told.flatMap(({ alerts }) => alerts)).toEqual([])
+  const reports = await Promise.all(children.map(({ report: reports }) => reports))
+  expect(reports.flatMap(({ failures }) => failures)).toEqual([])
+  expect(reports.flatMap(({ alerts }) => alerts)).toEqual([])
   expect(service.requests.filter(({ keyOk }) => !keyOk)).toEqual([])
   expect(solvedWith(OLD)).toBe(before)
-  const solved = told.reduce((sum, one) => sum + one.solved, 0)
+  const solved = reports.reduce((sum, one) => sum + one.solved, 0)
   expect(solved).toBe(solvedWith(OLD) + solvedWith(NEW))
   await guard.close()
 
@@ -104,7 +104,7 @@ it('no solve fails when a key is rotated under four processes that do 50 solves 
     ...options,
     ledger: fileLedger({ dir }),
     clock: tomorrow,
-    more: { name: 'rotating', audit: audit() },
+    guardOptions: { name: 'rotating', audit: audit() },
   })
   const keys = (await later.guard.status()).key.known
   expect(keys).toMatchObject([
@@ -116,7 +116,7 @@ it('no solve fails when a key is rotated under four processes that do 50 solves 
 interface Child {
   readonly process: ChildProcess
   readonly ready: Promise<unknown>
-  readonly told: Promise<Told>
+  readonly report: Promise<Report>
 }
 
 function start(where: { service: string; file: string; dir: string }): Child {
@@ -129,16 +129,16 @@ function start(where: { service: string; file: string; dir: string }): Child {
   }
   const started = spawn(process.execPath, [child], { env, stdio: ['pipe', 'pipe', 'inherit'] })
   let ready: (value?: unknown) => void = () => {}
-  let told: (value: Told) => void = () => {}
+  let resolveReport: (value: Report) => void = () => {}
   const lines = createInterface({ input: started.stdout })
-  lines.on('line', (line) => (line === 'ready' ? ready() : told(JSON.parse(line))))
+  lines.on('line', (line) => (line === 'ready' ? ready() : resolveReport(JSON.parse(line))))
   const readied = new Promise((resolve) => (ready = resolve))
-  const said = new Promise<Told>((resolve, reject) => {
-    told = resolve
+  const report = new Promise<Report>((resolve, reject) => {
+    resolveReport = resolve
     started.once('exit', (code) => code !== 0 && reject(new Error(`a process ended with ${code}`)))
   })
-  said.catch(() => {})
-  return { process: started, ready: Promise.race([readied, said]), told: said }
+  report.catch(() => {})
+  return { process: started, ready: Promise.race([readied, report]), report }
 }
 
 async function until(done: () => Promise<boolean>): Promise<void> {

@@ -11,7 +11,7 @@ const NEW = 'the-new-key-0123456789abcdef0123'
 describe('a guard whose key is rotated', () => {
   it('fetches the key again when the service refuses the old one, and the solve succeeds', async () => {
     const secret = fixedSecret(OLD)
-    const { guard, service } = await rig({ secret, service: { keys: { [OLD]: 10, [NEW]: 10 } } })
+    const { guard, service } = await rig({ secret, serviceOptions: { keys: { [OLD]: 10, [NEW]: 10 } } })
     await guard.solve(challenge)
     secret.set(NEW, OLD)
     service.revoke(OLD)
@@ -23,7 +23,7 @@ describe('a guard whose key is rotated', () => {
   it('uses the previous version while the new key is not valid yet, and sends the new one only once', async () => {
     const secret = fixedSecret(NEW)
     secret.set(NEW, OLD)
-    const { guard, service } = await rig({ secret, service: { keys: { [OLD]: 10 } } })
+    const { guard, service } = await rig({ secret, serviceOptions: { keys: { [OLD]: 10 } } })
     await guard.solve(challenge)
     await guard.solve(challenge)
     expect(service.requests.filter(({ keyOk }) => !keyOk)).toHaveLength(1)
@@ -37,7 +37,7 @@ describe('a guard whose key is rotated', () => {
     const versions = { current: version(NEW, 1), previous: version(OLD, 91) }
     const { guard, service } = await rig({
       secret: { kind: 'test', place: 'the test', fetch: () => versions },
-      service: { keys: { [OLD]: 10 } },
+      serviceOptions: { keys: { [OLD]: 10 } },
       policy: { key: { expireAfter: '90d' } },
     })
     guard.on('alert', () => {})
@@ -50,7 +50,7 @@ describe('a guard whose key is rotated', () => {
     const secret = fixedSecret(OLD)
     const { guard, service } = await rig({
       secret,
-      service: { keys: { [OLD]: 10, [NEW]: 10 } },
+      serviceOptions: { keys: { [OLD]: 10, [NEW]: 10 } },
       policy: { budget: { perDay: usd(1), concurrent: 50 } },
     })
     await guard.solve(challenge)
@@ -65,7 +65,7 @@ describe('a guard whose key is rotated', () => {
   it('fetches the key again when the new key is refused later', async () => {
     const third = 'the-third-key-0123456789abcdef01'
     const secret = fixedSecret(OLD)
-    const { guard, service } = await rig({ secret, service: { keys: { [OLD]: 10, [NEW]: 10, [third]: 10 } } })
+    const { guard, service } = await rig({ secret, serviceOptions: { keys: { [OLD]: 10, [NEW]: 10, [third]: 10 } } })
     await guard.solve(challenge)
     secret.set(NEW)
     service.revoke(OLD)
@@ -78,7 +78,7 @@ describe('a guard whose key is rotated', () => {
 
   it('polls a task with the key that submitted it, also after the store has a new one', async () => {
     const secret = fixedSecret(OLD)
-    const { guard, service } = await rig({ secret, service: { keys: { [OLD]: 10, [NEW]: 10 }, solveMs: 100 } })
+    const { guard, service } = await rig({ secret, serviceOptions: { keys: { [OLD]: 10, [NEW]: 10 }, solveMs: 100 } })
     const solve = guard.solve(challenge)
     guard.on('submitted', () => secret.set(NEW))
     await solve
@@ -87,7 +87,7 @@ describe('a guard whose key is rotated', () => {
 
   it('pauses when the service refuses every version, releases the reservation, and solves after resume()', async () => {
     const secret = fixedSecret('a-key-that-is-unknown-01234567')
-    const { guard, service, actions } = await rig({ secret, service: { keys: { [NEW]: 10 } } })
+    const { guard, service, actions } = await rig({ secret, serviceOptions: { keys: { [NEW]: 10 } } })
     const error = await errorOf(guard.solve(challenge))
     expect(error.code).toBe('KEY_REFUSED')
     expect((await guard.status()).paused).toMatchObject({ code: 'KEY_REFUSED' })
@@ -102,15 +102,15 @@ describe('a guard whose key is rotated', () => {
 
   it('shows the key in no error, audit record, event or status', async () => {
     const key = 'a-key-that-is-unknown-01234567'
-    const { guard, audit } = await rig({ secret: fixedSecret(key), service: { keys: { [NEW]: 10 } } })
-    let told = ''
+    const { guard, audit } = await rig({ secret: fixedSecret(key), serviceOptions: { keys: { [NEW]: 10 } } })
+    let shown = ''
     for (const name of ['alert', 'paused', 'failed', 'denied'] as const)
       guard.on(name, (event) => {
-        told += JSON.stringify(event)
+        shown += JSON.stringify(event)
       })
     const error = await errorOf(guard.solve(challenge))
-    told += `${error.message}${error.stack}${JSON.stringify(error)}${JSON.stringify(audit.events)}${JSON.stringify(await guard.status())}`
-    expect(told).not.toContain(key)
+    shown += `${error.message}${error.stack}${JSON.stringify(error)}${JSON.stringify(audit.events)}${JSON.stringify(await guard.status())}`
+    expect(shown).not.toContain(key)
   })
 })
 
@@ -131,7 +131,7 @@ describe('a store that is slow', () => {
   it('is called once for all solves that start meanwhile', async () => {
     const clock = manualClock()
     const secret = slow(clock, () => 9_000)
-    const { guard } = await rig({ clock, secret, service: { keys: { [NEW]: 10 } } })
+    const { guard } = await rig({ clock, secret, serviceOptions: { keys: { [NEW]: 10 } } })
     const solves = Promise.all(Array.from({ length: 20 }, () => guard.solve(challenge)))
     await settleWith(clock, solves, 100)
     expect(secret.fetches).toBe(1)
@@ -143,7 +143,7 @@ describe('a store that is slow', () => {
     const { guard, actions, service } = await rig({
       clock,
       secret: slow(clock, () => ms),
-      service: { keys: { [NEW]: 10 } },
+      serviceOptions: { keys: { [NEW]: 10 } },
     })
     const error = await errorOf(settleWith(clock, guard.solve(challenge), 100))
     expect([error.code, error.message]).toEqual(['SECRET_UNAVAILABLE', expect.stringContaining('10 s')])
@@ -157,7 +157,7 @@ describe('a store that is slow', () => {
 describe('a store that is down', () => {
   it('pauses the guard if the service refuses the key, so that the key is sent only once', async () => {
     const secret = fixedSecret(OLD)
-    const { guard, service } = await rig({ secret, service: { keys: { [OLD]: 10 } } })
+    const { guard, service } = await rig({ secret, serviceOptions: { keys: { [OLD]: 10 } } })
     guard.on('alert', () => {})
     await guard.solve(challenge)
     service.revoke(OLD)
@@ -171,7 +171,7 @@ describe('a store that is down', () => {
   it('leaves the cached key in use, then the stale key with an alert, and then denies solves', async () => {
     const clock = manualClock()
     const secret = fixedSecret(NEW)
-    const { guard } = await rig({ clock, secret, service: { keys: { [NEW]: 10 } } })
+    const { guard } = await rig({ clock, secret, serviceOptions: { keys: { [NEW]: 10 } } })
     const alerts: string[] = []
     guard.on('alert', ({ code }) => alerts.push(code))
     await settleWith(clock, guard.solve(challenge), 10)

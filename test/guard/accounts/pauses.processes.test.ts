@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { startSolverService } from '../../../src/testing/service/index.js'
 import { startRedis } from '../../support/redis.js'
+import { bundleGuardProcess } from '../guard-process.js'
 import { after } from '../support.js'
-import { talkers } from '../talkers.js'
 
 /** Takes as long as a heartbeat of real time: the heartbeat is what it tests. */
 it('pause and resume take effect at once in other processes and emit events, on a file and in Redis', async () => {
-  const start = await talkers('pauses')
+  const start = await bundleGuardProcess('pauses')
   const server = await startRedis()
   after(() => server.stop())
   const pauseAndResume = async (ledger: { LEDGER_URL?: string }) => {
@@ -26,28 +26,30 @@ it('pause and resume take effect at once in other processes and emit events, on 
       ...ledger,
     }
     const [one, two] = [start(env), start(env)]
-    await Promise.all([one.hears('ready'), two.hears('ready')])
+    await Promise.all([one.next('ready'), two.next('ready')])
     service.revoke(service.key)
-    one.tell('solve 1')
-    expect(await one.hears('solved')).toMatchObject({ failures: ['KEY_REFUSED'] })
-    expect(await one.hears('paused')).toMatchObject({ code: 'KEY_REFUSED' })
+    one.send('solve 1')
+    expect(await one.next('solved')).toMatchObject({ failures: ['KEY_REFUSED'] })
+    expect(await one.next('paused')).toMatchObject({ code: 'KEY_REFUSED' })
     // The other process learns of the pause at its next reserve, and emits the event then.
-    two.tell('solve 1')
-    expect(await two.hears('solved')).toMatchObject({ failures: ['GUARD_PAUSED'] })
-    expect(await two.hears('paused')).toMatchObject({ code: 'KEY_REFUSED' })
+    two.send('solve 1')
+    expect(await two.next('solved')).toMatchObject({ failures: ['GUARD_PAUSED'] })
+    expect(await two.next('paused')).toMatchObject({ code: 'KEY_REFUSED' })
     for (const each of [one, two]) {
-      each.tell('status')
-      expect(await each.hears('status')).toMatchObject({ paused: 'KEY_REFUSED' })
+      each.send('status')
+      expect(await each.next('status')).toMatchObject({ paused: 'KEY_REFUSED' })
     }
     service.addKey(service.key, 5)
-    two.tell('resume')
-    await two.hears('resumed')
-    one.tell('solve 1')
-    expect(await one.hears('solved')).toMatchObject({ failures: [] })
-    await one.hears('resumed')
-    expect([one, two].map(({ said }) => said.filter(({ what }) => what === 'paused').length)).toEqual([1, 1])
+    two.send('resume')
+    await two.next('resumed')
+    one.send('solve 1')
+    expect(await one.next('solved')).toMatchObject({ failures: [] })
+    await one.next('resumed')
+    expect([one, two].map(({ messages }) => messages.filter(({ what }) => what === 'paused').length)).toEqual([1, 1])
     expect(
-      [one, two].flatMap(({ said }) => said.filter(({ code, what }) => what === 'alert' && code === 'KEY_REFUSED')),
+      [one, two].flatMap(({ messages }) =>
+        messages.filter(({ code, what }) => what === 'alert' && code === 'KEY_REFUSED'),
+      ),
     ).toHaveLength(1)
   }
   await Promise.all([pauseAndResume({}), pauseAndResume({ LEDGER_URL: server.url })])

@@ -10,58 +10,58 @@ import { after, challenge, errorOf, fixedSecret, rig, settleWith } from '../supp
 async function processes(count: number, more: (url: string) => Partial<GuardOptions> = () => ({})) {
   const clock = manualClock()
   const ledger = memoryLedger()
-  const at = await startSolverService()
-  after(() => at.close())
+  const service = await startSolverService()
+  after(() => service.close())
   const start = async () => {
-    const secret = fixedSecret(at.key)
-    const { guard, audit } = await rig({ at, ledger, clock, secret, more: more(at.url) })
-    const heard: string[] = []
-    guard.on('paused', ({ reason, solver }) => heard.push(`paused ${solver}: ${reason.code}`))
-    guard.on('resumed', () => heard.push('resumed'))
-    guard.on('alert', ({ code }) => heard.push(`alert ${code}`))
+    const secret = fixedSecret(service.key)
+    const { guard, audit } = await rig({ service, ledger, clock, secret, guardOptions: more(service.url) })
+    const events: string[] = []
+    guard.on('paused', ({ reason, solver }) => events.push(`paused ${solver}: ${reason.code}`))
+    guard.on('resumed', () => events.push('resumed'))
+    guard.on('alert', ({ code }) => events.push(`alert ${code}`))
     const solve = () => settleWith(clock, errorOf(guard.solve(challenge)), 10).then(({ code }) => code)
-    return { guard, audit, heard, solve, secret }
+    return { guard, audit, events, solve, secret }
   }
   const all = []
   for (let i = 0; i < count; i++) all.push(await start())
-  return { clock, at, ledger, all, start }
+  return { clock, service, ledger, all, start }
 }
 
 describe('a pause', () => {
   it('emits an event in every process within a heartbeat, also in idle ones, and an alert in one', async () => {
-    const { clock, at, all } = await processes(3)
-    at.always('in', { error: 'ERROR_IP_NOT_ALLOWED' })
+    const { clock, service, all } = await processes(3)
+    service.always('in', { error: 'ERROR_IP_NOT_ALLOWED' })
     expect(await all[0]?.solve()).toBe('ADDRESS_REFUSED')
-    expect(all.map(({ heard }) => heard.length)).toEqual([2, 0, 0])
+    expect(all.map(({ events }) => events.length)).toEqual([2, 0, 0])
     await clock.advance(10_000)
-    expect(all.map(({ heard }) => heard)).toEqual([
+    expect(all.map(({ events }) => events)).toEqual([
       ['paused captchaai: ADDRESS_REFUSED', 'alert ADDRESS_REFUSED'],
       ['paused captchaai: ADDRESS_REFUSED'],
       ['paused captchaai: ADDRESS_REFUSED'],
     ])
     for (const { guard } of all) expect((await guard.status()).paused?.code).toBe('ADDRESS_REFUSED')
     await clock.advance(60_000)
-    expect(all.flatMap(({ heard }) => heard)).toHaveLength(4)
+    expect(all.flatMap(({ events }) => events)).toHaveLength(4)
     const written = all.flatMap(({ audit }) => audit.events.filter(({ action }) => action === 'paused'))
     expect(written).toHaveLength(1)
   })
 
   it('emits its event at once in a process whose solve it denies', async () => {
-    const { at, all } = await processes(2)
-    at.always('in', { error: 'ERROR_IP_NOT_ALLOWED' })
+    const { service, all } = await processes(2)
+    service.always('in', { error: 'ERROR_IP_NOT_ALLOWED' })
     await all[0]?.solve()
     expect(await all[1]?.solve()).toBe('GUARD_PAUSED')
     expect(await all[1]?.solve()).toBe('GUARD_PAUSED')
-    expect(all[1]?.heard).toEqual(['paused captchaai: ADDRESS_REFUSED'])
+    expect(all[1]?.events).toEqual(['paused captchaai: ADDRESS_REFUSED'])
   })
 
   it('emits its event in a process that starts later', async () => {
-    const { clock, at, all, start } = await processes(1)
-    at.always('in', { error: 'ERROR_IP_NOT_ALLOWED' })
+    const { clock, service, all, start } = await processes(1)
+    service.always('in', { error: 'ERROR_IP_NOT_ALLOWED' })
     await all[0]?.solve()
     const late = await start()
     await clock.advance(11_000)
-    expect(late.heard).toEqual(['paused captchaai: ADDRESS_REFUSED'])
+    expect(late.events).toEqual(['paused captchaai: ADDRESS_REFUSED'])
   })
 
   it('of one account emits an event with the name of the account in every process', async () => {
@@ -78,26 +78,26 @@ describe('a pause', () => {
         secret: fixedSecret(`the-key-of-${name}-0123456789abcdef`),
       })),
     })
-    const { clock, at, all } = await processes(2, accounts)
-    at.addKey('the-key-of-two-0123456789abcdef', 5)
+    const { clock, service, all } = await processes(2, accounts)
+    service.addKey('the-key-of-two-0123456789abcdef', 5)
     await settleWith(clock, all[0]?.guard.solve(challenge) as Promise<unknown>, 10)
     await clock.advance(10_000)
-    expect(all[1]?.heard).toEqual(['paused one: KEY_REFUSED'])
+    expect(all[1]?.events).toEqual(['paused one: KEY_REFUSED'])
     const status = await all[1]?.guard.status()
     expect(status?.solvers.map(({ paused }) => paused?.code)).toEqual(['KEY_REFUSED', undefined])
     await all[1]?.guard.resume()
     await clock.advance(10_000)
-    expect(all.map(({ heard }) => heard.at(-1))).toEqual(['resumed', 'resumed'])
+    expect(all.map(({ events }) => events.at(-1))).toEqual(['resumed', 'resumed'])
   })
 })
 
 describe('a resume', () => {
   it('emits an event in every process within a heartbeat, and each process fetches its key again', async () => {
-    const { clock, at, all } = await processes(2)
+    const { clock, service, all } = await processes(2)
     const other = 'another-key-0123456789abcdef01234'
-    at.addKey(other, 5)
+    service.addKey(other, 5)
     for (const { guard } of all) await settleWith(clock, guard.solve(challenge), 10)
-    at.revoke(at.key)
+    service.revoke(service.key)
     await all[0]?.solve()
     await clock.advance(10_000)
     for (const { secret } of all) secret.set(other)
@@ -105,31 +105,31 @@ describe('a resume', () => {
     const fetches = all[1]?.secret.fetches ?? 0
     await clock.advance(10_000)
     expect(all[1]?.secret.fetches).toBe(fetches + 1)
-    for (const { guard, heard } of all) {
+    for (const { guard, events } of all) {
       await settleWith(clock, guard.solve(challenge), 10)
-      expect(heard.filter((what) => what === 'resumed')).toHaveLength(1)
+      expect(events.filter((what) => what === 'resumed')).toHaveLength(1)
       expect((await guard.status()).paused).toBeUndefined()
     }
     await clock.advance(60_000)
-    expect(all.map(({ heard }) => heard.at(-1))).toEqual(['resumed', 'resumed'])
+    expect(all.map(({ events }) => events.at(-1))).toEqual(['resumed', 'resumed'])
   })
 
   it('and a new pause between two heartbeats emit a second pause event', async () => {
-    const { clock, at, all } = await processes(2)
-    at.always('in', { error: 'ERROR_IP_NOT_ALLOWED' })
+    const { clock, service, all } = await processes(2)
+    service.always('in', { error: 'ERROR_IP_NOT_ALLOWED' })
     await all[0]?.solve()
     await clock.advance(10_000)
     await all[0]?.guard.resume()
     await clock.advance(10)
     await all[0]?.solve()
     await clock.advance(10_000)
-    expect(all[1]?.heard).toEqual(['paused captchaai: ADDRESS_REFUSED', 'paused captchaai: ADDRESS_REFUSED'])
+    expect(all[1]?.events).toEqual(['paused captchaai: ADDRESS_REFUSED', 'paused captchaai: ADDRESS_REFUSED'])
   })
 })
 
 it('a ledger that fails at every heartbeat raises one alert, and a second one when it fails again later', async () => {
   const { clock, ledger, all } = await processes(1)
-  const [{ heard }] = all as [(typeof all)[0]]
+  const [{ events }] = all as [(typeof all)[0]]
   const { usage, heartbeat } = ledger
   const breakIt = () => {
     ledger.heartbeat = ledger.usage = () => {
@@ -138,11 +138,11 @@ it('a ledger that fails at every heartbeat raises one alert, and a second one wh
   }
   breakIt()
   await clock.advance(120_000)
-  expect(heard).toEqual(['alert LEDGER_UNAVAILABLE'])
+  expect(events).toEqual(['alert LEDGER_UNAVAILABLE'])
   Object.assign(ledger, { usage, heartbeat })
   await clock.advance(80_000)
   breakIt()
   await clock.advance(120_000)
-  expect(heard).toEqual(['alert LEDGER_UNAVAILABLE', 'alert LEDGER_UNAVAILABLE'])
+  expect(events).toEqual(['alert LEDGER_UNAVAILABLE', 'alert LEDGER_UNAVAILABLE'])
   Object.assign(ledger, { usage, heartbeat })
 })

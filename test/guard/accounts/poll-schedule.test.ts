@@ -4,28 +4,28 @@ import { maximumLikelihood } from '../../../src/guard/accounts/log-normal.js'
 import { PollSchedule } from '../../../src/guard/accounts/poll-schedule.js'
 import type { Polling } from '../../../src/solvers/solver.js'
 
-const PATIENCE: Polling = {
+const POLLING: Polling = {
   firstPollMs: 5_000,
   everyMs: 1_000,
   usual: { medianMs: 10_000, spread: 0.5, idleMs: 1_040 },
 }
 
 /** When a task that is ready after `readyMs` is polled. The schedule learns from it. */
-function polls(pace: PollSchedule, readyMs: number): number[] {
+function polls(schedule: PollSchedule, readyMs: number): number[] {
   const times: number[] = []
   for (;;) {
-    const at = pace.next(times.at(-1))
+    const at = schedule.next(times.at(-1))
     times.push(at)
     if (at < readyMs) continue
-    pace.observe({ after: times.at(-2) ?? 0, by: at })
+    schedule.observe({ after: times.at(-2) ?? 0, by: at })
     return times
   }
 }
 
 describe('a poll schedule', () => {
   test('without usual solve times polls exactly as configured, and learns nothing', () => {
-    const pace = new PollSchedule({ firstPollMs: 7, everyMs: 5 })
-    for (let i = 0; i < 20; i++) expect(polls(pace, 20)).toEqual([7, 12, 17, 22])
+    const schedule = new PollSchedule({ firstPollMs: 7, everyMs: 5 })
+    for (let i = 0; i < 20; i++) expect(polls(schedule, 20)).toEqual([7, 12, 17, 22])
   })
 
   test('never polls sooner or more often than the service allows, and at most 120 times for a task', () => {
@@ -41,9 +41,9 @@ describe('a poll schedule', () => {
     const times = fc.array(fc.integer({ min: 1, max: 300_000 }), { minLength: 1, maxLength: 30 })
     fc.assert(
       fc.property(polling, times, (given, ready) => {
-        const pace = new PollSchedule(given)
+        const schedule = new PollSchedule(given)
         for (const readyMs of ready) {
-          const asked = polls(pace, readyMs)
+          const asked = polls(schedule, readyMs)
           expect(asked[0]).toBeGreaterThanOrEqual(given.firstPollMs)
           for (const [i, at] of asked.entries()) {
             if (i > 0) expect(at - (asked[i - 1] as number)).toBeGreaterThanOrEqual(given.everyMs - 1e-6)
@@ -57,35 +57,35 @@ describe('a poll schedule', () => {
   })
 
   test('polls later and fewer times when tasks are slow', () => {
-    const pace = new PollSchedule(PATIENCE)
-    for (let i = 0; i < 60; i++) polls(pace, 30_000 + (i % 7) * 100)
-    const asked = polls(pace, 30_000)
+    const schedule = new PollSchedule(POLLING)
+    for (let i = 0; i < 60; i++) polls(schedule, 30_000 + (i % 7) * 100)
+    const asked = polls(schedule, 30_000)
     expect(asked[0]).toBeGreaterThan(24_000)
     expect(asked.length).toBeLessThanOrEqual(4)
   })
 
   test('polls sooner when tasks are fast', () => {
-    const pace = new PollSchedule({ ...PATIENCE, firstPollMs: 1_000 })
-    expect(pace.next()).toBeGreaterThan(3_000)
-    for (let i = 0; i < 100; i++) polls(pace, 1_200 + (i % 5) * 100)
-    expect(pace.next()).toBeLessThan(3_000)
+    const schedule = new PollSchedule({ ...POLLING, firstPollMs: 1_000 })
+    expect(schedule.next()).toBeGreaterThan(3_000)
+    for (let i = 0; i < 100; i++) polls(schedule, 1_200 + (i % 5) * 100)
+    expect(schedule.next()).toBeLessThan(3_000)
   })
 
   test('adapts to a service that becomes slower', () => {
-    const pace = new PollSchedule(PATIENCE)
-    for (let i = 0; i < 200; i++) polls(pace, 8_000 + (i % 9) * 200)
-    const before = pace.next()
-    for (let i = 0; i < 200; i++) polls(pace, 24_000 + (i % 9) * 500)
-    expect(pace.next()).toBeGreaterThan(before * 1.5)
+    const schedule = new PollSchedule(POLLING)
+    for (let i = 0; i < 200; i++) polls(schedule, 8_000 + (i % 9) * 200)
+    const before = schedule.next()
+    for (let i = 0; i < 200; i++) polls(schedule, 24_000 + (i % 9) * 500)
+    expect(schedule.next()).toBeGreaterThan(before * 1.5)
   })
 
   test('keeps the first poll within bounds of the configured time after invalid or extreme observations', () => {
-    const pace = new PollSchedule({ ...PATIENCE, firstPollMs: 1_000 })
-    for (let i = 0; i < 300; i++) pace.observe({ after: 3_000_000, by: 3_600_000 })
-    expect(pace.next()).toBeLessThanOrEqual(10_000 * 5 * 3)
-    for (let i = 0; i < 300; i++) pace.observe({ after: Number.NaN, by: 1 })
-    for (let i = 0; i < 300; i++) pace.observe({ after: 5, by: 5 })
-    expect(Number.isFinite(pace.next())).toBe(true)
+    const schedule = new PollSchedule({ ...POLLING, firstPollMs: 1_000 })
+    for (let i = 0; i < 300; i++) schedule.observe({ after: 3_000_000, by: 3_600_000 })
+    expect(schedule.next()).toBeLessThanOrEqual(10_000 * 5 * 3)
+    for (let i = 0; i < 300; i++) schedule.observe({ after: Number.NaN, by: 1 })
+    for (let i = 0; i < 300; i++) schedule.observe({ after: 5, by: 5 })
+    expect(Number.isFinite(schedule.next())).toBe(true)
   })
 })
 

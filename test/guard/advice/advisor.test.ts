@@ -15,7 +15,7 @@ async function paidBySolve(policy: Parameters<typeof rig>[0] = {}, dollars = 100
   const service = await startSolverService({ keys: { 'a-key-for-tests': dollars }, clock, solveMs: 20_000 })
   after(() => service.close())
   const solver = twoCaptcha({ baseUrl: service.url, pricing: { per: 'solve', usd: 0.001 } })
-  const all = await rig({ at: service, clock, ...policy, more: { solver, ...policy.more } })
+  const all = await rig({ service, clock, ...policy, guardOptions: { solver, ...policy.guardOptions } })
   const balances = () => service.requests.filter(({ endpoint }) => endpoint === 'balance').length
   return { ...all, clock, balances }
 }
@@ -25,7 +25,7 @@ async function paidByThread() {
   const service = await startSolverService()
   after(() => service.close())
   const pricing = { per: 'thread', threads: 5, usdPerMonth: 15, imputedUsd: 0.001 } as const
-  return rig({ at: service, more: { solver: captchaAI({ baseUrl: service.url, pricing }) } })
+  return rig({ service, guardOptions: { solver: captchaAI({ baseUrl: service.url, pricing }) } })
 }
 
 /** Two accounts at one service: three slots, and four. */
@@ -95,8 +95,8 @@ describe('guard.recommendConcurrency', () => {
     const clock = manualClock()
     const ledger = memoryLedger()
     const policy = { budget: { perDay: usd(1), concurrent: 1, wait: '120s' } } as const
-    const one = await rig({ clock, ledger, policy, service: { solveMs: 60_000, clock } })
-    const other = await rig({ clock, ledger, policy, at: one.service })
+    const one = await rig({ clock, ledger, policy, serviceOptions: { solveMs: 60_000, clock } })
+    const other = await rig({ clock, ledger, policy, service: one.service })
     const solves = [1, 2, 3].map(() => errorOf(one.guard.solve(challenge)))
     await clock.advance(11_000)
     expect(await adviceOf(other.guard)).toMatchObject({ queued: 2, underWay: 1, workers: 1 })
@@ -112,13 +112,13 @@ describe('guard.recommendConcurrency', () => {
     const { solveMs } = await adviceOf(guard, { queued: 9 })
     expect(solveMs).toBeGreaterThan(16_000)
     for (let i = 0; i < 5; i++) await settleWith(clock, guard.solve(challenge))
-    const learnt = await adviceOf(guard, { queued: 9 })
-    expect(learnt.solveMs).toBeGreaterThan(20_000)
+    const learned = await adviceOf(guard, { queued: 9 })
+    expect(learned.solveMs).toBeGreaterThan(20_000)
     await clock.advance(11_000)
     const solver = twoCaptcha({ baseUrl: service.url, pricing: { per: 'solve', usd: 0.001 } })
-    const other = await rig({ at: service, clock, ledger, more: { solver } })
-    const told = await adviceOf(other.guard, { queued: 9 })
-    expect(Math.abs(told.solveMs - learnt.solveMs)).toBeLessThan(2_000)
+    const other = await rig({ service, clock, ledger, guardOptions: { solver } })
+    const shared = await adviceOf(other.guard, { queued: 9 })
+    expect(Math.abs(shared.solveMs - learned.solveMs)).toBeLessThan(2_000)
     // For another family only the service's stated time is known.
     expect((await adviceOf(other.guard, { queued: 9, family: 'turnstile' })).solveMs).toBeLessThan(17_000)
   })

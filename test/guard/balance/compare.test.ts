@@ -27,7 +27,7 @@ class World {
   readonly findings: Finding[] = []
   readonly budgets = ['one', 'two']
   /** Micro-dollars to which the service rounds its balance down. */
-  toldIn = 1
+  roundsTo = 1
 
   /** Advances the time; the service makes the charges that are due. */
   pass(ms: number): void {
@@ -73,13 +73,13 @@ class World {
   }
 
   /** @param meanwhile what happens between the two ledger reads, before and after the service's reply */
-  look(meanwhile: { before?: () => void; after?: () => void } = {}): Finding {
+  takeReading(meanwhile: { before?: () => void; after?: () => void } = {}): Finding {
     const before = this.totals()
     meanwhile.before?.()
-    const balance = (Math.floor(this.#balance / this.toldIn) * this.toldIn) as Money
+    const balance = (Math.floor(this.#balance / this.roundsTo) * this.roundsTo) as Money
     meanwhile.after?.()
     const after = this.totals()
-    const look: BalanceReading = {
+    const reading: BalanceReading = {
       at: this.now,
       balance,
       settledBefore: before.settled,
@@ -89,7 +89,7 @@ class World {
       solves: after.solves,
       budgets: this.budgets.join(),
     }
-    const finding = compareBalance(this.state, look, PRICE)
+    const finding = compareBalance(this.state, reading, PRICE)
     this.state = JSON.parse(JSON.stringify(finding.state)) as BalanceState
     this.findings.push(finding)
     return finding
@@ -115,11 +115,11 @@ describe('the balance of a key that has not leaked', () => {
       for (let i = 0; i < 30; i++) {
         for (let n = 0; n < day % 7; n++) world.solve(n % 2 ? 'one' : 'two')
         world.pass(5 * MINUTE)
-        world.look()
+        world.takeReading()
       }
       if (day % 9 === 0) world.pay(5_000_000)
       world.pass(20 * 60 * MINUTE)
-      world.look()
+      world.takeReading()
     }
     expect(world.leaks).toEqual([])
   })
@@ -137,15 +137,15 @@ describe('the balance of a key that has not leaked', () => {
      * its process dead, and the task then recovered, expired, or settled late.
      */
     ends: fc.constantFrom(
-      'told',
+      'reported',
       'listed',
       'listed',
       'lost',
       'failed',
       'abandoned',
-      'lapsed',
+      'expired',
       'late',
-      'late for nothing',
+      'late and free',
     ),
   })
 
@@ -167,7 +167,7 @@ describe('the balance of a key that has not leaked', () => {
               // A reading while tasks are under way; sometimes after an hour without any.
               at += item > 38 ? 4_000 : item * 8
               const next = item
-              when(at, () => void (next % 13 === 0 ? world.pay(50_000) : world.look()))
+              when(at, () => void (next % 13 === 0 ? world.pay(50_000) : world.takeReading()))
               continue
             }
             const { budget, startsIn, takes, price, charged, ends } = item
@@ -175,27 +175,27 @@ describe('the balance of a key that has not leaked', () => {
             let id = ''
             when(start, () => {
               id = world.reserve(budget)
-              if (ends === 'failed' || ends === 'late for nothing') return
+              if (ends === 'failed' || ends === 'late and free') return
               const inMs = charged === 'at once' ? 0 : charged === 'at the end' ? takes * 1000 : (takes * 1000) / 3
               world.charge(price, inMs)
             })
-            if (ends === 'told') when(start + takes, () => world.settle(id, price))
+            if (ends === 'reported') when(start + takes, () => world.settle(id, price))
             if (ends === 'listed' || ends === 'abandoned') when(start + takes, () => world.settle(id, PRICE))
             if (ends === 'failed') when(start + takes, () => world.settle(id, 0))
             // Counted as spent at once, charged when it is done.
             if (ends === 'lost') when(start, () => world.settle(id, PRICE, true))
             if (ends === 'late') when(start + 400 + takes, () => world.settle(id, PRICE))
-            if (ends === 'late for nothing') when(start + 400 + takes, () => world.settle(id, 0))
+            if (ends === 'late and free') when(start + 400 + takes, () => world.settle(id, 0))
           }
           events.sort((a, b) => a.at - b.at)
           const random = numbers[Symbol.iterator]()
           for (const { at: second, run } of events) {
             world.pass(T0 + second * SECOND - world.now)
             run()
-            if ((random.next().value ?? 0) < 20) world.look()
+            if ((random.next().value ?? 0) < 20) world.takeReading()
           }
           world.pass(1_000 * SECOND)
-          world.look()
+          world.takeReading()
           expect(world.leaks).toEqual([])
         },
       ),
@@ -205,12 +205,12 @@ describe('the balance of a key that has not leaked', () => {
 
   it('raises no alarm for solves between the ledger read and the balance read', () => {
     const world = new World()
-    world.look()
+    world.takeReading()
     for (let i = 0; i < 50; i++) {
       const ids = Array.from({ length: 10 }, () => world.reserve('one'))
       const more: string[] = []
       world.pass(5 * MINUTE - 1)
-      world.look({
+      world.takeReading({
         before: () => {
           for (const _ of ids) world.charge(PRICE, 0)
           for (let n = 0; n < 5; n++) {
@@ -230,13 +230,13 @@ describe('the balance of a key that has not leaked', () => {
 
   it('raises no alarm for solves that start and settle after the service has returned its balance', () => {
     const world = new World()
-    world.look({
+    world.takeReading({
       after: () => {
         for (let i = 0; i < 50; i++) world.solve('one', 0)
       },
     })
     world.pass(5 * MINUTE)
-    world.look()
+    world.takeReading()
     expect(world.leaks).toEqual([])
   })
 
@@ -248,10 +248,10 @@ describe('the balance of a key that has not leaked', () => {
       // Charged when it is solved; the balance shows it later than that.
       for (const _ of ids) world.charge(PRICE, 10 * SECOND)
       for (const id of ids.splice(0, 10)) world.settle(id, PRICE)
-      world.look()
+      world.takeReading()
       for (const id of ids) world.settle(id, PRICE)
       world.pass(i % 3 === 0 ? 10 * MINUTE : 11 * SECOND)
-      world.look()
+      world.takeReading()
     }
     expect(world.leaks).toEqual([])
   })
@@ -261,10 +261,10 @@ describe('the balance of a key that has not leaked', () => {
     for (let i = 0; i < 20; i++) {
       const ids = Array.from({ length: 20 }, () => world.reserve('one'))
       for (const id of ids) world.settle(id, PRICE, true)
-      world.look()
+      world.takeReading()
       for (const _ of ids) world.charge(PRICE, MINUTE)
       world.pass(5 * MINUTE)
-      world.look()
+      world.takeReading()
     }
     expect(world.leaks).toEqual([])
   })
@@ -277,7 +277,7 @@ describe('the balance of a key that has not leaked', () => {
         world.charge(Math.round(PRICE * factor), 0)
         world.pass(30 * SECOND)
         world.settle(id, PRICE)
-        if (i % 10 === 9) world.look()
+        if (i % 10 === 9) world.takeReading()
       }
       return world.leaks.length
     }
@@ -286,18 +286,18 @@ describe('the balance of a key that has not leaked', () => {
 
   it('raises no alarm for a balance that is rounded to cents', () => {
     const world = new World()
-    world.toldIn = CENT
+    world.roundsTo = CENT
     for (let i = 0; i < 500; i++) {
       world.solve()
       world.pass(5 * MINUTE)
-      world.look()
+      world.takeReading()
     }
     expect(world.leaks).toEqual([])
   })
 })
 
 /** The last reading once more. */
-function lastOf({ state }: Finding, world: World): BalanceReading {
+function lastReading({ state }: Finding, world: World): BalanceReading {
   const { at, balance } = state.last
   const { settled, unsure, solves, reserved } = world.totals()
   const budgets = world.budgets.join()
@@ -315,43 +315,43 @@ function lastOf({ state }: Finding, world: World): BalanceReading {
 
 describe('the balance of a leaked key', () => {
   /** With solves and thefts at these rates and a reading every five minutes: how many readings until an alarm. */
-  function looksUntilFound(solvesEach: number, stolenEach: number, most = 100): number {
+  function readingsUntilAlarm(solvesEach: number, stolenEach: number, most = 100): number {
     const world = new World()
     for (let i = 0; i < 20; i++) {
       for (let n = 0; n < solvesEach; n++) world.solve('one', SECOND)
       world.pass(5 * MINUTE)
-      world.look()
+      world.takeReading()
     }
-    for (let looks = 1; looks <= most; looks++) {
+    for (let readings = 1; readings <= most; readings++) {
       for (let n = 0; n < solvesEach; n++) world.solve('one', SECOND)
       world.steal(stolenEach)
       world.pass(5 * MINUTE)
-      if (world.look().leak) return looks
+      if (world.takeReading().leak) return readings
     }
     return Number.POSITIVE_INFINITY
   }
 
   it('raises an alarm at the first reading when more than a cent plus a twentieth of our spend is missing', () => {
-    expect(looksUntilFound(0, CENT + 1)).toBe(1)
-    expect(looksUntilFound(10, CENT + 1)).toBe(1)
-    expect(looksUntilFound(50, 3 * CENT)).toBe(1)
-    expect(looksUntilFound(1_000, 0.06 * 1_000 * PRICE)).toBe(1)
+    expect(readingsUntilAlarm(0, CENT + 1)).toBe(1)
+    expect(readingsUntilAlarm(10, CENT + 1)).toBe(1)
+    expect(readingsUntilAlarm(50, 3 * CENT)).toBe(1)
+    expect(readingsUntilAlarm(1_000, 0.06 * 1_000 * PRICE)).toBe(1)
   })
 
   it('raises a later alarm when little is stolen at a time, and none below a twentieth of our spend', () => {
-    expect(looksUntilFound(0, CENT / 10)).toBe(11)
-    expect(looksUntilFound(20, 0.1 * 20 * PRICE)).toBeLessThan(10)
-    expect(looksUntilFound(50, 0.02 * 50 * PRICE)).toBe(Number.POSITIVE_INFINITY)
+    expect(readingsUntilAlarm(0, CENT / 10)).toBe(11)
+    expect(readingsUntilAlarm(20, 0.1 * 20 * PRICE)).toBeLessThan(10)
+    expect(readingsUntilAlarm(50, 0.02 * 50 * PRICE)).toBe(Number.POSITIVE_INFINITY)
   })
 
   it('raises one alarm with the amounts, and a further one whenever the missing amount has doubled', () => {
     const world = new World()
-    world.look()
+    world.takeReading()
     for (let i = 0; i < 64; i++) {
       world.solve()
       world.steal(5 * CENT)
       world.pass(5 * MINUTE)
-      world.look()
+      world.takeReading()
     }
     expect(world.leaks.map(({ missing }) => missing / CENT)).toEqual([5, 10, 20, 40, 80, 160, 320])
     const [first] = world.leaks
@@ -362,9 +362,9 @@ describe('the balance of a leaked key', () => {
   it('raises an alarm although tasks are under way all the time', () => {
     const world = new World()
     const ids = Array.from({ length: 20 }, () => world.reserve('one', 99 * MINUTE))
-    world.look()
-    let looks = 0
-    while (world.leaks.length === 0 && looks++ < 20) {
+    world.takeReading()
+    let readings = 0
+    while (world.leaks.length === 0 && readings++ < 20) {
       for (const id of ids.splice(0, 10)) {
         world.charge(PRICE, 0)
         world.pass(0)
@@ -373,35 +373,35 @@ describe('the balance of a leaked key', () => {
       ids.push(...Array.from({ length: 10 }, () => world.reserve('one', 99 * MINUTE)))
       world.steal(6 * CENT)
       world.pass(5 * MINUTE)
-      world.look()
+      world.takeReading()
     }
-    expect(looks).toBeLessThan(5)
+    expect(readings).toBeLessThan(5)
   })
 
   it('raises an alarm at the first reading after the one that a top-up has hidden', () => {
     const world = new World()
-    world.look()
+    world.takeReading()
     world.steal(50 * CENT)
     world.pay(500 * CENT)
     world.pass(5 * MINUTE)
-    expect(world.look().leak).toBeUndefined()
+    expect(world.takeReading().leak).toBeUndefined()
     world.steal(50 * CENT)
     world.pass(5 * MINUTE)
-    expect(world.look().leak).toMatchObject({ missing: 50 * CENT, since: T0 + 5 * MINUTE })
+    expect(world.takeReading().leak).toMatchObject({ missing: 50 * CENT, since: T0 + 5 * MINUTE })
   })
 })
 
 describe('compareBalance starts a new baseline after', () => {
-  it.each<[string, (look: BalanceReading) => Partial<BalanceReading>]>([
+  it.each<[string, (reading: BalanceReading) => Partial<BalanceReading>]>([
     ['a balance that rose', ({ balance }) => ({ balance: (balance + 1) as Money })],
     ['a change of the set of guards', () => ({ budgets: 'one,two,three' })],
     ['a ledger that has lost its totals', () => ({ settledBefore: 0, settledAfter: 0, solves: 0 })],
     ['a clock that was set back', ({ at }) => ({ at: at - 1 })],
   ])('%s', (_, change) => {
     const world = new World()
-    world.look()
+    world.takeReading()
     for (let i = 0; i < 20; i++) world.solve()
-    const whole = lastOf(world.look(), world)
+    const whole = lastReading(world.takeReading(), world)
     const changed = { ...whole, ...change(whole) }
     const { state, missing, leak } = compareBalance(world.state, changed, PRICE)
     expect({ missing, leak }).toEqual({ missing: 0, leak: undefined })

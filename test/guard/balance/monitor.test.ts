@@ -17,38 +17,38 @@ const OTHER_KEY = 'another-key-0123456789abcdef01234'
 
 let clock: ManualClock
 let ledger: Ledger
-let at: SolverService
+let service: SolverService
 beforeEach(async () => {
   clock = manualClock()
-  const books = memoryLedger()
-  looking = 0
+  const inner = memoryLedger()
+  readingsUnderWay = 0
   ledger = {
-    ...books,
+    ...inner,
     setFact(fact, now) {
-      const value = books.setFact(fact, now)
+      const value = inner.setFact(fact, now)
       // The process that reads claims this fact, and releases or postpones it afterwards.
-      if (fact.name.startsWith('reading/')) looking += fact.ifAbsent ? Number(value === fact.value) : -1
+      if (fact.name.startsWith('reading/')) readingsUnderWay += fact.ifAbsent ? Number(value === fact.value) : -1
       return value
     },
   }
-  at = await startSolverService({ keys: { [KEY]: 100, [OTHER_KEY]: 100 }, clock })
-  after(() => at.close())
+  service = await startSolverService({ keys: { [KEY]: 100, [OTHER_KEY]: 100 }, clock })
+  after(() => service.close())
 })
 
 /** One process. A solve is $0.001. */
-async function aProcess(more: Partial<GuardOptions> = {}, secret = fixedSecret(KEY)) {
+async function startProcess(more: Partial<GuardOptions> = {}, secret = fixedSecret(KEY)) {
   const made = await rig({
-    at,
+    service,
     ledger,
     clock,
     secret,
     policy: { budget: { perDay: usd(50) } },
-    more,
+    guardOptions: more,
   })
   const leaks: GuardEvents['alert'][] = []
-  const heard: string[] = []
+  const alertCodes: string[] = []
   made.guard.on('alert', (alert) => {
-    heard.push(alert.code)
+    alertCodes.push(alert.code)
     if (alert.code === 'KEY_LEAK_SUSPECTED') leaks.push(alert)
   })
   const solve = async (times = 1) => {
@@ -56,29 +56,30 @@ async function aProcess(more: Partial<GuardOptions> = {}, secret = fixedSecret(K
     await settleWith(clock, all, 5)
   }
   const balance = async () => (await made.guard.status()).solvers[0]?.balance
-  return { ...made, leaks, heard, solve, balance, secret }
+  return { ...made, leaks, alertCodes, solve, balance, secret }
 }
 
 /** Readings under way: while there is one, the clock does not move. */
-let looking = 0
+let readingsUnderWay = 0
 
 /** Advances the clock by a heartbeat at a time, with real time for the calls under way. */
 async function pass(ms: number): Promise<void> {
   for (let left = ms; left > 0; left -= 10_000) {
     await clock.advance(Math.min(left, 10_000))
-    for (let turn = 0; looking > 0 && turn < 5_000; turn++) await new Promise((resolve) => setTimeout(resolve, 1))
+    for (let turn = 0; readingsUnderWay > 0 && turn < 5_000; turn++)
+      await new Promise((resolve) => setTimeout(resolve, 1))
   }
 }
 
-const looks = () => at.requests.filter(({ endpoint }) => endpoint === 'balance')
+const balanceCalls = () => service.requests.filter(({ endpoint }) => endpoint === 'balance')
 
 describe('a theft with a leaked key', () => {
   it('raises one alert with the amounts at the next reading, which is recorded in the audit log', async () => {
-    const { solve, leaks, balance, audit, guard } = await aProcess()
+    const { solve, leaks, balance, audit, guard } = await startProcess()
     await solve(5)
     await pass(20_000)
     expect(await balance()).toMatchObject({ amount: usd(99.995), missing: 0 })
-    at.spendElsewhere(0.5, KEY)
+    service.spendElsewhere(0.5, KEY)
     await solve(3)
     await pass(5 * MINUTE)
     expect(leaks).toHaveLength(1)
@@ -96,42 +97,42 @@ describe('a theft with a leaked key', () => {
   })
 
   it('raises an alert also while the guard is idle', async () => {
-    const { solve, leaks } = await aProcess()
+    const { solve, leaks } = await startProcess()
     await solve()
     await pass(20_000)
-    at.spendElsewhere(0.02, KEY)
+    service.spendElsewhere(0.02, KEY)
     await pass(5 * MINUTE)
     expect(leaks).toHaveLength(1)
   })
 
   it('raises an alert after the guard was idle for longer than a key is cached', async () => {
-    const { solve, leaks, guard } = await aProcess()
+    const { solve, leaks, guard } = await startProcess()
     await solve()
     await pass(3 * 60 * MINUTE)
-    at.spendElsewhere(0.02, KEY)
+    service.spendElsewhere(0.02, KEY)
     await pass(5 * MINUTE)
     expect(leaks).toHaveLength(1)
     expect((await guard.status()).solvers[0]?.balance?.missing).toBe(usd(0.02))
   })
 
   it('while no process runs raises an alert in the next process', async () => {
-    const first = await aProcess()
+    const first = await startProcess()
     await first.solve()
     await pass(20_000)
     await first.guard.close()
-    at.spendElsewhere(0.5, KEY)
-    const second = await aProcess()
+    service.spendElsewhere(0.5, KEY)
+    const second = await startProcess()
     await second.solve()
     await pass(5 * MINUTE)
     expect(second.leaks).toMatchObject([{ details: { missing: usd(0.5) } }])
   })
 
   it('pauses the account in every process if onLeak is pause; resume() starts a new baseline', async () => {
-    const one = await aProcess({ onLeak: 'pause' })
-    const two = await aProcess({ onLeak: 'pause' })
+    const one = await startProcess({ onLeak: 'pause' })
+    const two = await startProcess({ onLeak: 'pause' })
     await one.solve()
     await pass(20_000)
-    at.spendElsewhere(0.5, KEY)
+    service.spendElsewhere(0.5, KEY)
     await pass(5 * MINUTE)
     for (const { guard } of [one, two]) {
       expect((await guard.status()).paused).toMatchObject({ code: 'KEY_LEAK_SUSPECTED' })
@@ -139,10 +140,10 @@ describe('a theft with a leaked key', () => {
     }
     const leaks = [...one.leaks, ...two.leaks]
     expect(leaks).toMatchObject([{ details: { missing: usd(0.5) } }])
-    const asked = looks().length
+    const asked = balanceCalls().length
     await pass(20 * MINUTE)
-    expect(looks()).toHaveLength(asked)
-    at.spendElsewhere(0.5, KEY)
+    expect(balanceCalls()).toHaveLength(asked)
+    service.spendElsewhere(0.5, KEY)
     await two.guard.resume()
     expect(await two.balance()).toBeUndefined()
     await two.solve(3)
@@ -151,19 +152,19 @@ describe('a theft with a leaked key', () => {
   })
 
   it('pauses each guard that has the key and onLeak pause, whichever guard made the reading', async () => {
-    const looker = await aProcess()
-    const careful = await aProcess({ name: 'careful', onLeak: 'pause' })
-    await looker.solve()
+    const reader = await startProcess()
+    const careful = await startProcess({ name: 'careful', onLeak: 'pause' })
+    await reader.solve()
     await careful.solve()
     await pass(20_000)
-    at.spendElsewhere(0.5, KEY)
+    service.spendElsewhere(0.5, KEY)
     await pass(6 * MINUTE)
-    expect((await looker.guard.status()).paused).toBeUndefined()
+    expect((await reader.guard.status()).paused).toBeUndefined()
     expect((await careful.guard.status()).paused).toMatchObject({
       code: 'KEY_LEAK_SUSPECTED',
       message: expect.stringContaining('$0.50 is missing'),
     })
-    expect([...looker.leaks, ...careful.leaks]).toHaveLength(1)
+    expect([...reader.leaks, ...careful.leaks]).toHaveLength(1)
     await careful.guard.resume()
     await pass(6 * MINUTE)
     expect((await careful.guard.status()).paused).toBeUndefined()
@@ -172,84 +173,84 @@ describe('a theft with a leaked key', () => {
 
 describe('a balance reading', () => {
   it('is made by one of all processes that have the key, every five minutes, with the key in the body', async () => {
-    const processes = [await aProcess(), await aProcess(), await aProcess({ name: 'of-another-name' })]
+    const processes = [await startProcess(), await startProcess(), await startProcess({ name: 'of-another-name' })]
     for (const { solve } of processes) await solve()
     await pass(20_000)
-    expect(looks()).toHaveLength(1)
+    expect(balanceCalls()).toHaveLength(1)
     await pass(60 * MINUTE)
-    expect(looks().length).toBeGreaterThanOrEqual(12)
-    expect(looks().length).toBeLessThanOrEqual(13)
-    expect(looks().every(({ keyOk, keyInUrl }) => keyOk && !keyInUrl)).toBe(true)
+    expect(balanceCalls().length).toBeGreaterThanOrEqual(12)
+    expect(balanceCalls().length).toBeLessThanOrEqual(13)
+    expect(balanceCalls().every(({ keyOk, keyInUrl }) => keyOk && !keyInUrl)).toBe(true)
     expect(processes.flatMap(({ leaks }) => leaks)).toEqual([])
   })
 
   it('is made sooner after fifty solves', async () => {
-    const { solve } = await aProcess()
+    const { solve } = await startProcess()
     await solve()
     await pass(11_000)
-    expect(looks()).toHaveLength(1)
+    expect(balanceCalls()).toHaveLength(1)
     await solve(49)
     await pass(60_000)
-    expect(looks()).toHaveLength(1)
+    expect(balanceCalls()).toHaveLength(1)
     await solve(1)
     await pass(10_000)
-    expect(looks()).toHaveLength(2)
+    expect(balanceCalls()).toHaveLength(2)
   })
 
   it('is not made before a key was used, nor by a process that ends within seconds', async () => {
-    const idle = await aProcess()
+    const idle = await startProcess()
     await pass(10 * MINUTE)
     expect(idle.secret.fetches).toBe(0)
-    const short = await aProcess()
+    const short = await startProcess()
     await short.solve()
     await clock.advance(1_000)
-    expect(looks()).toEqual([])
+    expect(balanceCalls()).toEqual([])
   })
 
   it('is not made with a key that is too old for a solve', async () => {
     const secret = fixedSecret(KEY, { createdAt: clock.now() - 10 * MINUTE })
     const policy: PolicyInput = { origins: ['https://staging.example.com'], key: { expireAfter: '30m' } }
-    const { solve } = await aProcess({ policy }, secret)
+    const { solve } = await startProcess({ policy }, secret)
     await solve()
     await pass(20 * MINUTE)
-    const last = looks().length
+    const last = balanceCalls().length
     expect(last).toBeGreaterThan(2)
     await pass(20 * MINUTE)
-    expect(looks()).toHaveLength(last)
+    expect(balanceCalls()).toHaveLength(last)
   })
 
   it('that fails raises no alert, and is made again five minutes later', async () => {
-    const { solve, heard, guard } = await aProcess()
+    const { solve, alertCodes, guard } = await startProcess()
     await solve()
-    at.always('balance', { error: 'ERROR_KEY_DOES_NOT_EXIST' })
+    service.always('balance', { error: 'ERROR_KEY_DOES_NOT_EXIST' })
     await pass(6 * MINUTE)
-    at.always('balance', { html: true })
+    service.always('balance', { html: true })
     await pass(5 * MINUTE)
-    at.always('balance', { drop: true })
+    service.always('balance', { drop: true })
     await pass(5 * MINUTE)
-    at.always('balance', undefined)
-    at.next('balance', { body: 'OK|a lot' })
+    service.always('balance', undefined)
+    service.next('balance', { body: 'OK|a lot' })
     await pass(10 * MINUTE)
-    expect(looks().length).toBeLessThanOrEqual(7)
-    expect(heard).toEqual([])
+    expect(balanceCalls().length).toBeLessThanOrEqual(7)
+    expect(alertCodes).toEqual([])
     expect((await guard.status()).solvers[0]?.balance).toMatchObject({ amount: usd(99.999) })
   })
 
   it('does not delay solves, also if it never ends', async () => {
-    const { solve, guard } = await aProcess()
+    const { solve, guard } = await startProcess()
     await solve()
-    at.always('balance', { hang: true })
+    service.always('balance', { hang: true })
     await clock.advance(10_000)
-    await expect.poll(looks).toHaveLength(1)
+    await expect.poll(balanceCalls).toHaveLength(1)
     await solve(3)
-    expect(looks()).toHaveLength(1)
+    expect(balanceCalls()).toHaveLength(1)
     await settleWith(clock, guard.close(), 1_000)
   })
 })
 
 describe('the balance monitor', () => {
   it('raises no alert when guards of several names use one key on one ledger', async () => {
-    const [one, two] = [await aProcess(), await aProcess({ name: 'of-another-name' })]
+    const [one, two] = [await startProcess(), await startProcess({ name: 'of-another-name' })]
     await one.solve()
     await two.solve()
     await pass(20_000)
@@ -259,21 +260,21 @@ describe('the balance monitor', () => {
       await pass(5 * MINUTE)
     }
     expect([...one.leaks, ...two.leaks]).toEqual([])
-    expect((await one.balance())?.amount).toBe(at.balance(KEY))
+    expect((await one.balance())?.amount).toBe(service.balance(KEY))
   })
 
   it('raises no alert when a guard of a new name begins to use the key', async () => {
-    const one = await aProcess()
+    const one = await startProcess()
     await one.solve()
     await pass(20_000)
-    const two = await aProcess({ name: 'of-another-name' })
+    const two = await startProcess({ name: 'of-another-name' })
     await two.solve(30)
     await pass(10 * MINUTE)
     expect([...one.leaks, ...two.leaks]).toEqual([])
   })
 
   it('raises no alert when the key is rotated to one with a balance of its own', async () => {
-    const { solve, leaks, secret } = await aProcess()
+    const { solve, leaks, secret } = await startProcess()
     await solve(3)
     await pass(20_000)
     secret.set(OTHER_KEY, KEY)
@@ -282,7 +283,7 @@ describe('the balance monitor', () => {
       await pass(5 * MINUTE)
     }
     expect(leaks).toEqual([])
-    at.spendElsewhere(1, OTHER_KEY)
+    service.spendElsewhere(1, OTHER_KEY)
     await pass(5 * MINUTE)
     expect(leaks).toHaveLength(1)
   })
@@ -294,21 +295,21 @@ describe('the balance monitor', () => {
       'solves are paid by the thread',
       () => ({
         solver: captchaAI({
-          baseUrl: at.url,
+          baseUrl: service.url,
           polling: { firstPollMs: 0, everyMs: 5 },
           pricing: { per: 'thread', threads: 5, usdPerMonth: 15, imputedUsd: 0.001 },
         }),
       }),
     ],
   ])('makes no reading when %s', async (_, options) => {
-    const { solve, leaks, balance } = await aProcess(options())
+    const { solve, leaks, balance } = await startProcess(options())
     await solve()
     await pass(20_000)
-    at.spendElsewhere(5, KEY)
+    service.spendElsewhere(5, KEY)
     await solve()
     await pass(20 * MINUTE)
     expect(leaks).toEqual([])
-    expect(looks()).toEqual([])
+    expect(balanceCalls()).toEqual([])
     expect(await balance()).toBeUndefined()
   })
 
@@ -318,7 +319,7 @@ describe('the balance monitor', () => {
     solvers: [
       {
         solver: twoCaptcha({
-          baseUrl: at.url,
+          baseUrl: service.url,
           pricing: { per: 'solve', usd: 0.001 },
           polling: { firstPollMs: 0, everyMs: 5 },
         }),
@@ -333,22 +334,22 @@ describe('the balance monitor', () => {
       ...several(true).solvers.map((account) => ({ ...account, name: 'shared', budget: { perMinute: 1 } })),
       ...several(false).solvers.map((account) => ({ ...account, name: 'own', secret: fixedSecret(OTHER_KEY) })),
     ]
-    const { solve, leaks, guard } = await aProcess({ solver: undefined, secret: undefined, solvers: both })
+    const { solve, leaks, guard } = await startProcess({ solver: undefined, secret: undefined, solvers: both })
     await solve(3)
     await pass(20_000)
-    at.spendElsewhere(5, KEY)
-    at.spendElsewhere(1, OTHER_KEY)
+    service.spendElsewhere(5, KEY)
+    service.spendElsewhere(1, OTHER_KEY)
     await pass(5 * MINUTE)
     expect(leaks).toMatchObject([{ details: { solver: 'own', missing: usd(1) } }])
     const { solvers } = await guard.status()
-    expect(solvers.map(({ balance }) => balance?.amount)).toEqual([undefined, at.balance(OTHER_KEY)])
+    expect(solvers.map(({ balance }) => balance?.amount)).toEqual([undefined, service.balance(OTHER_KEY)])
   })
 })
 
 it.each(['', '{}', 'null', '{"last":{"at":1}}', '[1', '{"last":{},"anchor":{},"lag":{},"found":{"missing":-1}}'])(
   'the balance monitor ignores an invalid reading in the ledger (%s)',
   async (value) => {
-    const { solve, leaks, balance, guard } = await aProcess()
+    const { solve, leaks, balance, guard } = await startProcess()
     await solve()
     const { fingerprint } = (await guard.status()).key
     await ledger.setFact({ scope: 'balances', name: `state/${fingerprint}`, value, ttlMs: 3_600_000 }, clock.now())

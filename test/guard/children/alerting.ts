@@ -25,26 +25,26 @@ const guard = await createGuard({
   ledger: LEDGER_URL === undefined ? undefined : redisLedger({ url: LEDGER_URL }),
   stateDir: STATE_DIR,
 })
-const say = (what: string, more: object = {}): void =>
+const write = (what: string, more: object = {}): void =>
   void process.stdout.write(`${JSON.stringify({ what, ...more })}\n`)
-guard.on('alert', ({ code }) => say('alert', { code }))
-guard.on('paused', ({ reason }) => say('paused', { code: reason.code }))
-guard.on('resumed', () => say('resumed'))
+guard.on('alert', ({ code }) => write('alert', { code }))
+guard.on('paused', ({ reason }) => write('paused', { code: reason.code }))
+guard.on('resumed', () => write('resumed'))
 
 // Ends by itself if no test ends it.
 setTimeout(() => process.exit(1), 90_000).unref()
-say('ready')
+write('ready')
 for await (const line of createInterface({ input: process.stdin })) {
   const [command, times = '1'] = line.split(' ')
   if (command === 'end') break
   if (command === 'resume') await guard.resume()
-  if (command === 'status') say('status', { paused: (await guard.status()).paused?.code ?? null })
+  if (command === 'status') write('status', { paused: (await guard.status()).paused?.code ?? null })
   if (command !== 'solve') continue
   const solves = Array.from({ length: Number(times) }, () => guard.solve(challenge))
   const failures = (await Promise.allSettled(solves)).flatMap((one) =>
     one.status === 'rejected' ? [(one.reason as { code?: string }).code] : [],
   )
-  say('solved', { failures })
+  write('solved', { failures })
 }
 await guard.close()
 process.stdin.destroy()

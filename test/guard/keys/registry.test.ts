@@ -9,7 +9,7 @@ const OLD = 'the-old-key-0123456789abcdef0123'
 const NEW = 'the-new-key-0123456789abcdef0123'
 const HOUR = 3_600_000
 
-async function someService() {
+async function startService() {
   const service = await startSolverService({ keys: { [OLD]: 10, [NEW]: 10 } })
   after(() => service.close())
   return service
@@ -20,49 +20,55 @@ describe('the environment that a key is for', () => {
     secretFor({ environment, sharedWith }, 'captcha/{environment}', () => fixedSecret(OLD))
 
   it('is set by its first use; a guard of another environment is denied before anything is spent', async () => {
-    const [at, ledger] = [await someService(), memoryLedger()]
-    const staging = await rig({ at, ledger, secret: named('staging'), more: { name: 'staging' } })
+    const [service, ledger] = [await startService(), memoryLedger()]
+    const staging = await rig({ service, ledger, secret: named('staging'), guardOptions: { name: 'staging' } })
     await staging.guard.solve(challenge)
-    const production = await rig({ at, ledger, secret: named('production'), more: { name: 'production' } })
+    const production = await rig({ service, ledger, secret: named('production'), guardOptions: { name: 'production' } })
     const error = await errorOf(production.guard.solve(challenge))
     expect([error.code, error.layer]).toEqual(['KEY_OF_ANOTHER_ENVIRONMENT', 'secret'])
     expect(error.message).toContain("sharedWith: ['staging']")
-    expect(at.requests.filter(({ endpoint }) => endpoint === 'in')).toHaveLength(1)
+    expect(service.requests.filter(({ endpoint }) => endpoint === 'in')).toHaveLength(1)
     expect(production.actions()).not.toContain('authorized')
     // Other guards of the first environment, and a guard without an environment, can use the key.
-    await (await rig({ at, ledger, secret: named('staging'), more: { name: 'more-staging' } })).guard.solve(challenge)
-    await (await rig({ at, ledger, secret: fixedSecret(OLD), more: { name: 'unnamed' } })).guard.solve(challenge)
+    await (
+      await rig({ service, ledger, secret: named('staging'), guardOptions: { name: 'more-staging' } })
+    ).guard.solve(challenge)
+    await (await rig({ service, ledger, secret: fixedSecret(OLD), guardOptions: { name: 'unnamed' } })).guard.solve(
+      challenge,
+    )
   })
 
   it('does not deny a guard whose sharedWith names the other environment', async () => {
-    const [at, ledger] = [await someService(), memoryLedger()]
-    await (await rig({ at, ledger, secret: named('staging') })).guard.solve(challenge)
-    await (await rig({ at, ledger, secret: named('ci', ['staging']) })).guard.solve(challenge)
+    const [service, ledger] = [await startService(), memoryLedger()]
+    await (await rig({ service, ledger, secret: named('staging') })).guard.solve(challenge)
+    await (await rig({ service, ledger, secret: named('ci', ['staging']) })).guard.solve(challenge)
   })
 
   it('is read from the ledger once for each key, not for each solve', async () => {
-    const [at, ledger] = [await someService(), memoryLedger()]
+    const [service, ledger] = [await startService(), memoryLedger()]
     const names: string[] = []
     const { setFact: remember } = ledger
     ledger.setFact = (fact, now) => {
       names.push(fact.name.split('/')[0] ?? '')
       return remember(fact, now)
     }
-    const { guard } = await rig({ at, ledger, secret: named('staging') })
+    const { guard } = await rig({ service, ledger, secret: named('staging') })
     for (let i = 0; i < 5; i++) await guard.solve(challenge)
     expect(names.filter((name) => name === 'of')).toHaveLength(1)
     expect(names.filter((name) => name === 'used')).toHaveLength(1)
   })
 
   it('is checked also for a key that replaces a refused one', async () => {
-    const [at, ledger] = [await someService(), memoryLedger()]
+    const [service, ledger] = [await startService(), memoryLedger()]
     const production = secretFor({ environment: 'production' }, 'x', () => fixedSecret(NEW))
-    await (await rig({ at, ledger, secret: production, more: { name: 'production' } })).guard.solve(challenge)
+    await (await rig({ service, ledger, secret: production, guardOptions: { name: 'production' } })).guard.solve(
+      challenge,
+    )
     const secret = fixedSecret(OLD)
-    const staging = await rig({ at, ledger, secret: secretFor({ environment: 'staging' }, 'x', () => secret) })
+    const staging = await rig({ service, ledger, secret: secretFor({ environment: 'staging' }, 'x', () => secret) })
     staging.guard.on('alert', () => {})
     await staging.guard.solve(challenge)
-    at.revoke(OLD)
+    service.revoke(OLD)
     secret.set(NEW)
     expect((await errorOf(staging.guard.solve(challenge))).code).toBe('KEY_OF_ANOTHER_ENVIRONMENT')
   })
@@ -80,21 +86,21 @@ describe('the environment that a key is for', () => {
 })
 
 describe('the key registry', () => {
-  async function two() {
+  async function twoProcesses() {
     const clock = manualClock()
-    const [at, ledger] = [await someService(), memoryLedger()]
+    const [service, ledger] = [await startService(), memoryLedger()]
     const secrets = [fixedSecret(OLD), fixedSecret(OLD)] as const
-    const make = (secret: (typeof secrets)[number]) => rig({ at, ledger, clock, secret })
+    const make = (secret: (typeof secrets)[number]) => rig({ service, ledger, clock, secret })
     const guards = [await make(secrets[0]), await make(secrets[1])] as const
     const alerts: string[] = []
     for (const { guard } of guards) guard.on('alert', ({ code }) => alerts.push(code))
     const solve = (index: 0 | 1) => settleWith(clock, guards[index].guard.solve(challenge), 10)
     const known = async (index: 0 | 1 = 0) => (await guards[index].guard.status()).key.known
-    return { clock, at, secrets, guards, alerts, solve, known }
+    return { clock, service, secrets, guards, alerts, solve, known }
   }
 
   it('reports no key as revocable while there is only one', async () => {
-    const { solve, known, clock } = await two()
+    const { solve, known, clock } = await twoProcesses()
     expect(await known()).toEqual([])
     await solve(0)
     await solve(1)
@@ -103,7 +109,7 @@ describe('the key registry', () => {
   })
 
   it('reports an old key as revocable, once, after a day in which no process has held or used it', async () => {
-    const { solve, known, clock, secrets, alerts, guards } = await two()
+    const { solve, known, clock, secrets, alerts, guards } = await twoProcesses()
     await solve(0)
     await solve(1)
     const status = (await guards[0].guard.status()).key
@@ -132,19 +138,19 @@ describe('the key registry', () => {
     expect((await known())[1]).toMatchObject({ revocable: true, reason: expect.stringContaining('every process') })
     await clock.advance(12 * 60_000)
     expect(alerts.filter((code) => code === 'KEY_REVOCABLE')).toHaveLength(1)
-    const told = guards.flatMap(({ audit }) => audit.events.filter(({ code }) => code === 'KEY_REVOCABLE'))
-    expect(told).toMatchObject([{ action: 'alert', message: expect.stringContaining(old?.fingerprint ?? '-') }])
-    expect(JSON.stringify(told)).not.toContain(OLD)
+    const records = guards.flatMap(({ audit }) => audit.events.filter(({ code }) => code === 'KEY_REVOCABLE'))
+    expect(records).toMatchObject([{ action: 'alert', message: expect.stringContaining(old?.fingerprint ?? '-') }])
+    expect(JSON.stringify(records)).not.toContain(OLD)
   })
 
   it('counts the tasks under way with an old key', async () => {
-    const { known, clock, secrets, at, guards } = await two()
-    at.next('res', ...Array.from({ length: 500 }, () => ({ error: 'CAPCHA_NOT_READY' })))
+    const { known, clock, secrets, service, guards } = await twoProcesses()
+    service.next('res', ...Array.from({ length: 500 }, () => ({ error: 'CAPCHA_NOT_READY' })))
     const abort = new AbortController()
     const slow = guards[0].guard.solve(challenge, { signal: abort.signal }).catch(() => {})
     await settleWith(
       clock,
-      until(() => at.tasks.length > 0),
+      until(() => service.tasks.length > 0),
       1,
     )
     abort.abort()
@@ -155,7 +161,7 @@ describe('the key registry', () => {
   })
 
   it('keeps a key after every process that used it has ended', async () => {
-    const { solve, known, secrets, guards, clock } = await two()
+    const { solve, known, secrets, guards, clock } = await twoProcesses()
     await solve(0)
     secrets[0].set(NEW, OLD)
     await clock.advance(5 * 60_000)
@@ -179,7 +185,7 @@ describe('the age of a key', () => {
   const aged = async (createdAt: number, clock = manualClock()) => {
     const secret = fixedSecret(NEW, { createdAt })
     const policy = { key: { rotateEvery: '60d', expireAfter: '90d' } } as const
-    const made = await rig({ secret, clock, policy, service: { keys: { [NEW]: 10 } } })
+    const made = await rig({ secret, clock, policy, serviceOptions: { keys: { [NEW]: 10 } } })
     const alerts: string[] = []
     made.guard.on('alert', ({ code }) => alerts.push(code))
     return { ...made, clock, alerts, solve: () => settleWith(clock, made.guard.solve(challenge), 10) }

@@ -12,7 +12,7 @@ const policy = { origins: ['https://staging.example.com'] }
 
 it('a guard writes to all of its sinks, and denies solves when a required one fails', async () => {
   const [first, second] = [memoryAudit(), memoryAudit()]
-  const { guard, service } = await rig({ more: { audit: [first, second] } })
+  const { guard, service } = await rig({ guardOptions: { audit: [first, second] } })
   await guard.solve(challenge)
   const actions = (sink: typeof first) => sink.events.map(({ action }) => action)
   expect(actions(second)).toEqual(actions(first))
@@ -26,20 +26,20 @@ it('a guard writes to all of its sinks, and denies solves when a required one fa
 })
 
 it('a guard solves while only an audit copy fails, and raises an alert', async () => {
-  const behind = memoryAudit()
-  const { guard } = await rig({ more: { audit: [memoryAudit(), copyAudit(behind)] } })
-  behind.failWith(new Error('no route'))
+  const copy = memoryAudit()
+  const { guard } = await rig({ guardOptions: { audit: [memoryAudit(), copyAudit(copy)] } })
+  copy.failWith(new Error('no route'))
   const alerts: string[] = []
-  const told = new Promise<void>((resolve) => {
+  const alerted = new Promise<void>((resolve) => {
     guard.on('alert', ({ code }) => {
       alerts.push(code)
       resolve()
     })
   })
   await guard.solve(challenge)
-  await told
+  await alerted
   expect(alerts).toEqual(['AUDIT_COPY_BEHIND'])
-  behind.failWith(undefined)
+  copy.failWith(undefined)
 })
 
 it('a guard loses no record of a solve when a write fails', async () => {
@@ -53,7 +53,7 @@ it('a guard loses no record of a solve when a write fails', async () => {
     }
     written.push(...actions)
   })
-  const { guard } = await rig({ more: { audit } })
+  const { guard } = await rig({ guardOptions: { audit } })
   guard.on('alert', () => {})
   await guard.solve(challenge)
   await guard.close()
@@ -68,7 +68,7 @@ it('a guard denies solves when its sink hangs, and can still be closed', async (
     write: () => new Promise(() => {}),
     close() {},
   }
-  const { guard, service } = await rig({ clock, more: { audit: hanging } })
+  const { guard, service } = await rig({ clock, guardOptions: { audit: hanging } })
   const solve = guard.solve(challenge).then(
     () => undefined,
     (error: unknown) => error,

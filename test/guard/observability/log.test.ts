@@ -18,7 +18,7 @@ const { debug, info, warn } = pino.levels.values as { debug: number; info: numbe
 
 it('a guard logs solved at info, the steps of a solve at debug, and failures and alerts at warn', async () => {
   const { logger, all } = pinoLogger()
-  const { guard, service } = await rig({ more: { logger } })
+  const { guard, service } = await rig({ guardOptions: { logger } })
   const solution = await guard.solve(challenge)
   await solution.reportBad()
   service.next('in', { error: 'ERROR_WRONG_GOOGLEKEY' }, { error: 'ERROR_KEY_DOES_NOT_EXIST' })
@@ -43,7 +43,7 @@ it('a guard logs solved at info, the steps of a solve at debug, and failures and
 
 it('a log line has the name of the guard, the fields of the event, and its message once', async () => {
   const { logger, text } = pinoLogger({ messageKey: 'message' })
-  const { guard } = await rig({ more: { logger: logger.child({ service: 'checkout' }) } })
+  const { guard } = await rig({ guardOptions: { logger: logger.child({ service: 'checkout' }) } })
   await errorOf(guard.solve({ ...challenge, pageUrl: 'https://elsewhere.example/login?session=4711' }))
   const [line = ''] = text().trim().split('\n')
   expect(line.match(/"message":/g)).toHaveLength(1)
@@ -65,7 +65,7 @@ it.each([
   ['without debug', { warn() {}, info() {} }],
   ['that is a level', 'debug'],
 ])('createGuard rejects a logger %s', async (_, logger) => {
-  expect(await errorOf(rig({ more: { logger: logger as never } }))).toMatchObject({
+  expect(await errorOf(rig({ guardOptions: { logger: logger as never } }))).toMatchObject({
     code: 'CONFIG_INVALID',
     message: expect.stringContaining('options.logger'),
   })
@@ -74,7 +74,7 @@ it.each([
 it('a printed guard, grant, solution, status or error shows no key, password or token', async () => {
   const { logger, text } = pinoLogger()
   const { guard, service } = await rig({
-    more: { logger },
+    guardOptions: { logger },
     policy: { budget: { perDay: usd(1) }, egress: {} },
   })
   const grant = guard.narrow({ egress: { proxy: `http://egress:${PROXY_PASSWORD}@127.0.0.1:9` } })
@@ -109,7 +109,7 @@ it('an error about a secrets store does not contain the store’s own error with
   const token = 'hvs.the-token-of-the-store'
   const request = { headers: { authorization: `Bearer ${token}` } }
   const { guard } = await rig({
-    more: { logger },
+    guardOptions: { logger },
     secret: {
       kind: 'test',
       place: 'a store',

@@ -8,17 +8,17 @@ import { manualClock } from '../../../src/testing/clock.js'
 import { startSolverService } from '../../../src/testing/service/index.js'
 import { startReceiver } from '../../alerts/receiver.js'
 import { startRedis } from '../../support/redis.js'
+import { bundleGuardProcess, type GuardProcess } from '../guard-process.js'
 import { after, rig, settleWith } from '../support.js'
-import { type Talker, talkers } from '../talkers.js'
 
 const HOOK_SECRET = `whsec_${Buffer.alloc(32, 1).toString('base64')}`
-let start: (env: Record<string, string>) => Talker
+let start: (env: Record<string, string>) => GuardProcess
 beforeAll(async () => {
-  start = await talkers('outbox')
+  start = await bundleGuardProcess('outbox')
 })
 
 /** A service, a webhook receiver, and a folder for a ledger. */
-async function place() {
+async function setUp() {
   const service = await startSolverService({ price: 0.001 })
   after(() => service.close())
   const hook = await startReceiver()
@@ -38,50 +38,50 @@ async function place() {
 describe('several processes on one ledger', () => {
   const spendAll = async (env: Record<string, string>, hook: Awaited<ReturnType<typeof startReceiver>>) => {
     const children = Array.from({ length: 3 }, () => start(env))
-    for (const child of children) await child.hears('ready')
-    for (const child of children) child.tell('solve 8')
-    const ended = await Promise.all(children.map((child) => child.hears('solved')))
+    for (const child of children) await child.next('ready')
+    for (const child of children) child.send('solve 8')
+    const ended = await Promise.all(children.map((child) => child.next('solved')))
     expect(ended.flatMap(({ failures }) => failures ?? []).every((code) => code === 'BUDGET_EXHAUSTED')).toBe(true)
-    for (const child of children) child.tell('end')
-    for (const child of children) await child.ended()
-    expect(children.flatMap(({ said }) => said).filter(({ what }) => what === 'alert')).toHaveLength(2)
-    const told = hook.received.map(({ body }) => JSON.parse(body).data)
-    expect(told.map(({ code, details }) => `${code} ${details.threshold}`).sort()).toEqual([
+    for (const child of children) child.send('end')
+    for (const child of children) await child.exited()
+    expect(children.flatMap(({ messages }) => messages).filter(({ what }) => what === 'alert')).toHaveLength(2)
+    const delivered = hook.received.map(({ body }) => JSON.parse(body).data)
+    expect(delivered.map(({ code, details }) => `${code} ${details.threshold}`).sort()).toEqual([
       'BUDGET_THRESHOLD 0.5',
       'BUDGET_THRESHOLD 0.8',
     ])
   }
 
   it('in a file send each alert once', async () => {
-    const { env, hook } = await place()
+    const { env, hook } = await setUp()
     await spendAll(env, hook)
   })
 
   it('in Redis send each alert once', async () => {
     const server = await startRedis()
     after(() => server.stop())
-    const { env, hook } = await place()
+    const { env, hook } = await setUp()
     await spendAll({ ...env, LEDGER_URL: server.url }, hook)
   })
 })
 
 it('an alert of a process that was killed before the delivery is delivered by another process', async () => {
-  const { env, hook, dir, service } = await place()
+  const { env, hook, dir, service } = await setUp()
   hook.next('hang')
   const raiser = start(env)
-  await raiser.hears('ready')
-  raiser.tell('solve 12')
-  await raiser.hears('alert')
+  await raiser.next('ready')
+  raiser.send('solve 12')
+  await raiser.next('alert')
   await expect.poll(() => hook.received.length).toBe(1)
   await raiser.kill()
 
   // Another process, after the lease of the killed one has expired.
   const clock = manualClock(Date.now() + 31_000)
   const { guard } = await rig({
-    at: service,
+    service,
     clock,
     ledger: fileLedger({ dir }),
-    more: { name: 'alerting', alerts: [webhookAlerts({ url: env.HOOK_URL, secret: HOOK_SECRET })] },
+    guardOptions: { name: 'alerting', alerts: [webhookAlerts({ url: env.HOOK_URL, secret: HOOK_SECRET })] },
   })
   expect((await guard.status()).alerts).toMatchObject([{ pending: 1 }])
   const delivered = (async () => {

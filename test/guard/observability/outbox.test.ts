@@ -12,7 +12,7 @@ const HOUR = 3_600_000
 
 /** A channel that keeps what it delivers, and fails while a test makes it fail. */
 function testChannel(id = 'test-1') {
-  const told: Alert[] = []
+  const delivered: Alert[] = []
   const tries: string[] = []
   let failure: Error | undefined | 'hang'
   const channel: AlertChannel = {
@@ -24,14 +24,14 @@ function testChannel(id = 'test-1') {
       if (failure === 'hang')
         await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error())))
       else if (failure) throw failure
-      told.push(alert)
+      delivered.push(alert)
     },
   }
   return {
     channel,
-    told,
+    delivered,
     tries,
-    codes: () => told.map(({ code }) => code),
+    codes: () => delivered.map(({ code }) => code),
     fail: (as: typeof failure) => {
       failure = as
     },
@@ -41,60 +41,63 @@ const down = (more?: number) => new DeliveryError('it is down', true, more)
 
 let clock: ManualClock
 let ledger: Ledger
-let at: SolverService
+let service: SolverService
 beforeEach(async () => {
   clock = manualClock()
   ledger = memoryLedger()
-  at = await startSolverService()
-  after(() => at.close())
+  service = await startSolverService()
+  after(() => service.close())
 })
 
 /** One process: its guard, its alerts, and a function that solves. */
-async function aProcess(channels: readonly AlertChannel[], more: Parameters<typeof rig>[0] = {}) {
+async function startProcess(channels: readonly AlertChannel[], more: Parameters<typeof rig>[0] = {}) {
   // Each solve costs $0.001, a tenth of the day's budget.
   const made = await rig({
-    at,
+    service,
     ledger,
     clock,
     ...more,
     policy: { budget: { perDay: usd(0.01), alertsAt: [0.5, 0.8] }, ...more.policy },
-    more: { alerts: channels, ...more.more },
+    guardOptions: { alerts: channels, ...more.guardOptions },
   })
   // Closing may wait for a channel.
   after(() => settleWith(more.clock ?? clock, made.guard.close(), 1_000))
-  const heard: string[] = []
-  made.guard.on('alert', ({ code, message }) => heard.push(`${code}: ${message}`))
+  const alerts: string[] = []
+  made.guard.on('alert', ({ code, message }) => alerts.push(`${code}: ${message}`))
   const solve = async (times = 1) => {
     for (let i = 0; i < times; i++) await settleWith(clock, made.guard.solve(challenge), 10)
   }
-  return { ...made, heard, solve }
+  return { ...made, alerts, solve }
 }
 
 describe('an alert', () => {
   it('is delivered to each channel once, whichever process raised it', async () => {
     const [one, two] = [testChannel('one'), testChannel('two')]
-    const guards = [await aProcess([one.channel, two.channel]), await aProcess([one.channel, two.channel])] as const
+    const guards = [
+      await startProcess([one.channel, two.channel]),
+      await startProcess([one.channel, two.channel]),
+    ] as const
     for (let i = 0; i < 4; i++) for (const { solve } of guards) await solve()
     await clock.advance(HOUR)
-    expect(one.told.map(({ details }) => details?.threshold)).toEqual([0.5, 0.8])
-    expect(two.told).toEqual(one.told)
-    expect(one.told[0]).toMatchObject({ code: 'BUDGET_THRESHOLD', guard: 'tests', at: expect.any(Date) })
+    expect(one.delivered.map(({ details }) => details?.threshold)).toEqual([0.5, 0.8])
+    expect(two.delivered).toEqual(one.delivered)
+    expect(one.delivered[0]).toMatchObject({ code: 'BUDGET_THRESHOLD', guard: 'tests', at: expect.any(Date) })
     expect((await guards[0].guard.status()).alerts).toMatchObject([{ kind: 'test', place: 'the test', pending: 0 }, {}])
   })
 
   it('delays no solve while its channel hangs, and is sent only once', async () => {
     const { channel, fail, tries } = testChannel()
     fail('hang')
-    const { solve, service } = await aProcess([channel])
+    const { solve, service } = await startProcess([channel])
     await solve(6)
     expect(service.tasks).toHaveLength(6)
     expect(tries).toHaveLength(1)
   })
 
   it('is retried with growing delays, under one id, until it is delivered', async () => {
-    const { channel, fail, tries, told } = testChannel()
+    const { channel, fail, tries, delivered } = testChannel()
     fail(down())
-    const { solve } = await aProcess([channel])
+    const { solve } = await startProcess([channel])
     await solve(5)
     const times: number[] = []
     for (let step = 0; step < 600 && tries.length < 6; step++) {
@@ -109,13 +112,13 @@ describe('an alert', () => {
     expect(new Set(tries).size).toBe(1)
     fail(undefined)
     await clock.advance(60_000)
-    expect(told.map(({ id }) => id)).toEqual([tries[0]])
+    expect(delivered.map(({ id }) => id)).toEqual([tries[0]])
   })
 
   it('is not retried before the time that the receiver names', async () => {
     const { channel, fail, tries } = testChannel()
     fail(down(120_000))
-    const { solve } = await aProcess([channel])
+    const { solve } = await startProcess([channel])
     await solve(5)
     await clock.advance(110_000)
     expect(tries).toHaveLength(1)
@@ -124,8 +127,8 @@ describe('an alert', () => {
   })
 
   it('is given up after a day, or at once after a permanent failure; later alerts are delivered', async () => {
-    const { channel, fail, tries, told } = testChannel()
-    const { solve, heard, guard } = await aProcess([channel])
+    const { channel, fail, tries, delivered } = testChannel()
+    const { solve, alerts, guard } = await startProcess([channel])
     fail(new DeliveryError('no receiver', false))
     await solve(5)
     await clock.advance(HOUR)
@@ -147,8 +150,8 @@ describe('an alert', () => {
     fail(undefined)
     await solve(5)
     await clock.advance(HOUR)
-    expect(told.length).toBeGreaterThan(0)
-    expect(heard.filter((said) => said.startsWith('ALERT_UNDELIVERED'))).toEqual([
+    expect(delivered.length).toBeGreaterThan(0)
+    expect(alerts.filter((text) => text.startsWith('ALERT_UNDELIVERED'))).toEqual([
       'ALERT_UNDELIVERED: Alerts do not reach the test the test: BUDGET_THRESHOLD was given up: no receiver',
       'ALERT_UNDELIVERED: Alerts reach the test the test again; 2 were lost.',
     ])
@@ -157,24 +160,24 @@ describe('an alert', () => {
   it('that is undelivered raises one event and one audit record, and is sent to no other channel', async () => {
     const [one, two] = [testChannel('one'), testChannel('two')]
     one.fail(down())
-    const { solve, heard, audit } = await aProcess([one.channel, two.channel])
+    const { solve, alerts, audit } = await startProcess([one.channel, two.channel])
     await solve(9)
     await clock.advance(HOUR)
-    expect(heard.filter((said) => said.startsWith('ALERT_UNDELIVERED'))).toHaveLength(1)
+    expect(alerts.filter((text) => text.startsWith('ALERT_UNDELIVERED'))).toHaveLength(1)
     expect(audit.events.filter(({ code }) => code === 'ALERT_UNDELIVERED')).toHaveLength(1)
     expect(two.codes()).toEqual(['BUDGET_THRESHOLD', 'BUDGET_THRESHOLD'])
   })
 
   it('is delivered when the ledger fails, and retried when a channel throws a value that is no error', async () => {
-    const { channel, fail, told, tries } = testChannel()
+    const { channel, fail, delivered, tries } = testChannel()
     const { setFact: remember } = ledger
     ledger.setFact = () => {
       throw new Error('the disk is full')
     }
-    const { solve } = await aProcess([channel])
+    const { solve } = await startProcess([channel])
     await solve(5)
     await clock.advance(1_000)
-    expect(told.map(({ code }) => code)).toContain('BUDGET_THRESHOLD')
+    expect(delivered.map(({ code }) => code)).toContain('BUDGET_THRESHOLD')
     fail('not an error' as never)
     const before = tries.length
     await solve(3)
@@ -186,7 +189,9 @@ describe('an alert', () => {
   it('waits in a queue of at most 100 alerts', async () => {
     const { channel, fail, tries } = testChannel()
     fail('hang')
-    const { guard, heard } = await aProcess([channel], { policy: { budget: { perDay: usd(9), alertsAt: [1] } } })
+    const { guard, alerts } = await startProcess([channel], {
+      policy: { budget: { perDay: usd(9), alertsAt: [1] } },
+    })
     // Each narrowed budget has alerts of its own.
     for (let i = 0; i < 105; i++) {
       const small = guard.narrow({ budget: { perDay: usd(0.001), alertsAt: [1] } })
@@ -194,19 +199,19 @@ describe('an alert', () => {
     }
     expect(tries).toHaveLength(1)
     expect((await guard.status()).alerts).toMatchObject([{ pending: 100 }])
-    expect(heard.filter((said) => said.includes('100 alerts are waiting'))).toHaveLength(1)
+    expect(alerts.filter((text) => text.includes('100 alerts are waiting'))).toHaveLength(1)
   })
 })
 
 describe('an alert with the same text', () => {
   it('is sent once an hour by all processes together, and each process emits it', async () => {
-    const { channel, told } = testChannel()
+    const { channel, delivered } = testChannel()
     const stale = () => {
-      const secret = fixedSecret(at.key)
-      return { secret, more: { secretCache: { ttl: '1m', staleFor: '12h' } } } as const
+      const secret = fixedSecret(service.key)
+      return { secret, guardOptions: { secretCache: { ttl: '1m', staleFor: '12h' } } } as const
     }
     const setups = [stale(), stale()] as const
-    const guards = [await aProcess([channel], setups[0]), await aProcess([channel], setups[1])] as const
+    const guards = [await startProcess([channel], setups[0]), await startProcess([channel], setups[1])] as const
     for (const { solve } of guards) await solve()
     for (const { secret } of setups) secret.fail(new Error('sealed'))
     await clock.advance(90_000)
@@ -215,14 +220,14 @@ describe('an alert with the same text', () => {
     await clock.advance(5_000)
     await guards[1].solve()
     await clock.advance(10_000)
-    expect(told.map(({ code }) => code)).toEqual(['SECRET_STALE'])
-    for (const { heard } of guards) expect(heard.filter((said) => said.startsWith('SECRET_STALE'))).toHaveLength(1)
+    expect(delivered.map(({ code }) => code)).toEqual(['SECRET_STALE'])
+    for (const { alerts } of guards) expect(alerts.filter((text) => text.startsWith('SECRET_STALE'))).toHaveLength(1)
   })
 
   it('is sent again for a new occurrence: a second pause after a resume', async () => {
     const { channel, codes } = testChannel()
-    const { guard, solve } = await aProcess([channel])
-    at.always('in', { error: 'ERROR_IP_NOT_ALLOWED' })
+    const { guard, solve } = await startProcess([channel])
+    service.always('in', { error: 'ERROR_IP_NOT_ALLOWED' })
     for (let i = 0; i < 2; i++) {
       await solve().catch(() => {})
       await guard.resume()
@@ -233,13 +238,13 @@ describe('an alert with the same text', () => {
 
   it('is sent once although every process raises it: a key that is due', async () => {
     const { channel, codes } = testChannel()
-    const secret = fixedSecret(at.key, { createdAt: clock.now() - 61 * 24 * HOUR })
+    const secret = fixedSecret(service.key, { createdAt: clock.now() - 61 * 24 * HOUR })
     const options = { secret, policy: { key: { rotateEvery: '60d' } } } as const
-    const guards = [await aProcess([channel], options), await aProcess([channel], options)]
+    const guards = [await startProcess([channel], options), await startProcess([channel], options)]
     for (const { solve } of guards) await solve()
     await clock.advance(60_000)
     expect(codes()).toEqual(['KEY_DUE'])
-    expect(guards.flatMap(({ heard }) => heard).filter((said) => said.startsWith('KEY_DUE'))).toHaveLength(1)
+    expect(guards.flatMap(({ alerts }) => alerts).filter((text) => text.startsWith('KEY_DUE'))).toHaveLength(1)
   })
 })
 
@@ -248,67 +253,67 @@ describe('a pending alert', () => {
     const raiser = testChannel()
     raiser.fail('hang')
     const silent = manualClock(clock.now())
-    const dying = await aProcess([raiser.channel], { clock: silent })
-    await settleAll(silent, dying.guard, 5)
+    const dying = await startProcess([raiser.channel], { clock: silent })
+    await solveTimes(silent, dying.guard, 5)
     // It sends no further heartbeat. The other process finds its lease expired.
-    const { channel, told } = testChannel()
-    const next = await aProcess([channel])
+    const { channel, delivered } = testChannel()
+    const next = await startProcess([channel])
     expect((await next.guard.status()).alerts).toMatchObject([{ pending: 1 }])
     await clock.advance(20_000)
-    expect(told).toEqual([])
+    expect(delivered).toEqual([])
     await clock.advance(30_000)
-    expect(told.map(({ id }) => id)).toEqual(raiser.tries)
-    expect(told[0]).toMatchObject({ code: 'BUDGET_THRESHOLD', details: { threshold: 0.5 }, guard: 'tests' })
+    expect(delivered.map(({ id }) => id)).toEqual(raiser.tries)
+    expect(delivered[0]).toMatchObject({ code: 'BUDGET_THRESHOLD', details: { threshold: 0.5 }, guard: 'tests' })
     await clock.advance(HOUR)
-    expect(told).toHaveLength(1)
+    expect(delivered).toHaveLength(1)
   })
 
   it('stays with its live process, however long the channel is down', async () => {
     const [first, second] = [testChannel(), testChannel()]
     first.fail(down())
-    const { solve } = await aProcess([first.channel])
+    const { solve } = await startProcess([first.channel])
     await solve(5)
-    await aProcess([second.channel])
+    await startProcess([second.channel])
     await clock.advance(HOUR)
     expect(second.tries).toEqual([])
     first.fail(undefined)
     await clock.advance(HOUR)
-    expect(first.told).toHaveLength(1)
+    expect(first.delivered).toHaveLength(1)
   })
 
   it('passes at once to the next process when its guard closes, which takes a few seconds at most', async () => {
     const [first, second] = [testChannel(), testChannel()]
     first.fail('hang')
-    const { solve, guard } = await aProcess([first.channel])
+    const { solve, guard } = await startProcess([first.channel])
     await solve(5)
     await settleWith(clock, guard.close(), 100, 100)
-    await aProcess([second.channel])
+    await startProcess([second.channel])
     await clock.advance(1)
-    expect(second.told.map(({ id }) => id)).toEqual(first.tries)
+    expect(second.delivered.map(({ id }) => id)).toEqual(first.tries)
   })
 
   it('is delivered before close() resolves if the channel works', async () => {
-    const { channel, told } = testChannel()
-    const { guard, heard } = await aProcess([channel])
+    const { channel, delivered } = testChannel()
+    const { guard, alerts } = await startProcess([channel])
     const small = guard.narrow({ budget: { perDay: usd(0.001), alertsAt: [1] } })
     await settleWith(clock, small.solve(challenge), 1)
     await guard.close()
-    expect(told).toHaveLength(heard.length)
-    expect(told).not.toEqual([])
+    expect(delivered).toHaveLength(alerts.length)
+    expect(delivered).not.toEqual([])
   })
 
   it('for a channel that a process does not have stays for a process that has it', async () => {
     const [mine, other] = [testChannel('mine'), testChannel('other')]
     mine.fail('hang')
-    const { solve, guard } = await aProcess([mine.channel])
+    const { solve, guard } = await startProcess([mine.channel])
     await solve(5)
     await settleWith(clock, guard.close(), 100, 100)
-    await aProcess([other.channel])
+    await startProcess([other.channel])
     await clock.advance(60_000)
     const again = testChannel('mine')
-    await aProcess([again.channel])
+    await startProcess([again.channel])
     await clock.advance(20_000)
-    expect([other.told.length, again.told.length]).toEqual([0, 1])
+    expect([other.delivered.length, again.delivered.length]).toEqual([0, 1])
   })
 
   it.each([
@@ -328,9 +333,9 @@ describe('a pending alert', () => {
     const message = 'Budget spent.'
     const fine = { owner: '', until: clock.now() + HOUR, id: 'alert_1', code: 'KEY_DUE', at: clock.now(), message }
     const name = 'pending/alert_1/test-1'
-    const owe = { scope: 'alerts/tests', name, value: JSON.stringify({ ...fine, ...broken }), ttlMs: 24 * HOUR }
-    await ledger.setFact(owe, clock.now())
-    const { solve, guard } = await aProcess([channel])
+    const fact = { scope: 'alerts/tests', name, value: JSON.stringify({ ...fine, ...broken }), ttlMs: 24 * HOUR }
+    await ledger.setFact(fact, clock.now())
+    const { solve, guard } = await startProcess([channel])
     expect((await guard.status()).alerts).toMatchObject([{ pending: 0 }])
     // Heartbeats, at which a valid alert would be taken over.
     for (let i = 0; i < 20; i++) await clock.advance(3_000)
@@ -340,14 +345,14 @@ describe('a pending alert', () => {
 
   it('contains no key and no token', async () => {
     const facts = vi.spyOn(ledger, 'setFact')
-    const { channel, told, fail } = testChannel()
+    const { channel, delivered, fail } = testChannel()
     fail(down())
-    const { solve } = await aProcess([channel])
+    const { solve } = await startProcess([channel])
     await solve(9)
-    const written = JSON.stringify([facts.mock.calls, told])
+    const written = JSON.stringify([facts.mock.calls, delivered])
     expect(written).toContain('BUDGET_THRESHOLD')
-    expect(written).not.toContain(at.key)
-    for (const { answer } of at.tasks) if (answer) expect(written).not.toContain(answer)
+    expect(written).not.toContain(service.key)
+    for (const { answer } of service.tasks) if (answer) expect(written).not.toContain(answer)
   })
 })
 
@@ -357,12 +362,12 @@ it.each<[string, unknown, string]>([
   ['one channel twice', [testChannel().channel, testChannel().channel], 'same place'],
   ['a channel id with a slash', [testChannel('a/b').channel], 'id'],
 ])('createGuard rejects %s as alerts', async (_, alerts, message) => {
-  await expect(rig({ at, more: { alerts: alerts as [] } })).rejects.toMatchObject({
+  await expect(rig({ service, guardOptions: { alerts: alerts as [] } })).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
     message: expect.stringContaining(message),
   })
 })
 
-async function settleAll(on: ManualClock, guard: { solve(one: typeof challenge): Promise<unknown> }, times: number) {
+async function solveTimes(on: ManualClock, guard: { solve(one: typeof challenge): Promise<unknown> }, times: number) {
   for (let i = 0; i < times; i++) await settleWith(on, guard.solve(challenge), 10)
 }

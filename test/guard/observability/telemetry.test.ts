@@ -54,7 +54,7 @@ it('a guard reports to an SDK that is registered after the guard was created', a
 })
 
 it("a solve is one span in its caller's trace, with each call to the service below it", async () => {
-  const { guard, service } = await rig({ service: { solveMs: 30 } })
+  const { guard, service } = await rig({ serviceOptions: { solveMs: 30 } })
   const solution = await trace
     .getTracer('suite')
     .startActiveSpan('sign in', (test) => guard.solve(challenge).finally(() => test.end()))
@@ -96,7 +96,7 @@ it("a solve is one span in its caller's trace, with each call to the service bel
 })
 
 it('concurrent solves each belong to the trace of their own caller', async () => {
-  const { guard } = await rig({ service: { solveMs: 20 } })
+  const { guard } = await rig({ serviceOptions: { solveMs: 20 } })
   const tracer = trace.getTracer('suite')
   const tests = ['a', 'b', 'c'].map((name) =>
     tracer.startActiveSpan(name, (test) => guard.solve(challenge).finally(() => test.end())),
@@ -114,7 +114,7 @@ it('concurrent solves each belong to the trace of their own caller', async () =>
 })
 
 it('the span of a denial, a failure or a lost reply is an error; that of an aborted solve is not', async () => {
-  const { guard, service } = await rig({ service: { solveMs: 60_000 } })
+  const { guard, service } = await rig({ serviceOptions: { solveMs: 60_000 } })
   await errorOf(guard.solve({ ...challenge, pageUrl: 'https://elsewhere.example/login?session=4711' }))
   await errorOf(guard.solve({ ...challenge, sitekey: '' }))
   service.next('in', { error: 'ERROR_WRONG_GOOGLEKEY' })
@@ -146,18 +146,18 @@ it('the span of a denial, a failure or a lost reply is an error; that of an abor
 
 it('metrics count spending, solves, denials and polls, and measure how long solves take', async () => {
   const collect = meter()
-  const { guard, service } = await rig({ service: { solveMs: 20 } })
+  const { guard, service } = await rig({ serviceOptions: { solveMs: 20 } })
   await guard.solve(challenge)
   await guard.solve(challenge)
   service.next('in', { error: 'ERROR_WRONG_GOOGLEKEY' })
   await errorOf(guard.solve(challenge))
   await errorOf(guard.solve({ ...challenge, pageUrl: 'https://elsewhere.example/' }))
-  const told = await collect()
+  const collected = await collect()
   const about = { 'solveguard.guard': 'tests', 'solveguard.challenge.family': 'recaptcha' }
-  expect(told.get('solveguard.spend')).toEqual([
+  expect(collected.get('solveguard.spend')).toEqual([
     { unit: '{USD}', value: 0.002, attributes: { ...about, 'solveguard.solver': 'captchaai' } },
   ])
-  expect(told.get('solveguard.denials')).toEqual([
+  expect(collected.get('solveguard.denials')).toEqual([
     {
       unit: '{denial}',
       value: 1,
@@ -165,35 +165,35 @@ it('metrics count spending, solves, denials and polls, and measure how long solv
     },
   ])
   expect(
-    told.get('solveguard.solves')?.map(({ value, attributes }) => [attributes['solveguard.outcome'], value]),
+    collected.get('solveguard.solves')?.map(({ value, attributes }) => [attributes['solveguard.outcome'], value]),
   ).toEqual([
     ['solved', 2],
     ['failed', 1],
     ['denied', 1],
   ])
-  const [took, failedAfter] = told.get('solveguard.solve.duration') ?? []
+  const [took, failedAfter] = collected.get('solveguard.solve.duration') ?? []
   expect(took).toMatchObject({ unit: 's', attributes: { ...about, 'solveguard.solver': 'captchaai' } })
   expect(took?.value).toMatchObject({ count: 2, sum: expect.any(Number) } satisfies Partial<Histogram>)
   expect(failedAfter?.attributes['error.type']).toBe('SOLVER_REFUSED')
   const polls = service.requests.filter(({ path }) => path.startsWith('/res')).length
-  expect(told.get('solveguard.polls')?.[0]?.value).toBe(polls)
+  expect(collected.get('solveguard.polls')?.[0]?.value).toBe(polls)
 })
 
 it('gauges show the budget, the slots and the key, with one ledger read for each collection', async () => {
   const collect = meter()
-  const { ledger, looks } = counting()
+  const { ledger, reads } = countingLedger()
   const secret = fixedSecret('0123456789abcdef0123456789abcdef', { createdAt: Date.now() - 60_000 })
   const { guard } = await rig({
     ledger,
     secret,
-    service: { keys: { '0123456789abcdef0123456789abcdef': 10 } },
+    serviceOptions: { keys: { '0123456789abcdef0123456789abcdef': 10 } },
     policy: { budget: { perDay: usd(0.5), concurrent: 4 } },
   })
   await guard.solve(challenge)
-  const before = looks()
-  const told = await collect()
-  expect(looks() - before).toBe(1)
-  const value = (name: string) => told.get(`solveguard.${name}`)?.[0]?.value
+  const before = reads()
+  const collected = await collect()
+  expect(reads() - before).toBe(1)
+  const value = (name: string) => collected.get(`solveguard.${name}`)?.[0]?.value
   expect(value('budget.limit')).toBe(0.5)
   expect(value('budget.spent')).toBe(0.001)
   expect(value('budget.reserved')).toBe(0)
@@ -207,7 +207,7 @@ it('gauges show the budget, the slots and the key, with one ledger read for each
 it('gauges show the queued solves, and the balance once the service has returned it', async () => {
   const collect = meter()
   const { guard } = await rig({
-    service: { solveMs: 60_000 },
+    serviceOptions: { solveMs: 60_000 },
     policy: { budget: { perDay: usd(1), concurrent: 1, wait: '30s' } },
   })
   expect((await collect()).has('solveguard.balance')).toBe(false)
@@ -228,32 +228,32 @@ it('gauges show the queued solves, and the balance once the service has returned
 
 it('a ledger that does not answer delays no other metric, and is read once for concurrent collections', async () => {
   const collect = meter()
-  const { ledger, looks, hang } = counting()
+  const { ledger, reads, hang } = countingLedger()
   const { guard } = await rig({ ledger })
   await guard.solve(challenge)
   const release = hang()
-  const before = looks()
+  const before = reads()
   const both = [collect(), collect()]
-  await vi.waitFor(() => expect(looks() - before).toBe(1), { timeout: 60_000 })
+  await vi.waitFor(() => expect(reads() - before).toBe(1), { timeout: 60_000 })
   release(new Error('down'))
-  for (const told of await Promise.all(both)) {
-    expect(told.get('solveguard.solves')?.[0]?.value).toBe(1)
-    expect(told.has('solveguard.budget.left')).toBe(false)
+  for (const collected of await Promise.all(both)) {
+    expect(collected.get('solveguard.solves')?.[0]?.value).toBe(1)
+    expect(collected.has('solveguard.budget.left')).toBe(false)
   }
-  expect(looks() - before).toBe(1)
+  expect(reads() - before).toBe(1)
 })
 
 it('a closed guard reports no gauges, and does not read the ledger', async () => {
   const collect = meter()
-  const { ledger, looks } = counting()
+  const { ledger, reads } = countingLedger()
   const { guard } = await rig({ ledger })
   await guard.solve(challenge)
   await guard.close()
-  const before = looks()
-  const told = await collect()
-  expect(told.get('solveguard.solves')?.[0]?.value).toBe(1)
-  expect(told.has('solveguard.budget.left')).toBe(false)
-  expect(looks()).toBe(before)
+  const before = reads()
+  const collected = await collect()
+  expect(collected.get('solveguard.solves')?.[0]?.value).toBe(1)
+  expect(collected.has('solveguard.budget.left')).toBe(false)
+  expect(reads()).toBe(before)
 })
 
 it('docs/observability.md names each span, each attribute, and each measurement with its unit', async () => {
@@ -263,7 +263,7 @@ it('docs/observability.md names each span, each attribute, and each measurement 
   const secret = fixedSecret('0123456789abcdef0123456789abcdef', { createdAt: Date.now() })
   const { guard, service } = await rig({
     secret,
-    service: { keys: { '0123456789abcdef0123456789abcdef': 10 } },
+    serviceOptions: { keys: { '0123456789abcdef0123456789abcdef': 10 } },
     policy: { budget: { perDay: usd(1), concurrent: 1 } },
   })
   await guard.solve(challenge)
@@ -271,11 +271,11 @@ it('docs/observability.md names each span, each attribute, and each measurement 
   await errorOf(guard.solve(challenge))
   await errorOf(guard.solve({ ...challenge, pageUrl: 'https://elsewhere.example/' }))
   await guard.recommendConcurrency()
-  const told = [...(await collect())].map(([name, [{ unit } = { unit: '' }]]) => `${name} ${unit}`)
+  const collected = [...(await collect())].map(([name, [{ unit } = { unit: '' }]]) => `${name} ${unit}`)
   const shown = [...page.matchAll(/^\| `(solveguard\.[\w.]+)` \| `([^`]+)` \|/gm)].map(
     ([, name, unit]) => `${name} ${unit}`,
   )
-  expect(shown.sort()).toEqual(told.sort())
+  expect(shown.sort()).toEqual(collected.sort())
   for (const name of new Set(spans.getFinishedSpans().map((span) => span.name))) expect(page).toContain(`\`${name}\``)
 })
 
@@ -287,14 +287,14 @@ function plain({ name, attributes, status, events }: ReturnType<typeof named>[nu
   return { name, attributes, status, events }
 }
 
-interface Told {
+interface Measurement {
   readonly unit: string
   readonly value: DataPoint<unknown>['value']
   readonly attributes: DataPoint<unknown>['attributes']
 }
 
 /** Replaces the metrics SDK by a new one; returns a function that collects all metrics by name. */
-function meter(): () => Promise<Map<string, Told[]>> {
+function meter(): () => Promise<Map<string, Measurement[]>> {
   const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
   // The interval never elapses: the tests request every collection.
   const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 })
@@ -314,9 +314,9 @@ function meter(): () => Promise<Map<string, Told[]>> {
 }
 
 /** A ledger that counts its usage reads, and can be made not to answer. */
-function counting(): {
+function countingLedger(): {
   ledger: Ledger
-  looks: () => number
+  reads: () => number
   hang: () => (error: Error) => void
 } {
   const ledger = memoryLedger()
@@ -330,7 +330,7 @@ function counting(): {
   })
   return {
     ledger: counted,
-    looks: () => asked,
+    reads: () => asked,
     hang() {
       let fail: (error: Error) => void = () => {}
       stuck = new Promise((_, reject) => {

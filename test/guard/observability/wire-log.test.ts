@@ -27,7 +27,7 @@ function traced(): { text: string; log: ReturnType<typeof parseHar> } {
 
 it('`trace` writes each call of a guard to the wire log in order, as soon as the call has ended', async () => {
   const trace = join(folder, 'wire.har')
-  const { guard, service } = await rig({ service: { solveMs: 20 }, more: { trace } })
+  const { guard, service } = await rig({ serviceOptions: { solveMs: 20 }, guardOptions: { trace } })
   const solution = await guard.solve(challenge)
   await solution.reportGood()
   service.next('in', { error: 'ERROR_WRONG_GOOGLEKEY' }, { drop: true })
@@ -51,7 +51,7 @@ it('`trace` writes each call of a guard to the wire log in order, as soon as the
 })
 
 it('a guard that cannot be created leaves no wire log', async () => {
-  await errorOf(rig({ policy: { origins: [] }, more: { trace: join(folder, 'wire.har') } }))
+  await errorOf(rig({ policy: { origins: [] }, guardOptions: { trace: join(folder, 'wire.har') } }))
   expect(readdirSync(folder)).toEqual([])
 })
 
@@ -62,21 +62,21 @@ const MAKERS: [string, ServiceName, (options: SolverOptions) => Solver][] = [
 
 describe.each(MAKERS)('a wire log of %s', (_, as, make) => {
   it('has every call, and no key, answer, picture or query of a page', async () => {
-    const at = await startSolverService({ as, solveMs: 5 })
-    after(() => at.close())
+    const service = await startSolverService({ as, solveMs: 5 })
+    after(() => service.close())
     const polling = { firstPollMs: 0, everyMs: 1 }
-    const solver = make({ baseUrl: at.url, polling: polling, pricing: { per: 'solve', usd: 0.001 } })
+    const solver = make({ baseUrl: service.url, polling, pricing: { per: 'solve', usd: 0.001 } })
     const { guard } = await rig({
-      at,
+      service,
       policy: { budget: { perDay: usd(1) }, recaptchaV3: 'solve' },
-      more: { solver, trace: join(folder, 'wire.har') },
+      guardOptions: { solver, trace: join(folder, 'wire.har') },
     })
     const solvable = [...EVERY, IMAGE, GRID].filter((one: AnyChallenge) => solver.unsupported(one) === undefined)
     expect(solvable.length).toBeGreaterThan(2)
     const solutions = await Promise.all(solvable.map((one) => guard.solve(one)))
     const { text, log } = traced()
-    expect(log.entries.length).toBeGreaterThanOrEqual(at.requests.length)
-    expect(text.includes(at.key)).toBe(false)
+    expect(log.entries.length).toBeGreaterThanOrEqual(service.requests.length)
+    expect(text.includes(service.key)).toBe(false)
     // Answers to pictures and grids are too short to search everywhere: only the replies could contain them.
     const replies = log.entries.map(({ response }) => response.content.text ?? '')
     for (const [i, { token, fields }] of solutions.entries()) {

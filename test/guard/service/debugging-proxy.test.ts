@@ -19,10 +19,10 @@ afterAll(async () => {
 /** A guard whose service has a host name that only the proxy resolves. */
 function through(ca?: string) {
   return rig({
-    at: service,
+    service,
     secret: fixedSecret(service.key),
     policy: { egress: { proxy: proxy.url } },
-    more: {
+    guardOptions: {
       ca,
       solver: captchaAI({
         baseUrl: 'https://solver.test',

@@ -10,7 +10,7 @@ test('an orphaned task that was submitted by a route of its own is polled by tha
   const service = await startSolverService()
   after(() => service.close())
   const ledger = memoryLedger()
-  const one = await rig({ at: service, ledger })
+  const one = await rig({ service, ledger })
   const bound = { egress: { localAddress: '127.0.0.1' } }
   service.next('in', { pendingTimes: 1_000_000 })
   const left = errorOf(one.guard.narrow(bound).solve(challenge))
@@ -19,7 +19,7 @@ test('an orphaned task that was submitted by a route of its own is polled by tha
   expect(await left).toMatchObject({ code: 'GUARD_CLOSED' })
   service.always('res', { pendingTimes: 0 })
 
-  const other = await rig({ at: service, ledger })
+  const other = await rig({ service, ledger })
   const before = service.tasks[0]?.polls
   // A guard claims orphaned tasks before its first solve returns.
   await other.guard.solve(challenge)
@@ -27,7 +27,7 @@ test('an orphaned task that was submitted by a route of its own is polled by tha
   expect((await other.guard.status()).day.reserved).toBe(1_000)
 
   const clock = manualClock(Date.now())
-  const same = await rig({ at: service, ledger, clock })
+  const same = await rig({ service, ledger, clock })
   await settleWith(clock, same.guard.narrow(bound).solve(challenge))
   const settled = eventually(async () => (await same.guard.status()).day.reserved === 0)
   await settleWith(clock, settled, 5_000)

@@ -8,44 +8,44 @@ import { manualClock } from '../../../src/testing/clock.js'
 import { startSolverService } from '../../../src/testing/service/index.js'
 import { after, challenge, rig, settleWith } from '../support.js'
 
-const PATIENCE = { firstPollMs: 5_000, everyMs: 5_000, usual: { medianMs: 12_000, spread: 0.5, idleMs: 2_550 } }
-const LEARNT = { mu: Math.log(40_000), sigma: 0.15, seen: 50 }
+const POLLING = { firstPollMs: 5_000, everyMs: 5_000, usual: { medianMs: 12_000, spread: 0.5, idleMs: 2_550 } }
+const LEARNED = { mu: Math.log(40_000), sigma: 0.15, seen: 50 }
 
 describe('solve times learned by other processes', () => {
   it('replace the configured times at the start, within bounds', () => {
-    const pace = new PollSchedule(PATIENCE)
-    const before = pace.next()
-    expect(pace.meanMs).toBeLessThan(20_000)
-    pace.seed(LEARNT)
-    expect(pace.next()).toBeGreaterThan(before + 10_000)
-    expect(pace.meanMs).toBeGreaterThan(35_000)
+    const schedule = new PollSchedule(POLLING)
+    const before = schedule.next()
+    expect(schedule.meanMs).toBeLessThan(20_000)
+    schedule.seed(LEARNED)
+    expect(schedule.next()).toBeGreaterThan(before + 10_000)
+    expect(schedule.meanMs).toBeGreaterThan(35_000)
     // Seeded times have the same bounds, relative to the configured time, as observed ones.
-    pace.seed({ ...LEARNT, mu: 16 })
-    expect(pace.meanMs).toBeLessThan(5 * 12_000 * 1.1 + 2_550)
+    schedule.seed({ ...LEARNED, mu: 16 })
+    expect(schedule.meanMs).toBeLessThan(5 * 12_000 * 1.1 + 2_550)
   })
 
   it('do not change a schedule that has observations of its own', () => {
-    const pace = new PollSchedule(PATIENCE)
-    pace.observe({ after: 10_000, by: 15_000 })
-    const [next, mean] = [pace.next(), pace.meanMs]
-    pace.seed(LEARNT)
-    expect([pace.next(), pace.meanMs]).toEqual([next, mean])
+    const schedule = new PollSchedule(POLLING)
+    schedule.observe({ after: 10_000, by: 15_000 })
+    const [next, mean] = [schedule.next(), schedule.meanMs]
+    schedule.seed(LEARNED)
+    expect([schedule.next(), schedule.meanMs]).toEqual([next, mean])
   })
 
   it('lose their weight to later observations', () => {
-    const pace = new PollSchedule(PATIENCE)
-    pace.seed(LEARNT)
-    for (let i = 0; i < 60; i++) pace.observe({ after: 8_000, by: 10_000 })
-    expect(pace.meanMs).toBeLessThan(18_000)
-    expect(pace.next()).toBeLessThan(16_000)
+    const schedule = new PollSchedule(POLLING)
+    schedule.seed(LEARNED)
+    for (let i = 0; i < 60; i++) schedule.observe({ after: 8_000, by: 10_000 })
+    expect(schedule.meanMs).toBeLessThan(18_000)
+    expect(schedule.next()).toBeLessThan(16_000)
   })
 
   it('do not change poll times that the user has set', () => {
-    const pace = new PollSchedule({ firstPollMs: 7, everyMs: 5 })
-    pace.seed(LEARNT)
-    pace.observe({ after: 0, by: 20 })
-    expect([pace.next(), pace.next(7), pace.learned]).toEqual([7, 12, undefined])
-    expect(pace.meanMs).toBeGreaterThan(12)
+    const schedule = new PollSchedule({ firstPollMs: 7, everyMs: 5 })
+    schedule.seed(LEARNED)
+    schedule.observe({ after: 0, by: 20 })
+    expect([schedule.next(), schedule.next(7), schedule.learned]).toEqual([7, 12, undefined])
+    expect(schedule.meanMs).toBeGreaterThan(12)
   })
 
   it('are read from the ledger by a new process, which polls slow tasks less often from the start', async () => {
@@ -54,7 +54,7 @@ describe('solve times learned by other processes', () => {
     const service = await startSolverService({ clock, solveMs: 45_000 })
     after(() => service.close())
     const solver = twoCaptcha({ baseUrl: service.url, pricing: { per: 'solve', usd: 0.001 } })
-    const make = () => rig({ at: service, clock, ledger, policy: { budget: { perDay: usd(1) } }, more: { solver } })
+    const make = () => rig({ service, clock, ledger, policy: { budget: { perDay: usd(1) } }, guardOptions: { solver } })
     const solve = async (guard: Guard): Promise<number> => {
       await settleWith(clock, guard.solve(challenge))
       return service.tasks.at(-1)?.polls ?? 0

@@ -10,11 +10,11 @@ import {
 import { after, challenge, rig, settleWith } from '../support.js'
 
 /** A guard over 2Captcha's older API, with its default polling, on a manual clock. */
-async function older(clock: ManualClock, options: ServiceOptions = {}) {
+async function olderApi(clock: ManualClock, options: ServiceOptions = {}) {
   const service = await startSolverService({ clock, ...options })
   after(() => service.close())
   const solver = twoCaptcha({ api: 'v1', baseUrl: service.url, pricing: { per: 'solve', usd: 0.001 } })
-  return rig({ clock, at: service, more: { solver } })
+  return rig({ clock, service, guardOptions: { solver } })
 }
 
 /** The times of the polls of each task. */
@@ -30,7 +30,7 @@ function pollsOf(service: SolverService): Map<string, number[]> {
 const calls = (service: SolverService) => service.requests.filter(({ endpoint }) => endpoint === 'res')
 
 /** No task was polled sooner than 10 s after its submit, or twice within 5 s. */
-function expectManners(service: SolverService): void {
+function expectPollLimits(service: SolverService): void {
   for (const { id, submittedAt } of service.tasks) {
     const times = pollsOf(service).get(id) ?? []
     for (const [i, at] of times.entries()) {
@@ -43,7 +43,7 @@ describe('a task poller with batch polls', () => {
   test('polls every task that may be polled in the call of the task that is due', async () => {
     const clock = manualClock()
     let tasks = 0
-    const { guard, service } = await older(clock, { solveMs: () => 12_000 + (tasks++ % 10) * 2_000 })
+    const { guard, service } = await olderApi(clock, { solveMs: () => 12_000 + (tasks++ % 10) * 2_000 })
     const solves = Promise.all(Array.from({ length: 30 }, () => guard.solve(challenge)))
     await until(() => service.tasks.length === 30)
     const solved = await settleWith(clock, solves, 500)
@@ -51,7 +51,7 @@ describe('a task poller with batch polls', () => {
     for (const { taskId, token } of solved) {
       expect(service.tasks.find(({ id }) => id === taskId)?.answer).toBe(token)
     }
-    expectManners(service)
+    expectPollLimits(service)
     const together = calls(service).filter(({ fields }) => fields.ids !== undefined)
     expect(together.length).toBeGreaterThan(0)
     // 30 tasks, the last ready after 30 s: one call for all, every 5 s.
@@ -60,14 +60,14 @@ describe('a task poller with batch polls', () => {
 
   test('polls a single task with the action that returns its cost', async () => {
     const clock = manualClock()
-    const { guard, service } = await older(clock, { price: 0.000_7 })
+    const { guard, service } = await olderApi(clock, { price: 0.000_7 })
     expect((await settleWith(clock, guard.solve(challenge), 500)).cost).toBe(700)
     expect(calls(service).map(({ fields }) => [fields.action, fields.ids])).toEqual([['get2', undefined]])
   })
 
   test('reports the error of one task to that task only', async () => {
     const clock = manualClock()
-    const { guard, service } = await older(clock, { solveMs: 11_000 })
+    const { guard, service } = await olderApi(clock, { solveMs: 11_000 })
     const solves = Array.from({ length: 4 }, () => guard.solve(challenge).catch((error) => error.code))
     await until(() => service.tasks.length === 4)
     // The service gives up on this one only.
@@ -89,12 +89,12 @@ describe('a task poller with batch polls', () => {
     ['no reply at all', { drop: true as const }],
   ])('%s in place of a batch reply loses no answer', async (_, behavior) => {
     const clock = manualClock()
-    const { guard, service } = await older(clock, { solveMs: 9_000 })
+    const { guard, service } = await olderApi(clock, { solveMs: 9_000 })
     const solves = Promise.all(Array.from({ length: 5 }, () => guard.solve(challenge)))
     service.next('res', behavior)
     const solved = await settleWith(clock, solves, 500)
     expect(new Set(solved.map(({ token }) => token)).size).toBe(5)
-    expectManners(service)
+    expectPollLimits(service)
     expect(service.tasks.map(({ charged }) => charged)).toEqual(Array(5).fill(1_000))
   })
 })

@@ -75,7 +75,7 @@ describe('a solve', () => {
     const { guard } = await rig({
       clock,
       secret: due,
-      service: { keys: { 'a-key-for-the-tests': 10 } },
+      serviceOptions: { keys: { 'a-key-for-the-tests': 10 } },
       policy: { key: { rotateEvery: '60d' } },
     })
     const alerts: string[] = []
@@ -86,7 +86,7 @@ describe('a solve', () => {
   })
 
   it('is denied by secret when the store has no key; the message names the place', async () => {
-    const { guard } = await rig({ more: { secret: undefined } })
+    const { guard } = await rig({ guardOptions: { secret: undefined } })
     const error = await errorOf(guard.solve(challenge))
     expect(error).toMatchObject({ code: 'SECRET_MISSING', layer: 'secret' })
     expect(error.message).toContain('SOLVEGUARD_KEY')
@@ -124,7 +124,7 @@ describe('a solve', () => {
     const rate = await rig({ policy: { budget: { perDay: usd(1), perMinute: 1 } } })
     await rate.guard.solve(challenge)
     expect((await errorOf(rate.guard.solve(challenge))).code).toBe('RATE_EXCEEDED')
-    const slots = await rig({ service: { solveMs: 200 }, policy: { budget: { perDay: usd(1), concurrent: 1 } } })
+    const slots = await rig({ serviceOptions: { solveMs: 200 }, policy: { budget: { perDay: usd(1), concurrent: 1 } } })
     const first = slots.guard.solve(challenge)
     expect((await errorOf(slots.guard.solve(challenge))).code).toBe('SLOTS_FULL')
     await first
@@ -250,7 +250,7 @@ describe('invalid options', () => {
     ['options.solver', { solver: 'captchaai' }],
     ['options.ledger', { ledger: {} }],
   ])('are refused by createGuard, with %s in the message', async (field, wrong) => {
-    const error = await errorOf(rig({ more: wrong as never }))
+    const error = await errorOf(rig({ guardOptions: wrong as never }))
     expect(error.code).toBe('CONFIG_INVALID')
     expect(error.message).toContain(field)
   })

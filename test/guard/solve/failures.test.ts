@@ -136,7 +136,7 @@ it('the end of a solve is recorded in the audit log before it is settled, howeve
     await new Promise((resolve) => setTimeout(resolve, 5))
     steps.push(...records.map(({ event }) => event.action))
   })
-  const { guard } = await rig({ ledger, more: { audit } })
+  const { guard } = await rig({ ledger, guardOptions: { audit } })
   await guard.solve(challenge)
   expect(steps).toEqual(['authorized', 'submitted', 'solved', 'settled'])
 })
@@ -185,7 +185,7 @@ describe('the service pauses every guard of that name, until resume(), when it r
     ['the account', { error: 'ERROR_ACCOUNT_SUSPENDED' }, 'ADDRESS_REFUSED'],
   ])('%s', async (_, behavior, code) => {
     const first = await rig()
-    const second = await rig({ ledger: first.ledger, at: first.service })
+    const second = await rig({ ledger: first.ledger, service: first.service })
     first.service.next('in', behavior)
     const paused = new Promise((resolve) => void first.guard.on('paused', resolve))
     const error = await errorOf(first.guard.solve(challenge))

@@ -140,7 +140,7 @@ describe('a GeeTest challenge', () => {
     const solver = captchaAI({ baseUrl: service.url, polling: { firstPollMs: 0, everyMs: 1 } })
     const answer = { token: 'x', fields: { lot_number: 'x' } }
     const careless: Solver = { ...solver, readPoll: () => ({ kind: 'ready', answer }) }
-    const other = await rig({ at: service, more: { solver: careless } })
+    const other = await rig({ service, guardOptions: { solver: careless } })
     await expect(other.guard.solve(v4)).rejects.toMatchObject({ code: 'SOLVER_REPLY_INVALID' })
     expect((await other.guard.status()).day.spent).toBe(1_000)
   })
@@ -151,7 +151,7 @@ describe('an Amazon WAF challenge', () => {
   const waf: Challenge = { ...turnstile, family: 'aws-waf', variant: 'widget', sitekey }
 
   it('has a sitekey format of its own, which other families refuse', async () => {
-    const { guard } = await rig({ more: { solver: { ...captchaAI(), unsupported: () => 'any' } } })
+    const { guard } = await rig({ guardOptions: { solver: { ...captchaAI(), unsupported: () => 'any' } } })
     await expect(guard.solve(waf)).rejects.toMatchObject({ code: 'FAMILY_UNSUPPORTED' })
     for (const odd of [
       { ...waf, sitekey: 'a b' },
@@ -173,7 +173,7 @@ describe('Friendly Captcha, MTCaptcha and Amazon WAF challenges', () => {
       const service = await startSolverService({ as: 'capmonster', onAnswer: () => undefined })
       await using _ = service
       const solver = capMonster({ baseUrl: service.url, polling: { firstPollMs: 0, everyMs: 1 } })
-      const { guard } = await rig({ at: service, more: { solver } })
+      const { guard } = await rig({ service, guardOptions: { solver } })
       const { token, cost } = await guard.solve({
         scriptUrl: 'https://vendor.example/a.js',
         ...challenge,
@@ -210,7 +210,7 @@ describe('an Arkose challenge', () => {
 describe('a challenge of a family that the solver does not support', () => {
   it('is refused before anything is sent; the message names solvers that support it', async () => {
     const modest = { ...captchaAI(), name: 'modest', unsupported: () => 'the family turnstile' }
-    const { guard, service } = await rig({ more: { solver: modest } })
+    const { guard, service } = await rig({ guardOptions: { solver: modest } })
     await expect(guard.solve(turnstile)).rejects.toMatchObject({
       code: 'FAMILY_UNSUPPORTED',
       message: expect.stringMatching(

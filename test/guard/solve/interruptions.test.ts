@@ -51,7 +51,7 @@ describe('while the key is fetched', () => {
     const { service } = await rig()
     for (let turns = 0; turns < 16; turns++) {
       const secret = slowSecret(service.key)
-      const { guard } = await rig({ at: service, secret })
+      const { guard } = await rig({ service, secret })
       const abort = new AbortController()
       const solve = errorOf(guard.solve(challenge, { signal: abort.signal }))
       await secret.asked
@@ -98,7 +98,7 @@ describe('user code', () => {
       throw new Error('the log is full')
     }
     const logger = { debug: fault, info: fault, warn: fault }
-    const { guard, service } = await rig({ clock, policy: { deadline: '10s' }, more: { logger } })
+    const { guard, service } = await rig({ clock, policy: { deadline: '10s' }, guardOptions: { logger } })
     expect((await settleWith(clock, guard.solve(challenge))).cost).toBe(usd(0.001))
     service.always('in', { error: 'ERROR_NO_SLOT_AVAILABLE' })
     expect((await errorOf(settleWith(clock, guard.solve(challenge)))).code).toBe('SOLVER_BUSY')
@@ -128,20 +128,20 @@ describe('user code', () => {
   })
 
   it('in a logger gets addresses without credentials, query and fragment, as in the audit log', async () => {
-    const told: object[] = []
-    const note = (fields: object) => void told.push(fields)
-    const logger = { debug: note, info: note, warn: note }
-    const { guard } = await rig({ more: { logger } })
+    const logged: object[] = []
+    const log = (fields: object) => void logged.push(fields)
+    const logger = { debug: log, info: log, warn: log }
+    const { guard } = await rig({ guardOptions: { logger } })
     const pageUrl = 'https://anna:pass-word@staging.example.com/login?session=very-private#top'
     await guard.solve({ ...challenge, pageUrl, frameUrl: pageUrl })
-    expect(told).toMatchObject([{ event: 'authorized' }, { event: 'submitted' }, { event: 'solved' }])
-    expect(JSON.stringify(told)).toContain('"pageUrl":"https://staging.example.com/login"')
-    expect(JSON.stringify(told)).not.toMatch(/very-private|pass-word/)
+    expect(logged).toMatchObject([{ event: 'authorized' }, { event: 'submitted' }, { event: 'solved' }])
+    expect(JSON.stringify(logged)).toContain('"pageUrl":"https://staging.example.com/login"')
+    expect(JSON.stringify(logged)).not.toMatch(/very-private|pass-word/)
   })
 
   it('in an audit sink that throws an error of another layer is reported as AUDIT_UNAVAILABLE', async () => {
     const audit = memoryAudit()
-    const { guard } = await rig({ more: { audit } })
+    const { guard } = await rig({ guardOptions: { audit } })
     const solution = await guard.solve(challenge)
     audit.failWith(new DeniedError('LEDGER_UNAVAILABLE', 'The disk of both is full.'))
     const alerts: string[] = []
@@ -175,7 +175,7 @@ describe('after a solve', () => {
   it('closing the guard leaves no timer, even if its last records could not be written', async () => {
     const clock = manualClock()
     const audit = memoryAudit()
-    const { guard } = await rig({ clock, more: { audit } })
+    const { guard } = await rig({ clock, guardOptions: { audit } })
     guard.on('alert', () => {})
     await errorOf(guard.solve({ ...challenge, pageUrl: 'https://elsewhere.example/' }))
     audit.failWith(new Error('disk full'))
@@ -198,7 +198,7 @@ describe('after a solve', () => {
         steps.push('left')
       },
     }
-    const { guard } = await rig({ ledger, service: { solveMs: 60_000 } })
+    const { guard } = await rig({ ledger, serviceOptions: { solveMs: 60_000 } })
     const solve = errorOf(guard.solve(challenge))
     await new Promise<void>((resolve) => void guard.on('submitted', () => resolve()))
     await guard.close()
@@ -216,7 +216,7 @@ it('createGuard closes the audit log if it cannot register in the ledger', async
   const close = (): never => {
     throw new Error('It cannot be closed either.')
   }
-  const error = await errorOf(rig({ ledger: { ...memoryLedger(), register: join, close }, more: { audit } }))
+  const error = await errorOf(rig({ ledger: { ...memoryLedger(), register: join, close }, guardOptions: { audit } }))
   expect(error.message).toBe('The ledger is gone.')
   expect(closed).toBe(1)
 })
@@ -230,7 +230,7 @@ it('an expired task that is claimed again while a guard follows it is not follow
   ledger.reserve({ id: 'dead.1', ownerId: 'dead', path, amount: usd(0.001), deadline: clock.now() + 1 }, clock.now())
   ledger.attachTask('dead.1', { solver: 'captchaai', taskId: '1234', keyVersion: 'x', family: 'recaptcha' })
   service.always('res', { body: 'CAPCHA_NOT_READY' })
-  await rig({ at: service, clock, ledger, polling: { firstPollMs: 5_000, everyMs: 5_000 } })
+  await rig({ service, clock, ledger, polling: { firstPollMs: 5_000, everyMs: 5_000 } })
   const pass = async (seconds: number): Promise<void> => {
     for (let i = 0; i < seconds; i++) {
       await clock.advance(1_000)

@@ -6,7 +6,7 @@ import { after, challenge, rig } from '../support.js'
 const PAGE_PROXY = 'http://browser:pa55-of-the-page@203.0.113.9:3128'
 
 /** A proxy for the guard's own calls, and the bytes that it receives. */
-async function proxyOfOurs(login?: { user: string; password: string }) {
+async function egressProxy(login?: { user: string; password: string }) {
   const own = await startTinyproxy(login)
   const tap = await startTap(own.port)
   after(() => Promise.all([own.stop(), tap.close()]))
@@ -15,7 +15,7 @@ async function proxyOfOurs(login?: { user: string; password: string }) {
 
 describe('the proxy that pages are browsed through', () => {
   test('is sent to the service only; the egress proxy is not sent it, nor the service the egress proxy', async () => {
-    const { own, tap } = await proxyOfOurs({ user: 'egress', password: 'pa55-of-ours' })
+    const { own, tap } = await egressProxy({ user: 'egress', password: 'pa55-of-ours' })
     const egress = { proxy: `http://egress:pa55-of-ours@127.0.0.1:${tap.port}` }
     const { guard, service } = await rig({ policy: { pageProxy: PAGE_PROXY, egress } })
     await guard.solve(challenge)
@@ -24,12 +24,13 @@ describe('the proxy that pages are browsed through', () => {
     expect(tap.sent().match(/CONNECT \S+/g)).toEqual(expect.arrayContaining([`CONNECT ${new URL(service.url).host}`]))
     expect(tap.sent()).not.toContain('CONNECT 203.0.113.9')
     expect(service.tasks[0]?.proxy).toBe(PAGE_PROXY)
-    const heard = JSON.stringify(service.requests)
-    for (const word of ['pa55-of-ours', 'egress', String(own.port), String(tap.port)]) expect(heard).not.toContain(word)
+    const received = JSON.stringify(service.requests)
+    for (const word of ['pa55-of-ours', 'egress', String(own.port), String(tap.port)])
+      expect(received).not.toContain(word)
   })
 
   test('is not sent to the service if there is none, even if the guard uses an egress proxy', async () => {
-    const { own } = await proxyOfOurs()
+    const { own } = await egressProxy()
     const { guard, service } = await rig({ policy: { egress: { proxy: own.url } } })
     await guard.solve(challenge)
     expect(service.tasks[0]?.proxy).toBeUndefined()

@@ -14,7 +14,7 @@ import { after, challenge, errorOf, fixedSecret, rig } from '../support.js'
 
 const PASSWORD = 'pa55-of-the-page'
 const PAGE_PROXY = `http://browser:${PASSWORD}@203.0.113.9:3128`
-const HASTE = { firstPollMs: 0, everyMs: 5 }
+const FAST_POLLING = { firstPollMs: 0, everyMs: 5 }
 
 /** A guard over a service that is not on this machine, and is not called. */
 async function elsewhere(policy: Pick<NarrowingInput, 'pageProxy'>) {
@@ -36,7 +36,7 @@ async function over(makes: readonly (typeof antiCaptcha)[]) {
   const guard = await createGuard({
     name: 'tests',
     solvers: makes.map((make) => ({
-      solver: make({ baseUrl: service.url, polling: HASTE, pricing: { per: 'solve', usd: 0.001 } }),
+      solver: make({ baseUrl: service.url, polling: FAST_POLLING, pricing: { per: 'solve', usd: 0.001 } }),
       secret: fixedSecret(service.key),
     })),
     policy: { origins: ['https://staging.example.com'], budget: { perDay: usd(1) }, pageProxy: PAGE_PROXY },
@@ -55,8 +55,8 @@ describe('the proxy that pages are browsed through', () => {
     expect(service.tasks.map(({ proxy }) => proxy)).toEqual([PAGE_PROXY])
     expect((await guard.status()).egress).toBe('direct')
     // In the submit only.
-    const told = service.requests.filter((request) => JSON.stringify(request.fields).includes(PASSWORD))
-    expect(told.map(({ endpoint }) => endpoint)).toEqual(['in'])
+    const requests = service.requests.filter((request) => JSON.stringify(request.fields).includes(PASSWORD))
+    expect(requests.map(({ endpoint }) => endpoint)).toEqual(['in'])
   })
 
   test('may differ between browser contexts', async () => {
@@ -83,10 +83,10 @@ describe('the proxy that pages are browsed through', () => {
 
   test('does not show its password in any object, record or log line', async () => {
     const lines: unknown[] = []
-    const note = (fields: object, message: string) => lines.push([fields, message])
+    const log = (fields: object, message: string) => lines.push([fields, message])
     const { guard, audit, service } = await rig({
       policy: { pageProxy: PAGE_PROXY },
-      more: { logger: { debug: note, info: note, warn: note } },
+      guardOptions: { logger: { debug: log, info: log, warn: log } },
     })
     service.next('in', { error: `ERROR_${PASSWORD}` })
     const error = await errorOf(guard.solve(challenge))
@@ -107,10 +107,10 @@ describe('the proxy that pages are browsed through', () => {
     const dir = mkdtempSync(join(tmpdir(), 'solveguard-page-proxy-'))
     after(async () => rmSync(dir, { recursive: true, force: true }))
     const lines: unknown[] = []
-    const note = (...line: unknown[]) => lines.push(line)
+    const log = (...line: unknown[]) => lines.push(line)
     const { guard, audit, service } = await rig({
       policy: { pageProxy: `http://browser:${encodeURIComponent(password)}@203.0.113.9:3128` },
-      more: { trace: join(dir, 'wire.har'), logger: { debug: note, info: note, warn: note } },
+      guardOptions: { trace: join(dir, 'wire.har'), logger: { debug: log, info: log, warn: log } },
     })
     service.next('in', { error: `ERROR_IN_${spelt(password)}` })
     service.next('res', { error: `ERROR_PROXY_${spelt(password)}` })

@@ -36,37 +36,37 @@ describe('a picture', () => {
   })
 
   it('that the service solves within the submit is paid, recorded and reported, and never polled', async () => {
-    const at = await startSolverService({ as: 'capsolver' })
-    after(() => at.close())
-    const solver = capSolver({ baseUrl: at.url, pricing: { per: 'solve', usd: 0.001 } })
-    const { guard, actions } = await rig({ at, more: { solver } })
+    const service = await startSolverService({ as: 'capsolver' })
+    after(() => service.close())
+    const solver = capSolver({ baseUrl: service.url, pricing: { per: 'solve', usd: 0.001 } })
+    const { guard, actions } = await rig({ service, guardOptions: { solver } })
     const solution = await guard.solve(image)
     expect([solution.token, solution.cost, (await guard.status()).day.spent]).toEqual(['4711', 1000, 1000])
     await solution.reportBad()
-    expect(at.tasks).toMatchObject([{ state: 'ready', charged: 1000, report: 'bad' }])
-    expect(at.requests.map(({ path }) => path)).toEqual(['/createTask', '/feedbackTask'])
+    expect(service.tasks).toMatchObject([{ state: 'ready', charged: 1000, report: 'bad' }])
+    expect(service.requests.map(({ path }) => path)).toEqual(['/createTask', '/feedbackTask'])
     expect(actions()).toEqual(expect.arrayContaining(['authorized', 'solved']))
   })
 
   it('appears in no audit record, event or log line', async () => {
     const logged: object[] = []
     const log = (fields: object) => void logged.push(fields)
-    const { guard, audit } = await rig({ more: { logger: { debug: log, info: log, warn: log } } })
-    const told: object[] = []
+    const { guard, audit } = await rig({ guardOptions: { logger: { debug: log, info: log, warn: log } } })
+    const events: object[] = []
     for (const name of ['authorized', 'submitted', 'solved', 'denied'] as const)
-      guard.on(name, (event) => void told.push(event))
+      guard.on(name, (event) => void events.push(event))
     await guard.solve(image)
     await guard.solve(grid)
     await expect(guard.solve({ ...image, pageUrl: 'https://elsewhere.example/' })).rejects.toMatchObject({
       code: 'ORIGIN_NOT_NAMED',
     })
-    const said = JSON.stringify([audit.records, told, logged])
-    expect(told.length).toBeGreaterThanOrEqual(7)
-    expect(said).toContain('"family":"image"')
+    const written = JSON.stringify([audit.records, events, logged])
+    expect(events.length).toBeGreaterThanOrEqual(7)
+    expect(written).toContain('"family":"image"')
     // A picture is in none of them, neither as text nor as bytes.
-    expect(said).not.toContain('iVBORw0K')
-    expect(said).not.toContain('137,80,78,71')
-    expect(said.length).toBeLessThan(20_000)
+    expect(written).not.toContain('iVBORw0K')
+    expect(written).not.toContain('137,80,78,71')
+    expect(written.length).toBeLessThan(20_000)
   })
 
   it('is admitted by its page and its frame like any other challenge', async () => {
@@ -139,7 +139,7 @@ describe('a guard refuses, before anything is sent,', () => {
       name: 'modest',
       unsupported: () => 'a picture of 5000 bytes (it takes 100 to 4000)',
     }
-    const { guard } = await rig({ more: { solver: modest } })
+    const { guard } = await rig({ guardOptions: { solver: modest } })
     await expect(guard.solve(image)).rejects.toMatchObject({
       code: 'FAMILY_UNSUPPORTED',
       message: expect.stringMatching(

@@ -52,17 +52,17 @@ describe('an allowed solve', () => {
 
   it('emits an event for each step, in order, without the token', async () => {
     const { guard, service } = await rig()
-    const heard: string[] = []
-    let told = ''
+    const emitted: string[] = []
+    let eventText = ''
     for (const name of ['authorized', 'submitted', 'solved'] as const) {
       guard.on(name, (event) => {
-        heard.push(name)
-        told += JSON.stringify(event)
+        emitted.push(name)
+        eventText += JSON.stringify(event)
       })
     }
     await guard.solve(challenge)
-    expect(heard).toEqual(['authorized', 'submitted', 'solved'])
-    expect(told).not.toContain(service.tasks[0]?.answer)
+    expect(emitted).toEqual(['authorized', 'submitted', 'solved'])
+    expect(eventText).not.toContain(service.tasks[0]?.answer)
   })
 
   it('hides the token of a solution that is printed or serialized', async () => {
@@ -140,7 +140,7 @@ describe('guard.status', () => {
 
 describe('a caller that does not wait for its solve', () => {
   it('gets SOLVE_ABORTED at once when it aborts; a submitted task is still accounted for', async () => {
-    const { guard, service, actions } = await rig({ service: { solveMs: 100 } })
+    const { guard, service, actions } = await rig({ serviceOptions: { solveMs: 100 } })
     const abort = new AbortController()
     const solve = guard.solve(challenge, { signal: abort.signal })
     guard.on('submitted', () => abort.abort())
@@ -163,7 +163,7 @@ describe('a caller that does not wait for its solve', () => {
     const clock = manualClock()
     const { guard, service } = await rig({
       clock,
-      service: { clock, solveMs: 20_000 },
+      serviceOptions: { clock, solveMs: 20_000 },
       policy: { deadline: '10s' },
       polling: { firstPollMs: 1000, everyMs: 1000 },
     })
@@ -178,7 +178,7 @@ describe('a caller that does not wait for its solve', () => {
   })
 
   it('gets GUARD_CLOSED when the guard closes; the ledger keeps the reservation', async () => {
-    const { guard, ledger } = await rig({ service: { solveMs: 60_000 } })
+    const { guard, ledger } = await rig({ serviceOptions: { solveMs: 60_000 } })
     const solve = errorOf(guard.solve(challenge))
     await new Promise<void>((resolve) => void guard.on('submitted', () => resolve()))
     await guard.close()
@@ -191,14 +191,22 @@ describe('a caller that does not wait for its solve', () => {
 describe('two guards of one name', () => {
   it('share one budget', async () => {
     const first = await rig({ policy: { budget: { perDay: usd(0.001) } } })
-    const second = await rig({ ledger: first.ledger, at: first.service, policy: { budget: { perDay: usd(0.001) } } })
+    const second = await rig({
+      ledger: first.ledger,
+      service: first.service,
+      policy: { budget: { perDay: usd(0.001) } },
+    })
     await first.guard.solve(challenge)
     expect((await errorOf(second.guard.solve(challenge))).code).toBe('BUDGET_EXHAUSTED')
   })
 
   it('with different limits both apply the lower one, and raise an alert', async () => {
     const loose = await rig({ policy: { budget: { perDay: usd(5) } } })
-    const tight = await rig({ ledger: loose.ledger, at: loose.service, policy: { budget: { perDay: usd(0.001) } } })
+    const tight = await rig({
+      ledger: loose.ledger,
+      service: loose.service,
+      policy: { budget: { perDay: usd(0.001) } },
+    })
     const warned = await new Promise((resolve) => void tight.guard.on('alert', resolve))
     expect(warned).toMatchObject({ code: 'LIMITS_DIFFER' })
     await loose.guard.solve(challenge)

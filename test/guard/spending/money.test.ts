@@ -68,7 +68,7 @@ it('charged ≤ counted ≤ cap for any behavior of the service, the network and
       const perDay = usd(cap / 1000)
       const policy = { attempts, deadline: '1s' as const, budget: { perDay } }
       // Two guards on one ledger, as two processes would be.
-      const rigs = [await rig({ at: service, ledger, policy }), await rig({ at: service, ledger, policy })] as const
+      const rigs = [await rig({ service, ledger, policy }), await rig({ service, ledger, policy })] as const
       for (const [endpoint, behavior] of faults) service.next(endpoint, behavior)
       try {
         const counted = async (): Promise<Money> => {

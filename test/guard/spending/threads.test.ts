@@ -7,12 +7,12 @@ import { memoryAudit } from '../../../src/testing/audit.js'
 import { type SolverService, startSolverService } from '../../../src/testing/service/index.js'
 import { after, challenge, errorOf, fixedSecret, rig } from '../support.js'
 
-const HASTE = { firstPollMs: 0, everyMs: 5 }
+const FAST_POLLING = { firstPollMs: 0, everyMs: 5 }
 
 /** CaptchaAI with this number of threads; a solve counts as $0.002. */
 function paidByThread(service: SolverService, threads: number) {
   const pricing = { per: 'thread', threads, usdPerMonth: 15, imputedUsd: 0.002 } as const
-  return captchaAI({ baseUrl: service.url, polling: HASTE, pricing })
+  return captchaAI({ baseUrl: service.url, polling: FAST_POLLING, pricing })
 }
 
 async function started(solveMs = 20) {
@@ -40,7 +40,7 @@ describe('an account that is paid by the thread', () => {
     const solver = paidByThread(service, 3)
     const made = await Promise.all(
       ['one', 'other'].map((name) =>
-        rig({ at: service, ledger, policy: { budget: { wait: '20s' } }, more: { name, solver } }),
+        rig({ service, ledger, policy: { budget: { wait: '20s' } }, guardOptions: { name, solver } }),
       ),
     )
     const guards = made.map(({ guard }) => guard)
@@ -56,11 +56,11 @@ describe('an account that is paid by the thread', () => {
 
   it('has its threads and those in use in the status', async () => {
     const service = await started(200)
-    const { guard } = await rig({ at: service, more: { solver: paidByThread(service, 3) } })
+    const { guard } = await rig({ service, guardOptions: { solver: paidByThread(service, 3) } })
     expect((await guard.status()).solvers).toMatchObject([{ threads: { has: 3, used: 0 } }])
-    const handedIn = new Promise((resolve) => guard.on('submitted', resolve))
+    const submitted = new Promise((resolve) => guard.on('submitted', resolve))
     const solve = guard.solve(challenge)
-    await handedIn
+    await submitted
     expect((await guard.status()).solvers).toMatchObject([{ threads: { has: 3, used: 1 } }])
     await solve
     expect((await guard.status()).solvers).toMatchObject([{ threads: { has: 3, used: 0 } }])
@@ -68,7 +68,7 @@ describe('an account that is paid by the thread', () => {
 
   it('denies a solve at once when no thread is free and the policy does not wait', async () => {
     const service = await started(200)
-    const { guard, audit } = await rig({ at: service, more: { solver: paidByThread(service, 1) } })
+    const { guard, audit } = await rig({ service, guardOptions: { solver: paidByThread(service, 1) } })
     const first = guard.solve(challenge)
     const error = await errorOf(guard.solve(challenge))
     expect(error).toMatchObject({ code: 'SLOTS_FULL', layer: 'spending', details: { limit: 1, used: 1 } })
@@ -80,21 +80,21 @@ describe('an account that is paid by the thread', () => {
 
   it('falls back to the next account when no thread is free', async () => {
     const service = await started(200)
-    const dear = await startSolverService({ price: 0.003 })
+    const expensive = await startSolverService({ price: 0.003 })
     const guard = await createGuard({
       name: 'tests',
       solvers: [
         { solver: paidByThread(service, 1), secret: fixedSecret(service.key) },
         {
-          solver: antiCaptcha({ baseUrl: dear.url, polling: HASTE, pricing: { per: 'solve', usd: 0.003 } }),
-          secret: fixedSecret(dear.key),
+          solver: antiCaptcha({ baseUrl: expensive.url, polling: FAST_POLLING, pricing: { per: 'solve', usd: 0.003 } }),
+          secret: fixedSecret(expensive.key),
         },
       ],
       policy: { origins: ['https://staging.example.com'] },
       ledger: memoryLedger(),
       audit: memoryAudit(),
     })
-    after(() => guard.close().then(() => dear.close()))
+    after(() => guard.close().then(() => expensive.close()))
     const solutions = await Promise.all([guard.solve(challenge), guard.solve(challenge)])
     expect(solutions.map(({ cost, imputed }) => [cost, imputed])).toEqual([
       [usd(0.002), true],
@@ -105,8 +105,8 @@ describe('an account that is paid by the thread', () => {
 
   it('has no thread limit if the number of threads is not configured', async () => {
     const service = await started(100)
-    const solver = captchaAI({ baseUrl: service.url, polling: HASTE })
-    const { guard } = await rig({ at: service, more: { solver } })
+    const solver = captchaAI({ baseUrl: service.url, polling: FAST_POLLING })
+    const { guard } = await rig({ service, guardOptions: { solver } })
     const seen = watch([guard])
     await Promise.all(Array.from({ length: 8 }, () => guard.solve(challenge)))
     expect(seen.most).toBe(8)

@@ -26,7 +26,7 @@ function processOf(ownerId: string, ledger: Ledger, clock: ManualClock) {
 let made = 0
 
 /** Requests a reservation, and keeps its outcome. */
-function asking(core: ReserveDeps, path: readonly BudgetClaim[], waitMs: number) {
+function requestReservation(core: ReserveDeps, path: readonly BudgetClaim[], waitMs: number) {
   const { clock, waitQueue } = core
   const ids = path.map(({ id }) => id)
   const startedAt = clock.monotonic()
@@ -66,7 +66,7 @@ const PATHS = [[A], [A, X], [A, Y], [A, X, K], [A, Y, K]] as const
 describe('queued solves', () => {
   it('are never overtaken by later ones, and do not wait while all of their budgets have room', async () => {
     const step = fc.oneof(
-      { weight: 4, arbitrary: fc.record({ do: fc.constant('come' as const), which: fc.nat(PATHS.length - 1) }) },
+      { weight: 4, arbitrary: fc.record({ do: fc.constant('arrive' as const), which: fc.nat(PATHS.length - 1) }) },
       { weight: 3, arbitrary: fc.record({ do: fc.constant('end' as const), which: fc.nat(10) }) },
       { weight: 1, arbitrary: fc.record({ do: fc.constant('pass' as const), which: fc.nat(400) }) },
     )
@@ -74,18 +74,18 @@ describe('queued solves', () => {
       fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), async (steps) => {
         const clock = manualClock()
         const ledger = memoryLedger()
-        const asked: ReturnType<typeof asking>[] = []
-        const underWay: ReturnType<typeof asking>[] = []
-        const overtaken: ReturnType<typeof asking>[] = []
+        const requested: ReturnType<typeof requestReservation>[] = []
+        const underWay: ReturnType<typeof requestReservation>[] = []
+        const overtaken: ReturnType<typeof requestReservation>[] = []
         const used = (id: string) => underWay.filter(({ path }) => path.some((claim) => claim.id === id)).length
         const hasRoom = (path: readonly BudgetClaim[]) =>
           path.every(({ id, limits }) => used(id) < (limits.concurrent as number))
-        const waiting = () => asked.filter((one) => one.outcome === 'waits' && !underWay.includes(one))
+        const waiting = () => requested.filter((one) => one.outcome === 'waits' && !underWay.includes(one))
         const watched: MemoryLedger = {
           ...ledger,
           reserve(request, now) {
             const result = ledger.reserve(request, now)
-            const taker = asked.find(({ id }) => id === request.id)
+            const taker = requested.find(({ id }) => id === request.id)
             if (!result.ok || !taker) return result
             const before = waiting().slice(0, waiting().indexOf(taker))
             overtaken.push(...before.filter(({ path }) => hasRoom(path)))
@@ -95,7 +95,8 @@ describe('queued solves', () => {
         }
         const core = processOf('me', watched, clock)
         for (const { do: what, which } of steps) {
-          if (what === 'come') asked.push(asking(core, PATHS[which] as readonly BudgetClaim[], 3_600_000))
+          if (what === 'arrive')
+            requested.push(requestReservation(core, PATHS[which] as readonly BudgetClaim[], 3_600_000))
           const ends = what === 'end' ? underWay[which % underWay.length] : undefined
           if (ends) {
             underWay.splice(underWay.indexOf(ends), 1)
@@ -105,7 +106,7 @@ describe('queued solves', () => {
           await clock.advance(what === 'pass' ? which : 0)
           const idle = waiting().filter(({ path }) => hasRoom(path))
           expect({ overtaken, idle }).toEqual({ overtaken: [], idle: [] })
-          expect(asked.filter(({ outcome }) => !['waits', 'granted'].includes(outcome))).toEqual([])
+          expect(requested.filter(({ outcome }) => !['waits', 'granted'].includes(outcome))).toEqual([])
         }
       }),
       { numRuns: 500 },
@@ -116,14 +117,14 @@ describe('queued solves', () => {
     const clock = manualClock()
     const ledger = memoryLedger()
     const core = processOf('me', ledger, clock)
-    const first = asking(core, [X], 60_000)
+    const first = requestReservation(core, [X], 60_000)
     await clock.advance(0)
-    const second = asking(core, [X], 60_000)
-    const third = asking(core, [X], 1_000)
+    const second = requestReservation(core, [X], 60_000)
+    const third = requestReservation(core, [X], 1_000)
     await clock.advance(0)
     // As if another process had released it: this process does not know it yet.
     ledger.settle({ reservationId: first.id, cost: ZERO }, clock.now())
-    const hasty = asking(core, [X], 0)
+    const hasty = requestReservation(core, [X], 0)
     await clock.advance(1)
     expect(hasty.outcome).toBe('SLOTS_FULL')
     await clock.advance(249)
@@ -135,23 +136,23 @@ describe('queued solves', () => {
   it('find a slot that another process released within 250 ms, by one reserve call for each queue', async () => {
     const clock = manualClock()
     const ledger = memoryLedger()
-    let questions = 0
+    let reserveCalls = 0
     const counted = {
       ...ledger,
       reserve: (...request: Parameters<Ledger['reserve']>) => {
-        questions++
+        reserveCalls++
         return ledger.reserve(...request)
       },
     }
     const core = processOf('me', counted as Ledger, clock)
     const other = processOf('other', ledger, clock)
-    const holder = asking(other, [X], 0)
+    const holder = requestReservation(other, [X], 0)
     await clock.advance(0)
-    const waiting = Array.from({ length: 20 }, () => asking(core, [X], 60_000))
+    const waiting = Array.from({ length: 20 }, () => requestReservation(core, [X], 60_000))
     await clock.advance(10)
-    questions = 0
+    reserveCalls = 0
     await clock.advance(2_500)
-    expect(questions).toBeLessThanOrEqual(11)
+    expect(reserveCalls).toBeLessThanOrEqual(11)
     ledger.settle({ reservationId: holder.id, cost: ZERO }, clock.now())
     await clock.advance(250)
     expect(waiting.map(({ outcome }) => outcome === 'granted')).toEqual(waiting.map((_, i) => i === 0))
@@ -161,7 +162,7 @@ describe('queued solves', () => {
     const clock = manualClock()
     const core = processOf('me', memoryLedger(), clock)
     const rate: BudgetClaim = { id: 'a', limits: { perMinute: 1 } }
-    const [, second, third] = [1, 2, 3].map(() => asking(core, [rate], 600_000))
+    const [, second, third] = [1, 2, 3].map(() => requestReservation(core, [rate], 600_000))
     await clock.advance(60_000)
     expect(second?.outcome).toBe('waits')
     await clock.advance(1_000)
@@ -184,20 +185,20 @@ describe('a process that always has another solve', () => {
         for (const { remoteQueues } of [busy, patient]) void remoteQueues.read()
       }
       beat()
-      const busyOnes = [asking(busy, [X], 0)]
+      const busySolves = [requestReservation(busy, [X], 0)]
       await clock.advance(0)
-      const waiting = asking(patient, [X], 600_000)
+      const waiting = requestReservation(patient, [X], 600_000)
       let passed = 0
       for (; waiting.outcome === 'waits' && passed < 60_000; passed += 300) {
-        if (waits) busyOnes.push(asking(busy, [X], 600_000))
+        if (waits) busySolves.push(requestReservation(busy, [X], 600_000))
         await clock.advance(300)
         // It takes its slot again at the moment at which it releases it.
-        const done = busyOnes.findIndex(({ outcome }) => outcome === 'granted')
+        const done = busySolves.findIndex(({ outcome }) => outcome === 'granted')
         if (done >= 0) {
-          ledger.settle({ reservationId: busyOnes[done]?.id ?? '', cost: ZERO }, clock.now())
-          busyOnes.splice(done, 1)
+          ledger.settle({ reservationId: busySolves[done]?.id ?? '', cost: ZERO }, clock.now())
+          busySolves.splice(done, 1)
         }
-        if (!waits) busyOnes.push(asking(busy, [X], 0))
+        if (!waits) busySolves.push(requestReservation(busy, [X], 0))
         busy.waitQueue.wakeHeads()
         await clock.advance(0)
       }
@@ -206,7 +207,7 @@ describe('a process that always has another solve', () => {
       // It solves again once no solve of another process waits.
       ledger.settle({ reservationId: waiting.id, cost: ZERO }, clock.now())
       await clock.advance(4_000)
-      const again = waits ? busyOnes[0] : asking(busy, [X], 0)
+      const again = waits ? busySolves[0] : requestReservation(busy, [X], 0)
       await clock.advance(0)
       expect(again?.outcome).toBe('granted')
     },

@@ -7,7 +7,7 @@ import { challenge, errorOf, rig, settleWith } from '../support.js'
 describe('with policy.budget.wait, solves', () => {
   it('queue for a slot in the order in which they were requested', async () => {
     const { guard, service } = await rig({
-      service: { solveMs: 15 },
+      serviceOptions: { solveMs: 15 },
       policy: { budget: { perDay: usd(1), concurrent: 1, wait: '20s' } },
     })
     const order: number[] = []
@@ -18,7 +18,7 @@ describe('with policy.budget.wait, solves', () => {
 
   it('are denied when no slot is free in time', async () => {
     const { guard } = await rig({
-      service: { solveMs: 2_000 },
+      serviceOptions: { solveMs: 2_000 },
       policy: { budget: { perDay: usd(1), concurrent: 1, wait: '100ms' } },
     })
     const first = guard.solve(challenge)
@@ -38,7 +38,7 @@ describe('with policy.budget.wait, solves', () => {
     const clock = manualClock(Date.UTC(2025, 0, 6, 12))
     const { guard, service } = await rig({
       clock,
-      service: { solveMs: 60_000, clock },
+      serviceOptions: { solveMs: 60_000, clock },
       policy: {
         budget: { perDay: usd(1), concurrent: 1, wait: '10m' },
         deadline: '10m',
@@ -55,7 +55,7 @@ describe('with policy.budget.wait, solves', () => {
 
   it('leave the queue when their caller aborts', async () => {
     const { guard, service } = await rig({
-      service: { solveMs: 100 },
+      serviceOptions: { solveMs: 100 },
       policy: { budget: { perDay: usd(1), concurrent: 1, wait: '20s' } },
     })
     const abort = new AbortController()
@@ -88,7 +88,7 @@ it('a guard reads other processes’ queues at each heartbeat, and lets longer w
 describe('a stream', () => {
   it('yields each result as it arrives, failures too, and takes items only as they are solved', async () => {
     const { guard, service } = await rig({
-      service: { solveMs: 5 },
+      serviceOptions: { solveMs: 5 },
       policy: { budget: { perDay: usd(1), concurrent: 3 } },
     })
     let produced = 0

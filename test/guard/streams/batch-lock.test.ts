@@ -11,7 +11,7 @@ import { errorOf, settleWith } from '../support.js'
 const NO_PID = 99_999_999
 
 /** Locks of one batch over one ledger: of guards of this process, or of killed processes. */
-async function rig() {
+async function setUpLocks() {
   const clock = manualClock()
   const ledger = memoryLedger()
   await ledger.open()
@@ -26,19 +26,19 @@ async function rig() {
     }
   }
   /** Takes the lock as a process of this machine that is then killed: it sends no further heartbeat. */
-  const killed = async (): Promise<void> => {
+  const lockAndKill = async (): Promise<void> => {
     const { core, lock } = guard(NO_PID)
     await lock.acquire()
     core.closed = true
   }
-  return { clock, ledger, guard, lock: () => guard().lock, killed }
+  return { clock, ledger, guard, lock: () => guard().lock, killed: lockAndKill }
 }
 
 it.each(['still works on it', 'has released it'])(
   'a process that was suspended loses the batch to the process that took it, and that %s',
   async (how) => {
-    const { clock, lock, killed } = await rig()
-    await killed()
+    const { clock, lock, killed: lockAndKill } = await setUpLocks()
+    await lockAndKill()
     const [asleep, other] = [lock(), lock()]
     // At once: the process that held the lock is known to be dead.
     await asleep.acquire()
@@ -55,8 +55,8 @@ it.each(['still works on it', 'has released it'])(
 )
 
 it('one of several concurrent locks acquires a batch, and another one can after its release', async () => {
-  const { clock, lock, killed } = await rig()
-  await killed()
+  const { clock, lock, killed: lockAndKill } = await setUpLocks()
+  await lockAndKill()
   const locks = [lock(), lock(), lock()]
   const taken = await settleWith(clock, Promise.allSettled(locks.map((one) => one.acquire())))
   expect(taken.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
@@ -69,25 +69,25 @@ it('one of several concurrent locks acquires a batch, and another one can after 
 })
 
 it('a live process on another machine of the same name is not mistaken for dead', async () => {
-  const { clock, ledger, lock } = await rig()
-  const mark = `${hostname()}:${process.platform === 'linux' ? readlinkSync('/proc/self/ns/pid') : ''}:${NO_PID}-x`
+  const { clock, ledger, lock } = await setUpLocks()
+  const ownerId = `${hostname()}:${process.platform === 'linux' ? readlinkSync('/proc/self/ns/pid') : ''}:${NO_PID}-x`
   const fact = (name: string, value: string) =>
     ledger.setFact({ scope: 'batch-lock:tests/b', name, value, ttlMs: 15_000 }, clock.now())
-  await fact('turn/1', mark)
-  await fact(`here/${createHash('sha256').update(mark).digest('hex').slice(0, 32)}`, '')
+  await fact('turn/1', ownerId)
+  await fact(`here/${createHash('sha256').update(ownerId).digest('hex').slice(0, 32)}`, '')
   const refused = errorOf(lock().acquire())
   for (let beat = 0; beat < 3; beat++) {
     await clock.advance(1_000)
-    await fact(`here/${createHash('sha256').update(mark).digest('hex').slice(0, 32)}`, '')
+    await fact(`here/${createHash('sha256').update(ownerId).digest('hex').slice(0, 32)}`, '')
   }
   await clock.advance(1_000)
   expect(await settleWith(clock, refused)).toMatchObject({ code: 'BATCH_UNDER_WAY' })
 })
 
 it('the ledger keeps one fact for a batch, whatever the number of its acquisitions', async () => {
-  const { clock, ledger, lock, killed } = await rig()
+  const { clock, ledger, lock, killed: lockAndKill } = await setUpLocks()
   for (let i = 0; i < 5; i++) {
-    await killed()
+    await lockAndKill()
     const next = lock()
     await next.acquire()
     await next.release()
@@ -96,7 +96,7 @@ it('the ledger keeps one fact for a batch, whatever the number of its acquisitio
 })
 
 it('two streams of one guard do not both acquire one batch', async () => {
-  const { clock, guard } = await rig()
+  const { clock, guard } = await setUpLocks()
   const { lock, another } = guard()
   const taken = await settleWith(clock, Promise.allSettled([lock.acquire(), another().acquire()]))
   expect(taken.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
@@ -105,7 +105,7 @@ it('two streams of one guard do not both acquire one batch', async () => {
 })
 
 it('a process sends heartbeats again after the ledger failed for a moment, and keeps the lock', async () => {
-  const { clock, ledger, lock } = await rig()
+  const { clock, ledger, lock } = await setUpLocks()
   const held = lock()
   await held.acquire()
   const { listFacts: recall } = ledger

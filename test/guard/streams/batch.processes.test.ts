@@ -11,7 +11,7 @@ import { startSolverService } from '../../../src/testing/service/index.js'
 import { startTinyproxy } from '../../support/proxies.js'
 import { startTap } from '../../support/tap.js'
 import { after, rig } from '../support.js'
-import { leftAmid, pages, shared } from './batches.js'
+import { leaveUnfinished, pages, sharedServices } from './batches.js'
 
 const root = join(import.meta.dirname, '../../..')
 const batcher = join(root, 'node_modules/.cache/solveguard/batcher.mjs')
@@ -19,10 +19,10 @@ const batcher = join(root, 'node_modules/.cache/solveguard/batcher.mjs')
 beforeAll(() => bundleForNode('test/guard/children/batcher.ts', batcher))
 
 const ITEMS = 120
-const AT_A_TIME = 8
+const CONCURRENCY = 8
 const MAX_KILLS = 12
 
-interface Said {
+interface SolvedItem {
   readonly index: number
   readonly task: string
 }
@@ -36,9 +36,9 @@ it('a batch whose process is killed many times is completed, and buys no recorde
   await ledger.open()
   after(async () => ledger.close())
 
-  const said: Said[] = []
+  const solvedItems: SolvedItem[] = []
   /** The tasks that the ledger, or the process that received the solution, knew. */
-  const noted = new Set<string>()
+  const knownTasks = new Set<string>()
   let kills = 0
   for (let complete = false; !complete; ) {
     const child = spawn(process.execPath, [batcher], {
@@ -55,9 +55,9 @@ it('a batch whose process is killed many times is completed, and buys no recorde
     // Killed after some results, at a random moment.
     let left = kills < MAX_KILLS ? 3 + Math.floor(Math.random() * 12) : Number.POSITIVE_INFINITY
     for await (const line of createInterface({ input: child.stdout })) {
-      const word: Said | 'complete' = JSON.parse(line)
-      if (word === 'complete') complete = true
-      else said.push(word)
+      const message: SolvedItem | 'complete' = JSON.parse(line)
+      if (message === 'complete') complete = true
+      else solvedItems.push(message)
       if (--left === 0) setTimeout(() => child.kill('SIGKILL'), Math.random() * 30)
     }
     const [code] = await exited
@@ -69,22 +69,22 @@ it('a batch whose process is killed many times is completed, and buys no recorde
     expect(spent + reserved).toBeGreaterThanOrEqual(charged)
     for (const { value } of await ledger.listFacts('batch:batches/nightly', Date.now())) {
       const { taskId } = JSON.parse(value) as { taskId?: string }
-      if (taskId !== undefined) noted.add(taskId)
+      if (taskId !== undefined) knownTasks.add(taskId)
     }
   }
-  for (const { task } of said) noted.add(task)
+  for (const { task } of solvedItems) knownTasks.add(task)
 
   expect(kills).toBeGreaterThan(3)
   // A process that was killed between a solution and its record in the ledger gets the same one again.
   const tasks = new Map<number, Set<string>>()
-  for (const { index, task } of said) tasks.set(index, (tasks.get(index) ?? new Set()).add(task))
+  for (const { index, task } of solvedItems) tasks.set(index, (tasks.get(index) ?? new Set()).add(task))
   expect(tasks.size).toBe(ITEMS)
   expect([...tasks].filter(([, of]) => of.size !== 1)).toEqual([])
-  expect(noted.size).toBe(ITEMS)
+  expect(knownTasks.size).toBe(ITEMS)
   // Other tasks that were bought are those whose process was killed before it recorded their ids.
   const bought = service.tasks.map(({ id }) => id)
-  expect(bought.filter((id) => noted.has(id))).toHaveLength(ITEMS)
-  expect(bought.length).toBeLessThanOrEqual(ITEMS + kills * AT_A_TIME)
+  expect(bought.filter((id) => knownTasks.has(id))).toHaveLength(ITEMS)
+  expect(bought.length).toBeLessThanOrEqual(ITEMS + kills * CONCURRENCY)
   const items = (await ledger.listFacts('batch:batches/nightly', Date.now())).map(
     ({ value }) => JSON.parse(value).state,
   )
@@ -95,14 +95,14 @@ it('a resumed batch polls for its answers through the proxy of its own policy', 
   const proxy = await startTinyproxy()
   const tap = await startTap(proxy.port)
   after(() => Promise.all([proxy.stop(), tap.close()]))
-  const { at, ledger } = await shared()
-  await leftAmid(at, ledger, pages(1))
-  const { guard } = await rig({ at, ledger })
+  const { service, ledger } = await sharedServices()
+  await leaveUnfinished(service, ledger, pages(1))
+  const { guard } = await rig({ service, ledger })
   const grant = guard.narrow({ egress: { proxy: `http://127.0.0.1:${tap.port}` } })
-  const asked = () => at.requests.filter(({ endpoint }) => endpoint === 'res').length
+  const asked = () => service.requests.filter(({ endpoint }) => endpoint === 'res').length
   const before = asked()
   for await (const result of grant.stream(pages(1), { batch: 'b' })) expect(result.ok).toBe(true)
   expect(asked()).toBeGreaterThan(before)
-  expect(tap.sent()).toContain(`CONNECT ${new URL(at.url).host}`)
-  expect(at.tasks).toHaveLength(1)
+  expect(tap.sent()).toContain(`CONNECT ${new URL(service.url).host}`)
+  expect(service.tasks).toHaveLength(1)
 })

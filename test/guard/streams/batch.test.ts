@@ -9,27 +9,27 @@ import { usd } from '../../../src/policy/money.js'
 import type { PolicyInput } from '../../../src/policy/schema.js'
 import { manualClock } from '../../../src/testing/clock.js'
 import { after, challenge, errorOf, rig, settleWith } from '../support.js'
-import { all, leftAmid, pages, shared, until } from './batches.js'
+import { all, leaveUnfinished, pages, sharedServices, until } from './batches.js'
 
 describe('a resumed batch', () => {
   it('skips the items that are solved, and solves the others', async () => {
-    const { at, ledger } = await shared()
-    const one = await rig({ at, ledger })
-    let taken = 0
+    const { service, ledger } = await sharedServices()
+    const one = await rig({ service, ledger })
+    let consumed = 0
     for await (const result of one.guard.stream(pages(10), { batch: 'b', concurrency: 1 })) {
       expect(result.ok).toBe(true)
-      if (++taken === 4) break
+      if (++consumed === 4) break
     }
     await one.guard.close()
-    const bought = at.tasks.length
+    const bought = service.tasks.length
 
-    const next = await rig({ at, ledger })
+    const next = await rig({ service, ledger })
     const items: GuardEvents['item'][] = []
     next.guard.on('item', (item) => items.push(item))
     const tally = await next.guard.stream(pages(10), { batch: 'b' }).forEach(() => {})
     // The fourth was not recorded as consumed: its answer is polled again, at no further cost.
     expect(tally).toEqual({ solved: 7, failed: 0, alreadySolved: 3, cost: 7_000 })
-    expect([bought, at.tasks.length]).toEqual([4, 10])
+    expect([bought, service.tasks.length]).toEqual([4, 10])
     expect(items.filter(({ outcome }) => outcome === 'already-solved').map(({ index }) => index)).toEqual([0, 1, 2])
     expect((await next.guard.status()).day).toMatchObject({ spent: 10_000, reserved: 0 })
     expect((await next.guard.batch('b')).map(({ state, cost }) => [state, cost])).toEqual(
@@ -38,28 +38,28 @@ describe('a resumed batch', () => {
   })
 
   it('gets the answers of tasks that were submitted before, and buys none of them again', async () => {
-    const { at, ledger } = await shared()
-    await leftAmid(at, ledger, pages(5))
-    const known = await rig({ at, ledger })
+    const { service, ledger } = await sharedServices()
+    await leaveUnfinished(service, ledger, pages(5))
+    const known = await rig({ service, ledger })
     expect((await known.guard.batch('b')).map(({ state }) => state)).toEqual(Array(5).fill('submitted'))
     const results = await all(known.guard, pages(5), { batch: 'b', order: 'input' })
-    const answers = at.tasks.map(({ answer }) => answer)
+    const answers = service.tasks.map(({ answer }) => answer)
     expect(results.map((result) => result.ok && result.solution.token)).toEqual(answers)
-    expect(results.map((result) => result.ok && result.solution.taskId)).toEqual(at.tasks.map(({ id }) => id))
-    expect(at.tasks).toHaveLength(5)
+    expect(results.map((result) => result.ok && result.solution.taskId)).toEqual(service.tasks.map(({ id }) => id))
+    expect(service.tasks).toHaveLength(5)
     expect((await known.guard.status()).day).toMatchObject({ spent: 5_000, reserved: 0 })
     const { solution } = results[0] as StreamResult & { ok: true }
     await solution.reportBad()
-    expect(at.tasks[0]?.report).toBe('bad')
+    expect(service.tasks[0]?.report).toBe('bad')
     expect(known.actions().filter((action) => action === 'recovered')).toHaveLength(5)
     expect(known.actions()).toContain('rejected')
   })
 
   it('keeps no solution, address or sitekey in the ledger, only digests, task ids and sums', async () => {
-    const { at, ledger } = await shared()
-    const { guard } = await rig({ at, ledger })
+    const { service, ledger } = await sharedServices()
+    const { guard } = await rig({ service, ledger })
     const results = await all(guard, pages(2), { batch: 'b' })
-    await leftAmid(at, ledger, pages(2), 'c')
+    await leaveUnfinished(service, ledger, pages(2), 'c')
     const facts = [
       ...(await ledger.listFacts('batch:tests/b', Date.now())),
       ...(await ledger.listFacts('batch:tests/c', Date.now())),
@@ -67,32 +67,32 @@ describe('a resumed batch', () => {
     expect(facts).toHaveLength(4)
     const written = JSON.stringify(facts)
     for (const result of results) expect(written).not.toContain(result.ok ? result.solution.token : 'never')
-    for (const word of ['s3cret', 'staging', challenge.sitekey, at.key]) expect(written).not.toContain(word)
+    for (const word of ['s3cret', 'staging', challenge.sitekey, service.key]) expect(written).not.toContain(word)
   })
 
   it('knows the tasks that the service accepted while the guard was being closed', async () => {
-    const { at, ledger } = await shared()
-    const one = await rig({ at, ledger })
-    at.always('in', { delayMs: 200 })
+    const { service, ledger } = await sharedServices()
+    const one = await rig({ service, ledger })
+    service.always('in', { delayMs: 200 })
     const streaming = all(one.guard, pages(2), { batch: 'b' })
-    await until(() => at.requests.length === 2)
+    await until(() => service.requests.length === 2)
     await one.guard.close()
     expect((await streaming).map((result) => !result.ok && result.error.code)).toEqual(['GUARD_CLOSED', 'GUARD_CLOSED'])
-    at.always('in', undefined)
-    const next = await rig({ at, ledger })
+    service.always('in', undefined)
+    const next = await rig({ service, ledger })
     expect((await next.guard.batch('b')).map(({ state }) => state)).toEqual(['submitted', 'submitted'])
     expect((await all(next.guard, pages(2), { batch: 'b' })).map(({ ok }) => ok)).toEqual([true, true])
-    expect(at.tasks).toHaveLength(2)
+    expect(service.tasks).toHaveLength(2)
   })
 
   it('buys again a task that the service does not know any more', async () => {
-    const { at, ledger } = await shared()
-    await leftAmid(at, ledger, pages(1))
-    const { guard } = await rig({ at, ledger })
-    at.always('res', { error: 'ERROR_WRONG_CAPTCHA_ID' })
-    guard.on('submitted', () => at.always('res', undefined))
+    const { service, ledger } = await sharedServices()
+    await leaveUnfinished(service, ledger, pages(1))
+    const { guard } = await rig({ service, ledger })
+    service.always('res', { error: 'ERROR_WRONG_CAPTCHA_ID' })
+    guard.on('submitted', () => service.always('res', undefined))
     const [result] = await all(guard, pages(1), { batch: 'b' })
-    expect([result?.ok, at.tasks.length]).toEqual([true, 2])
+    expect([result?.ok, service.tasks.length]).toEqual([true, 2])
     // The outcome of the first task is unknown: it counts as paid.
     expect((await guard.status()).day.spent).toBe(2_000)
   })
@@ -101,23 +101,23 @@ describe('a resumed batch', () => {
     const clock = manualClock()
     // The first is solved at once but never polled, so that its token expires. The second takes 140 s.
     const solveMs = ({ pageUrl }: { pageUrl: string }) => (pageUrl.includes('/0?') ? 0 : 140_000)
-    const { at, ledger } = await shared({ clock, solveMs })
-    const options = { at, ledger, clock } as const
+    const { service, ledger } = await sharedServices({ clock, solveMs })
+    const options = { service, ledger, clock } as const
     const one = await rig(options)
-    at.always('res', { status: 503 })
+    service.always('res', { status: 503 })
     const streaming = all(one.guard, pages(2), { batch: 'b', order: 'input' })
-    await until(() => at.tasks.length === 2)
+    await until(() => service.tasks.length === 2)
     await one.guard.close()
     await streaming
-    at.always('res', undefined)
+    service.always('res', undefined)
     await clock.advance(130_000)
     const next = await rig(options)
     // In small steps: a call takes real time, which must not appear as minutes on the clock.
     const results = await settleWith(clock, all(next.guard, pages(2), { batch: 'b', order: 'input' }), 50, 20_000)
-    const ids = Object.fromEntries(at.tasks.map(({ id, pageUrl }) => [new URL(pageUrl).pathname, id]))
+    const ids = Object.fromEntries(service.tasks.map(({ id, pageUrl }) => [new URL(pageUrl).pathname, id]))
     expect(results.map((result) => result.ok && result.solution.taskId)).toEqual([ids['/0'], ids['/1']])
-    expect(ids['/0']).toBe(at.tasks[2]?.id)
-    expect(at.tasks).toHaveLength(3)
+    expect(ids['/0']).toBe(service.tasks[2]?.id)
+    expect(service.tasks).toHaveLength(3)
     const [, second] = results as (StreamResult & { ok: true })[]
     expect(second?.solution.expiresAt.getTime()).toBeGreaterThan(clock.now())
   })
@@ -125,8 +125,8 @@ describe('a resumed batch', () => {
   it.each(['OUTSIDE_SCHEDULE', 'ORIGIN_NOT_NAMED', 'LEDGER_UNAVAILABLE', 'EGRESS_UNVERIFIED'] as const)(
     'does not buy again a task that it could not poll (%s)',
     async (code) => {
-      const { at, ledger } = await shared()
-      await leftAmid(at, ledger, pages(2))
+      const { service, ledger } = await sharedServices()
+      await leaveUnfinished(service, ledger, pages(2))
       const settle = ledger.settle.bind(ledger)
       if (code === 'LEDGER_UNAVAILABLE') {
         ledger.settle = () => {
@@ -140,55 +140,55 @@ describe('a resumed batch', () => {
         LEDGER_UNAVAILABLE: {},
         EGRESS_UNVERIFIED: { egress: { expectIp: ['203.0.113.7'], ipCheckUrl: 'http://127.0.0.1:9/' } },
       }[code]
-      const one = await rig({ at, ledger, policy: policy as Partial<PolicyInput> })
+      const one = await rig({ service, ledger, policy: policy as Partial<PolicyInput> })
       const results = await all(one.guard, pages(2), { batch: 'b' })
       expect(results.map((result) => !result.ok && result.error.code)).toEqual([code, code])
       expect((await one.guard.batch('b')).map(({ state }) => state)).toEqual(['submitted', 'submitted'])
       await one.guard.close()
       ledger.settle = settle
-      const next = await rig({ at, ledger })
+      const next = await rig({ service, ledger })
       expect((await all(next.guard, pages(2), { batch: 'b' })).map(({ ok }) => ok)).toEqual([true, true])
-      expect(at.tasks).toHaveLength(2)
+      expect(service.tasks).toHaveLength(2)
     },
   )
 
   it('does not buy a task again while its outcome is unknown', async () => {
-    const { at, ledger } = await shared()
-    await leftAmid(at, ledger, pages(1))
-    at.always('res', { status: 503 })
-    const down = await rig({ at, ledger })
+    const { service, ledger } = await sharedServices()
+    await leaveUnfinished(service, ledger, pages(1))
+    service.always('res', { status: 503 })
+    const down = await rig({ service, ledger })
     const streaming = all(down.guard, pages(1), { batch: 'b' })
-    const told = at.requests.length
-    await until(() => at.requests.length > told)
+    const requestsBefore = service.requests.length
+    await until(() => service.requests.length > requestsBefore)
     expect((await down.guard.batch('b')).map(({ state }) => state)).toEqual(['submitted'])
     await down.guard.close()
     expect(await streaming).toMatchObject([{ ok: false, error: { code: 'GUARD_CLOSED' } }])
-    at.always('res', { pendingTimes: 0 })
-    const up = await rig({ at, ledger })
+    service.always('res', { pendingTimes: 0 })
+    const up = await rig({ service, ledger })
     expect((await all(up.guard, pages(1), { batch: 'b' })).map(({ ok }) => ok)).toEqual([true])
-    expect(at.tasks).toHaveLength(1)
+    expect(service.tasks).toHaveLength(1)
   })
 
   it('does not buy a task again when the service is down for as long as a task is followed', async () => {
     const clock = manualClock()
-    const { at, ledger } = await shared({ clock })
-    const one = await rig({ at, ledger, clock })
-    at.always('res', { status: 503 })
+    const { service, ledger } = await sharedServices({ clock })
+    const one = await rig({ service, ledger, clock })
+    service.always('res', { status: 503 })
     const streaming = all(one.guard, pages(1), { batch: 'b' })
-    await until(() => at.tasks.length === 1)
+    await until(() => service.tasks.length === 1)
     await one.guard.close()
     await streaming
-    const next = await rig({ at, ledger, clock })
+    const next = await rig({ service, ledger, clock })
     const results = await settleWith(clock, all(next.guard, pages(1), { batch: 'b' }))
     expect(results).toMatchObject([{ ok: false, error: { code: 'SOLVER_BUSY' } }])
     expect((await next.guard.batch('b')).map(({ state }) => state)).toEqual(['submitted'])
-    expect(at.tasks).toHaveLength(1)
+    expect(service.tasks).toHaveLength(1)
   })
 
   it('returns a failure once, and retries the item in the next run', async () => {
-    const { at, ledger } = await shared()
-    const one = await rig({ at, ledger })
-    at.next('res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' })
+    const { service, ledger } = await sharedServices()
+    const one = await rig({ service, ledger })
+    service.next('res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' })
     const options = { batch: 'b', concurrency: 1, order: 'input' } as const
     const first = await all(one.guard, [...pages(2), { ...challenge, pageUrl: 'https://elsewhere.example/' }], options)
     expect(first.map((result) => (result.ok ? 'ok' : result.error.code))).toEqual([
@@ -203,19 +203,19 @@ describe('a resumed batch', () => {
   })
 
   it('returns the failure that the service reports for a task submitted before', async () => {
-    const { at, ledger } = await shared()
-    await leftAmid(at, ledger, pages(1))
-    const { guard } = await rig({ at, ledger })
-    at.always('res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' })
+    const { service, ledger } = await sharedServices()
+    await leaveUnfinished(service, ledger, pages(1))
+    const { guard } = await rig({ service, ledger })
+    service.always('res', { error: 'ERROR_CAPTCHA_UNSOLVABLE' })
     const [result] = await all(guard, pages(1), { batch: 'b' })
     expect(result).toMatchObject({ ok: false, error: { code: 'CAPTCHA_UNSOLVABLE' } })
     expect((await guard.status()).day).toMatchObject({ spent: 0, reserved: 0 })
   })
 
   it('applies the current policy: an item whose origin is no longer named is denied', async () => {
-    const { at, ledger } = await shared()
-    await leftAmid(at, ledger, pages(1))
-    const { guard } = await rig({ at, ledger, policy: { origins: ['https://other.example.com'] } })
+    const { service, ledger } = await sharedServices()
+    await leaveUnfinished(service, ledger, pages(1))
+    const { guard } = await rig({ service, ledger, policy: { origins: ['https://other.example.com'] } })
     const [result] = await all(guard, pages(1), { batch: 'b' })
     expect(result).toMatchObject({ ok: false, error: { code: 'ORIGIN_NOT_NAMED' } })
   })
@@ -225,8 +225,8 @@ describe('a guard that is closed while it works on a batch', () => {
   it('ends the batch so that the next guard resumes it, also with a ledger in a file', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'solveguard-batch-'))
     after(async () => rmSync(dir, { recursive: true, force: true }))
-    const { at } = await shared()
-    const one = await rig({ at, ledger: fileLedger({ dir }) })
+    const { service } = await sharedServices()
+    const one = await rig({ service, ledger: fileLedger({ dir }) })
     const alerts: string[] = []
     one.guard.on('alert', ({ code }) => alerts.push(code))
     const outcomes: unknown[] = []
@@ -235,27 +235,27 @@ describe('a guard that is closed while it works on a batch', () => {
       if (outcomes.length === 2) await one.guard.close()
     }
     expect([outcomes, alerts]).toEqual([[true, true, 'GUARD_CLOSED', 'GUARD_CLOSED'], []])
-    const next = await rig({ at, ledger: fileLedger({ dir }) })
+    const next = await rig({ service, ledger: fileLedger({ dir }) })
     const tally = await next.guard.stream(pages(4), { batch: 'b' }).forEach(() => {})
     // The second was not recorded as consumed: its consumer asked for no further result.
-    expect([tally.alreadySolved, tally.solved, at.tasks.length]).toEqual([1, 3, 4])
+    expect([tally.alreadySolved, tally.solved, service.tasks.length]).toEqual([1, 3, 4])
   })
 })
 
 describe('the items of a batch', () => {
   it('without keys are identified by content and, if equal, by position among the equal ones', async () => {
-    const { at, ledger } = await shared()
-    const one = await rig({ at, ledger })
+    const { service, ledger } = await sharedServices()
+    const one = await rig({ service, ledger })
     const twice = [challenge, challenge, ...pages(1)]
-    for await (const _ of one.guard.stream(twice, { batch: 'b', concurrency: 1 })) if (at.tasks.length > 1) break
-    const next = await rig({ at, ledger })
+    for await (const _ of one.guard.stream(twice, { batch: 'b', concurrency: 1 })) if (service.tasks.length > 1) break
+    const next = await rig({ service, ledger })
     const tally = await next.guard.stream(twice, { batch: 'b' }).forEach(() => {})
-    expect([tally.alreadySolved, tally.solved, at.tasks.length]).toEqual([1, 2, 3])
+    expect([tally.alreadySolved, tally.solved, service.tasks.length]).toEqual([1, 2, 3])
   })
 
   it('with keys are identified by key, in any order', async () => {
-    const { at, ledger } = await shared()
-    const { guard } = await rig({ at, ledger })
+    const { service, ledger } = await sharedServices()
+    const { guard } = await rig({ service, ledger })
     const key = ({ pageUrl }: { pageUrl: string }) => new URL(pageUrl).pathname
     const results = await all(guard, pages(3), { batch: { name: 'b', key, keepFor: '2h' } })
     expect(results.map((result) => result.key).sort()).toEqual(['/0', '/1', '/2'])
@@ -271,12 +271,12 @@ describe('the items of a batch', () => {
   })
 
   it('with the key of an earlier item but another challenge do not get its answer', async () => {
-    const { at, ledger } = await shared()
+    const { service, ledger } = await sharedServices()
     const batch = { name: 'b', key: () => 'only' }
-    await leftAmid(at, ledger, pages(1), batch)
-    const { guard } = await rig({ at, ledger })
+    await leaveUnfinished(service, ledger, pages(1), batch)
+    const { guard } = await rig({ service, ledger })
     const [result] = await all(guard, [{ ...challenge, pageUrl: 'https://staging.example.com/another' }], { batch })
-    expect(result?.ok && result.solution.taskId).toBe(at.tasks[1]?.id)
+    expect(result?.ok && result.solution.taskId).toBe(service.tasks[1]?.id)
   })
 
   it('are forgotten after keepFor', async () => {
@@ -294,8 +294,8 @@ describe('the items of a batch', () => {
 
 describe('a batch that two guards work on', () => {
   it('is refused to the second with BATCH_UNDER_WAY until the first is done', async () => {
-    const { at, ledger } = await shared({ solveMs: 50 })
-    const [one, other] = [await rig({ at, ledger }), await rig({ at, ledger })]
+    const { service, ledger } = await sharedServices({ solveMs: 50 })
+    const [one, other] = [await rig({ service, ledger }), await rig({ service, ledger })]
     const first = one.guard.stream(pages(3), { batch: 'b', concurrency: 1 })[Symbol.asyncIterator]()
     await first.next()
     expect(await errorOf(all(other.guard, pages(3), { batch: 'b' }))).toMatchObject({ code: 'BATCH_UNDER_WAY' })
@@ -305,13 +305,13 @@ describe('a batch that two guards work on', () => {
   })
 
   it('is released by a consumer that stops early only after each submit under way is recorded', async () => {
-    const { at, ledger } = await shared({ solveMs: 0 })
-    const [one, other] = [await rig({ at, ledger }), await rig({ at, ledger })]
-    at.always('in', { delayMs: 200 })
-    at.next('in', { delayMs: 0 })
+    const { service, ledger } = await sharedServices({ solveMs: 0 })
+    const [one, other] = [await rig({ service, ledger }), await rig({ service, ledger })]
+    service.always('in', { delayMs: 200 })
+    service.next('in', { delayMs: 0 })
     for await (const result of one.guard.stream(pages(4), { batch: 'b', concurrency: 4 })) if (result.ok) break
     await all(other.guard, pages(4), { batch: 'b' })
-    expect(at.tasks.map(({ pageUrl }) => pageUrl).sort()).toEqual(pages(4).map(({ pageUrl }) => pageUrl))
+    expect(service.tasks.map(({ pageUrl }) => pageUrl).sort()).toEqual(pages(4).map(({ pageUrl }) => pageUrl))
   })
 
   it('stays locked by a process on another machine until its heartbeats stop', async () => {
@@ -338,14 +338,14 @@ describe('a batch that two guards work on', () => {
 
   it('is given up by a process that was suspended while another took the lock', async () => {
     const clock = manualClock()
-    const { guard, ledger } = await rig({ clock, service: { solveMs: 0 } })
+    const { guard, ledger } = await rig({ clock, serviceOptions: { solveMs: 0 } })
     const results: StreamResult[] = []
     const streaming = errorOf(
       guard.stream(pages(200), { batch: 'b', concurrency: 1 }).forEach(async (result) => {
         results.push(result)
         if (results.length > 1) return
-        const taken = { scope: 'batch-lock:tests/b', name: 'turn/2', value: 'other-machine:1:99-x', ttlMs: 60_000 }
-        await ledger.setFact(taken, clock.now())
+        const consumed = { scope: 'batch-lock:tests/b', name: 'turn/2', value: 'other-machine:1:99-x', ttlMs: 60_000 }
+        await ledger.setFact(consumed, clock.now())
         await clock.advance(6_000)
       }),
     )

@@ -12,10 +12,10 @@ export const pages = (count: number): Challenge[] =>
   }))
 
 /** A ledger and a service that several guards use one after the other. */
-export async function shared(service: Parameters<typeof startSolverService>[0] = {}) {
+export async function sharedServices(service: Parameters<typeof startSolverService>[0] = {}) {
   const running = await startSolverService(service)
   after(() => running.close())
-  return { at: running, ledger: memoryLedger() }
+  return { service: running, ledger: memoryLedger() }
 }
 
 export async function all(
@@ -29,23 +29,23 @@ export async function all(
 }
 
 /** The first process: submits all, and is closed while the service solves them. The service then has the answers. */
-export async function leftAmid(
-  at: SolverService,
+export async function leaveUnfinished(
+  service: SolverService,
   ledger: ReturnType<typeof memoryLedger>,
   challenges: readonly Challenge[],
   batch: StreamOptions['batch'] = 'b',
 ) {
-  const { guard } = await rig({ at, ledger })
-  const before = at.tasks.length
-  at.always('in', { pendingTimes: 1_000_000 })
+  const { guard } = await rig({ service, ledger })
+  const before = service.tasks.length
+  service.always('in', { pendingTimes: 1_000_000 })
   const streaming = all(guard, challenges, { batch, concurrency: challenges.length })
-  const handedIn = () => at.tasks.slice(before)
-  await until(() => handedIn().length === challenges.length && handedIn().every(({ polls }) => polls > 0))
+  const submitted = () => service.tasks.slice(before)
+  await until(() => submitted().length === challenges.length && submitted().every(({ polls }) => polls > 0))
   await guard.close()
   const codes = (await streaming).map((result) => !result.ok && result.error.code)
   expect(codes).toEqual(challenges.map(() => 'GUARD_CLOSED'))
-  at.always('in', undefined)
-  at.always('res', { pendingTimes: 0 })
+  service.always('in', undefined)
+  service.always('res', { pendingTimes: 0 })
 }
 
 export async function until(holds: () => boolean): Promise<void> {

@@ -7,7 +7,7 @@ import { usd } from '../../../src/policy/money.js'
 import { challenge, errorOf, rig } from '../support.js'
 
 /** A mapper whose items end when the test ends them. */
-function desk() {
+function manualMapper() {
   const open = new Map<number, () => void>()
   let most = 0
   const work = (_: unknown, index: number): Promise<number> =>
@@ -21,18 +21,18 @@ function desk() {
   return { work, open, end: (index: number) => open.get(index)?.(), most: () => most }
 }
 
-const turns = async (): Promise<void> => {
+const yieldToEventLoop = async (): Promise<void> => {
   for (let i = 0; i < 3; i++) await new Promise<void>((resolve) => setImmediate(resolve))
 }
 
 describe('concurrentMap with ordered results', () => {
   it('yields each result in the order of the items, in whatever order they end', async () => {
-    const { work, open, end } = desk()
+    const { work, open, end } = manualMapper()
     const results = concurrentMap([0, 1, 2, 3], work, { concurrency: 4, ordered: true })
     const first = results.next()
-    await turns()
+    await yieldToEventLoop()
     for (const index of [3, 1, 2]) end(index)
-    await turns()
+    await yieldToEventLoop()
     expect([...open.keys()]).toEqual([0])
     end(0)
     expect((await first).value).toBe(0)
@@ -42,17 +42,17 @@ describe('concurrentMap with ordered results', () => {
   })
 
   it('buffers a bounded number of results behind a slow item, and then takes no further item', async () => {
-    const { work, open, end, most } = desk()
+    const { work, open, end, most } = manualMapper()
     let taken = 0
     function* items() {
       for (; taken < 100; taken++) yield taken
     }
     const results = concurrentMap(items(), work, { concurrency: 3, ordered: true })
     const first = results.next()
-    await turns()
+    await yieldToEventLoop()
     for (let round = 0; round < 10; round++) {
       for (const index of [...open.keys()]) if (index !== 0) end(index)
-      await turns()
+      await yieldToEventLoop()
     }
     expect([[...open.keys()], most()]).toEqual([[0], 3])
     // The slow item and those that wait behind it.
@@ -75,13 +75,13 @@ describe('concurrentMap with ordered results', () => {
           return waits === 3 ? undefined : index
         }
         const results: number[] = []
-        const told: number[] = []
-        const taken = async (result: number): Promise<void> => void told.push(result)
+        const consumed: number[] = []
+        const taken = async (result: number): Promise<void> => void consumed.push(result)
         for await (const result of concurrentMap(list, work, { concurrency: most, ordered, onConsumed: taken }))
           results.push(result)
         const all = list.flatMap((waits, index) => (waits === 3 ? [] : [index]))
         expect(ordered ? results : [...results].sort((a, b) => a - b)).toEqual(all)
-        expect(told).toEqual(results)
+        expect(consumed).toEqual(results)
         expect(peak).toBeLessThanOrEqual(most)
       }),
       { numRuns: 60 },
@@ -93,7 +93,7 @@ const list = (count: number): Challenge[] => Array.from({ length: count }, () =>
 
 describe('guard.stream', () => {
   it('yields each result with its index and challenge, and in input order if asked to', async () => {
-    const { guard } = await rig({ service: { solveMs: (order) => (order.sitekey.endsWith('0') ? 60 : 0) } })
+    const { guard } = await rig({ serviceOptions: { solveMs: (order) => (order.sitekey.endsWith('0') ? 60 : 0) } })
     const challenges = [0, 1, 2, 3].map((n) => ({ ...challenge, sitekey: `key-${n}` }))
     const seen: unknown[] = []
     for await (const result of guard.stream(challenges, { order: 'input' })) {
@@ -105,7 +105,7 @@ describe('guard.stream', () => {
   it('solves at most `concurrency` items at a time, and never more than the policy allows', async () => {
     const atATime = async (concurrency: number | undefined, concurrent: number | undefined): Promise<number> => {
       const { guard, service } = await rig({
-        service: { solveMs: 20 },
+        serviceOptions: { solveMs: 20 },
         policy: { budget: { perDay: usd(1), concurrent } },
       })
       let most = 0
@@ -128,7 +128,7 @@ describe('guard.stream', () => {
       .stream([...list(5), { ...challenge, pageUrl: 'https://elsewhere.example/' }], { concurrency: 3 })
       .forEach(async () => {
         expect(++busy).toBe(1)
-        await turns()
+        await yieldToEventLoop()
         busy--
       })
     expect(tally).toEqual({ solved: 5, failed: 1, alreadySolved: 0, cost: 5_000 })
@@ -169,7 +169,7 @@ describe('guard.stream', () => {
   })
 
   it('takes no further item once it is aborted, and accounts for the solves under way', async () => {
-    const { guard, service } = await rig({ service: { solveMs: 10_000 } })
+    const { guard, service } = await rig({ serviceOptions: { solveMs: 10_000 } })
     const abort = new AbortController()
     let produced = 0
     function* challenges(): Generator<Challenge> {
@@ -191,15 +191,15 @@ describe('guard.stream', () => {
   })
 
   it('causes no process warning at a high concurrency', async () => {
-    const { guard } = await rig({ service: { solveMs: 20 } })
+    const { guard } = await rig({ serviceOptions: { solveMs: 20 } })
     const warnings: string[] = []
-    const hear = ({ name }: Error): void => void warnings.push(name)
-    process.on('warning', hear)
+    const onWarning = ({ name }: Error): void => void warnings.push(name)
+    process.on('warning', onWarning)
     const { solved } = await guard
       .stream(list(60), { concurrency: 40, signal: new AbortController().signal })
       .forEach(() => {})
-    await turns()
-    process.off('warning', hear)
+    await yieldToEventLoop()
+    process.off('warning', onWarning)
     expect([solved, warnings.filter((name) => name !== 'SolveguardAlert')]).toEqual([60, []])
   })
 

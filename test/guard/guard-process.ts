@@ -7,8 +7,8 @@ import { after } from './support.js'
 
 const root = join(import.meta.dirname, '../..')
 
-/** What a child says, a line of JSON each. */
-export interface Said {
+/** A line of JSON that a child writes. */
+export interface ProcessMessage {
   readonly what: string
   readonly code?: string
   readonly failures?: readonly string[]
@@ -16,18 +16,18 @@ export interface Said {
 }
 
 /** A process of `children/alerting.ts`. */
-export interface Talker {
-  readonly said: readonly Said[]
-  tell(command: string): void
-  /** The next thing that it says of that kind, or has said and nobody has asked for. */
-  hears(what: string): Promise<Said>
+export interface GuardProcess {
+  readonly messages: readonly ProcessMessage[]
+  send(command: string): void
+  /** The next message of that kind that was not returned before. */
+  next(what: string): Promise<ProcessMessage>
   /** Ends it as `kill -9` does. */
   kill(): Promise<void>
-  ended(): Promise<void>
+  exited(): Promise<void>
 }
 
-/** Bundles the child, and gives what starts one. */
-export async function talkers(name: string): Promise<(env: Record<string, string>) => Talker> {
+/** Bundles the child, and returns a function that starts it. */
+export async function bundleGuardProcess(name: string): Promise<(env: Record<string, string>) => GuardProcess> {
   const script = await bundleForNode(
     'test/guard/children/alerting.ts',
     join(root, `node_modules/.cache/solveguard/alerting-${name}.mjs`),
@@ -38,39 +38,39 @@ export async function talkers(name: string): Promise<(env: Record<string, string
       stdio: ['pipe', 'pipe', 'inherit'],
     })
     after(() => end(child))
-    return talkerOf(child)
+    return guardProcessOf(child)
   }
 }
 
-function talkerOf(child: ChildProcess): Talker {
-  const said: Said[] = []
-  const waiting = new Set<() => void>()
-  const taken = new Map<string, number>()
+function guardProcessOf(child: ChildProcess): GuardProcess {
+  const messages: ProcessMessage[] = []
+  const checks = new Set<() => void>()
+  const received = new Map<string, number>()
   const { stdin, stdout } = child
   if (!stdin || !stdout) throw new Error('no pipes')
   createInterface({ input: stdout }).on('line', (line) => {
-    said.push(JSON.parse(line) as Said)
-    for (const look of waiting) look()
+    messages.push(JSON.parse(line) as ProcessMessage)
+    for (const check of checks) check()
   })
   return {
-    said,
-    tell: (command) => void stdin.write(`${command}\n`),
-    hears: (what) => {
-      const nth = taken.get(what) ?? 0
-      taken.set(what, nth + 1)
+    messages,
+    send: (command) => void stdin.write(`${command}\n`),
+    next: (what) => {
+      const nth = received.get(what) ?? 0
+      received.set(what, nth + 1)
       return new Promise((resolve) => {
-        const look = (): void => {
-          const found = said.filter((one) => one.what === what)[nth]
+        const check = (): void => {
+          const found = messages.filter((one) => one.what === what)[nth]
           if (!found) return
-          waiting.delete(look)
+          checks.delete(check)
           resolve(found)
         }
-        waiting.add(look)
-        look()
+        checks.add(check)
+        check()
       })
     },
     kill: () => end(child),
-    ended: async () => {
+    exited: async () => {
       if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
     },
   }
@@ -78,7 +78,7 @@ function talkerOf(child: ChildProcess): Talker {
 
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
-  const gone = once(child, 'exit')
+  const exited = once(child, 'exit')
   child.kill('SIGKILL')
-  await gone
+  await exited
 }
