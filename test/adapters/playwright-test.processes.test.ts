@@ -85,8 +85,11 @@ it('fails the test at its own line for a denial with throwOnDenied', () => {
 })
 
 it('applies a test’s own policy, and takes another page', () => {
-  expect(results.get('may not spend a cent')).toMatchObject({ status: 'passed' })
-  expect(results.get('a test without captcha is left alone')).toMatchObject({ status: 'passed', attachments: [{}] })
+  expect(results.get('cannot spend a cent')).toMatchObject({ status: 'passed' })
+  expect(results.get('a test without the captcha fixture is not guarded')).toMatchObject({
+    status: 'passed',
+    attachments: [{}],
+  })
 })
 
 it('reports steps, and attaches to each test what it spent', () => {

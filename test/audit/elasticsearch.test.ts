@@ -27,7 +27,7 @@ describe('elasticsearchAudit', () => {
     const { server, sink } = await start('ApiKey abc123', { apiKey: 'abc123' })
     await sink.open('checkout-tests', NOON)
     await sink.write([authorized, denied])
-    expect(server.complaints).toEqual([])
+    expect(server.violations).toEqual([])
     expect(server.documents).toHaveLength(3)
     for (const document of server.documents) recordSchema.parse(document)
   })

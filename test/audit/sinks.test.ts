@@ -64,7 +64,7 @@ const SINKS: Readonly<Record<string, () => Promise<SinkUnderTest>>> = {
     return {
       sink: elasticsearchAudit({ url: server.url }),
       read: async () => {
-        expect(server.complaints).toEqual([])
+        expect(server.violations).toEqual([])
         return (server.documents as AuditRecord[]).filter(isNotItsOwn(server.documents))
       },
       breakPlace: async () => server.always({ status: 403, body: '{"error":{"type":"security_exception"}}' }),

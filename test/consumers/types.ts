@@ -58,13 +58,13 @@ export async function solveInPuppeteer(guard: Guard, browser: Browser): Promise<
   return (await captcha.solve(await browser.newPage())).cost
 }
 
-/** playwright-extra's own types do not agree with Playwright's newest, so they are left out here. */
+/** playwright-extra's types do not match Playwright's newest, so they are left out here. */
 export async function solveInPlaywrightExtra(guard: Guard, extra: PlaywrightExtra, page: Page): Promise<string | null> {
   extra.use(solveguardPlaywright({ guard, policy: (context) => (context.pages().length > 9 ? {} : undefined) }))
   return (await page.solveRecaptchas()).error
 }
 
-/** puppeteer-extra's own types want the whole of `puppeteer` installed; its `use` takes no more than this. */
+/** puppeteer-extra's types need the package `puppeteer`; its `use` takes no more than this. */
 export function useInPuppeteerExtra(guard: Guard, extra: PuppeteerExtra): unknown {
   return extra.use(solveguardPuppeteer({ guard, policy: { budget: { perDay: usd(0.5) } } }))
 }
@@ -100,9 +100,9 @@ captchaTest('sign in', async ({ page, captcha, captchaGuard }) => {
 })
 export const reporter = new CaptchaReporter()
 
-// @ts-expect-error a plain number is no amount of money
+// @ts-expect-error a plain number is not a Money
 export const wrong: Money = 5
-// @ts-expect-error a family that nobody knows
+// @ts-expect-error an unknown family
 export const unknown: Challenge['family'] = 'riddle'
 
 export { startSolverService, verifyAudit }

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { humanReport } from '../../src/demo/report.js'
 
-// A run takes some seconds; on a machine with ten busy processes for two cores, close to a minute.
+// A run takes some seconds; with ten busy processes on two cores, close to a minute.
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 const root = join(import.meta.dirname, '../..')
@@ -87,7 +87,7 @@ describe('the demo', () => {
   })
 })
 
-it('prints one JSON object per line with --json, and nothing else', async () => {
+it('the demo prints one JSON object per line with --json, and nothing else', async () => {
   const { code, lines } = await demo(['--json'])
   const objects = lines.map((line) => JSON.parse(line))
   expect(objects.at(-1)).toMatchObject({ type: 'end', ok: true })
@@ -97,7 +97,7 @@ it('prints one JSON object per line with --json, and nothing else', async () => 
   expect(code).toBe(0)
 })
 
-it('stops at a signal, and leaves no files of that run', async () => {
+it('the demo stops at a signal, and leaves no files of that run', async () => {
   const before = readdirSync(join(root, '.solveguard/demo'))
   let stopped = false
   const { code, lines } = await demo([], {}, (output, kill) => {
@@ -110,18 +110,18 @@ it('stops at a signal, and leaves no files of that run', async () => {
   expect(readdirSync(join(root, '.solveguard/demo'))).toEqual(before)
 })
 
-it('breaks its lines between words at the width of a terminal', () => {
+it('the demo breaks its lines between words at the width of a terminal', () => {
   const lines: string[] = []
   const report = humanReport((line) => lines.push(...line.split('\n')), { isTTY: true, columns: 60 })
   report.step({ what: 'origin', detail: 'one two three four five six seven eight nine ten eleven', ok: true })
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are made of them
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: colors consist of them
   expect(lines.map((line) => line.replace(/\u001b\[\d+m/g, ''))).toEqual([
     '  ✓ origin       one two three four five six seven eight',
     '                 nine ten eleven',
   ])
 })
 
-describe('with --url', () => {
+describe('the demo with --url', () => {
   it('needs a key, and names the environment variable', async () => {
     const { code, lines } = await demo(['--url', 'https://staging.example.com/login'])
     expect(lines.at(-1)).toMatch(/^demo failed: .*SOLVEGUARD_KEY/)
@@ -143,7 +143,7 @@ describe('with --url', () => {
   })
 })
 
-describe('when it cannot start', () => {
+describe('a demo that cannot start', () => {
   it.each([
     [
       'CHROMIUM_PATH names no program',
@@ -159,7 +159,7 @@ describe('when it cannot start', () => {
     ],
     ['there is no screen', ['--headed'], { DISPLAY: '' }, /--headed needs a screen, and DISPLAY names none/],
     ['an option is misspelled', ['--hedaed'], {}, /Unknown option '--hedaed'$/],
-  ])('its last line names the problem and what to do, when %s', async (_, args, env, sentence) => {
+  ])('names the problem and what to do in its last line, when %s', async (_, args, env, sentence) => {
     const { code, lines, stderr } = await demo(args, env)
     expect(lines.at(-1)).toMatch(new RegExp(`^demo failed: ${sentence.source}`))
     expect(lines.join('\n') + stderr).not.toContain('    at ')
@@ -167,7 +167,7 @@ describe('when it cannot start', () => {
     expect(code).toBe(1)
   })
 
-  it('its last line is JSON with --json', async () => {
+  it('writes its last line as JSON with --json', async () => {
     const { lines } = await demo(['--json'], { CHROMIUM_PATH: '/nowhere/chromium' })
     expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ type: 'end', ok: false }])
   })

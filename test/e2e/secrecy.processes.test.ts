@@ -14,17 +14,17 @@ import { startTinyproxy } from '../support/proxies.js'
 import { startTap, type Tap } from '../support/tap.js'
 import { unzip } from '../support/unzip.js'
 
-/** Signs and all: each is spelt differently in forms, addresses, JSON and the rest. */
+/** With special characters: forms, addresses, JSON and other encodings write each of them differently. */
 const KEY = 'k3y/of+th3=t3st&which~must!not*be@seen'
 const PROXY_PASSWORD = randomBytes(24).toString('base64url')
 const PAGE_PROXY_PASSWORD = randomBytes(24).toString('base64url')
 const WEBHOOK_SECRET = `whsec_${randomBytes(32).toString('base64')}`
-/** What a page's address has in its query. */
+/** A value in the query of a page's address. */
 const QUERY = 'qu3ry-of-the-page-which-may-be-a-session'
-/** What may be seen: it was put where the search has to find it. */
+/** A value that may be visible: placed where the search has to find it. */
 const CANARY = 'canary-that-is-found-wherever-we-look'
 
-/** What the service does with the solves that follow the first: each ends its solve, or that is aborted before it is tried again. */
+/** The service's behavior for later solves: each fails its solve, or the solve is aborted before its retry. */
 const FAILURES = [
   { error: 'ERROR_CAPTCHA_UNSOLVABLE' },
   { half: true },
@@ -36,9 +36,9 @@ const FAILURES = [
   { error: 'ERROR_KEY_DOES_NOT_EXIST' },
 ] as const
 
-/** Everything that was written, said, sent or kept on the way, by where it was. */
+/** Everything that was written, printed, sent or kept during the job, by kind of place. */
 const places = new Map<string, Buffer[]>()
-/** The kind of place that a file of the job's folder is. */
+/** The kind of place of a file in the job's folder. */
 const FILES: readonly (readonly [RegExp, string])[] = [
   [/^state\/ledger\.db/, 'ledger'],
   [/^state\/audit\//, 'audit log'],
@@ -50,10 +50,10 @@ const FILES: readonly (readonly [RegExp, string])[] = [
   [/^alerts\.txt$/, 'alert command'],
   [/^page\.har$/, 'HAR of the page'],
   [/^trace\.zip$/, 'trace of the page'],
-  // What it would show the page again with, its form as it was sent: how much of it, and when, is the browser's business.
+  // Session data to restore the page, with the submitted form: the browser decides what it keeps, and when.
   [/^profile\/Default\/Sessions\//, 'browser session'],
   [/^profile\//, 'browser profile'],
-  // Until they are put together.
+  // Parts of a file that is not complete yet.
   [/^tmp\/playwright/, 'trace of the page'],
 ]
 const tokens: string[] = []
@@ -140,7 +140,7 @@ async function startWebhook(): Promise<Tap> {
   return tapped(port)
 }
 
-/** The job, in a folder and with variables of its own. What is said on its way out is kept. */
+/** Starts the job, with a folder and variables of its own. Keeps what it sends. */
 function startJob(program: string, env: Record<string, string>): ChildProcess {
   const [home, temporary] = [join(folder, 'home'), join(folder, 'tmp')]
   for (const dir of [home, temporary]) mkdirSync(dir)
@@ -157,7 +157,7 @@ function startJob(program: string, env: Record<string, string>): ChildProcess {
   return job
 }
 
-/** Every file that the job has written, archives opened. */
+/** Every file that the job has written, with the files in its archives. */
 function keepFiles(): void {
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue
@@ -171,7 +171,7 @@ function keepFiles(): void {
   }
 }
 
-/** What the kernel keeps of the job's process, and of those that it started, which are the browser's. */
+/** What the kernel shows of the job's process and of the browser's processes that it started. */
 function keepProcesses(job: number): void {
   const parents = new Map<number, number>()
   for (const name of readdirSync('/proc').filter((one) => /^\d+$/.test(one))) {
@@ -186,7 +186,7 @@ function keepProcesses(job: number): void {
   }
 }
 
-/** What comes and goes while we look, files and processes, may be gone. */
+/** Files and processes may disappear during the search. */
 function readIfThere(path: string): Buffer {
   try {
     return readFileSync(path)
@@ -195,7 +195,7 @@ function readIfThere(path: string): Buffer {
   }
 }
 
-/** The kinds of places in which a secret, or a part of it, stands in any spelling. */
+/** The kinds of places that contain a secret, or a part of it, in any encoding. */
 function whereIs(secret: string): string[] {
   const all = needles(secret)
   return [...places]
@@ -204,7 +204,7 @@ function whereIs(secret: string): string[] {
     .sort()
 }
 
-/** The requests that a tap has heard, apart. */
+/** The single requests that a tap has recorded. */
 function requests(where: string): { head: string; body: string }[] {
   const text = Buffer.concat(places.get(where) ?? []).toString('latin1')
   return text.split(/(?=(?:POST|GET|CONNECT) [^\r\n]{1,2000} HTTP\/1\.1\r\n)/).map((request) => ({
@@ -217,7 +217,7 @@ const OF_THE_PAGE = ['HAR of the page', 'sent to the site', 'trace of the page']
 const TO_THE_SERVICE = ['sent to the proxy', 'sent to the service']
 
 describe('the search', () => {
-  it('finds what was put into each kind of place', () => {
+  it('finds a value that was placed into each kind of place', () => {
     expect([...new Set([...whereIs(CANARY), 'browser session'])].sort()).toEqual(
       [
         ...[...new Set(FILES.map(([, kind]) => kind)), 'standard output', 'standard error'],
@@ -238,7 +238,7 @@ describe('the search', () => {
     )
   })
 
-  it('knows of no file that it has no name for', () => {
+  it('has a kind of place for every file', () => {
     const others = (places.get('another file') ?? []).map((bytes) => bytes.toString('latin1').split('\n', 1)[0])
     expect(others.filter((name) => !/^(done$|state\/\.gitignore$|home\/|tmp\/)/.test(name ?? ''))).toEqual([])
   })
@@ -266,7 +266,7 @@ describe('the search', () => {
   })
 })
 
-it('the whole job was done: a page signed in, and every kind of failure', () => {
+it('the job completes: a page signs in, and every kind of failure occurs', () => {
   expect(tokens.length).toBeGreaterThan(0)
   expect(service.tasks.some(({ state, report }) => state === 'ready' && report === 'bad')).toBe(true)
   const printed = Buffer.concat(places.get('printed') ?? []).toString()
@@ -276,19 +276,19 @@ it('the whole job was done: a page signed in, and every kind of failure', () => 
   ]) {
     expect(printed).toContain(`"code":"${code}"`)
   }
-  const told = Buffer.concat(places.get('telemetry') ?? []).toString()
+  const telemetry = Buffer.concat(places.get('telemetry') ?? []).toString()
   for (const name of ['sign in', 'solveguard.solve', 'solveguard.submit', 'solveguard.poll', 'solveguard.report']) {
-    expect(told).toContain(`"name":"${name}"`)
+    expect(telemetry).toContain(`"name":"${name}"`)
   }
-  expect(told).toContain('solveguard.budget.left')
+  expect(telemetry).toContain('solveguard.budget.left')
 })
 
 describe('the key', () => {
-  it('is where it comes from, and in what is sent to the service: in no other place', () => {
+  it('appears only in its source and in the calls to the service', () => {
     expect(whereIs(KEY)).toEqual(['environment of the job', ...TO_THE_SERVICE])
   })
 
-  it('stands there in the body of each call, and in no head', () => {
+  it('appears in the body of each call, and in no header', () => {
     expect(service.keysInUrls).toBe(0)
     for (const where of TO_THE_SERVICE) {
       const calls = requests(where).filter(({ head }) => head.startsWith('POST '))
@@ -303,27 +303,27 @@ describe('the key', () => {
   })
 })
 
-it('a solution is in the page that it was bought for, in what that sends, and in what its own tools record of it: in no place of ours', () => {
+it('a solution appears only in its page, the requests of the page, and the recordings of the browser tool', () => {
   for (const token of tokens) {
-    // The first one was put into the page. Others came too late for anybody.
+    // The first one was injected into the page. The others arrived after their solves were aborted.
     const found = whereIs(token.slice(3)).filter((where) => where !== 'browser session')
     expect(found).toEqual(token === tokens[0] ? OF_THE_PAGE : [])
   }
 })
 
-it('the password of the way out is sent to that proxy alone', () => {
+it('the password of the egress proxy is sent to that proxy only', () => {
   expect(whereIs(PROXY_PASSWORD)).toEqual(['environment of the job', 'sent to the proxy'])
 })
 
-it('the password of the page’s proxy is told to the service alone', () => {
+it('the password of the page’s proxy is sent to the service only', () => {
   expect(whereIs(PAGE_PROXY_PASSWORD)).toEqual(['environment of the job', ...TO_THE_SERVICE])
 })
 
-it('what alerts are signed with is sent to nobody', () => {
+it('the secret that signs alerts is not sent to any receiver', () => {
   expect(whereIs(WEBHOOK_SECRET.slice(6))).toEqual(['environment of the job'])
 })
 
-it('a page’s query is told to the service, and to those who listen for events: it is in no log, record, trace or alert of ours', () => {
+it('a page’s query reaches the service and event listeners, and no log, audit record, trace or alert', () => {
   const ours = [
     'ledger',
     'audit log',

@@ -8,7 +8,7 @@ import { launchBrowser } from '../support/browser.js'
 const folder = mkdtempSync(join(tmpdir(), 'solveguard-wire-'))
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-it('a wire log is what tools that read HAR take it for: Playwright answers a call out of it', async () => {
+it('a wire log is a valid HAR file: Playwright answers a call from it', async () => {
   const { guard, service } = await rig({ guardOptions: { trace: join(folder, 'wire.har') } })
   const { taskId } = await guard.solve(challenge)
   const [name = ''] = readdirSync(folder)

@@ -14,13 +14,13 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-// A rule that no longer finds anything looks like a project without mistakes: each is given a mistake to find.
+// A rule that finds nothing any more looks like a project without mistakes: each rule gets a mistake to find.
 
 const LINT_RULES = readdirSync('scripts/rules').map((file) => `scripts/rules/${file}`)
 
 const bin = (name: string) => resolve('node_modules/.bin', name)
 
-/** A project of its own with our rules, and with these files in its src/. */
+/** A separate project with the rules of this one, and with these files in its src/. */
 function project(files: readonly (readonly [file: string, code: string])[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'solveguard-rules-'))
   mkdirSync(join(folder, 'scripts/rules'), { recursive: true })
@@ -34,7 +34,7 @@ function project(files: readonly (readonly [file: string, code: string])[]): str
   return folder
 }
 
-/** For each lint rule of ours, what it says, and code that breaks it. */
+/** For each of the project's own lint rules, its message and code that breaks it. */
 const WRONG_CODE: Readonly<Record<string, readonly [message: string, ...code: string[]]>> = {
   'no-reveal.grit': [
     'Only src/egress reveals a secret',
@@ -52,7 +52,7 @@ const WRONG_CODE: Readonly<Record<string, readonly [message: string, ...code: st
   ],
 }
 
-describe('the lint rules of ours', () => {
+describe('the project’s own lint rules', () => {
   const WAYS = Object.entries(WRONG_CODE).flatMap(([rule, [message, ...codes]]) =>
     codes.map((code, index) => [rule, code, message, `test/${rule}-${index}.ts`] as const),
   )
@@ -95,7 +95,7 @@ const TYPE = 'export type Right = 1'
 const imports = (path: string) => `import '${path}'`
 const importsType = (path: string) => `import type { Right } from '${path}'; export type Wrong = Right`
 
-/** Files that break no rule, for the wrong ones to import. */
+/** Files that break no rule; the others import them. */
 const RIGHT = [
   ...['base', 'policy', 'ledger', 'egress', 'guard', 'adapters', 'adapters/playwright', 'testing', 'wires', 'demo'],
   ...['widgets', 'widgets/page', 'widgets/page-kit', 'widgets/families/cap', 'testing/vendors/cap'],
@@ -172,11 +172,11 @@ describe('the rules about imports', () => {
     expect(found.filter(({ rule }) => rule.name === name).map(({ from }) => from)).toContain(`src/${file}`)
   })
 
-  it('are all rules that a line in WRONG names', () => {
+  it('all have a line in WRONG', () => {
     expect(Object.keys(WRONG).filter((name) => !RULES.includes(name))).toEqual([])
   })
 
-  it('find nothing in files that are right', () => {
+  it('find nothing in files without a mistake', () => {
     expect(found.filter(({ from }) => from.endsWith('right.ts'))).toEqual([])
   })
 })

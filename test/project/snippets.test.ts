@@ -6,15 +6,15 @@ import { ENTRIES } from '../../scripts/entries.mjs'
 
 const root = join(import.meta.dirname, '../..')
 
-/** What the text around a snippet has told of. A snippet that declares one itself means its own. */
-const TOLD = `
+/** Names that the text around a snippet introduces. A snippet's own declaration takes precedence. */
+const DECLARED = `
 declare global {
   var page: import('puppeteer-core').Page
 }
 export {}
 `
 
-/** Documents whose snippets are whole enough to be compiled. */
+/** Documents whose snippets can be compiled. */
 const DOCUMENTS = ['README.md', 'docs/migrating.md']
 
 interface Snippet {
@@ -22,10 +22,10 @@ interface Snippet {
   readonly code: string
 }
 
-/** These give their default export to whoever requires them; their types tell of it under its name alone. */
+/** `require` of these returns the default export; their types declare it under its name only. */
 const CALLABLE = /require\('(puppeteer-extra|puppeteer-extra-plugin-recaptcha|solveguard\/puppeteer-extra)'\)/g
 
-/** Each of a document's code blocks as a module of its own: one that requires is CommonJS. */
+/** Each code block of a document as a module of its own; one that calls `require` is CommonJS. */
 function snippets(document: string): Snippet[] {
   const text = readFileSync(join(root, document), 'utf8')
   return [...text.matchAll(/^```(ts|js)\n(.*?)^```$/gms)].map(([, language, code = ''], index) => {
@@ -41,7 +41,7 @@ it.each(DOCUMENTS)(
   (document) => {
     const shown = snippets(document)
     const files = new Map(shown.map(({ file, code }) => [file, code]))
-    files.set(join(root, 'told.mts'), TOLD)
+    files.set(join(root, 'declared.mts'), DECLARED)
     const entries = Object.entries(ENTRIES).map(([subpath, file]) => [
       `solveguard${subpath.slice(1)}`,
       [`src/${file}.ts`],

@@ -5,7 +5,7 @@ export interface Certificate {
   readonly key: string
 }
 
-/** A certificate authority, and certificates that it signs for names as they are asked for. */
+/** A certificate authority, which signs certificates for names on request. */
 export interface Authority {
   /** Its own certificate. */
   readonly cert: string
@@ -38,14 +38,14 @@ export function makeAuthority(): Authority {
   }
 }
 
-/** Of several certificates that are trusted, OpenSSL finds an issuer by its name. */
+/** Unique: OpenSSL finds an issuer among the trusted certificates by its name. */
 const newName = () => `solveguard test ${randomBytes(8).toString('hex')}`
 const DAY_MS = 86_400_000
 
 const keyPair = () => generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
 const keyText = (key: KeyObject) => key.export({ type: 'pkcs8', format: 'pem' }).toString()
 
-// What follows writes X.509 (RFC 5280) in DER by hand: Node reads certificates, but makes none.
+// The rest of this file writes X.509 (RFC 5280) in DER: Node reads certificates, but creates none.
 
 interface Contents {
   readonly subject: string

@@ -4,19 +4,19 @@ import { createSecureContext, TLSSocket } from 'node:tls'
 import { makeAuthority } from './certificate.js'
 import { listen } from './loopback.js'
 
-/** A proxy that looks into TLS, as mitmproxy does: it poses as the host it is asked for, with a certificate of its own authority. */
+/** A proxy that intercepts TLS as mitmproxy does: it poses as the requested host, with a certificate of its own CA. */
 export interface DebuggingProxy {
   readonly url: string
   /** The certificate of its authority (PEM). */
   readonly ca: string
-  /** Which hosts it was asked for. */
+  /** The hosts that clients requested. */
   readonly asked: readonly string[]
-  /** What it has read of what clients sent, as Latin-1. */
+  /** The decrypted bytes from clients, as Latin-1. */
   read(): string
   close(): Promise<void>
 }
 
-/** @param targetPort where everything is taken to, on loopback and without TLS, whatever host was asked for */
+/** @param targetPort the loopback port, without TLS, to which it forwards every request, for any host */
 export async function startDebuggingProxy(targetPort: number): Promise<DebuggingProxy> {
   const authority = makeAuthority()
   const asked: string[] = []

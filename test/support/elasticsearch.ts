@@ -1,17 +1,17 @@
 import type { IncomingMessage } from 'node:http'
 import { reply, serve } from '../../src/testing/shared/http.js'
 
-/** A server that holds a client to Elasticsearch's published contract of `_bulk`, and keeps what it is given. */
+/** A server that checks a client against Elasticsearch's published contract of `_bulk`, and stores its documents. */
 export interface Elasticsearch {
   readonly url: string
   /** The documents, in order. */
   readonly documents: readonly unknown[]
   readonly requests: number
-  /** What a client did against the contract. */
-  readonly complaints: readonly string[]
-  /** Answers the next requests: each function takes one, and none of them stores. `hang` never answers, `lose` stores and hangs up. */
+  /** The client's violations of the contract. */
+  readonly violations: readonly string[]
+  /** Answers the next requests, one each, without storing; `hang` never answers, `lose` stores and hangs up. */
   next(...answers: (Answer | 'hang' | 'lose')[]): void
-  /** From now on every request gets this, until `undefined`. */
+  /** The answer to every request from now on; `undefined` ends it. */
   always(answer: Answer | undefined): void
   close(): Promise<void>
 }
@@ -23,13 +23,13 @@ export interface Answer {
 
 const INDEX = 'logs-solveguard.audit-default'
 
-/** @param authorization what every request has to carry */
+/** @param authorization the header that every request has to have */
 export async function startElasticsearch(authorization?: string): Promise<Elasticsearch> {
   const byId = new Map<string, unknown>()
   const documents: unknown[] = []
-  const complaints: string[] = []
+  const violations: string[] = []
   const queue: (Answer | 'hang' | 'lose')[] = []
-  let standing: Answer | undefined
+  let constant: Answer | undefined
   let requests = 0
 
   const server = await serve(async (request, response) => {
@@ -38,24 +38,24 @@ export async function startElasticsearch(authorization?: string): Promise<Elasti
     if (authorization !== undefined && request.headers.authorization !== authorization) {
       return reply(response, 'json', '{"error":{"type":"security_exception"},"status":401}', { status: 401 })
     }
-    const answer = queue.shift() ?? standing
+    const answer = queue.shift() ?? constant
     if (answer === 'hang') return
     if (answer !== undefined && answer !== 'lose') {
       return reply(response, 'json', answer.body, { status: answer.status })
     }
     const url = new URL(request.url ?? '', 'http://localhost')
-    if (request.method !== 'POST' || url.pathname !== `/${INDEX}/_bulk`) complaints.push(`${request.method} ${url}`)
-    if (request.headers['content-type'] !== 'application/x-ndjson') complaints.push('not NDJSON')
-    if (!body.endsWith('\n')) complaints.push('the last line has no newline')
+    if (request.method !== 'POST' || url.pathname !== `/${INDEX}/_bulk`) violations.push(`${request.method} ${url}`)
+    if (request.headers['content-type'] !== 'application/x-ndjson') violations.push('not NDJSON')
+    if (!body.endsWith('\n')) violations.push('the last line has no newline')
     const lines = body.split('\n').slice(0, -1)
     const items: unknown[] = []
     for (let i = 0; i < lines.length; i += 2) {
       const action = JSON.parse(lines[i] ?? '') as Record<string, { _id?: unknown }>
-      // A data stream takes nothing but creations.
-      if (Object.keys(action).join() !== 'create') complaints.push(`not a creation: ${lines[i]}`)
+      // A data stream accepts `create` actions only.
+      if (Object.keys(action).join() !== 'create') violations.push(`not a creation: ${lines[i]}`)
       const id = String(action.create?._id)
       const document: unknown = JSON.parse(lines[i + 1] ?? '')
-      if (typeof (document as Record<string, unknown>)['@timestamp'] !== 'string') complaints.push('no @timestamp')
+      if (typeof (document as Record<string, unknown>)['@timestamp'] !== 'string') violations.push('no @timestamp')
       if (byId.has(id)) {
         items.push({ create: { status: 409, error: { type: 'version_conflict_engine_exception' } } })
         continue
@@ -75,13 +75,13 @@ export async function startElasticsearch(authorization?: string): Promise<Elasti
   return {
     url: `http://127.0.0.1:${server.port}`,
     documents,
-    complaints,
+    violations,
     get requests() {
       return requests
     },
     next: (...answers) => void queue.push(...answers),
     always: (answer) => {
-      standing = answer
+      constant = answer
     },
     close: () => server.close(),
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** HAR 1.2 as its specification has it: what is required, and of which type. Names that begin with `_` are anybody's own. */
+/** HAR 1.2 by its specification: required fields and their types. Names that begin with `_` are custom fields. */
 
 const size = z.number().int().min(-1)
 const named = z.looseObject({ name: z.string(), value: z.string() })
@@ -71,7 +71,7 @@ const har = z.looseObject({
 
 export type HarLog = z.infer<typeof har>['log']
 
-/** Reads a HAR file's text. @throws where it is none */
+/** Parses the text of a HAR file. @throws if it is not one */
 export function parseHar(text: string): HarLog {
   return har.parse(JSON.parse(text)).log
 }

@@ -7,7 +7,7 @@ import { esbuildPageScript } from '../../scripts/page-script.mjs'
 const root = join(import.meta.dirname, '../..')
 
 /**
- * Puts what is in src/ into a project's node_modules as `solveguard`, without a build, and links to our own copies of other
+ * Installs src/ into a project's node_modules as `solveguard`, without a build, and links the copies here of other
  * packages beside it.
  */
 export async function installInto(project: string, packages: readonly string[]): Promise<void> {
@@ -18,7 +18,7 @@ export async function installInto(project: string, packages: readonly string[]):
     outdir,
     outbase: join(root, 'src'),
     bundle: true,
-    // One copy of what entries share: an error is the same class, whichever entry it came from.
+    // One copy of shared code: an error has the same class, whichever entry it is imported from.
     splitting: true,
     format: 'esm',
     platform: 'node',

@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer } from 'node:net'
 
-/** A port of loopback that was free a moment ago. */
+/** A loopback port that was free when this function looked. */
 export async function freePort(): Promise<number> {
   const server = createServer()
   const port = await listen(server)

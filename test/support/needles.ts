@@ -1,6 +1,6 @@
 /**
- * What to look for, to find a secret wherever it may have come out by accident: three pieces of it, so that a part is found too, each in
- * all the ways in which bytes are written down as text.
+ * Search texts that find a leaked secret: three pieces of it, so that a part is found too, each in every encoding
+ * of bytes as text.
  */
 export function needles(secret: string): Buffer[] {
   const piece = Math.min(14, secret.length)
@@ -9,7 +9,7 @@ export function needles(secret: string): Buffer[] {
   return [...new Set(pieces)].flatMap(spellings)
 }
 
-/** One text, as it stands in files, addresses, JSON, dumps and encodings. Of the same spelling there is one. */
+/** The distinct encodings of a text in files, addresses, JSON, dumps and base encodings. */
 function spellings(text: string): Buffer[] {
   const bytes = Buffer.from(text)
   const hex = bytes.toString('hex')
@@ -30,13 +30,13 @@ function spellings(text: string): Buffer[] {
   return [...new Set(texts)].map((one) => Buffer.from(one)).concat(utf16, Buffer.from(utf16).swap16())
 }
 
-/** The middle of what base64 makes of bytes, wherever among others they begin. */
+/** The middle of the base64 of some bytes, for each of the three offsets at which they may begin. */
 function base64(bytes: Buffer): string[] {
   return [0, 1, 2].flatMap((before) => {
     const text = Buffer.concat([Buffer.alloc(before), bytes])
       .toString('base64')
       .replace(/=+$/, '')
-    // The first and the last characters are partly made of what stands around.
+    // The first and the last characters depend on the neighboring bytes.
     const inner = text.slice(before === 0 ? 0 : before + 1, text.length - ((before + bytes.length) % 3 === 0 ? 0 : 1))
     return [inner, inner.replaceAll('+', '-').replaceAll('/', '_')]
   })

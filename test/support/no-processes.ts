@@ -1,7 +1,7 @@
 import childProcess from 'node:child_process'
 import { syncBuiltinESMExports } from 'node:module'
 
-// Loaded before each test file of the project `core`, whose tests start no process, and so no browser and no server of others.
+// Loaded before each test file of the project `core`. Its tests start no process, so no browser and no foreign server.
 
 const STARTS = ['exec', 'execFile', 'execFileSync', 'execSync', 'fork', 'spawn', 'spawnSync'] as const
 

@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from './loopback.js'
 
-/** A real proxy, on a free port of loopback, that this process started and stops. */
+/** A real proxy on a free loopback port, which this process starts and stops. */
 export interface RunningProxy {
   readonly port: number
   readonly url: string
-  /** What it wrote down. */
+  /** Its log. */
   log(): Promise<string>
   /** Ends it at once, as a crash would. */
   kill(): Promise<void>
@@ -20,7 +20,7 @@ export interface RunningProxy {
 const READY_WITHIN_MS = 60_000
 const SHARED_MEMORY = '/dev/shm'
 
-/** tinyproxy; with a user and a password, if they are given. */
+/** Starts tinyproxy; with a login if one is given. */
 export function startTinyproxy(login?: { user: string; password: string }): Promise<RunningProxy> {
   return startProxy('tinyproxy', ['/usr/bin/tinyproxy', '/usr/sbin/tinyproxy'], (port, folder) => ({
     arguments: ['-d', '-c', join(folder, 'conf')],
@@ -37,7 +37,7 @@ export function startTinyproxy(login?: { user: string; password: string }): Prom
   }))
 }
 
-/** squid, which looks these names up in a table of its own (names that nobody else knows); with a login, if one is given. */
+/** Starts squid, which resolves these names from its own table only; with a login if one is given. */
 export function startSquid(
   names: Readonly<Record<string, string>> = {},
   login?: { user: string; password: string },
@@ -50,17 +50,17 @@ export function startSquid(
         .map(([name, address]) => `${address} ${name}\n`)
         .join(''),
     )
-    // squid gives up root for a user of its own, who has to be able to write here.
+    // squid switches from root to a user of its own, which has to be able to write here.
     await chmod(folder, 0o777)
     const helper = join(folder, 'login.sh')
     if (login) {
-      // squid asks a program of ours, a line for each login: percent-encoded user and password.
+      // squid runs this program, and writes it a line for each login: percent-encoded user and password.
       const wanted = `${encodeURIComponent(login.user)} ${encodeURIComponent(login.password)}`
       const script = `#!/bin/sh\nwhile read -r line; do [ "$line" = '${wanted}' ] && echo OK || echo ERR; done\n`
       await writeFile(helper, script, { mode: 0o755 })
     }
     return {
-      // A name of its own: what several of one name share in memory is in each other's way.
+      // A unique name: instances of one name would share their memory files.
       shared: `solveguard${port}-`,
       arguments: ['-N', '-n', `solveguard${port}`, '-f', join(folder, 'conf')],
       configuration: [
@@ -88,7 +88,7 @@ export function startSquid(
   })
 }
 
-/** dante, a SOCKS5 proxy; with a login, that of a user of this machine. It connects to loopback alone. */
+/** Starts dante, a SOCKS5 proxy that connects to loopback only; with a login, that of a user of this machine. */
 export function startDante(method: 'none' | 'username' = 'none'): Promise<RunningProxy> {
   return startProxy('danted', ['/usr/sbin/danted'], (port, folder) => ({
     arguments: ['-f', join(folder, 'conf')],
@@ -109,13 +109,13 @@ export function startDante(method: 'none' | 'username' = 'none'): Promise<Runnin
 interface Setup {
   readonly arguments: string[]
   readonly configuration: string[]
-  /** How the files begin that it leaves in shared memory. */
+  /** The prefix of the files that it leaves in shared memory. */
   readonly shared?: string
-  /** The Debian package, where it is not named as the program. */
+  /** The Debian package, if its name differs from that of the program. */
   readonly package?: string
 }
 
-/** Its port was free a moment ago: somebody else may have it by now, and then another one is tried. */
+/** Its port was free a moment ago. If another process has taken it since, another port is tried. */
 async function startProxy(...words: Parameters<typeof tryProxy>): Promise<RunningProxy> {
   for (let tries = 1; ; tries++) {
     try {
@@ -187,5 +187,5 @@ async function untilReachable(port: number, child: ChildProcess): Promise<void> 
     if (reached) return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-  throw new Error('nobody listens')
+  throw new Error('no process listens')
 }

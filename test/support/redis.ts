@@ -5,17 +5,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from './loopback.js'
 
-/** A real Redis server, on a free port of loopback and with a folder of its own, that this process started and stops. */
+/** A real Redis server on a free loopback port, with its own folder, which this process starts and stops. */
 export interface RunningRedis {
   readonly port: number
   readonly url: string
-  /** Has redis-cli say something to it, and gives what it answers. */
+  /** Sends it a command with redis-cli, and returns its reply. */
   cli(...words: string[]): string
   /** Ends it at once, as a crash would. */
   kill(): Promise<void>
-  /** Starts it again on what it left behind, and waits until it serves. */
+  /** Starts it again on its data, and waits until it serves. */
   restart(): Promise<void>
-  /** Holds it, as a machine that is busy or asleep would; and lets it go on. */
+  /** Suspends it, as on a busy or sleeping machine; and resumes it. */
   hold(): void
   release(): void
   log(): Promise<string>
@@ -25,15 +25,15 @@ export interface RunningRedis {
 const PATHS = ['/usr/bin/redis-server', '/usr/local/bin/redis-server', '/opt/homebrew/bin/redis-server']
 const READY_WITHIN_MS = 60_000
 
-/** What a server is started with, besides an append-only file. */
+/** Options of a server, besides an append-only file. */
 export interface RedisSetup {
   /** Lines of its configuration. */
   readonly lines?: readonly string[]
-  /** Files that lie in its folder before it is started, by name. */
+  /** Files in its folder before it starts, by name. */
   readonly files?: Readonly<Record<string, string>>
-  /** What redis-cli needs to be let in. */
+  /** The arguments with which redis-cli logs in. */
   readonly login?: readonly string[]
-  /** What it listens on in place of a plain port. */
+  /** Where it listens in place of a plain port. */
   readonly listen?: (port: number) => readonly string[]
   /** Makes it a sentinel that watches the server on that port, as `main`, and decides alone. */
   readonly sentinelOf?: number
@@ -83,7 +83,7 @@ export async function startRedis({
     const mode = sentinelOf === undefined ? [] : ['--sentinel']
     const started = spawn(program, [join(folder, 'redis.conf'), ...mode], { stdio: 'ignore', cwd: folder })
     child = started
-    // Should this process end before it stops the server.
+    // In case this process ends before it stops the server.
     const orphan = () => started.kill('SIGKILL')
     process.once('exit', orphan)
     ended = new Promise((resolve) => {

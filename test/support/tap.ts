@@ -1,7 +1,7 @@
 import { connect, createServer, type Socket } from 'node:net'
 import { listen } from './loopback.js'
 
-/** A wire-tap: passes TCP connections on to a port of loopback, and keeps every byte that goes either way. */
+/** A recording TCP relay: forwards connections to a loopback port, and keeps every byte of both directions. */
 export interface Tap {
   readonly port: number
   /** Everything that clients sent, all connections together, as Latin-1. */

@@ -2,7 +2,7 @@ import { mergeTests, test as plain } from '@playwright/test'
 import { usd } from 'solveguard'
 import { expect, test as guarded } from 'solveguard/playwright-test'
 
-// One copy of the runner, whichever name it was loaded by: fixtures of two would not merge.
+// One copy of the runner, under either of its names: fixtures of two copies would not merge.
 const test = mergeTests(plain, guarded)
 
 // Four solves in two workers, and a budget for three.
@@ -21,7 +21,7 @@ for (const path of ['/login', '/explicit', '/enterprise', '/named']) {
 test.describe('with a policy of its own', () => {
   test.use({ captchaPolicy: { budget: { perDay: usd(0) } } })
 
-  test('may not spend a cent', async ({ page, context, captcha, captchaGuard }) => {
+  test('cannot spend a cent', async ({ page, context, captcha, captchaGuard }) => {
     expect(captcha.grant.policy.budget.perDay).toBe(0)
     expect(captcha.grant.path).toHaveLength(2)
     expect(captchaGuard.policy.budget.perDay).toBe(usd(0.003))
@@ -42,7 +42,7 @@ test.describe('with a policy of its own', () => {
   })
 })
 
-test('a test without captcha is left alone', async ({ page }) => {
+test('a test without the captcha fixture is not guarded', async ({ page }) => {
   await page.goto('/tiny')
   expect(process.env.SOLVEGUARD_KEY).toBeUndefined()
 })

@@ -1,5 +1,5 @@
-// A whole job as a user has it, with everything on that writes, logs, traces or sends something: what the secrecy test searches. It runs in
-// a folder of its own; variables say where the service, the site and the rest are, and hold what must not be seen.
+// A complete job of a user, with every option that writes, logs, traces or sends data: the secrecy test searches its
+// output. It runs in a folder of its own. Variables have the addresses of the servers, and the secrets.
 import { appendFileSync, writeFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import { metrics, context as otelContext, trace } from '@opentelemetry/api'
@@ -22,17 +22,17 @@ import { envSecret } from '../../../src/secrets/index.js'
 import { captchaAI } from '../../../src/solvers/index.js'
 
 const { SERVICE = '', SITE = '', PROXY = '', PAGE_PROXY = '', WEBHOOK = '', CANARY = '', QUERY = '' } = process.env
-// What was handed in like this is the job's own, and no browser's.
+// The browser's processes do not inherit these variables: they belong to the job only.
 for (const name of ['PROXY', 'PAGE_PROXY', 'WEBHOOK']) delete process.env[name]
 
-/** Everything of a value that any way of printing it would show. */
+/** All that any way of printing a value shows of it. */
 const shown = (value: unknown): string =>
   [inspect(value, { depth: 20, showHidden: true, maxStringLength: null }), JSON.stringify(value), String(value)].join(
     '\n',
   )
 const keep = (file: string, value: unknown): void => appendFileSync(file, `${shown(value)}\n`)
 
-// An SDK whose exporters leave nothing out.
+// An SDK whose exporters omit nothing.
 const spans: SpanExporter = {
   export(list, done) {
     for (const span of list) {
@@ -62,7 +62,7 @@ metrics.setGlobalMeterProvider(meters)
 
 const logger = pino({ level: 'trace' }, destination({ dest: 'logger.jsonl', sync: true }))
 const guard = await createGuard({
-  // A name gets to the ledger, the records, the spans and the alerts; the sitekey to the page and the service.
+  // The name reaches the ledger, the records, the spans and the alerts; the sitekey the page and the service.
   name: CANARY,
   solver: captchaAI({
     baseUrl: SERVICE,
@@ -119,7 +119,7 @@ await trace.getTracer('suite').startActiveSpan('sign in', async (span) => {
   span.end()
 })
 
-// What goes wrong must not tell more than what goes right. What the service says is in the test, in this order.
+// Failures must not reveal more than successes. The test has the service's replies, in this order.
 const failing = async (challenge: Parameters<typeof guard.solve>[0]): Promise<void> => {
   try {
     await guard.solve(challenge, { signal: AbortSignal.timeout(700) })
@@ -141,7 +141,7 @@ for (const value of [guard, captcha, await guard.status(), guard.policy, structu
 }
 await meters.forceFlush()
 
-/** The test looks at what there is while all of it runs, and says when to go on. */
+/** Waits for the test, which searches while everything runs. */
 await new Promise<void>((resolve) => {
   process.once('message', () => resolve())
   process.send?.('running')

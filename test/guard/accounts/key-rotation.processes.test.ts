@@ -8,6 +8,7 @@ import { bundleForNode } from '../../../scripts/page-script.mjs'
 import { jsonlAudit } from '../../../src/audit/jsonl.js'
 import { keysInAudit } from '../../../src/audit/keys.js'
 import { fileLedger } from '../../../src/ledger/file.js'
+import { usd } from '../../../src/policy/money.js'
 import { fileSecret } from '../../../src/secrets/index.js'
 import { Secret } from '../../../src/secrets/secret.js'
 import { manualClock } from '../../../src/testing/clock.js'
@@ -52,7 +53,13 @@ it('no solve fails when a key is rotated under four processes that do 50 solves 
   await Promise.all(children.map(({ ready }) => ready))
 
   // The status that an operator would read: of any guard of that name.
-  const options = { service, secret: fileSecret(file), ledger: fileLedger({ dir }) }
+  const options = {
+    service,
+    secret: fileSecret(file),
+    ledger: fileLedger({ dir }),
+    // As the children declare it: the lowest declared budget applies to all.
+    policy: { budget: { perDay: usd(100) } },
+  }
   const audit = () => jsonlAudit({ dir: join(dir, 'audit') })
   const { guard } = await rig({ ...options, guardOptions: { name: 'rotating', audit: audit() } })
   guard.on('alert', () => {})
@@ -82,7 +89,7 @@ it('no solve fails when a key is rotated under four processes that do 50 solves 
   const enough = solvedWith(NEW) + 50
   await until(async () => solvedWith(NEW) >= enough)
   for (const { process } of children) process.stdin?.end()
-  const reports = await Promise.all(children.map(({ report: reports }) => reports))
+  const reports = await Promise.all(children.map(({ report }) => report))
   expect(reports.flatMap(({ failures }) => failures)).toEqual([])
   expect(reports.flatMap(({ alerts }) => alerts)).toEqual([])
   expect(service.requests.filter(({ keyOk }) => !keyOk)).toEqual([])
