@@ -29,13 +29,13 @@ beforeEach(() => {
 afterEach(() => folder.remove())
 
 describe('jsonlAudit on a full disk', () => {
-  interface Told {
+  interface Outcome {
     readonly written: readonly string[]
     readonly refusals: readonly { readonly code: string; readonly message: string }[]
   }
   // No file may grow beyond 24 blocks (of 512 or 1,024 bytes): the system cuts a write short there, and refuses the
   // next.
-  const fillUp = (durability: string): Told =>
+  const fillUp = (durability: string): Outcome =>
     JSON.parse(
       execFileSync(
         'sh',
@@ -77,10 +77,10 @@ describe('jsonlAudit in a folder that it may not write', () => {
     mkdirSync(dir)
     chmodSync(folder.path, 0o755)
     chmodSync(dir, 0o555)
-    const told = JSON.parse(execFileSync(process.execPath, [program('no-leave'), dir], { encoding: 'utf8' }))
-    expect(told).toMatchObject({ code: 'AUDIT_UNAVAILABLE', details: { errno: 'EACCES' } })
-    expect(told.message).toContain(dir)
-    expect(told.message).toContain('Give this user permission to write there')
+    const output = JSON.parse(execFileSync(process.execPath, [program('no-leave'), dir], { encoding: 'utf8' }))
+    expect(output).toMatchObject({ code: 'AUDIT_UNAVAILABLE', details: { errno: 'EACCES' } })
+    expect(output.message).toContain(dir)
+    expect(output.message).toContain('Give this user permission to write there')
     expect(logFiles(dir)).toEqual([])
   })
 })
@@ -91,14 +91,14 @@ describe('jsonlAudit in a process that is killed', () => {
   /** Starts a writer, kills it a random moment after its first write, and returns the heads that it wrote. */
   async function killOne(): Promise<ChainHead[]> {
     const child = spawn(process.execPath, [program('write-forever'), dir], { stdio: ['ignore', 'pipe', 'inherit'] })
-    let told = ''
+    let output = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      if (told === '') setTimeout(() => child.kill('SIGKILL'), Math.random() * 20)
-      told += text
+      if (output === '') setTimeout(() => child.kill('SIGKILL'), Math.random() * 20)
+      output += text
     })
     await once(child, 'close')
-    return told
-      .slice(0, told.lastIndexOf('\n') + 1)
+    return output
+      .slice(0, output.lastIndexOf('\n') + 1)
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as ChainHead)

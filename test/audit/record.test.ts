@@ -69,7 +69,7 @@ describe('toRecord', () => {
     expect(record.error).toBeUndefined()
   })
 
-  it('has how many denials a counted record stands for, and when they were', () => {
+  it('has the number of denials that a counted record covers, and their times', () => {
     const record = toRecord({ ...denied, count: 7, firstAt: NOON, lastAt: NOON + 900 })
     expect(record.solveguard.count).toBe(7)
     expect(record.event).toMatchObject({ start: '2026-11-24T12:00:00.000Z', end: '2026-11-24T12:00:00.900Z' })

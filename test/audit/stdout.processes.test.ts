@@ -60,13 +60,13 @@ describe('stdoutAudit', () => {
   it('denies when its reader is gone, and the process stays alive', async () => {
     const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'pipe'] })
     child.stdout.once('data', () => child.stdout.destroy())
-    let told = ''
+    let stderr = ''
     child.stderr.on('data', (chunk) => {
-      told += chunk
+      stderr += chunk
     })
     const [code] = (await once(child, 'close')) as [number]
     expect(code).toBe(0)
-    const outcomes = JSON.parse(told) as string[]
+    const outcomes = JSON.parse(stderr) as string[]
     expect(outcomes[0]).toBe('written')
     expect(outcomes.at(-1)).toBe('AUDIT_UNAVAILABLE')
   })

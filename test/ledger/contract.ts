@@ -39,7 +39,7 @@ function owner(
   return { id, leaseMs, declares: limits ? [{ budgetId: 'a', limits: limits as Limits }] : [] }
 }
 
-/** What every ledger promises. Whoever writes another ledger calls this. */
+/** The contract of every ledger: the tests of a new ledger call this. */
 export function ledgerContract(name: string, make: () => Promise<LedgerPair>): void {
   describe(`${name} keeps the promises of a ledger`, () => {
     let pair: LedgerPair
@@ -429,7 +429,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
       })
 
       it('are not created by a heartbeat of an unknown id', async () => {
-        await other.heartbeat('nobody', T0)
+        await other.heartbeat('unknown-owner', T0)
         expect(await ledger.usage('a', T0)).toMatchObject({ declared: {} })
       })
     })
@@ -708,9 +708,9 @@ async function compare(pair: LedgerPair, steps: readonly Step[], start: number):
         lastMinute: model.made(id, at),
       }
       const { perDay, perCalendarDay, perMinute = Infinity, concurrent = Infinity } = limits
-      const told = perCalendarDay?.map((cap) => ({ ...cap, spent: model.spentSince(id, cap.start, at) }))
+      const days = perCalendarDay?.map((cap) => ({ ...cap, spent: model.spentSince(id, cap.start, at) }))
       expect(await pair.ledger.usage(id, now, perCalendarDay)).toMatchObject(expected)
-      expect(await pair.other.usage(id, now, perCalendarDay)).toMatchObject({ ...expected, days: told })
+      expect(await pair.other.usage(id, now, perCalendarDay)).toMatchObject({ ...expected, days })
       // The promises themselves, without any slots.
       expect(model.spent(id, at, false) + model.reserved(id, at)).toBeLessThanOrEqual(perDay ?? 0)
       expect(model.made(id, at, false)).toBeLessThanOrEqual(perMinute)

@@ -56,7 +56,7 @@ async function spend(work: Extract<Work, { do: 'spend' | 'spend-until-refused' }
       const cost = micros(Math.floor(Math.random() * AMOUNT))
       // Until this is answered it may or may not have been booked: what was reserved is then what counts at most.
       const settled = await ledger.settle({ reservationId: id, cost }, Date.now())
-      if (!settled.settled) throw new Error('settled by somebody else')
+      if (!settled.settled) throw new Error('settled by another process')
       sums.cost += cost
     }
     await ledger.close()

@@ -131,7 +131,7 @@ describe('captchaAI reads', () => {
     }
   })
 
-  test('a maintenance page as a page that says nothing of the task, with a retry of polls after 5 s', () => {
+  test('a maintenance page as a page without the state of the task, with a retry of polls after 5 s', () => {
     expect(solver.readSubmit(ok(fixture('maintenance.html')))).toMatchObject({
       class: 'invalid',
       code: 'HTML',

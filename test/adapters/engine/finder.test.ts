@@ -32,7 +32,7 @@ const reply = (origin: string, ...widgets: object[]) =>
 function frame(
   address: string,
   parent?: FakeFrame,
-  says: (expression: string) => unknown = () => reply(''),
+  replyTo: (expression: string) => unknown = () => reply(''),
 ): FakeFrame {
   const evaluated: string[] = []
   const made: FakeFrame = {
@@ -44,7 +44,7 @@ function frame(
     isDetached: () => false,
     async evaluate(expression) {
       evaluated.push(expression)
-      return says(expression)
+      return replyTo(expression)
     },
   }
   return made

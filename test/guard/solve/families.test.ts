@@ -31,9 +31,9 @@ describe('a Turnstile challenge', () => {
     ['cData', { cData: 'a\nb' }],
     ['pageData', { pageData: 'x'.repeat(4_097) }],
     ['pageData', { pageData: 5 }],
-  ])('with an invalid %s is refused', async (field, odd) => {
+  ])('with an invalid %s is refused', async (field, invalid) => {
     const { guard, service } = await rig()
-    await expect(guard.solve({ ...turnstile, ...odd } as Challenge)).rejects.toMatchObject({
+    await expect(guard.solve({ ...turnstile, ...invalid } as Challenge)).rejects.toMatchObject({
       code: 'CHALLENGE_INVALID',
       message: expect.stringContaining(`challenge.${field}`),
     })
@@ -125,9 +125,9 @@ describe('a GeeTest challenge', () => {
     expect(JSON.stringify(fourth)).not.toContain(fourth.token)
   })
 
-  it.each(['a b', '', 'x'.repeat(257), 5, undefined])('with the invalid challenge %j is refused', async (odd) => {
+  it.each(['a b', '', 'x'.repeat(257), 5, undefined])('with the invalid challenge %j is refused', async (invalid) => {
     const { guard, service } = await rig()
-    await expect(guard.solve({ ...v3, challenge: odd } as Challenge)).rejects.toMatchObject({
+    await expect(guard.solve({ ...v3, challenge: invalid } as Challenge)).rejects.toMatchObject({
       code: 'CHALLENGE_INVALID',
       message: expect.stringContaining('challenge.challenge'),
     })
@@ -153,12 +153,12 @@ describe('an Amazon WAF challenge', () => {
   it('has a sitekey format of its own, which other families refuse', async () => {
     const { guard } = await rig({ guardOptions: { solver: { ...captchaAI(), unsupported: () => 'any' } } })
     await expect(guard.solve(waf)).rejects.toMatchObject({ code: 'FAMILY_UNSUPPORTED' })
-    for (const odd of [
+    for (const invalid of [
       { ...waf, sitekey: 'a b' },
       { ...waf, sitekey: 'x'.repeat(2_049) },
       { ...turnstile, sitekey },
     ]) {
-      await expect(guard.solve(odd)).rejects.toMatchObject({
+      await expect(guard.solve(invalid)).rejects.toMatchObject({
         code: 'CHALLENGE_INVALID',
         message: expect.stringContaining('challenge.sitekey'),
       })

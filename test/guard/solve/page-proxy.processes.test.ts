@@ -14,7 +14,7 @@ async function egressProxy(login?: { user: string; password: string }) {
 }
 
 describe('the proxy that pages are browsed through', () => {
-  test('is sent to the service only; the egress proxy is not sent it, nor the service the egress proxy', async () => {
+  test('is sent to the service only, and the service is sent nothing of the egress proxy', async () => {
     const { own, tap } = await egressProxy({ user: 'egress', password: 'pa55-of-ours' })
     const egress = { proxy: `http://egress:pa55-of-ours@127.0.0.1:${tap.port}` }
     const { guard, service } = await rig({ policy: { pageProxy: PAGE_PROXY, egress } })

@@ -77,9 +77,12 @@ test('replies 404 to unknown paths', async () => {
 test('the site registers a challenge, and accepts an answer once', async () => {
   await using geetest = await startGeetest()
   await using site = await startSite({ geetest })
-  const told = (await (await fetch(`${site.url}/geetest/register`)).json()) as { gt: string; challenge: string }
-  expect(told).toMatchObject({ success: 1, gt: site.sitekeys.geetest, new_captcha: true })
-  const answers = [geetest.issue({ sitekey: told.gt, challenge: told.challenge }), geetest.issue({ sitekey: told.gt })]
+  const registration = (await (await fetch(`${site.url}/geetest/register`)).json()) as { gt: string; challenge: string }
+  expect(registration).toMatchObject({ success: 1, gt: site.sitekeys.geetest, new_captcha: true })
+  const answers = [
+    geetest.issue({ sitekey: registration.gt, challenge: registration.challenge }),
+    geetest.issue({ sitekey: registration.gt }),
+  ]
   for (const { fields } of answers) {
     const send = () => fetch(`${site.url}/geetest/login`, { method: 'POST', body: new URLSearchParams(fields) })
     expect(await (await send()).text()).toContain(WELCOME)

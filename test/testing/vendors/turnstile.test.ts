@@ -18,11 +18,11 @@ test('a token is valid for one verification within five minutes, and the reply h
   const issue = () => turnstile.issue({ sitekey: SITEKEY, action: 'login', cdata: 'order-17', hostname: 'a.example' })
   const [first, second, third] = [issue(), issue(), issue()]
   expect(await verify(turnstile, turnstile.secretFor('0x-other'), first)).toMatchObject({ success: false })
-  const told = { success: true, action: 'login', cdata: 'order-17', hostname: 'a.example' }
-  expect(await verify(turnstile, secret, first)).toMatchObject(told)
+  const verified = { success: true, action: 'login', cdata: 'order-17', hostname: 'a.example' }
+  expect(await verify(turnstile, secret, first)).toMatchObject(verified)
   expect(await verify(turnstile, secret, first)).toMatchObject({ 'error-codes': ['timeout-or-duplicate'] })
   await clock.advance(300_000)
-  expect(await verify(turnstile, secret, second)).toMatchObject(told)
+  expect(await verify(turnstile, secret, second)).toMatchObject(verified)
   await clock.advance(1)
   expect(await verify(turnstile, secret, third)).toMatchObject({ 'error-codes': ['timeout-or-duplicate'] })
 })

@@ -19,11 +19,11 @@ describe('solves an Arkose so that the server accepts the token:', () => {
   test.each([
     ['/arkose/inline', { blob: 'inline-blob' }],
     ['/arkose/declared-before', {}],
-  ])('%s', async (path, told) => {
+  ])('%s', async (path, expected) => {
     await at.visit(path)
     await shown()
     const here = { family: 'arkose', variant: 'arkose', sitekey: at.sitekey, visible: true, due: true }
-    expect(await at.find()).toMatchObject([{ ...here, ...told, apiHost: new URL(at.vendor.url).host }])
+    expect(await at.find()).toMatchObject([{ ...here, ...expected, apiHost: new URL(at.vendor.url).host }])
     const { solved, cost } = await at.captcha.solve(at.page)
     expect(solved).toHaveLength(1)
     expect(cost).toBe(1000)

@@ -25,11 +25,11 @@ describe('solves a GeeTest so that the server accepts the answer:', () => {
     ['/geetest/bind-form', 'v3', {}],
     ['/geetest/v4', 'v4', {}],
     ['/geetest/v4/shadow', 'v4', {}],
-  ])('%s', async (path, variant, told) => {
+  ])('%s', async (path, variant, expected) => {
     await at.visit(path, {}, fresh)
     await drawn()
     expect(await at.find()).toMatchObject([
-      { family: 'geetest', variant, sitekey: at.sitekey, visible: true, due: true, ...told },
+      { family: 'geetest', variant, sitekey: at.sitekey, visible: true, due: true, ...expected },
     ])
     const { solved, cost } = await at.captcha.solve(at.page)
     expect(solved).toHaveLength(1)
@@ -82,9 +82,9 @@ describe('solves a GeeTest so that the server accepts the answer:', () => {
     // The challenge that the widget has used is sent nevertheless, as there is no hook for another.
     await at.captcha.solve(at.page, { which: found.filter(({ variant }) => variant === 'v4') })
     const proofs = await fields(['pass_token'])
-    const told = await at.page.evaluate('[made.second, made.third].map(one => one.getValidate().pass_token)')
-    expect(proofs).toEqual([(told as string[]).join()])
-    expect(new Set(told as string[]).size).toBe(2)
+    const validated = await at.page.evaluate('[made.second, made.third].map(one => one.getValidate().pass_token)')
+    expect(proofs).toEqual([(validated as string[]).join()])
+    expect(new Set(validated as string[]).size).toBe(2)
     expect(await at.page.evaluate('made.first.getValidate()')).toBe(false)
     await at.page.click('form:nth-of-type(3) button:not([class])')
     await at.welcomed()
@@ -299,11 +299,11 @@ describe('a fresh challenge for a v3', () => {
       }),
       /geetestChallenge/,
     ],
-  ])('is invalid if the hook %s, and nothing is bought', async (_, geetestChallenge, says) => {
+  ])('is invalid if the hook %s, and nothing is bought', async (_, geetestChallenge, message) => {
     await at.visit('/geetest', {}, { geetestChallenge: geetestChallenge as never })
     await drawn()
     const { failed } = await at.captcha.solve(at.page)
-    expect(failed).toMatchObject([{ error: { code: 'CHALLENGE_INVALID', message: expect.stringMatching(says) } }])
+    expect(failed).toMatchObject([{ error: { code: 'CHALLENGE_INVALID', message: expect.stringMatching(message) } }])
     expect(failed[0]?.error.message).not.toContain('secret-of-the-page')
     expect(at.grant.challenges).toEqual([])
   })

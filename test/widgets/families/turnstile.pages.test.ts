@@ -22,15 +22,15 @@ describe('solves a Turnstile so that the server accepts the token:', () => {
     ['/turnstile/closed', {}],
     ['/csp/turnstile/named', { action: 'login' }],
     ['/csp/turnstile/explicit', { action: 'pay' }],
-  ])('%s', async (path, told) => {
+  ])('%s', async (path, expected) => {
     await at.visit(path)
     expect(await at.find()).toMatchObject([
-      { family: 'turnstile', variant: 'turnstile', sitekey: at.sitekey, due: true, ...told },
+      { family: 'turnstile', variant: 'turnstile', sitekey: at.sitekey, due: true, ...expected },
     ])
     const { solved, cost } = await at.captcha.solve(at.page)
     expect(solved).toHaveLength(1)
     expect(cost).toBe(1000)
-    expect(at.grant.challenges).toMatchObject([{ family: 'turnstile', sitekey: at.sitekey, ...told }])
+    expect(at.grant.challenges).toMatchObject([{ family: 'turnstile', sitekey: at.sitekey, ...expected }])
     await at.page.click(SUBMIT)
     await at.welcomed()
     expect(at.grant.injections).toMatchObject([{ ok: true }])
@@ -55,10 +55,10 @@ describe('solves a Turnstile so that the server accepts the token:', () => {
     expect(new Set(tokens).size).toBe(3)
     const fields = await at.page.$$eval(FIELD, (all) => all.map((one) => (one as HTMLInputElement).value))
     expect([...fields].sort()).toEqual([...tokens].sort())
-    const told = await at.page.evaluate(`[
+    const answers = await at.page.evaluate(`[
       turnstile.getResponse('#first'), turnstile.getResponse(document.getElementById('second')),
       turnstile.getResponse(widget), turnstile.getResponse()]`)
-    expect(told).toEqual([fields[0], fields[1], fields[2], fields[2]])
+    expect(answers).toEqual([fields[0], fields[1], fields[2], fields[2]])
     expect(await at.page.evaluate('turnstile.isExpired(widget)')).toBe(false)
     await at.page.click('form:nth-of-type(2) button')
     await at.welcomed()
