@@ -246,7 +246,7 @@ describe('a ledger file', () => {
       holder.exec('BEGIN IMMEDIATE')
       await expect(async () => shorthand(ledger).reserve([A], 60, T0)).rejects.toMatchObject({
         code: 'LEDGER_UNAVAILABLE',
-        message: expect.stringContaining('locked by another process'),
+        message: expect.stringContaining('stayed locked for 5 s'),
       })
       holder.exec('ROLLBACK')
       holder.close()
