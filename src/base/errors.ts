@@ -267,6 +267,11 @@ export const CODES = {
     meaning: 'The service charged more than the upper price that was reserved.',
     remedy: "Correct the solver's `pricing`.",
   },
+  COST_BELOW_FLOOR: {
+    meaning: 'The service reported a cost below half of the price of a solve; half of the price is counted.',
+    remedy:
+      "If the cost is right, correct the solver's `pricing` or set its `trustCost: true`; otherwise check the service.",
+  },
   SECRET_STALE: {
     meaning: 'The secrets store does not answer; a cached key is in use for a limited time.',
     remedy: 'Check the secrets store.',

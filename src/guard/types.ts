@@ -21,8 +21,8 @@ export interface Solution {
   /** Further values, for families that need more than a token: GeeTest's `lot_number`, `pass_token` and so on. */
   readonly fields?: Readonly<Record<string, string>> | undefined
   /**
-   * The cost of the solve in micro-dollars (1,000,000 are one US dollar): what the service reports, else its price. 0
-   * where no service was asked.
+   * The cost of the solve in micro-dollars (1,000,000 are one US dollar): what the service reports, but at
+   * least half of its price (see `trustCost`) and at most $100; else its price. 0 where no service was asked.
    */
   readonly cost: Money
   /** True where the service charges by thread. The cost is then the value that the user set for one solve. */

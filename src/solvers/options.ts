@@ -21,11 +21,17 @@ export interface SolverOptions {
    * @default the service's own, adapted to the times that are measured
    */
   readonly polling?: Polling | undefined
+  /**
+   * Whether a cost that the service reports is booked however low it is. Without it a solve counts as at least half of
+   * its price, so that a service that reports a cost of 0 does not switch the cap off.
+   * @default false
+   */
+  readonly trustCost?: boolean | undefined
 }
 
 const MIN_POLL_MS = 1_000
 const MAX_POLL_MS = 10 * 60_000
-const FIELDS = ['baseUrl', 'pricing', 'polling'] as const satisfies readonly (keyof SolverOptions)[]
+const FIELDS = ['baseUrl', 'pricing', 'polling', 'trustCost'] as const satisfies readonly (keyof SolverOptions)[]
 
 /**
  * Returns the base address without its trailing slash, and the polling if there is one.
@@ -58,7 +64,9 @@ export function checkOptions(
       `${solver}: there is no option ${printable(unknown, 60)}, only ${known}.`,
     )
   }
-  const { baseUrl, polling } = options
+  const { baseUrl, polling, trustCost } = options
+  if (trustCost !== undefined && typeof trustCost !== 'boolean')
+    throw new SolveguardError('CONFIG_INVALID', `${solver}: trustCost must be true or false.`)
   const { origin, prefix, loopback } = checkBaseUrl(baseUrl ?? usualBaseUrl, `${solver}: baseUrl`)
   if (polling) {
     const minMs = loopback ? 0 : MIN_POLL_MS

@@ -37,6 +37,7 @@ type Common = Pick<
   | 'unsupported'
   | 'proxyUnsupported'
   | 'price'
+  | 'trustCost'
   | 'threads'
   | 'maxConcurrent'
   | 'addressHelp'
@@ -64,6 +65,7 @@ export function fromDefinition(
       unsupported: (challenge) => unsupportedBy(capabilities, challenge),
       proxyUnsupported: (challenge, proxy) => proxyUnsupported(definition.proxy, baseUrl, challenge, proxy),
       price: priceFunction(pricing, name, listed),
+      trustCost: options.trustCost ?? false,
       threads: pricing.per === 'thread' ? pricing.threads : undefined,
       maxConcurrent: options.pricing?.per === 'thread' ? options.pricing.threads : undefined,
       addressHelp,

@@ -28,6 +28,8 @@ export interface Solver {
   readonly proxyUnsupported: (challenge: AnyChallenge, proxy: PageProxy) => string | undefined
   /** The most that a solve of this challenge may cost. */
   readonly price: (challenge: Pick<AnyChallenge, 'family' | 'variant'>) => Price
+  /** Whether a reported cost is booked however low it is. @default false, a solve counts as at least half of its price */
+  readonly trustCost?: boolean | undefined
   /** How many tasks at a time are paid for, if the service charges by thread. */
   readonly threads?: number | undefined
   /** The limit of tasks at a time: `threads`, if the user stated it and it is not only the list's. */
@@ -115,7 +117,7 @@ export interface Submitted {
 export interface Ready {
   readonly kind: 'ready'
   readonly answer: Answer
-  /** What it cost, if the service reports that. Micro-dollars. */
+  /** What it cost, if the service reports that. Micro-dollars. The guard bounds it. */
   readonly cost?: Money | undefined
   /** How long the service worked on it, if the service reports that, ms. */
   readonly tookMs?: number | undefined

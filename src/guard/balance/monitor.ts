@@ -39,7 +39,8 @@ export interface BalanceMonitorDeps extends GuardContext, KeyClock, Pick<Notifie
 }
 
 /**
- * Reads each account's balance every five minutes or fifty solves, in one process for all that use its key. Raises an
+ * Reads each account's balance every five minutes or fifty solves (sooner after a reported cost that is suspiciously
+ * low), in one process for all that use its key. Raises an
  * alert when the balance dropped by more than the ledger knows of. A reading is one free call to the service, made at a
  * heartbeat, and delays no solve.
  */
@@ -48,6 +49,8 @@ export class BalanceMonitor {
   /** By fingerprint: the latest reading, and the number of solves when this process first saw it. */
   readonly #lastReading = new Map<string, { readonly at: number; readonly solves: number }>()
   readonly #reading = new Set<string>()
+  /** The accounts whose next reading does not wait for the usual interval. */
+  readonly #soon = new WeakSet<Account>()
   /** By account: the last fingerprint, for an account that is idle for longer than its key stays cached. */
   readonly #fingerprints = new Map<string, string>()
 
@@ -83,6 +86,11 @@ export class BalanceMonitor {
     return { amount: micros(last.balance), at: new Date(last.at), missing: micros(found?.missing ?? 0) }
   }
 
+  /** The next heartbeat that may read the account's balance does. Services ask for 30 s between two queries. */
+  readSoon(account: Account): void {
+    this.#soon.add(account)
+  }
+
   /** The ledger's facts about balances, for `status`. */
   listFacts(): Promise<readonly Fact[]> {
     return this.#listFacts()
@@ -103,7 +111,8 @@ export class BalanceMonitor {
     const solvesSince = solves - (this.#lastReading.get(fingerprint)?.solves ?? 0)
     const now = this.#deps.clock.now()
     const age = state ? now - state.last.at : Number.POSITIVE_INFINITY
-    if (age >= 0 && age < (solvesSince >= INTERVAL_SOLVES ? MIN_INTERVAL_MS : INTERVAL_MS)) return
+    const isEarly = solvesSince >= INTERVAL_SOLVES || this.#soon.has(account)
+    if (age >= 0 && age < (isEarly ? MIN_INTERVAL_MS : INTERVAL_MS)) return
     // Another process is reading the balance now, or a reading failed a short while ago.
     if (facts.some(({ name }) => name === `reading/${fingerprint}`)) return
     const { ownerId } = this.#deps
@@ -114,6 +123,7 @@ export class BalanceMonitor {
       const fresh = stateIn(await this.#listFacts(), fingerprint)
       if (fresh?.last.at !== state?.last.at) return
       const reading = await this.#read(account, options.policy, fingerprint)
+      this.#soon.delete(account)
       if (!reading) return await this.#postpone(fingerprint)
       const finding = compareBalance(fresh, reading, options.dearest)
       this.#lastReading.set(fingerprint, { at: finding.state.last.at, solves })

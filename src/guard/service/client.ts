@@ -3,17 +3,19 @@ import { type Code, SolveguardError } from '../../base/errors.js'
 import type { Call, Reply } from '../../base/wire.js'
 import type { WireLog } from '../../egress/har.js'
 import { type Purpose, type SendOptions, type Transport, TransportError } from '../../egress/transport.js'
-import { type Money, ZERO } from '../../policy/money.js'
+import { formatUsd, type Money, ZERO } from '../../policy/money.js'
 import type { PageProxy } from '../../policy/page-proxy.js'
 import type { SecretVersion } from '../../secrets/provider.js'
 import type { BatchPollResult, Failure, FailureClass, Pending, Ready, Submitted } from '../../solvers/solver.js'
 import { isCompleteAnswer } from '../../widgets/table.js'
 import type { Account } from '../accounts/account.js'
 import type { AccountPauser } from '../accounts/pauses.js'
+import type { BalanceMonitor } from '../balance/monitor.js'
 import { abandoned, asSolveguardError } from '../errors.js'
 import type { KeyRegistry } from '../keys/registry.js'
 import type { GuardContext, KeyClock, Notifier } from '../ports.js'
 import { redactReply } from './redact.js'
+import { bookedCost, costFloor } from './reported-cost.js'
 import type { SolverTask, TaskOutcome } from './solver-task.js'
 import { type PollGroup, type Send, TaskPoller } from './task-poller.js'
 
@@ -32,8 +34,9 @@ const CALLS: Readonly<Record<Purpose, SendOptions>> = {
 export interface SolverClientDeps
   extends Pick<GuardContext, 'clock' | 'closed'>,
     KeyClock,
-    Pick<Notifier, 'emit' | 'isObserved'>,
+    Pick<Notifier, 'alert' | 'emit' | 'isObserved'>,
     AccountPauser {
+  readonly balanceMonitor: Pick<BalanceMonitor, 'readSoon'>
   readonly keyRegistry: Pick<KeyRegistry, 'admit' | 'markUsed'>
   /** If present, each call states which replies may hold an answer: the log masks those. */
   readonly wireLog: WireLog | undefined
@@ -44,6 +47,8 @@ export class SolverClient {
   readonly #deps: SolverClientDeps
   /** The tasks of each account that one call can poll together. */
   readonly #pollGroups = new WeakMap<Account, PollGroup>()
+  /** The accounts whose service has reported a cost below the floor. */
+  readonly #belowFloor = new WeakSet<Account>()
   /** Created once, and not for each task: thousands of tasks wait at a time. */
   readonly #poll: Send = (task, call, read) => this.#send(task, 'poll', call, read)
 
@@ -169,8 +174,32 @@ export class SolverClient {
   }
 
   /** The outcome of a task for which the service has returned an answer. */
-  outcomeOf(task: SolverTask, { answer, cost = task.amount }: Ready): TaskOutcome {
+  outcomeOf(task: SolverTask, { answer, cost: reported }: Ready): TaskOutcome {
+    const cost = reported === undefined ? task.amount : this.#costOf(task, reported)
     return isCompleteAnswer(task.family, answer) ? { kind: 'solved', answer, cost } : failed(partialAnswer(), cost)
+  }
+
+  /** What a solve counts as, if the service reports a cost. Raises an alert where the two differ from what is usual. */
+  #costOf({ account, amount }: SolverTask, reported: Money): Money {
+    const { name, solver } = account
+    const floor = solver.trustCost ? ZERO : costFloor(amount)
+    const cost = bookedCost(reported, amount, floor)
+    if (cost > amount) {
+      const fact = `A solve cost ${formatUsd(cost)}, more than the ${formatUsd(amount)} reserved for it`
+      const message = `${fact}; correct the solver's pricing.`
+      this.#deps.alert('PRICE_ABOVE_RESERVED', message, undefined, { about: name })
+    }
+    if (reported < floor) {
+      this.#deps.balanceMonitor.readSoon(account)
+      if (!this.#belowFloor.has(account)) {
+        this.#belowFloor.add(account)
+        const message =
+          `${name} reports that a solve cost less than ${formatUsd(floor)}, half of its price: such a solve counts as ` +
+          `${formatUsd(floor)}. If the cost is right, correct the solver's pricing, or set trustCost: true.`
+        this.#deps.alert('COST_BELOW_FLOOR', message, undefined, { about: name })
+      }
+    }
+    return cost
   }
 
   /** The error of a task that did not end in time: with the code and message of its last failure, if any. */

@@ -1,6 +1,6 @@
 import { isPromise, type MaybePromise } from '../../base/async.js'
 import { messageOf } from '../../base/errors.js'
-import { formatUsd, type Money } from '../../policy/money.js'
+import type { Money } from '../../policy/money.js'
 import type { Recorder } from '../observability/recorder.js'
 import type { GuardContext, Notifier } from '../ports.js'
 import type { WaitQueue } from '../spending/wait-queue.js'
@@ -20,7 +20,6 @@ export interface SettleDeps extends Pick<GuardContext, 'clock' | 'ledger'>, Pick
 export function settle(deps: SettleDeps, job: Job, cost: Money, unsure = false): MaybePromise<void> {
   const { ledger, clock, recorder, waitQueue } = deps
   if (cost > 0) job.spent = true
-  if (cost > job.amount) alertAboveReserved(deps, job, cost)
   const failed = (error: unknown): void => {
     job.spent = true
     deps.alert('LEDGER_UNAVAILABLE', `A solve could not be settled and will count as spent: ${messageOf(error)}`)
@@ -32,9 +31,4 @@ export function settle(deps: SettleDeps, job: Job, cost: Money, unsure = false):
   } catch (error) {
     failed(error)
   }
-}
-
-function alertAboveReserved(deps: SettleDeps, job: Job, cost: Money): void {
-  const fact = `A solve cost ${formatUsd(cost)}, more than the ${formatUsd(job.amount)} reserved for it`
-  deps.alert('PRICE_ABOVE_RESERVED', `${fact}; correct the solver's pricing.`, undefined, { about: job.account.name })
 }

@@ -73,6 +73,22 @@ async function pass(ms: number): Promise<void> {
 
 const balanceCalls = () => service.requests.filter(({ endpoint }) => endpoint === 'balance')
 
+it('reads the balance sooner after a reported cost below the floor', async () => {
+  const { solve, alertCodes } = await startProcess()
+  await solve()
+  await pass(MINUTE)
+  const before = balanceCalls().length
+  await pass(MINUTE)
+  expect(balanceCalls()).toHaveLength(before)
+  service.always('res', { body: JSON.stringify({ status: 1, request: 'a-token', price: '0' }), taken: true })
+  await solve()
+  await pass(20_000)
+  expect(balanceCalls()).toHaveLength(before + 1)
+  await pass(2 * MINUTE)
+  expect(balanceCalls()).toHaveLength(before + 1)
+  expect(alertCodes).toEqual(['COST_BELOW_FLOOR'])
+})
+
 describe('a theft with a leaked key', () => {
   it('raises one alert with the amounts at the next reading, which is recorded in the audit log', async () => {
     const { solve, leaks, balance, audit, guard } = await startProcess()
