@@ -21,6 +21,7 @@ import { fileLedger } from '../src/ledger/file.js'
 import type { Ledger } from '../src/ledger/ledger.js'
 import { memoryLedger } from '../src/ledger/memory.js'
 import { usd } from '../src/policy/money.js'
+import { parsePolicy } from '../src/policy/schema.js'
 import { Secret } from '../src/secrets/secret.js'
 import { captchaAI } from '../src/solvers/captchaai.js'
 import { median } from './median.js'
@@ -65,14 +66,14 @@ export function benchGuard(
 ): Promise<Guard> {
   const versions = { current: { value: new Secret('0123456789abcdef0123456789abcdef'), version: '1' } }
   return composeGuard(
-    {
+    parsePolicy({
       origins: ['https://staging.example.com', 'https://*.qa.example.com'],
       budget: { perDay: usd(100_000), concurrent: 100_000, perMinute: 100_000 },
       schedule: {
         timeZone: 'Europe/Berlin',
         windows: [{ days: 'Mon-Sun', from: '00:00', to: '24:00' }],
       },
-    },
+    }),
     {
       name: 'bench',
       clock: systemClock,

@@ -3,6 +3,7 @@ import { PollSchedule } from '../src/guard/accounts/poll-schedule.js'
 import { composeGuard } from '../src/guard/compose.js'
 import { memoryLedger } from '../src/ledger/memory.js'
 import { usd } from '../src/policy/money.js'
+import { parsePolicy } from '../src/policy/schema.js'
 import { Secret } from '../src/secrets/secret.js'
 import { antiCaptcha, capMonster, twoCaptcha } from '../src/solvers/index.js'
 import type { Polling } from '../src/solvers/solver.js'
@@ -136,7 +137,7 @@ async function together(): Promise<BenchRow[]> {
   }
   const version = { value: new Secret('0123456789abcdef0123456789abcdef'), version: '1' }
   const guard = await composeGuard(
-    { origins: ['https://staging.example.com'], budget: { perDay: usd(100_000) } },
+    parsePolicy({ origins: ['https://staging.example.com'], budget: { perDay: usd(100_000) } }),
     {
       name: 'bench',
       clock,

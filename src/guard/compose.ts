@@ -1,5 +1,5 @@
 import type { MaybePromise } from '../base/async.js'
-import { type Policy, type PolicyInput, parsePolicy } from '../policy/schema.js'
+import type { Policy } from '../policy/schema.js'
 import { Gate } from './admission/gate.js'
 import { Advisor } from './advice/advisor.js'
 import { RootGrant } from './guard.js'
@@ -14,8 +14,7 @@ import type { Guard } from './types.js'
 export type { GuardParts } from './runtime.js'
 
 /** Composes a guard from its parts. They may differ from `createGuard`'s: benchmarks use no network. */
-export async function composeGuard(policyInput: PolicyInput, parts: GuardParts): Promise<Guard> {
-  const policy = parsePolicy(policyInput)
+export async function composeGuard(policy: Policy, parts: GuardParts): Promise<Guard> {
   const { clock, ledger, sink } = parts
   const runtime = new GuardRuntime(withTelemetry(parts))
   // An egress that cannot be used is a mistake in the options: throws now, not at the first solve.

@@ -30,16 +30,18 @@ import type { Guard } from './types.js'
 export async function createGuard(options: GuardOptions): Promise<Guard> {
   const { secretCache } = checkOptions(options)
   const { clock = systemClock, ca } = options
+  // Copied before anything is awaited: what the caller changes in its own objects afterwards has no effect.
+  const policy = parsePolicy(options.policy)
   const name = checkName(options.name ?? 'default', 'options.name')
   const stateDir = resolve(options.stateDir ?? (process.env.SOLVEGUARD_STATE_DIR || '.solveguard'))
   if (!options.ledger || !options.audit) keepOutOfGit(stateDir)
   const log = options.trace === undefined ? undefined : wireLog(options.trace)
-  return composeGuard(options.policy, {
+  const parts = {
     name,
     clock,
     accounts: accountsOf(options, {
       guard: name,
-      timeZone: zoneOf(parsePolicy(options.policy)),
+      timeZone: zoneOf(policy),
       secretCache: { ttlMs: secretCache?.ttl, staleForMs: secretCache?.staleFor },
       transport: ({ baseUrl }, { proxies: [proxy], localAddresses: [localAddress], expected: expect }) =>
         createTransport({ baseUrl, proxy, localAddress, expect, ca, clock, log }),
@@ -47,11 +49,11 @@ export async function createGuard(options: GuardOptions): Promise<Guard> {
     ledger: options.ledger ?? fileLedger({ dir: stateDir }),
     sink: fanOutAudit([options.audit ?? jsonlAudit({ dir: join(stateDir, 'audit') })].flat()),
     logger: options.logger,
-    telemetry: await loadTelemetry(),
     wireLog: log,
-    alerts: options.alerts,
+    alerts: options.alerts && [...options.alerts],
     onLeak: options.onLeak,
-  })
+  }
+  return composeGuard(policy, { ...parts, telemetry: await loadTelemetry() })
 }
 
 /** Writes a `.gitignore` into a new state folder, so that it is committed to no repository. */

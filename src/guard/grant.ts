@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { AnyChallenge } from '../base/challenge.js'
 import { SolveguardError } from '../base/errors.js'
+import { freezeClass, frozenCopy } from '../base/frozen.js'
 import { canReach } from '../base/public-host.js'
 import type { BudgetClaim } from '../ledger/ledger.js'
 import { narrow, smaller } from '../policy/narrow.js'
@@ -44,7 +45,10 @@ export interface GrantDeps extends SolveStreamDeps, ProcessStatusDeps {
   readonly recorder: Pick<Recorder, 'write' | 'head' | 'lastError' | 'pending'>
 }
 
-/** A policy, and the path of budgets that its solves draw on. */
+/**
+ * A policy, and the path of budgets that its solves draw on. All that is reachable from a grant is frozen: who holds a
+ * narrowed grant cannot change what it, or any grant above it, allows.
+ */
 export class PolicyGrant implements Grant, GrantContext {
   readonly policy: Policy
   readonly path: readonly string[]
@@ -59,22 +63,28 @@ export class PolicyGrant implements Grant, GrantContext {
   readonly #byOrigin = new Map<string, BudgetPath>()
   readonly #pageProxies: readonly PageProxy[]
 
+  static {
+    freezeClass(PolicyGrant)
+  }
+
   constructor(deps: GrantDeps, solving: Solving, policy: Policy, above: BudgetPath, id: string, subject?: string) {
     this.#deps = deps
     this.#solving = solving
     this.#policyWithPasswords = policy
-    this.policy = {
+    this.policy = frozenCopy({
       ...policy,
       egress: { ...policy.egress, proxies: policy.egress.proxies.map(withoutPassword) },
       pageProxies: policy.pageProxies.map(withoutPassword),
-    }
-    this.#pageProxies = policy.pageProxies.map(pageProxyOf)
+    })
+    this.#pageProxies = frozenCopy(policy.pageProxies.map(pageProxyOf))
     for (const { host } of this.#pageProxies) checkReach(deps, host)
     this.subject = subject
     this.gate = new Gate(policy)
     this.#budgets = above.with(new Budget(id, termsOf(policy.budget)))
     this.#perOrigin = originTermsOf(policy.budget)
     this.path = this.#budgets.ids
+    // A class that extends this one has fields of its own to set first.
+    if (new.target === PolicyGrant) Object.freeze(this)
   }
 
   claims(origin: string, now: number): readonly BudgetClaim[] {
@@ -181,7 +191,7 @@ export class PolicyGrant implements Grant, GrantContext {
       return {
         name: id,
         ...budget,
-        paused: usage.paused ?? root?.paused,
+        paused: frozenCopy(usage.paused ?? root?.paused),
         key: first.key,
         schedule: {
           open: schedule.open,

@@ -1,4 +1,5 @@
 import { SolveguardError } from '../base/errors.js'
+import { freezeClass } from '../base/frozen.js'
 import type { Policy } from '../policy/schema.js'
 import { checkName } from './admission/names.js'
 import type { Advisor } from './advice/advisor.js'
@@ -39,11 +40,16 @@ export class RootGrant extends PolicyGrant implements Guard {
   readonly #services: GuardServices
   #closing: Promise<void> | undefined
 
+  static {
+    freezeClass(RootGrant)
+  }
+
   constructor(deps: RootGrantDeps, policy: Policy, services: GuardServices) {
     super(deps, services, policy, new BudgetPath([]), deps.name)
     this.name = deps.name
     this.#deps = deps
     this.#services = services
+    Object.freeze(this)
   }
 
   on<K extends keyof GuardEvents>(event: K, callback: (event: GuardEvents[K]) => void): () => void {

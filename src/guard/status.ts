@@ -1,6 +1,7 @@
 import type { DenialLog } from '../audit/denials.js'
 import type { AuditSink } from '../audit/sink.js'
 import type { Code } from '../base/errors.js'
+import { frozenCopy } from '../base/frozen.js'
 import type { WireLog } from '../egress/har.js'
 import type { Usage } from '../ledger/ledger.js'
 import type { Account } from './accounts/account.js'
@@ -81,7 +82,7 @@ export function solverStatus(
   return {
     name,
     key: keyStatus,
-    paused,
+    paused: frozenCopy(paused),
     day: declared.perDay === undefined && !days ? { cap: undefined, spent, reserved } : dayStatus(usage, undefined),
     minute: { cap: declared.perMinute, used: lastMinute },
     slots: { cap: declared.concurrent, used: active },

@@ -1,17 +1,19 @@
+import { frozenCopy } from '../base/frozen.js'
 import type { CalendarAmount } from './calendar.js'
 import { intersectOrigins, type OriginPattern } from './origin.js'
 import type { Budget, Policy } from './schema.js'
 
 /**
  * The policy that allows exactly what both policies allow. Narrowing is the only operation on policies: it is
- * commutative, associative and idempotent, and its result never allows what either side denies.
+ * commutative, associative and idempotent, and its result never allows what either side denies. The result is frozen and
+ * shares nothing with either side that can be changed.
  *
  * @example
  * const policy = parsePolicy({ origins: ['https://*.qa.example.com'] })
  * narrow(policy, parseNarrowing({ origins: ['https://a.qa.example.com'] }))
  */
 export function narrow(a: Policy, b: Policy): Policy {
-  return {
+  return frozenCopy({
     origins: narrowOrigins(a.origins, b.origins),
     budget: narrowBudget(a.budget, b.budget),
     schedules: union(a.schedules, b.schedules, JSON.stringify),
@@ -31,7 +33,7 @@ export function narrow(a: Policy, b: Policy): Policy {
     testKeys: cautiousChoice(a.testKeys, b.testKeys, 'answer'),
     renewals: smaller(a.renewals, b.renewals),
     graceMs: larger(a.graceMs, b.graceMs),
-  }
+  })
 }
 
 function narrowBudget(a: Budget, b: Budget): Budget {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { printable, SolveguardError } from '../base/errors.js'
+import { frozenCopy } from '../base/frozen.js'
 import { checkBaseUrl } from '../base/service-url.js'
 import type { CalendarAmount } from './calendar.js'
 import { type Duration, durationMs } from './duration.js'
@@ -11,7 +12,7 @@ import { isTimeZone, parseDays, parseTime, type Schedule } from './schedule.js'
 /**
  * A policy in canonical form. Each field only restricts; an absent field does not restrict. So the policy without any
  * field is the neutral element of `narrow`. A guard's own policy, the root, always names its origins and always has a
- * daily budget.
+ * daily budget. A policy is frozen, with everything in it.
  */
 export interface Policy {
   /** The origins that are allowed. */
@@ -500,7 +501,7 @@ export interface PolicyInput extends NarrowingInput {
  */
 export function parsePolicy(input: PolicyInput): Policy {
   const policy = canonical(check(policyShape, input))
-  return {
+  return frozenCopy({
     ...policy,
     budget: {
       ...policy.budget,
@@ -513,7 +514,7 @@ export function parsePolicy(input: PolicyInput): Policy {
     recaptchaV3: policy.recaptchaV3 ?? DEFAULTS.recaptchaV3,
     testKeys: policy.testKeys ?? DEFAULTS.testKeys,
     renewals: policy.renewals ?? DEFAULTS.renewals,
-  }
+  })
 }
 
 /**
@@ -539,7 +540,7 @@ function canonical(input: z.output<typeof narrowingShape>, zone = 'UTC'): Policy
     typeof daily === 'object'
       ? [{ timeZone: daily.timeZone ?? input.schedule?.timeZone ?? zone, amount: daily.amount }]
       : undefined
-  return {
+  return frozenCopy({
     ...NEUTRAL,
     origins: input.origins,
     budget: {
@@ -565,7 +566,7 @@ function canonical(input: z.output<typeof narrowingShape>, zone = 'UTC'): Policy
     testKeys: input.testKeys,
     renewals: input.renewals,
     graceMs: input.grace,
-  }
+  })
 }
 
 function expectedOf(egress: z.output<typeof egressShape> | undefined): Policy['egress']['expected'] {

@@ -93,5 +93,5 @@ export function capSolver({ appId, ...options }: CapSolverOptions = {}): Solver 
     const call = solver.submit(challenge, proxy)
     return { ...call, fields: { ...call.fields, appId } }
   }
-  return { ...solver, submit }
+  return Object.freeze({ ...solver, submit })
 }

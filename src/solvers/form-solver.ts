@@ -25,7 +25,7 @@ export function formSolver(definition: ServiceDefinition, options: SolverOptions
   const { capabilities } = definition
   const { fields, pollAction = 'get', batch, moreOptions } = dialect
   const { common, rules } = fromDefinition(definition, options, moreOptions)
-  return {
+  return Object.freeze<Solver>({
     ...common,
     submit: (challenge, proxy) => ({
       ...formCall('/in.php', { ...formWithProxy(fieldsFor(capabilities, challenge), challenge, proxy), ...fields }),
@@ -36,5 +36,5 @@ export function formSolver(definition: ServiceDefinition, options: SolverOptions
     balance: () => formCall('/res.php', { action: 'getbalance' }),
     report: (taskId, good) => formCall('/res.php', { action: good ? 'reportgood' : 'reportbad', id: taskId }),
     ...formReaders(rules, capabilities),
-  }
+  })
 }

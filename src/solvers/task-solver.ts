@@ -37,7 +37,7 @@ export function taskSolver(
   const { capabilities } = definition
   const { common, rules } = fromDefinition(definition, options, moreOptions)
   const softId = checkSoftId(options.softId, definition.name)
-  return {
+  return Object.freeze<Solver>({
     ...common,
     submit(challenge, proxy) {
       const task = taskWithProxy(fieldsFor(capabilities, challenge), challenge, proxy)
@@ -51,7 +51,7 @@ export function taskSolver(
       return call && taskCall(...call)
     },
     ...taskReaders(rules, capabilities),
-  }
+  })
 }
 
 /** @throws SolveguardError `CONFIG_INVALID` */

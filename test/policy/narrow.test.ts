@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { narrow } from '../../src/policy/narrow.js'
 import { matchesOrigin } from '../../src/policy/origin.js'
 import { isOpen as isScheduleOpen } from '../../src/policy/schedule.js'
-import { type Policy, parseNarrowing } from '../../src/policy/schema.js'
-import { origin, policy } from './arbitraries.js'
+import { type Policy, parseNarrowing, parsePolicy } from '../../src/policy/schema.js'
+import { narrowingInput, origin, originPattern, policy } from './arbitraries.js'
 
 const NOTHING_SAID = parseNarrowing({})
 const instant = fc.integer({ min: Date.UTC(2026, 0, 1), max: Date.UTC(2027, 0, 1) })
@@ -54,6 +54,34 @@ function expectWithin(inner: Policy, outer: Policy, page: string, at: number): v
 }
 
 const holds = <T extends [unknown, ...unknown[]]>(property: fc.IProperty<T>) => fc.assert(property, { numRuns: 300 })
+
+/** Every object of a value, the value itself included. */
+function objectsIn(value: unknown): object[] {
+  if (typeof value !== 'object' || value === null) return []
+  return [value, ...Object.values(value).flatMap(objectsIn)]
+}
+
+describe('a policy', () => {
+  it('is frozen with everything in it', () => {
+    holds(
+      fc.property(policy, policy, (a, b) => {
+        const objects = [a, b, narrow(a, b)].flatMap(objectsIn)
+        expect(objects.filter((one) => !Object.isFrozen(one))).toEqual([])
+      }),
+    )
+  })
+
+  it('shares no object with the input that it was made from', () => {
+    holds(
+      fc.property(narrowingInput, fc.array(originPattern, { minLength: 1, maxLength: 4 }), (narrowing, origins) => {
+        const input = { ...narrowing, origins }
+        const given = new Set(objectsIn(input))
+        const made = [parsePolicy(input), parseNarrowing(input)].flatMap(objectsIn)
+        expect(made.filter((one) => given.has(one))).toEqual([])
+      }),
+    )
+  })
+})
 
 describe('narrow', () => {
   it('is commutative', () => {

@@ -1,4 +1,5 @@
 import type { Code } from '../../base/errors.js'
+import { frozenCopy } from '../../base/frozen.js'
 import type { PauseReason, Usage } from '../../ledger/ledger.js'
 import { withLedgerTimeout } from '../ledger-timeout.js'
 import type { GuardContext, Notifier } from '../ports.js'
@@ -54,7 +55,7 @@ export class Pauses {
       this.#known.set(budgetId, reason)
       const account = this.#deps.accounts.find((one) => pausedBudgetOf(one, this.#deps.name) === budgetId)
       const solver = account?.name ?? ''
-      this.#deps.emit('paused', { reason, solver, at: new Date(reason.at) }, reason.message)
+      this.#deps.emit('paused', { reason: frozenCopy(reason), solver, at: new Date(reason.at) }, reason.message)
       return
     }
     this.#known.delete(budgetId)

@@ -1,4 +1,5 @@
 import type { ChallengeFacts } from '../../base/challenge.js'
+import { freezeClass, frozenCopy } from '../../base/frozen.js'
 import { formatMs } from '../../policy/duration.js'
 import { matchesOrigin, originOf } from '../../policy/origin.js'
 import { type ScheduleState, scheduleState } from '../../policy/schedule.js'
@@ -26,8 +27,13 @@ export class Gate {
   readonly #policy: Policy
   #schedule: (ScheduleState & { readonly from: number }) | undefined
 
+  static {
+    freezeClass(Gate)
+  }
+
   constructor(policy: Policy) {
     this.#policy = policy
+    Object.freeze(this)
   }
 
   /** @throws DeniedError of the origin or time layer */
@@ -86,7 +92,7 @@ export class Gate {
   /** The schedule's state. Recomputed only when it may have changed or the clock was set back. */
   schedule(now: number): ScheduleState {
     if (!this.#schedule || now >= this.#schedule.validUntil || now < this.#schedule.from) {
-      this.#schedule = { ...scheduleState(this.#policy.schedules, now), from: now }
+      this.#schedule = frozenCopy({ ...scheduleState(this.#policy.schedules, now), from: now })
     }
     return this.#schedule
   }

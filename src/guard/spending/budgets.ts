@@ -1,3 +1,4 @@
+import { frozenCopy } from '../../base/frozen.js'
 import type { BudgetClaim, CalendarUsage, Limits, Usage } from '../../ledger/ledger.js'
 import { type CalendarAmount, dayAt } from '../../policy/calendar.js'
 import { type Money, micros } from '../../policy/money.js'
@@ -22,7 +23,7 @@ export function originTermsOf({ perOrigin, perOriginCalendarDay }: BudgetPolicy)
   return { perDay: perOrigin, perCalendarDay: perOriginCalendarDay }
 }
 
-/** A budget. Its claim for a moment is the same object until one of its calendar days ends. */
+/** A budget. Its claim for a moment is the same frozen object until one of its calendar days ends. */
 export class Budget {
   readonly id: string
   readonly #terms: Terms
@@ -33,8 +34,8 @@ export class Budget {
   constructor(id: string, terms: Terms) {
     const { perDay, perMinute, concurrent, alertsAt } = terms
     this.id = id
-    this.#terms = terms
-    this.#claim = { id, limits: { perDay, perMinute, concurrent }, alertsAt }
+    this.#terms = frozenCopy(terms)
+    this.#claim = frozenCopy({ id, limits: { perDay, perMinute, concurrent }, alertsAt })
     if (terms.perCalendarDay) this.#until = Number.NEGATIVE_INFINITY
   }
 
@@ -43,7 +44,7 @@ export class Budget {
     const days = (this.#terms.perCalendarDay ?? []).map((cap) => ({ ...cap, ...dayAt(cap.timeZone, now) }))
     this.#from = Math.max(...days.map(({ start }) => start))
     this.#until = Math.min(...days.map(({ end }) => end))
-    this.#claim = { ...this.#claim, limits: { ...this.#claim.limits, perCalendarDay: days } }
+    this.#claim = frozenCopy({ ...this.#claim, limits: { ...this.#claim.limits, perCalendarDay: days } })
     return this.#claim
   }
 }
@@ -57,7 +58,7 @@ export class BudgetPath {
 
   constructor(budgets: readonly Budget[]) {
     this.budgets = budgets
-    this.ids = budgets.map(({ id }) => id)
+    this.ids = frozenCopy(budgets.map(({ id }) => id))
   }
 
   with(budget: Budget): BudgetPath {
@@ -67,7 +68,7 @@ export class BudgetPath {
   at(now: number): readonly BudgetClaim[] {
     for (let i = 0; i < this.budgets.length; i++) {
       if (this.budgets[i]?.at(now) === this.#claims[i]) continue
-      this.#claims = this.budgets.map((budget) => budget.at(now))
+      this.#claims = Object.freeze(this.budgets.map((budget) => budget.at(now)))
       break
     }
     return this.#claims
