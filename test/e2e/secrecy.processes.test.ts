@@ -30,6 +30,7 @@ const FAILURES = [
   { half: true },
   { drop: true },
   { html: `<p>${KEY}</p>` },
+  { error: 'ERROR_NO_SLOT_AVAILABLE' },
   { error: `ERROR_${KEY}` },
   { body: JSON.stringify({ status: 0, request: 'ERROR_WRONG_GOOGLEKEY', was: { KEY, PAGE_PROXY_PASSWORD } }) },
   { status: 502, body: `Bad gateway: ${encodeURIComponent(KEY)}` },
