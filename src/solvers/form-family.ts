@@ -97,9 +97,13 @@ function readAnswer(raw: RawAnswer, family: Family, rules: ReplyRules, capabilit
   return cost === undefined ? { kind: 'ready', answer } : { kind: 'ready', answer, cost }
 }
 
-/** Most families' answer: the token, and in JSON sometimes the browser that it is for. */
-function oneToken({ request, useragent, respKey }: RawAnswer) {
-  return tokenAnswer(textOf(request), { userAgent: useragent, respKey })
+/**
+ * Most families' answer: the token, and in JSON sometimes the browser that it is for. CaptchaAI's official Python client
+ * 1.0.1 (https://pypi.org/project/captchaai/) reads reCAPTCHA Enterprise from `result` and `user_agent`, its examples
+ * from `request`: either is read.
+ */
+function oneToken({ request, result, useragent, user_agent: userAgent, respKey }: RawAnswer) {
+  return tokenAnswer(textOf(request) ?? textOf(result), { userAgent: useragent ?? userAgent, respKey })
 }
 
 const TASK_ID = /^[A-Za-z0-9-]{1,64}$/
@@ -127,7 +131,8 @@ function parseJson(text: string): ParsedText<RawAnswer> | undefined {
   if (value === '') return undefined
   if (value !== undefined && (status === 0 || status === '0' || CODE.test(value))) return parseCode(value)
   if (status !== 1 && status !== '1') return undefined
-  return value === undefined && !isObject(request) ? undefined : { kind: 'value', value: raw }
+  const hasAnswer = value !== undefined || isObject(request) || textOf(raw.result) !== undefined
+  return hasAnswer ? { kind: 'value', value: raw } : undefined
 }
 
 function parseCode(code: string): ParsedText<never> {

@@ -131,6 +131,15 @@ describe('captchaAI reads', () => {
     }
   })
 
+  test.each([
+    ['request', { status: 1, request: 'a-token', user_agent: 'A/1' }],
+    ['result', { status: 1, result: 'a-token', user_agent: 'A/1' }],
+    ['both', { status: 1, request: 'a-token', result: 'a-token', useragent: 'A/1' }],
+  ])('a reCAPTCHA Enterprise token and its browser from %s', (_, body) => {
+    const polled = solver.readPoll(ok(JSON.stringify(body)), 'recaptcha')
+    expect(polled).toMatchObject({ kind: 'ready', answer: { token: 'a-token', fields: { userAgent: 'A/1' } } })
+  })
+
   test('a maintenance page as a page without the state of the task, with a retry of polls after 5 s', () => {
     expect(solver.readSubmit(ok(fixture('maintenance.html')))).toMatchObject({
       class: 'invalid',
