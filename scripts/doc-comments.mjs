@@ -15,7 +15,7 @@ const MILLISECONDS = /(Ms|At)$/
 /** Interfaces that callers fill in. Each of their optional members has a default. */
 const INPUT = /(Options|Input|Hints|Budget)$/
 const NAMES_MS = /\bms\b|milliseconds/
-const NAMES_MONEY = /micro-dollars/
+const NAMES_MONEY = /micro-dollars/i
 
 /**
  * @typedef {{ file: string, line: number, name: string, problem: string }} Problem
@@ -24,9 +24,10 @@ const NAMES_MONEY = /micro-dollars/
 /**
  * Every public name whose doc comment lacks its text, unit, default, example or codes.
  * @param {readonly string[]} [entries] source files, from the project's root; by default those of the package
+ * @param {string} [folder] only declarations in this folder count
  * @returns {Problem[]}
  */
-export function docProblems(entries = Object.values(ENTRIES).map((file) => `src/${file}.ts`)) {
+export function docProblems(entries = Object.values(ENTRIES).map((file) => `src/${file}.ts`), folder = 'src/') {
   const config = ts.readConfigFile(`${root}tsconfig.json`, ts.sys.readFile).config
   const compilerOptions = { ...config.compilerOptions, incremental: false, tsBuildInfoFile: null }
   const { options } = ts.parseJsonConfigFileContent({ ...config, compilerOptions, include: [] }, ts.sys, root)
@@ -46,7 +47,7 @@ export function docProblems(entries = Object.values(ENTRIES).map((file) => `src/
     for (const exported of checker.getExportsOfModule(symbol)) {
       const target = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported
       for (const declaration of target.declarations ?? []) {
-        if (!isOurs(declaration) || seen.has(declaration)) continue
+        if (!isInside(folder, declaration) || seen.has(declaration)) continue
         seen.add(declaration)
         declared(target.getName() === 'default' ? exported.getName() : target.getName(), declaration)
       }
@@ -154,9 +155,12 @@ function errorCodes() {
   return [...text.matchAll(/^ {2}([A-Z][A-Z_]+): \{/gm)].map(([, code]) => code ?? '')
 }
 
-/** @param {ts.Node} node */
-function isOurs(node) {
-  return relative(root, node.getSourceFile().fileName).startsWith('src/')
+/**
+ * @param {string} folder
+ * @param {ts.Node} node
+ */
+function isInside(folder, node) {
+  return relative(root, node.getSourceFile().fileName).startsWith(folder)
 }
 
 /**

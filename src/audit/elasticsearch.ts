@@ -20,10 +20,18 @@ export interface ElasticsearchAuditOptions {
    * An API key in its encoded form. The one privilege that it needs on the index is `create_doc` (and `auto_configure`
    * where the data stream does not exist yet), with which nothing can be altered or deleted. A function is called
    * before each request. See https://www.elastic.co/docs/reference/elasticsearch/security-privileges.
+   * @default none
    */
   apiKey?: string | (() => string | Promise<string>) | undefined
-  /** With `password`, in place of `apiKey`. */
+  /**
+   * A user's name, with `password`, in place of `apiKey`.
+   * @default none
+   */
   username?: string | undefined
+  /**
+   * The password of `username`.
+   * @default none
+   */
   password?: string | undefined
   /**
    * Certificates (PEM) of the authorities to trust.

@@ -12,11 +12,15 @@ export interface AuditedKey {
   readonly version: string
   /** The account or service that it was used with. */
   readonly solver?: string | undefined
+  /** Solves with the key that succeeded. */
   readonly solved: number
+  /** Solves with the key that failed. */
   readonly failed: number
   /** Solves without an end in the log: not finished yet, or of processes that died. */
   readonly open: number
+  /** The time of its first record. */
   readonly firstUsedAt: Date
+  /** The time of its last record. */
   readonly lastUsedAt: Date
 }
 

@@ -26,6 +26,7 @@ export type AuditAction =
  * `record.ts` turns it into a record with Elastic Common Schema names.
  */
 export interface AuditEvent {
+  /** What happened. */
   readonly action: AuditAction
   /** Wall-clock ms. */
   readonly at: number
@@ -37,16 +38,23 @@ export interface AuditEvent {
   readonly path?: readonly string[] | undefined
   /** Whom the grant was given to. */
   readonly subject?: string | undefined
+  /** The challenge's family. */
   readonly family?: string | undefined
+  /** The challenge's variant. */
   readonly variant?: string | undefined
+  /** The widget's sitekey. */
   readonly sitekey?: string | undefined
   /** The page's origin and path, without query and fragment. */
   readonly page?: string | undefined
   /** The same for the frame, where it is another. */
   readonly frame?: string | undefined
+  /** The account; `browser` for a proof of work. */
   readonly solver?: string | undefined
+  /** The service's id of the task. */
   readonly taskId?: string | undefined
+  /** The key's version in its store. */
   readonly keyVersion?: string | undefined
+  /** A short hash of the key. */
   readonly keyFingerprint?: string | undefined
   /** How the call left: `direct`, or the proxy's address without its password. */
   readonly egress?: string | undefined
@@ -56,9 +64,13 @@ export interface AuditEvent {
   readonly cost?: Money | undefined
   /** True where the service charges by thread and amounts are imputed. */
   readonly imputed?: boolean | undefined
+  /** How long the solve took, ms. */
   readonly durationMs?: number | undefined
+  /** The error code. */
   readonly code?: string | undefined
+  /** The layer that denied the solve. */
   readonly layer?: Layer | undefined
+  /** The reason as a sentence. */
   readonly message?: string | undefined
   /** Wall-clock ms. */
   readonly retryAt?: number | undefined

@@ -24,6 +24,7 @@ export type Problem = 'altered' | 'out-of-order' | 'rewritten' | 'cut-off' | 'mi
 export interface BadLine {
   /** From 1; 0 means the file as a whole. */
   readonly line: number
+  /** What is wrong with it. */
   readonly problem: Problem
   /** One sentence for a person. */
   readonly reason: string
@@ -33,21 +34,29 @@ export interface BadLine {
 export interface VerifiedFile {
   /** The file's name, without its folder. */
   readonly file: string
+  /** Whether the file is as it was written. */
   readonly ok: boolean
   /** How many valid records there are before the first bad line. */
   readonly records: number
+  /** The first bad line; absent where there is none. */
   readonly firstBad?: BadLine | undefined
 }
 
 /** The result for all files. */
 export interface VerifyResult {
+  /** Whether every file is as it was written. */
   readonly ok: boolean
   /** Sorted by name. */
   readonly files: readonly VerifiedFile[]
   /** Valid records, in all files. */
   readonly records: number
   /** The first bad line of the first bad file. */
-  readonly firstBad?: (BadLine & { readonly file: string }) | undefined
+  readonly firstBad?:
+    | (BadLine & {
+        /** The file's name, without its folder. */
+        readonly file: string
+      })
+    | undefined
 }
 
 /** What to check in addition to the files themselves. */

@@ -144,7 +144,9 @@ export interface RegisterResult {
 
 /** One budget on the path of a solve, and what the caller's grant allows of it. */
 export interface BudgetClaim {
+  /** The budget's id. */
   readonly id: string
+  /** What the grant allows of it. */
   readonly limits: Limits
   /**
    * Fractions of each daily amount in ascending order (0.5 for half). Each is reported by the first reservation at
@@ -159,6 +161,7 @@ export interface BudgetClaim {
 export interface ReserveRequest {
   /** Unique, chosen by the caller. */
   readonly id: string
+  /** The owner that makes the reservation. */
   readonly ownerId: string
   /** The path, widest budget first. */
   readonly path: readonly BudgetClaim[]
@@ -170,11 +173,18 @@ export interface ReserveRequest {
 
 /** Either taken from every budget of the path; or from none, and why. */
 export type ReserveResult =
-  | { readonly ok: true; readonly alerts: readonly ThresholdAlert[] }
   | {
+      /** True: taken from every budget. */
+      readonly ok: true
+      /** The thresholds that this reservation reached. */
+      readonly alerts: readonly ThresholdAlert[]
+    }
+  | {
+      /** False: taken from none. */
       readonly ok: false
       /** The first budget of the path that refuses, and why. */
       readonly budgetId: string
+      /** Which of its limits refuses: a pause, the amount of a day, the rate, or the concurrency. */
       readonly reason: 'paused' | 'perDay' | 'perMinute' | 'concurrent'
       /**
        * When a retry can succeed, wall-clock ms: the first moment at which no budget of the path refuses any more, if
@@ -188,6 +198,7 @@ export type ReserveResult =
       readonly used?: number | undefined
       /** With `perDay`: which calendar's day is used up; absent for the sliding 24 hours. */
       readonly timeZone?: string | undefined
+      /** With `paused`: why. */
       readonly pause?: PauseReason | undefined
     }
 
@@ -195,6 +206,7 @@ export type ReserveResult =
  * A threshold that `reserved + spent` reached. Reported to one caller only, once for each budget, threshold and window.
  */
 export interface ThresholdAlert {
+  /** The budget's id. */
   readonly budgetId: string
   /** The fraction of `limit`. */
   readonly threshold: number
@@ -208,10 +220,13 @@ export interface ThresholdAlert {
 
 /** What another process needs to take a task over. Contains no key and no solution. */
 export interface AttachedTask {
+  /** The account that has the task. */
   readonly solver: string
+  /** The service's id of the task. */
   readonly taskId: string
   /** Which version of the key submitted it: a task is polled with the key that submitted it. */
   readonly keyVersion: string
+  /** The challenge's family. */
   readonly family: string
   /**
    * The route by which the task was submitted, where it is not its guard's own: the task is polled by the same route.
@@ -223,6 +238,7 @@ export interface AttachedTask {
 export interface ClaimRequest {
   /** The owner that takes over. */
   readonly ownerId: string
+  /** The account whose tasks are claimed. */
   readonly solver: string
   /** The budget that has to be on the path (a guard's root). */
   readonly budgetId: string
@@ -237,6 +253,7 @@ export interface ClaimRequest {
 
 /** A task that was taken over, with its reservation. */
 export interface ClaimedTask extends AttachedTask {
+  /** The id of its reservation. */
   readonly reservationId: string
   /** What is reserved, micro-dollars. */
   readonly amount: Money
@@ -248,6 +265,7 @@ export interface ClaimedTask extends AttachedTask {
 
 /** How a reservation ends. */
 export interface Settlement {
+  /** Which reservation ends. */
   readonly reservationId: string
   /** What it cost, or is assumed to have cost. Micro-dollars. */
   readonly cost: Money
@@ -272,6 +290,7 @@ export interface SettleResult {
 export interface PauseReason {
   /** An error code of `src/base/errors.ts`, or `MANUAL`. */
   readonly code: string
+  /** The reason as a sentence. */
   readonly message: string
   /** When, wall-clock ms. */
   readonly at: number
@@ -320,9 +339,11 @@ export interface Usage {
   readonly declared: Limits
   /** For each calendar that was asked for or that live owners declared. */
   readonly days?: readonly CalendarUsage[] | undefined
+  /** Why the budget is paused; absent while it is not. */
   readonly paused?: PauseReason | undefined
   /** When the first part of `spent` stops counting, wall-clock ms; absent where nothing was spent. */
   readonly moreAt?: number | undefined
+  /** All that the budget has ever spent. */
   readonly totals: Totals
 }
 

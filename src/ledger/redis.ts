@@ -40,9 +40,15 @@ import {
 
 /** Where a `redisLedger` is stored, and how to connect to it. Takes either `url` or `client`. */
 export interface RedisLedgerOptions {
-  /** `redis://host:6379/0`; with TLS `rediss://user:password@host:6380`. */
+  /**
+   * `redis://host:6379/0`; with TLS `rediss://user:password@host:6380`.
+   * @default none: then `client` is required
+   */
   readonly url?: string | undefined
-  /** Your own ioredis client: for a cluster, for sentinels, for a login that changes. `close` leaves it open. */
+  /**
+   * Your own ioredis client: for a cluster, for sentinels, for a login that changes. `close` leaves it open.
+   * @default none: then `url` is required
+   */
   readonly client?: RedisClient | undefined
   /**
    * The prefix of the key names. It is put in braces, so that a cluster keeps the keys together.
@@ -55,11 +61,15 @@ export interface RedisLedgerOptions {
    */
   readonly ca?: string | readonly string[] | undefined
   /**
-   * A client certificate and its key (PEM), where the server requires one; the name that the server's has to be for.
+   * The client's side of TLS.
+   * @default no client certificate, and the server's name from `url`
    */
   readonly tls?: {
+    /** A client certificate (PEM), where the server requires one. */
     readonly cert?: string | undefined
+    /** The key of that certificate (PEM). */
     readonly key?: string | undefined
+    /** The name that the server's certificate has to be for. */
     readonly servername?: string | undefined
   }
   /**

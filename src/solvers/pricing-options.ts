@@ -17,11 +17,20 @@ export type PriceKey = { [F in Family]: F | `${F}/${Variants[F]}` }[Family]
  * twoCaptcha({ pricing: { per: 'solve', usd: { recaptcha: 0.001, 'recaptcha/v3': 0.00145 } } })
  */
 export type Pricing =
-  | { readonly per: 'solve'; readonly usd: number | Readonly<Partial<Record<PriceKey, number>>> }
   | {
+      /** The service charges for each solve. */
+      readonly per: 'solve'
+      /** US dollars for one solve: one amount, or one for each family or variant. */
+      readonly usd: number | Readonly<Partial<Record<PriceKey, number>>>
+    }
+  | {
+      /** The service charges by the month for threads. */
       readonly per: 'thread'
+      /** How many threads are paid for. */
       readonly threads: number
+      /** US dollars a month for all of them. */
       readonly usdPerMonth: number
+      /** US dollars that one solve counts as in budgets. */
       readonly imputedUsd: number
     }
 

@@ -39,11 +39,17 @@ export interface Solver {
    * @param proxy the proxy through which the page is browsed: the service solves through it too
    */
   readonly submit: (challenge: AnyChallenge, proxy?: PageProxy) => Call
-  /** @param family of the challenge: by it an answer is read that some services give at once */
+  /**
+   * Reads the reply to a submit.
+   * @param family of the challenge: by it an answer is read that some services give at once
+   */
   readonly readSubmit: (reply: Reply, family?: Family) => Submitted | Failure
   /** The call that asks for a task's answer. */
   readonly poll: (taskId: string) => Call
-  /** @param family of the task's challenge: by it the answer is read */
+  /**
+   * Reads the reply to a poll.
+   * @param family of the task's challenge: by it the answer is read
+   */
   readonly readPoll: (reply: Reply, family: Family) => Ready | Pending | Failure
   /** Polls several tasks in one call, if the service can. */
   readonly batchPoll?: BatchPoll | undefined
@@ -107,7 +113,9 @@ export interface Price {
 
 /** The service accepted the challenge as a task. */
 export interface Submitted {
+  /** Distinguishes it from a `Failure`. */
   readonly kind: 'submitted'
+  /** The service's id of the task. */
   readonly taskId: string
   /** The answer, if the service gives it at once. */
   readonly ready?: Ready | undefined
@@ -115,7 +123,9 @@ export interface Submitted {
 
 /** The task is done. */
 export interface Ready {
+  /** Distinguishes it from `Pending` and `Failure`. */
   readonly kind: 'ready'
+  /** The answer, checked against bounds. */
   readonly answer: Answer
   /** What it cost, if the service reports that. Micro-dollars. The guard bounds it. */
   readonly cost?: Money | undefined
@@ -125,6 +135,7 @@ export interface Ready {
 
 /** The task is not done yet: poll again. */
 export interface Pending {
+  /** Distinguishes it from `Ready` and `Failure`. */
   readonly kind: 'pending'
 }
 
@@ -143,7 +154,9 @@ export type FailureClass =
 
 /** An error reply, or one that cannot be read: what it means, and what it means for the money. */
 export interface Failure {
+  /** Distinguishes it from the other results. */
   readonly kind: 'failure'
+  /** What to do about it. */
   readonly class: FailureClass
   /** The service's own code, bounded and printable; or one of this package (`HTML`, `EMPTY`, `HTTP_503`). */
   readonly code: string

@@ -6,6 +6,7 @@ export interface VendorEvidence {
   readonly kind: 'script' | 'frame' | 'element' | 'picture'
   /** The host of a script or frame; an element as `div#id.class`. */
   readonly what: string
+  /** The element's sitekey, if it has one. */
   readonly sitekey?: string | undefined
   /** Whether a person can see it. */
   readonly visible: boolean
@@ -13,10 +14,13 @@ export interface VendorEvidence {
 
 /** What looks like a CAPTCHA of no known family: it is reported, and never solved. */
 export interface UnknownWidget {
+  /** Always `unknown`. */
   readonly family: 'unknown'
   /** The probable vendor: `yandex`, `datadome`, `cloudflare-challenge-page`, … */
   readonly vendor?: string | undefined
+  /** The page's address. */
   readonly pageUrl: string
+  /** The frame's address, where it is not the page's own. */
   readonly frameUrl?: string | undefined
   /** Whether a person can see any of it. A script alone is never visible. */
   readonly visible: boolean

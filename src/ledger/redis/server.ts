@@ -3,15 +3,29 @@ import { DeniedError, SolveguardError } from '../../base/errors.js'
 
 /** The part of an ioredis client that is used here. The `Redis` and `Cluster` of ioredis have it. */
 export interface RedisClient {
+  /** Runs a script by its hash. */
   evalsha(sha: string, keys: number, ...rest: (string | number)[]): Promise<unknown>
+  /** Runs a script. */
   eval(script: string, keys: number, ...rest: (string | number)[]): Promise<unknown>
+  /** Returns the text of INFO. */
   info(): Promise<string>
+  /** Reads a setting. */
   config(get: 'GET', name: string): Promise<unknown>
+  /** Adds a listener. */
   on(event: string, listener: (error: unknown) => void): unknown
+  /** Removes a listener. */
   off(event: string, listener: (error: unknown) => void): unknown
+  /** Closes the connection at once. */
   disconnect(): void
   /** The connection, if the client has a single one. */
-  readonly stream?: { unref(): unknown; destroy(): unknown } | undefined
+  readonly stream?:
+    | {
+        /** Lets the process end while the connection is open. */
+        unref(): unknown
+        /** Closes the socket. */
+        destroy(): unknown
+      }
+    | undefined
   /** The nodes, if it is a cluster's client. */
   nodes?(role: 'master'): readonly RedisClient[]
 }
