@@ -1,5 +1,6 @@
 import type { Dom, Root } from '../page-kit/dom.js'
 import { includes, list, push, remove } from '../page-kit/primordials.js'
+import type { WaitReply } from '../page-kit/protocol.js'
 import { json } from '../page-kit/text.js'
 import type { Observer } from '../page-kit/watcher.js'
 
@@ -18,7 +19,7 @@ interface Wait {
   find(): string
   /** What was found when the wait began. */
   readonly before: string
-  end(result: string): void
+  end(result: WaitReply['result']): void
 }
 
 /**
@@ -46,7 +47,7 @@ export class ChangeWaiter {
   wait(ticket: string, ms: number, find: () => string): Promise<string> {
     const { p } = this.#observer
     return new p.Promise<string>((resolve) => {
-      if (this.#waits.size >= MAX_WAITS) return resolve(json(p, { result: 'ended' }, 100))
+      if (this.#waits.size >= MAX_WAITS) return resolve(json(p, { result: 'ended' } satisfies WaitReply, 100))
       const wait: Wait = {
         ticket,
         find,
@@ -54,7 +55,7 @@ export class ChangeWaiter {
         end: (result) => {
           remove(this.#waits, wait)
           if (this.#waits.size === 0) this.#stopObserving()
-          resolve(json(p, { result }, 100))
+          resolve(json(p, { result } satisfies WaitReply, 100))
         },
       }
       push(this.#waits, wait)
