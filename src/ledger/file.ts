@@ -429,8 +429,8 @@ function isBusy(error: unknown): boolean {
 
 async function loadDriver(): Promise<Connect> {
   try {
-    const { default: Database } = await import('libsql')
-    return Database as unknown as Connect
+    const driver: { readonly default: unknown } = await import('libsql')
+    return driver.default as Connect
   } catch (cause) {
     throw new DeniedError(
       'LEDGER_UNAVAILABLE',

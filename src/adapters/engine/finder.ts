@@ -52,12 +52,12 @@ export interface PageScan {
 
 /** A scan as callers get it: the other properties are not enumerable, so that it prints as a list of widgets. */
 export function toFound({ widgets, unknown, omitted, pageLoad }: PageScan): Found {
-  const list = widgets.map(({ challenge }) => challenge)
+  const list: readonly FoundChallenge[] = widgets.map(({ challenge }) => challenge)
   return Object.defineProperties(list, {
     unknown: { value: unknown },
     omitted: { value: omitted },
     pageLoad: { value: pageLoad },
-  }) as unknown as Found
+  }) as Found
 }
 
 /** Where a widget is. */

@@ -26,5 +26,7 @@ declare module 'playwright-core' {
  * const { solved, error } = await page.solveRecaptchas()
  */
 export default function solveguard(options: PluginOptions): ExtraPlugin {
-  return plugin(options as unknown as PuppeteerOptions)
+  // The plugin only passes contexts and pages on, and uses what both tools have in common.
+  const common: ExtraOptions<never, never> = options
+  return plugin(common as PuppeteerOptions)
 }

@@ -253,17 +253,20 @@ function parsed(data: unknown): { method?: string; params?: unknown } | undefine
 /** WebdriverIO has a method for each BiDi command, and emits BiDi events. */
 function webdriverIOBidi(session: WebDriverSession): BidiConnection | undefined {
   if (!session.isBidi) return undefined
-  const browser = session as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>
+  const call = (name: string, ...args: unknown[]): unknown => {
+    const method: unknown = Reflect.get(session, name)
+    return typeof method === 'function' ? method.apply(session, args) : undefined
+  }
   return {
     async send(method, params) {
       const [module = '', command = ''] = method.split('.')
-      return browser[`${module}${command.charAt(0).toUpperCase()}${command.slice(1)}`]?.(params)
+      return call(`${module}${command.charAt(0).toUpperCase()}${command.slice(1)}`, params)
     },
     listen(events, listener) {
       const listeners = events.map((event) => [event, (params: unknown) => listener(event, params)] as const)
-      for (const [event, onEvent] of listeners) browser.on?.(event, onEvent)
+      for (const [event, onEvent] of listeners) call('on', event, onEvent)
       return () => {
-        for (const [event, onEvent] of listeners) browser.off?.(event, onEvent)
+        for (const [event, onEvent] of listeners) call('off', event, onEvent)
       }
     },
   }

@@ -231,9 +231,11 @@ function readReply(answer: unknown): Reply | undefined {
 }
 
 function parseReply(answer: unknown): Reply {
-  const list: readonly unknown[] = Array.isArray(answer) ? answer : []
-  if (typeof list[0] === 'string' && list.every((item) => typeof item === 'string' || typeof item === 'number')) {
-    return list as unknown as Reply
-  }
+  if (isReply(answer)) return answer
   throw new RedisError('ERR', 'Its reply is not that of a script of this package.')
+}
+
+function isReply(answer: unknown): answer is Reply {
+  if (!Array.isArray(answer) || typeof answer[0] !== 'string') return false
+  return answer.every((item: unknown) => typeof item === 'string' || typeof item === 'number')
 }

@@ -39,7 +39,8 @@ export type Primordials = ReturnType<typeof capture>
 
 /** An object without a prototype, so that it has nothing of what a page adds to `Object.prototype`. */
 export function bare<T>(): Record<string, T | undefined> {
-  return { __proto__: null } as unknown as Record<string, T | undefined>
+  const empty: object = { __proto__: null }
+  return empty as Record<string, T | undefined>
 }
 
 /** A list that calls no method of `Array.prototype`, and no setter that a page may have added to it. */
@@ -49,7 +50,8 @@ export interface List<T> {
 }
 
 export function list<T>(): List<T> {
-  return { __proto__: null, size: 0 } as unknown as List<T>
+  const empty: object = { __proto__: null, size: 0 }
+  return empty as List<T>
 }
 
 export function push<T>(to: List<T>, item: T): T {

@@ -21,7 +21,6 @@ export function api({ base, key }: { base: string; key: string }): void {
     [callback: string]: unknown
   }
   const name = document.currentScript?.dataset.callback ?? ''
-  const globals = window as unknown as Record<string, unknown>
   let config: Config = {}
   let frame: HTMLIFrameElement | undefined
   let holder: HTMLElement | undefined
@@ -105,7 +104,7 @@ export function api({ base, key }: { base: string; key: string }): void {
   }
 
   const begin = (tries: number): void => {
-    const callback = globals[name]
+    const callback: unknown = Reflect.get(window, name)
     if (typeof callback === 'function') (callback as (given: object) => void)(enforcement)
     else if (tries > 0) setTimeout(begin, 50, tries - 1)
   }
@@ -144,7 +143,6 @@ export function enforcementFrame(): void {
 
 /** `/fc/api/`: the older kind, which renders into each element with a public key. */
 export function boxApi({ base }: { base: string }): void {
-  const globals = window as unknown as Record<string, unknown>
   const draw = async (box: HTMLElement): Promise<void> => {
     const key = box.dataset.pkey ?? ''
     const body = new URLSearchParams({ host: location.hostname, box: '1' })
@@ -168,7 +166,7 @@ export function boxApi({ base }: { base: string }): void {
     box.append(frame)
     addEventListener('message', (event) => {
       if (event.source !== frame.contentWindow || event.data !== 'complete') return
-      const callback = globals[box.dataset.callback ?? '']
+      const callback: unknown = Reflect.get(window, box.dataset.callback ?? '')
       if (typeof callback === 'function') (callback as (token: string) => void)(token)
     })
   }

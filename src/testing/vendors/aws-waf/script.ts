@@ -15,11 +15,10 @@ export function captcha(options: { base: string }): void {
     onPuzzleCorrect?: () => void
     skipTitle?: boolean
   }
-  const page = window as unknown as Record<string, unknown>
 
   /** Sets the cookie for the first of `awsWafCookieDomainList` that the host belongs to, else for the host. */
   function keep(token: string): void {
-    const domains = (page.awsWafCookieDomainList as string[] | undefined) ?? []
+    const domains = (Reflect.get(window, 'awsWafCookieDomainList') as string[] | undefined) ?? []
     const domain = domains.find((one) => location.hostname === one || location.hostname.endsWith(`.${one}`))
     const secure = location.protocol === 'https:' ? '; secure' : ''
     // biome-ignore lint/suspicious/noDocumentCookie: the real script does the same
@@ -38,7 +37,7 @@ export function captcha(options: { base: string }): void {
     return token
   }
 
-  page.AwsWafCaptcha = {
+  const captcha = {
     renderCaptcha(container: Element, configuration: Configuration): void {
       const element = document.createElement('awswaf-captcha')
       const root = element.attachShadow({ mode: 'open' })
@@ -68,6 +67,7 @@ export function captcha(options: { base: string }): void {
       setTimeout(() => configuration.onLoad?.(), 0)
     },
   }
+  Reflect.set(window, 'AwsWafCaptcha', captcha)
 
   // The other half of the API: a token that the script gets in the background, without a solved puzzle.
   const integration = {
@@ -86,6 +86,6 @@ export function captcha(options: { base: string }): void {
       return fetch(url, { ...init, headers })
     },
   }
-  page.AwsWafIntegration = integration
+  Reflect.set(window, 'AwsWafIntegration', integration)
   integration.getToken().catch(() => {})
 }

@@ -137,7 +137,7 @@ export function widgets(settings: { base: string; passes: readonly string[] }): 
       this.show(solution, 'I am not a robot')
       this.opts.doneCallback(solution)
       const callback = this.e?.dataset.callback
-      if (callback) (window as unknown as Record<string, (solution: string) => void>)[callback]?.(solution)
+      if (callback) Reflect.get(window, callback)?.(solution)
     }
 
     expire(): void {

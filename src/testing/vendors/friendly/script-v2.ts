@@ -50,7 +50,8 @@ export function site(settings: { base: string }): void {
     }
     if (message.to_id === '') {
       if (message.type === 'root_set_response') {
-        sdk.getWidgetById(String(message.widget_id))?.setState(message as unknown as State)
+        const state: object = message
+        sdk.getWidgetById(String(message.widget_id))?.setState(state as State)
       } else if (message.type === 'widget_reset') sdk.getWidgetById(message.from_id)?.reset({ trigger: 'widget' })
       return
     }

@@ -9,15 +9,14 @@ declare global {
   interface Window {
     initGeetest?: (config: object, ready: (captcha: object) => void) => void
     initGeetest4?: (config: object, ready: (captcha: object) => void) => void
-    Geetest?: new (config: object) => object
-    Geetest4?: new (config: object) => object
+    Geetest?: new (config: never) => object
+    Geetest4?: new (config: never) => object
   }
 }
 
 /** `gt.js` and `gt4.js`: request the address of the main script, load it, and create an object for the page. */
 export function loader({ base, v4 }: { base: string; v4: boolean }): void {
   type Init = (config: Record<string, unknown>, ready: (captcha: object) => void) => void
-  const globals = window as unknown as Record<string, unknown>
   let loading: Promise<void> | undefined
 
   const script = (src: string): Promise<void> =>
@@ -33,10 +32,10 @@ export function loader({ base, v4 }: { base: string; v4: boolean }): void {
   const request = (path: string, facts: Record<string, string>): Promise<Record<string, string>> =>
     new Promise((resolve, reject) => {
       const callback = `geetest_${Math.floor(Math.random() * 1e4) + Date.now()}`
-      globals[callback] = (reply: { data: Record<string, string> }) => {
-        delete globals[callback]
+      Reflect.set(window, callback, (reply: { data: Record<string, string> }) => {
+        Reflect.deleteProperty(window, callback)
         resolve(reply.data)
-      }
+      })
       script(`${base}${path}?${new URLSearchParams({ ...facts, callback })}`).catch(reject)
     })
 
@@ -55,7 +54,7 @@ export function loader({ base, v4 }: { base: string; v4: boolean }): void {
       })
     })
   }
-  globals[v4 ? 'initGeetest4' : 'initGeetest'] = init
+  Reflect.set(window, v4 ? 'initGeetest4' : 'initGeetest', init)
 }
 
 /** v3's main script (`fullpage.js`). Its objects are instances of a class. */
@@ -101,13 +100,12 @@ export function mainPart3(): void {
 
     #request(path: string, more: Record<string, string> = {}): Promise<Record<string, string>> {
       const { base, gt = '', challenge = '' } = this.#config
-      const globals = window as unknown as Record<string, unknown>
       return new Promise((resolve) => {
         const callback = `geetest_${Math.floor(Math.random() * 1e9)}`
-        globals[callback] = (reply: Record<string, string>) => {
-          delete globals[callback]
+        Reflect.set(window, callback, (reply: Record<string, string>) => {
+          Reflect.deleteProperty(window, callback)
           resolve(reply)
-        }
+        })
         const element = document.createElement('script')
         element.src = `${base}${path}?${new URLSearchParams({ gt, challenge, ...more, callback })}`
         document.head.append(element)
@@ -204,7 +202,7 @@ export function mainPart3(): void {
       return this.#add('success', callback)
     }
   }
-  window.Geetest = Geetest as unknown as NonNullable<Window['Geetest']>
+  window.Geetest = Geetest
 }
 
 /** v4's main script (`gcaptcha4.js`). Its objects are literals. */
@@ -236,10 +234,9 @@ export function mainPart4(): void {
     }
     const request = (done: boolean): Promise<void> =>
       new Promise((resolve) => {
-        const globals = window as unknown as Record<string, unknown>
         const callback = `geetest_${Math.floor(Math.random() * 1e9)}`
-        globals[callback] = (reply: { result: string; seccode?: Record<string, string> }) => {
-          delete globals[callback]
+        Reflect.set(window, callback, (reply: { result: string; seccode?: Record<string, string> }) => {
+          Reflect.deleteProperty(window, callback)
           if (reply.result === 'success') {
             show(false)
             values = reply.seccode
@@ -247,7 +244,7 @@ export function mainPart4(): void {
             emit('success')
           } else show(true)
           resolve()
-        }
+        })
         const { base, captchaId = '', lot_number = '' } = config
         const facts = { captcha_id: captchaId, lot_number, host: location.hostname, ...(done && { done: '1' }) }
         const element = document.createElement('script')
@@ -319,5 +316,5 @@ export function mainPart4(): void {
     setTimeout(() => emit('ready'), 0)
     return captcha
   }
-  window.Geetest4 = Geetest4 as unknown as NonNullable<Window['Geetest4']>
+  Reflect.set(window, 'Geetest4', Geetest4)
 }

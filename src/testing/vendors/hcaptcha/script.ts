@@ -35,7 +35,7 @@ export function api(options: { base: string; render: string; onload: string; com
   const clients = new Map<string, Client>()
 
   function named(callback: unknown): ((...args: unknown[]) => unknown) | undefined {
-    const at = typeof callback === 'string' ? (window as unknown as Record<string, unknown>)[callback] : callback
+    const at: unknown = typeof callback === 'string' ? Reflect.get(window, callback) : callback
     return typeof at === 'function' ? (at as (...args: unknown[]) => unknown) : undefined
   }
 

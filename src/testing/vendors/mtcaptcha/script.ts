@@ -17,16 +17,15 @@ export function client(options: { base: string }): void {
     timer?: ReturnType<typeof setTimeout>
   }
 
-  const page = window as unknown as Record<string, unknown>
   // Pages load the same script from a second address too, in case the first one fails.
-  if (page.mtcaptcha) return
-  const config = (page.mtcaptchaConfig ?? {}) as Record<string, unknown>
+  if (Reflect.get(window, 'mtcaptcha')) return
+  const config: Record<string, unknown> = Reflect.get(window, 'mtcaptchaConfig') ?? {}
   const instances = new Map<string, Instance>()
   let count = 0
 
   function emit(name: string, instance?: Instance): void {
     const callback = config[`${name}-callback`]
-    const at = typeof callback === 'string' ? page[callback] : callback
+    const at: unknown = typeof callback === 'string' ? Reflect.get(window, callback) : callback
     if (typeof at === 'function') at(instance && status(instance))
   }
 
@@ -115,7 +114,7 @@ export function client(options: { base: string }): void {
     if (domID === undefined) for (const element of document.querySelectorAll<HTMLElement>('.mtcaptcha')) draw(element)
   }
 
-  page.mtcaptcha = {
+  const api = {
     getConfiguration: () => ({ ...config }),
     getStatus: (domID?: string) => {
       const instance = instanceOf(domID)
@@ -135,6 +134,7 @@ export function client(options: { base: string }): void {
       instances.delete(instance.domID)
     },
   }
+  Reflect.set(window, 'mtcaptcha', api)
 
   const begin = () => {
     emit('jsloaded')
