@@ -1,5 +1,5 @@
-// npm run build: src/ to dist/. There is one implementation, in CommonJS, and a thin ES module over each public entry: so
-// `require` and `import` in one process share their classes and their state, and `instanceof` holds across them.
+// npm run build: src/ to dist/. There is one implementation, in CommonJS, and a thin ES module over each public entry.
+// So `require` and `import` in one process share their classes and their state, and `instanceof` works across them.
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -25,7 +25,7 @@ for (const file of Object.values(ENTRIES)) {
 }
 report(files)
 
-/** Every file that the public entries need at run time, one by one, so that they stay modules that share one another. */
+/** Every file that the public entries need at run time, one by one, so that entries share modules. */
 async function implementation() {
   /** @type {import('esbuild').BuildOptions} */
   const common = {
@@ -59,7 +59,7 @@ function declarations() {
 }
 
 /**
- * Where an entry has a default export, `require` gives that, with all names on it: CommonJS users call what they required.
+ * Where an entry has a default export, `require` returns that, with all names on it: CommonJS users call the result.
  * @param {string} file
  */
 function callable(file) {

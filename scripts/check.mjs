@@ -11,8 +11,8 @@ import { exportsField } from './entries.mjs'
 import { ensureBrowser, ensurePackages, root } from './setup.mjs'
 
 /**
- * A step throws if it found something; the message says what. A step that only reports never fails.
- * @typedef {{ name: string, run: () => unknown, needs?: string[], reportsOnly?: boolean }} Step
+ * A step throws if it found something; the message says what.
+ * @typedef {{ name: string, run: () => unknown, needs?: string[] }} Step
  */
 
 ensurePackages()
@@ -27,7 +27,7 @@ const STEPS = [
   { name: 'types', run: () => tool('tsc', '-p', '.') },
   { name: 'types of the apps in tests', run: () => tool('tsc', '-p', 'test/widgets/npm/apps') },
   { name: 'lint, format, reveal() in egress only', run: () => tool('biome', 'check', '--error-on-warnings', '.') },
-  { name: 'comments of at most 120 columns', run: checkComments, reportsOnly: true },
+  { name: 'comments of at most 120 columns', run: checkComments },
   { name: 'direction of imports', run: () => tool('depcruise', 'src', '--config', '.dependency-cruiser.cjs') },
   { name: 'unused code and packages', run: () => tool('knip') },
   { name: 'build', run: () => tool(process.execPath, 'scripts/build.mjs') },
@@ -49,10 +49,9 @@ try {
   for (const step of chosen(process.argv.slice(2))) {
     const start = performance.now()
     const problem = await attempt(step)
-    const passed = problem === undefined || step.reportsOnly === true
-    counts[passed ? 'passed' : 'failed']++
+    counts[problem === undefined ? 'passed' : 'failed']++
     const seconds = ((performance.now() - start) / 1000).toFixed(1)
-    console.log(`${problem === undefined ? 'ok    ' : passed ? 'report' : 'FAILED'} ${step.name} (${seconds} s)`)
+    console.log(`${problem === undefined ? 'ok    ' : 'FAILED'} ${step.name} (${seconds} s)`)
     if (problem !== undefined) console.log(problem.trimEnd().replace(/^/gm, '       '))
   }
 } finally {
@@ -90,7 +89,7 @@ async function attempt(step) {
 }
 
 /**
- * Runs one of the installed tools; what it said is the error, if it fails.
+ * Runs one of the installed tools. If it fails, its output is the error.
  * @param {string} command
  * @param {readonly string[]} args
  * @returns {Promise<void>}

@@ -1,5 +1,5 @@
-// What .ci/run does: the tests by the README's command, the checks, and the tests again on a current Node, but for those that
-// are about pages and browser tools more than about Node. The last lines name what failed and add everything up.
+// What .ci/run does: the tests by the README's command, the checks, and the tests again on a current Node, except those
+// that are about pages and browser tools more than about Node. The last lines name what failed and add everything up.
 import { spawn } from 'node:child_process'
 import { installNode } from './node-versions.mjs'
 import { ensurePackages, root } from './setup.mjs'
@@ -12,8 +12,8 @@ const NOT_ABOUT_NODE = [
   'test/adapters/{webdriver,extra/puppeteer,puppeteer,playwright.}*',
 ].flatMap((path) => ['--exclude', path])
 
-/** More files than this do not fail for want of a quiet machine. */
-const MOST_AGAIN = 3
+/** When more files than this fail, a busy machine is not the reason. */
+const MAX_RERUN_FILES = 3
 
 const totals = { passed: 0, failed: 0 }
 /** @type {string[]} */
@@ -28,9 +28,9 @@ console.log(`\n${totals.passed} passed, ${totals.failed} failed`)
 process.exitCode = totals.failed > 0 ? 1 : 0
 
 /**
- * Runs a command, shows what it says, and adds what it counted. One that fails without a failure counted counts as one.
- * Test files that fail are run once more, alone: two cores are shared by browsers, servers and the tests, and a test that
- * only fails beside others is told apart from one that fails. It is named either way.
+ * Runs a command, shows its output, and adds what it counted. A command that fails without counting a failure counts as
+ * one. Test files that fail are run once more, alone: browsers, servers and tests share two cores, and this separates a
+ * test that fails only beside others from one that always fails. Both are named.
  * @param {string} title
  * @param {string} command
  * @param {readonly string[]} args
@@ -44,7 +44,7 @@ async function step(title, command, args) {
   const failures = plain(first.output).filter((line) => /^\s*FAIL(ED)? /.test(line))
   const files = [...new Set(failures.flatMap((line) => /test\/\S+\.test\.ts/.exec(line) ?? []))]
   for (const line of new Set(failures)) remarks.push(`${title}: ${line.trim()}`)
-  if (files.length > 0 && files.length <= MOST_AGAIN) {
+  if (files.length > 0 && files.length <= MAX_RERUN_FILES) {
     console.log(`\n── ${title}, once more: ${files.join(' ')}`)
     const again = await run(command, [...args, ...files, '--maxWorkers=1'])
     if (again.code === 0 && count(again).passed > 0) {

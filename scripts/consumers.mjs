@@ -1,4 +1,5 @@
-// Packs the package and uses it as its users do: test/consumers/ and examples/, against the tarball, in a project of its own.
+// Packs the package and uses it as its users do: test/consumers/ and examples/, against the tarball, in a project of
+// its own.
 import { execFile } from 'node:child_process'
 import {
   copyFileSync,
@@ -65,7 +66,8 @@ export async function runConsumer(project, file) {
 }
 
 /**
- * Compiles the TypeScript consumer as an ES module and as CommonJS, by the compiler's strictest rules, and the examples.
+ * Compiles the TypeScript consumer as an ES module and as CommonJS, by the compiler's strictest rules, and the
+ * examples.
  * @param {string} project
  */
 export async function compileTypes(project) {

@@ -32,7 +32,7 @@ const MAC = [
 ]
 
 /**
- * @param {{ windows?: boolean }} [wanted] without windows, Debian's headless shell comes before the browsers that have them
+ * @param {{ windows?: boolean }} [wanted] without windows, Debian's headless shell is preferred to other browsers
  * @returns {Promise<{ path: string, source: string } | undefined>} the program, and where it was found
  */
 export async function findBrowser({ windows = true } = {}) {

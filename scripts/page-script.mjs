@@ -1,5 +1,5 @@
 // Code that runs inside a page lives in src/widgets/page. It is bundled into one string, at build and when tests, the
-// demo and benchmarks run from source alike: whoever loads src/widgets/page/script.ts gets that string.
+// demo and benchmarks run from source: an import of src/widgets/page/script.ts gets that string.
 import { fileURLToPath } from 'node:url'
 import { build, buildSync } from 'esbuild'
 
@@ -68,8 +68,8 @@ const REQUIRE = `import { createRequire } from 'node:module'; const require = cr
  * Bundles one of our own TypeScript files, with packages left outside, so that plain Node can run it from source.
  * @param {string} entry path from the project's root
  * @param {string} outfile where to
- * @param {{ whole?: boolean }} [options] whether packages go in too, but for those that are loaded where they are wanted: a process that is
- *   started hundreds of times starts in half the time
+ * @param {{ whole?: boolean }} [options] whether packages are bundled too, except those that are loaded on demand: a
+ *   process that is started hundreds of times starts in half the time
  */
 export async function bundleForNode(entry, outfile, { whole = false } = {}) {
   await build({

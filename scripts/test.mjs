@@ -71,7 +71,8 @@ async function processesLeft() {
 }
 
 /**
- * Which projects `--project` chooses, by vitest's rules: `*` matches any text, `!` in front excludes, nothing means all.
+ * Which projects `--project` chooses, by vitest's rules: `*` matches any text, `!` in front excludes, nothing means
+ * all.
  * @param {readonly string[]} filters
  * @returns {(project: string) => boolean}
  */

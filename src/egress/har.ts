@@ -142,7 +142,8 @@ function content(text: string, mimeType: string): object {
 function timingsOf({ sentAt, answeredAt }: ExchangeTrace, from: number, until: number): HarEntry['timings'] {
   const sent = sentAt ?? until
   const answered = answeredAt ?? until
-  // Sending cannot be separated from waiting. `blocked` is name resolution, connecting and waiting for a free connection.
+  // Sending cannot be separated from waiting. `blocked` is name resolution, connecting and the wait for a free
+  // connection.
   return { blocked: round(sent - from), send: 0, wait: round(answered - sent), receive: round(until - answered) }
 }
 

@@ -25,8 +25,8 @@ const RETRY_MS = 30_000
 const TIMEOUT_MS = 10_000
 
 /**
- * Verifies that calls leave from an expected address: calls a service through the same route, first and then every hour.
- * Denies when the address is another one or cannot be found out.
+ * Verifies that calls leave from an expected address: calls a service through the same route, first and then every
+ * hour. Denies when the address is another one or cannot be found out.
  */
 export class IpCheck {
   readonly #expected: readonly (ExpectedAddress & { readonly list: BlockList })[]

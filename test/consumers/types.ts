@@ -1,4 +1,5 @@
-// A user who writes TypeScript, as an ES module and as CommonJS. Compiled against the packed package by `npm run check`.
+// What a user who writes TypeScript calls. `npm run check` compiles it against the packed package, as an ES module and
+// as CommonJS.
 import type { BrowserContext, Page } from 'playwright-core'
 import type { Browser } from 'puppeteer-core'
 import {

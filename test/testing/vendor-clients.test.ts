@@ -5,8 +5,8 @@ import { antiCaptcha, capMonster, type Solver, twoCaptcha } from '../../src/solv
 import { type ServiceName, type SolverService, startSolverService } from '../../src/testing/index.js'
 
 /*
- * The services' own published clients, against the stand-in: they read its answers, errors and balances as the services'.
- * The clients are not changed, except for the address that they call.
+ * The services' own published clients, against the stand-in: they read its answers, errors and balances as the
+ * services'. The clients are not changed, except for the address that they call.
  */
 
 const PAGE = 'https://staging.example.com/login'

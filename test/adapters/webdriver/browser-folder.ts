@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A temporary folder of chromedriver and its browsers. They are killed at the end of a session, and leave their files. */
+/** A temporary folder of chromedriver and its browsers, which are killed at the end of a session and leave files. */
 export interface BrowserFolder {
   /** What chromedriver is started with. */
   readonly env: NodeJS.ProcessEnv

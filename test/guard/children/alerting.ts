@@ -1,6 +1,7 @@
 // A process that solves on command and sends its alerts to a webhook. Environment: SERVICE_URL and SERVICE_KEY (the
-// service), HOOK_URL and HOOK_SECRET (the webhook), STATE_DIR (its file ledger) or LEDGER_URL (a Redis ledger). It reads
-// commands, one a line: `solve 5`, `resume`, `status`, `end`; and writes results and events, one JSON object a line.
+// service), HOOK_URL and HOOK_SECRET (the webhook), STATE_DIR (its file ledger) or LEDGER_URL (a Redis ledger). It
+// reads commands, one a line: `solve 5`, `resume`, `status`, `end`; and writes results and events, one JSON object a
+// line.
 import { createInterface } from 'node:readline'
 import { webhookAlerts } from '../../../src/alerts/index.js'
 import { createGuard, usd } from '../../../src/index.js'
