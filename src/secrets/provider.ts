@@ -51,6 +51,6 @@ export interface SecretProvider {
 export interface ProviderContext {
   /** The guard's clock. */
   readonly clock: Clock
-  /** Tells the guard to fetch the key again. */
+  /** Makes the guard fetch the key again. */
   changed(): void
 }

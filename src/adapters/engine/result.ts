@@ -30,7 +30,7 @@ export type SkipReason =
 
 /** The outcome of a solve whose solution is in the page. */
 export interface SolvedOutcome {
-  /** Tells the outcomes apart. */
+  /** Distinguishes the outcomes. */
   readonly kind: 'solved'
   /** The widget. */
   readonly challenge: FoundChallenge
@@ -40,7 +40,7 @@ export interface SolvedOutcome {
 
 /** The outcome of a solve that a layer denied; nothing was spent. */
 export interface DeniedOutcome {
-  /** Tells the outcomes apart. */
+  /** Distinguishes the outcomes. */
   readonly kind: 'denied'
   /** The widget. */
   readonly challenge: FoundChallenge
@@ -50,7 +50,7 @@ export interface DeniedOutcome {
 
 /** The outcome of a solve that went wrong. */
 export interface FailedOutcome {
-  /** Tells the outcomes apart. */
+  /** Distinguishes the outcomes. */
   readonly kind: 'failed'
   /** The widget. */
   readonly challenge: FoundChallenge
@@ -62,7 +62,7 @@ export interface FailedOutcome {
 
 /** The outcome for a widget that was left alone. */
 export interface SkippedOutcome {
-  /** Tells the outcomes apart. */
+  /** Distinguishes the outcomes. */
   readonly kind: 'skipped'
   /** The widget. */
   readonly challenge: FoundChallenge

@@ -185,7 +185,7 @@ export class KeyRegistry {
       for (const key of this.known(account, facts, clock.now())) {
         if (!key.revocable || this.#reported.has(key.fingerprint)) continue
         this.#reported.add(key.fingerprint)
-        if (!(await this.isFirstToReport('told', key.fingerprint))) continue
+        if (!(await this.isFirstToReport('revocable', key.fingerprint))) continue
         const whichKey = accounts.length > 1 ? `An old key for ${account.name}` : 'An old key'
         const which = `(version ${key.version}, fingerprint ${key.fingerprint})`
         this.#deps.alert(
@@ -201,7 +201,7 @@ export class KeyRegistry {
   }
 
   /** True for the first process that asks: it raises the alert about the key, and no other process does. */
-  async isFirstToReport(what: 'told' | 'due', fingerprint: string): Promise<boolean> {
+  async isFirstToReport(what: 'revocable' | 'due', fingerprint: string): Promise<boolean> {
     const { ledger, clock, ownerId } = this.#deps
     const fact = { scope: SCOPE, name: `${what}/${fingerprint}`, value: ownerId, ttlMs: USED_TTL_MS, ifAbsent: true }
     return (await ledger.setFact(fact, clock.now())) === ownerId
