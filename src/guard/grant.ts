@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { promised } from '../base/async.js'
 import type { AnyChallenge } from '../base/challenge.js'
 import { SolveguardError } from '../base/errors.js'
 import { freezeClass, frozenCopy } from '../base/frozen.js'
@@ -164,10 +165,10 @@ export class PolicyGrant implements Grant, GrantContext {
         outbox.status(),
         balanceMonitor.listFacts(),
         this.budgetStatus(),
-        id === name ? undefined : ledger.usage(name, now),
-        keyRegistry.listFacts(),
-        ...accounts.map(({ claim }) => claim && ledger.usage(claim.id, now, claim.at(now).limits.perCalendarDay)),
-        ...accounts.map((account) => {
+        promised(() => (id === name ? undefined : ledger.usage(name, now))),
+        promised(() => keyRegistry.listFacts()),
+        ...accounts.map(async ({ claim }) => claim && ledger.usage(claim.id, now, claim.at(now).limits.perCalendarDay)),
+        ...accounts.map(async (account) => {
           const key = account.secrets.usable()?.current
           const threads = key && account.threads(key)
           return threads && ledger.usage(threads.id, now)

@@ -4,13 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { jsonlAudit } from '../../src/audit/jsonl.js'
+import { createGuard } from '../../src/guard/create.js'
 import type { Ledger } from '../../src/ledger/ledger.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
+import { twoCaptcha } from '../../src/solvers/two-captcha.js'
 import { memoryAudit } from '../../src/testing/audit.js'
 import { manualClock } from '../../src/testing/clock.js'
 import { listen } from '../support/loopback.js'
-import { after, challenge, errorOf, rig } from './support.js'
+import { after, challenge, errorOf, fixedSecret, rig } from './support.js'
 
 it('status counts the solves of this process: under way, queued, and denied by code', async () => {
   const { guard } = await rig({
@@ -115,6 +117,46 @@ it.each([
   await clock.advance(5_000)
   expect(await asked).toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
 })
+
+it.each(['usage', 'listFacts'] as const)(
+  'status rejects, and leaves no rejection without a handler, when %s of the ledger fails for good',
+  async (method) => {
+    const unhandled: unknown[] = []
+    const onUnhandled = (reason: unknown): void => void unhandled.push(reason)
+    process.on('unhandledRejection', onUnhandled)
+    after(async () => process.off('unhandledRejection', onUnhandled))
+    for (const fail of [() => Promise.reject(new Error('the disk is full')), throwNow]) {
+      let failing = false
+      const inner = memoryLedger()
+      const broken = { ...inner, [method]: (...args: never[]) => (failing ? fail() : call(inner[method], args)) }
+      const solver = twoCaptcha({ baseUrl: 'http://127.0.0.1:9' })
+      const account = { solver, secret: fixedSecret('a-key-of-the-guard-0123456789abcd'), budget: { perDay: usd(1) } }
+      const guard = await createGuard({
+        name: 'tests',
+        solvers: [account, { ...account, name: 'other' }],
+        policy: { origins: ['https://staging.example.com'] },
+        ledger: broken,
+        audit: memoryAudit(),
+        logger: { debug() {}, info() {}, warn() {} },
+      })
+      after(() => guard.close().catch(() => {}))
+      failing = true
+      for (const grant of [guard, guard.narrow({})])
+        expect((await errorOf(grant.status())).message).toContain('the disk is full')
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      failing = false
+    }
+    expect(unhandled).toEqual([])
+  },
+)
+
+function throwNow(): never {
+  throw new Error('the disk is full')
+}
+
+function call(method: unknown, args: readonly unknown[]): unknown {
+  return (method as (...args: readonly unknown[]) => unknown)(...args)
+}
 
 it('status of a used-up budget has the time of the next free amount, and solves pass from that time on', async () => {
   const clock = manualClock(Date.UTC(2026, 10, 24, 12, 1))

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Alert, AlertChannel } from '../../alerts/channel.js'
-import { isPromise, type MaybePromise } from '../../base/async.js'
+import { isPromise, type MaybePromise, promised } from '../../base/async.js'
 import type { Clock } from '../../base/clock.js'
 import { CODES, type Code, printable } from '../../base/errors.js'
 import { waitAtMost } from '../../base/timeout.js'
@@ -131,7 +131,7 @@ export class Outbox {
     for (const queue of this.#queues) queue.end()
     for (const { pending } of this.#queues) {
       // If this write fails, the next process takes over when the lease of this one has expired.
-      for (const one of [...pending]) await Promise.resolve(this.#write(one, '')).catch(() => {})
+      for (const one of [...pending]) await promised(() => this.#write(one, '')).catch(() => {})
     }
   }
 
