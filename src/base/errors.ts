@@ -52,8 +52,9 @@ export const CODES = {
   },
   SECRET_INVALID: {
     layer: 'secret',
-    meaning: 'What the secret provider returned cannot be a key (empty, too long, or with control characters in it).',
-    remedy: 'Check what is stored under that name.',
+    meaning:
+      'What the secret provider returned cannot be a key (JSON, PEM, `NAME=value`, in quotes, too long, with spaces).',
+    remedy: 'Store only the key there, or set which field of the JSON is the key.',
   },
   SECRET_DENIED: {
     layer: 'secret',

@@ -69,7 +69,7 @@ export function awsSecret(secretId: string, options: AwsSecretOptions = {}): Sec
     if (text === undefined) {
       throw new DeniedError('SECRET_INVALID', `${place} is binary: store the service's API key there as text.`)
     }
-    const value = parseKey(extractKey(text, field, place), place)
+    const value = parseKey(extractKey(text, field, place), place, 'the option `field`')
     return { value, version: id ?? value.fingerprint, createdAt: created?.getTime() }
   }
 

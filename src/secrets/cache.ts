@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
 import { withTimeout } from '../base/timeout.js'
 import { formatMs } from '../policy/duration.js'
+import { invalidKey } from './parse.js'
 import type { SecretProvider, SecretVersions } from './provider.js'
 
 export interface SecretCacheOptions {
@@ -75,6 +76,11 @@ export function createSecretCache(provider: SecretProvider, options: SecretCache
   let stop: (() => void) | undefined
 
   function store(fetched: SecretVersions): SecretVersions {
+    // A provider of the user's own may have made its secrets from any text.
+    for (const version of [fetched.current, fetched.previous]) {
+      const problem = version?.value.problem()
+      if (problem) throw invalidKey(provider.place, problem)
+    }
     const now = clock.now()
     const previousExpired = (fetched.previous?.expiresAt ?? Number.POSITIVE_INFINITY) <= now
     const versions = previousExpired ? { current: fetched.current } : fetched

@@ -104,7 +104,7 @@ export function execSecret(command: readonly [string, ...string[]], options: Exe
     }
     if (json) return { current: fromJson(output, json, place) }
     const text = firstLine ? (output.split(/\r?\n/, 1)[0] ?? '') : output
-    return parseTwoLines(extractKey(text, undefined, place), place)
+    return parseTwoLines(text, place, 'the option `json: { key }`')
   }
 
   return {
@@ -125,7 +125,7 @@ export function execSecret(command: readonly [string, ...string[]], options: Exe
 }
 
 function fromJson(output: string, at: NonNullable<ExecSecretOptions['json']>, place: string): SecretVersion {
-  const value = parseKey(extractKey(output, at.key, place), place)
+  const value = parseKey(extractKey(output, at.key, place), place, 'the option `json: { key }`')
   const parsed = parseJson(output, place)
   const date = (path: string | undefined): number | undefined => {
     const text = path === undefined ? undefined : textAt(parsed, path)

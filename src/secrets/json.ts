@@ -27,14 +27,10 @@ export function parseJson(text: string, place: string): unknown {
 
 /**
  * The key in a stored value: the whole value, or the configured field.
- * @throws DeniedError `SECRET_INVALID` for JSON without a configured field, `SECRET_MISSING` where there is no such
- *   field
+ * @throws DeniedError `SECRET_INVALID` for a value that is not JSON, `SECRET_MISSING` where there is no such field
  */
 export function extractKey(text: string, field: string | undefined, place: string): string {
-  if (field === undefined) {
-    if (!/^\s*\{/.test(text)) return text
-    throw new DeniedError('SECRET_INVALID', `The value of ${place} is JSON: set which field of it is the key.`)
-  }
+  if (field === undefined) return text
   const key = textAt(parseJson(text, place), field)
   if (key !== undefined) return key
   throw new DeniedError(

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { inspect } from 'node:util'
+import { type KeyProblem, problemInKey } from './key-text.js'
 
 /**
  * A key that is never printed: as text, JSON and in `util.inspect` it is `[secret ab12…]`, the start of its
@@ -30,6 +31,11 @@ export class Secret {
   /** Whether `text` contains the key: for tests, and for checks of text that is about to be written. */
   isIn(text: string): boolean {
     return text.includes(this.#value)
+  }
+
+  /** Why this cannot be a key: it looks like JSON, PEM, `NAME=value` and the like. Never with a part of it. */
+  problem(): KeyProblem | undefined {
+    return problemInKey(this.#value)
   }
 
   /** `[secret ab12…]`. */

@@ -78,6 +78,17 @@ export function secretProviderContract(name: string, open: () => ProviderUnderTe
       ['with a tab', `${KEY}\t${KEY}`],
       ['with letters outside ASCII', `${KEY}ü`],
       ['with an escape sequence', `${KEY}\u001b[31m`],
+      ['inside JSON', JSON.stringify({ password: 'hunter2-hunter2', apiKey: KEY })],
+      ['inside a list of JSON', JSON.stringify([KEY])],
+      ['inside JSON, base64', Buffer.from(JSON.stringify({ apiKey: KEY })).toString('base64')],
+      ['in quotation marks', `"${KEY}"`],
+      ['behind its name', `MY_CAPTCHA_KEY=${KEY}`],
+      ['behind its name and export', `export MY_CAPTCHA_KEY=${KEY}`],
+      [
+        'of another kind, in PEM',
+        '-----BEGIN PRIVATE KEY-----MIIEvQIBADANBgkqhkiG9w0BAQEFAASC-----END PRIVATE KEY-----',
+      ],
+      ['inside XML', `<key>${KEY}</key>`],
     ])('reports a key %s as SECRET_INVALID, without repeating it', async (_, text) => {
       const provider = await holding(text)
       const error = await refusal(provider)

@@ -46,7 +46,8 @@ secretProviderContract('dotenvVaultSecret', () => {
   const write = (text: string) => writeFileSync(path, `DOTENV_VAULT_CI="${seal(text, key)}"\n`)
   return {
     hold(text) {
-      write(text === undefined ? 'OTHER=x' : `SOLVEGUARD_KEY="${text.replace('\n', '\\n')}"`)
+      const quote = text?.includes('"') ? '`' : '"'
+      write(text === undefined ? 'OTHER=x' : `SOLVEGUARD_KEY=${quote}${text.replace('\n', '\\n')}${quote}`)
     },
     provider: () => opened(opener(key, 'ci'), { path }),
     cleanUp: () => rmSync(home, { recursive: true }),
