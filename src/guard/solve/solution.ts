@@ -24,6 +24,8 @@ export class RedactedSolution implements Solution {
   readonly imputed: boolean
   readonly taskId: string
   readonly expiresAt: Date
+  /** The first report. A second one, of either kind, would contradict it or be sent twice. */
+  #reported: Promise<void> | undefined
 
   constructor(answer: Answer, parts: SolutionParts) {
     this.#answer = answer
@@ -48,11 +50,13 @@ export class RedactedSolution implements Solution {
   }
 
   reportGood(): Promise<void> {
-    return this.#report(true)
+    this.#reported ??= this.#report(true)
+    return this.#reported
   }
 
   reportBad(): Promise<void> {
-    return this.#report(false)
+    this.#reported ??= this.#report(false)
+    return this.#reported
   }
 
   toJSON(): Record<string, unknown> {

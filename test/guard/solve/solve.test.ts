@@ -224,3 +224,19 @@ describe('two guards of one name', () => {
 async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5))
 }
+
+it.each([
+  ['reportGood', 'reportBad', 'accepted', 'reportgood'],
+  ['reportBad', 'reportGood', 'rejected', 'reportbad'],
+] as const)(
+  'a solution is reported once: after %s, %s and a second call do nothing',
+  async (first, other, action, sent) => {
+    const { guard, service, actions } = await rig()
+    const solution = await guard.solve(challenge)
+    await Promise.all([solution[first](), solution[first](), solution[other]()])
+    await solution[other]()
+    expect(actions().slice(3)).toEqual([action])
+    const reports = service.requests.filter(({ endpoint }) => endpoint === 'report')
+    expect(reports.map(({ fields }) => fields.action)).toEqual([sent])
+  },
+)
