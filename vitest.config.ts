@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import { vitePageScript } from './scripts/page-script.mjs'
+import { TestOrder } from './test/support/order.js'
 
 const PAGES = 'test/**/*.pages.test.ts'
 const TEMPORARY = 'test/support/temporary-folder.ts'
@@ -10,6 +11,7 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
+    sequence: { sequencer: TestOrder },
     // No limit is there to find what is slow: on a busy machine, each of these may take its time.
     testTimeout: 180_000,
     hookTimeout: 180_000,
@@ -30,7 +32,16 @@ export default defineConfig({
         },
       },
       // A browser.
-      { extends: true, test: { name: 'pages', include: [PAGES], setupFiles: [TEMPORARY] } },
+      {
+        extends: true,
+        test: {
+          name: 'pages',
+          include: [PAGES],
+          isolate: false,
+          setupFiles: [TEMPORARY],
+          globalSetup: ['test/support/browser-server.ts'],
+        },
+      },
       // Child processes, Redis, proxies, secrets stores, the demo, Playwright Test.
       { extends: true, test: { name: 'processes', include: [PROCESSES], setupFiles: [TEMPORARY] } },
     ],

@@ -1,8 +1,8 @@
 import type { EventEmitter } from 'node:events'
-import type { Browser, Locator, Page } from 'playwright'
+import type { Locator, Page } from 'playwright'
 import { expect, test } from 'vitest'
 import { guardContext } from '../../src/adapters/playwright/index.js'
-import { launchBrowser } from '../support/browser.js'
+import { sharedBrowser } from '../support/browser.js'
 import { autoContract } from './auto-contract.js'
 import { contract } from './contract.js'
 import { dueContract } from './due-contract.js'
@@ -10,13 +10,6 @@ import { fakeGrant } from './fake-grant.js'
 import { picturesContract } from './pictures-contract.js'
 import { type ElementPage, type ElementTool, eventually } from './tool.js'
 import { waitContract } from './wait-contract.js'
-
-let launched: Promise<Browser> | undefined
-
-function browser(): Promise<Browser> {
-  launched ??= launchBrowser()
-  return launched
-}
 
 function toolPage(page: Page): ElementPage<Page, Locator> {
   return {
@@ -44,14 +37,14 @@ function toolPage(page: Page): ElementPage<Page, Locator> {
 const playwright: ElementTool<Page, Locator> = {
   name: 'Playwright',
   async open() {
-    const context = await (await browser()).newContext()
+    const context = await (await sharedBrowser()).newContext()
     return {
       guard: (grant, narrowing, options) => guardContext(grant, context, narrowing, options),
       newPage: async () => toolPage(await context.newPage()),
       close: () => context.close(),
     }
   },
-  close: async () => (await launched)?.close(),
+  close: async () => {},
 }
 
 contract(playwright)
@@ -64,7 +57,7 @@ autoContract(playwright)
 const listeners = (of: unknown, name: string) => (of as EventEmitter).listenerCount(name)
 
 test('removes its listeners after a solve, and all of them on close', async () => {
-  const context = await (await browser()).newContext()
+  const context = await (await sharedBrowser()).newContext()
   const page = await context.newPage()
   const count = () =>
     ['framenavigated', 'framedetached', 'close', 'crash', 'page'].reduce(
@@ -90,7 +83,7 @@ test('removes its listeners after a solve, and all of them on close', async () =
 })
 
 test('undoes the init script where Playwright cannot remove it, and can guard the context again', async () => {
-  const context = await (await browser()).newContext()
+  const context = await (await sharedBrowser()).newContext()
   const add = context.addInitScript.bind(context)
   context.addInitScript = async (script) => void (await add(script)) as never
   const page = await context.newPage()
@@ -108,13 +101,13 @@ test('undoes the init script where Playwright cannot remove it, and can guard th
 })
 
 test('refuses a page of another context, and arguments of the wrong kind', async () => {
-  const context = await (await browser()).newContext()
-  const other = await (await browser()).newContext()
+  const context = await (await sharedBrowser()).newContext()
+  const other = await (await sharedBrowser()).newContext()
   const captcha = await guardContext(fakeGrant({ issue: () => '' }), context)
   const page = await other.newPage()
   await expect(captcha.find(page)).rejects.toThrow('This page belongs to another browser context')
   await expect(captcha.solve(undefined as never)).rejects.toThrow('Pass the page: captcha.solve(page).')
-  for (const wrong of [page, await browser(), undefined])
+  for (const wrong of [page, await sharedBrowser(), undefined])
     await expect(guardContext(fakeGrant({ issue: () => '' }), wrong as never)).rejects.toThrow(
       /takes a browser context second: .*browser\.newContext\(\)/,
     )

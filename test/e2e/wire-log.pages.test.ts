@@ -1,9 +1,9 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, expect, it } from 'vitest'
+import { afterEach, expect, it, onTestFinished } from 'vitest'
 import { challenge, rig } from '../guard/support.js'
-import { launchBrowser } from '../support/browser.js'
+import { sharedBrowser } from '../support/browser.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'solveguard-wire-'))
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
@@ -12,8 +12,8 @@ it('a wire log is a valid HAR file: Playwright answers a call from it', async ()
   const { guard, service } = await rig({ guardOptions: { trace: join(folder, 'wire.har') } })
   const { taskId } = await guard.solve(challenge)
   const [name = ''] = readdirSync(folder)
-  await using browser = await launchBrowser()
-  const context = await browser.newContext()
+  const context = await (await sharedBrowser()).newContext()
+  onTestFinished(() => context.close())
   await context.routeFromHAR(join(folder, name), { notFound: 'abort' })
   const page = await context.newPage()
   const before = service.requests.length

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { Browser, BrowserContext, Page } from 'playwright'
+import type { BrowserContext, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Captcha } from '../../src/adapters/engine/captcha.js'
 import { guardContext } from '../../src/adapters/playwright/index.js'
@@ -7,7 +7,7 @@ import { CODES, SolveguardError } from '../../src/base/errors.js'
 import { parseChallenge } from '../../src/guard/admission/parse-challenge.js'
 import { startRecaptcha } from '../../src/testing/vendors/recaptcha/index.js'
 import { type FakeGrant, fakeGrant } from '../adapters/fake-grant.js'
-import { launchBrowser } from '../support/browser.js'
+import { sharedBrowser } from '../support/browser.js'
 
 /*
  * Generated pages: elements of every family with any text in their attributes, and vendors' globals with any value.
@@ -17,7 +17,6 @@ import { launchBrowser } from '../support/browser.js'
 
 const RUNS = 60
 
-let browser: Browser
 let context: BrowserContext
 let page: Page
 let grant: FakeGrant
@@ -26,15 +25,13 @@ let vendor: Awaited<ReturnType<typeof startRecaptcha>>
 let html = ''
 
 beforeAll(async () => {
-  browser = await launchBrowser()
   vendor = await startRecaptcha()
 })
 afterAll(async () => {
-  await browser?.close()
   await vendor?.close()
 })
 beforeEach(async () => {
-  context = await browser.newContext()
+  context = await (await sharedBrowser()).newContext()
   // No request leaves: the test answers for the page, and everything else is missing.
   await context.route('**/*', (route) =>
     route.request().isNavigationRequest() && route.request().frame().parentFrame() === null

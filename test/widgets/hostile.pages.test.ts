@@ -1,4 +1,4 @@
-import type { Browser, BrowserContext, Page } from 'playwright'
+import type { BrowserContext, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Captcha } from '../../src/adapters/engine/captcha.js'
 import { guardContext } from '../../src/adapters/playwright/index.js'
@@ -9,10 +9,9 @@ import { findCall, waitCall } from '../../src/widgets/calls.js'
 import { parseFound } from '../../src/widgets/parse.js'
 import { type FakeGrant, fakeGrant } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
-import { launchBrowser } from '../support/browser.js'
+import { sharedBrowser } from '../support/browser.js'
 import { fixturePages } from '../support/fixture-pages.js'
 
-let browser: Browser
 let recaptcha: StandInRecaptcha
 let site: StandInSite
 let context: BrowserContext
@@ -21,19 +20,17 @@ let grant: FakeGrant
 let captcha: Captcha<Page>
 
 beforeAll(async () => {
-  browser = await launchBrowser()
   recaptcha = await startRecaptcha()
   site = await startSite({ recaptcha, pages: fixturePages() })
 })
 
 afterAll(async () => {
-  await browser?.close()
   await site?.close()
   await recaptcha?.close()
 })
 
 beforeEach(async () => {
-  context = await browser.newContext()
+  context = await (await sharedBrowser()).newContext()
   grant = fakeGrant(recaptcha)
   captcha = await guardContext(grant, context, undefined, { evaluateMs: 2_000 })
   page = await context.newPage()
@@ -306,7 +303,7 @@ test('finds a widget in a closed shadow root by the vendor’s frame', async () 
 })
 
 test('a page that lists the properties of the vendor’s object gets the same list as without a guard', async () => {
-  const plain = await (await browser.newContext()).newPage()
+  const plain = await (await (await sharedBrowser()).newContext()).newPage()
   const seen = []
   for (const one of [page, plain]) {
     await one.goto(`${site.url}/asks`)

@@ -10,7 +10,7 @@ import { type SiteVendor, type StandInSite, startSite, WELCOME } from '../../src
 import type { FoundChallenge } from '../../src/widgets/widget.js'
 import { type FakeGrant, fakeGrant, type Seller } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
-import { launchBrowser } from '../support/browser.js'
+import { sharedBrowser } from '../support/browser.js'
 import { fixturePages } from '../support/fixture-pages.js'
 
 /** A vendor's stand-in, as the tests of one family need it. */
@@ -42,6 +42,8 @@ export interface Stage<V> {
   /** The vendor's frames, including those that no selector finds. */
   frames(): Frame[]
   framed(many?: number): Promise<void>
+  /** The frames of a first widget are there, if the vendor's widgets have frames. */
+  rendered(): Promise<void>
   find(): Promise<FoundChallenge[]>
   /** Waits until the first widget is due. */
   due(): Promise<void>
@@ -77,13 +79,12 @@ export function stage<V extends Vendor>(
   const vendorClock = manualClock(Date.now())
 
   beforeAll(async () => {
-    now.browser = await launchBrowser()
+    now.browser = await sharedBrowser()
     now.vendor = await start({ clock: vendorClock })
     now.site = await startSite({ [family]: now.vendor, pages: await pages() })
   })
 
   afterAll(async () => {
-    await now.browser?.close()
     await now.site?.close()
     await now.vendor?.close()
   })
@@ -138,6 +139,9 @@ export function stage<V extends Vendor>(
     async visit(path, policy, options) {
       await at.guard(policy, options)
       await at.open(path)
+      await at.rendered()
+    },
+    async rendered() {
       if (frames) await at.framed()
     },
     frames: () => now.page.frames().filter((frame) => frames?.test(frame.url())),

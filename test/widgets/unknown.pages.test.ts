@@ -1,4 +1,4 @@
-import type { Browser, BrowserContext, Page } from 'playwright'
+import type { BrowserContext, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Captcha } from '../../src/adapters/engine/captcha.js'
 import type { Found } from '../../src/adapters/engine/finder.js'
@@ -9,27 +9,24 @@ import { parseFound } from '../../src/widgets/parse.js'
 import { WIDGETS } from '../../src/widgets/table.js'
 import { parseSigns } from '../../src/widgets/unknown.js'
 import { fakeGrant } from '../adapters/fake-grant.js'
-import { launchBrowser } from '../support/browser.js'
+import { sharedBrowser } from '../support/browser.js'
 
 describe('reports in a page:', () => {
-  let browser: Browser
   let site: StandInSite
   let context: BrowserContext
   let page: Page
   let captcha: Captcha<Page, never>
 
   beforeAll(async () => {
-    browser = await launchBrowser()
     site = await startSite({
       pages: { '/ordinary-words': '<p class="captcha-help">What is a captcha?</p><a href="/captcha">x</a>' },
     })
   })
   afterAll(async () => {
-    await browser?.close()
     await site?.close()
   })
   beforeEach(async () => {
-    context = await browser.newContext()
+    context = await (await sharedBrowser()).newContext()
     captcha = (await guardContext(fakeGrant({ issue: () => 'x' }), context)) as Captcha<Page, never>
     page = await context.newPage()
     // No server answers at the vendors' addresses here.

@@ -1,14 +1,13 @@
-import type { Browser, BrowserContext, Page } from 'playwright'
+import type { BrowserContext, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Captcha } from '../../../src/adapters/engine/captcha.js'
 import { guardContext } from '../../../src/adapters/playwright/index.js'
 import { SolveguardError } from '../../../src/base/errors.js'
 import { type StandInSite, startSite, WELCOME } from '../../../src/testing/site/index.js'
 import { type StandInRecaptcha, startRecaptcha } from '../../../src/testing/vendors/recaptcha/index.js'
-import { launchBrowser } from '../../support/browser.js'
+import { sharedBrowser } from '../../support/browser.js'
 import { type FakeGrant, fakeGrant } from '../fake-grant.js'
 
-let browser: Browser
 let recaptcha: StandInRecaptcha
 let site: StandInSite
 let context: BrowserContext
@@ -17,17 +16,15 @@ let grant: FakeGrant
 let captcha: Captcha<Page>
 
 beforeAll(async () => {
-  browser = await launchBrowser()
   recaptcha = await startRecaptcha()
   site = await startSite({ recaptcha })
 })
 afterAll(async () => {
-  await browser?.close()
   await site?.close()
   await recaptcha?.close()
 })
 beforeEach(async () => {
-  context = await browser.newContext()
+  context = await (await sharedBrowser()).newContext()
   grant = fakeGrant(recaptcha)
   captcha = await guardContext(grant, context)
   page = await context.newPage()

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { manualClock } from '../../../src/testing/clock.js'
 import { startArkose } from '../../../src/testing/vendors/arkose/index.js'
-import { denied } from '../../adapters/fake-grant.js'
 import { eventually } from '../../adapters/tool.js'
+import { familyContract } from '../family-contract.js'
 import { stage } from '../stage.js'
 
 const SUBMIT = '#login button'
@@ -15,25 +14,43 @@ const verify = async (index = 0) => {
   await at.frames()[index]?.click('#verify')
 }
 
-describe('solves an Arkose so that the server accepts the token:', () => {
-  test.each([
-    ['/arkose/inline', { blob: 'inline-blob' }],
-    ['/arkose/declared-before', {}],
-  ])('%s', async (path, expected) => {
-    await at.visit(path)
-    await shown()
-    const here = { family: 'arkose', variant: 'arkose', sitekey: at.sitekey, visible: true, due: true }
-    expect(await at.find()).toMatchObject([{ ...here, ...expected, apiHost: new URL(at.vendor.url).host }])
-    const { solved, cost } = await at.captcha.solve(at.page)
-    expect(solved).toHaveLength(1)
-    expect(cost).toBe(1000)
-    expect(await at.calls()).toEqual([solved[0]?.solution.token])
+familyContract(at, {
+  name: 'an Arkose',
+  submit: SUBMIT,
+  rendered: () => at.page.waitForFunction('window.shown || window.enforcement || document.querySelector("iframe")'),
+  found: { family: 'arkose', variant: 'arkose', visible: true },
+  pages: [['/arkose/inline', { blob: 'inline-blob' }], '/arkose/declared-before'],
+  async solved({ token }) {
+    expect(at.grant.challenges).toMatchObject([{ apiHost: new URL(at.vendor.url).host }])
+    expect(await at.calls()).toEqual([token])
     expect(await at.page.isVisible('iframe')).toBe(false)
-    await at.page.click(SUBMIT)
-    await at.welcomed()
-    expect(at.grant.injections).toMatchObject([{ ok: true }])
-  })
+  },
+  person: { path: '/arkose/inline', answers: verify },
+  grace: {
+    path: '/arkose/runs',
+    behavior: { suppresses: true },
+    async begins() {
+      await callNone()
+      await at.page.click('#go')
+    },
+  },
+  expiry: { path: '/arkose/box', done: '!document.querySelector("input[name=fc-token]").value' },
+  denied: { path: '/arkose/inline', state: () => at.page.isVisible('iframe') },
+  api: {
+    path: '/arkose',
+    rendered: 'window.enforcement',
+    look: `Object.entries(enforcement).map(([name, one]) => [name, one.name, one.length].join()).join(';') +
+      [setupEnforcement.name, setupEnforcement.length, Object.keys(window).filter((name) => /enforcement/i.test(name))]`,
+    async after() {
+      await callNone()
+      await at.page.click('#go')
+      await verify()
+      await at.page.waitForFunction('calls.length')
+    },
+  },
+})
 
+describe('solves an Arkose so that the server accepts the token:', () => {
   test.each([
     ['/arkose', undefined],
     ['/arkose/runs', 'one-time-blob'],
@@ -130,37 +147,6 @@ describe('solves an Arkose so that the server accepts the token:', () => {
 })
 
 describe('pays only for an Arkose that is due:', () => {
-  test('a widget that ends without a challenge within its grace costs nothing', async () => {
-    const clock = manualClock(Date.now())
-    at.vendor.setBehavior(at.sitekey, { suppresses: true, afterMs: 2_000 })
-    await at.visit('/arkose/runs', { grace: '3s' }, { clock })
-    await callNone()
-    await at.page.click('#go')
-    await eventually(() => at.vendorClock.waiting > 0)
-    const solving = at.captcha.solve(at.page)
-    let quiet = 0
-    await eventually(() => {
-      quiet = clock.waiting === 1 ? quiet + 1 : 0
-      return quiet > 10
-    })
-    await at.vendorClock.advance(2_000)
-    await at.page.waitForFunction('calls.length')
-    await clock.advance(3_000)
-    expect(await solving).toMatchObject({ solved: [], skipped: [{ reason: 'auto-passed' }] })
-    expect(at.grant.challenges).toEqual([])
-  })
-
-  test('skips a widget that a person has answered', async () => {
-    await at.visit('/arkose/inline')
-    await shown()
-    await verify()
-    await at.page.waitForFunction('calls.length')
-    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }], cost: 0 })
-    expect(at.grant.challenges).toEqual([])
-    await at.page.click(SUBMIT)
-    await at.welcomed()
-  })
-
   test('skips a box of the older kind that a person has answered', async () => {
     await at.visit('/arkose/box')
     await verify()
@@ -193,23 +179,6 @@ describe('pays only for an Arkose that is due:', () => {
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
     expect(await at.calls()).toHaveLength(2)
   })
-
-  test('removes a token that has expired', async () => {
-    await at.visit('/arkose/box')
-    at.grant.tokenTtlMs = 300
-    await at.captcha.solve(at.page)
-    await at.page.waitForFunction('!document.querySelector("input[name=fc-token]").value')
-    expect(await at.find()).toMatchObject([{ answered: false, due: true }])
-  })
-
-  test('a denied solve changes nothing in the page', async () => {
-    await at.visit('/arkose/inline')
-    await shown()
-    at.grant.answer = () => Promise.reject(denied())
-    expect(await at.captcha.solve(at.page)).toMatchObject({ denied: [{}] })
-    expect(await at.calls()).toEqual([])
-    expect(await at.page.isVisible('iframe')).toBe(true)
-  })
 })
 
 describe('a hostile page with an Arkose', () => {
@@ -241,23 +210,5 @@ describe('a hostile page with an Arkose', () => {
     expect([solved.length, failed.length]).toEqual([1, 0])
     await at.page.waitForFunction('thrown === 2')
     expect(await at.page.evaluate('[done, Object.prototype.get]')).toEqual([1, undefined])
-  })
-
-  test('the page observes the same API as without a guard', async () => {
-    const plain = await (await at.browser.newContext()).newPage()
-    await at.visit('/arkose')
-    await at.page.waitForFunction('window.enforcement')
-    await plain.goto(`${at.site.url}/arkose`)
-    await plain.waitForFunction('window.enforcement')
-    const look = `Object.entries(enforcement).map(([name, one]) => [name, one.name, one.length].join()).join(';') +
-      [setupEnforcement.name, setupEnforcement.length, Object.keys(window).filter((name) => /enforcement/i.test(name))]`
-    expect(await at.page.evaluate(look)).toBe(await plain.evaluate(look))
-    await plain.context().close()
-    await at.captcha.close()
-    expect(await at.page.evaluate('Symbol.for("solveguard") in window')).toBe(false)
-    await callNone()
-    await at.page.click('#go')
-    await verify()
-    await at.page.waitForFunction('calls.length')
   })
 })

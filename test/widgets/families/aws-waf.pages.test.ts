@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { startAwsWaf } from '../../../src/testing/vendors/aws-waf/index.js'
-import { denied } from '../../adapters/fake-grant.js'
 import { eventually } from '../../adapters/tool.js'
+import { familyContract } from '../family-contract.js'
 import { stage } from '../stage.js'
 
 const SUBMIT = '#login button'
@@ -18,21 +18,38 @@ const cookies = async () => (await at.context.cookies()).filter(({ name }) => na
 /** Waits until the vendor's script has its own token, for which no puzzle was solved. */
 const silent = () => eventually(async () => (await cookies()).length === 1)
 
-describe('solves a CAPTCHA of Amazon WAF so that the firewall accepts the token:', () => {
-  test.each(['/aws-waf', '/aws-waf/object', '/aws-waf/shadow', '/csp/aws-waf'])('%s', async (path) => {
-    await visit(path)
-    expect(await at.find()).toMatchObject([
-      { family: 'aws-waf', variant: 'widget', sitekey: at.sitekey, visible: true, executed: false, due: true },
-    ])
-    const { solved, cost } = await at.captcha.solve(at.page)
-    expect(solved).toHaveLength(1)
-    expect(cost).toBe(1000)
-    expect(await at.calls()).toEqual([solved[0]?.solution.token])
-    await at.page.click(SUBMIT)
-    await at.welcomed()
-    expect(at.grant.injections).toMatchObject([{ ok: true }])
-  })
+familyContract(at, {
+  name: 'a CAPTCHA of Amazon WAF',
+  submit: SUBMIT,
+  found: { family: 'aws-waf', variant: 'widget', visible: true, executed: false },
+  pages: ['/aws-waf', '/aws-waf/object', '/aws-waf/shadow', '/csp/aws-waf'],
+  solved: async ({ token }) => expect(await at.calls()).toEqual([token]),
+  denied: {
+    path: '/aws-waf',
+    async state() {
+      await silent()
+      return cookies()
+    },
+  },
+  invalid: {
+    path: '/aws-waf-odd',
+    malformed: 2,
+    done: 'thrown.join() === "no arguments,a getter" && calls.length === 1 && alerted === 0',
+  },
+  api: {
+    path: '/aws-waf/object',
+    rendered: 'document.querySelector("awswaf-captcha")',
+    look: `[Object.entries(AwsWafCaptcha).map(function (one) { return [one[0], one[1].name, one[1].length].join() }).join(';'),
+      Object.getPrototypeOf(AwsWafCaptcha) === Object.prototype, Object.keys(settings).join(),
+      settings.onSuccess === Object.getPrototypeOf(settings).onSuccess].join()`,
+    async after() {
+      await at.page.click('#amzn-btn-verify-internal')
+      await at.page.waitForFunction('settings.got.length')
+    },
+  },
+})
 
+describe('solves a CAPTCHA of Amazon WAF so that the firewall accepts the token:', () => {
   test.each(['/aws-waf/submits', '/aws-waf/fetches'])('%s, by what the page does in its callback', async (path) => {
     await visit(path)
     await silent()
@@ -147,16 +164,6 @@ describe('pays only for a CAPTCHA of Amazon WAF that is due:', () => {
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'hidden' }] })
   })
 
-  test('a denied solve changes nothing in the page', async () => {
-    await visit('/aws-waf')
-    await silent()
-    const before = await cookies()
-    at.grant.answer = () => Promise.reject(denied())
-    expect(await at.captcha.solve(at.page)).toMatchObject({ denied: [{}] })
-    expect(await cookies()).toEqual(before)
-    expect(await at.calls()).toEqual([])
-  })
-
   test('does not touch a page without a call of its own, such as the one shown before a whole site', async () => {
     await at.guard()
     await at.open('/aws-waf/late')
@@ -178,33 +185,4 @@ describe('a hostile page, or a hostile solver, with Amazon WAF’s CAPTCHA', () 
       expect(at.grant.injections).toMatchObject([{ ok: false, code: 'WIDGET_GONE' }])
     },
   )
-
-  test('getters, proxies and invalid values among the arguments throw nothing', async () => {
-    await at.guard()
-    await at.open('/aws-waf-odd')
-    await at.due()
-    const found = await at.captcha.find(at.page)
-    expect([...found]).toMatchObject([{ sitekey: at.sitekey, due: true }])
-    expect(found.omitted.malformed).toBe(2)
-    expect(await at.page.evaluate('thrown')).toEqual(['no arguments', 'a getter'])
-    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}], failed: [] })
-    expect(await at.calls()).toHaveLength(1)
-    expect(await at.page.evaluate('alerted')).toBe(0)
-  })
-
-  test('the page observes the same API and settings as without a guard', async () => {
-    const plain = await (await at.browser.newContext()).newPage()
-    await visit('/aws-waf/object')
-    await plain.goto(`${at.site.url}/aws-waf/object`)
-    await plain.waitForFunction('document.querySelector("awswaf-captcha")')
-    const look = `[Object.entries(AwsWafCaptcha).map(function (one) { return [one[0], one[1].name, one[1].length].join() }).join(';'),
-      Object.getPrototypeOf(AwsWafCaptcha) === Object.prototype, Object.keys(settings).join(),
-      settings.onSuccess === Object.getPrototypeOf(settings).onSuccess].join()`
-    expect(await at.page.evaluate(look)).toBe(await plain.evaluate(look))
-    await plain.context().close()
-    await at.captcha.close()
-    expect(await at.page.evaluate('Symbol.for("solveguard") in window')).toBe(false)
-    await at.page.click('#amzn-btn-verify-internal')
-    await at.page.waitForFunction('settings.got.length')
-  })
 })

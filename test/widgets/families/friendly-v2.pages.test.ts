@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { manualClock } from '../../../src/testing/clock.js'
 import { startFriendly } from '../../../src/testing/vendors/friendly/index.js'
-import { denied } from '../../adapters/fake-grant.js'
-import { eventually, until } from '../../adapters/tool.js'
-import { inGrace, stage } from '../stage.js'
+import { until } from '../../adapters/tool.js'
+import { familyContract } from '../family-contract.js'
+import { stage } from '../stage.js'
 
 const FIELD = 'input[name="frc-captcha-response"]'
 const SUBMIT = '#login button'
@@ -20,8 +20,12 @@ const state = (wanted: string) => until(at.page, `${handle} && ${handle}.getStat
 const value = () => at.page.inputValue(FIELD)
 const events = () => at.page.evaluate('events')
 
-describe('solves a Friendly Captcha v2 so that the server accepts the token:', () => {
-  test.each([
+familyContract(at, {
+  name: 'a Friendly Captcha v2',
+  submit: SUBMIT,
+  rendered: () => state('unactivated'),
+  found: { family: 'friendly', variant: 'v2', visible: true, executed: false },
+  pages: [
     '/friendly',
     '/friendly/field',
     '/friendly/made',
@@ -29,19 +33,45 @@ describe('solves a Friendly Captcha v2 so that the server accepts the token:', (
     '/friendly/shadow',
     '/csp/friendly',
     '/csp/friendly/made',
-  ])('%s', async (path) => {
-    await visit(path)
-    expect(await at.find()).toMatchObject([
-      { family: 'friendly', variant: 'v2', sitekey: at.sitekey, visible: true, executed: false, due: true },
-    ])
-    const { solved, cost } = await at.captcha.solve(at.page)
-    expect(solved).toHaveLength(1)
-    expect(cost).toBe(1000)
-    await at.page.click(SUBMIT)
-    await at.welcomed()
-    expect(at.grant.injections).toMatchObject([{ ok: true }])
-  })
+  ],
+  several: {
+    path: '/friendly/several',
+    field: FIELD,
+    async check(fields, tokens) {
+      expect(fields).toEqual(tokens)
+      const read = 'frcaptcha.getAllWidgets().map(function (one) { return one.getResponse() })'
+      expect(await at.page.evaluate(read)).toEqual(tokens)
+    },
+  },
+  openBefore: { paths: ['/friendly/made'], token: 'calls.join()' },
+  late: {
+    path: '/friendly/late',
+    api: 'window.frcaptcha',
+    remove: 'widget.destroy(); document.getElementById("app").replaceChildren()',
+  },
+  person: {
+    path: '/friendly',
+    async answers() {
+      await at.frames()[0]?.click('#start')
+    },
+  },
+  grace: {
+    path: '/friendly/auto',
+    behavior: { passes: true },
+    async begins() {
+      await at.due()
+      expect(await at.find()).toMatchObject([{ executed: true, answered: false }])
+    },
+  },
+  reset: { paths: ['/friendly/made'], run: 'widget.reset()', done: `${handle}.getState() === 'unactivated'` },
+  expiry: {
+    path: '/friendly',
+    done: `events.indexOf('expire expired') >= 0 && document.querySelector('${FIELD}').value === '.EXPIRED'`,
+  },
+  denied: { path: '/friendly', state: `[${handle}.getState(), document.querySelector('${FIELD}').value]` },
+})
 
+describe('solves a Friendly Captcha v2 so that the server accepts the token:', () => {
   test('by a page that submits its form as soon as the widget is complete', async () => {
     await visit('/friendly/submits')
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
@@ -87,73 +117,9 @@ describe('solves a Friendly Captcha v2 so that the server accepts the token:', (
     expect(await value()).toBe(solved[0]?.solution.token)
     expect(await at.calls()).toEqual([solved[0]?.solution.token])
   })
-
-  test('several widgets with the same sitekey, each with its own token', async () => {
-    await at.visit('/friendly/several')
-    await at.framed(3)
-    expect(await at.find()).toHaveLength(3)
-    const { solved } = await at.captcha.solve(at.page)
-    const tokens = solved.map(({ solution }) => solution.token)
-    expect(new Set(tokens).size).toBe(3)
-    const fields = await at.page.$$eval(FIELD, (all) => all.map((one) => (one as HTMLInputElement).value))
-    expect(fields).toEqual(tokens)
-    expect(
-      await at.page.evaluate('frcaptcha.getAllWidgets().map(function (one) { return one.getResponse() })'),
-    ).toEqual(tokens)
-    await at.page.click('form:nth-of-type(2) button')
-    await at.welcomed()
-  })
-
-  test('a widget that was rendered before the context was guarded', async () => {
-    await at.open('/friendly/made')
-    await state('unactivated')
-    await at.guard()
-    const { solved } = await at.captcha.solve(at.page)
-    expect(await at.calls()).toEqual([solved[0]?.solution.token])
-    await at.page.click(SUBMIT)
-    await at.welcomed()
-  })
-
-  test('a widget that is rendered late, removed, and rendered again', async () => {
-    await at.guard()
-    await at.open('/friendly/late')
-    await at.page.waitForFunction('window.frcaptcha')
-    expect(await at.find()).toEqual([])
-    await at.page.evaluate('draw()')
-    await at.page.evaluate('widget.destroy(); document.getElementById("app").replaceChildren()')
-    expect(await at.find()).toEqual([])
-    await at.page.evaluate('draw()')
-    expect(await at.find()).toHaveLength(1)
-    await at.captcha.solve(at.page)
-    await at.page.click(SUBMIT)
-    await at.welcomed()
-  })
 })
 
 describe('pays only for a Friendly Captcha v2 that is due:', () => {
-  test('skips a widget that a person has completed with a click', async () => {
-    await visit('/friendly')
-    await at.frames()[0]?.click('#start')
-    await at.page.waitForFunction('calls.length')
-    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }] })
-    expect(at.grant.challenges).toEqual([])
-  })
-
-  test('a widget that starts by itself and answers within its grace costs nothing', async () => {
-    const clock = manualClock(Date.now())
-    at.vendor.setBehavior(at.sitekey, { passes: true, afterMs: 2_000 })
-    await at.visit('/friendly/auto', { grace: '3s' }, { clock })
-    await eventually(() => at.vendorClock.waiting > 0)
-    expect(await at.find()).toMatchObject([{ executed: true, answered: false, due: true }])
-    const solving = at.captcha.solve(at.page)
-    await inGrace(clock)
-    await at.vendorClock.advance(2_000)
-    await at.page.waitForFunction('calls.length')
-    await clock.advance(3_000)
-    expect(await solving).toMatchObject({ solved: [], skipped: [{ reason: 'auto-passed' }] })
-    expect(at.grant.challenges).toEqual([])
-  })
-
   test('a widget that waits for a click gets no grace', async () => {
     // With this clock a grace never ends.
     await at.visit('/friendly/auto', { grace: '60s' }, { clock: manualClock(Date.now()) })
@@ -162,33 +128,6 @@ describe('pays only for a Friendly Captcha v2 that is due:', () => {
     expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
     await at.page.click(SUBMIT)
     await at.welcomed()
-  })
-
-  test('a denied solve changes nothing in the page', async () => {
-    await visit('/friendly')
-    at.grant.answer = () => Promise.reject(denied())
-    expect(await at.captcha.solve(at.page)).toMatchObject({ denied: [{}] })
-    expect(await value()).toBe('.UNSTARTED')
-    expect(await at.calls()).toEqual([])
-  })
-
-  test('does not solve a widget again after an injection, until the page resets it', async () => {
-    await visit('/friendly/made')
-    await at.captcha.solve(at.page)
-    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'answered' }] })
-    await at.page.evaluate('widget.reset()')
-    await at.due()
-    await state('unactivated')
-    expect(await at.find()).toMatchObject([{ answered: false, due: true }])
-  })
-
-  test('removes a token that has expired, and calls the page’s callback', async () => {
-    await visit('/friendly')
-    at.grant.tokenTtlMs = 200
-    await at.captcha.solve(at.page)
-    await at.page.waitForFunction('events.indexOf("expire expired") >= 0')
-    expect(await value()).toBe('.EXPIRED')
-    expect(await at.find()).toMatchObject([{ answered: false, due: true }])
   })
 })
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Answer } from '../../../src/base/challenge.js'
 import { startGeetest } from '../../../src/testing/vendors/geetest/index.js'
-import { denied } from '../../adapters/fake-grant.js'
 import { eventually } from '../../adapters/tool.js'
+import { familyContract } from '../family-contract.js'
 import { stage } from '../stage.js'
 
 const SUBMIT = '#login button:not([class])'
@@ -18,28 +18,43 @@ const fields = (names: readonly string[]) =>
 /** Requests a challenge from the site's server, as its own page does. */
 const fresh = { geetestChallenge: () => at.page.evaluate<{ challenge: string }>('register()') }
 
-describe('solves a GeeTest so that the server accepts the answer:', () => {
-  test.each([
-    ['/geetest', 'v3', {}],
-    ['/geetest/server', 'v3', { apiHost: 'api-na.geetest.com' }],
-    ['/geetest/bind-form', 'v3', {}],
-    ['/geetest/v4', 'v4', {}],
-    ['/geetest/v4/shadow', 'v4', {}],
-  ])('%s', async (path, variant, expected) => {
-    await at.visit(path, {}, fresh)
-    await drawn()
-    expect(await at.find()).toMatchObject([
-      { family: 'geetest', variant, sitekey: at.sitekey, visible: true, due: true, ...expected },
-    ])
-    const { solved, cost } = await at.captcha.solve(at.page)
-    expect(solved).toHaveLength(1)
-    expect(cost).toBe(1000)
-    expect(await at.calls()).toEqual([solved[0]?.solution.fields])
-    await at.page.click(SUBMIT)
-    await at.welcomed()
-    expect(at.grant.injections).toMatchObject([{ ok: true }])
-  })
+familyContract(at, {
+  name: 'a GeeTest',
+  submit: SUBMIT,
+  options: fresh,
+  rendered: drawn,
+  found: { family: 'geetest', visible: true },
+  pages: [
+    ['/geetest', { variant: 'v3' }],
+    ['/geetest/server', { variant: 'v3', apiHost: 'api-na.geetest.com' }],
+    ['/geetest/bind-form', { variant: 'v3' }],
+    ['/geetest/v4', { variant: 'v4' }],
+    ['/geetest/v4/shadow', { variant: 'v4' }],
+  ],
+  solved: async ({ fields }) => expect(await at.calls()).toEqual([fields]),
+  openBefore: { paths: ['/geetest', '/geetest/v4'] },
+  reset: {
+    paths: ['/geetest', '/geetest/v4'],
+    run: 'captcha.reset()',
+    done: `!captcha.getValidate() && [...document.querySelectorAll('input[name=geetest_validate], input[name=pass_token]')]
+      .every((one) => one.value === '')`,
+  },
+  expiry: {
+    path: '/geetest/v4',
+    done: '!captcha.getValidate() && !document.querySelector("input[name=pass_token]").value',
+  },
+  denied: { path: '/geetest/v4', state: '!!captcha.getValidate()' },
+  api: {
+    path: '/geetest',
+    rendered: 'document.querySelector(".geetest_btn")',
+    look: `[initGeetest, Geetest, ...Object.getOwnPropertyNames(Geetest.prototype).sort().map((name) => Geetest.prototype[name])]
+      .map((one) => [one.name, one.length].join()).join(';') + Object.keys(captcha) + (captcha instanceof Geetest) +
+      Object.keys(window).filter((name) => /geetest/i.test(name) && !/_/.test(name))`,
+    after: async () => expect(await at.page.evaluate('captcha.reset() === captcha')).toBe(true),
+  },
+})
 
+describe('solves a GeeTest so that the server accepts the answer:', () => {
   test.each(['/geetest/sends', '/geetest/v4/sends'])(
     '%s, which submits the result of getValidate in its callback',
     async (path) => {
@@ -87,16 +102,6 @@ describe('solves a GeeTest so that the server accepts the answer:', () => {
     expect(new Set(validated as string[]).size).toBe(2)
     expect(await at.page.evaluate('made.first.getValidate()')).toBe(false)
     await at.page.click('form:nth-of-type(3) button:not([class])')
-    await at.welcomed()
-  })
-
-  test.each(['/geetest', '/geetest/v4'])('%s, which was rendered before the context was guarded', async (path) => {
-    await at.open(path)
-    await drawn()
-    await at.guard({}, fresh)
-    expect(await at.find()).toMatchObject([{ sitekey: at.sitekey, due: true }])
-    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
-    await at.page.click(SUBMIT)
     await at.welcomed()
   })
 
@@ -193,30 +198,6 @@ describe('pays only for a GeeTest that is due:', () => {
     await at.visit('/geetest/offline')
     await drawn()
     expect(await at.find()).toEqual([])
-  })
-
-  test.each(['/geetest', '/geetest/v4'])(
-    'does not solve %s again after an injection, until the page resets it',
-    async (path) => {
-      await at.visit(path, {}, fresh)
-      await drawn()
-      await at.captcha.solve(at.page)
-      expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'answered' }] })
-      await at.page.evaluate('captcha.reset()')
-      expect(await at.page.evaluate('!!captcha.getValidate()')).toBe(false)
-      expect(await fields(['geetest_validate', 'pass_token'])).toEqual(['', ''])
-      expect(await at.find()).toMatchObject([{ answered: false, due: true }])
-    },
-  )
-
-  test('removes an answer that has expired', async () => {
-    await at.visit('/geetest/v4')
-    await drawn()
-    at.grant.tokenTtlMs = 300
-    await at.captcha.solve(at.page)
-    await at.page.waitForFunction('!captcha.getValidate()')
-    await at.page.waitForFunction('!document.querySelector("input[name=pass_token]").value')
-    expect(await at.find()).toMatchObject([{ answered: false, due: true }])
   })
 
   test('closes an open challenge when its widget is answered', async () => {
@@ -367,31 +348,6 @@ describe('a hostile page with a GeeTest', () => {
     const { solved } = await at.captcha.solve(at.page, { which: found.filter(({ variant }) => variant === 'v4') })
     expect(solved).toHaveLength(1)
     expect(await at.page.evaluate('thrown')).toBe(1)
-  })
-
-  test('the page observes the same API as without a guard', async () => {
-    const plain = await (await at.browser.newContext()).newPage()
-    await at.visit('/geetest')
-    await drawn()
-    await plain.goto(`${at.site.url}/geetest`)
-    await plain.waitForSelector('.geetest_btn')
-    const look = `[initGeetest, Geetest, ...Object.getOwnPropertyNames(Geetest.prototype).sort().map((name) => Geetest.prototype[name])]
-      .map((one) => [one.name, one.length].join()).join(';') + Object.keys(captcha) + (captcha instanceof Geetest) +
-      Object.keys(window).filter((name) => /geetest/i.test(name) && !/_/.test(name))`
-    expect(await at.page.evaluate(look)).toBe(await plain.evaluate(look))
-    await plain.context().close()
-    await at.captcha.close()
-    expect(await at.page.evaluate('Symbol.for("solveguard") in window')).toBe(false)
-    expect(await at.page.evaluate('captcha.reset() === captcha')).toBe(true)
-  })
-
-  test('a denied solve changes nothing in the page', async () => {
-    await at.visit('/geetest/v4')
-    await drawn()
-    at.grant.answer = () => Promise.reject(denied())
-    expect(await at.captcha.solve(at.page)).toMatchObject({ denied: [{}] })
-    expect(await at.page.evaluate('!!captcha.getValidate()')).toBe(false)
-    expect(await at.calls()).toEqual([])
   })
 
   test('a thousand calls of the page do not push its widget out of the log', async () => {

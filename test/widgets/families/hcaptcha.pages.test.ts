@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { manualClock } from '../../../src/testing/clock.js'
 import { startHcaptcha } from '../../../src/testing/vendors/hcaptcha/index.js'
 import { denied } from '../../adapters/fake-grant.js'
 import { eventually } from '../../adapters/tool.js'
-import { inGrace, stage } from '../stage.js'
+import { familyContract } from '../family-contract.js'
+import { stage } from '../stage.js'
 
 const FIELD = 'textarea[name="h-captcha-response"]'
 const SUBMIT = '#login button'
@@ -11,8 +11,11 @@ const SUBMIT = '#login button'
 const at = stage('hcaptcha', startHcaptcha, /frame=checkbox/)
 const challengeFrame = () => at.page.frames().find((frame) => /frame=challenge/.test(frame.url()))
 
-describe('solves an hCaptcha so that the server accepts the token:', () => {
-  test.each([
+familyContract(at, {
+  name: 'an hCaptcha',
+  submit: SUBMIT,
+  found: { family: 'hcaptcha', variant: 'checkbox' },
+  pages: [
     '/hcaptcha',
     '/hcaptcha/named',
     '/hcaptcha/plain',
@@ -22,17 +25,52 @@ describe('solves an hCaptcha so that the server accepts the token:', () => {
     '/hcaptcha/shadow',
     '/csp/hcaptcha/named',
     '/csp/hcaptcha/explicit',
-  ])('%s', async (path) => {
-    await at.visit(path)
-    expect(await at.find()).toMatchObject([{ family: 'hcaptcha', variant: 'checkbox', sitekey: at.sitekey, due: true }])
-    const { solved, cost } = await at.captcha.solve(at.page)
-    expect(solved).toHaveLength(1)
-    expect(cost).toBe(1000)
-    await at.page.click(SUBMIT)
-    await at.welcomed()
-    expect(at.grant.injections).toMatchObject([{ ok: true }])
-  })
+  ],
+  several: {
+    path: '/hcaptcha/several',
+    field: FIELD,
+    async check(fields) {
+      const read = await at.page.evaluate('[hcaptcha.getResponse(), hcaptcha.getResponse(widget)]')
+      expect(read).toEqual([fields[0], fields[2]])
+    },
+  },
+  openBefore: { paths: ['/hcaptcha/explicit'], token: 'hcaptcha.getResponse(widget)' },
+  late: { path: '/hcaptcha/late', api: 'window.hcaptcha', remove: 'hcaptcha.remove(widget)', twice: true },
+  person: {
+    path: '/hcaptcha/named',
+    async answers() {
+      await at.frames()[0]?.click('#tick')
+      await challengeFrame()?.click('#verify')
+    },
+  },
+  grace: {
+    path: '/hcaptcha/invisible',
+    behavior: { passes: true },
+    begins: () => at.page.evaluate('submitLogin = function (token) { calls.push(token) }; hcaptcha.execute(); 0'),
+  },
+  reset: {
+    paths: ['/hcaptcha/explicit'],
+    run: 'hcaptcha.reset(widget)',
+    done: 'hcaptcha.getResponse(widget) === ""',
+  },
+  expiry: {
+    path: '/hcaptcha',
+    prepare: `window.expired = 0; window.tooOld = function () { expired++ };
+      document.querySelector('.h-captcha').dataset.expiredCallback = 'tooOld'; 0`,
+    done: `expired && document.querySelector('${FIELD}').value === '' && hcaptcha.getResponse() === ''`,
+  },
+  denied: { path: '/hcaptcha/named', state: `[hcaptcha.getResponse(), document.querySelector('${FIELD}').value]` },
+  invalid: { path: '/hcaptcha-odd', found: { rqdata: undefined } },
+  api: {
+    path: '/hcaptcha/explicit',
+    rendered: 'window.widget',
+    look: `Object.entries(hcaptcha).map(([name, one]) => [name, one.name, one.length].join()).join(';') +
+      String(Object.getPrototypeOf(hcaptcha) === Object.prototype)`,
+    after: () => at.page.evaluate('hcaptcha.reset()'),
+  },
+})
 
+describe('solves an hCaptcha so that the server accepts the token:', () => {
   test.each([
     ['/hcaptcha/button', SUBMIT],
     ['/hcaptcha/invisible', '#go'],
@@ -83,23 +121,6 @@ describe('solves an hCaptcha so that the server accepts the token:', () => {
     expect(await at.calls()).toEqual([token])
   })
 
-  test('several widgets with the same sitekey, each with its own token', async () => {
-    await at.visit('/hcaptcha/several')
-    await at.framed(3)
-    expect(await at.find()).toHaveLength(3)
-    const { solved } = await at.captcha.solve(at.page)
-    const tokens = solved.map(({ solution }) => solution.token)
-    expect(new Set(tokens).size).toBe(3)
-    const fields = await at.page.$$eval(FIELD, (all) => all.map((one) => (one as HTMLTextAreaElement).value))
-    expect([...fields].sort()).toEqual([...tokens].sort())
-    expect(await at.page.evaluate('[hcaptcha.getResponse(), hcaptcha.getResponse(widget)]')).toEqual([
-      fields[0],
-      fields[2],
-    ])
-    await at.page.click('form:nth-of-type(2) button')
-    await at.welcomed()
-  })
-
   test.each([
     ['https://js.hcaptcha.com/1/api.js', 'hcaptcha'],
     ['https://js.hcaptcha.com/1/api.js?recaptchacompat=off', 'recaptcha'],
@@ -113,61 +134,9 @@ describe('solves an hCaptcha so that the server accepts the token:', () => {
     )
     expect(await at.find()).toMatchObject([{ family, sitekey: at.sitekey }])
   })
-
-  test('a widget that was rendered before the context was guarded', async () => {
-    await at.open('/hcaptcha/explicit')
-    await at.framed()
-    await at.guard()
-    expect(await at.find()).toMatchObject([{ variant: 'checkbox', sitekey: at.sitekey, due: true }])
-    const { solved } = await at.captcha.solve(at.page)
-    expect(await at.page.evaluate('hcaptcha.getResponse(widget)')).toBe(solved[0]?.solution.token)
-    await at.page.click(SUBMIT)
-    await at.welcomed()
-  })
-
-  test('a widget that is rendered, removed and rendered again', async () => {
-    await at.visit('/hcaptcha')
-    await at.page.goto(`${at.site.url}/hcaptcha/late`)
-    await at.page.waitForFunction('window.hcaptcha')
-    expect(await at.find()).toEqual([])
-    await at.page.evaluate('draw()')
-    await at.page.evaluate('hcaptcha.remove(widget)')
-    expect(await at.find()).toEqual([])
-    await at.page.evaluate('draw()')
-    await at.page.evaluate('draw()')
-    expect(await at.find()).toHaveLength(1)
-    const { solved } = await at.captcha.solve(at.page)
-    expect(await at.calls()).toEqual([solved[0]?.solution.token])
-    await at.page.click(SUBMIT)
-    await at.welcomed()
-  })
 })
 
 describe('pays only for an hCaptcha that is due:', () => {
-  test('skips a widget that a person has answered', async () => {
-    await at.visit('/hcaptcha/named')
-    await at.frames()[0]?.click('#tick')
-    await challengeFrame()?.click('#verify')
-    await at.page.waitForFunction('calls.length')
-    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }], cost: 0 })
-    expect(at.grant.challenges).toEqual([])
-  })
-
-  test('an invisible widget that passes within its grace costs nothing', async () => {
-    const clock = manualClock(Date.now())
-    at.vendor.setBehavior(at.sitekey, { passes: true, afterMs: 2_000 })
-    await at.visit('/hcaptcha/invisible', { grace: '3s' }, { clock })
-    await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; hcaptcha.execute(); 0')
-    await eventually(() => at.vendorClock.waiting > 0)
-    const solving = at.captcha.solve(at.page)
-    await inGrace(clock)
-    await at.vendorClock.advance(2_000)
-    await at.page.waitForFunction('calls.length')
-    await clock.advance(3_000)
-    expect(await solving).toMatchObject({ solved: [], skipped: [{ reason: 'auto-passed' }] })
-    expect(at.grant.challenges).toEqual([])
-  })
-
   const shown =
     '[...document.querySelectorAll("iframe")].some((f) => /challenge/.test(f.src) && getComputedStyle(f).visibility === "visible")'
 
@@ -219,51 +188,5 @@ describe('pays only for an hCaptcha that is due:', () => {
     await at.page.waitForFunction('window.refused')
     expect(await at.page.evaluate('refused')).toBe('challenge-closed')
     expect(await at.find()).toMatchObject([{ executed: false, due: false }])
-  })
-
-  test('does not solve a widget again after an injection, until the page resets it', async () => {
-    await at.visit('/hcaptcha/explicit')
-    await at.captcha.solve(at.page)
-    expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'answered' }] })
-    await at.page.evaluate('hcaptcha.reset(widget)')
-    expect(await at.page.evaluate('hcaptcha.getResponse(widget)')).toBe('')
-    expect(await at.find()).toMatchObject([{ answered: false, due: true }])
-  })
-
-  test('removes a token that has expired, and calls the page’s callback', async () => {
-    await at.visit('/hcaptcha')
-    await at.page.evaluate('window.expired = 0; window.tooOld = function () { expired++ }; 0')
-    await at.page.evaluate('document.querySelector(".h-captcha").dataset.expiredCallback = "tooOld"; 0')
-    at.grant.tokenTtlMs = 200
-    await at.captcha.solve(at.page)
-    await at.page.waitForFunction('expired')
-    expect(await at.page.inputValue(FIELD)).toBe('')
-    expect(await at.page.evaluate('hcaptcha.getResponse()')).toBe('')
-    expect(await at.find()).toMatchObject([{ answered: false, due: true }])
-  })
-})
-
-describe('a hostile page with an hCaptcha', () => {
-  test('getters, proxies and invalid values among the arguments throw nothing', async () => {
-    await at.visit('/hcaptcha-odd')
-    expect(await at.find()).toMatchObject([{ sitekey: at.sitekey, rqdata: undefined, due: true }])
-    expect(await at.captcha.solve(at.page)).toMatchObject({
-      solved: [{ challenge: { sitekey: at.sitekey } }],
-      failed: [],
-    })
-  })
-
-  test('the page observes the same API as without a guard', async () => {
-    const plain = await (await at.browser.newContext()).newPage()
-    await at.visit('/hcaptcha/explicit')
-    await plain.goto(`${at.site.url}/hcaptcha/explicit`)
-    await plain.waitForFunction('window.widget')
-    const look = `Object.entries(hcaptcha).map(([name, one]) => [name, one.name, one.length].join()).join(';') +
-      String(Object.getPrototypeOf(hcaptcha) === Object.prototype)`
-    expect(await at.page.evaluate(look)).toBe(await plain.evaluate(look))
-    await plain.context().close()
-    await at.captcha.close()
-    expect(await at.page.evaluate('Symbol.for("solveguard") in window')).toBe(false)
-    await at.page.evaluate('hcaptcha.reset()')
   })
 })

@@ -1,5 +1,5 @@
 import { createChallenge, type Payload, pbkdf2, verifySolution } from 'altcha/lib'
-import type { Browser, BrowserContext, Page } from 'playwright'
+import type { BrowserContext, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Captcha } from '../../../src/adapters/engine/captcha.js'
 import { guardContext } from '../../../src/adapters/playwright/index.js'
@@ -9,10 +9,9 @@ import { type StandInAltcha, startAltcha } from '../../../src/testing/vendors/al
 import { type StandInCap, startCap } from '../../../src/testing/vendors/cap/index.js'
 import { eventually } from '../../adapters/tool.js'
 import { type Rig, rig } from '../../guard/support.js'
-import { launchBrowser } from '../../support/browser.js'
+import { sharedBrowser } from '../../support/browser.js'
 import { bundle } from './bundle.js'
 
-let browser: Browser
 let altcha: StandInAltcha
 let cap: StandInCap
 let site: StandInSite
@@ -68,16 +67,14 @@ cap.addEventListener('solve',function(event){document.querySelector('[name=cap-t
       ),
     },
   })
-  browser = await launchBrowser()
 })
 
 afterAll(async () => {
-  await browser?.close()
   await Promise.all([site?.close(), altcha?.close(), cap?.close()])
 })
 
 beforeEach(async () => {
-  context = await browser.newContext()
+  context = await (await sharedBrowser()).newContext()
 })
 
 afterEach(async () => {

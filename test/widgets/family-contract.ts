@@ -1,0 +1,256 @@
+import type { Page } from 'playwright'
+import { describe, expect, test } from 'vitest'
+import type { GuardContextOptions } from '../../src/adapters/engine/guard-driver.js'
+import type { Solution } from '../../src/guard/types.js'
+import { manualClock } from '../../src/testing/clock.js'
+import { denied } from '../adapters/fake-grant.js'
+import { eventually } from '../adapters/tool.js'
+import { inGrace, type Stage, type Vendor } from './stage.js'
+
+/**
+ * What the contract needs to know of a family: pages of its stand-in, and expressions that are evaluated in them. A part
+ * that is left out is not tested, or the family has a test of its own for it.
+ */
+export interface FamilyContract {
+  /** What the titles call a widget of the family, with its article. */
+  readonly name: string
+  /** The button that submits the form of a page. */
+  readonly submit: string
+  /** Waits until a page has rendered its widget, if the vendor's frames do not show that. */
+  readonly rendered?: () => Promise<unknown>
+  readonly options?: GuardContextOptions<Page>
+  /** What find() says of the widget of each page in `pages`. */
+  readonly found: object
+  /** Pages with one widget that is due, and what is found of it besides and sent to the solver. */
+  readonly pages: readonly (string | readonly [path: string, more: object])[]
+  /** Checked after each solve of those, before the form is submitted. */
+  readonly solved?: (solution: Solution) => Promise<void>
+  /** Several widgets with one sitekey, their fields, and which form is submitted. */
+  readonly several?: {
+    readonly path: string
+    readonly field: string
+    readonly form?: number
+    /** Checked with the values of the fields, and the tokens in the order of the result. */
+    readonly check?: (fields: readonly string[], tokens: readonly string[]) => Promise<void>
+  }
+  /** Pages that are open before the context is guarded, and the token as the page reads it. */
+  readonly openBefore?: { readonly paths: readonly string[]; readonly token?: string }
+  /** A page that renders its widget with `draw()`, and the vendor's API, once that is loaded. */
+  readonly late?: { readonly path: string; readonly api: string; readonly remove?: string; readonly twice?: true }
+  /** What a person does to answer the widget. */
+  readonly person?: { readonly path: string; readonly answers: () => Promise<unknown> }
+  /** A widget that passes by itself after 2 s; `begins` starts it. */
+  readonly grace?: { readonly path: string; readonly behavior: object; readonly begins?: () => Promise<unknown> }
+  /** How the page resets its widget, and what is true when it has. */
+  readonly reset?: { readonly paths: readonly string[]; readonly run: string; readonly done: string }
+  /** What is true once a token has expired. */
+  readonly expiry?: { readonly path: string; readonly prepare?: string; readonly done: string }
+  /** What a denied solve must not change. */
+  readonly denied?: { readonly path: string; readonly state: string | (() => Promise<unknown>) }
+  /** A page with invalid arguments: what is found, how many widgets are malformed, and what is true after a solve. */
+  readonly invalid?: {
+    readonly path: string
+    readonly found?: object
+    readonly malformed?: number
+    readonly done?: string
+  }
+  /** What a page can see of the vendor's API, once `rendered`; `after` uses the API when the guard has gone. */
+  readonly api?: {
+    readonly path: string
+    readonly rendered: string
+    readonly look: string
+    readonly after: () => Promise<unknown>
+  }
+}
+
+/** What holds for the widgets of every family. */
+export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyContract): void {
+  const { name, submit, options = {} } = family
+
+  const visit = async (path: string) => {
+    await at.visit(path, {}, options)
+    await family.rendered?.()
+  }
+  const visitDue = async (path: string) => {
+    await visit(path)
+    await at.due()
+  }
+  const accepted = async (button = submit) => {
+    await at.page.click(button)
+    await at.welcomed()
+  }
+  const notSolvedAgain = async () => {
+    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }], cost: 0 })
+  }
+  const dueAgain = async () => {
+    await at.due()
+    expect(await at.find()).toMatchObject([{ answered: false, due: true }])
+  }
+
+  describe(`solves ${name} so that the server accepts the answer:`, () => {
+    const pages = family.pages.map((page) => (typeof page === 'string' ? ([page, {}] as const) : page))
+    test.each(pages)('%s', async (path, more) => {
+      await visitDue(path)
+      expect(await at.find()).toMatchObject([{ ...family.found, sitekey: at.sitekey, due: true, ...more }])
+      const { solved, cost } = await at.captcha.solve(at.page)
+      expect(solved).toHaveLength(1)
+      expect(cost).toBe(1000)
+      expect(at.grant.challenges).toMatchObject([{ sitekey: at.sitekey, ...more }])
+      if (solved[0]) await family.solved?.(solved[0].solution)
+      await accepted()
+      expect(at.grant.injections).toMatchObject([{ ok: true }])
+    })
+
+    const { several, openBefore, late } = family
+
+    if (several) {
+      test('several widgets with the same sitekey, each with its own token', async () => {
+        await at.visit(several.path)
+        await eventually(async () => (await at.find()).filter(({ due }) => due).length === 3)
+        const { solved } = await at.captcha.solve(at.page)
+        const tokens = solved.map(({ solution }) => solution.token)
+        expect(new Set(tokens).size).toBe(3)
+        const fields = await at.page.$$eval(several.field, (all) => all.map((one) => (one as HTMLInputElement).value))
+        expect([...fields].sort()).toEqual([...tokens].sort())
+        await several.check?.(fields, tokens)
+        await accepted(submit.replace('#login', `form:nth-of-type(${several.form ?? 2})`))
+      })
+    }
+
+    test.each(openBefore?.paths ?? [])('%s, which was open before the context was guarded', async (path) => {
+      await at.open(path)
+      await at.rendered()
+      await family.rendered?.()
+      await at.guard({}, options)
+      await at.due()
+      expect(await at.find()).toMatchObject([{ sitekey: at.sitekey }])
+      const { solved } = await at.captcha.solve(at.page)
+      expect(solved).toHaveLength(1)
+      if (openBefore?.token) expect(await at.page.evaluate(openBefore.token)).toBe(solved[0]?.solution.token)
+      await accepted()
+    })
+
+    if (late) {
+      test('a widget that is rendered late, removed and rendered again', async () => {
+        await at.guard({}, options)
+        await at.open(late.path)
+        await at.page.waitForFunction(late.api)
+        expect(await at.find()).toEqual([])
+        await at.page.evaluate('draw()')
+        if (late.remove) {
+          await at.page.evaluate(late.remove)
+          expect(await at.find()).toEqual([])
+          await at.page.evaluate('draw()')
+        }
+        if (late.twice) await at.page.evaluate('draw()')
+        await at.due()
+        expect(await at.find()).toHaveLength(1)
+        const { solved } = await at.captcha.solve(at.page)
+        expect(await at.calls()).toEqual([solved[0]?.solution.token])
+        await accepted()
+      })
+    }
+  })
+
+  describe(`pays only for ${name} that is due:`, () => {
+    const { person, grace, reset, expiry, denied: refused } = family
+
+    if (person) {
+      test('skips a widget that a person has answered', async () => {
+        await visit(person.path)
+        await person.answers()
+        await at.page.waitForFunction('calls.length')
+        await notSolvedAgain()
+        expect(at.grant.challenges).toEqual([])
+        await accepted()
+      })
+    }
+
+    if (grace) {
+      test('a widget that passes within its grace costs nothing', async () => {
+        const clock = manualClock(Date.now())
+        at.vendor.setBehavior(at.sitekey, { ...grace.behavior, afterMs: 2_000 })
+        await at.visit(grace.path, { grace: '3s' }, { ...options, clock })
+        await grace.begins?.()
+        await eventually(() => at.vendorClock.waiting > 0)
+        const solving = at.captcha.solve(at.page)
+        await inGrace(clock)
+        await at.vendorClock.advance(2_000)
+        await at.page.waitForFunction('calls.length')
+        await clock.advance(3_000)
+        expect(await solving).toMatchObject({ solved: [], skipped: [{ reason: 'auto-passed' }] })
+        expect(at.grant.challenges).toEqual([])
+      })
+    }
+
+    test.each(reset?.paths ?? [])(
+      'does not solve %s again after an injection, until the page resets it',
+      async (path) => {
+        await visitDue(path)
+        await at.captcha.solve(at.page)
+        await notSolvedAgain()
+        await at.page.evaluate(reset?.run ?? '')
+        await at.page.waitForFunction(reset?.done ?? '')
+        await dueAgain()
+      },
+    )
+
+    if (expiry) {
+      test('removes a token that has expired, and lets the page know', async () => {
+        await visitDue(expiry.path)
+        if (expiry.prepare) await at.page.evaluate(expiry.prepare)
+        at.grant.tokenTtlMs = 200
+        await at.captcha.solve(at.page)
+        await at.page.waitForFunction(expiry.done)
+        await dueAgain()
+      })
+    }
+
+    if (refused) {
+      test('a denied solve changes nothing in the page', async () => {
+        const { state } = refused
+        const look = () => (typeof state === 'string' ? at.page.evaluate(state) : state())
+        await visitDue(refused.path)
+        const before = await look()
+        at.grant.answer = () => Promise.reject(denied())
+        expect(await at.captcha.solve(at.page)).toMatchObject({ denied: [{}] })
+        expect(await look()).toEqual(before)
+        expect(await at.calls()).toEqual([])
+      })
+    }
+  })
+
+  const { invalid, api } = family
+  if (!invalid && !api) return
+  describe(`a hostile page with ${name}`, () => {
+    if (invalid) {
+      test('getters, proxies and invalid values among the arguments throw nothing', async () => {
+        await at.guard({}, options)
+        await at.open(invalid.path)
+        await at.due()
+        const found = await at.captcha.find(at.page)
+        expect([...found]).toMatchObject([{ sitekey: at.sitekey, due: true, ...invalid.found }])
+        if (invalid.malformed !== undefined) expect(found.omitted.malformed).toBe(invalid.malformed)
+        expect(await at.captcha.solve(at.page)).toMatchObject({
+          solved: [{ challenge: { sitekey: at.sitekey } }],
+          failed: [],
+        })
+        if (invalid.done) expect(await at.page.evaluate(invalid.done)).toBe(true)
+      })
+    }
+
+    if (api) {
+      test('the page observes the same API as without a guard', async () => {
+        const plain = await (await at.browser.newContext()).newPage()
+        await visit(api.path)
+        await plain.goto(`${at.site.url}${api.path}`)
+        for (const page of [at.page, plain]) await page.waitForFunction(api.rendered)
+        expect(await at.page.evaluate(api.look)).toBe(await plain.evaluate(api.look))
+        await plain.context().close()
+        await at.captcha.close()
+        expect(await at.page.evaluate('Symbol.for("solveguard") in window')).toBe(false)
+        await api.after()
+      })
+    }
+  })
+}
