@@ -11,6 +11,7 @@ import { type FakeGrant, fakeGrant } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
 import { sharedBrowser } from '../support/browser.js'
 import { fixturePages } from '../support/fixture-pages.js'
+import { inGrace } from './stage.js'
 
 let recaptcha: StandInRecaptcha
 let site: StandInSite
@@ -158,7 +159,7 @@ test('buys nothing for a page of another origin that is loaded within the grace 
   await page.click('#go')
   await eventually(async () => (await captcha.find(page))[0]?.due === true)
   const solving = captcha.solve(page)
-  await eventually(() => clock.waiting === 1)
+  await inGrace(clock)
   await page.goto(`${site.otherUrl}/impostor`)
   await clock.advance(3_000)
   expect(await solving).toMatchObject({ solved: [], failed: [], skipped: [{ reason: 'removed' }] })
