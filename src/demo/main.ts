@@ -6,7 +6,7 @@ import { type Browser, chromium } from 'playwright'
 import { CHROMIUM_FLAGS, findBrowser, noBrowser } from '../../scripts/find-browser.mjs'
 import { messageOf } from '../base/errors.js'
 import { realDemo } from './real.js'
-import { humanReport, jsonReport, type Report } from './report.js'
+import { type DemoReport, humanReport, jsonReport } from './report.js'
 import type { DemoRun } from './run.js'
 import { standInDemo } from './stand-in.js'
 
@@ -47,7 +47,7 @@ async function main(): Promise<number> {
 }
 
 /** @returns the exit code */
-async function demo(report: Report, headed: boolean, url: string | undefined): Promise<number> {
+async function demo(report: DemoReport, headed: boolean, url: string | undefined): Promise<number> {
   const started = performance.now()
   let folder: string | undefined
   let incomplete = false

@@ -76,7 +76,7 @@ export async function realDemo({ report, folder, browser: launch }: DemoRun, add
   report.place('audit log', audit.place ?? audit.kind)
   report.place('screenshot', shot)
   if (solved.length === 0)
-    throw new Error(denied[0]?.error.message ?? failed[0]?.error.message ?? whyNone(skipped, status))
+    throw new Error(denied[0]?.error.message ?? failed[0]?.error.message ?? noWidgetReason(skipped, status))
   return `${solved.length} solved for ${formatUsd(cost)}`
 }
 
@@ -93,7 +93,7 @@ async function open(tab: Page, address: string): Promise<number | undefined> {
   return reply?.status()
 }
 
-function whyNone(skipped: readonly Skipped[], status: number | undefined): string {
+function noWidgetReason(skipped: readonly Skipped[], status: number | undefined): string {
   if (skipped.length > 0) {
     const reasons = skipped.map(({ reason }) => reason).join(', ')
     return `nothing on this page is due: ${reasons} (docs/widgets.md explains these reasons)`

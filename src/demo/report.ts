@@ -15,7 +15,7 @@ export interface Step {
 }
 
 /** Reports a run step by step, as it happens. */
-export interface Report {
+export interface DemoReport {
   title(text: string): void
   section(text: string): void
   step(step: Step): void
@@ -38,7 +38,7 @@ const DETAIL_AT = WHAT_WIDTH + 5
 export function humanReport(
   write: (line: string) => void,
   { isTTY, columns }: Pick<NodeJS.WriteStream, 'isTTY' | 'columns'> = process.stdout,
-): Report {
+): DemoReport {
   // CI servers often claim that they show colors; without a terminal we write plain text.
   const pc = createColors(isColorSupported && (isTTY || Boolean(process.env.FORCE_COLOR)))
   const wrapped = (text: string, at: number) => (isTTY ? wrap(text, at, columns) : text)
@@ -84,7 +84,7 @@ function wrap(text: string, at: number, columns: number): string {
 }
 
 /** For programs: one JSON object a line. */
-export function jsonReport(write: (line: string) => void): Report {
+export function jsonReport(write: (line: string) => void): DemoReport {
   let section = ''
   const put = (value: object): void => write(JSON.stringify(value))
   return {
@@ -95,7 +95,7 @@ export function jsonReport(write: (line: string) => void): Report {
     step: ({ what, detail, ok, facts }) => put({ type: 'step', section, what, ok, detail, ...facts }),
     table: (head, rows) => {
       for (const row of rows)
-        put({ type: 'total', ...Object.fromEntries(head.map((name, i) => [name || 'books', row[i]])) })
+        put({ type: 'total', ...Object.fromEntries(head.map((name, i) => [name || 'account', row[i]])) })
     },
     place: (what, path, note) => put({ type: 'place', what, path, note }),
     end(ok, text) {

@@ -56,7 +56,7 @@ export async function standInDemo(run: DemoRun): Promise<string> {
   await using site = await startSite({ recaptcha })
   const standIns = { service, site }
   await using guard = await demoGuard(run, standIns, 'demo', keyOf(service.key))
-  const books = booksOf(guard)
+  const account = accountOf(guard)
 
   report.section('Setup')
   report.step({ what: 'solver', detail: `stand-in CaptchaAI at ${service.url}, ${formatUsd(usd(PRICE))} a solve` })
@@ -68,9 +68,9 @@ export async function standInDemo(run: DemoRun): Promise<string> {
 
   report.step({ what: 'browser', detail: `Chromium ${browser.version()}` })
   await signIn(run, standIns, guard, browser)
-  const { layers, otherBooks } = await showLayers(run, standIns, guard, browser)
-  const own = await books()
-  total(run, [own, otherBooks], service)
+  const { layers, otherBooks: otherAccount } = await showLayers(run, standIns, guard, browser)
+  const own = await account()
+  total(run, [own, otherAccount], service)
 
   await guard.close()
   const records = await verified(folder)
@@ -140,7 +140,7 @@ async function showLayers(
   standIns: StandIns,
   guard: Guard,
   browser: Browser,
-): Promise<{ readonly layers: readonly Denied[]; readonly otherBooks: Books }> {
+): Promise<{ readonly layers: readonly Denied[]; readonly otherBooks: GuardAccount }> {
   const { report } = run
   const { site } = standIns
   report.section('The layers: each of these attempts must be denied')
@@ -166,8 +166,8 @@ async function showLayers(
       return expectDenial(report, await solve(captcha, page), 'time', 'OUTSIDE_SCHEDULE')
     }),
   ]
-  const { denied, books } = await wrongKey(run, standIns, browser)
-  return { layers: [...layers, denied], otherBooks: books }
+  const { denied, account } = await wrongKey(run, standIns, browser)
+  return { layers: [...layers, denied], otherBooks: account }
 }
 
 /** A key that the service does not know: the guard pauses with the reason, and sends the service no further request. */
@@ -175,10 +175,10 @@ async function wrongKey(
   run: DemoRun,
   standIns: StandIns,
   browser: Browser,
-): Promise<{ readonly denied: Denied; readonly books: Books }> {
+): Promise<{ readonly denied: Denied; readonly account: GuardAccount }> {
   const { report } = run
   await using guard = await demoGuard(run, standIns, 'demo-wrong-key', keyOf('00000000000000000000000000000000'))
-  const books = booksOf(guard)
+  const account = accountOf(guard)
   const denied = await inContext(browser, guard, undefined, async (captcha, page) => {
     await page.goto(`${standIns.site.url}/login`)
     const { failed } = await solve(captcha, page)
@@ -197,7 +197,7 @@ async function wrongKey(
     )
     return expectDenial(report, await solve(captcha, page), 'secret', 'GUARD_PAUSED')
   })
-  return { denied, books: await books() }
+  return { denied, account: await account() }
 }
 
 async function inContext<T>(
@@ -285,7 +285,7 @@ function notToday(): NonNullable<NarrowingInput['schedule']> {
 }
 
 /** How often one guard has allowed and denied, by its events, and its ledger's status. */
-interface Books {
+interface GuardAccount {
   readonly name: string
   readonly allowed: number
   readonly denied: number
@@ -293,7 +293,7 @@ interface Books {
 }
 
 /** Counts the guard's events from now on. */
-function booksOf(guard: Guard): () => Promise<Books> {
+function accountOf(guard: Guard): () => Promise<GuardAccount> {
   let allowed = 0
   let denied = 0
   guard.on('authorized', () => void allowed++)
@@ -301,7 +301,7 @@ function booksOf(guard: Guard): () => Promise<Books> {
   return async () => ({ name: guard.name, allowed, denied, day: (await guard.status()).day })
 }
 
-function total({ report }: DemoRun, guards: readonly Books[], service: SolverService): void {
+function total({ report }: DemoRun, guards: readonly GuardAccount[], service: SolverService): void {
   report.table(
     ['', 'allowed', 'denied', 'spent', 'reserved', 'left today'],
     [
@@ -315,7 +315,7 @@ function total({ report }: DemoRun, guards: readonly Books[], service: SolverSer
     ],
   )
   const spent = guards.reduce((sum, { day }) => sum + day.spent, 0)
-  expect(report, spent === service.charged, 'books', 'the ledger counts exactly what the service charged')
+  expect(report, spent === service.charged, 'account', 'the ledger counts exactly what the service charged')
 }
 
 async function verified(folder: string): Promise<number> {

@@ -11,7 +11,7 @@ import { accountsOf } from './accounts/options.js'
 import { checkName } from './admission/names.js'
 import { composeGuard } from './compose.js'
 import { loadTelemetry } from './observability/load-telemetry.js'
-import { checkOptions, type GuardOptions } from './options.js'
+import { checkGuardOptions, type GuardOptions } from './options.js'
 import type { Guard } from './types.js'
 
 /**
@@ -28,7 +28,7 @@ import type { Guard } from './types.js'
  * await guard.close()
  */
 export async function createGuard(options: GuardOptions): Promise<Guard> {
-  const { secretCache } = checkOptions(options)
+  const { secretCache } = checkGuardOptions(options)
   const { clock = systemClock, ca } = options
   // Copied before anything is awaited: what the caller changes in its own objects afterwards has no effect.
   const policy = parsePolicy(options.policy)

@@ -194,6 +194,6 @@ const optionsShape = z.strictObject(
  * Checks the options of a guard.
  * @throws SolveguardError `CONFIG_INVALID` that names each wrong field
  */
-export function checkOptions(options: GuardOptions): z.output<typeof optionsShape> {
+export function checkGuardOptions(options: GuardOptions): z.output<typeof optionsShape> {
   return check(optionsShape, options, 'options')
 }

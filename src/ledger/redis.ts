@@ -30,7 +30,7 @@ import { RedisLink } from './redis/link.js'
 import type { Time } from './redis/lua.js'
 import { capTuple, inGroups, readHead, readLimits, readReserved, readTask, readUsage } from './redis/replies.js'
 import {
-  connect,
+  connectRedis,
   parseAddress,
   persistenceByConfig,
   persistenceByInfo,
@@ -146,7 +146,7 @@ export function createRedisLedger(options: RedisLedgerOptions, time: Time): Ledg
   const place = address?.place ?? `{${prefix}} of the client given`
   const whole = { cert: tls?.cert, key: tls?.key, servername: tls?.servername }
   const link = new RedisLink({
-    connect: async () => client ?? connect({ url: url ?? '', ca, tls: whole, timeoutMs, clock }),
+    connect: async () => client ?? connectRedis({ url: url ?? '', ca, tls: whole, timeoutMs, clock }),
     closesClient: client === undefined,
     place,
     prefix,

@@ -1,7 +1,7 @@
 import { frozenCopy } from '../base/frozen.js'
 import type { CalendarAmount } from './calendar.js'
 import { intersectOrigins, type OriginPattern } from './origin.js'
-import type { Budget, Policy } from './schema.js'
+import type { BudgetPolicy, Policy } from './schema.js'
 
 /**
  * The policy that allows exactly what both policies allow. Narrowing is the only operation on policies: it is
@@ -36,7 +36,7 @@ export function narrow(a: Policy, b: Policy): Policy {
   })
 }
 
-function narrowBudget(a: Budget, b: Budget): Budget {
+function narrowBudget(a: BudgetPolicy, b: BudgetPolicy): BudgetPolicy {
   return {
     perDay: smaller(a.perDay, b.perDay),
     perCalendarDay: smallerByZone(a.perCalendarDay, b.perCalendarDay),
@@ -52,7 +52,10 @@ function narrowBudget(a: Budget, b: Budget): Budget {
 }
 
 /** The smaller amount for each time zone. Days of different zones cannot be compared, so the amounts of all apply. */
-function smallerByZone(a: Budget['perCalendarDay'], b: Budget['perCalendarDay']): Budget['perCalendarDay'] {
+function smallerByZone(
+  a: BudgetPolicy['perCalendarDay'],
+  b: BudgetPolicy['perCalendarDay'],
+): BudgetPolicy['perCalendarDay'] {
   if (!a || !b) return a ?? b
   const byZone = new Map<string, CalendarAmount>()
   for (const day of [...a, ...b]) {

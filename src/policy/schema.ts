@@ -18,7 +18,7 @@ export interface Policy {
   /** The origins that are allowed. */
   readonly origins?: readonly OriginPattern[] | undefined
   /** Limits on spending. */
-  readonly budget: Budget
+  readonly budget: BudgetPolicy
   /** Solves are allowed while all of them are open. */
   readonly schedules: readonly Schedule[]
   /** The age of keys. */
@@ -54,7 +54,7 @@ export interface Policy {
 }
 
 /** The spending layer of a policy, in canonical form. */
-export interface Budget {
+export interface BudgetPolicy {
   /** The amount in any 24 hours, in micro-dollars. */
   readonly perDay?: Money | undefined
   /** The amounts from midnight to midnight, one for each time zone, ascending by its name. All of them apply. */

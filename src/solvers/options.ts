@@ -38,7 +38,7 @@ const FIELDS = ['baseUrl', 'pricing', 'polling', 'trustCost'] as const satisfies
  * @param moreOptions the names of options that this solver takes in addition
  * @throws SolveguardError `CONFIG_INVALID`, with the name of the option
  */
-export function checkOptions(
+export function checkSolverOptions(
   solver: string,
   options: SolverOptions,
   usualBaseUrl: string,

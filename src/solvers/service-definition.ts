@@ -2,7 +2,7 @@ import type { Family } from '../base/challenge.js'
 import { type Capabilities, unsupportedBy } from './capabilities.js'
 import type { ErrorTable } from './errors.js'
 import { LIST_PRICES } from './list-prices.js'
-import { checkOptions, type SolverOptions } from './options.js'
+import { checkSolverOptions, type SolverOptions } from './options.js'
 import { type ProxySupport, proxyUnsupported } from './page-proxy.js'
 import { priceFunction } from './pricing-options.js'
 import type { ReplyRules } from './reply.js'
@@ -54,7 +54,7 @@ export function fromDefinition(
   moreOptions: readonly string[] = [],
 ): { readonly common: Common; readonly rules: ReplyRules } {
   const { name, capabilities, addressHelp, errors, unreadableRetryMs, serverErrorRetryMs } = definition
-  const { baseUrl, polling } = checkOptions(name, options, definition.baseUrl, moreOptions)
+  const { baseUrl, polling } = checkSolverOptions(name, options, definition.baseUrl, moreOptions)
   const listed = LIST_PRICES[name].pricing
   const pricing = options.pricing === undefined ? listed : options.pricing
   return {

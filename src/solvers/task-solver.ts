@@ -17,7 +17,7 @@ export interface TaskOptions extends SolverOptions {
 }
 
 /** The path and the fields of a report; undefined where the service has no such call. */
-export type Report = (
+export type ReportCall = (
   taskId: string | number,
   good: boolean,
   family: Family,
@@ -31,7 +31,7 @@ export type Report = (
 export function taskSolver(
   definition: ServiceDefinition,
   options: TaskOptions,
-  report: Report,
+  report: ReportCall,
   moreOptions: readonly string[] = ['softId'],
 ): Solver {
   const { capabilities } = definition

@@ -10,7 +10,7 @@ export const sitekey = z.string().regex(/^[\w.:-]{1,256}$/)
 export const encryptedKey = z.string().regex(/^[\w+/=-]{1,2048}$/)
 
 /** An optional value. If it is invalid it alone is dropped: the widget can still be solved. */
-export const printable = (max: number) =>
+export const printableText = (max: number) =>
   z
     .string()
     .regex(/^[\x20-\x7e]+$/)

@@ -6,11 +6,11 @@ import {
   parseObject,
   pictureError,
   type RawRequest,
-  type Reply,
   replyText,
   type TaskRequest,
   toStrings,
   type Wire,
+  type WireReply,
 } from './wire.js'
 
 /** How a service writes an answer of several values: as `name:value,name:value`, or as a JSON object. */
@@ -30,7 +30,7 @@ function decode({ path, query, body }: RawRequest, multiValue: MultiValueFormat)
     key,
     keyInUrl: Object.hasOwn(query, 'key'),
     fields,
-    encode: (replies: readonly Reply[]) => ({
+    encode: (replies: readonly WireReply[]) => ({
       // Services of this family run on PHP, whose default content type is text/html.
       type: 'text/html; charset=UTF-8',
       text: encode(replies, fields, multiValue),
@@ -93,7 +93,7 @@ function readTask(fields: Readonly<Record<string, string>>): TaskRequest {
 }
 
 function encode(
-  replies: readonly Reply[],
+  replies: readonly WireReply[],
   fields: Readonly<Record<string, string>>,
   multiValue: MultiValueFormat,
 ): string {

@@ -7,12 +7,12 @@ import {
   isProxy,
   parseObject,
   pictureError,
-  type Reply,
   type ServiceEndpoint,
   type SolvedTask,
   type TaskRequest,
   toStrings,
   type Wire,
+  type WireReply,
 } from './wire.js'
 
 /** Where the services of the task family differ. */
@@ -42,7 +42,7 @@ export function taskWire(dialect: TaskDialect): Wire {
       key: typeof clientKey === 'string' ? clientKey : undefined,
       keyInUrl: false,
       fields: toStrings({ ...sent, ...sentTask }),
-      encode: ([reply, answer]: readonly Reply[]) =>
+      encode: ([reply, answer]: readonly WireReply[]) =>
         encode(reply ?? { error: 'ERROR_BAD_REQUEST' }, endpoint, dialect, answer),
     } satisfies DecodedRequest
     if (endpoint === 'in') {
@@ -169,7 +169,7 @@ const TASK_FAMILY_CODES: Readonly<Record<string, string>> = {
   ERROR_WRONG_CAPTCHA_ID: 'ERROR_NO_SUCH_CAPCHA_ID',
 }
 
-function encode(reply: Reply, endpoint: ServiceEndpoint, dialect: TaskDialect, answer?: Reply): EncodedReply {
+function encode(reply: WireReply, endpoint: ServiceEndpoint, dialect: TaskDialect, answer?: WireReply): EncodedReply {
   if ('error' in reply) return encodeError(reply.error, dialect)
   switch (endpoint) {
     case 'in':

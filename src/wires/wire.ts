@@ -45,7 +45,7 @@ export interface SolvedTask {
 }
 
 /** A reply before a wire encodes it: a value, or an error code of the form family. */
-export type Reply =
+export type WireReply =
   | {
       readonly value: string
       /** What the task cost, micro-dollars. */
@@ -73,21 +73,21 @@ export interface DecodedRequest {
   readonly fields: Readonly<Record<string, string>>
   /** At `in`: the task to solve. */
   readonly task?: TaskRequest
-  /** At `in`: whether the reply has to carry the answer too, as a second {@link Reply}. */
+  /** At `in`: whether the reply has to carry the answer too, as a second {@link WireReply}. */
   readonly immediate?: boolean
   /** At `res` and `report`: the ids of the tasks. */
   readonly ids?: readonly string[]
   /** At `report`: whether the answer was accepted. */
   readonly good?: boolean
   /** Encodes the replies in the form that the request asked for: one for each task id, or one. */
-  readonly encode: (replies: readonly Reply[]) => EncodedReply
+  readonly encode: (replies: readonly WireReply[]) => EncodedReply
 }
 
 /** The server half of one wire family: decodes a request. Returns undefined for a path that is not of this family. */
 export type Wire = (request: RawRequest) => DecodedRequest | undefined
 
 /** The value, or the error code. */
-export function replyText(reply: Reply | undefined): string {
+export function replyText(reply: WireReply | undefined): string {
   if (!reply) return ''
   return 'value' in reply ? reply.value : reply.error
 }

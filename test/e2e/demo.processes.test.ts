@@ -71,7 +71,7 @@ describe('the demo', () => {
       'a wrong key pauses the guard, with the reason',
       /✓ secret .*GUARD_PAUSED.*does not know the key.*guard\.resume\(\)/,
     ],
-    ['ledger and service agree', /✓ books/],
+    ['ledger and service agree', /✓ account/],
   ])('shows that %s', (_, line) => {
     expect(ran.lines.some((text) => line.test(text))).toBe(true)
   })
@@ -93,7 +93,9 @@ it('the demo prints one JSON object per line with --json, and nothing else', asy
   expect(objects.at(-1)).toMatchObject({ type: 'end', ok: true })
   expect(objects.filter(({ ok }) => ok === false)).toEqual([])
   expect(objects.filter(({ path }) => path !== undefined && !existsSync(join(root, path)))).toEqual([])
-  expect(objects).toContainEqual(expect.objectContaining({ type: 'total', books: 'guard demo', allowed: 3, denied: 3 }))
+  expect(objects).toContainEqual(
+    expect.objectContaining({ type: 'total', account: 'guard demo', allowed: 3, denied: 3 }),
+  )
   expect(code).toBe(0)
 })
 

@@ -8,7 +8,7 @@ import type { SolvePageOptions } from '../engine/solve-page.js'
 import { BidiDriver } from './bidi.js'
 import { ClassicDriver, checkWindow } from './classic.js'
 import { Mutex } from './mutex.js'
-import { connect, type SeleniumDriver, type WebDriverSession } from './session.js'
+import { connectSession, type SeleniumDriver, type WebDriverSession } from './session.js'
 
 export type * from '../engine/public-types.js'
 export type { SeleniumDriver, WebDriverSession } from './session.js'
@@ -68,7 +68,7 @@ export async function guardContext(
   narrowing?: NarrowingInput,
   options: GuardContextOptions<string> = {},
 ): Promise<SessionCaptcha> {
-  const { commands, bidi } = await connect(session)
+  const { commands, bidi } = await connectSession(session)
   const { clock = systemClock, evaluateMs = DEFAULT_EVALUATE_MS } = options
   const classic = bidi ? undefined : new ClassicDriver(commands, evaluateMs, clock)
   const mutex = classic?.visitor.mutex ?? new Mutex()

@@ -114,7 +114,7 @@ export interface Connection {
  * Finds the connections that a session supports, and tries them.
  * @throws SolveguardError `CONFIG_INVALID` if it is no session of a browser
  */
-export async function connect(session: WebDriverSession | SeleniumDriver): Promise<Connection> {
+export async function connectSession(session: WebDriverSession | SeleniumDriver): Promise<Connection> {
   const [commands, bidi] = isSelenium(session)
     ? [seleniumCommands(session), await seleniumBidi(session)]
     : [webdriverIOCommands(checkedSession(session)), webdriverIOBidi(session)]

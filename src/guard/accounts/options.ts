@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { SolveguardError } from '../../base/errors.js'
 import type { Transport } from '../../egress/transport.js'
-import { type Budget as BudgetPolicy, type NarrowingInput, type Policy, parseNarrowing } from '../../policy/schema.js'
+import { type BudgetPolicy, type NarrowingInput, type Policy, parseNarrowing } from '../../policy/schema.js'
 import type { SecretCacheOptions } from '../../secrets/cache.js'
 import { envSecret } from '../../secrets/env.js'
 import type { SecretProvider } from '../../secrets/provider.js'

@@ -70,7 +70,7 @@ export class Recorder {
     await Promise.all(this.#writing)
     if (this.#unwritten.length > 0) await this.writeAll([])
     const closing = this.#sink.close()
-    if (isPromise(closing)) await this.#inTime(closing)
+    if (isPromise(closing)) await this.#withTimeout(closing)
   }
 
   #send(events: readonly AuditEvent[]): MaybePromise<void> {
@@ -90,7 +90,7 @@ export class Recorder {
       }
       // The kept records are in this batch: a second write at the same time must not write them again.
       this.#unwritten = []
-      return this.#inTime(head).then(
+      return this.#withTimeout(head).then(
         (value) => {
           this.lastError = undefined
           this.head = value ?? this.head
@@ -112,7 +112,7 @@ export class Recorder {
   }
 
   /** A sink that hangs must not block the guard. A record may then be written twice, which is better than never. */
-  #inTime<T>(work: Promise<T>): Promise<T> {
+  #withTimeout<T>(work: Promise<T>): Promise<T> {
     return withTimeout(work, {
       clock: this.#clock,
       ms: WRITE_TIMEOUT_MS,

@@ -3,7 +3,7 @@ import type { BudgetClaim, CalendarUsage, Limits, Usage } from '../../ledger/led
 import { type CalendarAmount, dayAt } from '../../policy/calendar.js'
 import { type Money, micros } from '../../policy/money.js'
 import { smaller } from '../../policy/narrow.js'
-import type { Budget as BudgetPolicy } from '../../policy/schema.js'
+import type { BudgetPolicy } from '../../policy/schema.js'
 import type { DayStatus } from '../types.js'
 
 /** The limits of a budget, as a policy states them. */

@@ -6,7 +6,7 @@ import { type Scripts, scriptsBy } from './scripts.js'
 import type { RedisClient } from './server.js'
 
 /** What a script returned: the outcome, and its values. */
-export type Reply = readonly [string, ...(readonly (string | number)[])]
+export type ScriptReply = readonly [string, ...(readonly (string | number)[])]
 
 /** What a link is made of. */
 export interface RedisLinkOptions {
@@ -71,7 +71,12 @@ export class RedisLink {
    * @param shrinking the index of an argument that is a duration, which gets shorter by the time that the call waits
    * @throws DeniedError `LEDGER_UNAVAILABLE`; its cause is a `RedisError`
    */
-  call(operation: keyof Scripts, now: number, args: readonly (string | number)[], shrinking = -1): Promise<Reply> {
+  call(
+    operation: keyof Scripts,
+    now: number,
+    args: readonly (string | number)[],
+    shrinking = -1,
+  ): Promise<ScriptReply> {
     const script = this.#scripts[operation]
     return this.withRetries((client, waitedMs) => {
       const all = this.#firstArguments.concat(String(now === 0 ? 0 : now + waitedMs), args)
@@ -216,7 +221,7 @@ interface PendingCall {
   readonly failed: (error: RedisError) => void
 }
 
-function run(client: RedisClient, { sha, lua }: Script, args: (string | number)[]): Promise<Reply | undefined> {
+function run(client: RedisClient, { sha, lua }: Script, args: (string | number)[]): Promise<ScriptReply | undefined> {
   return client.evalsha(sha, KEYS.length, ...args).then(readReply, (error) => {
     // A server that was restarted has lost the scripts.
     if (toRedisError(error, true).code !== 'NOSCRIPT') throw error
@@ -224,18 +229,18 @@ function run(client: RedisClient, { sha, lua }: Script, args: (string | number)[
   })
 }
 
-function readReply(answer: unknown): Reply | undefined {
+function readReply(answer: unknown): ScriptReply | undefined {
   const reply = parseReply(answer)
   if (reply[0] === 'lost') throw new RedisError('LOST', 'It has another ledger than the one that was opened, or none.')
   return reply[0] === 'again' ? undefined : reply
 }
 
-function parseReply(answer: unknown): Reply {
+function parseReply(answer: unknown): ScriptReply {
   if (isReply(answer)) return answer
   throw new RedisError('ERR', 'Its reply is not that of a script of this package.')
 }
 
-function isReply(answer: unknown): answer is Reply {
+function isReply(answer: unknown): answer is ScriptReply {
   if (!Array.isArray(answer) || typeof answer[0] !== 'string') return false
   return answer.every((item: unknown) => typeof item === 'string' || typeof item === 'number')
 }

@@ -12,7 +12,7 @@ import type {
   ThresholdAlert,
   Usage,
 } from '../ledger.js'
-import type { Reply } from './link.js'
+import type { ScriptReply } from './link.js'
 
 /*
  * From the replies of the scripts to the results of the interface. In a reply an absent number is `-1`, an absent
@@ -28,7 +28,7 @@ export function inGroups(items: readonly ReplyItem[], size: number): (readonly R
 }
 
 /** @param path the path of the request: an alert in a reply has the index of its budget in it */
-export function readReserved([what, ...items]: Reply, path: readonly BudgetClaim[]): ReserveResult {
+export function readReserved([what, ...items]: ScriptReply, path: readonly BudgetClaim[]): ReserveResult {
   const [budgetId = '', reason, limit, used, retryAt, timeZone] = items
   if (what === 'ok')
     return { ok: true, alerts: items.length === 0 ? [] : inGroups(items, 5).map((each) => readAlert(each, path)) }
@@ -110,7 +110,7 @@ export function readUsage([
   paused,
   declaredDays,
   ...days
-]: Reply): Usage {
+]: ScriptReply): Usage {
   return {
     spent: Number(spent) as Money,
     reserved: Number(reserved) as Money,

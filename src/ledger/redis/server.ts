@@ -58,7 +58,7 @@ export function parseAddress(url: string): { readonly place: string; readonly tl
 }
 
 /** Makes a client that the ledger itself closes. */
-export async function connect({ url, ca, tls, timeoutMs, clock }: Address): Promise<RedisClient> {
+export async function connectRedis({ url, ca, tls, timeoutMs, clock }: Address): Promise<RedisClient> {
   const { Redis } = await loadDriver()
   const { parts, tls: wantsTls } = parseAddress(url)
   const client = new Redis({

@@ -5,7 +5,7 @@ import { type Money, usd } from '../../policy/money.js'
 import { Secret } from '../../secrets/secret.js'
 import { formWire, type MultiValueFormat } from '../../wires/form.js'
 import { type TaskDialect, taskWire } from '../../wires/task.js'
-import type { DecodedRequest, RawRequest, Reply, ServiceEndpoint, TaskRequest, Wire } from '../../wires/wire.js'
+import type { DecodedRequest, RawRequest, ServiceEndpoint, TaskRequest, Wire, WireReply } from '../../wires/wire.js'
 import { serve } from '../shared/http.js'
 import { type Behavior, processesRequest, respond, ScriptedReplies } from './behavior.js'
 import { defaultAnswer } from './default-answer.js'
@@ -230,7 +230,7 @@ export async function startSolverService(options: ServiceOptions = {}): Promise<
 }
 
 /** Does what the request asks for, as far as the behavior allows it. Returns a reply for each task id, or one. */
-function perform(store: TaskStore, request: DecodedRequest, behavior: Behavior): Reply[] {
+function perform(store: TaskStore, request: DecodedRequest, behavior: Behavior): WireReply[] {
   const { error, pendingTimes } = behavior
   const { endpoint, key, task, ids = [] } = request
   if (endpoint !== 'res' && error !== undefined) return [{ error }]

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import type { Clock } from '../../base/clock.js'
 import { type Money, usd, ZERO } from '../../policy/money.js'
 import { Secret } from '../../secrets/secret.js'
-import type { Reply, TaskRequest } from '../../wires/wire.js'
+import type { TaskRequest, WireReply } from '../../wires/wire.js'
 
 /** One task that a client submitted to the stand-in service. */
 export interface ServiceTask {
@@ -138,7 +138,7 @@ export class TaskStore {
     return this.#accounts.has(key) ? undefined : 'ERROR_KEY_DOES_NOT_EXIST'
   }
 
-  submit(key: string, request: TaskRequest, pendingTimes: number): Reply {
+  submit(key: string, request: TaskRequest, pendingTimes: number): WireReply {
     this.#solveDue()
     const account = this.#accounts.get(key)
     if (!account) return { error: 'ERROR_KEY_DOES_NOT_EXIST' }
@@ -172,7 +172,7 @@ export class TaskStore {
     return { value: task.id }
   }
 
-  poll(key: string, id: string, pendingTimes: number | undefined, error: string | undefined): Reply {
+  poll(key: string, id: string, pendingTimes: number | undefined, error: string | undefined): WireReply {
     const task = this.#find(key, id)
     if ('error' in task) return task
     task.polls++
@@ -209,7 +209,7 @@ export class TaskStore {
     }
   }
 
-  report(key: string, id: string, report: 'good' | 'bad'): Reply {
+  report(key: string, id: string, report: 'good' | 'bad'): WireReply {
     const task = this.#find(key, id)
     if ('error' in task) return task
     if (task.report) return { error: 'ERROR_DUPLICATE_REPORT' }

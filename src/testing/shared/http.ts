@@ -47,12 +47,12 @@ const MAX_BODY_LENGTH = 1_000_000
 
 /** The fields of a posted form; undefined if it is longer than a million characters. */
 export async function readForm(request: IncomingMessage): Promise<URLSearchParams | undefined> {
-  const text = await readText(request)
+  const text = await readRequestText(request)
   return text === undefined ? undefined : new URLSearchParams(text)
 }
 
 /** The body of a request; undefined if it is longer than a million characters. */
-export async function readText(request: IncomingMessage): Promise<string | undefined> {
+export async function readRequestText(request: IncomingMessage): Promise<string | undefined> {
   let text = ''
   for await (const chunk of request) {
     text += chunk

@@ -1,7 +1,7 @@
 import { escapeHtml } from './text.js'
 
 /** The values that go into a page of the stand-in site. */
-export interface PageContext {
+export interface SitePageContext {
   /** The URL of the vendor's stand-in. */
   readonly vendor: string
   readonly sitekey: string
@@ -11,7 +11,7 @@ export interface PageContext {
 }
 
 /** A page of the stand-in site. */
-export type Page = (context: PageContext) => string
+export type Page = (context: SitePageContext) => string
 
 /** The style sheet of the site. */
 export const STYLE = `*{box-sizing:border-box}
@@ -51,7 +51,7 @@ export function form(widget: string, button = '<button type="submit">Sign in</bu
  * @param script the path of the vendor's script
  * @param own a script of the page's own, which runs before it
  */
-export function page(body: string, { vendor, nonce }: PageContext, script: string, own = ''): string {
+export function page(body: string, { vendor, nonce }: SitePageContext, script: string, own = ''): string {
   return documentOf(
     'Staging · Sign in',
     `${body}<script nonce="${nonce}">${RECORDER}${own}</script>

@@ -10,7 +10,7 @@ import { bundle } from './bundle.js'
 declare global {
   interface Window {
     /** What an app records, see `apps/site.ts`. */
-    told: [name: string, ...values: unknown[]][]
+    callbacks: [name: string, ...values: unknown[]][]
   }
 }
 
@@ -35,9 +35,9 @@ export interface AppStage<V> {
   /** The server's reply to the last submission. */
   answer(): Promise<string>
   /** What the app's callbacks were called with, by name. */
-  told(): Promise<unknown[][]>
+  callbacks(): Promise<unknown[][]>
   /** Waits until one of them was called. */
-  toldOf(name: string): Promise<void>
+  waitForCallback(name: string): Promise<void>
 }
 
 /**
@@ -89,9 +89,9 @@ export function appStage<V extends Vendor & VendorStandIn>(
       return answer()
     },
     answer,
-    told: () => at.page.evaluate('told'),
-    async toldOf(name) {
-      await at.page.waitForFunction((wanted) => window.told.some(([told]) => told === wanted), name)
+    callbacks: () => at.page.evaluate('callbacks'),
+    async waitForCallback(name) {
+      await at.page.waitForFunction((wanted) => window.callbacks.some(([callbacks]) => callbacks === wanted), name)
     },
   }
 }

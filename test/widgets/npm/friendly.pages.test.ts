@@ -9,7 +9,7 @@ const stage = appStage('friendly', startFriendly, {
   'v1-strict': { file: 'friendly-challenge.tsx', development: true },
   'v2-strict': { file: 'friendly-sdk.tsx', development: true },
 })
-const { at, start, dues, signIn, told, toldOf } = stage
+const { at, start, dues, signIn, callbacks, waitForCallback } = stage
 
 describe.each([
   ['friendly-challenge', 'v1', ['callback', 'field']],
@@ -22,12 +22,12 @@ describe.each([
     await dues(1)
     const { solved } = await at.captcha.solve(at.page)
     expect(at.grant.challenges).toMatchObject([{ family: 'friendly', variant: app, sitekey: at.sitekey }])
-    const calls = await told()
+    const calls = await callbacks()
     expect(calls).toEqual([[app === 'v1' ? 'done' : 'complete', 0, solved[0]?.solution.token]])
     // The form is used afterwards: that does not start the vendor's own work, and the answer stays.
     await at.page.fill('input[name=user]', 'tester@example.com')
     expect(await signIn()).toBe('accepted')
-    expect(await told()).toEqual(calls)
+    expect(await callbacks()).toEqual(calls)
   })
 })
 
@@ -37,7 +37,7 @@ describe('@friendlycaptcha/sdk', () => {
     await start('v2', { start: 'focus', by: 'handle' }, { grace: '20s' })
     await dues(1)
     await at.page.fill('input[name=user]', 'tester@example.com')
-    await toldOf('complete')
+    await waitForCallback('complete')
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'answered' }], cost: 0 })
     expect(await signIn()).toBe('accepted')
     expect(at.grant.challenges).toEqual([])
@@ -56,7 +56,7 @@ describe('@friendlycaptcha/sdk', () => {
     await dues(1)
     at.grant.tokenTtlMs = 100
     await at.captcha.solve(at.page)
-    await toldOf('expire')
+    await waitForCallback('expire')
     at.grant.tokenTtlMs = 300_000
     await dues(1)
     await at.captcha.solve(at.page)

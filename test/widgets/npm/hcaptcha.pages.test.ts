@@ -8,7 +8,7 @@ const stage = appStage('hcaptcha', startHcaptcha, {
   strict: { file: 'react-hcaptcha.tsx', development: true },
   vue: { file: 'vue3-hcaptcha.ts' },
 })
-const { at, start, dues, press, signIn, answer, told, toldOf } = stage
+const { at, start, dues, press, signIn, answer, callbacks, waitForCallback } = stage
 
 describe('@hcaptcha/react-hcaptcha', () => {
   test.each(['verify', 'ref'])('a checkbox, with the token from %s', async (by) => {
@@ -16,7 +16,7 @@ describe('@hcaptcha/react-hcaptcha', () => {
     await dues(1)
     await at.captcha.solve(at.page)
     expect(at.grant.challenges).toMatchObject([{ family: 'hcaptcha', variant: 'checkbox', sitekey: at.sitekey }])
-    const [[name, , token] = []] = await told()
+    const [[name, , token] = []] = await callbacks()
     expect(name).toBe('verify')
     expect(await signIn()).toBe('accepted')
     expect(at.vendor.issued.find((issued) => issued.token === token)?.used).toBe(true)
@@ -49,12 +49,12 @@ describe.each(['react', 'vue'])('%s', (app) => {
     await dues(1)
     at.grant.tokenTtlMs = 100
     await at.captcha.solve(at.page)
-    await toldOf(app === 'react' ? 'expire' : 'expired')
+    await waitForCallback(app === 'react' ? 'expire' : 'expired')
     at.grant.tokenTtlMs = 120_000
     await dues(1)
     await at.captcha.solve(at.page)
     expect(await signIn()).toBe('accepted')
-    expect((await told()).filter(([name]) => name === 'error')).toEqual([])
+    expect((await callbacks()).filter(([name]) => name === 'error')).toEqual([])
   })
 })
 
@@ -63,7 +63,7 @@ test('@hcaptcha/vue3-hcaptcha: sends the rqdata that it sets to the solver', asy
   await dues(1)
   await at.captcha.solve(at.page)
   expect(at.grant.challenges).toMatchObject([{ rqdata: 'set-rqdata' }])
-  const [[name, , token, key] = []] = await told()
+  const [[name, , token, key] = []] = await callbacks()
   expect([name, typeof token, typeof key]).toEqual(['verify', 'string', 'string'])
   expect(await signIn()).toBe('accepted')
 })

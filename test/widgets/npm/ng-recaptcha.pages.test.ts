@@ -7,7 +7,7 @@ import { formContract } from './form-contract.js'
 const stage = appStage('recaptcha', startRecaptcha, {
   app: { file: 'ng-recaptcha.ts' },
 })
-const { at, start, dues, press, signIn, answer, told } = stage
+const { at, start, dues, press, signIn, answer, callbacks } = stage
 
 describe('ng-recaptcha', () => {
   formContract(stage, 'app')
@@ -17,7 +17,7 @@ describe('ng-recaptcha', () => {
     await dues(1)
     const { solved } = await at.captcha.solve(at.page)
     expect(at.grant.challenges).toMatchObject([{ variant: 'v2-checkbox', sitekey: at.sitekey }])
-    expect(await told()).toEqual([['resolved', 0, solved[0]?.solution.token]])
+    expect(await callbacks()).toEqual([['resolved', 0, solved[0]?.solution.token]])
     expect(await signIn()).toBe('accepted')
   })
 
@@ -50,7 +50,7 @@ describe('ng-recaptcha', () => {
     await dues(1)
     at.grant.tokenTtlMs = 100
     await at.captcha.solve(at.page)
-    await at.page.waitForFunction(() => window.told.some(([, , token]) => token === null))
+    await at.page.waitForFunction(() => window.callbacks.some(([, , token]) => token === null))
     expect(await signIn()).toBe('refused')
     at.grant.tokenTtlMs = 120_000
     await dues(1)

@@ -7,7 +7,7 @@ const stage = appStage('recaptcha', startRecaptcha, {
   app: { file: 'react-google-recaptcha.tsx' },
   strict: { file: 'react-google-recaptcha.tsx', development: true },
 })
-const { at, start, dues, press, signIn, answer, told, toldOf } = stage
+const { at, start, dues, press, signIn, answer, callbacks, waitForCallback } = stage
 
 describe('react-google-recaptcha', () => {
   formContract(stage, 'app', { by: 'ref', strict: 'strict' })
@@ -24,7 +24,7 @@ describe('react-google-recaptcha', () => {
     const apiHost = 'net' in query ? 'recaptcha.net' : undefined
     expect(at.grant.challenges).toMatchObject([{ variant, sitekey: at.sitekey, pageUrl: at.page.url() }])
     expect(at.grant.challenges[0]?.apiHost).toBe(apiHost)
-    expect(await told()).toEqual([['change', 0, solved[0]?.solution.token]])
+    expect(await callbacks()).toEqual([['change', 0, solved[0]?.solution.token]])
     expect(await signIn()).toBe('accepted')
   })
 
@@ -50,7 +50,7 @@ describe('react-google-recaptcha', () => {
     await dues(1)
     at.grant.tokenTtlMs = 100
     await at.captcha.solve(at.page)
-    await toldOf('expired')
+    await waitForCallback('expired')
     expect(await signIn()).toBe('refused')
     at.grant.tokenTtlMs = 120_000
     await dues(1)
@@ -63,7 +63,7 @@ describe('react-google-recaptcha', () => {
     await dues(1)
     at.grant.tokenTtlMs = 100
     await at.captcha.solve(at.page)
-    await at.page.waitForFunction('told.length === 2')
-    expect((await told())[1]).toEqual(['change', 0, null])
+    await at.page.waitForFunction('callbacks.length === 2')
+    expect((await callbacks())[1]).toEqual(['change', 0, null])
   })
 })

@@ -8,7 +8,7 @@ const stage = appStage('turnstile', startTurnstile, {
   app: { file: 'react-turnstile.tsx' },
   strict: { file: 'react-turnstile.tsx', development: true },
 })
-const { at, start, dues, press, signIn, answer, told, toldOf } = stage
+const { at, start, dues, press, signIn, answer, callbacks, waitForCallback } = stage
 
 describe('@marsidev/react-turnstile', () => {
   formContract(stage, 'app', { by: 'ref', strict: 'strict' })
@@ -20,14 +20,14 @@ describe('@marsidev/react-turnstile', () => {
     expect(at.grant.challenges).toMatchObject([
       { family: 'turnstile', sitekey: at.sitekey, action: 'login', cData: 'order-0' },
     ])
-    expect(await told()).toEqual([['success', 0, solved[0]?.solution.token]])
+    expect(await callbacks()).toEqual([['success', 0, solved[0]?.solution.token]])
     expect(await signIn()).toBe('accepted')
   })
 
   test('a widget that passes by itself within the grace costs nothing', async () => {
     at.vendor.setBehavior(at.sitekey, { does: 'pass' })
     await start('app', {}, { grace: '10s' })
-    await toldOf('success')
+    await waitForCallback('success')
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'answered' }], cost: 0 })
     expect(await signIn()).toBe('accepted')
     expect(at.grant.challenges).toEqual([])
@@ -37,10 +37,10 @@ describe('@marsidev/react-turnstile', () => {
     at.vendor.setBehavior(at.sitekey, { does: 'pass' })
     await at.context.clock.install()
     await start('app', { by: 'ref' })
-    await toldOf('success')
+    await waitForCallback('success')
     await at.context.clock.fastForward(300_000)
-    await at.page.waitForFunction(() => window.told.length === 3)
-    expect((await told()).map(([name]) => name)).toEqual(['success', 'expire', 'success'])
+    await at.page.waitForFunction(() => window.callbacks.length === 3)
+    expect((await callbacks()).map(([name]) => name)).toEqual(['success', 'expire', 'success'])
     expect(await at.captcha.solve(at.page)).toMatchObject({ skipped: [{ reason: 'answered' }] })
     expect(await signIn()).toBe('accepted')
   })
@@ -60,7 +60,7 @@ describe('@marsidev/react-turnstile', () => {
     await dues(1)
     at.grant.tokenTtlMs = 100
     await at.captcha.solve(at.page)
-    await toldOf('expire')
+    await waitForCallback('expire')
     at.grant.tokenTtlMs = 300_000
     await dues(1)
     await at.captcha.solve(at.page)

@@ -1,4 +1,4 @@
-import { documentOf, form, type Page, type PageContext, page } from '../../shared/pages.js'
+import { documentOf, form, type Page, page, type SitePageContext } from '../../shared/pages.js'
 import { escapeHtml } from '../../shared/text.js'
 
 const ACTION = '/arkose/login'
@@ -18,7 +18,7 @@ onCompleted:function(response){${done}},onShown:function(){window.shown=(window.
 const declared = (settings: string, done?: string) => `function setupEnforcement(enforcement){${setUp(settings, done)}}`
 
 /** A page with the vendor's script, and a script of its own after it. */
-const enforced = (at: PageContext, body: string, more: string, after = '', key = at.sitekey) =>
+const enforced = (at: SitePageContext, body: string, more: string, after = '', key = at.sitekey) =>
   documentOf(
     'Staging · Sign in',
     `${body}<script>window.calls=[];</script>

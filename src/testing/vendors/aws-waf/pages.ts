@@ -1,4 +1,4 @@
-import { form, type Page, type PageContext, page } from '../../shared/pages.js'
+import { form, type Page, page, type SitePageContext } from '../../shared/pages.js'
 
 const ACTION = '/aws-waf/login'
 const SCRIPT = '/jsapi.js'
@@ -9,7 +9,7 @@ const signIn = (widget: string, button?: string) => form(widget, button, ACTION)
 const loaded = (run: string) => `addEventListener('load',function(){${run}});`
 
 /** The page's own call of the API. */
-const drawn = ({ sitekey }: PageContext, container: string, more = 'onSuccess:answered') =>
+const drawn = ({ sitekey }: SitePageContext, container: string, more = 'onSuccess:answered') =>
   `AwsWafCaptcha.renderCaptcha(${container},{apiKey:${JSON.stringify(sitekey)},${more},
 onError:function(error){window.failed=error}});`
 

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Clock, systemClock } from '../../../base/clock.js'
-import { readText, reply, serve } from '../../shared/http.js'
+import { readRequestText, reply, serve } from '../../shared/http.js'
 import { type IssuedToken, Tokens } from '../../shared/tokens.js'
 
 /** Options of the stand-in Cap. */
@@ -101,7 +101,7 @@ export async function startCap(options: CapOptions = {}): Promise<StandInCap> {
     const [sitekey = '', what = ''] = (request.url ?? '').split('/').slice(-2)
     if (request.method === 'OPTIONS') return reply(response, 'json', '', { status: 204, headers: CORS })
     if (request.method !== 'POST') return reply(response, 'html', '', { status: 404 })
-    const body = (await readText(request)) ?? ''
+    const body = (await readRequestText(request)) ?? ''
     const json = (object: object) => reply(response, 'json', JSON.stringify(object), { headers: CORS })
     if (what === 'challenge') return json(issueChallenge(sitekey))
     if (what === 'redeem') return json(redeem(sitekey, parse(body)))

@@ -1,14 +1,14 @@
-import { documentOf, form, type Page, type PageContext, page } from '../../shared/pages.js'
+import { documentOf, form, type Page, page, type SitePageContext } from '../../shared/pages.js'
 import { escapeHtml } from '../../shared/text.js'
 
 const ACTION = '/friendly/login'
 const V1 = '/npm/friendly-challenge/widget.module.min.js'
 const V2 = '/npm/@friendlycaptcha/sdk/site.min.js'
 
-const v1Box = ({ sitekey, vendor }: PageContext, more = '') =>
+const v1Box = ({ sitekey, vendor }: SitePageContext, more = '') =>
   `<div class="frc-captcha" data-sitekey="${escapeHtml(sitekey)}" data-puzzle-endpoint="${vendor}/api/v1/puzzle" ${more}></div>`
 
-const v2Box = ({ sitekey, vendor }: PageContext, more = '') =>
+const v2Box = ({ sitekey, vendor }: SitePageContext, more = '') =>
   `<div class="frc-captcha" data-sitekey="${escapeHtml(sitekey)}" data-api-endpoint="${vendor}" ${more}></div>`
 
 const signIn = (widget: string, button?: string) => form(widget, button, ACTION)
@@ -16,11 +16,11 @@ const signIn = (widget: string, button?: string) => form(widget, button, ACTION)
 /** Runs once the vendor's script is loaded. */
 const loaded = (run: string) => `addEventListener('load',function(){${run}});`
 
-const v1Made = (at: PageContext, element: string, more = '') =>
+const v1Made = (at: SitePageContext, element: string, more = '') =>
   `window.widget=new friendlyChallenge.WidgetInstance(${element},{sitekey:${JSON.stringify(at.sitekey)},${more}
 puzzleEndpoint:${JSON.stringify(`${at.vendor}/api/v1/puzzle`)},doneCallback:function(token){calls.push(token)}});`
 
-const v2Made = (at: PageContext, element: string, more = '') =>
+const v2Made = (at: SitePageContext, element: string, more = '') =>
   `window.widget=frcaptcha.createWidget({element:${element},sitekey:${JSON.stringify(at.sitekey)},${more}
 apiEndpoint:${JSON.stringify(at.vendor)}});
 widget.addEventListener('frc:widget.complete',function(event){calls.push(event.detail.response)});`
@@ -34,7 +34,7 @@ const HERE = '<div id="here"></div>'
 const here = "document.getElementById('here')"
 
 /** In a shadow root, with a form of its own: a form outside would not send the widget's field. */
-const inShadow = (at: PageContext, script: string, made: string) =>
+const inShadow = (at: SitePageContext, script: string, made: string) =>
   page(
     '<div id="host"></div>',
     at,

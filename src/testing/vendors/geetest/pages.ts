@@ -1,4 +1,4 @@
-import { documentOf, form, type Page, type PageContext, page } from '../../shared/pages.js'
+import { documentOf, form, type Page, page, type SitePageContext } from '../../shared/pages.js'
 import { callScript } from '../../shared/text.js'
 import { loader } from './script.js'
 
@@ -24,11 +24,11 @@ const begin3 = (made: string, more = '') =>
   `window.register=function(){return fetch('/geetest/register').then(function(response){return response.json()})};
 window.begin=function(){register().then(function(reply){initGeetest({gt:reply.gt,challenge:reply.challenge,
 offline:!reply.success,new_captcha:reply.new_captcha,${more}},function(captcha){${KEPT}${made}})})};`
-const begin4 = (at: PageContext, made: string, more = '') =>
+const begin4 = (at: SitePageContext, made: string, more = '') =>
   `window.begin=function(){initGeetest4({captchaId:${JSON.stringify(at.sitekey)},${more}},function(captcha){${KEPT}${made}})};`
 
 /** A page with the loader. The loader has no callback, so the page begins at the script's load event. */
-const loading = (at: PageContext, body: string, script: string, more: string) =>
+const loading = (at: SitePageContext, body: string, script: string, more: string) =>
   page(
     body,
     at,

@@ -1,4 +1,4 @@
-import { form, type Page, type PageContext, page } from '../../shared/pages.js'
+import { form, type Page, page, type SitePageContext } from '../../shared/pages.js'
 import { escapeHtml } from '../../shared/text.js'
 
 const ACTION = '/hcaptcha/login'
@@ -14,7 +14,7 @@ const script = (query = '') => `/1/api.js${query}`
 const EXPLICIT = script('?render=explicit&onload=begin')
 
 /** An explicit rendering, with a callback in a closure. */
-const explicit = (at: PageContext, container: string, params = '', api = 'hcaptcha') =>
+const explicit = (at: SitePageContext, container: string, params = '', api = 'hcaptcha') =>
   `(function(){var got;window.gotToken=function(){return got};window.begin=function(){
 window.widget=${api}.render(${container},{sitekey:${JSON.stringify(at.sitekey)},${params}
 callback:function(token){got=token;calls.push(token)}})}})();`

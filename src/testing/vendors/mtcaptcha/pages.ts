@@ -1,4 +1,4 @@
-import { form, type Page, type PageContext, page } from '../../shared/pages.js'
+import { form, type Page, page, type SitePageContext } from '../../shared/pages.js'
 
 const ACTION = '/mtcaptcha/login'
 const SCRIPT = '/mtcv1/client/mtcaptcha.min.js'
@@ -7,7 +7,7 @@ const BOX = '<div class="mtcaptcha"></div>'
 const signIn = (widget: string, button?: string) => form(widget, button, ACTION)
 
 /** The page's configuration for the vendor's script. */
-const config = ({ sitekey }: PageContext, more = '') =>
+const config = ({ sitekey }: SitePageContext, more = '') =>
   `window.mtcaptchaConfig={sitekey:${JSON.stringify(sitekey)},${more}};`
 
 /** A callback that records the token, for tests. */

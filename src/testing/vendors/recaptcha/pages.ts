@@ -1,4 +1,4 @@
-import { documentOf, form, type Page, type PageContext, page } from '../../shared/pages.js'
+import { documentOf, form, type Page, page, type SitePageContext } from '../../shared/pages.js'
 import { escapeHtml } from '../../shared/text.js'
 import { TEST_SITEKEY } from './index.js'
 
@@ -101,7 +101,7 @@ window.widget=grecaptcha.render(el,{sitekey:${JSON.stringify(at.sitekey)},callba
   '/test-key': (at) => page(form(box(TEST_SITEKEY)), at, SCRIPT),
 }
 
-function scorePage(at: PageContext, script: string, api: string): string {
+function scorePage(at: SitePageContext, script: string, api: string): string {
   const key = JSON.stringify(at.sitekey)
   return page(
     form(

@@ -1,4 +1,4 @@
-import { form, type Page, type PageContext, page } from '../../shared/pages.js'
+import { form, type Page, page, type SitePageContext } from '../../shared/pages.js'
 import { escapeHtml } from '../../shared/text.js'
 
 const ACTION = '/turnstile/login'
@@ -10,13 +10,13 @@ const box = (sitekey: string, more = '', kind = 'cf-turnstile') =>
 /** The server needs the sitekey to choose the secret. */
 const key = (sitekey: string) => `<input type="hidden" name="sitekey" value="${escapeHtml(sitekey)}">`
 
-const signIn = ({ sitekey }: PageContext, widget: string, button?: string) =>
+const signIn = ({ sitekey }: SitePageContext, widget: string, button?: string) =>
   form(key(sitekey) + widget, button, ACTION)
 
 const script = (query = '') => `/turnstile/v0/api.js${query}`
 
 /** An explicit rendering, with a callback in a closure, which fills the site's own field. */
-const explicit = (at: PageContext, container: string, params = '') =>
+const explicit = (at: SitePageContext, container: string, params = '') =>
   `(function(){var got;window.gotToken=function(){return got};window.begin=function(){
 window.widget=turnstile.render(${container},{sitekey:${JSON.stringify(at.sitekey)},${params}
 callback:function(token){got=token;calls.push(token);var own=document.getElementById('token');if(own)own.value=token}})}})();`
@@ -91,7 +91,7 @@ window.widget=turnstile.render(el,{sitekey:${JSON.stringify(at.sitekey)},callbac
 }
 
 /** In a shadow root, whose field the form does not send: the callback fills the site's own field. */
-function shadowPage(at: PageContext, mode: 'open' | 'closed'): string {
+function shadowPage(at: SitePageContext, mode: 'open' | 'closed'): string {
   return page(
     signIn(at, `<div id="host"></div>${OWN_FIELD}`),
     at,

@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import { address, printable, sitekey } from '../../bounds.js'
+import { address, printableText, sitekey } from '../../bounds.js'
 import type { Shape, Widget } from '../../widget.js'
 import type { FriendlyFacts } from './page/facts.js'
 
 const shape = z.object({
   version: z.enum(['v1', 'v2']),
   sitekey,
-  endpoint: printable(2_048),
+  endpoint: printableText(2_048),
   script: address,
   visible: z.boolean(),
   answered: z.boolean(),

@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import { printable, sitekey } from '../../bounds.js'
+import { printableText, sitekey } from '../../bounds.js'
 import type { Shape, Widget } from '../../widget.js'
 import type { MtcaptchaFacts } from './page/facts.js'
 
 const shape = z.object({
   sitekey,
-  action: printable(30),
+  action: printableText(30),
   visible: z.boolean(),
   answered: z.boolean(),
 } satisfies Shape<MtcaptchaFacts>)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Variant } from '../../../base/challenge.js'
-import { printable, sitekey } from '../../bounds.js'
+import { printableText, sitekey } from '../../bounds.js'
 import type { Shape, Widget } from '../../widget.js'
 import type { RecaptchaFacts } from './page/facts.js'
 
@@ -9,7 +9,7 @@ const shape = z.object({
   enterprise: z.boolean(),
   sitekey,
   // If one is invalid it alone is dropped: the widget can still be solved.
-  action: printable(100),
+  action: printableText(100),
   dataS: z
     .string()
     .regex(/^[\x21-\x7e]{1,4096}$/)

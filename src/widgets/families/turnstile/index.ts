@@ -1,13 +1,13 @@
 import { z } from 'zod'
-import { printable, sitekey } from '../../bounds.js'
+import { printableText, sitekey } from '../../bounds.js'
 import type { Shape, Widget } from '../../widget.js'
 import type { TurnstileFacts } from './page/facts.js'
 
 const shape = z.object({
   sitekey,
-  action: printable(32),
-  cData: printable(255),
-  pageData: printable(4_096),
+  action: printableText(32),
+  cData: printableText(255),
+  pageData: printableText(4_096),
   waits: z.boolean(),
   visible: z.boolean(),
   answered: z.boolean(),

@@ -25,7 +25,7 @@ class CheckboxForm {
     group: new FormGroup({ captcha: new FormControl<string | null>(null) }),
   }))
   sitekey = SITEKEY
-  told(n: number, token: string | null) {
+  callbacks(n: number, token: string | null) {
     tell('resolved', n, token)
   }
   submit(group: FormGroup) {
@@ -62,7 +62,7 @@ function checkbox(): Promise<unknown> {
     imports: [CommonModule, ReactiveFormsModule, RecaptchaModule, RecaptchaFormsModule],
     template: `<button type="button" id="toggle" (click)="shown = !shown">Form</button>
 <ng-container *ngIf="shown"><form *ngFor="let form of forms" [formGroup]="form.group" (ngSubmit)="submit(form.group)">
-<re-captcha #widget="reCaptcha" formControlName="captcha" [siteKey]="sitekey" (resolved)="told(form.n, $event)"></re-captcha>
+<re-captcha #widget="reCaptcha" formControlName="captcha" [siteKey]="sitekey" (resolved)="callbacks(form.n, $event)"></re-captcha>
 <button type="submit">Sign in</button><button type="button" (click)="widget.reset()">Reset</button></form></ng-container>`,
   })(CheckboxForm)
   return bootstrapApplication(app)

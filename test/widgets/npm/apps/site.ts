@@ -5,7 +5,7 @@ declare global {
     /** Set by the site's server. */
     readonly SITEKEY: string
     /** What the app's callbacks were called with, by name. */
-    told: [name: string, ...values: unknown[]][]
+    callbacks: [name: string, ...values: unknown[]][]
   }
 }
 
@@ -14,11 +14,11 @@ export const { SITEKEY } = window
 /** The options that the test sets for the app. */
 export const query: URLSearchParams = new URLSearchParams(location.search)
 
-window.told = []
+window.callbacks = []
 
 /** Records the call of a callback. */
 export function tell(name: string, ...values: unknown[]): void {
-  window.told.push([name, ...values])
+  window.callbacks.push([name, ...values])
 }
 
 /** Sends a token to the site's server, as a single-page app does, and shows the server's reply. */

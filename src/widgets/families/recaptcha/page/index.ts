@@ -10,7 +10,7 @@ import { logOf } from '../../../page-kit/watcher.js'
 import type { RecaptchaFacts } from './facts.js'
 import { createField, fieldsOf } from './fields.js'
 import { type Frame, type RecaptchaScan, type RecaptchaWidget, scanFrame, setting, sitekeyOf } from './scan.js'
-import { type Execute, type InjectedToken, nameOf, type Pending, readyKey, recaptchaWatch } from './watch.js'
+import { type Execute, nameOf, type PendingToken, readyKey, recaptchaWatch, type ScoreToken } from './watch.js'
 
 /** A bound on the calls that one solution ends. A page with more calls for one widget waits for none of them. */
 const MAX_WAITING = 100
@@ -126,7 +126,7 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
   }
 
   /** Ends every call that waits for this widget. */
-  function endWaiting(end: (one: Pending) => void): void {
+  function endWaiting(end: (one: PendingToken) => void): void {
     for (let one = pending(), left = MAX_WAITING; one && left > 0; one = pending(), left--) end(one)
   }
 
@@ -159,7 +159,7 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
     const fields = fieldsOf(context, scan, widget)
     if (fields.size === 0) push(fields, createField(context, widget))
     for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
-    const injected: InjectedToken = { token, expiresAt }
+    const injected: ScoreToken = { token, expiresAt }
     if (widget.n !== undefined) log.answers[`${widget.n}`] = injected
     if (isFirst()) log.answers[''] = injected
     for (let index = 0; index < log.executes.size; index++) {

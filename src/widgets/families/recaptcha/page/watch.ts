@@ -19,7 +19,7 @@ export interface Render {
 }
 
 /** An `execute` that has not been answered yet. */
-export interface Pending {
+export interface PendingToken {
   /** Answers it with a token, in the place of the vendor. */
   answer(token: string): void
   /** Passes a held call on to the vendor. */
@@ -32,7 +32,7 @@ export interface Execute {
   readonly target: unknown
   readonly action: string | undefined
   readonly enterprise: boolean
-  readonly pending: List<Pending>
+  readonly pending: List<PendingToken>
   /** How often it was called. */
   calls: number
   /** Whether it was called, and nothing shows that it has ended. */
@@ -40,7 +40,7 @@ export interface Execute {
 }
 
 /** An injected token, for `getResponse` or the next `execute`. */
-export interface InjectedToken {
+export interface ScoreToken {
   readonly token: string
   readonly expiresAt: number
 }
@@ -50,9 +50,9 @@ export interface RecaptchaLog extends Watcher {
   readonly renders: List<Render>
   readonly executes: List<Execute>
   /** By widget id; the first widget's also under the empty string. */
-  readonly answers: Record<string, InjectedToken | undefined>
+  readonly answers: Record<string, ScoreToken | undefined>
   /** By sitekey and action, see `readyKey`. */
-  readonly ready: Record<string, InjectedToken | undefined>
+  readonly ready: Record<string, ScoreToken | undefined>
 }
 
 /** The key of a token for the next `execute`; without an action, for a call with any action. */
@@ -82,7 +82,7 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
       restore(p, patches)
       for (let index = 0; index < log.executes.size; index++) {
         const { pending } = log.executes[index] as Execute
-        while (pending.size > 0) (pending[0] as Pending).release()
+        while (pending.size > 0) (pending[0] as PendingToken).release()
       }
     },
   }
@@ -132,7 +132,7 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
   /** A promise that resolves with the vendor's answer or with ours, whichever is first. */
   function race(entry: Execute, vendorPromise: PromiseLike<unknown>): unknown {
     return new p.Promise((resolve, reject) => {
-      const pending: Pending = push(entry.pending, {
+      const pending: PendingToken = push(entry.pending, {
         answer(token) {
           entry.open = false
           remove(entry.pending, pending)
@@ -162,7 +162,7 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
         p.apply(p.clearTimeout, window, [timer])
         remove(entry.pending, pending)
       }
-      const pending: Pending = push(entry.pending, {
+      const pending: PendingToken = push(entry.pending, {
         answer(token) {
           done()
           resolve(token)
@@ -188,7 +188,7 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
     return injected && injected.expiresAt > p.now() ? injected.token : undefined
   }
 
-  function current(id: unknown): InjectedToken | undefined {
+  function current(id: unknown): ScoreToken | undefined {
     const injected = log.answers[nameOf(id)]
     return injected && injected.expiresAt > p.now() ? injected : undefined
   }
