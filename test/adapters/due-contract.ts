@@ -1,18 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { type ManualClock, manualClock } from '../../src/testing/clock.js'
 import { WELCOME } from '../../src/testing/site/index.js'
+import { inGrace } from '../support/stage.js'
 import { denied } from './fake-grant.js'
 import { GO, RENDERED, toolStage } from './stage.js'
 import { eventually, type Tool, type ToolPage, until } from './tool.js'
-
-/** Waits until the scan has ended and only the wait for the grace is left: one timer, which stays. */
-async function graceBegins(clock: ManualClock): Promise<void> {
-  let quiet = 0
-  await eventually(() => {
-    quiet = clock.waiting === 1 ? quiet + 1 : 0
-    return quiet > 10
-  })
-}
 
 /** Advances the clock by the grace only: calls into the page take real time. */
 async function finish<T>(clock: ManualClock, promise: Promise<T>): Promise<T> {
@@ -97,12 +89,12 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
 
     test('spends nothing on an invisible widget that passes within its grace', async () => {
       const clock = manualClock(Date.now())
-      at.recaptcha.setBehavior(at.site.sitekey, { passes: true, afterMs: 2_000 })
+      at.vendor.setBehavior(at.site.sitekey, { passes: true, afterMs: 2_000 })
       await visit('/invisible-execute', RENDERED, { grace: '3s' }, { clock })
       await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; grecaptcha.execute(); 0')
       await eventually(() => vendorClock.waiting > 0)
       const solving = at.captcha.solve(at.page.native)
-      await graceBegins(clock)
+      await inGrace(clock)
       await vendorClock.advance(2_000)
       await until(at.page, 'calls.length')
       expect(await finish(clock, solving)).toMatchObject({ solved: [], skipped: [{ reason: 'auto-passed' }] })
@@ -115,7 +107,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       await at.page.click(GO)
       await eventually(async () => (await find())[0]?.due === true)
       const solving = at.captcha.solve(at.page.native)
-      await graceBegins(clock)
+      await inGrace(clock)
       expect(at.grant.challenges).toEqual([])
       expect(await finish(clock, solving)).toMatchObject({ solved: [{}] })
       expect(await at.page.text('h1.good')).toBe(WELCOME)
@@ -138,7 +130,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
     })
 
     test('closes a challenge that opens after its widget was answered, until the page asks again', async () => {
-      at.recaptcha.setBehavior(at.site.sitekey, { afterMs: 2_000 })
+      at.vendor.setBehavior(at.site.sitekey, { afterMs: 2_000 })
       await visit('/invisible-execute')
       await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
       await at.page.click(GO)
@@ -223,7 +215,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
     })
 
     test('finds an invisible widget executed again although its first challenge stays visible', async () => {
-      at.recaptcha.setBehavior(at.site.sitekey, { afterMs: 1_000 })
+      at.vendor.setBehavior(at.site.sitekey, { afterMs: 1_000 })
       await visit('/invisible-execute')
       await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
       await at.page.click(GO)
@@ -257,7 +249,7 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       await at.page.click(GO)
       await eventually(async () => (await find())[0]?.due === true)
       const solving = at.captcha.solve(at.page.native)
-      await graceBegins(clock)
+      await inGrace(clock)
       await at.page.goto(`${at.site.url}/tiny`)
       expect(await finish(clock, solving)).toMatchObject({ solved: [], skipped: [{ reason: 'removed' }] })
       expect(at.grant.challenges).toEqual([])

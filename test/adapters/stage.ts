@@ -1,19 +1,17 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
+import { expect } from 'vitest'
 import type { Captcha, CaptchaOptions } from '../../src/adapters/engine/captcha.js'
 import type { Clock } from '../../src/base/clock.js'
 import type { PolicyInput } from '../../src/policy/schema.js'
-import { type StandInSite, startSite } from '../../src/testing/site/index.js'
 import { type StandInRecaptcha, startRecaptcha } from '../../src/testing/vendors/recaptcha/index.js'
 import type { FoundChallenge } from '../../src/widgets/widget.js'
 import { freePort } from '../support/loopback.js'
+import { type Mutable, setStage, type VendorStage } from '../support/stage.js'
 import { type FakeGrant, fakeGrant } from './fake-grant.js'
 import { type Tool, type ToolContext, type ToolPage, until } from './tool.js'
 
 /** What the contract tests share: one vendor and site; for each test a context, its page and its guard. */
-export interface ToolStage<P, E, Page extends ToolPage<P>> {
-  readonly recaptcha: StandInRecaptcha
-  readonly site: StandInSite
-  readonly context: ToolContext<P, E, Page>
+export interface ToolStage<P, E, Page extends ToolPage<P>>
+  extends VendorStage<StandInRecaptcha, ToolContext<P, E, Page>> {
   readonly page: Page
   readonly grant: FakeGrant
   readonly captcha: Captcha<P, E>
@@ -44,57 +42,31 @@ export function toolStage<P, E, Page extends ToolPage<P>>(
   pages: Readonly<Record<string, string>> = {},
   clock?: Clock,
 ): ToolStage<P, E, Page> {
-  type Stage = ToolStage<P, E, Page>
-  const now = {} as { -readonly [K in 'recaptcha' | 'site' | 'context' | 'page' | 'grant' | 'captcha']: Stage[K] }
+  const at = {} as Mutable<ToolStage<P, E, Page>>
 
-  beforeAll(async () => {
-    const port = await freePort()
-    now.recaptcha = await startRecaptcha({ clock, port, url: `http://${tool.vendorHost ?? 'localhost'}:${port}` })
-    now.site = await startSite({ recaptcha: now.recaptcha, pages })
-  })
-  afterAll(async () => {
-    await now.site?.close()
-    await now.recaptcha?.close()
-  })
-  beforeEach(async () => {
-    now.context = await tool.open()
-  })
-  afterEach(async () => {
-    now.recaptcha.setBehavior(now.site.sitekey, {})
-    await now.context.close()
+  setStage(at, {
+    family: 'recaptcha',
+    async start() {
+      const port = await freePort()
+      return startRecaptcha({ clock, port, url: `http://${tool.vendorHost ?? 'localhost'}:${port}` })
+    },
+    pages: async () => pages,
+    open: () => tool.open(),
   })
 
-  return {
-    get recaptcha() {
-      return now.recaptcha
-    },
-    get site() {
-      return now.site
-    },
-    get context() {
-      return now.context
-    },
-    get page() {
-      return now.page
-    },
-    get grant() {
-      return now.grant
-    },
-    get captcha() {
-      return now.captcha
-    },
+  return Object.assign(at, {
     async visit(path, ready = RENDERED, policy = {}, options = {}) {
-      now.grant = fakeGrant(now.recaptcha, policy)
-      now.captcha = await now.context.guard(now.grant, undefined, options)
-      now.page = await now.context.newPage()
-      await now.page.goto(`${now.site.url}${path}`)
-      await until(now.page, ready)
+      at.grant = fakeGrant(at.vendor, policy)
+      at.captcha = await at.context.guard(at.grant, undefined, options)
+      at.page = await at.context.newPage()
+      await at.page.goto(`${at.site.url}${path}`)
+      await until(at.page, ready)
     },
     async find() {
-      const found = await now.captcha.find(now.page.native)
+      const found = await at.captcha.find(at.page.native)
       expect(found.unknown).toEqual([])
       return [...found]
     },
-    calls: () => now.page.evaluate('calls.length'),
-  }
+    calls: () => at.page.evaluate('calls.length'),
+  } satisfies Partial<ToolStage<P, E, Page>>)
 }

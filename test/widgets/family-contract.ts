@@ -5,7 +5,8 @@ import type { Solution } from '../../src/guard/types.js'
 import { manualClock } from '../../src/testing/clock.js'
 import { denied } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
-import { inGrace, type Stage, type Vendor } from './stage.js'
+import { inGrace, type Vendor } from '../support/stage.js'
+import type { Stage } from './stage.js'
 
 /**
  * What the contract needs to know of a family: pages of its stand-in, and expressions that are evaluated in them. A part

@@ -11,7 +11,7 @@ import { type FakeGrant, fakeGrant } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
 import { sharedBrowser } from '../support/browser.js'
 import { fixturePages } from '../support/fixture-pages.js'
-import { inGrace } from './stage.js'
+import { inGrace } from '../support/stage.js'
 
 let recaptcha: StandInRecaptcha
 let site: StandInSite

@@ -6,7 +6,8 @@ import { startHcaptcha } from '../../src/testing/vendors/hcaptcha/index.js'
 import { startMtcaptcha } from '../../src/testing/vendors/mtcaptcha/index.js'
 import { startRecaptcha } from '../../src/testing/vendors/recaptcha/index.js'
 import { startTurnstile } from '../../src/testing/vendors/turnstile/index.js'
-import { stage, type Vendor } from './stage.js'
+import type { Vendor } from '../support/stage.js'
+import { stage } from './stage.js'
 
 /*
  * A solver's answer is text from outside: it is injected unchanged, and is only text in the page. The solvers' contract

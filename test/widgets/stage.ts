@@ -1,34 +1,25 @@
 import type { Browser, BrowserContext, Frame, Page } from 'playwright'
-import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
+import { expect } from 'vitest'
 import type { Captcha } from '../../src/adapters/engine/captcha.js'
 import type { GuardContextOptions } from '../../src/adapters/engine/guard-driver.js'
 import { guardContext } from '../../src/adapters/playwright/index.js'
 import type { WidgetFamily } from '../../src/base/challenge.js'
 import type { PolicyInput } from '../../src/policy/schema.js'
 import { type ManualClock, manualClock } from '../../src/testing/clock.js'
-import { type SiteVendor, type StandInSite, startSite, WELCOME } from '../../src/testing/site/index.js'
+import { WELCOME } from '../../src/testing/site/index.js'
 import type { FoundChallenge } from '../../src/widgets/widget.js'
-import { type FakeGrant, fakeGrant, type Seller } from '../adapters/fake-grant.js'
+import { type FakeGrant, fakeGrant } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
 import { sharedBrowser } from '../support/browser.js'
 import { fixturePages } from '../support/fixture-pages.js'
-
-/** A vendor's stand-in, as the tests of one family need it. */
-export interface Vendor extends SiteVendor, Seller {
-  setBehavior(sitekey: string, behavior: object): void
-  close(): Promise<void>
-}
+import { type Mutable, setStage, type Vendor, type VendorStage } from '../support/stage.js'
 
 /**
  * What the tests of one family share: one browser, vendor and site; for each test a context, its page and its guard.
  */
-export interface Stage<V> {
+export interface Stage<V> extends VendorStage<V, BrowserContext> {
   readonly browser: Browser
-  readonly vendor: V
   readonly vendorClock: ManualClock
-  readonly site: StandInSite
-  readonly sitekey: string
-  readonly context: BrowserContext
   readonly page: Page
   readonly grant: FakeGrant
   readonly captcha: Captcha<Page>
@@ -73,68 +64,32 @@ export function stage<V extends Vendor>(
   frames?: RegExp,
   { pages = async () => fixturePages(), prepare = async () => {} }: StageOptions<V> = {},
 ): Stage<V> {
-  const now = {} as {
-    -readonly [K in 'browser' | 'vendor' | 'site' | 'context' | 'page' | 'grant' | 'captcha']: Stage<V>[K]
-  }
   const vendorClock = manualClock(Date.now())
+  const at = { vendorClock } as Mutable<Stage<V>>
 
-  beforeAll(async () => {
-    now.browser = await sharedBrowser()
-    now.vendor = await start({ clock: vendorClock })
-    now.site = await startSite({ [family]: now.vendor, pages: await pages() })
+  setStage(at, {
+    family,
+    start: () => start({ clock: vendorClock }),
+    pages,
+    async open(vendor) {
+      at.browser = await sharedBrowser()
+      const context = await at.browser.newContext()
+      await prepare(context, vendor)
+      return context
+    },
   })
 
-  afterAll(async () => {
-    await now.site?.close()
-    await now.vendor?.close()
-  })
-
-  beforeEach(async () => {
-    now.context = await now.browser.newContext()
-    await prepare(now.context, now.vendor)
-  })
-
-  afterEach(async () => {
-    now.vendor.setBehavior(now.site.sitekeys[family], {})
-    await now.context.close()
-  })
-
-  const at: Stage<V> = {
-    vendorClock,
-    get browser() {
-      return now.browser
-    },
-    get vendor() {
-      return now.vendor
-    },
-    get site() {
-      return now.site
-    },
-    get sitekey() {
-      return now.site.sitekeys[family]
-    },
-    get context() {
-      return now.context
-    },
-    get page() {
-      return now.page
-    },
-    get grant() {
-      return now.grant
-    },
-    get captcha() {
-      return now.captcha
-    },
+  return Object.assign(at, {
     async guard(policy = {}, options = {}) {
-      now.grant = fakeGrant(now.vendor, policy)
-      now.captcha = await guardContext(now.grant, now.context, undefined, options)
+      at.grant = fakeGrant(at.vendor, policy)
+      at.captcha = await guardContext(at.grant, at.context, undefined, options)
     },
     async newPage() {
-      now.page = await now.context.newPage()
+      at.page = await at.context.newPage()
     },
     async open(path) {
       await at.newPage()
-      await now.page.goto(`${now.site.url}${path}`)
+      await at.page.goto(`${at.site.url}${path}`)
     },
     async visit(path, policy, options) {
       await at.guard(policy, options)
@@ -144,27 +99,17 @@ export function stage<V extends Vendor>(
     async rendered() {
       if (frames) await at.framed()
     },
-    frames: () => now.page.frames().filter((frame) => frames?.test(frame.url())),
+    frames: () => at.page.frames().filter((frame) => frames?.test(frame.url())),
     framed: (many = 1) => eventually(() => at.frames().length >= many),
     async find() {
-      const found = await now.captcha.find(now.page)
+      const found = await at.captcha.find(at.page)
       expect(found.unknown).toEqual([])
       return [...found]
     },
     due: () => eventually(async () => (await at.find())[0]?.due === true),
-    calls: () => now.page.evaluate('calls'),
+    calls: () => at.page.evaluate('calls'),
     async welcomed() {
-      expect(await now.page.textContent('h1.good')).toBe(WELCOME)
+      expect(await at.page.textContent('h1.good')).toBe(WELCOME)
     },
-  }
-  return at
-}
-
-/** Waits until only the grace of a solve under way waits for the clock. */
-export async function inGrace(clock: ManualClock): Promise<void> {
-  let quiet = 0
-  await eventually(() => {
-    quiet = clock.waiting === 1 ? quiet + 1 : 0
-    return quiet > 10
-  })
+  } satisfies Partial<Stage<V>>)
 }

@@ -4,7 +4,8 @@ import type { PolicyInput } from '../../../src/policy/schema.js'
 import type { ManualClock } from '../../../src/testing/clock.js'
 import { routeVendors, type VendorStandIn } from '../../../src/testing/vendors/route.js'
 import { eventually } from '../../adapters/tool.js'
-import { type Stage, stage, type Vendor } from '../stage.js'
+import type { Vendor } from '../../support/stage.js'
+import { type Stage, stage } from '../stage.js'
 import { bundle } from './bundle.js'
 
 declare global {
