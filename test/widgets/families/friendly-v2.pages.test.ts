@@ -52,6 +52,8 @@ familyContract(at, {
   person: {
     path: '/friendly',
     async answers() {
+      // Before that the widget may not listen yet.
+      await at.due()
       await at.frames()[0]?.click('#start')
     },
   },
