@@ -10,8 +10,8 @@ export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
 }
 
 /**
- * Calls the work at once. What it throws synchronously becomes a rejection: in an array for `Promise.all`, a throw would
- * leave the promises before it without a handler, and a rejection without a handler ends the process.
+ * Calls the work at once. What it throws synchronously becomes a rejection: in an array for `Promise.all`, a throw
+ * would leave the promises before it without a handler, and a rejection without a handler ends the process.
  */
 export async function promised<T>(work: () => MaybePromise<T>): Promise<T> {
   return work()

@@ -33,14 +33,14 @@ export interface Solution {
   readonly expiresAt: Date
   /**
    * Records that the site accepted the answer, and reports it to the service where the service takes reports. A report
-   * that does not arrive changes nothing and rejects nothing. Only the first report of a solution has an effect, good or
-   * bad.
+   * that does not arrive changes nothing and rejects nothing. Only the first report of a solution, good or bad, has an
+   * effect.
    */
   reportGood(): Promise<void>
   /**
    * Records that the site rejected the answer, and reports it to the service where the service takes reports. A report
-   * that does not arrive changes nothing and rejects nothing. Only the first report of a solution has an effect, good or
-   * bad.
+   * that does not arrive changes nothing and rejects nothing. Only the first report of a solution, good or bad, has an
+   * effect.
    */
   reportBad(): Promise<void>
 }

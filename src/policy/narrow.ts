@@ -5,8 +5,8 @@ import type { BudgetPolicy, Policy } from './schema.js'
 
 /**
  * The policy that allows exactly what both policies allow. Narrowing is the only operation on policies: it is
- * commutative, associative and idempotent, and its result never allows what either side denies. The result is frozen and
- * shares nothing with either side that can be changed.
+ * commutative, associative and idempotent, and its result never allows what either side denies. The result is frozen
+ * and shares nothing with either side that can be changed.
  *
  * @example
  * const policy = parsePolicy({ origins: ['https://*.qa.example.com'] })

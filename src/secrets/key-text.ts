@@ -8,8 +8,8 @@ export interface KeyProblem {
 const NAME = '[A-Za-z_][A-Za-z0-9_.-]*'
 
 /**
- * The check that every key passes before it may be sent, whatever provider it is from. A store often holds more than the
- * key: a JSON secret with other passwords in it, a line of a settings file. That must not get to the service.
+ * The check that every key passes before it may be sent, whatever provider it is from. A store often holds more than
+ * the key: a JSON secret with other passwords in it, a line of a settings file. That must not get to the service.
  *
  * @param jsonOption the provider's option that names a field of JSON, for the remedy
  */

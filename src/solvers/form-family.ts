@@ -98,9 +98,9 @@ function readAnswer(raw: RawAnswer, family: Family, rules: ReplyRules, capabilit
 }
 
 /**
- * Most families' answer: the token, and in JSON sometimes the browser that it is for. CaptchaAI's official Python client
- * 1.0.1 (https://pypi.org/project/captchaai/) reads reCAPTCHA Enterprise from `result` and `user_agent`, its examples
- * from `request`: either is read.
+ * Most families' answer: the token, and in JSON sometimes the browser that it is for. CaptchaAI's official Python
+ * client 1.0.1 (https://pypi.org/project/captchaai/) reads reCAPTCHA Enterprise from `result` and `user_agent`, its
+ * examples from `request`: either is read.
  */
 function oneToken({ request, result, useragent, user_agent: userAgent, respKey }: RawAnswer) {
   return tokenAnswer(textOf(request) ?? textOf(result), { userAgent: useragent ?? userAgent, respKey })

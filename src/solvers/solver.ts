@@ -28,7 +28,10 @@ export interface Solver {
   readonly proxyUnsupported: (challenge: AnyChallenge, proxy: PageProxy) => string | undefined
   /** The most that a solve of this challenge may cost. */
   readonly price: (challenge: Pick<AnyChallenge, 'family' | 'variant'>) => Price
-  /** Whether a reported cost is booked however low it is. @default false, a solve counts as at least half of its price */
+  /**
+   * Whether a reported cost is booked however low it is.
+   * @default false: a solve counts as at least half of its price
+   */
   readonly trustCost?: boolean | undefined
   /** How many tasks at a time are paid for, if the service charges by thread. */
   readonly threads?: number | undefined

@@ -19,7 +19,7 @@ const SLOWEST = [
   'project/docs',
 ].map((name) => `/test/${name}.test.ts`)
 
-/** One project after the other, as a process is used for files of one project only; in each, the slowest files first. */
+/** One project after the other, because a process runs files of one project only; in each, the slowest files first. */
 export class TestOrder extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification) => {

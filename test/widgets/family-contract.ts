@@ -9,8 +9,8 @@ import { inGrace, type Vendor } from '../support/stage.js'
 import type { Stage } from './stage.js'
 
 /**
- * What the contract needs to know of a family: pages of its stand-in, and expressions that are evaluated in them. A part
- * that is left out is not tested, or the family has a test of its own for it.
+ * What the contract needs to know of a family: pages of its stand-in, and expressions that are evaluated in them. A
+ * part that is left out is not tested, or the family has a test of its own for it.
  */
 export interface FamilyContract {
   /** What the titles call a widget of the family, with its article. */

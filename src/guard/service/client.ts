@@ -10,7 +10,6 @@ import type { BatchPollResult, Failure, FailureClass, Pending, Ready, Submitted 
 import { isCompleteAnswer } from '../../widgets/table.js'
 import type { Account } from '../accounts/account.js'
 import type { AccountPauser } from '../accounts/pauses.js'
-import type { BalanceMonitor } from '../balance/monitor.js'
 import { abandoned, asSolveguardError } from '../errors.js'
 import type { KeyRegistry } from '../keys/registry.js'
 import type { GuardContext, KeyClock, Notifier } from '../ports.js'
@@ -36,7 +35,10 @@ export interface SolverClientDeps
     KeyClock,
     Pick<Notifier, 'alert' | 'emit' | 'isObserved'>,
     AccountPauser {
-  readonly balanceMonitor: Pick<BalanceMonitor, 'readSoon'>
+  readonly balanceMonitor: {
+    /** Reads the account's balance sooner than its interval. */
+    readSoon(account: Account): void
+  }
   readonly keyRegistry: Pick<KeyRegistry, 'admit' | 'markUsed'>
   /** If present, each call states which replies may hold an answer: the log masks those. */
   readonly wireLog: WireLog | undefined

@@ -1,6 +1,6 @@
 import { type Money, usd } from '../../policy/money.js'
 
-/** The highest price that `pricing` takes for one solve. It keeps sums of costs below 2^53, whatever a service reports. */
+/** The highest price that `pricing` takes for one solve. Keeps sums of costs below 2^53, whatever a service reports. */
 const MAX_COST = usd(100)
 
 /** The least that a solve counts as, micro-dollars: half of its price, so that no reported cost switches a cap off. */
