@@ -43,7 +43,7 @@ export default defineConfig({
         },
       },
       // Child processes, Redis, proxies, secrets stores, the demo, Playwright Test.
-      { extends: true, test: { name: 'processes', include: [PROCESSES], setupFiles: [TEMPORARY] } },
+      { extends: true, test: { name: 'processes', include: [PROCESSES], isolate: false, setupFiles: [TEMPORARY] } },
     ],
   },
 })

@@ -54,6 +54,8 @@ export interface FamilyContract {
     readonly found?: object
     readonly malformed?: number
     readonly done?: string
+    /** Less than the default where a frame of the page never replies. */
+    readonly evaluateMs?: number
   }
   /** What a page can see of the vendor's API, once `rendered`; `after` uses the API when the guard has gone. */
   readonly api?: {
@@ -226,7 +228,7 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
   describe(`a hostile page with ${name}`, () => {
     if (invalid) {
       test('getters, proxies and invalid values among the arguments throw nothing', async () => {
-        await at.guard({}, options)
+        await at.guard({}, { ...options, evaluateMs: invalid.evaluateMs })
         await at.open(invalid.path)
         await at.due()
         const found = await at.captcha.find(at.page)

@@ -7,17 +7,11 @@ import { browserFolder } from './browser-folder.js'
 import { bodyOf, type Client, windowPage } from './webdriver-tool.js'
 
 /**
- * Starts a session of chromedriver, with the Chromium that it finds or that CHROMIUM_PATH names; without windows, with
- * Debian's headless shell if that is installed.
+ * Starts a session of chromedriver, with the Chromium that it finds, that CHROMIUM_PATH names, or with Debian's headless
+ * shell if that is installed.
  */
-export async function startSelenium({
-  bidi,
-  windows = true,
-}: {
-  bidi: boolean
-  windows?: boolean
-}): Promise<WebDriver> {
-  const found = await findBrowser({ windows })
+export async function startSelenium({ bidi }: { bidi: boolean }): Promise<WebDriver> {
+  const found = await findBrowser({ windows: false })
   const options = new Options()
   options.addArguments('--headless=new', ...CHROMIUM_FLAGS)
   // Another browser, such as Playwright's own, may be too new or too old for chromedriver.
@@ -55,7 +49,7 @@ export function seleniumTool({ bidi }: { bidi: boolean }): Tool<string> {
   return {
     name: bidi ? 'Selenium, with BiDi' : 'Selenium',
     async open() {
-      started ??= startSelenium({ bidi, windows: false })
+      started ??= startSelenium({ bidi })
       const driver = await started
       const client = seleniumClient(driver)
       const home = await driver.getWindowHandle()

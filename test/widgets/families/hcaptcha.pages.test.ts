@@ -60,7 +60,7 @@ familyContract(at, {
     done: `expired && document.querySelector('${FIELD}').value === '' && hcaptcha.getResponse() === ''`,
   },
   denied: { path: '/hcaptcha/named', state: `[hcaptcha.getResponse(), document.querySelector('${FIELD}').value]` },
-  invalid: { path: '/hcaptcha-odd', found: { rqdata: undefined } },
+  invalid: { path: '/hcaptcha-odd', found: { rqdata: undefined }, evaluateMs: 2_000 },
   api: {
     path: '/hcaptcha/explicit',
     rendered: 'window.widget',
