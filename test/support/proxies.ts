@@ -79,6 +79,7 @@ export function startSquid(
         'cache deny all',
         'pid_filename none',
         'netdb_filename none',
+        'pinger_enable off',
         'shutdown_lifetime 0 seconds',
         `access_log stdio:${join(folder, 'log')}`,
         `cache_log ${join(folder, 'cache.log')}`,
