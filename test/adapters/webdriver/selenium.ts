@@ -7,8 +7,8 @@ import { browserFolder } from './browser-folder.js'
 import { bodyOf, type Client, windowPage } from './webdriver-tool.js'
 
 /**
- * Starts a session of chromedriver, with the Chromium that it finds, that CHROMIUM_PATH names, or with Debian's headless
- * shell if that is installed.
+ * Starts a session of chromedriver, with the Chromium that it finds, that CHROMIUM_PATH names, or with Debian's
+ * headless shell if that is installed.
  */
 export async function startSelenium({ bidi }: { bidi: boolean }): Promise<WebDriver> {
   const found = await findBrowser({ windows: false })
