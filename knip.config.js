@@ -24,6 +24,6 @@ export default {
   ignoreExportsUsedInFile: { interface: true, type: true },
   // Run by name, from scripts/check.mjs and from tests.
   ignoreDependencies: ['@arethetypeswrong/cli', '@biomejs/biome', 'dotenv-vault', 'publint', ...SHOWN],
-  // Not packages: scripts/setup.mjs sees to them.
+  // Not packages: scripts/setup.mjs installs them.
   ignoreBinaries: ['apt-get', 'chromedriver', 'mkfifo', 'redis-cli', 'strace'],
 }

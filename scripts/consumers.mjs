@@ -38,7 +38,7 @@ export async function pack(folder) {
 
 /**
  * A project with the package and its dependencies installed, and nothing else: no browser library above all. The
- * dependencies are links to ours, so that no network is needed.
+ * dependencies are links to those of this project, so that no network is needed.
  * @param {string} tarball
  * @param {string} folder
  */
@@ -62,7 +62,7 @@ export async function runConsumer(project, file) {
   copyFileSync(join(consumers, file), join(project, file))
   const state = join(project, `state-${file}`)
   mkdirSync(state)
-  return execute(process.execPath, [file, state], { cwd: project, timeout: 60_000 }).catch(tell)
+  return execute(process.execPath, [file, state], { cwd: project, timeout: 60_000 }).catch(throwWithOutput)
 }
 
 /**
@@ -85,11 +85,11 @@ export async function compileTypes(project) {
     'types.cts',
     ...files,
   ]
-  return execute(process.execPath, args, { cwd: project }).catch(tell)
+  return execute(process.execPath, args, { cwd: project }).catch(throwWithOutput)
 }
 
 /**
- * Runs every example, with a browser where one asks for it. They start the stand-ins that they need themselves.
+ * Runs every example, with a browser for those that need one. They start the stand-ins that they need themselves.
  * @param {string} project
  */
 export async function runExamples(project) {
@@ -97,14 +97,16 @@ export async function runExamples(project) {
   const folder = copyExamples(project)
   const env = { ...process.env, CHROMIUM_PATH: (await findBrowser())?.path ?? '' }
   for (const script of readdirSync(join(folder, 'script'))) {
-    await execute(process.execPath, [join('script', script)], { cwd: folder, env, timeout: 60_000 }).catch(tell)
+    await execute(process.execPath, [join('script', script)], { cwd: folder, env, timeout: 60_000 }).catch(
+      throwWithOutput,
+    )
   }
   const playwright = join(project, 'node_modules', 'playwright', 'cli.js')
   await execute(process.execPath, [playwright, 'test', '--config', 'playwright-test'], {
     cwd: folder,
     env,
     timeout: 120_000,
-  }).catch(tell)
+  }).catch(throwWithOutput)
 }
 
 /** @param {string} project */
@@ -120,7 +122,7 @@ function copyExamples(project) {
  * @param {Error & { stdout?: string, stderr?: string }} error
  * @returns {never}
  */
-function tell(error) {
+function throwWithOutput(error) {
   throw new Error(`${error.stdout ?? ''}${error.stderr ?? ''}` || error.message)
 }
 

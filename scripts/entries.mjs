@@ -19,7 +19,7 @@ export const ENTRIES = {
   './webdriver': 'adapters/webdriver/index',
 }
 
-/** What `exports` in package.json has to be. */
+/** The value that `exports` in package.json must have. */
 export function exportsField() {
   const entries = Object.entries(ENTRIES).map(([subpath, file]) => [
     subpath,

@@ -15,7 +15,7 @@ export const CHROMIUM_FLAGS = [
   '--site-per-process',
 ]
 
-/** Chromium without windows: what Playwright runs where none is asked for, and a third of the work for the machine. */
+/** Chromium without windows: what Playwright runs unless a window is wanted, at a third of the CPU time. */
 export const HEADLESS_SHELL = 'chromium-headless-shell'
 
 /**
@@ -47,10 +47,10 @@ export async function findBrowser({ windows = true } = {}) {
   return mac ? { path: mac, source: 'Applications' } : undefined
 }
 
-/** What to say when there is none. */
+/** The message for when there is none. */
 export function noBrowser() {
   return process.env.CHROMIUM_PATH
-    ? 'CHROMIUM_PATH names no program: correct it, or unset it to have a browser looked for.'
+    ? 'CHROMIUM_PATH names no program: correct it, or unset it to use an installed browser.'
     : 'No browser was found: install Google Chrome or Chromium, run `npx playwright install chromium`, or set CHROMIUM_PATH.'
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { root } from './setup.mjs'
 
 /**
- * The path of a Node of that major version: fetched when first asked for, and kept out of what users install.
+ * The path of a Node of that major version: fetched on first use, and kept out of the packages that users install.
  * @param {number} major
  */
 export function installNode(major) {

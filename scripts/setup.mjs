@@ -17,11 +17,11 @@ const NO_DOWNLOADS = { PUPPETEER_SKIP_DOWNLOAD: '1', PLAYWRIGHT_SKIP_BROWSER_DOW
  * Packages, as package-lock.json has them.
  * @param {(sentence: string) => never} fail
  */
-export function ensurePackages(fail = giveUp) {
+export function ensurePackages(fail = exitWith) {
   const tooOld = process.versions.node.localeCompare(OLDEST_NODE, 'en', { numeric: true }) < 0
   if (tooOld) fail(`Node ${process.versions.node} is too old: install Node ${OLDEST_NODE} or newer.`)
   if (packagesMatch()) return
-  say('Installing packages…')
+  print('Installing packages…')
   const result = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
     env: { ...process.env, ...NO_DOWNLOADS },
@@ -38,7 +38,7 @@ export function ensurePackages(fail = giveUp) {
  * A Chromium that the tests and the demo can drive.
  * @param {(sentence: string) => never} fail
  */
-export async function ensureBrowser(fail = giveUp) {
+export async function ensureBrowser(fail = exitWith) {
   const { findBrowser, noBrowser } = await import('./find-browser.mjs')
   if (await findBrowser()) return
   if (!process.env.CHROMIUM_PATH) installDebian(['chromium'])
@@ -61,9 +61,10 @@ export async function ensureHeadlessShell() {
 export async function ensureFirefox() {
   const { findFirefox } = await import('./find-browser.mjs')
   if (findFirefox()) return
-  if (process.env.FIREFOX_PATH) giveUp('FIREFOX_PATH names no program: correct it, or unset it to have one looked for.')
+  if (process.env.FIREFOX_PATH)
+    exitWith('FIREFOX_PATH names no program: correct it, or unset it to use an installed one.')
   installDebian(['firefox-esr'])
-  if (!findFirefox()) giveUp('No Firefox was found: install it, or set FIREFOX_PATH.')
+  if (!findFirefox()) exitWith('No Firefox was found: install it, or set FIREFOX_PATH.')
 }
 
 /** Debian packages that are not named as their program is. */
@@ -81,7 +82,7 @@ export function ensurePrograms(names) {
   if (missing().length === 0) return
   installDebian(missing().map((name) => PACKAGES[name] ?? name))
   const left = missing()
-  if (left.length > 0) giveUp(`Install ${left.join(' and ')} and put ${left.length > 1 ? 'them' : 'it'} on the PATH.`)
+  if (left.length > 0) exitWith(`Install ${left.join(' and ')} and put ${left.length > 1 ? 'them' : 'it'} on the PATH.`)
 }
 
 /**
@@ -106,7 +107,7 @@ function isExecutable(path) {
 }
 
 /**
- * Whether what is installed is what the lock file asks for. npm keeps a list of what it installed; a package for
+ * Whether the installed packages are those of the lock file. npm keeps a list of what it installed; a package for
  * another kind of machine is rightly not on it.
  */
 function packagesMatch() {
@@ -127,7 +128,7 @@ function packagesMatch() {
  */
 export function installDebian(names, { optional = false } = {}) {
   if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version') || !findProgram('apt-get')) return
-  say(`Installing ${names.join(', ')}…`)
+  print(`Installing ${names.join(', ')}…`)
   withoutServices(() => {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
     try {
@@ -140,8 +141,8 @@ export function installDebian(names, { optional = false } = {}) {
 }
 
 /**
- * Debian starts a server when its package is installed, unless this file says no. Ours are run by the tests, on ports
- * of their own; a machine that has such a file already has decided for itself.
+ * Debian starts a server when its package is installed, unless this file prevents it. The tests start their own,
+ * on ports of their own; a machine that has such a file already has decided for itself.
  * @param {() => void} install
  */
 function withoutServices(install) {
@@ -160,7 +161,7 @@ function withoutServices(install) {
 }
 
 /** @param {string} text */
-export function say(text) {
+export function print(text) {
   process.stderr.write(`${text}\n`)
 }
 
@@ -168,7 +169,7 @@ export function say(text) {
  * @param {string} sentence
  * @returns {never}
  */
-export function giveUp(sentence) {
-  say(sentence)
+export function exitWith(sentence) {
+  print(sentence)
   process.exit(1)
 }

@@ -29,14 +29,14 @@ if (runs('processes')) {
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'sg-'))
-// A proxy of the tests that gives up root has to reach its files below it.
+// A proxy that the tests start as root switches to another user, and reads its files in this folder.
 chmodSync(folder, 0o711)
 // Ctrl-C reaches vitest too: it ends what it started, and then we clean up.
 process.on('SIGINT', () => {})
 try {
   const code = await runVitest()
-  const left = [...(await processesLeft()), ...leftoverFiles(folder).map((path) => `file     ${path}`)]
-  if (left.length > 0) console.error(`\nFAILED: the tests left behind:\n${left.join('\n')}`)
+  const left = [...(await processesLeft()), ...leftoverFiles(folder).map((path) => `the file ${path}`)]
+  for (const one of left) console.error(`FAILED to remove or end: ${one}`)
   process.exitCode = code !== 0 ? code : left.length > 0 ? 1 : 0
 } finally {
   // What was killed may still write.
@@ -67,7 +67,7 @@ async function processesLeft() {
   }
   const left = leftoverProcesses(folder)
   for (const { pid } of left) process.kill(pid, 'SIGKILL')
-  return left.map(({ pid, text }) => `process  ${pid} ${text}`)
+  return left.map(({ pid, text }) => `the process ${pid}, ${text}`)
 }
 
 /**
