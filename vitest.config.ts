@@ -10,7 +10,8 @@ export default defineConfig({
   plugins: [vitePageScript],
   test: {
     pool: 'forks',
-    maxWorkers: 2,
+    // Many tests wait more than they compute: on two cores, three processes are faster than two.
+    maxWorkers: 3,
     sequence: { sequencer: TestOrder },
     // No limit is there to find what is slow: on a busy machine, each of these may take its time.
     testTimeout: 180_000,

@@ -37,7 +37,8 @@ const wrapped = fc.tuple(key, key, name, padding).chain(([own, other, variable, 
     [`${variable} = ${own}`, 'NAME=value'],
     [`-----BEGIN PRIVATE KEY-----\n${own}\n-----END PRIVATE KEY-----\n`, 'PEM'],
     [`<html><body>${own}</body></html>`, 'HTML'],
-    [`${own} ${other}`, 'spaces'],
+    // Base64's padding and what follows it would be an assignment.
+    [`${own.replaceAll('=', '')} ${other}`, 'spaces'],
     [`${own}\n${other}`, 'line breaks'],
     [`${own}\t`, 'spaces'],
   )
