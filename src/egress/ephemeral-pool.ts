@@ -1,6 +1,6 @@
 import { Pool } from 'undici'
-import { openRoute } from './connect.js'
-import type { RouteOptions } from './connection.js'
+import type { RouteOptions } from '../net/connection.js'
+import { openRoute } from '../net/route.js'
 
 /** Runs `work` with a pool of one connection to an address, and destroys the pool when `work` has settled. */
 export async function withEphemeralPool<T>(

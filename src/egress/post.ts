@@ -1,12 +1,12 @@
 import type { Clock } from '../base/clock.js'
 import { SolveguardError } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
+import { parseProxy } from '../net/proxy.js'
 import type { Secret } from '../secrets/secret.js'
 import { USER_AGENT } from './create.js'
 import { withEphemeralPool } from './ephemeral-pool.js'
 import { exchange } from './exchange.js'
 import type { ExchangeTrace } from './har.js'
-import { parseProxy } from './proxy.js'
 import { signaturesOf } from './sign.js'
 
 /** A message to an address that is itself a secret: it grants permission to post there. */

@@ -117,6 +117,7 @@ const WRONG: Readonly<Record<string, readonly [file: string, code: string]>> = {
     'policy/wrong.ts',
     `${imports('../base/right.js')}; ${imports('../guard/right.js')}`,
   ],
+  'net-imports-only-lower-folders': ['net/wrong.ts', imports('../policy/right.js')],
   'secrets-imports-only-lower-folders': ['secrets/wrong.ts', imports('../egress/right.js')],
   'ledger-imports-only-lower-folders': ['ledger/wrong.ts', importsType('../egress/right.js')],
   'audit-imports-only-lower-folders': ['audit/wrong.ts', importsType('../ledger/right.js')],

@@ -1,14 +1,13 @@
 import type { ProxyAddress } from './proxy.js'
-import type { TransportError } from './transport.js'
 
 /** Limit, in ms, for each of: the connection to the proxy, the one through it, and the TLS handshake. */
 export const CONNECT_TIMEOUT_MS = 10_000
 
 /** No connection was opened, so nothing was sent. The message is our own and holds no secret. */
 export class ConnectError extends Error {
-  readonly reason: TransportError['reason']
+  readonly reason: 'unreachable' | 'timeout' | 'proxy'
 
-  constructor(reason: TransportError['reason'], message: string) {
+  constructor(reason: ConnectError['reason'], message: string) {
     super(message)
     this.reason = reason
   }
