@@ -127,6 +127,48 @@ describe('a ledger in Redis', () => {
     expect(await direct.usage('a', Date.now())).toMatchObject({ spent: taken, reserved: 0, active: 0 })
   })
 
+  it.each([
+    ["another reservation's", '*1\r\n$2\r\nok\r\n'],
+    ["another operation's", '+OK\r\n'],
+    ['a settlement that counts', '*2\r\n$2\r\nok\r\n$1\r\n0\r\n'],
+  ])('takes no surplus reply in its connection for its own: %s', async (_, surplus) => {
+    const tap = await startTap(shared.port)
+    cleanUps.push(() => tap.close())
+    const options = fresh({ url: `redis://127.0.0.1:${tap.port}` })
+    const ledger = await opened(options)
+    const direct = await opened({ ...options, url: shared.url })
+    const full: BudgetClaim = { id: 'full', limits: { perDay: 100 as Money } }
+    await shorthand(direct).reserve([full], 100, Date.now(), { id: 'r' })
+    tap.insert(surplus)
+    expect(await shorthand(ledger).reserve([full], 1, Date.now())).toMatchObject({ ok: false, used: 100 })
+    tap.insert(surplus)
+    expect(await shorthand(ledger).settle('unknown', 0, Date.now())).toEqual({ settled: false })
+    // The connection is replaced: in it, each later call would get the reply of the one before.
+    expect(tap.connections).toBe(3)
+    await shorthand(direct).settle('r', 60, Date.now())
+    expect(await shorthand(ledger).reserve([full], 30, Date.now(), { id: 's' })).toMatchObject({ ok: true })
+    expect(await direct.usage('full', Date.now())).toMatchObject({ spent: 60, reserved: 30, active: 1 })
+  })
+
+  it("refuses the replies of a client that is the user's and out of step, and leaves it open", async () => {
+    const tap = await startTap(shared.port)
+    const client = new Redis(`redis://127.0.0.1:${tap.port}`)
+    cleanUps.push(
+      () => client.disconnect(),
+      () => tap.close(),
+    )
+    const ledger = await opened(fresh({ url: undefined, client, commandTimeoutMs: 300 }))
+    const full: BudgetClaim = { id: 'full', limits: { perDay: 0 as Money } }
+    // Two calls are under way: the surplus is taken for the first one's, and the first one's for the second one's.
+    tap.insert('*1\r\n$2\r\nok\r\n')
+    const both = [1, 2].map((amount) => shorthand(ledger).reserve([full], amount, Date.now()))
+    for (const each of await Promise.allSettled(both)) {
+      if (each.status === 'rejected') expect(each.reason).toMatchObject(unavailable('its own reply'))
+      else expect(each.value).toMatchObject({ ok: false })
+    }
+    expect(client.status).toBe('ready')
+  })
+
   it('ends a calendar day at its midnight by the server’s time, not earlier by the call’s duration', async () => {
     const ledger = await opened(fresh())
     // A day that ends in an hour, by clocks that agree.

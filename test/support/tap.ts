@@ -10,6 +10,8 @@ export interface Tap {
   readonly connections: number
   /** Cuts every connection. */
   cut(): void
+  /** Sends these bytes to a client before the next ones that it gets from the server. */
+  insert(bytes: string): void
   close(): Promise<void>
 }
 
@@ -17,10 +19,16 @@ export async function startTap(targetPort: number): Promise<Tap> {
   const sent: Buffer[] = []
   const sockets = new Set<Socket>()
   let connections = 0
+  let inserted = ''
   const server = createServer((client) => {
     connections++
     const target = connect(targetPort, '127.0.0.1')
     client.on('data', (chunk) => void sent.push(chunk))
+    // Before the pipe, which forwards the same bytes.
+    target.on('data', () => {
+      if (inserted !== '') client.write(inserted)
+      inserted = ''
+    })
     for (const [one, other] of [
       [client, target],
       [target, client],
@@ -45,6 +53,9 @@ export async function startTap(targetPort: number): Promise<Tap> {
       return connections
     },
     cut,
+    insert(bytes) {
+      inserted = bytes
+    },
     async close() {
       cut()
       await new Promise((resolve) => server.close(resolve))

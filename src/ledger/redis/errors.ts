@@ -2,7 +2,7 @@ import { messageOf } from '../../base/errors.js'
 
 /**
  * A call that failed: with the server's code (`NOPERM`), the operating system's (`ECONNREFUSED`), or one of this
- * package: `OFFLINE`, `TIMEOUT`, `CLOSED`, `LOST`, `NEWER`, `AGAIN`.
+ * package: `OFFLINE`, `TIMEOUT`, `CLOSED`, `LOST`, `NEWER`, `AGAIN`, `MISPLACED`.
  */
 export class RedisError extends Error {
   readonly code: string
@@ -76,6 +76,12 @@ export function whatToDo(code: string, place: string, timeoutMs: number): string
   if (code === 'NEWER') return `The ledger ${place} was written by a newer solveguard: use that version here too.`
   if (code === 'TIMEOUT') {
     return `The ledger ${place} did not answer within ${timeoutMs / 1000} s: is its server suspended or overloaded?`
+  }
+  if (code === 'MISPLACED') {
+    return (
+      `The connection to the ledger ${place} does not give each call its own reply: look for a proxy that repeats or ` +
+      'drops replies, or for other uses of your `client` that read them.'
+    )
   }
   if (REFUSED.test(code))
     return `The ledger ${place} does not accept the user or the password: correct them in \`url\`.`

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../base/clock.js'
 import { DeniedError } from '../../base/errors.js'
 import { isPermanent, RedisError, toRedisError, whatToDo } from './errors.js'
@@ -39,6 +40,9 @@ export class RedisLink {
   #isDown = false
   readonly #pending = new Set<PendingCall>()
   #cancelTimer: (() => void) | undefined
+  /** The beginning of the name of each try of a call. */
+  readonly #id = randomBytes(6).toString('hex')
+  #tries = 0
 
   constructor(options: RedisLinkOptions) {
     this.#options = options
@@ -79,10 +83,13 @@ export class RedisLink {
   ): Promise<ScriptReply> {
     const script = this.#scripts[operation]
     return this.withRetries((client, waitedMs) => {
+      const { stream } = client
       const all = this.#firstArguments.concat(String(now === 0 ? 0 : now + waitedMs), args)
       const at = this.#firstArguments.length + 1 + shrinking
       if (shrinking >= 0 && waitedMs > 0) all[at] = Number(all[at]) - waitedMs
-      return run(client, script, all)
+      const name = `${this.#id}.${this.#tries++}`
+      all.push(name)
+      return run(client, script, all).then((answer) => this.#read(answer, name, stream))
     })
   }
 
@@ -127,6 +134,21 @@ export class RedisLink {
         failed = toRedisError(error, true)
       }
     }
+  }
+
+  /**
+   * The reply to the try of that name; undefined if the script has to be run again.
+   * @param stream the connection by which it came
+   */
+  #read(answer: unknown, name: string, stream: RedisClient['stream']): ScriptReply | undefined {
+    if (!isReply(answer) || answer.pop() !== name) {
+      // Every later reply in this connection belongs to another call too.
+      if (this.#options.closesClient) stream?.destroy()
+      throw new RedisError('MISPLACED', 'It got a reply that belongs to another call, or to none.', true)
+    }
+    if (answer[0] === 'lost')
+      throw new RedisError('LOST', 'It has another ledger than the one that was opened, or none.')
+    return answer[0] === 'again' ? undefined : answer
   }
 
   /** Makes the next calls wait for a shorter time, and replaces a connection that gives no replies. */
@@ -221,26 +243,15 @@ interface PendingCall {
   readonly failed: (error: RedisError) => void
 }
 
-function run(client: RedisClient, { sha, lua }: Script, args: (string | number)[]): Promise<ScriptReply | undefined> {
-  return client.evalsha(sha, KEYS.length, ...args).then(readReply, (error) => {
+function run(client: RedisClient, { sha, lua }: Script, args: (string | number)[]): Promise<unknown> {
+  return client.evalsha(sha, KEYS.length, ...args).catch((error: unknown) => {
     // A server that was restarted has lost the scripts.
     if (toRedisError(error, true).code !== 'NOSCRIPT') throw error
-    return client.eval(lua, KEYS.length, ...args).then(readReply)
+    return client.eval(lua, KEYS.length, ...args)
   })
 }
 
-function readReply(answer: unknown): ScriptReply | undefined {
-  const reply = parseReply(answer)
-  if (reply[0] === 'lost') throw new RedisError('LOST', 'It has another ledger than the one that was opened, or none.')
-  return reply[0] === 'again' ? undefined : reply
-}
-
-function parseReply(answer: unknown): ScriptReply {
-  if (isReply(answer)) return answer
-  throw new RedisError('ERR', 'Its reply is not that of a script of this package.')
-}
-
-function isReply(answer: unknown): answer is ScriptReply {
+function isReply(answer: unknown): answer is [string, ...(string | number)[]] {
   if (!Array.isArray(answer) || typeof answer[0] !== 'string') return false
   return answer.every((item: unknown) => typeof item === 'string' || typeof item === 'number')
 }

@@ -162,9 +162,19 @@ export interface Script {
   readonly sha: string
 }
 
+/**
+ * The last argument of a call is its name, and so is the last item of its reply: in a connection in which a reply is
+ * missing, or one too many, the next call would take the reply of another for its own.
+ */
+const NAMES_ITS_CALL = /* lua */ `
+local reply = operation()
+reply[#reply + 1] = ARGV[#ARGV]
+return reply
+`
+
 export function script(...parts: readonly string[]): Script {
   // The server gets no comments and no indentation.
-  const lines = parts.join('\n').split('\n')
+  const lines = ['local function operation()', ...parts, 'end', NAMES_ITS_CALL].join('\n').split('\n')
   const lua = lines
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('--'))
