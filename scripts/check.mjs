@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { wideComments } from './comment-width.mjs'
 import { compileTypes, installPacked, pack, runConsumer, runExamples } from './consumers.mjs'
 import { exportsField } from './entries.mjs'
+import { maybePromises } from './maybe-promises.mjs'
 import { ensureBrowser, ensurePackages, root } from './setup.mjs'
 
 /**
@@ -28,6 +29,7 @@ const STEPS = [
   { name: 'types of the apps in tests', run: () => tool('tsc', '-p', 'test/widgets/npm/apps') },
   { name: 'lint, format, reveal() in egress only', run: () => tool('biome', 'check', '--error-on-warnings', '.') },
   { name: 'comments of at most 120 columns', run: checkComments },
+  { name: 'only promises in Promise.all', run: checkPromises },
   { name: 'direction of imports', run: () => tool('depcruise', 'src', '--config', '.dependency-cruiser.cjs') },
   { name: 'unused code and packages', run: () => tool('knip') },
   { name: 'build', run: () => tool(process.execPath, 'scripts/build.mjs') },
@@ -117,6 +119,12 @@ function tool(command, ...args) {
 function checkComments() {
   const wide = wideComments()
   if (wide.length > 0) throw new Error(`Break these comments:\n${wide.join('\n')}`)
+}
+
+function checkPromises() {
+  const found = maybePromises()
+  if (found.length > 0)
+    throw new Error(`Each of these may throw instead; wrap it in promised() of src/base/async.ts:\n${found.join('\n')}`)
 }
 
 function checkExports() {

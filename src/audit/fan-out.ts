@@ -56,7 +56,7 @@ class FanOutAudit implements AuditSink {
   write(events: readonly AuditEvent[]): MaybePromise<ChainHead | undefined> {
     const results = this.#members.map((member) => member.write(events))
     if (!results.some(isPromise)) return this.#decide(events, results as Result[])
-    return Promise.all(results).then((settled) => this.#decide(events, settled))
+    return Promise.all(results.map(async (result) => result)).then((settled) => this.#decide(events, settled))
   }
 
   async close(): Promise<void> {

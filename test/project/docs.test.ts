@@ -3,7 +3,11 @@ import { dirname, join } from 'node:path'
 import ts from 'typescript'
 import { expect, it } from 'vitest'
 import { ENTRIES } from '../../scripts/entries.mjs'
+import * as alerts from '../../src/alerts/index.js'
+import * as audits from '../../src/audit/index.js'
 import { type AnyChallenge, type Family, VARIANTS } from '../../src/base/challenge.js'
+import * as ledgers from '../../src/ledger/index.js'
+import * as secrets from '../../src/secrets/index.js'
 import { LIST_PRICES } from '../../src/solvers/list-prices.js'
 import { SOLVERS, solversFor } from '../../src/solvers/table.js'
 
@@ -88,6 +92,18 @@ it('docs/solvers.md has the list price of each solver, family and variant', () =
       expect(`${at} ${price}`).toBe(`${at} ${usd[key] ?? usd[key.split('/')[0] ?? ''] ?? '–'}`)
     }
   }
+})
+
+it.each([
+  ['docs/secrets.md', secrets, /^[a-z]\w+Secret$/],
+  ['docs/ledgers.md', ledgers, /^[a-z]\w+Ledger$/],
+  ['docs/audit.md', audits, /^(?!verify|copy|keysIn)[a-z]\w+Audit$/],
+  ['docs/alerts.md', alerts, /^[a-z]\w+Alerts$/],
+])('%s has a row for each implementation that its entry exports', (page, entry, name) => {
+  const made = Object.keys(entry).filter((one) => name.test(one))
+  expect(made.length).toBeGreaterThan(1)
+  const rows = textOf(page).match(/^\| .*$/gm) ?? []
+  expect(made.filter((one) => !rows.some((row) => new RegExp(`\`${one}\\b`).test(row)))).toEqual([])
 })
 
 it.each(['ARCHITECTURE.md', 'CONTRIBUTING.md'])('each path that %s names in backticks exists', (page) => {

@@ -17,6 +17,7 @@ import {
   MTCAPTCHA,
   TURNSTILE,
 } from './contract.js'
+import { recording } from './recorded.js'
 
 const PROXY: PageProxy = { type: 'http', host: '203.0.113.9', port: 3128, login: { user: 'browser', password: 'pa55' } }
 const SCRIPT = { scriptUrl: 'https://cdn.example/friendly.js' }
@@ -37,69 +38,30 @@ const CHALLENGES: Readonly<Record<string, AnyChallenge>> = {
   arkose: ARKOSE,
 }
 
-/** The type of task that each service has for a proxy, by its own documents. */
-const TYPES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  captchaai: {
-    checkbox: 'userrecaptcha',
-    invisible: 'userrecaptcha',
-    enterprise: 'userrecaptcha',
-    v3: 'userrecaptcha',
-    score: 'userrecaptcha',
-    turnstile: 'turnstile',
-    geetest: 'geetest',
-    geetest4: 'geetest',
-    friendly: 'friendly_captcha',
-  },
-  twocaptcha: {
-    checkbox: 'RecaptchaV2Task',
-    invisible: 'RecaptchaV2Task',
-    enterprise: 'RecaptchaV2EnterpriseTask',
-    turnstile: 'TurnstileTask',
-    hcaptcha: 'HCaptchaTask',
-    geetest: 'GeeTestTask',
-    geetest4: 'GeeTestTask',
-    friendly: 'FriendlyCaptchaTask',
-    mtcaptcha: 'MtCaptchaTask',
-    arkose: 'FunCaptchaTask',
-  },
-  anticaptcha: { turnstile: 'TurnstileTask', friendly: 'FriendlyCaptchaTask', 'aws-waf': 'AmazonTask' },
-  capmonster: {
-    checkbox: 'RecaptchaV2Task',
-    invisible: 'RecaptchaV2Task',
-    enterprise: 'RecaptchaV2EnterpriseTask',
-    turnstile: 'TurnstileTask',
-    geetest: 'GeeTestTask',
-    geetest4: 'GeeTestTask',
-    mtcaptcha: 'MTCaptchaTask',
-    friendly: 'CustomTask',
-    'aws-waf': 'AmazonTask',
-  },
-  capsolver: {
-    checkbox: 'ReCaptchaV2Task',
-    invisible: 'ReCaptchaV2Task',
-    enterprise: 'ReCaptchaV2EnterpriseTask',
-    v3: 'ReCaptchaV3Task',
-    score: 'ReCaptchaV3EnterpriseTask',
-    mtcaptcha: 'MtCaptchaTask',
-    'aws-waf': 'AntiAwsWafTask',
-  },
+/** What a service's own documents say of proxies: `fixtures/replies/<name>/page-proxy.json`. */
+interface PageProxyFacts {
+  /** The type of task for each challenge that it solves through a proxy. */
+  readonly types: Readonly<Record<string, string>>
+  /** Whether it takes a proxy by its host name. */
+  readonly hostNames: boolean
 }
 
 describe.each(Object.entries(SOLVERS))('%s', (name, make) => {
   const solver = make()
+  const { types, hostNames }: PageProxyFacts = JSON.parse(recording(name, 'page-proxy.json'))
 
   test('solves through a proxy what its reference lists, with the type of task for that', () => {
-    const types: Record<string, unknown> = {}
+    const submitted: Record<string, unknown> = {}
     for (const [which, challenge] of Object.entries(CHALLENGES)) {
       if (solver.unsupported(challenge) ?? solver.proxyUnsupported(challenge, PROXY)) continue
       const { fields } = solver.submit(challenge, PROXY)
-      types[which] = (fields.task as { type?: unknown } | undefined)?.type ?? fields.method
+      submitted[which] = (fields.task as { type?: unknown } | undefined)?.type ?? fields.method
     }
-    expect(types).toEqual(TYPES[name])
+    expect(submitted).toEqual(types)
   })
 
   test('submits the same fields as without a proxy, and the proxy', () => {
-    for (const which of Object.keys(TYPES[name] ?? {})) {
+    for (const which of Object.keys(types)) {
       const challenge = CHALLENGES[which] as AnyChallenge
       const { fields: without } = solver.submit(challenge)
       const { fields } = solver.submit(challenge, PROXY)
@@ -109,7 +71,7 @@ describe.each(Object.entries(SOLVERS))('%s', (name, make) => {
       }
       expect(fields.task).toEqual({
         ...without.task,
-        type: TYPES[name]?.[which],
+        type: types[which],
         proxyType: 'http',
         proxyAddress: '203.0.113.9',
         proxyPort: 3128,
@@ -127,14 +89,14 @@ describe.each(Object.entries(SOLVERS))('%s', (name, make) => {
 
   test('takes a proxy by its host name only where its reference allows it', () => {
     const named = solver.proxyUnsupported(TURNSTILE, { ...PROXY, host: 'proxy.example.com' })
-    if (name === 'anticaptcha' || name === 'capmonster') expect(named).toMatch(/by its host name.*IP address/)
-    else expect(named ?? '').not.toMatch(/by its host name/)
+    if (hostNames) expect(named ?? '').not.toMatch(/by its host name/)
+    else expect(named).toMatch(/by its host name.*IP address/)
   })
 
   test('its stand-in accepts such tasks, records the proxy, and rejects an invalid one', async () => {
     await using service = await startSolverService({ as: name as 'captchaai' })
     const local = make({ baseUrl: service.url })
-    for (const which of Object.keys(TYPES[name] ?? {})) {
+    for (const which of Object.keys(types)) {
       const call = local.submit(CHALLENGES[which] as AnyChallenge, PROXY)
       const send = async (fields: object) => {
         const form = call.encoding === 'form'

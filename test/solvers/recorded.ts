@@ -7,8 +7,9 @@ import { ok, type Recorded } from './contract.js'
 
 const FOLDER = new URL('../../fixtures/replies/', import.meta.url)
 
-/** A recorded reply of a service. */
-const recording = (service: string, name: string): string => readFileSync(new URL(`${service}/${name}`, FOLDER), 'utf8')
+/** A recorded reply of a service, or another of its fixtures. */
+export const recording = (service: string, name: string): string =>
+  readFileSync(new URL(`${service}/${name}`, FOLDER), 'utf8')
 
 /** One of CaptchaAI. */
 export const fixture = (name: string): string => recording('captchaai', name)

@@ -15,8 +15,24 @@ export type { ServiceEndpoint, TaskRequest } from '../../wires/wire.js'
 export type { Behavior } from './behavior.js'
 export type { ServiceAnswer, ServiceTask } from './task-store.js'
 
+/** The wires of each service that the stand-in can imitate. */
+const SERVICES = {
+  captchaai: { form: 'text' },
+  twocaptcha: { form: 'object', tasks: { reportsCost: true, errorStatuses: false } },
+  anticaptcha: { tasks: { reportsCost: true, errorStatuses: false } },
+  capmonster: { tasks: { reportsCost: false, errorStatuses: false, sameTypeWithProxy: true } },
+  capsolver: { tasks: { reportsCost: false, errorStatuses: true, solvesImagesAtOnce: true }, ids: 'uuids' },
+} satisfies Readonly<Record<string, ServiceWires>>
+
+interface ServiceWires {
+  readonly form?: MultiValueFormat
+  readonly tasks?: TaskDialect
+  /** @default 'numbers' */
+  readonly ids?: 'numbers' | 'uuids'
+}
+
 /** A service that the stand-in can imitate. */
-export type ServiceName = 'captchaai' | 'twocaptcha' | 'anticaptcha' | 'capmonster' | 'capsolver'
+export type ServiceName = keyof typeof SERVICES
 
 /** Options of the stand-in solver service: keys, price, speed and answers. */
 export interface ServiceOptions {
@@ -137,15 +153,6 @@ export interface SolverService extends AsyncDisposable {
 const MAX_REQUESTS = 10_000
 const MAX_BODY_BYTES = 4 * 1024 * 1024
 
-/** The wires of each service. */
-const SERVICES: Readonly<Record<ServiceName, { form?: MultiValueFormat; tasks?: TaskDialect; ids?: 'uuids' }>> = {
-  captchaai: { form: 'text' },
-  twocaptcha: { form: 'object', tasks: { reportsCost: true, errorStatuses: false } },
-  anticaptcha: { tasks: { reportsCost: true, errorStatuses: false } },
-  capmonster: { tasks: { reportsCost: false, errorStatuses: false, sameTypeWithProxy: true } },
-  capsolver: { tasks: { reportsCost: false, errorStatuses: true, solvesImagesAtOnce: true }, ids: 'uuids' },
-}
-
 /**
  * Starts a stand-in solver service on loopback. It speaks the form family's wire (`in.php` and `res.php`, plain text
  * and JSON) and the task family's (JSON to `createTask`, `getTaskResult`, …), charges, records every request, and fails
@@ -158,7 +165,7 @@ const SERVICES: Readonly<Record<ServiceName, { form?: MultiValueFormat; tasks?: 
  */
 export async function startSolverService(options: ServiceOptions = {}): Promise<SolverService> {
   const { clock = systemClock, keys = { [randomBytes(16).toString('hex')]: 1000 } } = options
-  const { form, tasks, ids = 'numbers' } = SERVICES[options.as ?? 'twocaptcha']
+  const { form, tasks, ids = 'numbers' }: ServiceWires = SERVICES[options.as ?? 'twocaptcha']
   const wires: readonly Wire[] = [...(form ? [formWire(form)] : []), ...(tasks ? [taskWire(tasks)] : [])]
   const store = new TaskStore({
     ids,
