@@ -7,6 +7,7 @@ import { delimiter, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { wideComments } from './comment-width.mjs'
 import { compileTypes, installPacked, pack, runConsumer, runExamples } from './consumers.mjs'
+import { docProblems } from './doc-comments.mjs'
 import { exportsField } from './entries.mjs'
 import { maybePromises } from './maybe-promises.mjs'
 import { ensureBrowser, ensurePackages, root } from './setup.mjs'
@@ -29,6 +30,7 @@ const STEPS = [
   { name: 'types of the apps in tests', run: () => tool('tsc', '-p', 'test/widgets/npm/apps') },
   { name: 'lint, format, reveal() in egress only', run: () => tool('biome', 'check', '--error-on-warnings', '.') },
   { name: 'comments of at most 120 columns', run: checkComments },
+  { name: 'doc comments of public names', run: checkDocComments },
   { name: 'only promises in Promise.all', run: checkPromises },
   { name: 'direction of imports', run: () => tool('depcruise', 'src', '--config', '.dependency-cruiser.cjs') },
   { name: 'unused code and packages', run: () => tool('knip') },
@@ -119,6 +121,11 @@ function tool(command, ...args) {
 function checkComments() {
   const wide = wideComments()
   if (wide.length > 0) throw new Error(`Break these comments:\n${wide.join('\n')}`)
+}
+
+function checkDocComments() {
+  const problems = docProblems().map(({ file, line, name, problem }) => `${file}:${line}  ${name} ${problem}`)
+  if (problems.length > 0) throw new Error(problems.join('\n'))
 }
 
 function checkPromises() {

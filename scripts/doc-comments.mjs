@@ -1,5 +1,5 @@
-// What the doc comments of public names lack: `node scripts/doc-comments.mjs [part of a path]` prints it, and a test
-// fails for it. A public name is what an entry of the package exports, and each member that it declares.
+// What the doc comments of public names lack: `node scripts/doc-comments.mjs [part of a path]` prints it, and `npm run
+// check` fails for it. A public name is what an entry of the package exports, and each member that it declares.
 import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
