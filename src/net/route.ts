@@ -31,18 +31,20 @@ export function openRoute(options: RouteOptions): EgressRoute {
   }
 }
 
-function tlsOptions(options: RouteOptions) {
+/**
+ * Each connector sets `rejectUnauthorized` itself, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment cannot
+ * turn verification off.
+ */
+function connectorOptions(options: RouteOptions) {
   return {
     allowH2: false,
     timeout: CONNECT_TIMEOUT_MS,
-    // Set explicitly, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment cannot turn verification off.
-    rejectUnauthorized: true,
     ...(options.ca === undefined ? {} : { ca: [options.ca].flat() }),
   }
 }
 
 function direct(options: RouteOptions, pending: PendingConnections): buildConnector.connector {
-  const connect = buildConnector({ ...tlsOptions(options), autoSelectFamily: true })
+  const connect = buildConnector({ ...connectorOptions(options), rejectUnauthorized: true, autoSelectFamily: true })
   return (to, callback) => {
     trackPending(pending, connect, { ...to, localAddress: options.localAddress ?? null }, (error, socket) => {
       if (error) callback(connectError(options.origin, error), null)
@@ -56,7 +58,7 @@ function throughProxy(
   proxy: ProxyAddress,
   pending: PendingConnections,
 ): buildConnector.connector {
-  const secure = buildConnector(tlsOptions(options))
+  const secure = buildConnector({ ...connectorOptions(options), rejectUnauthorized: true })
   return (to, callback) => {
     const opening =
       proxy.kind === 'http' ? openTunnel(options, proxy, pending) : openSocksTunnel(options, proxy, pending)
@@ -79,7 +81,7 @@ async function openTunnel(
   proxy: HttpProxyAddress,
   pending: PendingConnections,
 ): Promise<Socket> {
-  const toProxy = buildConnector({ ...tlsOptions(options), autoSelectFamily: true })
+  const toProxy = buildConnector({ ...connectorOptions(options), rejectUnauthorized: true, autoSelectFamily: true })
   const client = new Client(proxy.origin, {
     // Without it undici would expect the host header's name, which is the service's, in the proxy's certificate.
     connect: (to, callback) =>
@@ -103,7 +105,9 @@ async function openTunnel(
     return socket as Socket
   } catch (error) {
     if (error instanceof ConnectError) throw error
-    throw new ConnectError('proxy', `No connection to the proxy ${proxy.origin} (${codeOf(error)}); nothing was sent.`)
+    const code = codeOf(error)
+    const problem = isUntrusted(code) ? ', its certificate was not accepted' : ''
+    throw new ConnectError('proxy', `No connection to the proxy ${proxy.origin}${problem} (${code}); nothing was sent.`)
   } finally {
     pending.delete(client)
     // The tunnel's socket no longer belongs to the client: this destroys everything else.
@@ -139,6 +143,13 @@ function connectError(where: string, error: Error): ConnectError {
   if (code === 'UND_ERR_CONNECT_TIMEOUT') {
     return new ConnectError('timeout', `No connection to ${where} within ${CONNECT_TIMEOUT_MS / 1000} s.`)
   }
-  const problem = /CERT|SIGNATURE|ISSUER|SELF_SIGNED/.test(code) ? `, its certificate was not accepted` : ''
-  return new ConnectError('unreachable', `No connection to ${where}${problem} (${code}).`)
+  if (!isUntrusted(code)) return new ConnectError('unreachable', `No connection to ${where} (${code}).`)
+  return new ConnectError(
+    'unreachable',
+    `No connection to ${where}, its certificate was not accepted (${code}); for a private CA, set \`ca\`.`,
+  )
+}
+
+function isUntrusted(code: string): boolean {
+  return /CERT|SIGNATURE|ISSUER|SELF_SIGNED/.test(code)
 }

@@ -1,6 +1,9 @@
 import { z } from 'zod'
 import { type Code, DeniedError, printable, SolveguardError } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
+import { type AgentRoute, routeAgent } from '../net/agent.js'
+import { ConnectError } from '../net/connection.js'
+import { parseProxy } from '../net/proxy.js'
 import { check } from '../policy/schema.js'
 import { extractKey } from './json.js'
 import { parseKey } from './parse.js'
@@ -19,6 +22,17 @@ export interface AwsSecretOptions {
    */
   readonly endpoint?: string | undefined
   /**
+   * Certificates (PEM) to trust in place of the machine's.
+   * @default the machine's
+   */
+  readonly ca?: string | readonly string[] | undefined
+  /**
+   * The proxy for calls to AWS Secrets Manager, and to STS for a role: `http(s)://[user:password@]host:port`, or
+   * `socks5://…`. The policy's proxy is not used for AWS.
+   * @default none; proxies of the environment are not used
+   */
+  readonly proxy?: string | undefined
+  /**
    * The field that holds the key, where the secret is JSON: `apiKey` or `captcha.key`.
    * @default none: the whole secret is the key
    */
@@ -31,6 +45,8 @@ const optionsShape = z.strictObject({
     .regex(/^[a-z0-9-]{1,40}$/, "expected a region such as 'eu-central-1'")
     .optional(),
   endpoint: z.string().optional(),
+  ca: z.union([z.string(), z.array(z.string())]).optional(),
+  proxy: z.string().optional(),
   field: z.string().min(1).max(200).optional(),
 })
 
@@ -59,8 +75,9 @@ export function awsSecret(secretId: string, options: AwsSecretOptions = {}): Sec
   if (typeof secretId !== 'string' || !/^[\w/+=.@:-]{1,2048}$/.test(secretId)) {
     throw new SolveguardError('CONFIG_INVALID', 'awsSecret(secretId) takes the name or the ARN of a secret.')
   }
-  const { field, endpoint, ...given } = check(optionsShape, options, 'options')
+  const { field, endpoint, ca, ...given } = check(optionsShape, options, 'options')
   if (endpoint !== undefined) checkBaseUrl(endpoint, 'awsSecret: endpoint')
+  const proxy = given.proxy === undefined ? undefined : parseProxy(given.proxy, 'awsSecret: proxy')
   const region = given.region ?? /^arn:[^:]*:secretsmanager:([a-z0-9-]+):/.exec(secretId)?.[1]
   const place = `${secretId} in AWS Secrets Manager`
   let get: Promise<Get> | undefined
@@ -77,7 +94,7 @@ export function awsSecret(secretId: string, options: AwsSecretOptions = {}): Sec
     kind: 'aws',
     place,
     async fetch(signal) {
-      get ??= connect(secretId, region, endpoint)
+      get ??= connect(secretId, region, endpoint, { ca, proxy })
       try {
         const call = await get
         // A previous version that is missing or is not a key must not fail the fetch.
@@ -95,9 +112,19 @@ export function awsSecret(secretId: string, options: AwsSecretOptions = {}): Sec
   }
 }
 
-async function connect(secretId: string, region: string | undefined, endpoint: string | undefined): Promise<Get> {
+async function connect(
+  secretId: string,
+  region: string | undefined,
+  endpoint: string | undefined,
+  route: AgentRoute,
+): Promise<Get> {
   const { SecretsManagerClient, GetSecretValueCommand } = await load()
-  const client = new SecretsManagerClient({ ...(region && { region }), ...(endpoint && { endpoint }) })
+  const client = new SecretsManagerClient({
+    ...(region && { region }),
+    ...(endpoint && { endpoint }),
+    // The SDK's calls to STS use them too.
+    requestHandler: { httpAgent: routeAgent('http:', route), httpsAgent: routeAgent('https:', route) },
+  })
   return (VersionStage, signal) =>
     client.send(new GetSecretValueCommand({ SecretId: secretId, VersionStage }), {
       ...(signal && { abortSignal: signal }),
@@ -136,6 +163,9 @@ const MEANING: Readonly<Record<string, readonly [code: Code, sentence: string]>>
 }
 
 function refusal(error: unknown, place: string): DeniedError {
+  if (error instanceof ConnectError) {
+    return new DeniedError('SECRET_UNAVAILABLE', `The key could not be read from ${place}: ${error.message}`)
+  }
   const { name, code, message } = error as { name?: unknown; code?: unknown; message?: unknown }
   const errorName = String([name, code].find((one) => typeof one === 'string' && one !== 'Error') ?? 'unknown error')
   const missing = message === 'Region is missing'

@@ -1,6 +1,9 @@
-import { Agent, request } from 'undici'
+import { Pool } from 'undici'
 import { DeniedError, printable } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
+import { ConnectError, codeOf } from '../net/connection.js'
+import { parseProxy } from '../net/proxy.js'
+import { openRoute } from '../net/route.js'
 
 const TIMEOUT_MS = 10_000
 const MAX_REPLY_BYTES = 1024 * 1024
@@ -24,38 +27,44 @@ export interface StoreReply {
 /** Calls one store over HTTP. */
 export type StoreClient = (call: StoreCall) => Promise<StoreReply>
 
+/** How to reach a store. */
+export interface StoreRoute {
+  /** Certificates (PEM) to trust in place of the machine's. */
+  readonly ca?: string | readonly string[] | undefined
+  /** The proxy for every call: `http(s)://[user:password@]host:port`, or `socks5://…`. */
+  readonly proxy?: string | undefined
+}
+
 /**
  * A client for a store that speaks JSON over HTTPS (or over HTTP on a loopback address). Certificates are verified,
  * redirects are not followed, replies are bounded in size and time.
  *
- * @param ca certificates (PEM) to trust in place of the machine's
+ * @param owner the provider, for messages about its options `address` and `proxy`
  * @throws SolveguardError `CONFIG_INVALID` for an address that a key must not be fetched from; its calls throw
  *   `DeniedError` `SECRET_UNAVAILABLE` when there is no complete reply
  */
-export function storeClient(
-  address: string,
-  field: string,
-  place: string,
-  ca?: string | readonly string[],
-): StoreClient {
-  const { origin, prefix } = checkBaseUrl(address, field)
-  const dispatcher = new Agent({
+export function storeClient(address: string, owner: string, place: string, { ca, proxy }: StoreRoute): StoreClient {
+  const { origin, authority, prefix } = checkBaseUrl(address, `${owner}: address`)
+  const route = openRoute({
+    origin,
+    authority,
+    proxy: proxy === undefined ? undefined : parseProxy(proxy, `${owner}: proxy`),
+    localAddress: undefined,
+    ca,
+  })
+  const pool = new Pool(origin, {
+    connect: route.connect,
+    allowH2: false,
     pipelining: 0,
     headersTimeout: TIMEOUT_MS,
     bodyTimeout: TIMEOUT_MS,
     maxResponseSize: MAX_REPLY_BYTES,
-    connect: {
-      timeout: TIMEOUT_MS,
-      // Set explicitly, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment cannot turn verification off.
-      rejectUnauthorized: true,
-      ...(ca === undefined ? {} : { ca: [ca].flat() }),
-    },
   })
   return async ({ method, path, headers, body, signal }) => {
     try {
-      const reply = await request(`${origin}${prefix}${path}`, {
+      const reply = await pool.request({
+        path: prefix + path,
         method,
-        dispatcher,
         headers: body === undefined ? headers : { ...headers, 'content-type': 'application/json' },
         body: body === undefined ? null : JSON.stringify(body),
         signal: signal ?? null,
@@ -63,7 +72,7 @@ export function storeClient(
       const text = await reply.body.text()
       return { status: reply.statusCode, body: text === '' ? undefined : parse(text) }
     } catch (error) {
-      throw new DeniedError('SECRET_UNAVAILABLE', `The key could not be read from ${place}: ${reason(origin, error)}.`)
+      throw new DeniedError('SECRET_UNAVAILABLE', `The key could not be read from ${place}: ${reason(origin, error)}`)
     }
   }
 }
@@ -76,14 +85,10 @@ function parse(text: string): unknown {
   }
 }
 
-/** Why there is no reply: an error's code or name, never its message, which may hold anything. */
+/** Why there is no reply, as a sentence: an error's code or name, never its message, which may hold anything. */
 function reason(origin: string, error: unknown): string {
-  const { code, name } = error as { code?: unknown; name?: unknown }
-  const errorName =
-    [code, name].find((one): one is string => typeof one === 'string' && /^\w{1,50}$/.test(one)) ?? 'unknown'
-  if (/CERT|SIGNATURE|ISSUER|SELF_SIGNED/.test(errorName)) {
-    return `the certificate of ${origin} was not accepted (${errorName}); for a private CA, set \`ca\``
-  }
-  if (errorName === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return `the reply of ${origin} is too large`
-  return `no reply from ${printable(origin)} (${errorName})`
+  if (error instanceof ConnectError) return error.message
+  const code = codeOf(error)
+  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return `The reply of ${origin} is too large.`
+  return `No reply from ${printable(origin)} (${code}).`
 }

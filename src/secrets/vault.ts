@@ -42,6 +42,12 @@ export interface VaultSecretOptions {
    */
   readonly ca?: string | readonly string[] | undefined
   /**
+   * The proxy for every call to the server: `http(s)://[user:password@]host:port`, or `socks5://…`. The policy's proxy
+   * is not used for Vault.
+   * @default none; proxies of the environment are not used
+   */
+  readonly proxy?: string | undefined
+  /**
    * Names of the custom metadata that hold dates (ISO 8601) of the key. Vault's own date is only when the version was
    * stored.
    * @default none: Vault's own date is used
@@ -84,6 +90,7 @@ const optionsShape = z.strictObject({
   namespace: name.regex(/^[\x21-\x7e]+$/).optional(),
   auth: loginShape.optional(),
   ca: z.union([z.string(), z.array(z.string())]).optional(),
+  proxy: z.string().optional(),
   metadata: z.strictObject({ createdAt: name.optional(), expiresAt: name.optional() }).optional(),
   keep: z.boolean().optional(),
 })
@@ -125,7 +132,7 @@ export function vaultSecret(options: VaultSecretOptions): SecretProvider {
   }
   const namespace = given.namespace ?? variable('NAMESPACE')
   const place = `${mount}/${given.path} in Vault${namespace ? `, namespace ${namespace}` : ''}`
-  const client = storeClient(address, 'vaultSecret: address', place, given.ca ?? caFile())
+  const client = storeClient(address, 'vaultSecret', place, { ca: given.ca ?? caFile(), proxy: given.proxy })
   const headers = { 'x-vault-request': 'true', ...(namespace ? { 'x-vault-namespace': namespace } : {}) }
   const session = new VaultSession(given.auth, { client, headers, place }, keep)
   const url = `/v1/${encoded(mount)}/data/${encoded(given.path)}`

@@ -50,6 +50,26 @@ const WRONG_CODE: Readonly<Record<string, readonly [message: string, ...code: st
     'export const page = window as unknown as Page',
     'export const one = ({ two: 2 } as unknown as Page).one',
   ],
+  'verified-tls.grit': [
+    'A TLS client sets `rejectUnauthorized: true`',
+    'export const pool = new Pool(origin)',
+    'export const pool = new Pool(origin, { connections: 1, connect: { timeout: 1 } })',
+    'export const pool = new Pool(origin, { connect: { rejectUnauthorized: false } })',
+    'export const agent = new Agent({ pipelining: 0 })',
+    'export const agent = new HttpsAgent({ keepAlive: true })',
+    'export const connect = buildConnector({ allowH2: false })',
+    'export const client = new Client(origin)',
+    'export const client = new Redis({ tls: {} })',
+    'export const client = new Cluster([])',
+    'export const client = new SecretsManagerClient({ region })',
+    'export const socket = tls.connect({ host, servername })',
+    'export const options = { rejectUnauthorized: strict }',
+    'export const reply = await fetch(address)',
+    "import { request } from 'undici'; export const reply = await request(address, { dispatcher })",
+    "import { Agent } from 'node:https'; export class Own extends Agent {}",
+    "import { connect } from 'node:tls'; export default connect",
+    "import https from 'node:https'; export default https",
+  ],
 }
 
 describe('the project’s own lint rules', () => {
@@ -57,11 +77,23 @@ describe('the project’s own lint rules', () => {
     codes.map((code, index) => [rule, code, message, `test/${rule}-${index}.ts`] as const),
   )
   const [[, REVEALS] = ['', '']] = WAYS
+  const VERIFIED = [
+    'export const pool = new Pool(origin, { connect: { rejectUnauthorized: true } })',
+    'export const routed = new Pool(origin, { connect: route.connect })',
+    'export const tracked = new Client(origin, { connect: (to, callback) => connect(to, callback) })',
+    'export const connector = buildConnector({ ...more, rejectUnauthorized: true })',
+    'export const client = new Redis({ tls: { ...tls, rejectUnauthorized: true } })',
+    'export const key = provider.fetch(signal)',
+  ].join('\n')
   let folder = ''
   let found = ''
 
   beforeAll(() => {
-    folder = project([...WAYS.map(([, code, , file]) => [file, code] as const), ['egress/body.ts', REVEALS]])
+    folder = project([
+      ...WAYS.map(([, code, , file]) => [file, code] as const),
+      ['egress/body.ts', REVEALS],
+      ['net/right.ts', VERIFIED],
+    ])
     const args = ['lint', '--vcs-enabled=false', '--reporter=github', 'src']
     found = spawnSync(bin('biome'), args, { cwd: folder, encoding: 'utf8' }).stdout
   })
@@ -79,6 +111,10 @@ describe('the project’s own lint rules', () => {
 
   it('let egress reveal a secret', () => {
     expect(found).not.toContain('egress/body.ts')
+  })
+
+  it('let a client that verifies TLS, or has a connector that does, open connections', () => {
+    expect(found).not.toContain('net/right.ts')
   })
 })
 

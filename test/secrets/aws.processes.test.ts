@@ -182,7 +182,7 @@ describe('awsSecret', () => {
   test('names the package to install where the SDK is missing', async () => {
     const project = mkdtempSync(join(tmpdir(), 'solveguard-no-sdk-'))
     try {
-      await installInto(project, ['luxon', 'tldts', 'undici', 'zod'])
+      await installInto(project, ['luxon', 'socks', 'tldts', 'undici', 'zod'])
       writeFileSync(join(project, 'package.json'), '{}')
       writeFileSync(
         join(project, 'try.mjs'),

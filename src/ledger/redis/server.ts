@@ -67,7 +67,8 @@ export async function connectRedis({ url, ca, tls, timeoutMs, clock }: Address):
     ...(parts.username !== '' && { username: decodeURIComponent(parts.username) }),
     ...(parts.password !== '' && { password: decodeURIComponent(parts.password) }),
     db: Number(parts.pathname.slice(1) || 0),
-    ...(wantsTls && { tls: { ...tls, ...(ca !== undefined && { ca: typeof ca === 'string' ? ca : [...ca] }) } }),
+    // Verification is set explicitly: NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment cannot turn it off.
+    ...(wantsTls && { tls: { ...tls, ...(ca !== undefined && { ca: [ca].flat() }), rejectUnauthorized: true } }),
     connectTimeout: timeoutMs,
     retryStrategy: (times) => Math.min(20 * times, 500) * (0.5 + Math.random()),
     // The server has become a replica: reconnect, to the server that the name resolves to now.
