@@ -25,7 +25,7 @@ export async function composeGuard(policy: Policy, parts: GuardParts): Promise<G
     parts.wireLog?.open()
     await sink.open(parts.name, clock.now())
     opened = true
-    return await start(runtime, policy)
+    return start(runtime, policy)
   } catch (error) {
     // The first error is the one to report.
     if (opened) await quietly(() => sink.close())
@@ -47,14 +47,14 @@ function withTelemetry(parts: GuardParts): GuardParts {
 }
 
 /** Connects the parts, and starts the heartbeat. */
-async function start(runtime: GuardRuntime, policy: Policy): Promise<Guard> {
+function start(runtime: GuardRuntime, policy: Policy): Guard {
   const client = new SolverClient(runtime)
   const recovery = new Recovery(runtime, client, policy, new Gate(policy))
   const pipeline = new SolvePipeline(runtime, client, recovery)
   const timings = new SharedTimings(runtime)
   const advisor = new Advisor(runtime, timings)
   const guard = new RootGrant(runtime, policy, { pipeline, recovery, timings, advisor })
-  await runtime.register(new Budget(runtime.name, termsOf(policy.budget)), (isFirst) => {
+  runtime.start(new Budget(runtime.name, termsOf(policy.budget)), (isFirst) => {
     const inBackground = (work: () => Promise<unknown>): void => runtime.background(work, 'LEDGER_UNAVAILABLE')
     inBackground(() => recovery.claimOrphans())
     inBackground(() => advisor.heartbeat())

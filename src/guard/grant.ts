@@ -183,6 +183,7 @@ export class PolicyGrant implements Grant, GrantContext {
           own[accounts.length + index],
           known,
           this.policy.key.rotateEveryMs,
+          now,
         )
         return { ...status, balance: balanceMonitor.status(account, readings) }
       })

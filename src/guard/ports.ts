@@ -17,6 +17,17 @@ export interface GuardContext {
   readonly closed: boolean
 }
 
+/** The presence of this process in the ledger. A process that only looks has none. */
+export interface Registration {
+  /**
+   * Registers this process with the limits of its budgets, unless that was done. Called before each reservation: a
+   * guard that never reserves declares no limits, and so restricts no other.
+   */
+  declareLimits(): MaybePromise<void>
+  /** Registers this process without limits, unless it is registered: it follows tasks, and reserves nothing. */
+  registerLease(): MaybePromise<void>
+}
+
 /** The time for the age of keys. */
 export interface KeyClock {
   /**

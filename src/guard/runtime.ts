@@ -6,7 +6,7 @@ import { isPromise, type MaybePromise } from '../base/async.js'
 import type { Clock } from '../base/clock.js'
 import { type Code, messageOf } from '../base/errors.js'
 import type { WireLog } from '../egress/har.js'
-import type { BudgetClaim, Ledger, Limits, Owner, PauseReason, ThresholdAlert } from '../ledger/ledger.js'
+import type { BudgetClaim, Ledger, Limits, PauseReason, RegisterResult, ThresholdAlert } from '../ledger/ledger.js'
 import { formatUsd } from '../policy/money.js'
 import type { Outage } from '../secrets/cache.js'
 import { Account, type AccountParts } from './accounts/account.js'
@@ -18,7 +18,7 @@ import { Log, type Logger } from './observability/log.js'
 import { Outbox } from './observability/outbox.js'
 import { Recorder } from './observability/recorder.js'
 import type { Telemetry } from './observability/telemetry.js'
-import type { AlertOrigin, BackgroundTasks, GuardContext, KeyClock, Notifier } from './ports.js'
+import type { AlertOrigin, BackgroundTasks, GuardContext, KeyClock, Notifier, Registration } from './ports.js'
 import { type Budget, periodOf } from './spending/budgets.js'
 import { RemoteQueues } from './spending/remote-queues.js'
 import { WaitQueue } from './spending/wait-queue.js'
@@ -53,7 +53,7 @@ const MAX_RECENT_FAILURES = 100
  * What all grants of one guard share: its parts, and the ports that the parts take. Only `compose.ts` knows this class.
  * It holds nothing about a single solve.
  */
-export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, Notifier {
+export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, Notifier, Registration {
   readonly name: string
   readonly ownerId = `${process.pid}-${randomUUID()}`
   readonly clock: Clock
@@ -80,6 +80,12 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
   readonly #startedAt: { readonly wall: number; readonly monotonic: number }
   readonly #log: Log | undefined
   #cancelHeartbeat: (() => void) | undefined
+  /** What the ledger knows of this process: nothing yet, that it lives, or also its limits. */
+  #registered: 'lease' | 'limits' | undefined
+  #declaring: Promise<void> | undefined
+  /** The budgets whose limits this process declares, and the claims that it declared last. */
+  #budgets: readonly Budget[] = []
+  #declared: readonly BudgetClaim[] = []
   /** Background work under way. Only `close()` waits for it. */
   readonly #background = new Set<Promise<unknown>>()
   /** By code and message: when a background task last failed that way (monotonic ms). */
@@ -134,50 +140,65 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     return Math.max(this.clock.now(), wall + this.clock.monotonic() - monotonic)
   }
 
-  /** Registers this process with the ledger and starts its heartbeat. Calls `onHeartbeat` at each one (every 10 s). */
-  async register(budget: Budget, onHeartbeat: (isFirst: boolean) => void): Promise<void> {
-    const budgets = [budget, ...this.accounts.flatMap(({ claim }) => claim ?? [])]
-    let declared: readonly BudgetClaim[] = []
-    const owner = (now: number): Owner => {
-      declared = budgets.map((each) => each.at(now))
-      return {
-        id: this.ownerId,
-        leaseMs: LEASE_MS,
-        declares: declared.map(({ id, limits }) => ({ budgetId: id, limits })),
-      }
-    }
-    const { differing } = await this.ledger.register(owner(this.clock.now()), this.clock.now())
-    const renewLease = (): MaybePromise<unknown> => {
-      const now = this.clock.now()
-      // After midnight the declared limits are those of another day.
-      const changed = budgets.some((each, i) => each.at(now) !== declared[i])
-      return changed ? this.ledger.register(owner(now), now) : this.ledger.heartbeat(this.ownerId, now)
-    }
+  /** Starts the heartbeat. Calls `onHeartbeat` at each one (every 10 s). */
+  start(budget: Budget, onHeartbeat: (isFirst: boolean) => void): void {
+    this.#budgets = [budget, ...this.accounts.flatMap(({ claim }) => claim ?? [])]
     for (const { secrets } of this.accounts) secrets.open()
-    const heartbeat = (): void => {
-      this.#cancelHeartbeat = this.clock.after(HEARTBEAT_MS, heartbeat, false)
-      this.background(renewLease, 'LEDGER_UNAVAILABLE')
-      this.background(() => this.remoteQueues.read(), 'LEDGER_UNAVAILABLE')
-      this.background(() => this.keyRegistry.heartbeat(), 'LEDGER_UNAVAILABLE')
+    const heartbeat = (isFirst: boolean): void => {
+      this.#cancelHeartbeat = this.clock.after(HEARTBEAT_MS, () => heartbeat(false), false)
+      if (!isFirst) {
+        this.background(() => this.#renewLease(), 'LEDGER_UNAVAILABLE')
+        this.background(() => this.remoteQueues.read(), 'LEDGER_UNAVAILABLE')
+        this.background(() => this.keyRegistry.heartbeat(), 'LEDGER_UNAVAILABLE')
+      }
       this.background(() => this.outbox.heartbeat(), 'LEDGER_UNAVAILABLE')
-      onHeartbeat(false)
+      onHeartbeat(isFirst)
     }
     // The first heartbeat is delayed, so that the caller of `createGuard` can add its listeners before the first alert.
-    this.#cancelHeartbeat = this.clock.after(
-      0,
-      () => {
-        for (const { budgetId, effective } of differing) {
-          this.alert(
-            'LIMITS_DIFFER',
-            `Another guard has different limits for the budget '${budgetId}'; ` +
-              `the tighter of each holds for both: ${formatLimits(effective)}.`,
-          )
-        }
-        this.#cancelHeartbeat = this.clock.after(HEARTBEAT_MS, heartbeat, false)
-        this.background(() => this.outbox.heartbeat(), 'LEDGER_UNAVAILABLE')
-        onHeartbeat(true)
-      },
-      false,
+    this.#cancelHeartbeat = this.clock.after(0, () => heartbeat(true), false)
+  }
+
+  declareLimits(): MaybePromise<void> {
+    if (this.#registered === 'limits') return undefined
+    if (this.#declaring) return this.#declaring
+    const registered = this.#register('limits')
+    if (!isPromise(registered)) return undefined
+    this.#declaring = registered.finally(() => {
+      this.#declaring = undefined
+    })
+    return this.#declaring
+  }
+
+  registerLease(): MaybePromise<void> {
+    return this.#registered === undefined ? this.#register('lease') : undefined
+  }
+
+  /** Registers this process with the ledger, for its next heartbeat to renew. */
+  #register(as: 'lease' | 'limits'): MaybePromise<void> {
+    const now = this.clock.now()
+    this.#declared = as === 'limits' ? this.#budgets.map((each) => each.at(now)) : []
+    const declares = this.#declared.map(({ id, limits }) => ({ budgetId: id, limits }))
+    const registered = ({ differing }: RegisterResult): void => {
+      const isNew = this.#registered !== as
+      this.#registered = as
+      if (isNew) for (const each of differing) this.#alertDifferentLimits(each)
+    }
+    const reply = this.ledger.register({ id: this.ownerId, leaseMs: LEASE_MS, declares }, now)
+    return isPromise(reply) ? reply.then(registered) : registered(reply)
+  }
+
+  #renewLease(): MaybePromise<void> {
+    const now = this.clock.now()
+    // After midnight the declared limits are those of another day.
+    const changed = this.#declared.some((claim, i) => this.#budgets[i]?.at(now) !== claim)
+    return changed && this.#registered ? this.#register(this.#registered) : this.ledger.heartbeat(this.ownerId, now)
+  }
+
+  #alertDifferentLimits({ budgetId, effective }: RegisterResult['differing'][number]): void {
+    this.alert(
+      'LIMITS_DIFFER',
+      `Another guard has different limits for the budget '${budgetId}'; ` +
+        `the tighter of each holds for both: ${formatLimits(effective)}.`,
     )
   }
 
@@ -323,7 +344,7 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
       async () => this.recorder.head && this.ledger.saveHead(this.recorder.head),
       async () => this.outbox.close(),
       async () => this.keyRegistry.unregister(),
-      async () => this.ledger.unregister(this.ownerId, this.clock.now()),
+      async () => this.#registered && this.ledger.unregister(this.ownerId, this.clock.now()),
       async () => this.ledger.close(),
       async () => this.wireLog?.close(),
     ])

@@ -4,6 +4,7 @@ import type { Code } from '../base/errors.js'
 import { frozenCopy } from '../base/frozen.js'
 import type { WireLog } from '../egress/har.js'
 import type { Usage } from '../ledger/ledger.js'
+import { tightest } from '../ledger/windows.js'
 import type { Account } from './accounts/account.js'
 import type { Recorder } from './observability/recorder.js'
 import type { Recovery } from './service/recovery.js'
@@ -58,11 +59,12 @@ export function processStatus(
  * @param threadUsage the usage of its paid threads, if it has any
  */
 export function solverStatus(
-  { name, secrets, secretPlace, solver: { maxConcurrent } }: Account,
+  { name, secrets, secretPlace, claim, solver: { maxConcurrent } }: Account,
   usage: Usage | undefined,
   threadUsage: Usage | undefined,
   known: readonly KnownKey[],
   rotateEveryMs: number | undefined,
+  now: number,
 ): SolverStatus {
   const key = secrets.usable()?.current
   const date = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms))
@@ -78,14 +80,15 @@ export function solverStatus(
   }
   const threads = maxConcurrent === undefined ? undefined : { has: maxConcurrent, used: threadUsage?.active ?? 0 }
   if (!usage) return { name, key: keyStatus, threads }
-  const { spent, reserved, lastMinute, active, declared, days, paused } = usage
+  const { spent, reserved, lastMinute, active, days, paused } = usage
+  const { perDay, perMinute, concurrent } = tightest(claim?.at(now).limits ?? {}, usage.declared)
   return {
     name,
     key: keyStatus,
     paused: frozenCopy(paused),
-    day: declared.perDay === undefined && !days ? { cap: undefined, spent, reserved } : dayStatus(usage, undefined),
-    minute: { cap: declared.perMinute, used: lastMinute },
-    slots: { cap: declared.concurrent, used: active },
+    day: perDay === undefined && !days ? { cap: undefined, spent, reserved } : dayStatus(usage, perDay),
+    minute: { cap: perMinute, used: lastMinute },
+    slots: { cap: concurrent, used: active },
     threads,
   }
 }

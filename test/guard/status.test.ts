@@ -2,12 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { jsonlAudit } from '../../src/audit/jsonl.js'
 import { createGuard } from '../../src/guard/create.js'
 import type { Ledger } from '../../src/ledger/ledger.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
+import { captchaAI } from '../../src/solvers/captchaai.js'
 import { twoCaptcha } from '../../src/solvers/two-captcha.js'
 import { memoryAudit } from '../../src/testing/audit.js'
 import { manualClock } from '../../src/testing/clock.js'
@@ -170,4 +171,70 @@ it('status of a used-up budget has the time of the next free amount, and solves 
   expect([denied.code, denied.retryAt]).toEqual(['BUDGET_EXHAUSTED', day.moreAt])
   clock.set(Date.UTC(2026, 10, 25, 12, 5))
   await guard.solve(challenge)
+})
+
+describe('a second guard that only looks', () => {
+  const production = { budget: { perDay: usd(5), concurrent: 20 } }
+
+  it('declares no limits, even if they are the tight defaults: the first guard solves meanwhile', async () => {
+    const first = await rig({ policy: production })
+    const look = await rig({ ledger: first.ledger, service: first.service, policy: { budget: { perDay: usd(0.001) } } })
+    await look.guard.status()
+    for (let i = 0; i < 3; i++) await first.guard.solve(challenge)
+    expect((await first.guard.status()).day).toMatchObject({ cap: usd(5), spent: usd(0.003) })
+    expect((await look.guard.status()).day).toMatchObject({ cap: usd(0.001), spent: usd(0.003) })
+    await look.guard.close()
+  })
+
+  it('writes nothing to the ledger', async () => {
+    const first = await rig({ policy: production })
+    await first.guard.solve(challenge)
+    const writes: string[] = []
+    const watched = new Proxy(first.ledger, {
+      get(ledger, name) {
+        const reads = ['kind', 'place', 'open', 'usage', 'listFacts', 'heads', 'close']
+        if (reads.includes(String(name))) return Reflect.get(ledger, name)
+        return () => writes.push(String(name))
+      },
+    })
+    const audit = memoryAudit()
+    const look = await rig({ ledger: watched, service: first.service, guardOptions: { audit } })
+    await look.guard.status()
+    await look.guard.close()
+    expect(writes).toEqual([])
+  })
+
+  it('follows the tasks of a dead process, and still declares no limits', async () => {
+    const first = await rig({ serviceOptions: { solveMs: 60_000 }, policy: production })
+    const submitted = new Promise((resolve) => first.guard.on('submitted', resolve))
+    const solve = errorOf(first.guard.solve(challenge))
+    await submitted
+    await first.guard.close()
+    await solve
+    const look = await rig({ ledger: first.ledger, service: first.service })
+    await expect.poll(async () => (await look.guard.status()).process.recovering).toBe(1)
+    const { declared } = await first.ledger.usage('tests', Date.now())
+    expect(declared).toEqual({})
+  })
+
+  it('shows its own limits of each account, though it has declared none', async () => {
+    const { guard, service } = await rig({ policy: production })
+    await guard.close()
+    const several = await createGuard({
+      name: 'tests',
+      solvers: [
+        {
+          solver: captchaAI({ baseUrl: service.url }),
+          secret: fixedSecret(service.key),
+          budget: { perDay: usd(2), concurrent: 7 },
+        },
+        { solver: twoCaptcha({ baseUrl: service.url }), secret: fixedSecret(service.key) },
+      ],
+      policy: { origins: ['https://staging.example.com'], budget: { perDay: usd(5) } },
+      ledger: memoryLedger(),
+      audit: memoryAudit(),
+    })
+    after(() => several.close())
+    expect((await several.status()).solvers).toMatchObject([{ day: { cap: usd(2) }, slots: { cap: 7 } }, {}])
+  })
 })

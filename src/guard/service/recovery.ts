@@ -11,7 +11,7 @@ import type { GrantContext } from '../admission/grant-context.js'
 import { closed } from '../errors.js'
 import type { KeyRegistry } from '../keys/registry.js'
 import type { Recorder } from '../observability/recorder.js'
-import type { GuardContext, Notifier } from '../ports.js'
+import type { GuardContext, Notifier, Registration } from '../ports.js'
 import type { SolverClient } from './client.js'
 import type { SolverTask, TaskOutcome } from './solver-task.js'
 
@@ -43,7 +43,10 @@ export interface RecoveredTask {
 }
 
 /** What the recovery needs from the guard. */
-export interface RecoveryDeps extends GuardContext, Pick<Notifier, 'alert' | 'emit'> {
+export interface RecoveryDeps
+  extends GuardContext,
+    Pick<Notifier, 'alert' | 'emit'>,
+    Pick<Registration, 'registerLease'> {
   readonly accounts: readonly Account[]
   readonly recorder: Pick<Recorder, 'write' | 'head'>
   readonly keyRegistry: Pick<KeyRegistry, 'track' | 'untrack'>
@@ -111,6 +114,8 @@ export class Recovery {
       egressRoutes: [...this.#otherRoutes.keys()],
     }
     const claimed = await ledger.claim(request, clock.now())
+    // A claim alone expires: while this process lives, no other takes the tasks over.
+    if (claimed.length > 0) await this.#deps.registerLease()
     for (const task of claimed) {
       // A claim expires: this process may claim again a task that it already follows.
       const { reservationId } = task

@@ -9,7 +9,7 @@ import type { Pauses } from '../accounts/pauses.js'
 import type { Gate } from '../admission/gate.js'
 import type { GrantContext } from '../admission/grant-context.js'
 import { abandoned, denied, ledgerDown } from '../errors.js'
-import type { GuardContext } from '../ports.js'
+import type { GuardContext, Registration } from '../ports.js'
 import { periodOf } from '../spending/budgets.js'
 import type { RemoteQueues } from '../spending/remote-queues.js'
 import type { Refusal, WaitQueue } from '../spending/wait-queue.js'
@@ -21,7 +21,7 @@ const RETRY_MS = 250
 const MAX_RATE_RETRY_MS = 5_000
 
 /** What a reservation needs from the guard. */
-export interface ReserveDeps extends Omit<GuardContext, 'name'> {
+export interface ReserveDeps extends Omit<GuardContext, 'name'>, Pick<Registration, 'declareLimits'> {
   readonly pauses: Pick<Pauses, 'observe'>
   readonly waitQueue: WaitQueue
   readonly remoteQueues: Pick<RemoteQueues, 'isEmpty' | 'blockedBy' | 'announce' | 'withdraw' | 'refresh'>
@@ -151,6 +151,19 @@ function retryDelay({ reason, retryAt }: Refusal, now: number): number {
 }
 
 function reserveNow(deps: ReserveDeps, job: ReservingJob): MaybePromise<ReserveResult> {
+  try {
+    const declared = deps.declareLimits()
+    const result = isPromise(declared) ? declared.then(() => ask(deps, job)) : ask(deps, job)
+    if (!isPromise(result)) return result
+    return result.catch((error) => {
+      throw ledgerDown(error)
+    })
+  } catch (error) {
+    throw ledgerDown(error)
+  }
+}
+
+function ask(deps: ReserveDeps, job: ReservingJob): MaybePromise<ReserveResult> {
   const now = deps.clock.now()
   job.gate.admitTime(now)
   const request = {
@@ -160,15 +173,7 @@ function reserveNow(deps: ReserveDeps, job: ReservingJob): MaybePromise<ReserveR
     amount: job.amount,
     deadline: job.reservationExpiresAt,
   }
-  try {
-    const result = deps.ledger.reserve(request, now)
-    if (!isPromise(result)) return result
-    return result.catch((error) => {
-      throw ledgerDown(error)
-    })
-  } catch (error) {
-    throw ledgerDown(error)
-  }
+  return deps.ledger.reserve(request, now)
 }
 
 function mayWait({ reason }: Refusal): boolean {

@@ -6,6 +6,7 @@ import type { Ledger } from '../../../src/ledger/ledger.js'
 import { memoryLedger } from '../../../src/ledger/memory.js'
 import { usd } from '../../../src/policy/money.js'
 import type { SecretProvider, SecretVersions } from '../../../src/secrets/provider.js'
+import { captchaAI } from '../../../src/solvers/captchaai.js'
 import { memoryAudit } from '../../../src/testing/audit.js'
 import { manualClock } from '../../../src/testing/clock.js'
 import { challenge, errorOf, fixedSecret, rig, settleWith } from '../support.js'
@@ -207,18 +208,48 @@ describe('after a solve', () => {
   })
 })
 
-it('createGuard closes the audit log if it cannot register in the ledger', async () => {
+it('createGuard closes the audit log if it finds a wrong option after opening it', async () => {
   let closed = 0
   const audit = { ...memoryAudit(), close: () => void closed++ }
-  const join = (): never => {
-    throw new DeniedError('LEDGER_UNAVAILABLE', 'The ledger is gone.')
-  }
   const close = (): never => {
     throw new Error('It cannot be closed either.')
   }
-  const error = await errorOf(rig({ ledger: { ...memoryLedger(), register: join, close }, guardOptions: { audit } }))
-  expect(error.message).toBe('The ledger is gone.')
+  const error = await errorOf(
+    rig({
+      ledger: { ...memoryLedger(), close },
+      policy: { pageProxy: 'http://127.0.0.1:8080' },
+      guardOptions: { audit, solver: captchaAI() },
+    }),
+  )
+  expect(error).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('policy.pageProxy') })
   expect(closed).toBe(1)
+})
+
+it('a solve is denied while its guard cannot register in the ledger, and nothing is sent', async () => {
+  const memory = memoryLedger()
+  let down = true
+  const register: Ledger['register'] = (...args) => {
+    if (down) throw new DeniedError('LEDGER_UNAVAILABLE', 'The ledger is gone.')
+    return memory.register(...args)
+  }
+  const { guard, service } = await rig({ ledger: { ...memory, register } })
+  expect(await errorOf(guard.solve(challenge))).toMatchObject({ message: 'The ledger is gone.' })
+  expect(service.requests).toEqual([])
+  down = false
+  await guard.solve(challenge)
+  expect(memory.usage('tests', Date.now()).declared).toMatchObject({ perDay: usd(1) })
+})
+
+it('a guard registers once with a ledger that takes its time, however many solves begin at once', async () => {
+  const memory = memoryLedger()
+  let calls = 0
+  const register: Ledger['register'] = async (...args) => {
+    calls++
+    return memory.register(...args)
+  }
+  const { guard } = await rig({ ledger: { ...memory, register } })
+  await Promise.all([1, 2, 3].map(() => guard.solve(challenge)))
+  expect(calls).toBe(1)
 })
 
 it('an expired task that is claimed again while a guard follows it is not followed twice', async () => {

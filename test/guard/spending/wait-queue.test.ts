@@ -20,7 +20,8 @@ function processOf(ownerId: string, ledger: Ledger, clock: ManualClock) {
     background: (work: () => unknown) => void Promise.resolve().then(work),
   }
   const pauses = { observe() {} }
-  return { ...ports, pauses, waitQueue: new WaitQueue(clock), remoteQueues: new RemoteQueues(ports) }
+  const declareLimits = (): void => {}
+  return { ...ports, pauses, declareLimits, waitQueue: new WaitQueue(clock), remoteQueues: new RemoteQueues(ports) }
 }
 
 let made = 0
