@@ -163,6 +163,10 @@ export const CODES = {
     meaning: 'Another process is working on the batch of that name.',
     remedy: 'Wait until it ends, or give this batch another name.',
   },
+  BATCH_ITEMS_DIFFER: {
+    meaning: 'The batch of that name was begun with other items.',
+    remedy: 'Give this batch another name, or run it with the items that it was begun with.',
+  },
   GUARD_CLOSED: { meaning: 'The guard was closed.', remedy: 'Create a new guard, or close this one later.' },
   SOLVE_ABORTED: {
     meaning: 'The caller aborted the solve through its signal.',
@@ -267,6 +271,10 @@ export const CODES = {
   PRICE_ABOVE_RESERVED: {
     meaning: 'The service charged more than the upper price that was reserved.',
     remedy: "Correct the solver's `pricing`.",
+  },
+  TASK_ID_REPEATED: {
+    meaning: 'The service answered a submit with the id of an earlier task.',
+    remedy: 'Check `baseUrl`, and what repeats replies on the way to the service (a cache, a proxy).',
   },
   COST_BELOW_FLOOR: {
     meaning: 'The service reported a cost below half of the price of a solve; half of the price is counted.',

@@ -93,7 +93,7 @@ export function createTransport(options: TransportOptions): Transport {
     verify: () => check.verify(),
 
     async send(call, secret, options = {}): Promise<Reply> {
-      const { signal, timeoutMs = DEFAULT_TIMEOUT_MS, purpose } = options
+      const { signal, timeoutMs = DEFAULT_TIMEOUT_MS, connectWithinMs, purpose } = options
       const { mayHoldAnswer: mayAnswer = () => purpose !== 'report' && purpose !== 'balance' } = options
       checkPath(call.path)
       if (closed) throw new TransportError('aborted', 'no', `The transport to ${service.origin} is closed.`)
@@ -102,10 +102,8 @@ export function createTransport(options: TransportOptions): Transport {
       const body = encodeBody(call, secret)
       const send = async (trace?: ExchangeTrace): Promise<Reply> => {
         const request = { method: 'POST', path, headers: headers[call.encoding], body } as const
-        return maskKeyInReply(
-          await exchange(pool, request, { clock, timeoutMs, signal, service: service.origin, trace }),
-          secret,
-        )
+        const bounds = { clock, timeoutMs, connectWithinMs, signal, service: service.origin, trace }
+        return maskKeyInReply(await exchange(pool, request, bounds), secret)
       }
       if (!log) return send()
       const mask = keyMask(secret, call.sensitive)

@@ -1,4 +1,5 @@
-import type { Dispatcher } from 'undici'
+import type { Dispatcher, Pool } from 'undici'
+import { BoundedBytes } from '../base/bounded-bytes.js'
 import type { Clock } from '../base/clock.js'
 import { printable } from '../base/errors.js'
 import { withTimeout } from '../base/timeout.js'
@@ -14,6 +15,11 @@ const MAX_REPLY_BYTES = 1024 * 1024
 export interface ExchangeOptions {
   readonly clock: Clock
   readonly timeoutMs: number
+  /**
+   * How long to wait for a connection while there is none, ms.
+   * @default timeoutMs
+   */
+  readonly connectWithinMs?: number | undefined
   readonly signal: AbortSignal | undefined
   /** The service's name in messages. */
   readonly service: string
@@ -28,16 +34,18 @@ export interface ExchangeOptions {
  * @throws TransportError
  */
 export function exchange(
-  pool: Dispatcher,
+  pool: Pool,
   request: Dispatcher.DispatchOptions,
-  { clock, timeoutMs, signal, service, trace }: ExchangeOptions,
+  { clock, timeoutMs, connectWithinMs = timeoutMs, signal, service, trace }: ExchangeOptions,
 ): Promise<Reply> {
   let controller: Dispatcher.DispatchController | undefined
   let over = false
+  let cancelConnect: (() => void) | undefined
 
   /** Ends the exchange. Called before its promise settles, so that a request that is still queued is not written. */
   function stop(reason: TransportError['reason'], message: string): TransportError {
     over = true
+    cancelConnect?.()
     controller?.abort(new Error(reason))
     return new TransportError(reason, controller ? 'unknown' : 'no', message)
   }
@@ -45,8 +53,7 @@ export function exchange(
   const reply = new Promise<Reply>((resolve, reject) => {
     let status = 0
     let contentType = ''
-    let size = 0
-    const chunks: Buffer[] = []
+    const body = new BoundedBytes(MAX_REPLY_BYTES)
 
     const fail = (reason: TransportError['reason'], message: string): void => {
       if (!over) reject(stop(reason, message))
@@ -54,8 +61,9 @@ export function exchange(
     const tooLarge = (): void =>
       fail('too-large', `The reply of ${service} is larger than ${MAX_REPLY_BYTES / 1024 / 1024} MiB.`)
 
-    pool.dispatch(request, {
+    const handler: Dispatcher.DispatchHandler = {
       onRequestStart(started) {
+        cancelConnect?.()
         // Stopped while it was queued for a connection: aborting here keeps it from being written.
         if (over) started.abort(new Error('stopped'))
         else controller = started
@@ -75,25 +83,38 @@ export function exchange(
         }
       },
       onResponseData(_, chunk) {
-        size += chunk.length
-        if (size > MAX_REPLY_BYTES) tooLarge()
-        else chunks.push(chunk)
+        if (!body.add(chunk)) tooLarge()
       },
       onResponseEnd() {
         if (over) return
         over = true
-        resolve({ status, contentType, body: decode(chunks, contentType) })
+        resolve({ status, contentType, body: decode(body, contentType) })
       },
       onResponseError(_, error) {
         if (error instanceof ConnectError) fail(error.reason, error.message)
         else fail(...explain(error, service, controller !== undefined))
       },
+    }
+    try {
+      pool.dispatch(request, handler)
+    } catch (error) {
+      // Not undici's own pool: a run-time with an undici of its own may have no such method.
+      return fail(...explain(error as Error, service, controller !== undefined))
+    }
+    if (controller || over || connectWithinMs >= timeoutMs) return
+    cancelConnect = clock.after(connectWithinMs, () => {
+      // With a connection, the request only waits for a free one.
+      if (!isConnected(pool)) fail('timeout', noConnection(service, connectWithinMs))
     })
   })
   return withTimeout(reply, {
     clock,
     ms: timeoutMs,
-    error: () => stop('timeout', `No complete reply from ${service} within ${formatMs(timeoutMs)}.`),
+    error: () => {
+      if (controller) return stop('timeout', `No complete reply from ${service} within ${formatMs(timeoutMs)}.`)
+      if (!isConnected(pool)) return stop('timeout', noConnection(service, timeoutMs))
+      return stop('queued', `No connection to ${service} was free within ${formatMs(timeoutMs)}.`)
+    },
     signal,
     abortError: () => stop('aborted', `The call to ${service} was aborted.`),
   })
@@ -109,12 +130,18 @@ function explain(error: Error, service: string, sent: boolean): [TransportError[
   return ['unreachable', `No connection to ${service} (${code}).`]
 }
 
+function isConnected(pool: Pool): boolean {
+  return pool.stats.connected > 0
+}
+
+function noConnection(service: string, ms: number): string {
+  return `No connection to ${service} within ${formatMs(ms)}.`
+}
+
 /**
  * Bytes as text. Bytes that are not valid in their character set become U+FFFD or a wrong letter, which the solver's
  * parser refuses.
  */
-function decode(chunks: readonly Buffer[], contentType: string): string {
-  const [first] = chunks
-  const bytes = chunks.length === 1 && first ? first : Buffer.concat(chunks)
+function decode(bytes: BoundedBytes, contentType: string): string {
   return bytes.toString(/charset="?(iso-8859-1|latin-?1|windows-1252|us-ascii)/i.test(contentType) ? 'latin1' : 'utf8')
 }

@@ -17,6 +17,7 @@ export interface Transport {
   /**
    * Sends a call with the credential in its slot, and resolves with the reply, whatever its status.
    * @throws TransportError when there is no complete reply
+   * @throws SolveguardError `CONFIG_INVALID` when the call cannot be encoded: nothing was sent
    */
   send(call: Call, secret: Secret, options?: SendOptions): Promise<Reply>
   /** Closes every connection. */
@@ -34,13 +35,16 @@ export interface SendOptions {
   readonly signal?: AbortSignal | undefined
   /** How long the whole exchange may take, in ms. @default 30_000 */
   readonly timeoutMs?: number | undefined
+  /** How long to wait for a connection while there is none, in ms. @default timeoutMs */
+  readonly connectWithinMs?: number | undefined
 }
 
 /** There is no complete reply. The message never holds a key. */
 export class TransportError extends Error {
   /** Whether the service may have received the call. */
   readonly delivered: Delivered
-  readonly reason: 'unreachable' | 'timeout' | 'too-large' | 'cut-off' | 'aborted' | 'proxy'
+  /** `queued`: all connections were in use. */
+  readonly reason: 'unreachable' | 'timeout' | 'queued' | 'too-large' | 'cut-off' | 'aborted' | 'proxy'
 
   constructor(reason: TransportError['reason'], delivered: Delivered, message: string) {
     super(message)

@@ -34,6 +34,8 @@ import type {
   StreamOptions,
 } from './types.js'
 
+/** The longest id of a budget, in characters: what the ledger keeps of a task fits into one fact, with its path. */
+const MAX_ID_LENGTH = 700
 /** For how many page origins a grant caches the budgets. */
 const MAX_ORIGINS = 1_000
 
@@ -129,6 +131,13 @@ export class PolicyGrant implements Grant, GrantContext {
   narrow(narrowing: NarrowingInput, { name, subject }: NarrowOptions = {}): Grant {
     const own = name === undefined ? randomUUID().slice(0, 8) : checkName(name, 'name')
     const id = `${this.path.at(-1)}/${own}`
+    if (id.length > MAX_ID_LENGTH) {
+      throw new SolveguardError(
+        'CONFIG_INVALID',
+        `name: the names of a grant and of all grants above it have at most ${MAX_ID_LENGTH} characters together; ` +
+          'use shorter ones.',
+      )
+    }
     const policy = narrow(this.#policyWithPasswords, parseNarrowing(narrowing, zoneOf(this.#policyWithPasswords)))
     return new PolicyGrant(this.#deps, this.#solving, policy, this.#budgets, id, subject ?? this.subject)
   }

@@ -106,7 +106,8 @@ export interface BatchOptions {
   /** The batch's name: 1 to 64 letters, digits and `. _ -`. */
   name: string
   /**
-   * Identifies each item, the same in every run: up to 128 printable characters. The ledger stores it as it is.
+   * Identifies each item, the same in every run: up to 128 printable characters. The ledger stores it as it is. An item
+   * under the key of another challenge ends the stream with `BATCH_ITEMS_DIFFER`.
    *
    * @default a digest of the challenge; equal challenges are numbered
    */
@@ -168,7 +169,7 @@ export interface SolveStream extends AsyncIterable<StreamResult> {
    * Calls back with each result, waits for what the callback returns, and resolves with the totals. An error that the
    * callback throws ends the stream and rejects the promise.
    *
-   * @throws SolveguardError `BATCH_UNDER_WAY`, `LEDGER_UNAVAILABLE`, `GUARD_CLOSED`
+   * @throws SolveguardError `BATCH_UNDER_WAY`, `BATCH_ITEMS_DIFFER`, `LEDGER_UNAVAILABLE`, `GUARD_CLOSED`
    * @example
    * const { solved, failed, cost } = await guard.stream(challenges).forEach(async (result) => save(result))
    */
@@ -227,7 +228,7 @@ export interface Grant {
    * nothing.
    *
    * @throws SolveguardError `CONFIG_INVALID` for invalid options; during the iteration `BATCH_UNDER_WAY` where another
-   *   process works on the batch
+   *   process works on the batch, `BATCH_ITEMS_DIFFER` where an earlier run had another item under a key
    * @example
    * for await (const { index, ...result } of guard.stream(challenges, { batch: 'nightly-2026-11-24' })) { … }
    */
@@ -262,6 +263,7 @@ export interface Grant {
 export interface NarrowOptions {
   /**
    * Names the grant's budget: 1 to 64 letters, digits and `. _ -`. Grants of the same name, in any process, share it.
+   * Together with the names of all grants above it, at most 700 characters.
    *
    * @default a random name: a budget that no other grant shares
    */

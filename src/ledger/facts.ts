@@ -2,7 +2,8 @@ import { SolveguardError } from '../base/errors.js'
 import type { Fact, NewFact } from './ledger.js'
 
 const MAX_NAME_LENGTH = 200
-const MAX_VALUE_LENGTH = 2_000
+/** The longest value of a fact, in characters. */
+export const MAX_FACT_LENGTH = 2_000
 
 /** All facts, as stored. */
 export type SavedFacts = readonly (readonly [scope: string, name: string, value: string, until: number, at: number])[]
@@ -76,12 +77,12 @@ export class Facts {
 export function checkFact({ scope, name, value, ttlMs }: NewFact): void {
   if (
     [scope, name].some((text) => text.length === 0 || text.length > MAX_NAME_LENGTH) ||
-    value.length > MAX_VALUE_LENGTH ||
+    value.length > MAX_FACT_LENGTH ||
     !(ttlMs >= 0 && Number.isFinite(ttlMs))
   ) {
     throw new SolveguardError(
       'CONFIG_INVALID',
-      `A fact has a scope and a name of 1 to ${MAX_NAME_LENGTH} characters, a value of up to ${MAX_VALUE_LENGTH}, ` +
+      `A fact has a scope and a name of 1 to ${MAX_NAME_LENGTH} characters, a value of up to ${MAX_FACT_LENGTH}, ` +
         'and a ttlMs of 0 or more.',
     )
   }

@@ -5,6 +5,7 @@ import { isPromise, type MaybePromise, promised } from '../../base/async.js'
 import type { Clock } from '../../base/clock.js'
 import { CODES, type Code, printable } from '../../base/errors.js'
 import { waitAtMost } from '../../base/timeout.js'
+import { MAX_FACT_LENGTH } from '../../ledger/facts.js'
 import type { Fact, Ledger } from '../../ledger/ledger.js'
 import type { AlertOrigin } from '../ports.js'
 import type { ChannelStatus } from '../types.js'
@@ -30,7 +31,6 @@ const LEASE_MS = 30_000
 const CLOSE_TIMEOUT_MS = 5_000
 const MAX_TAKEOVERS = 20
 const MAX_RAISED = 1_000
-const MAX_FACT_LENGTH = 2_000
 const MAX_MESSAGE_LENGTH = 1_000
 
 /**

@@ -20,6 +20,8 @@ import { type PollGroup, type Send, TaskPoller } from './task-poller.js'
 
 const CALL_TIMEOUT_MS = 30_000
 const MAX_BACKOFF_MS = 30_000
+/** How many ids of tasks are remembered for each account. */
+const MAX_TASK_IDS = 10_000
 
 /** The send options of each purpose. */
 const CALLS: Readonly<Record<Purpose, SendOptions>> = {
@@ -51,6 +53,8 @@ export class SolverClient {
   readonly #pollGroups = new WeakMap<Account, PollGroup>()
   /** The accounts whose service has reported a cost below the floor. */
   readonly #belowFloor = new WeakSet<Account>()
+  /** The ids of each account's latest tasks. */
+  readonly #taskIds = new WeakMap<Account, Set<string>>()
   /** Created once, and not for each task: thousands of tasks wait at a time. */
   readonly #poll: Send = (task, call, read) => this.#send(task, 'poll', call, read)
 
@@ -79,9 +83,10 @@ export class SolverClient {
         return failed(this.timeoutError(task, 'The reservation expired before the service accepted the task.'), ZERO)
       }
       const result = await this.#send(task, 'submit', call, (reply) => solver.readSubmit(reply, task.family))
-      if (result.kind === 'submitted') return result
+      if (result.kind === 'submitted') return this.#isKnownTask(task, result.taskId) ? this.#repeated(task) : result
       task.lastFailure = result
       if (result.ambiguous) return failed(this.#errorOf(task, result), task.amount, true)
+      task.mayBeCharged = false
       switch (result.class) {
         case 'busy':
         case 'invalid': {
@@ -119,6 +124,7 @@ export class SolverClient {
   async follow(task: SolverTask, taskId: string, justSubmitted = true): Promise<TaskOutcome> {
     const { clock } = this.#deps
     const poller = new TaskPoller(task, taskId, clock, justSubmitted, this.#pollGroupOf(task.account))
+    if (!justSubmitted) this.#isKnownTask(task, taskId)
     try {
       let refused: SecretVersion[] | undefined
       let { wait } = poller
@@ -165,6 +171,42 @@ export class SolverClient {
     } finally {
       poller.end()
     }
+  }
+
+  /**
+   * The outcome of a task that ended in an unexpected error, in this package or in a solver of the user's. What may be
+   * charged counts as spent.
+   */
+  unexpected(task: SolverTask, error: unknown): TaskOutcome {
+    return failed(asSolveguardError(error, 'SOLVER_ERROR'), task.mayBeCharged ? task.amount : ZERO)
+  }
+
+  /** Whether the account's service has given out the id of a task before, to this process. Takes note of it. */
+  #isKnownTask({ account }: SolverTask, taskId: string): boolean {
+    const known = this.#taskIds.get(account) ?? new Set<string>()
+    if (known.has(taskId)) return true
+    if (known.size === 0) this.#taskIds.set(account, known)
+    if (known.size >= MAX_TASK_IDS) known.delete(known.values().next().value as string)
+    known.add(taskId)
+    return false
+  }
+
+  /** The service gave the id of another task: this task may exist under an id that is unknown. */
+  #repeated(task: SolverTask): TaskOutcome {
+    const { name } = task.account
+    const fact = `${name} answered a submit with the id of an earlier task`
+    this.#deps.alert(
+      'TASK_ID_REPEATED',
+      `${fact}: such a solve fails, and counts as spent. Check baseUrl, and what repeats replies on the way to the ` +
+        'service.',
+      undefined,
+      { about: name },
+    )
+    return failed(
+      new SolveguardError('SOLVER_REPLY_INVALID', `${fact}, whose answer is for another challenge.`),
+      task.amount,
+      true,
+    )
   }
 
   #pollGroupOf(account: Account): PollGroup {
@@ -221,12 +263,17 @@ export class SolverClient {
   ): Promise<T | Failure> {
     task.sentInEpoch = task.account.keys.epoch
     this.#deps.keyRegistry.markUsed(task.account, task.key)
+    if (purpose === 'submit') task.mayBeCharged = true
     try {
       const options = this.#deps.wireLog ? loggedOptions(purpose, read) : CALLS[purpose]
       const reply = await task.transport.send(call, task.key.value, options)
       return redactReply(reply, read, call.sensitive)
     } catch (error) {
-      if (!(error instanceof TransportError)) throw error
+      if (!(error instanceof TransportError)) {
+        // The transport refused the call: nothing was sent.
+        if (purpose === 'submit' && error instanceof SolveguardError) task.mayBeCharged = false
+        throw error
+      }
       const unreadable = error.reason === 'too-large' || error.reason === 'cut-off'
       return {
         kind: 'failure',

@@ -170,6 +170,7 @@ export class Recovery {
       key: account.keys.version(await account.secrets.get(), task.keyVersion),
       sentInEpoch: 0,
       reservationExpiresAt: clock.now() + FOLLOW_FOR_MS,
+      mayBeCharged: true,
       abandoned: true,
       wake: undefined,
       lastFailure: undefined,

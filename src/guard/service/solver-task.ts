@@ -27,6 +27,8 @@ export interface SolverTask {
   sentInEpoch: KeyEpoch
   /** Wall-clock ms at which its reservation expires. No call is sent after that. */
   reservationExpiresAt: number
+  /** Whether the service may have accepted a task for the reservation, which may then cost its amount. */
+  mayBeCharged: boolean
   /** The caller no longer waits for the answer. A submitted task is still followed, so that its cost is settled. */
   abandoned: boolean
   /** Ends the wait between two calls, while there is one. */
@@ -71,8 +73,11 @@ export interface SubmittedTask {
 
 /** Is called with each task that a service accepts for a solve. */
 export interface SubmitObserver {
-  /** From now on the service may accept a task. */
-  begin(): void
+  /**
+   * From now on the service may accept a task.
+   * @throws SolveguardError if the task must not be submitted: its id could not be stored
+   */
+  begin(task: Omit<SubmittedTask, 'taskId'>): void
   /** The service has accepted a task. The first poll waits for the returned promise, which never rejects. */
   onSubmitted(task: SubmittedTask): Promise<void>
   /** The service can no longer accept a task. */

@@ -104,6 +104,7 @@ export function createJob(
     reservationId: '',
     reservationExpiresAt: 0,
     taskId: '',
+    mayBeCharged: false,
     abandoned: false,
     wake: undefined,
     lastFailure: undefined,

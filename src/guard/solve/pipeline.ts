@@ -14,7 +14,7 @@ import type { Telemetry } from '../observability/telemetry.js'
 import type { BackgroundTasks } from '../ports.js'
 import type { SolverClient } from '../service/client.js'
 import type { Recovery } from '../service/recovery.js'
-import type { SubmitObserver } from '../service/solver-task.js'
+import type { SubmitObserver, TaskOutcome } from '../service/solver-task.js'
 import { PageLimits, type PageLimitsDeps } from '../spending/page-limits.js'
 import type { WaitQueue } from '../spending/wait-queue.js'
 import type { Solution, SolveOptions } from '../types.js'
@@ -191,18 +191,23 @@ export class SolvePipeline {
         const authorizing = authorize(this.#deps, reporter, job)
         if (isPromise(authorizing)) await authorizing
 
-        job.submitObserver?.begin()
-        const submitted = await this.#client.submit(job, challenge, job.grant.pageProxy())
-        if (submitted.kind === 'submitted') {
-          this.#attachTask(job, submitted.taskId)
-          if (job.submitObserver) await job.submitObserver.onSubmitted(submittedTask(job))
+        let outcome: TaskOutcome
+        try {
+          job.submitObserver?.begin(submittedTask(job))
+          const submitted = await this.#client.submit(job, challenge, job.grant.pageProxy())
+          if (submitted.kind === 'submitted') {
+            this.#attachTask(job, submitted.taskId)
+            if (job.submitObserver) await job.submitObserver.onSubmitted(submittedTask(job))
+          }
+          outcome =
+            submitted.kind !== 'submitted'
+              ? submitted
+              : submitted.ready
+                ? this.#client.outcomeOf(job, submitted.ready)
+                : await this.#client.follow(job, submitted.taskId)
+        } catch (error) {
+          outcome = this.#client.unexpected(job, error)
         }
-        const outcome =
-          submitted.kind !== 'submitted'
-            ? submitted
-            : submitted.ready
-              ? this.#client.outcomeOf(job, submitted.ready)
-              : await this.#client.follow(job, submitted.taskId)
         if (outcome.kind === 'detached') throw closed()
 
         // Recorded before it is settled: a cost that was settled without a record could not be explained later.

@@ -1,22 +1,29 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import type { AnyChallenge, Family } from '../../base/challenge.js'
-import { type Code, messageOf, SolveguardError } from '../../base/errors.js'
+import { type AnyChallenge, type Family, isPicture } from '../../base/challenge.js'
+import { type Code, messageOf, printable, SolveguardError } from '../../base/errors.js'
+import { MAX_FACT_LENGTH } from '../../ledger/facts.js'
 import type { Fact } from '../../ledger/ledger.js'
 import { type Money, micros } from '../../policy/money.js'
 import { parseChallenge } from '../admission/parse-challenge.js'
 import type { GuardContext, Notifier } from '../ports.js'
-import type { SubmitObserver } from '../service/solver-task.js'
+import type { SubmitObserver, SubmittedTask } from '../service/solver-task.js'
 import type { BatchItem } from '../types.js'
 import { BatchLock, type BatchLockDeps } from './batch-lock.js'
 
 const DAY_MS = 86_400_000
 const MAX_KEY_LENGTH = 128
+/** The longest id of a task that solvers accept. */
+const LONGEST_TASK_ID = 'x'.repeat(64)
+
+/** A digest of what a challenge keeps from run to run. Only where the caller has keys of its own. */
+const subject = z.string().optional()
 
 /** An item as stored. It holds no solution: that is polled again, from the service. */
 const STORED_ITEM = z.discriminatedUnion('state', [
   z.object({
     state: z.literal('submitted'),
+    subject,
     /** A digest of the challenge: an answer is valid for the same challenge only. */
     identity: z.string(),
     solver: z.string(),
@@ -25,10 +32,10 @@ const STORED_ITEM = z.discriminatedUnion('state', [
     family: z.string().transform((family) => family as Family),
     reservationId: z.string(),
     amount: z.number().transform(micros),
-    path: z.array(z.string()),
+    path: z.array(z.string()).transform(wholePath),
   }),
-  z.object({ state: z.literal('solved'), cost: z.number().transform(micros) }),
-  z.object({ state: z.literal('failed'), code: z.string().transform((code) => code as Code) }),
+  z.object({ state: z.literal('solved'), subject, cost: z.number().transform(micros) }),
+  z.object({ state: z.literal('failed'), subject, code: z.string().transform((code) => code as Code) }),
 ])
 
 type StoredItem = z.output<typeof STORED_ITEM>
@@ -58,7 +65,9 @@ export class Batch {
   readonly #scope: string
   readonly #known = new Map<string, KnownItem>()
   readonly #seen = new Map<string, number>()
-  readonly #keys = new Set<string>()
+  /** The subjects of the items of this run, by the caller's own keys. */
+  readonly #subjects = new Map<string, string>()
+  readonly #refused = new AbortController()
   /** One promise for each item whose task the service may accept; resolves when the task is stored, or not accepted. */
   readonly #submitting = new Set<Promise<void>>()
 
@@ -66,18 +75,48 @@ export class Batch {
     this.#deps = deps
     this.#plan = plan
     this.#lock = new BatchLock(deps, plan.name)
+    this.ended = AbortSignal.any([this.#lock.lost, this.#refused.signal])
     this.#scope = scopeOf(deps, plan.name)
   }
 
-  /** Aborted when another process has acquired the batch. */
-  get lost(): AbortSignal {
-    return this.#lock.lost
-  }
+  /**
+   * Aborted, with the error of the stream, when another process has acquired the batch, or an item of the batch is
+   * another one in this run.
+   */
+  readonly ended: AbortSignal
 
-  /** @throws SolveguardError `BATCH_UNDER_WAY` */
-  async open(): Promise<void> {
+  /**
+   * @param challenges the items, if they are known before the first one is solved: none is bought if one is refused
+   * @throws SolveguardError `BATCH_UNDER_WAY`, `BATCH_ITEMS_DIFFER`
+   */
+  async open(challenges: readonly AnyChallenge[]): Promise<void> {
     await this.#lock.acquire()
     for (const { name, item } of await itemsOf(this.#deps, this.#scope)) this.#known.set(name, item)
+    if (this.#known.size === 0) return
+    for (const [index, challenge] of challenges.entries()) this.#check(challenge, index)
+    this.#refused.signal.throwIfAborted()
+  }
+
+  /** Refuses an item that differs. Any other problem of an item, or of the caller's function, is that item's own. */
+  #check(challenge: AnyChallenge, index: number): void {
+    try {
+      const own = this.#plan.key?.(challenge, index)
+      if (own !== undefined) this.#refuseIfOther(own, subjectOf(challenge))
+    } catch {}
+  }
+
+  /** @throws SolveguardError `BATCH_ITEMS_DIFFER` if an earlier run had another item with this key */
+  #refuseIfOther(key: string, subject: string): void {
+    const before = this.#known.get(key)?.subject
+    if (before === undefined || before === subject) return
+    const error = new SolveguardError(
+      'BATCH_ITEMS_DIFFER',
+      `The batch '${this.#plan.name}' was begun with other items: its item ${printable(key, 64)} was for another ` +
+        'challenge. Give this batch another name. (If only a part of the address differs, such as a session, leave ' +
+        'that part out of pageUrl.)',
+    )
+    this.#refused.abort(error)
+    throw error
   }
 
   /**
@@ -92,7 +131,8 @@ export class Batch {
   /**
    * The key of an item: from the caller's function, or a digest of the challenge. Equal challenges are numbered, so the
    * second of two is the second again in the next run.
-   * @throws SolveguardError `CONFIG_INVALID` for an invalid key, or one used twice; `CHALLENGE_INVALID`
+   * @throws SolveguardError `CONFIG_INVALID` for an invalid key, or one used twice; `CHALLENGE_INVALID`;
+   *   `BATCH_ITEMS_DIFFER`, which ends the batch
    */
   keyOf(challenge: AnyChallenge, index: number): string {
     const own = this.#plan.key?.(challenge, index)
@@ -108,8 +148,11 @@ export class Batch {
         `batch.key: expected 1 to ${MAX_KEY_LENGTH} printable ASCII characters.`,
       )
     }
-    if (this.#keys.has(own)) throw new SolveguardError('CONFIG_INVALID', `batch.key: two items have the key ${own}.`)
-    this.#keys.add(own)
+    if (this.#subjects.has(own))
+      throw new SolveguardError('CONFIG_INVALID', `batch.key: two items have the key ${own}.`)
+    const subject = subjectOf(challenge)
+    this.#refuseIfOther(own, subject)
+    this.#subjects.set(own, subject)
     return own
   }
 
@@ -128,8 +171,15 @@ export class Batch {
    */
   submitObserver(key: string, challenge: AnyChallenge): SubmitObserver {
     let finish = (): void => {}
+    const note = (task: SubmittedTask): StoredItem => ({
+      state: 'submitted',
+      identity: identityOf(challenge),
+      ...task,
+      path: [...task.path],
+    })
     return {
-      begin: () => {
+      begin: (task) => {
+        this.#checkNote(note({ ...task, taskId: LONGEST_TASK_ID }), key)
         finish()
         const storing = new Promise<void>((resolve) => {
           finish = resolve
@@ -137,16 +187,25 @@ export class Batch {
         this.#submitting.add(storing)
       },
       onSubmitted: async (task) => {
-        await this.#store(key, {
-          state: 'submitted',
-          identity: identityOf(challenge),
-          ...task,
-          path: [...task.path],
-        })
+        await this.#store(key, note(task))
         finish()
       },
       end: () => finish(),
     }
+  }
+
+  /**
+   * Checks that the ledger can store an item, before its task is bought.
+   * @throws SolveguardError `CONFIG_INVALID`
+   */
+  #checkNote(item: StoredItem, key: string): void {
+    const { length } = this.#valueOf(key, item)
+    if (length <= MAX_FACT_LENGTH) return
+    throw new SolveguardError(
+      'CONFIG_INVALID',
+      `The ledger cannot store this item of the batch: ${length} characters, and at most ${MAX_FACT_LENGTH} fit. ` +
+        "Shorten the version's name of the key, or the names of the grants.",
+    )
   }
 
   solved(key: string, cost: Money): Promise<void> {
@@ -155,6 +214,11 @@ export class Batch {
 
   failed(key: string, code: Code): Promise<void> {
     return this.#store(key, { state: 'failed', code })
+  }
+
+  #valueOf(key: string, item: StoredItem): string {
+    const path = item.state === 'submitted' ? { path: shortPath(item.path) } : {}
+    return JSON.stringify({ ...item, ...path, subject: this.#subjects.get(key) })
   }
 
   /**
@@ -166,12 +230,27 @@ export class Batch {
     // being submitted is still stored: closing waits for that.
     if (this.#deps.closed && item.state !== 'submitted') return
     try {
-      const fact = { scope: this.#scope, name: key, value: JSON.stringify(item), ttlMs: this.#plan.keepForMs ?? DAY_MS }
+      const value = this.#valueOf(key, item)
+      const fact = { scope: this.#scope, name: key, value, ttlMs: this.#plan.keepForMs ?? DAY_MS }
       await this.#deps.ledger.setFact(fact, this.#deps.clock.now())
     } catch (error) {
       this.#deps.alert('LEDGER_UNAVAILABLE', `An item of a batch could not be stored: ${messageOf(error)}`)
     }
   }
+}
+
+/** A path without the ids that a later id begins with: deep paths would not fit into a fact. */
+function shortPath(path: readonly string[]): string[] {
+  return path.filter((id, i) => !path[i + 1]?.startsWith(`${id}/`))
+}
+
+/** The path of a short one. The budget of an origin, `name@https://…`, has no ids above it. */
+function wholePath(path: readonly string[]): string[] {
+  return path.flatMap((id) => {
+    if (id.includes('@')) return [id]
+    const names = id.split('/')
+    return names.map((_, i) => names.slice(0, i + 1).join('/'))
+  })
 }
 
 type ItemsDeps = Pick<GuardContext, 'name' | 'clock' | 'ledger'>
@@ -217,8 +296,24 @@ function read({ value, at }: Fact): KnownItem | undefined {
  * @throws SolveguardError `CHALLENGE_INVALID`
  */
 function identityOf(challenge: AnyChallenge): string {
+  return digest(parseChallenge(challenge))
+}
+
+/**
+ * A digest of what a challenge keeps from run to run: without the one-time values of widgets.
+ * @throws SolveguardError `CHALLENGE_INVALID`
+ */
+function subjectOf(challenge: AnyChallenge): string {
+  const parsed = parseChallenge(challenge)
+  const { family, variant } = parsed
+  const pageUrl = parsed.pageUrl.replace(/#.*$/s, '')
+  if (!isPicture(parsed)) return digest({ family, variant, pageUrl, sitekey: parsed.sitekey })
+  return digest({ ...parsed, pageUrl, frameUrl: undefined })
+}
+
+function digest(facts: object): string {
   const hash = createHash('sha256')
-  for (const [name, value] of Object.entries(parseChallenge(challenge)).sort(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [name, value] of Object.entries(facts).sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (value === undefined) continue
     hash.update(`${name}\0`)
     for (const part of [value].flat()) hash.update(part instanceof Uint8Array ? part : String(part)).update('\0')

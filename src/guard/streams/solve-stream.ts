@@ -79,7 +79,7 @@ export function solveStream(
     name === undefined ? undefined : new Batch(deps, { name: checkName(name, 'stream.batch'), key, keepForMs })
   /** Aborted when the consumer stops iterating: queued solves must not be bought. */
   const stopped = new AbortController()
-  const ended = firstOf(stopped.signal, signal, batch?.lost)
+  const ended = firstOf(stopped.signal, signal, batch?.ended)
   // The number of items of a generator is unknown.
   const backlog = { left: Array.isArray(challenges) ? challenges.length : 0 }
   const summary = { solved: 0, failed: 0, alreadySolved: 0, cost: 0 }
@@ -154,14 +154,14 @@ export function solveStream(
   async function* results(): AsyncGenerator<StreamResult, void, undefined> {
     try {
       deps.pendingItems.add(backlog)
-      await batch?.open()
+      await batch?.open(Array.isArray(challenges) ? challenges : [])
       yield* concurrentMap(challenges, solveItem, {
         concurrency: maxConcurrent,
         ordered: order === 'input',
         signal: ended,
         onConsumed,
       })
-      batch?.lost.throwIfAborted()
+      batch?.ended.throwIfAborted()
     } finally {
       stopped.abort()
       deps.pendingItems.delete(backlog)

@@ -36,6 +36,8 @@ export interface Behavior {
   readonly redirect?: string
   /** The task that is created (`in`) or polled (`res`) is not ready for this many polls. */
   readonly pendingTimes?: number
+  /** Replies to a submit with the id of the first task. The task is created. */
+  readonly repeatId?: true
   /** Whether a submit creates a task. */
   readonly taken?: boolean
 }

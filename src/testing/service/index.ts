@@ -247,7 +247,8 @@ function perform(store: TaskStore, request: DecodedRequest, behavior: Behavior):
   switch (endpoint) {
     case 'in': {
       if (!task) return [{ error: 'ERROR_BAD_PARAMETERS' }]
-      const reply = store.submit(key, task, pendingTimes ?? 0)
+      const created = store.submit(key, task, pendingTimes ?? 0)
+      const reply = behavior.repeatId && 'value' in created ? { value: store.firstId } : created
       const solved = request.immediate && 'value' in reply
       return solved ? [reply, store.poll(key, reply.value, undefined, undefined)] : [reply]
     }

@@ -125,6 +125,11 @@ export class TaskStore {
     return account ? (Math.max(account.deposited - account.spent, 0) as Money) : ZERO
   }
 
+  /** The id of the oldest task; empty before the first one. */
+  get firstId(): string {
+    return this.#tasks.keys().next().value ?? ''
+  }
+
   /** Charges an account as another client with its key would. */
   spend(key: string, amount: Money): void {
     const account = this.#accounts.get(key)

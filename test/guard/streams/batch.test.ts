@@ -3,11 +3,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { GuardEvents, StreamResult } from '../../../src/guard/types.js'
+import type { Challenge } from '../../../src/base/challenge.js'
+import type { Grant, Guard, GuardEvents, StreamResult } from '../../../src/guard/types.js'
 import { fileLedger } from '../../../src/ledger/file.js'
 import { usd } from '../../../src/policy/money.js'
 import type { PolicyInput } from '../../../src/policy/schema.js'
+import { Secret } from '../../../src/secrets/secret.js'
 import { manualClock } from '../../../src/testing/clock.js'
+import { startSolverService } from '../../../src/testing/service/index.js'
+import { drawDigits } from '../../../src/testing/shared/picture.js'
 import { after, challenge, errorOf, rig, settleWith } from '../support.js'
 import { all, leaveUnfinished, pages, sharedServices, until } from './batches.js'
 
@@ -270,13 +274,73 @@ describe('the items of a batch', () => {
     expect(service.tasks).toHaveLength(1)
   })
 
-  it('with the key of an earlier item but another challenge do not get its answer', async () => {
-    const { service, ledger } = await sharedServices()
+  it.each([
+    ['an array', (items: Challenge[]) => items],
+    ['a generator', (items: Challenge[]) => items.values()],
+  ])(
+    'with the key of an earlier item but another challenge end the stream before anything is bought (%s)',
+    async (_, source) => {
+      const { service, ledger } = await sharedServices()
+      const key = (_: unknown, index: number): string => `row-${index}`
+      const batch = { name: 'b', key, keepFor: '2h' } as const
+      const { guard } = await rig({ service, ledger })
+      await all(guard, pages(3), { batch })
+      await leaveUnfinished(service, ledger, pages(1), { ...batch, name: 'c' })
+      const bought = service.tasks.length
+      const others = pages(6).slice(3)
+      for (const name of ['b', 'c']) {
+        const stream = guard.stream(source(others), { batch: { ...batch, name }, concurrency: 1 })
+        const refused = await errorOf(stream.forEach(() => {}))
+        expect(refused).toMatchObject({ code: 'BATCH_ITEMS_DIFFER' })
+        expect(refused.message).toMatch(/'[bc]' .*row-0.*another name/)
+      }
+      expect(service.tasks).toHaveLength(bought)
+      // The items that the batch was begun with continue it.
+      expect(await guard.stream(pages(3), { batch }).forEach(() => {})).toMatchObject({ alreadySolved: 3, solved: 0 })
+      expect(await guard.stream(pages(1), { batch: { ...batch, name: 'c' } }).forEach(() => {})).toMatchObject({
+        solved: 1,
+      })
+      expect(service.tasks).toHaveLength(bought)
+    },
+  )
+
+  it.each<[string, Partial<Challenge>]>([
+    ['address', { pageUrl: 'https://staging.example.com/0?item=2' }],
+    ['sitekey', { sitekey: 'another-sitekey' }],
+    ['variant', { variant: 'v2-invisible' }],
+  ])('that differ in the %s are other items', async (_, difference) => {
+    const { guard, service } = await rig()
     const batch = { name: 'b', key: () => 'only' }
-    await leaveUnfinished(service, ledger, pages(1), batch)
-    const { guard } = await rig({ service, ledger })
-    const [result] = await all(guard, [{ ...challenge, pageUrl: 'https://staging.example.com/another' }], { batch })
-    expect(result?.ok && result.solution.taskId).toBe(service.tasks[1]?.id)
+    await all(guard, pages(1), { batch })
+    const [first] = pages(1) as [Challenge]
+    expect(await errorOf(all(guard, [{ ...first, ...difference }], { batch }))).toMatchObject({
+      code: 'BATCH_ITEMS_DIFFER',
+    })
+    expect(service.tasks).toHaveLength(1)
+  })
+
+  it('that are pictures are other items when the bytes differ', async () => {
+    const { guard, service } = await rig()
+    const batch = { name: 'b', key: () => 'only' }
+    const picture = (text: string) => ({
+      family: 'image' as const,
+      variant: 'text' as const,
+      pageUrl: challenge.pageUrl,
+      image: drawDigits(text),
+    })
+    for await (const result of guard.stream([picture('123')], { batch })) expect(result.ok).toBe(true)
+    const again = guard.stream([picture('456')], { batch }).forEach(() => {})
+    expect(await errorOf(again)).toMatchObject({ code: 'BATCH_ITEMS_DIFFER' })
+    expect(service.tasks).toHaveLength(1)
+  })
+
+  it('may have other one-time values in the next run', async () => {
+    const { guard, service } = await rig()
+    const batch = { name: 'b', key: () => 'only' }
+    const [first] = pages(1) as [Challenge]
+    await all(guard, [{ ...first, dataS: 'of-the-first-run' }], { batch })
+    const again = await guard.stream([{ ...first, dataS: 'of-the-second-run' }], { batch }).forEach(() => {})
+    expect([again.alreadySolved, service.tasks.length]).toEqual([1, 1])
   })
 
   it('are forgotten after keepFor', async () => {
@@ -289,6 +353,58 @@ describe('the items of a batch', () => {
     expect(await guard.batch('b')).toEqual([])
     await settleWith(clock, all(guard, pages(1), { batch }))
     expect(service.tasks).toHaveLength(2)
+  })
+})
+
+describe('the note of an item', () => {
+  it('fits into the ledger under eight narrowings with the longest names: its task is not bought a second time', async () => {
+    const { service, ledger } = await sharedServices()
+    const alerts: string[] = []
+    const deepest = async (): Promise<[Grant, Guard]> => {
+      const { guard } = await rig({ service, ledger, policy: { budget: { perDay: usd(1), perOrigin: usd(1) } } })
+      guard.on('alert', ({ message }) => alerts.push(message))
+      let grant: Grant = guard
+      for (const letter of 'abcdefgh') grant = grant.narrow({}, { name: letter.repeat(64) })
+      return [grant, guard]
+    }
+    const [one, guard] = await deepest()
+    service.always('in', { pendingTimes: 1_000_000 })
+    const streaming = one.stream(pages(2), { batch: 'b' }).forEach(() => {})
+    await until(() => service.tasks.length === 2 && service.tasks.every(({ polls }) => polls > 0))
+    await guard.close()
+    await streaming
+    service.always('in', undefined)
+    service.always('res', { pendingTimes: 0 })
+    const [next] = await deepest()
+    expect(await next.stream(pages(2), { batch: 'b' }).forEach(() => {})).toMatchObject({ solved: 2 })
+    expect([service.tasks.length, alerts]).toEqual([2, []])
+  })
+
+  it('cannot become too long: narrowing is refused where the path of budgets does', async () => {
+    const { guard } = await rig()
+    let grant: Grant = guard
+    const narrowOn = (): void => {
+      for (let i = 0; i < 100; i++) grant = grant.narrow({}, { name: 'n'.repeat(64) })
+    }
+    expect(narrowOn).toThrow(/name: .*at most 700 characters/)
+    expect((grant.path.at(-1) as string).length).toBeLessThanOrEqual(700)
+  })
+
+  it('is measured before anything is sent: a version name of a provider of your own may be too long', async () => {
+    const service = await startSolverService()
+    after(() => service.close())
+    const value = new Secret(service.key)
+    const secret = {
+      kind: 'test',
+      place: 'the test',
+      fetch: () => ({ current: { value, version: 'v'.repeat(1_900) } }),
+    }
+    const { guard } = await rig({ service, secret })
+    const [result] = await all(guard, pages(1), { batch: 'b' })
+    expect(result).toMatchObject({ ok: false, error: { code: 'CONFIG_INVALID' } })
+    expect(result?.ok === false && result.error.message).toMatch(/version/)
+    expect(service.tasks).toHaveLength(0)
+    expect((await guard.status()).day).toMatchObject({ spent: 0, reserved: 0 })
   })
 })
 
