@@ -29,6 +29,11 @@ export function sealRecord(json: string, prev: string): { readonly line: string;
   return { line: `${body}${BEFORE_HASH}${hash}${AFTER_HASH}\n`, hash }
 }
 
+/** The hash that stands in a line of this process's own. */
+export function hashIn(line: Buffer): string {
+  return line.toString('latin1', line.length - AFTER_HASH.length - HASH_LENGTH, line.length - AFTER_HASH.length)
+}
+
 /** The hash of a line (without its newline), or undefined where the line does not match its hash. */
 export function sealOf(line: Buffer): string | undefined {
   const bodyEnd = line.length - SEAL_LENGTH

@@ -87,13 +87,12 @@ class CopyAudit implements AuditSink {
     this.#isOpen = true
   }
 
-  write(events: readonly AuditEvent[]): undefined {
+  write(events: readonly AuditEvent[]): void {
     const room = Math.max(this.#maxPending - this.#pending.length, 0)
     if (events.length > room) this.#lost += events.length - room
     this.#pending.push(...events.slice(0, room))
     // A retry that is scheduled stays at its time.
     if (this.#cancelRetry === undefined && this.#working === undefined) this.#work()
-    return undefined
   }
 
   async close(): Promise<void> {

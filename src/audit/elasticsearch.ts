@@ -139,7 +139,7 @@ class ElasticsearchAudit implements AuditSink {
     }
   }
 
-  async write(events: readonly AuditEvent[]): Promise<undefined> {
+  async write(events: readonly AuditEvent[]): Promise<void> {
     if (!this.#pool) throw notOpen(this.place)
     const { signal, cancel } = abortAfter(this.#target.timeoutMs, this.#clock)
     try {

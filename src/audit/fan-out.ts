@@ -23,7 +23,10 @@ export function fanOutAudit(sinks: readonly AuditSink[]): AuditSink {
   return sinks.length === 1 ? only : new FanOutAudit(sinks)
 }
 
-type Result = { readonly head: ChainHead | undefined } | { readonly error: unknown }
+/** What a sink's write threw, if it did. */
+type Result = { readonly error?: unknown }
+
+const WRITTEN: Result = {}
 
 class FanOutAudit implements AuditSink {
   readonly kind: string
@@ -34,6 +37,11 @@ class FanOutAudit implements AuditSink {
     this.kind = sinks.map(({ kind }) => kind).join(' and ')
     this.place = sinks.map(({ place, kind }) => place ?? kind).join(', ')
     this.#members = sinks.map((sink) => new Member(sink))
+  }
+
+  get head(): ChainHead | undefined {
+    for (const { sink } of this.#members) if (sink.head !== undefined) return sink.head
+    return undefined
   }
 
   onError(report: (message: string) => void): void {
@@ -53,7 +61,7 @@ class FanOutAudit implements AuditSink {
     }
   }
 
-  write(events: readonly AuditEvent[]): MaybePromise<ChainHead | undefined> {
+  write(events: readonly AuditEvent[]): MaybePromise<void> {
     const results = this.#members.map((member) => member.write(events))
     if (!results.some(isPromise)) return this.#decide(events, results as Result[])
     return Promise.all(results.map(async (result) => result)).then((settled) => this.#decide(events, settled))
@@ -64,15 +72,11 @@ class FanOutAudit implements AuditSink {
     for (const result of closed) if (result.status === 'rejected') throw result.reason
   }
 
-  #decide(events: readonly AuditEvent[], results: readonly Result[]): ChainHead | undefined {
-    const failed = results.find((result) => 'error' in result)
-    if (failed && 'error' in failed) {
-      for (const [index, result] of results.entries()) if ('head' in result) this.#members[index]?.markWritten(events)
-      throw failed.error
-    }
-    let first: ChainHead | undefined
-    for (const result of results) if ('head' in result) first ??= result.head
-    return first
+  #decide(events: readonly AuditEvent[], results: readonly Result[]): void {
+    const failed = results.find((result) => result !== WRITTEN)
+    if (failed === undefined) return
+    for (const [index, result] of results.entries()) if (result === WRITTEN) this.#members[index]?.markWritten(events)
+    throw failed.error
   }
 }
 
@@ -91,13 +95,13 @@ class Member {
   }
 
   write(events: readonly AuditEvent[]): MaybePromise<Result> {
-    const written = this.#written
-    const missing = written === undefined ? events : events.filter((event) => !written.has(event))
+    const known = this.#written
+    const missing = known === undefined ? events : events.filter((event) => !known.has(event))
     try {
-      const head = this.sink.write(missing)
-      if (!isPromise(head)) return { head }
-      return head.then(
-        (value) => ({ head: value }),
+      const written = this.sink.write(missing)
+      if (!isPromise(written)) return WRITTEN
+      return written.then(
+        () => WRITTEN,
         (error: unknown) => ({ error }),
       )
     } catch (error) {

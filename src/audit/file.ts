@@ -13,6 +13,7 @@ export class AppendOnlyFile {
   readonly #device: number
   readonly #sync: boolean
   #size = 0
+  #left = 0
   #torn = false
 
   /**
@@ -40,6 +41,11 @@ export class AppendOnlyFile {
     return this.#size
   }
 
+  /** How many bytes of a failed batch are still at the end of the file, because they could not be removed. */
+  get left(): number {
+    return this.#left
+  }
+
   /**
    * Whether the next batch would follow the last one. Not if another process deleted, wrote to or truncated the file,
    * if other code closed its descriptor (which may belong to another file by now), or if a failed batch could not be
@@ -55,19 +61,23 @@ export class AppendOnlyFile {
     }
   }
 
-  /** Appends the text. When it throws, the file is as it was before, or no longer `intact()`. */
+  /**
+   * Appends the text. When it throws, the file is as it was before; or it is no longer `intact()`, and ends in the
+   * first `left` bytes of the text.
+   */
   append(text: string): void {
     const data = Buffer.from(text)
+    let done = 0
     try {
       // One call writes everything, unless the disk is full; then the next call throws.
-      for (let done = 0; done < data.length; ) {
+      while (done < data.length) {
         const written = writeSync(this.#fd, data, done, data.length - done)
         if (written === 0) throw new Error('nothing could be written')
         done += written
       }
       if (this.#sync) fdatasyncSync(this.#fd)
     } catch (error) {
-      this.#truncate()
+      this.#truncate(done)
       throw error
     }
     this.#size += data.length
@@ -87,13 +97,22 @@ export class AppendOnlyFile {
     }
   }
 
-  #truncate(): void {
+  #truncate(written: number): void {
     try {
       ftruncateSync(this.#fd, this.#size)
       // After a failed sync it is unknown which of the earlier lines are on the disk: nothing more is appended.
       this.#torn = this.#sync
     } catch {
       this.#torn = true
+      this.#left = Math.max(this.#sizeNow(this.#size + written) - this.#size, 0)
+    }
+  }
+
+  #sizeNow(expected: number): number {
+    try {
+      return fstatSync(this.#fd).size
+    } catch {
+      return expected
     }
   }
 }

@@ -46,14 +46,13 @@ export function functionAudit(
     },
     async write(events) {
       if (!isOpen) throw notOpen(place)
-      if (events.length === 0) return undefined
+      if (events.length === 0) return
       try {
         const work = Promise.resolve(write(events.map((event) => toRecord(event))))
         await within(work, timeoutMs, clock)
       } catch (error) {
         throw unavailable(place, error, 'Correct the function')
       }
-      return undefined
     },
     close() {
       isOpen = false

@@ -3,7 +3,7 @@ import { mkdirSync, unlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { ChainHead } from '../base/chain.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
-import { NOTHING_BEFORE, sealRecord } from './chain.js'
+import { hashIn, NOTHING_BEFORE, sealRecord } from './chain.js'
 import { notOpen } from './errors.js'
 import { AppendOnlyFile } from './file.js'
 import { type RecordPlace, recordJson, saneMs } from './record.js'
@@ -35,9 +35,12 @@ interface Current {
   readonly day: number
   readonly guard: string
   head: ChainHead
+  /** How the file ends after the record of `head`. */
+  end: NonNullable<ChainHead['end']>
 }
 
 const DAY_MS = 86_400_000
+const NEWLINE = 0x0a
 const MIN_FILE_BYTES = 65_536
 
 /**
@@ -47,7 +50,7 @@ const MIN_FILE_BYTES = 65_536
  * system call, which is done when `write` returns.
  *
  * Its `write` throws `DeniedError` `AUDIT_UNAVAILABLE` when it could not write everything. Then nothing was written,
- * and the next write tries again.
+ * or, where that cannot be removed again, the file stays as it is and the next write begins another one.
  *
  * @throws SolveguardError `CONFIG_INVALID`, with the name of the option
  * @example
@@ -75,6 +78,8 @@ class JsonlAudit implements AuditSink {
   readonly #sync: boolean
   readonly #maxFileBytes: number
   #current: Current | undefined
+  /** Of the file that was closed last. */
+  #lastHead: ChainHead | undefined
   /** The same in the names of all files from one `open` on. */
   #run = ''
   #files = 0
@@ -83,6 +88,10 @@ class JsonlAudit implements AuditSink {
     this.place = dir
     this.#sync = sync
     this.#maxFileBytes = maxFileBytes
+  }
+
+  get head(): ChainHead | undefined {
+    return this.#current?.head ?? this.#lastHead
   }
 
   open(guard: string, now: number): void {
@@ -102,11 +111,11 @@ class JsonlAudit implements AuditSink {
     this.#current = this.#begin(guard, now)
   }
 
-  write(events: readonly AuditEvent[]): ChainHead | undefined {
+  write(events: readonly AuditEvent[]): void {
     const open = this.#current
     if (!open) throw notOpen(`in ${this.place}`)
     const last = events.at(-1)
-    if (!last) return open.head
+    if (!last) return
     const current = this.#fits(open, last.at) ? open : this.#follow(open, last.at)
 
     let { seq, hash } = current.head
@@ -116,15 +125,21 @@ class JsonlAudit implements AuditSink {
       hash = sealed.hash
       text += sealed.line
     }
-    append(current.file, text)
+    try {
+      append(current.file, text)
+    } catch (error) {
+      keepLeft(current, Buffer.from(text).subarray(0, current.file.left))
+      throw error
+    }
     current.head = { file: current.head.file, seq, hash }
-    return current.head
   }
 
   close(): void {
     const current = this.#current
+    if (!current) return
     this.#current = undefined
-    current?.file.close()
+    this.#lastHead = { ...current.head, end: current.end }
+    current.file.close()
   }
 
   #fits(current: Current, at: number): boolean {
@@ -133,7 +148,10 @@ class JsonlAudit implements AuditSink {
   }
 
   #follow(before: Current, at: number): Current {
-    const next = this.#begin(before.guard, Math.max(saneMs(at), before.day * DAY_MS), before.head)
+    const next = this.#begin(before.guard, Math.max(saneMs(at), before.day * DAY_MS), {
+      ...before.head,
+      end: before.end,
+    })
     before.file.close()
     this.#current = next
     return next
@@ -163,7 +181,7 @@ class JsonlAudit implements AuditSink {
       remove(path)
       throw error
     }
-    return { file, day, guard, head: { file: name, seq: 1, hash } }
+    return { file, day, guard, head: { file: name, seq: 1, hash }, end: 'whole' }
   }
 }
 
@@ -173,6 +191,20 @@ function append(file: AppendOnlyFile, text: string): void {
   } catch (error) {
     throw unavailable(file.path, error)
   }
+}
+
+/**
+ * Takes note of what a failed write left in the file. Its whole lines are records of the chain, which a retry writes
+ * once more; a part of a line is how the file ends.
+ */
+function keepLeft(current: Current, left: Buffer): void {
+  let start = 0
+  for (let end = left.indexOf(NEWLINE); end !== -1; end = left.indexOf(NEWLINE, start)) {
+    const { file, seq } = current.head
+    current.head = { file, seq: seq + 1, hash: hashIn(left.subarray(start, end)) }
+    start = end + 1
+  }
+  if (start < left.length) current.end = 'torn'
 }
 
 /** A file without a whole first record is worthless. Where it cannot be removed, verification reports it. */

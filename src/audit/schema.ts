@@ -73,7 +73,15 @@ export const recordSchema = z.strictObject({
     file: z
       .strictObject({
         name: z.string(),
-        continues: z.strictObject({ file: z.string(), seq: z.int().positive(), hash: z.string() }).optional(),
+        continues: z
+          .strictObject({
+            file: z.string(),
+            seq: z.int().positive(),
+            hash: z.string(),
+            /** `torn`: a part of a line follows that record, which a failed write left there. */
+            end: z.enum(['whole', 'torn']).optional(),
+          })
+          .optional(),
       })
       .optional(),
   }),

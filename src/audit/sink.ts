@@ -92,7 +92,6 @@ export interface AuditEvent {
  *   open() {},
  *   async write(events) {
  *     await database.insert(events)
- *     return undefined
  *   },
  *   close() {},
  * }
@@ -103,6 +102,11 @@ export interface AuditSink {
   /** Where it writes, for messages. */
   readonly place?: string | undefined
   /**
+   * The head of the chain, if the sink keeps one: after `open` and each `write` that succeeded. Once the sink is closed
+   * it has an `end`. The ledger stores it.
+   */
+  readonly head?: ChainHead | undefined
+  /**
    * Prepares the sink. Called once, before `write`.
    * @param guard the guard's name
    * @param now wall-clock ms
@@ -111,10 +115,9 @@ export interface AuditSink {
   open(guard: string, now: number): MaybePromise<void>
   /**
    * Writes the events, in order, all or none. It has succeeded only when the operating system (or the server) has them.
-   * @returns the new head of the chain, if the sink keeps one
    * @throws DeniedError `AUDIT_UNAVAILABLE`; the guard then denies the solve
    */
-  write(events: readonly AuditEvent[]): MaybePromise<ChainHead | undefined>
+  write(events: readonly AuditEvent[]): MaybePromise<void>
   /** Releases files and connections. The sink may be opened again. */
   close(): MaybePromise<void>
   /** Called once, before `open`, with a function that reports errors which block no solve: a copy that is behind. */

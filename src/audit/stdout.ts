@@ -71,7 +71,7 @@ export function stdoutAudit(options: StdoutAuditOptions = {}): AuditSink {
     },
     async write(events) {
       if (!isOpen) throw notOpen(place)
-      if (events.length === 0) return undefined
+      if (events.length === 0) return
       const text = events.map((event) => `${line(event)}\n`).join('')
       const written = new Promise<void>((resolve, reject) => {
         stream.write(text, (error) => (error ? reject(error) : resolve()))
@@ -81,7 +81,6 @@ export function stdoutAudit(options: StdoutAuditOptions = {}): AuditSink {
       } catch (error) {
         throw unavailable(`on ${place}`, error, 'Have something read it')
       }
-      return undefined
     },
     close() {
       isOpen = false

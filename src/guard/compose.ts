@@ -25,10 +25,15 @@ export async function composeGuard(policy: Policy, parts: GuardParts): Promise<G
     parts.wireLog?.open()
     await sink.open(parts.name, clock.now())
     opened = true
+    // First of all: a file that no head knows counts as one that was added.
+    if (sink.head) await ledger.saveHead(sink.head)
     return start(runtime, policy)
   } catch (error) {
     // The first error is the one to report.
-    if (opened) await quietly(() => sink.close())
+    if (opened) {
+      await quietly(() => sink.close())
+      await quietly(() => sink.head && ledger.saveHead(sink.head))
+    }
     await quietly(() => ledger.close())
     await quietly(() => parts.wireLog?.close())
     throw error
@@ -67,7 +72,7 @@ function start(runtime: GuardRuntime, policy: Policy): Guard {
   return guard
 }
 
-async function quietly(work: () => MaybePromise<void>): Promise<void> {
+async function quietly(work: () => MaybePromise<void> | undefined): Promise<void> {
   try {
     await work()
   } catch {}

@@ -191,7 +191,9 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     const now = this.clock.now()
     // After midnight the declared limits are those of another day.
     const changed = this.#declared.some((claim, i) => this.#budgets[i]?.at(now) !== claim)
-    return changed && this.#registered ? this.#register(this.#registered) : this.ledger.heartbeat(this.ownerId, now)
+    return changed && this.#registered
+      ? this.#register(this.#registered)
+      : this.ledger.heartbeat(this.ownerId, now, this.recorder.head)
   }
 
   #alertDifferentLimits({ budgetId, effective }: RegisterResult['differing'][number]): void {

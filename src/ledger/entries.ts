@@ -1,3 +1,4 @@
+import type { ChainHead } from '../base/chain.js'
 import type { BookedAlert } from './budget-state.js'
 import { JournalError } from './journal.js'
 import type { AttachedTask, Owner, PauseReason } from './ledger.js'
@@ -28,7 +29,7 @@ export type Entry =
   | readonly [kind: 'pause', budgetId: string, reason: PauseReason]
   | readonly [kind: 'resume', budgetId: string]
   | readonly [kind: 'fact', at: number, scope: string, name: string, value: string, until: number]
-  | readonly [kind: 'head', file: string, seq: number, hash: string]
+  | readonly [kind: 'head', file: string, seq: number, hash: string, end?: ChainHead['end']]
 
 /** Applies one entry to a state. */
 export function applyEntry(state: LedgerState, entry: Entry): void {
@@ -68,7 +69,7 @@ export function applyEntry(state: LedgerState, entry: Entry): void {
       state.facts.set(entry[2], entry[3], entry[4], entry[5], entry[1])
       break
     case 'head':
-      state.saveHead({ file: entry[1], seq: entry[2], hash: entry[3] })
+      state.saveHead({ file: entry[1], seq: entry[2], hash: entry[3], end: entry[4] })
       break
     default:
       // A newer version wrote this: what it spent would be missing from our sums.

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { MaybePromise } from '../base/async.js'
-import type { ChainHead } from '../base/chain.js'
+import { type ChainHead, isNewerHead } from '../base/chain.js'
 import { type Clock, systemClock } from '../base/clock.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
 import { bookedAlerts } from './budget-state.js'
@@ -134,13 +134,16 @@ class FileLedger implements Ledger {
     return then(registered, (at) => this.#state.differing(owner, at))
   }
 
-  heartbeat(ownerId: string, now: number): MaybePromise<void> {
+  heartbeat(ownerId: string, now: number, head?: ChainHead): MaybePromise<void> {
     return this.#decide(now, (at) => {
       this.#checkPlace = true
       this.#openJournal()
-      if (this.#state.isLive(ownerId, at)) return { entries: [['heartbeat', at, ownerId]], result: undefined }
+      if (this.#state.isLive(ownerId, at)) {
+        return { entries: withHead(['heartbeat', at, ownerId], head), result: undefined }
+      }
       const owner = this.#owners.get(ownerId)
-      return { entries: owner && [['register', at, owner]], result: undefined }
+      if (owner) return { entries: withHead(['register', at, owner], head), result: undefined }
+      return { entries: head && [headEntry(head)], result: undefined }
     })
   }
 
@@ -153,13 +156,11 @@ class FileLedger implements Ledger {
     return this.#decide<ReserveResult>(now, (at) => {
       const result = this.#state.reserve(request, at)
       if (!result.ok) return { result }
-      const { id, ownerId, amount } = request
+      const { id, ownerId, amount, head } = request
       const deadline = deadlineOf(request, now, at)
       const path = request.path.map((claim) => claim.id)
-      return {
-        entries: [['reserve', at, id, ownerId, amount, deadline, path, bookedAlerts(result.alerts)]],
-        result,
-      }
+      const entry: Entry = ['reserve', at, id, ownerId, amount, deadline, path, bookedAlerts(result.alerts)]
+      return { entries: withHead(entry, head), result }
     })
   }
 
@@ -181,7 +182,7 @@ class FileLedger implements Ledger {
       const result = this.#state.settleable(reservationId, at)
       if (!result.settled) return { result }
       const settled: Entry = unsure ? ['settle', at, reservationId, cost, true] : ['settle', at, reservationId, cost]
-      return { entries: head === undefined ? [settled] : [settled, headEntry(head)], result }
+      return { entries: withHead(settled, head), result }
     })
   }
 
@@ -233,7 +234,7 @@ class FileLedger implements Ledger {
       this.#catchUp()
       const known = new Map(journal.heads().map((head) => [head.file, head]))
       for (const head of this.#state.heads()) {
-        if ((known.get(head.file)?.seq ?? 0) < head.seq) known.set(head.file, head)
+        if (isNewerHead(head, known.get(head.file))) known.set(head.file, head)
       }
       return [...known.values()]
     })
@@ -406,8 +407,12 @@ class FileLedger implements Ledger {
   }
 }
 
-function headEntry({ file, seq, hash }: ChainHead): Entry {
-  return ['head', file, seq, hash]
+function withHead(entry: Entry, head: ChainHead | undefined): readonly Entry[] {
+  return head === undefined ? [entry] : [entry, headEntry(head)]
+}
+
+function headEntry({ file, seq, hash, end }: ChainHead): Entry {
+  return end === undefined ? ['head', file, seq, hash] : ['head', file, seq, hash, end]
 }
 
 function then<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> {

@@ -50,8 +50,12 @@ const SQLITE_BUSY_MS = 10
 const TABLES = `
   CREATE TABLE journal (seq INTEGER PRIMARY KEY, entries TEXT NOT NULL);
   CREATE TABLE snapshot (only INTEGER PRIMARY KEY CHECK (only = 1), seq INTEGER NOT NULL, state TEXT NOT NULL);
-  CREATE TABLE head (file TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE head (
+    file TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL, ending TEXT NOT NULL
+  ) WITHOUT ROWID;
 `
+
+type HeadRow = readonly [file: string, seq: number, hash: string, end: NonNullable<ChainHead['end']> | '']
 
 /** A row of the journal: its number, and its entries as JSON. */
 export type Row = readonly [seq: number, entries: string]
@@ -167,16 +171,17 @@ export class Journal {
     this.#db.prepare('UPDATE snapshot SET seq = ?, state = ?').run([seq, state])
     this.#db.prepare('DELETE FROM journal WHERE seq < ?').run([seq])
     const keep = this.#db.prepare(`
-      INSERT INTO head VALUES (?, ?, ?)
-      ON CONFLICT DO UPDATE SET seq = excluded.seq, hash = excluded.hash WHERE excluded.seq > seq
+      INSERT INTO head VALUES (?, ?, ?, ?)
+      ON CONFLICT DO UPDATE SET seq = excluded.seq, hash = excluded.hash, ending = excluded.ending
+      WHERE excluded.seq > seq OR excluded.seq = seq AND ending = ''
     `)
-    for (const head of heads) keep.run([head.file, head.seq, head.hash])
+    for (const { file, seq, hash, end = '' } of heads) keep.run([file, seq, hash, end])
   }
 
   /** The heads as of the snapshot. */
   heads(): ChainHead[] {
-    const rows = this.#db.prepare('SELECT file, seq, hash FROM head').raw().all([]) as [string, number, string][]
-    return rows.map(([file, seq, hash]) => ({ file, seq, hash }))
+    const rows = this.#db.prepare('SELECT file, seq, hash, ending FROM head').raw().all([]) as HeadRow[]
+    return rows.map(([file, seq, hash, end]) => ({ file, seq, hash, end: end === '' ? undefined : end }))
   }
 
   /**

@@ -43,8 +43,11 @@ export interface Ledger {
    * owner that sends no `heartbeat` counts as dead once `now + leaseMs` has passed.
    */
   register(owner: Owner, now: number): MaybePromise<RegisterResult>
-  /** Renews the owner's lease: `owner.leaseMs` from `now`. */
-  heartbeat(ownerId: string, now: number): MaybePromise<void>
+  /**
+   * Renews the owner's lease: `owner.leaseMs` from `now`.
+   * @param head the audit file's head, saved in the same operation, for an owner that is not registered too
+   */
+  heartbeat(ownerId: string, now: number, head?: ChainHead): MaybePromise<void>
   /** Ends the owner: its declared limits no longer hold, and its attached tasks may be claimed at once. */
   unregister(ownerId: string, now: number): MaybePromise<void>
 
@@ -89,7 +92,10 @@ export interface Ledger {
   /** The facts of a scope that have not expired. */
   listFacts(scope: string, now: number): MaybePromise<readonly Fact[]>
 
-  /** Stores the latest head of an audit file, so that a cut-off tail is detected. A head never goes back. */
+  /**
+   * Stores the latest head of an audit file, so that a cut-off tail is detected. A head never goes back, and one that
+   * is the end of its file stays that.
+   */
   saveHead(head: ChainHead): MaybePromise<void>
   /** The heads of all known audit files. They are kept for at least 400 days. */
   heads(): MaybePromise<readonly ChainHead[]>
@@ -169,6 +175,8 @@ export interface ReserveRequest {
   readonly amount: Money
   /** When the reservation expires, wall-clock ms. */
   readonly deadline: number
+  /** The audit file's head, saved in the same operation where the request is granted. */
+  readonly head?: ChainHead | undefined
 }
 
 /** Either taken from every budget of the path; or from none, and why. */

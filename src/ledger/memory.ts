@@ -25,8 +25,9 @@ export function memoryLedger(): MemoryLedger {
       state.register(owner, at)
       return state.differing(owner, at)
     },
-    heartbeat(ownerId, now) {
+    heartbeat(ownerId, now, head) {
       state.heartbeat(ownerId, state.advance(now))
+      if (head !== undefined) state.saveHead(head)
     },
     unregister(ownerId, now) {
       state.advance(now)
@@ -37,8 +38,9 @@ export function memoryLedger(): MemoryLedger {
       const result = state.reserve(request, at)
       if (result.ok) {
         const path = request.path.map(({ id }) => id)
-        const { id, ownerId, amount } = request
+        const { id, ownerId, amount, head } = request
         state.addReservation(id, ownerId, amount, deadlineOf(request, now, at), path, bookedAlerts(result.alerts), at)
+        if (head !== undefined) state.saveHead(head)
       }
       return result
     },

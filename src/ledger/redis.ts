@@ -207,8 +207,8 @@ class RedisLedger implements Ledger {
     }
   }
 
-  async heartbeat(ownerId: string, now: number): Promise<void> {
-    const [known] = await this.#link.call('heartbeat', now, [ownerId])
+  async heartbeat(ownerId: string, now: number, head?: ChainHead): Promise<void> {
+    const [known] = await this.#link.call('heartbeat', now, [ownerId, head?.file ?? '', headText(head)])
     const owner = this.#owners.get(ownerId)
     if (known === 'unknown' && owner) await this.register(owner, now)
     await this.#inspect()
@@ -222,10 +222,13 @@ class RedisLedger implements Ledger {
   async reserve(request: ReserveRequest, now: number): Promise<ReserveResult> {
     checkRequest(request)
     if (this.#unsafe) throw this.#unsafe
-    const { id, ownerId, path, amount, deadline } = request
+    const { id, ownerId, path, amount, deadline, head } = request
     const { ids, claims } = pathArguments(path)
     try {
-      const args = [id, amount, deadline - now, this.#callId(), ownerId, ids, claims]
+      const args = [
+        ...[id, amount, deadline - now, this.#callId(), ownerId, ids, claims],
+        ...[head?.file ?? '', headText(head)],
+      ]
       // The third argument is a duration: it gets shorter by the time spent waiting for the server.
       const reply = await this.#link.call('reserve', now, args, 2)
       if (reply[0] === 'duplicate') throw duplicateReservation()
@@ -245,8 +248,7 @@ class RedisLedger implements Ledger {
   async settle(settlement: Settlement, now: number): Promise<SettleResult> {
     checkSettlement(settlement)
     const { reservationId, cost, head, unsure } = settlement
-    const headText = head === undefined ? '' : `${head.seq} ${head.hash}`
-    const args = [reservationId, cost, this.#callId(), head?.file ?? '', headText, unsure ? '1' : '']
+    const args = [reservationId, cost, this.#callId(), head?.file ?? '', headText(head), unsure ? '1' : '']
     const [settled, late] = await this.#link.call('settle', now, args)
     if (settled !== 'ok') return { settled: false }
     return late === '1' ? { settled: true, late: true } : { settled: true }
@@ -291,8 +293,8 @@ class RedisLedger implements Ledger {
     return inGroups(items, 3).map(([name, value, at]) => ({ name: String(name), value: String(value), at: Number(at) }))
   }
 
-  async saveHead({ file, seq, hash }: ChainHead): Promise<void> {
-    await this.#link.call('saveHead', 0, [file, `${seq} ${hash}`])
+  async saveHead(head: ChainHead): Promise<void> {
+    await this.#link.call('saveHead', 0, [head.file, headText(head)])
   }
 
   async heads(): Promise<readonly ChainHead[]> {
@@ -364,6 +366,13 @@ class RedisLedger implements Ledger {
     WARNINGS.add(warning)
     process.emitWarning(warning, { type: 'SolveguardLedger' })
   }
+}
+
+/** A head as the scripts take it: empty where there is none. */
+function headText(head: ChainHead | undefined): string {
+  if (head === undefined) return ''
+  const { seq, hash, end } = head
+  return end === undefined ? `${seq} ${hash}` : `${seq} ${hash} ${end}`
 }
 
 /** A path as the scripts take it: the ids of its budgets, and the caller's limits for each. Both as JSON. */

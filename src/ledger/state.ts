@@ -1,4 +1,4 @@
-import type { ChainHead } from '../base/chain.js'
+import { type ChainHead, isNewerHead } from '../base/chain.js'
 import type { Money } from '../policy/money.js'
 import { type BookedAlert, BudgetState, NO_LIMITS } from './budget-state.js'
 import { checkRequest, duplicateReservation } from './checks.js'
@@ -383,8 +383,7 @@ export class LedgerState {
   }
 
   saveHead(head: ChainHead): void {
-    const before = this.#heads.get(head.file)
-    if (before === undefined || before.seq < head.seq) this.#heads.set(head.file, head)
+    if (isNewerHead(head, this.#heads.get(head.file))) this.#heads.set(head.file, head)
   }
 
   // ── Small parts ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -42,7 +42,6 @@ export function memoryAudit(): MemoryAudit {
       if (failure) throw failure
       if (!isOpen) throw notOpen('in memory')
       events.push(...written)
-      return undefined
     },
     close() {
       isOpen = false

@@ -71,16 +71,20 @@ export function sinkContract(name: string, make: () => Promise<SinkUnderTest>): 
       )
     })
 
-    it('returns the head of its chain after every write, or never', async () => {
+    it('has the head of its chain after every write, or never', async () => {
       const { sink } = await fresh()
       await sink.open('checkout-tests', NOON)
-      const first = await sink.write([authorized])
-      const second = await sink.write([authorized, denied])
+      await sink.write([authorized])
+      const first = sink.head
+      await sink.write([authorized, denied])
+      const second = sink.head
       expect(second === undefined).toBe(first === undefined)
       if (first && second) {
         expect(second.seq).toBe(first.seq + 2)
         expect(second.file).toBe(first.file)
         expect(second.hash).not.toBe(first.hash)
+        await sink.close()
+        expect(sink.head).toEqual({ ...second, end: 'whole' })
       }
     })
 

@@ -33,8 +33,8 @@ async function writeLog(events: readonly AuditEvent[]): Promise<Log> {
   await sink.open('checkout-tests', NOON)
   const heads: ChainHead[] = []
   for (const event of events) {
-    const head = await sink.write([event])
-    if (head) heads.push(head)
+    await sink.write([event])
+    if (sink.head) heads.push(sink.head)
   }
   await sink.close()
   const name = logFiles(dir).find((file) => !others.has(file)) ?? ''

@@ -581,6 +581,33 @@ export function ledgerContract(name: string, make: () => Promise<LedgerPair>): v
         expect(heads).toHaveLength(2)
         expect(heads).toContainEqual(head(4))
       })
+
+      it('are saved with a reservation that was granted, and with a heartbeat, of an unknown owner too', async () => {
+        const head = (seq: number) => ({ file: 'x.jsonl', seq, hash: `${seq}` })
+        const one = budget('a', { concurrent: 1 })
+        const asked = { ownerId: 'me', path: [one], amount: micros(1), deadline: T0 + HOUR }
+        await ledger.heartbeat('me', T0, head(1))
+        expect(await other.heads()).toEqual([head(1)])
+        await ledger.reserve({ ...asked, id: 'r', head: head(2) }, T0)
+        expect(await other.heads()).toEqual([head(2)])
+        expect(await ledger.reserve({ ...asked, id: 's', head: head(3) }, T0)).toMatchObject({ ok: false })
+        expect(await other.heads()).toEqual([head(2)])
+        await ledger.register(owner('me'), T0)
+        await ledger.heartbeat('me', T0, head(4))
+        expect(await other.heads()).toEqual([head(4)])
+        await ledger.reserve({ ...asked, id: 't', path: [budget('b', {})], head: head(3) }, T0)
+        await ledger.heartbeat('me', T0)
+        expect(await other.heads()).toEqual([head(4)])
+      })
+
+      it.each(['whole', 'torn'] as const)('stay the end of their file once they are its end, %s', async (end) => {
+        const head = { file: 'x.jsonl', seq: 3, hash: '3' }
+        await ledger.heartbeat('me', T0, head)
+        await other.saveHead({ ...head, end })
+        await ledger.saveHead(head)
+        await ledger.reserve({ id: 'r', ownerId: 'me', path: [A], amount: micros(1), deadline: T0 + HOUR, head }, T0)
+        expect(await ledger.heads()).toEqual([{ ...head, end }])
+      })
     })
 
     it('does what the naive model does, whatever happens in whatever order', async () => {

@@ -130,7 +130,8 @@ describe('a ledger file', () => {
     await shorthand(sleeper).reserve([A], 7, T0, { id: 'old', for: 60 * MINUTE })
     await shorthand(sleeper).reserve([A], 9, T0, { id: 'expiry' })
     // Of a process that has long gone.
-    await sleeper.saveHead({ file: 'old.jsonl', seq: 7, hash: 'abc' })
+    const ended = { file: 'old.jsonl', seq: 7, hash: 'abc', end: 'whole' } as const
+    await sleeper.saveHead(ended)
     const rows = () => Number(inside(file, (db) => db.prepare('SELECT count(*) AS n FROM journal').get().n))
     let longest = 0
     for (let i = 0; i < 3_500; i++) {
@@ -157,6 +158,7 @@ describe('a ledger file', () => {
     await shorthand(fresh).settle('free', 0, now)
     for (const each of [sleeper, fresh]) {
       expect((await each.heads()).map(({ seq }) => seq).sort((a, b) => a - b)).toEqual([7, 3497, 3498, 3499])
+      expect(await each.heads()).toContainEqual(ended)
     }
     expect(await shorthand(sleeper).settle('expiry', 0, now)).toEqual({ settled: true, late: true })
     expect(await shorthand(fresh).settle('old', 2, now)).toEqual({ settled: true })

@@ -22,13 +22,15 @@ export class Recorder {
   #writing = new Set<Promise<unknown>>()
   /** Why records cannot be written, and since when (wall-clock ms). Undefined after a successful write. */
   lastError: { readonly message: string; readonly since: number } | undefined
-  /** The chain's head after the last record written. */
-  head: ChainHead | undefined
-
   constructor(sink: AuditSink, clock: Clock, onError: (error: DeniedError) => void) {
     this.#sink = sink
     this.#clock = clock
     this.#onError = onError
+  }
+
+  /** The head of the sink's chain, for the ledger. */
+  get head(): ChainHead | undefined {
+    return this.#sink.head
   }
 
   /** How many records of past events are not written yet. */
@@ -82,18 +84,13 @@ export class Recorder {
       if (kept.length > 0) this.#unwritten = this.#unwritten.slice(kept.length)
     }
     try {
-      const head = this.#sink.write(batch)
-      if (!isPromise(head)) {
-        this.head = head ?? this.head
-        written()
-        return
-      }
+      const writing = this.#sink.write(batch)
+      if (!isPromise(writing)) return written()
       // The kept records are in this batch: a second write at the same time must not write them again.
       this.#unwritten = []
-      return this.#withTimeout(head).then(
-        (value) => {
+      return this.#withTimeout(writing).then(
+        () => {
           this.lastError = undefined
-          this.head = value ?? this.head
         },
         (error) => {
           this.#unwritten = [...kept, ...this.#unwritten]

@@ -9,6 +9,7 @@ import type { Pauses } from '../accounts/pauses.js'
 import type { Gate } from '../admission/gate.js'
 import type { GrantContext } from '../admission/grant-context.js'
 import { abandoned, denied, ledgerDown } from '../errors.js'
+import type { Recorder } from '../observability/recorder.js'
 import type { GuardContext, Registration } from '../ports.js'
 import { periodOf } from '../spending/budgets.js'
 import type { RemoteQueues } from '../spending/remote-queues.js'
@@ -25,6 +26,7 @@ export interface ReserveDeps extends Omit<GuardContext, 'name'>, Pick<Registrati
   readonly pauses: Pick<Pauses, 'observe'>
   readonly waitQueue: WaitQueue
   readonly remoteQueues: Pick<RemoteQueues, 'isEmpty' | 'blockedBy' | 'announce' | 'withdraw' | 'refresh'>
+  readonly recorder: Pick<Recorder, 'head'>
 }
 
 /** What a reservation reads of a job. */
@@ -173,6 +175,7 @@ function ask(deps: ReserveDeps, job: ReservingJob): MaybePromise<ReserveResult> 
     path: job.account.path(job.grant.claims(job.admitted.origin, now), job.key, now),
     amount: job.amount,
     deadline: job.reservationExpiresAt,
+    head: deps.recorder.head,
   }
   return deps.ledger.reserve(request, now)
 }

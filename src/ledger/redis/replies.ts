@@ -148,8 +148,8 @@ function readReason(item: ReplyItem): PauseReason {
 }
 
 export function readHead([file, head]: readonly ReplyItem[]): ChainHead {
-  const [seq, hash = ''] = String(head).split(' ')
-  return { file: String(file), seq: Number(seq), hash }
+  const [seq, hash = '', end] = String(head).split(' ')
+  return { file: String(file), seq: Number(seq), hash, end: end === 'whole' || end === 'torn' ? end : undefined }
 }
 
 function parse<T>(item: ReplyItem): T {

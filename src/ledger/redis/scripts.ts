@@ -7,12 +7,14 @@ import { HEAD, readFields, type Script, script, type Time } from './lua.js'
 
 /**
  * ARGV: 3 id, 4 amount, 5 for how long (ms), 6 the id of the call, 7 owner, 8 the ids of the path as JSON, 9 for each
- * budget of it [id, perDay, perMinute, concurrent, thresholds, calendar caps] as JSON, `false` where there is none.
+ * budget of it [id, perDay, perMinute, concurrent, thresholds, calendar caps] as JSON, `false` where there is none,
+ * 10 an audit file's name (or empty), 11 its head.
  */
 const RESERVE_FIELDS = /* lua */ `
 local id, amount, path = ARGV[3], tonumber(ARGV[4]), cjson.decode(ARGV[9])
 local fields = { 'r' .. id }
 for k, claim in ipairs(path) do fields[k + 1] = 'a' .. claim[1] end
+fields[#path + 2] = 'h' .. ARGV[10]
 `
 
 const RESERVE = /* lua */ `
@@ -100,12 +102,13 @@ if alerted and #reply > 1 then
 end
 if deadline < due then due = deadline end
 call('ZADD', OPEN, deadline, id)
+${saveHead('ARGV[10]', 'ARGV[11]', 'found[#path + 4]')}
 commit()
 return reply
 `
 
 /**
- * ARGV: 3 id, 4 cost, 5 the id of the call, 6 an audit file's name (or empty), 7 the number and hash of its head, 8 `1`
+ * ARGV: 3 id, 4 cost, 5 the id of the call, 6 an audit file's name (or empty), 7 its head, 8 `1`
  * if it is unknown whether the service charges that.
  */
 const SETTLE_FIELDS = /* lua */ `
@@ -167,17 +170,22 @@ if known or settlesUnknown then
   writes[3], writes[4] = 'q' .. last, id
   last = last + 1
 end
-if known and file ~= '' then
+if known then
   ${saveHead('file', 'ARGV[7]', 'found[4]')}
 end
 commit()
 return known and { 'ok', late and '1' or '0' } or { 'none' }
 `
 
-/** Lua that saves a head, which never goes back. A head is written as its number, a space, its hash. */
+/**
+ * Lua that saves a head, unless the file's name is empty. A head is written as its number, its hash and, if it is the
+ * end of the file, how that ends, with spaces between them. It never goes back, and an end stays.
+ */
 function saveHead(file: string, head: string, known: string): string {
   return /* lua */ `
-  if not ${known} or tonumber(${known}:match('^%d+')) < tonumber(${head}:match('^%d+')) then
+  local was = ${known} and tonumber(${known}:match('^%d+'))
+  local is = tonumber(${head}:match('^%d+'))
+  if ${file} ~= '' and (not was or was < is or was == is and #${known} < #${head}) then
     local n = #writes
     writes[n + 1], writes[n + 2] = 'h' .. ${file}, ${head}
     if not ${known} then
@@ -233,12 +241,13 @@ commit()
 return reply
 `
 
-/** ARGV: 3 owner. */
+/** ARGV: 3 owner, 4 an audit file's name (or empty), 5 its head. */
 const HEARTBEAT_FIELDS = /* lua */ `
-local fields = { 'o' .. ARGV[3] }
+local fields = { 'o' .. ARGV[3], 'h' .. ARGV[4] }
 `
 
 const HEARTBEAT = /* lua */ `
+${saveHead('ARGV[4]', 'ARGV[5]', 'found[4]')}
 local before = tonumber(call('ZSCORE', OWNERS, ARGV[3]))
 if not found[3] or not before then
   commit()
@@ -378,7 +387,7 @@ commit()
 return reply
 `
 
-/** ARGV: 3 an audit file's name, 4 the number and hash of its head. */
+/** ARGV: 3 an audit file's name, 4 its head. */
 const HEAD_FIELDS = /* lua */ `
 local fields = { 'h' .. ARGV[3] }
 `

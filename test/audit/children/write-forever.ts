@@ -10,5 +10,6 @@ for (let round = 0; ; round++) {
     ...authorized,
     solveId: `${round}.${index}`,
   }))
-  writeSync(1, `${JSON.stringify(await sink.write(batch))}\n`)
+  await sink.write(batch)
+  writeSync(1, `${JSON.stringify(sink.head)}\n`)
 }

@@ -19,9 +19,8 @@ function processOf(ownerId: string, ledger: Ledger, clock: ManualClock) {
     closed: false,
     background: (work: () => unknown) => void Promise.resolve().then(work),
   }
-  const pauses = { observe() {} }
-  const declareLimits = (): void => {}
-  return { ...ports, pauses, declareLimits, waitQueue: new WaitQueue(clock), remoteQueues: new RemoteQueues(ports) }
+  const own = { pauses: { observe() {} }, recorder: { head: undefined }, declareLimits: (): void => {} }
+  return { ...ports, ...own, waitQueue: new WaitQueue(clock), remoteQueues: new RemoteQueues(ports) }
 }
 
 let made = 0
