@@ -102,7 +102,8 @@ export function createTransport(options: TransportOptions): Transport {
       const body = encodeBody(call, secret)
       const send = async (trace?: ExchangeTrace): Promise<Reply> => {
         const request = { method: 'POST', path, headers: headers[call.encoding], body } as const
-        const bounds = { clock, timeoutMs, connectWithinMs, signal, service: service.origin, trace }
+        const names = { service: service.origin, via: proxy?.origin }
+        const bounds = { clock, timeoutMs, connectWithinMs, signal, ...names, trace }
         return maskKeyInReply(await exchange(pool, request, bounds), secret)
       }
       if (!log) return send()

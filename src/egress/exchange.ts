@@ -23,6 +23,8 @@ export interface ExchangeOptions {
   readonly signal: AbortSignal | undefined
   /** The service's name in messages. */
   readonly service: string
+  /** The proxy's name in messages. @default none: the connection is direct */
+  readonly via?: string | undefined
   /** Filled in for a wire log. */
   readonly trace?: ExchangeTrace | undefined
 }
@@ -36,11 +38,16 @@ export interface ExchangeOptions {
 export function exchange(
   pool: Pool,
   request: Dispatcher.DispatchOptions,
-  { clock, timeoutMs, connectWithinMs = timeoutMs, signal, service, trace }: ExchangeOptions,
+  { clock, timeoutMs, connectWithinMs = timeoutMs, signal, service, via, trace }: ExchangeOptions,
 ): Promise<Reply> {
   let controller: Dispatcher.DispatchController | undefined
   let over = false
   let cancelConnect: (() => void) | undefined
+
+  const noConnection = (ms: number): string => {
+    const route = via === undefined ? service : `${service} through the proxy ${via}`
+    return `No connection to ${route} within ${formatMs(ms)}; nothing was sent.`
+  }
 
   /** Ends the exchange. Called before its promise settles, so that a request that is still queued is not written. */
   function stop(reason: TransportError['reason'], message: string): TransportError {
@@ -104,7 +111,7 @@ export function exchange(
     if (controller || over || connectWithinMs >= timeoutMs) return
     cancelConnect = clock.after(connectWithinMs, () => {
       // With a connection, the request only waits for a free one.
-      if (!isConnected(pool)) fail('timeout', noConnection(service, connectWithinMs))
+      if (!isConnected(pool)) fail('timeout', noConnection(connectWithinMs))
     })
   })
   return withTimeout(reply, {
@@ -112,7 +119,7 @@ export function exchange(
     ms: timeoutMs,
     error: () => {
       if (controller) return stop('timeout', `No complete reply from ${service} within ${formatMs(timeoutMs)}.`)
-      if (!isConnected(pool)) return stop('timeout', noConnection(service, timeoutMs))
+      if (!isConnected(pool)) return stop('timeout', noConnection(timeoutMs))
       return stop('queued', `No connection to ${service} was free within ${formatMs(timeoutMs)}.`)
     },
     signal,
@@ -132,10 +139,6 @@ function explain(error: Error, service: string, sent: boolean): [TransportError[
 
 function isConnected(pool: Pool): boolean {
   return pool.stats.connected > 0
-}
-
-function noConnection(service: string, ms: number): string {
-  return `No connection to ${service} within ${formatMs(ms)}.`
 }
 
 /**

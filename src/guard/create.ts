@@ -28,7 +28,7 @@ import type { Guard } from './types.js'
  * await guard.close()
  */
 export async function createGuard(options: GuardOptions): Promise<Guard> {
-  const { secretCache } = checkGuardOptions(options)
+  const { secretCache, connectWithin } = checkGuardOptions(options)
   const { clock = systemClock, ca } = options
   // Copied before anything is awaited: what the caller changes in its own objects afterwards has no effect.
   const policy = parsePolicy(options.policy)
@@ -52,6 +52,7 @@ export async function createGuard(options: GuardOptions): Promise<Guard> {
     wireLog: log,
     alerts: options.alerts && [...options.alerts],
     onLeak: options.onLeak,
+    connectWithinMs: connectWithin,
   }
   return composeGuard(policy, { ...parts, telemetry: await loadTelemetry() })
 }

@@ -100,6 +100,14 @@ export interface GuardOptions {
    */
   sharedKey?: boolean | undefined
   /**
+   * How long a solve tries to connect to the service, through the proxy if there is one, before it fails with
+   * `SOLVER_UNREACHABLE`; nothing was sent then. The first failure is a `retrying` event, or a process warning where
+   * that has no listener. `1s` to `10m`, within `policy.deadline`.
+   *
+   * @default '20s'
+   */
+  connectWithin?: Duration | undefined
+  /**
    * The folder of the ledger and the audit log.
    *
    * @default the variable SOLVEGUARD_STATE_DIR, else '.solveguard'
@@ -176,6 +184,7 @@ const optionsShape = z.strictObject(
     alerts: channelsShape.optional(),
     onLeak: z.enum(['alert', 'pause'], { error: "expected 'alert' or 'pause'" }).optional(),
     sharedKey: z.boolean({ error: 'expected true or false' }).optional(),
+    connectWithin: duration.refine((ms) => ms >= 1000 && ms <= 600_000, 'expected 1s to 10m').optional(),
     stateDir: z.string({ error: EXPECTED_STATE_DIR }).min(1, EXPECTED_STATE_DIR).optional(),
     ca: z.union([pem, z.array(pem)], { error: EXPECTED_CA }).optional(),
     trace: z.string({ error: EXPECTED_TRACE }).min(1, EXPECTED_TRACE).optional(),

@@ -38,6 +38,8 @@ export interface GuardParts {
   readonly wireLog?: WireLog | undefined
   /** The channels that alerts are sent to, besides the listeners. */
   readonly alerts?: readonly AlertChannel[] | undefined
+  /** How long a submit may try to connect, ms. @default 20_000 */
+  readonly connectWithinMs?: number | undefined
   /** What a suspected key leak causes besides the alert. */
   readonly onLeak?: 'alert' | 'pause' | undefined
 }
@@ -48,6 +50,7 @@ const HEARTBEAT_MS = 10_000
 /** A failure that has not occurred for that long raises an alert again. */
 const FAILURE_FORGOTTEN_AFTER_MS = 60_000
 const MAX_RECENT_FAILURES = 100
+const CONNECT_WITHIN_MS = 20_000
 
 /**
  * What all grants of one guard share: its parts, and the ports that the parts take. Only `compose.ts` knows this class.
@@ -77,6 +80,7 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
   readonly pauses = new Pauses(this)
   readonly balanceMonitor = new BalanceMonitor(this)
   readonly onLeak: 'alert' | 'pause'
+  readonly connectWithinMs: number
   readonly #startedAt: { readonly wall: number; readonly monotonic: number }
   readonly #log: Log | undefined
   #cancelHeartbeat: (() => void) | undefined
@@ -123,6 +127,7 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     this.remoteQueues = new RemoteQueues(this)
     this.keyRegistry = new KeyRegistry(this)
     this.onLeak = parts.onLeak ?? 'alert'
+    this.connectWithinMs = parts.connectWithinMs ?? CONNECT_WITHIN_MS
     this.#startedAt = { wall: parts.clock.now(), monotonic: parts.clock.monotonic() }
   }
 

@@ -45,7 +45,9 @@ export class Log {
   event<K extends keyof GuardEvents>(name: K, event: GuardEvents[K], message: string): void {
     // The event's own `message` is dropped: pino may be configured to use that field for the line's message.
     const { message: _, ...fields } = { message, ...event }
-    const level = name === 'alert' ? 'warn' : LEVELS[name as keyof typeof LEVELS]
+    // A retry is a step, but may need action when nothing reaches the service.
+    const isUnreached = name === 'retrying' && 'code' in event && event.code === 'SOLVER_UNREACHABLE'
+    const level = name === 'alert' || isUnreached ? 'warn' : LEVELS[name as keyof typeof LEVELS]
     this.#write(level, { event: name, guard: this.#guard, ...fields, ...forLog(event) }, message)
   }
 

@@ -23,7 +23,7 @@ const MAX_BACKOFF_MS = 30_000
 /** How many ids of tasks are remembered for each account. */
 const MAX_TASK_IDS = 10_000
 
-/** The send options of each purpose. */
+/** The send options of each purpose. A submit has a limit of its own for connecting. */
 const CALLS: Readonly<Record<Purpose, SendOptions>> = {
   submit: { purpose: 'submit', timeoutMs: CALL_TIMEOUT_MS },
   poll: { purpose: 'poll', timeoutMs: CALL_TIMEOUT_MS },
@@ -42,6 +42,8 @@ export interface SolverClientDeps
     readSoon(account: Account): void
   }
   readonly keyRegistry: Pick<KeyRegistry, 'admit' | 'markUsed'>
+  /** How long a submit may try to connect, ms. */
+  readonly connectWithinMs: number
   /** If present, each call states which replies may hold an answer: the log masks those. */
   readonly wireLog: WireLog | undefined
 }
@@ -55,11 +57,15 @@ export class SolverClient {
   readonly #belowFloor = new WeakSet<Account>()
   /** The ids of each account's latest tasks. */
   readonly #taskIds = new WeakMap<Account, Set<string>>()
+  /** The accounts that could not be reached, and for which a process warning was emitted. */
+  readonly #unreachable = new Set<Account>()
+  readonly #submitOptions: SendOptions
   /** Created once, and not for each task: thousands of tasks wait at a time. */
   readonly #poll: Send = (task, call, read) => this.#send(task, 'poll', call, read)
 
   constructor(deps: SolverClientDeps) {
     this.#deps = deps
+    this.#submitOptions = { ...CALLS.submit, connectWithinMs: deps.connectWithinMs }
   }
 
   /**
@@ -76,13 +82,17 @@ export class SolverClient {
     const call = solver.submit(challenge, proxy)
     const refused: SecretVersion[] = []
     let busySince: number | undefined
+    /** The start of the first of the latest tries that reached no service; monotonic ms. */
+    let unreachedSince: number | undefined
+    let options = this.#submitOptions
     for (let tries = 0; ; tries++) {
       if (task.abandoned || this.#deps.closed) return failed(abandoned(), ZERO)
       // The process may have been suspended: a task submitted now would have no reservation.
       if (this.#deps.clock.now() >= task.reservationExpiresAt) {
         return failed(this.timeoutError(task, 'The reservation expired before the service accepted the task.'), ZERO)
       }
-      const result = await this.#send(task, 'submit', call, (reply) => solver.readSubmit(reply, task.family))
+      const sentAt = this.#deps.clock.monotonic()
+      const result = await this.#send(task, 'submit', call, (reply) => solver.readSubmit(reply, task.family), options)
       if (result.kind === 'submitted') return this.#isKnownTask(task, result.taskId) ? this.#repeated(task) : result
       task.lastFailure = result
       if (result.ambiguous) return failed(this.#errorOf(task, result), task.amount, true)
@@ -92,6 +102,12 @@ export class SolverClient {
         case 'invalid': {
           const wait = backoff(result, tries)
           const now = this.#deps.clock.monotonic()
+          unreachedSince = isUnreached(result) ? (unreachedSince ?? sentAt) : undefined
+          const connectMs =
+            this.#deps.connectWithinMs - (unreachedSince === undefined ? 0 : now + wait - unreachedSince)
+          // Nothing was sent: the error has the words of the retries before it.
+          if (connectMs <= 0) return { ...failed(this.#errorOf(task, result), ZERO), fallback: 'refused' }
+          options = { ...CALLS.submit, connectWithinMs: connectMs }
           busySince ??= now
           if (task.fallbackAfterMs !== undefined && now - busySince + wait > task.fallbackAfterMs) {
             return { ...failed(this.#errorOf(task, result), ZERO), fallback: 'busy' }
@@ -260,13 +276,18 @@ export class SolverClient {
     purpose: Purpose,
     call: Call,
     read: (reply: Reply) => T | Failure,
+    options = CALLS[purpose],
   ): Promise<T | Failure> {
     task.sentInEpoch = task.account.keys.epoch
     this.#deps.keyRegistry.markUsed(task.account, task.key)
     if (purpose === 'submit') task.mayBeCharged = true
     try {
-      const options = this.#deps.wireLog ? loggedOptions(purpose, read) : CALLS[purpose]
-      const reply = await task.transport.send(call, task.key.value, options)
+      const reply = await task.transport.send(
+        call,
+        task.key.value,
+        this.#deps.wireLog ? loggedOptions(options, read) : options,
+      )
+      if (this.#unreachable.size > 0) this.#unreachable.delete(task.account)
       return redactReply(reply, read, call.sensitive)
     } catch (error) {
       if (!(error instanceof TransportError)) {
@@ -317,12 +338,19 @@ export class SolverClient {
     return error
   }
 
-  /** Emits `retrying`. @returns `inMs`, the time until the next call */
+  /**
+   * Emits `retrying`. Without a listener, a service that cannot be reached is a process warning: one until it
+   * replies again.
+   * @returns `inMs`, the time until the next call
+   */
   #reportRetry(task: SolverTask, result: Failure, inMs: number): number {
     if (this.#deps.isObserved('retrying')) {
       const at = new Date(this.#deps.clock.now())
       const { message } = result
       this.#deps.emit('retrying', { solveId: task.id, code: codeOf(result), message, inMs, at }, message)
+    } else if (isUnreached(result) && !this.#unreachable.has(task.account)) {
+      this.#unreachable.add(task.account)
+      process.emitWarning(`${result.message} It is tried again.`, { type: 'SolveguardRetry', code: codeOf(result) })
     }
     return inMs
   }
@@ -344,10 +372,10 @@ export class SolverClient {
 
 /** Send options with `mayHoldAnswer`: the wire log must classify a reply before the client reads it. */
 function loggedOptions(
-  purpose: Purpose,
+  options: SendOptions,
   read: (reply: Reply) => Submitted | Ready | Pending | BatchPollResult | Failure,
 ): SendOptions {
-  return { ...CALLS[purpose], mayHoldAnswer: (reply) => mayAnswer(read(reply)) }
+  return { ...options, mayHoldAnswer: (reply) => mayAnswer(read(reply)) }
 }
 
 /** Whether a reply may hold an answer. An unreadable reply may. */
@@ -385,6 +413,11 @@ const CODE_OF_CLASS: Readonly<Record<FailureClass, Code>> = {
 
 /** The transport's reasons for a service that was not reached, or did not reply. */
 const UNREACHED_REASONS: ReadonlySet<string> = new Set(['UNREACHABLE', 'TIMEOUT', 'PROXY', 'ABORTED'])
+
+/** Whether a call did not reach the service. */
+function isUnreached({ code, ambiguous }: Failure): boolean {
+  return UNREACHED_REASONS.has(code) && !ambiguous
+}
 
 function codeOf(result: Failure): Code {
   return UNREACHED_REASONS.has(result.code) ? 'SOLVER_UNREACHABLE' : CODE_OF_CLASS[result.class]
