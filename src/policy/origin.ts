@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net'
 import { getDomain, getPublicSuffix } from 'tldts'
 import { printable } from '../base/errors.js'
 
@@ -105,7 +106,6 @@ function isBelow(pattern: OriginPattern, star: number, origin: string): boolean 
   return (
     origin.startsWith(scheme) &&
     origin.endsWith(suffix) &&
-    origin.length > scheme.length + suffix.length &&
     // The label between the scheme and the suffix must not be empty ('https://.host').
     origin[scheme.length] !== '.' &&
     !isBelowInnerSuffix(new URL(origin).hostname, suffix)
@@ -146,7 +146,7 @@ function covers(wide: OriginPattern, narrow: OriginPattern): boolean {
 }
 
 function isAddress(hostname: string): boolean {
-  return hostname.startsWith('[') || /^\d+(\.\d+){3}$/.test(hostname)
+  return hostname.startsWith('[') || isIPv4(hostname)
 }
 
 function parseUrl(text: string): URL | undefined {

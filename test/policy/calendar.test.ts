@@ -56,6 +56,22 @@ describe('dayAt', () => {
     expect(after.end - after.start).toBe(24 * HOUR)
   })
 
+  it('ends a day only when the next one begins for good, where the clock is set back over midnight', () => {
+    // St. John's, 2010-11-07: 00:01 is 23:01 of the day before.
+    const sunday = { start: Date.UTC(2010, 10, 7, 2, 30), end: Date.UTC(2010, 10, 8, 3, 30) }
+    for (const minute of [0, 1, 2, 60, 24 * 60]) {
+      expect(dayAt('America/St_Johns', sunday.start + minute * 60_000)).toEqual(sunday)
+    }
+    expect(dayAt('America/St_Johns', sunday.start - 1).end).toBe(sunday.start)
+  })
+
+  it('finds a midnight to the second, also where it is at no quarter of an hour', () => {
+    // Monrovia was 44 minutes and 30 seconds behind UTC until 1972.
+    const midnight = (day: number) => Date.UTC(1971, 5, day, 0, 44, 30)
+    expect(dayAt('Africa/Monrovia', midnight(15))).toEqual({ start: midnight(15), end: midnight(16) })
+    expect(dayAt('Africa/Monrovia', midnight(15) - 1)).toEqual({ start: midnight(14), end: midnight(15) })
+  })
+
   for (const zone of ZONES) {
     it(`returns a day that contains the moment and follows the previous day without a gap in ${zone}`, () => {
       const offset = (at: number) => IANAZone.create(zone).offset(at) * 60_000

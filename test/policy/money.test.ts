@@ -12,6 +12,7 @@ describe('usd', () => {
     expect(usd(5)).toBe(5_000_000)
     expect(usd(0.003)).toBe(3000)
     expect(usd('0.003')).toBe(3000)
+    expect(usd('5')).toBe(5_000_000)
     expect(usd('0.0030000')).toBe(3000)
     expect(usd(0)).toBe(ZERO)
     expect(usd(1_000_000)).toBe(1e12)

@@ -135,6 +135,22 @@ describe('a wildcard pattern', () => {
     expect(parseOriginPattern(text)).toHaveProperty('problem')
   })
 
+  it('is rejected for the reason that applies', () => {
+    for (const address of ['127.0.0.1', '0x7f.1', '[::1]', '1.2.3']) {
+      expect(parseOriginPattern(`https://*.${address}`)).toEqual({
+        problem: 'a wildcard needs a host name, not an address',
+      })
+    }
+    for (const host of ['localhost', 'com', 'co.uk', 'github.io', `${'a'.repeat(64)}.example.com`]) {
+      expect(parseOriginPattern(`https://*.${host}`)).toEqual({
+        problem: `'*.${host}' would name sites of other owners; name a domain of your own`,
+      })
+    }
+    // Hosts whose names only look like addresses.
+    expect(pattern('https://*.1.2.3.4.example.com')).toBe('https://*.1.2.3.4.example.com')
+    expect(pattern('https://*.127.0.0.1.example.com:1')).toBe('https://*.127.0.0.1.example.com:1')
+  })
+
   it('does not reach below a public suffix below its own host: those sites have other owners', () => {
     expect(names('https://*.amazonaws.com', 'https://docs.amazonaws.com/')).toBe(true)
     expect(names('https://*.amazonaws.com', 'https://somebody.s3.amazonaws.com/')).toBe(false)
@@ -158,6 +174,7 @@ describe('a pattern', () => {
     '',
     '*',
     'shop.example',
+    'xhttps://shop.example',
     '//shop.example',
     'ftp://shop.example',
     'file:///etc/passwd',
@@ -181,6 +198,12 @@ describe('a pattern', () => {
     'https://1.2.3.4.5',
   ])('is rejected where it is not an origin: %j', (text) => {
     expect(parseOriginPattern(text)).toHaveProperty('problem')
+  })
+
+  it('has at most 2,048 characters', () => {
+    const longest = `https://${'a.'.repeat(1_019)}aa`
+    expect(pattern(longest)).toBe(longest)
+    expect(parseOriginPattern(`${longest}a`)).toEqual({ problem: 'an origin is at most 2048 characters long' })
   })
 
   it('is rejected where it is too long, and is not repeated', () => {
@@ -240,13 +263,22 @@ describe('originOf', () => {
     'ftp://shop.example/',
     'java\tscript:alert(1)//https://shop.example',
   ])('finds no origin for %s', (address) => {
-    expect(originOf(address)).toMatchObject({ ok: false, reason: expect.stringMatching(/no web origin/) })
+    const scheme = `${address.split(':')[0]}:`
+    expect(originOf(address)).toEqual({
+      ok: false,
+      reason: expect.stringMatching(/no web origin/),
+      record: scheme.includes('\t') ? '?' : scheme,
+    })
   })
 
   it.each(['', 'shop.example', '/login', 'https://', 'http://[::1', 'https://exa mple/', 'https://1.2.3.4.5/'])(
     'finds no origin for %j, which is not an address',
     (address) => {
-      expect(originOf(address)).toMatchObject({ ok: false, reason: expect.stringMatching(/not an address/) })
+      expect(originOf(address)).toEqual({
+        ok: false,
+        reason: expect.stringMatching(/^not an address: /),
+        record: address.startsWith('http') ? address.split('/')[0] : '?',
+      })
     },
   )
 
@@ -256,9 +288,50 @@ describe('originOf', () => {
     expect(JSON.stringify(answer).length).toBeLessThan(200)
   })
 
-  it('removes user name, query and fragment for records', () => {
-    const page = originOf('https://me:word@shop.example/a/b?token=1#2')
-    expect(page.record).toBe('https://shop.example/a/b')
+  it('finds one for an address of 2,048 characters, and none for a longer one', () => {
+    const longest = `https://shop.example/${'a'.repeat(2_048 - 21)}`
+    expect(originOf(longest)).toMatchObject({ ok: true, origin: 'https://shop.example', solverUrl: longest })
+    expect(originOf(`${longest}a`)).toEqual({
+      ok: false,
+      reason: 'an address of more than 2048 characters',
+      record: 'https:',
+    })
+  })
+
+  it('records the scheme of an address that has no origin, and nothing else of it', () => {
+    const scheme = `a${'+'.repeat(30)}:`
+    expect(originOf(`${scheme}secret`).record).toBe(scheme)
+    for (const address of [`a${scheme}secret`, '1a:secret', 'a_b:secret', ' a:secret', 'secret', '/a:secret']) {
+      expect(originOf(address).record).toBe('?')
+    }
+  })
+
+  it('removes user name, query and fragment for records, and user name and fragment for the solver', () => {
+    expect(originOf('https://me:word@shop.example/a/b?token=1#2')).toEqual({
+      ok: true,
+      origin: 'https://shop.example',
+      record: 'https://shop.example/a/b',
+      solverUrl: 'https://shop.example/a/b?token=1',
+    })
+  })
+
+  it('computes the same address once, and keeps at most 200 of them', () => {
+    let made = 0
+    const fresh = () => originOf(`https://shop.example/${++made}`)
+    /** How many further addresses it takes until one is computed again. */
+    const keptFor = (address: string) => {
+      const first = originOf(address)
+      let count = 0
+      for (; originOf(address) === first; count++) fresh()
+      return count
+    }
+    // Whatever other tests have left is gone after that.
+    keptFor('https://shop.example/first')
+    const kept = keptFor('https://shop.example/second')
+    expect(kept).toBeGreaterThan(100)
+    expect(kept).toBeLessThanOrEqual(200)
+    const long = `https://shop.example/${'a'.repeat(2_048)}`
+    expect(originOf(long)).not.toBe(originOf(long))
   })
 })
 
@@ -283,5 +356,29 @@ describe('a list of patterns', () => {
       }),
       { numRuns: 500 },
     )
+  })
+})
+
+describe('two lists of patterns', () => {
+  const list = fc.array(originPattern, { maxLength: 4 }).map((texts) => texts.map(pattern))
+  const by = (patterns: readonly string[], page: string) => patterns.some((one) => matchesOrigin(one, page))
+
+  it('have in common exactly the pages that both of them name', () => {
+    fc.assert(
+      fc.property(list, list, origin, (a, b, page) => {
+        expect(by(intersectOrigins(a, b), page)).toBe(by(a, page) && by(b, page))
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('have an intersection in canonical form, of the narrower patterns', () => {
+    const wide = ['https://*.shop.example', 'https://b.example']
+    const narrow = ['https://b.example', 'https://*.a.shop.example', 'https://c.shop.example', 'http://d.shop.example']
+    const common = ['https://*.a.shop.example', 'https://b.example', 'https://c.shop.example']
+    expect(intersectOrigins(wide, narrow)).toEqual(common)
+    expect(intersectOrigins(narrow, wide)).toEqual(common)
+    expect(intersectOrigins(wide, wide)).toEqual(wide)
+    expect(intersectOrigins(wide, [])).toEqual([])
   })
 })

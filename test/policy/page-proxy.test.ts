@@ -2,6 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { canonicalPageProxy, parsePageProxy } from '../../src/policy/page-proxy.js'
 import { parseNarrowing } from '../../src/policy/schema.js'
 
+/** A host name of 253 letters. */
+const LONGEST = `a${'b'.repeat(251)}c`
+
 describe('parsePageProxy', () => {
   test.each([
     ['http://203.0.113.9:3128', { type: 'http', host: '203.0.113.9', port: 3128 }],
@@ -9,6 +12,13 @@ describe('parsePageProxy', () => {
     ['socks5://203.0.113.9', { type: 'socks5', host: '203.0.113.9', port: 1080 }],
     ['socks5h://203.0.113.9:9', { type: 'socks5', host: '203.0.113.9', port: 9 }],
     ['socks4://PROXY.example:1', { type: 'socks4', host: 'proxy.example', port: 1 }],
+    ['socks5://a:1', { type: 'socks5', host: 'a', port: 1 }],
+    ['socks5://a-1.b:1', { type: 'socks5', host: 'a-1.b', port: 1 }],
+    [`socks5://${LONGEST}:1`, { type: 'socks5', host: LONGEST, port: 1 }],
+    [
+      `http://u${'%7E'.repeat(254)}:w@a.example:1`,
+      { type: 'http', host: 'a.example', port: 1, login: { user: `u${'~'.repeat(254)}`, password: 'w' } },
+    ],
     ['http://[2001:DB8::1]:3128', { type: 'http', host: '2001:db8::1', port: 3128 }],
     [
       'http://us%40er:p%3Aa%20ss@203.0.113.9:3128'.replace('%20', ''),
@@ -32,7 +42,13 @@ describe('parsePageProxy', () => {
     ['http://203.0.113.9:3128/path', /expected the proxy/],
     ['http://203.0.113.9:3128?x=1', /expected the proxy/],
     ['http://203.0.113.9:0', /expected the proxy/],
-    ['socks5://-host-:1080', /expected the proxy/],
+    ...['-host', 'host-', 'a_b', 'a!b', '.a', 'a.', `${LONGEST}d`].map(
+      (host) => [`socks5://${host}:1080`, /expected the proxy/] as [string, RegExp],
+    ),
+    ['http://%20user:s3cret@203.0.113.9:3128', /ASCII/],
+    ['http://user%20:s3cret@203.0.113.9:3128', /ASCII/],
+    ['http://user:%20s3cret@203.0.113.9:3128', /ASCII/],
+    [`http://${'u'.repeat(256)}:s3cret@203.0.113.9:3128`, /255/],
     [`http://${'x'.repeat(2000)}:3128`, /expected the proxy/],
     ['https://203.0.113.9:3128', /without TLS.*write http/],
     ['http://user:s3cret%zz@203.0.113.9:3128', /percent-encoded/],

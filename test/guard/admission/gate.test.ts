@@ -125,6 +125,20 @@ describe('a gate with a clock that jumps', () => {
   })
 })
 
+describe('the state of the schedule', () => {
+  it('is computed once for as long as it is valid, and is frozen', () => {
+    const gate = gateWith([{ timeZone: 'UTC', windows: [{ days: 'Mon-Sun', from: '09:00', to: '17:00' }] }])
+    const opens = Date.UTC(2026, 0, 5, 9)
+    const first = gate.schedule(opens)
+    expect(Object.isFrozen(first)).toBe(true)
+    expect(gate.schedule(first.validUntil - 1)).toBe(first)
+    expect(gate.schedule(opens)).toBe(first)
+    expect(gate.schedule(first.validUntil)).toMatchObject({ open: false, changesAt: opens + DAY })
+    expect(gate.schedule(opens)).toMatchObject({ open: true })
+    expect(gate.schedule(opens - 1)).toMatchObject({ open: false, changesAt: opens })
+  })
+})
+
 describe('the age of a key', () => {
   const value = new Secret('a-key-for-tests')
   const created = Date.UTC(2026, 0, 1)
@@ -148,10 +162,102 @@ describe('the age of a key', () => {
     expect(() => gate.admitKey(key, created + DAY)).toThrow(/expired at 2026-01-02T00:00:00.000Z/)
   })
 
+  it('has to be known where the policy limits it, and only there', () => {
+    const key = { value, version: 'v1' }
+    expect(() => gateWith([]).admitKey(key, created)).not.toThrow()
+    expect(() => gateWith([], { expireAfter: '1d' }).admitKey(key, created)).toThrow(
+      expect.objectContaining({
+        code: 'KEY_TOO_OLD',
+        layer: 'time',
+        message: expect.stringMatching(/does not report/),
+      }),
+    )
+  })
+
   it('may be up to an hour in the future, as a store’s clock may be ahead', () => {
     const gate = gateWith([], { expireAfter: '90d' })
     const key = { value, version: 'v1', createdAt: created }
     expect(() => gate.admitKey(key, created - 60 * MINUTE)).not.toThrow()
     expect(() => gate.admitKey(key, created - 60 * MINUTE - 1)).toThrow(/in the future by this machine's clock/)
+  })
+})
+
+describe('the origin layer', () => {
+  const gate = (...origins: string[]) => new Gate(parsePolicy({ origins }))
+  const NOW = Date.UTC(2026, 0, 1)
+
+  /** The code and the message of a denial. */
+  function refusal(of: Gate, addresses: { pageUrl: string; frameUrl?: string }): readonly [string, string] {
+    try {
+      of.admit({ ...challenge, ...addresses }, NOW)
+    } catch (error) {
+      const { code, layer, message } = error as DeniedError
+      expect(layer).toBe('origin')
+      return [code, message]
+    }
+    throw new Error('admitted')
+  }
+
+  it('admits a page that any of the patterns names, with the addresses for records', () => {
+    const both = gate('https://staging.example.com', 'https://*.qa.example.com')
+    expect(both.admit({ ...challenge, pageUrl: 'https://a.qa.example.com/x?secret=1#2' }, NOW)).toEqual({
+      origin: 'https://a.qa.example.com',
+      page: 'https://a.qa.example.com/x',
+      frame: undefined,
+    })
+    const framed = { pageUrl: 'https://staging.example.com/', frameUrl: 'https://b.qa.example.com/f?secret=1' }
+    expect(both.admit({ ...challenge, ...framed }, NOW)).toEqual({
+      origin: 'https://staging.example.com',
+      page: 'https://staging.example.com/',
+      frame: 'https://b.qa.example.com/f',
+    })
+  })
+
+  it('denies a page, and a frame, that no pattern names', () => {
+    const one = gate('https://staging.example.com')
+    expect(refusal(one, { pageUrl: 'https://elsewhere.example/' })).toEqual([
+      'ORIGIN_NOT_NAMED',
+      expect.stringMatching(/^The page's origin https:\/\/elsewhere\.example is not named/),
+    ])
+    const framed = { pageUrl: 'https://staging.example.com/', frameUrl: 'https://elsewhere.example/' }
+    expect(refusal(one, framed)).toEqual(['ORIGIN_NOT_NAMED', expect.stringMatching(/^The frame's origin /)])
+    expect(refusal(one, { ...framed, frameUrl: 'about:blank' })).toEqual([
+      'ORIGIN_OPAQUE',
+      expect.stringMatching(/^The frame has no origin/),
+    ])
+    expect(refusal(one, { pageUrl: '' })).toEqual(['ORIGIN_OPAQUE', expect.stringMatching(/^The page has no origin/)])
+  })
+
+  it('denies every page where the policy names no origin', () => {
+    const { origins, ...unnamed } = parsePolicy({ origins: ORIGINS })
+    for (const policy of [unnamed, { ...unnamed, origins: [] }]) {
+      expect(refusal(new Gate(policy), { pageUrl: ORIGINS[0] as string })[0]).toBe('ORIGIN_NOT_NAMED')
+    }
+  })
+})
+
+describe('a solve that was queued', () => {
+  it('is denied by the time layer from the end of the working hours on', () => {
+    const hours = { timeZone: 'UTC', windows: [{ days: 'Mon-Sun', from: '09:00', to: '17:00' }] }
+    const gate = gateWith([hours])
+    const closes = Date.UTC(2026, 0, 5, 17)
+    expect(() => gate.admitTime(closes - 1)).not.toThrow()
+    expect(() => gate.admitTime(closes)).toThrow(
+      expect.objectContaining({
+        code: 'OUTSIDE_SCHEDULE',
+        layer: 'time',
+        retryAt: new Date(closes + 16 * 60 * MINUTE),
+      }),
+    )
+    expect(() => gate.admitTime(closes)).toThrow(/they start at 2026-01-06T09:00:00\.000Z \(in 16 h\)\.$/)
+  })
+
+  it('is denied without a time to retry where the hours never begin', () => {
+    const never = gateWith([
+      { timeZone: 'UTC', windows: [{ days: 'Mon', from: '09:00', to: '10:00' }] },
+      { timeZone: 'UTC', windows: [{ days: 'Tue', from: '09:00', to: '10:00' }] },
+    ])
+    expect(denial(never, Date.UTC(2026, 0, 5))).toEqual({ retryAt: undefined })
+    expect(() => never.admitTime(Date.UTC(2026, 0, 5))).toThrow(/hours, and no opening is scheduled\.$/)
   })
 })
