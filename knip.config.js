@@ -10,7 +10,7 @@ export default {
     'src/demo/*.ts',
     // Bundled into strings by scripts/page-script.mjs.
     'src/widgets/page/{main,init-script}.ts',
-    'scripts/*.mjs',
+    'scripts/**/*.mjs',
     'bench/{main,ledger-worker}.ts',
     // Processes that tests start, and kill.
     'test/**/children/*.ts',
@@ -23,7 +23,14 @@ export default {
   // A type that explains another one of its file may be exported for its name alone.
   ignoreExportsUsedInFile: { interface: true, type: true },
   // Run by name, from scripts/check.mjs and from tests.
-  ignoreDependencies: ['@arethetypeswrong/cli', '@biomejs/biome', 'dotenv-vault', 'publint', ...SHOWN],
+  ignoreDependencies: [
+    '@arethetypeswrong/cli',
+    '@biomejs/biome',
+    '@stryker-mutator/vitest-runner',
+    'dotenv-vault',
+    'publint',
+    ...SHOWN,
+  ],
   // Not packages: scripts/setup.mjs installs them.
   ignoreBinaries: ['apt-get', 'chromedriver', 'mkfifo', 'redis-cli', 'strace'],
 }

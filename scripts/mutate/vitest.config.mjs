@@ -1,0 +1,50 @@
+// How vitest runs the tests of a piece of `npm run mutate`.
+import { defineConfig } from 'vitest/config'
+import { BaseSequencer } from 'vitest/node'
+import { vitePageScript } from '../page-script.mjs'
+import { PIECES } from './pieces.mjs'
+
+/** The order in which a piece lists its tests: a run ends at the first one that fails. */
+class AsListed extends BaseSequencer {
+  /**
+   * @override
+   * @param {import("vitest/node").TestSpecification[]} files
+   */
+  async sort(files) {
+    const listed = PIECES.flatMap(({ tests }) => tests)
+    const rank = (/** @type {{ moduleId: string }} */ { moduleId }) =>
+      listed.findIndex((test) => moduleId.endsWith(test))
+    return files.sort((a, b) => rank(a) - rank(b))
+  }
+}
+
+/**
+ * A test file that cannot be loaded has failed, but none of its tests has, and Stryker looks at tests only. As an error
+ * of the run it is noticed.
+ * @returns {import('vitest/node').Reporter}
+ */
+function loadFailures() {
+  /** @type {import('vitest/node').Vitest | undefined} */
+  let vitest
+  return {
+    onInit(started) {
+      vitest = started
+    },
+    onTestModuleEnd(file) {
+      for (const error of file.errors()) vitest?.state.catchError(error, 'Load Error')
+    },
+  }
+}
+
+export default defineConfig({
+  plugins: [vitePageScript],
+  test: {
+    include: ['test/**/*.test.ts'],
+    // Each run has a thread of its own: what a module does when it is loaded is mutated too.
+    isolate: false,
+    reporters: [loadFailures()],
+    sequence: { sequencer: AsListed },
+    env: { SOLVEGUARD_KEY: '', SOLVEGUARD_STATE_DIR: '' },
+    setupFiles: ['test/support/no-processes.ts', 'scripts/mutate/same-values.mjs'],
+  },
+})
