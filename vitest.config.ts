@@ -5,6 +5,7 @@ import { TestOrder } from './test/support/order.js'
 const PAGES = 'test/**/*.pages.test.ts'
 const TEMPORARY = 'test/support/temporary-folder.ts'
 const PROCESSES = 'test/**/*.processes.test.ts'
+const FAULTS = 'test/**/*.faults.test.ts'
 
 export default defineConfig({
   plugins: [vitePageScript],
@@ -26,7 +27,7 @@ export default defineConfig({
         test: {
           name: 'core',
           include: ['test/**/*.test.ts'],
-          exclude: [PAGES, PROCESSES],
+          exclude: [PAGES, PROCESSES, FAULTS],
           // One process for many files: importing anew for each takes longer than the tests.
           isolate: false,
           setupFiles: [TEMPORARY, 'test/support/no-processes.ts'],
@@ -45,6 +46,18 @@ export default defineConfig({
       },
       // Child processes, Redis, proxies, secrets stores, the demo, Playwright Test.
       { extends: true, test: { name: 'processes', include: [PROCESSES], isolate: false, setupFiles: [TEMPORARY] } },
+      // Processes whose calls fail. Only where `--project faults` asks for it: see scripts/test.mjs.
+      {
+        extends: true,
+        test: {
+          name: 'faults',
+          include: [FAULTS],
+          isolate: false,
+          setupFiles: [TEMPORARY],
+          // A sweep takes as long as it takes: each of its processes has a limit of its own.
+          testTimeout: 24 * 3_600_000,
+        },
+      },
     ],
   },
 })

@@ -1,20 +1,29 @@
-// npm test [-- vitest's arguments]: `--project core`, `pages` or `processes` runs one part, and installs only what that
-// needs. A run that leaves a process or a file behind has failed.
+// npm test [-- vitest's arguments]: `--project core`, `pages`, `processes` or `faults` runs one part, and installs only
+// what that needs. `faults` takes minutes, and runs only where it is named. A run that leaves a process or a file
+// behind has failed.
 import { spawn } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { leftoverFiles, leftoverProcesses, RUN_FOLDER } from './leftovers.mjs'
 import { ensureSecretStores } from './secret-stores.mjs'
-import { ensureBrowser, ensureFirefox, ensureHeadlessShell, ensurePackages, ensurePrograms, root } from './setup.mjs'
+import {
+  ensureBrowser,
+  ensureFirefox,
+  ensureHeadlessShell,
+  ensurePackages,
+  ensurePrograms,
+  exitWith,
+  root,
+} from './setup.mjs'
 
 /** How long processes may take to end after the tests. */
 const ENDING_MS = 5_000
 
 ensurePackages()
 const { parseCLI } = await import('vitest/node')
-const { options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)])
-const runs = projectFilter([options.project ?? []].flat())
+const words = withoutFaults(process.argv.slice(2))
+const runs = projectFilter(projectsOf(words))
 if (runs('pages') || runs('processes')) {
   await ensureBrowser()
   await ensureHeadlessShell()
@@ -26,6 +35,10 @@ if (runs('pages')) {
 if (runs('processes')) {
   ensurePrograms(['tinyproxy', 'squid', 'danted', 'redis-server', 'strace'])
   ensureSecretStores()
+}
+if (runs('faults')) {
+  if (process.platform !== 'linux') exitWith('The tests of the project `faults` run on Linux only.')
+  ensurePrograms(['redis-server', 'strace'])
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'sg-'))
@@ -48,7 +61,7 @@ function runVitest() {
   // Vitest's own command, by its file: the package does not export it.
   const command = join(root, 'node_modules/vitest/vitest.mjs')
   const env = { ...process.env, TMPDIR: folder, [RUN_FOLDER]: folder }
-  const child = spawn(process.execPath, [command, 'run', ...process.argv.slice(2)], {
+  const child = spawn(process.execPath, [command, 'run', ...words], {
     cwd: root,
     env,
     stdio: 'inherit',
@@ -68,6 +81,21 @@ async function processesLeft() {
   const left = leftoverProcesses(folder)
   for (const { pid } of left) process.kill(pid, 'SIGKILL')
   return left.map(({ pid, text }) => `the process ${pid}, ${text}`)
+}
+
+/**
+ * The arguments, with the project `faults` excluded where they name neither a project nor one of its files.
+ * @param {string[]} args
+ */
+function withoutFaults(args) {
+  const { filter } = parseCLI(['vitest', 'run', ...args])
+  const isNamed = projectsOf(args).length > 0 || filter.some((text) => text.includes('faults'))
+  return isNamed ? args : [...args, '--project', '!faults']
+}
+
+/** @param {string[]} args */
+function projectsOf(args) {
+  return [parseCLI(['vitest', 'run', ...args]).options.project ?? []].flat()
 }
 
 /**

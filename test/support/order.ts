@@ -26,7 +26,7 @@ export class TestOrder extends BaseSequencer {
       const index = SLOWEST.findIndex((end) => moduleId.endsWith(end))
       return index === -1 ? SLOWEST.length : index
     }
-    const projects = ['pages', 'processes', 'core']
+    const projects = ['pages', 'processes', 'faults', 'core']
     return (await super.sort(files)).sort(
       (a, b) => projects.indexOf(a.project.name) - projects.indexOf(b.project.name) || rank(a) - rank(b),
     )
