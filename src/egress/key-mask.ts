@@ -1,34 +1,43 @@
 import type { Reply } from '../base/wire.js'
 import type { Secret } from '../secrets/secret.js'
+import { partsMask } from './parts-mask.js'
 
 /**
- * Masks the key in a reply. A service that repeats the key in an error must not bring it into our messages: neither in
- * clear text, nor as JSON and forms encode it (PHP writes `/` as `\\/` in JSON), nor in Base64.
+ * Masks the key in a reply. A service that repeats the key in an error must not bring it into our messages: neither
+ * whole nor cut off, in capitals or in pieces, nor as JSON and forms encode it, nor in Base64.
  */
 export function maskKeyInReply(reply: Reply, secret: Secret): Reply {
   const mask = keyMask(secret)
   return { ...reply, body: mask(reply.body), contentType: mask(reply.contentType) }
 }
 
+type Mask = (text: string) => string
+
 /** By key: every reply is searched. */
-const PATTERNS = new WeakMap<Secret, RegExp>()
+const MASKS = new WeakMap<Secret, Mask>()
 
-/** Masks the key and other sensitive values in a text, in each encoding. */
-export function keyMask(secret: Secret, sensitive: readonly string[] = []): (text: string) => string {
-  const key = PATTERNS.get(secret) ?? patternOf(secret.reveal())
-  PATTERNS.set(secret, key)
+/** Masks the key and other sensitive values in a text. */
+export function keyMask(secret: Secret, sensitive: readonly string[] = []): Mask {
+  const key = MASKS.get(secret) ?? valueMask(secret.reveal(), secret.toString())
+  MASKS.set(secret, key)
+  if (sensitive.length === 0) return key
   const others = maskValues(sensitive, '[masked]')
-  return (text) => others(text.replace(key, () => secret.toString()))
+  return (text) => others(key(text))
 }
 
-/** Replaces values in a text by `mask`, in each encoding. */
-export function maskValues(values: readonly string[], mask: string): (text: string) => string {
-  const patterns = values.map(patternOf)
-  return (text) => patterns.reduce((masked, pattern) => masked.replace(pattern, mask), text)
+/** Replaces values in a text by `mask`. */
+export function maskValues(values: readonly string[], mask: string): Mask {
+  const masks = values.map((value) => valueMask(value, mask))
+  return (text) => masks.reduce((masked, each) => each(masked), text)
 }
 
-function patternOf(value: string): RegExp {
-  return new RegExp([[...value].map(encodingsOf).join(''), ...base64Parts(value)].join('|'), 'g')
+function valueMask(value: string, mask: string): Mask {
+  const whole = new RegExp([[...value].map(encodingsOf).join(''), ...base64Parts(value)].join('|'), 'g')
+  const maskParts = partsMask(value, mask)
+  return (text) => {
+    const masked = text.replace(whole, () => mask)
+    return maskParts ? maskParts(masked) : masked
+  }
 }
 
 /** Shorter parts occur in any text. */
