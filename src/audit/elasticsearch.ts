@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Pool } from 'undici'
+import { readBounded } from '../base/bounded-bytes.js'
 import { type Clock, systemClock } from '../base/clock.js'
 import { printable, SolveguardError } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
@@ -52,7 +53,7 @@ export interface ElasticsearchAuditOptions {
 
 const INDEX = /^[a-z0-9][a-z0-9._-]{0,199}$/
 const MAX_DOCUMENTS = 1_000
-const MAX_REPLY_LENGTH = 1024 * 1024
+const MAX_REPLY_BYTES = 1024 * 1024
 const FIRST_PAUSE_MS = 100
 /** Limits the reply to the fields that are read: a whole one describes every document. */
 const FILTER = 'filter_path=errors,items.*.status,items.*.error.type'
@@ -190,14 +191,8 @@ class ElasticsearchAudit implements AuditSink {
       body,
       signal,
     })
-    let text = ''
-    for await (const chunk of stream.setEncoding('utf8')) {
-      text += chunk
-      if (text.length > MAX_REPLY_LENGTH) {
-        stream.destroy()
-        throw new Error('the reply is far too long')
-      }
-    }
+    const text = await readBounded(stream, MAX_REPLY_BYTES)
+    if (text === undefined) throw new Error('the reply is far too long')
     if (statusCode === 429 || statusCode >= 502) throw new Busy(`HTTP ${statusCode}`)
     if (statusCode !== 200) throw new Error(`HTTP ${statusCode}${reasonIn(text)}`)
     return itemsIn(text, events.length)

@@ -3,10 +3,6 @@ const NO_BYTES: Buffer = Buffer.alloc(0)
 /**
  * Bytes that arrive in chunks, up to a bound, in one buffer. A list of chunks has no such bound: a sender that sends
  * single bytes makes it more than a hundred times as large as the bytes.
- *
- * @example
- * const body = new BoundedBytes(1024 * 1024)
- * for await (const chunk of stream) if (!body.add(chunk)) throw new Error('too large')
  */
 export class BoundedBytes {
   readonly #maxBytes: number
@@ -43,4 +39,11 @@ export class BoundedBytes {
   toString(encoding: BufferEncoding = 'utf8'): string {
     return this.#buffer.toString(encoding, 0, this.#length)
   }
+}
+
+/** Reads a stream to its end. @returns its text; undefined if it has more bytes, and the stream is then destroyed */
+export async function readBounded(stream: AsyncIterable<Buffer>, maxBytes: number): Promise<string | undefined> {
+  const bytes = new BoundedBytes(maxBytes)
+  for await (const chunk of stream) if (!bytes.add(chunk)) return undefined
+  return bytes.toString()
 }

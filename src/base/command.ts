@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { basename } from 'node:path'
+import { BoundedBytes } from './bounded-bytes.js'
 import { type Clock, systemClock } from './clock.js'
 import { printable } from './errors.js'
 import { withTimeout } from './timeout.js'
@@ -90,19 +91,16 @@ export async function runCommand(command: Command): Promise<string> {
 function outputOf(child: ChildProcess, maxBytes: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const fail = (reason: CommandError['reason'], problem: string): void => reject(new CommandError(reason, problem))
-    const chunks: Buffer[] = []
-    let size = 0
+    const output = new BoundedBytes(maxBytes)
     child.stdout?.on('data', (chunk: Buffer) => {
-      size += chunk.length
-      if (size > maxBytes) fail('output-too-large', `it printed more than ${maxBytes / 1024} KiB`)
-      else chunks.push(chunk)
+      if (!output.add(chunk)) fail('output-too-large', `it printed more than ${maxBytes / 1024} KiB`)
     })
     child.on('error', (error: NodeJS.ErrnoException) => {
       const known = error.code === 'ENOENT' ? 'there is no such program, or no such folder to run it in' : error.code
       fail('not-started', `it could not be started (${printable(known ?? '', 80)})`)
     })
     child.on('close', (code, killedBy) => {
-      if (code === 0) resolve(Buffer.concat(chunks).toString('utf8'))
+      if (code === 0) resolve(output.toString())
       else fail('exit-status', `it ended with ${killedBy ?? `status ${code}`}; run it by hand to see its error output`)
     })
   })

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { readBounded } from '../base/bounded-bytes.js'
 import { type Code, DeniedError, printable, SolveguardError } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
 import { type AgentRoute, routeAgent } from '../net/agent.js'
@@ -50,6 +51,7 @@ const optionsShape = z.strictObject({
   field: z.string().min(1).max(200).optional(),
 })
 
+const MAX_REPLY_BYTES = 1024 * 1024
 const STAGES = { current: 'AWSCURRENT', previous: 'AWSPREVIOUS' } as const
 
 /** The parts of AWS's reply that are used. */
@@ -125,10 +127,30 @@ async function connect(
     // The SDK's calls to STS use them too.
     requestHandler: { httpAgent: routeAgent('http:', route), httpsAgent: routeAgent('https:', route) },
   })
+  // The SDK itself reads replies of any length.
+  client.middlewareStack.add(
+    (next) => async (input) => {
+      const result = await next(input)
+      const { response } = result
+      if (hasStream(response)) {
+        const text = await readBounded(response.body, MAX_REPLY_BYTES)
+        if (text === undefined) throw Object.assign(new Error(), { name: 'ReplyTooLarge' })
+        Object.assign(response, { body: Buffer.from(text) })
+      }
+      return result
+    },
+    { step: 'deserialize', priority: 'low', name: 'boundedReply' },
+  )
   return (VersionStage, signal) =>
     client.send(new GetSecretValueCommand({ SecretId: secretId, VersionStage }), {
       ...(signal && { abortSignal: signal }),
     })
+}
+
+/** Whether a reply has its body as a stream of bytes. */
+function hasStream(response: unknown): response is { body: AsyncIterable<Buffer> } {
+  const body = typeof response === 'object' && response !== null && 'body' in response ? response.body : undefined
+  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body
 }
 
 async function load() {

@@ -1,4 +1,5 @@
 import { Pool } from 'undici'
+import { readBounded } from '../base/bounded-bytes.js'
 import { DeniedError, printable } from '../base/errors.js'
 import { checkBaseUrl } from '../base/service-url.js'
 import { ConnectError, codeOf } from '../net/connection.js'
@@ -58,7 +59,6 @@ export function storeClient(address: string, owner: string, place: string, { ca,
     pipelining: 0,
     headersTimeout: TIMEOUT_MS,
     bodyTimeout: TIMEOUT_MS,
-    maxResponseSize: MAX_REPLY_BYTES,
   })
   return async ({ method, path, headers, body, signal }) => {
     try {
@@ -69,13 +69,16 @@ export function storeClient(address: string, owner: string, place: string, { ca,
         body: body === undefined ? null : JSON.stringify(body),
         signal: signal ?? null,
       })
-      const text = await reply.body.text()
+      const text = await readBounded(reply.body, MAX_REPLY_BYTES)
+      if (text === undefined) throw new ReplyTooLarge()
       return { status: reply.statusCode, body: text === '' ? undefined : parse(text) }
     } catch (error) {
       throw new DeniedError('SECRET_UNAVAILABLE', `The key could not be read from ${place}: ${reason(origin, error)}`)
     }
   }
 }
+
+class ReplyTooLarge extends Error {}
 
 function parse(text: string): unknown {
   try {
@@ -88,7 +91,6 @@ function parse(text: string): unknown {
 /** Why there is no reply, as a sentence: an error's code or name, never its message, which may hold anything. */
 function reason(origin: string, error: unknown): string {
   if (error instanceof ConnectError) return error.message
-  const code = codeOf(error)
-  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return `The reply of ${origin} is too large.`
-  return `No reply from ${printable(origin)} (${code}).`
+  if (error instanceof ReplyTooLarge) return `The reply of ${origin} is too large.`
+  return `No reply from ${printable(origin)} (${codeOf(error)}).`
 }

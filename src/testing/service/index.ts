@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { readBounded } from '../../base/bounded-bytes.js'
 import { type Clock, systemClock } from '../../base/clock.js'
 import { type Money, usd } from '../../policy/money.js'
 import { Secret } from '../../secrets/secret.js'
@@ -270,18 +271,13 @@ function decode(wires: readonly Wire[], raw: RawRequest): DecodedRequest | undef
 }
 
 async function readRequest(message: IncomingMessage): Promise<RawRequest | undefined> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of message as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > MAX_BODY_BYTES) return undefined
-    chunks.push(chunk)
-  }
+  const body = await readBounded(message, MAX_BODY_BYTES)
+  if (body === undefined) return undefined
   const url = new URL(message.url ?? '/', 'http://stand-in')
   return {
     method: message.method ?? '',
     path: url.pathname,
     query: Object.fromEntries(url.searchParams),
-    body: Buffer.concat(chunks).toString('utf8'),
+    body,
   }
 }

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { readBounded } from '../../base/bounded-bytes.js'
 
 /** A server on loopback, on any free port. */
 export interface LoopbackServer {
@@ -43,22 +44,17 @@ export function requestedOrigin({ headers }: IncomingMessage, own: string): stri
   return `${headers['x-forwarded-proto'] === 'http' ? 'http' : 'https'}://${host}`
 }
 
-const MAX_BODY_LENGTH = 1_000_000
+const MAX_BODY_BYTES = 1_000_000
 
-/** The fields of a posted form; undefined if it is longer than a million characters. */
+/** The fields of a posted form; undefined if it is longer than a million bytes. */
 export async function readForm(request: IncomingMessage): Promise<URLSearchParams | undefined> {
   const text = await readRequestText(request)
   return text === undefined ? undefined : new URLSearchParams(text)
 }
 
-/** The body of a request; undefined if it is longer than a million characters. */
-export async function readRequestText(request: IncomingMessage): Promise<string | undefined> {
-  let text = ''
-  for await (const chunk of request) {
-    text += chunk
-    if (text.length > MAX_BODY_LENGTH) return undefined
-  }
-  return text
+/** The body of a request; undefined if it is longer than a million bytes. */
+export function readRequestText(request: IncomingMessage): Promise<string | undefined> {
+  return readBounded(request, MAX_BODY_BYTES)
 }
 
 /** Sends a whole reply. It is never cached. */
