@@ -1,5 +1,5 @@
-// Reads replies and outputs that arrive in single bytes, several at a time, with each reader of this package. Variables:
-// URL (a server whose replies are such), READER, READS (how many). Writes how each read ended.
+// Reads replies and outputs that arrive in single bytes, several at a time, with one of this package's readers.
+// Variables: URL (a server whose replies are such), READER, READS (how many). Writes how each read ended.
 import { commandAlerts, webhookAlerts } from '../../../src/alerts/index.js'
 import { elasticsearchAudit } from '../../../src/audit/index.js'
 import { systemClock } from '../../../src/base/clock.js'
