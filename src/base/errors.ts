@@ -289,6 +289,10 @@ export const CODES = {
     meaning: 'The key is older than `policy.key.rotateEvery`.',
     remedy: 'Rotate it: create a new key at the service and put it into the secrets store.',
   },
+  KEY_UNUSUAL: {
+    meaning: 'The key does not look like a key of the service that it is sent to.',
+    remedy: "Check that the secrets store has the key of that service's account, whole and without anything else.",
+  },
   KEY_REVOCABLE: {
     meaning: 'An old key is no longer used: unused for 24 hours, no solve under way, every process on another key.',
     remedy: 'Revoke it at the service, and remove it from the secrets store.',

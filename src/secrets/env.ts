@@ -12,6 +12,9 @@ export interface EnvSecretOptions {
   readonly keep?: boolean | undefined
 }
 
+/** How to have one field of a JSON secret in a variable. ECS names it behind the secret's ARN. */
+const JSON_FIELD = 'the field where the variable is defined (in ECS: `valueFrom: <ARN>:<field>::`)'
+
 /** The keys removed from the environment, by variable: several guards of one process may use the same variable. */
 const remembered = new Map<string, SecretVersions | DeniedError>()
 
@@ -63,7 +66,7 @@ function take(name: string, keep: boolean): void {
 }
 
 function withNew(known: SecretVersions | DeniedError | undefined, text: string, name: string): SecretVersions {
-  const value = parseKey(text, `the environment variable ${name}`)
+  const value = parseKey(text, `the environment variable ${name}`, JSON_FIELD)
   const current: SecretVersion = { value, version: value.fingerprint }
   if (!known || known instanceof DeniedError) return { current }
   return known.current.version === current.version ? known : { current, previous: known.current }

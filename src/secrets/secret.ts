@@ -33,6 +33,11 @@ export class Secret {
     return text.includes(this.#value)
   }
 
+  /** Whether the whole key has a form. */
+  matches(pattern: RegExp): boolean {
+    return pattern.test(this.#value)
+  }
+
   /** Why this cannot be a key: it looks like JSON, PEM, `NAME=value` and the like. Never with a part of it. */
   problem(): KeyProblem | undefined {
     return problemInKey(this.#value)

@@ -66,6 +66,7 @@ const DEFINITION: ServiceDefinition = {
   errors: ERRORS,
   unreadableRetryMs: 5_000,
   serverErrorRetryMs: 10_000,
+  keyFormat: undefined,
   addressHelp:
     'Add the address to the IP list in your security settings at https://anti-captcha.com, or empty that list.',
 }

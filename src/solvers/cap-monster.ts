@@ -6,7 +6,7 @@ import { geetestTask } from './geetest.js'
 import { mtcaptchaTask } from './mtcaptcha.js'
 import { gridTask, imageTask } from './picture.js'
 import { recaptchaTask } from './recaptcha.js'
-import type { ServiceDefinition } from './service-definition.js'
+import { CHARACTERS_32, type ServiceDefinition } from './service-definition.js'
 import type { Solver } from './solver.js'
 import { type TaskOptions, taskSolver } from './task-solver.js'
 import { turnstileTask } from './turnstile.js'
@@ -88,6 +88,8 @@ const DEFINITION: ServiceDefinition = {
   errors: ERRORS,
   unreadableRetryMs: 5_000,
   serverErrorRetryMs: 10_000,
+  // The example at https://zennolab.atlassian.net/wiki/spaces/APIS/pages/655432
+  keyFormat: CHARACTERS_32,
   addressHelp: 'Add the address to the trusted ones at https://dash.capmonster.cloud/Account/Settings.',
 }
 

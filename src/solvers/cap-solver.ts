@@ -54,6 +54,8 @@ const DEFINITION: ServiceDefinition = {
   errors: ERRORS,
   unreadableRetryMs: 5_000,
   serverErrorRetryMs: 10_000,
+  // The example at https://docs.capsolver.com/en/guide/api-getbalance
+  keyFormat: { pattern: /^CAP-/, description: 'CAP- at their beginning' },
   addressHelp: "Allow the address in your account's settings at https://dashboard.capsolver.com.",
 }
 

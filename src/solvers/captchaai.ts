@@ -6,7 +6,7 @@ import { geetestForm } from './geetest.js'
 import type { SolverOptions } from './options.js'
 import { gridForm, imageForm } from './picture.js'
 import { recaptchaForm } from './recaptcha.js'
-import type { ServiceDefinition } from './service-definition.js'
+import { CHARACTERS_32, type ServiceDefinition } from './service-definition.js'
 import type { Polling, Solver } from './solver.js'
 import { turnstileForm } from './turnstile.js'
 
@@ -60,6 +60,8 @@ const DEFINITION: ServiceDefinition = {
   errors: ERRORS,
   unreadableRetryMs: 5_000,
   serverErrorRetryMs: 10_000,
+  // https://blog.captchaai.com/api-key-setup-and-authentication
+  keyFormat: CHARACTERS_32,
   addressHelp: "Allow the address in your account's settings at https://captchaai.com, or take the IP restriction off.",
 }
 

@@ -6,7 +6,7 @@ import { checkSolverOptions, type SolverOptions } from './options.js'
 import { type ProxySupport, proxyUnsupported } from './page-proxy.js'
 import { priceFunction } from './pricing-options.js'
 import type { ReplyRules } from './reply.js'
-import type { Polling, Solver } from './solver.js'
+import type { KeyFormat, Polling, Solver } from './solver.js'
 
 /**
  * One service: what it solves, how often it may be polled, and its own meanings of error codes. Its prices are in
@@ -27,7 +27,12 @@ export interface ServiceDefinition {
   /** How long to wait after an HTTP error of the server, ms. */
   readonly serverErrorRetryMs: number
   readonly addressHelp: string
+  /** Undefined where the service does not publish it. */
+  readonly keyFormat: KeyFormat | undefined
 }
+
+/** A format that several services have. */
+export const CHARACTERS_32: KeyFormat = { pattern: /^.{32}$/, description: '32 characters' }
 
 type Common = Pick<
   Solver,
@@ -41,6 +46,7 @@ type Common = Pick<
   | 'threads'
   | 'maxConcurrent'
   | 'addressHelp'
+  | 'keyFormat'
 >
 
 /**
@@ -69,6 +75,8 @@ export function fromDefinition(
       threads: pricing.per === 'thread' ? pricing.threads : undefined,
       maxConcurrent: options.pricing?.per === 'thread' ? options.pricing.threads : undefined,
       addressHelp,
+      // Another service that imitates this one may have keys of another kind.
+      keyFormat: baseUrl === definition.baseUrl ? definition.keyFormat : undefined,
     },
     rules: { errors, unreadableRetryMs, serverErrorRetryMs, usesReportedPrices: pricing.per === 'solve' },
   }

@@ -64,6 +64,16 @@ export interface Solver {
   readonly report: (taskId: string, good: boolean, family: Family) => Call | undefined
   /** Where to allow an address in the service's settings, for messages. */
   readonly addressHelp: string
+  /** What the service's keys look like, where it publishes that: another one causes the alert `KEY_UNUSUAL`. */
+  readonly keyFormat?: KeyFormat | undefined
+}
+
+/** What the keys of a service look like. */
+export interface KeyFormat {
+  /** Matches every key of the service. */
+  readonly pattern: RegExp
+  /** In words, as the object of a sentence: `32 characters`. */
+  readonly description: string
 }
 
 /** Polls several tasks in one call. */

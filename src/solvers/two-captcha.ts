@@ -9,7 +9,7 @@ import { hcaptchaForm, hcaptchaTask } from './hcaptcha.js'
 import { mtcaptchaForm, mtcaptchaTask } from './mtcaptcha.js'
 import { imageForm, imageTask } from './picture.js'
 import { recaptchaForm, recaptchaTask } from './recaptcha.js'
-import type { ServiceDefinition } from './service-definition.js'
+import { CHARACTERS_32, type ServiceDefinition } from './service-definition.js'
 import type { Solver } from './solver.js'
 import { checkSoftId, type TaskOptions, taskSolver } from './task-solver.js'
 import { turnstileForm, turnstileTask } from './turnstile.js'
@@ -84,6 +84,8 @@ const DEFINITION: ServiceDefinition = {
   errors: ERRORS,
   unreadableRetryMs: 5_000,
   serverErrorRetryMs: 10_000,
+  // The description of ERROR_WRONG_USER_KEY at https://2captcha.com/2captcha-api#error_handling
+  keyFormat: CHARACTERS_32,
   addressHelp: 'Add the address to the trusted ones at https://2captcha.com/setting, or empty that list.',
 }
 

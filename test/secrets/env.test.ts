@@ -37,6 +37,17 @@ secretProviderContract('envSecret that keeps its variable', () => {
 })
 
 describe('envSecret', () => {
+  test('of a whole JSON secret says where to name the field', () => {
+    const name = newName()
+    process.env[name] = JSON.stringify({ password: NEXT_KEY, apiKey: KEY })
+    expect(() => envSecret(name).fetch()).toThrow(
+      expect.objectContaining({
+        code: 'SECRET_INVALID',
+        message: expect.stringContaining('valueFrom: <ARN>:<field>::'),
+      }),
+    )
+  })
+
   test('removes the variable from the environment at once', () => {
     const name = newName()
     process.env[name] = KEY

@@ -49,6 +49,8 @@ export class KeyRegistry {
   readonly #used = new Map<string, UsedKey>()
   /** Fingerprints of keys that were found to be revocable. */
   readonly #reported = new Set<string>()
+  /** By account: the fingerprint of the key that was last compared with the format of the service's keys. */
+  readonly #compared = new WeakMap<Account, string>()
   #isPublished = false
   #publishing: Promise<void> | undefined
   #heartbeats = 0
@@ -92,15 +94,32 @@ export class KeyRegistry {
     }
   }
 
-  /** Notes that a key was sent to the service. */
-  markUsed({ name: account }: Account, { value, version }: SecretVersion): void {
+  /** Notes that a key is sent to the service. */
+  markUsed(account: Account, key: SecretVersion): void {
+    const { value, version } = key
+    if (this.#compared.get(account) !== value.fingerprint) this.#compareFormat(account, key)
     const known = this.#used.get(value.fingerprint)
     if (known) {
       known.fresh = true
       return
     }
-    this.#used.set(value.fingerprint, { account, version, fresh: true })
+    this.#used.set(value.fingerprint, { account: account.name, version, fresh: true })
     this.#publishSoon()
+  }
+
+  /** Raises an alert, once for each key, if it does not look like the service's keys. */
+  #compareFormat(account: Account, { value, version }: SecretVersion): void {
+    this.#compared.set(account, value.fingerprint)
+    const { name, solver } = account
+    const { keyFormat } = solver
+    if (keyFormat === undefined || value.matches(keyFormat.pattern)) return
+    this.#deps.background(async () => {
+      if (!(await this.isFirstToReport('unusual', value.fingerprint))) return
+      const message =
+        `The key for ${name} (version ${version}) does not look like a key of ${solver.name}, whose keys have ` +
+        `${keyFormat.description}: check that ${account.secretPlace} has the key of that service.`
+      this.#deps.alert('KEY_UNUSUAL', message, { fingerprint: value.fingerprint }, { once: true })
+    }, 'LEDGER_UNAVAILABLE')
   }
 
   /** Adds a task under way. Its key may change later. */
@@ -201,7 +220,7 @@ export class KeyRegistry {
   }
 
   /** True for the first process that asks: it raises the alert about the key, and no other process does. */
-  async isFirstToReport(what: 'revocable' | 'due', fingerprint: string): Promise<boolean> {
+  async isFirstToReport(what: 'revocable' | 'due' | 'unusual', fingerprint: string): Promise<boolean> {
     const { ledger, clock, ownerId } = this.#deps
     const fact = { scope: SCOPE, name: `${what}/${fingerprint}`, value: ownerId, ttlMs: USED_TTL_MS, ifAbsent: true }
     return (await ledger.setFact(fact, clock.now())) === ownerId

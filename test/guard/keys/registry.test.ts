@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { memoryLedger } from '../../../src/ledger/memory.js'
 import { secretFor } from '../../../src/secrets/index.js'
+import { captchaAI } from '../../../src/solvers/captchaai.js'
 import { manualClock } from '../../../src/testing/clock.js'
 import { startSolverService } from '../../../src/testing/service/index.js'
+import { leaks } from '../../support/key-leaks.js'
 import { after, challenge, errorOf, fixedSecret, rig, settleWith } from '../support.js'
 
 const OLD = 'the-old-key-0123456789abcdef0123'
@@ -220,5 +222,44 @@ describe('the age of a key', () => {
     const { solve } = await aged(clock.now() + 2 * HOUR, clock)
     expect((await errorOf(solve())).message).toContain('Correct the clock')
     await (await aged(clock.now() + HOUR / 2, clock)).solve()
+  })
+})
+
+describe('a key that does not look like those of the service', () => {
+  const OTHER = 'CAP-0123456789ABCDEF0123456789ABCDEF'
+
+  async function guardWith(key: string, ledger = memoryLedger(), name = 'tests') {
+    const service = await startSolverService({ keys: { [key]: 10 } })
+    after(() => service.close())
+    const polling = { firstPollMs: 0, everyMs: 1 }
+    const made = captchaAI({ baseUrl: service.url, polling, pricing: { per: 'solve', usd: 0.001 } })
+    // As at the service's own address.
+    const solver = { ...made, keyFormat: captchaAI().keyFormat }
+    const alerts: { code: string; message: string }[] = []
+    const { guard, audit } = await rig({ service, ledger, secret: fixedSecret(key), guardOptions: { solver, name } })
+    guard.on('alert', (alert) => alerts.push(alert))
+    return { guard, audit, ledger, alerts }
+  }
+
+  it('is an alert, once for each key in all guards of a ledger, and the solve goes on', async () => {
+    const first = await guardWith(OTHER)
+    await first.guard.solve(challenge)
+    await first.guard.solve(challenge)
+    await expect.poll(() => first.alerts).toHaveLength(1)
+    const [{ code, message } = { code: '', message: '' }] = first.alerts
+    expect([code, message]).toEqual(['KEY_UNUSUAL', expect.stringContaining('32 characters')])
+    expect(message).toContain('the test')
+    expect(leaks(OTHER, JSON.stringify([first.alerts, first.audit.events]))).toEqual([])
+    const second = await guardWith(OTHER, first.ledger, 'more-tests')
+    await second.guard.solve(challenge)
+    await second.guard.close()
+    expect(second.alerts).toEqual([])
+  })
+
+  it('is none where it looks like them', async () => {
+    const { guard, alerts } = await guardWith(OLD)
+    await guard.solve(challenge)
+    await guard.close()
+    expect(alerts).toEqual([])
   })
 })
