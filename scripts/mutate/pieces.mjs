@@ -12,7 +12,15 @@ export const PIECES = [
   piece('policy: schedules', 'policy', ['schedule']),
   piece('policy: schema', 'policy', ['schema']),
   piece('policy: narrowing', 'policy', ['narrow']),
-  piece('gate', 'guard/admission', ['gate', 'names', 'parse-challenge'], ['gate', 'parse-challenge']),
+  piece('service replies', 'solvers', ['reply', 'amounts', 'answers', 'form-family', 'task-family', 'errors']),
+  piece(
+    'spending',
+    'guard/spending',
+    ['budgets', 'page-limits', 'remote-queues', 'wait-queue'],
+    ['budgets', 'page-counts', 'remote-queues', 'waiters'],
+  ),
+  piece('gate', 'guard/admission', ['gate']),
+  piece('gate: challenges', 'guard/admission', ['names', 'parse-challenge'], ['parse-challenge']),
 ]
 
 /**

@@ -10,8 +10,8 @@ export default {
   ignorePatterns: ['/.stryker-tmp', '/bench', '/dist', '/docs', '/examples', '/fixtures'],
   cleanTempDir: 'always',
   concurrency: 1,
-  // In addition to the time of the tests: on a busy machine they take longer.
-  timeoutMS: 20_000,
+  // In addition to the time of the tests: on a busy machine they take longer, and a timeout counts as noticed.
+  timeoutMS: 60_000,
   reporters: ['progress-append-only'],
   logLevel: 'warn',
   warnings: { slow: false },

@@ -43,6 +43,9 @@ export default defineConfig({
     // Each run has a thread of its own: what a module does when it is loaded is mutated too.
     isolate: false,
     reporters: [loadFailures()],
+    // Stryker has a limit of its own, which counts as noticed: a slow machine must not reach one before it.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     sequence: { sequencer: AsListed },
     env: { SOLVEGUARD_KEY: '', SOLVEGUARD_STATE_DIR: '' },
     setupFiles: ['test/support/no-processes.ts', 'scripts/mutate/same-values.mjs'],

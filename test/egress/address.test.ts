@@ -83,6 +83,57 @@ describe('parseProxy', () => {
     expect(parseProxy('socks5://[::1]:9050')).toMatchObject({ host: '::1', port: 9050, login: undefined })
   })
 
+  test('parses every form, with the default port of its scheme', () => {
+    expect(parseProxy('http://Proxy.Internal/')).toEqual({ kind: 'http', origin: 'http://proxy.internal' })
+    expect(parseProxy('https://proxy.internal:443')).toEqual({ kind: 'http', origin: 'https://proxy.internal' })
+    expect(parseProxy('http://:word@proxy.internal')).toMatchObject({
+      authorization: `Basic ${Buffer.from(':word').toString('base64')}`,
+    })
+    expect(parseProxy('socks5://proxy.internal')).toEqual({
+      kind: 'socks5',
+      origin: 'socks5://proxy.internal:1080',
+      host: 'proxy.internal',
+      port: 1080,
+      login: undefined,
+    })
+    expect(parseProxy('socks5://[2001:db8::1]:9')).toMatchObject({
+      origin: 'socks5://[2001:db8::1]:9',
+      host: '2001:db8::1',
+    })
+    const longest = `http://${'a'.repeat(2_048 - 8)}/`
+    expect(parseProxy(longest)).toEqual({ kind: 'http', origin: longest.slice(0, -1) })
+    expect(() => parseProxy(longest.replace('a', 'aa'))).toThrow(/^proxy must be an http:/)
+  })
+
+  test('accepts a login of 255 characters for SOCKS5, and a longer one for HTTP only', () => {
+    const [user, password] = ['u'.repeat(255), 'p'.repeat(255)]
+    expect(parseProxy(`socks5://${user}:${password}@a.internal`)).toMatchObject({ login: { user, password } })
+    for (const login of [`${user}u:p`, `u:${password}p`]) {
+      expect(() => parseProxy(`socks5://${login}@a.internal`)).toThrow(/255 characters, which SOCKS5 cannot carry/)
+      expect(parseProxy(`http://${login}@a.internal`)).toMatchObject({
+        authorization: `Basic ${Buffer.from(login).toString('base64')}`,
+      })
+    }
+  })
+
+  test.each([
+    [undefined, 'must be an http:'],
+    [7, 'must be an http:'],
+    ['xhttp://a', 'must be an http:'],
+    ['http+x://a', 'must be an http:'],
+    ['http://a/b', 'must not hold a path'],
+    ['http://a?b', 'must not hold a path'],
+    ['http://a/?', 'must not hold a path'],
+    ['http://a#b', 'must not hold a path'],
+    ['socks5://a/b', 'must not hold a path'],
+    ['http://%zz@a', 'is not percent-encoded correctly'],
+    ['socks5://u:%zz@a', 'is not percent-encoded correctly'],
+  ])('says what is wrong with %s', (proxy, problem) => {
+    const error = caught(() => parseProxy(proxy as string, 'options.proxy'))
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringMatching(/^options\.proxy /) })
+    expect(error.message).toContain(problem)
+  })
+
   test.each([
     'socks4://127.0.0.1:1080',
     'socks5://',

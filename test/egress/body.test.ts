@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { checkPath, encodeBody } from '../../src/egress/body.js'
+import { checkPath, encodeBody, maskedBody } from '../../src/egress/body.js'
 import { USER_AGENT } from '../../src/egress/index.js'
 import { Secret } from '../../src/secrets/secret.js'
 
@@ -34,6 +34,11 @@ describe('checkPath', () => {
     `/${'a'.repeat(300)}`,
   ])('rejects %j', (path) => {
     expect(() => checkPath(path)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
+  })
+
+  test('accepts 200 characters', () => {
+    expect(() => checkPath(`/${'a'.repeat(199)}`)).not.toThrow()
+    expect(() => checkPath(`/${'a'.repeat(200)}`)).toThrow()
   })
 
   test('accepts only paths that stay below the base address of the same host', () => {
@@ -82,8 +87,21 @@ describe('encodeBody', () => {
     },
   )
 
-  test('rejects values that a form cannot carry', () => {
-    expect(() => encodeBody({ ...call, encoding: 'form', fields: { a: { b: 1 } } }, secret)).toThrow(/field a /)
+  test('rejects values that a form cannot carry, and leaves out those that are not there', () => {
+    for (const value of [{ b: 1 }, null, ['x'], 1n, Symbol('x')])
+      expect(() => encodeBody({ ...call, encoding: 'form', fields: { a: value } }, secret)).toThrow(
+        expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('field a ') }),
+      )
+    const fields = { a: 'x', b: 7, c: false, d: undefined }
+    expect(encodeBody({ ...call, encoding: 'form', fields }, new Secret('a-key'))).toBe('a=x&b=7&c=false&key=a-key')
+  })
+
+  test.each(['form', 'json'] as const)('writes no secret into the %s body of a wire log', (encoding) => {
+    const fields = { proxy: 'http://u:w@a', pageurl: 'https://a.example/b?c=1' }
+    const body = maskedBody({ ...call, encoding, fields }, secret)
+    const read = encoding === 'json' ? JSON.parse(body) : Object.fromEntries(new URLSearchParams(body))
+    expect(read).toEqual({ proxy: '[masked]', pageurl: 'https://a.example/b?…', key: secret.toString() })
+    expect(secret.toString()).not.toContain('a-key')
   })
 })
 

@@ -1,13 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { SolveguardError } from '../../src/base/errors.js'
 import { usd } from '../../src/policy/money.js'
 import {
+  check,
   DEFAULTS,
+  duration,
   type NarrowingInput,
   type PolicyInput,
   parseNarrowing,
   parsePolicy,
+  zoneOf,
 } from '../../src/policy/schema.js'
 import { narrowingInput, policy } from './arbitraries.js'
 
@@ -227,7 +231,260 @@ describe("a guard's own policy", () => {
   })
 })
 
+describe('a limit of a policy', () => {
+  const repeat = <T>(count: number, value: T) => Array.from({ length: count }, () => value)
+  const egress = (more: object) => ({
+    egress: { expectIp: ['203.0.113.7'], ipCheckUrl: 'https://a.example/', ...more },
+  })
+  const origins = (count: number) => Array.from({ length: count }, (_, i) => `https://a${i}.example`)
+  const hours = { from: '09:00', to: '10:00' }
+
+  it.each<[string, readonly object[], readonly object[]]>([
+    [
+      'money',
+      [{ budget: { perSolve: 0 } }, { budget: { perSolve: 100 } }, { budget: { perSolve: 1e12 } }],
+      [{ budget: { perSolve: 99 } }, { budget: { perSolve: 1 } }, { budget: { perSolve: 1e12 + 1 } }],
+    ],
+    [
+      'the rate',
+      [{ budget: { perMinute: 1 } }, { budget: { perMinute: 100_000 } }],
+      [{ budget: { perMinute: 0 } }, { budget: { perMinute: 100_001 } }, { budget: { perMinute: '5' } }],
+    ],
+    ['concurrent', [{ budget: { concurrent: 1 } }], [{ budget: { concurrent: 1.5 } }, { budget: { concurrent: 0 } }]],
+    ['perPage', [{ budget: { perPage: 1 } }], [{ budget: { perPage: 0 } }, { budget: { perPage: null } }]],
+    [
+      'alertsAt',
+      [{ budget: { alertsAt: [1] } }, { budget: { alertsAt: repeat(20, 0.5) } }],
+      [{ budget: { alertsAt: [1.01] } }, { budget: { alertsAt: repeat(21, 0.5) } }, { budget: { alertsAt: 0.5 } }],
+    ],
+    ['attempts', [{ attempts: 1 }, { attempts: 10 }], [{ attempts: 1.5 }, { attempts: null }]],
+    ['deadline', [{ deadline: '1s' }, { deadline: '60m' }], [{ deadline: '999ms' }, { deadline: '3601s' }]],
+    ['grace', [{ grace: '0s' }, { grace: '60s' }], [{ grace: '60001ms' }]],
+    ['renewals', [{ renewals: 0 }, { renewals: 100 }], [{ renewals: 101 }, { renewals: 0.5 }]],
+    ['origins', [{ origins: origins(1) }, { origins: origins(1_000) }], [{ origins: origins(1_001) }]],
+    [
+      'windows',
+      [schedule({ windows: repeat(100, WINDOW) })],
+      [schedule({ windows: repeat(101, WINDOW) }), schedule({ windows: [] })],
+    ],
+    [
+      'the hours of a date',
+      [except({ '2026-12-24': repeat(100, hours) }), except(dates(1_000))],
+      [except({ '2026-12-24': repeat(101, hours) }), except('closed')],
+    ],
+    [
+      'expectIp',
+      [
+        egress({}),
+        egress({ expectIp: repeat(100, '203.0.113.7') }),
+        egress({ expectIp: ['::1', '2001:db8::/32', '1.2.3.0/24'] }),
+      ],
+      [egress({ expectIp: [] }), egress({ expectIp: repeat(101, '203.0.113.7') }), egress({ expectIp: undefined })],
+    ],
+  ])('is checked at its edges: %s', (_, accepted, refused) => {
+    for (const one of accepted) expect(parsePolicy(but(one) as never)).toBeDefined()
+    for (const one of refused) expect(complaint(but(one))).toMatch(/^policy\./)
+  })
+
+  it('of hours is on the next day where it does not come after their beginning', () => {
+    const parse = (from: string, to: string) =>
+      parsePolicy(window({ from, to }) as never).schedules[0]?.windows.find((one) => one.from !== 540)
+    expect(parse('22:00', '06:00')).toEqual({ days: [1, 2, 3, 4, 5], from: 1320, to: 1800 })
+    expect(parse('08:00', '08:01')).toEqual({ days: [1, 2, 3, 4, 5], from: 480, to: 481 })
+    expect(parse('08:00', '00:00')).toEqual({ days: [1, 2, 3, 4, 5], from: 480, to: 1440 })
+    expect(parse('00:00', '24:00')).toEqual({ days: [1, 2, 3, 4, 5], from: 0, to: 1440 })
+    const own = [
+      { from: '22:00', to: '06:00' },
+      { from: '08:00', to: '09:00' },
+    ]
+    expect(parsePolicy(except({ '2026-12-24': own }) as never).schedules[0]?.except).toEqual({
+      '2026-12-24': [
+        { from: 1320, to: 1800 },
+        { from: 480, to: 540 },
+      ],
+    })
+    for (const wrong of [
+      { from: '08:00', to: '08:00' },
+      { from: '24:00', to: '01:00' },
+    ])
+      expect(complaint(except({ '2026-12-24': [wrong] }))).toMatch(/except\.2026-12-24\[0\]: a window .* is empty/)
+  })
+})
+
+describe('an address in a policy', () => {
+  const proxy = (text: string) => parsePolicy(but({ egress: { proxy: text } }) as never).egress.proxies
+  const check = (ipCheckUrl: unknown) =>
+    parsePolicy(but({ egress: { expectIp: ['203.0.113.7'], ipCheckUrl } }) as never).egress.expected[0]?.url
+
+  it('of a proxy has one form', () => {
+    expect(proxy('http://Egress.Internal:3128/')).toEqual(['http://egress.internal:3128'])
+    expect(proxy('https://a:b@egress.internal')).toEqual(['https://a:b@egress.internal'])
+    expect(proxy('socks5h://egress.internal:1080')).toEqual(['socks5://egress.internal:1080'])
+    expect(proxy('socks5://egress.internal')).toEqual(['socks5://egress.internal'])
+    for (const wrong of [
+      '',
+      'x',
+      'ftp://a',
+      'xhttp://a',
+      'https+x://a',
+      'socks5://',
+      'http://a/b',
+      'http://a?b',
+      'http://a#b',
+      'http://a/#b',
+    ])
+      expect(complaint(but({ egress: { proxy: wrong } }))).toMatch(/^policy\.egress\.proxy: expected a proxy such as/)
+  })
+
+  it('of the service that reports the address keeps its path and query', () => {
+    expect(check('https://a.example')).toBe('https://a.example/')
+    expect(check('https://A.example/ip?format=json')).toBe('https://a.example/ip?format=json')
+    expect(check('http://127.0.0.1:8080/ip')).toBe('http://127.0.0.1:8080/ip')
+    for (const wrong of [
+      '',
+      'x',
+      'http://a.example/',
+      'https://u@a.example/',
+      'https://:w@a.example/',
+      'https://a.example/#b',
+    ])
+      expect(() => check(wrong)).toThrow(/policy\.egress\.ipCheckUrl: expected an https: address/)
+  })
+
+  it('of this machine is an IP address', () => {
+    for (const localAddress of ['10.0.0.1', '::1'])
+      expect(parsePolicy(but({ egress: { localAddress } }) as never).egress.localAddresses).toEqual([localAddress])
+    expect(complaint(but({ egress: { localAddress: '10.0.0.0/8' } }))).toMatch(
+      /expected an IP address of this machine$/,
+    )
+  })
+
+  it('that is expected is listed once, in one order', () => {
+    const egress = { expectIp: ['203.0.113.7', '10.0.0.0/8', '203.0.113.7'], ipCheckUrl: 'https://a.example/' }
+    expect(parsePolicy(but({ egress }) as never).egress).toEqual({
+      proxies: [],
+      localAddresses: [],
+      expected: [{ url: 'https://a.example/', ranges: ['10.0.0.0/8', '203.0.113.7'] }],
+    })
+    expect(complaint(but({ egress: { ipCheckUrl: 'https://a.example/' } }))).toMatch(/go together/)
+  })
+})
+
+describe('zoneOf', () => {
+  it('is the zone of all schedules, or UTC', () => {
+    const inZone = (timeZone: string) => parseNarrowing(schedule({ timeZone }) as never)
+    const both = (one: string, other: string) => ({
+      ...inZone(one),
+      schedules: [...inZone(one).schedules, ...inZone(other).schedules],
+    })
+    expect(zoneOf(parseNarrowing({}))).toBe('UTC')
+    expect(zoneOf(inZone('Asia/Tokyo'))).toBe('Asia/Tokyo')
+    expect(zoneOf(both('Asia/Tokyo', 'Asia/Tokyo'))).toBe('Asia/Tokyo')
+    expect(zoneOf(both('Asia/Tokyo', 'Europe/Berlin'))).toBe('UTC')
+  })
+})
+
+describe('a message about a field', () => {
+  const shape = z.strictObject({
+    text: z.string().optional(),
+    list: z.array(z.strictObject({ a: z.number(), b: z.boolean() })).optional(),
+    map: z.record(z.string(), z.number()).optional(),
+    wait: duration.optional(),
+    kind: z.enum(['one', 'two']).optional(),
+    some: z.looseObject({ x: z.number() }).optional(),
+    when: z.date().optional(),
+  })
+  const message = (input: unknown, where?: string) => {
+    try {
+      check(shape, input, where)
+    } catch (error) {
+      return (error as Error).message
+    }
+    throw new Error('nothing was wrong with it')
+  }
+
+  it.each<[unknown, string]>([
+    [7, 'policy: expected an object with text, list, map, wait, kind, some, when'],
+    [{ text: 7 }, 'policy.text: expected a text'],
+    [{ list: {} }, 'policy.list: expected a list'],
+    [{ list: [7] }, 'policy.list[0]: expected an object with a, b'],
+    [{ list: [{ a: 'x', b: 'y' }] }, 'policy.list[0].a: expected a number; policy.list[0].b: expected true or false'],
+    [{ map: 7 }, 'policy.map: expected a record'],
+    [{ map: { 'a\u001b': 'x' } }, 'policy.map.a·: expected a number'],
+    [{ kind: 'three' }, "policy.kind: expected 'one' or 'two'"],
+    [{ some: 7 }, 'policy.some: expected an object with x'],
+    [{ when: 7 }, 'policy.when: expected a date'],
+    [{ wait: 30 }, "policy.wait: expected a duration such as '30s' or '60d'"],
+    [
+      { a: 1, ['b'.repeat(100)]: 1 },
+      'policy.a: there is no such field, only text, list, map, wait, kind, some, when; ' +
+        `policy.${'b'.repeat(60)}…: there is no such field`,
+    ],
+  ])('for %j names the field and what was expected', (input, expected) => {
+    expect(message(input)).toBe(expected)
+  })
+
+  it('begins with the name of the input, and stops after ten problems', () => {
+    const wrong = { list: Array.from({ length: 11 }, () => 7) }
+    expect(message(wrong, 'options').split('; ')).toEqual(
+      Array.from({ length: 10 }, (_, i) => `options.list[${i}]: expected an object with a, b`),
+    )
+    expect(check(shape, { text: 'x' })).toEqual({ text: 'x' })
+  })
+})
+
 describe('a narrowing', () => {
+  it('has each given field in canonical form', () => {
+    const input: NarrowingInput = {
+      origins: ['https://b.example', 'https://a.example'],
+      budget: {
+        perDay: usd(5),
+        perMinute: 20,
+        concurrent: 10,
+        perSolve: usd(0.01),
+        perPage: 3,
+        perOrigin: usd(2),
+        alertsAt: [0.9, 0.5],
+        wait: '30s',
+      },
+      schedule: { timeZone: 'UTC', windows: [{ days: 'Mon', from: '09:00', to: '17:00' }] },
+      key: { rotateEvery: '60d', expireAfter: '90d' },
+      egress: { proxy: 'http://a.internal:1', localAddress: '10.0.0.1' },
+      pageProxy: 'http://203.0.113.9:3128',
+      attempts: 2,
+      deadline: '2m',
+      recaptchaV3: 'solve',
+      testKeys: 'solve',
+      renewals: 3,
+      grace: '5s',
+    }
+    expect(parseNarrowing(input)).toEqual({
+      origins: ['https://a.example', 'https://b.example'],
+      budget: {
+        perDay: usd(5),
+        perCalendarDay: undefined,
+        perMinute: 20,
+        concurrent: 10,
+        perSolve: usd(0.01),
+        perPage: 3,
+        perOrigin: usd(2),
+        perOriginCalendarDay: undefined,
+        alertsAt: [0.5, 0.9],
+        waitMs: 30_000,
+      },
+      schedules: [{ timeZone: 'UTC', windows: [{ days: [1], from: 540, to: 1020 }], except: {} }],
+      key: { rotateEveryMs: 60 * 86_400_000, expireAfterMs: 90 * 86_400_000 },
+      egress: { proxies: ['http://a.internal:1'], localAddresses: ['10.0.0.1'], expected: [] },
+      pageProxies: ['http://203.0.113.9:3128'],
+      attempts: 2,
+      deadlineMs: 120_000,
+      recaptchaV3: 'solve',
+      testKeys: 'solve',
+      renewals: 3,
+      graceMs: 5_000,
+    })
+  })
+
   it('contains only the given fields, without defaults', () => {
     expect(JSON.parse(JSON.stringify(parseNarrowing({})))).toEqual({
       budget: { alertsAt: [] },
