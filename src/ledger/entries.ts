@@ -1,6 +1,6 @@
 import type { ChainHead } from '../base/chain.js'
 import type { BookedAlert } from './budget-state.js'
-import { JournalError } from './journal.js'
+import { JournalError } from './database-file.js'
 import type { AttachedTask, Owner, PauseReason } from './ledger.js'
 import type { LedgerState } from './state.js'
 

@@ -5,8 +5,9 @@ import { type Clock, systemClock } from '../base/clock.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
 import { bookedAlerts } from './budget-state.js'
 import { checkSettlement, deadlineOf } from './checks.js'
+import { type Connect, JournalError } from './database-file.js'
 import { applyEntry, type Entry } from './entries.js'
-import { type Connect, type Durability, Journal, JournalError } from './journal.js'
+import { type Durability, Journal, replaced } from './journal.js'
 import type {
   AttachedTask,
   CalendarCap,
@@ -54,6 +55,11 @@ export interface FileLedgerOptions {
 
 /** How long a call is retried while other processes hold the file. */
 const BUSY_TIMEOUT_MS = 5_000
+/**
+ * How long calls are denied at once after the locks of the file failed. SQLite tries such a lock for up to 10 s, and
+ * blocks the event loop meanwhile.
+ */
+const LOCKS_FAILED_MS = 60_000
 /** The journal is folded into its snapshot when it has this many rows, or twice as many as the state has parts. */
 const FOLD_AFTER = 2_000
 
@@ -61,6 +67,15 @@ const FOLD_AFTER = 2_000
 interface Decision<T> {
   readonly entries?: readonly Entry[] | undefined
   readonly result: T
+}
+
+/** Something that could not be appended, or perhaps was. */
+interface Unsure<T> extends Decision<T> {
+  readonly entries: readonly Entry[]
+  /** Its number, if it was appended. */
+  readonly seq: number
+  /** Its text. No other process writes the same: it has the id of a reservation or of an owner. */
+  readonly text: string
 }
 
 /**
@@ -89,6 +104,14 @@ class FileLedger implements Ledger {
   readonly #durability: Durability
   readonly #clock: Clock
   #journal: Journal | undefined
+  /** Opens the file; absent while the ledger is not open. */
+  #openFile: (() => Journal) | undefined
+  /** What identifies the file that was opened first. */
+  #identity: string | undefined
+  /** What the last append left unsure, for the call that made it. */
+  #unsure: Unsure<unknown> | undefined
+  /** Until when the file is not asked for a lock, monotonic ms. */
+  #locksFailUntil = Number.NEGATIVE_INFINITY
   #state = new LedgerState()
   /** The last row of the journal that was applied to the state. */
   #seq = 0
@@ -96,8 +119,6 @@ class FileLedger implements Ledger {
   /** Attached tasks that are not in the journal yet. They are written with the next entries, or soon on their own. */
   #pending: Entry[] = []
   #flushTimer: NodeJS.Immediate | undefined
-  /** Whether to check that the file is still in its place, which each heartbeat asks for. */
-  #checkPlace = false
   /**
    * The owners that this instance registered, to register them again if the process slept until the ledger forgot them.
    */
@@ -112,17 +133,14 @@ class FileLedger implements Ledger {
   async open(): Promise<void> {
     const Database = await loadDriver()
     const empty = JSON.stringify(new LedgerState().state())
+    const openFile = (): Journal => new Journal(Database, this.place, this.#durability, empty)
     await this.#withRetries(0, () => {
-      const held = this.#journal
-      this.#journal ??= new Journal(Database, this.place, this.#durability, empty)
+      this.#openFile ??= openFile
       try {
-        this.#reload()
+        this.#withReopening(() => this.#openJournal())
       } catch (error) {
         // The caller does not close a ledger that could not be opened.
-        if (held === undefined) {
-          this.#journal.close()
-          this.#journal = undefined
-        }
+        this.#openFile = undefined
         throw error
       }
     })
@@ -136,8 +154,7 @@ class FileLedger implements Ledger {
 
   heartbeat(ownerId: string, now: number, head?: ChainHead): MaybePromise<void> {
     return this.#decide(now, (at) => {
-      this.#checkPlace = true
-      this.#openJournal()
+      this.#openJournal().checkInPlace()
       if (this.#state.isLive(ownerId, at)) {
         return { entries: withHead(['heartbeat', at, ownerId], head), result: undefined }
       }
@@ -154,6 +171,7 @@ class FileLedger implements Ledger {
 
   reserve(request: ReserveRequest, now: number): MaybePromise<ReserveResult> {
     return this.#decide<ReserveResult>(now, (at) => {
+      this.#openJournal().checkInPlace()
       const result = this.#state.reserve(request, at)
       if (!result.ok) return { result }
       const { id, ownerId, amount, head } = request
@@ -229,25 +247,29 @@ class FileLedger implements Ledger {
   }
 
   heads(): MaybePromise<readonly ChainHead[]> {
-    return this.#withRetries(0, () => {
-      const journal = this.#openJournal()
-      this.#catchUp()
-      const known = new Map(journal.heads().map((head) => [head.file, head]))
-      for (const head of this.#state.heads()) {
-        if (isNewerHead(head, known.get(head.file))) known.set(head.file, head)
-      }
-      return [...known.values()]
-    })
+    return this.#withRetries(0, () =>
+      this.#withReopening(() => {
+        const journal = this.#openJournal()
+        this.#catchUp()
+        const known = new Map(journal.heads().map((head) => [head.file, head]))
+        for (const head of this.#state.heads()) {
+          if (isNewerHead(head, known.get(head.file))) known.set(head.file, head)
+        }
+        return [...known.values()]
+      }),
+    )
   }
 
   async close(): Promise<void> {
-    if (this.#journal === undefined) return
+    if (this.#openFile === undefined) return
     try {
       await this.#flush()
     } finally {
       clearImmediate(this.#flushTimer)
-      this.#journal?.close()
-      this.#journal = undefined
+      this.#openFile = undefined
+      this.#closeJournal()
+      this.#identity = undefined
+      this.#seq = 0
     }
   }
 
@@ -256,55 +278,126 @@ class FileLedger implements Ledger {
     return this.#decide(0, () => ({ entries: [], result: undefined }))
   }
 
+  /** The journal, opened if it is not open, with its state read. */
   #openJournal(): Journal {
-    if (this.#journal === undefined) throw new JournalError('CLOSED', 'It is not open.')
-    // Other processes would count in another file: nothing more is written to this one until it is back in its place.
-    if (this.#checkPlace) this.#journal.checkInPlace()
-    this.#checkPlace = false
-    return this.#journal
+    if (this.#journal !== undefined) return this.#journal
+    if (this.#openFile === undefined) throw new JournalError('CLOSED', 'It is not open.')
+    const journal = this.#openFile()
+    this.#journal = journal
+    try {
+      // Other processes would count in another file: nothing is written to this one.
+      if (journal.identity !== (this.#identity ?? journal.identity)) throw replaced('It was replaced.')
+      const known = this.#seq
+      this.#reload()
+      if (this.#seq < known) throw replaced('An older copy was put in its place.')
+      this.#identity = journal.identity
+    } catch (error) {
+      this.#closeJournal()
+      throw error
+    }
+    return journal
   }
 
-  /** Decides, and writes what was decided: first on the state in memory, if need be with the file locked. */
+  #closeJournal(): void {
+    this.#journal?.close()
+    this.#journal = undefined
+  }
+
+  /**
+   * Decides, and writes what was decided. Where that fails, whether it was written is known only once the file was
+   * opened anew.
+   */
   #decide<T>(now: number, decide: (at: number) => Decision<T>): MaybePromise<T> {
-    return this.#withRetries(now, (current) => {
-      const journal = this.#openJournal()
-      const first = decide(this.#state.advance(current))
-      if (first.entries === undefined) {
-        if (journal.last() === this.#seq) return first.result
-      } else if (this.#write(journal, first.entries)) {
-        return first.result
-      }
-      this.#catchUp()
-      // Other processes are writing too. Once more without the lock, which costs them nothing; then with it, which
-      // cannot fail.
-      const again = decide(this.#state.advance(current))
-      if (again.entries !== undefined && this.#write(journal, again.entries)) return again.result
-      return this.#decideLocked(journal, current, decide)
-    })
+    let unsure: Unsure<T> | undefined
+    return this.#withRetries(now, (current) =>
+      this.#withReopening(() => {
+        if (unsure !== undefined) {
+          const journal = this.#openJournal()
+          this.#catchUp()
+          if (journal.row(unsure.seq) === unsure.text) return this.#written(unsure)
+        }
+        try {
+          return this.#decideOnce(current, decide)
+        } catch (error) {
+          unsure = this.#unsure as Unsure<T> | undefined
+          this.#unsure = undefined
+          throw error
+        }
+      }),
+    )
   }
 
-  #write(journal: Journal, decided: readonly Entry[]): boolean {
+  /** The result of what was written, and has been applied since, although its append failed. */
+  #written<T>({ entries, result }: Unsure<T>): T {
+    this.#pending = this.#pending.filter((entry) => !entries.includes(entry))
+    return result
+  }
+
+  /** Does `work`. After a failure that may be one of the connection alone, opens the file anew and tries once more. */
+  #withReopening<T>(work: () => T): T {
+    if (this.#clock.monotonic() < this.#locksFailUntil) throw new JournalError('LOCKS_FAIL', 'They failed before.')
+    try {
+      return work()
+    } catch (error) {
+      const again = mayHelpToReopen(error)
+      if (!again && !isLockFailure(error)) throw error
+      this.#closeJournal()
+      if (again) return work()
+      this.#locksFailUntil = this.#clock.monotonic() + LOCKS_FAILED_MS
+      throw error
+    }
+  }
+
+  /** Decides first on the state in memory, and if need be with the file locked. */
+  #decideOnce<T>(current: number, decide: (at: number) => Decision<T>): T {
+    const journal = this.#openJournal()
+    const first = decide(this.#state.advance(current))
+    if (first.entries === undefined) {
+      if (journal.last() === this.#seq) return first.result
+    } else if (this.#write(journal, first.entries, first.result)) {
+      return first.result
+    }
+    this.#catchUp()
+    // Other processes are writing too. Once more without the lock, which costs them nothing; then with it, which
+    // cannot fail.
+    const again = decide(this.#state.advance(current))
+    if (again.entries !== undefined && this.#write(journal, again.entries, again.result)) return again.result
+    return this.#decideLocked(journal, current, decide)
+  }
+
+  #write(journal: Journal, decided: readonly Entry[], result: unknown): boolean {
     const entries = this.#withPending(decided)
-    if (!journal.append(this.#seq, JSON.stringify(entries))) return false
+    const text = JSON.stringify(entries)
+    try {
+      if (!journal.append(this.#seq, text)) return false
+    } catch (error) {
+      this.#unsure = { entries, seq: this.#seq + 1, text, result }
+      throw error
+    }
     this.#apply(entries)
     this.#foldIfLong(journal)
     return true
   }
 
   #decideLocked<T>(journal: Journal, now: number, decide: (at: number) => Decision<T>): T {
-    let written: readonly Entry[] | undefined
-    const result = journal.locked(() => {
-      this.#catchUp()
-      const decided = decide(this.#state.advance(now))
-      if (decided.entries !== undefined) {
-        written = this.#withPending(decided.entries)
-        if (!journal.append(this.#seq, JSON.stringify(written)))
-          throw new JournalError('REPLACED', 'The journal went back.')
-      }
-      return decided.result
-    })
-    if (written !== undefined) this.#apply(written)
-    return result
+    let written: Unsure<T> | undefined
+    try {
+      const result = journal.locked(() => {
+        this.#catchUp()
+        const { entries: decided, result } = decide(this.#state.advance(now))
+        if (decided !== undefined) {
+          const entries = this.#withPending(decided)
+          written = { entries, seq: this.#seq + 1, text: JSON.stringify(entries), result }
+          if (!journal.append(this.#seq, written.text)) throw replaced('The journal went back.')
+        }
+        return result
+      })
+      if (written !== undefined) this.#apply(written.entries)
+      return result
+    } catch (error) {
+      this.#unsure = written
+      throw error
+    }
   }
 
   /** The entries to write, with the pending tasks; without a task whose reservation ends here: no process needs it. */
@@ -338,11 +431,16 @@ class FileLedger implements Ledger {
 
   #reload(): void {
     const journal = this.#openJournal()
+    let previous = Number.NaN
     for (let tries = 0; tries < 10; tries++) {
       const [seq, state] = journal.snapshot()
       const rows = journal.after(seq)
-      // Another process may fold between the two reads.
-      if (rows.length > 0 && rows[0]?.[0] !== seq + 1) continue
+      if (rows.some(([number], i) => number !== seq + 1 + i)) {
+        // Another process may fold between the two reads.
+        if (seq === previous) throw new JournalError('SQLITE_CORRUPT', 'Rows of the journal are missing.')
+        previous = seq
+        continue
+      }
       this.#state = new LedgerState(parse<SavedState>(state))
       this.#seq = seq
       this.#foldAt = seq + FOLD_AFTER
@@ -432,6 +530,17 @@ function isBusy(error: unknown): boolean {
   return typeof code === 'string' && (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED'))
 }
 
+/** Whether SQLite gave up after it had tried for some seconds to get a lock that no process holds. */
+function isLockFailure(error: unknown): boolean {
+  return (error as { code?: unknown }).code === 'SQLITE_PROTOCOL'
+}
+
+/** Whether the error may be one of this connection, and not of the file. */
+function mayHelpToReopen(error: unknown): boolean {
+  const code = String((error as { code?: unknown }).code ?? '')
+  return /^SQLITE_(CORRUPT|NOTADB|IOERR|CANTOPEN|READONLY|ERROR|MISUSE|INTERNAL|SCHEMA|NOMEM)/.test(code)
+}
+
 async function loadDriver(): Promise<Connect> {
   try {
     const driver: { readonly default: unknown } = await import('libsql')
@@ -448,17 +557,43 @@ async function loadDriver(): Promise<Connect> {
 
 /** What the user can do about an error of SQLite or of the file system. */
 function whatToDo(code: string, place: string): string {
+  if (code === 'SQLITE_BUSY_JOURNAL') {
+    return (
+      `The ledger ${place} has a rollback journal beside it, left by a process that could not delete it, which would ` +
+      `undo all that was spent: stop every process that uses the ledger, and delete ${place}-journal (only that).`
+    )
+  }
   if (isBusy({ code })) {
     const seconds = BUSY_TIMEOUT_MS / 1000
     return `The ledger ${place} stayed locked for ${seconds} s: find the process that has it open and hangs.`
   }
   if (code === 'NEWER') return `The ledger ${place} was written by a newer solveguard: use that version here too.`
   if (code === 'CLOSED') return `The ledger ${place} was closed, or never opened: call open() first and close() last.`
-  if (code === 'REPLACED') return `The ledger ${place} is no longer the file that was opened: restart this process.`
+  if (code === 'REPLACED') {
+    return (
+      `The ledger ${place} is no longer the file that was opened: put that file back, or restart this process if the ` +
+      'other one is right.'
+    )
+  }
+  if (code === 'WAL_GONE') {
+    return (
+      `The ledger ${place} is not whole: restart every process that uses it, and never remove, copy or restore a ` +
+      'ledger without its -wal and -shm files while it is in use.'
+    )
+  }
+  if (code === 'LOCKS_FAIL' || code === 'SQLITE_PROTOCOL') {
+    return (
+      `The ledger ${place} cannot be locked, and is not asked again for ${LOCKS_FAILED_MS / 1000} s: put it on a ` +
+      'local disk, whose file system has locks that work.'
+    )
+  }
+  if (code === 'EMFILE') {
+    return `This process may open no more files, and the ledger ${place} needs some: raise its limit (ulimit -n).`
+  }
   if (/^SQLITE_(NOTADB|CORRUPT)/.test(code)) {
     return (
-      `The ledger ${place} is damaged, or is not a ledger: restore it, or move it away with its -wal and -shm files ` +
-      '(a new one knows of nothing that was spent in the last 24 hours).'
+      `The ledger ${place} is damaged, or is not a ledger, also when it is opened anew: check its disk, and restore ` +
+      'the file with its -wal and -shm files. A new ledger would know of nothing that was spent in the last 24 hours.'
     )
   }
   if (/^(SQLITE_FULL|SQLITE_IOERR|ENOSPC|EIO|EFBIG|EDQUOT)/.test(code)) {

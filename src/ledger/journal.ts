@@ -1,46 +1,22 @@
-import { accessSync, chmodSync, constants, mkdirSync, statSync } from 'node:fs'
+import { accessSync, chmodSync, constants, mkdirSync, type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { ChainHead } from '../base/chain.js'
-import { messageOf } from '../base/errors.js'
+import { systemClock } from '../base/clock.js'
+import { type Connect, DatabaseFile, JournalError, type Statement } from './database-file.js'
 
 /** What a committed entry has to survive: the end of a process, or also a power failure of the machine. */
 export type Durability = 'process' | 'power'
-
-/** The part of a SQLite connection that is used here. */
-interface Connection {
-  exec(sql: string): unknown
-  prepare(sql: string): Statement
-  close(): unknown
-}
-
-interface Statement {
-  raw(): Statement
-  run(parameters: readonly (string | number)[]): { readonly changes: number }
-  get(parameters: readonly (string | number)[]): unknown
-  all(parameters: readonly (string | number)[]): unknown[]
-}
-
-/** Opens a database file; `timeout` is how long a call may block while another process writes, ms. */
-export type Connect = new (file: string, options: { readonly timeout: number }) => Connection
-
-/** An error with a code, as SQLite's own errors have: the code decides what the user can do. */
-export class JournalError extends Error {
-  readonly code: string
-  constructor(code: string, message: string) {
-    super(message)
-    this.code = code
-  }
-}
 
 /** "SGLG", by which `file ledger.db` and this package recognise a ledger. */
 const APPLICATION_ID = 0x53474c47
 /** The version of the tables, the entries and the saved state. A change of meaning is another number. */
 const SCHEMA = 1
+const PAGE_BYTES = 1024
 /**
- * How long SQLite's own busy handler may block the event loop, ms. SQLite measures it: a clock cannot be passed in. A
- * longer wait is the caller's, which retries later.
+ * How long after a change of a folder another one may leave its time as it is, ms: file systems count in ticks of the
+ * kernel's clock.
  */
-const SQLITE_BUSY_MS = 10
+const TICK_MS = 100
 
 /*
  * journal:  what was decided, in order. The row of the highest `seq` is never deleted: an append checks it.
@@ -48,9 +24,9 @@ const SQLITE_BUSY_MS = 10
  * head:     the latest head of each audit file, as of the snapshot. Apart, because it grows with the number of files.
  */
 const TABLES = `
-  CREATE TABLE journal (seq INTEGER PRIMARY KEY, entries TEXT NOT NULL);
-  CREATE TABLE snapshot (only INTEGER PRIMARY KEY CHECK (only = 1), seq INTEGER NOT NULL, state TEXT NOT NULL);
-  CREATE TABLE head (
+  CREATE TABLE file.journal (seq INTEGER PRIMARY KEY, entries TEXT NOT NULL);
+  CREATE TABLE file.snapshot (only INTEGER PRIMARY KEY CHECK (only = 1), seq INTEGER NOT NULL, state TEXT NOT NULL);
+  CREATE TABLE file.head (
     file TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL, ending TEXT NOT NULL
   ) WITHOUT ROWID;
 `
@@ -66,68 +42,102 @@ export type Row = readonly [seq: number, entries: string]
  * decision is made on all that was decided before it.
  */
 export class Journal {
+  /** Whether this process has just created it. */
+  isNew = false
   readonly #file: string
-  readonly #inode: number
-  readonly #db: Connection
+  readonly #folder: string
+  readonly #db: DatabaseFile
   readonly #append: Statement
   readonly #last: Statement
   readonly #after: Statement
+  /** The files that were opened: their paths, and what identifies each. */
+  readonly #identities: readonly (readonly [path: string, identity: string])[]
+  /** When the folder was last changed, as far as its files were compared since; ms. */
+  #comparedAt = Number.NaN
 
   /** @param empty the JSON of an empty state, for a file that is new */
   constructor(Database: Connect, file: string, durability: Durability, empty: string) {
     this.#file = file
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    this.#folder = dirname(file)
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
     // The file is not opened here to look at it. When a process closes a file, POSIX releases all its locks on that
     // file, those of its SQLite connections too. Another process that then closes the database takes itself for the
     // last one and deletes the -wal file, with what the others have yet to write
     // (https://www.sqlite.org/howtocorrupt.html, 2.2).
-    const isNew = !statSync(file, { throwIfNoEntry: false })
-    accessSync(isNew ? dirname(file) : file, constants.R_OK | constants.W_OK)
-    this.#db = connect(Database, file)
+    const isAbsent = look(file) === undefined
+    accessSync(isAbsent ? this.#folder : file, constants.R_OK | constants.W_OK)
+    refuseStrayJournal(file)
+    this.#db = new DatabaseFile(Database, file)
     try {
       // SQLite creates its -wal and -shm files at the first read, with the permissions of the database file.
-      if (isNew) chmodSync(file, 0o600)
-      this.#inode = statSync(file).ino
+      if (isAbsent) chmodSync(file, 0o600)
       this.#prepareFile(durability, empty)
-      // Three simple statements, prepared once: each costs about as much as its commit.
-      this.#append = this.#db.prepare('INSERT INTO journal SELECT ?1 + 1, ?2 WHERE (SELECT max(seq) FROM journal) = ?1')
+      // Three simple statements, prepared once: each costs about as much as its commit. An append is ignored if there
+      // is no row `seq` (its entries are NULL then), or already one after it.
+      this.#append = this.#db.prepare(
+        'INSERT OR IGNORE INTO journal VALUES (?1 + 1, (SELECT ?2 FROM journal WHERE seq = ?1))',
+      )
       this.#last = this.#db.prepare('SELECT max(seq) FROM journal').raw()
       this.#after = this.#db.prepare('SELECT seq, entries FROM journal WHERE seq > ? ORDER BY seq').raw()
+      this.last()
+      this.#identities = ['', '-wal', '-shm'].map((suffix) => [file + suffix, identityOf(look(file + suffix))])
     } catch (error) {
       this.#db.close()
       throw error
     }
   }
 
+  /** What identifies the file, as long as it exists. */
+  get identity(): string {
+    return this.#identities[0]?.[1] ?? ''
+  }
+
   #prepareFile(durability: Durability, empty: string): void {
     const db = this.#db
     // Small pages: an append writes one whole page.
-    db.exec('PRAGMA page_size = 1024')
-    if (this.#pragma('user_version') > SCHEMA) throw newer(this.#file)
-    const mode = db.prepare('PRAGMA journal_mode = WAL').raw().get([])
-    if (!Array.isArray(mode) || mode[0] !== 'wal') {
-      throw new JournalError(
-        'SQLITE_CANTOPEN',
-        'Its file system does not let processes share memory (a network drive?).',
-      )
-    }
-    db.exec(`PRAGMA synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'}; PRAGMA wal_autocheckpoint = 4000`)
+    db.exec(`PRAGMA file.page_size = ${PAGE_BYTES}`)
+    if (Number(this.#pragma('user_version')) > SCHEMA) throw newer(this.#file)
+    this.#setWal()
+    db.exec(`PRAGMA file.synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'}; PRAGMA wal_autocheckpoint = 4000`)
     this.locked(() => {
-      const version = this.#pragma('user_version')
+      const version = Number(this.#pragma('user_version'))
       if (version > SCHEMA) throw newer(this.#file)
       if (version === SCHEMA && this.#pragma('application_id') === APPLICATION_ID) return
-      const tables = db.prepare('SELECT count(*) FROM sqlite_schema').raw().get([]) as [number]
-      if (version !== 0 || tables[0] !== 0)
+      const [tables] = db.values('SELECT count(*) FROM file.sqlite_schema')
+      if (version !== 0 || tables !== 0)
         throw new JournalError('SQLITE_NOTADB', 'It is the database of something else.')
       db.exec(TABLES)
       db.prepare("INSERT INTO journal VALUES (0, '[]')").run([])
       db.prepare('INSERT INTO snapshot VALUES (1, 0, ?)').run([empty])
-      db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA}`)
+      db.exec(`PRAGMA file.application_id = ${APPLICATION_ID}; PRAGMA file.user_version = ${SCHEMA}`)
+      this.isNew = true
     })
   }
 
-  #pragma(name: string): number {
-    return (this.#db.prepare(`PRAGMA ${name}`).raw().get([]) as [number])[0]
+  /**
+   * Sets the file to WAL, unless it is. After an error SQLite may report WAL for a file that is not: only a connection
+   * made anew reads what the file is. A change that failed is asked for once more.
+   */
+  #setWal(): void {
+    for (let tries = 0; tries < 2; tries++) {
+      if (this.#pragma('journal_mode') === 'wal') return
+      let failed: unknown
+      try {
+        this.#db.values('PRAGMA file.journal_mode = WAL')
+      } catch (error) {
+        failed = error
+      }
+      this.#db.detach()
+      refuseStrayJournal(this.#file)
+      this.#db.attach()
+      if (this.#pragma('journal_mode') === 'wal') return
+      if (tries > 0 && failed !== undefined) throw failed
+    }
+    throw new JournalError('SQLITE_CANTOPEN', 'Its file system does not let processes share memory (a network drive?).')
+  }
+
+  #pragma(name: string): unknown {
+    return this.#db.values(`PRAGMA file.${name}`)[0]
   }
 
   /** Appends as number `seq + 1` if `seq` is the last; otherwise changes nothing and returns false. */
@@ -143,6 +153,12 @@ export class Journal {
   /** The rows after number `seq`. They may begin later than that, if those between were folded into the snapshot. */
   after(seq: number): readonly Row[] {
     return this.#after.all([seq]) as Row[]
+  }
+
+  /** The entries of the row of that number, if there is one. */
+  row(seq: number): string | undefined {
+    const [first] = this.after(seq - 1)
+    return first?.[0] === seq ? first[1] : undefined
   }
 
   snapshot(): Row {
@@ -185,13 +201,20 @@ export class Journal {
   }
 
   /**
+   * Looks at the folder, and at the files only after a change in it: each reservation asks for this.
+   *
    * @throws JournalError `REPLACED` if the file was deleted or replaced: other processes would then count in another
-   *   one
+   *   one; `WAL_GONE` if its -wal or -shm file was, of which other processes then make a new one
    */
   checkInPlace(): void {
-    if (statSync(this.#file, { throwIfNoEntry: false })?.ino !== this.#inode) {
-      throw new JournalError('REPLACED', 'The file was removed or replaced while it was in use.')
+    const changedAt = look(this.#folder)?.mtimeMs
+    if (changedAt === this.#comparedAt) return
+    for (const [path, identity] of this.#identities) {
+      if (identityOf(look(path)) === identity) continue
+      if (path === this.#file) throw replaced('The file was removed or replaced while it was in use.')
+      throw new JournalError('WAL_GONE', `${path} was removed or replaced while it was in use.`)
     }
+    if (changedAt !== undefined && systemClock.now() - changedAt > TICK_MS) this.#comparedAt = changedAt
   }
 
   close(): void {
@@ -199,12 +222,29 @@ export class Journal {
   }
 }
 
-function connect(Database: Connect, file: string): Connection {
-  try {
-    return new Database(file, { timeout: SQLITE_BUSY_MS })
-  } catch (error) {
-    throw new JournalError('SQLITE_CANTOPEN', messageOf(error))
-  }
+function look(path: string): Stats | undefined {
+  return statSync(path, { throwIfNoEntry: false })
+}
+
+function identityOf(stats: Stats | undefined): string {
+  return stats === undefined ? '' : `${stats.dev}:${stats.ino}`
+}
+
+/**
+ * A file in WAL has no rollback journal. One that was left beside it, by a process that could not delete it when it
+ * created the file, would let SQLite undo all that was written since.
+ *
+ * @throws JournalError `SQLITE_BUSY_JOURNAL`: another process may be about to delete it
+ */
+function refuseStrayJournal(file: string): void {
+  if (!look(`${file}-journal`)?.size) return
+  // Until a file is in WAL it has one page at most, and no -wal file. Then SQLite is right to undo it.
+  if (!look(`${file}-wal`)?.size && (look(file)?.size ?? 0) <= PAGE_BYTES) return
+  throw new JournalError('SQLITE_BUSY_JOURNAL', `${file}-journal is beside a file that has none.`)
+}
+
+export function replaced(message: string): JournalError {
+  return new JournalError('REPLACED', message)
 }
 
 function newer(file: string): JournalError {

@@ -1,4 +1,15 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +20,7 @@ import { fileLedger } from '../../src/ledger/file.js'
 import type { BudgetClaim, Ledger, Owner } from '../../src/ledger/ledger.js'
 import { LedgerState } from '../../src/ledger/state.js'
 import { type Money, micros } from '../../src/policy/money.js'
+import { type ManualClock, manualClock } from '../../src/testing/clock.js'
 import { ledgerContract } from './contract.js'
 import { shorthand } from './shorthand.js'
 
@@ -274,7 +286,7 @@ describe('a ledger file', () => {
 
     it('is rejected when it is no database', async () => {
       writeFileSync(file, 'not a database, but long enough to be looked at. '.repeat(100))
-      expect(await refusal()).toMatchObject(unavailable('move it away'))
+      expect(await refusal()).toMatchObject(unavailable('A new ledger would know of nothing'))
       expect(readFileSync(file, 'utf8')).toContain('not a database')
     })
 
@@ -322,12 +334,159 @@ describe('a ledger file', () => {
       expect(await refusal()).toMatchObject(unavailable('cannot be opened for writing'))
     })
 
-    it('stops the processes that have it open when it was removed', async () => {
+    it('is damaged only if it is so when it is opened anew', async () => {
       const ledger = await opened(dir)
-      await ledger.register(ME, T0)
-      rmSync(file)
-      await expect(async () => ledger.heartbeat('me', T0)).rejects.toMatchObject(unavailable('restart this process'))
+      inside(file, (db) => db.exec(`INSERT INTO journal VALUES (1, '[["take",')`))
+      await expect(async () => shorthand(ledger).reserve([A], 1, T0)).rejects.toMatchObject(unavailable('damaged'))
+      inside(file, (db) => db.exec('DELETE FROM journal WHERE seq = 1'))
+      expect(await shorthand(ledger).reserve([A], 1, T0)).toMatchObject({ ok: true })
       await ledger.close()
+    })
+
+    it('is rejected with a rollback journal beside it, which would undo all that was spent', async () => {
+      const ledger = await opened(dir)
+      await shorthand(ledger).reserve([A], 60, T0)
+      await ledger.close()
+      const left = `${file}-journal`
+      writeFileSync(left, journalOfNothing())
+      const clock = manualClock()
+      const refused = fileLedger({ dir, clock })
+      const opening = Promise.resolve(refused.open())
+      await expect(advancing(clock, opening)).rejects.toMatchObject(unavailable(`delete ${left} (only that)`))
+      rmSync(left)
+      const again = await opened(dir)
+      expect(await again.usage('a', T0)).toMatchObject({ reserved: 60 })
+      await again.close()
+    })
+
+    it('is created anew over what a process left that could not create it', async () => {
+      writeFileSync(file, '')
+      writeFileSync(`${file}-journal`, journalOfNothing())
+      const ledger = await opened(dir)
+      expect(readdirSync(dir)).not.toContain('ledger.db-journal')
+      expect(await shorthand(ledger).reserve([A], 60, T0)).toMatchObject({ ok: true })
+      await ledger.close()
+    })
+  })
+
+  describe('that is changed from outside while it is in use', () => {
+    const denied = (text: string) => ({
+      name: 'DeniedError',
+      code: 'LEDGER_UNAVAILABLE',
+      message: expect.stringContaining(text),
+    })
+    const older = () => join(dir, 'older.db')
+    it.each([
+      ['removed', 'is no longer the file', () => rmSync(file)],
+      ['moved away', 'is no longer the file', () => renameSync(file, join(dir, 'away.db'))],
+      ['rolled back to an older copy', 'is no longer the file', () => renameSync(older(), file)],
+      ['rolled back, with its -wal and -shm', 'is not whole', () => rollBackInPlace()],
+      ['left without its folder', 'is no longer the file', () => renameSync(dir, `${dir}-away`)],
+      ['left without its -wal', 'is not whole', () => rmSync(`${file}-wal`)],
+      ['left without its -shm', 'is not whole', () => rmSync(`${file}-shm`)],
+      ['given another -wal', 'is not whole', () => renameSync(older(), `${file}-wal`)],
+    ])('denies the next reservation when it was %s', async (_, text, change) => {
+      const before = await opened(dir)
+      await shorthand(before).reserve([A], 5, T0)
+      await before.close()
+      copyFileSync(file, older())
+      const ledger = await opened(dir)
+      await shorthand(ledger).reserve([A], 60, T0)
+      change()
+      for (let times = 0; times < 2; times++) {
+        await expect(async () => shorthand(ledger).reserve([A], 1, T0)).rejects.toMatchObject(denied(text))
+      }
+      await Promise.resolve(ledger.close()).catch(() => {})
+      rmSync(`${dir}-away`, { recursive: true, force: true })
+      mkdirSync(dir, { recursive: true })
+    })
+
+    /** As a program does that restores a backup into the files that are there. */
+    function rollBackInPlace(): void {
+      copyFileSync(older(), file)
+      writeFileSync(`${file}-wal`, '')
+      rmSync(`${file}-shm`)
+      writeFileSync(`${file}-shm`, '')
+    }
+
+    it('is used again once it is back', async () => {
+      const ledger = await opened(dir)
+      renameSync(file, join(dir, 'away.db'))
+      await expect(async () => shorthand(ledger).reserve([A], 1, T0)).rejects.toMatchObject(
+        denied('put that file back'),
+      )
+      renameSync(join(dir, 'away.db'), file)
+      expect(await shorthand(ledger).reserve([A], 1, T0)).toMatchObject({ ok: true })
+      await ledger.close()
+    })
+
+    it('keeps what was spent before its -wal was removed, when it is closed', async () => {
+      const ledger = await opened(dir)
+      await shorthand(ledger).reserve([A], 60, T0)
+      rmSync(`${file}-wal`)
+      await expect(async () => shorthand(ledger).reserve([A], 1, T0)).rejects.toMatchObject(denied('restart every'))
+      await ledger.close()
+      const again = await opened(dir)
+      expect(await again.usage('a', T0)).toMatchObject({ reserved: 60 })
+      await again.close()
+    })
+
+    it('goes on counting while other files come and go in its folder', async () => {
+      const ledger = await opened(dir)
+      for (let i = 0; i < 5; i++) {
+        writeFileSync(join(dir, `${i}`), '')
+        expect(await shorthand(ledger).reserve([A], 1, T0)).toMatchObject({ ok: true })
+      }
+      await ledger.close()
+    })
+  })
+
+  describe('that is closed', () => {
+    /** The files of this folder that this process has open. */
+    function descriptors(): string[] {
+      return readdirSync('/proc/self/fd').flatMap((number) => {
+        try {
+          const path = readlinkSync(`/proc/self/fd/${number}`)
+          return path.startsWith(dir) ? [path] : []
+        } catch {
+          return []
+        }
+      })
+    }
+
+    it('is closed at once: its descriptors, its locks, and its -wal', async () => {
+      const ledger = await opened(dir)
+      await shorthand(ledger).reserve([A], 60, T0)
+      expect(descriptors()).not.toEqual([])
+      await ledger.close()
+      expect(descriptors()).toEqual([])
+      expect(readdirSync(dir)).toEqual(['ledger.db'])
+    })
+
+    it('stays whole for another ledger of this process that has it open', async () => {
+      const [first, second] = [await opened(dir), await opened(dir)]
+      await shorthand(first).reserve([A], 60, T0)
+      await first.close()
+      expect(readdirSync(dir)).toContain('ledger.db-wal')
+      expect(await shorthand(second).reserve([A], 1, T0)).toMatchObject({ ok: true })
+      expect(await second.usage('a', T0)).toMatchObject({ reserved: 61 })
+      await second.close()
+    })
+
+    it('leaves nothing open where it could not be opened, however often it was tried', async () => {
+      await (await opened(dir)).close()
+      const holder = new Database(file)
+      holder.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+      const before = descriptors()
+      const clock = manualClock()
+      const ledger = fileLedger({ dir, clock })
+      await expect(advancing(clock, Promise.resolve(ledger.open()))).rejects.toMatchObject({
+        message: expect.stringContaining('stayed locked'),
+      })
+      // One is kept for the next try: SQLite closes none while another connection of the process has locks on the file.
+      expect(descriptors().length).toBeLessThanOrEqual(before.length + 1)
+      holder.exec('ROLLBACK')
+      holder.close()
     })
   })
 
@@ -341,6 +500,32 @@ describe('a ledger file', () => {
     await expect(async () => shorthand(ledger).reserve([A], 1, T0)).rejects.toMatchObject(denied)
   })
 })
+
+/**
+ * The journal with which SQLite undoes the creation of a file: it had no page before
+ * (https://sqlite.org/fileformat.html#the_rollback_journal).
+ */
+function journalOfNothing(): Buffer {
+  const header = Buffer.alloc(512)
+  Buffer.from('d9d505f920a163d7', 'hex').copy(header)
+  header.writeUInt32BE(512, 20)
+  header.writeUInt32BE(1024, 24)
+  return header
+}
+
+/** Advances the clock until the promise has settled. */
+async function advancing<T>(clock: ManualClock, promise: Promise<T>): Promise<T> {
+  let settled = false
+  const done = () => {
+    settled = true
+  }
+  promise.then(done, done)
+  for (let step = 0; !settled && step < 1_000; step++) {
+    await clock.advance(100)
+    await macrotask()
+  }
+  return promise
+}
 
 function inside<T>(file: string, work: (db: Connection) => T): T {
   const db = new Database(file)

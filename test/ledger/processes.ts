@@ -20,17 +20,19 @@ export interface Worker {
   readonly began: Promise<void>
 }
 
-/** @param limitKiB the size that no file which the worker writes may grow beyond */
-export function startWorker(script: string, work: Work, limitKiB?: number): Worker {
-  const args = [script, JSON.stringify(work)]
-  const stdio = ['ignore', 'pipe', 'inherit'] as const
-  const child =
-    limitKiB === undefined
-      ? spawn(process.execPath, args, { stdio: [...stdio] })
-      : // `sh` counts in blocks of 512 bytes.
-        spawn('sh', ['-c', `ulimit -f ${limitKiB * 2}; exec "$0" "$@"`, process.execPath, ...args], {
-          stdio: [...stdio],
-        })
+/** What a worker runs under. */
+export interface Conditions {
+  /** A limit as the shell's `ulimit` takes it: `-f 192` for files of 192 blocks of 512 bytes. */
+  readonly ulimit?: string
+  /** Options of strace, which makes system calls fail. */
+  readonly strace?: readonly string[]
+}
+
+export function startWorker(script: string, work: Work, { ulimit, strace }: Conditions = {}): Worker {
+  const limited = ulimit === undefined ? [] : ['sh', '-c', `ulimit ${ulimit}; exec "$0" "$@"`]
+  const traced = strace === undefined ? [] : ['strace', '-f', '-qq', ...strace]
+  const [command = '', ...args] = [...limited, ...traced, process.execPath, script, JSON.stringify(work)]
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   let said = ''
   const ended = new Promise<readonly unknown[]>((resolve, reject) => {
     child.on('error', reject)

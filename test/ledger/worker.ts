@@ -1,4 +1,5 @@
-import { openSync, writeSync } from 'node:fs'
+import { existsSync, openSync, readdirSync, writeSync } from 'node:fs'
+import type { SolveguardError } from '../../src/base/errors.js'
 import type { BudgetClaim, Ledger } from '../../src/ledger/ledger.js'
 import { type Money, micros } from '../../src/policy/money.js'
 import { ledgerAt, type WorkPlace } from './place.js'
@@ -12,8 +13,19 @@ export type Work = WorkPlace &
     | { readonly do: 'spend'; readonly path: readonly BudgetClaim[]; readonly times: number }
     | { readonly do: 'spend-until-killed'; readonly path: readonly BudgetClaim[]; readonly diary: string }
     | { readonly do: 'spend-until-refused'; readonly path: readonly BudgetClaim[] }
+    | { readonly do: 'spend-through-errors'; readonly path: readonly BudgetClaim[]; readonly times: number }
     | { readonly do: 'open-unprivileged' }
   )
+
+/** What `spend-through-errors` writes at the end. */
+export interface SpentThroughErrors {
+  /** What it was granted, and had not given back. */
+  readonly reserved: number
+  /** What each call that failed was about, in order. */
+  readonly errors: readonly (string | undefined)[]
+  /** The files of the ledger's folder while it is open. */
+  readonly files: readonly string[]
+}
 
 /** What `spend` and `spend-until-refused` write at the end. */
 export interface Spent {
@@ -116,6 +128,34 @@ async function solveOnce(ledger: Ledger, path: readonly BudgetClaim[], diary: nu
   await ledger.heartbeat(me, Date.now())
 }
 
+/** Goes on whatever fails. What was reserved and not settled counts as spent. */
+async function spendThroughErrors(
+  work: Extract<Work, { do: 'spend-through-errors' }> & { readonly dir: string },
+): Promise<void> {
+  const ledger = ledgerAt(work)
+  const errors: (string | undefined)[] = []
+  const tries = async <T>(call: () => T): Promise<Awaited<T> | undefined> => {
+    try {
+      return await call()
+    } catch (error) {
+      const { code, details } = error as SolveguardError
+      errors.push(details?.error === undefined ? code : String(details.error))
+      return undefined
+    }
+  }
+  let reserved = 0
+  await tries(() => ledger.open())
+  for (let i = 0; i < work.times; i++) {
+    const now = Date.now()
+    const id = `${me}-${i}`
+    const request = { id, ownerId: me, path: work.path, amount: AMOUNT as Money, deadline: now + 60_000 }
+    if ((await tries(() => ledger.reserve(request, now)))?.ok) reserved += AMOUNT
+    await tries(() => ledger.settle({ reservationId: id, cost: AMOUNT as Money }, now))
+  }
+  say({ reserved, errors, files: existsSync(work.dir) ? readdirSync(work.dir) : [] })
+  await tries(() => ledger.close())
+}
+
 /** Tries to open a ledger as a user without special rights, whichever user runs the tests. */
 async function openUnprivileged(work: Extract<Work, { do: 'open-unprivileged' }>): Promise<void> {
   await import('libsql')
@@ -132,4 +172,5 @@ async function openUnprivileged(work: Extract<Work, { do: 'open-unprivileged' }>
 const work = JSON.parse(process.argv[2] ?? '') as Work
 if (work.do === 'spend-until-killed') await spendUntilKilled(work)
 else if (work.do === 'open-unprivileged') await openUnprivileged(work)
-else await spend(work)
+else if (work.do === 'spend-through-errors' && 'dir' in work) await spendThroughErrors(work)
+else if (work.do !== 'spend-through-errors') await spend(work)
