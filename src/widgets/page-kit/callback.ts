@@ -1,4 +1,5 @@
 import type { Primordials } from './primordials.js'
+import { slice, trimmed } from './text.js'
 
 /**
  * Calls the page's callback as a vendor's script would: a function, or the name of one in the window, dotted names too.
@@ -10,14 +11,15 @@ export function invokeCallback(p: Primordials, callback: unknown, args: readonly
   let self: unknown
   let target = callback
   try {
-    if (typeof callback === 'string') {
+    const path = trimmed(p, callback)
+    if (path !== undefined) {
       self = window
       target = window
       let from = 0
-      for (let at = 0; at <= callback.length; at++) {
-        if (at < callback.length && callback[at] !== '.') continue
+      for (let at = 0; at <= path.length; at++) {
+        if (at < path.length && path[at] !== '.') continue
         self = target
-        target = (target as Record<string, unknown> | undefined)?.[p.apply(p.slice, callback, [from, at])]
+        target = (target as Record<string, unknown> | undefined)?.[slice(p, path, from, at)]
         from = at + 1
       }
     }

@@ -25,6 +25,7 @@ export function capture() {
     setTimeout: window.setTimeout,
     clearTimeout: window.clearTimeout,
     slice: String.prototype.slice,
+    trim: String.prototype.trim,
     indexOf: String.prototype.indexOf,
     listen: EventTarget.prototype.addEventListener,
     unlisten: EventTarget.prototype.removeEventListener,

@@ -44,6 +44,14 @@ export function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
+/**
+ * A key, an action or a name, as the vendors' scripts read it: without the white space around it, which real pages
+ * have. Undefined if nothing is left.
+ */
+export function trimmed(p: Primordials, value: unknown): string | undefined {
+  return typeof value === 'string' ? text(p.apply(p.trim, value, [])) : undefined
+}
+
 /** Facts as the text of a JSON object; longer strings are clipped. */
 export function json(
   p: Primordials,

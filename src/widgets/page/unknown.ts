@@ -3,7 +3,7 @@ import type { Root } from '../page-kit/dom.js'
 import type { PageContext } from '../page-kit/family.js'
 import { includes, type List, list, push } from '../page-kit/primordials.js'
 import { own } from '../page-kit/safe-read.js'
-import { has, hostOf, json, slice } from '../page-kit/text.js'
+import { has, hostOf, json, slice, trimmed } from '../page-kit/text.js'
 
 /** A vendor of no known family. Its row is removed when the family is added. */
 interface UnknownVendor {
@@ -90,7 +90,7 @@ function signsIn(context: PageContext, sitekeys: List<string> | undefined): stri
     }
     if (sitekeys) {
       each(root, '[data-sitekey],[data-site-key]', (element) => {
-        const key = dom.attribute(element, 'data-sitekey') ?? dom.attribute(element, 'data-site-key')
+        const key = trimmed(p, dom.attribute(element, 'data-sitekey') ?? dom.attribute(element, 'data-site-key'))
         if (key && !includes(sitekeys, key)) addElement(element, undefined, key)
       })
     }

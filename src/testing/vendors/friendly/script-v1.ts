@@ -100,7 +100,7 @@ export function widgets(settings: { base: string; passes: readonly string[] }): 
 
     async start(): Promise<void> {
       if (this.hasBeenDestroyed || this.hasBeenStarted || !this.e) return
-      const sitekey = this.opts.sitekey || (this.e.dataset.sitekey ?? '')
+      const sitekey = (this.opts.sitekey || (this.e.dataset.sitekey ?? '')).trim()
       if (!settings.passes.includes(sitekey)) return this.show('.HEADLESS_ERROR', 'Browser check failed')
       if (this.needsReInit) {
         this.needsReInit = false
@@ -137,7 +137,7 @@ export function widgets(settings: { base: string; passes: readonly string[] }): 
       this.show(solution, 'I am not a robot')
       this.opts.doneCallback(solution)
       const callback = this.e?.dataset.callback
-      if (callback) Reflect.get(window, callback)?.(solution)
+      if (callback) Reflect.get(window, callback.trim())?.(solution)
     }
 
     expire(): void {

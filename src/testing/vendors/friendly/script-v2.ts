@@ -196,7 +196,11 @@ export function site(settings: { base: string }): void {
       origins.add(origin)
       const agent = agentOf(origin)
       const id = randomId('w')
-      const frame = frameOf('widget', id, origin, { agent_id: agent, lang: 'en', sitekey: options.sitekey ?? '' })
+      const frame = frameOf('widget', id, origin, {
+        agent_id: agent,
+        lang: 'en',
+        sitekey: options.sitekey?.trim() ?? '',
+      })
       const handle = new WidgetHandle(id, options, (type, more) => {
         send({ _frc: 1, type, from_id: id, to_id: agent, ...more })
       })

@@ -35,7 +35,7 @@ export function api(options: { base: string; render: string; onload: string; com
   const clients = new Map<string, Client>()
 
   function named(callback: unknown): ((...args: unknown[]) => unknown) | undefined {
-    const at: unknown = typeof callback === 'string' ? Reflect.get(window, callback) : callback
+    const at: unknown = typeof callback === 'string' ? Reflect.get(window, callback.trim()) : callback
     return typeof at === 'function' ? (at as (...args: unknown[]) => unknown) : undefined
   }
 
@@ -52,7 +52,7 @@ export function api(options: { base: string; render: string; onload: string; com
       id,
       host: location.hostname,
       hl: 'en',
-      sitekey: String(settings.sitekey),
+      sitekey: String(settings.sitekey).trim(),
     })
     frame.src = `${options.base}/captcha/v1/stand-in/static/hcaptcha.html#${facts}`
     frame.title =

@@ -25,7 +25,7 @@ export function client(options: { base: string }): void {
 
   function emit(name: string, instance?: Instance): void {
     const callback = config[`${name}-callback`]
-    const at: unknown = typeof callback === 'string' ? Reflect.get(window, callback) : callback
+    const at: unknown = typeof callback === 'string' ? Reflect.get(window, callback.trim()) : callback
     if (typeof at === 'function') at(instance && status(instance))
   }
 
@@ -49,11 +49,11 @@ export function client(options: { base: string }): void {
     frame.id = `mtcaptcha-iframe-${n}`
     const facts = {
       v: 'stand-in',
-      sitekey: String(config.sitekey),
+      sitekey: String(config.sitekey).trim(),
       iframeId: frame.id,
       widgetSize: String(config.widgetSize ?? 'standard'),
       widgetInstance: domID,
-      action: String(config.action ?? ''),
+      action: String(config.action ?? '').trim(),
       host: location.origin,
       hostname: location.hostname,
       lowFrictionInvisible: String(config.lowFrictionInvisible ?? ''),

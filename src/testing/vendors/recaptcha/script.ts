@@ -117,7 +117,7 @@ export function mainPart(): void {
     if (typeof callback === 'function') return callback as (...args: unknown[]) => void
     if (typeof callback !== 'string') return undefined
     let at: unknown = window
-    for (const part of callback.split('.')) at = (at as Record<string, unknown> | undefined)?.[part]
+    for (const part of callback.trim().split('.')) at = (at as Record<string, unknown> | undefined)?.[part]
     return typeof at === 'function' ? (at as (...args: unknown[]) => void) : undefined
   }
 
@@ -170,6 +170,9 @@ export function mainPart(): void {
     if (inherit) for (const [name, value] of Object.entries(element.dataset)) settings[dashed(name)] = value
     Object.assign(settings, params)
     if (!settings.sitekey) throw new Error('Missing required parameters: sitekey')
+    for (const name of ['sitekey', 'action']) {
+      if (typeof settings[name] === 'string') settings[name] = settings[name].trim()
+    }
     const button = element.localName === 'button' || element.localName === 'input'
     if (button) settings.size = 'invisible'
     if (element.querySelector('iframe')) throw new Error('reCAPTCHA has already been rendered in this element')

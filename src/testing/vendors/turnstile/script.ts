@@ -39,7 +39,7 @@ export function api(options: { base: string; render: string; onload: string; com
   }
 
   function named(callback: unknown): ((...args: unknown[]) => unknown) | undefined {
-    const at: unknown = typeof callback === 'string' ? Reflect.get(window, callback) : callback
+    const at: unknown = typeof callback === 'string' ? Reflect.get(window, callback.trim()) : callback
     return typeof at === 'function' ? (at as (...args: unknown[]) => unknown) : undefined
   }
 
@@ -72,6 +72,9 @@ export function api(options: { base: string; render: string; onload: string; com
     }
     Object.assign(settings, params)
     if (typeof settings.sitekey !== 'string') fail('Invalid or missing type for parameter "sitekey"')
+    for (const name of ['sitekey', 'action']) {
+      if (typeof settings[name] === 'string') settings[name] = settings[name].trim()
+    }
     const suffix = Math.random().toString(36).slice(2, 7)
     const id = PREFIX + suffix
     const wrapper = document.createElement('div')

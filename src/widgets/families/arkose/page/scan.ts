@@ -1,7 +1,7 @@
 import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import { read } from '../../../page-kit/safe-read.js'
-import { has, hostOf, parameter, slice, text } from '../../../page-kit/text.js'
+import { has, hostOf, parameter, slice, text, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import { arkoseWatch, type Enforcement } from './watch.js'
 
@@ -43,7 +43,7 @@ export function scanFrame(context: PageContext, max: number): ArkoseScan {
 
   for (let index = 0; index < objects.size; index++) addEnforcement(objects[index] as Enforcement)
   forEachElement('[data-pkey]', (box) => {
-    const key = dom.attribute(box, 'data-pkey')
+    const key = trimmed(p, dom.attribute(box, 'data-pkey'))
     if (key && !findWidget((other) => other.box === box)) add({ key, box })
   })
   forEachElement('script[src*="/api.js"][src*="/v2/"]', (script) => {

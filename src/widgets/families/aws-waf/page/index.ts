@@ -2,7 +2,7 @@ import { invokeCallback } from '../../../page-kit/callback.js'
 import type { PageContext, PageFamily, WidgetView } from '../../../page-kit/family.js'
 import { list, push } from '../../../page-kit/primordials.js'
 import { read } from '../../../page-kit/safe-read.js'
-import { text } from '../../../page-kit/text.js'
+import { trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import { setToken } from './cookie.js'
 import type { AwsWafFacts } from './facts.js'
@@ -38,7 +38,7 @@ const SCRIPT = 'script[src*=".awswaf.com/"],script[src*="/jsapi.js"]'
 function createView(context: PageContext, render: Render): AwsWafView | undefined {
   const { p, dom } = context
   const { container, params } = render
-  const sitekey = text(read(p, params, 'apiKey'))
+  const sitekey = trimmed(p, read(p, params, 'apiKey'))
   if (!dom.isElement(container) || !dom.isInDocument(container) || sitekey === undefined) return undefined
   const script = dom.all(document, SCRIPT)[0]
   return {

@@ -1,7 +1,7 @@
 import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
 import { list, push } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
-import { has, parameter, text } from '../../../page-kit/text.js'
+import { has, parameter, text, trimmed } from '../../../page-kit/text.js'
 
 /** One Friendly Captcha: its element, and the vendor's own object, which is a property of the element. */
 export interface FriendlyWidget {
@@ -99,7 +99,8 @@ export function setting(
 
 export function sitekeyOf(context: PageContext, widget: FriendlyWidget): string | undefined {
   return (
-    text(setting(context, widget, 'sitekey', 'sitekey')) ?? parameter(context.p, frameUrl(context, widget), 'sitekey')
+    trimmed(context.p, setting(context, widget, 'sitekey', 'sitekey')) ??
+    parameter(context.p, frameUrl(context, widget), 'sitekey')
   )
 }
 

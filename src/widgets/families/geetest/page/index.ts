@@ -4,7 +4,7 @@ import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { read } from '../../../page-kit/safe-read.js'
-import { text } from '../../../page-kit/text.js'
+import { text, trimmed } from '../../../page-kit/text.js'
 import type { GeetestFacts } from './facts.js'
 import { createField, fieldsOf, namesOf, proofOf, uncover } from './fields.js'
 import { type GeetestScan, type GeetestWidget, keyOf, scanFrame, setting } from './scan.js'
@@ -38,7 +38,7 @@ function createView(context: PageContext, scan: GeetestScan, widget: GeetestWidg
     facts: {
       v4,
       sitekey: keyOf(context, widget),
-      challenge: text(setting(context, widget, 'challenge')) ?? widget.request?.challenge,
+      challenge: trimmed(p, setting(context, widget, 'challenge')) ?? widget.request?.challenge,
       host: v4 ? undefined : (text(setting(context, widget, 'api_server')) ?? widget.request?.host),
       bound,
       visible: !bound && !!element && dom.visible(element),

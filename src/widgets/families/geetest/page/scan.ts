@@ -1,7 +1,7 @@
 import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
-import { hostOf, parameter, text } from '../../../page-kit/text.js'
+import { hostOf, parameter, text, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import { geetestWatch, type Instance } from './watch.js'
 
@@ -135,8 +135,9 @@ export function setting({ p }: PageContext, { instance }: GeetestWidget, name: s
 
 /** `gt` of v3, `captcha_id` of v4. */
 export function keyOf(context: PageContext, widget: GeetestWidget): string | undefined {
+  const { p } = context
   const setByPage = widget.v4
-    ? (text(setting(context, widget, 'captchaId')) ?? text(setting(context, widget, 'captcha_id')))
-    : text(setting(context, widget, 'gt'))
+    ? (trimmed(p, setting(context, widget, 'captchaId')) ?? trimmed(p, setting(context, widget, 'captcha_id')))
+    : trimmed(p, setting(context, widget, 'gt'))
   return setByPage ?? widget.request?.key
 }

@@ -3,7 +3,7 @@ import { elementsReplacedBy, isFriendly } from '../../../page-kit/compat.js'
 import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import { read } from '../../../page-kit/safe-read.js'
-import { has, parameter, text } from '../../../page-kit/text.js'
+import { has, parameter, text, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import { hcaptchaWatch } from './watch.js'
 
@@ -168,6 +168,7 @@ export function setting({ p, dom }: PageContext, { params, element }: HcaptchaWi
 
 export function sitekeyOf(context: PageContext, widget: HcaptchaWidget): string | undefined {
   return (
-    text(setting(context, widget, 'sitekey')) ?? (widget.frame && parameter(context.p, widget.frame.url, 'sitekey'))
+    trimmed(context.p, setting(context, widget, 'sitekey')) ??
+    (widget.frame && parameter(context.p, widget.frame.url, 'sitekey'))
   )
 }

@@ -1,7 +1,7 @@
 import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
 import { list, push } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
-import { parameter, text } from '../../../page-kit/text.js'
+import { parameter, text, trimmed } from '../../../page-kit/text.js'
 
 /** One MTCaptcha widget. */
 export interface MtcaptchaWidget {
@@ -72,13 +72,13 @@ export function setting({ p }: PageContext, name: string): unknown {
 }
 
 export function sitekeyOf(context: PageContext, { frame }: MtcaptchaWidget): string | undefined {
-  return fromFrame(context, frame, 'sitekey') ?? text(setting(context, 'sitekey'))
+  return fromFrame(context, frame, 'sitekey') ?? trimmed(context.p, setting(context, 'sitekey'))
 }
 
 export function actionOf(context: PageContext, { frame }: MtcaptchaWidget): string | undefined {
-  return fromFrame(context, frame, 'action') ?? text(setting(context, 'action'))
+  return fromFrame(context, frame, 'action') ?? trimmed(context.p, setting(context, 'action'))
 }
 
 function fromFrame({ p, dom }: PageContext, frame: Element | undefined, name: string): string | undefined {
-  return frame && text(parameter(p, dom.attribute(frame, 'src') ?? '', name))
+  return frame && trimmed(p, parameter(p, dom.attribute(frame, 'src') ?? '', name))
 }

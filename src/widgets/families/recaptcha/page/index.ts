@@ -5,7 +5,7 @@ import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own } from '../../../page-kit/safe-read.js'
-import { has, hostOf, parameter, text } from '../../../page-kit/text.js'
+import { has, hostOf, parameter, text, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import type { RecaptchaFacts } from './facts.js'
 import { createField, fieldsOf } from './fields.js'
@@ -49,7 +49,7 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
       kind,
       enterprise,
       sitekey,
-      action: text(widget.action ?? setting(context, widget, 'action')),
+      action: trimmed(p, widget.action ?? setting(context, widget, 'action')),
       dataS: text(setting(context, widget, 's')),
       host: (widget.anchor && hostOf(p, widget.anchor.url)) || scan.scripts.host,
       visible: kind === 'checkbox' && (!widget.element || dom.visible(widget.element)),

@@ -2,7 +2,7 @@ import { elementsReplacedBy, isFriendly } from '../../../page-kit/compat.js'
 import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import { forEachProperty, own, read, walkObject } from '../../../page-kit/safe-read.js'
-import { has, hostOf, parameter, slice } from '../../../page-kit/text.js'
+import { has, hostOf, parameter, slice, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import { type Execute, type Render, recaptchaWatch } from './watch.js'
 
@@ -96,7 +96,8 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
   }
 
   function addScoreKey(key: unknown): void {
-    if (typeof key === 'string' && key !== 'explicit' && key !== 'onload' && key !== '') push(scoreKeys, key)
+    const name = trimmed(p, key)
+    if (name !== undefined && name !== 'explicit' && name !== 'onload') push(scoreKeys, name)
   }
 
   function scanFrames(root: Document): void {
@@ -210,7 +211,7 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
     // Some browser tools do not report the names of frames: a frame that the page shows is recognized by its address,
     // which has a random part.
     if (!frame.element && frame.name === '' && findWidget(({ anchor }) => anchor?.url === frame.url)) return
-    const key = parameter(p, frame.url, 'k')
+    const key = trimmed(p, parameter(p, frame.url, 'k'))
     const { element } = frame
     const widget =
       (element && findWidget((other) => !!other.element && !other.anchor && dom.contains(other.element, element))) ??
@@ -290,7 +291,6 @@ export function setting({ p, dom }: PageContext, { params, client, element }: Re
 }
 
 export function sitekeyOf(context: PageContext, widget: RecaptchaWidget): string | undefined {
-  const key = setting(context, widget, 'sitekey')
-  if (typeof key === 'string' && key) return key
-  return widget.anchor && parameter(context.p, widget.anchor.url, 'k')
+  const key = trimmed(context.p, setting(context, widget, 'sitekey'))
+  return key ?? (widget.anchor && trimmed(context.p, parameter(context.p, widget.anchor.url, 'k')))
 }

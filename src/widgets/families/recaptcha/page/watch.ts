@@ -2,6 +2,8 @@ import { thenable } from '../../../page-kit/api-watch.js'
 import { apiReplacedBy } from '../../../page-kit/compat.js'
 import { type Patch, patchMethods, restore } from '../../../page-kit/patch.js'
 import { bare, type List, list, push, pushBounded, remove } from '../../../page-kit/primordials.js'
+import { read } from '../../../page-kit/safe-read.js'
+import { trimmed } from '../../../page-kit/text.js'
 import { hasGlobal, type Observer, type Watch, type Watcher } from '../../../page-kit/watcher.js'
 
 export const recaptchaWatch: Watch<RecaptchaLog> = {
@@ -113,8 +115,9 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
     self: unknown,
     args: ArrayLike<unknown>,
   ): unknown {
-    const target = args[0]
-    const action = actionOf(args[1])
+    const sitekey = trimmed(p, args[0])
+    const target = sitekey ?? args[0]
+    const action = trimmed(p, read(p, args[1], 'action'))
     const bySitekey = typeof target === 'string'
     if (bySitekey) {
       const token = takeReady(target, action)
@@ -214,13 +217,4 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
 /** Widget ids are numbers; pages pass them as strings too. */
 export function nameOf(id: unknown): string {
   return typeof id === 'number' || typeof id === 'string' ? `${id}` : ''
-}
-
-function actionOf(options: unknown): string | undefined {
-  try {
-    const action: unknown = (options as { action?: unknown } | undefined)?.action
-    return typeof action === 'string' ? action : undefined
-  } catch {
-    return undefined
-  }
 }

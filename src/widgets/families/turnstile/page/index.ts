@@ -5,7 +5,7 @@ import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../
 import { includes, push, pushBounded, remove } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own } from '../../../page-kit/safe-read.js'
-import { text } from '../../../page-kit/text.js'
+import { text, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import type { TurnstileFacts } from './facts.js'
 import { createField, fieldsOf } from './fields.js'
@@ -46,7 +46,7 @@ function createView(context: PageContext, scan: TurnstileScan, widget: Turnstile
     widget,
     facts: {
       sitekey: sitekeyOf(context, widget),
-      action: text(setting(context, widget, 'action')),
+      action: trimmed(p, setting(context, widget, 'action')),
       cData: text(setting(context, widget, 'cData', 'cdata')),
       pageData: text(setting(context, widget, 'chlPageData')),
       waits: setting(context, widget, 'execution') === 'execute',

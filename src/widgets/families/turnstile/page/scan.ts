@@ -4,7 +4,7 @@ import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import type { FrameHint } from '../../../page-kit/protocol.js'
 import { own, read } from '../../../page-kit/safe-read.js'
-import { has, slice, text } from '../../../page-kit/text.js'
+import { has, slice, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import { turnstileWatch } from './watch.js'
 
@@ -54,7 +54,8 @@ export function scanFrame(context: PageContext, max: number): TurnstileScan {
 
   /** `execute` renders as well, if its parameters have a sitekey and its target is no widget yet. */
   function addRender({ name, target, params, result: id }: ApiCall): void {
-    if (name !== 'render' && (name !== 'execute' || !text(read(p, params, 'sitekey')) || findTarget(target))) return
+    if (name !== 'render' && (name !== 'execute' || !trimmed(p, read(p, params, 'sitekey')) || findTarget(target)))
+      return
     if (widgets.size >= MAX_FOUND) return
     const element = elementOf(context, target)
     // Rendered again under its own id: the vendor's script leaves that widget as it is.
@@ -175,7 +176,9 @@ export function setting(
 }
 
 export function sitekeyOf(context: PageContext, widget: TurnstileWidget): string | undefined {
-  return text(setting(context, widget, 'sitekey')) ?? (widget.frame && sitekeyIn(context.p, widget.frame.url))
+  return (
+    trimmed(context.p, setting(context, widget, 'sitekey')) ?? (widget.frame && sitekeyIn(context.p, widget.frame.url))
+  )
 }
 
 /** The sitekey in a frame's address: `0x…`, or `1x…` to `3x…` for tests. */
