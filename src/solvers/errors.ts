@@ -20,6 +20,11 @@ export interface ErrorRule {
    * @default true
    */
   readonly refuses?: boolean
+  /**
+   * Whether the code may mean that the account's plan has ended: `threadsInfo` of the solver tells.
+   * @default false
+   */
+  readonly maybeEnded?: boolean
 }
 
 export type ErrorTable = Readonly<Record<string, ErrorRule>>
@@ -75,11 +80,11 @@ export const COMMON_ERRORS: ErrorTable = {
   ERROR_INVALID_TASK_DATA: request('The service reports that a field of the request is missing or wrong.'),
   ERROR_BAD_REQUEST: request('The service could not read the request.'),
   ERROR_INCORRECT_SESSION_DATA: request('The service reports that a field of the request is missing or wrong.'),
-  ERROR_METHOD_CALL: request('The service does not know this kind of call.'),
   ERROR_TASK_ABSENT: request('The service found no task in the request.'),
   ERROR_EMPTY_ACTION: request('The service found no action in the request.'),
   ERROR_IMAGE_TYPE_NOT_SUPPORTED: request('The service does not accept this type of image.'),
   ERROR_WRONG_FILE_EXTENSION: request('The service does not accept this type of image.'),
+  ERROR_IMAGE_DIMENSIONS_TOO_LARGE: request('The image has more pixels than the service accepts.'),
   ERROR_ZERO_CAPTCHA_FILESIZE: request('The image is too small for the service.'),
   ERROR_TOO_BIG_CAPTCHA_FILESIZE: request('The image is too large for the service.'),
   ERROR_UPLOAD: request('The service could not read the image.'),
@@ -118,6 +123,10 @@ export const COMMON_ERRORS: ErrorTable = {
   // The service does not do this kind of task (any more).
   ERROR_NO_SUCH_METHOD: unsupported('The service does not know this kind of task.'),
   ERROR_TASK_NOT_SUPPORTED: unsupported('The service does not know this kind of task.'),
+  // Anti-Captcha's and 2Captcha's answers to hCaptcha
+  // (https://github.com/anti-captcha/anticaptcha-python/issues/6, https://github.com/Furry/2captcha/issues/58).
+  ERROR_TASK_TYPE_DEPRECATED: unsupported('The service no longer does this kind of task.'),
+  ERROR_METHOD_CALL: unsupported('The service does not know this kind of call.'),
 
   // The key is wrong.
   ERROR_WRONG_USER_KEY: { class: 'key', message: 'The service reports that the key has a wrong form.' },

@@ -71,7 +71,8 @@ export function formBatchPoll(
         kind: 'batch',
         results: read.value.map((part, i) => {
           if (NOT_READY.test(part)) return { kind: 'pending' }
-          if (CODE.test(part)) return failureFor(part, rules, 'poll', families[i])
+          const error = CODE.test(part) ? parseCode(part) : undefined
+          if (error?.kind === 'code') return failureFor(error, rules, 'poll', families[i])
           return readAnswer({ request: part }, families[i] as Family, rules, capabilities)
         }),
       }
@@ -126,17 +127,19 @@ function parseJson(text: string): ParsedText<RawAnswer> | undefined {
   } catch {
     return undefined
   }
-  const { status, request } = raw
+  const { status, request, error_text: description } = raw
   const value = textOf(request)
   if (value === '') return undefined
-  if (value !== undefined && (status === 0 || status === '0' || CODE.test(value))) return parseCode(value)
+  const isError = status === 0 || status === '0'
+  if (value !== undefined && (isError || CODE.test(value))) return parseCode(value, isError, description)
   if (status !== 1 && status !== '1') return undefined
   const hasAnswer = value !== undefined || isObject(request) || textOf(raw.result) !== undefined
   return hasAnswer ? { kind: 'value', value: raw } : undefined
 }
 
-function parseCode(code: string): ParsedText<never> {
-  return NOT_READY.test(code) ? { kind: 'pending' } : { kind: 'code', code }
+/** @param consistent whether the reply's status is that of an error */
+function parseCode(code: string, consistent = true, description?: unknown): ParsedText<never> {
+  return NOT_READY.test(code) ? { kind: 'pending' } : { kind: 'code', code, consistent, description, hasTask: false }
 }
 
 /** A string, or a number as a string. */

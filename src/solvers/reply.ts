@@ -3,7 +3,7 @@ import { printable } from '../base/errors.js'
 import type { Reply } from '../base/wire.js'
 import { MAX_TOKEN_LENGTH } from './answers.js'
 import { type ErrorRule, type ErrorTable, errorRule } from './errors.js'
-import type { Failure, Pending } from './solver.js'
+import type { Failure, FailureClass, Pending } from './solver.js'
 
 /*
  * The steps from a reply to its meaning, which are the same for both wire families. Every reply is untrusted text and
@@ -29,7 +29,20 @@ export interface ReplyRules {
 export type CallKind = 'submit' | 'poll' | 'balance'
 
 /** What a text means in its wire family. */
-export type ParsedText<V> = Value<V> | { readonly kind: 'code'; readonly code: string } | Pending
+export type ParsedText<V> = Value<V> | ErrorCode | Pending
+
+/** An error reply. */
+export interface ErrorCode {
+  readonly kind: 'code'
+  /** The service's own code, as it was sent. */
+  readonly code: string
+  /** The service's own sentence about it, as it was sent. */
+  readonly description?: unknown
+  /** Whether the reply says so in every field that the wire has for it. */
+  readonly consistent: boolean
+  /** Whether the reply names a task too. */
+  readonly hasTask: boolean
+}
 
 interface Value<V> {
   readonly kind: 'value'
@@ -70,7 +83,7 @@ export function readReply<V>(
 ): Value<V> | Pending | Failure {
   const text = reply.body.length > MAX_REPLY_LENGTH ? undefined : reply.body.trim()
   const parsed = text === undefined ? undefined : parse(text)
-  if (parsed?.kind === 'code') return failureFor(parsed.code, rules, callKind, family)
+  if (parsed?.kind === 'code') return failureFor(parsed, rules, callKind, family, reply.status)
   // "Not ready" answers only a poll.
   if (parsed?.kind === 'pending') return callKind === 'poll' ? parsed : unreadableReply(rules, callKind)
 
@@ -81,10 +94,10 @@ export function readReply<V>(
   }
   if (status === TOO_MANY_REQUESTS) return fail('busy', 'The service reports too many calls in a short time.')
   // A success in the body contradicts the status: the reply cannot be trusted.
-  if (parsed && (status < 200 || status > 299)) return unreadableReply(rules, callKind, `HTTP_${status}`)
+  if (parsed && !isSuccess(status)) return unreadableReply(rules, callKind, `HTTP_${status}`)
   if (GATEWAY_LOST.has(status)) return fail('busy', 'A gateway got no answer from the service.')
   if (status >= 500) return fail('busy', 'The service has an internal error.')
-  if (status < 200 || status > 299) {
+  if (!isSuccess(status)) {
     const message =
       status < 400
         ? `The service answered with a redirect (HTTP ${status}), which is never followed.`
@@ -99,31 +112,67 @@ export function readReply<V>(
   return unreadableReply(rules, callKind)
 }
 
+/** The classes of errors that a task ends with. */
+const ENDS_A_TASK: ReadonlySet<FailureClass> = new Set(['unsolvable', 'proxy'])
+
+/** A code that names a failure of the service itself: it may have accepted the task before. */
+const INTERNAL = /INTERNAL|SERVER|UNAVAIL|TIMEOUT/
+
 /** What an error code of the service means. */
-export function failureFor(rawCode: string, rules: ReplyRules, callKind: CallKind, family?: Family): Failure {
-  const code = printable(rawCode, 79)
+export function failureFor(
+  error: ErrorCode,
+  rules: ReplyRules,
+  callKind: CallKind,
+  family?: Family,
+  status = 200,
+): Failure {
+  const code = printable(error.code, 79)
   const rule = errorRule(code, rules.errors)
+  const { hasTask, consistent } = error
+  // A submit that is answered with an error and a task has created the task.
+  const isAboutTask = callKind === 'poll' || (callKind === 'submit' && hasTask)
+  const description = describe(error)
   if (!rule) {
-    // Its meaning is unknown, so its money counts as spent.
+    // Only a whole reply in which the service itself answers says that there is no task.
+    const refuses =
+      consistent && !INTERNAL.test(code) && (isSuccess(status) || (status >= 400 && status < 500 && status !== 408))
     return {
       kind: 'failure',
       class: 'unknown',
       code,
-      message: `The service answered with an error that is not in our table: ${code}.`,
-      charged: callKind !== 'balance',
-      ambiguous: false,
+      message: `The service answered with an error that is not in our table: ${code}${description}.`,
+      charged: isAboutTask,
+      ambiguous: callKind === 'submit' && !hasTask && !refuses,
     }
   }
   return {
     kind: 'failure',
     class: rule.class,
     code,
-    message: `${rule.message.replace(/\.$/, '')} (${code}).`,
+    message: `${rule.message.replace(/\.$/, '')} (${code}${description}).`,
     ...(rule.retryAfterMs === undefined ? {} : { retryAfterMs: rule.retryAfterMs }),
-    // An error in place of a task's id: there is no task, and nothing to charge.
-    charged: callKind === 'poll' && isCharged(rule.charged ?? true, family),
-    ambiguous: callKind === 'submit' && rule.refuses === false,
+    ...(rule.maybeEnded === undefined ? {} : { maybeEnded: rule.maybeEnded }),
+    charged: isAboutTask && isCharged(rule.charged ?? true, family),
+    ambiguous:
+      callKind === 'submit' && (hasTask ? !ENDS_A_TASK.has(rule.class) : !consistent || rule.refuses === false),
   }
+}
+
+const MAX_DESCRIPTION_LENGTH = 120
+/** Addresses may hold private data, and long words secrets. */
+const PRIVATE = /\bhttps?:\S+|\S{41,}/gi
+
+/** The service's own sentence, for a message; empty without one, or where it only repeats the code. */
+function describe({ code, description }: ErrorCode): string {
+  if (typeof description !== 'string') return ''
+  const text = printable(description.slice(0, 1_000).replace(PRIVATE, '…'), MAX_DESCRIPTION_LENGTH)
+    .replace(/[.\s]+$/, '')
+    .trim()
+  return text === '' || text === code ? '' : `: ${text}`
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status <= 299
 }
 
 function isCharged(charged: NonNullable<ErrorRule['charged']>, family: Family | undefined): boolean {

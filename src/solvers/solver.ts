@@ -175,6 +175,8 @@ export interface Failure {
   readonly code: string
   /** One sentence, printable, without secrets. */
   readonly message: string
+  /** Whether it may mean that the account's plan has ended: `threadsInfo` tells. @default false */
+  readonly maybeEnded?: boolean | undefined
   /** How long to wait before a retry, if the service's rules state that, ms. */
   readonly retryAfterMs?: number | undefined
   /** Whether the service charges for it. */

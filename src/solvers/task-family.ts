@@ -42,7 +42,7 @@ export function taskReaders(rules: ReplyRules, capabilities: Capabilities) {
 
   return {
     readSubmit(reply: Reply, family?: Family): Submitted | Failure {
-      const read = readReply(reply, rules, 'submit', (text) => parseText(text, 'submit'))
+      const read = readReply(reply, rules, 'submit', (text) => parseText(text, 'submit'), family)
       if (read.kind !== 'value') return read
       const taskId = parseTaskId(read.value.taskId)
       if (taskId === undefined) return unreadableReply(rules, 'submit')
@@ -86,12 +86,15 @@ function parseText(text: string, callKind: CallKind): ParsedText<RawAnswer> | un
   } catch {
     return undefined
   }
-  const { errorId, errorCode, status } = raw
+  const { errorId, errorCode, errorDescription: description, status } = raw
+  const isError = typeof errorId === 'number' && errorId !== 0
+  const hasTask = parseTaskId(raw.taskId) !== undefined
   if (typeof errorCode === 'string' && errorCode !== '') {
-    return NOT_READY.test(errorCode) ? { kind: 'pending' } : { kind: 'code', code: errorCode }
+    if (NOT_READY.test(errorCode)) return { kind: 'pending' }
+    return { kind: 'code', code: errorCode, description, consistent: isError, hasTask }
   }
   if (typeof errorId !== 'number') return undefined
-  if (errorId !== 0) return { kind: 'code', code: `ERROR_ID_${errorId}` }
+  if (isError) return { kind: 'code', code: `ERROR_ID_${errorId}`, description, consistent: true, hasTask }
   return callKind === 'poll' && PENDING_STATUSES.has(status) ? { kind: 'pending' } : { kind: 'value', value: raw }
 }
 

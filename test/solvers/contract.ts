@@ -299,11 +299,22 @@ export function solverContract(name: string, make: (options?: SolverOptions) => 
       expect(solver.readBalance(balance.reply)).toEqual({ kind: 'balance', amount: balance.micros })
     })
 
-    test('fails with an unknown error, keeps its code, and counts it as charged', () => {
-      for (const read of [readers.readSubmit, readers.readPoll]) {
-        const failure = read(recorded.error('ERROR_OF_TOMORROW'))
-        expect(failure).toMatchObject({ class: 'unknown', code: 'ERROR_OF_TOMORROW', charged: true, ambiguous: false })
+    test('fails with an unknown error, and keeps its code: a task that has it counts as charged, a submit does not', () => {
+      const unknown = { class: 'unknown', code: 'ERROR_OF_TOMORROW', ambiguous: false }
+      const reply = recorded.error('ERROR_OF_TOMORROW')
+      expect(readers.readPoll(reply)).toMatchObject({ ...unknown, charged: true })
+      for (const status of [200, 400, 401, 403]) {
+        expect(readers.readSubmit({ ...reply, status })).toMatchObject({ ...unknown, charged: false })
       }
+    })
+
+    test.each<[string, Reply]>([
+      ['under a status of the server', { ...recorded.error('ERROR_OF_TOMORROW'), status: 500 }],
+      ['under 408', { ...recorded.error('ERROR_OF_TOMORROW'), status: 408 }],
+      ['whose name is that of an internal failure', recorded.error('ERROR_INTERNAL_OF_TOMORROW')],
+      ['whose name is that of a time-out', recorded.error('ERROR_SOLVER_TIMEOUT_OF_TOMORROW')],
+    ])('takes a submit for possibly accepted after an unknown error %s', (_, reply) => {
+      expect(solver.readSubmit(reply)).toMatchObject({ kind: 'failure', ambiguous: true })
     })
 
     test('does not take the name of a built-in property for a known error', () => {

@@ -1,4 +1,4 @@
-import type { Family } from '../../base/challenge.js'
+import type { AnyChallenge, Family } from '../../base/challenge.js'
 import type { Clock } from '../../base/clock.js'
 import { messageOf } from '../../base/errors.js'
 import type { Transport } from '../../egress/transport.js'
@@ -30,6 +30,12 @@ export interface AccountParts {
 }
 
 const NO_BUDGETS: readonly string[] = []
+const DAY_MS = 86_400_000
+
+/** A kind of challenge, as a service offers it or not. A solve through a proxy is another kind of task. */
+export function kindOf({ family, variant }: Pick<AnyChallenge, 'family' | 'variant'>, isByProxy: boolean): string {
+  return `${family} (${variant})${isByProxy ? ' through a proxy' : ''}`
+}
 
 /** One service with one key. Each solve is sent to one account. */
 export class Account {
@@ -52,6 +58,8 @@ export class Account {
   #threads: Budget | undefined
   readonly #paths = new WeakMap<readonly BudgetClaim[], readonly BudgetClaim[]>()
   readonly #transports = new Map<string, Transport>()
+  /** Kinds of challenges that the service said it no longer does, and until when that is remembered; monotonic ms. */
+  readonly #notOffered = new Map<string, number>()
   #dueVersion: string | undefined
 
   /** @param onStale called when the secrets store is down and a cached key is used instead */
@@ -97,6 +105,20 @@ export class Account {
     const path = [...claims, ...own]
     this.#paths.set(claims, path)
     return path
+  }
+
+  /** Remembers for a day that the service no longer does a kind of challenge. @returns whether that is new */
+  markNotOffered(kind: string, monotonic: number): boolean {
+    const isNew = monotonic >= (this.#notOffered.get(kind) ?? 0)
+    this.#notOffered.set(kind, monotonic + DAY_MS)
+    return isNew
+  }
+
+  /** The kind of a challenge, if the service said within the last day that it no longer does it. */
+  notOffered(challenge: AnyChallenge, isByProxy: boolean, monotonic: number): string | undefined {
+    if (this.#notOffered.size === 0) return undefined
+    const kind = kindOf(challenge, isByProxy)
+    return monotonic < (this.#notOffered.get(kind) ?? 0) ? kind : undefined
   }
 
   /** When to poll for tasks of a family, from the times learned so far. */

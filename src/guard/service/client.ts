@@ -8,7 +8,7 @@ import type { PageProxy } from '../../policy/page-proxy.js'
 import type { SecretVersion } from '../../secrets/provider.js'
 import type { BatchPollResult, Failure, FailureClass, Pending, Ready, Submitted } from '../../solvers/solver.js'
 import { isCompleteAnswer } from '../../widgets/table.js'
-import type { Account } from '../accounts/account.js'
+import { type Account, kindOf } from '../accounts/account.js'
 import type { AccountPauser } from '../accounts/pauses.js'
 import { abandoned, asSolveguardError } from '../errors.js'
 import type { KeyRegistry } from '../keys/registry.js'
@@ -22,6 +22,8 @@ const CALL_TIMEOUT_MS = 30_000
 const MAX_BACKOFF_MS = 30_000
 /** How many ids of tasks are remembered for each account. */
 const MAX_TASK_IDS = 10_000
+/** How many unknown errors a process reports at most. */
+const MAX_UNKNOWN_ERRORS = 100
 
 /** The send options of each purpose. A submit has a limit of its own for connecting. */
 const CALLS: Readonly<Record<Purpose, SendOptions>> = {
@@ -55,6 +57,8 @@ export class SolverClient {
   readonly #pollGroups = new WeakMap<Account, PollGroup>()
   /** The accounts whose service has reported a cost below the floor. */
   readonly #belowFloor = new WeakSet<Account>()
+  /** The unknown errors that were reported, each with its account. */
+  readonly #unknownErrors = new Set<string>()
   /** The ids of each account's latest tasks. */
   readonly #taskIds = new WeakMap<Account, Set<string>>()
   /** The accounts that could not be reached, and for which a process warning was emitted. */
@@ -122,12 +126,16 @@ export class SolverClient {
           if (problem) return { ...failed(problem, ZERO), fallback: 'refused' }
           break
         }
+        case 'unsupported':
+          this.#reportNotOffered(task, kindOf(challenge, proxy !== undefined), result)
+          return { ...failed(this.#errorOf(task, result), ZERO), fallback: 'refused' }
         case 'address':
         case 'balance':
-        case 'unsupported':
           return { ...failed(this.#errorOf(task, result), ZERO), fallback: 'refused' }
         default:
-          // The solver's table says of each known error whether it is charged. An unknown error counts as charged.
+          if (result.class === 'unknown') this.#reportUnknown(task, result)
+          // The solver's table says of each known error whether it is charged. An unknown one counts as charged if the
+          // reply names a task.
           return failed(this.#errorOf(task, result), result.charged ? task.amount : ZERO, result.class === 'unsolvable')
       }
     }
@@ -222,6 +230,30 @@ export class SolverClient {
       new SolveguardError('SOLVER_REPLY_INVALID', `${fact}, whose answer is for another challenge.`),
       task.amount,
       true,
+    )
+  }
+
+  /** A kind of task that the service no longer does is not asked for again for a day. */
+  #reportNotOffered({ account }: SolverTask, kind: string, { code, message }: Failure): void {
+    if (!account.markNotOffered(kind, this.#deps.clock.monotonic())) return
+    this.#deps.alert(
+      'FAMILY_UNSUPPORTED',
+      `${account.name} does not do ${kind} any more. ${message} For a day it is not asked for that.`,
+      undefined,
+      { about: `${account.name} ${kind} ${code}` },
+    )
+  }
+
+  /** An error that is not in the table: a person should look it up. Reported once. */
+  #reportUnknown({ account }: SolverTask, { code, message, charged }: Failure): void {
+    const about = `${account.name} ${code}`
+    if (this.#unknownErrors.has(about) || this.#unknownErrors.size >= MAX_UNKNOWN_ERRORS) return
+    this.#unknownErrors.add(about)
+    this.#deps.alert(
+      'SOLVER_ERROR',
+      `${account.name} refused a submit. ${message}${charged ? '' : ' Nothing was spent.'}`,
+      undefined,
+      { about },
     )
   }
 

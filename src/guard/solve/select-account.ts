@@ -111,6 +111,11 @@ export class AccountSelector {
     const proxy = grant.pageProxy()
     const proxyUnsupported = proxy && solver.proxyUnsupported(challenge, proxy)
     if (proxyUnsupported !== undefined) throw this.#unsupported(proxyUnsupported, challenge, proxy)
+    const notOffered = account.notOffered(challenge, proxy !== undefined, this.#deps.clock.monotonic())
+    if (notOffered !== undefined) {
+      const fact = `${account.name} answered within the last day that it does not do ${notOffered} any more.`
+      throw new SolveguardError('FAMILY_UNSUPPORTED', `${fact} ${this.#instead(challenge, proxy)}`)
+    }
     const price = solver.price(challenge)
     checkPrice(grant.policy.budget.perSolve, price, challenge, 'policy.budget.perSolve')
     checkPrice(account.perSolve, price, challenge, `the budget of ${account.name}`)
@@ -118,11 +123,20 @@ export class AccountSelector {
   }
 
   #unsupported(what: string, challenge: AnyChallenge, proxy?: PageProxy): SolveguardError {
-    const names = this.#deps.accounts.map(({ solver }) => solver.name)
-    const able = solversFor(challenge, proxy).filter((name) => !names.includes(name))
-    const instead = able.length > 0 ? `Solvers that can: ${able.join(', ')}.` : 'No solver of this package can.'
+    const names = this.#names
+    const instead = this.#instead(challenge, proxy)
     const who = names.length > 1 ? `None of the solvers ${names.join(', ')} can` : `The solver ${names[0]} cannot`
     return new SolveguardError(proxy ? 'PAGE_PROXY_UNSUPPORTED' : 'FAMILY_UNSUPPORTED', `${who} ${what}. ${instead}`)
+  }
+
+  get #names(): string[] {
+    return this.#deps.accounts.map(({ solver }) => solver.name)
+  }
+
+  #instead(challenge: AnyChallenge, proxy: PageProxy | undefined): string {
+    const names = this.#names
+    const able = solversFor(challenge, proxy).filter((name) => !names.includes(name))
+    return able.length > 0 ? `Solvers that can: ${able.join(', ')}.` : 'No other solver of this package can.'
   }
 
   /** The key for a solve. Synchronous if the secret is cached. */

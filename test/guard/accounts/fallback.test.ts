@@ -12,7 +12,7 @@ import {
   type SolverService,
   startSolverService,
 } from '../../../src/testing/index.js'
-import { after, challenge, errorOf, fixedSecret, settleWith } from '../support.js'
+import { after, challenge, errorOf, fixedSecret, rig, settleWith } from '../support.js'
 
 const FAST_POLLING = { firstPollMs: 0, everyMs: 5 }
 const HCAPTCHA = { ...challenge, family: 'hcaptcha', variant: 'checkbox' } as const
@@ -85,6 +85,48 @@ describe('a guard with several solvers', () => {
       ['solved', 'twocaptcha', 2_000],
     ])
     expect(records.map(({ path }) => path?.at(-1))).toEqual(records.map(({ solver }) => `tests:${solver}`))
+  })
+
+  test.each(['ERROR_TASK_TYPE_DEPRECATED', 'ERROR_METHOD_CALL', 'ERROR_TASK_NOT_SUPPORTED', 'ERROR_NO_SUCH_METHOD'])(
+    'moves on when the first no longer does that kind (%s), and remembers it for a day',
+    async (error) => {
+      const clock = manualClock()
+      const { guard, first, submits, moves } = await pair({ options: { clock } })
+      const alerts: string[] = []
+      guard.on('alert', ({ code, message }) => alerts.push(`${code}: ${message}`))
+      first.always('in', { error })
+      const solved = () => settleWith(clock, guard.solve(challenge))
+      for (let i = 0; i < 3; i++) expect((await solved()).cost).toBe(2_000)
+      expect(submits()).toEqual([1, 3])
+      expect(moves).toEqual(['anticaptcha > twocaptcha: FAMILY_UNSUPPORTED'])
+      expect(alerts).toEqual([
+        expect.stringMatching(
+          new RegExp(`^FAMILY_UNSUPPORTED: anticaptcha does not do recaptcha \\(v2-checkbox\\) any more\\. .*${error}`),
+        ),
+      ])
+      // It may still do another kind.
+      const invisible = { ...challenge, variant: 'v2-invisible' } as const
+      first.always('in', undefined)
+      expect((await settleWith(clock, guard.solve(invisible))).cost).toBe(1_000)
+      await settleWith(clock, clock.advance(86_400_000))
+      expect((await solved()).cost).toBe(1_000)
+      expect(first.charged).toBe(2_000)
+    },
+  )
+
+  test('denies at once what the only service no longer does, and names others', async () => {
+    const service = await startSolverService()
+    after(() => service.close())
+    const { guard } = await rig({ service, guardOptions: { solver: antiCaptcha({ baseUrl: service.url }) } })
+    guard.on('alert', () => {})
+    service.always('in', { error: 'ERROR_TASK_TYPE_DEPRECATED' })
+    expect((await errorOf(guard.solve(challenge))).code).toBe('FAMILY_UNSUPPORTED')
+    const requests = service.requests.length
+    const again = await errorOf(guard.solve(challenge))
+    expect(again.code).toBe('FAMILY_UNSUPPORTED')
+    expect(again.message).toMatch(/anticaptcha answered within the last day .*recaptcha \(v2-checkbox\).*twocaptcha/)
+    expect(service.requests).toHaveLength(requests)
+    expect((await guard.status()).day).toMatchObject({ spent: 0, reserved: 0 })
   })
 
   test('falls back to the next when the first cannot be reached', async () => {

@@ -11,7 +11,8 @@ const PRICE = usd(0.001)
 /** What happens, at which endpoint and how, the code that the caller gets, and what counts as spent. */
 const ENDS: [string, ServiceEndpoint, Behavior, string, number][] = [
   ['refuses the request', 'in', { error: 'ERROR_GOOGLEKEY' }, 'SOLVER_REFUSED', 0],
-  ['returns an unknown error', 'in', { error: 'ERROR_OF_NEXT_YEAR' }, 'SOLVER_ERROR', PRICE],
+  ['returns an unknown error', 'in', { error: 'ERROR_OF_NEXT_YEAR' }, 'SOLVER_ERROR', 0],
+  ['returns an unknown error of its own', 'in', { error: 'ERROR_INTERNAL_Q7', taken: true }, 'SOLVER_ERROR', PRICE],
   ['cuts its reply to a submit in half', 'in', { half: true }, 'SOLVER_REPLY_INVALID', PRICE],
   ['replies to a submit with 50 MB', 'in', { bytes: 50e6 }, 'SOLVER_REPLY_INVALID', PRICE],
   ['replies to a submit with nothing', 'in', { empty: true }, 'SOLVER_REPLY_INVALID', PRICE],
@@ -49,7 +50,9 @@ describe('a solve fails, and its possible cost counts as spent, when the service
     expect((await guard.status()).day).toMatchObject({ spent, reserved: 0 })
     // A failed task may have been charged or not: it counts as unsure.
     expect((await ledger.usage('tests', Date.now())).totals).toMatchObject({ settled: 0, unsure: spent })
-    expect(actions()).toEqual(endpoint === 'in' ? ['authorized', 'failed'] : ['authorized', 'submitted', 'failed'])
+    expect(actions().filter((action) => action !== 'alert')).toEqual(
+      endpoint === 'in' ? ['authorized', 'failed'] : ['authorized', 'submitted', 'failed'],
+    )
     // The guard never counts less than the service charges.
     expect(service.charged).toBeLessThanOrEqual(spent)
   })
@@ -112,6 +115,24 @@ describe('a service that does not recover', () => {
     await settleWith(clock, noneReserved(guard))
     expect((await guard.status()).day.spent).toBe(0)
   })
+})
+
+it('an unknown error of a submit is an alert, once for each error, and costs nothing', async () => {
+  const { guard, service } = await rig()
+  const alerts: string[] = []
+  guard.on('alert', ({ code, message }) => alerts.push(`${code}: ${message}`))
+  for (const error of ['ERROR_OF_NEXT_YEAR', 'ERROR_OF_NEXT_YEAR', 'ERROR_OF_MARS']) {
+    service.next('in', { error })
+    expect(await errorOf(guard.solve(challenge))).toMatchObject({
+      code: 'SOLVER_ERROR',
+      details: { solverCode: error },
+    })
+  }
+  expect(alerts).toEqual([
+    expect.stringMatching(/^SOLVER_ERROR: captchaai refused a submit.*ERROR_OF_NEXT_YEAR.*Nothing was spent/),
+    expect.stringMatching(/^SOLVER_ERROR: captchaai refused a submit.*ERROR_OF_MARS/),
+  ])
+  expect((await guard.status()).day).toMatchObject({ spent: 0, reserved: 0 })
 })
 
 it('a solve that costs more than its reservation counts in full and raises an alert', async () => {
