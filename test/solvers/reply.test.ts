@@ -20,11 +20,14 @@ const SERVER = [500, 501, 503, 521, 599]
 const GATEWAY = [502, 504, 520, 524]
 const LONGEST = MAX_TOKEN_LENGTH + 16 * 1024
 
+/** A whole error reply with this code. */
+const errorOf = (code: string) => ({ kind: 'code', code, consistent: true, hasTask: false }) as const
+
 /** Reads a reply of a wire in which `v` is a value, `p` means pending, and `c:` begins a code. */
 function read(kind: CallKind, body: string, status = 200) {
   return readReply({ ...ok(body), status }, RULES, kind, (text) => {
     if (text === 'p') return { kind: 'pending' }
-    if (text.startsWith('c:')) return { kind: 'code', code: text.slice(2) }
+    if (text.startsWith('c:')) return errorOf(text.slice(2))
     return text.startsWith('v') ? { kind: 'value', value: text } : undefined
   })
 }
@@ -118,7 +121,7 @@ describe.each(KINDS)('a reply to a %s', (kind) => {
 
 describe('an error of the service', () => {
   test('has the class, the wait and the message of its rule, and its code', () => {
-    expect(failureFor('ERROR_OWN', RULES, 'submit')).toEqual({
+    expect(failureFor(errorOf('ERROR_OWN'), RULES, 'submit')).toEqual({
       kind: 'failure',
       class: 'request',
       code: 'ERROR_OWN',
@@ -126,7 +129,7 @@ describe('an error of the service', () => {
       charged: false,
       ambiguous: false,
     })
-    expect(failureFor('ERROR_INSIDE', RULES, 'submit')).toEqual({
+    expect(failureFor(errorOf('ERROR_INSIDE'), RULES, 'submit')).toEqual({
       kind: 'failure',
       class: 'busy',
       code: 'ERROR_INSIDE',
@@ -139,32 +142,32 @@ describe('an error of the service', () => {
 
   test('leaves a submit in doubt only where its rule does not refuse', () => {
     for (const kind of KINDS) {
-      expect(failureFor('ERROR_INSIDE', RULES, kind).ambiguous).toBe(kind === 'submit')
-      expect(failureFor('ERROR_REFUSED', RULES, kind).ambiguous).toBe(false)
-      expect(failureFor('ERROR_OWN', RULES, kind).ambiguous).toBe(false)
+      expect(failureFor(errorOf('ERROR_INSIDE'), RULES, kind).ambiguous).toBe(kind === 'submit')
+      expect(failureFor(errorOf('ERROR_REFUSED'), RULES, kind).ambiguous).toBe(false)
+      expect(failureFor(errorOf('ERROR_OWN'), RULES, kind).ambiguous).toBe(false)
     }
   })
 
   test('counts as charged where a poll ends with it, unless its rule excludes that, or the family', () => {
     for (const kind of KINDS) {
-      expect(failureFor('ERROR_REFUSED', RULES, kind).charged).toBe(kind === 'poll')
-      expect(failureFor('ERROR_INSIDE', RULES, kind).charged).toBe(kind === 'poll')
-      expect(failureFor('ERROR_CAPTCHA_UNSOLVABLE', RULES, kind).charged).toBe(false)
+      expect(failureFor(errorOf('ERROR_REFUSED'), RULES, kind).charged).toBe(kind === 'poll')
+      expect(failureFor(errorOf('ERROR_INSIDE'), RULES, kind).charged).toBe(kind === 'poll')
+      expect(failureFor(errorOf('ERROR_CAPTCHA_UNSOLVABLE'), RULES, kind).charged).toBe(false)
     }
-    expect(failureFor('ERROR_OWN', RULES, 'poll', 'turnstile').charged).toBe(true)
-    expect(failureFor('ERROR_OWN', RULES, 'poll', 'recaptcha').charged).toBe(false)
-    expect(failureFor('ERROR_OWN', RULES, 'poll').charged).toBe(true)
+    expect(failureFor(errorOf('ERROR_OWN'), RULES, 'poll', 'turnstile').charged).toBe(true)
+    expect(failureFor(errorOf('ERROR_OWN'), RULES, 'poll', 'recaptcha').charged).toBe(false)
+    expect(failureFor(errorOf('ERROR_OWN'), RULES, 'poll').charged).toBe(true)
   })
 
-  test('that no table has counts as charged for a submit and a poll, and its code is bounded', () => {
+  test('that no table has counts as charged for a poll, refuses a submit, and its code is bounded', () => {
     for (const kind of KINDS) {
-      const failure = failureFor(`ERROR_\n${'x'.repeat(100)}`, RULES, kind)
+      const failure = failureFor(errorOf(`ERROR_\n${'x'.repeat(100)}`), RULES, kind)
       expect(failure).toEqual({
         kind: 'failure',
         class: 'unknown',
         code: `ERROR_·${'x'.repeat(72)}…`,
         message: `The service answered with an error that is not in our table: ERROR_·${'x'.repeat(72)}….`,
-        charged: kind !== 'balance',
+        charged: kind === 'poll',
         ambiguous: false,
       })
       expectSound(failure)
@@ -173,11 +176,15 @@ describe('an error of the service', () => {
 
   test('is looked up among own properties only, first those of the service', () => {
     expect(
-      failureFor('ERROR_SITEKEY', { ...RULES, errors: { ERROR_SITEKEY: { class: 'key', message: 'x' } } }, 'poll'),
+      failureFor(
+        errorOf('ERROR_SITEKEY'),
+        { ...RULES, errors: { ERROR_SITEKEY: { class: 'key', message: 'x' } } },
+        'poll',
+      ),
     ).toMatchObject({ class: 'key' })
-    expect(failureFor('ERROR_SITEKEY', RULES, 'poll')).toMatchObject({ class: 'request' })
+    expect(failureFor(errorOf('ERROR_SITEKEY'), RULES, 'poll')).toMatchObject({ class: 'request' })
     for (const code of ['constructor', '__proto__', 'toString']) {
-      expect(failureFor(code, RULES, 'poll')).toMatchObject({ class: 'unknown', code })
+      expect(failureFor(errorOf(code), RULES, 'poll')).toMatchObject({ class: 'unknown', code })
     }
   })
 })
