@@ -25,17 +25,19 @@ import type {
   SettleResult,
   Usage,
 } from './ledger.js'
-import { isForbidden, mayHaveRun, RedisError } from './redis/errors.js'
+import { isCut, isForbidden, mayHaveRun, RedisError } from './redis/errors.js'
 import { RedisLink } from './redis/link.js'
 import type { Time } from './redis/lua.js'
 import { capTuple, inGroups, readHead, readLimits, readReserved, readTask, readUsage } from './redis/replies.js'
 import {
   connectRedis,
+  isRedisClient,
   parseAddress,
   persistenceByConfig,
   persistenceByInfo,
   type RedisClient,
   type ServerPersistence,
+  selectDatabase,
 } from './redis/server.js'
 
 /** Where a `redisLedger` is stored, and how to connect to it. Takes either `url` or `client`. */
@@ -87,8 +89,10 @@ export interface RedisLedgerOptions {
 const shape = z.strictObject({
   url: z.string().optional(),
   client: z
-    .custom<RedisClient>((value) => typeof (value as Partial<RedisClient> | null)?.evalsha === 'function', {
-      message: 'expected a client of ioredis, such as new Redis(…) or new Cluster([…])',
+    .custom<RedisClient>(isRedisClient, {
+      message:
+        'expected a client of ioredis, such as new Redis(…) or new Cluster([…]); clients of a REST API and of other ' +
+        'packages have other methods',
     })
     .optional(),
   prefix: z
@@ -111,6 +115,9 @@ const shape = z.strictObject({
 const VERSION = '1.'
 /** How many uncertain reservations are kept in mind. Those above expire, and count as spent. */
 const MAX_UNCERTAIN = 10_000
+
+/** How often the connection may be lost while a server is asked how it keeps its data. */
+const MAX_CUTS = 2
 
 /** The warnings that this process has already emitted. */
 const WARNINGS = new Set<string>()
@@ -169,6 +176,8 @@ class RedisLedger implements Ledger {
   /** Ids of reservations that may exist although their reserve failed. */
   readonly #uncertain = new Set<string>()
   #releasing: Promise<void> | undefined
+  /** Whether the server reports how it keeps its data, or refuses to. Otherwise it is not asked again. */
+  #reports = true
   /** Why every reserve is denied: the server may evict data. */
   #unsafe: DeniedError | undefined
 
@@ -180,6 +189,7 @@ class RedisLedger implements Ledger {
   async open(): Promise<void> {
     await this.#link.open()
     try {
+      await this.#link.withRetries(selectDatabase)
       await this.#inspect()
       this.#link.selectLedger(`${VERSION}${randomUUID()}`)
       const [, found = ''] = await this.#link.call('open', 0, [])
@@ -350,11 +360,16 @@ class RedisLedger implements Ledger {
   }
 
   async #persistence(): Promise<readonly ServerPersistence[]> {
-    for (const read of [persistenceByInfo, persistenceByConfig]) {
+    for (const read of this.#reports ? [persistenceByInfo, persistenceByConfig] : []) {
       try {
-        return await this.#link.withRetries(read)
+        return await this.#link.withRetries(read, MAX_CUTS)
       } catch (error) {
-        if (!isForbidden(error)) throw error
+        if (isForbidden(error)) continue
+        if (!isCut(error)) throw error
+        // twemproxy ends a connection in which it gets a command that it does not know. Scripts are known to it.
+        await this.#link.call('ping', 0, [])
+        this.#reports = false
+        break
       }
     }
     return [{}]

@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto'
+import dns from 'node:dns'
+import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster, Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { BudgetClaim, Ledger } from '../../src/ledger/ledger.js'
 import { createRedisLedger, type RedisLedgerOptions, redisLedger } from '../../src/ledger/redis.js'
 import { type Money, micros } from '../../src/policy/money.js'
 import { makeCertificate } from '../support/certificate.js'
+import { listen } from '../support/loopback.js'
 import { type RedisSetup, type RunningRedis, startRedis } from '../support/redis.js'
+import { startRedisProxy } from '../support/redis-proxy.js'
 import { startTap } from '../support/tap.js'
 import { shorthand } from './shorthand.js'
 
@@ -249,6 +253,13 @@ describe('a ledger in Redis', () => {
     refused({ url: 'redis://localhost', ca: 'x' })
     refused({ url: 'redis://localhost', prefix: '{x}' })
     refused({ url: 'redis://localhost', retries: 3 })
+    // A client of a REST API, and one of another package for Redis.
+    const rest = { eval: async () => null, evalsha: async () => null, hget: async () => null }
+    expect(refused({ client: rest })).toContain('a client of ioredis')
+    refused({ client: { ...rest, on: () => {}, off: () => {}, quit: () => {} } })
+    refused({ client: undefined })
+    for (const login of ['a%zz:hunter2', 'me:hunter2%', '%:hunter2'])
+      expect(refused({ url: `redis://${login}@localhost` })).not.toContain('hunter2')
     expect(refused({ url: 'http://user:hunter2@localhost' })).not.toContain('hunter2')
     expect(redisLedger({ url: 'redis://user:hunter2@localhost:1/3' }).place).toBe('redis://localhost:1/3')
   })
@@ -301,6 +312,82 @@ describe('the server of a ledger in Redis', () => {
     await expect(redisLedger({ url: redis.url, commandTimeoutMs: 500 }).open()).rejects.toMatchObject(
       unavailable('rediss://'),
     )
+  })
+
+  it('that does not speak TLS is reported as that', async () => {
+    const redis = await server()
+    const url = redis.url.replace('redis:', 'rediss:')
+    await expect(redisLedger({ url, commandTimeoutMs: 500 }).open()).rejects.toMatchObject(
+      unavailable('accepts connections and does not begin TLS'),
+    )
+    const web = createServer((socket) => {
+      socket.on('error', () => {}).once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+    })
+    const port = await listen(web)
+    cleanUps.push(() => new Promise((resolve) => web.close(resolve)))
+    await expect(redisLedger({ url: `rediss://127.0.0.1:${port}` }).open()).rejects.toMatchObject(
+      unavailable('does not speak TLS at that port'),
+    )
+  })
+
+  it('is rejected where it does not have the database, for an address and for a client', async () => {
+    const redis = await server({ lines: ['databases 4'] })
+    await useAll(await opened({ url: `${redis.url}/3` }))
+    expect(redis.cli('-n', '3', 'EXISTS', '{solveguard}:state')).toBe('1')
+    const client = new Redis({ port: redis.port, db: 4, maxRetriesPerRequest: 0 }).on('error', () => {})
+    cleanUps.push(() => client.disconnect())
+    for (const options of [{ url: `${redis.url}/4` }, { client }])
+      await expect(redisLedger(options).open()).rejects.toMatchObject(unavailable('has no such database'))
+    // Nothing was written to another one.
+    expect(redis.cli('-n', '0', 'DBSIZE')).toBe('0')
+  })
+
+  it('is found by a name that has addresses of IPv6 only', async () => {
+    const redis = await server({ lines: ['bind 127.0.0.1 ::1'] })
+    const real = dns.lookup
+    const families: unknown[] = []
+    const lookup = vi.spyOn(dns, 'lookup').mockImplementation(((name: string, ...rest: unknown[]) => {
+      const [options] = rest as [{ family?: number; all?: boolean }]
+      if (name !== 'redis.test') return (real as (...words: unknown[]) => unknown)(name, ...rest)
+      families.push(options.family)
+      const done = rest.at(-1) as (...words: unknown[]) => void
+      if (options.family === 4) done(Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' }))
+      else if (options.all) done(null, [{ address: '::1', family: 6 }])
+      else done(null, '::1', 6)
+    }) as typeof dns.lookup)
+    cleanUps.push(() => lookup.mockRestore())
+    await useAll(await opened({ url: `redis://redis.test:${redis.port}` }))
+    expect(families).toContain(0)
+  })
+
+  it.each([
+    ['with an error, as Envoy does', 'ERR unknown command'],
+    ['with an error, as older versions of Envoy do', 'unsupported command'],
+    ['by the end of the connection, as twemproxy does', 'cut'],
+  ])('may answer INFO %s: it works, with a warning', async (_, unknown) => {
+    const redis = await server()
+    const proxy = await startRedisProxy(redis.port, unknown)
+    cleanUps.push(() => proxy.close())
+    const warned: unknown[] = []
+    const emitWarning = vi.spyOn(process, 'emitWarning').mockImplementation((warning) => void warned.push(warning))
+    cleanUps.push(() => emitWarning.mockRestore())
+    const ledger = await opened({ url: proxy.url })
+    const before = proxy.connections
+    await useAll(ledger)
+    await ledger.heartbeat('me', Date.now())
+    expect(warned.map(String)).toEqual([expect.stringContaining('does not report whether it evicts keys')])
+    expect(proxy.connections).toBe(before)
+    expect(proxy.commands).not.toContain('HELLO')
+  })
+
+  it('that goes away while it is asked for INFO is not one that has no INFO', async () => {
+    const redis = await server()
+    const proxy = await startRedisProxy(redis.port, 'cut')
+    cleanUps.push(() => proxy.close())
+    await redis.kill()
+    await expect(redisLedger({ url: proxy.url, commandTimeoutMs: 500 }).open()).rejects.toMatchObject({
+      code: 'LEDGER_UNAVAILABLE',
+    })
   })
 
   it("may be a cluster, with a cluster's client", async () => {

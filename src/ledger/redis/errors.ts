@@ -2,7 +2,8 @@ import { messageOf } from '../../base/errors.js'
 
 /**
  * A call that failed: with the server's code (`NOPERM`), the operating system's (`ECONNREFUSED`), or one of this
- * package: `OFFLINE`, `TIMEOUT`, `CLOSED`, `LOST`, `NEWER`, `AGAIN`, `MISPLACED`.
+ * package: `OFFLINE`, `TIMEOUT`, `CLOSED`, `LOST`, `NEWER`, `AGAIN`, `MISPLACED`,
+ * `NODB`, `NOTLS`, `HANDSHAKE`, `CUT`.
  */
 export class RedisError extends Error {
   readonly code: string
@@ -30,8 +31,10 @@ export function toRedisError(error: unknown, sent: boolean): RedisError {
   if (name === 'ReplyError') {
     // A missing permission has another message when a script runs into it.
     const forbidden = /can't run this command|ACL failure in script|can't access at least one of the keys/.test(message)
+    if (/DB index/i.test(message)) return new RedisError('NODB', message)
     return new RedisError(forbidden ? 'NOPERM' : (/^[A-Z]+/.exec(message)?.[0] ?? 'ERR'), message)
   }
+  if (/wrong version number|packet length too long/.test(message)) return new RedisError('NOTLS', message)
   // The message of ioredis when it has no connection. Any other error may be a connection that was lost after the
   // command was sent.
   const maybe = sent && !/isn't writeable/.test(message)
@@ -43,8 +46,18 @@ export function isPermanent(code: string): boolean {
   return (
     REFUSED.test(code) ||
     UNTRUSTED.test(code) ||
-    /^(NOPERM|OOM|MISCONF|MOVED|CROSSSLOT|WRONGTYPE|ERR|TIMEOUT|CLOSED|LOST|NEWER)$/.test(code)
+    /^(NOPERM|OOM|MISCONF|MOVED|CROSSSLOT|WRONGTYPE|ERR|TIMEOUT|CLOSED|LOST|NEWER|NODB|NOTLS|CUT)$/.test(code)
   )
+}
+
+/** Whether the connection was lost, or there was none. */
+export function isLost(code: string): boolean {
+  return /^(OFFLINE|ECONNRESET|EPIPE|ECONNABORTED)$/.test(code)
+}
+
+/** Whether the server ends the connection of a client that sends it what it was sent. */
+export function isCut(error: unknown): boolean {
+  return causeOf(error)?.code === 'CUT'
 }
 
 /** The call's failure that caused a denial, if a call did. */
@@ -61,7 +74,7 @@ export function mayHaveRun(error: unknown): boolean {
 /** Whether a call was refused because this user may not make it, or because this server does not have it. */
 export function isForbidden(error: unknown): boolean {
   const cause = causeOf(error)
-  return cause?.code === 'NOPERM' || /unknown (sub)?command/i.test(cause?.message ?? '')
+  return cause?.code === 'NOPERM' || /(unknown|unsupported) (sub)?command/i.test(cause?.message ?? '')
 }
 
 /** What the user can do about a failure. */
@@ -93,6 +106,18 @@ export function whatToDo(code: string, place: string, timeoutMs: number): string
   }
   if (/^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|NOREPLICAS)$/.test(code)) {
     return `The ledger ${place} takes no writes now: look at its server's role and state.`
+  }
+  if (code === 'NODB') {
+    return `The server of the ledger ${place} has no such database: give another number at the end of \`url\`.`
+  }
+  if (code === 'NOTLS') {
+    return `The ledger ${place} does not speak TLS at that port: give the port at which it does, or use redis://.`
+  }
+  if (code === 'HANDSHAKE') {
+    return (
+      `The ledger ${place} accepts connections and does not begin TLS: is that a port without TLS (then use redis://), ` +
+      'or is its server suspended?'
+    )
   }
   if (UNTRUSTED.test(code)) {
     return (

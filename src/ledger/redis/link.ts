@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../base/clock.js'
 import { DeniedError } from '../../base/errors.js'
-import { isPermanent, RedisError, toRedisError, whatToDo } from './errors.js'
+import { isLost, isPermanent, RedisError, toRedisError, whatToDo } from './errors.js'
 import { KEYS, type Script, type Time } from './lua.js'
 import { type Scripts, scriptsBy } from './scripts.js'
 import type { RedisClient } from './server.js'
@@ -95,30 +95,41 @@ export class RedisLink {
 
   /**
    * Does `work` with the client, until it succeeds (with a value), fails for good, or the time is over.
+   * @param maxCuts how often the connection may be lost while the work is done; beyond that, it has failed for good
    * @throws DeniedError `LEDGER_UNAVAILABLE`; its cause is a `RedisError`
    */
-  withRetries<T>(work: Work<T>): Promise<T> {
+  withRetries<T>(work: Work<T>, maxCuts = Number.POSITIVE_INFINITY): Promise<T> {
     const { timeoutMs, clock } = this.#options
     const limitMs = this.#isDown ? timeoutMs / 10 : timeoutMs
     const began = clock.monotonic()
     return new Promise((resolve, reject) => {
       // Most calls need no retry, and so nothing that is slow.
       this.#try(work, began + limitMs, 0, resolve, (error) => {
-        this.#retry(work, began, limitMs, toRedisError(error, true)).then(resolve, reject)
+        this.#retry(work, began, limitMs, toRedisError(error, true), maxCuts).then(resolve, reject)
       })
     })
   }
 
-  async #retry<T>(work: Work<T>, began: number, limitMs: number, first: RedisError): Promise<T> {
+  async #retry<T>(work: Work<T>, began: number, limitMs: number, first: RedisError, maxCuts: number): Promise<T> {
     const { clock } = this.#options
     let failed = first
     // "No connection" means less than why there is none, or than the server's last reply.
     let reported = first
     let mayHaveRun = false
+    let cuts = 0
+    let inHandshake = false
     for (let pauseMs = 5; ; pauseMs = Math.min(2 * pauseMs, 200)) {
       mayHaveRun ||= failed.mayHaveRun
       if (failed.code !== 'OFFLINE') reported = failed
       else if (this.#lastError !== undefined) reported = this.#lastError
+      const { stream } = this.#client ?? {}
+      // What is known of a server that accepts the connection and does not begin TLS.
+      inHandshake =
+        failed.code === 'OFFLINE' && (inHandshake || (stream?.secureConnecting && !stream.connecting) === true)
+      if (inHandshake && /^(OFFLINE|ETIMEDOUT)$/.test(reported.code)) {
+        reported = new RedisError('HANDSHAKE', 'No TLS handshake.')
+      }
+      if (failed.mayHaveRun && isLost(failed.code) && ++cuts > maxCuts) reported = new RedisError('CUT', failed.message)
       const { code, message } = reported
       if (isPermanent(code) || clock.monotonic() - began + pauseMs > limitMs) {
         this.#onGivenUp(code)

@@ -432,6 +432,11 @@ call('ZSCORE', KEYS[5], '-')
 return { 'ok', call('HMGET', KEYS[1], 'e')[1] }
 `
 
+/** Does nothing. */
+const PING = /* lua */ `
+return { 'ok' }
+`
+
 /** For scripts that need the library at every call. */
 const WITH_LIBRARY = /* lua */ `
 lib = lib or library()
@@ -457,6 +462,7 @@ export function scriptsBy(time: Time) {
     listFacts: whole(NO_FIELDS, WITH_LIBRARY, LIST_FACTS),
     saveHead: whole(HEAD_FIELDS, SAVE_HEAD),
     heads: whole(NO_FIELDS, WITH_LIBRARY, HEADS),
+    ping: script(PING),
   } as const satisfies Record<string, Script>
 }
 

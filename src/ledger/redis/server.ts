@@ -24,10 +24,35 @@ export interface RedisClient {
         unref(): unknown
         /** Closes the socket. */
         destroy(): unknown
+        /** Whether the connection is still being opened. */
+        readonly connecting?: boolean | undefined
+        /** Whether it is open, and TLS has not begun. */
+        readonly secureConnecting?: boolean | undefined
       }
     | undefined
+  /** Selects a database. */
+  select?(database: number): Promise<unknown>
+  /** The options of the client: `db` is its database, if it has a single connection. */
+  readonly options?: object | undefined
   /** The nodes, if it is a cluster's client. */
   nodes?(role: 'master'): readonly RedisClient[]
+}
+
+const METHODS = ['evalsha', 'eval', 'info', 'on', 'off', 'disconnect'] as const satisfies (keyof RedisClient)[]
+
+/** Whether a value has the methods that are used of a client. */
+export function isRedisClient(value: unknown): value is RedisClient {
+  const client = value as Partial<Record<(typeof METHODS)[number], unknown>> | null | undefined
+  return METHODS.every((method) => typeof client?.[method] === 'function')
+}
+
+/**
+ * Selects the client's database: ioredis 5 goes on with database 0 where the server does not have the other one.
+ */
+export async function selectDatabase(client: RedisClient): Promise<true> {
+  const { db } = (client.options ?? {}) as { readonly db?: unknown }
+  if (typeof db === 'number' && db !== 0) await client.select?.(db)
+  return true
 }
 
 /** How to connect to a server by its address. */
@@ -39,11 +64,23 @@ export interface Address {
   readonly clock: Clock
 }
 
+interface RedisAddress {
+  /** Without the user and the password. */
+  readonly place: string
+  readonly tls: boolean
+  readonly host: string
+  readonly port: number
+  readonly database: number
+  /** Empty if there is none. */
+  readonly username: string
+  readonly password: string
+}
+
 /**
  * Parses `url`.
  * @throws SolveguardError `CONFIG_INVALID`
  */
-export function parseAddress(url: string): { readonly place: string; readonly tls: boolean; readonly parts: URL } {
+export function parseAddress(url: string): RedisAddress {
   const parts = URL.canParse(url) ? new URL(url) : undefined
   const { protocol = '', host = '', pathname = '', search = '', hash = '' } = parts ?? {}
   const known = protocol === 'redis:' || protocol === 'rediss:'
@@ -54,19 +91,40 @@ export function parseAddress(url: string): { readonly place: string; readonly tl
       'redisLedger.url: expected redis://user:password@host:port/database, or rediss:// for TLS.',
     )
   }
-  return { place: `${protocol}//${host}${pathname}`, tls: protocol === 'rediss:', parts }
+  return {
+    place: `${protocol}//${host}${pathname}`,
+    tls: protocol === 'rediss:',
+    host: parts.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(parts.port || 6379),
+    database: Number(pathname.slice(1) || 0),
+    username: decoded(parts.username),
+    password: decoded(parts.password),
+  }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw new SolveguardError(
+      'CONFIG_INVALID',
+      'redisLedger.url: the user or the password is not percent-encoded correctly (write % as %25).',
+    )
+  }
 }
 
 /** Makes a client that the ledger itself closes. */
 export async function connectRedis({ url, ca, tls, timeoutMs, clock }: Address): Promise<RedisClient> {
   const { Redis } = await loadDriver()
-  const { parts, tls: wantsTls } = parseAddress(url)
+  const { host, port, database, username, password, tls: wantsTls } = parseAddress(url)
   const client = new Redis({
-    host: parts.hostname.replace(/^\[|\]$/g, ''),
-    port: Number(parts.port || 6379),
-    ...(parts.username !== '' && { username: decodeURIComponent(parts.username) }),
-    ...(parts.password !== '' && { password: decodeURIComponent(parts.password) }),
-    db: Number(parts.pathname.slice(1) || 0),
+    host,
+    port,
+    // A name may have addresses of IPv6 only.
+    family: 0,
+    ...(username !== '' && { username }),
+    ...(password !== '' && { password }),
+    db: database,
     // Verification is set explicitly: NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment cannot turn it off.
     ...(wantsTls && { tls: { ...tls, ...(ca !== undefined && { ca: [ca].flat() }), rejectUnauthorized: true } }),
     connectTimeout: timeoutMs,
@@ -78,6 +136,9 @@ export async function connectRedis({ url, ca, tls, timeoutMs, clock }: Address):
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     disableClientInfo: true,
+    // Proxies such as Envoy and twemproxy have neither HELLO nor INFO.
+    protocol: 2,
+    enableReadyCheck: false,
   })
   let cancelTimer: (() => void) | undefined
   client.on('connect', () => {
