@@ -7,7 +7,7 @@ const MAY_IMPORT = {
   net: ['base'],
   secrets: ['base', 'policy', 'net'],
   ledger: ['base', 'policy'],
-  audit: ['base', 'policy'],
+  audit: ['base', 'policy', 'net', 'secrets'],
   solvers: ['base', 'policy'],
   widgets: ['base', 'policy'],
   wires: ['base', 'policy'],

@@ -1,4 +1,5 @@
 import { hash as digest } from 'node:crypto'
+import type { Secret } from '../secrets/secret.js'
 
 /*
  * How the lines of a file are linked. A line ends in
@@ -11,22 +12,23 @@ import { hash as digest } from 'node:crypto'
  * it. A line can be checked with a shell: head -c -77 | sha256sum (77: the bytes from `,"hash":"` on, with the
  * newline).
  *
- * The hash has no key: a process that may write the file can hash all lines anew. The heads in the ledger detect that.
+ * That hash has no key: a process that may write the file can hash all lines anew, and the heads in the ledger detect
+ * that. With a key the last field is `hmac` in place of `hash`, and is the HMAC-SHA256 of the same bytes.
  */
 
 /** The hash before a file's first record. */
 export const NOTHING_BEFORE = '0'.repeat(64)
 
-const BEFORE_HASH = ',"hash":"'
+const SEAL = /^,"(hash|hmac)":"([0-9a-f]{64})"\}\}$/
 const AFTER_HASH = '"}}'
 const HASH_LENGTH = 64
-const SEAL_LENGTH = BEFORE_HASH.length + HASH_LENGTH + AFTER_HASH.length
+const SEAL_LENGTH = ',"hash":"'.length + HASH_LENGTH + AFTER_HASH.length
 
 /** A record (one JSON object, as text) as a line that follows the line with the hash `prev`. */
-export function sealRecord(json: string, prev: string): { readonly line: string; readonly hash: string } {
+export function sealRecord(json: string, prev: string, key?: Secret): { readonly line: string; readonly hash: string } {
   const body = `${json.slice(0, -1)},"chain":{"prev":"${prev}"`
-  const hash = digest('sha256', body, 'hex')
-  return { line: `${body}${BEFORE_HASH}${hash}${AFTER_HASH}\n`, hash }
+  const hash = key ? key.hmac(body) : digest('sha256', body, 'hex')
+  return { line: `${body},"${key ? 'hmac' : 'hash'}":"${hash}${AFTER_HASH}\n`, hash }
 }
 
 /** The hash that stands in a line of this process's own. */
@@ -34,10 +36,22 @@ export function hashIn(line: Buffer): string {
   return line.toString('latin1', line.length - AFTER_HASH.length - HASH_LENGTH, line.length - AFTER_HASH.length)
 }
 
-/** The hash of a line (without its newline), or undefined where the line does not match its hash. */
-export function sealOf(line: Buffer): string | undefined {
-  const bodyEnd = line.length - SEAL_LENGTH
-  if (bodyEnd < 0) return undefined
-  const hash = digest('sha256', line.subarray(0, bodyEnd), 'hex')
-  return line.toString('latin1', bodyEnd) === BEFORE_HASH + hash + AFTER_HASH ? hash : undefined
+/** How a line ends. */
+export interface Seal {
+  readonly hash: string
+  /** Whether the hash has a key. */
+  readonly keyed: boolean
+}
+
+/** The seal of a line (without its newline), or undefined where it has none. */
+export function sealOf(line: Buffer): Seal | undefined {
+  if (line.length < SEAL_LENGTH) return undefined
+  const [, name, hash] = SEAL.exec(line.toString('latin1', line.length - SEAL_LENGTH)) ?? []
+  return hash === undefined ? undefined : { hash, keyed: name === 'hmac' }
+}
+
+/** Whether a line that has a seal matches it. */
+export function matchesSeal(line: Buffer, hash: string, key?: Secret): boolean {
+  const body = line.subarray(0, line.length - SEAL_LENGTH)
+  return hash === (key ? key.hmac(body) : digest('sha256', body, 'hex'))
 }

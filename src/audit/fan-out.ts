@@ -8,7 +8,7 @@ import type { AuditEvent, AuditSink } from './sink.js'
  * Several sinks as one. Each of them is required: where one cannot write, nothing is solved. No solve waits for those
  * of `copyAudit`. A record that only some sinks could write goes, at the next try, to those that do not have it.
  *
- * The ledger keeps the head of the first sink that has a chain.
+ * The ledger keeps the heads of the first sink that has a chain.
  *
  * @throws SolveguardError `CONFIG_INVALID` when none of them is required
  */

@@ -1,4 +1,14 @@
-import { closeSync, constants, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 
 const { O_APPEND, O_CREAT, O_EXCL, O_WRONLY } = constants
@@ -32,6 +42,7 @@ export class AppendOnlyFile {
       if (sync) syncFolder(dirname(path))
     } catch (error) {
       closeSync(this.#fd)
+      this.remove()
       throw error
     }
   }
@@ -81,6 +92,13 @@ export class AppendOnlyFile {
       throw error
     }
     this.#size += data.length
+  }
+
+  /** Removes the file, for one without a whole first record. Where it cannot be removed, verification reports it. */
+  remove(): void {
+    try {
+      unlinkSync(this.path)
+    } catch {}
   }
 
   close(): void {

@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, unlinkSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import type { MaybePromise } from '../base/async.js'
 import type { ChainHead } from '../base/chain.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
+import type { Secret } from '../secrets/secret.js'
 import { hashIn, NOTHING_BEFORE, sealRecord } from './chain.js'
 import { notOpen } from './errors.js'
 import { AppendOnlyFile } from './file.js'
+import { type AuditKey, secretAtHand, secretsOf } from './key.js'
 import { type RecordPlace, recordJson, saneMs } from './record.js'
 import type { AuditEvent, AuditSink } from './sink.js'
 
@@ -27,6 +30,12 @@ export interface JsonlAuditOptions {
    * @default 268_435_456 (256 MiB)
    */
   maxFileBytes?: number | undefined
+  /**
+   * Makes the hashes of the chain HMACs: a process that may write the folder but cannot read the key cannot forge a
+   * record. At least 32 characters, from a secret provider that is not in the same folder. `verifyAudit` needs it too.
+   * @default none: the chain is as good as the heads in the ledger
+   */
+  key?: AuditKey | undefined
 }
 
 interface Current {
@@ -41,6 +50,7 @@ interface Current {
 
 const DAY_MS = 86_400_000
 const NEWLINE = 0x0a
+const KEY_FIELD = 'jsonlAudit: `key`'
 const MIN_FILE_BYTES = 65_536
 
 /**
@@ -54,7 +64,7 @@ const MIN_FILE_BYTES = 65_536
  *
  * @throws SolveguardError `CONFIG_INVALID`, with the name of the option
  * @example
- * const audit = jsonlAudit({ dir: '/var/log/solveguard', durability: 'power' })
+ * const audit = jsonlAudit({ dir: '/var/log/solveguard', durability: 'power', key: envSecret('AUDIT_KEY') })
  * const guard = await createGuard({ audit, policy: { origins: ['https://staging.example.com'] } })
  */
 export function jsonlAudit(options: JsonlAuditOptions = {}): AuditSink {
@@ -69,7 +79,8 @@ export function jsonlAudit(options: JsonlAuditOptions = {}): AuditSink {
     )
   }
   const dir = resolve(options.dir ?? join(process.env.SOLVEGUARD_STATE_DIR || '.solveguard', 'audit'))
-  return new JsonlAudit(dir, durability === 'power', maxFileBytes)
+  const key = options.key === undefined ? undefined : (secretAtHand(options.key, KEY_FIELD) ?? options.key)
+  return new JsonlAudit(dir, durability === 'power', maxFileBytes, key)
 }
 
 class JsonlAudit implements AuditSink {
@@ -77,6 +88,9 @@ class JsonlAudit implements AuditSink {
   readonly place: string
   readonly #sync: boolean
   readonly #maxFileBytes: number
+  readonly #key: AuditKey | undefined
+  /** The value of `#key`, from `open` on. */
+  #secret: Secret | undefined
   #current: Current | undefined
   /** Of the file that was closed last. */
   #lastHead: ChainHead | undefined
@@ -84,17 +98,18 @@ class JsonlAudit implements AuditSink {
   #run = ''
   #files = 0
 
-  constructor(dir: string, sync: boolean, maxFileBytes: number) {
+  constructor(dir: string, sync: boolean, maxFileBytes: number, key: AuditKey | undefined) {
     this.place = dir
     this.#sync = sync
     this.#maxFileBytes = maxFileBytes
+    this.#key = key
   }
 
   get head(): ChainHead | undefined {
     return this.#current?.head ?? this.#lastHead
   }
 
-  open(guard: string, now: number): void {
+  open(guard: string, now: number): MaybePromise<void> {
     if (this.#current) {
       throw new SolveguardError(
         'CONFIG_INVALID',
@@ -108,7 +123,26 @@ class JsonlAudit implements AuditSink {
     }
     this.#run = `${process.pid}-${randomBytes(6).toString('hex')}`
     this.#files = 0
+    if (this.#key === undefined) return this.#openWith(undefined, guard, now)
+    const atHand = secretAtHand(this.#key, KEY_FIELD)
+    return atHand ? this.#openWith(atHand, guard, now) : this.#fetchKeyAndOpen(this.#key, guard, now)
+  }
+
+  #openWith(secret: Secret | undefined, guard: string, now: number): void {
+    this.#secret = secret
     this.#current = this.#begin(guard, now)
+  }
+
+  async #fetchKeyAndOpen(key: AuditKey, guard: string, now: number): Promise<void> {
+    let secret: Secret
+    try {
+      ;[secret] = await secretsOf(key, KEY_FIELD)
+    } catch (error) {
+      if (!(error instanceof DeniedError)) throw error
+      const message = `The audit log in ${this.place} cannot be opened without its key. ${error.message}`
+      throw new DeniedError('AUDIT_UNAVAILABLE', message, { cause: error })
+    }
+    this.#openWith(secret, guard, now)
   }
 
   write(events: readonly AuditEvent[]): void {
@@ -121,7 +155,7 @@ class JsonlAudit implements AuditSink {
     let { seq, hash } = current.head
     let text = ''
     for (const event of events) {
-      const sealed = sealRecord(recordJson(event, { sequence: ++seq }), hash)
+      const sealed = sealRecord(recordJson(event, { sequence: ++seq }), hash, this.#secret)
       hash = sealed.hash
       text += sealed.line
     }
@@ -173,12 +207,13 @@ class JsonlAudit implements AuditSink {
       throw unavailable(path, error)
     }
     const place: RecordPlace = { sequence: 1, file: { name, continues } }
-    const { line, hash } = sealRecord(recordJson({ action: 'opened', at, guard }, place), NOTHING_BEFORE)
+    const opened = recordJson({ action: 'opened', at, guard }, place)
+    const { line, hash } = sealRecord(opened, NOTHING_BEFORE, this.#secret)
     try {
       append(file, line)
     } catch (error) {
       file.close()
-      remove(path)
+      file.remove()
       throw error
     }
     return { file, day, guard, head: { file: name, seq: 1, hash }, end: 'whole' }
@@ -205,13 +240,6 @@ function keepLeft(current: Current, left: Buffer): void {
     start = end + 1
   }
   if (start < left.length) current.end = 'torn'
-}
-
-/** A file without a whole first record is worthless. Where it cannot be removed, verification reports it. */
-function remove(path: string): void {
-  try {
-    unlinkSync(path)
-  } catch {}
 }
 
 function dayOf(at: number): number {

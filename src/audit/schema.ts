@@ -85,8 +85,8 @@ export const recordSchema = z.strictObject({
       })
       .optional(),
   }),
-  /** Only where the sink keeps a chain: see `chain.ts`. */
-  chain: z.strictObject({ prev: z.string(), hash: z.string() }).optional(),
+  /** Only where the sink keeps a chain: see `chain.ts`. `hmac` is the hash where the chain has a key. */
+  chain: z.strictObject({ prev: z.string(), hash: z.string().optional(), hmac: z.string().optional() }).optional(),
 })
 
 /** One record, as it is written. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import { inspect } from 'node:util'
 import { type KeyProblem, problemInKey } from './key-text.js'
 
@@ -36,6 +36,11 @@ export class Secret {
   /** Whether the whole key has a form. */
   matches(pattern: RegExp): boolean {
     return pattern.test(this.#value)
+  }
+
+  /** The HMAC-SHA256 of `data` by this secret, hex. */
+  hmac(data: string | Buffer): string {
+    return createHmac('sha256', this.#value).update(data).digest('hex')
   }
 
   /** Why this cannot be a key: it looks like JSON, PEM, `NAME=value` and the like. Never with a part of it. */

@@ -117,7 +117,7 @@ describe('jsonlAudit', () => {
   })
 
   it.each([
-    ['added to', (path: string) => appendFileSync(path, 'x\n'), { line: 3, problem: 'altered' }],
+    ['added to', (path: string) => appendFileSync(path, 'x\n'), { line: 3, problem: 'added' }],
     ['emptied', (path: string) => truncateSync(path), { line: 1, problem: 'missing' }],
   ])('continues in a new file when its file was %s, and verification reports the line', async (_, meddle, bad) => {
     await sink.open('checkout-tests', NOON)

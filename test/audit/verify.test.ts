@@ -22,7 +22,7 @@ afterEach(() => folder.remove())
 interface Log {
   readonly name: string
   readonly path: string
-  /** The head after each record but the first. */
+  /** The head after each record. */
   readonly heads: readonly ChainHead[]
 }
 
@@ -31,7 +31,7 @@ async function writeLog(events: readonly AuditEvent[]): Promise<Log> {
   const sink = jsonlAudit({ dir })
   const others = new Set(existsSync(dir) ? logFiles(dir) : [])
   await sink.open('checkout-tests', NOON)
-  const heads: ChainHead[] = []
+  const heads: ChainHead[] = sink.head ? [sink.head] : []
   for (const event of events) {
     await sink.write([event])
     if (sink.head) heads.push(sink.head)
@@ -127,7 +127,16 @@ describe('verifyAudit', () => {
         expect(result).toEqual({
           ok: true,
           records: events.length + 1,
-          files: [{ file: log.name, ok: true, records: events.length + 1, firstBad: undefined }],
+          files: [
+            {
+              file: log.name,
+              ok: true,
+              records: events.length + 1,
+              unconfirmed: 0,
+              torn: false,
+              firstBad: undefined,
+            },
+          ],
           firstBad: undefined,
         })
       }),
@@ -225,11 +234,48 @@ describe('verifyAudit', () => {
 
   it('names a file that a head knows of and that is not there', async () => {
     const { path, name, heads } = await writeLog(solves(2))
-    await writeLog(solves(1))
+    const other = await writeLog(solves(1))
     unlinkSync(path)
-    const result = await verifyAudit(dir, { heads })
+    const result = await verifyAudit(dir, { heads: [...heads, ...other.heads] })
     expect(result.files).toHaveLength(2)
     expect(result.firstBad).toMatchObject({ file: name, line: 0, problem: 'missing' })
+  })
+
+  it('reports a torn last line behind the head of a killed process, which is no tampering', async () => {
+    const { path, heads } = await writeLog(solves(3))
+    writeFileSync(path, readFileSync(path).subarray(0, -100))
+    expect(await verifyAudit(dir, { heads: heads.slice(0, -1) })).toMatchObject({
+      ok: true,
+      files: [{ ok: true, torn: true, records: 3, unconfirmed: 0 }],
+    })
+    expect((await verifyAudit(dir, { heads })).firstBad).toMatchObject({ line: 4, problem: 'cut-off' })
+    const [ended] = heads.slice(-2, -1).map((head) => ({ ...head, end: 'whole' as const }))
+    expect((await verifyAudit(dir, { heads: ended ? [ended] : [] })).firstBad).toMatchObject({
+      line: 4,
+      problem: 'added',
+    })
+  })
+
+  it('names lines behind the newest head, and a file that no head knows', async () => {
+    const { name, heads } = await writeLog(solves(3))
+    const result = await verifyAudit(dir, { heads: heads.slice(0, 2) })
+    expect(result.firstBad).toMatchObject({ file: name, line: 3, problem: 'unconfirmed' })
+    expect(result.files).toMatchObject([{ ok: false, records: 4, unconfirmed: 2 }])
+    expect((await verifyAudit(dir, { heads: [] })).firstBad).toMatchObject({ file: name, line: 0, problem: 'unknown' })
+  })
+
+  it('reports a line that was altered rather than an earlier file with lines behind the newest head', async () => {
+    const logs = [await writeLog(solves(2)), await writeLog(solves(2))].sort((a, b) => (a.name < b.name ? -1 : 1))
+    const [killed, altered] = [logs[0] ?? fail(), logs[1] ?? fail()]
+    writeFileSync(altered.path, readFileSync(altered.path, 'utf8').replace('s1', 's7'))
+    const { firstBad } = await verifyAudit(dir, { heads: [...killed.heads.slice(0, 1), ...altered.heads] })
+    expect(firstBad).toMatchObject({ file: altered.name, line: 3, problem: 'altered' })
+  })
+
+  it('checks files whose name has no day, whatever day is the first that is kept', async () => {
+    mkdirSync(dir)
+    writeFileSync(join(dir, '0.jsonl'), 'hello\n')
+    expect((await verifyAudit(dir, { since: '2026-11-25' })).firstBad).toMatchObject({ file: '0.jsonl' })
   })
 
   it('neither reads nor misses what is older than the first day that is kept', async () => {
@@ -241,11 +287,12 @@ describe('verifyAudit', () => {
     await sink.close()
     unlinkSync(gone.path)
     const kept = logFiles(dir)
+    const heads = sink.head ? [...gone.heads, sink.head] : []
     for (const [since, problem] of [
       ['2026-11-24', 'missing'],
       ['2026-11-25', undefined],
     ] as const) {
-      const { files, firstBad } = await verifyAudit(dir, { heads: gone.heads, since })
+      const { files, firstBad } = await verifyAudit(dir, { heads, since })
       expect(firstBad?.problem).toBe(problem)
       expect(files.map(({ file }) => file)).toEqual(problem ? [gone.name, ...kept].sort() : kept.slice(1))
     }
@@ -279,8 +326,8 @@ describe('verifyAudit', () => {
     const last = recordsOf(first)[3]?.chain?.hash ?? ''
     const added = sealRecord(JSON.stringify({ ...record, event: { ...record.event, sequence: 5 } }), last)
     writeFileSync(first, Buffer.concat([whole, Buffer.from(added.line)]))
-    expect((await verifyAudit(first)).ok).toBe(true)
-    expect((await verifyAudit(dir)).firstBad).toMatchObject({ line: 5, problem: 'out-of-order' })
+    for (const target of [first, dir])
+      expect((await verifyAudit(target)).firstBad).toMatchObject({ line: 5, problem: 'added' })
   })
 
   it('checks the files of many processes, each for itself', async () => {

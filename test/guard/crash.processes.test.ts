@@ -90,8 +90,12 @@ it('all spending of killed processes is counted and recorded, and the next proce
   await reader.close()
   const verified = await verifyAudit(join(dir, 'audit'), { heads })
   expect(verified.files.length).toBe(KILLS + 1)
-  // A kill during a write may leave half a line, which is reported as cut off. Nothing else may be wrong.
-  expect(verified.files.filter(({ firstBad }) => firstBad && firstBad.problem !== 'cut-off')).toEqual([])
+  // The ledger does not know the last records of a killed process, nor a file that it had just begun.
+  const wrong = verified.files.filter(({ firstBad, records }) => {
+    if (firstBad?.problem === 'unknown') return records > 1
+    return firstBad && firstBad.problem !== 'unconfirmed'
+  })
+  expect(wrong).toEqual([])
 
   const log = summarizeLog(join(dir, 'audit'))
   expect(log.twice).toEqual([])
