@@ -62,6 +62,8 @@ const rewrite = (change: (text: string) => string) => (dir: string) => {
   const path = join(dir, 'audit', file)
   writeFileSync(path, change(readFileSync(path, 'utf8')))
 }
+/** What a process leaves that is killed while it writes its first record. */
+const tear = (dir: string): void => writeFileSync(join(dir, 'audit/2026-11-24-1-0123456789ab-0001.jsonl'), '{"@ti')
 const without = (action: string) =>
   rewrite((text) => {
     const lines = text.split('\n')
@@ -83,7 +85,8 @@ describe('the judge', () => {
     ['a task without an authorized record', without('authorized'), {}, '5 tasks, the log 4 authorized'],
     ['a settlement without a record', without('solved'), {}, 'settled and not recorded'],
     ['an altered record', rewrite((text) => text.replace('turnstile', 'x').replace('recaptcha', 'y')), {}, 'altered'],
-    ['a torn record of a process that was not killed', rewrite((text) => `${text}{"@ti`), {}, 'cut-off'],
+    ['a torn record of a process that was not killed', tear, {}, 'ends in a torn line'],
+    ['a record that was added', rewrite((text) => `${text}{"@ti`), {}, 'added'],
     ['a ledger that cannot be opened', (dir) => truncateSync(join(dir, 'ledger.db'), 90), {}, 'the next process fails'],
     ['a ledger that is gone', (dir) => rmSync(join(dir, 'ledger.db')), {}, 'no ledger, and the service has 5 tasks'],
   ])('names %s', async (_, spoil, more, expected) => {
@@ -91,12 +94,7 @@ describe('the judge', () => {
   })
 
   it('accepts a torn last line of a killed process', async () => {
-    expect(
-      await judged(
-        rewrite((text) => `${text}{"@ti`),
-        { mayBeTorn: true },
-      ),
-    ).toEqual([])
+    expect(await judged(tear, { mayBeTorn: true })).toEqual([])
   })
 
   it('names spending above the cap', async () => {

@@ -22,7 +22,8 @@ export interface JudgeRequest {
   readonly tasks: number
   readonly killed: boolean
   /**
-   * Whether a file of the log may end in a torn line, or be empty: where its process was killed, or could not write.
+   * Whether a file of the log may end in a torn line, or in records that the ledger does not know of: where its process
+   * was killed, or could not write.
    */
   readonly mayBeTorn: boolean
   /** The records that Elasticsearch has. */
@@ -81,10 +82,12 @@ async function judge({ run, tasks, killed, mayBeTorn, documents, wasBehind }: Ju
   const checkLog = async (ledger: Ledger, when: string): Promise<void> => {
     if (!existsSync(join(run.dir, 'audit'))) return
     const { files } = await verifyAudit({ dir: join(run.dir, 'audit') }, { heads: await ledger.heads() })
-    for (const { file, firstBad } of files) {
+    for (const { file, torn, firstBad } of files) {
+      check(mayBeTorn || !torn, `${when}: ${file} ends in a torn line`)
       if (!firstBad) continue
-      const isTorn = ['cut-off', 'torn'].includes(firstBad.problem)
-      check(mayBeTorn && isTorn, `${when}: ${file}, line ${firstBad.line}: ${firstBad.problem}: ${firstBad.reason}`)
+      // The ledger does not know what was written last.
+      const isUnknown = ['unconfirmed', 'unknown'].includes(firstBad.problem)
+      check(mayBeTorn && isUnknown, `${when}: ${file}, line ${firstBad.line}: ${firstBad.problem}: ${firstBad.reason}`)
     }
   }
   const checkAll = async (aheadMs: number, when: string): Promise<void> => {
