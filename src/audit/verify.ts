@@ -91,8 +91,8 @@ export interface VerifyResult {
 /** What to check in addition to the files themselves. */
 export interface VerifyOptions {
   /**
-   * What `ledger.heads()` returns. Without heads, a tail that was cut off, a line that was added at an end, a whole file
-   * that was added or removed, or one that was rewritten with new hashes, is not detected.
+   * What `ledger.heads()` returns. Without heads, a tail that was cut off, a line that was added at an end, a whole
+   * file that was added or removed, or one that was rewritten with new hashes, is not detected.
    * @default none
    */
   readonly heads?: readonly ChainHead[] | undefined
