@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startSolverService } from '../../src/testing/service/index.js'
@@ -29,6 +29,8 @@ export interface Verdict {
 export interface FaultRig {
   readonly injector: Injector
   run(workload: Workload, fault: Fault): Promise<Verdict>
+  /** The fewest descriptors with which Node runs a program. */
+  fewestDescriptors(): Promise<number>
   close(): Promise<void>
 }
 
@@ -172,6 +174,15 @@ export async function startFaultRig(): Promise<FaultRig> {
   return {
     injector,
     run,
+    async fewestDescriptors() {
+      const program = join(folder, 'closes.mjs')
+      writeFileSync(program, `console.log(JSON.stringify({ what: 'closed' }))`)
+      const command = { program: process.execPath, args: [program], env: {} }
+      for (let most = 12; ; most++) {
+        const { problems } = await watch(limited(command, most), { mayBeKilled: false })
+        if (problems.length === 0) return most
+      }
+    },
     async close() {
       await judges.close()
       await service.close()

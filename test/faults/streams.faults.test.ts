@@ -1,7 +1,7 @@
 import { faultTests } from './campaign.js'
 
 faultTests(['stream', 'batch'], {
-  errors: { sample: 3, usual: 40 },
-  kills: { sample: 1, usual: 20 },
-  bytes: { sample: 1, usual: 12 },
+  errors: { sample: 2, usual: 30 },
+  kills: { sample: 1, usual: 16 },
+  bytes: { sample: 1, usual: 10 },
 })

@@ -190,8 +190,18 @@ function machine(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim().slice(0, 36)
   } catch {
+    return networkAddresses()
+  }
+}
+
+/** Never throws: it is called while the package is imported. */
+function networkAddresses(): string {
+  try {
     const addresses = Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ mac }) => mac))
     return digest([...new Set(addresses)].sort().join())
+  } catch {
+    // No descriptor is left. As on a machine of its own: its lease alone says whether this process is alive.
+    return randomUUID()
   }
 }
 

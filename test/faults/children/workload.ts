@@ -147,14 +147,19 @@ async function recovered(guard: Guard): Promise<void> {
 }
 
 function openFiles(): string[] {
-  return readdirSync('/proc/self/fd').flatMap((fd) => {
-    try {
-      const path = readlinkSync(`/proc/self/fd/${fd}`)
-      return path.startsWith(`${run.dir}/`) ? [path] : []
-    } catch {
-      return []
-    }
-  })
+  try {
+    return readdirSync('/proc/self/fd').flatMap((fd) => {
+      try {
+        const path = readlinkSync(`/proc/self/fd/${fd}`)
+        return path.startsWith(`${run.dir}/`) ? [path] : []
+      } catch {
+        return []
+      }
+    })
+  } catch {
+    // No descriptor is left with which to look.
+    return []
+  }
 }
 
 const guard = await attempt('create', () => createGuard(options()))
