@@ -1,44 +1,53 @@
 // What `npm run mutate` changes, piece by piece. A piece is files of the source, and the tests that have to notice each
 // change of them: their own, and only fast ones, the fastest first.
+import { readdirSync } from 'node:fs'
+import { root } from '../setup.mjs'
 
 /** Of the mutants of a piece, how many its tests have to notice, in percent. */
 export const MIN_SCORE = 90
+
+/** Files that are not mutated, and why. */
+const NOT_MUTATED = new Map([
+  ['index', 'It only exports.'],
+  ['grant-context', 'It has types only.'],
+  ['ledger', 'It has types only.'],
+  ['sink', 'It has types only.'],
+  ['redis', 'Its tests need a server, and most of it is Lua, which Stryker does not read.'],
+  ['stdout', 'Its tests need a process.'],
+])
+
+/** Stands for every file of the folder that no other piece has. */
+const OTHERS = '*'
 
 /** @typedef {{ name: string, files: string[], tests: string[] }} Piece */
 
 /** @type {readonly Piece[]} */
 export const PIECES = [
   ...pieces('policy', {
-    'policy: values': { files: ['money', 'duration', 'calendar', 'page-proxy', 'origin'] },
-    'policy: schedules': { files: ['schedule'] },
-    'policy: schema': { files: ['schema'] },
-    'policy: narrowing': { files: ['narrow'] },
+    'policy: values': { files: [OTHERS], tests: ['money', 'duration', 'page-proxy', 'origin', 'calendar'] },
+    'policy: schedules': { files: ['schedule'], tests: ['schedule'] },
+    'policy: schema': { files: ['schema'], tests: ['schema'] },
+    'policy: narrowing': { files: ['narrow'], tests: ['narrow'] },
   }),
   ...pieces('guard/admission', {
-    gate: { files: ['gate'] },
-    'gate: challenges': { files: ['names', 'parse-challenge'], tests: ['parse-challenge'] },
+    gate: { files: ['gate'], tests: ['gate'] },
+    'gate: challenges': { files: [OTHERS], tests: ['parse-challenge'] },
   }),
   ...pieces('guard/spending', {
-    spending: {
-      files: ['budgets', 'page-limits', 'remote-queues', 'wait-queue'],
-      tests: ['budgets', 'page-counts', 'remote-queues', 'waiters'],
-    },
+    spending: { files: [OTHERS], tests: ['page-counts', 'waiters', 'budgets', 'remote-queues'] },
   }),
   ...pieces('solvers', {
-    'service replies': { files: ['reply', 'amounts', 'answers', 'form-family', 'task-family', 'errors'] },
+    'service replies': {
+      files: ['reply', 'amounts', 'answers', 'form-family', 'task-family', 'errors'],
+      tests: ['reply', 'amounts', 'answers', 'form-family', 'task-family', 'errors'],
+    },
   }),
   ...pieces('net', {
-    'egress: routes': {
-      files: ['agent', 'connection', 'proxy', 'route', 'socks'],
-      tests: ['../egress/address', 'route'],
-    },
+    'egress: routes': { files: [OTHERS], tests: ['../egress/address', 'route'] },
   }),
   ...pieces('egress', {
-    'egress: calls': {
-      files: ['body', 'create', 'ephemeral-pool', 'exchange', 'post', 'sign', 'transport'],
-      tests: ['body', 'direct', 'address', '../alerts/webhook'],
-    },
-    'egress: address check': { files: ['ip-check'] },
+    'egress: calls': { files: [OTHERS], tests: ['body', 'address', 'direct', '../alerts/webhook'] },
+    'egress: address check': { files: ['ip-check'], tests: ['ip-check'] },
     'egress: wire log': {
       files: ['har', 'har-masks', 'key-mask', 'parts-mask', 'wire-log'],
       tests: ['har-masks', 'key-mask', 'har'],
@@ -49,45 +58,33 @@ export const PIECES = [
       files: ['windows', 'facts', 'checks', 'budget-state', 'state', 'memory'],
       tests: ['windows', 'facts', 'memory'],
     },
-    'ledger: file': { files: ['entries', 'journal', 'file'], tests: ['file'] },
+    'ledger: file': { files: [OTHERS], tests: ['file'] },
   }),
   ...pieces('audit', {
     'audit: records': {
       files: ['record', 'schema', 'denials', 'copy', 'fan-out', 'function', 'keys', 'errors'],
       tests: ['record', 'denials', 'copy', 'sinks', 'keys'],
     },
-    'audit: chain': {
-      files: ['chain', 'file', 'files', 'jsonl', 'read-lines', 'verify'],
-      tests: ['jsonl', 'verify', 'sinks'],
-    },
-    'audit: Elasticsearch': { files: ['elasticsearch'] },
+    'audit: chain': { files: [OTHERS], tests: ['jsonl', 'verify', 'sinks'] },
+    'audit: Elasticsearch': { files: ['elasticsearch'], tests: ['elasticsearch'] },
   }),
 ]
 
-/** The folders that are mutated whole, except for these files. */
-export const WHOLE_FOLDERS = ['policy', 'guard/admission', 'guard/spending', 'net', 'egress', 'ledger', 'audit']
-
-/** @type {Readonly<Record<string, string>>} */
-export const NOT_MUTATED = {
-  'index.ts': 'It only exports.',
-  'src/guard/admission/grant-context.ts': 'It has types only.',
-  'src/ledger/ledger.ts': 'It has types only.',
-  'src/audit/sink.ts': 'It has types only.',
-  'src/ledger/redis.ts': 'Its tests need a server.',
-  'src/ledger/redis/': 'Its tests need a server, which runs most of it: its rules are in Lua.',
-  'src/audit/stdout.ts': 'Its tests need a process.',
-}
-
 /**
- * Pieces of one folder. Their tests, if not named, are those of the same names.
+ * Pieces of one folder, with tests of the folder beside it.
  * @param {string} folder
- * @param {Record<string, { files: string[], tests?: string[] }>} names
+ * @param {Record<string, { files: string[], tests: string[] }>} names
  * @returns {Piece[]}
  */
 function pieces(folder, names) {
-  return Object.entries(names).map(([name, { files, tests = files }]) => ({
+  const named = Object.values(names).flatMap(({ files }) => files)
+  const others = readdirSync(`${root}src/${folder}`, { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => name.replace(/\.ts$/, ''))
+    .filter((file) => !named.includes(file) && !NOT_MUTATED.has(file))
+  return Object.entries(names).map(([name, { files, tests }]) => ({
     name,
-    files: files.map((file) => `src/${folder}/${file}.ts`),
+    files: files.flatMap((file) => (file === OTHERS ? others : file)).map((file) => `src/${folder}/${file}.ts`),
     tests: tests.map((test) => `test/${test.startsWith('../') ? test.slice(3) : `${folder}/${test}`}.test.ts`),
   }))
 }

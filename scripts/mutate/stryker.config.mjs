@@ -7,7 +7,7 @@ export default {
   ignorers: ['sentences'],
   coverageAnalysis: 'perTest',
   // Of a working copy, what the tests of no piece need.
-  ignorePatterns: ['/.stryker-tmp', '/bench', '/dist', '/docs', '/examples', '/fixtures'],
+  ignorePatterns: ['/.stryker-tmp', '/bench', '/dist', '/examples'],
   cleanTempDir: 'always',
   concurrency: 1,
   // In addition to the time of the tests: on a busy machine they take longer, and a timeout counts as noticed.

@@ -31,7 +31,7 @@ function loadFailures() {
       vitest = started
     },
     onTestModuleEnd(file) {
-      for (const error of file.errors()) vitest?.state.catchError(error, 'Load Error')
+      for (const { message } of file.errors()) vitest?.state.catchError(new Error(message), 'Load Error')
     },
   }
 }

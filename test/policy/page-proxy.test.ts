@@ -63,6 +63,17 @@ describe('parsePageProxy', () => {
     )
   })
 
+  test('reads at most 1,024 characters', () => {
+    const login = `${'%7E'.repeat(255)}:${'%7E'.repeat(70)}`
+    const start = `http://${login}@`
+    const text = `${start}${'a'.repeat(1_024 - start.length - 5)}.test`
+    expect(text).toHaveLength(1_024)
+    expect(parsePageProxy(text)).toMatchObject({ type: 'http' })
+    expect(parsePageProxy(text.replace('.test', 'a.test'))).toEqual({
+      problem: expect.stringMatching(/^expected the proxy/),
+    })
+  })
+
   test('gives the same proxy one canonical form', () => {
     const one = parseNarrowing({ pageProxy: 'http://u:p%21@Proxy.example:80/' })
     expect(one.pageProxies).toEqual(parseNarrowing({ pageProxy: 'http://u:p!@proxy.example' }).pageProxies)
