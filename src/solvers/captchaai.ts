@@ -5,13 +5,18 @@ import { friendlyVersionForm } from './friendly.js'
 import { geetestForm } from './geetest.js'
 import type { SolverOptions } from './options.js'
 import { gridForm, imageForm } from './picture.js'
-import { recaptchaForm } from './recaptcha.js'
+import { isScore, recaptchaForm } from './recaptcha.js'
 import { CHARACTERS_32, type ServiceDefinition } from './service-definition.js'
 import type { Polling, Solver } from './solver.js'
 import { turnstileForm } from './turnstile.js'
 
 const CAPABILITIES: Capabilities = {
-  recaptcha: recaptchaForm,
+  recaptcha: {
+    ...recaptchaForm,
+    // Its official client requires an action for a score, and refuses the solve without one.
+    unsupported: ({ variant, action }) =>
+      isScore(variant) && action === undefined ? 'a reCAPTCHA with a score and without an `action`' : undefined,
+  },
   turnstile: turnstileForm,
   geetest: geetestForm('captchaai'),
   friendly: friendlyVersionForm,
@@ -23,11 +28,14 @@ const CAPABILITIES: Capabilities = {
 const THREADS_BUSY =
   'Every thread of the CaptchaAI plan is in use (lower policy.budget.concurrent, or take a larger plan)'
 
+const PLAN_ENDED =
+  'The CaptchaAI plan has ended, or has no threads: renew it, or start a trial, at https://captchaai.com.'
+
 /**
  * The codes that mean something else in CaptchaAI's reference (https://docs.captchaai.com, https://blog.captchaai.com).
  */
 const ERRORS: ErrorTable = {
-  ERROR_ZERO_BALANCE: { class: 'busy', message: THREADS_BUSY, retryAfterMs: 5_000 },
+  ERROR_ZERO_BALANCE: { class: 'busy', message: THREADS_BUSY, retryAfterMs: 5_000, maybeEnded: true },
   ERROR_NO_SLOT_AVAILABLE: { class: 'busy', message: THREADS_BUSY, retryAfterMs: 5_000 },
   ERROR_KEY_DOES_NOT_EXIST: {
     class: 'key',
@@ -36,9 +44,14 @@ const ERRORS: ErrorTable = {
 }
 
 const PICTURES: Polling = {
-  firstPollMs: 5_000,
+  firstPollMs: 1_000,
   everyMs: 5_000,
   usual: { medianMs: 4_000, spread: 0.5, idleMs: 2_600 },
+}
+const SCORES: Polling = {
+  firstPollMs: 10_000,
+  everyMs: 5_000,
+  usual: { medianMs: 12_000, spread: 0.4, idleMs: 2_600 },
 }
 
 const DEFINITION: ServiceDefinition = {
@@ -47,13 +60,15 @@ const DEFINITION: ServiceDefinition = {
   capabilities: CAPABILITIES,
   // All of its methods take `proxy` and `proxytype` (https://blog.captchaai.com/captchaai-api-quick-reference-card).
   proxy: { families: ['recaptcha', 'turnstile', 'geetest', 'friendly'], hostnames: true, inOneString: true },
-  // It solves a reCAPTCHA in 10 to 20 s, a Turnstile in 10 to 15 s, a picture in up to 5 s. After the first poll it
-  // asks for 5 s between polls.
+  // It solves a reCAPTCHA in 10 to 20 s, a Turnstile in 10 to 15 s, a picture in up to 5 s. First polls are those of its
+  // official Python client 1.0.1 (https://pypi.org/project/captchaai/), as are the 5 s between polls.
   polling: { firstPollMs: 15_000, everyMs: 5_000, usual: { medianMs: 17_000, spread: 0.4, idleMs: 2_600 } },
   pollingFor: {
     turnstile: { firstPollMs: 10_000, everyMs: 5_000, usual: { medianMs: 12_000, spread: 0.4, idleMs: 2_600 } },
-    // Its official client polls from 10 s on, and every 5 s. How long the service takes is not published.
+    // How long the service takes is not published.
     friendly: { firstPollMs: 10_000, everyMs: 5_000, usual: { medianMs: 12_000, spread: 0.4, idleMs: 2_600 } },
+    'recaptcha/v3': SCORES,
+    'recaptcha/enterprise-score': SCORES,
     image: PICTURES,
     bls: PICTURES,
   },
@@ -76,5 +91,5 @@ const DEFINITION: ServiceDefinition = {
  * } })
  */
 export function captchaAI(options: SolverOptions = {}): Solver {
-  return formSolver(DEFINITION, options)
+  return formSolver(DEFINITION, options, { endedMessage: PLAN_ENDED })
 }

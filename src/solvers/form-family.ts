@@ -5,7 +5,7 @@ import { isDecimal, parseBalance, parseCost } from './amounts.js'
 import { tokenAnswer } from './answers.js'
 import { answerOf, type Capabilities, type RawAnswer } from './capabilities.js'
 import { type CallKind, failureFor, type ParsedText, type ReplyRules, readReply, unreadableReply } from './reply.js'
-import type { BatchPoll, Failure, Pending, Ready, Submitted } from './solver.js'
+import type { BatchPoll, Failure, Pending, Ready, Submitted, Threads, ThreadsInfo } from './solver.js'
 
 /*
  * The form family's wire: `in.php` and `res.php`, as CaptchaAI, 2Captcha's older API and their imitators use it
@@ -78,6 +78,40 @@ export function formBatchPoll(
       }
     },
   }
+}
+
+/**
+ * Asks for the threads of an account: `action=threadsinfo`, answered with `threads` and `working_threads`, as
+ * CaptchaAI's official Python client 1.0.1 reads them.
+ */
+export function formThreadsInfo(rules: ReplyRules, endedMessage: string): ThreadsInfo {
+  return {
+    endedMessage,
+    call: () => formCall('/res.php', { action: 'threadsinfo' }),
+    read(reply) {
+      const read = readReply(reply, rules, 'balance', parseThreads)
+      return read.kind === 'value' ? read.value : read
+    },
+  }
+}
+
+function parseThreads(text: string): ParsedText<Threads> | undefined {
+  const parsed = parseText(text, 'balance')
+  if (parsed?.kind === 'code') return parsed
+  try {
+    const raw: RawAnswer = JSON.parse(text)
+    const [total, busy] = [countOf(raw.threads), countOf(raw.working_threads)]
+    return total === undefined || busy === undefined
+      ? undefined
+      : { kind: 'value', value: { kind: 'threads', total, busy } }
+  } catch {
+    return undefined
+  }
+}
+
+function countOf(value: unknown): number | undefined {
+  const text = textOf(value)
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined
 }
 
 /** As many parts as there were tasks, or one error for all of them. */

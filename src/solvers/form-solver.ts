@@ -1,5 +1,5 @@
 import { fieldsFor } from './capabilities.js'
-import { formBatchPoll, formCall, formReaders } from './form-family.js'
+import { formBatchPoll, formCall, formReaders, formThreadsInfo } from './form-family.js'
 import type { SolverOptions } from './options.js'
 import { formWithProxy, sensitiveFieldsOf } from './page-proxy.js'
 import { fromDefinition, type ServiceDefinition } from './service-definition.js'
@@ -13,6 +13,8 @@ interface FormDialect {
   readonly pollAction?: 'get' | 'get2'
   /** Set where the service takes several ids in one poll. */
   readonly batch?: Pick<BatchPoll, 'max' | 'families'>
+  /** Set where the service sells threads: what to say about a plan that has ended. */
+  readonly endedMessage?: string
   /** The names of options that this service takes in addition. */
   readonly moreOptions?: readonly string[]
 }
@@ -23,7 +25,7 @@ interface FormDialect {
  */
 export function formSolver(definition: ServiceDefinition, options: SolverOptions, dialect: FormDialect = {}): Solver {
   const { capabilities } = definition
-  const { fields, pollAction = 'get', batch, moreOptions } = dialect
+  const { fields, pollAction = 'get', batch, endedMessage, moreOptions } = dialect
   const { common, rules } = fromDefinition(definition, options, moreOptions)
   return Object.freeze<Solver>({
     ...common,
@@ -33,6 +35,7 @@ export function formSolver(definition: ServiceDefinition, options: SolverOptions
     }),
     poll: (taskId) => formCall('/res.php', { action: pollAction, id: taskId }),
     ...(batch && { batchPoll: formBatchPoll(rules, capabilities, batch) }),
+    ...(endedMessage !== undefined && { threadsInfo: formThreadsInfo(rules, endedMessage) }),
     balance: () => formCall('/res.php', { action: 'getbalance' }),
     report: (taskId, good) => formCall('/res.php', { action: good ? 'reportgood' : 'reportbad', id: taskId }),
     ...formReaders(rules, capabilities),

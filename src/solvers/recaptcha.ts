@@ -14,6 +14,11 @@ const VARIANT_FIELDS: { readonly [variant in Variant]: Readonly<Record<string, s
   'enterprise-score': { enterprise: '1', version: 'v3' },
 }
 
+/** Whether the answer of a variant has a score. */
+export function isScore(variant: string): boolean {
+  return variant === 'v3' || variant === 'enterprise-score'
+}
+
 const VARIANTS = Object.keys(VARIANT_FIELDS) as readonly Variant[]
 
 /**
@@ -68,7 +73,7 @@ export function recaptchaTask(names: RecaptchaTaskNames): Method<'recaptcha'> {
       const { variant, sitekey, action, minScore, dataS } = challenge
       const fields: Record<string, unknown> = { websiteURL: pageAddress(challenge), websiteKey: sitekey }
       if (isRecaptchaNet(challenge)) fields.apiDomain = names.recaptchaNet
-      if (variant === 'v3' || variant === 'enterprise-score') {
+      if (isScore(variant)) {
         fields.minScore = minScore ?? DEFAULT_MIN_SCORE
         if (action !== undefined) fields.pageAction = action
         if (variant === 'v3') return { type: names.v3, ...fields }

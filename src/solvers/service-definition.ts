@@ -1,4 +1,4 @@
-import type { Family } from '../base/challenge.js'
+import type { Family, Variant } from '../base/challenge.js'
 import { type Capabilities, unsupportedBy } from './capabilities.js'
 import type { ErrorTable } from './errors.js'
 import { LIST_PRICES } from './list-prices.js'
@@ -19,8 +19,8 @@ export interface ServiceDefinition {
   readonly proxy: ProxySupport
   /** For most families. */
   readonly polling: Polling
-  /** For the families that need something else. */
-  readonly pollingFor?: { readonly [family in Family]?: Polling }
+  /** For the families, or the variants (`recaptcha/v3`), that need something else. */
+  readonly pollingFor?: { readonly [kind in Family | `${Family}/${Variant}`]?: Polling }
   readonly errors: ErrorTable
   /** How long to wait after a reply that could not be read, ms. */
   readonly unreadableRetryMs: number
@@ -67,7 +67,11 @@ export function fromDefinition(
     common: {
       name,
       baseUrl,
-      polling: ({ family }) => polling ?? definition.pollingFor?.[family] ?? definition.polling,
+      polling({ family, variant }) {
+        const { pollingFor = {} } = definition
+        const own = variant === undefined ? undefined : pollingFor[`${family}/${variant}`]
+        return polling ?? own ?? pollingFor[family] ?? definition.polling
+      },
       unsupported: (challenge) => unsupportedBy(capabilities, challenge),
       proxyUnsupported: (challenge, proxy) => proxyUnsupported(definition.proxy, baseUrl, challenge, proxy),
       price: priceFunction(pricing, name, listed),

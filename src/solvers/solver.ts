@@ -1,4 +1,4 @@
-import type { Answer, AnyChallenge, Family } from '../base/challenge.js'
+import type { Answer, AnyChallenge, Family, Variant } from '../base/challenge.js'
 import type { Call, Reply } from '../base/wire.js'
 import type { Money } from '../policy/money.js'
 import type { PageProxy } from '../policy/page-proxy.js'
@@ -17,8 +17,8 @@ export interface Solver {
   readonly name: string
   /** Where the service is, without a trailing slash. `https:`, or `http:` on a loopback address. */
   readonly baseUrl: string
-  /** How often a task of this challenge may be polled. */
-  readonly polling: (challenge: Pick<AnyChallenge, 'family'>) => Polling
+  /** How often a task of this challenge may be polled; the same object for all that are polled alike. */
+  readonly polling: (challenge: Pick<AnyChallenge, 'family'> & { readonly variant?: Variant | undefined }) => Polling
   /** What about this challenge the service cannot solve (`the family …`); undefined if it can solve it. */
   readonly unsupported: (challenge: AnyChallenge) => string | undefined
   /**
@@ -56,6 +56,11 @@ export interface Solver {
   readonly readPoll: (reply: Reply, family: Family) => Ready | Pending | Failure
   /** Polls several tasks in one call, if the service can. */
   readonly batchPoll?: BatchPoll | undefined
+  /**
+   * Tells how many threads the account has and how many are busy, if the service sells threads: by that an ended plan
+   * is distinguished from threads that are all busy.
+   */
+  readonly threadsInfo?: ThreadsInfo | undefined
   /** The call that asks for the account's balance. */
   readonly balance: () => Call
   /** The amount is in micro-dollars. */
@@ -74,6 +79,24 @@ export interface KeyFormat {
   readonly pattern: RegExp
   /** In words, as the object of a sentence: `32 characters`. */
   readonly description: string
+}
+
+/** Asks for the threads of an account. */
+export interface ThreadsInfo {
+  readonly call: () => Call
+  readonly read: (reply: Reply) => Threads | Failure
+  /** What to say about a plan that has ended. */
+  readonly endedMessage: string
+}
+
+/** The threads of an account. */
+export interface Threads {
+  /** Distinguishes it from a `Failure`. */
+  readonly kind: 'threads'
+  /** How many the plan has. */
+  readonly total: number
+  /** How many are in use. */
+  readonly busy: number
 }
 
 /** Polls several tasks in one call. */

@@ -39,6 +39,7 @@ function decode({ path, query, body }: RawRequest, multiValue: MultiValueFormat)
   if (path === '/in.php') return { ...request, endpoint: 'in', task: readTask(fields) }
   const { action, id = '', ids } = fields
   if (action === 'getbalance') return { ...request, endpoint: 'balance' }
+  if (action === 'threadsinfo') return { ...request, endpoint: 'threads' }
   if (action === 'reportgood' || action === 'reportbad') {
     return { ...request, endpoint: 'report', ids: [id], good: action === 'reportgood' }
   }
@@ -103,6 +104,8 @@ function encode(
   const ok = batch || (reply !== undefined && 'value' in reply)
   const answer = !batch && reply && 'value' in reply ? reply : undefined
   const price = fields.action === 'get2' && answer?.cost !== undefined ? formatCost(answer.cost) : undefined
+  // Its reply is an object of its own, whatever form was asked for.
+  if (answer && fields.action === 'threadsinfo') return answer.value
   const values = answer?.task?.family === 'geetest' ? parseObject(text) : undefined
   if (fields.json === '1') {
     const request = values ? encodeValues(values, multiValue) : text

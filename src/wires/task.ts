@@ -182,6 +182,8 @@ function encode(reply: WireReply, endpoint: ServiceEndpoint, dialect: TaskDialec
       })
     case 'balance':
       return json({ errorId: 0, balance: Number(reply.value) })
+    case 'threads':
+      return encodeError('ERROR_METHOD_CALL', dialect)
     case 'report':
       return json({ errorId: 0, status: 'success' })
     case 'res': {

@@ -10,8 +10,8 @@ export interface RawRequest {
   readonly body: string
 }
 
-/** What a request asks for: `in` submits a task, `res` polls for a result. */
-export type ServiceEndpoint = 'in' | 'res' | 'balance' | 'report'
+/** What a request asks for: `in` submits a task, `res` polls for a result, `threads` counts the account's threads. */
+export type ServiceEndpoint = 'in' | 'res' | 'balance' | 'report' | 'threads'
 
 /** A task as a client submits it. */
 export interface TaskRequest {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Challenge, TextHints } from '../../src/base/challenge.js'
-import { captchaAI } from '../../src/solvers/index.js'
+import { captchaAI, twoCaptcha } from '../../src/solvers/index.js'
 import { CHALLENGE, GRID, HCAPTCHA, IMAGE, ok, TURNSTILE } from './contract.js'
 import { fixture } from './recorded.js'
 
@@ -272,6 +272,53 @@ describe('captchaAI reads', () => {
   )
 })
 
+describe('captchaAI refuses', () => {
+  test.each(['v3', 'enterprise-score'] as const)(
+    'a reCAPTCHA %s without an action, before anything is sent',
+    (variant) => {
+      expect(solver.unsupported({ ...CHALLENGE, variant })).toMatch(/without an `action`/)
+      expect(solver.unsupported({ ...CHALLENGE, variant, action: 'login' })).toBeUndefined()
+      expect(twoCaptcha({ api: 'v1' }).unsupported({ ...CHALLENGE, variant })).toBeUndefined()
+    },
+  )
+})
+
+describe('captchaAI reads the threads of an account', () => {
+  const read = (body: string, status = 200) => solver.threadsInfo?.read({ ...ok(body), status })
+
+  test('asked for in the body of a POST', () => {
+    expect(solver.threadsInfo?.call()).toEqual({
+      path: '/res.php',
+      encoding: 'form',
+      keyField: 'key',
+      fields: { action: 'threadsinfo', json: '1' },
+    })
+  })
+
+  test.each([
+    ['{"threads":5,"working_threads":2}', { total: 5, busy: 2 }],
+    ['{"status":1,"threads":"50","working_threads":"0"}', { total: 50, busy: 0 }],
+  ])('from %s', (body, threads) => {
+    expect(read(body)).toEqual({ kind: 'threads', ...threads })
+  })
+
+  test.each([
+    ...['{}', 'null', '[]', '5', 'OK|5', '<html>', '', '{"threads":5}', '{"threads":5,"working_threads":""}'],
+    ...[
+      '{"threads":-1,"working_threads":0}',
+      '{"threads":1.5,"working_threads":0}',
+      '{"threads":null,"working_threads":0}',
+    ],
+  ])('not from %j', (body) => {
+    expect(read(body)).toMatchObject({ kind: 'failure', class: 'invalid' })
+  })
+
+  test('not from a reply of the server, and not where the key is refused', () => {
+    expect(read('{"threads":0,"working_threads":0}', 500)).toMatchObject({ kind: 'failure' })
+    expect(read('ERROR_KEY_DOES_NOT_EXIST')).toMatchObject({ kind: 'failure', class: 'key' })
+  })
+})
+
 describe('captchaAI waits', () => {
   test('15 s before the first poll of a reCAPTCHA, and 5 s between polls', () => {
     expect(solver.polling(CHALLENGE)).toMatchObject({ firstPollMs: 15_000, everyMs: 5_000 })
@@ -281,8 +328,16 @@ describe('captchaAI waits', () => {
     expect(solver.polling(TURNSTILE)).toMatchObject({ firstPollMs: 10_000, everyMs: 5_000 })
   })
 
-  test('5 s before the first poll of a picture', () => {
-    for (const one of [IMAGE, GRID]) expect(solver.polling(one)).toMatchObject({ firstPollMs: 5_000, everyMs: 5_000 })
+  test('10 s before the first poll of a reCAPTCHA with a score', () => {
+    for (const variant of ['v3', 'enterprise-score'] as const) {
+      expect(solver.polling({ family: 'recaptcha', variant })).toMatchObject({ firstPollMs: 10_000, everyMs: 5_000 })
+    }
+    // The v3 of another family has its family's times.
+    expect(solver.polling({ family: 'geetest', variant: 'v3' })).toMatchObject({ firstPollMs: 15_000 })
+  })
+
+  test('1 s before the first poll of a picture', () => {
+    for (const one of [IMAGE, GRID]) expect(solver.polling(one)).toMatchObject({ firstPollMs: 1_000, everyMs: 5_000 })
   })
 
   test('10 s after an error of the server', () => {

@@ -1,4 +1,4 @@
-import type { AnyChallenge, Family } from '../../base/challenge.js'
+import type { AnyChallenge, Family, Variant } from '../../base/challenge.js'
 import type { Clock } from '../../base/clock.js'
 import { messageOf } from '../../base/errors.js'
 import type { Transport } from '../../egress/transport.js'
@@ -32,6 +32,9 @@ export interface AccountParts {
 const NO_BUDGETS: readonly string[] = []
 const DAY_MS = 86_400_000
 
+/** Tasks that are polled alike: of a family, or of a variant whose times differ from its family's. */
+export type PollKind = Family | `${Family}/${Variant}`
+
 /** A kind of challenge, as a service offers it or not. A solve through a proxy is another kind of task. */
 export function kindOf({ family, variant }: Pick<AnyChallenge, 'family' | 'variant'>, isByProxy: boolean): string {
   return `${family} (${variant})${isByProxy ? ' through a proxy' : ''}`
@@ -50,8 +53,8 @@ export class Account {
   readonly claim: Budget | undefined
   readonly perSolve: Money | undefined
   readonly sharedKey: boolean
-  readonly #pollSchedules = new Map<Family, PollSchedule>()
-  readonly #learnedElsewhere = new Map<Family, LearnedTimes>()
+  readonly #pollSchedules = new Map<PollKind, PollSchedule>()
+  readonly #learnedElsewhere = new Map<PollKind, LearnedTimes>()
   readonly #transportFor: AccountParts['transport']
   /** Most accounts have no budget of their own, and each solve asks several times: computed once. */
   readonly #hasNoBudget: boolean
@@ -121,25 +124,28 @@ export class Account {
     return monotonic < (this.#notOffered.get(kind) ?? 0) ? kind : undefined
   }
 
-  /** When to poll for tasks of a family, from the times learned so far. */
-  pollSchedule(family: Family): PollSchedule {
-    const known = this.#pollSchedules.get(family)
+  /** When to poll for tasks of a family, or of one of its variants, from the times learned so far. */
+  pollSchedule(family: Family, variant?: Variant): PollSchedule {
+    const polling = this.solver.polling({ family, variant })
+    const isOwn = variant !== undefined && polling !== this.solver.polling({ family })
+    const kind: PollKind = isOwn ? `${family}/${variant}` : family
+    const known = this.#pollSchedules.get(kind)
     if (known) return known
-    const schedule = new PollSchedule(this.solver.polling({ family }))
-    const learned = this.#learnedElsewhere.get(family)
+    const schedule = new PollSchedule(polling)
+    const learned = this.#learnedElsewhere.get(kind)
     if (learned) schedule.seed(learned)
-    this.#pollSchedules.set(family, schedule)
+    this.#pollSchedules.set(kind, schedule)
     return schedule
   }
 
-  /** Sets the times that other processes have learned for a family. This process starts from them. */
-  seedPollSchedule(family: Family, learned: LearnedTimes): void {
-    this.#learnedElsewhere.set(family, learned)
-    this.#pollSchedules.get(family)?.seed(learned)
+  /** Sets the times that other processes have learned for a kind of task. This process starts from them. */
+  seedPollSchedule(kind: PollKind, learned: LearnedTimes): void {
+    this.#learnedElsewhere.set(kind, learned)
+    this.#pollSchedules.get(kind)?.seed(learned)
   }
 
-  /** The poll schedules, by family. */
-  get pollSchedules(): ReadonlyMap<Family, PollSchedule> {
+  /** The poll schedules, by kind of task. */
+  get pollSchedules(): ReadonlyMap<PollKind, PollSchedule> {
     return this.#pollSchedules
   }
 

@@ -179,10 +179,10 @@ export class Advisor {
     let usual: Family = 'recaptcha'
     let maxCount = 0
     for (const { pollSchedules } of this.#deps.accounts) {
-      for (const [family, { count }] of pollSchedules) {
+      for (const [kind, { count }] of pollSchedules) {
         if (count <= maxCount) continue
         maxCount = count
-        usual = family
+        usual = kind.replace(/\/.*/, '') as Family
       }
     }
     return usual

@@ -6,14 +6,14 @@ import { type Purpose, type SendOptions, type Transport, TransportError } from '
 import { formatUsd, type Money, ZERO } from '../../policy/money.js'
 import type { PageProxy } from '../../policy/page-proxy.js'
 import type { SecretVersion } from '../../secrets/provider.js'
-import type { BatchPollResult, Failure, FailureClass, Pending, Ready, Submitted } from '../../solvers/solver.js'
+import type { Failure, FailureClass, Ready, Submitted, ThreadsInfo } from '../../solvers/solver.js'
 import { isCompleteAnswer } from '../../widgets/table.js'
 import { type Account, kindOf } from '../accounts/account.js'
 import type { AccountPauser } from '../accounts/pauses.js'
 import { abandoned, asSolveguardError } from '../errors.js'
 import type { KeyRegistry } from '../keys/registry.js'
 import type { GuardContext, KeyClock, Notifier } from '../ports.js'
-import { redactReply } from './redact.js'
+import { type Result, redactReply } from './redact.js'
 import { bookedCost, costFloor } from './reported-cost.js'
 import type { SolverTask, TaskOutcome } from './solver-task.js'
 import { type PollGroup, type Send, TaskPoller } from './task-poller.js'
@@ -22,6 +22,10 @@ const CALL_TIMEOUT_MS = 30_000
 const MAX_BACKOFF_MS = 30_000
 /** How many ids of tasks are remembered for each account. */
 const MAX_TASK_IDS = 10_000
+/** How often the threads of an account are asked for, at most. */
+const THREADS_EVERY_MS = 5_000
+/** After so many refusals in a row while threads are free, a plan has ended. */
+const MAX_REFUSALS = 3
 /** How many unknown errors a process reports at most. */
 const MAX_UNKNOWN_ERRORS = 100
 
@@ -57,6 +61,8 @@ export class SolverClient {
   readonly #pollGroups = new WeakMap<Account, PollGroup>()
   /** The accounts whose service has reported a cost below the floor. */
   readonly #belowFloor = new WeakSet<Account>()
+  /** When an account's threads were last asked for, and how often in a row it refused while threads were free. */
+  readonly #threads = new WeakMap<Account, { askedAt: number; refusals: number }>()
   /** The unknown errors that were reported, each with its account. */
   readonly #unknownErrors = new Set<string>()
   /** The ids of each account's latest tasks. */
@@ -97,13 +103,20 @@ export class SolverClient {
       }
       const sentAt = this.#deps.clock.monotonic()
       const result = await this.#send(task, 'submit', call, (reply) => solver.readSubmit(reply, task.family), options)
-      if (result.kind === 'submitted') return this.#isKnownTask(task, result.taskId) ? this.#repeated(task) : result
+      if (result.kind === 'submitted') {
+        if (solver.threadsInfo) this.#threads.delete(task.account)
+        return this.#isKnownTask(task, result.taskId) ? this.#repeated(task) : result
+      }
       task.lastFailure = result
       if (result.ambiguous) return failed(this.#errorOf(task, result), task.amount, true)
       task.mayBeCharged = false
       switch (result.class) {
         case 'busy':
         case 'invalid': {
+          if (result.maybeEnded && solver.threadsInfo && (await this.#planHasEnded(task, solver.threadsInfo))) {
+            const ended: Failure = { ...result, class: 'balance', message: solver.threadsInfo.endedMessage }
+            return { ...failed(this.#errorOf(task, ended), ZERO), fallback: 'refused' }
+          }
           const wait = backoff(result, tries)
           const now = this.#deps.clock.monotonic()
           unreachedSince = isUnreached(result) ? (unreachedSince ?? sentAt) : undefined
@@ -233,6 +246,25 @@ export class SolverClient {
     )
   }
 
+  /**
+   * Whether a refusal means that the account's plan has ended, and not that its threads are busy. Asks at intervals, for
+   * all solves of the account. A thread may have been freed since the refusal: a plan has ended when it has no threads,
+   * or when the service refuses again and again, and accepts nothing, while threads are free.
+   */
+  async #planHasEnded(task: SolverTask, { call, read }: ThreadsInfo): Promise<boolean> {
+    const { account } = task
+    const now = this.#deps.clock.monotonic()
+    const seen = this.#threads.get(account) ?? { askedAt: Number.NEGATIVE_INFINITY, refusals: 0 }
+    if (now - seen.askedAt < THREADS_EVERY_MS) return false
+    seen.askedAt = now
+    this.#threads.set(account, seen)
+    const threads = await this.#send(task, 'balance', call(), read)
+    if (threads.kind !== 'threads') return false
+    if (threads.total === 0) return true
+    seen.refusals = threads.busy < threads.total ? seen.refusals + 1 : 0
+    return seen.refusals >= MAX_REFUSALS
+  }
+
   /** A kind of task that the service no longer does is not asked for again for a day. */
   #reportNotOffered({ account }: SolverTask, kind: string, { code, message }: Failure): void {
     if (!account.markNotOffered(kind, this.#deps.clock.monotonic())) return
@@ -303,7 +335,7 @@ export class SolverClient {
     })
   }
 
-  async #send<T extends Submitted | Ready | Pending | BatchPollResult>(
+  async #send<T extends Result>(
     task: SolverTask,
     purpose: Purpose,
     call: Call,
@@ -403,15 +435,12 @@ export class SolverClient {
 }
 
 /** Send options with `mayHoldAnswer`: the wire log must classify a reply before the client reads it. */
-function loggedOptions(
-  options: SendOptions,
-  read: (reply: Reply) => Submitted | Ready | Pending | BatchPollResult | Failure,
-): SendOptions {
+function loggedOptions(options: SendOptions, read: (reply: Reply) => Result | Failure): SendOptions {
   return { ...options, mayHoldAnswer: (reply) => mayAnswer(read(reply)) }
 }
 
 /** Whether a reply may hold an answer. An unreadable reply may. */
-function mayAnswer(result: Submitted | Ready | Pending | BatchPollResult | Failure): boolean {
+function mayAnswer(result: Result | Failure): boolean {
   switch (result.kind) {
     case 'submitted':
       return result.ready !== undefined
@@ -420,7 +449,7 @@ function mayAnswer(result: Submitted | Ready | Pending | BatchPollResult | Failu
     case 'failure':
       return result.class === 'invalid'
     default:
-      return result.kind !== 'pending'
+      return result.kind === 'ready'
   }
 }
 

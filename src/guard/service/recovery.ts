@@ -166,6 +166,7 @@ export class Recovery {
       fallbackAfterMs: undefined,
       // A process of this guard wrote it to the ledger, with `attachTask`.
       family: task.family as Family,
+      variant: undefined,
       amount: task.amount,
       key: account.keys.version(await account.secrets.get(), task.keyVersion),
       sentInEpoch: 0,

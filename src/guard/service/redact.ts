@@ -1,9 +1,9 @@
 import type { Reply } from '../../base/wire.js'
 import { maskValues } from '../../egress/key-mask.js'
-import type { BatchPollResult, Failure, Pending, Ready, Submitted } from '../../solvers/solver.js'
+import type { BatchPollResult, Failure, Pending, Ready, Submitted, Threads } from '../../solvers/solver.js'
 
 /** A parsed reply that is not a failure. */
-type Result = Submitted | Ready | Pending | BatchPollResult
+export type Result = Submitted | Ready | Pending | BatchPollResult | Threads
 
 /**
  * Reads a reply. A service may repeat a hidden value (the password of a page's proxy) in an error. The error keeps its

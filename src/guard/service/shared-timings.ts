@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { type Family, VARIANTS } from '../../base/challenge.js'
-import type { Account } from '../accounts/account.js'
+import { VARIANTS } from '../../base/challenge.js'
+import type { Account, PollKind } from '../accounts/account.js'
 import type { LearnedTimes } from '../accounts/poll-schedule.js'
 import type { GuardContext } from '../ports.js'
 
@@ -20,7 +20,7 @@ export interface SharedTimingsDeps extends Pick<GuardContext, 'name' | 'clock' |
 }
 
 /**
- * Shares how long tasks take, by account and family, as facts of the ledger. A process that has not seen a task begins
+ * Shares how long tasks take, by account and kind of task, as facts of the ledger. A process that has not seen a task begins
  * with the times that other processes have learned.
  */
 export class SharedTimings {
@@ -41,19 +41,19 @@ export class SharedTimings {
   async load(): Promise<void> {
     const { accounts, clock, ledger } = this.#deps
     for (const { name, value } of await ledger.listFacts(this.#scope, clock.now())) {
-      const at = name.lastIndexOf('/')
-      const family = name.slice(at + 1)
+      const [account = '', family = '', variant] = name.split('/')
       const learned = read(value)
       if (!learned || !Object.hasOwn(VARIANTS, family)) continue
-      accounts.find((account) => account.name === name.slice(0, at))?.seedPollSchedule(family as Family, learned)
+      const kind = variant === undefined ? family : `${family}/${variant}`
+      accounts.find((one) => one.name === account)?.seedPollSchedule(kind as PollKind, learned)
     }
   }
 
   async publish(): Promise<void> {
     const { accounts, clock, ledger } = this.#deps
     for (const { name: account, pollSchedules } of accounts) {
-      for (const [family, { learned }] of pollSchedules) {
-        const name = `${account}/${family}`
+      for (const [kind, { learned }] of pollSchedules) {
+        const name = `${account}/${kind}`
         const value = JSON.stringify(learned)
         if (!learned || value === this.#published.get(name)) continue
         this.#published.set(name, value)

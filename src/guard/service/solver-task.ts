@@ -1,4 +1,4 @@
-import type { Answer, Family } from '../../base/challenge.js'
+import type { Answer, Family, Variant } from '../../base/challenge.js'
 import type { SolveguardError } from '../../base/errors.js'
 import type { Transport } from '../../egress/transport.js'
 import type { Money } from '../../policy/money.js'
@@ -14,6 +14,8 @@ export interface SolverTask {
   readonly id: string
   readonly gate: Gate
   readonly family: Family
+  /** Absent for a task that another process submitted. */
+  readonly variant: Variant | undefined
   /** Values to mask in messages, records and logs if a service repeats them: the password of the page's proxy. */
   readonly hidden: readonly string[]
   account: Account

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.js'
 import type { Call, Reply } from '../../base/wire.js'
-import type { BatchPoll, BatchPollResult, Failure, Pending, Ready, Solver } from '../../solvers/solver.js'
+import type { BatchPoll, BatchPollResult, Failure, Pending, Polling, Ready, Solver } from '../../solvers/solver.js'
 import type { PollSchedule } from '../accounts/poll-schedule.js'
 import type { SolverTask } from './solver-task.js'
 
@@ -31,6 +31,7 @@ export class TaskPoller {
   readonly #solver: Solver
   readonly #taskId: string
   readonly #schedule: PollSchedule
+  readonly #polling: Polling
   readonly #group: PollGroup | undefined
   /** Monotonic ms at which the task was submitted; undefined if another process submitted it. */
   readonly #submittedAt: number | undefined
@@ -50,16 +51,17 @@ export class TaskPoller {
    * @param group the tasks of the same account that wait to be polled together
    */
   constructor(task: SolverTask, taskId: string, clock: Clock, justSubmitted: boolean, group: PollGroup) {
-    const { account, family } = task
+    const { account, family, variant } = task
     this.#clock = clock
     this.#task = task
     this.#solver = account.solver
     this.#taskId = taskId
-    this.#schedule = account.pollSchedule(family)
+    this.#schedule = account.pollSchedule(family, variant)
+    this.#polling = this.#solver.polling(task)
     this.#submittedAt = justSubmitted ? clock.monotonic() : undefined
     const { batchPoll } = this.#solver
     this.#group = batchPoll?.families.includes(family) ? group : undefined
-    this.#dueAt = clock.monotonic() + (justSubmitted ? this.#solver.polling(task).firstPollMs : 0)
+    this.#dueAt = clock.monotonic() + (justSubmitted ? this.#polling.firstPollMs : 0)
     this.#group?.add(this)
   }
 
@@ -67,12 +69,8 @@ export class TaskPoller {
   get wait(): number {
     const now = this.#clock.monotonic()
     const start = this.#submittedAt
-    if (start === undefined) return this.#polledAt === undefined ? 0 : this.#polledAt + this.#everyMs - now
+    if (start === undefined) return this.#polledAt === undefined ? 0 : this.#polledAt + this.#polling.everyMs - now
     return start + this.#schedule.next(this.#polledAt === undefined ? undefined : this.#polledAt - start) - now
-  }
-
-  get #everyMs(): number {
-    return this.#solver.polling(this.#task).everyMs
   }
 
   /** The result of a poll: of another task's call, if it was received there, or of a call sent now. */
@@ -151,7 +149,7 @@ export class TaskPoller {
   /** @param result undefined if a call returned no result for this task: it then counts as pending */
   #result(result: PollResult | undefined, at: number): PollResult {
     this.#polledAt = at
-    this.#dueAt = at + this.#everyMs
+    this.#dueAt = at + this.#polling.everyMs
     const start = this.#submittedAt
     if (result?.kind === 'pending') this.#notReadyAt = at
     if (result?.kind === 'ready' && start !== undefined) {

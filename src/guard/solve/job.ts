@@ -82,6 +82,7 @@ export function createJob(
     gate: grant.gate,
     challenge: withoutPictures(challenge),
     family: challenge.family,
+    variant: challenge.variant,
     hidden: proxySecrets(grant.pageProxy()),
     admitted,
     index,

@@ -53,7 +53,7 @@ export function processesRequest(behavior: Behavior): boolean {
 
 /** The behaviors to use, by endpoint: first those queued for the next calls, in order, then the permanent one. */
 export class ScriptedReplies {
-  readonly #next: Record<ServiceEndpoint, Behavior[]> = { in: [], res: [], balance: [], report: [] }
+  readonly #next: Record<ServiceEndpoint, Behavior[]> = { in: [], res: [], balance: [], report: [], threads: [] }
   readonly #always = new Map<ServiceEndpoint, Behavior>()
 
   next(endpoint: ServiceEndpoint, ...behaviors: Behavior[]): void {

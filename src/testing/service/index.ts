@@ -255,6 +255,8 @@ function perform(store: TaskStore, request: DecodedRequest, behavior: Behavior):
     }
     case 'balance':
       return [{ value: String(store.balance(key) / 1e6) }]
+    case 'threads':
+      return [{ value: JSON.stringify({ threads: store.threads, working_threads: store.working }) }]
     case 'report':
       return ids.map((id) => store.report(key, id, request.good ? 'good' : 'bad'))
     case 'res':

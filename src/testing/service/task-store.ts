@@ -119,6 +119,11 @@ export class TaskStore {
     return this.#open.size
   }
 
+  /** How many tasks may be open at a time; a large number where there is no limit. */
+  get threads(): number {
+    return Math.min(this.#options.threads, MAX_TASKS)
+  }
+
   balance(key: string): Money {
     this.#solveDue()
     const account = this.#accounts.get(key)

@@ -166,7 +166,7 @@ describe('a service that cannot use a page proxy', () => {
 
   test('is named with the other accounts if none of them can', async () => {
     const { guard, service } = await over([antiCaptcha, twoCaptcha, capMonster])
-    const error = await errorOf(guard.solve({ ...challenge, variant: 'v3' }))
+    const error = await errorOf(guard.solve({ ...challenge, variant: 'v3', action: 'login' }))
     expect(error).toMatchObject({ code: 'PAGE_PROXY_UNSUPPORTED' })
     expect(error.message).toMatch(/^None of the solvers anticaptcha, twocaptcha, capmonster can .*captchaai, capsolver/)
     expect(service.requests).toEqual([])
