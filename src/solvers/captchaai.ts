@@ -60,8 +60,8 @@ const DEFINITION: ServiceDefinition = {
   capabilities: CAPABILITIES,
   // All of its methods take `proxy` and `proxytype` (https://blog.captchaai.com/captchaai-api-quick-reference-card).
   proxy: { families: ['recaptcha', 'turnstile', 'geetest', 'friendly'], hostnames: true, inOneString: true },
-  // It solves a reCAPTCHA in 10 to 20 s, a Turnstile in 10 to 15 s, a picture in up to 5 s. First polls are those of its
-  // official Python client 1.0.1 (https://pypi.org/project/captchaai/), as are the 5 s between polls.
+  // It solves a reCAPTCHA in 10 to 20 s, a Turnstile in 10 to 15 s, a picture in up to 5 s. First polls, and the 5 s
+  // between polls, are those of its official Python client 1.0.1 (https://pypi.org/project/captchaai/).
   polling: { firstPollMs: 15_000, everyMs: 5_000, usual: { medianMs: 17_000, spread: 0.4, idleMs: 2_600 } },
   pollingFor: {
     turnstile: { firstPollMs: 10_000, everyMs: 5_000, usual: { medianMs: 12_000, spread: 0.4, idleMs: 2_600 } },

@@ -247,9 +247,9 @@ export class SolverClient {
   }
 
   /**
-   * Whether a refusal means that the account's plan has ended, and not that its threads are busy. Asks at intervals, for
-   * all solves of the account. A thread may have been freed since the refusal: a plan has ended when it has no threads,
-   * or when the service refuses again and again, and accepts nothing, while threads are free.
+   * Whether a refusal means that the account's plan has ended, and not that its threads are busy. Asks at intervals,
+   * for all solves of the account. A thread may have been freed since the refusal: a plan has ended when it has no
+   * threads, or when the service refuses again and again, and accepts nothing, while threads are free.
    */
   async #planHasEnded(task: SolverTask, { call, read }: ThreadsInfo): Promise<boolean> {
     const { account } = task

@@ -20,8 +20,8 @@ export interface SharedTimingsDeps extends Pick<GuardContext, 'name' | 'clock' |
 }
 
 /**
- * Shares how long tasks take, by account and kind of task, as facts of the ledger. A process that has not seen a task begins
- * with the times that other processes have learned.
+ * Shares how long tasks take, by account and kind of task, as facts of the ledger. A process that has not seen a task
+ * begins with the times that other processes have learned.
  */
 export class SharedTimings {
   readonly #deps: SharedTimingsDeps
