@@ -264,6 +264,10 @@ export const CODES = {
     meaning: 'A copy of the audit log cannot be written, or is written again.',
     remedy: 'Check the sink to which it is written.',
   },
+  CLOCKS_DIFFER: {
+    meaning: "This machine's clock and that of the ledger differ by more than five minutes; both count against you.",
+    remedy: 'Set the clock that is wrong: of this process, or of the file system or server that has the ledger.',
+  },
   LIMITS_DIFFER: {
     meaning: 'Two guards with the same name have different limits; the lower limit applies to both.',
     remedy: 'Give both the same `policy.budget`, or different names.',

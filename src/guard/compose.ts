@@ -66,7 +66,12 @@ function start(runtime: GuardRuntime, policy: Policy): Guard {
     inBackground(() => timings.sync())
     inBackground(() => runtime.warnOfDueKeys(policy.key.rotateEveryMs))
     // Skipped on the first heartbeat: most processes end before the result would be used.
-    if (!isFirst) inBackground(async () => runtime.balanceMonitor.heartbeat(policy, await runtime.pauses.refresh()))
+    if (isFirst) return
+    inBackground(async () => {
+      const usages = await runtime.pauses.refresh()
+      runtime.observeClocks(usages.get(runtime.name)?.clocks)
+      await runtime.balanceMonitor.heartbeat(policy, usages)
+    })
   })
   runtime.telemetry?.observe(runtime, () => guard.budgetStatus())
   return guard

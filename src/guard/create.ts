@@ -46,7 +46,7 @@ export async function createGuard(options: GuardOptions): Promise<Guard> {
       transport: ({ baseUrl }, { proxies: [proxy], localAddresses: [localAddress], expected: expect }) =>
         createTransport({ baseUrl, proxy, localAddress, expect, ca, clock, log }),
     }),
-    ledger: options.ledger ?? fileLedger({ dir: stateDir }),
+    ledger: options.ledger ?? fileLedger({ dir: stateDir, clock }),
     sink: fanOutAudit([options.audit ?? jsonlAudit({ dir: join(stateDir, 'audit') })].flat()),
     logger: options.logger,
     wireLog: log,

@@ -20,7 +20,7 @@ import type { Outbox } from './observability/outbox.js'
 import type { Recorder } from './observability/recorder.js'
 import { RedactedSolution } from './solve/solution.js'
 import { Budget, type BudgetPath, dayStatus, originTermsOf, type Terms, termsOf } from './spending/budgets.js'
-import { type ProcessStatusDeps, processStatus, type Solving, solverStatus } from './status.js'
+import { clocksStatus, type ProcessStatusDeps, processStatus, type Solving, solverStatus } from './status.js'
 import { type SolveStreamDeps, solveStream } from './streams/solve-stream.js'
 import type {
   BudgetStatus,
@@ -212,7 +212,7 @@ export class PolicyGrant implements Grant, GrantContext {
         egressAddress: route?.address,
         solver: first.name,
         solvers,
-        ledger: { kind: ledger.kind, place: ledger.place },
+        ledger: { kind: ledger.kind, place: ledger.place, clocks: clocksStatus(usage) },
         ...processStatus(this.#deps, this.#solving),
         alerts,
       }

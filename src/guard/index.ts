@@ -18,6 +18,7 @@ export type {
   GuardEvents,
   KeyStatus,
   KnownKey,
+  LedgerStatus,
   MinuteStatus,
   NarrowOptions,
   ProcessStatus,

@@ -6,7 +6,15 @@ import { isPromise, type MaybePromise } from '../base/async.js'
 import type { Clock } from '../base/clock.js'
 import { type Code, messageOf } from '../base/errors.js'
 import type { WireLog } from '../egress/har.js'
-import type { BudgetClaim, Ledger, Limits, PauseReason, RegisterResult, ThresholdAlert } from '../ledger/ledger.js'
+import type {
+  BudgetClaim,
+  ClocksDiffer,
+  Ledger,
+  Limits,
+  PauseReason,
+  RegisterResult,
+  ThresholdAlert,
+} from '../ledger/ledger.js'
 import { formatUsd } from '../policy/money.js'
 import type { Outage } from '../secrets/cache.js'
 import { Account, type AccountParts } from './accounts/account.js'
@@ -87,6 +95,7 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
   /** What the ledger knows of this process: nothing yet, that it lives, or also its limits. */
   #registered: 'lease' | 'limits' | undefined
   #declaring: Promise<void> | undefined
+  #clocksDiffer = false
   /** The budgets whose limits this process declares, and the claims that it declared last. */
   #budgets: readonly Budget[] = []
   #declared: readonly BudgetClaim[] = []
@@ -183,13 +192,27 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     const now = this.clock.now()
     this.#declared = as === 'limits' ? this.#budgets.map((each) => each.at(now)) : []
     const declares = this.#declared.map(({ id, limits }) => ({ budgetId: id, limits }))
-    const registered = ({ differing }: RegisterResult): void => {
+    const registered = ({ differing, clocks }: RegisterResult): void => {
       const isNew = this.#registered !== as
       this.#registered = as
+      this.observeClocks(clocks)
       if (isNew) for (const each of differing) this.#alertDifferentLimits(each)
     }
     const reply = this.ledger.register({ id: this.ownerId, leaseMs: LEASE_MS, declares }, now)
     return isPromise(reply) ? reply.then(registered) : registered(reply)
+  }
+
+  /** Raises an alert when the clocks of this process and of the ledger begin to differ. */
+  observeClocks(clocks: ClocksDiffer | undefined): void {
+    const begins = clocks !== undefined && !this.#clocksDiffer
+    this.#clocksDiffer = clocks !== undefined
+    if (!begins) return
+    const [here, there] = [new Date(clocks.caller), new Date(clocks.ledger)].map((time) => time.toISOString())
+    const where = this.ledger.place ?? this.ledger.kind
+    this.alert(
+      'CLOCKS_DIFFER',
+      `The clock of process ${process.pid} shows ${here}, and that of the ledger ${where} ${there}: set the wrong one.`,
+    )
   }
 
   #renewLease(): MaybePromise<void> {

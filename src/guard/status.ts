@@ -11,7 +11,7 @@ import type { Recovery } from './service/recovery.js'
 import type { SolvePipeline } from './solve/pipeline.js'
 import { dayStatus } from './spending/budgets.js'
 import type { WaitQueue } from './spending/wait-queue.js'
-import type { KeyStatus, KnownKey, SolverStatus, Status } from './types.js'
+import type { KeyStatus, KnownKey, LedgerStatus, SolverStatus, Status } from './types.js'
 
 /** What the status of a process needs from the guard. */
 export interface ProcessStatusDeps {
@@ -53,6 +53,11 @@ export function processStatus(
   }
 }
 
+/** The clocks of this process and of the ledger, if they differ. */
+export function clocksStatus({ clocks }: Pick<Usage, 'clocks'>): LedgerStatus['clocks'] {
+  return clocks && { here: new Date(clocks.caller), ledger: new Date(clocks.ledger) }
+}
+
 /**
  * The status of one account.
  * @param usage the usage of its own budget, if it has one
@@ -81,7 +86,7 @@ export function solverStatus(
   const threads = maxConcurrent === undefined ? undefined : { has: maxConcurrent, used: threadUsage?.active ?? 0 }
   if (!usage) return { name, key: keyStatus, threads }
   const { spent, reserved, lastMinute, active, days, paused } = usage
-  const { perDay, perMinute, concurrent } = tightest(claim?.at(now).limits ?? {}, usage.declared)
+  const { perDay, perMinute, concurrent } = tightest(claim?.at(now).limits ?? {}, usage.declared, now)
   return {
     name,
     key: keyStatus,

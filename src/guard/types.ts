@@ -480,12 +480,7 @@ export interface Status {
   /** Every account, in the order in which they are asked. */
   readonly solvers: readonly SolverStatus[]
   /** The ledger. */
-  readonly ledger: {
-    /** Its kind: `memory`, `file`, `redis`. */
-    readonly kind: string
-    /** Where it is, without credentials. */
-    readonly place?: string | undefined
-  }
+  readonly ledger: LedgerStatus
   /** The audit log. */
   readonly audit: AuditStatus
   /** The alert channels, and what is not delivered yet. */
@@ -494,6 +489,26 @@ export interface Status {
   readonly process: ProcessStatus
   /** The path of the wire log, where there is one. */
   readonly trace?: string | undefined
+}
+
+/** A ledger, and whether its time is in doubt. */
+export interface LedgerStatus {
+  /** Its kind: `memory`, `file`, `redis`. */
+  readonly kind: string
+  /** Where it is, without credentials. */
+  readonly place?: string | undefined
+  /**
+   * Two clocks that differ by more than five minutes, if they do. Until they agree, a jump of either frees nothing that
+   * was spent.
+   */
+  readonly clocks?:
+    | {
+        /** What the clock of this process shows. */
+        readonly here: Date
+        /** What the clock of the ledger shows: of the file system, or of the Redis server. */
+        readonly ledger: Date
+      }
+    | undefined
 }
 
 /** The state of one budget, with the ledger's own figures. */

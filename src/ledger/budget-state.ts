@@ -1,6 +1,6 @@
 import type { Money } from '../policy/money.js'
 import type { BudgetClaim, CalendarCap, Limits, PauseReason, ThresholdAlert, Usage } from './ledger.js'
-import { DAY, dayEnd, dayStart, MAX_DAY_MS, MINUTE, SlidingSum, tightest } from './windows.js'
+import { DAY, dayEnd, dayStart, MAX_DAY_MS, MINUTE, SlidingSum, type SlotAmount, slotOf, tightest } from './windows.js'
 
 export const NO_LIMITS: Limits = {}
 const NO_THRESHOLDS: readonly number[] = []
@@ -42,24 +42,33 @@ export class BudgetState {
   settled = 0
   unsure = 0
   solves = 0
+  #marked: SlotAmount | undefined
 
-  constructor(spent = new SlidingSum(DAY), made = new SlidingSum(MINUTE)) {
+  constructor(spent = new SlidingSum(DAY), made = new SlidingSum(MINUTE), marked?: SlotAmount) {
     this.spent = spent
     this.made = made
+    this.#marked = marked
+  }
+
+  /** What was spent before the doubt, in the slot in which it began. */
+  get marked(): SlotAmount | undefined {
+    return this.#marked
   }
 
   /**
    * Why an amount is refused at `at`, or undefined if it is not.
+   * @param ahead how far `at` is ahead of the clocks that calendar days are stated by
    * @param alerts receives the alerts that granting it would give
    */
   obstacle(
     { id, limits, alertsAt }: BudgetClaim,
     amount: number,
     at: number,
+    ahead: number,
     alerts: ThresholdAlert[],
   ): Obstacle | undefined {
     if (this.paused !== undefined) return { reason: 'paused', pause: this.paused }
-    const { perDay, perCalendarDay, perMinute, concurrent } = tightest(limits, this.declared)
+    const { perDay, perCalendarDay, perMinute, concurrent } = tightest(limits, this.declared, at - ahead)
     const used = this.spent.at(at) + this.reserved
     if (perDay !== undefined) {
       if (used + amount > perDay) return { reason: 'perDay', limit: perDay, used }
@@ -74,7 +83,7 @@ export class BudgetState {
     }
     if (perCalendarDay !== undefined) {
       for (const cap of perCalendarDay) {
-        const obstacle = this.#calendarObstacle(id, cap, alertsAt ?? NO_THRESHOLDS, amount, at, alerts)
+        const obstacle = this.#calendarObstacle(id, byLedger(cap, ahead), alertsAt ?? NO_THRESHOLDS, amount, at, alerts)
         if (obstacle !== undefined) return obstacle
       }
     }
@@ -111,14 +120,21 @@ export class BudgetState {
    * nothing.
    * @param nthDeadline the n-th deadline, from the earliest, among this budget's open reservations
    */
-  roomAt(limits: Limits, amount: number, at: number, nthDeadline: (n: number) => number): number | undefined {
-    const { perDay, perCalendarDay = NO_CAPS, perMinute, concurrent } = tightest(limits, this.declared)
+  roomAt(
+    limits: Limits,
+    amount: number,
+    at: number,
+    ahead: number,
+    nthDeadline: (n: number) => number,
+  ): number | undefined {
+    const { perDay, perCalendarDay = NO_CAPS, perMinute, concurrent } = tightest(limits, this.declared, at - ahead)
     if ((perDay ?? Infinity) < amount || (perMinute ?? 1) < 1 || (concurrent ?? 1) < 1) return undefined
     if (this.paused !== undefined || perCalendarDay.some((cap) => cap.amount < amount)) return undefined
     let room = at
     const excess = perDay === undefined ? 0 : this.spent.at(at) + this.reserved + amount - perDay
     if (excess > 0) room = this.spent.goneAt(excess) ?? nthDeadline(1)
-    for (const cap of perCalendarDay) {
+    for (const stated of perCalendarDay) {
+      const cap = byLedger(stated, ahead)
       const spent = this.spent.since(dayStart(cap, at))
       const over = spent + this.reserved + amount - cap.amount
       if (over > 0) room = Math.max(room, spent >= over ? dayEnd(cap, at) : nthDeadline(1))
@@ -134,9 +150,12 @@ export class BudgetState {
     this.alertedAt.set(timeZone === undefined ? threshold : alertKey(threshold, timeZone), at)
   }
 
-  usage(at: number, days?: readonly CalendarCap[]): Usage {
+  /** Times in the result are by the clocks that `at` is ahead of. */
+  usage(at: number, ahead: number, days?: readonly CalendarCap[]): Usage {
     const spent = this.spent.at(at) as Money
-    const { perCalendarDay } = tightest({ perCalendarDay: days }, this.declared)
+    const wall = at - ahead
+    const { perCalendarDay } = tightest({ perCalendarDay: days }, this.declared, wall)
+    const moreAt = this.spent.goneAt(1)
     return {
       spent,
       reserved: this.reserved as Money,
@@ -144,13 +163,27 @@ export class BudgetState {
       active: this.active,
       declared: this.declared,
       days: perCalendarDay?.map((cap) => {
-        const start = dayStart(cap, at)
-        return { ...cap, start, end: dayEnd(cap, at), spent: this.spent.since(start) as Money }
+        const start = dayStart(cap, wall)
+        return { ...cap, start, end: dayEnd(cap, wall), spent: this.spent.since(start + ahead) as Money }
       }),
       paused: this.paused,
-      moreAt: this.spent.goneAt(1),
+      moreAt: moreAt === undefined ? undefined : moreAt - ahead,
       totals: { settled: this.settled as Money, unsure: this.unsure as Money, solves: this.solves },
     }
+  }
+
+  /** Notes what is spent until now: what is spent after it is in doubt. */
+  beginDoubt(at: number): void {
+    this.#marked = this.spent.mark(at)
+  }
+
+  /** @param to as of when what was spent in doubt counts, if not as of when it was counted */
+  endDoubt(from: number, to: number | undefined): void {
+    const marked = this.#marked ?? [slotOf(DAY, from), 0]
+    this.#marked = undefined
+    if (to === undefined) return
+    this.spent.move(marked, to)
+    for (const [key, at] of this.alertedAt ?? []) if (at >= from) this.alertedAt?.set(key, to)
   }
 
   /** Whether the budget can be forgotten: nothing of it counts any more, and nothing holds for it. */
@@ -160,6 +193,11 @@ export class BudgetState {
     for (const alertedAt of this.alertedAt?.values() ?? []) if (at < alertedAt + MAX_DAY_MS) return false
     return true
   }
+}
+
+/** A calendar cap, its day in the ledger's time. */
+function byLedger(cap: CalendarCap, ahead: number): CalendarCap {
+  return ahead === 0 ? cap : { ...cap, start: cap.start + ahead, end: cap.end + ahead }
 }
 
 function alertKey(threshold: number, timeZone: string): string {

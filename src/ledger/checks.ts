@@ -28,10 +28,10 @@ function checkAmount(amount: number): void {
 
 /**
  * When a request's reservation expires by the ledger's time: as long after it was made as the caller's deadline is
- * after the caller's `now`. On a clock that was set back, the deadline itself may be in the ledger's past.
+ * after the caller's `now`, whatever the caller's clock shows.
  */
 export function deadlineOf({ deadline }: ReserveRequest, now: number, at: number): number {
-  return deadline + Math.max(0, at - now)
+  return at + deadline - now
 }
 
 /** The error for an id that another reservation already has. */

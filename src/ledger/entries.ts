@@ -3,6 +3,7 @@ import type { BookedAlert } from './budget-state.js'
 import { JournalError } from './database-file.js'
 import type { AttachedTask, Owner, PauseReason } from './ledger.js'
 import type { LedgerState } from './state.js'
+import type { Doubt } from './time.js'
 
 /**
  * The entries of a journal: one for each thing that was decided, with the time at which it was. Entries are written as
@@ -30,11 +31,17 @@ export type Entry =
   | readonly [kind: 'resume', budgetId: string]
   | readonly [kind: 'fact', at: number, scope: string, name: string, value: string, until: number]
   | readonly [kind: 'head', file: string, seq: number, hash: string, end?: ChainHead['end']]
+  | readonly [kind: 'time', at: number, ahead: number, doubt: Doubt | null]
 
 /** Applies one entry to a state. */
 export function applyEntry(state: LedgerState, entry: Entry): void {
+  if (entry[0] === 'time') {
+    const [, at, ahead, doubt] = entry
+    state.correct({ at, ahead, doubt: doubt ?? undefined })
+    return
+  }
   // The state's time is never behind what was already written.
-  if (typeof entry[1] === 'number') state.advance(entry[1])
+  if (typeof entry[1] === 'number') state.record(entry[1])
   switch (entry[0]) {
     case 'reserve': {
       const [, at, id, ownerId, amount, deadline, path, alerts] = entry

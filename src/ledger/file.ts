@@ -7,7 +7,7 @@ import { bookedAlerts } from './budget-state.js'
 import { checkSettlement, deadlineOf } from './checks.js'
 import { type Connect, JournalError } from './database-file.js'
 import { applyEntry, type Entry } from './entries.js'
-import { type Durability, Journal, replaced } from './journal.js'
+import { type Durability, fileSystemTime, Journal, replaced } from './journal.js'
 import type {
   AttachedTask,
   CalendarCap,
@@ -26,6 +26,7 @@ import type {
   Usage,
 } from './ledger.js'
 import { LedgerState, type SavedState } from './state.js'
+import { LedgerTime, type TimeCorrection } from './time.js'
 
 /** Where a `fileLedger` is stored, and what it survives. */
 export interface FileLedgerOptions {
@@ -47,7 +48,8 @@ export interface FileLedgerOptions {
    */
   readonly durability?: Durability | undefined
   /**
-   * Measures how long a call waits for other processes.
+   * Measures how long a call waits for other processes. One that is not the machine's (in tests) also stands for the
+   * clock of the file system, with which the callers' clocks are compared.
    * @default systemClock
    */
   readonly clock?: Clock | undefined
@@ -112,6 +114,7 @@ class FileLedger implements Ledger {
   #unsure: Unsure<unknown> | undefined
   /** Until when the file is not asked for a lock, monotonic ms. */
   #locksFailUntil = Number.NEGATIVE_INFINITY
+  readonly #time: LedgerTime
   #state = new LedgerState()
   /** The last row of the journal that was applied to the state. */
   #seq = 0
@@ -128,6 +131,7 @@ class FileLedger implements Ledger {
     this.place = place
     this.#durability = durability
     this.#clock = clock
+    this.#time = new LedgerTime(clock === systemClock ? () => fileSystemTime(place) : () => clock.now())
   }
 
   async open(): Promise<void> {
@@ -149,7 +153,7 @@ class FileLedger implements Ledger {
   register(owner: Owner, now: number): MaybePromise<RegisterResult> {
     this.#owners.set(owner.id, owner)
     const registered = this.#decide(now, (at) => ({ entries: [['register', at, owner]], result: at }))
-    return then(registered, (at) => this.#state.differing(owner, at))
+    return then(registered, (at) => ({ ...this.#state.differing(owner, at), clocks: this.#time.clocks }))
   }
 
   heartbeat(ownerId: string, now: number, head?: ChainHead): MaybePromise<void> {
@@ -228,7 +232,7 @@ class FileLedger implements Ledger {
   }
 
   usage(budgetId: string, now: number, days?: readonly CalendarCap[]): MaybePromise<Usage> {
-    return this.#decide(now, (at) => ({ result: this.#state.usage(budgetId, at, days) }))
+    return this.#look(now, (state, at) => ({ ...state.usage(budgetId, at, days), clocks: this.#time.clocks }))
   }
 
   setFact(fact: NewFact, now: number): MaybePromise<string> {
@@ -239,7 +243,7 @@ class FileLedger implements Ledger {
   }
 
   listFacts(scope: string, now: number): MaybePromise<readonly Fact[]> {
-    return this.#decide(now, (at) => ({ result: this.#state.facts.list(scope, at) }))
+    return this.#look(now, (state, at) => state.listFacts(scope, at))
   }
 
   saveHead(head: ChainHead): MaybePromise<void> {
@@ -351,7 +355,8 @@ class FileLedger implements Ledger {
   /** Decides first on the state in memory, and if need be with the file locked. */
   #decideOnce<T>(current: number, decide: (at: number) => Decision<T>): T {
     const journal = this.#openJournal()
-    const first = decide(this.#state.advance(current))
+    this.#recordTime(journal, current)
+    const first = decide(this.#timeAt(current))
     if (first.entries === undefined) {
       if (journal.last() === this.#seq) return first.result
     } else if (this.#write(journal, first.entries, first.result)) {
@@ -360,9 +365,49 @@ class FileLedger implements Ledger {
     this.#catchUp()
     // Other processes are writing too. Once more without the lock, which costs them nothing; then with it, which
     // cannot fail.
-    const again = decide(this.#state.advance(current))
+    const again = decide(this.#timeAt(current))
     if (again.entries !== undefined && this.#write(journal, again.entries, again.result)) return again.result
     return this.#decideLocked(journal, current, decide)
+  }
+
+  /** Reads, and writes nothing: what the clocks agree on is recorded by the next call that writes. */
+  #look<T>(now: number, look: (state: LedgerState, at: number) => T): MaybePromise<T> {
+    return this.#withRetries(now, (current) =>
+      this.#withReopening(() => {
+        if (this.#openJournal().last() !== this.#seq) this.#catchUp()
+        const at = this.#timeAt(current)
+        const { correction } = this.#time
+        if (correction === undefined) return look(this.#state, at)
+        const corrected = new LedgerState(this.#state.state())
+        corrected.correct(correction)
+        return look(corrected, corrected.now)
+      }),
+    )
+  }
+
+  /** The time that counts when the caller's clock shows `now`; the latest for a call that needs none. */
+  #timeAt(now: number): number {
+    if (now === 0) return this.#state.now
+    if (this.#time.compares(now) && this.#openJournal().last() !== this.#seq) this.#catchUp()
+    return this.#state.advance(this.#time.at(now, this.#state))
+  }
+
+  /** Records what the clocks say of each other, if that is new, before anything is decided by it. */
+  #recordTime(journal: Journal, now: number): void {
+    this.#timeAt(now)
+    const found = this.#time.correction
+    if (now === 0 || found === undefined) return
+    try {
+      if (this.#write(journal, [timeEntry(found)], undefined)) return
+      this.#decideLocked(journal, now, () => {
+        const { correction } = this.#time
+        return { entries: correction && [timeEntry(correction)], result: undefined }
+      })
+    } catch (error) {
+      // It is no decision of the call: whether it was written does not matter to it.
+      this.#unsure = undefined
+      throw error
+    }
   }
 
   #write(journal: Journal, decided: readonly Entry[], result: unknown): boolean {
@@ -384,7 +429,7 @@ class FileLedger implements Ledger {
     try {
       const result = journal.locked(() => {
         this.#catchUp()
-        const { entries: decided, result } = decide(this.#state.advance(now))
+        const { entries: decided, result } = decide(this.#timeAt(now))
         if (decided !== undefined) {
           const entries = this.#withPending(decided)
           written = { entries, seq: this.#seq + 1, text: JSON.stringify(entries), result }
@@ -400,12 +445,18 @@ class FileLedger implements Ledger {
     }
   }
 
-  /** The entries to write, with the pending tasks; without a task whose reservation ends here: no process needs it. */
+  /**
+   * The entries to write, with the pending tasks; without a task whose reservation ends here: no process needs it. What
+   * is counted while a clock shows a later time is marked.
+   */
   #withPending(decided: readonly Entry[]): readonly Entry[] {
-    if (this.#pending.length === 0) return decided
     const [first] = decided
     const settled = first?.[0] === 'settle' ? first[2] : undefined
-    return [...this.#pending.filter(([, id]) => id !== settled), ...decided]
+    const { doubt } = this.#time
+    const counts = settled !== undefined || first?.[0] === 'reserve'
+    const marked = doubt !== undefined && counts ? [timeEntry(doubt), ...decided] : decided
+    if (this.#pending.length === 0) return marked
+    return [...this.#pending.filter(([, id]) => id !== settled), ...marked]
   }
 
   /** Applies what this process has just appended, pending tasks included. */
@@ -503,6 +554,10 @@ class FileLedger implements Ledger {
       details: { place: this.place, error: code },
     })
   }
+}
+
+function timeEntry({ at, ahead, doubt }: TimeCorrection): Entry {
+  return ['time', at, ahead, doubt ?? null]
 }
 
 function withHead(entry: Entry, head: ChainHead | undefined): readonly Entry[] {

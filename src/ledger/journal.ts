@@ -1,4 +1,4 @@
-import { accessSync, chmodSync, constants, mkdirSync, type Stats, statSync } from 'node:fs'
+import { accessSync, chmodSync, constants, mkdirSync, mkdtempSync, rmdirSync, type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { ChainHead } from '../base/chain.js'
 import { systemClock } from '../base/clock.js'
@@ -245,6 +245,23 @@ function refuseStrayJournal(file: string): void {
 
 export function replaced(message: string): JournalError {
   return new JournalError('REPLACED', message)
+}
+
+/**
+ * What the file system's clock shows, ms: the time of a folder that is made beside the file and removed at once.
+ * Undefined where that cannot be done.
+ */
+export function fileSystemTime(file: string): number | undefined {
+  try {
+    const made = mkdtempSync(`${file}-time-`)
+    try {
+      return Math.floor(statSync(made).mtimeMs)
+    } finally {
+      rmdirSync(made)
+    }
+  } catch {
+    return undefined
+  }
 }
 
 function newer(file: string): JournalError {

@@ -21,9 +21,11 @@ import type { Money } from '../policy/money.js'
  *    as spent. A later settlement corrects that amount to the real cost.
  * 6. Where several live owners declared limits for one budget, the tighter of each limit holds.
  *
- * Times are wall-clock ms, passed in by the caller. A time before one that the ledger has already recorded is replaced
- * by that one: a clock that is set back frees nothing early, and a reservation expires as long after it was made as its
- * deadline was after the caller's `now`.
+ * Times are wall-clock ms, passed in by the caller, whose clock may be wrong by years. The ledger has a time of its own,
+ * which never goes back, and which no single clock moves by more than a few minutes: it takes a second clock that agrees
+ * (the file system's, the Redis server's). Where the two differ, as much time passes as both of them say. A reservation
+ * expires as long after it was made as its deadline was after the caller's `now`. Times in results are by the clocks
+ * that agree.
  *
  * A method may return its result or a promise of it. Callers await only promises, so that a ledger in memory costs no
  * turn of the event loop. Every method throws (or rejects with) `DeniedError` `LEDGER_UNAVAILABLE` when the ledger
@@ -142,8 +144,18 @@ export interface Owner {
   readonly declares: readonly { readonly budgetId: string; readonly limits: Limits }[]
 }
 
+/** The clocks of a ledger's caller and of the ledger, where they differ by more than five minutes: one is wrong. */
+export interface ClocksDiffer {
+  /** What the caller's clock shows, wall-clock ms. */
+  readonly caller: number
+  /** What the ledger's shows, of the file system or of the server; wall-clock ms. */
+  readonly ledger: number
+}
+
 /** What `register` returns. */
 export interface RegisterResult {
+  /** The clocks, where they differ. */
+  readonly clocks?: ClocksDiffer | undefined
   /** For each declared budget whose limits differ between live owners: the limits that hold for all of them. */
   readonly differing: readonly { readonly budgetId: string; readonly effective: Limits }[]
 }
@@ -353,6 +365,8 @@ export interface Usage {
   readonly moreAt?: number | undefined
   /** All that the budget has ever spent. */
   readonly totals: Totals
+  /** The clocks, where they differ: then less may be free than the figures show, and nothing more. */
+  readonly clocks?: ClocksDiffer | undefined
 }
 
 /**

@@ -2,6 +2,7 @@ import { bookedAlerts } from './budget-state.js'
 import { checkSettlement, deadlineOf } from './checks.js'
 import type { Ledger } from './ledger.js'
 import { LedgerState } from './state.js'
+import { LedgerTime } from './time.js'
 
 /** A ledger in this process's memory. Its methods return results, never promises. */
 export type MemoryLedger = {
@@ -16,27 +17,39 @@ export type MemoryLedger = {
  * const guard = await createGuard({ ledger: memoryLedger(), policy: { origins: ['https://staging.example.com'] } })
  */
 export function memoryLedger(): MemoryLedger {
+  return createMemoryLedger(new LedgerTime())
+}
+
+/** `memoryLedger`, in tests also with a second clock. */
+export function createMemoryLedger(time: LedgerTime): MemoryLedger {
   const state = new LedgerState()
+  /** The time that counts when the caller's clock shows `now`. */
+  const advance = (now: number): number => {
+    const at = time.at(now, state)
+    if (time.correction !== undefined) state.correct(time.correction)
+    return state.record(at)
+  }
   return {
     kind: 'memory',
     open() {},
     register(owner, now) {
-      const at = state.advance(now)
+      const at = advance(now)
       state.register(owner, at)
-      return state.differing(owner, at)
+      return { ...state.differing(owner, at), clocks: time.clocks }
     },
     heartbeat(ownerId, now, head) {
-      state.heartbeat(ownerId, state.advance(now))
+      state.heartbeat(ownerId, advance(now))
       if (head !== undefined) state.saveHead(head)
     },
     unregister(ownerId, now) {
-      state.advance(now)
+      advance(now)
       state.unregister(ownerId)
     },
     reserve(request, now) {
-      const at = state.advance(now)
+      const at = advance(now)
       const result = state.reserve(request, at)
       if (result.ok) {
+        if (time.doubt !== undefined) state.correct(time.doubt)
         const path = request.path.map(({ id }) => id)
         const { id, ownerId, amount, head } = request
         state.addReservation(id, ownerId, amount, deadlineOf(request, now, at), path, bookedAlerts(result.alerts), at)
@@ -49,14 +62,15 @@ export function memoryLedger(): MemoryLedger {
     },
     settle(settlement, now) {
       checkSettlement(settlement)
-      const at = state.advance(now)
+      const at = advance(now)
       const result = state.settleable(settlement.reservationId, at)
+      if (result.settled && time.doubt !== undefined) state.correct(time.doubt)
       state.settle(settlement.reservationId, settlement.cost, at, settlement.unsure)
       if (result.settled && settlement.head !== undefined) state.saveHead(settlement.head)
       return result
     },
     claim(request, now) {
-      const at = state.advance(now)
+      const at = advance(now)
       const tasks = state.claimable(request, at)
       state.claim(
         request.ownerId,
@@ -74,16 +88,16 @@ export function memoryLedger(): MemoryLedger {
       state.resume(budgetId)
     },
     usage(budgetId, now, days) {
-      return state.usage(budgetId, state.advance(now), days)
+      return { ...state.usage(budgetId, advance(now), days), clocks: time.clocks }
     },
     setFact(fact, now) {
       const { scope, name } = fact
-      const { value, until, at } = state.facts.decide(fact, state.advance(now))
+      const { value, until, at } = state.facts.decide(fact, advance(now))
       state.facts.set(scope, name, value, until, at)
       return value
     },
     listFacts(scope, now) {
-      return state.facts.list(scope, state.advance(now))
+      return state.listFacts(scope, advance(now))
     },
     saveHead(head) {
       state.saveHead(head)

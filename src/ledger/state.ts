@@ -8,6 +8,7 @@ import type {
   CalendarCap,
   ClaimedTask,
   ClaimRequest,
+  Fact,
   Owner,
   PauseReason,
   RegisterResult,
@@ -17,7 +18,8 @@ import type {
   ThresholdAlert,
   Usage,
 } from './ledger.js'
-import { DAY, MINUTE, SlidingSum, sameLimits, slotExpiresAt, slotOf, tightest } from './windows.js'
+import { type Doubt, type TimeCorrection, type TimeOfLedger, TOLERANCE_MS } from './time.js'
+import { DAY, MINUTE, SlidingSum, type SlotAmount, sameLimits, slotExpiresAt, slotOf, tightest } from './windows.js'
 
 /** How long a claimed task belongs to its claimer alone. */
 const CLAIM_MS = 60_000
@@ -31,7 +33,7 @@ const UNUSED_BUDGET = new BudgetState()
 interface Reservation {
   ownerId: string
   readonly amount: number
-  readonly deadline: number
+  deadline: number
   readonly path: readonly string[]
   task: AttachedTask | undefined
   claimedAt: number
@@ -48,8 +50,9 @@ export interface SavedState {
   readonly now: number
   readonly budgets: readonly {
     readonly id: string
-    readonly spent: [number, number][]
-    readonly made: [number, number][]
+    readonly spent: readonly SlotAmount[]
+    readonly made: readonly SlotAmount[]
+    readonly marked?: SlotAmount | undefined
     readonly paused?: PauseReason | undefined
     readonly alertedAt?: [number | string, number][] | undefined
     readonly totals: readonly [settled: number, unsure: number, solves: number]
@@ -57,6 +60,8 @@ export interface SavedState {
   readonly owners: readonly (OwnerState & { readonly id: string })[]
   readonly reservations: readonly (Reservation & { readonly id: string; readonly expired: boolean })[]
   readonly facts?: SavedFacts | undefined
+  readonly ahead?: number | undefined
+  readonly doubt?: Doubt | undefined
 }
 
 /**
@@ -69,8 +74,11 @@ export interface SavedState {
  * moment, because each entry has its own time and its effect depends on that alone. The process that makes an entry
  * stamps it with what `advance` returns, which never goes back.
  */
-export class LedgerState {
+export class LedgerState implements TimeOfLedger {
   #now: number
+  #recorded: number
+  #ahead: number
+  #doubt: Doubt | undefined
   readonly #budgets = new Map<string, BudgetState>()
   readonly #owners = new Map<string, OwnerState>()
   /** Neither settled nor expired. */
@@ -87,10 +95,13 @@ export class LedgerState {
 
   constructor(saved?: SavedState) {
     this.#now = saved?.now ?? 0
+    this.#recorded = this.#now
+    this.#ahead = saved?.ahead ?? 0
+    this.#doubt = saved?.doubt
     this.facts = new Facts(saved?.facts)
     if (saved === undefined) return
-    for (const { id, spent, made, paused, alertedAt, totals } of saved.budgets) {
-      const budget = new BudgetState(new SlidingSum(DAY, spent), new SlidingSum(MINUTE, made))
+    for (const { id, spent, made, marked, paused, alertedAt, totals } of saved.budgets) {
+      const budget = new BudgetState(new SlidingSum(DAY, spent), new SlidingSum(MINUTE, made), marked)
       budget.paused = paused
       ;[budget.settled, budget.unsure, budget.solves] = totals
       if (alertedAt !== undefined) budget.alertedAt = new Map(alertedAt)
@@ -115,6 +126,7 @@ export class LedgerState {
         id,
         spent: budget.spent.slots(),
         made: budget.made.slots(),
+        marked: budget.marked,
         paused: budget.paused,
         alertedAt: budget.alertedAt && [...budget.alertedAt],
         totals: [budget.settled, budget.unsure, budget.solves],
@@ -124,7 +136,24 @@ export class LedgerState {
     for (const [id, reservation] of this.#open) reservations.push({ id, expired: false, ...reservation })
     for (const [id, reservation] of this.#expired) reservations.push({ id, expired: true, ...reservation })
     const owners = [...this.#owners].map(([id, owner]) => ({ id, ...owner }))
-    return { now: this.#now, budgets, owners, reservations, facts: this.facts.state(this.#now) }
+    const [now, ahead, doubt] = [this.#now, this.#ahead, this.#doubt]
+    return { now, budgets, owners, reservations, facts: this.facts.state(now), ahead, doubt }
+  }
+
+  get now(): number {
+    return this.#now
+  }
+
+  get recorded(): number {
+    return this.#recorded
+  }
+
+  get ahead(): number {
+    return this.#ahead
+  }
+
+  get doubt(): Doubt | undefined {
+    return this.#doubt
   }
 
   /** Roughly how many entries' worth of state there is: what storing it costs. */
@@ -140,6 +169,37 @@ export class LedgerState {
     if (now > this.#now) this.#now = now
     if (this.#now >= this.#dueAt) this.#passTime(this.#now)
     return this.#now
+  }
+
+  /** Like `advance`, for the time of an entry. */
+  record(at: number): number {
+    if (at > this.#recorded) this.#recorded = at
+    return this.advance(at)
+  }
+
+  /** Carries out what the clocks say of each other: an entry, unlike the passing of time. */
+  correct({ at, ahead, doubt }: TimeCorrection): void {
+    const before = this.#doubt
+    if (doubt === undefined && before !== undefined) this.#endDoubt(before, at)
+    this.record(at)
+    this.#ahead = ahead
+    this.#doubt = doubt
+    if (doubt !== undefined && before === undefined) {
+      for (const budget of this.#budgets.values()) budget.beginDoubt(doubt.since)
+    }
+  }
+
+  /** The clocks agree. If that is on a later time, what was counted or expired in doubt counts as of then. */
+  #endDoubt({ since, later }: Doubt, to: number): void {
+    const isLater = to > this.#recorded + TOLERANCE_MS && later <= to + TOLERANCE_MS
+    for (const budget of this.#budgets.values()) budget.endDoubt(since, isLater ? to : undefined)
+    if (!isLater) return
+    for (const reservations of [this.#open, this.#expired]) {
+      for (const reservation of reservations.values()) {
+        if (reservation.deadline >= since && reservation.deadline < to) reservation.deadline = to
+      }
+    }
+    this.#dueAt = 0
   }
 
   #passTime(at: number): void {
@@ -188,7 +248,7 @@ export class LedgerState {
     alerts.length = 0
     for (const claim of request.path) {
       const budget = this.#budgets.get(claim.id) ?? UNUSED_BUDGET
-      const obstacle = budget.obstacle(claim, request.amount, at, alerts)
+      const obstacle = budget.obstacle(claim, request.amount, at, this.#ahead, alerts)
       if (obstacle === undefined) continue
       const retryAt = obstacle.reason === 'paused' ? undefined : this.#roomAt(request, at)
       return { ok: false, budgetId: claim.id, ...obstacle, retryAt }
@@ -205,11 +265,11 @@ export class LedgerState {
     let room = at
     for (const { id, limits } of request.path) {
       const budget = this.#budgets.get(id) ?? UNUSED_BUDGET
-      const here = budget.roomAt(limits, request.amount, at, (n) => this.#nthDeadline(id, n))
+      const here = budget.roomAt(limits, request.amount, at, this.#ahead, (n) => this.#nthDeadline(id, n))
       if (here === undefined) return undefined
       room = Math.max(room, here)
     }
-    return room
+    return room - this.#ahead
   }
 
   /** The n-th deadline, from the earliest, among the open reservations of a budget. */
@@ -232,7 +292,7 @@ export class LedgerState {
         if (task?.solver !== solver || claimedAt + CLAIM_MS > at || !path.includes(budgetId)) continue
         if (task.egressRoute !== undefined && !egressRoutes.includes(task.egressRoute)) continue
         if (expired || !this.isLive(ownerId, at))
-          found.push({ ...task, reservationId: id, amount: amount as Money, deadline, path })
+          found.push({ ...task, reservationId: id, amount: amount as Money, deadline: deadline - this.#ahead, path })
       }
     }
     return found
@@ -268,7 +328,12 @@ export class LedgerState {
   }
 
   usage(budgetId: string, at: number, days?: readonly CalendarCap[]): Usage {
-    return (this.#budgets.get(budgetId) ?? UNUSED_BUDGET).usage(at, days)
+    return (this.#budgets.get(budgetId) ?? UNUSED_BUDGET).usage(at, this.#ahead, days)
+  }
+
+  listFacts(scope: string, at: number): Fact[] {
+    const facts = this.facts.list(scope, at)
+    return this.#ahead === 0 ? facts : facts.map((fact) => ({ ...fact, at: fact.at - this.#ahead }))
   }
 
   heads(): ChainHead[] {
@@ -404,7 +469,7 @@ export class LedgerState {
       if (owner.until <= this.#now) continue
       for (const { budgetId, limits } of owner.declares) {
         const budget = this.#budget(budgetId)
-        budget.declared = tightest(budget.declared, limits)
+        budget.declared = tightest(budget.declared, limits, this.#now - this.#ahead)
       }
     }
   }

@@ -32,6 +32,9 @@ export function slotExpiresAt(kind: WindowKind, slot: number): number {
   return (slot + 1) * kind.slotMs + kind.spanMs
 }
 
+/** A slot, and what is counted in it. */
+export type SlotAmount = readonly [slot: number, amount: number]
+
 /** For how many first slots a sum is cached: a budget has a calendar or two. */
 const MAX_CACHED_SUMS = 4
 
@@ -46,7 +49,7 @@ export class SlidingSum {
   /** Sums from a slot on, so that they need not be added up at every call. */
   #sumsSince: { readonly slot: number; sum: number }[] = []
 
-  constructor(kind: WindowKind, kept: readonly (readonly [slot: number, amount: number])[] = []) {
+  constructor(kind: WindowKind, kept: readonly SlotAmount[] = []) {
     this.#kind = kind
     for (const [slot, amount] of kept) this.#addTo(slot, amount)
   }
@@ -103,6 +106,28 @@ export class SlidingSum {
     this.#sumsSince = []
   }
 
+  /** What is counted in the slot of a moment, and where: all that is counted later can be told from it. */
+  mark(at: number): SlotAmount {
+    const slot = slotOf(this.#kind, at)
+    return [slot, this.#amounts[this.#slots.lastIndexOf(slot)] ?? 0]
+  }
+
+  /** Counts what was counted after a mark as of the moment `to` instead. */
+  move([slot, before]: SlotAmount, to: number): void {
+    let moved = 0
+    while ((this.#slots.at(-1) ?? Number.NEGATIVE_INFINITY) >= slot) {
+      const last = this.#slots.pop()
+      const amount = this.#amounts.pop() ?? 0
+      moved += last === slot ? Math.max(0, amount - before) : amount
+      if (this.#slots.length < this.#first) this.#first--
+      else this.#sum -= amount
+      if (last === slot) this.#addTo(slot, Math.min(amount, before))
+      if (last === slot) break
+    }
+    this.#sumsSince = []
+    this.add(to, moved)
+  }
+
   /** What was counted in the slot of the moment `from` and after it, as far back as slots are kept. */
   since(from: number): number {
     const slot = slotOf(this.#kind, from)
@@ -135,7 +160,7 @@ export class SlidingSum {
   }
 
   /** The slots, oldest first, to be stored and passed to the constructor again. */
-  slots(): [slot: number, amount: number][] {
+  slots(): SlotAmount[] {
     return this.#slots.map((slot, i) => [slot, this.#amounts[i] as number])
   }
 }
@@ -145,21 +170,24 @@ function tighter<T extends number>(a: T | undefined, b: T | undefined): T | unde
   return b === undefined || a <= b ? a : b
 }
 
-/** The tighter of each limit. */
-export function tightest(a: Limits, b: Limits): Limits {
+/** The tighter of each limit. @param wall what the clocks show: of two calendar days, the one of that moment counts */
+export function tightest(a: Limits, b: Limits, wall: number): Limits {
   return {
     perDay: tighter(a.perDay, b.perDay),
     perCalendarDay:
       a.perCalendarDay === undefined || b.perCalendarDay === undefined
         ? (a.perCalendarDay ?? b.perCalendarDay)
-        : tighterDays(a.perCalendarDay, b.perCalendarDay),
+        : tighterDays(a.perCalendarDay, b.perCalendarDay, wall),
     perMinute: tighter(a.perMinute, b.perMinute),
     concurrent: tighter(a.concurrent, b.concurrent),
   }
 }
 
-/** The tighter amount of each calendar, on the later of two days: the other caller has not noticed midnight yet. */
-function tighterDays(a: readonly CalendarCap[], b: readonly CalendarCap[]): readonly CalendarCap[] {
+/**
+ * The tighter amount of each calendar, on the later of two days that have begun: the other caller has not noticed
+ * midnight yet. A day that has not begun is that of a clock that is ahead.
+ */
+function tighterDays(a: readonly CalendarCap[], b: readonly CalendarCap[], wall: number): readonly CalendarCap[] {
   const caps: CalendarCap[] = [...a]
   for (const cap of b) {
     const at = caps.findIndex(({ timeZone }) => timeZone === cap.timeZone)
@@ -167,7 +195,8 @@ function tighterDays(a: readonly CalendarCap[], b: readonly CalendarCap[]): read
     if (same === undefined) caps.push(cap)
     else if (same.amount !== cap.amount || same.end !== cap.end) {
       const later = same.end >= cap.end ? same : cap
-      caps[at] = { ...later, amount: same.amount <= cap.amount ? same.amount : cap.amount }
+      const day = later.start <= wall ? later : later === same ? cap : same
+      caps[at] = { ...day, amount: same.amount <= cap.amount ? same.amount : cap.amount }
     }
   }
   return caps

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { jsonlAudit } from '../../src/audit/jsonl.js'
 import { createGuard } from '../../src/guard/create.js'
+import { fileLedger } from '../../src/ledger/file.js'
 import type { Ledger } from '../../src/ledger/ledger.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { usd } from '../../src/policy/money.js'
@@ -13,7 +14,7 @@ import { twoCaptcha } from '../../src/solvers/two-captcha.js'
 import { memoryAudit } from '../../src/testing/audit.js'
 import { manualClock } from '../../src/testing/clock.js'
 import { listen } from '../support/loopback.js'
-import { after, challenge, errorOf, fixedSecret, rig } from './support.js'
+import { after, challenge, errorOf, fixedSecret, rig, settleWith } from './support.js'
 
 it('status counts the solves of this process: under way, queued, and denied by code', async () => {
   const { guard } = await rig({
@@ -237,4 +238,28 @@ describe('a second guard that only looks', () => {
     after(() => several.close())
     expect((await several.status()).solvers).toMatchObject([{ day: { cap: usd(2) }, slots: { cap: 7 } }, {}])
   })
+})
+
+it('status has the clocks of process and ledger while they differ, and one alert is raised', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'solveguard-status-'))
+  after(async () => rmSync(dir, { recursive: true }))
+  const start = Date.UTC(2026, 10, 24, 12)
+  const clock = manualClock(start)
+  const ledgerClock = manualClock(start)
+  const alerts: unknown[] = []
+  const { guard } = await rig({ clock, ledger: fileLedger({ dir, clock: ledgerClock }) })
+  guard.on('alert', (alert) => alerts.push(alert))
+  await settleWith(clock, guard.solve(challenge), 5)
+  expect((await guard.status()).ledger.clocks).toBeUndefined()
+  const ahead = start + 20 * 365 * 86_400_000
+  clock.set(ahead)
+  for (let beats = 0; beats < 3; beats++) await clock.advance(10_000)
+  const { ledger, day } = await guard.status()
+  expect(ledger.clocks).toEqual({ here: new Date(clock.now()), ledger: new Date(start) })
+  expect(day.spent).toBe(usd(0.001))
+  expect(alerts).toMatchObject([{ code: 'CLOCKS_DIFFER', message: expect.stringContaining('2046') }])
+  clock.set(start + 40_000)
+  ledgerClock.set(start + 40_000)
+  await clock.advance(10_000)
+  expect((await guard.status()).ledger.clocks).toBeUndefined()
 })

@@ -22,6 +22,7 @@ import { LedgerState } from '../../src/ledger/state.js'
 import { type Money, micros } from '../../src/policy/money.js'
 import { type ManualClock, manualClock } from '../../src/testing/clock.js'
 import { ledgerContract } from './contract.js'
+import { latestClock } from './latest-clock.js'
 import { shorthand } from './shorthand.js'
 
 interface Connection {
@@ -41,8 +42,13 @@ function temporary(): string {
   return mkdtempSync(join(tmpdir(), 'solveguard-ledger-'))
 }
 
+let { clock, watch } = latestClock()
+beforeEach(() => {
+  ;({ clock, watch } = latestClock())
+})
+
 async function opened(dir: string): Promise<Ledger> {
-  const ledger = fileLedger({ dir })
+  const ledger = watch(fileLedger({ dir, clock }))
   await ledger.open()
   return ledger
 }
@@ -83,8 +89,8 @@ describe('a ledger file', () => {
   })
 
   it('may have its own name, and wait for the disk at each write', async () => {
-    const options = { file: join(dir, 'mine.sqlite'), durability: 'power' } as const
-    const ledger = fileLedger(options)
+    const options = { file: join(dir, 'mine.sqlite'), durability: 'power', clock } as const
+    const ledger = watch(fileLedger(options))
     await ledger.open()
     await shorthand(ledger).reserve([A], 60, T0)
     await ledger.close()
