@@ -21,11 +21,11 @@ import type { Money } from '../policy/money.js'
  *    as spent. A later settlement corrects that amount to the real cost.
  * 6. Where several live owners declared limits for one budget, the tighter of each limit holds.
  *
- * Times are wall-clock ms, passed in by the caller, whose clock may be wrong by years. The ledger has a time of its own,
- * which never goes back, and which no single clock moves by more than a few minutes: it takes a second clock that agrees
- * (the file system's, the Redis server's). Where the two differ, as much time passes as both of them say. A reservation
- * expires as long after it was made as its deadline was after the caller's `now`. Times in results are by the clocks
- * that agree.
+ * Times are wall-clock ms, passed in by the caller, whose clock may be wrong by years. The ledger has a time of its
+ * own, which never goes back, and which no single clock moves by more than a few minutes: it takes a second clock that
+ * agrees (the file system's, the Redis server's). Where the two differ, as much time passes as both of them say. A
+ * reservation expires as long after it was made as its deadline was after the caller's `now`. Times in results are by
+ * the clocks that agree.
  *
  * A method may return its result or a promise of it. Callers await only promises, so that a ledger in memory costs no
  * turn of the event loop. Every method throws (or rejects with) `DeniedError` `LEDGER_UNAVAILABLE` when the ledger

@@ -40,13 +40,13 @@ export interface OpenLedgerOptions {
 
 /** What counts in one day of a budget. Amounts in micro-dollars. */
 export interface DayBooks {
-  /** The tightest cap that a guard that lives declares; absent while none does. */
+  /** The tightest cap that a guard that lives declares, micro-dollars; absent while none does. */
   readonly cap?: Money | undefined
-  /** What was spent. */
+  /** What was spent, micro-dollars. */
   readonly spent: Money
-  /** What solves under way may still cost. */
+  /** What solves under way may still cost, micro-dollars. */
   readonly reserved: Money
-  /** What is left of `cap`; absent without one. */
+  /** What is left of `cap`, micro-dollars; absent without one. */
   readonly left?: Money | undefined
   /** When the first part of `spent` stops counting; absent where nothing was spent. */
   readonly moreAt?: Date | undefined
@@ -54,6 +54,14 @@ export interface DayBooks {
   readonly resetsAt?: Date | undefined
   /** Of a calendar day: its time zone. */
   readonly timeZone?: string | undefined
+}
+
+/** What counts in one budget, in solves. */
+export interface CountBooks {
+  /** The tightest limit that a guard that lives declares; absent while none does. */
+  readonly cap?: number | undefined
+  /** What counts against it now. */
+  readonly used: number
 }
 
 /** What counts in one budget, by the ledger alone. */
@@ -65,13 +73,20 @@ export interface BudgetBooks {
   /** The calendar days that guards that live declare. */
   readonly calendarDays: readonly DayBooks[]
   /** Solves in the last 60 seconds. */
-  readonly minute: { readonly cap?: number | undefined; readonly used: number }
+  readonly minute: CountBooks
   /** Solves under way. */
-  readonly slots: { readonly cap?: number | undefined; readonly used: number }
+  readonly slots: CountBooks
   /** Why the budget is paused; absent while it is not. */
   readonly paused?: PauseReason | undefined
-  /** The clocks of this process and of the ledger, where they differ by more than five minutes. */
-  readonly clocks?: { readonly here: Date; readonly ledger: Date } | undefined
+  /** Two clocks that differ by more than five minutes, if they do: one of them is wrong. */
+  readonly clocks?:
+    | {
+        /** What the clock of this process shows. */
+        readonly here: Date
+        /** What the clock of the ledger shows: of the file system, or of the Redis server. */
+        readonly ledger: Date
+      }
+    | undefined
 }
 
 /** A ledger that is only looked at. */
@@ -108,8 +123,8 @@ const shape = z.strictObject({
 })
 
 /**
- * Opens a ledger to look at it, without a guard: no key, no policy, no origin. It declares no limits, holds no lease and
- * reserves nothing, so it is never the reason for a denial.
+ * Opens a ledger to look at it, without a guard: no key, no policy, no origin. It declares no limits, holds no lease
+ * and reserves nothing, so it is never the reason for a denial.
  *
  * @throws SolveguardError `CONFIG_INVALID`, with the name of the option; `DeniedError` `LEDGER_UNAVAILABLE` where there
  *   is no ledger, or it cannot be read
