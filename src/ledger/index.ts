@@ -1,6 +1,13 @@
 export { type FileLedgerOptions, fileLedger } from './file.js'
 export type * from './ledger.js'
 export { type MemoryLedger, memoryLedger } from './memory.js'
-export { type Books, type BudgetBooks, type CountBooks, type DayBooks, type OpenLedgerOptions, openLedger } from './open.js'
+export {
+  type Books,
+  type BudgetBooks,
+  type CountBooks,
+  type DayBooks,
+  type OpenLedgerOptions,
+  openLedger,
+} from './open.js'
 export type { RedisClient } from './redis/server.js'
 export { type RedisLedgerOptions, redisLedger } from './redis.js'
