@@ -90,7 +90,7 @@ async function openTunnel(
   })
   pending.add(client)
   try {
-    const { socket, statusCode } = await client.connect({
+    const { socket, statusCode, headers } = await client.connect({
       path: options.authority,
       headers: {
         host: options.authority,
@@ -99,7 +99,7 @@ async function openTunnel(
     })
     if (statusCode < 200 || statusCode > 299) {
       socket.on('error', () => {}).destroy()
-      throw new ConnectError('proxy', refusal(options, proxy, statusCode))
+      throw new ConnectError('proxy', refusal(options, proxy, statusCode, headers['proxy-authenticate']))
     }
     // The tunnel is the connection's plain socket, or the TLS socket of an https: proxy.
     return socket as Socket
@@ -115,13 +115,44 @@ async function openTunnel(
   }
 }
 
-function refusal(options: RouteOptions, proxy: HttpProxyAddress, status: number): string {
-  const remedy =
-    // tinyproxy answers 401 to a wrong password, and 407 to none.
-    status === 407 || status === 401
-      ? 'check the user name and password in its address'
-      : 'it has to allow CONNECT to that host and port'
-  return `The proxy ${proxy.origin} refused a connection to ${options.authority} (${status}): ${remedy}.`
+/** @param challenge the header `proxy-authenticate`, which lists the kinds of login that the proxy takes */
+function refusal(
+  options: RouteOptions,
+  proxy: HttpProxyAddress,
+  status: number,
+  challenge: string | string[] | undefined,
+): string {
+  const what = `The proxy ${proxy.origin} refused a connection to ${options.authority} (${status})`
+  // tinyproxy answers 401 to a wrong password, and 407 to none.
+  if (status === 407 || status === 401) {
+    const kinds = loginKinds(challenge)
+    if (kinds.length === 0 || kinds.includes('Basic'))
+      return `${what}: check the user name and password in its address.`
+    return (
+      `${what}: it wants a login by ${kinds.join(' or ')}, and only Basic is supported. Have it allow Basic, or use ` +
+      'another proxy that logs in to it.'
+    )
+  }
+  if (/^(400|404|405|501)$/.test(String(status))) return `${what}: is it a proxy that opens tunnels (CONNECT)?`
+  if (status >= 500) {
+    return `The proxy ${proxy.origin} could not connect to ${options.authority} (${status}): look at the proxy's log.`
+  }
+  return `${what}: it has to allow CONNECT to that host and port.`
+}
+
+/** The kinds of login in a header such as `Negotiate, NTLM, Basic realm="x"`, each with a capital letter. */
+function loginKinds(challenge: string | string[] | undefined): string[] {
+  const listed = [challenge ?? []]
+    .flat()
+    .join(',')
+    .slice(0, 2_000)
+    .replace(/"[^"]*"/g, '')
+  const kinds = [...listed.matchAll(/(?:^|,)\s*([a-z][a-z0-9-]{0,30})(?=\s|,|$)/gi)].map(([, kind = '']) => kind)
+  return [...new Set(kinds.map((kind) => (/^ntlm$/i.test(kind) ? 'NTLM' : capitalized(kind))))]
+}
+
+function capitalized(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1).toLowerCase()
 }
 
 function trackPending(

@@ -72,6 +72,10 @@ function connected(socket: Socket): Promise<void> {
  */
 function refusal({ authority }: RouteOptions, proxy: SocksAddress, error: unknown): string {
   const text = error instanceof Error ? error.message : ''
+  if (/no accepted authentication/.test(text)) {
+    const ours = proxy.login ? 'none, or a user name and a password' : 'none'
+    return `The proxy ${proxy.origin} wants another login than ours (${ours}): only those two kinds are supported.`
+  }
   if (/authentication/i.test(text)) {
     return `The proxy ${proxy.origin} refused the login: check the user name and password in its address.`
   }

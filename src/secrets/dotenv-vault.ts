@@ -88,8 +88,8 @@ export function dotenvVaultSecret(options: DotenvVaultSecretOptions = {}): Secre
     place,
     async fetch() {
       const keys = vaultKeysIn(takeVariable(keyVariable, keep), keyVariable, place)
-      const vault = parseEnv(await read(path, place)) as Record<string, string>
-      const found = parseEnv(open(vault, keys, keyVariable, place)) as Record<string, string>
+      const vault = variablesIn(await read(path, place))
+      const found = variablesIn(open(vault, keys, keyVariable, place))
       const text = ownValue(found, name)
       if (!text) {
         throw new DeniedError(
@@ -119,7 +119,15 @@ async function read(path: string, place: string): Promise<string> {
   throw new DeniedError('SECRET_INVALID', `The file of ${place} is larger than 1 MiB, so it is not a vault.`)
 }
 
-/** Parses `DOTENV_KEY`: one or more of `dotenv://:key_<64 hex digits>@host/…?environment=<name>`. */
+/** The variables in a file, which an editor may have begun with a byte order mark. */
+function variablesIn(text: string): Record<string, string> {
+  return parseEnv(text.replace(/^\ufeff/, '')) as Record<string, string>
+}
+
+/**
+ * Parses `DOTENV_KEY`: one or more of `dotenv://:key_<64 hex digits>@host/…?environment=<name>`. One that has another
+ * form does not keep the others from being used.
+ */
 function vaultKeysIn(text: string | undefined, variable: string, place: string): VaultKey[] {
   if (!text) {
     throw new DeniedError(
@@ -127,17 +135,21 @@ function vaultKeysIn(text: string | undefined, variable: string, place: string):
       `The environment variable ${variable}, which decrypts ${place}, is not set.`,
     )
   }
-  return text.split(',').map((one) => {
-    const url = URL.canParse(one.trim()) ? new URL(one.trim()) : undefined
-    const key = /^(?:key_)?([0-9a-f]{64})$/i.exec(url?.password ?? '')?.[1]
-    const environment = url?.searchParams.get('environment') ?? ''
-    if (key && /^[\w-]{1,64}$/.test(environment)) return { environment, key: Buffer.from(key, 'hex') }
-    throw new DeniedError(
-      'SECRET_DENIED',
-      `${variable}, which decrypts ${place}, does not have the form ` +
-        'dotenv://:key_…@dotenv.local/vault/.env.vault?environment=ci.',
-    )
-  })
+  const given = text.split(',').filter((one) => one.trim() !== '')
+  const keys = given.flatMap((one) => vaultKeyIn(one.replace(/^\ufeff/, '').trim()) ?? [])
+  if (keys.length > 0) return keys
+  throw new DeniedError(
+    'SECRET_DENIED',
+    `${variable}, which decrypts ${place}, does not have the form ` +
+      'dotenv://:key_…@dotenv.local/vault/.env.vault?environment=ci.',
+  )
+}
+
+function vaultKeyIn(text: string): VaultKey | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const key = /^(?:key_)?([0-9a-f]{64})$/i.exec(url?.password ?? '')?.[1]
+  const environment = url?.searchParams.get('environment') ?? ''
+  return key && /^[\w-]{1,64}$/.test(environment) ? { environment, key: Buffer.from(key, 'hex') } : undefined
 }
 
 /** The variables of the first environment that one of the keys decrypts. */

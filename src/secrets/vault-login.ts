@@ -95,6 +95,7 @@ const POD_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token'
 const authReply = z.object({
   auth: z.object({ client_token: text, lease_duration: z.number().min(0), renewable: z.boolean() }),
 })
+const wrappingReply = z.object({ data: z.object({ creation_time: z.string(), creation_ttl: z.number() }) })
 const lookupReply = z.object({ data: z.object({ ttl: z.number().min(0), renewable: z.boolean().optional() }) })
 
 /** A login's token. Times are monotonic ms; infinite where Vault names none. */
@@ -116,6 +117,8 @@ export class VaultSession {
   readonly #login: VaultLogin
   readonly #context: SessionContext
   #session: Session | undefined
+  /** The token in the file, once it is known not to be wrapped. */
+  #unwrapped: string | undefined
   #users = 0
   #cancel: (() => void) | undefined
   clock: Clock = systemClock
@@ -139,7 +142,12 @@ export class VaultSession {
 
   /** The token for a call: the current one, renewed if due, or that of a new login. */
   async token(signal: AbortSignal | undefined): Promise<string> {
-    if ('tokenFile' in this.#login) return readToken(this.#login.tokenFile, this.#context.place)
+    if ('tokenFile' in this.#login) {
+      const token = await readToken(this.#login.tokenFile, 'token', this.#context.place)
+      if (token !== this.#unwrapped) await this.#rejectWrapped(token, 'token', signal)
+      this.#unwrapped = token
+      return token
+    }
     const now = this.clock.monotonic()
     if (this.#session && now >= this.#session.renewAt && now < this.#session.expiresAt) await this.#renew(signal)
     if (!this.#session || (this.canLogInAgain && this.clock.monotonic() >= this.#session.expiresAt)) {
@@ -180,24 +188,48 @@ export class VaultSession {
     const login = this.#login
     if ('appRole' in login) {
       const { roleId, secretId, secretIdFile, mount = 'approle' } = login.appRole
-      const secret = secretId ?? (await readToken(secretIdFile ?? '', this.#context.place))
-      return this.#logIn(mount, { role_id: roleId, secret_id: secret }, signal)
+      const secret = secretId ?? (await readToken(secretIdFile ?? '', 'SecretID', this.#context.place))
+      const body = { role_id: roleId, secret_id: secret }
+      return this.#logIn(mount, body, signal, () => this.#rejectWrapped(secret, 'SecretID', signal))
     }
     if ('kubernetes' in login) {
       const { role, tokenFile = POD_TOKEN, mount = 'kubernetes' } = login.kubernetes
-      return this.#logIn(mount, { role, jwt: await readToken(tokenFile, this.#context.place) }, signal)
+      return this.#logIn(mount, { role, jwt: await readToken(tokenFile, 'token', this.#context.place) }, signal)
     }
-    if ('token' in login) return this.#lookUp(login.token, signal)
+    if ('token' in login) {
+      await this.#rejectWrapped(login.token, 'token', signal)
+      return this.#lookUp(login.token, signal)
+    }
     throw new TypeError('a token in a file has no session')
   }
 
-  async #logIn(mount: string, body: object, signal: AbortSignal | undefined): Promise<Session> {
+  /**
+   * Checks that this is not a wrapping token, which Vault hands out for a single use
+   * (https://developer.hashicorp.com/vault/docs/concepts/response-wrapping): any call with it would use it up. It is
+   * not unwrapped here, because several processes may have the same one.
+   * @throws DeniedError `SECRET_DENIED`
+   */
+  async #rejectWrapped(token: string, what: 'token' | 'SecretID', signal: AbortSignal | undefined): Promise<void> {
+    const { client, headers, place } = this.#context
+    const path = '/v1/sys/wrapping/lookup'
+    const { status, body } = await client({ method: 'POST', path, headers, body: { token }, signal })
+    if (status === 200 && wrappingReply.safeParse(body).success) throw wrapped(place, `the ${what} of the login`, what)
+  }
+
+  /** @param explain throws what is known of a login that was refused */
+  async #logIn(
+    mount: string,
+    body: object,
+    signal: AbortSignal | undefined,
+    explain?: () => Promise<void>,
+  ): Promise<Session> {
     const { client, headers, place } = this.#context
     const path = `/v1/auth/${mount}/login`
     const { status, body: reply } = await client({ method: 'POST', path, headers, body, signal })
     const parsed = authReply.safeParse(reply)
     if (status === 200 && parsed.success) return this.#sessionOf(parsed.data.auth)
     if (status >= 400 && status < 500 && status !== 429) {
+      await explain?.()
       throw new DeniedError(
         'SECRET_DENIED',
         `${place}: the login at auth/${mount} was refused (${status}). Check the role and its secret.`,
@@ -248,7 +280,17 @@ export class VaultSession {
   }
 }
 
-async function readToken(path: string, place: string): Promise<string> {
+function wrapped(place: string, where: string, what: string): DeniedError {
+  return new DeniedError(
+    'SECRET_DENIED',
+    `${place}: ${where} is wrapped, for a single use: unwrap it (vault unwrap), and give the ${what} that is in it.`,
+  )
+}
+
+/** What a Vault Agent with `wrap_ttl` writes into a file. */
+const wrappedToken = z.object({ token: z.string(), wrapped_accessor: z.string() })
+
+async function readToken(path: string, what: 'token' | 'SecretID', place: string): Promise<string> {
   let found: string
   try {
     found = (await readBoundedFile(path, MAX_TOKEN_LENGTH))?.trim() ?? ''
@@ -259,6 +301,17 @@ async function readToken(path: string, place: string): Promise<string> {
       `${place}: the login's file ${printable(path)} cannot be read (${code}).`,
     )
   }
+  const file = `the login's file ${printable(path)}`
+  if (isWrapped(found)) throw wrapped(place, `the ${what} in ${file}`, what)
   if (text.safeParse(found).success) return found
   throw new DeniedError('SECRET_DENIED', `${place}: the login's file ${printable(path)} holds no token.`)
+}
+
+function isWrapped(content: string): boolean {
+  if (!content.startsWith('{')) return false
+  try {
+    return wrappedToken.safeParse(JSON.parse(content)).success
+  } catch {
+    return false
+  }
 }

@@ -196,6 +196,50 @@ describe('a proxy that fails', () => {
     },
   )
 
+  test.each([
+    ['NTLM', 'NTLM'],
+    ['Negotiate or NTLM', 'Negotiate\r\nProxy-Authenticate: NTLM'],
+    ['Negotiate or NTLM', 'negotiate, ntlm'],
+    ['Digest', 'Digest realm="Basic, of a, company", qop="auth,auth-int", nonce="abc, Basic x"'],
+  ])('because it wants a login by %s is reported as that', async (kinds, challenge) => {
+    const reply = `HTTP/1.1 407 No\r\nproxy-authenticate: ${challenge}\r\ncontent-length: 0\r\n\r\n`
+    const fake = await fakeProxy((socket) => void socket.end(reply))
+    for (const login of ['', `alice:${PASSWORD}@`]) {
+      const error = await failure(through(`http://${login}127.0.0.1:${fake.port}`).send(call, secret))
+      expect(error).toMatchObject({ reason: 'proxy', delivered: 'no' })
+      expect(error.message).toContain(`it wants a login by ${kinds}, and only Basic is supported`)
+    }
+  })
+
+  test('because it takes Basic besides others is a matter of the password', async () => {
+    const reply = 'HTTP/1.1 407 No\r\nproxy-authenticate: Negotiate, BASIC realm="x"\r\ncontent-length: 0\r\n\r\n'
+    const fake = await fakeProxy((socket) => void socket.end(reply))
+    const error = await failure(through(withLogin(fake.port, PASSWORD)).send(call, secret))
+    expect(error.message).toContain('check the user name and password in its address')
+  })
+
+  test.each([500, 502, 503, 504])('because it cannot connect (%i) is reported as that', async (status) => {
+    const fake = await fakeProxy((socket) => void socket.end(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`))
+    const error = await failure(through(`http://127.0.0.1:${fake.port}`).send(call, secret))
+    expect(error).toMatchObject({ reason: 'proxy', delivered: 'no' })
+    expect(error.message).toContain(`could not connect to solver.test:${port} (${status})`)
+  })
+
+  test('because nothing listens at the service is reported as that by squid and by tinyproxy', async () => {
+    const gone = await startTap(1)
+    await gone.close()
+    for (const proxy of [squid.url, withLogin(tinyproxy.port, PASSWORD)]) {
+      const error = await failure(through(proxy, { baseUrl: `https://127.0.0.1:${gone.port}` }).send(call, secret))
+      expect(error.message).toMatch(new RegExp(`could not connect to 127.0.0.1:${gone.port} \\(50\\d\\)`))
+    }
+  })
+
+  test.each([400, 404, 405, 501])('because it is no proxy (%i) is reported as that', async (status) => {
+    const fake = await fakeProxy((socket) => void socket.end(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`))
+    const error = await failure(through(`http://127.0.0.1:${fake.port}`).send(call, secret))
+    expect(error.message).toContain('is it a proxy that opens tunnels (CONNECT)?')
+  })
+
   test('because it is down is not bypassed, and the name of the service is not resolved', async () => {
     const gone = await startTap(1)
     await gone.close()

@@ -172,7 +172,7 @@ describe('a SOCKS5 proxy with scripted replies', () => {
       ],
       'check the user name and password',
     ],
-    ['accepts no way to log in', [[5, 255]], 'the proxy socks5://'],
+    ['accepts no way to log in', [[5, 255]], 'wants another login than ours'],
     ['hangs up', ['end'], 'the proxy socks5://'],
     ['speaks HTTP', [[...Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')]], 'the proxy socks5://'],
     [

@@ -140,16 +140,23 @@ describe('an HTTP proxy', () => {
     expect((await send({ baseUrl: url, proxy: `http://127.0.0.1:${opening.port}` })).body).toBe('OK|1')
   })
 
-  test.each([300, 400, 401, 403, 407, 502])('that answers %d is reported with the remedy', async (status) => {
+  const LOGIN = 'refused a connection to solver.example:443 (STATUS): check the user name and password in its address.'
+  const RULES = 'refused a connection to solver.example:443 (STATUS): it has to allow CONNECT to that host and port.'
+  const NO_PROXY = 'refused a connection to solver.example:443 (STATUS): is it a proxy that opens tunnels (CONNECT)?'
+  const BEHIND = "could not connect to solver.example:443 (STATUS): look at the proxy's log."
+
+  test.each([
+    ...[401, 407].map((status) => [status, LOGIN] as const),
+    ...[300, 403, 429, 499].map((status) => [status, RULES] as const),
+    ...[400, 404, 405, 501].map((status) => [status, NO_PROXY] as const),
+    ...[500, 502, 503, 504, 599].map((status) => [status, BEHIND] as const),
+  ])('that answers %d is reported with the remedy', async (status, remedy) => {
     const { port, received } = await proxy([refused(status)])
     const address = `http://127.0.0.1:${port}`
-    const remedy = [401, 407].includes(status)
-      ? 'check the user name and password in its address'
-      : 'it has to allow CONNECT to that host and port'
     expect(await failure({ baseUrl: 'https://solver.example', proxy: address })).toMatchObject({
       reason: 'proxy',
       delivered: 'no',
-      message: expect.stringContaining(`${address} refused a connection to solver.example:443 (${status}): ${remedy}`),
+      message: `The proxy ${address} ${remedy.replace('STATUS', String(status))}`,
     })
     expect(received).toHaveLength(1)
   })

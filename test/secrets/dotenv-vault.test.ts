@@ -87,6 +87,43 @@ describe('a vault that dotenv-vault built', () => {
     expect((await provider.fetch()).current.value.reveal()).toBe('the-key-of-ci-0123456789abcdef')
   })
 
+  test.each([
+    ['a trailing comma', (key: string) => `${key},`],
+    ['commas and line breaks around it', (key: string) => `, \n${key}\n,,`],
+    [
+      'a broken one before it',
+      (key: string) => `dotenv://:key_1234@dotenv.local/vault/.env.vault?environment=ci,${key}`,
+    ],
+    ['what is no address before it', (key: string) => `\ufefftodo, ${key}`],
+    ['a broken one behind it', (key: string) => `${key},${key.slice(0, 40)}`],
+    ['a byte order mark before it', (key: string) => `\ufeff${key}`],
+  ])('is decrypted with a key that has %s', async (_, around) => {
+    const provider = opened(around(KEYS.DOTENV_KEY_CI ?? ''))
+    expect((await provider.fetch()).current.value.reveal()).toBe('the-key-of-ci-0123456789abcdef')
+  })
+
+  test.each([',', ' , ', 'todo,', 'dotenv://:key_12@x/?environment=ci,todo'])(
+    'is not decrypted with %o, in which no key has the form of one',
+    async (keys) => {
+      const error = await refusal(opened(keys))
+      expect([error.code, error.message]).toEqual(['SECRET_DENIED', expect.stringContaining('have the form')])
+    },
+  )
+
+  test('may begin with a byte order mark, and so may the file that was encrypted', async () => {
+    const path = join(folder, '.env.vault')
+    const text = readFileSync(join(BUILT, 'env.vault'), 'utf8')
+    // Without the comments, so that the first variable is at the beginning.
+    const lines = text.split('\n').filter((line) => line.startsWith('DOTENV_VAULT_CI='))
+    writeFileSync(path, `\ufeff${lines.join('\n')}`)
+    const provider = opened(KEYS.DOTENV_KEY_CI ?? '', { path })
+    expect((await provider.fetch()).current.value.reveal()).toBe('the-key-of-ci-0123456789abcdef')
+    const key = randomBytes(32).toString('hex')
+    writeFileSync(path, `\ufeffDOTENV_VAULT_CI=${seal(`\ufeffCAPTCHA=${KEY}\r\n`, key)}`)
+    const own = opened(opener(key, 'ci'), { path, name: 'CAPTCHA' })
+    expect((await own.fetch()).current.value.reveal()).toBe(KEY)
+  })
+
   test('is not decrypted with the key of another environment, which the message names', async () => {
     const { password } = new URL(KEYS.DOTENV_KEY_CI ?? '')
     const error = await refusal(opened(opener(password.slice(4), 'production')))

@@ -159,6 +159,83 @@ describe('logging in', () => {
     expect((await refusal(provider)).message).toContain('ENOENT')
   })
 
+  describe('with what Vault has wrapped', () => {
+    /** What Vault answers to a call whose reply is to be wrapped. */
+    const wrap = async (path: string): Promise<{ token: string; wrapped_accessor?: string }> => {
+      const headers = { 'x-vault-token': bao.token, 'x-vault-wrap-ttl': '120' }
+      const reply = await fetch(`${bao.address}/v1/${path}`, { method: 'POST', headers, body: '{}' })
+      return (await reply.json()).wrap_info
+    }
+    const unwrap = async (token: string) => {
+      const headers = { 'x-vault-token': token }
+      const reply = await fetch(`${bao.address}/v1/sys/wrapping/unwrap`, { method: 'POST', headers })
+      return reply.status
+    }
+    const wrapped = {
+      code: 'SECRET_DENIED',
+      message: expect.stringMatching(/is wrapped, for a single use: unwrap it \(vault unwrap\)/),
+    }
+
+    test.each(['VAULT_TOKEN', 'auth', 'a file'])(
+      'reports a token in %s as that, and leaves it to be unwrapped',
+      async (place) => {
+        const { token } = await wrap('auth/token/create')
+        const tokenFile = join(folder, 'token')
+        writeFileSync(tokenFile, token)
+        if (place === 'VAULT_TOKEN') process.env.VAULT_TOKEN = token
+        const auth = { VAULT_TOKEN: undefined, auth: { token }, 'a file': { tokenFile } }[place]
+        const error = await refusal(vault({ path: newPath(), auth }))
+        expect(error).toMatchObject(wrapped)
+        expect(inspect(error)).not.toContain(token)
+        expect(await unwrap(token)).toBe(200)
+      },
+    )
+
+    test("reports a Vault Agent's file as that", async () => {
+      const tokenFile = join(folder, 'token')
+      writeFileSync(tokenFile, JSON.stringify(await wrap('auth/token/create')))
+      expect(await refusal(vault({ path: newPath(), auth: { tokenFile } }))).toMatchObject(wrapped)
+    })
+
+    test('reports a SecretID as that, directly and in a file', async () => {
+      await bao.api('POST', 'sys/auth/wrapping', { type: 'approle' })
+      await bao.api('POST', 'auth/wrapping/role/tests', { token_policies: policy })
+      const roleId = (await bao.api('GET', 'auth/wrapping/role/tests/role-id')).data.role_id
+      const info = await wrap('auth/wrapping/role/tests/secret-id')
+      const secretIdFile = join(folder, 'secret-id')
+      writeFileSync(secretIdFile, info.token)
+      for (const given of [{ secretId: info.token }, { secretIdFile }]) {
+        const auth = { appRole: { roleId, mount: 'wrapping', ...given } }
+        const error = await refusal(vault({ path: newPath(), auth }))
+        expect(error).toMatchObject(wrapped)
+        expect(error.message).toContain('the SecretID')
+      }
+      expect(await unwrap(info.token)).toBe(200)
+    })
+
+    test('asks about the token in a file once, not at each fetch', async () => {
+      const path = newPath()
+      await put(path, { key: KEY })
+      const asked: string[] = []
+      const front = createServer(async (message, response) => {
+        asked.push(message.url ?? '')
+        const headers = { 'x-vault-token': String(message.headers['x-vault-token'] ?? '') }
+        let body = ''
+        for await (const chunk of message) body += chunk
+        const init = { method: message.method ?? 'GET', headers, ...(body !== '' && { body }) }
+        const reply = await fetch(bao.address + message.url, init)
+        response.writeHead(reply.status, { 'content-type': 'application/json' }).end(await reply.text())
+      })
+      const port = await listen(front)
+      const tokenFile = join(folder, 'token')
+      writeFileSync(tokenFile, bao.token)
+      const provider = vault({ path, auth: { tokenFile }, address: `http://127.0.0.1:${port}` })
+      for (let i = 0; i < 3; i++) expect((await provider.fetch()).current.value.reveal()).toBe(KEY)
+      await new Promise((resolve) => front.close(resolve).closeAllConnections())
+      expect(asked.filter((url) => url.includes('wrapping'))).toHaveLength(1)
+    })
+  })
+
   describe('by AppRole', () => {
     let roleId: string
     const secretId = async () => (await bao.api('POST', 'auth/approle/role/tests/secret-id', {})).data.secret_id
