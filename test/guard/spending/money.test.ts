@@ -25,6 +25,11 @@ const lostReply: fc.Arbitrary<Behavior> = fc
       { error: 'ERROR_SERVER_ERROR' },
       { error: 'ERROR_INTERNAL_SERVER_ERROR' },
       { error: 'ERROR_SERVICE_UNAVALIABLE' },
+      { error: 'ERROR_INTERNAL_OF_NEXT_YEAR' },
+      { error: 'ERROR_TIMEOUT_OF_NEXT_YEAR' },
+      // An error under a status of success, and without one.
+      { body: '{"status":1,"request":"ERROR_GOOGLEKEY"}' },
+      { body: '{"request":"ERROR_NO_SLOT_AVAILABLE"}' },
     ),
   )
   .map((behavior) => ({ ...behavior, taken: true }))
@@ -38,6 +43,7 @@ const fault: fc.Arbitrary<Behavior> = fc.oneof(
       { error: 'ERROR_CAPTCHA_UNSOLVABLE' },
       { error: 'ERROR_OF_NEXT_YEAR' },
       { error: 'ERROR_GOOGLEKEY' },
+      { error: 'ERROR_TASK_TYPE_DEPRECATED' },
       { empty: true },
       { half: true },
       { drop: true },
@@ -55,6 +61,11 @@ const run = fc.record({
   cap: fc.integer({ min: 1, max: 8 }),
   solves: fc.integer({ min: 1, max: 12 }),
   attempts: fc.integer({ min: 1, max: 3 }),
+  /**
+   * Whether one guard does all solves, and the service then gives the id of the first task to some later ones. A guard
+   * does not know the ids that another process was given.
+   */
+  repeatsIds: fc.boolean(),
   /** Which solves are aborted, and after how many ms. */
   aborts: fc.array(fc.record({ solve: fc.nat(11), afterMs: fc.nat(10) }), { maxLength: 4 }),
   faults: fc.array(fc.tuple(fc.constantFrom<ServiceEndpoint>('in', 'res'), fault), { maxLength: 20 }),
@@ -62,14 +73,16 @@ const run = fc.record({
 
 it('charged ≤ counted ≤ cap for any behavior of the service, the network and the callers', async () => {
   await fc.assert(
-    fc.asyncProperty(run, async ({ cap, solves, attempts, aborts, faults }) => {
+    fc.asyncProperty(run, async ({ cap, solves, attempts, repeatsIds, aborts, faults }) => {
       const service = await startSolverService({ price: 0.001 })
       const ledger = memoryLedger()
       const perDay = usd(cap / 1000)
       const policy = { attempts, deadline: '1s' as const, budget: { perDay } }
       // Two guards on one ledger, as two processes would be.
       const rigs = [await rig({ service, ledger, policy }), await rig({ service, ledger, policy })] as const
-      for (const [endpoint, behavior] of faults) service.next(endpoint, behavior)
+      for (const [i, [endpoint, behavior]] of faults.entries()) {
+        service.next(endpoint, repeatsIds && i % 3 === 2 ? { ...behavior, repeatId: true } : behavior)
+      }
       try {
         const counted = async (): Promise<Money> => {
           const { spent, reserved } = await ledger.usage('tests', Date.now())
@@ -80,7 +93,9 @@ it('charged ≤ counted ≤ cap for any behavior of the service, the network and
           const abort = new AbortController()
           const planned = aborts.find(({ solve }) => solve === i)
           if (planned) setTimeout(() => abort.abort(), planned.afterMs)
-          return (rigs[i % 2] as (typeof rigs)[0]).guard.solve(challenge, { signal: abort.signal }).then(under, under)
+          return (rigs[repeatsIds ? 0 : i % 2] as (typeof rigs)[0]).guard
+            .solve(challenge, { signal: abort.signal })
+            .then(under, under)
         })
         await Promise.all(results)
         await under()
