@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import type { MaybePromise } from '../base/async.js'
 import type { ChainHead } from '../base/chain.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
+import { defaultStateDir } from '../base/state-dir.js'
 import type { Secret } from '../secrets/secret.js'
 import { hashIn, NOTHING_BEFORE, sealRecord } from './chain.js'
 import { notOpen } from './errors.js'
@@ -16,7 +17,7 @@ import type { AuditEvent, AuditSink } from './sink.js'
 export interface JsonlAuditOptions {
   /**
    * The folder. It is created if it does not exist.
-   * @default `audit` in `SOLVEGUARD_STATE_DIR`, or in `.solveguard`
+   * @default `audit` in `SOLVEGUARD_STATE_DIR`, or in `.solveguard` in the project's folder
    */
   dir?: string | undefined
   /**
@@ -78,7 +79,7 @@ export function jsonlAudit(options: JsonlAuditOptions = {}): AuditSink {
       `jsonlAudit: \`maxFileBytes\` is a whole number from ${MIN_FILE_BYTES}.`,
     )
   }
-  const dir = resolve(options.dir ?? join(process.env.SOLVEGUARD_STATE_DIR || '.solveguard', 'audit'))
+  const dir = resolve(options.dir ?? join(defaultStateDir(), 'audit'))
   const key = options.key === undefined ? undefined : (secretAtHand(options.key, KEY_FIELD) ?? options.key)
   return new JsonlAudit(dir, durability === 'power', maxFileBytes, key)
 }

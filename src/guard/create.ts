@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { fanOutAudit } from '../audit/fan-out.js'
 import { jsonlAudit } from '../audit/jsonl.js'
 import { systemClock } from '../base/clock.js'
+import { defaultStateDir } from '../base/state-dir.js'
 import { createTransport } from '../egress/create.js'
 import { wireLog } from '../egress/wire-log.js'
 import { fileLedger } from '../ledger/file.js'
@@ -33,7 +34,7 @@ export async function createGuard(options: GuardOptions): Promise<Guard> {
   // Copied before anything is awaited: what the caller changes in its own objects afterwards has no effect.
   const policy = parsePolicy(options.policy)
   const name = checkName(options.name ?? 'default', 'options.name')
-  const stateDir = resolve(options.stateDir ?? (process.env.SOLVEGUARD_STATE_DIR || '.solveguard'))
+  const stateDir = options.stateDir === undefined ? defaultStateDir() : resolve(options.stateDir)
   if (!options.ledger || !options.audit) keepOutOfGit(stateDir)
   const log = options.trace === undefined ? undefined : wireLog(options.trace)
   const parts = {

@@ -108,9 +108,10 @@ export interface GuardOptions {
    */
   connectWithin?: Duration | undefined
   /**
-   * The folder of the ledger and the audit log.
+   * The folder of the ledger and the audit log. By default it is in the project's folder, whichever working folder a
+   * process has: in the folder of the nearest package.json upwards or, in a monorepo, of the workspaces' root.
    *
-   * @default the variable SOLVEGUARD_STATE_DIR, else '.solveguard'
+   * @default the variable SOLVEGUARD_STATE_DIR, else '.solveguard' in the project's folder
    */
   stateDir?: string | undefined
   /**

@@ -3,6 +3,7 @@ import type { MaybePromise } from '../base/async.js'
 import { type ChainHead, isNewerHead } from '../base/chain.js'
 import { type Clock, systemClock } from '../base/clock.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
+import { defaultStateDir } from '../base/state-dir.js'
 import { bookedAlerts } from './budget-state.js'
 import { checkSettlement, deadlineOf } from './checks.js'
 import { type Connect, JournalError } from './database-file.js'
@@ -37,7 +38,7 @@ export interface FileLedgerOptions {
   readonly file?: string | undefined
   /**
    * The folder. It is created with mode 0700 if it does not exist.
-   * @default '.solveguard'
+   * @default `SOLVEGUARD_STATE_DIR`, or `.solveguard` in the project's folder
    */
   readonly dir?: string | undefined
   /**
@@ -96,7 +97,7 @@ interface Unsure<T> extends Decision<T> {
  * const guard = await createGuard({ ledger, policy: { origins: ['https://staging.example.com'] } })
  */
 export function fileLedger(options: FileLedgerOptions = {}): Ledger {
-  const file = resolve(options.file ?? resolve(options.dir ?? '.solveguard', 'ledger.db'))
+  const file = resolve(options.file ?? resolve(options.dir ?? defaultStateDir(), 'ledger.db'))
   return new FileLedger(file, options.durability ?? 'process', options.clock ?? systemClock)
 }
 

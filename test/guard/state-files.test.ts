@@ -1,12 +1,14 @@
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { jsonlAudit } from '../../src/audit/jsonl.js'
 import { verifyAudit } from '../../src/audit/verify.js'
 import { createGuard } from '../../src/guard/create.js'
 import { fileLedger } from '../../src/ledger/file.js'
 import { usd } from '../../src/policy/money.js'
+import { captchaAI } from '../../src/solvers/captchaai.js'
+import { startSolverService } from '../../src/testing/service/index.js'
 import { after, challenge, errorOf, fixedSecret, type Rig, rig } from './support.js'
 
 let dir: string
@@ -100,6 +102,41 @@ describe('a guard with its ledger and audit log in files', () => {
     expect(service.requests).toHaveLength(0)
     renameSync(join(dir, 'stolen.db'), join(dir, 'ledger.db'))
     await guard.solve(challenge)
+    expect(service.tasks).toHaveLength(1)
+  })
+
+  it('has one cap for all working folders of a repository', async () => {
+    const service = await startSolverService()
+    writeFileSync(join(dir, 'package.json'), '{"workspaces":["packages/*"]}')
+    const cwd = vi.spyOn(process, 'cwd')
+    after(async () => {
+      cwd.mockRestore()
+      await service.close()
+    })
+    const ends: (string | undefined)[] = []
+    for (const folder of ['packages/a', 'packages/b', 'docs']) {
+      mkdirSync(join(dir, folder), { recursive: true })
+      writeFileSync(join(dir, folder, 'package.json'), '{}')
+      cwd.mockReturnValue(join(dir, folder))
+      const guard = await createGuard({
+        solver: captchaAI({
+          baseUrl: service.url,
+          polling: { firstPollMs: 0, everyMs: 5 },
+          pricing: { per: 'solve', usd: 0.001 },
+        }),
+        secret: fixedSecret(service.key),
+        policy: { origins: ['https://staging.example.com'], budget: { perDay: usd(0.001) } },
+      })
+      guard.on('alert', () => {})
+      ends.push(
+        await guard.solve(challenge).then(
+          () => 'solved',
+          ({ code }) => String(code),
+        ),
+      )
+      await guard.close()
+    }
+    expect(ends).toEqual(['solved', 'BUDGET_EXHAUSTED', 'BUDGET_EXHAUSTED'])
     expect(service.tasks).toHaveLength(1)
   })
 })
