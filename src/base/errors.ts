@@ -280,6 +280,18 @@ export const CODES = {
     meaning: 'The service answered a submit with the id of an earlier task.',
     remedy: 'Check `baseUrl`, and what repeats replies on the way to the service (a cache, a proxy).',
   },
+  LEDGER_BEHIND_AUDIT: {
+    meaning: "By today's audit log more was spent than the ledger knows: it was replaced, or rolled back.",
+    remedy: 'Put the right ledger back; until then, expect that what it does not know is spent again.',
+  },
+  LEDGER_NEW_IN_CI: {
+    meaning: 'A CI job began a new ledger file: every such job has the whole budget.',
+    remedy: 'Use `redisLedger`, or a `stateDir` that jobs keep and share.',
+  },
+  KEY_IN_TWO_LEDGERS: {
+    meaning: 'A key is used with two ledgers on one machine, each with a budget of its own.',
+    remedy: 'Give the guards one `stateDir`, or each a key of its own.',
+  },
   COST_BELOW_FLOOR: {
     meaning: 'The service reported a cost below half of the price of a solve; half of the price is counted.',
     remedy:

@@ -3,6 +3,7 @@ import type { Policy } from '../policy/schema.js'
 import { Gate } from './admission/gate.js'
 import { Advisor } from './advice/advisor.js'
 import { RootGrant } from './guard.js'
+import { checkWhichLedger } from './keys/which-ledger.js'
 import { type GuardParts, GuardRuntime } from './runtime.js'
 import { SolverClient } from './service/client.js'
 import { Recovery } from './service/recovery.js'
@@ -27,7 +28,7 @@ export async function composeGuard(policy: Policy, parts: GuardParts): Promise<G
     opened = true
     // First of all: a file that no head knows counts as one that was added.
     if (sink.head) await ledger.saveHead(sink.head)
-    return start(runtime, policy)
+    return start(runtime, policy, parts.auditFolder)
   } catch (error) {
     // The first error is the one to report.
     if (opened) {
@@ -52,7 +53,7 @@ function withTelemetry(parts: GuardParts): GuardParts {
 }
 
 /** Connects the parts, and starts the heartbeat. */
-function start(runtime: GuardRuntime, policy: Policy): Guard {
+function start(runtime: GuardRuntime, policy: Policy, auditFolder?: string): Guard {
   const client = new SolverClient(runtime)
   const recovery = new Recovery(runtime, client, policy, new Gate(policy))
   const pipeline = new SolvePipeline(runtime, client, recovery)
@@ -65,6 +66,7 @@ function start(runtime: GuardRuntime, policy: Policy): Guard {
     inBackground(() => advisor.heartbeat())
     inBackground(() => timings.sync())
     inBackground(() => runtime.warnOfDueKeys(policy.key.rotateEveryMs))
+    if (isFirst) inBackground(() => checkWhichLedger(runtime, auditFolder))
     // Skipped on the first heartbeat: most processes end before the result would be used.
     if (isFirst) return
     inBackground(async () => {

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { fanOutAudit } from '../audit/fan-out.js'
 import { jsonlAudit } from '../audit/jsonl.js'
 import { systemClock } from '../base/clock.js'
+import { checkBaseUrl } from '../base/service-url.js'
 import { defaultStateDir } from '../base/state-dir.js'
 import { createTransport } from '../egress/create.js'
 import { wireLog } from '../egress/wire-log.js'
@@ -11,6 +12,7 @@ import { parsePolicy, zoneOf } from '../policy/schema.js'
 import { accountsOf } from './accounts/options.js'
 import { checkName } from './admission/names.js'
 import { composeGuard } from './compose.js'
+import { machineKeys } from './keys/machine-keys.js'
 import { loadTelemetry } from './observability/load-telemetry.js'
 import { checkGuardOptions, type GuardOptions } from './options.js'
 import type { Guard } from './types.js'
@@ -37,18 +39,23 @@ export async function createGuard(options: GuardOptions): Promise<Guard> {
   const stateDir = options.stateDir === undefined ? defaultStateDir() : resolve(options.stateDir)
   if (!options.ledger || !options.audit) keepOutOfGit(stateDir)
   const log = options.trace === undefined ? undefined : wireLog(options.trace)
+  const accounts = accountsOf(options, {
+    guard: name,
+    timeZone: zoneOf(policy),
+    secretCache: { ttlMs: secretCache?.ttl, staleForMs: secretCache?.staleFor },
+    transport: ({ baseUrl }, { proxies: [proxy], localAddresses: [localAddress], expected: expect }) =>
+      createTransport({ baseUrl, proxy, localAddress, expect, ca, clock, log }),
+  })
+  const sinks = [options.audit ?? jsonlAudit({ dir: join(stateDir, 'audit') })].flat()
+  const spends = accounts.some(({ solver }) => !checkBaseUrl(solver.baseUrl).loopback)
   const parts = {
     name,
     clock,
-    accounts: accountsOf(options, {
-      guard: name,
-      timeZone: zoneOf(policy),
-      secretCache: { ttlMs: secretCache?.ttl, staleForMs: secretCache?.staleFor },
-      transport: ({ baseUrl }, { proxies: [proxy], localAddresses: [localAddress], expected: expect }) =>
-        createTransport({ baseUrl, proxy, localAddress, expect, ca, clock, log }),
-    }),
+    accounts,
     ledger: options.ledger ?? fileLedger({ dir: stateDir, clock }),
-    sink: fanOutAudit([options.audit ?? jsonlAudit({ dir: join(stateDir, 'audit') })].flat()),
+    sink: fanOutAudit(sinks),
+    auditFolder: sinks.find(({ kind }) => kind === 'jsonl')?.place,
+    machine: spends ? { keys: machineKeys(), isCi: !/^(|0|false)$/i.test(process.env.CI ?? '') } : undefined,
     logger: options.logger,
     wireLog: log,
     alerts: options.alerts && [...options.alerts],

@@ -21,6 +21,7 @@ import { Account, type AccountParts } from './accounts/account.js'
 import { Pauses, pausedBudgetOf } from './accounts/pauses.js'
 import { BalanceMonitor } from './balance/monitor.js'
 import { KeyRegistry } from './keys/registry.js'
+import type { Machine } from './keys/which-ledger.js'
 import { Events } from './observability/events.js'
 import { Log, type Logger } from './observability/log.js'
 import { Outbox } from './observability/outbox.js'
@@ -50,6 +51,10 @@ export interface GuardParts {
   readonly connectWithinMs?: number | undefined
   /** What a suspected key leak causes besides the alert. */
   readonly onLeak?: 'alert' | 'pause' | undefined
+  /** What is known of this machine, where money can be spent. */
+  readonly machine?: Machine | undefined
+  /** The folder of the audit log, where it is in files. */
+  readonly auditFolder?: string | undefined
 }
 
 /** How long a process counts as alive after its last heartbeat. */
@@ -79,6 +84,7 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
   readonly remoteQueues: RemoteQueues
   /** How many solves were denied, by code. */
   readonly denialCounts = new Map<Code, number>()
+  readonly machine: Machine | undefined
   readonly keyRegistry: KeyRegistry
   /** Items that streams have not started yet, as far as their number is known. */
   readonly pendingItems = new Set<{ left: number }>()
@@ -134,6 +140,7 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     })
     this.waitQueue = new WaitQueue(parts.clock)
     this.remoteQueues = new RemoteQueues(this)
+    this.machine = parts.machine
     this.keyRegistry = new KeyRegistry(this)
     this.onLeak = parts.onLeak ?? 'alert'
     this.connectWithinMs = parts.connectWithinMs ?? CONNECT_WITHIN_MS

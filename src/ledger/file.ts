@@ -104,6 +104,7 @@ export function fileLedger(options: FileLedgerOptions = {}): Ledger {
 class FileLedger implements Ledger {
   readonly kind = 'file'
   readonly place: string
+  isNew = false
   readonly #durability: Durability
   readonly #clock: Clock
   #journal: Journal | undefined
@@ -296,6 +297,7 @@ class FileLedger implements Ledger {
       this.#reload()
       if (this.#seq < known) throw replaced('An older copy was put in its place.')
       this.#identity = journal.identity
+      if (journal.isNew) this.isNew = true
     } catch (error) {
       this.#closeJournal()
       throw error

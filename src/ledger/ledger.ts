@@ -37,6 +37,9 @@ export interface Ledger {
   /** Where it is, for messages: a path or an address, without credentials. */
   readonly place?: string | undefined
 
+  /** Whether `open` created it, so that it knows of nothing that was spent before. */
+  readonly isNew?: boolean | undefined
+
   /** Prepares the ledger: creates files, connects. Called once, before any other method. */
   open(): MaybePromise<void>
 

@@ -8,7 +8,7 @@ import { createGuard } from '../../src/guard/create.js'
 import { fileLedger } from '../../src/ledger/file.js'
 import { usd } from '../../src/policy/money.js'
 import { captchaAI } from '../../src/solvers/captchaai.js'
-import { startSolverService } from '../../src/testing/service/index.js'
+import { type SolverService, startSolverService } from '../../src/testing/service/index.js'
 import { after, challenge, errorOf, fixedSecret, type Rig, rig } from './support.js'
 
 let dir: string
@@ -17,6 +17,18 @@ beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'solveguard-files-'))
   after(async () => rmSync(dir, { recursive: true, force: true }))
 })
+
+async function ownService(): Promise<SolverService> {
+  const service = await startSolverService()
+  after(() => service.close())
+  return service
+}
+
+/** As in a process with that working folder. */
+function workIn(folder: string): void {
+  const cwd = vi.spyOn(process, 'cwd').mockReturnValue(folder)
+  after(async () => cwd.mockRestore())
+}
 
 /** A guard with its ledger and audit log in files. */
 function onDisk(service?: Rig['service']): Promise<Rig> {
@@ -106,18 +118,13 @@ describe('a guard with its ledger and audit log in files', () => {
   })
 
   it('has one cap for all working folders of a repository', async () => {
-    const service = await startSolverService()
+    const service = await ownService()
     writeFileSync(join(dir, 'package.json'), '{"workspaces":["packages/*"]}')
-    const cwd = vi.spyOn(process, 'cwd')
-    after(async () => {
-      cwd.mockRestore()
-      await service.close()
-    })
     const ends: (string | undefined)[] = []
     for (const folder of ['packages/a', 'packages/b', 'docs']) {
       mkdirSync(join(dir, folder), { recursive: true })
       writeFileSync(join(dir, folder, 'package.json'), '{}')
-      cwd.mockReturnValue(join(dir, folder))
+      workIn(join(dir, folder))
       const guard = await createGuard({
         solver: captchaAI({
           baseUrl: service.url,

@@ -3,9 +3,10 @@ import type { Fact } from '../../ledger/ledger.js'
 import type { SecretVersion } from '../../secrets/provider.js'
 import type { Account } from '../accounts/account.js'
 import { denied, ledgerDown } from '../errors.js'
-import type { BackgroundTasks, GuardContext, Notifier } from '../ports.js'
+import type { BackgroundTasks } from '../ports.js'
 import type { KnownKey } from '../types.js'
 import { type Presence, reportKeys } from './report.js'
+import { checkKeyHasOneLedger, type WhichLedgerDeps } from './which-ledger.js'
 
 /** All guards of a ledger share the facts about keys, because two guards may use the same key. */
 const SCOPE = 'keys'
@@ -32,7 +33,7 @@ interface KeyUser {
 }
 
 /** What the registry needs from the guard. */
-export interface KeyRegistryDeps extends GuardContext, BackgroundTasks, Pick<Notifier, 'alert'> {
+export interface KeyRegistryDeps extends WhichLedgerDeps, BackgroundTasks {
   readonly accounts: readonly Account[]
 }
 
@@ -105,6 +106,7 @@ export class KeyRegistry {
     }
     this.#used.set(value.fingerprint, { account: account.name, version, fresh: true })
     this.#publishSoon()
+    if (!account.sharedKey) checkKeyHasOneLedger(this.#deps, value.fingerprint)
   }
 
   /** Raises an alert, once for each key, if it does not look like the service's keys. */
