@@ -41,8 +41,8 @@ export class AppendOnlyFile {
       // The file's name is stored in its folder: without this, a power failure may remove the name of a synced file.
       if (sync) syncFolder(dirname(path))
     } catch (error) {
-      closeSync(this.#fd)
       this.remove()
+      closeSync(this.#fd)
       throw error
     }
   }
@@ -103,15 +103,16 @@ export class AppendOnlyFile {
 
   close(): void {
     // If other code closed the descriptor, its number may belong to another file by now.
-    if (this.#isSameFile()) closeSync(this.#fd)
+    if (this.#isOwn()) closeSync(this.#fd)
   }
 
-  #isSameFile(): boolean {
+  /** Whether the descriptor is still this file's. Where that cannot be read, it is. */
+  #isOwn(): boolean {
     try {
       const { ino, dev } = fstatSync(this.#fd)
       return ino === this.#inode && dev === this.#device
-    } catch {
-      return false
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code !== 'EBADF'
     }
   }
 

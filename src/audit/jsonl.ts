@@ -174,7 +174,7 @@ class JsonlAudit implements AuditSink {
     if (!current) return
     this.#current = undefined
     this.#lastHead = { ...current.head, end: current.end }
-    current.file.close()
+    close(current.file)
   }
 
   #fits(current: Current, at: number): boolean {
@@ -187,8 +187,8 @@ class JsonlAudit implements AuditSink {
       ...before.head,
       end: before.end,
     })
-    before.file.close()
     this.#current = next
+    close(before.file)
     return next
   }
 
@@ -213,11 +213,20 @@ class JsonlAudit implements AuditSink {
     try {
       append(file, line)
     } catch (error) {
-      file.close()
       file.remove()
+      close(file)
       throw error
     }
     return { file, day, guard, head: { file: name, seq: 1, hash }, end: 'whole' }
+  }
+}
+
+/** Closes it. Some file systems report only here that they could not write. */
+function close(file: AppendOnlyFile): void {
+  try {
+    file.close()
+  } catch (error) {
+    throw unavailable(file.path, error)
   }
 }
 

@@ -26,8 +26,13 @@ const MANY_DESCRIPTORS = 30
 /**
  * Tests workloads: everything holds without a fault, and with each of the chosen ones. Which ones is a matter of the
  * seed, and of the calls that a run without a fault makes.
+ * @param found faults with which something did not hold once: they are always chosen
  */
-export function faultTests(workloads: readonly Workload[], planes: Readonly<Partial<Record<Plane, Amounts>>>): void {
+export function faultTests(
+  workloads: readonly Workload[],
+  planes: Readonly<Partial<Record<Plane, Amounts>>>,
+  found: Readonly<Partial<Record<Workload, readonly string[]>>> = {},
+): void {
   const tested = workloads.filter((workload) => ONLY_WORKLOAD === undefined || workload === ONLY_WORKLOAD)
   if (tested.length === 0) {
     it.todo(`${workloads}: not this time`)
@@ -44,6 +49,8 @@ export function faultTests(workloads: readonly Workload[], planes: Readonly<Part
       if (ONLY_WORKLOAD !== undefined) return expectNone(await runAll(rig, workload, ONLY_FAULTS.map(parseFault)))
       const clean = await rig.run(workload, { kind: 'none' })
       const failures = clean.problems.map((problem) => `without a fault: ${problem}`)
+      const before = (found[workload] ?? []).map(parseFault).filter((fault) => isSupported(rig, fault))
+      failures.push(...(await runAll(rig, workload, before, 'found before')))
       for (const [plane, amounts] of Object.entries(planes) as [Plane, Amounts][]) {
         const faults = await chosen(plane, amounts, clean, rig, workload)
         failures.push(...(await runAll(rig, workload, faults, plane)))
@@ -67,8 +74,12 @@ async function chosen(
   const random = randomFrom(SEED + hashOf(`${workload} ${plane}`))
   const fewest = plane === 'descriptors' ? await rig.fewestDescriptors() : 0
   const faults = [...faultsOf(plane, clean, fewest)]
-  const all = faults.filter((fault) => fault.kind !== 'call' || rig.injector.supports(fault))
+  const all = faults.filter((fault) => isSupported(rig, fault))
   return SIZE === 'all' ? all : sample(all, SIZE === 'sample' ? amounts.sample : amounts.usual, random)
+}
+
+function isSupported(rig: FaultRig, fault: Fault): boolean {
+  return fault.kind !== 'call' || rig.injector.supports(fault)
 }
 
 function* faultsOf(plane: Plane, { calls, passed }: Verdict, fewest: number): Generator<Fault> {
@@ -85,6 +96,7 @@ function* faultsOf(plane: Plane, { calls, passed }: Verdict, fewest: number): Ge
 
 /** @returns a text for each run in which something does not hold */
 async function runAll(rig: FaultRig, workload: Workload, faults: readonly Fault[], plane = ''): Promise<string[]> {
+  if (faults.length === 0) return []
   const failures: string[] = []
   let next = 0
   let reached = 0

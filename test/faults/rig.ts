@@ -29,7 +29,7 @@ export interface Verdict {
 export interface FaultRig {
   readonly injector: Injector
   run(workload: Workload, fault: Fault): Promise<Verdict>
-  /** The fewest descriptors with which Node runs a program. */
+  /** The fewest descriptors with which Node runs a program, and the injector writes its log. */
   fewestDescriptors(): Promise<number>
   close(): Promise<void>
 }
@@ -73,7 +73,11 @@ export async function startFaultRig(): Promise<FaultRig> {
     const command = injector.command([script], { dir: configuration.dir, peers, fault: call, log })
     const env = { ...command.env, FAULTS_RUN: JSON.stringify(configuration) }
     const mayBeKilled = configuration.workload === 'orphans' || call?.what.startsWith('kill') === true
-    return watch({ ...(fault.kind === 'descriptors' ? limited(command, fault.most) : command), env }, { mayBeKilled })
+    const mayStayOpen = call?.scope === 'all'
+    return watch(
+      { ...(fault.kind === 'descriptors' ? limited(command, fault.most) : command), env },
+      { mayBeKilled, mayStayOpen },
+    )
   }
 
   /** The folder of a killed process that has left tasks. */
@@ -145,8 +149,8 @@ export async function startFaultRig(): Promise<FaultRig> {
       const judged = await judges.judge({
         run: configure((peer) => (toHook && peer === 'hook' ? throughProxies.hookUrl : urls[peer])),
         tasks: service.tasks.filter(({ pageUrl }) => ours.some((one) => pageUrl.startsWith(pagesOf(one)))).length,
-        killed,
-        mayBeTorn: killed || fault.kind === 'call',
+        killed: killed || recovers,
+        mayBeTorn: killed || recovers || fault.kind === 'call',
         documents: elasticsearch?.documents ?? [],
         wasBehind: lines.some((line) => line.what === 'alert' && line.code === 'AUDIT_COPY_BEHIND'),
       })
@@ -177,7 +181,7 @@ export async function startFaultRig(): Promise<FaultRig> {
     async fewestDescriptors() {
       const program = join(folder, 'closes.mjs')
       writeFileSync(program, `console.log(JSON.stringify({ what: 'closed' }))`)
-      const command = { program: process.execPath, args: [program], env: {} }
+      const command = injector.command([program], { dir: folder, log: join(folder, 'closes.log') })
       for (let most = 12; ; most++) {
         const { problems } = await watch(limited(command, most), { mayBeKilled: false })
         if (problems.length === 0) return most

@@ -20,6 +20,7 @@ export interface JudgeRequest {
   readonly run: RunConfiguration
   /** How many tasks the service has taken. It charges each of them, sooner or later. */
   readonly tasks: number
+  /** Whether a process of the folder was killed. */
   readonly killed: boolean
   /**
    * Whether a file of the log may end in a torn line, or in records that the ledger does not know of: where its process
