@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { MaybePromise } from '../base/async.js'
 import type { ChainHead } from '../base/chain.js'
 import { DeniedError, messageOf, SolveguardError } from '../base/errors.js'
+import { makeFolder } from '../base/folder.js'
 import { defaultStateDir } from '../base/state-dir.js'
 import type { Secret } from '../secrets/secret.js'
 import { hashIn, NOTHING_BEFORE, sealRecord } from './chain.js'
@@ -118,7 +118,7 @@ class JsonlAudit implements AuditSink {
       )
     }
     try {
-      mkdirSync(this.place, { recursive: true, mode: 0o700 })
+      makeFolder(this.place, 0o700)
     } catch (error) {
       throw unavailable(this.place, error)
     }

@@ -1,6 +1,7 @@
-import { closeSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { dirname, format, parse, resolve } from 'node:path'
 import { messageOf, SolveguardError } from '../base/errors.js'
+import { makeFolder } from '../base/folder.js'
 import { VERSION } from '../base/version.js'
 import type { HarEntry, WireLog } from './har.js'
 
@@ -101,7 +102,7 @@ class HarFile implements WireLog {
 function create(path: string): [place: string, fd: number] {
   const { dir, name, ext } = parse(resolve(path))
   try {
-    mkdirSync(dir, { recursive: true })
+    makeFolder(dir)
     for (let nth = 1; nth <= MAX_FILES; nth++) {
       const own = nth === 1 ? `${process.pid}` : `${process.pid}-${nth}`
       const place = format({ dir, name: `${name}.${own}`, ext: ext || '.har' })

@@ -657,7 +657,13 @@ function whatToDo(code: string, place: string): string {
   if (/^(SQLITE_FULL|SQLITE_IOERR|ENOSPC|EIO|EFBIG|EDQUOT)/.test(code)) {
     return `The ledger ${place} could not be written: free space on its disk, and check the disk.`
   }
-  if (/^(SQLITE_READONLY|SQLITE_CANTOPEN|SQLITE_PERM|EACCES|EPERM|EROFS|ENOTDIR|EISDIR|ENOENT|EEXIST)/.test(code)) {
+  if (code === 'EROFS') {
+    return (
+      `The file system of the ledger ${place} is read-only: mount a folder there that may be written, or set another ` +
+      'one (`stateDir`, or the environment variable SOLVEGUARD_STATE_DIR).'
+    )
+  }
+  if (/^(SQLITE_READONLY|SQLITE_CANTOPEN|SQLITE_PERM|EACCES|EPERM|ENOTDIR|EISDIR|ENOENT|EEXIST)/.test(code)) {
     return (
       `The ledger ${place} cannot be opened for writing: give this user permission to read and write the file and ` +
       'its folder, on a local disk.'

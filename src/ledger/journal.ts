@@ -1,7 +1,8 @@
-import { accessSync, chmodSync, constants, mkdirSync, mkdtempSync, rmdirSync, type Stats, statSync } from 'node:fs'
+import { accessSync, chmodSync, constants, mkdtempSync, rmdirSync, type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { ChainHead } from '../base/chain.js'
 import { systemClock } from '../base/clock.js'
+import { makeFolder } from '../base/folder.js'
 import { type Connect, DatabaseFile, JournalError, type Statement } from './database-file.js'
 
 /** What a committed entry has to survive: the end of a process, or also a power failure of the machine. */
@@ -59,7 +60,7 @@ export class Journal {
   constructor(Database: Connect, file: string, durability: Durability, empty: string) {
     this.#file = file
     this.#folder = dirname(file)
-    mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
+    makeFolder(this.#folder, 0o700)
     // The file is not opened here to look at it. When a process closes a file, POSIX releases all its locks on that
     // file, those of its SQLite connections too. Another process that then closes the database takes itself for the
     // last one and deletes the -wal file, with what the others have yet to write
