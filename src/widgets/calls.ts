@@ -5,8 +5,7 @@ import type {
   InitScriptVariables,
   PageApi,
   PageEntry,
-  PageSolution,
-  ResultReply,
+  SealedSolution,
   WindowKey,
 } from './page-kit/protocol.js'
 
@@ -20,8 +19,6 @@ const KEY: WindowKey = 'solveguard'
 const HOLD_MS: keyof InitScriptVariables = 'SOLVEGUARD_HOLD_MS'
 const MAIN: keyof PageEntry = 'main'
 const UNDO: keyof PageEntry = 'undo'
-
-const PAGE_GONE = json({ result: 'page-gone' } satisfies ResultReply)
 
 const ENTRY = `window[Symbol.for(${json(KEY)})]`
 
@@ -43,20 +40,14 @@ export function findCall(request: FindRequest, whole: boolean): string {
   return call('find', [request], whole)
 }
 
+/** Draws a one-time pad for a solution. */
+export const padCall = (length: number): string => call('pad', [length])
+
 /**
- * Injects a solution, if the frame's document is still of the origin of one of these addresses. `location` is one of
- * the few things that a page cannot redefine, so another page that was loaded meanwhile never receives the token.
- *
- * @param addresses the frame's, and the one that its widget is judged by: a blank document has the latter once its
- * parent has written it
+ * Injects a solution. Another document may have taken the place of the one for which it was bought, and may read the
+ * text of this call: it is of no use without the pad.
  */
-export function injectCall(addresses: readonly string[], id: string, solution: PageSolution): string {
-  const same = addresses.map((address) => {
-    const { protocol, origin } = new URL(URL.canParse(address) ? address : 'about:blank')
-    return `location.protocol+location.origin===${json(protocol + origin)}`
-  })
-  return `${same.join('||')}?${call('inject', [id, solution])}:${json(PAGE_GONE)}`
-}
+export const injectCall = (id: string, solution: SealedSolution): string => call('inject', [id, solution])
 
 /** Calls the page's callback for the solution that was injected. */
 export const notifyPageCall = (id: string): string => call('notifyPage', [id])

@@ -1,7 +1,15 @@
 import { z } from 'zod'
 import type { WidgetFamily } from '../base/challenge.js'
 import { MAX_REPLY_LENGTH } from './bounds.js'
-import type { FindReply, PageResult, ProofOfWorkProgress, ResultReply, WidgetHead } from './page-kit/protocol.js'
+import type {
+  FindReply,
+  PadReply,
+  PageResult,
+  ProofOfWorkProgress,
+  ResultReply,
+  WidgetHead,
+} from './page-kit/protocol.js'
+import type { Pad } from './seal.js'
 import { WIDGETS } from './table.js'
 import { parseSigns, type VendorSign } from './unknown.js'
 import type { Reading, Shape, Widget } from './widget.js'
@@ -10,6 +18,8 @@ import type { Reading, Shape, Widget } from './widget.js'
 export interface FrameReading {
   /** Names the document; every navigation changes it. */
   readonly doc: string
+  /** Shows that a pad is from this document. */
+  readonly secret: string
   /** The origin that the frame reports: only for comparison with the browser's. */
   readonly origin: string
   /** Whether it is still loading: its own scripts may not have run yet. */
@@ -39,8 +49,10 @@ export interface WidgetReading extends Reading {
 /** How many widgets of one frame are read at most. */
 export const MAX_WIDGETS_PER_FRAME = 50
 
+const secret = z.string().regex(/^[0-9a-f]{64}$/)
 const head = z.object({
   doc: z.string().regex(/^[a-z0-9]{1,20}$/),
+  secret,
   origin: z.string().max(300),
   loading: z.boolean().catch(false),
   omitted: z.number().int().min(0).max(1e9).catch(0),
@@ -63,6 +75,11 @@ const result = z.object({
     'widget-gone': 'widget-gone',
   }),
 } satisfies Shape<ResultReply>)
+const padReply = z.object({
+  secret,
+  id: z.number().int().min(0),
+  numbers: z.string().regex(/^[0-9a-f]*$/),
+} satisfies Shape<PadReply>)
 const progress = z.object({
   state: oneOf<ProofOfWorkProgress['state']>({
     idle: 'idle',
@@ -93,7 +110,7 @@ function oneOf<Word extends string>(words: { readonly [One in Word]: One }) {
 export function parseFound(reply: unknown): FrameReading | undefined {
   const read = head.safeParse(parseJson(reply))
   if (!read.success) return undefined
-  const { doc, origin, loading, widgets: entries } = read.data
+  const { doc, secret, origin, loading, widgets: entries } = read.data
   const widgets: WidgetReading[] = []
   const ids = new Set<string>()
   const looked = entries.slice(0, MAX_WIDGETS_PER_FRAME)
@@ -106,6 +123,7 @@ export function parseFound(reply: unknown): FrameReading | undefined {
   }
   return {
     doc,
+    secret,
     origin,
     loading,
     widgets,
@@ -113,6 +131,23 @@ export function parseFound(reply: unknown): FrameReading | undefined {
     roots: read.data.roots,
     omitted: read.data.omitted + entries.length - looked.length,
     malformed: looked.length - widgets.length,
+  }
+}
+
+/**
+ * Reads a one-time pad.
+ *
+ * @param secret that of the document for which the solution is bought
+ * @param length how many numbers were asked for
+ * @returns undefined if the reply is from another document, or does not parse
+ */
+export function parsePad(reply: unknown, secret: string, length: number): Pad | undefined {
+  const read = padReply.safeParse(parseJson(reply))
+  if (!read.success || read.data.secret !== secret || read.data.numbers.length !== length * 4) return undefined
+  const { id, numbers } = read.data
+  return {
+    id,
+    numbers: Uint16Array.from({ length }, (_, at) => Number.parseInt(numbers.slice(at * 4, at * 4 + 4), 16)),
   }
 }
 

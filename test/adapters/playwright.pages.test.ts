@@ -8,7 +8,8 @@ import { contract } from './contract.js'
 import { dueContract } from './due-contract.js'
 import { fakeGrant } from './fake-grant.js'
 import { picturesContract } from './pictures-contract.js'
-import { type ElementPage, type ElementTool, eventually } from './tool.js'
+import { takeoverContract } from './takeover-contract.js'
+import { type ElementPage, type ElementTool, eventually, runBefore } from './tool.js'
 import { waitContract } from './wait-contract.js'
 
 function toolPage(page: Page): ElementPage<Page, Locator> {
@@ -25,6 +26,9 @@ function toolPage(page: Page): ElementPage<Page, Locator> {
       await find()?.click(selector)
     },
     text: async (selector) => (await page.textContent(selector)) ?? '',
+    beforeCalls(run) {
+      runBefore(page.mainFrame(), 'evaluate', run)
+    },
     close: () => page.close(),
     async element(selector, address) {
       const frame = address === undefined ? undefined : page.frames().find((one) => one.url().includes(address))
@@ -36,6 +40,7 @@ function toolPage(page: Page): ElementPage<Page, Locator> {
 
 const playwright: ElementTool<Page, Locator> = {
   name: 'Playwright',
+  callsOfASolve: 5,
   async open() {
     const context = await (await sharedBrowser()).newContext()
     return {
@@ -52,6 +57,7 @@ dueContract(playwright)
 picturesContract(playwright)
 waitContract(playwright)
 autoContract(playwright)
+takeoverContract(playwright)
 
 // Both are Node.js event emitters; Playwright's types omit that.
 const listeners = (of: unknown, name: string) => (of as EventEmitter).listenerCount(name)

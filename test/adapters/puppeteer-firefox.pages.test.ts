@@ -4,6 +4,7 @@ import { contract } from './contract.js'
 import { dueContract } from './due-contract.js'
 import { picturesContract } from './pictures-contract.js'
 import { puppeteerTool } from './puppeteer-tool.js'
+import { takeoverContract } from './takeover-contract.js'
 import { waitContract } from './wait-contract.js'
 
 /** Firefox over WebDriver BiDi, the only protocol with which Puppeteer controls it. */
@@ -17,3 +18,4 @@ contract(firefox)
 dueContract(firefox)
 picturesContract(firefox)
 waitContract(firefox)
+takeoverContract(firefox)

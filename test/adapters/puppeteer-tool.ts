@@ -1,6 +1,6 @@
 import type { Browser, ElementHandle, Page } from 'puppeteer-core'
 import { guardContext } from '../../src/adapters/puppeteer/index.js'
-import { type ElementPage, type ElementTool, eventually } from './tool.js'
+import { type ElementPage, type ElementTool, eventually, runBefore } from './tool.js'
 
 function toolPage(page: Page): ElementPage<Page, ElementHandle | null> {
   return {
@@ -20,6 +20,9 @@ function toolPage(page: Page): ElementPage<Page, ElementHandle | null> {
       const element = await page.waitForSelector(selector)
       return (await element?.evaluate(({ textContent }) => textContent)) ?? ''
     },
+    beforeCalls(run) {
+      runBefore(page.mainFrame(), 'evaluate', run)
+    },
     close: () => page.close(),
     async element(selector, address) {
       const frame = address === undefined ? undefined : page.frames().find((one) => one.url().includes(address))
@@ -34,6 +37,7 @@ export function puppeteerTool(name: string, start: () => Promise<Browser>): Elem
   let launched: Promise<Browser> | undefined
   return {
     name,
+    callsOfASolve: 5,
     // The same site as the page, and so the same process: Puppeteer may miss a frame of another process that was only
     // just added, and wait for it for ever. Frames of other processes have tests of their own.
     vendorHost: '127.0.0.1',

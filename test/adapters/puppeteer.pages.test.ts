@@ -8,6 +8,7 @@ import { dueContract } from './due-contract.js'
 import { fakeGrant } from './fake-grant.js'
 import { picturesContract } from './pictures-contract.js'
 import { puppeteerTool } from './puppeteer-tool.js'
+import { takeoverContract } from './takeover-contract.js'
 import { waitContract } from './wait-contract.js'
 
 let launched: Promise<Browser> | undefined
@@ -25,6 +26,7 @@ contract(puppeteer)
 dueContract(puppeteer)
 picturesContract(puppeteer)
 waitContract(puppeteer)
+takeoverContract(puppeteer)
 autoContract(puppeteer)
 
 test('removes its listeners from pages after a solve, and from the context on close', async () => {

@@ -12,6 +12,8 @@ export interface ToolPage<P> {
   clickInFrame(address: string, selector: string): Promise<void>
   /** The text of the first matching element, once it exists. */
   text(selector: string): Promise<string>
+  /** Runs a function before each call of the tool that evaluates in the page. */
+  beforeCalls(run: () => Promise<void>): void
   close(): Promise<void>
 }
 
@@ -33,6 +35,8 @@ export interface Tool<P, E = never, Page extends ToolPage<P> = ToolPage<P>> {
   readonly name: string
   /** The host of the vendor's frames. Default: a host of another site than the page's, and so another process. */
   readonly vendorHost?: string
+  /** How often a solve calls into the page. */
+  readonly callsOfASolve: number
   /** Opens a fresh browser context. */
   open(): Promise<ToolContext<P, E, Page>>
   close(): Promise<void>
@@ -52,4 +56,19 @@ export async function until(
 /** Waits until a condition in this process is true. */
 export async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20))
+}
+
+/** Runs a function before each call of an object's method, until what it returns is called. */
+export function runBefore<Name extends string>(
+  object: { readonly [name in Name]: (...given: never[]) => unknown },
+  name: Name,
+  run: (given: never) => Promise<void>,
+): () => void {
+  const original = object[name]
+  const replace = (value: unknown) => Object.assign(object, { [name]: value })
+  replace(async (...given: never[]) => {
+    await run(given[0] as never)
+    return original.apply(object, given)
+  })
+  return () => void replace(original)
 }

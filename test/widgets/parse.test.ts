@@ -94,8 +94,10 @@ const rawArkose = {
   executed: false,
 }
 
+const SECRET = '0'.repeat(64)
+
 const found = (...widgets: unknown[]) =>
-  parseFound(JSON.stringify({ doc: 'abc', origin: 'https://staging.example.com', omitted: 0, widgets }))
+  parseFound(JSON.stringify({ doc: 'abc', secret: SECRET, origin: 'https://staging.example.com', omitted: 0, widgets }))
 
 const only = (widget: object) => found({ ...raw, ...widget })?.widgets[0]
 
@@ -103,6 +105,7 @@ describe('reads what a page reports of its widgets:', () => {
   test('as a challenge', () => {
     expect(found(raw)).toEqual({
       doc: 'abc',
+      secret: SECRET,
       origin: 'https://staging.example.com',
       loading: false,
       signs: [],
@@ -407,7 +410,9 @@ describe('reads what a page reports of its widgets:', () => {
 
   test('does not read a reply beyond the bound', () => {
     expect(
-      parseFound(JSON.stringify({ doc: 'a', origin: '', widgets: [], more: 'x'.repeat(MAX_REPLY_LENGTH) })),
+      parseFound(
+        JSON.stringify({ doc: 'a', secret: SECRET, origin: '', widgets: [], more: 'x'.repeat(MAX_REPLY_LENGTH) }),
+      ),
     ).toBeUndefined()
   })
 })
@@ -444,7 +449,7 @@ describe('reads any reply of a page:', () => {
     fc.json(),
     fc
       .record({ doc: fc.string(), origin: fc.string(), omitted: fc.anything(), widgets: fc.array(entry) })
-      .map((said) => text({ ...said, doc: 'abc' })),
+      .map((said) => text({ ...said, doc: 'abc', secret: SECRET })),
   )
 
   function text(value: unknown): string {

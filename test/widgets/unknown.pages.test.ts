@@ -160,7 +160,13 @@ describe('reads what a page reports of unknown widgets:', () => {
   })
 
   test('still reads the known widgets', () => {
-    const said = JSON.stringify({ doc: 'dabc', origin: '', widgets: [], unknown: 'x'.repeat(1_000) })
+    const said = JSON.stringify({
+      doc: 'dabc',
+      secret: '0'.repeat(64),
+      origin: '',
+      widgets: [],
+      unknown: 'x'.repeat(1_000),
+    })
     expect(parseFound(said)).toMatchObject({ widgets: [], signs: [] })
   })
 

@@ -73,6 +73,8 @@ export interface WidgetLocation {
   readonly loading: boolean
   /** The origin of its document, see `documentOriginOf`. */
   readonly documentOrigin: string
+  /** Shows that a reply is from its document. */
+  readonly documentSecret: string
 }
 
 /** Where an element is that is no widget: its document, and the URLs against which it is checked. */
@@ -86,6 +88,7 @@ const MAX_UNKNown = 50
 /** The reading of a frame whose reply could not be parsed. */
 const UNREADABLE: FrameReading = {
   doc: '',
+  secret: '',
   origin: '',
   loading: false,
   widgets: [],
@@ -166,9 +169,9 @@ export class Finder {
     if (widget.page.isClosed() || widget.frame.isDetached()) return undefined
     const reading = await this.#read(widget.frame, scannedFrames(widget.page).get(widget.frame) ?? [])
     const now = reading?.widgets.find(({ id }) => id === widget.id)
-    if (!reading || !now) return undefined
+    if (!reading || !now || reading.secret !== widget.documentSecret) return undefined
     const { documentOrigin, challenge } = this.#locate(widget.page, widget.frame, widget.pageLoad, reading, now)
-    // Another document may have copied the id: a solution for one origin's widget must never go to another origin.
+    // Its document may have another origin now, by its page: a solution must never go to another origin.
     const same =
       documentOrigin === widget.documentOrigin && checkedOrigins(challenge) === checkedOrigins(widget.challenge)
     return same ? challenge : undefined
@@ -301,12 +304,13 @@ export class Finder {
     page: DriverPage,
     frame: DriverFrame,
     pageLoad: object,
-    { origin, loading }: FrameReading,
+    { origin, loading, secret }: FrameReading,
     { id, family, challenge, visible, answered, executed, due, expired }: WidgetReading,
   ): WidgetLocation {
     const known: Challenge = { ...challenge, family, ...this.#urls(page, frame, origin) }
     const found = { ...known, id: `${this.#frameNumber(frame)}-${id}`, visible, answered, executed, due, expired }
-    return { page, frame, id, challenge: found, pageLoad, loading, documentOrigin: documentOriginOf(frame) }
+    const documentOrigin = documentOriginOf(frame)
+    return { page, frame, id, challenge: found, pageLoad, loading, documentOrigin, documentSecret: secret }
   }
 
   /** Stops watching pages. */

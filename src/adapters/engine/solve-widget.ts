@@ -2,8 +2,9 @@ import type { Challenge } from '../../base/challenge.js'
 import { DeniedError, SolveguardError } from '../../base/errors.js'
 import type { Solution } from '../../guard/types.js'
 import type { Policy } from '../../policy/schema.js'
-import { injectCall, isSameDocumentCall, notifyPageCall, releaseCall } from '../../widgets/calls.js'
-import { parseResult } from '../../widgets/parse.js'
+import { injectCall, isSameDocumentCall, notifyPageCall, padCall, releaseCall } from '../../widgets/calls.js'
+import { parsePad, parseResult } from '../../widgets/parse.js'
+import { type Pad, seal, sealedLength } from '../../widgets/seal.js'
 import { WIDGETS } from '../../widgets/table.js'
 import { isBlockingTestKey } from '../../widgets/test-keys.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
@@ -17,6 +18,8 @@ import { evaluateWithTimeout, sleep } from './timeouts.js'
 import type { SolveTools } from './tools.js'
 
 const DEFAULT_GRACE_MS = 3_000
+/** Longer than the vendors' usual solutions. A longer one gets a pad of its own. */
+const PAD_LENGTH = 4_096
 
 /**
  * Why a widget that was found is not to be solved now; undefined if it is.
@@ -57,7 +60,7 @@ export async function solveWidget(
       const reason = await waitForGrace(tools, widget, AbortSignal.any([signal, gone.signal]))
       if (reason) return { kind: 'skipped', challenge, reason }
     }
-    const current = await tools.finder.rescan(widget)
+    const [current, pad] = await Promise.all([tools.finder.rescan(widget), requestPad(tools, widget, PAD_LENGTH)])
     if (!current) throw await missingError(tools, widget)
     if (onlyIfDue && current.answered) return { kind: 'skipped', challenge, reason: 'answered' }
 
@@ -70,9 +73,10 @@ export async function solveWidget(
       })
       return { kind: 'solved', challenge, solution }
     }
+    if (!pad) throw await missingError(tools, widget)
     const fresh = await tools.refreshChallenge(challenge, widget.page, abort)
     solution = await tools.grant.solve(toChallenge(fresh), { signal: abort, pageLoad: widget.pageLoad })
-    await inject(tools, widget, solution, !current.answered)
+    await inject(tools, widget, solution, pad, !current.answered)
     tools.grant.injected(solution, { ok: true })
     return { kind: 'solved', challenge, solution }
   } catch (thrown) {
@@ -104,11 +108,31 @@ async function waitForGrace(
   return now.due ? undefined : 'auto-passed'
 }
 
-/** Puts a solution into the page, then notifies the page. */
+/**
+ * Draws a one-time pad in a widget's document. It is drawn before the solution is bought: then nothing is bought for a
+ * page that does not reply, and a solution is in the page one call after it is there.
+ *
+ * @returns undefined if the document is gone: another one may have replied in its place
+ */
+async function requestPad(
+  tools: SolveTools,
+  { frame, page, documentSecret }: WidgetLocation,
+  length: number,
+): Promise<Pad | undefined> {
+  if (page.isClosed() || frame.isDetached()) return undefined
+  const reply = await evaluateWithTimeout(tools.clock, frame, padCall(length), tools.evaluateMs)
+  return reply.ok ? parsePad(reply.value, documentSecret, length) : undefined
+}
+
+/**
+ * Puts a solution into the page, then notifies the page. The solution is sealed: between any check and the call,
+ * another document may take the place of the widget's, and read all that is evaluated in it.
+ */
 async function inject(
   tools: SolveTools,
   widget: WidgetLocation,
   solution: Solution,
+  firstPad: Pad,
   unlessAnswered: boolean,
 ): Promise<void> {
   const { frame, page, id, challenge, documentOrigin } = widget
@@ -116,8 +140,10 @@ async function inject(
   const leftMs = solution.expiresAt.getTime() - tools.clock.now()
   const lifetimeMs = Math.max(0, Math.min(WIDGETS[challenge.family].tokenLifetimeMs, leftMs))
   const { token, fields = {} } = solution
-  const urls = [frame.url(), challenge.frameUrl ?? challenge.pageUrl]
-  const call = injectCall(urls, id, { token, fields, lifetimeMs, unlessAnswered })
+  const length = sealedLength({ token, fields })
+  const pad = length <= firstPad.numbers.length ? firstPad : await requestPad(tools, widget, length)
+  if (!pad) throw pageGone()
+  const call = injectCall(id, seal({ token, fields, lifetimeMs, unlessAnswered }, pad))
   const reply = await evaluateWithTimeout(tools.clock, frame, call, tools.evaluateMs)
   if (!reply.ok && reply.reason === 'timeout') {
     throw new SolveguardError(

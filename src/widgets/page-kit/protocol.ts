@@ -25,8 +25,15 @@ export interface PageEntry<Main extends PageApi = PageApi> {
 export interface PageApi {
   /** All widgets of this frame. @returns a `FindReply` */
   find(request: FindRequest): string
+  /**
+   * Draws a one-time pad, and keeps it until a solution that is sealed with it is injected.
+   *
+   * @param length how many numbers it has
+   * @returns a `PadReply`
+   */
+  pad(length: number): string
   /** Injects a solution. @returns a `ResultReply` */
-  inject(id: string, solution: PageSolution): string
+  inject(id: string, solution: SealedSolution): string
   /** Calls the page's callback for a solution that was injected. @returns a `ResultReply` */
   notifyPage(id: string): string
   /** No solution will come for this widget: releases the calls that were held for it. @returns a `ResultReply` */
@@ -60,6 +67,8 @@ export interface FrameHint {
 export interface FindReply {
   /** Names the document; every navigation changes it. */
   readonly doc: string
+  /** Shows that a later reply is from this document: only replies contain it, so another document cannot know it. */
+  readonly secret: string
   readonly origin: string
   /** Whether the document is still loading. */
   readonly loading: boolean
@@ -83,11 +92,36 @@ export interface WidgetHead {
   readonly hinted?: boolean | undefined
 }
 
-/** A solution on its way into the page. */
-export interface PageSolution {
+/** A one-time pad: random numbers of the document's own. What is sealed with it can be read in that document only. */
+export interface PadReply {
+  /** That of the document's `FindReply`. */
+  readonly secret: string
+  /** Names the pad among those of the document. */
+  readonly id: number
+  /** The numbers of 16 bits, each as four hexadecimal digits. */
+  readonly numbers: string
+}
+
+/** The code units of a text, each XORed with a number of a pad. */
+export type SealedText = readonly number[]
+
+/** A solution, as the page's families get it. */
+export interface PageSolution extends SolutionTerms {
   readonly token: string
   /** Further values of some vendors, under the vendors' own names. */
   readonly fields: Readonly<Record<string, string | undefined>>
+}
+
+/** A solution on its way into the page. The token uses the first numbers of the pad, the fields those after it. */
+export interface SealedSolution extends SolutionTerms {
+  /** The `id` of the pad. */
+  readonly pad: number
+  readonly token: SealedText
+  readonly fields: Readonly<Record<string, SealedText>>
+}
+
+/** What a solution comes with. */
+export interface SolutionTerms {
   /** Until it expires, ms. */
   readonly lifetimeMs: number
   /** The widget was unanswered when the solve began: one that was answered since then stays as it is. */

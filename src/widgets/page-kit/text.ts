@@ -1,4 +1,4 @@
-import type { Primordials } from './primordials.js'
+import type { List, Primordials } from './primordials.js'
 
 /** The value of a parameter in an address, after `?`, `&` or `#`. */
 export function parameter(p: Primordials, url: string, name: string): string | undefined {
@@ -68,4 +68,14 @@ export function json(
     written += `${written && ','}${p.stringify(name)}:${p.stringify(clipped)}`
   }
   return `{${written}}`
+}
+
+/** Numbers of 16 bits, each as four hexadecimal digits. */
+export function hex(numbers: List<number>): string {
+  const digits = '0123456789abcdef'
+  let written = ''
+  for (let index = 0; index < numbers.size; index++) {
+    for (let shift = 12; shift >= 0; shift -= 4) written += digits[((numbers[index] as number) >> shift) & 15]
+  }
+  return written
 }

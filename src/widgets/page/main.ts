@@ -4,23 +4,32 @@ import { createDom } from '../page-kit/dom.js'
 import { cancelTimers, runLater } from '../page-kit/expiry.js'
 import type { PageContext, PageFamily, WidgetView } from '../page-kit/family.js'
 import { removeOverrides } from '../page-kit/method-override.js'
-import { type List, list, push, remove } from '../page-kit/primordials.js'
+import { bare, type List, list, push, pushBounded, remove } from '../page-kit/primordials.js'
 import { stopListening } from '../page-kit/proof-of-work.js'
 import type {
   FindReply,
   FrameHint,
+  PadReply,
   PageResult,
   PageSolution,
   ProofOfWorkProgress,
   ResultReply,
+  SealedSolution,
+  SealedText,
   WidgetHead,
 } from '../page-kit/protocol.js'
-import { json, text } from '../page-kit/text.js'
+import { hex, json, text } from '../page-kit/text.js'
 import type { Main, Observer } from '../page-kit/watcher.js'
 import { ChangeWaiter } from './change-waiter.js'
 import { families } from './families.js'
 import { installObserver } from './install.js'
 import { unknownWidgets } from './unknown.js'
+
+/** A one-time pad that no solution has used yet. */
+interface Pad {
+  readonly id: number
+  readonly numbers: List<number>
+}
 
 interface KnownWidget {
   readonly id: string
@@ -40,14 +49,19 @@ const MAX_STRING_LENGTH = 4_200
 const MAX_TOKEN_LENGTH = 20_000
 const MAX_REASON_LENGTH = 200
 const MAX_KNOWN = 1_000
+/** How many random numbers are drawn at a time. */
+const CHUNK = 1_024
+const SECRET_LENGTH = 16
 
 function createMain(observer: Observer): Main {
   const { p } = observer
   const dom = createDom(p)
   const known = list<KnownWidget>()
+  const pads = list<Pad>()
   // Random for each document, so that an id of another document never matches.
   const doc = `d${p.apply(p.slice, p.random().toString(36), [2, 12])}`
   let count = 0
+  let padCount = 0
   const names = p.keys(families)
   const context: PageContext = { p, dom, observer, frames: list() }
   const changes = new ChangeWaiter(observer, dom)
@@ -97,6 +111,43 @@ function createMain(observer: Observer): Main {
     return now && 'view' in now ? now.view : undefined
   }
 
+  const randomNumbers = (length: number): List<number> => {
+    const numbers = list<number>()
+    while (numbers.size < length) {
+      const chunk: Uint16Array = p.construct(p.Uint16Array, [CHUNK])
+      p.apply(p.fill, p.crypto, [chunk])
+      for (let index = 0; index < CHUNK && numbers.size < length; index++) push(numbers, chunk[index] as number)
+    }
+    return numbers
+  }
+
+  const secret = hex(randomNumbers(SECRET_LENGTH))
+
+  /** The solution that was sealed with a pad, and the end of that pad; undefined if this document has no such pad. */
+  const open = ({ pad: id, token, fields, lifetimeMs, unlessAnswered }: SealedSolution): PageSolution | undefined => {
+    for (let index = 0; index < pads.size; index++) {
+      const pad = pads[index] as Pad
+      if (pad.id !== id) continue
+      remove(pads, pad)
+      let used = 0
+      const read = (sealed: SealedText): string => {
+        let opened = ''
+        for (let at = 0; at < sealed.length; at++) {
+          opened += p.apply(p.fromCharCode, p, [(sealed[at] as number) ^ (pad.numbers[used++] as number)])
+        }
+        return opened
+      }
+      const opened = { token: read(token), fields: bare<string>(), lifetimeMs, unlessAnswered }
+      const sealedNames = p.keys(fields)
+      for (let at = 0; at < sealedNames.length; at++) {
+        const name = sealedNames[at] as string
+        opened.fields[name] = read(fields[name] as SealedText)
+      }
+      return opened
+    }
+    return undefined
+  }
+
   const answer = (result: PageResult) => json(p, { result } satisfies ResultReply, 100)
 
   const main: Main = {
@@ -132,14 +183,21 @@ function createMain(observer: Observer): Main {
         }
       }
       const roots = dom.unsearchedRoots()
-      const reply = { doc, origin: observer.origin, omitted, roots, loading: dom.loading() }
+      const reply = { doc, secret, origin: observer.origin, omitted, roots, loading: dom.loading() }
       const head = json(p, reply satisfies Omit<FindReply, 'widgets' | 'unknown'>, 300)
       const unknown = unknownWidgets(context, omitted === 0 ? sitekeys : undefined)
       return `${p.apply(p.slice, head, [0, -1])},"widgets":[${widgets}],"unknown":${unknown}}`
     },
-    inject(id, solution) {
+    pad(length) {
+      const numbers = randomNumbers(length)
+      pushBounded(pads, { id: ++padCount, numbers })
+      return json(p, { secret, id: padCount, numbers: hex(numbers) } satisfies PadReply, length * 4 + SECRET_LENGTH * 4)
+    },
+    inject(id, sealed) {
       const at = locate(id)
       if ('error' in at) return answer(at.error)
+      const solution = open(sealed)
+      if (!solution) return answer('page-gone')
       // These two timers run before and after the family's own, which clears the token: was it there before, and is it
       // gone after?
       let wasAnswered = false

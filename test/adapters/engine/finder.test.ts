@@ -13,6 +13,7 @@ interface FakeFrame extends DriverFrame {
 const reply = (origin: string, ...widgets: object[]) =>
   JSON.stringify({
     doc: 'dabc',
+    secret: '0'.repeat(64),
     origin,
     omitted: 0,
     widgets: widgets.map((widget, n) => ({

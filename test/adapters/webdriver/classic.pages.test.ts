@@ -1,4 +1,5 @@
 import { contract } from '../contract.js'
+import { takeoverContract } from '../takeover-contract.js'
 import { waitContract } from '../wait-contract.js'
 import { seleniumTool } from './selenium.js'
 
@@ -6,3 +7,4 @@ const selenium = seleniumTool({ bidi: false })
 
 contract(selenium)
 waitContract(selenium)
+takeoverContract(selenium)

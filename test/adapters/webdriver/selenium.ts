@@ -2,7 +2,7 @@ import { Browser, Builder, By, type WebDriver, type WebElement } from 'selenium-
 import { Options, ServiceBuilder } from 'selenium-webdriver/chrome.js'
 import { CHROMIUM_FLAGS, findBrowser, HEADLESS_SHELL } from '../../../scripts/find-browser.mjs'
 import { guardContext, type SessionCaptcha } from '../../../src/adapters/webdriver/index.js'
-import type { Tool } from '../tool.js'
+import { runBefore, type Tool } from '../tool.js'
 import { browserFolder } from './browser-folder.js'
 import { bodyOf, type Client, windowPage } from './webdriver-tool.js'
 
@@ -26,8 +26,19 @@ export async function startSelenium({ bidi }: { bidi: boolean }): Promise<WebDri
   return driver
 }
 
-function seleniumClient(driver: WebDriver): Client<WebElement> {
+/** Runs a function before each command that evaluates in a page, until what it returns is called. */
+async function interceptCalls(driver: WebDriver, bidi: boolean, before: () => Promise<void>): Promise<() => void> {
+  if (!bidi) return runBefore(driver, 'executeScript', before)
+  return runBefore(await driver.getBidi(), 'send', async ({ method }: { method: string }) => {
+    if (/^script\.(?:callFunction|evaluate)$/.test(method)) await before()
+  })
+}
+
+function seleniumClient(driver: WebDriver, hooks: { before: () => Promise<void> }): Client<WebElement> {
   return {
+    beforeCalls(run) {
+      hooks.before = run
+    },
     get: (url) => driver.get(url),
     toWindow: (handle) => driver.switchTo().window(handle),
     toFrame: (element) => (element ? driver.switchTo().frame(element) : driver.switchTo().defaultContent()),
@@ -48,10 +59,13 @@ export function seleniumTool({ bidi }: { bidi: boolean }): Tool<string> {
   let started: Promise<WebDriver> | undefined
   return {
     name: bidi ? 'Selenium, with BiDi' : 'Selenium',
+    callsOfASolve: bidi ? 5 : 18,
     async open() {
       started ??= startSelenium({ bidi })
       const driver = await started
-      const client = seleniumClient(driver)
+      const hooks = { before: async () => {} }
+      const restore = await interceptCalls(driver, bidi, () => hooks.before())
+      const client = seleniumClient(driver, hooks)
       const home = await driver.getWindowHandle()
       const opened: string[] = []
       let captcha: SessionCaptcha | undefined
@@ -68,7 +82,9 @@ export function seleniumTool({ bidi }: { bidi: boolean }): Tool<string> {
           return windowPage(client, handle, home, () => captcha)
         },
         async close() {
+          hooks.before = async () => {}
           await captcha?.close()
+          restore()
           const open = await driver.getAllWindowHandles()
           for (const handle of opened.filter((one) => open.includes(one))) {
             await driver.switchTo().window(handle)

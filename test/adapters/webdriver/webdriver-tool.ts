@@ -13,6 +13,8 @@ export interface Client<E> {
   textOf(element: E): Promise<string>
   newWindow(): Promise<string>
   closeWindow(): Promise<unknown>
+  /** Runs a function before each command that evaluates in a page. */
+  beforeCalls(run: () => Promise<void>): void
 }
 
 /** A function's body that gives an expression's value; `…; 0` is how the contract writes statements. */
@@ -68,6 +70,7 @@ export function windowPage<E>(
         return element ? client.textOf(element) : ''
       })
     },
+    beforeCalls: (run) => client.beforeCalls(run),
     close: () =>
       alone(async () => {
         await client.closeWindow()
