@@ -11,9 +11,14 @@ export interface FrameElementReading {
   readonly readable: boolean
 }
 
-/** Runs in a frame's parent document, with the frame's element. Refers to nothing outside itself. */
+/**
+ * Runs in a frame's parent document, with the frame's element. Refers to nothing outside itself, and returns no more
+ * than a URL, whatever the document makes of its methods.
+ */
 export function readFrameElement(element: Element): FrameElementReading {
-  return { src: element.getAttribute('src'), readable: !!(element as HTMLIFrameElement).contentDocument }
+  const src: unknown = element.getAttribute('src')
+  const bounded = typeof src === 'string' && src.length <= 8_192
+  return { src: bounded ? src : null, readable: !!(element as HTMLIFrameElement).contentDocument }
 }
 
 /** A frame of a page. There is one such object for each frame, for as long as the frame exists. */
@@ -103,7 +108,10 @@ export interface Driver<P, E = never> {
   pages(): readonly DriverPage[] | Promise<readonly DriverPage[]>
   /**
    * Runs a script in every new document of every frame, before the page's own scripts.
+   *
+   * @param isNamed whether the policy names the origin of a URL: a driver that runs scripts of its own runs none in
+   *   other frames
    * @returns a function that ends this
    */
-  install(script: string): Promise<() => Promise<void>>
+  install(script: string, isNamed: (url: string) => boolean): Promise<() => Promise<void>>
 }

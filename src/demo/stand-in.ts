@@ -227,13 +227,19 @@ async function guardedContext(
 
 /** Solves what is due in a page, once there is a widget that is due. */
 async function solve(captcha: Captcha<Page>, page: Page): Promise<SolveResult> {
-  await captcha.waitFor(page, { timeout: PATIENT_MS })
+  const { unnamed } = await captcha.find(page)
+  if (unnamed.length === 0) await captcha.waitFor(page, { timeout: PATIENT_MS })
   return captcha.solve(page)
 }
 
 /** Reports the denial, and throws if there is none. */
-function expectDenial(report: DemoRun['report'], { denied, solved }: SolveResult, layer: string, code: Code): Denied {
-  const error = denied[0]?.error
+function expectDenial(
+  report: DemoRun['report'],
+  { denied, unnamed, solved }: SolveResult,
+  layer: string,
+  code: Code,
+): Denied {
+  const { error } = unnamed[0] ?? denied[0] ?? {}
   const asExpected =
     solved.length === 0 && error?.code === code && (code !== 'BUDGET_EXHAUSTED' || error.retryAt !== undefined)
   expect(report, asExpected, layer, error ? `${error.code}: ${error.message}` : 'it was not denied', {

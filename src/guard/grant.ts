@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { promised } from '../base/async.js'
 import type { AnyChallenge } from '../base/challenge.js'
-import { SolveguardError } from '../base/errors.js'
+import { type DeniedError, SolveguardError } from '../base/errors.js'
 import { freezeClass, frozenCopy } from '../base/frozen.js'
 import { canReach } from '../base/public-host.js'
 import type { BudgetClaim } from '../ledger/ledger.js'
@@ -140,6 +140,10 @@ export class PolicyGrant implements Grant, GrantContext {
     }
     const policy = narrow(this.#policyWithPasswords, parseNarrowing(narrowing, zoneOf(this.#policyWithPasswords)))
     return new PolicyGrant(this.#deps, this.#solving, policy, this.#budgets, id, subject ?? this.subject)
+  }
+
+  originDenial(what: 'page' | 'frame', address: string): DeniedError | undefined {
+    return this.gate.originDenial(what, address)
   }
 
   injected(solution: Solution, outcome: { ok: true } | { ok: false; error: SolveguardError }): void {

@@ -1,5 +1,5 @@
 import type { Answer, AnyChallenge, ChallengeFacts, Family } from '../base/challenge.js'
-import type { Code, Layer, SolveguardError } from '../base/errors.js'
+import type { Code, DeniedError, Layer, SolveguardError } from '../base/errors.js'
 import type { PauseReason, Usage } from '../ledger/ledger.js'
 import type { Duration } from '../policy/duration.js'
 import type { Money } from '../policy/money.js'
@@ -252,6 +252,14 @@ export interface Grant {
    * console.log(`${formatUsd(day.left)} of ${formatUsd(day.cap)} left`)
    */
   status(): Promise<Status>
+  /**
+   * For adapters: the denial of the origin layer that every widget in a page or frame of this address gets, before it
+   * is known whether there is one. Nothing is asked or recorded.
+   *
+   * @param address the page's or frame's URL, without its fragment
+   * @returns undefined if the policy names the origin
+   */
+  originDenial(what: 'page' | 'frame', address: string): DeniedError | undefined
   /** For adapters: records whether the solution was put into its page. */
   injected(
     solution: Solution,

@@ -98,6 +98,15 @@ export function matchesOrigin(pattern: OriginPattern, origin: string): boolean {
   return star < 0 ? pattern === origin : isBelow(pattern, star, origin)
 }
 
+/**
+ * The source of a regular expression for the origins that these patterns name. It also matches those below an inner
+ * public suffix, which `matchesOrigin` leaves out.
+ */
+export function originsSource(patterns: readonly OriginPattern[]): string {
+  const sources = patterns.map((pattern) => pattern.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&').replace('\\*', '[^/:]+'))
+  return `^(?:${sources.join('|')})$`
+}
+
 /** Whether an origin is below the host of a wildcard, whose star stands at `star`. */
 function isBelow(pattern: OriginPattern, star: number, origin: string): boolean {
   const scheme = pattern.slice(0, star)

@@ -1,3 +1,4 @@
+import { type OriginPattern, originsSource } from '../policy/origin.js'
 import { MAX_REPLY_LENGTH } from './bounds.js'
 import { observerScript, pageScript } from './page/script.js'
 import type {
@@ -24,10 +25,17 @@ const ENTRY = `window[Symbol.for(${json(KEY)})]`
 
 /**
  * The init script.
+ *
  * @param holdMs for how long calls that answer by themselves are held for a solution, ms; 0: not at all
+ * @param origins the origins in whose documents it does anything: nothing could end it, or release a held call, in
+ *   another one. Undefined: in every document
  */
-export function observerCall(holdMs: InitScriptVariables[typeof HOLD_MS]): string {
-  return `((${HOLD_MS})=>{${observerScript}\n})(${json(holdMs)})`
+export function observerCall(
+  holdMs: InitScriptVariables[typeof HOLD_MS],
+  origins: readonly OriginPattern[] | undefined,
+): string {
+  const script = `((${HOLD_MS})=>{${observerScript}\n})(${json(holdMs)})`
+  return origins ? `if(/${originsSource(origins)}/.test(self.origin)){${script}}` : script
 }
 
 /**

@@ -16,6 +16,8 @@ export interface FakeGrant extends Grant {
   readonly injections: { readonly token: string; readonly ok: boolean; readonly code: string | undefined }[]
   /** How long its tokens are valid, ms. */
   tokenTtlMs: number
+  /** Denies a page or frame by its address; by default none. */
+  unnamed: Grant['originDenial']
   /** Solves a widget; by default at once, with a token of the stand-in. */
   answer: (challenge: Challenge, options: SolveOptions) => Promise<string | Answer>
   /** The same for pictures. */
@@ -40,7 +42,8 @@ export function fakeGrant(vendor: Seller, policy: Omit<PolicyInput, 'origins'> =
     loads,
     injections,
     tokenTtlMs: 120_000,
-    policy: full,
+    // With every origin: the init script is in every document.
+    policy: { ...full, origins: undefined },
     path: ['fake'],
     answer: async ({ sitekey, action, challenge }) => vendor.issue({ sitekey, action, score: 0.9, challenge }),
     readPicture: async (challenge) => (challenge.family === 'bls' ? '[1,4,7]' : '4711'),
@@ -64,6 +67,8 @@ export function fakeGrant(vendor: Seller, policy: Omit<PolicyInput, 'origins'> =
     },
     narrow: () => grant,
     status: () => Promise.reject(new Error('not for this test')),
+    originDenial: (what, address) => grant.unnamed(what, address),
+    unnamed: () => undefined,
     injected(solution, outcome) {
       injections.push({ token: solution.token, ok: outcome.ok, code: outcome.ok ? undefined : outcome.error.code })
     },

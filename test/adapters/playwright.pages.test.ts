@@ -10,6 +10,7 @@ import { fakeGrant } from './fake-grant.js'
 import { picturesContract } from './pictures-contract.js'
 import { takeoverContract } from './takeover-contract.js'
 import { type ElementPage, type ElementTool, eventually, runBefore } from './tool.js'
+import { unnamedContract } from './unnamed-contract.js'
 import { waitContract } from './wait-contract.js'
 
 function toolPage(page: Page): ElementPage<Page, Locator> {
@@ -58,6 +59,7 @@ picturesContract(playwright)
 waitContract(playwright)
 autoContract(playwright)
 takeoverContract(playwright)
+unnamedContract(playwright)
 
 // Both are Node.js event emitters; Playwright's types omit that.
 const listeners = (of: unknown, name: string) => (of as EventEmitter).listenerCount(name)

@@ -5,6 +5,7 @@ import { dueContract } from './due-contract.js'
 import { picturesContract } from './pictures-contract.js'
 import { puppeteerTool } from './puppeteer-tool.js'
 import { takeoverContract } from './takeover-contract.js'
+import { unnamedContract } from './unnamed-contract.js'
 import { waitContract } from './wait-contract.js'
 
 /** Firefox over WebDriver BiDi, the only protocol with which Puppeteer controls it. */
@@ -19,3 +20,4 @@ dueContract(firefox)
 picturesContract(firefox)
 waitContract(firefox)
 takeoverContract(firefox)
+unnamedContract(firefox)

@@ -9,6 +9,7 @@ import { fakeGrant } from './fake-grant.js'
 import { picturesContract } from './pictures-contract.js'
 import { puppeteerTool } from './puppeteer-tool.js'
 import { takeoverContract } from './takeover-contract.js'
+import { unnamedContract } from './unnamed-contract.js'
 import { waitContract } from './wait-contract.js'
 
 let launched: Promise<Browser> | undefined
@@ -27,6 +28,7 @@ dueContract(puppeteer)
 picturesContract(puppeteer)
 waitContract(puppeteer)
 takeoverContract(puppeteer)
+unnamedContract(puppeteer)
 autoContract(puppeteer)
 
 test('removes its listeners from pages after a solve, and from the context on close', async () => {
@@ -87,5 +89,34 @@ test('watches the first document of a new page, and a pop-up once it has navigat
   await captcha.close()
   await page.goto('data:text/html,third')
   expect(await page.evaluate(watched)).toBe(false)
+  await context.close()
+})
+
+test('drops in the browser what a page returns in place of our code, however long it is', async () => {
+  const context = await (await browser()).createBrowserContext()
+  const captcha = await guardContext(fakeGrant({ issue: () => '' }), context)
+  const page = await context.newPage()
+  await page.setContent('<div class="g-recaptcha" data-sitekey="abc"></div><iframe></iframe>')
+  expect(await captcha.find(page)).toHaveLength(1)
+  await page.evaluate(`{
+    const text = '\\u0001'.repeat(5e6)
+    for (const name of ['apply', 'call', 'bind']) Function.prototype[name] = () => text
+    Element.prototype.getAttribute = () => text
+    window.eval = JSON.stringify = () => text
+    window[Symbol.for('solveguard')].main.find = () => text
+    0
+  }`)
+  const frame = page.mainFrame()
+  const lengths: number[] = []
+  const evaluate = frame.evaluate.bind(frame)
+  Object.assign(frame, {
+    evaluate: async (expression: string) => {
+      const value = await evaluate(expression)
+      lengths.push(JSON.stringify(value ?? null).length)
+      return value
+    },
+  })
+  expect(await captcha.find(page).catch((error: { code?: string }) => error.code)).toBe('PAGE_UNRESPONSIVE')
+  expect(Math.max(...lengths)).toBeLessThan(10)
   await context.close()
 })

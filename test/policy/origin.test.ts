@@ -5,6 +5,7 @@ import {
   intersectOrigins,
   matchesOrigin,
   originOf,
+  originsSource,
   parseOriginPattern,
 } from '../../src/policy/origin.js'
 import { origin, originPattern } from './arbitraries.js'
@@ -356,6 +357,34 @@ describe('a list of patterns', () => {
       }),
       { numRuns: 500 },
     )
+  })
+
+  it('has a regular expression that matches each page that it names', () => {
+    fc.assert(
+      fc.property(fc.array(originPattern, { maxLength: 5 }), origin, (texts, page) => {
+        const patterns = texts.map(pattern)
+        const named = patterns.some((one) => matchesOrigin(one, page))
+        if (named) expect(page).toMatch(new RegExp(originsSource(patterns)))
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it.each([
+    ['https://shop.example', ['https://shop.example'], true],
+    ['https://shop.example.evil.example', ['https://shop.example'], false],
+    ['https://shopxexample', ['https://shop.example'], false],
+    ['http://shop.example', ['https://shop.example'], false],
+    ['https://shop.example:8443', ['https://shop.example'], false],
+    ['https://shop.example:8443', ['https://b.example', 'https://shop.example:8443'], true],
+    ['https://a.b.shop.example', ['https://*.shop.example'], true],
+    ['https://shop.example', ['https://*.shop.example'], false],
+    ['https://evil-shop.example', ['https://*.shop.example'], false],
+    ['https://evil.example:1.shop.example', ['https://*.shop.example'], false],
+    ['null', ['https://shop.example'], false],
+    ['https://shop.example', [], false],
+  ])('has a regular expression that, for %s and %j, says %s', (page, patterns, expected) => {
+    expect(new RegExp(originsSource(patterns)).test(page)).toBe(expected)
   })
 })
 

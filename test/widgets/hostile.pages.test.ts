@@ -121,12 +121,15 @@ test('a page that reports widgets in the place of our code receives no token', a
   await visit('/liar')
   const widget = { id: 'abc-0', family: 'recaptcha', kind: 'checkbox', enterprise: false, sitekey: 'made-up' }
   const state = { visible: true, answered: false, executed: false, challenged: false }
-  const lie = { doc: 'abc', origin: 'https://other.example', omitted: -5, widgets: [{ ...widget, ...state }, null, 7] }
+  const head = { doc: 'abc', secret: '0'.repeat(64), origin: 'https://other.example', omitted: -5 }
+  const lie = { ...head, widgets: [{ ...widget, ...state }, null, 7] }
   await page.evaluate(`window.lie = ${JSON.stringify(JSON.stringify(lie))}; 0`)
   const found = await captcha.find(page)
   expect(found).toMatchObject([{ sitekey: 'made-up', pageUrl: `${site.url}/liar` }])
   expect(found.omitted).toMatchObject({ widgets: 0, malformed: 2 })
-  expect(await captcha.solve(page)).toMatchObject({ failed: [{ error: { code: 'WIDGET_GONE' } }] })
+  expect(await captcha.solve(page)).toMatchObject({ failed: [{ error: { code: 'PAGE_GONE' } }] })
+  // It does not draw a pad for the token, so none is bought.
+  expect(grant.challenges).toEqual([])
 })
 
 test.each([

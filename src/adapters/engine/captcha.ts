@@ -4,11 +4,12 @@ import { observerCall, undoCall } from '../../widgets/calls.js'
 import type { Driver, DriverFrame, DriverPage } from '../driver.js'
 import { type AutoOptions, type AutoSolving, solveAutomatically } from './auto.js'
 import { Finder, type Found, toFound } from './finder.js'
+import { boundedUrl } from './frame-url.js'
 import { challengeRefresher, type GeetestChallengeProvider } from './geetest-challenge.js'
+import { NamedFrames } from './named-frames.js'
 import { PictureSolver, type SolveGridOptions, type SolveImageOptions } from './pictures.js'
 import type { SolveResult } from './result.js'
 import { PageSolver, type SolvePageOptions } from './solve-page.js'
-import { evaluateWithTimeout } from './timeouts.js'
 import type { SolveTools } from './tools.js'
 import { isVendorFrame } from './vendor-frames.js'
 import { type WaitForOptions, waitForWidgets } from './wait.js'
@@ -132,8 +133,10 @@ export async function createCaptcha<P, E>(
     geetestChallenge,
   }: CaptchaOptions<P> = {},
 ): Promise<Captcha<P, E>> {
-  const observer = observerCall(grant.policy.recaptchaV3 === 'solve' ? holdMs : 0)
-  const uninstall = await driver.install(observer)
+  const named = new NamedFrames(grant, clock, evaluateMs)
+  const observer = observerCall(grant.policy.recaptchaV3 === 'solve' ? holdMs : 0, grant.policy.origins)
+  const isNamed = (address: string) => grant.originDenial('frame', boundedUrl(address)) === undefined
+  const uninstall = await driver.install(observer, isNamed)
   await inAllFrames(observer, (frame) => !isVendorFrame(frame.url()))
 
   const nativePages = new WeakMap<DriverPage, P>()
@@ -141,7 +144,8 @@ export async function createCaptcha<P, E>(
     grant,
     clock,
     evaluateMs,
-    finder: new Finder(clock, evaluateMs),
+    finder: new Finder(clock, evaluateMs, named),
+    frames: named,
     refreshChallenge: challengeRefresher(geetestChallenge, (page) => nativePages.get(page), clock),
   }
   const closing = new AbortController()
@@ -151,13 +155,21 @@ export async function createCaptcha<P, E>(
 
   async function inAllFrames(script: string, wanted = (_: DriverFrame) => true): Promise<void> {
     const pages = await driver.pages()
-    const frames = pages.flatMap((page) => (page.isClosed() ? [] : page.frames().filter(wanted)))
-    await Promise.all(frames.map((frame) => evaluateWithTimeout(clock, frame, script, evaluateMs)))
+    const open = pages.filter((page) => !page.isClosed())
+    await Promise.all(
+      open.flatMap((page) =>
+        page
+          .frames()
+          .filter(wanted)
+          .map((frame) => named.evaluate(page, frame, script)),
+      ),
+    )
   }
 
   async function close(): Promise<void> {
     closing.abort()
     tools.finder.close()
+    named.close()
     // In this order: a document that is created in between still has the script.
     closed ??= uninstall()
       .catch(() => undefined)

@@ -3,12 +3,11 @@ import { parseResult } from '../../widgets/parse.js'
 import type { DriverFrame } from '../driver.js'
 import type { WidgetLocation } from './finder.js'
 import { documentOriginOf } from './frame-url.js'
-import { evaluateWithTimeout } from './timeouts.js'
 import type { SolveTools } from './tools.js'
 
 /** Aborts as soon as the document is gone in which an id was given. */
 export function watchDocument(
-  { clock, evaluateMs }: Pick<SolveTools, 'clock' | 'evaluateMs'>,
+  { frames }: Pick<SolveTools, 'frames'>,
   { page, frame, id, documentOrigin }: Pick<WidgetLocation, 'page' | 'frame' | 'id' | 'documentOrigin'>,
 ): { readonly signal: AbortSignal; stop(): void } {
   const controller = new AbortController()
@@ -18,7 +17,7 @@ export function watchDocument(
       if (other === frame) {
         if (documentOriginOf(frame) !== documentOrigin) return abort()
         // A new fragment, or a call of the page's history API, keeps the document: ask the document.
-        void evaluateWithTimeout(clock, frame, isSameDocumentCall(id), evaluateMs).then((reply) => {
+        void frames.evaluate(page, frame, isSameDocumentCall(id)).then((reply) => {
           if (reply.ok ? parseResult(reply.value) !== 'ok' : reply.reason === 'failed') abort()
         })
       }

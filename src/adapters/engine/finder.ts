@@ -5,19 +5,12 @@ import { findCall, waitCall } from '../../widgets/calls.js'
 import { type FrameReading, MAX_WIDGETS_PER_FRAME, parseFound, type WidgetReading } from '../../widgets/parse.js'
 import { type UnknownWidget, unknownIn } from '../../widgets/unknown.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
-import type { DriverFrame, DriverPage, FrameElementReading } from '../driver.js'
-import {
-  boundedUrl,
-  checkedOrigins,
-  documentOriginOf,
-  type FrameElementReader,
-  frameUrl,
-  inheritedOrigin,
-  isBlankUrl,
-} from './frame-url.js'
+import type { DriverFrame, DriverPage } from '../driver.js'
+import { boundedUrl, checkedOrigins, documentOriginOf, frameUrl, isBlankUrl } from './frame-url.js'
+import type { NamedFrames, UnnamedFrame } from './named-frames.js'
 import { pageClosed, pageGone } from './page-errors.js'
 import { PageLoadTracker } from './page-load-tracker.js'
-import { callWithTimeout, evaluateWithTimeout, refreshWithTimeout } from './timeouts.js'
+import { callWithTimeout, refreshWithTimeout } from './timeouts.js'
 import { isPlacedByDocument, MAX_SCANNED_FRAMES, scannedFrames, type VendorFrame } from './vendor-frames.js'
 
 /** What a scan of a page left out: it was too much, malformed, or did not reply. */
@@ -32,10 +25,12 @@ export interface Omitted {
   readonly frames: number
 }
 
-/** The widgets of a page: an array with three more properties. */
+/** The widgets of a page: an array with four more properties. */
 export type Found = readonly FoundChallenge[] & {
   /** What looks like a CAPTCHA and is of no known family. */
   readonly unknown: readonly UnknownWidget[]
+  /** The frames, or the page, that were not looked into: the policy does not name their origin. */
+  readonly unnamed: readonly UnnamedFrame[]
   /** Counts of what was left out. */
   readonly omitted: Omitted
   /** The load of the page. Pass it to `guard.solve` with one of these widgets, so that `perPage` budgets count it. */
@@ -46,15 +41,17 @@ export type Found = readonly FoundChallenge[] & {
 export interface PageScan {
   readonly widgets: WidgetLocation[]
   readonly unknown: UnknownWidget[]
+  readonly unnamed: UnnamedFrame[]
   readonly omitted: Omitted
   readonly pageLoad: object
 }
 
 /** A scan as callers get it: the other properties are not enumerable, so that it prints as a list of widgets. */
-export function toFound({ widgets, unknown, omitted, pageLoad }: PageScan): Found {
+export function toFound({ widgets, unknown, unnamed, omitted, pageLoad }: PageScan): Found {
   const list: readonly FoundChallenge[] = widgets.map(({ challenge }) => challenge)
   return Object.defineProperties(list, {
     unknown: { value: unknown },
+    unnamed: { value: unnamed },
     omitted: { value: omitted },
     pageLoad: { value: pageLoad },
   }) as Found
@@ -83,7 +80,8 @@ export interface ElementLocation
     Pick<Challenge, 'pageUrl' | 'frameUrl'> {}
 
 const MAX_WIDGETS = 200
-const MAX_UNKNown = 50
+const MAX_UNKNOWN = 50
+const MAX_UNNAMED = 50
 
 /** The reading of a frame whose reply could not be parsed. */
 const UNREADABLE: FrameReading = {
@@ -109,19 +107,22 @@ const documentKey = (frame: DriverFrame): string => `${frame.documentNumber?.() 
 export class Finder {
   readonly #clock: Clock
   readonly #evaluateMs: number
+  readonly #named: NamedFrames
   /** Frames where the last scan found the page script; it is sent with the call to the others. */
   readonly #prepared = new WeakSet<DriverFrame>()
   readonly #frameNumbers = new WeakMap<DriverFrame, number>()
   readonly #pageLoads = new PageLoadTracker()
   #frameCount = 0
 
-  constructor(clock: Clock, evaluateMs: number) {
+  constructor(clock: Clock, evaluateMs: number, named: NamedFrames) {
     this.#clock = clock
     this.#evaluateMs = evaluateMs
+    this.#named = named
   }
 
   /**
-   * Finds all widgets of a page: one round trip for each frame, all frames at once.
+   * Finds all widgets of a page: one round trip for each frame, all frames at once. Nothing is run in frames that the
+   * policy does not name.
    * @throws SolveguardError `PAGE_GONE` if it was closed, `PAGE_UNRESPONSIVE` if no frame replied
    */
   async scan(page: DriverPage): Promise<PageScan> {
@@ -129,16 +130,16 @@ export class Finder {
     if (page.isClosed()) throw pageClosed()
     if (!answered) throw unresponsive(page)
     let all = page.frames()
-    let scanned = [...scannedFrames(page)]
+    let { scanned, unnamed } = await this.#scannedFrames(page)
     let { readings, navigated } = await this.#readAll(page, scanned)
     for (let attempt = 1; navigated && attempt < 3; attempt++) {
       all = page.frames()
-      scanned = [...scannedFrames(page)]
+      ;({ scanned, unnamed } = await this.#scannedFrames(page))
       ;({ readings, navigated } = await this.#readAll(page, scanned))
     }
     if (page.isClosed()) throw pageClosed()
     const omitted = { widgets: 0, malformed: 0, unresponsive: 0, frames: Math.max(all.length - MAX_SCANNED_FRAMES, 0) }
-    const pageLoad = this.#pageLoads.loadOf(page, readings[0]?.doc)
+    const pageLoad = this.#pageLoads.loadOf(page, scanned[0]?.[0] === all[0] ? readings[0]?.doc : undefined)
     const widgets: WidgetLocation[] = []
     const unknown: UnknownWidget[] = []
     for (const [index, [frame]] of scanned.entries()) {
@@ -159,15 +160,15 @@ export class Finder {
         }
       }
     }
-    if (readings.every((reading) => !reading)) throw unresponsive(page)
-    return { widgets, unknown: unknown.slice(0, MAX_UNKNown), omitted, pageLoad }
+    if (scanned.length > 0 && readings.every((reading) => !reading)) throw unresponsive(page)
+    return { widgets, unknown: unknown.slice(0, MAX_UNKNOWN), unnamed, omitted, pageLoad }
   }
 
   /** Reads one widget again; undefined if it is gone. */
   async rescan(widget: WidgetLocation): Promise<FoundChallenge | undefined> {
     if (!(await refreshWithTimeout(this.#clock, widget.page, this.#evaluateMs))) return undefined
     if (widget.page.isClosed() || widget.frame.isDetached()) return undefined
-    const reading = await this.#read(widget.frame, scannedFrames(widget.page).get(widget.frame) ?? [])
+    const reading = await this.#read(widget.page, widget.frame, scannedFrames(widget.page).get(widget.frame) ?? [])
     const now = reading?.widgets.find(({ id }) => id === widget.id)
     if (!reading || !now || reading.secret !== widget.documentSecret) return undefined
     const { documentOrigin, challenge } = this.#locate(widget.page, widget.frame, widget.pageLoad, reading, now)
@@ -179,12 +180,15 @@ export class Finder {
 
   /**
    * Locates an element that the caller named: its document, by an id in it, and the URLs against which it is checked.
+   * @throws DeniedError `ORIGIN_NOT_NAMED`, `ORIGIN_OPAQUE`
    * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`
    */
   async locate(page: DriverPage, frame: DriverFrame): Promise<ElementLocation> {
     await refreshWithTimeout(this.#clock, page, this.#evaluateMs)
     const [main = frame] = page.frames()
     const asked = page.isClosed() || frame.isDetached() ? [] : [...new Set([main, frame])]
+    const unnamed = asked.length > 0 ? await this.#named.denialOf(page, frame) : undefined
+    if (unnamed) throw unnamed.error
     const { readings } = await this.#readAll(
       page,
       asked.map((one) => [one, []]),
@@ -206,15 +210,33 @@ export class Finder {
   /**
    * Waits in a frame until a scan of it would find something else, for at most `ms`. A scan that starts after this call
    * sees every change before the wait. Never rejects, and may resolve without a change.
+   *
+   * @returns false if it did not wait: the policy does not name the frame
    */
   async waitForChange(
+    page: DriverPage,
     frame: DriverFrame,
     vendorFrames: readonly VendorFrame[],
     ticket: string,
     ms: number,
-  ): Promise<void> {
+  ): Promise<boolean> {
+    if (await this.#named.denialOf(page, frame)) return false
     const call = waitCall(ticket, requestFor(vendorFrames), ms, !this.#prepared.has(frame))
     await callWithTimeout(this.#clock, ms + this.#evaluateMs, () => frame.evaluateAsync?.(call) ?? Promise.resolve())
+    return true
+  }
+
+  /** The frames to scan, and those that the policy does not name. */
+  async #scannedFrames(page: DriverPage) {
+    const frames = [...scannedFrames(page)]
+    const denials = await Promise.all(frames.map(([frame]) => this.#named.denialOf(page, frame)))
+    const unnamed = denials.filter((one) => one !== undefined)
+    const [first] = unnamed
+    return {
+      scanned: frames.filter((_, index) => !denials[index]),
+      // Of a page that is not named, its frames need not be listed.
+      unnamed: first && first.frameUrl === undefined ? [first] : unnamed.slice(0, MAX_UNNAMED),
+    }
   }
 
   /**
@@ -231,7 +253,9 @@ export class Finder {
       return scanned.map(([frame]) => `${main && documentKey(main)} ${documentKey(frame)}`)
     }
     const before = documentKeys()
-    const readings = await Promise.all(scanned.map(([frame, vendorFrames]) => this.#read(frame, vendorFrames, named)))
+    const readings = await Promise.all(
+      scanned.map(([frame, vendorFrames]) => this.#read(page, frame, vendorFrames, named)),
+    )
     if (!page.refresh) return { readings, navigated: false }
     const answered = await refreshWithTimeout(this.#clock, page, this.#evaluateMs)
     const after = documentKeys()
@@ -244,44 +268,49 @@ export class Finder {
 
   /** @param named whether the frame's origin is needed even if it has no widgets */
   async #read(
+    page: DriverPage,
     frame: DriverFrame,
     vendorFrames: readonly VendorFrame[],
     named = false,
   ): Promise<FrameReading | undefined> {
-    const reading = await this.#readConfirmed(frame, vendorFrames)
+    const reading = await this.#readConfirmed(page, frame, vendorFrames)
     if (!reading || !isBlankUrl(frame.url())) return reading
     if (!named && reading.widgets.length === 0 && reading.signs.length === 0) return reading
-    return { ...reading, origin: await inheritedOrigin(frame, reading.origin, this.#frameElementOf) }
+    return { ...reading, origin: await this.#named.originOf(page, frame, reading.origin) }
   }
 
   /**
    * Reads a frame, without widgets that are not its own. Where a vendor's frame is the only evidence of a widget, that
    * frame may belong to the document before this one, or may be an unrelated one that navigated there by itself.
    */
-  async #readConfirmed(frame: DriverFrame, vendorFrames: readonly VendorFrame[]): Promise<FrameReading | undefined> {
-    const reading = await this.#request(frame, vendorFrames)
+  async #readConfirmed(
+    page: DriverPage,
+    frame: DriverFrame,
+    vendorFrames: readonly VendorFrame[],
+  ): Promise<FrameReading | undefined> {
+    const reading = await this.#request(page, frame, vendorFrames)
     if (!reading?.widgets.some(({ hinted }) => hinted)) return reading
-    const placed = await Promise.all(vendorFrames.map((one) => isPlacedByDocument(one.frame, this.#frameElementOf)))
+    const readElement = (one: DriverFrame) => this.#named.readElement(one)
+    const placed = await Promise.all(vendorFrames.map((one) => isPlacedByDocument(one.frame, readElement)))
     return placed.includes(false)
       ? this.#request(
+          page,
           frame,
           vendorFrames.filter((_, index) => placed[index]),
         )
       : reading
   }
 
-  /** Reads a frame's element; `{}` where that fails or takes too long. */
-  readonly #frameElementOf: FrameElementReader = async (frame) => {
-    const reply = await callWithTimeout(this.#clock, this.#evaluateMs, async () => frame.frameElement?.())
-    return (reply.ok && (reply.value as Partial<FrameElementReading> | null)) || {}
-  }
-
-  async #request(frame: DriverFrame, vendorFrames: readonly VendorFrame[]): Promise<FrameReading | undefined> {
+  async #request(
+    page: DriverPage,
+    frame: DriverFrame,
+    vendorFrames: readonly VendorFrame[],
+  ): Promise<FrameReading | undefined> {
     const request = requestFor(vendorFrames)
     // Three attempts: the page script may be missing, and the page may navigate during a call.
     let whole = !this.#prepared.has(frame)
     for (let attempt = 0; attempt < 3; attempt++) {
-      const reply = await evaluateWithTimeout(this.#clock, frame, findCall(request, whole), this.#evaluateMs)
+      const reply = await this.#named.evaluate(page, frame, findCall(request, whole))
       if (reply.ok && reply.value !== null && reply.value !== undefined) {
         this.#prepared.add(frame)
         return parseFound(reply.value) ?? UNREADABLE

@@ -52,22 +52,22 @@ export function boundedUrl(url: string): string {
 export type FrameElementReader = (frame: DriverFrame) => Promise<Partial<FrameElementReading>>
 
 /**
- * The origin of a frame that has no URL of its own. A page in it may report any origin, so its parent document is
- * asked whether it may read the frame, then that one's parent, up to a document that has a URL.
+ * The origin of a frame that has no URL of its own. A page in it may report any origin, so the documents around it are
+ * asked whether they may read the one below, beginning with the one that has a URL: each is asked only after the one
+ * around it has shown that it is of the same origin.
  *
- * @param reported what the frame itself reports: used where the tool cannot ask
+ * @returns undefined if one of them did not reply
  */
 export async function inheritedOrigin(
   frame: DriverFrame,
-  reported: string,
   readElement: FrameElementReader,
-): Promise<string> {
-  const known = frame.origin?.()
-  if (known !== undefined) return known
+): Promise<string | undefined> {
+  const blank: DriverFrame[] = []
   let at: DriverFrame | undefined = frame
-  for (let depth = 0; at && isBlankUrl(at.url()) && depth < 100; at = at.parent(), depth++) {
-    if (!at.frameElement) return reported
-    if ((await readElement(at)).readable !== true) return 'null'
+  for (; at && isBlankUrl(at.url()) && blank.length < 100; at = at.parent()) blank.unshift(at)
+  for (const one of blank) {
+    const { readable } = await readElement(one)
+    if (!readable) return readable === false ? 'null' : undefined
   }
   return at ? originOf(at.url()) : 'null'
 }

@@ -3,7 +3,8 @@ import type { Clock } from '../../base/clock.js'
 import { endWaitCall } from '../../widgets/calls.js'
 import type { DriverFrame, DriverPage } from '../driver.js'
 import type { Finder } from './finder.js'
-import { evaluateWithTimeout, sleep } from './timeouts.js'
+import type { NamedFrames } from './named-frames.js'
+import { sleep } from './timeouts.js'
 import { scannedFrames } from './vendor-frames.js'
 
 /** A page is scanned again after this long, whether or not it reported a change. */
@@ -17,8 +18,8 @@ const MAX_GAP_MS = 2_000
 /** What waiting for changes needs. */
 interface PageChangesDeps {
   readonly clock: Clock
-  readonly finder: Finder
-  readonly evaluateMs: number
+  readonly finder: Pick<Finder, 'waitForChange'>
+  readonly frames: Pick<NamedFrames, 'evaluate'>
 }
 
 /**
@@ -56,10 +57,12 @@ export class PageChanges {
     for (const [frame, vendorFrames] of scannedFrames(this.#page)) {
       if (!frame.evaluateAsync || this.#waiting.has(frame) || frame.isDetached()) continue
       this.#waiting.add(frame)
-      void this.#deps.finder.waitForChange(frame, vendorFrames, this.#ticket, MAX_WAIT_MS).then(() => {
-        this.#waiting.delete(frame)
-        this.wake()
-      })
+      void this.#deps.finder
+        .waitForChange(this.#page, frame, vendorFrames, this.#ticket, MAX_WAIT_MS)
+        .then((waited) => {
+          this.#waiting.delete(frame)
+          if (waited) this.wake()
+        })
     }
   }
 
@@ -86,8 +89,7 @@ export class PageChanges {
     if (this.#stopped) return
     this.#stopped = true
     this.#unwatch()
-    const { clock, evaluateMs } = this.#deps
-    for (const frame of this.#waiting) void evaluateWithTimeout(clock, frame, endWaitCall(this.#ticket), evaluateMs)
+    for (const frame of this.#waiting) void this.#deps.frames.evaluate(this.#page, frame, endWaitCall(this.#ticket))
   }
 
   async #sleepUntilWoken(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 /**
  * Functions that run inside the page, sent as text: so they refer to nothing outside themselves. What they return is
- * untrusted, like everything that a page reports.
+ * untrusted, like everything that a page reports. They bound it, for tools that call them by none of the page's
+ * functions.
  */
 
 /** What `readPicture` returns instead of a picture. */
@@ -17,10 +18,12 @@ export async function readPicture(element: Element): Promise<string> {
   const [picture] = pictures
   if (!picture || pictures.length > 1) return 'take-screenshot'
   try {
-    if (picture.localName === 'canvas') return (picture as HTMLCanvasElement).toDataURL('image/png')
+    const bounded = (uri: unknown): string =>
+      typeof uri === 'string' && uri.length <= 1_400_000 ? uri : 'take-screenshot'
+    if (picture.localName === 'canvas') return bounded((picture as HTMLCanvasElement).toDataURL('image/png'))
     const image = picture as HTMLImageElement
     // No second request to the server: many servers draw a new picture for each.
-    if (/^data:image\/(?:png|jpeg|gif);base64,/.test(image.currentSrc)) return image.currentSrc
+    if (/^data:image\/(?:png|jpeg|gif);base64,/.test(image.currentSrc)) return bounded(image.currentSrc)
     await image.decode()
     const { naturalWidth: width, naturalHeight: height } = image
     if (width > 4_000 || height > 4_000) return 'take-screenshot'
@@ -28,7 +31,7 @@ export async function readPicture(element: Element): Promise<string> {
     canvas.width = width
     canvas.height = height
     canvas.getContext('2d')?.drawImage(image, 0, 0)
-    return canvas.toDataURL('image/png')
+    return bounded(canvas.toDataURL('image/png'))
   } catch {
     const image = picture as HTMLImageElement
     return image.localName === 'img' && !image.naturalWidth ? 'broken' : 'take-screenshot'
@@ -37,5 +40,6 @@ export async function readPicture(element: Element): Promise<string> {
 
 /** The text of an element, as it is rendered. */
 export function readText(element: Element): string {
-  return (element as HTMLElement).innerText ?? element.textContent ?? ''
+  const text: unknown = (element as HTMLElement).innerText ?? element.textContent
+  return typeof text === 'string' && text.length <= 10_000 ? text : ''
 }

@@ -5,7 +5,7 @@ import type { ProofOfWorkProgress } from '../../widgets/page-kit/protocol.js'
 import { parseProofOfWork } from '../../widgets/parse.js'
 import type { WidgetLocation } from './finder.js'
 import { pageGone, pageUnresponsive, solveAborted, widgetGone } from './page-errors.js'
-import { evaluateWithTimeout, sleep } from './timeouts.js'
+import { sleep } from './timeouts.js'
 import type { SolveTools } from './tools.js'
 
 const POLL_MS = 150
@@ -37,7 +37,7 @@ async function requestState(
   begin: boolean,
 ): Promise<ProofOfWorkProgress> {
   if (page.isClosed() || frame.isDetached()) throw pageGone()
-  const reply = await evaluateWithTimeout(tools.clock, frame, proofOfWorkCall(id, begin), tools.evaluateMs)
+  const reply = await tools.frames.evaluate(page, frame, proofOfWorkCall(id, begin))
   if (!reply.ok && reply.reason === 'timeout') throw pageUnresponsive()
   const work = reply.ok && reply.value !== null ? parseProofOfWork(reply.value) : 'page-gone'
   if (work === 'page-gone') throw pageGone()

@@ -6,6 +6,7 @@ export type { Captcha, CaptchaOptions } from './captcha.js'
 export type { Found, Omitted } from './finder.js'
 export type { GeetestChallengeProvider } from './geetest-challenge.js'
 export type { GuardContextOptions } from './guard-driver.js'
+export type { UnnamedFrame } from './named-frames.js'
 export type { SolveGridOptions, SolveImageOptions } from './pictures.js'
 export type {
   DeniedOutcome,

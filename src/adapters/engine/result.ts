@@ -3,7 +3,8 @@ import type { Solution } from '../../guard/types.js'
 import { type Money, micros, ZERO } from '../../policy/money.js'
 import type { UnknownWidget } from '../../widgets/unknown.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
-import type { Omitted } from './finder.js'
+import type { Omitted, PageScan } from './finder.js'
+import type { UnnamedFrame } from './named-frames.js'
 
 /**
  * Why nothing was done about a widget, and nothing spent:
@@ -106,6 +107,11 @@ export interface SolveResult {
   /** Nothing was done: it needs no solution, or is of no known family. */
   readonly skipped: readonly Skipped[]
   /**
+   * The frames that were not looked into, because the policy does not name their origin. One without a `frameUrl` is
+   * the page itself: then nothing of it was looked into. `error` is the denial that any widget in it would get.
+   */
+  readonly unnamed: readonly UnnamedFrame[]
+  /**
    * What this call's solutions cost, in micro-dollars. The service may still charge for a solve that was given up (the
    * page navigated, or the solve was aborted): the guard's own status and audit record have that.
    */
@@ -121,11 +127,15 @@ export interface WidgetResult {
   readonly started: boolean
 }
 
+/** The first denial of a call: that of the page itself, or of a widget. */
+export function firstDenial({ unnamed, denied }: Pick<SolveResult, 'unnamed' | 'denied'>): DeniedError | undefined {
+  return (unnamed.find(({ frameUrl }) => frameUrl === undefined) ?? denied[0])?.error
+}
+
 /** Puts the outcomes of one call together. */
 export function summarize(
   results: readonly WidgetResult[],
-  omitted: Omitted,
-  unknown: readonly UnknownWidget[] = [],
+  { omitted, unknown, unnamed }: Pick<PageScan, 'omitted' | 'unknown' | 'unnamed'>,
 ): SolveResult {
   const solved: SolveResult['solved'][number][] = []
   const denied: SolveResult['denied'][number][] = []
@@ -145,5 +155,5 @@ export function summarize(
     }
   }
   for (const challenge of unknown) skipped.push({ challenge, reason: 'unknown' })
-  return { solved, denied, failed, skipped, cost, omitted }
+  return { solved, denied, failed, skipped, unnamed, cost, omitted }
 }

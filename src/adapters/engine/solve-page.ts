@@ -5,7 +5,7 @@ import { checkOptionNames } from './check-options.js'
 import type { Omitted, PageScan, WidgetLocation } from './finder.js'
 import { InFlightSolves } from './in-flight.js'
 import { captchaClosed } from './page-errors.js'
-import { type SkipReason, type SolveResult, summarize, type WidgetResult } from './result.js'
+import { firstDenial, type SkipReason, type SolveResult, summarize, type WidgetResult } from './result.js'
 import { skipReason, solveWidget } from './solve-widget.js'
 import type { SolveTools } from './tools.js'
 
@@ -24,7 +24,8 @@ export interface SolvePageOptions {
    */
   signal?: AbortSignal | undefined
   /**
-   * Throws the first denial, once all solves have ended, instead of returning it.
+   * Throws the first denial, once all solves have ended, instead of returning it; also that of a page whose origin the
+   * policy does not name.
    * @default false
    */
   throwOnDenied?: boolean | undefined
@@ -70,8 +71,8 @@ export class PageSolver {
     checkSolveOptions(options)
     const { which = 'due', signal, throwOnDenied } = options
     const since = this.#inFlight.tick()
-    const { widgets, unknown, omitted } = Array.isArray(which)
-      ? { widgets: this.#locationsOf(page, which), unknown: [], omitted: NOTHING_OMITTED }
+    const { widgets, ...others } = Array.isArray(which)
+      ? { widgets: this.#locationsOf(page, which), unknown: [], unnamed: [], omitted: NOTHING_OMITTED }
       : await this.scan(page)
     this.#checkOpen()
     const ended = await Promise.allSettled(
@@ -81,8 +82,9 @@ export class PageSolver {
       if (end.status === 'rejected') throw end.reason
       return end.value
     })
-    const result = summarize(results, omitted, unknown)
-    if (throwOnDenied && result.denied[0]) throw result.denied[0].error
+    const result = summarize(results, others)
+    const denial = throwOnDenied && firstDenial(result)
+    if (denial) throw denial
     return result
   }
 

@@ -14,7 +14,7 @@ import { documentOriginOf } from './frame-url.js'
 import { pageGone, pageUnresponsive, widgetGone } from './page-errors.js'
 import { runProofOfWork } from './proof-of-work.js'
 import type { Outcome, SkipReason } from './result.js'
-import { evaluateWithTimeout, sleep } from './timeouts.js'
+import { sleep } from './timeouts.js'
 import type { SolveTools } from './tools.js'
 
 const DEFAULT_GRACE_MS = 3_000
@@ -120,7 +120,7 @@ async function requestPad(
   length: number,
 ): Promise<Pad | undefined> {
   if (page.isClosed() || frame.isDetached()) return undefined
-  const reply = await evaluateWithTimeout(tools.clock, frame, padCall(length), tools.evaluateMs)
+  const reply = await tools.frames.evaluate(page, frame, padCall(length))
   return reply.ok ? parsePad(reply.value, documentSecret, length) : undefined
 }
 
@@ -144,7 +144,7 @@ async function inject(
   const pad = length <= firstPad.numbers.length ? firstPad : await requestPad(tools, widget, length)
   if (!pad) throw pageGone()
   const call = injectCall(id, seal({ token, fields, lifetimeMs, unlessAnswered }, pad))
-  const reply = await evaluateWithTimeout(tools.clock, frame, call, tools.evaluateMs)
+  const reply = await tools.frames.evaluate(page, frame, call)
   if (!reply.ok && reply.reason === 'timeout') {
     throw new SolveguardError(
       'PAGE_UNRESPONSIVE',
@@ -160,19 +160,19 @@ async function inject(
   if (result !== 'ok') throw widgetGone()
   // The solution is in the page now. The page's callback may submit the form and so end the document, or take long:
   // neither is a failure.
-  await evaluateWithTimeout(tools.clock, frame, notifyPageCall(id), tools.evaluateMs)
+  await tools.frames.evaluate(page, frame, notifyPageCall(id))
 }
 
 /** Lets a held `execute` of the page continue without a solution. */
 async function releaseHold(tools: SolveTools, { frame, page, id, challenge }: WidgetLocation): Promise<void> {
   if (WIDGETS[challenge.family].interaction(challenge) !== 'passive') return
   if (page.isClosed() || frame.isDetached()) return
-  await evaluateWithTimeout(tools.clock, frame, releaseCall(id), tools.evaluateMs)
+  await tools.frames.evaluate(page, frame, releaseCall(id))
 }
 
 async function missingError(tools: SolveTools, { page, frame, id }: WidgetLocation): Promise<SolveguardError> {
   if (page.isClosed() || frame.isDetached()) return pageGone()
-  const reply = await evaluateWithTimeout(tools.clock, frame, isSameDocumentCall(id), tools.evaluateMs)
+  const reply = await tools.frames.evaluate(page, frame, isSameDocumentCall(id))
   if (!reply.ok && reply.reason === 'timeout') {
     return pageUnresponsive()
   }

@@ -1,9 +1,10 @@
-import { SolveguardError } from '../../base/errors.js'
+import { type DeniedError, SolveguardError } from '../../base/errors.js'
 import type { DriverPage } from '../driver.js'
 import { checkOptionNames } from './check-options.js'
 import type { PageScan } from './finder.js'
 import { PageChanges } from './page-changes.js'
 import { pageClosed } from './page-errors.js'
+import { firstDenial } from './result.js'
 import type { PageSolver } from './solve-page.js'
 import type { SolveTools } from './tools.js'
 
@@ -51,6 +52,7 @@ export async function waitForWidgets(
   const ends = AbortSignal.any([over.signal, closing, ...(signal ? [signal] : [])])
   const changes = new PageChanges(tools, page)
   let seen = 0
+  let denial: DeniedError | undefined
   try {
     for (;;) {
       changes.arm()
@@ -63,9 +65,10 @@ export async function waitForWidgets(
       if (scan && wanted.length > 0) return { ...scan, widgets: wanted }
       if (page.isClosed()) throw pageClosed()
       seen = scan?.widgets.length ?? 0
+      denial = scan && firstDenial({ unnamed: scan.unnamed, denied: [] })
       await changes.next(ends)
       if (closing.aborted || signal?.aborted) throw waitAborted()
-      if (over.signal.aborted) throw waitTimedOut(which, timeout, seen)
+      if (over.signal.aborted) throw waitTimedOut(which, timeout, seen, denial)
     }
   } finally {
     cancel()
@@ -89,7 +92,16 @@ function waitAborted(): SolveguardError {
   return new SolveguardError('SOLVE_ABORTED', 'The wait was aborted; nothing was spent.')
 }
 
-function waitTimedOut(which: 'due' | 'all', timeout: number, seen: number): SolveguardError {
+function waitTimedOut(
+  which: 'due' | 'all',
+  timeout: number,
+  seen: number,
+  denial: DeniedError | undefined,
+): SolveguardError {
+  if (denial) {
+    const why = `The page was not looked into for ${timeout} ms. ${denial.message}`
+    return new SolveguardError('WAIT_TIMEOUT', why, { cause: denial })
+  }
   const what = which === 'due' ? 'No widget was due' : 'There was no widget'
   const others = seen > 0 ? `; the page has ${seen} that ${seen === 1 ? 'is' : 'are'} not due` : ''
   return new SolveguardError('WAIT_TIMEOUT', `${what} in the page within ${timeout} ms${others}.`)

@@ -27,6 +27,7 @@ export function prepaidGrant(grant: Grant): PrepaidGrant {
       stream: (challenges, options) => grant.stream(challenges, options),
       narrow: (narrowing, options) => grant.narrow(narrowing, options),
       status: () => grant.status(),
+      originDenial: (what, address) => grant.originDenial(what, address),
       injected: (solution, outcome) => grant.injected(solution, outcome),
     },
   }

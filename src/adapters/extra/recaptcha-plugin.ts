@@ -4,7 +4,8 @@ import type { Grant, Solution } from '../../guard/types.js'
 import { ZERO } from '../../policy/money.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
 import type { Captcha } from '../engine/captcha.js'
-import type { SolveResult } from '../engine/result.js'
+import type { Found } from '../engine/finder.js'
+import { firstDenial, type SolveResult } from '../engine/result.js'
 import type { SolvePageOptions } from '../engine/solve-page.js'
 import type { PrepaidGrant } from './prepaid-grant.js'
 import {
@@ -69,12 +70,15 @@ export class RecaptchaMethods {
   }
 
   async findCaptchas(): Promise<readonly FoundChallenge[]> {
+    return (await this.#findAll()).filter((one) => this.#isHere(one))
+  }
+
+  async #findAll(): Promise<Found> {
     const { captcha } = await this.#guarded
     const all = await captcha.find(this.#page)
-    const found = all.filter((one) => this.#isHere(one))
     this.#known.clear()
     for (const one of all) this.#known.set(one.id, { found: one, pageLoad: all.pageLoad })
-    return found
+    return all
   }
 
   async solveCaptchas(options: SolvePageOptions = {}): Promise<SolveResult> {
@@ -144,7 +148,11 @@ export class RecaptchaMethods {
   async #scan(): Promise<{ captchas: CaptchaInfo[]; filtered: FilteredCaptcha[] }> {
     const frame = this.#frame ?? this.#page.mainFrame()
     if (await frame.$(SCRIPT)) await waitUntilTrue(frame, READY)
-    const infos = (await this.findCaptchas()).map((one) => toCaptchaInfo(one, this.#options.include))
+    const all = await this.#findAll()
+    const denial = firstDenial({ unnamed: all.unnamed, denied: [] })
+    if (denial) throw denial
+    const here = all.filter((one) => this.#isHere(one))
+    const infos = here.map((one) => toCaptchaInfo(one, this.#options.include))
     return {
       captchas: infos.filter((one) => !isFiltered(one)),
       filtered: infos.filter(isFiltered),

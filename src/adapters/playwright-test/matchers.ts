@@ -1,6 +1,7 @@
 import type { BrowserContext, Page } from 'playwright/test'
 import type { Captcha } from '../engine/captcha.js'
 import type { Found } from '../engine/finder.js'
+import { firstDenial } from '../engine/result.js'
 
 /** The captchas of running tests, by context. */
 const captchas = new WeakMap<BrowserContext, Pick<Captcha<Page>, 'find'>>()
@@ -19,6 +20,7 @@ export interface CaptchaMatchers {
    * @param options `timeout`: how long to wait, ms; default: that of the configuration's `expect`, else 5,000
    *
    * @throws Error if the test does not use the fixture `captcha`
+   * @throws DeniedError `ORIGIN_NOT_NAMED` if the policy does not name the page's origin: nothing is known of it then
    * @throws SolveguardError `PAGE_GONE`, `PAGE_UNRESPONSIVE`
    * @example
    * await captcha.solve()
@@ -48,7 +50,11 @@ export const matchers = {
     }
     const end = Date.now() + (options.timeout ?? this.timeout ?? DEFAULT_TIMEOUT_MS)
     for (let scan = 0; ; scan++) {
-      const due = (await captcha.find(page)).filter((widget) => widget.due)
+      const found = await captcha.find(page)
+      const due = found.filter((widget) => widget.due)
+      const denial = firstDenial({ unnamed: found.unnamed, denied: [] })
+      // Nothing is known of such a page.
+      if (denial?.code === 'ORIGIN_NOT_NAMED') throw denial
       const pass = due.length === 0
       const pause = PAUSES_MS[Math.min(scan, PAUSES_MS.length - 1)] ?? 0
       if (pass !== this.isNot || Date.now() + pause > end) return { pass, message: () => failureMessage(page, due) }

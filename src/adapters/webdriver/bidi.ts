@@ -196,7 +196,7 @@ class BidiFrame implements DriverFrame {
   async evaluate(expression: string): Promise<unknown> {
     const reply = await this.#bidi.send('script.callFunction', {
       // WebdriverIO logs expressions and arguments, but not functions.
-      functionDeclaration: `() => (${expression})`,
+      functionDeclaration: unhookable(expression),
       awaitPromise: false,
       target: { context: this.id },
       resultOwnership: 'none',
@@ -248,4 +248,13 @@ function parseTrees(contexts: unknown): readonly ContextTree[] {
       return [{ id: context, url, children: parse(children, depth + 1) }]
     })
   }
+}
+
+/**
+ * A function that returns an expression's value. chromedriver calls it by its method `apply`, which a page can replace
+ * in `Function.prototype`, to return anything of any size in its place. So it has a method of its own, which a class
+ * field defines: an assignment could be intercepted too.
+ */
+function unhookable(expression: string): string {
+  return `new (class extends (function(one){return one}){apply=this})(()=>(${expression}))`
 }

@@ -70,18 +70,15 @@ export class ClassicFrame implements DriverFrame {
   }
 
   /** Updates the name and URL by what the parent document and the browser report. */
-  updateFromParent({ id, name, readableUrl }: ChildFrame, known: FrameUrls | undefined): void {
+  updateFromParent({ id, name, src, readableUrl }: ChildFrame, known: FrameUrls | undefined): void {
     const trusted = this.#parent ? this.#parent.#sameOrigin : false
     this.#sameOrigin = trusted && readableUrl !== undefined
     this.#name = name
-    const reported = known ? known.frames.get(id ?? '') : readableUrl
+    // What the parent document has put into the frame, where nothing else is known: enough for evidence of a widget.
+    const placed = src !== undefined && isVendorFrame(src) ? src : undefined
+    const reported = known ? known.frames.get(id ?? '') : (readableUrl ?? placed)
     if (reported !== undefined && (trusted || isVendorFrame(reported))) this.#url = reported
     else this.#url = UNKNOWN_URL
-  }
-
-  /** Takes the URL that the frame itself reports, only if it is a vendor's: such a frame is evidence of a widget. */
-  updateFromItself(address: string): void {
-    if (!this.#sameOrigin) this.#url = isVendorFrame(address) ? address : UNKNOWN_URL
   }
 
   setUrl(url: string): void {

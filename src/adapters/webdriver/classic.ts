@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.js'
 import { SolveguardError } from '../../base/errors.js'
 import type { Driver, DriverFrame, DriverPage, PageWatcher } from '../driver.js'
+import { frameUrl } from '../engine/frame-url.js'
 import { isVendorFrame } from '../engine/vendor-frames.js'
 import { ClassicFrame } from './classic-frame.js'
 import { type FrameScan, MAX_FRAMES, parseFrameScan, returnValue, SCAN_FRAME } from './frame-scripts.js'
@@ -23,12 +24,14 @@ export class ClassicDriver implements Driver<string> {
   readonly clock: Clock
   /** The script for every new document. */
   script: string | undefined
+  /** Whether the policy names the origin of a URL: no script is run in other frames. */
+  isNamed: (url: string) => boolean = () => false
   readonly #pages = new Map<string, ClassicPage>()
 
   /** @param evaluateMs how long one call into a frame may take, ms */
   constructor(commands: SessionCommands, evaluateMs: number, clock: Clock) {
     this.commands = commands
-    this.visitor = new FrameVisitor(commands)
+    this.visitor = new FrameVisitor(commands, (url) => this.isNamed(url))
     this.evaluateMs = evaluateMs
     this.clock = clock
   }
@@ -47,8 +50,9 @@ export class ClassicDriver implements Driver<string> {
     return pages
   }
 
-  async install(script: string): Promise<() => Promise<void>> {
+  async install(script: string, isNamed: (url: string) => boolean): Promise<() => Promise<void>> {
     this.script = script
+    this.isNamed = isNamed
     await this.pages()
     return async () => {
       this.script = undefined
@@ -167,7 +171,7 @@ class ClassicPage implements DriverPage {
   }
 
   async #scan(visit: Visit): Promise<void> {
-    const { commands, evaluateMs, clock, script } = this.#driver
+    const { commands, evaluateMs, clock, script, isNamed } = this.#driver
     const deadline = clock.monotonic() + evaluateMs * 0.7
     await visit.limitScripts(evaluateMs / 2)
     if (script !== undefined && commands.cdp && this.#installed === undefined) {
@@ -175,11 +179,13 @@ class ClassicPage implements DriverPage {
       this.#installed = identifier
     }
     const known = commands.cdp && (await readFrameUrls(commands.cdp))
-    const top = parseFrameScan(await commands.execute(SCAN_FRAME, known !== undefined))
     const before = new Map(this.#frames.map((frame) => [frame.key, frame]))
     const frames: ClassicFrame[] = [this.#top]
     const changed: ClassicFrame[] = []
-    this.#top.setUrl(known?.top ?? (await commands.url()))
+    const url = known?.top ?? (await commands.url())
+    this.#top.setUrl(url)
+    const named = isNamed(url)
+    const top = named ? parseFrameScan(await commands.execute(SCAN_FRAME, known !== undefined)) : unscanned(url)
     if (this.#top.updateDocument(top.document)) changed.push(this.#top)
     await visit.limitScripts(evaluateMs / 5)
     await this.#scanChildren({ visit, deadline, known, before, frames, changed }, this.#top, top, 0)
@@ -202,8 +208,8 @@ class ClassicPage implements DriverPage {
       state.frames.push(frame)
       frame.element = child.element
       frame.updateFromParent(child, state.known)
-      // A vendor's frame is not scanned. If its URL is unknown, the frame itself is asked, below.
-      if (isVendorFrame(frame.url())) continue
+      // A vendor's frame is evidence only, and no script is run in a frame that the policy does not name.
+      if (isVendorFrame(frame.url()) || !this.#isNamed(frame)) continue
       frame.unresponsive = true
       if (depth >= MAX_DEPTH || clock.monotonic() > state.deadline) continue
       state.visit.willEnterFrames()
@@ -216,12 +222,15 @@ class ClassicPage implements DriverPage {
       const below = await commands.execute(SCAN_FRAME, state.known !== undefined).then(parseFrameScan, () => undefined)
       if (below) {
         frame.unresponsive = false
-        if (!state.known) frame.updateFromItself(below.url)
         if (frame.updateDocument(below.document)) state.changed.push(frame)
-        if (!isVendorFrame(frame.url())) await this.#scanChildren(state, frame, below, depth + 1)
+        await this.#scanChildren(state, frame, below, depth + 1)
       }
       await commands.toParent()
     }
+  }
+
+  #isNamed(frame: ClassicFrame): boolean {
+    return this.#driver.isNamed(frameUrl(frame, frame.origin()))
   }
 
   #cdp(command: string, params: object): Promise<unknown> {
@@ -229,6 +238,9 @@ class ClassicPage implements DriverPage {
     return cdp ? cdp(command, params) : Promise.resolve(undefined)
   }
 }
+
+/** What is known of a page in which no script is run: each URL counts as a document of its own. */
+const unscanned = (url: string): FrameScan => ({ document: `unscanned ${url}`, frames: [] })
 
 /** The state of one scan of all frames of a page. */
 interface ScanState {

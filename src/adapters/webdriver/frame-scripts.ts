@@ -23,6 +23,7 @@ export const returnValue = (expression: string): string => `${UNLOGGED}return ${
  */
 export const SCAN_FRAME = `${UNLOGGED}
 var ids = arguments[0], frames = [], roots = [document], left = 50000
+function bounded(text, max) { return typeof text === 'string' && text.length <= max ? text : null }
 var select = [Document, DocumentFragment].map(function (one) { return one.prototype.querySelectorAll })
 for (var r = 0; r < roots.length && r < 100; r++) {
   var all = select[r ? 1 : 0].call(roots[r], '*')
@@ -33,10 +34,11 @@ for (var r = 0; r < roots.length && r < 100; r++) {
     if (!one.contentWindow || frames.length >= ${MAX_FRAMES}) continue
     var address = null
     try { address = one.contentWindow.location.href } catch (_) {}
-    frames.push([one, ids ? one.contentWindow : null, one.name, address])
+    frames.push([one, ids ? one.contentWindow : null, bounded(one.name, ${MAX_NAME_LENGTH}),
+      bounded(address, ${MAX_URL_LENGTH}), bounded(one.src, ${MAX_URL_LENGTH})])
   }
 }
-return [document.documentElement, location.href, frames]`
+return [document.documentElement, frames]`
 
 /** A frame, as its parent document reports it. */
 export interface ChildFrame {
@@ -44,6 +46,8 @@ export interface ChildFrame {
   /** The browser's id of it, if that was requested. */
   readonly id: string | undefined
   readonly name: string
+  /** The URL that its parent document has put into it. */
+  readonly src: string | undefined
   /** Its URL; set if its parent document may read it, so if both have one origin. */
   readonly readableUrl: string | undefined
 }
@@ -52,17 +56,15 @@ export interface ChildFrame {
 export interface FrameScan {
   /** Identifies the document. */
   readonly document: string
-  readonly url: string
   readonly frames: readonly ChildFrame[]
 }
 
 export function parseFrameScan(reply: unknown): FrameScan {
-  const [root, url, frames] = Array.isArray(reply) ? reply : []
+  const [root, frames] = Array.isArray(reply) ? reply : []
   return {
     document: referenceOf(root)?.[ELEMENT] ?? '',
-    url: boundedText(url, MAX_URL_LENGTH) ?? '',
     frames: (Array.isArray(frames) ? frames : []).slice(0, MAX_FRAMES).flatMap((frame): ChildFrame[] => {
-      const [shown, window, name, readable] = Array.isArray(frame) ? frame : []
+      const [shown, window, name, readable, src] = Array.isArray(frame) ? frame : []
       const element = referenceOf(shown)
       if (!element) return []
       const id = boundedText(Object.values(Object(window))[0], MAX_NAME_LENGTH)
@@ -71,6 +73,7 @@ export function parseFrameScan(reply: unknown): FrameScan {
           element,
           id,
           name: boundedText(name, MAX_NAME_LENGTH) ?? '',
+          src: boundedText(src, MAX_URL_LENGTH),
           readableUrl: boundedText(readable, MAX_URL_LENGTH),
         },
       ]

@@ -36,6 +36,14 @@ export async function readFrameUrls(cdp: NonNullable<SessionCommands['cdp']>): P
   }
 }
 
+/** The URL of the page in the current window: from the browser, where chromedriver would run a script in the page. */
+export async function readPageUrl({ cdp, url }: Pick<SessionCommands, 'cdp' | 'url'>): Promise<string> {
+  if (!cdp) return url()
+  const { frameTree } = object(await cdp('Page.getFrameTree', {}))
+  const read = object(object(frameTree).frame).url
+  return typeof read === 'string' ? read : ''
+}
+
 function object(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }

@@ -1,5 +1,6 @@
 import { SolveguardError } from '../../base/errors.js'
 import { FRAME_ELEMENT, FRAME_PATH, parseFramePath, referenceOf } from './frame-scripts.js'
+import { readPageUrl } from './frame-urls.js'
 import { Mutex } from './mutex.js'
 import type { SessionCommands } from './session.js'
 
@@ -28,14 +29,17 @@ interface SessionPosition {
 export class FrameVisitor {
   readonly mutex = new Mutex()
   readonly #commands: SessionCommands
+  readonly #isNamed: (url: string) => boolean
 
-  constructor(commands: SessionCommands) {
+  /** @param isNamed whether the policy names the origin of a URL: no script is run in other pages */
+  constructor(commands: SessionCommands, isNamed: (url: string) => boolean) {
     this.#commands = commands
+    this.#isNamed = isNamed
   }
 
   visit<T>(window: string, work: (visit: Visit) => Promise<T>): Promise<T> {
     return this.mutex.runExclusive(async () => {
-      const position = await this.#position()
+      const position = await this.#position(window)
       let moved = position.window !== window || position.path?.length !== 0
       const limit = this.#scriptLimit()
       const visit: Visit = {
@@ -74,10 +78,14 @@ export class FrameVisitor {
     }
   }
 
-  async #position(): Promise<SessionPosition> {
+  async #position(visited: string): Promise<SessionPosition> {
     // If there is none, the user's next command fails anyway: choosing another window is up to the user.
     const window = await this.#commands.window().catch(() => undefined)
     if (window === undefined) return { window, path: [] }
+    // A visit of such a page enters none of its frames. After a visit of another window, the session is at its top.
+    if (!this.#isNamed((await readPageUrl(this.#commands).catch(checkDialog)) ?? '')) {
+      return { window, path: window === visited ? [] : undefined }
+    }
     const path = await this.#commands.execute(FRAME_PATH).then(parseFramePath, checkDialog)
     if (path?.includes(-1)) {
       throw new SolveguardError(

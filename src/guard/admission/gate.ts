@@ -1,7 +1,8 @@
 import type { ChallengeFacts } from '../../base/challenge.js'
+import type { DeniedError } from '../../base/errors.js'
 import { freezeClass, frozenCopy } from '../../base/frozen.js'
 import { formatMs } from '../../policy/duration.js'
-import { matchesOrigin, originOf } from '../../policy/origin.js'
+import { matchesOrigin, type OriginOf, originOf } from '../../policy/origin.js'
 import { type ScheduleState, scheduleState } from '../../policy/schedule.js'
 import type { Policy } from '../../policy/schema.js'
 import type { SecretVersion } from '../../secrets/provider.js'
@@ -97,18 +98,32 @@ export class Gate {
     return this.#schedule
   }
 
+  /** The denial of the origin layer for a page or frame of this address; undefined if the policy names its origin. */
+  originDenial(what: 'page' | 'frame', address: string): DeniedError | undefined {
+    const parsed = originOf(address)
+    return this.#isNamed(parsed) ? undefined : unnamed(what, parsed)
+  }
+
   #requireNamed(what: 'page' | 'frame', address: string): { origin: string; record: string } {
     const parsed = originOf(address)
-    if (!parsed.ok) throw denied('ORIGIN_OPAQUE', `The ${what} has no origin that a policy can name: ${parsed.reason}.`)
-    for (const pattern of this.#policy.origins ?? []) {
-      if (matchesOrigin(pattern, parsed.origin)) return parsed
-    }
-    throw denied(
-      'ORIGIN_NOT_NAMED',
-      `The ${what}'s origin ${parsed.origin} is not named in policy.origins. ` +
-        'Add it if you own that site or may automate it.',
-    )
+    if (this.#isNamed(parsed)) return parsed
+    throw unnamed(what, parsed)
   }
+
+  #isNamed(parsed: OriginOf): parsed is OriginOf & { readonly ok: true } {
+    if (!parsed.ok) return false
+    for (const pattern of this.#policy.origins ?? []) if (matchesOrigin(pattern, parsed.origin)) return true
+    return false
+  }
+}
+
+function unnamed(what: 'page' | 'frame', parsed: OriginOf): DeniedError {
+  if (!parsed.ok) return denied('ORIGIN_OPAQUE', `The ${what} has no origin that a policy can name: ${parsed.reason}.`)
+  return denied(
+    'ORIGIN_NOT_NAMED',
+    `The ${what}'s origin ${parsed.origin} is not named in policy.origins. ` +
+      'Add it if you own that site or may automate it.',
+  )
 }
 
 function outside(changesAt: number | undefined, now: number): string {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { DriverFrame, DriverPage } from '../../../src/adapters/driver.js'
 import { Finder } from '../../../src/adapters/engine/finder.js'
+import { NamedFrames } from '../../../src/adapters/engine/named-frames.js'
 import { manualClock } from '../../../src/testing/clock.js'
 
 const ANCHOR = 'https://www.google.com/recaptcha/api2/anchor?k=6Lc&co=x&size=normal'
@@ -57,7 +58,8 @@ const page = (...frames: FakeFrame[]): DriverPage => ({
   watch: () => () => {},
 })
 
-const finder = () => new Finder(manualClock(), 5_000)
+const finder = (clock = manualClock()) =>
+  new Finder(clock, 5_000, new NamedFrames({ originDenial: () => undefined }, clock, 5_000))
 
 test('calls each frame once, the vendor’s own never, and sends the page script only with the first call', async () => {
   const main = frame('https://staging.example.com/', undefined, () => reply('https://staging.example.com', {}))
@@ -141,7 +143,7 @@ test('waits for a frame that does not reply until its time-out, and counts it', 
   const clock = manualClock()
   const main = frame('https://staging.example.com/', undefined, () => reply('', {}))
   const child = frame('https://staging.example.com/', main, () => new Promise(() => {}))
-  const finding = new Finder(clock, 5_000).scan(page(main, child))
+  const finding = finder(clock).scan(page(main, child))
   await clock.advance(5_000)
   const { widgets, omitted } = await finding
   expect(widgets).toHaveLength(1)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { DriverFrame, DriverPage, PageWatcher } from '../../../src/adapters/driver.js'
 import { Finder } from '../../../src/adapters/engine/finder.js'
+import { NamedFrames } from '../../../src/adapters/engine/named-frames.js'
 import { PageChanges } from '../../../src/adapters/engine/page-changes.js'
 import { type ManualClock, manualClock } from '../../../src/testing/clock.js'
 
@@ -48,7 +49,8 @@ function fakePage(waits: boolean): FakePage {
 }
 
 function changesIn(page: DriverPage, clock: ManualClock): PageChanges {
-  return new PageChanges({ clock, evaluateMs: 5_000, finder: new Finder(clock, 5_000) }, page)
+  const frames = new NamedFrames({ originDenial: () => undefined }, clock, 5_000)
+  return new PageChanges({ clock, frames, finder: new Finder(clock, 5_000, frames) }, page)
 }
 
 /** Counts the scans of a page until it is stopped. */
@@ -135,6 +137,7 @@ test('does not miss a change between two scans', async () => {
   const changes = changesIn(page, clock)
   changes.arm()
   // During the scan.
+  await turn()
   page.change()
   await turn()
   const next = changes.next(new AbortController().signal)
@@ -142,6 +145,35 @@ test('does not miss a change between two scans', async () => {
   await next
   changes.stop()
 })
+
+test.each(['https://staging.example.com/inner', 'about:blank'])(
+  'a wait in a frame at %s begins before a scan that starts later reads the frame',
+  async (address) => {
+    const calls: string[] = []
+    const page = fakePage(true)
+    const { main } = page
+    const child: DriverFrame = {
+      ...main,
+      url: () => address,
+      parent: () => main,
+      frameElement: async () => ({ src: null, readable: true }),
+      evaluate: async () => void calls.push('read'),
+      evaluateAsync: () => {
+        calls.push('wait')
+        return new Promise(() => {})
+      },
+    }
+    const clock = manualClock()
+    const frames = new NamedFrames({ originDenial: () => undefined }, clock, 5_000)
+    const finder = new Finder(clock, 5_000, frames)
+    const both: DriverPage = { ...page, frames: () => [main, child] }
+    const changes = new PageChanges({ clock, frames, finder }, both)
+    changes.arm()
+    await finder.scan(both)
+    expect(calls.slice(0, 2)).toEqual(['wait', 'read'])
+    changes.stop()
+  },
+)
 
 test('stops watching the page when it is stopped', async () => {
   const [clock, page] = [manualClock(), fakePage(true)]

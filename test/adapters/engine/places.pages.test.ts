@@ -7,6 +7,7 @@ import { type StandInSite, startSite, WELCOME } from '../../../src/testing/site/
 import { type StandInRecaptcha, startRecaptcha } from '../../../src/testing/vendors/recaptcha/index.js'
 import { sharedBrowser } from '../../support/browser.js'
 import { type FakeGrant, fakeGrant } from '../fake-grant.js'
+import { eventually } from '../tool.js'
 
 let recaptcha: StandInRecaptcha
 let site: StandInSite
@@ -86,4 +87,35 @@ test('finds no widgets in a PDF, or reports that it does not reply', async () =>
   await page.goto(`${site.url}/named`)
   await page.waitForSelector('iframe[name^=a-]')
   expect(await captcha.solve(page)).toMatchObject({ solved: [{}] })
+})
+
+test('the init script does nothing in frames of origins that the policy does not name', async () => {
+  const own = await (await sharedBrowser()).newContext()
+  const named = { ...grant, policy: { ...grant.policy, origins: [site.url] } }
+  const guarded = await guardContext(named, own)
+  const opened = await own.newPage()
+  await opened.goto(`${site.url}/tiny`)
+  await opened.evaluate(`{
+    const add = (attributes) => document.body.append(Object.assign(document.createElement('iframe'), attributes))
+    add({ src: '/ordinary' })
+    add({ src: ${JSON.stringify(`${site.otherUrl}/ordinary`)} })
+    add({ srcdoc: '<p>of the page' })
+    add({ srcdoc: '<p>of no origin', sandbox: 'allow-scripts' })
+    0
+  }`)
+  const KEY = 'Symbol.for("solveguard") in window'
+  await eventually(async () => {
+    const loaded = await Promise.all(opened.frames().map((frame) => frame.evaluate('!!document.querySelector("p,h1")')))
+    return loaded.length === 5 && loaded.slice(1).every(Boolean)
+  })
+  expect(await Promise.all(opened.frames().map((frame) => frame.evaluate(KEY)))).toEqual([
+    true,
+    true,
+    false,
+    true,
+    false,
+  ])
+  await guarded.close()
+  expect(await Promise.all(opened.frames().map((frame) => frame.evaluate(KEY)))).toEqual(Array(5).fill(false))
+  await own.close()
 })

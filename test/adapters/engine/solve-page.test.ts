@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { DriverFrame, DriverPage } from '../../../src/adapters/driver.js'
 import { Finder } from '../../../src/adapters/engine/finder.js'
+import { NamedFrames } from '../../../src/adapters/engine/named-frames.js'
 import { PageSolver } from '../../../src/adapters/engine/solve-page.js'
 import { manualClock } from '../../../src/testing/clock.js'
 import { fakeGrant } from '../fake-grant.js'
@@ -28,8 +29,9 @@ test('does not pay again for a widget that was solved during a slow scan', async
   const page: DriverPage = { frames: () => [frame], isClosed: () => false, watch: () => () => {} }
   const clock = manualClock()
   const grant = fakeGrant({ issue: () => 'a-token' })
+  const frames = new NamedFrames(grant, clock, 5_000)
   const tools = {
-    ...{ grant, clock, evaluateMs: 5_000, finder: new Finder(clock, 5_000) },
+    ...{ grant, clock, evaluateMs: 5_000, frames, finder: new Finder(clock, 5_000, frames) },
     refreshChallenge: async <T>(found: T) => found,
   }
   const signal = new AbortController().signal

@@ -1,5 +1,6 @@
 import { contract } from '../contract.js'
 import { takeoverContract } from '../takeover-contract.js'
+import { unnamedContract } from '../unnamed-contract.js'
 import { waitContract } from '../wait-contract.js'
 import { seleniumTool } from './selenium.js'
 
@@ -8,3 +9,4 @@ const selenium = seleniumTool({ bidi: false })
 contract(selenium)
 waitContract(selenium)
 takeoverContract(selenium)
+unnamedContract(selenium)

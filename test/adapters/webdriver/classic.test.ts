@@ -10,7 +10,7 @@ function fakeSession() {
     async execute(script) {
       if (!script.includes('document.documentElement')) return []
       scans++
-      return [{ [ELEMENT]: 'root' }, 'https://staging.example.com/', []]
+      return [{ [ELEMENT]: 'root' }, []]
     },
     window: async () => 'window-1',
     windows: async () => ['window-1'],
@@ -29,7 +29,9 @@ const turn = () => new Promise((resolve) => setImmediate(resolve))
 test('polls a watched page twice a second, by the clock that it was given', async () => {
   const clock = manualClock()
   const { commands, scans } = fakeSession()
-  const page = new ClassicDriver(commands, 5_000, clock).page('window-1')
+  const driver = new ClassicDriver(commands, 5_000, clock)
+  driver.isNamed = () => true
+  const page = driver.page('window-1')
   const stop = page.watch({ navigated() {}, detached() {}, gone() {} })
   await turn()
   expect(scans()).toBe(0)

@@ -26,6 +26,14 @@ const PAGES = {
     JSON.stringify = (...args) => stringify(...args)?.replaceAll('localhost', '127.0.0.1')
   </script>${WIDGET}`,
   '/around-a-sleeper': `${WIDGET}<iframe src="{{other}}/sleeper"></iframe>`,
+  '/flood': `${WIDGET}<script>
+    function flood() {
+      const text = '\\u0001'.repeat(5e6)
+      for (const name of ['apply', 'call', 'bind']) Function.prototype[name] = () => text
+      for (const name of ['shift', 'slice', 'map']) Array.prototype[name] = () => text
+      window.eval = JSON.stringify = () => text
+    }
+  </script>`,
   '/sleeper': '<script>onmessage = () => { for (;;); }</script>',
 }
 
@@ -162,6 +170,38 @@ describe.each([
   })
 })
 
+describe('WebDriver BiDi', () => {
+  test('drops in the browser what a page returns in place of our code, however long it is', async () => {
+    await using recaptcha = await startRecaptcha()
+    await using site = await startSite({ recaptcha, pages: PAGES })
+    const driver = await startSelenium({ bidi: true })
+    try {
+      const connection: { send(command: { method: string }): Promise<unknown> } = await driver.getBidi()
+      const send = connection.send.bind(connection)
+      const lengths: number[] = []
+      connection.send = async (command) => {
+        const reply = await send(command)
+        if (command.method === 'script.callFunction') lengths.push(JSON.stringify(reply).length)
+        return reply
+      }
+      const captcha = await guardContext(fakeGrant(recaptcha), driver)
+      await driver.get(`${site.url}/flood`)
+      await eventually(() => driver.executeScript<boolean>('return !!document.querySelector("iframe[name^=a-]")'))
+      await captcha.find()
+      await driver.executeScript('setTimeout(flood)')
+      await eventually(async () => {
+        lengths.length = 0
+        return (await captcha.find()).length === 1
+      })
+      expect(await captcha.find()).toHaveLength(1)
+      expect(Math.max(...lengths)).toBeLessThan(50_000)
+      expect(lengths.length).toBeGreaterThan(0)
+    } finally {
+      await driver.quit()
+    }
+  })
+})
+
 describe('classic WebDriver', () => {
   let driver: WebDriver
   let recaptcha: StandInRecaptcha
@@ -182,7 +222,8 @@ describe('classic WebDriver', () => {
   test('without DevTools, uses a frame’s URL only if the page can read it', async () => {
     // Like geckodriver, safaridriver and Appium on iOS: only the standard's commands.
     const plain: WebDriver = Object.create(driver, { sendAndGetDevToolsCommand: { value: undefined } })
-    const captcha = await guardContext(fakeGrant(recaptcha), plain)
+    const grant = fakeGrant(recaptcha)
+    const captcha = await guardContext(grant, plain)
     await driver.get(`${site.url}/frame`)
     await eventually(async () => (await captcha.find()).length === 1)
     expect(await captcha.find()).toMatchObject([{ frameUrl: `${site.url}/login` }])
@@ -193,6 +234,10 @@ describe('classic WebDriver', () => {
     expect(found).toMatchObject({ pageUrl: `${site.url}/cross-frame`, frameUrl: 'unknown:frame' })
     const gate = new Gate(parsePolicy({ origins: [site.url, site.otherUrl] }))
     expect(() => found && gate.admit(found, Date.now())).toThrow(expect.objectContaining({ code: 'ORIGIN_OPAQUE' }))
+    grant.unnamed = (what, address) => gate.originDenial(what, address)
+    const { unnamed } = await captcha.find()
+    expect(unnamed).toMatchObject([{ frameUrl: 'unknown:frame', error: { code: 'ORIGIN_OPAQUE' } }])
+    grant.unnamed = () => undefined
     await driver.get(`${site.url}/srcdoc`)
     await eventually(async () => (await captcha.find()).length === 1)
     expect(await captcha.find()).toMatchObject([{ frameUrl: `${site.url}/srcdoc` }])

@@ -261,3 +261,30 @@ describe('a solve that was queued', () => {
     expect(() => never.admitTime(Date.UTC(2026, 0, 5))).toThrow(/hours, and no opening is scheduled\.$/)
   })
 })
+
+it('the denial of an address is the one that a challenge of it gets, and named addresses have none', () => {
+  const gate = new Gate(parsePolicy({ origins: ['https://staging.example.com', 'https://*.qa.example.com'] }))
+  const base = { family: 'recaptcha', variant: 'v2-checkbox', sitekey: 'abc' } as const
+  for (const address of [
+    'https://staging.example.com/login?a=1',
+    'https://one.qa.example.com/',
+    'https://qa.example.com/',
+    'http://staging.example.com/',
+    'https://elsewhere.example/',
+    'about:blank',
+    'data:text/html,x',
+    'nonsense',
+    `https://staging.example.com/${'x'.repeat(3_000)}`,
+  ]) {
+    const codeOf = (pageUrl: string, frameUrl?: string) => {
+      try {
+        gate.admit({ ...base, pageUrl, frameUrl }, Date.now())
+        return undefined
+      } catch (error) {
+        return (error as DeniedError).code
+      }
+    }
+    expect(gate.originDenial('page', address)?.code).toBe(codeOf(address))
+    expect(gate.originDenial('frame', address)?.code).toBe(codeOf('https://staging.example.com/', address))
+  }
+})
