@@ -55,6 +55,9 @@ const SECRET_LENGTH = 16
 
 function createMain(observer: Observer): Main {
   const { p } = observer
+  // What is only for a page's own solutions is taken from the page as it is now: the init script stays small.
+  const { fromCharCode } = String
+  const { crypto, Uint16Array: Numbers } = window
   const dom = createDom(p)
   const known = list<KnownWidget>()
   const pads = list<Pad>()
@@ -114,8 +117,8 @@ function createMain(observer: Observer): Main {
   const randomNumbers = (length: number): List<number> => {
     const numbers = list<number>()
     while (numbers.size < length) {
-      const chunk: Uint16Array = p.construct(p.Uint16Array, [CHUNK])
-      p.apply(p.fill, p.crypto, [chunk])
+      const chunk = new Numbers(CHUNK)
+      crypto.getRandomValues(chunk)
       for (let index = 0; index < CHUNK && numbers.size < length; index++) push(numbers, chunk[index] as number)
     }
     return numbers
@@ -133,7 +136,7 @@ function createMain(observer: Observer): Main {
       const read = (sealed: SealedText): string => {
         let opened = ''
         for (let at = 0; at < sealed.length; at++) {
-          opened += p.apply(p.fromCharCode, p, [(sealed[at] as number) ^ (pad.numbers[used++] as number)])
+          opened += p.apply(fromCharCode, String, [(sealed[at] as number) ^ (pad.numbers[used++] as number)])
         }
         return opened
       }
