@@ -3,7 +3,7 @@ import type { Browser, BrowserContext, Page } from 'playwright'
 import type { SolveResult } from '../adapters/engine/result.js'
 import { type Captcha, guardContext } from '../adapters/playwright/index.js'
 import { verifyAudit } from '../audit/verify.js'
-import type { Code } from '../base/errors.js'
+import { type Code, DeniedError } from '../base/errors.js'
 import { createGuard } from '../guard/create.js'
 import type { Guard, Status } from '../guard/types.js'
 import { fileLedger } from '../ledger/file.js'
@@ -147,7 +147,23 @@ async function showLayers(
   const layers = [
     await inContext(browser, guard, undefined, async (captcha, page) => {
       await page.goto(`${site.otherUrl}/login`)
-      return expectDenial(report, await solve(captcha, page), 'origin', 'ORIGIN_NOT_NAMED')
+      const { solved, unnamed } = await captcha.solve(page)
+      expect(
+        report,
+        solved.length === 0 && unnamed.length === 1,
+        'origin',
+        'nothing is run in a page that is not named',
+      )
+      // A caller may still name a widget: that attempt is on the record.
+      const widget = {
+        family: 'recaptcha',
+        variant: 'v2-checkbox',
+        sitekey: site.sitekey,
+        pageUrl: page.url(),
+      } as const
+      const error = await captcha.grant.solve(widget).catch((thrown: unknown) => thrown)
+      const denied = error instanceof DeniedError ? [{ error }] : []
+      return expectDenial(report, { denied, solved }, 'origin', 'ORIGIN_NOT_NAMED')
     }),
     await inContext(browser, guard, { budget: { perDay: usd(2 * PRICE), alertsAt: [] } }, async (captcha, page) => {
       for (let visit = 1; visit <= 2; visit++) {
@@ -227,19 +243,21 @@ async function guardedContext(
 
 /** Solves what is due in a page, once there is a widget that is due. */
 async function solve(captcha: Captcha<Page>, page: Page): Promise<SolveResult> {
-  const { unnamed } = await captcha.find(page)
-  if (unnamed.length === 0) await captcha.waitFor(page, { timeout: PATIENT_MS })
+  await captcha.waitFor(page, { timeout: PATIENT_MS })
   return captcha.solve(page)
 }
 
 /** Reports the denial, and throws if there is none. */
 function expectDenial(
   report: DemoRun['report'],
-  { denied, unnamed, solved }: SolveResult,
+  {
+    denied,
+    solved,
+  }: { readonly denied: readonly { readonly error: DeniedError }[]; readonly solved: readonly unknown[] },
   layer: string,
   code: Code,
 ): Denied {
-  const { error } = unnamed[0] ?? denied[0] ?? {}
+  const error = denied[0]?.error
   const asExpected =
     solved.length === 0 && error?.code === code && (code !== 'BUDGET_EXHAUSTED' || error.retryAt !== undefined)
   expect(report, asExpected, layer, error ? `${error.code}: ${error.message}` : 'it was not denied', {
