@@ -11,12 +11,16 @@ describe('a token', () => {
 
   test('has the browser and the second key that come with it, each where it can be read', () => {
     const userAgent = `A/1 (${'x'.repeat(506)})`
-    expect(tokenAnswer('t', { userAgent, respKey: 'k' })).toEqual({ token: 't', fields: { userAgent, respKey: 'k' } })
-    expect(tokenAnswer('t', { userAgent: '~ !' })).toEqual({ token: 't', fields: { userAgent: '~ !' } })
-    expect(tokenAnswer('t', { respKey: 'k' })).toEqual({ token: 't', fields: { respKey: 'k' } })
+    expect(tokenAnswer('t', { userAgent, respKey: 'k' })).toStrictEqual({
+      token: 't',
+      fields: { userAgent, respKey: 'k' },
+    })
+    expect(tokenAnswer('t', { userAgent: '~ !' })).toStrictEqual({ token: 't', fields: { userAgent: '~ !' } })
+    expect(tokenAnswer('t', { respKey: 'k' })).toStrictEqual({ token: 't', fields: { respKey: 'k' } })
     for (const bad of [undefined, null, 7, '', 'a\n', '\u00e9', 'a\u007f', '\u001fa', `${userAgent}xx`, ['a']])
-      expect(tokenAnswer('t', { userAgent: bad })).toEqual({ token: 't' })
-    for (const bad of [undefined, 7, '', 'a b']) expect(tokenAnswer('t', { respKey: bad })).toEqual({ token: 't' })
+      expect(tokenAnswer('t', { userAgent: bad })).toStrictEqual({ token: 't' })
+    for (const bad of [undefined, 7, '', 'a b'])
+      expect(tokenAnswer('t', { respKey: bad })).toStrictEqual({ token: 't' })
     expect(tokenAnswer('', { userAgent, respKey: 'k' })).toBeUndefined()
   })
 })

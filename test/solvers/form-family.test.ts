@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Capabilities } from '../../src/solvers/capabilities.js'
-import { formBatchPoll, formCall, formReaders, textOf } from '../../src/solvers/form-family.js'
+import { formBatchPoll, formCall, formReaders, formThreadsInfo, textOf } from '../../src/solvers/form-family.js'
 import type { ReplyRules } from '../../src/solvers/reply.js'
 import { ok } from './contract.js'
 
@@ -73,7 +73,8 @@ describe('a poll of the form family', () => {
     expect(readPoll(json({ status: 1, request: 'x' }), 'bls')).toMatchObject(unreadable)
     expect(readPoll(json({ status: 1, request: { a: 1 } }), 'image')).toMatchObject({ kind: 'ready' })
     expect(readPoll(json({ status: 1, request: { a: 1 } }), 'recaptcha')).toMatchObject(unreadable)
-    expect(readPoll(json({ status: 1, request: null }), 'image')).toMatchObject(unreadable)
+    for (const request of [null, true, undefined])
+      expect(readPoll(json({ status: 1, request }), 'image')).toMatchObject(unreadable)
     expect(readPoll(json({ status: 1, request: 5 }), 'recaptcha')).toEqual({ kind: 'ready', answer: { token: '5' } })
     expect(readPoll(ok('OK|a b'), 'recaptcha')).toMatchObject({ ...unreadable, charged: true })
   })
@@ -115,6 +116,7 @@ describe('a poll of the form family', () => {
     ['CAPTCHA_X', 'CAPTCHA_X'],
     ['CAPCHA_X', 'CAPCHA_X'],
     ['CAPCHA_NOT_READY_X', 'CAPCHA_NOT_READY_X'],
+    ['ERROR_CAPCHA_NOT_READY', 'ERROR_CAPCHA_NOT_READY'],
     ['{"status":0,"request":"whatever"}', 'whatever'],
     ['{"status":"0","request":"whatever"}', 'whatever'],
     ['{"status":0,"request":7}', '7'],
@@ -129,6 +131,60 @@ describe('a poll of the form family', () => {
       expect(readPoll(ok(body), 'recaptcha')).toMatchObject(unreadable)
     },
   )
+})
+
+describe('an error of the form family', () => {
+  test.each([
+    ['ERROR_X', false],
+    ['{"status":0,"request":"ERROR_X"}', false],
+    ['{"status":"0","request":"ERROR_X"}', false],
+    ['{"status":1,"request":"ERROR_X"}', true],
+    ['{"request":"ERROR_X"}', true],
+  ])('%s leaves a submit in doubt where its status is another: %s', (body, ambiguous) => {
+    expect(readSubmit(ok(body))).toMatchObject({ class: 'unknown', code: 'ERROR_X', ambiguous })
+  })
+
+  test('has its own sentence in the message', () => {
+    const failure = readSubmit(json({ status: 0, request: 'ERROR_X', error_text: 'No such thing.' }))
+    expect(failure).toHaveProperty('message', expect.stringMatching(/ERROR_X: No such thing\.$/))
+    expect(readSubmit(json({ status: 0, request: 'ERROR_X' }))).toHaveProperty(
+      'message',
+      expect.stringMatching(/table: ERROR_X\.$/),
+    )
+  })
+})
+
+describe('the threads of an account', () => {
+  const { call, read, endedMessage } = formThreadsInfo(RULES, 'The plan has ended.')
+
+  test('are asked for with a message for a plan that has ended', () => {
+    expect(endedMessage).toBe('The plan has ended.')
+    expect(call()).toEqual(formCall('/res.php', { action: 'threadsinfo' }))
+  })
+
+  test('are two counts', () => {
+    expect(read(json({ threads: 5, working_threads: 2 }))).toEqual({ kind: 'threads', total: 5, busy: 2 })
+    expect(read(json({ status: 1, threads: '0', working_threads: '123456789' }))).toEqual({
+      kind: 'threads',
+      total: 0,
+      busy: 123_456_789,
+    })
+    for (const [threads, working_threads] of [
+      [5, undefined],
+      [undefined, 2],
+      [-1, 2],
+      [1.5, 2],
+      ['x1', 2],
+      ['1x', 2],
+      ['', 2],
+      ['1234567890', 2],
+      [[5], 2],
+    ])
+      expect(read(json({ threads, working_threads }))).toMatchObject({ ...unreadable, charged: false })
+    for (const body of ['', '5', 'null', '{', 'OK|5', 'CAPCHA_NOT_READY'])
+      expect(read(ok(body))).toMatchObject({ kind: 'failure', class: 'invalid' })
+    expect(read(ok('ERROR_WRONG_USER_KEY'))).toMatchObject({ kind: 'failure', class: 'key' })
+  })
 })
 
 describe('a balance of the form family', () => {

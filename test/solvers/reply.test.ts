@@ -8,6 +8,9 @@ const RULES: ReplyRules = {
     ERROR_OWN: { class: 'request', message: 'The service says no', charged: ['turnstile'] },
     ERROR_INSIDE: { class: 'busy', message: 'The service failed.', retryAfterMs: 7, refuses: false },
     ERROR_REFUSED: { class: 'busy', message: 'The service refused.', refuses: true, charged: true },
+    ERROR_PLAN: { class: 'balance', message: 'Version 1.0 of the plan. It has ended.', maybeEnded: true },
+    ERROR_GIVEN_UP: { class: 'unsolvable', message: 'The service gave up.', charged: false },
+    ERROR_ROUTE: { class: 'proxy', message: 'The service got no route.', charged: true },
   },
   unreadableRetryMs: 1_111,
   serverErrorRetryMs: 2_222,
@@ -172,6 +175,89 @@ describe('an error of the service', () => {
       })
       expectSound(failure)
     }
+  })
+
+  test('with a task is about that task: a submit with it may be charged, and has its outcome where it ended', () => {
+    const about = (code: string, kind: CallKind, hasTask: boolean) => {
+      const { charged, ambiguous } = failureFor({ ...errorOf(code), hasTask }, RULES, kind)
+      return [charged, ambiguous]
+    }
+    for (const code of ['ERROR_REFUSED', 'ERROR_OF_TOMORROW', 'ERROR_ROUTE', 'ERROR_GIVEN_UP']) {
+      const isCharged = code !== 'ERROR_GIVEN_UP'
+      const hasEnded = code === 'ERROR_ROUTE' || code === 'ERROR_GIVEN_UP'
+      expect(about(code, 'submit', true)).toEqual([isCharged, !hasEnded && code !== 'ERROR_OF_TOMORROW'])
+      expect(about(code, 'submit', false)).toEqual([false, false])
+      for (const hasTask of [true, false]) {
+        expect(about(code, 'poll', hasTask)).toEqual([isCharged, false])
+        expect(about(code, 'balance', hasTask)).toEqual([false, false])
+      }
+    }
+  })
+
+  test('that no table has refuses a submit only where the service itself says so in a whole reply', () => {
+    const inDoubt = (code: string, status?: number, more: object = {}) =>
+      failureFor({ ...errorOf(code), ...more }, RULES, 'submit', undefined, status).ambiguous
+    for (const status of [undefined, 200, 299, 400, 403, 429, 499]) expect(inDoubt('ERROR_X', status)).toBe(false)
+    for (const status of [100, 199, 300, 302, 399, 408, 500, 503, 599]) expect(inDoubt('ERROR_X', status)).toBe(true)
+    for (const code of ['ERROR_INTERNAL', 'SERVER_ERROR', 'ERROR_UNAVAILABLE', 'ERROR_TIMEOUT_X'])
+      expect(inDoubt(code, 200)).toBe(true)
+    expect(inDoubt('ERROR_X', 200, { consistent: false })).toBe(true)
+    expect(inDoubt('ERROR_INTERNAL', 200, { consistent: false })).toBe(true)
+    // With a task it is charged instead.
+    expect(inDoubt('ERROR_INTERNAL', 500, { hasTask: true })).toBe(false)
+    for (const kind of ['poll', 'balance'] as const)
+      expect(failureFor(errorOf('ERROR_INTERNAL'), RULES, kind, undefined, 500).ambiguous).toBe(false)
+    expect(read('submit', 'c:ERROR_X', 500)).toMatchObject({ class: 'unknown', ambiguous: true })
+    expect(read('submit', 'c:ERROR_X', 403)).toMatchObject({ class: 'unknown', ambiguous: false })
+  })
+
+  test('of a table refuses a submit only in a whole reply', () => {
+    const inDoubt = (kind: CallKind, consistent: boolean) =>
+      failureFor({ ...errorOf('ERROR_REFUSED'), consistent }, RULES, kind).ambiguous
+    expect(KINDS.map((kind) => [inDoubt(kind, true), inDoubt(kind, false)])).toEqual([
+      [false, true],
+      [false, false],
+      [false, false],
+    ])
+  })
+
+  test('may mean that a plan has ended, where its rule says so', () => {
+    expect(failureFor(errorOf('ERROR_PLAN'), RULES, 'submit')).toEqual({
+      kind: 'failure',
+      class: 'balance',
+      code: 'ERROR_PLAN',
+      message: 'Version 1.0 of the plan. It has ended (ERROR_PLAN).',
+      maybeEnded: true,
+      charged: false,
+      ambiguous: false,
+    })
+    const plain = failureFor(errorOf('ERROR_REFUSED'), RULES, 'submit')
+    expect(Object.keys(plain)).toEqual(['kind', 'class', 'code', 'message', 'charged', 'ambiguous'])
+  })
+
+  test.each([
+    ['Wrong key. ', ': Wrong key'],
+    ['  Wrong\nkey ..', ': Wrong·key'],
+    ['Version 1.0 is old', ': Version 1.0 is old'],
+    ['See https://a.example/?key=1 and more', ': See … and more'],
+    ['See http://a.example and more', ': See … and more'],
+    [`No ${'x'.repeat(40)} or ${'y'.repeat(41)}!`, `: No ${'x'.repeat(40)} or …`],
+    [`${'word '.repeat(300)}`, `: ${'word '.repeat(24)}…`],
+    [`${'a '.repeat(499)}bc${'z'.repeat(60)}`, `: ${'a '.repeat(60)}…`],
+    [' . ', ''],
+    ['', ''],
+    ['ERROR_OWN', ''],
+    ['ERROR_OWN.', ''],
+    [7, ''],
+    [null, ''],
+    [undefined, ''],
+    [['Wrong key'], ''],
+  ])('has the sentence %j of the service in its message, bounded and without addresses', (description, shown) => {
+    const own = failureFor({ ...errorOf('ERROR_OWN'), description }, RULES, 'poll')
+    expect(own.message).toBe(`The service says no (ERROR_OWN${shown}).`)
+    const unknown = failureFor({ ...errorOf('ERROR_X'), description }, RULES, 'poll')
+    if (description !== 'ERROR_OWN' && description !== 'ERROR_OWN.')
+      expect(unknown.message).toBe(`The service answered with an error that is not in our table: ERROR_X${shown}.`)
   })
 
   test('is looked up among own properties only, first those of the service', () => {

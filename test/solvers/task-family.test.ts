@@ -71,6 +71,24 @@ describe('a submit of the task family', () => {
   })
 })
 
+describe('an error in reply to a submit of the task family', () => {
+  test.each([
+    [{ errorId: 1, errorCode: 'ERROR_X' }, [false, false]],
+    [{ errorId: 1 }, [false, false]],
+    [{ errorId: 0, errorCode: 'ERROR_X' }, [false, true]],
+    [{ errorCode: 'ERROR_X' }, [false, true]],
+    [{ errorId: '1', errorCode: 'ERROR_X' }, [false, true]],
+    // It has the task: the answer is charged, and not in doubt.
+    [{ errorId: 1, errorCode: 'ERROR_X', taskId: 7 }, [true, false]],
+    [{ errorId: 1, taskId: 'a-7' }, [true, false]],
+    [{ errorId: 1, errorCode: 'ERROR_X', taskId: 0 }, [false, false]],
+  ])('%j is charged, or leaves it in doubt: %j', (body, outcome) => {
+    const failure = readSubmit(json(body))
+    expect(failure).toMatchObject({ kind: 'failure', class: 'unknown' })
+    expect('charged' in failure && [failure.charged, failure.ambiguous]).toEqual(outcome)
+  })
+})
+
 describe('a poll of the task family', () => {
   test('has the answer, by the reader of its family or else as one token', () => {
     expect(readPoll(json(ready()), 'recaptcha')).toEqual({ kind: 'ready', answer: { token: 't' } })
@@ -98,7 +116,7 @@ describe('a poll of the task family', () => {
     expect(readPoll(json(ready(more)), 'recaptcha')).toMatchObject({ ...unreadable, charged: true })
   })
 
-  test.each(['', 'x', '[]', '{', ' x{"errorId":0}', '{"errorId":0,"status":"ready"'])(
+  test.each(['', 'x', '[]', 'null', '7', 'true', '"x"', '{', ' x{"errorId":0}', '{"errorId":0,"status":"ready"'])(
     'cannot be read from %j',
     (body) => {
       expect(readPoll(ok(body), 'recaptcha')).toMatchObject({ kind: 'failure', class: 'invalid' })
@@ -126,6 +144,14 @@ describe('a poll of the task family', () => {
     [{ errorId: 1, errorCode: 7 }, 'ERROR_ID_1'],
   ])('fails by the code in %j', (body, code) => {
     expect(readPoll(json(body), 'recaptcha')).toMatchObject({ kind: 'failure', code })
+  })
+
+  test('has the service’s own sentence about an error', () => {
+    for (const body of [
+      { errorId: 1, errorCode: 'ERROR_X', errorDescription: 'No such thing.' },
+      { errorId: 1, errorDescription: 'No such thing.' },
+    ])
+      expect(readPoll(json(body), 'recaptcha')).toHaveProperty('message', expect.stringMatching(/: No such thing\.$/))
   })
 
   test('has what it cost, where the service’s prices count', () => {

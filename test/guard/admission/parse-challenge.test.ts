@@ -115,7 +115,7 @@ describe('parseChallenge', () => {
       math: true,
       comment: 'a b',
     } as const
-    const image = { ...IMAGE, ...hints, frameUrl: 'https://frame.example/' }
+    const image = { ...IMAGE, ...hints, frameUrl: 'https://frame.example/\u00e9' }
     expect(present(parseChallenge({ ...image, sitekey: 'x', images: [] } as never))).toEqual(image)
     expect(present(parseChallenge(IMAGE))).toEqual(IMAGE)
     const grid = { ...GRID, frameUrl: 'https://frame.example/' }
@@ -198,7 +198,9 @@ describe('parseChallenge', () => {
     expect(parseChallenge({ ...WIDGET, scriptUrl: longest })).toHaveProperty('scriptUrl', longest)
     for (const scriptUrl of ['javascript:https:1', 'ftp://a.example/', 'x https://a.example', 'https:', 'https://'])
       expect(complaint({ ...WIDGET, scriptUrl })).toMatch(/^challenge\.scriptUrl: expected an address/)
-    expect(complaint({ ...WIDGET, scriptUrl: `${longest}x` })).toContain('at most 2048')
+    expect(complaint({ ...WIDGET, scriptUrl: `${longest}x` })).toBe(
+      'challenge.scriptUrl: expected at most 2048 printable characters.',
+    )
   })
 
   it('accepts hints about a text within their bounds', () => {

@@ -88,6 +88,19 @@ describe('the head of a queue of another process', () => {
     )
   })
 
+  it('does not go first for as long as a second makes, nor from the end of its announcement on', async () => {
+    const { queues, clock, announce } = rig()
+    announce(['a', 5_000, 'concurrent', 1])
+    await queues.read()
+    queues.close()
+    expect(queues.blockedBy(['a'], 4_000)).toBeUndefined()
+    expect(queues.blockedBy(['a'], 3_999)).toMatchObject({ budgetId: 'a' })
+    await clock.advance(2_999)
+    expect(queues.blockedBy(['a'], 0)).toMatchObject({ budgetId: 'a' })
+    await clock.advance(1)
+    expect(queues.blockedBy(['a'], 0)).toBeUndefined()
+  })
+
   it('is the first of several that blocks', async () => {
     const { queues, announce } = rig()
     announce(['a', 500, 'concurrent', 1], 'x other')
@@ -163,6 +176,23 @@ describe('the heads of other processes', () => {
     new RemoteQueues(deps).close()
   })
 
+  it('are read by a timer that keeps no process alive', async () => {
+    const { clock, announce, deps } = rig()
+    const keeps: unknown[] = []
+    const watched = {
+      ...clock,
+      after(ms: number, callback: () => void, keepsAlive?: boolean) {
+        keeps.push(keepsAlive)
+        return clock.after(ms, callback)
+      },
+    }
+    announce(['a', 0, 'concurrent', 1])
+    const queues = new RemoteQueues({ ...deps, clock: watched })
+    await queues.read()
+    queues.close()
+    expect(keeps).toEqual([false])
+  })
+
   it('that cannot be read are reported as the ledger’s failure', async () => {
     const { queues, clock, calls, deps, announce } = rig()
     announce(['a', 0, 'concurrent', 1])
@@ -199,7 +229,9 @@ describe('the head of a queue of this process', () => {
     expect(new Set(names).size).toBe(2)
     await clock.advance(1)
     queues.announce(refusal('a'), 6_000)
-    await clock.advance(0)
+    expect(calls.facts).toHaveLength(3)
+    await clock.advance(500)
+    queues.announce(refusal('a'), 6_500)
     expect(calls.facts).toHaveLength(3)
     expect(calls.facts[2]?.name).toBe(names[0])
     const other = new RemoteQueues({ ...deps, ownerId: 'other' })
