@@ -1,7 +1,14 @@
 import { expect, test } from 'vitest'
-import type { DriverFrame, DriverPage, FrameElementReading, PageWatcher } from '../../../src/adapters/driver.js'
+import {
+  type DriverFrame,
+  type DriverPage,
+  type FrameElementReading,
+  type PageWatcher,
+  readFrameElement,
+} from '../../../src/adapters/driver.js'
 import { Finder } from '../../../src/adapters/engine/finder.js'
 import { NamedFrames } from '../../../src/adapters/engine/named-frames.js'
+import { readText } from '../../../src/adapters/engine/picture-scripts.js'
 import { Gate } from '../../../src/guard/admission/gate.js'
 import { parsePolicy } from '../../../src/policy/schema.js'
 import { manualClock } from '../../../src/testing/clock.js'
@@ -204,4 +211,22 @@ test('lists at most 50 frames', async () => {
   const main = frame(`${NAMED}/`)
   const frames = Array.from({ length: 80 }, () => frame(`${STRANGER}/`, main))
   expect((await finding().finder.scan(pageOf(main, ...frames).page)).unnamed).toHaveLength(50)
+})
+
+test.each([
+  ['a URL', '/recaptcha/api2/anchor', '/recaptcha/api2/anchor'],
+  ['more text than a URL has', 'x'.repeat(8_193), null],
+  ['an object', { length: 1 }, null],
+  ['nothing', null, null],
+])('what a document returns for the address of a frame element is bounded: %s', (_, src, expected) => {
+  const element = { getAttribute: () => src, contentDocument: {} } as never
+  expect(readFrameElement(element)).toEqual({ src: expected, readable: true })
+})
+
+test.each([
+  ['Select all pictures with 4', 'Select all pictures with 4'],
+  ['x'.repeat(10_001), ''],
+  [{ length: 1 }, ''],
+])('what a document returns for the text of an element is bounded', (innerText, expected) => {
+  expect(readText({ innerText, textContent: null } as never)).toBe(expected)
 })
