@@ -8,7 +8,7 @@ export interface DenialLogOptions {
   /** Writes the records; usually the sink's `write`. */
   readonly write: (events: readonly AuditEvent[]) => MaybePromise<unknown>
   /**
-   * How long denials are collected before they are written, ms.
+   * How long denials of a kind are collected before they are written, ms. The first one is written at once.
    * @default 1_000
    */
   readonly intervalMs?: number | undefined
@@ -21,9 +21,9 @@ export interface DenialLogOptions {
   readonly onError?: ((error: unknown, pending: number) => void) | undefined
 }
 
-/** Writes denials in the background: nothing was spent on them, so no caller waits for their records. */
+/** Writes denials: the first of a kind at once, others like it later. No caller waits for that, or gets an error. */
 export interface DenialLog {
-  /** Adds a denial. Does no I/O and never throws. */
+  /** Adds a denial. Never throws. */
   add(event: AuditEvent): void
   /** Writes what is pending, in one batch. Never throws: failures go to `onError`, and what failed stays pending. */
   flush(): MaybePromise<void>
@@ -33,19 +33,22 @@ export interface DenialLog {
   readonly pending: number
 }
 
-/** Denials of one kind: the first, the last, and how many there were. */
+/** Denials of one kind that are not written yet: the first, the last, and how many there are. */
 interface Kind {
-  readonly first: AuditEvent
+  first: AuditEvent
   last: AuditEvent
   count: number
 }
+
+type Batch = readonly (readonly [key: string, kind: Readonly<Kind>])[]
 
 /** The key for all kinds above `maxKinds`. */
 const OTHERS = ''
 
 /**
- * A log of denials with bounds: denials of one kind (same code, page, sitekey and path) within an interval become one
- * record with a count, and the first and last time. Memory is bounded, however many denials there are and however long
+ * A log of denials with bounds. The first denial of a kind (same code, page, sitekey and path) is written at once. As
+ * long as there are more of it, those within an interval become one record with a count, and the first and last time.
+ * Memory is bounded, however many denials there are and however long
  * writing fails.
  *
  * @example
@@ -54,15 +57,21 @@ const OTHERS = ''
  */
 export function createDenialLog(options: DenialLogOptions): DenialLog {
   const { clock, write, intervalMs = 1000, maxKinds = 100, onError } = options
-  let kinds = new Map<string, Kind>()
+  /** The kinds of the last interval, also those of which all is written. */
+  const kinds = new Map<string, Kind>()
   let inFlight: { readonly done: Promise<void>; readonly count: number } | undefined
   let cancelTimer: (() => void) | undefined
+  let isFailing = false
   let closed = false
 
   const log: DenialLog = {
     add(event) {
       if (closed) return
-      count(keyOf(event), { first: event, last: event, count: 1 })
+      const key = keyOf(event)
+      const isNew = !kinds.has(key) && kinds.size < maxKinds
+      if (isNew) kinds.set(key, { first: event, last: event, count: 0 })
+      if (isNew && !isFailing && !inFlight) void writeBatch([[key, { first: event, last: event, count: 1 }]])
+      else count(key, { first: event, last: event, count: 1 })
       schedule()
     },
     flush,
@@ -71,7 +80,9 @@ export function createDenialLog(options: DenialLogOptions): DenialLog {
       return flush()
     },
     get pending() {
-      return total(kinds) + (inFlight?.count ?? 0)
+      let sum = inFlight?.count ?? 0
+      for (const kind of kinds.values()) sum += kind.count
+      return sum
     },
   }
   return log
@@ -80,13 +91,14 @@ export function createDenialLog(options: DenialLogOptions): DenialLog {
     if (!closed) cancelTimer ??= clock.after(intervalMs, flush, false)
   }
 
-  function count(key: string, some: Kind): void {
+  function count(key: string, some: Readonly<Kind>): void {
     const kind = kinds.get(key)
     if (kind) {
+      if (kind.count === 0) kind.first = some.first
       kind.count += some.count
       kind.last = some.last
     } else if (kinds.size < maxKinds || key === OTHERS) {
-      kinds.set(key, some)
+      kinds.set(key, { ...some })
     } else {
       count(OTHERS, some)
     }
@@ -96,22 +108,34 @@ export function createDenialLog(options: DenialLogOptions): DenialLog {
     if (inFlight) return inFlight.done.then(flush)
     cancelTimer?.()
     cancelTimer = undefined
-    if (kinds.size === 0) return
-    const batch = kinds
-    kinds = new Map()
+    const batch: (readonly [string, Kind])[] = []
+    for (const [key, kind] of kinds) {
+      if (kind.count === 0) kinds.delete(key)
+      else batch.push([key, { ...kind }])
+      kind.count = 0
+    }
+    if (kinds.size > 0) schedule()
+    if (batch.length > 0) return writeBatch(batch)
+  }
+
+  function writeBatch(batch: Batch): MaybePromise<void> {
     try {
-      const writing = write([...batch].map(([key, kind]) => recordOf(key, kind)))
-      if (!isPromise(writing)) return
+      const writing = write(batch.map(([key, kind]) => recordOf(key, kind)))
+      if (!isPromise(writing)) {
+        isFailing = false
+        return
+      }
       const done = writing.then(
         () => {
           inFlight = undefined
+          isFailing = false
         },
         (error: unknown) => {
           inFlight = undefined
           putBack(batch, error)
         },
       )
-      inFlight = { done, count: total(batch) }
+      inFlight = { done, count: batch.reduce((sum, [, kind]) => sum + kind.count, 0) }
       return done
     } catch (error) {
       putBack(batch, error)
@@ -119,10 +143,16 @@ export function createDenialLog(options: DenialLogOptions): DenialLog {
   }
 
   /** Puts back what could not be written, before what was added since. */
-  function putBack(failed: Map<string, Kind>, error: unknown): void {
-    const since = kinds
-    kinds = failed
-    for (const [key, kind] of since) count(key, kind)
+  function putBack(failed: Batch, error: unknown): void {
+    isFailing = true
+    for (const [key, kind] of failed) {
+      const since = kinds.get(key)
+      if (since) {
+        if (since.count === 0) since.last = kind.last
+        since.first = kind.first
+        since.count += kind.count
+      } else count(key, kind)
+    }
     schedule()
     onError?.(error, log.pending)
   }
@@ -139,10 +169,4 @@ function recordOf(key: string, { first, last, count }: Kind): AuditEvent {
     return { action: 'denied', at: first.at, guard: first.guard, message, ...times }
   }
   return count === 1 ? first : { ...first, retryAt: last.retryAt, ...times }
-}
-
-function total(kinds: Map<string, Kind>): number {
-  let sum = 0
-  for (const { count } of kinds.values()) sum += count
-  return sum
 }

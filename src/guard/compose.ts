@@ -61,7 +61,7 @@ function start(runtime: GuardRuntime, policy: Policy, auditFolder?: string): Gua
   const advisor = new Advisor(runtime, timings)
   const guard = new RootGrant(runtime, policy, { pipeline, recovery, timings, advisor })
   runtime.start(new Budget(runtime.name, termsOf(policy.budget)), (isFirst) => {
-    const inBackground = (work: () => Promise<unknown>): void => runtime.background(work, 'LEDGER_UNAVAILABLE')
+    const inBackground = (work: () => Promise<unknown>) => runtime.background(work, 'LEDGER_UNAVAILABLE')
     inBackground(() => recovery.claimOrphans())
     inBackground(() => advisor.heartbeat())
     inBackground(() => timings.sync())

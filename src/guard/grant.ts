@@ -45,7 +45,7 @@ export interface GrantDeps extends SolveStreamDeps, ProcessStatusDeps {
   readonly keyRegistry: Pick<KeyRegistry, 'listFacts' | 'known'>
   readonly outbox: Pick<Outbox, 'status'>
   readonly balanceMonitor: Pick<BalanceMonitor, 'listFacts' | 'status'>
-  readonly recorder: Pick<Recorder, 'write' | 'head' | 'lastError' | 'pending'>
+  readonly recorder: Pick<Recorder, 'write' | 'head' | 'lastError' | 'pending' | 'lost'>
 }
 
 /**

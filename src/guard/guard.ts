@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../base/async.js'
 import { SolveguardError } from '../base/errors.js'
 import { freezeClass } from '../base/frozen.js'
 import type { Policy } from '../policy/schema.js'
@@ -21,8 +22,8 @@ export interface RootGrantDeps extends GrantDeps, BackgroundTasks {
   resume(): Promise<void>
   /** The first step of closing: no new work starts. */
   beginClose(): void
-  /** The last step of closing. No solve is under way. */
-  close(): Promise<void>
+  /** Runs these steps, and releases everything. Never rejects. */
+  close(first: readonly (() => MaybePromise<unknown>)[]): Promise<void>
 }
 
 /** The services of a guard. */
@@ -86,10 +87,11 @@ export class RootGrant extends PolicyGrant implements Guard {
   async #close(): Promise<void> {
     const { pipeline, recovery, timings } = this.#services
     this.#deps.beginClose()
-    await pipeline.close()
-    await recovery.close()
-    // So that the next process need not learn the solve times again.
-    this.#deps.background(() => timings.publish(), 'LEDGER_UNAVAILABLE')
-    await this.#deps.close()
+    await this.#deps.close([
+      () => pipeline.close(),
+      () => recovery.close(),
+      // So that the next process need not learn the solve times again.
+      () => timings.publish(),
+    ])
   }
 }

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import type { AlertChannel } from '../alerts/channel.js'
 import { createDenialLog, type DenialLog } from '../audit/denials.js'
 import type { AuditSink } from '../audit/sink.js'
-import { isPromise, type MaybePromise } from '../base/async.js'
+import { isPromise, type MaybePromise, promised } from '../base/async.js'
 import type { Clock } from '../base/clock.js'
-import { type Code, messageOf } from '../base/errors.js'
+import { type Code, messageOf, SolveguardError } from '../base/errors.js'
 import type { WireLog } from '../egress/har.js'
 import type {
   BudgetClaim,
@@ -25,6 +25,7 @@ import type { Machine } from './keys/which-ledger.js'
 import { Events } from './observability/events.js'
 import { Log, type Logger } from './observability/log.js'
 import { Outbox } from './observability/outbox.js'
+import { atProcessEnd } from './observability/process-end.js'
 import { Recorder } from './observability/recorder.js'
 import type { Telemetry } from './observability/telemetry.js'
 import type { AlertOrigin, BackgroundTasks, GuardContext, KeyClock, Notifier, Registration } from './ports.js'
@@ -110,6 +111,13 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
   /** By code and message: when a background task last failed that way (monotonic ms). */
   readonly #recentFailures = new Map<string, number>()
   #closed = false
+  /** While the guard closes: what could not be written, by code. The first of each code is reported at the end. */
+  #unwritten: Map<Code, string> | undefined
+  #forgetProcessEnd: (() => void) | undefined
+  /** Whether all that was pending has been tried once at the end of the process, and was not written. */
+  #triedAtEnd = false
+  /** The hash of the head that was saved at the end of the process. */
+  #savedAtEnd: string | undefined
 
   constructor(parts: GuardParts) {
     this.name = parts.name
@@ -131,12 +139,12 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
       channels: parts.alerts ?? [],
       alert: (message) => this.alert('ALERT_UNDELIVERED', message),
     })
-    this.recorder = new Recorder(parts.sink, parts.clock, (error) => this.alert(error.code, error.message))
+    this.recorder = new Recorder(parts.sink, parts.clock, (error) => this.#auditFailed(error.message))
     parts.sink.onError?.((message) => this.alert('AUDIT_COPY_BEHIND', message))
     this.denials = createDenialLog({
       clock: parts.clock,
       write: (events) => this.recorder.writeOrDeny(...events),
-      onError: (error) => this.alert('AUDIT_UNAVAILABLE', messageOf(error)),
+      onError: (error) => this.#auditFailed(messageOf(error)),
     })
     this.waitQueue = new WaitQueue(parts.clock)
     this.remoteQueues = new RemoteQueues(this)
@@ -177,6 +185,10 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     }
     // The first heartbeat is delayed, so that the caller of `createGuard` can add its listeners before the first alert.
     this.#cancelHeartbeat = this.clock.after(0, () => heartbeat(true), false)
+    this.#forgetProcessEnd = atProcessEnd({
+      beforeExit: () => this.#flushBeforeExit(),
+      exit: () => this.#flushAtExit(),
+    })
   }
 
   declareLimits(): MaybePromise<void> {
@@ -244,7 +256,7 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
    * first reason is kept, and reported once.
    * @param isAlerted whether an alert with the reason has already been raised
    */
-  pause(account: Account, code: Code, message: string, isAlerted = false): void {
+  pause(account: Account, code: Code, message: string, isAlerted = false): Promise<unknown> | undefined {
     const budgetId = pausedBudgetOf(account, this.name)
     const reason: PauseReason = { code, message, at: this.clock.now() }
     const report = (first: boolean): void => {
@@ -253,7 +265,7 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
       this.pauses.observe(budgetId, reason)
       if (!isAlerted) this.alert(code, message, undefined, { once: true })
     }
-    this.background(() => {
+    return this.background(() => {
       const paused = this.ledger.pause(budgetId, reason)
       return isPromise(paused) ? paused.then(report) : report(paused)
     }, 'LEDGER_UNAVAILABLE')
@@ -344,20 +356,31 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     return this.#log !== undefined || this.events.has(name)
   }
 
-  background(work: () => MaybePromise<unknown>, code: Code): void {
+  background(work: () => MaybePromise<unknown>, code: Code): Promise<unknown> | undefined {
     try {
       const done = work()
-      if (!isPromise(done)) return
-      const quiet = done
+      if (!isPromise(done)) return undefined
+      const quiet: Promise<unknown> = done
         .catch((error) => this.#alertFailure(code, messageOf(error)))
         .finally(() => this.#background.delete(quiet))
       this.#background.add(quiet)
+      return quiet
     } catch (error) {
       this.#alertFailure(code, messageOf(error))
+      return undefined
     }
   }
 
+  #auditFailed(message: string): void {
+    if (this.#unwritten) this.#missed('AUDIT_UNAVAILABLE', message)
+    else this.alert('AUDIT_UNAVAILABLE', message)
+  }
+
   #alertFailure(code: Code, message: string): void {
+    if (this.#unwritten) {
+      this.#missed(code, message)
+      return
+    }
     const now = this.clock.monotonic()
     for (const [failure, at] of this.#recentFailures)
       if (now - at > FAILURE_FORGOTTEN_AFTER_MS) this.#recentFailures.delete(failure)
@@ -366,39 +389,95 @@ export class GuardRuntime implements GuardContext, KeyClock, BackgroundTasks, No
     if (!isKnown) this.alert(code, message)
   }
 
-  /** Releases everything. Solves under way have ended. */
-  async close(): Promise<void> {
+  /**
+   * Releases everything. Never rejects: what could not be written is reported.
+   * @param first what ends before that: the solves, and recovery
+   */
+  async close(first: readonly (() => MaybePromise<unknown>)[]): Promise<void> {
+    this.#unwritten = new Map()
     this.#cancelHeartbeat?.()
+    for (const work of first) await this.#closingStep('LEDGER_UNAVAILABLE', work)
     this.remoteQueues.close()
     this.telemetry?.close()
     for (const { secrets } of this.accounts) secrets.close()
-    await settled([
-      // First the background writes: a task that is left to the next process, and a pause, must be in the ledger.
-      async () => Promise.all(this.#background),
-      async () => this.denials.close(),
-      async () => this.recorder.write({ action: 'closed', at: this.clock.now(), guard: this.name }),
-      async () => this.recorder.close(),
-      async () => this.recorder.head && this.ledger.saveHead(this.recorder.head),
-      async () => this.outbox.close(),
-      async () => this.keyRegistry.unregister(),
-      async () => this.#registered && this.ledger.unregister(this.ownerId, this.clock.now()),
-      async () => this.ledger.close(),
-      async () => this.wireLog?.close(),
-    ])
+    // First the background writes: a task that is left to the next process, and a pause, must be in the ledger.
+    await this.#closingStep('LEDGER_UNAVAILABLE', () => Promise.all(this.#background))
+    await this.#closingStep('AUDIT_UNAVAILABLE', () => this.denials.close())
+    // Before the log ends: an alert that cannot be delivered is recorded.
+    await this.#closingStep('ALERT_UNDELIVERED', () => this.outbox.close())
+    this.recorder.write({ action: 'closed', at: this.clock.now(), guard: this.name })
+    await this.#closingStep('AUDIT_UNAVAILABLE', () => this.recorder.close())
+    this.#forgetProcessEnd?.()
+    const { head } = this.recorder
+    await this.#closingStep('LEDGER_UNAVAILABLE', () => head && this.ledger.saveHead(head))
+    await this.#closingStep('LEDGER_UNAVAILABLE', () => this.keyRegistry.unregister())
+    await this.#closingStep(
+      'LEDGER_UNAVAILABLE',
+      () => this.#registered && this.ledger.unregister(this.ownerId, this.clock.now()),
+    )
+    await this.#closingStep('LEDGER_UNAVAILABLE', () => this.ledger.close())
+    await this.#closingStep('CONFIG_INVALID', () => this.wireLog?.close())
+    const lost = this.recorder.lost + this.denials.pending
+    if (lost > 0) this.#missed('AUDIT_UNAVAILABLE', `${lost} records were not written.`)
+    for (const [code, message] of this.#unwritten) this.#reportUnwritten(code, message)
     this.events.clear()
+  }
+
+  async #closingStep(code: Code, work: () => MaybePromise<unknown>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.#missed(error instanceof SolveguardError ? error.code : code, messageOf(error))
+    }
+  }
+
+  #missed(code: Code, message: string): void {
+    const known = this.#unwritten?.get(code)
+    if (known === undefined) this.#unwritten?.set(code, message)
+    else if (!known.includes(message)) this.#unwritten?.set(code, `${known} ${message}`)
+  }
+
+  /** Reports what the guard could not write when it closed: its ledger and its audit log are closed by now. */
+  #reportUnwritten(code: Code, what: string): void {
+    const at = new Date(this.clock.now())
+    const message = `The guard is closed, and not everything could be written. ${what}`
+    this.#log?.alert(code, message, undefined)
+    if (this.events.has('alert')) this.events.emit('alert', { code, message, at, details: undefined })
+    else if (!this.#log) process.emitWarning(message, { type: 'SolveguardAlert', code })
+  }
+
+  /** Nothing else keeps the process running: writes what is pending, once while that fails. */
+  #flushBeforeExit(): void {
+    const pending = (): number => this.denials.pending + this.recorder.pending
+    if (this.#closed || this.#triedAtEnd || (pending() === 0 && this.recorder.head?.hash === this.#savedAtEnd)) return
+    this.#triedAtEnd = true
+    this.background(async () => {
+      await this.denials.flush()
+      await this.recorder.flush()
+      this.#triedAtEnd = pending() > 0
+      const { head } = this.recorder
+      this.#savedAtEnd = head?.hash
+      if (head) await this.ledger.saveHead(head)
+    }, 'LEDGER_UNAVAILABLE')
+  }
+
+  /** The process ends without `close()`. Only what is synchronous is still done. */
+  #flushAtExit(): void {
+    this.#closed = true
+    const ignore = (): void => {}
+    try {
+      promised(() => this.denials.close()).catch(ignore)
+      promised(() => this.recorder.flush()).catch(ignore)
+      promised(() => this.sink.close()).catch(ignore)
+      const { head } = this.recorder
+      if (head) promised(() => this.ledger.saveHead(head)).catch(ignore)
+    } catch {}
   }
 
   /** Closes every connection. Requests under way fail. */
   async closeTransports(): Promise<void> {
     await Promise.all(this.accounts.map((account) => account.closeTransports()))
   }
-}
-
-/** Runs every step, in order, even after a failure. Throws the first error at the end. */
-async function settled(steps: readonly (() => Promise<unknown>)[]): Promise<void> {
-  const errors: unknown[] = []
-  for (const step of steps) await step().catch((error) => errors.push(error))
-  if (errors.length > 0) throw errors[0]
 }
 
 function formatLimits({ perDay, perCalendarDay = [], perMinute, concurrent }: Limits): string {

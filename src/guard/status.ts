@@ -18,7 +18,7 @@ export interface ProcessStatusDeps {
   readonly waitQueue: Pick<WaitQueue, 'waiting'>
   readonly denialCounts: ReadonlyMap<Code, number>
   readonly denials: Pick<DenialLog, 'pending'>
-  readonly recorder: Pick<Recorder, 'head' | 'lastError' | 'pending'>
+  readonly recorder: Pick<Recorder, 'head' | 'lastError' | 'pending' | 'lost'>
   readonly sink: Pick<AuditSink, 'kind' | 'place'>
   readonly wireLog: Pick<WireLog, 'place'> | undefined
 }
@@ -47,6 +47,7 @@ export function processStatus(
       place: sink.place,
       head: head && { file: head.file, seq: head.seq },
       pending: recorder.pending + denials.pending,
+      lost: recorder.lost,
       lastError: lastError && { message: lastError.message, since: new Date(lastError.since) },
     },
     trace: wireLog?.place,

@@ -435,6 +435,8 @@ export interface AuditStatus {
     | undefined
   /** Records of events and denials that are still to be written. */
   readonly pending: number
+  /** Records of past events that were lost, because more could not be written than are kept. */
+  readonly lost: number
   /** Why records cannot be written, and since when. Every solve is denied meanwhile. */
   readonly lastError?:
     | {
@@ -793,9 +795,8 @@ export interface Guard extends Grant, AsyncDisposable {
   resume(): Promise<void>
   /**
    * Ends the solves of this process, writes pending records and releases the ledger. Tasks that the service took are
-   * left to the next process.
-   *
-   * @throws SolveguardError the first error of what could not be written: `AUDIT_UNAVAILABLE`, `LEDGER_UNAVAILABLE`
+   * left to the next process. Always resolves: what could not be written is one alert for each code
+   * (`AUDIT_UNAVAILABLE`, `LEDGER_UNAVAILABLE`), to the listeners and the logger, else a process warning.
    */
   close(): Promise<void>
 }

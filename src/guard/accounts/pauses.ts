@@ -14,8 +14,11 @@ export interface PausesDeps extends Pick<GuardContext, 'name' | 'clock' | 'ledge
 
 /** Pauses an account in every process. Where the guard has one account only, this pauses the guard's whole budget. */
 export interface AccountPauser {
-  /** @param isAlerted whether an alert with the reason has already been raised */
-  pause(account: Account, code: Code, message: string, isAlerted?: boolean): void
+  /**
+   * @param isAlerted whether an alert with the reason has already been raised
+   * @returns a promise that settles when the ledger has answered; undefined where it has already
+   */
+  pause(account: Account, code: Code, message: string, isAlerted?: boolean): Promise<unknown> | undefined
 }
 
 /**

@@ -20,6 +20,8 @@ export class Recorder {
   readonly #onError: (error: DeniedError) => void
   #unwritten: AuditEvent[] = []
   #writing = new Set<Promise<unknown>>()
+  /** How many records of past events were lost: more than are kept, or not written when the guard closed. */
+  lost = 0
   /** Why records cannot be written, and since when (wall-clock ms). Undefined after a successful write. */
   lastError: { readonly message: string; readonly since: number } | undefined
   constructor(sink: AuditSink, clock: Clock, onError: (error: DeniedError) => void) {
@@ -48,29 +50,44 @@ export class Recorder {
     this.writeAll([event])
   }
 
-  /** Never throws. Settles when the events are written, or kept. */
-  writeAll(events: readonly AuditEvent[]): MaybePromise<void> {
+  /**
+   * Never throws. Settles when the events are written, or kept.
+   * @returns whether they are written
+   */
+  writeAll(events: readonly AuditEvent[]): MaybePromise<boolean> {
     try {
       const written = this.#send(events)
-      if (!isPromise(written)) return
-      const done = written.catch((error) => this.#keep(events, error)).finally(() => this.#writing.delete(done))
+      if (!isPromise(written)) return true
+      const done = written
+        .then(
+          () => true,
+          (error) => this.#keep(events, error),
+        )
+        .finally(() => this.#writing.delete(done))
       this.#writing.add(done)
       return done
     } catch (error) {
-      this.#keep(events, error)
+      return this.#keep(events, error)
     }
   }
 
   /** Never throws. Writes a little later, together with other events: for records that are not urgent. */
   writeSoon(event: AuditEvent): void {
-    if (this.#unwritten.length >= MAX_UNWRITTEN) return
-    if (this.#unwritten.push(event) === 1) setImmediate(() => this.writeAll([]))
+    if (this.#unwritten.length >= MAX_UNWRITTEN) this.lost++
+    else if (this.#unwritten.push(event) === 1) setImmediate(() => this.flush())
   }
 
-  /** Waits for the writes under way, writes the kept records, and closes the sink. */
+  /** Never throws. Writes the kept records, if there are any. */
+  flush(): MaybePromise<boolean> {
+    return this.#unwritten.length === 0 || this.writeAll([])
+  }
+
+  /** Waits for the writes under way, writes the kept records, and closes the sink. What is not written then is lost. */
   async close(): Promise<void> {
     await Promise.all(this.#writing)
-    if (this.#unwritten.length > 0) await this.writeAll([])
+    await this.flush()
+    this.lost += this.#unwritten.length
+    this.#unwritten = []
     const closing = this.#sink.close()
     if (isPromise(closing)) await this.#withTimeout(closing)
   }
@@ -117,9 +134,12 @@ export class Recorder {
     })
   }
 
-  #keep(events: readonly AuditEvent[], error: unknown): void {
-    this.#unwritten.push(...events.slice(0, MAX_UNWRITTEN - this.#unwritten.length))
+  #keep(events: readonly AuditEvent[], error: unknown): false {
+    const kept = events.slice(0, MAX_UNWRITTEN - this.#unwritten.length)
+    this.#unwritten.push(...kept)
+    this.lost += events.length - kept.length
     this.#onError(unavailable(error))
+    return false
   }
 }
 

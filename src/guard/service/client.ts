@@ -398,7 +398,7 @@ export class SolverClient {
         ? ` The call was sent by this route: ${describeRoute(task.transport)}. ${task.account.solver.addressHelp}`
         : ''
     const error = new SolveguardError(code, result.message + help, { details: { solverCode: result.code } })
-    if (PAUSING_CLASSES.has(result.class)) this.#deps.pause(task.account, code, error.message)
+    if (PAUSING_CLASSES.has(result.class)) task.pausing = this.#deps.pause(task.account, code, error.message)
     return error
   }
 

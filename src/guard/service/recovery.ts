@@ -48,7 +48,7 @@ export interface RecoveryDeps
     Pick<Notifier, 'alert' | 'emit'>,
     Pick<Registration, 'registerLease'> {
   readonly accounts: readonly Account[]
-  readonly recorder: Pick<Recorder, 'write' | 'head'>
+  readonly recorder: Pick<Recorder, 'writeOrDeny' | 'head'>
   readonly keyRegistry: Pick<KeyRegistry, 'track' | 'untrack'>
 }
 
@@ -123,7 +123,10 @@ export class Recovery {
       const options = task.egressRoute === undefined ? this.#ownRoute : this.#otherRoutes.get(task.egressRoute)
       if (!options) continue
       this.#begin(account, task, options).catch((error) =>
-        this.#deps.alert('LEDGER_UNAVAILABLE', `An orphaned task is not settled yet: ${messageOf(error)}`),
+        this.#deps.alert(
+          error instanceof SolveguardError ? error.code : 'LEDGER_UNAVAILABLE',
+          `An orphaned task is not settled yet: ${messageOf(error)}`,
+        ),
       )
     }
   }
@@ -175,6 +178,7 @@ export class Recovery {
       abandoned: true,
       wake: undefined,
       lastFailure: undefined,
+      pausing: undefined,
       notReadyAt: undefined,
     }
     await solverTask.transport.verify()
@@ -187,10 +191,8 @@ export class Recovery {
     const recovered = { outcome, notReadyAt: solverTask.notReadyAt, task: solverTask }
     if (outcome.kind === 'detached') return recovered
     const now = clock.now()
-    const settled = await this.#settle(task, outcome, now)
-    // Another process settled it first, and has recorded it.
-    if (!settled) return recovered
-    recorder.write({
+    // Recorded before it is settled, as every outcome. Without a record the reservation stays open.
+    await recorder.writeOrDeny({
       action: 'recovered',
       at: now,
       guard: this.#deps.name,
@@ -206,6 +208,8 @@ export class Recovery {
       cost: outcome.cost,
       code: outcome.kind === 'failed' ? outcome.error.code : undefined,
     })
+    // Another process settled it first, and has recorded it too.
+    if (!(await this.#settle(task, outcome, now))) return recovered
     const event = {
       taskId: task.taskId,
       family: task.family,

@@ -37,6 +37,8 @@ export interface SolverTask {
   wake: (() => void) | undefined
   /** The last failure: the error of a solve that times out includes it. */
   lastFailure: Failure | undefined
+  /** Settles when the pause is in the ledger that a failure of the task has caused. */
+  pausing: Promise<unknown> | undefined
   /** When a poll last found the task not ready; wall-clock ms. */
   notReadyAt: number | undefined
 }

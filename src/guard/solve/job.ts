@@ -109,6 +109,7 @@ export function createJob(
     abandoned: false,
     wake: undefined,
     lastFailure: undefined,
+    pausing: undefined,
     notReadyAt: undefined,
     submitObserver,
     reject: noop,

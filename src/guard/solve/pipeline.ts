@@ -213,10 +213,16 @@ export class SolvePipeline {
         // Recorded before it is settled: a cost that was settled without a record could not be explained later.
         const durationMs = this.#deps.clock.monotonic() - job.startedAt
         const recording = this.#deps.recorder.writeAll([reporter.outcome(job, outcome, durationMs)])
-        if (isPromise(recording)) await recording
-        // A failure costs the reserved amount, unless the service's table of errors says that it is free.
-        const settling = settle(this.#deps, job, outcome.cost, outcome.kind === 'failed' && outcome.cost > 0)
-        if (isPromise(settling)) await settling
+        if (isPromise(recording) ? await recording : recording) {
+          // A failure costs the reserved amount, unless the service's table of errors says that it is free.
+          const settling = settle(this.#deps, job, outcome.cost, outcome.kind === 'failed' && outcome.cost > 0)
+          if (isPromise(settling)) await settling
+        } else {
+          // Without a record the reservation stays open, and counts as spent once it expires. Recovery may settle it.
+          job.spent = true
+        }
+        // The pause is in the ledger before the caller has the error, with which the process may end.
+        if (job.pausing) await job.pausing
 
         if (outcome.kind === 'solved') return resolve(reporter.solved(job, outcome, durationMs))
         reporter.failed(job, outcome, durationMs)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { GuardOptions } from '../../../src/guard/options.js'
+import type { Ledger } from '../../../src/ledger/ledger.js'
 import { memoryLedger } from '../../../src/ledger/memory.js'
 import { captchaAI } from '../../../src/solvers/captchaai.js'
 import { manualClock } from '../../../src/testing/clock.js'
@@ -145,4 +146,22 @@ it('a ledger that fails at every heartbeat raises one alert, and a second one wh
   await clock.advance(120_000)
   expect(events).toEqual(['alert LEDGER_UNAVAILABLE', 'alert LEDGER_UNAVAILABLE'])
   Object.assign(ledger, { usage, heartbeat })
+})
+
+it('a solve that causes a pause rejects once the pause is in the ledger, however slow that is', async () => {
+  const memory = memoryLedger()
+  const steps: string[] = []
+  const ledger: Ledger = {
+    ...memory,
+    async pause(...args) {
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+      steps.push('paused')
+      return memory.pause(...args)
+    },
+  }
+  const { guard } = await rig({ ledger, secret: fixedSecret('a-key-that-the-service-does-not-know') })
+  guard.on('alert', () => {})
+  const { code } = await errorOf(guard.solve(challenge))
+  steps.push(code ?? '')
+  expect(steps).toEqual(['paused', 'KEY_REFUSED'])
 })
