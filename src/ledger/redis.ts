@@ -27,8 +27,17 @@ import type {
 } from './ledger.js'
 import { isCut, isForbidden, mayHaveRun, RedisError } from './redis/errors.js'
 import { RedisLink } from './redis/link.js'
-import type { Time } from './redis/lua.js'
-import { capTuple, inGroups, readHead, readLimits, readReserved, readTask, readUsage } from './redis/replies.js'
+import { SERVER_TIME } from './redis/lua.js'
+import {
+  capTuple,
+  clocksOf,
+  inGroups,
+  readHead,
+  readLimits,
+  readReserved,
+  readTask,
+  readUsage,
+} from './redis/replies.js'
 import {
   connectRedis,
   isRedisClient,
@@ -136,11 +145,11 @@ const WARNINGS = new Set<string>()
  * const guard = await createGuard({ ledger, policy: { origins: ['https://staging.example.com'] } })
  */
 export function redisLedger(options: RedisLedgerOptions): Ledger {
-  return createRedisLedger(options, 'server')
+  return createRedisLedger(options)
 }
 
-/** `redisLedger`, in tests also with the caller's time in place of the server's. */
-export function createRedisLedger(options: RedisLedgerOptions, time: Time): Ledger {
+/** `redisLedger`, in tests also with another time in place of the server's. */
+export function createRedisLedger(options: RedisLedgerOptions, time = SERVER_TIME): Ledger {
   const { url, client, prefix = 'solveguard', ca, tls, ...rest } = check(shape, options, 'redisLedger')
   const { commandTimeoutMs: timeoutMs = 5_000, clock = systemClock } = rest
   if ((url === undefined) === (client === undefined)) {
@@ -208,8 +217,9 @@ class RedisLedger implements Ledger {
     this.#owners.set(owner.id, owner)
     const declares = owner.declares.map(({ budgetId, limits }) => [budgetId, ...limitArguments(limits)])
     const args = [owner.id, owner.leaseMs, JSON.stringify(declares)]
-    const [, ...differing] = await this.#link.call('register', now, args)
+    const [, serverTime, ...differing] = await this.#link.call('register', now, args)
     return {
+      clocks: clocksOf(now, serverTime),
       differing: inGroups(differing, 5).map(([budgetId, ...limits]) => ({
         budgetId: String(budgetId),
         effective: readLimits(limits),
@@ -288,7 +298,7 @@ class RedisLedger implements Ledger {
   }
 
   async usage(budgetId: string, now: number, days: readonly CalendarCap[] = []): Promise<Usage> {
-    return readUsage(await this.#link.call('usage', now, [budgetId, JSON.stringify(days.map(capTuple))]))
+    return readUsage(await this.#link.call('usage', now, [budgetId, JSON.stringify(days.map(capTuple))]), now)
   }
 
   async setFact(fact: NewFact, now: number): Promise<string> {

@@ -12,6 +12,7 @@ import { listen } from '../support/loopback.js'
 import { type RedisSetup, type RunningRedis, startRedis } from '../support/redis.js'
 import { startRedisProxy } from '../support/redis-proxy.js'
 import { startTap } from '../support/tap.js'
+import { CALLERS_TIME } from './redis-time.js'
 import { shorthand } from './shorthand.js'
 
 const A: BudgetClaim = { id: 'a', limits: { perDay: 1e9 as Money } }
@@ -28,7 +29,7 @@ async function server(setup?: RedisSetup): Promise<RunningRedis> {
   return running
 }
 
-async function opened(options: RedisLedgerOptions, time: 'server' | 'caller' = 'server'): Promise<Ledger> {
+async function opened(options: RedisLedgerOptions, time?: string): Promise<Ledger> {
   const ledger = createRedisLedger(options, time)
   await ledger.open()
   cleanUps.push(() => ledger.close())
@@ -88,7 +89,7 @@ describe('a ledger in Redis', () => {
 
   it('uses the latest recorded time when the clock of the server is set back', async () => {
     const options = fresh()
-    const before = await opened(options, 'caller')
+    const before = await opened(options, CALLERS_TIME)
     const later = Date.now() + 3_600_000
     await shorthand(before).reserve([A], 10, later, { id: 'r', for: 1_000 })
     const after = await opened(options)
@@ -196,7 +197,7 @@ describe('a ledger in Redis', () => {
 
   it('forgets what is past, a bounded part at each call', async () => {
     const options = fresh()
-    const ledger = await opened(options, 'caller')
+    const ledger = await opened(options, CALLERS_TIME)
     const size = () => Number(shared.cli('HLEN', `{${options.prefix}}:state`))
     const T0 = Date.UTC(2026, 0, 5, 12)
     for (let i = 0; i < 300; i++) {
@@ -215,7 +216,7 @@ describe('a ledger in Redis', () => {
 
   it('keeps the head of an audit file for 400 days', async () => {
     const options = fresh()
-    const ledger = await opened(options, 'caller')
+    const ledger = await opened(options, CALLERS_TIME)
     const DAY_MS = 86_400_000
     const T0 = Date.UTC(2026, 0, 5, 12)
     await ledger.usage('a', T0)

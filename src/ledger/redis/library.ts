@@ -27,9 +27,83 @@ local function writeClosed(id, b, window, closed)
   if window == DAY then call('HDEL', STATE, 's' .. id) end
 end
 
+-- What the clocks of the server and of the caller say of each other: in Redis what time.ts does elsewhere.
+local offset, doubtSince, doubtLater, leapSince, leapTo, later = 0, -1, -1, 0, 0, NONE
+
+local function packClocks()
+  if leapTo > 0 and at > leapTo + MAX_DAY_MS then leapSince, leapTo = 0, 0 end
+  local usual = offset == 0 and ahead == 0 and doubtSince < 0 and leapTo == 0
+  clocks = usual and '' or pack(CLOCKS, offset, ahead, doubtSince, doubtLater, leapSince, leapTo)
+end
+
+local function compareClocks(meta)
+  if #meta > META_BYTES then
+    offset, ahead, doubtSince, doubtLater, leapSince, leapTo = parse(CLOCKS, meta, META_BYTES + 1)
+  end
+  local reading = tonumber(ARGV[2])
+  if reading > 0 and shift <= TOLERANCE_MS and shift >= -TOLERANCE_MS then
+    local to, lead = clock, 0
+    if to < at - TOLERANCE_MS then to, lead = clock + ahead, ahead end
+    if to < at - TOLERANCE_MS then to, lead = at, floor((at - clock) / DAY_SLOT_MS) * DAY_SLOT_MS end
+    if doubtSince >= 0 and to > at + TOLERANCE_MS and doubtLater <= to + TOLERANCE_MS then
+      leapSince, leapTo = doubtSince, to
+    end
+    doubtSince, doubtLater, offset, ahead = -1, -1, lead, lead
+    at = max(at, to)
+  else
+    local time = clock + offset
+    -- A ledger that has recorded nothing begins at the later time.
+    if at == 0 then at = max(clock, reading) end
+    if time > at + TOLERANCE_MS or time < at - TOLERANCE_MS then
+      offset = at - clock
+    else
+      at = max(at, time)
+    end
+    for _, shown in ipairs({ clock, reading }) do
+      if shown + ahead > at + TOLERANCE_MS then later = min(later, shown + ahead) end
+    end
+    isDoubtful = later < (doubtSince < 0 and NONE or doubtLater)
+  end
+  if reading > 0 then shift = reading - clock - offset end
+  packClocks()
+end
+
+-- Something is counted though one of the clocks shows a later time.
+local function beginDoubt()
+  doubtSince, doubtLater = doubtSince < 0 and at or doubtSince, later
+  packClocks()
+end
+
+-- As of when an amount counts that expired: what expired in doubt counts as of when the clocks agreed.
+local function countsFrom(deadline)
+  if leapTo > 0 and deadline >= leapSince and deadline < leapTo then return leapTo end
+  return deadline
+end
+
+-- Counts what a budget spent in doubt as of when the clocks agreed, if it was not used since.
+local function leap(id, b)
+  local from, to = daySlotOf(leapSince), daySlotOf(leapTo)
+  local closed = call('HGET', STATE, 'd' .. id) or ''
+  if b[DAY + 2] > 0 then closed = closed .. pack('>dd', b[DAY + 1], b[DAY + 2]) end
+  local kept, sum, moved = {}, 0, 0
+  for place = 1, #closed, 16 do
+    local s, n = parse('>dd', closed, place)
+    if s >= from then
+      moved = moved + n
+    elseif s + 1 + SLOTS[DAY] + KEPT[DAY] > to then
+      kept[#kept + 1] = closed:sub(place, place + 15)
+      if s + 1 + SLOTS[DAY] > to then sum = sum + n end
+    end
+  end
+  b[DAY], b[DAY + 1], b[DAY + 2] = sum + moved, to, moved
+  writeClosed(id, b, DAY, table.concat(kept))
+end
+
 -- Moves a window of a budget to now.
 local function slideWindow(id, b, window)
   local slot = floor(at / SLOT_MS[window])
+  if slot <= b[window + 1] then return end
+  if window == DAY and leapTo > 0 and b[DAY + 1] < daySlotOf(leapTo) then leap(id, b) end
   if slot <= b[window + 1] then return end
   local before, amount = b[window + 1], b[window + 2]
   b[window + 1], b[window + 2] = slot, 0
@@ -91,25 +165,31 @@ local function dayEnd(cap)
   return at < cap[4] and cap[4] or max(cap[4] + DAY_MS, at)
 end
 
--- The tighter amount of each calendar, on the later of two days.
+-- The tighter amount of each calendar, on the later of two days that have begun.
 local function tighterDays(some, others)
-  local caps = { unpack(some) }
+  local caps, wall = { unpack(some) }, at - ahead
   for _, cap in ipairs(others) do
     local place = #caps + 1
     for i, each in ipairs(caps) do
       if each[1] == cap[1] then place = i end
     end
     local same = caps[place] or cap
-    local later = same[4] >= cap[4] and same or cap
-    caps[place] = { cap[1], min(same[2], cap[2]), later[3], later[4] }
+    local day, other = cap, same
+    if same[4] >= cap[4] then day, other = same, cap end
+    if day[3] > wall then day = other end
+    caps[place] = { cap[1], min(same[2], cap[2]), day[3], day[4] }
   end
   return caps
 end
 
--- The calendar caps that hold for a budget: the caller's, and those that live owners declared.
+-- The calendar caps that hold for a budget: the caller's, and those that live owners declared. Their days are then in
+-- the ledger's time.
 local function calendarCaps(id, b, claimed)
   local declared = b[CALENDARS] > 0 and call('HGET', STATE, 'k' .. id)
-  return tighterDays(claimed or {}, declared and cjson.decode(declared) or {})
+  local caps = tighterDays(claimed or {}, declared and cjson.decode(declared) or {})
+  if ahead == 0 then return caps end
+  for i, cap in ipairs(caps) do caps[i] = { cap[1], cap[2], cap[3] + ahead, cap[4] + ahead } end
+  return caps
 end
 
 -- What was counted in the slot of a moment and after it. The sum of the closed slots is cached until one of them
@@ -182,10 +262,10 @@ local function expire()
       b[ACTIVE] = b[ACTIVE] - 1
       b[UNSURE] = b[UNSURE] + amount
       b[SOLVES] = b[SOLVES] + 1
-      spend(budget, b, daySlotOf(deadline), amount)
+      spend(budget, b, daySlotOf(countsFrom(deadline)), amount)
     end
     write('r' .. id, 'L' .. record:sub(2))
-    call('ZADD', OLD, slotExpiresAt(DAY, daySlotOf(deadline)), 'r' .. id)
+    call('ZADD', OLD, slotExpiresAt(DAY, daySlotOf(countsFrom(deadline))), 'r' .. id)
   end
   if #ids > 0 then call('ZREM', OPEN, unpack(ids)) end
   local next = call('ZRANGE', OPEN, 0, 0, 'WITHSCORES')
@@ -397,6 +477,9 @@ local function roomAt(path, amount)
 end
 
 return {
+  compareClocks = compareClocks,
+  beginDoubt = beginDoubt,
+  countsFrom = countsFrom,
   slide = slide,
   spend = spend,
   slotExpiresAt = slotExpiresAt,

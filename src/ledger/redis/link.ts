@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../base/clock.js'
 import { DeniedError } from '../../base/errors.js'
 import { isLost, isPermanent, RedisError, toRedisError, whatToDo } from './errors.js'
-import { KEYS, type Script, type Time } from './lua.js'
+import { KEYS, type Script } from './lua.js'
 import { type Scripts, scriptsBy } from './scripts.js'
 import type { RedisClient } from './server.js'
 
@@ -19,8 +19,8 @@ export interface RedisLinkOptions {
   readonly prefix: string
   /** How long a call may take, with all its retries, ms. */
   readonly timeoutMs: number
-  /** Which time the scripts count by. */
-  readonly time: Time
+  /** How the scripts read the time: `SERVER_TIME`. */
+  readonly time: string
   readonly clock: Clock
 }
 

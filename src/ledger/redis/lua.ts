@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { TOLERANCE_MS } from '../time.js'
 import { MAX_DAY_MS } from '../windows.js'
 
 /*
@@ -7,7 +8,8 @@ import { MAX_DAY_MS } from '../windows.js'
  *
  *   state   a hash, one field for each thing, by the first letter of its name:
  *           e  the ledger's identity: a server that lost its data must not be taken for one that has it
- *           m  the latest time; when expiry, leases and sweeping are next due; where the queue begins and ends
+ *           m  the latest time; when expiry, leases and sweeping are next due; where the queue begins and ends; then
+ *              CLOCKS, if the clocks of the server and of a caller differ or did
  *           a<budget>  a budget (BUDGET below)         d<budget>, n<budget>  closed slots of its day, of its minute
  *           p<budget>  why it is paused, if the budget's PAUSED is set
  *           l<budget>  when each threshold's alert was last given
@@ -68,6 +70,12 @@ const CONSTANTS: Readonly<Record<string, string | number>> = {
   HEAD_KEPT_MS: 34_560_000_000,
   ...{ SWEEP_MS: 1_000, SWEEP_SOON_MS: 10 },
   META: "'>dddddd'",
+  META_BYTES: 48,
+  // By how much the ledger's time is ahead of the server's clock, and of the clocks that agreed last; since when amounts
+  // are in doubt (-1: none are), and the earliest later time that a clock showed; which were counted anew, and as of
+  // when (0: never).
+  CLOCKS: "'>dddddd'",
+  TOLERANCE_MS,
   /** No limit; never. */
   NONE: '1e999',
   /** How many items one call expires, sweeps or claims at most. */
@@ -82,6 +90,9 @@ const CONSTANTS: Readonly<Record<string, string | number>> = {
 export const HEAD = /* lua */ `
 local call, pack, parse, floor, min, max = redis.call, struct.pack, struct.unpack, math.floor, math.min, math.max
 local at, due, leases, sweepAt, first, last, library, lib
+local clock, shift
+-- What the clocks say of each other (CLOCKS), packed; empty where they agree, as they mostly do.
+local clocks, ahead, isDoubtful = '', 0, false
 local budgets, writes = {}, {}
 
 -- A budget as it is now.
@@ -106,7 +117,7 @@ end
 -- Writes what was changed, in one call.
 local function commit()
   local n = #writes + 2
-  writes[n - 1], writes[n] = 'm', pack(META, at, due, leases, sweepAt, first, last)
+  writes[n - 1], writes[n] = 'm', pack(META, at, due, leases, sweepAt, first, last) .. clocks
   for id, b in pairs(budgets) do
     if b[CHANGED] then
       writes[n + 1], writes[n + 2] = 'a' .. id, pack(BUDGET, unpack(b, 1, SOLVES))
@@ -122,33 +133,38 @@ local function commit()
 end
 `
 
-/** Which time counts: the server's, so that hosts need not agree on it; or, in tests, the caller's. */
-export type Time = 'server' | 'caller'
-
-const NOW: Readonly<Record<Time, string>> = {
-  server: /* lua */ `
-  local time = call('TIME')
-  local clock = time[1] * 1000 + floor(time[2] / 1000)
-  `,
-  caller: /* lua */ `
-  local clock = floor(ARGV[2])
-  `,
-}
+/**
+ * Lua that reads the server's clock, so that hosts need not agree on a time; and by how much the caller's clock is ahead
+ * of it. In tests it may set other times.
+ */
+export const SERVER_TIME = /* lua */ `
+local time = call('TIME')
+clock = time[1] * 1000 + floor(time[2] / 1000)
+shift = ARGV[2] - clock
+`
 
 /**
  * Reads `fields` after time has passed into `found[3]` and on, or returns early. Time is never before the latest that
  * was recorded. Times in a reply are by the caller's clock, which is `shift` ahead.
+ *
+ * @param time `SERVER_TIME`
  */
-export function readFields(time: Time): string {
+export function readFields(time: string): string {
   return /* lua */ `
 local found = call('HMGET', STATE, 'e', 'm', unpack(fields))
 if found[1] ~= ARGV[1] then return { 'lost' } end
-${NOW[time]}
-local shift = ${time === 'server' ? 'ARGV[2] - clock' : '0'}
 at, due, leases, sweepAt, first, last = parse(META, found[2])
-if clock > at then at = clock end
-if at >= due or at >= leases or at >= sweepAt then
+${time}
+local gap = clock - at
+local isUsual = #found[2] == META_BYTES and gap <= TOLERANCE_MS and gap >= -TOLERANCE_MS
+if isUsual and (ARGV[2] == '0' or shift <= TOLERANCE_MS and shift >= -TOLERANCE_MS) then
+  if gap > 0 then at = clock end
+else
   lib = library()
+  lib.compareClocks(found[2])
+end
+if at >= due or at >= leases or at >= sweepAt then
+  lib = lib or library()
   lib.passTime()
   if at >= due then return { 'again' } end
   found = call('HMGET', STATE, 'e', 'm', unpack(fields))

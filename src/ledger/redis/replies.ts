@@ -6,12 +6,14 @@ import type {
   BudgetClaim,
   CalendarCap,
   ClaimedTask,
+  ClocksDiffer,
   Limits,
   PauseReason,
   ReserveResult,
   ThresholdAlert,
   Usage,
 } from '../ledger.js'
+import { TOLERANCE_MS } from '../time.js'
 import type { ScriptReply } from './link.js'
 
 /*
@@ -94,24 +96,29 @@ function limit(item: ReplyItem): number | undefined {
   return item === -1 ? undefined : Number(item)
 }
 
-export function readUsage([
-  ,
-  spent,
-  reserved,
-  lastMinute,
-  active,
-  settled,
-  unsure,
-  solves,
-  moreAt,
-  perDay,
-  perMinute,
-  concurrent,
-  paused,
-  declaredDays,
-  ...days
-]: ScriptReply): Usage {
+export function readUsage(
+  [
+    ,
+    spent,
+    reserved,
+    lastMinute,
+    active,
+    settled,
+    unsure,
+    solves,
+    moreAt,
+    perDay,
+    perMinute,
+    concurrent,
+    paused,
+    declaredDays,
+    serverTime,
+    ...days
+  ]: ScriptReply,
+  now: number,
+): Usage {
   return {
+    clocks: clocksOf(now, serverTime),
     spent: Number(spent) as Money,
     reserved: Number(reserved) as Money,
     lastMinute: Number(lastMinute),
@@ -125,6 +132,12 @@ export function readUsage([
     moreAt: moreAt === '' ? undefined : Number(moreAt),
     totals: { settled: Number(settled) as Money, unsure: Number(unsure) as Money, solves: Number(solves) },
   }
+}
+
+/** The caller's clock and the server's, if they differ. */
+export function clocksOf(caller: number, serverTime: ReplyItem): ClocksDiffer | undefined {
+  const ledger = Number(serverTime)
+  return Math.abs(caller - ledger) > TOLERANCE_MS ? { caller, ledger } : undefined
 }
 
 export function readTask([reservationId, amount, deadline, path, task]: readonly ReplyItem[]): ClaimedTask {

@@ -1,5 +1,5 @@
 import { LIBRARY } from './library.js'
-import { HEAD, readFields, type Script, script, type Time } from './lua.js'
+import { HEAD, readFields, type Script, script } from './lua.js'
 
 /*
  * The operations of a ledger, each in one script. Most begin with the `fields` that they read.
@@ -81,6 +81,7 @@ for k, claim in ipairs(path) do
 end
 
 -- No budget refuses: from here on it is taken.
+if isDoubtful then lib.beginDoubt() end
 for _, claim in ipairs(path) do
   local b = budgets[claim[1]]
   b[MINUTE] = b[MINUTE] + 1
@@ -139,13 +140,14 @@ if record then
   local slot
   if late then
     lib = lib or library()
-    slot = lib.daySlotOf(deadline)
+    slot = lib.daySlotOf(lib.countsFrom(deadline))
     -- It expired so long ago that its amount no longer counts: there is nothing to correct.
     known = lib.slotExpiresAt(DAY, slot) > at
     if known then call('ZREM', OLD, 'r' .. id) end
   else
     call('ZREM', OPEN, id)
   end
+  if known and isDoubtful then lib.beginDoubt() end
   for _, budget in ipairs(known and cjson.decode(path) or {}) do
     local b = current(budget)
     if late then
@@ -213,10 +215,11 @@ reply[#reply + 1] = moreAt and moreAt + shift or ''
 for k = PER_DAY, CONCURRENT do reply[#reply + 1] = b[k] < NONE and b[k] or -1 end
 reply[#reply + 1] = b[PAUSED] > 0 and found[4] or ''
 reply[#reply + 1] = b[CALENDARS] > 0 and call('HGET', STATE, 'k' .. ARGV[3]) or ''
+reply[#reply + 1] = clock
 for _, cap in ipairs(lib.calendarCaps(ARGV[3], b, cjson.decode(ARGV[4]))) do
   local n, from = #reply, lib.dayStart(cap)
   reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] =
-    cap[1], cap[2], from, lib.dayEnd(cap), lib.sumSince(ARGV[3], b, from)
+    cap[1], cap[2], from - ahead, lib.dayEnd(cap) - ahead, lib.sumSince(ARGV[3], b, from)
 end
 commit()
 return reply
@@ -230,7 +233,7 @@ local fields = {}
 const REGISTER = /* lua */ `
 call('HSET', STATE, 'o' .. ARGV[3], '[' .. ARGV[4] .. ',' .. ARGV[5] .. ']')
 call('ZADD', OWNERS, at + ARGV[4], ARGV[3])
-local mine, reply = {}, { 'ok' }
+local mine, reply = {}, { 'ok', clock }
 for _, declared in ipairs(cjson.decode(ARGV[5])) do mine[declared[1]] = declared end
 for budget, t in pairs(lib.redeclare(mine)) do
   reply[#reply + 1] = budget
@@ -443,7 +446,7 @@ lib = lib or library()
 `
 
 /** One script for each operation of a ledger; `release` gives back what may have been reserved. */
-export function scriptsBy(time: Time) {
+export function scriptsBy(time: string) {
   const whole = (fields: string, ...rest: string[]) => script(HEAD, LIBRARY, fields, readFields(time), ...rest)
   return {
     open: script(OPEN),
