@@ -8,6 +8,7 @@ import { bundleForNode } from '../../scripts/page-script.mjs'
 import { jsonlAudit } from '../../src/audit/jsonl.js'
 import type { AuditRecord } from '../../src/audit/schema.js'
 import { verifyAudit } from '../../src/audit/verify.js'
+import { systemClock } from '../../src/base/clock.js'
 import { fileLedger } from '../../src/ledger/file.js'
 import { usd } from '../../src/policy/money.js'
 import { manualClock } from '../../src/testing/clock.js'
@@ -69,7 +70,7 @@ it('all spending of killed processes is counted and recorded, and the next proce
   const next = await rig({
     service,
     clock,
-    ledger: fileLedger({ dir }),
+    ledger: fileLedger({ dir, clock: { ...systemClock, now: clock.now } }),
     guardOptions: { name: 'killed', audit: jsonlAudit({ dir: join(dir, 'audit') }) },
   })
   const recovered: string[] = []
