@@ -7,6 +7,7 @@ import { beforeAll, expect, it } from 'vitest'
 import { bundleForNode } from '../../../scripts/page-script.mjs'
 import { jsonlAudit } from '../../../src/audit/jsonl.js'
 import { keysInAudit } from '../../../src/audit/keys.js'
+import { systemClock } from '../../../src/base/clock.js'
 import { fileLedger } from '../../../src/ledger/file.js'
 import { usd } from '../../../src/policy/money.js'
 import { fileSecret } from '../../../src/secrets/index.js'
@@ -109,7 +110,7 @@ it('no solve fails when a key is rotated under four processes that do 50 solves 
   const tomorrow = manualClock(Date.now() + 25 * 3_600_000)
   const later = await rig({
     ...options,
-    ledger: fileLedger({ dir }),
+    ledger: fileLedger({ dir, clock: { ...systemClock, now: tomorrow.now } }),
     clock: tomorrow,
     guardOptions: { name: 'rotating', audit: audit() },
   })

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { webhookAlerts } from '../../../src/alerts/index.js'
+import { systemClock } from '../../../src/base/clock.js'
 import { fileLedger } from '../../../src/ledger/file.js'
 import { manualClock } from '../../../src/testing/clock.js'
 import { startSolverService } from '../../../src/testing/service/index.js'
@@ -80,7 +81,7 @@ it('an alert of a process that was killed before the delivery is delivered by an
   const { guard } = await rig({
     service,
     clock,
-    ledger: fileLedger({ dir }),
+    ledger: fileLedger({ dir, clock: { ...systemClock, now: clock.now } }),
     guardOptions: { name: 'alerting', alerts: [webhookAlerts({ url: env.HOOK_URL, secret: HOOK_SECRET })] },
   })
   expect((await guard.status()).alerts).toMatchObject([{ pending: 1 }])
