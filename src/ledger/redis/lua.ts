@@ -71,9 +71,9 @@ const CONSTANTS: Readonly<Record<string, string | number>> = {
   ...{ SWEEP_MS: 1_000, SWEEP_SOON_MS: 10 },
   META: "'>dddddd'",
   META_BYTES: 48,
-  // By how much the ledger's time is ahead of the server's clock, and of the clocks that agreed last; since when amounts
-  // are in doubt (-1: none are), and the earliest later time that a clock showed; which were counted anew, and as of
-  // when (0: never).
+  // By how much the ledger's time is ahead of the server's clock, and of the clocks that agreed last; since when
+  // amounts are in doubt (-1: none are), and the earliest later time that a clock showed; which were counted anew, and
+  // as of when (0: never).
   CLOCKS: "'>dddddd'",
   TOLERANCE_MS,
   /** No limit; never. */
@@ -134,8 +134,8 @@ end
 `
 
 /**
- * Lua that reads the server's clock, so that hosts need not agree on a time; and by how much the caller's clock is ahead
- * of it. In tests it may set other times.
+ * Lua that reads the server's clock, so that hosts need not agree on a time; and by how much the caller's clock is
+ * ahead of it. In tests it may set other times.
  */
 export const SERVER_TIME = /* lua */ `
 local time = call('TIME')
