@@ -56,9 +56,9 @@ export const PIECES = [
   ...pieces('ledger', {
     'ledger: state': {
       files: ['windows', 'facts', 'checks', 'budget-state', 'state', 'memory'],
-      tests: ['windows', 'facts', 'memory'],
+      tests: ['windows', 'facts', 'state', 'clocks', 'memory'],
     },
-    'ledger: file': { files: [OTHERS], tests: ['file'] },
+    'ledger: file': { files: [OTHERS], tests: ['clocks', 'open', 'file'] },
   }),
   ...pieces('audit', {
     'audit: records': {
