@@ -41,7 +41,7 @@ export class RedisLink {
   readonly #pending = new Set<PendingCall>()
   #cancelTimer: (() => void) | undefined
   /** The beginning of the name of each try of a call. */
-  readonly #id = randomBytes(6).toString('hex')
+  readonly #id = randomBytes(6).toString('base64url')
   #tries = 0
 
   constructor(options: RedisLinkOptions) {
@@ -89,7 +89,7 @@ export class RedisLink {
       if (shrinking >= 0 && waitedMs > 0) all[at] = Number(all[at]) - waitedMs
       const name = `${this.#id}.${this.#tries++}`
       all.push(name)
-      return run(client, script, all).then((answer) => this.#read(answer, name, stream))
+      return run(client, script, all, (answer) => this.#read(answer, name, stream))
     })
   }
 
@@ -254,11 +254,16 @@ interface PendingCall {
   readonly failed: (error: RedisError) => void
 }
 
-function run(client: RedisClient, { sha, lua }: Script, args: (string | number)[]): Promise<unknown> {
-  return client.evalsha(sha, KEYS.length, ...args).catch((error: unknown) => {
+function run<T>(
+  client: RedisClient,
+  { sha, lua }: Script,
+  args: (string | number)[],
+  read: (answer: unknown) => T,
+): Promise<T> {
+  return client.evalsha(sha, KEYS.length, ...args).then(read, (error) => {
     // A server that was restarted has lost the scripts.
     if (toRedisError(error, true).code !== 'NOSCRIPT') throw error
-    return client.eval(lua, KEYS.length, ...args)
+    return client.eval(lua, KEYS.length, ...args).then(read)
   })
 }
 
