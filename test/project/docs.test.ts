@@ -99,6 +99,21 @@ it('ARCHITECTURE.md has a section for each folder of src/, and a row for each of
   expect(foldersOf('src/guard').filter((name) => !text.includes(`| \`src/guard/${name}\` |`))).toEqual([])
 })
 
+it('SECURITY.md names a test for each promise, and each is there', () => {
+  const [, promises = ''] = textOf('SECURITY.md').split(/^## What is (?:not )?promised$/m)
+  const named = [...promises.matchAll(/`(test\/[^`]+)`\s+“([^”]+)”/g)]
+  const missing = named.filter(([, file = '', title = '']) => {
+    const path = join(root, file)
+    return !existsSync(path) || !readFileSync(path, 'utf8').includes(title.replace(/\s+/g, ' '))
+  })
+  expect(missing.map(([text]) => text)).toEqual([])
+  const bare = promises
+    .split(/^- /m)
+    .slice(1)
+    .filter((promise) => !/`test\/[^`]+`\s+“/.test(promise))
+  expect(bare).toEqual([])
+})
+
 it.each(PAGES)('each link of %s leads to a file, and to a heading in it', (page) => {
   const links = [...withoutCode(textOf(page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link)
   const broken = links
