@@ -50,7 +50,7 @@ export const PIECES = [
     'egress: address check': { files: ['ip-check'], tests: ['ip-check'] },
     'egress: wire log': {
       files: ['har', 'har-masks', 'key-mask', 'parts-mask', 'wire-log'],
-      tests: ['har-masks', 'key-mask', 'har'],
+      tests: ['har-masks', 'har-entry', 'key-mask', 'har'],
     },
   }),
   ...pieces('ledger', {
