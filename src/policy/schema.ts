@@ -89,14 +89,6 @@ export const DEFAULTS = {
   alertsAt: [0.8],
 } as const
 
-const NEUTRAL: Policy = {
-  budget: { alertsAt: [] },
-  schedules: [],
-  key: {},
-  egress: { proxies: [], localAddresses: [], expected: [] },
-  pageProxies: [],
-}
-
 const money = z
   .number({ error: 'expected an amount such as usd(5)' })
   .int('expected an amount such as usd(5), a whole number of micro-dollars')
@@ -541,7 +533,6 @@ function canonical(input: z.output<typeof narrowingShape>, zone = 'UTC'): Policy
       ? [{ timeZone: daily.timeZone ?? input.schedule?.timeZone ?? zone, amount: daily.amount }]
       : undefined
   return frozenCopy({
-    ...NEUTRAL,
     origins: input.origins,
     budget: {
       ...limits,

@@ -93,6 +93,11 @@ describe('an invalid policy', () => {
     ['policy.schedule.windows[1]', window({ to: '09:00' }), /empty/],
     ['policy.schedule.windows[1]', window({ from: '24:00' }), /empty/],
     ['policy.schedule.windows[1].until', window({ until: '17:00' }), /no such field/],
+    ['policy.schedule.except.2026-13-45', except({ '2026-13-45': 'closed' }), /expected a date such as/],
+    ['policy.schedule.except.2026-12-24T00:00', except({ '2026-12-24T00:00': 'closed' }), /expected a date such as/],
+    ['policy.schedule.except', except(7), /expected a record/],
+    ['policy.pageProxy', but({ pageProxy: 'https://203.0.113.9:3128' }), /write http:\/\/ instead/],
+    ['policy.pageProxy', but({ pageProxy: 7 }), /expected a text/],
     ['policy.schedule.except.24 December', except({ '24 December': 'closed' }), /expected a date such as/],
     ['policy.schedule.except.2026-02-30', except({ '2026-02-30': 'closed' }), /expected a date such as/],
     ['policy.schedule.except.2026-12-24', except({ '2026-12-24': 'open' }), /expected 'closed' or a list of hours/],
@@ -320,6 +325,7 @@ describe('an address in a policy', () => {
     expect(proxy('http://Egress.Internal:3128/')).toEqual(['http://egress.internal:3128'])
     expect(proxy('https://a:b@egress.internal')).toEqual(['https://a:b@egress.internal'])
     expect(proxy('socks5h://egress.internal:1080')).toEqual(['socks5://egress.internal:1080'])
+    expect(proxy('http://socks5h:word@egress.internal')).toEqual(['http://socks5h:word@egress.internal'])
     expect(proxy('socks5://egress.internal')).toEqual(['socks5://egress.internal'])
     for (const wrong of [
       '',
