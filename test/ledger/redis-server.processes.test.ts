@@ -4,7 +4,9 @@ import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster, Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { systemClock } from '../../src/base/clock.js'
 import type { BudgetClaim, Ledger } from '../../src/ledger/ledger.js'
+import { openLedger } from '../../src/ledger/open.js'
 import { createRedisLedger, type RedisLedgerOptions, redisLedger } from '../../src/ledger/redis.js'
 import { type Money, micros } from '../../src/policy/money.js'
 import { makeCertificate } from '../support/certificate.js'
@@ -56,6 +58,26 @@ async function useAll(ledger: Ledger): Promise<void> {
   await ledger.unregister('me', now)
   expect(await ledger.usage('a', now)).toMatchObject({ spent: 7, reserved: 0 })
 }
+
+it('openLedger shows what a budget in Redis has spent, with the clocks where they differ, and declares no limits', async () => {
+  const { url } = await server()
+  const ledger = await opened({ url })
+  const here = shorthand(ledger)
+  const now = Date.now()
+  await here.reserve([A], 10, now, { id: 'r' })
+  await here.settle('r', 7, now)
+  const books = await openLedger({ url })
+  expect(await books.status('a')).toMatchObject({
+    day: { spent: 7, cap: undefined },
+    slots: { used: 0 },
+    clocks: undefined,
+  })
+  await books.close()
+  const ahead = await openLedger({ url, clock: { ...systemClock, now: () => now + 20 * 365 * 86_400_000 } })
+  expect(await ahead.status('a')).toMatchObject({ day: { spent: 7 }, clocks: { ledger: expect.any(Date) } })
+  await ahead.close()
+  expect(await ledger.usage('a', Date.now())).toMatchObject({ spent: 7, declared: {}, clocks: undefined })
+})
 
 const unavailable = (text: string) => ({
   name: 'DeniedError',
