@@ -1,5 +1,6 @@
-// What .ci/run does: the tests by the README's command, the checks, and the tests again on a current Node, except those
-// that are about pages and browser tools more than about Node. The last lines name what failed and add everything up.
+// What .ci/run does: the tests by the README's command, a sample of the injected faults, the checks, and the tests
+// again on a current Node, except those that are about pages and browser tools more than about Node. The last lines
+// name what failed and add everything up.
 import { spawn } from 'node:child_process'
 import { installNode } from './node-versions.mjs'
 import { ensurePackages, root } from './setup.mjs'
@@ -20,6 +21,8 @@ const totals = { passed: 0, failed: 0 }
 const remarks = []
 ensurePackages()
 await step('npm test', 'npm', ['test', '--'])
+process.env.FAULTS = 'sample'
+await step('npm test -- --project faults', 'npm', ['test', '--', '--project', 'faults'])
 await step('npm run check', 'npm', ['run', 'check'])
 const node = installNode(CURRENT_NODE)
 await step(`the tests on Node ${CURRENT_NODE}`, node, ['scripts/test.mjs', ...NOT_ABOUT_NODE])

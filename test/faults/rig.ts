@@ -150,7 +150,7 @@ export async function startFaultRig(): Promise<FaultRig> {
         run: configure((peer) => (toHook && peer === 'hook' ? throughProxies.hookUrl : urls[peer])),
         tasks: service.tasks.filter(({ pageUrl }) => ours.some((one) => pageUrl.startsWith(pagesOf(one)))).length,
         killed: killed || recovers,
-        mayBeTorn: killed || recovers || fault.kind === 'call',
+        mayBeTorn: killed || recovers || fault.kind === 'call' || (fault.kind === 'bytes' && fault.peer === 'redis'),
         documents: elasticsearch?.documents ?? [],
         wasBehind: lines.some((line) => line.what === 'alert' && line.code === 'AUDIT_COPY_BEHIND'),
       })
