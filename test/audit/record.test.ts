@@ -8,6 +8,32 @@ import { anyEvent } from './arbitraries.js'
 import { authorized, denied, NOON } from './events.js'
 
 describe('toRecord', () => {
+  it.each([
+    ['authorized', 'api', 'allowed', 'success', 'reason'],
+    ['denied', 'api', 'denied', 'failure', 'reason'],
+    ['submitted', 'api', 'start', 'success', 'reason'],
+    ['solved', 'api', 'end', 'success', 'reason'],
+    ['failed', 'api', 'end', 'failure', 'error'],
+    ['abandoned', 'api', 'end', 'unknown', 'error'],
+    ['recovered', 'api', 'end', 'success', 'error'],
+    ['injected', 'web', 'info', 'success', 'error'],
+    ['accepted', 'web', 'info', 'success', 'reason'],
+    ['rejected', 'web', 'info', 'failure', 'reason'],
+    ['paused', 'configuration', 'change', undefined, 'reason'],
+    ['resumed', 'configuration', 'change', undefined, 'reason'],
+    ['alert', 'api', 'info', undefined, 'reason'],
+    ['opened', 'session', 'start', undefined, 'reason'],
+    ['closed', 'session', 'end', undefined, 'reason'],
+  ] as const)('gives %s the category %s, the type %s, the outcome %s, and its message as the %s', (...row) => {
+    const [action, category, type, outcome, place] = row
+    const { event, error } = toRecord({ action, at: NOON, guard: 'tests', message: 'A sentence.' })
+    expect(event).toMatchObject({ action, category: [category], type: [type] })
+    expect(event.outcome).toBe(outcome)
+    expect([event.reason, error?.message]).toEqual(
+      place === 'reason' ? ['A sentence.', undefined] : [undefined, 'A sentence.'],
+    )
+  })
+
   it('uses the names of the Elastic Common Schema, and solveguard for the rest', () => {
     expect(toRecord(authorized)).toEqual({
       '@timestamp': '2026-11-24T12:00:00.000Z',

@@ -193,7 +193,12 @@ describe('verify', () => {
   ])('denies where the service answers %s', async (_, scripted) => {
     const { verify } = expecting(['127.0.0.1'])
     answer = () => scripted
-    await expect(verify()).rejects.toMatchObject({ code: 'EGRESS_UNVERIFIED', layer: 'network' })
+    await expect(verify()).rejects.toMatchObject({
+      code: 'EGRESS_UNVERIFIED',
+      layer: 'network',
+      retryAt: new Date(NOON + 30_000),
+      message: expect.stringMatching(/answered with no address \(HTTP (200|500)\)\. Nothing is sent/),
+    })
   })
 
   it('stays valid for its hour while the service does not answer, and no longer', async () => {
@@ -231,6 +236,8 @@ describe('addressIn', () => {
     ['ip= 203.0.113.7 ', '203.0.113.7'],
     ['::FFFF:203.0.113.7', '203.0.113.7'],
     ['::ffff:0:203.0.113.7', '::ffff:0:203.0.113.7'],
+    ['64::ffff:203.0.113.7', '64::ffff:203.0.113.7'],
+    ['::ffff:203.0.113.7%eth0', '::ffff:203.0.113.7%eth0'],
     ['64:ff9b::203.0.113.7', '64:ff9b::203.0.113.7'],
     [`203.0.113.7${' '.repeat(4_096 - 11)}`, '203.0.113.7'],
     [`203.0.113.7${' '.repeat(4_096 - 10)}`, undefined],
