@@ -136,6 +136,17 @@ describe('an invalid policy', () => {
     expect(message).toMatch(expected)
   })
 
+  it('is rejected with one sentence for each wrong field', () => {
+    const zone = "policy.schedule.timeZone: expected a time zone such as 'Europe/Berlin'"
+    for (const timeZone of [7, undefined, 'Mars']) expect(complaint(schedule({ timeZone }))).toBe(zone)
+    for (const range of [7, '203.0.113.7/33']) {
+      const egress = { expectIp: [range], ipCheckUrl: 'https://a.example/' }
+      expect(complaint(but({ egress }))).toBe(
+        'policy.egress.expectIp[0]: expected addresses or networks such as 203.0.113.7 or 203.0.113.0/24',
+      )
+    }
+  })
+
   it('is rejected with all wrong fields in one message', () => {
     const message = complaint({ origins: [], budget: { perDay: -1 }, attempts: 99 })
     expect(message).toContain('policy.origins: ')
