@@ -177,12 +177,15 @@ export class BudgetState {
     this.#marked = this.spent.mark(at)
   }
 
-  /** @param to as of when what was spent in doubt counts, if not as of when it was counted */
-  endDoubt(from: number, to: number | undefined): void {
+  /**
+   * @param to as of when what was spent in doubt counts, if not as of when it was counted
+   * @param now the latest time that any process may have carried out: what no longer counted then is not moved
+   */
+  endDoubt(from: number, to: number | undefined, now: number): void {
     const marked = this.#marked ?? [slotOf(DAY, from), 0]
     this.#marked = undefined
     if (to === undefined) return
-    this.spent.move(marked, to)
+    this.spent.move(marked, to, now)
     for (const [key, at] of this.alertedAt ?? []) if (at >= from) this.alertedAt?.set(key, to)
   }
 

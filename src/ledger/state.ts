@@ -192,8 +192,11 @@ export class LedgerState implements TimeOfLedger {
   /** The clocks agree. If that is on a later time, what was counted or expired in doubt counts as of then. */
   #endDoubt({ since, later }: Doubt, to: number): void {
     const isLater = to > this.#recorded + TOLERANCE_MS && later <= to + TOLERANCE_MS
-    for (const budget of this.#budgets.values()) budget.endDoubt(since, isLater ? to : undefined)
+    // A process carries out as much time as is recorded, and up to the tolerance more.
+    const now = this.#recorded + TOLERANCE_MS
+    for (const budget of this.#budgets.values()) budget.endDoubt(since, isLater ? to : undefined, now)
     if (!isLater) return
+    for (const [id, { deadline }] of this.#expired) if (countsUntil(deadline) <= now) this.#expired.delete(id)
     for (const reservations of [this.#open, this.#expired]) {
       for (const reservation of reservations.values()) {
         if (reservation.deadline >= since && reservation.deadline < to) reservation.deadline = to

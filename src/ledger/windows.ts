@@ -112,13 +112,17 @@ export class SlidingSum {
     return [slot, this.#amounts[this.#slots.lastIndexOf(slot)] ?? 0]
   }
 
-  /** Counts what was counted after a mark as of the moment `to` instead. */
-  move([slot, before]: SlotAmount, to: number): void {
+  /**
+   * Counts what was counted after a mark as of the moment `to` instead.
+   * @param now slots that need not be kept at this moment are not moved: other copies of the sum have dropped them
+   */
+  move([slot, before]: SlotAmount, to: number, now: number): void {
     let moved = 0
+    const isKept = (one: number): boolean => slotExpiresAt(this.#kind, one) + this.#kind.keptMs > now
     while ((this.#slots.at(-1) ?? Number.NEGATIVE_INFINITY) >= slot) {
       const last = this.#slots.pop()
       const amount = this.#amounts.pop() ?? 0
-      moved += last === slot ? Math.max(0, amount - before) : amount
+      if (last !== undefined && isKept(last)) moved += last === slot ? Math.max(0, amount - before) : amount
       if (this.#slots.length < this.#first) this.#first--
       else this.#sum -= amount
       if (last === slot) this.#addTo(slot, Math.min(amount, before))
