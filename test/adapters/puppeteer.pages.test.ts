@@ -116,7 +116,9 @@ test('drops in the browser what a page returns in place of our code, however lon
       return value
     },
   })
-  expect(await captcha.find(page).catch((error: { code?: string }) => error.code)).toBe('PAGE_UNRESPONSIVE')
+  // The blank frame has no such function, and replies.
+  expect((await captcha.find(page)).omitted.unresponsive).toBe(1)
+  expect(lengths.length).toBeGreaterThan(0)
   expect(Math.max(...lengths)).toBeLessThan(10)
   await context.close()
 })
