@@ -11,8 +11,8 @@ export default defineConfig({
   plugins: [vitePageScript],
   test: {
     pool: 'forks',
-    // Many tests wait more than they compute: on two cores, three processes are faster than two.
-    maxWorkers: 3,
+    // Many tests wait more than they compute: on two cores, four processes are faster than two.
+    maxWorkers: 4,
     sequence: { sequencer: TestOrder },
     // No limit is there to find what is slow: on a busy machine, each of these may take its time.
     testTimeout: 180_000,

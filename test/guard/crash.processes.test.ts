@@ -117,7 +117,8 @@ function summarizeLog(dir: string): { twice: string[]; unauthorised: string[]; c
     if (id === undefined) continue
     const solve = solves.get(id) ?? { authorized: false, micros: 0, actions: new Set<string>() }
     solves.set(id, solve)
-    if (solve.actions.has(event.action)) twice.push(`${event.action} ${id}`)
+    // An outcome is recorded before it is settled: a process that was killed in between left the task to another one.
+    if (solve.actions.has(event.action) && event.action !== 'recovered') twice.push(`${event.action} ${id}`)
     solve.actions.add(event.action)
     if (event.action === 'authorized') solve.authorized = true
     solve.micros = solveguard.cost_micros ?? Math.max(solve.micros, solveguard.reserved_micros ?? 0)

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -22,6 +22,7 @@ it('finds each value in Promise.all and its like that may be a promise, and no o
   writeFileSync(join(folder, 'right.ts'), RIGHT)
   writeFileSync(join(folder, 'wrong.ts'), `${RIGHT.replaceAll('await', 'void')}${WRONG.join('\n  ')}\n`)
   const found = maybePromises(folder)
+  rmSync(folder, { recursive: true })
   expect(found.filter((one) => one.startsWith('right.ts'))).toEqual([])
   expect(found.map((one) => one.replace(/^wrong\.ts:\d+ /, ''))).toEqual([
     'maybe()',
