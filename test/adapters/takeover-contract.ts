@@ -6,7 +6,7 @@ import { startThief, type Thief } from './thief.js'
 import type { Tool, ToolPage } from './tool.js'
 
 /** How long after the solution was bought the page navigates by itself, ms. */
-const OFFSETS = [0, 1, 2, 3, 5, 8, 12, 18, 25, 40]
+const OFFSETS = [0, 1, 3, 8, 20]
 
 /**
  * A page of another origin takes the place of the one for which a token was bought, at any moment: it reads everything
