@@ -276,6 +276,8 @@ export class Finder {
     const reading = await this.#readConfirmed(page, frame, vendorFrames)
     if (!reading || !isBlankUrl(frame.url())) return reading
     if (!named && reading.widgets.length === 0 && reading.signs.length === 0) return reading
+    // What replied may be a document that the tool has not reported yet: the documents around it are asked again.
+    this.#named.forget(frame)
     return { ...reading, origin: await this.#named.originOf(page, frame, reading.origin) }
   }
 

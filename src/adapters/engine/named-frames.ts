@@ -82,6 +82,11 @@ export class NamedFrames {
     return 'null'
   }
 
+  /** Drops what is known of the origin of a frame without a URL of its own. */
+  forget(frame: DriverFrame): void {
+    this.#inherited.delete(frame)
+  }
+
   /** Reads a frame's element in the document around it, which must be named; `{}` where that fails. */
   async readElement(frame: DriverFrame): Promise<Partial<FrameElementReading>> {
     const reply = await callWithTimeout(this.#clock, this.#evaluateMs, async () => frame.frameElement?.())

@@ -160,6 +160,21 @@ test('does not use what was read of a blank frame that navigates meanwhile', asy
   expect(blank.evaluated).toEqual([])
 })
 
+test('judges a widget in a blank frame by what the documents around it show after the frame has replied', async () => {
+  const main = frame(`${NAMED}/`)
+  const blank = frame('about:blank', main)
+  const { page } = pageOf(main, blank)
+  const widget = { id: 'dabc-0', family: 'recaptcha', kind: 'checkbox', enterprise: false, sitekey: '6Lc' }
+  const state = { visible: true, answered: false, executed: false, challenged: false }
+  blank.evaluate = async () => {
+    // Another site has navigated it, and the tool has not reported that yet.
+    blank.element = { src: null, readable: false }
+    return JSON.stringify({ ...JSON.parse(FOUND), widgets: [{ ...widget, ...state }] })
+  }
+  const { widgets } = await finding().finder.scan(page)
+  expect(widgets.map(({ challenge }) => challenge.frameUrl)).toEqual(['about:blank'])
+})
+
 test('asks again about a blank frame whose parent document did not reply', async () => {
   const main = frame(`${NAMED}/`)
   const blank = frame('about:blank', main, new Error('It does not reply.'))
