@@ -7,6 +7,7 @@ import { jsonlAudit } from '../../src/audit/jsonl.js'
 import { recordJson } from '../../src/audit/record.js'
 import type { AuditRecord } from '../../src/audit/schema.js'
 import { verifyAudit } from '../../src/audit/verify.js'
+import type { ChainHead } from '../../src/base/chain.js'
 import { memoryLedger } from '../../src/ledger/memory.js'
 import { Secret } from '../../src/secrets/secret.js'
 import { authorized, NOON } from './events.js'
@@ -278,6 +279,16 @@ function put(files: Files): void {
   for (const [name, bytes] of files) writeFileSync(join(dir, name), bytes)
 }
 
+/**
+ * Whether anything that is left shows how a file ended: the ledger, or the first record of the file after it. Otherwise
+ * a part of a line at its end looks like one of a process that was killed.
+ */
+function isEndKnown(name: string, heads: readonly ChainHead[], original: Files, files: Files): boolean {
+  if (heads.some(({ file, end }) => file === name && end !== undefined)) return true
+  const hasRecords = (all: Files, one: string) => wholeLines(all.get(one)).length > 0
+  return [...original.keys()].every((one) => hasRecords(files, one) || !hasRecords(original, one))
+}
+
 describe('an audit log whose files were edited, after kills at any moment', () => {
   const lives = fc.array(life, { minLength: 1, maxLength: 3 })
   const edits = fc.array(edit, { minLength: 1, maxLength: 3 })
@@ -294,7 +305,7 @@ describe('an audit log whose files were edited, after kills at any moment', () =
         for (const name of new Set([...original.keys(), ...files.keys()])) {
           const { lines = [], confirmed = 0, ended = false } = log.get(name) ?? {}
           expect(wholeLines(files.get(name))).toEqual(lines.slice(0, confirmed))
-          if (ended) expect(files.get(name)).toEqual(original.get(name))
+          if (ended && isEndKnown(name, heads, original, files)) expect(files.get(name)).toEqual(original.get(name))
         }
       }),
       { numRuns: RUNS },
@@ -315,7 +326,7 @@ describe('an audit log whose files were edited, after kills at any moment', () =
           const left = wholeLines(files.get(name))
           expect(left).toEqual(lines.slice(0, left.length))
           expect(left.length).toBeGreaterThanOrEqual(confirmed)
-          if (ended) expect(files.get(name)).toEqual(original.get(name))
+          if (ended && isEndKnown(name, heads, original, files)) expect(files.get(name)).toEqual(original.get(name))
         }
       }),
       { numRuns: RUNS },
