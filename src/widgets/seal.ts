@@ -14,7 +14,7 @@ export function sealedLength({ token, fields }: Pick<PageSolution, 'token' | 'fi
 
 /**
  * Seals a solution: only the document that drew the pad can read it. For any other text of the same length there is a
- * pad that gives the same result, so whoever reads the sealed solution learns nothing but lengths.
+ * pad that gives the same result, so a reader of the sealed solution learns nothing but lengths.
  *
  * @param pad used for this solution only, and at least `sealedLength` long
  */

@@ -19,7 +19,7 @@ function readBack(text: string): string {
     .toLowerCase()
 }
 
-/** The parts of a key that nobody may read. */
+/** The parts of a key that no text may show. */
 export function leaks(whole: string, text: string): string[] {
   const secret = whole.replace(/[\\+]/g, '').toLowerCase()
   const length = Math.min(MIN_PART, secret.length)
