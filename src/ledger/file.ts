@@ -17,6 +17,7 @@ import type {
   Fact,
   Ledger,
   NewFact,
+  OpenOptions,
   Owner,
   PauseReason,
   RegisterResult,
@@ -136,10 +137,10 @@ class FileLedger implements Ledger {
     this.#time = new LedgerTime(clock === systemClock ? () => fileSystemTime(place) : () => clock.now())
   }
 
-  async open(): Promise<void> {
+  async open({ create = true }: OpenOptions = {}): Promise<void> {
     const Database = await loadDriver()
     const empty = JSON.stringify(new LedgerState().state())
-    const openFile = (): Journal => new Journal(Database, this.place, this.#durability, empty)
+    const openFile = (): Journal => new Journal(Database, this.place, this.#durability, create ? empty : undefined)
     await this.#withRetries(0, () => {
       this.#openFile ??= openFile
       try {
@@ -626,6 +627,13 @@ function whatToDo(code: string, place: string): string {
     return `The ledger ${place} stayed locked for ${seconds} s: find the process that has it open and hangs.`
   }
   if (code === 'NEWER') return `The ledger ${place} was written by a newer solveguard: use that version here too.`
+  if (code === 'OLDER') {
+    return (
+      `The ledger ${place} was written by an earlier version of solveguard, which this one cannot read: 24 hours after ` +
+      'its last solve, when nothing in it counts any more, move it away with its -wal and -shm files.'
+    )
+  }
+  if (code === 'NONE') return `There is no ledger ${place}: name the one that your guards use.`
   if (code === 'CLOSED') return `The ledger ${place} was closed, or never opened: call open() first and close() last.`
   if (code === 'REPLACED') {
     return (

@@ -11,7 +11,7 @@ export type Durability = 'process' | 'power'
 /** "SGLG", by which `file ledger.db` and this package recognise a ledger. */
 const APPLICATION_ID = 0x53474c47
 /** The version of the tables, the entries and the saved state. A change of meaning is another number. */
-const SCHEMA = 1
+const SCHEMA = 2
 const PAGE_BYTES = 1024
 /**
  * How long after a change of a folder another one may leave its time as it is, ms: file systems count in ticks of the
@@ -56,10 +56,11 @@ export class Journal {
   /** When the folder was last changed, as far as its files were compared since; ms. */
   #comparedAt = Number.NaN
 
-  /** @param empty the JSON of an empty state, for a file that is new */
-  constructor(Database: Connect, file: string, durability: Durability, empty: string) {
+  /** @param empty the JSON of an empty state, for a file that is new; without it, none is created */
+  constructor(Database: Connect, file: string, durability: Durability, empty: string | undefined) {
     this.#file = file
     this.#folder = dirname(file)
+    if (empty === undefined && !look(file)?.size) throw new JournalError('NONE', `${file} does not exist, or is empty.`)
     makeFolder(this.#folder, 0o700)
     // The file is not opened here to look at it. When a process closes a file, POSIX releases all its locks on that
     // file, those of its SQLite connections too. Another process that then closes the database takes itself for the
@@ -93,26 +94,39 @@ export class Journal {
     return this.#identities[0]?.[1] ?? ''
   }
 
-  #prepareFile(durability: Durability, empty: string): void {
+  #prepareFile(durability: Durability, empty: string | undefined): void {
     const db = this.#db
     // Small pages: an append writes one whole page.
     db.exec(`PRAGMA file.page_size = ${PAGE_BYTES}`)
-    if (Number(this.#pragma('user_version')) > SCHEMA) throw newer(this.#file)
+    this.#version()
     this.#setWal()
     db.exec(`PRAGMA file.synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'}; PRAGMA wal_autocheckpoint = 4000`)
     this.locked(() => {
-      const version = Number(this.#pragma('user_version'))
-      if (version > SCHEMA) throw newer(this.#file)
-      if (version === SCHEMA && this.#pragma('application_id') === APPLICATION_ID) return
+      const version = this.#version()
+      if (version === SCHEMA) return
       const [tables] = db.values('SELECT count(*) FROM file.sqlite_schema')
       if (version !== 0 || tables !== 0)
         throw new JournalError('SQLITE_NOTADB', 'It is the database of something else.')
+      if (empty === undefined) throw new JournalError('NONE', `${this.#file} has nothing in it yet.`)
       db.exec(TABLES)
       db.prepare("INSERT INTO journal VALUES (0, '[]')").run([])
       db.prepare('INSERT INTO snapshot VALUES (1, 0, ?)').run([empty])
       db.exec(`PRAGMA file.application_id = ${APPLICATION_ID}; PRAGMA file.user_version = ${SCHEMA}`)
       this.isNew = true
     })
+  }
+
+  /**
+   * The schema of a ledger; another number for the database of something else.
+   *
+   * @throws JournalError `NEWER`, `OLDER` for a ledger that this version does not know
+   */
+  #version(): number {
+    const version = Number(this.#pragma('user_version'))
+    if (this.#pragma('application_id') !== APPLICATION_ID) return version === SCHEMA ? -1 : version
+    if (version > SCHEMA) throw new JournalError('NEWER', `${this.#file} has schema ${version}.`)
+    if (version < SCHEMA) throw new JournalError('OLDER', `${this.#file} has schema ${version}.`)
+    return version
   }
 
   /**
@@ -263,8 +277,4 @@ export function fileSystemTime(file: string): number | undefined {
   } catch {
     return undefined
   }
-}
-
-function newer(file: string): JournalError {
-  return new JournalError('NEWER', `${file} has a schema that this version does not know.`)
 }

@@ -2,6 +2,15 @@ import type { MaybePromise } from '../base/async.js'
 import type { ChainHead } from '../base/chain.js'
 import type { Money } from '../policy/money.js'
 
+/** How a ledger is opened. */
+export interface OpenOptions {
+  /**
+   * Whether a ledger is created where there is none. Otherwise `open` changes nothing, and throws.
+   * @default true
+   */
+  readonly create?: boolean | undefined
+}
+
 /**
  * The ledger: who has spent what. It is the one place where money, rate and slots are counted, shared by every process
  * that uses a guard's name. These are its promises; `test/ledger/contract.ts` tests every ledger for them.
@@ -40,8 +49,12 @@ export interface Ledger {
   /** Whether `open` created it, so that it knows of nothing that was spent before. */
   readonly isNew?: boolean | undefined
 
-  /** Prepares the ledger: creates files, connects. Called once, before any other method. */
-  open(): MaybePromise<void>
+  /**
+   * Prepares the ledger: creates files, connects. Called once, before any other method.
+   *
+   * @param options by default a ledger is created where there is none
+   */
+  open(options?: OpenOptions): MaybePromise<void>
 
   /**
    * Registers an owner with the limits of its budgets, and returns where other live owners declared other limits. An

@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs'
 import { z } from 'zod'
 import { type Clock, systemClock } from '../base/clock.js'
-import { DeniedError, SolveguardError } from '../base/errors.js'
+import { SolveguardError } from '../base/errors.js'
 import { frozenCopy } from '../base/frozen.js'
 import { type Money, micros } from '../policy/money.js'
 import { check } from '../policy/schema.js'
@@ -141,13 +140,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Books> {
   }
   const ledger = given ?? (url === undefined ? fileLedger({ dir, file, clock }) : redisLedger({ url }))
   const { kind, place } = ledger
-  // Opening would create it.
-  if (kind === 'file' && place !== undefined && !existsSync(place)) {
-    throw new DeniedError('LEDGER_UNAVAILABLE', `There is no ledger ${place}: name the folder that your guards use.`, {
-      details: { place, error: 'ENOENT' },
-    })
-  }
-  await ledger.open()
+  await ledger.open({ create: false })
   return Object.freeze({
     kind,
     place,

@@ -16,6 +16,7 @@ import type {
   Ledger,
   Limits,
   NewFact,
+  OpenOptions,
   Owner,
   PauseReason,
   RegisterResult,
@@ -195,14 +196,15 @@ class RedisLedger implements Ledger {
     this.#link = link
   }
 
-  async open(): Promise<void> {
+  async open({ create = true }: OpenOptions = {}): Promise<void> {
     await this.#link.open()
     try {
       await this.#link.withRetries(selectDatabase)
       await this.#inspect()
       this.#link.selectLedger(`${VERSION}${randomUUID()}`)
-      const [, found = ''] = await this.#link.call('open', 0, [])
+      const [, found = ''] = await this.#link.call(create ? 'open' : 'identify', 0, [])
       const identity = String(found)
+      if (identity === '') throw this.#link.unavailable(new RedisError('NONE', 'No guard has used it.'))
       if (!identity.startsWith(VERSION)) {
         throw this.#link.unavailable(new RedisError('NEWER', `Its identity is ${identity.slice(0, 50)}.`))
       }

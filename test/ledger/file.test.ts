@@ -312,10 +312,20 @@ describe('a ledger file', () => {
       expect(inside(file, (db) => db.prepare('SELECT count(*) AS n FROM theirs').get())).toMatchObject({ n: 1 })
     })
 
-    it('is rejected when a newer version wrote it', async () => {
+    it.each([
+      ['a newer version', 3, 'newer solveguard'],
+      ['a version before this one', 1, '24 hours after its last solve'],
+    ])('is rejected when %s wrote it', async (_, schema, text) => {
       await (await opened(dir)).close()
-      inside(file, (db) => db.exec('PRAGMA user_version = 2'))
-      expect(await refusal()).toMatchObject(unavailable('newer solveguard'))
+      inside(file, (db) => db.exec(`PRAGMA user_version = ${schema}`))
+      expect(await refusal()).toMatchObject(unavailable(text))
+    })
+
+    it('is rejected when it is the database of something else, whatever its version is', async () => {
+      for (const version of [0, 1, 2, 3]) {
+        inside(file, (db) => db.exec(`CREATE TABLE IF NOT EXISTS theirs (n); PRAGMA user_version = ${version}`))
+        expect(await refusal()).toMatchObject(unavailable('is not a ledger'))
+      }
     })
 
     it.each([

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
@@ -92,6 +92,12 @@ describe('openLedger', () => {
       message: expect.stringContaining(nowhere),
     })
     expect(existsSync(nowhere)).toBe(false)
+    // The file of a process that died before it had created the tables.
+    const empty = join(dir, 'empty.db')
+    writeFileSync(empty, '')
+    await expect(openLedger({ file: empty })).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
+    expect(readFileSync(empty, 'utf8')).toBe('')
+    expect(readdirSync(dir).filter((name) => name.startsWith('empty'))).toEqual(['empty.db'])
   })
 
   it.each([

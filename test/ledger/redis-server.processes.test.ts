@@ -79,6 +79,13 @@ it('openLedger shows what a budget in Redis has spent, with the clocks where the
   expect(await ledger.usage('a', Date.now())).toMatchObject({ spent: 7, declared: {}, clocks: undefined })
 })
 
+it('openLedger creates no ledger in Redis, and leaves no key', async () => {
+  const { url, cli } = await server()
+  const refused = { code: 'LEDGER_UNAVAILABLE', message: expect.stringContaining('There is no ledger') }
+  await expect(openLedger({ url })).rejects.toMatchObject(refused)
+  expect(cli('DBSIZE')).toBe('0')
+})
+
 const unavailable = (text: string) => ({
   name: 'DeniedError',
   code: 'LEDGER_UNAVAILABLE',

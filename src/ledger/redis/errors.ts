@@ -2,8 +2,8 @@ import { messageOf } from '../../base/errors.js'
 
 /**
  * A call that failed: with the server's code (`NOPERM`), the operating system's (`ECONNREFUSED`), or one of this
- * package: `OFFLINE`, `TIMEOUT`, `CLOSED`, `LOST`, `NEWER`, `AGAIN`, `MISPLACED`,
- * `NODB`, `NOTLS`, `HANDSHAKE`, `CUT`.
+ * package: `OFFLINE`, `TIMEOUT`, `CLOSED`, `LOST`, `NEWER`, `NONE`, `AGAIN`, `MISPLACED`, `NODB`, `NOTLS`, `HANDSHAKE`,
+ * `CUT`.
  */
 export class RedisError extends Error {
   readonly code: string
@@ -86,6 +86,7 @@ export function whatToDo(code: string, place: string, timeoutMs: number): string
       'ledger, which knows of nothing that was spent in the last 24 hours.'
     )
   }
+  if (code === 'NONE') return `There is no ledger ${place}: name the one that your guards use, and its \`prefix\`.`
   if (code === 'NEWER') return `The ledger ${place} was written by a newer solveguard: use that version here too.`
   if (code === 'TIMEOUT') {
     return `The ledger ${place} did not answer within ${timeoutMs / 1000} s: is its server suspended or overloaded?`

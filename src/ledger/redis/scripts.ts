@@ -435,6 +435,11 @@ call('ZSCORE', KEYS[5], '-')
 return { 'ok', call('HMGET', KEYS[1], 'e')[1] }
 `
 
+/** Returns the identity of the state, or an empty text where there is none. Changes nothing. */
+const IDENTIFY = /* lua */ `
+return { 'ok', redis.call('HGET', KEYS[1], 'e') or '' }
+`
+
 /** Does nothing. */
 const PING = /* lua */ `
 return { 'ok' }
@@ -465,6 +470,7 @@ export function scriptsBy(time: string) {
     listFacts: whole(NO_FIELDS, WITH_LIBRARY, LIST_FACTS),
     saveHead: whole(HEAD_FIELDS, SAVE_HEAD),
     heads: whole(NO_FIELDS, WITH_LIBRARY, HEADS),
+    identify: script(IDENTIFY),
     ping: script(PING),
   } as const satisfies Record<string, Script>
 }
