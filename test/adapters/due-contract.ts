@@ -129,6 +129,19 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       expect(await calls()).toBe(1)
     })
 
+    test('hides nothing of the site’s own where the challenge is in its application', async () => {
+      await visit('/invisible-execute')
+      // As pages do whose modal dialog would cover the challenge.
+      await at.page.evaluate(`submitLogin = function (token) { calls.push(token) };
+        document.querySelector('main').appendChild(document.querySelector('iframe[name^=c-]').parentNode.parentNode); 0`)
+      await at.page.click(GO)
+      await eventually(async () => (await find())[0]?.due === true)
+      await until(at.page, shown)
+      expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [{}] })
+      expect(await at.page.evaluate(shown)).toBe(false)
+      expect(await at.page.evaluate('getComputedStyle(document.querySelector("main h1")).visibility')).toBe('visible')
+    })
+
     test('closes a challenge that opens after its widget was answered, until the page asks again', async () => {
       at.vendor.setBehavior(at.site.sitekey, { afterMs: 2_000 })
       await visit('/invisible-execute')

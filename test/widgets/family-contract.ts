@@ -46,6 +46,8 @@ export interface FamilyContract {
   readonly reset?: { readonly paths: readonly string[]; readonly run: string; readonly done: string }
   /** What is true once a token has expired. */
   readonly expiry?: { readonly path: string; readonly prepare?: string; readonly done: string }
+  /** How the vendor's challenge is opened over the page, and an expression that is true while it is. */
+  readonly popup?: { readonly paths: readonly string[]; readonly opens: () => Promise<unknown>; readonly shown: string }
   /** What a denied solve must not change. */
   readonly denied?: { readonly path: string; readonly state: string | (() => Promise<unknown>) }
   /** A page with invalid arguments: what is found, how many widgets are malformed, and what is true after a solve. */
@@ -222,6 +224,28 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
       })
     }
   })
+
+  const { popup } = family
+  if (popup) {
+    describe(`leaves the site’s own application visible, where the challenge of ${name} is in it:`, () => {
+      test.each(popup.paths)('%s', async (path) => {
+        // The vendor's script appends to what the page gives it as the body.
+        await at.context.addInitScript(`Object.defineProperty(document, 'body', { configurable: true, get() {
+          return document.querySelector('main') ?? document.documentElement.lastElementChild } })`)
+        await visit(path)
+        await at.page.evaluate(
+          'HTMLFormElement.prototype.submit = function () {}; window.submitLogin = function () {}; 0',
+        )
+        await popup.opens()
+        await at.page.waitForFunction(popup.shown)
+        await at.due()
+        expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
+        expect(await at.page.evaluate(popup.shown)).toBe(false)
+        expect(await at.page.isVisible('main h1')).toBe(true)
+        expect(await at.page.isVisible('main #login')).toBe(true)
+      })
+    })
+  }
 
   const { invalid, api } = family
   if (!invalid && !api) return

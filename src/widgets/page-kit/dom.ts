@@ -36,6 +36,7 @@ export function createDom(p: Primordials) {
   const owner = getter<Node, Document | null>(Node.prototype, 'ownerDocument')
   const shadow = getter<Element, ShadowRoot | null>(Element.prototype, 'shadowRoot')
   const tag = getter<Element, string>(Element.prototype, 'localName')
+  const textContent = getter<Node, string | null>(Node.prototype, 'textContent')
   const nodeType = getter<Node, number>(Node.prototype, 'nodeType')
   const body = getter<Document, HTMLElement | null>(Document.prototype, 'body')
   const readyState = getter<Document, string>(Document.prototype, 'readyState')
@@ -81,6 +82,7 @@ export function createDom(p: Primordials) {
     /** An element's open shadow root. */
     shadow: (element: Element): ShadowRoot | undefined => shadow(element) ?? undefined,
     tag,
+    textContent: (node: Node): string => textContent(node) ?? '',
     setCookie: (text: string) => void p.apply(cookie?.set as (text: string) => void, document, [text]),
     /** The absolute address of a script. */
     source: (script: Element): string => source(script),

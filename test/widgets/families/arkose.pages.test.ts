@@ -35,6 +35,14 @@ familyContract(at, {
     },
   },
   expiry: { path: '/arkose/box', done: '!document.querySelector("input[name=fc-token]").value' },
+  popup: {
+    paths: ['/arkose', '/arkose/runs'],
+    async opens() {
+      await at.page.waitForFunction('window.enforcement')
+      await at.page.click('#go')
+    },
+    shown: 'getComputedStyle(document.querySelector("iframe")).visibility === "visible"',
+  },
   denied: { path: '/arkose/inline', state: () => at.page.isVisible('iframe') },
   api: {
     path: '/arkose',

@@ -22,7 +22,7 @@ familyContract(at, {
   name: 'a GeeTest',
   submit: SUBMIT,
   options: fresh,
-  rendered: drawn,
+  rendered: () => (at.page.url().endsWith('/bind') ? made() : drawn()),
   found: { family: 'geetest', visible: true },
   pages: [
     ['/geetest', { variant: 'v3' }],
@@ -42,6 +42,11 @@ familyContract(at, {
   expiry: {
     path: '/geetest/v4',
     done: '!captcha.getValidate() && !document.querySelector("input[name=pass_token]").value',
+  },
+  popup: {
+    paths: ['/geetest/bind', '/geetest/v4/bind'],
+    opens: () => at.page.click('#go'),
+    shown: `[...document.querySelectorAll('.geetest_panel, .geetest_box_wrap')].some((one) => one.checkVisibility())`,
   },
   denied: { path: '/geetest/v4', state: '!!captcha.getValidate()' },
   api: {

@@ -9,6 +9,8 @@ const FIELD = 'textarea[name="h-captcha-response"]'
 const SUBMIT = '#login button'
 
 const at = stage('hcaptcha', startHcaptcha, /frame=checkbox/)
+const shown =
+  '[...document.querySelectorAll("iframe")].some((f) => /challenge/.test(f.src) && getComputedStyle(f).visibility === "visible")'
 const challengeFrame = () => at.page.frames().find((frame) => /frame=challenge/.test(frame.url()))
 
 familyContract(at, {
@@ -58,6 +60,11 @@ familyContract(at, {
     prepare: `window.expired = 0; window.tooOld = function () { expired++ };
       document.querySelector('.h-captcha').dataset.expiredCallback = 'tooOld'; 0`,
     done: `expired && document.querySelector('${FIELD}').value === '' && hcaptcha.getResponse() === ''`,
+  },
+  popup: {
+    paths: ['/hcaptcha/invisible', '/hcaptcha/in-application', '/hcaptcha/in-dialog'],
+    opens: () => at.page.click('#go'),
+    shown,
   },
   denied: { path: '/hcaptcha/named', state: `[hcaptcha.getResponse(), document.querySelector('${FIELD}').value]` },
   invalid: { path: '/hcaptcha-odd', found: { rqdata: undefined }, evaluateMs: 2_000 },
@@ -137,9 +144,6 @@ describe('solves an hCaptcha so that the server accepts the token:', () => {
 })
 
 describe('pays only for an hCaptcha that is due:', () => {
-  const shown =
-    '[...document.querySelectorAll("iframe")].some((f) => /challenge/.test(f.src) && getComputedStyle(f).visibility === "visible")'
-
   test('closes an open challenge when its widget is answered', async () => {
     await at.visit('/hcaptcha/invisible')
     await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')

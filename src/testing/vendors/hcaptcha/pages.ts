@@ -79,6 +79,24 @@ document.getElementById('login').submit()},function(error){window.refused=error}
 root.innerHTML='<form id="login" method="post" action="${ACTION}"><div id="here"></div><button>Sign in</button></form>';
 ${explicit(at, "root.getElementById('here')")}})();`,
     ),
+  // The site's whole application, or its modal dialog, is what the challenge opens in.
+  '/hcaptcha/in-application': (at) =>
+    page(
+      `<div id="root" style="position:relative">${signIn('<div id="here"></div>', GO)}</div>`,
+      at,
+      EXPLICIT,
+      `${explicit(at, "'here'", "size:'invisible','challenge-container':'root',")}
+document.getElementById('go').onclick=function(){hcaptcha.execute(widget)};`,
+    ),
+  '/hcaptcha/in-dialog': (at) =>
+    page(
+      `<div id="root"><dialog id="modal">${signIn('<div id="here"></div>', GO)}</dialog></div>`,
+      at,
+      EXPLICIT,
+      `${explicit(at, "'here'", "size:'invisible','challenge-container':document.getElementById('modal'),")}
+document.getElementById('modal').showModal();
+document.getElementById('go').onclick=function(){hcaptcha.execute(widget)};`,
+    ),
   '/hcaptcha/late': (at) =>
     page(
       signIn('<div id="app"></div>'),

@@ -90,13 +90,23 @@ export function api(options: { base: string; render: string; onload: string; com
     if (button) element.after(box)
     else element.append(box)
     const overlay = document.createElement('div')
-    overlay.style.position = 'absolute'
-    overlay.style.visibility = 'hidden'
-    overlay.style.top = '-10000px'
+    overlay.setAttribute('aria-hidden', 'true')
+    overlay.style.cssText = 'position:absolute;visibility:hidden;top:-10000px;z-index:2147483647;background:#fff'
     const inner = document.createElement('div')
-    inner.append(frameOf('challenge', id, settings))
-    overlay.append(inner)
-    document.body.append(overlay)
+    inner.style.cssText = 'position:relative;z-index:1'
+    const challenge = frameOf('challenge', id, settings)
+    challenge.style.cssText += ';width:400px;height:300px;position:relative'
+    inner.append(challenge)
+    const backdrop = document.createElement('div')
+    backdrop.style.cssText = 'position:fixed;inset:0;pointer-events:none;opacity:0.05;background:#fff'
+    const arrow = document.createElement('div')
+    arrow.style.cssText = 'border-width:11px;position:absolute;pointer-events:none'
+    arrow.append(document.createElement('div'))
+    overlay.append(inner, backdrop, arrow)
+    // The documented setting of pages whose modal dialog would cover a challenge at the end of the body.
+    const named = settings['challenge-container']
+    const into = typeof named === 'string' ? document.getElementById(named) : (named as HTMLElement | undefined)
+    ;(into ?? document.body).append(overlay)
     const client: Client = {
       id,
       element,

@@ -207,11 +207,17 @@ export function mainPart(): void {
     if (button) element.after(box)
     else element.append(box)
     const challenge = document.createElement('div')
-    challenge.style.position = 'absolute'
-    challenge.style.visibility = 'hidden'
-    challenge.style.top = '-10000px'
-    challenge.appendChild(frameAt('bframe', `c-${id}`, settings))
-    document.body.appendChild(challenge)
+    challenge.style.cssText = 'position:absolute;visibility:hidden;top:-10000px;z-index:2000000000;background:#fff'
+    const backdrop = document.createElement('div')
+    backdrop.style.cssText = 'position:fixed;inset:0;opacity:0.05;background:#fff'
+    const arrow = document.createElement('div')
+    arrow.className = 'g-recaptcha-bubble-arrow'
+    arrow.style.cssText = 'border:11px solid transparent;position:absolute;pointer-events:none'
+    const holder = document.createElement('div')
+    holder.style.cssText = 'position:relative;z-index:2000000000'
+    holder.append(frameAt('bframe', `c-${id}`, settings))
+    challenge.append(backdrop, arrow, holder)
+    document.body.append(challenge)
 
     const client: Client = { n, settings, frame, challenge, field, response: '', round: 0, waiting: [] }
     live.set(n, client)
