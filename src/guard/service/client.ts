@@ -13,6 +13,7 @@ import type { AccountPauser } from '../accounts/pauses.js'
 import { abandoned, asSolveguardError } from '../errors.js'
 import type { KeyRegistry } from '../keys/registry.js'
 import type { GuardContext, KeyClock, Notifier } from '../ports.js'
+import { RecentTexts } from './recent-texts.js'
 import { type Result, redactReply } from './redact.js'
 import { bookedCost, costFloor } from './reported-cost.js'
 import type { SolverTask, TaskOutcome } from './solver-task.js'
@@ -20,8 +21,8 @@ import { type PollGroup, type Send, TaskPoller } from './task-poller.js'
 
 const CALL_TIMEOUT_MS = 30_000
 const MAX_BACKOFF_MS = 30_000
-/** How many ids of tasks are remembered for each account. */
-const MAX_TASK_IDS = 10_000
+/** How many ids of tasks are remembered for each account, at least. */
+const TASK_IDS = 10_000
 /** How often the threads of an account are asked for, at most. */
 const THREADS_EVERY_MS = 5_000
 /** After so many refusals in a row while threads are free, a plan has ended. */
@@ -66,7 +67,7 @@ export class SolverClient {
   /** The unknown errors that were reported, each with its account. */
   readonly #unknownErrors = new Set<string>()
   /** The ids of each account's latest tasks. */
-  readonly #taskIds = new WeakMap<Account, Set<string>>()
+  readonly #taskIds = new WeakMap<Account, RecentTexts>()
   /** The accounts that could not be reached, and for which a process warning was emitted. */
   readonly #unreachable = new Set<Account>()
   readonly #submitOptions: SendOptions
@@ -220,12 +221,12 @@ export class SolverClient {
 
   /** Whether the account's service has given out the id of a task before, to this process. Takes note of it. */
   #isKnownTask({ account }: SolverTask, taskId: string): boolean {
-    const known = this.#taskIds.get(account) ?? new Set<string>()
-    if (known.has(taskId)) return true
-    if (known.size === 0) this.#taskIds.set(account, known)
-    if (known.size >= MAX_TASK_IDS) known.delete(known.values().next().value as string)
-    known.add(taskId)
-    return false
+    let known = this.#taskIds.get(account)
+    if (!known) {
+      known = new RecentTexts(TASK_IDS)
+      this.#taskIds.set(account, known)
+    }
+    return !known.add(taskId)
   }
 
   /** The service gave the id of another task: this task may exist under an id that is unknown. */
