@@ -1,8 +1,10 @@
+import { gzipSync } from 'node:zlib'
 import { chromium, type Page } from 'playwright'
 import { CHROMIUM_FLAGS, findBrowser } from '../scripts/find-browser.mjs'
 import { guardContext } from '../src/adapters/playwright/index.js'
 import { startSite } from '../src/testing/site/index.js'
 import { startRecaptcha } from '../src/testing/vendors/recaptcha/index.js'
+import { observerScript } from '../src/widgets/page/script.js'
 import { fakeGrant } from '../test/adapters/fake-grant.js'
 import { median } from './median.js'
 import type { BenchRow } from './row.js'
@@ -34,6 +36,8 @@ export async function pageLoadBench(): Promise<BenchRow[]> {
       rows.push({ name, unit: 'ms', ...measured, against, target: '≤ 1.03', ok: measured.ratio <= 1.03 })
     }
     const noise = await compare(page, `${site.url}/tiny`, guard, false)
+    const kib = gzipSync(observerScript).length / 1_024
+    rows.push({ name: 'the init script, compressed', value: kib, unit: 'KiB', target: '≤ 5', ok: kib <= 5 })
     rows.push({ name: 'noise: the tiny page, never guarded: p50', unit: 'ms', ...noise, against })
     return rows
   } finally {

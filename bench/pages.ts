@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright'
-import puppeteer, { type Page as PuppeteerPage } from 'puppeteer-core'
+import puppeteer, { type BrowserContext as PuppeteerContext, type Page as PuppeteerPage } from 'puppeteer-core'
 import { addExtra } from 'puppeteer-extra'
 import { CHROMIUM_FLAGS, findBrowser } from '../scripts/find-browser.mjs'
 import type { Captcha } from '../src/adapters/engine/captcha.js'
@@ -10,6 +10,9 @@ import { type FakeGrant, fakeGrant, type Seller } from '../test/adapters/fake-gr
 // Without its types: they add methods with the same names as ours to Puppeteer's pages.
 const require = createRequire(import.meta.url)
 const RecaptchaPlugin: unknown = require('puppeteer-extra-plugin-recaptcha')
+
+/** The plugin only knows the vendor's own hosts, so the browser resolves one of them to the stand-in. */
+export const VENDOR = 'www.recaptcha.net'
 
 /** The methods of a Puppeteer page with puppeteer-extra-plugin-recaptcha. */
 export interface Plugged {
@@ -21,6 +24,8 @@ export interface Plugged {
 export interface Browsers extends AsyncDisposable {
   readonly ours: Browser
   newPluggedPage(): Promise<PuppeteerPage & Plugged>
+  /** Its pages have the plugin's methods, if their types say so or not. */
+  newPluggedContext(): Promise<PuppeteerContext>
 }
 
 export async function openBrowsers(flags: readonly string[] = []): Promise<Browsers> {
@@ -35,6 +40,7 @@ export async function openBrowsers(flags: readonly string[] = []): Promise<Brows
   return {
     ours,
     newPluggedPage: async () => (await theirs.newPage()) as never,
+    newPluggedContext: async () => (await theirs.createBrowserContext()) as never,
     async [Symbol.asyncDispose]() {
       await Promise.all([ours.close(), theirs.close()])
     },

@@ -1,0 +1,89 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Page } from 'playwright'
+import type { Page as PuppeteerPage } from 'puppeteer-core'
+import { guardContext } from '../src/adapters/playwright/index.js'
+import { guardContext as guardPuppeteer } from '../src/adapters/puppeteer/index.js'
+import { startSite } from '../src/testing/site/index.js'
+import { startRecaptcha } from '../src/testing/vendors/recaptcha/index.js'
+import { fakeGrant } from '../test/adapters/fake-grant.js'
+import { median } from './median.js'
+import { inTurn, openBrowsers, type Plugged, time, VENDOR } from './pages.js'
+import type { BenchRow } from './row.js'
+
+const ROUNDS = 50
+const WARM_UP = 3
+/** The page, and the two frames of its widget. */
+const FRAMES = 3
+/** After the last frame was added, so that none of the page's own work is measured, ms. */
+const REST_MS = 100
+
+/**
+ * The first `captcha.find` on a freshly loaded page, which is what a user has: each round with a new context, a load
+ * and one call. In turn with the peer plugin's first call, and with a first `evaluate` of nothing in a page that is not
+ * guarded, which is the browser tool's own time.
+ */
+export async function firstFindBench(): Promise<BenchRow[]> {
+  await using recaptcha = await startRecaptcha({ url: `http://${VENDOR}` })
+  await using site = await startSite({ recaptcha })
+  const { port } = new URL(recaptcha.verifyUrl)
+  await using browsers = await openBrowsers([`--host-resolver-rules=MAP ${VENDOR} 127.0.0.1:${port}`])
+  const url = `${site.url}/login`
+  const guard = () => fakeGrant(recaptcha)
+
+  const withPlaywright = async (guarded: boolean, measured: (page: Page, find: () => Promise<unknown>) => unknown) => {
+    const context = await browsers.ours.newContext()
+    const captcha = guarded ? await guardContext(guard(), context) : undefined
+    const page = await context.newPage()
+    await open(page, url)
+    const took = await time(async () => measured(page, async () => found((await captcha?.find(page))?.length)))
+    await context.close()
+    return took
+  }
+  const withPuppeteer = async (guarded: boolean, measured: (page: Opened, find: () => Promise<unknown>) => unknown) => {
+    const context = await browsers.newPluggedContext()
+    const captcha = guarded ? await guardPuppeteer(guard(), context) : undefined
+    const page = (await context.newPage()) as Opened
+    await open(page, url)
+    const took = await time(async () => measured(page, async () => found((await captcha?.find(page))?.length)))
+    await context.close()
+    return took
+  }
+  const [playwright = [], bare = [], puppeteer = [], bareInPuppeteer = [], peer = []] = await inTurn(
+    [
+      () => withPlaywright(true, (_, find) => find()),
+      () => withPlaywright(false, (page) => page.evaluate('"x"')),
+      () => withPuppeteer(true, (_, find) => find()),
+      () => withPuppeteer(false, (page) => page.evaluate('"x"')),
+      () => withPuppeteer(false, async (page) => found((await page.findRecaptchas()).captchas.length)),
+    ],
+    ROUNDS,
+    WARM_UP,
+  )
+  return [
+    ...rowsOf('Playwright', median(playwright), median(bare), median(peer)),
+    ...rowsOf('Puppeteer', median(puppeteer), median(bareInPuppeteer), median(peer)),
+  ]
+}
+
+type Opened = PuppeteerPage & Plugged
+
+function rowsOf(tool: string, value: number, bare: number, peer: number): BenchRow[] {
+  const row = { name: `captcha.find, the first on a fresh page, ${tool}: p50`, value, unit: 'ms' }
+  const [ofPeer, ofBare] = [value / peer, value / bare]
+  const against = 'the first findRecaptchas of the plugin'
+  return [
+    { ...row, against, baseline: peer, ratio: ofPeer, target: '≤ 1/2', ok: ofPeer <= 1 / 2 },
+    { ...row, against: 'a first evaluate', baseline: bare, ratio: ofBare, target: '≤ 2', ok: ofBare <= 2 },
+  ]
+}
+
+/** Loads a page, without a call into it: the first one costs more than others. */
+async function open(page: Page | PuppeteerPage, url: string): Promise<void> {
+  await page.goto(url)
+  while (page.frames().length < FRAMES) await sleep(5)
+  await sleep(REST_MS)
+}
+
+function found(count: number | undefined): void {
+  if (count !== 1) throw new Error(`Expected one widget, found ${count}.`)
+}
