@@ -146,6 +146,10 @@ export class PolicyGrant implements Grant, GrantContext {
     return this.gate.originDenial(what, address)
   }
 
+  denyUnnamed(pageUrl: string, frameUrl?: string): DeniedError | undefined {
+    return this.#solving.pipeline.denyUnnamed(this, pageUrl, frameUrl)
+  }
+
   injected(solution: Solution, outcome: { ok: true } | { ok: false; error: SolveguardError }): void {
     if (solution instanceof RedactedSolution) solution.injected(outcome.ok ? undefined : outcome.error)
   }

@@ -260,6 +260,16 @@ export interface Grant {
    * @returns undefined if the policy names the origin
    */
   originDenial(what: 'page' | 'frame', address: string): DeniedError | undefined
+  /**
+   * For adapters: denies what a caller asked to solve in a page or frame whose origin the policy does not name, before
+   * it is known what is in it. The denial is recorded, counted and emitted as that of any solve.
+   *
+   * @param pageUrl the page's URL, without its fragment
+   * @param frameUrl the frame's URL, without its fragment; absent for the page itself
+   * @returns undefined if the policy names both origins
+   * @throws SolveguardError `GUARD_CLOSED`
+   */
+  denyUnnamed(pageUrl: string, frameUrl?: string): DeniedError | undefined
   /** For adapters: records whether the solution was put into its page. */
   injected(
     solution: Solution,
@@ -652,7 +662,13 @@ export interface GuardEvents {
     readonly durationMs: number
   }
   /** A layer denied the solve. Nothing was spent. */
-  denied: Omit<SolveEvent, 'solveId'> & {
+  denied: Omit<SolveEvent, 'solveId' | 'challenge'> & {
+    /** The challenge, without its pictures; absent where the policy does not name the page: nothing was read in it. */
+    readonly challenge?: ChallengeFacts | undefined
+    /** The page's URL. */
+    readonly pageUrl: string
+    /** The frame's URL, if it is not the page itself. */
+    readonly frameUrl?: string | undefined
     /** Why. */
     readonly code: Code
     /** The layer that denied it. */

@@ -16,6 +16,8 @@ export interface FakeGrant extends Grant {
   readonly injections: { readonly token: string; readonly ok: boolean; readonly code: string | undefined }[]
   /** How long its tokens are valid, ms. */
   tokenTtlMs: number
+  /** The pages and frames that it was asked to solve in, and did not name. */
+  readonly unnamedPlaces: { readonly pageUrl: string; readonly frameUrl: string | undefined }[]
   /** Denies a page or frame by its address; by default none. */
   unnamed: Grant['originDenial']
   /** Solves a widget; by default at once, with a token of the stand-in. */
@@ -35,12 +37,14 @@ export function fakeGrant(vendor: Seller, policy: Omit<PolicyInput, 'origins'> =
   const pictures: PictureChallenge[] = []
   const loads: FakeGrant['loads'] = []
   const injections: FakeGrant['injections'] = []
+  const unnamedPlaces: FakeGrant['unnamedPlaces'] = []
   const full: Policy = parsePolicy({ origins: ['http://127.0.0.1'], grace: '0s', ...policy })
   const grant: FakeGrant = {
     challenges,
     pictures,
     loads,
     injections,
+    unnamedPlaces,
     tokenTtlMs: 120_000,
     // With every origin: the init script is in every document.
     policy: { ...full, origins: undefined },
@@ -69,6 +73,12 @@ export function fakeGrant(vendor: Seller, policy: Omit<PolicyInput, 'origins'> =
     status: () => Promise.reject(new Error('not for this test')),
     originDenial: (what, address) => grant.unnamed(what, address),
     unnamed: () => undefined,
+    denyUnnamed(pageUrl, frameUrl) {
+      const ofFrame = () => (frameUrl === undefined ? undefined : grant.unnamed('frame', frameUrl))
+      const error = grant.unnamed('page', pageUrl) ?? ofFrame()
+      if (error) unnamedPlaces.push({ pageUrl, frameUrl })
+      return error
+    },
     injected(solution, outcome) {
       injections.push({ token: solution.token, ok: outcome.ok, code: outcome.ok ? undefined : outcome.error.code })
     },

@@ -52,6 +52,7 @@ export function unnamedContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E,
       const { solved, unnamed } = await at.captcha.solve(at.page.native)
       expect(solved).toHaveLength(1)
       expect(unnamed).toHaveLength(1)
+      expect(at.grant.unnamedPlaces).toEqual([])
       await expect(at.captcha.waitFor(at.page.native, { timeout: 500 })).rejects.toMatchObject({ code: 'WAIT_TIMEOUT' })
       await at.captcha.close()
       await expectUntouched()
@@ -64,7 +65,14 @@ export function unnamedContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E,
       const found = await at.captcha.find(at.page.native)
       expect(found).toEqual([])
       expect(found.unnamed).toMatchObject([{ pageUrl: thief.url, frameUrl: undefined }])
-      expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [], unnamed: [{ pageUrl: thief.url }] })
+      expect(at.grant.unnamedPlaces).toEqual([])
+      expect(await at.captcha.solve(at.page.native)).toMatchObject({
+        solved: [],
+        denied: [{ error: { code: 'ORIGIN_NOT_NAMED' } }],
+        unnamed: [{ pageUrl: thief.url }],
+      })
+      // A solve is denied on the record; a look is not.
+      expect(at.grant.unnamedPlaces).toEqual([{ pageUrl: thief.url, frameUrl: undefined }])
       await expect(at.captcha.solve(at.page.native, { throwOnDenied: true })).rejects.toMatchObject({
         code: 'ORIGIN_NOT_NAMED',
       })

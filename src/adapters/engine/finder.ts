@@ -188,7 +188,7 @@ export class Finder {
     const [main = frame] = page.frames()
     const asked = page.isClosed() || frame.isDetached() ? [] : [...new Set([main, frame])]
     const unnamed = asked.length > 0 ? await this.#named.denialOf(page, frame) : undefined
-    if (unnamed) throw unnamed.error
+    if (unnamed) throw this.#named.deny(unnamed)
     const { readings } = await this.#readAll(
       page,
       asked.map((one) => [one, []]),

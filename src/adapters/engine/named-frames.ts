@@ -23,7 +23,7 @@ const MAX_ATTEMPTS = 3
  * frame may be answered by its page with anything, of any size, and would be of no use.
  */
 export class NamedFrames {
-  readonly #grant: Pick<Grant, 'originDenial'>
+  readonly #grant: Pick<Grant, 'originDenial' | 'denyUnnamed'>
   readonly #clock: Clock
   readonly #evaluateMs: number
   /** The origins of frames without a URL of their own, until they navigate. */
@@ -31,7 +31,7 @@ export class NamedFrames {
   readonly #watched = new Map<DriverPage, () => void>()
 
   /** @param evaluateMs how long one call into a frame may take, ms */
-  constructor(grant: Pick<Grant, 'originDenial'>, clock: Clock, evaluateMs: number) {
+  constructor(grant: Pick<Grant, 'originDenial' | 'denyUnnamed'>, clock: Clock, evaluateMs: number) {
     this.#grant = grant
     this.#clock = clock
     this.#evaluateMs = evaluateMs
@@ -47,6 +47,11 @@ export class NamedFrames {
     const judged = frameUrl(frame, await this.originOf(page, frame))
     const error = this.#grant.originDenial('frame', judged)
     return error && { pageUrl, frameUrl: judged, error }
+  }
+
+  /** The denial of what was to be solved in an unnamed frame, which is recorded. */
+  deny({ pageUrl, frameUrl, error }: UnnamedFrame): DeniedError {
+    return this.#grant.denyUnnamed(pageUrl, frameUrl) ?? error
   }
 
   /** Evaluates in a frame that the policy names, for at most `evaluateMs`. Never rejects. */

@@ -96,8 +96,11 @@ export interface SolveResult {
     readonly solution: Solution
     readonly shared: boolean
   }[]
-  /** A layer denied it; nothing was spent. */
-  readonly denied: readonly { readonly challenge: FoundChallenge; readonly error: DeniedError }[]
+  /**
+   * A layer denied it; nothing was spent. One without a `challenge` is the denial of the page itself, whose origin the
+   * policy does not name: nothing was read in it.
+   */
+  readonly denied: readonly { readonly challenge?: FoundChallenge | undefined; readonly error: DeniedError }[]
   /** It went wrong. `cost`, in micro-dollars, is set if a solution was bought all the same. */
   readonly failed: readonly {
     readonly challenge: FoundChallenge
@@ -108,7 +111,8 @@ export interface SolveResult {
   readonly skipped: readonly Skipped[]
   /**
    * The frames that were not looked into, because the policy does not name their origin. One without a `frameUrl` is
-   * the page itself: then nothing of it was looked into. `error` is the denial that any widget in it would get.
+   * the page itself: then nothing of it was looked into, and `denied` has its denial. `error` is the denial that any
+   * widget in it would get.
    */
   readonly unnamed: readonly UnnamedFrame[]
   /**
@@ -127,18 +131,19 @@ export interface WidgetResult {
   readonly started: boolean
 }
 
-/** The first denial of a call: that of the page itself, or of a widget. */
-export function firstDenial({ unnamed, denied }: Pick<SolveResult, 'unnamed' | 'denied'>): DeniedError | undefined {
-  return (unnamed.find(({ frameUrl }) => frameUrl === undefined) ?? denied[0])?.error
+/** The page itself, if it was not looked into: the policy does not name its origin. */
+export function unnamedPage(unnamed: readonly UnnamedFrame[]): UnnamedFrame | undefined {
+  return unnamed.find(({ frameUrl }) => frameUrl === undefined)
 }
 
-/** Puts the outcomes of one call together. */
+/** Puts the outcomes of one call together. @param ofPage the denial of the page itself */
 export function summarize(
   results: readonly WidgetResult[],
   { omitted, unknown, unnamed }: Pick<PageScan, 'omitted' | 'unknown' | 'unnamed'>,
+  ofPage?: DeniedError,
 ): SolveResult {
   const solved: SolveResult['solved'][number][] = []
-  const denied: SolveResult['denied'][number][] = []
+  const denied: SolveResult['denied'][number][] = ofPage ? [{ error: ofPage }] : []
   const failed: SolveResult['failed'][number][] = []
   const skipped: Skipped[] = []
   let cost: Money = ZERO

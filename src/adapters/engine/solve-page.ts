@@ -5,7 +5,7 @@ import { checkOptionNames } from './check-options.js'
 import type { Omitted, PageScan, WidgetLocation } from './finder.js'
 import { InFlightSolves } from './in-flight.js'
 import { captchaClosed } from './page-errors.js'
-import { firstDenial, type SkipReason, type SolveResult, summarize, type WidgetResult } from './result.js'
+import { type SkipReason, type SolveResult, summarize, unnamedPage, type WidgetResult } from './result.js'
 import { skipReason, solveWidget } from './solve-widget.js'
 import type { SolveTools } from './tools.js'
 
@@ -82,9 +82,10 @@ export class PageSolver {
       if (end.status === 'rejected') throw end.reason
       return end.value
     })
-    const result = summarize(results, others)
-    const denial = throwOnDenied && firstDenial(result)
-    if (denial) throw denial
+    const unnamed = unnamedPage(others.unnamed)
+    const result = summarize(results, others, unnamed && this.#tools.grant.denyUnnamed(unnamed.pageUrl))
+    const [denial] = result.denied
+    if (throwOnDenied && denial) throw denial.error
     return result
   }
 

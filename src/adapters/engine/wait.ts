@@ -4,7 +4,7 @@ import { checkOptionNames } from './check-options.js'
 import type { PageScan } from './finder.js'
 import { PageChanges } from './page-changes.js'
 import { pageClosed } from './page-errors.js'
-import { firstDenial } from './result.js'
+import { unnamedPage } from './result.js'
 import type { PageSolver } from './solve-page.js'
 import type { SolveTools } from './tools.js'
 
@@ -65,7 +65,7 @@ export async function waitForWidgets(
       if (scan && wanted.length > 0) return { ...scan, widgets: wanted }
       if (page.isClosed()) throw pageClosed()
       seen = scan?.widgets.length ?? 0
-      denial = scan && firstDenial({ unnamed: scan.unnamed, denied: [] })
+      denial = scan && unnamedPage(scan.unnamed)?.error
       await changes.next(ends)
       if (closing.aborted || signal?.aborted) throw waitAborted()
       if (over.signal.aborted) throw waitTimedOut(which, timeout, seen, denial)

@@ -28,6 +28,7 @@ export function prepaidGrant(grant: Grant): PrepaidGrant {
       narrow: (narrowing, options) => grant.narrow(narrowing, options),
       status: () => grant.status(),
       originDenial: (what, address) => grant.originDenial(what, address),
+      denyUnnamed: (pageUrl, frameUrl) => grant.denyUnnamed(pageUrl, frameUrl),
       injected: (solution, outcome) => grant.injected(solution, outcome),
     },
   }

@@ -1,11 +1,12 @@
 import type { Frame, Page } from 'puppeteer-core'
-import { SolveguardError } from '../../base/errors.js'
+import { type DeniedError, SolveguardError } from '../../base/errors.js'
 import type { Grant, Solution } from '../../guard/types.js'
 import { ZERO } from '../../policy/money.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
 import type { Captcha } from '../engine/captcha.js'
 import type { Found } from '../engine/finder.js'
-import { firstDenial, type SolveResult } from '../engine/result.js'
+import { boundedUrl, isBlankUrl } from '../engine/frame-url.js'
+import { type SolveResult, unnamedPage } from '../engine/result.js'
 import type { SolvePageOptions } from '../engine/solve-page.js'
 import type { PrepaidGrant } from './prepaid-grant.js'
 import {
@@ -82,8 +83,17 @@ export class RecaptchaMethods {
   }
 
   async solveCaptchas(options: SolvePageOptions = {}): Promise<SolveResult> {
-    const { captcha } = await this.#guarded
-    if (!this.#frame || (options.which ?? 'due') !== 'due') return captcha.solve(this.#page, options)
+    const { captcha, grant } = await this.#guarded
+    const { which = 'due', throwOnDenied } = options
+    if (!this.#frame || which !== 'due' || this.#isUnnamed(grant, this.#page.mainFrame())) {
+      return captcha.solve(this.#page, options)
+    }
+    if (!isBlankUrl(this.#frame.url()) && this.#isUnnamed(grant, this.#frame)) {
+      const error = this.#deny(grant)
+      if (error && throwOnDenied) throw error
+      const nothing = await captcha.solve(this.#page, { ...options, which: [] })
+      return { ...nothing, denied: error ? [{ error }] : [] }
+    }
     return captcha.solve(this.#page, { ...options, which: (await this.findCaptchas()).filter(({ due }) => due) })
   }
 
@@ -122,8 +132,10 @@ export class RecaptchaMethods {
   async solveRecaptchas(): Promise<SolveRecaptchasResult> {
     return this.#resultOrError(
       async () => {
+        const { captcha, grant } = await this.#guarded
+        const denial = this.#deny(grant)
+        if (denial) throw denial
         const { captchas, filtered } = await this.#scan()
-        const { captcha } = await this.#guarded
         // Answered and hidden widgets are left alone.
         const due = captchas
           .map(({ id }) => this.#find(id).found)
@@ -135,7 +147,9 @@ export class RecaptchaMethods {
           ...result.solved.map(({ challenge, solution }) =>
             toCaptchaSolution(challenge, solution, requestAt, responseAt),
           ),
-          ...[...result.denied, ...result.failed].map(({ challenge, error }) => toFailedSolution(challenge, error)),
+          ...[...result.denied, ...result.failed].flatMap(({ challenge, error }) =>
+            challenge ? [toFailedSolution(challenge, error)] : [],
+          ),
         ]
         const solved = result.solved.map(({ challenge }) => toSolved(challenge.id, challenge.family, responseAt))
         return { captchas, filtered, solutions, solved, error: firstError(solutions) }
@@ -146,10 +160,13 @@ export class RecaptchaMethods {
 
   /** Lists widgets. If the page is loading the vendor's script, it first waits for a widget. */
   async #scan(): Promise<{ captchas: CaptchaInfo[]; filtered: FilteredCaptcha[] }> {
+    const { grant } = await this.#guarded
     const frame = this.#frame ?? this.#page.mainFrame()
-    if (await frame.$(SCRIPT)) await waitUntilTrue(frame, READY)
+    // Nothing is run in a page or a frame that the policy does not name, and nothing need be in a blank one.
+    const isNamed = () => [this.#page.mainFrame(), frame].every((one) => !this.#isUnnamed(grant, one))
+    if (isNamed() && (await frame.$(SCRIPT))) await waitUntilTrue(frame, READY, isNamed)
     const all = await this.#findAll()
-    const denial = firstDenial({ unnamed: all.unnamed, denied: [] })
+    const denial = unnamedPage(all.unnamed)?.error
     if (denial) throw denial
     const here = all.filter((one) => this.#isHere(one))
     const infos = here.map((one) => toCaptchaInfo(one, this.#options.include))
@@ -157,6 +174,18 @@ export class RecaptchaMethods {
       captchas: infos.filter((one) => !isFiltered(one)),
       filtered: infos.filter(isFiltered),
     }
+  }
+
+  #isUnnamed(grant: Grant, frame: Frame): boolean {
+    const what = frame === this.#page.mainFrame() ? 'page' : 'frame'
+    return grant.originDenial(what, boundedUrl(frame.url())) !== undefined
+  }
+
+  /** The denial of a solve here, which is recorded; a blank frame is left to the scan, which knows its origin. */
+  #deny(grant: Grant): DeniedError | undefined {
+    const main = this.#page.mainFrame()
+    const frame = this.#frame === main || isBlankUrl(this.#frame?.url() ?? '') ? undefined : this.#frame
+    return grant.denyUnnamed(boundedUrl(main.url()), frame && boundedUrl(frame.url()))
   }
 
   async #buy(grant: Grant, { found, pageLoad }: KnownWidget): Promise<CaptchaSolution> {
@@ -215,11 +244,11 @@ export class RecaptchaMethods {
 }
 
 /**
- * Waits until an expression is true in a frame, for at most `RENDER_TIMEOUT_MS`. Uses only what Puppeteer and
- * Playwright have in common.
+ * Waits until an expression is true in a frame, for at most `RENDER_TIMEOUT_MS`, and for as long as the policy names
+ * it. Uses only what Puppeteer and Playwright have in common.
  */
-async function waitUntilTrue(frame: Frame, expression: string): Promise<void> {
-  for (let waited = 0; waited < RENDER_TIMEOUT_MS; waited += POLL_MS) {
+async function waitUntilTrue(frame: Frame, expression: string, isNamed: () => boolean): Promise<void> {
+  for (let waited = 0; waited < RENDER_TIMEOUT_MS && isNamed(); waited += POLL_MS) {
     // If the frame is gone, the next scan reports that.
     if (await frame.evaluate(expression).catch(() => true)) return
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))

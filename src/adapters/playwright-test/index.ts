@@ -18,7 +18,7 @@ import type { AutoOptions, AutoSolving } from '../engine/auto.js'
 import type { Captcha, CaptchaOptions } from '../engine/captcha.js'
 import type { Found } from '../engine/finder.js'
 import type { SolveGridOptions, SolveImageOptions } from '../engine/pictures.js'
-import { firstDenial, type SolveResult } from '../engine/result.js'
+import type { SolveResult } from '../engine/result.js'
 import type { SolvePageOptions } from '../engine/solve-page.js'
 import type { WaitForOptions } from '../engine/wait.js'
 import { guardContext } from '../playwright/index.js'
@@ -205,8 +205,8 @@ function createTestCaptcha(captcha: Captcha<Page, Locator>, own: Page, seen: Wid
         const { throwOnDenied, ...others } = options ?? {}
         const result = await captcha.solve(page, others)
         seen.push(...widgetReports(result))
-        const denial = throwOnDenied && firstDenial(result)
-        if (denial) throw denial
+        const [denial] = result.denied
+        if (throwOnDenied && denial) throw denial.error
         return result
       }
       return await test.step('captcha.solve', solve, { box: true })

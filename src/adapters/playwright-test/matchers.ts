@@ -1,7 +1,7 @@
 import type { BrowserContext, Page } from 'playwright/test'
 import type { Captcha } from '../engine/captcha.js'
 import type { Found } from '../engine/finder.js'
-import { firstDenial } from '../engine/result.js'
+import { unnamedPage } from '../engine/result.js'
 
 /** The captchas of running tests, by context. */
 const captchas = new WeakMap<BrowserContext, Pick<Captcha<Page>, 'find'>>()
@@ -52,7 +52,7 @@ export const matchers = {
     for (let scan = 0; ; scan++) {
       const found = await captcha.find(page)
       const due = found.filter((widget) => widget.due)
-      const denial = firstDenial({ unnamed: found.unnamed, denied: [] })
+      const denial = unnamedPage(found.unnamed)?.error
       // Nothing is known of such a page.
       if (denial?.code === 'ORIGIN_NOT_NAMED') throw denial
       const pass = due.length === 0

@@ -7,10 +7,10 @@ export const ATTACHMENT_NAME = 'captchas'
 
 /** The outcome for one widget in a test's report: without the token, and without the query of the page's URL. */
 export interface WidgetReport {
-  /** The family, such as `recaptcha`. */
-  readonly family: string
-  /** The variant, such as `v2-checkbox`. */
-  readonly variant: string
+  /** The family, such as `recaptcha`; absent for the denial of a page that the policy does not name. */
+  readonly family?: string | undefined
+  /** The variant, such as `v2-checkbox`; absent where `family` is. */
+  readonly variant?: string | undefined
   /** The page's URL, without its query. */
   readonly page: string
   /** How the solve ended. */
@@ -36,12 +36,17 @@ export interface TestSpending {
 }
 
 /** The reports of the widgets that a call did not skip. A shared solve is counted in the call that started it. */
-export function widgetReports({ solved, denied, failed }: SolveResult): WidgetReport[] {
+export function widgetReports({ solved, denied, failed, unnamed }: SolveResult): WidgetReport[] {
+  const page = { pageUrl: unnamed[0]?.pageUrl ?? '' }
   return [
     ...solved
       .filter(({ shared }) => !shared)
       .map((one) => ({ ...widgetFields(one.challenge), outcome: 'solved' as const })),
-    ...denied.map((one) => ({ ...widgetFields(one.challenge), outcome: 'denied' as const, ...errorFields(one.error) })),
+    ...denied.map((one) => ({
+      ...widgetFields(one.challenge ?? page),
+      outcome: 'denied' as const,
+      ...errorFields(one.error),
+    })),
     ...failed.map((one) => ({ ...widgetFields(one.challenge), outcome: 'failed' as const, ...errorFields(one.error) })),
   ]
 }
@@ -58,7 +63,7 @@ export function formatCounts({ solved, denied, failed }: Pick<TestSpending, 'sol
   return parts.map(([what, count]) => `${count} ${what}`).join(', ') || 'nothing solved'
 }
 
-function widgetFields({ family, variant, pageUrl }: { family: string; variant: string; pageUrl: string }) {
+function widgetFields({ family, variant, pageUrl }: { family?: string; variant?: string; pageUrl: string }) {
   return { family, variant, page: pageUrl.split('?', 1)[0] ?? '' }
 }
 

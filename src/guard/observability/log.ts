@@ -48,7 +48,7 @@ export class Log {
     // A retry is a step, but may need action when nothing reaches the service.
     const isUnreached = name === 'retrying' && 'code' in event && event.code === 'SOLVER_UNREACHABLE'
     const level = name === 'alert' || isUnreached ? 'warn' : LEVELS[name as keyof typeof LEVELS]
-    this.#write(level, { event: name, guard: this.#guard, ...fields, ...forLog(event) }, message)
+    this.#write(level, { event: name, guard: this.#guard, ...fields, ...forLog(event as Addresses) }, message)
   }
 
   alert(code: Code, message: string, details: Readonly<Record<string, string | number | boolean>> | undefined): void {
@@ -65,13 +65,26 @@ export class Log {
   }
 }
 
-/** A challenge in the form that logs and audit records may hold: addresses may contain sessions and passwords. */
-function forLog(event: object): { challenge?: object } {
-  if (!('challenge' in event)) return {}
-  const challenge = event.challenge as ChallengeFacts
-  const { family, variant, pageUrl, frameUrl } = challenge
+interface Addresses {
+  readonly challenge?: ChallengeFacts | undefined
+  readonly pageUrl?: string
+  readonly frameUrl?: string | undefined
+}
+
+/** What is in the place of an event's addresses, which may contain sessions and passwords. */
+function forLog(event: Addresses): object {
+  const { challenge } = event
+  const own = 'pageUrl' in event ? addressesForLog(event) : {}
+  if (challenge === undefined) return own
+  const { family, variant } = challenge
   const sitekey = 'sitekey' in challenge ? challenge.sitekey : undefined
-  const page = originOf(pageUrl).record
-  const frame = frameUrl === undefined ? undefined : originOf(frameUrl).record
-  return { challenge: { family, variant, sitekey, pageUrl: page, frameUrl: frame } }
+  return { ...own, challenge: { family, variant, sitekey, ...addressesForLog(challenge) } }
+}
+
+/** Addresses in the form that logs and audit records may hold. */
+function addressesForLog({ pageUrl, frameUrl }: Pick<Addresses, 'pageUrl' | 'frameUrl'>): object {
+  return {
+    pageUrl: pageUrl === undefined ? undefined : originOf(pageUrl).record,
+    frameUrl: frameUrl === undefined ? undefined : originOf(frameUrl).record,
+  }
 }

@@ -97,7 +97,7 @@ export class Instruments {
       events.on('recovered', ({ cost, solver, family }) => spent(cost, attributesOf(family, solver))),
       events.on('denied', ({ challenge, layer, code }) => {
         denials.add(1, {
-          ...attributesOf(challenge.family, undefined),
+          ...attributesOf(challenge?.family, undefined),
           [ATTRIBUTE.layer]: layer,
           [ATTRIBUTE.error]: code,
         })

@@ -15,6 +15,14 @@ export type EventFields = Pick<
 
 const NO_FIELDS: EventFields = {}
 
+/** A page, or a frame of it, in which nothing was read. */
+export interface UnnamedPlace {
+  readonly family?: undefined
+  readonly variant?: undefined
+  readonly pageUrl: string
+  readonly frameUrl?: string | undefined
+}
+
 /** What an audit event needs from the guard. */
 export interface AuditEventDeps extends Pick<GuardContext, 'name' | 'clock'> {
   readonly accounts: readonly Pick<Account, 'name'>[]
@@ -28,7 +36,7 @@ export function auditEvent(
   deps: AuditEventDeps,
   action: AuditAction,
   grant: GrantContext,
-  challenge: ChallengeFacts,
+  challenge: ChallengeFacts | UnnamedPlace,
   admitted: AdmittedPage | undefined,
   fields: EventFields = NO_FIELDS,
   job?: Job,

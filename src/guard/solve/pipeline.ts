@@ -282,6 +282,18 @@ export class SolvePipeline {
     job.pageLoad = undefined
   }
 
+  /**
+   * The denial of a solve in a page or frame that the policy does not name, where nothing is read.
+   * @throws SolveguardError `GUARD_CLOSED`
+   */
+  denyUnnamed(grant: GrantContext, pageUrl: string, frameUrl: string | undefined): DeniedError | undefined {
+    if (this.#deps.closed) throw closed()
+    const ofFrame = () => (frameUrl === undefined ? undefined : grant.gate.originDenial('frame', frameUrl))
+    const error = grant.gate.originDenial('page', pageUrl) ?? ofFrame()
+    if (error) this.#steps.reporter.denied(grant, { pageUrl, frameUrl }, undefined, error)
+    return error
+  }
+
   #reportDenial(
     grant: GrantContext,
     challenge: ChallengeFacts,

@@ -9,7 +9,7 @@ import type { Recorder } from '../observability/recorder.js'
 import type { GuardContext, Notifier } from '../ports.js'
 import type { TaskOutcome } from '../service/solver-task.js'
 import type { Solution } from '../types.js'
-import { type AuditEventDeps, auditEvent, jobEvent } from './audit-event.js'
+import { type AuditEventDeps, auditEvent, jobEvent, type UnnamedPlace } from './audit-event.js'
 import type { Job } from './job.js'
 import { RedactedSolution } from './solution.js'
 
@@ -104,16 +104,23 @@ export class SolveReporter {
     await job.transport.send({ ...call, sensitive: job.hidden }, job.key.value, { purpose: 'report' }).catch(() => {})
   }
 
-  /** Counts the denial, emits its event, and records it later, together with others like it. */
-  denied(grant: GrantContext, challenge: ChallengeFacts, admitted: AdmittedPage | undefined, error: DeniedError): void {
+  /** Counts the denial, emits its event, and records it: the first of its kind at once, others like it together. */
+  denied(
+    grant: GrantContext,
+    place: ChallengeFacts | UnnamedPlace,
+    admitted: AdmittedPage | undefined,
+    error: DeniedError,
+  ): void {
     const { code, layer, message, retryAt } = error
     const { denialCounts } = this.#deps
     denialCounts.set(code, (denialCounts.get(code) ?? 0) + 1)
     const record = { code, layer, message, retryAt: retryAt?.getTime() }
-    this.#deps.denials.add(auditEvent(this.#deps, 'denied', grant, challenge, admitted, record))
+    this.#deps.denials.add(auditEvent(this.#deps, 'denied', grant, place, admitted, record))
     if (this.#deps.isObserved('denied')) {
       const at = new Date(this.#deps.clock.now())
-      this.#deps.emit('denied', { challenge, at, code, layer, message, retryAt }, message)
+      const { pageUrl, frameUrl } = place
+      const challenge = place.family === undefined ? undefined : place
+      this.#deps.emit('denied', { challenge, pageUrl, frameUrl, at, code, layer, message, retryAt }, message)
     }
   }
 

@@ -59,7 +59,11 @@ const page = (...frames: FakeFrame[]): DriverPage => ({
 })
 
 const finder = (clock = manualClock()) =>
-  new Finder(clock, 5_000, new NamedFrames({ originDenial: () => undefined }, clock, 5_000))
+  new Finder(
+    clock,
+    5_000,
+    new NamedFrames({ originDenial: () => undefined, denyUnnamed: () => undefined }, clock, 5_000),
+  )
 
 test('calls each frame once, the vendor’s own never, and sends the page script only with the first call', async () => {
   const main = frame('https://staging.example.com/', undefined, () => reply('https://staging.example.com', {}))

@@ -72,7 +72,11 @@ function pageOf(...frames: FakeFrame[]) {
 function finding() {
   const clock = manualClock()
   const gate = new Gate(parsePolicy({ origins: [NAMED] }))
-  const named = new NamedFrames({ originDenial: (what, address) => gate.originDenial(what, address) }, clock, 5_000)
+  const named = new NamedFrames(
+    { originDenial: (what, address) => gate.originDenial(what, address), denyUnnamed: () => undefined },
+    clock,
+    5_000,
+  )
   return { named, finder: new Finder(clock, 5_000, named) }
 }
 

@@ -49,7 +49,7 @@ function fakePage(waits: boolean): FakePage {
 }
 
 function changesIn(page: DriverPage, clock: ManualClock): PageChanges {
-  const frames = new NamedFrames({ originDenial: () => undefined }, clock, 5_000)
+  const frames = new NamedFrames({ originDenial: () => undefined, denyUnnamed: () => undefined }, clock, 5_000)
   return new PageChanges({ clock, frames, finder: new Finder(clock, 5_000, frames) }, page)
 }
 
@@ -164,7 +164,7 @@ test.each(['https://staging.example.com/inner', 'about:blank'])(
       },
     }
     const clock = manualClock()
-    const frames = new NamedFrames({ originDenial: () => undefined }, clock, 5_000)
+    const frames = new NamedFrames({ originDenial: () => undefined, denyUnnamed: () => undefined }, clock, 5_000)
     const finder = new Finder(clock, 5_000, frames)
     const both: DriverPage = { ...page, frames: () => [main, child] }
     const changes = new PageChanges({ clock, frames, finder }, both)

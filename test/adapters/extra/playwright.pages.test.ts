@@ -8,6 +8,7 @@ import { usd } from '../../../src/policy/money.js'
 import { type StandInSite, startSite, WELCOME } from '../../../src/testing/site/index.js'
 import { type StandInRecaptcha, startRecaptcha } from '../../../src/testing/vendors/recaptcha/index.js'
 import { type FakeGrant, fakeGrant } from '../fake-grant.js'
+import { expectDenied, nameOnly, startUnnamedPage } from './unnamed-page.js'
 
 let recaptcha: StandInRecaptcha
 let site: StandInSite
@@ -75,6 +76,23 @@ test('watches the first document of a page: an execute of v3 is held', async () 
   await expect.poll(async () => (await page.findCaptchas())[0]?.due).toBe(true)
   expect(await page.solveCaptchas()).toMatchObject({ solved: [{}] })
   expect(await page.textContent('h1.good')).toBe(WELCOME)
+})
+
+test('runs nothing in a page or frame that the policy does not name, and a solve there is denied', async () => {
+  await using there = await startUnnamedPage()
+  const page = await (await launch()).newPage()
+  await visit(page, '/login')
+  nameOnly(grant, site.url)
+  await page.evaluate(
+    (src) => void document.body.append(Object.assign(document.createElement('iframe'), { src })),
+    there.url,
+  )
+  await expect.poll(() => page.frames().some((frame) => frame.url() === there.url)).toBe(true)
+  const frame = page.frames().find((one) => one.url() === there.url) as never
+  await expectDenied(frame, grant, there)
+  grant.unnamedPlaces.length = 0
+  await page.goto(there.url)
+  await expectDenied(page as never, grant, there)
 })
 
 test('applies a policy for each context', async () => {

@@ -8,6 +8,7 @@ import { type StandInSite, startSite, WELCOME } from '../../../src/testing/site/
 import { type StandInRecaptcha, startRecaptcha } from '../../../src/testing/vendors/recaptcha/index.js'
 import { denied, type FakeGrant, fakeGrant } from '../fake-grant.js'
 import { eventually } from '../tool.js'
+import { expectDenied, nameOnly, startUnnamedPage } from './unnamed-page.js'
 
 const RENDERED = '!!document.querySelector("iframe[name^=a-]")'
 
@@ -102,6 +103,21 @@ test('findCaptchas and solveCaptchas return solveguard’s own shapes', async ()
   expect(await page.findCaptchas()).toMatchObject([{ family: 'recaptcha', due: true }])
   expect(await page.solveCaptchas()).toMatchObject({ solved: [{}], cost: 1_000 })
   expect(await page.solveCaptchas()).toMatchObject({ solved: [], skipped: [{ reason: 'answered' }] })
+})
+
+test('runs nothing in a page or frame that the policy does not name, and a solve there is denied', async () => {
+  await using there = await startUnnamedPage()
+  const page = await open('/login')
+  nameOnly(grant, site.url)
+  await page.evaluate(
+    (src) => void document.body.append(Object.assign(document.createElement('iframe'), { src })),
+    there.url,
+  )
+  const frame = await page.waitForFrame(there.url)
+  await expectDenied(frame, grant, there)
+  grant.unnamedPlaces.length = 0
+  await page.goto(there.url)
+  await expectDenied(page, grant, there)
 })
 
 test('buys nothing for an answered widget', async () => {

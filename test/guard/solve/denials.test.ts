@@ -4,6 +4,7 @@ import { createGuard } from '../../../src/guard/create.js'
 import { memoryLedger } from '../../../src/ledger/memory.js'
 import { usd } from '../../../src/policy/money.js'
 import { captchaAI } from '../../../src/solvers/captchaai.js'
+import { memoryAudit } from '../../../src/testing/audit.js'
 import { manualClock } from '../../../src/testing/clock.js'
 import { challenge, errorOf, fixedSecret, rig, settleWith } from '../support.js'
 
@@ -42,6 +43,34 @@ describe('a solve', () => {
     const error = await errorOf(guard.solve({ ...challenge, frameUrl: 'https://ads.example/frame' }))
     expect(error.code).toBe('ORIGIN_NOT_NAMED')
     expect(error.message).toContain('https://ads.example')
+  })
+
+  it('is denied on the record in a page or frame that the policy does not name, where nothing was read', async () => {
+    const sink = memoryAudit()
+    const lines: string[] = []
+    const line = (...words: unknown[]) => void lines.push(JSON.stringify(words))
+    const logger = { debug: line, info: line, warn: line }
+    const { guard, service } = await rig({ guardOptions: { audit: sink, logger } })
+    const events: unknown[] = []
+    guard.on('denied', (event) => events.push(event))
+    const grant = guard.narrow({}, { name: 'context' })
+    expect(grant.denyUnnamed(challenge.pageUrl)).toBeUndefined()
+    const page = 'https://elsewhere.example/pay?session=s3cret'
+    expect(grant.denyUnnamed(page)).toMatchObject({ code: 'ORIGIN_NOT_NAMED', layer: 'origin' })
+    expect(grant.denyUnnamed(challenge.pageUrl, 'https://ads.example/')).toMatchObject({ code: 'ORIGIN_NOT_NAMED' })
+    expect(grant.denyUnnamed('about:blank')).toMatchObject({ code: 'ORIGIN_OPAQUE' })
+    expect(sink.events.filter(({ action }) => action === 'denied')).toMatchObject([
+      { code: 'ORIGIN_NOT_NAMED', page: 'https://elsewhere.example/pay', family: undefined, path: grant.path },
+      { code: 'ORIGIN_NOT_NAMED', frame: 'https://ads.example/' },
+      { code: 'ORIGIN_OPAQUE' },
+    ])
+    expect(events).toMatchObject([{ pageUrl: page, challenge: undefined }, { frameUrl: 'https://ads.example/' }, {}])
+    expect(lines.join()).toContain('https://elsewhere.example/pay')
+    expect(lines.join()).not.toContain('s3cret')
+    expect((await guard.status()).process.denied).toEqual({ ORIGIN_NOT_NAMED: 2, ORIGIN_OPAQUE: 1 })
+    expect(service.requests).toHaveLength(0)
+    await guard.close()
+    expect(() => grant.denyUnnamed(page)).toThrow(expect.objectContaining({ code: 'GUARD_CLOSED' }))
   })
 
   it('is denied by time outside the working hours, with the time of the next opening', async () => {
