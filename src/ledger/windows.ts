@@ -120,9 +120,9 @@ export class SlidingSum {
     let moved = 0
     const isKept = (one: number): boolean => slotExpiresAt(this.#kind, one) + this.#kind.keptMs > now
     while ((this.#slots.at(-1) ?? Number.NEGATIVE_INFINITY) >= slot) {
-      const last = this.#slots.pop()
-      const amount = this.#amounts.pop() ?? 0
-      if (last !== undefined && isKept(last)) moved += last === slot ? Math.max(0, amount - before) : amount
+      const last = this.#slots.pop() as number
+      const amount = this.#amounts.pop() as number
+      if (isKept(last)) moved += last === slot ? Math.max(0, amount - before) : amount
       if (this.#slots.length < this.#first) this.#first--
       else this.#sum -= amount
       if (last === slot) this.#addTo(slot, Math.min(amount, before))
@@ -160,7 +160,7 @@ export class SlidingSum {
 
   /** Whether no amount is kept any more. Call `at` first. */
   get isEmpty(): boolean {
-    return this.#sum === 0 && !this.#amounts.some((amount) => amount > 0)
+    return !this.#amounts.some((amount) => amount > 0)
   }
 
   /** The slots, oldest first, to be stored and passed to the constructor again. */

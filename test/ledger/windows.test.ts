@@ -11,6 +11,7 @@ import {
   sameLimits,
   slotExpiresAt,
   slotOf,
+  tightest,
   type WindowKind,
 } from '../../src/ledger/windows.js'
 import { micros } from '../../src/policy/money.js'
@@ -32,6 +33,24 @@ class NaiveSum {
     const before = this.#bySlot.get(slot) ?? 0
     if (before + amount > 0) this.#bySlot.set(slot, before + amount)
     else this.#bySlot.delete(slot)
+  }
+
+  mark(at: number): readonly [slot: number, amount: number] {
+    const slot = Math.floor(at / this.#kind.slotMs)
+    return [slot, this.#bySlot.get(slot) ?? 0]
+  }
+
+  /** What was counted after the mark counts as of `to`, but for slots that need not be kept at `now`. */
+  move([marked, before]: readonly [slot: number, amount: number], to: number, now: number): void {
+    const { slotMs, spanMs, keptMs } = this.#kind
+    let moved = 0
+    for (const [slot, amount] of [...this.#bySlot]) {
+      if (slot < marked) continue
+      const stays = slot === marked ? Math.min(amount, before) : 0
+      if ((slot + 1) * slotMs + spanMs + keptMs > now) moved += amount - stays
+      this.#bySlot.set(slot, stays)
+    }
+    this.add(to, moved)
   }
 
   /** The slots that end after a moment, in order. */
@@ -99,6 +118,39 @@ describe('a sum over a sliding window', () => {
         }
       }),
       { numRuns: 300 },
+    )
+  })
+
+  it('counts what was counted after a mark as of a later moment, whatever was counted before and since', () => {
+    const added = fc.array(
+      fc.record({ back: fc.integer({ min: -40, max: 100 }), amount: fc.integer({ min: -5, max: 9 }) }),
+      {
+        maxLength: 8,
+      },
+    )
+    const times = fc.record({ mark: fc.nat(120), read: fc.nat(170), kept: fc.nat(60), to: fc.nat(30) })
+    fc.assert(
+      fc.property(added, added, times, (before, since, { mark, read, kept, to }) => {
+        const sum = new SlidingSum(SMALL)
+        const naive = new NaiveSum(SMALL)
+        const both = [sum, naive] as const
+        for (const { back, amount } of before) for (const each of both) each.add(1_000 - back, amount)
+        const marks = both.map((each) => each.mark(1_000 - mark))
+        expect(marks[0]).toEqual(marks[1])
+        for (const { back, amount } of since) for (const each of both) each.add(1_000 - mark - back, amount)
+        const now = 1_000 + read
+        expect(sum.at(now)).toBe(naive.at(now))
+        const froms = [now - 149, now - 100, now - 40, now]
+        for (const from of froms) expect(sum.since(from)).toBe(naive.since(from, now))
+        const later = now + kept + to
+        for (const each of both) each.move(marks[1] ?? [0, 0], later, now + kept)
+        for (const time of [later, later + 50, later + 105, later + 140]) {
+          expect(sum.at(time)).toBe(naive.at(time))
+          for (const from of [...froms, later - 140, later]) expect(sum.since(from)).toBe(naive.since(from, time))
+          for (const excess of [1, 8]) expect(sum.goneAt(excess)).toBe(naive.goneAt(excess, time))
+        }
+      }),
+      { numRuns: 200 },
     )
   })
 
@@ -181,6 +233,63 @@ describe('the day of a calendar cap', () => {
     ['was over a little more than 27 hours ago', 151 * HOUR + 1, 124 * HOUR + 1, 151 * HOUR + 1],
   ])('that %s counts from a start, and ends', (_, at, start, end) => {
     expect([dayStart(cap, at), dayEnd(cap, at)]).toEqual([start, end])
+  })
+})
+
+describe('the tighter of two limits', () => {
+  const cap = (timeZone: string, amount: number, start: number, end = start + 24): CalendarCap => ({
+    timeZone,
+    amount: micros(amount),
+    start,
+    end,
+  })
+  const days = (a: CalendarCap[] | undefined, b: CalendarCap[] | undefined, wall = 1_000) =>
+    tightest({ perCalendarDay: a }, { perCalendarDay: b }, wall).perCalendarDay
+
+  it('is the smaller number of each kind, or the only one', () => {
+    const one: Limits = { perDay: micros(5), perMinute: 7, concurrent: 2 }
+    const other: Limits = { perDay: micros(4), perMinute: 8, concurrent: 2 }
+    for (const [a, b] of [
+      [one, other],
+      [other, one],
+    ] as const)
+      expect(tightest(a, b, 0)).toEqual({ perDay: 4, perMinute: 7, concurrent: 2 })
+    expect(tightest(one, {}, 0)).toEqual(one)
+    expect(tightest({}, one, 0)).toEqual(one)
+    expect(tightest({ perDay: micros(0) }, { perMinute: 0 }, 0)).toEqual({ perDay: 0, perMinute: 0 })
+    expect(tightest({}, {}, 0)).toEqual({})
+  })
+
+  it('has each calendar of both once, with the smaller amount', () => {
+    const [utc, tokyo, seoul] = [cap('UTC', 5, 0), cap('Asia/Tokyo', 6, 9), cap('Asia/Seoul', 7, 9)]
+    expect(days([utc, tokyo], undefined)).toEqual([utc, tokyo])
+    expect(days(undefined, [utc])).toEqual([utc])
+    expect(days(undefined, undefined)).toBeUndefined()
+    expect(days([utc, tokyo], [seoul, cap('Asia/Tokyo', 4, 9)])).toEqual([utc, cap('Asia/Tokyo', 4, 9), seoul])
+    expect(days([cap('UTC', 4, 0)], [utc])).toEqual([cap('UTC', 4, 0)])
+    // What was declared is not changed by it.
+    expect([utc, tokyo]).toEqual([cap('UTC', 5, 0), cap('Asia/Tokyo', 6, 9)])
+  })
+
+  it.each([
+    ['has begun', 24, 24],
+    ['has begun long ago', 1_000, 24],
+    ['has not begun', 23, 0],
+  ])('has the smaller amount, on the later of two days where that %s', (_, wall, start) => {
+    for (const [amount, smaller] of [
+      [5, 4],
+      [5, 5],
+      [4, 5],
+    ] as const) {
+      const [earlier, later] = [cap('UTC', amount, 0), cap('UTC', smaller, 24)]
+      const expected = [cap('UTC', Math.min(amount, smaller), start)]
+      expect([days([earlier], [later], wall), days([later], [earlier], wall)]).toEqual([expected, expected])
+    }
+  })
+
+  it('is on the day of the first where both end at the same time', () => {
+    expect(days([cap('UTC', 5, 1, 24)], [cap('UTC', 4, 0, 24)])).toEqual([cap('UTC', 4, 1, 24)])
+    expect(days([cap('UTC', 4, 1, 24)], [cap('UTC', 4, 0, 24)])).toEqual([cap('UTC', 4, 1, 24)])
   })
 })
 
