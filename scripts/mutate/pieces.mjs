@@ -56,7 +56,7 @@ export const PIECES = [
   ...pieces('ledger', {
     'ledger: state': {
       files: ['windows', 'facts', 'checks', 'budget-state', 'state', 'memory'],
-      tests: ['windows', 'facts', 'state', 'clocks', 'memory'],
+      tests: ['windows', 'facts', 'doubt', 'state', 'clocks', 'memory'],
     },
     'ledger: file': { files: [OTHERS], tests: ['clocks', 'open', 'file'] },
   }),

@@ -199,7 +199,8 @@ export class LedgerState implements TimeOfLedger {
     for (const [id, { deadline }] of this.#expired) if (countsUntil(deadline) <= now) this.#expired.delete(id)
     for (const reservations of [this.#open, this.#expired]) {
       for (const reservation of reservations.values()) {
-        if (reservation.deadline >= since && reservation.deadline < to) reservation.deadline = to
+        // What expired when the doubt began had been counted before it.
+        if (reservation.deadline > since && reservation.deadline < to) reservation.deadline = to
       }
     }
     this.#dueAt = 0
