@@ -254,8 +254,7 @@ export class LedgerState implements TimeOfLedger {
       const budget = this.#budgets.get(claim.id) ?? UNUSED_BUDGET
       const obstacle = budget.obstacle(claim, request.amount, at, this.#ahead, alerts)
       if (obstacle === undefined) continue
-      const retryAt = obstacle.reason === 'paused' ? undefined : this.#roomAt(request, at)
-      return { ok: false, budgetId: claim.id, ...obstacle, retryAt }
+      return { ok: false, budgetId: claim.id, ...obstacle, retryAt: this.#roomAt(request, at) }
     }
     return { ok: true, alerts: alerts.length === 0 ? NO_ALERTS : alerts.splice(0) }
   }

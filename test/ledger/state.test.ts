@@ -163,4 +163,256 @@ describe('a state of a ledger', () => {
     }
     expect([saved(alerted, 27 * HOUR - 1), saved(alerted, 27 * HOUR)]).toEqual([['a'], []])
   })
+
+  it('is saved whole, and read again whole', () => {
+    const task = { solver: 's', taskId: 't', keyVersion: 'v', family: 'recaptcha' }
+    const owner = { id: 'me', leaseMs: 100 * HOUR, declares: [{ budgetId: 'a', limits: { concurrent: 9 } }] }
+    const state = new LedgerState()
+    state.record(T0)
+    state.register(owner, T0)
+    state.addReservation('open', 'me', 30, T0 + 90 * HOUR, ['a'], [['a', 0.5]], T0)
+    state.attachTask('open', task)
+    state.attachTask('unknown', task)
+    state.claim('you', ['open', 'unknown'], T0 + 1)
+    state.addReservation('expires', 'me', 4, T0 + HOUR, ['a'], [['a', 0.5, 'UTC']], T0 + 1_000)
+    state.addReservation('settled', 'me', 9, T0 + HOUR, ['a'], [], T0 + 1_000)
+    state.settle('settled', 7, T0 + 1_000)
+    state.addReservation('unsure', 'me', 9, T0 + HOUR, ['a'], [], T0 + 1_000)
+    state.settle('unsure', 2, T0 + 1_000, true)
+    state.pause('b', pause)
+    state.pause('b', { ...pause, message: 'later' })
+    state.facts.set('f', 'n', 'v', T0 + 9 * HOUR, T0)
+    state.record(T0 + HOUR)
+    expect(state.size).toBe(2 + 2 + 1 + 1)
+    const saved = state.state()
+    expect(saved).toEqual({
+      now: T0 + HOUR,
+      budgets: [
+        {
+          id: 'a',
+          spent: [
+            [T0 / 300_000, 9],
+            [T0 / 300_000 + 12, 4],
+          ],
+          made: [
+            [T0 / 1_000, 1],
+            [T0 / 1_000 + 1, 3],
+          ],
+          alertedAt: [
+            [0.5, T0],
+            ['0.5 UTC', T0 + 1_000],
+          ],
+          totals: [7, 6, 3],
+        },
+        { id: 'b', spent: [], made: [], paused: pause, totals: [0, 0, 0] },
+      ],
+      owners: [{ ...owner, until: T0 + 100 * HOUR }],
+      reservations: [
+        {
+          id: 'open',
+          expired: false,
+          ownerId: 'you',
+          amount: 30,
+          deadline: T0 + 90 * HOUR,
+          path: ['a'],
+          task,
+          claimedAt: T0 + 1,
+        },
+        { id: 'expires', expired: true, ownerId: 'me', amount: 4, deadline: T0 + HOUR, path: ['a'], claimedAt: 0 },
+      ],
+      facts: [['f', 'n', 'v', T0 + 9 * HOUR, T0]],
+      ahead: 0,
+    })
+    const again = new LedgerState(JSON.parse(JSON.stringify(saved)))
+    expect(again.state()).toEqual(saved)
+    expect([again.now, again.recorded, again.size]).toEqual([T0 + HOUR, T0 + HOUR, 6])
+    expect(again.usage('a', T0 + HOUR)).toMatchObject({
+      spent: 13,
+      reserved: 30,
+      active: 1,
+      declared: { concurrent: 9 },
+      totals: { settled: 7, unsure: 6, solves: 3 },
+    })
+  })
+
+  it('forgets an owner a day after its lease, an expired reservation with its amount, and what is over', () => {
+    const state = new LedgerState()
+    state.record(T0)
+    state.register({ id: 'me', leaseMs: MINUTE, declares: [] }, T0)
+    state.addReservation('r', 'me', 30, T0 + HOUR, ['a'], [], T0)
+    state.facts.set('f', 'n', 'v', T0 + HOUR, T0)
+    // Something to be carried out at each of these times, as there always is.
+    const saved = (at: number) => {
+      const again = new LedgerState(state.state())
+      again.advance(at)
+      const { owners, reservations, budgets, facts } = again.state()
+      return [owners, reservations, budgets, facts].map((each) => each?.length)
+    }
+    const out = T0 + 25 * HOUR + 5 * MINUTE
+    expect(saved(T0 + MINUTE + 24 * HOUR - 1)).toEqual([1, 1, 1, 0])
+    expect(saved(T0 + MINUTE + 24 * HOUR)).toEqual([0, 1, 1, 0])
+    expect(saved(out - 1)).toEqual([0, 1, 1, 0])
+    expect(saved(out)).toEqual([0, 0, 1, 0])
+    expect(saved(out + 3 * HOUR - 1)).toEqual([0, 0, 1, 0])
+    expect(saved(out + 3 * HOUR)).toEqual([0, 0, 0, 0])
+    state.advance(T0 + HOUR)
+    expect(state.settleable('r', T0 + HOUR)).toEqual({ settled: true, late: true })
+    state.advance(out - 1)
+    expect(state.settleable('r', out - 1)).toEqual({ settled: true, late: true })
+    state.advance(out)
+    expect(state.settleable('r', out)).toEqual({ settled: false })
+    state.register({ id: 'me', leaseMs: MINUTE, declares: [] }, out)
+    state.advance(out + 4 * HOUR)
+    expect(state.size).toBe(1)
+  })
+
+  const HALF = T0 + 30 * MINUTE
+  it.each<[what: string, cost: number, at: number, unsure: boolean, totals: object, moments: number[]]>([
+    ['in time', 20, HALF, false, { settled: 20, unsure: 0, solves: 1 }, [20, 20, 0]],
+    ['in time at nothing', 0, HALF, false, { settled: 0, unsure: 0, solves: 0 }, [0, 0, 0]],
+    ['in time and is unsure', 20, HALF, true, { settled: 0, unsure: 20, solves: 1 }, [20, 20, 0]],
+    ['in the last slot', 20, T0 + HOUR, false, { settled: 20, unsure: 0, solves: 1 }, [20, 20, 20]],
+    ['at its deadline', 20, T0 + HOUR + 1, false, { settled: 20, unsure: 30, solves: 1 }, [20, 20, 20]],
+    ['late', 20, T0 + HOUR + MINUTE, false, { settled: 20, unsure: 30, solves: 1 }, [20, 20, 20]],
+  ])('corrects a reservation that expired here before it is known that it was settled %s', (...row) => {
+    const [_, cost, at, unsure, totals, moments] = row
+    const state = new LedgerState()
+    state.record(T0)
+    state.addReservation('r', 'me', 30, T0 + HOUR + 1, ['a'], [], T0)
+    state.addReservation('other', 'me', 5, T0 + 9 * HOUR, ['a'], [], T0)
+    state.advance(T0 + HOUR)
+    expect(state.usage('a', T0 + HOUR)).toMatchObject({ spent: 0, reserved: 35, active: 2 })
+    state.advance(T0 + 2 * HOUR)
+    expect(state.usage('a', T0 + 2 * HOUR)).toMatchObject({
+      spent: 30,
+      reserved: 5,
+      active: 1,
+      totals: { settled: 0, unsure: 30, solves: 1 },
+    })
+    state.settle('r', cost, at, unsure)
+    state.settle('r', cost, at, unsure)
+    expect(state.usage('a', T0 + 2 * HOUR)).toMatchObject({ reserved: 5, active: 1, totals })
+    const end = (time: number) => (Math.floor(time / 300_000) + 1) * 300_000 + 24 * HOUR
+    const times = [T0 + 2 * HOUR, end(HALF) - 1, end(HALF)]
+    state.settle('other', 0, T0 + 2 * HOUR)
+    const spent = (time: number) => state.usage('a', state.advance(time)).spent
+    expect(times.map(spent)).toEqual(moments)
+    expect(spent(end(T0 + HOUR))).toBe(0)
+  })
+
+  it('knows which budgets live owners declare otherwise', () => {
+    const owner = (id: string, budgetId: string, concurrent: number, leaseMs = MINUTE) => ({
+      id,
+      leaseMs,
+      declares: [{ budgetId, limits: { concurrent } }],
+    })
+    const state = new LedgerState()
+    state.record(T0)
+    state.register(owner('one', 'a', 3), T0)
+    state.register(owner('two', 'b', 4, HOUR), T0)
+    const differs = (budgetId: string, concurrent: number, at: number) =>
+      state.differing(owner('me', budgetId, concurrent), at).differing
+    expect([differs('a', 3, T0), differs('b', 4, T0), differs('c', 9, T0)]).toEqual([[], [], []])
+    expect(differs('a', 4, T0)).toEqual([{ budgetId: 'a', effective: { concurrent: 3 } }])
+    expect(differs('b', 5, T0)).toEqual([{ budgetId: 'b', effective: { concurrent: 4 } }])
+    expect([differs('a', 4, T0 + MINUTE - 1).length, differs('a', 4, T0 + MINUTE).length]).toEqual([1, 0])
+    expect([state.isLive('one', T0 + MINUTE - 1), state.isLive('one', T0 + MINUTE)]).toEqual([true, false])
+    const declared = (id: string) => state.usage(id, state.now).declared
+    state.advance(T0 + MINUTE - 1)
+    expect([declared('a'), declared('b')]).toEqual([{ concurrent: 3 }, { concurrent: 4 }])
+    state.advance(T0 + MINUTE)
+    expect([declared('a'), declared('b')]).toEqual([{}, { concurrent: 4 }])
+    // A late heartbeat restores what it declares, and one that is early shortens no lease.
+    state.heartbeat('one', T0 + 2 * MINUTE)
+    state.heartbeat('two', T0 - HOUR)
+    state.heartbeat('unknown', T0)
+    state.advance(T0 + 3 * MINUTE - 1)
+    expect([declared('a'), state.isLive('one', state.now)]).toEqual([{ concurrent: 3 }, true])
+    state.advance(T0 + 3 * MINUTE)
+    expect([declared('a'), declared('b')]).toEqual([{}, { concurrent: 4 }])
+    state.unregister('two')
+    state.unregister('unknown')
+    expect(declared('b')).toEqual({})
+  })
+
+  it('expires each reservation at its deadline, in whatever order they were made', () => {
+    const state = new LedgerState()
+    state.record(T0)
+    ;[2, 1, 3].forEach((hours, i) => {
+      state.addReservation(`${i}`, 'me', 10 ** i, T0 + hours * HOUR, ['a'], [], T0)
+    })
+    const reserved = (at: number) => state.usage('a', state.advance(at)).reserved
+    const times = [1, 2, 3].flatMap((hours) => [T0 + hours * HOUR - 1, T0 + hours * HOUR])
+    expect(times.map(reserved)).toEqual([111, 101, 101, 100, 100, 0])
+  })
+
+  it('has a time that counts and one that is recorded, and neither goes back', () => {
+    const state = new LedgerState()
+    const times = () => [state.now, state.recorded]
+    expect([state.advance(T0), ...times()]).toEqual([T0, T0, 0])
+    expect([state.record(T0 - 1), ...times()]).toEqual([T0, T0, T0 - 1])
+    expect([state.record(T0 - 2), ...times()]).toEqual([T0, T0, T0 - 1])
+    expect([state.record(T0 + 1), ...times()]).toEqual([T0 + 1, T0 + 1, T0 + 1])
+    expect([state.advance(T0), ...times()]).toEqual([T0 + 1, T0 + 1, T0 + 1])
+  })
+})
+
+describe('the time to retry', () => {
+  const at = T0
+  const state = (spent: number, reserved: number): LedgerState => {
+    const state = new LedgerState()
+    state.record(at)
+    state.addReservation('s', 'me', 50, at + HOUR, ['a'], [], at)
+    state.settle('s', spent, at)
+    state.addReservation('r', 'me', reserved, at + 2 * MINUTE, ['a'], [], at)
+    return state
+  }
+  const retryAt = (of: LedgerState, amount: number, ...path: readonly (readonly [string, Limits])[]) => {
+    const claims = path.map(([id, limits]) => ({ id, limits }))
+    return of.reserve({ id: '?', ownerId: 'me', path: claims, amount: micros(amount), deadline: at }, at)
+  }
+  const calendar = (amount: number): Limits => ({ perCalendarDay: [{ ...day, amount: micros(amount) }] })
+
+  it('is the end of the calendar day where what was spent on it refuses, else the first deadline', () => {
+    const refused = { ok: false, reason: 'perDay', timeZone: 'UTC' }
+    expect(retryAt(state(40, 0), 60, ['a', calendar(100)])).toEqual({ ok: true, alerts: [] })
+    expect(retryAt(state(40, 0), 61, ['a', calendar(100)])).toMatchObject({ ...refused, retryAt: day.end })
+    expect(retryAt(state(40, 20), 80, ['a', calendar(100)])).toMatchObject({ ...refused, retryAt: day.end })
+    expect(retryAt(state(40, 20), 81, ['a', calendar(100)])).toMatchObject({ ...refused, retryAt: at + 2 * MINUTE })
+    const other = state(0, 20)
+    other.addReservation('t', 'me', 90, at + MINUTE, ['b'], [], at)
+    expect(retryAt(other, 81, ['a', calendar(100)])).toMatchObject({ ...refused, retryAt: at + 2 * MINUTE })
+    other.addReservation('u', 'me', 1, at + 90_000, ['b', 'a'], [], at)
+    expect(retryAt(other, 81, ['a', calendar(100)])).toMatchObject({ ...refused, retryAt: at + 90_000 })
+  })
+
+  it('leaves out a day with just as much room as is asked for', () => {
+    const limits = { ...calendar(100), perDay: micros(100), perMinute: 2 }
+    expect(retryAt(state(40, 0), 60, ['a', limits])).toMatchObject({ reason: 'perMinute', retryAt: at + 61_000 })
+    const slots = { ...calendar(100), concurrent: 1 }
+    expect(retryAt(state(40, 0), 60, ['a', slots])).toMatchObject({ reason: 'concurrent', retryAt: at + 2 * MINUTE })
+  })
+
+  it('is absent where a day never has as much room, and where another budget of the path is paused', () => {
+    const never = { retryAt: undefined }
+    expect(retryAt(state(40, 0), 101, ['a', calendar(100)])).toMatchObject({ reason: 'perDay', ...never })
+    expect(retryAt(state(40, 0), 100, ['a', calendar(100)])).toMatchObject({ reason: 'perDay', retryAt: day.end })
+    const both = state(40, 0)
+    const path = [
+      ['a', { perDay: micros(50) }],
+      ['b', {}],
+    ] as const
+    expect(retryAt(both, 20, ...path)).toMatchObject({ budgetId: 'a', retryAt: at + 24 * HOUR + 5 * MINUTE })
+    both.pause('b', pause)
+    expect(retryAt(both, 20, ...path)).toMatchObject({ budgetId: 'a', reason: 'perDay', ...never })
+  })
+})
+
+it('the alerts of a reservation are recorded with their calendar, if they have one', () => {
+  const alert = { budgetId: 'a', threshold: 0.5, used: micros(5), limit: micros(10) }
+  expect(bookedAlerts([])).toStrictEqual([])
+  expect(bookedAlerts([alert, { ...alert, timeZone: 'UTC' }])).toStrictEqual([
+    ['a', 0.5],
+    ['a', 0.5, 'UTC'],
+  ])
 })
