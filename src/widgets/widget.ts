@@ -5,7 +5,7 @@ import type { Challenge, WidgetFamily } from '../base/challenge.js'
 export interface FoundChallenge extends Challenge {
   /** Names the widget for the lifetime of its document. */
   readonly id: string
-  /** Whether a person can see it. An invisible widget never is. */
+  /** Whether a person can see it, after scrolling where that is possible. An invisible widget never is. */
   readonly visible: boolean
   /** Whether it already holds an answer. */
   readonly answered: boolean

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { type ManualClock, manualClock } from '../../src/testing/clock.js'
 import { WELCOME } from '../../src/testing/site/index.js'
 import { inGrace } from '../support/stage.js'
+import { expectSight } from '../widgets/sight.js'
 import { denied } from './fake-grant.js'
 import { GO, RENDERED, toolStage } from './stage.js'
 import { eventually, type Tool, type ToolPage, until } from './tool.js'
@@ -57,6 +58,21 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       await visit('/login')
       await at.page.evaluate('document.querySelector("main").style.display = "none"')
       expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [], skipped: [{ reason: 'hidden' }] })
+    })
+
+    test('finds a checkbox due only where a person can see it, at least after scrolling', async () => {
+      await visit('/login')
+      await expectSight((expression) => at.page.evaluate(expression), find)
+    })
+
+    test('finds an invisible widget due whose badge is hidden, as its vendor allows', async () => {
+      await visit('/invisible-execute')
+      await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')
+      const hidden = '<style>.grecaptcha-badge { visibility: hidden }</style>'
+      await at.page.evaluate(`document.head.insertAdjacentHTML('beforeend', '${hidden}'); 0`)
+      await at.page.click(GO)
+      await eventually(async () => (await find())[0]?.due === true)
+      expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [{}] })
     })
 
     test('leaves v3 to the browser by default', async () => {

@@ -6,6 +6,7 @@ import { manualClock } from '../../src/testing/clock.js'
 import { denied } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
 import { inGrace, type Vendor } from '../support/stage.js'
+import { expectSight } from './sight.js'
 import type { Stage } from './stage.js'
 
 /**
@@ -159,6 +160,12 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
 
   describe(`pays only for ${name} that is due:`, () => {
     const { person, grace, reset, expiry, denied: refused } = family
+    const [[path] = ['']] = family.pages.map((page) => (typeof page === 'string' ? ([page] as const) : page))
+
+    test('where a person can see it, at least after scrolling', async () => {
+      await visitDue(path)
+      await expectSight((expression) => at.page.evaluate(expression), at.find)
+    })
 
     if (person) {
       test('skips a widget that a person has answered', async () => {

@@ -1,4 +1,5 @@
 import { type List, list, type Primordials, push } from './primordials.js'
+import { createSight } from './sight.js'
 
 /** More elements than any honest page has; reading them takes milliseconds. */
 const MAX_ELEMENTS = 200_000
@@ -44,6 +45,10 @@ export function createDom(p: Primordials) {
   const cookie = p.describe(Document.prototype, 'cookie')
   const textarea = p.describe(HTMLTextAreaElement.prototype, 'value')
   const input = p.describe(HTMLInputElement.prototype, 'value')
+
+  const isSeen = createSight(p, { method, getter })
+  const visible = (element: Element): boolean =>
+    rects(element).length > 0 && getComputedStyle(element).visibility === 'visible'
 
   const all = (root: Root, selector: string): NodeListOf<Element> =>
     root === document ? inDocument(document, selector) : inFragment(root as ShadowRoot, selector)
@@ -100,9 +105,21 @@ export function createDom(p: Primordials) {
       }
     },
 
-    /** Whether the element has a box in the layout and is not hidden. */
-    visible(element: Element): boolean {
-      return rects(element).length > 0 && getComputedStyle(element).visibility === 'visible'
+    /** Whether the element has a box in the layout and is not hidden. A person may be unable to see it all the same. */
+    visible,
+
+    /**
+     * Whether a person can see a widget, after scrolling where that is possible.
+     *
+     * @param frame the widget's own frame, if the page shows it: its box is what counts
+     */
+    seen(element: Element, frame?: Element): boolean {
+      try {
+        return isSeen(element, frame)
+      } catch {
+        // A page that redefines what is read decides for itself.
+        return visible(element)
+      }
     },
 
     /** The document and all open shadow roots in it, nested ones too; cached until `refresh`. */

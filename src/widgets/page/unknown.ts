@@ -105,13 +105,13 @@ function signsIn(context: PageContext, sitekeys: List<string> | undefined): stri
             hostOf(p, address),
             vendor || undefined,
             undefined,
-            frame && dom.visible(element),
+            frame && dom.seen(element),
           )
         }
       })
     }
     each(root, PICTURES, (element) => {
-      if (dom.visible(element)) add('picture', nameOf(element), undefined, undefined, true)
+      if (dom.seen(element)) add('picture', nameOf(element), undefined, undefined, true)
     })
   }
   let written = ''
@@ -128,7 +128,7 @@ function signsIn(context: PageContext, sitekeys: List<string> | undefined): stri
   function addElement(element: Element, vendor: string | undefined, sitekey?: string): void {
     if (includes(reported, element)) return
     push(reported, element)
-    add('element', nameOf(element), vendor, sitekey ?? dom.attribute(element, 'data-sitekey'), dom.visible(element))
+    add('element', nameOf(element), vendor, sitekey ?? dom.attribute(element, 'data-sitekey'), dom.seen(element))
   }
 
   function add(kind: string, what: string, vendor?: string, sitekey?: string, visible?: boolean): void {

@@ -29,7 +29,7 @@ export const altcha = proofOfWork({
       endpoint: dom.attribute(element, 'challenge') ?? dom.attribute(element, 'challengeurl'),
       onSubmit: (dom.attribute(element, 'auto') ?? configured()) === 'onsubmit',
       // Until its script has run, the element is empty.
-      visible: box !== undefined && dom.visible(box),
+      visible: box !== undefined && dom.seen(box),
       state,
       token: state === 'answered' && field ? dom.value(field) : '',
       reason: error && dom.attribute(error, 'title'),

@@ -37,7 +37,8 @@ function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget
   const { passedTokens } = logOf(context.observer, arkoseWatch)
   const { box, enforcement, field, frame, host, key } = widget
   const last = enforcement?.lastEvent
-  const shown = last === 'onShow' || last === 'onShown'
+  const isOpen = last === 'onShow' || last === 'onShown'
+  const isShown = isOpen && (!frame || dom.seen(frame, frame))
 
   const view: ArkoseView = {
     widget,
@@ -47,7 +48,7 @@ function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget
       blob: text(read(p, setting(context, widget, 'data'), 'blob')),
       visible: isVisible(),
       answered: isAnswered(),
-      executed: last === 'run' || shown,
+      executed: last === 'run' || isShown,
       hinted: widget.hinted === true,
     },
     same(other) {
@@ -74,9 +75,9 @@ function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget
    * opens.
    */
   function isVisible(): boolean {
-    if (enforcement) return shown
+    if (enforcement) return isShown
     const element = box ?? frame
-    return element !== undefined && dom.visible(element)
+    return element !== undefined && dom.seen(element)
   }
 
   function isAnswered(): boolean {
@@ -125,7 +126,7 @@ function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget
       }
     }
     if (enforcement) {
-      if (shown) hide()
+      if (isOpen) hide()
       enforcement.lastEvent = mark
     }
     runLater(context, lifetimeMs, () => {

@@ -46,7 +46,7 @@ function createView(context: PageContext, render: Render): AwsWafView | undefine
     facts: {
       sitekey,
       script: script && dom.source(script),
-      visible: dom.visible(container),
+      visible: dom.seen(container),
       answered: render.answered,
     },
     same: (other) => (other as AwsWafView).container === container,

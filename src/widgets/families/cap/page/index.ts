@@ -23,7 +23,7 @@ export const cap = proofOfWork({
       endpoint: dom.attribute(element, 'data-cap-api-endpoint'),
       onSubmit: false,
       // Until its script has run, the element is empty.
-      visible: box !== undefined && dom.visible(element),
+      visible: box !== undefined && dom.seen(element),
       state: token ? 'answered' : stateOf(context, STATES, box && dom.attribute(box, 'data-state')),
       token,
     }

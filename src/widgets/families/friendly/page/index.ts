@@ -43,7 +43,7 @@ function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWi
       sitekey: sitekeyOf(context, widget),
       endpoint: endpointOf(context, widget),
       script: scriptOf(context, widget),
-      visible: dom.visible(element),
+      visible: dom.seen(element, widget.frame),
       answered: isAnswer(response()),
       working: isWorkingNow(),
     },

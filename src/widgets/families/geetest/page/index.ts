@@ -41,7 +41,7 @@ function createView(context: PageContext, scan: GeetestScan, widget: GeetestWidg
       challenge: trimmed(p, setting(context, widget, 'challenge')) ?? widget.request?.challenge,
       host: v4 ? undefined : (text(setting(context, widget, 'api_server')) ?? widget.request?.host),
       bound,
-      visible: !bound && !!element && dom.visible(element),
+      visible: !bound && !!element && dom.seen(element),
       answered: isAnswered(),
       executed: instance !== undefined && isOpen(instance),
     },

@@ -45,7 +45,7 @@ function createView(context: PageContext, scan: HcaptchaScan, widget: HcaptchaWi
       kind: invisible ? 'invisible' : 'checkbox',
       sitekey: sitekeyOf(context, widget),
       rqdata: widget.rqdata ?? text(setting(context, widget, 'rqdata')),
-      visible: !invisible && (!element || dom.visible(element)),
+      visible: !invisible && (!element || dom.seen(element, frame?.element)),
       answered: isAnswered(),
       executed: widget.executed === true || pendingExecute() !== undefined,
       challenged: isAnyOpen(context, challengesOf(scan, widget)),

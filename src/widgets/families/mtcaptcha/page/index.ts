@@ -39,7 +39,7 @@ function createView(context: PageContext, scan: MtcaptchaScan, widget: Mtcaptcha
       sitekey: sitekeyOf(context, widget),
       action: actionOf(context, widget),
       // A widget that the vendor verifies invisibly has a frame too.
-      visible: dom.visible(frame ?? element),
+      visible: dom.seen(element, frame),
       answered: isAnswered(),
     },
     same: (other) => (other as MtcaptchaView).widget.element === element,

@@ -52,7 +52,7 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
       action: trimmed(p, widget.action ?? setting(context, widget, 'action')),
       dataS: text(setting(context, widget, 's')),
       host: (widget.anchor && hostOf(p, widget.anchor.url)) || scan.scripts.host,
-      visible: kind === 'checkbox' && (!widget.element || dom.visible(widget.element)),
+      visible: kind === 'checkbox' && (!widget.element || dom.seen(widget.element, widget.anchor?.element)),
       answered: kind !== 'score' && isAnswered(),
       executed: kind === 'score' ? pending() !== undefined : challenged || isExecuted(),
       challenged,

@@ -50,7 +50,7 @@ function createView(context: PageContext, scan: TurnstileScan, widget: Turnstile
       cData: text(setting(context, widget, 'cData', 'cdata')),
       pageData: text(setting(context, widget, 'chlPageData')),
       waits: setting(context, widget, 'execution') === 'execute',
-      visible: !element || dom.visible(element),
+      visible: !element || dom.seen(element),
       answered: isAnswered(),
       executed: widget.last === 'execute',
       hinted: !element && !widget.params,
