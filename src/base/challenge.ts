@@ -19,6 +19,9 @@ export const VARIANTS = {
   'aws-waf': ['widget'],
   /** One variant: the vendor decides whether there is a challenge, and which. */
   arkose: ['arkose'],
+  captchafox: ['captchafox'],
+  /** Yandex SmartCaptcha: with a button that a person clicks, or executed by the page. */
+  yandex: ['checkbox', 'invisible'],
   /** A proof of work, which the browser itself computes: no solver is used. */
   altcha: ['altcha'],
   /** A proof of work too. */
@@ -92,6 +95,8 @@ export interface Challenge {
    * (`www.recaptcha.net`, `eu.frcapi.com`, GeeTest v3's `api_server`, a customer's own host at Arkose).
    */
   readonly apiHost?: string | undefined
+  /** The user agent of the page's browser, which some services need for CaptchaFox; at most 512 characters. */
+  readonly userAgent?: string | undefined
   /** The address of the vendor's script as the page loads it, `http:` or `https:`, at most 2,048 characters. */
   readonly scriptUrl?: string | undefined
 }

@@ -11,6 +11,7 @@ import type { ServiceDefinition } from './service-definition.js'
 import type { Solver } from './solver.js'
 import { taskSolver } from './task-solver.js'
 import { turnstileTask } from './turnstile.js'
+import { yandexTask } from './yandex.js'
 
 const CAPABILITIES: Capabilities = {
   recaptcha: recaptchaTask({
@@ -27,6 +28,7 @@ const CAPABILITIES: Capabilities = {
   })),
   geetest: geetestTask('GeeTestTaskProxyLess', (captchaId) => ({ captchaId })),
   mtcaptcha: mtcaptchaTask('MtCaptchaTaskProxyLess'),
+  yandex: yandexTask('YandexCaptchaTaskProxyLess'),
   'aws-waf': awsWafTask('AntiAwsWafTaskProxyLess', ({ scriptUrl }) => ({ awsApiJs: scriptUrl })),
   // Read at once, by a program that takes no hints.
   image: imageTask({ bytes: [100, 1024 * 1024], hints: () => ({ module: 'common' }) }),
@@ -46,7 +48,7 @@ const DEFINITION: ServiceDefinition = {
   name: 'capsolver',
   baseUrl: 'https://api.capsolver.com',
   capabilities: CAPABILITIES,
-  // It solves Turnstile and GeeTest only without a proxy (https://docs.capsolver.com).
+  // It solves Turnstile, GeeTest and Yandex SmartCaptcha only without a proxy (https://docs.capsolver.com).
   proxy: { families: ['recaptcha', 'mtcaptcha', 'aws-waf'], hostnames: true },
   // It has most answers within 1 to 10 s, and allows 120 polls for a task
   // (https://docs.capsolver.com/en/guide/api-gettaskresult/).
@@ -70,7 +72,7 @@ export interface CapSolverOptions extends SolverOptions {
 
 /**
  * CapSolver (https://www.capsolver.com): the task family, paid by the solve. Solves reCAPTCHA v2, v3 and Enterprise,
- * Turnstile, GeeTest v3 and v4, MTCaptcha, Amazon WAF, and pictures with text.
+ * Turnstile, GeeTest v3 and v4, MTCaptcha, Amazon WAF, Yandex SmartCaptcha, and pictures with text.
  *
  * @throws SolveguardError `CONFIG_INVALID`, with the name of the option
  * @example

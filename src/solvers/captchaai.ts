@@ -1,4 +1,5 @@
 import type { Capabilities } from './capabilities.js'
+import { captchafoxForm } from './captchafox.js'
 import type { ErrorTable } from './errors.js'
 import { formSolver } from './form-solver.js'
 import { friendlyVersionForm } from './friendly.js'
@@ -20,6 +21,7 @@ const CAPABILITIES: Capabilities = {
   turnstile: turnstileForm,
   geetest: geetestForm('captchaai'),
   friendly: friendlyVersionForm,
+  captchafox: captchafoxForm('user_agent', false),
   // Its documents disagree on the smallest picture, 100 bytes or 1 KB: between the two the service decides.
   image: imageForm({ names: { minLength: 'minLen', maxLength: 'maxLen' }, bytes: [100, 1024 * 1024] }),
   bls: gridForm,
@@ -59,7 +61,12 @@ const DEFINITION: ServiceDefinition = {
   baseUrl: 'https://ocr.captchaai.com',
   capabilities: CAPABILITIES,
   // All of its methods take `proxy` and `proxytype` (https://blog.captchaai.com/captchaai-api-quick-reference-card).
-  proxy: { families: ['recaptcha', 'turnstile', 'geetest', 'friendly'], hostnames: true, inOneString: true },
+  proxy: {
+    families: ['recaptcha', 'turnstile', 'geetest', 'friendly', 'captchafox'],
+    required: ['captchafox'],
+    hostnames: true,
+    inOneString: true,
+  },
   // It solves a reCAPTCHA in 10 to 20 s, a Turnstile in 10 to 15 s, a picture in up to 5 s. First polls, and the 5 s
   // between polls, are those of its official Python client 1.0.1 (https://pypi.org/project/captchaai/).
   polling: { firstPollMs: 15_000, everyMs: 5_000, usual: { medianMs: 17_000, spread: 0.4, idleMs: 2_600 } },
@@ -67,6 +74,7 @@ const DEFINITION: ServiceDefinition = {
     turnstile: { firstPollMs: 10_000, everyMs: 5_000, usual: { medianMs: 12_000, spread: 0.4, idleMs: 2_600 } },
     // How long the service takes is not published.
     friendly: { firstPollMs: 10_000, everyMs: 5_000, usual: { medianMs: 12_000, spread: 0.4, idleMs: 2_600 } },
+    captchafox: { firstPollMs: 10_000, everyMs: 5_000, usual: { medianMs: 12_000, spread: 0.4, idleMs: 2_600 } },
     'recaptcha/v3': SCORES,
     'recaptcha/enterprise-score': SCORES,
     image: PICTURES,
@@ -82,7 +90,8 @@ const DEFINITION: ServiceDefinition = {
 
 /**
  * CaptchaAI (https://captchaai.com): the form family, sold by the thread. Solves reCAPTCHA v2, v3 and Enterprise,
- * Turnstile, GeeTest v3 and v4, Friendly Captcha v1 and v2, pictures with text, and BLS grids.
+ * Turnstile, GeeTest v3 and v4, Friendly Captcha v1 and v2, CaptchaFox (through a proxy), pictures with text, and BLS
+ * grids.
  *
  * @throws SolveguardError `CONFIG_INVALID`, with the name of the option
  * @example

@@ -4,7 +4,7 @@ import type { Pricing } from './pricing-options.js'
  * List prices in US dollars for a solve. They change: read the source before you rely on one, and override it with
  * `pricing`. Each service has one row with its date and source. Where a price has a range, the upper end is listed,
  * because that is what has to be reserved; a cost that a service reports replaces it. Where no price was published
- * (Friendly Captcha, MTCaptcha, Amazon WAF), the price of the service's most expensive other family is used.
+ * (Friendly Captcha, MTCaptcha, Amazon WAF, Yandex SmartCaptcha), the price of the service's most expensive other family is used.
  */
 export const LIST_PRICES = {
   captchaai: {
@@ -26,6 +26,8 @@ export const LIST_PRICES = {
         friendly: 0.00299,
         mtcaptcha: 0.00299,
         arkose: 0.05,
+        captchafox: 0.00145,
+        yandex: 0.00299,
         image: 0.001,
       },
     },
@@ -85,6 +87,7 @@ export const LIST_PRICES = {
         turnstile: 0.0012,
         geetest: 0.0012,
         mtcaptcha: 0.003,
+        yandex: 0.003,
         'aws-waf': 0.003,
         image: 0.0004,
       },

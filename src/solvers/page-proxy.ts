@@ -9,6 +9,11 @@ import type { PriceKey } from './pricing-options.js'
 export interface ProxySupport {
   /** The families, or variants of one, that it solves through a proxy. */
   readonly families: readonly PriceKey[]
+  /**
+   * The families that it solves only through a proxy.
+   * @default none
+   */
+  readonly required?: readonly PriceKey[]
   /** Whether it takes a proxy by its host name, and not only by its IP address. */
   readonly hostnames: boolean
   /** Whether it takes `user:password@host:port` in one string, in which some characters separate the parts. */
@@ -20,17 +25,22 @@ const SEPARATOR_IN_USER = /[:@/]/
 const SEPARATOR_IN_PASSWORD = /[@/]/
 
 /**
- * Why a service cannot solve a challenge through a proxy, as the end of a sentence; undefined if it can. A picture is
+ * Why a service cannot solve a challenge through a proxy, or without one, as the end of a sentence; undefined if it can. A picture is
  * in the request: the service need not open the page, so a proxy changes nothing.
  */
 export function proxyUnsupported(
   through: ProxySupport,
   baseUrl: string,
   challenge: AnyChallenge,
-  { host, login }: PageProxy,
+  proxy: PageProxy | undefined,
 ): string | undefined {
   if (isPicture(challenge)) return undefined
   const { family, variant } = challenge
+  if (!proxy) {
+    const isMissing = through.required?.includes(family)
+    return isMissing ? `solve ${family} without a proxy: set policy.pageProxy to the browser's` : undefined
+  }
+  const { host, login } = proxy
   if (!through.families.some((key) => key === family || key === `${family}/${variant}`)) {
     return `solve ${family} (${variant}) through a proxy`
   }

@@ -22,10 +22,10 @@ export interface Solver {
   /** What about this challenge the service cannot solve (`the family …`); undefined if it can solve it. */
   readonly unsupported: (challenge: AnyChallenge) => string | undefined
   /**
-   * Why the service cannot solve this challenge through such a proxy (`solve turnstile through a proxy`); undefined if
-   * it can, or if the challenge needs no proxy.
+   * Why the service cannot solve this challenge through such a proxy (`solve turnstile through a proxy`), or without
+   * one; undefined if it can, or if the challenge needs no proxy.
    */
-  readonly proxyUnsupported: (challenge: AnyChallenge, proxy: PageProxy) => string | undefined
+  readonly proxyUnsupported: (challenge: AnyChallenge, proxy: PageProxy | undefined) => string | undefined
   /** The most that a solve of this challenge may cost. */
   readonly price: (challenge: Pick<AnyChallenge, 'family' | 'variant'>) => Price
   /**

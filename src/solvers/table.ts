@@ -21,7 +21,7 @@ export const SOLVERS: Readonly<Record<string, (options?: SolverOptions) => Solve
 export function solversFor(challenge: AnyChallenge, proxy?: PageProxy): string[] {
   return Object.entries(SOLVERS).flatMap(([name, make]) => {
     const solver = make()
-    const cannot = solver.unsupported(challenge) ?? (proxy && solver.proxyUnsupported(challenge, proxy))
+    const cannot = solver.unsupported(challenge) ?? solver.proxyUnsupported(challenge, proxy)
     return cannot === undefined ? [name] : []
   })
 }

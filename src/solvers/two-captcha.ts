@@ -1,6 +1,7 @@
 import { SolveguardError } from '../base/errors.js'
 import { arkoseForm, arkoseTask } from './arkose.js'
 import type { Capabilities } from './capabilities.js'
+import { captchafoxForm, captchafoxTask } from './captchafox.js'
 import type { ErrorTable } from './errors.js'
 import { formSolver } from './form-solver.js'
 import { friendlyForm, friendlyTask } from './friendly.js'
@@ -13,6 +14,7 @@ import { CHARACTERS_32, type ServiceDefinition } from './service-definition.js'
 import type { Solver } from './solver.js'
 import { checkSoftId, type TaskOptions, taskSolver } from './task-solver.js'
 import { turnstileForm, turnstileTask } from './turnstile.js'
+import { yandexForm, yandexTask } from './yandex.js'
 
 /** The size of a picture that it takes: least and most bytes. */
 const IMAGE_BYTES = [100, 100 * 1024] as const
@@ -37,6 +39,8 @@ const CAPABILITIES: Capabilities = {
   friendly: friendlyTask,
   mtcaptcha: mtcaptchaTask('MtCaptchaTaskProxyless'),
   arkose: arkoseTask,
+  captchafox: captchafoxTask,
+  yandex: yandexTask('YandexSmartCaptchaTaskProxyless'),
   image: imageTask({ bytes: IMAGE_BYTES, hints: (hints) => ({ ...hints }) }),
 }
 
@@ -49,6 +53,8 @@ const FORM_CAPABILITIES: Capabilities = {
   friendly: friendlyForm,
   mtcaptcha: mtcaptchaForm,
   arkose: arkoseForm,
+  captchafox: captchafoxForm('userAgent', true),
+  yandex: yandexForm,
   image: imageForm({ names: { minLength: 'min_len', maxLength: 'max_len' }, bytes: IMAGE_BYTES }),
 }
 
@@ -72,7 +78,10 @@ const DEFINITION: ServiceDefinition = {
       'friendly',
       'mtcaptcha',
       'arkose',
+      'captchafox',
+      'yandex',
     ],
+    required: ['captchafox'],
     hostnames: true,
   },
   // It asks for 5 s before the first poll, 10 to 20 s for a reCAPTCHA, and 5 s between polls, and blocks clients that
@@ -110,7 +119,7 @@ export interface TwoCaptchaOptions extends TaskOptions {
 /**
  * 2Captcha (https://2captcha.com): the task family (API v2), or the form family (its older API); paid by the solve.
  * Solves reCAPTCHA v2, v3 and Enterprise, hCaptcha, Turnstile, GeeTest v3 and v4, Friendly Captcha, MTCaptcha, Arkose,
- * and pictures with text.
+ * CaptchaFox (through a proxy), Yandex SmartCaptcha, and pictures with text.
  *
  * @throws SolveguardError `CONFIG_INVALID`, with the name of the option
  * @example

@@ -19,6 +19,7 @@ export { type AltchaOptions, type StandInAltcha, startAltcha } from './vendors/a
 export { type ArkoseBehavior, type StandInArkose, startArkose } from './vendors/arkose/index.js'
 export { type AwsWafBehavior, type StandInAwsWaf, startAwsWaf } from './vendors/aws-waf/index.js'
 export { type CapBehavior, type CapOptions, type StandInCap, startCap } from './vendors/cap/index.js'
+export { type CaptchafoxBehavior, type StandInCaptchafox, startCaptchafox } from './vendors/captchafox/index.js'
 export { type FriendlyBehavior, type StandInFriendly, startFriendly } from './vendors/friendly/index.js'
 export {
   type GeetestBehavior,
@@ -44,3 +45,4 @@ export {
   type VendorStandIn,
 } from './vendors/route.js'
 export { type StandInTurnstile, startTurnstile, type TurnstileBehavior } from './vendors/turnstile/index.js'
+export { type StandInYandex, startYandex, type YandexBehavior } from './vendors/yandex/index.js'

@@ -3,12 +3,14 @@ import { altcha } from './families/altcha/index.js'
 import { arkose } from './families/arkose/index.js'
 import { awsWaf } from './families/aws-waf/index.js'
 import { cap } from './families/cap/index.js'
+import { captchafox } from './families/captchafox/index.js'
 import { friendly } from './families/friendly/index.js'
 import { geetest } from './families/geetest/index.js'
 import { hcaptcha } from './families/hcaptcha/index.js'
 import { mtcaptcha } from './families/mtcaptcha/index.js'
 import { recaptcha } from './families/recaptcha/index.js'
 import { turnstile } from './families/turnstile/index.js'
+import { yandex } from './families/yandex/index.js'
 import type { Widget } from './widget.js'
 
 /** The families, a line each. `page/families.ts` lists their page halves. */
@@ -23,6 +25,8 @@ export const WIDGETS: { readonly [K in WidgetFamily]: Widget } = {
   friendly,
   mtcaptcha,
   'aws-waf': awsWaf,
+  captchafox,
+  yandex,
 }
 
 /**

@@ -35,6 +35,8 @@ const KEYS: { readonly [family in WidgetFamily]: Readonly<Record<string, Answer 
   friendly: {},
   mtcaptcha: {},
   'aws-waf': {},
+  captchafox: {},
+  yandex: {},
 }
 
 /**

@@ -55,6 +55,8 @@ const METHODS = new Map<string, { family: Family; field: string; missing: string
   ['turnstile', { family: 'turnstile', field: 'sitekey', missing: 'ERROR_SITEKEY' }],
   ['hcaptcha', { family: 'hcaptcha', field: 'sitekey', missing: 'ERROR_SITEKEY' }],
   ['friendly_captcha', { family: 'friendly', field: 'sitekey', missing: 'ERROR_SITEKEY' }],
+  ['captchafox', { family: 'captchafox', field: 'sitekey', missing: 'ERROR_SITEKEY' }],
+  ['yandex', { family: 'yandex', field: 'sitekey', missing: 'ERROR_SITEKEY' }],
   ['mt_captcha', { family: 'mtcaptcha', field: 'sitekey', missing: 'ERROR_SITEKEY' }],
   ['geetest', { family: 'geetest', field: 'gt', missing: 'ERROR_BAD_PARAMETERS' }],
   ['funcaptcha', { family: 'arkose', field: 'publickey', missing: 'ERROR_BAD_PARAMETERS' }],

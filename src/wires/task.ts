@@ -82,6 +82,8 @@ const TYPES: readonly (readonly [RegExp, Family])[] = [
   [/^geetesttask/i, 'geetest'],
   [/^friendlycaptchatask/i, 'friendly'],
   [/^mtcaptchatask/i, 'mtcaptcha'],
+  [/^captchafoxtask/i, 'captchafox'],
+  [/^yandex(?:smart)?captchatask/i, 'yandex'],
   [/^(?:amazon|antiawswaf)task/i, 'aws-waf'],
   [/^funcaptchatask/i, 'arkose'],
   [/^imagetotexttask$/i, 'image'],

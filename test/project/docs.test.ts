@@ -5,6 +5,7 @@ import * as alerts from '../../src/alerts/index.js'
 import * as audits from '../../src/audit/index.js'
 import { type AnyChallenge, type Family, VARIANTS } from '../../src/base/challenge.js'
 import * as ledgers from '../../src/ledger/index.js'
+import type { PageProxy } from '../../src/policy/page-proxy.js'
 import * as secrets from '../../src/secrets/index.js'
 import { LIST_PRICES } from '../../src/solvers/list-prices.js'
 import { SOLVERS, solversFor } from '../../src/solvers/table.js'
@@ -38,7 +39,10 @@ it('docs/widgets.md names each family, its variants, and the solvers that do it'
     family,
     variants: VARIANTS[family],
     solvers: Object.keys(SOLVERS).filter((solver) =>
-      VARIANTS[family].some((variant) => solversFor({ ...ANY, family, variant } as AnyChallenge).includes(solver)),
+      VARIANTS[family].some((variant) => {
+        const challenge = { ...ANY, family, variant } as AnyChallenge
+        return [undefined, PROXY].some((proxy) => solversFor(challenge, proxy).includes(solver))
+      }),
     ),
   }))
   expect(named).toEqual(known)
@@ -147,10 +151,13 @@ function anchorsOf(text: string): Set<string> {
   )
 }
 
+const PROXY: PageProxy = { type: 'http', host: '203.0.113.9', port: 3128, login: undefined }
+
 const ANY = {
   sitekey: 'x',
   pageUrl: 'https://staging.example.com/',
   scriptUrl: 'https://cdn.example/a.js',
+  userAgent: 'a browser',
   image: new Uint8Array(5_000),
   images: Array(9).fill(new Uint8Array(5_000)),
 }

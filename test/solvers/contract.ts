@@ -74,6 +74,21 @@ export const ARKOSE: Challenge = {
   pageUrl: CHALLENGE.pageUrl,
 }
 
+export const CAPTCHAFOX: Challenge = {
+  family: 'captchafox',
+  variant: 'captchafox',
+  sitekey: 'sk_xtNxpk6fCdFbxh1_xJeGflSdCE9tn99G',
+  userAgent: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36',
+  pageUrl: CHALLENGE.pageUrl,
+}
+
+export const YANDEX: Challenge = {
+  family: 'yandex',
+  variant: 'checkbox',
+  sitekey: 'ysc1_bFdbbET5WBnPTvoE5jTXYrvdbT60MdQ31nhVV5wUa8027fe5',
+  pageUrl: CHALLENGE.pageUrl,
+}
+
 export const IMAGE: ImageChallenge = {
   family: 'image',
   variant: 'text',
@@ -109,6 +124,9 @@ export const EVERY: readonly Challenge[] = [
   AWS_WAF,
   ARKOSE,
   { ...ARKOSE, blob: 'one-time', apiHost: 'company-api.arkoselabs.com' },
+  CAPTCHAFOX,
+  YANDEX,
+  { ...YANDEX, variant: 'invisible' },
 ]
 
 const CLASSES: readonly FailureClass[] = [

@@ -8,6 +8,7 @@ import { startSolverService } from '../../src/testing/service/index.js'
 import {
   ARKOSE,
   AWS_WAF,
+  CAPTCHAFOX,
   CHALLENGE,
   FRIENDLY,
   GEETEST,
@@ -16,6 +17,7 @@ import {
   IMAGE,
   MTCAPTCHA,
   TURNSTILE,
+  YANDEX,
 } from './contract.js'
 import { recording } from './recorded.js'
 
@@ -36,6 +38,8 @@ const CHALLENGES: Readonly<Record<string, AnyChallenge>> = {
   mtcaptcha: MTCAPTCHA,
   'aws-waf': AWS_WAF,
   arkose: ARKOSE,
+  captchafox: CAPTCHAFOX,
+  yandex: YANDEX,
 }
 
 /** What a service's own documents say of proxies: `fixtures/replies/<name>/page-proxy.json`. */

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Challenge } from '../../src/base/challenge.js'
 import type { Call } from '../../src/base/wire.js'
 import { createTransport, type Transport, TransportError } from '../../src/egress/index.js'
+import type { PageProxy } from '../../src/policy/page-proxy.js'
 import { Secret } from '../../src/secrets/secret.js'
 import type { SolverOptions } from '../../src/solvers/options.js'
 import type { Failure, Ready, Solver } from '../../src/solvers/solver.js'
@@ -17,6 +18,8 @@ const CHALLENGE: Challenge = {
   sitekey: '6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI',
   pageUrl: 'https://staging.example.com/login',
 }
+
+const PROXY: PageProxy = { type: 'http', host: '203.0.113.9', port: 3128, login: undefined }
 
 const WAYS: [string, (options?: SolverOptions) => Solver][] = [
   ...Object.entries(SOLVERS),
@@ -94,7 +97,8 @@ describe.each(WAYS)('%s and the stand-in service', (name, make) => {
     expect(supported.length).toBeGreaterThan(5)
     for (const [i, challenge] of supported.entries()) {
       const { family } = challenge
-      const submitted = solver.readSubmit(await send(solver.submit(challenge)), family)
+      const proxy = solver.proxyUnsupported(challenge, undefined) === undefined ? undefined : PROXY
+      const submitted = solver.readSubmit(await send(solver.submit(challenge, proxy)), family)
       if (submitted.kind !== 'submitted') throw new Error(`${family}: ${inspect(submitted)}`)
       const ready = submitted.ready ?? solver.readPoll(await send(solver.poll(submitted.taskId)), family)
       if (ready.kind !== 'ready') throw new Error(`${family}: ${inspect(ready)}`)

@@ -40,7 +40,7 @@ export function parseChallenge(input: AnyChallenge): AnyChallenge {
 
 function parseWidget(input: Challenge): Challenge {
   const { family, variant, sitekey, pageUrl, frameUrl, action, minScore, dataS, cData, pageData, rqdata } = input
-  const { challenge, blob, apiHost, scriptUrl } = input
+  const { challenge, blob, apiHost, scriptUrl, userAgent } = input
   const { shape, expected } = SITEKEYS[family] ?? SITEKEY
   if (typeof sitekey !== 'string' || !shape.test(sitekey)) throw invalid('sitekey', `expected ${expected}`)
   const oneTime = family === 'geetest' && variant === 'v3'
@@ -66,6 +66,7 @@ function parseWidget(input: Challenge): Challenge {
     challenge: oneTime ? challenge : undefined,
     apiHost: apiHost === undefined || HOST.test(apiHost) ? apiHost : undefined,
     scriptUrl: scriptAddress(scriptUrl),
+    userAgent: text('userAgent', userAgent, 512),
   }
 }
 

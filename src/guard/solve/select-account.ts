@@ -109,7 +109,7 @@ export class AccountSelector {
     const unsupported = solver.unsupported(challenge)
     if (unsupported !== undefined) throw this.#unsupported(`do ${unsupported}`, challenge)
     const proxy = grant.pageProxy()
-    const proxyUnsupported = proxy && solver.proxyUnsupported(challenge, proxy)
+    const proxyUnsupported = solver.proxyUnsupported(challenge, proxy)
     if (proxyUnsupported !== undefined) throw this.#unsupported(proxyUnsupported, challenge, proxy)
     const notOffered = account.notOffered(challenge, proxy !== undefined, this.#deps.clock.monotonic())
     if (notOffered !== undefined) {

@@ -1,5 +1,5 @@
 import { type Handler, type Patch, patchMethods, restore } from './patch.js'
-import { bare, type List, list, pushBounded, remove } from './primordials.js'
+import { bare, type List, list, type Primordials, pushBounded, remove } from './primordials.js'
 import type { Observer, Watcher } from './watcher.js'
 
 /** A recorded call of the vendor's API. */
@@ -45,20 +45,22 @@ interface ApiDescription {
   /** The property of the window. */
   readonly name: string
   /**
-   * The functions whose calls are recorded. `reset` and `remove` drop an injected token; a promise of `execute` can be
-   * answered.
+   * The functions whose calls are recorded. `reset`, `remove` and `destroy` drop an injected token; a promise that
+   * another one than `render` returns can be answered.
    */
   readonly recorded: readonly string[]
   /** The functions that return an answer, and what they return of an injected one. */
   readonly reads: Readonly<Record<string, (injected: InjectedToken) => unknown>>
   /** Whether a call without a target is about the widget that was rendered last. */
   readonly defaultsToLast: boolean
+  /** Adds what answers functions that this vendor alone has. */
+  readonly addHandlers?: (handlers: Record<string, Handler>, calls: List<ApiCall>, p: Primordials) => void
 }
 
 /** Watches an API whose functions are all there once the vendor's script has run. */
 export function watchApi(
   observer: Observer,
-  { name: global, recorded, reads, defaultsToLast }: ApiDescription,
+  { name: global, recorded, reads, defaultsToLast, addHandlers }: ApiDescription,
 ): ApiLog {
   const { p } = observer
   const patches = list<Patch>()
@@ -66,18 +68,20 @@ export function watchApi(
   const pending = list<PendingPromise>()
   const injected = list<InjectedToken>()
   const handlers = bare<Handler>() as Record<string, Handler>
+  addHandlers?.(handlers, calls, p)
   for (let index = 0; index < recorded.length; index++) {
     const name = recorded[index] as string
     handlers[name] = (call, self, args) => {
       const target = args[0]
-      const token = name === 'reset' || name === 'remove' ? current(target) : undefined
+      const drops = name === 'reset' || name === 'remove' || name === 'destroy'
+      const token = drops ? current(target) : undefined
       if (token) remove(injected, token)
       const result = p.apply(call, self, args)
       if (name === 'render') {
         for (let at = 0; at < injected.size && defaultsToLast; at++) (injected[at] as InjectedToken).isDefault = false
       } else dropEarlier(name, target)
       pushBounded(calls, { name, target, params: args[1], result })
-      return name === 'execute' && thenable(result) ? race(target, result) : result
+      return name !== 'render' && thenable(result) ? race(name, target, result) : result
     }
   }
   const names = p.keys(reads)
@@ -119,11 +123,11 @@ export function watchApi(
   }
 
   /** A promise that resolves with the vendor's answer or with ours, whichever is first. */
-  function race(target: unknown, vendorPromise: PromiseLike<unknown>): unknown {
+  function race(name: string, target: unknown, vendorPromise: PromiseLike<unknown>): unknown {
     return new p.Promise((resolve, reject) => {
       const end = (): void => {
         remove(pending, entry)
-        dropEarlier('execute', target)
+        dropEarlier(name, target)
       }
       const entry: PendingPromise = pushBounded(pending, {
         target,

@@ -29,7 +29,6 @@ export const UNKNOWN_VENDORS: readonly UnknownVendor[] = [
   { vendor: 'perimeterx', hosts: ['captcha.px-cdn.net', 'captcha.px-cloud.net'], elements: '#px-captcha' },
   { vendor: 'prosopo', hosts: ['prosopo.io'], elements: '.procaptcha' },
   { vendor: 'tencent', hosts: ['captcha.qcloud.com', 'captcha.gtimg.com', 'captcha.qq.com'] },
-  { vendor: 'yandex', hosts: ['smartcaptcha.yandexcloud.net', 'captcha-api.yandex.ru'], elements: '.smart-captcha' },
 ]
 
 /** Hosts of known vendors: what is not recognized there is not reported as unknown. */
@@ -44,6 +43,9 @@ const KNOWN_HOSTS = [
   'friendlycaptcha.eu',
   'mtcaptcha.com',
   'mtcaptcha.org',
+  'captchafox.com',
+  'smartcaptcha.yandexcloud.net',
+  'captcha-api.yandex.ru',
 ]
 
 /** Pictures that are named so. A person may have to read them: no widget, but the caller can pass their locator. */

@@ -1,9 +1,11 @@
 import { arkoseWatch } from '../families/arkose/page/watch.js'
 import { awsWafWatch } from '../families/aws-waf/page/watch.js'
+import { captchafoxWatch } from '../families/captchafox/page/watch.js'
 import { geetestWatch } from '../families/geetest/page/watch.js'
 import { hcaptchaWatch } from '../families/hcaptcha/page/watch.js'
 import { recaptchaWatch } from '../families/recaptcha/page/watch.js'
 import { turnstileWatch } from '../families/turnstile/page/watch.js'
+import { yandexWatch } from '../families/yandex/page/watch.js'
 import type { Watch } from '../page-kit/watcher.js'
 
 /**
@@ -17,4 +19,6 @@ export const watches: readonly Watch[] = [
   geetestWatch,
   awsWafWatch,
   arkoseWatch,
+  captchafoxWatch,
+  yandexWatch,
 ]

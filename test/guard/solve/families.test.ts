@@ -4,7 +4,7 @@ import { capMonster } from '../../../src/solvers/cap-monster.js'
 import { captchaAI } from '../../../src/solvers/captchaai.js'
 import type { Solver } from '../../../src/solvers/solver.js'
 import { startSolverService } from '../../../src/testing/service/index.js'
-import { AWS_WAF, FRIENDLY, MTCAPTCHA } from '../../solvers/contract.js'
+import { AWS_WAF, CAPTCHAFOX, FRIENDLY, MTCAPTCHA } from '../../solvers/contract.js'
 import { challenge, rig } from '../support.js'
 
 const turnstile: Challenge = {
@@ -99,6 +99,17 @@ describe('a Friendly Captcha challenge', () => {
     const { token } = await guard.solve(friendly)
     expect(service.tasks).toMatchObject([{ family: 'friendly', answer: token }])
     expect(service.requests[0]?.fields).toMatchObject({ method: 'friendly_captcha', version: 'v2' })
+  })
+})
+
+describe('a CaptchaFox challenge', () => {
+  it('is refused before anything is sent where the page has no proxy, and the message says what to set', async () => {
+    const { guard, service } = await rig()
+    await expect(guard.solve(CAPTCHAFOX)).rejects.toMatchObject({
+      code: 'FAMILY_UNSUPPORTED',
+      message: expect.stringContaining('cannot solve captchafox without a proxy: set policy.pageProxy'),
+    })
+    expect(service.requests).toHaveLength(0)
   })
 })
 

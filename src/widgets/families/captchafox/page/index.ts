@@ -1,0 +1,24 @@
+import type { PageFamily } from '../../../page-kit/family.js'
+import { type RenderedVendor, renderedViews } from '../../../page-kit/rendered.js'
+import { text } from '../../../page-kit/text.js'
+import type { CaptchafoxFacts } from './facts.js'
+import { captchafoxWatch } from './watch.js'
+
+const VENDOR: RenderedVendor = {
+  watch: captchafoxWatch,
+  api: 'captchafox',
+  className: 'captchafox',
+  field: 'cf-captcha-response',
+  callback: ['onVerify', 'callback'],
+  expired: ['onExpire', 'expired-callback'],
+  removes: 'remove',
+  moreFacts: () => ({ userAgent: text(navigator.userAgent) }) satisfies Pick<CaptchafoxFacts, 'userAgent'>,
+  waits: (setting) => setting('mode') === 'hidden',
+}
+
+/**
+ * The page half of CaptchaFox.
+ *
+ * @see https://docs.captchafox.com/widget-api
+ */
+export const captchafox: PageFamily = { scan: (context, max) => renderedViews(context, VENDOR, max) }

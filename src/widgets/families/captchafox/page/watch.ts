@@ -1,0 +1,19 @@
+import { type ApiLog, watchApi } from '../../../page-kit/api-watch.js'
+import { hasGlobal, type Watch } from '../../../page-kit/watcher.js'
+
+/**
+ * Watches CaptchaFox's API.
+ *
+ * @see https://docs.captchafox.com/widget-api
+ */
+export const captchafoxWatch: Watch<ApiLog> = {
+  name: 'captchafox',
+  isThere: hasGlobal('captchafox'),
+  watch: (observer) =>
+    watchApi(observer, {
+      name: 'captchafox',
+      recorded: ['render', 'execute', 'reset', 'remove'],
+      reads: { getResponse: ({ token }) => token },
+      defaultsToLast: false,
+    }),
+}

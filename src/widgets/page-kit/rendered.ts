@@ -1,0 +1,251 @@
+import type { ApiCall, ApiLog, InjectedToken, PendingPromise } from './api-watch.js'
+import { invokeCallback } from './callback.js'
+import { expireLater } from './expiry.js'
+import { type FamilyViews, type PageContext, viewsOf, type WidgetView } from './family.js'
+import { addFields, ownForm } from './fields.js'
+import { includes, type List, list, push, pushBounded, remove } from './primordials.js'
+import type { PageSolution } from './protocol.js'
+import { own, read } from './safe-read.js'
+import { text, trimmed } from './text.js'
+import { logOf, type Watch } from './watcher.js'
+
+/** A widget that the page's HTML, or its calls, render. Every part may be missing. */
+export interface RenderedWidget {
+  /** The vendor's id of the widget, a text or a number. */
+  id?: unknown
+  /** The element around it. */
+  element?: Element
+  /** The arguments of `render`, as the page has them. */
+  params?: object
+  /** Whether the page has called `execute`, and no call has ended it since. */
+  executed?: boolean
+  removed?: boolean
+}
+
+/** Facts that all of these vendors have. */
+export type RenderedFacts = {
+  readonly sitekey: string | undefined
+  /** Whether it waits for the page to call `execute`. */
+  readonly waits: boolean
+  readonly visible: boolean
+  readonly answered: boolean
+  readonly executed: boolean
+}
+
+/**
+ * A vendor whose script renders the elements of a class, and what the page renders by `render(element, parameters)`;
+ * its other functions take the id that `render` returned, or mean the first widget.
+ */
+export interface RenderedVendor {
+  readonly watch: Watch<ApiLog>
+  /** The property of the window. */
+  readonly api: string
+  /** The class of the elements that its script renders by itself. */
+  readonly className: string
+  /** The name of its field. */
+  readonly field: string
+  /** Its parameters, and their `data-` attributes. */
+  readonly callback: readonly [parameter: string, attribute: string]
+  readonly expired: readonly [parameter: string, attribute: string]
+  /** The functions that remove a widget. */
+  readonly removes: string
+  /** Whether the page has to execute such a widget. */
+  waits(setting: (parameter: string, attribute?: string) => unknown): boolean
+  /** The id of the widget that the script rendered from the n-th element of its class, if that can be known. */
+  readonly idOfElement?: (n: number) => unknown
+  /** Reports a solution to the page in other ways than by its callback. */
+  readonly notify?: (context: PageContext, calls: List<ApiCall>, widget: RenderedWidget, token: string) => void
+  /** Facts that this vendor alone has. */
+  readonly moreFacts?: () => Readonly<Record<string, string | undefined>>
+  /** Hides the vendor's challenge, which is not needed any more. */
+  readonly hide?: (context: PageContext, stillAnswered: () => boolean) => void
+}
+
+interface RenderedView extends WidgetView {
+  readonly widget: RenderedWidget
+}
+
+const MAX_FOUND = 1_000
+
+/** The widgets of such a vendor. */
+export function renderedViews(context: PageContext, vendor: RenderedVendor, max: number): FamilyViews {
+  const { widgets, omitted } = scanFrame(context, vendor, max)
+  return viewsOf({ widgets, omitted }, (widget) => createView(context, vendor, widgets, widget))
+}
+
+/** Joins what the page shows and the recorded calls. */
+function scanFrame(context: PageContext, vendor: RenderedVendor, max: number) {
+  const { dom } = context
+  const { calls } = logOf(context.observer, vendor.watch)
+  const widgets = list<RenderedWidget>()
+  let omitted = 0
+  const roots = dom.roots()
+  for (let index = 0; index < roots.size; index++) {
+    const found = dom.all(roots[index] as Document, `.${vendor.className}[data-sitekey]`)
+    for (let at = 0; at < found.length && at < MAX_FOUND; at++) {
+      const element = found[at] as Element
+      push(widgets, { element, id: vendor.idOfElement?.(widgets.size) })
+    }
+  }
+  for (let index = 0; index < calls.size; index++) {
+    const { name, target, params, result } = calls[index] as ApiCall
+    if (name === 'render') addRender(target, params, result)
+    else apply(name, widgetOf(target))
+  }
+  const kept = list<RenderedWidget>()
+  for (let index = 0; index < widgets.size; index++) {
+    const widget = widgets[index] as RenderedWidget
+    if (!isPresent(widget) || !sitekeyOf(context, widget)) continue
+    if (kept.size < max) push(kept, widget)
+    else omitted++
+  }
+  return { widgets: kept, omitted }
+
+  /** The latest widget of an element is the one that is in it. */
+  function addRender(target: unknown, params: unknown, id: unknown): void {
+    const element = typeof target === 'string' ? (dom.byId(target) ?? dom.select(target)) : target
+    if (!dom.isElement(element) || id === undefined || widgets.size >= MAX_FOUND) return
+    const widget = find((other) => other.element === element) ?? push<RenderedWidget>(widgets, { element })
+    widget.id = id
+    widget.removed = false
+    widget.executed = false
+    if (typeof params === 'object' && params !== null) widget.params = params
+    else delete widget.params
+  }
+
+  function apply(name: string, widget: RenderedWidget | undefined): void {
+    if (!widget) return
+    if (name === vendor.removes) widget.removed = true
+    else if (name === 'reset') widget.executed = false
+    else if (name === 'execute') widget.executed = true
+  }
+
+  /** The widget of a call: without an id, the first one. */
+  function widgetOf(id: unknown): RenderedWidget | undefined {
+    return find((widget) => isPresent(widget) && (id === undefined || widget.id === id))
+  }
+
+  function isPresent({ removed, element }: RenderedWidget): boolean {
+    return !removed && (!element || dom.isInDocument(element))
+  }
+
+  function find(test: (widget: RenderedWidget) => boolean): RenderedWidget | undefined {
+    for (let index = 0; index < widgets.size; index++) if (test(widgets[index] as RenderedWidget)) return widgets[index]
+    return undefined
+  }
+}
+
+/** A parameter of the widget: from the page's call, else from the element's `data-` attribute. */
+function setting({ p, dom }: PageContext, { params, element }: RenderedWidget, name: string, attribute = name) {
+  return read(p, params, name) ?? (element && dom.attribute(element, `data-${attribute}`))
+}
+
+function sitekeyOf(context: PageContext, widget: RenderedWidget): string | undefined {
+  return trimmed(context.p, setting(context, widget, 'sitekey'))
+}
+
+function createView(
+  context: PageContext,
+  vendor: RenderedVendor,
+  widgets: List<RenderedWidget>,
+  widget: RenderedWidget,
+): RenderedView {
+  const { p, dom, observer } = context
+  const { calls, injected, pending } = logOf(observer, vendor.watch)
+  const { id } = widget
+  const element = widget.element as Element
+  const isFirst = widgets[0] === widget
+  const waits = vendor.waits((name, attribute) => setting(context, widget, name, attribute))
+
+  const facts: RenderedFacts = {
+    sitekey: sitekeyOf(context, widget),
+    waits,
+    visible: !waits && dom.visible(element),
+    answered: isAnswered(),
+    executed: widget.executed === true || pendingPromise() !== undefined,
+  }
+  return {
+    widget,
+    facts: { ...facts, ...vendor.moreFacts?.() },
+    same: (other) => (other as RenderedView).widget.element === element && (other as RenderedView).widget.id === id,
+    inject(solution) {
+      if (solution.unlessAnswered && isAnswered()) return 'answered'
+      fill(solution)
+      return 'ok'
+    },
+    notifyPage({ token }) {
+      pendingPromise()?.answer(token)
+      invokeCallback(p, setting(context, widget, ...vendor.callback), [token])
+      vendor.notify?.(context, calls, widget, token)
+    },
+    release() {},
+  }
+
+  function matchesTarget(target: unknown): boolean {
+    return target === undefined ? isFirst : target === id
+  }
+
+  /** The promise of a call for which the page waits. */
+  function pendingPromise(): PendingPromise | undefined {
+    for (let index = 0; index < pending.size; index++) {
+      const one = pending[index] as PendingPromise
+      if (matchesTarget(one.target)) return one
+    }
+    return undefined
+  }
+
+  function fieldsOf(): List<Element> {
+    const selector = `input[name="${vendor.field}"],textarea[name="${vendor.field}"]`
+    const fields = list<Element>()
+    addFields(fields, dom.inElement(element, selector))
+    const form = ownForm(dom, element, widgets)
+    if (form) addFields(fields, dom.inElement(form, selector))
+    return fields
+  }
+
+  function isAnswered(): boolean {
+    const fields = fieldsOf()
+    for (let index = 0; index < fields.size; index++) if (dom.value(fields[index] as Element)) return true
+    return !!response()
+  }
+
+  /** The answer that the vendor's own script returns to the page. */
+  function response(): unknown {
+    const api = own(p, window, vendor.api)
+    const call = own(p, api, 'getResponse')
+    if (typeof call !== 'function' || (id === undefined && !isFirst)) return undefined
+    try {
+      return text(p.apply(call as (target: unknown) => unknown, api, [id]))
+    } catch {
+      return undefined
+    }
+  }
+
+  function fill({ token, lifetimeMs }: PageSolution): void {
+    const fields = fieldsOf()
+    if (fields.size === 0) {
+      const field = dom.create('input')
+      field.setAttribute('type', 'hidden')
+      field.setAttribute('name', vendor.field)
+      dom.append(element, field)
+      push(fields, field)
+    }
+    for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
+    const entry: InjectedToken = { token, key: '', expiresAt: p.now() + lifetimeMs, isDefault: isFirst, matchesTarget }
+    pushBounded(injected, entry)
+    endExecutes()
+    vendor.hide?.(context, () => includes(injected, entry))
+    expireLater(context, fields, token, lifetimeMs, () => {
+      remove(injected, entry)
+      invokeCallback(p, setting(context, widget, ...vendor.expired), [])
+    })
+  }
+
+  /** Ends the recorded `execute` calls of this widget. */
+  function endExecutes(): void {
+    for (let index = calls.size - 1; index >= 0; index--) {
+      const call = calls[index] as ApiCall
+      if (call.name === 'execute' && matchesTarget(call.target)) remove(calls, call)
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest'
+import { startCaptchafox } from '../../../src/testing/vendors/captchafox/index.js'
+import { familyContract } from '../family-contract.js'
+import { stage } from '../stage.js'
+
+const FIELD = 'input[name="cf-captcha-response"]'
+const SUBMIT = '#login > button'
+const at = stage('captchafox', startCaptchafox)
+
+const drawn = () => at.page.waitForSelector('.cf-captcha button')
+
+/** Opens a page, and waits until its widget is drawn and due. */
+async function visit(path: string): Promise<void> {
+  await at.visit(path)
+  await drawn()
+  await at.due()
+}
+
+familyContract(at, {
+  name: 'a CaptchaFox',
+  submit: SUBMIT,
+  rendered: drawn,
+  found: { family: 'captchafox', variant: 'captchafox', visible: true, executed: false },
+  pages: ['/captchafox', '/captchafox/named', '/captchafox/explicit', '/csp/captchafox', '/csp/captchafox/named'],
+  several: { path: '/captchafox/several', field: FIELD },
+  openBefore: { paths: ['/captchafox/named'] },
+  late: { path: '/captchafox/late', api: 'window.captchafox', remove: 'captchafox.remove(widget)' },
+  person: { path: '/captchafox/named', answers: () => at.page.click('.cf-captcha button') },
+  reset: { paths: ['/captchafox/explicit'], run: 'captchafox.reset(widget)', done: 'captchafox.getResponse() === ""' },
+  expiry: {
+    path: '/captchafox/named',
+    done: `calls.length === 2 && calls[1] === null && document.querySelector('${FIELD}').value === '' &&
+      captchafox.getResponse() === ''`,
+  },
+  denied: {
+    path: '/captchafox/named',
+    state: `[captchafox.getResponse(), document.querySelector('${FIELD}').value]`,
+  },
+})
+
+describe('solves a CaptchaFox so that the server accepts the answer:', () => {
+  test('a hidden one, once the page has executed it: its promise resolves, and the form is submitted', async () => {
+    await at.visit('/captchafox/hidden')
+    await at.page.waitForSelector('.cf-captcha', { state: 'attached' })
+    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [], skipped: [{}] })
+    expect(at.grant.challenges).toEqual([])
+    await at.page.click('#go')
+    await at.due()
+    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
+    await at.welcomed()
+  })
+
+  test('every place from which the page may read an answer has it', async () => {
+    await visit('/captchafox/explicit')
+    const { solved } = await at.captcha.solve(at.page)
+    const token = solved[0]?.solution.token
+    expect(await at.page.inputValue(FIELD)).toBe(token)
+    expect(await at.page.evaluate('[captchafox.getResponse(), captchafox.getResponse(widget)]')).toEqual([token, token])
+    expect(await at.calls()).toEqual([token])
+  })
+
+  test('executed before a click, an inline one that is answered gives its answer to the promise at once', async () => {
+    await visit('/captchafox/explicit')
+    await at.page.evaluate('void captchafox.execute(widget).then(function (token) { window.resolved = token })')
+    const { solved } = await at.captcha.solve(at.page)
+    await at.page.waitForFunction('window.resolved')
+    expect(await at.page.evaluate('resolved')).toBe(solved[0]?.solution.token)
+  })
+})
