@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { WidgetFamily } from '../../src/base/challenge.js'
+import { startCaptchafox } from '../../src/testing/vendors/captchafox/index.js'
 import { startFriendly } from '../../src/testing/vendors/friendly/index.js'
 import { startHcaptcha } from '../../src/testing/vendors/hcaptcha/index.js'
 import { startMtcaptcha } from '../../src/testing/vendors/mtcaptcha/index.js'
 import { startRecaptcha } from '../../src/testing/vendors/recaptcha/index.js'
 import { startTurnstile } from '../../src/testing/vendors/turnstile/index.js'
+import { startYandex } from '../../src/testing/vendors/yandex/index.js'
 import type { Vendor } from '../support/stage.js'
 import { stage } from './stage.js'
 
@@ -25,6 +27,8 @@ const FAMILIES: readonly [WidgetFamily, (options: object) => Promise<Vendor>, st
   ['turnstile', startTurnstile, '/turnstile/named', 'input[name="cf-turnstile-response"]'],
   ['friendly', startFriendly, '/friendly/v1/named', 'input[name="frc-captcha-solution"]'],
   ['mtcaptcha', startMtcaptcha, '/mtcaptcha/named', 'input[name="mtcaptcha-verifiedtoken"]'],
+  ['captchafox', startCaptchafox, '/captchafox/named', 'input[name="cf-captcha-response"]'],
+  ['yandex', startYandex, '/yandex/named', 'input[name="smart-token"]'],
 ]
 
 describe.each(FAMILIES)('a %s treats a solver’s answer as text:', (family, start, path, field) => {

@@ -3,11 +3,13 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import type { WidgetFamily } from '../../src/base/challenge.js'
+import { startCaptchafox } from '../../src/testing/vendors/captchafox/index.js'
 import { startFriendly } from '../../src/testing/vendors/friendly/index.js'
 import { startHcaptcha } from '../../src/testing/vendors/hcaptcha/index.js'
 import { startMtcaptcha } from '../../src/testing/vendors/mtcaptcha/index.js'
 import { startRecaptcha } from '../../src/testing/vendors/recaptcha/index.js'
 import { startTurnstile } from '../../src/testing/vendors/turnstile/index.js'
+import { startYandex } from '../../src/testing/vendors/yandex/index.js'
 import type { Vendor } from '../support/stage.js'
 import { stage } from './stage.js'
 
@@ -19,6 +21,8 @@ const FAMILIES: readonly [WidgetFamily, (options: object) => Promise<Vendor>, Re
   ['turnstile', startTurnstile, /\/turnstile\/f\//, ['/turnstile/named', '/turnstile/explicit']],
   ['friendly', startFriendly, undefined, ['/friendly/v1/named', '/friendly/field', '/friendly/made']],
   ['mtcaptcha', startMtcaptcha, /mtcaptcha/, ['/mtcaptcha/named']],
+  ['captchafox', startCaptchafox, undefined, ['/captchafox/named', '/captchafox/explicit']],
+  ['yandex', startYandex, /checkbox/, ['/yandex/named', '/yandex/explicit']],
 ]
 
 /** A page with white space around each value of a widget, in attributes and in arguments. */
@@ -63,7 +67,7 @@ describe.each(FAMILIES)('a %s with white space around its values is solved:', (f
     await at.page.goto(spacing.url + path)
     expect(await at.page.content()).toMatch(/sitekey[^"]*"\s+\S/)
     await at.rendered()
-    if (!frames) await at.page.waitForFunction(`document.querySelector('.frc-container, iframe')`)
+    if (!frames) await at.page.waitForFunction(`document.querySelector('.frc-container, .cf-captcha, iframe')`)
     await at.due()
     const found = await at.find()
     expect(found).toMatchObject([{ sitekey: at.sitekey, due: true }])
