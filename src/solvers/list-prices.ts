@@ -4,7 +4,8 @@ import type { Pricing } from './pricing-options.js'
  * List prices in US dollars for a solve. They change: read the source before you rely on one, and override it with
  * `pricing`. Each service has one row with its date and source. Where a price has a range, the upper end is listed,
  * because that is what has to be reserved; a cost that a service reports replaces it. Where no price was published
- * (Friendly Captcha, MTCaptcha, Amazon WAF, Yandex SmartCaptcha), the price of the service's most expensive other family is used.
+ * (Friendly Captcha, MTCaptcha, Amazon WAF, Yandex SmartCaptcha), the price of the service's most expensive other
+ * family is used.
  */
 export const LIST_PRICES = {
   captchaai: {

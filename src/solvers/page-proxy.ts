@@ -25,8 +25,8 @@ const SEPARATOR_IN_USER = /[:@/]/
 const SEPARATOR_IN_PASSWORD = /[@/]/
 
 /**
- * Why a service cannot solve a challenge through a proxy, or without one, as the end of a sentence; undefined if it can. A picture is
- * in the request: the service need not open the page, so a proxy changes nothing.
+ * Why a service cannot solve a challenge through a proxy, or without one, as the end of a sentence; undefined if it
+ * can. A picture is in the request: the service need not open the page, so a proxy changes nothing.
  */
 export function proxyUnsupported(
   through: ProxySupport,
