@@ -84,7 +84,10 @@ export interface DriverElement {
   evaluate(run: (element: Element) => unknown): Promise<unknown>
   /** A screenshot of the element, as a PNG. */
   screenshot(): Promise<Uint8Array>
-  /** Replaces the text of a field, as if it were typed. */
+  /**
+   * Replaces the text of a field, as if it were typed, by a call in the field's own document: the text never goes into
+   * another one that takes its place.
+   */
   fill(text: string): Promise<void>
   click(): Promise<void>
   /** Frees the tool's handle. */

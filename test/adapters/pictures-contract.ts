@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Captcha } from '../../src/adapters/engine/captcha.js'
 import type { PictureChallenge } from '../../src/base/challenge.js'
+import { type LoopbackServer, reply, serve } from '../../src/testing/shared/http.js'
 import { readDigits } from '../../src/testing/shared/picture.js'
 import { type StandInSite, startSite, WELCOME } from '../../src/testing/site/index.js'
 import { denied, type FakeGrant, fakeGrant } from './fake-grant.js'
@@ -122,6 +123,37 @@ export function picturesContract<P, E>(tool: ElementTool<P, E>): void {
       const instruction = String(await page.evaluate('document.getElementById("instruction").textContent'))
       await captcha.solveGrid({ cells: await page.elements('.cell'), instruction })
       expect(grant.pictures).toMatchObject([{ instruction }])
+    })
+
+    describe('another page takes the place of the one with the field', () => {
+      let typed: string[] = []
+      let elsewhere: LoopbackServer
+
+      beforeAll(async () => {
+        // Whatever is typed goes into its field.
+        const script = `const at = document.querySelector('input'), tell = (what) => fetch('/typed?' + what)
+          setInterval(() => at.focus(), 1)
+          at.oninput = () => tell(at.value); at.onkeydown = ({ key }) => tell(key); tell('ready')`
+        elsewhere = await serve((request, response) => {
+          if (request.url?.startsWith('/typed')) typed.push(request.url.split('?')[1] ?? '')
+          reply(response, 'html', `<!doctype html><input autofocus><script>${script}</script>`)
+        })
+      })
+      afterAll(() => elsewhere?.close())
+
+      test.each([0, 5, 20, 60])('%i ms after the text was bought: nothing is typed into it', async (ms) => {
+        await visit('/picture', LOADED)
+        typed = []
+        const address = `http://localhost:${elsewhere.port}/`
+        grant.readPicture = async () => {
+          await page.evaluate(`setTimeout(() => { location.href = ${JSON.stringify(address)} }, ${ms}); 0`)
+          return 'x'.repeat(40)
+        }
+        await captcha.solveImage(await page.element('#captcha'), await into()).catch(() => undefined)
+        await eventually(() => typed.includes('ready'))
+        expect(await page.evaluate('document.querySelector("input").value')).toBe('')
+        expect(typed.filter((text) => text.includes('x'))).toEqual([])
+      })
     })
 
     test('throws a denial, and types nothing', async () => {

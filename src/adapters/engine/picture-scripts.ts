@@ -43,3 +43,30 @@ export function readText(element: Element): string {
   const text: unknown = (element as HTMLElement).innerText ?? element.textContent
   return typeof text === 'string' && text.length <= 10_000 ? text : ''
 }
+
+/**
+ * Puts text into a field in place of what is in it, with the events of typing. By a call in the field's own document:
+ * keys would go to whatever document has the focus by then.
+ *
+ * @returns false if nothing can be typed into the element
+ */
+export function fillField(element: Element, text: string): boolean {
+  const field = element as HTMLInputElement
+  const { ownerDocument } = element
+  const isField = 'value' in field && 'select' in field
+  if (isField ? field.disabled || field.readOnly : !(element as HTMLElement).isContentEditable) return false
+  field.focus()
+  if (isField) field.select()
+  else ownerDocument.getSelection()?.selectAllChildren(element)
+  const { activeElement } = element.getRootNode() as Document | ShadowRoot
+  if (!element.isConnected || activeElement !== element) return false
+  // As typing does, this fires trusted events, obeys `maxlength`, and can be undone.
+  if (ownerDocument.execCommand('insertText', false, text)) return true
+  if (!isField) return false
+  // Some fields take no such command. A page's own setter, as React has one, must not see this as its own doing.
+  const owner = field.localName === 'textarea' ? HTMLTextAreaElement : HTMLInputElement
+  Object.getOwnPropertyDescriptor(owner.prototype, 'value')?.set?.call(field, text)
+  field.dispatchEvent(new InputEvent('input', { bubbles: true, composed: true, inputType: 'insertText', data: text }))
+  field.dispatchEvent(new Event('change', { bubbles: true }))
+  return true
+}

@@ -12,6 +12,7 @@ import {
 import type { Captcha } from '../engine/captcha.js'
 import { type GuardContextOptions, guardDriver, hasMethods, invalidArgument } from '../engine/guard-driver.js'
 import { memoizeWeak } from '../engine/memoize-weak.js'
+import { fillField } from '../engine/picture-scripts.js'
 
 export type * from '../engine/public-types.js'
 
@@ -96,7 +97,11 @@ function playwrightDriver(context: BrowserContext): Driver<Page, Locator> {
         frame: frameOf(frame),
         evaluate: (run) => handle.evaluate(run as (element: Node) => unknown),
         screenshot: () => handle.screenshot({ timeout: ms }),
-        fill: (text) => handle.fill(text, { timeout: ms }),
+        async fill(text) {
+          await handle.waitForElementState('editable', { timeout: ms })
+          const fill = fillField as (element: Node, text: string) => boolean
+          if (!(await handle.evaluate(fill, text))) throw new Error('The field cannot be typed into.')
+        },
         click: () => handle.click({ timeout: ms }),
         dispose: () => handle.dispose(),
       }

@@ -5,6 +5,7 @@ import { type Driver, type DriverFrame, type DriverPage, readFrameElement } from
 import type { Captcha } from '../engine/captcha.js'
 import { type GuardContextOptions, guardDriver, hasMethods, invalidArgument } from '../engine/guard-driver.js'
 import { memoizeWeak } from '../engine/memoize-weak.js'
+import { fillField } from '../engine/picture-scripts.js'
 
 export type * from '../engine/public-types.js'
 
@@ -90,14 +91,7 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | 
         evaluate: (run) => handle.evaluate(run),
         screenshot: () => handle.screenshot(),
         async fill(text) {
-          await handle.focus()
-          // Typing goes to the focused element, and replaces its selection.
-          const ready = await handle.evaluate((field) => {
-            ;(field as HTMLInputElement).select?.()
-            return field.isConnected && (field.getRootNode() as Document | ShadowRoot).activeElement === field
-          })
-          if (!ready) throw new Error('The field cannot be typed into.')
-          await handle.type(text)
+          if (!(await handle.evaluate(fillField, text))) throw new Error('The field cannot be typed into.')
         },
         click: () => handle.click(),
         // The handle is the caller's own.
