@@ -12,6 +12,7 @@ import { denied } from '../errors.js'
 import { Budget } from '../spending/budgets.js'
 import { KeyRotation } from './key-rotation.js'
 import { type LearnedTimes, PollSchedule } from './poll-schedule.js'
+import { RecentTexts } from './recent-texts.js'
 
 /** The parts of an account, already validated. */
 export interface AccountParts {
@@ -31,6 +32,8 @@ export interface AccountParts {
 
 const NO_BUDGETS: readonly string[] = []
 const DAY_MS = 86_400_000
+/** How many ids of tasks are remembered at least. More of them would slow down every solve. */
+const TASK_IDS = 2_000
 
 /** Tasks that are polled alike: of a family, or of a variant whose times differ from its family's. */
 export type PollKind = Family | `${Family}/${Variant}`
@@ -54,6 +57,8 @@ export class Account {
   readonly perSolve: Money | undefined
   readonly sharedKey: boolean
   readonly #pollSchedules = new Map<PollKind, PollSchedule>()
+  /** The same schedules by family and variant: each solve asks for one, and the solver's table need not be searched. */
+  readonly #schedulesByVariant = new Map<Family, Map<Variant | undefined, PollSchedule>>()
   readonly #learnedElsewhere = new Map<PollKind, LearnedTimes>()
   readonly #transportFor: AccountParts['transport']
   /** Most accounts have no budget of their own, and each solve asks several times: computed once. */
@@ -63,6 +68,8 @@ export class Account {
   readonly #transports = new Map<string, Transport>()
   /** Kinds of challenges that the service said it no longer does, and until when that is remembered; monotonic ms. */
   readonly #notOffered = new Map<string, number>()
+  /** The ids of the latest tasks that the service has given out to this process. */
+  readonly taskIds = new RecentTexts(TASK_IDS)
   #dueVersion: string | undefined
 
   /** @param onStale called when the secrets store is down and a cached key is used instead */
@@ -118,14 +125,23 @@ export class Account {
   }
 
   /** The kind of a challenge, if the service said within the last day that it no longer does it. */
-  notOffered(challenge: AnyChallenge, isByProxy: boolean, monotonic: number): string | undefined {
+  notOffered(challenge: AnyChallenge, isByProxy: boolean, clock: Pick<Clock, 'monotonic'>): string | undefined {
     if (this.#notOffered.size === 0) return undefined
     const kind = kindOf(challenge, isByProxy)
-    return monotonic < (this.#notOffered.get(kind) ?? 0) ? kind : undefined
+    return clock.monotonic() < (this.#notOffered.get(kind) ?? 0) ? kind : undefined
   }
 
   /** When to poll for tasks of a family, or of one of its variants, from the times learned so far. */
   pollSchedule(family: Family, variant?: Variant): PollSchedule {
+    const known = this.#schedulesByVariant.get(family)?.get(variant)
+    if (known) return known
+    const schedule = this.#scheduleOfKind(family, variant)
+    const byVariant = this.#schedulesByVariant.get(family) ?? new Map<Variant | undefined, PollSchedule>()
+    this.#schedulesByVariant.set(family, byVariant.set(variant, schedule))
+    return schedule
+  }
+
+  #scheduleOfKind(family: Family, variant: Variant | undefined): PollSchedule {
     const polling = this.solver.polling({ family, variant })
     const isOwn = variant !== undefined && polling !== this.solver.polling({ family })
     const kind: PollKind = isOwn ? `${family}/${variant}` : family

@@ -32,7 +32,8 @@ export interface LearnedTimes extends LogNormal {
  * If the service's table has no guess of solve times (`usual`), it polls at the fixed times and learns nothing.
  */
 export class PollSchedule {
-  readonly #polling: Polling
+  /** The times of the service's table. */
+  readonly polling: Polling
   /** The guess of the service's table. */
   readonly #guess: LogNormal | undefined
   /** The prior, before this process has seen a task: the table's guess, or the times of other processes. */
@@ -47,7 +48,7 @@ export class PollSchedule {
   #count = 0
 
   constructor(polling: Polling) {
-    this.#polling = polling
+    this.polling = polling
     const { usual } = polling
     this.#guess = usual && { mu: Math.log(usual.medianMs), sigma: usual.spread }
     this.#belief = this.#guess && { ...this.#guess, ...GUESS }
@@ -58,7 +59,7 @@ export class PollSchedule {
    * @param polledMs the time of the last poll, in ms since submission; undefined before the first one
    */
   next(polledMs?: number): number {
-    const { firstPollMs, everyMs, usual } = this.#polling
+    const { firstPollMs, everyMs, usual } = this.polling
     if (!usual || !this.#belief) return polledMs === undefined ? firstPollMs : polledMs + everyMs
     this.#plan ??= new Plan(this.#estimate(this.#belief), { firstPollMs, everyMs, idleMs: usual.idleMs })
     const at = this.#plan.next(polledMs)
@@ -68,7 +69,7 @@ export class PollSchedule {
 
   /** Mean ms from submission to the received answer. */
   get meanMs(): number {
-    const { firstPollMs, everyMs, usual } = this.#polling
+    const { firstPollMs, everyMs, usual } = this.polling
     const { mu, sigma, weight } = this.#belief ?? {
       mu: Math.log(firstPollMs + everyMs),
       sigma: 0,

@@ -13,7 +13,6 @@ import type { AccountPauser } from '../accounts/pauses.js'
 import { abandoned, asSolveguardError } from '../errors.js'
 import type { KeyRegistry } from '../keys/registry.js'
 import type { GuardContext, KeyClock, Notifier } from '../ports.js'
-import { RecentTexts } from './recent-texts.js'
 import { type Result, redactReply } from './redact.js'
 import { bookedCost, costFloor } from './reported-cost.js'
 import type { SolverTask, TaskOutcome } from './solver-task.js'
@@ -21,8 +20,6 @@ import { type PollGroup, type Send, TaskPoller } from './task-poller.js'
 
 const CALL_TIMEOUT_MS = 30_000
 const MAX_BACKOFF_MS = 30_000
-/** How many ids of tasks are remembered for each account, at least. */
-const TASK_IDS = 10_000
 /** How often the threads of an account are asked for, at most. */
 const THREADS_EVERY_MS = 5_000
 /** After so many refusals in a row while threads are free, a plan has ended. */
@@ -66,8 +63,6 @@ export class SolverClient {
   readonly #threads = new WeakMap<Account, { askedAt: number; refusals: number }>()
   /** The unknown errors that were reported, each with its account. */
   readonly #unknownErrors = new Set<string>()
-  /** The ids of each account's latest tasks. */
-  readonly #taskIds = new WeakMap<Account, RecentTexts>()
   /** The accounts that could not be reached, and for which a process warning was emitted. */
   readonly #unreachable = new Set<Account>()
   readonly #submitOptions: SendOptions
@@ -106,7 +101,7 @@ export class SolverClient {
       const result = await this.#send(task, 'submit', call, (reply) => solver.readSubmit(reply, task.family), options)
       if (result.kind === 'submitted') {
         if (solver.threadsInfo) this.#threads.delete(task.account)
-        return this.#isKnownTask(task, result.taskId) ? this.#repeated(task) : result
+        return task.account.taskIds.add(result.taskId) ? result : this.#repeated(task)
       }
       task.lastFailure = result
       if (result.ambiguous) return failed(this.#errorOf(task, result), task.amount, true)
@@ -162,7 +157,7 @@ export class SolverClient {
   async follow(task: SolverTask, taskId: string, justSubmitted = true): Promise<TaskOutcome> {
     const { clock } = this.#deps
     const poller = new TaskPoller(task, taskId, clock, justSubmitted, this.#pollGroupOf(task.account))
-    if (!justSubmitted) this.#isKnownTask(task, taskId)
+    if (!justSubmitted) task.account.taskIds.add(taskId)
     try {
       let refused: SecretVersion[] | undefined
       let { wait } = poller
@@ -217,16 +212,6 @@ export class SolverClient {
    */
   unexpected(task: SolverTask, error: unknown): TaskOutcome {
     return failed(asSolveguardError(error, 'SOLVER_ERROR'), task.mayBeCharged ? task.amount : ZERO)
-  }
-
-  /** Whether the account's service has given out the id of a task before, to this process. Takes note of it. */
-  #isKnownTask({ account }: SolverTask, taskId: string): boolean {
-    let known = this.#taskIds.get(account)
-    if (!known) {
-      known = new RecentTexts(TASK_IDS)
-      this.#taskIds.set(account, known)
-    }
-    return !known.add(taskId)
   }
 
   /** The service gave the id of another task: this task may exist under an id that is unknown. */

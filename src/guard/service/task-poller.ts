@@ -57,11 +57,12 @@ export class TaskPoller {
     this.#solver = account.solver
     this.#taskId = taskId
     this.#schedule = account.pollSchedule(family, variant)
-    this.#polling = this.#solver.polling(task)
-    this.#submittedAt = justSubmitted ? clock.monotonic() : undefined
+    this.#polling = this.#schedule.polling
+    const now = clock.monotonic()
+    this.#submittedAt = justSubmitted ? now : undefined
     const { batchPoll } = this.#solver
     this.#group = batchPoll?.families.includes(family) ? group : undefined
-    this.#dueAt = clock.monotonic() + (justSubmitted ? this.#polling.firstPollMs : 0)
+    this.#dueAt = now + (justSubmitted ? this.#polling.firstPollMs : 0)
     this.#group?.add(this)
   }
 

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { type AnyChallenge, type ChallengeFacts, withoutPictures } from '../../base/challenge.js'
 import type { SolveguardError } from '../../base/errors.js'
 import type { SecretVersion } from '../../secrets/provider.js'
@@ -11,6 +10,7 @@ import type { GuardContext } from '../ports.js'
 import type { SolverTask, SubmitObserver, SubmittedTask } from '../service/solver-task.js'
 import type { WaitQueue } from '../spending/wait-queue.js'
 import type { SelectedAccount } from './select-account.js'
+import { solveId } from './solve-id.js'
 
 /** One solve under way. */
 export interface Job extends SolverTask {
@@ -116,11 +116,6 @@ export function createJob(
     release: noop,
     flow: undefined,
   }
-}
-
-/** A random id in one flat string: Node joins a UUID from sixteen strings, which need six times the memory. */
-function solveId(): string {
-  return Buffer.from(randomUUID(), 'latin1').toString('latin1')
 }
 
 /** The deadline of a solve, in ms after its start. */

@@ -111,7 +111,7 @@ export class AccountSelector {
     const proxy = grant.pageProxy()
     const proxyUnsupported = solver.proxyUnsupported(challenge, proxy)
     if (proxyUnsupported !== undefined) throw this.#unsupported(proxyUnsupported, challenge, proxy)
-    const notOffered = account.notOffered(challenge, proxy !== undefined, this.#deps.clock.monotonic())
+    const notOffered = account.notOffered(challenge, proxy !== undefined, this.#deps.clock)
     if (notOffered !== undefined) {
       const fact = `${account.name} answered within the last day that it does not do ${notOffered} any more.`
       throw new SolveguardError('FAMILY_UNSUPPORTED', `${fact} ${this.#instead(challenge, proxy)}`)

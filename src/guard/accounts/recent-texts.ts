@@ -15,12 +15,13 @@ export class RecentTexts {
 
   /** @returns whether the text is new: false if it is one of the latest */
   add(text: string): boolean {
-    if (this.#newer.has(text) || this.#older.has(text)) return false
-    if (this.#newer.size >= this.#count) {
+    if (this.#older.has(text)) return false
+    const { size } = this.#newer
+    if (this.#newer.add(text).size === size) return false
+    if (size === this.#count) {
       this.#older = this.#newer
       this.#newer = new Set()
     }
-    this.#newer.add(text)
     return true
   }
 }

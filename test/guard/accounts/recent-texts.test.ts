@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { RecentTexts } from '../../../src/guard/service/recent-texts.js'
+import { RecentTexts } from '../../../src/guard/accounts/recent-texts.js'
 
 test('a text is new once, as long as it is one of the latest', () => {
   const recent = new RecentTexts(100)
