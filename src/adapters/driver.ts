@@ -1,3 +1,5 @@
+import type { PageEntry, WindowKey } from '../widgets/page-kit/protocol.js'
+
 /**
  * The interface between the engine and a browser tool, as small as finding and injecting allow. A new adapter is one
  * file that makes a `Driver` of the tool's own objects, and passes the contract test (test/adapters/contract.ts).
@@ -9,16 +11,27 @@ export interface FrameElementReading {
   readonly src: string | null
   /** Whether the parent document may read the frame's document: both have one origin then. */
   readonly readable: boolean
+  /** False if a person cannot see it; the page script of the parent document decides. Missing: it is seen. */
+  readonly seen?: boolean
 }
 
 /**
  * Runs in a frame's parent document, with the frame's element. Refers to nothing outside itself, and returns no more
- * than a URL, whatever the document makes of its methods.
+ * than a URL and two answers, whatever the document makes of its methods.
  */
 export function readFrameElement(element: Element): FrameElementReading {
   const src: unknown = element.getAttribute('src')
   const bounded = typeof src === 'string' && src.length <= 8_192
-  return { src: bounded ? src : null, readable: !!(element as HTMLIFrameElement).contentDocument }
+  const readable = !!(element as HTMLIFrameElement).contentDocument
+  const key: WindowKey = 'solveguard'
+  let seen: unknown
+  try {
+    const entry: PageEntry | undefined = Reflect.get(element.ownerDocument.defaultView as Window, Symbol.for(key))
+    seen = entry?.main?.seesFrame(element)
+  } catch {
+    // Not the page script of this version, or a page that answers in its place.
+  }
+  return { src: bounded ? src : null, readable, seen: seen !== false }
 }
 
 /** A frame of a page. There is one such object for each frame, for as long as the frame exists. */

@@ -44,6 +44,8 @@ export interface WidgetReading extends Reading {
   readonly expired: boolean
   /** Whether the browser's list of frames is all that shows it. */
   readonly hinted: boolean
+  /** Whether it would be due if a person could not see the frame that it is in. */
+  readonly dueUnseen: boolean
 }
 
 /** How many widgets of one frame are read at most. */
@@ -171,7 +173,9 @@ function parseWidget(entry: unknown): WidgetReading | undefined {
   if (!named.success) return undefined
   const widget: Widget = WIDGETS[named.data.family]
   const raw = widget.shape.safeParse(entry)
-  return raw.success ? { ...named.data, ...widget.read(raw.data) } : undefined
+  if (!raw.success) return undefined
+  const dueUnseen = widget.read({ ...(raw.data as object), visible: false }).due
+  return { ...named.data, ...widget.read(raw.data), dueUnseen }
 }
 
 function parseJson(reply: unknown): unknown {

@@ -65,6 +65,25 @@ export function dueContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pag
       await expectSight((expression) => at.page.evaluate(expression), find)
     })
 
+    test.each([
+      ['of another origin', 'otherUrl'],
+      ['of its own origin', 'url'],
+    ] as const)('finds a checkbox in a frame %s due only where a person can see the frame', async (_, url) => {
+      await visit('/tiny', 'true')
+      const html = `<section><iframe src="${at.site[url]}/login" width="600" height="700"></iframe></section>`
+      await at.page.evaluate(`document.body.innerHTML = ${JSON.stringify(html)}; 0`)
+      await eventually(async () => (await find())[0]?.due === true)
+      for (const style of ['height:0;overflow:hidden', 'opacity:0', 'position:absolute;left:-9999px', 'display:none']) {
+        await at.page.evaluate(`document.querySelector('section').style.cssText = '${style}'; 0`)
+        expect(await find()).toMatchObject([{ visible: false, due: false }])
+        expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [], skipped: [{ reason: 'hidden' }] })
+      }
+      const waiting = at.captcha.waitFor(at.page.native)
+      await at.page.evaluate(`document.querySelector('section').style.cssText = 'margin-top:4000px'; 0`)
+      expect(await waiting).toMatchObject([{ visible: true, due: true }])
+      expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [{}] })
+    })
+
     test('finds an invisible widget due whose badge is hidden, as its vendor allows', async () => {
       await visit('/invisible-execute')
       await at.page.evaluate('submitLogin = function (token) { calls.push(token) }; 0')

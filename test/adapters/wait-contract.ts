@@ -45,6 +45,22 @@ export function waitContract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Pa
       expect(await waiting).toMatchObject([{ frameUrl: `${at.site.otherUrl}/login` }])
     })
 
+    test('waits until a person can see a widget that its page folds out', async () => {
+      await at.visit('/login')
+      const sheet = `.widget { max-height: 0; overflow: hidden; transition: max-height 200ms }
+        body:has(input[name=more]:checked) .widget { max-height: 400px }`
+      await at.page.evaluate(`document.head.insertAdjacentHTML('beforeend', ${JSON.stringify(`<style>${sheet}</style>`)})
+        document.querySelector('h1').insertAdjacentHTML('afterend', '<input type="checkbox" name="more">'); 0`)
+      let over = false
+      const waiting = at.captcha.waitFor(at.page.native).finally(() => {
+        over = true
+      })
+      expect(await at.captcha.find(at.page.native)).toMatchObject([{ visible: false, due: false }])
+      expect(over).toBe(false)
+      await at.page.click('input[name=more]')
+      expect(await waiting).toMatchObject([{ variant: 'v2-checkbox', visible: true, due: true }])
+    })
+
     test('waits until an invisible widget is executed', async () => {
       await at.visit('/invisible-execute')
       let over = false

@@ -140,6 +140,7 @@ export class Finder {
     if (page.isClosed()) throw pageClosed()
     const omitted = { widgets: 0, malformed: 0, unresponsive: 0, frames: Math.max(all.length - MAX_SCANNED_FRAMES, 0) }
     const pageLoad = this.#pageLoads.loadOf(page, scanned[0]?.[0] === all[0] ? readings[0]?.doc : undefined)
+    const seen = await Promise.all(scanned.map(([frame], index) => this.#isFrameSeen(page, frame, readings[index])))
     const widgets: WidgetLocation[] = []
     const unknown: UnknownWidget[] = []
     for (const [index, [frame]] of scanned.entries()) {
@@ -155,7 +156,8 @@ export class Finder {
           unknown.push(...unknownIn(reading.signs, this.#urls(page, frame, reading.origin)))
         }
         for (const widget of reading.widgets) {
-          if (widgets.length < MAX_WIDGETS) widgets.push(this.#locate(page, frame, pageLoad, reading, widget))
+          if (widgets.length < MAX_WIDGETS)
+            widgets.push(this.#locate(page, frame, pageLoad, reading, widget, seen[index]))
           else omitted.widgets++
         }
       }
@@ -171,7 +173,9 @@ export class Finder {
     const reading = await this.#read(widget.page, widget.frame, scannedFrames(widget.page).get(widget.frame) ?? [])
     const now = reading?.widgets.find(({ id }) => id === widget.id)
     if (!reading || !now || reading.secret !== widget.documentSecret) return undefined
-    const { documentOrigin, challenge } = this.#locate(widget.page, widget.frame, widget.pageLoad, reading, now)
+    const { page, frame, pageLoad } = widget
+    const seen = await this.#isFrameSeen(page, frame, { widgets: [now] })
+    const { documentOrigin, challenge } = this.#locate(page, frame, pageLoad, reading, now, seen)
     // Its document may have another origin now, by its page: a solution must never go to another origin.
     const same =
       documentOrigin === widget.documentOrigin && checkedOrigins(challenge) === checkedOrigins(widget.challenge)
@@ -323,6 +327,26 @@ export class Finder {
     return undefined
   }
 
+  /**
+   * Whether a person can see the frames around a frame, where that makes a difference to its widgets. The page script
+   * knows of the frames up to the first document of another origin; the documents around those are asked here.
+   */
+  async #isFrameSeen(
+    page: DriverPage,
+    frame: DriverFrame,
+    reading: Pick<FrameReading, 'widgets'> | undefined,
+  ): Promise<boolean> {
+    const [main] = page.frames()
+    if (frame === main || !reading?.widgets.some(({ visible }) => visible)) return true
+    let at = frame
+    for (let around = at.parent(); around; at = around, around = at.parent()) {
+      if (!at.frameElement || isSameOrigin(at.url(), around.url())) continue
+      if (await this.#named.denialOf(page, around)) continue
+      if ((await this.#named.readElement(at)).seen === false) return false
+    }
+    return true
+  }
+
   #urls(page: DriverPage, frame: DriverFrame, origin: string): Pick<Challenge, 'pageUrl' | 'frameUrl'> {
     const [main] = page.frames()
     return {
@@ -336,10 +360,19 @@ export class Finder {
     frame: DriverFrame,
     pageLoad: object,
     { origin, loading, secret }: FrameReading,
-    { id, family, challenge, visible, answered, executed, due, expired }: WidgetReading,
+    { id, family, challenge, visible, answered, executed, due, dueUnseen, expired }: WidgetReading,
+    seen = true,
   ): WidgetLocation {
     const known: Challenge = { ...challenge, family, ...this.#urls(page, frame, origin) }
-    const found = { ...known, id: `${this.#frameNumber(frame)}-${id}`, visible, answered, executed, due, expired }
+    const found = {
+      ...known,
+      id: `${this.#frameNumber(frame)}-${id}`,
+      visible: visible && seen,
+      answered,
+      executed,
+      due: seen ? due : dueUnseen,
+      expired,
+    }
     const documentOrigin = documentOriginOf(frame)
     return { page, frame, id, challenge: found, pageLoad, loading, documentOrigin, documentSecret: secret }
   }
@@ -356,6 +389,12 @@ export class Finder {
     this.#frameNumbers.set(frame, ++this.#frameCount)
     return this.#frameCount
   }
+}
+
+/** Whether both have one origin by their URLs. A sandboxed frame has another one, and its page script cannot tell. */
+function isSameOrigin(url: string, other: string): boolean {
+  const read = (one: string) => (URL.canParse(one) ? new URL(one).origin : 'null')
+  return read(url) !== 'null' && read(url) === read(other)
 }
 
 function unresponsive(page: DriverPage): SolveguardError {

@@ -11,6 +11,19 @@ const GAP_FACTOR = 20
 const MAX_WAITS = 20
 const FRAMES = 'iframe,frame'
 /** What may add a widget, or make it due: new elements, and every attribute that can show or hide one. */
+const EVENTS = [
+  'readystatechange',
+  // What is visible also changes without a mutation: at the end of a transition, by a style sheet that was loaded, a
+  // rule for `:checked`, `:focus-within` or `:target`.
+  'transitionend',
+  'animationend',
+  'load',
+  'change',
+  'click',
+  'focusin',
+] as const
+/** A page has fewer that could have a widget. */
+const MAX_FRAMES = 50
 const WATCHED: MutationObserverInit = { subtree: true, childList: true, attributes: true }
 
 interface Wait {
@@ -61,7 +74,10 @@ export class ChangeWaiter {
       push(this.#waits, wait)
       this.#observe()
       this.#observer.onChange = this.#onChange
-      p.apply(p.listen, document, ['readystatechange', this.#onChange])
+      for (let index = 0; index < EVENTS.length; index++) {
+        p.apply(p.listen, document, [EVENTS[index] as string, this.#onChange, true])
+      }
+      p.apply(p.listen, window, ['resize', this.#onChange])
       p.apply(p.setTimeout, window, [() => includes(this.#waits, wait) && wait.end('ended'), ms])
     })
   }
@@ -78,13 +94,20 @@ export class ChangeWaiter {
     while (this.#waits.size > 0) this.#waits[this.#waits.size - 1]?.end('ended')
   }
 
-  /** New frames count as a change: there may be widgets in them. */
+  /** New frames count as a change, and frames that become visible: there may be widgets in them. */
   #describe(find: () => string): string {
     let frames = 0
+    let seen = ''
     const found = find()
     const roots = this.#dom.roots()
-    for (let index = 0; index < roots.size; index++) frames += this.#dom.all(roots[index] as Root, FRAMES).length
-    return `${frames} ${found}`
+    for (let index = 0; index < roots.size; index++) {
+      const all = this.#dom.all(roots[index] as Root, FRAMES)
+      for (let at = 0; at < all.length && seen.length < MAX_FRAMES; at++) {
+        seen += this.#dom.seen(all[at] as Element, all[at]) ? '1' : '0'
+      }
+      frames += all.length
+    }
+    return `${frames} ${seen} ${found}`
   }
 
   #observe(): void {
@@ -105,7 +128,10 @@ export class ChangeWaiter {
     this.#mutations = undefined
     this.#roots.size = 0
     delete this.#observer.onChange
-    p.apply(p.unlisten, document, ['readystatechange', this.#onChange])
+    for (let index = 0; index < EVENTS.length; index++) {
+      p.apply(p.unlisten, document, [EVENTS[index] as string, this.#onChange, true])
+    }
+    p.apply(p.unlisten, window, ['resize', this.#onChange])
   }
 
   /** Checks soon after something happened, and never within the page's own call. */

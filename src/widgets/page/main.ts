@@ -253,6 +253,7 @@ function createMain(observer: Observer): Main {
       } satisfies ProofOfWorkProgress
       return json(p, clipped, MAX_TOKEN_LENGTH)
     },
+    seesFrame: (element) => dom.seen(element, element),
     wait: (ticket, request, ms) => changes.wait(ticket, ms, () => main.find(request)),
     endWait(ticket) {
       changes.end(ticket)

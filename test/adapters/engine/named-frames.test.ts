@@ -239,7 +239,18 @@ test.each([
   ['nothing', null, null],
 ])('what a document returns for the address of a frame element is bounded: %s', (_, src, expected) => {
   const element = { getAttribute: () => src, contentDocument: {} } as never
-  expect(readFrameElement(element)).toEqual({ src: expected, readable: true })
+  expect(readFrameElement(element)).toEqual({ src: expected, readable: true, seen: true })
+})
+
+test.each([
+  ['no page script', undefined, true],
+  ['a page script that says no', { main: { seesFrame: () => false } }, false],
+  ['another answer', { main: { seesFrame: () => ({ length: 1 }) } }, true],
+  ['an entry without the method', { main: {} }, true],
+])('what a document says of whether a person sees a frame is a yes or a no: %s', (_, entry, seen) => {
+  const ownerDocument = { defaultView: { [Symbol.for('solveguard')]: entry } }
+  const element = { getAttribute: () => null, contentDocument: null, ownerDocument } as never
+  expect(readFrameElement(element)).toEqual({ src: null, readable: false, seen })
 })
 
 test.each([
