@@ -25,8 +25,11 @@ export function createMemoryLedger(time: LedgerTime): MemoryLedger {
   const state = new LedgerState()
   /** The time that counts when the caller's clock shows `now`. */
   const advance = (now: number): number => {
-    const at = time.at(now, state)
-    if (time.correction !== undefined) state.correct(time.correction)
+    let at = time.at(now, state)
+    if (time.correction !== undefined) {
+      state.correct(time.correction)
+      at = time.at(now, state)
+    }
     return state.record(at)
   }
   return {

@@ -156,6 +156,31 @@ export function clocksContract(name: string, make: () => Promise<World>): void {
       expect(await spend(one, 1, world.time + off)).toMatchObject({ ok: true })
     })
 
+    it('counts what was spent in doubt, though another process had read the later time and recorded nothing', async () => {
+      await one.heartbeat('me', T0)
+      await other.heartbeat('me', T0)
+      pass(3 * DAY)
+      await one.usage('a', world.time)
+      expect(await spend(other, 6, world.time - 5 * MINUTE - 1)).toMatchObject({ ok: true })
+      expect(await spend(one, 5, world.time - 25 * HOUR)).toMatchObject({ ok: true })
+      expect(await spend(one, 90, world.time)).toMatchObject({ ok: false, used: 11 })
+      expect(await spend(one, 89, world.time)).toMatchObject({ ok: true })
+    })
+
+    it('does not carry out at once, for what others spent meanwhile, the time that a process only read', async () => {
+      const off = -2 * HOUR
+      await spend(one, 0, T0 + off)
+      for (let passed = 0; passed < DAY + HOUR; passed += 4 * MINUTE) {
+        pass(4 * MINUTE)
+        await one.usage('a', world.time + off)
+      }
+      const fresh = await world.open()
+      expect(await spend(fresh, CAP, world.time + off)).toMatchObject({ ok: true })
+      pass(1_000)
+      expect(await spend(one, 1, world.time + off)).toMatchObject({ ok: false, used: CAP })
+      if (world.isShared) await fresh.close()
+    })
+
     it('lets a reservation of a clock that is ahead expire in its time, and free its slot', async () => {
       const slot: BudgetClaim = { id: 'a', limits: { concurrent: 1 } }
       await spend(other, 0, T0)
