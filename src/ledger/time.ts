@@ -90,7 +90,7 @@ export class LedgerTime {
     this.#lead = agree && !changes ? now - found.at : undefined
     this.#reading = now
     this.#witnessed = witnessed ?? Number.NaN
-    // Until a correction is recorded, the ledger's time has not passed: what others count meanwhile is not older for it.
+    // Until a correction is recorded no time has passed: what others count meanwhile is not older for it.
     this.#at = changes ? ledger.now : at
     this.clocks = agree || witnessed === undefined ? undefined : { caller: now, ledger: witnessed }
     return changes ? ledger.now : at
