@@ -156,6 +156,16 @@ export function clocksContract(name: string, make: () => Promise<World>): void {
       expect(await spend(one, 1, world.time + off)).toMatchObject({ ok: true })
     })
 
+    it('counts anew, once the clocks agree, what was settled while one of them showed a later time', async () => {
+      await shorthand(one).reserve([A], 70, T0, { id: 'r', for: 3 * DAY })
+      pass(MINUTE)
+      const late = T0 + 2 * DAY
+      await shorthand(one).settle('r', 70, late)
+      world.time = late
+      expect(await spend(other, 31, late)).toMatchObject({ ok: false, used: 70 })
+      expect(await spend(other, 30, late)).toMatchObject({ ok: true })
+    })
+
     it('counts what was spent in doubt, though another process had read the later time and recorded nothing', async () => {
       await one.heartbeat('me', T0)
       await other.heartbeat('me', T0)

@@ -117,6 +117,19 @@ describe.each([
     ])
   })
 
+  it('moves no deadline where the clocks agree on the time that was recorded', () => {
+    const state = new LedgerState()
+    state.record(T0)
+    state.addReservation('r', 'me', 30, T0 + MINUTE, ['a'], [], T0)
+    state.correct({ at: T0, ahead: 0, doubt: { since: T0, later: T0 + DAY } })
+    state.record(T0 + 2 * MINUTE)
+    const same = read(state)
+    const to = T0 + 6 * MINUTE
+    same.correct({ at: to, ahead: 0, doubt: undefined })
+    same.settle('r', 5, to)
+    expect([spentAt(same, to), spentAt(same, T0 + TOLERANCE + DAY)]).toEqual([5, 0])
+  })
+
   it.each([
     [1, { settled: true, late: true }],
     [0, { settled: false }],
@@ -146,7 +159,7 @@ describe.each([
   const at = T0 + AHEAD
   const begin = (): LedgerState => {
     const state = new LedgerState()
-    state.correct({ at, ahead: AHEAD, doubt: undefined })
+    state.correct({ at: at - 13 * HOUR, ahead: AHEAD, doubt: undefined })
     return state
   }
   const day = { timeZone: 'UTC', start: T0 - 12 * HOUR, end: T0 + 12 * HOUR }
@@ -198,5 +211,21 @@ describe.each([
     expect(same.usage('a', same.now).days).toEqual([
       { ...day, start: day.end, end: day.end + DAY, amount: 100, spent: 0 },
     ])
+  })
+
+  it('takes of two days the one of the time that the clocks show', () => {
+    const state = begin()
+    spend(state, 'yesterday', 100, at - 13 * HOUR)
+    state.advance(at)
+    const perCalendarDay = [{ ...day, amount: micros(100) }]
+    state.register({ id: 'me', leaseMs: DAY, declares: [{ budgetId: 'a', limits: { perCalendarDay } }] }, at)
+    const tomorrow = { ...day, start: day.end, end: day.end + DAY, amount: micros(100) }
+    const reserve = (limits: BudgetClaim['limits']) => {
+      const path = [{ id: 'a', limits: { perCalendarDay: [tomorrow], ...limits } }]
+      return state.reserve({ id: '?', ownerId: 'me', path, amount: micros(1), deadline: at + 1 }, at)
+    }
+    expect(reserve({})).toEqual({ ok: true, alerts: [] })
+    state.addReservation('now', 'me', 0, at + HOUR, ['a'], [], at)
+    expect(reserve({ concurrent: 1 })).toMatchObject({ reason: 'concurrent', retryAt: T0 + HOUR })
   })
 })
