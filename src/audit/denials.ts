@@ -97,7 +97,7 @@ export function createDenialLog(options: DenialLogOptions): DenialLog {
       if (kind.count === 0) kind.first = some.first
       kind.count += some.count
       kind.last = some.last
-    } else if (kinds.size < maxKinds || key === OTHERS) {
+    } else if (key === OTHERS) {
       kinds.set(key, { ...some })
     } else {
       count(OTHERS, some)
@@ -146,12 +146,10 @@ export function createDenialLog(options: DenialLogOptions): DenialLog {
   function putBack(failed: Batch, error: unknown): void {
     isFailing = true
     for (const [key, kind] of failed) {
-      const since = kinds.get(key)
-      if (since) {
-        if (since.count === 0) since.last = kind.last
-        since.first = kind.first
-        since.count += kind.count
-      } else count(key, kind)
+      // Only `flush` drops a kind, and it waits for a write that is under way.
+      const since = kinds.get(key) as Kind
+      since.first = kind.first
+      since.count += kind.count
     }
     schedule()
     onError?.(error, log.pending)

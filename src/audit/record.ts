@@ -24,28 +24,28 @@ interface Meaning {
   readonly category: 'api' | 'web' | 'session' | 'configuration'
   readonly type: 'allowed' | 'denied' | 'start' | 'end' | 'info' | 'change'
   readonly outcome?: 'success' | 'failure' | 'unknown'
-  /** The field for the event's message: the reason for a decision, or the error. */
-  readonly message: 'reason' | 'error'
+  /** Whether the event's message is that of an error; else it is the reason for a decision. */
+  readonly isError?: true
   /** Whether the outcome is a failure where the event has a code. */
   readonly failsByCode?: true
 }
 
 const MEANING: Readonly<Record<AuditAction, Meaning>> = {
-  authorized: { category: 'api', type: 'allowed', outcome: 'success', message: 'reason' },
-  denied: { category: 'api', type: 'denied', outcome: 'failure', message: 'reason' },
-  submitted: { category: 'api', type: 'start', outcome: 'success', message: 'reason' },
-  solved: { category: 'api', type: 'end', outcome: 'success', message: 'reason' },
-  failed: { category: 'api', type: 'end', outcome: 'failure', message: 'error' },
-  abandoned: { category: 'api', type: 'end', outcome: 'unknown', message: 'error' },
-  recovered: { category: 'api', type: 'end', outcome: 'success', message: 'error', failsByCode: true },
-  injected: { category: 'web', type: 'info', outcome: 'success', message: 'error', failsByCode: true },
-  accepted: { category: 'web', type: 'info', outcome: 'success', message: 'reason' },
-  rejected: { category: 'web', type: 'info', outcome: 'failure', message: 'reason' },
-  paused: { category: 'configuration', type: 'change', message: 'reason' },
-  resumed: { category: 'configuration', type: 'change', message: 'reason' },
-  alert: { category: 'api', type: 'info', message: 'reason' },
-  opened: { category: 'session', type: 'start', message: 'reason' },
-  closed: { category: 'session', type: 'end', message: 'reason' },
+  authorized: { category: 'api', type: 'allowed', outcome: 'success' },
+  denied: { category: 'api', type: 'denied', outcome: 'failure' },
+  submitted: { category: 'api', type: 'start', outcome: 'success' },
+  solved: { category: 'api', type: 'end', outcome: 'success' },
+  failed: { category: 'api', type: 'end', outcome: 'failure', isError: true },
+  abandoned: { category: 'api', type: 'end', outcome: 'unknown', isError: true },
+  recovered: { category: 'api', type: 'end', outcome: 'success', isError: true, failsByCode: true },
+  injected: { category: 'web', type: 'info', outcome: 'success', isError: true, failsByCode: true },
+  accepted: { category: 'web', type: 'info', outcome: 'success' },
+  rejected: { category: 'web', type: 'info', outcome: 'failure' },
+  paused: { category: 'configuration', type: 'change' },
+  resumed: { category: 'configuration', type: 'change' },
+  alert: { category: 'api', type: 'info' },
+  opened: { category: 'session', type: 'start' },
+  closed: { category: 'session', type: 'end' },
 }
 
 /**
@@ -53,8 +53,7 @@ const MEANING: Readonly<Record<AuditAction, Meaning>> = {
  * absent.
  */
 export function recordJson(event: AuditEvent, place: RecordPlace = {}): string {
-  const { message, outcome, failsByCode } = MEANING[event.action]
-  const inError = message === 'error'
+  const { isError, outcome, failsByCode } = MEANING[event.action]
   const failed = failsByCode === true && event.code !== undefined
   // A code belongs to the error, except for a success, where it is the way to it (`TEST_KEY`, `PROOF_OF_WORK`).
   const ofSuccess = outcome === 'success' && !failed
@@ -63,14 +62,14 @@ export function recordJson(event: AuditEvent, place: RecordPlace = {}): string {
     HEADS[event.action][failed ? 'failed' : 'usual'] +
     number('sequence', place.sequence) +
     (ofSuccess ? string('code', event.code) : '') +
-    (inError ? '' : string('reason', event.message, 500)) +
+    (isError ? '' : string('reason', event.message, 500)) +
     number('duration', event.durationMs === undefined ? undefined : Math.round(event.durationMs * 1e6)) +
     date('start', event.firstAt) +
     date('end', event.lastAt) +
     '}' +
     object(
       'error',
-      (ofSuccess ? '' : string('code', event.code)) + (inError ? string('message', event.message, 500) : ''),
+      (ofSuccess ? '' : string('code', event.code)) + (isError ? string('message', event.message, 500) : ''),
     ) +
     `,"service":{"name":${quoted(event.guard)},"type":"solveguard"}${SOURCE}` +
     object('user', string('name', event.subject)) +

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { copyAudit, isCopy } from '../../src/audit/copy.js'
 import { fanOutAudit } from '../../src/audit/fan-out.js'
-import type { AuditSink } from '../../src/audit/sink.js'
+import type { AuditEvent, AuditSink } from '../../src/audit/sink.js'
 import { memoryAudit } from '../../src/testing/audit.js'
 import { manualClock } from '../../src/testing/clock.js'
 import { authorized, denied, NOON } from './events.js'
@@ -77,6 +77,84 @@ describe('copyAudit', () => {
     await clock.advance(1)
     await closed
   })
+
+  /** A sink that counts what it is asked to do. */
+  function counting() {
+    const calls: string[] = []
+    const written: (readonly AuditEvent[])[] = []
+    const sink: AuditSink = {
+      kind: 'counting',
+      place: 'here',
+      open: (guard, now) => void calls.push(`open ${guard} ${now}`),
+      write: (events) => void written.push([...events]),
+      close: () => void calls.push('close'),
+    }
+    return { calls, written, sink }
+  }
+
+  it('opens its sink at the first record only, writes 500 at a time, and may be opened again', async () => {
+    const { calls, written, sink } = counting()
+    const reports: string[] = []
+    const copy = copyAudit(sink)
+    copy.onError?.((message) => reports.push(message))
+    expect(copy).toMatchObject({ kind: 'copy to counting', place: 'here' })
+    await copy.close()
+    await copy.open('tests', NOON)
+    await copy.close()
+    await copy.close()
+    expect(calls).toEqual([])
+    for (const now of [1, 2]) {
+      await copy.open('tests', now)
+      await copy.write(ids(1_100))
+      await new Promise((resolve) => setImmediate(resolve))
+      await copy.write(ids(1))
+      await copy.close()
+    }
+    expect(calls).toEqual(['open tests 1', 'close', 'open tests 2', 'close'])
+    expect(written.map((events) => events.length)).toEqual([500, 500, 100, 1, 500, 500, 100, 1])
+    expect(reports).toEqual([])
+  })
+
+  it('counts what it has no room for, and writes what comes while it reports that it has caught up', async () => {
+    const inner = memoryAudit()
+    const { clock, kept } = watchedClock()
+    const copy = copyAudit(inner, { maxPending: 10, clock })
+    const reports: string[] = []
+    copy.onError?.((message) => {
+      reports.push(message)
+      if (message.includes('again')) void copy.write(ids(1, 50))
+    })
+    await copy.open('tests', NOON)
+    inner.failWith(new Error('no route'))
+    await copy.write(ids(6))
+    await clock.advance(0)
+    await copy.write(ids(4, 6))
+    await copy.write(ids(2, 10))
+    inner.failWith(undefined)
+    await clock.advance(1_000)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(inner.events).toEqual([...ids(10), ...ids(1, 50)])
+    expect(reports.at(-1)).toBe('The copy to memory is written again; 2 records were lost to it.')
+    await copy.close()
+    // No timer of it keeps the process alive.
+    expect(new Set(kept)).toEqual(new Set([false]))
+  })
+
+  it('tries nothing again after it was closed', async () => {
+    const inner = memoryAudit()
+    const clock = manualClock()
+    const copy = copyAudit(inner, { clock })
+    await copy.open('tests', NOON)
+    inner.failWith(new Error('no route'))
+    await copy.write(ids(1))
+    await copy.close()
+    expect(clock.waiting).toBe(0)
+  })
+
+  it('is made of an audit sink', () => {
+    for (const sink of [undefined, null, {}, { write: true }])
+      expect(() => copyAudit(sink as never)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
+  })
 })
 
 describe('fanOutAudit', () => {
@@ -110,4 +188,71 @@ describe('fanOutAudit', () => {
     await expect((async () => both.open('checkout-tests', NOON))()).rejects.toThrow('full')
     expect(() => first.write([denied])).toThrow('not open')
   })
+
+  it('is one sink of the kinds and the places of all, with the first head, and all report', () => {
+    const reports: string[] = []
+    const sink = (kind: string, more: Partial<AuditSink> = {}): AuditSink => ({
+      kind,
+      open() {},
+      write() {},
+      close() {},
+      ...more,
+    })
+    const head = { file: 'a.jsonl', seq: 1, hash: 'abc' }
+    const both = fanOutAudit([
+      sink('plain'),
+      sink('chained', { place: '/a', head, onError: (report) => report('chained') }),
+      sink('other', { place: '/b', head: { ...head, seq: 2 }, onError: (report) => report('other') }),
+    ])
+    expect(both).toMatchObject({ kind: 'plain and chained and other', place: 'plain, /a, /b', head })
+    both.onError?.((message) => reports.push(message))
+    expect(reports).toEqual(['chained', 'other'])
+    expect(fanOutAudit([sink('one'), sink('two')]).head).toBeUndefined()
+    // One that is required is enough.
+    expect(fanOutAudit([copyAudit(sink('one')), sink('two')]).kind).toBe('copy to one and two')
+  })
+
+  it('waits for sinks that answer later, and fails with the first that fails', async () => {
+    const first = memoryAudit()
+    const written: (readonly AuditEvent[])[] = []
+    let failure: Error | undefined
+    const later: AuditSink = {
+      kind: 'later',
+      open() {},
+      async write(events) {
+        await Promise.resolve()
+        if (failure) throw failure
+        written.push(events)
+      },
+      async close() {
+        throw new Error('cannot close')
+      },
+    }
+    const both = fanOutAudit([first, later])
+    await both.open('tests', NOON)
+    const [one, two, three] = [ids(1), ids(1, 1), ids(1, 2)]
+    await both.write(one)
+    expect([first.events, written]).toEqual([one, [one]])
+    failure = new Error('full')
+    await expect(Promise.resolve(both.write(two))).rejects.toThrow('full')
+    failure = undefined
+    await both.write([...two, ...three])
+    expect([first.events, written.flat()]).toEqual([
+      [...one, ...two, ...three],
+      [...one, ...two, ...three],
+    ])
+    await expect(Promise.resolve(both.close())).rejects.toThrow('cannot close')
+    expect(() => first.write(one)).toThrow('not open')
+  })
 })
+
+/** A manual clock, and for each of its timers whether it keeps the process alive. */
+function watchedClock() {
+  const clock = manualClock()
+  const kept: (boolean | undefined)[] = []
+  const after: typeof clock.after = (ms, call, keepAlive) => {
+    kept.push(keepAlive)
+    return clock.after(ms, call, keepAlive)
+  }
+  return { clock: { ...clock, after }, kept }
+}

@@ -83,6 +83,8 @@ describe('createDenialLog', () => {
     { page: 'https://elsewhere.example/' },
     { sitekey: 'other' },
     { path: ['checkout-tests', 'context-1'] },
+    { path: ['checkout', '-tests'] },
+    { path: undefined },
   ])('counts denials separately that differ in %o', async (difference) => {
     const { batches, log } = recorder()
     log.add(denied)
@@ -195,6 +197,72 @@ describe('createDenialLog', () => {
     await clock.advance(5_000)
     expect(batches).toEqual([])
     expect(log.pending).toBe(1)
+  })
+
+  it('keeps of a write that failed its first denial and the last one since', async () => {
+    const answers: ((error?: Error) => void)[] = []
+    const batches: (readonly AuditEvent[])[] = []
+    const log = createDenialLog({
+      clock: manualClock(),
+      write: (events) =>
+        new Promise<void>((resolve, reject) => {
+          batches.push(events)
+          answers.push((error) => (error ? reject(error) : resolve()))
+        }),
+    })
+    const settled = () => new Promise((resolve) => setImmediate(resolve))
+    const add = (at: number) => log.add({ ...denied, at })
+    for (const at of [1, 2, 3]) add(at)
+    answers[0]?.()
+    await settled()
+    void log.flush()
+    add(4)
+    answers[1]?.(new Error('full'))
+    await settled()
+    expect(log.pending).toBe(3)
+    void log.flush()
+    expect(batches.slice(1)).toEqual([
+      [{ ...denied, at: 2, count: 2, firstAt: 2, lastAt: 3 }],
+      [{ ...denied, at: 2, count: 3, firstAt: 2, lastAt: 4 }],
+    ])
+    answers[2]?.()
+    await settled()
+    // It works again: the first denial of another kind is written at once.
+    log.add({ ...denied, code: 'KEY_TOO_OLD' })
+    expect(batches.at(-1)).toMatchObject([{ code: 'KEY_TOO_OLD' }])
+    answers[3]?.()
+    await settled()
+    expect(log.pending).toBe(0)
+  })
+
+  it('tries no further write at once while it fails, and writes nothing where nothing is pending', async () => {
+    const { batches, errors, log, fail } = recorder()
+    await log.flush()
+    expect(batches).toEqual([])
+    fail(new Error('full'))
+    log.add(denied)
+    log.add({ ...denied, code: 'KEY_TOO_OLD' })
+    expect([errors.length, log.pending]).toEqual([1, 2])
+  })
+
+  it('needs neither a path nor a listener, and keeps no process alive', async () => {
+    const kept: (boolean | undefined)[] = []
+    const clock = manualClock()
+    const after: typeof clock.after = (ms, call, keepAlive) => {
+      kept.push(keepAlive)
+      return clock.after(ms, call, keepAlive)
+    }
+    const log = createDenialLog({
+      clock: { ...clock, after },
+      write: () => {
+        throw new Error('full')
+      },
+    })
+    log.add({ action: 'denied', at: 0, guard: 'tests' })
+    log.add({ action: 'denied', at: 0, guard: 'tests' })
+    await log.flush()
+    expect(log.pending).toBe(2)
+    expect(new Set(kept)).toEqual(new Set([false]))
   })
 
   it('counts every denial exactly once, whatever fails in between', async () => {

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type AuditEvent, jsonlAudit, keysInAudit } from '../../src/audit/index.js'
@@ -102,4 +102,60 @@ it('a folder without a log has no keys; one that does not exist is an error', as
   mkdirSync(dir)
   expect(await keysInAudit(dir)).toEqual([])
   await expect(keysInAudit(join(dir, 'none'))).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+})
+
+it('a key is used from its earliest record to its latest, with the version and the account of the last that has them', async () => {
+  await write(
+    of('1', 'a', 'authorized', 5, { solver: 'first' }),
+    of('1', 'b', 'authorized', 9, { solver: 'second' }),
+    of('1', 'c', 'authorized', 2, { solver: undefined, keyVersion: undefined }),
+    of('2', 'd', 'authorized', 3, { solver: undefined, keyVersion: undefined }),
+  )
+  const at = (ms: number) => new Date(NOON + ms)
+  expect(await keysInAudit(dir)).toEqual([
+    {
+      fingerprint: 'fingerprint-1',
+      version: '1',
+      solver: 'second',
+      solved: 0,
+      failed: 0,
+      open: 3,
+      firstUsedAt: at(2),
+      lastUsedAt: at(9),
+    },
+    { fingerprint: 'fingerprint-2', version: '', solved: 0, failed: 0, open: 1, firstUsedAt: at(3), lastUsedAt: at(3) },
+  ])
+})
+
+it('a record without an action or a time, and a line without its end, are not counted', async () => {
+  await write(of('1', 'a', 'authorized', 0))
+  const [name = ''] = logFiles(dir)
+  const path = join(dir, name)
+  const lines = readFileSync(path, 'utf8').trim().split('\n')
+  const record = JSON.parse(lines.at(-1) ?? '')
+  record.solveguard.key.fingerprint = 'another'
+  for (const part of [{ event: undefined }, { event: {} }, { event: { action: 1 } }, { '@timestamp': 'never' }])
+    appendFileSync(path, `${JSON.stringify({ ...record, ...part })}\n`)
+  appendFileSync(path, JSON.stringify(record))
+  expect((await keysInAudit(path)).map(({ fingerprint }) => fingerprint)).toEqual(['fingerprint-1'])
+})
+
+it('a log that cannot be read is an error with its cause, and no log stays open', async () => {
+  await write(of('1', 'a', 'authorized', 0))
+  await keysInAudit(dir)
+  const open = readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)]
+    } catch {
+      return []
+    }
+  })
+  expect(open.filter((path) => path.startsWith(dir))).toEqual([])
+  writeFileSync(join(dir, 'other'), '')
+  mkdirSync(join(dir, 'folder.jsonl'))
+  await expect(keysInAudit(dir)).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringContaining('folder.jsonl'),
+    cause: { code: 'EISDIR' },
+  })
 })

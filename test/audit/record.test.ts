@@ -119,6 +119,56 @@ describe('toRecord', () => {
     expect(recordJson({ ...authorized, page, frame: page })).not.toContain('hunter2')
   })
 
+  it.each([
+    ['https://pay.example.com:8443/form?a=1', 'https://pay.example.com:8443/form'],
+    ['https://pay.example.com', 'https://pay.example.com'],
+    ['data:text/html,x', 'data:'],
+    ['1data:x', 'unknown:'],
+    [undefined, undefined],
+  ])('records the frame %s as %s', (frame, recorded) => {
+    expect(toRecord({ ...authorized, frame }).solveguard.challenge?.frame).toBe(recorded)
+    expect(toRecord({ ...authorized, page: frame }).url?.scheme).toBe(recorded?.split(':')[0])
+  })
+
+  it('records at most 16 budgets, and 200 characters of a name', () => {
+    const path = Array.from({ length: 17 }, (_, index) => `b${index}`)
+    expect(toRecord({ ...authorized, path }).solveguard.budgets).toEqual(path.slice(0, 16))
+    for (const fill of ['x', '\u00fc', '"'])
+      expect(toRecord({ ...authorized, subject: fill.repeat(300) }).user?.name).toHaveLength(201)
+    expect(toRecord({ ...authorized, subject: 'x'.repeat(200) }).user?.name).toBe('x'.repeat(200))
+  })
+
+  it('records whether an amount is imputed, where that is known', () => {
+    const imputed = (value?: boolean) => toRecord({ ...authorized, imputed: value }).solveguard.imputed
+    expect([imputed(true), imputed(false), imputed()]).toEqual([true, false, undefined])
+  })
+
+  it('records each millisecond of a second with three digits', () => {
+    for (const ms of [0, 9, 10, 99, 100, 999, 1_000, 0]) {
+      expect(toRecord({ ...authorized, at: NOON + ms })['@timestamp']).toBe(new Date(NOON + ms).toISOString())
+    }
+  })
+
+  it('has in a file its number, and in the first record which file this is and which one it continues', () => {
+    const continues = { file: 'a.jsonl', seq: 7, hash: 'abc', end: 'torn' as const }
+    const record = toRecord(authorized, { sequence: 3, file: { name: 'b.jsonl', continues } })
+    expect(record.event).toMatchObject({ sequence: 3 })
+    expect(record.solveguard.file).toEqual({ name: 'b.jsonl', continues })
+    expect(recordSchema.parse(record)).toEqual(record)
+    for (const end of ['whole', undefined] as const) {
+      const file = { name: 'b.jsonl', continues: { ...continues, end } }
+      expect(recordSchema.safeParse(toRecord(authorized, { file })).success).toBe(true)
+    }
+    for (const file of [
+      { name: 'b.jsonl', other: 1 },
+      { continues },
+      { name: 'b.jsonl', continues: { ...continues, end: '' } },
+      { name: 'b.jsonl', continues: { ...continues, other: 1 } },
+      { name: 'b.jsonl', continues: {} },
+    ])
+      expect(recordSchema.safeParse({ ...record, solveguard: { file } }).success, JSON.stringify(file)).toBe(false)
+  })
+
   it('records no password of a proxy', () => {
     expect(toRecord({ ...authorized, egress: 'http://me:p@ss@proxy:3128' }).solveguard.egress).toBe('http://proxy:3128')
   })
