@@ -28,6 +28,11 @@ export function observerScript() {
   return bundlePage('init-script.ts')
 }
 
+/** What holds a click on a button that answers by itself. It is sent only where a policy wants that. */
+export function holdScript() {
+  return bundlePage('hold-script.ts')
+}
+
 /** What finds widgets and puts solutions in. */
 export function pageScript() {
   return bundlePage('main.ts')
@@ -37,6 +42,7 @@ export function pageScript() {
 function moduleText() {
   return [
     `export const observerScript = ${JSON.stringify(observerScript())}`,
+    `export const holdScript = ${JSON.stringify(holdScript())}`,
     `export const pageScript = ${JSON.stringify(pageScript())}`,
     '',
   ].join('\n')

@@ -1,6 +1,6 @@
 import { type OriginPattern, originsSource } from '../policy/origin.js'
 import { MAX_REPLY_LENGTH } from './bounds.js'
-import { observerScript, pageScript } from './page/script.js'
+import { holdScript, observerScript, pageScript } from './page/script.js'
 import type {
   FindRequest,
   InitScriptVariables,
@@ -34,7 +34,8 @@ export function observerCall(
   holdMs: InitScriptVariables[typeof HOLD_MS],
   origins: readonly OriginPattern[] | undefined,
 ): string {
-  const script = `((${HOLD_MS})=>{${observerScript}\n})(${json(holdMs)})`
+  const text = holdMs > 0 ? `${observerScript}\n${holdScript}` : observerScript
+  const script = `((${HOLD_MS})=>{${text}\n})(${json(holdMs)})`
   return origins ? `if(/${originsSource(origins)}/.test(self.origin)){${script}}` : script
 }
 

@@ -1,10 +1,16 @@
 import type { z } from 'zod'
-import type { Challenge, WidgetFamily } from '../base/challenge.js'
+import type { Challenge, Variant, WidgetFamily } from '../base/challenge.js'
 
 /** A widget that was found in a page: a challenge, and its state there. */
 export interface FoundChallenge extends Challenge {
   /** Names the widget for the lifetime of its document. */
   readonly id: string
+  /**
+   * Another variant that the page shows just as well as `variant`: `enterprise-invisible` of an Enterprise widget that
+   * was rendered invisibly and is executed with an action. It is taken for `enterprise-score`, which answers by itself,
+   * until its challenge opens.
+   */
+  readonly ambiguousWith?: Variant | undefined
   /** Whether a person can see it, after scrolling where that is possible. An invisible widget never is. */
   readonly visible: boolean
   /** Whether it already holds an answer. */
@@ -20,6 +26,7 @@ export interface FoundChallenge extends Challenge {
 /** What a family reads from the page's facts: the challenge, and its state. */
 export interface Reading {
   readonly challenge: Omit<Challenge, 'family' | 'pageUrl' | 'frameUrl'>
+  readonly ambiguousWith?: Variant | undefined
   readonly visible: boolean
   readonly answered: boolean
   readonly executed: boolean

@@ -360,13 +360,14 @@ export class Finder {
     frame: DriverFrame,
     pageLoad: object,
     { origin, loading, secret }: FrameReading,
-    { id, family, challenge, visible, answered, executed, due, dueUnseen, expired }: WidgetReading,
+    { id, family, challenge, ambiguousWith, visible, answered, executed, due, dueUnseen, expired }: WidgetReading,
     seen = true,
   ): WidgetLocation {
     const known: Challenge = { ...challenge, family, ...this.#urls(page, frame, origin) }
     const found = {
       ...known,
       id: `${this.#frameNumber(frame)}-${id}`,
+      ...(ambiguousWith && { ambiguousWith }),
       visible: visible && seen,
       answered,
       executed,

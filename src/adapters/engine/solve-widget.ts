@@ -180,6 +180,15 @@ async function missingError(tools: SolveTools, { page, frame, id }: WidgetLocati
 }
 
 /** Only the fields that a solver needs. */
-function toChallenge({ id, visible, answered, executed, due, expired, ...challenge }: FoundChallenge): Challenge {
+function toChallenge({
+  id,
+  ambiguousWith,
+  visible,
+  answered,
+  executed,
+  due,
+  expired,
+  ...challenge
+}: FoundChallenge): Challenge {
   return challenge
 }

@@ -1,5 +1,5 @@
 import { type Handler, type Patch, patchMethods, restore } from './patch.js'
-import { bare, type List, list, type Primordials, pushBounded, remove } from './primordials.js'
+import { bare, find, type List, list, type Primordials, pushBounded, remove } from './primordials.js'
 import type { Observer, Watcher } from './watcher.js'
 
 /** A recorded call of the vendor's API. */
@@ -114,12 +114,10 @@ export function watchApi(
 
   /** Bounded, so that a page which executes and resets all day does not push its `render` calls out of the log. */
   function dropEarlier(name: string, target: unknown): void {
-    for (let index = 0; index < calls.size; index++) {
-      const call = calls[index] as ApiCall
-      if (call.name !== name || call.target !== target) continue
-      remove(calls, call)
-      return
-    }
+    remove(
+      calls,
+      find(calls, (call) => call.name === name && call.target === target),
+    )
   }
 
   /** A promise that resolves with the vendor's answer or with ours, whichever is first. */

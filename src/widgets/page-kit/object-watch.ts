@@ -1,5 +1,5 @@
 import { type Handler, type Patch, patchInheritedMethods } from './patch.js'
-import { bare, type List, list, pushBounded } from './primordials.js'
+import { bare, find, type List, list, pushBounded } from './primordials.js'
 import type { Observer } from './watcher.js'
 
 /** An object that a vendor's script passed to the page, and what the page did with it. */
@@ -54,23 +54,22 @@ export function watchObjects(
   }
   for (const name in reads) {
     handlers[name] = (call, self, args) => {
-      const passed = find(self)
+      const passed = findObject(self)
       return (passed && reads[name]?.(passed)) ?? p.apply(call, self, args)
     }
   }
-  return { objects, track, find, watchMethods }
+  return { objects, track, find: findObject, watchMethods }
 
   function track(object: unknown, params?: unknown): PassedObject | undefined {
     if (typeof object !== 'object' || object === null) return undefined
-    const known = find(object)
+    const known = findObject(object)
     if (known) known.params ??= params
     else watchMethods(object)
     return known ?? pushBounded(objects, { object, params, lastArguments: bare(), lastEvent: '' })
   }
 
-  function find(object: unknown): PassedObject | undefined {
-    for (let index = 0; index < objects.size; index++) if (objects[index]?.object === object) return objects[index]
-    return undefined
+  function findObject(object: unknown): PassedObject | undefined {
+    return find(objects, (passed) => passed.object === object)
   }
 
   function watchMethods(object: unknown): void {

@@ -1,4 +1,4 @@
-import { bare, type List, type Primordials, push } from './primordials.js'
+import { bare, find, type List, type Primordials, push } from './primordials.js'
 import { own } from './safe-read.js'
 import type { Observer } from './watcher.js'
 
@@ -40,9 +40,9 @@ export interface Patch {
  */
 export function patchMethods(observer: Observer, patches: List<Patch>, object: object, handlers: Handlers): void {
   const { p } = observer
-  let patch: Patch | undefined
-  for (let index = 0; index < patches.size; index++) if (patches[index]?.object === object) patch = patches[index]
-  if (!patch) patch = push(patches, { observer, object, handlers, replaced: bare(), trap: undefined })
+  const patch =
+    find(patches, (one) => one.object === object) ??
+    push(patches, { observer, object, handlers, replaced: bare(), trap: undefined })
   if (replaceAll(p, patch) || patch.trap) return
   const prototype = p.prototypeOf(object)
   if (prototype !== p.plain) return

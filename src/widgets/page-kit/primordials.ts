@@ -69,8 +69,8 @@ export function pushBounded<T>(items: List<T>, item: T): T {
   return push(items, item)
 }
 
-/** Removes one item, and keeps the order of the others. */
-export function remove<T>(from: List<T>, item: T): void {
+/** Removes one item, if there is one, and keeps the order of the others. */
+export function remove<T>(from: List<T>, item: T | undefined): void {
   let kept = 0
   for (let index = 0; index < from.size; index++) {
     const other = from[index] as T
@@ -80,6 +80,11 @@ export function remove<T>(from: List<T>, item: T): void {
 }
 
 export function includes<T>(items: List<T>, item: T): boolean {
-  for (let index = 0; index < items.size; index++) if (items[index] === item) return true
-  return false
+  return find(items, (other) => other === item) !== undefined
+}
+
+/** The first item that passes a test. */
+export function find<T>(items: List<T>, test: (item: T) => boolean): T | undefined {
+  for (let index = 0; index < items.size; index++) if (test(items[index] as T)) return items[index]
+  return undefined
 }

@@ -1,5 +1,5 @@
 /**
- * The code that runs inside a page, as the text of two scripts. The bundler replaces this file with the bundled texts
+ * The code that runs inside a page, as the text of three scripts. The bundler replaces this file with the bundled texts
  * (scripts/page-script.mjs), at build and when tests run from source.
  */
 
@@ -8,6 +8,9 @@
  * declares.
  */
 export const observerScript: string = ''
+
+/** What is added to it where calls are held, from `hold-script.ts`. */
+export const holdScript: string = ''
 
 /** The script that finds and injects, from `main.ts`. */
 export const pageScript: string = ''

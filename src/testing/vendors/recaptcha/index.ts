@@ -32,6 +32,12 @@ export interface RecaptchaBehavior {
    */
   readonly passes?: boolean | undefined
   /**
+   * Whether its challenge opens for calls with an action too: an invisible key, of which a page reports actions.
+   *
+   * @default false
+   */
+  readonly challengesActions?: boolean | undefined
+  /**
    * How long the widget takes until then, ms.
    *
    * @default 0
@@ -107,10 +113,10 @@ export async function startRecaptcha(options: RecaptchaOptions = {}): Promise<St
       case 'bframe':
         return reply(response, 'html', challengePage(sitekey, hostnameOf(query.get('co'))))
       case 'reload': {
-        const { passes, score = 0.1 } = await server.nextBehavior(sitekey)
+        const { passes, challengesActions, score = 0.1 } = await server.nextBehavior(sitekey)
         const action = query.get('action') || undefined
         const hostname = query.get('hostname') ?? ''
-        if (action === undefined && !passes) return reply(response, 'json', '{"challenge":true}')
+        if ((action === undefined || challengesActions) && !passes) return reply(response, 'json', '{"challenge":true}')
         const token = tokens.issue({ sitekey, action, hostname, score: action === undefined ? undefined : score })
         return reply(response, 'json', JSON.stringify({ token }))
       }

@@ -164,6 +164,10 @@ export function mainPart(): void {
   }
 
   function render(container: unknown, params: Record<string, unknown> = {}, inherit = false): number {
+    // Parameters without a place: an invisible widget at the end of the page, as pages with a v3 key render it.
+    if (typeof container === 'object' && container !== null && !('nodeType' in container)) {
+      return render(document.body.appendChild(document.createElement('div')), { ...container, size: 'invisible' })
+    }
     const element = typeof container === 'string' ? document.getElementById(container) : (container as HTMLElement)
     if (!element) throw new Error('reCAPTCHA placeholder element must be an element or id')
     const settings: Record<string, unknown> = {}
@@ -204,8 +208,10 @@ export function mainPart(): void {
     field.className = 'g-recaptcha-response'
     field.style.display = 'none'
     box.append(inner, field)
-    if (button) element.after(box)
-    else element.append(box)
+    // Bound to a button, it is drawn elsewhere, and its state does not name the button.
+    const place = button ? document.createElement('div') : element
+    if (button) (element.closest('form') ?? document.body).append(place)
+    place.append(box)
     const challenge = document.createElement('div')
     challenge.style.cssText = 'position:absolute;visibility:hidden;top:-10000px;z-index:2000000000;background:#fff'
     const backdrop = document.createElement('div')
@@ -222,12 +228,12 @@ export function mainPart(): void {
     const client: Client = { n, settings, frame, challenge, field, response: '', round: 0, waiting: [] }
     live.set(n, client)
     const state: Record<string, unknown> = { id: n, O: id, V: box, l: null, K: { N: 12, u: [1, 2, 3] } }
-    state.l = { l: settings, X: element, U: { state }, B: frame, H: () => id }
+    state.l = { l: settings, X: place, U: { state }, B: frame, H: () => id }
     clients[n] = state
     if (button) {
       element.addEventListener('click', (event) => {
         event.preventDefault()
-        start(client)
+        start(client, settings.action)
       })
     }
   }
@@ -268,7 +274,8 @@ export function mainPart(): void {
 
   api.render = render
   api.execute = function execute(id?: unknown, options?: { action?: string }): Promise<string> {
-    return start(clientOf(id), options?.action)
+    const client = clientOf(id)
+    return start(client, options?.action ?? client.settings.action)
   }
   api.getResponse = function getResponse(id?: unknown): string {
     return clientOf(id).response

@@ -7,6 +7,8 @@ import type { RecaptchaFacts } from './page/facts.js'
 const shape = z.object({
   kind: z.enum(['checkbox', 'invisible', 'score']),
   enterprise: z.boolean(),
+  // Only a page that answers in our place leaves it out.
+  ambiguous: z.boolean().default(false),
   sitekey,
   // If one is invalid it alone is dropped: the widget can still be solved.
   action: printableText(100),
@@ -48,7 +50,7 @@ export const recaptcha: Widget<Raw> = {
   shape,
   tokenLifetimeMs: 120_000,
   read(raw) {
-    const { kind, visible, answered, executed, challenged } = raw
+    const { kind, ambiguous, visible, answered, executed, challenged } = raw
     const asked = kind === 'checkbox' ? visible || challenged : executed
     return {
       challenge: {
@@ -58,6 +60,7 @@ export const recaptcha: Widget<Raw> = {
         dataS: raw.dataS,
         apiHost: OTHER_HOSTS.includes(raw.host) ? raw.host : undefined,
       },
+      ambiguousWith: ambiguous ? VARIANTS.invisible[1] : undefined,
       visible,
       answered,
       executed,

@@ -1,6 +1,6 @@
 import { type ObjectWatch, type PassedObject, watchObjects, withListener } from '../../../page-kit/object-watch.js'
 import { type Handler, type Patch, patchMethods, restore } from '../../../page-kit/patch.js'
-import { bare, type List, list, type Primordials, pushBounded } from '../../../page-kit/primordials.js'
+import { bare, find, includes, type List, list, type Primordials, pushBounded } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { has } from '../../../page-kit/text.js'
 import type { Observer, Watch, Watcher } from '../../../page-kit/watcher.js'
@@ -80,7 +80,7 @@ function watchArkose(observer: Observer): ArkoseLog {
     if (has(p, src, '/fc/api/'))
       forEachElement('[data-pkey]', (box) => onCallback(box, (token) => pushBounded(passedTokens, token)))
     if (!has(p, src, '/v2/') || !has(p, src, '/api.js')) return
-    for (let index = 0; index < scripts.size; index++) if (scripts[index] === script) return
+    if (includes(scripts, script)) return
     pushBounded(scripts, script)
     onCallback(script, (object, name) => {
       const enforcement: Enforcement | undefined = watch.track(object)
@@ -90,13 +90,12 @@ function watchArkose(observer: Observer): ArkoseLog {
 
   /** Scripts that share a callback call it in their order. */
   function nextScript(name: string): Element | undefined {
-    for (let index = 0; index < scripts.size; index++) {
-      const script = scripts[index] as Element
-      let taken = p.apply(p.attribute, script, ['data-callback']) !== name
-      for (let at = 0; at < watch.objects.size; at++) taken ||= (watch.objects[at] as Enforcement).script === script
-      if (!taken) return script
-    }
-    return undefined
+    return find(
+      scripts,
+      (script) =>
+        p.apply(p.attribute, script, ['data-callback']) === name &&
+        !find<Enforcement>(watch.objects, (other) => other.script === script),
+    )
   }
 
   function onCallback(element: Element, listener: (value: unknown, name: string) => void): void {

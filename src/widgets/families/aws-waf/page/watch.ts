@@ -1,5 +1,5 @@
 import { type Handler, type Patch, patchMethods, restore, wrap } from '../../../page-kit/patch.js'
-import { type List, list, pushBounded, remove } from '../../../page-kit/primordials.js'
+import { find, type List, list, pushBounded, remove } from '../../../page-kit/primordials.js'
 import { hasGlobal, type Observer, type Watch, type Watcher } from '../../../page-kit/watcher.js'
 
 export const awsWafWatch: Watch<AwsWafLog> = {
@@ -34,10 +34,10 @@ function watchAwsWaf(observer: Observer): AwsWafLog {
   const renderCaptcha: Handler = (call, self, args) => {
     const { 0: container, 1: params } = args
     if (typeof params !== 'object' || params === null) return p.apply(call, self, args)
-    for (let index = 0; index < renders.size; index++) {
-      const other = renders[index] as Render
-      if (other.container === container) remove(renders, other)
-    }
+    remove(
+      renders,
+      find(renders, (other) => other.container === container),
+    )
     const render = pushBounded(renders, { container, params, answered: false })
     return p.apply(call, self, [container, withListener(params, render)])
   }

@@ -1,13 +1,14 @@
 import { invokeCallback } from '../../../page-kit/callback.js'
 import { runLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
+import { overrideMethod } from '../../../page-kit/method-override.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { text, trimmed } from '../../../page-kit/text.js'
 import type { GeetestFacts } from './facts.js'
 import { createField, fieldsOf, namesOf, proofOf, uncover } from './fields.js'
-import { type GeetestScan, type GeetestWidget, keyOf, scanFrame, setting } from './scan.js'
+import { type GeetestScan, type GeetestWidget, keyOf, placesOf, scanFrame, setting } from './scan.js'
 import { type InjectedSolution, isOpen } from './watch.js'
 
 interface GeetestView extends WidgetView {
@@ -47,8 +48,10 @@ function createView(context: PageContext, scan: GeetestScan, widget: GeetestWidg
     },
     same(other) {
       const that = (other as GeetestView).widget
-      if (instance && that.instance) return instance.object === that.instance.object
-      return element !== undefined && element === that.element
+      if (instance && that.instance && instance.object === that.instance.object) return true
+      // Drawn again in one element, it is still the one widget there.
+      const alone = !instance || !that.instance || (!widget.shared && !that.shared)
+      return alone && element !== undefined && element === that.element
     },
     inject(solution) {
       if (solution.unlessAnswered && isAnswered()) return 'answered'
@@ -80,18 +83,21 @@ function createView(context: PageContext, scan: GeetestScan, widget: GeetestWidg
   function fill({ fields: values, lifetimeMs }: PageSolution): void {
     const names = namesOf(widget)
     const filled = list<{ readonly field: Element; readonly value: string }>()
-    for (let at = 0; at < names.length; at++) {
-      const name = names[at] as string
-      const value = values[name] ?? ''
-      const fields: List<Element> = fieldsOf(context, scan, widget, name)
-      const made = fields.size === 0 ? createField(context, widget, name) : undefined
-      if (made) push(fields, made)
-      for (let index = 0; index < fields.size; index++) {
-        const field = fields[index] as Element
-        dom.setValue(field, value)
-        push(filled, { field, value })
+    const put = (into: GeetestWidget) => {
+      for (let at = 0; at < names.length; at++) {
+        const name = names[at] as string
+        const value = values[name] ?? ''
+        const fields: List<Element> = fieldsOf(context, scan, into, name)
+        const made = fields.size === 0 ? createField(context, into, name) : undefined
+        if (made) push(fields, made)
+        for (let index = 0; index < fields.size; index++) {
+          const field = fields[index] as Element
+          dom.setValue(field, value)
+          push(filled, { field, value })
+        }
       }
     }
+    put(widget)
     const clear = () => {
       for (let index = 0; index < filled.size; index++) {
         const { field, value } = filled[index] as { field: Element; value: string }
@@ -107,8 +113,21 @@ function createView(context: PageContext, scan: GeetestScan, widget: GeetestWidg
       if (isOpen(instance) || scan.widgets.size === 1) uncover(context)
       instance.injected = injected
       instance.lastEvent = ''
+      const isCurrent = () => instance.injected === injected && p.now() < expiresAt
+      refillAfter('appendTo', isCurrent, put)
+      refillAfter('bindForm', isCurrent, put)
     }
     runLater(context, lifetimeMs, clear)
+  }
+
+  /** Fills the fields that the vendor's script draws when the page calls a method: it does not know the answer. */
+  function refillAfter(method: string, isCurrent: () => boolean, put: (into: GeetestWidget) => void): void {
+    const removeOverride = overrideMethod(context, instance?.object, method, (call, self, args) => {
+      const result = p.apply(call, self, args)
+      if (instance && isCurrent()) put({ ...widget, ...placesOf(context, instance) })
+      else removeOverride()
+      return result
+    })
   }
 
   function copyOf(values: PageSolution['fields'], names: readonly string[]): object {

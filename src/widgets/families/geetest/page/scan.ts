@@ -1,5 +1,5 @@
 import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
-import { type List, list, push } from '../../../page-kit/primordials.js'
+import { type List, list, push, remove } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { hostOf, parameter, text, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
@@ -15,6 +15,8 @@ export interface GeetestWidget {
   form?: Element
   /** The loader's request, where the page's call was not recorded. */
   request?: ChallengeRequest
+  /** Whether another one is in the same element. */
+  shared?: boolean
 }
 
 interface ChallengeRequest {
@@ -47,15 +49,11 @@ export function scanFrame(context: PageContext, max: number): GeetestScan {
     for (let index = 0; index < roots.size; index++) scanHolders(roots[index] as Document, version)
     scanRequests(version)
   }
+  findReplaced()
   return { widgets: presentWidgets(), omitted }
 
   function addInstance(instance: Instance): void {
-    const widget: GeetestWidget = { v4: isV4(instance), instance }
-    const element = elementOf(context, instance.lastArguments.appendTo)
-    const form = elementOf(context, instance.lastArguments.bindForm)
-    if (element) widget.element = element
-    if (form) widget.form = form
-    push(widgets, widget)
+    push(widgets, { v4: isV4(instance), instance, ...placesOf(context, instance) })
   }
 
   function scanHolders(root: Document, { v4, holder }: (typeof VERSIONS)[number]): void {
@@ -74,6 +72,35 @@ export function scanFrame(context: PageContext, max: number): GeetestScan {
       if (unplaced) unplaced.element = element
       // A bound widget renders at the end of the page: that element is no widget of its own.
       else if (!findWidget((other) => other.v4 === v4 && !other.element)) push(widgets, { v4, element })
+    }
+  }
+
+  /**
+   * Drops the objects whose drawing is gone: a page may empty an element and let another object draw into it, and tell
+   * the first one nothing. What stands in the element decides how many of its objects there are, the latest.
+   */
+  function findReplaced(): void {
+    for (let index = widgets.size - 1; index >= 0; index--) {
+      const widget = widgets[index] as GeetestWidget
+      const { element, instance, v4 } = widget
+      if (!element || !instance) continue
+      let later = 0
+      for (let at = 0; at < widgets.size; at++) {
+        const other = widgets[at] as GeetestWidget
+        if (other === widget || other.element !== element) continue
+        if (at > index) later++
+        if (other.v4 === v4) widget.shared = true
+      }
+      const drawn = dom.inElement(element, (VERSIONS[v4 ? 1 : 0] as (typeof VERSIONS)[number]).holder).length
+      const holds = drawn > later
+      if (holds) instance.drawn = true
+      else if (later > 0 || instance.drawn) {
+        remove(widgets, widget)
+        for (let at = 0; at < widgets.size; at++) {
+          if ((widgets[at] as GeetestWidget).element === element && later === 1)
+            (widgets[at] as GeetestWidget).shared = false
+        }
+      }
     }
   }
 
@@ -126,6 +153,13 @@ export function scanFrame(context: PageContext, max: number): GeetestScan {
 function elementOf({ dom }: PageContext, target: unknown): Element | undefined {
   if (typeof target === 'string') return dom.select(target)
   return dom.isElement(target) ? target : undefined
+}
+
+/** The elements into which the page has put it. */
+export function placesOf(context: PageContext, { lastArguments }: Instance): Pick<GeetestWidget, 'element' | 'form'> {
+  const element = elementOf(context, lastArguments.appendTo)
+  const form = elementOf(context, lastArguments.bindForm)
+  return { ...(element && { element }), ...(form && { form }) }
 }
 
 /** A parameter of the page's call that made it. */

@@ -16,6 +16,8 @@ export interface Instance extends PassedObject {
   callbacks?: List<unknown>
   /** The solution that was injected. */
   injected?: InjectedSolution | undefined
+  /** Whether it was seen in the page. */
+  drawn?: boolean
 }
 
 /** An injected solution, for `getValidate`. */

@@ -2,6 +2,8 @@
 export type RecaptchaFacts = {
   readonly kind: 'checkbox' | 'invisible' | 'score'
   readonly enterprise: boolean
+  /** Whether it may as well be an invisible one, whose page reports actions. */
+  readonly ambiguous: boolean
   readonly sitekey: string | undefined
   readonly action: string | undefined
   /** The `data-s` parameter. */

@@ -1,7 +1,7 @@
 import type { PageContext } from '../../../page-kit/family.js'
 import { addField, addFields, ownForm } from '../../../page-kit/fields.js'
 import { type List, list } from '../../../page-kit/primordials.js'
-import type { RecaptchaScan, RecaptchaWidget } from './scan.js'
+import type { RecaptchaScan, RecaptchaWidget } from './widget.js'
 
 const FIELD = 'g-recaptcha-response'
 const FIELDS = `textarea[name="${FIELD}"],input[name="${FIELD}"]`
@@ -9,8 +9,9 @@ const FIELDS = `textarea[name="${FIELD}"],input[name="${FIELD}"]`
 /** The response fields of this widget and of no other. */
 export function fieldsOf({ dom }: PageContext, { widgets }: RecaptchaScan, widget: RecaptchaWidget): List<Element> {
   const fields = list<Element>()
-  const { element, n } = widget
+  const { element, box, n } = widget
   if (element) addFields(fields, dom.inElement(element, FIELDS))
+  if (box) addFields(fields, dom.inElement(box, FIELDS))
   if (n !== undefined) {
     const field = dom.byId(n === 0 ? FIELD : `${FIELD}-${n}`)
     const fits = field && (dom.tag(field) === 'textarea' || dom.tag(field) === 'input')

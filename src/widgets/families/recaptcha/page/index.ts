@@ -2,15 +2,17 @@ import { invokeCallback } from '../../../page-kit/callback.js'
 import { hideChallenges, isAnyOpen } from '../../../page-kit/challenge-popup.js'
 import { expireLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
-import { type List, list, push } from '../../../page-kit/primordials.js'
+import { push } from '../../../page-kit/primordials.js'
 import type { PageSolution } from '../../../page-kit/protocol.js'
 import { own } from '../../../page-kit/safe-read.js'
-import { has, hostOf, parameter, text, trimmed } from '../../../page-kit/text.js'
+import { hostOf, text, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import type { RecaptchaFacts } from './facts.js'
 import { createField, fieldsOf } from './fields.js'
-import { type Frame, type RecaptchaScan, type RecaptchaWidget, scanFrame, setting, sitekeyOf } from './scan.js'
+import { challengeElements, isButton, isEnterprise, isInvisible } from './kind.js'
+import { scanFrame } from './scan.js'
 import { type Execute, nameOf, type PendingToken, readyKey, recaptchaWatch, type ScoreToken } from './watch.js'
+import { type RecaptchaScan, type RecaptchaWidget, setting, sitekeyOf } from './widget.js'
 
 /** A bound on the calls that one solution ends. A page with more calls for one widget waits for none of them. */
 const MAX_WAITING = 100
@@ -41,7 +43,9 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
   const enterprise = isEnterprise(context, scan, widget)
   const invisible = isInvisible(context, widget)
   const kind = widget.score ? 'score' : invisible ? 'invisible' : 'checkbox'
-  const challenged = isAnyOpen(context, challengesOf(context, scan, widget))
+  const challenges = challengeElements(context, scan.challenges, widget)
+  const challenged = isAnyOpen(context, challenges)
+  const ownAction = trimmed(p, setting(context, widget, 'action'))
 
   const view: RecaptchaView = {
     widget,
@@ -49,7 +53,8 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
       kind,
       enterprise,
       sitekey,
-      action: trimmed(p, widget.action ?? setting(context, widget, 'action')),
+      ambiguous: enterprise && !!widget.rendered,
+      action: widget.action ?? ownAction,
       dataS: text(setting(context, widget, 's')),
       host: (widget.anchor && hostOf(p, widget.anchor.url)) || scan.scripts.host,
       visible: kind === 'checkbox' && (!widget.element || dom.seen(widget.element, widget.anchor?.element)),
@@ -61,7 +66,8 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
     same(other) {
       const that = (other as RecaptchaView).widget
       if (widget.score || that.score) {
-        return !!widget.score && !!that.score && widget.action === that.action && sitekeyOf(context, that) === sitekey
+        if (!widget.score || !that.score || widget.action !== that.action || widget.n !== that.n) return false
+        return sitekeyOf(context, that) === sitekey
       }
       if (widget.element && that.element) return widget.element === that.element
       if (widget.n !== undefined && that.n !== undefined) return widget.n === that.n
@@ -78,9 +84,10 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
     inject(solution) {
       const expiresAt = p.now() + solution.lifetimeMs
       if (kind === 'score') {
+        if (widget.rendered) fill(solution, expiresAt)
         const waiting = pending()
         if (waiting) waiting.answer(solution.token)
-        else log.ready[readyKey(sitekey, widget.action)] = { token: solution.token, expiresAt }
+        else keep({ token: solution.token, expiresAt })
         return 'ok'
       }
       if (solution.unlessAnswered && isAnswered()) return 'answered'
@@ -88,9 +95,8 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
       return 'ok'
     },
     notifyPage({ token }) {
-      if (kind === 'score') return
-      endWaiting((one) => one.answer(token))
-      invokeCallback(p, setting(context, widget, 'callback'), [token])
+      if (kind !== 'score') endWaiting((one) => one.answer(token))
+      if (kind !== 'score' || (widget.rendered && !isKept(token))) callBack(token)
     },
     release() {
       endWaiting((one) => one.release())
@@ -98,10 +104,28 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
   }
   return view
 
+  function callBack(token: string): void {
+    invokeCallback(p, setting(context, widget, 'callback'), [token])
+  }
+
+  /** Keeps a token for the next `execute`. A button has none: its click is the vendor's own affair. */
+  function keep(token: ScoreToken): void {
+    if (widget.element && isButton(context, widget.element)) return
+    const ready: ScoreToken = widget.rendered ? { ...token, onUsed: () => callBack(token.token) } : token
+    log.ready[readyKey(sitekey, widget.action)] = ready
+    if (widget.n === undefined) return
+    log.ready[readyKey(`${widget.n}`, widget.action)] = ready
+    if (isFirst()) log.ready[readyKey('', widget.action)] = ready
+  }
+
+  function isKept(token: string): boolean {
+    return log.ready[readyKey(sitekey, widget.action)]?.token === token
+  }
+
   function isFirst(): boolean {
     for (let index = 0; index < scan.widgets.size; index++) {
-      const { n, score } = scan.widgets[index] as RecaptchaWidget
-      if (n !== undefined && !score) {
+      const { n, score, rendered } = scan.widgets[index] as RecaptchaWidget
+      if (n !== undefined && (!score || rendered)) {
         if (widget.n === undefined || n < widget.n) return false
       }
     }
@@ -110,11 +134,11 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
 
   /** A call without an id is about the first widget. */
   function isTarget({ target, action }: Execute): boolean {
-    if (widget.score) {
-      if (target !== sitekey && (target !== widget.n || target === undefined)) return false
-      return widget.action === undefined || widget.action === action
-    }
-    return target === undefined ? isFirst() : nameOf(target) === `${widget.n}`
+    const numbered = target === undefined ? isFirst() : nameOf(target) === `${widget.n}`
+    if (!widget.score) return numbered
+    const own = target === sitekey || (!!target && target === widget.element) || (widget.rendered && numbered)
+    if (!own) return false
+    return widget.action === undefined || widget.action === action
   }
 
   function pending() {
@@ -168,40 +192,9 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
     }
     const name = widget.n === undefined ? undefined : `${widget.n}`
     const isCurrent = () => (name === undefined || log.answers[name] === injected) && !isExecuted()
-    hideChallenges(context, challengesOf(context, scan, widget), isCurrent)
+    hideChallenges(context, challenges, isCurrent)
     expireLater(context, fields, token, lifetimeMs, () =>
       invokeCallback(p, setting(context, widget, 'expired-callback'), []),
     )
   }
-}
-
-function isEnterprise({ p }: PageContext, { scripts }: RecaptchaScan, widget: RecaptchaWidget): boolean {
-  if (widget.anchor) return has(p, widget.anchor.url, '/recaptcha/enterprise/')
-  return widget.enterprise ?? (scripts.enterprise && !scripts.plain)
-}
-
-function isInvisible(context: PageContext, widget: RecaptchaWidget): boolean {
-  const { p, dom } = context
-  const size = setting(context, widget, 'size') ?? (widget.anchor && parameter(p, widget.anchor.url, 'size'))
-  if (size !== undefined) return size === 'invisible'
-  if (text(setting(context, widget, 'bind')) !== undefined) return true
-  const tag = widget.element && dom.tag(widget.element)
-  return tag === 'button' || tag === 'input'
-}
-
-function challengesOf(
-  { p }: PageContext,
-  { challenges }: RecaptchaScan,
-  { anchor, client }: RecaptchaWidget,
-): List<Element> {
-  const found = list<Element>()
-  const id = anchor?.name ? p.apply(p.slice, anchor.name, [2]) : undefined
-  for (let index = 0; index < challenges.size; index++) {
-    const { element, name } = challenges[index] as Frame
-    const own = p.apply(p.slice, name, [2])
-    let matches = id !== undefined && own === id
-    for (let at = 0; client && at < client.words.size && !matches; at++) matches = client.words[at] === own
-    if (element && matches) push(found, element)
-  }
-  return found
 }

@@ -1,46 +1,12 @@
 import { elementsReplacedBy, isFriendly } from '../../../page-kit/compat.js'
-import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
-import { type List, list, push } from '../../../page-kit/primordials.js'
-import { forEachProperty, own, read, walkObject } from '../../../page-kit/safe-read.js'
+import type { PageContext } from '../../../page-kit/family.js'
+import { type List, list, push, remove } from '../../../page-kit/primordials.js'
+import { forEachProperty, own, walkObject } from '../../../page-kit/safe-read.js'
 import { has, hostOf, parameter, slice, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
-import { type Execute, type Render, recaptchaWatch } from './watch.js'
-
-/** One reCAPTCHA widget, joined from all sources that show it. Every part may be missing. */
-export interface RecaptchaWidget {
-  /** The vendor's widget id, a number. */
-  n?: number
-  /** The element around it, or the button that it is bound to. */
-  element?: Element
-  anchor?: Frame
-  /** The arguments of `render`, as the page or the vendor's script has them. */
-  params?: object
-  /** The client of the vendor's own state, with its parameters. */
-  client?: Client
-  enterprise?: boolean
-  /** Executed by sitekey: v3, Enterprise score. */
-  score?: boolean
-  /** The action, if this is a score widget with one. */
-  action?: string
-}
-
-export interface Frame {
-  readonly element?: Element
-  readonly name: string
-  readonly url: string
-}
-
-interface Client {
-  readonly params?: object
-  readonly elements: List<Element>
-  readonly words: List<string>
-}
-
-export interface RecaptchaScan extends FamilyScan<RecaptchaWidget> {
-  readonly challenges: List<Frame>
-  /** The vendor's scripts in the page. */
-  readonly scripts: { enterprise: boolean; plain: boolean; host?: string }
-}
+import { challengesOf, isButton, isInvisible, wasChallenged } from './kind.js'
+import { type Execute, nameOf, type Render, recaptchaWatch } from './watch.js'
+import { type Client, type Frame, type RecaptchaScan, type RecaptchaWidget, setting, sitekeyOf } from './widget.js'
 
 const MAX_SCRIPTS = 50
 const MAX_FRAMES = 300
@@ -51,9 +17,10 @@ const FIRST_SCORE_CLIENT = 100_000
 /** Joins what the page shows, the state of the vendor's script, and the recorded calls. */
 export function scanFrame(context: PageContext, max: number): RecaptchaScan {
   const { p, dom } = context
-  const { renders, executes } = logOf(context.observer, recaptchaWatch)
+  const log = logOf(context.observer, recaptchaWatch)
+  const { renders, executes } = log
   const widgets = list<RecaptchaWidget>()
-  const scripts: RecaptchaScan['scripts'] = { enterprise: false, plain: false }
+  const scripts: RecaptchaScan['scripts'] = { enterprise: false, plain: false, implicit: false, explicit: false }
   const scoreKeys = list<string>()
   const frames = list<Frame>()
   const challenges = list<Frame>()
@@ -71,11 +38,13 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
     const { name, url } = context.frames[index] as Frame
     sortFrame({ name, url }, (frame) => addFrame(frame))
   }
+  bindButtons()
   for (let index = 0; index < scoreKeys.size; index++) addScore(scoreKeys[index] as string)
   for (let index = 0; index < executes.size; index++) {
     const { target, enterprise } = executes[index] as Execute
-    if (typeof target === 'string') addScore(target, enterprise)
+    if (typeof target === 'string' && !findWidget(({ n }) => `${n}` === target)) addScore(target, enterprise)
   }
+  for (let index = 0; index < widgets.size; index++) sortScore(widgets[index] as RecaptchaWidget)
   return { widgets: presentWidgets(), challenges, omitted, scripts }
 
   function scanScripts(): void {
@@ -87,7 +56,10 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
       if (enterprise) scripts.enterprise = true
       else scripts.plain = true
       scripts.host ??= hostOf(p, src)
-      addScoreKey(parameter(p, src, 'render'))
+      const render = parameter(p, src, 'render')
+      if (render === undefined || render === 'onload') scripts.implicit = true
+      else if (render === 'explicit') scripts.explicit = true
+      addScoreKey(render)
     }
     // The script element may be removed; the loader keeps its `render` parameters.
     const rendered = own(p, own(p, window, '___grecaptcha_cfg'), 'render')
@@ -158,7 +130,7 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
       }
       return value === window || value === document
     })
-    return params ? { params, elements, words } : { elements, words }
+    return params ? { state, params, elements, words } : { state, elements, words }
   }
 
   /** Of a client's elements, the one into which it was rendered. */
@@ -186,6 +158,9 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
     widget.enterprise = enterprise
     if (typeof params === 'object' && params !== null) widget.params = params
     if (dom.isElement(element)) widget.element = element
+    // Parameters alone: the vendor's script makes an element for them. npm `recaptcha-v3` renders its v3 key so.
+    widget.placed = typeof container !== 'object' || dom.isElement(container)
+    if (!widget.placed && typeof container === 'object' && container !== null) widget.params = container
   }
 
   function scanElements(root: Document): void {
@@ -214,7 +189,7 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
     const key = trimmed(p, parameter(p, frame.url, 'k'))
     const { element } = frame
     const widget =
-      (element && findWidget((other) => !!other.element && !other.anchor && dom.contains(other.element, element))) ??
+      (element && findLast((other) => !!other.element && !other.anchor && dom.contains(other.element, element))) ??
       findWidget((other) => !other.anchor && sitekeyOf(context, other) === key && canHold(other, frame))
     if (widget) {
       widget.anchor = frame
@@ -222,6 +197,82 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
     }
     const around = element && dom.parent(element)
     push(widgets, dom.isElement(around) ? { anchor: frame, element: around } : { anchor: frame })
+  }
+
+  /**
+   * Joins a button with what the vendor's script drew for it, elsewhere in the form or in the page: its state may not
+   * name the button.
+   */
+  function bindButtons(): void {
+    for (let inForm = 1; inForm >= 0; inForm--) {
+      for (let index = 0; index < widgets.size; index++) {
+        const bound = widgets[index] as RecaptchaWidget
+        const { element: button, anchor, n } = bound
+        if (!button || !isButton(context, button) || anchor || n !== undefined) continue
+        const key = sitekeyOf(context, bound)
+        const form = inForm ? dom.closest(button, 'form') : undefined
+        const drawn = findWidget((other) => {
+          const { element, placed } = other
+          if (other === bound || placed || sitekeyOf(context, other) !== key || isGone(other)) return false
+          if (!element) return !inForm && (other.n !== undefined || !!other.anchor)
+          if (isButton(context, element) || dom.attribute(element, 'data-sitekey') !== undefined) return false
+          return !inForm || (!!form && dom.closest(element, 'form') === form)
+        })
+        if (!drawn) continue
+        remove(widgets, drawn)
+        remove(widgets, bound)
+        const joined: RecaptchaWidget = { ...drawn, element: button }
+        if (drawn.element) joined.box = drawn.element
+        push(widgets, joined)
+        index = -1
+      }
+    }
+  }
+
+  /**
+   * Whether the vendor's drawing of a widget is gone, or another widget stands in its place: a page may empty an
+   * element and render into it again.
+   */
+  function isGone(widget: RecaptchaWidget): boolean {
+    const { element, anchor, n } = widget
+    if (n === undefined || !element || isButton(context, element)) return false
+    if (anchor && (!anchor.element || dom.isInDocument(anchor.element))) return false
+    return (
+      !!findWidget((other) => other.element === element && (other.n ?? -1) > n) ||
+      challengesOf(context, challenges, widget).size > 0
+    )
+  }
+
+  /**
+   * Whether an element is one that the vendor's scripts do not draw by themselves, and that the page has not rendered:
+   * they were loaded with a v3 key, or have run and leave it to the page.
+   */
+  function isLeftOver({ element, anchor, n, params }: RecaptchaWidget): boolean {
+    if (!element || anchor || n !== undefined || params || scripts.implicit) return false
+    if ((!scripts.plain && !scripts.enterprise) || dom.inElement(element, 'iframe').length > 0) return false
+    if (!scripts.explicit) return true
+    const api = own(p, window, 'grecaptcha')
+    const render = own(p, own(p, api, 'enterprise'), 'render') ?? own(p, api, 'render')
+    return typeof render === 'function'
+  }
+
+  /** A widget that the page has rendered, or bound to a button, may be v3's: its action shows that. */
+  function sortScore(widget: RecaptchaWidget): void {
+    if (widget.score || !isInvisible(context, widget)) return
+    let acts = widget.placed === false || trimmed(p, setting(context, widget, 'action')) !== undefined
+    for (let index = 0; index < executes.size && !acts; index++) {
+      const { target, action } = executes[index] as Execute
+      acts = action !== undefined && isNumbered(widget, target)
+    }
+    if (!acts || wasChallenged(context, challenges, widget)) return
+    widget.score = true
+    widget.rendered = true
+  }
+
+  /** Whether an id is this widget's; a call without one is about the first. */
+  function isNumbered({ n }: RecaptchaWidget, id: unknown): boolean {
+    if (n === undefined) return false
+    return id === undefined ? !findWidget((other) => (other.n ?? n) < n) : nameOf(id) === `${n}`
   }
 
   /**
@@ -238,7 +289,10 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
 
   function addScore(key: string, enterprise?: boolean): void {
     const widget = findWidget(
-      (other) => (other.n ?? FIRST_SCORE_CLIENT) >= FIRST_SCORE_CLIENT && sitekeyOf(context, other) === key,
+      (other) =>
+        (other.n ?? FIRST_SCORE_CLIENT) >= FIRST_SCORE_CLIENT &&
+        sitekeyOf(context, other) === key &&
+        !isLeftOver(other),
     )
     if (widget?.element && dom.attribute(widget.element, 'data-sitekey') !== undefined) return
     const score = widget ?? push(widgets, { params: { __proto__: null, sitekey: key } as object })
@@ -252,7 +306,7 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
     for (let index = 0; index < widgets.size; index++) {
       const widget = widgets[index] as RecaptchaWidget
       if (widget.element && !dom.isInDocument(widget.element)) continue
-      if (!sitekeyOf(context, widget)) continue
+      if (!sitekeyOf(context, widget) || isGone(widget) || isLeftOver(widget)) continue
       if (widget.score) addActions(kept, widget)
       else add(kept, widget)
     }
@@ -262,14 +316,17 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
   /** A score widget is listed once for each action that the page has executed. */
   function addActions(kept: List<RecaptchaWidget>, widget: RecaptchaWidget): void {
     const key = sitekeyOf(context, widget)
+    const rendered = trimmed(p, setting(context, widget, 'action'))
     let named = 0
+    let listed = rendered === undefined
     for (let index = 0; index < executes.size; index++) {
       const { target, action } = executes[index] as Execute
-      if (action === undefined || (target !== key && target !== widget.n)) continue
+      if (action === undefined || (target !== key && target !== widget.element && !isNumbered(widget, target))) continue
+      if (action === rendered) listed = true
       add(kept, { ...widget, action })
       named++
     }
-    if (named === 0) add(kept, widget)
+    if (named === 0 || !listed) add(kept, rendered === undefined ? widget : { ...widget, action: rendered })
   }
 
   function add(kept: List<RecaptchaWidget>, widget: RecaptchaWidget): void {
@@ -282,15 +339,10 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
       if (test(widgets[index] as RecaptchaWidget)) return widgets[index]
     return undefined
   }
-}
 
-/** A parameter of the widget: from the page's call, else from the element's `data-` attribute. */
-export function setting({ p, dom }: PageContext, { params, client, element }: RecaptchaWidget, name: string): unknown {
-  const given = read(p, params, name) ?? read(p, client?.params, name)
-  return given ?? (element && dom.attribute(element, `data-${name}`))
-}
-
-export function sitekeyOf(context: PageContext, widget: RecaptchaWidget): string | undefined {
-  const key = trimmed(context.p, setting(context, widget, 'sitekey'))
-  return key ?? (widget.anchor && trimmed(context.p, parameter(context.p, widget.anchor.url, 'k')))
+  function findLast(test: (widget: RecaptchaWidget) => boolean): RecaptchaWidget | undefined {
+    for (let index = widgets.size - 1; index >= 0; index--)
+      if (test(widgets[index] as RecaptchaWidget)) return widgets[index]
+    return undefined
+  }
 }

@@ -1,8 +1,8 @@
 import { thenable } from '../../../page-kit/api-watch.js'
 import { apiReplacedBy } from '../../../page-kit/compat.js'
 import { type Patch, patchMethods, restore } from '../../../page-kit/patch.js'
-import { bare, type List, list, push, pushBounded, remove } from '../../../page-kit/primordials.js'
-import { read } from '../../../page-kit/safe-read.js'
+import { bare, find, type List, list, push, pushBounded, remove } from '../../../page-kit/primordials.js'
+import { own, read } from '../../../page-kit/safe-read.js'
 import { trimmed } from '../../../page-kit/text.js'
 import { hasGlobal, type Observer, type Watch, type Watcher } from '../../../page-kit/watcher.js'
 
@@ -30,7 +30,7 @@ export interface PendingToken {
 
 /** The calls of `execute` for one widget id or sitekey and one action. */
 export interface Execute {
-  /** A sitekey, a widget id, or undefined for the first widget. */
+  /** A sitekey, a widget id, undefined for the first widget, or the button that was clicked. */
   readonly target: unknown
   readonly action: string | undefined
   readonly enterprise: boolean
@@ -45,6 +45,8 @@ export interface Execute {
 export interface ScoreToken {
   readonly token: string
   readonly expiresAt: number
+  /** Called when an `execute` has received it: calls the page's callback, where the widget has one. */
+  onUsed?(): void
 }
 
 /** What the page's code called, and what was injected for it. */
@@ -52,14 +54,16 @@ export interface RecaptchaLog extends Watcher {
   readonly renders: List<Render>
   readonly executes: List<Execute>
   /** By widget id; the first widget's also under the empty string. */
-  readonly answers: Record<string, ScoreToken | undefined>
-  /** By sitekey and action, see `readyKey`. */
+  answers: Record<string, ScoreToken | undefined>
+  /** By sitekey or widget id, and action: see `readyKey`. */
   readonly ready: Record<string, ScoreToken | undefined>
+  /** Holds a call of the page until there is a token, or until the deadline. */
+  hold(target: unknown, action: string, callVendor: () => unknown): unknown
 }
 
 /** The key of a token for the next `execute`; without an action, for a call with any action. */
-export const readyKey = (sitekey: string, action?: string): string =>
-  action === undefined ? sitekey : `${sitekey}\n${action}`
+export const readyKey = (target: string, action?: string): string =>
+  action === undefined ? target : `${target}\n${action}`
 
 /**
  * Watches reCAPTCHA's API. The loader (api.js) creates `grecaptcha`; the main part is loaded later and assigns its
@@ -71,6 +75,8 @@ export const readyKey = (sitekey: string, action?: string): string =>
 function watchRecaptcha(observer: Observer): RecaptchaLog {
   const { p } = observer
   const patches = list<Patch>()
+  /** The vendor's own table of widgets. A script that is loaded anew begins another one, with the same numbers. */
+  let clients: unknown
   const log: RecaptchaLog = {
     renders: list(),
     executes: list(),
@@ -78,8 +84,18 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
     ready: bare(),
     check() {
       const api = p.describe(window, 'grecaptcha')?.value
+      const now = own(p, own(p, window, '___grecaptcha_cfg'), 'clients')
+      if (now && now !== clients) {
+        if (clients) {
+          log.renders.size = 0
+          log.executes.size = 0
+          log.answers = bare()
+        }
+        clients = now
+      }
       if (api && !apiReplacedBy(p)) watch(api, false)
     },
+    hold: (target, action, callVendor) => wait(entryOf(target, action, false), callVendor),
     undo() {
       restore(p, patches)
       for (let index = 0; index < log.executes.size; index++) {
@@ -99,7 +115,7 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
         return n
       },
       execute: (call, self, args) => execute(enterprise, call, self, args),
-      getResponse: (call, self, args) => current(args[0])?.token ?? p.apply(call, self, args),
+      getResponse: (call, self, args) => valid(log.answers[nameOf(args[0])])?.token ?? p.apply(call, self, args),
       reset(call, self, args) {
         clearAnswer(args[0])
         return p.apply(call, self, args)
@@ -115,63 +131,50 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
     self: unknown,
     args: ArrayLike<unknown>,
   ): unknown {
-    const sitekey = trimmed(p, args[0])
-    const target = sitekey ?? args[0]
+    const target = trimmed(p, args[0]) ?? args[0]
     const action = trimmed(p, read(p, args[1], 'action'))
-    const bySitekey = typeof target === 'string'
-    if (bySitekey) {
-      const token = takeReady(target, action)
-      if (token !== undefined) return new p.Promise((resolve) => resolve(token))
+    // Only v3 and Enterprise are executed by a sitekey, or with an action.
+    const scores = action !== undefined || typeof target === 'string'
+    const ready = takeReady(nameOf(target), action)
+    if (ready) {
+      // In a task of its own, as after a vendor's round trip: a form that is firing its submit event ignores another
+      // submission.
+      return new p.Promise((resolve) => {
+        const give = () => {
+          resolve(ready.token)
+          ready.onUsed?.()
+        }
+        p.apply(p.setTimeout, window, [give])
+      })
     }
     const entry = entryOf(target, action, enterprise)
-    entry.calls++
     const callVendor = () => p.apply(call, self, args)
-    if (bySitekey && observer.holdMs > 0) return hold(entry, callVendor)
-    entry.open = !bySitekey
+    if (scores && observer.holdMs > 0) return wait(entry, callVendor)
+    entry.open = typeof target !== 'string'
     const result = callVendor()
-    return thenable(result) ? race(entry, result) : result
+    return thenable(result) ? wait(entry, callVendor, result) : result
   }
 
-  /** A promise that resolves with the vendor's answer or with ours, whichever is first. */
-  function race(entry: Execute, vendorPromise: PromiseLike<unknown>): unknown {
+  /**
+   * A promise for the page. Held, the call is passed on unchanged when there is no token by the deadline; else it
+   * resolves with the vendor's answer or with ours, whichever is first.
+   */
+  function wait(entry: Execute, callVendor: () => unknown, vendorPromise?: PromiseLike<unknown>): unknown {
     return new p.Promise((resolve, reject) => {
-      const pending: PendingToken = push(entry.pending, {
-        answer(token) {
-          entry.open = false
-          remove(entry.pending, pending)
-          resolve(token)
-        },
-        release: () => remove(entry.pending, pending),
-      })
-      // Invisible v2 may resolve without a value while its challenge is still open.
-      const resolved = (value: unknown) => {
-        remove(entry.pending, pending)
-        if (typeof value === 'string') entry.open = false
-        resolve(value)
-      }
-      const rejected = (error: unknown) => {
-        remove(entry.pending, pending)
-        entry.open = false
-        reject(error)
-      }
-      p.apply(vendorPromise.then as (...args: never[]) => unknown, vendorPromise, [resolved, rejected])
-    })
-  }
-
-  /** Holds the call until there is a token, or until the deadline: then the call is passed on unchanged. */
-  function hold(entry: Execute, callVendor: () => unknown): unknown {
-    return new p.Promise((resolve, reject) => {
-      const done = () => {
+      let timer: unknown
+      const end = (isAnswer: boolean) => {
         p.apply(p.clearTimeout, window, [timer])
         remove(entry.pending, pending)
+        if (isAnswer) entry.open = false
       }
       const pending: PendingToken = push(entry.pending, {
         answer(token) {
-          done()
+          end(true)
           resolve(token)
         },
         release() {
-          done()
+          end(false)
+          if (vendorPromise) return
           try {
             resolve(callVendor())
           } catch (error) {
@@ -179,21 +182,29 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
           }
         },
       })
-      const timer: unknown = p.apply(p.setTimeout, window, [pending.release, observer.holdMs])
+      const resolved = (value: unknown) => {
+        // Invisible v2 may resolve without a value while its challenge is still open.
+        end(typeof value === 'string')
+        resolve(value)
+      }
+      const rejected = (error: unknown) => {
+        end(true)
+        reject(error)
+      }
+      if (vendorPromise)
+        p.apply(vendorPromise.then as (...args: never[]) => unknown, vendorPromise, [resolved, rejected])
+      else timer = p.apply(p.setTimeout, window, [pending.release, observer.holdMs])
     })
   }
 
-  function takeReady(sitekey: string, action: string | undefined): string | undefined {
-    const exact = action === undefined ? undefined : log.ready[readyKey(sitekey, action)]
-    const name = exact ? readyKey(sitekey, action) : sitekey
-    const injected = log.ready[name]
-    delete log.ready[name]
-    return injected && injected.expiresAt > p.now() ? injected.token : undefined
+  function takeReady(target: string, action: string | undefined): ScoreToken | undefined {
+    const token = log.ready[readyKey(target, action)] ?? log.ready[target]
+    for (const name in log.ready) if (log.ready[name] === token) delete log.ready[name]
+    return valid(token)
   }
 
-  function current(id: unknown): ScoreToken | undefined {
-    const injected = log.answers[nameOf(id)]
-    return injected && injected.expiresAt > p.now() ? injected : undefined
+  function valid(token: ScoreToken | undefined): ScoreToken | undefined {
+    return token && token.expiresAt > p.now() ? token : undefined
   }
 
   function clearAnswer(id: unknown): void {
@@ -205,12 +216,13 @@ function watchRecaptcha(observer: Observer): RecaptchaLog {
     }
   }
 
+  /** The entry of a call, which it counts. */
   function entryOf(target: unknown, action: string | undefined, enterprise: boolean): Execute {
-    for (let index = 0; index < log.executes.size; index++) {
-      const entry = log.executes[index] as Execute
-      if (entry.target === target && entry.action === action) return entry
-    }
-    return pushBounded(log.executes, { target, action, enterprise, pending: list(), calls: 0, open: false })
+    const called =
+      find(log.executes, (entry) => entry.target === target && entry.action === action) ??
+      pushBounded(log.executes, { target, action, enterprise, pending: list(), calls: 0, open: false })
+    called.calls++
+    return called
   }
 }
 
