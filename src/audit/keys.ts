@@ -72,6 +72,7 @@ interface KeyRecord {
   readonly solveguard?: {
     readonly solve_id?: unknown
     readonly solver?: unknown
+    readonly task_id?: unknown
     readonly key?: { readonly version?: unknown; readonly fingerprint?: unknown }
   }
 }
@@ -82,6 +83,8 @@ class Count {
   readonly #begun = new Map<string, string>()
   /** Solves whose end was read before their beginning: another process wrote it, to another file. */
   readonly #ended = new Set<string>()
+  /** Tasks that were taken over: a process that died after its record left them to another, which records them too. */
+  readonly #recovered = new Set<string>()
 
   add(line: string): void {
     let record: KeyRecord
@@ -105,6 +108,11 @@ class Count {
     if (event.action === 'authorized') this.#begin(id, fingerprint)
     const ends = ENDS[event.action]
     if (!ends) return
+    if (event.action === 'recovered') {
+      const task = `${id} ${solveguard?.task_id}`
+      if (this.#recovered.has(task)) return
+      this.#recovered.add(task)
+    }
     key[event.outcome === 'failure' ? 'failed' : ends]++
     if (!this.#begun.delete(id)) this.#ended.add(id)
   }

@@ -28,7 +28,7 @@ export interface AwsSecretOptions {
    */
   readonly ca?: string | readonly string[] | undefined
   /**
-   * The proxy for calls to AWS Secrets Manager, and to STS for a role: `http(s)://[user:password@]host:port`, or
+   * The proxy for calls to AWS Secrets Manager, and to STS and SSO for a login: `http(s)://[user:password@]host:port`, or
    * `socks5://…`. The policy's proxy is not used for AWS.
    * @default none; proxies of the environment are not used
    */
@@ -96,6 +96,7 @@ export function awsSecret(secretId: string, options: AwsSecretOptions = {}): Sec
     kind: 'aws',
     place,
     async fetch(signal) {
+      requireVerifiedLogin(process.env)
       get ??= connect(secretId, region, endpoint, { ca, proxy })
       try {
         const call = await get
@@ -121,11 +122,18 @@ async function connect(
   route: AgentRoute,
 ): Promise<Get> {
   const { SecretsManagerClient, GetSecretValueCommand } = await load()
+  // For the clients by which the SDK logs in, which it makes with this: STS for a role, SSO and its tokens. By default
+  // those of SSO accept any certificate where NODE_TLS_REJECT_UNAUTHORIZED is 0.
+  const login = {
+    clientConfig: {
+      requestHandler: { httpAgent: routeAgent('http:', route), httpsAgent: routeAgent('https:', route) },
+    },
+  }
   const client = new SecretsManagerClient({
     ...(region && { region }),
     ...(endpoint && { endpoint }),
-    // The SDK's calls to STS use them too.
     requestHandler: { httpAgent: routeAgent('http:', route), httpsAgent: routeAgent('https:', route) },
+    ...login,
   })
   // The SDK itself reads replies of any length.
   client.middlewareStack.add(
@@ -145,6 +153,20 @@ async function connect(
     client.send(new GetSecretValueCommand({ SecretId: secretId, VersionStage }), {
       ...(signal && { abortSignal: signal }),
     })
+}
+
+/**
+ * The SDK asks the credentials endpoint of a container by a client of its own, which accepts any certificate where
+ * `NODE_TLS_REJECT_UNAUTHORIZED` is 0, and sends its authorization.
+ */
+function requireVerifiedLogin(env: Readonly<Record<string, string | undefined>>): void {
+  if (env.NODE_TLS_REJECT_UNAUTHORIZED !== '0' || env.AWS_ACCESS_KEY_ID) return
+  if (!env.AWS_CONTAINER_CREDENTIALS_FULL_URI?.startsWith('https:')) return
+  throw new DeniedError(
+    'SECRET_UNAVAILABLE',
+    'awsSecret does not ask AWS_CONTAINER_CREDENTIALS_FULL_URI for credentials while NODE_TLS_REJECT_UNAUTHORIZED=0 ' +
+      'lets any server answer in its place: remove that variable, and trust your authority by NODE_EXTRA_CA_CERTS.',
+  )
 }
 
 /** Whether a reply has its body as a stream of bytes. */

@@ -77,6 +77,12 @@ it('a solve that another process took over has ended, whichever file is read fir
   expect(await keysInAudit({ dir })).toMatchObject([{ solved: 2, failed: 1, open: 0 }])
 })
 
+it('a task that two processes took over, one after the other, is counted once', async () => {
+  await write(of('1', 'a', 'authorized', 0), of('1', 'a', 'recovered', 5))
+  await write(of('1', 'a', 'recovered', 9))
+  expect(await keysInAudit({ dir })).toMatchObject([{ solved: 1, failed: 0, open: 0 }])
+})
+
 it('a solve that was tried twice is counted twice, and is open once', async () => {
   await write(
     of('1', 'a', 'authorized', 0),
