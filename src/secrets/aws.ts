@@ -28,8 +28,8 @@ export interface AwsSecretOptions {
    */
   readonly ca?: string | readonly string[] | undefined
   /**
-   * The proxy for calls to AWS Secrets Manager, and to STS and SSO for a login: `http(s)://[user:password@]host:port`, or
-   * `socks5://…`. The policy's proxy is not used for AWS.
+   * The proxy for calls to AWS Secrets Manager, and to STS and SSO for a login:
+   * `http(s)://[user:password@]host:port`, or `socks5://…`. The policy's proxy is not used for AWS.
    * @default none; proxies of the environment are not used
    */
   readonly proxy?: string | undefined
