@@ -143,6 +143,8 @@ function oneToken({ request, result, useragent, user_agent: userAgent, respKey }
 
 const TASK_ID = /^[A-Za-z0-9-]{1,64}$/
 const CODE = /^(?:ERROR|ERR_|WRONG_|CAPT?CHA_|IP_BANNED|MAX_USER_TURN|TOO_MANY_)/
+/** All of a code, as these services write them: only such a reply says for certain that there is no task. */
+const WHOLE_CODE = /^(?:[A-Z][A-Z0-9_]{3,78}|ERROR: ?\d{1,6})$/
 const NOT_READY = /^CAPT?CHA_NOT_READY$/
 
 /** Parses the text in either form. */
@@ -171,9 +173,10 @@ function parseJson(text: string): ParsedText<RawAnswer> | undefined {
   return hasAnswer ? { kind: 'value', value: raw } : undefined
 }
 
-/** @param consistent whether the reply's status is that of an error */
-function parseCode(code: string, consistent = true, description?: unknown): ParsedText<never> {
-  return NOT_READY.test(code) ? { kind: 'pending' } : { kind: 'code', code, consistent, description, hasTask: false }
+/** @param isError whether the reply's status is that of an error */
+function parseCode(code: string, isError = true, description?: unknown): ParsedText<never> {
+  if (NOT_READY.test(code)) return { kind: 'pending' }
+  return { kind: 'code', code, consistent: isError && WHOLE_CODE.test(code), description, hasTask: false }
 }
 
 /** A string, or a number as a string. */
