@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { WidgetFamily } from '../base/challenge.js'
 import { MAX_REPLY_LENGTH } from './bounds.js'
+import { duplicate, MAX_MALFORMED, type MalformedReading, malformedReading } from './malformed.js'
 import type {
   FindReply,
   PadReply,
@@ -33,6 +34,8 @@ export interface FrameReading {
   readonly roots: number
   /** How many entries did not parse. */
   readonly malformed: number
+  /** What is wrong with the first of them. */
+  readonly problems: readonly MalformedReading[]
 }
 
 /** One widget of a frame's reply. */
@@ -105,7 +108,8 @@ function oneOf<Word extends string>(words: { readonly [One in Word]: One }) {
 }
 
 /**
- * Reads the reply to `find`. Never throws: an entry that does not parse is left out and counted.
+ * Reads the reply to `find`. Never throws: an entry that does not parse is left out, counted, and
+ * listed with what is wrong with it.
  *
  * @returns undefined if the reply as a whole does not parse
  */
@@ -114,14 +118,18 @@ export function parseFound(reply: unknown): FrameReading | undefined {
   if (!read.success) return undefined
   const { doc, secret, origin, loading, widgets: entries } = read.data
   const widgets: WidgetReading[] = []
+  const problems: MalformedReading[] = []
   const ids = new Set<string>()
   const looked = entries.slice(0, MAX_WIDGETS_PER_FRAME)
   for (const entry of looked) {
     const widget = parseWidget(entry)
     // With two widgets of one id, a solution could be injected into either.
-    if (!widget || ids.has(widget.id)) continue
-    ids.add(widget.id)
-    widgets.push(widget)
+    if (widget && !ids.has(widget.id)) {
+      ids.add(widget.id)
+      widgets.push(widget)
+    } else if (problems.length < MAX_MALFORMED) {
+      problems.push(widget ? duplicate(widget.family) : malformedReading(entry))
+    }
   }
   return {
     doc,
@@ -133,6 +141,7 @@ export function parseFound(reply: unknown): FrameReading | undefined {
     roots: read.data.roots,
     omitted: read.data.omitted + entries.length - looked.length,
     malformed: looked.length - widgets.length,
+    problems,
   }
 }
 

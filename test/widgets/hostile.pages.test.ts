@@ -46,7 +46,7 @@ test('of ten thousand widgets lists fifty, counts the others, and pays for none 
   await visit('/many')
   const found = await captcha.find(page)
   expect(found).toHaveLength(50)
-  expect(found.omitted).toEqual({ widgets: 9_950, malformed: 0, unresponsive: 0, frames: 0 })
+  expect(found.omitted).toEqual({ widgets: 9_950, malformed: 0, malformedWidgets: [], unresponsive: 0, frames: 0 })
   expect(grant.challenges).toEqual([])
 })
 
@@ -55,6 +55,22 @@ test('drops and counts a sitekey of a megabyte, or with invalid characters', asy
   const found = await captcha.find(page)
   expect(found).toMatchObject(onlyTheRealOne())
   expect(found.omitted.malformed).toBe(2)
+  expect(found.omitted.malformedWidgets).toEqual([
+    { family: 'recaptcha', problem: expect.stringMatching(/^Its sitekey has /), pageUrl: `${site.url}/huge-sitekey` },
+    { family: 'recaptcha', problem: expect.stringMatching(/^Its sitekey has /), pageUrl: `${site.url}/huge-sitekey` },
+  ])
+  expect((await captcha.solve(page)).omitted).toEqual(found.omitted)
+})
+
+test('a wait that finds nothing else says what is wrong with a widget', async () => {
+  await visit('/tiny')
+  await page.evaluate(`document.body.innerHTML = '<div class="g-recaptcha" data-sitekey="{{ sitekey }}"></div>'; 0`)
+  await expect(captcha.waitFor(page, { timeout: 200 })).rejects.toMatchObject({
+    code: 'WAIT_TIMEOUT',
+    message:
+      'No widget was due in the page within 200 ms. A widget was left out as malformed: recaptcha. ' +
+      'Its sitekey has a character that none has: U+007B, number 1 of 13.',
+  })
 })
 
 test('getters that throw, cycles, proxies, endless and wide objects in the vendor’s state throw nothing', async () => {

@@ -112,6 +112,7 @@ describe('reads what a page reports of its widgets:', () => {
       roots: 0,
       omitted: 0,
       malformed: 0,
+      problems: [],
       widgets: [
         {
           id: 'abc-0',
@@ -401,7 +402,35 @@ describe('reads what a page reports of its widgets:', () => {
   })
 
   test('keeps the first of two widgets with the same id, and counts the other as malformed', () => {
-    expect(found(raw, raw)).toMatchObject({ widgets: [{}], malformed: 1 })
+    expect(found(raw, raw)).toMatchObject({
+      widgets: [{}],
+      malformed: 1,
+      problems: [{ family: 'recaptcha', problem: expect.stringContaining('one id') }],
+    })
+  })
+
+  test.each([
+    [{ ...raw, sitekey: '{{ sitekey }}' }, 'Its sitekey has a character that none has: U+007B, number 1 of 13.'],
+    [{ ...raw, sitekey: '6Lc\u{1F600}key' }, 'Its sitekey has a character that none has: U+1F600, number 4 of 8.'],
+    [{ ...raw, sitekey: 'x'.repeat(4_200) }, 'Its sitekey has 4200 characters: too many.'],
+    [{ ...rawAwsWaf, sitekey: 'a b' }, 'Its sitekey has a character that none has: U+0020, number 2 of 3.'],
+    [{ ...raw, sitekey: '' }, 'Its sitekey is empty.'],
+    [{ ...raw, sitekey: undefined }, 'It has no sitekey.'],
+    [{ ...raw, kind: 'constructor' }, 'Its kind is none that the page script reports: the page has changed the reply.'],
+    [{ ...raw, visible: 7 }, 'Its visible is none that the page script reports: the page has changed the reply.'],
+    [{ ...raw, id: '<b>' }, 'The entry has no valid id: the page has changed it.'],
+    [{ family: 'geetest', failed: true }, 'The page makes the search for such widgets throw an error.'],
+    [{ family: '<script>' }, 'The entry names no known family: the page has changed it.'],
+    [null, 'The entry names no known family: the page has changed it.'],
+  ])('says what is wrong with a malformed widget: %j', (entry, problem) => {
+    expect(found(entry)).toMatchObject({ widgets: [], malformed: 1, problems: [{ problem }] })
+  })
+
+  test('lists the first 20 malformed widgets, and counts all', () => {
+    const many = Array.from({ length: 30 }, (_, n) => ({ ...raw, id: `abc-${n}`, sitekey: '<b>' }))
+    const read = found(...many)
+    expect(read?.malformed).toBe(30)
+    expect(read?.problems).toHaveLength(20)
   })
 
   test('counts the widgets beyond the bound of a frame', () => {
@@ -469,6 +498,11 @@ describe('reads any reply of a page:', () => {
         if (!read) return
         expect(read.widgets.length).toBeLessThanOrEqual(MAX_WIDGETS_PER_FRAME)
         expect(Number.isSafeInteger(read.omitted + read.malformed)).toBe(true)
+        expect(read.problems).toHaveLength(Math.min(read.malformed, 20))
+        // In our own words: of the page's there are only a code point and a count.
+        for (const { problem } of read.problems) {
+          expect(problem).toMatch(/^(?:The|Two|Its|It) [\w' :+,.]{1,120}\.$/)
+        }
         for (const { family, challenge, id, due } of read.widgets) {
           expect(challenge.sitekey).toMatch(family === 'aws-waf' ? /^[\w+/=-]{1,2048}$/ : /^[\w.:-]{1,256}$/)
           expect(challenge.action ?? 'a').toMatch(/^[\x20-\x7e]{1,100}$/)

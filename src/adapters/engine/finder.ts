@@ -2,6 +2,7 @@ import type { Challenge } from '../../base/challenge.js'
 import type { Clock } from '../../base/clock.js'
 import { SolveguardError } from '../../base/errors.js'
 import { findCall, waitCall } from '../../widgets/calls.js'
+import { MAX_MALFORMED, type MalformedReading, UNREADABLE_REPLY } from '../../widgets/malformed.js'
 import { type FrameReading, MAX_WIDGETS_PER_FRAME, parseFound, type WidgetReading } from '../../widgets/parse.js'
 import { type UnknownWidget, unknownIn } from '../../widgets/unknown.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
@@ -13,12 +14,22 @@ import { PageLoadTracker } from './page-load-tracker.js'
 import { callWithTimeout, refreshWithTimeout } from './timeouts.js'
 import { isPlacedByDocument, MAX_SCANNED_FRAMES, scannedFrames, type VendorFrame } from './vendor-frames.js'
 
+/** A widget that was left out because its data from the page was malformed. */
+export interface MalformedWidget extends MalformedReading {
+  /** The page's address. */
+  readonly pageUrl: string
+  /** The frame's address, where it is not the page's own. */
+  readonly frameUrl?: string | undefined
+}
+
 /** What a scan of a page left out: it was too much, malformed, or did not reply. */
 export interface Omitted {
   /** Widgets beyond 50 in one frame or 200 in the page. */
   readonly widgets: number
   /** Widgets whose data from the page was malformed. */
   readonly malformed: number
+  /** The first 20 of those, with what is wrong with each. */
+  readonly malformedWidgets: readonly MalformedWidget[]
   /** Frames that did not reply in time. */
   readonly unresponsive: number
   /** Frames beyond 100, and open shadow roots beyond 1,000 in one of them. */
@@ -94,6 +105,7 @@ const UNREADABLE: FrameReading = {
   omitted: 0,
   roots: 0,
   malformed: 1,
+  problems: [UNREADABLE_REPLY],
 }
 
 const requestFor = (vendorFrames: readonly VendorFrame[]) => ({
@@ -138,7 +150,9 @@ export class Finder {
       ;({ readings, navigated } = await this.#readAll(page, scanned))
     }
     if (page.isClosed()) throw pageClosed()
-    const omitted = { widgets: 0, malformed: 0, unresponsive: 0, frames: Math.max(all.length - MAX_SCANNED_FRAMES, 0) }
+    const malformedWidgets: MalformedWidget[] = []
+    const tooMany = Math.max(all.length - MAX_SCANNED_FRAMES, 0)
+    const omitted = { widgets: 0, malformed: 0, malformedWidgets, unresponsive: 0, frames: tooMany }
     const pageLoad = this.#pageLoads.loadOf(page, scanned[0]?.[0] === all[0] ? readings[0]?.doc : undefined)
     const seen = await Promise.all(scanned.map(([frame], index) => this.#isFrameSeen(page, frame, readings[index])))
     const widgets: WidgetLocation[] = []
@@ -150,6 +164,9 @@ export class Finder {
       if (!reading) omitted.unresponsive++
       else {
         omitted.malformed += reading.malformed
+        for (const problem of reading.problems.slice(0, MAX_MALFORMED - malformedWidgets.length)) {
+          malformedWidgets.push({ ...problem, ...this.#urls(page, frame, reading.origin) })
+        }
         omitted.widgets += reading.omitted
         omitted.frames += reading.roots
         if (reading.signs.length > 0) {

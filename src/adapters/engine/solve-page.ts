@@ -37,7 +37,13 @@ interface LastScan {
   readonly since: number
 }
 
-const NOTHING_OMITTED: Omitted = { widgets: 0, malformed: 0, unresponsive: 0, frames: 0 }
+const NOTHING_OMITTED: Omitted = {
+  widgets: 0,
+  malformed: 0,
+  malformedWidgets: [],
+  unresponsive: 0,
+  frames: 0,
+}
 
 /** Solves the widgets of pages, all widgets of one page at once. */
 export class PageSolver {

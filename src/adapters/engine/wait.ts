@@ -1,7 +1,7 @@
 import { type DeniedError, SolveguardError } from '../../base/errors.js'
 import type { DriverPage } from '../driver.js'
 import { checkOptionNames } from './check-options.js'
-import type { PageScan } from './finder.js'
+import type { MalformedWidget, PageScan } from './finder.js'
 import { PageChanges } from './page-changes.js'
 import { pageClosed } from './page-errors.js'
 import { unnamedPage } from './result.js'
@@ -52,6 +52,7 @@ export async function waitForWidgets(
   const ends = AbortSignal.any([over.signal, closing, ...(signal ? [signal] : [])])
   const changes = new PageChanges(tools, page)
   let seen = 0
+  let malformed: readonly MalformedWidget[] = []
   let denial: DeniedError | undefined
   try {
     for (;;) {
@@ -65,10 +66,11 @@ export async function waitForWidgets(
       if (scan && wanted.length > 0) return { ...scan, widgets: wanted }
       if (page.isClosed()) throw pageClosed()
       seen = scan?.widgets.length ?? 0
+      malformed = scan?.omitted.malformedWidgets ?? []
       denial = scan && unnamedPage(scan.unnamed)?.error
       await changes.next(ends)
       if (closing.aborted || signal?.aborted) throw waitAborted()
-      if (over.signal.aborted) throw waitTimedOut(which, timeout, seen, denial)
+      if (over.signal.aborted) throw waitTimedOut(which, timeout, { seen, malformed, denial })
     }
   } finally {
     cancel()
@@ -92,17 +94,21 @@ function waitAborted(): SolveguardError {
   return new SolveguardError('SOLVE_ABORTED', 'The wait was aborted; nothing was spent.')
 }
 
-function waitTimedOut(
-  which: 'due' | 'all',
-  timeout: number,
-  seen: number,
-  denial: DeniedError | undefined,
-): SolveguardError {
+/** What the last scan of a wait has shown. */
+interface LastScan {
+  readonly seen: number
+  readonly malformed: readonly MalformedWidget[]
+  readonly denial: DeniedError | undefined
+}
+
+function waitTimedOut(which: 'due' | 'all', timeout: number, { seen, malformed, denial }: LastScan): SolveguardError {
   if (denial) {
     const why = `The page was not looked into for ${timeout} ms. ${denial.message}`
     return new SolveguardError('WAIT_TIMEOUT', why, { cause: denial })
   }
   const what = which === 'due' ? 'No widget was due' : 'There was no widget'
   const others = seen > 0 ? `; the page has ${seen} that ${seen === 1 ? 'is' : 'are'} not due` : ''
-  return new SolveguardError('WAIT_TIMEOUT', `${what} in the page within ${timeout} ms${others}.`)
+  const [first] = malformed
+  const dropped = first ? ` A widget was left out as malformed: ${first.family ?? 'unknown'}. ${first.problem}` : ''
+  return new SolveguardError('WAIT_TIMEOUT', `${what} in the page within ${timeout} ms${others}.${dropped}`)
 }

@@ -4,7 +4,7 @@ import { createDom } from '../page-kit/dom.js'
 import { cancelTimers, runLater } from '../page-kit/expiry.js'
 import type { PageContext, PageFamily, WidgetView } from '../page-kit/family.js'
 import { removeOverrides } from '../page-kit/method-override.js'
-import { bare, type List, list, push, pushBounded, remove } from '../page-kit/primordials.js'
+import { bare, includes, type List, list, push, pushBounded, remove } from '../page-kit/primordials.js'
 import { stopListening } from '../page-kit/proof-of-work.js'
 import type {
   FindReply,
@@ -83,12 +83,12 @@ function createMain(observer: Observer): Main {
     return push(known, { id: `${doc}-${count++}`, family, view })
   }
 
-  /** A family's widgets. Where the page makes the scan throw there are none, and one malformed entry is reported. */
+  /** A family's widgets. Where the page makes the scan throw there are none, which is reported. */
   const scan = (family: PageFamily, max: number) => {
     try {
-      return { ...family.scan(context, max), broken: '' }
+      return { ...family.scan(context, max), failed: false }
     } catch {
-      return { views: list<WidgetView>(), omitted: 0, broken: 'null' }
+      return { views: list<WidgetView>(), omitted: 0, failed: true }
     }
   }
 
@@ -163,17 +163,21 @@ function createMain(observer: Observer): Main {
       let found = 0
       let omitted = 0
       const sitekeys = list<string>()
+      const listed = list<KnownWidget>()
       dom.refresh()
       for (let index = 0; index < names.length; index++) {
         const name = names[index] as string
         const family = families[name] as PageFamily
         const scanned = scan(family, max - found)
         omitted += scanned.omitted
-        if (scanned.broken) widgets += `${widgets && ','}${scanned.broken}`
+        if (scanned.failed) widgets += `${widgets && ','}${json(p, { family: name, failed: true }, 100)}`
         for (let at = 0; at < scanned.views.size; at++, found++) {
           const view = scanned.views[at] as WidgetView
           const entry = idOf(family, view)
           const { id } = entry
+          // Two views of one widget, which nothing tells apart.
+          if (includes(listed, entry)) continue
+          push(listed, entry)
           const { facts } = view
           // An execution after the token expired is a new one.
           const { expired } = entry

@@ -93,7 +93,7 @@ test('runs nothing in a frame of another origin, nor in frames inside it, and li
     { pageUrl: `${NAMED}/page`, frameUrl: `${STRANGER}/ad?id=1`, error: { code: 'ORIGIN_NOT_NAMED', layer: 'origin' } },
     { pageUrl: `${NAMED}/page`, error: { code: 'ORIGIN_NOT_NAMED' } },
   ])
-  expect(scan.omitted).toEqual({ widgets: 0, malformed: 0, unresponsive: 0, frames: 0 })
+  expect(scan.omitted).toEqual({ widgets: 0, malformed: 0, malformedWidgets: [], unresponsive: 0, frames: 0 })
 })
 
 test('runs nothing in any frame of a page that is not named, and lists the page', async () => {

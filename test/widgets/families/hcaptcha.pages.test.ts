@@ -143,6 +143,12 @@ describe('solves an hCaptcha so that the server accepts the token:', () => {
   })
 })
 
+test('a page that renders twice into one element has said nothing malformed', async () => {
+  await at.visit('/hcaptcha/explicit')
+  await at.page.evaluate('hcaptcha.render("here", { sitekey: "10000000-0000-4000-8000-000000000000" })')
+  expect((await at.captcha.find(at.page)).omitted.malformed).toBe(0)
+})
+
 describe('pays only for an hCaptcha that is due:', () => {
   test('closes an open challenge when its widget is answered', async () => {
     await at.visit('/hcaptcha/invisible')
