@@ -15,6 +15,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   audit: async () => (await import('./audit.js')).auditBench(),
   find: async () => (await import('./find.js')).findBench(),
   inject: async () => (await import('./inject.js')).injectBench(),
+  corpus: async () => (await import('./corpus.js')).corpusBench(),
   'page-load': async () => (await import('./page-load.js')).pageLoadBench(),
 }
 

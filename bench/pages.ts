@@ -16,14 +16,17 @@ export const VENDOR = 'www.recaptcha.net'
 
 /** The methods of a Puppeteer page with puppeteer-extra-plugin-recaptcha. */
 export interface Plugged {
-  findRecaptchas(): Promise<{ captchas: { id: string }[] }>
+  findRecaptchas(): Promise<{ captchas: { id: string; sitekey: string; _vendor: 'recaptcha' | 'hcaptcha' }[] }>
   enterRecaptchaSolutions(solutions: object[]): Promise<{ solved: { isSolved?: boolean }[] }>
 }
+
+/** Without the types of the methods that our own plugin adds under the same names. */
+export type PluggedPage = Omit<PuppeteerPage, keyof Plugged> & Plugged
 
 /** The same browser binary twice: driven by Playwright, and by Puppeteer with the plugin. */
 export interface Browsers extends AsyncDisposable {
   readonly ours: Browser
-  newPluggedPage(): Promise<PuppeteerPage & Plugged>
+  newPluggedPage(): Promise<PluggedPage>
   /** Its pages have the plugin's methods, if their types say so or not. */
   newPluggedContext(): Promise<PuppeteerContext>
 }

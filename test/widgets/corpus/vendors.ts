@@ -1,0 +1,113 @@
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import type { Answer, Challenge, WidgetFamily } from '../../../src/base/challenge.js'
+import { SITE_FAMILIES } from '../../../src/testing/site/families.js'
+import type { SiteVendors } from '../../../src/testing/site/index.js'
+import { startAltcha } from '../../../src/testing/vendors/altcha/index.js'
+import { startArkose } from '../../../src/testing/vendors/arkose/index.js'
+import { startAwsWaf } from '../../../src/testing/vendors/aws-waf/index.js'
+import { startCap } from '../../../src/testing/vendors/cap/index.js'
+import { startCaptchafox } from '../../../src/testing/vendors/captchafox/index.js'
+import { startFriendly } from '../../../src/testing/vendors/friendly/index.js'
+import { startGeetest } from '../../../src/testing/vendors/geetest/index.js'
+import { startHcaptcha } from '../../../src/testing/vendors/hcaptcha/index.js'
+import { startMtcaptcha } from '../../../src/testing/vendors/mtcaptcha/index.js'
+import { startRecaptcha } from '../../../src/testing/vendors/recaptcha/index.js'
+import { answerAsVendor, type VendorReply, type VendorRequest } from '../../../src/testing/vendors/route.js'
+import { startTurnstile } from '../../../src/testing/vendors/turnstile/index.js'
+import { startYandex } from '../../../src/testing/vendors/yandex/index.js'
+import { bundle } from '../npm/bundle.js'
+import type { CorpusPage } from './format.js'
+
+/** All vendors of the corpus, at their own addresses. */
+export interface Vendors {
+  readonly byFamily: SiteVendors
+  /** A token, or an answer with more fields, that the vendor's verify endpoint accepts: what a solver sells. */
+  issue(challenge: Pick<Challenge, 'family' | 'sitekey' | 'action' | 'cData' | 'challenge'>): Answer
+  /** Sets how the vendor of a page's first widget behaves to it. */
+  prepare(page: CorpusPage): void
+  /** The reply to a request that a page makes; undefined where nobody answers. */
+  answer(request: VendorRequest): Promise<VendorReply | undefined>
+  close(): Promise<void>
+}
+
+const packages = createRequire(import.meta.url)
+const packageFile = async (file: string) => readFile(packages.resolve(file), 'utf8')
+
+/** Scripts that pages load from public networks, by the beginning of their address. */
+const LIBRARIES: readonly (readonly [start: string, text: () => Promise<string>])[] = [
+  ['https://cdn.jsdelivr.net/npm/altcha', () => bundle('altcha.ts')],
+  ['https://cdn.jsdelivr.net/npm/@cap.js/widget', () => bundle('cap.ts')],
+  ['https://unpkg.com/vue@3', () => packageFile('vue/dist/vue.global.prod.js')],
+]
+
+/** Starts every vendor's stand-in. */
+export async function startVendors(): Promise<Vendors> {
+  const vendors = await Promise.all([
+    startRecaptcha(),
+    startTurnstile(),
+    startHcaptcha(),
+    startFriendly(),
+    startArkose(),
+  ])
+  const [recaptcha, turnstile, hcaptcha, friendly, arkose] = vendors
+  const others = await Promise.all([startGeetest(), startMtcaptcha(), startAwsWaf(), startCaptchafox(), startYandex()])
+  const [geetest, mtcaptcha, awsWaf, captchafox, yandex] = others
+  const [altcha, cap] = await Promise.all([startAltcha(), startCap()])
+  const routed = [...vendors, geetest, captchafox, yandex]
+  const solvable = {
+    ...{ recaptcha, turnstile, hcaptcha, friendly, arkose, geetest, mtcaptcha, captchafox, yandex },
+    'aws-waf': awsWaf,
+  }
+  const byFamily: Required<SiteVendors> = { ...solvable, altcha, cap }
+  const isSolvable = (family: WidgetFamily): family is keyof typeof solvable => Object.hasOwn(solvable, family)
+
+  async function library(url: string): Promise<VendorReply | undefined> {
+    const [, text] = LIBRARIES.find(([start]) => url.startsWith(start)) ?? []
+    return text && script(await text())
+  }
+
+  return {
+    byFamily,
+    issue({ family, sitekey, action, cData: cdata, challenge }) {
+      if (!isSolvable(family)) throw new Error(`Nobody sells ${family}.`)
+      const issued = solvable[family].issue({ sitekey, action, cdata, challenge, score: 0.9 })
+      return typeof issued === 'string' ? { token: issued } : issued
+    },
+    prepare({ widgets: [first], behavior }) {
+      if (first && behavior && isSolvable(first.family)) solvable[first.family].setBehavior(first.sitekey, behavior)
+    },
+    async answer(request) {
+      const { host, pathname } = new URL(request.url)
+      // The stand-ins of these two name themselves in all further addresses.
+      if (host.endsWith('.captcha-sdk.awswaf.com')) return copyOf(`${awsWaf.url}/jsapi.js`)
+      if (host.endsWith('.mtcaptcha.com')) return copyOf(mtcaptcha.url + pathname)
+      return (await answerAsVendor(request, ...routed)) ?? library(request.url)
+    },
+    async close() {
+      await Promise.all([...Object.values(solvable), altcha, cap].map((vendor) => vendor.close()))
+    },
+  }
+}
+
+/** Asks the vendor whether it accepts what a request of a page has. */
+export function verifyAt(
+  { byFamily }: Vendors,
+  family: WidgetFamily,
+  sitekey: string,
+  form: URLSearchParams,
+  headers: Record<string, string>,
+) {
+  const vendor = byFamily[family]
+  if (!vendor) throw new Error(`No stand-in of ${family}.`)
+  return SITE_FAMILIES[family].verify(form, vendor, sitekey, headers)
+}
+
+async function copyOf(url: string): Promise<VendorReply> {
+  return script(await (await fetch(url)).text())
+}
+
+function script(text: string): VendorReply {
+  const headers = { 'content-type': 'text/javascript; charset=utf-8', 'access-control-allow-origin': '*' }
+  return { status: 200, headers, body: Buffer.from(text) }
+}
