@@ -20,8 +20,8 @@ const PEER_KNOWS = new Set(['recaptcha', 'hcaptcha'])
 const PEER = 'puppeteer-extra-plugin-recaptcha'
 
 /**
- * The pages of `fixtures/pages/real`, by solveguard and by the peer plugin, in the same browser binary: how many of them
- * are found right, and how many are done right. `CORPUS_VERBOSE=1` lists what went wrong in which.
+ * The pages of `fixtures/pages/real`, by solveguard and by the peer plugin, in the same browser binary: how many of
+ * them are found right, and how many are done right. `CORPUS_VERBOSE=1` lists what went wrong in which.
  */
 export async function corpusBench(): Promise<BenchRow[]> {
   const pages = corpusPages()

@@ -56,8 +56,8 @@ export async function startCorpusSite(pages: readonly CorpusPage[], vendors: Ven
     const nth = (taken.get(page.name) ?? []).filter(({ path }) => path === pathname).length
     const proofs = page.proof.filter(({ path }) => path === pathname)
     const proof = proofs[Math.min(nth, proofs.length - 1)]
-    const isQuery = proof?.token !== undefined && searchParams.has(proof.token)
-    if (proof && (request.method === 'POST' || isQuery)) {
+    const isRead = proof?.token !== undefined && (searchParams.has(proof.token) || proof.token.startsWith('cookie:'))
+    if (proof && (request.method === 'POST' || isRead)) {
       const sent = [...searchParams, ...(await pairsOf(request))]
       const submission = await judge(page, proof, nth < proofs.length, sent, request)
       taken.set(page.name, [...(taken.get(page.name) ?? []), submission])
@@ -98,6 +98,7 @@ export async function startCorpusSite(pages: readonly CorpusPage[], vendors: Ven
     const header = (name: string) => [headers[name] ?? ''].flat()[0] ?? ''
     const value = (name: string) => {
       if (name.startsWith('header:')) return header(name.slice(7))
+      if (name.startsWith('cookie:')) return cookieOf(header('cookie'), name.slice(7))
       const all = sent.filter(([key]) => key === name).map(([, one]) => one)
       return (proof.takes === 'last' ? all.at(-1) : all[0]) ?? ''
     }
@@ -135,6 +136,11 @@ function answer(response: ServerResponse, proof: Proof, { refused }: Submission)
 
 function typeOf(path: string): 'html' | 'javascript' | 'json' {
   return path.endsWith('.js') ? 'javascript' : path.endsWith('.json') ? 'json' : 'html'
+}
+
+function cookieOf(cookies: string, name: string): string {
+  const found = cookies.split('; ').find((one) => one.startsWith(`${name}=`))
+  return decodeURIComponent(found?.slice(name.length + 1) ?? '')
 }
 
 /** The names and values of a request's body: of a form, or of JSON, whose names are dotted. */
