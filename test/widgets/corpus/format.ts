@@ -57,7 +57,7 @@ const step = z.union([
 const proof = z.strictObject({
   /** The path that it is sent to. */
   path: z.string().startsWith('/'),
-  /** The field, query, dotted JSON name, `header:name` or `cookie:name` that has the token. Default: the vendor's field. */
+  /** A field or query, dotted JSON name, `header:name` or `cookie:name`. Default: the vendor's field. */
   token: words.optional(),
   /** Which one counts where the field is sent more than once: PHP, Rails and Django take the last. */
   takes: z.enum(['first', 'last']).default('last'),
