@@ -66,7 +66,7 @@ export const PIECES = [
       tests: ['record', 'denials', 'copy', 'function', 'keys', 'sinks'],
     },
     'audit: chain': { files: [OTHERS], tests: ['jsonl', 'verify', 'sinks'] },
-    'audit: Elasticsearch': { files: ['elasticsearch'], tests: ['elasticsearch'] },
+    'audit: Elasticsearch': { files: ['elasticsearch'], tests: ['elasticsearch', '../net/tls'] },
   }),
 ]
 

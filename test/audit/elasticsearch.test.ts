@@ -3,7 +3,9 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { type ElasticsearchAuditOptions, elasticsearchAudit } from '../../src/audit/elasticsearch.js'
 import { type AuditRecord, recordSchema } from '../../src/audit/schema.js'
-import { type Elasticsearch, startElasticsearch } from '../support/elasticsearch.js'
+import { systemClock } from '../../src/base/clock.js'
+import { manualClock } from '../../src/testing/clock.js'
+import { type Answer, type Elasticsearch, startElasticsearch } from '../support/elasticsearch.js'
 import { authorized, denied, NOON } from './events.js'
 
 const cleanUps: (() => unknown)[] = []
@@ -118,10 +120,129 @@ describe('elasticsearchAudit', () => {
   it.each([
     [{ url: 'http://es.example.com:9200' }, 'https'],
     [{ url: 'https://user:pw@es.example.com' }, 'user name'],
-    [{ url: 'https://es.example.com', index: 'Upper' }, 'index'],
+    ...['Upper', '_a', '', 'a/b', 'a/_bulk?', 'x'.repeat(201), 5 as never].map(
+      (index) => [{ url: 'https://es.example.com', index }, 'index'] as const,
+    ),
+    [{ url: 'https://es.example.com', password: 'a' }, 'username'],
     [{ url: 'https://es.example.com', username: 'a' }, 'password'],
   ])('refuses %j', (options, message) => {
     expect(() => elasticsearchAudit(options)).toThrow(message)
+  })
+
+  /** The system's clock: it keeps what it was asked for, and pauses take no time. */
+  function recordedClock() {
+    const timers: (readonly [ms: number, keepAlive: boolean | undefined])[] = []
+    let running = 0
+    const after: typeof systemClock.after = (ms, call, keepAlive) => {
+      timers.push([ms, keepAlive])
+      running++
+      const fire = () => {
+        running--
+        call()
+      }
+      const cancel = systemClock.after(ms === 5_000 ? ms : 0, fire, keepAlive)
+      return () => {
+        running--
+        cancel()
+      }
+    }
+    return { clock: { ...systemClock, after }, timers, running: () => running }
+  }
+
+  it('asks for no more of a reply than is read, and sends no credentials where it has none', async () => {
+    const { server, sink } = await start()
+    expect(sink).toMatchObject({ kind: 'elasticsearch', place: `${server.url}/logs-solveguard.audit-default` })
+    await sink.open('checkout-tests', NOON)
+    expect(server.last).toEqual({
+      search: '?filter_path=errors,items.*.status,items.*.error.type',
+      accept: 'application/json',
+    })
+  })
+
+  it('takes at most 1,000 records in one request, and makes none for no record', async () => {
+    const { server, sink } = await start()
+    await sink.open('checkout-tests', NOON)
+    await sink.write([])
+    expect(server.requests).toBe(1)
+    const events = Array.from({ length: 1_001 }, (_, index) => ({ ...denied, solveId: `s${index}` }))
+    await sink.write(events.slice(0, 1_000))
+    expect(server.requests).toBe(2)
+    await sink.write(events.map((event) => ({ ...event })))
+    expect([server.requests, server.documents.length]).toEqual([4, 2_002])
+  })
+
+  it.each<(Answer | 'reset')[]>([
+    [429, 502, 503, 504].map((status) => ({ status, body: '' })),
+    [
+      { status: 200, body: '{"items":[{"create":{"status":503}}]}' },
+      { status: 200, body: '{"items":[{"create":{"status":429}}]}' },
+    ],
+    ['reset'],
+  ])('tries again what may succeed later, each time after twice the pause', async (...answers) => {
+    const { clock, timers, running } = recordedClock()
+    const { server, sink } = await start(undefined, { clock })
+    await sink.open('checkout-tests', NOON)
+    timers.length = 0
+    server.next(...answers)
+    await sink.write([authorized])
+    expect(solves(server)).toEqual([authorized.solveId])
+    const pauses = answers.map((_, index) => [100 * 2 ** index, undefined])
+    expect(timers).toEqual([[5_000, false], ...pauses])
+    expect(running()).toBe(0)
+  })
+
+  it('takes a record for stored that was updated', async () => {
+    const { server, sink } = await start()
+    await sink.open('checkout-tests', NOON)
+    server.next({ status: 200, body: '{"items":[{"create":{"status":200}}]}' })
+    await sink.write([authorized])
+    expect(server.requests).toBe(2)
+  })
+
+  it('is denied at once when its time is over while it pauses, and has no timer then', async () => {
+    const clock = manualClock()
+    const { server, sink } = await start(undefined, { clock, timeoutMs: 50 })
+    await sink.open('checkout-tests', NOON)
+    server.always({ status: 503, body: '' })
+    const writing = sink.write([authorized])
+    const failed = expect(Promise.resolve(writing)).rejects.toThrow('not written within 0.05 s')
+    await expect.poll(() => clock.waiting).toBe(2)
+    await clock.advance(50)
+    await failed
+    expect(clock.waiting).toBe(0)
+  })
+
+  it.each([
+    ['{"items":[{"create":{"status":400}}]}', 200, 'a record was refused, 400)'],
+    ['{"items":[{"create":{"status":400,"error":{"type":5}}}]}', 200, 'a record was refused, 400)'],
+    ['{"items":[{"create":{"status":400,"error":null}}]}', 200, 'a record was refused, 400)'],
+    ['{"items":[null]}', 200, 'a record was refused, NaN)'],
+    ['null', 200, 'not that of the bulk API'],
+    ['null', 500, '(HTTP 500)'],
+    ['{"error":{"type":"no_shard"}}', 501, '(HTTP 501, no_shard)'],
+  ])('says what a reply %s with the status %i means, and where', async (body, status, message) => {
+    const { server, sink } = await start()
+    await sink.open('checkout-tests', NOON)
+    server.next({ status, body })
+    await expect((async () => sink.write([authorized]))()).rejects.toThrow(message)
+    server.next({ status, body })
+    await expect((async () => sink.write([authorized]))()).rejects.toThrow(`in ${server.url}/logs-solveguard`)
+  })
+
+  it.each(['', 'a b', 'a\nb', '\u00fc', 'x'.repeat(4_097)])('sends no key of the form %j', async (apiKey) => {
+    const { server, sink } = await start(undefined, { apiKey })
+    await expect((async () => sink.open('checkout-tests', NOON))()).rejects.toThrow('wrong form')
+    expect(server.requests).toBe(0)
+  })
+
+  it('is opened once, and written while it is open', async () => {
+    const { server, sink } = await start()
+    await expect((async () => sink.write([authorized]))()).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
+    await sink.open('checkout-tests', NOON)
+    await expect((async () => sink.open('checkout-tests', NOON))()).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+    await sink.close()
+    await expect((async () => sink.write([authorized]))()).rejects.toThrow('not open')
+    expect(server.requests).toBe(1)
   })
 })
 

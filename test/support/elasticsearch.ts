@@ -9,8 +9,13 @@ export interface Elasticsearch {
   readonly requests: number
   /** The client's violations of the contract. */
   readonly violations: readonly string[]
-  /** Answers the next requests, one each, without storing; `hang` never answers, `lose` stores and hangs up. */
-  next(...answers: (Answer | 'hang' | 'lose')[]): void
+  /** The last request. */
+  readonly last: { readonly search: string; readonly accept?: string; readonly authorization?: string } | undefined
+  /**
+   * Answers the next requests, one each, without storing; `hang` never answers, `lose` stores and hangs up, `reset`
+   * does so with a reset.
+   */
+  next(...answers: (Answer | 'hang' | 'lose' | 'reset')[]): void
   /** The answer to every request from now on; `undefined` ends it. */
   always(answer: Answer | undefined): void
   close(): Promise<void>
@@ -28,19 +33,26 @@ export async function startElasticsearch(authorization?: string): Promise<Elasti
   const byId = new Map<string, unknown>()
   const documents: unknown[] = []
   const violations: string[] = []
-  const queue: (Answer | 'hang' | 'lose')[] = []
+  const queue: (Answer | 'hang' | 'lose' | 'reset')[] = []
   let constant: Answer | undefined
   let requests = 0
+  let last: Elasticsearch['last']
 
   const server = await serve(async (request, response) => {
     requests++
+    const { accept, authorization: given } = request.headers
+    last = {
+      search: new URL(request.url ?? '', 'http://localhost').search,
+      ...(accept !== undefined && { accept }),
+      ...(given !== undefined && { authorization: given }),
+    }
     const body = await readAll(request)
     if (authorization !== undefined && request.headers.authorization !== authorization) {
       return reply(response, 'json', '{"error":{"type":"security_exception"},"status":401}', { status: 401 })
     }
     const answer = queue.shift() ?? constant
     if (answer === 'hang') return
-    if (answer !== undefined && answer !== 'lose') {
+    if (typeof answer === 'object') {
       return reply(response, 'json', answer.body, { status: answer.status })
     }
     const url = new URL(request.url ?? '', 'http://localhost')
@@ -65,6 +77,7 @@ export async function startElasticsearch(authorization?: string): Promise<Elasti
       items.push({ create: { status: 201 } })
     }
     if (answer === 'lose') response.destroy()
+    else if (answer === 'reset') request.socket.resetAndDestroy()
     else
       reply(
         response,
@@ -78,6 +91,9 @@ export async function startElasticsearch(authorization?: string): Promise<Elasti
     violations,
     get requests() {
       return requests
+    },
+    get last() {
+      return last
     },
     next: (...answers) => void queue.push(...answers),
     always: (answer) => {
