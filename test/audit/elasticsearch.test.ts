@@ -117,11 +117,11 @@ describe('elasticsearchAudit', () => {
     await expect((async () => sink.write([authorized]))()).rejects.toThrow('not written within 0.3 s')
   })
 
-  it.each([
+  it.each<[ElasticsearchAuditOptions, string]>([
     [{ url: 'http://es.example.com:9200' }, 'https'],
     [{ url: 'https://user:pw@es.example.com' }, 'user name'],
     ...['Upper', '_a', '', 'a/b', 'a/_bulk?', 'x'.repeat(201), 5 as never].map(
-      (index) => [{ url: 'https://es.example.com', index }, 'index'] as const,
+      (index): [ElasticsearchAuditOptions, string] => [{ url: 'https://es.example.com', index }, 'index'],
     ),
     [{ url: 'https://es.example.com', password: 'a' }, 'username'],
     [{ url: 'https://es.example.com', username: 'a' }, 'password'],
