@@ -168,7 +168,7 @@ describe('elasticsearchAudit', () => {
     await sink.write(events.slice(0, 1_000))
     expect(server.requests).toBe(2)
     await sink.write(events.map((event) => ({ ...event })))
-    expect([server.requests, server.documents.length]).toEqual([4, 2_002])
+    expect([server.requests, server.documents.length, server.largest]).toEqual([4, 2_002, 1_000])
   })
 
   it.each<(Answer | 'reset')[]>([

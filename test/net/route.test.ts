@@ -71,7 +71,8 @@ async function proxy(replies: readonly (Buffer | string)[], target?: number, tls
 }
 
 const tunnel = 'HTTP/1.1 200 OK\r\n\r\n'
-const refused = (status: number) => `HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`
+const refused = (status: number, ...headers: readonly string[]) =>
+  `HTTP/1.1 ${status} No\r\n${headers.map((header) => `${header}\r\n`).join('')}content-length: 0\r\n\r\n`
 
 function send(options: TransportOptions) {
   const transport = createTransport(options)
@@ -159,6 +160,34 @@ describe('an HTTP proxy', () => {
       message: `The proxy ${address} ${remedy.replace('STATUS', String(status))}`,
     })
     expect(received).toHaveLength(1)
+  })
+
+  const only = (kinds: string) =>
+    `refused a connection to solver.example:443 (407): it wants a login by ${kinds}, and only Basic is supported. Have ` +
+    'it allow Basic, or use another proxy that logs in to it.'
+
+  test.each([
+    [['Negotiate'], only('Negotiate')],
+    [['NTLM'], only('NTLM')],
+    [['ntlm'], only('NTLM')],
+    [['xntlm,ntlm2'], only('Xntlm or Ntlm2')],
+    [['NEGOTIATE', 'NTLM', 'Negotiate'], only('Negotiate or NTLM')],
+    [['Digest realm="a, Basic", qop="auth", nonce="x", stale=false ,Negotiate'], only('Digest or Negotiate')],
+    [['Digest realm=""'], only('Digest')],
+    [['SCRAM-SHA-256 data=x'], only('Scram-sha-256')],
+    [['Negotiate, basic realm="x"'], LOGIN],
+    [['Negotiate', 'Basic realm="x"'], LOGIN],
+    [[`Negotiate ${'x'.repeat(2_000)}, Basic`], only('Negotiate')],
+    [['=, "'], LOGIN],
+    [[''], LOGIN],
+  ])('that answers 407 with the kinds of login %j is reported with the remedy', async (challenges, remedy) => {
+    const headers = challenges.map((challenge) => `proxy-authenticate: ${challenge}`)
+    const { port } = await proxy([refused(407, ...headers)])
+    const address = `http://127.0.0.1:${port}`
+    expect(await failure({ baseUrl: 'https://solver.example', proxy: address })).toMatchObject({
+      reason: 'proxy',
+      message: `The proxy ${address} ${remedy.replace('STATUS', '407')}`,
+    })
   })
 
   test('that is not there, or that is not trusted, receives nothing', async () => {

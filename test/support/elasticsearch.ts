@@ -9,6 +9,8 @@ export interface Elasticsearch {
   readonly requests: number
   /** The client's violations of the contract. */
   readonly violations: readonly string[]
+  /** The most records in one request. */
+  readonly largest: number
   /** The last request. */
   readonly last: { readonly search: string; readonly accept?: string; readonly authorization?: string } | undefined
   /**
@@ -36,6 +38,7 @@ export async function startElasticsearch(authorization?: string): Promise<Elasti
   const queue: (Answer | 'hang' | 'lose' | 'reset')[] = []
   let constant: Answer | undefined
   let requests = 0
+  let largest = 0
   let last: Elasticsearch['last']
 
   const server = await serve(async (request, response) => {
@@ -60,6 +63,7 @@ export async function startElasticsearch(authorization?: string): Promise<Elasti
     if (request.headers['content-type'] !== 'application/x-ndjson') violations.push('not NDJSON')
     if (!body.endsWith('\n')) violations.push('the last line has no newline')
     const lines = body.split('\n').slice(0, -1)
+    largest = Math.max(largest, lines.length / 2)
     const items: unknown[] = []
     for (let i = 0; i < lines.length; i += 2) {
       const action = JSON.parse(lines[i] ?? '') as Record<string, { _id?: unknown }>
@@ -91,6 +95,9 @@ export async function startElasticsearch(authorization?: string): Promise<Elasti
     violations,
     get requests() {
       return requests
+    },
+    get largest() {
+      return largest
     },
     get last() {
       return last
