@@ -43,7 +43,7 @@ export const PIECES = [
     },
   }),
   ...pieces('net', {
-    'egress: routes': { files: [OTHERS], tests: ['../egress/address', 'route'] },
+    'egress: routes': { files: [OTHERS], tests: ['../egress/address', 'route', 'tls'] },
   }),
   ...pieces('egress', {
     'egress: calls': { files: [OTHERS], tests: ['body', 'address', 'direct', '../alerts/webhook'] },

@@ -177,14 +177,19 @@ export class BudgetState {
     this.#marked = this.spent.mark(at)
   }
 
-  /**
-   * @param to as of when what was spent in doubt counts, if not as of when it was counted
-   * @param now the latest time that any process may have carried out: what no longer counted then is not moved
-   */
-  endDoubt(from: number, to: number | undefined, now: number): void {
-    const marked = this.#marked ?? [slotOf(DAY, from), 0]
+  /** What was spent in doubt was counted rightly. */
+  endDoubt(): void {
     this.#marked = undefined
-    if (to === undefined) return
+  }
+
+  /**
+   * @param to as of when what was spent in doubt counts
+   * @param now the latest time that any process may have carried out: what no longer counted then is not moved
+   * @param staysInDoubt whether it may be moved again
+   */
+  moveDoubt(from: number, to: number, now: number, staysInDoubt: boolean): void {
+    const marked = this.#marked ?? [slotOf(DAY, from), 0]
+    this.#marked = staysInDoubt ? this.spent.mark(to) : undefined
     this.spent.move(marked, to, now)
     for (const [key, at] of this.alertedAt ?? []) if (at >= from) this.alertedAt?.set(key, to)
   }

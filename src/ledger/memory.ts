@@ -25,11 +25,8 @@ export function createMemoryLedger(time: LedgerTime): MemoryLedger {
   const state = new LedgerState()
   /** The time that counts when the caller's clock shows `now`. */
   const advance = (now: number): number => {
-    let at = time.at(now, state)
-    if (time.correction !== undefined) {
-      state.correct(time.correction)
-      at = time.at(now, state)
-    }
+    const at = time.at(now, state)
+    if (time.correction !== undefined) state.correct(time.correction)
     return state.record(at)
   }
   return {

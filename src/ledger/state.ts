@@ -180,7 +180,10 @@ export class LedgerState implements TimeOfLedger {
   /** Carries out what the clocks say of each other: an entry, unlike the passing of time. */
   correct({ at, ahead, doubt }: TimeCorrection): void {
     const before = this.#doubt
-    if (doubt === undefined && before !== undefined) this.#endDoubt(before, at)
+    if (before !== undefined) {
+      if (doubt === undefined) this.#endDoubt(before, at)
+      else if (doubt.since > before.since) this.#moveDoubt(before.since, doubt.since, true)
+    }
     this.record(at)
     this.#ahead = ahead
     this.#doubt = doubt
@@ -191,11 +194,15 @@ export class LedgerState implements TimeOfLedger {
 
   /** The clocks agree. If that is on a later time, what was counted or expired in doubt counts as of then. */
   #endDoubt({ since, later }: Doubt, to: number): void {
-    const isLater = to > this.#recorded + TOLERANCE_MS && later <= to + TOLERANCE_MS
+    if (to > this.#recorded + TOLERANCE_MS && later <= to + TOLERANCE_MS) this.#moveDoubt(since, to, false)
+    else for (const budget of this.#budgets.values()) budget.endDoubt()
+  }
+
+  /** What was counted or expired in doubt counts as of a later time. */
+  #moveDoubt(since: number, to: number, staysInDoubt: boolean): void {
     // A process carries out as much time as is recorded, and up to the tolerance more.
     const now = this.#recorded + TOLERANCE_MS
-    for (const budget of this.#budgets.values()) budget.endDoubt(since, isLater ? to : undefined, now)
-    if (!isLater) return
+    for (const budget of this.#budgets.values()) budget.moveDoubt(since, to, now, staysInDoubt)
     for (const [id, { deadline }] of this.#expired) if (countsUntil(deadline) <= now) this.#expired.delete(id)
     for (const reservations of [this.#open, this.#expired]) {
       for (const reservation of reservations.values()) {

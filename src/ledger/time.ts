@@ -79,19 +79,21 @@ export class LedgerTime {
     const agree = witnessed !== undefined && Math.abs(now - witnessed) <= TOLERANCE_MS
     const found = agree ? agreed(Math.min(now, witnessed), ledger) : this.#doubted(now, witnessed, ledger)
     const at = Math.max(found.at, ledger.now)
+    // Time that this process has read and not recorded: what others counted in doubt meanwhile is not older for it.
+    const leaps = !agree && found.doubt !== undefined && at > ledger.recorded + 2 * TOLERANCE_MS
+    const known = leaps && found.doubt !== undefined ? { ...found.doubt, since: at } : found.doubt
     // No process may be far ahead of what is recorded: what others record meanwhile would be over before it counts.
-    const changes = found.ahead !== ledger.ahead || found.doubt !== ledger.doubt || at > ledger.recorded + TOLERANCE_MS
-    this.correction = changes ? { ...found, at } : undefined
+    const changes = found.ahead !== ledger.ahead || known !== ledger.doubt || at > ledger.recorded + TOLERANCE_MS
+    this.correction = changes ? { ahead: found.ahead, doubt: known, at } : undefined
     const later = agree
       ? Infinity
       : earliestAfter(at + TOLERANCE_MS, now + found.ahead, (witnessed ?? now) + found.ahead)
     const isEarlier = later < (ledger.doubt?.later ?? Infinity)
-    this.doubt = isEarlier ? { ...found, at, doubt: { since: ledger.doubt?.since ?? at, later } } : undefined
+    this.doubt = isEarlier ? { ahead: found.ahead, at, doubt: { since: known?.since ?? at, later } } : undefined
     this.#lead = agree && !changes ? now - found.at : undefined
     this.#reading = now
     this.#witnessed = witnessed ?? Number.NaN
-    // Until a correction is recorded no time has passed: what others count meanwhile is not older for it.
-    this.#at = changes ? ledger.now : at
+    this.#at = at
     this.clocks = agree || witnessed === undefined ? undefined : { caller: now, ledger: witnessed }
     return changes ? ledger.now : at
   }

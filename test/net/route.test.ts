@@ -7,6 +7,7 @@ import { createTransport, type TransportOptions } from '../../src/egress/index.j
 import { routeAgent } from '../../src/net/agent.js'
 import { codeOf } from '../../src/net/connection.js'
 import { parseProxy } from '../../src/net/proxy.js'
+import { openRoute } from '../../src/net/route.js'
 import { Secret } from '../../src/secrets/secret.js'
 import { failureOf } from '../egress/failure.js'
 import { makeCertificate } from '../support/certificate.js'
@@ -301,6 +302,34 @@ test.each(['http', 'socks5'])(
   },
 )
 
+test.each(['directly', 'http', 'socks5'])(
+  'a connection that is being opened ends at once when its route is aborted: %s',
+  async (kind) => {
+    const closed: string[] = []
+    const server = createTcpServer((socket) => socket.on('data', () => {}).on('close', () => closed.push('closed')))
+    const port = await started(server)
+    const authority = kind === 'directly' ? `127.0.0.1:${port}` : 'solver.example:443'
+    const route = openRoute({
+      origin: `https://${authority}`,
+      authority,
+      proxy: kind === 'directly' ? undefined : parseProxy(`${kind}://127.0.0.1:${port}`),
+      localAddress: undefined,
+      ca: undefined,
+    })
+    const connected = new Promise((resolve) => server.once('connection', resolve))
+    const [hostname = '', at = ''] = authority.split(':')
+    let reason: unknown
+    route.connect({ hostname, host: authority, protocol: 'https:', port: at }, (error) => {
+      reason = (error as { reason?: unknown } | null)?.reason
+    })
+    await connected
+    route.abort()
+    await vi.waitFor(() => expect(closed).toEqual(['closed']), { timeout: 60_000 })
+    // Left alone, it would have ended by its own limit.
+    expect(reason).not.toBe('timeout')
+  },
+)
+
 describe('an agent', () => {
   const read = (url: string, agent: ReturnType<typeof routeAgent>, ask: typeof get = get): Promise<string> =>
     new Promise((resolve, reject) => {
@@ -310,6 +339,15 @@ describe('an agent', () => {
         resolve(text)
       }).on('error', reject)
     })
+
+  test('keeps no connection, and says which service it did not reach', async () => {
+    const agent = routeAgent('http:', { ca: undefined, proxy: undefined })
+    expect(agent).toMatchObject({ keepAlive: false })
+    const port = await freePort()
+    await expect(read(`http://127.0.0.1:${port}/`, agent)).rejects.toThrow(
+      `No connection to http://127.0.0.1:${port} (ECONNREFUSED).`,
+    )
+  })
 
   test('opens the connections of a library by the same route', async () => {
     const [plain, secure] = [await service(), await service(true)]
