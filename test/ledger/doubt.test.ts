@@ -117,6 +117,37 @@ describe.each([
     ])
   })
 
+  it('moves what was counted in doubt to a later time and leaves it in doubt, for as often as that is recorded', () => {
+    const [one, two] = [T0 + 20 * HOUR, T0 + 40 * HOUR]
+    const doubt = (from: number) => ({ since: from, later: T0 + 50 * DAY })
+    let state = doubted(T0 + 50 * DAY)
+    state.addReservation('late', 'me', 7, T0 + HOUR, ['late'], [['late', 0.5]], recorded)
+    for (const at of [one, two]) {
+      state.correct({ at, ahead: 0, doubt: doubt(at) })
+      state = read(state)
+      expect([state.doubt, state.recorded]).toEqual([doubt(at), at])
+      expect([spentAt(state, at), spentAt(state, at, 'new'), spentAt(state, at, 'late')]).toEqual([
+        at === one ? 70 : 60,
+        5,
+        7,
+      ])
+      expect(state.state().budgets.find(({ id }) => id === 'late')?.alertedAt).toEqual([[0.5, at]])
+    }
+    spend(state, 'third', 100, two + MINUTE)
+    const last = two + 20 * HOUR
+    state.correct({ at: last, ahead: 0, doubt: undefined })
+    // The later time that a clock showed is yet to come: it was counted rightly, as of the last time recorded.
+    expect([spentAt(state, last), spentAt(state, two + TOLERANCE + DAY - 1)]).toEqual([160, 160])
+    expect(spentAt(state, two + TOLERANCE + DAY)).toBe(0)
+    const agreed = doubted(one)
+    agreed.correct({ at: one, ahead: 0, doubt: { since: one, later: one } })
+    spend(agreed, 'third', 100, one + MINUTE)
+    agreed.correct({ at: two, ahead: 0, doubt: undefined })
+    expect([spentAt(agreed, two), spentAt(agreed, two + DAY - 1), spentAt(agreed, two + DAY + TOLERANCE)]).toEqual([
+      160, 160, 0,
+    ])
+  })
+
   it('moves no deadline where the clocks agree on the time that was recorded', () => {
     const state = new LedgerState()
     state.record(T0)
