@@ -46,7 +46,7 @@ describe('an audit log that cannot be written', () => {
       return clock.after(ms, call, keepAlive)
     }
     const waiting = within(new Promise(() => {}), 5_000, { ...clock, after })
-    const failed = expect(waiting).rejects.toThrow('no answer within 5 s')
+    const failed = expect(waiting).rejects.toMatchObject({ message: 'no answer within 5 s' })
     await clock.advance(5_000)
     await failed
     expect(kept).toEqual([false])

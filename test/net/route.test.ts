@@ -319,7 +319,7 @@ test.each(['directly', 'http', 'socks5'])(
     const connected = new Promise((resolve) => server.once('connection', resolve))
     const [hostname = '', at = ''] = authority.split(':')
     let reason: unknown
-    route.connect({ hostname, host: authority, protocol: 'https:', port: at }, (error) => {
+    route.connect({ hostname, host: authority, protocol: 'https:', port: at }, (...[error]) => {
       reason = (error as { reason?: unknown } | null)?.reason
     })
     await connected
