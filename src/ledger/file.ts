@@ -473,7 +473,10 @@ class FileLedger implements Ledger {
   /** Applies what other processes have appended. */
   #catchUp(): void {
     const journal = this.#openJournal()
-    for (const [seq, entries] of journal.after(this.#seq)) {
+    const rows = journal.after(this.#seq)
+    // The last row is never deleted. A call that is denied appends nothing, which would show it.
+    if (rows.length === 0 && journal.last() < this.#seq) throw replaced('An older copy was put in its place.')
+    for (const [seq, entries] of rows) {
       // The journal was folded since this process last read it: begin again from the snapshot.
       if (seq !== this.#seq + 1) {
         this.#reload()

@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -424,6 +425,24 @@ describe('a ledger file', () => {
       rmSync(`${file}-shm`)
       writeFileSync(`${file}-shm`, '')
     }
+
+    it('is noticed when an older copy is written over it, also by a call that is denied, and by a look', async () => {
+      const limited: BudgetClaim = { id: 'a', limits: { perDay: 30 as Money } }
+      const ledger = await opened(dir)
+      await shorthand(ledger).reserve([limited], 10, T0)
+      const parts = ['', '-wal', '-shm'].map((suffix) => file + suffix)
+      const copies = parts.map((path) => readFileSync(path))
+      await shorthand(ledger).reserve([limited], 20, T0)
+      // As `cp` and `rsync --inplace` do: the files are the same, with other content.
+      for (const [at, path] of parts.entries()) {
+        writeFileSync(path, copies[at] as Buffer, { flag: 'r+' })
+        truncateSync(path, copies[at]?.length)
+      }
+      const noticed = denied('is no longer the file')
+      await expect(async () => shorthand(ledger).reserve([limited], 10, T0)).rejects.toMatchObject(noticed)
+      await expect(async () => ledger.usage('a', T0)).rejects.toMatchObject(noticed)
+      await ledger.close()
+    })
 
     it('is used again once it is back', async () => {
       const ledger = await opened(dir)
