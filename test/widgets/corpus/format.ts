@@ -8,6 +8,7 @@ import { VARIANTS, type WidgetFamily } from '../../../src/base/challenge.js'
  * with the comment. CONTRIBUTING.md describes how to add one.
  */
 
+/** From the project's root, for the benchmarks, which are one bundled file in a folder as deep as this one. */
 const FOLDER = new URL('../../../fixtures/pages/real/', import.meta.url)
 
 const FAMILIES = Object.keys(VARIANTS).filter((name) => name !== 'image' && name !== 'bls') as WidgetFamily[]

@@ -1,6 +1,9 @@
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
+/** From the project's root, for the benchmarks, which are one bundled file in a folder as deep as this one. */
+const APPS = join(import.meta.dirname, '../../../test/widgets/npm/apps')
+
 const bundles = new Map<string, Promise<string>>()
 
 /**
@@ -13,7 +16,7 @@ export function bundle(app: string, mode: 'production' | 'development' = 'produc
   const known = bundles.get(key)
   if (known) return known
   const made = build({
-    entryPoints: [join(import.meta.dirname, 'apps', app)],
+    entryPoints: [join(APPS, app)],
     bundle: true,
     write: false,
     format: 'iife',
