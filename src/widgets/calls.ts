@@ -82,10 +82,10 @@ export const isSameDocumentCall = (id: string): string => call('isSameDocument',
 export const undoCall = `(s=>{s&&s.${UNDO}();return null})(${ENTRY})`
 
 /**
- * Returns a text, unless it is longer than any reply of ours: a page can answer in our place, and half a gigabyte would
- * end the process in which the browser's tool runs.
+ * Returns a text, unless it is empty, or longer than any reply of ours: a page can answer in our place, and half a
+ * gigabyte would end the process in which the browser's tool runs.
  */
-const BOUNDED = `r=>typeof r==="string"&&r.length<=${MAX_REPLY_LENGTH}?r:null`
+const BOUNDED = `r=>typeof r==="string"&&r&&r.length<=${MAX_REPLY_LENGTH}?r:null`
 
 function call<Method extends keyof PageApi>(
   method: Method,

@@ -3,10 +3,12 @@ import { describe, expect, test } from 'vitest'
 import type { GuardContextOptions } from '../../src/adapters/engine/guard-driver.js'
 import type { Solution } from '../../src/guard/types.js'
 import { manualClock } from '../../src/testing/clock.js'
+import { WELCOME } from '../../src/testing/site/index.js'
 import { denied } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
 import { inGrace, type Vendor } from '../support/stage.js'
 import { expectSight } from './sight.js'
+import { BEFORE, REUSED_WINDOWS } from './reused-windows.js'
 import type { Stage } from './stage.js'
 
 /**
@@ -37,6 +39,11 @@ export interface FamilyContract {
   }
   /** Pages that are open before the context is guarded, and the token as the page reads it. */
   readonly openBefore?: { readonly paths: readonly string[]; readonly token?: string }
+  /**
+   * A page whose widget is known, or whose code is reached, by what its calls were seen to be; and what is found of it
+   * besides. It is opened in windows that had another document before.
+   */
+  readonly watched?: readonly [path: string, more: object]
   /** A page that renders its widget with `draw()`, and the vendor's API, once that is loaded. */
   readonly late?: { readonly path: string; readonly api: string; readonly remove?: string; readonly twice?: true }
   /** What a person does to answer the widget. */
@@ -107,7 +114,23 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
       expect(at.grant.injections).toMatchObject([{ ok: true }])
     })
 
-    const { several, openBefore, late } = family
+    const { several, openBefore, late, watched } = family
+
+    if (watched) {
+      const [path, more] = watched
+      test.each(Object.entries(REUSED_WINDOWS))('%s', async (_, open) => {
+        await at.guard({}, options)
+        await at.open(BEFORE)
+        const frame = await open(at, path)
+        const page = frame.page()
+        await eventually(async () => (await at.captcha.find(page))[0]?.due === true)
+        expect([...(await at.captcha.find(page))]).toMatchObject([{ ...family.found, sitekey: at.sitekey, ...more }])
+        expect(await at.captcha.solve(page)).toMatchObject({ solved: [{}] })
+        expect(await frame.evaluate('calls.length')).toBe(1)
+        await frame.click(submit)
+        expect(await frame.textContent('h1.good')).toBe(WELCOME)
+      })
+    }
 
     if (several) {
       test('several widgets with the same sitekey, each with its own token', async () => {

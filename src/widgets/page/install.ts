@@ -25,8 +25,14 @@ export function installObserver(holdMs?: number): Observer {
   return observer
 }
 
+/** How often the window's next document is looked for, once its present one is left. */
+const MAX_TRIES = 20
+
 function create(): Observer {
   const p = capture()
+  // `document.open` removes all listeners of a document and its window, but no observer of mutations: it runs before any
+  // script is loaded into the emptied document.
+  const emptied = new p.MutationObserver(() => observer.begin())
   const logs: Observer['logs'] = bare()
   const observer: Observer = {
     p,
@@ -40,17 +46,22 @@ function create(): Observer {
       if (observer.document !== document) {
         observer.document = document
         observer.origin = window.origin
+        observer.main?.undo()
         delete observer.main
       }
       // A script's load event is dispatched right after it ran, before any other script runs: this is the one moment to
       // patch.
       p.apply(p.listen, document, ['load', loaded, true])
+      p.apply(p.listen, window, ['pagehide', left, true])
+      p.apply(p.observe, emptied, [document, { childList: true }])
       check()
     },
     watchAll: () => check(undefined, true),
     undo() {
       observer.over = true
       p.apply(p.unlisten, document, ['load', loaded, true])
+      p.apply(p.unlisten, window, ['pagehide', left, true])
+      p.apply(p.disconnect, emptied, [])
       delete (window as Partial<Window>)[KEY]
       for (const name in logs) logs[name]?.undo()
       observer.main?.undo()
@@ -74,6 +85,20 @@ function create(): Observer {
         // A page's object that throws when it is read: this family is not watched.
       }
     }
+  }
+
+  /**
+   * A window may outlive its first, empty document, where another page of its origin has touched it: a pop-up, or a
+   * frame. Then no init script runs again; timers do, and run before a script is loaded into the next document.
+   */
+  function left(): void {
+    let tries = 0
+    const look = () => {
+      if (observer.over) return
+      if (observer.document !== document) observer.begin()
+      else if (++tries < MAX_TRIES) p.apply(p.setTimeout, window, [look])
+    }
+    p.apply(p.setTimeout, window, [look])
   }
 
   function loaded(event: Event): void {

@@ -156,6 +156,8 @@ function createMain(observer: Observer): Main {
   const main: Main = {
     find({ max, frames }) {
       observer.begin()
+      // The window has another document now: Node sends the script again, for that one.
+      if (observer.main !== main) return ''
       const hints = list<FrameHint>()
       for (let index = 0; index < frames.length; index++) push(hints, frames[index] as FrameHint)
       ;(context as { frames: List<FrameHint> }).frames = hints

@@ -24,6 +24,7 @@ familyContract(at, {
   found: { family: 'aws-waf', variant: 'widget', visible: true, executed: false },
   pages: ['/aws-waf', '/aws-waf/object', '/aws-waf/shadow', '/csp/aws-waf'],
   solved: async ({ token }) => expect(await at.calls()).toEqual([token]),
+  watched: ['/aws-waf/object', {}],
   denied: {
     path: '/aws-waf',
     async state() {

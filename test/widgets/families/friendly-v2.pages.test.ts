@@ -43,6 +43,7 @@ familyContract(at, {
       expect(await at.page.evaluate(read)).toEqual(tokens)
     },
   },
+  watched: ['/friendly/made', {}],
   openBefore: { paths: ['/friendly/made'], token: 'calls.join()' },
   late: {
     path: '/friendly/late',

@@ -32,6 +32,7 @@ familyContract(at, {
     ['/geetest/v4/shadow', { variant: 'v4' }],
   ],
   solved: async ({ fields }) => expect(await at.calls()).toEqual([fields]),
+  watched: ['/geetest/v4', { variant: 'v4' }],
   openBefore: { paths: ['/geetest', '/geetest/v4'] },
   reset: {
     paths: ['/geetest', '/geetest/v4'],

@@ -36,6 +36,7 @@ familyContract(at, {
       expect(read).toEqual([fields[0], fields[2]])
     },
   },
+  watched: ['/hcaptcha/explicit', {}],
   openBefore: { paths: ['/hcaptcha/explicit'], token: 'hcaptcha.getResponse(widget)' },
   late: { path: '/hcaptcha/late', api: 'window.hcaptcha', remove: 'hcaptcha.remove(widget)', twice: true },
   person: {
