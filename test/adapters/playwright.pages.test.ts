@@ -8,6 +8,7 @@ import { contract } from './contract.js'
 import { dueContract } from './due-contract.js'
 import { fakeGrant } from './fake-grant.js'
 import { picturesContract } from './pictures-contract.js'
+import { reusedContract } from './reused-contract.js'
 import { takeoverContract } from './takeover-contract.js'
 import { type ElementPage, type ElementTool, eventually, runBefore } from './tool.js'
 import { unnamedContract } from './unnamed-contract.js'
@@ -42,11 +43,16 @@ function toolPage(page: Page): ElementPage<Page, Locator> {
 const playwright: ElementTool<Page, Locator> = {
   name: 'Playwright',
   callsOfASolve: 5,
+  popups: true,
   async open() {
     const context = await (await sharedBrowser()).newContext()
     return {
       guard: (grant, narrowing, options) => guardContext(grant, context, narrowing, options),
       newPage: async () => toolPage(await context.newPage()),
+      async opened(run) {
+        const [page] = await Promise.all([context.waitForEvent('page'), run()])
+        return toolPage(page)
+      },
       close: () => context.close(),
     }
   },
@@ -59,6 +65,7 @@ picturesContract(playwright)
 waitContract(playwright)
 autoContract(playwright)
 takeoverContract(playwright)
+reusedContract(playwright)
 unnamedContract(playwright)
 
 // Both are Node.js event emitters; Playwright's types omit that.

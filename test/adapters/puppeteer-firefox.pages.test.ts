@@ -4,6 +4,7 @@ import { contract } from './contract.js'
 import { dueContract } from './due-contract.js'
 import { picturesContract } from './pictures-contract.js'
 import { puppeteerTool } from './puppeteer-tool.js'
+import { reusedContract } from './reused-contract.js'
 import { takeoverContract } from './takeover-contract.js'
 import { unnamedContract } from './unnamed-contract.js'
 import { waitContract } from './wait-contract.js'
@@ -20,4 +21,5 @@ dueContract(firefox)
 picturesContract(firefox)
 waitContract(firefox)
 takeoverContract(firefox)
+reusedContract(firefox)
 unnamedContract(firefox)

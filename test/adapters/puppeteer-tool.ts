@@ -1,4 +1,4 @@
-import type { Browser, ElementHandle, Page } from 'puppeteer-core'
+import type { Browser, ElementHandle, Page, Target } from 'puppeteer-core'
 import { guardContext } from '../../src/adapters/puppeteer/index.js'
 import { type ElementPage, type ElementTool, eventually, runBefore } from './tool.js'
 
@@ -38,6 +38,7 @@ export function puppeteerTool(name: string, start: () => Promise<Browser>): Elem
   return {
     name,
     callsOfASolve: 5,
+    popups: true,
     // The same site as the page, and so the same process: Puppeteer may miss a frame of another process that was only
     // just added, and wait for it for ever. Frames of other processes have tests of their own.
     vendorHost: '127.0.0.1',
@@ -47,6 +48,13 @@ export function puppeteerTool(name: string, start: () => Promise<Browser>): Elem
       return {
         guard: (grant, narrowing, options) => guardContext(grant, context, narrowing, options),
         newPage: async () => toolPage(await context.newPage()),
+        async opened(run) {
+          const created = new Promise<Target>((resolve) => void context.once('targetcreated', resolve))
+          await run()
+          const page = await (await created).page()
+          if (!page) throw new Error('What was opened is no page.')
+          return toolPage(page)
+        },
         close: () => context.close(),
       }
     },

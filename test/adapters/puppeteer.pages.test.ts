@@ -8,6 +8,7 @@ import { dueContract } from './due-contract.js'
 import { fakeGrant } from './fake-grant.js'
 import { picturesContract } from './pictures-contract.js'
 import { puppeteerTool } from './puppeteer-tool.js'
+import { reusedContract } from './reused-contract.js'
 import { takeoverContract } from './takeover-contract.js'
 import { unnamedContract } from './unnamed-contract.js'
 import { waitContract } from './wait-contract.js'
@@ -28,6 +29,7 @@ dueContract(puppeteer)
 picturesContract(puppeteer)
 waitContract(puppeteer)
 takeoverContract(puppeteer)
+reusedContract(puppeteer)
 unnamedContract(puppeteer)
 autoContract(puppeteer)
 

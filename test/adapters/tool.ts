@@ -27,6 +27,8 @@ export interface ElementPage<P, E> extends ToolPage<P> {
 export interface ToolContext<P, E = never, Page extends ToolPage<P> = ToolPage<P>> {
   guard(grant: Grant, narrowing?: NarrowingInput, options?: CaptchaOptions<P>): Promise<Captcha<P, E>>
   newPage(): Promise<Page>
+  /** The page that another page opens while a function runs. */
+  opened?(run: () => Promise<unknown>): Promise<Page>
   close(): Promise<void>
 }
 
@@ -35,6 +37,8 @@ export interface Tool<P, E = never, Page extends ToolPage<P> = ToolPage<P>> {
   readonly name: string
   /** The host of the vendor's frames. Default: a host of another site than the page's, and so another process. */
   readonly vendorHost?: string
+  /** Whether pages that other pages open are watched from the start. */
+  readonly popups?: true
   /** How often a solve calls into the page. */
   readonly callsOfASolve: number
   /** Opens a fresh browser context. */

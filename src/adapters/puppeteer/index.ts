@@ -121,7 +121,10 @@ function puppeteerDriver(context: BrowserContext): Driver<Page, ElementHandle | 
         if (`${target.type()}` !== 'page') return
         // Null, or a rejection, for a page that was closed at once.
         const page = await target.page().catch(() => null)
-        if (page) add(page)
+        if (!page) return
+        add(page)
+        // A page that another one opened may have documents already, or a window that its first document leaves behind.
+        for (const frame of page.frames()) frame.evaluate(`${script};0`).catch(() => undefined)
       }
       context.on('targetcreated', created)
       for (const page of await context.pages()) add(page)

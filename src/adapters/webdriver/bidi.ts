@@ -116,13 +116,17 @@ class BidiPage implements DriverPage {
       for (const child of children) add(child, frame)
     }
     add(tree, undefined)
-    // A frame without a URL of its own has an origin that its URL does not show.
-    if (frames.some((frame) => frame.url().startsWith('about:'))) {
+    // A frame without a URL of its own has an origin that its URL does not show. A page that another one opened is
+    // addressed by realm: where its window outlives its first document, chromedriver replies to no call that names its
+    // context (https://github.com/GoogleChromeLabs/chromium-bidi).
+    if (tree.isOpened || frames.some((frame) => frame.url().startsWith('about:'))) {
       const { realms } = Object(await this.#driver.bidi.send('script.getRealms', { type: 'window' }))
-      for (const realm of Array.isArray(realms) ? realms : []) {
-        const { context, origin, sandbox } = Object(realm)
-        if (sandbox !== undefined || typeof origin !== 'string') continue
-        frames.find(({ id }) => id === context)?.setOrigin(origin)
+      for (const one of Array.isArray(realms) ? realms : []) {
+        const { context, origin, sandbox, realm } = Object(one)
+        const frame = sandbox === undefined && frames.find(({ id }) => id === context)
+        if (!frame || typeof origin !== 'string') continue
+        frame.setOrigin(origin)
+        if (tree.isOpened && typeof realm === 'string') frame.realm = realm
       }
     }
     const gone = this.#frames.filter((frame) => !frames.includes(frame))
@@ -159,6 +163,8 @@ class BidiPage implements DriverPage {
 
 class BidiFrame implements DriverFrame {
   readonly id: string
+  /** Its realm, if it is to be addressed by that. */
+  realm: string | undefined
   readonly #bidi: BidiConnection
   readonly #parent: BidiFrame | undefined
   #url = 'about:blank'
@@ -198,7 +204,7 @@ class BidiFrame implements DriverFrame {
       // WebdriverIO logs expressions and arguments, but not functions.
       functionDeclaration: unhookable(expression),
       awaitPromise: false,
-      target: { context: this.id },
+      target: this.realm === undefined ? { context: this.id } : { realm: this.realm },
       resultOwnership: 'none',
     })
     const { type, result } = Object(reply)
@@ -233,6 +239,8 @@ class BidiFrame implements DriverFrame {
 interface ContextTree {
   readonly id: string
   readonly url: string
+  /** Whether another page opened it. */
+  readonly isOpened: boolean
   readonly children: readonly ContextTree[]
 }
 
@@ -243,9 +251,10 @@ function parseTrees(contexts: unknown): readonly ContextTree[] {
   function parse(list: unknown, depth: number): ContextTree[] {
     if (!Array.isArray(list) || depth > MAX_DEPTH) return []
     return list.flatMap((one): ContextTree[] => {
-      const { context, url, children } = Object(one)
+      const { context, url, children, originalOpener } = Object(one)
       if (typeof context !== 'string' || typeof url !== 'string' || left-- <= 0) return []
-      return [{ id: context, url, children: parse(children, depth + 1) }]
+      const isOpened = typeof originalOpener === 'string'
+      return [{ id: context, url, isOpened, children: parse(children, depth + 1) }]
     })
   }
 }

@@ -4,7 +4,7 @@ import type { Driver, DriverFrame, DriverPage, PageWatcher } from '../driver.js'
 import { frameUrl } from '../engine/frame-url.js'
 import { isVendorFrame } from '../engine/vendor-frames.js'
 import { ClassicFrame } from './classic-frame.js'
-import { type FrameScan, MAX_FRAMES, parseFrameScan, returnValue, SCAN_FRAME } from './frame-scripts.js'
+import { type FrameScan, MAX_FRAMES, parseFrameScan, returnValue, runScript, SCAN_FRAME } from './frame-scripts.js'
 import { type FrameUrls, readFrameUrls } from './frame-urls.js'
 import { FrameVisitor, type Visit, WindowClosedError } from './frame-visitor.js'
 import { ELEMENT, type ElementReference, type SessionCommands } from './session.js'
@@ -174,8 +174,9 @@ class ClassicPage implements DriverPage {
     const { commands, evaluateMs, clock, script, isNamed } = this.#driver
     const deadline = clock.monotonic() + evaluateMs * 0.7
     await visit.limitScripts(evaluateMs / 2)
-    if (script !== undefined && commands.cdp && this.#installed === undefined) {
-      const { identifier } = Object(await this.#cdp('Page.addScriptToEvaluateOnNewDocument', { source: script }))
+    const installing = script !== undefined && commands.cdp && this.#installed === undefined ? script : undefined
+    if (installing !== undefined) {
+      const { identifier } = Object(await this.#cdp('Page.addScriptToEvaluateOnNewDocument', { source: installing }))
       this.#installed = identifier
     }
     const known = commands.cdp && (await readFrameUrls(commands.cdp))
@@ -185,10 +186,12 @@ class ClassicPage implements DriverPage {
     const url = known?.top ?? (await commands.url())
     this.#top.setUrl(url)
     const named = isNamed(url)
+    // A window that another one opened has documents already.
+    if (named && installing !== undefined) await commands.execute(runScript(installing))
     const top = named ? parseFrameScan(await commands.execute(SCAN_FRAME, known !== undefined)) : unscanned(url)
     if (this.#top.updateDocument(top.document)) changed.push(this.#top)
     await visit.limitScripts(evaluateMs / 5)
-    await this.#scanChildren({ visit, deadline, known, before, frames, changed }, this.#top, top, 0)
+    await this.#scanChildren({ visit, deadline, known, before, frames, changed, installing }, this.#top, top, 0)
 
     const gone = this.#frames.filter((frame) => !frames.includes(frame))
     this.#frames = frames
@@ -219,6 +222,7 @@ class ClassicPage implements DriverPage {
         // The frame was removed since the scan of its parent.
         continue
       }
+      if (state.installing !== undefined) await commands.execute(runScript(state.installing)).catch(() => undefined)
       const below = await commands.execute(SCAN_FRAME, state.known !== undefined).then(parseFrameScan, () => undefined)
       if (below) {
         frame.unresponsive = false
@@ -250,6 +254,8 @@ interface ScanState {
   readonly known: FrameUrls | undefined
   readonly before: ReadonlyMap<string | undefined, ClassicFrame>
   readonly frames: ClassicFrame[]
+  /** The script for every new document, if it was installed by this scan. */
+  readonly installing: string | undefined
   /** Frames with another document than in the last scan. */
   readonly changed: ClassicFrame[]
 }

@@ -17,6 +17,9 @@ const UNLOGGED = '!function(){}();'
 /** Returns the value of an expression. */
 export const returnValue = (expression: string): string => `${UNLOGGED}return ${expression}`
 
+/** Runs a script of several statements. */
+export const runScript = (script: string): string => `${UNLOGGED}${script}`
+
 /**
  * Reads a frame and its child frames, those in open shadow roots too. With `true` as its argument it also returns the
  * child frames' windows, whose references hold the browser's frame ids.

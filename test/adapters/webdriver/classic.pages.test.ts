@@ -1,4 +1,5 @@
 import { contract } from '../contract.js'
+import { reusedContract } from '../reused-contract.js'
 import { takeoverContract } from '../takeover-contract.js'
 import { unnamedContract } from '../unnamed-contract.js'
 import { waitContract } from '../wait-contract.js'
@@ -9,4 +10,5 @@ const selenium = seleniumTool({ bidi: false })
 contract(selenium)
 waitContract(selenium)
 takeoverContract(selenium)
+reusedContract(selenium)
 unnamedContract(selenium)

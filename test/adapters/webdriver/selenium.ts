@@ -2,7 +2,7 @@ import { Browser, Builder, By, type WebDriver, type WebElement } from 'selenium-
 import { Options, ServiceBuilder } from 'selenium-webdriver/chrome.js'
 import { CHROMIUM_FLAGS, findBrowser, HEADLESS_SHELL } from '../../../scripts/find-browser.mjs'
 import { guardContext, type SessionCaptcha } from '../../../src/adapters/webdriver/index.js'
-import { runBefore, type Tool } from '../tool.js'
+import { eventually, runBefore, type Tool } from '../tool.js'
 import { browserFolder } from './browser-folder.js'
 import { bodyOf, type Client, windowPage } from './webdriver-tool.js'
 
@@ -60,6 +60,7 @@ export function seleniumTool({ bidi }: { bidi: boolean }): Tool<string> {
   return {
     name: bidi ? 'Selenium, with BiDi' : 'Selenium',
     callsOfASolve: bidi ? 5 : 18,
+    ...(bidi ? { popups: true } : {}),
     async open() {
       started ??= startSelenium({ bidi })
       const driver = await started
@@ -79,6 +80,15 @@ export function seleniumTool({ bidi }: { bidi: boolean }): Tool<string> {
           opened.push(handle)
           // A new window has the init script from its first scan on.
           if (captcha && !bidi) await captcha.find(handle).catch(() => undefined)
+          return windowPage(client, handle, home, () => captcha)
+        },
+        async opened(run) {
+          const before = await driver.getAllWindowHandles()
+          await run()
+          const find = async () => (await driver.getAllWindowHandles()).find((one) => !before.includes(one))
+          await eventually(async () => (await find()) !== undefined)
+          const handle = (await find()) as string
+          opened.push(handle)
           return windowPage(client, handle, home, () => captcha)
         },
         async close() {
