@@ -4,12 +4,54 @@ import { fileURLToPath } from 'node:url'
 import { build, buildSync } from 'esbuild'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
+const MAIN = 'main.ts'
 const SCRIPT = /[\\/]src[\\/]widgets[\\/]page[\\/]script\.ts$/
+
+/**
+ * Properties of our own objects, written short in both scripts. None of them is a property of anything that a browser, a
+ * page, a vendor or Node has, and none is ever named by a string.
+ */
+export const OWN_PROPERTIES = [
+  'answers',
+  'callbacks',
+  'defaultsToLast',
+  'describe',
+  'executes',
+  'expiresAt',
+  'handlers',
+  'holdMs',
+  'injected',
+  'isDefault',
+  'isThere',
+  'lastArguments',
+  'lastEvent',
+  'matchesTarget',
+  'microtask',
+  'onConstructed',
+  'passedTokens',
+  'pending',
+  'prototypeOf',
+  'recorded',
+  'renders',
+  'replaced',
+  'setPrototype',
+  'trap',
+  'unlisten',
+  'watchAll',
+  'watchMethods',
+  'wrapped',
+]
+
+/** @type {Record<string, string | false> | undefined} */
+let shortNames
 
 /**
  * @param {string} entry a file of src/widgets/page
  */
 function bundlePage(entry) {
+  // The page script has all modules of the init script: its names are free in both.
+  if (entry !== MAIN && !shortNames) bundlePage(MAIN)
+  /** @type {import('esbuild').BuildResult<{ write: false }>} */
   const result = buildSync({
     entryPoints: [`${root}src/widgets/page/${entry}`],
     bundle: true,
@@ -19,7 +61,10 @@ function bundlePage(entry) {
     target: ['chrome100', 'firefox100', 'safari15'],
     legalComments: 'none',
     charset: 'ascii',
+    mangleProps: new RegExp(`^(?:${OWN_PROPERTIES.join('|')})$`),
+    mangleCache: shortNames ?? {},
   })
+  shortNames ??= result.mangleCache
   return result.outputFiles[0]?.text.trim() ?? ''
 }
 
@@ -35,7 +80,7 @@ export function holdScript() {
 
 /** What finds widgets and puts solutions in. */
 export function pageScript() {
-  return bundlePage('main.ts')
+  return bundlePage(MAIN)
 }
 
 /** The module that stands in for src/widgets/page/script.ts. */
