@@ -8,8 +8,8 @@ const MAIN = 'main.ts'
 const SCRIPT = /[\\/]src[\\/]widgets[\\/]page[\\/]script\.ts$/
 
 /**
- * Properties of our own objects, written short in both scripts. None of them is a property of anything that a browser, a
- * page, a vendor or Node has, and none is ever named by a string.
+ * Properties of our own objects, written short in both scripts. None of them is a property of anything that a browser,
+ * a page, a vendor or Node has, and none is ever named by a string.
  */
 export const OWN_PROPERTIES = [
   'answers',

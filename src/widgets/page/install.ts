@@ -30,8 +30,8 @@ const MAX_TRIES = 20
 
 function create(): Observer {
   const p = capture()
-  // `document.open` removes all listeners of a document and its window, but no observer of mutations: it runs before any
-  // script is loaded into the emptied document.
+  // `document.open` removes all listeners of a document and its window, but no observer of mutations: it runs before
+  // any script is loaded into the emptied document.
   const emptied = new p.MutationObserver(() => observer.begin())
   const logs: Observer['logs'] = bare()
   const observer: Observer = {
