@@ -150,8 +150,10 @@ export class PolicyGrant implements Grant, GrantContext {
     return this.#solving.pipeline.denyUnnamed(this, pageUrl, frameUrl)
   }
 
-  injected(solution: Solution, outcome: { ok: true } | { ok: false; error: SolveguardError }): void {
-    if (solution instanceof RedactedSolution) solution.injected(outcome.ok ? undefined : outcome.error)
+  injected(solution: Solution, outcome: Parameters<Grant['injected']>[1]): void {
+    if (!(solution instanceof RedactedSolution)) return
+    if (outcome.ok) solution.injected(undefined, outcome.notTold)
+    else solution.injected(outcome.error)
   }
 
   /** The status of the grant's own budget, from one ledger call. */

@@ -4,6 +4,7 @@ import type { PauseReason, Usage } from '../ledger/ledger.js'
 import type { Duration } from '../policy/duration.js'
 import type { Money } from '../policy/money.js'
 import type { NarrowingInput, Policy } from '../policy/schema.js'
+import type { NotToldReason } from '../widgets/not-told.js'
 
 /**
  * The result of a solve. Printing or serializing it leaves the token out: read `token` where you put it into a page.
@@ -270,10 +271,14 @@ export interface Grant {
    * @throws SolveguardError `GUARD_CLOSED`
    */
   denyUnnamed(pageUrl: string, frameUrl?: string): DeniedError | undefined
-  /** For adapters: records whether the solution was put into its page. */
+  /**
+   * For adapters: records whether the solution was put into its page, and why the page's own code was not told, if so.
+   */
   injected(
     solution: Solution,
-    outcome: { readonly ok: true } | { readonly ok: false; readonly error: SolveguardError },
+    outcome:
+      | { readonly ok: true; readonly notTold?: NotToldReason | undefined }
+      | { readonly ok: false; readonly error: SolveguardError },
   ): void
 }
 
@@ -713,6 +718,16 @@ export interface GuardEvents {
     readonly ok: boolean
     /** Why not. */
     readonly code?: Code | undefined
+  }
+  /**
+   * A solution is in its page, and the page's own code does not know of it. Without a listener and a logger, it is a
+   * process warning.
+   */
+  untold: SolveEvent & {
+    /** Why. */
+    readonly reason: NotToldReason
+    /** The reason as a sentence, with what to do. */
+    readonly message: string
   }
   /** The user reported that the site accepted the answer. */
   accepted: SolveEvent

@@ -4,6 +4,8 @@ import { MAX_REPLY_LENGTH } from './bounds.js'
 import { duplicate, MAX_MALFORMED, type MalformedReading, malformedReading } from './malformed.js'
 import type {
   FindReply,
+  NotifyReply,
+  NotifyResult,
   PadReply,
   PageResult,
   ProofOfWorkProgress,
@@ -80,6 +82,16 @@ const result = z.object({
     'widget-gone': 'widget-gone',
   }),
 } satisfies Shape<ResultReply>)
+const notified = z.object({
+  result: oneOf<NotifyReply['result']>({
+    told: 'told',
+    'no-callback': 'no-callback',
+    'callback-missing': 'callback-missing',
+    'callback-out-of-reach': 'callback-out-of-reach',
+    'callback-threw': 'callback-threw',
+    'page-gone': 'page-gone',
+  }),
+} satisfies Shape<NotifyReply>)
 const padReply = z.object({
   secret,
   id: z.number().int().min(0),
@@ -166,6 +178,12 @@ export function parsePad(reply: unknown, secret: string, length: number): Pad | 
 export function parseResult(reply: unknown): PageResult | undefined {
   const read = result.safeParse(parseJson(reply))
   return read.success ? read.data.result : undefined
+}
+
+/** Reads the reply to `notifyPage`; undefined where it does not parse, or where the page is gone. */
+export function parseNotified(reply: unknown): NotifyResult | undefined {
+  const read = notified.safeParse(parseJson(reply))
+  return read.success && read.data.result !== 'page-gone' ? read.data.result : undefined
 }
 
 /**

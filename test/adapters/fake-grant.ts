@@ -14,6 +14,8 @@ export interface FakeGrant extends Grant {
   readonly pictures: PictureChallenge[]
   /** The injections that were reported to it. */
   readonly injections: { readonly token: string; readonly ok: boolean; readonly code: string | undefined }[]
+  /** Why pages were not told. */
+  readonly untold: string[]
   /** How long its tokens are valid, ms. */
   tokenTtlMs: number
   /** The pages and frames that it was asked to solve in, and did not name. */
@@ -37,6 +39,7 @@ export function fakeGrant(vendor: Seller, policy: Omit<PolicyInput, 'origins'> =
   const pictures: PictureChallenge[] = []
   const loads: FakeGrant['loads'] = []
   const injections: FakeGrant['injections'] = []
+  const untold: string[] = []
   const unnamedPlaces: FakeGrant['unnamedPlaces'] = []
   const full: Policy = parsePolicy({ origins: ['http://127.0.0.1'], grace: '0s', ...policy })
   const grant: FakeGrant = {
@@ -44,6 +47,7 @@ export function fakeGrant(vendor: Seller, policy: Omit<PolicyInput, 'origins'> =
     pictures,
     loads,
     injections,
+    untold,
     unnamedPlaces,
     tokenTtlMs: 120_000,
     // With every origin: the init script is in every document.
@@ -80,6 +84,7 @@ export function fakeGrant(vendor: Seller, policy: Omit<PolicyInput, 'origins'> =
       return error
     },
     injected(solution, outcome) {
+      if (outcome.ok && outcome.notTold) untold.push(outcome.notTold)
       injections.push({ token: solution.token, ok: outcome.ok, code: outcome.ok ? undefined : outcome.error.code })
     },
   }

@@ -4,6 +4,7 @@ import type { GuardContextOptions } from '../../src/adapters/engine/guard-driver
 import type { Solution } from '../../src/guard/types.js'
 import { manualClock } from '../../src/testing/clock.js'
 import { WELCOME } from '../../src/testing/site/index.js'
+import type { NotToldReason } from '../../src/widgets/not-told.js'
 import { denied } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
 import { inGrace, type Vendor } from '../support/stage.js'
@@ -38,12 +39,21 @@ export interface FamilyContract {
     readonly check?: (fields: readonly string[], tokens: readonly string[]) => Promise<void>
   }
   /** Pages that are open before the context is guarded, and the token as the page reads it. */
-  readonly openBefore?: { readonly paths: readonly string[]; readonly token?: string }
+  readonly openBefore?: {
+    readonly paths: readonly string[]
+    readonly token?: string
+    /** Why the page's code is not told, where its callback is out of reach. */
+    readonly notTold?: NotToldReason
+  }
   /**
    * A page whose widget is known, or whose code is reached, by what its calls were seen to be; and what is found of it
    * besides. It is opened in windows that had another document before.
    */
   readonly watched?: readonly [path: string, more: object]
+  /** A page whose widget names its callback, and that name. */
+  readonly named?: { readonly path: string; readonly callback: string }
+  /** Whether the vendor's own script catches what the page's callback throws, and passes it on to the page. */
+  readonly catches?: true
   /** A page that renders its widget with `draw()`, and the vendor's API, once that is loaded. */
   readonly late?: { readonly path: string; readonly api: string; readonly remove?: string; readonly twice?: true }
   /** What a person does to answer the widget. */
@@ -106,7 +116,7 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
       await visitDue(path)
       expect(await at.find()).toMatchObject([{ ...family.found, sitekey: at.sitekey, due: true, ...more }])
       const { solved, cost } = await at.captcha.solve(at.page)
-      expect(solved).toHaveLength(1)
+      expect(solved).toMatchObject([{ told: true }])
       expect(cost).toBe(1000)
       expect(at.grant.challenges).toMatchObject([{ sitekey: at.sitekey, ...more }])
       if (solved[0]) await family.solved?.(solved[0].solution)
@@ -154,7 +164,9 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
       await at.due()
       expect(await at.find()).toMatchObject([{ sitekey: at.sitekey }])
       const { solved } = await at.captcha.solve(at.page)
-      expect(solved).toHaveLength(1)
+      const notTold = openBefore?.notTold
+      expect(solved).toMatchObject([notTold ? { told: false, notTold } : { told: true }])
+      expect(at.grant.untold).toEqual(notTold ? [notTold] : [])
       if (openBefore?.token) expect(await at.page.evaluate(openBefore.token)).toBe(solved[0]?.solution.token)
       await accepted()
     })
@@ -273,6 +285,32 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
         expect(await at.page.evaluate(popup.shown)).toBe(false)
         expect(await at.page.isVisible('main h1')).toBe(true)
         expect(await at.page.isVisible('main #login')).toBe(true)
+      })
+    })
+  }
+
+  const { named, watched: throwing } = family
+  if (throwing) {
+    describe(`reports that the page of ${name} was not told of its solution:`, () => {
+      test('its callback throws, and the error reaches the page’s own handlers', async () => {
+        await visitDue(throwing[0])
+        await at.page.evaluate(`window.thrown = []
+          addEventListener('error', function (event) { thrown.push(event.message); event.preventDefault() })
+          calls.push = function () { throw new Error('of the page') }; 0`)
+        const { solved } = await at.captcha.solve(at.page)
+        expect(solved).toMatchObject([family.catches ? { told: true } : { told: false, notTold: 'callback-threw' }])
+        await at.page.waitForFunction('thrown.length')
+        expect(await at.page.evaluate('thrown')).toEqual(['Uncaught Error: of the page'])
+        expect(at.grant.untold).toEqual(family.catches ? [] : ['callback-threw'])
+        expect(at.grant.injections).toMatchObject([{ ok: true }])
+      })
+
+      test.runIf(named)('the page has no callback of the name that it gives', async () => {
+        await visitDue(named?.path ?? '')
+        await at.page.evaluate(`window.${named?.callback} = undefined; 0`)
+        const { solved } = await at.captcha.solve(at.page)
+        expect(solved).toMatchObject([{ told: false, notTold: 'callback-missing' }])
+        expect(at.grant.untold).toEqual(['callback-missing'])
       })
     })
   }

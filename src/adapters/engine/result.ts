@@ -1,6 +1,7 @@
 import type { DeniedError, SolveguardError } from '../../base/errors.js'
 import type { Solution } from '../../guard/types.js'
 import { type Money, micros, ZERO } from '../../policy/money.js'
+import type { NotToldReason } from '../../widgets/not-told.js'
 import type { UnknownWidget } from '../../widgets/unknown.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
 import type { Omitted, PageScan } from './finder.js'
@@ -37,6 +38,14 @@ export interface SolvedOutcome {
   readonly challenge: FoundChallenge
   /** Its solution, which is in the page. */
   readonly solution: Solution
+  /**
+   * Whether the page's own code knows of it: its callback was called, a call that waited for the answer has it, or it
+   * gave no callback, so what it reads is the form field. Also true where the page ended before it replied, as it does
+   * when its callback sends the form.
+   */
+  readonly told: boolean
+  /** Why it does not; set if `told` is false. */
+  readonly notTold?: NotToldReason | undefined
 }
 
 /** The outcome of a solve that a layer denied; nothing was spent. */
@@ -88,13 +97,16 @@ export type Skipped = Omit<SkippedOutcome, 'kind'> | SkippedUnknown
 /** The result for one page. */
 export interface SolveResult {
   /**
-   * Injected, and the page was notified. `shared` if another call of `solve` had started it: that call's result counts
+   * The solution is in the page. `told: false` if the page's own code does not know of it, with the reason; see
+   * `SolvedOutcome`. `shared` if another call of `solve` had started it: that call's result counts
    * the cost.
    */
   readonly solved: readonly {
     readonly challenge: FoundChallenge
     readonly solution: Solution
     readonly shared: boolean
+    readonly told: boolean
+    readonly notTold?: NotToldReason | undefined
   }[]
   /**
    * A layer denied it; nothing was spent. One without a `challenge` is the denial of the page itself, whose origin the
@@ -150,7 +162,8 @@ export function summarize(
   for (const { outcome, started } of results) {
     const { challenge } = outcome
     if (outcome.kind === 'solved') {
-      solved.push({ challenge, solution: outcome.solution, shared: !started })
+      const { solution, told, notTold } = outcome
+      solved.push({ challenge, solution, shared: !started, told, ...(notTold && { notTold }) })
       if (started) cost = micros(cost + outcome.solution.cost)
     } else if (outcome.kind === 'denied') denied.push({ challenge, error: outcome.error })
     else if (outcome.kind === 'skipped') skipped.push({ challenge, reason: outcome.reason })

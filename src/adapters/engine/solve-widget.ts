@@ -3,7 +3,8 @@ import { DeniedError, SolveguardError } from '../../base/errors.js'
 import type { Solution } from '../../guard/types.js'
 import type { Policy } from '../../policy/schema.js'
 import { injectCall, isSameDocumentCall, notifyPageCall, padCall, releaseCall } from '../../widgets/calls.js'
-import { parsePad, parseResult } from '../../widgets/parse.js'
+import { type NotToldReason, notToldReason } from '../../widgets/not-told.js'
+import { parseNotified, parsePad, parseResult } from '../../widgets/parse.js'
 import { type Pad, seal, sealedLength } from '../../widgets/seal.js'
 import { WIDGETS } from '../../widgets/table.js'
 import { isBlockingTestKey } from '../../widgets/test-keys.js'
@@ -71,14 +72,14 @@ export async function solveWidget(
         runProofOfWork: (until) => runProofOfWork(tools, widget, until),
         pageLoad: widget.pageLoad,
       })
-      return { kind: 'solved', challenge, solution }
+      return { kind: 'solved', challenge, solution, told: true }
     }
     if (!pad) throw await missingError(tools, widget)
     const fresh = await tools.refreshChallenge(challenge, widget.page, abort)
     solution = await tools.grant.solve(toChallenge(fresh), { signal: abort, pageLoad: widget.pageLoad })
-    await inject(tools, widget, solution, pad, !current.answered)
-    tools.grant.injected(solution, { ok: true })
-    return { kind: 'solved', challenge, solution }
+    const notTold = await inject(tools, widget, solution, pad, !current.answered)
+    tools.grant.injected(solution, { ok: true, notTold })
+    return { kind: 'solved', challenge, solution, told: notTold === undefined, notTold }
   } catch (thrown) {
     await releaseHold(tools, widget)
     if (!(thrown instanceof SolveguardError)) throw thrown
@@ -127,6 +128,8 @@ async function requestPad(
 /**
  * Puts a solution into the page, then notifies the page. The solution is sealed: between any check and the call,
  * another document may take the place of the widget's, and read all that is evaluated in it.
+ *
+ * @returns why the page's own code does not know of it, if so
  */
 async function inject(
   tools: SolveTools,
@@ -134,7 +137,7 @@ async function inject(
   solution: Solution,
   firstPad: Pad,
   unlessAnswered: boolean,
-): Promise<void> {
+): Promise<NotToldReason | undefined> {
   const { frame, page, id, challenge, documentOrigin } = widget
   if (page.isClosed() || frame.isDetached() || documentOriginOf(frame) !== documentOrigin) throw pageGone()
   const leftMs = solution.expiresAt.getTime() - tools.clock.now()
@@ -160,7 +163,8 @@ async function inject(
   if (result !== 'ok') throw widgetGone()
   // The solution is in the page now. The page's callback may submit the form and so end the document, or take long:
   // neither is a failure.
-  await tools.frames.evaluate(page, frame, notifyPageCall(id))
+  const notified = await tools.frames.evaluate(page, frame, notifyPageCall(id))
+  return notified.ok ? notToldReason(parseNotified(notified.value)) : undefined
 }
 
 /** Lets a held `execute` of the page continue without a solution. */

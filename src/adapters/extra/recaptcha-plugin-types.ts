@@ -172,8 +172,8 @@ export function toFailedSolution({ id, family }: FoundChallenge, error: Solvegua
 }
 
 /** A widget that has its answer now. */
-export function toSolved(id: string, _vendor: Family, solvedAt: Date): CaptchaSolved {
-  return { _vendor, id, responseElement: true, responseCallback: true, solvedAt, isSolved: true }
+export function toSolved(id: string, _vendor: Family, solvedAt: Date, told: boolean): CaptchaSolved {
+  return { _vendor, id, responseElement: true, responseCallback: told, solvedAt, isSolved: true }
 }
 
 /** A widget that could not be answered. */

@@ -151,7 +151,9 @@ export class RecaptchaMethods {
             challenge ? [toFailedSolution(challenge, error)] : [],
           ),
         ]
-        const solved = result.solved.map(({ challenge }) => toSolved(challenge.id, challenge.family, responseAt))
+        const solved = result.solved.map(({ challenge, told }) =>
+          toSolved(challenge.id, challenge.family, responseAt, told),
+        )
         return { captchas, filtered, solutions, solved, error: firstError(solutions) }
       },
       { captchas: [], filtered: [], solutions: [], solved: [] },
@@ -207,11 +209,11 @@ export class RecaptchaMethods {
     const { captcha, withSolution } = await this.#guarded
     const solution = this.#bought.get(text) ?? externalSolution(text)
     this.#bought.delete(text)
-    const { failed } = await withSolution(solution, () => captcha.solve(this.#page, { which: [found] }))
+    const { solved, failed } = await withSolution(solution, () => captcha.solve(this.#page, { which: [found] }))
     const [failure] = failed
     return failure
       ? toNotSolved(id, found.family, `${failure.error.code}: ${failure.error.message}`)
-      : toSolved(id, found.family, new Date())
+      : toSolved(id, found.family, new Date(), solved[0]?.told ?? true)
   }
 
   #find(id: string): KnownWidget {

@@ -2,6 +2,7 @@ import type { DenialLog } from '../../audit/denials.js'
 import type { AuditEvent } from '../../audit/sink.js'
 import type { ChallengeFacts } from '../../base/challenge.js'
 import type { Code, DeniedError, SolveguardError } from '../../base/errors.js'
+import { describeNotTold, type NotToldReason } from '../../widgets/not-told.js'
 import { answerLifetimeMs } from '../../widgets/table.js'
 import type { AdmittedPage } from '../admission/gate.js'
 import type { GrantContext } from '../admission/grant-context.js'
@@ -77,12 +78,13 @@ export class SolveReporter {
       taskId: job.taskId,
       expiresAt: new Date(clock.now() + answerLifetimeMs(job.family)),
       report: (good) => this.#report(job, good),
-      onInjected: (error) => {
+      onInjected: (error, notTold) => {
         const ok = error === undefined
         this.#deps.recorder.write(jobEvent(this.#deps, 'injected', job, { code: error?.code, message: error?.message }))
         if (this.#deps.isObserved('injected')) {
           this.#deps.emit('injected', { ...this.#eventOf(job), ok, code: error?.code }, 'injected')
         }
+        if (notTold) this.#untold(job, notTold)
       },
     })
   }
@@ -92,6 +94,14 @@ export class SolveReporter {
     if (this.#deps.isObserved('failed')) {
       this.#deps.emit('failed', { ...this.#eventOf(job), code, message, cost, durationMs }, message)
     }
+  }
+
+  /** The caller of a solve may not look at its result: what is wrong in the page is said in any case. */
+  #untold(job: Job, reason: NotToldReason): void {
+    const message = describeNotTold(reason)
+    if (this.#deps.isObserved('untold')) {
+      this.#deps.emit('untold', { ...this.#eventOf(job), reason, message }, message)
+    } else process.emitWarning(message, { type: 'SolveguardUntold' })
   }
 
   async #report(job: Job, good: boolean): Promise<void> {

@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import type { Answer } from '../../base/challenge.js'
 import type { SolveguardError } from '../../base/errors.js'
 import type { Money } from '../../policy/money.js'
+import type { NotToldReason } from '../../widgets/not-told.js'
 import type { Solution } from '../types.js'
 
 /** The parts of a `RedactedSolution`, except for its answer. */
@@ -11,15 +12,18 @@ export interface SolutionParts {
   readonly taskId: string
   readonly expiresAt: Date
   readonly report: (good: boolean) => Promise<void>
-  /** Records whether the token was injected into its page; called with the error if not. */
-  readonly onInjected: (error: SolveguardError | undefined) => void
+  /**
+   * Records whether the token was injected into its page; called with the error if not, or with the reason for which the
+   * page's own code was not told.
+   */
+  readonly onInjected: (error: SolveguardError | undefined, notTold: NotToldReason | undefined) => void
 }
 
 /** A solution that does not show its token when it is printed or serialized. */
 export class RedactedSolution implements Solution {
   readonly #answer: Answer
   readonly #report: (good: boolean) => Promise<void>
-  readonly #onInjected: (error: SolveguardError | undefined) => void
+  readonly #onInjected: SolutionParts['onInjected']
   readonly cost: Money
   readonly imputed: boolean
   readonly taskId: string
@@ -45,8 +49,8 @@ export class RedactedSolution implements Solution {
     return this.#answer.fields
   }
 
-  injected(error?: SolveguardError): void {
-    this.#onInjected(error)
+  injected(error?: SolveguardError, notTold?: NotToldReason): void {
+    this.#onInjected(error, notTold)
   }
 
   reportGood(): Promise<void> {

@@ -1,15 +1,15 @@
 import type { Primordials } from './primordials.js'
+import type { NotifyResult } from './protocol.js'
 import { slice, trimmed } from './text.js'
 
 /**
  * Calls the page's callback as a vendor's script would: a function, or the name of one in the window, dotted names too.
  * What it throws is thrown again in a task of its own, so that only the page's error handlers receive it.
- *
- * @returns whether there was a function to call
  */
-export function invokeCallback(p: Primordials, callback: unknown, args: readonly unknown[]): boolean {
+export function invokeCallback(p: Primordials, callback: unknown, args: readonly unknown[]): NotifyResult {
   let self: unknown
   let target = callback
+  if (callback === undefined || callback === null || callback === '') return 'no-callback'
   try {
     const path = trimmed(p, callback)
     if (path !== undefined) {
@@ -23,14 +23,30 @@ export function invokeCallback(p: Primordials, callback: unknown, args: readonly
         from = at + 1
       }
     }
-    if (typeof target !== 'function') return false
+  } catch {
+    target = undefined
+  }
+  if (typeof target !== 'function') return 'callback-missing'
+  try {
     p.apply(target as (...args: unknown[]) => unknown, self, args)
+    return 'told'
   } catch (error) {
     p.apply(p.setTimeout, window, [
       () => {
         throw error
       },
     ])
+    return 'callback-threw'
   }
-  return true
+}
+
+/** The result of two calls: of two callbacks one suffices, but none may have thrown. */
+export function eitherTold(one: NotifyResult, other: NotifyResult): NotifyResult {
+  if (one === 'callback-threw' || other === 'no-callback') return one
+  return other === 'callback-threw' || one !== 'told' ? other : one
+}
+
+/** The result where no callback is known: none was given, or the call that gave it was not seen. */
+export function unlessUnseen(result: NotifyResult, isSeen: boolean): NotifyResult {
+  return result === 'no-callback' && !isSeen ? 'callback-out-of-reach' : result
 }

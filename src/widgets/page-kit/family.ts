@@ -1,6 +1,6 @@
 import type { Dom } from './dom.js'
 import { type List, list, type Primordials, push } from './primordials.js'
-import type { FrameHint, PageSolution, ProofOfWorkProgress } from './protocol.js'
+import type { FrameHint, NotifyResult, PageSolution, ProofOfWorkProgress } from './protocol.js'
 import type { Observer } from './watcher.js'
 
 /** What a family needs to read and change a frame. */
@@ -26,7 +26,7 @@ export interface WidgetView {
   /** Puts a solution where the page's own code reads it. */
   inject(solution: PageSolution): 'ok' | 'answered' | 'refused'
   /** Calls the page's callback, as the vendor's script would. Called once for each solution. */
-  notifyPage(solution: PageSolution): void
+  notifyPage(solution: PageSolution): NotifyResult
   /** No solution will come: releases the calls that were held for it. */
   release(): void
   /** The progress of a proof-of-work widget. Starts it, if `start` is true and it is idle. */

@@ -34,7 +34,7 @@ export interface PageApi {
   pad(length: number): string
   /** Injects a solution. @returns a `ResultReply` */
   inject(id: string, solution: SealedSolution): string
-  /** Calls the page's callback for a solution that was injected. @returns a `ResultReply` */
+  /** Calls the page's callback for a solution that was injected. @returns a `NotifyReply` */
   notifyPage(id: string): string
   /** No solution will come for this widget: releases the calls that were held for it. @returns a `ResultReply` */
   release(id: string): string
@@ -134,6 +134,25 @@ export type PageResult = 'ok' | 'answered' | 'refused' | 'page-gone' | 'widget-g
 
 export interface ResultReply {
   readonly result: PageResult
+}
+
+/**
+ * Why the page's own code does not know of a solution that is in the page:
+ * - `callback-missing`: the widget names a callback, and the page has no function of that name
+ * - `callback-out-of-reach`: the page's code rendered the widget before the guard watched it, or where it cannot be
+ *   watched, so a callback that it passed is not known
+ * - `callback-threw`: the page's callback was called, and threw
+ */
+export type NotToldReason = 'callback-missing' | 'callback-out-of-reach' | 'callback-threw'
+
+/**
+ * `told`: the page's callback was called, or a call that it waits for was answered. `no-callback`: it gave no callback,
+ * so what it reads is the form field, or the vendor's API.
+ */
+export type NotifyResult = 'told' | 'no-callback' | NotToldReason
+
+export interface NotifyReply {
+  readonly result: NotifyResult | 'page-gone'
 }
 
 export interface WaitReply {

@@ -9,6 +9,7 @@ import { stopListening } from '../page-kit/proof-of-work.js'
 import type {
   FindReply,
   FrameHint,
+  NotifyReply,
   PadReply,
   PageResult,
   PageSolution,
@@ -235,8 +236,8 @@ function createMain(observer: Observer): Main {
         if (entry.id !== id || !solution) continue
         // Deleted before the call: the page's code may call this again.
         delete entry.solution
-        entry.view.notifyPage(solution)
-        return answer('ok')
+        const result = entry.view.notifyPage(solution)
+        return json(p, { result } satisfies NotifyReply, 100)
       }
       return answer('page-gone')
     },

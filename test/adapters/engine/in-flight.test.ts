@@ -36,6 +36,8 @@ function slow() {
   return { begin, end: (outcome: Outcome) => end(outcome), begun: () => begun, aborted: () => aborted }
 }
 
+const solvedNow: Outcome = { kind: 'solved', challenge, solution: {} as never, told: true }
+
 test('joins a second call for a widget to the first solve', async () => {
   const solves = new InFlightSolves()
   const solve = slow()
@@ -76,7 +78,7 @@ test('starts nothing for a call that was aborted before', async () => {
 test('knows that a scan is older than a solve', async () => {
   const solves = new InFlightSolves()
   const before = solves.tick()
-  await solves.joinOrStart(challenge, undefined, async () => ({ kind: 'solved', challenge, solution: {} as never }))
+  await solves.joinOrStart(challenge, undefined, async () => solvedNow)
   expect(solves.solvedSince(challenge.id, before)).toBe(true)
   expect(solves.solvedSince(challenge.id, solves.tick())).toBe(false)
   expect(solves.solvedSince('another', before)).toBe(false)
@@ -95,12 +97,7 @@ test('starts a new solve after one that failed', async () => {
 
 test('counts how often in a row a widget was solved again after its token expired', async () => {
   const solves = new InFlightSolves()
-  const solve = (expired: boolean) =>
-    solves.joinOrStart({ ...challenge, expired }, undefined, async () => ({
-      kind: 'solved',
-      challenge,
-      solution: {} as never,
-    }))
+  const solve = (expired: boolean) => solves.joinOrStart({ ...challenge, expired }, undefined, async () => solvedNow)
   const counts: number[] = []
   for (const expired of [false, true, true, false, true]) {
     await solve(expired)

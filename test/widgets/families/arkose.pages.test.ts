@@ -25,6 +25,7 @@ familyContract(at, {
     expect(await at.calls()).toEqual([token])
     expect(await at.page.isVisible('iframe')).toBe(false)
   },
+  named: { path: '/arkose/box', callback: 'answered' },
   watched: ['/arkose/inline', { blob: 'inline-blob' }],
   person: { path: '/arkose/inline', answers: verify },
   grace: {

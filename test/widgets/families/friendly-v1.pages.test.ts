@@ -36,6 +36,7 @@ familyContract(at, {
     field: FIELD,
     check: async (fields, tokens) => expect(fields).toEqual(tokens),
   },
+  named: { path: '/friendly/v1/named', callback: 'answered' },
   watched: ['/friendly/v1/made', {}],
   openBefore: { paths: ['/friendly/v1/made'], token: 'calls.join()' },
   late: { path: '/friendly/v1/late', api: 'window.friendlyChallenge', twice: true },

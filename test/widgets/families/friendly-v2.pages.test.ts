@@ -43,6 +43,7 @@ familyContract(at, {
       expect(await at.page.evaluate(read)).toEqual(tokens)
     },
   },
+  catches: true,
   watched: ['/friendly/made', {}],
   openBefore: { paths: ['/friendly/made'], token: 'calls.join()' },
   late: {

@@ -36,8 +36,13 @@ familyContract(at, {
       expect(read).toEqual([fields[0], fields[2]])
     },
   },
+  named: { path: '/hcaptcha/named', callback: 'answered' },
   watched: ['/hcaptcha/explicit', {}],
-  openBefore: { paths: ['/hcaptcha/explicit'], token: 'hcaptcha.getResponse(widget)' },
+  openBefore: {
+    paths: ['/hcaptcha/explicit'],
+    token: 'hcaptcha.getResponse(widget)',
+    notTold: 'callback-out-of-reach',
+  },
   late: { path: '/hcaptcha/late', api: 'window.hcaptcha', remove: 'hcaptcha.remove(widget)', twice: true },
   person: {
     path: '/hcaptcha/named',

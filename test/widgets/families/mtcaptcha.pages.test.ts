@@ -49,6 +49,7 @@ familyContract(at, {
       expect(await at.page.evaluate(ask)).toEqual([fields[0], null, fields[2]])
     },
   },
+  named: { path: '/mtcaptcha/named', callback: 'keep' },
   watched: ['/mtcaptcha/named', {}],
   openBefore: { paths: ['/mtcaptcha/named'], token: 'mtcaptcha.getVerifiedToken()' },
   late: { path: '/mtcaptcha/explicit', api: 'window.mtcaptcha', remove: 'mtcaptcha.destroyUI()' },

@@ -38,9 +38,14 @@ familyContract(at, {
       expect(await at.page.evaluate('turnstile.isExpired(widget)')).toBe(false)
     },
   },
+  named: { path: '/turnstile/named', callback: 'answered' },
   watched: ['/turnstile/explicit', { action: 'pay', cData: 'order-18' }],
   // The page's arguments are not known: the sitekey is in the URL of the widget's frame, the name is its field's.
-  openBefore: { paths: ['/turnstile/explicit'], token: 'turnstile.getResponse(widget)' },
+  openBefore: {
+    paths: ['/turnstile/explicit'],
+    token: 'turnstile.getResponse(widget)',
+    notTold: 'callback-out-of-reach',
+  },
   late: { path: '/turnstile/late', api: 'window.turnstile', remove: 'turnstile.remove(widget)', twice: true },
   person: {
     path: '/turnstile/explicit',

@@ -1,4 +1,4 @@
-import { invokeCallback } from '../../../page-kit/callback.js'
+import { eitherTold, invokeCallback, unlessUnseen } from '../../../page-kit/callback.js'
 import { hideChallenge } from '../../../page-kit/challenge-popup.js'
 import { runLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
@@ -63,8 +63,12 @@ function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget
       return 'ok'
     },
     notifyPage({ token }) {
-      invokeCallback(p, setting(context, widget, 'onCompleted'), [{ token, completed: true, suppressed: false }])
-      invokeCallback(p, box && dom.attribute(box, 'data-callback'), [token])
+      const completed = { token, completed: true, suppressed: false }
+      const called = eitherTold(
+        invokeCallback(p, setting(context, widget, 'onCompleted'), [completed]),
+        invokeCallback(p, box && dom.attribute(box, 'data-callback'), [token]),
+      )
+      return unlessUnseen(called, box !== undefined || enforcement?.params !== undefined)
     },
     release() {},
   }

@@ -58,8 +58,8 @@ function createView(context: PageContext, render: Render): AwsWafView | undefine
     },
     notifyPage({ token }) {
       const onSuccess = read(p, params, 'onSuccess')
-      if (typeof onSuccess !== 'function') return
-      invokeCallback(p, () => p.apply(onSuccess as (token: string) => unknown, params, [token]), [])
+      if (typeof onSuccess !== 'function') return 'no-callback'
+      return invokeCallback(p, () => p.apply(onSuccess as (token: string) => unknown, params, [token]), [])
     },
     release() {},
   }

@@ -1,9 +1,9 @@
-import { invokeCallback } from '../../../page-kit/callback.js'
+import { eitherTold, invokeCallback } from '../../../page-kit/callback.js'
 import { expireLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
 import { overrideMethod } from '../../../page-kit/method-override.js'
 import { push } from '../../../page-kit/primordials.js'
-import type { PageSolution } from '../../../page-kit/protocol.js'
+import type { NotifyResult, PageSolution } from '../../../page-kit/protocol.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { has } from '../../../page-kit/text.js'
 import type { FriendlyFacts } from './facts.js'
@@ -55,9 +55,12 @@ function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWi
     },
     notifyPage({ token }) {
       if (version === 'v1') {
-        invokeCallback(p, setting(context, widget, 'doneCallback', ''), [token])
-        invokeCallback(p, dom.attribute(element, 'data-callback'), [token])
-      } else callHandle('setState', { state: 'completed', response: token })
+        const done = invokeCallback(p, setting(context, widget, 'doneCallback', ''), [token])
+        const named = invokeCallback(p, dom.attribute(element, 'data-callback'), [token])
+        // Without one of the page's, the vendor's script has a `doneCallback` that does nothing.
+        return named === 'callback-missing' ? named : eitherTold(done, named)
+      }
+      return callHandle('setState', { state: 'completed', response: token })
     },
     release() {},
   }
@@ -135,22 +138,18 @@ function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWi
     if (handle) p.define(handle, name, { value, enumerable: true, writable: true, configurable: true })
   }
 
-  function callHandle(method: string, argument?: object): void {
-    call(handle, method, argument)
+  function callHandle(method: string, argument?: object): NotifyResult {
+    return call(handle, method, argument)
   }
 
   /**
    * Calls a method of the vendor's object. What it, or a listener of the page, throws reaches the page's error
    * handlers.
    */
-  function call(object: unknown, method: string, argument?: object): void {
+  function call(object: unknown, method: string, argument?: object): NotifyResult {
     const target = read(p, object, method)
-    if (typeof target === 'function') {
-      invokeCallback(
-        p,
-        () => p.apply(target as (...args: unknown[]) => unknown, object, argument ? [argument] : []),
-        [],
-      )
-    }
+    if (typeof target !== 'function') return 'no-callback'
+    const run = () => p.apply(target as (...args: unknown[]) => unknown, object, argument ? [argument] : [])
+    return invokeCallback(p, run, [])
   }
 }

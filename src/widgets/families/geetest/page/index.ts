@@ -1,9 +1,9 @@
-import { invokeCallback } from '../../../page-kit/callback.js'
+import { eitherTold, invokeCallback, unlessUnseen } from '../../../page-kit/callback.js'
 import { runLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
 import { overrideMethod } from '../../../page-kit/method-override.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
-import type { PageSolution } from '../../../page-kit/protocol.js'
+import type { NotifyResult, PageSolution } from '../../../page-kit/protocol.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { text, trimmed } from '../../../page-kit/text.js'
 import type { GeetestFacts } from './facts.js'
@@ -63,7 +63,11 @@ function createView(context: PageContext, scan: GeetestScan, widget: GeetestWidg
       const callbacks = list<unknown>()
       const registered = instance?.callbacks
       for (let index = 0; registered && index < registered.size; index++) push(callbacks, registered[index])
-      for (let index = 0; index < callbacks.size; index++) invokeCallback(p, callbacks[index], [])
+      let result: NotifyResult = 'no-callback'
+      for (let index = 0; index < callbacks.size; index++)
+        result = eitherTold(result, invokeCallback(p, callbacks[index], []))
+      // Only of an object whose parameters are known, all calls were seen.
+      return unlessUnseen(result, instance?.params !== undefined)
     },
     release() {},
   }

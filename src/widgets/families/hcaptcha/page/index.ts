@@ -1,5 +1,5 @@
 import type { ApiCall, InjectedToken, PendingPromise } from '../../../page-kit/api-watch.js'
-import { invokeCallback } from '../../../page-kit/callback.js'
+import { eitherTold, invokeCallback, unlessUnseen } from '../../../page-kit/callback.js'
 import { hideChallenges, isAnyOpen } from '../../../page-kit/challenge-popup.js'
 import { expireLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
@@ -10,7 +10,16 @@ import { has, text } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import type { HcaptchaFacts } from './facts.js'
 import { createField, fieldsOf } from './fields.js'
-import { type Frame, firstOf, type HcaptchaScan, type HcaptchaWidget, scanFrame, setting, sitekeyOf } from './scan.js'
+import {
+  type Frame,
+  firstOf,
+  type HcaptchaScan,
+  type HcaptchaWidget,
+  isSeen,
+  scanFrame,
+  setting,
+  sitekeyOf,
+} from './scan.js'
 import { hcaptchaWatch } from './watch.js'
 
 const FRAME_ANSWER = 'data-hcaptcha-response'
@@ -62,8 +71,10 @@ function createView(context: PageContext, scan: HcaptchaScan, widget: HcaptchaWi
       return 'ok'
     },
     notifyPage({ token, fields: { respKey: key = '' } }) {
-      pendingExecute()?.answer({ response: token, key })
-      invokeCallback(p, setting(context, widget, 'callback'), [token, key])
+      const waiting = pendingExecute()
+      waiting?.answer({ response: token, key })
+      const called = invokeCallback(p, setting(context, widget, 'callback'), [token, key])
+      return waiting ? eitherTold('told', called) : unlessUnseen(called, isSeen(context, widget))
     },
     release() {},
   }

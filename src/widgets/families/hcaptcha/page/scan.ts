@@ -161,6 +161,11 @@ export function firstOf(
   return found
 }
 
+/** Whether its parameters are known: those of the page's call, or of an element in the page's own HTML. */
+export function isSeen({ dom }: PageContext, { params, element }: HcaptchaWidget): boolean {
+  return params !== undefined || (!!element && dom.attribute(element, 'data-sitekey') !== undefined)
+}
+
 /** A parameter of the widget: from the page's call, else from the element's `data-` attribute. */
 export function setting({ p, dom }: PageContext, { params, element }: HcaptchaWidget, name: string): unknown {
   return read(p, params, name) ?? (element && dom.attribute(element, `data-${name}`))

@@ -48,7 +48,7 @@ function createView(context: PageContext, scan: MtcaptchaScan, widget: Mtcaptcha
       fill(solution)
       return 'ok'
     },
-    notifyPage: ({ token }) => void invokeCallback(p, setting(context, 'verified-callback'), [state(token)]),
+    notifyPage: ({ token }) => invokeCallback(p, setting(context, 'verified-callback'), [state(token)]),
     release() {},
   }
   return view

@@ -1,9 +1,9 @@
-import { invokeCallback } from '../../../page-kit/callback.js'
+import { eitherTold, invokeCallback, unlessUnseen } from '../../../page-kit/callback.js'
 import { hideChallenges, isAnyOpen } from '../../../page-kit/challenge-popup.js'
 import { expireLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
 import { push } from '../../../page-kit/primordials.js'
-import type { PageSolution } from '../../../page-kit/protocol.js'
+import type { NotifyResult, PageSolution } from '../../../page-kit/protocol.js'
 import { own } from '../../../page-kit/safe-read.js'
 import { hostOf, text, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
@@ -12,7 +12,7 @@ import { createField, fieldsOf } from './fields.js'
 import { challengeElements, isButton, isEnterprise, isInvisible } from './kind.js'
 import { scanFrame } from './scan.js'
 import { type Execute, nameOf, type PendingToken, readyKey, recaptchaWatch, type ScoreToken } from './watch.js'
-import { type RecaptchaScan, type RecaptchaWidget, setting, sitekeyOf } from './widget.js'
+import { isSeen, type RecaptchaScan, type RecaptchaWidget, setting, sitekeyOf } from './widget.js'
 
 /** A bound on the calls that one solution ends. A page with more calls for one widget waits for none of them. */
 const MAX_WAITING = 100
@@ -95,8 +95,11 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
       return 'ok'
     },
     notifyPage({ token }) {
-      if (kind !== 'score') endWaiting((one) => one.answer(token))
-      if (kind !== 'score' || (widget.rendered && !isKept(token))) callBack(token)
+      // A score token was given to the page's call, or is kept for its next one; what the page rendered may call it back.
+      if (kind === 'score') return widget.rendered && !isKept(token) ? eitherTold('told', callBack(token)) : 'told'
+      const waited = endWaiting((one) => one.answer(token))
+      const called = callBack(token)
+      return waited ? eitherTold('told', called) : unlessUnseen(called, isSeen(context, widget))
     },
     release() {
       endWaiting((one) => one.release())
@@ -104,8 +107,8 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
   }
   return view
 
-  function callBack(token: string): void {
-    invokeCallback(p, setting(context, widget, 'callback'), [token])
+  function callBack(token: string): NotifyResult {
+    return invokeCallback(p, setting(context, widget, 'callback'), [token])
   }
 
   /** Keeps a token for the next `execute`. A button has none: its click is the vendor's own affair. */
@@ -149,9 +152,11 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
     return undefined
   }
 
-  /** Ends every call that waits for this widget. */
-  function endWaiting(end: (one: PendingToken) => void): void {
+  /** Ends every call that waits for this widget. @returns whether there was one */
+  function endWaiting(end: (one: PendingToken) => void): boolean {
+    const waited = pending() !== undefined
     for (let one = pending(), left = MAX_WAITING; one && left > 0; one = pending(), left--) end(one)
+    return waited
   }
 
   function isExecuted(): boolean {

@@ -47,6 +47,11 @@ export interface RecaptchaScan extends FamilyScan<RecaptchaWidget> {
   readonly scripts: { enterprise: boolean; plain: boolean; implicit: boolean; explicit: boolean; host?: string }
 }
 
+/** Whether its parameters are known: of the page's call, in the vendor's state, or in the page's own HTML. */
+export function isSeen({ dom }: PageContext, { params, client, element }: RecaptchaWidget): boolean {
+  return !!(params ?? client?.params) || (!!element && dom.attribute(element, 'data-sitekey') !== undefined)
+}
+
 /** A parameter of the widget: from the page's call, else from the element's `data-` attribute. */
 export function setting({ p, dom }: PageContext, { params, client, element }: RecaptchaWidget, name: string): unknown {
   const given = read(p, params, name) ?? read(p, client?.params, name)

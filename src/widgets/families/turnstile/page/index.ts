@@ -1,5 +1,5 @@
 import type { InjectedToken } from '../../../page-kit/api-watch.js'
-import { invokeCallback } from '../../../page-kit/callback.js'
+import { invokeCallback, unlessUnseen } from '../../../page-kit/callback.js'
 import { expireLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
 import { includes, push, pushBounded, remove } from '../../../page-kit/primordials.js'
@@ -10,6 +10,7 @@ import { logOf } from '../../../page-kit/watcher.js'
 import type { TurnstileFacts } from './facts.js'
 import { createField, fieldsOf } from './fields.js'
 import {
+  isSeen,
   lastOf,
   matchesTarget,
   scanFrame,
@@ -65,7 +66,8 @@ function createView(context: PageContext, scan: TurnstileScan, widget: Turnstile
       fill(solution)
       return 'ok'
     },
-    notifyPage: ({ token }) => void invokeCallback(p, setting(context, widget, 'callback'), [token]),
+    notifyPage: ({ token }) =>
+      unlessUnseen(invokeCallback(p, setting(context, widget, 'callback'), [token]), isSeen(context, widget)),
     release() {},
   }
   return view

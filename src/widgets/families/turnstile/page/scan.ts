@@ -165,6 +165,11 @@ function elementOf({ dom }: PageContext, target: unknown): Element | undefined {
   return dom.isElement(target) ? target : undefined
 }
 
+/** Whether its parameters are known: those of the page's call, or of an element in the page's own HTML. */
+export function isSeen({ dom }: PageContext, { params, element }: TurnstileWidget): boolean {
+  return params !== undefined || (!!element && dom.attribute(element, 'data-sitekey') !== undefined)
+}
+
 /** A parameter of the widget: from the page's call, else from the element's `data-` attribute. */
 export function setting(
   { p, dom }: PageContext,
