@@ -8,8 +8,8 @@ import type { NotToldReason } from '../../src/widgets/not-told.js'
 import { denied } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
 import { inGrace, type Vendor } from '../support/stage.js'
-import { expectSight } from './sight.js'
 import { BEFORE, REUSED_WINDOWS } from './reused-windows.js'
+import { expectSight } from './sight.js'
 import type { Stage } from './stage.js'
 
 /**

@@ -13,10 +13,13 @@ export interface PassedObject {
   lastEvent: string
 }
 
-/** Objects that a vendor's script passed to the page, and their methods. */
-export interface ObjectWatch {
+export interface PassedObjects {
   /** Oldest first. */
   readonly objects: List<PassedObject>
+}
+
+/** Objects that a vendor's script passed to the page, and their methods. */
+export interface ObjectWatch extends PassedObjects {
   /** Records an object and watches it from now on. */
   track(object: unknown, params?: unknown): PassedObject | undefined
   find(object: unknown): PassedObject | undefined

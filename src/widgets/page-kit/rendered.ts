@@ -1,10 +1,10 @@
 import type { ApiCall, ApiLog, InjectedToken, PendingPromise } from './api-watch.js'
-import { invokeCallback } from './callback.js'
+import { eitherTold, invokeCallback, unlessUnseen } from './callback.js'
 import { expireLater } from './expiry.js'
 import { type FamilyViews, type PageContext, viewsOf, type WidgetView } from './family.js'
 import { addFields, ownForm } from './fields.js'
 import { includes, type List, list, push, pushBounded, remove } from './primordials.js'
-import type { PageSolution } from './protocol.js'
+import type { NotifyResult, PageSolution } from './protocol.js'
 import { own, read } from './safe-read.js'
 import { text, trimmed } from './text.js'
 import { logOf, type Watch } from './watcher.js'
@@ -54,7 +54,7 @@ export interface RenderedVendor {
   /** The id of the widget that the script rendered from the n-th element of its class, if that can be known. */
   readonly idOfElement?: (n: number) => unknown
   /** Reports a solution to the page in other ways than by its callback. */
-  readonly notify?: (context: PageContext, calls: List<ApiCall>, widget: RenderedWidget, token: string) => void
+  readonly notify?: (context: PageContext, calls: List<ApiCall>, widget: RenderedWidget, token: string) => NotifyResult
   /** Facts that this vendor alone has. */
   readonly moreFacts?: () => Readonly<Record<string, string | undefined>>
   /** Hides the vendor's challenge, which is not needed any more. */
@@ -174,9 +174,12 @@ function createView(
       return 'ok'
     },
     notifyPage({ token }) {
-      pendingPromise()?.answer(token)
-      invokeCallback(p, setting(context, widget, ...vendor.callback), [token])
-      vendor.notify?.(context, calls, widget, token)
+      const waiting = pendingPromise()
+      waiting?.answer(token)
+      const called = invokeCallback(p, setting(context, widget, ...vendor.callback), [token])
+      const listened = vendor.notify?.(context, calls, widget, token) ?? 'no-callback'
+      const isSeen = widget.params !== undefined || dom.attribute(element, 'data-sitekey') !== undefined
+      return unlessUnseen(eitherTold(waiting ? 'told' : 'no-callback', eitherTold(called, listened)), isSeen)
     },
     release() {},
   }

@@ -1,6 +1,6 @@
 import { bare, capture } from '../page-kit/primordials.js'
 import type { WindowKey } from '../page-kit/protocol.js'
-import type { Observer, Watch } from '../page-kit/watcher.js'
+import type { Observer, Watch, Watcher } from '../page-kit/watcher.js'
 import { watches } from './watches.js'
 
 /** One property of the window, not enumerable, under a symbol that no page uses by chance. */
@@ -21,19 +21,16 @@ export function installObserver(holdMs?: number): Observer {
   }
   const observer = create()
   observer.begin(holdMs)
-  observer.p.define(window, KEY, { value: observer, configurable: true, enumerable: false, writable: false })
+  observer.p.define(window, KEY, { value: observer, configurable: true })
   return observer
 }
-
-/** How often the window's next document is looked for, once its present one is left. */
-const MAX_TRIES = 20
 
 function create(): Observer {
   const p = capture()
   // `document.open` removes all listeners of a document and its window, but no observer of mutations: it runs before
   // any script is loaded into the emptied document.
   const emptied = new p.MutationObserver(() => observer.begin())
-  const logs: Observer['logs'] = bare()
+  const logs = bare<Watcher>()
   const observer: Observer = {
     p,
     logs,
@@ -92,13 +89,8 @@ function create(): Observer {
    * frame. Then no init script runs again; timers do, and run before a script is loaded into the next document.
    */
   function left(): void {
-    let tries = 0
-    const look = () => {
-      if (observer.over) return
-      if (observer.document !== document) observer.begin()
-      else if (++tries < MAX_TRIES) p.apply(p.setTimeout, window, [look])
-    }
-    p.apply(p.setTimeout, window, [look])
+    const look = () => observer.over || observer.document === document || observer.begin()
+    for (let afterMs = 0; afterMs < 99; afterMs += 9) p.apply(p.setTimeout, window, [look, afterMs])
   }
 
   function loaded(event: Event): void {

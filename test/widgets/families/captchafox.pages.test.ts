@@ -21,6 +21,8 @@ familyContract(at, {
   submit: SUBMIT,
   rendered: drawn,
   found: { family: 'captchafox', variant: 'captchafox', visible: true, executed: false },
+  named: { path: '/captchafox/named', callback: 'answered' },
+  watched: ['/captchafox/explicit', {}],
   pages: ['/captchafox', '/captchafox/named', '/captchafox/explicit', '/csp/captchafox', '/csp/captchafox/named'],
   several: { path: '/captchafox/several', field: FIELD },
   openBefore: { paths: ['/captchafox/named'] },

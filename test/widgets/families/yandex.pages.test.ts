@@ -17,6 +17,8 @@ familyContract(at, {
   name: 'a Yandex SmartCaptcha',
   submit: SUBMIT,
   found: { family: 'yandex', variant: 'checkbox', visible: true, executed: false },
+  named: { path: '/yandex/named', callback: 'answered' },
+  watched: ['/yandex/explicit', {}],
   pages: ['/yandex', '/yandex/named', '/yandex/explicit', '/yandex/subscribed', '/csp/yandex', '/csp/yandex/named'],
   several: {
     path: '/yandex/several',

@@ -1,4 +1,4 @@
-import { type ObjectWatch, type PassedObject, watchObjects, withListener } from '../../../page-kit/object-watch.js'
+import { type PassedObject, type PassedObjects, watchObjects, withListener } from '../../../page-kit/object-watch.js'
 import { type Handler, type Patch, patchMethods, restore } from '../../../page-kit/patch.js'
 import { bare, find, includes, type List, list, type Primordials, pushBounded } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
@@ -14,7 +14,7 @@ export interface Enforcement extends PassedObject {
 }
 
 /** What the page's code passed to Arkose's script. */
-export interface ArkoseLog extends Watcher, Pick<ObjectWatch, 'objects'> {
+export interface ArkoseLog extends Watcher, PassedObjects {
   /** Tokens that were passed to the page. Before that, its fields hold a session, which is no answer. */
   readonly passedTokens: List<unknown>
 }

@@ -1,4 +1,4 @@
-import { type ObjectWatch, type PassedObject, watchObjects, withListener } from '../../../page-kit/object-watch.js'
+import { type PassedObject, type PassedObjects, watchObjects, withListener } from '../../../page-kit/object-watch.js'
 import { type Handler, type Patch, patchMethods, restore } from '../../../page-kit/patch.js'
 import { type List, list, push, remove } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
@@ -29,7 +29,7 @@ export interface InjectedSolution {
 }
 
 /** What the page's code passed to GeeTest's script. */
-export interface GeetestLog extends Watcher, Pick<ObjectWatch, 'objects'> {}
+export interface GeetestLog extends Watcher, PassedObjects {}
 
 /** The event of a challenge that its user closed. */
 const CLOSED = 'onClose'

@@ -1,9 +1,10 @@
 import type { ApiCall } from '../../../page-kit/api-watch.js'
-import { invokeCallback } from '../../../page-kit/callback.js'
+import { eitherTold, invokeCallback } from '../../../page-kit/callback.js'
 import { hideChallenges } from '../../../page-kit/challenge-popup.js'
 import type { PageFamily } from '../../../page-kit/family.js'
 import { addFields } from '../../../page-kit/fields.js'
 import { list } from '../../../page-kit/primordials.js'
+import type { NotifyResult } from '../../../page-kit/protocol.js'
 import { type RenderedVendor, renderedViews } from '../../../page-kit/rendered.js'
 import { yandexWatch } from './watch.js'
 
@@ -22,10 +23,13 @@ const VENDOR: RenderedVendor = {
   // Its script numbers the widgets from 0, and renders those of the page's HTML first.
   idOfElement: (n) => n,
   notify({ p }, calls, { id }, token) {
+    let result: NotifyResult = 'no-callback'
     for (let index = 0; index < calls.size; index++) {
       const { name, target, params: event, result: onEvent } = calls[index] as ApiCall
-      if (name === 'subscribe' && target === id && event === 'success') invokeCallback(p, onEvent, [token])
+      if (name === 'subscribe' && target === id && event === 'success')
+        result = eitherTold(result, invokeCallback(p, onEvent, [token]))
     }
+    return result
   },
   hide(context, stillAnswered) {
     const frames = list<Element>()
