@@ -13,8 +13,8 @@ export interface SolutionParts {
   readonly expiresAt: Date
   readonly report: (good: boolean) => Promise<void>
   /**
-   * Records whether the token was injected into its page; called with the error if not, or with the reason for which the
-   * page's own code was not told.
+   * Records whether the token was injected into its page; called with the error if not, or with the reason for which
+   * the page's own code was not told.
    */
   readonly onInjected: (error: SolveguardError | undefined, notTold: NotToldReason | undefined) => void
 }

@@ -95,7 +95,8 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
       return 'ok'
     },
     notifyPage({ token }) {
-      // A score token was given to the page's call, or is kept for its next one; what the page rendered may call it back.
+      // A score token was given to the page's call, or is kept for its next one. What the page rendered may have a
+      // callback, too.
       if (kind === 'score') return widget.rendered && !isKept(token) ? eitherTold('told', callBack(token)) : 'told'
       const waited = endWaiting((one) => one.answer(token))
       const called = callBack(token)
