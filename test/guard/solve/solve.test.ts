@@ -1,8 +1,41 @@
 import { inspect } from 'node:util'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { GuardEvents } from '../../../src/guard/types.js'
 import { formatUsd, usd } from '../../../src/policy/money.js'
 import { manualClock } from '../../../src/testing/clock.js'
 import { challenge, errorOf, fixedSecret, rig, settleWith } from '../support.js'
+
+afterEach(() => void vi.restoreAllMocks())
+
+describe('a solution that is in its page', () => {
+  const warnings = () => vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  const SENTENCE = /own code was not told: the widget names a callback, .* declare the function before the widget is/
+
+  it('is reported as untold where the page’s own code does not know of it', async () => {
+    const warn = warnings()
+    const { guard } = await rig()
+    const events: GuardEvents['untold'][] = []
+    guard.on('untold', (event) => events.push(event))
+    guard.injected(await guard.solve(challenge), { ok: true })
+    expect(events).toEqual([])
+    guard.injected(await guard.solve(challenge), { ok: true, notTold: 'callback-missing' })
+    expect(events).toMatchObject([
+      {
+        reason: 'callback-missing',
+        message: expect.stringMatching(SENTENCE),
+        challenge: { sitekey: challenge.sitekey },
+      },
+    ])
+    expect(warn).not.toHaveBeenCalled()
+  })
+
+  it('is a process warning where nobody listens to that', async () => {
+    const warn = warnings()
+    const { guard } = await rig()
+    guard.injected(await guard.solve(challenge), { ok: true, notTold: 'callback-missing' })
+    expect(warn.mock.calls).toEqual([[expect.stringMatching(SENTENCE), { type: 'SolveguardUntold' }]])
+  })
+})
 
 describe('an allowed solve', () => {
   it('returns the token, its cost and its expiry', async () => {
