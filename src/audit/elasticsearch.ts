@@ -279,6 +279,6 @@ function pause(ms: number, signal: AbortSignal, clock: Clock): Promise<void> {
       signal.removeEventListener('abort', onAbort)
       resolve()
     })
-    signal.addEventListener('abort', onAbort, { once: true })
+    signal.addEventListener('abort', onAbort)
   })
 }
