@@ -46,7 +46,19 @@ export const PIECES = [
     'egress: routes': { files: [OTHERS], tests: ['../egress/address', 'route', 'tls'] },
   }),
   ...pieces('egress', {
-    'egress: calls': { files: [OTHERS], tests: ['body', 'address', 'direct', '../alerts/webhook'] },
+    'egress: calls': {
+      files: [OTHERS],
+      tests: [
+        'body',
+        'address',
+        'direct',
+        'har',
+        'ip-check',
+        '../net/route',
+        '../alerts/webhook',
+        '../guard/observability/wire-log',
+      ],
+    },
     'egress: address check': { files: ['ip-check'], tests: ['ip-check'] },
     'egress: wire log': {
       files: ['har', 'har-masks', 'key-mask', 'parts-mask', 'wire-log'],
@@ -55,8 +67,8 @@ export const PIECES = [
   }),
   ...pieces('ledger', {
     'ledger: state': {
-      files: ['windows', 'facts', 'checks', 'budget-state', 'state', 'memory'],
-      tests: ['windows', 'facts', 'doubt', 'state', 'clocks', 'memory'],
+      files: ['windows', 'facts', 'checks', 'time', 'budget-state', 'state', 'memory'],
+      tests: ['windows', 'facts', 'time', 'doubt', 'state', 'clocks', 'memory'],
     },
     'ledger: file': { files: [OTHERS], tests: ['clocks', 'open', 'file'] },
   }),
