@@ -185,11 +185,10 @@ export class BudgetState {
   /**
    * @param to as of when what was spent in doubt counts
    * @param now the latest time that any process may have carried out: what no longer counted then is not moved
-   * @param staysInDoubt whether it may be moved again
    */
-  moveDoubt(from: number, to: number, now: number, staysInDoubt: boolean): void {
+  moveDoubt(from: number, to: number, now: number): void {
     const marked = this.#marked ?? [slotOf(DAY, from), 0]
-    this.#marked = staysInDoubt ? this.spent.mark(to) : undefined
+    this.#marked = undefined
     this.spent.move(marked, to, now)
     for (const [key, at] of this.alertedAt ?? []) if (at >= from) this.alertedAt?.set(key, to)
   }

@@ -182,7 +182,7 @@ export class LedgerState implements TimeOfLedger {
     const before = this.#doubt
     if (before !== undefined) {
       if (doubt === undefined) this.#endDoubt(before, at)
-      else if (doubt.since > before.since) this.#moveDoubt(before.since, doubt.since, true)
+      else if (doubt.since > before.since) this.#moveDoubt(before.since, doubt.since)
     }
     this.record(at)
     this.#ahead = ahead
@@ -194,15 +194,15 @@ export class LedgerState implements TimeOfLedger {
 
   /** The clocks agree. If that is on a later time, what was counted or expired in doubt counts as of then. */
   #endDoubt({ since, later }: Doubt, to: number): void {
-    if (to > this.#recorded + TOLERANCE_MS && later <= to + TOLERANCE_MS) this.#moveDoubt(since, to, false)
+    if (to > this.#recorded + TOLERANCE_MS && later <= to + TOLERANCE_MS) this.#moveDoubt(since, to)
     else for (const budget of this.#budgets.values()) budget.endDoubt()
   }
 
   /** What was counted or expired in doubt counts as of a later time. */
-  #moveDoubt(since: number, to: number, staysInDoubt: boolean): void {
+  #moveDoubt(since: number, to: number): void {
     // A process carries out as much time as is recorded, and up to the tolerance more.
     const now = this.#recorded + TOLERANCE_MS
-    for (const budget of this.#budgets.values()) budget.moveDoubt(since, to, now, staysInDoubt)
+    for (const budget of this.#budgets.values()) budget.moveDoubt(since, to, now)
     for (const [id, { deadline }] of this.#expired) if (countsUntil(deadline) <= now) this.#expired.delete(id)
     for (const reservations of [this.#open, this.#expired]) {
       for (const reservation of reservations.values()) {

@@ -80,7 +80,7 @@ export class LedgerTime {
     const found = agree ? agreed(Math.min(now, witnessed), ledger) : this.#doubted(now, witnessed, ledger)
     const at = Math.max(found.at, ledger.now)
     // Time that this process has read and not recorded: what others counted in doubt meanwhile is not older for it.
-    const leaps = !agree && found.doubt !== undefined && at > ledger.recorded + 2 * TOLERANCE_MS
+    const leaps = at > ledger.recorded + 2 * TOLERANCE_MS
     const known = leaps && found.doubt !== undefined ? { ...found.doubt, since: at } : found.doubt
     // No process may be far ahead of what is recorded: what others record meanwhile would be over before it counts.
     const changes = found.ahead !== ledger.ahead || known !== ledger.doubt || at > ledger.recorded + TOLERANCE_MS

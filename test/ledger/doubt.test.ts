@@ -56,6 +56,7 @@ describe.each([
     state.correct({ at: to, ahead: 0, doubt: undefined })
     const now = Math.max(to, recorded)
     expect([state.doubt, state.now, state.recorded]).toEqual([undefined, now, now])
+    expect(state.state().budgets.map(({ marked }) => marked)).toEqual([undefined, undefined])
     expect([spentAt(state, now), spentAt(state, now, 'new')]).toEqual([70, 5])
     // The slot in which all of it was counted ends, and then the next one, into which a part was moved.
     const end = T0 + TOLERANCE + DAY

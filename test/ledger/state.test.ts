@@ -181,6 +181,8 @@ describe('a state of a ledger', () => {
     state.settle('unsure', 2, T0 + 1_000, true)
     state.pause('b', pause)
     state.pause('b', { ...pause, message: 'later' })
+    state.pause('c', pause)
+    for (const id of ['c', 'unknown']) state.resume(id)
     state.facts.set('f', 'n', 'v', T0 + 9 * HOUR, T0)
     state.record(T0 + HOUR)
     expect(state.size).toBe(2 + 2 + 1 + 1)
