@@ -2,7 +2,7 @@ import type { HTTPRequest } from 'puppeteer-core'
 import { guardContext } from '../src/adapters/playwright/index.js'
 import { type CorpusPage, corpusPages, type ExpectedWidget } from '../test/widgets/corpus/format.js'
 import { corpusGrant, handsOf, isOwn, routeCorpus, solveWith } from '../test/widgets/corpus/ours.js'
-import { becomes, type Hands, PATIENCE_MS, runPage } from '../test/widgets/corpus/run.js'
+import { becomes, type Hands, runPage } from '../test/widgets/corpus/run.js'
 import { type CorpusSite, startCorpusSite } from '../test/widgets/corpus/site.js'
 import { startVendors, type Vendors } from '../test/widgets/corpus/vendors.js'
 import { type Browsers, openBrowsers, type PluggedPage } from './pages.js'
@@ -148,6 +148,7 @@ function peerHands(page: PluggedPage): Hands {
     return inner.locator(selector)
   }
   return {
+    patienceMs: PEER_PATIENCE_MS,
     goto: async (url) => void (await page.goto(url)),
     click: async (selector, frame) => (await at(selector, frame)).click(),
     fill: async (selector, text, frame) => (await at(selector, frame)).fill(text),
@@ -158,7 +159,7 @@ function peerHands(page: PluggedPage): Hands {
         throw new Error(`It did not come true: ${expression}`)
       }
     },
-    settled: () => page.waitForNetworkIdle({ idleTime: 200, timeout: PATIENCE_MS }).catch(() => {}),
+    settled: () => page.waitForNetworkIdle({ idleTime: 200, timeout: PEER_PATIENCE_MS }).catch(() => {}),
   }
 }
 

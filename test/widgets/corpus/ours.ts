@@ -74,13 +74,14 @@ export function handsOf(page: Page): Hands {
   const at = (selector: string, frame?: string) =>
     frame === undefined ? page.locator(selector) : page.frameLocator(frame).locator(selector)
   return {
+    patienceMs: PATIENCE_MS,
     goto: async (url) => void (await page.goto(url, { timeout: 60_000 })),
     click: (selector, frame) => at(selector, frame).click(),
     fill: (selector, text, frame) => at(selector, frame).fill(text),
     choose: async (selector, value, frame) => void (await at(selector, frame).selectOption(value)),
     see: (selector, frame) => at(selector, frame).first().waitFor({ state: 'visible' }),
     async until(expression) {
-      if (await becomes(async () => page.evaluate(`!!(${expression})`))) return
+      if (await becomes(async () => page.evaluate(`!!(${expression})`), PATIENCE_MS)) return
       throw new Error(`It did not come true: ${expression}`)
     },
     async settled() {
@@ -109,7 +110,7 @@ export function solveWith(captcha: Captcha<Page>, page: Page, whenFound = () => 
     await becomes(async () => {
       wrong = await differs()
       return wrong === undefined
-    })
+    }, PATIENCE_MS)
     if (wrong) throw new Error(`Found otherwise:\n${wrong}`)
     whenFound()
     const { solved, denied, failed } = await captcha.solve(page)

@@ -3,6 +3,8 @@ import type { CorpusSite } from './site.js'
 
 /** What a person does in a page, by whichever browser tool. */
 export interface Hands {
+  /** How long something may take that should happen, ms. */
+  readonly patienceMs: number
   goto(url: string): Promise<void>
   click(selector: string, frame?: string): Promise<void>
   fill(selector: string, text: string, frame?: string): Promise<void>
@@ -22,7 +24,7 @@ export async function runPage(page: CorpusPage, hands: Hands, site: CorpusSite, 
   await hands.goto(site.urlOf(page))
   await hands.settled()
   for (const step of page.steps) await take(step, page, hands, solve)
-  await sent(page, site)
+  await sent(page, site, hands)
   await hands.settled()
   if (page.shows) await hands.see(page.shows)
   const more = site.submissions(page).slice(page.proof.length)
@@ -42,17 +44,17 @@ async function take(step: Step, page: CorpusPage, hands: Hands, solve: Solve): P
 }
 
 /** Waits until the server has taken what it waits for. */
-async function sent(page: CorpusPage, site: CorpusSite): Promise<void> {
+async function sent(page: CorpusPage, site: CorpusSite, { patienceMs }: Hands): Promise<void> {
   const missing = () => page.proof.slice(site.submissions(page).length)
   const refused = () => site.submissions(page).filter((one) => one.refused !== undefined)
-  await becomes(() => missing().length === 0 || refused().length > 0)
+  await becomes(() => missing().length === 0 || refused().length > 0, patienceMs)
   const [first] = refused()
   if (first) throw new Error(`The server refused ${first.path}: ${first.refused}`)
   const [none] = missing()
   if (none) throw new Error(`Nothing was sent to ${none.path}.`)
 }
 
-/** How long something may take that should happen, ms: only a page that is wrong waits for so long. */
+/** As long as a busy machine may need, ms: only a page that is wrong waits for so long. */
 export const PATIENCE_MS = 30_000
 
 /** Whether a condition becomes true in time. */

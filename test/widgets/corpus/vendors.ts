@@ -16,13 +16,14 @@ import { startRecaptcha } from '../../../src/testing/vendors/recaptcha/index.js'
 import { answerAsVendor, type VendorReply, type VendorRequest } from '../../../src/testing/vendors/route.js'
 import { startTurnstile } from '../../../src/testing/vendors/turnstile/index.js'
 import { startYandex } from '../../../src/testing/vendors/yandex/index.js'
+import { testAnswer } from '../../../src/widgets/test-keys.js'
 import { bundle } from '../npm/bundle.js'
 import type { CorpusPage } from './format.js'
 
 /** All vendors of the corpus, at their own addresses. */
 export interface Vendors {
   readonly byFamily: SiteVendors
-  /** A token, or an answer with more fields, that the vendor's verify endpoint accepts: what a solver sells. */
+  /** What the vendor's verify endpoint accepts: a published test key's answer, or what a solver sells. */
   issue(challenge: Pick<Challenge, 'family' | 'sitekey' | 'action' | 'cData' | 'challenge'>): Answer
   /** Sets how the vendor of a page's first widget behaves to it. */
   prepare(page: CorpusPage): void
@@ -70,6 +71,8 @@ export async function startVendors(): Promise<Vendors> {
   return {
     byFamily,
     issue({ family, sitekey, action, cData: cdata, challenge }) {
+      const known = testAnswer({ family, sitekey })
+      if (known) return known
       if (!isSolvable(family)) throw new Error(`Nobody sells ${family}.`)
       const issued = solvable[family].issue({ sitekey, action, cdata, challenge, score: 0.9 })
       return typeof issued === 'string' ? { token: issued } : issued
