@@ -56,6 +56,10 @@ export interface FamilyContract {
   readonly catches?: true
   /** A page that renders its widget with `draw()`, and the vendor's API, once that is loaded. */
   readonly late?: { readonly path: string; readonly api: string; readonly remove?: string; readonly twice?: true }
+  /** A page whose `draw()` empties an element and renders into it, and the token as its latest widget reports it. */
+  readonly redrawn?: { readonly path: string; readonly api: string; readonly token?: string; readonly run?: string }
+  /** Waits until the n-th drawing is in the page, where it is not at once. */
+  readonly drawn?: (n: number) => Promise<unknown>
   /** What a person does to answer the widget. */
   readonly person?: { readonly path: string; readonly answers: () => Promise<unknown> }
   /** A widget that passes by itself after 2 s; `begins` starts it. */
@@ -192,6 +196,63 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
       })
     }
   })
+
+  if (family.redrawn) {
+    const { path, api, token, run = 'draw()' } = family.redrawn
+
+    describe(`${name} whose element is emptied and rendered into again, without a word to the vendor:`, () => {
+      const calls = async () => (await at.calls()).map((call) => String(call).split(' '))
+      const draw = async (n: number) => {
+        await at.page.evaluate(`void ${run}`)
+        await family.drawn?.(n)
+      }
+      const start = async () => {
+        await at.guard({}, options)
+        await at.open(path)
+        await at.page.waitForFunction(api)
+      }
+
+      test('is one widget, the latest, which is bought once and whose callback is called', async () => {
+        await start()
+        await draw(1)
+        await at.due()
+        await draw(2)
+        await at.due()
+        expect(await at.find()).toHaveLength(1)
+        const { solved, failed } = await at.captcha.solve(at.page)
+        expect(failed).toEqual([])
+        expect(solved).toHaveLength(1)
+        expect(at.grant.challenges).toHaveLength(1)
+        const [call, ...others] = await calls()
+        expect(others).toEqual([])
+        expect(call?.[0]).toBe('2')
+        if (token) expect(await at.page.evaluate(token)).toBe(call?.[1])
+        await accepted()
+      })
+
+      test('is not answered by what answered the one before', async () => {
+        await start()
+        await draw(1)
+        await at.due()
+        await at.captcha.solve(at.page)
+        await draw(2)
+        await at.due()
+        expect(await at.find()).toMatchObject([{ answered: false, due: true }])
+        expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}], failed: [] })
+        expect((await calls()).map(([n]) => n)).toEqual(['1', '2'])
+        await accepted()
+      })
+
+      test('is none once its element is empty', async () => {
+        await start()
+        await draw(1)
+        await at.due()
+        await at.page.evaluate('here.replaceChildren()')
+        // The browser lists a frame for a moment longer.
+        await eventually(async () => (await at.find()).length === 0)
+      })
+    })
+  }
 
   describe(`pays only for ${name} that is due:`, () => {
     const { person, grace, reset, expiry, denied: refused } = family

@@ -18,6 +18,7 @@ async function visit(...args: Parameters<typeof at.visit>): Promise<void> {
 const value = () => at.page.inputValue(FIELD)
 
 familyContract(at, {
+  redrawn: { path: '/friendly-v1-redrawn', api: 'window.friendlyChallenge' },
   name: 'a Friendly Captcha v1',
   submit: SUBMIT,
   rendered: () => until(at.page, 'document.querySelector(".frc-container")'),

@@ -19,6 +19,8 @@ const fields = (names: readonly string[]) =>
 const fresh = { geetestChallenge: () => at.page.evaluate<{ challenge: string }>('register()') }
 
 familyContract(at, {
+  redrawn: { path: '/geetest-redrawn', api: 'window.initGeetest4', token: 'captcha.getValidate().pass_token' },
+  drawn: (n) => at.page.waitForFunction(`window.captcha && made === ${n}`),
   name: 'a GeeTest',
   submit: SUBMIT,
   options: fresh,
@@ -58,6 +60,36 @@ familyContract(at, {
       Object.keys(window).filter((name) => /geetest/i.test(name) && !/_/.test(name))`,
     after: async () => expect(await at.page.evaluate('captcha.reset() === captcha')).toBe(true),
   },
+})
+
+describe('a GeeTest v3 whose element is emptied and drawn into again', () => {
+  test('is one widget, the latest, and bought once', async () => {
+    await at.guard({}, fresh)
+    await at.open('/geetest-v3-redrawn')
+    await at.page.evaluate('window.register = () => fetch("/geetest/register").then((reply) => reply.json())')
+    for (const n of [1, 2]) {
+      await at.page.evaluate('draw()')
+      await at.page.waitForFunction(`window.made === ${n}`)
+      await drawn()
+    }
+    expect(await at.find()).toMatchObject([{ variant: 'v3', due: true }])
+    expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}], failed: [], cost: 1000 })
+    expect(String((await at.calls())[0])).toMatch(/^2 /)
+    await at.page.click('#sign-in')
+    await at.welcomed()
+  })
+})
+
+test.each(['/geetest', '/geetest/v4'])('%s: a form that is bound after the answer receives it', async (path) => {
+  await at.visit(path, {}, fresh)
+  await drawn()
+  await at.captcha.solve(at.page)
+  await at.page.evaluate(`(() => {
+    document.querySelector('#here').remove()
+    captcha.bindForm('#login')
+  })()`)
+  await at.page.click(SUBMIT)
+  await at.welcomed()
 })
 
 describe('solves a GeeTest so that the server accepts the answer:', () => {

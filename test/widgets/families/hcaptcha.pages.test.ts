@@ -14,6 +14,7 @@ const shown =
 const challengeFrame = () => at.page.frames().find((frame) => /frame=challenge/.test(frame.url()))
 
 familyContract(at, {
+  redrawn: { path: '/hcaptcha-redrawn', api: 'window.hcaptcha', token: 'hcaptcha.getResponse(widget)' },
   name: 'an hCaptcha',
   submit: SUBMIT,
   found: { family: 'hcaptcha', variant: 'checkbox' },

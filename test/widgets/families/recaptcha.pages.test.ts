@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { startRecaptcha } from '../../../src/testing/vendors/recaptcha/index.js'
 import { eventually } from '../../adapters/tool.js'
+import { fixturePages } from '../../support/fixture-pages.js'
+import { familyContract } from '../family-contract.js'
 import { stage } from '../stage.js'
 
 const SUBMIT = '#login button'
@@ -48,6 +50,8 @@ const PAGES: Record<string, string> = {
   '/score/enterprise': `${head}${login(`${TOKEN}<button>Sign in</button>`)}<div id="badge"></div><script>${numbered(
     "enterprise.render('badge', { sitekey: '{{sitekey}}', badge: 'inline', size: 'invisible' })",
   )}</script>${api('?render=explicit&onload=begin', 'enterprise.js')}`,
+  '/reloaded': `${head}${login('<div id="here"></div><button>Sign in</button>')}<script>window.begin = function () {
+  window.client = grecaptcha.render('here', { sitekey: '{{sitekey}}', callback: answered }) }</script>${api('?render=explicit&onload=begin')}`,
   '/left-over': `${head}${login(`${TOKEN}<div class="g-recaptcha" data-sitekey="{{sitekey}}"></div><button>Sign in</button>`)}
 <script>document.getElementById('login').addEventListener('submit', function (event) {
   if (document.getElementById('token').value) return
@@ -57,7 +61,16 @@ const PAGES: Record<string, string> = {
 })</script>${api('?render={{sitekey}}')}`,
 }
 
-const at = stage('recaptcha', startRecaptcha, /\/anchor\?/, { pages: async () => PAGES })
+const at = stage('recaptcha', startRecaptcha, /\/anchor\?/, { pages: async () => ({ ...fixturePages(), ...PAGES }) })
+
+familyContract(at, {
+  name: 'a reCAPTCHA',
+  submit: SUBMIT,
+  found: { family: 'recaptcha' },
+  pages: ['/login', '/explicit'],
+  redrawn: { path: '/recaptcha-redrawn', api: 'window.grecaptcha?.render', token: 'grecaptcha.getResponse(widget)' },
+  denied: { path: '/login', state: 'grecaptcha.getResponse()' },
+})
 
 const SCORES = ['/score/rendered', '/score/inline', '/score/app-check', '/score/field', '/bound-action']
 const asked = () => eventually(async () => (await at.find())[0]?.due === true)
@@ -148,6 +161,34 @@ describe('a v3 that the page has rendered, or bound to a button,', () => {
       expect(widget?.variant).toMatch(/invisible$/)
       expect(widget?.ambiguousWith).toBeUndefined()
       expect(await at.captcha.solve(at.page)).toMatchObject({ solved: [{}] })
+      await at.welcomed()
+    },
+  )
+})
+
+describe('a reCAPTCHA whose script is loaded anew, as for another language,', () => {
+  test.each(['/named', '/reloaded'])(
+    '%s: a number that is given out again does not inherit the answer',
+    async (path) => {
+      await at.visit(path)
+      await at.captcha.solve(at.page)
+      expect(await at.find()).toMatchObject([{ answered: true }])
+      await at.page.evaluate(`(() => {
+      delete window.grecaptcha; delete window.___grecaptcha_cfg; delete window.__google_recaptcha_client
+      document.querySelector('.g-recaptcha, #here').replaceChildren()
+      for (const frame of document.querySelectorAll('iframe')) frame.parentElement.remove()
+      const old = document.querySelector('script[src*="api.js"]'), script = document.createElement('script')
+      script.src = old.src + (old.src.includes('?') ? '&' : '?') + 'hl=de'
+      old.remove()
+      document.head.append(script)
+    })()`)
+      await at.page.waitForSelector('iframe[name^=a-]', { state: 'attached' })
+      expect(await at.find()).toMatchObject([{ answered: false, due: true }])
+      expect(await at.page.evaluate('grecaptcha.getResponse(0)')).toBe('')
+      const { solved } = await at.captcha.solve(at.page)
+      expect(solved).toHaveLength(1)
+      expect(await at.page.evaluate('grecaptcha.getResponse(0)')).toBe(solved[0]?.solution.token)
+      await at.page.click(SUBMIT)
       await at.welcomed()
     },
   )

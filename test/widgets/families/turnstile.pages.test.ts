@@ -10,6 +10,7 @@ const SUBMIT = '#login button'
 const at = stage('turnstile', startTurnstile, /\/turnstile\/f\//)
 
 familyContract(at, {
+  redrawn: { path: '/turnstile-redrawn', api: 'window.turnstile', token: 'turnstile.getResponse(widget)' },
   name: 'a Turnstile',
   submit: SUBMIT,
   found: { family: 'turnstile', variant: 'turnstile' },

@@ -66,6 +66,11 @@ export function api(options: { base: string; render: string; onload: string; com
   function render(container: unknown, params: Record<string, unknown> = {}): string {
     const element = typeof container === 'string' ? document.getElementById(container) : (container as HTMLElement)
     if (!element) throw new Error(`[hCaptcha] Element with id does not exist: ${String(container)}`)
+    const drawn = element.querySelector<HTMLElement>('iframe[data-hcaptcha-widget-id]')?.dataset.hcaptchaWidgetId
+    if (drawn) {
+      console.error('Only one captcha is permitted per parent container.')
+      return drawn
+    }
     const settings: Record<string, unknown> = {}
     for (const { name, value } of element.attributes) if (name.startsWith('data-')) settings[name.slice(5)] = value
     Object.assign(settings, params)

@@ -42,7 +42,7 @@ export function client(options: { base: string }): void {
 
   function draw(element: HTMLElement): void {
     const domID = element.id || 'mtcaptcha'
-    if (instances.has(domID)) return
+    if (instances.get(domID)?.frame.isConnected) return
     const n = ++count
     const inner = document.createElement('div')
     const frame = document.createElement('iframe')

@@ -54,16 +54,16 @@ export function api(options: { base: string; render: string; onload: string; com
   function widgetOf(target: unknown): Widget | undefined {
     if (target === undefined) return [...widgets.values()].at(-1)
     if (typeof target === 'string') return widgets.get(target) ?? widgetOf(select(target))
-    return [...widgets.values()].find(({ element }) => element === target)
+    return [...widgets.values()].find(({ element, wrapper }) => element === target && wrapper.isConnected)
   }
 
   function render(container: unknown, params: Record<string, unknown> = {}): string | undefined {
     const element = typeof container === 'string' ? select(container) : (container as HTMLElement)
     if (!element) fail(`Unable to find a container for "${String(container)}"`)
-    const known = widgetOf(element)
-    if (known) {
-      console.warn('Turnstile has already been rendered in this container.')
-      return known.id
+    // What it has drawn decides, not what was rendered there before.
+    if ([...widgets.values()].some(({ wrapper }) => element.contains(wrapper))) {
+      console.warn('Turnstile has already been rendered in this container. The render attempt was rejected.')
+      return undefined
     }
     const settings: Record<string, unknown> = {}
     for (const { name, value } of element.attributes) {

@@ -129,10 +129,31 @@ export function scanFrame(context: PageContext, max: number): ArkoseScan {
     for (let index = 0; index < widgets.size; index++) {
       const widget = widgets[index] as ArkoseWidget
       if (widget.box && !dom.isInDocument(widget.box)) continue
+      if (isReplaced(widget)) continue
       if (kept.size < max) push(kept, widget)
       else omitted++
     }
     return kept
+  }
+
+  /**
+   * Whether a later enforcement stands in the place of this one: a page that is rendered again loads the script again,
+   * and tells the first enforcement nothing.
+   */
+  function isReplaced({ key, enforcement }: ArkoseWidget): boolean {
+    if (!enforcement) return false
+    let later = false
+    for (let index = 0; index < widgets.size; index++) {
+      const other = widgets[index] as ArkoseWidget
+      if (later && other.key === key && other.enforcement) {
+        const { script } = enforcement
+        const selector = read(p, enforcement.params, 'selector')
+        if (script && !dom.isInDocument(script)) return true
+        if (selector !== undefined && selector === read(p, other.enforcement.params, 'selector')) return true
+      }
+      if (other.enforcement === enforcement) later = true
+    }
+    return false
   }
 
   function findWidget(test: (widget: ArkoseWidget) => boolean): ArkoseWidget | undefined {

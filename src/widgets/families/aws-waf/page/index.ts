@@ -40,6 +40,10 @@ function createView(context: PageContext, render: Render): AwsWafView | undefine
   const { container, params } = render
   const sitekey = trimmed(p, read(p, params, 'apiKey'))
   if (!dom.isElement(container) || !dom.isInDocument(container) || sitekey === undefined) return undefined
+  const drawn = dom.inElement(container, '*').length > 0
+  // The page may empty the container, and tell nobody.
+  if (!drawn && render.drawn) return undefined
+  render.drawn = drawn
   const script = dom.all(document, SCRIPT)[0]
   return {
     container,

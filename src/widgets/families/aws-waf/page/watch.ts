@@ -15,6 +15,8 @@ export interface Render {
   readonly params: object
   /** Whether the page has received a token. */
   answered: boolean
+  /** Whether something was seen in the container. */
+  drawn?: boolean
 }
 
 export interface AwsWafLog extends Watcher {

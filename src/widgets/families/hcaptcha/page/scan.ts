@@ -58,6 +58,8 @@ export function scanFrame(context: PageContext, max: number): HcaptchaScan {
 
   function addRender({ name, target, params, result: id }: ApiCall): void {
     if (name !== 'render' || typeof id !== 'string' || widgets.size >= MAX_FOUND) return
+    // Rendered again into an element that has one: the vendor's script returns its id, and leaves it as it is.
+    if (findWidget((other) => other.id === id)) return
     const element = typeof target === 'string' ? dom.byId(target) : target
     const widget: HcaptchaWidget = { id }
     if (dom.isElement(element)) widget.element = element
@@ -135,8 +137,25 @@ export function scanFrame(context: PageContext, max: number): HcaptchaScan {
     return kept
   }
 
-  function isPresent({ removed, element }: HcaptchaWidget): boolean {
-    return !removed && (!element || dom.isInDocument(element))
+  function isPresent(widget: HcaptchaWidget): boolean {
+    const { removed, element } = widget
+    return !removed && (!element || dom.isInDocument(element)) && !isGone(widget)
+  }
+
+  /**
+   * Whether the vendor's drawing of a widget is gone: a page may empty an element and render into it again, without a
+   * word to the vendor's script, whose challenge frame stays.
+   */
+  function isGone({ id, element, frame }: HcaptchaWidget): boolean {
+    if (id === undefined || !element || frame || isButton(context, element)) return false
+    for (let index = 0; index < challenges.size; index++) if (challenges[index]?.id === id) return true
+    let later = false
+    for (let index = 0; index < widgets.size; index++) {
+      const other = widgets[index] as HcaptchaWidget
+      if (later && other.element === element) return true
+      if (other.id === id) later = true
+    }
+    return false
   }
 
   function findWidget(test: (widget: HcaptchaWidget) => boolean): HcaptchaWidget | undefined {
@@ -164,6 +183,11 @@ export function firstOf(
 /** Whether its parameters are known: those of the page's call, or of an element in the page's own HTML. */
 export function isSeen({ dom }: PageContext, { params, element }: HcaptchaWidget): boolean {
   return params !== undefined || (!!element && dom.attribute(element, 'data-sitekey') !== undefined)
+}
+
+export function isButton({ dom }: PageContext, element: Element): boolean {
+  const tag = dom.tag(element)
+  return tag === 'button' || tag === 'input'
 }
 
 /** A parameter of the widget: from the page's call, else from the element's `data-` attribute. */

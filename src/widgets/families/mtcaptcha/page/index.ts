@@ -123,9 +123,13 @@ function createView(context: PageContext, scan: MtcaptchaScan, widget: Mtcaptcha
     const override = (name: string, answer: () => unknown) =>
       push(
         overrides,
-        overrideMethod(context, api, name, (call, self, args) =>
-          matchesTarget(args[0]) ? answer() : p.apply(call, self, args),
-        ),
+        overrideMethod(context, api, name, (call, self, args) => {
+          if (!matchesTarget(args[0])) return p.apply(call, self, args)
+          // Drawn again in the same element, under the same id, it is another widget.
+          if (!frame || dom.isInDocument(frame)) return answer()
+          removeOverrides()
+          return p.apply(call, self, args)
+        }),
       )
     override('getVerifiedToken', () => token)
     override('getStatus', () => state(token))

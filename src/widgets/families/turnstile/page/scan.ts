@@ -58,9 +58,12 @@ export function scanFrame(context: PageContext, max: number): TurnstileScan {
       return
     if (widgets.size >= MAX_FOUND) return
     const element = elementOf(context, target)
-    // Rendered again under its own id: the vendor's script leaves that widget as it is.
+    // Rendered again into an element that has one: the vendor's script leaves that widget as it is, and returns its id,
+    // or nothing.
     if (typeof id === 'string' && findWidget((other) => other.id === id)) return
-    const widget = (element && findWidget((other) => other.element === element)) ?? push(widgets, {})
+    const known = element && findWidget((other) => other.element === element)
+    if (known?.id && typeof id !== 'string') return
+    const widget = known ?? push(widgets, {})
     if (typeof id === 'string') widget.id = id
     else delete widget.id
     if (element) widget.element = element
@@ -129,6 +132,8 @@ export function scanFrame(context: PageContext, max: number): TurnstileScan {
     for (let index = 0; index < widgets.size; index++) {
       const widget = widgets[index] as TurnstileWidget
       if (widget.last === 'remove' || (widget.element && !dom.isInDocument(widget.element))) continue
+      // The vendor's script draws at once: an element that is empty was emptied by the page.
+      if (widget.id && widget.element && dom.inElement(widget.element, '*').length === 0) continue
       if (!sitekeyOf(context, widget)) continue
       if (kept.size < max) push(kept, widget)
       else omitted++
