@@ -56,6 +56,8 @@ export interface FamilyContract {
   readonly catches?: true
   /** A page that renders its widget with `draw()`, and the vendor's API, once that is loaded. */
   readonly late?: { readonly path: string; readonly api: string; readonly remove?: string; readonly twice?: true }
+  /** Pages whose vendor's script arrives after the answer, its address, and the fields that the server may read. */
+  readonly early?: { readonly paths: readonly string[]; readonly script: string; readonly field: string }
   /** A page whose `draw()` empties an element and renders into it, and the token as its latest widget reports it. */
   readonly redrawn?: { readonly path: string; readonly api: string; readonly token?: string; readonly run?: string }
   /** Waits until the n-th drawing is in the page, where it is not at once. */
@@ -196,6 +198,36 @@ export function familyContract<V extends Vendor>(at: Stage<V>, family: FamilyCon
       })
     }
   })
+
+  if (family.early) {
+    const { paths, script, field } = family.early
+
+    test.each(paths)('%s: an answer that comes before the vendor’s script is in what that draws', async (path) => {
+      await at.guard({}, options)
+      await at.newPage()
+      let release = () => {}
+      const released = new Promise<void>((resolve) => {
+        release = resolve
+      })
+      await at.page.route(script, async (route) => {
+        await released
+        await route.continue()
+      })
+      await at.page.goto(`${at.site.url}${path}`, { waitUntil: 'commit' })
+      await at.due()
+      const { solved } = await at.captcha.solve(at.page)
+      const token = solved[0]?.solution.token
+      expect(token).toBeDefined()
+      release()
+      await at.rendered()
+      await family.rendered?.()
+      const values = () => at.page.$$eval(field, (all) => all.map((one) => (one as HTMLInputElement).value))
+      await eventually(async () => (await values()).join() === token)
+      expect(await at.find()).toMatchObject([{ answered: true }])
+      await notSolvedAgain()
+      await accepted()
+    })
+  }
 
   if (family.redrawn) {
     const { path, api, token, run = 'draw()' } = family.redrawn

@@ -31,6 +31,8 @@ export function createDom(p: Primordials) {
   const rects = method(Element.prototype.getClientRects)
   const create = method(Document.prototype.createElement)
   const append = method(Node.prototype.appendChild)
+  const removeChild = method(Node.prototype.removeChild)
+  const created = list<HTMLElement>()
   const byId = method(Document.prototype.getElementById)
   const parent = getter<Node, Node | null>(Node.prototype, 'parentNode')
   const connected = getter<Node, boolean>(Node.prototype, 'isConnected')
@@ -92,7 +94,14 @@ export function createDom(p: Primordials) {
     /** The absolute address of a script. */
     source: (script: Element): string => source(script),
     append: (to: Node, child: Node) => append(to, child),
-    create: (name: string): HTMLElement => create(document, name),
+    /** Creates a field for an answer. */
+    create: (name: string): HTMLElement => push(created, create(document, name)),
+    /** Everything that `create` has created; the caller may empty it. */
+    created,
+    remove(node: Node): void {
+      const from = parent(node)
+      if (from) removeChild(from, node)
+    },
 
     /** Whether a node is connected to the current document. */
     isInDocument: (node: Node): boolean => connected(node) && owner(node) === document,

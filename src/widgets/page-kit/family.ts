@@ -19,6 +19,12 @@ export interface WidgetView {
    * in the page does.
    */
   readonly facts: Readonly<Record<string, string | boolean | undefined>>
+  /**
+   * Whether the vendor's script has drawn it. Until then it is an element of the page's own.
+   *
+   * @default true
+   */
+  readonly drawn?: boolean
   /** Whether a view from another scan is of this same widget. */
   same(other: WidgetView): boolean
   /** How often the page has executed it: an open challenge does not show that the page has executed it again. */

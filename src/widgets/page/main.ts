@@ -3,6 +3,7 @@ import { stopHidingChallenges } from '../page-kit/challenge-popup.js'
 import { createDom } from '../page-kit/dom.js'
 import { cancelTimers, runLater } from '../page-kit/expiry.js'
 import type { PageContext, PageFamily, WidgetView } from '../page-kit/family.js'
+import { fillOnceDrawn, stopFilling } from '../page-kit/late-drawing.js'
 import { removeOverrides } from '../page-kit/method-override.js'
 import { bare, includes, type List, list, push, pushBounded, remove } from '../page-kit/primordials.js'
 import { stopListening } from '../page-kit/proof-of-work.js'
@@ -214,8 +215,15 @@ function createMain(observer: Observer): Main {
       runLater(context, solution.lifetimeMs, () => {
         wasAnswered = !!viewSince(at.entry, solution)?.facts.answered
       })
+      const made = dom.created
+      made.size = 0
       const result = at.view.inject(solution)
       if (result === 'ok') {
+        if (at.view.drawn === false) {
+          const ours = list<Element>()
+          for (let index = 0; index < made.size; index++) push(ours, made[index] as Element)
+          fillOnceDrawn(context, solution, ours, () => viewSince(at.entry, solution))
+        }
         at.entry.solution = solution
         at.entry.last = solution
         at.entry.view = at.view
@@ -270,6 +278,7 @@ function createMain(observer: Observer): Main {
     undo() {
       cancelTimers(context)
       stopHidingChallenges(context)
+      stopFilling(context)
       stopListening(context)
       removeOverrides()
       changes.endAll()

@@ -14,6 +14,7 @@ const shown =
 const challengeFrame = () => at.page.frames().find((frame) => /frame=challenge/.test(frame.url()))
 
 familyContract(at, {
+  early: { paths: ['/hcaptcha/named'], script: '**/api.js*', field: 'textarea[name=h-captcha-response]' },
   redrawn: { path: '/hcaptcha-redrawn', api: 'window.hcaptcha', token: 'hcaptcha.getResponse(widget)' },
   name: 'an hCaptcha',
   submit: SUBMIT,

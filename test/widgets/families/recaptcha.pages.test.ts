@@ -68,6 +68,7 @@ familyContract(at, {
   submit: SUBMIT,
   found: { family: 'recaptcha' },
   pages: ['/login', '/explicit'],
+  early: { paths: ['/login', '/named'], script: '**/api.js*', field: 'textarea' },
   redrawn: { path: '/recaptcha-redrawn', api: 'window.grecaptcha?.render', token: 'grecaptcha.getResponse(widget)' },
   denied: { path: '/login', state: 'grecaptcha.getResponse()' },
 })

@@ -180,6 +180,7 @@ export function mainPart(): void {
     const button = element.localName === 'button' || element.localName === 'input'
     if (button) settings.size = 'invisible'
     if (element.querySelector('iframe')) throw new Error('reCAPTCHA has already been rendered in this element')
+    if (!button && element.childElementCount > 0) throw new Error('reCAPTCHA placeholder element must be empty')
     cfg.count ??= 0
     cfg.isolated ??= 100_000
     const n = settings.isolated || settings.score ? cfg.isolated++ : cfg.count++

@@ -47,6 +47,7 @@ function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWi
       answered: isAnswer(response()),
       working: isWorkingNow(),
     },
+    drawn: handle !== undefined || widget.frame !== undefined,
     same: (other) => (other as FriendlyView).widget.element === element,
     inject(solution) {
       if (solution.unlessAnswered && isAnswer(response())) return 'answered'

@@ -60,6 +60,7 @@ function createView(context: PageContext, scan: HcaptchaScan, widget: HcaptchaWi
       challenged: isAnyOpen(context, challengesOf(scan, widget)),
       hinted: !element && !widget.params && !widget.frame?.element,
     },
+    drawn: id !== undefined || frame !== undefined,
     same(other) {
       const that = (other as HcaptchaView).widget
       if (element && that.element) return element === that.element

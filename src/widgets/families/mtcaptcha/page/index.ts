@@ -42,6 +42,7 @@ function createView(context: PageContext, scan: MtcaptchaScan, widget: Mtcaptcha
       visible: dom.seen(element, frame),
       answered: isAnswered(),
     },
+    drawn: frame !== undefined,
     same: (other) => (other as MtcaptchaView).widget.element === element,
     inject(solution) {
       if (solution.unlessAnswered && isAnswered()) return 'answered'

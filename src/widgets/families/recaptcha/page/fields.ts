@@ -1,10 +1,18 @@
 import type { PageContext } from '../../../page-kit/family.js'
 import { addField, addFields, ownForm } from '../../../page-kit/fields.js'
-import { type List, list } from '../../../page-kit/primordials.js'
-import type { RecaptchaScan, RecaptchaWidget } from './widget.js'
+import { type List, list, pushBounded } from '../../../page-kit/primordials.js'
+import { isDrawn, type RecaptchaScan, type RecaptchaWidget } from './widget.js'
 
 const FIELD = 'g-recaptcha-response'
 const FIELDS = `textarea[name="${FIELD}"],input[name="${FIELD}"]`
+
+/** A field that was created beside an element. */
+interface Beside {
+  readonly element: Element
+  readonly field: Element
+}
+
+const beside = list<Beside>()
 
 /** The response fields of this widget and of no other. */
 export function fieldsOf({ dom }: PageContext, { widgets }: RecaptchaScan, widget: RecaptchaWidget): List<Element> {
@@ -12,6 +20,10 @@ export function fieldsOf({ dom }: PageContext, { widgets }: RecaptchaScan, widge
   const { element, box, n } = widget
   if (element) addFields(fields, dom.inElement(element, FIELDS))
   if (box) addFields(fields, dom.inElement(box, FIELDS))
+  for (let index = 0; index < beside.size; index++) {
+    const { field, element: of } = beside[index] as Beside
+    if (of === element && dom.isInDocument(field)) addField(fields, field)
+  }
   if (n !== undefined) {
     const field = dom.byId(n === 0 ? FIELD : `${FIELD}-${n}`)
     const fits = field && (dom.tag(field) === 'textarea' || dom.tag(field) === 'input')
@@ -30,8 +42,12 @@ export function fieldsOf({ dom }: PageContext, { widgets }: RecaptchaScan, widge
   }
 }
 
-/** Creates a field, where the widget has none: in its element, or beside it if that is a button. */
-export function createField({ dom }: PageContext, { element, n }: RecaptchaWidget): Element {
+/**
+ * Creates a field, where the widget has none: in its element, or beside it if that is a button, or is not drawn yet: the
+ * vendor's script draws only into an element that is empty.
+ */
+export function createField({ dom }: PageContext, widget: RecaptchaWidget): Element {
+  const { element, n } = widget
   const field = dom.create('textarea')
   field.setAttribute('name', FIELD)
   if (!dom.byId(FIELD)) field.id = FIELD
@@ -39,7 +55,8 @@ export function createField({ dom }: PageContext, { element, n }: RecaptchaWidge
   field.hidden = true
   const tag = element && dom.tag(element)
   const inside = element && tag !== 'button' && tag !== 'input'
-  const around = inside ? element : element && (dom.closest(element, 'form') ?? dom.parent(element))
+  const around = inside && isDrawn(widget) ? element : element && (dom.closest(element, 'form') ?? dom.parent(element))
   dom.append(around ?? dom.body(), field)
+  if (element && around !== element) pushBounded(beside, { element, field })
   return field
 }

@@ -12,7 +12,7 @@ import { createField, fieldsOf } from './fields.js'
 import { challengeElements, isButton, isEnterprise, isInvisible } from './kind.js'
 import { scanFrame } from './scan.js'
 import { type Execute, nameOf, type PendingToken, readyKey, recaptchaWatch, type ScoreToken } from './watch.js'
-import { isSeen, type RecaptchaScan, type RecaptchaWidget, setting, sitekeyOf } from './widget.js'
+import { isDrawn, isSeen, type RecaptchaScan, type RecaptchaWidget, setting, sitekeyOf } from './widget.js'
 
 /** A bound on the calls that one solution ends. A page with more calls for one widget waits for none of them. */
 const MAX_WAITING = 100
@@ -63,6 +63,7 @@ function createView(context: PageContext, scan: RecaptchaScan, widget: Recaptcha
       challenged,
       hinted: !widget.element && !widget.params && widget.n === undefined && !widget.anchor?.element,
     },
+    drawn: isDrawn(widget),
     same(other) {
       const that = (other as RecaptchaView).widget
       if (widget.score || that.score) {

@@ -52,6 +52,11 @@ export function isSeen({ dom }: PageContext, { params, client, element }: Recapt
   return !!(params ?? client?.params) || (!!element && dom.attribute(element, 'data-sitekey') !== undefined)
 }
 
+/** Whether the vendor's script has drawn it. */
+export function isDrawn({ n, anchor }: RecaptchaWidget): boolean {
+  return n !== undefined || anchor !== undefined
+}
+
 /** A parameter of the widget: from the page's call, else from the element's `data-` attribute. */
 export function setting({ p, dom }: PageContext, { params, client, element }: RecaptchaWidget, name: string): unknown {
   const given = read(p, params, name) ?? read(p, client?.params, name)

@@ -56,6 +56,7 @@ function createView(context: PageContext, scan: TurnstileScan, widget: Turnstile
       executed: widget.last === 'execute',
       hinted: !element && !widget.params,
     },
+    drawn: id !== undefined || widget.frame !== undefined,
     same(other) {
       const that = (other as TurnstileView).widget
       if (element && that.element) return element === that.element
