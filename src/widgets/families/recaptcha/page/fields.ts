@@ -43,7 +43,7 @@ export function fieldsOf({ dom }: PageContext, { widgets }: RecaptchaScan, widge
 }
 
 /**
- * Creates a field, where the widget has none: in its element, or beside it if that is a button, or is not drawn yet: the
+ * Creates a field, where the widget has none: in its element, or beside it if that is a button or not drawn yet. The
  * vendor's script draws only into an element that is empty.
  */
 export function createField({ dom }: PageContext, widget: RecaptchaWidget): Element {
