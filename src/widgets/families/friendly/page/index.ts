@@ -43,7 +43,7 @@ function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWi
       sitekey: sitekeyOf(context, widget),
       endpoint: endpointOf(context, widget),
       script: scriptOf(context, widget),
-      visible: dom.seen(element, widget.frame),
+      visible: dom.seen(element, shownFrame()),
       answered: isAnswer(response()),
       working: isWorkingNow(),
     },
@@ -76,6 +76,11 @@ function createView(context: PageContext, scan: FriendlyScan, widget: FriendlyWi
     }
     const known = version === 'v2' && own(p, handle, 'response')
     return typeof known === 'string' ? known : ''
+  }
+
+  /** The vendor's frame, once it is drawn: until then the element around it has its size. */
+  function shownFrame(): Element | undefined {
+    return widget.frame && dom.visible(widget.frame) ? widget.frame : undefined
   }
 
   /** Whether it was started, or will be at once: then it may answer by itself. */
