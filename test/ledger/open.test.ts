@@ -100,6 +100,27 @@ describe('openLedger', () => {
     expect(readdirSync(dir).filter((name) => name.startsWith('empty'))).toEqual(['empty.db'])
   })
 
+  it('releases the ledger when it is closed', async () => {
+    const books = await openLedger({ dir, clock })
+    const { day } = await books.status('never-used')
+    expect(day).not.toHaveProperty('moreAt')
+    await books.close()
+    await expect(books.status('a')).rejects.toThrow('was closed')
+  })
+
+  it.each([
+    [{ ledger: null }, /openLedger.*expected a ledger such as/s],
+    [{ ledger: { usage: 1 } }, /openLedger.*expected a ledger such as/s],
+    [{ ledger: memoryLedger(), clock: null }, /openLedger.*expected a clock such as/s],
+    [{ ledger: memoryLedger(), clock: { now: 1 } }, /openLedger.*expected a clock such as/s],
+    [{ url: 'http://127.0.0.1' }, /redis/],
+  ])('says what it expected instead of %j', async (options, message) => {
+    await expect(openLedger(options as never)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(message),
+    })
+  })
+
   it.each([
     {},
     { dir: '.', file: 'x' },
