@@ -9,7 +9,7 @@ const CURRENT_NODE = 26
 
 /** Pages, browser tools, what is pure and what is text; Playwright Test, playwright-extra and the demo stay. */
 const NOT_ABOUT_NODE = [
-  'test/{widgets,policy,project}/**',
+  'test/{widgets,policy,project,solvers}/**',
   'test/adapters/{webdriver,extra/puppeteer,puppeteer,playwright.}*',
 ].flatMap((path) => ['--exclude', path])
 

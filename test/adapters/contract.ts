@@ -3,99 +3,27 @@ import { WELCOME } from '../../src/testing/site/index.js'
 import { denied, fakeGrant } from './fake-grant.js'
 import { GO, RENDERED, SUBMIT, toolStage } from './stage.js'
 import { eventually, type Tool, type ToolPage, until } from './tool.js'
-
-const UNKNOWN = '<div class="smart-captcha" data-sitekey="ysc1_stranger" style="height:100px"></div>'
+import { variantTests } from './variants-contract.js'
 
 /**
- * The contract for every adapter: find each variant, solve what is due, inject the solution where the site's own code
- * and server read it, handle pages that are closed or navigate, and leave nothing behind.
+ * The contract for every adapter: find and solve a widget of each kind of call into a page, inject the solution where
+ * the site's own code and server read it, handle pages that are closed or navigate, and leave nothing behind.
  */
 export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>): void {
   afterAll(() => tool.close())
 
   describe(tool.name, () => {
-    const at = toolStage(tool, { '/unknown': UNKNOWN })
+    const at = toolStage(tool)
     const { visit, find, calls } = at
 
-    describe('finds and solves, and the server accepts the token', () => {
-      const pages = [
+    variantTests(at, {
+      checkboxes: [
         ['/login', 'v2-checkbox', SUBMIT],
-        ['/named', 'v2-checkbox', SUBMIT],
-        ['/dotted', 'v2-checkbox', SUBMIT],
-        ['/data-s', 'v2-checkbox', SUBMIT],
         ['/explicit', 'v2-checkbox', SUBMIT],
-        ['/submits', 'v2-checkbox', undefined],
-        ['/enterprise', 'enterprise-checkbox', SUBMIT],
         ['/csp/named', 'v2-checkbox', SUBMIT],
-        ['/csp/explicit', 'v2-checkbox', SUBMIT],
-      ] as const
-
-      test.each(pages)('%s: %s', async (path, variant, submit) => {
-        await visit(path)
-        expect(await find()).toMatchObject([{ family: 'recaptcha', variant, sitekey: at.site.sitekey, due: true }])
-        const { solved, cost } = await at.captcha.solve(at.page.native)
-        expect(solved).toHaveLength(1)
-        expect(cost).toBe(1000)
-        if (submit) await at.page.click(submit)
-        expect(await at.page.text('h1.good')).toBe(WELCOME)
-        expect(at.grant.injections).toEqual([{ token: solved[0]?.solution.token, ok: true, code: undefined }])
-      })
-
-      test.each([
-        ['/invisible', 'v2-invisible', SUBMIT],
-        ['/invisible-execute', 'v2-invisible', GO],
-        ['/enterprise-invisible', 'enterprise-invisible', GO],
-      ] as const)('%s: %s, once the page has executed it', async (path, variant, button) => {
-        await visit(path)
-        await at.page.click(button)
-        await eventually(async () => (await find())[0]?.due === true)
-        expect(await find()).toMatchObject([{ variant, sitekey: at.site.sitekey, executed: true, visible: false }])
-        expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [{ challenge: { variant } }] })
-        expect(await at.page.text('h1.good')).toBe(WELCOME)
-      })
-
-      test.each([
-        ['/v3', 'v3'],
-        ['/enterprise-score', 'enterprise-score'],
-      ] as const)('%s: %s, while the page waits for its execute', async (path, variant) => {
-        await visit(path, RENDERED, { recaptchaV3: 'solve' })
-        expect(await find()).toMatchObject([{ variant, due: false }])
-        await at.page.click(GO)
-        await eventually(async () => (await find())[0]?.due === true)
-        expect(await find()).toMatchObject([{ variant, sitekey: at.site.sitekey, action: 'login', executed: true }])
-        await at.captcha.solve(at.page.native)
-        expect(await at.page.text('h1.good')).toBe(WELCOME)
-        expect(at.site.verified.at(-1)).toMatchObject({ success: true, action: 'login', score: 0.9 })
-      })
-
-      test('gives a score token that was bought before to the next execute of that sitekey, once', async () => {
-        await visit('/v3')
-        const { solved } = await at.captcha.solve(at.page.native, { which: 'all' })
-        expect(solved).toHaveLength(1)
-        const run = `grecaptcha.execute(${JSON.stringify(at.site.sitekey)}, { action: 'pay' })`
-        expect(await at.page.evaluate(run)).toBe(solved[0]?.solution.token)
-        expect(await at.page.evaluate(run)).not.toBe(solved[0]?.solution.token)
-      })
-
-      test('finds and solves each of several widgets, also with one sitekey', async () => {
-        await visit('/several', 'document.querySelectorAll("iframe[name^=a-]").length === 3')
-        const found = await find()
-        expect(found).toHaveLength(3)
-        expect(new Set(found.map(({ id }) => id)).size).toBe(3)
-        const { solved } = await at.captcha.solve(at.page.native)
-        const tokens = solved.map(({ solution }) => solution.token)
-        expect(new Set(tokens).size).toBe(3)
-        const read = 'JSON.stringify([...document.querySelectorAll("textarea")].map((field) => field.value))'
-        expect(JSON.parse(String(await at.page.evaluate(read))).sort()).toEqual([...tokens].sort())
-        const answers = '[grecaptcha.getResponse(0), grecaptcha.getResponse(1), grecaptcha.getResponse(2)].join()'
-        expect(
-          String(await at.page.evaluate(answers))
-            .split(',')
-            .sort(),
-        ).toEqual([...tokens].sort())
-        expect(await at.page.evaluate('grecaptcha.getResponse() === grecaptcha.getResponse(0)')).toBe(true)
-        expect(await calls()).toBe(2)
-      })
+      ],
+      invisible: [['/invisible-execute', 'v2-invisible', GO]],
+      scores: [['/v3', 'v3']],
     })
 
     test('passes the load of the page with a solve: another one only for another document', async () => {
@@ -118,11 +46,6 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
     })
 
     describe('reports what it found', () => {
-      test('reports data-s and action', async () => {
-        await visit('/data-s')
-        expect(await find()).toMatchObject([{ dataS: 'one-time-value', action: 'login' }])
-      })
-
       test('keeps the id of a widget for as long as its document exists', async () => {
         await visit('/login', 'document.readyState === "complete"')
         const [first] = await find()
@@ -130,35 +53,6 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         expect((await find())[0]?.id).toBe(first?.id)
         await at.page.goto(`${at.site.url}/login`)
         expect((await find())[0]?.id).not.toBe(first?.id)
-      })
-
-      test('finds a widget that its framework renders late, removes and renders again', async () => {
-        await visit('/late', 'window.grecaptcha && grecaptcha.render')
-        expect(await find()).toEqual([])
-        await at.page.evaluate('draw()')
-        const [first] = await find()
-        expect(first?.variant).toBe('v2-checkbox')
-        await at.page.evaluate('draw()')
-        const again = await find()
-        expect(again).toHaveLength(1)
-        expect(again[0]?.id).not.toBe(first?.id)
-        const { solved } = await at.captcha.solve(at.page.native)
-        expect(await at.page.evaluate('calls.join()')).toBe(solved[0]?.solution.token)
-        expect(await at.page.evaluate('grecaptcha.getResponse(widget)')).toBe(solved[0]?.solution.token)
-      })
-
-      test('reports a widget of no known family, and never solves it', async () => {
-        await visit('/unknown', 'true')
-        const stranger = { family: 'unknown', vendor: 'yandex', pageUrl: `${at.site.url}/unknown`, visible: true }
-        expect((await at.captcha.find(at.page.native)).unknown).toMatchObject([stranger])
-        for (const which of ['due', 'all'] as const) {
-          expect(await at.captcha.solve(at.page.native, { which })).toMatchObject({
-            solved: [],
-            failed: [],
-            skipped: [{ challenge: stranger, reason: 'unknown' }],
-          })
-        }
-        expect(at.grant.challenges).toEqual([])
       })
 
       test('finds none in a page without a widget', async () => {
@@ -203,13 +97,6 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         await eventually(async () => (await find()).length === 1)
         expect(await find()).toMatchObject([{ frameUrl: 'about:srcdoc' }])
       })
-
-      test('solves in an open shadow root', async () => {
-        await visit('/shadow', 'window.widget !== undefined')
-        expect(await find()).toMatchObject([{ variant: 'v2-checkbox', visible: true, due: true }])
-        const { solved } = await at.captcha.solve(at.page.native)
-        expect(await at.page.evaluate('gotToken()')).toBe(solved[0]?.solution.token)
-      })
     })
 
     describe('reports how a solve ended', () => {
@@ -221,16 +108,6 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         await expect(at.captcha.solve(at.page.native, { throwOnDenied: true })).rejects.toMatchObject({
           layer: 'origin',
         })
-      })
-
-      test('reports an aborted solve', async () => {
-        await visit('/login')
-        at.grant.answer = () => new Promise(() => {})
-        const controller = new AbortController()
-        const solving = at.captcha.solve(at.page.native, { signal: controller.signal })
-        await eventually(() => at.grant.challenges.length === 1)
-        controller.abort()
-        expect(await solving).toMatchObject({ failed: [{ error: { code: 'SOLVE_ABORTED' } }] })
       })
 
       test.each([
@@ -303,40 +180,15 @@ export function contract<P, E, Page extends ToolPage<P>>(tool: Tool<P, E, Page>)
         expect(await calls()).toBe(1)
       })
 
-      test.each([
-        ['quotes and markup', `'"\`</script><!--\${1}\\`],
-        ['line ends', 'a\nb\r\nc\u2028d\u2029e'],
-        ['100 KB', 'x'.repeat(100_000)],
-      ])('injects a token with %s unchanged', async (_, token) => {
+      test('injects a token with quotes, markup and line ends, or of 100 KB, unchanged', async () => {
         await visit('/named')
-        at.grant.answer = async () => token
-        await at.captcha.solve(at.page.native)
-        expect(JSON.parse(String(await at.page.evaluate('JSON.stringify(calls)')))).toEqual([token])
-        expect(await at.page.evaluate('grecaptcha.getResponse()')).toBe(token)
-      })
-
-      test('reports a solve whose callback throws as solved', async () => {
-        await visit('/named')
-        await at.page.evaluate('answered = function () { throw new Error("of the page") }; 0')
-        expect(await at.captcha.solve(at.page.native)).toMatchObject({ solved: [{}] })
-      })
-
-      test('finds a widget unanswered and due again after a reset', async () => {
-        await visit('/named')
-        await at.captcha.solve(at.page.native)
-        await at.page.evaluate('grecaptcha.reset(); 0')
-        expect(await at.page.evaluate('grecaptcha.getResponse()')).toBe('')
-        expect(await find()).toMatchObject([{ answered: false, due: true }])
-      })
-    })
-
-    describe('refuses mistyped options', () => {
-      test.each([{ wich: 'all' }, { which: 'al' }, { which: null }])('%j', async (options) => {
-        await visit('/named')
-        await expect(at.captcha.solve(at.page.native, options as never)).rejects.toMatchObject({
-          code: 'CONFIG_INVALID',
-        })
-        expect(at.grant.challenges).toHaveLength(0)
+        const tokens = [`'"\`</script><!--\${1}\\`, 'a\nb\r\nc\u2028d\u2029e', 'x'.repeat(100_000)]
+        for (const token of tokens) {
+          at.grant.answer = async () => token
+          await at.captcha.solve(at.page.native, { which: 'all' })
+          expect(JSON.parse(String(await at.page.evaluate('JSON.stringify(calls)'))).at(-1)).toBe(token)
+          expect(await at.page.evaluate('grecaptcha.getResponse()')).toBe(token)
+        }
       })
     })
 

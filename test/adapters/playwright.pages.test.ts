@@ -12,6 +12,7 @@ import { reusedContract } from './reused-contract.js'
 import { takeoverContract } from './takeover-contract.js'
 import { type ElementPage, type ElementTool, eventually, runBefore } from './tool.js'
 import { unnamedContract } from './unnamed-contract.js'
+import { variantsContract } from './variants-contract.js'
 import { waitContract } from './wait-contract.js'
 
 function toolPage(page: Page): ElementPage<Page, Locator> {
@@ -60,6 +61,7 @@ const playwright: ElementTool<Page, Locator> = {
 }
 
 contract(playwright)
+variantsContract(playwright)
 dueContract(playwright)
 picturesContract(playwright)
 waitContract(playwright)

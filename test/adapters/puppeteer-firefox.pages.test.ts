@@ -7,6 +7,7 @@ import { puppeteerTool } from './puppeteer-tool.js'
 import { reusedContract } from './reused-contract.js'
 import { takeoverContract } from './takeover-contract.js'
 import { unnamedContract } from './unnamed-contract.js'
+import { variantsContract } from './variants-contract.js'
 import { waitContract } from './wait-contract.js'
 
 /** Firefox over WebDriver BiDi, the only protocol with which Puppeteer controls it. */
@@ -17,6 +18,7 @@ function start(): Promise<Browser> {
 const firefox = puppeteerTool('Puppeteer on Firefox', start)
 
 contract(firefox)
+variantsContract(firefox)
 dueContract(firefox)
 picturesContract(firefox)
 waitContract(firefox)

@@ -4,7 +4,6 @@ import { CHROMIUM_FLAGS, findBrowser } from '../../scripts/find-browser.mjs'
 import { guardContext } from '../../src/adapters/puppeteer/index.js'
 import { autoContract } from './auto-contract.js'
 import { contract } from './contract.js'
-import { dueContract } from './due-contract.js'
 import { fakeGrant } from './fake-grant.js'
 import { picturesContract } from './pictures-contract.js'
 import { puppeteerTool } from './puppeteer-tool.js'
@@ -25,7 +24,6 @@ function browser(): Promise<Browser> {
 const puppeteer = puppeteerTool('Puppeteer', browser)
 
 contract(puppeteer)
-dueContract(puppeteer)
 picturesContract(puppeteer)
 waitContract(puppeteer)
 takeoverContract(puppeteer)
