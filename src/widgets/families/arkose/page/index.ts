@@ -29,6 +29,9 @@ export const arkose: PageFamily = {
   },
 }
 
+/** The frames of inline challenges that were hidden because they are solved. */
+const hidden = list<Element>()
+
 /** How many solutions were injected: a timer recognizes its own solution by this number. */
 let solveCount = 0
 
@@ -38,6 +41,11 @@ function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget
   const { box, enforcement, field, frame, host, key } = widget
   const last = enforcement?.lastEvent
   const isOpen = last === 'onShow' || last === 'onShown'
+  // The page has opened it again: what was hidden for an answer is shown.
+  if (isOpen && frame && includes(hidden, frame)) {
+    remove(hidden, frame)
+    ;(frame as HTMLElement).style.display = ''
+  }
   const isShown = isOpen && (!frame || dom.seen(frame, frame))
 
   const view: ArkoseView = {
@@ -142,8 +150,10 @@ function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget
   /** Hides the open challenge: everything that covers the page or, in inline mode, the one frame. */
   function hide(): void {
     if (!frame) return
-    if (setting(context, widget, 'mode') === 'inline') (frame as HTMLElement).style.display = 'none'
-    else hideChallenge(context, frame)
+    if (setting(context, widget, 'mode') === 'inline') {
+      pushBounded(hidden, frame)
+      ;(frame as HTMLElement).style.display = 'none'
+    } else hideChallenge(context, frame)
   }
 
   function createField(into: Element): Element {
