@@ -173,7 +173,7 @@ describe('an HTTP proxy', () => {
     [['ntlm'], only('NTLM')],
     [['xntlm,ntlm2'], only('Xntlm or Ntlm2')],
     [['NEGOTIATE', 'NTLM', 'Negotiate'], only('Negotiate or NTLM')],
-    [['Digest realm="a, Basic", qop="auth", nonce="x", stale=false ,Negotiate'], only('Digest or Negotiate')],
+    [['Digest realm="a, Basic , b", qop="auth", nonce="x", stale=false ,Negotiate'], only('Digest or Negotiate')],
     [['Digest realm=""'], only('Digest')],
     [['SCRAM-SHA-256 data=x'], only('Scram-sha-256')],
     [['Negotiate, basic realm="x"'], LOGIN],
