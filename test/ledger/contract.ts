@@ -699,8 +699,6 @@ async function compare(pair: LedgerPair, steps: readonly Step[], start: number):
     if (each.do === 'wait') now += each.ms
     if (each.do === 'retry' && retryAt !== undefined) now = Math.max(now, retryAt)
     const at = model.time(now)
-    // What was only looked at has not passed: a clock that is set back before anything is recorded goes back.
-    await ledger.setFact({ scope: run, name: 'turn', value: `${turn}`, ttlMs: SECOND }, now)
     if (each.do === 'reserve') {
       const request = {
         id: `${run}-${turn}`,
