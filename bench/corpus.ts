@@ -2,7 +2,7 @@ import type { HTTPRequest } from 'puppeteer-core'
 import { guardContext } from '../src/adapters/playwright/index.js'
 import { type CorpusPage, corpusPages, type ExpectedWidget } from '../test/widgets/corpus/format.js'
 import { corpusGrant, handsOf, isOwn, routeCorpus, solveWith } from '../test/widgets/corpus/ours.js'
-import { becomes, type Hands, runPage } from '../test/widgets/corpus/run.js'
+import { becomes, type Hands, runPage, type Solve } from '../test/widgets/corpus/run.js'
 import { type CorpusSite, startCorpusSite } from '../test/widgets/corpus/site.js'
 import { startVendors, type Vendors } from '../test/widgets/corpus/vendors.js'
 import { type Browsers, openBrowsers, type PluggedPage } from './pages.js'
@@ -68,6 +68,17 @@ function report(pages: readonly CorpusPage[], ours: Outcomes, theirs: Outcomes):
   }
 }
 
+/** Several pages at a time: most of the time is spent waiting. */
+async function inLanes(pages: readonly CorpusPage[], run: (page: CorpusPage) => Promise<void>): Promise<void> {
+  const left = [...pages]
+  const lane = async () => {
+    for (let page = left.shift(); page; page = left.shift()) await run(page)
+  }
+  await Promise.all(Array.from({ length: LANES }, lane))
+}
+
+const LANES = 4
+
 async function outcomeOf(run: (whenFound: () => void) => Promise<void>): Promise<Outcome> {
   let found = false
   try {
@@ -91,15 +102,14 @@ async function byUs(
     const context = await ours.newContext()
     await routeCorpus(context, vendors, pages)
     const captcha = await guardContext(corpusGrant(vendors, { recaptchaV3 }), context)
-    for (const page of pages.filter((one) => one.recaptchaV3 === recaptchaV3)) {
+    const tested = pages.filter((one) => one.recaptchaV3 === recaptchaV3)
+    await inLanes(tested, async (page) => {
       const tab = await context.newPage()
       vendors.prepare(page)
-      outcomes.set(
-        page.name,
-        await outcomeOf((found) => runPage(page, handsOf(tab), site, solveWith(captcha, tab, found))),
-      )
+      const run = (found: () => void) => runPage(page, handsOf(tab), site, solveWith(captcha, tab, found))
+      outcomes.set(page.name, await outcomeOf(run))
       await tab.close()
-    }
+    })
     await context.close()
   }
   return outcomes
@@ -112,20 +122,19 @@ async function byPeer(
   site: CorpusSite,
 ): Promise<Outcomes> {
   const outcomes = new Map<string, Outcome>()
-  for (const page of pages) {
+  await inLanes(pages, async (page) => {
     const tab = await browsers.newPluggedPage()
     vendors.prepare(page)
     await tab.setRequestInterception(true)
     tab.on('request', (request) => void answer(request, page, vendors).catch(() => {}))
     tab.on('dialog', (dialog) => void dialog.dismiss().catch(() => {}))
-    outcomes.set(
-      page.name,
-      await outcomeOf((found) =>
-        runPage(page, peerHands(tab), site, (expected) => solveByPeer(tab, page, expected, vendors, found)),
-      ),
-    )
+    const run = (found: () => void) => {
+      const solve: Solve = (expected) => solveByPeer(tab, page, expected, vendors, found)
+      return runPage(page, peerHands(tab), site, solve)
+    }
+    outcomes.set(page.name, await outcomeOf(run))
     await tab.close()
-  }
+  })
   return outcomes
 }
 

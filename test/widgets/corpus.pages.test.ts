@@ -14,8 +14,15 @@ const pages = corpusPages()
 
 let vendors: Vendors
 let site: CorpusSite
+interface Guarded {
+  readonly context: BrowserContext
+  readonly captcha: Captcha<Page>
+  /** Tabs that no test has at the moment: a new one costs more than a page. */
+  readonly idle: Page[]
+}
+
 /** One context for each setting of the policy, with the guard and the vendors. */
-const contexts = new Map<string, Promise<{ context: BrowserContext; captcha: Captcha<Page> }>>()
+const contexts = new Map<string, Promise<Guarded>>()
 
 beforeAll(async () => {
   vendors = await startVendors()
@@ -27,33 +34,37 @@ afterAll(async () => {
   await vendors?.close()
 })
 
-function guarded({ recaptchaV3 }: CorpusPage) {
+function guarded({ recaptchaV3 }: CorpusPage): Promise<Guarded> {
   const key = String(recaptchaV3)
   const opening = contexts.get(key) ?? open(recaptchaV3 === undefined ? {} : { recaptchaV3 })
   contexts.set(key, opening)
   return opening
 }
 
-async function open(policy: Omit<PolicyInput, 'origins'>) {
+async function open(policy: Omit<PolicyInput, 'origins'>): Promise<Guarded> {
   const context = await (await sharedBrowser()).newContext()
   await routeCorpus(context, vendors, pages)
-  return { context, captcha: await guardContext(corpusGrant(vendors, policy), context) }
+  return { context, captcha: await guardContext(corpusGrant(vendors, policy), context), idle: [] }
 }
 
 describe('pages as people have them are found right, and done right:', () => {
   test.concurrent.each(pages.map((page) => [page.name, page] as const))('%s', async (_, page) => {
-    const { context, captcha } = await guarded(page)
-    const tab = await context.newPage()
+    const { context, captcha, idle } = await guarded(page)
+    const tab = idle.pop() ?? (await context.newPage())
     const errors: string[] = []
-    tab.on('pageerror', (error) => errors.push(String(error)))
+    const threw = (error: Error) => void errors.push(String(error))
+    tab.on('pageerror', threw)
+    const hands = handsOf(tab)
     try {
       vendors.prepare(page)
-      await runPage(page, handsOf(tab), site, solveWith(captcha, tab))
+      await runPage(page, hands, site, solveWith(captcha, tab))
       if (!page.throws && errors.length > 0) throw new Error(`The page threw ${errors.join('; ')}`)
     } catch (error) {
       throw new Error(`${page.name}: ${page.title}\n${(error as Error).message}\nPage errors: ${errors.join('; ')}`)
     } finally {
-      await tab.close()
+      hands.release()
+      tab.off('pageerror', threw)
+      idle.push(tab)
     }
   })
 })

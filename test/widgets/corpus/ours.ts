@@ -1,4 +1,4 @@
-import type { BrowserContext, Page, Request } from 'playwright'
+import type { BrowserContext, Page, Request, Response } from 'playwright'
 import type { Captcha } from '../../../src/adapters/engine/captcha.js'
 import { type Answer, isPicture } from '../../../src/base/challenge.js'
 import type { Solution } from '../../../src/guard/types.js'
@@ -55,26 +55,28 @@ export async function routeCorpus(
   )
 }
 
-/** What a person does, by Playwright. */
-export function handsOf(page: Page): Hands {
+/** What a person does, by Playwright, until it is released: the tab may then be another page's. */
+export function handsOf(page: Page): Hands & { release(): void } {
   const pending = new Set<Request>()
   let requests = 0
-  const ended = (request: Request) => void pending.delete(request)
-  page.on('request', (request) => {
+  const began = (request: Request) => {
     requests++
     pending.add(request)
-  })
-  page.on('requestfinished', ended)
-  page.on('requestfailed', ended)
+  }
+  const ended = (request: Request) => void pending.delete(request)
   // A body that no code of the page reads never ends.
-  page.on('response', (response) => {
+  const answered = (response: Response) => {
     if (response.request().resourceType() === 'fetch') ended(response.request())
-  })
+  }
+  page.on('request', began).on('requestfinished', ended).on('requestfailed', ended).on('response', answered)
   page.setDefaultTimeout(PATIENCE_MS)
   const at = (selector: string, frame?: string) =>
     frame === undefined ? page.locator(selector) : page.frameLocator(frame).locator(selector)
   return {
     patienceMs: PATIENCE_MS,
+    release() {
+      page.off('request', began).off('requestfinished', ended).off('requestfailed', ended).off('response', answered)
+    },
     goto: async (url) => void (await page.goto(url, { timeout: 60_000 })),
     click: (selector, frame) => at(selector, frame).click(),
     fill: (selector, text, frame) => at(selector, frame).fill(text),
