@@ -69,15 +69,17 @@ function report(pages: readonly CorpusPage[], ours: Outcomes, theirs: Outcomes):
 }
 
 /** Several pages at a time: most of the time is spent waiting. */
-async function inLanes(pages: readonly CorpusPage[], run: (page: CorpusPage) => Promise<void>): Promise<void> {
+async function inLanes(
+  pages: readonly CorpusPage[],
+  lanes: number,
+  run: (page: CorpusPage) => Promise<void>,
+): Promise<void> {
   const left = [...pages]
   const lane = async () => {
     for (let page = left.shift(); page; page = left.shift()) await run(page)
   }
-  await Promise.all(Array.from({ length: LANES }, lane))
+  await Promise.all(Array.from({ length: lanes }, lane))
 }
-
-const LANES = 4
 
 async function outcomeOf(run: (whenFound: () => void) => Promise<void>): Promise<Outcome> {
   let found = false
@@ -103,7 +105,7 @@ async function byUs(
     await routeCorpus(context, vendors, pages)
     const captcha = await guardContext(corpusGrant(vendors, { recaptchaV3 }), context)
     const tested = pages.filter((one) => one.recaptchaV3 === recaptchaV3)
-    await inLanes(tested, async (page) => {
+    await inLanes(tested, 4, async (page) => {
       const tab = await context.newPage()
       vendors.prepare(page)
       const run = (found: () => void) => runPage(page, handsOf(tab), site, solveWith(captcha, tab, found))
@@ -122,7 +124,8 @@ async function byPeer(
   site: CorpusSite,
 ): Promise<Outcomes> {
   const outcomes = new Map<string, Outcome>()
-  await inLanes(pages, async (page) => {
+  // Puppeteer waits by animation frames, which only the tab in front has.
+  await inLanes(pages, 1, async (page) => {
     const tab = await browsers.newPluggedPage()
     vendors.prepare(page)
     await tab.setRequestInterception(true)
@@ -173,7 +176,7 @@ function peerHands(page: PluggedPage): Hands {
 }
 
 /** Most of what goes wrong for the peer is waited for: not for as long as for us, who are to be all right. */
-const PEER_PATIENCE_MS = 3_000
+const PEER_PATIENCE_MS = 5_000
 
 /**
  * Found right: it would solve the sitekeys that are due, and no other. It counts an hCaptcha's two frames as two, which
