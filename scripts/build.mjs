@@ -10,7 +10,7 @@ import { ensurePackages, root } from './setup.mjs'
 
 ensurePackages()
 const esbuild = await import('esbuild')
-const { esbuildPageScript, holdScript, observerScript, pageScript } = await import('./page-script.mjs')
+const { coreScript, esbuildPageScript, familyScripts, holdScript, observerScript } = await import('./page-script.mjs')
 const require = createRequire(import.meta.url)
 
 process.chdir(root)
@@ -91,7 +91,7 @@ function report(files) {
   const kib = (/** @type {number} */ bytes) => `${(bytes / 1024).toFixed(1)} KiB`
   const sum = files.reduce((total, file) => total + statSync(file.replace(/^src/, 'dist').replace(/ts$/, 'js')).size, 0)
   console.log(`code            ${kib(sum)} in ${files.length} files, ${Object.keys(ENTRIES).length} entries`)
-  const scripts = { 'observer script': observerScript(), 'hold script': holdScript(), 'page script': pageScript() }
+  const scripts = { 'observer script': observerScript(), 'hold script': holdScript(), 'core script': coreScript(), ...familyScripts() }
   for (const [name, text] of Object.entries(scripts)) {
     console.log(`${name.padEnd(15)} ${kib(text.length)}, ${kib(gzipSync(text).length)} compressed`)
   }

@@ -1,14 +1,14 @@
-// Code that runs inside a page lives in src/widgets/page. It is bundled into one string, at build and when tests, the
-// demo and benchmarks run from source: an import of src/widgets/page/script.ts gets that string.
+// Code that runs inside a page lives in src/widgets/page. It is bundled into strings, at build and when tests, the
+// demo and benchmarks run from source: an import of src/widgets/page/script.ts gets them.
 import { fileURLToPath } from 'node:url'
 import { build, buildSync } from 'esbuild'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const MAIN = 'main.ts'
+const PAGE = `${root}src/widgets/page`
 const SCRIPT = /[\\/]src[\\/]widgets[\\/]page[\\/]script\.ts$/
 
 /**
- * Properties of our own objects, written short in both scripts. None of them is a property of anything that a browser,
+ * Properties of our own objects, written short in all scripts alike. None of them is a property of anything that a browser,
  * a page, a vendor or Node has, and none is ever named by a string.
  */
 export const OWN_PROPERTIES = [
@@ -62,45 +62,77 @@ export const OWN_PROPERTIES = [
   'wrapped',
 ]
 
+/** @type {import('esbuild').BuildOptions} */
+const OPTIONS = {
+  bundle: true,
+  minify: true,
+  write: false,
+  target: ['chrome100', 'firefox100', 'safari15'],
+  legalComments: 'none',
+  charset: 'ascii',
+  mangleProps: new RegExp(`^(?:${OWN_PROPERTIES.join('|')})$`),
+}
+
 /** @type {Record<string, string | false> | undefined} */
 let shortNames
 
+/** The short names, the same in all scripts: they are free in each, as they are chosen for all of them at once. */
+function namesOfAll() {
+  const entryPoints = ['main', 'init-script', 'hold-script', 'families'].map((name) => `${PAGE}/${name}.ts`)
+  return buildSync({ ...OPTIONS, entryPoints, format: 'esm', outdir: PAGE, mangleCache: {} }).mangleCache
+}
+
 /**
- * @param {string} entry a file of src/widgets/page
+ * @param {Pick<import('esbuild').BuildOptions, 'entryPoints' | 'stdin'>} entry
  */
 function bundlePage(entry) {
-  // The page script has all modules of the init script: its names are free in both.
-  if (entry !== MAIN && !shortNames) bundlePage(MAIN)
-  /** @type {import('esbuild').BuildResult<{ write: false }>} */
-  const result = buildSync({
-    entryPoints: [`${root}src/widgets/page/${entry}`],
-    bundle: true,
-    minify: true,
-    write: false,
-    format: 'iife',
-    target: ['chrome100', 'firefox100', 'safari15'],
-    legalComments: 'none',
-    charset: 'ascii',
-    mangleProps: new RegExp(`^(?:${OWN_PROPERTIES.join('|')})$`),
-    mangleCache: shortNames ?? {},
-  })
-  shortNames ??= result.mangleCache
-  return result.outputFiles[0]?.text.trim() ?? ''
+  shortNames ??= namesOfAll()
+  const result = buildSync({ ...OPTIONS, ...entry, format: 'iife', mangleCache: { ...shortNames } })
+  return result.outputFiles?.[0]?.text.trim() ?? ''
 }
 
 /** The init script: watches the vendors' scripts from before the page's own run. */
 export function observerScript() {
-  return bundlePage('init-script.ts')
+  return bundlePage({ entryPoints: [`${PAGE}/init-script.ts`] })
 }
 
 /** What holds a click on a button that answers by itself. It is sent only where a policy wants that. */
 export function holdScript() {
-  return bundlePage('hold-script.ts')
+  return bundlePage({ entryPoints: [`${PAGE}/hold-script.ts`] })
 }
 
-/** What finds widgets and puts solutions in. */
-export function pageScript() {
-  return bundlePage(MAIN)
+/** What finds widgets and puts solutions in, by the families that are added to it. */
+export function coreScript() {
+  return bundlePage({ entryPoints: [`${PAGE}/main.ts`] })
+}
+
+/**
+ * By family, its own script.
+ * @returns {Record<string, string>}
+ */
+export function familyScripts() {
+  const { metafile } = buildSync({
+    entryPoints: [`${PAGE}/families.ts`],
+    bundle: true,
+    write: false,
+    format: 'esm',
+    metafile: true,
+  })
+  const names = Object.values(metafile.outputs).flatMap((output) => output.exports)
+  return Object.fromEntries(names.map((name) => [name, familyScript(name)]))
+}
+
+/**
+ * Of the table, one line: what it does not use is left out, as no module has side effects (package.json).
+ * @param {string} name
+ */
+function familyScript(name) {
+  const contents = [
+    `import { ${JSON.stringify(name)} as family } from './families.js'`,
+    `import { addFamily } from './add-family.js'`,
+    `addFamily(${JSON.stringify(name)}, family)`,
+  ].join('\n')
+  return bundlePage({ stdin: { contents, resolveDir: PAGE, loader: 'ts' } })
 }
 
 /** The module that stands in for src/widgets/page/script.ts. */
@@ -108,7 +140,8 @@ function moduleText() {
   return [
     `export const observerScript = ${JSON.stringify(observerScript())}`,
     `export const holdScript = ${JSON.stringify(holdScript())}`,
-    `export const pageScript = ${JSON.stringify(pageScript())}`,
+    `export const coreScript = ${JSON.stringify(coreScript())}`,
+    `export const familyScripts = ${JSON.stringify(familyScripts())}`,
     '',
   ].join('\n')
 }

@@ -1,6 +1,7 @@
+import type { WidgetFamily } from '../base/challenge.js'
 import { type OriginPattern, originsSource } from '../policy/origin.js'
 import { MAX_REPLY_LENGTH } from './bounds.js'
-import { holdScript, observerScript, pageScript } from './page/script.js'
+import { coreScript, familyScripts, holdScript, observerScript } from './page/script.js'
 import type {
   FindRequest,
   InitScriptVariables,
@@ -39,14 +40,22 @@ export function observerCall(
   return origins ? `if(/${originsSource(origins)}/.test(self.origin)){${script}}` : script
 }
 
-/**
- * Finds the widgets of a frame.
- *
- * @param whole whether the page script is part of the text; without it, the value is null in a frame that does not have
- * it yet
- */
-export function findCall(request: FindRequest, whole: boolean): string {
-  return call('find', [request], whole)
+/** The scripts that are part of a call's text. A script that is in the page already changes nothing. */
+export interface SentScripts {
+  /** The init script: for documents in which it has not run. */
+  readonly observer?: boolean
+  /** The core script, which needs the init script. */
+  readonly core?: boolean
+  /** The scripts of these families, which need the core script. */
+  readonly families: readonly WidgetFamily[]
+}
+
+/** No script: all of them are in the page. */
+export const NO_SCRIPTS: SentScripts = { families: [] }
+
+/** Finds the widgets of a frame. The value is null in a frame that does not have the core script. */
+export function findCall(request: FindRequest, scripts: SentScripts): string {
+  return call('find', [request], scripts)
 }
 
 /** Draws a one-time pad for a solution. */
@@ -68,8 +77,8 @@ export const releaseCall = (id: string): string => call('release', [id])
 export const proofOfWorkCall = (id: string, start: boolean): string => call('proofOfWork', [id, start])
 
 /** Waits in a frame until `findCall` would reply something else, for at most `ms`. The value is a promise. */
-export function waitCall(ticket: string, request: FindRequest, ms: number, whole: boolean): string {
-  return `(async()=>(${BOUNDED})(await ${call('wait', [ticket, request, ms], whole, '')}))()`
+export function waitCall(ticket: string, request: FindRequest, ms: number, scripts: SentScripts): string {
+  return `(async()=>(${BOUNDED})(await ${call('wait', [ticket, request, ms], scripts, '')}))()`
 }
 
 /** Ends such a wait. */
@@ -90,12 +99,16 @@ const BOUNDED = `r=>typeof r==="string"&&r&&r.length<=${MAX_REPLY_LENGTH}?r:null
 function call<Method extends keyof PageApi>(
   method: Method,
   args: Parameters<PageApi[Method]>,
-  whole = false,
+  { observer, core, families }: SentScripts = NO_SCRIPTS,
   bound = BOUNDED,
 ): string {
   const reply = `(s=>s&&s.${MAIN}?s.${MAIN}.${method}(${args.map(json).join(',')}):null)(${ENTRY})`
   const text = bound ? `(${bound})(${reply})` : reply
-  return whole ? `(()=>{${pageScript}\nreturn ${text}})()` : text
+  const scripts: string[] = []
+  if (observer) scripts.push(`(${HOLD_MS}=>{${observerScript}\n})()`)
+  if (core) scripts.push(coreScript)
+  for (const family of families) scripts.push(familyScripts[family] ?? '')
+  return scripts.length > 0 ? `(()=>{${scripts.join('\n')}\nreturn ${text}})()` : text
 }
 
 function json(value: unknown): string {

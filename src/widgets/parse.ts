@@ -4,6 +4,7 @@ import { MAX_REPLY_LENGTH } from './bounds.js'
 import { duplicate, MAX_MALFORMED, type MalformedReading, malformedReading } from './malformed.js'
 import type {
   FindReply,
+  MissingReply,
   NotifyReply,
   NotifyResult,
   PadReply,
@@ -56,6 +57,8 @@ export interface WidgetReading extends Reading {
 /** How many widgets of one frame are read at most. */
 export const MAX_WIDGETS_PER_FRAME = 50
 
+const FAMILIES = Object.keys(WIDGETS) as [WidgetFamily, ...WidgetFamily[]]
+
 const secret = z.string().regex(/^[0-9a-f]{64}$/)
 const head = z.object({
   doc: z.string().regex(/^[a-z0-9]{1,20}$/),
@@ -69,10 +72,13 @@ const head = z.object({
 } satisfies Shape<FindReply>)
 const entryHead = z.object({
   id: z.string().regex(/^[a-z0-9]{1,20}-\d{1,9}$/),
-  family: z.enum(Object.keys(WIDGETS) as [WidgetFamily, ...WidgetFamily[]]),
+  family: z.enum(FAMILIES),
   expired: z.boolean().catch(false),
   hinted: z.boolean().catch(false),
 } satisfies Shape<WidgetHead>)
+const missingReply = z.object({
+  missing: z.array(z.enum(FAMILIES)).max(FAMILIES.length),
+} satisfies Shape<MissingReply>)
 const result = z.object({
   result: oneOf<PageResult>({
     ok: 'ok',
@@ -155,6 +161,12 @@ export function parseFound(reply: unknown): FrameReading | undefined {
     malformed: looked.length - widgets.length,
     problems,
   }
+}
+
+/** Reads the reply to `find` of a page in which families are missing; undefined where it does not parse. */
+export function parseMissing(reply: unknown): readonly WidgetFamily[] | undefined {
+  const read = missingReply.safeParse(parseJson(reply))
+  return read.success ? read.data.missing : undefined
 }
 
 /**

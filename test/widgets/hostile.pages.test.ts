@@ -5,7 +5,7 @@ import { guardContext } from '../../src/adapters/playwright/index.js'
 import { manualClock } from '../../src/testing/clock.js'
 import { type StandInSite, startSite } from '../../src/testing/site/index.js'
 import { type StandInRecaptcha, startRecaptcha } from '../../src/testing/vendors/recaptcha/index.js'
-import { findCall, waitCall } from '../../src/widgets/calls.js'
+import { findCall, NO_SCRIPTS, waitCall } from '../../src/widgets/calls.js'
 import { parseFound } from '../../src/widgets/parse.js'
 import { type FakeGrant, fakeGrant } from '../adapters/fake-grant.js'
 import { eventually } from '../adapters/tool.js'
@@ -89,7 +89,8 @@ test('our own code still finds the widget where redefined built-ins make the bro
   await visit('/builtins')
   await expect(captcha.find(page)).rejects.toMatchObject({ code: 'PAGE_UNRESPONSIVE' })
   const devtools = await context.newCDPSession(page)
-  const call = { expression: findCall({ max: 50, frames: [] }, true) }
+  const request = { max: 50, frames: [], families: [] }
+  const call = { expression: findCall(request, { observer: true, core: true, families: ['recaptcha'] }) }
   const { result } = await devtools.send('Runtime.evaluate', call)
   expect(parseFound(result.value)).toMatchObject({ widgets: [{ challenge: { sitekey: site.sitekey } }], malformed: 0 })
 })
@@ -224,11 +225,13 @@ test('solves a widget in a blank frame that its page has written, under the page
 test('a reply longer than the bound, from a page in the place of our code, never leaves the page', async () => {
   await visit('/liar')
   await page.evaluate('window.lie = "x".repeat(1e6 + 1); 0')
-  const request = { max: 50, frames: [] }
-  expect(await page.evaluate(findCall(request, false))).toBe(null)
-  expect(await page.evaluate(waitCall('ticket', request, 1_000, false).replace('main.wait', 'main.find'))).toBe(null)
+  const request = { max: 50, frames: [], families: [] }
+  expect(await page.evaluate(findCall(request, NO_SCRIPTS))).toBe(null)
+  expect(await page.evaluate(waitCall('ticket', request, 1_000, NO_SCRIPTS).replace('main.wait', 'main.find'))).toBe(
+    null,
+  )
   await page.evaluate('window.lie = "x".repeat(1e6); 0')
-  expect(await page.evaluate(findCall(request, false))).toHaveLength(1e6)
+  expect(await page.evaluate(findCall(request, NO_SCRIPTS))).toHaveLength(1e6)
 })
 
 test.each([

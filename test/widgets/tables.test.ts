@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { families } from '../../src/widgets/page/families.js'
+import * as families from '../../src/widgets/page/families.js'
+import { signs } from '../../src/widgets/page/signs.js'
 import { watches } from '../../src/widgets/page/watches.js'
 import { WIDGETS } from '../../src/widgets/table.js'
 
@@ -9,6 +10,10 @@ test('each row of the table of widgets names its own family', () => {
 
 test('the table of page code lists the families of the table of widgets, and no other', () => {
   expect(Object.keys(families).toSorted()).toEqual(Object.keys(WIDGETS).toSorted())
+})
+
+test('each family has its signs, and only those', () => {
+  expect(Object.keys(signs).toSorted()).toEqual(Object.keys(WIDGETS).toSorted())
 })
 
 test('each watch is of a family of the table, and no family has two', () => {

@@ -1,9 +1,15 @@
-import type { Challenge } from '../../base/challenge.js'
+import type { Challenge, WidgetFamily } from '../../base/challenge.js'
 import type { Clock } from '../../base/clock.js'
 import { SolveguardError } from '../../base/errors.js'
-import { findCall, waitCall } from '../../widgets/calls.js'
+import { findCall, NO_SCRIPTS, type SentScripts, waitCall } from '../../widgets/calls.js'
 import { MAX_MALFORMED, type MalformedReading, UNREADABLE_REPLY } from '../../widgets/malformed.js'
-import { type FrameReading, MAX_WIDGETS_PER_FRAME, parseFound, type WidgetReading } from '../../widgets/parse.js'
+import {
+  type FrameReading,
+  MAX_WIDGETS_PER_FRAME,
+  parseFound,
+  parseMissing,
+  type WidgetReading,
+} from '../../widgets/parse.js'
 import { type UnknownWidget, unknownIn } from '../../widgets/unknown.js'
 import type { FoundChallenge } from '../../widgets/widget.js'
 import type { DriverFrame, DriverPage } from '../driver.js'
@@ -12,7 +18,7 @@ import type { NamedFrames, UnnamedFrame } from './named-frames.js'
 import { pageClosed, pageGone } from './page-errors.js'
 import { PageLoadTracker } from './page-load-tracker.js'
 import { callWithTimeout, refreshWithTimeout } from './timeouts.js'
-import { isPlacedByDocument, MAX_SCANNED_FRAMES, scannedFrames, type VendorFrame } from './vendor-frames.js'
+import { familiesOf, isPlacedByDocument, MAX_SCANNED_FRAMES, scannedFrames, type VendorFrame } from './vendor-frames.js'
 
 /** A widget that was left out because its data from the page was malformed. */
 export interface MalformedWidget extends MalformedReading {
@@ -111,6 +117,7 @@ const UNREADABLE: FrameReading = {
 const requestFor = (vendorFrames: readonly VendorFrame[]) => ({
   max: MAX_WIDGETS_PER_FRAME,
   frames: vendorFrames.map(({ name, url }) => ({ name, url })),
+  families: familiesOf(vendorFrames),
 })
 
 const documentKey = (frame: DriverFrame): string => `${frame.documentNumber?.() ?? 0} ${frame.url()}`
@@ -120,8 +127,12 @@ export class Finder {
   readonly #clock: Clock
   readonly #evaluateMs: number
   readonly #named: NamedFrames
-  /** Frames where the last scan found the page script; it is sent with the call to the others. */
+  /** Frames where the last scan found the core script; it is sent with the call to the others. */
   readonly #prepared = new WeakSet<DriverFrame>()
+  /** Families that were in a document: their scripts are sent to new documents with the first call. */
+  readonly #seen = new Set<WidgetFamily>()
+  /** Whether there was a document without the init script: it is sent with the core script. */
+  #sendsObserver = false
   readonly #frameNumbers = new WeakMap<DriverFrame, number>()
   readonly #pageLoads = new PageLoadTracker()
   #frameCount = 0
@@ -242,7 +253,7 @@ export class Finder {
     ms: number,
   ): Promise<boolean> {
     if (await this.#named.denialOf(page, frame)) return false
-    const call = waitCall(ticket, requestFor(vendorFrames), ms, !this.#prepared.has(frame))
+    const call = waitCall(ticket, requestFor(vendorFrames), ms, this.#scriptsFor(frame, vendorFrames))
     await callWithTimeout(this.#clock, ms + this.#evaluateMs, () => frame.evaluateAsync?.(call) ?? Promise.resolve())
     return true
   }
@@ -330,18 +341,37 @@ export class Finder {
     vendorFrames: readonly VendorFrame[],
   ): Promise<FrameReading | undefined> {
     const request = requestFor(vendorFrames)
-    // Three attempts: the page script may be missing, and the page may navigate during a call.
-    let whole = !this.#prepared.has(frame)
-    for (let attempt = 0; attempt < 3; attempt++) {
-      const reply = await this.#named.evaluate(page, frame, findCall(request, whole))
+    let scripts = this.#scriptsFor(frame, vendorFrames)
+    const sent = new Set<WidgetFamily>(scripts.families)
+    // Four attempts: the core script may be missing, the init script too, and the page may navigate during a call.
+    for (let attempt = 0; attempt < 4; ) {
+      const reply = await this.#named.evaluate(page, frame, findCall(request, scripts))
       if (reply.ok && reply.value !== null && reply.value !== undefined) {
         this.#prepared.add(frame)
-        return parseFound(reply.value) ?? UNREADABLE
+        if (scripts.observer) this.#sendsObserver = true
+        const found = parseFound(reply.value)
+        const missing = found ? [] : (parseMissing(reply.value) ?? []).filter((family) => !sent.has(family))
+        if (missing.length === 0) return found ?? UNREADABLE
+        for (const family of missing) this.#seen.add(family) && sent.add(family)
+        scripts = { families: missing }
+        continue
       }
       if (frame.isDetached() || (!reply.ok && reply.reason === 'timeout')) return undefined
-      whole = true
+      attempt++
+      this.#prepared.delete(frame)
+      const observer = scripts.core || this.#sendsObserver
+      scripts = { ...this.#scriptsFor(frame, vendorFrames), observer }
+      sent.clear()
+      for (const family of scripts.families) sent.add(family)
     }
     return undefined
+  }
+
+  /** The scripts that a call needs: none in a frame where the last scan found them. */
+  #scriptsFor(frame: DriverFrame, vendorFrames: readonly VendorFrame[]): SentScripts {
+    if (this.#prepared.has(frame)) return NO_SCRIPTS
+    const families = [...new Set([...familiesOf(vendorFrames), ...this.#seen])]
+    return { observer: this.#sendsObserver, core: true, families }
   }
 
   /**

@@ -161,8 +161,8 @@ async function inject(
     throw new SolveguardError('WIDGET_GONE', 'The widget was answered during the solve; that answer stays.')
   }
   if (result !== 'ok') throw widgetGone()
-  // The solution is in the page now. The page's callback may submit the form and so end the document, or take long:
-  // neither is a failure.
+  // The solution is in the page now, and its callback has been called by the time that this call replies. The callback
+  // may submit the form and so end the document, or take long: neither is a failure.
   const notified = await tools.frames.evaluate(page, frame, notifyPageCall(id))
   return notified.ok ? notToldReason(parseNotified(notified.value)) : undefined
 }

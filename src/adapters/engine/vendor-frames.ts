@@ -1,3 +1,4 @@
+import type { WidgetFamily } from '../../base/challenge.js'
 import type { FrameHint } from '../../widgets/page-kit/protocol.js'
 import { WIDGETS } from '../../widgets/table.js'
 import type { DriverFrame, DriverPage } from '../driver.js'
@@ -17,9 +18,19 @@ const WIDGET_FAMILIES = Object.values(WIDGETS)
 
 /** Whether a URL is that of a vendor's own frame: evidence of a widget, and not scanned itself. */
 export function isVendorFrame(address: string): boolean {
-  if (!URL.canParse(address)) return false
+  return familyOf(address) !== undefined
+}
+
+function familyOf(address: string): WidgetFamily | undefined {
+  if (!URL.canParse(address)) return undefined
   const url = new URL(address)
-  return /^https?:$/.test(url.protocol) && WIDGET_FAMILIES.some((widget) => widget.isVendorFrame(url))
+  if (!/^https?:$/.test(url.protocol)) return undefined
+  return WIDGET_FAMILIES.find((widget) => widget.isVendorFrame(url))?.family
+}
+
+/** The families to which vendors' frames belong. */
+export function familiesOf(vendorFrames: readonly VendorFrame[]): readonly WidgetFamily[] {
+  return [...new Set(vendorFrames.flatMap(({ url }) => familyOf(url) ?? []))]
 }
 
 /** Whether the parent document itself loaded a vendor's URL into a frame; a frame may also navigate there by itself. */

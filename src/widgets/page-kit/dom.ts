@@ -55,6 +55,14 @@ export function createDom(p: Primordials) {
   const all = (root: Root, selector: string): NodeListOf<Element> =>
     root === document ? inDocument(document, selector) : inFragment(root as ShadowRoot, selector)
 
+  const isElement = (value: unknown): value is Element => {
+    try {
+      return typeof value === 'object' && value !== null && nodeType(value as Node) === 1
+    } catch {
+      return false
+    }
+  }
+
   let cached: List<Root> | undefined
   let unsearchedRoots = 0
 
@@ -106,9 +114,16 @@ export function createDom(p: Primordials) {
     /** Whether a node is connected to the current document. */
     isInDocument: (node: Node): boolean => connected(node) && owner(node) === document,
 
-    isElement(value: unknown): value is Element {
+    isElement,
+
+    /**
+     * The same for the many objects of a vendor's state, of which few are elements: `isElement` throws inside for each
+     * other one, and the first exception in a page's script takes milliseconds. An element whose prototype the page has
+     * replaced is not recognized.
+     */
+    isElementInState(value: object): value is Element {
       try {
-        return typeof value === 'object' && value !== null && nodeType(value as Node) === 1
+        return p.has(value, 'nodeType') && isElement(value)
       } catch {
         return false
       }

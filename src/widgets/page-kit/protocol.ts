@@ -23,7 +23,7 @@ export interface PageEntry<Main extends PageApi = PageApi> {
 
 /** The calls that Node makes. Arguments and results pass as JSON text. */
 export interface PageApi {
-  /** All widgets of this frame. @returns a `FindReply` */
+  /** All widgets of this frame. @returns a `FindReply`, or a `MissingReply` while families are missing */
   find(request: FindRequest): string
   /**
    * Draws a one-time pad, and keeps it until a solution that is sealed with it is injected.
@@ -32,9 +32,14 @@ export interface PageApi {
    * @returns a `PadReply`
    */
   pad(length: number): string
-  /** Injects a solution. @returns a `ResultReply` */
+  /** Injects a solution, and calls the page's callback for it in a task of its own. @returns a `ResultReply` */
   inject(id: string, solution: SealedSolution): string
-  /** Calls the page's callback for a solution that was injected. @returns a `NotifyReply` */
+  /**
+   * Calls the page's callback for a solution that was injected, unless its task has run: in a page that is not shown,
+   * tasks are late.
+   *
+   * @returns a `NotifyReply`
+   */
   notifyPage(id: string): string
   /** No solution will come for this widget: releases the calls that were held for it. @returns a `ResultReply` */
   release(id: string): string
@@ -55,6 +60,8 @@ export interface PageApi {
 }
 
 export interface FindRequest {
+  /** Families of which Node knows that they may be here: those of the vendors' frames. */
+  readonly families: readonly string[]
   /** How many widgets at most. */
   readonly max: number
   readonly frames: readonly FrameHint[]
@@ -82,6 +89,11 @@ export interface FindReply {
   readonly widgets: readonly unknown[]
   /** A list of what looks like a CAPTCHA of no known family. */
   readonly unknown: unknown
+}
+
+/** Of these families there are signs, and their scripts are not in the page yet: without them nothing is searched. */
+export interface MissingReply {
+  readonly missing: readonly string[]
 }
 
 /** What every widget of a `FindReply` has. */

@@ -7,7 +7,7 @@ import { includes, type List, list, push, pushBounded, remove } from './primordi
 import type { NotifyResult, PageSolution } from './protocol.js'
 import { own, read } from './safe-read.js'
 import { text, trimmed } from './text.js'
-import { logOf, type Watch } from './watcher.js'
+import { logOf } from './watcher.js'
 
 /** A widget that the page's HTML, or its calls, render. Every part may be missing. */
 export interface RenderedWidget {
@@ -37,7 +37,8 @@ export type RenderedFacts = {
  * its other functions take the id that `render` returned, or mean the first widget.
  */
 export interface RenderedVendor {
-  readonly watch: Watch<ApiLog>
+  /** The name of the family. */
+  readonly family: string
   /** The property of the window. */
   readonly api: string
   /** The class of the elements that its script renders by itself. */
@@ -76,7 +77,7 @@ export function renderedViews(context: PageContext, vendor: RenderedVendor, max:
 /** Joins what the page shows and the recorded calls. */
 function scanFrame(context: PageContext, vendor: RenderedVendor, max: number) {
   const { dom } = context
-  const { calls } = logOf(context.observer, vendor.watch)
+  const { calls } = logOf<ApiLog>(context.observer, vendor.family)
   const widgets = list<RenderedWidget>()
   let omitted = 0
   const roots = dom.roots()
@@ -151,7 +152,7 @@ function createView(
   widget: RenderedWidget,
 ): RenderedView {
   const { p, dom, observer } = context
-  const { calls, injected, pending } = logOf(observer, vendor.watch)
+  const { calls, injected, pending } = logOf<ApiLog>(observer, vendor.family)
   const { id } = widget
   const element = widget.element as Element
   const isFirst = widgets[0] === widget

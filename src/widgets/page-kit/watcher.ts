@@ -50,12 +50,18 @@ export interface Observer extends PageEntry<Main> {
   onChange?: () => void
 }
 
-/** What a family's watch has recorded. Only after `watchAll`. */
-export function logOf<Log extends Watcher>({ logs }: Observer, { name }: Watch<Log>): Log {
+/**
+ * What a family's watch has recorded. Only after `watchAll`. By name: the watch itself is in the init script, and is no
+ * part of the family's own script.
+ */
+export function logOf<Log extends Watcher>({ logs }: Observer, name: string): Log {
   return logs[name] as Log
 }
 
-/** Whether a window has one of these properties. */
+/**
+ * Whether a window has one of these properties. A watch marks the call as pure: else the bundler would put the whole
+ * watch, which is in the init script, into the family's own script as well.
+ */
 export function hasGlobal(...names: readonly string[]) {
   return (p: Primordials): boolean => {
     for (let index = 0; index < names.length; index++) if (p.has(window, names[index] as string)) return true

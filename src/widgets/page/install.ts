@@ -4,7 +4,7 @@ import type { Observer, Watch, Watcher } from '../page-kit/watcher.js'
 import { watches } from './watches.js'
 
 /** One property of the window, not enumerable, under a symbol that no page uses by chance. */
-const KEY = Symbol.for('solveguard' satisfies WindowKey)
+export const KEY = Symbol.for('solveguard' satisfies WindowKey)
 
 declare global {
   interface Window {

@@ -1,14 +1,13 @@
-// The page script: finds widgets and injects solutions. It is evaluated with the first call that needs it.
-import { stopHidingChallenges } from '../page-kit/challenge-popup.js'
+// The core script: finds widgets and injects solutions, by the families that are added to it. It is evaluated with the
+// first call that needs it, and takes the built-ins that the init script has saved.
 import { createDom } from '../page-kit/dom.js'
 import { cancelTimers, runLater } from '../page-kit/expiry.js'
 import type { PageContext, PageFamily, WidgetView } from '../page-kit/family.js'
 import { fillOnceDrawn, stopFilling } from '../page-kit/late-drawing.js'
-import { removeOverrides } from '../page-kit/method-override.js'
 import { bare, includes, type List, list, push, pushBounded, remove } from '../page-kit/primordials.js'
-import { stopListening } from '../page-kit/proof-of-work.js'
 import type {
   FindReply,
+  FindRequest,
   FrameHint,
   NotifyReply,
   PadReply,
@@ -18,14 +17,26 @@ import type {
   ResultReply,
   SealedSolution,
   SealedText,
+  WaitReply,
   WidgetHead,
 } from '../page-kit/protocol.js'
 import { hex, json, text } from '../page-kit/text.js'
 import type { Main, Observer } from '../page-kit/watcher.js'
 import { ChangeWaiter } from './change-waiter.js'
-import { families } from './families.js'
-import { installObserver } from './install.js'
+import { KEY } from './install.js'
+import { shownFamilies } from './shown-families.js'
+import { signs } from './signs.js'
 import { unknownWidgets } from './unknown.js'
+
+/** What families are added to. */
+export interface Core extends Main {
+  /**
+   * Adds a family, unless it is there.
+   *
+   * @param undo removes everything of it from the page
+   */
+  add(name: string, family: PageFamily, undo: () => void): void
+}
 
 /** A one-time pad that no solution has used yet. */
 interface Pad {
@@ -39,6 +50,8 @@ interface KnownWidget {
   view: WidgetView
   /** A solution that was injected, for which the page's callback has not been called yet. */
   solution?: PageSolution
+  /** How that call ended, of the last solution. */
+  notified?: NotifyReply['result']
   /** The last injected token expired unused; whether the page had executed the widget by then, and how often. */
   expired?: { readonly executed: unknown; readonly executions: number | undefined }
   /** The solution that was injected last. */
@@ -55,7 +68,7 @@ const MAX_KNOWN = 1_000
 const CHUNK = 1_024
 const SECRET_LENGTH = 16
 
-function createMain(observer: Observer): Main {
+function createMain(observer: Observer): Core {
   const { p } = observer
   // What is only for a page's own solutions is taken from the page as it is now: the init script stays small.
   const { fromCharCode } = String
@@ -67,7 +80,10 @@ function createMain(observer: Observer): Main {
   const doc = `d${p.apply(p.slice, p.random().toString(36), [2, 12])}`
   let count = 0
   let padCount = 0
-  const names = p.keys(families)
+  /** In the order in which widgets are listed. */
+  const names = p.keys(signs)
+  const families = bare<PageFamily>()
+  const undos = list<() => void>()
   const context: PageContext = { p, dom, observer, frames: list() }
   const changes = new ChangeWaiter(observer, dom)
 
@@ -153,13 +169,43 @@ function createMain(observer: Observer): Main {
     return undefined
   }
 
+  /** Calls the page's callback, once for each solution. @returns how that ended, of the last one */
+  const notify = (entry: KnownWidget): NotifyReply['result'] | undefined => {
+    const { solution } = entry
+    // Deleted before the call: the page's code may call this again.
+    delete entry.solution
+    if (solution) entry.notified = entry.view.notifyPage(solution)
+    return entry.notified
+  }
+
   const answer = (result: PageResult) => json(p, { result } satisfies ResultReply, 100)
 
-  const main: Main = {
-    find({ max, frames }) {
+  /** A `MissingReply`, or an empty text if no family is missing. */
+  const missing = ({ families: named }: FindRequest): string => {
+    dom.refresh()
+    const shown = shownFamilies(context, (name) => !!families[name])
+    for (let index = 0; index < named.length; index++) {
+      const name = named[index] as string
+      if (signs[name] && !families[name] && !includes(shown, name)) push(shown, name)
+    }
+    let written = ''
+    for (let index = 0; index < shown.size; index++) written += `${written && ','}${p.stringify(shown[index])}`
+    return written && `{"missing":[${written}]}`
+  }
+
+  const main: Core = {
+    add(name, family, undo) {
+      if (families[name]) return
+      families[name] = family
+      push(undos, undo)
+    },
+    find(request) {
       observer.begin()
       // The window has another document now: Node sends the script again, for that one.
       if (observer.main !== main) return ''
+      const incomplete = missing(request)
+      if (incomplete) return incomplete
+      const { max, frames } = request
       const hints = list<FrameHint>()
       for (let index = 0; index < frames.length; index++) push(hints, frames[index] as FrameHint)
       ;(context as { frames: List<FrameHint> }).frames = hints
@@ -168,10 +214,10 @@ function createMain(observer: Observer): Main {
       let omitted = 0
       const sitekeys = list<string>()
       const listed = list<KnownWidget>()
-      dom.refresh()
       for (let index = 0; index < names.length; index++) {
         const name = names[index] as string
-        const family = families[name] as PageFamily
+        const family = families[name]
+        if (!family) continue
         const scanned = scan(family, max - found)
         omitted += scanned.omitted
         if (scanned.failed) widgets += `${widgets && ','}${json(p, { family: name, failed: true }, 100)}`
@@ -225,9 +271,12 @@ function createMain(observer: Observer): Main {
           fillOnceDrawn(context, solution, ours, () => viewSince(at.entry, solution))
         }
         at.entry.solution = solution
+        delete at.entry.notified
         at.entry.last = solution
         at.entry.view = at.view
         delete at.entry.expired
+        // In a task of its own: this call has replied by then, and the page's code may end the document.
+        runLater(context, 0, () => notify(at.entry))
         runLater(context, solution.lifetimeMs, () => {
           const now = viewSince(at.entry, solution)
           if (!wasAnswered || !now || now.facts.answered) return
@@ -240,12 +289,9 @@ function createMain(observer: Observer): Main {
     notifyPage(id) {
       for (let index = 0; index < known.size; index++) {
         const entry = known[index] as KnownWidget
-        const { solution } = entry
-        if (entry.id !== id || !solution) continue
-        // Deleted before the call: the page's code may call this again.
-        delete entry.solution
-        const result = entry.view.notifyPage(solution)
-        return json(p, { result } satisfies NotifyReply, 100)
+        if (entry.id !== id || !entry.last) continue
+        const result = notify(entry)
+        return result ? json(p, { result } satisfies NotifyReply, 100) : answer('page-gone')
       }
       return answer('page-gone')
     },
@@ -269,7 +315,13 @@ function createMain(observer: Observer): Main {
       return json(p, clipped, MAX_TOKEN_LENGTH)
     },
     seesFrame: (element) => dom.seen(element, element),
-    wait: (ticket, request, ms) => changes.wait(ticket, ms, () => main.find(request)),
+    wait(ticket, request, ms) {
+      const changed = (resolve: (reply: string) => void) => {
+        resolve(json(p, { result: 'changed' } satisfies WaitReply, 100))
+      }
+      if (missing(request)) return new p.Promise(changed)
+      return changes.wait(ticket, ms, () => main.find(request))
+    },
     endWait(ticket) {
       changes.end(ticket)
       return answer('ok')
@@ -277,16 +329,17 @@ function createMain(observer: Observer): Main {
     isSameDocument: (id) => answer(p.apply(p.indexOf, id, [`${doc}-`]) === 0 ? 'ok' : 'page-gone'),
     undo() {
       cancelTimers(context)
-      stopHidingChallenges(context)
+      for (let index = 0; index < undos.size; index++) undos[index]?.()
       stopFilling(context)
-      stopListening(context)
-      removeOverrides()
       changes.endAll()
     },
   }
   return main
 }
 
-const observer = installObserver()
-observer.watchAll()
-observer.main ??= createMain(observer)
+const observer = window[KEY]
+if (observer) {
+  observer.begin()
+  observer.watchAll()
+  observer.main ??= createMain(observer)
+}

@@ -1,5 +1,5 @@
 /**
- * The code that runs inside a page, as the text of three scripts. The bundler replaces this file with the bundled texts
+ * The code that runs inside a page, as the texts of scripts. The bundler replaces this file with the bundled texts
  * (scripts/page-script.mjs), at build and when tests run from source.
  */
 
@@ -12,5 +12,8 @@ export const observerScript: string = ''
 /** What is added to it where calls are held, from `hold-script.ts`. */
 export const holdScript: string = ''
 
-/** The script that finds and injects, from `main.ts`. */
-export const pageScript: string = ''
+/** The script that finds and injects, from `main.ts`: all but the families. Does nothing without the init script. */
+export const coreScript: string = ''
+
+/** By family, its script, from the table in `families.ts`. Does nothing without the core script. */
+export const familyScripts: Readonly<Record<string, string>> = {}

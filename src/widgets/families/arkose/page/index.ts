@@ -10,7 +10,7 @@ import { text } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import type { ArkoseFacts } from './facts.js'
 import { type ArkoseScan, type ArkoseWidget, FIELDS, scanFrame, setting } from './scan.js'
-import { arkoseWatch, isCompleted } from './watch.js'
+import { type ArkoseLog, isCompleted } from './watch.js'
 
 interface ArkoseView extends WidgetView {
   readonly widget: ArkoseWidget
@@ -37,7 +37,7 @@ let solveCount = 0
 
 function createView(context: PageContext, scan: ArkoseScan, widget: ArkoseWidget): ArkoseView {
   const { p, dom } = context
-  const { passedTokens } = logOf(context.observer, arkoseWatch)
+  const { passedTokens } = logOf<ArkoseLog>(context.observer, 'arkose')
   const { box, enforcement, field, frame, host, key } = widget
   const last = enforcement?.lastEvent
   const isOpen = last === 'onShow' || last === 'onShown'

@@ -3,7 +3,7 @@ import { type List, list, push } from '../../../page-kit/primordials.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { has, hostOf, parameter, slice, text, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
-import { arkoseWatch, type Enforcement } from './watch.js'
+import type { ArkoseLog, Enforcement } from './watch.js'
 
 /** One Arkose widget, joined from all sources that show it. */
 export interface ArkoseWidget {
@@ -36,7 +36,7 @@ const FRAMES = 'iframe[src*="/enforcement."],iframe[src*="/fc/gc/"],iframe[src*=
 /** Joins what the page shows, the browser's list of frames, and the recorded calls of the vendor's script. */
 export function scanFrame(context: PageContext, max: number): ArkoseScan {
   const { p, dom } = context
-  const { objects } = logOf(context.observer, arkoseWatch)
+  const { objects } = logOf<ArkoseLog>(context.observer, 'arkose')
   const widgets = list<ArkoseWidget>()
   const roots = dom.roots()
   let omitted = 0

@@ -6,7 +6,7 @@ import { trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import { setToken } from './cookie.js'
 import type { AwsWafFacts } from './facts.js'
-import { awsWafWatch, type Render } from './watch.js'
+import type { AwsWafLog, Render } from './watch.js'
 
 interface AwsWafView extends WidgetView {
   readonly container: Element
@@ -20,7 +20,7 @@ interface AwsWafView extends WidgetView {
  */
 export const awsWaf: PageFamily = {
   scan(context, max) {
-    const { renders } = logOf(context.observer, awsWafWatch)
+    const { renders } = logOf<AwsWafLog>(context.observer, 'aws-waf')
     const views = list<WidgetView>()
     let omitted = 0
     for (let index = 0; index < renders.size; index++) {
@@ -71,7 +71,7 @@ function createView(context: PageContext, render: Render): AwsWafView | undefine
 
 /** Whether an element is in a container that the page's code passed to `renderCaptcha`. */
 export function isDrawn({ dom, observer }: PageContext, element: Element): boolean {
-  const { renders } = logOf(observer, awsWafWatch)
+  const { renders } = logOf<AwsWafLog>(observer, 'aws-waf')
   for (let index = 0; index < renders.size; index++) {
     const container = renders[index]?.container
     if (dom.isElement(container) && dom.contains(container, element)) return true

@@ -4,7 +4,7 @@ import { hasGlobal, type Observer, type Watch, type Watcher } from '../../../pag
 
 export const awsWafWatch: Watch<AwsWafLog> = {
   name: 'aws-waf',
-  isThere: hasGlobal('AwsWafCaptcha'),
+  isThere: /* @__PURE__ */ hasGlobal('AwsWafCaptcha'),
   watch: watchAwsWaf,
 }
 

@@ -2,10 +2,9 @@ import type { PageFamily } from '../../../page-kit/family.js'
 import { type RenderedVendor, renderedViews } from '../../../page-kit/rendered.js'
 import { text } from '../../../page-kit/text.js'
 import type { CaptchafoxFacts } from './facts.js'
-import { captchafoxWatch } from './watch.js'
 
 const VENDOR: RenderedVendor = {
-  watch: captchafoxWatch,
+  family: 'captchafox',
   api: 'captchafox',
   className: 'captchafox',
   field: 'cf-captcha-response',

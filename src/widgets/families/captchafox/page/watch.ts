@@ -8,7 +8,7 @@ import { hasGlobal, type Watch } from '../../../page-kit/watcher.js'
  */
 export const captchafoxWatch: Watch<ApiLog> = {
   name: 'captchafox',
-  isThere: hasGlobal('captchafox'),
+  isThere: /* @__PURE__ */ hasGlobal('captchafox'),
   watch: (observer) =>
     watchApi(observer, {
       name: 'captchafox',

@@ -3,7 +3,7 @@ import { type List, list, push, remove } from '../../../page-kit/primordials.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { hostOf, parameter, text, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
-import { geetestWatch, type Instance } from './watch.js'
+import type { GeetestLog, Instance } from './watch.js'
 
 /** One GeeTest widget, joined from all sources that show it. */
 export interface GeetestWidget {
@@ -38,7 +38,7 @@ const MAX_FOUND = 1_000
 /** Joins the recorded objects and what the page shows. */
 export function scanFrame(context: PageContext, max: number): GeetestScan {
   const { dom, p } = context
-  const { objects } = logOf(context.observer, geetestWatch)
+  const { objects } = logOf<GeetestLog>(context.observer, 'geetest')
   const widgets = list<GeetestWidget>()
   const roots = dom.roots()
   let omitted = 0

@@ -6,7 +6,7 @@ import { hasGlobal, type Observer, type Watch, type Watcher } from '../../../pag
 
 export const geetestWatch: Watch<GeetestLog> = {
   name: 'geetest',
-  isThere: hasGlobal('initGeetest', 'initGeetest4', 'Geetest', 'Geetest4'),
+  isThere: /* @__PURE__ */ hasGlobal('initGeetest', 'initGeetest4', 'Geetest', 'Geetest4'),
   watch: watchGeetest,
 }
 

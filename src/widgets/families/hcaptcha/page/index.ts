@@ -1,4 +1,4 @@
-import type { ApiCall, InjectedToken, PendingPromise } from '../../../page-kit/api-watch.js'
+import type { ApiCall, ApiLog, InjectedToken, PendingPromise } from '../../../page-kit/api-watch.js'
 import { eitherTold, invokeCallback, unlessUnseen } from '../../../page-kit/callback.js'
 import { hideChallenges, isAnyOpen } from '../../../page-kit/challenge-popup.js'
 import { expireLater } from '../../../page-kit/expiry.js'
@@ -20,7 +20,6 @@ import {
   setting,
   sitekeyOf,
 } from './scan.js'
-import { hcaptchaWatch } from './watch.js'
 
 const FRAME_ANSWER = 'data-hcaptcha-response'
 
@@ -43,7 +42,7 @@ export const hcaptcha: PageFamily = {
 
 function createView(context: PageContext, scan: HcaptchaScan, widget: HcaptchaWidget): HcaptchaView {
   const { p, dom } = context
-  const { calls, injected, pending } = logOf(context.observer, hcaptchaWatch)
+  const { calls, injected, pending } = logOf<ApiLog>(context.observer, 'hcaptcha')
   const { id, element, frame } = widget
   const invisible = isInvisible(context, widget)
   const isFirst = firstOf(scan.widgets) === widget

@@ -1,11 +1,10 @@
-import type { ApiCall } from '../../../page-kit/api-watch.js'
+import type { ApiCall, ApiLog } from '../../../page-kit/api-watch.js'
 import { elementsReplacedBy, isFriendly } from '../../../page-kit/compat.js'
 import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
 import { read } from '../../../page-kit/safe-read.js'
 import { has, parameter, text, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
-import { hcaptchaWatch } from './watch.js'
 
 /** One hCaptcha widget, joined from all sources that show it. Every part may be missing. */
 export interface HcaptchaWidget {
@@ -39,7 +38,7 @@ const MAX_FRAMES = 300
 /** Joins what the page shows, the browser's list of frames, and the recorded calls. */
 export function scanFrame(context: PageContext, max: number): HcaptchaScan {
   const { p, dom } = context
-  const { calls } = logOf(context.observer, hcaptchaWatch)
+  const { calls } = logOf<ApiLog>(context.observer, 'hcaptcha')
   const widgets = list<HcaptchaWidget>()
   const frames = list<Frame>()
   const challenges = list<Frame>()

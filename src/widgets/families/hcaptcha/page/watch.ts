@@ -8,7 +8,7 @@ import { hasGlobal, type Watch } from '../../../page-kit/watcher.js'
  */
 export const hcaptchaWatch: Watch<ApiLog> = {
   name: 'hcaptcha',
-  isThere: hasGlobal('hcaptcha'),
+  isThere: /* @__PURE__ */ hasGlobal('hcaptcha'),
   watch: (observer) =>
     watchApi(observer, {
       name: 'hcaptcha',

@@ -11,7 +11,7 @@ import type { RecaptchaFacts } from './facts.js'
 import { createField, fieldsOf } from './fields.js'
 import { challengeElements, isButton, isEnterprise, isInvisible } from './kind.js'
 import { scanFrame } from './scan.js'
-import { type Execute, nameOf, type PendingToken, readyKey, recaptchaWatch, type ScoreToken } from './watch.js'
+import { type Execute, nameOf, type PendingToken, type RecaptchaLog, readyKey, type ScoreToken } from './watch.js'
 import { isDrawn, isSeen, type RecaptchaScan, type RecaptchaWidget, setting, sitekeyOf } from './widget.js'
 
 /** A bound on the calls that one solution ends. A page with more calls for one widget waits for none of them. */
@@ -38,7 +38,7 @@ export const recaptcha: PageFamily = {
 
 function createView(context: PageContext, scan: RecaptchaScan, widget: RecaptchaWidget): RecaptchaView {
   const { p, dom } = context
-  const log = logOf(context.observer, recaptchaWatch)
+  const log = logOf<RecaptchaLog>(context.observer, 'recaptcha')
   const sitekey = sitekeyOf(context, widget) as string
   const enterprise = isEnterprise(context, scan, widget)
   const invisible = isInvisible(context, widget)

@@ -5,7 +5,7 @@ import { forEachProperty, own, walkObject } from '../../../page-kit/safe-read.js
 import { has, hostOf, parameter, slice, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
 import { challengesOf, isButton, isInvisible, wasChallenged } from './kind.js'
-import { type Execute, nameOf, type Render, recaptchaWatch } from './watch.js'
+import { type Execute, nameOf, type RecaptchaLog, type Render } from './watch.js'
 import { type Client, type Frame, type RecaptchaScan, type RecaptchaWidget, setting, sitekeyOf } from './widget.js'
 
 const MAX_SCRIPTS = 50
@@ -17,7 +17,7 @@ const FIRST_SCORE_CLIENT = 100_000
 /** Joins what the page shows, the state of the vendor's script, and the recorded calls. */
 export function scanFrame(context: PageContext, max: number): RecaptchaScan {
   const { p, dom } = context
-  const log = logOf(context.observer, recaptchaWatch)
+  const log = logOf<RecaptchaLog>(context.observer, 'recaptcha')
   const { renders, executes } = log
   const widgets = list<RecaptchaWidget>()
   const scripts: RecaptchaScan['scripts'] = { enterprise: false, plain: false, implicit: false, explicit: false }
@@ -124,7 +124,8 @@ export function scanFrame(context: PageContext, max: number): RecaptchaScan {
         else if (value.length > 3 && value.length < 40 && words.size < MAX_WORDS) push(words, value)
         return true
       }
-      if (dom.isElement(value)) {
+      if (typeof value !== 'object' || value === null) return false
+      if (dom.isElementInState(value)) {
         if (elements.size < 20) push(elements, value)
         return true
       }

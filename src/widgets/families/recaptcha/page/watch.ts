@@ -8,7 +8,7 @@ import { hasGlobal, type Observer, type Watch, type Watcher } from '../../../pag
 
 export const recaptchaWatch: Watch<RecaptchaLog> = {
   name: 'recaptcha',
-  isThere: hasGlobal('grecaptcha'),
+  isThere: /* @__PURE__ */ hasGlobal('grecaptcha'),
   watch: watchRecaptcha,
 }
 

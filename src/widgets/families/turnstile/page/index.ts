@@ -1,4 +1,4 @@
-import type { InjectedToken } from '../../../page-kit/api-watch.js'
+import type { ApiLog, InjectedToken } from '../../../page-kit/api-watch.js'
 import { invokeCallback, unlessUnseen } from '../../../page-kit/callback.js'
 import { expireLater } from '../../../page-kit/expiry.js'
 import { type PageContext, type PageFamily, viewsOf, type WidgetView } from '../../../page-kit/family.js'
@@ -19,7 +19,6 @@ import {
   type TurnstileScan,
   type TurnstileWidget,
 } from './scan.js'
-import { turnstileWatch } from './watch.js'
 
 interface TurnstileView extends WidgetView {
   readonly widget: TurnstileWidget
@@ -40,7 +39,7 @@ export const turnstile: PageFamily = {
 
 function createView(context: PageContext, scan: TurnstileScan, widget: TurnstileWidget): TurnstileView {
   const { p, dom } = context
-  const { injected } = logOf(context.observer, turnstileWatch)
+  const { injected } = logOf<ApiLog>(context.observer, 'turnstile')
   const { id, element } = widget
 
   const view: TurnstileView = {

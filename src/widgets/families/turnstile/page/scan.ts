@@ -1,4 +1,4 @@
-import type { ApiCall } from '../../../page-kit/api-watch.js'
+import type { ApiCall, ApiLog } from '../../../page-kit/api-watch.js'
 import { elementsReplacedBy } from '../../../page-kit/compat.js'
 import type { FamilyScan, PageContext } from '../../../page-kit/family.js'
 import { type List, list, push } from '../../../page-kit/primordials.js'
@@ -6,7 +6,6 @@ import type { FrameHint } from '../../../page-kit/protocol.js'
 import { own, read } from '../../../page-kit/safe-read.js'
 import { has, slice, trimmed } from '../../../page-kit/text.js'
 import { logOf } from '../../../page-kit/watcher.js'
-import { turnstileWatch } from './watch.js'
 
 /** One Turnstile widget, joined from all sources that show it. Every part may be missing. */
 export interface TurnstileWidget {
@@ -33,7 +32,7 @@ const MAX_FOUND = 1_000
 /** Joins what the page shows, the browser's list of frames, and the recorded calls. */
 export function scanFrame(context: PageContext, max: number): TurnstileScan {
   const { p, dom } = context
-  const { calls } = logOf(context.observer, turnstileWatch)
+  const { calls } = logOf<ApiLog>(context.observer, 'turnstile')
   const widgets = list<TurnstileWidget>()
   const compat = elementsReplacedBy(context) === 'turnstile'
   let omitted = 0

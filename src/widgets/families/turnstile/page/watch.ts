@@ -8,7 +8,7 @@ import { hasGlobal, type Watch } from '../../../page-kit/watcher.js'
  */
 export const turnstileWatch: Watch<ApiLog> = {
   name: 'turnstile',
-  isThere: hasGlobal('turnstile'),
+  isThere: /* @__PURE__ */ hasGlobal('turnstile'),
   watch: (observer) =>
     watchApi(observer, {
       name: 'turnstile',

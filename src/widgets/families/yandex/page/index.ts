@@ -6,12 +6,11 @@ import { addFields } from '../../../page-kit/fields.js'
 import { list } from '../../../page-kit/primordials.js'
 import type { NotifyResult } from '../../../page-kit/protocol.js'
 import { type RenderedVendor, renderedViews } from '../../../page-kit/rendered.js'
-import { yandexWatch } from './watch.js'
 
 const CHALLENGES = 'iframe[data-testid="advanced-iframe"],iframe[src*="smartcaptcha.yandexcloud.net/advanced"]'
 
 const VENDOR: RenderedVendor = {
-  watch: yandexWatch,
+  family: 'yandex',
   api: 'smartCaptcha',
   className: 'smart-captcha',
   field: 'smart-token',

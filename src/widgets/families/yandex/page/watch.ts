@@ -9,7 +9,7 @@ import { hasGlobal, type Watch } from '../../../page-kit/watcher.js'
  */
 export const yandexWatch: Watch<ApiLog> = {
   name: 'yandex',
-  isThere: hasGlobal('smartCaptcha'),
+  isThere: /* @__PURE__ */ hasGlobal('smartCaptcha'),
   watch: (observer) =>
     watchApi(observer, {
       name: 'smartCaptcha',

@@ -1,0 +1,5 @@
+import type { Signs } from '../../../page-kit/signs.js'
+
+export const awsWafSigns: Signs = {
+  globals: ['AwsWafCaptcha'],
+}
