@@ -8,8 +8,8 @@ const PAGE = `${root}src/widgets/page`
 const SCRIPT = /[\\/]src[\\/]widgets[\\/]page[\\/]script\.ts$/
 
 /**
- * Properties of our own objects, written short in all scripts alike. None of them is a property of anything that a browser,
- * a page, a vendor or Node has, and none is ever named by a string.
+ * Properties of our own objects, written short in all scripts alike. None of them is a property of anything that a
+ * browser, a page, a vendor or Node has, and none is ever named by a string.
  */
 export const OWN_PROPERTIES = [
   'addHandlers',
