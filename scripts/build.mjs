@@ -91,7 +91,12 @@ function report(files) {
   const kib = (/** @type {number} */ bytes) => `${(bytes / 1024).toFixed(1)} KiB`
   const sum = files.reduce((total, file) => total + statSync(file.replace(/^src/, 'dist').replace(/ts$/, 'js')).size, 0)
   console.log(`code            ${kib(sum)} in ${files.length} files, ${Object.keys(ENTRIES).length} entries`)
-  const scripts = { 'observer script': observerScript(), 'hold script': holdScript(), 'core script': coreScript(), ...familyScripts() }
+  const scripts = {
+    'observer script': observerScript(),
+    'hold script': holdScript(),
+    'core script': coreScript(),
+    ...familyScripts(),
+  }
   for (const [name, text] of Object.entries(scripts)) {
     console.log(`${name.padEnd(15)} ${kib(text.length)}, ${kib(gzipSync(text).length)} compressed`)
   }
