@@ -3,7 +3,7 @@ import { eitherTold, invokeCallback, unlessUnseen } from './callback.js'
 import { expireLater } from './expiry.js'
 import { type FamilyViews, type PageContext, viewsOf, type WidgetView } from './family.js'
 import { addFields, ownForm } from './fields.js'
-import { includes, type List, list, push, pushBounded, remove } from './primordials.js'
+import { find, includes, type List, list, push, pushBounded, remove } from './primordials.js'
 import type { NotifyResult, PageSolution } from './protocol.js'
 import { own, read } from './safe-read.js'
 import { text, trimmed } from './text.js'
@@ -64,9 +64,15 @@ export interface RenderedVendor {
 
 interface RenderedView extends WidgetView {
   readonly widget: RenderedWidget
+  readonly drawn: boolean
 }
 
 const MAX_FOUND = 1_000
+
+/** The elements that held something when they were last seen, for which the vendor's script had drawn by then. */
+const filled = list<Element>()
+/** The fields that were created here, where a vendor's script had drawn none yet. */
+const created = list<Element>()
 
 /** The widgets of such a vendor. */
 export function renderedViews(context: PageContext, vendor: RenderedVendor, max: number): FamilyViews {
@@ -85,7 +91,7 @@ function scanFrame(context: PageContext, vendor: RenderedVendor, max: number) {
     const found = dom.all(roots[index] as Document, `.${vendor.className}[data-sitekey]`)
     for (let at = 0; at < found.length && at < MAX_FOUND; at++) {
       const element = found[at] as Element
-      push(widgets, { element, id: vendor.idOfElement?.(widgets.size) })
+      push(widgets, { element, id: isDrawn(context, vendor, element) ? vendor.idOfElement?.(widgets.size) : undefined })
     }
   }
   for (let index = 0; index < calls.size; index++) {
@@ -96,7 +102,7 @@ function scanFrame(context: PageContext, vendor: RenderedVendor, max: number) {
   const kept = list<RenderedWidget>()
   for (let index = 0; index < widgets.size; index++) {
     const widget = widgets[index] as RenderedWidget
-    if (!isPresent(widget) || !sitekeyOf(context, widget)) continue
+    if (!isPresent(widget) || isEmptied(widget) || !sitekeyOf(context, widget)) continue
     if (kept.size < max) push(kept, widget)
     else omitted++
   }
@@ -130,10 +136,30 @@ function scanFrame(context: PageContext, vendor: RenderedVendor, max: number) {
     return !removed && (!element || dom.isInDocument(element))
   }
 
+  /** Whether the page has emptied the element since the vendor's script drew into it. */
+  function isEmptied({ element }: RenderedWidget): boolean {
+    if (!element) return false
+    const known = includes(filled, element)
+    if (dom.inElement(element, '*').length === 0) return known
+    if (!known && isDrawn(context, vendor, element)) pushBounded(filled, element)
+    return false
+  }
+
   function find(test: (widget: RenderedWidget) => boolean): RenderedWidget | undefined {
     for (let index = 0; index < widgets.size; index++) if (test(widgets[index] as RenderedWidget)) return widgets[index]
     return undefined
   }
+}
+
+/** Whether the vendor's script has drawn into an element: its field is there. */
+function isDrawn({ dom }: PageContext, vendor: RenderedVendor, element: Element): boolean {
+  const fields = dom.inElement(element, fieldSelector(vendor))
+  for (let index = 0; index < fields.length; index++) if (!includes(created, fields[index])) return true
+  return false
+}
+
+function fieldSelector({ field }: RenderedVendor): string {
+  return `input[name="${field}"],textarea[name="${field}"]`
 }
 
 /** A parameter of the widget: from the page's call, else from the element's `data-` attribute. */
@@ -156,19 +182,26 @@ function createView(
   const { id } = widget
   const element = widget.element as Element
   const isFirst = widgets[0] === widget
+  const drawn = isDrawn(context, vendor, element)
   const waits = vendor.waits((name, attribute) => setting(context, widget, name, attribute))
 
   const facts: RenderedFacts = {
     sitekey: sitekeyOf(context, widget),
     waits,
-    visible: !waits && dom.visible(element),
+    visible: !waits && dom.seen(element),
     answered: isAnswered(),
     executed: widget.executed === true || pendingPromise() !== undefined,
   }
   return {
     widget,
     facts: { ...facts, ...vendor.moreFacts?.() },
-    same: (other) => (other as RenderedView).widget.element === element && (other as RenderedView).widget.id === id,
+    drawn,
+    same(other) {
+      const that = other as RenderedView
+      if (that.widget.element !== element) return false
+      // Its id is known once it is drawn. Another one is what the page has rendered into its element since.
+      return that.widget.id === id || !that.drawn || !drawn
+    },
     inject(solution) {
       if (solution.unlessAnswered && isAnswered()) return 'answered'
       fill(solution)
@@ -199,7 +232,7 @@ function createView(
   }
 
   function fieldsOf(): List<Element> {
-    const selector = `input[name="${vendor.field}"],textarea[name="${vendor.field}"]`
+    const selector = fieldSelector(vendor)
     const fields = list<Element>()
     addFields(fields, dom.inElement(element, selector))
     const form = ownForm(dom, element, widgets)
@@ -210,7 +243,8 @@ function createView(
   function isAnswered(): boolean {
     const fields = fieldsOf()
     for (let index = 0; index < fields.size; index++) if (dom.value(fields[index] as Element)) return true
-    return !!response()
+    // The vendor's script fills its own field with its answer, which is not the one from before it drew.
+    return !drawn && !!response()
   }
 
   /** The answer that the vendor's own script returns to the page. */
@@ -232,14 +266,20 @@ function createView(
       field.setAttribute('type', 'hidden')
       field.setAttribute('name', vendor.field)
       dom.append(element, field)
-      push(fields, field)
+      push(fields, pushBounded(created, field))
     }
     for (let index = 0; index < fields.size; index++) dom.setValue(fields[index] as Element, token)
+    // The same answer, put in again once the widget was drawn.
+    remove(
+      injected,
+      find(injected, (one) => one.token === token),
+    )
     const entry: InjectedToken = { token, key: '', expiresAt: p.now() + lifetimeMs, isDefault: isFirst, matchesTarget }
     pushBounded(injected, entry)
     endExecutes()
     vendor.hide?.(context, () => includes(injected, entry))
     expireLater(context, fields, token, lifetimeMs, () => {
+      if (!includes(injected, entry)) return
       remove(injected, entry)
       invokeCallback(p, setting(context, widget, ...vendor.expired), [])
     })

@@ -17,6 +17,8 @@ async function visit(path: string): Promise<void> {
 }
 
 familyContract(at, {
+  early: { paths: ['/captchafox', '/captchafox/named'], script: '**/api.js*', field: FIELD },
+  redrawn: { path: '/captchafox-redrawn', api: 'window.captchafox', token: 'captchafox.getResponse(widget)' },
   name: 'a CaptchaFox',
   submit: SUBMIT,
   rendered: drawn,

@@ -14,6 +14,8 @@ async function visit(path: string): Promise<void> {
 }
 
 familyContract(at, {
+  early: { paths: ['/yandex', '/yandex/named'], script: '**/captcha.js*', field: FIELD },
+  redrawn: { path: '/yandex-redrawn', api: 'window.smartCaptcha', token: 'smartCaptcha.getResponse(widget)' },
   name: 'a Yandex SmartCaptcha',
   submit: SUBMIT,
   found: { family: 'yandex', variant: 'checkbox', visible: true, executed: false },
